@@ -1,0 +1,16 @@
+/** Wrong use, or a world that does not let us work: said in one line, exit code 2. */
+export class Complaint extends Error {
+  override readonly name = 'Complaint';
+  readonly hint: string | undefined;
+  constructor(message: string, hint?: string, options?: ErrorOptions) {
+    super(message, options);
+    this.hint = hint;
+  }
+}
+
+/** `lookaside: MESSAGE` and, where there is a cure, a `hint:` line. */
+export function formatComplaint(error: unknown): string {
+  if (!(error instanceof Error)) return `lookaside: ${String(error)}\n`;
+  const hint = 'hint' in error && typeof error.hint === 'string' ? `hint: ${error.hint}\n` : '';
+  return `lookaside: ${error.message}\n${hint}`;
+}

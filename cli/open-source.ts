@@ -1,0 +1,40 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createDirectorySource } from '../generator/sources/directory.ts';
+import { createGitSource } from '../generator/sources/git.ts';
+import { parseSource } from '../generator/sources/parse-source.ts';
+import type { Source } from '../generator/sources/source.ts';
+import type { Settings } from './options.ts';
+import type { Environment } from './read-settings.ts';
+
+/** Opens SOURCE; a git source keeps its clone in `stateDirectory`. */
+export async function openSource(
+  location: string,
+  settings: Settings,
+  stateDirectory: string,
+  environment: Environment,
+): Promise<Source> {
+  const address = parseSource(location);
+  if (address.kind === 'directory') return createDirectorySource(address.path, settings.path);
+  return createGitSource({
+    url: address.url,
+    branch: settings.branch,
+    path: settings.path,
+    stateDirectory,
+    tokenFile: settings['git-token-file'],
+    environment,
+  });
+}
+
+/** Runs an action with a state directory that is there for this one run only. */
+export async function withTemporaryState<Result>(
+  action: (directory: string) => Promise<Result>,
+): Promise<Result> {
+  const directory = await mkdtemp(join(tmpdir(), 'lookaside-'));
+  try {
+    return await action(directory);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}

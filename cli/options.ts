@@ -1,0 +1,214 @@
+// Every option of the program in one table: the flags, the environment variables, the
+// configuration file and the README's table are made from it or tested against it.
+import { z } from 'zod';
+
+/** Where a listener binds. */
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const;
+
+const text = z.string().min(1, 'expected a value, got nothing');
+
+/** `60s`, `5m`; in milliseconds. */
+const duration = z.union([z.string(), z.literal(0)]).transform((value, context) => {
+  const [, amount, unit] = /^([0-9]+)(ms|s|m|h)$/.exec(String(value)) ?? [];
+  if (String(value) === '0') return 0;
+  if (amount === undefined || unit === undefined) {
+    context.addIssue(`expected a duration like 60s or 5m, got ${JSON.stringify(value)}`);
+    return z.NEVER;
+  }
+  return Number(amount) * UNITS[unit as keyof typeof UNITS];
+});
+
+/** `HOST:PORT`, `[::1]:PORT`. */
+const address = z.string().transform((value, context): ListenAddress => {
+  const [, bracketed, plain, port] = /^(?:\[([0-9a-f:]+)\]|([^:]*)):([0-9]{1,5})$/i.exec(value) ?? [];
+  const host = bracketed ?? plain;
+  if (!host || port === undefined || Number(port) > 65_535) {
+    context.addIssue(`expected HOST:PORT, got ${JSON.stringify(value)}`);
+    return z.NEVER;
+  }
+  return { host, port: Number(port) };
+});
+
+/** A subtree: no leading, trailing or doubled slash, no dot segments; '' for the whole. */
+const subtree = z.string().transform((value, context) => {
+  const components = value.split('/').filter((component) => component !== '' && component !== '.');
+  if (components.includes('..') || value.startsWith('/')) {
+    context.addIssue(`expected a path inside the repository, got ${JSON.stringify(value)}`);
+    return z.NEVER;
+  }
+  return components.join('/');
+});
+
+const branch = text.regex(/^(?!-)(?!.*(?:\.\.|@\{|\/\/|\.lock$|\/$))[^\s~^:?*[\\\p{Cc}]+$/u, {
+  error: (issue) => `expected a branch name, got ${JSON.stringify(issue.input)}`,
+});
+
+/** A value or several: a list in the configuration file, `:` between in the environment. */
+const several = z.union([text.transform((value) => [value]), z.array(text)]);
+
+/** The commands that take an option. */
+export type Command = 'check' | 'generate' | 'serve';
+
+interface Option {
+  /** What the flag takes, as help shows it. */
+  readonly argument: string;
+  readonly description: string;
+  readonly commands: readonly Command[];
+  /** As it would be written; undefined if there is none. */
+  readonly default?: string;
+  /** May be given more than once. */
+  readonly repeatable?: true;
+  /** A path: in the configuration file it is relative to that file. */
+  readonly isPath?: true;
+  readonly schema: z.ZodType;
+}
+
+const ALL: readonly Command[] = ['check', 'generate', 'serve'];
+
+export const OPTIONS = {
+  keys: {
+    argument: 'PATH',
+    description: 'public keys to accept: a file, or a directory of .asc and .gpg files',
+    commands: ALL,
+    repeatable: true,
+    isPath: true,
+    schema: several,
+  },
+  branch: {
+    argument: 'NAME',
+    description: "branch to follow; default: the remote's default branch",
+    commands: ALL,
+    schema: branch,
+  },
+  path: {
+    argument: 'DIR',
+    description: 'subtree of the source to publish',
+    commands: ALL,
+    default: '.',
+    schema: subtree,
+  },
+  'on-invalid': {
+    argument: 'MODE',
+    description: 'what rejected files do: quarantine leaves them out, refuse keeps the last good state',
+    commands: ALL,
+    default: 'quarantine',
+    schema: z.enum(['quarantine', 'refuse'], {
+      error: (issue) => `expected quarantine or refuse, got ${JSON.stringify(issue.input)}`,
+    }),
+  },
+  'git-token-file': {
+    argument: 'FILE',
+    description: 'file with the token for an https:// source',
+    commands: ALL,
+    isPath: true,
+    schema: text,
+  },
+  'state-dir': {
+    argument: 'DIR',
+    description: 'where the clone of a git source is kept; check and generate use a temporary one unless it is given',
+    commands: ALL,
+    default: '$XDG_STATE_HOME/lookaside',
+    isPath: true,
+    schema: text,
+  },
+  format: {
+    argument: 'FORMAT',
+    description: 'form of the report: text or json',
+    commands: ['check'],
+    default: 'text',
+    schema: z.enum(['text', 'json'], {
+      error: (issue) => `expected text or json, got ${JSON.stringify(issue.input)}`,
+    }),
+  },
+  out: {
+    argument: 'DIR',
+    description: 'where the tree is written; DIR/current is the newest generation',
+    commands: ['generate'],
+    isPath: true,
+    schema: text,
+  },
+  listen: {
+    argument: 'HOST:PORT',
+    description: 'address of the signature store',
+    commands: ['serve'],
+    default: '0.0.0.0:8080',
+    schema: address,
+  },
+  'status-listen': {
+    argument: 'HOST:PORT',
+    description: 'address of health and status, for operators only',
+    commands: ['serve'],
+    default: '127.0.0.1:9090',
+    schema: address,
+  },
+  'webhook-secret-file': {
+    argument: 'FILE',
+    description: 'file with the GitHub webhook secret; one a line while secrets are rotated',
+    commands: ['serve'],
+    isPath: true,
+    schema: text,
+  },
+  poll: {
+    argument: 'DURATION',
+    description: 'how often the source is asked without a webhook; 0s: never',
+    commands: ['serve'],
+    default: '60s',
+    schema: duration,
+  },
+  'access-log': {
+    argument: 'FORM',
+    description: 'one line a lookup on standard output: combined, json or none',
+    commands: ['serve'],
+    default: 'combined',
+    schema: z.enum(['combined', 'json', 'none'], {
+      error: (issue) => `expected combined, json or none, got ${JSON.stringify(issue.input)}`,
+    }),
+  },
+  'trusted-proxies': {
+    argument: 'CIDR',
+    description: 'proxies whose X-Forwarded-For is believed: an address, a range, or loopback, linklocal, uniquelocal',
+    commands: ['serve'],
+    repeatable: true,
+    schema: several,
+  },
+  'tls-cert': {
+    argument: 'FILE',
+    description: 'certificate chain (PEM) to serve HTTPS with; read again on SIGHUP',
+    commands: ['serve'],
+    isPath: true,
+    schema: text,
+  },
+  'tls-key': {
+    argument: 'FILE',
+    description: 'private key (PEM) of the certificate',
+    commands: ['serve'],
+    isPath: true,
+    schema: text,
+  },
+} as const satisfies Record<string, Option>;
+
+export type OptionName = keyof typeof OPTIONS;
+
+/** The values in force, checked and converted; undefined where none was given and there is no default. */
+export type Settings = {
+  readonly [Name in OptionName]:
+    | z.output<(typeof OPTIONS)[Name]['schema']>
+    | ((typeof OPTIONS)[Name] extends { default: string } | { repeatable: true } ? never : undefined);
+};
+
+export const OPTION_NAMES = Object.keys(OPTIONS) as readonly OptionName[];
+
+/** An option, without the precision of its own schema. */
+export function optionOf(name: OptionName): Option {
+  return OPTIONS[name];
+}
+
+/** `LOOKASIDE_WEBHOOK_SECRET_FILE` for `webhook-secret-file`. */
+export function variableOf(name: string): string {
+  return `LOOKASIDE_${name.toUpperCase().replaceAll('-', '_')}`;
+}

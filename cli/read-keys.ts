@@ -1,0 +1,34 @@
+import { readFile, readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { KeyFileError, type Keyring, readKeyring } from '../generator/openpgp.ts';
+import { Complaint } from './complaint.ts';
+
+const KEY_FILE = /\.(?:asc|gpg)$/;
+
+/**
+ * Reads the keyring from files and directories; undefined if none are named.
+ * @throws Complaint naming the file that cannot be used.
+ */
+export async function readKeys(paths: readonly string[]): Promise<Keyring | undefined> {
+  if (paths.length === 0) return undefined;
+  try {
+    const files = (await Promise.all(paths.map(async (path) => keyFiles(path)))).flat();
+    return await readKeyring(
+      await Promise.all(files.map(async (path) => ({ path, bytes: await readFile(path) }))),
+    );
+  } catch (cause) {
+    if (cause instanceof Complaint) throw cause;
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    const message = cause instanceof KeyFileError ? reason : `cannot read keys: ${reason}`;
+    throw new Complaint(message, 'export public keys with `gpg --export --armor KEY > KEY.asc`', { cause });
+  }
+}
+
+async function keyFiles(path: string): Promise<readonly string[]> {
+  if (!(await stat(path)).isDirectory()) return [path];
+  const names = (await readdir(path)).filter((name) => KEY_FILE.test(name)).toSorted();
+  if (names.length === 0) {
+    throw new Complaint(`${path}: expected .asc or .gpg files, got none`, 'put public keys there');
+  }
+  return names.map((name) => join(path, name));
+}

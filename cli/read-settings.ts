@@ -1,0 +1,97 @@
+// Flag over environment over configuration file over default, each checked by the table.
+import { readFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { parse } from 'yaml';
+import { Complaint } from './complaint.ts';
+import { OPTION_NAMES, type OptionName, type Settings, optionOf, variableOf } from './options.ts';
+import { suggest } from './suggest.ts';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+type Values = Partial<Record<OptionName, unknown>>;
+
+const CONFIG = 'config';
+const PREFIX = 'LOOKASIDE_';
+
+/**
+ * Reads the settings of a run. `flags` are the command line's, by option name, `config` among
+ * them.
+ * @throws Complaint for an unknown name or a value that the table refuses.
+ */
+export async function readSettings(
+  flags: Readonly<Record<string, unknown>>,
+  environment: Environment,
+): Promise<Settings> {
+  const variables = readEnvironment(environment);
+  const configFile = flags[CONFIG] ?? environment[variableOf(CONFIG)];
+  const config = typeof configFile === 'string' ? await readConfig(configFile) : {};
+  const settings: Record<string, unknown> = {};
+  for (const name of OPTION_NAMES) {
+    settings[name] =
+      convert(name, flags[name], `--${name}`) ??
+      convert(name, variables[name], variableOf(name)) ??
+      convert(name, config[name], `${String(configFile)}: ${name}`) ??
+      defaultOf(name, environment);
+  }
+  return settings as Settings;
+}
+
+function defaultOf(name: OptionName, environment: Environment): unknown {
+  if (name === 'state-dir') {
+    const base = environment['XDG_STATE_HOME'] ?? join(homedir(), '.local/state');
+    return join(base, 'lookaside');
+  }
+  const option = optionOf(name);
+  if (option.repeatable) return [];
+  return convert(name, option.default, `--${name}`);
+}
+
+function convert(name: OptionName, value: unknown, origin: string): unknown {
+  if (value === undefined) return undefined;
+  const result = optionOf(name).schema.safeParse(value);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0]?.message ?? 'not a value of this option';
+  throw new Complaint(`${origin}: ${issue}`, optionOf(name).description);
+}
+
+function readEnvironment(environment: Environment): Values {
+  const names = new Map(OPTION_NAMES.map((name) => [variableOf(name), name]));
+  const values: Values = {};
+  for (const [variable, value] of Object.entries(environment)) {
+    if (!variable.startsWith(PREFIX) || value === undefined) continue;
+    const name = names.get(variable);
+    if (name) values[name] = optionOf(name).repeatable ? value.split(':') : value;
+    else if (variable !== variableOf(CONFIG)) {
+      const hint = suggest(variable, [...names.keys(), variableOf(CONFIG)]);
+      throw new Complaint(`unknown environment variable ${variable}`, hint);
+    }
+  }
+  return values;
+}
+
+async function readConfig(file: string): Promise<Values> {
+  let document: unknown;
+  try {
+    document = parse(await readFile(file, 'utf8'));
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message.split('\n', 1)[0] : String(cause);
+    throw new Complaint(`cannot read the configuration file ${file}: ${reason}`, undefined, { cause });
+  }
+  if (document === null || document === undefined) return {};
+  if (typeof document !== 'object' || Array.isArray(document)) {
+    throw new Complaint(`${file}: expected a mapping of options, got ${JSON.stringify(document)}`);
+  }
+  const values: Values = {};
+  for (const [key, value] of Object.entries(document)) {
+    const name = OPTION_NAMES.find((known) => known === key);
+    if (!name) throw new Complaint(`${file}: unknown key ${key}`, suggest(key, OPTION_NAMES));
+    values[name] = optionOf(name).isPath ? relativeTo(dirname(file), value) : value;
+  }
+  return values;
+}
+
+function relativeTo(directory: string, value: unknown): unknown {
+  if (typeof value === 'string') return resolve(directory, value);
+  return Array.isArray(value) ? value.map((item) => relativeTo(directory, item)) : value;
+}

@@ -1,0 +1,68 @@
+import { pMapIterable } from 'p-map';
+import { checkBlobSize } from './blob.ts';
+import type { CheckedFile } from './checked-file.ts';
+import type { Judge } from './judge.ts';
+import { classifyPath } from './location.ts';
+import { isRejection, reject } from './rejection.ts';
+import type { Entry, Snapshot } from './sources/source.ts';
+
+/**
+ * Files in work at once. Verification runs in the thread pool, so one at a time leaves it
+ * idle; each may hold 4 MiB, so the number also bounds memory.
+ */
+const CONCURRENCY = 32;
+
+/** Sends entries of a snapshot down the way: place, size, bytes, verdict as of `now`. */
+export function checkEntries(
+  snapshot: Snapshot,
+  entries: AsyncIterable<Entry>,
+  judge: Judge,
+  now: Date,
+): AsyncIterable<CheckedFile> {
+  return pMapIterable(entries, async (entry) => checkEntry(snapshot, entry, judge, now), {
+    concurrency: CONCURRENCY,
+    backpressure: 2 * CONCURRENCY,
+  });
+}
+
+async function checkEntry(
+  snapshot: Snapshot,
+  entry: Entry,
+  judge: Judge,
+  now: Date,
+): Promise<CheckedFile> {
+  const { path } = entry;
+  if (entry.kind === 'removed') return { kind: 'removed', path };
+  const place = classifyPath(path);
+  if (entry.kind !== 'file') {
+    // A link or submodule may also stand where a digest directory should.
+    const isMeant = place.kind !== 'ignored' || classifyPath(`${path}/-`).kind !== 'ignored';
+    return isMeant
+      ? { kind: 'rejected', path, rejection: reject(entry.kind, NOT_A_FILE[entry.kind]) }
+      : { kind: 'ignored', path };
+  }
+  switch (place.kind) {
+    case 'ignored':
+      return { kind: 'ignored', path };
+    case 'rejected':
+      return { kind: 'rejected', path, rejection: place.rejection };
+    case 'location': {
+      const { location } = place;
+      const bytes = checkBlobSize(entry.size) ?? (await snapshot.read(entry));
+      if (isRejection(bytes)) return { kind: 'rejected', path, rejection: bytes };
+      const signature: Awaited<ReturnType<Judge>> = await judge(location, bytes, now);
+      return isRejection(signature)
+        ? { kind: 'rejected', path, rejection: signature }
+        : { kind: 'publishable', path, location, signature };
+    }
+  }
+}
+
+const NOT_A_FILE = {
+  symlink: 'expected a regular file, got a symbolic link',
+  submodule: 'expected a regular file, got a submodule',
+  'special-file': 'expected a regular file, got another kind of node',
+  'name-not-utf8': 'expected a path in UTF-8',
+  unreadable: 'the file cannot be read',
+} satisfies Record<Exclude<Entry['kind'], 'file' | 'removed'>, string>;
+

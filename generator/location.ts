@@ -1,0 +1,158 @@
+// The one place that knows how a signature's path is written:
+// `[prefix/]namespace/repo@sha256=HEX/signature-N`, as containers/image asks for it
+// (docker/registries_d.go, lookasideStorageURL). No I/O.
+import { type Rejection, reject } from './rejection.ts';
+
+/** The place of one signature in the tree. */
+export interface Location {
+  /** `[prefix/]namespace/repo@sha256=HEX`. */
+  readonly directory: string;
+  /** `[prefix/]namespace/repo`. */
+  readonly repository: string;
+  /** 64 lower-case hexadecimal digits. */
+  readonly hex: string;
+  /** 1 or more. */
+  readonly number: number;
+}
+
+/** What a path of a signature repository is. */
+export type PathClass =
+  | { readonly kind: 'location'; readonly location: Location }
+  | { readonly kind: 'rejected'; readonly rejection: Rejection }
+  | { readonly kind: 'ignored' };
+
+const NAME_PREFIX = 'signature-';
+const NAME = /^signature-([1-9][0-9]{0,8})$/;
+const DIGEST_DIRECTORY = /^(.*)@sha256=([0-9a-f]{64})$/s;
+const DIGEST_LIKE = /^(.*)@(sha[0-9]+)([=:])(.*)$/is;
+const HEX_LENGTH = 64;
+/** The longest file name of the common file systems, in bytes. */
+const MAX_COMPONENT_BYTES = 255;
+// oxlint-disable-next-line no-control-regex -- control characters are what it looks for
+const FORBIDDEN_CHARACTERS = /[\u0000-\u001f\u007f\\]/;
+
+/** `…/signature-N` for a directory and a number. The inverse of {@link parseLocation}. */
+export function formatLocation(directory: string, number: number): string {
+  return `${directory}/${NAME_PREFIX}${number}`;
+}
+
+/** Reads a location, or gives undefined for any other path. */
+export function parseLocation(path: string): Location | undefined {
+  const slash = path.lastIndexOf('/');
+  const number = parseSignatureName(path.slice(slash + 1));
+  if (slash < 0 || number === undefined) return undefined;
+  const directory = path.slice(0, slash);
+  const parsed = parseDirectory(directory);
+  return parsed && { directory, ...parsed, number };
+}
+
+/** `signature-N` as N, or undefined. */
+export function parseSignatureName(name: string): number | undefined {
+  const digits = NAME.exec(name)?.[1];
+  return digits === undefined ? undefined : Number(digits);
+}
+
+function parseDirectory(directory: string): { repository: string; hex: string } | undefined {
+  const [, repository, hex] = DIGEST_DIRECTORY.exec(directory) ?? [];
+  if (repository === undefined || hex === undefined) return undefined;
+  const components = repository.split('/');
+  if (components.some((component) => isDigestLike(component))) return undefined;
+  if (components.some((component) => componentFault(component) !== undefined)) return undefined;
+  return { repository, hex };
+}
+
+/**
+ * Sorts a path (relative, `/` between components) into the three kinds of file that a
+ * signature repository has. Ignored is what neither lies in a digest directory nor is
+ * named like a signature.
+ */
+export function classifyPath(path: string): PathClass {
+  const location = parseLocation(path);
+  if (location) return { kind: 'location', location };
+  const components = path.split('/');
+  const name = components.pop() ?? '';
+  const digestAt = components.findIndex((component) => isDigestLike(component));
+  if (digestAt < 0) {
+    return name.startsWith(NAME_PREFIX)
+      ? rejected(reject('misplaced', 'expected a `repo@sha256=HEX` directory around it'))
+      : { kind: 'ignored' };
+  }
+  return rejected(locationFault(components, digestAt, name));
+}
+
+function rejected(rejection: Rejection): PathClass {
+  return { kind: 'rejected', rejection };
+}
+
+function isDigestLike(component: string): boolean {
+  return DIGEST_LIKE.test(component);
+}
+
+function locationFault(components: readonly string[], digestAt: number, name: string): Rejection {
+  if (digestAt < components.length - 1) {
+    return reject('stray-file', 'expected a signature in the digest directory, got a subdirectory', {
+      hint: 'Move the file out of the digest directory.',
+    });
+  }
+  const parents = components.slice(0, -1);
+  const fault = digestFault(components.at(-1) ?? '', parents) ?? directoryFault(components);
+  return fault ?? nameFault(components.join('/'), name);
+}
+
+function digestFault(component: string, parents: readonly string[]): Rejection | undefined {
+  const [, repository = '', algorithm = '', separator, digest = ''] =
+    DIGEST_LIKE.exec(component) ?? [];
+  const right = [...parents, `${repository}@sha256=${digest.toLowerCase()}`].join('/');
+  const hint = `Rename the directory to ${quote(right)}.`;
+  if (algorithm.toLowerCase() !== 'sha256') {
+    return reject('unsupported-algorithm', `expected sha256, got ${quote(algorithm)}`);
+  }
+  if (!/^[0-9a-f]*$/i.test(digest) || digest.length !== HEX_LENGTH) {
+    const got = `${digest.length} characters: ${quote(digest)}`;
+    return reject('invalid-digest', `expected ${HEX_LENGTH} hexadecimal digits, got ${got}`);
+  }
+  if (separator === ':') {
+    return reject('colon-directory', 'expected `@sha256=`, got `@sha256:`', { hint });
+  }
+  if (digest !== digest.toLowerCase() || algorithm !== 'sha256') {
+    return reject('upper-case-digest', 'expected the digest in lower case', { hint });
+  }
+  return undefined;
+}
+
+function directoryFault(components: readonly string[]): Rejection | undefined {
+  for (const component of components) {
+    const [, repository = component] = DIGEST_DIRECTORY.exec(component) ?? [];
+    const fault = componentFault(repository);
+    if (fault) return reject('invalid-directory', fault);
+  }
+  return undefined;
+}
+
+function componentFault(component: string): string | undefined {
+  if (component === '') return 'expected a repository before `@`, got an empty name';
+  if (component === '.' || component === '..' || component.toLowerCase() === '.git') {
+    return `expected a directory name, got ${quote(component)}`;
+  }
+  if (FORBIDDEN_CHARACTERS.test(component)) {
+    return `expected no control character or backslash in ${quote(component)}`;
+  }
+  const bytes = Buffer.byteLength(component);
+  return bytes > MAX_COMPONENT_BYTES
+    ? `expected at most ${MAX_COMPONENT_BYTES} bytes, got ${bytes}`
+    : undefined;
+}
+
+function nameFault(directory: string, name: string): Rejection {
+  const looksNumbered = /^signature-([0-9]+)/.exec(name)?.[1];
+  const hint =
+    looksNumbered !== undefined && Number(looksNumbered) > 0 && looksNumbered.length < 9
+      ? `Rename it to ${quote(formatLocation(directory, Number(looksNumbered)))}.`
+      : undefined;
+  const code = /^signature-[0-9]+$/.test(name) ? 'invalid-number' : 'stray-file';
+  return reject(code, `expected signature-N with N = 1, 2, …, got ${quote(name)}`, hint ? { hint } : {});
+}
+
+function quote(text: string): string {
+  return JSON.stringify(text);
+}

@@ -1,0 +1,114 @@
+// What reports say of each file: the JSON form of DESIGN's `check --format json`, which is
+// stable, and from which the text form and the status page are made.
+import type { CheckedFile, PublishableFile } from './checked-file.ts';
+import type { Warning } from './judge.ts';
+import { formatLocation } from './location.ts';
+import { MAX_SIGNATURES, type Numbering, numberSignatures } from './numbering.ts';
+import type { KeyInfo, Signer } from './openpgp.ts';
+import { type Rejection, type RejectionCode, reject } from './rejection.ts';
+import type { Summary } from './store.ts';
+
+/** Claims as reports show them. */
+export interface ReportedClaims {
+  readonly dockerReference: string;
+  readonly manifestDigest: string;
+  readonly creator: string | null;
+  /** ISO 8601; the bare number of seconds where no calendar reaches. */
+  readonly timestamp: string | null;
+}
+
+/** One file of the report. */
+export type ReportedFile =
+  | {
+      readonly path: string;
+      readonly status: 'accepted' | 'unverified';
+      readonly servedAs: string;
+      readonly claims: ReportedClaims;
+      readonly signer?: Signer;
+      readonly warnings: readonly Warning[];
+    }
+  | {
+      readonly path: string;
+      readonly status: 'rejected';
+      readonly code: RejectionCode;
+      readonly message: string;
+      readonly hint: string;
+      readonly breaksPulls: boolean;
+    }
+  | { readonly path: string; readonly status: 'ignored' };
+
+/** The whole report of a check. */
+export interface CheckReport {
+  readonly source: {
+    readonly kind: 'git' | 'directory';
+    readonly location: string;
+    readonly commit?: string;
+  };
+  readonly keys: readonly KeyInfo[];
+  readonly summary: Summary;
+  readonly files: readonly ReportedFile[];
+}
+
+/** Sorts by path, in the order of the bytes, so that equal input gives an equal report. */
+export function sortByPath(files: Iterable<ReportedFile>): readonly ReportedFile[] {
+  return [...files].toSorted((a, b) => Buffer.compare(Buffer.from(a.path), Buffer.from(b.path)));
+}
+
+/** The files of one digest directory, with the number that each is served under. */
+export function* reportDirectory(
+  directory: string,
+  files: readonly CheckedFile[],
+): Generator<ReportedFile> {
+  const publishable = files.filter((file) => file.kind === 'publishable');
+  const numbering = numberSignatures(publishable);
+  for (const file of publishable) yield reportPublishable(directory, file, numbering);
+  for (const file of files) yield* reportOther(file);
+}
+
+/** A file that is not published. */
+export function* reportOther(file: CheckedFile): Generator<ReportedFile> {
+  if (file.kind === 'rejected') yield reportRejected(file.path, file.rejection);
+  else if (file.kind === 'ignored') yield { path: file.path, status: 'ignored' };
+}
+
+function reportPublishable(
+  directory: string,
+  file: PublishableFile,
+  { served, duplicates, overflow }: Numbering,
+): ReportedFile {
+  const { path, location, signature } = file;
+  const original = duplicates.get(file);
+  const number = served.indexOf(original ?? file) + 1;
+  if (number === 0) return reportRejected(path, tooMany(served.length + overflow.length));
+  const warnings = [...signature.warnings];
+  if (original) {
+    const message = `has the same bytes as signature ${original.location.number}; served once`;
+    warnings.push({ code: 'duplicate', message });
+  } else if (number !== location.number) {
+    const message = `served as number ${number}: nodes stop at the first number that is missing`;
+    warnings.push({ code: 'renumbered', message });
+  }
+  return {
+    path,
+    status: signature.status,
+    servedAs: `/${formatLocation(directory, number)}`,
+    claims: { ...signature.claims, timestamp: formatTimestamp(signature.claims.timestamp) },
+    ...(signature.signer && { signer: signature.signer }),
+    warnings,
+  };
+}
+
+function tooMany(count: number): Rejection {
+  const message = `expected at most ${MAX_SIGNATURES} signatures in the directory, got ${count}`;
+  return reject('too-many-signatures', message, { breaksPulls: true });
+}
+
+function reportRejected(path: string, rejection: Rejection): ReportedFile {
+  return { path, status: 'rejected', ...rejection };
+}
+
+function formatTimestamp(seconds: number | null): string | null {
+  if (seconds === null) return null;
+  const date = new Date(seconds * 1000);
+  return Number.isNaN(date.getTime()) ? String(seconds) : date.toISOString();
+}

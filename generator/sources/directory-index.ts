@@ -1,0 +1,73 @@
+import { type BigIntStats, type Dirent } from 'node:fs';
+import { lstat, readdir } from 'node:fs/promises';
+import pMap from 'p-map';
+import { decodePath } from './decode-path.ts';
+import type { Entry } from './source.ts';
+
+/** An entry and when its file was last written, in milliseconds since 1970. */
+export interface IndexedEntry {
+  readonly entry: Entry;
+  readonly modifiedAt: number;
+}
+
+/** What lies below a directory, by path. */
+export type DirectoryIndex = ReadonlyMap<string, IndexedEntry>;
+
+const SLASH = Buffer.from('/');
+const GIT = '.git';
+/** lstat calls at once; more only queue in the thread pool. */
+const CONCURRENCY = 32;
+
+/** Lists every file below a directory, without following links and leaving out `.git`. */
+export async function indexDirectory(root: string): Promise<DirectoryIndex> {
+  const index = new Map<string, IndexedEntry>();
+  const pending: Buffer[] = [Buffer.alloc(0)];
+  for (let folder = pending.pop(); folder; folder = pending.pop()) {
+    const files: { readonly path: Buffer; readonly child: Dirent<Buffer> }[] = [];
+    for (const child of await readFolder(root, folder)) {
+      const path = folder.length > 0 ? Buffer.concat([folder, SLASH, child.name]) : child.name;
+      if (!child.isDirectory()) files.push({ path, child });
+      else if (child.name.toString('latin1') !== GIT) pending.push(path);
+    }
+    const indexed = await pMap(files, async ({ path, child }) => toIndexed(root, path, child), {
+      concurrency: CONCURRENCY,
+    });
+    for (const found of indexed) index.set(found.entry.path, found);
+  }
+  return index;
+}
+
+async function readFolder(root: string, folder: Buffer): Promise<Dirent<Buffer>[]> {
+  try {
+    return await readdir(absolute(root, folder), { withFileTypes: true, encoding: 'buffer' });
+  } catch (error) {
+    // A subdirectory may vanish while the tree is walked; the root must be there.
+    if (folder.length > 0 && error instanceof Error && 'code' in error && error.code === 'ENOENT') {
+      return [];
+    }
+    throw error;
+  }
+}
+
+async function toIndexed(root: string, bytes: Buffer, child: Dirent<Buffer>): Promise<IndexedEntry> {
+  const { path, utf8 } = decodePath(bytes);
+  if (!utf8) return { entry: { kind: 'name-not-utf8', path }, modifiedAt: 0 };
+  if (child.isSymbolicLink()) return { entry: { kind: 'symlink', path }, modifiedAt: 0 };
+  if (!child.isFile()) return { entry: { kind: 'special-file', path }, modifiedAt: 0 };
+  try {
+    const stats = await lstat(absolute(root, bytes), { bigint: true });
+    const entry: Entry = { kind: 'file', path, size: Number(stats.size), id: identify(stats) };
+    return { entry, modifiedAt: Number(stats.mtimeMs) };
+  } catch {
+    return { entry: { kind: 'unreadable', path }, modifiedAt: 0 };
+  }
+}
+
+/** What must be equal for a file to count as unchanged. */
+function identify({ size, ino, mtimeNs, ctimeNs }: BigIntStats): string {
+  return `${size}.${ino}.${mtimeNs}.${ctimeNs}`;
+}
+
+function absolute(root: string, path: Buffer): Buffer {
+  return Buffer.concat([Buffer.from(root), SLASH, path]);
+}

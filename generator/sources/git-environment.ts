@@ -1,0 +1,82 @@
+// The environment that every git process runs in. Nothing that a hostile repository or a
+// stray setting says may run a program, ask a question or reach another protocol.
+
+/** What a git process may inherit beside our own settings. */
+const INHERITED = [
+  'GIT_SSH',
+  'GIT_SSH_COMMAND',
+  'GIT_SSL_CAINFO',
+  'GIT_SSL_CAPATH',
+  'GIT_SSL_CERT',
+  'GIT_SSL_KEY',
+  'GIT_CONFIG_GLOBAL',
+  'GIT_CONFIG_SYSTEM',
+  'GIT_CONFIG_NOSYSTEM',
+  'GIT_EXEC_PATH',
+];
+
+/** A transfer slower than this many bytes a second for as many seconds is given up. */
+const SLOW_BYTES_PER_SECOND = '1';
+const SLOW_SECONDS = '30';
+
+/** Where the token for HTTPS lies, and the host that may have it. */
+export interface TokenFile {
+  readonly url: string;
+  readonly path: string;
+}
+
+/**
+ * Builds the environment from the caller's. With a token file, git asks a helper that reads
+ * the file each time, so a rotated token is seen, and the token is in no argument or variable.
+ */
+export function gitEnvironment(
+  base: Readonly<Record<string, string | undefined>>,
+  token: TokenFile | undefined,
+): Record<string, string> {
+  const environment: Record<string, string> = {};
+  for (const [name, value] of Object.entries(base)) {
+    const isGits = name.startsWith('GIT_') || name === 'SSH_ASKPASS';
+    if (value !== undefined && (!isGits || INHERITED.includes(name))) environment[name] = value;
+  }
+  if (!('GIT_SSH' in environment)) environment['GIT_SSH_COMMAND'] ??= 'ssh -oBatchMode=yes';
+  const settings = token ? [...SETTINGS, ...tokenSettings(token)] : SETTINGS;
+  return {
+    ...environment,
+    ...(token && { LOOKASIDE_GIT_TOKEN_FILE: token.path }),
+    LC_ALL: 'C',
+    GIT_TERMINAL_PROMPT: '0',
+    GIT_OPTIONAL_LOCKS: '0',
+    GIT_ALLOW_PROTOCOL: 'file:git:http:https:ssh',
+    ...toConfigVariables(settings),
+  };
+}
+
+const SETTINGS: readonly (readonly [string, string])[] = [
+  ['core.askPass', ''],
+  ['core.hooksPath', '/dev/null'],
+  // A detached child would outlive us, or linger where we are process 1 of a container.
+  ['gc.autoDetach', 'false'],
+  ['http.lowSpeedLimit', SLOW_BYTES_PER_SECOND],
+  ['http.lowSpeedTime', SLOW_SECONDS],
+];
+
+function tokenSettings({ url }: TokenFile): readonly (readonly [string, string])[] {
+  const helper =
+    '!f() { test "$1" = get || exit 0; echo username=x-access-token; ' +
+    String.raw`printf "password=%s\n" "$(head -n 1 "$LOOKASIDE_GIT_TOKEN_FILE")"; }; f`;
+  const scope = `credential.${new URL(url).origin}.helper`;
+  // The empty value drops helpers of the user's own configuration for this host.
+  return [
+    [scope, ''],
+    [scope, helper],
+  ];
+}
+
+function toConfigVariables(settings: typeof SETTINGS): Record<string, string> {
+  const variables: Record<string, string> = { GIT_CONFIG_COUNT: String(settings.length) };
+  for (const [index, [key, value]] of settings.entries()) {
+    variables[`GIT_CONFIG_KEY_${index}`] = key;
+    variables[`GIT_CONFIG_VALUE_${index}`] = value;
+  }
+  return variables;
+}

@@ -1,0 +1,128 @@
+// A bare clone on disk, by simple-git: the one file that knows it. No work tree ever exists,
+// so nothing of a hostile repository is checked out.
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type SimpleGit, simpleGit } from 'simple-git';
+import { SourceError } from './source.ts';
+
+/** A git that says nothing for this long is killed. Milliseconds. */
+const SILENCE_LIMIT = 120_000;
+
+const FETCHED = 'refs/lookaside/fetched';
+const PUBLISHED = 'refs/lookaside/published';
+
+export interface GitRepository {
+  readonly directory: string;
+  /** Fetches a branch and gives its commit; anything the branch was before is forgotten. */
+  readonly fetch: (url: string, branch: string) => Promise<string>;
+  /** The branch that HEAD of the remote names. */
+  readonly defaultBranch: (url: string) => Promise<string>;
+  /** Whether the remote answers and has the branch. */
+  readonly remoteHas: (url: string, branch: string) => Promise<boolean>;
+  /** Whether the remote answers. */
+  readonly isReachable: (url: string) => Promise<boolean>;
+  /** The commit that was published last, if one is kept. */
+  readonly published: () => Promise<string | undefined>;
+  readonly setPublished: (commit: string) => Promise<void>;
+  readonly hasCommit: (commit: string) => Promise<boolean>;
+  readonly isAncestor: (previous: string, next: string) => Promise<boolean>;
+  /** The object name of the tree at a path of a commit, or undefined if there is none. */
+  readonly treeAt: (commit: string, path: string) => Promise<string | undefined>;
+  /** Packs loose objects when git finds that worthwhile. */
+  readonly tidy: () => Promise<void>;
+}
+
+/** Opens the bare clone, or makes an empty one; clears what a killed process left behind. */
+export async function openGitRepository(
+  directory: string,
+  environment: Record<string, string>,
+): Promise<GitRepository> {
+  await mkdir(directory, { recursive: true });
+  await removeLeftovers(directory);
+  const git = bind(directory, environment);
+  await run(git, ['init', '--quiet', '--bare', '--template=', '--', directory]);
+  return {
+    directory,
+    fetch: async (url, branch) => {
+      const refspec = `+refs/heads/${branch}:${FETCHED}`;
+      const quietly = ['--quiet', '--no-tags', '--no-write-fetch-head', '--no-recurse-submodules'];
+      await run(git, ['fetch', ...quietly, '--no-auto-gc', '--', url, refspec]);
+      return resolve(git, `${FETCHED}^{commit}`);
+    },
+    defaultBranch: async (url) => {
+      const answer = await run(git, ['ls-remote', '--symref', '--', url, 'HEAD']);
+      const branch = /^ref: refs\/heads\/(.+)\tHEAD$/m.exec(answer)?.[1];
+      if (branch === undefined) {
+        throw new SourceError('the repository has no default branch', { hint: 'name one with --branch' });
+      }
+      return branch;
+    },
+    remoteHas: async (url, branch) =>
+      (await attempt(run(git, ['ls-remote', '--exit-code', '--', url, `refs/heads/${branch}`]))) !==
+      undefined,
+    isReachable: async (url) => (await attempt(run(git, ['ls-remote', '--', url, 'HEAD']))) !== undefined,
+    published: async () => attempt(resolve(git, `${PUBLISHED}^{commit}`)),
+    setPublished: async (commit) => void (await run(git, ['update-ref', PUBLISHED, commit])),
+    hasCommit: async (commit) =>
+      (await attempt(resolve(git, `${commit}^{commit}`))) !== undefined &&
+      (await attempt(run(git, ['merge-base', '--is-ancestor', commit, FETCHED]))) !== undefined,
+    isAncestor: async (previous, next) =>
+      (await attempt(run(git, ['merge-base', '--is-ancestor', previous, next]))) !== undefined,
+    treeAt: async (commit, path) => attempt(resolve(git, `${commit}:${path}`)),
+    tidy: async () => void (await run(git, ['gc', '--auto', '--quiet'])),
+  };
+}
+
+function bind(directory: string, environment: Record<string, string>): SimpleGit {
+  return simpleGit({
+    baseDir: directory,
+    timeout: { block: SILENCE_LIMIT },
+    allowEnvironment: Object.keys(environment),
+    // The environment is ours alone (gitEnvironment); these let exactly its settings pass.
+    unsafe: {
+      allowUnsafeAskPass: true,
+      allowUnsafeConfigEnvCount: true,
+      allowUnsafeConfigPaths: true,
+      allowUnsafeCredentialHelper: true,
+      allowUnsafeExec: true,
+      allowUnsafeHooksPath: true,
+      allowUnsafeSshCommand: true,
+      allowUnsafeTemplateDir: true,
+    },
+  }).env(environment);
+}
+
+async function run(git: SimpleGit, args: string[]): Promise<string> {
+  try {
+    return await git.raw(args);
+  } catch (cause) {
+    const detail = cause instanceof Error ? cause.message.trim() : String(cause);
+    throw new SourceError(`git ${args[0] ?? ''} failed: ${lastLines(detail)}`, { cause });
+  }
+}
+
+async function resolve(git: SimpleGit, name: string): Promise<string> {
+  return (await run(git, ['rev-parse', '--verify', '--quiet', '--end-of-options', name])).trim();
+}
+
+async function attempt(result: Promise<string>): Promise<string | undefined> {
+  try {
+    return await result;
+  } catch (error) {
+    if (error instanceof SourceError) return undefined;
+    throw error;
+  }
+}
+
+function lastLines(text: string): string {
+  return text.split('\n').filter(Boolean).slice(-3).join('; ');
+}
+
+/** A process killed amid a fetch leaves locks, which stop the next one, and half packs. */
+async function removeLeftovers(directory: string): Promise<void> {
+  for (const folder of ['.', 'refs', 'refs/lookaside', 'objects', 'objects/pack', 'objects/info']) {
+    const names = await readdir(join(directory, folder)).catch(() => []);
+    const leftovers = names.filter((name) => name.endsWith('.lock') || name.startsWith('tmp_'));
+    await Promise.all(leftovers.map(async (name) => rm(join(directory, folder, name))));
+  }
+}

@@ -1,0 +1,51 @@
+/** What SOURCE names: a directory, or something that git fetches from. */
+export type SourceAddress =
+  | { readonly kind: 'directory'; readonly path: string }
+  | { readonly kind: 'git'; readonly url: string };
+
+/** SOURCE cannot be used. The message never repeats a password. */
+export class SourceAddressError extends Error {
+  override readonly name = 'SourceAddressError';
+  readonly hint: string;
+  constructor(message: string, hint: string) {
+    super(message);
+    this.hint = hint;
+  }
+}
+
+const SCHEME = /^([a-z][a-z0-9+.-]*):\/\//i;
+const TRANSPORT = /^[a-z][a-z0-9-]*::/i;
+/** `[user@]host:path`, as scp and git read it: no slash before the first colon. */
+const SCP = /^[^/:\s]+:[^/\s].*|^[^/:\s]+@[^/:\s]+:.*/;
+const SCHEMES = ['file', 'git', 'http', 'https', 'ssh'];
+
+/** Tells a git URL (a scheme, scp form, or a name ending in `.git`) from a directory. */
+export function parseSource(source: string): SourceAddress {
+  if (source === '' || source.startsWith('-')) {
+    throw new SourceAddressError(
+      `expected a directory or git URL, got ${JSON.stringify(source)}`,
+      'write ./NAME for a name that starts with a dash',
+    );
+  }
+  const scheme = SCHEME.exec(source)?.[1]?.toLowerCase();
+  if (TRANSPORT.test(source) || (scheme !== undefined && !SCHEMES.includes(scheme))) {
+    const got = TRANSPORT.test(source) ? source.slice(0, source.indexOf(':') + 2) : `${scheme}://`;
+    throw new SourceAddressError(`${got} is not fetched from`, `use one of ${SCHEMES.join(', ')}`);
+  }
+  if (scheme !== undefined) return { kind: 'git', url: withoutPassword(source) };
+  return source.endsWith('.git') || SCP.test(source)
+    ? { kind: 'git', url: source }
+    : { kind: 'directory', path: source };
+}
+
+function withoutPassword(url: string): string {
+  const authority = url.slice(url.indexOf('://') + 3).split('/', 1)[0] ?? '';
+  const user = authority.slice(0, Math.max(authority.lastIndexOf('@'), 0));
+  if (user.includes(':')) {
+    throw new SourceAddressError(
+      'the URL holds a password, which would show in process lists and logs',
+      'put the token into a file and name it with --git-token-file',
+    );
+  }
+  return url;
+}

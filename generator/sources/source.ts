@@ -1,0 +1,66 @@
+import type { Rejection } from '../rejection.ts';
+
+/** A regular file of the signature repository. */
+export interface FileEntry {
+  readonly kind: 'file';
+  /** Relative to the published subtree, `/` between components. */
+  readonly path: string;
+  /** In bytes. */
+  readonly size: number;
+  /** Changes when the content does: a blob's object name, or what stat says of a file. */
+  readonly id: string;
+}
+
+/** One path of a source, or what became of it. */
+export type Entry =
+  | FileEntry
+  | {
+      readonly kind: 'symlink' | 'submodule' | 'special-file' | 'name-not-utf8' | 'unreadable';
+      readonly path: string;
+    }
+  | { readonly kind: 'removed'; readonly path: string };
+
+/** One state of a source, held open so that its files can be read. */
+export interface Snapshot {
+  /** The commit in full, for git. */
+  readonly commit?: string;
+  /** Every entry, in no order. */
+  readonly entries: () => AsyncIterable<Entry>;
+  /** What differs from an earlier snapshot of the same source. */
+  readonly changesSince: (previous: Snapshot) => AsyncIterable<Entry>;
+  /** The bytes of a file, or why they cannot be read. */
+  readonly read: (entry: FileEntry) => Promise<Uint8Array | Rejection>;
+  readonly close: () => Promise<void>;
+}
+
+/** Where signatures come from. Errors thrown by a source are faults of the world, not of files. */
+export interface Source {
+  readonly kind: 'git' | 'directory';
+  /** For people; without credentials. */
+  readonly location: string;
+  /** The branch that is followed, once known; undefined for a directory. */
+  readonly branch: () => string | undefined;
+  /** Brings the newest state. */
+  readonly refresh: () => Promise<Snapshot>;
+  /** Whether a commit has reached us with some refresh. */
+  readonly hasCommit: (commit: string) => Promise<boolean>;
+  /** Whether `next` was made on top of `previous`; false after a force push. */
+  readonly isAncestor: (previous: string, next: string) => Promise<boolean>;
+  /** The state that was last published, from before a restart; undefined if none is kept. */
+  readonly recall: () => Promise<Snapshot | undefined>;
+  /** Keeps a state as the last published one. */
+  readonly keep: (snapshot: Snapshot) => Promise<void>;
+  /** Calls back, debounced, when the source says itself that it changed. Gives the way to stop. */
+  readonly watch: (onChange: () => void, onError: (error: Error) => void) => () => Promise<void>;
+}
+
+/** The source cannot be reached or read: disk, git, network. The message is for people. */
+export class SourceError extends Error {
+  override readonly name = 'SourceError';
+  /** What to do about it. */
+  readonly hint: string | undefined;
+  constructor(message: string, options: { cause?: unknown; hint?: string } = {}) {
+    super(message, 'cause' in options ? { cause: options.cause } : {});
+    this.hint = options.hint;
+  }
+}

@@ -1,0 +1,99 @@
+import { lstat, readlink } from 'node:fs/promises';
+import { dirname, join, resolve, sep } from 'node:path';
+import { type FSWatcher, watch } from 'chokidar';
+
+/** Changes are gathered until there was none for this long, in milliseconds… */
+const QUIET_TIME = 100;
+/** …but not for longer than this, in milliseconds. */
+const LONGEST_WAIT = 2000;
+/** As many links as Linux follows in one path. */
+const MAX_LINKS = 40;
+
+export interface DirectoryWatch {
+  /** Announces a change that no event will announce. */
+  readonly touch: () => void;
+  readonly close: () => Promise<void>;
+}
+
+/**
+ * Calls back, debounced, when something below `root` changes, or when a link on the way to
+ * it is flipped. `resolveRoot` gives the real directory behind the links, if there is one.
+ */
+export function watchDirectory(
+  root: string,
+  resolveRoot: () => Promise<string>,
+  onChange: () => void,
+  onError: (error: Error) => void,
+): DirectoryWatch {
+  const report = (error: unknown): void =>
+    onError(error instanceof Error ? error : new Error(String(error)));
+  const touch = debounce(onChange);
+  let tree: { readonly real: string; readonly watcher: FSWatcher } | undefined;
+  let links: FSWatcher | undefined;
+  let closed = false;
+
+  const follow = async (): Promise<void> => {
+    const real = await resolveRoot();
+    if (closed || real === tree?.real) return;
+    await tree?.watcher.close();
+    const ignored = (path: string): boolean => path.endsWith(`${sep}.git`);
+    const watcher = watch(real, { followSymlinks: false, ignoreInitial: true, ignored });
+    watcher.on('all', touch.call).on('ready', touch.call).on('error', report);
+    tree = { real, watcher };
+  };
+  const watchLinks = async (): Promise<void> => {
+    const found = await linksTo(root);
+    if (closed || found.length === 0) return;
+    links = watch(found.map(dirname), { followSymlinks: false, ignoreInitial: true, depth: 0 });
+    links.on('all', (_event, path) => {
+      if (!found.includes(resolve(path))) return;
+      follow().then(touch.call, report);
+    });
+    links.on('error', report);
+  };
+  Promise.all([follow(), watchLinks()]).catch(report);
+
+  return {
+    touch: touch.call,
+    close: async () => {
+      closed = true;
+      touch.cancel();
+      await Promise.all([tree?.watcher.close(), links?.close()]);
+    },
+  };
+}
+
+/** The symbolic links that are passed on the way to a path, links to links included. */
+async function linksTo(path: string): Promise<readonly string[]> {
+  const links: string[] = [];
+  const pending = [path];
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    let walked: string = sep;
+    for (const component of next.split(sep).filter(Boolean)) {
+      walked = join(walked, component);
+      const stats = await lstat(walked).catch(() => undefined);
+      if (!stats?.isSymbolicLink() || links.includes(walked) || links.length === MAX_LINKS) continue;
+      links.push(walked);
+      pending.push(resolve(dirname(walked), await readlink(walked)));
+    }
+  }
+  return links;
+}
+
+function debounce(action: () => void): { call: () => void; cancel: () => void } {
+  let timer: NodeJS.Timeout | undefined;
+  let firstCall = 0;
+  const fire = (): void => {
+    timer = undefined;
+    action();
+  };
+  return {
+    call: () => {
+      const now = performance.now();
+      if (timer === undefined) firstCall = now;
+      clearTimeout(timer);
+      timer = setTimeout(fire, Math.min(QUIET_TIME, Math.max(0, firstCall + LONGEST_WAIT - now)));
+    },
+    cancel: () => clearTimeout(timer),
+  };
+}

@@ -1,0 +1,200 @@
+// The store: every accepted signature in memory, numbered, ready to be looked up. A change
+// is worked out first (`prepare`) and then applied in one synchronous step, so no lookup
+// sees half of it.
+import type { CheckedFile, PublishableFile } from './checked-file.ts';
+import type { Signature } from './judge.ts';
+import { parseLocation } from './location.ts';
+import { numberSignatures } from './numbering.ts';
+import { type ReportedFile, reportDirectory, reportOther } from './report.ts';
+
+/** How many files have which status. */
+export interface Summary {
+  readonly accepted: number;
+  readonly unverified: number;
+  readonly rejected: number;
+  readonly ignored: number;
+}
+
+/** A change that is ready to be applied. */
+export interface Update {
+  /** Rejected files of the store once the change is applied. */
+  readonly rejected: number;
+  readonly apply: () => void;
+}
+
+/** Files that lie in one `repo@sha256=HEX` directory under well-formed names. */
+interface Directory {
+  readonly repository: string;
+  readonly files: readonly CheckedFile[];
+  readonly served: readonly Signature[];
+  readonly summary: Summary;
+}
+
+const EMPTY: Summary = { accepted: 0, unverified: 0, rejected: 0, ignored: 0 };
+
+export class SignatureStore {
+  readonly #directories = new Map<string, Directory>();
+  readonly #others = new Map<string, CheckedFile>();
+  /** Digest directories with signatures, by repository. */
+  readonly #repositories = new Map<string, number>();
+  #summary = EMPTY;
+  #signatures = 0;
+  /** No signature expires before this moment, in milliseconds since 1970. */
+  #validUntil = Infinity;
+
+  /** The signatures of a directory, number N at index N - 1; undefined if it has none. */
+  lookup(directory: string): readonly Signature[] | undefined {
+    const served = this.#directories.get(directory)?.served;
+    return served?.length ? served : undefined;
+  }
+
+  /** Signatures that are served; exact duplicates count once. */
+  get signatures(): number {
+    return this.#signatures;
+  }
+
+  /** Repositories with at least one signature. */
+  get repositories(): number {
+    return this.#repositories.size;
+  }
+
+  get summary(): Summary {
+    return this.#summary;
+  }
+
+  /** Paths whose signatures have expired by `now`, or whose key has. */
+  expired(now: Date): readonly string[] {
+    if (this.#validUntil > now.getTime()) return [];
+    const expired: string[] = [];
+    let validUntil = Infinity;
+    for (const file of this.#publishable()) {
+      if (file.signature.validUntil <= now.getTime()) expired.push(file.path);
+      else validUntil = Math.min(validUntil, file.signature.validUntil);
+    }
+    this.#validUntil = validUntil;
+    return expired;
+  }
+
+  /** Every signature that is served, with its directory and number. */
+  *served(): Generator<{ directory: string; number: number; signature: Signature }> {
+    for (const [directory, { served }] of this.#directories) {
+      for (const [index, signature] of served.entries()) {
+        yield { directory, number: index + 1, signature };
+      }
+    }
+  }
+
+  /** Every file with its status, as reports show it; in no order. */
+  *files(): Generator<ReportedFile> {
+    for (const [directory, { files }] of this.#directories) yield* reportDirectory(directory, files);
+    for (const file of this.#others.values()) yield* reportOther(file);
+  }
+
+  /** The rejected files, as reports show them; in no order. */
+  *rejectedFiles(): Generator<ReportedFile> {
+    for (const [directory, { files, summary }] of this.#directories) {
+      if (summary.rejected === 0) continue;
+      for (const file of reportDirectory(directory, files)) {
+        if (file.status === 'rejected') yield file;
+      }
+    }
+    for (const file of this.#others.values()) if (file.kind === 'rejected') yield* reportOther(file);
+  }
+
+  /** Works out what a set of checked files changes, without changing anything yet. */
+  prepare(changes: Iterable<CheckedFile>): Update {
+    const others = new Map<string, CheckedFile>();
+    const byDirectory = new Map<string, Map<string, CheckedFile>>();
+    for (const change of changes) {
+      const directory = parseLocation(change.path)?.directory;
+      if (directory === undefined) others.set(change.path, change);
+      else {
+        const group = byDirectory.get(directory) ?? new Map<string, CheckedFile>();
+        byDirectory.set(directory, group.set(change.path, change));
+      }
+    }
+    const directories = new Map<string, Directory>();
+    let summary = this.#summary;
+    for (const [name, changed] of byDirectory) {
+      const directory = this.#withChanges(name, changed);
+      directories.set(name, directory);
+      summary = add(summary, directory.summary, this.#directories.get(name)?.summary ?? EMPTY);
+    }
+    for (const [path, file] of others) {
+      summary = add(summary, countOther(file), countOther(this.#others.get(path)));
+    }
+    return {
+      rejected: summary.rejected,
+      apply: () => {
+        for (const [name, directory] of directories) this.#setDirectory(name, directory);
+        for (const [path, file] of others) {
+          if (file.kind === 'removed') this.#others.delete(path);
+          else this.#others.set(path, file);
+        }
+        this.#summary = summary;
+      },
+    };
+  }
+
+  #withChanges(name: string, changed: ReadonlyMap<string, CheckedFile>): Directory {
+    const kept = this.#directories.get(name)?.files.filter((file) => !changed.has(file.path)) ?? [];
+    const files = [...kept, ...changed.values()].filter((file) => file.kind !== 'removed');
+    return toDirectory(name, files);
+  }
+
+  #setDirectory(name: string, directory: Directory): void {
+    const before = this.#directories.get(name);
+    if (directory.files.length === 0) this.#directories.delete(name);
+    else this.#directories.set(name, directory);
+    this.#signatures += directory.served.length - (before?.served.length ?? 0);
+    const gained = Number(directory.served.length > 0) - Number((before?.served.length ?? 0) > 0);
+    const repositories = (this.#repositories.get(directory.repository) ?? 0) + gained;
+    if (repositories === 0) this.#repositories.delete(directory.repository);
+    else this.#repositories.set(directory.repository, repositories);
+    for (const { validUntil } of directory.served) {
+      this.#validUntil = Math.min(this.#validUntil, validUntil);
+    }
+  }
+
+  *#publishable(): Generator<PublishableFile> {
+    for (const { files } of this.#directories.values()) {
+      for (const file of files) if (file.kind === 'publishable') yield file;
+    }
+  }
+}
+
+function toDirectory(name: string, files: readonly CheckedFile[]): Directory {
+  const publishable = files.filter((file) => file.kind === 'publishable');
+  const { served, overflow } = numberSignatures(publishable);
+  const unverified = publishable.filter((file) => file.signature.status === 'unverified').length;
+  const tooMany = new Set(overflow);
+  const tooManyUnverified = overflow.filter((file) => file.signature.status === 'unverified').length;
+  return {
+    repository: name.slice(0, name.lastIndexOf('@')),
+    files,
+    served: served.map((file) => file.signature),
+    summary: {
+      accepted: publishable.length - unverified - (tooMany.size - tooManyUnverified),
+      unverified: unverified - tooManyUnverified,
+      rejected: files.length - publishable.length + tooMany.size,
+      ignored: 0,
+    },
+  };
+}
+
+function countOther(file: CheckedFile | undefined): Summary {
+  return {
+    ...EMPTY,
+    rejected: Number(file?.kind === 'rejected'),
+    ignored: Number(file?.kind === 'ignored'),
+  };
+}
+
+function add(sum: Summary, gained: Summary, lost: Summary): Summary {
+  return {
+    accepted: sum.accepted + gained.accepted - lost.accepted,
+    unverified: sum.unverified + gained.unverified - lost.unverified,
+    rejected: sum.rejected + gained.rejected - lost.rejected,
+    ignored: sum.ignored + gained.ignored - lost.ignored,
+  };
+}

@@ -1,0 +1,69 @@
+/**
+ * Mocha's root set-up. Mocha loads this file before the specs, and the specs decide while they load
+ * which suites are defined: so the tools are looked for, and installed, here at the top level and
+ * not in `mochaGlobalSetup`, which only runs afterwards.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { findTool, formatLeftOut, type Tool, TOOLS } from './with-tools.ts';
+
+const DEBIAN_PACKAGES: Record<Tool, string> = {
+  skopeo: 'skopeo',
+  podman: 'podman',
+  'docker-registry': 'docker-registry',
+  gpg: 'gnupg',
+  gpgv: 'gpgv',
+  git: 'git',
+  'git-http-backend': 'git',
+  nginx: 'nginx-light',
+  apache2: 'apache2',
+};
+/** Asked by Debian's packages before they start a service: 101 forbids it. */
+const POLICY_RC_D = '/usr/sbin/policy-rc.d';
+
+const missing = missingTools();
+if (missing.length > 0 && isDebian() && process.getuid?.() === 0) install(missing);
+
+const stillMissing = missingTools();
+if (stillMissing.length > 0 && process.env['CI'] === 'true') {
+  throw new Error(`not installed, and CI must not leave suites out: ${stillMissing.join(', ')}`);
+}
+
+/** Kept for mocha: the real set-up is done while this file loads. */
+export function mochaGlobalSetup(): void {}
+
+/** Says in one closing line which suites were left out. */
+export function mochaGlobalTeardown(): void {
+  const line = formatLeftOut();
+  if (line !== undefined) process.stdout.write(`${line}\n`);
+}
+
+function missingTools(): Tool[] {
+  return TOOLS.filter((tool) => findTool(tool) === undefined);
+}
+
+function isDebian(): boolean {
+  if (!existsSync('/etc/os-release')) return false;
+  return /^ID(_LIKE)?=.*\bdebian\b/m.test(readFileSync('/etc/os-release', 'utf8'));
+}
+
+/** Installs Debian packages without letting them start a service; says so when it cannot. */
+function install(tools: readonly Tool[]): void {
+  const packages = [...new Set(tools.map((tool) => DEBIAN_PACKAGES[tool]))];
+  process.stderr.write(`installing for the tests: ${packages.join(', ')}\n`);
+  const ownPolicy = !existsSync(POLICY_RC_D);
+  if (ownPolicy) writeFileSync(POLICY_RC_D, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+  try {
+    const installed =
+      aptGet('update', '-q') && aptGet('install', '-y', '--no-install-recommends', ...packages);
+    if (!installed) process.stderr.write('could not install them: see above\n');
+  } finally {
+    if (ownPolicy) rmSync(POLICY_RC_D);
+  }
+}
+
+function aptGet(...args: string[]): boolean {
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  const { status } = spawnSync('apt-get', args, { env, stdio: ['ignore', 2, 2] });
+  return status === 0;
+}

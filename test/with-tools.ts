@@ -1,0 +1,81 @@
+import { execFileSync } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+
+/** The real programs that suites may need, by command name. */
+export const TOOLS = [
+  'skopeo',
+  'podman',
+  'docker-registry',
+  'gpg',
+  'gpgv',
+  'git',
+  'git-http-backend',
+  'nginx',
+  'apache2',
+] as const;
+export type Tool = (typeof TOOLS)[number];
+
+interface LeftOut {
+  readonly title: string;
+  readonly tests: number;
+  readonly missing: readonly Tool[];
+}
+const leftOut: LeftOut[] = [];
+
+/** The absolute path of a tool, or undefined when this machine has none. */
+export function findTool(tool: Tool): string | undefined {
+  // Servers lie in sbin, which is not on every user's PATH.
+  const directories = (process.env['PATH'] ?? '').split(delimiter);
+  directories.push('/usr/sbin', '/usr/local/sbin');
+  if (tool === 'git-http-backend') directories.push(...gitExecPath());
+  for (const directory of directories) {
+    const path = join(directory, tool);
+    try {
+      accessSync(path, constants.X_OK);
+      return path;
+    } catch {
+      // Not there: look on.
+    }
+  }
+  return undefined;
+}
+
+/** The absolute path of a tool; throws where there is none. */
+export function toolPath(tool: Tool): string {
+  const path = findTool(tool);
+  if (path === undefined)
+    throw new Error(`${tool} is not installed: use describeWith(['${tool}'])`);
+  return path;
+}
+
+/**
+ * `describe` for a suite that needs real programs. Where one is missing the suite is taken out of
+ * the run again, and named with the number of its tests in the closing line.
+ */
+export function describeWith(tools: readonly Tool[], title: string, body: () => void): void {
+  const suite = describe(title, body);
+  const missing = tools.filter((tool) => findTool(tool) === undefined);
+  if (missing.length === 0) return;
+  leftOut.push({ title: suite.fullTitle(), tests: suite.total(), missing });
+  const { parent } = suite;
+  if (parent !== undefined) parent.suites = parent.suites.filter((other) => other !== suite);
+}
+
+/** The closing line about suites that were left out, or undefined when none was. */
+export function formatLeftOut(): string | undefined {
+  if (leftOut.length === 0) return undefined;
+  const missing = [...new Set(leftOut.flatMap((suite) => suite.missing))].toSorted();
+  const suites = leftOut.map(
+    ({ title, tests }) => `"${title}" (${tests} ${tests === 1 ? 'test' : 'tests'})`,
+  );
+  return `left out for lack of ${missing.join(', ')}: ${suites.join(', ')}`;
+}
+
+function gitExecPath(): string[] {
+  try {
+    return [execFileSync('git', ['--exec-path'], { encoding: 'utf8' }).trim()];
+  } catch {
+    return [];
+  }
+}
