@@ -25,7 +25,8 @@ const duration = z.union([z.string(), z.literal(0)]).transform((value, context) 
 
 /** `HOST:PORT`, `[::1]:PORT`. */
 const address = z.string().transform((value, context): ListenAddress => {
-  const [, bracketed, plain, port] = /^(?:\[([0-9a-f:]+)\]|([^:]*)):([0-9]{1,5})$/i.exec(value) ?? [];
+  const [, bracketed, plain, port] =
+    /^(?:\[([0-9a-f:]+)\]|([^:]*)):([0-9]{1,5})$/i.exec(value) ?? [];
   const host = bracketed ?? plain;
   if (!host || port === undefined || Number(port) > 65_535) {
     context.addIssue(`expected HOST:PORT, got ${JSON.stringify(value)}`);
@@ -94,7 +95,8 @@ export const OPTIONS = {
   },
   'on-invalid': {
     argument: 'MODE',
-    description: 'what rejected files do: quarantine leaves them out, refuse keeps the last good state',
+    description:
+      'what rejected files do: quarantine leaves them out, refuse keeps the last good state',
     commands: ALL,
     default: 'quarantine',
     schema: z.enum(['quarantine', 'refuse'], {
@@ -110,8 +112,8 @@ export const OPTIONS = {
   },
   'state-dir': {
     argument: 'DIR',
-    description: 'where the clone of a git source is kept; check and generate use a temporary one unless it is given',
-    commands: ALL,
+    description: 'where the clone of a git source is kept between runs',
+    commands: ['serve'],
     default: '$XDG_STATE_HOME/lookaside',
     isPath: true,
     schema: text,
@@ -171,7 +173,8 @@ export const OPTIONS = {
   },
   'trusted-proxies': {
     argument: 'CIDR',
-    description: 'proxies whose X-Forwarded-For is believed: an address, a range, or loopback, linklocal, uniquelocal',
+    description:
+      'proxies whose X-Forwarded-For is believed: an address, a range, or loopback, linklocal, uniquelocal',
     commands: ['serve'],
     repeatable: true,
     schema: several,
@@ -198,7 +201,9 @@ export type OptionName = keyof typeof OPTIONS;
 export type Settings = {
   readonly [Name in OptionName]:
     | z.output<(typeof OPTIONS)[Name]['schema']>
-    | ((typeof OPTIONS)[Name] extends { default: string } | { repeatable: true } ? never : undefined);
+    | ((typeof OPTIONS)[Name] extends { default: string } | { repeatable: true }
+        ? never
+        : undefined);
 };
 
 export const OPTION_NAMES = Object.keys(OPTIONS) as readonly OptionName[];

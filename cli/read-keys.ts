@@ -20,7 +20,9 @@ export async function readKeys(paths: readonly string[]): Promise<Keyring | unde
     if (cause instanceof Complaint) throw cause;
     const reason = cause instanceof Error ? cause.message : String(cause);
     const message = cause instanceof KeyFileError ? reason : `cannot read keys: ${reason}`;
-    throw new Complaint(message, 'export public keys with `gpg --export --armor KEY > KEY.asc`', { cause });
+    throw new Complaint(message, 'export public keys with `gpg --export --armor KEY > KEY.asc`', {
+      cause,
+    });
   }
 }
 

@@ -24,14 +24,15 @@ export async function readSettings(
   environment: Environment,
 ): Promise<Settings> {
   const variables = readEnvironment(environment);
-  const configFile = flags[CONFIG] ?? environment[variableOf(CONFIG)];
-  const config = typeof configFile === 'string' ? await readConfig(configFile) : {};
+  const flag = flags[CONFIG];
+  const configFile = typeof flag === 'string' ? flag : environment[variableOf(CONFIG)];
+  const config = configFile === undefined ? {} : await readConfig(configFile);
   const settings: Record<string, unknown> = {};
   for (const name of OPTION_NAMES) {
     settings[name] =
       convert(name, flags[name], `--${name}`) ??
       convert(name, variables[name], variableOf(name)) ??
-      convert(name, config[name], `${String(configFile)}: ${name}`) ??
+      convert(name, config[name], `${configFile}: ${name}`) ??
       defaultOf(name, environment);
   }
   return settings as Settings;
@@ -76,7 +77,9 @@ async function readConfig(file: string): Promise<Values> {
     document = parse(await readFile(file, 'utf8'));
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message.split('\n', 1)[0] : String(cause);
-    throw new Complaint(`cannot read the configuration file ${file}: ${reason}`, undefined, { cause });
+    throw new Complaint(`cannot read the configuration file ${file}: ${reason}`, undefined, {
+      cause,
+    });
   }
   if (document === null || document === undefined) return {};
   if (typeof document !== 'object' || Array.isArray(document)) {

@@ -65,4 +65,3 @@ const NOT_A_FILE = {
   'name-not-utf8': 'expected a path in UTF-8',
   unreadable: 'the file cannot be read',
 } satisfies Record<Exclude<Entry['kind'], 'file' | 'removed'>, string>;
-

@@ -74,7 +74,12 @@ function readOptional(json: string | undefined): Pick<UntrustedClaims, 'creator'
 function readTimestamp(json: string): number | null {
   const value: unknown = JSON.parse(json);
   if (value === null) return null;
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < -(2 ** 63) || value >= 2 ** 63) {
+  if (
+    typeof value !== 'number' ||
+    !Number.isInteger(value) ||
+    value < -(2 ** 63) ||
+    value >= 2 ** 63
+  ) {
     fail('payload-wrong-type', `expected whole seconds in optional.timestamp, got ${clip(json)}`);
   }
   return value;
@@ -96,16 +101,19 @@ function readObject(
 ): Record<string, string | undefined> {
   const members = uniqueMembers(name, json);
   const unknown = members.find((member) => !expected.includes(member.name));
-  if (unknown) fail('payload-unknown-member', `${name} has the unknown member ${quote(unknown.name)}`);
+  if (unknown)
+    fail('payload-unknown-member', `${name} has the unknown member ${quote(unknown.name)}`);
   const found = Object.fromEntries(members.map((member) => [member.name, member.json]));
   const missing = expected.find((member) => found[member] === undefined);
-  if (missing !== undefined) fail('payload-missing-member', `${name} lacks the member ${quote(missing)}`);
+  if (missing !== undefined)
+    fail('payload-missing-member', `${name} lacks the member ${quote(missing)}`);
   return found;
 }
 
 function uniqueMembers(name: string, json: string | undefined): readonly Member[] {
   const members = membersOf(json ?? 'null');
-  if (!members) fail('payload-wrong-type', `expected an object in ${name}, got ${clip(json ?? '')}`);
+  if (!members)
+    fail('payload-wrong-type', `expected an object in ${name}, got ${clip(json ?? '')}`);
   const seen = new Set<string>();
   for (const member of members) {
     if (seen.has(member.name)) {

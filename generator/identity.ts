@@ -9,7 +9,10 @@ import { type Rejection, reject } from './rejection.ts';
  * Matches the signed image name against the directory, by the nodes' default rule for
  * names (signedIdentity matchRepoDigestOrExact): a tag or a digest is required.
  */
-export function checkIdentity(untrustedReference: string, location: Location): Rejection | undefined {
+export function checkIdentity(
+  untrustedReference: string,
+  location: Location,
+): Rejection | undefined {
   const quoted = JSON.stringify(untrustedReference);
   const identity = parseDockerReference(untrustedReference);
   if (!identity) return reject('invalid-identity', `expected an image name, got ${quoted}`);
@@ -23,7 +26,9 @@ export function checkIdentity(untrustedReference: string, location: Location): R
     return reject(
       'repository-mismatch',
       `expected a signature for ${JSON.stringify(location.repository)}, got one for ${quoted}`,
-      { hint: `Move it below "${identity.repository}@sha256=${location.hex}/", or sign as the right name.` },
+      {
+        hint: `Move it below "${identity.repository}@sha256=${location.hex}/", or sign as the right name.`,
+      },
     );
   }
   const before = directory.at(-repository.length - 1);

@@ -58,7 +58,11 @@ function checkDigest(claims: UntrustedClaims, location: Location): Rejection | u
   return reject('digest-mismatch', `expected the digest ${expected}, got ${got}`);
 }
 
-function toSignature(bytes: Uint8Array, message: OpenedMessage, claims: UntrustedClaims): Signature {
+function toSignature(
+  bytes: Uint8Array,
+  message: OpenedMessage,
+  claims: UntrustedClaims,
+): Signature {
   const { signer, signedAt, validUntil } = message;
   return {
     status: signer ? 'accepted' : 'unverified',

@@ -90,9 +90,13 @@ function isDigestLike(component: string): boolean {
 
 function locationFault(components: readonly string[], digestAt: number, name: string): Rejection {
   if (digestAt < components.length - 1) {
-    return reject('stray-file', 'expected a signature in the digest directory, got a subdirectory', {
-      hint: 'Move the file out of the digest directory.',
-    });
+    return reject(
+      'stray-file',
+      'expected a signature in the digest directory, got a subdirectory',
+      {
+        hint: 'Move the file out of the digest directory.',
+      },
+    );
   }
   const parents = components.slice(0, -1);
   const fault = digestFault(components.at(-1) ?? '', parents) ?? directoryFault(components);
@@ -150,7 +154,11 @@ function nameFault(directory: string, name: string): Rejection {
       ? `Rename it to ${quote(formatLocation(directory, Number(looksNumbered)))}.`
       : undefined;
   const code = /^signature-[0-9]+$/.test(name) ? 'invalid-number' : 'stray-file';
-  return reject(code, `expected signature-N with N = 1, 2, …, got ${quote(name)}`, hint ? { hint } : {});
+  return reject(
+    code,
+    `expected signature-N with N = 1, 2, …, got ${quote(name)}`,
+    hint ? { hint } : {},
+  );
 }
 
 function quote(text: string): string {

@@ -3,6 +3,7 @@
 // short RSA keys, dates ahead of the clock) the answer is `cannot-verify`, never "invalid".
 // Beyond OpenPGP.js it checks what GnuPG checks on nodes: exactly one signature, and a key
 // that is neither expired nor revoked today (containers/image signature/mechanism_gpgme.go).
+import { createHash } from 'node:crypto';
 import {
   type Key,
   type Message,
@@ -34,6 +35,8 @@ export interface Signer {
 
 /** The keys whose signatures are accepted. */
 export interface Keyring {
+  /** Changes when a key file does. */
+  readonly id: string;
   readonly keys: readonly KeyInfo[];
   /** The signing keys with an OpenPGP key ID (16 lower-case hex digits). */
   readonly find: (keyId: string) => readonly Key[];
@@ -79,7 +82,10 @@ export async function readKeyring(
       byKeyId.set(id, [...(byKeyId.get(id) ?? []), key]);
     }
   }
+  const id = createHash('sha256');
+  for (const file of files) id.update(createHash('sha256').update(file.bytes).digest());
   return {
+    id: id.digest('base64url'),
     keys: await Promise.all(keys.map(async (key) => toKeyInfo(key))),
     find: (keyId) => byKeyId.get(keyId) ?? [],
   };
@@ -176,7 +182,7 @@ async function examine(
   }
   const [result] = signatures;
   const packet = (await result?.signature)?.packets[0];
-  const untrustedPayload = new Uint8Array(data as Uint8Array);
+  const untrustedPayload = new Uint8Array(data);
   if (!result || !packet) {
     if (count === 0) return reject('not-signed', 'expected a signed message, got plain data');
     return keyring

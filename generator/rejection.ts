@@ -196,7 +196,10 @@ export interface Rejection {
 export function reject(
   code: RejectionCode,
   message: string,
-  { hint = REJECTIONS[code].cure, breaksPulls = false }: { hint?: string; breaksPulls?: boolean } = {},
+  {
+    hint = REJECTIONS[code].cure,
+    breaksPulls = false,
+  }: { hint?: string; breaksPulls?: boolean } = {},
 ): Rejection {
   return { code, message, hint, breaksPulls };
 }

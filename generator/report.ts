@@ -27,15 +27,22 @@ export type ReportedFile =
       readonly signer?: Signer;
       readonly warnings: readonly Warning[];
     }
-  | {
-      readonly path: string;
-      readonly status: 'rejected';
-      readonly code: RejectionCode;
-      readonly message: string;
-      readonly hint: string;
-      readonly breaksPulls: boolean;
-    }
+  | RejectedFile
   | { readonly path: string; readonly status: 'ignored' };
+
+/** A file that may not be published, and why. */
+export interface RejectedFile {
+  readonly path: string;
+  readonly status: 'rejected';
+  readonly code: RejectionCode;
+  readonly message: string;
+  readonly hint: string;
+  readonly breaksPulls: boolean;
+}
+
+export function isRejected(file: ReportedFile): file is RejectedFile {
+  return file.status === 'rejected';
+}
 
 /** The whole report of a check. */
 export interface CheckReport {
@@ -50,7 +57,7 @@ export interface CheckReport {
 }
 
 /** Sorts by path, in the order of the bytes, so that equal input gives an equal report. */
-export function sortByPath(files: Iterable<ReportedFile>): readonly ReportedFile[] {
+export function sortByPath<File extends ReportedFile>(files: Iterable<File>): readonly File[] {
   return [...files].toSorted((a, b) => Buffer.compare(Buffer.from(a.path), Buffer.from(b.path)));
 }
 
@@ -103,7 +110,7 @@ function tooMany(count: number): Rejection {
   return reject('too-many-signatures', message, { breaksPulls: true });
 }
 
-function reportRejected(path: string, rejection: Rejection): ReportedFile {
+function reportRejected(path: string, rejection: Rejection): RejectedFile {
   return { path, status: 'rejected', ...rejection };
 }
 

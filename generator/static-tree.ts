@@ -20,6 +20,7 @@ import {
 } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import pMap from 'p-map';
+import { lockDirectory } from './directory-lock.ts';
 import { formatLocation } from './location.ts';
 import type { SignatureStore } from './store.ts';
 
@@ -48,6 +49,21 @@ export async function writeStaticTree(
 ): Promise<string> {
   const generations = join(out, GENERATIONS);
   await mkdir(generations, { recursive: true });
+  const unlock = await lockDirectory(out);
+  try {
+    return await writeLocked(store, out, commit, now);
+  } finally {
+    await unlock();
+  }
+}
+
+async function writeLocked(
+  store: SignatureStore,
+  out: string,
+  commit: string | undefined,
+  now: Date,
+): Promise<string> {
+  const generations = join(out, GENERATIONS);
   await removeLeftovers(out);
   const files = new Map<string, Uint8Array>();
   for (const { directory, number, signature } of store.served()) {
@@ -64,7 +80,8 @@ export async function writeStaticTree(
 
 function contentId(store: SignatureStore): string {
   const lines = [...store.served()].map(
-    ({ directory, number, signature }) => `${formatLocation(directory, number)} ${signature.hash}\n`,
+    ({ directory, number, signature }) =>
+      `${formatLocation(directory, number)} ${signature.hash}\n`,
   );
   const hash = createHash('sha256').update(lines.toSorted().join(''));
   return hash.digest('hex').slice(0, CONTENT_ID_LENGTH);

@@ -5,7 +5,13 @@ import type { CheckedFile, PublishableFile } from './checked-file.ts';
 import type { Signature } from './judge.ts';
 import { parseLocation } from './location.ts';
 import { numberSignatures } from './numbering.ts';
-import { type ReportedFile, reportDirectory, reportOther } from './report.ts';
+import {
+  type RejectedFile,
+  type ReportedFile,
+  isRejected,
+  reportDirectory,
+  reportOther,
+} from './report.ts';
 
 /** How many files have which status. */
 export interface Summary {
@@ -19,6 +25,8 @@ export interface Summary {
 export interface Update {
   /** Rejected files of the store once the change is applied. */
   readonly rejected: number;
+  /** Those among them that lie where something changes. */
+  readonly rejectedFiles: () => Iterable<RejectedFile>;
   readonly apply: () => void;
 }
 
@@ -62,13 +70,13 @@ export class SignatureStore {
     return this.#summary;
   }
 
-  /** Paths whose signatures have expired by `now`, or whose key has. */
-  expired(now: Date): readonly string[] {
+  /** Files whose signature, or its key, has expired by `now`. */
+  expired(now: Date): readonly PublishableFile[] {
     if (this.#validUntil > now.getTime()) return [];
-    const expired: string[] = [];
+    const expired: PublishableFile[] = [];
     let validUntil = Infinity;
     for (const file of this.#publishable()) {
-      if (file.signature.validUntil <= now.getTime()) expired.push(file.path);
+      if (file.signature.validUntil <= now.getTime()) expired.push(file);
       else validUntil = Math.min(validUntil, file.signature.validUntil);
     }
     this.#validUntil = validUntil;
@@ -86,19 +94,14 @@ export class SignatureStore {
 
   /** Every file with its status, as reports show it; in no order. */
   *files(): Generator<ReportedFile> {
-    for (const [directory, { files }] of this.#directories) yield* reportDirectory(directory, files);
+    for (const [directory, { files }] of this.#directories)
+      yield* reportDirectory(directory, files);
     for (const file of this.#others.values()) yield* reportOther(file);
   }
 
   /** The rejected files, as reports show them; in no order. */
-  *rejectedFiles(): Generator<ReportedFile> {
-    for (const [directory, { files, summary }] of this.#directories) {
-      if (summary.rejected === 0) continue;
-      for (const file of reportDirectory(directory, files)) {
-        if (file.status === 'rejected') yield file;
-      }
-    }
-    for (const file of this.#others.values()) if (file.kind === 'rejected') yield* reportOther(file);
+  rejectedFiles(): Iterable<RejectedFile> {
+    return rejectedAmong(this.#directories, this.#others);
   }
 
   /** Works out what a set of checked files changes, without changing anything yet. */
@@ -125,6 +128,7 @@ export class SignatureStore {
     }
     return {
       rejected: summary.rejected,
+      rejectedFiles: () => rejectedAmong(directories, others),
       apply: () => {
         for (const [name, directory] of directories) this.#setDirectory(name, directory);
         for (const [path, file] of others) {
@@ -163,12 +167,27 @@ export class SignatureStore {
   }
 }
 
+function* rejectedAmong(
+  directories: ReadonlyMap<string, Directory>,
+  others: ReadonlyMap<string, CheckedFile>,
+): Generator<RejectedFile> {
+  for (const [directory, { files, summary }] of directories) {
+    if (summary.rejected === 0) continue;
+    for (const file of reportDirectory(directory, files)) if (isRejected(file)) yield file;
+  }
+  for (const file of others.values()) {
+    for (const reported of reportOther(file)) if (isRejected(reported)) yield reported;
+  }
+}
+
 function toDirectory(name: string, files: readonly CheckedFile[]): Directory {
   const publishable = files.filter((file) => file.kind === 'publishable');
   const { served, overflow } = numberSignatures(publishable);
   const unverified = publishable.filter((file) => file.signature.status === 'unverified').length;
   const tooMany = new Set(overflow);
-  const tooManyUnverified = overflow.filter((file) => file.signature.status === 'unverified').length;
+  const tooManyUnverified = overflow.filter(
+    (file) => file.signature.status === 'unverified',
+  ).length;
   return {
     repository: name.slice(0, name.lastIndexOf('@')),
     files,

@@ -49,7 +49,11 @@ async function readFolder(root: string, folder: Buffer): Promise<Dirent<Buffer>[
   }
 }
 
-async function toIndexed(root: string, bytes: Buffer, child: Dirent<Buffer>): Promise<IndexedEntry> {
+async function toIndexed(
+  root: string,
+  bytes: Buffer,
+  child: Dirent<Buffer>,
+): Promise<IndexedEntry> {
   const { path, utf8 } = decodePath(bytes);
   if (!utf8) return { entry: { kind: 'name-not-utf8', path }, modifiedAt: 0 };
   if (child.isSymbolicLink()) return { entry: { kind: 'symlink', path }, modifiedAt: 0 };

@@ -10,9 +10,13 @@ import { type DirectoryWatch, watchDirectory } from './watch-directory.ts';
 /** A file written less than this long ago may be half-written. Milliseconds. */
 const SETTLE_TIME = 200;
 
-/** Opens a directory; `path` is the subtree to publish, '' for all of it. */
-export function createDirectorySource(location: string, path: string): Source {
+/**
+ * Opens a directory; `path` is the subtree to publish, '' for all of it.
+ * @throws SourceError if there is no such directory.
+ */
+export async function createDirectorySource(location: string, path: string): Promise<Source> {
   const root = resolve(location, path);
+  await resolveRoot(root);
   const indexes = new WeakMap<Snapshot, DirectoryIndex>();
   let watching: DirectoryWatch | undefined;
 
@@ -55,6 +59,7 @@ export function createDirectorySource(location: string, path: string): Source {
       watching = watchDirectory(root, async () => resolveRoot(root), onChange, onError);
       return watching.close;
     },
+    close: async () => undefined,
   };
 }
 

@@ -2,7 +2,7 @@
 // stray setting says may run a program, ask a question or reach another protocol.
 
 /** What a git process may inherit beside our own settings. */
-const INHERITED = [
+const INHERITED: ReadonlySet<string> = new Set([
   'GIT_SSH',
   'GIT_SSH_COMMAND',
   'GIT_SSL_CAINFO',
@@ -13,7 +13,7 @@ const INHERITED = [
   'GIT_CONFIG_SYSTEM',
   'GIT_CONFIG_NOSYSTEM',
   'GIT_EXEC_PATH',
-];
+]);
 
 /** A transfer slower than this many bytes a second for as many seconds is given up. */
 const SLOW_BYTES_PER_SECOND = '1';
@@ -36,7 +36,7 @@ export function gitEnvironment(
   const environment: Record<string, string> = {};
   for (const [name, value] of Object.entries(base)) {
     const isGits = name.startsWith('GIT_') || name === 'SSH_ASKPASS';
-    if (value !== undefined && (!isGits || INHERITED.includes(name))) environment[name] = value;
+    if (value !== undefined && (!isGits || INHERITED.has(name))) environment[name] = value;
   }
   if (!('GIT_SSH' in environment)) environment['GIT_SSH_COMMAND'] ??= 'ssh -oBatchMode=yes';
   const settings = token ? [...SETTINGS, ...tokenSettings(token)] : SETTINGS;

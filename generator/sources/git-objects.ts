@@ -102,7 +102,10 @@ export function openCatFile(
   mode: '--batch' | '--batch-check',
 ): CatFile {
   const child = start(directory, environment, ['cat-file', mode]);
-  const waiting: { resolve: (answer: { size: number; bytes: Uint8Array }) => void; reject: (error: Error) => void }[] = [];
+  const waiting: {
+    resolve: (answer: { size: number; bytes: Uint8Array }) => void;
+    reject: (error: Error) => void;
+  }[] = [];
   const ended = ending(child, 'cat-file');
   const fail = (error: Error): void => {
     for (const { reject } of waiting.splice(0)) reject(error);
@@ -113,7 +116,9 @@ export function openCatFile(
       const [id = '', type, size] = line.split(' ');
       const next = waiting.shift();
       if (type !== 'blob') {
-        next?.reject(new SourceError(`git cat-file: expected the blob ${id}, got ${type ?? 'nothing'}`));
+        next?.reject(
+          new SourceError(`git cat-file: expected the blob ${id}, got ${type ?? 'nothing'}`),
+        );
         continue;
       }
       const bytes = mode === '--batch' ? await input.bytes(Number(size)) : new Uint8Array();

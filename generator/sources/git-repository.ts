@@ -53,14 +53,17 @@ export async function openGitRepository(
       const answer = await run(git, ['ls-remote', '--symref', '--', url, 'HEAD']);
       const branch = /^ref: refs\/heads\/(.+)\tHEAD$/m.exec(answer)?.[1];
       if (branch === undefined) {
-        throw new SourceError('the repository has no default branch', { hint: 'name one with --branch' });
+        throw new SourceError('the repository has no default branch', {
+          hint: 'name one with --branch',
+        });
       }
       return branch;
     },
     remoteHas: async (url, branch) =>
       (await attempt(run(git, ['ls-remote', '--exit-code', '--', url, `refs/heads/${branch}`]))) !==
       undefined,
-    isReachable: async (url) => (await attempt(run(git, ['ls-remote', '--', url, 'HEAD']))) !== undefined,
+    isReachable: async (url) =>
+      (await attempt(run(git, ['ls-remote', '--', url, 'HEAD']))) !== undefined,
     published: async () => attempt(resolve(git, `${PUBLISHED}^{commit}`)),
     setPublished: async (commit) => void (await run(git, ['update-ref', PUBLISHED, commit])),
     hasCommit: async (commit) =>

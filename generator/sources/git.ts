@@ -1,8 +1,9 @@
 // A git repository as a source: fetched into a bare clone in the state directory, read
 // object by object. A refresh costs what changed between two commits.
 import { createHash } from 'node:crypto';
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { lockDirectory } from '../directory-lock.ts';
 import { type TokenFile, gitEnvironment } from './git-environment.ts';
 import { type CatFile, diffTrees, listTree, openCatFile } from './git-objects.ts';
 import { openGitRepository } from './git-repository.ts';
@@ -30,8 +31,10 @@ export async function createGitSource(options: GitSourceOptions): Promise<Source
     : undefined;
   const environment = gitEnvironment(options.environment, token);
   const name = createHash('sha256').update(url).digest('hex').slice(0, 16);
-  const clone = join(options.stateDirectory, 'clones', `${name}.git`);
-  const branchFile = join(options.stateDirectory, 'clones', `${name}.branch`);
+  const state = join(options.stateDirectory, name);
+  const unlock = await lockState(state);
+  const clone = join(state, 'clone.git');
+  const branchFile = join(state, 'branch');
   let repository = await openGitRepository(clone, environment);
   let defaultBranch = await readFile(branchFile, 'utf8').catch(() => undefined);
   // Set when git could not read what the clone should hold.
@@ -102,7 +105,18 @@ export async function createGitSource(options: GitSourceOptions): Promise<Source
       await repository.tidy();
     },
     watch: () => async () => undefined,
+    close: unlock,
   };
+}
+
+async function lockState(directory: string): Promise<() => Promise<void>> {
+  try {
+    await mkdir(directory, { recursive: true });
+  } catch (cause) {
+    const hint = 'choose a state directory that can be written';
+    throw new SourceError(`cannot make the state directory ${directory}`, { cause, hint });
+  }
+  return lockDirectory(directory);
 }
 
 interface SnapshotOptions {
@@ -130,7 +144,8 @@ function createSnapshot(options: SnapshotOptions): Snapshot {
     entries: () => noticing(listTree(directory, environment, tree)),
     changesSince: async function* (previous) {
       const before = await options.treeOf(previous.commit ?? '');
-      if (before === undefined) throw new SourceError(`the clone has lost commit ${previous.commit}`);
+      if (before === undefined)
+        throw new SourceError(`the clone has lost commit ${previous.commit}`);
       if (before !== tree) yield* noticing(diffTrees(directory, environment, before, tree));
     },
     read: async ({ id }) => {

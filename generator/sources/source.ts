@@ -52,6 +52,7 @@ export interface Source {
   readonly keep: (snapshot: Snapshot) => Promise<void>;
   /** Calls back, debounced, when the source says itself that it changed. Gives the way to stop. */
   readonly watch: (onChange: () => void, onError: (error: Error) => void) => () => Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** The source cannot be reached or read: disk, git, network. The message is for people. */

@@ -36,22 +36,31 @@ export function watchDirectory(
     const real = await resolveRoot();
     if (closed || real === tree?.real) return;
     await tree?.watcher.close();
+    if (closed) return;
     const ignored = (path: string): boolean => path.endsWith(`${sep}.git`);
     const watcher = watch(real, { followSymlinks: false, ignoreInitial: true, ignored });
     watcher.on('all', touch.call).on('ready', touch.call).on('error', report);
     tree = { real, watcher };
   };
-  const watchLinks = async (): Promise<void> => {
-    const found = await linksTo(root);
-    if (closed || found.length === 0) return;
-    links = watch(found.map(dirname), { followSymlinks: false, ignoreInitial: true, depth: 0 });
-    links.on('all', (_event, path) => {
-      if (!found.includes(resolve(path))) return;
-      follow().then(touch.call, report);
+  /** One after the other, lest a slow one bring back what a later one left. */
+  const followAgain = (): void => {
+    following = following.then(follow).then(touch.call, report);
+  };
+  const watchWay = async (): Promise<void> => {
+    const way = [root, ...(await linksTo(root))];
+    if (closed) return;
+    const parents = way.map(dirname);
+    const ignored = (path: string): boolean => !way.includes(path) && !parents.includes(path);
+    links = watch(parents, { followSymlinks: false, ignoreInitial: true, depth: 0, ignored });
+    links.on('all', (event, path) => {
+      if (!way.includes(resolve(path))) return;
+      // A directory that is made anew has the old name, but not the old watch.
+      if (event === 'addDir') tree = abandon(tree);
+      followAgain();
     });
     links.on('error', report);
   };
-  Promise.all([follow(), watchLinks()]).catch(report);
+  let following = Promise.all([follow(), watchWay()]).then(() => undefined, report);
 
   return {
     touch: touch.call,
@@ -63,6 +72,10 @@ export function watchDirectory(
   };
 }
 
+function isGit(path: string): boolean {
+  return path.endsWith(`${sep}.git`);
+}
+
 /** The symbolic links that are passed on the way to a path, links to links included. */
 async function linksTo(path: string): Promise<readonly string[]> {
   const links: string[] = [];
@@ -72,7 +85,8 @@ async function linksTo(path: string): Promise<readonly string[]> {
     for (const component of next.split(sep).filter(Boolean)) {
       walked = join(walked, component);
       const stats = await lstat(walked).catch(() => undefined);
-      if (!stats?.isSymbolicLink() || links.includes(walked) || links.length === MAX_LINKS) continue;
+      if (!stats?.isSymbolicLink() || links.includes(walked) || links.length === MAX_LINKS)
+        continue;
       links.push(walked);
       pending.push(resolve(dirname(walked), await readlink(walked)));
     }

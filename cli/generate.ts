@@ -1,0 +1,28 @@
+import { writeStaticTree } from '../generator/static-tree.ts';
+import { checkOnce } from './check.ts';
+import { Complaint } from './complaint.ts';
+import { formatText } from './format-text.ts';
+import type { Settings } from './options.ts';
+import type { World } from './world.ts';
+
+/**
+ * `lookaside generate SOURCE --out DIR`. Faults are told on standard error; they fail the
+ * run, and leave `DIR/current` as it is, only with `--on-invalid refuse`.
+ */
+export async function generate(source: string, settings: Settings, world: World): Promise<number> {
+  const { out } = settings;
+  if (out === undefined)
+    throw new Complaint('generate needs a place to write to', 'give --out DIR');
+  const { store, report, commit } = await checkOnce(source, settings, world);
+  world.stderr.write(formatText(report, { colour: false }));
+  if (settings['on-invalid'] === 'refuse' && report.summary.rejected > 0) {
+    world.stderr.write(
+      `lookaside: nothing was written: ${report.summary.rejected} files are rejected\n`,
+    );
+    return 1;
+  }
+  const generation = await writeStaticTree(store, out, commit, new Date());
+  const { signatures, repositories } = store;
+  world.stdout.write(`${signatures} signatures of ${repositories} repositories in ${generation}\n`);
+  return 0;
+}

@@ -1,0 +1,19 @@
+#!/usr/bin/env node
+// The only file that touches `process`, but for the signals that serve listens to.
+import { formatComplaint } from './complaint.ts';
+import { runProgram } from './program.ts';
+
+// A reader that goes away (`lookaside check … | head`) is no reason to crash.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+
+try {
+  process.exitCode = await runProgram(process.argv.slice(2), {
+    environment: process.env,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    signals: process,
+  });
+} catch (error) {
+  process.stderr.write(formatComplaint(error));
+  process.exitCode = 2;
+}

@@ -1,0 +1,40 @@
+import { SingleBar } from 'cli-progress';
+import type { Snapshot } from '../generator/sources/source.ts';
+import type { World } from './world.ts';
+
+/** Work shorter than this shows no bar. Milliseconds. */
+const PATIENCE = 1000;
+
+/** A bar on a terminal that waits for a long check; on anything else, nothing. */
+export function showProgress(
+  snapshot: Snapshot,
+  stream: World['stderr'],
+): { step: () => void; stop: () => void } {
+  if (!stream.isTTY) return { step: () => undefined, stop: () => undefined };
+  let done = 0;
+  let stopped = false;
+  let bar: SingleBar | undefined;
+  const start = async (): Promise<void> => {
+    let total = 0;
+    for await (const entry of snapshot.entries()) total += Number(entry.kind !== 'removed');
+    if (stopped) return;
+    bar = new SingleBar({
+      stream,
+      format: '{bar} {percentage}% {value}/{total} files, {eta_formatted} left',
+    });
+    bar.start(total, done);
+  };
+  // A listing that fails here fails in the check itself, which says so.
+  const timer = setTimeout(() => void start().catch(() => undefined), PATIENCE);
+  return {
+    step: () => {
+      done++;
+      bar?.update(done);
+    },
+    stop: () => {
+      stopped = true;
+      clearTimeout(timer);
+      bar?.stop();
+    },
+  };
+}

@@ -1,0 +1,149 @@
+import { readFile } from 'node:fs/promises';
+import { pino } from 'pino';
+import { createProgramLog } from '../server/program-log.ts';
+import { type Reloadable, type RunningServer, startServer } from '../server/start-server.ts';
+import { Complaint, formatComplaint } from './complaint.ts';
+import { NO_KEYS } from './format-text.ts';
+import { openSource } from './open-source.ts';
+import type { Settings } from './options.ts';
+import { readKeys } from './read-keys.ts';
+import type { World } from './world.ts';
+
+const STDOUT = 1;
+/** Log lines are written together, at this size in bytes or after this time in milliseconds. */
+const LOG_CHUNK = 8 * 1024;
+const LOG_DELAY = 200;
+/** Lines that nobody reads are dropped beyond this many bytes rather than kept. */
+const LOG_LIMIT = 16 * 1024 * 1024;
+const ABBREVIATED = 12;
+
+/** `lookaside serve SOURCE`: settles with the exit code when it was told to stop. */
+export async function serve(source: string, settings: Settings, world: World): Promise<number> {
+  const { signals, stderr } = world;
+  const log = createProgramLog(stderr, stderr.isTTY === true);
+  const reloadable = await readReloadable(settings);
+  const sink = pino.destination({
+    dest: STDOUT,
+    sync: false,
+    minLength: LOG_CHUNK,
+    maxLength: LOG_LIMIT,
+    periodicFlush: LOG_DELAY,
+  });
+  // A reader that goes away must not stop the server.
+  sink.on('error', (error: Error) =>
+    log.error({ error: error.message }, 'the access log cannot be written'),
+  );
+  const opened = await openSource(source, settings, settings['state-dir'], world.environment);
+  try {
+    const stopped = nextSignal(signals, ['SIGINT', 'SIGTERM']);
+    if (!reloadable.keyring) log.warn(NO_KEYS);
+    const server = await startServer({
+      ...reloadable,
+      source: opened,
+      onInvalid: settings['on-invalid'],
+      listen: settings.listen,
+      statusListen: settings['status-listen'],
+      poll: settings.poll,
+      accessLog: settings['access-log'],
+      accessLogSink: sink,
+      trustedProxies: settings['trusted-proxies'],
+      log,
+      onServing: (url, store, { commit }) => {
+        const from = commit === null ? '' : ` (commit ${commit.slice(0, ABBREVIATED)})`;
+        const what = `${store.signatures} signatures of ${store.repositories} repositories`;
+        stderr.write(`lookaside: serving ${what} on ${url}${from}\n`);
+      },
+    }).catch((error: unknown) => {
+      throw explainListenError(error);
+    });
+    const reload = (): void => {
+      reloadAll(settings, server).catch((error: unknown) =>
+        log.error(formatComplaint(error).trim()),
+      );
+    };
+    signals.on('SIGHUP', reload);
+    log.info({ signal: await stopped }, 'stopping');
+    signals.off('SIGHUP', reload);
+    await server.stop();
+  } finally {
+    await opened.close();
+    await flush(sink);
+  }
+  return 0;
+}
+
+async function reloadAll(settings: Settings, server: RunningServer): Promise<void> {
+  server.reload(await readReloadable(settings));
+}
+
+async function readReloadable(settings: Settings): Promise<Reloadable> {
+  const { 'tls-cert': certFile, 'tls-key': keyFile, 'webhook-secret-file': secretFile } = settings;
+  if ((certFile === undefined) !== (keyFile === undefined)) {
+    throw new Complaint('TLS needs both --tls-cert and --tls-key');
+  }
+  return {
+    keyring: await readKeys(settings.keys),
+    webhookSecrets: secretFile === undefined ? [] : await readSecrets(secretFile),
+    tls:
+      certFile !== undefined && keyFile !== undefined
+        ? {
+            cert: await readNamed(certFile, '--tls-cert'),
+            key: await readNamed(keyFile, '--tls-key'),
+          }
+        : undefined,
+  };
+}
+
+async function readSecrets(file: string): Promise<readonly string[]> {
+  const text = (await readNamed(file, '--webhook-secret-file')).toString('utf8');
+  const secrets = text.split(/\r?\n/).filter((line) => line !== '');
+  if (secrets.length === 0) {
+    throw new Complaint(
+      `${file}: expected a webhook secret, got an empty file`,
+      'make one with `openssl rand -hex 32`',
+    );
+  }
+  return secrets;
+}
+
+async function readNamed(file: string, flag: string): Promise<Buffer> {
+  try {
+    return await readFile(file);
+  } catch (cause) {
+    throw new Complaint(`${flag}: cannot read ${file}: ${messageOf(cause)}`, undefined, { cause });
+  }
+}
+
+async function nextSignal(signals: World['signals'], names: readonly string[]): Promise<string> {
+  return new Promise((resolve) => {
+    for (const name of names) signals.once(name, () => resolve(name));
+  });
+}
+
+function explainListenError(error: unknown): unknown {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'EADDRINUSE') {
+    return new Complaint(
+      `cannot listen: ${messageOf(error)}`,
+      'another program has the port; choose with --listen and --status-listen',
+    );
+  }
+  if (code === 'EACCES' || code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
+    return new Complaint(
+      `cannot listen: ${messageOf(error)}`,
+      'choose another address with --listen and --status-listen',
+    );
+  }
+  return error;
+}
+
+async function flush(sink: ReturnType<typeof pino.destination>): Promise<void> {
+  await new Promise<void>((resolve) => {
+    sink.once('close', resolve).once('error', () => resolve());
+    sink.end();
+  });
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,14 @@
+import type { EventEmitter } from 'node:events';
+import type { Environment } from './read-settings.ts';
+
+/** A standard stream of the process. */
+export type StandardStream = NodeJS.WritableStream & { readonly isTTY?: boolean };
+
+/** What a command gets of the process that it runs in. */
+export interface World {
+  readonly environment: Environment;
+  readonly stdout: StandardStream;
+  readonly stderr: StandardStream;
+  /** Emits SIGHUP, SIGINT and SIGTERM. */
+  readonly signals: EventEmitter;
+}

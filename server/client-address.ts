@@ -1,0 +1,31 @@
+import type { IncomingMessage } from 'node:http';
+import proxyAddress from 'proxy-addr';
+
+/** A range of trusted proxies does not parse. */
+export class TrustedProxiesError extends Error {
+  override readonly name = 'TrustedProxiesError';
+}
+
+/**
+ * Gives the function that tells who asked: the other end of the connection, or what
+ * X-Forwarded-For says if that end is a trusted proxy.
+ * @throws TrustedProxiesError
+ */
+export function createClientAddress(
+  trustedProxies: readonly string[],
+): (request: IncomingMessage) => string {
+  if (trustedProxies.length === 0) return (request) => plain(request.socket.remoteAddress);
+  let trust: ReturnType<typeof proxyAddress.compile>;
+  try {
+    trust = proxyAddress.compile([...trustedProxies]);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new TrustedProxiesError(`trusted proxies: ${reason}`, { cause });
+  }
+  return (request) => plain(proxyAddress(request, trust));
+}
+
+/** IPv4 addresses of a dual-stack socket are written as IPv4. */
+function plain(address: string | undefined): string {
+  return address?.replace(/^::ffff:(?=[0-9.]+$)/i, '') ?? '-';
+}

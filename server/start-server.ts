@@ -1,0 +1,112 @@
+// Puts the server together: source, refresher, lookup, the two listeners.
+import { createJudge } from '../generator/judge.ts';
+import type { Keyring } from '../generator/openpgp.ts';
+import type { Source } from '../generator/sources/source.ts';
+import type { SignatureStore } from '../generator/store.ts';
+import { type AccessLogForm, type LineSink, createAccessLog } from './access-log.ts';
+import { createApp } from './app.ts';
+import { createClientAddress } from './client-address.ts';
+import { type Listener, type TlsFiles, listen } from './listener.ts';
+import { createLookup } from './lookup.ts';
+import type { ProgramLog } from './program-log.ts';
+import { type Generation, createRefresher } from './refresher.ts';
+import { createStatusApp } from './status-app.ts';
+
+/** What may be read again while the server runs. */
+export interface Reloadable {
+  /** The keys that are accepted; undefined checks the form only. */
+  readonly keyring: Keyring | undefined;
+  readonly webhookSecrets: readonly string[];
+  readonly tls: TlsFiles | undefined;
+}
+
+export interface ServerOptions extends Reloadable {
+  readonly source: Source;
+  readonly onInvalid: 'quarantine' | 'refuse';
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly statusListen: { readonly host: string; readonly port: number };
+  /** Milliseconds between two polls; 0 for none. */
+  readonly poll: number;
+  readonly accessLog: AccessLogForm;
+  readonly accessLogSink: LineSink;
+  readonly trustedProxies: readonly string[];
+  readonly log: ProgramLog;
+  /** Called once, when the first generation is served at `url`. */
+  readonly onServing: (url: string, store: SignatureStore, generation: Generation) => void;
+}
+
+export interface RunningServer {
+  readonly url: string;
+  readonly statusUrl: string;
+  /** Takes new keys, secrets and certificates into use and refreshes. */
+  readonly reload: (next: Reloadable) => void;
+  readonly stop: () => Promise<void>;
+}
+
+/** Listens, then loads the source; until that is done locations are answered with 503. */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const { source, log } = options;
+  let reloadable: Reloadable = options;
+  const clientAddress = createClientAddress(options.trustedProxies);
+  const logAnswer = createAccessLog(options.accessLog, options.accessLogSink, clientAddress);
+
+  const refresher = createRefresher({
+    source,
+    judge: createJudge(options.keyring),
+    onInvalid: options.onInvalid,
+    log,
+    onFirstLoad: (store, generation) => options.onServing(main.url, store, generation),
+  });
+  const lookup = createLookup({ store: refresher.store, onAnswer: logAnswer });
+  const app = createApp({
+    refresher,
+    lookup,
+    webhookSecrets: () => reloadable.webhookSecrets,
+    branch: source.branch,
+    log,
+  });
+  const status = await listen({
+    ...options.statusListen,
+    tls: undefined,
+    handle: createStatusApp({ source, refresher, keys: () => reloadable.keyring?.keys ?? [] }),
+  });
+  let main: Listener;
+  try {
+    main = await listen({
+      ...options.listen,
+      tls: options.tls,
+      handle: (request, response) => {
+        if (!lookup.answer(request, response)) app(request, response);
+      },
+    });
+  } catch (error) {
+    await status.stop();
+    throw error;
+  }
+  log.info({ main: main.url, status: status.url }, 'listening');
+
+  refresher.start();
+  const stopWatching = source.watch(
+    () => refresher.request('change'),
+    (error) => log.warn({ error: error.message }, 'changes are not announced; polling goes on'),
+  );
+  const polling =
+    options.poll > 0 ? setInterval(() => refresher.request('poll'), options.poll) : undefined;
+
+  return {
+    url: main.url,
+    statusUrl: status.url,
+    reload: (next) => {
+      if (next.keyring?.id !== reloadable.keyring?.id) {
+        refresher.replaceJudge(createJudge(next.keyring));
+      }
+      if (next.tls) main.replaceTls(next.tls);
+      reloadable = next;
+      refresher.request('signal');
+    },
+    stop: async () => {
+      clearInterval(polling);
+      await Promise.all([main.stop(), status.stop(), stopWatching(), refresher.stop()]);
+    },
+  };
+}

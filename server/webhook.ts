@@ -1,0 +1,106 @@
+// GitHub's push webhook: the raw bytes, then their HMAC, and only then the JSON
+// (docs.github.com, "Validating webhook deliveries"). A delivery says nothing that is
+// trusted beyond "look again"; repeated ones are harmless.
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import express, { type ErrorRequestHandler, type Request, type Response, Router } from 'express';
+import { z } from 'zod';
+import type { ProgramLog } from './program-log.ts';
+
+/** The most that GitHub sends, in bytes. */
+const MAX_BODY = 25 * 1024 * 1024;
+const SIGNATURE = /^sha256=([0-9a-f]{64})$/i;
+const NO_COMMIT = /^0+$/;
+
+const PUSH = z.object({ ref: z.string(), after: z.string().default('') });
+
+export interface WebhookOptions {
+  /** Those valid now; none at all: the webhook is not there. */
+  readonly secrets: () => readonly string[];
+  /** The branch that is followed; undefined takes a push to any branch. */
+  readonly branch: () => string | undefined;
+  /** Called after the answer, with the pushed commit unless the branch was deleted. */
+  readonly onPush: (commit: string | undefined) => void;
+  readonly log: ProgramLog;
+}
+
+/** The routes of `/webhook`. */
+export function createWebhook({ secrets, branch, onPush, log }: WebhookOptions): Router {
+  const answer = (response: Response, status: number, message: string): void => {
+    const { method, headers } = response.req;
+    log.info({ status, delivery: headers['x-github-delivery'], method }, `webhook: ${message}`);
+    response.status(status).json({ message });
+  };
+
+  const receive = (request: Request, response: Response): void => {
+    const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+    if (!isSigned(body, request.get('x-hub-signature-256'), secrets())) {
+      answer(response, 401, 'the X-Hub-Signature-256 header is missing or wrong');
+      return;
+    }
+    const event = request.get('x-github-event');
+    if (event === 'ping') {
+      answer(response, 200, 'pong');
+      return;
+    }
+    if (event !== 'push') {
+      answer(response, 202, `nothing to do for the event ${JSON.stringify(event ?? 'none')}`);
+      return;
+    }
+    const push = PUSH.safeParse(parsePayload(body, request.get('content-type')));
+    if (!push.success) {
+      answer(response, 400, 'expected the JSON of a push event');
+      return;
+    }
+    const { ref, after } = push.data;
+    const followed = branch();
+    if (followed !== undefined && ref !== `refs/heads/${followed}`) {
+      answer(response, 202, `nothing to do: ${JSON.stringify(ref)} is not the branch ${followed}`);
+      return;
+    }
+    response.once('finish', () => onPush(NO_COMMIT.test(after) ? undefined : after));
+    answer(response, 202, 'refresh queued');
+  };
+
+  const tooLarge: ErrorRequestHandler = (error: { status?: number }, _request, response, next) => {
+    if (error.status === 413) answer(response, 413, `expected at most ${MAX_BODY} bytes`);
+    else if (error.status !== undefined && error.status < 500) answer(response, 400, 'bad request');
+    else next(error);
+  };
+
+  const router = Router();
+  router.use((_request, response, next) => {
+    response.set('Cache-Control', 'no-store');
+    if (secrets().length > 0) next();
+    else response.status(404).end();
+  });
+  router
+    .route('/')
+    .post(express.raw({ type: () => true, limit: MAX_BODY, inflate: false }), receive)
+    .all((_request, response) => {
+      response.set('Allow', 'POST').status(405).end();
+    });
+  router.use(tooLarge);
+  return router;
+}
+
+function isSigned(body: Buffer, header: string | undefined, secrets: readonly string[]): boolean {
+  const given = SIGNATURE.exec(header ?? '')?.[1];
+  if (given === undefined) return false;
+  const signature = Buffer.from(given, 'hex');
+  // Every secret is tried, so the time does not tell which one matched.
+  const matches = secrets.map((secret) =>
+    timingSafeEqual(createHmac('sha256', secret).update(body).digest(), signature),
+  );
+  return matches.includes(true);
+}
+
+/** GitHub sends JSON, or, as its form first offers, JSON in the form field `payload`. */
+function parsePayload(body: Buffer, contentType: string | undefined): unknown {
+  const text = body.toString('utf8');
+  const isForm = contentType?.startsWith('application/x-www-form-urlencoded') ?? false;
+  try {
+    return JSON.parse(isForm ? (new URLSearchParams(text).get('payload') ?? '') : text);
+  } catch {
+    return undefined;
+  }
+}
