@@ -15,6 +15,15 @@ const INHERITED: ReadonlySet<string> = new Set([
   'GIT_EXEC_PATH',
 ]);
 
+/** What names a program that git may start. */
+const PROGRAMS: ReadonlySet<string> = new Set([
+  'EDITOR',
+  'PAGER',
+  'PREFIX',
+  'SSH_ASKPASS',
+  'VISUAL',
+]);
+
 /** A transfer slower than this many bytes a second for as many seconds is given up. */
 const SLOW_BYTES_PER_SECOND = '1';
 const SLOW_SECONDS = '30';
@@ -35,8 +44,8 @@ export function gitEnvironment(
 ): Record<string, string> {
   const environment: Record<string, string> = {};
   for (const [name, value] of Object.entries(base)) {
-    const isGits = name.startsWith('GIT_') || name === 'SSH_ASKPASS';
-    if (value !== undefined && (!isGits || INHERITED.has(name))) environment[name] = value;
+    const isLeftOut = name.startsWith('GIT_') ? !INHERITED.has(name) : PROGRAMS.has(name);
+    if (value !== undefined && !isLeftOut) environment[name] = value;
   }
   if (!('GIT_SSH' in environment)) environment['GIT_SSH_COMMAND'] ??= 'ssh -oBatchMode=yes';
   const settings = token ? [...SETTINGS, ...tokenSettings(token)] : SETTINGS;

@@ -1,0 +1,47 @@
+// Writes the README's tables from the code that they describe. With --check it changes
+// nothing and fails when a table is out of date.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { format, resolveConfig } from 'prettier';
+import { OPTION_NAMES, optionOf, variableOf } from '../cli/options.ts';
+import { REJECTIONS } from '../generator/rejection.ts';
+
+const README = new URL('../README.md', import.meta.url);
+
+const optionRows = OPTION_NAMES.map((name) => {
+  const { argument, description, commands, default: byDefault, repeatable } = optionOf(name);
+  const flag = `\`--${name} ${argument}\`${repeatable ? ' (repeatable)' : ''}`;
+  const cells = [flag, commands.join(', '), byDefault ? `\`${byDefault}\`` : '', description];
+  return [...cells, `\`${variableOf(name)}\``];
+});
+
+const TABLES: Record<string, string> = {
+  options: table(['option', 'commands', 'default', 'meaning', 'environment'], optionRows),
+  codes: table(
+    ['code', 'cause', 'cure'],
+    Object.entries(REJECTIONS).map(([code, { cause, cure }]) => [`\`${code}\``, cause, cure]),
+  ),
+};
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const lines = [head, head.map(() => '---'), ...rows];
+  return lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+}
+
+const before = readFileSync(README, 'utf8');
+let after = before;
+for (const [name, text] of Object.entries(TABLES)) {
+  const section = new RegExp(`(<!-- ${name}: .*? -->\n)[\\s\\S]*?(\n<!-- end -->)`);
+  if (!section.test(after)) throw new Error(`README.md has no table ${name}`);
+  after = after.replace(section, (_all, start: string, end: string) => `${start}\n${text}\n${end}`);
+}
+const config = await resolveConfig(README);
+after = await format(after, { ...config, parser: 'markdown' });
+
+if (process.argv.includes('--check')) {
+  if (after !== before) {
+    process.stderr.write('README.md: a table is out of date; run `npm run readme`\n');
+    process.exitCode = 1;
+  }
+} else {
+  writeFileSync(README, after);
+}
