@@ -14,6 +14,7 @@ export interface Blob {
 
 const FRAME = 0x00;
 const NEWLINE = 0x0a;
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
 /**
  * First bytes that nodes take for OpenPGP: a compressed, one-pass signature or signature
@@ -22,10 +23,8 @@ const NEWLINE = 0x0a;
 const OPENPGP_FIRST_BYTES: ReadonlySet<number> = new Set([
   0xa0, 0xa1, 0xa2, 0xa3, 0xc8, 0x90, 0x91, 0x92, 0xc4, 0x88, 0x89, 0x8a, 0x8b, 0xc2, 0x3d,
 ]);
-/** Public-key or passphrase encrypted session keys, and encrypted data, in both framings. */
-const ENCRYPTED_FIRST_BYTES: ReadonlySet<number> = new Set([
-  0x84, 0x85, 0x86, 0x8c, 0x8d, 0x8e, 0xc1, 0xc3, 0xd2, 0xd4,
-]);
+/** Packet tags of session keys encrypted to a key or passphrase, and of encrypted data. */
+const ENCRYPTED_TAGS: ReadonlySet<number> = new Set([1, 3, 9, 18, 20]);
 
 /** Says whether a file of this size is read at all; asked before its bytes are. */
 export function checkBlobSize(bytes: number): Rejection | undefined {
@@ -71,12 +70,29 @@ function parseFrame(bytes: Uint8Array): Blob | Rejection {
 
 /** Nodes fail the pull when this JSON does not decode into {mimeType, payload, annotations}. */
 function isSigstoreJson(data: Uint8Array): boolean {
+  let value: unknown;
   try {
-    const value: unknown = JSON.parse(Buffer.from(data).toString('utf8'));
-    return typeof value === 'object' && value !== null && !Array.isArray(value);
+    value = JSON.parse(Buffer.from(data).toString());
   } catch {
     return false;
   }
+  if (typeof value !== 'object' || Array.isArray(value)) return false;
+  const members = new Map<string, unknown>(Object.entries(value ?? {}));
+  const payload = members.get('payload') ?? '';
+  const annotations = members.get('annotations') ?? {};
+  return (
+    isText(members.get('mimeType')) &&
+    typeof payload === 'string' &&
+    BASE64.test(payload.replaceAll(/[\r\n]/g, '')) &&
+    typeof annotations === 'object' &&
+    !Array.isArray(annotations) &&
+    Object.values(annotations).every(isText)
+  );
+}
+
+/** A string, or unset, as the nodes' parser takes null. */
+function isText(value: unknown): boolean {
+  return typeof value === 'string' || value === null || value === undefined;
 }
 
 function unknownFirstByte(bytes: Uint8Array, first: number): Rejection {
@@ -91,11 +107,16 @@ function unknownFirstByte(bytes: Uint8Array, first: number): Rejection {
   if (start.startsWith('{') || start.startsWith('[')) {
     return breaking('bare-json', 'expected an OpenPGP message, got JSON');
   }
-  if (ENCRYPTED_FIRST_BYTES.has(first)) {
+  if (first >= 0x80 && ENCRYPTED_TAGS.has(packetTag(first))) {
     return breaking('encrypted', 'expected a signed OpenPGP message, got an encrypted one');
   }
   const got = `0x${first.toString(16).padStart(2, '0')}`;
   return breaking('unknown-format', `expected an OpenPGP message, got one that starts with ${got}`);
+}
+
+/** Of a packet in new or old framing (RFC 9580, section 4.2). */
+function packetTag(first: number): number {
+  return first >= 0xc0 ? first & 0x3f : (first >> 2) & 0x0f;
 }
 
 function breaking(code: Rejection['code'], message: string): Rejection {

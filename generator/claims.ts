@@ -9,12 +9,14 @@ export interface UntrustedClaims {
   readonly dockerReference: string;
   /** `sha256:HEX`, as written. */
   readonly manifestDigest: string;
-  /** The program that signed, if it says. */
+  /** The program that signed, if it says; a long one is cut. */
   readonly creator: string | null;
   /** When it was signed, in seconds since 1970, if it says. */
   readonly timestamp: number | null;
 }
 
+/** The creator is for people, and kept in memory with every signature. UTF-16 code units. */
+const MAX_CREATOR_LENGTH = 256;
 const SIGNATURE_TYPE = 'atomic container signature';
 
 class PayloadFault extends Error {
@@ -61,13 +63,20 @@ function readOptional(json: string | undefined): Pick<UntrustedClaims, 'creator'
   let creator: string | null = null;
   let timestamp: number | null = null;
   for (const member of members) {
-    if (member.name === 'creator') creator = readString('optional.creator', member.json);
+    if (member.name === 'creator') creator = readCreator(member.json);
     else if (member.name === 'timestamp') timestamp = readTimestamp(member.json);
     else if (hasInfiniteNumber(member.json)) {
       fail('payload-wrong-type', `optional.${member.name} holds a number too large for a double`);
     }
   }
   return { creator, timestamp };
+}
+
+function readCreator(json: string): string | null {
+  const creator = readString('optional.creator', json);
+  if (creator === null || creator.length <= MAX_CREATOR_LENGTH) return creator;
+  // A copy: a slice would keep all of it in memory.
+  return Buffer.from(`${creator.slice(0, MAX_CREATOR_LENGTH - 1)}…`).toString();
 }
 
 /** Nodes read a double and want a 64-bit integer: 1, 1.0 and 1e3 pass, 1.5 and 1e300 do not. */

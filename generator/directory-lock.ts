@@ -2,10 +2,13 @@
 // holder by process number and start time, so one left behind by a killed process, or by a
 // container in which everybody is process 1, is recognised and replaced. Processes in
 // different containers cannot see each other; they are not kept apart.
-import { open, readFile, rm } from 'node:fs/promises';
+import { readFile, readlink, rename, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 
+/** A link that leads nowhere: made with its content in one step, and by one process only. */
 const LOCK = '.lock';
+/** Held for a moment by the one process that replaces the lock of a dead one. */
+const CLAIM = '.lock.claim';
 /** Field of /proc/PID/stat, counted behind the command's closing bracket, that holds the start time. */
 const START_TIME_FIELD = 19;
 
@@ -13,6 +16,9 @@ const START_TIME_FIELD = 19;
 export class DirectoryInUseError extends Error {
   override readonly name = 'DirectoryInUseError';
   readonly hint = 'give every process a directory of its own';
+  constructor(directory: string, pid: string) {
+    super(`${directory} is in use by another lookaside${pid && ` (process ${pid})`}`);
+  }
 }
 
 /**
@@ -20,31 +26,55 @@ export class DirectoryInUseError extends Error {
  * @throws DirectoryInUseError
  */
 export async function lockDirectory(directory: string): Promise<() => Promise<void>> {
-  const path = join(directory, LOCK);
-  const self = await describeProcess('self');
-  const unlock = async (): Promise<void> => rm(path, { force: true });
-  if (await create(path, self)) return unlock;
-  const holder = await readFile(path, 'utf8').catch(() => '');
-  const [pid = ''] = holder.split(' ');
-  const isRunning = holder !== '' && (await describeProcess(pid)) === holder;
-  if (isRunning) {
-    throw new DirectoryInUseError(`${directory} is in use by another lookaside (process ${pid})`);
+  const lock = join(directory, LOCK);
+  const claim = join(directory, CLAIM);
+  const self = (await describeProcess('self')) || 'unknown';
+  const unlock = async (): Promise<void> => rm(lock, { force: true });
+  let holder: string | undefined;
+  while (holder === undefined) {
+    if (await create(lock, self)) return unlock;
+    holder = await readHolder(lock);
   }
-  await unlock();
-  if (await create(path, self)) return unlock;
-  throw new DirectoryInUseError(`${directory} is in use by another lookaside`);
+  await assertDead(directory, holder);
+  const claimant = await readHolder(claim);
+  if (claimant !== undefined) {
+    await assertDead(directory, claimant);
+    await rm(claim, { force: true });
+  }
+  // Of those who saw the dead one's lock, the first to claim replaces it. Another may have
+  // done so, and be gone with the claim, before this one claims: so look again.
+  if (!(await create(claim, self))) throw new DirectoryInUseError(directory, '');
+  if ((await readHolder(lock)) !== holder) {
+    await rm(claim, { force: true });
+    throw new DirectoryInUseError(directory, '');
+  }
+  await rename(claim, lock);
+  return unlock;
 }
 
-async function create(path: string, content: string): Promise<boolean> {
+async function create(path: string, holder: string): Promise<boolean> {
   try {
-    const file = await open(path, 'wx');
-    await file.writeFile(content);
-    await file.close();
+    await symlink(holder, path);
     return true;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    if (hasCode(error, 'EEXIST')) return false;
     throw error;
   }
+}
+
+/** What the lock says, '' for what is no lock of ours, undefined if nothing is there. */
+async function readHolder(path: string): Promise<string | undefined> {
+  return readlink(path).catch((error: unknown) => (hasCode(error, 'ENOENT') ? undefined : ''));
+}
+
+async function assertDead(directory: string, holder: string): Promise<void> {
+  const [pid = ''] = holder.split(' ');
+  const isRunning = /^[0-9]+$/.test(pid) && (await describeProcess(pid)) === holder;
+  if (isRunning) throw new DirectoryInUseError(directory, pid);
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
 }
 
 /** `PID STARTTIME`, or '' where there is no such process or no /proc. */

@@ -55,10 +55,9 @@ export function parseSignatureName(name: string): number | undefined {
 function parseDirectory(directory: string): { repository: string; hex: string } | undefined {
   const [, repository, hex] = DIGEST_DIRECTORY.exec(directory) ?? [];
   if (repository === undefined || hex === undefined) return undefined;
-  const components = repository.split('/');
-  if (components.some((component) => isDigestLike(component))) return undefined;
-  if (components.some((component) => componentFault(component) !== undefined)) return undefined;
-  return { repository, hex };
+  const components = directory.split('/');
+  if (components.slice(0, -1).some((component) => isDigestLike(component))) return undefined;
+  return directoryFault(components) ? undefined : { repository, hex };
 }
 
 /**
@@ -127,20 +126,26 @@ function digestFault(component: string, parents: readonly string[]): Rejection |
 function directoryFault(components: readonly string[]): Rejection | undefined {
   for (const component of components) {
     const [, repository = component] = DIGEST_DIRECTORY.exec(component) ?? [];
-    const fault = componentFault(repository);
+    const fault = componentFault(repository) ?? lengthFault(component);
     if (fault) return reject('invalid-directory', fault);
   }
   return undefined;
 }
 
+/** `component` without its digest. */
 function componentFault(component: string): string | undefined {
   if (component === '') return 'expected a repository before `@`, got an empty name';
+  if (isDigestLike(component)) return `expected one digest, got another in ${quote(component)}`;
   if (component === '.' || component === '..' || component.toLowerCase() === '.git') {
     return `expected a directory name, got ${quote(component)}`;
   }
   if (FORBIDDEN_CHARACTERS.test(component)) {
     return `expected no control character or backslash in ${quote(component)}`;
   }
+  return undefined;
+}
+
+function lengthFault(component: string): string | undefined {
   const bytes = Buffer.byteLength(component);
   return bytes > MAX_COMPONENT_BYTES
     ? `expected at most ${MAX_COMPONENT_BYTES} bytes, got ${bytes}`

@@ -12,10 +12,11 @@ import {
   enums,
   readKeys,
   readMessage,
-  readSignature,
   verify,
 } from 'openpgp';
 import { MAX_BLOB_BYTES } from './blob.ts';
+import { countPackets } from './count-packets.ts';
+import { formatTime } from './format-time.ts';
 import { type Rejection, isRejection, reject } from './rejection.ts';
 
 /** A public key that is accepted, for reports. */
@@ -60,7 +61,23 @@ export class KeyFileError extends Error {
 
 /** Inflating stops here, so that a compressed bomb costs bounded memory. */
 const MAX_INFLATED_BYTES = MAX_BLOB_BYTES;
+/** A signature has three packets; a file of 4 MiB from a pipe comes in about 500 pieces. */
+const MAX_PACKETS = 1000;
+/** Armor is read line by line; only a frame lets it through at all. In bytes. */
+const MAX_ARMORED_BYTES = 64 * 1024;
 const CONFIG = { maxDecompressedMessageSize: MAX_INFLATED_BYTES };
+
+/**
+ * A key whose expiry was extended has self-signatures younger than what it signed before.
+ * Nodes take such signatures, and so do we: expiry and revocation are judged as of today.
+ */
+const VERIFY_CONFIG = { ...CONFIG, allowInsecureVerificationWithReformattedKeys: true };
+
+const ENCRYPTED_TAGS = [
+  enums.packet.symmetricallyEncryptedData,
+  enums.packet.symEncryptedIntegrityProtectedData,
+  enums.packet.aeadEncryptedData,
+];
 
 const ARMOR = '-----BEGIN PGP';
 const PUBLIC_KEY_BLOCK =
@@ -74,8 +91,15 @@ const PRIVATE_KEY_BLOCK = '-----BEGIN PGP PRIVATE KEY BLOCK-----';
 export async function readKeyring(
   files: readonly { readonly path: string; readonly bytes: Uint8Array }[],
 ): Promise<Keyring> {
-  const keys: Key[] = [];
-  for (const file of files) keys.push(...(await readKeyFile(file.path, file.bytes)));
+  const byFingerprint = new Map<string, Key>();
+  for (const file of files) {
+    for (const key of await readKeyFile(file.path, file.bytes)) {
+      // The same key twice: the newer expiry and any revocation count, as in nodes' keyrings.
+      const known = byFingerprint.get(key.getFingerprint());
+      byFingerprint.set(key.getFingerprint(), known ? await known.update(key) : key);
+    }
+  }
+  const keys = [...byFingerprint.values()];
   const byKeyId = new Map<string, Key[]>();
   for (const key of keys) {
     for (const id of new Set(key.getKeys().map((part) => part.getKeyID().toHex()))) {
@@ -124,7 +148,7 @@ async function toKeyInfo(key: Key): Promise<KeyInfo> {
   return {
     fingerprint: fingerprintOf(key),
     userIds: key.getUserIDs(),
-    expires: Number.isFinite(expires) ? new Date(expires).toISOString() : null,
+    expires: Number.isFinite(expires) ? formatTime(expires) : null,
   };
 }
 
@@ -139,10 +163,23 @@ export async function openMessage(
 ): Promise<OpenedMessage | Rejection> {
   const text = Buffer.from(untrustedMessage.subarray(0, 64)).toString('latin1');
   if (text.startsWith(`${ARMOR} SIGNED MESSAGE`)) {
-    return reject('cannot-verify', 'the framed message is cleartext-signed');
+    return reject('cannot-verify', 'the framed message is cleartext-signed', {
+      hint: 'Publish the binary message that skopeo or podman writes.',
+    });
+  }
+  const isArmored = text.startsWith(ARMOR);
+  if (isArmored && untrustedMessage.length > MAX_ARMORED_BYTES) {
+    const got = `${untrustedMessage.length} bytes`;
+    return reject(
+      'cannot-verify',
+      `expected at most ${MAX_ARMORED_BYTES} bytes of armor, got ${got}`,
+    );
+  }
+  if (!isArmored && countPackets(untrustedMessage, MAX_PACKETS, MAX_INFLATED_BYTES) > MAX_PACKETS) {
+    return reject('malformed', `expected at most ${MAX_PACKETS} packets, got more`);
   }
   try {
-    const message = await (text.startsWith(ARMOR)
+    const message = await (isArmored
       ? readMessage({
           armoredMessage: Buffer.from(untrustedMessage).toString('latin1'),
           config: CONFIG,
@@ -150,7 +187,7 @@ export async function openMessage(
       : readMessage({ binaryMessage: untrustedMessage, config: CONFIG }));
     return await examine(message.unwrapCompressed(), keyring, now);
   } catch (error) {
-    return malformed(untrustedMessage, error);
+    return malformed(error);
   }
 }
 
@@ -159,7 +196,7 @@ async function examine(
   keyring: Keyring | undefined,
   now: Date,
 ): Promise<OpenedMessage | Rejection> {
-  if (message.packets.findPacket(enums.packet.symEncryptedIntegrityProtectedData)) {
+  if (ENCRYPTED_TAGS.some((tag) => message.packets.findPacket(tag))) {
     return reject('encrypted', 'expected a signed OpenPGP message, got an encrypted one');
   }
   // A signature that is not parsed (version 3) still has its one-pass packet in front.
@@ -167,6 +204,13 @@ async function examine(
     message.packets.filterByTag(enums.packet.onePassSignature).length,
     message.packets.filter((packet) => tagOf(packet) === enums.packet.signature).length,
   );
+  // Before anything is hashed: each of thousands of signatures would read all of the data.
+  if (announced > 1) {
+    return reject('multiple-signatures', `expected exactly one signature, got ${announced}`);
+  }
+  if (announced === 1 && !message.packets.findPacket(enums.packet.literalData)) {
+    return reject('detached', 'expected a signed message, got a detached signature');
+  }
   const signingKeyIds = message.getSigningKeyIDs().map((id) => id.toHex());
   const candidates = signingKeyIds.flatMap((id) => keyring?.find(id) ?? []);
   const { data, signatures } = await verify({
@@ -174,17 +218,13 @@ async function examine(
     verificationKeys: candidates,
     format: 'binary',
     date: now,
-    config: CONFIG,
+    config: VERIFY_CONFIG,
   });
-  const count = Math.max(announced, signatures.length);
-  if (count > 1) {
-    return reject('multiple-signatures', `expected exactly one signature, got ${count}`);
-  }
   const [result] = signatures;
   const packet = (await result?.signature)?.packets[0];
   const untrustedPayload = new Uint8Array(data);
   if (!result || !packet) {
-    if (count === 0) return reject('not-signed', 'expected a signed message, got plain data');
+    if (announced === 0) return reject('not-signed', 'expected a signed message, got plain data');
     return keyring
       ? reject('cannot-verify', 'the signature packet has a version that is not supported')
       : { untrustedPayload, signedAt: 0, validUntil: Infinity };
@@ -199,7 +239,13 @@ async function examine(
     return reject('signature-expired', `the signature expired on ${toDay(signatureExpiry)}`);
   }
   if (signedAt > now.getTime()) {
-    return reject('cannot-verify', `the signature is dated ${toDay(signedAt)}, ahead of the clock`);
+    return reject(
+      'cannot-verify',
+      `the signature is dated ${toDay(signedAt)}, ahead of the clock`,
+      {
+        hint: 'Set the clock of the machine that signs, and sign the image again.',
+      },
+    );
   }
   try {
     await result.verified;
@@ -257,27 +303,16 @@ function refusal(packet: SignaturePacket, error: unknown): Rejection {
     return reject('bad-signature', 'the signature does not match the payload');
   }
   const algorithm = packet.publicKeyAlgorithm;
-  const name = algorithm === null ? 'unknown' : enums.publicKey[algorithm];
+  const name = algorithm === null ? 'unknown' : enums.read(enums.publicKey, algorithm);
   return reject('cannot-verify', `the signature (${name}) cannot be judged: ${reason}`);
 }
 
-async function malformed(message: Uint8Array, error: unknown): Promise<Rejection> {
+function malformed(error: unknown): Rejection {
   const reason = error instanceof Error ? error.message : String(error);
   if (/decompress/i.test(reason) && /maximum|exceed/i.test(reason)) {
     return reject('malformed', `the message expands to more than ${MAX_INFLATED_BYTES} bytes`);
   }
-  if (await isDetached(message)) {
-    return reject('detached', 'expected a signed message, got a detached signature');
-  }
   return reject('malformed', `expected OpenPGP packets, got: ${reason}`);
-}
-
-async function isDetached(message: Uint8Array): Promise<boolean> {
-  try {
-    return (await readSignature({ binarySignature: message })).packets.length > 0;
-  } catch {
-    return false;
-  }
 }
 
 /** Packets that OpenPGP.js does not read have their tag on themselves, the others on their class. */
@@ -296,5 +331,5 @@ function toMilliseconds(time: Date | number | null): number {
 }
 
 function toDay(milliseconds: number): string {
-  return new Date(milliseconds).toISOString().slice(0, 10);
+  return formatTime(milliseconds).slice(0, 10);
 }

@@ -192,6 +192,9 @@ export interface Rejection {
   readonly breaksPulls: boolean;
 }
 
+/** Longer than any honest message, in UTF-16 code units. */
+const MAX_LINE_LENGTH = 1000;
+
 /** Builds a rejection; the hint is the code's cure unless a better one is known. */
 export function reject(
   code: RejectionCode,
@@ -201,7 +204,21 @@ export function reject(
     breaksPulls = false,
   }: { hint?: string; breaksPulls?: boolean } = {},
 ): Rejection {
-  return { code, message, hint, breaksPulls };
+  return { code, message: toLine(message), hint: toLine(hint), breaksPulls };
+}
+
+/**
+ * One printable line, whatever the file holds: it goes to terminals and logs. It is a copy,
+ * lest a slice keeps a payload of megabytes in memory for as long as the report.
+ */
+function toLine(text: string): string {
+  const cut = text.length <= MAX_LINE_LENGTH ? text : `${text.slice(0, MAX_LINE_LENGTH)}…`;
+  return Buffer.from(cut)
+    .toString()
+    .replaceAll(
+      /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
+      (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`,
+    );
 }
 
 export function isRejection(value: object): value is Rejection {

@@ -1,5 +1,6 @@
 // What reports say of each file: the JSON form of DESIGN's `check --format json`, which is
 // stable, and from which the text form and the status page are made.
+import { formatTime } from './format-time.ts';
 import type { CheckedFile, PublishableFile } from './checked-file.ts';
 import type { Warning } from './judge.ts';
 import { formatLocation } from './location.ts';
@@ -117,5 +118,5 @@ function reportRejected(path: string, rejection: Rejection): RejectedFile {
 function formatTimestamp(seconds: number | null): string | null {
   if (seconds === null) return null;
   const date = new Date(seconds * 1000);
-  return Number.isNaN(date.getTime()) ? String(seconds) : date.toISOString();
+  return Number.isNaN(date.getTime()) ? String(seconds) : formatTime(date.getTime());
 }

@@ -18,7 +18,7 @@ import {
   symlink,
   utimes,
 } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import pMap from 'p-map';
 import { lockDirectory } from './directory-lock.ts';
 import { formatLocation } from './location.ts';
@@ -47,8 +47,7 @@ export async function writeStaticTree(
   commit: string | undefined,
   now: Date,
 ): Promise<string> {
-  const generations = join(out, GENERATIONS);
-  await mkdir(generations, { recursive: true });
+  await makeReadable(join(resolve(out), GENERATIONS));
   const unlock = await lockDirectory(out);
   try {
     return await writeLocked(store, out, commit, now);
@@ -87,19 +86,28 @@ function contentId(store: SignatureStore): string {
   return hash.digest('hex').slice(0, CONTENT_ID_LENGTH);
 }
 
-/** The same commit gives another tree with other keys; then the content tells them apart. */
+/**
+ * The same commit gives another tree with other keys; then the content tells them apart. What was
+ * damaged stays until it is pruned, as `current` may still lead to it.
+ */
 async function freeId(
   generations: string,
   id: string,
   content: string,
   files: ReadonlyMap<string, Uint8Array>,
 ): Promise<string> {
-  const taken = join(generations, id);
-  if (!(await exists(taken)) || (await holds(taken, files))) return id;
-  const other = `${id}-${content}`;
-  const damaged = join(generations, other);
-  if ((await exists(damaged)) && !(await holds(damaged, files))) await discard(damaged);
-  return other;
+  let free = id;
+  for (let damaged = 0; !(await isFree(join(generations, free), files)); damaged++) {
+    free = damaged === 0 ? `${id}-${content}` : `${id}-${content}-${damaged}`;
+  }
+  return free;
+}
+
+async function isFree(
+  generation: string,
+  files: ReadonlyMap<string, Uint8Array>,
+): Promise<boolean> {
+  return !(await exists(generation)) || (await holds(generation, files));
 }
 
 async function holds(generation: string, files: ReadonlyMap<string, Uint8Array>): Promise<boolean> {
@@ -121,6 +129,21 @@ async function writeGeneration(
   files: ReadonlyMap<string, Uint8Array>,
 ): Promise<void> {
   const temporary = join(dirname(generation), `${TEMPORARY}${randomUUID()}`);
+  try {
+    await writeSyncedTree(temporary, files);
+    await rename(temporary, generation);
+  } catch (error) {
+    // Half a tree must not go on filling the disk.
+    await rm(temporary, { recursive: true, force: true });
+    throw error;
+  }
+  await syncDirectory(dirname(generation));
+}
+
+async function writeSyncedTree(
+  temporary: string,
+  files: ReadonlyMap<string, Uint8Array>,
+): Promise<void> {
   await mkdir(temporary);
   const directories = directoriesOf(files.keys());
   for (const directory of directories) await mkdir(join(temporary, directory));
@@ -131,8 +154,15 @@ async function writeGeneration(
     await chmod(join(temporary, directory), DIRECTORY_MODE);
     await syncDirectory(join(temporary, directory));
   }
-  await rename(temporary, generation);
-  await syncDirectory(dirname(generation));
+}
+
+/** Makes a directory, and its parents, that a web server can read whatever the umask is. */
+async function makeReadable(path: string): Promise<void> {
+  const first = await mkdir(path, { recursive: true });
+  if (first === undefined) return;
+  for (let made = path; made.length >= first.length; made = dirname(made)) {
+    await chmod(made, DIRECTORY_MODE);
+  }
 }
 
 /** Parents before children. */

@@ -77,7 +77,8 @@ export class SignatureStore {
     let validUntil = Infinity;
     for (const file of this.#publishable()) {
       if (file.signature.validUntil <= now.getTime()) expired.push(file);
-      else validUntil = Math.min(validUntil, file.signature.validUntil);
+      // Those that have expired count until they are replaced, so that none is forgotten.
+      validUntil = Math.min(validUntil, file.signature.validUntil);
     }
     this.#validUntil = validUntil;
     return expired;
@@ -155,8 +156,9 @@ export class SignatureStore {
     const repositories = (this.#repositories.get(directory.repository) ?? 0) + gained;
     if (repositories === 0) this.#repositories.delete(directory.repository);
     else this.#repositories.set(directory.repository, repositories);
-    for (const { validUntil } of directory.served) {
-      this.#validUntil = Math.min(this.#validUntil, validUntil);
+    for (const file of directory.files) {
+      if (file.kind !== 'publishable') continue;
+      this.#validUntil = Math.min(this.#validUntil, file.signature.validUntil);
     }
   }
 
@@ -182,20 +184,19 @@ function* rejectedAmong(
 
 function toDirectory(name: string, files: readonly CheckedFile[]): Directory {
   const publishable = files.filter((file) => file.kind === 'publishable');
-  const { served, overflow } = numberSignatures(publishable);
+  const { served, duplicates, overflow } = numberSignatures(publishable);
   const unverified = publishable.filter((file) => file.signature.status === 'unverified').length;
-  const tooMany = new Set(overflow);
-  const tooManyUnverified = overflow.filter(
-    (file) => file.signature.status === 'unverified',
-  ).length;
+  const leftOut = new Set(overflow);
+  const tooMany = publishable.filter((file) => leftOut.has(duplicates.get(file) ?? file));
+  const tooManyUnverified = tooMany.filter((file) => file.signature.status === 'unverified').length;
   return {
     repository: name.slice(0, name.lastIndexOf('@')),
     files,
     served: served.map((file) => file.signature),
     summary: {
-      accepted: publishable.length - unverified - (tooMany.size - tooManyUnverified),
+      accepted: publishable.length - unverified - (tooMany.length - tooManyUnverified),
       unverified: unverified - tooManyUnverified,
-      rejected: files.length - publishable.length + tooMany.size,
+      rejected: files.length - publishable.length + tooMany.length,
       ignored: 0,
     },
   };

@@ -40,11 +40,16 @@ export function membersOf(json: string): readonly Member[] | undefined {
     const name: unknown = JSON.parse(json.slice(at, nameEnd));
     const valueAt = skipSpace(json, skipSpace(json, nameEnd) + 1);
     const valueEnd = endOfValue(json, valueAt);
-    members.push({ name: String(name), json: json.slice(valueAt, valueEnd) });
+    members.push({ name: toWellFormed(String(name)), json: json.slice(valueAt, valueEnd) });
     at = skipSpace(json, valueEnd);
     if (json[at] === ',') at = skipSpace(json, at + 1);
   }
   return members;
+}
+
+/** Lone surrogates as U+FFFD, as the nodes read them: else two of them would not be equal. */
+function toWellFormed(text: string): string {
+  return Buffer.from(text).toString();
 }
 
 /** Whether a number in the text is too large for a double, at which the nodes give up. */

@@ -2,7 +2,7 @@ import { type BigIntStats, type Dirent } from 'node:fs';
 import { lstat, readdir } from 'node:fs/promises';
 import pMap from 'p-map';
 import { decodePath } from './decode-path.ts';
-import type { Entry } from './source.ts';
+import { type Entry, SourceError } from './source.ts';
 
 /** An entry and when its file was last written, in milliseconds since 1970. */
 export interface IndexedEntry {
@@ -32,28 +32,33 @@ export async function indexDirectory(root: string): Promise<DirectoryIndex> {
     const indexed = await pMap(files, async ({ path, child }) => toIndexed(root, path, child), {
       concurrency: CONCURRENCY,
     });
-    for (const found of indexed) index.set(found.entry.path, found);
+    for (const found of indexed) if (found) index.set(found.entry.path, found);
   }
   return index;
 }
 
 async function readFolder(root: string, folder: Buffer): Promise<Dirent<Buffer>[]> {
+  const path = absolute(root, folder);
   try {
-    return await readdir(absolute(root, folder), { withFileTypes: true, encoding: 'buffer' });
-  } catch (error) {
+    return await readdir(path, { withFileTypes: true, encoding: 'buffer' });
+  } catch (cause) {
     // A subdirectory may vanish while the tree is walked; the root must be there.
-    if (folder.length > 0 && error instanceof Error && 'code' in error && error.code === 'ENOENT') {
-      return [];
-    }
-    throw error;
+    if (folder.length > 0 && hasVanished(cause)) return [];
+    // To leave it out would take away what was good in it.
+    const reason = cause instanceof Error && 'code' in cause ? cause.code : cause;
+    throw new SourceError(`${decodePath(path).path}: cannot be read: ${String(reason)}`, {
+      cause,
+      hint: 'make it readable for the user that runs Lookaside',
+    });
   }
 }
 
+/** Undefined for a file that has vanished since the directory was read. */
 async function toIndexed(
   root: string,
   bytes: Buffer,
   child: Dirent<Buffer>,
-): Promise<IndexedEntry> {
+): Promise<IndexedEntry | undefined> {
   const { path, utf8 } = decodePath(bytes);
   if (!utf8) return { entry: { kind: 'name-not-utf8', path }, modifiedAt: 0 };
   if (child.isSymbolicLink()) return { entry: { kind: 'symlink', path }, modifiedAt: 0 };
@@ -62,9 +67,17 @@ async function toIndexed(
     const stats = await lstat(absolute(root, bytes), { bigint: true });
     const entry: Entry = { kind: 'file', path, size: Number(stats.size), id: identify(stats) };
     return { entry, modifiedAt: Number(stats.mtimeMs) };
-  } catch {
-    return { entry: { kind: 'unreadable', path }, modifiedAt: 0 };
+  } catch (error) {
+    return hasVanished(error) ? undefined : { entry: { kind: 'unreadable', path }, modifiedAt: 0 };
   }
+}
+
+function hasVanished(error: unknown): boolean {
+  return (
+    error instanceof Error &&
+    'code' in error &&
+    (error.code === 'ENOENT' || error.code === 'ENOTDIR')
+  );
 }
 
 /** What must be equal for a file to count as unchanged. */

@@ -107,22 +107,26 @@ export function openCatFile(
     reject: (error: Error) => void;
   }[] = [];
   const ended = ending(child, 'cat-file');
+  /** Why no answer comes any more. */
+  let failure: Error | undefined;
   const fail = (error: Error): void => {
+    failure = error;
     for (const { reject } of waiting.splice(0)) reject(error);
   };
   const answers = async (): Promise<void> => {
     const input = byteReader(child.stdout);
     for (let line = await input.line(); line !== undefined; line = await input.line()) {
       const [id = '', type, size] = line.split(' ');
+      const isBlob = type === 'blob';
+      // Until it is answered in full, the question waits for a failure as well.
+      const bytes =
+        isBlob && mode === '--batch' ? await input.bytes(Number(size)) : new Uint8Array();
       const next = waiting.shift();
-      if (type !== 'blob') {
-        next?.reject(
-          new SourceError(`git cat-file: expected the blob ${id}, got ${type ?? 'nothing'}`),
-        );
-        continue;
+      if (isBlob) next?.resolve({ size: Number(size), bytes });
+      else {
+        const message = `git cat-file: expected the blob ${id}, got ${type ?? 'nothing'}`;
+        next?.reject(new SourceError(message));
       }
-      const bytes = mode === '--batch' ? await input.bytes(Number(size)) : new Uint8Array();
-      next?.resolve({ size: Number(size), bytes });
     }
     await ended;
     fail(new SourceError('git cat-file ended early'));
@@ -133,8 +137,11 @@ export function openCatFile(
   return {
     ask: async (id) =>
       new Promise((resolve, reject) => {
-        waiting.push({ resolve, reject });
-        child.stdin.write(`${id}\n`);
+        if (failure) reject(failure);
+        else {
+          waiting.push({ resolve, reject });
+          child.stdin.write(`${id}\n`);
+        }
       }),
     close: async () => {
       child.stdin.end();

@@ -26,21 +26,32 @@ export interface GitRepository {
   readonly setPublished: (commit: string) => Promise<void>;
   readonly hasCommit: (commit: string) => Promise<boolean>;
   readonly isAncestor: (previous: string, next: string) => Promise<boolean>;
-  /** The object name of the tree at a path of a commit, or undefined if there is none. */
+  /** The object name of the directory at a path of a commit, or undefined if there is none. */
   readonly treeAt: (commit: string, path: string) => Promise<string | undefined>;
   /** Packs loose objects when git finds that worthwhile. */
   readonly tidy: () => Promise<void>;
 }
 
-/** Opens the bare clone, or makes an empty one; clears what a killed process left behind. */
+/**
+ * Opens the bare clone, or makes an empty one; clears what a killed process left behind. A clone
+ * that git does not take for a repository is made anew. `ending` stops the git that runs.
+ */
 export async function openGitRepository(
   directory: string,
   environment: Record<string, string>,
+  ending?: AbortSignal,
 ): Promise<GitRepository> {
   await mkdir(directory, { recursive: true });
   await removeLeftovers(directory);
-  const git = bind(directory, environment);
-  await run(git, ['init', '--quiet', '--bare', '--template=', '--', directory]);
+  // Named, lest git look for a repository around a clone that has lost its HEAD.
+  const git = bind(directory, { ...environment, GIT_DIR: directory }, ending);
+  // Questions to the remote alone, which a damaged clone must not get in the way of.
+  const nowhere = bind(directory, { ...environment, GIT_DIR: '/dev/null' }, ending);
+  if ((await attempt(run(git, ['rev-parse', '--git-dir']))) === undefined) {
+    await rm(directory, { recursive: true });
+    await mkdir(directory);
+    await run(git, ['init', '--quiet', '--bare', '--template=', '--', directory]);
+  }
   return {
     directory,
     fetch: async (url, branch) => {
@@ -50,7 +61,7 @@ export async function openGitRepository(
       return resolve(git, `${FETCHED}^{commit}`);
     },
     defaultBranch: async (url) => {
-      const answer = await run(git, ['ls-remote', '--symref', '--', url, 'HEAD']);
+      const answer = await run(nowhere, ['ls-remote', '--symref', '--', url, 'HEAD']);
       const branch = /^ref: refs\/heads\/(.+)\tHEAD$/m.exec(answer)?.[1];
       if (branch === undefined) {
         throw new SourceError('the repository has no default branch', {
@@ -60,10 +71,11 @@ export async function openGitRepository(
       return branch;
     },
     remoteHas: async (url, branch) =>
-      (await attempt(run(git, ['ls-remote', '--exit-code', '--', url, `refs/heads/${branch}`]))) !==
-      undefined,
+      (await attempt(
+        run(nowhere, ['ls-remote', '--exit-code', '--', url, `refs/heads/${branch}`]),
+      )) !== undefined,
     isReachable: async (url) =>
-      (await attempt(run(git, ['ls-remote', '--', url, 'HEAD']))) !== undefined,
+      (await attempt(run(nowhere, ['ls-remote', '--', url, 'HEAD']))) !== undefined,
     published: async () => attempt(resolve(git, `${PUBLISHED}^{commit}`)),
     setPublished: async (commit) => void (await run(git, ['update-ref', PUBLISHED, commit])),
     hasCommit: async (commit) =>
@@ -71,16 +83,28 @@ export async function openGitRepository(
       (await attempt(run(git, ['merge-base', '--is-ancestor', commit, FETCHED]))) !== undefined,
     isAncestor: async (previous, next) =>
       (await attempt(run(git, ['merge-base', '--is-ancestor', previous, next]))) !== undefined,
-    treeAt: async (commit, path) => attempt(resolve(git, `${commit}:${path}`)),
+    treeAt: async (commit, path) => {
+      if (path === '') return resolve(git, `${commit}^{tree}`);
+      const found = await run(git, ['ls-tree', '-d', '-z', '--full-tree', commit, '--', path]);
+      return /^040000 tree ([0-9a-f]+)\t/.exec(found)?.[1];
+    },
     tidy: async () => void (await run(git, ['gc', '--auto', '--quiet'])),
   };
 }
 
-function bind(directory: string, environment: Record<string, string>): SimpleGit {
+function bind(
+  directory: string,
+  environment: Record<string, string>,
+  ending: AbortSignal | undefined,
+): SimpleGit {
   return simpleGit({
     baseDir: directory,
     timeout: { block: SILENCE_LIMIT },
+    ...(ending && { abort: ending }),
     allowEnvironment: Object.keys(environment),
+    // By default a command that fails without a word counts as a success.
+    errors: (error, { exitCode }) =>
+      error ?? (exitCode === 0 ? undefined : new Error(`exit code ${exitCode}`)),
     // The environment is ours alone (gitEnvironment); these let exactly its settings pass.
     unsafe: {
       allowUnsafeAskPass: true,
@@ -117,8 +141,15 @@ async function attempt(result: Promise<string>): Promise<string | undefined> {
   }
 }
 
+/** What git says below every failure of a remote, and what helps nobody. */
+const BOILERPLATE: ReadonlySet<string> = new Set([
+  'Please make sure you have the correct access rights',
+  'and the repository exists.',
+]);
+
 function lastLines(text: string): string {
-  return text.split('\n').filter(Boolean).slice(-3).join('; ');
+  const lines = text.split('\n').filter((line) => line !== '' && !BOILERPLATE.has(line));
+  return lines.slice(-3).join('; ').replace(/\.$/, '');
 }
 
 /** A process killed amid a fetch leaves locks, which stop the next one, and half packs. */
@@ -126,6 +157,8 @@ async function removeLeftovers(directory: string): Promise<void> {
   for (const folder of ['.', 'refs', 'refs/lookaside', 'objects', 'objects/pack', 'objects/info']) {
     const names = await readdir(join(directory, folder)).catch(() => []);
     const leftovers = names.filter((name) => name.endsWith('.lock') || name.startsWith('tmp_'));
-    await Promise.all(leftovers.map(async (name) => rm(join(directory, folder, name))));
+    await Promise.all(
+      leftovers.map(async (name) => rm(join(directory, folder, name), { recursive: true })),
+    );
   }
 }

@@ -2,7 +2,7 @@
 // object by object. A refresh costs what changed between two commits.
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { lockDirectory } from '../directory-lock.ts';
 import { type TokenFile, gitEnvironment } from './git-environment.ts';
 import { type CatFile, diffTrees, listTree, openCatFile } from './git-objects.ts';
@@ -21,21 +21,23 @@ export interface GitSourceOptions {
   readonly tokenFile: string | undefined;
   /** The environment of the program. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Once aborted, git is stopped and nothing is read any more. */
+  readonly ending?: AbortSignal | undefined;
 }
 
 /** Opens the source; the remote is not contacted before the first refresh. */
 export async function createGitSource(options: GitSourceOptions): Promise<Source> {
-  const { url, path } = options;
+  const { url, path, ending } = options;
   const token: TokenFile | undefined = options.tokenFile
-    ? { url, path: options.tokenFile }
+    ? { url, path: resolve(options.tokenFile) }
     : undefined;
   const environment = gitEnvironment(options.environment, token);
   const name = createHash('sha256').update(url).digest('hex').slice(0, 16);
-  const state = join(options.stateDirectory, name);
+  const state = resolve(options.stateDirectory, name);
   const unlock = await lockState(state);
   const clone = join(state, 'clone.git');
   const branchFile = join(state, 'branch');
-  let repository = await openGitRepository(clone, environment);
+  let repository = await openGitRepository(clone, environment, ending);
   let defaultBranch = await readFile(branchFile, 'utf8').catch(() => undefined);
   // Set when git could not read what the clone should hold.
   let damaged = false;
@@ -50,10 +52,10 @@ export async function createGitSource(options: GitSourceOptions): Promise<Source
   const replaceClone = async (branch: string): Promise<string> => {
     const fresh = `${clone}.new`;
     await rm(fresh, { recursive: true, force: true });
-    const commit = await (await openGitRepository(fresh, environment)).fetch(url, branch);
+    const commit = await (await openGitRepository(fresh, environment, ending)).fetch(url, branch);
     await rm(clone, { recursive: true, force: true });
     await rename(fresh, clone);
-    repository = await openGitRepository(clone, environment);
+    repository = await openGitRepository(clone, environment, ending);
     damaged = false;
     return commit;
   };
@@ -73,7 +75,10 @@ export async function createGitSource(options: GitSourceOptions): Promise<Source
   };
 
   const openSnapshot = async (commit: string): Promise<Snapshot> => {
-    const tree = await repository.treeAt(commit, path);
+    const tree = await repository.treeAt(commit, path).catch((error: unknown) => {
+      damaged = true;
+      throw error;
+    });
     if (tree === undefined) {
       throw new SourceError(`commit ${commit} has no directory ${JSON.stringify(path)}`, {
         hint: 'the subtree to publish is named with --path',
@@ -82,9 +87,10 @@ export async function createGitSource(options: GitSourceOptions): Promise<Source
     return createSnapshot({
       commit,
       tree,
-      treeOf: async (other) => repository.treeAt(other, path),
+      treeOf: async (other) => repository.treeAt(other, path).catch(() => undefined),
       directory: repository.directory,
       environment,
+      ending,
       onDamage: () => (damaged = true),
     });
   };
@@ -125,11 +131,12 @@ interface SnapshotOptions {
   readonly treeOf: (commit: string) => Promise<string | undefined>;
   readonly directory: string;
   readonly environment: Record<string, string>;
+  readonly ending: AbortSignal | undefined;
   readonly onDamage: () => void;
 }
 
 function createSnapshot(options: SnapshotOptions): Snapshot {
-  const { commit, tree, directory, environment, onDamage } = options;
+  const { commit, tree, directory, environment, ending, onDamage } = options;
   let blobs: CatFile | undefined;
   const noticing = async function* (entries: AsyncIterable<Entry>): AsyncGenerator<Entry> {
     try {
@@ -149,6 +156,7 @@ function createSnapshot(options: SnapshotOptions): Snapshot {
       if (before !== tree) yield* noticing(diffTrees(directory, environment, before, tree));
     },
     read: async ({ id }) => {
+      ending?.throwIfAborted();
       blobs ??= openCatFile(directory, environment, '--batch');
       try {
         return (await blobs.ask(id)).bytes;

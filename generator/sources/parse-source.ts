@@ -1,3 +1,5 @@
+import { resolve } from 'node:path';
+
 /** What SOURCE names: a directory, or something that git fetches from. */
 export type SourceAddress =
   | { readonly kind: 'directory'; readonly path: string }
@@ -16,7 +18,7 @@ export class SourceAddressError extends Error {
 const SCHEME = /^([a-z][a-z0-9+.-]*):\/\//i;
 const TRANSPORT = /^[a-z][a-z0-9-]*::/i;
 /** `[user@]host:path`, as scp and git read it: no slash before the first colon. */
-const SCP = /^[^/:\s]+:[^/\s].*|^[^/:\s]+@[^/:\s]+:.*/;
+const SCP = /^[^/:\s]+:\S/;
 const SCHEMES = ['file', 'git', 'http', 'https', 'ssh'];
 
 /** Tells a git URL (a scheme, scp form, or a name ending in `.git`) from a directory. */
@@ -33,8 +35,10 @@ export function parseSource(source: string): SourceAddress {
     throw new SourceAddressError(`${got} is not fetched from`, `use one of ${SCHEMES.join(', ')}`);
   }
   if (scheme !== undefined) return { kind: 'git', url: withoutPassword(source) };
-  return source.endsWith('.git') || SCP.test(source)
-    ? { kind: 'git', url: source }
+  if (SCP.test(source)) return { kind: 'git', url: source };
+  // In full, as git runs in another directory.
+  return source.endsWith('.git')
+    ? { kind: 'git', url: resolve(source) }
     : { kind: 'directory', path: source };
 }
 

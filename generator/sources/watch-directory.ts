@@ -16,8 +16,9 @@ export interface DirectoryWatch {
 }
 
 /**
- * Calls back, debounced, when something below `root` changes, or when a link on the way to
- * it is flipped. `resolveRoot` gives the real directory behind the links, if there is one.
+ * Calls back, debounced, when something below `root` changes, when a link on the way to it is
+ * flipped, or when it comes back after it was removed. `resolveRoot` gives the real directory
+ * behind the links, if there is one.
  */
 export function watchDirectory(
   root: string,
@@ -27,24 +28,27 @@ export function watchDirectory(
 ): DirectoryWatch {
   const report = (error: unknown): void =>
     onError(error instanceof Error ? error : new Error(String(error)));
-  const touch = debounce(onChange);
+  const announcement = debounce(onChange);
+  const touch = (): void => {
+    if (!closed) announcement.call();
+  };
   let tree: { readonly real: string; readonly watcher: FSWatcher } | undefined;
   let links: FSWatcher | undefined;
   let closed = false;
 
+  const leave = async (): Promise<void> => {
+    await tree?.watcher.close();
+    tree = undefined;
+  };
   const follow = async (): Promise<void> => {
     const real = await resolveRoot();
-    if (closed || real === tree?.real) return;
-    await tree?.watcher.close();
+    if (real === tree?.real) return;
+    await leave();
     if (closed) return;
-    const ignored = (path: string): boolean => path.endsWith(`${sep}.git`);
-    const watcher = watch(real, { followSymlinks: false, ignoreInitial: true, ignored });
-    watcher.on('all', touch.call).on('ready', touch.call).on('error', report);
+    const watcher = watch(real, { followSymlinks: false, ignoreInitial: true, ignored: isGit });
+    // Raw events too: chokidar takes a link that became a file for unchanged.
+    watcher.on('all', touch).on('raw', touch).on('ready', touch).on('error', report);
     tree = { real, watcher };
-  };
-  /** One after the other, lest a slow one bring back what a later one left. */
-  const followAgain = (): void => {
-    following = following.then(follow).then(touch.call, report);
   };
   const watchWay = async (): Promise<void> => {
     const way = [root, ...(await linksTo(root))];
@@ -54,20 +58,22 @@ export function watchDirectory(
     links = watch(parents, { followSymlinks: false, ignoreInitial: true, depth: 0, ignored });
     links.on('all', (event, path) => {
       if (!way.includes(resolve(path))) return;
-      // A directory that is made anew has the old name, but not the old watch.
-      if (event === 'addDir') tree = abandon(tree);
-      followAgain();
+      // What is made anew under the same name is not what was watched.
+      if (event === 'unlinkDir') following = following.then(leave);
+      following = following.then(follow).then(touch, report);
     });
     links.on('error', report);
   };
+  // One step after the other, lest a slow one bring back what a later one left.
   let following = Promise.all([follow(), watchWay()]).then(() => undefined, report);
 
   return {
-    touch: touch.call,
+    touch,
     close: async () => {
       closed = true;
-      touch.cancel();
-      await Promise.all([tree?.watcher.close(), links?.close()]);
+      announcement.cancel();
+      await following;
+      await Promise.all([leave(), links?.close()]);
     },
   };
 }

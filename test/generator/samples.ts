@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import type { PublishableFile } from '../../generator/checked-file.ts';
+import type { Signature } from '../../generator/judge.ts';
+import { type Location, parseLocation } from '../../generator/location.ts';
+import { type Keyring, readKeyring } from '../../generator/openpgp.ts';
+import { type Rejection, isRejection } from '../../generator/rejection.ts';
+import type { Entry, Snapshot } from '../../generator/sources/source.ts';
+
+/** The digest and directory of the signatures in `fixtures/vectors/lab`. */
+export const HEX = '0060a26e22b4722dae2e2dcf7b9c32bab27325b3eea3739d623a3df3ba500f9d';
+export const DIRECTORY = `ns/repo@sha256=${HEX}`;
+
+const VECTORS = new URL('../fixtures/vectors/', import.meta.url);
+
+export async function readVector(name: string): Promise<Buffer> {
+  return readFile(new URL(name, VECTORS));
+}
+
+/** The keyring made of key files among the vectors. */
+export async function keyringOf(...names: readonly string[]): Promise<Keyring> {
+  return readKeyring(
+    await Promise.all(names.map(async (path) => ({ path, bytes: await readVector(path) }))),
+  );
+}
+
+export function locationOf(path: string): Location {
+  const location = parseLocation(path);
+  assert(location, `${path} is no location`);
+  return location;
+}
+
+/** A file that was accepted, with a signature that nothing looks into. */
+export function publishable(path: string, signature: Partial<Signature> = {}): PublishableFile {
+  const bytes = signature.bytes ?? Buffer.from(path);
+  const hash = createHash('sha256').update(bytes).digest('base64url');
+  const manifestDigest = `sha256:${HEX}`;
+  const claims = { dockerReference: 'r/a:b', manifestDigest, creator: null, timestamp: null };
+  const made = { status: 'accepted', signedAt: 0, validUntil: Infinity, warnings: [] } as const;
+  const location = locationOf(path);
+  return {
+    kind: 'publishable',
+    path,
+    location,
+    signature: { ...made, bytes, hash, claims, ...signature },
+  };
+}
+
+/** A snapshot that lies in memory: regular files, and entries of other kinds. */
+export function snapshotOf(
+  files: Readonly<Record<string, Uint8Array>>,
+  others: readonly Entry[] = [],
+): Snapshot {
+  const entries = async function* (): AsyncGenerator<Entry> {
+    for (const [path, bytes] of Object.entries(files)) {
+      yield { kind: 'file', path, size: bytes.length, id: path };
+    }
+    yield* others;
+  };
+  return {
+    entries,
+    changesSince: entries,
+    read: async ({ path }) => files[path] ?? new Uint8Array(),
+    close: async () => {},
+  };
+}
+
+/** Asserts that a result is a rejection, and gives it. */
+export function rejectionOf(result: object | undefined): Rejection {
+  assert(result !== undefined && isRejection(result), 'it was not rejected');
+  return result;
+}

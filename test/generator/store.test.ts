@@ -1,0 +1,244 @@
+import assert from 'node:assert/strict';
+import * as fc from 'fast-check';
+import type { CheckedFile } from '../../generator/checked-file.ts';
+import { classifyPath, formatLocation } from '../../generator/location.ts';
+import { reject } from '../../generator/rejection.ts';
+import { sortByPath } from '../../generator/report.ts';
+import { SignatureStore } from '../../generator/store.ts';
+import { DIRECTORY, HEX, publishable } from './samples.ts';
+
+const at = (number: number) => formatLocation(DIRECTORY, number);
+const rejected = (path: string): CheckedFile => {
+  return { kind: 'rejected', path, rejection: reject('bad-signature', 'no') };
+};
+const removed = (path: string): CheckedFile => ({ kind: 'removed', path });
+
+function storeOf(...files: readonly CheckedFile[]): SignatureStore {
+  const store = new SignatureStore();
+  store.prepare(files).apply();
+  return store;
+}
+
+const hashes = (store: SignatureStore, directory = DIRECTORY) =>
+  store.lookup(directory)?.map(({ hash }) => hash);
+
+/** All that a store tells, in an order that does not depend on its history. */
+function observe(store: SignatureStore, directories: readonly string[]) {
+  return {
+    lookups: directories.map((directory) => hashes(store, directory)),
+    signatures: store.signatures,
+    repositories: store.repositories,
+    summary: store.summary,
+    served: [...store.served()]
+      .map(
+        ({ directory, number, signature }) =>
+          `${formatLocation(directory, number)} ${signature.hash}`,
+      )
+      .toSorted(),
+    files: sortByPath(store.files()),
+    rejected: sortByPath(store.rejectedFiles()),
+    expired: [1, 2, 3, 4].map((time) =>
+      store
+        .expired(new Date(time))
+        .map(({ path }) => path)
+        .toSorted(),
+    ),
+  };
+}
+
+describe('generator: store', () => {
+  it('is empty at first', () => {
+    const store = new SignatureStore();
+    assert.equal(store.lookup(DIRECTORY), undefined);
+    assert.deepEqual([store.signatures, store.repositories], [0, 0]);
+    assert.deepEqual(store.summary, { accepted: 0, unverified: 0, rejected: 0, ignored: 0 });
+    assert.deepEqual([...store.files()], []);
+  });
+
+  it('is looked up by directory, number N at index N - 1', () => {
+    const store = storeOf(publishable(at(2), { hash: 'b' }), publishable(at(1), { hash: 'a' }));
+    assert.deepEqual(hashes(store), ['a', 'b']);
+    assert.deepEqual([store.signatures, store.repositories], [2, 1]);
+  });
+
+  it('knows nothing by any other name', () => {
+    const store = storeOf(publishable(at(1)));
+    for (const name of ['', '__proto__', 'constructor', at(1), `/${DIRECTORY}`, `${DIRECTORY}/`]) {
+      assert.equal(store.lookup(name), undefined, name);
+    }
+  });
+
+  it('serves nothing where all is rejected', () => {
+    const store = storeOf(rejected(at(1)), rejected('signature-1'));
+    assert.equal(store.lookup(DIRECTORY), undefined);
+    assert.equal(store.repositories, 0);
+    assert.equal(store.summary.rejected, 2);
+    assert.equal([...store.rejectedFiles()].length, 2);
+  });
+
+  it('counts a repository once, whatever digests it has', () => {
+    const other = `ns/repo@sha256=${HEX.replace('0', '1')}`;
+    const store = storeOf(publishable(at(1)), publishable(formatLocation(other, 1)));
+    assert.equal(store.repositories, 1);
+    store.prepare([removed(at(1))]).apply();
+    assert.equal(store.repositories, 1);
+    store.prepare([removed(formatLocation(other, 1))]).apply();
+    assert.deepEqual([store.repositories, store.signatures], [0, 0]);
+  });
+
+  it('takes a file whose verdict changed in place of the old one', () => {
+    const store = storeOf(publishable(at(1), { hash: 'a' }), publishable(at(2), { hash: 'b' }));
+    store.prepare([rejected(at(1))]).apply();
+    assert.deepEqual(hashes(store), ['b']);
+    assert.deepEqual(store.summary, { accepted: 1, unverified: 0, rejected: 1, ignored: 0 });
+    store.prepare([publishable(at(1), { hash: 'c' })]).apply();
+    assert.deepEqual(hashes(store), ['c', 'b']);
+  });
+
+  it('takes the last of two changes of one path', () => {
+    const store = storeOf(publishable(at(1), { hash: 'a' }), publishable(at(1), { hash: 'b' }));
+    assert.deepEqual(hashes(store), ['b']);
+    assert.equal(store.summary.accepted, 1);
+  });
+
+  it('says how much would be rejected before anything changes', () => {
+    const store = storeOf(publishable(at(1)), rejected('signature-1'));
+    const update = store.prepare([rejected(at(1)), rejected(at(2)), removed('signature-1')]);
+    assert.equal(update.rejected, 2);
+    assert.equal(store.summary.rejected, 1);
+    assert.equal(store.lookup(DIRECTORY)?.length, 1);
+  });
+
+  it('keeps what a lookup has given when it changes', () => {
+    const store = storeOf(publishable(at(1), { hash: 'a' }));
+    const before = store.lookup(DIRECTORY);
+    store.prepare([removed(at(1))]).apply();
+    assert.equal(before?.[0]?.hash, 'a');
+    assert.equal(store.lookup(DIRECTORY), undefined);
+  });
+
+  describe('with more signatures than nodes read', () => {
+    const many = Array.from({ length: 129 }, (_, index) => {
+      return publishable(at(index + 1), { hash: `${index}`, signedAt: index });
+    });
+    // Copies of one that is left out and of one that is served.
+    const copies = [publishable(at(200), { hash: '0' }), publishable(at(201), { hash: '128' })];
+
+    it('counts as it reports', () => {
+      const store = storeOf(...many, ...copies);
+      const statuses = [...store.files()].map(({ status }) => status);
+      const count = (status: string) => statuses.filter((each) => each === status).length;
+      assert.equal(store.signatures, 127);
+      assert.equal(count('rejected'), 3);
+      assert.equal(store.summary.rejected, count('rejected'));
+      assert.equal(store.summary.accepted, count('accepted'));
+      assert.equal([...store.rejectedFiles()].length, 3);
+    });
+
+    it('serves one that was left out when there is room again', () => {
+      const store = storeOf(...many);
+      store.prepare([removed(at(128)), removed(at(129))]).apply();
+      assert.equal(hashes(store)?.[0], '0');
+      assert.deepEqual(store.summary, { accepted: 127, unverified: 0, rejected: 0, ignored: 0 });
+    });
+  });
+
+  it('tells what has expired, until it is replaced', () => {
+    const store = storeOf(
+      publishable(at(1), { hash: 'a', validUntil: 1000 }),
+      publishable(at(2), { hash: 'b', validUntil: 2000 }),
+      publishable(at(3), { hash: 'c' }),
+    );
+    const expired = (time: number) => store.expired(new Date(time)).map(({ path }) => path);
+    assert.deepEqual(expired(999), []);
+    assert.deepEqual(expired(1000), [at(1)]);
+    assert.deepEqual(expired(1000), [at(1)]);
+    assert.deepEqual(expired(2000), [at(1), at(2)]);
+    store.prepare([rejected(at(1)), rejected(at(2))]).apply();
+    assert.deepEqual(expired(3000), []);
+    store.prepare([publishable(at(1), { validUntil: 2500 })]).apply();
+    assert.deepEqual(expired(3000), [at(1)]);
+  });
+
+  describe('after any changes', () => {
+    const directories = ['a/x', 'a/y', 'b'].map((repository) => `${repository}@sha256=${HEX}`);
+    const locations = directories.flatMap((directory) =>
+      [1, 2, 3, 7].map((number) => formatLocation(directory, number)),
+    );
+    const others = ['README.md', 'signature-1', `${DIRECTORY}/stray`];
+    const signature = fc.record({
+      hash: fc.constantFrom('p', 'q', 'r', 's'),
+      status: fc.constantFrom('accepted' as const, 'unverified' as const),
+      signedAt: fc.nat({ max: 3 }),
+      validUntil: fc.constantFrom(1, 2, 3, Infinity),
+    });
+    const atLocation = fc.tuple(fc.constantFrom(...locations), fc.nat({ max: 5 }), signature);
+    const change = fc.oneof(
+      {
+        weight: 4,
+        arbitrary: atLocation.map(([path, kind, made]) => {
+          if (kind === 0) return removed(path);
+          return kind === 1 ? rejected(path) : publishable(path, made);
+        }),
+      },
+      {
+        weight: 1,
+        arbitrary: fc.tuple(fc.constantFrom(...others), fc.boolean()).map(([path, gone]) => {
+          if (gone) return removed(path);
+          return classifyPath(path).kind === 'ignored'
+            ? { kind: 'ignored' as const, path }
+            : rejected(path);
+        }),
+      },
+    );
+    const batches = fc.array(fc.array(change, { maxLength: 8 }), { maxLength: 8 });
+
+    it('is as if the last state had been loaded at once', () => {
+      fc.assert(
+        fc.property(batches, (all) => {
+          const store = new SignatureStore();
+          for (const batch of all) store.prepare(batch).apply();
+          const last = new Map(all.flat().map((each) => [each.path, each]));
+          const loaded = storeOf(...[...last.values()].filter(({ kind }) => kind !== 'removed'));
+          assert.deepEqual(observe(store, directories), observe(loaded, directories));
+        }),
+        { numRuns: 500 },
+      );
+    });
+
+    it('counts as it reports and serves', () => {
+      fc.assert(
+        fc.property(batches, (all) => {
+          const store = new SignatureStore();
+          for (const batch of all) store.prepare(batch).apply();
+          const files = [...store.files()];
+          for (const [status, count] of Object.entries(store.summary)) {
+            assert.equal(files.filter((file) => file.status === status).length, count, status);
+          }
+          assert.equal([...store.served()].length, store.signatures);
+          const reported = files.flatMap((file) => ('servedAs' in file ? [file.servedAs] : []));
+          const served = [...store.served()].map(
+            ({ directory, number }) => `/${formatLocation(directory, number)}`,
+          );
+          assert.deepEqual(new Set(reported), new Set(served));
+        }),
+        { numRuns: 300 },
+      );
+    });
+
+    it('is not changed by what is only prepared', () => {
+      fc.assert(
+        fc.property(batches, fc.array(change), (all, next) => {
+          const store = new SignatureStore();
+          for (const batch of all) store.prepare(batch).apply();
+          const before = observe(store, directories);
+          const update = store.prepare(next);
+          assert.deepEqual(observe(store, directories), before);
+          update.apply();
+          assert.equal(store.summary.rejected, update.rejected);
+        }),
+        { numRuns: 300 },
+      );
+    });
+  });
+});
