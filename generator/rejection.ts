@@ -1,5 +1,6 @@
 // Why a file may not be published. The set of codes is closed: reports, the
 // README and the checks of other people rely on it.
+import { toPrintable } from './printable.ts';
 
 /** Every rejection code with its cause and its cure, as the README lists them. */
 export const REJECTIONS = {
@@ -213,12 +214,7 @@ export function reject(
  */
 function toLine(text: string): string {
   const cut = text.length <= MAX_LINE_LENGTH ? text : `${text.slice(0, MAX_LINE_LENGTH)}…`;
-  return Buffer.from(cut)
-    .toString()
-    .replaceAll(
-      /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
-      (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`,
-    );
+  return toPrintable(Buffer.from(cut).toString());
 }
 
 export function isRejection(value: object): value is Rejection {

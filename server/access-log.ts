@@ -45,7 +45,7 @@ function formatCombined(
 
 function formatJson(request: IncomingMessage, answer: Answer, client: string): string {
   const { status, bytes, outcome, location } = answer;
-  return `${JSON.stringify({
+  const line = JSON.stringify({
     time: new Date().toISOString(),
     client,
     method: request.method,
@@ -53,21 +53,29 @@ function formatJson(request: IncomingMessage, answer: Answer, client: string): s
     status,
     bytes,
     outcome,
-    repository: location?.repository,
-    digest: location && `sha256:${location.hex}`,
-    number: location?.number,
-  })}\n`;
+    repository: location?.repository ?? null,
+    digest: location ? `sha256:${location.hex}` : null,
+    number: location?.number ?? null,
+  });
+  // JSON leaves control characters beyond ASCII as they are, and terminals obey them.
+  return `${line.replaceAll(/[^ -~]/g, toUnicodeEscape)}\n`;
 }
 
-/** As Apache does: control characters, quotes, backslashes and bytes beyond ASCII as `\xNN`. */
+function toUnicodeEscape(unit: string): string {
+  return `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}
+
+/**
+ * As Apache does: control characters, quotes, backslashes and bytes beyond ASCII as `\xNN`.
+ * Node gives each byte of a request as one character.
+ */
 function escape(text: string): string {
   return /[^ !#-[\]-~]/.test(text)
-    ? text.replaceAll(/[^ !#-[\]-~]/gu, (character) => {
-        if (character === '"' || character === '\\') return `\\${character}`;
-        return [...Buffer.from(character)]
-          .map((byte) => `\\x${byte.toString(16).padStart(2, '0')}`)
-          .join('');
-      })
+    ? text.replaceAll(/[^ !#-[\]-~]/g, (character) =>
+        character === '"' || character === '\\'
+          ? `\\${character}`
+          : `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
+      )
     : text;
 }
 

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { isIP } from 'node:net';
 import proxyAddress from 'proxy-addr';
 
 /** A range of trusted proxies does not parse. */
@@ -8,7 +9,8 @@ export class TrustedProxiesError extends Error {
 
 /**
  * Gives the function that tells who asked: the other end of the connection, or what
- * X-Forwarded-For says if that end is a trusted proxy.
+ * X-Forwarded-For says if that end is a trusted proxy. What is no address in it is not believed:
+ * then it is the proxy that passed it on.
  * @throws TrustedProxiesError
  */
 export function createClientAddress(
@@ -22,7 +24,8 @@ export function createClientAddress(
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new TrustedProxiesError(`trusted proxies: ${reason}`, { cause });
   }
-  return (request) => plain(proxyAddress(request, trust));
+  return (request) =>
+    plain(proxyAddress.all(request, trust).findLast((address) => isIP(address) !== 0));
 }
 
 /** IPv4 addresses of a dual-stack socket are written as IPv4. */

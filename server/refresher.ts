@@ -6,6 +6,7 @@ import { checkEntries } from '../generator/check-entries.ts';
 import type { CheckedFile } from '../generator/checked-file.ts';
 import type { Judge } from '../generator/judge.ts';
 import { loadStore } from '../generator/load-store.ts';
+import { toPrintable } from '../generator/printable.ts';
 import { isRejection } from '../generator/rejection.ts';
 import type { RejectedFile } from '../generator/report.ts';
 import { type Snapshot, type Source, SourceError } from '../generator/sources/source.ts';
@@ -73,7 +74,7 @@ interface Request {
 /** First and longest pause between tries, in milliseconds. */
 const FIRST_PAUSE = 250;
 const LONGEST_PAUSE = 60_000;
-/** A pushed commit that is not visible after this many tries (about 30 seconds) is given up. */
+/** A pushed commit that is not visible after this many tries (about 15 seconds) is given up. */
 const COMMIT_TRIES = 7;
 /** Rejected files that are named in the log at one refresh; the status lists all. */
 const LOGGED_REJECTIONS = 20;
@@ -87,6 +88,8 @@ export function createRefresher(options: RefresherOptions): Refresher {
   let store: SignatureStore | undefined;
   let served: Snapshot | undefined;
   let judgeIsNew = false;
+  /** Set when the served snapshot could not be compared with a newer one. */
+  let isIncomparable = false;
   let generation: Generation | null = null;
   let lastRefresh: LastRefresh | null = null;
   let lastError: RefreshStatus['lastError'] = null;
@@ -109,10 +112,12 @@ export function createRefresher(options: RefresherOptions): Refresher {
 
   /** All of a snapshot, into a store of its own. */
   const load = async (snapshot: Snapshot, mayRefuse: boolean): Promise<Outcome> => {
-    const next = await loadStore(snapshot, judge, new Date());
+    const judgedBy = judge;
+    const next = await loadStore(snapshot, judgedBy, new Date());
     const { rejected } = next.summary;
     if (mayRefuse && rejected > 0) return refuse([...next.rejectedFiles()], rejected, snapshot);
-    judgeIsNew = false;
+    judgeIsNew = judge !== judgedBy;
+    isIncomparable = false;
     logRejections(log, next.rejectedFiles());
     publish(next, snapshot);
     return 'changed';
@@ -162,7 +167,7 @@ export function createRefresher(options: RefresherOptions): Refresher {
     try {
       const before = served;
       const outcome =
-        store && before && !judgeIsNew
+        store && before && !judgeIsNew && !isIncomparable
           ? await update(store, before, snapshot)
           : await load(snapshot, onInvalid === 'refuse');
       if (outcome === 'refused') return outcome;
@@ -170,6 +175,10 @@ export function createRefresher(options: RefresherOptions): Refresher {
       refused = [];
       if (outcome === 'changed') await afterChange(before, snapshot);
       return outcome;
+    } catch (error) {
+      // A clone that has lost the served commit never compares: the next try loads everything.
+      isIncomparable = true;
+      throw error;
     } finally {
       await snapshot.close();
     }
@@ -218,6 +227,8 @@ export function createRefresher(options: RefresherOptions): Refresher {
     try {
       result = await refresh();
     } catch (error) {
+      // Cut short by the stop.
+      if (stopped) return;
       fail(
         `refresh failed: ${messageOf(error)}`,
         error instanceof SourceError ? error.hint : undefined,
@@ -234,7 +245,7 @@ export function createRefresher(options: RefresherOptions): Refresher {
   };
 
   const retryIfNeeded = async (next: Request, result: Outcome): Promise<void> => {
-    if (awaited !== undefined && result !== 'failed' && (await source.hasCommit(awaited))) {
+    if (awaited !== undefined && result !== 'failed' && (await hasCommit(awaited))) {
       awaited = undefined;
     }
     if (awaited !== undefined && next.attempt >= COMMIT_TRIES) {
@@ -246,9 +257,19 @@ export function createRefresher(options: RefresherOptions): Refresher {
     retryTimer = setTimeout(() => enqueue(next), pause);
   };
 
+  const hasCommit = async (commit: string): Promise<boolean> => {
+    try {
+      return await source.hasCommit(commit);
+    } catch (error) {
+      log.warn({ commit, error: messageOf(error) }, 'the pushed commit cannot be looked for');
+      return false;
+    }
+  };
+
   const enqueue = (request: Request): void => {
     if (stopped) return;
     clearTimeout(retryTimer);
+    retryTimer = undefined;
     pending = request;
     running ??= work();
   };
@@ -271,6 +292,8 @@ export function createRefresher(options: RefresherOptions): Refresher {
       yield* refused;
     },
     request: (reason, commit) => {
+      // A retry comes anyway; a poll in its place would begin the back-off anew.
+      if (reason === 'poll' && retryTimer !== undefined) return;
       awaited = commit ?? awaited;
       enqueue({ reason, attempt: 0 });
     },
@@ -309,7 +332,7 @@ function logRejections(log: ProgramLog, files: Iterable<RejectedFile>): void {
       log.warn('more files are rejected; the status lists them all');
       return;
     }
-    log.warn({ path, code, hint }, `rejected: ${message}`);
+    log.warn({ path: toPrintable(path), code, hint }, `rejected: ${message}`);
   }
 }
 

@@ -10,6 +10,7 @@ import { type Listener, type TlsFiles, listen } from './listener.ts';
 import { createLookup } from './lookup.ts';
 import type { ProgramLog } from './program-log.ts';
 import { type Generation, createRefresher } from './refresher.ts';
+import { toOriginForm } from './request-path.ts';
 import { createStatusApp } from './status-app.ts';
 
 /** What may be read again while the server runs. */
@@ -65,9 +66,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     branch: source.branch,
     log,
   });
+  const onError = (error: Error): void => log.error({ error: error.message }, 'listener failed');
   const status = await listen({
     ...options.statusListen,
     tls: undefined,
+    onError,
     handle: createStatusApp({ source, refresher, keys: () => reloadable.keyring?.keys ?? [] }),
   });
   let main: Listener;
@@ -75,8 +78,16 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     main = await listen({
       ...options.listen,
       tls: options.tls,
+      onError,
       handle: (request, response) => {
-        if (!lookup.answer(request, response)) app(request, response);
+        if (lookup.answer(request, response)) return;
+        const target = toOriginForm(request.url ?? '');
+        if (target === undefined) {
+          lookup.answerUnknown(request, response);
+          return;
+        }
+        request.url = target;
+        app(request, response);
       },
     });
   } catch (error) {
@@ -97,10 +108,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     url: main.url,
     statusUrl: status.url,
     reload: (next) => {
+      // First, as it throws for what is no certificate; then nothing has changed.
+      if (next.tls) main.replaceTls(next.tls);
       if (next.keyring?.id !== reloadable.keyring?.id) {
         refresher.replaceJudge(createJudge(next.keyring));
       }
-      if (next.tls) main.replaceTls(next.tls);
       reloadable = next;
       refresher.request('signal');
     },

@@ -2,16 +2,26 @@
 // (docs.github.com, "Validating webhook deliveries"). A delivery says nothing that is
 // trusted beyond "look again"; repeated ones are harmless.
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import express, { type ErrorRequestHandler, type Request, type Response, Router } from 'express';
+import express, {
+  type ErrorRequestHandler,
+  type Request,
+  type RequestHandler,
+  type Response,
+  Router,
+} from 'express';
 import { z } from 'zod';
+import { toPrintable } from '../generator/printable.ts';
 import type { ProgramLog } from './program-log.ts';
 
 /** The most that GitHub sends, in bytes. */
 const MAX_BODY = 25 * 1024 * 1024;
 const SIGNATURE = /^sha256=([0-9a-f]{64})$/i;
-const NO_COMMIT = /^0+$/;
+const COMMIT = /^(?!0+$)(?:[0-9a-f]{40}|[0-9a-f]{64})$/;
 
-const PUSH = z.object({ ref: z.string(), after: z.string().default('') });
+const PUSH = z.object({
+  ref: z.string(),
+  after: z.string().regex(COMMIT).optional().catch(undefined),
+});
 
 export interface WebhookOptions {
   /** Those valid now; none at all: the webhook is not there. */
@@ -27,14 +37,27 @@ export interface WebhookOptions {
 export function createWebhook({ secrets, branch, onPush, log }: WebhookOptions): Router {
   const answer = (response: Response, status: number, message: string): void => {
     const { method, headers } = response.req;
-    log.info({ status, delivery: headers['x-github-delivery'], method }, `webhook: ${message}`);
+    const delivery = toPrintable(String(headers['x-github-delivery'] ?? ''));
+    log.info({ status, delivery, method }, `webhook: ${message}`);
     response.status(status).json({ message });
+  };
+
+  const unauthorized = (response: Response): void =>
+    answer(response, 401, 'the X-Hub-Signature-256 header is missing or wrong');
+  const tooLarge = (response: Response): void =>
+    answer(response, 413, `expected at most ${MAX_BODY} bytes`);
+
+  /** What cannot be signed is not read: anybody may send 25 MiB. */
+  const requireSignature: RequestHandler = (request, response, next) => {
+    if (Number(request.get('content-length') ?? 0) > MAX_BODY) tooLarge(response);
+    else if (SIGNATURE.test(request.get('x-hub-signature-256') ?? '')) next();
+    else unauthorized(response);
   };
 
   const receive = (request: Request, response: Response): void => {
     const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
     if (!isSigned(body, request.get('x-hub-signature-256'), secrets())) {
-      answer(response, 401, 'the X-Hub-Signature-256 header is missing or wrong');
+      unauthorized(response);
       return;
     }
     const event = request.get('x-github-event');
@@ -57,12 +80,18 @@ export function createWebhook({ secrets, branch, onPush, log }: WebhookOptions):
       answer(response, 202, `nothing to do: ${JSON.stringify(ref)} is not the branch ${followed}`);
       return;
     }
-    response.once('finish', () => onPush(NO_COMMIT.test(after) ? undefined : after));
+    // Not `finish`: a client that does not wait for the answer has pushed all the same.
+    response.once('close', () => onPush(after));
     answer(response, 202, 'refresh queued');
   };
 
-  const tooLarge: ErrorRequestHandler = (error: { status?: number }, _request, response, next) => {
-    if (error.status === 413) answer(response, 413, `expected at most ${MAX_BODY} bytes`);
+  const onUnreadable: ErrorRequestHandler = (
+    error: { status?: number },
+    _request,
+    response,
+    next,
+  ) => {
+    if (error.status === 413) tooLarge(response);
     else if (error.status !== undefined && error.status < 500) answer(response, 400, 'bad request');
     else next(error);
   };
@@ -75,11 +104,15 @@ export function createWebhook({ secrets, branch, onPush, log }: WebhookOptions):
   });
   router
     .route('/')
-    .post(express.raw({ type: () => true, limit: MAX_BODY, inflate: false }), receive)
+    .post(
+      requireSignature,
+      express.raw({ type: () => true, limit: MAX_BODY, inflate: false }),
+      receive,
+    )
     .all((_request, response) => {
       response.set('Allow', 'POST').status(405).end();
     });
-  router.use(tooLarge);
+  router.use(onUnreadable);
   return router;
 }
 

@@ -1,0 +1,36 @@
+import type { Judge, Signature } from '../../generator/judge.ts';
+import { reject } from '../../generator/rejection.ts';
+
+export const HEX = 'ab'.repeat(32);
+export const DIRECTORY = `team/app@sha256=${HEX}`;
+
+/** `signature-N` of the one image that these tests know. */
+export const at = (number: number): string => `${DIRECTORY}/signature-${number}`;
+
+/**
+ * Judges texts without OpenPGP: what begins with `bad` is rejected, what begins with
+ * `until TIME` (milliseconds since 1970) is good until then, all else is good.
+ */
+export function createFakeJudge(status: Signature['status'] = 'accepted'): Judge {
+  return async (_location, bytes, now) => {
+    const text = Buffer.from(bytes).toString();
+    const until = /^until ([0-9]+)/.exec(text)?.[1];
+    const validUntil = until === undefined ? Infinity : Number(until);
+    if (text.startsWith('bad')) return reject('armored', 'expected binary, got text');
+    if (validUntil <= now.getTime()) return reject('signature-expired', 'expected a fresh one');
+    return {
+      status,
+      bytes,
+      hash: text,
+      claims: {
+        dockerReference: 'registry.example.com/team/app:1',
+        manifestDigest: `sha256:${HEX}`,
+        creator: null,
+        timestamp: null,
+      },
+      signedAt: 0,
+      validUntil,
+      warnings: [],
+    };
+  };
+}

@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { eventually } from '../e2e/eventually.ts';
+import { freePort } from '../e2e/free-port.ts';
+import { type ExampleServer, TWICE, startExample } from './example-server.ts';
+import { at } from './fake-judge.ts';
+import { type MemorySource, createMemorySource } from './memory-source.ts';
+import { ask } from './raw-http.ts';
+
+const FIRST = `/${TWICE}/signature-1`;
+const SECOND = `/${TWICE}/signature-2`;
+
+function memorySource(): MemorySource {
+  return createMemorySource({ commit: 'a', files: {} });
+}
+
+describe('the server', () => {
+  let server: ExampleServer | undefined;
+  afterEach('stop', async () => {
+    await server?.stop();
+    server = undefined;
+  });
+  it('follows a directory while it serves', async () => {
+    server = await startExample();
+    const { url, directory } = server;
+    const second = await ask(url, 'GET', SECOND);
+    await rm(join(directory, FIRST));
+    await eventually(async () => {
+      const answer = await ask(url, 'GET', FIRST);
+      assert.deepEqual([answer.status, answer.body], [200, second.body]);
+    });
+    assert.equal((await ask(url, 'GET', SECOND)).status, 404);
+    await writeFile(join(directory, FIRST), '<html>');
+    await writeFile(join(directory, TWICE, 'signature-3'), second.body, 'latin1');
+    await eventually(() => assert.match(server?.programLog.text() ?? '', /"code":"html"/));
+    assert.equal((await ask(url, 'GET', FIRST)).body, second.body);
+  });
+
+  it('polls, until it stops', async () => {
+    const source = memorySource();
+    server = await startExample({ source, poll: 20 });
+    await eventually(() => assert.ok(source.count.refreshes > 3));
+    await server.stop();
+    const { refreshes } = source.count;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    assert.equal(source.count.refreshes, refreshes);
+    server = undefined;
+  });
+
+  it('does not poll when told not to', async () => {
+    const source = memorySource();
+    server = await startExample({ source, poll: 0 });
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    assert.equal(source.count.refreshes, 1);
+  });
+
+  it('says once that it serves, and where', async () => {
+    const said: [string, number, string | null][] = [];
+    const source = memorySource();
+    server = await startExample({
+      source,
+      onServing: (url, store, { commit }) => void said.push([url, store.signatures, commit]),
+    });
+    await eventually(() => assert.equal(said.length, 1));
+    source.state = { commit: 'b', files: { [at(1)]: 'no signature' } };
+    server.reload({ keyring: undefined, webhookSecrets: [], tls: undefined });
+    await eventually(() => assert.ok(source.kept.includes('b')));
+    assert.deepEqual(said, [[server.url, 0, 'a']]);
+  });
+
+  it('takes new webhook secrets into use', async () => {
+    server = await startExample();
+    const { url } = server;
+    assert.equal((await fetch(`${url}/webhook`, { method: 'POST' })).status, 404);
+    server.reload({ keyring: undefined, webhookSecrets: ['x'], tls: undefined });
+    assert.equal((await fetch(`${url}/webhook`, { method: 'POST' })).status, 401);
+  });
+
+  it('leaves nothing behind when a port is in use', async () => {
+    const busy = createServer().listen(0, '127.0.0.1');
+    await once(busy, 'listening');
+    const address = busy.address();
+    assert.ok(typeof address === 'object' && address !== null);
+    const { port } = address;
+    const statusPort = await freePort();
+    const source = memorySource();
+    const statusListen = { host: '127.0.0.1', port: statusPort };
+    const inUse = { host: '127.0.0.1', port };
+    await assert.rejects(startExample({ source, listen: inUse, statusListen }), {
+      code: 'EADDRINUSE',
+    });
+    await assert.rejects(startExample({ source, statusListen: inUse }), { code: 'EADDRINUSE' });
+    assert.equal(source.count.refreshes, 0);
+    server = await startExample({ source, statusListen });
+    assert.equal(server.statusUrl, `http://127.0.0.1:${statusPort}`);
+    busy.close();
+  });
+});

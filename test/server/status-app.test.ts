@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import supertest from 'supertest';
+import { readKeyring } from '../../generator/openpgp.ts';
+import { eventually } from '../e2e/eventually.ts';
+import { EXAMPLE, type ExampleServer, startExample } from './example-server.ts';
+import { at } from './fake-judge.ts';
+import { createGate } from './gate.ts';
+import { createMemorySource } from './memory-source.ts';
+
+describe('the status listener', () => {
+  describe('once a generation is loaded', () => {
+    let server: ExampleServer;
+    before('start', async () => {
+      const path = join(EXAMPLE, 'keys/release.asc');
+      const keyring = await readKeyring([{ path, bytes: await readFile(path) }]);
+      server = await startExample({ keyring });
+    });
+    after('stop', async () => server.stop());
+
+    it('is alive and ready', async () => {
+      for (const path of ['/livez', '/readyz']) {
+        const response = await supertest(server.statusUrl).get(path);
+        assert.deepEqual([response.status, response.text], [200, 'ok\n']);
+        assert.equal(response.get('Cache-Control'), 'no-store');
+        assert.match(response.get('Content-Type') ?? '', /^text\/plain/);
+      }
+    });
+
+    it('tells the state', async () => {
+      const response = await supertest(server.statusUrl).get('/status.json');
+      const { generation, lastRefresh, keys, rejected, ...rest } = response.body;
+      assert.equal(generation.number, 1);
+      assert.equal(generation.commit, null);
+      assert.equal(Object.keys(lastRefresh).join(), 'at,reason,result,durationMs');
+      assert.deepEqual(
+        keys.map((key: { fingerprint: string }) => key.fingerprint),
+        ['15A3EE99C526426F6F83F49D5ED02DE5B25FBD28'],
+      );
+      const paths = rejected.map((file: { path: string }) => file.path);
+      assert.deepEqual(paths, paths.toSorted());
+      assert.deepEqual(
+        new Set(rejected.map((file: { code: string }) => file.code)),
+        new Set(['unknown-signer']),
+      );
+      assert.deepEqual(rest, {
+        version: 1,
+        source: { kind: 'directory', location: server.directory, branch: null },
+        lastError: null,
+        signatures: 3,
+        repositories: 2,
+        summary: { accepted: 3, unverified: 0, rejected: 4, ignored: 4 },
+      });
+    });
+
+    it('refreshes when asked to', async () => {
+      const before = await supertest(server.statusUrl).get('/status.json');
+      const response = await supertest(server.statusUrl).post('/refresh');
+      assert.deepEqual([response.status, response.body], [202, { message: 'refresh queued' }]);
+      await eventually(async () => {
+        const { body } = await supertest(server.statusUrl).get('/status.json');
+        assert.notEqual(body.lastRefresh.at, before.body.lastRefresh.at);
+        assert.deepEqual([body.generation.number, body.lastError], [1, null]);
+      });
+    });
+
+    it('has no signatures, and nothing else', async () => {
+      const [location = ''] = server.files.keys();
+      for (const path of [`/${location}`, '/refresh', '/webhook', '/.git', '/%zz']) {
+        const response = await supertest(server.statusUrl).get(path);
+        assert.deepEqual([response.status, response.text], [404, ''], path);
+      }
+    });
+
+    it('takes new keys into use', async () => {
+      server.reload({ keyring: undefined, webhookSecrets: [], tls: undefined });
+      await eventually(async () => {
+        const { body } = await supertest(server.statusUrl).get('/status.json');
+        assert.equal(body.signatures, 7);
+        assert.deepEqual(body.keys, []);
+      });
+    });
+  });
+
+  describe('before a generation is loaded', () => {
+    const gate = createGate();
+    let server: ExampleServer;
+    before('start', async () => {
+      const source = createMemorySource({ commit: 'a', files: { [at(1)]: 'nothing' } });
+      source.onRefresh = gate.wait;
+      server = await startExample({ source });
+    });
+    after('stop', async () => {
+      gate.open();
+      await server.stop();
+    });
+
+    it('is alive but not ready', async () => {
+      assert.equal((await supertest(server.statusUrl).get('/livez')).status, 200);
+      assert.equal((await supertest(server.statusUrl).get('/readyz')).status, 503);
+      const { body } = await supertest(server.statusUrl).get('/status.json');
+      assert.deepEqual(
+        [body.generation, body.lastRefresh, body.signatures, body.summary, body.rejected],
+        [null, null, 0, null, []],
+      );
+    });
+    it('becomes ready, and stays so when the source fails', async () => {
+      gate.open();
+      await eventually(async () => {
+        assert.equal((await supertest(server.statusUrl).get('/readyz')).status, 200);
+      });
+    });
+  });
+});
