@@ -1,3 +1,5 @@
+import { toPrintable } from '../generator/printable.ts';
+
 /** Wrong use, or a world that does not let us work: said in one line, exit code 2. */
 export class Complaint extends Error {
   override readonly name = 'Complaint';
@@ -10,7 +12,8 @@ export class Complaint extends Error {
 
 /** `lookaside: MESSAGE` and, where there is a cure, a `hint:` line. */
 export function formatComplaint(error: unknown): string {
-  if (!(error instanceof Error)) return `lookaside: ${String(error)}\n`;
-  const hint = 'hint' in error && typeof error.hint === 'string' ? `hint: ${error.hint}\n` : '';
-  return `lookaside: ${error.message}\n${hint}`;
+  if (!(error instanceof Error)) return `lookaside: ${toPrintable(String(error))}\n`;
+  const hint =
+    'hint' in error && typeof error.hint === 'string' ? `hint: ${toPrintable(error.hint)}\n` : '';
+  return `lookaside: ${toPrintable(error.message)}\n${hint}`;
 }

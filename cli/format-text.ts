@@ -1,5 +1,6 @@
 import { styleText } from 'node:util';
 import type { CheckReport, ReportedFile } from '../generator/report.ts';
+import { toPrintable } from '../generator/printable.ts';
 
 /** What a warning without keys says, in reports and logs alike. */
 export const NO_KEYS =
@@ -23,12 +24,16 @@ function formatFile(file: ReportedFile, style: Style): readonly string[] {
     case 'rejected': {
       const harm = file.breaksPulls ? ' (served, it would fail every pull of the image)' : '';
       const code = paint('red', file.code, style);
-      return [`${show(file.path)}: ${code}: ${file.message}${harm}`, `  hint: ${file.hint}`];
+      return [
+        `${toPrintable(file.path)}: ${code}: ${toPrintable(file.message)}${harm}`,
+        `  hint: ${toPrintable(file.hint)}`,
+      ];
     }
     case 'accepted':
     case 'unverified':
       return file.warnings.map(
-        ({ code, message }) => `${show(file.path)}: ${paint('yellow', code, style)}: ${message}`,
+        ({ code, message }) =>
+          `${toPrintable(file.path)}: ${paint('yellow', code, style)}: ${toPrintable(message)}`,
       );
   }
 }
@@ -44,13 +49,6 @@ function formatSummary({ summary }: CheckReport, style: Style): string {
     `${ignored} ignored`,
   ];
   return `${verdict}: ${files} files: ${counts.join(', ')}`;
-}
-
-/** Paths come from strangers; control characters must not reach the terminal. */
-function show(path: string): string {
-  return path.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => {
-    return `\\u${character.codePointAt(0)?.toString(16).padStart(4, '0')}`;
-  });
 }
 
 function paint(colour: 'red' | 'yellow' | 'green', text: string, style: Style): string {

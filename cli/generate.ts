@@ -1,3 +1,4 @@
+import { DirectoryInUseError } from '../generator/directory-lock.ts';
 import { writeStaticTree } from '../generator/static-tree.ts';
 import { checkOnce } from './check.ts';
 import { Complaint } from './complaint.ts';
@@ -21,7 +22,14 @@ export async function generate(source: string, settings: Settings, world: World)
     );
     return 1;
   }
-  const generation = await writeStaticTree(store, out, commit, new Date());
+  const generation = await writeStaticTree(store, out, commit, new Date()).catch(
+    (cause: unknown) => {
+      if (cause instanceof DirectoryInUseError) throw cause;
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      const hint = 'what was published before is untouched';
+      throw new Complaint(`cannot write below ${out}: ${reason}`, hint, { cause });
+    },
+  );
   const { signatures, repositories } = store;
   world.stdout.write(`${signatures} signatures of ${repositories} repositories in ${generation}\n`);
   return 0;

@@ -6,6 +6,9 @@ import { runProgram } from './program.ts';
 // A reader that goes away (`lookaside check … | head`) is no reason to crash.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
 
+/** How long what still holds the process, as the transport of a git that was stopped, may do so. Milliseconds. */
+const LINGER = 1000;
+
 try {
   process.exitCode = await runProgram(process.argv.slice(2), {
     environment: process.env,
@@ -17,3 +20,4 @@ try {
   process.stderr.write(formatComplaint(error));
   process.exitCode = 2;
 }
+setTimeout(() => process.exit(), LINGER).unref();

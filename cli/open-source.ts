@@ -8,12 +8,13 @@ import type { Source } from '../generator/sources/source.ts';
 import type { Settings } from './options.ts';
 import type { Environment } from './read-settings.ts';
 
-/** Opens SOURCE; a git source keeps its clone in `stateDirectory`. */
+/** Opens SOURCE; a git source keeps its clone in `stateDirectory`. `ending` ends its work early. */
 export async function openSource(
   location: string,
   settings: Settings,
   stateDirectory: string,
   environment: Environment,
+  ending?: AbortSignal,
 ): Promise<Source> {
   const address = parseSource(location);
   if (address.kind === 'directory') return createDirectorySource(address.path, settings.path);
@@ -24,6 +25,7 @@ export async function openSource(
     stateDirectory,
     tokenFile: settings['git-token-file'],
     environment,
+    ending,
   });
 }
 

@@ -10,23 +10,34 @@ export interface ListenAddress {
 
 const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const;
 
-const text = z.string().min(1, 'expected a value, got nothing');
-
-/** `60s`, `5m`; in milliseconds. */
-const duration = z.union([z.string(), z.literal(0)]).transform((value, context) => {
-  const [, amount, unit] = /^([0-9]+)(ms|s|m|h)$/.exec(String(value)) ?? [];
-  if (String(value) === '0') return 0;
-  if (amount === undefined || unit === undefined) {
-    context.addIssue(`expected a duration like 60s or 5m, got ${JSON.stringify(value)}`);
-    return z.NEVER;
-  }
-  return Number(amount) * UNITS[unit as keyof typeof UNITS];
+/** What a value of the wrong kind gets. */
+const expected = (form: string) => ({
+  error: (issue: { readonly input?: unknown }) =>
+    `expected ${form}, got ${JSON.stringify(issue.input)}`,
 });
 
+const text = z.string(expected('text')).min(1, 'expected a value, got nothing');
+
+/** Timers that are set for longer go off at once. Milliseconds. */
+const LONGEST_DURATION = 2 ** 31 - 1;
+const DURATION = 'a duration like 60s or 5m, at most 596h';
+
+/** `60s`, `5m`; in milliseconds. */
+const duration = z
+  .union([z.string(), z.literal(0)], expected(DURATION))
+  .transform((value, context) => {
+    const [, amount, unit] = /^([0-9]+)(ms|s|m|h)$/.exec(String(value)) ?? [];
+    if (String(value) === '0') return 0;
+    const milliseconds = Number(amount) * UNITS[unit as keyof typeof UNITS];
+    if (milliseconds <= LONGEST_DURATION) return milliseconds;
+    context.addIssue(`expected ${DURATION}, got ${JSON.stringify(value)}`);
+    return z.NEVER;
+  });
+
 /** `HOST:PORT`, `[::1]:PORT`. */
-const address = z.string().transform((value, context): ListenAddress => {
+const address = z.string(expected('HOST:PORT')).transform((value, context): ListenAddress => {
   const [, bracketed, plain, port] =
-    /^(?:\[([0-9a-f:]+)\]|([^:]*)):([0-9]{1,5})$/i.exec(value) ?? [];
+    /^(?:\[([0-9a-f:]+)\]|([^:[\]]*)):([0-9]{1,5})$/i.exec(value) ?? [];
   const host = bracketed ?? plain;
   if (!host || port === undefined || Number(port) > 65_535) {
     context.addIssue(`expected HOST:PORT, got ${JSON.stringify(value)}`);
@@ -36,7 +47,7 @@ const address = z.string().transform((value, context): ListenAddress => {
 });
 
 /** A subtree: no leading, trailing or doubled slash, no dot segments; '' for the whole. */
-const subtree = z.string().transform((value, context) => {
+const subtree = z.string(expected('a path')).transform((value, context) => {
   const components = value.split('/').filter((component) => component !== '' && component !== '.');
   if (components.includes('..') || value.startsWith('/')) {
     context.addIssue(`expected a path inside the repository, got ${JSON.stringify(value)}`);
@@ -49,8 +60,14 @@ const branch = text.regex(/^(?!-)(?!.*(?:\.\.|@\{|\/\/|\.lock$|\/$))[^\s~^:?*[\\
   error: (issue) => `expected a branch name, got ${JSON.stringify(issue.input)}`,
 });
 
-/** A value or several: a list in the configuration file, `:` between in the environment. */
-const several = z.union([text.transform((value) => [value]), z.array(text)]);
+/**
+ * A value or several: a list in the configuration file; in the environment `:` stands between
+ * paths, `,` between other values.
+ */
+const several = z.union(
+  [text.transform((value) => [value]), z.array(text)],
+  expected('a value or a list of values'),
+);
 
 /** The commands that take an option. */
 export type Command = 'check' | 'generate' | 'serve';

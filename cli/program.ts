@@ -98,7 +98,10 @@ function addOptions(command: Command, names: readonly OptionName[]): void {
 function toComplaint(error: CommanderError): Complaint {
   const [message = '', suggestion] = error.message.replace(/^error: /, '').split('\n');
   const meant = suggestion && /\(Did you mean (.*)\?\)/.exec(suggestion)?.[1];
-  return new Complaint(message, meant ? `did you mean ${meant}?` : 'see lookaside --help');
+  return new Complaint(
+    message.replace(/\.$/, ''),
+    meant ? `did you mean ${meant}?` : 'see lookaside --help',
+  );
 }
 
 function toDashes(camelCase: string): string {

@@ -62,13 +62,19 @@ function readEnvironment(environment: Environment): Values {
   for (const [variable, value] of Object.entries(environment)) {
     if (!variable.startsWith(PREFIX) || value === undefined) continue;
     const name = names.get(variable);
-    if (name) values[name] = optionOf(name).repeatable ? value.split(':') : value;
+    if (name) values[name] = splitVariable(name, value);
     else if (variable !== variableOf(CONFIG)) {
       const hint = suggest(variable, [...names.keys(), variableOf(CONFIG)]);
       throw new Complaint(`unknown environment variable ${variable}`, hint);
     }
   }
   return values;
+}
+
+/** Paths are split as PATH is; other values hold colons themselves, as IPv6 addresses do. */
+function splitVariable(name: OptionName, value: string): string | readonly string[] {
+  const { repeatable, isPath } = optionOf(name);
+  return repeatable ? value.split(isPath ? ':' : ',') : value;
 }
 
 async function readConfig(file: string): Promise<Values> {

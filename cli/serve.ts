@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises';
+import { createSecureContext } from 'node:tls';
 import { pino } from 'pino';
 import { createProgramLog } from '../server/program-log.ts';
+import type { TlsFiles } from '../server/listener.ts';
 import { type Reloadable, type RunningServer, startServer } from '../server/start-server.ts';
 import { Complaint, formatComplaint } from './complaint.ts';
 import { NO_KEYS } from './format-text.ts';
@@ -33,7 +35,14 @@ export async function serve(source: string, settings: Settings, world: World): P
   sink.on('error', (error: Error) =>
     log.error({ error: error.message }, 'the access log cannot be written'),
   );
-  const opened = await openSource(source, settings, settings['state-dir'], world.environment);
+  const ending = new AbortController();
+  const opened = await openSource(
+    source,
+    settings,
+    settings['state-dir'],
+    world.environment,
+    ending.signal,
+  );
   try {
     const stopped = nextSignal(signals, ['SIGINT', 'SIGTERM']);
     if (!reloadable.keyring) log.warn(NO_KEYS);
@@ -64,6 +73,7 @@ export async function serve(source: string, settings: Settings, world: World): P
     signals.on('SIGHUP', reload);
     log.info({ signal: await stopped }, 'stopping');
     signals.off('SIGHUP', reload);
+    ending.abort();
     await server.stop();
   } finally {
     await opened.close();
@@ -86,12 +96,24 @@ async function readReloadable(settings: Settings): Promise<Reloadable> {
     webhookSecrets: secretFile === undefined ? [] : await readSecrets(secretFile),
     tls:
       certFile !== undefined && keyFile !== undefined
-        ? {
-            cert: await readNamed(certFile, '--tls-cert'),
-            key: await readNamed(keyFile, '--tls-key'),
-          }
+        ? await readTls(certFile, keyFile)
         : undefined,
   };
+}
+
+async function readTls(certFile: string, keyFile: string): Promise<TlsFiles> {
+  const cert = await readNamed(certFile, '--tls-cert');
+  const key = await readNamed(keyFile, '--tls-key');
+  try {
+    createSecureContext({ cert, key });
+  } catch (cause) {
+    throw new Complaint(
+      `--tls-cert ${certFile} and --tls-key ${keyFile} cannot be used: ${messageOf(cause)}`,
+      'both must be PEM, and the key that of the certificate',
+      { cause },
+    );
+  }
+  return { cert, key };
 }
 
 async function readSecrets(file: string): Promise<readonly string[]> {

@@ -44,9 +44,9 @@ export async function openGitRepository(
   await mkdir(directory, { recursive: true });
   await removeLeftovers(directory);
   // Named, lest git look for a repository around a clone that has lost its HEAD.
-  const git = bind(directory, { ...environment, GIT_DIR: directory }, ending);
+  const git = bind({ ...environment, GIT_DIR: directory }, ending);
   // Questions to the remote alone, which a damaged clone must not get in the way of.
-  const nowhere = bind(directory, { ...environment, GIT_DIR: '/dev/null' }, ending);
+  const nowhere = bind({ ...environment, GIT_DIR: '/dev/null' }, ending);
   if ((await attempt(run(git, ['rev-parse', '--git-dir']))) === undefined) {
     await rm(directory, { recursive: true });
     await mkdir(directory);
@@ -92,13 +92,10 @@ export async function openGitRepository(
   };
 }
 
-function bind(
-  directory: string,
-  environment: Record<string, string>,
-  ending: AbortSignal | undefined,
-): SimpleGit {
+function bind(environment: Record<string, string>, ending: AbortSignal | undefined): SimpleGit {
   return simpleGit({
-    baseDir: directory,
+    // Not the clone, without which no git could start to make it anew.
+    baseDir: '/',
     timeout: { block: SILENCE_LIMIT },
     ...(ending && { abort: ending }),
     allowEnvironment: Object.keys(environment),
@@ -147,8 +144,13 @@ const BOILERPLATE: ReadonlySet<string> = new Set([
   'and the repository exists.',
 ]);
 
+/** A git that could not be started at all is told of with a stack. */
+const STACK_LINE = /^\s+at /;
+
 function lastLines(text: string): string {
-  const lines = text.split('\n').filter((line) => line !== '' && !BOILERPLATE.has(line));
+  const lines = text
+    .split('\n')
+    .filter((line) => line !== '' && !BOILERPLATE.has(line) && !STACK_LINE.test(line));
   return lines.slice(-3).join('; ').replace(/\.$/, '');
 }
 

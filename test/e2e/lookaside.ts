@@ -7,59 +7,66 @@ const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
 /** What `serve` says when it listens. */
 const SERVING =
-  /^lookaside: serving (?<signatures>\d+) signatures? of (?<repositories>\d+) (repository|repositories) on (?<baseUrl>http:\/\/\S+?)( \(commit (?<commit>[0-9a-f]+)\))?$/;
+  /^lookaside: serving (?<signatures>\d+) signatures? of (?<repositories>\d+) (repository|repositories) on (?<baseUrl>https?:\/\/\S+?)( \(commit (?<commit>[0-9a-f]+)\))?$/;
 
-export interface Lookaside {
+/** What listens, whether or not it has loaded a generation. */
+export interface Listening extends Pick<
+  Background,
+  'pid' | 'stdout' | 'stderr' | 'exitCode' | 'waitForLine' | 'signal'
+> {
   /** Of the main listener, without a slash at the end. */
   readonly baseUrl: string;
   /** Of the status listener, without a slash at the end. */
   readonly statusUrl: string;
+  /** Sends SIGTERM (or another signal), SIGKILL after `limit` ms; returns the exit code. */
+  readonly stop: Background['stop'];
+}
+
+export interface Lookaside extends Listening {
   readonly signatures: number;
   readonly repositories: number;
   /** The abbreviated commit; undefined when the source is a directory. */
   readonly commit: string | undefined;
-  readonly pid: number;
-  /** The access log. */
-  readonly stdout: () => string;
-  /** The program log, one JSON object a line, and what is meant for people. */
-  readonly stderr: () => string;
-  readonly exitCode: () => number | null | undefined;
-  readonly waitForLine: Background['waitForLine'];
-  readonly signal: Background['signal'];
-  /** Sends SIGTERM (or another signal), SIGKILL after `limit` ms; returns the exit code. */
-  readonly stop: Background['stop'];
 }
 
 export interface LookasideOptions extends Pick<RunOptions, 'cwd' | 'env'> {
   /** Another JavaScript file to run instead of the built program. */
   readonly main?: string;
-  /** Milliseconds until it must listen; 10,000 unless told. */
+  /** Milliseconds until it must listen, and then until it must serve; 10,000 unless told. */
   readonly timeout?: number;
 }
 
-/** Runs `lookaside serve SOURCE …` on free ports. Throws with its output if it doesn't listen. */
+/** Runs `lookaside serve SOURCE …` on free ports. Throws with its output if it doesn't serve. */
 export async function startLookaside(
   source: string,
   args: readonly string[] = [],
-  { main = MAIN, timeout = 10_000, ...options }: LookasideOptions = {},
+  options: LookasideOptions = {},
 ): Promise<Lookaside> {
+  const listening = await startListening(source, args, options);
+  const { groups = {} } = await listening.waitForLine(SERVING, options.timeout);
+  return {
+    ...listening,
+    signatures: Number(groups['signatures']),
+    repositories: Number(groups['repositories']),
+    commit: groups['commit'],
+  };
+}
+
+/** The same, without waiting for the first generation. */
+export async function startListening(
+  source: string,
+  args: readonly string[] = [],
+  { main = MAIN, timeout = 10_000, ...options }: LookasideOptions = {},
+): Promise<Listening> {
   const listen = ['--listen', '127.0.0.1:0', '--status-listen', '127.0.0.1:0'];
   const background = await startBackground(
     process.execPath,
     [main, 'serve', source, ...listen, ...args],
     options,
   );
-  const { groups = {} } = await background.waitForLine(SERVING, timeout);
-  const listening = await background.waitForLine(/^\{.*"msg":"listening".*\}$/, timeout);
-  const { status } = JSON.parse(listening[0]) as { status: string };
-  return {
-    ...background,
-    baseUrl: (groups['baseUrl'] ?? '').replace(/\/$/, ''),
-    statusUrl: status.replace(/\/$/, ''),
-    signatures: Number(groups['signatures']),
-    repositories: Number(groups['repositories']),
-    commit: groups['commit'],
-  };
+  const [line] = await background.waitForLine(/^\{.*"msg":"listening".*\}$/, timeout);
+  const urls = JSON.parse(line) as { main: string; status: string };
+  return { ...background, baseUrl: urls.main, statusUrl: urls.status };
 }
 
 /** Runs `lookaside …` to its end. */

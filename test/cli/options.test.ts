@@ -1,0 +1,177 @@
+import assert from 'node:assert/strict';
+import { Complaint } from '../../cli/complaint.ts';
+import { OPTIONS, OPTION_NAMES, type OptionName, variableOf } from '../../cli/options.ts';
+import { readSettings } from '../../cli/read-settings.ts';
+
+const LONG = 'x'.repeat(300);
+const COLUMNS: Readonly<Record<string, { good: [unknown, unknown][]; bad: [unknown, string][] }>> =
+  {
+    text: {
+      good: [['/some where', '/some where']],
+      bad: [
+        ['', 'expected a value, got nothing'],
+        [5, 'expected text, got 5'],
+        [true, 'expected text, got true'],
+        [{ a: 1 }, 'expected text, got {"a":1}'],
+      ],
+    },
+    several: {
+      good: [
+        ['a', ['a']],
+        [
+          ['a', 'b'],
+          ['a', 'b'],
+        ],
+        [[], []],
+      ],
+      bad: [
+        ['', 'expected a value or a list of values, got ""'],
+        [[''], 'expected a value, got nothing'],
+        [7, 'expected a value or a list of values, got 7'],
+      ],
+    },
+    branch: {
+      good: ['main', 'release/1.x', 'é', 'a-b_c', '#1', LONG].map((name) => [name, name]),
+      bad: [
+        ...[
+          '-x',
+          'a b',
+          'a..b',
+          'a~1',
+          'a^',
+          'a:b',
+          'a?',
+          'a*',
+          'a[b',
+          'a\\b',
+          'x.lock',
+          'a@{1}',
+        ].map((name): [unknown, string] => [
+          name,
+          `expected a branch name, got ${JSON.stringify(name)}`,
+        ]),
+        ['a\nb', 'expected a branch name, got "a\\nb"'],
+        ['a//b', 'expected a branch name, got "a//b"'],
+        ['a/', 'expected a branch name, got "a/"'],
+        [1.5, 'expected text, got 1.5'],
+      ],
+    },
+    path: {
+      good: [
+        ['.', ''],
+        ['', ''],
+        ['a', 'a'],
+        ['./a//b/', 'a/b'],
+        ['-x', '-x'],
+        ['a..b', 'a..b'],
+      ],
+      bad: [
+        ['/a', 'expected a path inside the repository, got "/a"'],
+        ['../a', 'expected a path inside the repository, got "../a"'],
+        ['a/..', 'expected a path inside the repository, got "a/.."'],
+        [1, 'expected a path, got 1'],
+      ],
+    },
+    address: {
+      good: [
+        ['0.0.0.0:8080', { host: '0.0.0.0', port: 8080 }],
+        ['localhost:0', { host: 'localhost', port: 0 }],
+        ['[::1]:443', { host: '::1', port: 443 }],
+        ['[::]:65535', { host: '::', port: 65_535 }],
+      ],
+      bad: [
+        ...['8080', ':8080', '127.0.0.1', '::1:80', 'x:65536', 'x:-1', 'x:80a', '[x]:1', ''].map(
+          (value): [unknown, string] => [value, `expected HOST:PORT, got ${JSON.stringify(value)}`],
+        ),
+        [8080, 'expected HOST:PORT, got 8080'],
+      ],
+    },
+    duration: {
+      good: [
+        ['60s', 60_000],
+        ['5m', 300_000],
+        ['250ms', 250],
+        ['1h', 3_600_000],
+        ['0s', 0],
+        ['0', 0],
+        [0, 0],
+        ['596h', 596 * 3_600_000],
+      ],
+      bad: [
+        'soon',
+        '5',
+        '-1s',
+        '1.5s',
+        '5 s',
+        '5S',
+        '1d',
+        '',
+        60,
+        true,
+        '597h',
+        '9'.repeat(400),
+      ].map((value): [unknown, string] => [
+        value,
+        `expected a duration like 60s or 5m, at most 596h, got ${JSON.stringify(value)}`,
+      ]),
+    },
+  };
+
+const choice = (...values: string[]): (typeof COLUMNS)[string] => {
+  const form = `${values.slice(0, -1).join(', ')} or ${values.at(-1)}`;
+  return {
+    good: values.map((value) => [value, value]),
+    bad: ['', 'x', values[0]?.toUpperCase(), 1, true].map((value) => [
+      value,
+      `expected ${form}, got ${JSON.stringify(value)}`,
+    ]),
+  };
+};
+
+const KINDS: Readonly<Record<OptionName, (typeof COLUMNS)[string] | undefined>> = {
+  keys: COLUMNS['several'],
+  branch: COLUMNS['branch'],
+  path: COLUMNS['path'],
+  'on-invalid': choice('quarantine', 'refuse'),
+  'git-token-file': COLUMNS['text'],
+  'state-dir': COLUMNS['text'],
+  format: choice('text', 'json'),
+  out: COLUMNS['text'],
+  listen: COLUMNS['address'],
+  'status-listen': COLUMNS['address'],
+  'webhook-secret-file': COLUMNS['text'],
+  poll: COLUMNS['duration'],
+  'access-log': choice('combined', 'json', 'none'),
+  'trusted-proxies': COLUMNS['several'],
+  'tls-cert': COLUMNS['text'],
+  'tls-key': COLUMNS['text'],
+};
+
+describe('options', () => {
+  for (const name of OPTION_NAMES) {
+    const kind = KINDS[name];
+    it(`--${name} takes what it should`, async () => {
+      for (const [value, expected] of kind?.good ?? []) {
+        assert.deepEqual((await readSettings({ [name]: value }, {}))[name], expected);
+      }
+    });
+
+    it(`--${name} names its origin and what was expected`, async () => {
+      assert.ok(kind);
+      for (const [value, message] of kind.bad) {
+        const hint = OPTIONS[name].description;
+        await assert.rejects(readSettings({ [name]: value }, {}), (error) => {
+          assert.ok(error instanceof Complaint);
+          assert.equal(error.message, `--${name}: ${message}`);
+          assert.equal(error.hint, hint);
+          return true;
+        });
+        if (typeof value !== 'string' || kind === COLUMNS['several']) continue;
+        await assert.rejects(readSettings({}, { [variableOf(name)]: value }), {
+          name: 'Complaint',
+          message: `${variableOf(name)}: ${message}`,
+        });
+      }
+    });
+  }
+});

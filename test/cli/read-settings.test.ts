@@ -1,0 +1,180 @@
+import assert from 'node:assert/strict';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join, relative } from 'node:path';
+import { Complaint } from '../../cli/complaint.ts';
+import { type Environment, readSettings } from '../../cli/read-settings.ts';
+import { useTemporary } from '../e2e/temporary.ts';
+
+const complaint = async (
+  flags: Readonly<Record<string, unknown>>,
+  environment: Environment = {},
+): Promise<Complaint> => {
+  const error: unknown = await readSettings(flags, environment).catch((reason: unknown) => reason);
+  assert.ok(error instanceof Complaint, `got ${JSON.stringify(error)}`);
+  assert.doesNotMatch(error.message, /\n/);
+  return error;
+};
+
+describe('settings', () => {
+  const directory = useTemporary();
+  const writeConfig = async (content: unknown): Promise<string> => {
+    const file = join(directory(), 'etc', 'lookaside.yaml');
+    await mkdir(join(directory(), 'etc'), { recursive: true });
+    await writeFile(file, typeof content === 'string' ? content : JSON.stringify(content));
+    return file;
+  };
+
+  it('are the defaults where nothing is given', async () => {
+    assert.deepEqual(await readSettings({}, {}), {
+      keys: [],
+      branch: undefined,
+      path: '',
+      'on-invalid': 'quarantine',
+      'git-token-file': undefined,
+      'state-dir': join(homedir(), '.local/state/lookaside'),
+      format: 'text',
+      out: undefined,
+      listen: { host: '0.0.0.0', port: 8080 },
+      'status-listen': { host: '127.0.0.1', port: 9090 },
+      'webhook-secret-file': undefined,
+      poll: 60_000,
+      'access-log': 'combined',
+      'trusted-proxies': [],
+      'tls-cert': undefined,
+      'tls-key': undefined,
+    });
+  });
+
+  it('keep their state where the user keeps state', async () => {
+    const settings = await readSettings({}, { XDG_STATE_HOME: '/var/state' });
+    assert.equal(settings['state-dir'], '/var/state/lookaside');
+  });
+
+  it('come from flags over the environment over the file over the defaults', async () => {
+    const config = await writeConfig({
+      branch: 'of-file',
+      poll: '5m',
+      path: 'of/file',
+      format: 'json',
+    });
+    const environment = {
+      LOOKASIDE_CONFIG: config,
+      LOOKASIDE_BRANCH: 'of-environment',
+      LOOKASIDE_POLL: '7s',
+    };
+    const settings = await readSettings({ branch: 'of-flag' }, environment);
+    assert.equal(settings.branch, 'of-flag');
+    assert.equal(settings.poll, 7000);
+    assert.equal(settings.path, 'of/file');
+    assert.equal(settings.format, 'json');
+    assert.equal(settings['access-log'], 'combined');
+  });
+
+  it('prefer the file of the flag to that of the environment', async () => {
+    const config = await writeConfig({ branch: 'flag' });
+    const settings = await readSettings({ config }, { LOOKASIDE_CONFIG: '/nowhere' });
+    assert.equal(settings.branch, 'flag');
+  });
+
+  it('let a flag win though its value means nothing', async () => {
+    const config = await writeConfig({ path: 'sub', poll: '5m' });
+    const settings = await readSettings({ config, path: '.', poll: '0s' }, {});
+    assert.equal(settings.path, '');
+    assert.equal(settings.poll, 0);
+  });
+
+  it('take paths of the file relative to the file, and others as they are', async () => {
+    const file = await writeConfig({
+      keys: ['keys', '../more.asc', '/abs.asc'],
+      'state-dir': '../state',
+      'webhook-secret-file': 'secret',
+      out: 'out',
+      path: 'sub/tree',
+      branch: 'a/b',
+    });
+    const settings = await readSettings({ config: relative(process.cwd(), file) }, {});
+    const etc = join(directory(), 'etc');
+    assert.deepEqual(settings.keys, [join(etc, 'keys'), join(directory(), 'more.asc'), '/abs.asc']);
+    assert.equal(settings['state-dir'], join(directory(), 'state'));
+    assert.equal(settings['webhook-secret-file'], join(etc, 'secret'));
+    assert.equal(settings.out, join(etc, 'out'));
+    assert.equal(settings.path, 'sub/tree');
+    assert.equal(settings.branch, 'a/b');
+    assert.deepEqual((await readSettings({ keys: ['keys'] }, {})).keys, ['keys']);
+  });
+
+  it('take several values where that makes sense', async () => {
+    const config = await writeConfig({ keys: 'one.asc', 'trusted-proxies': ['10.0.0.0/8', '::1'] });
+    const fromFile = await readSettings({ config }, {});
+    assert.deepEqual(fromFile.keys, [join(directory(), 'etc/one.asc')]);
+    assert.deepEqual(fromFile['trusted-proxies'], ['10.0.0.0/8', '::1']);
+    const fromEnvironment = await readSettings(
+      {},
+      { LOOKASIDE_KEYS: '/a.asc:/b.gpg', LOOKASIDE_TRUSTED_PROXIES: 'fd00::/8,10.0.0.0/8' },
+    );
+    assert.deepEqual(fromEnvironment.keys, ['/a.asc', '/b.gpg']);
+    assert.deepEqual(fromEnvironment['trusted-proxies'], ['fd00::/8', '10.0.0.0/8']);
+  });
+
+  for (const [what, content] of [
+    ['an empty file', ''],
+    ['a comment', '# nothing yet\n'],
+    ['null', 'null'],
+  ] as const) {
+    it(`are the defaults with ${what}`, async () => {
+      assert.equal((await readSettings({ config: await writeConfig(content) }, {})).poll, 60_000);
+    });
+  }
+
+  const badFiles: Readonly<
+    Record<string, readonly [content: string, message: RegExp, hint?: string]>
+  > = {
+    'that is no mapping': ['- a\n- b', /: expected a mapping of options, got \["a","b"\]$/],
+    'that is no YAML': ['a: [', /^cannot read the configuration file /],
+    'with the same key twice': [
+      'poll: 1s\npoll: 2s',
+      /^cannot read the configuration file .*unique/,
+    ],
+    'with an unknown key': ['brnch: x', /: unknown key brnch$/, 'did you mean branch?'],
+    'with another unknown key': ['xyz: x', /: unknown key xyz$/],
+    'with a key in capitals': ['Poll: 1s', /: unknown key Poll$/, 'did you mean poll?'],
+    'with a bad value': ['poll: soon', /lookaside\.yaml: poll: expected a duration/],
+    'that names a file again': ['config: x', /: unknown key config$/],
+    'with a list where one value goes': [
+      'branch: [a, b]',
+      /: branch: expected text, got \["a","b"\]$/,
+    ],
+    'with a list that holds no text': ['keys: [1]', /: keys: expected a value or a list of values/],
+  };
+  for (const [title, [content, message, hint]] of Object.entries(badFiles)) {
+    it(`refuse a file ${title}`, async () => {
+      const error = await complaint({ config: await writeConfig(content) });
+      assert.match(error.message, message);
+      if (hint) assert.equal(error.hint, hint);
+    });
+  }
+
+  it('refuse a file that is not there', async () => {
+    const error = await complaint({ config: '/nowhere/x.yaml' });
+    assert.match(error.message, /^cannot read the configuration file \/nowhere\/x\.yaml: ENOENT/);
+  });
+
+  for (const [variable, hint] of [
+    ['LOOKASIDE_BRNCH', 'did you mean LOOKASIDE_BRANCH?'],
+    ['LOOKASIDE_KEY', 'did you mean LOOKASIDE_KEYS?'],
+    ['LOOKASIDE_CONF', 'did you mean LOOKASIDE_CONFIG?'],
+    ['LOOKASIDE_', undefined],
+  ] as const) {
+    it(`refuse the variable ${variable}`, async () => {
+      const error = await complaint({}, { [variable]: 'x' });
+      assert.equal(error.message, `unknown environment variable ${variable}`);
+      if (hint) assert.equal(error.hint, hint);
+      assert.ok(error.hint);
+    });
+  }
+
+  it('do not mind other variables', async () => {
+    await readSettings({}, { LOOKASIDER: 'x', lookaside_x: 'x', PATH: '/bin' });
+  });
+});

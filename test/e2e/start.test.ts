@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { describeWith } from '../with-tools.ts';
+import { makeCertificate } from './certificate.ts';
+import { freePort } from './free-port.ts';
+import { runLookaside } from './lookaside.ts';
+import { makePublisher, type Publisher } from './publisher.ts';
+import { takesConnections } from './takes-connections.ts';
+import { useTemporary } from './temporary.ts';
+
+describeWith(['gpg'], 'start', () => {
+  const directory = useTemporary();
+  let publisher: Publisher;
+  before(async () => {
+    publisher = await makePublisher();
+  });
+  after(() => publisher.stop());
+
+  const at = (name: string) => join(directory(), name);
+  const write = async (name: string, content: string | Uint8Array) => {
+    await writeFile(at(name), content);
+    return at(name);
+  };
+
+  interface Case {
+    readonly what: string;
+    /** Arguments after `serve`; the port is one that something listens on. */
+    readonly args: (busyPort: number) => Promise<readonly string[]>;
+    readonly message: RegExp;
+    readonly hint?: RegExp;
+  }
+  const cases: readonly Case[] = [
+    {
+      what: 'a port in use',
+      args: async (port) => [directory(), '--listen', `127.0.0.1:${port}`],
+      message: /^cannot listen: .*EADDRINUSE.*:\d+$/,
+      hint: /--listen/,
+    },
+    {
+      what: 'a status port in use',
+      args: async (port) => [directory(), '--status-listen', `127.0.0.1:${port}`],
+      message: /^cannot listen: .*EADDRINUSE.*:\d+$/,
+      hint: /--status-listen/,
+    },
+    {
+      what: 'an address of another machine',
+      args: async () => [directory(), '--listen', '192.0.2.1:0'],
+      message: /^cannot listen: .*EADDRNOTAVAIL/,
+      hint: /--listen/,
+    },
+    {
+      what: 'a missing directory',
+      args: async () => [at('missing')],
+      message: /\/missing: no such directory$/,
+      hint: /directory or a git URL/,
+    },
+    {
+      what: 'a file instead of a directory',
+      args: async () => [await write('file', 'x')],
+      message: /\/file: not a directory$/,
+      hint: /directory or a git URL/,
+    },
+    {
+      what: 'a missing key',
+      args: async () => [directory(), '--keys', at('missing.asc')],
+      message: /^cannot read keys: .*missing\.asc/,
+      hint: /gpg --export/,
+    },
+    {
+      what: 'a key that cannot be read',
+      args: async () => {
+        await mkdir(at('keys/directory.asc'), { recursive: true });
+        return [directory(), '--keys', at('keys')];
+      },
+      message: /^cannot read keys: .*directory\.asc|^cannot read keys: EISDIR/,
+      hint: /gpg --export/,
+    },
+    {
+      what: 'a key file that holds no key',
+      args: async () => [directory(), '--keys', await write('key.gpg', 'not a key')],
+      message: /key\.gpg: expected OpenPGP public keys/,
+      hint: /gpg --export/,
+    },
+    {
+      what: 'an empty keyring directory',
+      args: async () => [directory(), '--keys', directory()],
+      message: /expected \.asc or \.gpg files, got none$/,
+      hint: /public keys/,
+    },
+    {
+      what: 'an empty secret file',
+      args: async () => [directory(), '--webhook-secret-file', await write('secret', '\n\n')],
+      message: /\/secret: expected a webhook secret, got an empty file$/,
+      hint: /openssl rand/,
+    },
+    {
+      what: 'a missing secret file',
+      args: async () => [directory(), '--webhook-secret-file', at('missing')],
+      message: /^--webhook-secret-file: cannot read .*\/missing/,
+    },
+    {
+      what: '--tls-cert without --tls-key',
+      args: async () => [directory(), '--tls-cert', (await makeCertificate(directory())).cert],
+      message: /^TLS needs both --tls-cert and --tls-key$/,
+    },
+    {
+      what: 'a bad certificate',
+      args: async () => {
+        const { key } = await makeCertificate(directory());
+        return [directory(), '--tls-key', key, '--tls-cert', await write('bad.pem', 'bad')];
+      },
+      message: /^--tls-cert .*\/bad\.pem/,
+      hint: /PEM/,
+    },
+    {
+      what: 'the key of another certificate',
+      args: async () => {
+        await Promise.all([mkdir(at('a')), mkdir(at('b'))]);
+        const [a, b] = [await makeCertificate(at('a')), await makeCertificate(at('b'))];
+        return [directory(), '--tls-cert', a.cert, '--tls-key', b.key];
+      },
+      message: /^--tls-cert .*\/a\/cert\.pem .*--tls-key .*\/b\/key\.pem/,
+      hint: /PEM/,
+    },
+    {
+      what: 'a state directory that cannot be made',
+      args: async () => [at('x.git'), '--state-dir', await write('file', '')],
+      message: /^cannot make the state directory .*\/file/,
+      hint: /written/,
+    },
+  ];
+
+  for (const { what, args, message, hint } of cases) {
+    it(`refuses ${what} in one line`, async () => {
+      const busy = createServer().listen(0, '127.0.0.1');
+      await once(busy, 'listening');
+      const address = busy.address();
+      assert.ok(address !== null && typeof address === 'object');
+      const [listen, status] = [await freePort(), await freePort()];
+      const result = await runLookaside(['serve', ...(await args(address.port))], {
+        timeout: 30_000,
+        env: {
+          LOOKASIDE_LISTEN: `127.0.0.1:${listen}`,
+          LOOKASIDE_STATUS_LISTEN: `127.0.0.1:${status}`,
+          LOOKASIDE_KEYS: publisher.keyFile,
+        },
+      });
+      busy.close();
+      const [line = '', hintLine = '', ...more] = result.stderr.split('\n');
+      assert.equal(result.code, 2, result.stderr);
+      assert.match(line, /^lookaside: .*[^.]$/);
+      assert.match(line.replace('lookaside: ', ''), message);
+      if (hint) assert.match(hintLine, /^hint: /);
+      assert.match(hintLine, hint ?? /^$/);
+      assert.deepEqual(more, hint ? [''] : []);
+      for (const port of [listen, status]) assert.equal(await takesConnections(port), false);
+    });
+  }
+});

@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { Agent, get } from 'node:http';
+import type { Readable } from 'node:stream';
+import { connect, createServer, type Socket } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { describeWith } from '../with-tools.ts';
+import { lookUp } from './look-up.ts';
+import { makePublisher, type Publisher } from './publisher.ts';
+import { useLookaside } from './use-lookaside.ts';
+import { useTemporary } from './temporary.ts';
+import { writeSignature } from './signature-tree.ts';
+
+/** Within which SIGTERM must have ended the server, in milliseconds. */
+const STOP_LIMIT = 10_000;
+
+describeWith(['gpg', 'git'], 'stop', () => {
+  const servers = useLookaside();
+  const directory = useTemporary();
+  let publisher: Publisher;
+  before(async () => {
+    publisher = await makePublisher();
+  });
+  after(() => publisher.stop());
+
+  const serve = () => servers.start(directory(), publisher.serveArgs(directory()));
+
+  it('answers the request that is in flight', async () => {
+    const server = await serve();
+    const socket = await beginRequest(portOf(server));
+    await lookUp(server, '');
+    const stopped = server.stop('SIGTERM', STOP_LIMIT);
+    await server.waitForLine(/"msg":"stopping"/);
+    await assert.rejects(lookUp(server, ''));
+    socket.write('234');
+    assert.match(await text(socket), /^HTTP\/1\.1 401 /);
+    assert.equal(await stopped, 0);
+  });
+
+  it('does not wait for connections that never end', async () => {
+    const server = await serve();
+    const silent = connect(portOf(server), '127.0.0.1');
+    await once(silent, 'connect');
+    const sockets = [await beginRequest(portOf(server)), silent];
+    for (const socket of sockets) socket.on('error', () => undefined);
+    // By its answer the server has read what the others sent before.
+    await lookUp(server, '');
+    assert.equal(await server.stop('SIGTERM', STOP_LIMIT), 0);
+    for (const socket of sockets) socket.destroy();
+  });
+
+  it('ends idle connections at once', async () => {
+    const server = await serve();
+    const agent = new Agent({ keepAlive: true });
+    const [response] = (await once(get(`${server.baseUrl}/`, { agent }), 'response')) as [Readable];
+    await text(response);
+    // Well before connections that are in use are cut off.
+    assert.equal(await server.stop('SIGTERM', 5_000), 0);
+    agent.destroy();
+  });
+
+  it('does not wait for a git host that hangs', async () => {
+    const sockets: Socket[] = [];
+    const host = createServer((socket) => {
+      sockets.push(socket.on('error', () => undefined));
+    }).listen(0, '127.0.0.1');
+    await once(host, 'listening');
+    const address = host.address();
+    assert.ok(address !== null && typeof address === 'object');
+    const connected = once(host, 'connection');
+    const url = `http://127.0.0.1:${address.port}/x.git`;
+    const server = await servers.startListening(url, publisher.serveArgs(directory()));
+    await connected;
+    try {
+      assert.equal(await server.stop('SIGTERM', STOP_LIMIT), 0);
+    } finally {
+      for (const socket of sockets) socket.destroy();
+      host.close();
+    }
+  });
+
+  it('ends on SIGINT too', async () => {
+    assert.equal(await (await serve()).stop('SIGINT', STOP_LIMIT), 0);
+  });
+
+  it('writes every line of the access log first', async () => {
+    const { location, bytes } = await publisher.sign();
+    const [repository = '', digest = ''] = location.split(/@sha256=|\/signature-1/);
+    await writeSignature(directory(), { repository, digest: `sha256:${digest}`, number: 1 }, bytes);
+    const server = await serve();
+    await Promise.all(Array.from({ length: 300 }, () => lookUp(server, location)));
+    assert.equal(await server.stop(), 0);
+    const lines = server.stdout().split('\n');
+    assert.equal(
+      lines.filter((line) => line.includes(`"GET /${location} HTTP/1.1" 200`)).length,
+      300,
+    );
+    assert.equal(lines.length, 301);
+  });
+});
+
+function portOf({ baseUrl }: { readonly baseUrl: string }): number {
+  return Number(new URL(baseUrl).port);
+}
+
+/** Sends the beginning of a webhook whose body has 4 bytes. */
+async function beginRequest(port: number): Promise<Socket> {
+  const socket = connect(port, '127.0.0.1');
+  await once(socket, 'connect');
+  socket.write('POST /webhook HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\n\r\n1');
+  return socket;
+}

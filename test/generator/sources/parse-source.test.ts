@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict';
+import { resolve } from 'node:path';
+import { parseSource } from '../../../generator/sources/parse-source.ts';
+
+const DIRECTORIES = [
+  '.',
+  'signatures',
+  './a:b',
+  '/srv/signatures',
+  './-dashed',
+  'git',
+  'signatures.git/',
+  '/srv/with space/x',
+  'caffè',
+  '~',
+];
+
+const URLS = [
+  'https://git.example/team/signatures',
+  'https://token-user@git.example/signatures.git',
+  'http://127.0.0.1:8080/x',
+  'HTTPS://git.example/x',
+  'ssh://git@git.example:2222/team/signatures.git',
+  'git://git.example/x',
+  'file:///srv/signatures',
+  'git@git.example:team/signatures.git',
+  'git@git.example:/srv/signatures',
+  'host:team/signatures',
+  'host:/srv/signatures',
+  'git@[::1]:signatures',
+  'host:signatures.git',
+];
+
+const PATHS_OF_REPOSITORIES = ['signatures.git', './x.git', '/srv/signatures.git', '../a/b.git'];
+
+const REFUSED: Readonly<Record<string, RegExp>> = {
+  '': /^expected a directory or git URL, got ""$/,
+  '-x': /^expected a directory or git URL, got "-x"$/,
+  '--upload-pack=touch /tmp/x': /^expected a directory or git URL/,
+  'ext::sh -c id': /^ext:: is not fetched from$/,
+  'EXT::sh -c id': /^EXT:: is not fetched from$/,
+  'fd::17': /^fd:: is not fetched from$/,
+  'ext::sh -c id.git': /^ext:: is not fetched from$/,
+  'ftp://git.example/x': /^ftp:\/\/ is not fetched from$/,
+  'rsync://git.example/x.git': /^rsync:\/\/ is not fetched from$/,
+  'javascript://x': /^javascript:\/\/ is not fetched from$/,
+  'https://user:s3cret@git.example/x': /^the URL holds a password/,
+  'https://:s3cret@git.example/x': /^the URL holds a password/,
+  'https://a@b:s3cret@git.example/x': /^the URL holds a password/,
+  'ssh://git:s3cret@git.example/x': /^the URL holds a password/,
+};
+
+describe('what SOURCE names', () => {
+  for (const path of DIRECTORIES) {
+    it(`${path} is a directory`, () => {
+      assert.deepEqual(parseSource(path), { kind: 'directory', path });
+    });
+  }
+
+  for (const url of URLS) {
+    it(`${url} is a git URL`, () => {
+      assert.deepEqual(parseSource(url), { kind: 'git', url });
+    });
+  }
+
+  for (const path of PATHS_OF_REPOSITORIES) {
+    it(`${path} is a git repository on this machine, wherever git is run`, () => {
+      assert.deepEqual(parseSource(path), { kind: 'git', url: resolve(path) });
+    });
+  }
+
+  for (const [source, message] of Object.entries(REFUSED)) {
+    it(`${JSON.stringify(source)} is refused`, () => {
+      assert.throws(
+        () => parseSource(source),
+        (error: Error & { hint?: string }) => {
+          assert.equal(error.name, 'SourceAddressError');
+          assert.match(error.message, message);
+          assert.ok(error.hint);
+          assert.doesNotMatch(`${error.message} ${error.hint}`, /s3cret/);
+          return true;
+        },
+      );
+    });
+  }
+});
