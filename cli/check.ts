@@ -36,15 +36,14 @@ export async function checkOnce(
   world: World,
 ): Promise<Checked> {
   const keyring = await readKeys(settings.keys);
-  const run = async (stateDirectory: string): Promise<Checked> => {
-    const source = await openSource(location, settings, stateDirectory, world.environment);
+  return withTemporaryState(world.signals, async (stateDirectory, ending) => {
+    const source = await openSource(location, settings, stateDirectory, world.environment, ending);
     try {
       return await checkSource(source, keyring, world);
     } finally {
       await source.close();
     }
-  };
-  return withTemporaryState(run);
+  });
 }
 
 async function checkSource(
@@ -73,7 +72,11 @@ async function checkSource(
 /** A pipe may take a long report in pieces; exiting before the last would lose it. */
 async function write(stream: NodeJS.WritableStream, text: string): Promise<void> {
   await new Promise<void>((resolve, reject) => {
-    stream.write(text, (error) => (error ? reject(error) : resolve()));
+    stream.write(text, (error) => {
+      // A reader that has seen enough (`| head`) is no fault.
+      if (error && !('code' in error && error.code === 'EPIPE')) reject(error);
+      else resolve();
+    });
   });
 }
 

@@ -5,8 +5,13 @@ import { createDirectorySource } from '../generator/sources/directory.ts';
 import { createGitSource } from '../generator/sources/git.ts';
 import { parseSource } from '../generator/sources/parse-source.ts';
 import type { Source } from '../generator/sources/source.ts';
+import { Complaint } from './complaint.ts';
 import type { Settings } from './options.ts';
 import type { Environment } from './read-settings.ts';
+import type { World } from './world.ts';
+
+/** Signals that end the program. */
+export const STOPS = ['SIGINT', 'SIGTERM'] as const;
 
 /** Opens SOURCE; a git source keeps its clone in `stateDirectory`. `ending` ends its work early. */
 export async function openSource(
@@ -29,13 +34,26 @@ export async function openSource(
   });
 }
 
-/** Runs an action with a state directory that is there for this one run only. */
+/**
+ * Runs an action with a state directory that is there for this one run only. A signal to stop
+ * aborts the action, so that the directory goes then too.
+ */
 export async function withTemporaryState<Result>(
-  action: (directory: string) => Promise<Result>,
+  signals: World['signals'],
+  action: (directory: string, ending: AbortSignal) => Promise<Result>,
 ): Promise<Result> {
   const directory = await mkdtemp(join(tmpdir(), 'lookaside-'));
+  const ending = new AbortController();
+  const interrupted = new Promise<never>((_resolve, reject) => {
+    for (const name of STOPS) {
+      signals.once(name, () => {
+        reject(new Complaint('interrupted'));
+        ending.abort();
+      });
+    }
+  });
   try {
-    return await action(directory);
+    return await Promise.race([action(directory, ending.signal), interrupted]);
   } finally {
     await rm(directory, { recursive: true, force: true });
   }

@@ -6,7 +6,7 @@ import type { TlsFiles } from '../server/listener.ts';
 import { type Reloadable, type RunningServer, startServer } from '../server/start-server.ts';
 import { Complaint, formatComplaint } from './complaint.ts';
 import { NO_KEYS } from './format-text.ts';
-import { openSource } from './open-source.ts';
+import { STOPS, openSource } from './open-source.ts';
 import type { Settings } from './options.ts';
 import { readKeys } from './read-keys.ts';
 import type { World } from './world.ts';
@@ -23,6 +23,14 @@ const ABBREVIATED = 12;
 export async function serve(source: string, settings: Settings, world: World): Promise<number> {
   const { signals, stderr } = world;
   const log = createProgramLog(stderr, stderr.isTTY === true);
+  // From the first moment to the last: unheard, this signal would end the process.
+  let server: RunningServer | undefined;
+  const reload = (): void => {
+    if (!server) return;
+    reloadAll(settings, server).catch((error: unknown) => log.error(formatComplaint(error).trim()));
+  };
+  signals.on('SIGHUP', reload);
+  const stopped = nextSignal(signals, STOPS);
   const reloadable = await readReloadable(settings);
   const sink = pino.destination({
     dest: STDOUT,
@@ -44,9 +52,8 @@ export async function serve(source: string, settings: Settings, world: World): P
     ending.signal,
   );
   try {
-    const stopped = nextSignal(signals, ['SIGINT', 'SIGTERM']);
     if (!reloadable.keyring) log.warn(NO_KEYS);
-    const server = await startServer({
+    server = await startServer({
       ...reloadable,
       source: opened,
       onInvalid: settings['on-invalid'],
@@ -65,14 +72,7 @@ export async function serve(source: string, settings: Settings, world: World): P
     }).catch((error: unknown) => {
       throw explainListenError(error);
     });
-    const reload = (): void => {
-      reloadAll(settings, server).catch((error: unknown) =>
-        log.error(formatComplaint(error).trim()),
-      );
-    };
-    signals.on('SIGHUP', reload);
     log.info({ signal: await stopped }, 'stopping');
-    signals.off('SIGHUP', reload);
     ending.abort();
     await server.stop();
   } finally {

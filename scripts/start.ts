@@ -15,20 +15,23 @@ const server = spawn(
   process.execPath,
   [
     'dist/cli/main.js',
-    ...['serve', 'signatures', '--keys', 'signatures/keys'],
-    ...['--listen', 'localhost:8080', '--status-listen', 'localhost:9090'],
+    'serve',
+    'signatures',
+    '--keys=signatures/keys',
+    '--listen=localhost:8080',
+    '--status-listen=localhost:9090',
   ],
   { stdio: 'inherit' },
 );
-let running = true;
+const ended = new AbortController();
 server.once('exit', (code) => {
-  running = false;
+  ended.abort();
   process.exitCode = code ?? 1;
 });
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => server.kill(signal));
 
-while (running && !(await isReady())) await sleep(100);
-if (running) {
+while (!ended.signal.aborted && !(await isReady())) await sleep(100);
+if (!ended.signal.aborted) {
   process.stdout.write(`
 Try next:
   curl -sI '${BASE_URL}/${namespace}/${directory}/signature-1'   a signature: 200

@@ -10,8 +10,8 @@ const README = new URL('../README.md', import.meta.url);
 const optionRows = OPTION_NAMES.map((name) => {
   const { argument, description, commands, default: byDefault, repeatable } = optionOf(name);
   const flag = `\`--${name} ${argument}\`${repeatable ? ' (repeatable)' : ''}`;
-  const cells = [flag, commands.join(', '), byDefault ? `\`${byDefault}\`` : '', description];
-  return [...cells, `\`${variableOf(name)}\``];
+  const written = byDefault ? `\`${byDefault}\`` : '';
+  return [flag, commands.join(', '), written, description, `\`${variableOf(name)}\``];
 });
 
 const TABLES: Record<string, string> = {

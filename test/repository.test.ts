@@ -103,20 +103,20 @@ describe('the README', () => {
     for (const [, name] of readme.matchAll(/npm run ([a-z:]+)/g)) {
       assert.ok(scripts.includes(`"${name}":`), `npm run ${name}`);
     }
-    const known = [...OPTION_NAMES, 'config'];
+    const known = new Set<string>([...OPTION_NAMES, 'config']);
     const ours = readme.replaceAll(
       /^.*\b(?:gpg|skopeo|podman|openssl|core\.sshCommand)\b.*$/gm,
       '',
     );
     for (const [, flag] of ours.matchAll(/--([a-z][a-z-]+)/g)) {
-      assert.ok(known.includes(flag ?? ''), `--${flag}`);
+      assert.ok(known.has(flag ?? ''), `--${flag}`);
     }
   });
 
   it('lists every command as the help does', async () => {
     const { stdout } = await runOrThrow('node', ['dist/cli/main.js', '--help']);
     const commands = [...stdout.matchAll(/^ {2}([a-z]+) \[options\]/gm)].map(([, name]) => name);
-    assert.deepEqual(commands.toSorted(), ['check', 'generate', 'serve']);
+    assert.deepEqual(new Set(commands), new Set(['check', 'generate', 'serve']));
     for (const name of commands) assert.match(readme, new RegExp(`^lookaside ${name} SOURCE`, 'm'));
   });
 

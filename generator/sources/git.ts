@@ -52,12 +52,25 @@ export async function createGitSource(options: GitSourceOptions): Promise<Source
   const replaceClone = async (branch: string): Promise<string> => {
     const fresh = `${clone}.new`;
     await rm(fresh, { recursive: true, force: true });
+    const published = await repository.published();
     const commit = await (await openGitRepository(fresh, environment, ending)).fetch(url, branch);
     await rm(clone, { recursive: true, force: true });
     await rename(fresh, clone);
     repository = await openGitRepository(clone, environment, ending);
     damaged = false;
+    if (published !== undefined && (await repository.hasCommit(published))) {
+      await repository.setPublished(published);
+    }
     return commit;
+  };
+
+  /** For a remote that answers: once more, as a break on the way costs less than a new clone. */
+  const fetchOrReplace = async (branch: string): Promise<string> => {
+    try {
+      return await repository.fetch(url, branch);
+    } catch {
+      return replaceClone(branch);
+    }
   };
 
   const fetch = async (): Promise<string> => {
@@ -66,7 +79,7 @@ export async function createGitSource(options: GitSourceOptions): Promise<Source
     try {
       return await repository.fetch(url, branch);
     } catch (error) {
-      if (await repository.remoteHas(url, branch)) return replaceClone(branch);
+      if (await repository.remoteHas(url, branch)) return fetchOrReplace(branch);
       if (options.branch === undefined && (await repository.isReachable(url))) {
         return repository.fetch(url, await resolveDefaultBranch());
       }

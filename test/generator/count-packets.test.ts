@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { deflateRawSync, deflateSync } from 'node:zlib';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { countPackets } from '../../generator/count-packets.ts';
 
 const LIMIT = 1000;
