@@ -9,7 +9,8 @@ import { createClientAddress } from './client-address.ts';
 import { type Listener, type TlsFiles, listen } from './listener.ts';
 import { createLookup } from './lookup.ts';
 import type { ProgramLog } from './program-log.ts';
-import { type Generation, createRefresher } from './refresher.ts';
+import type { Generation } from './generations.ts';
+import { createRefresher } from './refresher.ts';
 import { toOriginForm } from './request-path.ts';
 import { createStatusApp } from './status-app.ts';
 

@@ -1,0 +1,203 @@
+// The states of the store, one after another: how a snapshot of the source becomes the next
+// one, in one step, or is refused.
+import { checkEntries } from '../generator/check-entries.ts';
+import type { CheckedFile } from '../generator/checked-file.ts';
+import type { Judge } from '../generator/judge.ts';
+import { loadStore } from '../generator/load-store.ts';
+import { toPrintable } from '../generator/printable.ts';
+import { isRejection } from '../generator/rejection.ts';
+import type { RejectedFile } from '../generator/report.ts';
+import type { Snapshot, Source } from '../generator/sources/source.ts';
+import type { SignatureStore } from '../generator/store.ts';
+import type { ProgramLog } from './program-log.ts';
+
+/** One state of the store. */
+export interface Generation {
+  /** Counts from 1 in this process. */
+  readonly number: number;
+  readonly commit: string | null;
+  /** ISO 8601. */
+  readonly loadedAt: string;
+}
+
+/** What a snapshot led to. */
+export type Advance =
+  | { readonly result: 'changed' | 'unchanged' }
+  | { readonly result: 'refused'; readonly reason: string };
+
+export interface Generations {
+  /** The store in force; undefined before the first generation. */
+  readonly store: () => SignatureStore | undefined;
+  readonly current: () => Generation | null;
+  /** Files that are not served because of a fault: quarantined, or of a refused state. */
+  readonly rejected: () => Iterable<RejectedFile>;
+  /** Brings the newest state of the source into force. Throws as the source does. */
+  readonly advance: () => Promise<Advance>;
+  /** Brings the state that was published before a restart into force, if it is still here. */
+  readonly recall: () => Promise<void>;
+  /** The next advance judges everything anew, by another rule. */
+  readonly replaceJudge: (judge: Judge) => void;
+}
+
+export interface GenerationsOptions {
+  readonly source: Source;
+  readonly judge: Judge;
+  readonly onInvalid: 'quarantine' | 'refuse';
+  readonly log: ProgramLog;
+  /** Called once, when the first generation is loaded. */
+  readonly onFirstLoad: (store: SignatureStore, generation: Generation) => void;
+}
+
+/** Rejected files that are named in the log at one advance; the status lists all. */
+const LOGGED_REJECTIONS = 20;
+
+/** What is in force: a store, and the snapshot that it was made from. */
+interface Served {
+  readonly store: SignatureStore;
+  readonly snapshot: Snapshot;
+  readonly generation: Generation;
+}
+
+/** Makes the succession of generations; none is loaded yet. */
+export function createGenerations(options: GenerationsOptions): Generations {
+  const { source, onInvalid, log, onFirstLoad } = options;
+  let { judge } = options;
+  let served: Served | undefined;
+  /** Set when the next advance must not build on what is served. */
+  let mustReload = false;
+  let refused: readonly RejectedFile[] = [];
+
+  const publish = (store: SignatureStore, snapshot: Snapshot): void => {
+    const isFirst = served === undefined;
+    const number = (served?.generation.number ?? 0) + 1;
+    const commit = snapshot.commit ?? null;
+    const generation = { number, commit, loadedAt: new Date().toISOString() };
+    served = { store, snapshot, generation };
+    refused = [];
+    if (isFirst) onFirstLoad(store, generation);
+  };
+
+  const refuse = (files: readonly RejectedFile[], count: number, { commit }: Snapshot): Advance => {
+    refused = files;
+    logRejections(log, files);
+    const what = commit ? `commit ${commit}` : 'the newest state';
+    const reason = `${what} is refused: ${count} rejected files; the last good state is kept`;
+    return { result: 'refused', reason };
+  };
+
+  /** All of a snapshot, into a store of its own. */
+  const load = async (snapshot: Snapshot, mayRefuse: boolean): Promise<Advance> => {
+    const judgedBy = judge;
+    const store = await loadStore(snapshot, judgedBy, new Date());
+    const { rejected } = store.summary;
+    if (mayRefuse && rejected > 0) return refuse([...store.rejectedFiles()], rejected, snapshot);
+    mustReload = judge !== judgedBy;
+    logRejections(log, store.rejectedFiles());
+    publish(store, snapshot);
+    return { result: 'changed' };
+  };
+
+  /** What changed since the served snapshot, into the served store. */
+  const update = async ({ store, ...before }: Served, snapshot: Snapshot): Promise<Advance> => {
+    const now = new Date();
+    const changes: CheckedFile[] = [];
+    if (onInvalid === 'quarantine') changes.push(...(await judgeExpired(store, judge, now)));
+    const entries = snapshot.changesSince(before.snapshot);
+    for await (const file of checkEntries(snapshot, entries, judge, now)) changes.push(file);
+    if (changes.length === 0 && snapshot.commit === before.snapshot.commit) {
+      served = { store, snapshot, generation: before.generation };
+      refused = [];
+      return { result: 'unchanged' };
+    }
+    const prepared = store.prepare(changes);
+    const rejected = [...prepared.rejectedFiles()];
+    if (onInvalid === 'refuse' && prepared.rejected > 0) {
+      return refuse(rejected, prepared.rejected, snapshot);
+    }
+    prepared.apply();
+    logRejections(log, rejected);
+    publish(store, snapshot);
+    return { result: 'changed' };
+  };
+
+  /** Notes a new generation in the state directory; it is in force whether or not that works. */
+  const note = async (before: Snapshot | undefined, snapshot: Snapshot): Promise<void> => {
+    try {
+      const [from, to] = [before?.commit, snapshot.commit];
+      if (from && to && !(await source.isAncestor(from, to))) {
+        log.warn({ from, to }, 'the history was rewritten; following it');
+      }
+      await source.keep(snapshot);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      log.warn({ error: reason }, 'the served state could not be noted in the state directory');
+    }
+  };
+
+  return {
+    store: () => served?.store,
+    current: () => served?.generation ?? null,
+    rejected: function* () {
+      if (served) yield* served.store.rejectedFiles();
+      yield* refused;
+    },
+    advance: async () => {
+      const snapshot = await source.refresh();
+      const before = served;
+      try {
+        const advance =
+          before && !mustReload
+            ? await update(before, snapshot)
+            : await load(snapshot, onInvalid === 'refuse');
+        if (advance.result === 'changed') await note(before?.snapshot, snapshot);
+        return advance;
+      } catch (error) {
+        // A clone that has lost the served commit never compares: the next try loads everything.
+        mustReload = true;
+        throw error;
+      } finally {
+        await snapshot.close();
+      }
+    },
+    recall: async () => {
+      const snapshot = await source.recall();
+      if (!snapshot) return;
+      try {
+        await load(snapshot, false);
+        log.warn({ commit: snapshot.commit }, 'serving the state that was published last');
+      } finally {
+        await snapshot.close();
+      }
+    },
+    replaceJudge: (next) => {
+      judge = next;
+      mustReload = true;
+    },
+  };
+}
+
+async function judgeExpired(
+  store: SignatureStore,
+  judge: Judge,
+  now: Date,
+): Promise<readonly CheckedFile[]> {
+  return Promise.all(
+    store.expired(now).map(async ({ path, location, signature }): Promise<CheckedFile> => {
+      const again = await judge(location, signature.bytes, now);
+      return isRejection(again)
+        ? { kind: 'rejected', path, rejection: again }
+        : { kind: 'publishable', path, location, signature: again };
+    }),
+  );
+}
+
+function logRejections(log: ProgramLog, files: Iterable<RejectedFile>): void {
+  let logged = 0;
+  for (const { path, code, message, hint } of files) {
+    if (logged++ === LOGGED_REJECTIONS) {
+      log.warn('more files are rejected; the status lists them all');
+      return;
+    }
+    log.warn({ path: toPrintable(path), code, hint }, `rejected: ${message}`);
+  }
+}
