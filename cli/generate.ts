@@ -5,6 +5,7 @@ import { Complaint } from './complaint.ts';
 import { formatText } from './format-text.ts';
 import type { Settings } from './options.ts';
 import type { World } from './world.ts';
+import { messageOf } from '../generator/message-of.ts';
 
 /**
  * `lookaside generate SOURCE --out DIR`. Faults are told on standard error; they fail the
@@ -25,7 +26,7 @@ export async function generate(source: string, settings: Settings, world: World)
   const generation = await writeStaticTree(store, out, commit, new Date()).catch(
     (cause: unknown) => {
       if (cause instanceof DirectoryInUseError) throw cause;
-      const reason = cause instanceof Error ? cause.message : String(cause);
+      const reason = messageOf(cause);
       const hint = 'what was published before is untouched';
       throw new Complaint(`cannot write below ${out}: ${reason}`, hint, { cause });
     },

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The only file that touches `process`, but for the signals that serve listens to.
+// The only file of the program that touches `process`.
 import { formatComplaint } from './complaint.ts';
 import { runProgram } from './program.ts';
 

@@ -1,6 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { messageOf } from '../generator/message-of.ts';
 import { createDirectorySource } from '../generator/sources/directory.ts';
 import { createGitSource } from '../generator/sources/git.ts';
 import { parseSource } from '../generator/sources/parse-source.ts';
@@ -22,16 +23,43 @@ export async function openSource(
   ending?: AbortSignal,
 ): Promise<Source> {
   const address = parseSource(location);
+  const tokenFile = settings['git-token-file'];
+  if (tokenFile !== undefined) {
+    if (address.kind === 'directory' || !isSafeForToken(address.url)) {
+      throw new Complaint(
+        '--git-token-file is for https:// sources, got another one',
+        'leave it out',
+      );
+    }
+    await assertToken(tokenFile);
+  }
   if (address.kind === 'directory') return createDirectorySource(address.path, settings.path);
   return createGitSource({
     url: address.url,
     branch: settings.branch,
     path: settings.path,
     stateDirectory,
-    tokenFile: settings['git-token-file'],
+    tokenFile,
     environment,
     ending,
   });
+}
+
+/** Over plain HTTP a token would be read by anybody on the way; on the loopback nobody is. */
+function isSafeForToken(url: string): boolean {
+  if (!/^https?:/i.test(url)) return false;
+  const { protocol, hostname } = new URL(url);
+  return protocol === 'https:' || ['localhost', '127.0.0.1', '[::1]'].includes(hostname);
+}
+
+async function assertToken(file: string): Promise<void> {
+  const token = await readFile(file, 'utf8').catch((cause: unknown) => {
+    const hint = 'make it readable for the user that runs lookaside';
+    throw new Complaint(`--git-token-file: ${messageOf(cause)}`, hint, { cause });
+  });
+  if (token.trim() === '') {
+    throw new Complaint(`--git-token-file: ${file} is empty`, 'put the token on its first line');
+  }
 }
 
 /**
@@ -44,17 +72,16 @@ export async function withTemporaryState<Result>(
 ): Promise<Result> {
   const directory = await mkdtemp(join(tmpdir(), 'lookaside-'));
   const ending = new AbortController();
+  const stop = (): void => ending.abort();
   const interrupted = new Promise<never>((_resolve, reject) => {
-    for (const name of STOPS) {
-      signals.once(name, () => {
-        reject(new Complaint('interrupted'));
-        ending.abort();
-      });
-    }
+    ending.signal.addEventListener('abort', () => reject(new Complaint('interrupted')));
   });
+  for (const name of STOPS) signals.once(name, stop);
   try {
     return await Promise.race([action(directory, ending.signal), interrupted]);
   } finally {
+    // What follows may be ended the usual way.
+    for (const name of STOPS) signals.off(name, stop);
     await rm(directory, { recursive: true, force: true });
   }
 }

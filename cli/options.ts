@@ -8,7 +8,7 @@ export interface ListenAddress {
   readonly port: number;
 }
 
-const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const;
+const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
 /** What a value of the wrong kind gets. */
 const expected = (form: string) => ({
@@ -28,7 +28,7 @@ const duration = z
   .transform((value, context) => {
     const [, amount, unit] = /^([0-9]+)(ms|s|m|h)$/.exec(String(value)) ?? [];
     if (String(value) === '0') return 0;
-    const milliseconds = Number(amount) * UNITS[unit as keyof typeof UNITS];
+    const milliseconds = Number(amount) * (UNITS[unit ?? ''] ?? Infinity);
     if (milliseconds <= LONGEST_DURATION) return milliseconds;
     context.addIssue(`expected ${DURATION}, got ${JSON.stringify(value)}`);
     return z.NEVER;
@@ -99,7 +99,7 @@ export const OPTIONS = {
   },
   branch: {
     argument: 'NAME',
-    description: "branch to follow; default: the remote's default branch",
+    description: "branch of a git source to follow; default: the remote's default branch",
     commands: ALL,
     schema: branch,
   },

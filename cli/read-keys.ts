@@ -2,6 +2,7 @@ import { readFile, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KeyFileError, type Keyring, readKeyring } from '../generator/openpgp.ts';
 import { Complaint } from './complaint.ts';
+import { messageOf } from '../generator/message-of.ts';
 
 const KEY_FILE = /\.(?:asc|gpg)$/;
 
@@ -18,11 +19,13 @@ export async function readKeys(paths: readonly string[]): Promise<Keyring | unde
     );
   } catch (cause) {
     if (cause instanceof Complaint) throw cause;
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     const message = cause instanceof KeyFileError ? reason : `cannot read keys: ${reason}`;
-    throw new Complaint(message, 'export public keys with `gpg --export --armor KEY > KEY.asc`', {
-      cause,
-    });
+    const hint =
+      cause instanceof KeyFileError
+        ? 'export public keys with `gpg --export --armor KEY > KEY.asc`'
+        : 'name a file or directory that can be read with --keys';
+    throw new Complaint(message, hint, { cause });
   }
 }
 

@@ -83,9 +83,8 @@ async function readConfig(file: string): Promise<Values> {
     document = parse(await readFile(file, 'utf8'));
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message.split('\n', 1)[0] : String(cause);
-    throw new Complaint(`cannot read the configuration file ${file}: ${reason}`, undefined, {
-      cause,
-    });
+    const message = `cannot read the configuration file ${JSON.stringify(file)}: ${reason}`;
+    throw new Complaint(message, `name it with --config or ${variableOf(CONFIG)}`, { cause });
   }
   if (document === null || document === undefined) return {};
   if (typeof document !== 'object' || Array.isArray(document)) {

@@ -10,6 +10,7 @@ import { STOPS, openSource } from './open-source.ts';
 import type { Settings } from './options.ts';
 import { readKeys } from './read-keys.ts';
 import type { World } from './world.ts';
+import { messageOf } from '../generator/message-of.ts';
 
 const STDOUT = 1;
 /** Log lines are written together, at this size in bytes or after this time in milliseconds. */
@@ -89,7 +90,7 @@ async function reloadAll(settings: Settings, server: RunningServer): Promise<voi
 async function readReloadable(settings: Settings): Promise<Reloadable> {
   const { 'tls-cert': certFile, 'tls-key': keyFile, 'webhook-secret-file': secretFile } = settings;
   if ((certFile === undefined) !== (keyFile === undefined)) {
-    throw new Complaint('TLS needs both --tls-cert and --tls-key');
+    throw new Complaint('TLS needs both --tls-cert and --tls-key', 'give the one that is missing');
   }
   return {
     keyring: await readKeys(settings.keys),
@@ -164,8 +165,4 @@ async function flush(sink: ReturnType<typeof pino.destination>): Promise<void> {
     sink.once('close', resolve).once('error', () => resolve());
     sink.end();
   });
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -18,6 +18,7 @@ import { MAX_BLOB_BYTES } from './blob.ts';
 import { countPackets } from './count-packets.ts';
 import { formatTime } from './format-time.ts';
 import { type Rejection, isRejection, reject } from './rejection.ts';
+import { messageOf } from './message-of.ts';
 
 /** A public key that is accepted, for reports. */
 export interface KeyInfo {
@@ -297,7 +298,7 @@ async function expiryOf(key: Key | Subkey): Promise<number> {
 
 /** Why OpenPGP.js refused. Only a failed computation means that the signature is bad. */
 function refusal(packet: SignaturePacket, error: unknown): Rejection {
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = messageOf(error);
   const badBytes = ['Signature verification failed', 'Signed digest did not match'];
   if (badBytes.some((start) => reason.startsWith(start))) {
     return reject('bad-signature', 'the signature does not match the payload');
@@ -308,7 +309,7 @@ function refusal(packet: SignaturePacket, error: unknown): Rejection {
 }
 
 function malformed(error: unknown): Rejection {
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = messageOf(error);
   if (/decompress/i.test(reason) && /maximum|exceed/i.test(reason)) {
     return reject('malformed', `the message expands to more than ${MAX_INFLATED_BYTES} bytes`);
   }

@@ -1,16 +1,15 @@
-// `npm start`: serves the example repository and says what to try next.
+// `npm start`: serves the example repository and says what to try next. Options after `--`
+// go to `lookaside serve`.
 import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 
-const BASE_URL = 'http://localhost:8080';
-const REPOSITORY = 'team/app';
+const NAMESPACE = 'team';
+const REPOSITORY = 'app';
+const SERVING = /^lookaside: serving .* on (\S+)$/m;
 
-const [namespace = '', name = ''] = REPOSITORY.split('/');
-const directory = readdirSync(`signatures/${namespace}`).find((entry) =>
-  entry.startsWith(`${name}@sha256=`),
+const directory = readdirSync(`signatures/${NAMESPACE}`).find((entry) =>
+  entry.startsWith(`${REPOSITORY}@sha256=`),
 );
-
 const server = spawn(
   process.execPath,
   [
@@ -20,34 +19,27 @@ const server = spawn(
     '--keys=signatures/keys',
     '--listen=localhost:8080',
     '--status-listen=localhost:9090',
+    ...process.argv.slice(2),
   ],
-  { stdio: 'inherit' },
+  { stdio: ['inherit', 'inherit', 'pipe'] },
 );
-const ended = new AbortController();
-server.once('exit', (code) => {
-  ended.abort();
-  process.exitCode = code ?? 1;
-});
+server.once('exit', (code) => (process.exitCode = code ?? 1));
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => server.kill(signal));
+server.stderr.setEncoding('utf8').on('data', (text: string) => {
+  process.stderr.write(text);
+  const baseUrl = SERVING.exec(text)?.[1];
+  if (baseUrl !== undefined) process.stdout.write(whatToTry(baseUrl));
+});
 
-while (!ended.signal.aborted && !(await isReady())) await sleep(100);
-if (!ended.signal.aborted) {
-  process.stdout.write(`
+function whatToTry(baseUrl: string): string {
+  const base = `${baseUrl}/${NAMESPACE}/${directory}`;
+  return `
 Try next:
-  curl -sI '${BASE_URL}/${namespace}/${directory}/signature-1'   a signature: 200
-  curl -sI '${BASE_URL}/${namespace}/${directory}/signature-99'  behind the last one: 404
-  ${BASE_URL}/                     the page for people
-  http://localhost:9090/status.json          what is served, and what is rejected
+  curl -sI '${base}/signature-1'   a signature: 200
+  curl -sI '${base}/signature-99'  behind the last one: 404
+  ${baseUrl}/                     the page for people
   npm run demo                               sign, push and pull for real (needs podman and skopeo)
-Stop with Ctrl-C.
+Stop with Ctrl-C. For other ports: npm start -- --listen HOST:PORT --status-listen HOST:PORT
 
-`);
-}
-
-async function isReady(): Promise<boolean> {
-  try {
-    return (await fetch('http://localhost:9090/readyz')).ok;
-  } catch {
-    return false;
-  }
+`;
 }

@@ -1,10 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 import proxyAddress from 'proxy-addr';
+import { messageOf } from '../generator/message-of.ts';
 
 /** A range of trusted proxies does not parse. */
 export class TrustedProxiesError extends Error {
   override readonly name = 'TrustedProxiesError';
+  readonly hint = 'use an address, a range like 10.0.0.0/8, or loopback, linklocal, uniquelocal';
 }
 
 /**
@@ -21,7 +23,7 @@ export function createClientAddress(
   try {
     trust = proxyAddress.compile([...trustedProxies]);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     throw new TrustedProxiesError(`trusted proxies: ${reason}`, { cause });
   }
   return (request) =>

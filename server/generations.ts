@@ -10,6 +10,7 @@ import type { RejectedFile } from '../generator/report.ts';
 import type { Snapshot, Source } from '../generator/sources/source.ts';
 import type { SignatureStore } from '../generator/store.ts';
 import type { ProgramLog } from './program-log.ts';
+import { messageOf } from '../generator/message-of.ts';
 
 /** One state of the store. */
 export interface Generation {
@@ -129,7 +130,7 @@ export function createGenerations(options: GenerationsOptions): Generations {
       }
       await source.keep(snapshot);
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       log.warn({ error: reason }, 'the served state could not be noted in the state directory');
     }
   };

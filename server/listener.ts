@@ -63,6 +63,8 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   const server: Server = secure ?? createServer(TIMEOUTS, handle);
   server.timeout = SOCKET_TIMEOUT;
   server.on('clientError', answerBrokenRequest);
+  // By default an expectation that is not known is answered with 417, which fails a pull.
+  server.on('checkExpectation', handle);
   // The server itself does not know of connections whose TLS handshake never ends.
   const connections = new Set<Socket>();
   server.on('connection', (socket: Socket) => {

@@ -10,6 +10,7 @@ import {
   type GenerationsOptions,
   createGenerations,
 } from './generations.ts';
+import { messageOf } from '../generator/message-of.ts';
 
 /** What asked for a refresh. */
 export type Reason = 'start' | 'webhook' | 'poll' | 'signal' | 'request' | 'change' | 'retry';
@@ -174,8 +175,4 @@ async function attemptAdvance(generations: Generations): Promise<Attempt> {
 
 function countsOf(store: SignatureStore | undefined): object {
   return { signatures: store?.signatures, repositories: store?.repositories, ...store?.summary };
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -108,7 +108,8 @@ describe('the README', () => {
       /^.*\b(?:gpg|skopeo|podman|openssl|core\.sshCommand)\b.*$/gm,
       '',
     );
-    for (const [, flag] of ours.matchAll(/--([a-z][a-z-]+)/g)) {
+    const calls = [...readme.matchAll(/\blookaside (?:check|generate|serve) [^\n`]*/g)].join('\n');
+    for (const [, flag] of `${ours}\n${calls}`.matchAll(/--([a-z][a-z-]+)/g)) {
       assert.ok(known.has(flag ?? ''), `--${flag}`);
     }
   });

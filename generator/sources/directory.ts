@@ -6,6 +6,7 @@ import { reject } from '../rejection.ts';
 import { type DirectoryIndex, type IndexedEntry, indexDirectory } from './directory-index.ts';
 import { type Entry, type Snapshot, type Source, SourceError } from './source.ts';
 import { type DirectoryWatch, watchDirectory } from './watch-directory.ts';
+import { messageOf } from '../message-of.ts';
 
 /** A file written less than this long ago may be half-written. Milliseconds. */
 const SETTLE_TIME = 200;
@@ -36,7 +37,7 @@ export async function createDirectorySource(location: string, path: string): Pro
         try {
           return await readFile(join(real, entry.path));
         } catch (error) {
-          const reason = error instanceof Error ? error.message : String(error);
+          const reason = messageOf(error);
           return reject('unreadable', `the file cannot be read: ${reason}`);
         }
       },

@@ -116,12 +116,28 @@ function bind(environment: Record<string, string>, ending: AbortSignal | undefin
   }).env(environment);
 }
 
+/** Cures for what git says of a remote. */
+const HINTS = [
+  { said: /couldn't find remote ref/, hint: 'name a branch that is there with --branch' },
+  { said: /not appear to be a git repository|not found/i, hint: 'check the path of the URL' },
+  {
+    said: /Authentication failed|could not read (?:Username|Password)/,
+    hint: 'give a token that may read it with --git-token-file',
+  },
+  {
+    said: /dubious ownership/,
+    hint: 'let git trust it: git config --global --add safe.directory PATH',
+  },
+];
+
 async function run(git: SimpleGit, args: string[]): Promise<string> {
   try {
     return await git.raw(args);
   } catch (cause) {
     const detail = cause instanceof Error ? cause.message.trim() : String(cause);
-    throw new SourceError(`git ${args[0] ?? ''} failed: ${lastLines(detail)}`, { cause });
+    const hint = HINTS.find(({ said }) => said.test(detail))?.hint;
+    const message = `git ${args[0] ?? ''} failed: ${lastLines(detail)}`;
+    throw new SourceError(message, { cause, ...(hint !== undefined && { hint }) });
   }
 }
 

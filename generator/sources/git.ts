@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { messageOf } from '../message-of.ts';
 import { lockDirectory } from '../directory-lock.ts';
 import { type TokenFile, gitEnvironment } from './git-environment.ts';
 import { type CatFile, diffTrees, listTree, openCatFile } from './git-objects.ts';
@@ -25,6 +26,9 @@ export interface GitSourceOptions {
   readonly ending?: AbortSignal | undefined;
 }
 
+/** The remote may choose another default branch, so it is asked again after this long. Milliseconds. */
+const DEFAULT_BRANCH_AGE = 10 * 60_000;
+
 /** Opens the source; the remote is not contacted before the first refresh. */
 export async function createGitSource(options: GitSourceOptions): Promise<Source> {
   const { url, path, ending } = options;
@@ -39,13 +43,27 @@ export async function createGitSource(options: GitSourceOptions): Promise<Source
   const branchFile = join(state, 'branch');
   let repository = await openGitRepository(clone, environment, ending);
   let defaultBranch = await readFile(branchFile, 'utf8').catch(() => undefined);
+  let branchAskedAt = -Infinity;
   // Set when git could not read what the clone should hold.
   let damaged = false;
 
   const resolveDefaultBranch = async (): Promise<string> => {
     defaultBranch = await repository.defaultBranch(url);
+    branchAskedAt = performance.now();
     await writeFile(branchFile, defaultBranch);
     return defaultBranch;
+  };
+
+  const followedBranch = async (): Promise<string> => {
+    if (options.branch !== undefined) return options.branch;
+    const isFresh = performance.now() - branchAskedAt < DEFAULT_BRANCH_AGE;
+    if (defaultBranch !== undefined && isFresh) return defaultBranch;
+    try {
+      return await resolveDefaultBranch();
+    } catch (error) {
+      if (defaultBranch === undefined) throw error;
+      return defaultBranch;
+    }
   };
 
   /** A damaged clone must not outlive a remote that can heal it. */
@@ -74,7 +92,7 @@ export async function createGitSource(options: GitSourceOptions): Promise<Source
   };
 
   const fetch = async (): Promise<string> => {
-    const branch = options.branch ?? defaultBranch ?? (await resolveDefaultBranch());
+    const branch = await followedBranch();
     if (damaged) return replaceClone(branch);
     try {
       return await repository.fetch(url, branch);
@@ -133,7 +151,8 @@ async function lockState(directory: string): Promise<() => Promise<void>> {
     await mkdir(directory, { recursive: true });
   } catch (cause) {
     const hint = 'choose a state directory that can be written';
-    throw new SourceError(`cannot make the state directory ${directory}`, { cause, hint });
+    const reason = messageOf(cause);
+    throw new SourceError(`cannot make the state directory: ${reason}`, { cause, hint });
   }
   return lockDirectory(directory);
 }

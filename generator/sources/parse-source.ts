@@ -24,9 +24,10 @@ const SCHEMES = ['file', 'git', 'http', 'https', 'ssh'];
 /** Tells a git URL (a scheme, scp form, or a name ending in `.git`) from a directory. */
 export function parseSource(source: string): SourceAddress {
   if (source === '' || source.startsWith('-')) {
+    const hint = source === '' ? 'write . for this directory' : `write ./${source} for a directory`;
     throw new SourceAddressError(
       `expected a directory or git URL, got ${JSON.stringify(source)}`,
-      'write ./NAME for a name that starts with a dash',
+      hint,
     );
   }
   const scheme = SCHEME.exec(source)?.[1]?.toLowerCase();
@@ -42,12 +43,13 @@ export function parseSource(source: string): SourceAddress {
     : { kind: 'directory', path: source };
 }
 
+/** A user name is fine for ssh; over HTTP it is as often as not the token. */
 function withoutPassword(url: string): string {
   const authority = url.slice(url.indexOf('://') + 3).split('/', 1)[0] ?? '';
   const user = authority.slice(0, Math.max(authority.lastIndexOf('@'), 0));
-  if (user.includes(':')) {
+  if (user.includes(':') || (user !== '' && /^https?:/i.test(url))) {
     throw new SourceAddressError(
-      'the URL holds a password, which would show in process lists and logs',
+      'the URL holds a user name or password, which would show in process lists and logs',
       'put the token into a file and name it with --git-token-file',
     );
   }

@@ -103,15 +103,15 @@ describeWith(['git', 'git-http-backend', 'gpg'], 'lookaside complains', () => {
       ],
       'a SOURCE that looks like a flag': [
         ['check', '--', '-x'],
-        { message: /^expected a directory or git URL, got "-x"$/, hint: /write \.\/NAME/ },
+        { message: /^expected a directory or git URL, got "-x"$/, hint: /write \.\/-x/ },
       ],
       'a password in the URL': [
         ['check', `https://me:${SECRET}@git.example/x.git`],
-        { message: /^the URL holds a password/, hint: /--git-token-file/ },
+        { message: /^the URL holds a user name or password/, hint: /--git-token-file/ },
       ],
       'a configuration that is not there': [
         ['check', '.', '--config', '/nowhere.yaml'],
-        { message: /^cannot read the configuration file \/nowhere\.yaml: ENOENT/ },
+        { message: /^cannot read the configuration file "\/nowhere\.yaml": ENOENT/ },
       ],
     };
     for (const [title, [args, expected]] of Object.entries(cases)) {
@@ -145,12 +145,46 @@ describeWith(['git', 'git-http-backend', 'gpg'], 'lookaside complains', () => {
     });
   });
 
+  describe('of a token file', () => {
+    const cases: Readonly<Record<string, readonly [source: string, token: string, Expected]>> = {
+      'for a directory': ['.', 'token', { message: /^--git-token-file is for https:\/\/ sources/ }],
+      'for ssh': [
+        'git@git.example:x.git',
+        'token',
+        { message: /^--git-token-file is for https:\/\/ sources/ },
+      ],
+      'for a host over plain HTTP': [
+        'http://git.example/x.git',
+        'token',
+        { message: /^--git-token-file is for https:\/\/ sources/ },
+      ],
+      'that is empty': [
+        'https://git.example/x.git',
+        '\n',
+        { message: /is empty$/, hint: /first line/ },
+      ],
+    };
+    for (const [title, [source, token, expected]] of Object.entries(cases)) {
+      it(title, async () => {
+        const file = at('token');
+        await writeFile(file, token);
+        await complains(['check', source, '--git-token-file', file], expected);
+      });
+    }
+
+    it('that is not there', async () =>
+      complains(['check', 'https://git.example/x.git', '--git-token-file', at('none')], {
+        message: /^--git-token-file: ENOENT/,
+        hint: /readable/,
+      }));
+  });
+
   describe('of keys', () => {
     const cure = /gpg --export/;
     it('that are not there', async () =>
       complains(['check', '.', '--keys', at('none.asc')], {
         message: /^cannot read keys: ENOENT: .*none\.asc/,
-        hint: cure,
+        hint: /--keys/,
       }));
 
     it('in a directory that has none', async () => {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import { type AddressInfo, type Server, createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
+import { withTemporaryState } from '../../cli/open-source.ts';
 import { startBackground } from '../e2e/background.ts';
 import { useTemporary } from '../e2e/temporary.ts';
 
@@ -33,4 +34,17 @@ describe('a check that is interrupted', () => {
       assert.deepEqual(await readdir(directory()), []);
     });
   }
+
+  it('leaves the signals to what follows once it is done', async () => {
+    const signals = new EventEmitter();
+    await withTemporaryState(signals, async () => {
+      assert.equal(signals.listenerCount('SIGTERM'), 1);
+    });
+    await assert.rejects(
+      withTemporaryState(signals, async () => {
+        throw new Error('no');
+      }),
+    );
+    assert.deepEqual(signals.eventNames(), []);
+  });
 });

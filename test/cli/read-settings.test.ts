@@ -157,7 +157,7 @@ describe('settings', () => {
 
   it('refuse a file that is not there', async () => {
     const error = await complaint({ config: '/nowhere/x.yaml' });
-    assert.match(error.message, /^cannot read the configuration file \/nowhere\/x\.yaml: ENOENT/);
+    assert.match(error.message, /^cannot read the configuration file "\/nowhere\/x\.yaml": ENOENT/);
   });
 
   for (const [variable, hint] of [

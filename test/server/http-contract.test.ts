@@ -179,6 +179,12 @@ describe('the HTTP contract on the wire', () => {
     assert.ok(text.includes(' 200 OK'));
     socket.destroy();
   });
+  it('takes no notice of other expectations', async () => {
+    const answer = await ask(server.url, 'GET', FIRST, ['Expect: something']);
+    assert.equal(answer.status, 200);
+    assert.equal(answer.body, bytesAt(FIRST.slice(1)));
+  });
+
   it('never redirects, forbids or speaks HTML, whatever the path ends in', async () => {
     const endings = [
       '',

@@ -110,6 +110,20 @@ describeWith(['git', 'git-http-backend'], 'a git repository as a source', () => 
     assert.equal(source.branch(), 'trunk/é');
   });
 
+  it('follows, from the next start on, another default branch beside the old one', async () => {
+    const old = await remote.publish({ old: 'x' });
+    const before = await open();
+    assert.equal((await before.refresh()).commit, old);
+    await before.close();
+    const commit = await remote.commit({ new: 'x' });
+    await remote.git('push', '--quiet', 'origin', 'HEAD:refs/heads/trunk');
+    await remote.gitBare('symbolic-ref', 'HEAD', 'refs/heads/trunk');
+    const after = await open();
+    assert.equal(after.branch(), 'main');
+    assert.equal((await after.refresh()).commit, commit);
+    assert.equal(after.branch(), 'trunk');
+  });
+
   it('follows a branch that is named, and says so when it is not there', async () => {
     await remote.publish({ main: 'x' });
     await remote.git('checkout', '--quiet', '-b', 'release/1');

@@ -17,7 +17,6 @@ const DIRECTORIES = [
 
 const URLS = [
   'https://git.example/team/signatures',
-  'https://token-user@git.example/signatures.git',
   'http://127.0.0.1:8080/x',
   'HTTPS://git.example/x',
   'ssh://git@git.example:2222/team/signatures.git',
@@ -44,10 +43,12 @@ const REFUSED: Readonly<Record<string, RegExp>> = {
   'ftp://git.example/x': /^ftp:\/\/ is not fetched from$/,
   'rsync://git.example/x.git': /^rsync:\/\/ is not fetched from$/,
   'javascript://x': /^javascript:\/\/ is not fetched from$/,
-  'https://user:s3cret@git.example/x': /^the URL holds a password/,
-  'https://:s3cret@git.example/x': /^the URL holds a password/,
-  'https://a@b:s3cret@git.example/x': /^the URL holds a password/,
-  'ssh://git:s3cret@git.example/x': /^the URL holds a password/,
+  'https://user:s3cret@git.example/x': /^the URL holds a user name or password/,
+  'https://:s3cret@git.example/x': /^the URL holds a user name or password/,
+  'https://a@b:s3cret@git.example/x': /^the URL holds a user name or password/,
+  'https://s3cret@git.example/x': /^the URL holds a user name or password/,
+  'http://s3cret@git.example/x': /^the URL holds a user name or password/,
+  'ssh://git:s3cret@git.example/x': /^the URL holds a user name or password/,
 };
 
 describe('what SOURCE names', () => {
