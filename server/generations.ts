@@ -32,8 +32,11 @@ export interface Generations {
   readonly current: () => Generation | null;
   /** Files that are not served because of a fault: quarantined, or of a refused state. */
   readonly rejected: () => Iterable<RejectedFile>;
-  /** Brings the newest state of the source into force. Throws as the source does. */
-  readonly advance: () => Promise<Advance>;
+  /**
+   * Brings the newest state of the source into force. Throws as the source does. `onDecided` is
+   * called at that very moment: with null, or with the reason why the state is refused.
+   */
+  readonly advance: (onDecided: (refusal: string | null) => void) => Promise<Advance['result']>;
   /** Brings the state that was published before a restart into force, if it is still here. */
   readonly recall: () => Promise<void>;
   /** The next advance judges everything anew, by another rule. */
@@ -74,7 +77,6 @@ export function createGenerations(options: GenerationsOptions): Generations {
     const commit = snapshot.commit ?? null;
     const generation = { number, commit, loadedAt: new Date().toISOString() };
     served = { store, snapshot, generation };
-    refused = [];
     if (isFirst) onFirstLoad(store, generation);
   };
 
@@ -107,7 +109,6 @@ export function createGenerations(options: GenerationsOptions): Generations {
     for await (const file of checkEntries(snapshot, entries, judge, now)) changes.push(file);
     if (changes.length === 0 && snapshot.commit === before.snapshot.commit) {
       served = { store, snapshot, generation: before.generation };
-      refused = [];
       return { result: 'unchanged' };
     }
     const prepared = store.prepare(changes);
@@ -142,7 +143,7 @@ export function createGenerations(options: GenerationsOptions): Generations {
       if (served) yield* served.store.rejectedFiles();
       yield* refused;
     },
-    advance: async () => {
+    advance: async (onDecided) => {
       const snapshot = await source.refresh();
       const before = served;
       try {
@@ -150,8 +151,10 @@ export function createGenerations(options: GenerationsOptions): Generations {
           before && !mustReload
             ? await update(before, snapshot)
             : await load(snapshot, onInvalid === 'refuse');
+        if (advance.result !== 'refused') refused = [];
+        onDecided(advance.result === 'refused' ? advance.reason : null);
         if (advance.result === 'changed') await note(before?.snapshot, snapshot);
-        return advance;
+        return advance.result;
       } catch (error) {
         // A clone that has lost the served commit never compares: the next try loads everything.
         mustReload = true;

@@ -70,20 +70,30 @@ export function createRefresher(options: RefresherOptions): Refresher {
 
   const run = async ({ reason, attempt }: Request): Promise<void> => {
     const startedAt = performance.now();
-    const { result, trouble, hint } = await attemptAdvance(generations);
-    // Cut short by the stop.
-    if (stopped && result === 'failed') return;
+    let result: LastRefresh['result'];
+    try {
+      result = await generations.advance(note);
+    } catch (error) {
+      // Cut short by the stop.
+      if (stopped) return;
+      const hint = error instanceof SourceError ? error.hint : undefined;
+      note(`refresh failed: ${messageOf(error)}`, hint);
+      result = 'failed';
+    }
     if (!generations.store()) await recall();
-    const at = new Date().toISOString();
     const durationMs = Math.round(performance.now() - startedAt);
-    lastRefresh = { at, reason, result, durationMs };
-    lastError = trouble === undefined ? null : { at, message: trouble };
-    if (trouble !== undefined) log.error({ hint }, trouble);
+    lastRefresh = { at: new Date().toISOString(), reason, result, durationMs };
     if (result === 'changed') {
       const counts = countsOf(generations.store());
       log.info({ reason, ...generations.current(), durationMs, ...counts }, 'refreshed');
     }
     await retryIfNeeded({ reason: 'retry', attempt: attempt + 1 }, result);
+  };
+
+  /** Why the newest state is not in force, or null. */
+  const note = (trouble: string | null, hint?: string): void => {
+    lastError = trouble === null ? null : { at: new Date().toISOString(), message: trouble };
+    if (trouble !== null) log.error({ hint }, trouble);
   };
 
   const recall = async (): Promise<void> => {
@@ -152,25 +162,6 @@ export function createRefresher(options: RefresherOptions): Refresher {
       await running;
     },
   };
-}
-
-interface Attempt {
-  readonly result: LastRefresh['result'];
-  /** Why the newest state is not in force. */
-  readonly trouble?: string;
-  readonly hint?: string | undefined;
-}
-
-async function attemptAdvance(generations: Generations): Promise<Attempt> {
-  try {
-    const advance = await generations.advance();
-    return advance.result === 'refused'
-      ? { result: 'refused', trouble: advance.reason }
-      : { result: advance.result };
-  } catch (error) {
-    const hint = error instanceof SourceError ? error.hint : undefined;
-    return { result: 'failed', trouble: `refresh failed: ${messageOf(error)}`, hint };
-  }
 }
 
 function countsOf(store: SignatureStore | undefined): object {

@@ -152,7 +152,10 @@ async function lockState(directory: string): Promise<() => Promise<void>> {
   } catch (cause) {
     const hint = 'choose a state directory that can be written';
     const reason = messageOf(cause);
-    throw new SourceError(`cannot make the state directory: ${reason}`, { cause, hint });
+    throw new SourceError(`cannot make the state directory ${directory}: ${reason}`, {
+      cause,
+      hint,
+    });
   }
   return lockDirectory(directory);
 }

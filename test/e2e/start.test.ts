@@ -67,7 +67,7 @@ describeWith(['gpg'], 'start', () => {
       what: 'a missing key',
       args: async () => [directory(), '--keys', at('missing.asc')],
       message: /^cannot read keys: .*missing\.asc/,
-      hint: /gpg --export/,
+      hint: /with --keys/,
     },
     {
       what: 'a key that cannot be read',
@@ -76,7 +76,7 @@ describeWith(['gpg'], 'start', () => {
         return [directory(), '--keys', at('keys')];
       },
       message: /^cannot read keys: .*directory\.asc|^cannot read keys: EISDIR/,
-      hint: /gpg --export/,
+      hint: /with --keys/,
     },
     {
       what: 'a key file that holds no key',
@@ -105,6 +105,7 @@ describeWith(['gpg'], 'start', () => {
       what: '--tls-cert without --tls-key',
       args: async () => [directory(), '--tls-cert', (await makeCertificate(directory())).cert],
       message: /^TLS needs both --tls-cert and --tls-key$/,
+      hint: /missing/,
     },
     {
       what: 'a bad certificate',
