@@ -1,15 +1,18 @@
 import type { Source } from '../generator/sources/source.ts';
 import { loadStore } from '../generator/load-store.ts';
-import { createJudge } from '../generator/judge.ts';
+import { type Judge, createJudge } from '../generator/judge.ts';
 import { type CheckReport, sortByPath } from '../generator/report.ts';
-import type { Keyring } from '../generator/openpgp.ts';
+import type { Policy } from '../generator/policy/policy.ts';
 import type { SignatureStore } from '../generator/store.ts';
-import { formatText } from './format-text.ts';
+import { formatReport } from './format-report.ts';
+import { hasFaults } from './findings.ts';
+import { openEngines, warnOfMissingGpgv } from './open-engines.ts';
 import { openSource, withTemporaryState } from './open-source.ts';
 import type { Settings } from './options.ts';
 import { showProgress } from './progress.ts';
-import { readKeys } from './read-keys.ts';
+import { readPolicy } from './read-policy.ts';
 import type { World } from './world.ts';
+import { write } from './write.ts';
 
 /** What one pass over a source found. */
 export interface Checked {
@@ -21,12 +24,8 @@ export interface Checked {
 /** `lookaside check SOURCE`. */
 export async function check(source: string, settings: Settings, world: World): Promise<number> {
   const { report } = await checkOnce(source, settings, world);
-  const output =
-    settings.format === 'json'
-      ? `${JSON.stringify(report, null, 2)}\n`
-      : formatText(report, { colour: hasColour(world) });
-  await write(world.stdout, output);
-  return report.summary.rejected > 0 ? 1 : 0;
+  await write(world.stdout, formatReport(report, source, settings, world));
+  return hasFaults(report, settings.strict) ? 1 : 0;
 }
 
 /** Checks every file of a source, once. */
@@ -35,30 +34,37 @@ export async function checkOnce(
   settings: Settings,
   world: World,
 ): Promise<Checked> {
-  const keyring = await readKeys(settings.keys);
+  const policy = await readPolicy(settings);
   return withTemporaryState(world.signals, async (stateDirectory, ending) => {
+    const engines = await openEngines(world.environment, stateDirectory);
+    const warning = warnOfMissingGpgv(policy, engines);
+    if (warning !== undefined) world.stderr.write(`lookaside: warning: ${warning}\n`);
+    const { openMessage } = engines;
+    const judge = createJudge({ policy, openMessage, expiryWarning: settings['expiry-warning'] });
     const source = await openSource(location, settings, stateDirectory, world.environment, ending);
     try {
-      return await checkSource(source, keyring, world);
+      return await checkSource(source, policy, judge, world);
     } finally {
       await source.close();
+      await engines.close();
     }
   });
 }
 
 async function checkSource(
   source: Source,
-  keyring: Keyring | undefined,
+  policy: Policy,
+  judge: Judge,
   world: World,
 ): Promise<Checked> {
   const snapshot = await source.refresh();
   const progress = showProgress(snapshot, world.stderr);
   try {
-    const store = await loadStore(snapshot, createJudge(keyring), new Date(), progress.step);
+    const store = await loadStore(snapshot, judge, new Date(), progress.step);
     const { commit } = snapshot;
     const report: CheckReport = {
       source: { kind: source.kind, location: source.location, ...(commit && { commit }) },
-      keys: keyring?.keys ?? [],
+      keys: policy.keyring?.keys ?? [],
       summary: store.summary,
       files: sortByPath(store.files()),
     };
@@ -67,19 +73,4 @@ async function checkSource(
     progress.stop();
     await snapshot.close();
   }
-}
-
-/** A pipe may take a long report in pieces; exiting before the last would lose it. */
-async function write(stream: NodeJS.WritableStream, text: string): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    stream.write(text, (error) => {
-      // A reader that has seen enough (`| head`) is no fault.
-      if (error && !('code' in error && error.code === 'EPIPE')) reject(error);
-      else resolve();
-    });
-  });
-}
-
-function hasColour({ stdout, environment }: World): boolean {
-  return stdout.isTTY === true && !environment['NO_COLOR'] && environment['TERM'] !== 'dumb';
 }

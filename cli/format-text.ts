@@ -1,20 +1,23 @@
 import { styleText } from 'node:util';
 import type { CheckReport, ReportedFile } from '../generator/report.ts';
 import { toPrintable } from '../generator/printable.ts';
-
-/** What a warning without keys says, in reports and logs alike. */
-export const NO_KEYS =
-  'no keys were given: form and location are checked, who signed is not (see --keys)';
+import { NO_KEYS, formatSummary, hasFaults } from './findings.ts';
 
 interface Style {
   readonly colour: boolean;
+  /** Whether warnings are faults. */
+  readonly strict: boolean;
 }
 
 /** The report for people: a line a fault with its cure, then a summary. */
 export function formatText(report: CheckReport, style: Style): string {
   const lines = report.files.flatMap((file) => formatFile(file, style));
   if (report.keys.length === 0) lines.push(`${paint('yellow', 'warning', style)}: ${NO_KEYS}`);
-  return `${[...lines, formatSummary(report, style)].join('\n')}\n`;
+  const verdict = hasFaults(report, style.strict) ? 'red' : 'green';
+  const summary = formatSummary(report, style.strict).replace(/^[a-z]+/, (word) =>
+    paint(verdict, word, style),
+  );
+  return `${[...lines, summary].join('\n')}\n`;
 }
 
 function formatFile(file: ReportedFile, style: Style): readonly string[] {
@@ -33,22 +36,9 @@ function formatFile(file: ReportedFile, style: Style): readonly string[] {
     case 'unverified':
       return file.warnings.map(
         ({ code, message }) =>
-          `${toPrintable(file.path)}: ${paint('yellow', code, style)}: ${toPrintable(message)}`,
+          `${toPrintable(file.path)}: ${paint(style.strict ? 'red' : 'yellow', code, style)}: ${toPrintable(message)}`,
       );
   }
-}
-
-function formatSummary({ summary }: CheckReport, style: Style): string {
-  const { accepted, unverified, rejected, ignored } = summary;
-  const files = accepted + unverified + rejected + ignored;
-  const verdict = rejected > 0 ? paint('red', 'faults', style) : paint('green', 'good', style);
-  const counts = [
-    `${accepted} accepted`,
-    ...(unverified > 0 ? [`${unverified} unverified`] : []),
-    `${rejected} rejected`,
-    `${ignored} ignored`,
-  ];
-  return `${verdict}: ${files} files: ${counts.join(', ')}`;
 }
 
 function paint(colour: 'red' | 'yellow' | 'green', text: string, style: Style): string {

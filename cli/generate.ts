@@ -16,7 +16,7 @@ export async function generate(source: string, settings: Settings, world: World)
   if (out === undefined)
     throw new Complaint('generate needs a place to write to', 'give --out DIR');
   const { store, report, commit } = await checkOnce(source, settings, world);
-  world.stderr.write(formatText(report, { colour: false }));
+  world.stderr.write(formatText(report, { colour: false, strict: false }));
   if (settings['on-invalid'] === 'refuse' && report.summary.rejected > 0) {
     world.stderr.write(
       `lookaside: nothing was written: ${report.summary.rejected} files are rejected\n`,

@@ -12,6 +12,7 @@ const LINGER = 1000;
 try {
   process.exitCode = await runProgram(process.argv.slice(2), {
     environment: process.env,
+    stdin: process.stdin,
     stdout: process.stdout,
     stderr: process.stderr,
     signals: process,

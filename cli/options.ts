@@ -1,6 +1,12 @@
 // Every option of the program in one table: the flags, the environment variables, the
 // configuration file and the README's table are made from it or tested against it.
 import { z } from 'zod';
+import {
+  isNamePrefix,
+  looksLikeHost,
+  parseDockerReference,
+} from '../generator/docker-reference.ts';
+import { signedIdentitySchema } from '../generator/policy/signed-identity-schema.ts';
 
 /** Where a listener binds. */
 export interface ListenAddress {
@@ -8,7 +14,13 @@ export interface ListenAddress {
   readonly port: number;
 }
 
-const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+const UNITS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
 
 /** What a value of the wrong kind gets. */
 const expected = (form: string) => ({
@@ -19,18 +31,16 @@ const expected = (form: string) => ({
 const text = z.string(expected('text')).min(1, 'expected a value, got nothing');
 
 /** Timers that are set for longer go off at once. Milliseconds. */
-const LONGEST_DURATION = 2 ** 31 - 1;
-const DURATION = 'a duration like 60s or 5m, at most 596h';
+const LONGEST_TIMER = 2 ** 31 - 1;
 
 /** `60s`, `5m`; in milliseconds. */
-const duration = z
-  .union([z.string(), z.literal(0)], expected(DURATION))
-  .transform((value, context) => {
-    const [, amount, unit] = /^([0-9]+)(ms|s|m|h)$/.exec(String(value)) ?? [];
+const duration = (form: string, longest: number) =>
+  z.union([z.string(), z.literal(0)], expected(form)).transform((value, context) => {
+    const [, amount, unit] = /^([0-9]+)(ms|s|m|h|d)$/.exec(String(value)) ?? [];
     if (String(value) === '0') return 0;
     const milliseconds = Number(amount) * (UNITS[unit ?? ''] ?? Infinity);
-    if (milliseconds <= LONGEST_DURATION) return milliseconds;
-    context.addIssue(`expected ${DURATION}, got ${JSON.stringify(value)}`);
+    if (milliseconds <= longest) return milliseconds;
+    context.addIssue(`expected ${form}, got ${JSON.stringify(value)}`);
     return z.NEVER;
   });
 
@@ -69,12 +79,46 @@ const several = z.union(
   expected('a value or a list of values'),
 );
 
+/** Given or not; in the environment and the configuration file true or false. */
+const flag = z
+  .union([z.boolean(), z.enum(['true', 'false'])], expected('true or false'))
+  .transform((value) => String(value) === 'true');
+
+/** A part of all images, as containers-policy.json(5) writes it. */
+const scopeName = z.string().refine(
+  (name) => {
+    if (name === '') return true;
+    if (name.startsWith('*.')) return /^[a-z0-9.-]+$/i.test(name.slice(2));
+    const [host = ''] = name.split('/', 1);
+    return (looksLikeHost(host) || !name.includes('/')) && isReferencePrefix(name);
+  },
+  {
+    error: (issue) =>
+      `expected HOST, HOST/NAMESPACE, HOST/NAMESPACE/REPOSITORY or *.DOMAIN, got ${JSON.stringify(issue.input)}`,
+  },
+);
+
+function isReferencePrefix(name: string): boolean {
+  return isNamePrefix(name) || (name.includes('/') && parseDockerReference(name) !== undefined);
+}
+
+const scopes = z.record(
+  scopeName,
+  z.strictObject({
+    keys: several,
+    require: z.enum(['any', 'all'], expected('any or all')).default('any'),
+    signedIdentity: signedIdentitySchema.optional(),
+    prefix: subtree.optional(),
+  }),
+  expected('a mapping of scopes'),
+);
+
 /** The commands that take an option. */
-export type Command = 'check' | 'generate' | 'serve';
+export type Command = 'check' | 'generate' | 'serve' | 'show';
 
 interface Option {
-  /** What the flag takes, as help shows it. */
-  readonly argument: string;
+  /** What the flag takes, as help shows it; none for one that is given or not. */
+  readonly argument?: string;
   readonly description: string;
   readonly commands: readonly Command[];
   /** As it would be written; undefined if there is none. */
@@ -83,19 +127,43 @@ interface Option {
   readonly repeatable?: true;
   /** A path: in the configuration file it is relative to that file. */
   readonly isPath?: true;
+  /** Has no flag and no environment variable. */
+  readonly isInFileOnly?: true;
   readonly schema: z.ZodType;
 }
 
 const ALL: readonly Command[] = ['check', 'generate', 'serve'];
+const JUDGING: readonly Command[] = [...ALL, 'show'];
 
 export const OPTIONS = {
   keys: {
     argument: 'PATH',
     description: 'public keys to accept: a file, or a directory of .asc and .gpg files',
-    commands: ALL,
+    commands: JUDGING,
     repeatable: true,
     isPath: true,
     schema: several,
+  },
+  scopes: {
+    description: 'what is asked of the signatures of a part of all images: see below',
+    commands: JUDGING,
+    isInFileOnly: true,
+    schema: scopes,
+  },
+  policy: {
+    argument: 'FILE',
+    description: "a node's policy.json to judge by, in place of keys and scopes",
+    commands: JUDGING,
+    isPath: true,
+    schema: text,
+  },
+  'policy-root': {
+    argument: 'DIR',
+    description: 'where the key paths of the policy start: a directory that stands for / of a node',
+    commands: JUDGING,
+    default: '/',
+    isPath: true,
+    schema: text,
   },
   branch: {
     argument: 'NAME',
@@ -137,12 +205,26 @@ export const OPTIONS = {
   },
   format: {
     argument: 'FORMAT',
-    description: 'form of the report: text or json',
-    commands: ['check'],
+    description: 'form of the report: text, json, github, sarif or junit; show knows the first two',
+    commands: ['check', 'show'],
     default: 'text',
-    schema: z.enum(['text', 'json'], {
-      error: (issue) => `expected text or json, got ${JSON.stringify(issue.input)}`,
+    schema: z.enum(['text', 'json', 'github', 'sarif', 'junit'], {
+      error: (issue) =>
+        `expected text, json, github, sarif or junit, got ${JSON.stringify(issue.input)}`,
     }),
+  },
+  strict: {
+    description: 'warnings are faults',
+    commands: ['check'],
+    default: 'false',
+    schema: flag,
+  },
+  'expiry-warning': {
+    argument: 'DURATION',
+    description: 'warns of signatures that expire, or whose key does, within this time; 0s: never',
+    commands: ['check', 'generate'],
+    default: '30d',
+    schema: duration('a duration like 30d or 12h', Number.MAX_SAFE_INTEGER),
   },
   out: {
     argument: 'DIR',
@@ -177,7 +259,7 @@ export const OPTIONS = {
     description: 'how often the source is asked without a webhook; 0s: never',
     commands: ['serve'],
     default: '60s',
-    schema: duration,
+    schema: duration('a duration like 60s or 5m, at most 596h', LONGEST_TIMER),
   },
   'access-log': {
     argument: 'FORM',

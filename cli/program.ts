@@ -1,5 +1,4 @@
 // The command line: flags in, the right command run, an exit code out.
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import { check } from './check.ts';
 import { Complaint } from './complaint.ts';
@@ -13,18 +12,42 @@ import {
   variableOf,
 } from './options.ts';
 import { readSettings } from './read-settings.ts';
+import { readVersion } from './read-version.ts';
 import { serve } from './serve.ts';
+import { show } from './show.ts';
 import type { World } from './world.ts';
 
-type Run = (source: string, settings: Settings, world: World) => Promise<number>;
+interface CommandForm {
+  readonly summary: string;
+  /** What the command works on: its name in help, and what that is. */
+  readonly operand: readonly [name: string, description: string];
+  readonly run: (operands: readonly string[], settings: Settings, world: World) => Promise<number>;
+}
 
-const COMMANDS: Record<CommandName, { summary: string; run: Run }> = {
-  check: { summary: 'say of every file whether it may be published', run: check },
-  generate: { summary: 'check, then write the static tree', run: generate },
-  serve: { summary: 'check, serve, and follow pushes', run: serve },
+const SOURCE = [
+  '<SOURCE>',
+  'a directory, or a git URL: a scheme, scp form, or a name ending in .git',
+] as const;
+
+type RunOnSource = (source: string, settings: Settings, world: World) => Promise<number>;
+
+const onSource = (summary: string, run: RunOnSource): CommandForm => ({
+  summary,
+  operand: SOURCE,
+  run: async ([source = ''], settings, world) => run(source, settings, world),
+});
+
+const COMMANDS: Record<CommandName, CommandForm> = {
+  check: onSource('say of every file whether it may be published', check),
+  generate: onSource('check, then write the static tree', generate),
+  serve: onSource('check, serve, and follow pushes', serve),
+  show: {
+    summary: 'say what signatures say',
+    operand: ['<FILE...>', 'a signature; - for standard input'],
+    run: show,
+  },
 };
 
-const SOURCE = 'a directory, or a git URL: a scheme, scp form, or a name ending in .git';
 const CONFIG = 'YAML file with any of these options, named as here without the dashes';
 
 /** Runs the program; gives the exit code: 0, 1 for faults in the data, 2 for wrong use. */
@@ -35,17 +58,18 @@ export async function runProgram(args: readonly string[], world: World): Promise
     .version(readVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .helpCommand(false);
-  for (const [name, { summary, run }] of Object.entries(COMMANDS)) {
+  for (const [name, { summary, operand, run }] of Object.entries(COMMANDS)) {
     const command = program
       .command(name)
       .description(summary)
       .helpOption('-h, --help', 'print this help')
-      .argument('<SOURCE>', SOURCE)
-      .action(async (source: string, flags: Record<string, unknown>) => {
+      .argument(...operand)
+      .action(async (operands: string | readonly string[], flags: Record<string, unknown>) => {
         const named = Object.fromEntries(
           Object.entries(flags).map(([key, value]) => [toDashes(key), value]),
         );
-        exitCode = await run(source, await readSettings(named, world.environment), world);
+        const settings = await readSettings(named, world.environment);
+        exitCode = await run([operands].flat(), settings, world);
       });
     addOptions(
       command,
@@ -72,17 +96,20 @@ export async function runProgram(args: readonly string[], world: World): Promise
 }
 
 function takes(option: OptionName, command: string): boolean {
+  if (optionOf(option).isInFileOnly) return false;
   return optionOf(option).commands.some((name) => name === command);
 }
 
 function addOptions(command: Command, names: readonly OptionName[]): void {
   for (const name of names) {
     const { argument, description, default: byDefault, repeatable } = optionOf(name);
-    const notes = [byDefault && `default: ${byDefault}`, repeatable && 'repeatable'].filter(
+    const hasDefault = byDefault !== undefined && argument !== undefined;
+    const notes = [hasDefault && `default: ${byDefault}`, repeatable && 'repeatable'].filter(
       Boolean,
     );
     const help = notes.length > 0 ? `${description} (${notes.join('; ')})` : description;
-    const option = new Option(`--${name} <${argument}>`, help);
+    const form = argument === undefined ? `--${name}` : `--${name} <${argument}>`;
+    const option = new Option(form, help);
     if (repeatable) {
       option.argParser((value: string, before: string[] | undefined) => [...(before ?? []), value]);
     }
@@ -106,19 +133,4 @@ function toComplaint(error: CommanderError): Complaint {
 
 function toDashes(camelCase: string): string {
   return camelCase.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-}
-
-function readVersion(): string {
-  // From cli/ in the sources and from dist/cli/ in the built program.
-  for (const path of ['../package.json', '../../package.json']) {
-    try {
-      const manifest: unknown = JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8'));
-      if (manifest && typeof manifest === 'object' && 'version' in manifest) {
-        return String(manifest.version);
-      }
-    } catch {
-      continue;
-    }
-  }
-  return 'unknown';
 }

@@ -1,6 +1,6 @@
 import { readFile, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { KeyFileError, type Keyring, readKeyring } from '../generator/openpgp.ts';
+import { KeyFileError, type Keyring, readKeyring } from '../generator/openpgp/openpgp-js.ts';
 import { Complaint } from './complaint.ts';
 import { messageOf } from '../generator/message-of.ts';
 

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { parse } from 'yaml';
+import type { z } from 'zod';
 import { Complaint } from './complaint.ts';
 import { OPTION_NAMES, type OptionName, type Settings, optionOf, variableOf } from './options.ts';
 import { suggest } from './suggest.ts';
@@ -52,12 +53,26 @@ function convert(name: OptionName, value: unknown, origin: string): unknown {
   if (value === undefined) return undefined;
   const result = optionOf(name).schema.safeParse(value);
   if (result.success) return result.data;
-  const issue = result.error.issues[0]?.message ?? 'not a value of this option';
-  throw new Complaint(`${origin}: ${issue}`, optionOf(name).description);
+  const [issue] = result.error.issues;
+  const where = [origin, ...(issue?.path ?? []).map(String)].join(': ');
+  throw new Complaint(`${where}: ${describeIssue(issue)}`, optionOf(name).description);
+}
+
+type Issue = z.core.$ZodIssue;
+
+/** The fault of a scope's name is an issue within the issue. */
+function describeIssue(issue: Issue | undefined): string {
+  const inner = issue?.code === 'invalid_key' ? issue.issues[0] : undefined;
+  return inner?.message ?? issue?.message ?? 'not a value of this option';
 }
 
 function readEnvironment(environment: Environment): Values {
-  const names = new Map(OPTION_NAMES.map((name) => [variableOf(name), name]));
+  const names = new Map(
+    OPTION_NAMES.filter((name) => !optionOf(name).isInFileOnly).map((name) => [
+      variableOf(name),
+      name,
+    ]),
+  );
   const values: Values = {};
   for (const [variable, value] of Object.entries(environment)) {
     if (!variable.startsWith(PREFIX) || value === undefined) continue;
@@ -94,9 +109,25 @@ async function readConfig(file: string): Promise<Values> {
   for (const [key, value] of Object.entries(document)) {
     const name = OPTION_NAMES.find((known) => known === key);
     if (!name) throw new Complaint(`${file}: unknown key ${key}`, suggest(key, OPTION_NAMES));
-    values[name] = optionOf(name).isPath ? relativeTo(dirname(file), value) : value;
+    if (name === 'scopes') values[name] = withKeysRelativeTo(dirname(file), value);
+    else values[name] = optionOf(name).isPath ? relativeTo(dirname(file), value) : value;
   }
   return values;
+}
+
+/** Scopes have paths too, in their `keys`. */
+function withKeysRelativeTo(directory: string, scopes: unknown): unknown {
+  if (!isMapping(scopes)) return scopes;
+  return Object.fromEntries(
+    Object.entries(scopes).map(([name, scope]) => [
+      name,
+      isMapping(scope) ? { ...scope, keys: relativeTo(directory, scope['keys']) } : scope,
+    ]),
+  );
+}
+
+function isMapping(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function relativeTo(directory: string, value: unknown): unknown {

@@ -1,14 +1,16 @@
 import { readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { createSecureContext } from 'node:tls';
 import { pino } from 'pino';
 import { createProgramLog } from '../server/program-log.ts';
 import type { TlsFiles } from '../server/listener.ts';
 import { type Reloadable, type RunningServer, startServer } from '../server/start-server.ts';
 import { Complaint, formatComplaint } from './complaint.ts';
-import { NO_KEYS } from './format-text.ts';
+import { NO_KEYS } from './findings.ts';
+import { openEngines, warnOfMissingGpgv } from './open-engines.ts';
 import { STOPS, openSource } from './open-source.ts';
 import type { Settings } from './options.ts';
-import { readKeys } from './read-keys.ts';
+import { readPolicy } from './read-policy.ts';
 import type { World } from './world.ts';
 import { messageOf } from '../generator/message-of.ts';
 
@@ -45,6 +47,7 @@ export async function serve(source: string, settings: Settings, world: World): P
     log.error({ error: error.message }, 'the access log cannot be written'),
   );
   const ending = new AbortController();
+  const engines = await openEngines(world.environment, tmpdir());
   const opened = await openSource(
     source,
     settings,
@@ -53,9 +56,12 @@ export async function serve(source: string, settings: Settings, world: World): P
     ending.signal,
   );
   try {
-    if (!reloadable.keyring) log.warn(NO_KEYS);
+    if (!reloadable.policy.keyring) log.warn(NO_KEYS);
+    const warning = warnOfMissingGpgv(reloadable.policy, engines);
+    if (warning !== undefined) log.warn(warning);
     server = await startServer({
       ...reloadable,
+      openMessage: engines.openMessage,
       source: opened,
       onInvalid: settings['on-invalid'],
       listen: settings.listen,
@@ -78,6 +84,7 @@ export async function serve(source: string, settings: Settings, world: World): P
     await server.stop();
   } finally {
     await opened.close();
+    await engines.close();
     await flush(sink);
   }
   return 0;
@@ -93,7 +100,7 @@ async function readReloadable(settings: Settings): Promise<Reloadable> {
     throw new Complaint('TLS needs both --tls-cert and --tls-key', 'give the one that is missing');
   }
   return {
-    keyring: await readKeys(settings.keys),
+    policy: await readPolicy(settings),
     webhookSecrets: secretFile === undefined ? [] : await readSecrets(secretFile),
     tls:
       certFile !== undefined && keyFile !== undefined

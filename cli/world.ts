@@ -7,6 +7,7 @@ export type StandardStream = NodeJS.WritableStream & { readonly isTTY?: boolean 
 /** What a command gets of the process that it runs in. */
 export interface World {
   readonly environment: Environment;
+  readonly stdin: NodeJS.ReadableStream;
   readonly stdout: StandardStream;
   readonly stderr: StandardStream;
   /** Emits SIGHUP, SIGINT and SIGTERM. */

@@ -2,6 +2,7 @@
 // (containers/image internal/signature/signature.go, FromBlob). A file that fails here
 // and were served would fail every pull of its image, whatever the node's policy.
 import { type Rejection, reject } from './rejection.ts';
+import { isSigstoreJson } from './sigstore-json.ts';
 
 /** The most bytes that nodes read of a signature (iolimits.MaxSignatureBodySize). */
 export const MAX_BLOB_BYTES = 4 * 1024 * 1024;
@@ -14,7 +15,6 @@ export interface Blob {
 
 const FRAME = 0x00;
 const NEWLINE = 0x0a;
-const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
 /**
  * First bytes that nodes take for OpenPGP: a compressed, one-pass signature or signature
@@ -66,33 +66,6 @@ function parseFrame(bytes: Uint8Array): Blob | Rejection {
     default:
       return breaking('unknown-format', `expected simple-signing, got ${JSON.stringify(format)}`);
   }
-}
-
-/** Nodes fail the pull when this JSON does not decode into {mimeType, payload, annotations}. */
-function isSigstoreJson(data: Uint8Array): boolean {
-  let value: unknown;
-  try {
-    value = JSON.parse(Buffer.from(data).toString());
-  } catch {
-    return false;
-  }
-  if (typeof value !== 'object' || Array.isArray(value)) return false;
-  const members = new Map<string, unknown>(Object.entries(value ?? {}));
-  const payload = members.get('payload') ?? '';
-  const annotations = members.get('annotations') ?? {};
-  return (
-    isText(members.get('mimeType')) &&
-    typeof payload === 'string' &&
-    BASE64.test(payload.replaceAll(/[\r\n]/g, '')) &&
-    typeof annotations === 'object' &&
-    !Array.isArray(annotations) &&
-    Object.values(annotations).every(isText)
-  );
-}
-
-/** A string, or unset, as the nodes' parser takes null. */
-function isText(value: unknown): boolean {
-  return typeof value === 'string' || value === null || value === undefined;
 }
 
 function unknownFirstByte(bytes: Uint8Array, first: number): Rejection {

@@ -2,9 +2,9 @@ import { pMapIterable } from 'p-map';
 import { checkBlobSize } from './blob.ts';
 import type { CheckedFile } from './checked-file.ts';
 import type { Judge } from './judge.ts';
-import { classifyPath } from './location.ts';
-import { isRejection, reject } from './rejection.ts';
-import type { Entry, Snapshot } from './sources/source.ts';
+import { type RejectedPath, classifyPath } from './location.ts';
+import { type Rejection, isRejection, reject } from './rejection.ts';
+import type { Entry, FileEntry, Snapshot } from './sources/source.ts';
 
 /**
  * Files in work at once. Verification runs in the thread pool, so one at a time leaves it
@@ -44,18 +44,35 @@ async function checkEntry(
   switch (place.kind) {
     case 'ignored':
       return { kind: 'ignored', path };
-    case 'rejected':
-      return { kind: 'rejected', path, rejection: place.rejection };
+    case 'rejected': {
+      const rejection = await withSuggestion(snapshot, entry, place, judge, now);
+      return { kind: 'rejected', path, rejection };
+    }
     case 'location': {
       const { location } = place;
       const bytes = checkBlobSize(entry.size) ?? (await snapshot.read(entry));
       if (isRejection(bytes)) return { kind: 'rejected', path, rejection: bytes };
-      const signature: Awaited<ReturnType<Judge>> = await judge(location, bytes, now);
+      const signature = await judge.judge(location, bytes, now);
       return isRejection(signature)
         ? { kind: 'rejected', path, rejection: signature }
         : { kind: 'publishable', path, location, signature };
     }
   }
+}
+
+/** A signature in a wrong place says itself where it belongs, if it is good. */
+async function withSuggestion(
+  snapshot: Snapshot,
+  entry: FileEntry,
+  { rejection, parents, number }: RejectedPath,
+  judge: Judge,
+  now: Date,
+): Promise<Rejection> {
+  if (checkBlobSize(entry.size)) return rejection;
+  const bytes = await snapshot.read(entry);
+  if (isRejection(bytes)) return rejection;
+  const hint = await judge.suggest(parents, number, bytes, now);
+  return hint === undefined ? rejection : reject(rejection.code, rejection.message, { hint });
 }
 
 const NOT_A_FILE = {

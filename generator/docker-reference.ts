@@ -23,6 +23,7 @@ const REPOSITORY = `${COMPONENT}(?:/${COMPONENT})*`;
 const TAG = '[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}';
 const DIGEST = 'sha256:[a-f0-9]{64}|sha384:[a-f0-9]{96}|sha512:[a-f0-9]{128}';
 const NORMALIZED = new RegExp(`^(${HOST})/(${REPOSITORY})(?::(${TAG}))?(?:@(${DIGEST}))?$`);
+const NAME_PREFIX = new RegExp(`^${HOST}(?:/${COMPONENT})*$`);
 const IDENTIFIER = /^[a-f0-9]{64}$/;
 
 /** Parses an image name (`app`, `team/app:v1`, `host:5000/team/app@sha256:…`), or undefined. */
@@ -34,6 +35,11 @@ export function parseDockerReference(text: string): DockerReference | undefined 
   if (!match || repository === undefined) return undefined;
   if (host.length + 1 + repository.length > MAX_NAME_LENGTH) return undefined;
   return { host, repository, tag: match[3], digest: match[4] };
+}
+
+/** Whether text is a host, with or without the first components of a repository behind it. */
+export function isNamePrefix(text: string): boolean {
+  return NAME_PREFIX.test(text);
 }
 
 /** Whether a path component reads as a registry host and not as a namespace. */

@@ -1,19 +1,33 @@
-// The rule: from the bytes of one file and the place where they lie to a verdict.
+// The rule: from the bytes of one file and the place where they lie to a verdict, as a node with
+// the policy would give it for some image that it looks up at that place.
 import { createHash } from 'node:crypto';
 import { parseBlob } from './blob.ts';
 import { type UntrustedClaims, parseClaims } from './claims.ts';
-import { checkIdentity } from './identity.ts';
+import { type DockerReference, parseDockerReference } from './docker-reference.ts';
 import type { Location } from './location.ts';
-import { type Keyring, type OpenedMessage, type Signer, openMessage } from './openpgp.ts';
+import { type Algorithms, findWeakness } from './openpgp/algorithms.ts';
+import type { OpenMessage, OpenedMessage, Signer } from './openpgp/open-message.ts';
+import { explainPlace, suggestPlace } from './policy/explain-place.ts';
+import { type PlacedImage, imagesAt } from './policy/images-at.ts';
+import type { Policy, Scope, SignedBy } from './policy/policy.ts';
+import { DEFAULT_IDENTITY, matchesIdentity } from './policy/signed-identity.ts';
 import { type Rejection, isRejection, reject } from './rejection.ts';
+import { formatTime } from './format-time.ts';
 
 /** Something that some nodes take badly although the file may be published. */
 export interface Warning {
-  readonly code: 'signing-subkey' | 'duplicate' | 'renumbered';
+  readonly code:
+    | 'signing-subkey'
+    | 'weak-algorithm'
+    | 'expires-soon'
+    | 'co-signature-missing'
+    | 'many-signatures'
+    | 'duplicate'
+    | 'renumbered';
   readonly message: string;
 }
 
-/** A signature that may be published. Only {@link createJudge} makes one. */
+/** A signature that may be published. Only a judge makes one. */
 export interface Signature {
   /** `unverified`: no keys were configured; the form was checked, authenticity was not. */
   readonly status: 'accepted' | 'unverified';
@@ -23,6 +37,9 @@ export interface Signature {
   readonly hash: string;
   readonly claims: UntrustedClaims;
   readonly signer?: Signer;
+  /** The scope it is good for, and the requirements of it that it meets. */
+  readonly scope: Scope;
+  readonly meets: readonly SignedBy[];
   /** When it was made, in milliseconds since 1970, as the signature says. */
   readonly signedAt: number;
   /** When it must be judged again because it or its key expires; Infinity if never. */
@@ -30,54 +47,211 @@ export interface Signature {
   readonly warnings: readonly Warning[];
 }
 
-/** Judges the bytes of a file at a location as of `now`. */
-export type Judge = (
-  location: Location,
-  bytes: Uint8Array,
-  now: Date,
-) => Promise<Signature | Rejection>;
+/** Judges files as of a moment. */
+export interface Judge {
+  /** The verdict for the bytes of a file at a location. */
+  readonly judge: (
+    location: Location,
+    bytes: Uint8Array,
+    now: Date,
+  ) => Promise<Signature | Rejection>;
+  /**
+   * Where a file below `parents` belongs by its verified claims, in a sentence; undefined where
+   * it has none. `number` is the one that it wants.
+   */
+  readonly suggest: (
+    parents: string,
+    number: number,
+    bytes: Uint8Array,
+    now: Date,
+  ) => Promise<string | undefined>;
+}
 
-/** A judge that accepts the keys of a keyring; without one it checks the form only. */
-export function createJudge(keyring: Keyring | undefined): Judge {
-  return async (location, bytes, now) => {
-    const blob = parseBlob(bytes);
-    if (isRejection(blob)) return blob;
-    const message = await openMessage(blob.untrustedMessage, keyring, now);
-    if (isRejection(message)) return message;
-    const claims = parseClaims(message.untrustedPayload);
+export interface JudgeOptions {
+  readonly policy: Policy;
+  readonly openMessage: OpenMessage;
+  /** A signature that is good for less than this long gets a warning. Milliseconds. */
+  readonly expiryWarning: number;
+}
+
+/** What a signature was found good for. */
+interface Match {
+  readonly scope: Scope;
+  readonly meets: readonly SignedBy[];
+  readonly opened: OpenedMessage;
+}
+
+export function createJudge({ policy, openMessage, expiryWarning }: JudgeOptions): Judge {
+  const takesStrangers =
+    policy.keyring !== undefined &&
+    [...policy.scopes.values()].some((scope) => scope.takesAnything);
+
+  /** Opens a message for any key of the policy. */
+  const open = async (message: Uint8Array, now: Date): Promise<OpenedMessage | Rejection> => {
+    const opened = await openMessage(message, policy.keyring, now);
+    if (!isRejection(opened) || policy.isUniform) return opened;
+    // Of a key that is given in two states one may be good.
+    for (const { keyring } of [...policy.scopes.values()].flatMap(({ signedBy }) => signedBy)) {
+      const again = await openMessage(message, keyring, now);
+      if (!isRejection(again)) return again;
+    }
+    return opened;
+  };
+
+  /** Opens it for the keys of one requirement. */
+  const openFor = async (
+    { keyring }: SignedBy,
+    opened: OpenedMessage,
+    message: Uint8Array,
+    now: Date,
+  ): Promise<OpenedMessage | Rejection> => {
+    if (!policy.isUniform) return openMessage(message, keyring, now);
+    const fingerprint = opened.signer?.primaryFingerprint;
+    if (keyring.keys.some((key) => key.fingerprint === fingerprint)) return opened;
+    const accepted = keyring.keys.map((key) => key.fingerprint).join(', ');
+    return reject('signer-not-accepted', `expected a signature by ${accepted}, got ${fingerprint}`);
+  };
+
+  const findMatch = async (
+    placed: readonly PlacedImage[],
+    identity: DockerReference,
+    opened: OpenedMessage,
+    message: Uint8Array,
+    now: Date,
+  ): Promise<Match | Rejection | undefined> => {
+    let refusal: Rejection | undefined;
+    for (const { scope, image } of placed) {
+      if (scope.obstacle !== undefined) continue;
+      if (scope.takesAnything && isNamed(image, identity)) return { scope, meets: [], opened };
+      const meets: SignedBy[] = [];
+      let accepted: OpenedMessage | undefined;
+      for (const requirement of scope.signedBy) {
+        if (!matchesIdentity(requirement.signedIdentity, image, identity)) continue;
+        const good = await openFor(requirement, opened, message, now);
+        if (isRejection(good)) {
+          refusal ??= good;
+          continue;
+        }
+        accepted = good;
+        meets.push(requirement);
+      }
+      if (!accepted) continue;
+      // Most scopes have one requirement; theirs need no list for each signature.
+      const isAll = meets.length === scope.signedBy.length;
+      return { scope, meets: isAll ? scope.signedBy : meets, opened: accepted };
+    }
+    return refusal;
+  };
+
+  const judgeOpened = async (
+    location: Location,
+    bytes: Uint8Array,
+    message: Uint8Array,
+    opened: OpenedMessage,
+    now: Date,
+  ): Promise<Signature | Rejection> => {
+    const claims = parseClaims(opened.untrustedPayload);
     if (isRejection(claims)) return claims;
-    const fault = checkDigest(claims, location) ?? checkIdentity(claims.dockerReference, location);
-    return fault ?? toSignature(bytes, message, claims);
+    const fault = checkDigest(policy, claims, location);
+    if (fault) return fault;
+    const identity = parseDockerReference(claims.dockerReference);
+    if (!identity) {
+      const got = JSON.stringify(claims.dockerReference);
+      return reject('invalid-identity', `expected an image name, got ${got}`);
+    }
+    const placed = [...imagesAt(policy, location, identity)];
+    const match = await findMatch(placed, identity, opened, message, now);
+    if (!match) return explainPlace(policy, location, claims, identity, placed);
+    return isRejection(match) ? match : toSignature(bytes, claims, match, now, expiryWarning);
+  };
+
+  return {
+    judge: async (location, bytes, now) => {
+      const blob = parseBlob(bytes);
+      if (isRejection(blob)) return blob;
+      const message = blob.untrustedMessage;
+      const verified = await open(message, now);
+      if (!isRejection(verified)) return judgeOpened(location, bytes, message, verified, now);
+      if (!takesStrangers) return verified;
+      const unverified = await openMessage(message, undefined, now);
+      if (isRejection(unverified)) return verified;
+      const verdict = await judgeOpened(location, bytes, message, unverified, now);
+      return isRejection(verdict) ? verified : verdict;
+    },
+    suggest: async (parents, number, bytes, now) => {
+      const blob = parseBlob(bytes);
+      if (isRejection(blob)) return undefined;
+      const opened = await open(blob.untrustedMessage, now);
+      if (isRejection(opened) || !opened.signer) return undefined;
+      const claims = parseClaims(opened.untrustedPayload);
+      return isRejection(claims) ? undefined : suggestPlace(policy, claims, parents, number);
+    },
   };
 }
 
-function checkDigest(claims: UntrustedClaims, location: Location): Rejection | undefined {
+/** Where nodes take anything, the place is still checked by the rule that holds by default. */
+function isNamed(image: DockerReference, identity: DockerReference): boolean {
+  return matchesIdentity(DEFAULT_IDENTITY, image, identity);
+}
+
+function checkDigest(
+  policy: Policy,
+  claims: UntrustedClaims,
+  location: Location,
+): Rejection | undefined {
   const expected = `sha256:${location.hex}`;
   if (claims.manifestDigest === expected) return undefined;
   const got = claims.manifestDigest === '' ? 'none' : JSON.stringify(claims.manifestDigest);
-  return reject('digest-mismatch', `expected the digest ${expected}, got ${got}`);
+  return reject('digest-mismatch', `expected the digest ${expected}, got ${got}`, {
+    hint: suggestPlace(policy, claims, location.repository, location.number),
+  });
 }
 
 function toSignature(
   bytes: Uint8Array,
-  message: OpenedMessage,
   claims: UntrustedClaims,
+  { scope, meets, opened }: Match,
+  now: Date,
+  expiryWarning: number,
 ): Signature {
-  const { signer, signedAt, validUntil } = message;
+  const { signer, signedAt, validUntil, algorithms } = opened;
   return {
     status: signer ? 'accepted' : 'unverified',
     bytes,
     hash: createHash('sha256').update(bytes).digest('base64url'),
     claims,
     ...(signer && { signer }),
+    scope,
+    meets,
     signedAt,
     validUntil,
-    warnings: signer ? signerWarnings(signer) : [],
+    warnings: [
+      ...warnOfSubkey(signer),
+      ...warnOfAlgorithms(algorithms),
+      ...warnOfExpiry(opened, now, expiryWarning),
+    ],
   };
 }
 
-function signerWarnings(signer: Signer): readonly Warning[] {
-  if (signer.fingerprint === signer.primaryFingerprint) return [];
+function warnOfSubkey(signer: Signer | undefined): readonly Warning[] {
+  if (!signer || signer.fingerprint === signer.primaryFingerprint) return [];
   const message = `signed by the subkey ${signer.fingerprint}, which podman before 5.7 and skopeo before 1.21 refuse`;
   return [{ code: 'signing-subkey', message }];
+}
+
+function warnOfAlgorithms(algorithms: Algorithms | undefined): readonly Warning[] {
+  const weakness = algorithms && findWeakness(algorithms);
+  if (weakness === undefined) return [];
+  const message = `signed with ${weakness}, which the default crypto policy of RHEL 9 refuses`;
+  return [{ code: 'weak-algorithm', message }];
+}
+
+function warnOfExpiry(
+  { expiresAt }: OpenedMessage,
+  now: Date,
+  expiryWarning: number,
+): readonly Warning[] {
+  if (expiresAt - now.getTime() > expiryWarning) return [];
+  const message = `good until ${formatTime(expiresAt)}, when the signature or its key expires`;
+  return [{ code: 'expires-soon', message }];
 }

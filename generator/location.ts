@@ -18,8 +18,18 @@ export interface Location {
 /** What a path of a signature repository is. */
 export type PathClass =
   | { readonly kind: 'location'; readonly location: Location }
-  | { readonly kind: 'rejected'; readonly rejection: Rejection }
+  | RejectedPath
   | { readonly kind: 'ignored' };
+
+/** A path that is meant for a location and is none. */
+export interface RejectedPath {
+  readonly kind: 'rejected';
+  readonly rejection: Rejection;
+  /** The path before what should be the digest directory, with the repository's name. */
+  readonly parents: string;
+  /** The number in the file's name; 1 if there is none that can be used. */
+  readonly number: number;
+}
 
 const NAME_PREFIX = 'signature-';
 const NAME = /^signature-([1-9][0-9]{0,8})$/;
@@ -34,6 +44,11 @@ const FORBIDDEN_CHARACTERS = /[\u0000-\u001f\u007f\\]/;
 /** `…/signature-N` for a directory and a number. The inverse of {@link parseLocation}. */
 export function formatLocation(directory: string, number: number): string {
   return `${directory}/${NAME_PREFIX}${number}`;
+}
+
+/** `REPOSITORY@sha256=HEX`. */
+export function formatDirectory(repository: string, hex: string): string {
+  return `${repository}@sha256=${hex}`;
 }
 
 /** Reads a location, or gives undefined for any other path. */
@@ -71,16 +86,18 @@ export function classifyPath(path: string): PathClass {
   const components = path.split('/');
   const name = components.pop() ?? '';
   const digestAt = components.findIndex((component) => isDigestLike(component));
-  if (digestAt < 0) {
-    return name.startsWith(NAME_PREFIX)
-      ? rejected(reject('misplaced', 'expected a `repo@sha256=HEX` directory around it'))
-      : { kind: 'ignored' };
+  const number = numberIn(name) ?? 1;
+  if (digestAt >= 0) {
+    const rejection = locationFault(components, digestAt, name);
+    const parents = components
+      .slice(0, digestAt + 1)
+      .join('/')
+      .replace(/@[^/]*$/, '');
+    return { kind: 'rejected', rejection, parents, number };
   }
-  return rejected(locationFault(components, digestAt, name));
-}
-
-function rejected(rejection: Rejection): PathClass {
-  return { kind: 'rejected', rejection };
+  if (!name.startsWith(NAME_PREFIX)) return { kind: 'ignored' };
+  const rejection = reject('misplaced', 'expected a `repo@sha256=HEX` directory around it');
+  return { kind: 'rejected', rejection, parents: components.join('/'), number };
 }
 
 function isDigestLike(component: string): boolean {
@@ -153,17 +170,21 @@ function lengthFault(component: string): string | undefined {
 }
 
 function nameFault(directory: string, name: string): Rejection {
-  const looksNumbered = /^signature-([0-9]+)/.exec(name)?.[1];
+  const number = numberIn(name);
   const hint =
-    looksNumbered !== undefined && Number(looksNumbered) > 0 && looksNumbered.length < 9
-      ? `Rename it to ${quote(formatLocation(directory, Number(looksNumbered)))}.`
-      : undefined;
+    number === undefined ? undefined : `Rename it to ${quote(formatLocation(directory, number))}.`;
   const code = /^signature-[0-9]+$/.test(name) ? 'invalid-number' : 'stray-file';
   return reject(
     code,
     `expected signature-N with N = 1, 2, …, got ${quote(name)}`,
     hint ? { hint } : {},
   );
+}
+
+/** The number that a file's name starts with or wants to: 1 in `signature-01`, `signature-1.sig`. */
+function numberIn(name: string): number | undefined {
+  const number = Number(/^signature-([0-9]{1,9})(?![0-9])/.exec(name)?.[1]);
+  return number > 0 ? number : undefined;
 }
 
 function quote(text: string): string {

@@ -57,12 +57,21 @@ export const REJECTIONS = {
     cure: 'Make one file for each signer: signature-1, signature-2, …',
   },
   'cannot-verify': {
-    cause: 'The OpenPGP engine cannot judge this signature or its key. It may be good.',
+    cause: 'Only gpgv can judge this signature, and it is not there or gave up. It may be good.',
+    cure: 'Install gpgv (Debian: gpgv, RHEL: gnupg2) where Lookaside runs.',
+  },
+  'unsupported-signature': {
+    cause:
+      'GnuPG, which most nodes verify with, cannot take the signature: its algorithm, version or a critical part.',
     cure: 'Sign with a current GnuPG and an RSA key of at least 2048 bits.',
   },
   'unknown-signer': {
     cause: 'The key that signed is not in the keyring.',
     cure: 'Add the public key with `--keys`, or sign with a known key.',
+  },
+  'signer-not-accepted': {
+    cause: 'The key that signed is known, but not accepted for this image.',
+    cure: 'Sign with a key of the scope, or add the key to it.',
   },
   'bad-signature': {
     cause: 'The signature does not match the payload.',
@@ -123,6 +132,18 @@ export const REJECTIONS = {
   'host-mismatch': {
     cause: 'The directory names another registry host than the signature.',
     cure: 'Move the file below the host that it signs, or sign under the right name.',
+  },
+  'identity-mismatch': {
+    cause: 'The signed docker reference is not one that the `signedIdentity` of the scope takes.',
+    cure: 'Sign under the name that the scope asks for.',
+  },
+  'out-of-scope': {
+    cause: 'No scope covers the image, and no keys were given for images outside all scopes.',
+    cure: 'Add a scope for the image, or move the file out of the published tree.',
+  },
+  'policy-rejects': {
+    cause: 'The policy rejects every image of the scope, or asks for no OpenPGP signature of it.',
+    cure: 'Change the policy of the scope, or remove the file.',
   },
   misplaced: {
     cause: 'The file is named like a signature, but does not lie in a `repo@sha256=HEX` directory.',

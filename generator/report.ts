@@ -1,13 +1,19 @@
 // What reports say of each file: the JSON form of DESIGN's `check --format json`, which is
 // stable, and from which the text form and the status page are made.
+import type { UntrustedClaims } from './claims.ts';
 import { formatTime } from './format-time.ts';
 import type { CheckedFile, PublishableFile } from './checked-file.ts';
 import type { Warning } from './judge.ts';
 import { formatLocation } from './location.ts';
 import { MAX_SIGNATURES, type Numbering, numberSignatures } from './numbering.ts';
-import type { KeyInfo, Signer } from './openpgp.ts';
+import type { KeyInfo } from './openpgp/openpgp-js.ts';
+import type { Signer } from './openpgp/open-message.ts';
+import type { Scope, SignedBy } from './policy/policy.ts';
 import { type Rejection, type RejectionCode, reject } from './rejection.ts';
 import type { Summary } from './store.ts';
+
+/** library-go's reader stops there (verify/store/sigstore, maxSignatureSearch). */
+const READ_BY_UPDATES = 9;
 
 /** Claims as reports show them. */
 export interface ReportedClaims {
@@ -69,7 +75,8 @@ export function* reportDirectory(
 ): Generator<ReportedFile> {
   const publishable = files.filter((file) => file.kind === 'publishable');
   const numbering = numberSignatures(publishable);
-  for (const file of publishable) yield reportPublishable(directory, file, numbering);
+  const missing = findMissing(numbering.served);
+  for (const file of publishable) yield reportPublishable(directory, file, numbering, missing);
   for (const file of files) yield* reportOther(file);
 }
 
@@ -83,6 +90,7 @@ function reportPublishable(
   directory: string,
   file: PublishableFile,
   { served, duplicates, overflow }: Numbering,
+  missing: Missing,
 ): ReportedFile {
   const { path, location, signature } = file;
   const original = duplicates.get(file);
@@ -96,14 +104,34 @@ function reportPublishable(
     const message = `served as number ${number}: nodes stop at the first number that is missing`;
     warnings.push({ code: 'renumbered', message });
   }
+  if (number > READ_BY_UPDATES) {
+    const message = `OpenShift's updater reads signatures 1 to ${READ_BY_UPDATES} only`;
+    warnings.push({ code: 'many-signatures', message });
+  }
+  for (const { keyring } of missing.get(signature.scope) ?? []) {
+    const wanted = keyring.keys.map(({ fingerprint }) => fingerprint).join(' or ');
+    const message = `nodes refuse the image until it is signed by ${wanted} too`;
+    warnings.push({ code: 'co-signature-missing', message });
+  }
   return {
     path,
     status: signature.status,
     servedAs: `/${formatLocation(directory, number)}`,
-    claims: { ...signature.claims, timestamp: formatTimestamp(signature.claims.timestamp) },
+    claims: formatClaims(signature.claims),
     ...(signature.signer && { signer: signature.signer }),
     warnings,
   };
+}
+
+/** The requirements that no signature of the directory meets, by scope. */
+type Missing = ReadonlyMap<Scope, readonly SignedBy[]>;
+
+function findMissing(served: readonly PublishableFile[]): Missing {
+  const met = new Set(served.flatMap(({ signature }) => signature.meets));
+  const scopes = new Set(served.map(({ signature }) => signature.scope));
+  return new Map(
+    [...scopes].map((scope) => [scope, scope.signedBy.filter((wanted) => !met.has(wanted))]),
+  );
 }
 
 function tooMany(count: number): Rejection {
@@ -113,6 +141,11 @@ function tooMany(count: number): Rejection {
 
 function reportRejected(path: string, rejection: Rejection): RejectedFile {
   return { path, status: 'rejected', ...rejection };
+}
+
+/** Claims with a time that people can read. */
+export function formatClaims(claims: UntrustedClaims): ReportedClaims {
+  return { ...claims, timestamp: formatTimestamp(claims.timestamp) };
 }
 
 function formatTimestamp(seconds: number | null): string | null {

@@ -2,8 +2,11 @@
 // RFC 8259 over the whole input, and no member twice. JSON.parse checks the grammar but
 // keeps the last of two equal members without a word, so members are found by hand.
 
-/** Nesting at which Go's encoding/json, the nodes' parser, gives up. */
-const MAX_DEPTH = 10_000;
+/**
+ * Nesting at which the nodes' parser gives up: Go's encoding/json at 10,000 in a value, and they
+ * read the members of the outermost object as values of their own.
+ */
+const MAX_DEPTH = 10_001;
 
 const TOKEN = /["{}[\]]|-?[0-9][0-9.eE+-]*/g;
 

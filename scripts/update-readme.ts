@@ -2,16 +2,16 @@
 // nothing and fails when a table is out of date.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { format, resolveConfig } from 'prettier';
-import { OPTION_NAMES, optionOf, variableOf } from '../cli/options.ts';
+import { OPTION_NAMES, type OptionName, optionOf, variableOf } from '../cli/options.ts';
 import { REJECTIONS } from '../generator/rejection.ts';
 
 const README = new URL('../README.md', import.meta.url);
 
 const optionRows = OPTION_NAMES.map((name) => {
-  const { argument, description, commands, default: byDefault, repeatable } = optionOf(name);
-  const flag = `\`--${name} ${argument}\`${repeatable ? ' (repeatable)' : ''}`;
+  const { description, commands, default: byDefault, isInFileOnly } = optionOf(name);
   const written = byDefault ? `\`${byDefault}\`` : '';
-  return [flag, commands.join(', '), written, description, `\`${variableOf(name)}\``];
+  const variable = isInFileOnly ? '' : `\`${variableOf(name)}\``;
+  return [formatFlag(name), commands.join(', '), written, description, variable];
 });
 
 const TABLES: Record<string, string> = {
@@ -21,6 +21,12 @@ const TABLES: Record<string, string> = {
     Object.entries(REJECTIONS).map(([code, { cause, cure }]) => [`\`${code}\``, cause, cure]),
   ),
 };
+
+function formatFlag(name: OptionName): string {
+  const { argument, repeatable, isInFileOnly } = optionOf(name);
+  if (isInFileOnly) return `\`${name}\` (in the file only)`;
+  return `\`--${name}${argument ? ` ${argument}` : ''}\`${repeatable ? ' (repeatable)' : ''}`;
+}
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const lines = [head, head.map(() => '---'), ...rows];

@@ -187,7 +187,7 @@ async function judgeExpired(
 ): Promise<readonly CheckedFile[]> {
   return Promise.all(
     store.expired(now).map(async ({ path, location, signature }): Promise<CheckedFile> => {
-      const again = await judge(location, signature.bytes, now);
+      const again = await judge.judge(location, signature.bytes, now);
       return isRejection(again)
         ? { kind: 'rejected', path, rejection: again }
         : { kind: 'publishable', path, location, signature: again };

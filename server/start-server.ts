@@ -1,6 +1,7 @@
 // Puts the server together: source, refresher, lookup, the two listeners.
-import { createJudge } from '../generator/judge.ts';
-import type { Keyring } from '../generator/openpgp.ts';
+import { type Judge, createJudge } from '../generator/judge.ts';
+import type { OpenMessage } from '../generator/openpgp/open-message.ts';
+import type { Policy } from '../generator/policy/policy.ts';
 import type { Source } from '../generator/sources/source.ts';
 import type { SignatureStore } from '../generator/store.ts';
 import { type AccessLogForm, type LineSink, createAccessLog } from './access-log.ts';
@@ -16,14 +17,15 @@ import { createStatusApp } from './status-app.ts';
 
 /** What may be read again while the server runs. */
 export interface Reloadable {
-  /** The keys that are accepted; undefined checks the form only. */
-  readonly keyring: Keyring | undefined;
+  /** What is asked of signatures. */
+  readonly policy: Policy;
   readonly webhookSecrets: readonly string[];
   readonly tls: TlsFiles | undefined;
 }
 
 export interface ServerOptions extends Reloadable {
   readonly source: Source;
+  readonly openMessage: OpenMessage;
   readonly onInvalid: 'quarantine' | 'refuse';
   readonly listen: { readonly host: string; readonly port: number };
   readonly statusListen: { readonly host: string; readonly port: number };
@@ -48,13 +50,16 @@ export interface RunningServer {
 /** Listens, then loads the source; until that is done locations are answered with 503. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { source, log } = options;
+  // Warnings are for reports; a server gives none.
+  const judgeBy = (policy: Policy): Judge =>
+    createJudge({ policy, openMessage: options.openMessage, expiryWarning: 0 });
   let reloadable: Reloadable = options;
   const clientAddress = createClientAddress(options.trustedProxies);
   const logAnswer = createAccessLog(options.accessLog, options.accessLogSink, clientAddress);
 
   const refresher = createRefresher({
     source,
-    judge: createJudge(options.keyring),
+    judge: judgeBy(options.policy),
     onInvalid: options.onInvalid,
     log,
     onFirstLoad: (store, generation) => options.onServing(main.url, store, generation),
@@ -72,7 +77,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     ...options.statusListen,
     tls: undefined,
     onError,
-    handle: createStatusApp({ source, refresher, keys: () => reloadable.keyring?.keys ?? [] }),
+    handle: createStatusApp({
+      source,
+      refresher,
+      keys: () => reloadable.policy.keyring?.keys ?? [],
+    }),
   });
   let main: Listener;
   try {
@@ -111,9 +120,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     reload: (next) => {
       // First, as it throws for what is no certificate; then nothing has changed.
       if (next.tls) main.replaceTls(next.tls);
-      if (next.keyring?.id !== reloadable.keyring?.id) {
-        refresher.replaceJudge(createJudge(next.keyring));
-      }
+      if (next.policy.id !== reloadable.policy.id) refresher.replaceJudge(judgeBy(next.policy));
       reloadable = next;
       refresher.request('signal');
     },

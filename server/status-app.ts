@@ -1,7 +1,7 @@
 // The status listener, for operators: health, state, and a way to ask for a refresh.
 import express, { type Express } from 'express';
 import helmet from 'helmet';
-import type { KeyInfo } from '../generator/openpgp.ts';
+import type { KeyInfo } from '../generator/openpgp/openpgp-js.ts';
 import { sortByPath } from '../generator/report.ts';
 import type { Source } from '../generator/sources/source.ts';
 import type { Refresher } from './refresher.ts';

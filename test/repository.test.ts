@@ -33,7 +33,7 @@ describe('the repository', () => {
   it('imports each engine in one place', () => {
     assert.deepEqual(
       importersOf((name) => name === 'openpgp'),
-      ['generator/openpgp.ts'],
+      ['generator/openpgp/openpgp-js.ts'],
     );
     assert.deepEqual(
       importersOf((name) => name === 'simple-git'),
@@ -108,7 +108,9 @@ describe('the README', () => {
       /^.*\b(?:gpg|skopeo|podman|openssl|core\.sshCommand)\b.*$/gm,
       '',
     );
-    const calls = [...readme.matchAll(/\blookaside (?:check|generate|serve) [^\n`]*/g)].join('\n');
+    const calls = [...readme.matchAll(/\blookaside (?:check|generate|serve|show) [^\n`]*/g)].join(
+      '\n',
+    );
     for (const [, flag] of `${ours}\n${calls}`.matchAll(/--([a-z][a-z-]+)/g)) {
       assert.ok(known.has(flag ?? ''), `--${flag}`);
     }
@@ -117,8 +119,9 @@ describe('the README', () => {
   it('lists every command as the help does', async () => {
     const { stdout } = await runOrThrow('node', ['dist/cli/main.js', '--help']);
     const commands = [...stdout.matchAll(/^ {2}([a-z]+) \[options\]/gm)].map(([, name]) => name);
-    assert.deepEqual(new Set(commands), new Set(['check', 'generate', 'serve']));
-    for (const name of commands) assert.match(readme, new RegExp(`^lookaside ${name} SOURCE`, 'm'));
+    assert.deepEqual(new Set(commands), new Set(['check', 'generate', 'serve', 'show']));
+    for (const name of commands)
+      assert.match(readme, new RegExp(`^lookaside ${name} (?:SOURCE|FILE…)`, 'm'));
   });
 
   it('links only to files that are there', () => {

@@ -3,16 +3,28 @@ import { MAX_BLOB_BYTES } from '../../generator/blob.ts';
 import { checkEntries } from '../../generator/check-entries.ts';
 import type { CheckedFile } from '../../generator/checked-file.ts';
 import type { Judge } from '../../generator/judge.ts';
-import { type RejectionCode, reject } from '../../generator/rejection.ts';
+import { REJECTIONS, type RejectionCode, reject } from '../../generator/rejection.ts';
 import type { Entry, FileEntry, Snapshot } from '../../generator/sources/source.ts';
-import { DIRECTORY, HEX, publishable, snapshotOf } from './samples.ts';
+import {
+  DIRECTORY,
+  HEX,
+  judgeOf,
+  keyringOf,
+  publishable,
+  readVector,
+  snapshotOf,
+} from './samples.ts';
 
 const LOCATION = `${DIRECTORY}/signature-1`;
 const NOW = new Date('2025-01-01T00:00:00Z');
 const { signature: SIGNATURE } = publishable(LOCATION);
-const acceptAll: Judge = async () => SIGNATURE;
 const notRead = () => assert.fail('the file was read');
-const notAsked: Judge = () => assert.fail('the judge was asked');
+const notAsked: Judge = {
+  judge: () => assert.fail('the judge was asked'),
+  suggest: () => assert.fail('the judge was asked for a place'),
+};
+const judgeBy = (judge: Judge['judge']): Judge => ({ ...notAsked, judge });
+const acceptAll = judgeBy(async () => SIGNATURE);
 
 async function check(snapshot: Snapshot, judge: Judge): Promise<readonly CheckedFile[]> {
   const checked: CheckedFile[] = [];
@@ -24,12 +36,12 @@ async function check(snapshot: Snapshot, judge: Judge): Promise<readonly Checked
 describe('generator: check entries', () => {
   it('asks the judge with place, bytes and time', async () => {
     const bytes = Buffer.from('signature');
-    const judge: Judge = async (location, given, now) => {
+    const judge = judgeBy(async (location, given, now) => {
       assert.deepEqual([location.directory, location.number], [DIRECTORY, 1]);
       assert.equal(given, bytes);
       assert.equal(now, NOW);
       return SIGNATURE;
-    };
+    });
     const [file] = await check(snapshotOf({ [LOCATION]: bytes }), judge);
     assert(file?.kind === 'publishable');
     assert.equal(file.path, LOCATION);
@@ -40,20 +52,24 @@ describe('generator: check entries', () => {
     const rejection = reject('bad-signature', 'no');
     const checked = await check(
       snapshotOf({ [LOCATION]: Buffer.from('x') }),
-      async () => rejection,
+      judgeBy(async () => rejection),
     );
     assert.deepEqual(checked, [{ kind: 'rejected', path: LOCATION, rejection }]);
   });
 
   it('reads no file whose path says enough', async () => {
-    const snapshot = {
-      ...snapshotOf({ 'README.md': Buffer.from('x'), 'signature-1': Buffer.from('x') }),
-      read: notRead,
-    };
+    const files: readonly Entry[] = [
+      { kind: 'file', path: 'README.md', size: 1, id: '' },
+      // Neither can be a signature, so none says where it belongs.
+      { kind: 'file', path: 'signature-1', size: 0, id: '' },
+      { kind: 'file', path: 'signature-2', size: MAX_BLOB_BYTES + 1, id: '' },
+    ];
+    const snapshot = { ...snapshotOf({}, files), read: notRead };
     const kinds = (await check(snapshot, notAsked)).map(({ kind, path }) => [path, kind]);
     assert.deepEqual(kinds, [
       ['README.md', 'ignored'],
       ['signature-1', 'rejected'],
+      ['signature-2', 'rejected'],
     ]);
   });
 
@@ -140,5 +156,66 @@ describe('generator: check entries', () => {
       paths,
     );
     assert(most > 1 && most <= 64, `${most} files were in work at once`);
+  });
+
+  describe('a file in a wrong place', () => {
+    const named = (path: string, number = 1) =>
+      `By what it signs it belongs to "${path}@sha256=${HEX}/signature-${number}", or the next free number there.`;
+    const upper = HEX.toUpperCase();
+    const short = HEX.slice(0, 12);
+    const rows: readonly (readonly [RejectionCode, string, string, number?])[] = [
+      ['colon-directory', `ns/repo@sha256:${HEX}/signature-2`, 'ns/repo', 2],
+      ['upper-case-digest', `ns/repo@sha256=${upper}/signature-1`, 'ns/repo'],
+      ['upper-case-digest', `mirror/ns/repo@SHA256=${HEX}/signature-1`, 'mirror/ns/repo'],
+      ['invalid-digest', `ns/repo@sha256=${short}/signature-3`, 'ns/repo', 3],
+      ['unsupported-algorithm', `ns/repo@sha512=${HEX}${HEX}/signature-1`, 'ns/repo'],
+      ['invalid-number', `${DIRECTORY}/signature-01`, 'ns/repo'],
+      ['invalid-number', `${DIRECTORY}/signature-0`, 'ns/repo'],
+      ['stray-file', `${DIRECTORY}/signature-4.sig`, 'ns/repo', 4],
+      ['stray-file', `${DIRECTORY}/app.sig`, 'ns/repo'],
+      ['stray-file', `${DIRECTORY}/old/signature-5`, 'ns/repo', 5],
+      ['misplaced', 'signature-1', 'ns/repo'],
+      ['misplaced', 'ns/repo/signature-6', 'ns/repo', 6],
+      ['misplaced', 'mirror/ns/repo/signature-1', 'mirror/ns/repo'],
+      ['misplaced', 'elsewhere/signature-1', 'ns/repo'],
+      ['colon-directory', `quay.io/ns/repo@sha256:${HEX}/signature-1`, '127.0.0.1:5555/ns/repo'],
+    ];
+    for (const [code, path, repository, number] of rows) {
+      it(`is told where it belongs, by what it signs: ${path.replaceAll(HEX, 'HEX')}`, async () => {
+        const good = await readVector('lab/openpgp/good-uncompressed.sig');
+        const judge = await judgeOf(await keyringOf('lab/keys/lab.gpg'));
+        const [file] = await check(snapshotOf({ [path]: good }), judge);
+        assert(file?.kind === 'rejected');
+        assert.equal(file.rejection.code, code);
+        assert.equal(file.rejection.hint, named(repository, number));
+        assert.equal(file.rejection.breaksPulls, false);
+      });
+    }
+
+    for (const [title, file, keys] of [
+      ['by a stranger', 'lab/openpgp/wrong-key.sig', ['lab/keys/lab.gpg']],
+      ['that is none', 'lab/openpgp/literal-only.sig', ['lab/keys/lab.gpg']],
+      ['of something else', 'lab/payload/top-null.sig', ['lab/keys/lab.gpg']],
+      ['where there are no keys', 'lab/openpgp/good-uncompressed.sig', []],
+    ] as const) {
+      it(`gets the hint of its code for a signature ${title}`, async () => {
+        const [path, read] = ['old/signature-1', async () => readVector(file)];
+        const entry: Entry = { kind: 'file', path, size: 500, id: '' };
+        const keyring = keys.length > 0 ? await keyringOf(...keys) : undefined;
+        const snapshot = { ...snapshotOf({}, [entry]), read };
+        const [checked] = await check(snapshot, await judgeOf(keyring));
+        assert(checked?.kind === 'rejected');
+        assert.equal(checked.rejection.code, 'misplaced');
+        assert.equal(checked.rejection.hint, REJECTIONS.misplaced.cure);
+      });
+    }
+
+    it('keeps its own fault when it cannot be read', async () => {
+      const [path, rejection] = ['old/signature-1', reject('unreadable', 'permission denied')];
+      const snapshot = { ...snapshotOf({ [path]: Buffer.from('x') }), read: async () => rejection };
+      const [file] = await check(snapshot, notAsked);
+      assert(file?.kind === 'rejected');
+      assert.equal(file.rejection.code, 'misplaced');
+    });
   });
 });

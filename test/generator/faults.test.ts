@@ -2,15 +2,18 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MAX_BLOB_BYTES } from '../../generator/blob.ts';
-import { createJudge } from '../../generator/judge.ts';
+import { type Judge, createJudge } from '../../generator/judge.ts';
+import { parseDockerReference } from '../../generator/docker-reference.ts';
 import { loadStore } from '../../generator/load-store.ts';
-import { readKeyring } from '../../generator/openpgp.ts';
+import { type Keyring, readKeyring } from '../../generator/openpgp/openpgp-js.ts';
+import { createPolicy, createScope, createSimplePolicy } from '../../generator/policy/policy.ts';
+import { DEFAULT_IDENTITY } from '../../generator/policy/signed-identity.ts';
 import { REJECTIONS } from '../../generator/rejection.ts';
 import { type ReportedFile, sortByPath } from '../../generator/report.ts';
 import { formatClaims } from '../e2e/claims.ts';
 import { type SignOptions, type Signer, type SigningKey, makeSigner } from '../e2e/signer.ts';
 import { describeWith } from '../with-tools.ts';
-import { snapshotOf } from './samples.ts';
+import { judgeOf, openInProcess, snapshotOf } from './samples.ts';
 
 const HEX = 'ab'.repeat(32);
 const REPOSITORY = 'team/app';
@@ -20,6 +23,9 @@ const CLAIMS = { dockerReference: 'registry.example/team/app:v1', manifestDigest
 const PAYLOAD = formatClaims(CLAIMS);
 const MADE = new Date('2020-01-01T00:00:00Z');
 const LATER = new Date('2020-01-02T00:00:00Z');
+
+/** A signature in a wrong place says itself where it belongs. */
+const BELONGS = /belongs to "team\/app@sha256=(?:ab){32}\/signature-1", or the next free number/;
 
 /** Codes that come from what a source finds in place of a file: see check-entries. */
 const FROM_SOURCES = ['symlink', 'submodule', 'special-file', 'name-not-utf8', 'unreadable'];
@@ -46,16 +52,38 @@ interface Fault {
   readonly path?: string;
   /** A good signature unless told. */
   readonly make?: () => Buffer | Promise<Buffer>;
+  /** With another policy than that of all keys for all images, or without gpgv. */
+  readonly judgedBy?: (keyring: Keyring) => Promise<Judge>;
 }
 
-describeWith(['gpg'], 'generator: every fault of a signature file', () => {
+/** For images of another registry, the same keys; for ours, what is told. */
+async function judgeOfScopes(
+  keyring: Keyring,
+  ours: Parameters<typeof createScope>[2] | undefined,
+): Promise<Judge> {
+  const requirement = { type: 'signedBy', keyring, signedIdentity: DEFAULT_IDENTITY } as const;
+  const scopes = [createScope('other.example', undefined, [requirement])];
+  if (ours) scopes.push(createScope('registry.example/team', undefined, ours));
+  return judgeOf(await createPolicy(scopes));
+}
+
+describeWith(['gpg', 'gpgv'], 'generator: every fault of a signature file', () => {
   let signer: Signer;
   let keys: Keys;
   let good: Buffer;
   let byExpired: Buffer;
   let byRevoked: Buffer;
   let byRevokedSubkey: Buffer;
-  let publish: (files: Readonly<Record<string, Uint8Array>>) => Promise<readonly ReportedFile[]>;
+  let keyring: Keyring;
+  let onlySecond: Keyring;
+  let byAll: Judge;
+  const publish = async (
+    files: Readonly<Record<string, Uint8Array>>,
+    judge = byAll,
+  ): Promise<readonly ReportedFile[]> => {
+    const store = await loadStore(snapshotOf(files), judge, new Date());
+    return sortByPath(store.files());
+  };
 
   before(async () => {
     signer = await makeSigner();
@@ -74,11 +102,10 @@ describeWith(['gpg'], 'generator: every fault of a signature file', () => {
 
     const known = [keys.good, keys.second, expired, revoked, withSubkey];
     const path = await signer.exportKeys(join(signer.home, 'keys.asc'), ...known);
-    const judge = createJudge(await readKeyring([{ path, bytes: await readFile(path) }]));
-    publish = async (files) => {
-      const store = await loadStore(snapshotOf(files), judge, new Date());
-      return sortByPath(store.files());
-    };
+    keyring = await readKeyring([{ path, bytes: await readFile(path) }]);
+    byAll = await judgeOf(keyring);
+    const second = await signer.exportKeys(join(signer.home, 'second.gpg'), keys.second);
+    onlySecond = await readKeyring([{ path: second, bytes: await readFile(second) }]);
   });
   after(() => signer.stop());
 
@@ -168,7 +195,7 @@ describeWith(['gpg'], 'generator: every fault of a signature file', () => {
     {
       title: 'truncated',
       code: 'malformed',
-      message: /^expected OpenPGP packets, got: /,
+      message: /^expected the packets of one signed message, got others$/,
       hint: /Copy the file again/,
       make: () => good.subarray(0, -20),
     },
@@ -194,11 +221,22 @@ describeWith(['gpg'], 'generator: every fault of a signature file', () => {
       make: () => sign(PAYLOAD, { args: ['--local-user', keys.second.fingerprint] }),
     },
     {
-      title: 'beyond the engine',
+      title: 'for gpgv, which is not there',
       code: 'cannot-verify',
-      message: /^the signature \(eddsaLegacy\) cannot be judged: Hash algorithm too weak/,
-      hint: /current GnuPG/,
+      message: /^the signature uses SHA-1$/,
+      hint: /Install gpgv/,
       make: () => sign(PAYLOAD, { args: ['--digest-algo', 'SHA1', '--allow-weak-digest-algos'] }),
+      judgedBy: async (keyring) => {
+        const policy = await createSimplePolicy(keyring);
+        return createJudge({ policy, openMessage: openInProcess, expiryWarning: 0 });
+      },
+    },
+    {
+      title: 'beyond GnuPG',
+      code: 'unsupported-signature',
+      message: /^GnuPG refuses the signature: error [0-9]+ at the signature by [0-9A-F]{16}$/,
+      hint: /current GnuPG/,
+      make: () => sign(PAYLOAD, { args: ['--digest-algo', 'MD5', '--allow-weak-digest-algos'] }),
     },
     {
       title: 'other key',
@@ -206,6 +244,16 @@ describeWith(['gpg'], 'generator: every fault of a signature file', () => {
       message: /^no key of the keyring has the ID [0-9A-F]{16}$/,
       hint: /--keys/,
       make: () => signer.sign(keys.stranger, CLAIMS),
+    },
+    {
+      title: 'key of another scope',
+      code: 'signer-not-accepted',
+      message: /^expected a signature by [0-9A-F]{40}, got [0-9A-F]{40}$/,
+      hint: /key of the scope/,
+      judgedBy: async (keyring) =>
+        judgeOfScopes(keyring, [
+          { type: 'signedBy', keyring: onlySecond, signedIdentity: DEFAULT_IDENTITY },
+        ]),
     },
     {
       title: 'bad signature',
@@ -234,14 +282,14 @@ describeWith(['gpg'], 'generator: every fault of a signature file', () => {
     {
       title: 'revoked key',
       code: 'key-revoked',
-      message: /^the key [0-9A-F]{40} is revoked$/,
+      message: /^the key [0-9A-F]{16} is revoked$/,
       hint: /another key/,
       make: () => byRevoked,
     },
     {
       title: 'revoked subkey',
       code: 'key-revoked',
-      message: /^the key [0-9A-F]{40} is revoked$/,
+      message: /^the key [0-9A-F]{16} is revoked$/,
       hint: /another key/,
       make: () => byRevokedSubkey,
     },
@@ -292,7 +340,7 @@ describeWith(['gpg'], 'generator: every fault of a signature file', () => {
       title: 'other digest',
       code: 'digest-mismatch',
       message: /^expected the digest sha256:(?:cd){32}, got "sha256:(?:ab){32}"$/,
-      hint: /Move the file/,
+      hint: BELONGS,
       path: inDirectory(`${REPOSITORY}@sha256=${'cd'.repeat(32)}`),
     },
     {
@@ -300,14 +348,14 @@ describeWith(['gpg'], 'generator: every fault of a signature file', () => {
       code: 'repository-mismatch',
       message:
         /^expected a signature for "team\/other", got one for "registry\.example\/team\/app:v1"$/,
-      hint: /"team\/app@sha256=(?:ab){32}\/"/,
+      hint: BELONGS,
       path: inDirectory(`team/other@sha256=${HEX}`),
     },
     {
       title: 'other host',
       code: 'host-mismatch',
       message: /^expected the host "quay\.io", got "registry\.example\/team\/app:v1"$/,
-      hint: /Move the file/,
+      hint: /belongs to "registry\.example\/team\/app@/,
       path: inDirectory(`quay.io/${DIRECTORY}`),
     },
     {
@@ -324,90 +372,123 @@ describeWith(['gpg'], 'generator: every fault of a signature file', () => {
       hint: /full name/,
       make: signAs('registry.example/Team/app:v1'),
     },
+    // What the policy asks.
+    {
+      title: 'other name than the rule of the scope takes',
+      code: 'identity-mismatch',
+      message:
+        /^expected an identity by exactRepository .*, got "registry\.example\/team\/app:v1"$/,
+      hint: /the scope asks for/,
+      judgedBy: async (keyring) => {
+        const repository = parseDockerReference('registry.example/team/original');
+        assert(repository);
+        const signedIdentity = { type: 'exactRepository', repository } as const;
+        return judgeOfScopes(keyring, [{ type: 'signedBy', keyring, signedIdentity }]);
+      },
+    },
+    {
+      title: 'image of no scope',
+      code: 'out-of-scope',
+      message: /^no scope covers "registry\.example\/team\/app:v1"$/,
+      hint: /Add a scope/,
+      judgedBy: async (keyring) => judgeOfScopes(keyring, undefined),
+    },
+    {
+      title: 'scope that rejects everything',
+      code: 'policy-rejects',
+      message: /^the scope "registry\.example\/team" rejects every image$/,
+      hint: /Change the policy/,
+      judgedBy: async (keyring) =>
+        judgeOfScopes(keyring, [{ type: 'unmeetable', what: 'rejects every image' }]),
+    },
     // Where it lies.
     {
       title: 'misplaced',
       code: 'misplaced',
       message: /^expected a `repo@sha256=HEX` directory around it$/,
-      hint: /namespace\/repo@sha256=HEX/,
+      hint: BELONGS,
       path: inDirectory(REPOSITORY),
     },
     {
       title: 'stray file',
       code: 'stray-file',
       message: /^expected signature-N with N = 1, 2, …, got "app\.sig"$/,
-      hint: /next free number/,
+      hint: BELONGS,
       path: `${DIRECTORY}/app.sig`,
     },
     {
       title: 'signature-0',
       code: 'invalid-number',
       message: /^expected signature-N with N = 1, 2, …, got "signature-0"$/,
-      hint: /from 1/,
+      hint: BELONGS,
       path: `${DIRECTORY}/signature-0`,
     },
     {
       title: 'signature-01',
       code: 'invalid-number',
       message: /^expected signature-N with N = 1, 2, …, got "signature-01"$/,
-      hint: /Rename it to ".*\/signature-1"/,
+      hint: BELONGS,
       path: `${DIRECTORY}/signature-01`,
     },
     {
       title: '@sha256: directory',
       code: 'colon-directory',
       message: /^expected `@sha256=`, got `@sha256:`$/,
-      hint: /Rename the directory to "team\/app@sha256=(?:ab){32}"/,
+      hint: BELONGS,
       path: inDirectory(`${REPOSITORY}@sha256:${HEX}`),
     },
     {
       title: 'upper-case hex',
       code: 'upper-case-digest',
       message: /^expected the digest in lower case$/,
-      hint: /Rename the directory to "team\/app@sha256=(?:ab){32}"/,
+      hint: BELONGS,
       path: inDirectory(`${REPOSITORY}@sha256=${HEX.toUpperCase()}`),
     },
     {
       title: 'short digest',
       code: 'invalid-digest',
       message: /^expected 64 hexadecimal digits, got 12 characters: "abababababab"$/,
-      hint: /full digest/,
+      hint: BELONGS,
       path: inDirectory(`${REPOSITORY}@sha256=${HEX.slice(0, 12)}`),
     },
     {
       title: 'sha512=',
       code: 'unsupported-algorithm',
       message: /^expected sha256, got "sha512"$/,
-      hint: /sha256 digest/,
+      hint: BELONGS,
       path: inDirectory(`${REPOSITORY}@sha512=${HEX}${HEX}`),
     },
     {
       title: '.. in the path',
       code: 'invalid-directory',
       message: /^expected a directory name, got "\.\."$/,
-      hint: /Rename the directory/,
+      hint: /belongs to "registry\.example\/team\/app@/,
       path: `../${LOCATION}`,
     },
     {
       title: '.git in the path',
       code: 'invalid-directory',
       message: /^expected a directory name, got "\.git"$/,
-      hint: /Rename the directory/,
+      hint: /belongs to "registry\.example\/team\/app@/,
       path: `.git/${LOCATION}`,
     },
     {
       title: 'control characters in the path',
       code: 'invalid-directory',
       message: /^expected no control character or backslash in "a\\u001b\[31m"$/,
-      hint: /Rename the directory/,
+      hint: /Rename the directory|belongs to "(?:registry\.example\/)?team\/app@/,
       path: `a\u001b[31m/${LOCATION}`,
     },
   ];
-  for (const { title, code, message, hint, breaksPulls = false, path, make } of faults) {
+  for (const fault of faults) {
+    const { title, code, message, hint, breaksPulls = false, path, make, judgedBy } = fault;
     it(`${title}: ${code}`, async () => {
       const bytes = make ? await make() : good;
       const beside = `${DIRECTORY}/signature-9`;
-      const files = await publish({ [path ?? LOCATION]: bytes, [beside]: good });
+      const files = await publish(
+        { [path ?? LOCATION]: bytes, [beside]: good },
+        await judgedBy?.(keyring),
+      );
 
       const file = files.find((each) => each.path === (path ?? LOCATION));
       assert(file?.status === 'rejected', `it is ${file?.status}`);
@@ -417,6 +498,7 @@ describeWith(['gpg'], 'generator: every fault of a signature file', () => {
       assert.equal(file.breaksPulls, breaksPulls);
 
       // The good signature beside it is served, first in line.
+      if (!make && judgedBy) return;
       const other = files.find((each) => each.path === beside);
       assert(other?.status === 'accepted');
       assert.equal(other.servedAs, `/${LOCATION}`);

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { deflateRawSync, deflateSync } from 'node:zlib';
 import * as fc from 'fast-check';
 import { MAX_BLOB_BYTES } from '../../generator/blob.ts';
-import { KeyFileError, type Keyring, openMessage, readKeyring } from '../../generator/openpgp.ts';
+import { KeyFileError, type Keyring, openMessage, readKeyring } from '../../generator/openpgp/openpgp-js.ts';
 import { isRejection } from '../../generator/rejection.ts';
 import { runOrThrow } from '../e2e/run.ts';
 import { makeSigner, type Signer, type SigningKey } from '../e2e/signer.ts';

@@ -2,9 +2,13 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { PublishableFile } from '../../generator/checked-file.ts';
-import type { Signature } from '../../generator/judge.ts';
 import { type Location, parseLocation } from '../../generator/location.ts';
-import { type Keyring, readKeyring } from '../../generator/openpgp.ts';
+import { type Judge, type Signature, createJudge } from '../../generator/judge.ts';
+import { tmpdir } from 'node:os';
+import { openGpgv } from '../../generator/openpgp/gpgv.ts';
+import { createOpenMessage } from '../../generator/openpgp/open-message.ts';
+import { type Keyring, readKeyring } from '../../generator/openpgp/openpgp-js.ts';
+import { type Policy, createScope, createSimplePolicy } from '../../generator/policy/policy.ts';
 import { type Rejection, isRejection } from '../../generator/rejection.ts';
 import type { Entry, Snapshot } from '../../generator/sources/source.ts';
 
@@ -25,6 +29,24 @@ export async function keyringOf(...names: readonly string[]): Promise<Keyring> {
   );
 }
 
+/** The engines as they are on this machine; the files of gpgv go with the process. */
+export const gpgv = await openGpgv({ path: process.env['PATH'], directory: tmpdir() });
+after(async () => gpgv?.close());
+
+/** OpenPGP.js alone, and with gpgv where it is installed. */
+export const openInProcess = createOpenMessage(undefined);
+export const openMessage = createOpenMessage(gpgv);
+
+/** A judge with both engines: for a policy, or any signature by a key of a keyring. */
+export async function judgeOf(
+  accepted: Policy | Keyring | undefined,
+  expiryWarning = 0,
+): Promise<Judge> {
+  const policy =
+    accepted && 'scopes' in accepted ? accepted : await createSimplePolicy(accepted);
+  return createJudge({ policy, openMessage, expiryWarning });
+}
+
 export function locationOf(path: string): Location {
   const location = parseLocation(path);
   assert(location, `${path} is no location`);
@@ -37,7 +59,8 @@ export function publishable(path: string, signature: Partial<Signature> = {}): P
   const hash = createHash('sha256').update(bytes).digest('base64url');
   const manifestDigest = `sha256:${HEX}`;
   const claims = { dockerReference: 'r/a:b', manifestDigest, creator: null, timestamp: null };
-  const made = { status: 'accepted', signedAt: 0, validUntil: Infinity, warnings: [] } as const;
+  const judged = { scope: createScope('', undefined, []), meets: [], warnings: [] } as const;
+  const made = { status: 'accepted', signedAt: 0, validUntil: Infinity, ...judged } as const;
   const location = locationOf(path);
   return {
     kind: 'publishable',

@@ -16,9 +16,8 @@ import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { lockDirectory } from '../../generator/directory-lock.ts';
-import { createJudge } from '../../generator/judge.ts';
 import { loadStore } from '../../generator/load-store.ts';
-import { readKeyring } from '../../generator/openpgp.ts';
+import { readKeyring } from '../../generator/openpgp/openpgp-js.ts';
 import { createDirectorySource } from '../../generator/sources/directory.ts';
 import { KEEP_REPLACED_FOR, writeStaticTree } from '../../generator/static-tree.ts';
 import type { SignatureStore } from '../../generator/store.ts';
@@ -31,6 +30,7 @@ import { run } from '../e2e/run.ts';
 import { makeSignedImages, type SignedImages } from '../e2e/signed-images.ts';
 import { useTemporary } from '../e2e/temporary.ts';
 import { describeWith } from '../with-tools.ts';
+import { judgeOf } from './samples.ts';
 
 const EXAMPLE = fileURLToPath(new URL('../../signatures', import.meta.url));
 const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
@@ -52,7 +52,7 @@ const load = async (below = EXAMPLE, keys?: string, at = NOW): Promise<Signature
   const source = await createDirectorySource(below, '');
   const path = join(EXAMPLE, 'keys', `${keys}.asc`);
   const keyring = keys && (await readKeyring([{ path, bytes: await readFile(path) }]));
-  return loadStore(await source.refresh(), createJudge(keyring || undefined), at);
+  return loadStore(await source.refresh(), await judgeOf(keyring || undefined), at);
 };
 
 const storeTree = (store: SignatureStore): ReadonlyMap<string, string> => {

@@ -1,8 +1,10 @@
 import { cp, readFile, readdir } from 'node:fs/promises';
 import { join, relative } from 'node:path';
+import { createSimplePolicy } from '../../generator/policy/policy.ts';
 import { createDirectorySource } from '../../generator/sources/directory.ts';
 import { type RunningServer, type ServerOptions, startServer } from '../../server/start-server.ts';
 import { makeTemporary, removeTemporary } from '../e2e/temporary.ts';
+import { openMessage } from '../generator/samples.ts';
 import { captureLines, type CapturedLines } from './captured-lines.ts';
 import { createGate } from './gate.ts';
 import { createProgramLog } from '../../server/program-log.ts';
@@ -30,7 +32,8 @@ export async function startExample(options: Partial<ServerOptions> = {}): Promis
   const loaded = createGate();
   const server = await startServer({
     source: await createDirectorySource(directory, ''),
-    keyring: undefined,
+    policy: await createSimplePolicy(undefined),
+    openMessage,
     webhookSecrets: [],
     tls: undefined,
     onInvalid: 'quarantine',

@@ -1,4 +1,5 @@
 import type { Judge, Signature } from '../../generator/judge.ts';
+import { createScope } from '../../generator/policy/policy.ts';
 import { reject } from '../../generator/rejection.ts';
 
 export const HEX = 'ab'.repeat(32);
@@ -12,7 +13,8 @@ export const at = (number: number): string => `${DIRECTORY}/signature-${number}`
  * `until TIME` (milliseconds since 1970) is good until then, all else is good.
  */
 export function createFakeJudge(status: Signature['status'] = 'accepted'): Judge {
-  return async (_location, bytes, now) => {
+  const scope = createScope('', undefined, [{ type: 'insecureAcceptAnything' }]);
+  const judge: Judge['judge'] = async (_location, bytes, now) => {
     const text = Buffer.from(bytes).toString();
     const until = /^until ([0-9]+)/.exec(text)?.[1];
     const validUntil = until === undefined ? Infinity : Number(until);
@@ -28,9 +30,12 @@ export function createFakeJudge(status: Signature['status'] = 'accepted'): Judge
         creator: null,
         timestamp: null,
       },
+      scope,
+      meets: [],
       signedAt: 0,
       validUntil,
       warnings: [],
     };
   };
+  return { judge, suggest: async () => undefined };
 }

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { createSimplePolicy } from '../../generator/policy/policy.ts';
 import { eventually } from '../e2e/eventually.ts';
 import { freePort } from '../e2e/free-port.ts';
 import { type ExampleServer, TWICE, startExample } from './example-server.ts';
@@ -58,6 +59,7 @@ describe('the server', () => {
   });
 
   it('says once that it serves, and where', async () => {
+    const policy = await createSimplePolicy(undefined);
     const said: [string, number, string | null][] = [];
     const source = memorySource();
     server = await startExample({
@@ -66,16 +68,17 @@ describe('the server', () => {
     });
     await eventually(() => assert.equal(said.length, 1));
     source.state = { commit: 'b', files: { [at(1)]: 'no signature' } };
-    server.reload({ keyring: undefined, webhookSecrets: [], tls: undefined });
+    server.reload({ policy, webhookSecrets: [], tls: undefined });
     await eventually(() => assert.ok(source.kept.includes('b')));
     assert.deepEqual(said, [[server.url, 0, 'a']]);
   });
 
   it('takes new webhook secrets into use', async () => {
+    const policy = await createSimplePolicy(undefined);
     server = await startExample();
     const { url } = server;
     assert.equal((await fetch(`${url}/webhook`, { method: 'POST' })).status, 404);
-    server.reload({ keyring: undefined, webhookSecrets: ['x'], tls: undefined });
+    server.reload({ policy, webhookSecrets: ['x'], tls: undefined });
     assert.equal((await fetch(`${url}/webhook`, { method: 'POST' })).status, 401);
   });
 

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import supertest from 'supertest';
-import { readKeyring } from '../../generator/openpgp.ts';
+import { readKeyring } from '../../generator/openpgp/openpgp-js.ts';
+import { createSimplePolicy } from '../../generator/policy/policy.ts';
 import { eventually } from '../e2e/eventually.ts';
 import { EXAMPLE, type ExampleServer, startExample } from './example-server.ts';
 import { at } from './fake-judge.ts';
@@ -15,7 +16,7 @@ describe('the status listener', () => {
     before('start', async () => {
       const path = join(EXAMPLE, 'keys/release.asc');
       const keyring = await readKeyring([{ path, bytes: await readFile(path) }]);
-      server = await startExample({ keyring });
+      server = await startExample({ policy: await createSimplePolicy(keyring) });
     });
     after('stop', async () => server.stop());
 
@@ -74,7 +75,8 @@ describe('the status listener', () => {
     });
 
     it('takes new keys into use', async () => {
-      server.reload({ keyring: undefined, webhookSecrets: [], tls: undefined });
+      const policy = await createSimplePolicy(undefined);
+      server.reload({ policy, webhookSecrets: [], tls: undefined });
       await eventually(async () => {
         const { body } = await supertest(server.statusUrl).get('/status.json');
         assert.equal(body.signatures, 7);

@@ -1,0 +1,89 @@
+// The report as JUnit XML, which most CI systems read: one suite, a test case for every file
+// that is not ignored. It is well-formed XML 1.0 whatever the names of files are.
+import Builder from 'fast-xml-builder';
+import { toPrintable } from '../generator/printable.ts';
+import type { CheckReport, ReportedFile } from '../generator/report.ts';
+import { type Finding, type FindingOptions, toFindings, toRepositoryPath } from './findings.ts';
+import { NO_KEYS } from './findings.ts';
+
+/** A test case as the builder takes it: `@` before attributes. */
+interface TestCase {
+  readonly '@classname': string;
+  readonly '@name': string;
+  readonly failure?: {
+    readonly '@type': string;
+    readonly '@message': string;
+    readonly '#text': string;
+  };
+  readonly 'system-out'?: string;
+}
+
+/** One suite; a file with several errors has one failure that tells them all. */
+export function formatJunit(report: CheckReport, options: FindingOptions): string {
+  const testcase = report.files
+    .filter(({ status }) => status !== 'ignored')
+    .map((file) => toTestCase(file, options));
+  const failures = testcase.filter(({ failure }) => failure !== undefined).length;
+  const counts = { '@tests': testcase.length, '@failures': failures, '@errors': 0 };
+  const builder = new Builder({
+    attributeNamePrefix: '@',
+    ignoreAttributes: false,
+    format: true,
+    // Otherwise an attribute whose value is `true` loses the value, which is not XML.
+    suppressBooleanAttributes: false,
+  });
+  return builder.build({
+    '?xml': { '@version': '1.0', '@encoding': 'UTF-8' },
+    testsuites: {
+      '@name': 'lookaside check',
+      ...counts,
+      testsuite: {
+        '@name': 'lookaside check',
+        ...counts,
+        '@skipped': 0,
+        testcase,
+        ...(report.keys.length === 0 && { 'system-out': `warning: ${NO_KEYS}` }),
+      },
+    },
+  });
+}
+
+function toTestCase(file: ReportedFile, options: FindingOptions): TestCase {
+  const path = toRepositoryPath(file.path, options.prefix);
+  const slash = path.lastIndexOf('/');
+  const findings = toFindings(file, options);
+  const errors = findings.filter(({ level }) => level === 'error');
+  const warnings = findings.filter(({ level }) => level === 'warning');
+  const [first] = errors;
+  return {
+    // Some readers drop a case without a class.
+    '@classname': slash < 0 ? '.' : toXmlText(path.slice(0, slash)),
+    '@name': toXmlText(path.slice(slash + 1)),
+    ...(first && {
+      failure: {
+        '@type': first.code,
+        '@message': toXmlText(errors.map(({ message }) => message).join('; ')),
+        '#text': toLines(errors),
+      },
+    }),
+    ...(warnings.length > 0 && { 'system-out': toLines(warnings) }),
+  };
+}
+
+function toLines(findings: readonly Finding[]): string {
+  return findings
+    .flatMap(({ code, message, hint }) => [
+      `${code}: ${message}`,
+      ...(hint === undefined ? [] : [`hint: ${hint}`]),
+    ])
+    .map(toXmlText)
+    .join('\n');
+}
+
+/** Printable, and without what XML 1.0 forbids (2.2, Char): surrogates, U+FFFE, U+FFFF. */
+function toXmlText(text: string): string {
+  return toPrintable(text).replaceAll(
+    /[\p{Cs}\uFFFE\uFFFF]/gu,
+    (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`,
+  );
+}

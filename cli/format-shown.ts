@@ -1,0 +1,61 @@
+import type { ShownSignature, ShownVerdict } from '../generator/describe-signature.ts';
+import { toPrintable } from '../generator/printable.ts';
+
+/**
+ * Signatures for people, a line a fact. One alone is not named: git gives a textconv the name of
+ * a temporary file.
+ */
+export function formatShown(shown: readonly ShownSignature[]): string {
+  const blocks = shown.map((signature) => {
+    const head = shown.length > 1 ? [`${toPrintable(signature.path)}:`] : [];
+    return [...head, ...formatSignature(signature)].map((line) => `${line}\n`).join('');
+  });
+  return blocks.join('\n');
+}
+
+function formatSignature({ claims, signature, form, size, verdict }: ShownSignature): string[] {
+  const facts: [name: string, value: string | null | undefined][] = [
+    ['identity', claims?.dockerReference],
+    ['digest', claims?.manifestDigest],
+    ['creator', claims?.creator],
+    ['timestamp', claims?.timestamp],
+    ['signed', signature?.created],
+    ['expires', signature && (signature.expires ?? 'never')],
+    ['key', signature && (signature.keyId ?? 'not named')],
+    ['algorithm', signature && `${signature.publicKeyAlgorithm}, ${signature.hashAlgorithm}`],
+    ['form', `${formatForm(form, signature?.version)}, ${size} bytes`],
+    ...formatVerdict(verdict),
+  ];
+  return facts.flatMap(([name, value]) =>
+    value === null || value === undefined
+      ? []
+      : [`${`${name}:`.padEnd(WIDTH)}${toPrintable(value)}`],
+  );
+}
+
+const WIDTH = 'algorithm:  '.length;
+
+function formatForm(form: ShownSignature['form'], version: number | undefined): string {
+  const packet = version === undefined ? '' : `, version ${version} packet`;
+  return form === 'unknown' ? 'not a signature' : `${form} OpenPGP message${packet}`;
+}
+
+function formatVerdict(verdict: ShownVerdict): [name: string, value: string][] {
+  switch (verdict.status) {
+    case 'unverified':
+      return [['verdict', 'not verified: no keys were given']];
+    case 'accepted':
+      return [
+        ['verdict', `accepted: signed by ${verdict.signer.primaryFingerprint}`],
+        ...verdict.warnings.map(({ code, message }): [string, string] => [
+          'warning',
+          `${code}: ${message}`,
+        ]),
+      ];
+    case 'rejected':
+      return [
+        ['verdict', `rejected: ${verdict.code}: ${verdict.message}`],
+        ['hint', verdict.hint],
+      ];
+  }
+}

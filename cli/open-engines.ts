@@ -1,0 +1,33 @@
+import { type Gpgv, openGpgv } from '../generator/openpgp/gpgv.ts';
+import {
+  INSTALL_GPGV,
+  type OpenMessage,
+  createOpenMessage,
+} from '../generator/openpgp/open-message.ts';
+import type { Policy } from '../generator/policy/policy.ts';
+import type { Environment } from './read-settings.ts';
+
+/** What verifies signatures. */
+export interface Engines {
+  readonly openMessage: OpenMessage;
+  /** Undefined where there is no gpgv that can be used. */
+  readonly gpgv: Gpgv | undefined;
+  readonly close: () => Promise<void>;
+}
+
+/** Opens both engines; gpgv keeps its files below `directory`. */
+export async function openEngines(environment: Environment, directory: string): Promise<Engines> {
+  const gpgv = await openGpgv({ path: environment['PATH'], directory });
+  return {
+    openMessage: createOpenMessage(gpgv),
+    gpgv,
+    close: async () => gpgv?.close(),
+  };
+}
+
+/** What to say at the start where the keys need an engine that is not there. */
+export function warnOfMissingGpgv(policy: Policy, { gpgv }: Engines): string | undefined {
+  const keys = policy.keyring?.forGpgv ?? [];
+  if (gpgv || keys.length === 0) return undefined;
+  return `only gpgv can judge signatures by ${keys.join(', ')}, and it is not installed. ${INSTALL_GPGV}`;
+}

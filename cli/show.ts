@@ -1,0 +1,55 @@
+// `lookaside show FILE…`: what a signature says, for people who review it before it is published.
+import { readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { buffer } from 'node:stream/consumers';
+import { describeSignature } from '../generator/describe-signature.ts';
+import { createJudge } from '../generator/judge.ts';
+import { messageOf } from '../generator/message-of.ts';
+import { Complaint } from './complaint.ts';
+import { formatShown } from './format-shown.ts';
+import { openEngines } from './open-engines.ts';
+import type { Settings } from './options.ts';
+import { readPolicy } from './read-policy.ts';
+import type { World } from './world.ts';
+import { write } from './write.ts';
+
+/**
+ * Always 0 where the files can be read: what a signature is worth is `check`'s word, and git
+ * takes no text from a textconv that fails.
+ */
+export async function show(
+  files: readonly string[],
+  settings: Settings,
+  world: World,
+): Promise<number> {
+  const { format } = settings;
+  if (format !== 'text' && format !== 'json') {
+    throw new Complaint(`show knows no format ${format}`, 'use --format text or --format json');
+  }
+  const policy = await readPolicy(settings);
+  const engines = await openEngines(world.environment, tmpdir());
+  try {
+    const { openMessage } = engines;
+    const judge = createJudge({ policy, openMessage, expiryWarning: 0 });
+    const options = { keyring: policy.keyring, judge, openMessage };
+    const shown = [];
+    for (const path of files) {
+      const bytes = await readInput(path, world);
+      shown.push(await describeSignature(path, bytes, options, new Date()));
+    }
+    const output =
+      format === 'json' ? `${JSON.stringify({ files: shown }, null, 2)}\n` : formatShown(shown);
+    await write(world.stdout, output);
+  } finally {
+    await engines.close();
+  }
+  return 0;
+}
+
+async function readInput(path: string, world: World): Promise<Uint8Array> {
+  try {
+    return path === '-' ? await buffer(world.stdin) : await readFile(path);
+  } catch (cause) {
+    throw new Complaint(`cannot read ${path}: ${messageOf(cause)}`, undefined, { cause });
+  }
+}

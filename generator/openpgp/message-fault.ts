@@ -1,0 +1,65 @@
+// What a message is, told from its packets: a better word for people than an engine's "no". It
+// decides nothing.
+import { type Rejection, reject } from '../rejection.ts';
+import { ENCRYPTED_TAGS, type Packet, TAG, inflatePacket, readPackets } from './packets.ts';
+import { type SignaturePacket, readSignaturePacket } from './signature-packet.ts';
+
+/** Packets that are looked at. */
+const MAX_PACKETS = 1000;
+
+/** The fault of a binary message, if its packets show one. */
+export function findMessageFault(
+  bytes: Uint8Array,
+  maxInflatedBytes: number,
+): Rejection | undefined {
+  const packets = openPackets(bytes, maxInflatedBytes);
+  return packets && faultOf(packets);
+}
+
+/** What the first signature packet of a binary message says. */
+export function findSignaturePacket(
+  bytes: Uint8Array,
+  maxInflatedBytes: number,
+): SignaturePacket | undefined {
+  const packets = openPackets(bytes, maxInflatedBytes) ?? [];
+  const signature = packets.find(({ tag }) => tag === TAG.signature);
+  return signature && readSignaturePacket(signature.body);
+}
+
+/** The packets, those of a compressed one in its place; undefined where it cannot be inflated. */
+function openPackets(bytes: Uint8Array, maxInflatedBytes: number): readonly Packet[] | undefined {
+  const outer = readPackets(bytes, MAX_PACKETS);
+  const [first] = outer;
+  const isCutShort = first && !first.isWhole && !first.isIndeterminate;
+  if (first?.tag !== TAG.compressed || isCutShort) return outer;
+  const inflated = inflatePacket(first.body, maxInflatedBytes);
+  return inflated && [...readPackets(inflated, MAX_PACKETS), ...outer.slice(1)];
+}
+
+function faultOf(packets: readonly Packet[]): Rejection | undefined {
+  const tags = packets.map(({ tag }) => tag);
+  if (tags.some((tag) => ENCRYPTED_TAGS.has(tag))) {
+    return reject('encrypted', 'expected a signed OpenPGP message, got an encrypted one');
+  }
+  const count = (tag: number): number => tags.filter((found) => found === tag).length;
+  const signatures = Math.max(count(TAG.signature), count(TAG.onePassSignature));
+  const got = signatures > MAX_PACKETS ? `more than ${MAX_PACKETS}` : signatures;
+  if (signatures > 1) {
+    return reject('multiple-signatures', `expected exactly one signature, got ${got}`);
+  }
+  if (packets.length === 0 || packets.some(({ isWhole }) => !isWhole)) return cutShort();
+  if (count(TAG.literal) === 0 && signatures === 1) {
+    return reject('detached', 'expected a signed message, got a detached signature');
+  }
+  if (count(TAG.literal) === 1 && signatures === 0) {
+    return reject('not-signed', 'expected a signed message, got plain data');
+  }
+  return undefined;
+}
+
+function cutShort(): Rejection {
+  return reject(
+    'malformed',
+    'expected whole OpenPGP packets, got one that is cut short or damaged',
+  );
+}

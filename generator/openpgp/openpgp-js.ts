@@ -1,0 +1,322 @@
+// The first engine: the one file that knows OpenPGP.js. It reads keys, and verifies plain
+// messages by plain keys, in process. Only its "yes" is a verdict; a "no" is a reason to ask gpgv.
+import { createHash } from 'node:crypto';
+import { type Key, type Subkey, enums, readKey, readMessage, unarmor, verify } from 'openpgp';
+import { formatTime } from '../format-time.ts';
+import { messageOf } from '../message-of.ts';
+import { type Rejection, reject } from '../rejection.ts';
+import { type KeyBlock, readKeyBlocks } from './key-blocks.ts';
+import { PRIVATE_TAGS, readPackets } from './packets.ts';
+import type { PlainMessage } from './plain-message.ts';
+import { LAST_SECOND } from './signature-packet.ts';
+
+/** A public key that is accepted, for reports. */
+export interface KeyInfo {
+  /** Of the primary key, upper-case hex. */
+  readonly fingerprint: string;
+  readonly userIds: readonly string[];
+  /** ISO 8601, or null for a key that does not expire. */
+  readonly expires: string | null;
+}
+
+/** A primary key or subkey that may have made a signature. */
+export interface SigningKey {
+  /** Upper-case hex. */
+  readonly fingerprint: string;
+  readonly primaryFingerprint: string;
+  /** Undefined where OpenPGP.js cannot read the key. */
+  readonly parsed: Key | undefined;
+  /** Milliseconds since 1970; 0 where it is not known. */
+  readonly createdAt: number;
+  /** Of an RSA or DSA key; undefined for other kinds. */
+  readonly bits: number | undefined;
+  /** Milliseconds since 1970; Infinity if never or not known. */
+  readonly expiresAt: number;
+  /** Whether all engines read the key alike: else only gpgv's word counts. */
+  readonly isPlain: boolean;
+}
+
+/** The keys whose signatures are accepted. */
+export interface Keyring {
+  /** Changes when a key does. */
+  readonly id: string;
+  readonly keys: readonly KeyInfo[];
+  /** The keys with an OpenPGP key ID (16 lower-case hex digits). */
+  readonly find: (keyId: string) => readonly SigningKey[];
+  /** Each key as binary OpenPGP packets. */
+  readonly blocks: readonly Uint8Array[];
+  /** All of them, for gpgv. */
+  readonly packets: Uint8Array;
+  /** The fingerprints of keys that only gpgv can judge. */
+  readonly forGpgv: readonly string[];
+}
+
+/** A key file as it was read. */
+export interface KeyFile {
+  readonly path: string;
+  readonly bytes: Uint8Array;
+}
+
+/** A file that was given as keys holds none, a private one, or does not parse. */
+export class KeyFileError extends Error {
+  override readonly name = 'KeyFileError';
+}
+
+/**
+ * A key whose expiry was extended has self-signatures younger than what it signed before.
+ * Nodes take such signatures, and so do we: expiry and revocation are judged as of today.
+ */
+const VERIFY_CONFIG = { allowInsecureVerificationWithReformattedKeys: true };
+
+const ARMOR = '-----BEGIN PGP';
+const PUBLIC_KEY_BLOCK =
+  /-----BEGIN PGP PUBLIC KEY BLOCK-----[\s\S]*?-----END PGP PUBLIC KEY BLOCK-----/g;
+const NOTHING = new Uint8Array();
+const PRIVATE_KEY_BLOCK = '-----BEGIN PGP PRIVATE KEY BLOCK-----';
+
+/** Algorithms whose signatures both engines compute alike. */
+const PLAIN_ALGORITHMS: ReadonlySet<string> = new Set([
+  'rsaEncryptSign',
+  'rsaSign',
+  'ecdsa',
+  'eddsaLegacy',
+]);
+const PLAIN_CURVES: ReadonlySet<string> = new Set([
+  enums.curve.nistP256,
+  enums.curve.nistP384,
+  enums.curve.nistP521,
+  enums.curve.ed25519Legacy,
+]);
+/** Below, OpenPGP.js refuses what nodes take. */
+const PLAIN_RSA_BITS = 2048;
+const SIGNING_FLAG = enums.keyFlags.signData;
+
+/** A key on its way into a keyring. */
+interface ReadKey {
+  readonly block: KeyBlock;
+  readonly parsed: Key | undefined;
+}
+
+/**
+ * Reads the public keys of key files, armored (several blocks a file) or binary.
+ * @throws KeyFileError naming the file.
+ */
+export async function readKeyring(files: readonly KeyFile[]): Promise<Keyring> {
+  const byFingerprint = new Map<string, ReadKey>();
+  for (const file of files) {
+    for (const block of await readKeyFile(file)) {
+      const { fingerprint } = block.primary;
+      const known = byFingerprint.get(fingerprint);
+      const key = { block, parsed: await parseKey(block) };
+      byFingerprint.set(fingerprint, known ? await merge(known, key) : key);
+    }
+  }
+  const keys = [...byFingerprint.values()];
+  const byKeyId = new Map<string, SigningKey[]>();
+  for (const key of keys.flatMap((read) => toSigningKeys(read))) {
+    const keyId = key.fingerprint.slice(-16).toLowerCase();
+    byKeyId.set(keyId, [...(byKeyId.get(keyId) ?? []), key]);
+  }
+  const blocks = keys.map(({ block }) => block.bytes);
+  const packets = Buffer.concat(blocks);
+  const all = [...byKeyId.values()].flat();
+  return {
+    id: createHash('sha256').update(packets).digest('base64url'),
+    keys: keys.map((key) => toKeyInfo(key)),
+    find: (keyId) => byKeyId.get(keyId) ?? [],
+    blocks,
+    packets,
+    forGpgv: [...new Set(all.filter(needsGpgv).map((key) => key.primaryFingerprint))],
+  };
+}
+
+async function readKeyFile({ path, bytes }: KeyFile): Promise<readonly KeyBlock[]> {
+  const text = Buffer.from(bytes).toString('latin1');
+  if (text.includes(PRIVATE_KEY_BLOCK)) throw privateKeyError(path);
+  const binary = text.includes(ARMOR) ? await unarmorKeys(path, text) : bytes;
+  if (readPackets(binary, 1).some(({ tag }) => PRIVATE_TAGS.has(tag))) throw privateKeyError(path);
+  const blocks = readKeyBlocks(binary);
+  if (!blocks) {
+    throw new KeyFileError(`${path}: expected OpenPGP public keys, but the file does not parse`);
+  }
+  if (blocks.length === 0) {
+    throw new KeyFileError(`${path}: expected OpenPGP public keys of version 4, got none`);
+  }
+  return blocks;
+}
+
+async function unarmorKeys(path: string, text: string): Promise<Uint8Array> {
+  const blocks = text.match(PUBLIC_KEY_BLOCK) ?? [];
+  if (blocks.length === 0) {
+    throw new KeyFileError(`${path}: expected OpenPGP public keys, got none`);
+  }
+  try {
+    const read = await Promise.all(blocks.map(async (block) => unarmor(block)));
+    return Buffer.concat(read.map(({ data }) => (data instanceof Uint8Array ? data : NOTHING)));
+  } catch (cause) {
+    const message = `${path}: expected OpenPGP public keys, but the armor does not parse`;
+    throw new KeyFileError(message, { cause });
+  }
+}
+
+function privateKeyError(path: string): KeyFileError {
+  return new KeyFileError(`${path}: expected public keys, got a private key`);
+}
+
+async function parseKey({ bytes }: KeyBlock): Promise<Key | undefined> {
+  try {
+    return await readKey({ binaryKey: bytes });
+  } catch {
+    return undefined;
+  }
+}
+
+/** The same key twice: the newer expiry and any revocation count, as in nodes' keyrings. */
+async function merge(known: ReadKey, again: ReadKey): Promise<ReadKey> {
+  if (!known.parsed || !again.parsed) return known;
+  const parsed = await known.parsed.update(again.parsed);
+  const [block] = readKeyBlocks(parsed.write()) ?? [];
+  return block ? { block, parsed } : known;
+}
+
+function toSigningKeys({ block, parsed }: ReadKey): readonly SigningKey[] {
+  const primaryFingerprint = block.primary.fingerprint;
+  const certified = parsed && readCertifications(parsed);
+  const toSigningKey = (
+    { fingerprint, isPlain }: KeyBlock['primary'],
+    part: Key | Subkey | undefined,
+    own: KeyTerms | undefined,
+  ): SigningKey => ({
+    fingerprint,
+    primaryFingerprint,
+    parsed,
+    createdAt: part?.getCreationTime().getTime() ?? 0,
+    bits: part?.getAlgorithmInfo().bits,
+    expiresAt: Math.min(certified?.expiresAt ?? Infinity, own?.expiresAt ?? Infinity),
+    isPlain:
+      isPlain &&
+      part !== undefined &&
+      hasPlainAlgorithm(part) &&
+      certified?.isPlain === true &&
+      own?.isPlain === true &&
+      own.maySign,
+  });
+  return [
+    toSigningKey(block.primary, parsed, certified),
+    ...block.subkeys.map((subkey) => {
+      const part = parsed?.subkeys.find((found) => fingerprintOf(found) === subkey.fingerprint);
+      return toSigningKey(subkey, part, part && readBindings(part));
+    }),
+  ];
+}
+
+/** What self-signatures say of a key. */
+interface KeyTerms {
+  readonly expiresAt: number;
+  readonly maySign: boolean;
+  /** Whether there is one way only to read them. */
+  readonly isPlain: boolean;
+}
+
+type SelfSignature = Subkey['bindingSignatures'][number];
+
+/** The terms of a primary key, if the newest certification of each user ID says the same. */
+function readCertifications(key: Key): KeyTerms {
+  const newest = key.users.map(({ selfCertifications }) => newestOf(selfCertifications));
+  const terms = newest.map((signature) => readTerms(signature, key.getCreationTime()));
+  const [first] = terms;
+  if (!first) return { expiresAt: Infinity, maySign: false, isPlain: false };
+  const agree = terms.every(
+    ({ expiresAt, maySign }) => expiresAt === first.expiresAt && maySign === first.maySign,
+  );
+  const expiresAt = Math.max(...terms.map((term) => term.expiresAt));
+  return { ...first, expiresAt, isPlain: agree && terms.every(({ isPlain }) => isPlain) };
+}
+
+function readBindings(subkey: Subkey): KeyTerms {
+  const newest = newestOf(subkey.bindingSignatures);
+  const terms = readTerms(newest, subkey.getCreationTime());
+  return { ...terms, isPlain: terms.isPlain && newest?.embeddedSignature !== null };
+}
+
+function newestOf(signatures: readonly SelfSignature[]): SelfSignature | undefined {
+  return signatures.toSorted((a, b) => Number(b.created) - Number(a.created))[0];
+}
+
+function readTerms(signature: SelfSignature | undefined, created: Date): KeyTerms {
+  const seconds = signature?.keyExpirationTime ?? 0;
+  const isPlain =
+    signature !== undefined &&
+    signature.signatureNeverExpires &&
+    created.getTime() / 1000 + seconds <= LAST_SECOND &&
+    signature.revocationKeyClass === null &&
+    signature.keyFlags !== null;
+  return {
+    expiresAt: seconds === 0 ? Infinity : created.getTime() + seconds * 1000,
+    maySign: ((signature?.keyFlags?.[0] ?? 0) & SIGNING_FLAG) !== 0,
+    isPlain,
+  };
+}
+
+function hasPlainAlgorithm(part: Key | Subkey): boolean {
+  const { algorithm, bits, curve } = part.getAlgorithmInfo();
+  if (!PLAIN_ALGORITHMS.has(algorithm)) return false;
+  return bits === undefined ? PLAIN_CURVES.has(curve ?? '') : bits >= PLAIN_RSA_BITS;
+}
+
+/** Encryption subkeys are not plain either, but sign nothing. */
+function needsGpgv({ isPlain, parsed, fingerprint }: SigningKey): boolean {
+  if (isPlain) return false;
+  const part = parsed?.getKeys().find((found) => fingerprintOf(found) === fingerprint);
+  if (!part) return true;
+  if (!('mainKey' in part)) return !hasPlainAlgorithm(part) || readCertifications(part).maySign;
+  return readBindings(part).maySign;
+}
+
+function toKeyInfo({ block, parsed }: ReadKey): KeyInfo {
+  const { expiresAt } = parsed ? readCertifications(parsed) : { expiresAt: Infinity };
+  return {
+    fingerprint: block.primary.fingerprint,
+    userIds: block.userIds,
+    expires: Number.isFinite(expiresAt) ? formatTime(expiresAt) : null,
+  };
+}
+
+/**
+ * Verifies a plain message by a plain key, as of `now`; undefined if it is good, else why
+ * OpenPGP.js refuses.
+ */
+export async function verifyWithOpenpgpJs(
+  { untrustedPackets }: PlainMessage,
+  key: Key,
+  now: Date,
+): Promise<Rejection | undefined> {
+  try {
+    const message = await readMessage({ binaryMessage: untrustedPackets });
+    const { signatures } = await verify({
+      message,
+      verificationKeys: key,
+      format: 'binary',
+      date: now,
+      config: VERIFY_CONFIG,
+    });
+    const [result] = signatures;
+    if (!result) return reject('cannot-verify', 'OpenPGP.js finds no signature that it can read');
+    await result.verified;
+    return undefined;
+  } catch (error) {
+    return toRefusal(messageOf(error));
+  }
+}
+
+/** Only a failed computation means that the signature is bad. */
+function toRefusal(reason: string): Rejection {
+  const badBytes = ['Signature verification failed', 'Signed digest did not match'];
+  return badBytes.some((start) => reason.startsWith(start))
+    ? reject('bad-signature', 'the signature does not match the payload')
+    : reject('cannot-verify', `OpenPGP.js cannot judge the signature: ${reason}`);
+}
+
+function fingerprintOf(key: Key | Subkey): string {
+  return key.getFingerprint().toUpperCase();
+}

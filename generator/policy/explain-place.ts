@@ -1,0 +1,117 @@
+// Why no node that accepts a signature will ask for it where it lies, and where they would.
+import {
+  type DockerReference,
+  looksLikeHost,
+  normalizeHost,
+  parseDockerReference,
+} from '../docker-reference.ts';
+import type { UntrustedClaims } from '../claims.ts';
+import { type Location, formatDirectory, formatLocation } from '../location.ts';
+import { type Rejection, reject } from '../rejection.ts';
+import type { PlacedImage } from './images-at.ts';
+import { type Policy, findScope } from './policy.ts';
+import { DEFAULT_IDENTITY, type SignedIdentity, formatReference } from './signed-identity.ts';
+
+/**
+ * The fault of a signature that is good for none of the images at its place, which are `placed`.
+ */
+export function explainPlace(
+  policy: Policy,
+  location: Location,
+  claims: UntrustedClaims,
+  identity: DockerReference,
+  placed: readonly PlacedImage[],
+): Rejection {
+  const signed = JSON.stringify(claims.dockerReference);
+  const rule = placed.flatMap(({ scope }) => scope.signedBy).find(hasOwnRule)?.signedIdentity;
+  if (rule) {
+    const message = `expected an identity by ${formatRule(rule)}, got ${signed}`;
+    return reject('identity-mismatch', message);
+  }
+  const hint = suggestPlace(policy, claims, location.repository, location.number);
+  const fault = findNameFault(location, identity, signed, hint);
+  if (fault) return fault;
+  const scope = findScope(policy, identity);
+  if (!scope) return reject('out-of-scope', `no scope covers ${signed}`);
+  if (scope.obstacle !== undefined) {
+    return reject('policy-rejects', `the scope ${JSON.stringify(scope.name)} ${scope.obstacle}`);
+  }
+  const prefix = JSON.stringify(scope.prefix ?? '');
+  const message = `expected signatures of the scope ${JSON.stringify(scope.name)} below ${prefix}`;
+  return reject('repository-mismatch', message, { hint });
+}
+
+function hasOwnRule({ signedIdentity }: { readonly signedIdentity: SignedIdentity }): boolean {
+  return signedIdentity.type !== DEFAULT_IDENTITY.type;
+}
+
+/** By the rule for names that holds where nothing else is configured. */
+function findNameFault(
+  location: Location,
+  identity: DockerReference,
+  signed: string,
+  hint: string,
+): Rejection | undefined {
+  if (identity.tag === undefined && identity.digest === undefined) {
+    return reject('identity-without-tag', `expected a tag or digest in ${signed}`);
+  }
+  const directory = location.repository.split('/');
+  const repository = identity.repository.split('/');
+  if (directory.slice(-repository.length).join('/') !== identity.repository) {
+    const message = `expected a signature for ${JSON.stringify(location.repository)}, got one for ${signed}`;
+    return reject('repository-mismatch', message, { hint });
+  }
+  const before = directory.at(-repository.length - 1);
+  if (before !== undefined && looksLikeHost(before) && normalizeHost(before) !== identity.host) {
+    const message = `expected the host ${JSON.stringify(before)}, got ${signed}`;
+    return reject('host-mismatch', message, { hint });
+  }
+  return undefined;
+}
+
+function formatRule(rule: SignedIdentity): string {
+  switch (rule.type) {
+    case 'exactReference':
+      return `${rule.type} ${formatReference(rule.reference)}`;
+    case 'exactRepository':
+      return `${rule.type} ${formatReference(rule.repository)}`;
+    case 'remapIdentity':
+      return `${rule.type} from ${rule.prefix} to ${rule.signedPrefix}`;
+    case 'matchExact':
+    case 'matchRepoDigestOrExact':
+    case 'matchRepository':
+      return rule.type;
+  }
+}
+
+/**
+ * The cure for a signature in a wrong place: where it belongs by what it says. `parents` is the
+ * path that it lies below now; what stands before the repository there is kept.
+ */
+export function suggestPlace(
+  policy: Policy,
+  { dockerReference, manifestDigest }: UntrustedClaims,
+  parents: string,
+  number: number,
+): string {
+  const identity = parseDockerReference(dockerReference);
+  const [algorithm, hex] = manifestDigest.split(':', 2);
+  if (!identity || algorithm !== 'sha256' || hex === undefined) {
+    return 'Remove the file; it names no image that nodes could ask for.';
+  }
+  const prefix = findScope(policy, identity)?.prefix ?? leadOf(parents, identity);
+  const repository = prefix === '' ? identity.repository : `${prefix}/${identity.repository}`;
+  const right = formatLocation(formatDirectory(repository, hex), number);
+  return `By what it signs it belongs to ${JSON.stringify(right)}, or the next free number there.`;
+}
+
+/** What stands before the repository, if the path ends with it; and the host, if that is right. */
+function leadOf(parents: string, { host, repository }: DockerReference): string {
+  const hasHost = parents.split('/').some((part) => normalizeHost(part) === host);
+  if (parents === repository || !`/${parents}`.endsWith(`/${repository}`))
+    return hasHost ? host : '';
+  const lead = parents.slice(0, -repository.length - 1);
+  const last = lead.slice(lead.lastIndexOf('/') + 1);
+  if (!looksLikeHost(last) || normalizeHost(last) === host) return lead;
+  return [...lead.split('/').slice(0, -1), host].join('/');
+}

@@ -1,0 +1,126 @@
+// containers-policy.json(5), read as strictly as nodes read it: unknown members, members given
+// twice and wrong types refuse the whole file (containers/image signature/policy_config.go).
+import { parseDocument } from 'yaml';
+import { z } from 'zod';
+import { DEFAULT_IDENTITY, type SignedIdentity } from './signed-identity.ts';
+import { signedIdentitySchema } from './signed-identity-schema.ts';
+
+/** A `signedBy` requirement whose keys are not read yet. */
+export interface UnreadSignedBy {
+  readonly type: 'signedBy';
+  /** As written: absolute on a node. */
+  readonly keyPaths: readonly string[];
+  readonly keyData: Uint8Array | undefined;
+  readonly signedIdentity: SignedIdentity;
+}
+
+/** A requirement of a policy file. */
+export type UnreadRequirement =
+  | UnreadSignedBy
+  | { readonly type: 'insecureAcceptAnything' }
+  | { readonly type: 'unmeetable'; readonly what: string };
+
+/** Requirements by scope for images from registries; '' is what holds for all others. */
+export type PolicyFile = ReadonlyMap<string, readonly UnreadRequirement[]>;
+
+/** A file that nodes would refuse; the message names the rule. */
+export class PolicyFileError extends Error {
+  override readonly name = 'PolicyFileError';
+}
+
+const KEY_TYPES = ['GPGKeys', 'signedByGPGKeys', 'X509Certificates', 'signedByX509CAs'] as const;
+
+const signedBy = z
+  .strictObject({
+    type: z.literal('signedBy'),
+    keyType: z.enum(KEY_TYPES),
+    keyPath: z.string().min(1).optional(),
+    keyPaths: z.array(z.string()).min(1).optional(),
+    keyData: z.base64().min(1).optional(),
+    signedIdentity: signedIdentitySchema.default(DEFAULT_IDENTITY),
+  })
+  .transform((fields, context): UnreadRequirement => {
+    const { keyType, keyPath, keyPaths, keyData, signedIdentity } = fields;
+    if ([keyPath, keyPaths, keyData].filter((given) => given !== undefined).length !== 1) {
+      context.addIssue('expected exactly one of keyPath, keyPaths and keyData');
+      return z.NEVER;
+    }
+    if (keyType !== 'GPGKeys') return { type: 'unmeetable', what: `asks for ${keyType} keys` };
+    return {
+      type: 'signedBy',
+      keyPaths: keyPaths ?? (keyPath === undefined ? [] : [keyPath]),
+      keyData: keyData === undefined ? undefined : Buffer.from(keyData, 'base64'),
+      signedIdentity,
+    };
+  });
+
+const anything = z.unknown().optional();
+const sigstoreSigned = z
+  .strictObject({
+    type: z.literal('sigstoreSigned'),
+    keyPath: anything,
+    keyPaths: anything,
+    keyData: anything,
+    keyDatas: anything,
+    fulcio: anything,
+    pki: anything,
+    rekorPublicKeyPath: anything,
+    rekorPublicKeyPaths: anything,
+    rekorPublicKeyData: anything,
+    rekorPublicKeyDatas: anything,
+    signedIdentity: anything,
+  })
+  .transform((): UnreadRequirement => ({
+    type: 'unmeetable',
+    what: 'asks for a sigstore signature',
+  }));
+
+const signedBaseLayer = z
+  .strictObject({ type: z.literal('signedBaseLayer'), baseLayerIdentity: signedIdentitySchema })
+  .transform((): UnreadRequirement => ({ type: 'unmeetable', what: 'asks for signedBaseLayer' }));
+
+const requirements = z
+  .array(
+    z.discriminatedUnion('type', [
+      z.strictObject({ type: z.literal('insecureAcceptAnything') }),
+      z
+        .strictObject({ type: z.literal('reject') })
+        .transform((): UnreadRequirement => ({ type: 'unmeetable', what: 'rejects every image' })),
+      signedBy,
+      sigstoreSigned,
+      signedBaseLayer,
+    ]),
+  )
+  .min(1, 'expected at least one requirement');
+
+const policyFile = z.strictObject({
+  default: requirements,
+  transports: z.record(z.string(), z.record(z.string(), requirements)).default({}),
+});
+
+/**
+ * Reads the text of a policy.json.
+ * @throws PolicyFileError with the first fault.
+ */
+export function parsePolicyFile(text: string): PolicyFile {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new PolicyFileError('expected JSON', { cause });
+  }
+  // JSON.parse keeps the last of two equal members without a word; JSON is YAML, which has none.
+  const twice = parseDocument(text).errors.find(({ code }) => code === 'DUPLICATE_KEY');
+  if (twice) {
+    const line = twice.linePos?.[0].line ?? 0;
+    throw new PolicyFileError(`expected each member once, got one twice in line ${line}`);
+  }
+  const result = policyFile.safeParse(value);
+  if (!result.success) {
+    const [issue] = result.error.issues;
+    const path = issue?.path.join('.') || 'the file';
+    throw new PolicyFileError(`${path}: ${issue?.message}`);
+  }
+  const docker = new Map(Object.entries(result.data.transports['docker'] ?? {}));
+  return new Map([['', docker.get('') ?? result.data.default], ...docker]);
+}

@@ -1,0 +1,151 @@
+// What nodes ask of the signatures of an image, as containers-policy.json(5) has it: the most
+// specific scope wins whole (containers/image docker/policyconfiguration/naming.go).
+import { createHash } from 'node:crypto';
+import { type DockerReference, parseDockerReference } from '../docker-reference.ts';
+import { type Keyring, readKeyring } from '../openpgp/openpgp-js.ts';
+import {
+  DEFAULT_IDENTITY,
+  type SignedIdentity,
+  formatReference,
+  nameOf,
+} from './signed-identity.ts';
+
+/** A signature by a key of the keyring, made under a name that the rule takes. */
+export interface SignedBy {
+  readonly type: 'signedBy';
+  readonly keyring: Keyring;
+  readonly signedIdentity: SignedIdentity;
+}
+
+/** What must hold for an image. */
+export type Requirement =
+  | SignedBy
+  | { readonly type: 'insecureAcceptAnything' }
+  /** `reject`, or a kind of signature that is not kept here. */
+  | { readonly type: 'unmeetable'; readonly what: string };
+
+/** The requirements for a part of all images: all of them must hold. */
+export interface Scope {
+  /** As containers-policy.json writes it; '' for all that no other scope covers. */
+  readonly name: string;
+  /** Where its signatures lie in the tree, without slashes at the ends; undefined: anywhere. */
+  readonly prefix: string | undefined;
+  readonly requirements: readonly Requirement[];
+  /** Those of them that ask for an OpenPGP signature. */
+  readonly signedBy: readonly SignedBy[];
+  /** Whether nodes take any image of the scope, signed or not. */
+  readonly takesAnything: boolean;
+  /** What keeps nodes from taking any image of it on the word of OpenPGP signatures. */
+  readonly obstacle: string | undefined;
+}
+
+/** A scope with its requirements, of which there is at least one. */
+export function createScope(
+  name: string,
+  prefix: string | undefined,
+  requirements: readonly Requirement[],
+): Scope {
+  const unmeetable = requirements.find((requirement) => requirement.type === 'unmeetable');
+  return {
+    name,
+    prefix,
+    requirements,
+    signedBy: requirements.filter((requirement) => requirement.type === 'signedBy'),
+    takesAnything: requirements.every(({ type }) => type === 'insecureAcceptAnything'),
+    obstacle: unmeetable?.what,
+  };
+}
+
+export interface Policy {
+  /** Changes when a requirement, a scope or a key does. */
+  readonly id: string;
+  readonly scopes: ReadonlyMap<string, Scope>;
+  /** All keys of all requirements; undefined if none asks for a signature. */
+  readonly keyring: Keyring | undefined;
+  /** Whether each key is the same wherever it is given, so that one verification is enough. */
+  readonly isUniform: boolean;
+  /** Hosts that scopes and their rules name; one of its own for each scope without a host. */
+  readonly hosts: ReadonlySet<string>;
+  /** Tags that have scopes of their own, by `HOST/REPOSITORY`. */
+  readonly tags: ReadonlyMap<string, readonly string[]>;
+  /** Where scopes say that their signatures lie. */
+  readonly prefixes: ReadonlySet<string>;
+}
+
+/** A host that no image has: for what only a scope without a host covers. */
+const ANY_HOST = 'host.invalid';
+
+/** Puts scopes together. Names of scopes must differ. */
+export async function createPolicy(scopes: readonly Scope[]): Promise<Policy> {
+  const keyrings = scopes.flatMap(({ signedBy }) => signedBy.map(({ keyring }) => keyring));
+  const blocks = new Set(keyrings.flatMap((keyring) => keyring.blocks));
+  const files = [...blocks].map((bytes) => ({ path: 'the policy', bytes }));
+  const keyring = keyrings.length > 0 ? await readKeyring(files) : undefined;
+  const contents = new Set([...blocks].map((bytes) => Buffer.from(bytes).toString('base64')));
+  const tags = new Map<string, readonly string[]>();
+  for (const { name } of scopes) {
+    const reference = name.includes('/') ? parseDockerReference(name) : undefined;
+    if (reference?.tag === undefined) continue;
+    tags.set(nameOf(reference), [...(tags.get(nameOf(reference)) ?? []), reference.tag]);
+  }
+  return {
+    id: createHash('sha256').update(JSON.stringify(scopes, describeKeyring)).digest('base64url'),
+    scopes: new Map(scopes.map((scope) => [scope.name, scope])),
+    keyring,
+    isUniform: contents.size === (keyring?.keys.length ?? 0),
+    hosts: new Set([ANY_HOST, ...scopes.flatMap((scope) => hostsOf(scope))]),
+    tags,
+    prefixes: new Set(scopes.flatMap(({ prefix }) => prefix ?? [])),
+  };
+}
+
+/** A policy for all images alike: a signature by any key; without keys, anything. */
+export async function createSimplePolicy(keyring: Keyring | undefined): Promise<Policy> {
+  const requirement: Requirement = keyring
+    ? { type: 'signedBy', keyring, signedIdentity: DEFAULT_IDENTITY }
+    : { type: 'insecureAcceptAnything' };
+  return createPolicy([createScope('', undefined, [requirement])]);
+}
+
+function hostsOf({ name, signedBy }: Scope): readonly string[] {
+  const own = name.startsWith('*.') ? `host.${name.slice(2)}` : firstComponent(name);
+  const remapped = signedBy.flatMap(({ signedIdentity: rule }) =>
+    rule.type === 'remapIdentity' ? firstComponent(rule.prefix) : [],
+  );
+  return name === '' ? remapped : [own, ...remapped];
+}
+
+function firstComponent(path: string): string {
+  return path.split('/', 1)[0] ?? '';
+}
+
+function describeKeyring(_name: string, value: unknown): unknown {
+  return value instanceof Object && 'find' in value && 'id' in value ? value.id : value;
+}
+
+/** The scope of an image; undefined if none covers it. */
+export function findScope(policy: Policy, image: DockerReference): Scope | undefined {
+  for (const name of scopeNames(image)) {
+    const scope = policy.scopes.get(name);
+    if (scope) return scope;
+  }
+  return undefined;
+}
+
+/** Names of scopes that an image may lie in, the most specific first. */
+function* scopeNames(image: DockerReference): Generator<string> {
+  yield formatReference(image);
+  let name = nameOf(image);
+  yield name;
+  for (let slash = name.lastIndexOf('/'); slash >= 0; slash = name.lastIndexOf('/')) {
+    name = name.slice(0, slash);
+    yield name;
+  }
+  // Wildcards are for domains, whatever the port.
+  let domain = name.replace(/:[0-9]+$/, '');
+  for (let dot = domain.indexOf('.'); dot >= 0; dot = domain.indexOf('.')) {
+    domain = domain.slice(dot + 1);
+    yield `*.${domain}`;
+  }
+  yield '';
+}

@@ -1,0 +1,71 @@
+// The six rules of containers-policy.json for which signed name is good for which image
+// (containers/image signature/policy_reference_match.go).
+import { type DockerReference, parseDockerReference } from '../docker-reference.ts';
+
+/** A `signedIdentity` object, checked; references in it are parsed. */
+export type SignedIdentity =
+  | { readonly type: 'matchExact' | 'matchRepoDigestOrExact' | 'matchRepository' }
+  | { readonly type: 'exactReference'; readonly reference: DockerReference }
+  | { readonly type: 'exactRepository'; readonly repository: DockerReference }
+  | { readonly type: 'remapIdentity'; readonly prefix: string; readonly signedPrefix: string };
+
+/** What nodes go by where nothing is configured. */
+export const DEFAULT_IDENTITY: SignedIdentity = { type: 'matchRepoDigestOrExact' };
+
+/** Whether a signature of `identity` is good for `image`, which has a tag or a digest. */
+export function matchesIdentity(
+  rule: SignedIdentity,
+  image: DockerReference,
+  identity: DockerReference,
+): boolean {
+  switch (rule.type) {
+    case 'matchExact':
+      return !isNameOnly(identity) && formatReference(identity) === formatReference(image);
+    case 'matchRepoDigestOrExact':
+      return matchesRepoDigestOrExact(image, identity);
+    case 'matchRepository':
+      return nameOf(identity) === nameOf(image);
+    case 'exactReference':
+      return !isNameOnly(identity) && formatReference(identity) === formatReference(rule.reference);
+    case 'exactRepository':
+      return nameOf(identity) === nameOf(rule.repository);
+    case 'remapIdentity': {
+      const remapped = remap(image, rule.prefix, rule.signedPrefix);
+      return remapped !== undefined && matchesRepoDigestOrExact(remapped, identity);
+    }
+  }
+}
+
+function matchesRepoDigestOrExact(image: DockerReference, identity: DockerReference): boolean {
+  if (isNameOnly(identity)) return false;
+  return image.tag === undefined
+    ? nameOf(identity) === nameOf(image)
+    : formatReference(identity) === formatReference(image);
+}
+
+/** The image under its other name; itself if it does not lie below the prefix. */
+function remap(
+  image: DockerReference,
+  prefix: string,
+  signedPrefix: string,
+): DockerReference | undefined {
+  const name = nameOf(image);
+  if (name !== prefix && !name.startsWith(`${prefix}/`)) return image;
+  return parseDockerReference(signedPrefix + formatReference(image).slice(prefix.length));
+}
+
+function isNameOnly({ tag, digest }: DockerReference): boolean {
+  return tag === undefined && digest === undefined;
+}
+
+/** `HOST/REPOSITORY`. */
+export function nameOf({ host, repository }: DockerReference): string {
+  return `${host}/${repository}`;
+}
+
+/** The full form of a parsed reference; the inverse of parsing it. */
+export function formatReference(reference: DockerReference): string {
+  const { tag, digest } = reference;
+  const name = nameOf(reference);
+  return `${name}${tag === undefined ? '' : `:${tag}`}${digest === undefined ? '' : `@${digest}`}`;
+}
