@@ -46,7 +46,6 @@ export async function checkOnce(
       return await checkSource(source, policy, judge, world);
     } finally {
       await source.close();
-      await engines.close();
     }
   });
 }

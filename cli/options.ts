@@ -25,7 +25,7 @@ const UNITS: Readonly<Record<string, number>> = {
 /** What a value of the wrong kind gets. */
 const expected = (form: string) => ({
   error: (issue: { readonly input?: unknown }) =>
-    `expected ${form}, got ${JSON.stringify(issue.input)}`,
+    `expected ${form}, got ${JSON.stringify(issue.input) ?? 'nothing'}`,
 });
 
 const text = z.string(expected('text')).min(1, 'expected a value, got nothing');
@@ -145,7 +145,7 @@ export const OPTIONS = {
     schema: several,
   },
   scopes: {
-    description: 'what is asked of the signatures of a part of all images: see below',
+    description: 'who may sign which images, and under which names: see "Scopes"',
     commands: JUDGING,
     isInFileOnly: true,
     schema: scopes,

@@ -81,6 +81,10 @@ async function readPolicyFile(file: string, root: string): Promise<Policy> {
     });
     return await createPolicy(await Promise.all(scopes));
   } catch (cause) {
+    if (cause instanceof Complaint) {
+      const hint = 'with --policy-root DIR its key paths start at DIR';
+      throw new Complaint(`${file}: ${cause.message}`, hint, { cause });
+    }
     if (!(cause instanceof PolicyFileError)) throw cause;
     const hint = 'nodes refuse the whole file too: see containers-policy.json(5)';
     throw new Complaint(`${file}: ${cause.message}`, hint, { cause });

@@ -53,7 +53,9 @@ function convert(name: OptionName, value: unknown, origin: string): unknown {
   if (value === undefined) return undefined;
   const result = optionOf(name).schema.safeParse(value);
   if (result.success) return result.data;
-  const [issue] = result.error.issues;
+  const { issues } = result.error;
+  // A misspelt name is told before the right one that is missing.
+  const issue = issues.find(({ code }) => code === 'unrecognized_keys') ?? issues[0];
   const where = [origin, ...(issue?.path ?? []).map(String)].join(': ');
   throw new Complaint(`${where}: ${describeIssue(issue)}`, optionOf(name).description);
 }
@@ -62,6 +64,7 @@ type Issue = z.core.$ZodIssue;
 
 /** The fault of a scope's name is an issue within the issue. */
 function describeIssue(issue: Issue | undefined): string {
+  if (issue?.code === 'unrecognized_keys') return `unknown key ${issue.keys.join(', ')}`;
   const inner = issue?.code === 'invalid_key' ? issue.issues[0] : undefined;
   return inner?.message ?? issue?.message ?? 'not a value of this option';
 }

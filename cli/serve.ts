@@ -3,8 +3,10 @@ import { tmpdir } from 'node:os';
 import { createSecureContext } from 'node:tls';
 import { pino } from 'pino';
 import { createProgramLog } from '../server/program-log.ts';
+import type { Policy } from '../generator/policy/policy.ts';
+import type { Source } from '../generator/sources/source.ts';
 import type { TlsFiles } from '../server/listener.ts';
-import { type Reloadable, type RunningServer, startServer } from '../server/start-server.ts';
+import { type Reloadable, startServer } from '../server/start-server.ts';
 import { Complaint, formatComplaint } from './complaint.ts';
 import { NO_KEYS } from './findings.ts';
 import { openEngines, warnOfMissingGpgv } from './open-engines.ts';
@@ -27,12 +29,10 @@ export async function serve(source: string, settings: Settings, world: World): P
   const { signals, stderr } = world;
   const log = createProgramLog(stderr, stderr.isTTY === true);
   // From the first moment to the last: unheard, this signal would end the process.
-  let server: RunningServer | undefined;
-  const reload = (): void => {
-    if (!server) return;
-    reloadAll(settings, server).catch((error: unknown) => log.error(formatComplaint(error).trim()));
-  };
-  signals.on('SIGHUP', reload);
+  let reload: (() => Promise<void>) | undefined;
+  signals.on('SIGHUP', () => {
+    reload?.().catch((error: unknown) => log.error(formatComplaint(error).trim()));
+  });
   const stopped = nextSignal(signals, STOPS);
   const reloadable = await readReloadable(settings);
   const sink = pino.destination({
@@ -48,18 +48,16 @@ export async function serve(source: string, settings: Settings, world: World): P
   );
   const ending = new AbortController();
   const engines = await openEngines(world.environment, tmpdir());
-  const opened = await openSource(
-    source,
-    settings,
-    settings['state-dir'],
-    world.environment,
-    ending.signal,
-  );
-  try {
-    if (!reloadable.policy.keyring) log.warn(NO_KEYS);
-    const warning = warnOfMissingGpgv(reloadable.policy, engines);
+  const warnOfKeys = (policy: Policy): void => {
+    const warning = policy.keyring ? warnOfMissingGpgv(policy, engines) : NO_KEYS;
     if (warning !== undefined) log.warn(warning);
-    server = await startServer({
+  };
+  let opened: Source | undefined;
+  try {
+    const { environment } = world;
+    opened = await openSource(source, settings, settings['state-dir'], environment, ending.signal);
+    warnOfKeys(reloadable.policy);
+    const server = await startServer({
       ...reloadable,
       openMessage: engines.openMessage,
       source: opened,
@@ -79,19 +77,20 @@ export async function serve(source: string, settings: Settings, world: World): P
     }).catch((error: unknown) => {
       throw explainListenError(error);
     });
+    reload = async () => {
+      const next = await readReloadable(settings);
+      warnOfKeys(next.policy);
+      server.reload(next);
+    };
     log.info({ signal: await stopped }, 'stopping');
     ending.abort();
     await server.stop();
   } finally {
-    await opened.close();
+    await opened?.close();
     await engines.close();
     await flush(sink);
   }
   return 0;
-}
-
-async function reloadAll(settings: Settings, server: RunningServer): Promise<void> {
-  server.reload(await readReloadable(settings));
 }
 
 async function readReloadable(settings: Settings): Promise<Reloadable> {

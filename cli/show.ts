@@ -1,6 +1,5 @@
 // `lookaside show FILE…`: what a signature says, for people who review it before it is published.
 import { readFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { buffer } from 'node:stream/consumers';
 import { describeSignature } from '../generator/describe-signature.ts';
 import { createJudge } from '../generator/judge.ts';
@@ -8,6 +7,7 @@ import { messageOf } from '../generator/message-of.ts';
 import { Complaint } from './complaint.ts';
 import { formatShown } from './format-shown.ts';
 import { openEngines } from './open-engines.ts';
+import { withTemporaryState } from './open-source.ts';
 import type { Settings } from './options.ts';
 import { readPolicy } from './read-policy.ts';
 import type { World } from './world.ts';
@@ -27,9 +27,8 @@ export async function show(
     throw new Complaint(`show knows no format ${format}`, 'use --format text or --format json');
   }
   const policy = await readPolicy(settings);
-  const engines = await openEngines(world.environment, tmpdir());
-  try {
-    const { openMessage } = engines;
+  return withTemporaryState(world.signals, async (directory) => {
+    const { openMessage } = await openEngines(world.environment, directory);
     const judge = createJudge({ policy, openMessage, expiryWarning: 0 });
     const options = { keyring: policy.keyring, judge, openMessage };
     const shown = [];
@@ -40,10 +39,8 @@ export async function show(
     const output =
       format === 'json' ? `${JSON.stringify({ files: shown }, null, 2)}\n` : formatShown(shown);
     await write(world.stdout, output);
-  } finally {
-    await engines.close();
-  }
-  return 0;
+    return 0;
+  });
 }
 
 async function readInput(path: string, world: World): Promise<Uint8Array> {

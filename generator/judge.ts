@@ -106,10 +106,12 @@ export function createJudge({ policy, openMessage, expiryWarning }: JudgeOptions
     now: Date,
   ): Promise<OpenedMessage | Rejection> => {
     if (!policy.isUniform) return openMessage(message, keyring, now);
-    const fingerprint = opened.signer?.primaryFingerprint;
-    if (keyring.keys.some((key) => key.fingerprint === fingerprint)) return opened;
-    const accepted = keyring.keys.map((key) => key.fingerprint).join(', ');
-    return reject('signer-not-accepted', `expected a signature by ${accepted}, got ${fingerprint}`);
+    const { fingerprint = '', primaryFingerprint = '' } = opened.signer ?? {};
+    const known = keyring.find(fingerprint.slice(-16).toLowerCase());
+    if (known.some((key) => key.primaryFingerprint === primaryFingerprint)) return opened;
+    const accepted = keyring.keys.map((key) => key.fingerprint).join(' or ');
+    const fault = `expected a signature by ${accepted}, got one by ${primaryFingerprint}`;
+    return reject('signer-not-accepted', fault);
   };
 
   const findMatch = async (

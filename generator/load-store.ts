@@ -1,6 +1,8 @@
+import { setImmediate } from 'node:timers/promises';
 import { checkEntries } from './check-entries.ts';
 import type { CheckedFile } from './checked-file.ts';
 import type { Judge } from './judge.ts';
+import { parseLocation } from './location.ts';
 import type { Snapshot } from './sources/source.ts';
 import { SignatureStore } from './store.ts';
 
@@ -14,14 +16,23 @@ export async function loadStore(
   now: Date,
   onChecked: () => void = () => undefined,
 ): Promise<SignatureStore> {
+  // A directory is numbered as a whole, so its files go into the store together.
+  const byDirectory = new Map<string | undefined, CheckedFile[]>();
+  for await (const file of checkEntries(snapshot, snapshot.entries(), judge, now)) {
+    const directory = parseLocation(file.path)?.directory;
+    const files = byDirectory.get(directory);
+    if (files) files.push(file);
+    else byDirectory.set(directory, [file]);
+    onChecked();
+  }
   const store = new SignatureStore();
   let batch: CheckedFile[] = [];
-  for await (const file of checkEntries(snapshot, snapshot.entries(), judge, now)) {
-    batch.push(file);
-    onChecked();
+  for (const files of byDirectory.values()) {
+    batch = batch.concat(files);
     if (batch.length < BATCH) continue;
     store.prepare(batch).apply();
     batch = [];
+    await setImmediate();
   }
   store.prepare(batch).apply();
   return store;

@@ -67,7 +67,7 @@ export const REJECTIONS = {
   },
   'unknown-signer': {
     cause: 'The key that signed is not in the keyring.',
-    cure: 'Add the public key with `--keys`, or sign with a known key.',
+    cure: 'Add the public key with `--keys` or to its scope, or sign with a known key.',
   },
   'signer-not-accepted': {
     cause: 'The key that signed is known, but not accepted for this image.',

@@ -10,7 +10,7 @@ import { type Location, formatDirectory, formatLocation } from '../location.ts';
 import { type Rejection, reject } from '../rejection.ts';
 import type { PlacedImage } from './images-at.ts';
 import { type Policy, findScope } from './policy.ts';
-import { DEFAULT_IDENTITY, type SignedIdentity, formatReference } from './signed-identity.ts';
+import { type SignedIdentity, formatReference } from './signed-identity.ts';
 
 /**
  * The fault of a signature that is good for none of the images at its place, which are `placed`.
@@ -23,26 +23,39 @@ export function explainPlace(
   placed: readonly PlacedImage[],
 ): Rejection {
   const signed = JSON.stringify(claims.dockerReference);
-  const rule = placed.flatMap(({ scope }) => scope.signedBy).find(hasOwnRule)?.signedIdentity;
-  if (rule) {
-    const message = `expected an identity by ${formatRule(rule)}, got ${signed}`;
-    return reject('identity-mismatch', message);
-  }
-  const hint = suggestPlace(policy, claims, location.repository, location.number);
-  const fault = findNameFault(location, identity, signed, hint);
-  if (fault) return fault;
+  const open = placed.filter(({ scope }) => scope.obstacle === undefined);
+  const rules = open.flatMap(({ scope }) => scope.signedBy.map((one) => one.signedIdentity));
+  const renaming = rules.find(({ type }) => RENAMING.has(type));
+  if (renaming) return mismatch(renaming, signed);
+
   const scope = findScope(policy, identity);
   if (!scope) return reject('out-of-scope', `no scope covers ${signed}`);
   if (scope.obstacle !== undefined) {
     return reject('policy-rejects', `the scope ${JSON.stringify(scope.name)} ${scope.obstacle}`);
   }
-  const prefix = JSON.stringify(scope.prefix ?? '');
-  const message = `expected signatures of the scope ${JSON.stringify(scope.name)} below ${prefix}`;
+  const hint = suggestPlace(policy, claims, location.repository, location.number);
+  const [rule] = rules;
+  const isTagless = identity.tag === undefined && identity.digest === undefined;
+  if (isTagless && rule?.type !== 'matchRepository') {
+    return reject('identity-without-tag', `expected a tag or digest in ${signed}`);
+  }
+  const fault = findNameFault(location, identity, signed, hint);
+  if (fault) return fault;
+  if (rule) return mismatch(rule, signed);
+  const below = JSON.stringify(scope.prefix ?? '');
+  const message = `expected signatures of the scope ${JSON.stringify(scope.name)} below ${below}`;
   return reject('repository-mismatch', message, { hint });
 }
 
-function hasOwnRule({ signedIdentity }: { readonly signedIdentity: SignedIdentity }): boolean {
-  return signedIdentity.type !== DEFAULT_IDENTITY.type;
+/** Rules by which the signed name is another than the one that nodes look up. */
+const RENAMING: ReadonlySet<string> = new Set([
+  'exactReference',
+  'exactRepository',
+  'remapIdentity',
+] satisfies SignedIdentity['type'][]);
+
+function mismatch(rule: SignedIdentity, signed: string): Rejection {
+  return reject('identity-mismatch', `expected an identity by ${formatRule(rule)}, got ${signed}`);
 }
 
 /** By the rule for names that holds where nothing else is configured. */
@@ -52,9 +65,6 @@ function findNameFault(
   signed: string,
   hint: string,
 ): Rejection | undefined {
-  if (identity.tag === undefined && identity.digest === undefined) {
-    return reject('identity-without-tag', `expected a tag or digest in ${signed}`);
-  }
   const directory = location.repository.split('/');
   const repository = identity.repository.split('/');
   if (directory.slice(-repository.length).join('/') !== identity.repository) {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { EventEmitter } from 'node:events';
 import { join } from 'node:path';
-import { PassThrough } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 import { formatComplaint } from '../../cli/complaint.ts';
 import { runProgram } from '../../cli/program.ts';
 import { readKeys } from '../../cli/read-keys.ts';
@@ -40,7 +40,8 @@ async function complaintOf(
   environment: Readonly<Record<string, string>> = {},
 ): Promise<string> {
   const [stdout, stderr] = [new PassThrough(), new PassThrough()];
-  const world = { environment, stdout, stderr, signals: new EventEmitter() };
+  const stdin = Readable.from([]);
+  const world = { environment, stdin, stdout, stderr, signals: new EventEmitter() };
   const error: unknown = await runProgram(args, world).catch((reason: unknown) => reason);
   assert.equal(stdout.read(), null);
   assert.equal(stderr.read(), null);
@@ -91,7 +92,27 @@ describeWith(['git', 'git-http-backend', 'gpg'], 'lookaside complains', () => {
       ],
       'a bad value': [
         ['check', '.', '--format', 'xml'],
-        { message: /^--format: expected text or json, got "xml"$/, hint: /form of the report/ },
+        {
+          message: /^--format: expected text, json, github, sarif or junit, got "xml"$/,
+          hint: /form of the report/,
+        },
+      ],
+      'a format that show does not know': [
+        ['show', 'x', '--format', 'junit'],
+        { message: /^show knows no format junit$/, hint: /use --format text or --format json/ },
+      ],
+      'no FILE to show': [['show'], { message: /^missing required argument 'FILE'$/ }],
+      'a flag that show does not take': [
+        ['show', 'x', '--strict'],
+        { message: /^unknown option '--strict'$/ },
+      ],
+      'a flag with a value that takes none': [
+        ['check', '.', '--strict=yes'],
+        { message: /--strict/ },
+      ],
+      'a flag for scopes, which are in the file only': [
+        ['check', '.', '--scopes', '{}'],
+        { message: /^unknown option '--scopes'$/ },
       ],
       'a subtree that leads out': [
         ['check', '.', '--path', '../x'],
@@ -126,7 +147,7 @@ describeWith(['git', 'git-http-backend', 'gpg'], 'lookaside complains', () => {
 
     it('a bad value of a variable', async () =>
       assertComplaint(await complaintOf(['check', '.'], { LOOKASIDE_FORMAT: 'x' }), {
-        message: /^LOOKASIDE_FORMAT: expected text or json, got "x"$/,
+        message: /^LOOKASIDE_FORMAT: expected text, json, github, sarif or junit, got "x"$/,
       }));
 
     it('nothing at all, with help', async () => {

@@ -114,16 +114,20 @@ describe('cli: format github', () => {
     );
   });
 
-  it('counts unverified files and says that nobody was verified without keys, strict or not', () => {
+  it('counts unverified files and says that nobody was verified without keys: a fault if strict', () => {
     const file = { ...published('a'), status: 'unverified' } as const;
-    for (const strict of [false, true]) {
+    for (const [strict, level] of [
+      [false, 'warning'],
+      [true, 'error'],
+    ] as const) {
       const log = readLog(formatGithub(reportOf([file], []), { ...OPTIONS, strict }));
       assert.deepEqual(
         log.map(({ name }) => name),
-        ['warning', 'notice'],
+        [level, 'notice'],
       );
       assert.match(log[0]?.data ?? '', /^no keys were given/);
-      assert.match(log[1]?.data ?? '', /^good: 1 files: 0 accepted, 1 unverified, /);
+      const verdict = strict ? 'faults' : 'good';
+      assert.ok(log[1]?.data.startsWith(`${verdict}: 1 files: 0 accepted, 1 unverified, `));
     }
   });
 

@@ -86,35 +86,6 @@ const COLUMNS: Readonly<Record<string, { good: [unknown, unknown][]; bad: [unkno
         [8080, 'expected HOST:PORT, got 8080'],
       ],
     },
-    duration: {
-      good: [
-        ['60s', 60_000],
-        ['5m', 300_000],
-        ['250ms', 250],
-        ['1h', 3_600_000],
-        ['0s', 0],
-        ['0', 0],
-        [0, 0],
-        ['596h', 596 * 3_600_000],
-      ],
-      bad: [
-        'soon',
-        '5',
-        '-1s',
-        '1.5s',
-        '5 s',
-        '5S',
-        '1d',
-        '',
-        60,
-        true,
-        '597h',
-        '9'.repeat(400),
-      ].map((value): [unknown, string] => [
-        value,
-        `expected a duration like 60s or 5m, at most 596h, got ${JSON.stringify(value)}`,
-      ]),
-    },
   };
 
 const choice = (...values: string[]): (typeof COLUMNS)[string] => {
@@ -128,19 +99,143 @@ const choice = (...values: string[]): (typeof COLUMNS)[string] => {
   };
 };
 
+const duration = (
+  form: string,
+  good: readonly [unknown, number][],
+  bad: readonly unknown[],
+): (typeof COLUMNS)[string] => ({
+  good: [
+    ['60s', 60_000],
+    ['5m', 300_000],
+    ['250ms', 250],
+    ['1h', 3_600_000],
+    ['1d', 86_400_000],
+    ['0s', 0],
+    ['0', 0],
+    [0, 0],
+    ...good,
+  ],
+  bad: [
+    ...['soon', '5', '-1s', '1.5s', '5 s', '5S', '1D', '1w', '', 60, true, '9'.repeat(400)],
+    ...bad,
+  ].map((value) => [value, `expected ${form}, got ${JSON.stringify(value)}`]),
+});
+
+const KEYS = { keys: 'a.asc' };
+const SCOPE_NAME = 'expected HOST, HOST/NAMESPACE, HOST/NAMESPACE/REPOSITORY or *.DOMAIN, got ';
+
+const SCOPES: (typeof COLUMNS)[string] = {
+  good: [
+    [{}, {}],
+    [{ '': KEYS }, { '': { keys: ['a.asc'], require: 'any' } }],
+    ...[
+      'registry.example',
+      'registry.example:5000',
+      'localhost',
+      '*.example',
+      '*.registry.example',
+      'registry.example/team',
+      'registry.example/team/app',
+      'registry.example/team/app:v1',
+      `registry.example/team/app@sha256:${'ab'.repeat(32)}`,
+    ].map((name): [unknown, unknown] => [
+      { [name]: KEYS },
+      { [name]: { keys: ['a.asc'], require: 'any' } },
+    ]),
+    [
+      {
+        'registry.example': {
+          keys: ['a', 'b'],
+          require: 'all',
+          prefix: './x//y/',
+          signedIdentity: { type: 'matchRepository' },
+        },
+      },
+      {
+        'registry.example': {
+          keys: ['a', 'b'],
+          require: 'all',
+          prefix: 'x/y',
+          signedIdentity: { type: 'matchRepository' },
+        },
+      },
+    ],
+  ],
+  bad: [
+    [[], 'expected a mapping of scopes, got []'],
+    ['x', 'expected a mapping of scopes, got "x"'],
+    ...[
+      'team/app',
+      'registry.example/',
+      '/registry.example',
+      'https://registry.example',
+      '*',
+      '*.',
+      '*.example/team',
+      'registry.*',
+      'registry.example/Team',
+      'a b',
+    ].map((name): [unknown, string] => [
+      { [name]: KEYS },
+      `${name}: ${SCOPE_NAME}${JSON.stringify(name)}`,
+    ]),
+    [{ x: { keys: '' } }, 'x: keys: expected a value or a list of values, got ""'],
+    [{ x: {} }, 'x: keys: expected a value or a list of values, got undefined'],
+    [{ x: { ...KEYS, require: 'both' } }, 'x: require: expected any or all, got "both"'],
+    [
+      { x: { ...KEYS, prefix: '../y' } },
+      'x: prefix: expected a path inside the repository, got "../y"',
+    ],
+    [
+      { x: { ...KEYS, signedIdentity: { type: 'none' } } },
+      'x: signedIdentity: no signedIdentity of containers-policy.json: {"type":"none"}',
+    ],
+  ],
+};
+
 const KINDS: Readonly<Record<OptionName, (typeof COLUMNS)[string] | undefined>> = {
   keys: COLUMNS['several'],
+  scopes: SCOPES,
+  policy: COLUMNS['text'],
+  'policy-root': COLUMNS['text'],
   branch: COLUMNS['branch'],
   path: COLUMNS['path'],
   'on-invalid': choice('quarantine', 'refuse'),
   'git-token-file': COLUMNS['text'],
   'state-dir': COLUMNS['text'],
-  format: choice('text', 'json'),
+  format: choice('text', 'json', 'github', 'sarif', 'junit'),
+  strict: {
+    good: [
+      [true, true],
+      [false, false],
+      ['true', true],
+      ['false', false],
+    ],
+    bad: ['', 'yes', 'True', '1', 1, null].map((value) => [
+      value,
+      `expected true or false, got ${JSON.stringify(value)}`,
+    ]),
+  },
+  'expiry-warning': duration(
+    'a duration like 30d or 12h',
+    [
+      ['365d', 365 * 86_400_000],
+      ['100000d', 100_000 * 86_400_000],
+    ],
+    [],
+  ),
   out: COLUMNS['text'],
   listen: COLUMNS['address'],
   'status-listen': COLUMNS['address'],
   'webhook-secret-file': COLUMNS['text'],
-  poll: COLUMNS['duration'],
+  poll: duration(
+    'a duration like 60s or 5m, at most 596h',
+    [
+      ['596h', 596 * 3_600_000],
+      ['24d', 24 * 86_400_000],
+    ],
+    ['597h', '25d'],
+  ),
   'access-log': choice('combined', 'json', 'none'),
   'trusted-proxies': COLUMNS['several'],
   'tls-cert': COLUMNS['text'],
@@ -166,7 +261,7 @@ describe('options', () => {
           assert.equal(error.hint, hint);
           return true;
         });
-        if (typeof value !== 'string' || kind === COLUMNS['several']) continue;
+        if (typeof value !== 'string' || kind === COLUMNS['several'] || name === 'scopes') continue;
         await assert.rejects(readSettings({}, { [variableOf(name)]: value }), {
           name: 'Complaint',
           message: `${variableOf(name)}: ${message}`,

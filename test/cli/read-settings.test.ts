@@ -28,12 +28,17 @@ describe('settings', () => {
   it('are the defaults where nothing is given', async () => {
     assert.deepEqual(await readSettings({}, {}), {
       keys: [],
+      scopes: undefined,
+      policy: undefined,
+      'policy-root': '/',
       branch: undefined,
       path: '',
       'on-invalid': 'quarantine',
       'git-token-file': undefined,
       'state-dir': join(homedir(), '.local/state/lookaside'),
       format: 'text',
+      strict: false,
+      'expiry-warning': 30 * 86_400_000,
       out: undefined,
       listen: { host: '0.0.0.0', port: 8080 },
       'status-listen': { host: '127.0.0.1', port: 9090 },
@@ -89,6 +94,12 @@ describe('settings', () => {
       keys: ['keys', '../more.asc', '/abs.asc'],
       'state-dir': '../state',
       'webhook-secret-file': 'secret',
+      policy: 'policy.json',
+      'policy-root': '../root',
+      scopes: {
+        'registry.example': { keys: ['one.asc', '/abs.asc'] },
+        '*.test': { keys: '../two' },
+      },
       out: 'out',
       path: 'sub/tree',
       branch: 'a/b',
@@ -99,6 +110,12 @@ describe('settings', () => {
     assert.equal(settings['state-dir'], join(directory(), 'state'));
     assert.equal(settings['webhook-secret-file'], join(etc, 'secret'));
     assert.equal(settings.out, join(etc, 'out'));
+    assert.equal(settings.policy, join(etc, 'policy.json'));
+    assert.equal(settings['policy-root'], join(directory(), 'root'));
+    assert.deepEqual(settings.scopes, {
+      'registry.example': { keys: [join(etc, 'one.asc'), '/abs.asc'], require: 'any' },
+      '*.test': { keys: [join(directory(), 'two')], require: 'any' },
+    });
     assert.equal(settings.path, 'sub/tree');
     assert.equal(settings.branch, 'a/b');
     assert.deepEqual((await readSettings({ keys: ['keys'] }, {})).keys, ['keys']);
@@ -115,6 +132,19 @@ describe('settings', () => {
     );
     assert.deepEqual(fromEnvironment.keys, ['/a.asc', '/b.gpg']);
     assert.deepEqual(fromEnvironment['trusted-proxies'], ['fd00::/8', '10.0.0.0/8']);
+  });
+
+  it('take what is given or not from flags, the environment and the file', async () => {
+    const strict = async (...args: Parameters<typeof readSettings>): Promise<boolean> =>
+      (await readSettings(...args)).strict;
+    assert.equal(await strict({ strict: true }, {}), true);
+    assert.equal(await strict({}, { LOOKASIDE_STRICT: 'true' }), true);
+    assert.equal(await strict({}, { LOOKASIDE_STRICT: 'false' }), false);
+    assert.equal(await strict({ config: await writeConfig({ strict: true }) }, {}), true);
+    const config = await writeConfig('strict: "true"');
+    assert.equal(await strict({ config }, {}), true);
+    assert.equal(await strict({ config }, { LOOKASIDE_STRICT: 'false' }), false);
+    assert.equal(await strict({ config, strict: true }, { LOOKASIDE_STRICT: 'false' }), true);
   });
 
   for (const [what, content] of [
@@ -145,6 +175,35 @@ describe('settings', () => {
       'branch: [a, b]',
       /: branch: expected text, got \["a","b"\]$/,
     ],
+    'whose scopes are no mapping': [
+      'scopes: [a]',
+      /: scopes: expected a mapping of scopes, got \["a"\]$/,
+    ],
+    'with a scope that is no mapping': [
+      'scopes: {registry.example: a.asc}',
+      /: scopes: registry\.example: /,
+    ],
+    'with a scope without keys': [
+      'scopes: {registry.example: {}}',
+      /: scopes: registry\.example: keys: expected a value or a list of values, got undefined$/,
+    ],
+    'with a scope without a host': [
+      'scopes: {team/app: {keys: a.asc}}',
+      /: scopes: team\/app: expected HOST, HOST\/NAMESPACE, .* or \*\.DOMAIN, got "team\/app"$/,
+    ],
+    'with an unknown member of a scope': [
+      'scopes: {registry.example: {keys: a.asc, requires: all}}',
+      /: scopes: registry\.example: .*"requires"$/,
+    ],
+    'with two kinds of signedIdentity in one': [
+      'scopes: {registry.example: {keys: a.asc, signedIdentity: {type: matchExact, prefix: a}}}',
+      /: scopes: registry\.example: signedIdentity: no signedIdentity of containers-policy\.json: /,
+    ],
+    'with the same scope twice': [
+      'scopes:\n  registry.example: {keys: a.asc}\n  registry.example: {keys: b.asc}',
+      /^cannot read the configuration file .*unique/,
+    ],
+    'with neither true nor false': ['strict: yes', /: strict: expected true or false, got "yes"$/],
     'with a list that holds no text': ['keys: [1]', /: keys: expected a value or a list of values/],
   };
   for (const [title, [content, message, hint]] of Object.entries(badFiles)) {
@@ -164,6 +223,7 @@ describe('settings', () => {
     ['LOOKASIDE_BRNCH', 'did you mean LOOKASIDE_BRANCH?'],
     ['LOOKASIDE_KEY', 'did you mean LOOKASIDE_KEYS?'],
     ['LOOKASIDE_CONF', 'did you mean LOOKASIDE_CONFIG?'],
+    ['LOOKASIDE_SCOPES', undefined],
     ['LOOKASIDE_', undefined],
   ] as const) {
     it(`refuse the variable ${variable}`, async () => {

@@ -248,7 +248,7 @@ describeWith(['gpg', 'gpgv'], 'generator: every fault of a signature file', () =
     {
       title: 'key of another scope',
       code: 'signer-not-accepted',
-      message: /^expected a signature by [0-9A-F]{40}, got [0-9A-F]{40}$/,
+      message: /^expected a signature by [0-9A-F]{40}, got one by [0-9A-F]{40}$/,
       hint: /key of the scope/,
       judgedBy: async (keyring) =>
         judgeOfScopes(keyring, [

@@ -61,7 +61,6 @@ describe('generator: OpenPGP packets', () => {
     ['pieces without an end', Buffer.from([0xcb, 0xe0, 0x62]), ['11:62!']],
     ['a last piece beyond the end', Buffer.from([0xcb, 0xe0, 0x62, 9, 0x41]), ['11:6241!']],
     ['a header alone', Buffer.from([0xcb]), ['11:!']],
-    ['bytes without the first bit', Buffer.from([0x0b, 1, 0x41]), ['2:41!']],
   ];
   for (const [title, bytes, expected] of rows) {
     it(`reads ${title}`, () => {
@@ -69,10 +68,17 @@ describe('generator: OpenPGP packets', () => {
     });
   }
 
-  it('takes no byte without the first bit for a header, in pieces neither', () => {
-    const [packet] = readPackets(Buffer.from([0x4b, 0xe0, 0x62, 1, 0x41]), LIMIT);
-    assert.equal(packet?.isWhole, false);
-  });
+  for (const [title, bytes] of [
+    ['an old header', Buffer.from([0x08, 1, 0x41])],
+    ['an old header of indeterminate length', Buffer.from([0x23, 1, 0x41])],
+    ['a new header', Buffer.from([0x4b, 1, 0x41])],
+    ['a new header with pieces', Buffer.from([0x4b, 0xe0, 0x62, 1, 0x41])],
+  ] as const) {
+    it(`takes ${title} without the first bit for no packet`, () => {
+      const [packet] = readPackets(bytes, LIMIT);
+      assert.deepEqual([packet?.isWhole, packet?.isIndeterminate], [false, false]);
+    });
+  }
 
   const body = fc.uint8Array({ maxLength: 600 }).map((bytes) => Buffer.from(bytes));
   const tag = fc.integer({ min: 1, max: 15 });
@@ -109,16 +115,13 @@ describe('generator: OpenPGP packets', () => {
     assert.equal(readPackets(THREE, 3).length, 3);
   });
 
-  it('walks through a packet of two million pieces', () => {
-    const pieces = Buffer.alloc(MOST, Buffer.from([0xe0, 0x41]));
-    const [packet, ...others] = readPackets(
-      Buffer.concat([Buffer.from([0xc8]), pieces, Buffer.from([0])]),
-      LIMIT,
-    );
-    assert.equal(packet?.body.length, MOST / 2);
-    assert.equal(packet?.isWhole, true);
-    assert.deepEqual(others, []);
-  }).timeout(5000);
+  it('is not held up by a packet of two million pieces', () => {
+    const pieces = Buffer.alloc(MOST - 2, Buffer.from([0xe0, 0x41]));
+    const started = performance.now();
+    readPackets(Buffer.concat([Buffer.from([0xc8]), pieces, Buffer.from([0])]), LIMIT);
+    const took = performance.now() - started;
+    assert(took < 1000, `it took ${took} ms`);
+  });
 
   it('reads numbers of several octets', () => {
     assert.equal(bigEndian(Buffer.alloc(0)), 0);
