@@ -90,7 +90,7 @@ const scopeName = z.string().refine(
     if (name === '') return true;
     if (name.startsWith('*.')) return /^[a-z0-9.-]+$/i.test(name.slice(2));
     const [host = ''] = name.split('/', 1);
-    return (looksLikeHost(host) || !name.includes('/')) && isReferencePrefix(name);
+    return looksLikeHost(host) && isReferencePrefix(name);
   },
   {
     error: (issue) =>

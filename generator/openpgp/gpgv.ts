@@ -45,8 +45,9 @@ const VERSION_LINE = /^gpgv \(GnuPG[^)]*\) ([0-9]+)\.([0-9]+)\.([0-9]+)/;
 const OLDEST_VERSION = comparable(['2', '1', '16']);
 /** It needs milliseconds; only a bomb takes longer. Milliseconds. */
 const TIME_LIMIT = 10_000;
-/** A good signature has seven status lines. In bytes. */
-const MAX_STATUS_BYTES = 64 * 1024;
+/** A good signature has seven status lines and three for people. In bytes, for each. */
+const MAX_LINES_BYTES = 64 * 1024;
+const GAVE_UP = /^gpgv: verify signatures failed: /m;
 const STATUS_DESCRIPTOR = 3;
 
 /** Looks for gpgv; undefined where there is none that can be used. */
@@ -90,38 +91,39 @@ async function run(
 ): Promise<GpgvResult> {
   const child = spawn(command, args, {
     env: environment,
-    stdio: ['pipe', 'pipe', 'ignore', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
     timeout: TIME_LIMIT,
     killSignal: 'SIGKILL',
   });
-  const ended = new Promise<number | NodeJS.Signals>((resolve, rejectWith) => {
+  const ended = new Promise<NodeJS.Signals | null>((resolve, rejectWith) => {
     child.once('error', (cause) => {
       rejectWith(new Error(`cannot run ${command}: ${cause.message}`, { cause }));
     });
-    child.once('close', (code, signal) => resolve(signal ?? code ?? 0));
+    child.once('close', (_code, signal) => resolve(signal));
   });
-  const [stdin, stdout, , status] = child.stdio;
-  if (!stdin || !stdout || !(status instanceof Readable)) {
+  const [stdin, stdout, stderr, status] = child.stdio;
+  if (!stdin || !stdout || !stderr || !(status instanceof Readable)) {
     await ended;
     throw new Error(`cannot run ${command}: no pipes`);
   }
   let tooMuch: Rejection | undefined;
-  const stop = (rejection: Rejection): void => {
-    tooMuch ??= rejection;
-    child.kill('SIGKILL');
-  };
-  const output = readUpTo(stdout, MAX_BLOB_BYTES, () => stop(tooLarge()));
-  const lines = readUpTo(status, MAX_STATUS_BYTES, () => stop(tooManyLines()));
+  const read = async (stream: Readable, limit: number, rejection: Rejection): Promise<Buffer> =>
+    readUpTo(stream, limit, () => {
+      tooMuch ??= rejection;
+      child.kill('SIGKILL');
+    });
+  const output = Promise.all([
+    read(stdout, MAX_BLOB_BYTES, tooLarge()),
+    read(status, MAX_LINES_BYTES, tooManyLines()),
+    read(stderr, MAX_LINES_BYTES, tooManyLines()),
+  ]);
   writeAll(stdin, message);
-  const [end, untrustedPayload, text] = await Promise.all([ended, output, lines]);
-  const stopped = typeof end === 'string' ? stoppedBy(end) : undefined;
-  const verdict = tooMuch ?? stopped ?? readGpgvStatus(text.toString('utf8'));
-  if (end === 0 || isRejection(verdict)) return { verdict, untrustedPayload };
-  // It stopped at something behind a good signature; so does gpg.
-  return {
-    verdict: reject('malformed', 'gpgv stops at what follows the signature'),
-    untrustedPayload,
-  };
+  const [signal, [untrustedPayload, lines, complaints]] = await Promise.all([ended, output]);
+  const stopped = signal === null ? undefined : stoppedBy(signal);
+  // Where it gives up, GPGME has gpg's word for that; the exit code tells of mere warnings too.
+  const failed = GAVE_UP.test(complaints.toString('utf8')) ? gaveUp() : undefined;
+  const verdict = tooMuch ?? stopped ?? readGpgvStatus(lines.toString('utf8'));
+  return { verdict: isRejection(verdict) ? verdict : (failed ?? verdict), untrustedPayload };
 }
 
 function stoppedBy(signal: NodeJS.Signals): Rejection {
@@ -172,6 +174,10 @@ function comparable(parts: readonly string[]): number {
 
 function tooLarge(): Rejection {
   return reject('malformed', `the message expands to more than ${MAX_BLOB_BYTES} bytes`);
+}
+
+function gaveUp(): Rejection {
+  return reject('malformed', 'expected nothing behind the signature, got data that does not parse');
 }
 
 function tooManyLines(): Rejection {
