@@ -18,11 +18,18 @@ interface TestCase {
   readonly 'system-out'?: string;
 }
 
+/** A strict check without keys fails, and so must its suite. */
+const NO_KEYS_CASE: TestCase = {
+  '@classname': '.',
+  '@name': 'keys',
+  failure: { '@type': 'no-keys', '@message': NO_KEYS, '#text': NO_KEYS },
+};
+
 /** One suite; a file with several errors has one failure that tells them all. */
 export function formatJunit(report: CheckReport, options: FindingOptions): string {
-  const testcase = report.files
-    .filter(({ status }) => status !== 'ignored')
-    .map((file) => toTestCase(file, options));
+  const files = report.files.filter(({ status }) => status !== 'ignored');
+  const testcase = files.map((file) => toTestCase(file, options));
+  if (options.strict && report.keys.length === 0) testcase.push(NO_KEYS_CASE);
   const failures = testcase.filter(({ failure }) => failure !== undefined).length;
   const counts = { '@tests': testcase.length, '@failures': failures, '@errors': 0 };
   const builder = new Builder({

@@ -30,7 +30,7 @@ export function formatSarif(report: CheckReport, options: SarifOptions): string 
     runs: [
       {
         tool: { driver: { name: 'Lookaside', version: options.version, rules } },
-        invocations: [toInvocation(report)],
+        invocations: [toInvocation(report, options.strict)],
         ...toProvenance(report),
         results: findings.map((finding) => toResult(finding, codes.indexOf(finding.code))),
       },
@@ -75,11 +75,16 @@ function toResult(finding: Finding, ruleIndex: number): Result {
   };
 }
 
-function toInvocation({ keys }: CheckReport): NonNullable<Run['invocations']>[number] {
+function toInvocation(
+  { keys }: CheckReport,
+  strict: boolean,
+): NonNullable<Run['invocations']>[number] {
   if (keys.length > 0) return { executionSuccessful: true };
   return {
     executionSuccessful: true,
-    toolConfigurationNotifications: [{ level: 'warning', message: { text: NO_KEYS } }],
+    toolConfigurationNotifications: [
+      { level: strict ? 'error' : 'warning', message: { text: NO_KEYS } },
+    ],
   };
 }
 

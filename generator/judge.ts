@@ -122,6 +122,7 @@ export function createJudge({ policy, openMessage, expiryWarning }: JudgeOptions
     now: Date,
   ): Promise<Match | Rejection | undefined> => {
     let refusal: Rejection | undefined;
+    let partial: Match | undefined;
     for (const { scope, image } of placed) {
       if (scope.obstacle !== undefined) continue;
       if (scope.takesAnything && isNamed(image, identity)) return { scope, meets: [], opened };
@@ -138,11 +139,15 @@ export function createJudge({ policy, openMessage, expiryWarning }: JudgeOptions
         meets.push(requirement);
       }
       if (!accepted) continue;
-      // Most scopes have one requirement; theirs need no list for each signature.
-      const isAll = meets.length === scope.signedBy.length;
-      return { scope, meets: isAll ? scope.signedBy : meets, opened: accepted };
+      // The list of the scope itself, not one for each of a million signatures.
+      if (meets.length === scope.signedBy.length) {
+        return { scope, meets: scope.signedBy, opened: accepted };
+      }
+      if (!partial || meets.length > partial.meets.length) {
+        partial = { scope, meets, opened: accepted };
+      }
     }
-    return refusal;
+    return partial ?? refusal;
   };
 
   const judgeOpened = async (

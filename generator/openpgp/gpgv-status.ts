@@ -79,7 +79,10 @@ function toVerdict({ status, keyId, reason, valid }: Found): ValidSignature | Re
     case 'REVKEYSIG':
       return reject('key-revoked', `the key ${keyId} is revoked`);
     case 'BADSIG':
-      return reject('bad-signature', 'the signature does not match the payload');
+      return reject(
+        'bad-signature',
+        'the signature does not match the payload, or has a critical part that GnuPG does not know',
+      );
     case 'ERRSIG':
       return reason === NO_PUBLIC_KEY
         ? reject('unknown-signer', `no key of the keyring has the ID ${keyId}`)

@@ -6,12 +6,17 @@ import { type SignaturePacket, readSignaturePacket } from './signature-packet.ts
 
 /** Packets that are looked at. */
 const MAX_PACKETS = 1000;
+const ARMOR = '-----BEGIN PGP';
+/** Armor may have text before it. In bytes. */
+const ARMOR_WITHIN = 4096;
 
-/** The fault of a binary message, if its packets show one. */
+/** The fault of a message, if its packets show one. */
 export function findMessageFault(
   bytes: Uint8Array,
   maxInflatedBytes: number,
 ): Rejection | undefined {
+  // Armor, which is let through in a frame, has no packets to look at.
+  if (Buffer.from(bytes.subarray(0, ARMOR_WITHIN)).includes(ARMOR)) return undefined;
   const packets = openPackets(bytes, maxInflatedBytes);
   return packets && faultOf(packets);
 }

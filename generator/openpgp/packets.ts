@@ -44,8 +44,12 @@ export function readPackets(bytes: Uint8Array, limit: number): readonly Packet[]
   return packets;
 }
 
+/** A file of 4 MiB from a pipe comes in about 500. */
+const MAX_PIECES = 1000;
+
 function packetAt(bytes: Uint8Array, start: number): Packet {
   const first = bytes[start] ?? 0;
+  if (first < 0x80) return brokenPacket(bytes, start, first);
   const isNew = (first & 0x40) !== 0;
   const tag = isNew ? first & 0x3f : (first >> 2) & 0x0f;
   const length = isNew ? newLength(bytes, start + 1) : oldLength(bytes, start + 1, first & 0x03);
@@ -56,9 +60,15 @@ function packetAt(bytes: Uint8Array, start: number): Packet {
     tag,
     body: bytes.subarray(from, end),
     bytes: bytes.subarray(start, end),
-    isWhole: first >= 0x80 && !length.isIndeterminate && end <= bytes.length,
+    isWhole: !length.isIndeterminate && end <= bytes.length,
     isIndeterminate: length.isIndeterminate,
   };
+}
+
+/** All that is left, where it cannot be read on. */
+function brokenPacket(bytes: Uint8Array, start: number, tag: number): Packet {
+  const rest = bytes.subarray(start);
+  return { tag, body: rest, bytes: rest, isWhole: false, isIndeterminate: false };
 }
 
 /** A body in pieces: what GnuPG writes when it does not know the length of its input. */
@@ -67,6 +77,7 @@ function partialPacket(bytes: Uint8Array, start: number, tag: number): Packet {
   let at = start + 1;
   let isPartial = true;
   while (isPartial && at < bytes.length) {
+    if (pieces.length === MAX_PIECES) return brokenPacket(bytes, start, tag);
     const length = newLength(bytes, at);
     at += length.octets;
     pieces.push(bytes.subarray(at, at + length.bytes));

@@ -6,11 +6,16 @@ import {
   parseDockerReference,
 } from '../docker-reference.ts';
 import type { UntrustedClaims } from '../claims.ts';
-import { type Location, formatDirectory, formatLocation } from '../location.ts';
+import { type Location, formatDirectory, formatLocation, parseLocation } from '../location.ts';
 import { type Rejection, reject } from '../rejection.ts';
 import type { PlacedImage } from './images-at.ts';
-import { type Policy, findScope } from './policy.ts';
-import { type SignedIdentity, formatReference } from './signed-identity.ts';
+import { type Policy, type Scope, findScope } from './policy.ts';
+import {
+  DEFAULT_IDENTITY,
+  type SignedIdentity,
+  formatReference,
+  matchesIdentity,
+} from './signed-identity.ts';
 
 /**
  * The fault of a signature that is good for none of the images at its place, which are `placed`.
@@ -41,10 +46,16 @@ export function explainPlace(
   }
   const fault = findNameFault(location, identity, signed, hint);
   if (fault) return fault;
-  if (rule) return mismatch(rule, signed);
-  const below = JSON.stringify(scope.prefix ?? '');
-  const message = `expected signatures of the scope ${JSON.stringify(scope.name)} below ${below}`;
-  return reject('repository-mismatch', message, { hint });
+  if (scope.prefix !== undefined && location.repository !== below(scope.prefix, identity)) {
+    const name = JSON.stringify(scope.name);
+    const message = `expected signatures of the scope ${name} in ${JSON.stringify(scope.prefix)}`;
+    return reject('repository-mismatch', message, { hint });
+  }
+  return mismatch(rule ?? DEFAULT_IDENTITY, signed);
+}
+
+function below(prefix: string, { repository }: DockerReference): string {
+  return prefix === '' ? repository : `${prefix}/${repository}`;
 }
 
 /** Rules by which the signed name is another than the one that nodes look up. */
@@ -109,10 +120,48 @@ export function suggestPlace(
   if (!identity || algorithm !== 'sha256' || hex === undefined) {
     return 'Remove the file; it names no image that nodes could ask for.';
   }
-  const prefix = findScope(policy, identity)?.prefix ?? leadOf(parents, identity);
-  const repository = prefix === '' ? identity.repository : `${prefix}/${identity.repository}`;
-  const right = formatLocation(formatDirectory(repository, hex), number);
-  return `By what it signs it belongs to ${JSON.stringify(right)}, or the next free number there.`;
+  const { image, scope } = findImage(policy, identity);
+  const prefix = scope?.prefix ?? leadOf(parents, image);
+  const right = formatLocation(formatDirectory(below(prefix, image), hex), number);
+  const plain = formatLocation(formatDirectory(image.repository, hex), number);
+  const place = JSON.stringify(parseLocation(right) ? right : plain);
+  return `By what it signs it belongs to ${place}, or the next free number there.`;
+}
+
+/** The image that a signed name is good for: itself, or what a renaming rule makes of it. */
+function findImage(
+  policy: Policy,
+  identity: DockerReference,
+): { image: DockerReference; scope: Scope | undefined } {
+  const own = findScope(policy, identity);
+  const isGood = (scope: Scope | undefined, image: DockerReference): boolean =>
+    scope?.signedBy.some((one) => matchesIdentity(one.signedIdentity, image, identity)) ?? false;
+  if (!isGood(own, identity)) {
+    for (const scope of policy.scopes.values()) {
+      for (const { signedIdentity: rule } of scope.signedBy) {
+        const image = imageByRule(rule, scope, identity);
+        if (image && findScope(policy, image) === scope && isGood(scope, image)) {
+          return { image, scope };
+        }
+      }
+    }
+  }
+  return { image: identity, scope: own };
+}
+
+function imageByRule(
+  rule: SignedIdentity,
+  { name }: Scope,
+  identity: DockerReference,
+): DockerReference | undefined {
+  if (rule.type !== 'remapIdentity') {
+    const image = RENAMING.has(rule.type) && name.includes('/') && parseDockerReference(name);
+    return image ? { ...image, tag: identity.tag, digest: identity.digest } : undefined;
+  }
+  const signed = formatReference(identity);
+  return signed.startsWith(`${rule.signedPrefix}/`)
+    ? parseDockerReference(rule.prefix + signed.slice(rule.signedPrefix.length))
+    : undefined;
 }
 
 /** What stands before the repository, if the path ends with it; and the host, if that is right. */

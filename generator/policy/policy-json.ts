@@ -4,6 +4,7 @@ import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { DEFAULT_IDENTITY, type SignedIdentity } from './signed-identity.ts';
 import { signedIdentitySchema } from './signed-identity-schema.ts';
+import { sigstoreSchema } from './sigstore-schema.ts';
 
 /** A `signedBy` requirement whose keys are not read yet. */
 export interface UnreadSignedBy {
@@ -54,26 +55,10 @@ const signedBy = z
     };
   });
 
-const anything = z.unknown().optional();
-const sigstoreSigned = z
-  .strictObject({
-    type: z.literal('sigstoreSigned'),
-    keyPath: anything,
-    keyPaths: anything,
-    keyData: anything,
-    keyDatas: anything,
-    fulcio: anything,
-    pki: anything,
-    rekorPublicKeyPath: anything,
-    rekorPublicKeyPaths: anything,
-    rekorPublicKeyData: anything,
-    rekorPublicKeyDatas: anything,
-    signedIdentity: anything,
-  })
-  .transform((): UnreadRequirement => ({
-    type: 'unmeetable',
-    what: 'asks for a sigstore signature',
-  }));
+const sigstoreSigned = sigstoreSchema.transform((): UnreadRequirement => ({
+  type: 'unmeetable',
+  what: 'asks for a sigstore signature',
+}));
 
 const signedBaseLayer = z
   .strictObject({ type: z.literal('signedBaseLayer'), baseLayerIdentity: signedIdentitySchema })

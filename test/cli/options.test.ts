@@ -26,7 +26,7 @@ const COLUMNS: Readonly<Record<string, { good: [unknown, unknown][]; bad: [unkno
       ],
       bad: [
         ['', 'expected a value or a list of values, got ""'],
-        [[''], 'expected a value, got nothing'],
+        [[''], '0: expected a value, got nothing'],
         [7, 'expected a value or a list of values, got 7'],
       ],
     },
@@ -116,7 +116,18 @@ const duration = (
     ...good,
   ],
   bad: [
-    ...['soon', '5', '-1s', '1.5s', '5 s', '5S', '1D', '1w', '', 60, true, '9'.repeat(400)],
+    'soon',
+    '5',
+    '-1s',
+    '1.5s',
+    '5 s',
+    '5S',
+    '1D',
+    '1w',
+    '',
+    60,
+    true,
+    '9'.repeat(400),
     ...bad,
   ].map((value) => [value, `expected ${form}, got ${JSON.stringify(value)}`]),
 });
@@ -179,16 +190,25 @@ const SCOPES: (typeof COLUMNS)[string] = {
       { [name]: KEYS },
       `${name}: ${SCOPE_NAME}${JSON.stringify(name)}`,
     ]),
-    [{ x: { keys: '' } }, 'x: keys: expected a value or a list of values, got ""'],
-    [{ x: {} }, 'x: keys: expected a value or a list of values, got undefined'],
-    [{ x: { ...KEYS, require: 'both' } }, 'x: require: expected any or all, got "both"'],
     [
-      { x: { ...KEYS, prefix: '../y' } },
-      'x: prefix: expected a path inside the repository, got "../y"',
+      { 'registry.example': { keys: '' } },
+      'registry.example: keys: expected a value or a list of values, got ""',
     ],
     [
-      { x: { ...KEYS, signedIdentity: { type: 'none' } } },
-      'x: signedIdentity: no signedIdentity of containers-policy.json: {"type":"none"}',
+      { 'registry.example': {} },
+      'registry.example: keys: expected a value or a list of values, got nothing',
+    ],
+    [
+      { 'registry.example': { ...KEYS, require: 'both' } },
+      'registry.example: require: expected any or all, got "both"',
+    ],
+    [
+      { 'registry.example': { ...KEYS, prefix: '../y' } },
+      'registry.example: prefix: expected a path inside the repository, got "../y"',
+    ],
+    [
+      { 'registry.example': { ...KEYS, signedIdentity: { type: 'none' } } },
+      'registry.example: signedIdentity: no signedIdentity of containers-policy.json: {"type":"none"}',
     ],
   ],
 };

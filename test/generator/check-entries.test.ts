@@ -33,6 +33,10 @@ async function check(snapshot: Snapshot, judge: Judge): Promise<readonly Checked
   return checked;
 }
 
+const named = (path: string, number = 1) =>
+  `By what it signs it belongs to "${path}@sha256=${HEX}/signature-${number}", or the next free number there.`;
+const upper = HEX.toUpperCase();
+
 describe('generator: check entries', () => {
   it('asks the judge with place, bytes and time', async () => {
     const bytes = Buffer.from('signature');
@@ -159,9 +163,6 @@ describe('generator: check entries', () => {
   });
 
   describe('a file in a wrong place', () => {
-    const named = (path: string, number = 1) =>
-      `By what it signs it belongs to "${path}@sha256=${HEX}/signature-${number}", or the next free number there.`;
-    const upper = HEX.toUpperCase();
     const short = HEX.slice(0, 12);
     const rows: readonly (readonly [RejectionCode, string, string, number?])[] = [
       ['colon-directory', `ns/repo@sha256:${HEX}/signature-2`, 'ns/repo', 2],

@@ -226,8 +226,8 @@ describeWith(['gpg', 'gpgv'], 'generator: every fault of a signature file', () =
       message: /^the signature uses SHA-1$/,
       hint: /Install gpgv/,
       make: () => sign(PAYLOAD, { args: ['--digest-algo', 'SHA1', '--allow-weak-digest-algos'] }),
-      judgedBy: async (keyring) => {
-        const policy = await createSimplePolicy(keyring);
+      judgedBy: async (all) => {
+        const policy = await createSimplePolicy(all);
         return createJudge({ policy, openMessage: openInProcess, expiryWarning: 0 });
       },
     },
@@ -250,15 +250,15 @@ describeWith(['gpg', 'gpgv'], 'generator: every fault of a signature file', () =
       code: 'signer-not-accepted',
       message: /^expected a signature by [0-9A-F]{40}, got one by [0-9A-F]{40}$/,
       hint: /key of the scope/,
-      judgedBy: async (keyring) =>
-        judgeOfScopes(keyring, [
+      judgedBy: async (all) =>
+        judgeOfScopes(all, [
           { type: 'signedBy', keyring: onlySecond, signedIdentity: DEFAULT_IDENTITY },
         ]),
     },
     {
       title: 'bad signature',
       code: 'bad-signature',
-      message: /^the signature does not match the payload$/,
+      message: /^the signature does not match the payload/,
       hint: /Sign the image again/,
       make: async () => {
         const plain = await sign(PAYLOAD, { args: ['--compress-algo', 'none'] });
@@ -379,11 +379,11 @@ describeWith(['gpg', 'gpgv'], 'generator: every fault of a signature file', () =
       message:
         /^expected an identity by exactRepository .*, got "registry\.example\/team\/app:v1"$/,
       hint: /the scope asks for/,
-      judgedBy: async (keyring) => {
+      judgedBy: async (all) => {
         const repository = parseDockerReference('registry.example/team/original');
         assert(repository);
         const signedIdentity = { type: 'exactRepository', repository } as const;
-        return judgeOfScopes(keyring, [{ type: 'signedBy', keyring, signedIdentity }]);
+        return judgeOfScopes(all, [{ type: 'signedBy', keyring: all, signedIdentity }]);
       },
     },
     {
@@ -391,15 +391,15 @@ describeWith(['gpg', 'gpgv'], 'generator: every fault of a signature file', () =
       code: 'out-of-scope',
       message: /^no scope covers "registry\.example\/team\/app:v1"$/,
       hint: /Add a scope/,
-      judgedBy: async (keyring) => judgeOfScopes(keyring, undefined),
+      judgedBy: async (all) => judgeOfScopes(all, undefined),
     },
     {
       title: 'scope that rejects everything',
       code: 'policy-rejects',
       message: /^the scope "registry\.example\/team" rejects every image$/,
       hint: /Change the policy/,
-      judgedBy: async (keyring) =>
-        judgeOfScopes(keyring, [{ type: 'unmeetable', what: 'rejects every image' }]),
+      judgedBy: async (all) =>
+        judgeOfScopes(all, [{ type: 'unmeetable', what: 'rejects every image' }]),
     },
     // Where it lies.
     {

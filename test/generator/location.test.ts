@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import {
   classifyPath,
+  formatDirectory,
   formatLocation,
   parseLocation,
   parseSignatureName,
@@ -168,6 +169,39 @@ describe('generator: location', () => {
       assert.equal(parseLocation(path), undefined);
     });
   }
+
+  const upper = HEX.toUpperCase();
+  for (const [path, parents, number] of [
+    ['signature-1', '', 1],
+    ['signature-', '', 1],
+    ['team/app/signature-7', 'team/app', 7],
+    ['team/app/signature-07', 'team/app', 7],
+    [`${DIRECTORY}/README`, 'ns/repo', 1],
+    [`${DIRECTORY}/signature-2.sig`, 'ns/repo', 2],
+    [`${DIRECTORY}/signature-0`, 'ns/repo', 1],
+    [`${DIRECTORY}/signature-010`, 'ns/repo', 10],
+    [`${DIRECTORY}/signature-1234567890`, 'ns/repo', 1],
+    [`${DIRECTORY}/signature-123456789`.replace('@', '@sha256=ab@'), 'ns/repo', 123_456_789],
+    [`${DIRECTORY}/old/signature-3`, 'ns/repo', 3],
+    [`a@sha256=${HEX}/b@sha256=${HEX}/signature-4`, 'a', 4],
+    [`ns/repo@sha256:${HEX}/signature-5`, 'ns/repo', 5],
+    [`quay.io/a@sha256=${upper}/signature-6`, 'quay.io/a', 6],
+    [`a@sha512=${HEX}${HEX}/signature-1`, 'a', 1],
+    ['a@sha256=ab/x', 'a', 1],
+    [`@sha256=${HEX}/signature-1`, '', 1],
+    [`ns/@sha256=${HEX}/signature-1`, 'ns/', 1],
+    [`../${LOCATION}`, '../ns/repo', 1],
+  ] as const) {
+    it(`tells what ${path.replaceAll(HEX, 'HEX').replace(upper, 'HEX')} wanted to be`, () => {
+      const place = classifyPath(path);
+      assert(place.kind === 'rejected');
+      assert.deepEqual([place.parents, place.number], [parents, number]);
+    });
+  }
+
+  it('puts a directory together', () => {
+    assert.equal(formatDirectory('ns/repo', HEX), DIRECTORY);
+  });
 
   it('reads the number of a signature by its name', () => {
     assert.equal(parseSignatureName('signature-12'), 12);

@@ -3,13 +3,24 @@ import type { CheckedFile } from '../../generator/checked-file.ts';
 import { formatLocation } from '../../generator/location.ts';
 import { reject } from '../../generator/rejection.ts';
 import { reportDirectory, reportOther, sortByPath } from '../../generator/report.ts';
-import { DIRECTORY, HEX, publishable } from './samples.ts';
+import { type Scope, type SignedBy, createScope } from '../../generator/policy/policy.ts';
+import { DEFAULT_IDENTITY } from '../../generator/policy/signed-identity.ts';
+import { DIRECTORY, HEX, keyringOf, publishable } from './samples.ts';
 
 const at = (number: number) => formatLocation(DIRECTORY, number);
 
 function report(...files: readonly CheckedFile[]) {
   return sortByPath(reportDirectory(DIRECTORY, files));
 }
+
+const requirement = async (key: string): Promise<SignedBy> => ({
+  type: 'signedBy',
+  keyring: await keyringOf(`lab/keys/${key}.gpg`),
+  signedIdentity: DEFAULT_IDENTITY,
+});
+
+const warningsOf = (...files: readonly CheckedFile[]) =>
+  report(...files).map((file) => ('warnings' in file ? file.warnings : []));
 
 describe('generator: report', () => {
   it('shows an accepted signature', () => {
@@ -74,6 +85,63 @@ describe('generator: report', () => {
     assert.deepEqual(copy.warnings, [
       { code: 'duplicate', message: 'has the same bytes as signature 1; served once' },
     ]);
+  });
+
+  it('warns from the tenth on of what the updater of OpenShift does not read', () => {
+    const files = Array.from({ length: 12 }, (_, index) => publishable(at(index + 1)));
+    const copy = publishable(at(13), { hash: files[10]?.signature.hash ?? '' });
+    const warned = [...reportDirectory(DIRECTORY, [...files, copy])].flatMap((file) => {
+      const codes = 'warnings' in file ? file.warnings.map(({ code }) => code) : [];
+      return codes.includes('many-signatures') ? [`${file.path}: ${codes.join(' ')}`] : [];
+    });
+    assert.deepEqual(warned, [
+      `${at(10)}: many-signatures`,
+      `${at(11)}: many-signatures`,
+      `${at(12)}: many-signatures`,
+      `${at(13)}: duplicate many-signatures`,
+    ]);
+  });
+
+  describe('of a scope that asks for two signatures', () => {
+    let first: SignedBy;
+    let second: SignedBy;
+    let scope: Scope;
+    before(async () => {
+      [first, second] = [await requirement('lab'), await requirement('two')];
+      scope = createScope('a.example', undefined, [first, second]);
+    });
+
+    it('warns while one is missing, and names who must sign', () => {
+      const [warnings] = warningsOf(publishable(at(1), { scope, meets: [first] }));
+      const wanted =
+        'AA7310A21DC5FB540253DB5B619C720C44FB8658 or EF05B1F2EBF6910547A9B305927E3D9F72006A04';
+      assert.deepEqual(warnings, [
+        {
+          code: 'co-signature-missing',
+          message: `nodes refuse the image until it is signed by ${wanted} too`,
+        },
+      ]);
+    });
+
+    it('does not warn once both are there, or one that meets both', () => {
+      const one = publishable(at(1), { scope, meets: [first] });
+      const other = publishable(at(2), { scope, meets: [second] });
+      assert.deepEqual(warningsOf(one, other), [[], []]);
+      assert.deepEqual(warningsOf(publishable(at(1), { scope, meets: [first, second] })), [[]]);
+    });
+
+    it('warns where the other is for another scope, or not served', () => {
+      const one = publishable(at(1), { scope, meets: [first] });
+      const apart = createScope('b.example', undefined, [second]);
+      const other = publishable(at(2), { scope: apart, meets: apart.signedBy.slice(1) });
+      assert.deepEqual(
+        warningsOf(one, other).map((warnings) => warnings.map(({ code }) => code)),
+        [['co-signature-missing'], ['co-signature-missing']],
+      );
+      const rejection = reject('unknown-signer', 'm');
+      const refused = { kind: 'rejected', path: at(2), rejection } as const;
+      assert.equal(warningsOf(one, refused)[0]?.length, 1);
+    });
   });
 
   it('rejects what nodes would not read, and says how much there is', () => {

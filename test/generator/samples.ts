@@ -42,8 +42,7 @@ export async function judgeOf(
   accepted: Policy | Keyring | undefined,
   expiryWarning = 0,
 ): Promise<Judge> {
-  const policy =
-    accepted && 'scopes' in accepted ? accepted : await createSimplePolicy(accepted);
+  const policy = accepted && 'scopes' in accepted ? accepted : await createSimplePolicy(accepted);
   return createJudge({ policy, openMessage, expiryWarning });
 }
 

@@ -46,8 +46,8 @@ describe('generator: strict JSON', () => {
   }
 
   it('nests as deep as the parser of the nodes', () => {
-    assert.equal(isJson(nested(10_000)), true);
-    assert.equal(isJson(nested(10_001)), false);
+    assert.equal(isJson(nested(10_001)), true);
+    assert.equal(isJson(nested(10_002)), false);
     assert.equal(isJson(`[${nested(9_999)},${nested(9_999)}]`), true);
     assert.equal(isJson(JSON.stringify('['.repeat(20_000))), true);
   });

@@ -1,6 +1,11 @@
 // Keys and messages that are computed here, so that they are good whatever their fields say.
-import { generateKeyPairSync } from 'node:crypto';
-import { type ForgedKey, type SignatureSpec, forgeKey } from '../../fuzz/forged-key.ts';
+import { type KeyObject, generateKeyPairSync } from 'node:crypto';
+import {
+  type ForgedKey,
+  type ForgedKeyOptions,
+  type SignatureSpec,
+  forgeKey,
+} from '../../fuzz/forged-key.ts';
 import { type Packet, TAG, formatPackets } from '../../fuzz/packet.ts';
 import { type Subpacket, formatSeconds } from '../../fuzz/subpacket.ts';
 
@@ -12,16 +17,17 @@ export const NOTATION = 20;
 export const ISSUER_FINGERPRINT = 33;
 
 const SIGNED_AT = Date.UTC(2024, 0, 15) / 1000;
+const KEY_MADE_AT = Date.UTC(2023, 0, 15) / 1000;
 const RSA = 1;
 export const SHA256 = 8;
 const MAY_SIGN = 2;
 
-let secret: ReturnType<typeof generateKeyPairSync>['privateKey'] | undefined;
+let secret: KeyObject | undefined;
 
-/** An RSA key of 2048 bits that may sign; keys of other names differ in their time only. */
-export function forgeSigner(name = 'forged', age = 1): ForgedKey {
+/** An RSA key of 2048 bits that may sign, with what is told of its certification. */
+export function forgeSigner(options: Partial<ForgedKeyOptions> = {}): ForgedKey {
   secret ??= generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey;
-  return forgeKey(secret, { name, created: SIGNED_AT - age * 86_400, flags: MAY_SIGN });
+  return forgeKey(secret, { name: 'forged', created: KEY_MADE_AT, flags: MAY_SIGN, ...options });
 }
 
 export interface MessageParts {

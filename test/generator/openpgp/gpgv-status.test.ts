@@ -89,7 +89,9 @@ describe("generator: gpgv's status lines", () => {
 
   describe('whatever they say', () => {
     const words = [...PLAIN, ...NEW, GOOD, VALID, SIG_ID, STRANGER, 'NODATA 3', 'UNEXPECTED 0'];
-    const spoilt = ['EXPSIG', 'EXPKEYSIG', 'REVKEYSIG', 'BADSIG'].map((word) => `${word} ${KEY_ID}`);
+    const spoilt = ['EXPSIG', 'EXPKEYSIG', 'REVKEYSIG', 'BADSIG'].map(
+      (word) => `${word} ${KEY_ID}`,
+    );
     const line = fc.oneof(
       fc.constantFrom(...words, ...spoilt, 'ERROR proc_pkt.plaintext 1', 'GOODSIG', 'VALIDSIG'),
       fc.string(),
@@ -112,10 +114,22 @@ describe("generator: gpgv's status lines", () => {
       const against = [...spoilt, STRANGER, GOOD, 'NODATA 3', 'UNEXPECTED 0'];
       const around = fc.array(fc.constantFrom(...PLAIN, ...NEW, SIG_ID, ...against));
       fc.assert(
-        fc.property(around, around, fc.constantFrom(...against), fc.boolean(), (a, b, bad, isFirst) => {
-          const lines = [...a, ...(isFirst ? [bad] : []), ...good, ...(isFirst ? [] : [bad]), ...b];
-          assert(isRejection(readGpgvStatus(toText(lines))));
-        }),
+        fc.property(
+          around,
+          around,
+          fc.constantFrom(...against),
+          fc.boolean(),
+          (a, b, bad, isFirst) => {
+            const lines = [
+              ...a,
+              ...(isFirst ? [bad] : []),
+              ...good,
+              ...(isFirst ? [] : [bad]),
+              ...b,
+            ];
+            assert(isRejection(readGpgvStatus(toText(lines))));
+          },
+        ),
         { numRuns: 2000 },
       );
     });

@@ -18,7 +18,12 @@ function literal(content: Uint8Array): Buffer {
   return formatPackets([{ tag: 11, framing: 'new-5', body }]);
 }
 
-const zipped = (bytes: Uint8Array) => Buffer.concat([Buffer.from([0xa3, 1]), deflateRawSync(bytes)]);
+const zipped = (bytes: Uint8Array) =>
+  Buffer.concat([Buffer.from([0xa3, 1]), deflateRawSync(bytes)]);
+
+const status = (...lines: readonly string[]) =>
+  lines.map((line) => `echo '[GNUPG:] ${line}' >&3`).join('\n');
+const GOOD = status('NEWSIG', 'GOODSIG 0 x', 'VALIDSIG AB 2024-01-15 1 0 4 0 1 10 00 CD');
 
 describeWith(['gpgv'], 'generator: gpgv', () => {
   const directory = useTemporary('suite');
@@ -139,7 +144,9 @@ describeWith(['gpgv'], 'generator: gpgv', () => {
       for (const file of files) {
         assert.equal((await stat(join(own(), home, file))).mode & 0o777, 0o600);
       }
-      const written = await Promise.all(files.map(async (file) => readFile(join(own(), home, file))));
+      const written = await Promise.all(
+        files.map(async (file) => readFile(join(own(), home, file))),
+      );
       assert.deepEqual(written.map(String).toSorted(), ['', Buffer.from(keys).toString()]);
       await other.close();
       assert.deepEqual(await readdir(own()), []);
@@ -161,9 +168,6 @@ describe('generator: a gpgv that', () => {
     const gpgv = (await fake(script)) ?? assert.fail('it was not taken');
     return gpgv.verify(message, NO_KEYS);
   }
-  const status = (...lines: readonly string[]) =>
-    lines.map((line) => `echo '[GNUPG:] ${line}' >&3`).join('\n');
-  const GOOD = status('NEWSIG', 'GOODSIG 0 x', 'VALIDSIG AB 2024-01-15 1 0 4 0 1 10 00 CD');
 
   it('is not there is none', async () => {
     for (const command of ['no-such-gpgv', join(directory(), 'nothing'), directory()]) {
@@ -204,7 +208,9 @@ describe('generator: a gpgv that', () => {
 
   it('gets no environment but the path', async () => {
     const { untrustedPayload } = await verify('env');
-    const names = Buffer.from(untrustedPayload).toString().match(/^[A-Z_]+(?==)/gm);
+    const names = Buffer.from(untrustedPayload)
+      .toString()
+      .match(/^[A-Z_]+(?==)/gm);
     const ofShell = new Set(['PWD', 'OLDPWD', 'SHLVL', '_']);
     assert.deepEqual(names?.filter((name) => !ofShell.has(name)).toSorted(), ['LC_ALL', 'PATH']);
   });
@@ -257,6 +263,9 @@ describe('generator: a gpgv that', () => {
     const gpgv = (await fake(GOOD)) ?? assert.fail();
     await writeFile(join(directory(), 'fake-gpgv'), '');
     await chmod(join(directory(), 'fake-gpgv'), 0o644);
-    await assert.rejects(gpgv.verify(Buffer.from('x'), NO_KEYS), /^Error: cannot run .*fake-gpgv: /);
+    await assert.rejects(
+      gpgv.verify(Buffer.from('x'), NO_KEYS),
+      /^Error: cannot run .*fake-gpgv: /,
+    );
   });
 });

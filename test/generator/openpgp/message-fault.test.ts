@@ -2,10 +2,7 @@ import assert from 'node:assert/strict';
 import { deflateRawSync, deflateSync } from 'node:zlib';
 import * as fc from 'fast-check';
 import { MAX_BLOB_BYTES } from '../../../generator/blob.ts';
-import {
-  findMessageFault,
-  findSignaturePacket,
-} from '../../../generator/openpgp/message-fault.ts';
+import { findMessageFault, findSignaturePacket } from '../../../generator/openpgp/message-fault.ts';
 import type { RejectionCode } from '../../../generator/rejection.ts';
 import { formatPackets } from '../../fuzz/packet.ts';
 import { readVector } from '../samples.ts';
@@ -14,10 +11,13 @@ import { forgeMessage, forgeSigner } from './forged.ts';
 const packet = (tag: number, body: Uint8Array = Buffer.from('b\0\0\0\0\0x')) =>
   formatPackets([{ tag, framing: 'new-5', body: Buffer.from(body) }]);
 const zip = (bytes: Uint8Array) => Buffer.concat([Buffer.from([0xa3, 1]), deflateRawSync(bytes)]);
-const zlib = (bytes: Uint8Array) => packet(8, Buffer.concat([Buffer.from([2]), deflateSync(bytes)]));
+const zlib = (bytes: Uint8Array) =>
+  packet(8, Buffer.concat([Buffer.from([2]), deflateSync(bytes)]));
 const LITERAL = packet(11);
 const SIGNATURE = packet(2, Buffer.from([4, 0]));
 const MOST = MAX_BLOB_BYTES;
+
+const many = (count: number) => Buffer.concat(Array.from({ length: count }, () => SIGNATURE));
 
 describe('generator: faults of OpenPGP messages', () => {
   const message = forgeMessage(forgeSigner());
@@ -27,9 +27,18 @@ describe('generator: faults of OpenPGP messages', () => {
     ['a compressed literal', zip(LITERAL), 'not-signed'],
     ['a signature alone', SIGNATURE, 'detached'],
     ['a compressed signature alone', zlib(SIGNATURE), 'detached'],
-    ['two signatures alone', Buffer.concat([SIGNATURE, SIGNATURE]), 'multiple-signatures', /got 2$/],
+    [
+      'two signatures alone',
+      Buffer.concat([SIGNATURE, SIGNATURE]),
+      'multiple-signatures',
+      /got 2$/,
+    ],
     ['two messages', Buffer.concat([message, message]), 'multiple-signatures', /got 2$/],
-    ['two messages, one compressed', Buffer.concat([zlib(message), message]), 'multiple-signatures'],
+    [
+      'two messages, one compressed',
+      Buffer.concat([zlib(message), message]),
+      'multiple-signatures',
+    ],
     ['two one-pass packets', Buffer.concat([packet(4), message]), 'multiple-signatures'],
     ['encrypted data', packet(18), 'encrypted'],
     ['encrypted data without integrity', packet(9), 'encrypted'],
@@ -58,10 +67,14 @@ describe('generator: faults of OpenPGP messages', () => {
   }
 
   it('finds hundreds of signatures, and counts no further than it looks', () => {
-    const many = (count: number) => Buffer.concat(Array.from({ length: count }, () => SIGNATURE));
-    const messageOf = (count: number) => findMessageFault(many(count), MOST)?.message;
-    assert.equal(messageOf(900), 'expected exactly one signature, got 900');
-    assert.equal(messageOf(5000), 'expected exactly one signature, got more than 1000');
+    assert.equal(
+      findMessageFault(many(900), MOST)?.message,
+      'expected exactly one signature, got 900',
+    );
+    assert.equal(
+      findMessageFault(many(5000), MOST)?.message,
+      'expected exactly one signature, got more than 1000',
+    );
   });
 
   for (const [title, flood] of [

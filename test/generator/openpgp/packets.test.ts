@@ -16,11 +16,7 @@ const MOST = 4 * MEBIBYTE;
 
 const UNKNOWN_SIGNATURE = Buffer.from([0xc2, 1, 3]);
 const LITERAL = Buffer.from([0xcb, 3, 0x62, 0, 0x41]);
-const THREE = Buffer.concat([
-  Buffer.from([0x90, 1, 0]),
-  LITERAL,
-  Buffer.from([0x89, 0, 2, 4, 0]),
-]);
+const THREE = Buffer.concat([Buffer.from([0x90, 1, 0]), LITERAL, Buffer.from([0x89, 0, 2, 4, 0])]);
 const TAGS_OF_THREE = [TAG.onePassSignature, TAG.literal, TAG.signature];
 
 /** `TAG:BODY`, `!` for one that is not whole, `~` for one of indeterminate length. */
@@ -28,6 +24,9 @@ function show({ tag, body, isWhole, isIndeterminate }: Packet): string {
   const bytes = body.length > 8 ? `${body.length} bytes` : Buffer.from(body).toString('hex');
   return `${tag}:${bytes}${isIndeterminate ? '~' : isWhole ? '' : '!'}`;
 }
+
+const inflate = (algorithm: number, data: Uint8Array, most = MOST) =>
+  inflatePacket(Buffer.concat([Buffer.from([algorithm]), data]), most);
 
 describe('generator: OpenPGP packets', () => {
   const rows: readonly (readonly [string, Uint8Array, readonly string[]])[] = [
@@ -132,20 +131,23 @@ describe('generator: OpenPGP packets', () => {
 });
 
 describe('generator: OpenPGP compression', () => {
-  const inflate = (algorithm: number, data: Uint8Array, most = MOST) =>
-    inflatePacket(Buffer.concat([Buffer.from([algorithm]), data]), most);
-
   for (const [name, algorithm, deflate] of [
     ['zip', 1, deflateRawSync],
     ['zlib', 2, deflateSync],
   ] as const) {
     it(`inflates ${name}`, () => {
       const inflated = inflate(algorithm, deflate(THREE));
-      assert.deepEqual(readPackets(inflated ?? LITERAL, LIMIT).map((p) => p.tag), TAGS_OF_THREE);
+      assert.deepEqual(
+        readPackets(inflated ?? LITERAL, LIMIT).map((p) => p.tag),
+        TAGS_OF_THREE,
+      );
     });
 
     it(`leaves ${name} with anything behind its end to others`, () => {
-      assert.equal(inflate(algorithm, Buffer.concat([deflate(THREE), Buffer.from([0])])), undefined);
+      assert.equal(
+        inflate(algorithm, Buffer.concat([deflate(THREE), Buffer.from([0])])),
+        undefined,
+      );
       assert.equal(inflate(algorithm, Buffer.concat([deflate(THREE), THREE])), undefined);
     });
 

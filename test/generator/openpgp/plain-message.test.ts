@@ -7,11 +7,22 @@ import { readPlainMessage } from '../../../generator/openpgp/plain-message.ts';
 import { type Packet, TAG, formatPackets } from '../../fuzz/packet.ts';
 import { formatNotation, formatSeconds } from '../../fuzz/subpacket.ts';
 import { readVector } from '../samples.ts';
-import { CREATED, EXPIRES, type MessageParts, NOTATION, forgeMessage, forgeSigner } from './forged.ts';
+import {
+  CREATED,
+  EXPIRES,
+  type MessageParts,
+  NOTATION,
+  forgeMessage,
+  forgeSigner,
+} from './forged.ts';
 
 const read = (bytes: Uint8Array) => readPlainMessage(bytes, MAX_BLOB_BYTES);
 const zip = (bytes: Uint8Array, header: readonly number[] = [0xa3]) =>
   Buffer.concat([Buffer.from([...header, 1]), deflateRawSync(bytes)]);
+
+const some = (...packets: readonly (Packet | undefined)[]) =>
+  packets.filter((packet) => packet !== undefined);
+const marker: Packet = { tag: 10, framing: 'new-1', body: Buffer.from('PGP') };
 
 describe('generator: plain OpenPGP messages', () => {
   const key = forgeSigner();
@@ -60,20 +71,23 @@ describe('generator: plain OpenPGP messages', () => {
     ['a literal of UTF-8', { format: 'u', payload: Buffer.from('ä') }],
     ['binary data with a carriage return', { payload: Buffer.from('a\r\nb') }],
     ['an empty payload', { payload: Buffer.alloc(0) }],
-    ['packets in pieces', { change: (all) => all.map((one) => ({ ...one, framing: 'new-partial' })) }],
+    [
+      'packets in pieces',
+      { change: (all) => all.map((one) => ({ ...one, framing: 'new-partial' })) },
+    ],
     ['long lengths', { change: (all) => all.map((one) => ({ ...one, framing: 'new-5' })) }],
     ['a signature first', { change: ([, literal, signature]) => some(signature, literal) }],
   ];
   for (const [title, parts] of good) {
     it(`may have ${title}`, () => {
       const expected = parts.payload ?? Buffer.from(PAYLOAD);
-      assert.deepEqual(Buffer.from(read(forgeMessage(key, parts))?.untrustedPayload ?? [1]), expected);
+      assert.deepEqual(
+        Buffer.from(read(forgeMessage(key, parts))?.untrustedPayload ?? [1]),
+        expected,
+      );
     });
   }
 
-  const some = (...packets: readonly (Packet | undefined)[]) =>
-    packets.filter((packet) => packet !== undefined);
-  const marker: Packet = { tag: 10, framing: 'new-1', body: Buffer.from('PGP') };
   const odd: readonly (readonly [string, MessageParts])[] = [
     ['text with a carriage return', { format: 't', payload: Buffer.from('a\r\n') }],
     ['UTF-8 with a carriage return', { format: 'u', payload: Buffer.from('\r') }],
@@ -100,14 +114,20 @@ describe('generator: plain OpenPGP messages', () => {
       'an indeterminate length at the end',
       { change: ([a, b, c]) => some(a, b, c && { ...c, framing: 'old-indeterminate' }) },
     ],
-    ['a length that is too long', { change: ([a, b, c]) => some(a, b, c && { ...c, lengthError: 1 }) }],
+    [
+      'a length that is too long',
+      { change: ([a, b, c]) => some(a, b, c && { ...c, lengthError: 1 }) },
+    ],
     [
       'a literal that is too short',
       { change: ([a, b, c]) => some(a, b && { ...b, body: Buffer.from('b\0\0') }, c) },
     ],
     [
       'a file name that is too long',
-      { change: ([a, b, c]) => some(a, b && { ...b, body: Buffer.from('b\xff\0\0\0\0', 'latin1') }, c) },
+      {
+        change: ([a, b, c]) =>
+          some(a, b && { ...b, body: Buffer.from('b\xff\0\0\0\0', 'latin1') }, c),
+      },
     ],
   ];
   for (const [title, parts] of odd) {
@@ -157,7 +177,11 @@ describe('generator: plain OpenPGP messages', () => {
       [false, { spec: { version: 3 } }],
     ];
     for (const [isPlain, parts] of rows) {
-      assert.equal(read(forgeMessage(key, parts))?.signature.isPlain, isPlain, JSON.stringify(parts));
+      assert.equal(
+        read(forgeMessage(key, parts))?.signature.isPlain,
+        isPlain,
+        JSON.stringify(parts),
+      );
     }
   });
 

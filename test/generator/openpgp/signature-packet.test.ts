@@ -6,7 +6,11 @@ import {
   type SignaturePacket,
   readSignaturePacket,
 } from '../../../generator/openpgp/signature-packet.ts';
-import { type SignatureFields, formatSignature, parseSignature } from '../../fuzz/signature-packet.ts';
+import {
+  type SignatureFields,
+  formatSignature,
+  parseSignature,
+} from '../../fuzz/signature-packet.ts';
 import {
   type Subpacket,
   formatNotation,
@@ -29,7 +33,11 @@ interface Parts extends Partial<Omit<SignatureFields, 'hashed' | 'unhashed'>> {
   readonly unhashed?: readonly Subpacket[];
 }
 
-function bodyOf({ hashed = [created, fingerprint], unhashed = [issuer], ...fields }: Parts): Buffer {
+function bodyOf({
+  hashed = [created, fingerprint],
+  unhashed = [issuer],
+  ...fields
+}: Parts): Buffer {
   return formatSignature({
     version: 4,
     type: 0,
@@ -45,6 +53,8 @@ function bodyOf({ hashed = [created, fingerprint], unhashed = [issuer], ...field
 
 const read = (parts: Parts): SignaturePacket =>
   readSignaturePacket(bodyOf(parts)) ?? assert.fail('it was not read');
+
+const expires = (seconds: number) => ({ type: EXPIRES, data: formatSeconds(seconds) });
 
 describe('generator: OpenPGP signature packets', () => {
   it('are read with all that they say', () => {
@@ -82,10 +92,12 @@ describe('generator: OpenPGP signature packets', () => {
       isPlain: false,
     });
     assert.equal(readSignaturePacket(body.subarray(0, 18)), undefined);
-    assert.equal(readSignaturePacket(Buffer.from(body.map((byte, at) => (at === 1 ? 6 : byte)))), undefined);
+    assert.equal(
+      readSignaturePacket(Buffer.from(body.map((byte, at) => (at === 1 ? 6 : byte)))),
+      undefined,
+    );
   });
 
-  const expires = (seconds: number) => ({ type: EXPIRES, data: formatSeconds(seconds) });
   const plain: readonly (readonly [string, Parts])[] = [
     ['what GnuPG writes', {}],
     ['no issuer but in the fingerprint', { unhashed: [] }],
@@ -94,7 +106,15 @@ describe('generator: OpenPGP signature packets', () => {
     ['several notations', { hashed: [created, notation, notation] }],
     ['a policy', { hashed: [created, { type: 26, data: Buffer.from('https://example.test/') }] }],
     ["a signer's name", { hashed: [created, { type: 28, data: Buffer.from('a@example.test') }] }],
-    ['critical times', { hashed: [{ ...created, critical: true }, { ...expires(9), critical: true }] }],
+    [
+      'critical times',
+      {
+        hashed: [
+          { ...created, critical: true },
+          { ...expires(9), critical: true },
+        ],
+      },
+    ],
     ['a lifetime of 0', { hashed: [created, expires(0)] }],
     ['a lifetime up to the last second', { hashed: [created, expires(LAST_SECOND - MADE)] }],
     ['two integers', { integers: Buffer.from([0, 9, 1, 0xff, 0, 1, 1]) }],
@@ -173,7 +193,11 @@ describe('generator: OpenPGP signature packets', () => {
 
   it('say the same as when they are taken apart elsewhere', () => {
     const data = fc.uint8Array({ maxLength: 250 }).map((bytes) => Buffer.from(bytes));
-    const subpacket = fc.record({ type: fc.integer({ min: 3, max: 40 }), data, critical: fc.boolean() });
+    const subpacket = fc.record({
+      type: fc.integer({ min: 3, max: 40 }),
+      data,
+      critical: fc.boolean(),
+    });
     fc.assert(
       fc.property(fc.array(subpacket, { maxLength: 4 }), fc.nat({ max: 255 }), (others, hash) => {
         const body = bodyOf({ hashed: [...others, created], hashAlgorithm: hash });
