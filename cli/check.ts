@@ -39,6 +39,7 @@ export async function checkOnce(
     const engines = await openEngines(world.environment, stateDirectory);
     const warning = warnOfMissingGpgv(policy, engines);
     if (warning !== undefined) world.stderr.write(`lookaside: warning: ${warning}\n`);
+    ending.addEventListener('abort', () => void engines.close());
     const { openMessage } = engines;
     const judge = createJudge({ policy, openMessage, expiryWarning: settings['expiry-warning'] });
     const source = await openSource(location, settings, stateDirectory, world.environment, ending);
@@ -46,6 +47,7 @@ export async function checkOnce(
       return await checkSource(source, policy, judge, world);
     } finally {
       await source.close();
+      await engines.close();
     }
   });
 }

@@ -36,8 +36,7 @@ export function toFindings(file: ReportedFile, options: FindingOptions): readonl
       return [];
     case 'rejected': {
       const { code, breaksPulls } = file;
-      const harm = breaksPulls ? ' (served, it would fail every pull of the image)' : '';
-      const message = `${toPrintable(file.message)}${harm}`;
+      const message = `${toPrintable(file.message)}${describeHarm(file)}`;
       return [{ path, code, level: 'error', message, hint: toPrintable(file.hint), breaksPulls }];
     }
     case 'accepted':
@@ -73,6 +72,11 @@ export function formatSummary(report: CheckReport, strict: boolean): string {
     `${ignored} ignored`,
   ];
   return `${verdict}: ${accepted + unverified + rejected + ignored} files: ${counts.join(', ')}`;
+}
+
+/** What a file would do if a web server had it; nothing for most. */
+export function describeHarm({ breaksPulls }: { readonly breaksPulls: boolean }): string {
+  return breaksPulls ? ' (served, it would fail every pull of the image)' : '';
 }
 
 /** The path of a file as the repository has it; `prefix` as in {@link FindingOptions}. */

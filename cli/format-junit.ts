@@ -3,8 +3,13 @@
 import Builder from 'fast-xml-builder';
 import { toPrintable } from '../generator/printable.ts';
 import type { CheckReport, ReportedFile } from '../generator/report.ts';
-import { type Finding, type FindingOptions, toFindings, toRepositoryPath } from './findings.ts';
-import { NO_KEYS } from './findings.ts';
+import {
+  NO_KEYS,
+  type Finding,
+  type FindingOptions,
+  toFindings,
+  toRepositoryPath,
+} from './findings.ts';
 
 /** A test case as the builder takes it: `@` before attributes. */
 interface TestCase {

@@ -4,8 +4,13 @@ import { createHash } from 'node:crypto';
 import type { Log, ReportingDescriptor, Result, Run } from 'sarif';
 import { REJECTIONS } from '../generator/rejection.ts';
 import type { CheckReport } from '../generator/report.ts';
-import { type Finding, type FindingOptions, formatFinding, toFindings } from './findings.ts';
-import { NO_KEYS } from './findings.ts';
+import {
+  NO_KEYS,
+  type Finding,
+  type FindingOptions,
+  formatFinding,
+  toFindings,
+} from './findings.ts';
 
 const SCHEMA =
   'https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json';

@@ -1,7 +1,7 @@
 import { styleText } from 'node:util';
 import type { CheckReport, ReportedFile } from '../generator/report.ts';
 import { toPrintable } from '../generator/printable.ts';
-import { NO_KEYS, formatSummary, hasFaults } from './findings.ts';
+import { NO_KEYS, describeHarm, formatSummary, hasFaults } from './findings.ts';
 
 interface Style {
   readonly colour: boolean;
@@ -25,10 +25,9 @@ function formatFile(file: ReportedFile, style: Style): readonly string[] {
     case 'ignored':
       return [];
     case 'rejected': {
-      const harm = file.breaksPulls ? ' (served, it would fail every pull of the image)' : '';
       const code = paint('red', file.code, style);
       return [
-        `${toPrintable(file.path)}: ${code}: ${toPrintable(file.message)}${harm}`,
+        `${toPrintable(file.path)}: ${code}: ${toPrintable(file.message)}${describeHarm(file)}`,
         `  hint: ${toPrintable(file.hint)}`,
       ];
     }

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import {
   isNamePrefix,
   looksLikeHost,
+  normalizeHost,
   parseDockerReference,
 } from '../generator/docker-reference.ts';
 import { signedIdentitySchema } from '../generator/policy/signed-identity-schema.ts';
@@ -90,7 +91,7 @@ const scopeName = z.string().refine(
     if (name === '') return true;
     if (name.startsWith('*.')) return /^[a-z0-9.-]+$/i.test(name.slice(2));
     const [host = ''] = name.split('/', 1);
-    return looksLikeHost(host) && isReferencePrefix(name);
+    return looksLikeHost(host) && normalizeHost(host) === host && isReferencePrefix(name);
   },
   {
     error: (issue) =>
@@ -102,16 +103,18 @@ function isReferencePrefix(name: string): boolean {
   return isNamePrefix(name) || (name.includes('/') && parseDockerReference(name) !== undefined);
 }
 
-const scopes = z.record(
-  scopeName,
-  z.strictObject({
-    keys: several,
-    require: z.enum(['any', 'all'], expected('any or all')).default('any'),
-    signedIdentity: signedIdentitySchema.optional(),
-    prefix: subtree.optional(),
-  }),
-  expected('a mapping of scopes'),
-);
+const scopes = z
+  .record(
+    scopeName,
+    z.strictObject({
+      keys: several,
+      require: z.enum(['any', 'all'], expected('any or all')).default('any'),
+      signedIdentity: signedIdentitySchema.optional(),
+      prefix: subtree.optional(),
+    }),
+    expected('a mapping of scopes'),
+  )
+  .refine((given) => Object.keys(given).length > 0, 'expected at least one scope, got none');
 
 /** The commands that take an option. */
 export type Command = 'check' | 'generate' | 'serve' | 'show';

@@ -12,11 +12,29 @@ const KEY_FILE = /\.(?:asc|gpg)$/;
  */
 export async function readKeys(paths: readonly string[]): Promise<Keyring | undefined> {
   if (paths.length === 0) return undefined;
-  try {
+  return explain(async () => {
     const files = (await Promise.all(paths.map(async (path) => keyFiles(path)))).flat();
-    return await readKeyring(
-      await Promise.all(files.map(async (path) => ({ path, bytes: await readFile(path) }))),
-    );
+    return readFiles(files);
+  });
+}
+
+/**
+ * Reads the keyring from files, each of them a file of keys.
+ * @throws Complaint naming the file that cannot be used.
+ */
+export async function readKeyFiles(files: readonly string[]): Promise<Keyring> {
+  return explain(async () => readFiles(files));
+}
+
+async function readFiles(files: readonly string[]): Promise<Keyring> {
+  return readKeyring(
+    await Promise.all(files.map(async (path) => ({ path, bytes: await readFile(path) }))),
+  );
+}
+
+async function explain(read: () => Promise<Keyring>): Promise<Keyring> {
+  try {
+    return await read();
   } catch (cause) {
     if (cause instanceof Complaint) throw cause;
     const reason = messageOf(cause);

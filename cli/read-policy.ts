@@ -19,7 +19,7 @@ import {
 import { DEFAULT_IDENTITY } from '../generator/policy/signed-identity.ts';
 import { Complaint } from './complaint.ts';
 import type { Settings } from './options.ts';
-import { readKeys } from './read-keys.ts';
+import { readKeyFiles, readKeys } from './read-keys.ts';
 
 /**
  * Reads what is asked of signatures, keys and all.
@@ -98,8 +98,7 @@ async function readSignedBy(
 ): Promise<Requirement> {
   const keyring =
     keyData === undefined
-      ? await readKeys(keyPaths.map((path) => join(root, path)))
+      ? await readKeyFiles(keyPaths.map((path) => join(root, path)))
       : await readKeyring([{ path: `${file}: keyData`, bytes: keyData }]);
-  if (!keyring) throw new PolicyFileError('expected keys, got none');
   return { type: 'signedBy', keyring, signedIdentity };
 }

@@ -84,6 +84,7 @@ export async function serve(source: string, settings: Settings, world: World): P
     };
     log.info({ signal: await stopped }, 'stopping');
     ending.abort();
+    await engines.close();
     await server.stop();
   } finally {
     await opened?.close();

@@ -1,8 +1,7 @@
 // `lookaside show FILE…`: what a signature says, for people who review it before it is published.
-import { readFile } from 'node:fs/promises';
-import { buffer } from 'node:stream/consumers';
+import { createReadStream } from 'node:fs';
+import { MAX_BLOB_BYTES } from '../generator/blob.ts';
 import { describeSignature } from '../generator/describe-signature.ts';
-import { createJudge } from '../generator/judge.ts';
 import { messageOf } from '../generator/message-of.ts';
 import { Complaint } from './complaint.ts';
 import { formatShown } from './format-shown.ts';
@@ -27,10 +26,10 @@ export async function show(
     throw new Complaint(`show knows no format ${format}`, 'use --format text or --format json');
   }
   const policy = await readPolicy(settings);
-  return withTemporaryState(world.signals, async (directory) => {
-    const { openMessage } = await openEngines(world.environment, directory);
-    const judge = createJudge({ policy, openMessage, expiryWarning: 0 });
-    const options = { keyring: policy.keyring, judge, openMessage };
+  return withTemporaryState(world.signals, async (directory, ending) => {
+    const { openMessage, close } = await openEngines(world.environment, directory);
+    ending.addEventListener('abort', () => void close());
+    const options = { keyring: policy.keyring, openMessage };
     const shown = [];
     for (const path of files) {
       const bytes = await readInput(path, world);
@@ -43,9 +42,17 @@ export async function show(
   });
 }
 
+/** Of a larger file the size is enough to say what is wrong. */
 async function readInput(path: string, world: World): Promise<Uint8Array> {
   try {
-    return path === '-' ? await buffer(world.stdin) : await readFile(path);
+    const pieces: Uint8Array[] = [];
+    let size = 0;
+    for await (const piece of path === '-' ? world.stdin : createReadStream(path)) {
+      pieces.push(Buffer.from(piece));
+      size += piece.length;
+      if (size > MAX_BLOB_BYTES) break;
+    }
+    return Buffer.concat(pieces);
   } catch (cause) {
     throw new Complaint(`cannot read ${path}: ${messageOf(cause)}`, undefined, { cause });
   }

@@ -1,6 +1,7 @@
 // What nodes read before any cryptography: the size and the first bytes
 // (containers/image internal/signature/signature.go, FromBlob). A file that fails here
 // and were served would fail every pull of its image, whatever the node's policy.
+import { ENCRYPTED_TAGS, readTag } from './openpgp/packets.ts';
 import { type Rejection, reject } from './rejection.ts';
 import { isSigstoreJson } from './sigstore-json.ts';
 
@@ -23,9 +24,6 @@ const NEWLINE = 0x0a;
 const OPENPGP_FIRST_BYTES: ReadonlySet<number> = new Set([
   0xa0, 0xa1, 0xa2, 0xa3, 0xc8, 0x90, 0x91, 0x92, 0xc4, 0x88, 0x89, 0x8a, 0x8b, 0xc2, 0x3d,
 ]);
-/** Packet tags of session keys encrypted to a key or passphrase, and of encrypted data. */
-const ENCRYPTED_TAGS: ReadonlySet<number> = new Set([1, 3, 9, 18, 20]);
-
 /** Says whether a file of this size is read at all; asked before its bytes are. */
 export function checkBlobSize(bytes: number): Rejection | undefined {
   if (bytes === 0) return breaking('empty', 'expected an OpenPGP message, got 0 bytes');
@@ -80,16 +78,11 @@ function unknownFirstByte(bytes: Uint8Array, first: number): Rejection {
   if (start.startsWith('{') || start.startsWith('[')) {
     return breaking('bare-json', 'expected an OpenPGP message, got JSON');
   }
-  if (first >= 0x80 && ENCRYPTED_TAGS.has(packetTag(first))) {
+  if (first >= 0x80 && ENCRYPTED_TAGS.has(readTag(first))) {
     return breaking('encrypted', 'expected a signed OpenPGP message, got an encrypted one');
   }
   const got = `0x${first.toString(16).padStart(2, '0')}`;
   return breaking('unknown-format', `expected an OpenPGP message, got one that starts with ${got}`);
-}
-
-/** Of a packet in new or old framing (RFC 9580, section 4.2). */
-function packetTag(first: number): number {
-  return first >= 0xc0 ? first & 0x3f : (first >> 2) & 0x0f;
 }
 
 function breaking(code: Rejection['code'], message: string): Rejection {

@@ -2,8 +2,7 @@
 import { MAX_BLOB_BYTES, parseBlob } from './blob.ts';
 import { parseClaims } from './claims.ts';
 import { formatTime } from './format-time.ts';
-import type { Judge, Warning } from './judge.ts';
-import { parseLocation } from './location.ts';
+import { type Warning, warnOfSignature } from './judge.ts';
 import { nameAlgorithms } from './openpgp/algorithms.ts';
 import type { OpenMessage, Signer } from './openpgp/open-message.ts';
 import type { Keyring } from './openpgp/openpgp-js.ts';
@@ -40,22 +39,21 @@ export interface ShownSignature {
   /** Untrusted unless the verdict is `accepted`; null where there are none. */
   readonly claims: ReportedClaims | null;
   readonly signature: ShownPacket | null;
-  /** Of the location, if the path ends with one; else of the signature alone. */
+  /** Of the signature; not of the place where it lies. */
   readonly verdict: ShownVerdict;
 }
 
 export interface DescribeOptions {
   /** Undefined: nothing is verified. */
   readonly keyring: Keyring | undefined;
-  readonly judge: Judge;
   readonly openMessage: OpenMessage;
 }
 
-/** Takes a file apart; `path` is as it was named. */
+/** Takes a file apart; where it lies is not looked at, as git shows files under other names. */
 export async function describeSignature(
   path: string,
   bytes: Uint8Array,
-  { keyring, judge, openMessage }: DescribeOptions,
+  { keyring, openMessage }: DescribeOptions,
   now: Date,
 ): Promise<ShownSignature> {
   const blob = parseBlob(bytes);
@@ -77,17 +75,12 @@ export async function describeSignature(
   if (isRejection(claims)) return { ...shown, verdict: { status: 'rejected', ...claims } };
   if (!keyring) return { ...shown, verdict: { status: 'unverified' } };
 
-  const location = parseLocation(path.replace(/^[./]+/, ''));
-  const verdict = location
-    ? await judge.judge(location, bytes, now)
-    : await openMessage(message, keyring, now);
-  if (isRejection(verdict)) return { ...shown, verdict: { status: 'rejected', ...verdict } };
-  const { signer } = verdict;
-  const warnings = 'warnings' in verdict ? verdict.warnings : [];
-  return {
-    ...shown,
-    verdict: signer ? { status: 'accepted', signer, warnings } : { status: 'unverified' },
-  };
+  const verified = await openMessage(message, keyring, now);
+  if (isRejection(verified)) return { ...shown, verdict: { status: 'rejected', ...verified } };
+  const { signer } = verified;
+  if (!signer) return { ...shown, verdict: { status: 'unverified' } };
+  const warnings = warnOfSignature(verified, now, 0);
+  return { ...shown, verdict: { status: 'accepted', signer, warnings } };
 }
 
 function showPacket(message: Uint8Array): ShownPacket | null {

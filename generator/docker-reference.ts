@@ -12,7 +12,7 @@ export interface DockerReference {
 }
 
 /** The longest name that parses, in characters, host included (NameTotalLengthMax). */
-const MAX_NAME_LENGTH = 255;
+export const MAX_NAME_LENGTH = 255;
 const DEFAULT_HOST = 'docker.io';
 const LEGACY_DEFAULT_HOST = 'index.docker.io';
 

@@ -209,9 +209,9 @@ function checkDigest(
   const expected = `sha256:${location.hex}`;
   if (claims.manifestDigest === expected) return undefined;
   const got = claims.manifestDigest === '' ? 'none' : JSON.stringify(claims.manifestDigest);
-  return reject('digest-mismatch', `expected the digest ${expected}, got ${got}`, {
-    hint: suggestPlace(policy, claims, location.repository, location.number),
-  });
+  const hint = suggestPlace(policy, claims, location.repository, location.number);
+  const message = `expected the digest ${expected}, got ${got}`;
+  return reject('digest-mismatch', message, hint === undefined ? {} : { hint });
 }
 
 function toSignature(
@@ -221,7 +221,7 @@ function toSignature(
   now: Date,
   expiryWarning: number,
 ): Signature {
-  const { signer, signedAt, validUntil, algorithms } = opened;
+  const { signer, signedAt, validUntil } = opened;
   return {
     status: signer ? 'accepted' : 'unverified',
     bytes,
@@ -232,12 +232,21 @@ function toSignature(
     meets,
     signedAt,
     validUntil,
-    warnings: [
-      ...warnOfSubkey(signer),
-      ...warnOfAlgorithms(algorithms),
-      ...warnOfExpiry(opened, now, expiryWarning),
-    ],
+    warnings: warnOfSignature(opened, now, expiryWarning),
   };
+}
+
+/** What some nodes take badly about a good signature, wherever it lies. */
+export function warnOfSignature(
+  opened: OpenedMessage,
+  now: Date,
+  expiryWarning: number,
+): readonly Warning[] {
+  return [
+    ...warnOfSubkey(opened.signer),
+    ...warnOfAlgorithms(opened.algorithms),
+    ...warnOfExpiry(opened, now, expiryWarning),
+  ];
 }
 
 function warnOfSubkey(signer: Signer | undefined): readonly Warning[] {

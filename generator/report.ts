@@ -3,12 +3,12 @@
 import type { UntrustedClaims } from './claims.ts';
 import { formatTime } from './format-time.ts';
 import type { CheckedFile, PublishableFile } from './checked-file.ts';
-import type { Warning } from './judge.ts';
+import type { Signature, Warning } from './judge.ts';
 import { formatLocation } from './location.ts';
 import { MAX_SIGNATURES, type Numbering, numberSignatures } from './numbering.ts';
 import type { KeyInfo } from './openpgp/openpgp-js.ts';
 import type { Signer } from './openpgp/open-message.ts';
-import type { Scope, SignedBy } from './policy/policy.ts';
+import type { SignedBy } from './policy/policy.ts';
 import { type Rejection, type RejectionCode, reject } from './rejection.ts';
 import type { Summary } from './store.ts';
 
@@ -75,8 +75,7 @@ export function* reportDirectory(
 ): Generator<ReportedFile> {
   const publishable = files.filter((file) => file.kind === 'publishable');
   const numbering = numberSignatures(publishable);
-  const missing = findMissing(numbering.served);
-  for (const file of publishable) yield reportPublishable(directory, file, numbering, missing);
+  for (const file of publishable) yield reportPublishable(directory, file, numbering);
   for (const file of files) yield* reportOther(file);
 }
 
@@ -90,7 +89,6 @@ function reportPublishable(
   directory: string,
   file: PublishableFile,
   { served, duplicates, overflow }: Numbering,
-  missing: Missing,
 ): ReportedFile {
   const { path, location, signature } = file;
   const original = duplicates.get(file);
@@ -108,7 +106,7 @@ function reportPublishable(
     const message = `OpenShift's updater reads signatures 1 to ${READ_BY_UPDATES} only`;
     warnings.push({ code: 'many-signatures', message });
   }
-  for (const { keyring } of missing.get(signature.scope) ?? []) {
+  for (const { keyring } of findMissing(signature, served)) {
     const wanted = keyring.keys.map(({ fingerprint }) => fingerprint).join(' or ');
     const message = `nodes refuse the image until it is signed by ${wanted} too`;
     warnings.push({ code: 'co-signature-missing', message });
@@ -123,16 +121,28 @@ function reportPublishable(
   };
 }
 
-/** The requirements that no signature of the directory meets, by scope. */
-type Missing = ReadonlyMap<Scope, readonly SignedBy[]>;
-
-function findMissing(served: readonly PublishableFile[]): Missing {
-  const met = new Set(served.flatMap(({ signature }) => signature.meets));
-  const scopes = new Set(served.map(({ signature }) => signature.scope));
-  return new Map(
-    [...scopes].map((scope) => [scope, scope.signedBy.filter((wanted) => !met.has(wanted))]),
-  );
+/** Requirements of a signature's scope that no signature of the same image meets. */
+function findMissing(
+  { scope, claims }: Signature,
+  served: readonly PublishableFile[],
+): readonly SignedBy[] {
+  if (scope.signedBy.length < 2) return [];
+  return scope.signedBy.filter((wanted) => {
+    const isByTag = BY_TAG.has(wanted.signedIdentity.type);
+    return !served.some(
+      ({ signature: other }) =>
+        other.meets.includes(wanted) &&
+        (!isByTag || other.claims.dockerReference === claims.dockerReference),
+    );
+  });
 }
+
+/** Rules by which a node that pulls by tag wants the same tag of every signature. */
+const BY_TAG: ReadonlySet<string> = new Set([
+  'matchExact',
+  'matchRepoDigestOrExact',
+  'remapIdentity',
+]);
 
 function tooMany(count: number): Rejection {
   const message = `expected at most ${MAX_SIGNATURES} signatures in the directory, got ${count}`;

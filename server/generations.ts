@@ -185,14 +185,15 @@ async function judgeExpired(
   judge: Judge,
   now: Date,
 ): Promise<readonly CheckedFile[]> {
-  return Promise.all(
-    store.expired(now).map(async ({ path, location, signature }): Promise<CheckedFile> => {
-      const again = await judge.judge(location, signature.bytes, now);
-      return isRejection(again)
-        ? { kind: 'rejected', path, rejection: again }
-        : { kind: 'publishable', path, location, signature: again };
-    }),
-  );
+  const judged = store.expired(now).map(async (file): Promise<CheckedFile> => {
+    const { path, location } = file;
+    const again = await judge.judge(location, file.signature.bytes, now);
+    if (!isRejection(again)) return { kind: 'publishable', path, location, signature: again };
+    // No verdict is no reason to take away what was good.
+    if (again.code === 'cannot-verify') return file;
+    return { kind: 'rejected', path, rejection: again };
+  });
+  return Promise.all(judged);
 }
 
 function logRejections(log: ProgramLog, files: Iterable<RejectedFile>): void {

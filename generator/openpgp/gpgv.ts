@@ -1,7 +1,8 @@
 // The second engine: GnuPG's gpgv, whose word most nodes follow. One process a message, with a
 // keyring file of its own and nothing else: no home, no configuration, no shell.
 import { spawn } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Readable, type Writable } from 'node:stream';
@@ -20,115 +21,161 @@ export interface GpgvResult {
 
 /** An engine that is ready to verify. */
 export interface Gpgv {
-  /** As it names itself, e.g. `2.2.40`. */
-  readonly version: string;
   /**
    * Verifies a message, binary, armored or cleartext, with the keys of `keyring`: OpenPGP
-   * packets, binary. The clock is the machine's. Throws if the program cannot be run.
+   * packets, binary. The clock is the machine's. Throws if the program cannot be run, is ended
+   * from outside, or loses its files; and once it is closed.
    */
   readonly verify: (message: Uint8Array, keyring: Uint8Array) => Promise<GpgvResult>;
-  /** Removes its files. */
+  /** Ends what runs, and removes its files. */
   readonly close: () => Promise<void>;
 }
 
 /** Where to find the program, and where it may write. */
 export interface GpgvOptions {
-  /** Looked up on PATH unless it has a slash. */
-  readonly command?: string;
   readonly path: string | undefined;
   /** A directory that is there; files of its own go below. */
   readonly directory: string;
 }
 
+const COMMAND = 'gpgv';
 const VERSION_LINE = /^gpgv \(GnuPG[^)]*\) ([0-9]+)\.([0-9]+)\.([0-9]+)/;
 /** The first with `--output`. */
 const OLDEST_VERSION = comparable(['2', '1', '16']);
 /** It needs milliseconds; only a bomb takes longer. Milliseconds. */
-const TIME_LIMIT = 10_000;
+const TIME_LIMIT = 5000;
+const MAX_GIVEN_UP = 1000;
+const FROM_OUTSIDE: ReadonlySet<string> = new Set(['SIGKILL', 'SIGTERM', 'SIGINT', 'SIGHUP']);
 /** A good signature has seven status lines and three for people. In bytes, for each. */
 const MAX_LINES_BYTES = 64 * 1024;
 const GAVE_UP = /^gpgv: verify signatures failed: /m;
-const STATUS_DESCRIPTOR = 3;
+const LOST_KEYS = /^gpgv: keyblock resource /m;
+const STATUS = '3';
 
 /** Looks for gpgv; undefined where there is none that can be used. */
 export async function openGpgv(options: GpgvOptions): Promise<Gpgv | undefined> {
-  const command = options.command ?? 'gpgv';
   const environment = { PATH: options.path, LC_ALL: 'C' };
-  const version = await readVersion(command, environment);
-  if (version === undefined) return undefined;
+  if (!(await isUsable(environment))) return undefined;
   const home = await mkdtemp(join(options.directory, 'gpgv-'));
   const limit = pLimit(availableParallelism());
-  const keyringFiles = new WeakMap<Uint8Array, Promise<string>>();
+  const closing = new AbortController();
+  const keyringFiles = new Map<Uint8Array, Promise<string>>();
+  /** Messages that took too long, by hash: the same file may lie at thousands of paths. */
+  const givenUp = new Set<string>();
   let files = 0;
 
   const writeKeyring = async (keyring: Uint8Array): Promise<string> => {
     const file = join(home, `${files++}.gpg`);
-    await writeFile(file, keyring, { mode: 0o600 });
+    // Whoever cleans up temporary files may have been here.
+    await mkdir(home, { recursive: true, mode: 0o700 });
+    await writeFile(`${file}.part`, keyring, { mode: 0o600 });
+    await rename(`${file}.part`, file);
     return file;
   };
   const fileOf = async (keyring: Uint8Array): Promise<string> => {
-    const file = keyringFiles.get(keyring) ?? writeKeyring(keyring);
-    keyringFiles.set(keyring, file);
-    return file;
+    const writing = keyringFiles.get(keyring) ?? writeKeyring(keyring);
+    keyringFiles.set(keyring, writing);
+    try {
+      return await writing;
+    } catch (error) {
+      keyringFiles.delete(keyring);
+      throw error;
+    }
+  };
+  const verify: Gpgv['verify'] = async (message, keyring) => {
+    closing.signal.throwIfAborted();
+    const file = await fileOf(keyring);
+    const args = ['--homedir', home, '--keyring', file, '--output', '-', '--status-fd', STATUS];
+    const { complaints, ...result } = await run(args, environment, message, closing.signal);
+    closing.signal.throwIfAborted();
+    if (!LOST_KEYS.test(complaints)) return result;
+    keyringFiles.delete(keyring);
+    throw new Error(`gpgv cannot read its keys in ${home}: ${complaints.split('\n', 1)[0]}`);
   };
 
   return {
-    version,
-    verify: async (message, keyring) =>
-      limit(async () => {
-        const args = ['--homedir', home, '--keyring', await fileOf(keyring), '--output', '-'];
-        return run(command, [...args, '--status-fd', `${STATUS_DESCRIPTOR}`], environment, message);
-      }),
-    close: async () => rm(home, { recursive: true, force: true }),
+    verify: async (message, keyring) => {
+      const hash = createHash('sha256').update(message).digest('base64url');
+      if (givenUp.has(hash)) return { verdict: tookTooLong(), untrustedPayload: new Uint8Array() };
+      const result = await limit(async () => verify(message, keyring));
+      const isGivenUp = isRejection(result.verdict) && result.verdict.code === 'cannot-verify';
+      if (isGivenUp && givenUp.size < MAX_GIVEN_UP) givenUp.add(hash);
+      return result;
+    },
+    close: async () => {
+      closing.abort(new Error('gpgv is stopped'));
+      await rm(home, { recursive: true, force: true });
+    },
   };
 }
 
+interface Run extends GpgvResult {
+  /** What it writes for people. */
+  readonly complaints: string;
+}
+
 async function run(
-  command: string,
   args: readonly string[],
   environment: NodeJS.ProcessEnv,
   message: Uint8Array,
-): Promise<GpgvResult> {
-  const child = spawn(command, args, {
+  ending: AbortSignal,
+): Promise<Run> {
+  const child = spawn(COMMAND, args, {
     env: environment,
     stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
-    timeout: TIME_LIMIT,
-    killSignal: 'SIGKILL',
   });
   const ended = new Promise<NodeJS.Signals | null>((resolve, rejectWith) => {
     child.once('error', (cause) => {
-      rejectWith(new Error(`cannot run ${command}: ${cause.message}`, { cause }));
+      rejectWith(new Error(`cannot run ${COMMAND}: ${cause.message}`, { cause }));
     });
     child.once('close', (_code, signal) => resolve(signal));
   });
   const [stdin, stdout, stderr, status] = child.stdio;
   if (!stdin || !stdout || !stderr || !(status instanceof Readable)) {
     await ended;
-    throw new Error(`cannot run ${command}: no pipes`);
+    throw new Error(`cannot run ${COMMAND}: no pipes`);
   }
-  let tooMuch: Rejection | undefined;
-  const read = async (stream: Readable, limit: number, rejection: Rejection): Promise<Buffer> =>
-    readUpTo(stream, limit, () => {
-      tooMuch ??= rejection;
-      child.kill('SIGKILL');
-    });
-  const output = Promise.all([
-    read(stdout, MAX_BLOB_BYTES, tooLarge()),
-    read(status, MAX_LINES_BYTES, tooManyLines()),
-    read(stderr, MAX_LINES_BYTES, tooManyLines()),
-  ]);
-  writeAll(stdin, message);
-  const [signal, [untrustedPayload, lines, complaints]] = await Promise.all([ended, output]);
-  const stopped = signal === null ? undefined : stoppedBy(signal);
-  // Where it gives up, GPGME has gpg's word for that; the exit code tells of mere warnings too.
-  const failed = GAVE_UP.test(complaints.toString('utf8')) ? gaveUp() : undefined;
-  const verdict = tooMuch ?? stopped ?? readGpgvStatus(lines.toString('utf8'));
-  return { verdict: isRejection(verdict) ? verdict : (failed ?? verdict), untrustedPayload };
+  let stopped: Rejection | undefined;
+  const stop = (rejection: Rejection): void => {
+    stopped ??= rejection;
+    child.kill('SIGKILL');
+  };
+  const kill = (): void => stop(tookTooLong());
+  const timer = setTimeout(kill, TIME_LIMIT);
+  ending.addEventListener('abort', kill);
+  try {
+    const output = Promise.all([
+      readUpTo(stdout, MAX_BLOB_BYTES, () => stop(tooLarge())),
+      readUpTo(status, MAX_LINES_BYTES, () => stop(tooManyLines())),
+      readUpTo(stderr, MAX_LINES_BYTES, () => stop(tooManyLines())),
+    ]);
+    writeAll(stdin, message);
+    const [signal, [untrustedPayload, lines, text]] = await Promise.all([ended, output]);
+    const complaints = text.toString('utf8');
+    if (signal !== null && !stopped) stopped = stoppedBy(signal);
+    const said = stopped ?? readGpgvStatus(lines.toString('utf8'));
+    // Where it gives up, GPGME has gpg's word for that; the exit code tells of mere warnings too.
+    const verdict = !isRejection(said) && GAVE_UP.test(complaints) ? gaveUp() : said;
+    return { verdict, untrustedPayload, complaints };
+  } finally {
+    clearTimeout(timer);
+    ending.removeEventListener('abort', kill);
+  }
 }
 
+/**
+ * A message may make it crash, which is that message's fault.
+ * @throws Error where somebody else ended it, as a system does that is short of memory.
+ */
 function stoppedBy(signal: NodeJS.Signals): Rejection {
-  const message = `gpgv was stopped by ${signal}; it has ${TIME_LIMIT} ms for a message`;
-  return reject('cannot-verify', message);
+  if (FROM_OUTSIDE.has(signal)) throw new Error(`${COMMAND} was ended by ${signal}`);
+  const hint = 'Check the message with `gpg --list-packets`, and sign the image again.';
+  return reject('cannot-verify', `gpgv crashed (${signal})`, { hint });
+}
+
+function tookTooLong(): Rejection {
+  const hint = 'Sign the image again; no signature takes so long.';
+  return reject('cannot-verify', `gpgv took more than ${TIME_LIMIT} ms`, { hint });
 }
 
 /** It may end before it has read everything. */
@@ -149,11 +196,8 @@ async function readUpTo(stream: Readable, limit: number, onMore: () => void): Pr
   );
 }
 
-async function readVersion(
-  command: string,
-  environment: NodeJS.ProcessEnv,
-): Promise<string | undefined> {
-  const child = spawn(command, ['--version'], {
+async function isUsable(environment: NodeJS.ProcessEnv): Promise<boolean> {
+  const child = spawn(COMMAND, ['--version'], {
     env: environment,
     stdio: ['ignore', 'pipe', 'ignore'],
     timeout: TIME_LIMIT,
@@ -164,7 +208,7 @@ async function readVersion(
   });
   const text = await Promise.race([failed, buffer(child.stdout)]);
   const [, ...parts] = VERSION_LINE.exec(text?.toString('latin1') ?? '') ?? [];
-  return comparable(parts) >= OLDEST_VERSION ? parts.join('.') : undefined;
+  return comparable(parts) >= OLDEST_VERSION;
 }
 
 function comparable(parts: readonly string[]): number {

@@ -8,7 +8,7 @@ import { readSignaturePacket } from './signature-packet.ts';
 export interface KeyPart {
   /** Upper-case hex. */
   readonly fingerprint: string;
-  /** Whether it has a revocation, or a signature that is not what GnuPG makes by itself. */
+  /** Whether it has no revocation, and no signature but what GnuPG makes by itself. */
   readonly isPlain: boolean;
 }
 

@@ -8,6 +8,7 @@ import { type Rejection, isRejection, reject } from '../rejection.ts';
 import { type Algorithms, PLAIN_HASHES, nameAlgorithms } from './algorithms.ts';
 import type { Gpgv } from './gpgv.ts';
 import { findMessageFault } from './message-fault.ts';
+import { isBomb } from './packets.ts';
 import { type Keyring, type SigningKey, verifyWithOpenpgpJs } from './openpgp-js.ts';
 import { type PlainMessage, readPlainMessage } from './plain-message.ts';
 
@@ -61,6 +62,9 @@ export function createOpenMessage(gpgv: Gpgv | undefined): OpenMessage {
       const { createdAt, expiresAt } = plain.signature;
       const { untrustedPayload } = plain;
       return { untrustedPayload, signedAt: createdAt, expiresAt, validUntil: expiresAt };
+    }
+    if (isBomb(message, MAX_BLOB_BYTES)) {
+      return reject('malformed', `the message expands to more than ${MAX_BLOB_BYTES} bytes`);
     }
     if (!gpgv) return findMessageFault(message, MAX_BLOB_BYTES) ?? isKnown ?? outOfTheOrdinary();
     return askGpgv(gpgv, message, keyring, now);
@@ -128,7 +132,9 @@ async function askGpgv(
   const [key] = keyring?.find(fingerprint.slice(-16).toLowerCase()) ?? [];
   const expired = key?.isPlain ? findExpiry(expiresAt, key, now) : undefined;
   if (expired) return expired;
-  const known = Math.min(expiresAt, key?.isPlain ? key.expiresAt : Infinity);
+  // Of an unusual key gpgv has the last word, but what OpenPGP.js reads will do for a warning.
+  const isAhead = key !== undefined && key.expiresAt > now.getTime();
+  const known = Math.min(expiresAt, isAhead ? key.expiresAt : Infinity);
   return {
     untrustedPayload,
     signer: { fingerprint, primaryFingerprint },

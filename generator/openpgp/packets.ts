@@ -49,9 +49,9 @@ const MAX_PIECES = 1000;
 
 function packetAt(bytes: Uint8Array, start: number): Packet {
   const first = bytes[start] ?? 0;
-  if (first < 0x80) return brokenPacket(bytes, start, first);
-  const isNew = (first & 0x40) !== 0;
-  const tag = isNew ? first & 0x3f : (first >> 2) & 0x0f;
+  if (first < 0x80) return brokenPacket(bytes, start, readTag(first));
+  const isNew = isNewFraming(first);
+  const tag = readTag(first);
   const length = isNew ? newLength(bytes, start + 1) : oldLength(bytes, start + 1, first & 0x03);
   const from = start + 1 + length.octets;
   if (length.isPartial) return partialPacket(bytes, start, tag);
@@ -63,6 +63,15 @@ function packetAt(bytes: Uint8Array, start: number): Packet {
     isWhole: !length.isIndeterminate && end <= bytes.length,
     isIndeterminate: length.isIndeterminate,
   };
+}
+
+function isNewFraming(first: number): boolean {
+  return (first & 0x40) !== 0;
+}
+
+/** The type in the first byte of a packet. */
+export function readTag(first: number): number {
+  return isNewFraming(first) ? first & 0x3f : (first >> 2) & 0x0f;
 }
 
 /** All that is left, where it cannot be read on. */
@@ -122,24 +131,61 @@ export function bigEndian(bytes: Uint8Array): number {
   return value;
 }
 
+const UNCOMPRESSED = 0;
 const ZIP = 1;
 const ZLIB = 2;
+const TOO_LARGE = 'ERR_BUFFER_TOO_LARGE';
+
+/**
+ * Whether any compressed packet, however deep, holds more than `maxBytes`; bzip2 is not looked
+ * into. Such a message costs seconds of whoever reads it.
+ */
+export function isBomb(bytes: Uint8Array, maxBytes: number): boolean {
+  let budget = BOMB_BUDGET * maxBytes;
+  const left: Uint8Array[] = [bytes];
+  for (let next = left.pop(); next; next = left.pop()) {
+    for (const { tag, body } of readPackets(next, MAX_PIECES)) {
+      if (tag !== TAG.compressed) continue;
+      const inner = body[0] === UNCOMPRESSED ? body.subarray(1) : inflate(body, maxBytes);
+      if (inner === 'too large') return true;
+      budget -= (inner?.length ?? 0) + 1;
+      if (budget < 0) return true;
+      if (inner) left.push(inner);
+    }
+  }
+  return false;
+}
+
+/** What all layers together may hold, in times of what one may. */
+const BOMB_BUDGET = 8;
 
 /**
  * What a compressed packet holds; undefined where that cannot be said here: bzip2, damaged, more
  * than `maxBytes`, or followed by anything behind the end of its stream.
  */
 export function inflatePacket(body: Uint8Array, maxBytes: number): Uint8Array | undefined {
+  const info = { consumed: 0 };
+  const inflated = inflate(body, maxBytes, info);
+  const isExact = info.consumed === body.length - 1;
+  return inflated !== 'too large' && isExact ? inflated : undefined;
+}
+
+function inflate(
+  body: Uint8Array,
+  maxOutputLength: number,
+  info = { consumed: 0 },
+): Uint8Array | 'too large' | undefined {
   const stream = body.subarray(1);
-  const options = { maxOutputLength: maxBytes, info: true } as const;
   try {
     if (body[0] !== ZIP && body[0] !== ZLIB) return undefined;
-    const result: unknown =
-      body[0] === ZIP ? inflateRawSync(stream, options) : inflateSync(stream, options);
+    const inflateSome = body[0] === ZIP ? inflateRawSync : inflateSync;
+    const result: unknown = inflateSome(stream, { maxOutputLength, info: true });
     const { buffer, engine } = result as InflateResult;
-    return engine.bytesWritten === stream.length ? buffer : undefined;
-  } catch {
-    return undefined;
+    info.consumed = engine.bytesWritten;
+    return buffer;
+  } catch (error) {
+    const isTooLarge = error instanceof Error && 'code' in error && error.code === TOO_LARGE;
+    return isTooLarge ? 'too large' : undefined;
   }
 }
 

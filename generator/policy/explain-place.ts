@@ -8,7 +8,7 @@ import {
 import type { UntrustedClaims } from '../claims.ts';
 import { type Location, formatDirectory, formatLocation, parseLocation } from '../location.ts';
 import { type Rejection, reject } from '../rejection.ts';
-import type { PlacedImage } from './images-at.ts';
+import { type PlacedImage, imagesAt } from './images-at.ts';
 import { type Policy, type Scope, findScope } from './policy.ts';
 import {
   DEFAULT_IDENTITY,
@@ -38,18 +38,19 @@ export function explainPlace(
   if (scope.obstacle !== undefined) {
     return reject('policy-rejects', `the scope ${JSON.stringify(scope.name)} ${scope.obstacle}`);
   }
-  const hint = suggestPlace(policy, claims, location.repository, location.number);
+  const place = suggestPlace(policy, claims, location.repository, location.number);
+  const cure = place === undefined ? {} : { hint: place };
   const [rule] = rules;
   const isTagless = identity.tag === undefined && identity.digest === undefined;
   if (isTagless && rule?.type !== 'matchRepository') {
     return reject('identity-without-tag', `expected a tag or digest in ${signed}`);
   }
-  const fault = findNameFault(location, identity, signed, hint);
+  const fault = findNameFault(location, identity, signed, cure);
   if (fault) return fault;
   if (scope.prefix !== undefined && location.repository !== below(scope.prefix, identity)) {
     const name = JSON.stringify(scope.name);
     const message = `expected signatures of the scope ${name} in ${JSON.stringify(scope.prefix)}`;
-    return reject('repository-mismatch', message, { hint });
+    return reject('repository-mismatch', message, cure);
   }
   return mismatch(rule ?? DEFAULT_IDENTITY, signed);
 }
@@ -74,18 +75,18 @@ function findNameFault(
   location: Location,
   identity: DockerReference,
   signed: string,
-  hint: string,
+  cure: { readonly hint?: string },
 ): Rejection | undefined {
   const directory = location.repository.split('/');
   const repository = identity.repository.split('/');
   if (directory.slice(-repository.length).join('/') !== identity.repository) {
     const message = `expected a signature for ${JSON.stringify(location.repository)}, got one for ${signed}`;
-    return reject('repository-mismatch', message, { hint });
+    return reject('repository-mismatch', message, cure);
   }
   const before = directory.at(-repository.length - 1);
   if (before !== undefined && looksLikeHost(before) && normalizeHost(before) !== identity.host) {
     const message = `expected the host ${JSON.stringify(before)}, got ${signed}`;
-    return reject('host-mismatch', message, { hint });
+    return reject('host-mismatch', message, cure);
   }
   return undefined;
 }
@@ -106,7 +107,8 @@ function formatRule(rule: SignedIdentity): string {
 }
 
 /**
- * The cure for a signature in a wrong place: where it belongs by what it says. `parents` is the
+ * The cure for a signature in a wrong place: where it belongs by what it says, undefined if no
+ * place is right. `parents` is the
  * path that it lies below now; what stands before the repository there is kept.
  */
 export function suggestPlace(
@@ -114,18 +116,30 @@ export function suggestPlace(
   { dockerReference, manifestDigest }: UntrustedClaims,
   parents: string,
   number: number,
-): string {
+): string | undefined {
   const identity = parseDockerReference(dockerReference);
   const [algorithm, hex] = manifestDigest.split(':', 2);
-  if (!identity || algorithm !== 'sha256' || hex === undefined) {
-    return 'Remove the file; it names no image that nodes could ask for.';
-  }
+  if (!identity || algorithm !== 'sha256' || hex === undefined) return undefined;
   const { image, scope } = findImage(policy, identity);
-  const prefix = scope?.prefix ?? leadOf(parents, image);
-  const right = formatLocation(formatDirectory(below(prefix, image), hex), number);
-  const plain = formatLocation(formatDirectory(image.repository, hex), number);
-  const place = JSON.stringify(parseLocation(right) ? right : plain);
+  const lead = scope?.prefix ?? leadOf(parents, image);
+  const candidates = [parents, below(lead, image), image.repository].map((repository) =>
+    parseLocation(formatLocation(formatDirectory(repository, hex), number)),
+  );
+  const right = candidates.find((place) => place && isGoodPlace(policy, place, identity));
+  if (!right) return undefined;
+  const place = JSON.stringify(formatLocation(right.directory, right.number));
   return `By what it signs it belongs to ${place}, or the next free number there.`;
+}
+
+/** Whether nodes that look there may take the signed name. */
+function isGoodPlace(policy: Policy, location: Location, identity: DockerReference): boolean {
+  for (const { scope, image } of imagesAt(policy, location, identity)) {
+    if (scope.obstacle !== undefined) continue;
+    const rules = scope.signedBy.map((one) => one.signedIdentity);
+    if (scope.takesAnything) rules.push(DEFAULT_IDENTITY);
+    if (rules.some((rule) => matchesIdentity(rule, image, identity))) return true;
+  }
+  return false;
 }
 
 /** The image that a signed name is good for: itself, or what a renaming rule makes of it. */

@@ -3,6 +3,7 @@
 // so one place can stand for several images; what the policy and the signed name leave is tried.
 import {
   type DockerReference,
+  MAX_NAME_LENGTH,
   looksLikeHost,
   normalizeHost,
   parseDockerReference,
@@ -23,29 +24,35 @@ export function* imagesAt(
   { repository, hex }: Location,
   identity: DockerReference,
 ): Generator<PlacedImage> {
-  const components = repository.split('/');
-  for (let index = 0; index < components.length; index++) {
-    const path = components.slice(index).join('/');
-    const before = components[index - 1];
-    const isPrefix = policy.prefixes.has(components.slice(0, index).join('/'));
-    const hosts =
-      before !== undefined && looksLikeHost(before) && !isPrefix
-        ? [normalizeHost(before)]
-        : new Set([identity.host, ...policy.hosts]);
-    for (const host of hosts) {
+  // From the right: no image has a longer name.
+  let start = repository.lastIndexOf('/') + 1;
+  while (repository.length - start <= MAX_NAME_LENGTH) {
+    const path = repository.slice(start);
+    const lead = repository.slice(0, Math.max(start - 1, 0));
+    const before = lead.slice(lead.lastIndexOf('/') + 1);
+    const told = looksLikeHost(before) ? normalizeHost(before) : undefined;
+    for (const host of new Set([identity.host, ...policy.hosts, ...(told ? [told] : [])])) {
       const name = parseDockerReference(`${host}/${path}`);
       if (name?.repository !== path) continue;
       for (const image of referencesTo(policy, name, identity, `sha256:${hex}`)) {
         const scope = findScope(policy, image);
-        if (scope && isPlaced(scope, path, repository)) yield { image, scope };
+        if (scope && isPlaced(scope, image, lead, told)) yield { image, scope };
       }
     }
+    if (start === 0) return;
+    start = repository.lastIndexOf('/', start - 2) + 1;
   }
 }
 
-function isPlaced({ prefix }: Scope, path: string, repository: string): boolean {
-  if (prefix === undefined) return true;
-  return repository === (prefix === '' ? path : `${prefix}/${path}`);
+/** In the scope's place; where it has none, a host before the repository is taken at its word. */
+function isPlaced(
+  { prefix }: Scope,
+  image: DockerReference,
+  lead: string,
+  told: string | undefined,
+): boolean {
+  if (prefix !== undefined) return lead === prefix;
+  return told === undefined || told === image.host;
 }
 
 function* referencesTo(

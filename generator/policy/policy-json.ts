@@ -19,7 +19,7 @@ export interface UnreadSignedBy {
 export type UnreadRequirement =
   | UnreadSignedBy
   | { readonly type: 'insecureAcceptAnything' }
-  | { readonly type: 'unmeetable'; readonly what: string };
+  | { readonly type: 'elsewhere' | 'unmeetable'; readonly what: string };
 
 /** Requirements by scope for images from registries; '' is what holds for all others. */
 export type PolicyFile = ReadonlyMap<string, readonly UnreadRequirement[]>;
@@ -56,7 +56,7 @@ const signedBy = z
   });
 
 const sigstoreSigned = sigstoreSchema.transform((): UnreadRequirement => ({
-  type: 'unmeetable',
+  type: 'elsewhere',
   what: 'asks for a sigstore signature',
 }));
 

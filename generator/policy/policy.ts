@@ -21,7 +21,9 @@ export interface SignedBy {
 export type Requirement =
   | SignedBy
   | { readonly type: 'insecureAcceptAnything' }
-  /** `reject`, or a kind of signature that is not kept here. */
+  /** A signature that nodes look for elsewhere, as sigstore's in the registry. */
+  | { readonly type: 'elsewhere'; readonly what: string }
+  /** What no image meets, as `reject`. */
   | { readonly type: 'unmeetable'; readonly what: string };
 
 /** The requirements for a part of all images: all of them must hold. */
@@ -45,14 +47,17 @@ export function createScope(
   prefix: string | undefined,
   requirements: readonly Requirement[],
 ): Scope {
+  const signedBy = requirements.filter((requirement) => requirement.type === 'signedBy');
   const unmeetable = requirements.find((requirement) => requirement.type === 'unmeetable');
+  const elsewhere = requirements.find((requirement) => requirement.type === 'elsewhere');
+  const isElsewhere = elsewhere !== undefined && signedBy.length === 0;
   return {
     name,
     prefix,
     requirements,
-    signedBy: requirements.filter((requirement) => requirement.type === 'signedBy'),
+    signedBy,
     takesAnything: requirements.every(({ type }) => type === 'insecureAcceptAnything'),
-    obstacle: unmeetable?.what,
+    obstacle: unmeetable?.what ?? (isElsewhere ? elsewhere.what : undefined),
   };
 }
 
@@ -64,16 +69,13 @@ export interface Policy {
   readonly keyring: Keyring | undefined;
   /** Whether each key is the same wherever it is given, so that one verification is enough. */
   readonly isUniform: boolean;
-  /** Hosts that scopes and their rules name; one of its own for each scope without a host. */
+  /** Hosts that scopes and their rules name, and a made-up one for each scope without a host. */
   readonly hosts: ReadonlySet<string>;
   /** Tags that have scopes of their own, by `HOST/REPOSITORY`. */
   readonly tags: ReadonlyMap<string, readonly string[]>;
   /** Where scopes say that their signatures lie. */
   readonly prefixes: ReadonlySet<string>;
 }
-
-/** A host that no image has: for what only a scope without a host covers. */
-const ANY_HOST = 'host.invalid';
 
 /** Puts scopes together. Names of scopes must differ. */
 export async function createPolicy(scopes: readonly Scope[]): Promise<Policy> {
@@ -93,7 +95,7 @@ export async function createPolicy(scopes: readonly Scope[]): Promise<Policy> {
     scopes: new Map(scopes.map((scope) => [scope.name, scope])),
     keyring,
     isUniform: contents.size === (keyring?.keys.length ?? 0),
-    hosts: new Set([ANY_HOST, ...scopes.flatMap((scope) => hostsOf(scope))]),
+    hosts: findHosts(scopes),
     tags,
     prefixes: new Set(scopes.flatMap(({ prefix }) => prefix ?? [])),
   };
@@ -107,12 +109,24 @@ export async function createSimplePolicy(keyring: Keyring | undefined): Promise<
   return createPolicy([createScope('', undefined, [requirement])]);
 }
 
-function hostsOf({ name, signedBy }: Scope): readonly string[] {
-  const own = name.startsWith('*.') ? `host.${name.slice(2)}` : firstComponent(name);
-  const remapped = signedBy.flatMap(({ signedIdentity: rule }) =>
-    rule.type === 'remapIdentity' ? firstComponent(rule.prefix) : [],
-  );
-  return name === '' ? remapped : [own, ...remapped];
+function findHosts(scopes: readonly Scope[]): ReadonlySet<string> {
+  const named = new Set<string>();
+  const domains = ['invalid'];
+  for (const { name, signedBy } of scopes) {
+    if (name.startsWith('*.')) domains.push(name.slice(2));
+    else if (name !== '') named.add(firstComponent(name));
+    for (const { signedIdentity: rule } of signedBy) {
+      if (rule.type === 'remapIdentity') named.add(firstComponent(rule.prefix));
+    }
+  }
+  return new Set([...named, ...domains.map((domain) => makeHost(domain, named))]);
+}
+
+/** A host of a domain that no scope names: for what only the domain's scope covers. */
+function makeHost(domain: string, named: ReadonlySet<string>): string {
+  let label = 'any';
+  while (named.has(`${label}.${domain}`)) label += '-any';
+  return `${label}.${domain}`;
 }
 
 function firstComponent(path: string): string {

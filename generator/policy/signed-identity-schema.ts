@@ -41,9 +41,8 @@ const remapIdentity = z.strictObject({
 });
 
 /** Any of the six types; unknown members are errors, as for nodes. */
-export const signedIdentitySchema: z.ZodType<SignedIdentity> = z.union(
+export const signedIdentitySchema: z.ZodType<SignedIdentity> = z.discriminatedUnion(
+  'type',
   [plain, exactReference, exactRepository, remapIdentity],
-  {
-    error: (issue) => `no signedIdentity of containers-policy.json: ${JSON.stringify(issue.input)}`,
-  },
+  { error: 'expected one of the six types of containers-policy.json' },
 );

@@ -88,7 +88,7 @@ describeWith(['gpg', 'gpgv', 'git'], 'lookaside check', () => {
         status: 'rejected',
         code: 'digest-mismatch',
         message: `expected the digest ${OTHER_DIGEST}, got ${JSON.stringify(DIGEST)}`,
-        hint: 'Move the file into the directory of the digest that it signs.',
+        hint: `By what it signs it belongs to ${JSON.stringify(GOOD)}, or the next free number there.`,
         breaksPulls: false,
       },
     ],

@@ -137,7 +137,6 @@ const SCOPE_NAME = 'expected HOST, HOST/NAMESPACE, HOST/NAMESPACE/REPOSITORY or 
 
 const SCOPES: (typeof COLUMNS)[string] = {
   good: [
-    [{}, {}],
     [{ '': KEYS }, { '': { keys: ['a.asc'], require: 'any' } }],
     ...[
       'registry.example',
@@ -173,6 +172,7 @@ const SCOPES: (typeof COLUMNS)[string] = {
     ],
   ],
   bad: [
+    [{}, 'expected at least one scope, got none'],
     [[], 'expected a mapping of scopes, got []'],
     ['x', 'expected a mapping of scopes, got "x"'],
     ...[
@@ -208,7 +208,7 @@ const SCOPES: (typeof COLUMNS)[string] = {
     ],
     [
       { 'registry.example': { ...KEYS, signedIdentity: { type: 'none' } } },
-      'registry.example: signedIdentity: no signedIdentity of containers-policy.json: {"type":"none"}',
+      'registry.example: signedIdentity: type: expected one of the six types of containers-policy.json',
     ],
   ],
 };

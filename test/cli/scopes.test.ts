@@ -373,7 +373,7 @@ describeWith(['gpg', 'gpgv'], 'a policy', () => {
             { type: 'signedBy', keyType: 'GPGKeys', keyPath: '/x', signedIdentity: { type: 'x' } },
           ],
         },
-        /: default\.0\.signedIdentity: no signedIdentity of containers-policy\.json/,
+        /: default\.0\.signedIdentity\.type: expected one of the six types/,
       ],
     };
     for (const [title, [policy, message]] of Object.entries(faults)) {

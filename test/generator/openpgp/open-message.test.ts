@@ -179,7 +179,7 @@ describe('generator: OpenPGP: messages, without gpgv', () => {
       const bomb = make();
       const before = process.memoryUsage().arrayBuffers;
       const rejection = rejectionOf(await open(bomb));
-      assert.equal(rejection.code, 'cannot-verify');
+      assert.equal(rejection.code, 'malformed');
       const grown = process.memoryUsage().arrayBuffers - before;
       assert(grown < 32 * 1024 * 1024, `${grown} bytes were taken`);
     });
@@ -211,7 +211,7 @@ describe('generator: OpenPGP: messages, without gpgv', () => {
   it('survives millions of nested packets', async () => {
     const nested = Buffer.alloc(MAX_BLOB_BYTES);
     for (let index = 0; index < nested.length; index += 2) nested[index] = 0xa3;
-    assert.equal(rejectionOf(await open(nested)).code, 'cannot-verify');
+    assert.equal(rejectionOf(await open(nested)).code, 'malformed');
     assert.equal(rejectionOf(await open(Buffer.alloc(MAX_BLOB_BYTES, 0xa3))).code, 'cannot-verify');
   });
 

@@ -34,7 +34,7 @@ function explain(policy: Policy, name: string, repository: string): Rejection | 
 }
 
 const suggest = (policy: Policy, name: string, parents: string) =>
-  /"(.*)", or the next/.exec(suggestPlace(policy, claimsOf(name), parents, 7))?.[1];
+  /"(.*)", or the next/.exec(suggestPlace(policy, claimsOf(name), parents, 7) ?? '')?.[1];
 
 const at = (repository: string) => `${repository}@sha256=${HEX}/signature-7`;
 
@@ -184,7 +184,7 @@ describe('generator: the place of a signature', () => {
         { ...good, manifestDigest: '' },
         { ...good, manifestDigest: 'sha512:ab' },
       ]) {
-        assert.match(suggestPlace(simple, claims, 'a/b', 1), /^Remove the file/);
+        assert.equal(suggestPlace(simple, claims, 'a/b', 1), undefined);
       }
     });
 

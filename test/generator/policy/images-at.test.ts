@@ -42,7 +42,6 @@ function isAskedAt(policy: Policy, place: string, image: ReturnType<typeof parse
   if (place === image.repository) return true;
   if (!place.endsWith(`/${image.repository}`)) return false;
   const lead = place.slice(0, -image.repository.length - 1);
-  if (policy.prefixes.has(lead)) return true;
   const before = lead.slice(lead.lastIndexOf('/') + 1);
   const isHost = /[.:]/.test(before) || before === 'localhost';
   return !isHost || before === image.host;
@@ -67,12 +66,12 @@ describe('generator: images at a place', () => {
 
   it('are those of the host in front, by digest and by the tag that was signed', async () => {
     assert.deepEqual(await names([['']], 'quay.io/a'), [
-      '|quay.io/quay.io/a@sha256:HEX',
-      '|quay.io/quay.io/a:v1',
-      '|host.invalid/quay.io/a@sha256:HEX',
-      '|host.invalid/quay.io/a:v1',
       '|quay.io/a@sha256:HEX',
       '|quay.io/a:v1',
+      '|quay.io/quay.io/a@sha256:HEX',
+      '|quay.io/quay.io/a:v1',
+      '|any.invalid/quay.io/a@sha256:HEX',
+      '|any.invalid/quay.io/a:v1',
     ]);
   });
 
