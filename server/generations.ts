@@ -185,15 +185,15 @@ async function judgeExpired(
   judge: Judge,
   now: Date,
 ): Promise<readonly CheckedFile[]> {
-  const judged = store.expired(now).map(async (file): Promise<CheckedFile> => {
-    const { path, location } = file;
-    const again = await judge.judge(location, file.signature.bytes, now);
-    if (!isRejection(again)) return { kind: 'publishable', path, location, signature: again };
-    // No verdict is no reason to take away what was good.
-    if (again.code === 'cannot-verify') return file;
-    return { kind: 'rejected', path, rejection: again };
+  const judged = store.expired(now).map(async ({ path, location, signature }) => {
+    const again = await judge.judge(location, signature.bytes, now);
+    if (!isRejection(again))
+      return [{ kind: 'publishable', path, location, signature: again } as const];
+    // No verdict is no reason to take away what was good; it is asked for again the next time.
+    if (again.code === 'cannot-verify') return [];
+    return [{ kind: 'rejected', path, rejection: again } as const];
   });
-  return Promise.all(judged);
+  return (await Promise.all(judged)).flat();
 }
 
 function logRejections(log: ProgramLog, files: Iterable<RejectedFile>): void {

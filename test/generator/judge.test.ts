@@ -296,6 +296,40 @@ describe('generator: judge, by scopes', () => {
     assert(hint.includes(at('one/x/app')), hint);
   });
 
+  it('takes a host in the tree at its word, but for the scope whose prefix it is', async () => {
+    const judge = await judgeBy([
+      ['quay.io', 'quay.io', await by([ours])],
+      ['', undefined, await by([ours])],
+    ]);
+    for (const [name, place, expected] of [
+      ['quay.io/team/app:1', 'quay.io/team/app', 'accepted quay.io'],
+      ['a.example/team/app:1', 'quay.io/team/app', 'host-mismatch'],
+      ['a.example/team/app:1', 'a.example/team/app', 'accepted '],
+    ] as const) {
+      assert.equal(await verdict(judge, place, sign(ours, name)), expected, `${name} in ${place}`);
+    }
+  });
+
+  it('lets no scope of a host stand for its whole domain', async () => {
+    const rule = { type: 'exactRepository', dockerRepository: 'up.example/base' };
+    const judge = await judgeBy([
+      ['*.a.example', undefined, await by([ours], rule)],
+      ['any.a.example', undefined, await by([theirs])],
+      ['host.a.example', undefined, await by([theirs])],
+    ]);
+    const bytes = sign(ours, 'up.example/base');
+    assert.equal(await verdict(judge, 'app', bytes), 'accepted *.a.example');
+  });
+
+  it('is not held up by a path without end', async () => {
+    const judge = await judgeBy([['', undefined, await by([ours])]]);
+    const bytes = sign(ours, 'a.example/team/app:1');
+    const [deep, long] = ['a/'.repeat(100_000), `${'a'.repeat(255)}/`.repeat(4000)];
+    assert.equal(await verdict(judge, `${deep}team/app`, bytes), 'accepted ');
+    assert.equal(await verdict(judge, `${long}team/app`, bytes), 'accepted ');
+    assert.equal(await verdict(judge, `${deep}team/other`, bytes), 'repository-mismatch');
+  }).timeout(10_000);
+
   it('takes names by the rule of the scope', async () => {
     const remap = { type: 'remapIdentity', prefix: 'm.example/c', signedPrefix: 'up.example' };
     const exact = { type: 'exactRepository', dockerRepository: 'up.example/base' };
@@ -334,6 +368,20 @@ describe('generator: judge, by scopes', () => {
       assert.deepEqual(apart.map(codesOf), [['co-signature-missing'], ['co-signature-missing']]);
     });
 
+    it('warns until both are met for the same tag', async () => {
+      const files = {
+        [at('app')]: sign(ours, 'a.example/app:1'),
+        [at('app', 2)]: sign(theirs, 'a.example/app:2'),
+      };
+      const missing = [['co-signature-missing'], ['co-signature-missing']];
+      assert.deepEqual((await report(judge, files)).map(codesOf), missing);
+      const rule = { type: 'matchRepository' };
+      const anyTag = await judgeBy([
+        ['', undefined, await by([ours], rule), await by([theirs], rule)],
+      ]);
+      assert.deepEqual((await report(anyTag, files)).map(codesOf), [[], []]);
+    });
+
     it('refuses who meets neither', async () => {
       const bytes = sign(stranger, 'a.example/app:1');
       assert.equal(await verdict(judge, 'app', bytes), 'unknown-signer');
@@ -342,14 +390,20 @@ describe('generator: judge, by scopes', () => {
 
   it('publishes nothing for a scope that nothing meets', async () => {
     const reject = { type: 'unmeetable', what: 'rejects every image' } as const;
-    const sigstore = { type: 'unmeetable', what: 'asks for a sigstore signature' } as const;
+    const sigstore = { type: 'elsewhere', what: 'asks for a sigstore signature' } as const;
     const judge = await judgeBy([
       ['a.example', undefined, reject],
       ['b.example', undefined, await by([ours]), sigstore],
       ['c.example', undefined, await by([ours])],
+      ['d.example', undefined, sigstore],
+      ['e.example', undefined, await by([ours]), reject],
     ]);
-    assert.equal(await verdict(judge, 'app', sign(ours, 'a.example/app:1')), 'policy-rejects');
-    assert.equal(await verdict(judge, 'app', sign(ours, 'b.example/app:1')), 'policy-rejects');
+    for (const host of ['a', 'd', 'e']) {
+      const bytes = sign(ours, `${host}.example/app:1`);
+      assert.equal(await verdict(judge, 'app', bytes), 'policy-rejects', host);
+    }
+    // Nodes look for the other signature elsewhere, and for this one here.
+    assert.equal(await verdict(judge, 'app', sign(ours, 'b.example/app:1')), 'accepted b.example');
     assert.equal(await verdict(judge, 'app', sign(ours, 'c.example/app:1')), 'accepted c.example');
   });
 

@@ -10,7 +10,8 @@ export const at = (number: number): string => `${DIRECTORY}/signature-${number}`
 
 /**
  * Judges texts without OpenPGP: what begins with `bad` is rejected, what begins with
- * `until TIME` (milliseconds since 1970) is good until then, all else is good.
+ * `until TIME` (milliseconds since 1970) is good until then, all else is good. After `unsure`
+ * nobody can say whether it is good any more.
  */
 export function createFakeJudge(status: Signature['status'] = 'accepted'): Judge {
   const scope = createScope('', undefined, [{ type: 'insecureAcceptAnything' }]);
@@ -19,7 +20,11 @@ export function createFakeJudge(status: Signature['status'] = 'accepted'): Judge
     const until = /^until ([0-9]+)/.exec(text)?.[1];
     const validUntil = until === undefined ? Infinity : Number(until);
     if (text.startsWith('bad')) return reject('armored', 'expected binary, got text');
-    if (validUntil <= now.getTime()) return reject('signature-expired', 'expected a fresh one');
+    if (validUntil <= now.getTime()) {
+      return text.endsWith('unsure')
+        ? reject('cannot-verify', 'nobody can say')
+        : reject('signature-expired', 'expected a fresh one');
+    }
     return {
       status,
       bytes,

@@ -160,6 +160,14 @@ describe('the refresher, as things happen at the wrong time', () => {
       );
       assert.equal(await refresh(), 'unchanged');
     });
+    it('is served on when nobody can say any more whether it is good', async () => {
+      source.state = { commit: 'a', files: { [at(1)]: `until ${Date.now() + 100} unsure` } };
+      refresher.start();
+      await reached('changed');
+      await sleep(150);
+      assert.equal(await refresh(), 'unchanged');
+      assert.equal(statuses().length, 1);
+    });
     it('is not forgotten when that refresh fails', async () => {
       source.state = createExpiring(100);
       refresher.start();
