@@ -5,6 +5,7 @@ import {
   normalizeHost,
   parseDockerReference,
 } from '../../generator/docker-reference.ts';
+import { formatReference } from '../../generator/policy/signed-identity.ts';
 import { HEX } from './samples.ts';
 
 const DIGEST = `sha256:${HEX}`;
@@ -107,7 +108,9 @@ describe('generator: docker reference', () => {
     fc.assert(
       fc.property(host, repository, tag, digest, (...[h, r, t, d]) => {
         const text = `${h}/${r}${t === undefined ? '' : `:${t}`}${d === undefined ? '' : `@${d}`}`;
-        assert.deepEqual(parseDockerReference(text), { host: h, repository: r, tag: t, digest: d });
+        const parsed = { host: h, repository: r, tag: t, digest: d };
+        assert.deepEqual(parseDockerReference(text), parsed);
+        assert.equal(formatReference(parsed), text);
       }),
     );
   });
