@@ -1,7 +1,14 @@
 // What a message is, told from its packets: a better word for people than an engine's "no". It
 // decides nothing.
 import { type Rejection, reject } from '../rejection.ts';
-import { ENCRYPTED_TAGS, type Packet, TAG, inflatePacket, readPackets } from './packets.ts';
+import {
+  ENCRYPTED_TAGS,
+  INFLATABLE,
+  type Packet,
+  TAG,
+  inflatePacket,
+  readPackets,
+} from './packets.ts';
 import { type SignaturePacket, readSignaturePacket } from './signature-packet.ts';
 
 /** Packets that are looked at. */
@@ -19,6 +26,16 @@ export function findMessageFault(
   if (Buffer.from(bytes.subarray(0, ARMOR_WITHIN)).includes(ARMOR)) return undefined;
   const packets = openPackets(bytes, maxInflatedBytes);
   return packets && faultOf(packets);
+}
+
+/** The fault of a message that starts with compressed data, if that is damaged or cut short. */
+export function findCompressionFault(
+  bytes: Uint8Array,
+  maxInflatedBytes: number,
+): Rejection | undefined {
+  const [first] = readPackets(bytes, 1);
+  const isInflatable = first?.tag === TAG.compressed && INFLATABLE.has(first.body[0] ?? 0);
+  return isInflatable && !inflatePacket(first.body, maxInflatedBytes) ? cutShort() : undefined;
 }
 
 /** What the first signature packet of a binary message says. */

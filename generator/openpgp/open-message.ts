@@ -7,7 +7,7 @@ import { formatTime } from '../format-time.ts';
 import { type Rejection, isRejection, reject } from '../rejection.ts';
 import { type Algorithms, PLAIN_HASHES, nameAlgorithms } from './algorithms.ts';
 import type { Gpgv } from './gpgv.ts';
-import { findMessageFault } from './message-fault.ts';
+import { findCompressionFault, findMessageFault } from './message-fault.ts';
 import { isBomb } from './packets.ts';
 import { type Keyring, type SigningKey, verifyWithOpenpgpJs } from './openpgp-js.ts';
 import { type PlainMessage, readPlainMessage } from './plain-message.ts';
@@ -122,7 +122,10 @@ async function askGpgv(
   const { verdict, untrustedPayload } = await gpgv.verify(message, keyring?.packets ?? NO_KEYS);
   if (isRejection(verdict)) {
     const isForm = verdict.code === 'malformed' || verdict.code === 'not-signed';
-    if (isForm) return findMessageFault(message, MAX_BLOB_BYTES) ?? verdict;
+    if (isForm) {
+      const fault = findMessageFault(message, MAX_BLOB_BYTES);
+      return fault ?? findCompressionFault(message, MAX_BLOB_BYTES) ?? verdict;
+    }
     // Without keys every signature is a stranger's: all that can be said is that there is one.
     return !keyring && verdict.code === 'unknown-signer'
       ? { untrustedPayload, signedAt: 0, expiresAt: Infinity, validUntil: Infinity }

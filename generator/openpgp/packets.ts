@@ -134,6 +134,8 @@ export function bigEndian(bytes: Uint8Array): number {
 const UNCOMPRESSED = 0;
 const ZIP = 1;
 const ZLIB = 2;
+/** Compression that can be undone here; bzip2 cannot. */
+export const INFLATABLE: ReadonlySet<number> = new Set([ZIP, ZLIB]);
 const TOO_LARGE = 'ERR_BUFFER_TOO_LARGE';
 
 /**
@@ -177,7 +179,7 @@ function inflate(
 ): Uint8Array | 'too large' | undefined {
   const stream = body.subarray(1);
   try {
-    if (body[0] !== ZIP && body[0] !== ZLIB) return undefined;
+    if (!INFLATABLE.has(body[0] ?? UNCOMPRESSED)) return undefined;
     const inflateSome = body[0] === ZIP ? inflateRawSync : inflateSync;
     const result: unknown = inflateSome(stream, { maxOutputLength, info: true });
     const { buffer, engine } = result as InflateResult;

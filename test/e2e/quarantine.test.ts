@@ -59,7 +59,7 @@ describeWith(['gpg', 'git'], 'a push that breaks a file', () => {
     ['empty', () => ''],
     ['armored', () => '-----BEGIN PGP MESSAGE-----\n'],
     ['digest-mismatch', () => kept.bytes],
-    ['malformed', () => broken.bytes.subarray(0, -1)],
+    ['malformed', () => broken.bytes.subarray(0, broken.bytes.length / 2)],
   ];
   it('leaves out the file, whatever is wrong with it, and serves the rest', async () => {
     const server = await serve('quarantine');

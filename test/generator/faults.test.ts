@@ -195,7 +195,7 @@ describeWith(['gpg', 'gpgv'], 'generator: every fault of a signature file', () =
     {
       title: 'truncated',
       code: 'malformed',
-      message: /^expected the packets of one signed message, got others$/,
+      message: /^expected whole OpenPGP packets, got one that is cut short or damaged$/,
       hint: /Copy the file again/,
       make: () => good.subarray(0, -20),
     },
