@@ -29,6 +29,8 @@ interface Found {
 
 const STATUS_LINE = /^\[GNUPG:\] ([A-Z_]+) ?(.*)$/;
 const RESULTS = new Set(['GOODSIG', 'EXPSIG', 'EXPKEYSIG', 'REVKEYSIG', 'BADSIG', 'ERRSIG']);
+/** Where gpgv stops and gpg goes on. */
+export const STRAY_PACKET = 'a packet has no place in a signed message';
 /** Of ERRSIG: the key is not in the keyring. */
 const NO_PUBLIC_KEY = '9';
 
@@ -51,7 +53,7 @@ export function readGpgvStatus(text: string): ValidSignature | Rejection {
     } else if (keyword === 'VALIDSIG' && current) {
       current.valid = fields;
     } else if (keyword === 'UNEXPECTED') {
-      return reject('malformed', 'a packet has no place in a signed message');
+      return reject('malformed', STRAY_PACKET);
     } else if (keyword === 'NODATA') {
       if (!current) return malformed(found.length);
       current.status = keyword;

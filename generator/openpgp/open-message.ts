@@ -7,6 +7,7 @@ import { formatTime } from '../format-time.ts';
 import { type Rejection, isRejection, reject } from '../rejection.ts';
 import { type Algorithms, PLAIN_HASHES, nameAlgorithms } from './algorithms.ts';
 import type { Gpgv } from './gpgv.ts';
+import { STRAY_PACKET } from './gpgv-status.ts';
 import { findCompressionFault, findMessageFault } from './message-fault.ts';
 import { isBomb } from './packets.ts';
 import { type Keyring, type SigningKey, verifyWithOpenpgpJs } from './openpgp-js.ts';
@@ -124,6 +125,8 @@ async function askGpgv(
     const isForm = verdict.code === 'malformed' || verdict.code === 'not-signed';
     if (isForm) {
       const fault = findMessageFault(message, MAX_BLOB_BYTES);
+      if (verdict.message === STRAY_PACKET)
+        return fault?.code === 'malformed' ? verdict : (fault ?? verdict);
       return fault ?? findCompressionFault(message, MAX_BLOB_BYTES) ?? verdict;
     }
     // Without keys every signature is a stranger's: all that can be said is that there is one.

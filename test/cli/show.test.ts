@@ -107,7 +107,7 @@ describeWith(['gpg', 'gpgv', 'git'], 'lookaside show', () => {
     const changed = Buffer.from(signature);
     changed.fill(0xff, changed.length / 2);
     const bad = await show(['-', '--keys', keyFile], { input: changed });
-    assert.match(bad.stdout, /^verdict: {4}rejected: (?:bad-signature|malformed): /m);
+    assert.match(bad.stdout, /^verdict: {4}rejected: [a-z-]+: /m);
     for (const { code } of [stranger, bad]) assert.equal(code, 0);
   });
 
