@@ -105,7 +105,7 @@ describeWith(['gpg', 'gpgv', 'git'], 'lookaside show', () => {
     assert.ok(stranger.stdout.startsWith(`${facts().join('\n')}\n`), stranger.stdout);
     assert.match(stranger.stdout, /^verdict: {4}rejected: unknown-signer: .*\nhint: {7}Add /m);
     const changed = Buffer.from(signature);
-    changed.fill(0xff, changed.length / 2);
+    changed.fill(0xff, Math.floor(changed.length / 2));
     const bad = await show(['-', '--keys', keyFile], { input: changed });
     assert.match(bad.stdout, /^verdict: {4}rejected: [a-z-]+: /m);
     for (const { code } of [stranger, bad]) assert.equal(code, 0);
