@@ -21,6 +21,9 @@ const DEBIAN_PACKAGES: Record<Tool, string> = {
 /** Asked by Debian's packages before they start a service: 101 forbids it. */
 const POLICY_RC_D = '/usr/sbin/policy-rc.d';
 
+/** What closes by itself after the last test has closed by then. Milliseconds. */
+const EXIT_PATIENCE = 30_000;
+
 const missing = missingTools();
 if (missing.length > 0 && isDebian() && process.getuid?.() === 0) install(missing);
 
@@ -32,10 +35,15 @@ if (stillMissing.length > 0 && process.env['CI'] === 'true') {
 /** Kept for mocha: the real set-up is done while this file loads. */
 export function mochaGlobalSetup(): void {}
 
-/** Says in one closing line which suites were left out. */
+/** Says in one closing line which suites were left out, and ends a run that does not end itself. */
 export function mochaGlobalTeardown(): void {
   const line = formatLeftOut();
   if (line !== undefined) process.stdout.write(`${line}\n`);
+  setTimeout(() => {
+    const open = process.getActiveResourcesInfo().join(', ');
+    process.stderr.write(`the tests left open, and are ended: ${open}\n`);
+    process.exit();
+  }, EXIT_PATIENCE).unref();
 }
 
 function missingTools(): Tool[] {
