@@ -21,6 +21,14 @@ export interface Summary {
   readonly ignored: number;
 }
 
+/** What a lookup needs of a signature. */
+export interface StoredSignature {
+  /** The file, byte for byte. */
+  readonly bytes: Uint8Array;
+  /** SHA-256 of the bytes, base64url. */
+  readonly hash: string;
+}
+
 /** A change that is ready to be applied. */
 export interface Update {
   /** Rejected files of the store once the change is applied. */
@@ -54,6 +62,11 @@ export class SignatureStore {
   lookup(directory: string): readonly Signature[] | undefined {
     const served = this.#directories.get(directory)?.served;
     return served?.length ? served : undefined;
+  }
+
+  /** The signature with a number (from 1) in a directory. */
+  find(directory: string, number: number): StoredSignature | undefined {
+    return this.#directories.get(directory)?.served[number - 1];
   }
 
   /** Signatures that are served; exact duplicates count once. */
