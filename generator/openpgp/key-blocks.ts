@@ -8,6 +8,8 @@ import { readSignaturePacket } from './signature-packet.ts';
 export interface KeyPart {
   /** Upper-case hex. */
   readonly fingerprint: string;
+  /** The body of its packet. */
+  readonly packetBody: Uint8Array;
   /** Whether it has no revocation, and no signature but what GnuPG makes by itself. */
   readonly isPlain: boolean;
 }
@@ -66,12 +68,12 @@ function toKeyBlock(packets: readonly Packet[]): KeyBlock | undefined {
   return {
     bytes: Buffer.concat(packets.map((packet) => packet.bytes)),
     userIds: users.map(([head]) => Buffer.from(head?.body ?? []).toString('utf8')),
-    primary: { fingerprint: fingerprintOf(key), isPlain: arePlain },
+    primary: { fingerprint: fingerprintOf(key), packetBody: key.body, isPlain: arePlain },
     subkeys: subkeys.flatMap((section) => {
       const [head] = section;
       if (head?.body[0] !== VERSION) return [];
       const isPlain = arePlain && hasOnly(section, (type) => type === SUBKEY_BINDING);
-      return [{ fingerprint: fingerprintOf(head), isPlain }];
+      return [{ fingerprint: fingerprintOf(head), packetBody: head.body, isPlain }];
     }),
   };
 }

@@ -10,7 +10,7 @@ import type { Gpgv } from './gpgv.ts';
 import { STRAY_PACKET } from './gpgv-status.ts';
 import { findCompressionFault, findMessageFault } from './message-fault.ts';
 import { isBomb } from './packets.ts';
-import { type Keyring, type SigningKey, verifyWithOpenpgpJs } from './openpgp-js.ts';
+import { type Keyring, type SigningKey, verifyPlain } from './openpgp-js.ts';
 import { type PlainMessage, readPlainMessage } from './plain-message.ts';
 
 /** The key that made a signature: the primary or one of its subkeys. Upper-case hex. */
@@ -96,7 +96,7 @@ async function openPlain(
   if (version !== 4) return undecided(`has a packet of version ${version}`);
   if (!PLAIN_HASHES.has(hashAlgorithm)) return undecided(`uses ${algorithms.hash}`);
   if (!signature.isPlain) return undecided('has parts that engines read differently');
-  if (!key.isPlain || !key.parsed || other) {
+  if (!key.isPlain || other) {
     const bits = key.bits === undefined ? '' : ` of ${key.bits} bits`;
     return undecided(`is by the ${algorithms.publicKey} key ${key.fingerprint}${bits}`);
   }
@@ -105,7 +105,7 @@ async function openPlain(
   if (createdAt > now.getTime() || createdAt < key.createdAt) {
     return undecided(`is dated ${toDay(createdAt)}, ahead of the clock or before its key`);
   }
-  const refusal = await verifyWithOpenpgpJs(plain, key.parsed, now);
+  const refusal = await verifyPlain(plain, key, now);
   if (refusal) return refusal;
   const { fingerprint, primaryFingerprint } = key;
   const signer = { fingerprint, primaryFingerprint };

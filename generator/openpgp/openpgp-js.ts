@@ -8,6 +8,7 @@ import { type Rejection, reject } from '../rejection.ts';
 import { type KeyBlock, readKeyBlocks } from './key-blocks.ts';
 import { PRIVATE_TAGS, readPackets } from './packets.ts';
 import type { PlainMessage } from './plain-message.ts';
+import { type RsaKey, isSignedByRsa, readRsaKey } from './rsa.ts';
 import { LAST_SECOND } from './signature-packet.ts';
 
 /** A public key that is accepted, for reports. */
@@ -34,6 +35,10 @@ export interface SigningKey {
   readonly expiresAt: number;
   /** Whether all engines read the key alike: else only gpgv's word counts. */
   readonly isPlain: boolean;
+  /** For signatures by RSA; undefined for keys of another kind. */
+  readonly rsa: RsaKey | undefined;
+  /** Why OpenPGP.js does not take a plain key for one that may sign as of `now`, if so. */
+  readonly findRefusal: (now: Date) => Promise<Rejection | undefined>;
 }
 
 /** The keys whose signatures are accepted. */
@@ -183,7 +188,7 @@ function toSigningKeys({ block, parsed }: ReadKey): readonly SigningKey[] {
   const primaryFingerprint = block.primary.fingerprint;
   const certified = parsed && readCertifications(parsed);
   const toSigningKey = (
-    { fingerprint, isPlain }: KeyBlock['primary'],
+    { fingerprint, packetBody, isPlain }: KeyBlock['primary'],
     part: Key | Subkey | undefined,
     own: KeyTerms | undefined,
   ): SigningKey => ({
@@ -200,6 +205,8 @@ function toSigningKeys({ block, parsed }: ReadKey): readonly SigningKey[] {
       certified?.isPlain === true &&
       own?.isPlain === true &&
       own.maySign,
+    rsa: readRsaKey(packetBody),
+    findRefusal: askOnce(parsed, part),
   });
   return [
     toSigningKey(block.primary, parsed, certified),
@@ -283,14 +290,26 @@ function toKeyInfo({ block, parsed }: ReadKey): KeyInfo {
 }
 
 /**
- * Verifies a plain message by a plain key, as of `now`; undefined if it is good, else why
- * OpenPGP.js refuses.
+ * Verifies a plain message by a plain key, as of `now`; undefined if it is good, else why it is
+ * not said to be.
  */
-export async function verifyWithOpenpgpJs(
-  { untrustedPackets }: PlainMessage,
-  key: Key,
+export async function verifyPlain(
+  message: PlainMessage,
+  key: SigningKey,
   now: Date,
 ): Promise<Rejection | undefined> {
+  if (!key.rsa) return verifyWithOpenpgpJs(message, key.parsed, now);
+  const refusal = await key.findRefusal(now);
+  if (refusal) return refusal;
+  return isSignedByRsa(message, key.rsa) ? undefined : badSignature();
+}
+
+async function verifyWithOpenpgpJs(
+  { untrustedPackets }: PlainMessage,
+  key: Key | undefined,
+  now: Date,
+): Promise<Rejection | undefined> {
+  if (!key) return reject('cannot-verify', 'OpenPGP.js cannot read the key');
   try {
     const message = await readMessage({ binaryMessage: untrustedPackets });
     const { signatures } = await verify({
@@ -309,12 +328,35 @@ export async function verifyWithOpenpgpJs(
   }
 }
 
+/**
+ * Gives the question whether OpenPGP.js takes a plain key for one that may sign, as of a moment.
+ * The answer stays: such a key is not revoked, and whether it has expired is asked elsewhere.
+ */
+function askOnce(key: Key | undefined, part: Key | Subkey | undefined): SigningKey['findRefusal'] {
+  let goodSince = Infinity;
+  return async (now) => {
+    if (now.getTime() >= goodSince) return undefined;
+    if (!key || !part) return reject('cannot-verify', 'OpenPGP.js cannot read the key');
+    try {
+      await key.getSigningKey(part.getKeyID(), now);
+      goodSince = now.getTime();
+      return undefined;
+    } catch (error) {
+      return toRefusal(messageOf(error));
+    }
+  };
+}
+
 /** Only a failed computation means that the signature is bad. */
 function toRefusal(reason: string): Rejection {
   const badBytes = ['Signature verification failed', 'Signed digest did not match'];
   return badBytes.some((start) => reason.startsWith(start))
-    ? reject('bad-signature', 'the signature does not match the payload')
+    ? badSignature()
     : reject('cannot-verify', `OpenPGP.js cannot judge the signature: ${reason}`);
+}
+
+function badSignature(): Rejection {
+  return reject('bad-signature', 'the signature does not match the payload');
 }
 
 function fingerprintOf(key: Key | Subkey): string {

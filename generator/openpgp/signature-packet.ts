@@ -17,6 +17,12 @@ export interface SignaturePacket {
   readonly createdAt: number;
   /** Milliseconds since 1970; Infinity if it does not expire. */
   readonly expiresAt: number;
+  /** What the signature covers of the packet itself: version to the last hashed subpacket. */
+  readonly signedFields: Uint8Array;
+  /** The first two bytes of the hash. */
+  readonly digestStart: Uint8Array;
+  /** The numbers of the signature, as they lie in the packet. */
+  readonly integers: Uint8Array;
   /** Whether it has nothing that engines could read differently. */
   readonly isPlain: boolean;
 }
@@ -69,6 +75,9 @@ function readVersion3(body: Uint8Array): SignaturePacket | undefined {
     keyId: toHex(body.subarray(7, 15)),
     createdAt: toTime(body.subarray(3, 7)),
     expiresAt: Infinity,
+    signedFields: body.subarray(2, 7),
+    digestStart: body.subarray(17, 19),
+    integers: body.subarray(19),
     isPlain: false,
   };
 }
@@ -92,6 +101,9 @@ function readVersion4(body: Uint8Array): SignaturePacket | undefined {
     keyId: issuerOf([...hashed, ...unhashed]),
     createdAt,
     expiresAt: seconds === 0 ? Infinity : createdAt + seconds * 1000,
+    signedFields: body.subarray(0, hashedEnd),
+    digestStart: body.subarray(unhashedEnd, unhashedEnd + 2),
+    integers: body.subarray(unhashedEnd + 2),
     isPlain:
       arePlain(hashed, PLAIN_HASHED) &&
       arePlain(unhashed, PLAIN_UNHASHED) &&

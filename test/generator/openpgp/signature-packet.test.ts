@@ -60,7 +60,9 @@ describe('generator: OpenPGP signature packets', () => {
   it('are read with all that they say', () => {
     const lifetime = { type: EXPIRES, data: formatSeconds(60) };
     const hashed = [created, lifetime, fingerprint];
-    assert.deepEqual(read({ hashed, publicKeyAlgorithm: 22, hashAlgorithm: 10, type: 1 }), {
+    const parts = { hashed, publicKeyAlgorithm: 22, hashAlgorithm: 10, type: 1 };
+    const signedFields = bodyOf(parts).subarray(0, 6 + formatSubpackets(hashed).length);
+    assert.deepEqual(read(parts), {
       version: 4,
       type: 1,
       publicKeyAlgorithm: 22,
@@ -68,6 +70,9 @@ describe('generator: OpenPGP signature packets', () => {
       keyId: '0123456789abcdef',
       createdAt: MADE * 1000,
       expiresAt: (MADE + 60) * 1000,
+      signedFields,
+      digestStart: Buffer.from([1, 2]),
+      integers: Buffer.from([0, 9, 1, 0xff]),
       isPlain: true,
     });
   });
@@ -89,6 +94,9 @@ describe('generator: OpenPGP signature packets', () => {
       keyId: '0123456789abcdef',
       createdAt: MADE * 1000,
       expiresAt: Infinity,
+      signedFields: Buffer.concat([Buffer.from([0]), formatSeconds(MADE)]),
+      digestStart: Buffer.from([1, 2]),
+      integers: Buffer.from([0, 1, 1]),
       isPlain: false,
     });
     assert.equal(readSignaturePacket(body.subarray(0, 18)), undefined);
