@@ -32,30 +32,37 @@ async function checkEntry(
   now: Date,
 ): Promise<CheckedFile> {
   const { path } = entry;
-  if (entry.kind === 'removed') return { kind: 'removed', path };
   const place = classifyPath(path);
+  const directory = place.kind === 'location' ? place.location.directory : undefined;
+  if (entry.kind === 'removed') return { kind: 'removed', path, directory };
   if (entry.kind !== 'file') {
     // A link or submodule may also stand where a digest directory should.
     const isMeant = place.kind !== 'ignored' || classifyPath(`${path}/-`).kind !== 'ignored';
     return isMeant
-      ? { kind: 'rejected', path, rejection: reject(entry.kind, NOT_A_FILE[entry.kind]) }
-      : { kind: 'ignored', path };
+      ? { kind: 'rejected', path, directory, rejection: reject(entry.kind, NOT_A_FILE[entry.kind]) }
+      : { kind: 'ignored', path, directory };
   }
   switch (place.kind) {
     case 'ignored':
-      return { kind: 'ignored', path };
+      return { kind: 'ignored', path, directory };
     case 'rejected': {
       const rejection = await withSuggestion(snapshot, entry, place, judge, now);
-      return { kind: 'rejected', path, rejection };
+      return { kind: 'rejected', path, directory, rejection };
     }
     case 'location': {
       const { location } = place;
       const bytes = checkBlobSize(entry.size) ?? (await snapshot.read(entry));
-      if (isRejection(bytes)) return { kind: 'rejected', path, rejection: bytes };
+      if (isRejection(bytes)) return { kind: 'rejected', path, directory, rejection: bytes };
       const signature = await judge.judge(location, bytes, now);
       return isRejection(signature)
-        ? { kind: 'rejected', path, rejection: signature }
-        : { kind: 'publishable', path, location, signature };
+        ? { kind: 'rejected', path, directory, rejection: signature }
+        : {
+            kind: 'publishable',
+            path,
+            directory: location.directory,
+            number: location.number,
+            signature,
+          };
     }
   }
 }

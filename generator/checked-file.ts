@@ -1,18 +1,26 @@
 import type { Signature } from './judge.ts';
-import type { Location } from './location.ts';
 import type { Rejection } from './rejection.ts';
 
 /** A file at a location whose signature may be published. */
 export interface PublishableFile {
   readonly kind: 'publishable';
   readonly path: string;
-  readonly location: Location;
+  /** `[prefix/]namespace/repo@sha256=HEX`. */
+  readonly directory: string;
+  /** 1 or more, as in the file's name. */
+  readonly number: number;
   readonly signature: Signature;
+}
+
+/** A path that has no signature to publish: `directory` is undefined where it is no location. */
+interface OtherFile {
+  readonly path: string;
+  readonly directory: string | undefined;
 }
 
 /** One path of the signature repository after the check, or after its removal. */
 export type CheckedFile =
   | PublishableFile
-  | { readonly kind: 'rejected'; readonly path: string; readonly rejection: Rejection }
-  | { readonly kind: 'ignored'; readonly path: string }
-  | { readonly kind: 'removed'; readonly path: string };
+  | (OtherFile & { readonly kind: 'rejected'; readonly rejection: Rejection })
+  | (OtherFile & { readonly kind: 'ignored' })
+  | (OtherFile & { readonly kind: 'removed' });

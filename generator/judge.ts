@@ -36,7 +36,8 @@ export interface Signature {
   /** SHA-256 of the bytes, base64url. */
   readonly hash: string;
   readonly claims: UntrustedClaims;
-  readonly signer?: Signer;
+  /** Undefined if it is unverified. */
+  readonly signer: Signer | undefined;
   /** The scope it is good for, and the requirements of it that it meets. */
   readonly scope: Scope;
   readonly meets: readonly SignedBy[];
@@ -227,7 +228,7 @@ function toSignature(
     bytes,
     hash: createHash('sha256').update(bytes).digest('base64url'),
     claims,
-    ...(signer && { signer }),
+    signer,
     scope,
     meets,
     signedAt,

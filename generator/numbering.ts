@@ -17,7 +17,7 @@ export interface Numbering {
 
 /** Numbers the publishable files of one directory, given in any order. */
 export function numberSignatures(files: readonly PublishableFile[]): Numbering {
-  const byNumber = files.toSorted((a, b) => a.location.number - b.location.number);
+  const byNumber = files.toSorted((a, b) => a.number - b.number);
   const firstByHash = new Map<string, PublishableFile>();
   const duplicates = new Map<PublishableFile, PublishableFile>();
   for (const file of byNumber) {

@@ -90,15 +90,15 @@ function reportPublishable(
   file: PublishableFile,
   { served, duplicates, overflow }: Numbering,
 ): ReportedFile {
-  const { path, location, signature } = file;
+  const { path, signature } = file;
   const original = duplicates.get(file);
   const number = served.indexOf(original ?? file) + 1;
   if (number === 0) return reportRejected(path, tooMany(served.length + overflow.length));
   const warnings = [...signature.warnings];
   if (original) {
-    const message = `has the same bytes as signature ${original.location.number}; served once`;
+    const message = `has the same bytes as signature ${original.number}; served once`;
     warnings.push({ code: 'duplicate', message });
-  } else if (number !== location.number) {
+  } else if (number !== file.number) {
     const message = `served as number ${number}: nodes stop at the first number that is missing`;
     warnings.push({ code: 'renumbered', message });
   }

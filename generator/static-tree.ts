@@ -3,26 +3,23 @@
 // under a temporary name, synced, and renamed, so a name below `generations/` is always
 // whole; `current` is replaced by renaming a new link over it. Whatever moment the process
 // or the machine dies at, `current` leads to a whole generation.
+//
+// Generations share the files that are the same in them, by hard links. Directories cannot be
+// shared, and to make 100,000 costs nearly as much as to write them; so one tree that nobody
+// reads any more is kept, DIR/.lookaside/spare, and only what changed is changed in it. Nothing
+// is carried on unseen; see tree-facts.ts for how it is seen without reading it all.
 import { createHash, randomUUID } from 'node:crypto';
 import type { Stats } from 'node:fs';
-import {
-  chmod,
-  lstat,
-  mkdir,
-  open,
-  readFile,
-  readdir,
-  readlink,
-  rename,
-  rm,
-  symlink,
-  utimes,
-} from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
-import pMap from 'p-map';
+import { chmod, lstat, mkdir, readdir, readlink, rename, symlink, utimes } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { DIRECTORY_MODE, holdsTree } from './check-tree.ts';
 import { lockDirectory } from './directory-lock.ts';
-import { formatLocation } from './location.ts';
+import { removeTree } from './remove-tree.ts';
+import { linkTree, shapeTree } from './shape-tree.ts';
 import type { SignatureStore } from './store.ts';
+import { syncFileSystem, syncPath, syncPaths } from './sync-paths.ts';
+import { TreeFacts } from './tree-facts.ts';
+import { type WantedTree, toWantedTree } from './wanted-tree.ts';
 
 /**
  * A web server may still read a generation that was replaced, so it is kept for this long.
@@ -32,12 +29,12 @@ export const KEEP_REPLACED_FOR = 10 * 60_000;
 
 const GENERATIONS = 'generations';
 const CURRENT = 'current';
+/** What is not served, but makes the next run cheap. It may be removed at any time. */
+const STATE = '.lookaside';
+const FACTS = 'facts';
+const SPARE = 'spare';
 /** Names that no generation has; left behind only by a killed run. */
 const TEMPORARY = '.tmp-';
-const DIRECTORY_MODE = 0o755;
-const FILE_MODE = 0o644;
-/** Files written and synced at once: the file system then joins their journal commits. */
-const CONCURRENCY = 32;
 const CONTENT_ID_LENGTH = 16;
 
 /** Writes the store below `out` and makes it current as of `now`; gives the generation's directory. */
@@ -47,7 +44,7 @@ export async function writeStaticTree(
   commit: string | undefined,
   now: Date,
 ): Promise<string> {
-  await makeReadable(join(resolve(out), GENERATIONS));
+  for (const name of [GENERATIONS, STATE]) await makeReadable(join(resolve(out), name));
   const unlock = await lockDirectory(out);
   try {
     return await writeLocked(store, out, commit, now);
@@ -62,28 +59,28 @@ async function writeLocked(
   commit: string | undefined,
   now: Date,
 ): Promise<string> {
-  const generations = join(out, GENERATIONS);
   await removeLeftovers(out);
-  const files = new Map<string, Uint8Array>();
-  for (const { directory, number, signature } of store.served()) {
-    files.set(formatLocation(directory, number), signature.bytes);
+  const wanted = toWantedTree(store);
+  const facts = new TreeFacts(join(out, STATE, FACTS), temporaryIn(join(out, STATE)));
+  facts.mark();
+  const id = await freeId(out, commit, wanted, facts);
+  const generation = join(out, GENERATIONS, id);
+  const previous = await readlink(join(out, CURRENT)).catch(() => undefined);
+  let isLinked = false;
+  if (!(await exists(generation))) {
+    const from = previous === undefined ? undefined : join(out, previous);
+    isLinked = !(await writeGeneration(generation, spareOf(out), wanted, from, facts, now));
   }
-  const content = contentId(store);
-  const id = await freeId(generations, commit ?? content, content, files);
-  const generation = join(generations, id);
-  if (!(await exists(generation))) await writeGeneration(generation, files);
-  await switchCurrent(out, id, now);
-  await prune(out, id, now);
+  await switchCurrent(out, id, previous, now);
+  const isUnlinked = await prune(out, id, now);
+  if (previous === undefined) await makeSpare(generation, spareOf(out), wanted);
+  if (isLinked || isUnlinked) {
+    // A link that comes or goes is a change of the file in every other tree.
+    facts.mark();
+    for (const tree of [generation, spareOf(out)]) holdsTree(tree, wanted, facts);
+  }
+  facts.save();
   return generation;
-}
-
-function contentId(store: SignatureStore): string {
-  const lines = [...store.served()].map(
-    ({ directory, number, signature }) =>
-      `${formatLocation(directory, number)} ${signature.hash}\n`,
-  );
-  const hash = createHash('sha256').update(lines.toSorted().join(''));
-  return hash.digest('hex').slice(0, CONTENT_ID_LENGTH);
 }
 
 /**
@@ -91,68 +88,71 @@ function contentId(store: SignatureStore): string {
  * damaged stays until it is pruned, as `current` may still lead to it.
  */
 async function freeId(
-  generations: string,
-  id: string,
-  content: string,
-  files: ReadonlyMap<string, Uint8Array>,
+  out: string,
+  commit: string | undefined,
+  wanted: WantedTree,
+  facts: TreeFacts,
 ): Promise<string> {
-  let free = id;
-  for (let damaged = 0; !(await isFree(join(generations, free), files)); damaged++) {
+  const isFree = async (id: string): Promise<boolean> => {
+    const generation = join(out, GENERATIONS, id);
+    return !(await exists(generation)) || holdsTree(generation, wanted, facts);
+  };
+  if (commit !== undefined && (await isFree(commit))) return commit;
+  const content = contentId(wanted);
+  const id = commit ?? content;
+  let free = commit === undefined ? content : `${id}-${content}`;
+  for (let damaged = commit === undefined ? 0 : 1; !(await isFree(free)); damaged++) {
     free = damaged === 0 ? `${id}-${content}` : `${id}-${content}-${damaged}`;
   }
   return free;
 }
 
-async function isFree(
-  generation: string,
-  files: ReadonlyMap<string, Uint8Array>,
-): Promise<boolean> {
-  return !(await exists(generation)) || (await holds(generation, files));
+function contentId(wanted: WantedTree): string {
+  const lines = [...wanted.files].map(([path, { hash }]) => `${path} ${hash}\n`);
+  const hash = createHash('sha256').update(lines.toSorted().join(''));
+  return hash.digest('hex').slice(0, CONTENT_ID_LENGTH);
 }
 
-async function holds(generation: string, files: ReadonlyMap<string, Uint8Array>): Promise<boolean> {
-  const found = await readdir(generation, { recursive: true, withFileTypes: true });
-  if (found.filter((entry) => !entry.isDirectory()).length !== files.size) return false;
-  const checks = pMap(
-    files,
-    async ([path, bytes]) => {
-      const actual = await readFile(join(generation, path)).catch(() => undefined);
-      return actual?.equals(bytes) ?? false;
-    },
-    { concurrency: CONCURRENCY },
-  );
-  return (await checks).every(Boolean);
-}
-
+/** Turns the spare tree into the generation, or makes it anew; tells whether it was the spare. */
 async function writeGeneration(
   generation: string,
-  files: ReadonlyMap<string, Uint8Array>,
-): Promise<void> {
-  const temporary = join(dirname(generation), `${TEMPORARY}${randomUUID()}`);
+  spare: string,
+  wanted: WantedTree,
+  previous: string | undefined,
+  facts: TreeFacts,
+  now: Date,
+): Promise<boolean> {
+  const temporary = temporaryIn(dirname(generation));
+  const isRecycled = await rename(spare, temporary).then(
+    () => true,
+    () => false,
+  );
   try {
-    await writeSyncedTree(temporary, files);
+    const touched = shapeTree(temporary, wanted, previous, facts);
+    await utimes(temporary, now, now);
+    await syncPaths(touched, temporary);
     await rename(temporary, generation);
   } catch (error) {
     // Half a tree must not go on filling the disk.
-    await rm(temporary, { recursive: true, force: true });
+    removeTree(temporary);
+    // Without the spare there is more room, and nothing in it that cannot be changed.
+    if (isRecycled) return writeGeneration(generation, spare, wanted, previous, facts, now);
     throw error;
   }
-  await syncDirectory(dirname(generation));
+  await syncPath(dirname(generation));
+  return isRecycled;
 }
 
-async function writeSyncedTree(
-  temporary: string,
-  files: ReadonlyMap<string, Uint8Array>,
-): Promise<void> {
-  await mkdir(temporary);
-  const directories = directoriesOf(files.keys());
-  for (const directory of directories) await mkdir(join(temporary, directory));
-  const write = async ([path, bytes]: [string, Uint8Array]): Promise<void> =>
-    writeSynced(join(temporary, path), bytes);
-  await pMap(files, write, { concurrency: CONCURRENCY });
-  for (const directory of ['.', ...directories]) {
-    await chmod(join(temporary, directory), DIRECTORY_MODE);
-    await syncDirectory(join(temporary, directory));
+/** Links a second tree for the next run to start from. Without it that run only takes longer. */
+async function makeSpare(generation: string, spare: string, wanted: WantedTree): Promise<void> {
+  const temporary = temporaryIn(dirname(spare));
+  try {
+    linkTree(generation, temporary, wanted);
+    // What the next run finds unchanged in it is not synced again.
+    if (!(await syncFileSystem(temporary))) throw new Error('cannot sync at once');
+    await rename(temporary, spare);
+  } catch {
+    removeTree(temporary);
   }
 }
 
@@ -165,73 +165,57 @@ async function makeReadable(path: string): Promise<void> {
   }
 }
 
-/** Parents before children. */
-function directoriesOf(paths: Iterable<string>): readonly string[] {
-  const directories = new Set<string>();
-  for (const path of paths) {
-    for (let slash = path.indexOf('/'); slash > 0; slash = path.indexOf('/', slash + 1)) {
-      directories.add(path.slice(0, slash));
-    }
-  }
-  return [...directories].toSorted();
-}
-
-async function writeSynced(path: string, bytes: Uint8Array): Promise<void> {
-  const file = await open(path, 'wx', FILE_MODE);
-  try {
-    await file.writeFile(bytes);
-    await file.chmod(FILE_MODE);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path);
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
-}
-
-async function switchCurrent(out: string, id: string, now: Date): Promise<void> {
-  const current = join(out, CURRENT);
+async function switchCurrent(
+  out: string,
+  id: string,
+  before: string | undefined,
+  now: Date,
+): Promise<void> {
   const target = join(GENERATIONS, id);
-  const before = await readlink(current).catch(() => undefined);
   if (before === target) return;
-  const link = join(out, `${TEMPORARY}${randomUUID()}`);
+  const link = temporaryIn(out);
   await symlink(target, link);
-  await rename(link, current);
-  await syncDirectory(out);
+  await rename(link, join(out, CURRENT));
+  await syncPath(out);
   // From now on the replaced generation ages; see prune.
   if (before !== undefined) await utimes(join(out, before), now, now).catch(() => undefined);
 }
 
-async function prune(out: string, current: string, now: Date): Promise<void> {
+/** Of the generations that nobody reads any more one is the next spare; tells if others went. */
+async function prune(out: string, current: string, now: Date): Promise<boolean> {
   const generations = join(out, GENERATIONS);
+  let isUnlinked = false;
   for (const name of await readdir(generations)) {
     if (name === current) continue;
     const path = join(generations, name);
     const replacedAt = (await statsOf(path))?.mtimeMs ?? 0;
-    if (now.getTime() - replacedAt >= KEEP_REPLACED_FOR) await discard(path);
+    if (now.getTime() - replacedAt < KEEP_REPLACED_FOR) continue;
+    if (!(await exists(spareOf(out)))) await rename(path, spareOf(out));
+    else {
+      // Renamed first, so that a name below `generations/` never stands for a part of one.
+      const doomed = temporaryIn(generations);
+      await rename(path, doomed);
+      removeTree(doomed);
+      isUnlinked = true;
+    }
   }
-}
-
-/** Renamed first, so that a name below `generations/` never stands for a part of one. */
-async function discard(generation: string): Promise<void> {
-  const doomed = join(dirname(generation), `${TEMPORARY}${basename(generation)}-${randomUUID()}`);
-  await rename(generation, doomed);
-  await rm(doomed, { recursive: true });
+  return isUnlinked;
 }
 
 async function removeLeftovers(out: string): Promise<void> {
-  for (const directory of [out, join(out, GENERATIONS)]) {
+  for (const directory of [out, join(out, GENERATIONS), join(out, STATE)]) {
     for (const name of await readdir(directory)) {
-      if (name.startsWith(TEMPORARY)) await rm(join(directory, name), { recursive: true });
+      if (name.startsWith(TEMPORARY)) removeTree(join(directory, name));
     }
   }
+}
+
+function spareOf(out: string): string {
+  return join(out, STATE, SPARE);
+}
+
+function temporaryIn(directory: string): string {
+  return join(directory, `${TEMPORARY}${randomUUID()}`);
 }
 
 async function exists(path: string): Promise<boolean> {

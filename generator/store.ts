@@ -2,8 +2,9 @@
 // is worked out first (`prepare`) and then applied in one synchronous step, so no lookup
 // sees half of it.
 import type { CheckedFile, PublishableFile } from './checked-file.ts';
+import { DirectoryMap } from './directory-map.ts';
 import type { Signature } from './judge.ts';
-import { parseLocation } from './location.ts';
+import { createKeeper } from './kept-file.ts';
 import { numberSignatures } from './numbering.ts';
 import {
   type RejectedFile,
@@ -22,12 +23,7 @@ export interface Summary {
 }
 
 /** What a lookup needs of a signature. */
-export interface StoredSignature {
-  /** The file, byte for byte. */
-  readonly bytes: Uint8Array;
-  /** SHA-256 of the bytes, base64url. */
-  readonly hash: string;
-}
+export type StoredSignature = Pick<Signature, 'bytes' | 'hash'>;
 
 /** A change that is ready to be applied. */
 export interface Update {
@@ -40,17 +36,24 @@ export interface Update {
 
 /** Files that lie in one `repo@sha256=HEX` directory under well-formed names. */
 interface Directory {
-  readonly repository: string;
+  /** In a string of its own: a slice would keep the path that it was cut from in memory. */
+  readonly name: string;
   readonly files: readonly CheckedFile[];
-  readonly served: readonly Signature[];
+  /** Number N at index N - 1; the same list as `files` where all are served as they are named. */
+  readonly served: readonly PublishableFile[];
   readonly summary: Summary;
 }
 
 const EMPTY: Summary = { accepted: 0, unverified: 0, rejected: 0, ignored: 0 };
+/** What most directories hold, kept once. */
+const ONE_ACCEPTED: Summary = { ...EMPTY, accepted: 1 };
 
 export class SignatureStore {
-  readonly #directories = new Map<string, Directory>();
+  readonly #directories = new DirectoryMap<Directory>();
   readonly #others = new Map<string, CheckedFile>();
+  /** Those among the directories that hold rejected files. */
+  readonly #faulty = new Map<string, Directory>();
+  readonly #keep = createKeeper();
   /** Digest directories with signatures, by repository. */
   readonly #repositories = new Map<string, number>();
   #summary = EMPTY;
@@ -61,12 +64,12 @@ export class SignatureStore {
   /** The signatures of a directory, number N at index N - 1; undefined if it has none. */
   lookup(directory: string): readonly Signature[] | undefined {
     const served = this.#directories.get(directory)?.served;
-    return served?.length ? served : undefined;
+    return served?.length ? served.map((file) => file.signature) : undefined;
   }
 
   /** The signature with a number (from 1) in a directory. */
   find(directory: string, number: number): StoredSignature | undefined {
-    return this.#directories.get(directory)?.served[number - 1];
+    return this.#directories.get(directory)?.served[number - 1]?.signature;
   }
 
   /** Signatures that are served; exact duplicates count once. */
@@ -83,24 +86,29 @@ export class SignatureStore {
     return this.#summary;
   }
 
-  /** Files whose signature, or its key, has expired by `now`. */
-  expired(now: Date): readonly PublishableFile[] {
-    if (this.#validUntil > now.getTime()) return [];
-    const expired: PublishableFile[] = [];
+  /**
+   * Files whose signature, or its key, has expired by `now`. Nothing, at once, while none has; else
+   * all files are looked at, one by one as the caller goes on.
+   */
+  *expired(now: Date): Generator<PublishableFile | undefined> {
+    if (this.#validUntil > now.getTime()) return;
     let validUntil = Infinity;
-    for (const file of this.#publishable()) {
-      if (file.signature.validUntil <= now.getTime()) expired.push(file);
-      // Those that have expired count until they are replaced, so that none is forgotten.
-      validUntil = Math.min(validUntil, file.signature.validUntil);
+    for (const [, { files }] of this.#directories.entries()) {
+      for (const file of files) {
+        if (file.kind !== 'publishable') continue;
+        const until = file.signature.validUntil;
+        // Those that have expired count until they are replaced, so that none is forgotten.
+        validUntil = Math.min(validUntil, until);
+        yield until <= now.getTime() ? file : undefined;
+      }
     }
     this.#validUntil = validUntil;
-    return expired;
   }
 
   /** Every signature that is served, with its directory and number. */
   *served(): Generator<{ directory: string; number: number; signature: Signature }> {
-    for (const [directory, { served }] of this.#directories) {
-      for (const [index, signature] of served.entries()) {
+    for (const [directory, { served }] of this.#directories.entries()) {
+      for (const [index, { signature }] of served.entries()) {
         yield { directory, number: index + 1, signature };
       }
     }
@@ -108,14 +116,15 @@ export class SignatureStore {
 
   /** Every file with its status, as reports show it; in no order. */
   *files(): Generator<ReportedFile> {
-    for (const [directory, { files }] of this.#directories)
+    for (const [directory, { files }] of this.#directories.entries()) {
       yield* reportDirectory(directory, files);
+    }
     for (const file of this.#others.values()) yield* reportOther(file);
   }
 
   /** The rejected files, as reports show them; in no order. */
   rejectedFiles(): Iterable<RejectedFile> {
-    return rejectedAmong(this.#directories, this.#others);
+    return rejectedAmong(this.#faulty, this.#others);
   }
 
   /** Works out what a set of checked files changes, without changing anything yet. */
@@ -123,7 +132,7 @@ export class SignatureStore {
     const others = new Map<string, CheckedFile>();
     const byDirectory = new Map<string, Map<string, CheckedFile>>();
     for (const change of changes) {
-      const directory = parseLocation(change.path)?.directory;
+      const { directory } = change;
       if (directory === undefined) others.set(change.path, change);
       else {
         const group = byDirectory.get(directory) ?? new Map<string, CheckedFile>();
@@ -144,7 +153,7 @@ export class SignatureStore {
       rejected: summary.rejected,
       rejectedFiles: () => rejectedAmong(directories, others),
       apply: () => {
-        for (const [name, directory] of directories) this.#setDirectory(name, directory);
+        for (const directory of directories.values()) this.#setDirectory(directory);
         for (const [path, file] of others) {
           if (file.kind === 'removed') this.#others.delete(path);
           else this.#others.set(path, file);
@@ -154,31 +163,36 @@ export class SignatureStore {
     };
   }
 
-  #withChanges(name: string, changed: ReadonlyMap<string, CheckedFile>): Directory {
-    const kept = this.#directories.get(name)?.files.filter((file) => !changed.has(file.path)) ?? [];
-    const files = [...kept, ...changed.values()].filter((file) => file.kind !== 'removed');
-    return toDirectory(name, files);
+  #withChanges(path: string, changed: ReadonlyMap<string, CheckedFile>): Directory {
+    const before = this.#directories.get(path);
+    const name = before?.name ?? Buffer.from(path).toString();
+    const kept = before?.files.filter((file) => !changed.has(file.path)) ?? [];
+    const added = [...changed.values()]
+      .filter((file) => file.kind !== 'removed')
+      .map((file) => (file.kind === 'publishable' ? this.#keep(file, name) : file));
+    return toDirectory(name, [...kept, ...added]);
   }
 
-  #setDirectory(name: string, directory: Directory): void {
+  #setDirectory(directory: Directory): void {
+    const { name } = directory;
     const before = this.#directories.get(name);
     if (directory.files.length === 0) this.#directories.delete(name);
     else this.#directories.set(name, directory);
+    if (directory.summary.rejected === 0) this.#faulty.delete(name);
+    else this.#faulty.set(name, directory);
     this.#signatures += directory.served.length - (before?.served.length ?? 0);
     const gained = Number(directory.served.length > 0) - Number((before?.served.length ?? 0) > 0);
-    const repositories = (this.#repositories.get(directory.repository) ?? 0) + gained;
-    if (repositories === 0) this.#repositories.delete(directory.repository);
-    else this.#repositories.set(directory.repository, repositories);
+    if (gained !== 0) this.#countRepository(name.slice(0, name.lastIndexOf('@')), gained);
     for (const file of directory.files) {
       if (file.kind !== 'publishable') continue;
       this.#validUntil = Math.min(this.#validUntil, file.signature.validUntil);
     }
   }
 
-  *#publishable(): Generator<PublishableFile> {
-    for (const { files } of this.#directories.values()) {
-      for (const file of files) if (file.kind === 'publishable') yield file;
-    }
+  #countRepository(repository: string, gained: number): void {
+    const directories = (this.#repositories.get(repository) ?? 0) + gained;
+    if (directories === 0) this.#repositories.delete(repository);
+    else this.#repositories.set(repository, directories);
   }
 }
 
@@ -198,21 +212,28 @@ function* rejectedAmong(
 function toDirectory(name: string, files: readonly CheckedFile[]): Directory {
   const publishable = files.filter((file) => file.kind === 'publishable');
   const { served, duplicates, overflow } = numberSignatures(publishable);
-  const unverified = publishable.filter((file) => file.signature.status === 'unverified').length;
+  const isAsNamed =
+    served.length === files.length && served.every((file, at) => file === files[at]);
   const leftOut = new Set(overflow);
   const tooMany = publishable.filter((file) => leftOut.has(duplicates.get(file) ?? file));
-  const tooManyUnverified = tooMany.filter((file) => file.signature.status === 'unverified').length;
-  return {
-    repository: name.slice(0, name.lastIndexOf('@')),
-    files,
-    served: served.map((file) => file.signature),
-    summary: {
-      accepted: publishable.length - unverified - (tooMany.length - tooManyUnverified),
-      unverified: unverified - tooManyUnverified,
-      rejected: files.length - publishable.length + tooMany.length,
-      ignored: 0,
-    },
+  const unverified = countUnverified(publishable) - countUnverified(tooMany);
+  const summary = {
+    accepted: publishable.length - tooMany.length - unverified,
+    unverified,
+    rejected: files.length - publishable.length + tooMany.length,
+    ignored: 0,
   };
+  const isUsual = isAsNamed && summary.accepted === 1 && files.length === 1;
+  return {
+    name,
+    files: isAsNamed ? served : files,
+    served,
+    summary: isUsual ? ONE_ACCEPTED : summary,
+  };
+}
+
+function countUnverified(files: readonly PublishableFile[]): number {
+  return files.filter((file) => file.signature.status === 'unverified').length;
 }
 
 function countOther(file: CheckedFile | undefined): Summary {

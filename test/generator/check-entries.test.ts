@@ -58,7 +58,9 @@ describe('generator: check entries', () => {
       snapshotOf({ [LOCATION]: Buffer.from('x') }),
       judgeBy(async () => rejection),
     );
-    assert.deepEqual(checked, [{ kind: 'rejected', path: LOCATION, rejection }]);
+    assert.deepEqual(checked, [
+      { kind: 'rejected', path: LOCATION, directory: DIRECTORY, rejection },
+    ]);
   });
 
   it('reads no file whose path says enough', async () => {
@@ -98,12 +100,17 @@ describe('generator: check entries', () => {
       read: async () => rejection,
     };
     const checked = await check(snapshot, notAsked);
-    assert.deepEqual(checked, [{ kind: 'rejected', path: LOCATION, rejection }]);
+    assert.deepEqual(checked, [
+      { kind: 'rejected', path: LOCATION, directory: DIRECTORY, rejection },
+    ]);
   });
 
   it('passes removals on', async () => {
     const entries: Entry[] = [LOCATION, 'README.md'].map((path) => ({ kind: 'removed', path }));
-    assert.deepEqual(await check(snapshotOf({}, entries), notAsked), entries);
+    assert.deepEqual(await check(snapshotOf({}, entries), notAsked), [
+      { kind: 'removed', path: LOCATION, directory: DIRECTORY },
+      { kind: 'removed', path: 'README.md', directory: undefined },
+    ]);
   });
 
   const notFiles: readonly (readonly [
@@ -130,7 +137,7 @@ describe('generator: check entries', () => {
 
     it(`ignores ${kind} elsewhere`, async () => {
       const checked = await check(snapshotOf({}, [{ kind, path: 'docs/latest' }]), notAsked);
-      assert.deepEqual(checked, [{ kind: 'ignored', path: 'docs/latest' }]);
+      assert.deepEqual(checked, [{ kind: 'ignored', path: 'docs/latest', directory: undefined }]);
     });
   }
 

@@ -9,7 +9,7 @@ function file(number: number, hash = `${number}`, signedAt = 0): PublishableFile
   return publishable(formatLocation(DIRECTORY, number), { hash, signedAt });
 }
 
-const numbersOf = (files: readonly PublishableFile[]) => files.map((each) => each.location.number);
+const numbersOf = (files: readonly PublishableFile[]) => files.map((each) => each.number);
 
 describe('generator: numbering', () => {
   it('keeps numbers that have no hole, whatever order they come in', () => {
@@ -90,7 +90,7 @@ describe('generator: numbering', () => {
         for (const [copy, original] of duplicates) {
           assert(distinct.includes(original));
           assert.equal(copy.signature.hash, original.signature.hash);
-          assert(original.location.number < copy.location.number);
+          assert(original.number < copy.number);
         }
 
         // The order that the files come in does not matter.

@@ -139,7 +139,7 @@ describe('generator: report', () => {
         [['co-signature-missing'], []],
       );
       const rejection = reject('unknown-signer', 'm');
-      const refused = { kind: 'rejected', path: at(2), rejection } as const;
+      const refused = { kind: 'rejected', path: at(2), directory: DIRECTORY, rejection } as const;
       assert.equal(warningsOf(one, refused)[0]?.length, 1);
     });
   });
@@ -156,17 +156,20 @@ describe('generator: report', () => {
 
   it('shows rejected files with code, message, hint and harm', () => {
     const rejection = reject('armored', 'm', { breaksPulls: true });
-    assert.deepEqual(report({ kind: 'rejected', path: at(1), rejection }), [
+    assert.deepEqual(report({ kind: 'rejected', path: at(1), directory: DIRECTORY, rejection }), [
       { path: at(1), status: 'rejected', ...rejection },
     ]);
   });
 
   it('shows ignored files, and nothing of removed ones', () => {
     assert.deepEqual(
-      [...reportOther({ kind: 'ignored', path: 'README.md' })],
+      [...reportOther({ kind: 'ignored', path: 'README.md', directory: undefined })],
       [{ path: 'README.md', status: 'ignored' }],
     );
-    assert.deepEqual([...reportOther({ kind: 'removed', path: 'README.md' })], []);
+    assert.deepEqual(
+      [...reportOther({ kind: 'removed', path: 'README.md', directory: undefined })],
+      [],
+    );
   });
 
   it('sorts by the bytes of the path', () => {

@@ -59,12 +59,19 @@ export function publishable(path: string, signature: Partial<Signature> = {}): P
   const manifestDigest = `sha256:${HEX}`;
   const claims = { dockerReference: 'r/a:b', manifestDigest, creator: null, timestamp: null };
   const judged = { scope: createScope('', undefined, []), meets: [], warnings: [] } as const;
-  const made = { status: 'accepted', signedAt: 0, validUntil: Infinity, ...judged } as const;
-  const location = locationOf(path);
+  const made = {
+    status: 'accepted',
+    signer: undefined,
+    signedAt: 0,
+    validUntil: Infinity,
+    ...judged,
+  } as const;
+  const { directory, number } = locationOf(path);
   return {
     kind: 'publishable',
     path,
-    location,
+    directory,
+    number,
     signature: { ...made, bytes, hash, claims, ...signature },
   };
 }

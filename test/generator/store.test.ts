@@ -1,17 +1,21 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import type { CheckedFile } from '../../generator/checked-file.ts';
-import { classifyPath, formatLocation } from '../../generator/location.ts';
+import { classifyPath, formatLocation, parseLocation } from '../../generator/location.ts';
 import { reject } from '../../generator/rejection.ts';
 import { sortByPath } from '../../generator/report.ts';
 import { SignatureStore } from '../../generator/store.ts';
 import { DIRECTORY, HEX, publishable } from './samples.ts';
 
 const at = (number: number) => formatLocation(DIRECTORY, number);
+const pathOf = (path: string) => ({ path, directory: parseLocation(path)?.directory });
 const rejected = (path: string): CheckedFile => {
-  return { kind: 'rejected', path, rejection: reject('bad-signature', 'no') };
+  return { kind: 'rejected', ...pathOf(path), rejection: reject('bad-signature', 'no') };
 };
-const removed = (path: string): CheckedFile => ({ kind: 'removed', path });
+const ignored = (path: string): CheckedFile => ({ kind: 'ignored', ...pathOf(path) });
+const removed = (path: string): CheckedFile => ({ kind: 'removed', ...pathOf(path) });
+const expired = (store: SignatureStore, time: number) =>
+  [...store.expired(new Date(time))].flatMap((file) => file?.path ?? []);
 
 function storeOf(...files: readonly CheckedFile[]): SignatureStore {
   const store = new SignatureStore();
@@ -37,12 +41,7 @@ function observe(store: SignatureStore, directories: readonly string[]) {
       .toSorted(),
     files: sortByPath(store.files()),
     rejected: sortByPath(store.rejectedFiles()),
-    expired: [1, 2, 3, 4].map((time) =>
-      store
-        .expired(new Date(time))
-        .map(({ path }) => path)
-        .toSorted(),
-    ),
+    expired: [1, 2, 3, 4].map((time) => expired(store, time).toSorted()),
   };
 }
 
@@ -149,15 +148,15 @@ describe('generator: store', () => {
       publishable(at(2), { hash: 'b', validUntil: 2000 }),
       publishable(at(3), { hash: 'c' }),
     );
-    const expired = (time: number) => store.expired(new Date(time)).map(({ path }) => path);
-    assert.deepEqual(expired(999), []);
-    assert.deepEqual(expired(1000), [at(1)]);
-    assert.deepEqual(expired(1000), [at(1)]);
-    assert.deepEqual(expired(2000), [at(1), at(2)]);
+    const expiredBy = (time: number) => expired(store, time);
+    assert.deepEqual(expiredBy(999), []);
+    assert.deepEqual(expiredBy(1000), [at(1)]);
+    assert.deepEqual(expiredBy(1000), [at(1)]);
+    assert.deepEqual(expiredBy(2000), [at(1), at(2)]);
     store.prepare([rejected(at(1)), rejected(at(2))]).apply();
-    assert.deepEqual(expired(3000), []);
+    assert.deepEqual(expiredBy(3000), []);
     store.prepare([publishable(at(1), { validUntil: 2500 })]).apply();
-    assert.deepEqual(expired(3000), [at(1)]);
+    assert.deepEqual(expiredBy(3000), [at(1)]);
   });
 
   describe('after any changes', () => {
@@ -185,9 +184,7 @@ describe('generator: store', () => {
         weight: 1,
         arbitrary: fc.tuple(fc.constantFrom(...others), fc.boolean()).map(([path, gone]) => {
           if (gone) return removed(path);
-          return classifyPath(path).kind === 'ignored'
-            ? { kind: 'ignored' as const, path }
-            : rejected(path);
+          return classifyPath(path).kind === 'ignored' ? ignored(path) : rejected(path);
         }),
       },
     );

@@ -35,6 +35,7 @@ export function createFakeJudge(status: Signature['status'] = 'accepted'): Judge
         creator: null,
         timestamp: null,
       },
+      signer: undefined,
       scope,
       meets: [],
       signedAt: 0,

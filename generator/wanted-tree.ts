@@ -1,0 +1,34 @@
+import { formatLocation } from './location.ts';
+import type { SignatureStore, StoredSignature } from './store.ts';
+
+/** What a static tree has to hold, and nothing else. Paths are relative, with `/`. */
+export interface WantedTree {
+  readonly files: ReadonlyMap<string, StoredSignature>;
+  /** The names in every directory, sorted; the root is ''. Parents come before children. */
+  readonly directories: ReadonlyMap<string, readonly string[]>;
+}
+
+/** The static tree of a store. */
+export function toWantedTree(store: SignatureStore): WantedTree {
+  const files = new Map<string, StoredSignature>();
+  const directories = new Map<string, string[]>([['', []]]);
+  const namesIn = (directory: string): string[] => {
+    const known = directories.get(directory);
+    if (known) return known;
+    addTo(directory);
+    const names: string[] = [];
+    directories.set(directory, names);
+    return names;
+  };
+  const addTo = (path: string): void => {
+    const slash = path.lastIndexOf('/');
+    namesIn(path.slice(0, Math.max(slash, 0))).push(path.slice(slash + 1));
+  };
+  for (const { directory, number, signature } of store.served()) {
+    const path = formatLocation(directory, number);
+    files.set(path, signature);
+    addTo(path);
+  }
+  for (const names of directories.values()) names.sort();
+  return { files, directories };
+}
