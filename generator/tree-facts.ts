@@ -7,8 +7,8 @@
 // so a later change cannot have the same one. What has no fact is read; so a lost, damaged
 // or old list of facts costs time only.
 //
-// Not noticed: a disk that gives other bytes without a write, and a clock that is set back
-// to the very same nanoseconds.
+// Not noticed: a disk that gives other bytes without a write, a write through a memory map that
+// was made before, and a clock that is set back to the very moment of the last change.
 import { type Stats, lstatSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 
 /** Facts for each of the paths of a tree; more are of trees that are gone. */
@@ -35,9 +35,9 @@ export class TreeFacts {
 
   /** Asks the file system for its time: what changed before can be noted from now on. */
   mark(): void {
-    writeFileSync(this.#temporary, '');
-    this.#moment = lstatSync(this.#temporary).mtimeMs;
-    rmSync(this.#temporary);
+    this.#writeTemporary('', () => {
+      this.#moment = lstatSync(this.#temporary).mtimeMs;
+    });
   }
 
   /** Whether this is known to hold `content`. */
@@ -65,8 +65,19 @@ export class TreeFacts {
     for (const [inode, fact] of this.#facts) {
       if (!isFull || this.#seen.has(inode)) lines.push(`${inode} ${fact}\n`);
     }
-    writeFileSync(this.#temporary, lines.join(''));
-    renameSync(this.#temporary, this.#path);
+    this.#writeTemporary(lines.join(''), () => renameSync(this.#temporary, this.#path));
+  }
+
+  /** A full disk must not fail the run: without facts the next one only takes longer. */
+  #writeTemporary(text: string, use: () => void): void {
+    try {
+      writeFileSync(this.#temporary, text);
+      use();
+    } catch {
+      // Nothing is noted, or what was noted is not kept.
+    } finally {
+      rmSync(this.#temporary, { force: true });
+    }
   }
 }
 

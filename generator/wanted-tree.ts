@@ -1,5 +1,14 @@
 import { formatLocation } from './location.ts';
-import type { SignatureStore, StoredSignature } from './store.ts';
+import type { StoredSignature } from './store.ts';
+
+/** What of a store goes into its tree. */
+export interface Served {
+  readonly served: () => Iterable<{
+    readonly directory: string;
+    readonly number: number;
+    readonly signature: StoredSignature;
+  }>;
+}
 
 /** What a static tree has to hold, and nothing else. Paths are relative, with `/`. */
 export interface WantedTree {
@@ -9,7 +18,7 @@ export interface WantedTree {
 }
 
 /** The static tree of a store. */
-export function toWantedTree(store: SignatureStore): WantedTree {
+export function toWantedTree(store: Served): WantedTree {
   const files = new Map<string, StoredSignature>();
   const directories = new Map<string, string[]>([['', []]]);
   const namesIn = (directory: string): string[] => {

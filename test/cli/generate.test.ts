@@ -1,5 +1,15 @@
 import assert from 'node:assert/strict';
-import { cp, mkdir, readFile, readdir, readlink, realpath, writeFile } from 'node:fs/promises';
+import {
+  cp,
+  lstat,
+  mkdir,
+  readFile,
+  readdir,
+  readlink,
+  realpath,
+  rm,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { makeGitRemote } from '../e2e/git-remote.ts';
@@ -30,6 +40,20 @@ describe('lookaside generate', () => {
     assert.match(stderr, /^good: 11 files: 0 accepted, 7 unverified, 0 rejected, 4 ignored$/m);
     const team = await readdir(join(await realpath(out('current')), 'team'));
     assert.equal(team.length, 3);
+  });
+
+  it('shares with the run before what did not change', async () => {
+    assert.equal((await generate()).code, 0);
+    const first = await realpath(out('current'));
+    const [gone = '', kept = ''] = await readdir(join(first, 'team'));
+    await rm(source('team', gone), { recursive: true });
+    assert.equal((await generate()).code, 0);
+    const second = await realpath(out('current'));
+    assert.ok(!(await readdir(join(second, 'team'))).includes(gone));
+    const [before, after] = await Promise.all(
+      [first, second].map((root) => lstat(join(root, 'team', kept, 'signature-1'))),
+    );
+    assert.equal(after?.ino, before?.ino);
   });
 
   it('leaves faults out, and says so on standard error', async () => {
