@@ -6,10 +6,13 @@ import {
 } from '../generator/openpgp/open-message.ts';
 import type { Policy } from '../generator/policy/policy.ts';
 import type { Environment } from './read-settings.ts';
+import { readVersion } from './read-version.ts';
 
 /** What verifies signatures. */
 export interface Engines {
   readonly openMessage: OpenMessage;
+  /** Changes when another version might judge otherwise. */
+  readonly id: string;
   /** Undefined where there is no gpgv that can be used. */
   readonly gpgv: Gpgv | undefined;
   readonly close: () => Promise<void>;
@@ -20,6 +23,7 @@ export async function openEngines(environment: Environment, directory: string): 
   const gpgv = await openGpgv({ path: environment['PATH'], directory });
   return {
     openMessage: createOpenMessage(gpgv),
+    id: `lookaside ${readVersion()}, OpenSSL ${process.versions.openssl}, gpgv ${gpgv?.version ?? 'none'}`,
     gpgv,
     close: async () => gpgv?.close(),
   };

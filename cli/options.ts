@@ -200,7 +200,7 @@ export const OPTIONS = {
   },
   'state-dir': {
     argument: 'DIR',
-    description: 'where the clone of a git source is kept between runs',
+    description: 'where the clone of a git source and remembered verdicts are kept between runs',
     commands: ['serve'],
     default: '$XDG_STATE_HOME/lookaside',
     isPath: true,

@@ -5,12 +5,14 @@ import { pino } from 'pino';
 import { createProgramLog } from '../server/program-log.ts';
 import type { Policy } from '../generator/policy/policy.ts';
 import type { Source } from '../generator/sources/source.ts';
+import type { VerdictFile } from '../generator/verdict-file.ts';
 import type { TlsFiles } from '../server/listener.ts';
 import { type Reloadable, startServer } from '../server/start-server.ts';
 import { Complaint, formatComplaint } from './complaint.ts';
 import { NO_KEYS } from './findings.ts';
 import { openEngines, warnOfMissingGpgv } from './open-engines.ts';
 import { STOPS, openSource } from './open-source.ts';
+import { openVerdicts } from './open-verdicts.ts';
 import type { Settings } from './options.ts';
 import { readPolicy } from './read-policy.ts';
 import type { World } from './world.ts';
@@ -53,13 +55,16 @@ export async function serve(source: string, settings: Settings, world: World): P
     if (warning !== undefined) log.warn(warning);
   };
   let opened: Source | undefined;
+  let file: VerdictFile | undefined;
   try {
     const { environment } = world;
     opened = await openSource(source, settings, settings['state-dir'], environment, ending.signal);
+    file = await openVerdicts(settings['state-dir'], opened.location, log);
     warnOfKeys(reloadable.policy);
     const server = await startServer({
       ...reloadable,
       openMessage: engines.openMessage,
+      verdicts: file && { file, engines: engines.id },
       source: opened,
       onInvalid: settings['on-invalid'],
       listen: settings.listen,
@@ -88,6 +93,7 @@ export async function serve(source: string, settings: Settings, world: World): P
     await server.stop();
   } finally {
     await opened?.close();
+    await file?.close();
     await engines.close();
     await flush(sink);
   }

@@ -109,11 +109,11 @@ class KeptFile implements PublishableFile, Signature {
   }
 
   get signedAt(): number {
-    return this.#signedAt * 1000;
+    return Math.round(this.#signedAt * 1000);
   }
 
   get validUntil(): number {
-    return this.#validUntil === NEVER ? Infinity : this.#validUntil * 1000;
+    return this.#validUntil === NEVER ? Infinity : Math.round(this.#validUntil * 1000);
   }
 
   get warnings(): Signature['warnings'] {

@@ -26,7 +26,7 @@ export function isJson(text: string): boolean {
   } catch {
     return false;
   }
-  return depthOf(text) <= MAX_DEPTH;
+  return text.length <= MAX_DEPTH || depthOf(text) <= MAX_DEPTH;
 }
 
 /**

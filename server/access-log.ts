@@ -1,55 +1,74 @@
 // One line a lookup, in the form that operators grep already.
-import type { IncomingMessage } from 'node:http';
+import { parseLocation } from '../generator/location.ts';
+import { type LineSink, batchLines } from './batch-lines.ts';
+import { everySecond } from './every-second.ts';
 import type { Answer } from './lookup.ts';
-
-/** Where lines go; it buffers them itself. */
-export interface LineSink {
-  readonly write: (line: string) => unknown;
-}
 
 export type AccessLogForm = 'combined' | 'json' | 'none';
 
 const MONTHS = 'JanFebMarAprMayJunJulAugSepOctNovDec';
 
-/** Gives the function that logs an answer at the moment it is called. */
-export function createAccessLog(
-  form: AccessLogForm,
-  sink: LineSink,
-  clientAddress: (request: IncomingMessage) => string,
-): (request: IncomingMessage, answer: Answer) => void {
-  switch (form) {
-    case 'none':
-      return () => undefined;
-    case 'json':
-      return (request, answer) => sink.write(formatJson(request, answer, clientAddress(request)));
-    case 'combined': {
-      const now = createClock();
-      return (request, answer) =>
-        sink.write(formatCombined(request, answer, clientAddress(request), now()));
+/** What a log says of a request. Node gives each byte of it as one character. */
+export interface LoggedRequest {
+  /** An address, or `-`. */
+  readonly client: string;
+  readonly method: string;
+  readonly target: string;
+  /** The target has no character that a log escapes. */
+  readonly isPlain: boolean;
+  readonly httpVersion: string;
+  readonly referer: string | undefined;
+  readonly userAgent: string | undefined;
+}
+
+export type AccessLog = (request: LoggedRequest, answer: Answer) => void;
+
+/** Gives the function that logs an answer, before it can have been read. */
+export function createAccessLog(form: AccessLogForm, sink: LineSink): AccessLog {
+  if (form === 'none') return () => undefined;
+  const format = form === 'json' ? formatJson : createCombined();
+  const { write } = batchLines(sink);
+  return (request, answer) => void write(format(request, answer));
+}
+
+function createCombined(): (request: LoggedRequest, answer: Answer) => string {
+  const formatTimeOnce = everySecond(formatTime);
+  // Most lines begin and end as the one before.
+  let client = '';
+  let time = '';
+  let start = '';
+  let agent: string | undefined;
+  let referer: string | undefined;
+  let end = formatEnd(referer, agent);
+  return (request, { status, bytes }) => {
+    const now = formatTimeOnce();
+    if (now !== time || request.client !== client) {
+      ({ client } = request);
+      time = now;
+      start = `${client} - - [${time}] "`;
     }
-  }
+    if (request.userAgent !== agent || request.referer !== referer) {
+      ({ userAgent: agent, referer } = request);
+      end = formatEnd(referer, agent);
+    }
+    const { method, target, isPlain, httpVersion } = request;
+    const path = isPlain ? target : escape(target);
+    return `${start}${method} ${path} HTTP/${httpVersion}" ${status} ${bytes || '-'}${end}`;
+  };
 }
 
-function formatCombined(
-  request: IncomingMessage,
-  { status, bytes }: Answer,
-  client: string,
-  time: string,
-): string {
-  const { method = '', url = '', httpVersion, headers } = request;
-  const line = `${escape(method)} ${escape(url)} HTTP/${httpVersion}`;
-  const referer = escape(headers.referer ?? '-');
-  const agent = escape(headers['user-agent'] ?? '-');
-  return `${escape(client)} - - [${time}] "${line}" ${status} ${bytes || '-'} "${referer}" "${agent}"\n`;
+function formatEnd(referer = '-', userAgent = '-'): string {
+  return ` "${escape(referer)}" "${escape(userAgent)}"\n`;
 }
 
-function formatJson(request: IncomingMessage, answer: Answer, client: string): string {
-  const { status, bytes, outcome, location } = answer;
+function formatJson(request: LoggedRequest, answer: Answer): string {
+  const { status, bytes, outcome, path } = answer;
+  const location = path === undefined ? undefined : parseLocation(path);
   const line = JSON.stringify({
     time: new Date().toISOString(),
-    client,
+    client: request.client,
     method: request.method,
-    path: request.url,
+    path: request.target,
     status,
     bytes,
     outcome,
@@ -65,10 +84,7 @@ function toUnicodeEscape(unit: string): string {
   return `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
 
-/**
- * As Apache does: control characters, quotes, backslashes and bytes beyond ASCII as `\xNN`.
- * Node gives each byte of a request as one character.
- */
+/** As Apache does: control characters, quotes, backslashes and bytes beyond ASCII as `\xNN`. */
 function escape(text: string): string {
   return /[^ !#-[\]-~]/.test(text)
     ? text.replaceAll(/[^ !#-[\]-~]/g, (character) =>
@@ -79,19 +95,10 @@ function escape(text: string): string {
     : text;
 }
 
-/** `21/Nov/2026:23:57:31 +0000`, made anew once a second. */
-function createClock(): () => string {
-  let second = 0;
-  let text = '';
-  return () => {
-    const now = Date.now();
-    if (Math.trunc(now / 1000) !== second) {
-      second = Math.trunc(now / 1000);
-      const [date = '', time = ''] = new Date(now).toISOString().split(/[T.]/);
-      const [year, month, day] = date.split('-');
-      const name = MONTHS.slice(3 * (Number(month) - 1), 3 * Number(month));
-      text = `${day}/${name}/${year}:${time} +0000`;
-    }
-    return text;
-  };
+/** `21/Nov/2026:23:57:31 +0000`. */
+function formatTime(now: Date): string {
+  const [date = '', time = ''] = now.toISOString().split(/[T.]/);
+  const [year, month, day] = date.split('-');
+  const name = MONTHS.slice(3 * (Number(month) - 1), 3 * Number(month));
+  return `${day}/${name}/${year}:${time} +0000`;
 }

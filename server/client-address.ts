@@ -18,7 +18,7 @@ export class TrustedProxiesError extends Error {
 export function createClientAddress(
   trustedProxies: readonly string[],
 ): (request: IncomingMessage) => string {
-  if (trustedProxies.length === 0) return (request) => plain(request.socket.remoteAddress);
+  if (trustedProxies.length === 0) return (request) => toPlainAddress(request.socket.remoteAddress);
   let trust: ReturnType<typeof proxyAddress.compile>;
   try {
     trust = proxyAddress.compile([...trustedProxies]);
@@ -27,10 +27,13 @@ export function createClientAddress(
     throw new TrustedProxiesError(`trusted proxies: ${reason}`, { cause });
   }
   return (request) =>
-    plain(proxyAddress.all(request, trust).findLast((address) => isIP(address) !== 0));
+    toPlainAddress(proxyAddress.all(request, trust).findLast((address) => isIP(address) !== 0));
 }
 
-/** IPv4 addresses of a dual-stack socket are written as IPv4. */
-function plain(address: string | undefined): string {
+/**
+ * The address of a socket as it is logged; a socket that is closed has none. IPv4 addresses of a
+ * dual-stack socket are written as IPv4.
+ */
+export function toPlainAddress(address: string | undefined): string {
   return address?.replace(/^::ffff:(?=[0-9.]+$)/i, '') ?? '-';
 }

@@ -9,6 +9,7 @@ import { loadStore } from '../generator/load-store.ts';
 import { parseLocation } from '../generator/location.ts';
 import { toPrintable } from '../generator/printable.ts';
 import { isRejection } from '../generator/rejection.ts';
+import type { Memory } from '../generator/remembering-judge.ts';
 import type { RejectedFile } from '../generator/report.ts';
 import type { Snapshot, Source } from '../generator/sources/source.ts';
 import type { SignatureStore } from '../generator/store.ts';
@@ -43,12 +44,12 @@ export interface Generations {
   /** Brings the state that was published before a restart into force, if it is still here. */
   readonly recall: () => Promise<void>;
   /** The next advance judges everything anew, by another rule. */
-  readonly replaceJudge: (judge: Judge) => void;
+  readonly replaceJudge: (judge: GenerationsOptions['judge']) => void;
 }
 
 export interface GenerationsOptions {
   readonly source: Source;
-  readonly judge: Judge;
+  readonly judge: Judge & Partial<Memory>;
   readonly onInvalid: 'quarantine' | 'refuse';
   readonly log: ProgramLog;
   /** Called once, when the first generation is loaded. */
@@ -95,10 +96,21 @@ export function createGenerations(options: GenerationsOptions): Generations {
     return { result: 'refused', reason };
   };
 
+  /** Without what was judged before, everything is judged anew. */
+  const recallVerdicts = async (): Promise<void> => {
+    try {
+      await judge.recall?.();
+    } catch (error) {
+      log.warn({ error: messageOf(error) }, 'remembered verdicts cannot be read');
+    }
+  };
+
   /** All of a snapshot, into a store of its own. */
   const load = async (snapshot: Snapshot, mayRefuse: boolean): Promise<Advance> => {
     const judgedBy = judge;
+    await recallVerdicts();
     const store = await loadStore(snapshot, judgedBy, new Date());
+    await judgedBy.release?.();
     const { rejected } = store.summary;
     if (mayRefuse && rejected > 0) return refuse([...store.rejectedFiles()], rejected, snapshot);
     mustReload = judge !== judgedBy;

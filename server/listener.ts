@@ -4,6 +4,13 @@ import { once } from 'node:events';
 import { type RequestListener, type Server, createServer } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
+import type { LoggedRequest } from './access-log.ts';
+import {
+  type QuickAnswer,
+  type QuickConnections,
+  type QuickLimits,
+  createQuickConnections,
+} from './quick-connections.ts';
 
 /** PEM. */
 export interface TlsFiles {
@@ -25,34 +32,48 @@ export interface ListenerOptions {
   readonly port: number;
   readonly tls: TlsFiles | undefined;
   readonly handle: RequestListener;
+  /**
+   * Answers a plain request before node:http is entered, as `handle` would; undefined leaves it
+   * to `handle`.
+   */
+  readonly answerPlain?: (request: LoggedRequest) => QuickAnswer | undefined;
   /** Told of errors while listening, as when there are no more file descriptors. */
   readonly onError: (error: Error) => void;
+  readonly limits?: Limits;
 }
 
-/** Milliseconds. Load balancers in front commonly keep connections for 60 seconds. */
-const TIMEOUTS = {
+/** Milliseconds. */
+export interface Limits extends QuickLimits {
+  /** For a whole request. */
+  readonly requestTimeout: number;
+}
+
+const LIMITS: Limits = {
+  /** Load balancers in front commonly keep connections for 60 seconds. */
   keepAliveTimeout: 65_000,
   headersTimeout: 10_000,
   requestTimeout: 60_000,
+  /** A connection on which nothing moves is closed, so a client that never reads is not kept. */
+  socketTimeout: 120_000,
   connectionsCheckingInterval: 2_000,
 };
 /** The headers' time, for the handshake before them. Milliseconds. */
 const HANDSHAKE_TIMEOUT = 10_000;
-/** A connection on which nothing moves is closed, so a client that never reads is not kept. Milliseconds. */
-const SOCKET_TIMEOUT = 120_000;
 /** Requests that have not ended this long after the stop are cut off. Milliseconds. */
 const STOP_LIMIT = 8_000;
 const IDLE_CHECK = 50;
 /** Time to read the answer to a broken request; a client that goes on sending is cut off. Milliseconds. */
 const BROKEN_LINGER = 1_000;
+/** Connections that wait to be accepted, as after a restart; the system may allow fewer. */
+const BACKLOG = 4096;
 
 /** Starts to listen. Rejects with the system's error, as when the port is in use. */
 export async function listen(options: ListenerOptions): Promise<Listener> {
-  const { host, port, tls, handle, onError } = options;
+  const { host, port, tls, handle, answerPlain, onError, limits = LIMITS } = options;
   const secure = tls
     ? createSecureServer(
         {
-          ...TIMEOUTS,
+          ...limits,
           ...toTlsOptions(tls),
           ALPNProtocols: ['http/1.1'],
           handshakeTimeout: HANDSHAKE_TIMEOUT,
@@ -60,20 +81,22 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
         handle,
       )
     : undefined;
-  const server: Server = secure ?? createServer(TIMEOUTS, handle);
-  server.timeout = SOCKET_TIMEOUT;
+  const server: Server = secure ?? createServer(limits, handle);
+  server.timeout = limits.socketTimeout;
   server.on('clientError', answerBrokenRequest);
   // By default an expectation that is not known is answered with 417, which fails a pull.
   server.on('checkExpectation', handle);
+  const quick = answerPlain && putBefore(server, secure !== undefined, answerPlain, limits);
   // The server itself does not know of connections whose TLS handshake never ends.
   const connections = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
     connections.add(socket);
     socket.once('close', () => connections.delete(socket));
   });
-  server.listen(port, host);
+  server.listen({ port, host, backlog: BACKLOG });
   await once(server, 'listening');
   server.on('error', onError);
+  const checking = setInterval(() => quick?.check(), limits.connectionsCheckingInterval).unref();
   const { port: actualPort } = server.address() as AddressInfo;
   const shownHost = host.includes(':') ? `[${host}]` : host;
   return {
@@ -84,13 +107,18 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
       server.close();
       // Those that never sent a byte do not count as idle, but have nothing to end.
       for (const connection of connections) if (connection.bytesRead === 0) connection.destroy();
-      const idle = setInterval(() => server.closeIdleConnections(), IDLE_CHECK);
+      quick?.closeIdle();
+      const idle = setInterval(() => {
+        server.closeIdleConnections();
+        quick?.closeIdle();
+      }, IDLE_CHECK);
       const limit = setTimeout(() => {
         for (const connection of connections) connection.destroy();
       }, STOP_LIMIT);
       await closed;
       clearInterval(idle);
       clearTimeout(limit);
+      clearInterval(checking);
     },
   };
 }
@@ -99,18 +127,51 @@ function toTlsOptions({ cert, key }: TlsFiles): { cert: Buffer; key: Buffer } {
   return { cert: Buffer.from(cert), key: Buffer.from(key) };
 }
 
+/**
+ * Lets connections be quick at first. Node's HTTP server takes a connection by listening to an
+ * event of its own; that listener is set aside until a connection has to be handed over.
+ */
+function putBefore(
+  server: Server,
+  isSecure: boolean,
+  answer: (request: LoggedRequest) => QuickAnswer | undefined,
+  limits: Limits,
+): QuickConnections {
+  const event = isSecure ? 'secureConnection' : 'connection';
+  const takers = server.listeners(event);
+  server.removeAllListeners(event);
+  const quick = createQuickConnections({
+    answer,
+    limits,
+    handOver: (socket, chunk) => {
+      for (const take of takers) Reflect.apply(take, server, [socket]);
+      // At once, not by `unshift`: from here on Node's parser reads past the stream, and bytes
+      // that come next must not overtake these.
+      socket.emit('data', chunk);
+    },
+    onSilent: (socket) => answerBroken(socket, REQUEST_TIMEOUT),
+  });
+  server.on(event, quick.take);
+  return quick;
+}
+
 /** A target that is no URL cannot be a location: 404, as for any other that is not there. */
 function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) return;
-  const status = BROKEN_REQUESTS[error.code ?? ''] ?? '400 Bad Request';
+  if (error.code === 'ECONNRESET') return;
+  answerBroken(socket, BROKEN_REQUESTS[error.code ?? ''] ?? '400 Bad Request');
+}
+
+function answerBroken(socket: Socket, status: string): void {
+  if (!socket.writable) return;
   socket.end(
     `HTTP/1.1 ${status}\r\nContent-Length: 0\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n`,
   );
   setTimeout(() => socket.destroy(), BROKEN_LINGER).unref();
 }
 
+const REQUEST_TIMEOUT = '408 Request Timeout';
 const BROKEN_REQUESTS: Readonly<Record<string, string>> = {
   HPE_INVALID_URL: '404 Not Found',
   HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
-  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+  ERR_HTTP_REQUEST_TIMEOUT: REQUEST_TIMEOUT,
 };

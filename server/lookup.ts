@@ -2,17 +2,19 @@
 // are answers that a node can go on with: whatever else it gets fails the pull
 // (containers/image docker/docker_image_src.go, getOneSignature).
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Signature } from '../generator/judge.ts';
-import { type Location, parseLocation } from '../generator/location.ts';
-import type { SignatureStore } from '../generator/store.ts';
+import type { SignatureStore, StoredSignature } from '../generator/store.ts';
+import {
+  EMPTY_HEADERS,
+  type Headers,
+  cachingHeaders,
+  formatEntityTag,
+  servedHeaders,
+} from './answer-headers.ts';
+import { type Missing, findSignature } from './find-signature.ts';
 import { parseRequestPath } from './request-path.ts';
 
-/**
- * What became of a lookup. `served`; `end`: behind the last signature, as every pull asks;
- * `unsigned`: a node wanted an image that has no signature here; `unknown`: not a location;
- * `loading`: before the first generation; `refused`: a method that only reads would not use.
- */
-export type Outcome = 'served' | 'end' | 'unsigned' | 'unknown' | 'loading' | 'refused';
+/** What became of a lookup; `refused`: a method that only reads would not use. */
+export type Outcome = 'served' | 'refused' | Missing;
 
 /** One answered lookup, for the log. */
 export interface Answer {
@@ -20,7 +22,8 @@ export interface Answer {
   /** Of the body. */
   readonly bytes: number;
   readonly outcome: Outcome;
-  readonly location: Location | undefined;
+  /** The location that was asked for; undefined if it was none. */
+  readonly path: string | undefined;
 }
 
 export interface Lookup {
@@ -36,12 +39,8 @@ export interface LookupOptions {
   readonly onAnswer: (request: IncomingMessage, answer: Answer) => void;
 }
 
-/** How long caches may keep a signature, in seconds: numbers can be given anew. */
-const MAX_AGE = 60;
 /** When a client should ask again while the first generation loads, in seconds. */
 const RETRY_AFTER = 5;
-
-const EMPTY = ['Content-Length', '0', 'Cache-Control', 'no-store'];
 
 /** Makes the lookup over a store that is replaced from time to time. */
 export function createLookup({ store, onAnswer }: LookupOptions): Lookup {
@@ -50,34 +49,28 @@ export function createLookup({ store, onAnswer }: LookupOptions): Lookup {
     response: ServerResponse,
     status: number,
     outcome: Outcome,
-    location?: Location,
-    headers: readonly string[] = [],
+    path?: string,
+    headers: Headers = [],
   ): void => {
-    // An empty 404 lets the client use its connection again.
-    response.writeHead(status, [...EMPTY, ...headers]).end();
-    onAnswer(request, { status, bytes: 0, outcome, location });
+    response.writeHead(status, [...EMPTY_HEADERS, ...headers]).end();
+    onAnswer(request, { status, bytes: 0, outcome, path });
   };
 
   const answer = (request: IncomingMessage, response: ServerResponse): boolean => {
     const path = parseRequestPath(request.url ?? '');
-    const location = path === undefined ? undefined : parseLocation(path);
-    if (!location) return false;
+    if (path === undefined) return false;
+    const found = findSignature(store(), path);
+    if (found === 'unknown') return false;
     if (request.method !== 'GET' && request.method !== 'HEAD') {
-      end(request, response, 405, 'refused', location, ['Allow', 'GET, HEAD']);
-      return true;
+      end(request, response, 405, 'refused', path, ['Allow', 'GET, HEAD']);
+    } else if (found === 'loading') {
+      end(request, response, 503, found, path, ['Retry-After', String(RETRY_AFTER)]);
+    } else if (typeof found === 'string') {
+      end(request, response, 404, found, path);
+    } else {
+      const [status, bytes] = send(request, response, found);
+      onAnswer(request, { status, bytes, outcome: 'served', path });
     }
-    const current = store();
-    if (!current) {
-      end(request, response, 503, 'loading', location, ['Retry-After', String(RETRY_AFTER)]);
-      return true;
-    }
-    const signature = current.lookup(location.directory)?.[location.number - 1];
-    if (!signature) {
-      end(request, response, 404, location.number === 1 ? 'unsigned' : 'end', location);
-      return true;
-    }
-    const [status, bytes] = send(request, response, signature);
-    onAnswer(request, { status, bytes, outcome: 'served', location });
     return true;
   };
 
@@ -90,23 +83,13 @@ export function createLookup({ store, onAnswer }: LookupOptions): Lookup {
 function send(
   request: IncomingMessage,
   response: ServerResponse,
-  { bytes, hash }: Signature,
+  { bytes, hash }: StoredSignature,
 ): readonly [status: number, bytes: number] {
-  const etag = `"${hash}"`;
-  const caching = ['ETag', etag, 'Cache-Control', `public, max-age=${MAX_AGE}`];
-  if (matches(request.headers['if-none-match'], etag)) {
-    response.writeHead(304, caching).end();
+  if (matches(request.headers['if-none-match'], formatEntityTag(hash))) {
+    response.writeHead(304, [...cachingHeaders(hash)]).end();
     return [304, 0];
   }
-  response.writeHead(200, [
-    'Content-Type',
-    'application/octet-stream',
-    'Content-Length',
-    String(bytes.length),
-    'X-Content-Type-Options',
-    'nosniff',
-    ...caching,
-  ]);
+  response.writeHead(200, [...servedHeaders(bytes.length, hash)]);
   if (request.method === 'HEAD') {
     response.end();
     return [200, 0];

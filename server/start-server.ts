@@ -1,16 +1,22 @@
 // Puts the server together: source, refresher, lookup, the two listeners.
-import { type Judge, createJudge } from '../generator/judge.ts';
+import { createJudge } from '../generator/judge.ts';
 import type { OpenMessage } from '../generator/openpgp/open-message.ts';
 import type { Policy } from '../generator/policy/policy.ts';
+import { createRememberingJudge } from '../generator/remembering-judge.ts';
 import type { Source } from '../generator/sources/source.ts';
 import type { SignatureStore } from '../generator/store.ts';
-import { type AccessLogForm, type LineSink, createAccessLog } from './access-log.ts';
+import type { VerdictFile } from '../generator/verdict-file.ts';
+import { createVerdictIds } from '../generator/verdict-ids.ts';
+import { createVerdictLines } from '../generator/verdict-line.ts';
+import { type AccessLogForm, createAccessLog } from './access-log.ts';
 import { createApp } from './app.ts';
+import type { LineSink } from './batch-lines.ts';
 import { createClientAddress } from './client-address.ts';
 import { type Listener, type TlsFiles, listen } from './listener.ts';
 import { createLookup } from './lookup.ts';
 import type { ProgramLog } from './program-log.ts';
-import type { Generation } from './generations.ts';
+import type { Generation, GenerationsOptions } from './generations.ts';
+import { createQuickLookup } from './quick-lookup.ts';
 import { createRefresher } from './refresher.ts';
 import { toOriginForm } from './request-path.ts';
 import { createStatusApp } from './status-app.ts';
@@ -26,6 +32,8 @@ export interface Reloadable {
 export interface ServerOptions extends Reloadable {
   readonly source: Source;
   readonly openMessage: OpenMessage;
+  /** Where verdicts are remembered, and what made them; undefined to judge anew at every start. */
+  readonly verdicts: { readonly file: VerdictFile; readonly engines: string } | undefined;
   readonly onInvalid: 'quarantine' | 'refuse';
   readonly listen: { readonly host: string; readonly port: number };
   readonly statusListen: { readonly host: string; readonly port: number };
@@ -51,11 +59,16 @@ export interface RunningServer {
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { source, log } = options;
   // Warnings are for reports; a server gives none.
-  const judgeBy = (policy: Policy): Judge =>
-    createJudge({ policy, openMessage: options.openMessage, expiryWarning: 0 });
+  const judgeBy = (policy: Policy): GenerationsOptions['judge'] => {
+    const judge = createJudge({ policy, openMessage: options.openMessage, expiryWarning: 0 });
+    if (!options.verdicts) return judge;
+    const { file, engines } = options.verdicts;
+    const lines = createVerdictLines(policy, createVerdictIds(policy, engines));
+    return createRememberingJudge(judge, lines, file);
+  };
   let reloadable: Reloadable = options;
   const clientAddress = createClientAddress(options.trustedProxies);
-  const logAnswer = createAccessLog(options.accessLog, options.accessLogSink, clientAddress);
+  const logAnswer = createAccessLog(options.accessLog, options.accessLogSink);
 
   const refresher = createRefresher({
     source,
@@ -64,7 +77,19 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     log,
     onFirstLoad: (store, generation) => options.onServing(main.url, store, generation),
   });
-  const lookup = createLookup({ store: refresher.store, onAnswer: logAnswer });
+  const lookup = createLookup({
+    store: refresher.store,
+    onAnswer: (request, answer) => {
+      const { method = '', url: target = '', httpVersion, headers } = request;
+      const { referer, 'user-agent': userAgent } = headers;
+      const client = clientAddress(request);
+      logAnswer(
+        { client, method, target, isPlain: false, httpVersion, referer, userAgent },
+        answer,
+      );
+    },
+  });
+  const answerPlain = createQuickLookup({ store: refresher.store, onAnswer: logAnswer });
   const app = createApp({
     refresher,
     lookup,
@@ -89,6 +114,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       ...options.listen,
       tls: options.tls,
       onError,
+      answerPlain,
       handle: (request, response) => {
         if (lookup.answer(request, response)) return;
         const target = toOriginForm(request.url ?? '');

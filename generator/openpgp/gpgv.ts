@@ -21,6 +21,8 @@ export interface GpgvResult {
 
 /** An engine that is ready to verify. */
 export interface Gpgv {
+  /** `2.2.40`, … */
+  readonly version: string;
   /**
    * Verifies a message, binary, armored or cleartext, with the keys of `keyring`: OpenPGP
    * packets, binary. The clock is the machine's. Throws if the program cannot be run, is ended
@@ -55,7 +57,8 @@ const STATUS = '3';
 /** Looks for gpgv; undefined where there is none that can be used. */
 export async function openGpgv(options: GpgvOptions): Promise<Gpgv | undefined> {
   const environment = { PATH: options.path, LC_ALL: 'C' };
-  if (!(await isUsable(environment))) return undefined;
+  const version = await readVersion(environment);
+  if (version === undefined) return undefined;
   const home = await mkdtemp(join(options.directory, 'gpgv-'));
   const limit = pLimit(availableParallelism());
   const closing = new AbortController();
@@ -94,6 +97,7 @@ export async function openGpgv(options: GpgvOptions): Promise<Gpgv | undefined> 
   };
 
   return {
+    version,
     verify: async (message, keyring) => {
       const hash = createHash('sha256').update(message).digest('base64url');
       if (givenUp.has(hash)) return { verdict: tookTooLong(), untrustedPayload: new Uint8Array() };
@@ -196,7 +200,8 @@ async function readUpTo(stream: Readable, limit: number, onMore: () => void): Pr
   );
 }
 
-async function isUsable(environment: NodeJS.ProcessEnv): Promise<boolean> {
+/** Undefined where there is none that can be used. */
+async function readVersion(environment: NodeJS.ProcessEnv): Promise<string | undefined> {
   const child = spawn(COMMAND, ['--version'], {
     env: environment,
     stdio: ['ignore', 'pipe', 'ignore'],
@@ -208,7 +213,7 @@ async function isUsable(environment: NodeJS.ProcessEnv): Promise<boolean> {
   });
   const text = await Promise.race([failed, buffer(child.stdout)]);
   const [, ...parts] = VERSION_LINE.exec(text?.toString('latin1') ?? '') ?? [];
-  return comparable(parts) >= OLDEST_VERSION;
+  return comparable(parts) >= OLDEST_VERSION ? parts.join('.') : undefined;
 }
 
 function comparable(parts: readonly string[]): number {

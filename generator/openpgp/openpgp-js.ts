@@ -25,6 +25,8 @@ export interface SigningKey {
   /** Upper-case hex. */
   readonly fingerprint: string;
   readonly primaryFingerprint: string;
+  /** Changes when anything about the whole key does. */
+  readonly blockId: string;
   /** Undefined where OpenPGP.js cannot read the key. */
   readonly parsed: Key | undefined;
   /** Milliseconds since 1970; 0 where it is not known. */
@@ -186,6 +188,7 @@ async function merge(known: ReadKey, again: ReadKey): Promise<ReadKey> {
 
 function toSigningKeys({ block, parsed }: ReadKey): readonly SigningKey[] {
   const primaryFingerprint = block.primary.fingerprint;
+  const blockId = createHash('sha256').update(block.bytes).digest('base64url');
   const certified = parsed && readCertifications(parsed);
   const toSigningKey = (
     { fingerprint, packetBody, isPlain }: KeyBlock['primary'],
@@ -194,6 +197,7 @@ function toSigningKeys({ block, parsed }: ReadKey): readonly SigningKey[] {
   ): SigningKey => ({
     fingerprint,
     primaryFingerprint,
+    blockId,
     parsed,
     createdAt: part?.getCreationTime().getTime() ?? 0,
     bits: part?.getAlgorithmInfo().bits,

@@ -107,21 +107,24 @@ interface Length {
   readonly isIndeterminate: boolean;
 }
 
-const DEFINITE = { isPartial: false, isIndeterminate: false };
+function definite(octets: number, bytes: number): Length {
+  return { octets, bytes, isPartial: false, isIndeterminate: false };
+}
 
 function newLength(bytes: Uint8Array, at: number): Length {
-  const [first = 0, second = 0] = bytes.subarray(at, at + 2);
-  if (first < 192) return { ...DEFINITE, octets: 1, bytes: first };
-  if (first < 224) return { ...DEFINITE, octets: 2, bytes: (first - 192) * 256 + second + 192 };
-  if (first < 255) return { ...DEFINITE, octets: 1, bytes: 2 ** (first & 0x1f), isPartial: true };
-  return { ...DEFINITE, octets: 5, bytes: bigEndian(bytes.subarray(at + 1, at + 5)) };
+  const first = bytes[at] ?? 0;
+  if (first < 192) return definite(1, first);
+  if (first < 224) return definite(2, (first - 192) * 256 + (bytes[at + 1] ?? 0) + 192);
+  if (first === 255) return definite(5, bigEndian(bytes.subarray(at + 1, at + 5)));
+  return { octets: 1, bytes: 2 ** (first & 0x1f), isPartial: true, isIndeterminate: false };
 }
 
 function oldLength(bytes: Uint8Array, at: number, type: number): Length {
-  if (type === 3)
+  if (type === 3) {
     return { octets: 0, bytes: bytes.length - at, isPartial: false, isIndeterminate: true };
+  }
   const octets = 2 ** type;
-  return { ...DEFINITE, octets, bytes: bigEndian(bytes.subarray(at, at + octets)) };
+  return definite(octets, bigEndian(bytes.subarray(at, at + octets)));
 }
 
 /** An unsigned number of up to six octets. */

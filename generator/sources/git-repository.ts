@@ -6,10 +6,12 @@ import { type SimpleGit, simpleGit } from 'simple-git';
 import { SourceError } from './source.ts';
 
 /** A git that says nothing for this long is killed. Milliseconds. */
-const SILENCE_LIMIT = 120_000;
+export const SILENCE_LIMIT = 120_000;
 
-const FETCHED = 'refs/lookaside/fetched';
-const PUBLISHED = 'refs/lookaside/published';
+/** The newest commit of the branch. */
+export const FETCHED = 'refs/lookaside/fetched';
+/** The commit that was published last. */
+export const PUBLISHED = 'refs/lookaside/published';
 
 export interface GitRepository {
   readonly directory: string;
@@ -24,12 +26,11 @@ export interface GitRepository {
   /** The commit that was published last, if one is kept. */
   readonly published: () => Promise<string | undefined>;
   readonly setPublished: (commit: string) => Promise<void>;
-  readonly hasCommit: (commit: string) => Promise<boolean>;
+  /** Whether a commit is here, and `newest` was made on top of it or is it. */
+  readonly hasCommit: (commit: string, newest: string) => Promise<boolean>;
   readonly isAncestor: (previous: string, next: string) => Promise<boolean>;
   /** The object name of the directory at a path of a commit, or undefined if there is none. */
   readonly treeAt: (commit: string, path: string) => Promise<string | undefined>;
-  /** Packs loose objects when git finds that worthwhile. */
-  readonly tidy: () => Promise<void>;
 }
 
 /**
@@ -78,9 +79,9 @@ export async function openGitRepository(
       (await attempt(run(nowhere, ['ls-remote', '--', url, 'HEAD']))) !== undefined,
     published: async () => attempt(resolve(git, `${PUBLISHED}^{commit}`)),
     setPublished: async (commit) => void (await run(git, ['update-ref', PUBLISHED, commit])),
-    hasCommit: async (commit) =>
+    hasCommit: async (commit, newest) =>
       (await attempt(resolve(git, `${commit}^{commit}`))) !== undefined &&
-      (await attempt(run(git, ['merge-base', '--is-ancestor', commit, FETCHED]))) !== undefined,
+      (await attempt(run(git, ['merge-base', '--is-ancestor', commit, newest]))) !== undefined,
     isAncestor: async (previous, next) =>
       (await attempt(run(git, ['merge-base', '--is-ancestor', previous, next]))) !== undefined,
     treeAt: async (commit, path) => {
@@ -88,7 +89,6 @@ export async function openGitRepository(
       const found = await run(git, ['ls-tree', '-d', '-z', '--full-tree', commit, '--', path]);
       return /^040000 tree ([0-9a-f]+)\t/.exec(found)?.[1];
     },
-    tidy: async () => void (await run(git, ['gc', '--auto', '--quiet'])),
   };
 }
 

@@ -1,14 +1,18 @@
 // A git repository as a source: fetched into a bare clone in the state directory, read
 // object by object. A refresh costs what changed between two commits.
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rename, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { messageOf } from '../message-of.ts';
 import { lockDirectory } from '../directory-lock.ts';
+import { openFollowedBranch } from './followed-branch.ts';
 import { type TokenFile, gitEnvironment } from './git-environment.ts';
-import { type CatFile, diffTrees, listTree, openCatFile } from './git-objects.ts';
+import { openGitHelpers } from './git-helpers.ts';
+import { type GitObjects, openGitObjects } from './git-objects.ts';
+import { GitKilledError } from './git-process.ts';
 import { openGitRepository } from './git-repository.ts';
-import { type Entry, type Snapshot, type Source, SourceError } from './source.ts';
+import { createGitSnapshot } from './git-snapshot.ts';
+import { type Snapshot, type Source, SourceError } from './source.ts';
 
 export interface GitSourceOptions {
   /** Anything that git fetches from; holds no password. */
@@ -26,8 +30,8 @@ export interface GitSourceOptions {
   readonly ending?: AbortSignal | undefined;
 }
 
-/** The remote may choose another default branch, so it is asked again after this long. Milliseconds. */
-const DEFAULT_BRANCH_AGE = 10 * 60_000;
+/** Commits of one push that are looked through for the last published one. */
+const NEAR = 16;
 
 /** Opens the source; the remote is not contacted before the first refresh. */
 export async function createGitSource(options: GitSourceOptions): Promise<Source> {
@@ -40,74 +44,92 @@ export async function createGitSource(options: GitSourceOptions): Promise<Source
   const state = resolve(options.stateDirectory, name);
   const unlock = await lockState(state);
   const clone = join(state, 'clone.git');
-  const branchFile = join(state, 'branch');
   let repository = await openGitRepository(clone, environment, ending);
-  let defaultBranch = await readFile(branchFile, 'utf8').catch(() => undefined);
-  let branchAskedAt = -Infinity;
+  const branch = await openFollowedBranch(options.branch, join(state, 'branch'), async () =>
+    repository.defaultBranch(url),
+  );
+  const helpers = openGitHelpers(clone, environment, ending);
+  let objects: GitObjects | undefined;
+  const trees = new WeakMap<Snapshot, string>();
+  /** The newest commit; undefined before git has found the clone whole. */
+  let fetched: string | undefined;
   // Set when git could not read what the clone should hold.
   let damaged = false;
 
-  const resolveDefaultBranch = async (): Promise<string> => {
-    defaultBranch = await repository.defaultBranch(url);
-    branchAskedAt = performance.now();
-    await writeFile(branchFile, defaultBranch);
-    return defaultBranch;
-  };
-
-  const followedBranch = async (): Promise<string> => {
-    if (options.branch !== undefined) return options.branch;
-    const isFresh = performance.now() - branchAskedAt < DEFAULT_BRANCH_AGE;
-    if (defaultBranch !== undefined && isFresh) return defaultBranch;
-    try {
-      return await resolveDefaultBranch();
-    } catch (error) {
-      if (defaultBranch === undefined) throw error;
-      return defaultBranch;
-    }
+  const closeObjects = async (): Promise<void> => {
+    const old = objects;
+    objects = undefined;
+    await old?.close();
   };
 
   /** A damaged clone must not outlive a remote that can heal it. */
-  const replaceClone = async (branch: string): Promise<string> => {
+  const replaceClone = async (following: string): Promise<string> => {
     const fresh = `${clone}.new`;
     await rm(fresh, { recursive: true, force: true });
     const published = await repository.published();
-    const commit = await (await openGitRepository(fresh, environment, ending)).fetch(url, branch);
+    const commit = await (
+      await openGitRepository(fresh, environment, ending)
+    ).fetch(url, following);
+    await closeObjects();
     await rm(clone, { recursive: true, force: true });
     await rename(fresh, clone);
     repository = await openGitRepository(clone, environment, ending);
     damaged = false;
-    if (published !== undefined && (await repository.hasCommit(published))) {
+    if (published !== undefined && (await repository.hasCommit(published, commit))) {
       await repository.setPublished(published);
     }
     return commit;
   };
 
   /** For a remote that answers: once more, as a break on the way costs less than a new clone. */
-  const fetchOrReplace = async (branch: string): Promise<string> => {
+  const fetchOrReplace = async (following: string): Promise<string> => {
     try {
-      return await repository.fetch(url, branch);
+      return await repository.fetch(url, following);
     } catch {
-      return replaceClone(branch);
+      return replaceClone(following);
     }
   };
 
-  const fetch = async (): Promise<string> => {
-    const branch = await followedBranch();
-    if (damaged) return replaceClone(branch);
+  const transfer = async (following: string): Promise<string | undefined> => {
     try {
-      return await repository.fetch(url, branch);
+      return await helpers.transfer(url, following);
     } catch (error) {
-      if (await repository.remoteHas(url, branch)) return fetchOrReplace(branch);
-      if (options.branch === undefined && (await repository.isReachable(url))) {
-        return repository.fetch(url, await resolveDefaultBranch());
+      if (error instanceof GitKilledError && !ending?.aborted) return undefined;
+      throw error;
+    }
+  };
+
+  const fetch = async (following: string): Promise<string> => {
+    if (damaged) return replaceClone(following);
+    if (fetched !== undefined) {
+      const commit = await transfer(following);
+      if (commit !== undefined) return commit;
+    }
+    try {
+      return await repository.fetch(url, following);
+    } catch (error) {
+      if (await repository.remoteHas(url, following)) return fetchOrReplace(following);
+      if (branch.findAgain && (await repository.isReachable(url))) {
+        return repository.fetch(url, await branch.findAgain());
       }
       throw error;
     }
   };
 
+  const onDamage = (): void => void (damaged = true);
+
+  const findTree = async (commit: string): Promise<string | undefined> => {
+    const wanted = path === '' ? `${commit}^{tree}` : `${commit}:${path}`;
+    const found = await objects?.sizes.ask(wanted).catch(() => undefined);
+    // What git does not find may be damaged.
+    return found?.type === 'tree' ? found.id : repository.treeAt(commit, path);
+  };
+
   const openSnapshot = async (commit: string): Promise<Snapshot> => {
-    const tree = await repository.treeAt(commit, path).catch((error: unknown) => {
-      damaged = true;
+    if (objects?.hasEnded()) await closeObjects();
+    objects ??= openGitObjects(clone, environment, ending);
+    const tree = await findTree(commit).catch((error: unknown) => {
+      onDamage();
       throw error;
     });
     if (tree === undefined) {
@@ -115,35 +137,53 @@ export async function createGitSource(options: GitSourceOptions): Promise<Source
         hint: 'the subtree to publish is named with --path',
       });
     }
-    return createSnapshot({
-      commit,
-      tree,
-      treeOf: async (other) => repository.treeAt(other, path).catch(() => undefined),
-      directory: repository.directory,
-      environment,
-      ending,
-      onDamage: () => (damaged = true),
-    });
+    const treeOf = (other: Snapshot): string | undefined => trees.get(other);
+    const snapshot = createGitSnapshot({ commit, tree, treeOf, objects, ending, onDamage });
+    trees.set(snapshot, tree);
+    return snapshot;
   };
 
   return {
     kind: 'git',
     location: url,
-    branch: () => options.branch ?? defaultBranch,
-    refresh: async () => openSnapshot(await fetch()),
-    hasCommit: async (commit) => repository.hasCommit(commit),
-    isAncestor: async (previous, next) => repository.isAncestor(previous, next),
+    branch: branch.known,
+    refresh: async () => {
+      fetched = await fetch(await branch.find());
+      return openSnapshot(fetched);
+    },
+    hasCommit: async (commit) =>
+      commit === fetched || (fetched !== undefined && repository.hasCommit(commit, fetched)),
+    isAncestor: async (previous, next) =>
+      (await isNear(objects, previous, next)) || repository.isAncestor(previous, next),
     recall: async () => {
       const commit = await repository.published();
       return commit === undefined ? undefined : openSnapshot(commit);
     },
     keep: async ({ commit }) => {
-      if (commit !== undefined) await repository.setPublished(commit);
-      await repository.tidy();
+      if (commit !== undefined) await helpers.note(fetched ?? commit, commit);
+      await helpers.tidy();
     },
     watch: () => async () => undefined,
-    close: unlock,
+    close: async () => {
+      await Promise.all([helpers.close(), closeObjects()]);
+      await unlock();
+    },
   };
+}
+
+/** Whether a commit is among the last before another, on the first line of parents. */
+async function isNear(
+  objects: GitObjects | undefined,
+  previous: string,
+  next: string,
+): Promise<boolean> {
+  if (objects === undefined) return false;
+  for (let back = 1; back <= NEAR; back++) {
+    const found = await objects.sizes.ask(`${next}~${back}`).catch(() => undefined);
+    if (found === undefined) return false;
+    if (found.id === previous) return true;
+  }
+  return false;
 }
 
 async function lockState(directory: string): Promise<() => Promise<void>> {
@@ -158,48 +198,4 @@ async function lockState(directory: string): Promise<() => Promise<void>> {
     });
   }
   return lockDirectory(directory);
-}
-
-interface SnapshotOptions {
-  readonly commit: string;
-  readonly tree: string;
-  readonly treeOf: (commit: string) => Promise<string | undefined>;
-  readonly directory: string;
-  readonly environment: Record<string, string>;
-  readonly ending: AbortSignal | undefined;
-  readonly onDamage: () => void;
-}
-
-function createSnapshot(options: SnapshotOptions): Snapshot {
-  const { commit, tree, directory, environment, ending, onDamage } = options;
-  let blobs: CatFile | undefined;
-  const noticing = async function* (entries: AsyncIterable<Entry>): AsyncGenerator<Entry> {
-    try {
-      yield* entries;
-    } catch (error) {
-      onDamage();
-      throw error;
-    }
-  };
-  return {
-    commit,
-    entries: () => noticing(listTree(directory, environment, tree)),
-    changesSince: async function* (previous) {
-      const before = await options.treeOf(previous.commit ?? '');
-      if (before === undefined)
-        throw new SourceError(`the clone has lost commit ${previous.commit}`);
-      if (before !== tree) yield* noticing(diffTrees(directory, environment, before, tree));
-    },
-    read: async ({ id }) => {
-      ending?.throwIfAborted();
-      blobs ??= openCatFile(directory, environment, '--batch');
-      try {
-        return (await blobs.ask(id)).bytes;
-      } catch (error) {
-        onDamage();
-        throw error;
-      }
-    },
-    close: async () => blobs?.close(),
-  };
 }

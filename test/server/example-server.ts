@@ -34,6 +34,7 @@ export async function startExample(options: Partial<ServerOptions> = {}): Promis
     source: await createDirectorySource(directory, ''),
     policy: await createSimplePolicy(undefined),
     openMessage,
+    verdicts: undefined,
     webhookSecrets: [],
     tls: undefined,
     onInvalid: 'quarantine',

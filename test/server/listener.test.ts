@@ -1,15 +1,13 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
 import type { RequestListener } from 'node:http';
 import type { Socket } from 'node:net';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type TLSSocket, connect as connectSecurely } from 'node:tls';
 import { type Listener, type TlsFiles, listen } from '../../server/listener.ts';
 import { eventually } from '../e2e/eventually.ts';
-import { run } from '../e2e/run.ts';
 import { useTemporary } from '../e2e/temporary.ts';
+import { makeCertificate } from './certificate.ts';
 import { createGate } from './gate.ts';
 import { ask, formatRequest, open, parseAnswers, readToEnd, sendRaw } from './raw-http.ts';
 
@@ -30,25 +28,6 @@ async function timeUntil(event: 'end' | 'close', socket: Socket): Promise<number
     socket.once(event, () => resolve()).once('close', () => resolve());
   });
   return Date.now() - since;
-}
-
-async function makeCertificate(directory: string, name: string): Promise<TlsFiles> {
-  const [cert, key] = [join(directory, `${name}.crt`), join(directory, `${name}.key`)];
-  const what = ['-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
-  const { code } = await run('openssl', [
-    'req',
-    ...what,
-    '-days',
-    '2',
-    '-subj',
-    `/CN=${name}`,
-    '-keyout',
-    key,
-    '-out',
-    cert,
-  ]);
-  assert.equal(code, 0);
-  return { cert: await readFile(cert), key: await readFile(key) };
 }
 
 async function connectTo({ url }: Listener): Promise<TLSSocket> {

@@ -1,6 +1,6 @@
 // What a clone on disk may suffer: power cuts, full disks, killed processes.
 import assert from 'node:assert/strict';
-import { chmod, mkdir, readFile, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createGitSource } from '../../../generator/sources/git.ts';
@@ -10,6 +10,7 @@ import { type GitRemote, makeGitRemote } from '../../e2e/git-remote.ts';
 import { useTemporary } from '../../e2e/temporary.ts';
 import { describeWith } from '../../with-tools.ts';
 import { collect } from './collect.ts';
+import { killChildren } from './kill-children.ts';
 
 /** Everything that the newest state holds, read to the last byte. */
 const readAll = async (from: Source): Promise<Record<string, string>> => {
@@ -221,21 +222,10 @@ describeWith(['git', 'git-http-backend'], 'a clone that was damaged', () => {
     const [first, second] = await collect(snapshot.entries());
     assert.ok(first?.kind === 'file' && second?.kind === 'file');
     await snapshot.read(first);
-    for (const pid of await childrenOf(process.pid)) {
-      const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-      if (command.includes('cat-file')) process.kill(pid, 'SIGKILL');
-    }
+    await killChildren('cat-file');
     await assert.rejects(snapshot.read(second), { name: 'SourceError' });
     await assert.rejects(snapshot.read(second), { name: 'SourceError' });
     await snapshot.close();
     assert.deepEqual(await readAll(await open()), CONTENT);
   });
 });
-
-async function childrenOf(pid: number): Promise<readonly number[]> {
-  const tasks = await readdir(`/proc/${pid}/task`);
-  const lists = await Promise.all(
-    tasks.map((task) => readFile(`/proc/${pid}/task/${task}/children`, 'utf8').catch(() => '')),
-  );
-  return lists.join(' ').split(/\s+/).filter(Boolean).map(Number);
-}

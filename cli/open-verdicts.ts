@@ -1,0 +1,32 @@
+import { createHash } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { messageOf } from '../generator/message-of.ts';
+import { type VerdictFile, openVerdictFile } from '../generator/verdict-file.ts';
+import type { ProgramLog } from '../server/program-log.ts';
+
+const NAME_LENGTH = 16;
+
+/**
+ * Opens the file in which verdicts on a source are remembered. Without one every start verifies
+ * everything, which is no reason not to start.
+ */
+export async function openVerdicts(
+  stateDirectory: string,
+  source: string,
+  log: ProgramLog,
+): Promise<VerdictFile | undefined> {
+  const name = createHash('sha256').update(source).digest('hex').slice(0, NAME_LENGTH);
+  const onError = (error: unknown): void =>
+    log.warn(
+      { error: messageOf(error) },
+      'verdicts cannot be remembered; the next start is slower',
+    );
+  try {
+    await mkdir(stateDirectory, { recursive: true });
+    return await openVerdictFile(join(stateDirectory, `${name}.verdicts`), onError);
+  } catch (error) {
+    onError(error);
+    return undefined;
+  }
+}

@@ -1,0 +1,62 @@
+// What was judged good before, kept between runs: a start need not verify a million signatures
+// that were verified the day before. Only "yes" is remembered: for exactly these bytes at exactly
+// this place, by an equal judge, until the signature or its key expires.
+import { hash } from 'node:crypto';
+import type { Judge, Signature } from './judge.ts';
+import type { Location } from './location.ts';
+import { isRejection } from './rejection.ts';
+import type { VerdictFile } from './verdict-file.ts';
+import type { VerdictIndex } from './verdict-index.ts';
+import type { VerdictLines } from './verdict-line.ts';
+
+/** What a judge with a memory has beside. */
+export interface Memory {
+  /** Holds what is remembered in memory until `release`: for a load, when most is asked for. */
+  readonly recall: () => Promise<void>;
+  /** Also shortens the file where most of it was of no use. */
+  readonly release: () => Promise<void>;
+}
+
+/** Lines of no use that a file may have at least. */
+const SLACK = 1000;
+
+/** Puts a memory before a judge. `lines` must be of the judge's policy. */
+export function createRememberingJudge(
+  judge: Judge,
+  lines: VerdictLines,
+  file: VerdictFile,
+): Judge & Memory {
+  let index: VerdictIndex | undefined;
+  let used: number[] = [];
+
+  const find = (location: Location, bytes: Uint8Array, now: Date): Signature | undefined => {
+    if (!index || index.size === 0) return undefined;
+    for (const line of index.find(hash('sha256', bytes, 'base64url'))) {
+      const verdict = lines.parse(index.text(line) ?? '', location);
+      if (!verdict || verdict.validUntil <= now.getTime()) continue;
+      used.push(line);
+      return { ...verdict, bytes };
+    }
+    return undefined;
+  };
+
+  return {
+    judge: async (location, bytes, now) => {
+      const remembered = find(location, bytes, now);
+      if (remembered) return remembered;
+      const verdict = await judge.judge(location, bytes, now);
+      if (!isRejection(verdict)) file.add(lines.format(location.directory, verdict));
+      return verdict;
+    },
+    suggest: judge.suggest,
+    recall: async () => {
+      index = await file.read();
+      used = [];
+    },
+    release: async () => {
+      if (index && index.size > 2 * used.length + SLACK) await file.keep(index, used);
+      index = undefined;
+      used = [];
+    },
+  };
+}

@@ -1,0 +1,38 @@
+import { type Environment, endOfGit, startGit } from './git-process.ts';
+import { parseRecords } from './parse-records.ts';
+import type { Entry } from './source.ts';
+import { toEntry } from './tree-entry.ts';
+
+const TAB = 0x09;
+const SPACE = 0x20;
+
+/** Every file below a tree, with its size, in the order of git, as it comes. Throws a SourceError. */
+export async function* listTree(
+  directory: string,
+  environment: Environment,
+  tree: string,
+): AsyncGenerator<Entry[]> {
+  const args = ['ls-tree', '-r', '-z', '-l', '--full-tree', tree];
+  const child = startGit(directory, environment, args);
+  const ended = endOfGit(child, 'ls-tree');
+  child.stdin.end();
+  try {
+    for await (const records of parseRecords(child.stdout)) yield records.map(parseRecord);
+    await ended;
+  } finally {
+    child.kill();
+  }
+}
+
+/** `MODE SP TYPE SP ID SP+ SIZE TAB PATH`, where the size of no blob is `-`. */
+function parseRecord(record: Buffer): Entry {
+  const tab = record.indexOf(TAB);
+  const afterType = record.indexOf(SPACE, 7) + 1;
+  const afterId = record.indexOf(SPACE, afterType);
+  return toEntry(
+    record.toString('latin1', 0, 6),
+    record.toString('latin1', afterType, afterId),
+    Number(record.toString('latin1', afterId, tab)),
+    record.subarray(tab + 1),
+  );
+}

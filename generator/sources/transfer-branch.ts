@@ -1,0 +1,78 @@
+// Brings the newest commit of a branch with nothing but what a transfer takes. `git fetch` then
+// walks every directory of the store, old and new, to see that none is missing, which takes
+// seconds where there are a million. Here, what is missing is found when it is read.
+import { rm } from 'node:fs/promises';
+import type { GitResult, GitRunner } from './git-runner.ts';
+
+const HTTP = /^https?(?=:)/i;
+/** `helper::address`, which only `git fetch` speaks. */
+const FOREIGN = /^[a-z0-9+.-]+::/i;
+const OBJECT_NAME = /^[0-9a-f]{40}(?:[0-9a-f]{24})?$/;
+
+/** The address that the user's settings (`url.….insteadOf`) make of a URL. */
+export async function resolveUrl(runner: GitRunner, url: string): Promise<string> {
+  const { exitCode, stdout } = await runner.run(['ls-remote', '--get-url', '--', url]);
+  return exitCode === 0 ? stdout.trim() : url;
+}
+
+/**
+ * Transfers what is missing of a branch into the clone that `runner` works on, and gives its
+ * commit. `url` is as resolveUrl gives it. No ref is set. Undefined when that does not work, for whatever reason: then `git fetch`
+ * says why. Rejects with a SourceError when git had to be killed.
+ */
+export async function transferBranch(
+  runner: GitRunner,
+  url: string,
+  branch: string,
+): Promise<string | undefined> {
+  if (FOREIGN.test(url)) return undefined;
+  const ref = `refs/heads/${branch}`;
+  const helper = HTTP.exec(url)?.[0].toLowerCase();
+  const { exitCode, stdout } = helper
+    ? await talkToHelper(runner, `remote-${helper}`, url, ref)
+    : await runner.run([
+        'fetch-pack',
+        '--quiet',
+        '--no-progress',
+        '--thin',
+        '--lock-pack',
+        url,
+        ref,
+      ]);
+  const lines = stdout.split('\n');
+  // Git protects a new pack until a ref needs it; every object of ours is young enough.
+  const locks = lines.filter((line) => /^lock .+\.keep$/.test(line)).map((line) => line.slice(5));
+  await Promise.all(locks.map(async (path) => rm(path, { force: true })));
+  return exitCode === 0 ? findCommit(lines, ref) : undefined;
+}
+
+/** As gitremote-helpers(7) says. */
+async function talkToHelper(
+  runner: GitRunner,
+  helper: string,
+  url: string,
+  ref: string,
+): Promise<GitResult> {
+  let commit: string | undefined;
+  let isListed = false;
+  // The second version of the protocol cannot be had this way.
+  return runner.run(['-c', 'protocol.version=0', helper, url, url], {
+    start: 'option verbosity 0\noption progress false\nlist\n',
+    answer: (line) => {
+      commit ??= findCommit([line], ref);
+      if (line !== '') return '';
+      if (isListed || commit === undefined) return '\n';
+      isListed = true;
+      return `fetch ${commit} ${ref}\n\n`;
+    },
+  });
+}
+
+/** In a list of `OBJECT SP REF`. */
+function findCommit(lines: readonly string[], ref: string): string | undefined {
+  for (const line of lines) {
+    const [id = '', name] = line.split(' ');
+    if (name === ref && OBJECT_NAME.test(id)) return id;
+  }
+  return undefined;
+}
