@@ -1,0 +1,20 @@
+import type { Part } from './part.ts';
+import { generate } from './parts/generate.ts';
+import { load } from './parts/load.ts';
+import { lookups } from './parts/lookups.ts';
+import { memory } from './parts/memory.ts';
+import { refresh } from './parts/refresh.ts';
+import { start } from './parts/start.ts';
+import { verify } from './parts/verify.ts';
+import type { PartName } from './report/result.ts';
+
+/** The parts by their names. */
+export const PARTS = {
+  lookups,
+  verify,
+  refresh,
+  memory,
+  start,
+  generate,
+  load,
+} as const satisfies Record<PartName, Part>;

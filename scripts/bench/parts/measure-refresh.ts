@@ -1,0 +1,77 @@
+import { randomBytes } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Latencies, compareLatencies } from '../client/compare-latencies.ts';
+import { type Followed, timePush } from '../client/time-push.ts';
+import { type Remote, makeRemote } from '../data/pushes.ts';
+import type { Bench } from '../part.ts';
+import { makeBareClone } from '../peers/bare-clone.ts';
+import { serveLookaside } from '../process/serve-lookaside.ts';
+import { median } from '../report/statistics.ts';
+import { formatCount } from '../sizes.ts';
+import type { Scope } from '../with-cleanup.ts';
+
+/** Milliseconds. */
+export interface Refreshed {
+  readonly ours: readonly number[];
+  readonly fetches: readonly number[];
+  /** Where lookups went on meanwhile. */
+  readonly p99: Latencies | undefined;
+}
+
+export const PUSHES = 15;
+export const WARM_UP = 2;
+const LOADED_PUSHES = 70;
+/** What the server does after a push is served must not slow the fetch down. Milliseconds. */
+const SETTLE = 300;
+
+/** Pushes to a store of a size, and times how soon each push is served and how long its fetch takes. */
+export async function measureRefresh(
+  bench: Bench,
+  scope: Scope,
+  size: number,
+  isLoaded: boolean,
+): Promise<Refreshed> {
+  const { data, say } = bench;
+  const count = WARM_UP + PUSHES + (isLoaded ? LOADED_PUSHES : 0);
+  const remote = await makeRemote(data, size, await scope.directory(), count);
+  const clone = await makeBareClone(remote.url, await scope.directory());
+  const server = await follow(bench, scope, remote, size);
+  const [ours, fetches]: [number[], number[]] = [[], []];
+  for (const [index, push] of remote.pushes.slice(0, WARM_UP + PUSHES).entries()) {
+    await remote.publish(push);
+    const fetchFirst = index % 2 === 1;
+    const before = fetchFirst ? await clone.fetch(push) : undefined;
+    const own = await timePush(server, push);
+    await sleep(SETTLE);
+    const fetch = before ?? (await clone.fetch(push));
+    if (index < WARM_UP) continue;
+    ours.push(own);
+    fetches.push(fetch);
+  }
+  say(
+    `${formatCount(size)}: ${median(ours).toFixed(0)} ms, git fetch ${median(fetches).toFixed(0)} ms`,
+  );
+  const left = remote.pushes.slice(WARM_UP + PUSHES);
+  const p99 = isLoaded ? await compareLatencies(data, server, remote, left) : undefined;
+  if (p99)
+    say(`p99 ${median(p99.idle).toFixed(2)} ms, refreshing ${median(p99.busy).toFixed(2)} ms`);
+  return { ours, fetches, p99 };
+}
+
+async function follow(
+  { data }: Bench,
+  scope: Scope,
+  remote: Remote,
+  size: number,
+): Promise<Followed> {
+  const home = await scope.directory();
+  const secret = randomBytes(16).toString('hex');
+  const secretFile = join(home, 'secret');
+  await writeFile(secretFile, secret, { mode: 0o600 });
+  const args = [`--webhook-secret-file=${secretFile}`];
+  const { keyFile } = data;
+  const options = { source: remote.url, keyFile, home, args, expected: size };
+  return { ...scope.keep(await serveLookaside(options)), secret };
+}
