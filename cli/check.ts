@@ -1,3 +1,4 @@
+import { BLOCKING_CALLS } from '../generator/sources/file-calls.ts';
 import type { Source } from '../generator/sources/source.ts';
 import { loadStore } from '../generator/load-store.ts';
 import { type Judge, createJudge } from '../generator/judge.ts';
@@ -42,7 +43,15 @@ export async function checkOnce(
     ending.addEventListener('abort', () => void engines.close());
     const { openMessage } = engines;
     const judge = createJudge({ policy, openMessage, expiryWarning: settings['expiry-warning'] });
-    const source = await openSource(location, settings, stateDirectory, world.environment, ending);
+    const { environment } = world;
+    const source = await openSource(
+      location,
+      settings,
+      stateDirectory,
+      environment,
+      ending,
+      BLOCKING_CALLS,
+    );
     try {
       return await checkSource(source, policy, judge, world);
     } finally {

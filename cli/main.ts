@@ -16,6 +16,7 @@ try {
     stdout: process.stdout,
     stderr: process.stderr,
     signals: process,
+    openssl: process.versions.openssl,
   });
 } catch (error) {
   process.stderr.write(formatComplaint(error));

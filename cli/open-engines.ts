@@ -23,7 +23,7 @@ export async function openEngines(environment: Environment, directory: string): 
   const gpgv = await openGpgv({ path: environment['PATH'], directory });
   return {
     openMessage: createOpenMessage(gpgv),
-    id: `lookaside ${readVersion()}, OpenSSL ${process.versions.openssl}, gpgv ${gpgv?.version ?? 'none'}`,
+    id: `lookaside ${readVersion()}, gpgv ${gpgv?.version ?? 'none'}`,
     gpgv,
     close: async () => gpgv?.close(),
   };

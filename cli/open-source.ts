@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { messageOf } from '../generator/message-of.ts';
 import { createDirectorySource } from '../generator/sources/directory.ts';
+import type { FileCalls } from '../generator/sources/file-calls.ts';
 import { createGitSource } from '../generator/sources/git.ts';
 import { parseSource } from '../generator/sources/parse-source.ts';
 import type { Source } from '../generator/sources/source.ts';
@@ -14,13 +15,17 @@ import type { World } from './world.ts';
 /** Signals that end the program. */
 export const STOPS = ['SIGINT', 'SIGTERM'] as const;
 
-/** Opens SOURCE; a git source keeps its clone in `stateDirectory`. `ending` ends its work early. */
+/**
+ * Opens SOURCE; a git source keeps its clone in `stateDirectory`. `ending` ends its work early.
+ * `calls` are those that a directory is read with.
+ */
 export async function openSource(
   location: string,
   settings: Settings,
   stateDirectory: string,
   environment: Environment,
-  ending?: AbortSignal,
+  ending: AbortSignal,
+  calls: FileCalls,
 ): Promise<Source> {
   const address = parseSource(location);
   const tokenFile = settings['git-token-file'];
@@ -33,7 +38,9 @@ export async function openSource(
     }
     await assertToken(tokenFile);
   }
-  if (address.kind === 'directory') return createDirectorySource(address.path, settings.path);
+  if (address.kind === 'directory') {
+    return createDirectorySource(address.path, settings.path, calls);
+  }
   return createGitSource({
     url: address.url,
     branch: settings.branch,

@@ -4,6 +4,7 @@ import { createSecureContext } from 'node:tls';
 import { pino } from 'pino';
 import { createProgramLog } from '../server/program-log.ts';
 import type { Policy } from '../generator/policy/policy.ts';
+import { PATIENT_CALLS } from '../generator/sources/file-calls.ts';
 import type { Source } from '../generator/sources/source.ts';
 import type { VerdictFile } from '../generator/verdict-file.ts';
 import type { TlsFiles } from '../server/listener.ts';
@@ -58,13 +59,20 @@ export async function serve(source: string, settings: Settings, world: World): P
   let file: VerdictFile | undefined;
   try {
     const { environment } = world;
-    opened = await openSource(source, settings, settings['state-dir'], environment, ending.signal);
+    opened = await openSource(
+      source,
+      settings,
+      settings['state-dir'],
+      environment,
+      ending.signal,
+      PATIENT_CALLS,
+    );
     file = await openVerdicts(settings['state-dir'], opened.location, log);
     warnOfKeys(reloadable.policy);
     const server = await startServer({
       ...reloadable,
       openMessage: engines.openMessage,
-      verdicts: file && { file, engines: engines.id },
+      verdicts: file && { file, engines: `${engines.id}, OpenSSL ${world.openssl}` },
       source: opened,
       onInvalid: settings['on-invalid'],
       listen: settings.listen,

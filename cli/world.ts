@@ -12,4 +12,6 @@ export interface World {
   readonly stderr: StandardStream;
   /** Emits SIGHUP, SIGINT and SIGTERM. */
   readonly signals: EventEmitter;
+  /** The version of OpenSSL in Node. */
+  readonly openssl: string;
 }

@@ -1,6 +1,6 @@
 // The rule: from the bytes of one file and the place where they lie to a verdict, as a node with
 // the policy would give it for some image that it looks up at that place.
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { parseBlob } from './blob.ts';
 import { type UntrustedClaims, parseClaims } from './claims.ts';
 import { type DockerReference, parseDockerReference } from './docker-reference.ts';
@@ -226,7 +226,7 @@ function toSignature(
   return {
     status: signer ? 'accepted' : 'unverified',
     bytes,
-    hash: createHash('sha256').update(bytes).digest('base64url'),
+    hash: hash('sha256', bytes, 'base64url'),
     claims,
     signer,
     scope,

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { checkEntries } from './check-entries.ts';
 import type { CheckedFile } from './checked-file.ts';
 import type { Judge } from './judge.ts';
@@ -23,6 +24,8 @@ export async function loadStore(
     if (batch.length >= BATCH && file.directory !== directory) {
       store.prepare(batch).apply();
       batch = [];
+      // A source that never waits would keep everything else waiting.
+      await setImmediate();
     }
     ({ directory } = file);
     batch.push(file);

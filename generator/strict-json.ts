@@ -10,7 +10,10 @@ const MAX_DEPTH = 10_001;
 
 const TOKEN = /["{}[\]]|-?[0-9][0-9.eE+-]*/g;
 
-/** One member of an object: its name, and its value still as JSON text. */
+/**
+ * One member of an object: its name, and its value still as JSON text. Lone surrogates in names are
+ * U+FFFD, as the nodes read them: else two of them would not be equal.
+ */
 export interface Member {
   readonly name: string;
   readonly json: string;
@@ -34,6 +37,24 @@ export function isJson(text: string): boolean {
  * no object. The text must have passed {@link isJson}.
  */
 export function membersOf(json: string): readonly Member[] | undefined {
+  return membersOfCompact(json) ?? membersByHand(json);
+}
+
+/**
+ * Of text that JSON.parse and JSON.stringify give back as it was, as most payloads are: of two
+ * equal members one would be missing. Undefined for any other.
+ */
+function membersOfCompact(json: string): readonly Member[] | undefined {
+  if (!json.startsWith('{')) return undefined;
+  const value: unknown = JSON.parse(json);
+  if (!(value instanceof Object) || JSON.stringify(value) !== json) return undefined;
+  return Object.entries(value).map(([name, member]) => ({
+    name: name.toWellFormed(),
+    json: JSON.stringify(member),
+  }));
+}
+
+function membersByHand(json: string): readonly Member[] | undefined {
   let at = skipSpace(json, 0);
   if (json[at] !== '{') return undefined;
   const members: Member[] = [];
@@ -43,16 +64,11 @@ export function membersOf(json: string): readonly Member[] | undefined {
     const name: unknown = JSON.parse(json.slice(at, nameEnd));
     const valueAt = skipSpace(json, skipSpace(json, nameEnd) + 1);
     const valueEnd = endOfValue(json, valueAt);
-    members.push({ name: toWellFormed(String(name)), json: json.slice(valueAt, valueEnd) });
+    members.push({ name: String(name).toWellFormed(), json: json.slice(valueAt, valueEnd) });
     at = skipSpace(json, valueEnd);
     if (json[at] === ',') at = skipSpace(json, at + 1);
   }
   return members;
-}
-
-/** Lone surrogates as U+FFFD, as the nodes read them: else two of them would not be equal. */
-function toWellFormed(text: string): string {
-  return Buffer.from(text).toString();
 }
 
 /** Whether a number in the text is too large for a double, at which the nodes give up. */

@@ -139,6 +139,7 @@ function describeKeyring(_name: string, value: unknown): unknown {
 
 /** The scope of an image; undefined if none covers it. */
 export function findScope(policy: Policy, image: DockerReference): Scope | undefined {
+  if (policy.scopes.size === 1 && policy.scopes.has('')) return policy.scopes.get('');
   for (const name of scopeNames(image)) {
     const scope = policy.scopes.get(name);
     if (scope) return scope;

@@ -1,6 +1,6 @@
 // Objects of a bare clone, by one `git cat-file` that answers in the order of questions. It
 // lives on between refreshes: git looks for new packs by itself when it misses an object.
-import { type Environment, GitKilledError, endOfGit, startGit } from './git-process.ts';
+import { type Environment, GitKilledError, endOfGit, startGit } from './git-child.ts';
 import { SourceError } from './source.ts';
 
 export type ObjectType = 'blob' | 'tree' | 'commit' | 'tag';

@@ -1,7 +1,7 @@
 // What differs between two trees, whatever their size, by `git diff-tree`.
 import type { CatFile } from './cat-file.ts';
 import { type Change, toEntries } from './change.ts';
-import { type Environment, endOfGit, startGit } from './git-process.ts';
+import { type Environment, endOfGit, startGit } from './git-child.ts';
 import { parseRecords } from './parse-records.ts';
 import type { Entry } from './source.ts';
 

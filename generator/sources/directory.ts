@@ -1,17 +1,14 @@
 // A plain directory as a source, read as it lies. Links inside it are never followed; the
 // directory itself may be reached through one, which may be flipped from outside.
-import { readFile } from 'node:fs';
 import { realpath, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { promisify } from 'node:util';
 import { reject } from '../rejection.ts';
+import { type FileCalls, PATIENT_CALLS } from './file-calls.ts';
 import { type DirectoryIndex, type IndexedEntry, indexDirectory } from './directory-index.ts';
 import { type Entry, type Snapshot, type Source, SourceError } from './source.ts';
 import { type DirectoryWatch, watchDirectory } from './watch-directory.ts';
 import { messageOf } from '../message-of.ts';
 
-/** Without a file handle between the calls, which costs more than they do. */
-const readWhole = promisify(readFile);
 /** A file written less than this long ago may be half-written. Milliseconds. */
 const SETTLE_TIME = 200;
 
@@ -19,7 +16,11 @@ const SETTLE_TIME = 200;
  * Opens a directory; `path` is the subtree to publish, '' for all of it.
  * @throws SourceError if there is no such directory.
  */
-export async function createDirectorySource(location: string, path: string): Promise<Source> {
+export async function createDirectorySource(
+  location: string,
+  path: string,
+  calls: FileCalls = PATIENT_CALLS,
+): Promise<Source> {
   const root = resolve(location, path);
   await resolveRoot(root);
   const indexes = new WeakMap<Snapshot, DirectoryIndex>();
@@ -27,7 +28,7 @@ export async function createDirectorySource(location: string, path: string): Pro
 
   const refresh = async (): Promise<Snapshot> => {
     const real = await resolveRoot(root);
-    const index = new Map(await indexDirectory(real));
+    const index = new Map(await indexDirectory(real, calls));
     const snapshot: Snapshot = {
       entries: async function* () {
         for (const { entry } of index.values()) yield entry;
@@ -39,7 +40,7 @@ export async function createDirectorySource(location: string, path: string): Pro
       },
       read: async (entry) => {
         try {
-          return await readWhole(join(real, entry.path));
+          return await calls.read(join(real, entry.path));
         } catch (error) {
           const reason = messageOf(error);
           return reject('unreadable', `the file cannot be read: ${reason}`);

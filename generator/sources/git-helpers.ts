@@ -1,6 +1,6 @@
 // Git commands that every refresh takes, run by shells that were started while this process was
 // small: one for what a refresh waits for, one for what takes long.
-import type { Environment } from './git-process.ts';
+import type { Environment } from './git-child.ts';
 import { FETCHED, PUBLISHED, SILENCE_LIMIT } from './git-repository.ts';
 import { type GitRunner, openGitRunner } from './git-runner.ts';
 import { SourceError } from './source.ts';

@@ -2,7 +2,7 @@
 // in memory, and stops every lookup meanwhile. A shell that was started early forks instead.
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
-import { type Environment, GitKilledError } from './git-process.ts';
+import { type Environment, GitKilledError } from './git-child.ts';
 import { SourceError } from './source.ts';
 
 export interface GitResult {

@@ -4,7 +4,7 @@ import { diffSmallTrees } from './diff-small-trees.ts';
 import { diffTrees } from './diff-trees.ts';
 import { flattenBatches } from './flatten-batches.ts';
 import type { GitObjects } from './git-objects.ts';
-import { GitKilledError } from './git-process.ts';
+import { GitKilledError } from './git-child.ts';
 import { listTree } from './list-tree.ts';
 import { type Entry, type Snapshot, SourceError } from './source.ts';
 

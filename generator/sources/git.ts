@@ -9,7 +9,7 @@ import { openFollowedBranch } from './followed-branch.ts';
 import { type TokenFile, gitEnvironment } from './git-environment.ts';
 import { openGitHelpers } from './git-helpers.ts';
 import { type GitObjects, openGitObjects } from './git-objects.ts';
-import { GitKilledError } from './git-process.ts';
+import { GitKilledError } from './git-child.ts';
 import { openGitRepository } from './git-repository.ts';
 import { createGitSnapshot } from './git-snapshot.ts';
 import { type Snapshot, type Source, SourceError } from './source.ts';

@@ -1,4 +1,4 @@
-import { type Environment, endOfGit, startGit } from './git-process.ts';
+import { type Environment, endOfGit, startGit } from './git-child.ts';
 import { parseRecords } from './parse-records.ts';
 import type { Entry } from './source.ts';
 import { toEntry } from './tree-entry.ts';

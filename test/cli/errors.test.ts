@@ -41,7 +41,7 @@ async function complaintOf(
 ): Promise<string> {
   const [stdout, stderr] = [new PassThrough(), new PassThrough()];
   const stdin = Readable.from([]);
-  const world = { environment, stdin, stdout, stderr, signals: new EventEmitter() };
+  const world = { environment, stdin, stdout, stderr, signals: new EventEmitter(), openssl: '3' };
   const error: unknown = await runProgram(args, world).catch((reason: unknown) => reason);
   assert.equal(stdout.read(), null);
   assert.equal(stderr.read(), null);
