@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '../generator/message-of.ts';
 import { type VerdictFile, openVerdictFile } from '../generator/verdict-file.ts';
@@ -24,7 +24,11 @@ export async function openVerdicts(
     );
   try {
     await mkdir(stateDirectory, { recursive: true });
-    return await openVerdictFile(join(stateDirectory, `${name}.verdicts`), onError);
+    const path = join(stateDirectory, `${name}.verdicts`);
+    const stats = await stat(path).catch(() => undefined);
+    // Anything else might be read without end.
+    if (stats && !stats.isFile()) throw new Error(`${path} is no regular file`);
+    return await openVerdictFile(path, onError);
   } catch (error) {
     onError(error);
     return undefined;

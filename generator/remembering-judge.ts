@@ -4,6 +4,7 @@
 import { hash } from 'node:crypto';
 import type { Judge, Signature } from './judge.ts';
 import type { Location } from './location.ts';
+import type { Policy } from './policy/policy.ts';
 import { isRejection } from './rejection.ts';
 import type { VerdictFile } from './verdict-file.ts';
 import type { VerdictIndex } from './verdict-index.ts';
@@ -20,9 +21,10 @@ export interface Memory {
 /** Lines of no use that a file may have at least. */
 const SLACK = 1000;
 
-/** Puts a memory before a judge. `lines` must be of the judge's policy. */
+/** Puts a memory before a judge; `policy` is the judge's, and `lines` are of it. */
 export function createRememberingJudge(
   judge: Judge,
+  policy: Policy,
   lines: VerdictLines,
   file: VerdictFile,
 ): Judge & Memory {
@@ -45,7 +47,9 @@ export function createRememberingJudge(
       const remembered = find(location, bytes, now);
       if (remembered) return remembered;
       const verdict = await judge.judge(location, bytes, now);
-      if (!isRejection(verdict)) file.add(lines.format(location.directory, verdict));
+      // What no key has signed yet may be verified the next time, as by an engine that is there then.
+      const isLasting = !isRejection(verdict) && (verdict.signer ?? !policy.keyring);
+      if (isLasting) file.add(lines.format(location.directory, verdict));
       return verdict;
     },
     suggest: judge.suggest,

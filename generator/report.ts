@@ -65,7 +65,8 @@ export interface CheckReport {
 
 /** Sorts by path, in the order of the bytes, so that equal input gives an equal report. */
 export function sortByPath<File extends ReportedFile>(files: Iterable<File>): readonly File[] {
-  return [...files].toSorted((a, b) => Buffer.compare(Buffer.from(a.path), Buffer.from(b.path)));
+  const withBytes = Array.from(files, (file) => ({ file, bytes: Buffer.from(file.path) }));
+  return withBytes.toSorted((a, b) => Buffer.compare(a.bytes, b.bytes)).map(({ file }) => file);
 }
 
 /** The files of one digest directory, with the number that each is served under. */

@@ -29,6 +29,8 @@ const SEPARATOR = '\t';
 /** Hash, directory, times and reference; all behind them is shared. */
 const OWN_FIELDS = 6;
 const NONE = '-';
+/** Terms that are remembered; more are only read again. */
+const MAX_TERMS = 1000;
 const termsSchema = z.tuple([
   z.string(),
   z.tuple([z.string(), z.string()]).nullable(),
@@ -81,6 +83,7 @@ export function createVerdictLines(
       const [hash = '', place, signedAt, validUntil, timestamp, dockerReference = ''] = fields;
       const text = fields[OWN_FIELDS] ?? '';
       if (place !== directory) return undefined;
+      if (known.size >= MAX_TERMS) known.clear();
       if (!known.has(text)) known.set(text, readTerms(text));
       const terms = known.get(text);
       if (!terms) return undefined;

@@ -109,8 +109,12 @@ export function createGenerations(options: GenerationsOptions): Generations {
   const load = async (snapshot: Snapshot, mayRefuse: boolean): Promise<Advance> => {
     const judgedBy = judge;
     await recallVerdicts();
-    const store = await loadStore(snapshot, judgedBy, new Date());
-    await judgedBy.release?.();
+    let store: SignatureStore;
+    try {
+      store = await loadStore(snapshot, judgedBy, new Date());
+    } finally {
+      await judgedBy.release?.();
+    }
     const { rejected } = store.summary;
     if (mayRefuse && rejected > 0) return refuse([...store.rejectedFiles()], rejected, snapshot);
     mustReload = judge !== judgedBy;

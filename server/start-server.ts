@@ -64,7 +64,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     if (!options.verdicts) return judge;
     const { file, engines } = options.verdicts;
     const lines = createVerdictLines(policy, createVerdictIds(policy, engines));
-    return createRememberingJudge(judge, lines, file);
+    return createRememberingJudge(judge, policy, lines, file);
   };
   let reloadable: Reloadable = options;
   const clientAddress = createClientAddress(options.trustedProxies);

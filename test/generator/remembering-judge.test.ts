@@ -124,7 +124,12 @@ describe('generator: judge with a memory', () => {
     const file = await openVerdictFile(path(), (error) => assert.fail(String(error)));
     const [asked, suggested]: [string[], string[]] = [[], []];
     const lines = createVerdictLines(policy, createVerdictIds(policy, engines));
-    const judge = createRememberingJudge(await noting(policy, asked, suggested), lines, file);
+    const judge = createRememberingJudge(
+      await noting(policy, asked, suggested),
+      policy,
+      lines,
+      file,
+    );
     const result = await action(judge, asked, suggested);
     await file.close();
     return result;
