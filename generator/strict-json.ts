@@ -8,6 +8,9 @@
  */
 const MAX_DEPTH = 10_001;
 
+/** JSON.stringify recurses, and fails some thousands deep. UTF-16 code units. */
+const MAX_COMPACT = 2048;
+
 const TOKEN = /["{}[\]]|-?[0-9][0-9.eE+-]*/g;
 
 /**
@@ -45,7 +48,7 @@ export function membersOf(json: string): readonly Member[] | undefined {
  * equal members one would be missing. Undefined for any other.
  */
 function membersOfCompact(json: string): readonly Member[] | undefined {
-  if (!json.startsWith('{')) return undefined;
+  if (!json.startsWith('{') || json.length > MAX_COMPACT) return undefined;
   const value: unknown = JSON.parse(json);
   if (!(value instanceof Object) || JSON.stringify(value) !== json) return undefined;
   return Object.entries(value).map(([name, member]) => ({

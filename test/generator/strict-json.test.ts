@@ -74,6 +74,33 @@ describe('generator: strict JSON', () => {
     assert.deepEqual(names('{"\\ud83d\\udc19":1}'), ['🐙']);
   });
 
+  it('reads members however deep their values are', () => {
+    for (const depth of [500, 1000, 5000, 10_000]) {
+      const value = `${'['.repeat(depth)}${']'.repeat(depth)}`;
+      assert.deepEqual(membersOf(`{"a":${value},"a":1}`), [
+        { name: 'a', json: value },
+        { name: 'a', json: '1' },
+      ]);
+      assert.deepEqual(membersOf(`{"a":${value}}`), [{ name: 'a', json: value }]);
+    }
+  });
+
+  it('reads compact text as any other', () => {
+    fc.assert(
+      fc.property(fc.dictionary(fc.string(), fc.json()), (object) => {
+        const members = Object.entries(object).map(([name, json]) => ({ name, json }));
+        const compact = members.map(({ name, json }) => `${JSON.stringify(name)}:${json}`);
+        const spaced = members.map(({ name, json }) => `${JSON.stringify(name)} :${json}`);
+        const read = membersOf(`{${compact.join(',')}}`);
+        assert.deepEqual(read, membersOf(`{${spaced.join(', ')}}`));
+        assert.deepEqual(
+          read?.map(({ json }) => json),
+          members.map(({ json }) => json),
+        );
+      }),
+    );
+  });
+
   it('gives none for what is no object', () => {
     for (const json of ['[]', 'null', '"{}"', '1', 'true', ' [{"a":1}]']) {
       assert.equal(membersOf(json), undefined, json);
