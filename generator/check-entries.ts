@@ -1,3 +1,4 @@
+import pLimit from 'p-limit';
 import { pMapIterable } from 'p-map';
 import { checkBlobSize } from './blob.ts';
 import type { CheckedFile } from './checked-file.ts';
@@ -6,11 +7,11 @@ import { type RejectedPath, classifyPath } from './location.ts';
 import { type Rejection, isRejection, reject } from './rejection.ts';
 import type { Entry, FileEntry, Snapshot } from './sources/source.ts';
 
-/**
- * Files in work at once. Verification runs in the thread pool, so one at a time leaves it
- * idle; each may hold 4 MiB, so the number also bounds memory.
- */
-const CONCURRENCY = 32;
+/** Files in work at once: enough that a source can be asked for many together. */
+const CONCURRENCY = 256;
+/** Files of more bytes than signatures have, of which fewer are in memory at once. */
+const LARGE = 16 * 1024;
+const LARGE_AT_ONCE = 32;
 
 /** Sends entries of a snapshot down the way: place, size, bytes, verdict as of `now`. */
 export function checkEntries(
@@ -19,7 +20,12 @@ export function checkEntries(
   judge: Judge,
   now: Date,
 ): AsyncIterable<CheckedFile> {
-  return pMapIterable(entries, async (entry) => checkEntry(snapshot, entry, judge, now), {
+  const limit = pLimit(LARGE_AT_ONCE);
+  const check = async (entry: Entry): Promise<CheckedFile> =>
+    entry.kind === 'file' && entry.size > LARGE
+      ? limit(async () => checkEntry(snapshot, entry, judge, now))
+      : checkEntry(snapshot, entry, judge, now);
+  return pMapIterable(entries, check, {
     concurrency: CONCURRENCY,
     backpressure: 2 * CONCURRENCY,
   });

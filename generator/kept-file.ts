@@ -153,7 +153,10 @@ function createBlocks(): (file: PublishableFile) => Place {
 
 function createSharedTerms(): (signature: Signature) => Terms {
   const known = new Map<string, Terms>();
-  return ({ status, signer, scope, meets, warnings, claims: { creator } }) => {
+  let last: Terms | undefined;
+  const find = (signature: Signature): Terms => {
+    const { status, signer, scope, meets, warnings, claims } = signature;
+    const { creator } = claims;
     const places = meets.map((requirement) => scope.signedBy.indexOf(requirement));
     const { fingerprint = '', primaryFingerprint = '' } = signer ?? {};
     const key = JSON.stringify([
@@ -172,4 +175,20 @@ function createSharedTerms(): (signature: Signature) => Terms {
     known.set(key, terms);
     return terms;
   };
+  return (signature) => {
+    // Remembered ones share their parts already.
+    if (!last || !isOf(last, signature)) last = find(signature);
+    return last;
+  };
+}
+
+function isOf(terms: Terms, signature: Signature): boolean {
+  return (
+    terms.signer === signature.signer &&
+    terms.scope === signature.scope &&
+    terms.meets === signature.meets &&
+    terms.warnings === signature.warnings &&
+    terms.status === signature.status &&
+    terms.creator === signature.claims.creator
+  );
 }
