@@ -150,24 +150,30 @@ describe('generator: check entries', () => {
     await assert.rejects(check(snapshot, acceptAll), failure);
   });
 
-  it('loses none of many, with a bounded number in work', async () => {
-    const paths = Array.from({ length: 500 }, (_, index) => `${DIRECTORY}/signature-${index + 1}`);
-    const files = Object.fromEntries(paths.map((path) => [path, Buffer.from(path)]));
-    let inWork = 0;
-    let most = 0;
-    const read = async (entry: FileEntry) => {
-      most = Math.max(most, ++inWork);
-      await new Promise(setImmediate);
-      inWork--;
-      return Buffer.from(entry.path);
-    };
-    const checked = await check({ ...snapshotOf(files), read }, acceptAll);
-    assert.deepEqual(
-      checked.map(({ path }) => path),
-      paths,
-    );
-    assert(most > 1 && most <= 64, `${most} files were in work at once`);
-  });
+  for (const [size, least, limit] of [
+    [1000, 64, 512],
+    [MAX_BLOB_BYTES, 2, 64],
+  ] as const) {
+    it(`loses none of many files of ${size} bytes, with a bounded number in work`, async () => {
+      const entries = Array.from({ length: 700 }, (_, index): Entry => {
+        return { kind: 'file', path: `${DIRECTORY}/signature-${index + 1}`, size, id: '' };
+      });
+      let inWork = 0;
+      let most = 0;
+      const read = async (entry: FileEntry) => {
+        most = Math.max(most, ++inWork);
+        await new Promise(setImmediate);
+        inWork--;
+        return Buffer.from(entry.path);
+      };
+      const checked = await check({ ...snapshotOf({}, entries), read }, acceptAll);
+      assert.deepEqual(
+        checked.map(({ path }) => path),
+        entries.map(({ path }) => path),
+      );
+      assert(most >= least && most <= limit, `${most} files were in work at once`);
+    });
+  }
 
   describe('a file in a wrong place', () => {
     const short = HEX.slice(0, 12);
