@@ -122,8 +122,9 @@ const pieces = fc
     return [...parts, rest].filter((part) => part !== '');
   });
 
+/** What the listener answers to what is no HTTP. */
 const BROKEN =
-  /HTTP\/1\.1 4[0-9]{2} [A-Za-z ]+\r\nContent-Length: 0\r\n[^]*?\r\nConnection: close\r\n\r\n$/;
+  /HTTP\/1\.1 4[0-9]{2} [A-Za-z ]+\r\nContent-Length: 0\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n$/;
 
 /**
  * When requests and then what is no HTTP come in one chunk, Node answers the latter at once, and
