@@ -91,7 +91,11 @@ async function readPolicyFile(file: string, root: string): Promise<Policy> {
   }
 }
 
-async function readSignedBy(
+/**
+ * Reads the keys of a requirement of a policy file; its key paths start at `root`.
+ * @throws Complaint naming the file that cannot be used.
+ */
+export async function readSignedBy(
   file: string,
   { keyPaths, keyData, signedIdentity }: UnreadSignedBy,
   root: string,

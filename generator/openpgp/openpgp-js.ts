@@ -1,7 +1,7 @@
 // The first engine: the one file that knows OpenPGP.js. It reads keys, and verifies plain
 // messages by plain keys, in process. Only its "yes" is a verdict; a "no" is a reason to ask gpgv.
 import { createHash } from 'node:crypto';
-import { type Key, type Subkey, enums, readKey, readMessage, unarmor, verify } from 'openpgp';
+import { type Key, type Subkey, armor, enums, readKey, readMessage, unarmor, verify } from 'openpgp';
 import { formatTime } from '../format-time.ts';
 import { messageOf } from '../message-of.ts';
 import { type Rejection, reject } from '../rejection.ts';
@@ -164,6 +164,14 @@ async function unarmorKeys(path: string, text: string): Promise<Uint8Array> {
     const message = `${path}: expected OpenPGP public keys, but the armor does not parse`;
     throw new KeyFileError(message, { cause });
   }
+}
+
+/**
+ * Writes keys as one armored block: not all clients read several. With a checksum, which older
+ * ones want.
+ */
+export function armorKeys(packets: Uint8Array): string {
+  return armor(enums.armor.publicKey, packets, undefined, undefined, undefined, true);
 }
 
 function privateKeyError(path: string): KeyFileError {

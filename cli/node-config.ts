@@ -1,0 +1,97 @@
+// `lookaside node-config`: what nodes need to use the store, from the same description that the
+// gate judges by.
+import { adviseOn } from '../generator/node-config/advice.ts';
+import { SharedKeyFileError } from '../generator/node-config/key-files.ts';
+import { createNodeFiles, signedScopes } from '../generator/node-config/node-files.ts';
+import { type StoreUrl, StoreUrlError, parseStoreUrl } from '../generator/node-config/store-url.ts';
+import { TARGETS } from '../generator/node-config/targets.ts';
+import { messageOf } from '../generator/message-of.ts';
+import type { Policy } from '../generator/policy/policy.ts';
+import { Complaint } from './complaint.ts';
+import type { Settings } from './options.ts';
+import { readExistingPolicy } from './read-existing-policy.ts';
+import { readPolicy } from './read-policy.ts';
+import type { World } from './world.ts';
+import { writeFiles } from './write-files.ts';
+
+/** Settles with the exit code. */
+export async function nodeConfig(settings: Settings, world: World): Promise<number> {
+  const { out } = settings;
+  if (out === undefined) {
+    throw new Complaint('node-config needs a place to write to', 'give --out DIR, or --out -');
+  }
+  const policy = await readNodePolicy(settings);
+  const options = await readOptions(settings, policy);
+  const { target, name, pool, ignition, butane, rootless: isRootless } = settings;
+  const pools = pool.length > 0 ? pool : DEFAULT_POOLS;
+  const { write, isConcatenable } = TARGETS[target];
+  const files = write(createFiles(policy, options), { name, pools, ignition, butane, isRootless });
+  const now = new Date();
+  const advice = adviseOn(policy, { ...options, now, expiryWarning: settings['expiry-warning'] });
+  for (const sentence of advice) world.stderr.write(`lookaside: warning: ${sentence}\n`);
+  await writeFiles(files, out, isConcatenable, world);
+  return 0;
+}
+
+const DEFAULT_POOLS = ['worker'];
+
+/** The scopes of the configuration file and of flags, with their keys. */
+async function readNodePolicy(settings: Settings): Promise<Policy> {
+  if (settings.policy !== undefined) {
+    const message = 'node-config writes a policy from keys and scopes, not from --policy';
+    throw new Complaint(message, 'give --scope, --keys or scopes; --merge FILE keeps a policy');
+  }
+  const scopes: NonNullable<Settings['scopes']> = { ...settings.scopes };
+  for (const { name, path } of settings.scope) {
+    const given = scopes[name];
+    scopes[name] = {
+      ...given,
+      require: given?.require ?? 'any',
+      keys: [...(given?.keys ?? []), path],
+    };
+  }
+  const policy = await readPolicy({ ...settings, scopes });
+  if (signedScopes(policy).length > 0) return policy;
+  throw new Complaint('expected keys, got none', 'give --scope quay.io/team=team.asc, or --keys');
+}
+
+async function readOptions(settings: Settings, policy: Policy) {
+  const { name, clients, staging, rootless: isRootless, default: byDefault, merge } = settings;
+  if (byDefault === undefined && merge === undefined) {
+    throw new Complaint(
+      'it must be said what holds for images that no scope covers',
+      'give --default reject or --default insecureAcceptAnything, or --merge FILE',
+    );
+  }
+  return {
+    name,
+    clients,
+    staging,
+    isRootless,
+    byDefault,
+    url: readUrl(settings.url),
+    keyForm: isRootless ? ('data' as const) : settings['keys-as'],
+    existing: merge === undefined ? undefined : await readExistingPolicy(merge, policy, settings),
+  };
+}
+
+function readUrl(text: string | undefined): StoreUrl {
+  const hint = 'give --url https://signatures.example.com';
+  if (text === undefined) throw new Complaint('node-config needs the address of the store', hint);
+  try {
+    return parseStoreUrl(text);
+  } catch (cause) {
+    if (!(cause instanceof StoreUrlError)) throw cause;
+    throw new Complaint(`--url: ${cause.message}`, hint, { cause });
+  }
+}
+
+function createFiles(...args: Parameters<typeof createNodeFiles>) {
+  try {
+    return createNodeFiles(...args);
+  } catch (cause) {
+    if (!(cause instanceof SharedKeyFileError)) throw cause;
+    const hint = 'use --keys-as data: the policy is taken without a reboot too';
+    throw new Complaint(`--keys-as no-reboot: ${messageOf(cause)}`, hint, { cause });
+  }
+}

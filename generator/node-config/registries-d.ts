@@ -1,0 +1,83 @@
+// registries.d: which store nodes ask for which images. Two files of the directory may not have
+// the same key, and nothing tells of a misspelt one (containers/image docker/registries_d.go).
+import { Document } from 'yaml';
+import type { Scope } from '../policy/policy.ts';
+import type { NodeFile } from './node-file.ts';
+import { type StoreUrl, formatStoreUrl } from './store-url.ts';
+
+/**
+ * Which clients a node may have: any; or containers/image 5.22 and later only, which know
+ * `lookaside` and `keyPaths`.
+ */
+export type Clients = 'any' | '5.22+';
+
+export interface RegistriesOptions {
+  readonly url: StoreUrl;
+  readonly clients: Clients;
+  /** A directory that machines which sign write to, absolute. */
+  readonly staging: string | undefined;
+}
+
+/** The members of one section. */
+export type Section = Readonly<Record<string, string>>;
+
+/**
+ * The file of distributions that has their `default-docker`. A second file with that key would be
+ * an error at every pull, so what holds for all images has to replace this one.
+ */
+export const DEFAULT_FILE = 'default.yaml';
+/** What distributions have in it: where signatures go that are made on the machine itself. */
+const DEFAULT_STAGING = '/var/lib/containers/sigstore';
+
+const LINE_WIDTH = { lineWidth: 0 };
+
+/** What a node's registries.d says of a scope. */
+export function toSection(scope: Scope, { url, clients, staging }: RegistriesOptions): Section {
+  const store = formatStoreUrl(url, scope.prefix ?? '');
+  const written =
+    staging === undefined
+      ? undefined
+      : `file://${[staging, scope.prefix].filter(Boolean).join('/')}`;
+  const section = {
+    lookaside: store,
+    ...(written !== undefined && { 'lookaside-staging': written }),
+  };
+  if (clients === '5.22+') return section;
+  return {
+    ...section,
+    sigstore: store,
+    ...(written !== undefined && { 'sigstore-staging': written }),
+  };
+}
+
+/** The files of registries.d, relative to it. */
+export function formatRegistries(
+  name: string,
+  scopes: readonly Scope[],
+  options: RegistriesOptions,
+): readonly NodeFile[] {
+  const named = scopes.filter((scope) => scope.name !== '');
+  const outside = scopes.find((scope) => scope.name === '');
+  const files: NodeFile[] = [];
+  if (named.length > 0) {
+    const sections = named.map((scope) => [scope.name, toSection(scope, options)] as const);
+    files.push(toYaml(`${name}.yaml`, { docker: Object.fromEntries(sections) }, OWN_FILE));
+  }
+  if (outside) {
+    const withStaging = { ...options, staging: options.staging ?? DEFAULT_STAGING };
+    const section = toSection(outside, withStaging);
+    files.push(toYaml(DEFAULT_FILE, { 'default-docker': section }, DEFAULT_NOTE));
+  }
+  return files;
+}
+
+const OWN_FILE = ` Written by lookaside node-config: where signatures of images are.
+ A scope may be in one file of this directory only; a second one fails every pull.`;
+const DEFAULT_NOTE = ` Written by lookaside node-config, in place of the distribution's file of this name:
+ default-docker may be in one file of this directory only; a second one fails every pull.`;
+
+function toYaml(path: string, content: unknown, note: string): NodeFile {
+  const document = new Document(content);
+  document.commentBefore = note;
+  return { path, bytes: Buffer.from(document.toString(LINE_WIDTH)) };
+}
