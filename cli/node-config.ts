@@ -9,7 +9,7 @@ import { messageOf } from '../generator/message-of.ts';
 import type { Policy } from '../generator/policy/policy.ts';
 import { Complaint } from './complaint.ts';
 import type { Settings } from './options.ts';
-import { readExistingPolicy } from './read-existing-policy.ts';
+import { type ExistingPolicy, readExistingPolicy } from './read-existing-policy.ts';
 import { readPolicy } from './read-policy.ts';
 import type { World } from './world.ts';
 import { writeFiles } from './write-files.ts';
@@ -21,14 +21,16 @@ export async function nodeConfig(settings: Settings, world: World): Promise<numb
     throw new Complaint('node-config needs a place to write to', 'give --out DIR, or --out -');
   }
   const policy = await readNodePolicy(settings);
-  const options = await readOptions(settings, policy);
+  const existing = await readExisting(settings, policy);
+  const options = { ...readOptions(settings), existing: existing?.content };
   const { target, name, pool, ignition, butane, rootless: isRootless } = settings;
   const pools = pool.length > 0 ? pool : DEFAULT_POOLS;
   const { write, isConcatenable } = TARGETS[target];
   const files = write(createFiles(policy, options), { name, pools, ignition, butane, isRootless });
   const now = new Date();
   const advice = adviseOn(policy, { ...options, now, expiryWarning: settings['expiry-warning'] });
-  for (const sentence of advice) world.stderr.write(`lookaside: warning: ${sentence}\n`);
+  const warnings = [...(existing?.warnings ?? []), ...advice];
+  for (const sentence of warnings) world.stderr.write(`lookaside: warning: ${sentence}\n`);
   await writeFiles(files, out, isConcatenable, world);
   return 0;
 }
@@ -43,26 +45,31 @@ async function readNodePolicy(settings: Settings): Promise<Policy> {
   }
   const scopes: NonNullable<Settings['scopes']> = { ...settings.scopes };
   for (const { name, path } of settings.scope) {
-    const given = scopes[name];
-    scopes[name] = {
-      ...given,
-      require: given?.require ?? 'any',
-      keys: [...(given?.keys ?? []), path],
-    };
+    if (settings.scopes && Object.hasOwn(settings.scopes, name)) {
+      const message = `--scope: ${JSON.stringify(name)} is in the configuration file too`;
+      throw new Complaint(message, 'name its keys in one of them');
+    }
+    scopes[name] = { require: 'any', keys: [...(scopes[name]?.keys ?? []), path] };
   }
   const policy = await readPolicy({ ...settings, scopes });
   if (signedScopes(policy).length > 0) return policy;
   throw new Complaint('expected keys, got none', 'give --scope quay.io/team=team.asc, or --keys');
 }
 
-async function readOptions(settings: Settings, policy: Policy) {
-  const { name, clients, staging, rootless: isRootless, default: byDefault, merge } = settings;
-  if (byDefault === undefined && merge === undefined) {
-    throw new Complaint(
-      'it must be said what holds for images that no scope covers',
-      'give --default reject or --default insecureAcceptAnything, or --merge FILE',
-    );
-  }
+async function readExisting(
+  settings: Settings,
+  policy: Policy,
+): Promise<ExistingPolicy | undefined> {
+  if (settings.merge !== undefined) return readExistingPolicy(settings.merge, policy, settings);
+  if (settings.default !== undefined) return undefined;
+  throw new Complaint(
+    'it must be said what holds for images that no scope covers',
+    'give --default reject or --default insecureAcceptAnything, or --merge FILE',
+  );
+}
+
+function readOptions(settings: Settings) {
+  const { name, clients, staging, rootless: isRootless, default: byDefault } = settings;
   return {
     name,
     clients,
@@ -71,7 +78,6 @@ async function readOptions(settings: Settings, policy: Policy) {
     byDefault,
     url: readUrl(settings.url),
     keyForm: isRootless ? ('data' as const) : settings['keys-as'],
-    existing: merge === undefined ? undefined : await readExistingPolicy(merge, policy, settings),
   };
 }
 

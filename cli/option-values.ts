@@ -68,6 +68,12 @@ export const subtree = z.string(expected('a path')).transform((value, context) =
   return components.join('/');
 });
 
+/** A subtree that signatures may lie in: none has a backslash or a control character in its path. */
+const prefix = subtree.refine((value) => !/[\\\p{Cc}]/u.test(value), {
+  error: (issue) =>
+    `expected a path without backslashes and control characters, got ${JSON.stringify(issue.input)}`,
+});
+
 export const branch = text.regex(
   /^(?!-)(?!.*(?:\.\.|@\{|\/\/|\.lock$|\/$))[^\s~^:?*[\\\p{Cc}]+$/u,
   {
@@ -114,7 +120,7 @@ export const scopes = z
       keys: several,
       require: z.enum(['any', 'all'], expected('any or all')).default('any'),
       signedIdentity: signedIdentitySchema.optional(),
-      prefix: subtree.optional(),
+      prefix: prefix.optional(),
     }),
     expected('a mapping of scopes'),
   )
@@ -126,7 +132,7 @@ export const oneOf = <Word extends string>(...words: readonly [Word, ...Word[]])
 
 /** `SCOPE=PATH`: a file or directory of keys for a part of all images. */
 const scopeKeys = z.string(expected('SCOPE=PATH')).transform((value, context) => {
-  const at = value.lastIndexOf('=');
+  const at = value.indexOf('=');
   const name = scopeName.safeParse(value.slice(0, at));
   if (at >= 0 && at < value.length - 1 && name.success) {
     return { name: name.data, path: value.slice(at + 1) };
@@ -137,14 +143,10 @@ const scopeKeys = z.string(expected('SCOPE=PATH')).transform((value, context) =>
 
 /** An absolute path of a directory, without a slash at its end. */
 export const absoluteDirectory = text.transform((value, context) => {
-  const components = value.split('/').slice(1);
-  const isPlain = components.every((name) => /^[\w.~!$&'()*+,;=:@-]*$/.test(name));
-  if (value.startsWith('/') && isPlain && !components.some((name) => /^\.{1,2}$/.test(name))) {
-    return `/${components.filter((name) => name !== '').join('/')}`;
-  }
-  context.addIssue(
-    `expected an absolute path without spaces and dot segments, got ${JSON.stringify(value)}`,
-  );
+  const components = value.split('/').filter((component) => component !== '');
+  const isPlain = !/\p{Cc}/u.test(value) && !components.some((name) => /^\.{1,2}$/.test(name));
+  if (value.startsWith('/') && isPlain) return `/${components.join('/')}`;
+  context.addIssue(`expected an absolute path without dot segments, got ${JSON.stringify(value)}`);
   return z.NEVER;
 });
 
@@ -163,9 +165,10 @@ export const scopeFlags = z.union(
   expected('SCOPE=PATH'),
 );
 
-export const fileName = text.regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/, {
+/** Not that of the file of distributions in registries.d. */
+export const fileName = text.regex(/^(?!default$)[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/, {
   error: (issue) =>
-    `expected a name of letters, digits, dots and dashes, got ${JSON.stringify(issue.input)}`,
+    `expected a name of letters, digits, dots and dashes, and not "default", got ${JSON.stringify(issue.input)}`,
 });
 
 export const butaneVersion = text.regex(/^4\.[0-9]{1,2}\.0$/, {

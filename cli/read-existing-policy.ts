@@ -1,18 +1,24 @@
 // The policy.json that nodes have now, into which --merge puts our scopes.
-import { readFile } from 'node:fs/promises';
 import { signedScopes } from '../generator/node-config/node-files.ts';
-import type { DefaultRequirement, PolicyJson } from '../generator/node-config/policy-file.ts';
+import { type PolicyJson, readPolicyJson } from '../generator/node-config/policy-file.ts';
 import { messageOf } from '../generator/message-of.ts';
-import type { Policy, Requirement } from '../generator/policy/policy.ts';
 import {
-  PolicyFileError,
-  type UnreadRequirement,
-  parsePolicyFile,
-} from '../generator/policy/policy-json.ts';
-import { isAsStrictAs } from '../generator/policy/strictness.ts';
+  type Loosening,
+  type StandingPolicy,
+  findLoosenings,
+} from '../generator/policy/loosenings.ts';
+import type { Policy, Requirement } from '../generator/policy/policy.ts';
+import type { UnreadRequirement } from '../generator/policy/policy-json.ts';
 import { Complaint } from './complaint.ts';
 import type { Settings } from './options.ts';
 import { readSignedBy } from './read-policy.ts';
+import { type PolicyText, readPolicyText } from './read-policy-text.ts';
+
+/** A policy to put scopes into, and what is to be said of that. */
+export interface ExistingPolicy {
+  readonly content: PolicyJson;
+  readonly warnings: readonly string[];
+}
 
 /**
  * Reads a policy.
@@ -23,38 +29,48 @@ export async function readExistingPolicy(
   file: string,
   policy: Policy,
   settings: Settings,
-): Promise<PolicyJson> {
-  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
-    throw new Complaint(`--merge: cannot read ${file}: ${messageOf(cause)}`, undefined, { cause });
-  });
-  const scopes = parse(file, text);
-  const existing = JSON.parse(text) as PolicyJson;
-  if (settings.force) return existing;
-  const docker = existing.transports?.['docker'] ?? {};
-  for (const { name, requirements } of signedScopes(policy)) {
-    const before = Object.hasOwn(docker, name) ? scopes.get(name) : undefined;
-    if (!before) continue;
-    const read = await Promise.all(
-      before.map(async (one) => readRequirement(file, one, settings['policy-root'])),
+): Promise<ExistingPolicy> {
+  const read = await readPolicyText('--merge', file);
+  const content = readPolicyJson(read.text);
+  const standing = await readStandingPolicy(file, read, content, settings['policy-root']);
+  const loosenings = findLoosenings(signedScopes(policy), standing);
+  const replaced = loosenings.filter(({ kind }) => kind === 'replaced');
+  const losses = replaced.map(describe);
+  if (loosensDefault(content, settings.default)) {
+    losses.push('the default would let through what it keeps out now');
+  }
+  const [loss] = losses;
+  if (loss !== undefined && !settings.force) {
+    throw new Complaint(
+      `${file}: ${loss}`,
+      'compare keys and signedIdentity; with --policy-root DIR its key paths start at DIR; --force merges all the same',
     );
-    if (!isAsStrictAs(requirements, read))
-      throw weakened(file, `the scope ${JSON.stringify(name)}`);
   }
-  if (loosensDefault(existing, settings.default)) throw weakened(file, 'the default');
-  return existing;
+  const others = loosenings.filter(({ kind }) => kind !== 'replaced').map(describe);
+  if (settings.default !== undefined && standing.scopes.has('')) {
+    others.push('the scope "" holds for images from registries, and not --default');
+  }
+  return { content, warnings: [...losses, ...others].map((sentence) => `${file}: ${sentence}`) };
 }
 
-function parse(file: string, text: string) {
-  try {
-    return parsePolicyFile(text);
-  } catch (cause) {
-    if (!(cause instanceof PolicyFileError)) throw cause;
-    const hint = 'nodes refuse the whole file too: see containers-policy.json(5)';
-    throw new Complaint(`${file}: ${cause.message}`, hint, { cause });
-  }
+async function readStandingPolicy(
+  file: string,
+  { scopes }: PolicyText,
+  { transports }: PolicyJson,
+  root: string,
+): Promise<StandingPolicy> {
+  const read = [...scopes].map(async ([name, unread]) => {
+    const requirements = unread.map(async (one) => readRequirement(file, one, root));
+    return [name, await Promise.all(requirements)] as const;
+  });
+  const all = new Map(await Promise.all(read));
+  const outside = all.get('') ?? [];
+  // The reader gives the default under this name where the file has no such scope.
+  if (!Object.hasOwn(transports['docker'] ?? {}, '')) all.delete('');
+  return { scopes: all, byDefault: outside };
 }
 
-/** Keys that cannot be read may be fewer than ours: the worst is taken for true. */
+/** Keys that cannot be read can be compared with no others, as what is no key at all. */
 async function readRequirement(
   file: string,
   requirement: UnreadRequirement,
@@ -64,18 +80,25 @@ async function readRequirement(
   try {
     return await readSignedBy(file, requirement, root);
   } catch (error) {
-    return { type: 'unmeetable', what: messageOf(error) };
+    return { type: 'elsewhere', what: messageOf(error) };
   }
 }
 
-function loosensDefault(existing: PolicyJson, byDefault: DefaultRequirement | undefined): boolean {
+function loosensDefault(existing: PolicyJson, byDefault: Settings['default']): boolean {
   if (byDefault !== 'insecureAcceptAnything') return false;
   return existing.default.some(({ type }) => type !== 'insecureAcceptAnything');
 }
 
-function weakened(file: string, what: string): Complaint {
-  return new Complaint(
-    `${file}: ${what} would let through what it keeps out now`,
-    'compare keys and signedIdentity; with --policy-root DIR its key paths start at DIR; --force merges all the same',
-  );
+function describe({ kind, scope, other, reason }: Loosening): string {
+  const name = JSON.stringify(scope);
+  const around = other === undefined ? 'the default' : `the scope ${JSON.stringify(other)}`;
+  const why = reason === undefined ? '' : ` (${reason})`;
+  switch (kind) {
+    case 'replaced':
+      return `the scope ${name} would let through what it keeps out now${why}`;
+    case 'taken out':
+      return `images of ${name} are no longer held to ${around}, which keeps out more${why}`;
+    case 'left':
+      return `${around} stays: its images need no signatures, though ${name} asks for them`;
+  }
 }

@@ -113,6 +113,7 @@ async function readConfig(file: string): Promise<Values> {
     const name = OPTION_NAMES.find((known) => known === key);
     if (!name) throw new Complaint(`${file}: unknown key ${key}`, suggest(key, OPTION_NAMES));
     if (name === 'scopes') values[name] = withKeysRelativeTo(dirname(file), value);
+    else if (name === 'scope') values[name] = withPathsRelativeTo(dirname(file), value);
     else values[name] = optionOf(name).isPath ? relativeTo(dirname(file), value) : value;
   }
   return values;
@@ -127,6 +128,13 @@ function withKeysRelativeTo(directory: string, scopes: unknown): unknown {
       isMapping(scope) ? { ...scope, keys: relativeTo(directory, scope['keys']) } : scope,
     ]),
   );
+}
+
+/** `SCOPE=PATH`, one or a list. */
+function withPathsRelativeTo(directory: string, scopes: unknown): unknown {
+  if (Array.isArray(scopes)) return scopes.map((one) => withPathsRelativeTo(directory, one));
+  if (typeof scopes !== 'string') return scopes;
+  return scopes.replace(/=(.+)$/s, (_all, path: string) => `=${resolve(directory, path)}`);
 }
 
 function isMapping(value: unknown): value is Record<string, unknown> {

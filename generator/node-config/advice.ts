@@ -21,14 +21,16 @@ export function adviseOn(policy: Policy, options: AdviceOptions): readonly strin
       'the store is read over http: whoever is on the way can withhold signatures; serve https',
     );
   }
-  if (hasCredentials(url)) {
-    advice.push('the address holds a password, and registries.d is read by all users of a node');
+  if (hasCredentials(url) || url.query !== '') {
+    advice.push(
+      'the address holds a password or a query, and registries.d is read by all users of a node',
+    );
   }
   for (const { name } of scopes) {
     if (!namesRegistry(url, name)) continue;
     advice.push(`the address of the store is that of the registry ${name}: is it meant?`);
   }
-  if (scopes.some(({ name }) => name === '')) {
+  if (scopes.some(({ name }) => name === '') && !options.isRootless) {
     advice.push(
       `registries.d/${DEFAULT_FILE} replaces the distribution's file: see that no update brings the old one back`,
     );
@@ -38,12 +40,26 @@ export function adviseOn(policy: Policy, options: AdviceOptions): readonly strin
       'once a home directory has .config/containers/registries.d or policy.json, those of /etc/containers are not read for that user',
     );
   }
+  if (options.clients === 'any') advice.push(...adviseOnOldClients(scopes));
   if (staging !== undefined) {
     advice.push(
       'skopeo writes signatures from signature-1 on, over those of others: give the files of several signers the next free numbers',
     );
   }
   return [...advice, ...adviseOnKeys(scopes, options)];
+}
+
+/** What is younger than the store's own `sigstore` key, which the oldest clients know. */
+function adviseOnOldClients(scopes: readonly Scope[]): readonly string[] {
+  const rules = scopes.flatMap(({ signedBy }) => signedBy.map((one) => one.signedIdentity.type));
+  const advice: string[] = [];
+  if (rules.includes('remapIdentity')) {
+    advice.push('clients before containers/image 5.9 refuse a policy with remapIdentity');
+  }
+  if (scopes.some(({ name }) => name.startsWith('*.'))) {
+    advice.push('clients before containers/image 5.10 do not know *.DOMAIN scopes');
+  }
+  return advice;
 }
 
 function adviseOnKeys(

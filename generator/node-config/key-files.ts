@@ -15,6 +15,10 @@ export const KEY_DIRECTORY = 'etc/pki/containers';
 const NO_REBOOT_PATH = 'etc/machine-config-daemon/no-reboot/containers-gpg.pub';
 
 const HASH_DIGITS = 8;
+/** Of 255 bytes that a file name may have, what a hash, a fingerprint and `.asc` leave. */
+const MAX_READABLE = 200;
+/** What names of files of single keys end with. */
+const FINGERPRINT_END = /[0-9A-F]{40}$/;
 
 /** The one file is there for all scopes, which ask for different keys. */
 export class SharedKeyFileError extends Error {
@@ -49,10 +53,7 @@ export interface KeyPlacesOptions {
 export function placeKeys(scopes: readonly Scope[], options: KeyPlacesOptions): KeyPlaces {
   switch (options.form) {
     case 'data':
-      return {
-        files: [],
-        membersFor: ({ packets }) => ({ keyData: Buffer.from(packets).toString('base64') }),
-      };
+      return { files: [], membersFor: toKeyData };
     case 'no-reboot':
       return placeInOneFile(scopes);
     case 'file':
@@ -60,16 +61,26 @@ export function placeKeys(scopes: readonly Scope[], options: KeyPlacesOptions): 
   }
 }
 
+function toKeyData({ packets }: Keyring): KeyMembers {
+  return { keyData: Buffer.from(packets).toString('base64') };
+}
+
 function placeInOneFile(scopes: readonly Scope[]): KeyPlaces {
   const keyrings = scopes.flatMap(({ signedBy }) => signedBy.map(({ keyring }) => keyring));
-  const [first] = keyrings;
-  if (!first || keyrings.some(({ id }) => id !== first.id)) {
+  const contents = new Map(keyrings.map((keyring) => [contentOf(keyring), keyring]));
+  if (contents.size > 1) {
     throw new SharedKeyFileError(`/${NO_REBOOT_PATH} holds the same keys for all scopes`);
   }
   return {
-    files: [toKeyFile(NO_REBOOT_PATH, first.packets)],
+    files: [...contents.values()].map(({ packets }) => toKeyFile(NO_REBOOT_PATH, packets)),
     membersFor: () => ({ keyPath: `/${NO_REBOOT_PATH}` }),
   };
+}
+
+/** The same for the same keys, in whatever order they were given. */
+function contentOf({ blocks }: Keyring): string {
+  const texts = blocks.map((block) => Buffer.from(block).toString('base64'));
+  return texts.toSorted().join(' ');
 }
 
 /** A file for each scope, or for each key where a scope has to tell them apart. */
@@ -78,43 +89,50 @@ function placeInFiles(
   { name, haveKeyPaths }: KeyPlacesOptions,
 ): KeyPlaces {
   const files: NodeFile[] = [];
-  const place = (stem: string, packets: Uint8Array): string => {
+  const put = (stem: string, packets: Uint8Array): string => {
     const path = `${KEY_DIRECTORY}/${stem}.asc`;
     files.push(toKeyFile(path, packets));
     return `/${path}`;
   };
   const members = new Map<Keyring, KeyMembers>();
-  const stems = toStems(name, scopes);
-  for (const { name: scopeName, signedBy } of scopes) {
-    const stem = stems.get(scopeName) ?? name;
-    for (const { keyring } of signedBy) {
+  const stemOf = nameFiles(name, scopes);
+  for (const scope of scopes) {
+    const stem = stemOf(scope);
+    const isShared = scope.signedBy.length > 1;
+    for (const { keyring } of scope.signedBy) {
       const { keys, blocks, packets } = keyring;
-      const isAlone = signedBy.length === 1 && (keys.length === 1 || !haveKeyPaths);
-      const paths = isAlone
-        ? [place(stem, packets)]
-        : keys.map(({ fingerprint }, index) =>
-            place(`${stem}-${fingerprint}`, blocks[index] ?? packets),
-          );
-      const [keyPath = ''] = paths;
-      members.set(keyring, paths.length === 1 ? { keyPath } : { keyPaths: paths });
+      const ofKey = (index: number) => `${stem}-${keys[index]?.fingerprint}`;
+      members.set(
+        keyring,
+        haveKeyPaths && keys.length > 1
+          ? { keyPaths: blocks.map((block, index) => put(ofKey(index), block)) }
+          : { keyPath: put(isShared ? ofKey(0) : stem, packets) },
+      );
     }
   }
-  return { files, membersFor: (keyring) => members.get(keyring) ?? { keyPaths: [] } };
+  return { files, membersFor: (keyring) => members.get(keyring) ?? toKeyData(keyring) };
 }
 
-/** A file name for each scope, told apart by a hash where two would get the same. */
-function toStems(name: string, scopes: readonly Scope[]): ReadonlyMap<string, string> {
-  const stems = new Map<string, string>();
-  const taken = new Set<string>();
+/** Gives the function that names the files of a scope, apart from those of all others. */
+function nameFiles(name: string, scopes: readonly Scope[]): (scope: Scope) => string {
+  const owners = new Map<string, number>();
   for (const scope of scopes) {
-    const readable = scope.name.replace('*.', 'any.').replaceAll(/[^A-Za-z0-9._-]/g, '-');
-    const plain = scope.name === '' ? name : `${name}-${readable}`;
-    const hash = createHash('sha256').update(scope.name).digest('hex').slice(0, HASH_DIGITS);
-    const stem = taken.has(plain) ? `${plain}-${hash}` : plain;
-    taken.add(stem);
-    stems.set(scope.name, stem);
+    const stem = toReadable(name, scope);
+    owners.set(stem, (owners.get(stem) ?? 0) + 1);
   }
-  return stems;
+  return (scope) => {
+    const stem = toReadable(name, scope);
+    const isClear =
+      owners.get(stem) === 1 && stem.length <= MAX_READABLE && !FINGERPRINT_END.test(stem);
+    if (isClear) return stem;
+    const hash = createHash('sha256').update(scope.name).digest('hex').slice(0, HASH_DIGITS);
+    return `${stem.slice(0, MAX_READABLE)}-${hash}`;
+  };
+}
+
+function toReadable(name: string, scope: Scope): string {
+  if (scope.name === '') return name;
+  return `${name}-${scope.name.replace('*.', 'any.').replaceAll(/[^A-Za-z0-9._-]/g, '-')}`;
 }
 
 function toKeyFile(path: string, packets: Uint8Array): NodeFile {

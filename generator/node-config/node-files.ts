@@ -15,10 +15,9 @@ import { type RegistriesOptions, formatRegistries } from './registries-d.ts';
 export interface NodeFilesOptions extends RegistriesOptions {
   /** What the names of files begin with. */
   readonly name: string;
+  /** `data` for a home directory, whose place in the file system nobody knows here. */
   readonly keyForm: KeyForm;
-  /** For one user's home directory instead of the system: `keyForm` is then `data`. */
-  readonly isRootless: boolean;
-  /** Undefined leaves that of the policy that is merged into. */
+  /** Undefined leaves that of the policy that is merged into; in a new one it is `reject`. */
   readonly byDefault: DefaultRequirement | undefined;
   /** The policy that nodes have now; undefined for one that holds our scopes alone. */
   readonly existing: PolicyJson | undefined;
@@ -36,7 +35,8 @@ export function signedScopes(policy: Policy): readonly Scope[] {
 }
 
 /**
- * The files for nodes, by path.
+ * The files for nodes, in the order in which they are laid out: the policy comes last, as it asks
+ * for what the others give.
  * @throws SharedKeyFileError if one key file shall do for scopes with different keys.
  */
 export function createNodeFiles(policy: Policy, options: NodeFilesOptions): readonly NodeFile[] {
@@ -51,13 +51,12 @@ export function createNodeFiles(policy: Policy, options: NodeFilesOptions): read
     ? mergePolicyJson(existing, scopes, keys, byDefault)
     : createPolicyJson(scopes, keys, byDefault ?? 'reject');
   const directory = isRootless ? USER : SYSTEM;
-  const files = [
+  return [
     ...keys.files,
-    { path: `${directory}/policy.json`, bytes: Buffer.from(formatPolicyJson(content)) },
     ...formatRegistries(name, scopes, options).map(({ path, bytes }) => ({
       path: `${directory}/registries.d/${path}`,
       bytes,
     })),
+    { path: `${directory}/policy.json`, bytes: Buffer.from(formatPolicyJson(content)) },
   ];
-  return files.toSorted((a, b) => (a.path < b.path ? -1 : 1));
 }

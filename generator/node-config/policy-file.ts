@@ -1,4 +1,5 @@
 // policy.json: what nodes ask of images before they use them (containers-policy.json(5)).
+import { z } from 'zod';
 import type { Scope, SignedBy } from '../policy/policy.ts';
 import { DEFAULT_IDENTITY, toSignedIdentityJson } from '../policy/signed-identity.ts';
 import type { KeyPlaces } from './key-files.ts';
@@ -7,14 +8,22 @@ import type { KeyPlaces } from './key-files.ts';
 export type DefaultRequirement = 'reject' | 'insecureAcceptAnything';
 
 /** A requirement as the file has it. */
-export type RequirementJson = Readonly<Record<string, unknown>>;
+const requirementJson = z.record(z.string(), z.unknown());
+const scopesJson = z.record(z.string(), z.array(requirementJson));
+const policyJson = z.object({
+  default: z.array(requirementJson),
+  transports: z.record(z.string(), scopesJson).default({}),
+});
 
-type Scopes = Readonly<Record<string, readonly RequirementJson[]>>;
+type RequirementJson = z.output<typeof requirementJson>;
+type ScopesJson = z.output<typeof scopesJson>;
 
-/** A policy file that nodes would read. */
-export interface PolicyJson {
-  readonly default: readonly RequirementJson[];
-  readonly transports?: Readonly<Record<string, Scopes>>;
+/** A policy file, whose requirements are as written. */
+export type PolicyJson = z.output<typeof policyJson>;
+
+/** Takes the text of a policy file that `parsePolicyFile` has found good. */
+export function readPolicyJson(text: string): PolicyJson {
+  return policyJson.parse(JSON.parse(text));
 }
 
 const INDENT = 2;
@@ -42,13 +51,11 @@ export function mergePolicyJson(
   places: KeyPlaces,
   byDefault: DefaultRequirement | undefined,
 ): PolicyJson {
-  const { transports = {} } = existing;
   return {
-    ...existing,
-    ...(byDefault && { default: [{ type: byDefault }] }),
+    default: byDefault ? [{ type: byDefault }] : existing.default,
     transports: {
-      ...transports,
-      docker: { ...transports['docker'], ...toDockerScopes(scopes, places) },
+      ...existing.transports,
+      docker: { ...existing.transports['docker'], ...toDockerScopes(scopes, places) },
     },
   };
 }
@@ -58,7 +65,7 @@ export function formatPolicyJson(policy: PolicyJson): string {
   return `${JSON.stringify(policy, null, INDENT)}\n`;
 }
 
-function toDockerScopes(scopes: readonly Scope[], places: KeyPlaces): Scopes {
+function toDockerScopes(scopes: readonly Scope[], places: KeyPlaces): ScopesJson {
   return Object.fromEntries(
     scopes.map(({ name, signedBy }) => [
       name,

@@ -1,9 +1,10 @@
 // registries.d: which store nodes ask for which images. Two files of the directory may not have
 // the same key, and nothing tells of a misspelt one (containers/image docker/registries_d.go).
+import { join } from 'node:path/posix';
 import { Document } from 'yaml';
 import type { Scope } from '../policy/policy.ts';
 import type { NodeFile } from './node-file.ts';
-import { type StoreUrl, formatStoreUrl } from './store-url.ts';
+import { type StoreUrl, formatFileUrl, formatStoreUrl } from './store-url.ts';
 
 /**
  * Which clients a node may have: any; or containers/image 5.22 and later only, which know
@@ -16,6 +17,8 @@ export interface RegistriesOptions {
   readonly clients: Clients;
   /** A directory that machines which sign write to, absolute. */
   readonly staging: string | undefined;
+  /** For one user's home directory instead of the system. */
+  readonly isRootless: boolean;
 }
 
 /** The members of one section. */
@@ -35,9 +38,7 @@ const LINE_WIDTH = { lineWidth: 0 };
 export function toSection(scope: Scope, { url, clients, staging }: RegistriesOptions): Section {
   const store = formatStoreUrl(url, scope.prefix ?? '');
   const written =
-    staging === undefined
-      ? undefined
-      : `file://${[staging, scope.prefix].filter(Boolean).join('/')}`;
+    staging === undefined ? undefined : formatFileUrl(join(staging, scope.prefix ?? ''));
   const section = {
     lookaside: store,
     ...(written !== undefined && { 'lookaside-staging': written }),
@@ -63,12 +64,13 @@ export function formatRegistries(
     const sections = named.map((scope) => [scope.name, toSection(scope, options)] as const);
     files.push(toYaml(`${name}.yaml`, { docker: Object.fromEntries(sections) }, OWN_FILE));
   }
-  if (outside) {
-    const withStaging = { ...options, staging: options.staging ?? DEFAULT_STAGING };
-    const section = toSection(outside, withStaging);
-    files.push(toYaml(DEFAULT_FILE, { 'default-docker': section }, DEFAULT_NOTE));
-  }
+  if (outside) files.push(toYaml(DEFAULT_FILE, toDefault(outside, options), DEFAULT_NOTE));
   return files;
+}
+
+function toDefault(scope: Scope, options: RegistriesOptions): Record<string, Section> {
+  const { staging = options.isRootless ? undefined : DEFAULT_STAGING } = options;
+  return { 'default-docker': toSection(scope, { ...options, staging }) };
 }
 
 const OWN_FILE = ` Written by lookaside node-config: where signatures of images are.

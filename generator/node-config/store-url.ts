@@ -1,6 +1,7 @@
 // The address under which nodes find the store, as they put it together themselves
-// (containers/image docker/registries_d.go, lookasideStorageBaseURL): whatever they would lose or
-// mend on the way is refused here.
+// (containers/image docker/registries_d.go, lookasideStorageBaseURL): they decode its path, add
+// that of the image, and encode the whole by the rules of Go's net/url. What they would lose on the
+// way is refused here, and the rest is written as they ask for it.
 import { isIP } from 'node:net';
 
 /** A base address without a slash at its end. */
@@ -17,10 +18,13 @@ export class StoreUrlError extends Error {
 }
 
 const SCHEMES: ReadonlySet<string> = new Set(['http:', 'https:', 'file:']);
-/** What comes through as it is: nodes decode escapes and encode again by their own rules. */
-const PLAIN_PATH = /^[A-Za-z0-9._~!$&'()*+,;=:@/-]*$/;
+const PARTS = /^[a-z]+:\/\/[^/?#]*([^?#]*)(\?[^#]*)?(#.*)?$/iu;
+/** URL takes them away or turns them into slashes; nodes refuse them. */
+const MENDED = /[\s\p{Cc}\\]/u;
+/** Escapes that are lost when the path is decoded, and those that the store answers with 404. */
+const LOST_ESCAPES = /%(?:2f|5c|00)/i;
 const DOT_SEGMENT = /(?:^|\/)\.{1,2}(?:\/|$)/;
-const PARTS = /^([a-z]+:\/\/[^/?#]*)([^?#]*)(\?[^#]*)?(#.*)?$/i;
+const PLAIN_QUERY = /^[!-~]*$/;
 
 /**
  * Reads an address; slashes at its end are dropped.
@@ -28,27 +32,39 @@ const PARTS = /^([a-z]+:\/\/[^/?#]*)([^?#]*)(\?[^#]*)?(#.*)?$/i;
  */
 export function parseStoreUrl(text: string): StoreUrl {
   const got = `got ${JSON.stringify(text)}`;
-  const [, authority, path = '', query = '', fragment] = PARTS.exec(text) ?? [];
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (!url || authority === undefined || !SCHEMES.has(url.protocol)) {
+  const [matched, written = '', query = '', fragment] = PARTS.exec(text) ?? [];
+  const url = matched !== undefined && URL.canParse(text) ? new URL(text) : undefined;
+  if (!url || !SCHEMES.has(url.protocol) || MENDED.test(text)) {
     throw new StoreUrlError(`expected an https:// address of a store, ${got}`);
   }
-  if (url.protocol === 'file:' ? url.host !== '' : url.hostname === '') {
+  const isFile = url.protocol === 'file:';
+  if (isFile ? url.host !== '' : url.hostname === '') {
     throw new StoreUrlError(`expected https://HOST or file:///DIR, ${got}`);
   }
-  if (fragment !== undefined) {
-    throw new StoreUrlError(`expected no fragment, which nodes drop, ${got}`);
+  if (fragment !== undefined || (isFile && query !== '')) {
+    const part = fragment === undefined ? 'query behind a file' : 'fragment';
+    throw new StoreUrlError(`expected no ${part}, which nodes drop, ${got}`);
   }
-  if (!PLAIN_PATH.test(path) || DOT_SEGMENT.test(path)) {
-    const rule = 'expected a path without escapes and dot segments, which nodes change';
+  if (!PLAIN_QUERY.test(query)) {
+    throw new StoreUrlError(`expected a query in ASCII, ${got}`);
+  }
+  const path = decodePath(written);
+  if (path === undefined || DOT_SEGMENT.test(path)) {
+    const rule = 'expected a path without dot segments and escapes that nodes change';
     throw new StoreUrlError(`${rule}, ${got}`);
   }
-  return { base: authority + path.replace(/\/+$/, ''), query };
+  const authority = `${url.protocol}//${credentialsOf(url)}${url.host}`;
+  return { base: authority + encodePath(path.replace(/\/+$/, '')), query };
 }
 
 /** The address for signatures that lie below a directory of the store; '' is the store itself. */
 export function formatStoreUrl({ base, query }: StoreUrl, directory: string): string {
-  return `${base}${directory === '' ? '' : `/${directory}`}${query}`;
+  return `${base}${directory === '' ? '' : `/${encodePath(directory)}`}${query}`;
+}
+
+/** The address of a directory of the machine itself, absolute. */
+export function formatFileUrl(directory: string): string {
+  return `file://${encodePath(directory)}`;
 }
 
 /** Whether whoever is on the way to the store could withhold signatures. */
@@ -63,12 +79,35 @@ export function isOpenToOthers({ base }: StoreUrl): boolean {
 
 /** Whether everybody who may read a node's configuration reads a password in it. */
 export function hasCredentials({ base }: StoreUrl): boolean {
-  const { username, password } = new URL(base);
-  return username !== '' || password !== '';
+  return credentialsOf(new URL(base)) !== '';
 }
 
 /** Whether the address is that of a registry, which knows nothing of signatures, by its scope. */
 export function namesRegistry({ base }: StoreUrl, scope: string): boolean {
   const { host, pathname } = new URL(base);
   return pathname.replace(/\/+$/, '') === '' && host !== '' && host === scope.split('/', 1)[0];
+}
+
+/** `USER:PASSWORD@`, or ''. */
+function credentialsOf({ username, password }: URL): string {
+  if (username === '' && password === '') return '';
+  return `${username}${password === '' ? '' : `:${password}`}@`;
+}
+
+function decodePath(written: string): string | undefined {
+  if (LOST_ESCAPES.test(written)) return undefined;
+  try {
+    return decodeURIComponent(written);
+  } catch {
+    return undefined;
+  }
+}
+
+/** As Go's net/url does (shouldEscape, encodePath). */
+function encodePath(path: string): string {
+  const encoded = encodeURI(path.toWellFormed());
+  return encoded.replaceAll(
+    /[?#!'()*]/g,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
 }
