@@ -130,16 +130,19 @@ export const scopes = z
 export const oneOf = <Word extends string>(...words: readonly [Word, ...Word[]]) =>
   z.enum(words, expected(`${words.slice(0, -1).join(', ')} or ${words.at(-1)}`));
 
-/** `SCOPE=PATH`: a file or directory of keys for a part of all images. */
-const scopeKeys = z.string(expected('SCOPE=PATH')).transform((value, context) => {
-  const at = value.indexOf('=');
-  const name = scopeName.safeParse(value.slice(0, at));
-  if (at >= 0 && at < value.length - 1 && name.success) {
+/** `SCOPE=PATH`, one or several: files or directories of keys for parts of all images. */
+export const scopeFlags = several.transform((values, context) =>
+  values.map((value) => {
+    const at = value.indexOf('=');
+    const name = scopeName.safeParse(value.slice(0, at));
+    if (at < 0 || at === value.length - 1 || !name.success) {
+      const form = 'expected SCOPE=PATH, as quay.io/team=team.asc';
+      context.addIssue(`${form}, got ${JSON.stringify(value)}`);
+      return z.NEVER;
+    }
     return { name: name.data, path: value.slice(at + 1) };
-  }
-  context.addIssue(`expected SCOPE=PATH, as quay.io/team=team.asc, got ${JSON.stringify(value)}`);
-  return z.NEVER;
-});
+  }),
+);
 
 /** An absolute path of a directory, without a slash at its end. */
 export const absoluteDirectory = text.transform((value, context) => {
@@ -158,12 +161,6 @@ export const names = several.transform((values, context) => {
   context.addIssue(`expected names like worker,master, got ${JSON.stringify(wrong)}`);
   return z.NEVER;
 });
-
-/** Several of them, each given by a flag of its own. */
-export const scopeFlags = z.union(
-  [scopeKeys.transform((value) => [value]), z.array(scopeKeys)],
-  expected('SCOPE=PATH'),
-);
 
 /** Not that of the file of distributions in registries.d. */
 export const fileName = text.regex(/^(?!default$)[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/, {

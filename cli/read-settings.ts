@@ -141,7 +141,9 @@ function isMapping(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** `-` is a standard stream, and no path. */
 function relativeTo(directory: string, value: unknown): unknown {
+  if (value === '-') return value;
   if (typeof value === 'string') return resolve(directory, value);
   return Array.isArray(value) ? value.map((item) => relativeTo(directory, item)) : value;
 }

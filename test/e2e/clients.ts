@@ -40,8 +40,11 @@ export function createClients({ home, skopeoFlags = [], wrapper = [] }: ClientsO
     async copyWithSkopeo(image, ...flags) {
       const target = await makeTemporary(0o777);
       const copy = ['copy', ...flags, '--src-tls-verify=false', `docker://${image}`];
-      const result = runWrapped('skopeo', ...skopeoFlags, ...copy, `dir:${target}`);
-      return result.finally(async () => removeTemporary(target));
+      try {
+        return await runWrapped('skopeo', ...skopeoFlags, ...copy, `dir:${target}`);
+      } finally {
+        await removeTemporary(target);
+      }
     },
   };
 }
