@@ -23,21 +23,21 @@ export interface PolicyText {
  * @throws Complaint if it cannot be read, or nodes would refuse it.
  */
 export async function readPolicyText(flag: string, file: string): Promise<PolicyText> {
+  const hint = 'name a policy.json that can be read';
   const bytes = await buffer(createReadStream(file, { end: MAX_POLICY_BYTES })).catch(
     (cause: unknown) => {
-      const hint = 'name a policy.json that can be read';
       throw new Complaint(`${flag}: cannot read ${file}: ${messageOf(cause)}`, hint, { cause });
     },
   );
   if (bytes.length > MAX_POLICY_BYTES) {
-    throw new Complaint(`${flag}: ${file} is too large: expected a policy.json of at most 16 MiB`);
+    throw new Complaint(`${flag}: ${file}: expected at most 16 MiB, got more`, hint);
   }
   const text = bytes.toString();
   try {
     return { text, scopes: parsePolicyFile(text) };
   } catch (cause) {
     if (!(cause instanceof PolicyFileError)) throw cause;
-    const hint = 'nodes refuse the whole file too: see containers-policy.json(5)';
-    throw new Complaint(`${file}: ${cause.message}`, hint, { cause });
+    const reason = 'nodes refuse the whole file too: see containers-policy.json(5)';
+    throw new Complaint(`${file}: ${cause.message}`, reason, { cause });
   }
 }
