@@ -4,7 +4,6 @@ import { adviseOn } from '../generator/node-config/advice.ts';
 import { SharedKeyFileError } from '../generator/node-config/key-files.ts';
 import { createNodeFiles, signedScopes } from '../generator/node-config/node-files.ts';
 import { type StoreUrl, StoreUrlError, parseStoreUrl } from '../generator/node-config/store-url.ts';
-import { TARGETS } from '../generator/node-config/targets.ts';
 import { messageOf } from '../generator/message-of.ts';
 import type { Policy } from '../generator/policy/policy.ts';
 import { Complaint } from './complaint.ts';
@@ -13,6 +12,7 @@ import { type ExistingPolicy, readExistingPolicy } from './read-existing-policy.
 import { readPolicy } from './read-policy.ts';
 import type { World } from './world.ts';
 import { writeFiles } from './write-files.ts';
+import { checkTarget, writeTarget } from './write-target.ts';
 
 /** Settles with the exit code. */
 export async function nodeConfig(settings: Settings, world: World): Promise<number> {
@@ -20,22 +20,19 @@ export async function nodeConfig(settings: Settings, world: World): Promise<numb
   if (out === undefined) {
     throw new Complaint('node-config needs a place to write to', 'give --out DIR, or --out -');
   }
+  checkTarget(settings);
   const policy = await readNodePolicy(settings);
   const existing = await readExisting(settings, policy);
   const options = { ...readOptions(settings), existing: existing?.content };
-  const { target, name, pool, ignition, butane, rootless: isRootless } = settings;
-  const pools = pool.length > 0 ? pool : DEFAULT_POOLS;
-  const { write, isConcatenable } = TARGETS[target];
-  const files = write(createFiles(policy, options), { name, pools, ignition, butane, isRootless });
+  const madeFrom = { scopes: signedScopes(policy), url: options.url };
+  const target = writeTarget(createFiles(policy, options), settings, madeFrom);
   const now = new Date();
   const advice = adviseOn(policy, { ...options, now, expiryWarning: settings['expiry-warning'] });
-  const warnings = [...(existing?.warnings ?? []), ...advice];
+  const warnings = [...(existing?.warnings ?? []), ...advice, ...target.advice];
   for (const sentence of warnings) world.stderr.write(`lookaside: warning: ${sentence}\n`);
-  await writeFiles(files, out, isConcatenable, world);
+  await writeFiles(target.files, out, target.isConcatenable, world);
   return 0;
 }
-
-const DEFAULT_POOLS = ['worker'];
 
 /** The scopes of the configuration file and of flags, with their keys. */
 async function readNodePolicy(settings: Settings): Promise<Policy> {

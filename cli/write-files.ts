@@ -27,9 +27,10 @@ export async function writeFiles(
   { stdout, stderr }: World,
 ): Promise<void> {
   if (out === STANDARD_OUTPUT) {
-    const bytes = isConcatenable
-      ? Buffer.concat(files.map((file) => file.bytes))
-      : await toTar(files);
+    const bytes =
+      isConcatenable || files.length === 1
+        ? Buffer.concat(files.map((file) => file.bytes))
+        : await toTar(files);
     await write(stdout, bytes);
     return;
   }

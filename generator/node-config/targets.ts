@@ -1,36 +1,44 @@
 // The forms in which a node's files can be written down.
-import type { NodeFile } from './node-file.ts';
+import { writeAnsibleRole } from './targets/ansible-role.ts';
+import { writeButane } from './targets/butane.ts';
+import { writeCloudInit } from './targets/cloud-init.ts';
+import { writeFlatpakOptions } from './targets/flatpak.ts';
+import { writeInstallScript } from './targets/install-script.ts';
+import { writeKickstart } from './targets/kickstart.ts';
+import { adviseOnMachineConfigs } from './targets/machine-config-advice.ts';
+import { writeMachineConfigs } from './targets/machine-config.ts';
+import type { Target } from './targets/target.ts';
 
-/** A file for people or their tools, below the directory that they name. */
-export interface WrittenFile {
-  readonly path: string;
-  readonly bytes: Uint8Array;
-  readonly isExecutable?: true;
-}
+export type { WrittenFile } from './targets/target.ts';
 
-/** What a form may need to know beside the files. */
-export interface TargetOptions {
-  /** What names begin with. */
-  readonly name: string;
-  /** Machine config pools; at least one. */
-  readonly pools: readonly string[];
-  /** Version of Ignition: `3.2.0`. */
-  readonly ignition: string;
-  /** Version of Butane's variant openshift: `4.12.0`. */
-  readonly butane: string;
-  readonly isRootless: boolean;
-}
-
-interface Target {
-  readonly write: (files: readonly NodeFile[], options: TargetOptions) => readonly WrittenFile[];
-  /** Whether the files, one after the other, are one file of the same form. */
-  readonly isConcatenable: boolean;
-}
-
-export const TARGET_NAMES = ['files'] as const;
+export const TARGET_NAMES = [
+  'files',
+  'machineconfig',
+  'butane',
+  'script',
+  'ansible',
+  'kickstart',
+  'cloud-init',
+  'flatpak',
+] as const;
 
 export type TargetName = (typeof TARGET_NAMES)[number];
 
+const SYSTEM_ONLY = { isConcatenable: false, isForHomes: false };
+
 export const TARGETS: Readonly<Record<TargetName, Target>> = {
-  files: { write: (files) => files, isConcatenable: false },
+  files: { write: (files) => files, isConcatenable: false, isForHomes: true },
+  machineconfig: {
+    write: writeMachineConfigs,
+    isConcatenable: true,
+    isForHomes: false,
+    adviseOn: adviseOnMachineConfigs,
+  },
+  butane: { ...SYSTEM_ONLY, write: writeButane, adviseOn: adviseOnMachineConfigs },
+  script: { ...SYSTEM_ONLY, write: writeInstallScript },
+  ansible: { ...SYSTEM_ONLY, write: writeAnsibleRole },
+  kickstart: { ...SYSTEM_ONLY, write: writeKickstart },
+  'cloud-init': { ...SYSTEM_ONLY, write: writeCloudInit },
+  // Remotes may be one user's too.
+  flatpak: { write: writeFlatpakOptions, isConcatenable: false, isForHomes: true },
 };

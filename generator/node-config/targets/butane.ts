@@ -1,0 +1,48 @@
+// Butane: what the MachineConfig target writes, in the form that people review and butane makes
+// MachineConfigs from.
+import { Document, Scalar, type DocumentOptions } from 'yaml';
+import { NODE_FILE_MODE, type NodeFile } from '../node-file.ts';
+import { toFileText } from './file-text.ts';
+import { explainName } from './machine-config-advice.ts';
+import { nameMachineConfig } from './machine-config-name.ts';
+import type { TargetOptions, WrittenFile } from './target.ts';
+
+/** Of which butane reads numbers: 0644 is octal. */
+const YAML_VERSION: DocumentOptions = { version: '1.1' };
+const NO_FOLDING = { lineWidth: 0, doubleQuotedAsJSON: true };
+/** Text that every reader of YAML gives back from a block as it was. */
+const BLOCK_SAFE = /^[\n\x20-\x7e\u{a0}-\u{2027}\u{202a}-\u{d7ff}\u{e000}-\u{fdcf}]*$/u;
+
+/**
+ * A Butane file for each pool.
+ * @throws TargetError for a name, a pool or a file that it cannot hold.
+ */
+export function writeButane(
+  files: readonly NodeFile[],
+  { name, pools, butane }: TargetOptions,
+): readonly WrittenFile[] {
+  return pools.map((pool) => {
+    const metadataName = nameMachineConfig(pool, name);
+    const content = {
+      variant: 'openshift',
+      version: butane,
+      metadata: {
+        name: metadataName,
+        labels: { 'machineconfiguration.openshift.io/role': pool },
+      },
+      storage: { files: files.map(toButaneFile) },
+    };
+    const document = new Document(content, YAML_VERSION);
+    document.commentBefore = explainName(pool, name);
+    return { path: `${metadataName}.bu`, bytes: Buffer.from(document.toString(NO_FOLDING)) };
+  });
+}
+
+function toButaneFile(file: NodeFile) {
+  const text = toFileText(file);
+  const inline = new Scalar(text);
+  inline.type = BLOCK_SAFE.test(text) ? Scalar.BLOCK_LITERAL : Scalar.QUOTE_DOUBLE;
+  const mode = new Scalar(NODE_FILE_MODE);
+  mode.format = 'OCT';
+  return { path: `/${file.path}`, mode, overwrite: true, contents: { inline } };
+}

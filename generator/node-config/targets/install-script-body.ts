@@ -1,0 +1,218 @@
+// The part of the install script that is the same for all files, between what they hold and which
+// they are. It guarantees: nothing is changed before it was kept; a file is replaced whole or not
+// at all; a run that was broken off can be run again, or undone.
+
+export const INSTALL_SCRIPT_BODY = `
+# Below $state:
+#   manifest   a line for each thing done, the newest first:
+#                had PATH  a file that was there before, and is kept
+#                new PATH  a file that was not there before
+#                dir PATH  a directory that was not there before
+#   kept/      what was there before
+#   next/      what is about to be installed
+#   installed/ what was installed, to tell what others have changed since
+
+say() {
+  printf '%s\\n' "$*"
+}
+
+# Tells what is done, or would be.
+tell() {
+  say "$would$1: $2"
+}
+
+fail() {
+  printf 'install-%s.sh: %s\\n' "$name" "$1" >&2
+  exit "\${2:-1}"
+}
+
+is_there() {
+  [ -e "$1" ] || [ -L "$1" ]
+}
+
+same() {
+  if [ -L "$1" ] || [ -L "$2" ]; then
+    [ -L "$1" ] && [ -L "$2" ] && [ "$(readlink "$1")" = "$(readlink "$2")" ]
+  else
+    cmp -s "$1" "$2" 2>/dev/null
+  fi
+}
+
+is_recorded() {
+  [ -f "$state/manifest" ] && grep -qxF -e "had $1" -e "new $1" "$state/manifest"
+}
+
+# Whether a file is as it was installed, or as it was before.
+is_ours() {
+  same "$root/$1" "$state/installed/$1" || same "$root/$1" "$state/next/$1" ||
+    same "$root/$1" "$state/kept/$1"
+}
+
+is_in_place() {
+  [ ! -L "$root/$1" ] && content "$1" | cmp -s - "$root/$1" 2>/dev/null || return 1
+  set -- "$root/$1" -prune -type f -perm 644
+  [ "$user" != 0 ] || set -- "$@" -user 0 -group 0
+  [ -n "$(find "$@")" ]
+}
+
+# Fails where a file cannot be replaced.
+check_place() {
+  directory=$root
+  below=$1
+  while [ "\${below#*/}" != "$below" ]; do
+    directory=$directory/\${below%%/*}
+    below=\${below#*/}
+    if [ -n "$root" ] && [ -L "$directory" ]; then
+      fail "$directory is a symbolic link, and may lead out of $root"
+    fi
+  done
+  if [ -e "$root/$1" ] && [ ! -f "$root/$1" ]; then fail "$root/$1 is not a file"; fi
+}
+
+# Fails where others have changed a file, before anything is done.
+check_changes() {
+  if [ ! -f "$state/manifest" ] || [ -n "$force" ]; then return 0; fi
+  changed=
+  while IFS= read -r line; do
+    path=\${line#* }
+    case $line in "dir "*) continue ;; esac
+    if is_there "$root/$path" && ! is_ours "$path"; then changed="$changed $root/$path"; fi
+  done <"$state/manifest"
+  if [ -n "$changed" ]; then fail "changed by others since, left alone without --force:$changed"; fi
+}
+
+record() {
+  { say "$1" && cat "$state/manifest"; } >"$state/manifest.new"
+  mv -f "$state/manifest.new" "$state/manifest"
+}
+
+forget() {
+  grep -vxF -e "$1" "$state/manifest" >"$state/manifest.new" || :
+  mv -f "$state/manifest.new" "$state/manifest"
+}
+
+open_state() {
+  [ ! -f "$state/manifest" ] || return 0
+  made=
+  for directory in var var/lib; do
+    if [ ! -d "$root/$directory" ]; then
+      mkdir "$root/$directory"
+      made="dir $directory
+$made"
+    fi
+  done
+  mkdir -p "$state"
+  chmod 700 "$state"
+  printf '%s' "$made" >"$state/manifest.new"
+  mv -f "$state/manifest.new" "$state/manifest"
+}
+
+make_directories() {
+  directory=
+  below=$1
+  while [ "\${below#*/}" != "$below" ]; do
+    directory=$directory\${directory:+/}\${below%%/*}
+    below=\${below#*/}
+    if [ ! -d "$root/$directory" ]; then
+      record "dir $directory"
+      mkdir "$root/$directory"
+    fi
+  done
+}
+
+keep() {
+  if is_recorded "$1"; then return 0; fi
+  if ! is_there "$root/$1"; then
+    record "new $1"
+    return 0
+  fi
+  mkdir -p "$(dirname "$state/kept/$1")"
+  rm -f "$state/kept/$1"
+  cp -pP "$root/$1" "$state/kept/$1"
+  record "had $1"
+}
+
+# Puts a copy in the place of a file, in one step.
+replace() {
+  rm -f "$2.$name-new"
+  cp -pP "$1" "$2.$name-new"
+  mv -f "$2.$name-new" "$2"
+  if [ -z "$root" ] && command -v restorecon >/dev/null 2>&1; then restorecon "$2" || :; fi
+}
+
+install_file() {
+  # A run that was broken off may have replaced the file, and not taken note of it.
+  if [ -z "$would" ] && [ -f "$state/next/$1" ] && same "$root/$1" "$state/next/$1"; then
+    mv -f "$state/next/$1" "$state/installed/$1"
+  fi
+  if is_in_place "$1"; then
+    say "unchanged: $root/$1"
+    return 0
+  fi
+  if is_there "$root/$1"; then tell replaced "$root/$1"; else tell created "$root/$1"; fi
+  if [ -n "$would" ]; then return 0; fi
+  open_state
+  make_directories "$1"
+  keep "$1"
+  mkdir -p "$(dirname "$state/next/$1")" "$(dirname "$state/installed/$1")"
+  content "$1" >"$state/next/$1"
+  chmod 644 "$state/next/$1"
+  if [ "$user" = 0 ]; then chown 0:0 "$state/next/$1"; fi
+  replace "$state/next/$1" "$root/$1"
+  mv -f "$state/next/$1" "$state/installed/$1"
+}
+
+# Brings back what was there before a line of the manifest.
+restore() {
+  case $1 in
+    had)
+      tell restored "$root/$2"
+      if [ -z "$would" ]; then replace "$state/kept/$2" "$root/$2"; fi
+      ;;
+    new)
+      tell removed "$root/$2"
+      if [ -z "$would" ]; then rm -f "$root/$2" "$root/$2.$name-new"; fi
+      ;;
+    dir)
+      if [ -n "$would" ]; then return 0; fi
+      # The state may be below it.
+      case $state in "$root/$2"/*) rm -rf "$state" ;; esac
+      rmdir "$root/$2" 2>/dev/null || [ ! -d "$root/$2" ] || say "not empty, left: $root/$2"
+      ;;
+  esac
+}
+
+# Brings back what an earlier version of this script changed and this one does not.
+retire() {
+  if [ ! -f "$state/manifest" ]; then return 0; fi
+  while IFS= read -r line; do
+    path=\${line#* }
+    case $line in "had "* | "new "*) ;; *) continue ;; esac
+    if content "$path" >/dev/null; then continue; fi
+    restore "\${line%% *}" "$path"
+    if [ -z "$would" ]; then forget "$line"; fi
+  done <<END
+$(cat "$state/manifest")
+END
+}
+
+install_files() {
+  check_place "\${state#"$root/"}/manifest"
+  for path in "$@"; do check_place "$path"; done
+  check_changes
+  for path in "$@"; do install_file "$path"; done
+  retire
+}
+
+undo() {
+  if [ ! -f "$state/manifest" ]; then
+    # A run that was broken off may have come no further than this directory.
+    if [ -z "$would" ]; then rm -rf "$state"; fi
+    say "nothing to undo below $root/"
+    return 0
+  fi
+  check_changes
+  while IFS= read -r line; do restore "\${line%% *}" "\${line#* }"; done <"$state/manifest"
+  if [ -z "$would" ]; then rm -rf "$state"; fi
+}
+`;
