@@ -13,6 +13,11 @@ export const TOOLS = [
   'git-http-backend',
   'nginx',
   'apache2',
+  'ignition-validate',
+  'shellcheck',
+  'busybox',
+  'ansible-playbook',
+  'ansible-lint',
 ] as const;
 export type Tool = (typeof TOOLS)[number];
 

@@ -1,0 +1,335 @@
+// The install script, run by the shells of small and large systems below a directory.
+import assert from 'node:assert/strict';
+import {
+  chmod,
+  chown,
+  cp,
+  mkdir,
+  readFile,
+  readdir,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import fc from 'fast-check';
+import { writeInstallScript } from '../../generator/node-config/targets/install-script.ts';
+import { OPTIONS, anyFiles, anyLines } from '../generator/node-config/targets/samples.ts';
+import { describeWith, findTool, toolPath } from '../with-tools.ts';
+import { asNobody } from './as-nobody.ts';
+import { SCOPES, readTree, takeSnapshot, writeTarget } from './node-config.ts';
+import { type RunResult, run, runOrThrow } from './run.ts';
+import { useTemporary } from './temporary.ts';
+
+const STATE = 'var/lib/lookaside-node-config';
+const POLICY = 'etc/containers/policy.json';
+const STORES = 'etc/containers/registries.d/lookaside.yaml';
+
+const isRoot = process.getuid?.() === 0;
+
+describeWith(['shellcheck', 'busybox'], 'the install script', () => {
+  const directory = useTemporary();
+  const written = useTemporary('suite');
+  let script = '';
+  let files: ReadonlyMap<string, string>;
+  before(async () => {
+    files = await writeTarget('files', join(written(), 'files'));
+    await writeTarget('script', written());
+    script = join(written(), 'install-lookaside.sh');
+  });
+
+  const root = () => join(directory(), "a root with 'odd' $name");
+  const shells = { sh: ['sh'], busybox: [findTool('busybox') ?? 'busybox', 'sh'] };
+
+  const install = (...args: readonly string[]) => runScript(script, args);
+  function runScript(path: string, args: readonly string[], shell = shells.sh): Promise<RunResult> {
+    const [command = '', ...words] = shell;
+    return run(command, [...words, path, '--root', root(), ...args]);
+  }
+
+  /** A root in which some of the files are there, each in another way. */
+  async function makeRoot(): Promise<readonly string[]> {
+    await mkdir(join(root(), 'etc/containers/registries.d'), { recursive: true });
+    await mkdir(join(root(), 'var/lib'), { recursive: true });
+    await mkdir(join(root(), 'usr'));
+    await writeFile(join(root(), POLICY), '{"default":[]}\r\nno line feed');
+    await chmod(join(root(), POLICY), 0o640);
+    if (isRoot) await chown(join(root(), POLICY), 1234, 2345);
+    await writeFile(join(root(), 'usr/stores.yaml'), 'docker: {}\n');
+    await symlink('../../../usr/stores.yaml', join(root(), STORES));
+    return takeSnapshot(root());
+  }
+
+  async function readInstalled(): Promise<ReadonlyMap<string, string>> {
+    const all = [...(await readTree(root()))];
+    return new Map(all.filter(([path]) => !path.startsWith('var/') && !path.startsWith('usr/')));
+  }
+
+  for (const [name, shell] of Object.entries(shells)) {
+    it(`installs, installs again and undoes itself in ${name}`, async () => {
+      const before = await makeRoot();
+      const first = await runScript(script, [], shell);
+      assert.equal(first.code, 0, first.stderr);
+      assert.match(first.stdout, new RegExp(`^replaced: .*/${POLICY}$`, 'm'));
+      assert.match(first.stdout, /^created: .*\.asc$/m);
+      assert.deepEqual(await readInstalled(), files);
+      const installed = await takeSnapshot(root());
+
+      const second = await runScript(script, [], shell);
+      assert.equal(second.code, 0, second.stderr);
+      assert.doesNotMatch(second.stdout, /^(?!unchanged: )/m);
+      assert.deepEqual(await takeSnapshot(root()), installed);
+
+      const undo = await runScript(script, ['--undo'], shell);
+      assert.equal(undo.code, 0, undo.stderr);
+      assert.deepEqual(await takeSnapshot(root()), before);
+      const again = await runScript(script, ['--undo'], shell);
+      assert.match(again.stdout, /^nothing to undo/);
+      assert.equal(again.code, 0);
+    });
+  }
+
+  it('gives files the mode and the owner that nodes need', async () => {
+    await makeRoot();
+    await install();
+    const own = isRoot ? '0:0' : `${process.getuid?.()}:${process.getgid?.()}`;
+    for (const line of await takeSnapshot(root())) {
+      if (files.has(line.split(' ', 1)[0] ?? '')) assert.match(line, new RegExp(`100644 ${own} `));
+    }
+  });
+
+  it('makes what is missing, down to an empty root, and removes it again', async () => {
+    await mkdir(root());
+    const { code } = await install();
+    assert.equal(code, 0);
+    assert.deepEqual(await readInstalled(), files);
+    await install('--undo');
+    assert.deepEqual(await takeSnapshot(root()), []);
+  });
+
+  it('leaves alone what was as it should be', async () => {
+    await cp(join(written(), 'files'), root(), { recursive: true });
+    const before = await takeSnapshot(root());
+    const { stdout } = await install();
+    assert.doesNotMatch(stdout, /^(?!unchanged: )/m);
+    assert.deepEqual(await takeSnapshot(root()), before);
+    await install('--undo');
+    assert.deepEqual(await takeSnapshot(root()), before);
+  });
+
+  it('changes nothing in a dry run', async () => {
+    const before = await makeRoot();
+    const { stdout, code } = await install('--dry-run');
+    assert.equal(code, 0);
+    assert.match(stdout, /^would be replaced: /m);
+    assert.deepEqual(await takeSnapshot(root()), before);
+    await install();
+    const installed = await takeSnapshot(root());
+    const undo = await install('--undo', '--dry-run');
+    assert.match(undo.stdout, /^would be restored: /m);
+    assert.deepEqual(await takeSnapshot(root()), installed);
+  });
+
+  it('keeps what others have changed since, unless forced', async () => {
+    const before = await makeRoot();
+    await install();
+    await writeFile(join(root(), POLICY), 'changed\n');
+    const changed = await takeSnapshot(root());
+    for (const args of [[], ['--undo'], ['--undo', '--dry-run']]) {
+      const refused = await install(...args);
+      assert.equal(refused.code, 1, args.join(' '));
+      assert.match(refused.stderr, /changed by others since, .*policy\.json/);
+      assert.deepEqual(await takeSnapshot(root()), changed);
+    }
+    const forced = await install('--undo', '--force');
+    assert.equal(forced.code, 0, forced.stderr);
+    assert.deepEqual(await takeSnapshot(root()), before);
+  });
+
+  it('leaves directories that others have put something into', async () => {
+    await mkdir(root());
+    await install();
+    const foreign = join(root(), 'etc/containers/registries.d/other.yaml');
+    await writeFile(foreign, 'docker: {}\n');
+    const { stdout, code } = await install('--undo');
+    assert.equal(code, 0);
+    assert.match(stdout, /^not empty, left: .*registries\.d$/m);
+    assert.deepEqual([...(await readTree(root())).values()], ['docker: {}\n']);
+  });
+
+  it('takes back what a later version does not install', async () => {
+    const before = await makeRoot();
+    await install();
+    const later = await writeTarget('script', join(directory(), 'later'), [
+      ...SCOPES.slice(0, 1),
+      '--name=lookaside',
+    ]);
+    assert.equal(later.size, 1);
+    const path = join(directory(), 'later/install-lookaside.sh');
+    const dryRun = await runScript(path, ['--dry-run']);
+    assert.match(dryRun.stdout, /^would be removed: .*any\.example\.org\.asc$/m);
+    const { stdout, code } = await runScript(path, []);
+    assert.equal(code, 0);
+    assert.match(stdout, /^removed: .*any\.example\.org\.asc$/m);
+    const expected = await writeTarget('files', join(directory(), 'fewer'), SCOPES.slice(0, 1));
+    assert.deepEqual(await readInstalled(), expected);
+    await install();
+    assert.deepEqual(await readInstalled(), files);
+    await install('--undo');
+    assert.deepEqual(await takeSnapshot(root()), before);
+  });
+
+  describe('broken off at any step', () => {
+    const COMMANDS = ['mv', 'cp', 'rm', 'mkdir', 'rmdir', 'chmod'];
+
+    /** Kills the shell in place of its nth change; settles with whether there were so many. */
+    async function breakOff(at: number, args: readonly string[]): Promise<boolean> {
+      const bin = join(directory(), 'bin');
+      const count = join(directory(), 'count');
+      await mkdir(bin, { recursive: true });
+      await writeFile(count, String(at));
+      for (const command of COMMANDS) {
+        const path = join(bin, command);
+        const text = `#!/bin/sh
+n=$(cat '${count}')
+if [ "$n" = 0 ]; then kill -9 $PPID; exit 1; fi
+echo $((n - 1)) >'${count}'
+PATH=\${PATH#*:} exec ${command} "$@"
+`;
+        await writeFile(path, text, { mode: 0o755 });
+      }
+      const env = { PATH: `${bin}:${process.env['PATH']}` };
+      const { code } = await run('sh', [script, '--root', root(), ...args], { env });
+      assert.ok(code === null || code === 0, String(code));
+      return code === null;
+    }
+
+    const afterwards = {
+      undone: [['--undo']],
+      'installed, and undone': [[], ['--undo']],
+    };
+    for (const [what, runs] of Object.entries(afterwards)) {
+      for (const args of [[], ['--undo']]) {
+        it(`${args.join() || 'an installation'} can be ${what}`, async () => {
+          const before = await makeRoot();
+          for (let at = 0; ; at += 1) {
+            if (args.length > 0) await install();
+            const wasBroken = await breakOff(at, args);
+            for (const again of runs) {
+              const { code, stderr } = await install(...again);
+              assert.equal(code, 0, `${at}: ${stderr}`);
+              if (again.length === 0) assert.deepEqual(await readInstalled(), files, String(at));
+            }
+            assert.deepEqual(await takeSnapshot(root()), before, String(at));
+            if (!wasBroken) {
+              assert.ok(at > 10);
+              return;
+            }
+          }
+        });
+      }
+    }
+  });
+
+  it('refuses a link that may lead out of the root', async () => {
+    await makeRoot();
+    await mkdir(join(root(), 'etc/pki'));
+    await symlink('/', join(root(), 'etc/pki/containers'));
+    const before = await takeSnapshot(root());
+    const { code, stderr } = await install();
+    assert.equal(code, 1);
+    assert.match(stderr, /etc\/pki\/containers is a symbolic link/);
+    assert.deepEqual(await takeSnapshot(root()), before);
+  });
+
+  it('refuses what is no file', async () => {
+    await mkdir(join(root(), POLICY), { recursive: true });
+    const { code, stderr } = await install();
+    assert.equal(code, 1);
+    assert.match(stderr, /policy\.json is not a file/);
+    assert.equal((await readTree(root())).size, 0);
+  });
+
+  const wrong = {
+    'an unknown argument': [['--wrong'], /unknown argument --wrong/],
+    'a root without a name': [['--root'], /--root needs a directory/],
+    'a root that is not there': [['--root=/not/there'], /\/not\/there is not a directory/],
+  } as const;
+  for (const [what, [args, message]] of Object.entries(wrong)) {
+    it(`refuses ${what}`, async () => {
+      const { code, stderr, stdout } = await run('sh', [script, ...args]);
+      assert.equal(code, 2);
+      assert.match(stderr, message);
+      assert.equal(stdout, '');
+    });
+  }
+
+  it('lets only root change the system', async () => {
+    await chmod(script, 0o755);
+    const { code, stderr } = await asNobody(() => run('sh', [script, '--root', '/']));
+    assert.equal(code, 2);
+    assert.match(stderr, /only root can change \//);
+  });
+
+  it('says how it is used', async () => {
+    const { code, stdout } = await run(script, ['--help']);
+    assert.equal(code, 0);
+    for (const flag of ['--undo', '--root DIR', '--dry-run', '--force']) {
+      assert.ok(stdout.includes(flag), flag);
+    }
+  });
+
+  it('gives shellcheck nothing to say, whatever the names', async () => {
+    const check = ['--shell=sh', '--severity=style'];
+    await runOrThrow(toolPath('shellcheck'), [...check, script]);
+    const odd = ["it's", '$(x) `y`', '-n', 'a"b', '*?[x]', 'END_OF_FILE', '\\', '~', 'ü 日本'];
+    const oddFiles = odd.map((name) => ({
+      path: `etc/${name}/policy.json`,
+      bytes: Buffer.from(`${name}\n`),
+    }));
+    const [file] = writeInstallScript(oddFiles, { ...OPTIONS, name: 'Odd.name_-1' });
+    await runOrThrow(toolPath('shellcheck'), [...check, '-'], {
+      input: file?.bytes ?? '',
+      env: { LC_ALL: 'C.UTF-8' },
+    });
+  });
+
+  it('brings any text to any path, and back again', async () => {
+    let number = 0;
+    await fc.assert(
+      fc.asyncProperty(anyFiles(anyLines), fc.nat({ max: 1 }), async (anything, which) => {
+        number += 1;
+        const below = join(directory(), String(number));
+        const [first] = anything;
+        await mkdir(join(below, dirname(first?.path ?? '')), { recursive: true });
+        await writeFile(join(below, first?.path ?? ''), 'old');
+        await mkdir(join(below, 'var/lib'), { recursive: true });
+        const before = await takeSnapshot(below);
+        const [file] = writeInstallScript(anything, OPTIONS);
+        const path = join(directory(), 'any.sh');
+        await writeFile(path, file?.bytes ?? '');
+        const [command = '', ...words] = Object.values(shells)[which] ?? [];
+        for (const args of [[], []]) {
+          await runOrThrow(command, [...words, path, '--root', below, ...args]);
+        }
+        for (const { path: name, bytes } of anything) {
+          assert.deepEqual(await readFile(join(below, name)), bytes);
+        }
+        await runOrThrow(command, [...words, path, '--root', below, '--undo']);
+        assert.deepEqual(await takeSnapshot(below), before);
+        assert.deepEqual(await readdir(join(below, 'var/lib')), []);
+        await rm(below, { recursive: true });
+      }),
+      { numRuns: 25 },
+    );
+  });
+
+  it(`keeps what was there in ${STATE}, for its owner alone`, async () => {
+    await makeRoot();
+    const old = await readFile(join(root(), POLICY));
+    await install();
+    assert.deepEqual(await readFile(join(root(), STATE, 'kept', POLICY)), old);
+    const line = (await takeSnapshot(root())).find((entry) => entry.startsWith(`${STATE} `));
+    assert.match(line ?? '', / 40700 /);
+  });
+});
