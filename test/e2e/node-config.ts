@@ -55,6 +55,12 @@ export async function takeSnapshot(directory: string): Promise<readonly string[]
   return lines;
 }
 
-async function listTree(directory: string): Promise<readonly string[]> {
-  return (await readdir(directory, { recursive: true })).toSorted();
+/** The relative paths of all that is below a directory; links are not followed. */
+async function listTree(directory: string, below = ''): Promise<readonly string[]> {
+  const entries = await readdir(join(directory, below), { withFileTypes: true });
+  const paths = entries.map(async (entry) => {
+    const path = join(below, entry.name);
+    return entry.isDirectory() ? [path, ...(await listTree(directory, path))] : [path];
+  });
+  return (await Promise.all(paths)).flat().toSorted();
 }

@@ -140,11 +140,16 @@ replace() {
   if [ -z "$root" ] && command -v restorecon >/dev/null 2>&1; then restorecon "$2" || :; fi
 }
 
-install_file() {
-  # A run that was broken off may have replaced the file, and not taken note of it.
-  if [ -z "$would" ] && [ -f "$state/next/$1" ] && same "$root/$1" "$state/next/$1"; then
+# Ends what a run that was broken off had begun: it may have replaced the file, and not taken note.
+settle() {
+  rm -f "$root/$1.$name-new"
+  if [ -f "$state/next/$1" ] && same "$root/$1" "$state/next/$1"; then
     mv -f "$state/next/$1" "$state/installed/$1"
   fi
+}
+
+install_file() {
+  if [ -z "$would" ]; then settle "$1"; fi
   if is_in_place "$1"; then
     say "unchanged: $root/$1"
     return 0
