@@ -108,7 +108,7 @@ describe('the README', () => {
     }
     const known = new Set<string>([...OPTION_NAMES, 'config']);
     const ours = readme.replaceAll(
-      /^.*\b(?:gpg|skopeo|podman|openssl|core\.sshCommand)\b.*$/gm,
+      /^.*\b(?:gpg|skopeo|podman|openssl|core\.sshCommand|install-lookaside)\b.*$/gm,
       '',
     );
     const calls = [

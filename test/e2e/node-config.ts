@@ -57,10 +57,11 @@ export async function takeSnapshot(directory: string): Promise<readonly string[]
 
 /** The relative paths of all that is below a directory; links are not followed. */
 async function listTree(directory: string, below = ''): Promise<readonly string[]> {
-  const entries = await readdir(join(directory, below), { withFileTypes: true });
-  const paths = entries.map(async (entry) => {
+  const paths: string[] = [];
+  for (const entry of await readdir(join(directory, below), { withFileTypes: true })) {
     const path = join(below, entry.name);
-    return entry.isDirectory() ? [path, ...(await listTree(directory, path))] : [path];
-  });
-  return (await Promise.all(paths)).flat().toSorted();
+    paths.push(path);
+    if (entry.isDirectory()) paths.push(...(await listTree(directory, path)));
+  }
+  return paths.toSorted();
 }

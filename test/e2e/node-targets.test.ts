@@ -41,7 +41,7 @@ describe('node-config --target', () => {
         assert.equal(documents.length, variant.includes('--pool') ? 3 : 1);
         const expected = await readFiles(args);
         for (const { spec } of z.array(machineConfigSchema).parse(documents)) {
-          await validate(spec.config);
+          await validate(spec.config, directory());
           assert.deepEqual(decode(spec.config), expected);
         }
       });
@@ -63,15 +63,9 @@ describe('node-config --target', () => {
           const entries = Object.entries(file).filter(([name]) => !(name in ours));
           return Object.fromEntries(entries);
         });
-        await validate({ ...config, ignition: { version: '3.2.0' }, storage: { files } });
+        const likeness = { ...config, ignition: { version: '3.2.0' }, storage: { files } };
+        await validate(likeness, directory());
       });
-    }
-
-    async function validate(config: unknown): Promise<void> {
-      const file = join(directory(), 'config.ign');
-      await writeFile(file, JSON.stringify(config));
-      const { stdout, stderr } = await runOrThrow(toolPath('ignition-validate'), [file]);
-      assert.equal(stdout + stderr, '');
     }
   });
 
@@ -153,12 +147,6 @@ describe('node-config --target', () => {
       assert.equal(stdout.match(/^pub:/gm)?.length, 2);
     });
 
-    async function writeConfig(path: string, scopes: Record<string, object>): Promise<void> {
-      const keys = join(import.meta.dirname, '../../signatures/keys/');
-      const text = JSON.stringify({ scopes }).replaceAll(/"([a-z]+\.asc)"/g, `"${keys}$1"`);
-      await writeFile(path, text);
-    }
-
     const keys = ['release.asc', 'security.asc'];
     const notForFlatpak = {
       'several keys': { keys, require: 'all' },
@@ -205,4 +193,18 @@ function decode({ storage }: z.output<typeof ignitionSchema>): ReadonlyMap<strin
       return [path, Buffer.from(base64, 'base64').toString('latin1')];
     }),
   );
+}
+
+async function validate(config: unknown, directory: string): Promise<void> {
+  const file = join(directory, 'config.ign');
+  await writeFile(file, JSON.stringify(config));
+  const { stdout, stderr } = await runOrThrow(toolPath('ignition-validate'), [file]);
+  assert.equal(stdout + stderr, '');
+}
+
+/** Writes a configuration file with scopes, whose keys are of the example repository. */
+async function writeConfig(path: string, scopes: Record<string, object>): Promise<void> {
+  const keys = join(import.meta.dirname, '../../signatures/keys/');
+  const text = JSON.stringify({ scopes }).replaceAll(/"([a-z]+\.asc)"/g, `"${keys}$1"`);
+  await writeFile(path, text);
 }

@@ -3,6 +3,7 @@ import { toFileText } from './file-text.ts';
 import { INSTALL_SCRIPT_ARGUMENTS } from './install-script-arguments.ts';
 import { INSTALL_SCRIPT_BODY } from './install-script-body.ts';
 import { toInstallOrder } from './install-order.ts';
+import { INSTALL_SCRIPT_STATE } from './install-script-state.ts';
 import { formatHereDocument, quoteForShell } from './shell.ts';
 import { TargetError, type TargetOptions, type WrittenFile } from './target.ts';
 
@@ -31,7 +32,7 @@ content() {
 ${files.map(formatCase).join('')}    *) return 1 ;;
   esac
 }
-${INSTALL_SCRIPT_BODY}${INSTALL_SCRIPT_ARGUMENTS}
+${INSTALL_SCRIPT_STATE}${INSTALL_SCRIPT_BODY}${INSTALL_SCRIPT_ARGUMENTS}
 set --${paths}
 if [ "$do" = undo ]; then undo; else install_files "$@"; fi
 if [ -z "$root$would" ]; then say 'CRI-O takes them after: systemctl reload crio'; fi

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import type { NodeFile } from '../../../../generator/node-config/node-file.ts';

@@ -1,6 +1,6 @@
 // What machines are given at their first boot: cloud-init and kickstart.
 import assert from 'node:assert/strict';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import type { NodeFile } from '../../../../generator/node-config/node-file.ts';
@@ -20,18 +20,15 @@ const cloudConfigSchema = z.strictObject({
   ),
 });
 
-/** Bytes of any kind, as text of one byte a character. */
-const anyBytes = fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes).toString());
+function write(files: readonly NodeFile[]): string {
+  const [written, ...others] = writeCloudInit(files, OPTIONS);
+  assert.ok(written);
+  assert.deepEqual(others, []);
+  assert.equal(written.path, 'lookaside-cloud-config.yaml');
+  return textOf(written);
+}
 
 describe('the cloud-init target', () => {
-  const write = (files: readonly NodeFile[]) => {
-    const [written, ...others] = writeCloudInit(files, OPTIONS);
-    assert.ok(written);
-    assert.deepEqual(others, []);
-    assert.equal(written.path, 'lookaside-cloud-config.yaml');
-    return textOf(written);
-  };
-
   it('writes user data that cloud-init knows by its first line', () => {
     assert.match(write(FILES), /^#cloud-config\n/);
     assert.match(write(FILES), /^ {4}permissions: '0644'$/m);
@@ -39,7 +36,7 @@ describe('the cloud-init target', () => {
 
   it('holds any file, for root to own and all to read', () => {
     fc.assert(
-      fc.property(anyFiles(anyBytes), (files) => {
+      fc.property(anyFiles(fc.uint8Array({ maxLength: 300 })), (files) => {
         const { write_files: entries } = cloudConfigSchema.parse(parse(write(files)));
         assert.deepEqual(
           entries.map(({ path, content }) => [path, Buffer.from(content, 'base64')]),

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { parse, parseAllDocuments } from 'yaml';
 import { z } from 'zod';
 import { adviseOnMachineConfigs } from '../../../../generator/node-config/targets/machine-config-advice.ts';

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import type { NodeFile } from '../../../../generator/node-config/node-file.ts';
 import { parseStoreUrl } from '../../../../generator/node-config/store-url.ts';
 import type {
@@ -15,8 +15,8 @@ export const OPTIONS: TargetOptions = {
   url: parseStoreUrl('https://signatures.example.com'),
 };
 
-export function toFile(path: string, text: string): NodeFile {
-  return { path, bytes: Buffer.from(text) };
+export function toFile(path: string, content: string | Uint8Array): NodeFile {
+  return { path, bytes: Buffer.from(content) };
 }
 
 export const FILES: readonly NodeFile[] = [
@@ -75,12 +75,14 @@ export const anyPath: fc.Arbitrary<string> = fc
   .map((names) => names.join('/'));
 
 /** Files with different paths, none below another. */
-export function anyFiles(text: fc.Arbitrary<string>): fc.Arbitrary<readonly NodeFile[]> {
+export function anyFiles(
+  content: fc.Arbitrary<string | Uint8Array>,
+): fc.Arbitrary<readonly NodeFile[]> {
   return fc
-    .uniqueArray(fc.tuple(anyPath, text), {
+    .uniqueArray(fc.tuple(anyPath, content), {
       minLength: 1,
       maxLength: 4,
       selector: ([path]) => path.split('/', 1)[0],
     })
-    .map((entries) => entries.map(([path, content]) => toFile(path, content)));
+    .map((entries) => entries.map((entry) => toFile(...entry)));
 }
