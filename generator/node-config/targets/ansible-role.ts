@@ -4,6 +4,7 @@ import { toInstallOrder } from './install-order.ts';
 import type { TargetOptions, WrittenFile } from './target.ts';
 
 const OCTAL = 8;
+
 /** The files of a role, below a directory with its name. */
 export function writeAnsibleRole(
   files: readonly NodeFile[],

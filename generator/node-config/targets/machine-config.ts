@@ -1,5 +1,6 @@
 import { Document } from 'yaml';
 import { NODE_FILE_MODE, type NodeFile } from '../node-file.ts';
+import { formatDataUrl } from './data-url.ts';
 import { explainName } from './machine-config-advice.ts';
 import { nameMachineConfig } from './machine-config-name.ts';
 import type { TargetOptions, WrittenFile } from './target.ts';
@@ -37,13 +38,12 @@ export function writeMachineConfigs(
 }
 
 function toIgnitionFile({ path, bytes }: NodeFile, ignition: string) {
-  const base64 = Buffer.from(bytes).toString('base64');
   return {
     // Ignition 2 knows several file systems, 3 only that of the root.
     ...(ignition.startsWith('2.') && { filesystem: 'root' }),
     path: `/${path}`,
     mode: NODE_FILE_MODE,
     overwrite: true,
-    contents: { source: `data:text/plain;charset=utf-8;base64,${base64}` },
+    contents: { source: formatDataUrl(bytes) },
   };
 }

@@ -4,7 +4,7 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import type { NodeFile } from '../../../../generator/node-config/node-file.ts';
 import { writeButane } from '../../../../generator/node-config/targets/butane.ts';
-import { FILES, OPTIONS, anyFiles, anyText, textOf } from './samples.ts';
+import { FILES, OPTIONS, anyFiles, anyText, textOf, toFile } from './samples.ts';
 
 const butaneSchema = z.strictObject({
   variant: z.literal('openshift'),
@@ -16,7 +16,10 @@ const butaneSchema = z.strictObject({
         path: z.string(),
         mode: z.literal(0o644),
         overwrite: z.literal(true),
-        contents: z.strictObject({ inline: z.string() }),
+        contents: z.union([
+          z.strictObject({ inline: z.string() }),
+          z.strictObject({ source: z.string() }),
+        ]),
       }),
     ),
   }),
@@ -26,6 +29,11 @@ function write(files: readonly NodeFile[], options = OPTIONS): string {
   const [written] = writeButane(files, options);
   assert.ok(written);
   return textOf(written);
+}
+
+function decode(contents: { inline: string } | { source: string }): Uint8Array {
+  if ('inline' in contents) return Buffer.from(contents.inline);
+  return Buffer.from(contents.source.split(',')[1] ?? '', 'base64');
 }
 
 describe('Butane files', () => {
@@ -50,23 +58,31 @@ describe('Butane files', () => {
     assert.match(text, /^ {12}"default": \[\{ "type": "insecureAcceptAnything" \}\]$/m);
   });
 
-  it('hold any text', () => {
+  const anything = fc.oneof(anyText, fc.uint8Array({ maxLength: 300 }));
+  it('hold any file', () => {
     fc.assert(
-      fc.property(anyFiles(anyText), (files) => {
+      fc.property(anyFiles(anything), (files) => {
         const { storage } = butaneSchema.parse(parse(write(files), { version: '1.1' }));
         assert.deepEqual(
-          storage.files.map(({ path, contents }) => [path, contents.inline]),
-          files.map(({ path, bytes }) => [`/${path}`, Buffer.from(bytes).toString()]),
+          storage.files.map(({ path, contents }) => [path, decode(contents)]),
+          files.map(({ path, bytes }) => [`/${path}`, bytes]),
         );
       }),
     );
   });
 
-  const notText = { 'not UTF-8': [0xff, 0x0a], 'with a NUL': [0x61, 0x00, 0x0a] };
-  for (const [fault, bytes] of Object.entries(notText)) {
-    it(`refuse a file that is ${fault}`, () => {
-      const file = { path: 'etc/file', bytes: Buffer.from(bytes) };
-      assert.throws(() => write([file]), { name: 'TargetError', message: '/etc/file is not text' });
+  const notShown = {
+    'not UTF-8': [0xff, 0x0a],
+    'with a NUL': [0x61, 0x00, 0x0a],
+    // Which a reader of YAML takes for a line end.
+    'with a next line': [0xc2, 0x85],
+    'with a carriage return': [0x0d, 0x0a],
+  };
+  for (const [fault, bytes] of Object.entries(notShown)) {
+    it(`encode a file that is ${fault}`, () => {
+      const text = write([toFile('etc/file', Buffer.from(bytes))]);
+      assert.doesNotMatch(text, /inline/);
+      assert.match(text, /^ {8}source: data:text\/plain;charset=utf-8;base64,\S+$/m);
     });
   }
 });
