@@ -3,13 +3,14 @@
 import { adviseOn } from '../generator/node-config/advice.ts';
 import { SharedKeyFileError } from '../generator/node-config/key-files.ts';
 import { createNodeFiles, signedScopes } from '../generator/node-config/node-files.ts';
-import { type StoreUrl, StoreUrlError, parseStoreUrl } from '../generator/node-config/store-url.ts';
+import type { StoreUrl } from '../generator/node-config/store-url.ts';
 import { messageOf } from '../generator/message-of.ts';
 import type { Policy } from '../generator/policy/policy.ts';
 import { Complaint } from './complaint.ts';
 import type { Settings } from './options.ts';
 import { type ExistingPolicy, readExistingPolicy } from './read-existing-policy.ts';
 import { readPolicy } from './read-policy.ts';
+import { STORE_URL_HINT, readStoreUrl } from './read-store-url.ts';
 import type { World } from './world.ts';
 import { writeFiles } from './write-files.ts';
 import { checkTarget, writeTarget } from './write-target.ts';
@@ -79,14 +80,8 @@ function readOptions(settings: Settings) {
 }
 
 function readUrl(text: string | undefined): StoreUrl {
-  const hint = 'give --url https://signatures.example.com';
-  if (text === undefined) throw new Complaint('node-config needs the address of the store', hint);
-  try {
-    return parseStoreUrl(text);
-  } catch (cause) {
-    if (!(cause instanceof StoreUrlError)) throw cause;
-    throw new Complaint(`--url: ${cause.message}`, hint, { cause });
-  }
+  if (text !== undefined) return readStoreUrl(text);
+  throw new Complaint('node-config needs the address of the store', STORE_URL_HINT);
 }
 
 function createFiles(...args: Parameters<typeof createNodeFiles>) {

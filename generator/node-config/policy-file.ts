@@ -65,6 +65,13 @@ export function formatPolicyJson(policy: PolicyJson): string {
   return `${JSON.stringify(policy, null, INDENT)}\n`;
 }
 
+/** What the `docker` part of a policy says of one scope: a member to paste there. */
+export function formatScopeMember(scope: Scope, places: KeyPlaces): string {
+  const lines = JSON.stringify(toDockerScopes([scope], places), null, INDENT).split('\n');
+  const inBraces = lines.slice(1, -1);
+  return inBraces.map((line) => line.slice(INDENT)).join('\n');
+}
+
 function toDockerScopes(scopes: readonly Scope[], places: KeyPlaces): ScopesJson {
   return Object.fromEntries(
     scopes.map(({ name, signedBy }) => [

@@ -61,11 +61,28 @@ export function formatRegistries(
   const outside = scopes.find((scope) => scope.name === '');
   const files: NodeFile[] = [];
   if (named.length > 0) {
-    const sections = named.map((scope) => [scope.name, toSection(scope, options)] as const);
-    files.push(toYaml(`${name}.yaml`, { docker: Object.fromEntries(sections) }, OWN_FILE));
+    files.push(toYaml(`${name}.yaml`, { docker: toSections(named, options) }, OWN_FILE));
   }
   if (outside) files.push(toYaml(DEFAULT_FILE, toDefault(outside, options), DEFAULT_NOTE));
   return files;
+}
+
+/** What registries.d says of one scope, and in which of its files. */
+export function formatScopeSection(
+  name: string,
+  scope: Scope,
+  options: RegistriesOptions,
+): { readonly file: string; readonly text: string } {
+  const isOutside = scope.name === '';
+  const content = isOutside ? toDefault(scope, options) : { docker: toSections([scope], options) };
+  return {
+    file: isOutside ? DEFAULT_FILE : `${name}.yaml`,
+    text: new Document(content).toString(LINE_WIDTH),
+  };
+}
+
+function toSections(scopes: readonly Scope[], options: RegistriesOptions): Record<string, Section> {
+  return Object.fromEntries(scopes.map((scope) => [scope.name, toSection(scope, options)]));
 }
 
 function toDefault(scope: Scope, options: RegistriesOptions): Record<string, Section> {

@@ -1,0 +1,58 @@
+// One scope: whose signatures its images need, and what a node needs to check them.
+import { quote, renderBlock } from './blocks.ts';
+import { type Html, html } from './html.ts';
+import type { ScopeFacts } from './page-facts.ts';
+import { renderKeys } from './render-keys.ts';
+
+/** Above, the files are folded away. */
+const SHOWN_FILES = 4;
+
+/** The section of a scope. */
+export function renderScope(scope: ScopeFacts, now: Date): Html {
+  const { id, title, signers, identity, groups, keyPaths, registries, policyMember } = scope;
+  const label = title.toLowerCase();
+  return html`<section id="${id}" class="scope">
+    <h3>${renderTitle(scope)}</h3>
+    <p>${signers} ${identity}</p>
+    ${renderKeys(groups, `Keys of ${label}`, now)} ${renderKeyPaths(keyPaths)}
+    ${renderBlock(html`<code>/etc/containers/registries.d/${registries.file}</code>`, `registries.d section of ${label}`, registries.text)}
+    ${renderBlock(html`<code>/etc/containers/policy.json</code> in transports, docker`, `policy of ${label}`, policyMember)}
+    ${renderBlock('Try it', `commands to try ${label}`, tryIt(scope))}
+  </section> `;
+}
+
+/** What a scope is called in headings and links. */
+export function renderTitle({ name, title }: ScopeFacts): Html {
+  return name === '' ? html`${title}` : html`<code>${title}</code>`;
+}
+
+function renderKeyPaths(keyPaths: readonly string[]): Html {
+  const [only = ''] = keyPaths;
+  if (keyPaths.length === 1) return html`<p>On a node the keys lie in ${renderKeyPath(only)}</p> `;
+  const list = html`<ul class="files">
+    ${keyPaths.map((path) => html`<li>${renderKeyPath(path)}</li> `)}
+  </ul> `;
+  if (keyPaths.length <= SHOWN_FILES)
+    return html`<p>On a node each key has its own file:</p>
+      ${list}`;
+  return html`<details>
+    <summary>On a node each key has its own file: show all ${keyPaths.length}</summary>
+    ${list}
+  </details> `;
+}
+
+function renderKeyPath(path: string): Html {
+  const file = `nodes/keys/${path.slice(path.lastIndexOf('/') + 1)}`;
+  return html`<a href="${file}"><code>${path}</code></a>`;
+}
+
+function tryIt({ image, location }: ScopeFacts): string {
+  return `# an image of the scope
+IMAGE=${quote(image)}
+skopeo copy "docker://$IMAGE" "dir:$(mktemp -d)"
+podman pull "$IMAGE"
+# which store is asked, and what it answers
+podman pull --log-level=debug "$IMAGE" 2>&1 | grep -i -e lookaside -e signature
+# 200: there is a signature, 404: there is none; HEX is the digest of the manifest
+curl -sI ${quote(location)}`;
+}
