@@ -22,6 +22,7 @@ const DEBIAN_PACKAGES: Record<Tool, string> = {
   busybox: 'busybox',
   'ansible-playbook': 'ansible-core',
   'ansible-lint': 'ansible-lint',
+  chromium: 'chromium',
 };
 /** Asked by Debian's packages before they start a service: 101 forbids it. */
 const POLICY_RC_D = '/usr/sbin/policy-rc.d';

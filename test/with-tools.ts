@@ -18,6 +18,7 @@ export const TOOLS = [
   'busybox',
   'ansible-playbook',
   'ansible-lint',
+  'chromium',
 ] as const;
 export type Tool = (typeof TOOLS)[number];
 

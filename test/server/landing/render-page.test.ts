@@ -51,6 +51,21 @@ function shapeOf(page: string): readonly string[] {
   }
 }
 
+/** A page where a stranger's text is wherever text of strangers can be. */
+async function hostilePage(text: string): Promise<string> {
+  const change = (key: { fingerprint: string; expires: string | null }) => ({
+    ...key,
+    userIds: [text],
+  });
+  const rule = { type: 'remapIdentity', prefix: text, signedPrefix: text } as const;
+  const keys = [await signedBy([RED], rule, change)];
+  const policy = await policyOf({ [`r.example/${text}`]: keys, '': keys });
+  const url = { base: `https://sigs.example/${text}`, query: text };
+  const served = { ...SERVED, commit: `c${text}`, loadedAt: text };
+  const facts = createPolicyFacts(policy, url);
+  return renderPage({ ...facts, origin: 'configured', served, now: NOW });
+}
+
 describe('the page', () => {
   it('tells what is served, from where and since when', async () => {
     const text = textOf(render(await createSimplePolicy(undefined)));
@@ -164,26 +179,13 @@ describe('the page', () => {
   });
 
   it('does not change its shape, whatever strangers write', async () => {
-    const pageOf = async (text: string): Promise<string> => {
-      const change = (key: { fingerprint: string; expires: string | null }) => ({
-        ...key,
-        userIds: [text],
-      });
-      const rule = { type: 'remapIdentity', prefix: text, signedPrefix: text } as const;
-      const keys = [await signedBy([RED], rule, change)];
-      const policy = await policyOf({ [`r.example/${text}`]: keys, '': keys });
-      const url = { base: `https://sigs.example/${text}`, query: text };
-      const served = { ...SERVED, commit: `c${text}`, loadedAt: text };
-      const facts = createPolicyFacts(policy, url);
-      return renderPage({ ...facts, origin: 'configured', served, now: NOW });
-    };
-    const plain = shapeOf(await pageOf('x'));
+    const plain = shapeOf(await hostilePage('x'));
     const hostile = fc.oneof(
       fc.string({ unit: 'binary' }),
       fc.constantFrom('"><script>alert(1)</script>', "' onclick='x", '</pre>', '&lt;', '</style>'),
     );
     const property = fc.asyncProperty(hostile, async (raw) => {
-      const page = await pageOf(raw.replaceAll(/[\uFFFE\uFFFF]/g, ''));
+      const page = await hostilePage(raw.replaceAll(/[\uFFFE\uFFFF]/g, ''));
       assert.deepEqual(shapeOf(page), plain);
       assert.doesNotMatch(page.replaceAll('\n', ''), /[\p{Cc}\p{Cf}]/u);
       assert.ok(page.includes(`<style>${PAGE_STYLE}</style>`));
