@@ -46,6 +46,9 @@ export function createApp(options: AppOptions): Express {
       },
       // The store may be read over plain HTTP; what TLS it has is the operator's choice.
       strictTransportSecurity: false,
+      // Over plain HTTP browsers complain of these. The page opens no other.
+      crossOriginOpenerPolicy: false,
+      originAgentCluster: false,
     }),
   );
   app.use(createLanding({ policy, url, refresher }));

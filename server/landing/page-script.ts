@@ -20,12 +20,13 @@ for (const block of document.querySelectorAll('figure pre')) {
   button.setAttribute('aria-label', 'Copy: ' + label);
   let timer;
   const say = (said) => {
+    const announced = said + ': ' + label;
     button.textContent = said;
-    announcement.textContent = said + ': ' + label;
+    announcement.textContent = announced;
     clearTimeout(timer);
     timer = setTimeout(() => {
       button.textContent = 'Copy';
-      announcement.textContent = '';
+      if (announcement.textContent === announced) announcement.textContent = '';
     }, 3000);
   };
   button.addEventListener('click', () => {
