@@ -179,7 +179,7 @@ export const OPTIONS = {
   'trusted-proxies': {
     argument: 'CIDR',
     description:
-      'proxies whose X-Forwarded-For is believed: an address, a range, or loopback, linklocal, uniquelocal',
+      'proxies whose X-Forwarded-For and X-Forwarded-Proto are believed: an address, a range, or loopback, linklocal, uniquelocal',
     commands: ['serve'],
     repeatable: true,
     schema: several,

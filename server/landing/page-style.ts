@@ -35,7 +35,7 @@ body {
   background: var(--paper);
   color: var(--ink);
   font: 1rem/1.6 system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'Liberation Sans', sans-serif;
-  overflow-wrap: break-word;
+  overflow-wrap: anywhere;
 }
 a { color: var(--link); text-underline-offset: 0.15em; }
 a:hover { text-decoration-thickness: 2px; }
@@ -50,14 +50,13 @@ h3 { font-size: 1.1rem; margin: 2rem 0 0.5rem; }
 p { margin: 0.75rem 0; max-width: 44rem; }
 code, pre { font-family: var(--mono); font-size: 0.875em; }
 pre code { font-size: inherit; }
-:not(pre) > code { overflow-wrap: anywhere; }
 header { padding: 3rem 0 0.5rem; }
 header > p { font-size: 1.1rem; color: var(--soft); }
 dl { margin: 1.5rem 0 0; padding: 0.25rem 1.25rem; background: var(--panel); border: 1px solid var(--line); border-radius: 8px; }
 dl div { display: grid; grid-template-columns: 6rem 1fr; gap: 0 1rem; padding: 0.5rem 0; }
 dl div + div { border-top: 1px solid var(--line); }
 dt { color: var(--soft); }
-dd { margin: 0; min-width: 0; overflow-wrap: anywhere; }
+dd { margin: 0; min-width: 0; }
 nav { margin: 1.5rem 0 0; font-size: 0.95rem; max-height: 18rem; overflow: auto; }
 nav ul { list-style: none; margin: 0; padding: 0; }
 nav ul ul { padding-left: 1rem; border-left: 2px solid var(--line); }

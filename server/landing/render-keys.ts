@@ -48,8 +48,13 @@ function renderKey({ fingerprint, userIds, expires }: KeyInfo, now: Date): Html 
       <a href="${keyPathOf(fingerprint)}"><code>${fingerprint}</code></a>
       ${userIds.map((userId): Part => html`<span class="user">${userId}</span>`)}
     </th>
-    <td>${expires === null ? undefined : renderDate(expires)}${describeExpiry(expires, now)}</td>
+    <td>${expires === null ? undefined : renderDate(expires)}${renderExpiry(expires, now)}</td>
   </tr> `;
+}
+
+function renderExpiry(expires: string | null, now: Date): Part {
+  const words = describeExpiry(expires, now);
+  return words.startsWith('expired') ? html`<strong>${words}</strong>` : words;
 }
 
 function renderDate(expires: string): Html {

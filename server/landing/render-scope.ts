@@ -7,18 +7,33 @@ import { renderKeys } from './render-keys.ts';
 /** Above, the files are folded away. */
 const SHOWN_FILES = 4;
 
-/** The section of a scope. */
-export function renderScope(scope: ScopeFacts, now: Date): Html {
-  const { id, title, signers, identity, groups, keyPaths, registries, policyMember } = scope;
+/** The section of a scope; what nodes need for it can be folded away. */
+export function renderScope(scope: ScopeFacts, isFolded: boolean, now: Date): Html {
+  const { id, title, signers, identity, groups, keyPaths } = scope;
   const label = title.toLowerCase();
+  const blocks = renderBlocks(scope, label);
   return html`<section id="${id}" class="scope">
     <h3>${renderTitle(scope)}</h3>
     <p>${signers} ${identity}</p>
     ${renderKeys(groups, `Keys of ${label}`, now)} ${renderKeyPaths(keyPaths)}
-    ${renderBlock(html`<code>/etc/containers/registries.d/${registries.file}</code>`, `registries.d section of ${label}`, registries.text)}
-    ${renderBlock(html`<code>/etc/containers/policy.json</code> in transports, docker`, `policy of ${label}`, policyMember)}
-    ${renderBlock('Try it', `commands to try ${label}`, tryIt(scope))}
+    ${isFolded ? fold(blocks, label) : blocks}
   </section> `;
+}
+
+function fold(blocks: Html, label: string): Html {
+  return html`<details>
+    <summary>Set up and try ${label}</summary>
+    ${blocks}
+  </details> `;
+}
+
+function renderBlocks(scope: ScopeFacts, label: string): Html {
+  const { registries, policyMember } = scope;
+  const registriesFile = html`<code>/etc/containers/registries.d/${registries.file}</code>`;
+  const policyFile = html`<code>/etc/containers/policy.json</code> in transports, docker`;
+  return html`${renderBlock(registriesFile, `registries.d section of ${label}`, registries.text)}
+  ${renderBlock(policyFile, `policy of ${label}`, policyMember)}
+  ${renderBlock('Try it', `commands to try ${label}`, tryIt(scope))}`;
 }
 
 /** What a scope is called in headings and links. */

@@ -2,6 +2,9 @@ import { type Html, html } from './html.ts';
 import type { PageFacts } from './render-page.ts';
 import { renderScope } from './render-scope.ts';
 
+/** Above, what nodes need for each scope is folded away. */
+const SHOWN_SCOPES = 8;
+
 /** The sections of all scopes. */
 export function renderScopes({ scopes, otherScopes, now }: PageFacts): Html {
   return html`<section id="scopes">
@@ -10,7 +13,7 @@ export function renderScopes({ scopes, otherScopes, now }: PageFacts): Html {
       For each part of the images: the keys, and what a node has to be told.
       ${describeOthers(otherScopes)}
     </p>
-    ${scopes.map((scope) => renderScope(scope, now))}
+    ${scopes.map((scope) => renderScope(scope, scopes.length > SHOWN_SCOPES, now))}
   </section> `;
 }
 

@@ -45,3 +45,9 @@ export async function openPage(
   await page.goto(url);
   return { page, complaints, evaluate: async (expression) => page.evaluate(expression) };
 }
+
+/** From now on nothing in the page ends by itself. */
+export async function stopClock(page: Page): Promise<void> {
+  await page.clock.install();
+  await page.clock.pauseAt(Date.now() + 60_000);
+}

@@ -56,15 +56,6 @@ describeWith(['skopeo', 'podman', 'docker-registry', 'gpg', 'git'], 'the landing
     return blocks;
   }
 
-  /** The lines to try a scope, for an image of it. */
-  function linesFor(blocks: ReadonlyMap<string, string>, scope: string, image: PushedImage) {
-    const lines = blocks.get(`commands to try ${scope}`) ?? '';
-    const [, hex = ''] = image.digest.split(':');
-    return lines
-      .replace(/^IMAGE=.*$/m, `IMAGE='${image.reference}'`)
-      .replace(/(?:NAMESPACE\/|team\/)NAME@sha256=HEX/, `team/app@sha256=${hex}`);
-  }
-
   async function assertTaken(lines: string): Promise<void> {
     const { code, stdout, stderr } = await node.run(lines);
     assert.equal(code, 0, stderr);
@@ -150,3 +141,12 @@ END`);
     assert.deepEqual(new Set(paths.map((path) => join(out, path))), new Set(all));
   });
 });
+
+/** The lines to try a scope, for an image of it. */
+function linesFor(blocks: ReadonlyMap<string, string>, scope: string, image: PushedImage) {
+  const lines = blocks.get(`commands to try ${scope}`) ?? '';
+  const [, hex = ''] = image.digest.split(':');
+  return lines
+    .replace(/^IMAGE=.*$/m, `IMAGE='${image.reference}'`)
+    .replace(/(?:NAMESPACE\/|team\/)NAME@sha256=HEX/, `team/app@sha256=${hex}`);
+}

@@ -6,7 +6,7 @@ import { createSimplePolicy } from '../../generator/policy/policy.ts';
 import { type ExampleServer, startExample } from '../server/example-server.ts';
 import { BLUE, GREEN, RED, policyOf, signedBy } from '../server/landing/policies.ts';
 import { describeWith } from '../with-tools.ts';
-import { type OpenPage, PLAIN_HOST, openPage, startBrowser } from './browser.ts';
+import { type OpenPage, PLAIN_HOST, openPage, startBrowser, stopClock } from './browser.ts';
 
 const HOSTILE = `<img src="x" onerror='alert(1)'>\u202e${'long'.repeat(50)}`;
 const MANY = ['two-a', 'lab', 'ed25519', 'ecdsa-p256', 'dsa2048', 'rsa1024', 'with-subkey'];
@@ -16,7 +16,10 @@ const READERS: Readonly<Record<string, BrowserContextOptions>> = {
   'on a desk, light': { viewport: { width: 1280, height: 900 }, colorScheme: 'light' },
   'on a desk, dark': { viewport: { width: 1280, height: 900 }, colorScheme: 'dark' },
 };
+const UNFOLD = "document.querySelectorAll('details').forEach((one) => (one.open = true))";
 const CLIPBOARD = ['clipboard-read', 'clipboard-write'];
+/** Milliseconds. */
+const SAID_FOR = 3000;
 const texts = z.array(z.string());
 const violations = z.object({
   violations: z.array(z.object({ id: z.string(), nodes: z.array(z.object({ html: z.string() })) })),
@@ -38,12 +41,14 @@ async function makePolicy() {
   const others = Array.from({ length: 40 }, (_, index) => [`r.example/team-${index}`, [expired]]);
   return policyOf({
     'mirror.example/team': [strange],
-    [`registry.${'long-'.repeat(12)}name.example:5000/team/app`]: [many],
+    [`${'long'.repeat(15)}.example:5000/team/app`]: [many],
     'quay.io/team': [await signedBy([RED, GREEN]), expired],
     ...Object.fromEntries(others),
     '': [await signedBy([GREEN])],
   });
 }
+
+const blocksOf = async ({ page }: OpenPage) => page.locator('pre').allTextContents();
 
 describeWith(['chromium'], 'the landing page in a browser', () => {
   let browser: Browser;
@@ -67,14 +72,13 @@ describeWith(['chromium'], 'the landing page in a browser', () => {
   const urlOf = (kind: string): string => `${servers.get(kind)?.url}/`;
   const open = async (kind: string, options?: BrowserContextOptions): Promise<OpenPage> =>
     openPage(browser, urlOf(kind), options);
-  const blocksOf = async ({ page }: OpenPage) => page.locator('pre').allTextContents();
 
   for (const kind of ['with scopes', 'without keys']) {
     for (const [reader, options] of Object.entries(READERS)) {
       it(`${kind}, ${reader}, has no fault that axe finds, and fits`, async () => {
         const opened = await open(kind, { ...options, bypassCSP: true });
         const { evaluate } = opened;
-        await evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))");
+        await evaluate(UNFOLD);
         await evaluate(axe.source);
         const found = violations.parse(await evaluate('axe.run()'));
         assert.deepEqual(found.violations, []);
@@ -101,18 +105,22 @@ describeWith(['chromium'], 'the landing page in a browser', () => {
     it(`${kind} copies exactly what stands in each block`, async () => {
       const opened = await open(kind, { permissions: CLIPBOARD });
       const { page, evaluate, complaints } = opened;
+      await evaluate(UNFOLD);
+      await stopClock(page);
       const blocks = await blocksOf(opened);
-      const buttons = await page.getByRole('button', { name: 'Copy' }).all();
-      assert.equal(buttons.length, blocks.length);
-      // Every seventh: the last ones are like the first.
+      const buttons = page.getByRole('button', { name: 'Copy' });
+      assert.equal(await buttons.count(), blocks.length);
       for (const [index, text] of blocks.entries()) {
+        // The last ones are like the first.
         if (index > 12 && index % 7 !== 0) continue;
         await page.locator('figure button').nth(index).click();
         await page.locator('figure button').nth(index).getByText('Copied').waitFor();
         assert.equal(await evaluate('navigator.clipboard.readText()'), text);
-        const said = String(await evaluate("document.querySelector('[role=status]').textContent"));
-        assert.match(said, /^Copied: ./);
+        assert.match((await page.textContent('[role=status]')) ?? '', /^Copied: ./);
       }
+      await page.clock.runFor(SAID_FOR);
+      assert.equal(await page.locator('button').getByText('Copied').count(), 0);
+      assert.equal(await page.textContent('[role=status]'), '');
       assert.deepEqual(complaints, []);
     });
 
@@ -132,6 +140,7 @@ describeWith(['chromium'], 'the landing page in a browser', () => {
     const url = urlOf('without keys').replace('127.0.0.1', PLAIN_HOST);
     const opened = await openPage(browser, url);
     assert.equal(await opened.evaluate('navigator.clipboard === undefined'), true);
+    await stopClock(opened.page);
     const [text] = await blocksOf(opened);
     await opened.page.getByRole('button', { name: 'Copy' }).first().click();
     await opened.page.locator('figure button').first().getByText('Copied').waitFor();
@@ -144,6 +153,7 @@ describeWith(['chromium'], 'the landing page in a browser', () => {
   it('selects what cannot be copied, for the reader to do it', async () => {
     const opened = await open('without keys');
     await opened.evaluate("navigator.clipboard.writeText = () => Promise.reject(new Error('no'))");
+    await stopClock(opened.page);
     const [text] = await blocksOf(opened);
     await opened.page.getByRole('button', { name: 'Copy' }).first().click();
     await opened.page.locator('figure button').first().getByText('Selected').waitFor();
