@@ -1,5 +1,5 @@
 // The routes for people: the page at `/`, and below `/nodes/` the files that it speaks of.
-import { type Request, type Response, Router } from 'express';
+import type { Request, RequestHandler, Response } from 'express';
 import type { StoreUrl } from '../../generator/node-config/store-url.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
 import type { Refresher } from '../refresher.ts';
@@ -34,8 +34,8 @@ const KEPT_ADDRESSES = 16;
 const PAGE_AGE = 60_000;
 const DOWNLOADS = '/nodes/';
 
-/** Makes the routes; what they do not know is left to the next ones. */
-export function createLanding({ policy, url, refresher }: LandingOptions): Router {
+/** Makes the handler of these routes; what is none of them is left to the next one. */
+export function createLanding({ policy, url, refresher }: LandingOptions): RequestHandler {
   const keptFor = createKept();
 
   const findAnswer = ({ path, protocol, headers }: Request): Answer | undefined => {
@@ -51,13 +51,11 @@ export function createLanding({ policy, url, refresher }: LandingOptions): Route
     return download && { ...download, body: Buffer.from(download.bytes) };
   };
 
-  const router = Router();
-  router.use((request, response, next) => {
+  return (request, response, next) => {
     const answer = findAnswer(request);
     if (answer) send(request, response, answer);
     else next();
-  });
-  return router;
+  };
 }
 
 function readServed({ store, status }: LandingOptions['refresher']): Served | undefined {

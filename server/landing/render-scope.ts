@@ -15,7 +15,7 @@ export function renderScope(scope: ScopeFacts, isFolded: boolean, now: Date): Ht
   return html`<section id="${id}" class="scope">
     <h3>${renderTitle(scope)}</h3>
     <p>${signers} ${identity}</p>
-    ${renderKeys(groups, `Keys of ${label}`, now)} ${renderKeyPaths(keyPaths)}
+    ${renderKeys(groups, `Keys for ${label}`, now)} ${renderKeyPaths(keyPaths)}
     ${isFolded ? fold(blocks, label) : blocks}
   </section> `;
 }
@@ -62,7 +62,7 @@ function renderKeyPath(path: string): Html {
 }
 
 function tryIt({ image, location }: ScopeFacts): string {
-  return `# an image of the scope
+  return `# an image of this scope
 IMAGE=${quote(image)}
 skopeo copy "docker://$IMAGE" "dir:$(mktemp -d)"
 podman pull "$IMAGE"

@@ -94,7 +94,7 @@ describe('the page', () => {
     const page = render(policy);
     const text = textOf(page);
     const red = await fingerprintOf(RED);
-    assert.match(text, new RegExp(`Keys of quay.io/team Key Expiry ${red} `));
+    assert.match(text, new RegExp(`Keys for quay.io/team Key Expiry ${red} `));
     assert.match(text, /signatures by both of these keys\. It must be signed under the repository/);
     assert.match(text, /All other images An image needs a signature by one of these 2 keys/);
     for (const image of [
