@@ -15,9 +15,8 @@ export function renderSetup(facts: PageFacts): Html {
   return html`<section id="setup">
     <h2>Set up a node</h2>
     <p>
-      As root, on each node that pulls. For Ansible, MachineConfigs and other forms, or to merge
-      into a policy that nodes have already, use <code>lookaside node-config</code>: it writes the
-      same files.
+      As root, on each node that pulls. <code>lookaside node-config</code> writes the same files in
+      other forms, and merges them into a policy that nodes have already.
     </p>
     ${describeAddress(facts)}
     <h3>1. Name the store</h3>
