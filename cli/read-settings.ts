@@ -6,7 +6,7 @@ import { parse } from 'yaml';
 import type { z } from 'zod';
 import { Complaint } from './complaint.ts';
 import { OPTION_NAMES, type OptionName, type Settings, optionOf, variableOf } from './options.ts';
-import { suggest } from './suggest.ts';
+import { suggest } from '../generator/suggest.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 

@@ -83,11 +83,28 @@ const policyFile = z.strictObject({
   transports: z.record(z.string(), z.record(z.string(), requirements)).default({}),
 });
 
+/** A policy file with its two levels told apart. */
+export interface PolicyParts {
+  /** What holds for all images that no scope covers, from wherever they come. */
+  readonly byDefault: readonly UnreadRequirement[];
+  /** Requirements by scope for images from registries, as written; '' may be among them. */
+  readonly docker: PolicyFile;
+}
+
 /**
  * Reads the text of a policy.json.
  * @throws PolicyFileError with the first fault.
  */
 export function parsePolicyFile(text: string): PolicyFile {
+  const { byDefault, docker } = parsePolicyParts(text);
+  return new Map([['', docker.get('') ?? byDefault], ...docker]);
+}
+
+/**
+ * Reads the text of a policy.json, with the default beside the scopes.
+ * @throws PolicyFileError with the first fault.
+ */
+export function parsePolicyParts(text: string): PolicyParts {
   if (!isJson(text)) throw new PolicyFileError('expected JSON');
   // JSON.parse keeps the last of two equal members without a word.
   const repeated = findRepeatedMember(text);
@@ -102,5 +119,5 @@ export function parsePolicyFile(text: string): PolicyFile {
     throw new PolicyFileError(`${path}: ${issue?.message}`);
   }
   const docker = new Map(Object.entries(result.data.transports['docker'] ?? {}));
-  return new Map([['', docker.get('') ?? result.data.default], ...docker]);
+  return { byDefault: result.data.default, docker };
 }
