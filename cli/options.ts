@@ -272,6 +272,21 @@ export const OPTIONS = {
     commands: NODES,
     schema: absoluteDirectory,
   },
+  check: {
+    argument: 'ROOT',
+    description:
+      'say what is wrong with the files of a node instead of writing them; ROOT stands for its /, with --rootless for a home directory',
+    commands: NODES,
+    isPath: true,
+    schema: text,
+  },
+  diff: {
+    argument: 'DIR',
+    description: 'print how the files below DIR differ from those that would be written',
+    commands: NODES,
+    isPath: true,
+    schema: text,
+  },
   pool: {
     argument: 'POOL',
     description: 'machine config pools, as worker,master',

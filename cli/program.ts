@@ -48,7 +48,7 @@ const COMMANDS: Record<CommandName, CommandForm> = {
     run: show,
   },
   'node-config': {
-    summary: 'write what nodes need to use the store',
+    summary: 'write what nodes need to use the store, or compare it with what they have',
     run: async (_operands, settings, world) => nodeConfig(settings, world),
   },
 };

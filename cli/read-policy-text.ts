@@ -32,7 +32,14 @@ export async function readPolicyText(flag: string, file: string): Promise<Policy
   if (bytes.length > MAX_POLICY_BYTES) {
     throw new Complaint(`${flag}: ${file}: expected at most 16 MiB, got more`, hint);
   }
-  const text = bytes.toString();
+  return parsePolicyText(file, bytes.toString());
+}
+
+/**
+ * Takes the text of a policy file.
+ * @throws Complaint if nodes would refuse it.
+ */
+export function parsePolicyText(file: string, text: string): PolicyText {
   try {
     return { text, scopes: parsePolicyFile(text) };
   } catch (cause) {

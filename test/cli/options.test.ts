@@ -368,6 +368,8 @@ const KINDS: Readonly<Record<OptionName, (typeof COLUMNS)[string] | undefined>> 
   pool: POOLS,
   ignition: choice('2.2.0', '3.1.0', '3.2.0', '3.4.0'),
   butane: BUTANE,
+  check: COLUMNS['text'],
+  diff: COLUMNS['text'],
 };
 
 describe('options', () => {
