@@ -7,7 +7,17 @@ import { runLookaside } from '../e2e/lookaside.ts';
 import { runOrThrow } from '../e2e/run.ts';
 import { useTemporary } from '../e2e/temporary.ts';
 import { describeWith } from '../with-tools.ts';
-import { KEYS, LOOKASIDE, POLICY, REGISTRIES, checkTree, edit, layOut, put } from './node-tree.ts';
+import {
+  KEYS,
+  LOOKASIDE,
+  POLICY,
+  REGISTRIES,
+  checkTree,
+  edit,
+  editPolicy,
+  layOut,
+  put,
+} from './node-tree.ts';
 import { type Keys, STORE, TEAM, makeKeys } from './planted.ts';
 
 const TEAM_KEYS = `${KEYS}/lookaside-quay.io-team.asc`;
@@ -84,6 +94,15 @@ describeWith(['gpg'], 'lookaside node-config --check of a hostile tree', () => {
     assert.match((await check()).join(), /registries-unreadable/);
     const diff = await runLookaside(['node-config', ...args, '--diff', directory()]);
     assert.match(diff.stdout, /^--- \/dev\/null$/m);
+  });
+
+  it('has a word for paths that no file can have', async () => {
+    for (const path of ['/a\0b', `/${'x'.repeat(300)}`]) {
+      await editPolicy(at(POLICY), (docker) => {
+        docker[TEAM] = [{ type: 'signedBy', keyType: 'GPGKeys', keyPath: path }];
+      });
+      assert.match((await check()).join(), /^key-file-unreadable [^\0]+$/);
+    }
   });
 
   it('keeps no more of many files than it can bear', async () => {
