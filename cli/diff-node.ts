@@ -45,7 +45,9 @@ async function readExisting(
     case 'unreadable':
       throw new Complaint(`${join(root, path)}: expected a policy, got ${found.reason}`);
     case 'file':
-      return readPolicyJson(parsePolicyText(join(root, path), Buffer.from(found.bytes).toString()).text);
+      return readPolicyJson(
+        parsePolicyText(join(root, path), Buffer.from(found.bytes).toString()).text,
+      );
   }
 }
 

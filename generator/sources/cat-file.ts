@@ -19,9 +19,12 @@ export class ObjectMissingError extends SourceError {}
 
 /** Git keeps what it has read, by default 96 MiB and all files that fit into the address space. */
 const SMALL = [
-  ...['-c', 'core.deltaBaseCacheLimit=8m'],
-  ...['-c', 'core.packedGitWindowSize=1m'],
-  ...['-c', 'core.packedGitLimit=32m'],
+  '-c',
+  'core.deltaBaseCacheLimit=8m',
+  '-c',
+  'core.packedGitWindowSize=1m',
+  '-c',
+  'core.packedGitLimit=32m',
 ];
 
 /** One running `git cat-file`. */

@@ -122,7 +122,12 @@ export const STORE_MISTAKES: readonly Mistake[] = [
     path: LOOKASIDE,
     plant: toStore('s3://sig.example.com'),
   },
-  { title: 'a fragment', code: 'store-unusable', path: LOOKASIDE, plant: toStore(`${STORE}#signatures`) },
+  {
+    title: 'a fragment',
+    code: 'store-unusable',
+    path: LOOKASIDE,
+    plant: toStore(`${STORE}#signatures`),
+  },
   {
     title: 'no place for signatures that are made there',
     code: 'staging-differs',

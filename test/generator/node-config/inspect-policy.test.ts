@@ -38,6 +38,7 @@ describe('generator: policy.json of a node', () => {
     return createWantedNode(await createPolicy([createScope(SCOPE, undefined, [requirement])]), {
       url: parseStoreUrl('https://sig.example.com'),
       clients: 'any',
+      isRootless: false,
       staging: undefined,
       byDefault: 'reject',
       now: new Date('2026-06-01'),

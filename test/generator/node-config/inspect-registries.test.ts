@@ -51,6 +51,7 @@ describe('generator: registries.d of a node', () => {
       clients: 'any',
       staging: undefined,
       byDefault: undefined,
+      isRootless: false,
       now: new Date(0),
       expiryWarning: 0,
     });
