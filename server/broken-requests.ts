@@ -1,7 +1,7 @@
-// Answers to what is no HTTP, or comes too late. Node tells of it at once, also where answers to
-// the requests before it still wait for their turn; here they go out first, so that none is lost
-// or taken for the answer to another request.
-import { ServerResponse } from 'node:http';
+// Answers to what is no HTTP, comes too late, or wants a tunnel. Node tells of it at once, also
+// where answers to the requests before it still wait for their turn; here they go out first, so
+// that none is lost or taken for the answer to another request.
+import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
 /** Time to read the answer to a broken request; a client that goes on sending is cut off. Milliseconds. */
@@ -31,13 +31,15 @@ export function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Socket
   // Node tells of it again with all that comes behind it.
   if (error.code === 'ECONNRESET' || brokenConnections.has(socket)) return;
   brokenConnections.add(socket);
-  const answer = (): void => end(socket, STATUSES[error.code ?? ''] ?? '400 Bad Request');
-  const last = responses.get(socket);
-  if (last === undefined || last.closed) answer();
-  else if (last.req.complete || last.writableEnded) last.once('close', answer);
-  // What is broken is the rest of the last request, which nobody can answer any more.
-  else if (last.socket) answer();
-  else last.once('socket', answer);
+  const status = STATUSES[error.code ?? ''] ?? '400 Bad Request';
+  inTurn(socket, () => end(socket, status));
+}
+
+/** Handles `connect`: there are no tunnels here. */
+export function refuseTunnel(_request: IncomingMessage, socket: Socket): void {
+  // Node has taken its own listeners away, but may still write answers.
+  socket.on('error', () => undefined).on('timeout', () => socket.destroy());
+  inTurn(socket, () => socket.destroySoon());
 }
 
 /** Answers a connection on which no request came in time. */
@@ -52,4 +54,14 @@ function end(socket: Socket, status: string): void {
     `HTTP/1.1 ${status}\r\nContent-Length: 0\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n`,
   );
   setTimeout(() => socket.destroy(), BROKEN_LINGER).unref();
+}
+
+/** Calls `act` when the requests that came before are answered. */
+function inTurn(socket: Socket, act: () => void): void {
+  const last = responses.get(socket);
+  if (last === undefined || last.closed) act();
+  else if (last.req.complete || last.writableEnded) last.once('close', act);
+  // What is broken is the rest of the last request, which nobody can answer any more.
+  else if (last.socket) act();
+  else last.once('socket', act);
 }

@@ -5,7 +5,12 @@ import { type RequestListener, type Server, createServer } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { LoggedRequest } from './access-log.ts';
-import { OrderedResponse, answerBrokenRequest, answerSilence } from './broken-requests.ts';
+import {
+  OrderedResponse,
+  answerBrokenRequest,
+  answerSilence,
+  refuseTunnel,
+} from './broken-requests.ts';
 import {
   type QuickAnswer,
   type QuickConnections,
@@ -85,6 +90,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     secure ?? createServer({ ...limits, ServerResponse: OrderedResponse }, handle);
   server.timeout = limits.socketTimeout;
   server.on('clientError', answerBrokenRequest);
+  server.on('connect', refuseTunnel);
   // By default an expectation that is not known is answered with 417, which fails a pull.
   server.on('checkExpectation', handle);
   const quick = answerPlain && putBefore(server, secure !== undefined, answerPlain, limits);

@@ -164,6 +164,20 @@ describe('the listener', () => {
       await listener.stop();
     });
 
+    it('and a tunnel, which it closes, behind the requests before it', async () => {
+      const gate = createGate();
+      const listener = await start((_request, response) => {
+        void gate.wait().then(() => response.end('ok'));
+      });
+      const socket = await open(listener.url);
+      const answer = readToEnd(socket);
+      socket.write(`${GET}${GET}CONNECT x:1 HTTP/1.1\r\nHost: x:1\r\n\r\nmore`);
+      gate.open();
+      assert.deepEqual(statusesOf(await answer), [200, 200]);
+      socket.destroy();
+      await listener.stop();
+    });
+
     it('not at all behind the last answer of a connection', async () => {
       const listener = await start();
       const last = GET.replace('Host', 'Connection: close\r\nHost');

@@ -158,7 +158,7 @@ const request = fc
   .record({
     method: fc.oneof(
       often('GET'),
-      fc.constantFrom('HEAD', 'POST', 'OPTIONS', 'TRACE', 'get', 'G', 'PRI', '\tGET'),
+      fc.constantFrom('HEAD', 'POST', 'OPTIONS', 'TRACE', 'CONNECT', 'get', 'G', 'PRI', '\tGET'),
     ),
     target,
     version: fc.oneof(
@@ -282,6 +282,13 @@ describe('a connection that is quick at first', () => {
     'more than a body behind a request without a host': {
       sent: [formatGet(at(1), 'Content-Length: 4\r\n').replace('Host', 'Accept') + formatGet('x')],
       seen: 0,
+    },
+    'a tunnel behind requests': {
+      sent: [
+        `${formatGet(at(1), 'Content-Length: 4\r\n')}abcd${formatGet(at(2))}` +
+          formatGet('').replace('GET /', 'CONNECT x:443'),
+      ],
+      seen: 2,
     },
     'a target that is no location': { sent: [formatGet(at(1)), formatGet('team/app')], seen: 1 },
     'a store path in another encoding': { sent: [formatGet('\xfc')], seen: 0 },
