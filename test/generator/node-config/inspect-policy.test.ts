@@ -28,7 +28,6 @@ const OPTIONS = {
   url: parseStoreUrl('https://sig.example.com'),
   clients: 'any',
   staging: undefined,
-  isRootless: false,
   byDefault: 'reject',
   isRootless: false,
   now: new Date('2026-06-01'),

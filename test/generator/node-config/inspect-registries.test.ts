@@ -17,7 +17,6 @@ const OPTIONS = {
   url: parseStoreUrl(STORE),
   clients: 'any',
   staging: undefined,
-  isRootless: false,
   byDefault: undefined,
   isRootless: false,
   now: new Date(0),
