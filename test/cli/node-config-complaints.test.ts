@@ -76,10 +76,10 @@ describeWith(['gpg'], 'lookaside node-config complains', () => {
       hint: /^hint: give --url https:\/\/signatures\.example\.com$/,
     },
     'different keys in one file': {
-      args: () => [
-        ...[...out(), ...REJECTING, ...team(), '--keys-as', 'no-reboot'],
-        ...['--scope', `h.example=${at('blue.gpg')}`],
-      ],
+      args: () => {
+        const other = `h.example=${at('blue.gpg')}`;
+        return [...out(), ...REJECTING, ...team(), '--scope', other, '--keys-as', 'no-reboot'];
+      },
       message: /^--keys-as no-reboot: \/etc\/\S+ holds the same keys for all scopes$/,
       hint: /^hint: use --keys-as data: the policy is taken without a reboot too$/,
     },
