@@ -83,6 +83,11 @@ describeWith(['gpg'], 'lookaside node-config complains', () => {
       message: /^--keys-as no-reboot: \/etc\/\S+ holds the same keys for all scopes$/,
       hint: /^hint: use --keys-as data: the policy is taken without a reboot too$/,
     },
+    'a file of the system for a home directory': {
+      args: () => [...out(), ...REJECTING, ...team(), '--rootless', '--keys-as', 'no-reboot'],
+      message: /^--keys-as no-reboot: expected files for a system, got --rootless$/,
+      hint: /^hint: leave out one of them$/,
+    },
     'a policy that is not there': {
       args: () => [...out(), ...team(), '--merge', at('none.json')],
       message: /^--merge: cannot read .*none\.json: ENOENT/,
