@@ -65,6 +65,8 @@ describe('settings', () => {
       pool: [],
       ignition: '3.2.0',
       butane: '4.12.0',
+      check: undefined,
+      diff: undefined,
     });
   });
 
