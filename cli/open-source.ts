@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { messageOf } from '../generator/message-of.ts';
 import { createDirectorySource } from '../generator/sources/directory.ts';
 import type { FileCalls } from '../generator/sources/file-calls.ts';
-import { createGitSource } from '../generator/sources/git.ts';
 import { parseSource } from '../generator/sources/parse-source.ts';
 import type { Source } from '../generator/sources/source.ts';
 import { Complaint } from './complaint.ts';
@@ -41,6 +40,7 @@ export async function openSource(
   if (address.kind === 'directory') {
     return createDirectorySource(address.path, settings.path, calls);
   }
+  const { createGitSource } = await import('../generator/sources/git.ts');
   return createGitSource({
     url: address.url,
     branch: settings.branch,

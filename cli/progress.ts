@@ -1,4 +1,4 @@
-import { SingleBar } from 'cli-progress';
+import type { SingleBar } from 'cli-progress';
 import type { Snapshot } from '../generator/sources/source.ts';
 import type { World } from './world.ts';
 
@@ -17,8 +17,9 @@ export function showProgress(
   const start = async (): Promise<void> => {
     let total = 0;
     for await (const entry of snapshot.entries()) total += Number(entry.kind !== 'removed');
+    const { SingleBar: Bar } = await import('cli-progress');
     if (stopped) return;
-    bar = new SingleBar({
+    bar = new Bar({
       stream,
       format: '{bar} {percentage}% {value}/{total} files, {eta_formatted} left',
     });

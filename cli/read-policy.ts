@@ -11,11 +11,7 @@ import {
   createScope,
   createSimplePolicy,
 } from '../generator/policy/policy.ts';
-import {
-  PolicyFileError,
-  type UnreadSignedBy,
-  parsePolicyFile,
-} from '../generator/policy/policy-json.ts';
+import type { UnreadSignedBy } from '../generator/policy/policy-json.ts';
 import { DEFAULT_IDENTITY } from '../generator/policy/signed-identity.ts';
 import { Complaint } from './complaint.ts';
 import type { Settings } from './options.ts';
@@ -72,6 +68,7 @@ async function readPolicyFile(file: string, root: string): Promise<Policy> {
   const text = await readFile(file, 'utf8').catch((cause: unknown) => {
     throw new Complaint(`--policy: cannot read ${file}: ${messageOf(cause)}`, undefined, { cause });
   });
+  const { PolicyFileError, parsePolicyFile } = await import('../generator/policy/policy-json.ts');
   try {
     const scopes = [...parsePolicyFile(text)].map(async ([name, unread]) => {
       const requirements = unread.map(async (requirement) =>
