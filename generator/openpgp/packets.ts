@@ -140,6 +140,8 @@ const ZLIB = 2;
 /** Compression that can be undone here; bzip2 cannot. */
 export const INFLATABLE: ReadonlySet<number> = new Set([ZIP, ZLIB]);
 const TOO_LARGE = 'ERR_BUFFER_TOO_LARGE';
+/** A signature inflates to less; zlib's own buffers are of 16 KiB. Bytes. */
+const CHUNK_SIZE = 2048;
 
 /**
  * Whether any compressed packet, however deep, holds more than `maxBytes`; bzip2 is not looked
@@ -184,7 +186,8 @@ function inflate(
   try {
     if (!INFLATABLE.has(body[0] ?? UNCOMPRESSED)) return undefined;
     const inflateSome = body[0] === ZIP ? inflateRawSync : inflateSync;
-    const result: unknown = inflateSome(stream, { maxOutputLength, info: true });
+    const options = { chunkSize: CHUNK_SIZE, maxOutputLength, info: true };
+    const result: unknown = inflateSome(stream, options);
     const { buffer, engine } = result as InflateResult;
     info.consumed = engine.bytesWritten;
     return buffer;
