@@ -16,8 +16,29 @@ const readStrictly = (payload: Uint8Array) =>
 
 /** Characters that could end a string or number too late or too early. */
 const awkward = fc.constantFrom(
-  ...['"', '\\', '\\"', '\\u0041', '\\ud800', '{', '}', ',', ':', '0', '-', '.', 'e9', '\n', '\0'],
-  ...['\u007f', '\u0080', '\u00e9', '\ufeff', '\u2028', '😀', 'null', '"creator":"x",'],
+  '"',
+  '\\',
+  '\\"',
+  '\\u0041',
+  '\\ud800',
+  '{',
+  '}',
+  ',',
+  ':',
+  '0',
+  '-',
+  '.',
+  'e9',
+  '\n',
+  '\0',
+  '\u007f',
+  '\u0080',
+  '\u00e9',
+  '\ufeff',
+  '\u2028',
+  '😀',
+  'null',
+  '"creator":"x",',
 );
 const piece = fc.oneof(awkward, fc.string(), fc.string({ unit: 'binary', maxLength: 4 }));
 const bytes = fc.oneof(
