@@ -115,7 +115,7 @@ function newLength(bytes: Uint8Array, at: number): Length {
   const first = bytes[at] ?? 0;
   if (first < 192) return definite(1, first);
   if (first < 224) return definite(2, (first - 192) * 256 + (bytes[at + 1] ?? 0) + 192);
-  if (first === 255) return definite(5, bigEndian(bytes.subarray(at + 1, at + 5)));
+  if (first === 255) return definite(5, bigEndian(bytes, at + 1, at + 5));
   return { octets: 1, bytes: 2 ** (first & 0x1f), isPartial: true, isIndeterminate: false };
 }
 
@@ -124,13 +124,14 @@ function oldLength(bytes: Uint8Array, at: number, type: number): Length {
     return { octets: 0, bytes: bytes.length - at, isPartial: false, isIndeterminate: true };
   }
   const octets = 2 ** type;
-  return definite(octets, bigEndian(bytes.subarray(at, at + octets)));
+  return definite(octets, bigEndian(bytes, at, at + octets));
 }
 
-/** An unsigned number of up to six octets. */
-export function bigEndian(bytes: Uint8Array): number {
+/** The unsigned number in a part of up to six octets, or in as much of it as is there. */
+export function bigEndian(bytes: Uint8Array, start = 0, end = bytes.length): number {
   let value = 0;
-  for (const byte of bytes) value = value * 256 + byte;
+  const last = Math.min(end, bytes.length);
+  for (let at = start; at < last; at++) value = value * 256 + (bytes[at] ?? 0);
   return value;
 }
 
@@ -190,7 +191,8 @@ function inflate(
     const result: unknown = inflateSome(stream, options);
     const { buffer, engine } = result as InflateResult;
     info.consumed = engine.bytesWritten;
-    return buffer;
+    // Parts of it are cheaper to make than those of a Buffer.
+    return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.length);
   } catch (error) {
     const isTooLarge = error instanceof Error && 'code' in error && error.code === TOO_LARGE;
     return isTooLarge ? 'too large' : undefined;

@@ -88,7 +88,7 @@ function readIntegers(bytes: Uint8Array): readonly Uint8Array[] | undefined {
   const integers: Uint8Array[] = [];
   let at = 0;
   while (at < bytes.length) {
-    const end = at + 2 + Math.ceil(bigEndian(bytes.subarray(at, at + 2)) / 8);
+    const end = at + 2 + Math.ceil(bigEndian(bytes, at, at + 2) / 8);
     if (end > bytes.length) return undefined;
     integers.push(bytes.subarray(at + 2, end));
     at = end;
