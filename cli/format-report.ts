@@ -4,6 +4,7 @@ import { formatGithub } from './format-github.ts';
 import { formatJunit } from './format-junit.ts';
 import { formatSarif } from './format-sarif.ts';
 import { formatText } from './format-text.ts';
+import { hasColour } from './has-colour.ts';
 import type { Settings } from './options.ts';
 import { readVersion } from './read-version.ts';
 import type { World } from './world.ts';
@@ -39,8 +40,4 @@ function prefixOf({ source: { kind } }: CheckReport, source: string, path: strin
     kind === 'directory' && !source.startsWith('/') && !/^[.][.](?:\/|$)/.test(source);
   const prefix = posix.normalize(posix.join(isInside ? source : '.', path)).replace(/\/+$/, '');
   return prefix === '.' ? '' : prefix;
-}
-
-function hasColour({ stdout, environment }: World): boolean {
-  return stdout.isTTY === true && !environment['NO_COLOR'] && environment['TERM'] !== 'dumb';
 }

@@ -1,123 +1,28 @@
 // Every option of the program in one table: the flags, the environment variables, the
 // configuration file and the README's table are made from it or tested against it.
-import { z } from 'zod';
+import type { z } from 'zod';
 import {
-  isNamePrefix,
-  looksLikeHost,
-  normalizeHost,
-  parseDockerReference,
-} from '../generator/docker-reference.ts';
-import { signedIdentitySchema } from '../generator/policy/signed-identity-schema.ts';
+  LONGEST_TIMER,
+  absoluteDirectory,
+  address,
+  branch,
+  butaneVersion,
+  duration,
+  fileName,
+  flag,
+  names,
+  oneOf,
+  scopeFlags,
+  scopes,
+  several,
+  subtree,
+  text,
+} from './option-values.ts';
 
-/** Where a listener binds. */
-export interface ListenAddress {
-  readonly host: string;
-  readonly port: number;
-}
-
-const UNITS: Readonly<Record<string, number>> = {
-  ms: 1,
-  s: 1000,
-  m: 60_000,
-  h: 3_600_000,
-  d: 86_400_000,
-};
-
-/** What a value of the wrong kind gets. */
-const expected = (form: string) => ({
-  error: (issue: { readonly input?: unknown }) =>
-    `expected ${form}, got ${JSON.stringify(issue.input) ?? 'nothing'}`,
-});
-
-const text = z.string(expected('text')).min(1, 'expected a value, got nothing');
-
-/** Timers that are set for longer go off at once. Milliseconds. */
-const LONGEST_TIMER = 2 ** 31 - 1;
-
-/** `60s`, `5m`; in milliseconds. */
-const duration = (form: string, longest: number) =>
-  z.union([z.string(), z.literal(0)], expected(form)).transform((value, context) => {
-    const [, amount, unit] = /^([0-9]+)(ms|s|m|h|d)$/.exec(String(value)) ?? [];
-    if (String(value) === '0') return 0;
-    const milliseconds = Number(amount) * (UNITS[unit ?? ''] ?? Infinity);
-    if (milliseconds <= longest) return milliseconds;
-    context.addIssue(`expected ${form}, got ${JSON.stringify(value)}`);
-    return z.NEVER;
-  });
-
-/** `HOST:PORT`, `[::1]:PORT`. */
-const address = z.string(expected('HOST:PORT')).transform((value, context): ListenAddress => {
-  const [, bracketed, plain, port] =
-    /^(?:\[([0-9a-f:]+)\]|([^:[\]]*)):([0-9]{1,5})$/i.exec(value) ?? [];
-  const host = bracketed ?? plain;
-  if (!host || port === undefined || Number(port) > 65_535) {
-    context.addIssue(`expected HOST:PORT, got ${JSON.stringify(value)}`);
-    return z.NEVER;
-  }
-  return { host, port: Number(port) };
-});
-
-/** A subtree: no leading, trailing or doubled slash, no dot segments; '' for the whole. */
-const subtree = z.string(expected('a path')).transform((value, context) => {
-  const components = value.split('/').filter((component) => component !== '' && component !== '.');
-  if (components.includes('..') || value.startsWith('/')) {
-    context.addIssue(`expected a path inside the repository, got ${JSON.stringify(value)}`);
-    return z.NEVER;
-  }
-  return components.join('/');
-});
-
-const branch = text.regex(/^(?!-)(?!.*(?:\.\.|@\{|\/\/|\.lock$|\/$))[^\s~^:?*[\\\p{Cc}]+$/u, {
-  error: (issue) => `expected a branch name, got ${JSON.stringify(issue.input)}`,
-});
-
-/**
- * A value or several: a list in the configuration file; in the environment `:` stands between
- * paths, `,` between other values.
- */
-const several = z.union(
-  [text.transform((value) => [value]), z.array(text)],
-  expected('a value or a list of values'),
-);
-
-/** Given or not; in the environment and the configuration file true or false. */
-const flag = z
-  .union([z.boolean(), z.enum(['true', 'false'])], expected('true or false'))
-  .transform((value) => String(value) === 'true');
-
-/** A part of all images, as containers-policy.json(5) writes it. */
-const scopeName = z.string().refine(
-  (name) => {
-    if (name === '') return true;
-    if (name.startsWith('*.')) return /^[a-z0-9.-]+$/i.test(name.slice(2));
-    const [host = ''] = name.split('/', 1);
-    return looksLikeHost(host) && normalizeHost(host) === host && isReferencePrefix(name);
-  },
-  {
-    error: (issue) =>
-      `expected HOST, HOST/NAMESPACE, HOST/NAMESPACE/REPOSITORY or *.DOMAIN, got ${JSON.stringify(issue.input)}`,
-  },
-);
-
-function isReferencePrefix(name: string): boolean {
-  return isNamePrefix(name) || (name.includes('/') && parseDockerReference(name) !== undefined);
-}
-
-const scopes = z
-  .record(
-    scopeName,
-    z.strictObject({
-      keys: several,
-      require: z.enum(['any', 'all'], expected('any or all')).default('any'),
-      signedIdentity: signedIdentitySchema.optional(),
-      prefix: subtree.optional(),
-    }),
-    expected('a mapping of scopes'),
-  )
-  .refine((given) => Object.keys(given).length > 0, 'expected at least one scope, got none');
+import { TARGET_NAMES } from '../generator/node-config/targets.ts';
 
 /** The commands that take an option. */
-export type Command = 'check' | 'generate' | 'serve' | 'show';
+export type Command = 'check' | 'generate' | 'serve' | 'show' | 'node-config';
 
 interface Option {
   /** What the flag takes, as help shows it; none for one that is given or not. */
@@ -137,33 +42,36 @@ interface Option {
 
 const ALL: readonly Command[] = ['check', 'generate', 'serve'];
 const JUDGING: readonly Command[] = [...ALL, 'show'];
+/** Those that work with scopes. */
+const DESCRIBING: readonly Command[] = [...JUDGING, 'node-config'];
+const NODES: readonly Command[] = ['node-config'];
 
 export const OPTIONS = {
   keys: {
     argument: 'PATH',
     description: 'public keys to accept: a file, or a directory of .asc and .gpg files',
-    commands: JUDGING,
+    commands: DESCRIBING,
     repeatable: true,
     isPath: true,
     schema: several,
   },
   scopes: {
     description: 'who may sign which images, and under which names: see "Scopes"',
-    commands: JUDGING,
+    commands: DESCRIBING,
     isInFileOnly: true,
     schema: scopes,
   },
   policy: {
     argument: 'FILE',
     description: "a node's policy.json to judge by, in place of keys and scopes",
-    commands: JUDGING,
+    commands: DESCRIBING,
     isPath: true,
     schema: text,
   },
   'policy-root': {
     argument: 'DIR',
     description: 'where the key paths of the policy start: a directory that stands for / of a node',
-    commands: JUDGING,
+    commands: DESCRIBING,
     default: '/',
     isPath: true,
     schema: text,
@@ -187,9 +95,7 @@ export const OPTIONS = {
       'what rejected files do: quarantine leaves them out, refuse keeps the last good state',
     commands: ALL,
     default: 'quarantine',
-    schema: z.enum(['quarantine', 'refuse'], {
-      error: (issue) => `expected quarantine or refuse, got ${JSON.stringify(issue.input)}`,
-    }),
+    schema: oneOf('quarantine', 'refuse'),
   },
   'git-token-file': {
     argument: 'FILE',
@@ -208,13 +114,11 @@ export const OPTIONS = {
   },
   format: {
     argument: 'FORMAT',
-    description: 'form of the report: text, json, github, sarif or junit; show knows the first two',
-    commands: ['check', 'show'],
+    description:
+      'form of the report: text, json, github, sarif or junit; show and node-config know the first two',
+    commands: ['check', 'show', 'node-config'],
     default: 'text',
-    schema: z.enum(['text', 'json', 'github', 'sarif', 'junit'], {
-      error: (issue) =>
-        `expected text, json, github, sarif or junit, got ${JSON.stringify(issue.input)}`,
-    }),
+    schema: oneOf('text', 'json', 'github', 'sarif', 'junit'),
   },
   strict: {
     description: 'warnings are faults',
@@ -225,14 +129,15 @@ export const OPTIONS = {
   'expiry-warning': {
     argument: 'DURATION',
     description: 'warns of signatures that expire, or whose key does, within this time; 0s: never',
-    commands: ['check', 'generate'],
+    commands: ['check', 'generate', 'node-config'],
     default: '30d',
     schema: duration('a duration like 30d or 12h', Number.MAX_SAFE_INTEGER),
   },
   out: {
     argument: 'DIR',
-    description: 'where the tree is written; DIR/current is the newest generation',
-    commands: ['generate'],
+    description:
+      'where the tree is written; DIR/current is the newest generation; node-config: where its files are, or - for standard output',
+    commands: ['generate', 'node-config'],
     isPath: true,
     schema: text,
   },
@@ -269,14 +174,12 @@ export const OPTIONS = {
     description: 'one line a lookup on standard output: combined, json or none',
     commands: ['serve'],
     default: 'combined',
-    schema: z.enum(['combined', 'json', 'none'], {
-      error: (issue) => `expected combined, json or none, got ${JSON.stringify(issue.input)}`,
-    }),
+    schema: oneOf('combined', 'json', 'none'),
   },
   'trusted-proxies': {
     argument: 'CIDR',
     description:
-      'proxies whose X-Forwarded-For is believed: an address, a range, or loopback, linklocal, uniquelocal',
+      'proxies whose X-Forwarded-For and X-Forwarded-Proto are believed: an address, a range, or loopback, linklocal, uniquelocal',
     commands: ['serve'],
     repeatable: true,
     schema: several,
@@ -294,6 +197,116 @@ export const OPTIONS = {
     commands: ['serve'],
     isPath: true,
     schema: text,
+  },
+  url: {
+    argument: 'URL',
+    description: 'address under which nodes find the store',
+    commands: ['node-config', 'serve'],
+    schema: text,
+  },
+  scope: {
+    argument: 'SCOPE=PATH',
+    description: 'keys that may sign the images of a scope, as quay.io/team=team.asc',
+    commands: NODES,
+    repeatable: true,
+    schema: scopeFlags,
+  },
+  target: {
+    argument: 'TARGET',
+    description: `what to write: ${TARGET_NAMES.join(', ')}`,
+    commands: NODES,
+    default: 'files',
+    schema: oneOf(...TARGET_NAMES),
+  },
+  name: {
+    argument: 'NAME',
+    description: 'what the names of written files begin with',
+    commands: NODES,
+    default: 'lookaside',
+    schema: fileName,
+  },
+  default: {
+    argument: 'TYPE',
+    description: 'for images that no scope covers: reject or insecureAcceptAnything',
+    commands: NODES,
+    schema: oneOf('reject', 'insecureAcceptAnything'),
+  },
+  merge: {
+    argument: 'FILE',
+    description: 'policy.json that nodes have now: what it says of other scopes is kept',
+    commands: NODES,
+    isPath: true,
+    schema: text,
+  },
+  force: {
+    description: 'merge even where a scope of the policy becomes weaker',
+    commands: NODES,
+    default: 'false',
+    schema: flag,
+  },
+  clients: {
+    argument: 'VERSION',
+    description:
+      'oldest containers/image library of the nodes: any, or 5.22+ (podman 4.2, skopeo 1.9)',
+    commands: NODES,
+    default: 'any',
+    schema: oneOf('any', '5.22+'),
+  },
+  'keys-as': {
+    argument: 'FORM',
+    description:
+      'how keys reach nodes: file, data inside policy.json, or no-reboot (one file that OpenShift takes without a reboot)',
+    commands: NODES,
+    default: 'file',
+    schema: oneOf('file', 'data', 'no-reboot'),
+  },
+  rootless: {
+    description: "write for one user's home directory, with keys inside policy.json",
+    commands: NODES,
+    default: 'false',
+    schema: flag,
+  },
+  staging: {
+    argument: 'DIR',
+    description: 'for machines that sign: where skopeo and podman write signatures',
+    commands: NODES,
+    schema: absoluteDirectory,
+  },
+  check: {
+    argument: 'ROOT',
+    description:
+      'say what is wrong with the files of a node instead of writing them; ROOT stands for its /, with --rootless for a home directory',
+    commands: NODES,
+    isPath: true,
+    schema: text,
+  },
+  diff: {
+    argument: 'DIR',
+    description: 'print how the files below DIR differ from those that would be written',
+    commands: NODES,
+    isPath: true,
+    schema: text,
+  },
+  pool: {
+    argument: 'POOL',
+    description: 'machine config pools, as worker,master',
+    commands: NODES,
+    repeatable: true,
+    schema: names,
+  },
+  ignition: {
+    argument: 'VERSION',
+    description: 'version of Ignition in MachineConfigs; 2.2.0 for OpenShift before 4.6',
+    commands: NODES,
+    default: '3.2.0',
+    schema: oneOf('2.2.0', '3.1.0', '3.2.0', '3.4.0'),
+  },
+  butane: {
+    argument: 'VERSION',
+    description: 'version of the Butane variant openshift: that of the cluster, as 4.14.0',
+    commands: NODES,
+    default: '4.12.0',
+    schema: butaneVersion,
   },
 } as const satisfies Record<string, Option>;
 

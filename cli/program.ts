@@ -15,8 +15,8 @@ import type { World } from './world.ts';
 
 interface CommandForm {
   readonly summary: string;
-  /** What the command works on: its name in help, and what that is. */
-  readonly operand: readonly [name: string, description: string];
+  /** What the command works on, if anything: its name in help, and what that is. */
+  readonly operand?: readonly [name: string, description: string];
   readonly run: (operands: readonly string[], settings: Settings, world: World) => Promise<number>;
 }
 
@@ -55,6 +55,13 @@ const COMMANDS: Record<CommandName, CommandForm> = {
       return show(...operands);
     },
   },
+  'node-config': {
+    summary: 'write what nodes need to use the store, or compare it with what they have',
+    run: async (_operands, settings, world) => {
+      const { nodeConfig } = await import('./node-config.ts');
+      return nodeConfig(settings, world);
+    },
+  },
 };
 
 const CONFIG = 'YAML file with any of these options, named as here without the dashes';
@@ -72,14 +79,13 @@ export async function runProgram(args: readonly string[], world: World): Promise
       .command(name)
       .description(summary)
       .helpOption('-h, --help', 'print this help')
-      .argument(...operand)
-      .action(async (operands: string | readonly string[], flags: Record<string, unknown>) => {
-        const named = Object.fromEntries(
-          Object.entries(flags).map(([key, value]) => [toDashes(key), value]),
-        );
+      .action(async () => {
+        const flags = Object.entries<unknown>(command.opts());
+        const named = Object.fromEntries(flags.map(([key, value]) => [toDashes(key), value]));
         const settings = await readSettings(named, world.environment);
-        exitCode = await run([operands].flat(), settings, world);
+        exitCode = await run(command.args, settings, world);
       });
+    if (operand) command.argument(...operand);
     addOptions(
       command,
       OPTION_NAMES.filter((option) => takes(option, name)),

@@ -1,8 +1,6 @@
 // The policy of a run: from --policy, or from scopes and --keys.
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Keyring, readKeyring } from '../generator/openpgp/openpgp-js.ts';
-import { messageOf } from '../generator/message-of.ts';
 import {
   type Policy,
   type Requirement,
@@ -65,30 +63,28 @@ async function splitKeyring({ blocks }: Keyring): Promise<readonly Keyring[]> {
 }
 
 async function readPolicyFile(file: string, root: string): Promise<Policy> {
-  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
-    throw new Complaint(`--policy: cannot read ${file}: ${messageOf(cause)}`, undefined, { cause });
-  });
-  const { PolicyFileError, parsePolicyFile } = await import('../generator/policy/policy-json.ts');
+  const { readPolicyText } = await import('./read-policy-text.ts');
+  const { scopes } = await readPolicyText('--policy', file);
   try {
-    const scopes = [...parsePolicyFile(text)].map(async ([name, unread]) => {
+    const read = [...scopes].map(async ([name, unread]) => {
       const requirements = unread.map(async (requirement) =>
         requirement.type === 'signedBy' ? readSignedBy(file, requirement, root) : requirement,
       );
       return createScope(name, undefined, await Promise.all(requirements));
     });
-    return await createPolicy(await Promise.all(scopes));
+    return await createPolicy(await Promise.all(read));
   } catch (cause) {
-    if (cause instanceof Complaint) {
-      const hint = 'with --policy-root DIR its key paths start at DIR';
-      throw new Complaint(`${file}: ${cause.message}`, hint, { cause });
-    }
-    if (!(cause instanceof PolicyFileError)) throw cause;
-    const hint = 'nodes refuse the whole file too: see containers-policy.json(5)';
+    if (!(cause instanceof Complaint)) throw cause;
+    const hint = 'with --policy-root DIR its key paths start at DIR';
     throw new Complaint(`${file}: ${cause.message}`, hint, { cause });
   }
 }
 
-async function readSignedBy(
+/**
+ * Reads the keys of a requirement of a policy file; its key paths start at `root`.
+ * @throws Complaint naming the file that cannot be used.
+ */
+export async function readSignedBy(
   file: string,
   { keyPaths, keyData, signedIdentity }: UnreadSignedBy,
   root: string,

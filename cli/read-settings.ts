@@ -5,7 +5,7 @@ import { dirname, join, resolve } from 'node:path';
 import type { z } from 'zod';
 import { Complaint } from './complaint.ts';
 import { OPTION_NAMES, type OptionName, type Settings, optionOf, variableOf } from './options.ts';
-import { suggest } from './suggest.ts';
+import { suggest } from '../generator/suggest.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -113,6 +113,7 @@ async function readConfig(file: string): Promise<Values> {
     const name = OPTION_NAMES.find((known) => known === key);
     if (!name) throw new Complaint(`${file}: unknown key ${key}`, suggest(key, OPTION_NAMES));
     if (name === 'scopes') values[name] = withKeysRelativeTo(dirname(file), value);
+    else if (name === 'scope') values[name] = withPathsRelativeTo(dirname(file), value);
     else values[name] = optionOf(name).isPath ? relativeTo(dirname(file), value) : value;
   }
   return values;
@@ -129,11 +130,20 @@ function withKeysRelativeTo(directory: string, scopes: unknown): unknown {
   );
 }
 
+/** `SCOPE=PATH`, one or a list. */
+function withPathsRelativeTo(directory: string, scopes: unknown): unknown {
+  if (Array.isArray(scopes)) return scopes.map((one) => withPathsRelativeTo(directory, one));
+  if (typeof scopes !== 'string') return scopes;
+  return scopes.replace(/=(.+)$/s, (_all, path: string) => `=${resolve(directory, path)}`);
+}
+
 function isMapping(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** `-` is a standard stream, and no path. */
 function relativeTo(directory: string, value: unknown): unknown {
+  if (value === '-') return value;
   if (typeof value === 'string') return resolve(directory, value);
   return Array.isArray(value) ? value.map((item) => relativeTo(directory, item)) : value;
 }

@@ -16,6 +16,7 @@ import { STOPS, openSource } from './open-source.ts';
 import { openVerdicts } from './open-verdicts.ts';
 import type { Settings } from './options.ts';
 import { readPolicy } from './read-policy.ts';
+import { readShownUrl } from './read-store-url.ts';
 import type { World } from './world.ts';
 import { messageOf } from '../generator/message-of.ts';
 
@@ -37,6 +38,7 @@ export async function serve(source: string, settings: Settings, world: World): P
     reload?.().catch((error: unknown) => log.error(formatComplaint(error).trim()));
   });
   const stopped = nextSignal(signals, STOPS);
+  const shownUrl = readShownUrl(settings.url);
   const reloadable = await readReloadable(settings);
   const sink = pino.destination({
     dest: STDOUT,
@@ -81,6 +83,7 @@ export async function serve(source: string, settings: Settings, world: World): P
       accessLog: settings['access-log'],
       accessLogSink: sink,
       trustedProxies: settings['trusted-proxies'],
+      url: shownUrl,
       log,
       onServing: (url, store, { commit }) => {
         const from = commit === null ? '' : ` (commit ${commit.slice(0, ABBREVIATED)})`;

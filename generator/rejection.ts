@@ -1,6 +1,6 @@
 // Why a file may not be published. The set of codes is closed: reports, the
 // README and the checks of other people rely on it.
-import { toPrintable } from './printable.ts';
+import { toLine } from './printable.ts';
 
 /** Every rejection code with its cause and its cure, as the README lists them. */
 export const REJECTIONS = {
@@ -214,9 +214,6 @@ export interface Rejection {
   readonly breaksPulls: boolean;
 }
 
-/** Longer than any honest message, in UTF-16 code units. */
-const MAX_LINE_LENGTH = 1000;
-
 /** Builds a rejection; the hint is the code's cure unless a better one is known. */
 export function reject(
   code: RejectionCode,
@@ -227,15 +224,6 @@ export function reject(
   }: { hint?: string; breaksPulls?: boolean } = {},
 ): Rejection {
   return { code, message: toLine(message), hint: toLine(hint), breaksPulls };
-}
-
-/**
- * One printable line, whatever the file holds: it goes to terminals and logs. It is a copy,
- * lest a slice keeps a payload of megabytes in memory for as long as the report.
- */
-function toLine(text: string): string {
-  const cut = text.length <= MAX_LINE_LENGTH ? text : `${text.slice(0, MAX_LINE_LENGTH)}…`;
-  return toPrintable(Buffer.from(cut).toString());
 }
 
 export function isRejection(value: object): value is Rejection {

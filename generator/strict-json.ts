@@ -53,6 +53,25 @@ export function membersOf(json: string): readonly Member[] | undefined {
   return members;
 }
 
+/**
+ * The index of a member's name that its object, at whatever depth, has had already; undefined if
+ * there is none. The text must have passed {@link isJson}.
+ */
+export function findRepeatedMember(json: string): number | undefined {
+  const open: Set<string>[] = [];
+  for (const { text, start, end } of tokens(json, 0)) {
+    if (text === '{' || text === '[') open.push(new Set());
+    else if (text === '}' || text === ']') open.pop();
+    else if (text === '"' && json[skipSpace(json, end)] === ':') {
+      const name: unknown = JSON.parse(json.slice(start, end));
+      const known = String(name).toWellFormed();
+      if (open.at(-1)?.has(known)) return start;
+      open.at(-1)?.add(known);
+    }
+  }
+  return undefined;
+}
+
 /** Whether a number in the text is too large for a double, at which the nodes give up. */
 export function hasInfiniteNumber(json: string): boolean {
   for (const token of tokens(json, 0)) {
@@ -90,14 +109,20 @@ function endOfValue(json: string, at: number): number {
   throw new Error('endOfValue was given text that is not JSON');
 }
 
-/** Brackets, numbers and strings (as `"`), with the index behind each. */
-function* tokens(json: string, from: number): Generator<{ text: string; end: number }> {
+interface Token {
+  readonly text: string;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Brackets, numbers and strings (as `"`), with the index of each and that behind it. */
+function* tokens(json: string, from: number): Generator<Token> {
   const token = new RegExp(TOKEN);
   token.lastIndex = from;
   for (let match = token.exec(json); match; match = token.exec(json)) {
     const [text] = match;
     if (text === '"') token.lastIndex = endOfString(json, match.index);
-    yield { text, end: token.lastIndex };
+    yield { text, start: match.index, end: token.lastIndex };
   }
 }
 

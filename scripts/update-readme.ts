@@ -3,6 +3,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { format, resolveConfig } from 'prettier';
 import { OPTION_NAMES, type OptionName, optionOf, variableOf } from '../cli/options.ts';
+import { NODE_FINDINGS } from '../generator/node-config/finding.ts';
 import { REJECTIONS } from '../generator/rejection.ts';
 
 const README = new URL('../README.md', import.meta.url);
@@ -16,11 +17,16 @@ const optionRows = OPTION_NAMES.map((name) => {
 
 const TABLES: Record<string, string> = {
   options: table(['option', 'commands', 'default', 'meaning', 'environment'], optionRows),
-  codes: table(
-    ['code', 'cause', 'cure'],
-    Object.entries(REJECTIONS).map(([code, { cause, cure }]) => [`\`${code}\``, cause, cure]),
-  ),
+  codes: codeTable(REJECTIONS),
+  'node findings': codeTable(NODE_FINDINGS),
 };
+
+type Codes = Readonly<Record<string, { readonly cause: string; readonly cure: string }>>;
+
+function codeTable(codes: Codes): string {
+  const rows = Object.entries(codes).map(([code, { cause, cure }]) => [`\`${code}\``, cause, cure]);
+  return table(['code', 'cause', 'cure'], rows);
+}
 
 function formatFlag(name: OptionName): string {
   const { argument, repeatable, isInFileOnly } = optionOf(name);

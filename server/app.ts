@@ -1,9 +1,11 @@
 // Everything of the main listener that is not a lookup.
-import { createHash } from 'node:crypto';
 import express, { type ErrorRequestHandler, type Express } from 'express';
 import helmet from 'helmet';
+import type { StoreUrl } from '../generator/node-config/store-url.ts';
+import type { Policy } from '../generator/policy/policy.ts';
+import { createLanding } from './landing/landing.ts';
+import { PAGE_SOURCES } from './landing/render-page.ts';
 import type { Lookup } from './lookup.ts';
-import { PAGE_STYLE, renderPage } from './page.ts';
 import type { ProgramLog } from './program-log.ts';
 import type { Refresher } from './refresher.ts';
 import { createWebhook } from './webhook.ts';
@@ -13,41 +15,43 @@ export interface AppOptions {
   readonly lookup: Lookup;
   readonly webhookSecrets: () => readonly string[];
   readonly branch: () => string | undefined;
+  /** What is asked of signatures, as of now. */
+  readonly policy: () => Policy;
+  /** Where nodes find the store; undefined if nobody said. */
+  readonly url: StoreUrl | undefined;
+  readonly trustedProxies: readonly string[];
   readonly log: ProgramLog;
 }
 
-/** The Express app behind the lookup: landing page and webhook. */
+/** The Express app behind the lookup: the page for people, its files, and the webhook. */
 export function createApp(options: AppOptions): Express {
-  const { refresher, lookup, webhookSecrets, branch, log } = options;
+  const { refresher, lookup, webhookSecrets, branch, policy, url, trustedProxies, log } = options;
   const app = express();
   app.disable('x-powered-by');
   app.enable('strict routing');
   app.enable('case sensitive routing');
-  const styleHash = createHash('sha256').update(PAGE_STYLE).digest('base64');
+  // Told by those proxies alone whether they were asked over TLS.
+  if (trustedProxies.length > 0) app.set('trust proxy', [...trustedProxies]);
   app.use(
     helmet({
       contentSecurityPolicy: {
         useDefaults: false,
-        directives: { defaultSrc: ["'none'"], styleSrc: [`'sha256-${styleHash}'`] },
+        directives: {
+          defaultSrc: ["'none'"],
+          ...PAGE_SOURCES,
+          baseUri: ["'none'"],
+          formAction: ["'none'"],
+          frameAncestors: ["'none'"],
+        },
       },
       // The store may be read over plain HTTP; what TLS it has is the operator's choice.
       strictTransportSecurity: false,
+      // Over plain HTTP browsers complain of these. The page opens no other.
+      crossOriginOpenerPolicy: false,
+      originAgentCluster: false,
     }),
   );
-  app.get('/', (request, response) => {
-    const store = refresher.store();
-    const { generation } = refresher.status();
-    response.set('Cache-Control', 'no-store').type('html');
-    response.send(
-      renderPage({
-        baseUrl: `${request.protocol}://${request.get('host') ?? 'this-host'}`,
-        signatures: store?.signatures ?? 0,
-        repositories: store?.repositories ?? 0,
-        commit: generation?.commit ?? null,
-        loadedAt: generation?.loadedAt ?? null,
-      }),
-    );
-  });
+  app.use(createLanding({ policy, url, refresher }));
   app.use(
     '/webhook',
     createWebhook({

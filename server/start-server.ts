@@ -1,5 +1,6 @@
 // Puts the server together: source, refresher, lookup, the two listeners.
 import { createJudge } from '../generator/judge.ts';
+import type { StoreUrl } from '../generator/node-config/store-url.ts';
 import type { OpenMessage } from '../generator/openpgp/open-message.ts';
 import type { Policy } from '../generator/policy/policy.ts';
 import { createRememberingJudge } from '../generator/remembering-judge.ts';
@@ -42,6 +43,8 @@ export interface ServerOptions extends Reloadable {
   readonly accessLog: AccessLogForm;
   readonly accessLogSink: LineSink;
   readonly trustedProxies: readonly string[];
+  /** Where nodes find the store; undefined if nobody said. */
+  readonly url: StoreUrl | undefined;
   readonly log: ProgramLog;
   /** Called once, when the first generation is served at `url`. */
   readonly onServing: (url: string, store: SignatureStore, generation: Generation) => void;
@@ -95,6 +98,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     lookup,
     webhookSecrets: () => reloadable.webhookSecrets,
     branch: source.branch,
+    policy: () => reloadable.policy,
+    url: options.url,
+    trustedProxies: options.trustedProxies,
     log,
   });
   const onError = (error: Error): void => log.error({ error: error.message }, 'listener failed');

@@ -108,12 +108,12 @@ describe('the README', () => {
     }
     const known = new Set<string>([...OPTION_NAMES, 'config']);
     const ours = readme.replaceAll(
-      /^.*\b(?:gpg|skopeo|podman|openssl|core\.sshCommand)\b.*$/gm,
+      /^.*\b(?:gpg|skopeo|podman|openssl|core\.sshCommand|install-lookaside)\b.*$/gm,
       '',
     );
-    const calls = [...readme.matchAll(/\blookaside (?:check|generate|serve|show) [^\n`]*/g)].join(
-      '\n',
-    );
+    const calls = [
+      ...readme.matchAll(/\blookaside (?:check|generate|serve|show|node-config) [^\n`]*/g),
+    ].join('\n');
     for (const [, flag] of `${ours}\n${calls}`.matchAll(/--([a-z][a-z-]+)/g)) {
       assert.ok(known.has(flag ?? ''), `--${flag}`);
     }
@@ -121,10 +121,13 @@ describe('the README', () => {
 
   it('lists every command as the help does', async () => {
     const { stdout } = await runOrThrow('node', ['dist/cli/main.js', '--help']);
-    const commands = [...stdout.matchAll(/^ {2}([a-z]+) \[options\]/gm)].map(([, name]) => name);
-    assert.deepEqual(new Set(commands), new Set(['check', 'generate', 'serve', 'show']));
+    const commands = [...stdout.matchAll(/^ {2}([a-z-]+) \[options\]/gm)].map(([, name]) => name);
+    assert.deepEqual(
+      new Set(commands),
+      new Set(['check', 'generate', 'serve', 'show', 'node-config']),
+    );
     for (const name of commands)
-      assert.match(readme, new RegExp(`^lookaside ${name} (?:SOURCE|FILE…)`, 'm'));
+      assert.match(readme, new RegExp(`^lookaside ${name} (?:SOURCE|FILE…|--out DIR)`, 'm'));
   });
 
   it('links only to files that are there', () => {

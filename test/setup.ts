@@ -17,6 +17,12 @@ const DEBIAN_PACKAGES: Record<Tool, string> = {
   'git-http-backend': 'git',
   nginx: 'nginx-light',
   apache2: 'apache2',
+  'ignition-validate': 'ignition',
+  shellcheck: 'shellcheck',
+  busybox: 'busybox',
+  'ansible-playbook': 'ansible-core',
+  'ansible-lint': 'ansible-lint',
+  chromium: 'chromium',
 };
 /** Asked by Debian's packages before they start a service: 101 forbids it. */
 const POLICY_RC_D = '/usr/sbin/policy-rc.d';

@@ -13,6 +13,12 @@ export const TOOLS = [
   'git-http-backend',
   'nginx',
   'apache2',
+  'ignition-validate',
+  'shellcheck',
+  'busybox',
+  'ansible-playbook',
+  'ansible-lint',
+  'chromium',
 ] as const;
 export type Tool = (typeof TOOLS)[number];
 

@@ -1,7 +1,16 @@
 // The first engine: the one file that knows OpenPGP.js. It reads keys, and verifies plain
 // messages by plain keys, in process. Only its "yes" is a verdict; a "no" is a reason to ask gpgv.
 import { createHash } from 'node:crypto';
-import { type Key, type Subkey, enums, readKey, readMessage, unarmor, verify } from 'openpgp';
+import {
+  type Key,
+  type Subkey,
+  armor,
+  enums,
+  readKey,
+  readMessage,
+  unarmor,
+  verify,
+} from 'openpgp';
 import { formatTime } from '../format-time.ts';
 import { messageOf } from '../message-of.ts';
 import { type Rejection, reject } from '../rejection.ts';
@@ -67,6 +76,16 @@ export interface KeyFile {
 /** A file that was given as keys holds none, a private one, or does not parse. */
 export class KeyFileError extends Error {
   override readonly name = 'KeyFileError';
+  /** Whether the file holds a private key. */
+  readonly isPrivate: boolean;
+  constructor(message: string, { isPrivate = false, ...options }: KeyFileErrorOptions = {}) {
+    super(message, options);
+    this.isPrivate = isPrivate;
+  }
+}
+
+interface KeyFileErrorOptions extends ErrorOptions {
+  readonly isPrivate?: boolean;
 }
 
 /**
@@ -166,8 +185,16 @@ async function unarmorKeys(path: string, text: string): Promise<Uint8Array> {
   }
 }
 
+/**
+ * Writes keys as one armored block: not all clients read several. With a checksum, which older
+ * ones want.
+ */
+export function armorKeys(packets: Uint8Array): string {
+  return armor(enums.armor.publicKey, packets, undefined, undefined, undefined, true);
+}
+
 function privateKeyError(path: string): KeyFileError {
-  return new KeyFileError(`${path}: expected public keys, got a private key`);
+  return new KeyFileError(`${path}: expected public keys, got a private key`, { isPrivate: true });
 }
 
 async function parseKey({ bytes }: KeyBlock): Promise<Key | undefined> {

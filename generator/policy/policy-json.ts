@@ -1,7 +1,7 @@
 // containers-policy.json(5), read as strictly as nodes read it: unknown members, members given
 // twice and wrong types refuse the whole file (containers/image signature/policy_config.go).
-import { parseDocument } from 'yaml';
 import { z } from 'zod';
+import { findRepeatedMember, isJson } from '../strict-json.ts';
 import { DEFAULT_IDENTITY, type SignedIdentity } from './signed-identity.ts';
 import { signedIdentitySchema } from './signed-identity-schema.ts';
 import { sigstoreSchema } from './sigstore-schema.ts';
@@ -83,29 +83,41 @@ const policyFile = z.strictObject({
   transports: z.record(z.string(), z.record(z.string(), requirements)).default({}),
 });
 
+/** A policy file with its two levels told apart. */
+export interface PolicyParts {
+  /** What holds for all images that no scope covers, from wherever they come. */
+  readonly byDefault: readonly UnreadRequirement[];
+  /** Requirements by scope for images from registries, as written; '' may be among them. */
+  readonly docker: PolicyFile;
+}
+
 /**
  * Reads the text of a policy.json.
  * @throws PolicyFileError with the first fault.
  */
 export function parsePolicyFile(text: string): PolicyFile {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw new PolicyFileError('expected JSON', { cause });
-  }
-  // JSON.parse keeps the last of two equal members without a word; JSON is YAML, which has none.
-  const twice = parseDocument(text).errors.find(({ code }) => code === 'DUPLICATE_KEY');
-  if (twice) {
-    const line = twice.linePos?.[0].line ?? 0;
+  const { byDefault, docker } = parsePolicyParts(text);
+  return new Map([['', docker.get('') ?? byDefault], ...docker]);
+}
+
+/**
+ * Reads the text of a policy.json, with the default beside the scopes.
+ * @throws PolicyFileError with the first fault.
+ */
+export function parsePolicyParts(text: string): PolicyParts {
+  if (!isJson(text)) throw new PolicyFileError('expected JSON');
+  // JSON.parse keeps the last of two equal members without a word.
+  const repeated = findRepeatedMember(text);
+  if (repeated !== undefined) {
+    const line = text.slice(0, repeated).split('\n').length;
     throw new PolicyFileError(`expected each member once, got one twice in line ${line}`);
   }
-  const result = policyFile.safeParse(value);
+  const result = policyFile.safeParse(JSON.parse(text));
   if (!result.success) {
     const [issue] = result.error.issues;
     const path = issue?.path.join('.') || 'the file';
     throw new PolicyFileError(`${path}: ${issue?.message}`);
   }
   const docker = new Map(Object.entries(result.data.transports['docker'] ?? {}));
-  return new Map([['', docker.get('') ?? result.data.default], ...docker]);
+  return { byDefault: result.data.default, docker };
 }

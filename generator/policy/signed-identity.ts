@@ -60,6 +60,21 @@ function remap(
   return parseDockerReference(signedPrefix + formatReference(image).slice(prefix.length));
 }
 
+/** A rule as policy.json has it; the inverse of parsing it. */
+export function toSignedIdentityJson(rule: SignedIdentity): Readonly<Record<string, string>> {
+  switch (rule.type) {
+    case 'matchExact':
+    case 'matchRepoDigestOrExact':
+    case 'matchRepository':
+    case 'remapIdentity':
+      return { ...rule };
+    case 'exactReference':
+      return { type: rule.type, dockerReference: formatReference(rule.reference) };
+    case 'exactRepository':
+      return { type: rule.type, dockerRepository: nameOf(rule.repository) };
+  }
+}
+
 function isNameOnly({ tag, digest }: DockerReference): boolean {
   return tag === undefined && digest === undefined;
 }

@@ -17,6 +17,16 @@ export interface GitObject {
 /** The clone has no object of a name. */
 export class ObjectMissingError extends SourceError {}
 
+/** Git keeps what it has read, by default 96 MiB and all files that fit into the address space. */
+const SMALL = [
+  '-c',
+  'core.deltaBaseCacheLimit=8m',
+  '-c',
+  'core.packedGitWindowSize=1m',
+  '-c',
+  'core.packedGitLimit=32m',
+];
+
 /** One running `git cat-file`. */
 export interface CatFile {
   /**
@@ -46,7 +56,7 @@ export function openCatFile(
   environment: Environment,
   mode: '--batch' | '--batch-check',
 ): CatFile {
-  const child = startGit(directory, environment, ['cat-file', mode]);
+  const child = startGit(directory, environment, [...SMALL, 'cat-file', mode]);
   const questions = createQueue<Question>();
   /** Why no answer comes any more. */
   let failure: Error | undefined;

@@ -2,15 +2,19 @@
 // going down only where they differ. It starts no process, so it costs the same in a large store.
 import type { CatFile } from './cat-file.ts';
 import type { Change } from './change.ts';
+import { cutCommon, mayHaveTwice } from './cut-common.ts';
 import { type TreeItem, parseTree } from './parse-tree.ts';
 
 /** Trees that are read in all, in bytes: some thousand directories, parsed in milliseconds. */
 const MOST_BYTES = 1024 * 1024;
 /** Pairs of trees that are compared; each costs two round trips to git. */
 const MOST_PAIRS = 256;
+/** Names that are looked for in whole trees, each in microseconds. */
+const MOST_SEARCHED = 64;
 
 const TREE = '040000';
 const SLASH = Buffer.from('/');
+const NOTHING = Buffer.alloc(0);
 
 /** Two trees that stood and stand at a path; one of them may be missing. */
 interface Pair {
@@ -37,10 +41,8 @@ export async function diffSmallTrees(
 
   const sizeOf = async (id: string | undefined): Promise<number> =>
     id === undefined ? 0 : (await sizes.ask(id)).size;
-  const read = async (
-    id: string | undefined,
-  ): Promise<ReadonlyMap<string, TreeItem> | undefined> =>
-    id === undefined ? new Map() : parseTree((await contents.ask(id)).bytes, id.length / 2);
+  const read = async (id: string | undefined): Promise<Buffer> =>
+    id === undefined ? NOTHING : toBuffer((await contents.ask(id)).bytes);
 
   for (let pair = pending.pop(); pair; pair = pending.pop()) {
     const [fromSize, toSize] = await Promise.all([sizeOf(pair.from), sizeOf(pair.to)]);
@@ -48,16 +50,46 @@ export async function diffSmallTrees(
     pairsLeft -= 1;
     if (bytesLeft < 0 || pairsLeft < 0) return undefined;
     const [before, after] = await Promise.all([read(pair.from), read(pair.to)]);
-    if (!before || !after) return undefined;
-    compare(pair.prefix, before, after, changes, pending);
+    const items = readDifferent(before, after, (pair.to ?? pair.from ?? '').length / 2);
+    if (!items) return undefined;
+    compare(pair.prefix, items.before, items.after, changes, pending);
   }
   return changes;
 }
 
+type Items = ReadonlyMap<string, TreeItem>;
+
+interface ItemsPair {
+  readonly before: Items;
+  readonly after: Items;
+}
+
+/** The entries of two trees, some that are alike left out; undefined if one is not as git writes it. */
+function readDifferent(before: Buffer, after: Buffer, idLength: number): ItemsPair | undefined {
+  const parts = cutCommon(before, after, idLength);
+  const few = readBoth(parts.before, parts.after, idLength);
+  if (!few) return undefined;
+  // A name may be there again among what was passed over; where names are many, nothing is.
+  const names = [...few.before.values(), ...few.after.values()];
+  if (names.length > MOST_SEARCHED) return readBoth(before, after, idLength);
+  const isPlain = ({ name }: TreeItem): boolean =>
+    !mayHaveTwice(before, name) && !mayHaveTwice(after, name);
+  return names.every(isPlain) ? few : undefined;
+}
+
+function readBoth(before: Buffer, after: Buffer, idLength: number): ItemsPair | undefined {
+  const items = [parseTree(before, idLength), parseTree(after, idLength)];
+  return items[0] && items[1] && { before: items[0], after: items[1] };
+}
+
+function toBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
 function compare(
   prefix: Uint8Array,
-  before: ReadonlyMap<string, TreeItem>,
-  after: ReadonlyMap<string, TreeItem>,
+  before: Items,
+  after: Items,
   changes: Change[],
   pending: Pair[],
 ): void {

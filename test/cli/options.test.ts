@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { Complaint } from '../../cli/complaint.ts';
-import { OPTIONS, OPTION_NAMES, type OptionName, variableOf } from '../../cli/options.ts';
+import { OPTIONS, OPTION_NAMES, type OptionName, optionOf, variableOf } from '../../cli/options.ts';
 import { readSettings } from '../../cli/read-settings.ts';
+import { TARGET_NAMES } from '../../generator/node-config/targets.ts';
 
 const LONG = 'x'.repeat(300);
 const COLUMNS: Readonly<Record<string, { good: [unknown, unknown][]; bad: [unknown, string][] }>> =
@@ -92,7 +93,7 @@ const choice = (...values: string[]): (typeof COLUMNS)[string] => {
   const form = `${values.slice(0, -1).join(', ')} or ${values.at(-1)}`;
   return {
     good: values.map((value) => [value, value]),
-    bad: ['', 'x', values[0]?.toUpperCase(), 1, true].map((value) => [
+    bad: ['', 'x', `${values[0]} `, `X${values[0]}`, 1, true].map((value) => [
       value,
       `expected ${form}, got ${JSON.stringify(value)}`,
     ]),
@@ -207,9 +208,113 @@ const SCOPES: (typeof COLUMNS)[string] = {
       'registry.example: prefix: expected a path inside the repository, got "../y"',
     ],
     [
+      { 'registry.example': { ...KEYS, prefix: 'a\\b' } },
+      'registry.example: prefix: expected a path without backslashes and control characters, got "a\\\\b"',
+    ],
+    [
       { 'registry.example': { ...KEYS, signedIdentity: { type: 'none' } } },
       'registry.example: signedIdentity: type: expected one of the six types of containers-policy.json',
     ],
+  ],
+};
+
+const FLAG: (typeof COLUMNS)[string] = {
+  good: [
+    [true, true],
+    [false, false],
+    ['true', true],
+    ['false', false],
+  ],
+  bad: ['', 'yes', 'True', '1', 1, null].map((value) => [
+    value,
+    `expected true or false, got ${JSON.stringify(value)}`,
+  ]),
+};
+
+const SCOPE_FLAG: (typeof COLUMNS)[string] = {
+  good: [
+    ['quay.io/team=a.asc', [{ name: 'quay.io/team', path: 'a.asc' }]],
+    ['=a.asc', [{ name: '', path: 'a.asc' }]],
+    ['*.example=/a=b.asc', [{ name: '*.example', path: '/a=b.asc' }]],
+    [
+      ['h.example=a', 'h.example:5000/x:v1=b'],
+      [
+        { name: 'h.example', path: 'a' },
+        { name: 'h.example:5000/x:v1', path: 'b' },
+      ],
+    ],
+    [[], []],
+  ],
+  bad: [
+    ...['quay.io/team', 'quay.io/team=', 'team=a.asc', 'quay.io/Team=a.asc', '=', '*=a'].map(
+      (value): [unknown, string] => [
+        value,
+        `expected SCOPE=PATH, as quay.io/team=team.asc, got ${JSON.stringify(value)}`,
+      ],
+    ),
+    [['a.b=c', 'x'], 'expected SCOPE=PATH, as quay.io/team=team.asc, got "x"'],
+    ['', 'expected a value or a list of values, got ""'],
+    [7, 'expected a value or a list of values, got 7'],
+  ],
+};
+
+const FILE_NAME = 'expected a name of letters, digits, dots and dashes, and not "default", got ';
+const NAME: (typeof COLUMNS)[string] = {
+  good: ['lookaside', 'A.b_c-1', '0', 'default2', 'x'.repeat(63)].map((name) => [name, name]),
+  bad: [
+    ...['a/b', '.a', '-a', 'a b', 'ü', '..', 'default', 'x'.repeat(64)].map(
+      (name): [unknown, string] => [name, `${FILE_NAME}${JSON.stringify(name)}`],
+    ),
+    [1, 'expected text, got 1'],
+  ],
+};
+
+const STAGING: (typeof COLUMNS)[string] = {
+  good: [
+    ['/srv/signatures', '/srv/signatures'],
+    ['/srv//sig natures/', '/srv/sig natures'],
+    ['/', '/'],
+    ['/ü/...', '/ü/...'],
+  ],
+  bad: [
+    ...['srv', './srv', '/srv/../x', '/./x', '/a\nb', '~/x'].map((path): [unknown, string] => [
+      path,
+      `expected an absolute path without dot segments, got ${JSON.stringify(path)}`,
+    ]),
+    [1, 'expected text, got 1'],
+  ],
+};
+
+const POOLS: (typeof COLUMNS)[string] = {
+  good: [
+    ['worker', ['worker']],
+    ['worker,master', ['worker', 'master']],
+    [
+      ['worker', 'infra,worker'],
+      ['worker', 'infra'],
+    ],
+    [[], []],
+  ],
+  bad: [
+    ['', 'expected a value or a list of values, got ""'],
+    [7, 'expected a value or a list of values, got 7'],
+    ...[',', 'Worker', 'a b', '-a', 'a-', 'x'.repeat(64)].map((value): [unknown, string] => [
+      [value],
+      `expected names like worker,master, got ${JSON.stringify(value === ',' ? '' : value)}`,
+    ]),
+  ],
+};
+
+const BUTANE: (typeof COLUMNS)[string] = {
+  good: ['4.8.0', '4.12.0', '4.20.0'].map((version) => [version, version]),
+  bad: [
+    ...['4.12', '5.1.0', '4.12.1', 'v4.12.0', '4.100.0', '4.12.0-rc.1'].map(
+      (version): [unknown, string] => [
+        version,
+        `expected the version of an OpenShift release, as 4.14.0, got ${JSON.stringify(version)}`,
+      ],
+    ),
+    [4.12, 'expected text, got 4.12'],
   ],
 };
 
@@ -224,18 +329,7 @@ const KINDS: Readonly<Record<OptionName, (typeof COLUMNS)[string] | undefined>> 
   'git-token-file': COLUMNS['text'],
   'state-dir': COLUMNS['text'],
   format: choice('text', 'json', 'github', 'sarif', 'junit'),
-  strict: {
-    good: [
-      [true, true],
-      [false, false],
-      ['true', true],
-      ['false', false],
-    ],
-    bad: ['', 'yes', 'True', '1', 1, null].map((value) => [
-      value,
-      `expected true or false, got ${JSON.stringify(value)}`,
-    ]),
-  },
+  strict: FLAG,
   'expiry-warning': duration(
     'a duration like 30d or 12h',
     [
@@ -260,6 +354,22 @@ const KINDS: Readonly<Record<OptionName, (typeof COLUMNS)[string] | undefined>> 
   'trusted-proxies': COLUMNS['several'],
   'tls-cert': COLUMNS['text'],
   'tls-key': COLUMNS['text'],
+  url: COLUMNS['text'],
+  scope: SCOPE_FLAG,
+  target: choice(...TARGET_NAMES),
+  name: NAME,
+  default: choice('reject', 'insecureAcceptAnything'),
+  merge: COLUMNS['text'],
+  force: FLAG,
+  clients: choice('any', '5.22+'),
+  'keys-as': choice('file', 'data', 'no-reboot'),
+  rootless: FLAG,
+  staging: STAGING,
+  pool: POOLS,
+  ignition: choice('2.2.0', '3.1.0', '3.2.0', '3.4.0'),
+  butane: BUTANE,
+  check: COLUMNS['text'],
+  diff: COLUMNS['text'],
 };
 
 describe('options', () => {
@@ -281,7 +391,8 @@ describe('options', () => {
           assert.equal(error.hint, hint);
           return true;
         });
-        if (typeof value !== 'string' || kind === COLUMNS['several'] || name === 'scopes') continue;
+        const isText = typeof value === 'string' && !optionOf(name).repeatable;
+        if (!isText || name === 'scopes') continue;
         await assert.rejects(readSettings({}, { [variableOf(name)]: value }), {
           name: 'Complaint',
           message: `${variableOf(name)}: ${message}`,

@@ -51,7 +51,43 @@ describe('settings', () => {
       'trusted-proxies': [],
       'tls-cert': undefined,
       'tls-key': undefined,
+      url: undefined,
+      scope: [],
+      target: 'files',
+      name: 'lookaside',
+      default: undefined,
+      merge: undefined,
+      force: false,
+      clients: 'any',
+      'keys-as': 'file',
+      rootless: false,
+      staging: undefined,
+      pool: [],
+      ignition: '3.2.0',
+      butane: '4.12.0',
     });
+  });
+
+  it('take the paths of SCOPE=PATH relative to the file too, and - for a stream', async () => {
+    const file = await writeConfig({ scope: ['a.example=one=1.asc', '=/abs.asc'], out: '-' });
+    const { scope, out } = await readSettings({ config: file }, {});
+    assert.deepEqual(scope, [
+      { name: 'a.example', path: join(directory(), 'etc', 'one=1.asc') },
+      { name: '', path: '/abs.asc' },
+    ]);
+    assert.equal(out, '-');
+    const single = await readSettings({ config: await writeConfig({ scope: 'b.example=k' }) }, {});
+    assert.deepEqual(single.scope, [{ name: 'b.example', path: join(directory(), 'etc', 'k') }]);
+    const wrong = await complaint({ config: await writeConfig({ scope: 7 }) });
+    assert.match(wrong.message, /: scope: expected a value or a list of values, got 7$/);
+  });
+
+  it('take SCOPE=PATH of the environment by commas', async () => {
+    const { scope } = await readSettings({}, { LOOKASIDE_SCOPE: 'a.example:5000=a,b.example=b' });
+    assert.deepEqual(scope, [
+      { name: 'a.example:5000', path: 'a' },
+      { name: 'b.example', path: 'b' },
+    ]);
   });
 
   it('keep their state where the user keeps state', async () => {

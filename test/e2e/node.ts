@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { run, type RunResult } from './run.ts';
+import { type Clients, createClients } from './clients.ts';
 import { makeTemporary, removeTemporary } from './temporary.ts';
 
 export interface NodeOptions {
@@ -16,18 +16,9 @@ export interface NodeOptions {
   readonly requirements?: readonly object[];
 }
 
-export interface PullResult {
-  readonly outcome: 'accepted' | 'refused';
-  readonly stderr: string;
-}
-
-export interface Node {
+export interface Node extends Clients {
   /** Its HOME, with `.config/containers/policy.json` and `registries.d/`. */
   readonly home: string;
-  /** Pulls with podman into a store of its own. Throws when it fails for another reason than trust. */
-  readonly pullWithPodman: (image: string) => Promise<PullResult>;
-  /** Copies with skopeo into a directory; `flags` are for `copy`. Throws as podman's. */
-  readonly copyWithSkopeo: (image: string, ...flags: readonly string[]) => Promise<PullResult>;
   readonly remove: () => Promise<void>;
 }
 
@@ -50,34 +41,10 @@ export async function makeNode(options: NodeOptions): Promise<Node> {
     transports: { docker: { [scope]: requirements ?? [signedBy] } },
   };
   await writeFile(policyFile, JSON.stringify(policy));
-  // Both find their files below HOME, as root too.
-  const env = { HOME: home, XDG_CONFIG_HOME: undefined };
-
+  const skopeoFlags = ['--registries.d', registriesD, '--policy', policyFile];
   return {
+    ...createClients({ home, skopeoFlags }),
     home,
-    async pullWithPodman(image) {
-      const store = ['--root', join(home, 'root'), '--runroot', join(home, 'runroot')];
-      const state = ['--tmpdir', join(home, 'tmp'), '--events-backend', 'none'];
-      const global = [...store, ...state, '--storage-driver', 'vfs'];
-      const args = [...global, 'pull', '--quiet', '--tls-verify=false', image];
-      return toPullResult(await run('podman', args, { env }));
-    },
-    async copyWithSkopeo(image, ...flags) {
-      const target = await makeTemporary();
-      const global = ['--registries.d', registriesD, '--policy', policyFile];
-      const copy = ['copy', ...flags, '--src-tls-verify=false', `docker://${image}`];
-      const result = await run('skopeo', [...global, ...copy, `dir:${target}`], { env });
-      await removeTemporary(target);
-      return toPullResult(result);
-    },
     remove: () => removeTemporary(home),
   };
-}
-
-function toPullResult({ code, stderr }: RunResult): PullResult {
-  if (code === 0) return { outcome: 'accepted', stderr };
-  if (/Source image rejected|reading signatures?\b/i.test(stderr)) {
-    return { outcome: 'refused', stderr };
-  }
-  throw new Error(`the pull failed, but not for lack of trust (exit code ${code}): ${stderr}`);
 }

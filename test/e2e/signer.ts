@@ -42,6 +42,8 @@ export interface Signer {
   readonly revoke: (key: SigningKey, what?: 'primary' | 'subkey') => Promise<void>;
   /** Writes public keys into one file: binary, or armored when its name ends in `.asc`. */
   readonly exportKeys: (file: string, ...keys: readonly SigningKey[]) => Promise<string>;
+  /** Writes a private key into an armored file. */
+  readonly exportSecret: (file: string, key: SigningKey) => Promise<string>;
   /** Signs claims, or any bytes, into one binary OpenPGP message as container tools do. */
   readonly sign: (
     key: SigningKey,
@@ -93,6 +95,10 @@ export async function makeSigner(): Promise<Signer> {
       const format = file.endsWith('.asc') ? ['--armor'] : [];
       const prints = keys.map((key) => key.fingerprint);
       await gpg([...format, '--output', file, '--export', ...prints]);
+      return file;
+    },
+    async exportSecret(file, { fingerprint }) {
+      await gpg(['--armor', '--output', file, '--export-secret-keys', fingerprint]);
       return file;
     },
     async sign(key, content, { at, args = [], command = '--sign' } = {}) {

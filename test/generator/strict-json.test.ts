@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import { hasInfiniteNumber, isJson, membersOf } from '../../generator/strict-json.ts';
+import {
+  findRepeatedMember,
+  hasInfiniteNumber,
+  isJson,
+  membersOf,
+} from '../../generator/strict-json.ts';
 import { type JsonTree, anyObject, anySpaces, anyTree, writeJson } from './json-tree.ts';
 
 const nested = (depth: number) => `${'['.repeat(depth)}${']'.repeat(depth)}`;
@@ -153,6 +158,33 @@ describe('generator: strict JSON', () => {
     );
   });
 
+  it('finds a name that its object has had, at any depth', () => {
+    const cases: Readonly<Record<string, string>> = {
+      '{"a":1,"a":2}': '"a":2',
+      '{"a":{"b":1, "b" :2}}': '"b" :2',
+      '[[{"a":[],"\\u0061":1}]]': '"\\u0061":1',
+      '{"a":{"b":1},"b":1,"a":1}': '"a":1}',
+      '{"\\ud800":1,"\\udfff":1}': '"\\udfff":1',
+      '{"x":"\\"","x":1}': '"x":1',
+    };
+    for (const [json, found] of Object.entries(cases)) {
+      const at = findRepeatedMember(json);
+      assert.equal(at, json.lastIndexOf(found), json);
+    }
+    for (const json of ['1', '"a"', '["a","a"]', '{"a":"a","b":{"a":"a"}}', '[{"a":1},{"a":1}]']) {
+      assert.equal(findRepeatedMember(json), undefined, json);
+    }
+  });
+
+  it('finds a repeated name exactly where an object has one', () => {
+    fc.assert(
+      fc.property(anyTree, anySpaces, (tree, spaces) => {
+        const json = writeJson(tree, spaces);
+        assert.equal(findRepeatedMember(json) !== undefined, repeats(tree));
+      }),
+    );
+  });
+
   it('finds a number too large for a double, outside strings only', () => {
     for (const json of ['1e400', '-1e999', '[1,[1E400]]', '{"a":{"b":1e309}}', '1'.repeat(400)]) {
       assert.equal(hasInfiniteNumber(json), true, json);
@@ -182,4 +214,12 @@ function parses(text: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** Whether any object of the tree has a name twice. */
+function repeats(tree: JsonTree): boolean {
+  if (tree.kind === 'scalar') return false;
+  if (tree.kind === 'array') return tree.items.some((item) => repeats(item));
+  const names = tree.members.map(([name]) => name.toWellFormed());
+  return new Set(names).size < names.length || tree.members.some(([, value]) => repeats(value));
 }

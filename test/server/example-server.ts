@@ -44,6 +44,7 @@ export async function startExample(options: Partial<ServerOptions> = {}): Promis
     accessLog: 'combined',
     accessLogSink: accessLog,
     trustedProxies: [],
+    url: undefined,
     log: createProgramLog(programLog.stream, false),
     onServing: loaded.open,
     ...options,

@@ -2,9 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Data } from '../data/open-data.ts';
 import type { Push, Remote } from '../data/pushes.ts';
 import { quantile } from '../report/statistics.ts';
-import { type Asked, askAtRate } from './ask-at-rate.ts';
-import { type Connection, openConnection } from './connection.ts';
-import { type Lookup, listLookups } from './lookups.ts';
+import type { Asked } from './ask-at-rate.ts';
+import { listLookups } from './lookups.ts';
+import { openAsker } from './open-asker.ts';
 import { type Followed, timePush } from './time-push.ts';
 
 /** 99th percentiles in milliseconds, one of each round. */
@@ -16,7 +16,6 @@ export interface Latencies {
 const ROUNDS = 4;
 const SECONDS = 4;
 const RATE = 1_000;
-const CONNECTIONS = 16;
 const IMAGES = 5_000;
 /** From the start of one push to that of the next, at least. Milliseconds. */
 const PUSH_EVERY = 250;
@@ -28,35 +27,22 @@ export async function compareLatencies(
   remote: Remote,
   pushes: readonly Push[],
 ): Promise<Latencies> {
-  const lookups = await listLookups(data, IMAGES);
-  const connections = await Promise.all(
-    Array.from({ length: CONNECTIONS }, async () => openConnection(server.baseUrl)),
-  );
+  const asker = await openAsker(server.baseUrl, await listLookups(data, IMAGES));
+  const ask = async (seconds: number): Promise<Asked> => asker.ask(RATE, RATE * seconds);
   const left = [...pushes];
   const [idle, busy]: [number[], number[]] = [[], []];
   try {
-    await ask(connections, lookups, 1);
+    await ask(1);
     for (let round = 0; round < ROUNDS; round++) {
-      idle.push(p99Of(await ask(connections, lookups, SECONDS)));
+      idle.push(p99Of(await ask(SECONDS)));
       const end = performance.now() + SECONDS * 1000;
-      const [asked] = await Promise.all([
-        ask(connections, lookups, SECONDS),
-        pushUntil(end, server, remote, left),
-      ]);
+      const [asked] = await Promise.all([ask(SECONDS), pushUntil(end, server, remote, left)]);
       busy.push(p99Of(asked));
     }
   } finally {
-    for (const connection of connections) connection.close();
+    asker.close();
   }
   return { idle, busy };
-}
-
-async function ask(
-  connections: readonly Connection[],
-  lookups: readonly Lookup[],
-  seconds: number,
-): Promise<Asked> {
-  return askAtRate(connections, lookups, { rate: RATE, count: RATE * seconds });
 }
 
 async function pushUntil(

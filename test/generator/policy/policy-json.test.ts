@@ -99,6 +99,8 @@ describe('generator: policy.json', () => {
     ['YAML', 'default: []', /^expected JSON$/],
     ['a comment', `{"default":${ANYTHING}} // x`, /^expected JSON$/],
     ['something behind', `{"default":${ANYTHING}} {}`, /^expected JSON$/],
+    ['deep nesting', '['.repeat(20_000) + ']'.repeat(20_000), /^expected JSON$/],
+    ['deep nesting inside', `{"default":${'['.repeat(9000)}${']'.repeat(9000)}}`, /^default/],
     ['an array', '[]', /the file/],
     ['null', 'null', /the file/],
     ['no default', '{"transports":{}}', /^default: /],

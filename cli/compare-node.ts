@@ -1,0 +1,54 @@
+// `lookaside node-config --check ROOT` and `--diff DIR`: what nodes have, beside what they should.
+import { stat } from 'node:fs/promises';
+import { messageOf } from '../generator/message-of.ts';
+import { checkNode } from './check-node.ts';
+import { Complaint } from './complaint.ts';
+import { diffNode } from './diff-node.ts';
+import type { Settings } from './options.ts';
+import { openInside } from './read-inside.ts';
+import type { World } from './world.ts';
+
+/** Settles with the exit code: 1 for faults or differences. */
+export async function compareNode(settings: Settings, world: World): Promise<number> {
+  const { check, diff } = settings;
+  if (check !== undefined) {
+    refuseOthers('--check', settings);
+    const inside = openInside(await findDirectory('--check', check));
+    return checkNode({ root: check, inside }, settings, world);
+  }
+  const directory = diff ?? '';
+  refuseOthers('--diff', settings);
+  const inside = openInside(await findDirectory('--diff', directory));
+  return diffNode({ root: directory, inside }, settings, world);
+}
+
+/** Options that would be passed over in silence. */
+function refuseOthers(flag: '--check' | '--diff', settings: Settings): void {
+  const { check, diff, out, target, merge, format } = settings;
+  if (check !== undefined && diff !== undefined) {
+    throw new Complaint('--check and --diff ask different questions', 'give one of them');
+  }
+  if (out !== undefined) {
+    throw new Complaint(`--out writes files, and ${flag} compares them`, 'give one of them');
+  }
+  if (target !== 'files') {
+    throw new Complaint(`${flag} compares the files of a node`, 'leave out --target');
+  }
+  if (flag === '--check' && merge !== undefined) {
+    const message = '--check takes what the policy of the node says of other scopes as it is';
+    throw new Complaint(message, 'leave out --merge');
+  }
+  const formats = flag === '--check' ? ['text', 'json'] : ['text'];
+  if (formats.includes(format)) return;
+  const hint = `use ${formats.map((known) => `--format ${known}`).join(' or ')}`;
+  throw new Complaint(`${flag} knows no format ${format}`, hint);
+}
+
+async function findDirectory(flag: string, path: string): Promise<string> {
+  const hint = 'name a directory that stands for / of a node';
+  const stats = await stat(path).catch((cause: unknown) => {
+    throw new Complaint(`${flag}: cannot read ${path}: ${messageOf(cause)}`, hint, { cause });
+  });
+  if (stats.isDirectory()) return path;
+  throw new Complaint(`${flag}: expected a directory, got ${path}`, hint);
+}

@@ -1,0 +1,77 @@
+// What nodes should have, from the same description that the gate judges by.
+import { SharedKeyFileError } from '../generator/node-config/key-files.ts';
+import {
+  type NodeFilesOptions,
+  createNodeFiles,
+  signedScopes,
+} from '../generator/node-config/node-files.ts';
+import type { PolicyJson } from '../generator/node-config/policy-file.ts';
+import type { StoreUrl } from '../generator/node-config/store-url.ts';
+import { messageOf } from '../generator/message-of.ts';
+import type { Policy } from '../generator/policy/policy.ts';
+import { Complaint } from './complaint.ts';
+import type { Settings } from './options.ts';
+import { readPolicy } from './read-policy.ts';
+import { STORE_URL_HINT, readStoreUrl } from './read-store-url.ts';
+
+/**
+ * The scopes of the configuration file and of flags, with their keys.
+ * @throws Complaint if there are none.
+ */
+export async function readNodePolicy(settings: Settings): Promise<Policy> {
+  if (settings.policy !== undefined) {
+    const message = 'node-config writes a policy from keys and scopes, not from --policy';
+    throw new Complaint(message, 'give --scope, --keys or scopes; --merge FILE keeps a policy');
+  }
+  const scopes: NonNullable<Settings['scopes']> = { ...settings.scopes };
+  for (const { name, path } of settings.scope) {
+    if (settings.scopes && Object.hasOwn(settings.scopes, name)) {
+      const message = `--scope: ${JSON.stringify(name)} is in the configuration file too`;
+      throw new Complaint(message, 'name its keys in one of them');
+    }
+    scopes[name] = { require: 'any', keys: [...(scopes[name]?.keys ?? []), path] };
+  }
+  const policy = await readPolicy({ ...settings, scopes });
+  if (signedScopes(policy).length > 0) return policy;
+  throw new Complaint('expected keys, got none', 'give --scope quay.io/team=team.asc, or --keys');
+}
+
+/**
+ * What the files of nodes are made from; `existing` is a policy to merge into.
+ * @throws Complaint for an address that nodes could not use.
+ */
+export function toNodeFilesOptions(
+  settings: Settings,
+  existing: PolicyJson | undefined,
+): NodeFilesOptions {
+  const { name, clients, staging, rootless: isRootless, default: byDefault } = settings;
+  return {
+    name,
+    clients,
+    staging,
+    isRootless,
+    byDefault,
+    existing,
+    url: readUrl(settings.url),
+    keyForm: isRootless ? 'data' : settings['keys-as'],
+  };
+}
+
+function readUrl(text: string | undefined): StoreUrl {
+  if (text !== undefined) return readStoreUrl(text);
+  throw new Complaint('node-config needs the address of the store', STORE_URL_HINT);
+}
+
+/**
+ * The files of nodes.
+ * @throws Complaint if one key file shall do for scopes with different keys.
+ */
+export function createFiles(...args: Parameters<typeof createNodeFiles>) {
+  try {
+    return createNodeFiles(...args);
+  } catch (cause) {
+    if (!(cause instanceof SharedKeyFileError)) throw cause;
+    const hint = 'use --keys-as data: the policy is taken without a reboot too';
+    throw new Complaint(`--keys-as no-reboot: ${messageOf(cause)}`, hint, { cause });
+  }
+}

@@ -1,0 +1,89 @@
+import { join } from 'node:path';
+import { FILE_HEADERS_ONLY, createTwoFilesPatch } from 'diff';
+import type { NodeFile } from '../generator/node-config/node-file.ts';
+import type { Found } from '../generator/node-config/node-state.ts';
+import { type PolicyJson, readPolicyJson } from '../generator/node-config/policy-file.ts';
+import type { Policy } from '../generator/policy/policy.ts';
+import { toPrintable } from '../generator/printable.ts';
+import type { NodeTree } from './check-node.ts';
+import { Complaint } from './complaint.ts';
+import { createFiles, readNodePolicy, toNodeFilesOptions } from './describe-nodes.ts';
+import type { Settings } from './options.ts';
+import { readExistingPolicy } from './read-existing-policy.ts';
+import { parsePolicyText } from './read-policy-text.ts';
+import type { World } from './world.ts';
+import { write } from './write.ts';
+
+/** Prints how files differ from those that would be written; settles with the exit code. */
+export async function diffNode(tree: NodeTree, settings: Settings, world: World): Promise<number> {
+  const policy = await readNodePolicy(settings);
+  const existing = await readExisting(tree, policy, settings);
+  const files = createFiles(policy, toNodeFilesOptions(settings, existing));
+  const patches = [];
+  for (const file of files) {
+    const patch = createPatch(file, await tree.inside.readFile(file.path));
+    if (patch !== undefined) patches.push(patch);
+  }
+  await write(world.stdout, patches.join(''));
+  return patches.length > 0 ? 1 : 0;
+}
+
+/** Without a word on it, the policy that is there stays but for our scopes. */
+async function readExisting(
+  { root, inside }: NodeTree,
+  policy: Policy,
+  settings: Settings,
+): Promise<PolicyJson | undefined> {
+  const { merge, default: byDefault, rootless } = settings;
+  if (merge !== undefined) return (await readExistingPolicy(merge, policy, settings)).content;
+  if (byDefault !== undefined) return undefined;
+  const path = `${rootless ? '.config' : 'etc'}/containers/policy.json`;
+  const found = await inside.readFile(path);
+  switch (found.kind) {
+    case 'missing':
+      return undefined;
+    case 'unreadable':
+      throw new Complaint(`${join(root, path)}: expected a policy, got ${found.reason}`);
+    case 'file':
+      return readPolicyJson(
+        parsePolicyText(join(root, path), Buffer.from(found.bytes).toString()).text,
+      );
+  }
+}
+
+/** A difference in more lines is of no use to people, and takes long to find. */
+const MAX_EDITS = 5000;
+const PRIVATE_KEY = 'PRIVATE KEY BLOCK';
+
+/** The difference of one file; undefined if there is none. */
+function createPatch({ path, bytes }: NodeFile, found: Found): string | undefined {
+  if (found.kind === 'unreadable') return `File ${path} is ${found.reason}\n`;
+  if (found.kind === 'file' && Buffer.from(bytes).equals(found.bytes)) return undefined;
+  const before = found.kind === 'file' ? toText(found.bytes) : '';
+  const from = found.kind === 'file' ? `a/${path}` : '/dev/null';
+  const patch =
+    before === undefined
+      ? undefined
+      : createTwoFilesPatch(
+          from,
+          `b/${path}`,
+          before,
+          Buffer.from(bytes).toString(),
+          undefined,
+          undefined,
+          {
+            headerOptions: FILE_HEADERS_ONLY,
+            maxEditLength: MAX_EDITS,
+          },
+        );
+  return patch ?? `Files a/${path} and b/${path} differ\n`;
+}
+
+/** Lines fit for a terminal; undefined for what has none, or what nobody shall see. */
+function toText(untrustedBytes: Uint8Array): string | undefined {
+  const text = Buffer.from(untrustedBytes).toString();
+  if (text.includes('\0') || text.includes('\u{FFFD}') || text.includes(PRIVATE_KEY)) {
+    return undefined;
+  }
+  return text.replaceAll(/[^\n\t]+/g, toPrintable);
+}

@@ -1,0 +1,174 @@
+// The forms of values that options take, each with what a wrong one gets.
+import { z } from 'zod';
+import {
+  isNamePrefix,
+  looksLikeHost,
+  normalizeHost,
+  parseDockerReference,
+} from '../generator/docker-reference.ts';
+import { signedIdentitySchema } from '../generator/policy/signed-identity-schema.ts';
+
+/** Where a listener binds. */
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+const UNITS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
+
+/** What a value of the wrong kind gets. */
+const expected = (form: string) => ({
+  error: (issue: { readonly input?: unknown }) =>
+    `expected ${form}, got ${JSON.stringify(issue.input) ?? 'nothing'}`,
+});
+
+export const text = z.string(expected('text')).min(1, 'expected a value, got nothing');
+
+/** Timers that are set for longer go off at once. Milliseconds. */
+export const LONGEST_TIMER = 2 ** 31 - 1;
+
+/** `60s`, `5m`; in milliseconds. */
+export const duration = (form: string, longest: number) =>
+  z.union([z.string(), z.literal(0)], expected(form)).transform((value, context) => {
+    const [, amount, unit] = /^([0-9]+)(ms|s|m|h|d)$/.exec(String(value)) ?? [];
+    if (String(value) === '0') return 0;
+    const milliseconds = Number(amount) * (UNITS[unit ?? ''] ?? Infinity);
+    if (milliseconds <= longest) return milliseconds;
+    context.addIssue(`expected ${form}, got ${JSON.stringify(value)}`);
+    return z.NEVER;
+  });
+
+/** `HOST:PORT`, `[::1]:PORT`. */
+export const address = z
+  .string(expected('HOST:PORT'))
+  .transform((value, context): ListenAddress => {
+    const [, bracketed, plain, port] =
+      /^(?:\[([0-9a-f:]+)\]|([^:[\]]*)):([0-9]{1,5})$/i.exec(value) ?? [];
+    const host = bracketed ?? plain;
+    if (!host || port === undefined || Number(port) > 65_535) {
+      context.addIssue(`expected HOST:PORT, got ${JSON.stringify(value)}`);
+      return z.NEVER;
+    }
+    return { host, port: Number(port) };
+  });
+
+/** A subtree: no leading, trailing or doubled slash, no dot segments; '' for the whole. */
+export const subtree = z.string(expected('a path')).transform((value, context) => {
+  const components = value.split('/').filter((component) => component !== '' && component !== '.');
+  if (components.includes('..') || value.startsWith('/')) {
+    context.addIssue(`expected a path inside the repository, got ${JSON.stringify(value)}`);
+    return z.NEVER;
+  }
+  return components.join('/');
+});
+
+/** A subtree that signatures may lie in: none has a backslash or a control character in its path. */
+const prefix = subtree.refine((value) => !/[\\\p{Cc}]/u.test(value), {
+  error: (issue) =>
+    `expected a path without backslashes and control characters, got ${JSON.stringify(issue.input)}`,
+});
+
+export const branch = text.regex(
+  /^(?!-)(?!.*(?:\.\.|@\{|\/\/|\.lock$|\/$))[^\s~^:?*[\\\p{Cc}]+$/u,
+  {
+    error: (issue) => `expected a branch name, got ${JSON.stringify(issue.input)}`,
+  },
+);
+
+/**
+ * A value or several: a list in the configuration file; in the environment `:` stands between
+ * paths, `,` between other values.
+ */
+export const several = z.union(
+  [text.transform((value) => [value]), z.array(text)],
+  expected('a value or a list of values'),
+);
+
+/** Given or not; in the environment and the configuration file true or false. */
+export const flag = z
+  .union([z.boolean(), z.enum(['true', 'false'])], expected('true or false'))
+  .transform((value) => String(value) === 'true');
+
+/** A part of all images, as containers-policy.json(5) writes it. */
+const scopeName = z.string().refine(
+  (name) => {
+    if (name === '') return true;
+    if (name.startsWith('*.')) return /^[a-z0-9.-]+$/i.test(name.slice(2));
+    const [host = ''] = name.split('/', 1);
+    return looksLikeHost(host) && normalizeHost(host) === host && isReferencePrefix(name);
+  },
+  {
+    error: (issue) =>
+      `expected HOST, HOST/NAMESPACE, HOST/NAMESPACE/REPOSITORY or *.DOMAIN, got ${JSON.stringify(issue.input)}`,
+  },
+);
+
+function isReferencePrefix(name: string): boolean {
+  return isNamePrefix(name) || (name.includes('/') && parseDockerReference(name) !== undefined);
+}
+
+export const scopes = z
+  .record(
+    scopeName,
+    z.strictObject({
+      keys: several,
+      require: z.enum(['any', 'all'], expected('any or all')).default('any'),
+      signedIdentity: signedIdentitySchema.optional(),
+      prefix: prefix.optional(),
+    }),
+    expected('a mapping of scopes'),
+  )
+  .refine((given) => Object.keys(given).length > 0, 'expected at least one scope, got none');
+
+/** One of some words. */
+export const oneOf = <Word extends string>(...words: readonly [Word, ...Word[]]) =>
+  z.enum(words, expected(`${words.slice(0, -1).join(', ')} or ${words.at(-1)}`));
+
+/** `SCOPE=PATH`, one or several: files or directories of keys for parts of all images. */
+export const scopeFlags = several.transform((values, context) =>
+  values.map((value) => {
+    const at = value.indexOf('=');
+    const name = scopeName.safeParse(value.slice(0, at));
+    if (at < 0 || at === value.length - 1 || !name.success) {
+      const form = 'expected SCOPE=PATH, as quay.io/team=team.asc';
+      context.addIssue(`${form}, got ${JSON.stringify(value)}`);
+      return z.NEVER;
+    }
+    return { name: name.data, path: value.slice(at + 1) };
+  }),
+);
+
+/** An absolute path of a directory, without a slash at its end. */
+export const absoluteDirectory = text.transform((value, context) => {
+  const components = value.split('/').filter((component) => component !== '');
+  const isPlain = !/\p{Cc}/u.test(value) && !components.some((name) => /^\.{1,2}$/.test(name));
+  if (value.startsWith('/') && isPlain) return `/${components.join('/')}`;
+  context.addIssue(`expected an absolute path without dot segments, got ${JSON.stringify(value)}`);
+  return z.NEVER;
+});
+
+/** Several words in one value, as `worker,master`. */
+export const names = several.transform((values, context) => {
+  const all = values.flatMap((value) => value.split(','));
+  const wrong = all.find((name) => !/^[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?$/.test(name));
+  if (wrong === undefined) return [...new Set(all)];
+  context.addIssue(`expected names like worker,master, got ${JSON.stringify(wrong)}`);
+  return z.NEVER;
+});
+
+/** Not that of the file of distributions in registries.d. */
+export const fileName = text.regex(/^(?!default$)[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/, {
+  error: (issue) =>
+    `expected a name of letters, digits, dots and dashes, and not "default", got ${JSON.stringify(issue.input)}`,
+});
+
+export const butaneVersion = text.regex(/^4\.[0-9]{1,2}\.0$/, {
+  error: (issue) =>
+    `expected the version of an OpenShift release, as 4.14.0, got ${JSON.stringify(issue.input)}`,
+});

@@ -1,0 +1,35 @@
+// What was read of a node, before anything is made of it. All of it is untrusted.
+
+/** What lies at a path. */
+export type Found =
+  | { readonly kind: 'file'; readonly bytes: Uint8Array }
+  | { readonly kind: 'missing' }
+  /** There, but no regular file of a bearable size that may be read. */
+  | { readonly kind: 'unreadable'; readonly reason: string };
+
+/** A file by its path, relative to the root of the node or to the home directory. */
+export interface FoundFile {
+  readonly path: string;
+  readonly found: Found;
+}
+
+export type FoundDirectory =
+  | { readonly kind: 'directory'; readonly files: readonly FoundFile[] }
+  | { readonly kind: 'missing' }
+  | { readonly kind: 'unreadable'; readonly reason: string };
+
+/** The configuration of the system, or of a user who has one in its place. */
+export interface FoundConfig {
+  readonly policy: FoundFile;
+  /** The path of registries.d. */
+  readonly registriesPath: string;
+  readonly registries: FoundDirectory;
+}
+
+export interface NodeState {
+  readonly own: FoundConfig;
+  /** Those of users, which nodes read in place of their own. */
+  readonly users: readonly FoundConfig[];
+  /** Key files by the path that a policy gives them. */
+  readonly keyFiles: ReadonlyMap<string, Found>;
+}

@@ -1,0 +1,102 @@
+// registries.d: which store nodes ask for which images. Two files of the directory may not have
+// the same key, and nothing tells of a misspelt one (containers/image docker/registries_d.go).
+import { join } from 'node:path/posix';
+import { Document } from 'yaml';
+import type { Scope } from '../policy/policy.ts';
+import type { NodeFile } from './node-file.ts';
+import { type StoreUrl, formatFileUrl, formatStoreUrl } from './store-url.ts';
+
+/**
+ * Which clients a node may have: any; or containers/image 5.22 and later only, which know
+ * `lookaside` and `keyPaths`.
+ */
+export type Clients = 'any' | '5.22+';
+
+export interface RegistriesOptions {
+  readonly url: StoreUrl;
+  readonly clients: Clients;
+  /** A directory that machines which sign write to, absolute. */
+  readonly staging: string | undefined;
+  /** For one user's home directory instead of the system. */
+  readonly isRootless: boolean;
+}
+
+/** The members of one section. */
+export type Section = Readonly<Record<string, string>>;
+
+/**
+ * The file of distributions that has their `default-docker`. A second file with that key would be
+ * an error at every pull, so what holds for all images has to replace this one.
+ */
+export const DEFAULT_FILE = 'default.yaml';
+/** What distributions have in it: where signatures go that are made on the machine itself. */
+const DEFAULT_STAGING = '/var/lib/containers/sigstore';
+
+const LINE_WIDTH = { lineWidth: 0 };
+
+/** What a node's registries.d says of a scope. */
+export function toSection(scope: Scope, { url, clients, staging }: RegistriesOptions): Section {
+  const store = formatStoreUrl(url, scope.prefix ?? '');
+  const written =
+    staging === undefined ? undefined : formatFileUrl(join(staging, scope.prefix ?? ''));
+  const section = {
+    lookaside: store,
+    ...(written !== undefined && { 'lookaside-staging': written }),
+  };
+  if (clients === '5.22+') return section;
+  return {
+    ...section,
+    sigstore: store,
+    ...(written !== undefined && { 'sigstore-staging': written }),
+  };
+}
+
+/** The files of registries.d, relative to it. */
+export function formatRegistries(
+  name: string,
+  scopes: readonly Scope[],
+  options: RegistriesOptions,
+): readonly NodeFile[] {
+  const named = scopes.filter((scope) => scope.name !== '');
+  const outside = scopes.find((scope) => scope.name === '');
+  const files: NodeFile[] = [];
+  if (named.length > 0) {
+    files.push(toYaml(`${name}.yaml`, { docker: toSections(named, options) }, OWN_FILE));
+  }
+  if (outside) files.push(toYaml(DEFAULT_FILE, toDefault(outside, options), DEFAULT_NOTE));
+  return files;
+}
+
+/** What registries.d says of one scope, and in which of its files. */
+export function formatScopeSection(
+  name: string,
+  scope: Scope,
+  options: RegistriesOptions,
+): { readonly file: string; readonly text: string } {
+  const isOutside = scope.name === '';
+  const content = isOutside ? toDefault(scope, options) : { docker: toSections([scope], options) };
+  return {
+    file: isOutside ? DEFAULT_FILE : `${name}.yaml`,
+    text: new Document(content).toString(LINE_WIDTH),
+  };
+}
+
+function toSections(scopes: readonly Scope[], options: RegistriesOptions): Record<string, Section> {
+  return Object.fromEntries(scopes.map((scope) => [scope.name, toSection(scope, options)]));
+}
+
+function toDefault(scope: Scope, options: RegistriesOptions): Record<string, Section> {
+  const { staging = options.isRootless ? undefined : DEFAULT_STAGING } = options;
+  return { 'default-docker': toSection(scope, { ...options, staging }) };
+}
+
+const OWN_FILE = ` Written by lookaside node-config: where signatures of images are.
+ A scope may be in one file of this directory only; a second one fails every pull.`;
+const DEFAULT_NOTE = ` Written by lookaside node-config, in place of the distribution's file of this name:
+ default-docker may be in one file of this directory only; a second one fails every pull.`;
+
+function toYaml(path: string, content: unknown, note: string): NodeFile {
+  const document = new Document(content);
+  document.commentBefore = note;
+  return { path, bytes: Buffer.from(document.toString(LINE_WIDTH)) };
+}

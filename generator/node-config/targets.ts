@@ -1,0 +1,44 @@
+// The forms in which a node's files can be written down.
+import { writeAnsibleRole } from './targets/ansible-role.ts';
+import { writeButane } from './targets/butane.ts';
+import { writeCloudInit } from './targets/cloud-init.ts';
+import { writeFlatpakOptions } from './targets/flatpak.ts';
+import { writeInstallScript } from './targets/install-script.ts';
+import { writeKickstart } from './targets/kickstart.ts';
+import { adviseOnMachineConfigs } from './targets/machine-config-advice.ts';
+import { writeMachineConfigs } from './targets/machine-config.ts';
+import type { Target } from './targets/target.ts';
+
+export type { WrittenFile } from './targets/target.ts';
+
+export const TARGET_NAMES = [
+  'files',
+  'machineconfig',
+  'butane',
+  'script',
+  'ansible',
+  'kickstart',
+  'cloud-init',
+  'flatpak',
+] as const;
+
+export type TargetName = (typeof TARGET_NAMES)[number];
+
+const SYSTEM_ONLY = { isConcatenable: false, isForHomes: false };
+
+export const TARGETS: Readonly<Record<TargetName, Target>> = {
+  files: { write: (files) => files, isConcatenable: false, isForHomes: true },
+  machineconfig: {
+    write: writeMachineConfigs,
+    isConcatenable: true,
+    isForHomes: false,
+    adviseOn: adviseOnMachineConfigs,
+  },
+  butane: { ...SYSTEM_ONLY, write: writeButane, adviseOn: adviseOnMachineConfigs },
+  script: { ...SYSTEM_ONLY, write: writeInstallScript },
+  ansible: { ...SYSTEM_ONLY, write: writeAnsibleRole },
+  kickstart: { ...SYSTEM_ONLY, write: writeKickstart },
+  'cloud-init': { ...SYSTEM_ONLY, write: writeCloudInit },
+  // Remotes may be one user's too.
+  flatpak: { write: writeFlatpakOptions, isConcatenable: false, isForHomes: true },
+};

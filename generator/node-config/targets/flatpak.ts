@@ -1,0 +1,61 @@
+// Flatpak asks a store for the signatures of OCI images too, but knows less than a policy.json
+// (flatpak common/flatpak-oci-signatures.c): for each remote it has one store and one keyring, any
+// key of which will do, and the signed repository must be that of the image.
+import { basename } from 'node:path/posix';
+import type { Scope } from '../../policy/policy.ts';
+import { placeKeys } from '../key-files.ts';
+import type { NodeFile } from '../node-file.ts';
+import { formatStoreUrl } from '../store-url.ts';
+import { TargetError, type TargetOptions, type WrittenFile } from './target.ts';
+
+/** Those that a comparison of repositories cannot be wrong for: flatpak pulls by digest. */
+const KNOWN_IDENTITIES: ReadonlySet<string> = new Set([
+  'matchRepoDigestOrExact',
+  'matchRepository',
+]);
+
+/**
+ * For each scope the options of `flatpak remote-add` and `remote-modify`, one a line, and the keys
+ * that they name.
+ * @throws TargetError for a scope or an address that flatpak would understand otherwise.
+ */
+export function writeFlatpakOptions(
+  _files: readonly NodeFile[],
+  { name, scopes, url }: TargetOptions,
+): readonly WrittenFile[] {
+  if (!/^https?:/i.test(url.base) || url.query !== '') {
+    throw new TargetError('expected an https:// address of a store without a query');
+  }
+  for (const scope of scopes) checkScope(scope);
+  const { files } = placeKeys(scopes, { form: 'file', name, haveKeyPaths: false });
+  return files.flatMap(({ path, bytes }, index) => {
+    const { name: scopeName = '', prefix = '' } = scopes[index] ?? {};
+    const keys = basename(path);
+    const images = scopeName === '' ? 'all that no other scope covers' : scopeName;
+    const text = `# Written by lookaside node-config, for remotes of flatpak 1.17 or later with the images of
+# ${images}
+--signature-lookaside=${formatStoreUrl(url, prefix)}
+--gpg-import=${keys}
+`;
+    const options = `${basename(keys, '.asc')}.flatpak`;
+    return [
+      { path: keys, bytes },
+      { path: options, bytes: Buffer.from(text) },
+    ];
+  });
+}
+
+function checkScope({ name, signedBy }: Scope): void {
+  const scope = JSON.stringify(name);
+  if (signedBy.length !== 1) {
+    throw new TargetError(
+      `the scope ${scope} asks for signatures by several keys, and flatpak takes any of them`,
+    );
+  }
+  const unknown = signedBy.find(({ signedIdentity: { type } }) => !KNOWN_IDENTITIES.has(type));
+  if (!unknown) return;
+  const { type } = unknown.signedIdentity;
+  throw new TargetError(
+    `the scope ${scope} has a signedIdentity that flatpak does not know: ${type}`,
+  );
+}

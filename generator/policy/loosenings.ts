@@ -1,0 +1,65 @@
+// What lets through more than before when scopes are put into a policy that nodes have.
+import { type Requirement, type Scope, scopesAround } from './policy.ts';
+import { isAsStrictAs } from './strictness.ts';
+
+/** A policy that nodes have, for images from registries. */
+export interface StandingPolicy {
+  /** By scope. */
+  readonly scopes: ReadonlyMap<string, readonly Requirement[]>;
+  readonly byDefault: readonly Requirement[];
+}
+
+/** Some images that were kept out may come in. */
+export interface Loosening {
+  /**
+   * `replaced`: a scope loses requirements. `taken out`: a new scope asks less of its images than
+   * the one that they were held to. `left`: a scope within a new one takes anything.
+   */
+  readonly kind: 'replaced' | 'taken out' | 'left';
+  readonly scope: string;
+  /** The scope of the policy that `taken out` and `left` are about; undefined: its default. */
+  readonly other: string | undefined;
+  /** Why nodes let nothing through, or nobody can say; undefined if it is a matter of keys. */
+  readonly reason: string | undefined;
+}
+
+/** Compares scopes with the policy that they are put into. */
+export function findLoosenings(
+  scopes: readonly Scope[],
+  standing: StandingPolicy,
+): readonly Loosening[] {
+  return [
+    ...scopes.flatMap((scope) => findLoosening(scope, standing) ?? []),
+    ...findLeft(scopes, standing),
+  ];
+}
+
+function findLoosening(scope: Scope, standing: StandingPolicy): Loosening | undefined {
+  const { name, requirements } = scope;
+  const own = standing.scopes.get(name);
+  const other = own ? name : [...scopesAround(name)].find((wide) => standing.scopes.has(wide));
+  const before = standing.scopes.get(other ?? '') ?? standing.byDefault;
+  // Who adds a scope to what takes nothing wants it to take something.
+  if (!own && before.some(({ type }) => type === 'unmeetable')) return undefined;
+  if (isAsStrictAs(requirements, before)) return undefined;
+  const kind = own ? 'replaced' : 'taken out';
+  return { kind, scope: name, other, reason: findReason(before) };
+}
+
+function findReason(requirements: readonly Requirement[]): string | undefined {
+  return requirements.flatMap((requirement) => ('what' in requirement ? requirement.what : []))[0];
+}
+
+/** What holds for all images else is no rule for scopes that are already there. */
+function findLeft(
+  scopes: readonly Scope[],
+  { scopes: standing }: StandingPolicy,
+): readonly Loosening[] {
+  const ours = new Set(scopes.map(({ name }) => name).filter((name) => name !== ''));
+  return [...standing].flatMap(([other, requirements]) => {
+    const scope = [...scopesAround(other)].find((wide) => ours.has(wide));
+    const isOpen = requirements.every(({ type }) => type === 'insecureAcceptAnything');
+    if (scope === undefined || !isOpen) return [];
+    return ours.has(other) ? [] : { kind: 'left', scope, other, reason: undefined };
+  });
+}

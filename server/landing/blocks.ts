@@ -1,0 +1,19 @@
+// The recurring parts of the page.
+import { type Html, type Part, html, htmlLines } from './html.ts';
+
+/** A block to copy: `title` stands above it, `label` tells it from the others of the page. */
+export function renderBlock(title: Part, label: string, text: string): Html {
+  return html`<figure>
+    <figcaption>${title}</figcaption>
+    <pre
+      tabindex="0"
+      role="group"
+      aria-label="${label}"
+    ><code>${htmlLines(text.trimEnd())}</code></pre>
+  </figure> `;
+}
+
+/** A word of a shell, whatever is in it. */
+export function quote(text: string): string {
+  return `'${text.replaceAll("'", String.raw`'\''`)}'`;
+}

@@ -1,0 +1,62 @@
+// The files that nodes need, as the server hands them out below `/nodes/`.
+import type { NodeFile } from '../../generator/node-config/node-file.ts';
+import type { NodeGuide } from '../../generator/node-config/node-guide.ts';
+import { armorKeys } from '../../generator/openpgp/openpgp-js.ts';
+import type { Policy } from '../../generator/policy/policy.ts';
+
+/** A file below the address of the store. */
+export interface Download {
+  /** Relative to that address, with nothing to be escaped: `nodes/policy.json`. */
+  readonly path: string;
+  /** Where a node needs it, absolute; undefined for a file that is there to be looked at. */
+  readonly installedAt: string | undefined;
+  readonly contentType: string;
+  readonly bytes: Uint8Array;
+}
+
+/** What there is to fetch: the files for nodes, and each key alone. */
+export function createDownloads(policy: Policy, guide: NodeGuide): readonly Download[] {
+  // A policy that asks for more than these files say must not be replaced by less.
+  const files = guide.files.filter(({ path }) => guide.isWhole || path !== POLICY_FILE);
+  const hasOwnRegistries = files.some(
+    ({ path }) => path.startsWith(REGISTRIES) && path !== DEFAULT_REGISTRIES,
+  );
+  return [...files.map((file) => toDownload(file, hasOwnRegistries)), ...toKeys(policy, guide)];
+}
+
+/** Where one key can be fetched, by its fingerprint. */
+export function keyPathOf(fingerprint: string): string {
+  return `nodes/keys/${fingerprint}.asc`;
+}
+
+const POLICY_FILE = 'etc/containers/policy.json';
+const REGISTRIES = 'etc/containers/registries.d/';
+const DEFAULT_REGISTRIES = `${REGISTRIES}default.yaml`;
+
+const OPENPGP_KEYS = 'application/pgp-keys';
+
+function toDownload({ path, bytes }: NodeFile, hasOwnRegistries: boolean): Download {
+  const installedAt = `/${path}`;
+  if (path === POLICY_FILE) {
+    return { path: 'nodes/policy.json', installedAt, contentType: 'application/json', bytes };
+  }
+  if (path.startsWith(REGISTRIES)) {
+    const isSecond = path === DEFAULT_REGISTRIES && hasOwnRegistries;
+    const name = isSecond ? 'registries.d-default.yaml' : 'registries.d.yaml';
+    return { path: `nodes/${name}`, installedAt, contentType: 'application/yaml', bytes };
+  }
+  const name = path.slice(path.lastIndexOf('/') + 1);
+  return { path: `nodes/keys/${name}`, installedAt, contentType: OPENPGP_KEYS, bytes };
+}
+
+function toKeys({ keyring }: Policy, { scopes }: NodeGuide): readonly Download[] {
+  const signedBy = scopes.flatMap(({ scope }) => scope.signedBy);
+  const shown = new Set(signedBy.flatMap((one) => one.keyring.keys.map((key) => key.fingerprint)));
+  return (keyring?.keys ?? []).flatMap(({ fingerprint }, index) => {
+    const block = keyring?.blocks[index];
+    if (!block || !shown.has(fingerprint)) return [];
+    const bytes = Buffer.from(armorKeys(block));
+    const path = keyPathOf(fingerprint);
+    return [{ path, installedAt: undefined, contentType: OPENPGP_KEYS, bytes }];
+  });
+}

@@ -1,0 +1,115 @@
+// What the page tells, before it is written down.
+import { formatDirectory, formatLocation } from '../../generator/location.ts';
+import { type ScopeGuide, createNodeGuide } from '../../generator/node-config/node-guide.ts';
+import { type StoreUrl, formatStoreUrl } from '../../generator/node-config/store-url.ts';
+import { parseDockerReference } from '../../generator/docker-reference.ts';
+import type { KeyInfo } from '../../generator/openpgp/openpgp-js.ts';
+import type { Policy } from '../../generator/policy/policy.ts';
+import { formatReference } from '../../generator/policy/signed-identity.ts';
+import { type Download, createDownloads } from './downloads.ts';
+import { describeIdentity, describeSigners } from './words.ts';
+
+/** Keys one of which must have signed. */
+export interface KeyGroup {
+  readonly keys: readonly KeyInfo[];
+  /** Under which name, in words; undefined where it is the same for all groups. */
+  readonly identity: string | undefined;
+}
+
+export interface ScopeFacts {
+  /** For links: unique on the page. */
+  readonly id: string;
+  /** '' for all that no other scope covers. */
+  readonly name: string;
+  /** What people call it. */
+  readonly title: string;
+  /** Whose signatures an image needs, in words. */
+  readonly signers: string;
+  /** Under which name, in words; undefined where groups differ. */
+  readonly identity: string | undefined;
+  /** All of them must hold. */
+  readonly groups: readonly KeyGroup[];
+  /** Where nodes expect the keys, absolute. */
+  readonly keyPaths: readonly string[];
+  readonly registries: ScopeGuide['registries'];
+  readonly policyMember: string;
+  /** An image of the scope; parts in upper case are to be filled in. */
+  readonly image: string;
+  /** The address of its first signature, likewise. */
+  readonly location: string;
+}
+
+/** All that follows from the policy in force and the address of the store. */
+export interface PolicyFacts {
+  readonly url: StoreUrl;
+  /** Undefined where signatures are not checked, for want of keys. */
+  readonly keyCount: number | undefined;
+  readonly scopes: readonly ScopeFacts[];
+  /** How many scopes of the policy ask for something else than signatures by keys. */
+  readonly otherScopes: number;
+  readonly downloads: readonly Download[];
+}
+
+/** Reads out of a policy what people who set up nodes have to know. */
+export function createPolicyFacts(policy: Policy, url: StoreUrl): PolicyFacts {
+  const guide = createNodeGuide(policy, url);
+  const ids = new Set<string>();
+  return {
+    url,
+    keyCount: policy.keyring?.keys.length,
+    scopes: guide.scopes.map((scope) => ({
+      ...toScopeFacts(scope, url, policy.scopes.size > 1 ? 'All other images' : 'All images'),
+      id: toId(scope.scope.name, ids),
+    })),
+    otherScopes: policy.scopes.size - guide.scopes.length,
+    downloads: createDownloads(policy, guide),
+  };
+}
+
+function toScopeFacts(
+  guide: ScopeGuide,
+  url: StoreUrl,
+  titleOfRest: string,
+): Omit<ScopeFacts, 'id'> {
+  const { scope, registries, policyMember, keyPaths } = guide;
+  const { name, prefix = '', signedBy } = scope;
+  const { image, repository } = findExample(name);
+  const identities = signedBy.map(({ signedIdentity }) => describeIdentity(signedIdentity));
+  const isSame = new Set(identities).size === 1;
+  const place = formatDirectory([prefix, repository].filter(Boolean).join('/'), 'HEX');
+  return {
+    name,
+    title: name === '' ? titleOfRest : name,
+    signers: describeSigners(signedBy),
+    identity: isSame ? identities[0] : undefined,
+    groups: signedBy.map(({ keyring }, index) => ({
+      keys: keyring.keys,
+      identity: isSame ? undefined : identities[index],
+    })),
+    keyPaths,
+    registries,
+    policyMember,
+    image,
+    location: formatStoreUrl(url, formatLocation(place, 1)),
+  };
+}
+
+/** An image of a scope, and its repository without the host. */
+function findExample(scope: string): { readonly image: string; readonly repository: string } {
+  const own = scope.includes('/') ? parseDockerReference(scope) : undefined;
+  if (own && (own.tag !== undefined || own.digest !== undefined)) {
+    return { image: formatReference(own), repository: own.repository };
+  }
+  const [host = '', ...path] = scope.split('/');
+  const registry = host === '' ? 'REGISTRY' : host.replace(/^\*/, 'HOST');
+  const repository = [...(path.length > 0 ? path : ['NAMESPACE']), 'NAME'].join('/');
+  return { image: `${registry}/${repository}:TAG`, repository };
+}
+
+function toId(name: string, taken: Set<string>): string {
+  const readable = name.replaceAll(/[^A-Za-z0-9.]+/g, '-');
+  const plain = `scope-${readable === '' ? 'all' : readable}`;
+  const id = taken.has(plain) ? `${plain}--${taken.size}` : plain;
+  taken.add(id);
+  return id;
+}

@@ -1,0 +1,43 @@
+/**
+ * Puts a copy button on every block of the page. Without it, and where a browser forbids to copy,
+ * the page is the same without buttons, or the block is selected for the reader's own keys.
+ */
+export const PAGE_SCRIPT = `
+const announcement = document.getElementById('announcement');
+const select = (block) => getSelection().selectAllChildren(block);
+const copy = async (block) => {
+  // Pages over plain HTTP have no clipboard.
+  if (navigator.clipboard) return navigator.clipboard.writeText(block.textContent);
+  select(block);
+  if (!document.execCommand('copy')) throw new Error('not copied');
+  getSelection().removeAllRanges();
+};
+for (const block of document.querySelectorAll('figure pre')) {
+  const label = block.getAttribute('aria-label');
+  const button = document.createElement('button');
+  button.type = 'button';
+  button.textContent = 'Copy';
+  button.setAttribute('aria-label', 'Copy: ' + label);
+  let timer;
+  const say = (said) => {
+    const announced = said + ': ' + label;
+    button.textContent = said;
+    announcement.textContent = announced;
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      button.textContent = 'Copy';
+      if (announcement.textContent === announced) announcement.textContent = '';
+    }, 3000);
+  };
+  button.addEventListener('click', () => {
+    copy(block).then(
+      () => say('Copied'),
+      () => {
+        select(block);
+        say('Selected');
+      },
+    );
+  });
+  block.before(button);
+}
+`;

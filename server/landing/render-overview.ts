@@ -1,0 +1,74 @@
+// What is served, and what the page has.
+import { formatStoreUrl } from '../../generator/node-config/store-url.ts';
+import type { Generation } from '../generations.ts';
+import { type Html, type Part, html } from './html.ts';
+import type { PageFacts } from './render-page.ts';
+import { renderTitle } from './render-scope.ts';
+
+/** What is in force. */
+export interface Served extends Pick<Generation, 'commit' | 'loadedAt'> {
+  readonly signatures: number;
+  readonly repositories: number;
+}
+
+/** The facts of the store, as a list. */
+export function renderServed({ served, url, keyCount }: PageFacts): Html {
+  const facts = [
+    renderFact('Address', html`<code>${formatStoreUrl(url, '')}</code>`),
+    renderFact('Serves', describeServed(served)),
+    served?.commit ? renderFact('Commit', html`<code>${served.commit}</code>`) : undefined,
+    served ? renderFact('Since', renderTime(served.loadedAt)) : undefined,
+    renderFact('Checks', describeChecks(keyCount)),
+  ];
+  return html`<dl>${facts}</dl>`;
+}
+
+function renderFact(term: string, text: Part): Html {
+  return html`<div>
+    <dt>${term}</dt>
+    <dd>${text}</dd>
+  </div> `;
+}
+
+function describeServed(served: Served | undefined): string {
+  if (!served) return 'The signatures are being loaded.';
+  const { signatures, repositories } = served;
+  const of = count(repositories, 'repository', 'repositories');
+  return `${count(signatures, 'signature', 'signatures')} of ${of}`;
+}
+
+function describeChecks(keyCount: number | undefined): string {
+  return keyCount === undefined
+    ? 'the form of signatures, not who made them'
+    : `every signature, against ${count(keyCount, 'key', 'keys')}`;
+}
+
+function count(number: number, one: string, many: string): string {
+  return `${number} ${number === 1 ? one : many}`;
+}
+
+/** ISO 8601, to the minute. */
+function renderTime(time: string): Html {
+  return html`<time datetime="${time}">${time.slice(0, 16).replace('T', ' ')} UTC</time>`;
+}
+
+/** Links to the sections. */
+export function renderContents({ scopes }: PageFacts): Html {
+  const links = scopes.map(
+    (scope) => html`<li><a href="#${scope.id}">${renderTitle(scope)}</a></li> `,
+  );
+  const own =
+    scopes.length === 0
+      ? html`<li><a href="#use">Use it on a node</a></li>`
+      : html`<li><a href="#setup">Set up a node</a></li>
+          <li>
+            <a href="#scopes">Whose signatures count</a>
+            <ul>
+              ${links}
+            </ul>
+          </li>`;
+  return html`<ul>
+    ${own}
+    <li><a href="#places">Where a signature is</a></li>
+  </ul>`;
+}

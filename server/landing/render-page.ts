@@ -1,0 +1,75 @@
+// The page for people at `/`: what this store is, whose signatures it serves, and how a node
+// uses it. It needs nothing from anywhere else, and no script to be read.
+import { createHash } from 'node:crypto';
+import { Html, html } from './html.ts';
+import { PAGE_SCRIPT } from './page-script.ts';
+import { PAGE_STYLE } from './page-style.ts';
+import { type Served, renderContents, renderServed } from './render-overview.ts';
+import { renderPlaces, renderWithoutScopes } from './render-general.ts';
+import type { PolicyFacts } from './page-facts.ts';
+import { renderScopes } from './render-scopes.ts';
+import { renderSetup } from './render-setup.ts';
+import type { StoreAddress } from './store-address.ts';
+
+/** What the page tells. */
+export interface PageFacts extends PolicyFacts, Pick<StoreAddress, 'origin'> {
+  /** Undefined before the first generation. */
+  readonly served: Served | undefined;
+  readonly now: Date;
+}
+
+/** The page as HTML, which is XML too. */
+export function renderPage(facts: PageFacts): string {
+  const page = html`<!DOCTYPE html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <title>Lookaside signature store</title>
+        <link rel="icon" href="${ICON}" />
+        ${STYLE}
+      </head>
+      <body>
+        <a class="skip" href="#content">Skip to content</a>
+        <header>
+          <h1>Lookaside signature store</h1>
+          <p>
+            This server holds detached signatures of container images. Podman, CRI-O, Skopeo and
+            Buildah ask it whether an image is signed before they use it.
+          </p>
+          ${renderServed(facts)}
+        </header>
+        <nav aria-label="On this page">${renderContents(facts)}</nav>
+        <main id="content" tabindex="-1">
+          ${facts.scopes.length > 0 ? [renderSetup(facts), renderScopes(facts)] : renderWithoutScopes(facts)}
+          ${renderPlaces(facts)}
+        </main>
+        <footer>
+          <p>A node trusts only its own policy and keys. It never has to trust this server.</p>
+        </footer>
+        <p id="announcement" role="status"></p>
+        ${SCRIPT}
+      </body>
+    </html> `;
+  return page.markup;
+}
+
+/** What the content security policy of the page has to allow. */
+export const PAGE_SOURCES = {
+  styleSrc: [hashOf(PAGE_STYLE)],
+  scriptSrc: [hashOf(PAGE_SCRIPT)],
+  imgSrc: ['data:'],
+};
+
+const STYLE = new Html(`<style>${PAGE_STYLE}</style>`);
+const SCRIPT = new Html(`<script>${PAGE_SCRIPT}</script>`);
+const ICON_SVG =
+  '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16">' +
+  '<path fill="#1d5fa8" d="M8 0l6 2v6c0 4-3 7-6 8-3-1-6-4-6-8V2z"/>' +
+  '<path fill="none" stroke="#fff" stroke-width="2" d="M5 8l2 2 4-4"/></svg>';
+/** Browsers ask for one that is not there unless the page has its own. */
+const ICON = `data:image/svg+xml,${encodeURIComponent(ICON_SVG)}`;
+
+function hashOf(content: string): string {
+  return `'sha256-${createHash('sha256').update(content).digest('base64')}'`;
+}

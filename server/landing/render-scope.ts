@@ -1,0 +1,73 @@
+// One scope: whose signatures its images need, and what a node needs to check them.
+import { quote, renderBlock } from './blocks.ts';
+import { type Html, html } from './html.ts';
+import type { ScopeFacts } from './page-facts.ts';
+import { renderKeys } from './render-keys.ts';
+
+/** Above, the files are folded away. */
+const SHOWN_FILES = 4;
+
+/** The section of a scope; what nodes need for it can be folded away. */
+export function renderScope(scope: ScopeFacts, isFolded: boolean, now: Date): Html {
+  const { id, title, signers, identity, groups, keyPaths } = scope;
+  const label = title.toLowerCase();
+  const blocks = renderBlocks(scope, label);
+  return html`<section id="${id}" class="scope">
+    <h3>${renderTitle(scope)}</h3>
+    <p>${signers} ${identity}</p>
+    ${renderKeys(groups, `Keys for ${label}`, now)} ${renderKeyPaths(keyPaths)}
+    ${isFolded ? fold(blocks, label) : blocks}
+  </section> `;
+}
+
+function fold(blocks: Html, label: string): Html {
+  return html`<details>
+    <summary>Set up and try ${label}</summary>
+    ${blocks}
+  </details> `;
+}
+
+function renderBlocks(scope: ScopeFacts, label: string): Html {
+  const { registries, policyMember } = scope;
+  const registriesFile = html`<code>/etc/containers/registries.d/${registries.file}</code>`;
+  const policyFile = html`<code>/etc/containers/policy.json</code> in transports, docker`;
+  return html`${renderBlock(registriesFile, `registries.d section of ${label}`, registries.text)}
+  ${renderBlock(policyFile, `policy of ${label}`, policyMember)}
+  ${renderBlock('Try it', `commands to try ${label}`, tryIt(scope))}`;
+}
+
+/** What a scope is called in headings and links. */
+export function renderTitle({ name, title }: ScopeFacts): Html {
+  return name === '' ? html`${title}` : html`<code>${title}</code>`;
+}
+
+function renderKeyPaths(keyPaths: readonly string[]): Html {
+  const [only = ''] = keyPaths;
+  if (keyPaths.length === 1) return html`<p>On a node the keys lie in ${renderKeyPath(only)}</p> `;
+  const list = html`<ul class="files">
+    ${keyPaths.map((path) => html`<li>${renderKeyPath(path)}</li> `)}
+  </ul> `;
+  if (keyPaths.length <= SHOWN_FILES)
+    return html`<p>On a node each key has its own file:</p>
+      ${list}`;
+  return html`<details>
+    <summary>On a node each key has its own file: show all ${keyPaths.length}</summary>
+    ${list}
+  </details> `;
+}
+
+function renderKeyPath(path: string): Html {
+  const file = `nodes/keys/${path.slice(path.lastIndexOf('/') + 1)}`;
+  return html`<a href="${file}"><code>${path}</code></a>`;
+}
+
+function tryIt({ image, location }: ScopeFacts): string {
+  return `# an image of this scope
+IMAGE=${quote(image)}
+skopeo copy "docker://$IMAGE" "dir:$(mktemp -d)"
+podman pull "$IMAGE"
+# which store is asked, and what it answers
+podman pull --log-level=debug "$IMAGE" 2>&1 | grep -i -e lookaside -e signature
+# 200: there is a signature, 404: there is none; HEX is the digest of the manifest
+curl -sI ${quote(location)}`;
+}

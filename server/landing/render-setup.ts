@@ -1,0 +1,96 @@
+// How a node is set up: commands that lead from a fresh node to one that verifies.
+import { formatStoreUrl, isOpenToOthers } from '../../generator/node-config/store-url.ts';
+import { quote, renderBlock } from './blocks.ts';
+import type { Download } from './downloads.ts';
+import { type Html, html } from './html.ts';
+import type { PageFacts } from './render-page.ts';
+
+/** The section on setting up nodes, where there is anything to set up. */
+export function renderSetup(facts: PageFacts): Html {
+  const { downloads } = facts;
+  const fetched = downloads.filter(({ installedAt }) => installedAt !== undefined);
+  const keys = fetched.filter(({ contentType }) => contentType === 'application/pgp-keys');
+  const registries = fetched.filter(({ contentType }) => contentType === 'application/yaml');
+  const policy = fetched.find(({ contentType }) => contentType === 'application/json');
+  return html`<section id="setup">
+    <h2>Set up a node</h2>
+    <p>
+      As root, on each node that pulls. <code>lookaside node-config</code> writes the same files in
+      other forms, and merges them into a policy that nodes have already.
+    </p>
+    ${describeAddress(facts)}
+    <h3>1. Name the store</h3>
+    ${renderBlock('registries.d: which store is asked', 'commands that name the store', fetchAll(registries, facts))}
+    ${registries.some(isDefault) ? DEFAULT_NOTE : undefined}
+    <h3>2. Fetch the keys and compare them</h3>
+    ${renderBlock('public keys', 'commands that fetch the keys', `${fetchAll(keys, facts)}\n${show(keys)}`)}
+    <p class="warning">
+      <strong>A key fetched from here must be compared with its fingerprint from elsewhere.</strong>
+      Whoever holds this server, or the way to it, could hand out another key. Get the fingerprints
+      from the people who sign, by another way, and compare all 40 digits.
+    </p>
+    <h3>3. Require signatures</h3>
+    ${policy ? renderPolicy(policy, facts) : NO_POLICY_FILE}
+  </section> `;
+}
+
+function describeAddress({ origin, url }: PageFacts): Html {
+  const open = isOpenToOthers(url)
+    ? html`<p class="warning">
+        Over <code>http</code>, whoever is on the way to the store can withhold signatures, and
+        change this page.
+      </p> `
+    : undefined;
+  const guessed = {
+    configured: undefined,
+    asked: html`<p>The address of the store is the one that you opened.</p> `,
+    unknown: html`<p class="warning">
+      The address of the store is not known: put it in place of <code>${url.base}</code>.
+    </p> `,
+  }[origin];
+  return html`${guessed}${open}`;
+}
+
+function renderPolicy(policy: Download, facts: PageFacts): Html {
+  const { installedAt = '' } = policy;
+  const backup = `cp -p ${installedAt} ${installedAt}.before`;
+  const commands = `${backup}\n${fetchAll([policy], facts)}`;
+  const isForAll = facts.scopes.some(({ name }) => name === '');
+  const what = isForAll
+    ? 'asks for signatures of every image from a registry'
+    : 'asks for signatures of the images below, and takes all others unsigned';
+  return html`${renderBlock('policy.json: what is asked of images', 'commands that require signatures', commands)}
+    <p>
+      <a href="${policy.path}">This policy</a> ${what}. If the policy of the node asks for more than
+      that, keep it: add what stands below for each part to it.
+    </p> `;
+}
+
+const NO_POLICY_FILE = html`<p>
+  This store judges by a policy that asks for more than signatures by keys. Get that policy from the
+  people who run the store, or add the scopes' parts from below to the one of the node.
+</p> `;
+
+const DEFAULT_NOTE = html`<p>
+  <code>default.yaml</code> replaces the distribution's file of that name: what holds for all images
+  may be said in one file only.
+</p> `;
+
+function isDefault({ installedAt }: Download): boolean {
+  return installedAt?.endsWith('/default.yaml') === true;
+}
+
+function fetchAll(downloads: readonly Download[], { url }: PageFacts): string {
+  const lines = downloads.map(({ path, installedAt = '' }) => {
+    const place = /^[\w./-]+$/.test(installedAt) ? installedAt : quote(installedAt);
+    return `curl -fsS --create-dirs -o ${place} \\\n  ${quote(formatStoreUrl(url, path))}`;
+  });
+  return lines.join('\n');
+}
+
+function show(keys: readonly Download[]): string {
+  const [first] = keys;
+  const paths =
+    keys.length === 1 && first ? first.installedAt : '/etc/pki/containers/lookaside*.asc';
+  return `gpg --show-keys ${paths}`;
+}

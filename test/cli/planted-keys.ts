@@ -1,0 +1,79 @@
+import { copyFile, mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { KEYS, put } from './node-tree.ts';
+import { type Keys, type Mistake, TEAM } from './planted.ts';
+
+const TEAM_KEYS = `${KEYS}/lookaside-quay.io-team.asc`;
+const ANYTHING = [{ type: 'insecureAcceptAnything' }];
+const write = (path: string, text: string) => (root: string) => put(join(root, path), text);
+
+/** Mistakes with keys, and with what users have in place of the system's files. */
+export const keyMistakes = (keys: () => Keys): readonly Mistake[] => [
+  {
+    title: 'a key too many',
+    code: 'wrong-keys',
+    path: TEAM_KEYS,
+    plant: (root) => copyFile(keys().both, join(root, TEAM_KEYS)),
+  },
+  {
+    title: 'another key',
+    code: 'wrong-keys',
+    path: TEAM_KEYS,
+    plant: (root) => copyFile(keys().stranger, join(root, TEAM_KEYS)),
+  },
+  {
+    title: 'a key too few',
+    code: 'wrong-keys',
+    path: TEAM_KEYS,
+    args: ({ second }) => ['--scope', `${TEAM}=${second}`, '--clients', 'any'],
+    plant: (root) => copyFile(keys().team, join(root, TEAM_KEYS)),
+  },
+  {
+    title: 'no key file',
+    code: 'key-file-missing',
+    path: TEAM_KEYS,
+    plant: (root) => rm(join(root, TEAM_KEYS)),
+  },
+  {
+    title: 'no keys in the key file',
+    code: 'key-file-unreadable',
+    path: TEAM_KEYS,
+    plant: write(TEAM_KEYS, 'x'),
+  },
+  {
+    title: 'a private key',
+    code: 'private-key',
+    path: TEAM_KEYS,
+    plant: (root) => copyFile(keys().secret, join(root, TEAM_KEYS)),
+  },
+  {
+    title: 'a key that has expired',
+    code: 'key-expired',
+    path: `${KEYS}/lookaside-old.example.asc`,
+    args: ({ expired }) => ['--scope', `old.example=${expired}`],
+    plant: async () => undefined,
+  },
+  {
+    title: 'a key that expires soon',
+    code: 'key-expires-soon',
+    severity: 'warning',
+    path: `${KEYS}/lookaside-soon.example.asc`,
+    args: ({ soon }) => ['--scope', `soon.example=${soon}`],
+    plant: async () => undefined,
+  },
+  ...['root', 'home/me', 'var/home/me', 'var/roothome'].flatMap((home): Mistake[] => [
+    {
+      title: `a registries.d of its own in ${home}`,
+      code: 'user-registries-hide',
+      path: `${home}/.config/containers/registries.d`,
+      plant: (root) =>
+        mkdir(join(root, home, '.config/containers/registries.d'), { recursive: true }),
+    },
+    {
+      title: `a policy.json of its own in ${home}`,
+      code: 'user-policy-hides',
+      path: `${home}/.config/containers/policy.json`,
+      plant: write(`${home}/.config/containers/policy.json`, JSON.stringify({ default: ANYTHING })),
+    },
+  ]),
+];

@@ -1,0 +1,142 @@
+import { copyFile, mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { KEYS, POLICY, edit, editPolicy, put } from './node-tree.ts';
+import { BOTH, type Keys, type Mistake, TEAM } from './planted.ts';
+
+const ANYTHING = [{ type: 'insecureAcceptAnything' }];
+
+const policy = (change: Parameters<typeof editPolicy>[1]) => (root: string) =>
+  editPolicy(join(root, POLICY), change);
+const write = (path: string, text: string) => (root: string) => put(join(root, path), text);
+
+/** The requirement of the team, which is one object. */
+const ofTeam = (docker: Record<string, unknown>): object => {
+  const [requirement] = Array.isArray(docker[TEAM]) ? docker[TEAM] : [];
+  return Object(requirement);
+};
+
+const SIGSTORE = { type: 'sigstoreSigned', keyPath: '/etc/pki/cosign.pub' };
+
+/** Mistakes in a policy; the keys are known when the tests run. */
+export const policyMistakes = (keys: () => Keys): readonly Mistake[] => [
+  {
+    title: 'no policy.json',
+    code: 'missing-file',
+    path: POLICY,
+    plant: (root) => rm(join(root, POLICY)),
+  },
+  {
+    title: 'a policy.json that is no JSON',
+    code: 'policy-unreadable',
+    path: POLICY,
+    plant: write(POLICY, '{,}'),
+  },
+  {
+    title: 'an unknown member',
+    code: 'policy-unreadable',
+    path: POLICY,
+    plant: policy((_docker, all) => Object.assign(all, { note: 'ours' })),
+  },
+  {
+    title: 'a member twice',
+    code: 'policy-unreadable',
+    path: POLICY,
+    plant: (root) => edit(join(root, POLICY), /^\{/, '{"default": [{"type": "reject"}],'),
+  },
+  {
+    title: 'a directory for a policy',
+    code: 'policy-unreadable',
+    path: POLICY,
+    plant: async (root) => {
+      await rm(join(root, POLICY));
+      await mkdir(join(root, POLICY));
+    },
+  },
+  {
+    title: 'a scope that is gone',
+    code: 'policy-scope-missing',
+    path: POLICY,
+    plant: policy((docker) => delete docker[TEAM]),
+  },
+  {
+    title: 'the requirements of a parent in its place',
+    code: 'policy-scope-missing',
+    path: POLICY,
+    plant: policy((docker) => {
+      delete docker[TEAM];
+      docker['quay.io'] = ANYTHING;
+    }),
+  },
+  {
+    title: 'anything goes',
+    code: 'weaker-scope',
+    path: POLICY,
+    plant: policy((docker) => Object.assign(docker, { [TEAM]: ANYTHING })),
+  },
+  {
+    title: 'any key where all must have signed',
+    code: 'weaker-scope',
+    path: POLICY,
+    plant: async (root) => {
+      await copyFile(keys().both, join(root, KEYS, 'both.asc'));
+      const signedBy = { type: 'signedBy', keyType: 'GPGKeys', keyPath: `/${KEYS}/both.asc` };
+      await policy((docker) => Object.assign(docker, { [BOTH]: [signedBy] }))(root);
+    },
+  },
+  {
+    title: 'reject',
+    code: 'stricter-scope',
+    severity: 'warning',
+    path: POLICY,
+    plant: policy((docker) => Object.assign(docker, { [TEAM]: [{ type: 'reject' }] })),
+  },
+  {
+    title: 'one more requirement',
+    code: 'stricter-scope',
+    severity: 'warning',
+    path: POLICY,
+    plant: policy((docker) => Object.assign(docker, { [TEAM]: [ofTeam(docker), SIGSTORE] })),
+  },
+  {
+    title: 'sigstore signatures in their place',
+    code: 'other-requirement',
+    path: POLICY,
+    plant: policy((docker) => Object.assign(docker, { [TEAM]: [SIGSTORE] })),
+  },
+  {
+    title: 'another signedIdentity',
+    code: 'identity-differs',
+    path: POLICY,
+    plant: policy((docker) =>
+      Object.assign(ofTeam(docker), { signedIdentity: { type: 'matchRepository' } }),
+    ),
+  },
+  {
+    title: 'a part of a scope that takes anything',
+    code: 'weaker-subscope',
+    path: POLICY,
+    plant: policy((docker) => Object.assign(docker, { [`${TEAM}/app`]: ANYTHING })),
+  },
+  {
+    title: 'a registry that takes anything, outside all scopes',
+    code: 'weaker-subscope',
+    severity: 'warning',
+    path: POLICY,
+    args: ({ second }) => ['--keys', second],
+    plant: policy((docker) => Object.assign(docker, { 'vendor.example': ANYTHING })),
+  },
+  {
+    title: 'a default that takes anything',
+    code: 'weaker-default',
+    path: POLICY,
+    checkArgs: ['--default', 'reject'],
+    plant: policy((_docker, all) => Object.assign(all, { default: ANYTHING })),
+  },
+  {
+    title: 'a default for registries that takes anything',
+    code: 'weaker-default',
+    path: POLICY,
+    checkArgs: ['--default', 'reject'],
+    plant: policy((docker) => Object.assign(docker, { '': ANYTHING })),
+  },
+];

@@ -1,0 +1,28 @@
+import { EventEmitter } from 'node:events';
+import { PassThrough, Readable } from 'node:stream';
+import { buffer, text } from 'node:stream/consumers';
+import { formatComplaint } from '../../cli/complaint.ts';
+import { runProgram } from '../../cli/program.ts';
+
+export interface ProgramResult {
+  readonly code: number;
+  readonly stdout: Buffer;
+  readonly stderr: string;
+}
+
+/** Runs `lookaside …` in this process, to its end. */
+export async function runInProcess(args: readonly string[]): Promise<ProgramResult> {
+  const [stdout, stderr] = [new PassThrough(), new PassThrough()];
+  const written = Promise.all([buffer(stdout), text(stderr)]);
+  const stdin = Readable.from([]);
+  const signals = new EventEmitter();
+  const world = { environment: {}, stdin, stdout, stderr, signals, openssl: '3' };
+  const code = await runProgram(args, world).catch((error: unknown) => {
+    stderr.write(formatComplaint(error));
+    return 2;
+  });
+  stdout.end();
+  stderr.end();
+  const [bytes, said] = await written;
+  return { code, stdout: bytes, stderr: said };
+}

@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict';
+import { writeInstallScript } from '../../../../generator/node-config/targets/install-script.ts';
+import { FILES, OPTIONS, textOf, toFile } from './samples.ts';
+
+describe('the install script', () => {
+  it('is one program, that shows the files as they are', () => {
+    const [written, ...others] = writeInstallScript(FILES, OPTIONS);
+    assert.ok(written);
+    assert.deepEqual(others, []);
+    assert.equal(written.path, 'install-lookaside.sh');
+    assert.equal(written.isExecutable, true);
+    for (const { bytes } of FILES)
+      assert.ok(textOf(written).includes(Buffer.from(bytes).toString()));
+  });
+
+  it('installs the policy last, which names the keys', () => {
+    const [written] = writeInstallScript(FILES, OPTIONS);
+    assert.ok(written);
+    const [, list = ''] = /^set -- \\\n((?: {2}'.*\n)+)/m.exec(textOf(written)) ?? [];
+    assert.equal(list.trim().split(' \\\n').at(-1)?.trim(), "'etc/containers/policy.json'");
+  });
+
+  const refused = {
+    'a file without a line feed at its end': [toFile('etc/a', 'text'), /line feed/],
+    'a file with a NUL': [toFile('etc/a', 'te\0xt\n'), /not text/],
+    'a path with a line feed': [toFile('etc/a\nb', 'text\n'), /control characters/],
+  } as const;
+  for (const [fault, [file, message]] of Object.entries(refused)) {
+    it(`refuses ${fault}`, () => {
+      assert.throws(() => writeInstallScript([file], OPTIONS), { name: 'TargetError', message });
+    });
+  }
+});

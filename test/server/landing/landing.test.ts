@@ -1,0 +1,233 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { mkdir, rename } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { createSimplePolicy } from '../../../generator/policy/policy.ts';
+import { parseStoreUrl } from '../../../generator/node-config/store-url.ts';
+import { eventually } from '../../e2e/eventually.ts';
+import { keyringOf } from '../../generator/samples.ts';
+import { type ExampleServer, TWICE, startExample } from '../example-server.ts';
+import { type RawAnswer, ask, headerOf, parseAnswers, sendRaw } from '../raw-http.ts';
+import { BLUE, RED, fingerprintOf, policyOf, signedBy } from './policies.ts';
+
+async function get(
+  server: ExampleServer,
+  host: string,
+  target = '/',
+  more = '',
+): Promise<RawAnswer> {
+  const request = `GET ${target} HTTP/1.1\r\nHost: ${host}\r\n${more}Connection: close\r\n\r\n`;
+  const [answer] = parseAnswers(await sendRaw(server.url, request), ['GET']);
+  assert.ok(answer);
+  return answer;
+}
+
+function tags(html: string): readonly string[] {
+  return html.match(/<[^>]*>/g) ?? [];
+}
+
+describe('the page for people, and its files', () => {
+  let server: ExampleServer;
+  before('start', async () => {
+    const both = [await signedBy([RED]), await signedBy([BLUE])];
+    const policy = await policyOf({ 'quay.io/team': both, '': [await signedBy([RED, BLUE])] });
+    server = await startExample({ policy });
+  });
+  after('stop', async () => server.stop());
+
+  it('serves the page to whoever asks', async () => {
+    const answer = await get(server, 'sigs.example:8080');
+    assert.equal(answer.status, 200);
+    assert.equal(headerOf(answer, 'Content-Type'), 'text/html; charset=utf-8');
+    assert.equal(headerOf(answer, 'Cache-Control'), 'no-store');
+    assert.match(answer.body, /lookaside: http:\/\/sigs\.example:8080\n/);
+  });
+
+  it('allows its own style and script, and nothing else', async () => {
+    const answer = await get(server, 'x');
+    const hashOf = (element: string): string => {
+      const [, content = ''] =
+        new RegExp(`<${element}>([^]*)</${element}>`).exec(answer.body) ?? [];
+      return `'sha256-${createHash('sha256').update(content).digest('base64')}'`;
+    };
+    assert.equal(
+      headerOf(answer, 'Content-Security-Policy'),
+      `default-src 'none';style-src ${hashOf('style')};script-src ${hashOf('script')};` +
+        "img-src data:;base-uri 'none';form-action 'none';frame-ancestors 'none'",
+    );
+    assert.equal(headerOf(answer, 'X-Content-Type-Options'), 'nosniff');
+    assert.equal(headerOf(answer, 'Strict-Transport-Security'), undefined);
+    assert.equal(headerOf(answer, 'X-Powered-By'), undefined);
+  });
+
+  it('asks for nothing from anywhere', async () => {
+    const { body } = await get(server, 'x');
+    const markup = body.replace(/<(style|script)>[^]*?<\/\1>/g, '');
+    assert.doesNotMatch(markup, /\s(?:src|action|style|on\w+)\s*=|href="(?!#|nodes\/|data:)/i);
+    assert.doesNotMatch(body, /url\(|@import/);
+  });
+
+  it('answers HEAD without a body', async () => {
+    for (const path of ['/', '/nodes/policy.json', '/nodes/registries.d.yaml']) {
+      const answer = await ask(server.url, 'HEAD', path);
+      assert.deepEqual([answer.status, answer.body], [200, ''], path);
+      assert.notEqual(headerOf(answer, 'Content-Length') ?? '0', '0');
+    }
+  });
+
+  it('refuses other methods, and names what is allowed', async () => {
+    for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH', 'TRACE']) {
+      for (const path of ['/', '/nodes/policy.json']) {
+        const answer = await ask(server.url, method, path);
+        assert.deepEqual([answer.status, answer.body], [405, '']);
+        assert.equal(headerOf(answer, 'Allow'), 'GET, HEAD');
+      }
+    }
+  });
+
+  const contentTypes = {
+    'nodes/policy.json': 'application/json; charset=utf-8',
+    'nodes/registries.d.yaml': 'application/yaml',
+    'nodes/registries.d-default.yaml': 'application/yaml',
+    'nodes/keys/lookaside.asc': 'application/pgp-keys',
+  };
+  for (const [path, contentType] of Object.entries(contentTypes)) {
+    it(`serves /${path}, not to be kept or taken for anything else`, async () => {
+      const answer = await ask(server.url, 'GET', `/${path}`);
+      assert.equal(answer.status, 200);
+      assert.equal(headerOf(answer, 'Content-Type'), contentType);
+      assert.equal(headerOf(answer, 'Cache-Control'), 'no-store');
+      assert.equal(headerOf(answer, 'X-Content-Type-Options'), 'nosniff');
+    });
+  }
+
+  it('serves each key by its fingerprint in upper case, and links to it', async () => {
+    const { body } = await get(server, 'x');
+    for (const name of [RED, BLUE]) {
+      const fingerprint = await fingerprintOf(name);
+      assert.ok(body.includes(`href="nodes/keys/${fingerprint}.asc"`));
+      const answer = await ask(server.url, 'GET', `/nodes/keys/${fingerprint}.asc`);
+      assert.match(answer.body, /^-----BEGIN PGP PUBLIC KEY BLOCK-----/);
+      const lower = `/nodes/keys/${fingerprint.toLowerCase()}.asc`;
+      assert.equal((await ask(server.url, 'GET', lower)).status, 404);
+    }
+  });
+
+  const unknown = [
+    '/nodes',
+    '/nodes/',
+    '/nodes/policy.json/',
+    '/nodes/POLICY.json',
+    '/nodes/keys/',
+    '/nodes/keys/0000000000000000000000000000000000000000.asc',
+    '/nodes/keys/../policy.json',
+    '/nodes/keys/%2e%2e/policy.json',
+    '/nodes//policy.json',
+    '/nodes/policy%2Ejson',
+    '/nodes/__proto__',
+    '/nodes/keys/lookaside.asc%00',
+  ];
+  for (const path of unknown) {
+    it(`knows nothing of ${path}`, async () => {
+      const answer = await ask(server.url, 'GET', path);
+      assert.deepEqual([answer.status, answer.body], [404, '']);
+      assert.equal(headerOf(answer, 'Cache-Control'), 'no-store');
+    });
+  }
+
+  const hosts = [
+    '"><script>alert(1)</script>',
+    "'><img src=x onerror=alert(1)>",
+    'a</pre><base href=//evil.example>',
+    '&lt;script&gt;',
+    "$(reboot)';reboot;'",
+    'a b\tc',
+    '\xff\xfe',
+  ];
+  for (const host of hosts) {
+    it(`is not changed by the host ${JSON.stringify(host)}`, async () => {
+      const nameless = await get(server, '');
+      const { body } = await get(server, host);
+      assert.deepEqual(tags(body), tags(nameless.body));
+      assert.ok(!body.includes(host));
+      assert.match(body, /lookaside: https:\/\/this-host\n/);
+    });
+  }
+
+  it('does not believe that a proxy speaks TLS', async () => {
+    const more = 'X-Forwarded-Proto: https\r\nX-Forwarded-Host: evil.example\r\n';
+    const { body } = await get(server, 'x', '/', more);
+    assert.match(body, /lookaside: http:\/\/x\n/);
+  });
+
+  it('remembers addresses, but not without end', async () => {
+    for (let index = 0; index < 40; index++) {
+      const { body } = await get(server, `host-${index % 20}`, '/nodes/registries.d.yaml');
+      assert.match(body, new RegExp(`lookaside: http://host-${index % 20}\n`));
+    }
+  });
+});
+
+describe('the page for people', () => {
+  let server: ExampleServer | undefined;
+  afterEach('stop', async () => {
+    await server?.stop();
+    server = undefined;
+  });
+
+  it('names the configured address, with its path and query', async () => {
+    const url = parseStoreUrl('https://sigs.example/store/?token=a&b');
+    server = await startExample({
+      url,
+      policy: await policyOf({ 'r.io': [await signedBy([RED])] }),
+    });
+    const { body } = await get(server, 'evil.example');
+    assert.ok(body.includes('lookaside: https://sigs.example/store?token=a&#38;b'));
+    assert.ok(body.includes('https://sigs.example/store/nodes/policy.json?token=a&#38;b'));
+    assert.ok(!body.includes('evil.example'));
+  });
+
+  it('believes a trusted proxy that speaks TLS, but no other host', async () => {
+    server = await startExample({ trustedProxies: ['loopback'] });
+    const more = 'X-Forwarded-Proto: https\r\nX-Forwarded-Host: evil.example\r\n';
+    assert.match((await get(server, 'x', '/', more)).body, /lookaside: https:\/\/x\n/);
+    const odd = await get(server, 'x', '/', 'X-Forwarded-Proto: javascript\r\n');
+    assert.match(odd.body, /lookaside: http:\/\/x\n/);
+  });
+
+  it('follows the policy', async () => {
+    server = await startExample();
+    const { url } = server;
+    assert.equal((await ask(url, 'GET', '/nodes/policy.json')).status, 404);
+    const next = { webhookSecrets: [], tls: undefined };
+    for (const name of [RED, BLUE]) {
+      const policy = await createSimplePolicy(await keyringOf(name));
+      server.reload({ ...next, policy });
+      const fingerprint = await fingerprintOf(name);
+      await eventually(async () => {
+        assert.ok((await ask(url, 'GET', '/')).body.includes(fingerprint));
+        assert.equal((await ask(url, 'GET', `/nodes/keys/${fingerprint}.asc`)).status, 200);
+      });
+    }
+    const gone = `/nodes/keys/${await fingerprintOf(RED)}.asc`;
+    assert.equal((await ask(url, 'GET', gone)).status, 404);
+  });
+
+  it('takes no location away, even of a repository of that name', async () => {
+    server = await startExample();
+    const { url, directory, files } = server;
+    const moved = `nodes/${TWICE}`;
+    await mkdir(join(directory, dirname(moved)), { recursive: true });
+    await rename(join(directory, TWICE), join(directory, moved));
+    const bytes = files.get(`${TWICE}/signature-1`)?.toString('latin1');
+    await eventually(async () => {
+      const answer = await ask(url, 'GET', `/${moved}/signature-1`);
+      assert.deepEqual([answer.status, answer.body], [200, bytes]);
+    });
+    const unsigned = `/${TWICE.replace('team/app', 'nodes/policy.json')}/signature-1`;
+    assert.equal((await ask(url, 'POST', unsigned)).status, 405);
+    server.accessLog.take();
+    assert.equal((await ask(url, 'GET', unsigned)).status, 404);
+    assert.equal(server.accessLog.take().length, 1);
+  });
+});

@@ -1,0 +1,205 @@
+import assert from 'node:assert/strict';
+import * as fc from 'fast-check';
+import { XmlDocument, XmlElement } from 'libxml2-wasm';
+import { parseStoreUrl } from '../../../generator/node-config/store-url.ts';
+import { type Policy, createSimplePolicy } from '../../../generator/policy/policy.ts';
+import { createPolicyFacts } from '../../../server/landing/page-facts.ts';
+import { PAGE_SCRIPT } from '../../../server/landing/page-script.ts';
+import { PAGE_STYLE } from '../../../server/landing/page-style.ts';
+import { type PageFacts, renderPage } from '../../../server/landing/render-page.ts';
+import { BLUE, GREEN, RED, fingerprintOf, policyOf, signedBy } from './policies.ts';
+
+const URL = parseStoreUrl('https://sigs.example');
+const NOW = new Date('2026-11-22T12:00:00Z');
+const SERVED = {
+  signatures: 7,
+  repositories: 1,
+  commit: 'c0ffee',
+  loadedAt: '2026-11-21T08:09:10.123Z',
+};
+const ANYTHING = { type: 'insecureAcceptAnything' } as const;
+
+function render(policy: Policy, more: Partial<PageFacts> = {}): string {
+  const facts = createPolicyFacts(policy, URL);
+  return renderPage({ ...facts, origin: 'configured', served: SERVED, now: NOW, ...more });
+}
+
+/** The page as people read it, without markup, style and script. */
+function textOf(page: string): string {
+  const body = page.replace(/^[^]*?<body>/, '').replace(/<script>[^]*/, '');
+  return body
+    .replaceAll(/<[^>]*>/g, ' ')
+    .replaceAll(/&#(\d+);/g, (_, code: string) => String.fromCodePoint(Number(code)))
+    .replaceAll(/\s+/g, ' ');
+}
+
+/** Names of elements and attributes in order, and whatever attributes say that no stranger may. */
+function shapeOf(page: string): readonly string[] {
+  const document = XmlDocument.fromString(page);
+  const shape: string[] = [];
+  const visit = (element: XmlElement): void => {
+    shape.push(`${element.name} ${element.attrs.map(({ name }) => name).join(' ')}`);
+    for (let node = element.firstChild; node; node = node.next) {
+      if (node instanceof XmlElement) visit(node);
+    }
+  };
+  try {
+    visit(document.root);
+    return shape;
+  } finally {
+    document.dispose();
+  }
+}
+
+/** A page where a stranger's text is wherever text of strangers can be. */
+async function hostilePage(text: string): Promise<string> {
+  const change = (key: { fingerprint: string; expires: string | null }) => ({
+    ...key,
+    userIds: [text],
+  });
+  const rule = { type: 'remapIdentity', prefix: text, signedPrefix: text } as const;
+  const keys = [await signedBy([RED], rule, change)];
+  const policy = await policyOf({ [`r.example/${text}`]: keys, '': keys });
+  const url = { base: `https://sigs.example/${text}`, query: text };
+  const served = { ...SERVED, commit: `c${text}`, loadedAt: text };
+  const facts = createPolicyFacts(policy, url);
+  return renderPage({ ...facts, origin: 'configured', served, now: NOW });
+}
+
+describe('the page', () => {
+  it('tells what is served, from where and since when', async () => {
+    const text = textOf(render(await createSimplePolicy(undefined)));
+    assert.match(text, /Serves 7 signatures of 1 repository Commit c0ffee/);
+    assert.match(text, /Since 2026-11-21 08:09 UTC/);
+  });
+
+  it('says while nothing is loaded yet', async () => {
+    const text = textOf(render(await createSimplePolicy(undefined), { served: undefined }));
+    assert.match(text, /Serves The signatures are being loaded\. Checks/);
+    assert.doesNotMatch(text, /Commit|Since/);
+  });
+
+  it('has a section for each scope, with keys, rules and places', async () => {
+    const rule = { type: 'matchRepository' } as const;
+    const policy = await policyOf(
+      {
+        'quay.io/team': [await signedBy([RED])],
+        'r.example': [await signedBy([RED], rule), await signedBy([BLUE], rule)],
+        '*.example.org': [await signedBy([GREEN])],
+        'r.example/app:v1': [await signedBy([BLUE])],
+        '': [await signedBy([BLUE, GREEN])],
+      },
+      { 'r.example': 'mirror' },
+    );
+    const page = render(policy);
+    const text = textOf(page);
+    const red = await fingerprintOf(RED);
+    assert.match(text, new RegExp(`Keys for quay.io/team Key Expiry ${red} `));
+    assert.match(text, /signatures by both of these keys\. It must be signed under the repository/);
+    assert.match(text, /All other images An image needs a signature by one of these 2 keys/);
+    for (const image of [
+      'quay.io/team/NAME:TAG',
+      'r.example/NAMESPACE/NAME:TAG',
+      'HOST.example.org/NAMESPACE/NAME:TAG',
+      'r.example/app:v1',
+      'REGISTRY/NAMESPACE/NAME:TAG',
+    ]) {
+      assert.ok(text.includes(`IMAGE='${image}'`), image);
+    }
+    assert.ok(text.includes("'https://sigs.example/mirror/NAMESPACE/NAME@sha256=HEX/signature-1'"));
+    assert.ok(text.includes("'https://sigs.example/app@sha256=HEX/signature-1'"));
+    assert.match(text, /must be compared with its fingerprint from elsewhere/);
+  });
+
+  it('names the groups of which one key each must have signed', async () => {
+    const exact = { type: 'matchExact' } as const;
+    const mixed = [await signedBy([RED, GREEN]), await signedBy([BLUE], exact)];
+    const text = textOf(render(await policyOf({ 'r.example': mixed })));
+    assert.match(text, /Signature 1 It must be signed under the name and tag/);
+    assert.match(text, /Signature 2 It must be signed under exactly/);
+  });
+
+  it('says when keys end', async () => {
+    const ends = ['2026-11-01T00:00:00Z', '2026-12-01T00:00:00Z', null];
+    const change = (key: { fingerprint: string; userIds: readonly string[] }) => ({
+      ...key,
+      expires: ends.shift() ?? null,
+    });
+    const keys = await signedBy([RED, BLUE, GREEN], { type: 'matchExact' }, change);
+    const text = textOf(render(await policyOf({ 'r.example': [keys] })));
+    assert.match(
+      text,
+      /2026-11-01 expired 21 days ago .*2026-12-01 expires in 8 days .* does not expire/,
+    );
+  });
+
+  it('folds many keys and many files away', async () => {
+    const names = ['two-a', 'lab', 'ed25519', 'ecdsa-p256', 'dsa2048', 'rsa1024', 'with-subkey'];
+    const paths = names.map((name) => `lab/keys/${name}.gpg`);
+    const any = render(await policyOf({ 'r.example': [await signedBy(paths)] }));
+    assert.match(textOf(any), /Show all 7 keys/);
+    const each = await Promise.all(paths.map(async (path) => signedBy([path])));
+    const all = textOf(render(await policyOf({ 'r.example': each })));
+    assert.match(all, /Show all 7 keys .*each key has its own file: show all 7/);
+  });
+
+  it('tells plainly that signatures are not checked', async () => {
+    const text = textOf(render(await createSimplePolicy(undefined)));
+    assert.match(text, /Signatures are not checked here\./);
+    assert.match(text, /docker: registry\.example\.com: lookaside: https:\/\/sigs\.example/);
+    assert.doesNotMatch(text, /signedBy|nodes\//);
+  });
+
+  it('shows of a policy what asks for keys, and counts the rest', async () => {
+    const some = { 'r.example': [await signedBy([RED])], 'r.example/open': [ANYTHING] };
+    const text = textOf(render(await policyOf(some)));
+    assert.match(text, /One more part does not ask for signatures by keys alone, and is not shown/);
+    assert.match(text, /Get that policy from the people who run the store/);
+    assert.doesNotMatch(text, /nodes\/policy\.json/);
+    const two = textOf(render(await policyOf({ ...some, '': [ANYTHING] })));
+    assert.match(two, /2 more parts do not ask for signatures by keys alone, and are not shown/);
+    const none = await policyOf({ 'r.example': [await signedBy([RED]), ANYTHING] });
+    assert.match(textOf(render(none)), /judges by a policy that asks for more than signatures by/);
+  });
+
+  it('warns of an address that is open, or not known', async () => {
+    const policy = await createSimplePolicy(undefined);
+    const signed = await policyOf({ 'r.example': [await signedBy([RED])] });
+    const withUrl = (url: string, origin: PageFacts['origin']): string => {
+      const facts = createPolicyFacts(signed, parseStoreUrl(url));
+      return textOf(renderPage({ ...facts, origin, served: SERVED, now: NOW }));
+    };
+    assert.match(withUrl('http://a.example', 'asked'), /is the one that you opened\. Over http /);
+    assert.match(withUrl('https://a.example', 'unknown'), /not known: put it in place of https:/);
+    assert.doesNotMatch(
+      withUrl('https://a.example', 'configured'),
+      /you opened|not known|Over http/,
+    );
+    assert.doesNotMatch(textOf(render(policy)), /not known/);
+  });
+
+  it('does not change its shape, whatever strangers write', async () => {
+    const plain = shapeOf(await hostilePage('x'));
+    const hostile = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.constantFrom('"><script>alert(1)</script>', "' onclick='x", '</pre>', '&lt;', '</style>'),
+    );
+    const property = fc.asyncProperty(hostile, async (raw) => {
+      const page = await hostilePage(raw.replaceAll(/[\uFFFE\uFFFF]/g, ''));
+      assert.deepEqual(shapeOf(page), plain);
+      assert.doesNotMatch(page.replaceAll('\n', ''), /[\p{Cc}\p{Cf}]/u);
+      assert.ok(page.includes(`<style>${PAGE_STYLE}</style>`));
+      assert.ok(page.includes(`<script>${PAGE_SCRIPT}</script>`));
+    });
+    await fc.assert(property, { numRuns: 150 });
+  });
+
+  it('has an anchor of its own for each scope, and links to none that is not there', async () => {
+    const keys = [await signedBy([RED])];
+    const names = ['r.example/a', 'r.example:5/a', 'r.example-a', 'r.example--a', '*.a', ''];
+    const page = render(await policyOf(Object.fromEntries(names.map((name) => [name, keys]))));
+    const ids = [...page.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id);
+    assert.equal(new Set(ids).size, ids.length);
+    for (const [, id] of page.matchAll(/href="#([^"]+)"/g)) assert.ok(ids.includes(id), id);
+  });
+});
