@@ -18,7 +18,10 @@ export async function* readInThread(
   task: ReadingTask,
   ending: AbortSignal,
 ): AsyncGenerator<readonly Entry[]> {
+  if (ending.aborted) throw ended();
   const worker = new Worker(script, { workerData: task });
+  // Also when nobody takes what it has read.
+  ending.addEventListener('abort', () => void worker.terminate(), { once: true });
   // Nobody may be waiting any more when it fails.
   worker.on('error', () => undefined);
   const ask = (): void => {
@@ -26,7 +29,7 @@ export async function* readInThread(
     worker.postMessage(undefined);
   };
   try {
-    const messages = on(worker, 'message', { close: ['exit'], signal: ending });
+    const messages = on(worker, 'message', { close: ['exit'] });
     for (let count = 0; count < AHEAD; count++) ask();
     for await (const [message] of messages) {
       const entries: readonly Entry[] | undefined = message;
@@ -39,7 +42,11 @@ export async function* readInThread(
   } finally {
     await worker.terminate();
   }
-  throw new SourceError('the thread that reads the directory has ended');
+  throw ended();
+}
+
+function ended(): SourceError {
+  return new SourceError('the thread that reads the directory has ended');
 }
 
 /** Errors of another thread come without their class. */

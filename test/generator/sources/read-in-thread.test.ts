@@ -28,6 +28,17 @@ describe('a thread that reads', () => {
     await batches.return(undefined);
   });
 
+  it('stops when it is told to, whether anybody takes what it has read or not', async () => {
+    const ending = new AbortController();
+    const script = scriptOf('let n = 0; port.on("message", () => port.postMessage([++n]));');
+    const batches = readInThread(script, TASK, ending.signal);
+    assert.deepEqual(await batches.next(), { value: [1], done: false });
+    ending.abort();
+    const ended = { name: 'SourceError', message: 'the thread that reads the directory has ended' };
+    await assert.rejects(collect(batches), ended);
+    await assert.rejects(readInThread(script, TASK, ending.signal).next(), ended);
+  });
+
   for (const [title, code, message] of [
     ['throws', 'throw new Error("out of luck")', 'out of luck'],
     ['throws no error', 'throw "luck"', 'luck'],
