@@ -53,8 +53,15 @@ export function toNodeFilesOptions(
     byDefault,
     existing,
     url: readUrl(settings.url),
-    keyForm: isRootless ? 'data' : settings['keys-as'],
+    keyForm: isRootless ? readRootlessForm(settings) : settings['keys-as'],
   };
+}
+
+/** Nobody knows here where a home directory lies, so no key file could be named. */
+function readRootlessForm({ 'keys-as': form }: Settings): 'data' {
+  if (form !== 'no-reboot') return 'data';
+  const message = '--keys-as no-reboot: expected files for a system, got --rootless';
+  throw new Complaint(message, 'leave out one of them');
 }
 
 function readUrl(text: string | undefined): StoreUrl {

@@ -2,6 +2,7 @@
 // file. Section numbers are those of the OASIS standard.
 import { createHash } from 'node:crypto';
 import type { Log, ReportingDescriptor, Result, Run } from 'sarif';
+import { parseUrl } from '../generator/parse-url.ts';
 import { REJECTIONS } from '../generator/rejection.ts';
 import type { CheckReport } from '../generator/report.ts';
 import {
@@ -99,7 +100,7 @@ function toProvenance({
   const { kind, location, commit } = source;
   if (commit === undefined) return {};
   const isUri =
-    kind === 'git' && /^[a-z][a-z0-9+.-]*:\/\//i.test(location) && URL.canParse(location);
+    kind === 'git' && /^[a-z][a-z0-9+.-]*:\/\//i.test(location) && parseUrl(location) !== undefined;
   return {
     ...(isUri && {
       versionControlProvenance: [{ repositoryUri: new URL(location).href, revisionId: commit }],

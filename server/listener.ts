@@ -6,6 +6,12 @@ import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { LoggedRequest } from './access-log.ts';
 import {
+  OrderedResponse,
+  answerBrokenRequest,
+  answerSilence,
+  refuseTunnel,
+} from './broken-requests.ts';
+import {
   type QuickAnswer,
   type QuickConnections,
   type QuickLimits,
@@ -62,8 +68,6 @@ const HANDSHAKE_TIMEOUT = 10_000;
 /** Requests that have not ended this long after the stop are cut off. Milliseconds. */
 const STOP_LIMIT = 8_000;
 const IDLE_CHECK = 50;
-/** Time to read the answer to a broken request; a client that goes on sending is cut off. Milliseconds. */
-const BROKEN_LINGER = 1_000;
 /** Connections that wait to be accepted, as after a restart; the system may allow fewer. */
 const BACKLOG = 4096;
 
@@ -74,6 +78,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     ? createSecureServer(
         {
           ...limits,
+          ServerResponse: OrderedResponse,
           ...toTlsOptions(tls),
           ALPNProtocols: ['http/1.1'],
           handshakeTimeout: HANDSHAKE_TIMEOUT,
@@ -81,9 +86,11 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
         handle,
       )
     : undefined;
-  const server: Server = secure ?? createServer(limits, handle);
+  const server: Server =
+    secure ?? createServer({ ...limits, ServerResponse: OrderedResponse }, handle);
   server.timeout = limits.socketTimeout;
   server.on('clientError', answerBrokenRequest);
+  server.on('connect', refuseTunnel);
   // By default an expectation that is not known is answered with 417, which fails a pull.
   server.on('checkExpectation', handle);
   const quick = answerPlain && putBefore(server, secure !== undefined, answerPlain, limits);
@@ -149,29 +156,8 @@ function putBefore(
       // that come next must not overtake these.
       socket.emit('data', chunk);
     },
-    onSilent: (socket) => answerBroken(socket, REQUEST_TIMEOUT),
+    onSilent: answerSilence,
   });
   server.on(event, quick.take);
   return quick;
 }
-
-/** A target that is no URL cannot be a location: 404, as for any other that is not there. */
-function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (error.code === 'ECONNRESET') return;
-  answerBroken(socket, BROKEN_REQUESTS[error.code ?? ''] ?? '400 Bad Request');
-}
-
-function answerBroken(socket: Socket, status: string): void {
-  if (!socket.writable) return;
-  socket.end(
-    `HTTP/1.1 ${status}\r\nContent-Length: 0\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n`,
-  );
-  setTimeout(() => socket.destroy(), BROKEN_LINGER).unref();
-}
-
-const REQUEST_TIMEOUT = '408 Request Timeout';
-const BROKEN_REQUESTS: Readonly<Record<string, string>> = {
-  HPE_INVALID_URL: '404 Not Found',
-  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
-  ERR_HTTP_REQUEST_TIMEOUT: REQUEST_TIMEOUT,
-};

@@ -3,6 +3,7 @@
 // that of the image, and encode the whole by the rules of Go's net/url. What they would lose on the
 // way is refused here, and the rest is written as they ask for it.
 import { isIP } from 'node:net';
+import { parseUrl } from '../parse-url.ts';
 
 /** A base address without a slash at its end. */
 export interface StoreUrl {
@@ -33,7 +34,7 @@ const PLAIN_QUERY = /^[!-~]*$/;
 export function parseStoreUrl(text: string): StoreUrl {
   const got = `got ${JSON.stringify(text)}`;
   const [matched, written = '', query = '', fragment] = PARTS.exec(text) ?? [];
-  const url = matched !== undefined && URL.canParse(text) ? new URL(text) : undefined;
+  const url = matched === undefined ? undefined : parseUrl(text);
   if (!url || !SCHEMES.has(url.protocol) || MENDED.test(text)) {
     throw new StoreUrlError(`expected an https:// address of a store, ${got}`);
   }

@@ -76,12 +76,17 @@ describeWith(['gpg'], 'lookaside node-config complains', () => {
       hint: /^hint: give --url https:\/\/signatures\.example\.com$/,
     },
     'different keys in one file': {
-      args: () => [
-        ...[...out(), ...REJECTING, ...team(), '--keys-as', 'no-reboot'],
-        ...['--scope', `h.example=${at('blue.gpg')}`],
-      ],
+      args: () => {
+        const other = `h.example=${at('blue.gpg')}`;
+        return [...out(), ...REJECTING, ...team(), '--scope', other, '--keys-as', 'no-reboot'];
+      },
       message: /^--keys-as no-reboot: \/etc\/\S+ holds the same keys for all scopes$/,
       hint: /^hint: use --keys-as data: the policy is taken without a reboot too$/,
+    },
+    'a file of the system for a home directory': {
+      args: () => [...out(), ...REJECTING, ...team(), '--rootless', '--keys-as', 'no-reboot'],
+      message: /^--keys-as no-reboot: expected files for a system, got --rootless$/,
+      hint: /^hint: leave out one of them$/,
     },
     'a policy that is not there': {
       args: () => [...out(), ...team(), '--merge', at('none.json')],

@@ -1,7 +1,7 @@
 import { copyFile, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KEYS, put } from './node-tree.ts';
-import { type Keys, type Mistake, TEAM } from './planted.ts';
+import type { Keys, Mistake } from './planted.ts';
 
 const TEAM_KEYS = `${KEYS}/lookaside-quay.io-team.asc`;
 const ANYTHING = [{ type: 'insecureAcceptAnything' }];
@@ -24,9 +24,9 @@ export const keyMistakes = (keys: () => Keys): readonly Mistake[] => [
   {
     title: 'a key too few',
     code: 'wrong-keys',
-    path: TEAM_KEYS,
-    args: ({ second }) => ['--scope', `${TEAM}=${second}`, '--clients', 'any'],
-    plant: (root) => copyFile(keys().team, join(root, TEAM_KEYS)),
+    path: `${KEYS}/lookaside-few.example.asc`,
+    args: ({ both }) => ['--scope', `few.example=${both}`],
+    plant: (root) => copyFile(keys().team, join(root, `${KEYS}/lookaside-few.example.asc`)),
   },
   {
     title: 'no key file',

@@ -28,6 +28,9 @@ export interface NodeConfigFixture {
   readonly readPolicy: () => Promise<unknown>;
 }
 
+const call = async (...args: readonly string[]): Promise<ProgramResult> =>
+  runInProcess(['node-config', '--url', URL, ...args]);
+
 /** Inside `describe`. */
 export function useNodeConfig(): NodeConfigFixture {
   const directory = useTemporary();
@@ -48,9 +51,6 @@ export function useNodeConfig(): NodeConfigFixture {
     await signer.exportKeys(at('red.asc'), red);
     await signer.exportKeys(at('blue.gpg'), blue);
   });
-  const call = async (...args: readonly string[]): Promise<ProgramResult> =>
-    runInProcess(['node-config', '--url', URL, ...args]);
-
   return {
     signer: () => keys().signer,
     red: () => keys().red,

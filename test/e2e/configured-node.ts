@@ -9,11 +9,14 @@ const LAID_OVER = 'mount -t overlay overlay -o "lowerdir=$1:/etc" /etc && shift 
 const UNSHARE = ['unshare', '--mount', 'sh', '-e', '-c', LAID_OVER, 'sh'];
 const AS_NOBODY = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', 'env'];
 
-/** Whether this machine lets us lay files over its own, as root does. */
+/** Whether this machine lets us lay files over its own, as Linux does for root. */
 export async function canLayOver(): Promise<boolean> {
   const empty = await makeTemporary();
-  const { code } = await run(UNSHARE[0] ?? '', [...UNSHARE.slice(1), empty, 'true']);
-  return code === 0;
+  const [command, ...args] = [...UNSHARE, empty, 'true'];
+  return run(command, args).then(
+    ({ code }) => code === 0,
+    () => false,
+  );
 }
 
 /** The tools of a machine with a tree of files laid over `/`; nothing is below its HOME. */

@@ -220,6 +220,6 @@ function parses(text: string): boolean {
 function repeats(tree: JsonTree): boolean {
   if (tree.kind === 'scalar') return false;
   if (tree.kind === 'array') return tree.items.some((item) => repeats(item));
-  const names = tree.members.map(([name]) => name.toWellFormed());
-  return new Set(names).size < names.length || tree.members.some(([, value]) => repeats(value));
+  const own = tree.members.map(([name]) => name.toWellFormed());
+  return new Set(own).size < own.length || tree.members.some(([, value]) => repeats(value));
 }

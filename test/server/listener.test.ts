@@ -12,6 +12,8 @@ import { createGate } from './gate.ts';
 import { ask, formatRequest, open, parseAnswers, readToEnd, sendRaw } from './raw-http.ts';
 
 const GET = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n';
+/** The length of its chunk is no number. */
+const BROKEN_BODY = 'POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz';
 const answerOk: RequestListener = (_request, response) => void response.end('ok');
 
 const start = async (handle = answerOk, tls?: TlsFiles, port = 0): Promise<Listener> =>
@@ -28,6 +30,10 @@ async function timeUntil(event: 'end' | 'close', socket: Socket): Promise<number
     socket.once(event, () => resolve()).once('close', () => resolve());
   });
   return Date.now() - since;
+}
+
+function statusesOf(text: string): readonly number[] {
+  return [...text.matchAll(/HTTP\/1\.1 ([0-9]{3}) /g)].map(([, status]) => Number(status));
 }
 
 async function connectTo({ url }: Listener): Promise<TLSSocket> {
@@ -127,6 +133,60 @@ describe('the listener', () => {
     assert.ok((await timeUntil('close', socket)) < 3000);
     clearInterval(timer);
     await listener.stop();
+  });
+
+  describe('answers what is no HTTP', () => {
+    it('behind the requests before it, however long they take', async () => {
+      const gate = createGate();
+      const listener = await start((_request, response) => {
+        void gate.wait().then(() => response.end('ok'));
+      });
+      const socket = await open(listener.url);
+      const answer = readToEnd(socket);
+      socket.write(`${GET}${GET}nonsense\r\n\r\n`);
+      for (let times = 0; times < 20; times++) {
+        await new Promise((resolve) => setImmediate(resolve));
+        socket.write('more');
+      }
+      gate.open();
+      const text = await answer;
+      assert.deepEqual(statusesOf(text), [200, 200, 400]);
+      assert.equal(text.match(/ok/g)?.length, 2);
+      socket.destroy();
+      await listener.stop();
+    });
+
+    it('in place of the request of which the body is broken', async () => {
+      const listener = await start((request, response) => {
+        request.on('end', () => response.end('ok')).resume();
+      });
+      assert.deepEqual(statusesOf(await sendRaw(listener.url, `${GET}${BROKEN_BODY}`)), [200, 400]);
+      await listener.stop();
+    });
+
+    it('and a tunnel, which it closes, behind the requests before it', async () => {
+      const gate = createGate();
+      const listener = await start((_request, response) => {
+        void gate.wait().then(() => response.end('ok'));
+      });
+      const socket = await open(listener.url);
+      const answer = readToEnd(socket);
+      socket.write(`${GET}${GET}CONNECT x:1 HTTP/1.1\r\nHost: x:1\r\n\r\nmore`);
+      gate.open();
+      assert.deepEqual(statusesOf(await answer), [200, 200]);
+      socket.destroy();
+      await listener.stop();
+    });
+
+    it('not at all behind the last answer of a connection', async () => {
+      const listener = await start();
+      const last = GET.replace('Host', 'Connection: close\r\nHost');
+      assert.deepEqual(
+        statusesOf(await sendRaw(listener.url, `${GET}${last}nonsense`)),
+        [200, 200],
+      );
+      await listener.stop();
+    });
   });
 
   it('ends running requests when it stops, and takes no new ones', async () => {

@@ -23,6 +23,8 @@ const OPTIONS: AdviceOptions = {
   expiryWarning: 30 * DAY,
 };
 
+const at = (url: string) => ({ url: parseStoreUrl(url) });
+
 describe('generator: advice on files for nodes', () => {
   let keyring: Keyring;
   let expiring: Keyring;
@@ -42,8 +44,6 @@ describe('generator: advice on files for nodes', () => {
     const scopes = [name, 'other.example'].map((one) => createScope(one, undefined, [requirement]));
     return adviseOn(await createPolicy(scopes), { ...OPTIONS, ...options }).join('\n');
   };
-  const at = (url: string) => ({ url: parseStoreUrl(url) });
-
   it('is none where all is well', async () => {
     assert.equal(await advise(), '');
     assert.equal(await advise(at('http://127.0.0.1:8080')), '');

@@ -6,6 +6,7 @@ import { findKeyPaths, inspectPolicy } from '../../../generator/node-config/insp
 import type { Found } from '../../../generator/node-config/node-state.ts';
 import { parseStoreUrl } from '../../../generator/node-config/store-url.ts';
 import { type WantedNode, createWantedNode } from '../../../generator/node-config/wanted-node.ts';
+import type { Keyring } from '../../../generator/openpgp/openpgp-js.ts';
 import { createPolicy, createScope } from '../../../generator/policy/policy.ts';
 import { DEFAULT_IDENTITY } from '../../../generator/policy/signed-identity.ts';
 import { keyringOf, readVector } from '../samples.ts';
@@ -23,6 +24,22 @@ const toPolicy = (docker: unknown): { path: string; found: Found } => ({
 });
 const signedBy = (keys: object): object => ({ type: 'signedBy', keyType: 'GPGKeys', ...keys });
 
+const OPTIONS = {
+  url: parseStoreUrl('https://sig.example.com'),
+  clients: 'any',
+  staging: undefined,
+  byDefault: 'reject',
+  isRootless: false,
+  now: new Date('2026-06-01'),
+  expiryWarning: 0,
+} as const;
+
+async function want(keyring: Keyring): Promise<WantedNode> {
+  const requirement = { type: 'signedBy', keyring, signedIdentity: DEFAULT_IDENTITY } as const;
+  const scope = createScope(SCOPE, undefined, [requirement]);
+  return createWantedNode(await createPolicy([scope]), OPTIONS);
+}
+
 describe('generator: policy.json of a node', () => {
   let wanted: WantedNode;
   const blocks = new Map<string, Buffer>();
@@ -33,18 +50,6 @@ describe('generator: policy.json of a node', () => {
     const keyring = await keyringOf(...NAMES.map((name) => `lab/keys/${name}.gpg`));
     wanted = await want(keyring);
   });
-  const want = async (keyring: Awaited<ReturnType<typeof keyringOf>>): Promise<WantedNode> => {
-    const requirement = { type: 'signedBy', keyring, signedIdentity: DEFAULT_IDENTITY } as const;
-    return createWantedNode(await createPolicy([createScope(SCOPE, undefined, [requirement])]), {
-      url: parseStoreUrl('https://sig.example.com'),
-      clients: 'any',
-      isRootless: false,
-      staging: undefined,
-      byDefault: 'reject',
-      now: new Date('2026-06-01'),
-      expiryWarning: 0,
-    });
-  };
   const inspect = async (
     docker: unknown,
     keyFiles: ReadonlyMap<string, Found> = new Map(),
@@ -55,7 +60,7 @@ describe('generator: policy.json of a node', () => {
   /** Keys dealt out to files, each to one at least. */
   const deals = fc
     .array(fc.subarray(NAMES, { minLength: 1 }), { minLength: 1, maxLength: 4 })
-    .map((files) => [...files, NAMES.filter((name) => !files.flat().includes(name))])
+    .map((files) => files.concat([NAMES.filter((name) => !files.flat().includes(name))]))
     .map((files) => files.filter(({ length }) => length > 0));
 
   it('is the same however its keys are dealt out to files', async () => {

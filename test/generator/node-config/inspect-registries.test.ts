@@ -13,6 +13,16 @@ import { keyringOf } from '../samples.ts';
 const STORE = 'https://sig.example.com';
 const SCOPES = ['quay.io', 'quay.io/team', 'registry.example:5000/a/b', '*.example.com', ''];
 
+const OPTIONS = {
+  url: parseStoreUrl(STORE),
+  clients: 'any',
+  staging: undefined,
+  byDefault: undefined,
+  isRootless: false,
+  now: new Date(0),
+  expiryWarning: 0,
+} as const;
+
 /** What a section of a scope has, for both kinds of clients. */
 const sectionOf = (scope: string): Record<string, string> => ({
   lookaside: `${STORE}/${scope.length}`,
@@ -46,15 +56,7 @@ describe('generator: registries.d of a node', () => {
     const policy = await createPolicy(
       SCOPES.map((name) => createScope(name, String(name.length), [requirement])),
     );
-    wanted = createWantedNode(policy, {
-      url: parseStoreUrl(STORE),
-      clients: 'any',
-      staging: undefined,
-      byDefault: undefined,
-      isRootless: false,
-      now: new Date(0),
-      expiryWarning: 0,
-    });
+    wanted = createWantedNode(policy, OPTIONS);
   });
 
   const inspect = (registries: FoundDirectory): readonly NodeFinding[] => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import {
   type KeyPlacesOptions,
   SharedKeyFileError,
@@ -24,6 +24,9 @@ function scopeOf(name: string, ...keyrings: readonly Keyring[]): Scope {
 
 const fingerprintsOf = ({ keys }: Keyring): string[] => keys.map(({ fingerprint }) => fingerprint);
 
+const pathsOf = (scopes: readonly Scope[], options = FILES): string[] =>
+  placeKeys(scopes, options).files.map(({ path }) => path.replace('etc/pki/containers/', ''));
+
 describe('generator: key files for nodes', () => {
   let one: Keyring;
   let other: Keyring;
@@ -36,9 +39,6 @@ describe('generator: key files for nodes', () => {
       keyringOf(first, second),
     ]);
   });
-
-  const pathsOf = (scopes: readonly Scope[], options = FILES): string[] =>
-    placeKeys(scopes, options).files.map(({ path }) => path.replace('etc/pki/containers/', ''));
 
   it('hold all keys of a scope in one armored block', async () => {
     const { files, membersFor } = placeKeys([scopeOf('quay.io/team', both)], FILES);
@@ -153,11 +153,12 @@ describe('generator: key files for nodes', () => {
   });
 
   it('never share a name', () => {
-    const check = (scopes: readonly Scope[], haveKeyPaths: boolean): void => {
-      const paths = pathsOf(scopes, { ...FILES, haveKeyPaths });
-      assert.equal(new Set(paths).size, paths.length);
-      for (const path of paths) assert.match(path, /^[\w.-]+\.asc$/);
-    };
-    fc.assert(fc.property(scopeLists, fc.boolean(), check));
+    fc.assert(
+      fc.property(scopeLists, fc.boolean(), (scopes, haveKeyPaths) => {
+        const paths = pathsOf(scopes, { ...FILES, haveKeyPaths });
+        assert.equal(new Set(paths).size, paths.length);
+        for (const path of paths) assert.match(path, /^[\w.-]+\.asc$/);
+      }),
+    );
   });
 });

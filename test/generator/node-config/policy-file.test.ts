@@ -1,6 +1,6 @@
 // What is written is read back as it was meant, and a merge changes nothing else.
 import assert from 'node:assert/strict';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { type KeyPlaces, placeKeys } from '../../../generator/node-config/key-files.ts';
 import {
   type DefaultRequirement,
@@ -69,26 +69,31 @@ const policies = fc
   )
   .map((policy) => JSON.stringify(policy));
 
+const merge = (existing: PolicyJson, scopes: readonly Scope[], byDefault?: DefaultRequirement) =>
+  mergePolicyJson(
+    existing,
+    scopes,
+    placeKeys(scopes, { form: 'file', name: 'x', haveKeyPaths: true }),
+    byDefault,
+  );
+
 describe("generator: a node's policy.json", () => {
   it('is read back with the same scopes, keys and rules', async () => {
-    const check = async (
-      scopes: readonly Scope[],
-      options: Parameters<typeof placeKeys>[1],
-      byDefault: DefaultRequirement,
-    ): Promise<void> => {
-      const places = placeKeys(scopes, options);
-      const text = formatPolicyJson(createPolicyJson(scopes, places, byDefault));
-      const read = parsePolicyFile(text);
-      const outside = scopes.some(({ name }) => name === '');
-      assert.equal(read.size, scopes.length + (outside ? 0 : 1));
-      for (const scope of scopes) {
-        const unread = read.get(scope.name) ?? [];
-        const meaning = await Promise.all(unread.map(async (one) => toMeaning(one, places)));
-        assert.deepEqual(meaning, meaningOf(scope));
-      }
-      assert.deepEqual(readPolicyJson(text).default, [{ type: byDefault }]);
-    };
-    await fc.assert(fc.asyncProperty(scopeLists, forms, defaults, check));
+    await fc.assert(
+      fc.asyncProperty(scopeLists, forms, defaults, async (scopes, options, byDefault) => {
+        const places = placeKeys(scopes, options);
+        const text = formatPolicyJson(createPolicyJson(scopes, places, byDefault));
+        const read = parsePolicyFile(text);
+        const outside = scopes.some(({ name }) => name === '');
+        assert.equal(read.size, scopes.length + (outside ? 0 : 1));
+        for (const scope of scopes) {
+          const unread = read.get(scope.name) ?? [];
+          const meaning = await Promise.all(unread.map(async (one) => toMeaning(one, places)));
+          assert.deepEqual(meaning, meaningOf(scope));
+        }
+        assert.deepEqual(readPolicyJson(text).default, [{ type: byDefault }]);
+      }),
+    );
   });
 
   it('has rules that the schema reads back', () => {
@@ -105,40 +110,36 @@ describe("generator: a node's policy.json", () => {
     assert.deepEqual(written['docker-daemon'], { '': [{ type: 'insecureAcceptAnything' }] });
   });
 
-  const merge = (existing: PolicyJson, scopes: readonly Scope[], byDefault?: DefaultRequirement) =>
-    mergePolicyJson(
-      existing,
-      scopes,
-      placeKeys(scopes, { form: 'file', name: 'x', haveKeyPaths: true }),
-      byDefault,
-    );
-
   it('keeps what is not ours, and nodes take the whole', () => {
-    const check = (
-      text: string,
-      scopes: readonly Scope[],
-      byDefault?: DefaultRequirement,
-    ): void => {
-      const existing = readPolicyJson(text);
-      const merged = merge(existing, scopes, byDefault);
-      parsePolicyFile(formatPolicyJson(merged));
-      const { docker: ours = {}, ...others } = merged.transports;
-      const { docker: before = {}, ...othersBefore } = existing.transports;
-      assert.deepEqual(others, othersBefore);
-      const names = new Set(scopes.map(({ name }) => name));
-      const withoutOurs = (all: object) => Object.entries(all).filter(([name]) => !names.has(name));
-      assert.deepEqual(withoutOurs(ours), withoutOurs(before));
-      for (const name of names) assert.ok(Object.hasOwn(ours, name));
-      assert.deepEqual(merged.default, byDefault ? [{ type: byDefault }] : existing.default);
-    };
-    fc.assert(fc.property(policies, scopeLists, fc.option(defaults, { nil: undefined }), check));
+    fc.assert(
+      fc.property(
+        policies,
+        scopeLists,
+        fc.option(defaults, { nil: undefined }),
+        (text, scopes, byDefault) => {
+          const existing = readPolicyJson(text);
+          const merged = merge(existing, scopes, byDefault);
+          parsePolicyFile(formatPolicyJson(merged));
+          const { docker: ours = {}, ...others } = merged.transports;
+          const { docker: before = {}, ...othersBefore } = existing.transports;
+          assert.deepEqual(others, othersBefore);
+          const names = new Set(scopes.map(({ name }) => name));
+          const withoutOurs = (all: object) =>
+            Object.entries(all).filter(([name]) => !names.has(name));
+          assert.deepEqual(withoutOurs(ours), withoutOurs(before));
+          for (const name of names) assert.ok(Object.hasOwn(ours, name));
+          assert.deepEqual(merged.default, byDefault ? [{ type: byDefault }] : existing.default);
+        },
+      ),
+    );
   });
 
   it('is the same when it is merged again', () => {
-    const check = (text: string, scopes: readonly Scope[]): void => {
-      const once = formatPolicyJson(merge(readPolicyJson(text), scopes));
-      assert.equal(formatPolicyJson(merge(readPolicyJson(once), scopes)), once);
-    };
-    fc.assert(fc.property(policies, scopeLists, check));
+    fc.assert(
+      fc.property(policies, scopeLists, (text, scopes) => {
+        const once = formatPolicyJson(merge(readPolicyJson(text), scopes));
+        assert.equal(formatPolicyJson(merge(readPolicyJson(once), scopes)), once);
+      }),
+    );
   });
 });

@@ -1,5 +1,5 @@
 // Random scopes over a few real keys, for property tests.
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { parseDockerReference } from '../../../generator/docker-reference.ts';
 import type { Keyring } from '../../../generator/openpgp/openpgp-js.ts';
 import { type Scope, createScope } from '../../../generator/policy/policy.ts';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { parse } from 'yaml';
 import {
   type RegistriesOptions,
@@ -29,6 +29,22 @@ function sectionsOf(...args: Parameters<typeof textsOf>): Record<string, unknown
   );
 }
 
+/** Two scopes, the first with a prefix, on machines that sign. */
+const stagedSections = (staging: string) => ({
+  'quay.io': {
+    lookaside: `${STORE}/images`,
+    'lookaside-staging': `file://${staging === '/' ? '' : staging}/images`,
+    sigstore: `${STORE}/images`,
+    'sigstore-staging': `file://${staging === '/' ? '' : staging}/images`,
+  },
+  'a.example': {
+    lookaside: STORE,
+    'lookaside-staging': `file://${staging}`,
+    sigstore: STORE,
+    'sigstore-staging': `file://${staging}`,
+  },
+});
+
 describe('generator: registries.d', () => {
   it('names the store for old clients and new', () => {
     assert.deepEqual(sectionsOf([scopeOf('quay.io/team')]), {
@@ -56,23 +72,9 @@ describe('generator: registries.d', () => {
 
   it('says where machines that sign write', () => {
     const scopes = [scopeOf('quay.io', 'images'), scopeOf('a.example')];
-    const docker = (staging: string) => ({
-      'quay.io': {
-        lookaside: `${STORE}/images`,
-        'lookaside-staging': `file://${staging === '/' ? '' : staging}/images`,
-        sigstore: `${STORE}/images`,
-        'sigstore-staging': `file://${staging === '/' ? '' : staging}/images`,
-      },
-      'a.example': {
-        lookaside: STORE,
-        'lookaside-staging': `file://${staging}`,
-        sigstore: STORE,
-        'sigstore-staging': `file://${staging}`,
-      },
-    });
     for (const staging of ['/srv/signatures', '/']) {
       assert.deepEqual(sectionsOf(scopes, { staging }), {
-        'acme.yaml': { docker: docker(staging) },
+        'acme.yaml': { docker: stagedSections(staging) },
       });
     }
     const [spaced] = textsOf(scopes, { staging: '/my sigs' }).values();
@@ -110,18 +112,19 @@ describe('generator: registries.d', () => {
   });
 
   it('is read back as it was meant, each scope once', () => {
-    const check = (scopes: readonly Scope[]): void => {
-      const docker = Object.fromEntries(
-        scopes
-          .filter(({ name }) => name !== '')
-          .map(({ name, prefix = '' }) => [
-            name,
-            { lookaside: formatStoreUrl(OPTIONS.url, prefix) },
-          ]),
-      );
-      const files = sectionsOf(scopes, { clients: '5.22+' });
-      if (Object.keys(docker).length > 0) assert.deepEqual(files['acme.yaml'], { docker });
-    };
-    fc.assert(fc.property(scopeLists, check));
+    fc.assert(
+      fc.property(scopeLists, (scopes) => {
+        const docker = Object.fromEntries(
+          scopes
+            .filter(({ name }) => name !== '')
+            .map(({ name, prefix = '' }) => [
+              name,
+              { lookaside: formatStoreUrl(OPTIONS.url, prefix) },
+            ]),
+        );
+        const files = sectionsOf(scopes, { clients: '5.22+' });
+        if (Object.keys(docker).length > 0) assert.deepEqual(files['acme.yaml'], { docker });
+      }),
+    );
   });
 });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import {
   StoreUrlError,
   formatFileUrl,
@@ -25,6 +25,10 @@ function askedBy(url: string): string {
   });
   return encoded.join('');
 }
+
+const isOpen = (text: string): boolean => isOpenToOthers(parseStoreUrl(text));
+
+const names = (text: string, scope: string) => namesRegistry(parseStoreUrl(text), scope);
 
 describe('generator: the address of a store', () => {
   const good: Readonly<Record<string, string>> = {
@@ -104,17 +108,18 @@ describe('generator: the address of a store', () => {
   }
 
   it('is written as nodes ask for it, and leads to the directory', () => {
-    const check = (base: string, directory: string): void => {
-      const url = parseStoreUrl(
-        `https://h.example/${base.split('/').map(encodeURIComponent).join('/')}`,
-      );
-      const written = formatStoreUrl(url, directory);
-      const asked = askedBy(written);
-      assert.equal(`${written}/${REPOSITORY}`, `https://h.example${asked}`);
-      const path = [base, directory, REPOSITORY].filter((part) => part !== '').join('/');
-      assert.equal(parseRequestPath(asked), path);
-    };
-    fc.assert(fc.property(directories, directories, check));
+    fc.assert(
+      fc.property(directories, directories, (base, directory) => {
+        const url = parseStoreUrl(
+          `https://h.example/${base.split('/').map(encodeURIComponent).join('/')}`,
+        );
+        const written = formatStoreUrl(url, directory);
+        const asked = askedBy(written);
+        assert.equal(`${written}/${REPOSITORY}`, `https://h.example${asked}`);
+        const path = [base, directory, REPOSITORY].filter((part) => part !== '').join('/');
+        assert.equal(parseRequestPath(asked), path);
+      }),
+    );
   });
 
   it('keeps a query behind all', () => {
@@ -132,7 +137,6 @@ describe('generator: the address of a store', () => {
   });
 
   it('is open to others over http, but on the machine itself', () => {
-    const isOpen = (text: string): boolean => isOpenToOthers(parseStoreUrl(text));
     for (const text of [
       'http://h.example',
       'http://127.example',
@@ -156,7 +160,6 @@ describe('generator: the address of a store', () => {
   });
 
   it('is taken for that of a registry without a path of its own', () => {
-    const names = (text: string, scope: string) => namesRegistry(parseStoreUrl(text), scope);
     assert.ok(names('https://quay.io', 'quay.io/team'));
     assert.ok(names('https://Quay.io/', 'quay.io'));
     assert.ok(names('http://h.example:5000', 'h.example:5000/a/b'));

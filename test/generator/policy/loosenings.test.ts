@@ -9,13 +9,14 @@ const ANYTHING: readonly Requirement[] = [{ type: 'insecureAcceptAnything' }];
 const REJECT: readonly Requirement[] = [{ type: 'unmeetable', what: 'rejects every image' }];
 const SIGSTORE: readonly Requirement[] = [{ type: 'elsewhere', what: 'asks for sigstore' }];
 
+const by = (keyring: Keyring): readonly Requirement[] => [
+  { type: 'signedBy', keyring, signedIdentity: DEFAULT_IDENTITY },
+];
+
 describe('generator: what scopes loosen in a policy', () => {
   let red: readonly Requirement[];
   let blue: readonly Requirement[];
   before(async () => {
-    const by = (keyring: Keyring): readonly Requirement[] => [
-      { type: 'signedBy', keyring, signedIdentity: DEFAULT_IDENTITY },
-    ];
     red = by(await keyringOf('lab/keys/ed25519.gpg'));
     blue = by(await keyringOf('lab/keys/lab.gpg'));
   });

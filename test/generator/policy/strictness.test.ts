@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import {
   formatReference,
   type SignedIdentity,
@@ -19,6 +19,14 @@ const EXACT: SignedIdentity = { type: 'matchExact' };
 const DEFAULT: SignedIdentity = { type: 'matchRepoDigestOrExact' };
 const LOOSE: SignedIdentity = { type: 'matchRepository' };
 
+const by = (
+  keyring: Keyring | undefined,
+  signedIdentity: SignedIdentity = DEFAULT,
+): Requirement => {
+  assert.ok(keyring);
+  return { type: 'signedBy', keyring, signedIdentity };
+};
+
 describe('generator: strictness of requirements', () => {
   let [one, other, both]: Keyring[] = [];
   before(async () => {
@@ -29,13 +37,6 @@ describe('generator: strictness of requirements', () => {
       keyringOf(first, second),
     ]);
   });
-  const by = (
-    keyring: Keyring | undefined,
-    signedIdentity: SignedIdentity = DEFAULT,
-  ): Requirement => {
-    assert.ok(keyring);
-    return { type: 'signedBy', keyring, signedIdentity };
-  };
   const sets = (): Record<string, readonly Requirement[]> => ({
     nothing: [ANYTHING],
     one: [by(one)],

@@ -143,6 +143,16 @@ describe('the page', () => {
     assert.match(all, /Show all 7 keys .*each key has its own file: show all 7/);
   });
 
+  it('folds what nodes need for each scope away where there are many', async () => {
+    const keys = [await signedBy([RED])];
+    const pageOf = async (count: number): Promise<string> => {
+      const scopes = Array.from({ length: count }, (_, index) => [`r.example/${index}`, keys]);
+      return textOf(render(await policyOf(Object.fromEntries(scopes))));
+    };
+    assert.doesNotMatch(await pageOf(8), /Set up and try/);
+    assert.match(await pageOf(9), /Set up and try r\.example\/0 /);
+  });
+
   it('tells plainly that signatures are not checked', async () => {
     const text = textOf(render(await createSimplePolicy(undefined)));
     assert.match(text, /Signatures are not checked here\./);

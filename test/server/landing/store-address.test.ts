@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { parseStoreUrl } from '../../../generator/node-config/store-url.ts';
+import { toPrintable } from '../../../generator/printable.ts';
 import { findStoreAddress } from '../../../server/landing/store-address.ts';
 
 describe('the address of the store', () => {
@@ -48,7 +49,7 @@ describe('the address of the store', () => {
     '"><script>alert(1)</script>',
   ];
   for (const host of strange) {
-    it(`is not known by the host ${JSON.stringify(host)}`, () => {
+    it(`is not known by the host ${toPrintable(String(host))}`, () => {
       const { url, origin } = findStoreAddress(undefined, 'https', host);
       assert.deepEqual([url.base, origin], ['https://this-host', 'unknown']);
     });
