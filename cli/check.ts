@@ -1,5 +1,5 @@
-import { BLOCKING_CALLS } from '../generator/sources/file-calls.ts';
-import type { Source } from '../generator/sources/source.ts';
+import { createDirectoryPass } from '../generator/sources/directory-pass.ts';
+import type { ReadableSource } from '../generator/sources/source.ts';
 import { loadStore } from '../generator/load-store.ts';
 import { type Judge, createJudge } from '../generator/judge.ts';
 import { type CheckReport, sortByPath } from '../generator/report.ts';
@@ -50,7 +50,7 @@ export async function checkOnce(
       stateDirectory,
       environment,
       ending,
-      BLOCKING_CALLS,
+      createDirectoryPass,
     );
     try {
       return await checkSource(source, policy, judge, world);
@@ -62,7 +62,7 @@ export async function checkOnce(
 }
 
 async function checkSource(
-  source: Source,
+  source: ReadableSource,
   policy: Policy,
   judge: Judge,
   world: World,

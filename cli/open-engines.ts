@@ -4,6 +4,7 @@ import {
   type OpenMessage,
   createOpenMessage,
 } from '../generator/openpgp/open-message.ts';
+import { createRsaVerifier } from '../generator/openpgp/rsa-in-thread.ts';
 import type { Policy } from '../generator/policy/policy.ts';
 import type { Environment } from './read-settings.ts';
 import { readVersion } from './read-version.ts';
@@ -21,11 +22,14 @@ export interface Engines {
 /** Opens both engines; gpgv keeps its files below `directory`. */
 export async function openEngines(environment: Environment, directory: string): Promise<Engines> {
   const gpgv = await openGpgv({ path: environment['PATH'], directory });
+  const rsa = createRsaVerifier();
   return {
-    openMessage: createOpenMessage(gpgv),
+    openMessage: createOpenMessage(gpgv, rsa.isSignedByRsa),
     id: `lookaside ${readVersion()}, gpgv ${gpgv?.version ?? 'none'}`,
     gpgv,
-    close: async () => gpgv?.close(),
+    close: async () => {
+      await Promise.all([rsa.close(), gpgv?.close()]);
+    },
   };
 }
 

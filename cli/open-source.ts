@@ -2,9 +2,6 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { messageOf } from '../generator/message-of.ts';
-import { createDirectorySource } from '../generator/sources/directory.ts';
-import type { FileCalls } from '../generator/sources/file-calls.ts';
-import { createGitSource } from '../generator/sources/git.ts';
 import { parseSource } from '../generator/sources/parse-source.ts';
 import type { Source } from '../generator/sources/source.ts';
 import { Complaint } from './complaint.ts';
@@ -16,17 +13,17 @@ import type { World } from './world.ts';
 export const STOPS = ['SIGINT', 'SIGTERM'] as const;
 
 /**
- * Opens SOURCE; a git source keeps its clone in `stateDirectory`. `ending` ends its work early.
- * `calls` are those that a directory is read with.
+ * Opens SOURCE; a git source keeps its clone in `stateDirectory`, a directory is opened by
+ * `openDirectory`. `ending` ends the work of either early.
  */
-export async function openSource(
+export async function openSource<DirectorySource>(
   location: string,
   settings: Settings,
   stateDirectory: string,
   environment: Environment,
   ending: AbortSignal,
-  calls: FileCalls,
-): Promise<Source> {
+  openDirectory: (path: string, subtree: string, ending: AbortSignal) => Promise<DirectorySource>,
+): Promise<DirectorySource | Source> {
   const address = parseSource(location);
   const tokenFile = settings['git-token-file'];
   if (tokenFile !== undefined) {
@@ -39,8 +36,9 @@ export async function openSource(
     await assertToken(tokenFile);
   }
   if (address.kind === 'directory') {
-    return createDirectorySource(address.path, settings.path, calls);
+    return openDirectory(address.path, settings.path, ending);
   }
+  const { createGitSource } = await import('../generator/sources/git.ts');
   return createGitSource({
     url: address.url,
     branch: settings.branch,

@@ -1,9 +1,6 @@
 // The command line: flags in, the right command run, an exit code out.
 import { Command, CommanderError, Option } from 'commander';
-import { check } from './check.ts';
 import { Complaint } from './complaint.ts';
-import { generate } from './generate.ts';
-import { nodeConfig } from './node-config.ts';
 import {
   type Command as CommandName,
   OPTION_NAMES,
@@ -14,8 +11,6 @@ import {
 } from './options.ts';
 import { readSettings } from './read-settings.ts';
 import { readVersion } from './read-version.ts';
-import { serve } from './serve.ts';
-import { show } from './show.ts';
 import type { World } from './world.ts';
 
 interface CommandForm {
@@ -38,18 +33,34 @@ const onSource = (summary: string, run: RunOnSource): CommandForm => ({
   run: async ([source = ''], settings, world) => run(source, settings, world),
 });
 
+/** A command's own modules are loaded when it runs: those of `serve` take longer than a short check. */
 const COMMANDS: Record<CommandName, CommandForm> = {
-  check: onSource('say of every file whether it may be published', check),
-  generate: onSource('check, then write the static tree', generate),
-  serve: onSource('check, serve, and follow pushes', serve),
+  check: onSource('say of every file whether it may be published', async (...operands) => {
+    const { check } = await import('./check.ts');
+    return check(...operands);
+  }),
+  generate: onSource('check, then write the static tree', async (...operands) => {
+    const { generate } = await import('./generate.ts');
+    return generate(...operands);
+  }),
+  serve: onSource('check, serve, and follow pushes', async (...operands) => {
+    const { serve } = await import('./serve.ts');
+    return serve(...operands);
+  }),
   show: {
     summary: 'say what signatures say',
     operand: ['<FILE...>', 'a signature; - for standard input'],
-    run: show,
+    run: async (...operands) => {
+      const { show } = await import('./show.ts');
+      return show(...operands);
+    },
   },
   'node-config': {
     summary: 'write what nodes need to use the store, or compare it with what they have',
-    run: async (_operands, settings, world) => nodeConfig(settings, world),
+    run: async (_operands, settings, world) => {
+      const { nodeConfig } = await import('./node-config.ts');
+      return nodeConfig(settings, world);
+    },
   },
 };
 

@@ -1,4 +1,4 @@
-import { SingleBar } from 'cli-progress';
+import type { SingleBar } from 'cli-progress';
 import type { Snapshot } from '../generator/sources/source.ts';
 import type { World } from './world.ts';
 
@@ -7,7 +7,7 @@ const PATIENCE = 1000;
 
 /** A bar on a terminal that waits for a long check; on anything else, nothing. */
 export function showProgress(
-  snapshot: Snapshot,
+  { count }: Pick<Snapshot, 'count'>,
   stream: World['stderr'],
 ): { step: () => void; stop: () => void } {
   if (!stream.isTTY) return { step: () => undefined, stop: () => undefined };
@@ -15,10 +15,10 @@ export function showProgress(
   let stopped = false;
   let bar: SingleBar | undefined;
   const start = async (): Promise<void> => {
-    let total = 0;
-    for await (const entry of snapshot.entries()) total += Number(entry.kind !== 'removed');
+    const total = await count();
+    const { SingleBar: Bar } = await import('cli-progress');
     if (stopped) return;
-    bar = new SingleBar({
+    bar = new Bar({
       stream,
       format: '{bar} {percentage}% {value}/{total} files, {eta_formatted} left',
     });

@@ -14,7 +14,6 @@ import { DEFAULT_IDENTITY } from '../generator/policy/signed-identity.ts';
 import { Complaint } from './complaint.ts';
 import type { Settings } from './options.ts';
 import { readKeyFiles, readKeys } from './read-keys.ts';
-import { readPolicyText } from './read-policy-text.ts';
 
 /**
  * Reads what is asked of signatures, keys and all.
@@ -64,6 +63,7 @@ async function splitKeyring({ blocks }: Keyring): Promise<readonly Keyring[]> {
 }
 
 async function readPolicyFile(file: string, root: string): Promise<Policy> {
+  const { readPolicyText } = await import('./read-policy-text.ts');
   const { scopes } = await readPolicyText('--policy', file);
   try {
     const read = [...scopes].map(async ([name, unread]) => {

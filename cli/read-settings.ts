@@ -2,7 +2,6 @@
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { parse } from 'yaml';
 import type { z } from 'zod';
 import { Complaint } from './complaint.ts';
 import { OPTION_NAMES, type OptionName, type Settings, optionOf, variableOf } from './options.ts';
@@ -98,6 +97,7 @@ function splitVariable(name: OptionName, value: string): string | readonly strin
 async function readConfig(file: string): Promise<Values> {
   let document: unknown;
   try {
+    const { parse } = await import('yaml');
     document = parse(await readFile(file, 'utf8'));
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message.split('\n', 1)[0] : String(cause);

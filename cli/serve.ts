@@ -4,7 +4,7 @@ import { createSecureContext } from 'node:tls';
 import { pino } from 'pino';
 import { createProgramLog } from '../server/program-log.ts';
 import type { Policy } from '../generator/policy/policy.ts';
-import { PATIENT_CALLS } from '../generator/sources/file-calls.ts';
+import { createDirectorySource } from '../generator/sources/directory.ts';
 import type { Source } from '../generator/sources/source.ts';
 import type { VerdictFile } from '../generator/verdict-file.ts';
 import type { TlsFiles } from '../server/listener.ts';
@@ -67,7 +67,7 @@ export async function serve(source: string, settings: Settings, world: World): P
       settings['state-dir'],
       environment,
       ending.signal,
-      PATIENT_CALLS,
+      createDirectorySource,
     );
     file = await openVerdicts(settings['state-dir'], opened.location, log);
     warnOfKeys(reloadable.policy);

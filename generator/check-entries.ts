@@ -5,7 +5,7 @@ import type { CheckedFile } from './checked-file.ts';
 import type { Judge } from './judge.ts';
 import { type RejectedPath, classifyPath } from './location.ts';
 import { type Rejection, isRejection, reject } from './rejection.ts';
-import type { Entry, FileEntry, Snapshot } from './sources/source.ts';
+import type { Entry, FileEntry, Pass } from './sources/source.ts';
 
 /** Files in work at once: enough that a source can be asked for many together. */
 const CONCURRENCY = 256;
@@ -15,7 +15,7 @@ const LARGE_AT_ONCE = 32;
 
 /** Sends entries of a snapshot down the way: place, size, bytes, verdict as of `now`. */
 export function checkEntries(
-  snapshot: Snapshot,
+  snapshot: Pass,
   entries: AsyncIterable<Entry>,
   judge: Judge,
   now: Date,
@@ -32,7 +32,7 @@ export function checkEntries(
 }
 
 async function checkEntry(
-  snapshot: Snapshot,
+  snapshot: Pass,
   entry: Entry,
   judge: Judge,
   now: Date,
@@ -75,7 +75,7 @@ async function checkEntry(
 
 /** A signature in a wrong place says itself where it belongs, if it is good. */
 async function withSuggestion(
-  snapshot: Snapshot,
+  snapshot: Pass,
   entry: FileEntry,
   { rejection, parents, number }: RejectedPath,
   judge: Judge,

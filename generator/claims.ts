@@ -2,6 +2,7 @@
 // signature/simple.go, strictUnmarshalJSON): exact members, right types, none twice.
 import { type Rejection, reject } from './rejection.ts';
 import { type Member, hasInfiniteNumber, isJson, membersOf } from './strict-json.ts';
+import { readUsualPayload } from './usual-payload.ts';
 
 /** What a payload says. Untrusted until its signature is verified. */
 export interface UntrustedClaims {
@@ -29,6 +30,8 @@ class PayloadFault extends Error {
 
 /** Reads a payload; gives the first fault that nodes would stop at. */
 export function parseClaims(untrustedPayload: Uint8Array): UntrustedClaims | Rejection {
+  const usual = readUsualPayload(untrustedPayload);
+  if (usual) return usual;
   // A byte order mark must stay and be refused; invalid UTF-8 is replaced, as nodes do.
   const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(untrustedPayload);
   if (!isJson(text)) return reject('payload-not-json', 'expected one JSON object as the payload');

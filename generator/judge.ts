@@ -116,7 +116,7 @@ export function createJudge({ policy, openMessage, expiryWarning }: JudgeOptions
   };
 
   const findMatch = async (
-    placed: readonly PlacedImage[],
+    placed: Iterable<PlacedImage>,
     identity: DockerReference,
     opened: OpenedMessage,
     message: Uint8Array,
@@ -167,9 +167,9 @@ export function createJudge({ policy, openMessage, expiryWarning }: JudgeOptions
       const got = JSON.stringify(claims.dockerReference);
       return reject('invalid-identity', `expected an image name, got ${got}`);
     }
-    const placed = [...imagesAt(policy, location, identity)];
+    const placed = imagesAt(policy, location, identity);
     const match = await findMatch(placed, identity, opened, message, now);
-    if (!match) return explainPlace(policy, location, claims, identity, placed);
+    if (!match) return explainPlace(policy, location, claims, identity);
     return isRejection(match) ? match : toSignature(bytes, claims, match, now, expiryWarning);
   };
 

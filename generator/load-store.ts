@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import { checkEntries } from './check-entries.ts';
 import type { CheckedFile } from './checked-file.ts';
 import type { Judge } from './judge.ts';
-import type { Snapshot } from './sources/source.ts';
+import type { Pass } from './sources/source.ts';
 import { SignatureStore } from './store.ts';
 
 /** Files taken into a store at once, at least. */
@@ -10,7 +10,7 @@ const BATCH = 256;
 
 /** Checks every file of a snapshot as of `now` and builds the store. `onChecked` counts along. */
 export async function loadStore(
-  snapshot: Snapshot,
+  snapshot: Pass,
   judge: Judge,
   now: Date,
   onChecked: () => void = () => undefined,

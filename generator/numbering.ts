@@ -15,8 +15,12 @@ export interface Numbering {
   readonly overflow: readonly PublishableFile[];
 }
 
+const NO_COPIES: Numbering['duplicates'] = new Map();
+
 /** Numbers the publishable files of one directory, given in any order. */
 export function numberSignatures(files: readonly PublishableFile[]): Numbering {
+  // As most directories are.
+  if (files.length < 2) return { served: files, duplicates: NO_COPIES, overflow: [] };
   const byNumber = files.toSorted((a, b) => a.number - b.number);
   const firstByHash = new Map<string, PublishableFile>();
   const duplicates = new Map<PublishableFile, PublishableFile>();

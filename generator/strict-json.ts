@@ -8,9 +8,6 @@
  */
 const MAX_DEPTH = 10_001;
 
-/** JSON.stringify recurses, and fails some thousands deep. UTF-16 code units. */
-const MAX_COMPACT = 2048;
-
 const TOKEN = /["{}[\]]|-?[0-9][0-9.eE+-]*/g;
 
 /**
@@ -40,24 +37,6 @@ export function isJson(text: string): boolean {
  * no object. The text must have passed {@link isJson}.
  */
 export function membersOf(json: string): readonly Member[] | undefined {
-  return membersOfCompact(json) ?? membersByHand(json);
-}
-
-/**
- * Of text that JSON.parse and JSON.stringify give back as it was, as most payloads are: of two
- * equal members one would be missing. Undefined for any other.
- */
-function membersOfCompact(json: string): readonly Member[] | undefined {
-  if (!json.startsWith('{') || json.length > MAX_COMPACT) return undefined;
-  const value: unknown = JSON.parse(json);
-  if (!(value instanceof Object) || JSON.stringify(value) !== json) return undefined;
-  return Object.entries(value).map(([name, member]) => ({
-    name: name.toWellFormed(),
-    json: JSON.stringify(member),
-  }));
-}
-
-function membersByHand(json: string): readonly Member[] | undefined {
   let at = skipSpace(json, 0);
   if (json[at] !== '{') return undefined;
   const members: Member[] = [];

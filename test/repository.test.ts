@@ -137,7 +137,7 @@ describe('the README', () => {
 
 function readSource(path: string): SourceFile {
   const text = readFileSync(path, 'utf8');
-  const imports = [...text.matchAll(/\bfrom '([^']+)'/g)].map(([, name = '']) => name);
+  const imports = [...text.matchAll(/\b(?:from |import\()'([^']+)'/g)].map(([, name = '']) => name);
   return { path, text, imports };
 }
 

@@ -12,6 +12,7 @@ import { findCompressionFault, findMessageFault } from './message-fault.ts';
 import { isBomb } from './packets.ts';
 import { type Keyring, type SigningKey, verifyPlain } from './openpgp-js.ts';
 import { type PlainMessage, readPlainMessage } from './plain-message.ts';
+import { type IsSignedByRsa, isSignedByRsa as computeAtOnce } from './rsa.ts';
 
 /** The key that made a signature: the primary or one of its subkeys. Upper-case hex. */
 export interface Signer {
@@ -52,11 +53,18 @@ export const INSTALL_GPGV =
 const ASK_AGAIN = 24 * 3_600_000;
 const NO_KEYS = new Uint8Array();
 
-/** Puts the engines together; without gpgv, what only it can judge is `cannot-verify`. */
-export function createOpenMessage(gpgv: Gpgv | undefined): OpenMessage {
+/**
+ * Puts the engines together, and what computes RSA for the first; without gpgv, what only it can
+ * judge is `cannot-verify`.
+ */
+export function createOpenMessage(
+  gpgv: Gpgv | undefined,
+  isSignedByRsa: IsSignedByRsa = computeAtOnce,
+): OpenMessage {
   return async (message, keyring, now) => {
     const plain = readPlainMessage(message, MAX_BLOB_BYTES);
-    const isKnown = keyring && plain ? await openPlain(plain, keyring, now) : undefined;
+    const isKnown =
+      keyring && plain ? await openPlain(plain, keyring, now, isSignedByRsa) : undefined;
     if (isKnown && !isRejection(isKnown)) return isKnown;
     if (isKnown && DEFINITE.has(isKnown.code)) return isKnown;
     if (!keyring && plain) {
@@ -83,6 +91,7 @@ async function openPlain(
   plain: PlainMessage,
   keyring: Keyring,
   now: Date,
+  isSignedByRsa: IsSignedByRsa,
 ): Promise<OpenedMessage | Rejection> {
   const { signature, untrustedPayload } = plain;
   const { keyId, createdAt, expiresAt } = signature;
@@ -105,7 +114,7 @@ async function openPlain(
   if (createdAt > now.getTime() || createdAt < key.createdAt) {
     return undecided(`is dated ${toDay(createdAt)}, ahead of the clock or before its key`);
   }
-  const refusal = await verifyPlain(plain, key, now);
+  const refusal = await verifyPlain(plain, key, now, isSignedByRsa);
   if (refusal) return refusal;
   const { fingerprint, primaryFingerprint } = key;
   const signer = { fingerprint, primaryFingerprint };

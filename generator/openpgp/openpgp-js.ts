@@ -17,7 +17,7 @@ import { type Rejection, reject } from '../rejection.ts';
 import { type KeyBlock, readKeyBlocks } from './key-blocks.ts';
 import { PRIVATE_TAGS, readPackets } from './packets.ts';
 import type { PlainMessage } from './plain-message.ts';
-import { type RsaKey, isSignedByRsa, readRsaKey } from './rsa.ts';
+import { type IsSignedByRsa, type RsaKey, readRsaKey } from './rsa.ts';
 import { LAST_SECOND } from './signature-packet.ts';
 
 /** A public key that is accepted, for reports. */
@@ -328,11 +328,12 @@ export async function verifyPlain(
   message: PlainMessage,
   key: SigningKey,
   now: Date,
+  isSignedByRsa: IsSignedByRsa,
 ): Promise<Rejection | undefined> {
   if (!key.rsa) return verifyWithOpenpgpJs(message, key.parsed, now);
   const refusal = await key.findRefusal(now);
   if (refusal) return refusal;
-  return isSignedByRsa(message, key.rsa) ? undefined : badSignature();
+  return (await isSignedByRsa(message, key.rsa)) ? undefined : badSignature();
 }
 
 async function verifyWithOpenpgpJs(

@@ -115,7 +115,7 @@ function newLength(bytes: Uint8Array, at: number): Length {
   const first = bytes[at] ?? 0;
   if (first < 192) return definite(1, first);
   if (first < 224) return definite(2, (first - 192) * 256 + (bytes[at + 1] ?? 0) + 192);
-  if (first === 255) return definite(5, bigEndian(bytes.subarray(at + 1, at + 5)));
+  if (first === 255) return definite(5, bigEndian(bytes, at + 1, at + 5));
   return { octets: 1, bytes: 2 ** (first & 0x1f), isPartial: true, isIndeterminate: false };
 }
 
@@ -124,13 +124,14 @@ function oldLength(bytes: Uint8Array, at: number, type: number): Length {
     return { octets: 0, bytes: bytes.length - at, isPartial: false, isIndeterminate: true };
   }
   const octets = 2 ** type;
-  return definite(octets, bigEndian(bytes.subarray(at, at + octets)));
+  return definite(octets, bigEndian(bytes, at, at + octets));
 }
 
-/** An unsigned number of up to six octets. */
-export function bigEndian(bytes: Uint8Array): number {
+/** The unsigned number in a part of up to six octets, or in as much of it as is there. */
+export function bigEndian(bytes: Uint8Array, start = 0, end = bytes.length): number {
   let value = 0;
-  for (const byte of bytes) value = value * 256 + byte;
+  const last = Math.min(end, bytes.length);
+  for (let at = start; at < last; at++) value = value * 256 + (bytes[at] ?? 0);
   return value;
 }
 
@@ -140,6 +141,8 @@ const ZLIB = 2;
 /** Compression that can be undone here; bzip2 cannot. */
 export const INFLATABLE: ReadonlySet<number> = new Set([ZIP, ZLIB]);
 const TOO_LARGE = 'ERR_BUFFER_TOO_LARGE';
+/** A signature inflates to less; zlib's own buffers are of 16 KiB. Bytes. */
+const CHUNK_SIZE = 2048;
 
 /**
  * Whether any compressed packet, however deep, holds more than `maxBytes`; bzip2 is not looked
@@ -184,10 +187,12 @@ function inflate(
   try {
     if (!INFLATABLE.has(body[0] ?? UNCOMPRESSED)) return undefined;
     const inflateSome = body[0] === ZIP ? inflateRawSync : inflateSync;
-    const result: unknown = inflateSome(stream, { maxOutputLength, info: true });
+    const options = { chunkSize: CHUNK_SIZE, maxOutputLength, info: true };
+    const result: unknown = inflateSome(stream, options);
     const { buffer, engine } = result as InflateResult;
     info.consumed = engine.bytesWritten;
-    return buffer;
+    // Parts of it are cheaper to make than those of a Buffer.
+    return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.length);
   } catch (error) {
     const isTooLarge = error instanceof Error && 'code' in error && error.code === TOO_LARGE;
     return isTooLarge ? 'too large' : undefined;

@@ -37,20 +37,50 @@ export function readRsaKey(packetBody: Uint8Array): RsaKey | undefined {
   }
 }
 
-/** Whether a key made the signature of a plain message of version 4 (RFC 9580, section 5.2.4). */
+/** What is to be computed for one signature; it can be handed to another thread. */
+export interface RsaTask {
+  readonly key: KeyObject;
+  /** As Node calls it. */
+  readonly hashName: string;
+  /** What the signature covers. */
+  readonly signed: Uint8Array;
+  /** What its hash must start with. */
+  readonly digestStart: Uint8Array;
+  /** As long as the modulus. */
+  readonly signature: Uint8Array;
+}
+
+/** Whether a key made the signature of a plain message. */
+export type IsSignedByRsa = (message: PlainMessage, key: RsaKey) => boolean | Promise<boolean>;
+
+/** Computes it at once. */
 export function isSignedByRsa(message: PlainMessage, key: RsaKey): boolean {
+  const task = toRsaTask(message, key);
+  return task !== undefined && computeRsa(task);
+}
+
+/**
+ * What says whether a key made the signature of a plain message of version 4 (RFC 9580, section
+ * 5.2.4); undefined where it cannot have.
+ */
+export function toRsaTask(message: PlainMessage, key: RsaKey): RsaTask | undefined {
   const { hashAlgorithm, publicKeyAlgorithm, signedFields, digestStart } = message.signature;
   const hashName = HASH_NAMES[hashAlgorithm];
   const [integer, ...more] = readIntegers(message.signature.integers) ?? [];
-  if (!integer || more.length > 0 || integer.length > key.bytes) return false;
-  if (hashName === undefined || !RSA_ALGORITHMS.has(publicKeyAlgorithm)) return false;
+  if (!integer || more.length > 0 || integer.length > key.bytes) return undefined;
+  if (hashName === undefined || !RSA_ALGORITHMS.has(publicKeyAlgorithm)) return undefined;
   const trailer = Buffer.from([4, 0xff, 0, 0, 0, 0]);
   trailer.writeUInt32BE(signedFields.length, 2);
   const signed = Buffer.concat([message.untrustedPayload, signedFields, trailer]);
-  if (!hash(hashName, signed, 'buffer').subarray(0, 2).equals(digestStart)) return false;
   const signature = Buffer.alloc(key.bytes);
   signature.set(integer, key.bytes - integer.length);
-  return verify(hashName, signed, key.object, signature);
+  return { key: key.object, hashName, signed, digestStart, signature };
+}
+
+/** Whether the key of a task made the signature. */
+export function computeRsa({ key, hashName, signed, digestStart, signature }: RsaTask): boolean {
+  const digest = hash(hashName, signed, 'buffer');
+  return digest.subarray(0, 2).equals(digestStart) && verify(hashName, signed, key, signature);
 }
 
 /** Integers with their bit counts before them (RFC 9580, section 3.2); undefined if cut short. */
@@ -58,7 +88,7 @@ function readIntegers(bytes: Uint8Array): readonly Uint8Array[] | undefined {
   const integers: Uint8Array[] = [];
   let at = 0;
   while (at < bytes.length) {
-    const end = at + 2 + Math.ceil(bigEndian(bytes.subarray(at, at + 2)) / 8);
+    const end = at + 2 + Math.ceil(bigEndian(bytes, at, at + 2) / 8);
     if (end > bytes.length) return undefined;
     integers.push(bytes.subarray(at + 2, end));
     at = end;

@@ -47,6 +47,7 @@ const PLAIN_HASHED = new Set([
 ]);
 const PLAIN_UNHASHED = new Set([ISSUER, ISSUER_FINGERPRINT]);
 
+const ISSUER_BYTES = 8;
 const VERSION_4_FINGERPRINT_BYTES = 21;
 /** GnuPG adds up times in 32 bits: later ones begin again in 1970. */
 export const LAST_SECOND = 2 ** 32 - 1;
@@ -84,8 +85,8 @@ function readVersion3(body: Uint8Array): SignaturePacket | undefined {
 
 function readVersion4(body: Uint8Array): SignaturePacket | undefined {
   const [, type = 0, publicKeyAlgorithm = 0, hashAlgorithm = 0] = body;
-  const hashedEnd = 6 + bigEndian(body.subarray(4, 6));
-  const unhashedEnd = hashedEnd + 2 + bigEndian(body.subarray(hashedEnd, hashedEnd + 2));
+  const hashedEnd = 6 + bigEndian(body, 4, 6);
+  const unhashedEnd = hashedEnd + 2 + bigEndian(body, hashedEnd, hashedEnd + 2);
   const hashed = readSubpackets(body.subarray(6, hashedEnd));
   const unhashed = readSubpackets(body.subarray(hashedEnd + 2, unhashedEnd));
   const created = hashed?.find((subpacket) => subpacket.type === CREATED)?.body;
@@ -115,25 +116,24 @@ function readVersion4(body: Uint8Array): SignaturePacket | undefined {
 
 /** None critical but for times, none twice but notations. */
 function arePlain(subpackets: readonly Subpacket[], plain: ReadonlySet<number>): boolean {
-  const seen = new Set<number>();
-  return subpackets.every(({ type, isCritical }) => {
-    const isRepeated = type !== NOTATION && seen.has(type);
-    seen.add(type);
+  return subpackets.every(({ type, isCritical }, at) => {
+    const isRepeated =
+      type !== NOTATION && subpackets.findIndex((other) => other.type === type) < at;
     return plain.has(type) && !isRepeated && (!isCritical || type === CREATED || type === EXPIRES);
   });
 }
 
 /** The key ID in issuer and issuer fingerprint, if all that name one agree. */
 function issuerOf(subpackets: readonly Subpacket[]): string | undefined {
-  const ids = new Set<string>();
+  let id: string | undefined;
   for (const { type, body } of subpackets) {
-    if (type === ISSUER && body.length === 8) ids.add(toHex(body));
-    else if (type === ISSUER_FINGERPRINT && body.length === VERSION_4_FINGERPRINT_BYTES) {
-      ids.add(toHex(body.subarray(-8)));
-    } else if (type === ISSUER || type === ISSUER_FINGERPRINT) return undefined;
+    if (type !== ISSUER && type !== ISSUER_FINGERPRINT) continue;
+    const bytes = type === ISSUER ? ISSUER_BYTES : VERSION_4_FINGERPRINT_BYTES;
+    const named = toHex(body.subarray(-ISSUER_BYTES));
+    if (body.length !== bytes || (id ?? named) !== named) return undefined;
+    id = named;
   }
-  const [id] = ids;
-  return ids.size === 1 ? id : undefined;
+  return id;
 }
 
 function readSubpackets(area: Uint8Array): readonly Subpacket[] | undefined {
@@ -147,7 +147,7 @@ function readSubpackets(area: Uint8Array): readonly Subpacket[] | undefined {
         ? first
         : octets === 2
           ? (first - 192) * 256 + second + 192
-          : bigEndian(area.subarray(at + 1, at + 5));
+          : bigEndian(area, at + 1, at + 5);
     const from = at + octets;
     at = from + length;
     const type = area[from];
@@ -167,7 +167,7 @@ function subpacketLengthOctets(first: number): 1 | 2 | 5 {
 function hasExactIntegers(bytes: Uint8Array): boolean {
   let at = 0;
   while (at + 2 <= bytes.length) {
-    const bits = bigEndian(bytes.subarray(at, at + 2));
+    const bits = bigEndian(bytes, at, at + 2);
     const first = bytes[at + 2] ?? 0;
     if (bits === 0 || 32 - Math.clz32(first) !== ((bits - 1) % 8) + 1) return false;
     at += 2 + Math.ceil(bits / 8);
@@ -180,5 +180,5 @@ function toTime(seconds: Uint8Array): number {
 }
 
 function toHex(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('hex');
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex');
 }

@@ -8,7 +8,7 @@ import {
 import type { UntrustedClaims } from '../claims.ts';
 import { type Location, formatDirectory, formatLocation, parseLocation } from '../location.ts';
 import { type Rejection, reject } from '../rejection.ts';
-import { type PlacedImage, imagesAt } from './images-at.ts';
+import { imagesAt } from './images-at.ts';
 import { type Policy, type Scope, findScope } from './policy.ts';
 import {
   DEFAULT_IDENTITY,
@@ -17,17 +17,15 @@ import {
   matchesIdentity,
 } from './signed-identity.ts';
 
-/**
- * The fault of a signature that is good for none of the images at its place, which are `placed`.
- */
+/** The fault of a signature that is good for none of the images at its place. */
 export function explainPlace(
   policy: Policy,
   location: Location,
   claims: UntrustedClaims,
   identity: DockerReference,
-  placed: readonly PlacedImage[],
 ): Rejection {
   const signed = JSON.stringify(claims.dockerReference);
+  const placed = [...imagesAt(policy, location, identity)];
   const open = placed.filter(({ scope }) => scope.obstacle === undefined);
   const rules = open.flatMap(({ scope }) => scope.signedBy.map((one) => one.signedIdentity));
   const renaming = rules.find(({ type }) => RENAMING.has(type));

@@ -24,6 +24,40 @@ export function* imagesAt(
   { repository, hex }: Location,
   identity: DockerReference,
 ): Generator<PlacedImage> {
+  for (const { name, lead, told } of namesAt(policy, repository, identity.host)) {
+    for (const image of referencesTo(policy, name, identity, `sha256:${hex}`)) {
+      const scope = findScope(policy, image);
+      if (scope && isPlaced(scope, image, lead, told)) yield { image, scope };
+    }
+  }
+}
+
+/** What the path of a place may be the name of. */
+interface PlacedName {
+  readonly name: DockerReference;
+  /** The path before it. */
+  readonly lead: string;
+  /** The host in the path before it, if there is one. */
+  readonly told: string | undefined;
+}
+
+/** Names that are remembered, since the signatures of a repository come by the hundred. */
+const NAMES = new WeakMap<Policy, Map<string, readonly PlacedName[]>>();
+/** Places of a policy whose names are remembered. */
+const MAX_PLACES = 1000;
+
+function namesAt(policy: Policy, repository: string, host: string): readonly PlacedName[] {
+  const places = NAMES.get(policy) ?? new Map<string, readonly PlacedName[]>();
+  const place = `${host}/${repository}`;
+  const known = places.get(place);
+  if (known) return known;
+  const names = [...findNames(policy, repository, host)];
+  if (places.size >= MAX_PLACES) places.clear();
+  NAMES.set(policy, places.set(place, names));
+  return names;
+}
+
+function* findNames(policy: Policy, repository: string, host: string): Generator<PlacedName> {
   // From the right: no image has a longer name.
   let start = repository.lastIndexOf('/') + 1;
   while (repository.length - start <= MAX_NAME_LENGTH) {
@@ -31,13 +65,9 @@ export function* imagesAt(
     const lead = repository.slice(0, Math.max(start - 1, 0));
     const before = lead.slice(lead.lastIndexOf('/') + 1);
     const told = looksLikeHost(before) ? normalizeHost(before) : undefined;
-    for (const host of new Set([identity.host, ...policy.hosts, ...(told ? [told] : [])])) {
-      const name = parseDockerReference(`${host}/${path}`);
-      if (name?.repository !== path) continue;
-      for (const image of referencesTo(policy, name, identity, `sha256:${hex}`)) {
-        const scope = findScope(policy, image);
-        if (scope && isPlaced(scope, image, lead, told)) yield { image, scope };
-      }
+    for (const candidate of new Set([host, ...policy.hosts, ...(told ? [told] : [])])) {
+      const name = parseDockerReference(`${candidate}/${path}`);
+      if (name?.repository === path) yield { name, lead, told };
     }
     if (start === 0) return;
     start = repository.lastIndexOf('/', start - 2) + 1;

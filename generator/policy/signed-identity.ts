@@ -20,15 +20,15 @@ export function matchesIdentity(
 ): boolean {
   switch (rule.type) {
     case 'matchExact':
-      return !isNameOnly(identity) && formatReference(identity) === formatReference(image);
+      return !isNameOnly(identity) && isSameReference(identity, image);
     case 'matchRepoDigestOrExact':
       return matchesRepoDigestOrExact(image, identity);
     case 'matchRepository':
-      return nameOf(identity) === nameOf(image);
+      return isSameName(identity, image);
     case 'exactReference':
-      return !isNameOnly(identity) && formatReference(identity) === formatReference(rule.reference);
+      return !isNameOnly(identity) && isSameReference(identity, rule.reference);
     case 'exactRepository':
-      return nameOf(identity) === nameOf(rule.repository);
+      return isSameName(identity, rule.repository);
     case 'remapIdentity': {
       const remapped = remap(image, rule.prefix, rule.signedPrefix);
       return remapped !== undefined && matchesRepoDigestOrExact(remapped, identity);
@@ -38,9 +38,15 @@ export function matchesIdentity(
 
 function matchesRepoDigestOrExact(image: DockerReference, identity: DockerReference): boolean {
   if (isNameOnly(identity)) return false;
-  return image.tag === undefined
-    ? nameOf(identity) === nameOf(image)
-    : formatReference(identity) === formatReference(image);
+  return image.tag === undefined ? isSameName(identity, image) : isSameReference(identity, image);
+}
+
+function isSameName(a: DockerReference, b: DockerReference): boolean {
+  return a.repository === b.repository && a.host === b.host;
+}
+
+function isSameReference(a: DockerReference, b: DockerReference): boolean {
+  return isSameName(a, b) && a.tag === b.tag && a.digest === b.digest;
 }
 
 /** The image under its other name; itself if it does not lie below the prefix. */

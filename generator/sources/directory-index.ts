@@ -1,9 +1,10 @@
-import { type BigIntStats, type Dirent } from 'node:fs';
+import { type BigIntStats, type Dirent, lstat, readdir } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import pMap from 'p-map';
 import { decodePath } from './decode-path.ts';
-import type { FileCalls } from './file-calls.ts';
-import { type Entry, SourceError } from './source.ts';
+import { cannotBeListed, hasVanished, kindOf } from './directory-entry.ts';
+import type { Entry } from './source.ts';
 
 /** An entry and when its file was last written, in milliseconds since 1970. */
 export interface IndexedEntry {
@@ -13,6 +14,10 @@ export interface IndexedEntry {
 
 /** What lies below a directory, by path. */
 export type DirectoryIndex = ReadonlyMap<string, IndexedEntry>;
+
+// In the thread pool: a file system that hangs stops nothing else.
+const list = promisify(readdir);
+const stat = promisify(lstat);
 
 const SLASH = Buffer.from('/');
 const GIT = '.git';
@@ -27,12 +32,12 @@ interface Folder {
 }
 
 /** Lists every file below a directory, without following links and leaving out `.git`. */
-export async function indexDirectory(root: string, calls: FileCalls): Promise<DirectoryIndex> {
+export async function indexDirectory(root: string): Promise<DirectoryIndex> {
   const index = new Map<string, IndexedEntry>();
   const pending: Buffer[] = [Buffer.alloc(0)];
   while (pending.length > 0) {
     const taken = pending.splice(-FOLDERS_AT_ONCE);
-    const read = await pMap(taken, async (folder) => indexFolder(root, folder, calls), {
+    const read = await pMap(taken, async (folder) => indexFolder(root, folder), {
       concurrency: CONCURRENCY,
     });
     for (const { files, folders } of read) {
@@ -44,36 +49,27 @@ export async function indexDirectory(root: string, calls: FileCalls): Promise<Di
   return index;
 }
 
-async function indexFolder(root: string, folder: Buffer, calls: FileCalls): Promise<Folder> {
+async function indexFolder(root: string, folder: Buffer): Promise<Folder> {
   const files: { readonly path: Buffer; readonly child: Dirent<Buffer> }[] = [];
   const folders: Buffer[] = [];
-  for (const child of await readFolder(root, folder, calls)) {
+  for (const child of await readFolder(root, folder)) {
     const path = folder.length > 0 ? Buffer.concat([folder, SLASH, child.name]) : child.name;
     if (!child.isDirectory()) files.push({ path, child });
     else if (child.name.toString('latin1') !== GIT) folders.push(path);
   }
   const toEntry = async (file: (typeof files)[number]): Promise<IndexedEntry | undefined> =>
-    toIndexed(root, file.path, file.child, calls);
+    toIndexed(root, file.path, file.child);
   return { files: await pMap(files, toEntry, { concurrency: CONCURRENCY }), folders };
 }
 
-async function readFolder(
-  root: string,
-  folder: Buffer,
-  calls: FileCalls,
-): Promise<Dirent<Buffer>[]> {
+async function readFolder(root: string, folder: Buffer): Promise<Dirent<Buffer>[]> {
   const path = absolute(root, folder);
   try {
-    return await calls.list(path);
+    return await list(path, { withFileTypes: true, encoding: 'buffer' });
   } catch (cause) {
     // A subdirectory may vanish while the tree is walked; the root must be there.
     if (folder.length > 0 && hasVanished(cause)) return [];
-    // To leave it out would take away what was good in it.
-    const reason = cause instanceof Error && 'code' in cause ? cause.code : cause;
-    throw new SourceError(`${decodePath(path).path}: cannot be read: ${String(reason)}`, {
-      cause,
-      hint: 'make it readable for the user that runs Lookaside',
-    });
+    throw cannotBeListed(path, cause);
   }
 }
 
@@ -82,27 +78,17 @@ async function toIndexed(
   root: string,
   bytes: Buffer,
   child: Dirent<Buffer>,
-  calls: FileCalls,
 ): Promise<IndexedEntry | undefined> {
   const { path, utf8 } = decodePath(bytes);
-  if (!utf8) return { entry: { kind: 'name-not-utf8', path }, modifiedAt: 0 };
-  if (child.isSymbolicLink()) return { entry: { kind: 'symlink', path }, modifiedAt: 0 };
-  if (!child.isFile()) return { entry: { kind: 'special-file', path }, modifiedAt: 0 };
+  const kind = kindOf(child, utf8);
+  if (kind !== 'file') return { entry: { kind, path }, modifiedAt: 0 };
   try {
-    const stats = await calls.stat(absolute(root, bytes));
-    const entry: Entry = { kind: 'file', path, size: Number(stats.size), id: identify(stats) };
+    const stats = await stat(absolute(root, bytes), { bigint: true });
+    const entry: Entry = { kind, path, size: Number(stats.size), id: identify(stats) };
     return { entry, modifiedAt: Number(stats.mtimeMs) };
   } catch (error) {
     return hasVanished(error) ? undefined : { entry: { kind: 'unreadable', path }, modifiedAt: 0 };
   }
-}
-
-function hasVanished(error: unknown): boolean {
-  return (
-    error instanceof Error &&
-    'code' in error &&
-    (error.code === 'ENOENT' || error.code === 'ENOTDIR')
-  );
 }
 
 /** What must be equal for a file to count as unchanged. */

@@ -1,13 +1,16 @@
 // A plain directory as a source, read as it lies. Links inside it are never followed; the
 // directory itself may be reached through one, which may be flipped from outside.
-import { realpath, stat } from 'node:fs/promises';
+import { readFile } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
 import { reject } from '../rejection.ts';
-import { type FileCalls, PATIENT_CALLS } from './file-calls.ts';
 import { type DirectoryIndex, type IndexedEntry, indexDirectory } from './directory-index.ts';
-import { type Entry, type Snapshot, type Source, SourceError } from './source.ts';
+import { resolveRoot } from './directory-root.ts';
+import type { Entry, Snapshot, Source } from './source.ts';
 import { type DirectoryWatch, watchDirectory } from './watch-directory.ts';
 import { messageOf } from '../message-of.ts';
+
+const readBytes = promisify(readFile);
 
 /** A file written less than this long ago may be half-written. Milliseconds. */
 const SETTLE_TIME = 200;
@@ -16,11 +19,7 @@ const SETTLE_TIME = 200;
  * Opens a directory; `path` is the subtree to publish, '' for all of it.
  * @throws SourceError if there is no such directory.
  */
-export async function createDirectorySource(
-  location: string,
-  path: string,
-  calls: FileCalls = PATIENT_CALLS,
-): Promise<Source> {
+export async function createDirectorySource(location: string, path: string): Promise<Source> {
   const root = resolve(location, path);
   await resolveRoot(root);
   const indexes = new WeakMap<Snapshot, DirectoryIndex>();
@@ -28,11 +27,12 @@ export async function createDirectorySource(
 
   const refresh = async (): Promise<Snapshot> => {
     const real = await resolveRoot(root);
-    const index = new Map(await indexDirectory(real, calls));
+    const index = new Map(await indexDirectory(real));
     const snapshot: Snapshot = {
       entries: async function* () {
         for (const { entry } of index.values()) yield entry;
       },
+      count: async () => index.size,
       changesSince: async function* (previous) {
         const before = indexes.get(previous) ?? new Map<string, IndexedEntry>();
         if (postponeUnsettled(index, before)) setTimeout(() => watching?.touch(), SETTLE_TIME);
@@ -40,7 +40,7 @@ export async function createDirectorySource(
       },
       read: async (entry) => {
         try {
-          return await calls.read(join(real, entry.path));
+          return await readBytes(join(real, entry.path));
         } catch (error) {
           const reason = messageOf(error);
           return reject('unreadable', `the file cannot be read: ${reason}`);
@@ -67,15 +67,6 @@ export async function createDirectorySource(
     },
     close: async () => undefined,
   };
-}
-
-async function resolveRoot(root: string): Promise<string> {
-  const real = await realpath(root).catch((cause: unknown) => {
-    const hint = 'name a directory or a git URL';
-    throw new SourceError(`${root}: no such directory`, { cause, hint });
-  });
-  if ((await stat(real)).isDirectory()) return real;
-  throw new SourceError(`${root}: not a directory`, { hint: 'name a directory or a git URL' });
 }
 
 /** Keeps what was known of files that are just being written; says whether there are any. */

@@ -54,6 +54,11 @@ export function createGitSnapshot(options: GitSnapshotOptions): Snapshot {
   return {
     commit,
     entries: () => flattenBatches(noticing(listTree(directory, environment, tree))),
+    count: async () => {
+      let entries = 0;
+      for await (const batch of listTree(directory, environment, tree)) entries += batch.length;
+      return entries;
+    },
     changesSince: (previous) =>
       flattenBatches(
         (async function* () {

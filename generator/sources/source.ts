@@ -9,6 +9,8 @@ export interface FileEntry {
   readonly size: number;
   /** Changes when the content does: a blob's object name, or what stat says of a file. */
   readonly id: string;
+  /** The content, where the source has read it already. */
+  readonly bytes?: Uint8Array;
 }
 
 /** One path of a source, or what became of it. */
@@ -26,6 +28,8 @@ export interface Snapshot {
   readonly commit?: string;
   /** Every entry, in no order. */
   readonly entries: () => AsyncIterable<Entry>;
+  /** How many entries there are, about, for people who wait. */
+  readonly count: () => Promise<number>;
   /** What differs from an earlier snapshot of the same source. */
   readonly changesSince: (previous: Snapshot) => AsyncIterable<Entry>;
   /** The bytes of a file, or why they cannot be read. */
@@ -54,6 +58,14 @@ export interface Source {
   readonly watch: (onChange: () => void, onError: (error: Error) => void) => () => Promise<void>;
   readonly close: () => Promise<void>;
 }
+
+/** One state of a source, to be gone through once. */
+export type Pass = Pick<Snapshot, 'commit' | 'entries' | 'count' | 'read' | 'close'>;
+
+/** A source that need not be followed. */
+export type ReadableSource = Pick<Source, 'kind' | 'location' | 'close'> & {
+  readonly refresh: () => Promise<Pass>;
+};
 
 /** The source cannot be reached or read: disk, git, network. The message is for people. */
 export class SourceError extends Error {

@@ -89,6 +89,7 @@ export function snapshotOf(
   };
   return {
     entries,
+    count: async () => Object.keys(files).length + others.length,
     changesSince: entries,
     read: async ({ path }) => files[path] ?? new Uint8Array(),
     close: async () => {},

@@ -90,7 +90,7 @@ describe('generator: strict JSON', () => {
     }
   });
 
-  it('reads compact text as any other', () => {
+  it('reads the same with and without white space', () => {
     fc.assert(
       fc.property(fc.dictionary(fc.string(), fc.json()), (object) => {
         const members = Object.entries(object).map(([name, json]) => ({ name, json }));

@@ -31,6 +31,7 @@ export function createMemorySource(state: State): MemorySource {
         await source.onList();
         yield* entries;
       },
+      count: async () => entries.length,
       changesSince: async function* (previous) {
         await source.onList();
         const before = files.get(previous) ?? {};

@@ -232,20 +232,24 @@ describe('generator: OpenPGP: RSA', () => {
     const [signer] = find(forged.keyId.toString('hex'));
     assert(signer?.rsa && signer.isPlain);
     const withoutRsa: SigningKey = { ...signer, rsa: undefined };
-    assert.equal(await verifyPlain(good, signer, NOW), undefined);
+    assert.equal(await verifyPlain(good, signer, NOW, isSignedByRsa), undefined);
     let [yes, no] = [0, 0];
     for (let at = 0; at < bytes.length; at++) {
       const message = readPlainMessage(flipped(bytes, at, 1 << (at % 8)), MAX_BLOB_BYTES);
       if (!message) continue;
-      const isGood = (await verifyPlain(message, signer, NOW)) === undefined;
+      const isGood = (await verifyPlain(message, signer, NOW, isSignedByRsa)) === undefined;
       // What only OpenPGP.js refuses is beside the signature, and looked at before.
       if (isGood && message.signature.isPlain) {
-        assert.equal(await verifyPlain(message, withoutRsa, NOW), undefined, `byte ${at}`);
+        assert.equal(
+          await verifyPlain(message, withoutRsa, NOW, isSignedByRsa),
+          undefined,
+          `byte ${at}`,
+        );
         assert.deepEqual(message.untrustedPayload, good.untrustedPayload);
         assert.deepEqual(message.signature.signedFields, good.signature.signedFields);
       }
       if (!isGood) {
-        const refusal = await verifyPlain(message, withoutRsa, NOW);
+        const refusal = await verifyPlain(message, withoutRsa, NOW, isSignedByRsa);
         assert.notEqual(refusal, undefined, `byte ${at}`);
       }
       if (isGood) yes++;

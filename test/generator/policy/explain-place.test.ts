@@ -30,7 +30,7 @@ function explain(policy: Policy, name: string, repository: string): Rejection | 
   const isGood = placed.some(({ image, scope }) =>
     scope.signedBy.some((rule) => matchesIdentity(rule.signedIdentity, image, identity)),
   );
-  return isGood ? undefined : explainPlace(policy, location, claimsOf(name), identity, placed);
+  return isGood ? undefined : explainPlace(policy, location, claimsOf(name), identity);
 }
 
 const suggest = (policy: Policy, name: string, parents: string) =>

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Entry, FileEntry, Snapshot } from '../../../generator/sources/source.ts';
+import type { Entry, FileEntry, Pass } from '../../../generator/sources/source.ts';
 
 /** Every entry as `kind path`, sorted. */
 export async function listEntries(entries: AsyncIterable<Entry>): Promise<readonly string[]> {
@@ -13,7 +13,7 @@ export async function collect<Item>(items: AsyncIterable<Item>): Promise<readonl
 }
 
 /** The file at a path, which must be there. */
-export async function fileAt(snapshot: Snapshot, path: string): Promise<FileEntry> {
+export async function fileAt(snapshot: Pass, path: string): Promise<FileEntry> {
   const entry = (await collect(snapshot.entries())).find((one) => one.path === path);
   assert.equal(entry?.kind, 'file');
   return entry;

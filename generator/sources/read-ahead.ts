@@ -1,0 +1,33 @@
+// A directory read ahead of whoever works on its files: in another thread, unless there are so few
+// that starting one would take longer.
+import { threadScript } from '../thread-script.ts';
+import { readBatch } from './read-batch.ts';
+import { readInThread } from './read-in-thread.ts';
+import type { Entry } from './source.ts';
+import { walkDirectory } from './walk-directory.ts';
+
+/** Batches that are read before a thread is started for all others. */
+const WITHOUT_THREAD = 4;
+const THREAD = threadScript('sources/reading-thread');
+
+/**
+ * Gives all entries below a directory, with the content of small files. `root` is absolute, a
+ * string of bytes.
+ * @throws SourceError for a folder that cannot be listed, and when `ending` tells to stop.
+ */
+export async function* readAhead(
+  root: string,
+  ending: AbortSignal,
+): AsyncGenerator<readonly Entry[]> {
+  const folders = [''];
+  const walk = walkDirectory(root, folders);
+  let rest: string[] = [];
+  for (let count = 1; ; count++) {
+    const batch = readBatch(root, walk);
+    if (!batch) break;
+    yield batch.entries;
+    // What is left of its folder is still to be read here.
+    if (count === WITHOUT_THREAD) rest = folders.splice(0);
+  }
+  if (rest.length > 0) yield* readInThread(THREAD, { root, folders: rest }, ending);
+}
