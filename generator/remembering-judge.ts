@@ -9,6 +9,7 @@ import { isRejection } from './rejection.ts';
 import type { VerdictFile } from './verdict-file.ts';
 import type { VerdictIndex } from './verdict-index.ts';
 import type { VerdictLines } from './verdict-line.ts';
+import { isLasting } from './verdict-terms.ts';
 
 /** What a judge with a memory has beside. */
 export interface Memory {
@@ -47,9 +48,9 @@ export function createRememberingJudge(
       const remembered = find(location, bytes, now);
       if (remembered) return remembered;
       const verdict = await judge.judge(location, bytes, now);
-      // What no key has signed yet may be verified the next time, as by an engine that is there then.
-      const isLasting = !isRejection(verdict) && (verdict.signer ?? !policy.keyring);
-      if (isLasting) file.add(lines.format(location.directory, verdict));
+      if (!isRejection(verdict) && isLasting(verdict, policy)) {
+        file.add(lines.format(location.directory, verdict));
+      }
       return verdict;
     },
     suggest: judge.suggest,

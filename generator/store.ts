@@ -127,6 +127,16 @@ export class SignatureStore {
     return rejectedAmong(this.#faulty, this.#others);
   }
 
+  /** Every file of this moment, directory by directory, whatever changes afterwards. */
+  freeze(): Iterable<CheckedFile> {
+    const directories = this.#directories.freeze();
+    const others = [...this.#others.values()];
+    return (function* () {
+      for (const { files } of directories) yield* files;
+      yield* others;
+    })();
+  }
+
   /** Works out what a set of checked files changes, without changing anything yet. */
   prepare(changes: Iterable<CheckedFile>): Update {
     const others = new Map<string, CheckedFile>();

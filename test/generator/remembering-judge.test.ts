@@ -15,6 +15,7 @@ import { type Memory, createRememberingJudge } from '../../generator/remembering
 import { openVerdictFile } from '../../generator/verdict-file.ts';
 import { createVerdictIds } from '../../generator/verdict-ids.ts';
 import { createVerdictLines } from '../../generator/verdict-line.ts';
+import { createVerdictTerms } from '../../generator/verdict-terms.ts';
 import { formatClaims } from '../e2e/claims.ts';
 import { useTemporary } from '../e2e/temporary.ts';
 import type { ForgedKey } from '../fuzz/forged-key.ts';
@@ -123,7 +124,7 @@ describe('generator: judge with a memory', () => {
   ): Promise<Result> {
     const file = await openVerdictFile(path(), (error) => assert.fail(String(error)));
     const [asked, suggested]: [string[], string[]] = [[], []];
-    const lines = createVerdictLines(policy, createVerdictIds(policy, engines));
+    const lines = createVerdictLines(createVerdictTerms(policy, createVerdictIds(policy, engines)));
     const judge = createRememberingJudge(
       await noting(policy, asked, suggested),
       policy,

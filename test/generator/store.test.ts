@@ -5,14 +5,19 @@ import { classifyPath, formatLocation, parseLocation } from '../../generator/loc
 import { reject } from '../../generator/rejection.ts';
 import { sortByPath } from '../../generator/report.ts';
 import { SignatureStore } from '../../generator/store.ts';
-import { DIRECTORY, HEX, publishable } from './samples.ts';
+import { DIRECTORY, HEX, entryOf, publishable } from './samples.ts';
 
 const at = (number: number) => formatLocation(DIRECTORY, number);
 const pathOf = (path: string) => ({ path, directory: parseLocation(path)?.directory });
 const rejected = (path: string): CheckedFile => {
-  return { kind: 'rejected', ...pathOf(path), rejection: reject('bad-signature', 'no') };
+  const rejection = reject('bad-signature', 'no');
+  return { kind: 'rejected', ...pathOf(path), entry: entryOf(path), rejection };
 };
-const ignored = (path: string): CheckedFile => ({ kind: 'ignored', ...pathOf(path) });
+const ignored = (path: string): CheckedFile => ({
+  kind: 'ignored',
+  ...pathOf(path),
+  entry: entryOf(path),
+});
 const removed = (path: string): CheckedFile => ({ kind: 'removed', ...pathOf(path) });
 const expired = (store: SignatureStore, time: number) =>
   [...store.expired(new Date(time))].flatMap((file) => file?.path ?? []);

@@ -1,0 +1,79 @@
+import { open } from 'node:fs/promises';
+import { checkEntries } from '../check-entries.ts';
+import { fillStore } from '../load-store.ts';
+import type { Judge, Signature } from '../judge.ts';
+import { flattenBatches } from '../sources/flatten-batches.ts';
+import type { Entry, Snapshot } from '../sources/source.ts';
+import { SignatureStore } from '../store.ts';
+import type { VerdictTerms } from '../verdict-terms.ts';
+import { readBlocks } from './blocks.ts';
+import { parseHeader } from './header.ts';
+import { parseRecords } from './records.ts';
+
+export interface RestoreOptions {
+  /** The image. */
+  readonly path: string;
+  readonly snapshot: Snapshot;
+  readonly judge: Judge;
+  readonly verdictTerms: VerdictTerms;
+  /** Whether a verdict still holds. */
+  readonly holds: (signature: Signature) => boolean;
+  readonly now: Date;
+  /** Counts files along. */
+  readonly onChecked: () => void;
+}
+
+/** What an image led to. */
+export interface Restored {
+  readonly store: SignatureStore;
+  /** Files that another image would have spared us. */
+  readonly changes: number;
+}
+
+/** Why an image is of no use here. */
+export class ImageError extends Error {
+  override readonly name = 'ImageError';
+}
+
+/**
+ * Makes the store of a snapshot out of an image of an earlier one, and judges what differs.
+ * Throws where that cannot be done, whatever the image is.
+ */
+export async function restoreStore(options: RestoreOptions): Promise<Restored> {
+  const { path, snapshot, judge, verdictTerms, holds, now, onChecked } = options;
+  const store = new SignatureStore();
+  const entries: Entry[] = [];
+  let changes = 0;
+  const file = await open(path);
+  try {
+    const blocks = readBlocks(file);
+    const header = await blocks.next();
+    const tree = header.done === true ? undefined : parseHeader(header.value);
+    if (tree === undefined) throw new ImageError('it has another form');
+    const differences = await snapshot.tree?.changesSince(tree);
+    if (!differences) throw new ImageError(`its tree ${tree} is not here`);
+    const changed = new Map<string, Entry>();
+    for await (const entry of differences) changed.set(entry.path, entry);
+    for await (const block of blocks) {
+      const { files, lapsed, others } = parseRecords(block, verdictTerms, holds);
+      store.prepare(files).apply();
+      for (const _file of files) onChecked();
+      for (const entry of [...lapsed, ...others]) if (!changed.has(entry.path)) entries.push(entry);
+      changes += lapsed.length;
+    }
+    for (const entry of changed.values()) entries.push(entry);
+    changes += changed.size;
+  } finally {
+    await file.close();
+  }
+  await fillStore(store, checkEntries(snapshot, oneByOne(entries), judge, now), onChecked);
+  return { store, changes };
+}
+
+function oneByOne(entries: readonly Entry[]): AsyncIterable<Entry> {
+  return flattenBatches(
+    (async function* () {
+      yield entries;
+    })(),
+  );
+}
