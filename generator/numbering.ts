@@ -15,8 +15,12 @@ export interface Numbering {
   readonly overflow: readonly PublishableFile[];
 }
 
+const NONE: ReadonlyMap<PublishableFile, PublishableFile> = new Map();
+
 /** Numbers the publishable files of one directory, given in any order. */
 export function numberSignatures(files: readonly PublishableFile[]): Numbering {
+  // As in nearly every directory of a large store.
+  if (files.length <= 1) return { served: files, duplicates: NONE, overflow: [] };
   const byNumber = files.toSorted((a, b) => a.number - b.number);
   const firstByHash = new Map<string, PublishableFile>();
   const duplicates = new Map<PublishableFile, PublishableFile>();

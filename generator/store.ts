@@ -137,6 +137,23 @@ export class SignatureStore {
     })();
   }
 
+  /**
+   * Takes in files that are not in the store yet, those of a directory one behind the other. Costs a
+   * fraction of `prepare`, and is for a store that nobody looks into.
+   */
+  add(files: readonly PublishableFile[]): void {
+    for (let from = 0, to = 0; from < files.length; from = to) {
+      const path = files[from]?.directory ?? '';
+      while (files[to]?.directory === path) to++;
+      const before = this.#directories.get(path);
+      const name = before?.name ?? path;
+      const added = files.slice(from, to).map((file) => this.#keep(file, name));
+      const directory = toDirectory(name, before ? [...before.files, ...added] : added);
+      this.#summary = add(this.#summary, directory.summary, before?.summary ?? EMPTY);
+      this.#setDirectory(directory);
+    }
+  }
+
   /** Works out what a set of checked files changes, without changing anything yet. */
   prepare(changes: Iterable<CheckedFile>): Update {
     const others = new Map<string, CheckedFile>();

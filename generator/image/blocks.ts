@@ -21,22 +21,22 @@ const END = Buffer.alloc(0);
 
 /** Reads the blocks of a file that was just opened. A block is good until the next is asked for. */
 export async function* readBlocks(file: FileHandle): AsyncGenerator<Buffer> {
+  const heading = Buffer.alloc(HEADING_BYTES);
+  let buffer = Buffer.alloc(0);
   let checksum = 0;
-  for (let heading = await read(file, HEADING_BYTES); ;) {
-    const length = heading.readUInt32LE(0);
-    if (length > MOST_BYTES) throw new DamagedFileError('a block is too long');
+  await fill(file, heading);
+  for (let length = lengthIn(heading); length > 0; length = lengthIn(heading)) {
     // With the next heading in one go.
-    const bytes = await read(file, length + (length > 0 ? HEADING_BYTES : 0));
-    const block = bytes.subarray(0, length);
-    checksum = checksumOf(heading, block, checksum);
-    if (checksum !== heading.readUInt32LE(CHECKSUM_AT)) {
-      throw new DamagedFileError('a checksum is wrong');
-    }
-    if (length === 0) break;
+    const needed = length + HEADING_BYTES;
+    if (buffer.length < needed) buffer = Buffer.allocUnsafeSlow(needed);
+    await fill(file, buffer.subarray(0, needed));
+    const block = buffer.subarray(0, length);
+    checksum = verify(heading, block, checksum);
     yield block;
-    heading = bytes.subarray(length);
+    buffer.copy(heading, 0, length, needed);
   }
-  const { bytesRead } = await file.read(Buffer.alloc(1));
+  verify(heading, END, checksum);
+  const { bytesRead } = await file.read(heading);
   if (bytesRead > 0) throw new DamagedFileError('there is more behind the end');
 }
 
@@ -94,12 +94,22 @@ function checksumOf(heading: Buffer, block: Buffer, before: number): number {
   return block.length > 0 ? crc32(block, sum) : sum;
 }
 
-async function read(file: FileHandle, length: number): Promise<Buffer> {
-  const bytes = Buffer.allocUnsafeSlow(length);
-  for (let filled = 0; filled < length;) {
-    const { bytesRead } = await file.read(bytes, filled, length - filled);
+function verify(heading: Buffer, block: Buffer, before: number): number {
+  const checksum = checksumOf(heading, block, before);
+  if (checksum === heading.readUInt32LE(CHECKSUM_AT)) return checksum;
+  throw new DamagedFileError('a checksum is wrong');
+}
+
+function lengthIn(heading: Buffer): number {
+  const length = heading.readUInt32LE(0);
+  if (length > MOST_BYTES) throw new DamagedFileError('a block is too long');
+  return length;
+}
+
+async function fill(file: FileHandle, buffer: Buffer): Promise<void> {
+  for (let filled = 0; filled < buffer.length;) {
+    const { bytesRead } = await file.read(buffer, filled, buffer.length - filled);
     if (bytesRead === 0) throw new DamagedFileError('it is cut short');
     filled += bytesRead;
   }
-  return bytes;
 }

@@ -147,17 +147,21 @@ function readOwn(reader: ByteReader): Own {
   };
 }
 
-function toSignature(
-  { timestamp, dockerReference, ...own }: Own,
-  { creator, ...shared }: Terms,
-  directory: string,
-): Signature {
+function toSignature(own: Own, shared: Terms, directory: string): Signature {
+  const { timestamp, dockerReference, hash, bytes, signedAt, validUntil } = own;
+  const { signer, scope, meets, creator, warnings } = shared;
   const manifestDigest = `sha256:${directory.slice(directory.lastIndexOf('=') + 1)}`;
   return {
-    status: shared.signer ? 'accepted' : 'unverified',
+    status: signer ? 'accepted' : 'unverified',
+    bytes,
+    hash,
     claims: { dockerReference, manifestDigest, creator, timestamp },
-    ...own,
-    ...shared,
+    signer,
+    scope,
+    meets,
+    signedAt,
+    validUntil,
+    warnings,
   };
 }
 

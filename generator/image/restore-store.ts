@@ -56,7 +56,7 @@ export async function restoreStore(options: RestoreOptions): Promise<Restored> {
     for await (const entry of differences) changed.set(entry.path, entry);
     for await (const block of blocks) {
       const { files, lapsed, others } = parseRecords(block, verdictTerms, holds);
-      store.prepare(files).apply();
+      store.add(files);
       for (const _file of files) onChecked();
       for (const entry of [...lapsed, ...others]) if (!changed.has(entry.path)) entries.push(entry);
       changes += lapsed.length;
