@@ -5,7 +5,7 @@ import { createStoreMemory } from '../generator/image/store-memory.ts';
 import { type Judge, createJudge } from '../generator/judge.ts';
 import { loadStore } from '../generator/load-store.ts';
 import type { Policy } from '../generator/policy/policy.ts';
-import { type CheckReport, sortByPath } from '../generator/report.ts';
+import { type CheckReport, type ReportedFile, sortByPath } from '../generator/report.ts';
 import { BLOCKING_CALLS } from '../generator/sources/file-calls.ts';
 import type { Snapshot, Source } from '../generator/sources/source.ts';
 import type { SignatureStore } from '../generator/store.ts';
@@ -20,10 +20,16 @@ import { stateFile } from './state-file.ts';
 import type { World } from './world.ts';
 
 /** What one pass over a source found. */
-export interface Checked {
-  readonly commit: string | undefined;
+export interface Checked extends Pick<CheckReport, 'source' | 'keys'> {
   readonly store: SignatureStore;
-  readonly report: CheckReport;
+}
+
+/** What is to be told: of all files, or of some of them. */
+export function reportOn(
+  { source, keys, store }: Checked,
+  files: Iterable<ReportedFile>,
+): CheckReport {
+  return { source, keys, summary: store.summary, files: sortByPath(files) };
 }
 
 /** What a pass works with. */
@@ -111,13 +117,12 @@ async function checkSource(source: Source, pass: Pass, kept: string | undefined)
         ? await loadStore(snapshot, pass.judge, new Date(), progress.step)
         : await goOn(source, snapshot, pass, kept, progress.step);
     const { commit } = snapshot;
-    const report: CheckReport = {
-      source: { kind: source.kind, location: source.location, ...(commit && { commit }) },
+    const { kind, location } = source;
+    return {
+      source: { kind, location, ...(commit !== undefined && { commit }) },
       keys: policy.keyring?.keys ?? [],
-      summary: store.summary,
-      files: sortByPath(store.files()),
+      store,
     };
-    return { commit, store, report };
   } finally {
     progress.stop();
     await snapshot.close();

@@ -1,7 +1,7 @@
 import { DirectoryInUseError } from '../generator/directory-lock.ts';
 import { parseSource } from '../generator/sources/parse-source.ts';
 import { makeSourceState, writeStaticTree } from '../generator/static-tree.ts';
-import { checkOnce } from './check-once.ts';
+import { checkOnce, reportOn } from './check-once.ts';
 import { Complaint } from './complaint.ts';
 import { formatText } from './format-text.ts';
 import type { Settings } from './options.ts';
@@ -17,7 +17,9 @@ export async function generate(source: string, settings: Settings, world: World)
   if (out === undefined)
     throw new Complaint('generate needs a place to write to', 'give --out DIR');
   const kept = await keptFor(source, out);
-  const { store, report, commit } = await checkOnce(source, settings, world, kept);
+  const checked = await checkOnce(source, settings, world, kept);
+  const { store } = checked;
+  const report = reportOn(checked, store.noteworthy());
   world.stderr.write(formatText(report, { colour: false, strict: false }));
   if (settings['on-invalid'] === 'refuse' && report.summary.rejected > 0) {
     world.stderr.write(
@@ -25,7 +27,7 @@ export async function generate(source: string, settings: Settings, world: World)
     );
     return 1;
   }
-  const generation = await writeStaticTree(store, out, commit, new Date()).catch(
+  const generation = await writeStaticTree(store, out, checked.source.commit, new Date()).catch(
     (cause: unknown) => {
       if (cause instanceof DirectoryInUseError) throw cause;
       const reason = messageOf(cause);

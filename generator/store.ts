@@ -9,6 +9,8 @@ import { numberSignatures } from './numbering.ts';
 import {
   type RejectedFile,
   type ReportedFile,
+  isNoteworthy,
+  isPlain,
   isRejected,
   reportDirectory,
   reportOther,
@@ -120,6 +122,16 @@ export class SignatureStore {
       yield* reportDirectory(directory, files);
     }
     for (const file of this.#others.values()) yield* reportOther(file);
+  }
+
+  /** The files of which there is more to say than that they are good or ignored; in no order. */
+  *noteworthy(): Generator<ReportedFile> {
+    for (const [directory, { files }] of this.#directories.entries()) {
+      if (isPlain(files)) continue;
+      for (const file of reportDirectory(directory, files)) if (isNoteworthy(file)) yield file;
+    }
+    for (const file of this.#others.values())
+      if (file.kind === 'rejected') yield* reportOther(file);
   }
 
   /** The rejected files, as reports show them; in no order. */
