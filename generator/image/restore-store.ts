@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { checkEntries } from '../check-entries.ts';
 import { fillStore } from '../load-store.ts';
 import type { Judge, Signature } from '../judge.ts';
@@ -44,6 +44,8 @@ export async function restoreStore(options: RestoreOptions): Promise<Restored> {
   const store = new SignatureStore();
   const entries: Entry[] = [];
   let changes = 0;
+  // Anything else might be waited for, or read, without end.
+  if (!(await stat(path)).isFile()) throw new ImageError('it is no regular file');
   const file = await open(path);
   try {
     const blocks = readBlocks(file);
