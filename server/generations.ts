@@ -128,14 +128,15 @@ export function createGenerations(options: GenerationsOptions): Generations {
   const load = async (snapshot: Snapshot, mayRefuse: boolean): Promise<Advance> => {
     const judgedBy = judge;
     const now = new Date();
-    const store =
-      (await judgedBy.restore?.(snapshot, now)) ?? (await loadAnew(snapshot, judgedBy, now));
+    const restored = await judgedBy.restore?.(snapshot, now);
+    const store = restored ?? (await loadAnew(snapshot, judgedBy, now));
     const { rejected } = store.summary;
     if (mayRefuse && rejected > 0) return refuse([...store.rejectedFiles()], rejected, snapshot);
     mustReload = judge !== judgedBy;
     logRejections(log, store.rejectedFiles());
     publish(store, snapshot);
     void judgedBy.keep?.(store, snapshot, 0);
+    if (restored) void judgedBy.condense?.(restored);
     return { result: 'changed' };
   };
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Judge, Signature } from '../../generator/judge.ts';
+import { loadStore } from '../../generator/load-store.ts';
 import { type Keyring, readKeyring } from '../../generator/openpgp/openpgp-js.ts';
 import {
   type Policy,
@@ -21,7 +22,15 @@ import { useTemporary } from '../e2e/temporary.ts';
 import type { ForgedKey } from '../fuzz/forged-key.ts';
 import { formatSeconds } from '../fuzz/subpacket.ts';
 import { EXPIRES, forgeMessage, forgeSigner } from './openpgp/forged.ts';
-import { DIRECTORY, HEX, judgeOf, keyringOf, locationOf, readVector } from './samples.ts';
+import {
+  DIRECTORY,
+  HEX,
+  judgeOf,
+  keyringOf,
+  locationOf,
+  readVector,
+  snapshotOf,
+} from './samples.ts';
 
 type Files = Readonly<Record<string, Uint8Array>>;
 type Verdict = Signature | Rejection;
@@ -356,6 +365,38 @@ describe('generator: judge with a memory', () => {
       await fill(1000);
       await load(policy, files);
       assert.equal(await countLines(), 1020);
+    });
+  });
+
+  describe('with a store that was not loaded', () => {
+    const files = signedBy(ours, 20);
+    const storeOf = async (policy: Policy) =>
+      loadStore(snapshotOf(files), await judgeOf(policy), NOW);
+    const condense = async (policy: Policy) =>
+      withJudge(policy, 'engines 1', async (judge) => judge.condense(await storeOf(policy)));
+
+    it('writes a file anew that has become too long', async () => {
+      const policy = await policyOf(ours);
+      await fill(60_000);
+      await condense(policy);
+      assert.equal(await countLines(), 20);
+      assert.deepEqual((await load(policy, files)).asked, []);
+    });
+
+    it('leaves one alone that is not much too long', async () => {
+      const policy = await policyOf(ours);
+      await fill(30_000);
+      await condense(policy);
+      assert.equal(await countLines(), 30_000);
+    });
+
+    it('writes nothing of what no key has signed where there are keys', async () => {
+      const open = await createSimplePolicy(undefined);
+      const unverified = await storeOf(open);
+      await fill(60_000);
+      const policy = await policyOf(theirs);
+      await withJudge(policy, 'engines 1', async (judge) => judge.condense(unverified));
+      assert.equal(await countLines(), 0);
     });
   });
 
