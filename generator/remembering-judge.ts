@@ -17,8 +17,8 @@ import { isLasting } from './verdict-terms.ts';
 export interface Memory {
   /** Holds what is remembered in memory until `release`: for a load, when most is asked for. */
   readonly recall: () => Promise<void>;
-  /** Also shortens the file where most of it was of no use. */
-  readonly release: () => Promise<void>;
+  /** After a load of `all` files also shortens the file where most of it was of no use. */
+  readonly release: (load: 'all' | 'some') => Promise<void>;
   /**
    * For a store that came about without recalling: writes the file anew where it has become far
    * longer than the store needs. Never rejects.
@@ -75,8 +75,10 @@ export function createRememberingJudge(
       index = await file.read();
       used = [];
     },
-    release: async () => {
-      if (index && index.size > 2 * used.length + SLACK) await file.keep(index, used);
+    release: async (load) => {
+      if (load === 'all' && index && index.size > 2 * used.length + SLACK) {
+        await file.keep(index, used);
+      }
       index = undefined;
       used = [];
     },

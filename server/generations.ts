@@ -120,7 +120,7 @@ export function createGenerations(options: GenerationsOptions): Generations {
     try {
       return await loadStore(snapshot, judgedBy, now);
     } finally {
-      await judgedBy.release?.();
+      await judgedBy.release?.('all');
     }
   };
 

@@ -3,6 +3,7 @@
 // again. An image that is not whole, or of no use, costs no more than the time that it spares.
 import type { Judge, Signature } from '../judge.ts';
 import type { Policy } from '../policy/policy.ts';
+import type { Memory } from '../remembering-judge.ts';
 import type { Snapshot } from '../sources/source.ts';
 import type { SignatureStore } from '../store.ts';
 import { type VerdictTerms, isLasting } from '../verdict-terms.ts';
@@ -33,7 +34,7 @@ export interface ImageFile {
 }
 
 export interface StoreMemoryOptions extends ImageFile {
-  readonly judge: Judge;
+  readonly judge: Judge & Partial<Memory>;
   /** The judge's. */
   readonly policy: Policy;
   readonly verdictTerms: VerdictTerms;

@@ -154,7 +154,7 @@ describe('generator: judge with a memory', () => {
         return [name, verdict] as const;
       });
       const verdicts = Object.fromEntries(await Promise.all(all));
-      await judge.release();
+      await judge.release('all');
       return { verdicts, asked: asked.toSorted() };
     });
   }
@@ -359,6 +359,20 @@ describe('generator: judge with a memory', () => {
       assert.deepEqual((await load(policy, files)).asked, []);
     });
 
+    it('leaves it alone after a load of a part', async () => {
+      const policy = await policyOf(ours);
+      await fill(1100);
+      await load(policy, files);
+      await fill(1100);
+      await withJudge(policy, 'engines 1', async (judge, asked) => {
+        await judge.recall();
+        await judge.judge(locationOf(at(1)), files[at(1)] ?? assert.fail(), NOW);
+        await judge.release('some');
+        assert.deepEqual(asked, []);
+      });
+      assert.equal(await countLines(), 20 + 1100);
+    });
+
     it('leaves it alone while few are of no use', async () => {
       const policy = await policyOf(ours);
       await load(policy, files);
@@ -411,8 +425,8 @@ describe('generator: judge with a memory', () => {
       await judge.recall();
       assert.deepEqual(await ask(), first);
       assert.equal(asked.length, 1);
-      await judge.release();
-      await judge.release();
+      await judge.release('all');
+      await judge.release('all');
       await ask();
       assert.equal(asked.length, 2);
     });
@@ -436,7 +450,7 @@ describe('generator: judge with a memory', () => {
       const verdict = await judge.judge(locationOf(at(1)), sign(ours, 'v1'), NOW);
       assert.equal(codeOf(verdict), 'accepted');
       assert.equal(asked.length, 1);
-      await judge.release();
+      await judge.release('all');
     });
   });
 });

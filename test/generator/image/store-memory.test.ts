@@ -11,6 +11,7 @@ import { loadStore } from '../../../generator/load-store.ts';
 import { formatDirectory, formatLocation } from '../../../generator/location.ts';
 import { type Policy, createSimplePolicy } from '../../../generator/policy/policy.ts';
 import { reject } from '../../../generator/rejection.ts';
+import type { Memory } from '../../../generator/remembering-judge.ts';
 import { sortByPath } from '../../../generator/report.ts';
 import { createGitSource } from '../../../generator/sources/git.ts';
 import type { Snapshot, Source } from '../../../generator/sources/source.ts';
@@ -162,13 +163,17 @@ describeWith(['git'], 'generator: an image of the store', () => {
     return join(directory(), name, 'clone.git');
   };
 
-  function openMemory(expiryWarning = 0, engines = 'engines 1'): StoreMemory {
+  function openMemory(
+    expiryWarning = 0,
+    engines = 'engines 1',
+    memory: Partial<Memory> = {},
+  ): StoreMemory {
     asked = [];
     const writer = createImageWriter(image(), (error) => assert.fail(String(error)));
     return createStoreMemory({
       path: image(),
       writer,
-      judge: judgeFor(policy, asked, expiryWarning),
+      judge: { ...judgeFor(policy, asked, expiryWarning), ...memory },
       policy,
       verdictTerms: createVerdictTerms(policy, createVerdictIds(policy, engines)),
       expiryWarning,
@@ -256,6 +261,26 @@ describeWith(['git'], 'generator: an image of the store', () => {
     const store = await memory.restore(snapshot, EARLY);
     assert.deepEqual(store && observe(store), observe(await load(snapshot, EARLY)));
     assert.equal(asked.length, 5);
+  });
+
+  it('has remembered verdicts at hand where much is judged, and leaves them be', async () => {
+    for (const [count, isExpected] of [
+      [1000, false],
+      [1001, true],
+    ] as const) {
+      const numbers = Array.from({ length: count }, (_, number) => number + 1);
+      const files = numbers.map((number) => [at(number % 8, number), [0, 1]] as const);
+      const snapshot = await push(stateOf(Object.fromEntries(files)));
+      await keep(snapshot);
+      const calls: string[] = [];
+      const memory = openMemory(0, 'engines 2', {
+        recall: async () => void calls.push('recall'),
+        release: async (what) => void calls.push(`release ${what}`),
+      });
+      assert(await memory.restore(snapshot, EARLY));
+      assert.equal(asked.length, count);
+      assert.deepEqual(calls, isExpected ? ['recall', 'release some'] : []);
+    }
   });
 
   it('judges again what no key has signed where there are keys', async () => {
