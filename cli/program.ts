@@ -13,7 +13,6 @@ import {
 } from './options.ts';
 import { readSettings } from './read-settings.ts';
 import { readVersion } from './read-version.ts';
-import { serve } from './serve.ts';
 import { show } from './show.ts';
 import type { World } from './world.ts';
 
@@ -40,7 +39,11 @@ const onSource = (summary: string, run: RunOnSource): CommandForm => ({
 const COMMANDS: Record<CommandName, CommandForm> = {
   check: onSource('say of every file whether it may be published', check),
   generate: onSource('check, then write the static tree', generate),
-  serve: onSource('check, serve, and follow pushes', serve),
+  serve: onSource('check, serve, and follow pushes', async (...given) => {
+    // Loaded for this command only: the web server takes as long to load as all else.
+    const { serve } = await import('./serve.ts');
+    return serve(...given);
+  }),
   show: {
     summary: 'say what signatures say',
     operand: ['<FILE...>', 'a signature; - for standard input'],

@@ -35,8 +35,10 @@ export function readFactList(path: string): FactList {
     size,
     bytes,
     find: (inode) => {
-      const line = lineOf(inode).toString();
-      return line.slice(line.indexOf(' ') + 1, -1);
+      const start = starts.get(inode);
+      if (start === undefined) return '';
+      const line = bytes.toString('utf8', start, bytes.indexOf(NEWLINE, start));
+      return line.slice(line.indexOf(' ') + 1);
     },
     linesOf: (inodes) => Array.from(inodes, lineOf),
   };

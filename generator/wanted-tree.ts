@@ -37,12 +37,11 @@ export function toWantedTree(store: Served): WantedTree {
   let last = '';
   let names: string[] = [];
   for (const { directory, number, signature } of store.served()) {
-    const path = formatLocation(directory, number);
-    files.push([path, signature]);
+    files.push([formatLocation(directory, number), signature]);
     // Those of a directory come one behind the other.
     if (directory !== last) names = namesIn(directory);
     last = directory;
-    names.push(path.slice(directory.length + 1));
+    names.push(formatLocation('', number).slice(1));
   }
   for (const listed of directories.values()) if (listed.length > 1) listed.sort();
   return { files, directories };
