@@ -15,11 +15,12 @@ export function createImageWriter(path: string, onError: (error: unknown) => voi
   const ending = new AbortController();
   let writing: Promise<void> | undefined;
   let isFree = true;
+  let isClosed = false;
 
   const attempt = async (blocks: Iterable<Buffer>): Promise<void> => {
     try {
       await writeBlocks(path, blocks, ending.signal);
-      isFree = true;
+      isFree = !isClosed;
     } catch (error) {
       if (!ending.signal.aborted) onError(error);
     }
@@ -34,6 +35,7 @@ export function createImageWriter(path: string, onError: (error: unknown) => voi
     },
     close: async (patience) => {
       isFree = false;
+      isClosed = true;
       const timer = setTimeout(() => ending.abort(), patience);
       await writing;
       clearTimeout(timer);
