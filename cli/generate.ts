@@ -1,6 +1,7 @@
 import { DirectoryInUseError } from '../generator/directory-lock.ts';
-import { writeStaticTree } from '../generator/static-tree.ts';
-import { checkOnce } from './check.ts';
+import { parseSource } from '../generator/sources/parse-source.ts';
+import { makeSourceState, writeStaticTree } from '../generator/static-tree.ts';
+import { checkOnce, reportOn } from './check-once.ts';
 import { Complaint } from './complaint.ts';
 import { formatText } from './format-text.ts';
 import type { Settings } from './options.ts';
@@ -15,7 +16,10 @@ export async function generate(source: string, settings: Settings, world: World)
   const { out } = settings;
   if (out === undefined)
     throw new Complaint('generate needs a place to write to', 'give --out DIR');
-  const { store, report, commit } = await checkOnce(source, settings, world);
+  const kept = await keptFor(source, out);
+  const checked = await checkOnce(source, settings, world, kept);
+  const { store } = checked;
+  const report = reportOn(checked, store.noteworthy());
   world.stderr.write(formatText(report, { colour: false, strict: false }));
   if (settings['on-invalid'] === 'refuse' && report.summary.rejected > 0) {
     world.stderr.write(
@@ -23,7 +27,7 @@ export async function generate(source: string, settings: Settings, world: World)
     );
     return 1;
   }
-  const generation = await writeStaticTree(store, out, commit, new Date()).catch(
+  const generation = await writeStaticTree(store, out, checked.source.commit, new Date()).catch(
     (cause: unknown) => {
       if (cause instanceof DirectoryInUseError) throw cause;
       const reason = messageOf(cause);
@@ -34,4 +38,10 @@ export async function generate(source: string, settings: Settings, world: World)
   const { signatures, repositories } = store;
   world.stdout.write(`${signatures} signatures of ${repositories} repositories in ${generation}\n`);
   return 0;
+}
+
+/** Of a directory nothing is kept; nor where that cannot be done. */
+async function keptFor(source: string, out: string): Promise<string | undefined> {
+  if (parseSource(source).kind !== 'git') return undefined;
+  return makeSourceState(out).catch(() => undefined);
 }

@@ -1,11 +1,8 @@
-import { createHash } from 'node:crypto';
 import { mkdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import { messageOf } from '../generator/message-of.ts';
 import { type VerdictFile, openVerdictFile } from '../generator/verdict-file.ts';
 import type { ProgramLog } from '../server/program-log.ts';
-
-const NAME_LENGTH = 16;
+import { stateFile } from './state-file.ts';
 
 /**
  * Opens the file in which verdicts on a source are remembered. Without one every start verifies
@@ -16,7 +13,6 @@ export async function openVerdicts(
   source: string,
   log: ProgramLog,
 ): Promise<VerdictFile | undefined> {
-  const name = createHash('sha256').update(source).digest('hex').slice(0, NAME_LENGTH);
   const onError = (error: unknown): void =>
     log.warn(
       { error: messageOf(error) },
@@ -24,7 +20,7 @@ export async function openVerdicts(
     );
   try {
     await mkdir(stateDirectory, { recursive: true });
-    const path = join(stateDirectory, `${name}.verdicts`);
+    const path = stateFile(stateDirectory, source, 'verdicts');
     const stats = await stat(path).catch(() => undefined);
     // Anything else might be read without end.
     if (stats && !stats.isFile()) throw new Error(`${path} is no regular file`);

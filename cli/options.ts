@@ -106,7 +106,8 @@ export const OPTIONS = {
   },
   'state-dir': {
     argument: 'DIR',
-    description: 'where the clone of a git source and remembered verdicts are kept between runs',
+    description:
+      'where the clone of a git source, remembered verdicts and an image of the store are kept',
     commands: ['serve'],
     default: '$XDG_STATE_HOME/lookaside',
     isPath: true,

@@ -6,6 +6,7 @@ import { createProgramLog } from '../server/program-log.ts';
 import type { Policy } from '../generator/policy/policy.ts';
 import { createDirectorySource } from '../generator/sources/directory.ts';
 import type { Source } from '../generator/sources/source.ts';
+import type { ImageFile } from '../generator/image/store-memory.ts';
 import type { VerdictFile } from '../generator/verdict-file.ts';
 import type { TlsFiles } from '../server/listener.ts';
 import { type Reloadable, startServer } from '../server/start-server.ts';
@@ -13,6 +14,7 @@ import { Complaint, formatComplaint } from './complaint.ts';
 import { NO_KEYS } from './findings.ts';
 import { openEngines, warnOfMissingGpgv } from './open-engines.ts';
 import { STOPS, openSource } from './open-source.ts';
+import { openImage } from './open-image.ts';
 import { openVerdicts } from './open-verdicts.ts';
 import type { Settings } from './options.ts';
 import { readPolicy } from './read-policy.ts';
@@ -27,6 +29,8 @@ const LOG_DELAY = 200;
 /** Lines that nobody reads are dropped beyond this many bytes rather than kept. */
 const LOG_LIMIT = 16 * 1024 * 1024;
 const ABBREVIATED = 12;
+/** What an image of the store that is just being written may keep a stop waiting. Milliseconds. */
+const IMAGE_PATIENCE = 5000;
 
 /** `lookaside serve SOURCE`: settles with the exit code when it was told to stop. */
 export async function serve(source: string, settings: Settings, world: World): Promise<number> {
@@ -58,7 +62,8 @@ export async function serve(source: string, settings: Settings, world: World): P
     if (warning !== undefined) log.warn(warning);
   };
   let opened: Source | undefined;
-  let file: VerdictFile | undefined;
+  let verdicts: VerdictFile | undefined;
+  let image: ImageFile | undefined;
   try {
     const { environment } = world;
     opened = await openSource(
@@ -69,12 +74,15 @@ export async function serve(source: string, settings: Settings, world: World): P
       ending.signal,
       createDirectorySource,
     );
-    file = await openVerdicts(settings['state-dir'], opened.location, log);
+    verdicts = await openVerdicts(settings['state-dir'], opened.location, log);
+    image = openImage(settings['state-dir'], opened, log);
     warnOfKeys(reloadable.policy);
     const server = await startServer({
       ...reloadable,
       openMessage: engines.openMessage,
-      verdicts: file && { file, engines: `${engines.id}, OpenSSL ${world.openssl}` },
+      engines: `${engines.id}, OpenSSL ${world.openssl}`,
+      verdicts,
+      image,
       source: opened,
       onInvalid: settings['on-invalid'],
       listen: settings.listen,
@@ -101,10 +109,11 @@ export async function serve(source: string, settings: Settings, world: World): P
     log.info({ signal: await stopped }, 'stopping');
     ending.abort();
     await engines.close();
-    await server.stop();
+    await Promise.all([server.stop(), image?.writer.close(IMAGE_PATIENCE)]);
   } finally {
+    await image?.writer.close(0);
     await opened?.close();
-    await file?.close();
+    await verdicts?.close();
     await engines.close();
     await flush(sink);
   }

@@ -45,23 +45,29 @@ async function checkEntry(
     // A link or submodule may also stand where a digest directory should.
     const isMeant = place.kind !== 'ignored' || classifyPath(`${path}/-`).kind !== 'ignored';
     return isMeant
-      ? { kind: 'rejected', path, directory, rejection: reject(entry.kind, NOT_A_FILE[entry.kind]) }
-      : { kind: 'ignored', path, directory };
+      ? {
+          kind: 'rejected',
+          path,
+          directory,
+          entry,
+          rejection: reject(entry.kind, NOT_A_FILE[entry.kind]),
+        }
+      : { kind: 'ignored', path, directory, entry };
   }
   switch (place.kind) {
     case 'ignored':
-      return { kind: 'ignored', path, directory };
+      return { kind: 'ignored', path, directory, entry };
     case 'rejected': {
       const rejection = await withSuggestion(snapshot, entry, place, judge, now);
-      return { kind: 'rejected', path, directory, rejection };
+      return { kind: 'rejected', path, directory, entry, rejection };
     }
     case 'location': {
       const { location } = place;
       const bytes = checkBlobSize(entry.size) ?? (await snapshot.read(entry));
-      if (isRejection(bytes)) return { kind: 'rejected', path, directory, rejection: bytes };
+      if (isRejection(bytes)) return { kind: 'rejected', path, directory, entry, rejection: bytes };
       const signature = await judge.judge(location, bytes, now);
       return isRejection(signature)
-        ? { kind: 'rejected', path, directory, rejection: signature }
+        ? { kind: 'rejected', path, directory, entry, rejection: signature }
         : {
             kind: 'publishable',
             path,

@@ -7,28 +7,45 @@ const SHARDS = 256;
  */
 export class DirectoryMap<Value> {
   readonly #shards = Array.from({ length: SHARDS }, () => new Map<string, Value>());
+  /** Shards that a frozen state holds too: they are copied before they change. */
+  readonly #frozen = new Set<number>();
 
   get(directory: string): Value | undefined {
-    return this.#shard(directory)?.get(directory);
+    return this.#shards[shardOf(directory)]?.get(directory);
   }
 
   set(directory: string, value: Value): void {
-    this.#shard(directory)?.set(directory, value);
+    this.#writable(directory)?.set(directory, value);
   }
 
   delete(directory: string): void {
-    this.#shard(directory)?.delete(directory);
+    this.#writable(directory)?.delete(directory);
   }
 
   *entries(): Generator<[string, Value]> {
     for (const shard of this.#shards) yield* shard;
   }
 
-  /** By the last two characters: two digits of a digest, and as evenly spread. */
-  #shard(directory: string): Map<string, Value> | undefined {
-    const high = hexValue(directory.charCodeAt(directory.length - 2));
-    return this.#shards[16 * high + hexValue(directory.charCodeAt(directory.length - 1))];
+  /** The values of this moment, whatever changes afterwards. Costs nothing until then. */
+  freeze(): Iterable<Value> {
+    const shards = [...this.#shards];
+    for (const index of shards.keys()) this.#frozen.add(index);
+    return (function* () {
+      for (const shard of shards) yield* shard.values();
+    })();
   }
+
+  #writable(directory: string): Map<string, Value> | undefined {
+    const index = shardOf(directory);
+    if (this.#frozen.delete(index)) this.#shards[index] = new Map(this.#shards[index]);
+    return this.#shards[index];
+  }
+}
+
+/** By the last two characters: two digits of a digest, and as evenly spread. */
+function shardOf(directory: string): number {
+  const high = hexValue(directory.charCodeAt(directory.length - 2));
+  return 16 * high + hexValue(directory.charCodeAt(directory.length - 1));
 }
 
 /** 0 to 15, for any character. */

@@ -37,7 +37,7 @@ export async function generationId(
 }
 
 function contentId(wanted: WantedTree): string {
-  const lines = [...wanted.files].map(([path, { hash }]) => `${path} ${hash}\n`);
+  const lines = wanted.files.map(([path, { hash }]) => `${path} ${hash}\n`);
   const hash = createHash('sha256').update(lines.toSorted().join(''));
   return hash.digest('hex').slice(0, CONTENT_ID_LENGTH);
 }

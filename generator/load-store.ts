@@ -16,9 +16,19 @@ export async function loadStore(
   onChecked: () => void = () => undefined,
 ): Promise<SignatureStore> {
   const store = new SignatureStore();
+  await fillStore(store, checkEntries(snapshot, snapshot.entries(), judge, now), onChecked);
+  return store;
+}
+
+/** Takes files into a store that nobody looks into yet. */
+export async function fillStore(
+  store: SignatureStore,
+  files: AsyncIterable<CheckedFile>,
+  onChecked: () => void,
+): Promise<void> {
   let batch: CheckedFile[] = [];
   let directory: string | undefined;
-  for await (const file of checkEntries(snapshot, snapshot.entries(), judge, now)) {
+  for await (const file of files) {
     onChecked();
     // A directory is numbered as a whole, and sources give the files of one behind each other.
     if (batch.length >= BATCH && file.directory !== directory) {
@@ -31,5 +41,4 @@ export async function loadStore(
     batch.push(file);
   }
   store.prepare(batch).apply();
-  return store;
 }

@@ -2,24 +2,35 @@
 // that were verified the day before. Only "yes" is remembered: for exactly these bytes at exactly
 // this place, by an equal judge, until the signature or its key expires.
 import { hash } from 'node:crypto';
+import type { CheckedFile } from './checked-file.ts';
 import type { Judge, Signature } from './judge.ts';
 import type { Location } from './location.ts';
 import type { Policy } from './policy/policy.ts';
 import { isRejection } from './rejection.ts';
+import type { SignatureStore } from './store.ts';
 import type { VerdictFile } from './verdict-file.ts';
 import type { VerdictIndex } from './verdict-index.ts';
 import type { VerdictLines } from './verdict-line.ts';
+import { isLasting } from './verdict-terms.ts';
 
 /** What a judge with a memory has beside. */
 export interface Memory {
   /** Holds what is remembered in memory until `release`: for a load, when most is asked for. */
   readonly recall: () => Promise<void>;
-  /** Also shortens the file where most of it was of no use. */
-  readonly release: () => Promise<void>;
+  /** After a load of `all` files also shortens the file where most of it was of no use. */
+  readonly release: (load: 'all' | 'some') => Promise<void>;
+  /**
+   * For a store that came about without recalling: writes the file anew where it has become far
+   * longer than the store needs. Never rejects.
+   */
+  readonly condense: (store: SignatureStore) => Promise<void>;
 }
 
 /** Lines of no use that a file may have at least. */
 const SLACK = 1000;
+/** What the file may have without being looked into: three times as much as lines usually take. */
+const BYTES_PER_SIGNATURE = 1024;
+const SLACK_BYTES = SLACK * BYTES_PER_SIGNATURE;
 
 /** Puts a memory before a judge; `policy` is the judge's, and `lines` are of it. */
 export function createRememberingJudge(
@@ -42,14 +53,21 @@ export function createRememberingJudge(
     return undefined;
   };
 
+  const linesOf = function* (files: Iterable<CheckedFile>): Generator<string> {
+    for (const one of files) {
+      if (one.kind !== 'publishable' || !isLasting(one.signature, policy)) continue;
+      yield lines.format(one.directory, one.signature);
+    }
+  };
+
   return {
     judge: async (location, bytes, now) => {
       const remembered = find(location, bytes, now);
       if (remembered) return remembered;
       const verdict = await judge.judge(location, bytes, now);
-      // What no key has signed yet may be verified the next time, as by an engine that is there then.
-      const isLasting = !isRejection(verdict) && (verdict.signer ?? !policy.keyring);
-      if (isLasting) file.add(lines.format(location.directory, verdict));
+      if (!isRejection(verdict) && isLasting(verdict, policy)) {
+        file.add(lines.format(location.directory, verdict));
+      }
       return verdict;
     },
     suggest: judge.suggest,
@@ -57,10 +75,16 @@ export function createRememberingJudge(
       index = await file.read();
       used = [];
     },
-    release: async () => {
-      if (index && index.size > 2 * used.length + SLACK) await file.keep(index, used);
+    release: async (load) => {
+      if (load === 'all' && index && index.size > 2 * used.length + SLACK) {
+        await file.keep(index, used);
+      }
       index = undefined;
       used = [];
+    },
+    condense: async (store) => {
+      if (file.size() <= SLACK_BYTES + BYTES_PER_SIGNATURE * store.signatures) return;
+      await file.replace(linesOf(store.freeze()));
     },
   };
 }

@@ -51,6 +51,19 @@ export function isRejected(file: ReportedFile): file is RejectedFile {
   return file.status === 'rejected';
 }
 
+/** Whether there is something to say of a file. */
+export function isNoteworthy(file: ReportedFile): boolean {
+  return isRejected(file) || ('warnings' in file && file.warnings.length > 0);
+}
+
+/** Whether the files of a directory are one good signature, of which there is nothing to say. */
+export function isPlain(files: readonly CheckedFile[]): boolean {
+  const [file] = files;
+  if (files.length !== 1 || file?.kind !== 'publishable' || file.number !== 1) return false;
+  const { warnings, scope } = file.signature;
+  return warnings.length === 0 && scope.signedBy.length < 2;
+}
+
 /** The whole report of a check. */
 export interface CheckReport {
   readonly source: {

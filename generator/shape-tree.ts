@@ -51,7 +51,7 @@ export function shapeTree(
 /** Makes a second tree of the same files. Throws if the file system cannot. */
 export function linkTree(from: string, to: string, wanted: WantedTree): void {
   for (const path of wanted.directories.keys()) shapeDirectory(`${to}/${path}`, new Set());
-  for (const path of wanted.files.keys()) linkSync(`${from}/${path}`, `${to}/${path}`);
+  for (const [path] of wanted.files) linkSync(`${from}/${path}`, `${to}/${path}`);
 }
 
 function shapeDirectory(path: string, names: ReadonlySet<string>): void {

@@ -32,6 +32,9 @@ const CURRENT = 'current';
 const STATE = '.lookaside';
 const FACTS = 'facts';
 const SPARE = 'spare';
+/** The clone of a git source, and what was judged of it. Not for a web server, even by mistake. */
+const SOURCE = 'source';
+const PRIVATE_MODE = 0o700;
 
 /**
  * Writes the store below `out` and makes it current as of `now`; gives the generation's directory.
@@ -51,6 +54,16 @@ export async function writeStaticTree(
   } finally {
     await unlock();
   }
+}
+
+/** Makes the directory below `out` where what is known of a git source is kept between runs. */
+export async function makeSourceState(out: string): Promise<string> {
+  const state = join(resolve(out), STATE);
+  await makeReadable(state);
+  const directory = join(state, SOURCE);
+  await mkdir(directory, { recursive: true, mode: PRIVATE_MODE });
+  await chmod(directory, PRIVATE_MODE);
+  return directory;
 }
 
 async function writeLocked(

@@ -9,6 +9,8 @@ import { numberSignatures } from './numbering.ts';
 import {
   type RejectedFile,
   type ReportedFile,
+  isNoteworthy,
+  isPlain,
   isRejected,
   reportDirectory,
   reportOther,
@@ -122,9 +124,46 @@ export class SignatureStore {
     for (const file of this.#others.values()) yield* reportOther(file);
   }
 
+  /** The files of which there is more to say than that they are good or ignored; in no order. */
+  *noteworthy(): Generator<ReportedFile> {
+    for (const [directory, { files }] of this.#directories.entries()) {
+      if (isPlain(files)) continue;
+      for (const file of reportDirectory(directory, files)) if (isNoteworthy(file)) yield file;
+    }
+    for (const file of this.#others.values())
+      if (file.kind === 'rejected') yield* reportOther(file);
+  }
+
   /** The rejected files, as reports show them; in no order. */
   rejectedFiles(): Iterable<RejectedFile> {
     return rejectedAmong(this.#faulty, this.#others);
+  }
+
+  /** Every file of this moment, directory by directory, whatever changes afterwards. */
+  freeze(): Iterable<CheckedFile> {
+    const directories = this.#directories.freeze();
+    const others = [...this.#others.values()];
+    return (function* () {
+      for (const { files } of directories) yield* files;
+      yield* others;
+    })();
+  }
+
+  /**
+   * Takes in files that are not in the store yet, those of a directory one behind the other. Costs a
+   * fraction of `prepare`, and is for a store that nobody looks into.
+   */
+  add(files: readonly PublishableFile[]): void {
+    for (let from = 0, to = 0; from < files.length; from = to) {
+      const path = files[from]?.directory ?? '';
+      while (files[to]?.directory === path) to++;
+      const before = this.#directories.get(path);
+      const name = before?.name ?? path;
+      const added = files.slice(from, to).map((file) => this.#keep(file, name));
+      const directory = toDirectory(name, before ? [...before.files, ...added] : added);
+      this.#summary = add(this.#summary, directory.summary, before?.summary ?? EMPTY);
+      this.#setDirectory(directory);
+    }
   }
 
   /** Works out what a set of checked files changes, without changing anything yet. */

@@ -9,7 +9,8 @@
 //
 // Not noticed: a disk that gives other bytes without a write, a write through a memory map that
 // was made before, and a clock that is set back to the very moment of the last change.
-import { type Stats, lstatSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { type Stats, lstatSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { type FactList, readFactList } from './fact-list.ts';
 
 /** Facts for each of the paths of a tree; more are of trees that are gone. */
 const MAX_FACTS_PER_PATH = 4;
@@ -17,74 +18,62 @@ const MAX_FACTS_PER_PATH = 4;
 export class TreeFacts {
   readonly #path: string;
   readonly #temporary: string;
+  readonly #kept: FactList;
   /** `CTIME CONTENT`, by inode number. */
-  readonly #facts = new Map<string, string>();
-  readonly #seen = new Set<string>();
+  readonly #noted = new Map<number, string>();
+  readonly #seen = new Set<number>();
   #moment = -Infinity;
-  #isChanged = false;
 
   /** Reads the facts that are kept in a file, if it is there; `temporary` lies beside it. */
   constructor(path: string, temporary: string) {
     this.#path = path;
     this.#temporary = temporary;
-    for (const line of readText(path).split('\n')) {
-      const space = line.indexOf(' ');
-      if (space > 0) this.#facts.set(line.slice(0, space), line.slice(space + 1));
-    }
+    this.#kept = readFactList(path);
   }
 
   /** Asks the file system for its time: what changed before can be noted from now on. */
   mark(): void {
-    this.#writeTemporary('', () => {
+    this.#writeTemporary([], () => {
       this.#moment = lstatSync(this.#temporary).mtimeMs;
     });
   }
 
   /** Whether this is known to hold `content`. */
-  has(stats: Stats, content: string): boolean {
-    const inode = String(stats.ino);
-    if (this.#facts.get(inode) !== `${stats.ctimeMs} ${content}`) return false;
-    this.#seen.add(inode);
+  has({ ino, ctimeMs }: Stats, content: string): boolean {
+    const fact = this.#noted.get(ino) ?? this.#kept.find(ino);
+    if (fact !== `${ctimeMs} ${content}`) return false;
+    this.#seen.add(ino);
     return true;
   }
 
   /** Notes what was read; `stats` are from after `mark`, and before reading. */
-  note(stats: Stats, content: string): void {
-    if (stats.ctimeMs >= this.#moment) return;
-    const inode = String(stats.ino);
-    this.#facts.set(inode, `${stats.ctimeMs} ${content}`);
-    this.#seen.add(inode);
-    this.#isChanged = true;
+  note({ ino, ctimeMs }: Stats, content: string): void {
+    if (ctimeMs >= this.#moment) return;
+    this.#noted.set(ino, `${ctimeMs} ${content}`);
+    this.#seen.add(ino);
   }
 
   /** Writes the facts for the next run. Those that no run needs any more are left out. */
   save(): void {
-    if (!this.#isChanged) return;
-    const isFull = this.#facts.size > this.#seen.size * MAX_FACTS_PER_PATH;
-    const lines: string[] = [];
-    for (const [inode, fact] of this.#facts) {
-      if (!isFull || this.#seen.has(inode)) lines.push(`${inode} ${fact}\n`);
-    }
-    this.#writeTemporary(lines.join(''), () => renameSync(this.#temporary, this.#path));
+    if (this.#noted.size === 0) return;
+    const facts = this.#kept.size + this.#noted.size;
+    const isFull = facts > this.#seen.size * MAX_FACTS_PER_PATH;
+    const kept = isFull ? this.#kept.linesOf(this.#seen) : [this.#kept.bytes];
+    const noted = Array.from(this.#noted, ([inode, fact]) => `${inode} ${fact}\n`);
+    this.#writeTemporary([...kept, Buffer.from(noted.join(''))], () =>
+      renameSync(this.#temporary, this.#path),
+    );
   }
 
   /** A full disk must not fail the run: without facts the next one only takes longer. */
-  #writeTemporary(text: string, use: () => void): void {
+  #writeTemporary(parts: readonly Buffer[], use: () => void): void {
     try {
-      writeFileSync(this.#temporary, text);
+      writeFileSync(this.#temporary, Buffer.concat(parts));
       use();
     } catch {
       // Nothing is noted, or what was noted is not kept.
     } finally {
       rmSync(this.#temporary, { force: true });
     }
-  }
-}
-
-function readText(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
   }
 }

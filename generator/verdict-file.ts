@@ -13,6 +13,10 @@ export interface VerdictFile {
   readonly add: (text: string) => void;
   /** Leaves only these lines of what was read, and what was added since. */
   readonly keep: (index: VerdictIndex, lines: readonly number[]) => Promise<void>;
+  /** How long the file is, in bytes. */
+  readonly size: () => number;
+  /** Leaves only these lines, and what is added from now on. Broken off by `close`. */
+  readonly replace: (texts: Iterable<string>) => Promise<void>;
   /** Settles when all that was added is written. */
   readonly close: () => Promise<void>;
 }
@@ -28,6 +32,8 @@ export async function openVerdictFile(
   let file: FileHandle | undefined = await openForAdding(path);
   let pending: string[] = [];
   let working: Promise<void> = Promise.resolve();
+  let size = (await file.stat()).size;
+  let closing = false;
 
   const attempt = async (task: (open: FileHandle) => Promise<void>): Promise<void> => {
     if (!file) return;
@@ -58,7 +64,9 @@ export async function openVerdictFile(
     },
     add: (text) => {
       if (!file) return;
-      pending.push(formatVerdictLine(text));
+      const line = formatVerdictLine(text);
+      size += Buffer.byteLength(line);
+      pending.push(line);
       if (pending.length > 1) return;
       void work(async (opened) => {
         const lines = pending.join('');
@@ -72,8 +80,18 @@ export async function openVerdictFile(
         await writeWhole(path, index, lines, added);
         await opened.close();
         file = await openForAdding(path);
+        ({ size } = await file.stat());
+      }),
+    size: () => size,
+    replace: async (texts) =>
+      work(async (opened) => {
+        if (!(await writeTexts(path, texts, () => closing))) return;
+        await opened.close();
+        file = await openForAdding(path);
+        ({ size } = await file.stat());
       }),
     close: async () => {
+      closing = true;
       await work(async (opened) => opened.close());
       file = undefined;
     },
@@ -98,20 +116,52 @@ async function writeWhole(
   lines: readonly number[],
   added: Buffer,
 ): Promise<void> {
+  await replaceFile(path, async (file) => {
+    for (let at = 0; at < lines.length; at += BATCH) {
+      await file.appendFile(Buffer.concat(lines.slice(at, at + BATCH).map(index.raw)));
+    }
+    await file.appendFile(added);
+    return true;
+  });
+}
+
+/** Tells whether it was done before it had to end. */
+async function writeTexts(
+  path: string,
+  texts: Iterable<string>,
+  hasToEnd: () => boolean,
+): Promise<boolean> {
+  return replaceFile(path, async (file) => {
+    let lines: string[] = [];
+    for (const text of texts) {
+      lines.push(formatVerdictLine(text));
+      if (lines.length < BATCH) continue;
+      await file.appendFile(lines.join(''));
+      lines = [];
+      if (hasToEnd()) return false;
+    }
+    await file.appendFile(lines.join(''));
+    return true;
+  });
+}
+
+/** In one step, once all is written; not at all if `write` says no or fails. */
+async function replaceFile(
+  path: string,
+  write: (file: FileHandle) => Promise<boolean>,
+): Promise<boolean> {
   const temporary = `${path}.new`;
+  let isWhole = false;
   try {
     const file = await open(temporary, 'w', 0o600);
     try {
-      for (let at = 0; at < lines.length; at += BATCH) {
-        await file.appendFile(Buffer.concat(lines.slice(at, at + BATCH).map(index.raw)));
-      }
-      await file.appendFile(added);
+      isWhole = await write(file);
     } finally {
       await file.close();
     }
-    await rename(temporary, path);
-  } catch (error) {
+    if (isWhole) await rename(temporary, path);
+    return isWhole;
+  } finally {
     await rm(temporary, { force: true });
-    throw error;
   }
 }

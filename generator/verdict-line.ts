@@ -1,10 +1,8 @@
 // One remembered verdict as a line: fields between tabs, which no field holds. What many lines have
 // in common comes last, so that it is read once.
-import { z } from 'zod';
-import type { Signature, Warning } from './judge.ts';
+import type { Signature } from './judge.ts';
 import type { Location } from './location.ts';
-import type { Signer } from './openpgp/open-message.ts';
-import type { Policy, Scope, SignedBy } from './policy/policy.ts';
+import type { VerdictTerms } from './verdict-terms.ts';
 
 /** A signature but for its bytes, which the repository holds. */
 export type Remembered = Omit<Signature, 'bytes'>;
@@ -17,75 +15,25 @@ export interface VerdictLines {
   readonly parse: (line: string, location: Location) => Remembered | undefined;
 }
 
-interface Terms {
-  readonly signer: Signer | undefined;
-  readonly scope: Scope;
-  readonly meets: readonly SignedBy[];
-  readonly creator: string | null;
-  readonly warnings: readonly Warning[];
-}
-
 const SEPARATOR = '\t';
 /** Hash, directory, times and reference; all behind them is shared. */
 const OWN_FIELDS = 6;
 const NONE = '-';
-/** Terms that are remembered; more are only read again. */
-const MAX_TERMS = 1000;
-const termsSchema = z.tuple([
-  z.string(),
-  z.tuple([z.string(), z.string()]).nullable(),
-  z.string(),
-  z.array(z.number()),
-  z.string().nullable(),
-  z.array(
-    z.object({
-      code: z.enum(['signing-subkey', 'weak-algorithm', 'expires-soon']),
-      message: z.string(),
-    }),
-  ),
-]);
 
-/** Lines of what a policy's judge says; `idOf` as createVerdictIds gives it. */
-export function createVerdictLines(
-  policy: Policy,
-  idOf: (signer: Signer | undefined) => string,
-): VerdictLines {
-  const known = new Map<string, Terms | undefined>();
-
-  const readTerms = (text: string): Terms | undefined => {
-    const { data } = termsSchema.safeParse(toJson(text));
-    if (!data) return undefined;
-    const [judgedBy, fingerprints, scopeName, places, creator, warnings] = data;
-    const [fingerprint = '', primaryFingerprint = ''] = fingerprints ?? [];
-    const signer = fingerprints ? { fingerprint, primaryFingerprint } : undefined;
-    const scope = policy.scopes.get(scopeName);
-    if (!scope || judgedBy !== idOf(signer)) return undefined;
-    const meets = places.flatMap((place) => scope.signedBy[place] ?? []);
-    return { signer, scope, meets, creator, warnings };
-  };
-
+/** Lines of what a policy's judge says. */
+export function createVerdictLines(verdictTerms: VerdictTerms): VerdictLines {
   return {
-    format: (directory, { hash, claims, signer, scope, meets, signedAt, validUntil, warnings }) => {
-      const terms = JSON.stringify([
-        idOf(signer),
-        signer ? [signer.fingerprint, signer.primaryFingerprint] : null,
-        scope.name,
-        meets.map((requirement) => scope.signedBy.indexOf(requirement)),
-        claims.creator,
-        warnings,
-      ]);
+    format: (directory, signature) => {
+      const { hash, claims, signedAt, validUntil } = signature;
       const timestamp = claims.timestamp ?? NONE;
       const own = [hash, directory, signedAt, validUntil, timestamp, claims.dockerReference];
-      return [...own, terms].join(SEPARATOR);
+      return [...own, verdictTerms.format(signature)].join(SEPARATOR);
     },
     parse: (line, { directory, hex }) => {
       const fields = line.split(SEPARATOR);
       const [hash = '', place, signedAt, validUntil, timestamp, dockerReference = ''] = fields;
-      const text = fields[OWN_FIELDS] ?? '';
       if (place !== directory) return undefined;
-      if (known.size >= MAX_TERMS) known.clear();
-      if (!known.has(text)) known.set(text, readTerms(text));
-      const terms = known.get(text);
+      const terms = verdictTerms.parse(fields[OWN_FIELDS] ?? '');
       if (!terms) return undefined;
       const { signer, scope, meets, creator, warnings } = terms;
       return {
@@ -106,12 +54,4 @@ export function createVerdictLines(
       };
     },
   };
-}
-
-function toJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -12,14 +12,15 @@ export interface Served {
 
 /** What a static tree has to hold, and nothing else. Paths are relative, with `/`. */
 export interface WantedTree {
-  readonly files: ReadonlyMap<string, StoredSignature>;
+  /** Each path once. */
+  readonly files: readonly (readonly [path: string, file: StoredSignature])[];
   /** The names in every directory, sorted; the root is ''. Parents come before children. */
   readonly directories: ReadonlyMap<string, readonly string[]>;
 }
 
 /** The static tree of a store. */
 export function toWantedTree(store: Served): WantedTree {
-  const files = new Map<string, StoredSignature>();
+  const files: (readonly [string, StoredSignature])[] = [];
   const directories = new Map<string, string[]>([['', []]]);
   const namesIn = (directory: string): string[] => {
     const known = directories.get(directory);
@@ -33,11 +34,15 @@ export function toWantedTree(store: Served): WantedTree {
     const slash = path.lastIndexOf('/');
     namesIn(path.slice(0, Math.max(slash, 0))).push(path.slice(slash + 1));
   };
+  let last = '';
+  let names: string[] = [];
   for (const { directory, number, signature } of store.served()) {
-    const path = formatLocation(directory, number);
-    files.set(path, signature);
-    addTo(path);
+    files.push([formatLocation(directory, number), signature]);
+    // Those of a directory come one behind the other.
+    if (directory !== last) names = namesIn(directory);
+    last = directory;
+    names.push(formatLocation('', number).slice(1));
   }
-  for (const names of directories.values()) names.sort();
+  for (const listed of directories.values()) if (listed.length > 1) listed.sort();
   return { files, directories };
 }

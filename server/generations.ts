@@ -9,8 +9,10 @@ import { loadStore } from '../generator/load-store.ts';
 import { parseLocation } from '../generator/location.ts';
 import { toPrintable } from '../generator/printable.ts';
 import { isRejection } from '../generator/rejection.ts';
+import type { StoreMemory } from '../generator/image/store-memory.ts';
 import type { Memory } from '../generator/remembering-judge.ts';
 import type { RejectedFile } from '../generator/report.ts';
+import { toBlobEntry } from '../generator/sources/blob-entry.ts';
 import type { Snapshot, Source } from '../generator/sources/source.ts';
 import type { SignatureStore } from '../generator/store.ts';
 import type { ProgramLog } from './program-log.ts';
@@ -47,9 +49,12 @@ export interface Generations {
   readonly replaceJudge: (judge: GenerationsOptions['judge']) => void;
 }
 
+/** A judge, and what it may know of earlier runs. */
+export type StoreJudge = Judge & Partial<Memory & StoreMemory>;
+
 export interface GenerationsOptions {
   readonly source: Source;
-  readonly judge: Judge & Partial<Memory>;
+  readonly judge: StoreJudge;
   readonly onInvalid: 'quarantine' | 'refuse';
   readonly log: ProgramLog;
   /** Called once, when the first generation is loaded. */
@@ -97,39 +102,52 @@ export function createGenerations(options: GenerationsOptions): Generations {
   };
 
   /** Without what was judged before, everything is judged anew. */
-  const recallVerdicts = async (): Promise<void> => {
+  const recallVerdicts = async (judgedBy: StoreJudge): Promise<void> => {
     try {
-      await judge.recall?.();
+      await judgedBy.recall?.();
     } catch (error) {
       log.warn({ error: messageOf(error) }, 'remembered verdicts cannot be read');
+    }
+  };
+
+  /** By looking at every file. */
+  const loadAnew = async (
+    snapshot: Snapshot,
+    judgedBy: StoreJudge,
+    now: Date,
+  ): Promise<SignatureStore> => {
+    await recallVerdicts(judgedBy);
+    try {
+      return await loadStore(snapshot, judgedBy, now);
+    } finally {
+      await judgedBy.release?.('all');
     }
   };
 
   /** All of a snapshot, into a store of its own. */
   const load = async (snapshot: Snapshot, mayRefuse: boolean): Promise<Advance> => {
     const judgedBy = judge;
-    await recallVerdicts();
-    let store: SignatureStore;
-    try {
-      store = await loadStore(snapshot, judgedBy, new Date());
-    } finally {
-      await judgedBy.release?.();
-    }
+    const now = new Date();
+    const restored = await judgedBy.restore?.(snapshot, now);
+    const store = restored ?? (await loadAnew(snapshot, judgedBy, now));
     const { rejected } = store.summary;
     if (mayRefuse && rejected > 0) return refuse([...store.rejectedFiles()], rejected, snapshot);
     mustReload = judge !== judgedBy;
     logRejections(log, store.rejectedFiles());
     publish(store, snapshot);
+    void judgedBy.keep?.(store, snapshot, 0);
+    if (restored) void judgedBy.condense?.(restored);
     return { result: 'changed' };
   };
 
   /** What changed since the served snapshot, into the served store. */
   const update = async ({ store, ...before }: Served, snapshot: Snapshot): Promise<Advance> => {
+    const judgedBy = judge;
     const now = new Date();
     const changes: CheckedFile[] = [];
-    if (onInvalid === 'quarantine') changes.push(...(await judgeExpired(store, judge, now)));
+    if (onInvalid === 'quarantine') changes.push(...(await judgeExpired(store, judgedBy, now)));
     const entries = snapshot.changesSince(before.snapshot);
-    for await (const file of checkEntries(snapshot, entries, judge, now)) changes.push(file);
+    for await (const file of checkEntries(snapshot, entries, judgedBy, now)) changes.push(file);
     if (changes.length === 0 && snapshot.commit === before.snapshot.commit) {
       served = { store, snapshot, generation: before.generation };
       return { result: 'unchanged' };
@@ -142,6 +160,7 @@ export function createGenerations(options: GenerationsOptions): Generations {
     prepared.apply();
     logRejections(log, rejected);
     publish(store, snapshot);
+    void judgedBy.keep?.(store, snapshot, changes.length);
     return { result: 'changed' };
   };
 
@@ -218,7 +237,8 @@ async function judgeExpired(
     }
     // No verdict is no reason to take away what was good; it is asked for again the next time.
     if (again.code === 'cannot-verify') return [];
-    return [{ kind: 'rejected', path, directory, rejection: again }];
+    const entry = toBlobEntry(path, signature.bytes);
+    return [{ kind: 'rejected', path, directory, entry, rejection: again }];
   };
   const judged: CheckedFile[] = [];
   const again = pMapIterable(findExpired(store, now), judgeAgain, { concurrency: CONCURRENCY });

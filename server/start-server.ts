@@ -9,6 +9,9 @@ import type { SignatureStore } from '../generator/store.ts';
 import type { VerdictFile } from '../generator/verdict-file.ts';
 import { createVerdictIds } from '../generator/verdict-ids.ts';
 import { createVerdictLines } from '../generator/verdict-line.ts';
+import { createVerdictTerms } from '../generator/verdict-terms.ts';
+import { type ImageFile, createStoreMemory } from '../generator/image/store-memory.ts';
+import { messageOf } from '../generator/message-of.ts';
 import { type AccessLogForm, createAccessLog } from './access-log.ts';
 import { createApp } from './app.ts';
 import type { LineSink } from './batch-lines.ts';
@@ -16,7 +19,7 @@ import { createClientAddress } from './client-address.ts';
 import { type Listener, type TlsFiles, listen } from './listener.ts';
 import { createLookup } from './lookup.ts';
 import type { ProgramLog } from './program-log.ts';
-import type { Generation, GenerationsOptions } from './generations.ts';
+import type { Generation, StoreJudge } from './generations.ts';
 import { createQuickLookup } from './quick-lookup.ts';
 import { createRefresher } from './refresher.ts';
 import { toOriginForm } from './request-path.ts';
@@ -33,8 +36,12 @@ export interface Reloadable {
 export interface ServerOptions extends Reloadable {
   readonly source: Source;
   readonly openMessage: OpenMessage;
-  /** Where verdicts are remembered, and what made them; undefined to judge anew at every start. */
-  readonly verdicts: { readonly file: VerdictFile; readonly engines: string } | undefined;
+  /** What made verdicts that are remembered: changes when another version might judge otherwise. */
+  readonly engines: string;
+  /** Where verdicts are remembered; undefined to judge anew at every start. */
+  readonly verdicts: VerdictFile | undefined;
+  /** Where an image of the store is kept; undefined for none. */
+  readonly image: ImageFile | undefined;
   readonly onInvalid: 'quarantine' | 'refuse';
   readonly listen: { readonly host: string; readonly port: number };
   readonly statusListen: { readonly host: string; readonly port: number };
@@ -61,14 +68,7 @@ export interface RunningServer {
 /** Listens, then loads the source; until that is done locations are answered with 503. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { source, log } = options;
-  // Warnings are for reports; a server gives none.
-  const judgeBy = (policy: Policy): GenerationsOptions['judge'] => {
-    const judge = createJudge({ policy, openMessage: options.openMessage, expiryWarning: 0 });
-    if (!options.verdicts) return judge;
-    const { file, engines } = options.verdicts;
-    const lines = createVerdictLines(policy, createVerdictIds(policy, engines));
-    return createRememberingJudge(judge, policy, lines, file);
-  };
+  const judgeBy = (policy: Policy): StoreJudge => judgeWithMemory(options, policy);
   let reloadable: Reloadable = options;
   const clientAddress = createClientAddress(options.trustedProxies);
   const logAnswer = createAccessLog(options.accessLog, options.accessLogSink);
@@ -160,5 +160,23 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       clearInterval(polling);
       await Promise.all([main.stop(), status.stop(), stopWatching(), refresher.stop()]);
     },
+  };
+}
+
+function judgeWithMemory(options: ServerOptions, policy: Policy): StoreJudge {
+  const { openMessage, engines, verdicts, image, log } = options;
+  // Warnings are for reports; a server gives none.
+  const expiryWarning = 0;
+  const plain = createJudge({ policy, openMessage, expiryWarning });
+  const verdictTerms = createVerdictTerms(policy, createVerdictIds(policy, engines));
+  const judge = verdicts
+    ? createRememberingJudge(plain, policy, createVerdictLines(verdictTerms), verdicts)
+    : plain;
+  if (!image) return judge;
+  const onUnused = (error: unknown): void =>
+    log.info({ error: messageOf(error) }, 'the image of the store is of no use; all is looked at');
+  return {
+    ...judge,
+    ...createStoreMemory({ ...image, judge, policy, verdictTerms, expiryWarning, onUnused }),
   };
 }

@@ -65,7 +65,8 @@ export function openGitHelpers(
       if (error) throw error;
     },
     close: async () => {
-      if (tidying) patient.kill();
+      // In a run that is over at once there is no other time to pack.
+      await tidying;
       await Promise.all([prompt.close(), patient.close()]);
     },
   };

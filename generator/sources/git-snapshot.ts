@@ -53,6 +53,14 @@ export function createGitSnapshot(options: GitSnapshotOptions): Snapshot {
 
   return {
     commit,
+    tree: {
+      id: tree,
+      // Without notice: what the clone may have lost says nothing of what it has to have.
+      changesSince: async (before) => {
+        const found = await sizes.ask(before).catch(() => undefined);
+        return found?.type === 'tree' ? flattenBatches(changes(before)) : undefined;
+      },
+    },
     entries: () => flattenBatches(noticing(listTree(directory, environment, tree))),
     count: async () => {
       let entries = 0;

@@ -32,9 +32,19 @@ export interface Snapshot {
   readonly count: () => Promise<number>;
   /** What differs from an earlier snapshot of the same source. */
   readonly changesSince: (previous: Snapshot) => AsyncIterable<Entry>;
+  /** What git names this state by, whatever commit led to it. */
+  readonly tree?: SnapshotTree;
   /** The bytes of a file, or why they cannot be read. */
   readonly read: (entry: FileEntry) => Promise<Uint8Array | Rejection>;
   readonly close: () => Promise<void>;
+}
+
+/** The published directory as git has it. */
+export interface SnapshotTree {
+  /** Its object name. */
+  readonly id: string;
+  /** What differs from another one; undefined if that is not here. */
+  readonly changesSince: (id: string) => Promise<AsyncIterable<Entry> | undefined>;
 }
 
 /** Where signatures come from. Errors thrown by a source are faults of the world, not of files. */

@@ -19,6 +19,9 @@ const FLIPS = 10;
 const KILLS = 5;
 /** The first load takes less, in milliseconds. */
 const LONGEST_LOAD = 400;
+/** An image of a small store takes less to write, in milliseconds. */
+const LONGEST_IMAGE = 30;
+const OF_NO_USE = /"level":"info".*"the image of the store is of no use; all is looked at"/;
 const NOT_REMEMBERED = /"level":"warn".*"verdicts cannot be remembered; the next start is slower"/;
 
 const inMirrors = (files: readonly SignedFile[]): readonly SignedFile[] =>
@@ -65,16 +68,24 @@ describeWith(['gpg', 'git'], 'warm start', () => {
   const argsOf = (...more: readonly string[]) => [...publisher.serveArgs(state()), ...more];
   const serve = async () => servers.start(remote.path, argsOf(`--keys=${otherKeyFile}`));
 
-  /** Where verdicts are remembered. */
-  async function pathOfVerdicts(): Promise<string> {
-    const names = (await readdir(state())).filter((name) => name.endsWith('.verdicts'));
+  /** Where verdicts, or an image of the store, are kept. */
+  async function pathOf(kind: 'verdicts' | 'image'): Promise<string> {
+    const names = (await readdir(state())).filter((name) => name.endsWith(`.${kind}`));
     assert.equal(names.length, 1);
-    assert.match(names[0] ?? '', /^[0-9a-f]{16}\.verdicts$/);
+    assert.match(names[0] ?? '', /^[0-9a-f]{16}\.[a-z]+$/);
     return join(state(), names[0] ?? '');
   }
 
+  /** Only the image is forgotten. */
+  const forgetImage = async () => rm(await pathOf('image'));
+
+  const ways = [
+    ['by an image', async () => undefined],
+    ['by verdicts', forgetImage],
+  ] as const;
+
   const readLines = async () =>
-    (await readFile(await pathOfVerdicts(), 'latin1')).split('\n').filter((line) => line !== '');
+    (await readFile(await pathOf('verdicts'), 'latin1')).split('\n').filter((line) => line !== '');
 
   async function assertAllServed(
     server: Lookaside,
@@ -95,12 +106,21 @@ describeWith(['gpg', 'git'], 'warm start', () => {
     const first = await serveOnce();
     const lines = await readLines();
     assert.equal(lines.length, all().length);
-    for (let start = 0; start < 2; start++) {
+    for (const prepare of [forgetImage, async () => undefined]) {
+      await prepare();
       const again = await serveOnce();
       assert.equal(again.commit, first.commit);
       assert.doesNotMatch(again.stderr(), /"level":"(warn|error)"/);
       assert.deepEqual(await readLines(), lines);
     }
+  });
+
+  it('needs no verdicts where there is an image', async () => {
+    await servedBefore();
+    await rm(await pathOf('verdicts'));
+    const { stderr } = await serveOnce();
+    assert.doesNotMatch(stderr(), /"level":"(warn|error)"/);
+    assert.deepEqual(await readLines(), []);
   });
 
   it('remembers what was pushed meanwhile', async () => {
@@ -117,7 +137,7 @@ describeWith(['gpg', 'git'], 'warm start', () => {
     await publisher.announce(again, await remote.publish({ [file.location]: null }));
     await eventually(async () => assertMissing(again, file));
     await stop(again);
-    assert.deepEqual(await readLines(), lines);
+    assert.deepEqual(new Set(await readLines()), new Set(lines));
   });
 
   const damage: Readonly<
@@ -156,7 +176,8 @@ describeWith(['gpg', 'git'], 'warm start', () => {
   for (const [what, { inflict, isForgotten = false }] of Object.entries(damage)) {
     it(`serves the same when ${what}${isForgotten ? ', and says so' : ''}`, async () => {
       await servedBefore();
-      const path = await pathOfVerdicts();
+      await forgetImage();
+      const path = await pathOf('verdicts');
       await inflict(path);
       const { stderr } = await serveOnce();
       assert.equal(
@@ -165,11 +186,45 @@ describeWith(['gpg', 'git'], 'warm start', () => {
       );
       if (isForgotten) await rm(path, { recursive: true });
       const { length: remembered } = isForgotten ? [] : await readLines();
+      await forgetImage();
       const again = await serveOnce();
       assert.doesNotMatch(again.stderr(), /"level":"(warn|error)"/);
       if (!isForgotten) assert.equal((await readLines()).length, remembered, 'all is remembered');
     });
   }
+
+  for (const [what, { inflict }] of Object.entries(damage)) {
+    it(`serves the same when this happens to the image: ${what}`, async () => {
+      await servedBefore();
+      const lines = await readLines();
+      const path = await pathOf('image');
+      await inflict(path);
+      const { stderr } = await serveOnce();
+      assert.doesNotMatch(stderr(), /"level":"error"/);
+      assert.equal(OF_NO_USE.test(stderr()), what !== 'it is removed');
+      assert.deepEqual(await readLines(), lines);
+      if (what === 'it is a directory') {
+        assert.match(stderr(), /"level":"warn".*"the image of the store cannot be written/);
+        return;
+      }
+      const again = await serveOnce();
+      assert.doesNotMatch(again.stderr(), /"level":"(warn|error)"/);
+      assert.doesNotMatch(again.stderr(), OF_NO_USE);
+    });
+  }
+
+  it('serves the same after it was killed while it writes the image', async () => {
+    await servedBefore();
+    for (let kill = 0; kill < KILLS; kill++) {
+      await rm(await pathOf('image'), { force: true });
+      const killed = await serve();
+      await sleep(Math.random() * LONGEST_IMAGE);
+      assert.equal(await killed.stop('SIGKILL'), null);
+      const server = await serveOnce();
+      assert.doesNotMatch(server.stderr(), /"level":"(warn|error)"/);
+      assert.doesNotMatch(server.stderr(), OF_NO_USE);
+    }
+  });
 
   it('serves a directory where the state directory cannot be made, and says so', async () => {
     const source = join(state(), 'source');
@@ -200,34 +255,40 @@ describeWith(['gpg', 'git'], 'warm start', () => {
     assert.doesNotMatch(server.stderr(), /"level":"(warn|error)"/);
   });
 
-  it('takes away what is signed by a key that was taken away, and nothing else', async () => {
-    await servedBefore();
-    const lines = await readLines();
-    const server = await servers.start(remote.path, argsOf());
-    await assertAllServed(server, ours);
-    await Promise.all(theirs.map(async (file) => assertMissing(server, file)));
-    assert.match(server.stderr(), /"code":"unknown-signer"/);
-    await stop(server);
-    assert.deepEqual(await readLines(), lines, 'the others are not judged again');
-    await serveOnce();
-    assert.deepEqual(await readLines(), lines);
-  });
+  for (const [how, prepare] of ways) {
+    it(`takes away what is signed by a key that was taken away, and nothing else, ${how}`, async () => {
+      await servedBefore();
+      await prepare();
+      const lines = await readLines();
+      const server = await servers.start(remote.path, argsOf());
+      await assertAllServed(server, ours);
+      await Promise.all(theirs.map(async (file) => assertMissing(server, file)));
+      assert.match(server.stderr(), /"code":"unknown-signer"/);
+      await stop(server);
+      assert.deepEqual(await readLines(), lines, 'the others are not judged again');
+      await serveOnce();
+      assert.deepEqual(new Set(await readLines()), new Set(lines));
+    });
+  }
 
-  it('judges again what is signed by a key that has changed, and nothing else', async () => {
-    await servedBefore();
-    const { length } = await readLines();
-    const { signer, key } = publisher;
-    const changed = join(signer.home, 'changed.asc');
-    const before = await readFile(publisher.keyFile);
-    const env = { GNUPGHOME: signer.home };
-    await runOrThrow('gpg', ['--batch', '--quick-set-expire', key.fingerprint, '2y'], { env });
-    await signer.exportKeys(changed, key);
-    assert.notDeepEqual(await readFile(changed), before);
-    const keys = [`--keys=${changed}`, `--keys=${otherKeyFile}`];
-    const args = argsOf().filter((arg) => !arg.startsWith('--keys='));
-    const server = await servers.start(remote.path, [...args, ...keys]);
-    await assertAllServed(server);
-    await stop(server);
-    assert.equal((await readLines()).length, length + ours.length);
-  });
+  for (const [how, prepare] of ways) {
+    it(`judges again what is signed by a key that has changed, and nothing else, ${how}`, async () => {
+      await servedBefore();
+      await prepare();
+      const { length } = await readLines();
+      const { signer, key } = publisher;
+      const changed = join(signer.home, 'changed.asc');
+      const before = await readFile(publisher.keyFile);
+      const env = { GNUPGHOME: signer.home };
+      await runOrThrow('gpg', ['--batch', '--quick-set-expire', key.fingerprint, '2y'], { env });
+      await signer.exportKeys(changed, key);
+      assert.notDeepEqual(await readFile(changed), before);
+      const keys = [`--keys=${changed}`, `--keys=${otherKeyFile}`];
+      const args = argsOf().filter((arg) => !arg.startsWith('--keys='));
+      const server = await servers.start(remote.path, [...args, ...keys]);
+      await assertAllServed(server);
+      await stop(server);
+      assert.equal((await readLines()).length, length + ours.length);
+    });
+  }
 });

@@ -7,6 +7,7 @@ import { REJECTIONS, type RejectionCode, reject } from '../../generator/rejectio
 import type { Entry, FileEntry, Snapshot } from '../../generator/sources/source.ts';
 import {
   DIRECTORY,
+  entryOf,
   HEX,
   judgeOf,
   keyringOf,
@@ -59,7 +60,13 @@ describe('generator: check entries', () => {
       judgeBy(async () => rejection),
     );
     assert.deepEqual(checked, [
-      { kind: 'rejected', path: LOCATION, directory: DIRECTORY, rejection },
+      {
+        kind: 'rejected',
+        path: LOCATION,
+        directory: DIRECTORY,
+        entry: entryOf(LOCATION),
+        rejection,
+      },
     ]);
   });
 
@@ -101,7 +108,13 @@ describe('generator: check entries', () => {
     };
     const checked = await check(snapshot, notAsked);
     assert.deepEqual(checked, [
-      { kind: 'rejected', path: LOCATION, directory: DIRECTORY, rejection },
+      {
+        kind: 'rejected',
+        path: LOCATION,
+        directory: DIRECTORY,
+        entry: entryOf(LOCATION),
+        rejection,
+      },
     ]);
   });
 
@@ -136,8 +149,11 @@ describe('generator: check entries', () => {
     }
 
     it(`ignores ${kind} elsewhere`, async () => {
-      const checked = await check(snapshotOf({}, [{ kind, path: 'docs/latest' }]), notAsked);
-      assert.deepEqual(checked, [{ kind: 'ignored', path: 'docs/latest', directory: undefined }]);
+      const entry: Entry = { kind, path: 'docs/latest' };
+      const checked = await check(snapshotOf({}, [entry]), notAsked);
+      assert.deepEqual(checked, [
+        { kind: 'ignored', path: 'docs/latest', directory: undefined, entry },
+      ]);
     });
   }
 

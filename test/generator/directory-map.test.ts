@@ -57,4 +57,32 @@ describe('generator: map by directory', () => {
       Array.from({ length: 256 }, (_, end) => end),
     );
   });
+
+  it('frozen, holds what it held then, whatever changes afterwards', () => {
+    const changes = fc.array(change, { maxLength: 60 });
+    const property = fc.property(fc.array(changes, { maxLength: 5 }), (rounds) => {
+      const map = new DirectoryMap<number>();
+      const model = new Map<string, number>();
+      const kept: { frozen: Iterable<number>; values: readonly number[] }[] = [];
+      for (const round of rounds) {
+        kept.push({ frozen: map.freeze(), values: [...model.values()].toSorted((a, b) => a - b) });
+        for (const { what, name: changed, value } of round) {
+          if (what === 'set') {
+            map.set(changed, value);
+            model.set(changed, value);
+          } else {
+            map.delete(changed);
+            model.delete(changed);
+          }
+        }
+      }
+      assert.deepEqual(sorted(map.entries()), sorted(model.entries()));
+      for (const { frozen, values } of kept)
+        assert.deepEqual(
+          [...frozen].toSorted((a, b) => a - b),
+          values,
+        );
+    });
+    fc.assert(property, { numRuns: 200 });
+  });
 });

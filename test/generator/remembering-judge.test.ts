@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Judge, Signature } from '../../generator/judge.ts';
+import { loadStore } from '../../generator/load-store.ts';
 import { type Keyring, readKeyring } from '../../generator/openpgp/openpgp-js.ts';
 import {
   type Policy,
@@ -15,12 +16,21 @@ import { type Memory, createRememberingJudge } from '../../generator/remembering
 import { openVerdictFile } from '../../generator/verdict-file.ts';
 import { createVerdictIds } from '../../generator/verdict-ids.ts';
 import { createVerdictLines } from '../../generator/verdict-line.ts';
+import { createVerdictTerms } from '../../generator/verdict-terms.ts';
 import { formatClaims } from '../e2e/claims.ts';
 import { useTemporary } from '../e2e/temporary.ts';
 import type { ForgedKey } from '../fuzz/forged-key.ts';
 import { formatSeconds } from '../fuzz/subpacket.ts';
 import { EXPIRES, forgeMessage, forgeSigner } from './openpgp/forged.ts';
-import { DIRECTORY, HEX, judgeOf, keyringOf, locationOf, readVector } from './samples.ts';
+import {
+  DIRECTORY,
+  HEX,
+  judgeOf,
+  keyringOf,
+  locationOf,
+  readVector,
+  snapshotOf,
+} from './samples.ts';
 
 type Files = Readonly<Record<string, Uint8Array>>;
 type Verdict = Signature | Rejection;
@@ -123,7 +133,7 @@ describe('generator: judge with a memory', () => {
   ): Promise<Result> {
     const file = await openVerdictFile(path(), (error) => assert.fail(String(error)));
     const [asked, suggested]: [string[], string[]] = [[], []];
-    const lines = createVerdictLines(policy, createVerdictIds(policy, engines));
+    const lines = createVerdictLines(createVerdictTerms(policy, createVerdictIds(policy, engines)));
     const judge = createRememberingJudge(
       await noting(policy, asked, suggested),
       policy,
@@ -144,7 +154,7 @@ describe('generator: judge with a memory', () => {
         return [name, verdict] as const;
       });
       const verdicts = Object.fromEntries(await Promise.all(all));
-      await judge.release();
+      await judge.release('all');
       return { verdicts, asked: asked.toSorted() };
     });
   }
@@ -349,12 +359,58 @@ describe('generator: judge with a memory', () => {
       assert.deepEqual((await load(policy, files)).asked, []);
     });
 
+    it('leaves it alone after a load of a part', async () => {
+      const policy = await policyOf(ours);
+      await fill(1100);
+      await load(policy, files);
+      await fill(1100);
+      await withJudge(policy, 'engines 1', async (judge, asked) => {
+        await judge.recall();
+        await judge.judge(locationOf(at(1)), files[at(1)] ?? assert.fail(), NOW);
+        await judge.release('some');
+        assert.deepEqual(asked, []);
+      });
+      assert.equal(await countLines(), 20 + 1100);
+    });
+
     it('leaves it alone while few are of no use', async () => {
       const policy = await policyOf(ours);
       await load(policy, files);
       await fill(1000);
       await load(policy, files);
       assert.equal(await countLines(), 1020);
+    });
+  });
+
+  describe('with a store that was not loaded', () => {
+    const files = signedBy(ours, 20);
+    const storeOf = async (policy: Policy) =>
+      loadStore(snapshotOf(files), await judgeOf(policy), NOW);
+    const condense = async (policy: Policy) =>
+      withJudge(policy, 'engines 1', async (judge) => judge.condense(await storeOf(policy)));
+
+    it('writes a file anew that has become too long', async () => {
+      const policy = await policyOf(ours);
+      await fill(60_000);
+      await condense(policy);
+      assert.equal(await countLines(), 20);
+      assert.deepEqual((await load(policy, files)).asked, []);
+    });
+
+    it('leaves one alone that is not much too long', async () => {
+      const policy = await policyOf(ours);
+      await fill(30_000);
+      await condense(policy);
+      assert.equal(await countLines(), 30_000);
+    });
+
+    it('writes nothing of what no key has signed where there are keys', async () => {
+      const open = await createSimplePolicy(undefined);
+      const unverified = await storeOf(open);
+      await fill(60_000);
+      const policy = await policyOf(theirs);
+      await withJudge(policy, 'engines 1', async (judge) => judge.condense(unverified));
+      assert.equal(await countLines(), 0);
     });
   });
 
@@ -369,8 +425,8 @@ describe('generator: judge with a memory', () => {
       await judge.recall();
       assert.deepEqual(await ask(), first);
       assert.equal(asked.length, 1);
-      await judge.release();
-      await judge.release();
+      await judge.release('all');
+      await judge.release('all');
       await ask();
       assert.equal(asked.length, 2);
     });
@@ -394,7 +450,7 @@ describe('generator: judge with a memory', () => {
       const verdict = await judge.judge(locationOf(at(1)), sign(ours, 'v1'), NOW);
       assert.equal(codeOf(verdict), 'accepted');
       assert.equal(asked.length, 1);
-      await judge.release();
+      await judge.release('all');
     });
   });
 });

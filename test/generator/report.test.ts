@@ -1,13 +1,21 @@
 import assert from 'node:assert/strict';
 import type { CheckedFile } from '../../generator/checked-file.ts';
 import { formatLocation } from '../../generator/location.ts';
-import { reject } from '../../generator/rejection.ts';
+import { type Rejection, reject } from '../../generator/rejection.ts';
 import { reportDirectory, reportOther, sortByPath } from '../../generator/report.ts';
 import { type Scope, type SignedBy, createScope } from '../../generator/policy/policy.ts';
 import { DEFAULT_IDENTITY } from '../../generator/policy/signed-identity.ts';
-import { DIRECTORY, HEX, keyringOf, publishable } from './samples.ts';
+import { DIRECTORY, HEX, entryOf, keyringOf, publishable } from './samples.ts';
 
 const at = (number: number) => formatLocation(DIRECTORY, number);
+
+const refusedAt = (path: string, rejection: Rejection): CheckedFile => ({
+  kind: 'rejected',
+  path,
+  directory: DIRECTORY,
+  entry: entryOf(path),
+  rejection,
+});
 
 function report(...files: readonly CheckedFile[]) {
   return sortByPath(reportDirectory(DIRECTORY, files));
@@ -139,7 +147,7 @@ describe('generator: report', () => {
         [['co-signature-missing'], []],
       );
       const rejection = reject('unknown-signer', 'm');
-      const refused = { kind: 'rejected', path: at(2), directory: DIRECTORY, rejection } as const;
+      const refused = refusedAt(at(2), rejection);
       assert.equal(warningsOf(one, refused)[0]?.length, 1);
     });
   });
@@ -156,20 +164,18 @@ describe('generator: report', () => {
 
   it('shows rejected files with code, message, hint and harm', () => {
     const rejection = reject('armored', 'm', { breaksPulls: true });
-    assert.deepEqual(report({ kind: 'rejected', path: at(1), directory: DIRECTORY, rejection }), [
+    assert.deepEqual(report(refusedAt(at(1), rejection)), [
       { path: at(1), status: 'rejected', ...rejection },
     ]);
   });
 
   it('shows ignored files, and nothing of removed ones', () => {
+    const readme = { path: 'README.md', directory: undefined };
     assert.deepEqual(
-      [...reportOther({ kind: 'ignored', path: 'README.md', directory: undefined })],
+      [...reportOther({ kind: 'ignored', ...readme, entry: entryOf(readme.path) })],
       [{ path: 'README.md', status: 'ignored' }],
     );
-    assert.deepEqual(
-      [...reportOther({ kind: 'removed', path: 'README.md', directory: undefined })],
-      [],
-    );
+    assert.deepEqual([...reportOther({ kind: 'removed', ...readme })], []);
   });
 
   it('sorts by the bytes of the path', () => {

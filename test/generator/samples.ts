@@ -10,7 +10,7 @@ import { createOpenMessage } from '../../generator/openpgp/open-message.ts';
 import { type Keyring, readKeyring } from '../../generator/openpgp/openpgp-js.ts';
 import { type Policy, createScope, createSimplePolicy } from '../../generator/policy/policy.ts';
 import { type Rejection, isRejection } from '../../generator/rejection.ts';
-import type { Entry, Snapshot } from '../../generator/sources/source.ts';
+import type { Entry, FileEntry, Snapshot } from '../../generator/sources/source.ts';
 
 /** The digest and directory of the signatures in `fixtures/vectors/lab`. */
 export const HEX = '0060a26e22b4722dae2e2dcf7b9c32bab27325b3eea3739d623a3df3ba500f9d';
@@ -74,6 +74,11 @@ export function publishable(path: string, signature: Partial<Signature> = {}): P
     number,
     signature: { ...made, bytes, hash, claims, ...signature },
   };
+}
+
+/** The entry of a file of one byte, as snapshotOf has it. */
+export function entryOf(path: string): FileEntry {
+  return { kind: 'file', path, size: 1, id: path };
 }
 
 /** A snapshot that lies in memory: regular files, and entries of other kinds. */

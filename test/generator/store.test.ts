@@ -3,16 +3,21 @@ import * as fc from 'fast-check';
 import type { CheckedFile } from '../../generator/checked-file.ts';
 import { classifyPath, formatLocation, parseLocation } from '../../generator/location.ts';
 import { reject } from '../../generator/rejection.ts';
-import { sortByPath } from '../../generator/report.ts';
+import { isNoteworthy, sortByPath } from '../../generator/report.ts';
 import { SignatureStore } from '../../generator/store.ts';
-import { DIRECTORY, HEX, publishable } from './samples.ts';
+import { DIRECTORY, HEX, entryOf, publishable } from './samples.ts';
 
 const at = (number: number) => formatLocation(DIRECTORY, number);
 const pathOf = (path: string) => ({ path, directory: parseLocation(path)?.directory });
 const rejected = (path: string): CheckedFile => {
-  return { kind: 'rejected', ...pathOf(path), rejection: reject('bad-signature', 'no') };
+  const rejection = reject('bad-signature', 'no');
+  return { kind: 'rejected', ...pathOf(path), entry: entryOf(path), rejection };
 };
-const ignored = (path: string): CheckedFile => ({ kind: 'ignored', ...pathOf(path) });
+const ignored = (path: string): CheckedFile => ({
+  kind: 'ignored',
+  ...pathOf(path),
+  entry: entryOf(path),
+});
 const removed = (path: string): CheckedFile => ({ kind: 'removed', ...pathOf(path) });
 const expired = (store: SignatureStore, time: number) =>
   [...store.expired(new Date(time))].flatMap((file) => file?.path ?? []);
@@ -170,6 +175,7 @@ describe('generator: store', () => {
       status: fc.constantFrom('accepted' as const, 'unverified' as const),
       signedAt: fc.nat({ max: 3 }),
       validUntil: fc.constantFrom(1, 2, 3, Infinity),
+      warnings: fc.constantFrom([], [], [{ code: 'weak-algorithm' as const, message: 'SHA-1' }]),
     });
     const atLocation = fc.tuple(fc.constantFrom(...locations), fc.nat({ max: 5 }), signature);
     const change = fc.oneof(
@@ -218,6 +224,52 @@ describe('generator: store', () => {
             ({ directory, number }) => `/${formatLocation(directory, number)}`,
           );
           assert.deepEqual(new Set(reported), new Set(served));
+        }),
+        { numRuns: 300 },
+      );
+    });
+
+    it('is the same when files are added without looking', () => {
+      fc.assert(
+        fc.property(fc.array(change), fc.array(change), (first, then) => {
+          const store = new SignatureStore();
+          const files = new Map([...first, ...then].map((each) => [each.path, each]));
+          const good = [...files.values()]
+            .filter((file) => file.kind === 'publishable')
+            .toSorted((a, b) => (a.directory < b.directory ? -1 : 1));
+          const rest = [...files.values()].filter((file) => file.kind !== 'publishable');
+          store.prepare(rest.slice(1)).apply();
+          store.add(good.slice(0, first.length));
+          store.add(good.slice(first.length));
+          store.prepare(rest.slice(0, 1)).apply();
+          const loaded = storeOf(...rest, ...good);
+          assert.deepEqual(observe(store, directories), observe(loaded, directories));
+        }),
+        { numRuns: 300 },
+      );
+    });
+
+    it('names the files of which there is something to say, and no others', () => {
+      fc.assert(
+        fc.property(batches, (all) => {
+          const store = new SignatureStore();
+          for (const batch of all) store.prepare(batch).apply();
+          const noteworthy = [...store.files()].filter((file) => isNoteworthy(file));
+          assert.deepEqual(sortByPath(store.noteworthy()), sortByPath(noteworthy));
+        }),
+        { numRuns: 300 },
+      );
+    });
+
+    it('is frozen whole, and stays so', () => {
+      fc.assert(
+        fc.property(batches, fc.array(change), (all, next) => {
+          const store = new SignatureStore();
+          for (const batch of all) store.prepare(batch).apply();
+          const frozen = store.freeze();
+          const before = observe(store, directories);
+          store.prepare(next).apply();
+          assert.deepEqual(observe(storeOf(...frozen), directories), before);
         }),
         { numRuns: 300 },
       );

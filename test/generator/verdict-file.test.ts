@@ -114,6 +114,54 @@ describe('generator: file of remembered verdicts', () => {
     );
   });
 
+  describe('when others are put in place of all lines', () => {
+    it('leaves these, and what is added from then on', async () => {
+      const file = await fileWith(...numbered(0, 2500));
+      const replacing = file.replace(numbered(5000, 7100));
+      file.add('after\ttext');
+      await replacing;
+      file.add('later\ttext');
+      await file.close();
+      assert.deepEqual(await readAgain(), [...numbered(5000, 7100), 'after\ttext', 'later\ttext']);
+      assert.deepEqual(await readdir(directory()), ['x.verdicts']);
+    });
+
+    it('knows how long it is', async () => {
+      const file = await fileWith(...numbered(0, 500), 'ü\ttext');
+      const isAsLong = async () => {
+        await file.read();
+        assert.equal(file.size(), (await stat(path())).size);
+      };
+      await isAsLong();
+      await file.replace(numbered(0, 3));
+      await isAsLong();
+      file.add('more\ttext');
+      await isAsLong();
+      await file.close();
+    });
+
+    it('leaves all as it was when it is closed meanwhile', async () => {
+      const file = await fileWith(...numbered(0, 100));
+      const replacing = file.replace(numbered(5000, 9000));
+      await Promise.all([file.close(), replacing]);
+      assert.deepEqual(await readAgain(), numbered(0, 100));
+      assert.deepEqual(await readdir(directory()), ['x.verdicts']);
+    });
+
+    it('leaves all as it was, and says so, when it cannot be written', async () => {
+      const errors: unknown[] = [];
+      const file = await openVerdictFile(path(), (error) => errors.push(error));
+      file.add('a\t1');
+      await file.read();
+      await mkdir(`${path()}.new`);
+      await file.replace(['b\t2']);
+      await file.close();
+      assert.equal(errors.length, 1);
+      assert.match(String(errors[0]), /EISDIR/);
+      assert.deepEqual(await readAgain(), ['a\t1']);
+    });
+  });
+
   describe('when only some lines are kept', () => {
     it('leaves these', async () => {
       const file = await fileWith(...numbered(0, 2500));

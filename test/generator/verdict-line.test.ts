@@ -14,6 +14,7 @@ import { DEFAULT_IDENTITY } from '../../generator/policy/signed-identity.ts';
 import { createVerdictIds } from '../../generator/verdict-ids.ts';
 import { formatVerdictLine, indexVerdicts } from '../../generator/verdict-index.ts';
 import { type VerdictLines, createVerdictLines } from '../../generator/verdict-line.ts';
+import { createVerdictTerms } from '../../generator/verdict-terms.ts';
 import { forgeSigner } from './openpgp/forged.ts';
 import { DIRECTORY, HEX, keyringOf, locationOf, publishable } from './samples.ts';
 
@@ -29,7 +30,7 @@ const CLAIMS = {
 const SIGNER: Signer = { fingerprint: 'A'.repeat(40), primaryFingerprint: 'A'.repeat(40) };
 
 const linesOf = (policy: Policy, engines = ENGINES) =>
-  createVerdictLines(policy, createVerdictIds(policy, engines));
+  createVerdictLines(createVerdictTerms(policy, createVerdictIds(policy, engines)));
 
 const by = async (...names: readonly string[]): Promise<SignedBy> => ({
   type: 'signedBy',
@@ -216,7 +217,10 @@ describe('generator: lines of remembered verdicts', () => {
       const other = await createPolicy([renamed]);
       assert.equal(parse(other), undefined);
       // Not even if the rest were the same.
-      assert.equal(createVerdictLines(other, () => 'same').parse(line, LOCATION), undefined);
+      assert.equal(
+        createVerdictLines(createVerdictTerms(other, () => 'same')).parse(line, LOCATION),
+        undefined,
+      );
     });
   });
 
