@@ -107,9 +107,10 @@ export async function serve(source: string, settings: Settings, world: World): P
       server.reload(next);
     };
     log.info({ signal: await stopped }, 'stopping');
+    // First of all, so that nobody connects any more.
+    const listened = server.stop();
     ending.abort();
-    await engines.close();
-    await Promise.all([server.stop(), image?.writer.close(IMAGE_PATIENCE)]);
+    await Promise.all([listened, engines.close(), image?.writer.close(IMAGE_PATIENCE)]);
   } finally {
     await image?.writer.close(0);
     await opened?.close();
