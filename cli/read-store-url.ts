@@ -32,7 +32,8 @@ export function readShownUrl(text: string | undefined): StoreUrl | undefined {
   if (new URL(url.base).protocol === 'file:') {
     throw new Complaint(`--url: expected an address of this server, got ${text}`, STORE_URL_HINT);
   }
-  if (!hasCredentials(url)) return url;
-  const message = '--url: expected no password, as the page for people shows the address';
+  const [secret] = [hasCredentials(url) && 'password', url.query !== '' && 'query'].filter(Boolean);
+  if (!secret) return url;
+  const message = `--url: expected no ${secret}, as the page for people shows the address`;
   throw new Complaint(message, 'give the address without it');
 }
