@@ -1,5 +1,6 @@
 // One scope: whose signatures its images need, and what a node needs to check them.
-import { quote, renderBlock } from './blocks.ts';
+import { toShellWord } from '../../generator/node-config/shell-word.ts';
+import { renderBlock } from './blocks.ts';
 import { type Html, html } from './html.ts';
 import type { ScopeFacts } from './page-facts.ts';
 import { renderKeys } from './render-keys.ts';
@@ -63,11 +64,11 @@ function renderKeyPath(path: string): Html {
 
 function tryIt({ image, location }: ScopeFacts): string {
   return `# an image of this scope
-IMAGE=${quote(image)}
+IMAGE=${toShellWord(image)}
 skopeo copy "docker://$IMAGE" "dir:$(mktemp -d)"
 podman pull "$IMAGE"
 # which store is asked, and what it answers
 podman pull --log-level=debug "$IMAGE" 2>&1 | grep -i -e lookaside -e signature
 # 200: there is a signature, 404: there is none; HEX is the digest of the manifest
-curl -sI ${quote(location)}`;
+curl -sI ${toShellWord(location)}`;
 }

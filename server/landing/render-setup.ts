@@ -1,6 +1,7 @@
 // How a node is set up: commands that lead from a fresh node to one that verifies.
+import { toShellWord } from '../../generator/node-config/shell-word.ts';
 import { formatStoreUrl, isOpenToOthers } from '../../generator/node-config/store-url.ts';
-import { quote, renderBlock } from './blocks.ts';
+import { renderBlock } from './blocks.ts';
 import type { Download } from './downloads.ts';
 import { type Html, html } from './html.ts';
 import type { PageFacts } from './render-page.ts';
@@ -82,8 +83,8 @@ function isDefault({ installedAt }: Download): boolean {
 
 function fetchAll(downloads: readonly Download[], { url }: PageFacts): string {
   const lines = downloads.map(({ path, installedAt = '' }) => {
-    const place = /^[\w./-]+$/.test(installedAt) ? installedAt : quote(installedAt);
-    return `curl -fsS --create-dirs -o ${place} \\\n  ${quote(formatStoreUrl(url, path))}`;
+    const place = /^[\w./-]+$/.test(installedAt) ? installedAt : toShellWord(installedAt);
+    return `curl -fsS --create-dirs -o ${place} \\\n  ${toShellWord(formatStoreUrl(url, path))}`;
   });
   return lines.join('\n');
 }
