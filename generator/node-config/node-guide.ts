@@ -1,17 +1,23 @@
 // What a page for people shows: the files for nodes, and what each scope adds to them.
 import { type Policy, type Scope, createScope } from '../policy/policy.ts';
-import { type KeyMembers, placeKeys } from './key-files.ts';
-import type { NodeFile } from './node-file.ts';
-import { type NodeFilesOptions, createNodeFiles, signedScopes } from './node-files.ts';
-import { formatScopeMember } from './policy-file.ts';
-import { formatScopeSection } from './registries-d.ts';
+import { type KeyMembers, type KeyPlaces, placeKeys } from './key-files.ts';
+import { SYSTEM_DIRECTORY, signedScopes } from './node-files.ts';
+import { createPolicyJson, formatPolicyJson, formatScopeMember } from './policy-file.ts';
+import { type RegistriesOptions, formatScopeSection, listRegistries } from './registries-d.ts';
 import type { StoreUrl } from './store-url.ts';
+
+/** A file for nodes, whose place does not depend on where the store is. */
+export interface GuideFile {
+  /** Relative to `/`. */
+  readonly path: string;
+  readonly bytesFor: (url: StoreUrl) => Uint8Array;
+}
 
 /** The share of one scope in the files for nodes. */
 export interface ScopeGuide {
   readonly scope: Scope;
   /** The file of registries.d, without its directory, and what is in it. */
-  readonly registries: { readonly file: string; readonly text: string };
+  readonly registriesFor: (url: StoreUrl) => { readonly file: string; readonly text: string };
   /** A member of the `docker` part of policy.json. */
   readonly policyMember: string;
   /** Where the policy expects the scope's keys, absolute. */
@@ -20,23 +26,25 @@ export interface ScopeGuide {
 
 export interface NodeGuide {
   /** As `lookaside node-config --default insecureAcceptAnything` writes them. */
-  readonly files: readonly NodeFile[];
+  readonly files: readonly GuideFile[];
   readonly scopes: readonly ScopeGuide[];
   /** Whether the policy asks for nothing that the files leave out. */
   readonly isWhole: boolean;
 }
 
-/** Describes the nodes of a store by its own policy, for the oldest clients too. */
-export function createNodeGuide(policy: Policy, url: StoreUrl): NodeGuide {
-  const options = { ...DEFAULTS, url };
+/**
+ * Describes the nodes of a store by its own policy, for the oldest clients too. Readers may ask
+ * under any address: what is long to make is made here, once, and does not depend on it.
+ */
+export function createNodeGuide(policy: Policy): NodeGuide {
   const scopes = signedScopes(policy);
   const places = placeKeys(scopes, { form: 'file', name: NAME, haveKeyPaths: false });
   const signed = new Set(scopes);
   return {
-    files: scopes.length > 0 ? createNodeFiles(policy, options) : [],
+    files: scopes.length > 0 ? listFiles(scopes, places) : [],
     scopes: scopes.map((scope) => ({
       scope,
-      registries: formatScopeSection(NAME, scope, options),
+      registriesFor: (url) => formatScopeSection(NAME, scope, { ...SYSTEM_WIDE, url }),
       policyMember: formatScopeMember(scope, places),
       keyPaths: scope.signedBy.flatMap(({ keyring }) => toPaths(places.membersFor(keyring))),
     })),
@@ -49,19 +57,29 @@ export function createNodeGuide(policy: Policy, url: StoreUrl): NodeGuide {
 /** A section of registries.d for a store of which nothing is known but its address. */
 export function formatExampleSection(url: StoreUrl): string {
   const scope = createScope('registry.example.com', undefined, []);
-  return formatScopeSection(NAME, scope, { ...DEFAULTS, url }).text;
+  return formatScopeSection(NAME, scope, { ...SYSTEM_WIDE, url }).text;
 }
 
 const NAME = 'lookaside';
-const DEFAULTS: Omit<NodeFilesOptions, 'url'> = {
-  name: NAME,
+const SYSTEM_WIDE: Omit<RegistriesOptions, 'url'> = {
   clients: 'any',
-  keyForm: 'file',
-  byDefault: 'insecureAcceptAnything',
   staging: undefined,
   isRootless: false,
-  existing: undefined,
 };
+
+/** In the order of `createNodeFiles`. */
+function listFiles(scopes: readonly Scope[], places: KeyPlaces): readonly GuideFile[] {
+  const content = createPolicyJson(scopes, places, 'insecureAcceptAnything');
+  const policyJson = Buffer.from(formatPolicyJson(content));
+  return [
+    ...places.files.map(({ path, bytes }) => ({ path, bytesFor: () => bytes })),
+    ...listRegistries(NAME, scopes).map(({ path, format }) => ({
+      path: `${SYSTEM_DIRECTORY}/registries.d/${path}`,
+      bytesFor: (url: StoreUrl) => format({ ...SYSTEM_WIDE, url }),
+    })),
+    { path: `${SYSTEM_DIRECTORY}/policy.json`, bytesFor: () => policyJson },
+  ];
+}
 
 function toPaths(members: KeyMembers): readonly string[] {
   if ('keyPath' in members) return [members.keyPath];
