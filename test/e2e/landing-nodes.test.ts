@@ -127,9 +127,11 @@ END`);
     const server = await servers.start(images.remote.work, [...config, '--url', url]);
     const blocks = readBlocks(await (await fetch(server.baseUrl)).text());
     const commands = SETUP.map((label) => blocks.get(label)).join('\n');
-    const fetched = commands.matchAll(/-o (\S+) \\\n {2}'https:\/\/sigs\.example([^']+)'/g);
+    const fetched = commands.matchAll(
+      /'https:\/\/sigs\.example([^']+)' &&\n.*\n {2}mv -f \S+ (\S+)/g,
+    );
     const paths: string[] = [];
-    for (const [, path = '', target = ''] of fetched) {
+    for (const [, target = '', path = ''] of fetched) {
       paths.push(path.slice(1));
       const bytes = await (await fetch(server.baseUrl + target)).arrayBuffer();
       assert.deepEqual(Buffer.from(bytes), await readFile(join(out, path)), path);
