@@ -2,7 +2,12 @@
 import { type Policy, type Scope, createScope } from '../policy/policy.ts';
 import { type KeyMembers, type KeyPlaces, placeKeys } from './key-files.ts';
 import { SYSTEM_DIRECTORY, signedScopes } from './node-files.ts';
-import { createPolicyJson, formatPolicyJson, formatScopeMember } from './policy-file.ts';
+import {
+  type DefaultRequirement,
+  createPolicyJson,
+  formatPolicyJson,
+  formatScopeMember,
+} from './policy-file.ts';
 import { type RegistriesOptions, formatScopeSection, listRegistries } from './registries-d.ts';
 import type { StoreUrl } from './store-url.ts';
 
@@ -25,9 +30,11 @@ export interface ScopeGuide {
 }
 
 export interface NodeGuide {
-  /** As `lookaside node-config --default insecureAcceptAnything` writes them. */
+  /** As `lookaside node-config --default` writes them with this default. */
   readonly files: readonly GuideFile[];
   readonly scopes: readonly ScopeGuide[];
+  /** What the files say of images that no scope covers. */
+  readonly byDefault: DefaultRequirement;
   /** Whether the policy asks for nothing that the files leave out. */
   readonly isWhole: boolean;
 }
@@ -40,18 +47,27 @@ export function createNodeGuide(policy: Policy): NodeGuide {
   const scopes = signedScopes(policy);
   const places = placeKeys(scopes, { form: 'file', name: NAME, haveKeyPaths: false });
   const signed = new Set(scopes);
+  const outside = policy.scopes.get('');
+  const byDefault = outside && rejectsAll(outside) ? 'reject' : 'insecureAcceptAnything';
   return {
-    files: scopes.length > 0 ? listFiles(scopes, places) : [],
+    files: scopes.length > 0 ? listFiles(scopes, places, byDefault) : [],
     scopes: scopes.map((scope) => ({
       scope,
       registriesFor: (url) => formatScopeSection(NAME, scope, { ...SYSTEM_WIDE, url }),
       policyMember: formatScopeMember(scope, places),
       keyPaths: scope.signedBy.flatMap(({ keyring }) => toPaths(places.membersFor(keyring))),
     })),
+    byDefault,
     isWhole: [...policy.scopes.values()].every(
-      (scope) => signed.has(scope) || (scope.name === '' && scope.takesAnything),
+      (scope) =>
+        signed.has(scope) || (scope.name === '' && (scope.takesAnything || rejectsAll(scope))),
     ),
   };
+}
+
+/** Whether no image of the scope can be taken, as `reject` says. */
+function rejectsAll({ requirements }: Scope): boolean {
+  return requirements.every(({ type }) => type === 'unmeetable');
 }
 
 /** A section of registries.d for a store of which nothing is known but its address. */
@@ -68,8 +84,12 @@ const SYSTEM_WIDE: Omit<RegistriesOptions, 'url'> = {
 };
 
 /** In the order of `createNodeFiles`. */
-function listFiles(scopes: readonly Scope[], places: KeyPlaces): readonly GuideFile[] {
-  const content = createPolicyJson(scopes, places, 'insecureAcceptAnything');
+function listFiles(
+  scopes: readonly Scope[],
+  places: KeyPlaces,
+  byDefault: DefaultRequirement,
+): readonly GuideFile[] {
+  const content = createPolicyJson(scopes, places, byDefault);
   const policyJson = Buffer.from(formatPolicyJson(content));
   return [
     ...places.files.map(({ path, bytes }) => ({ path, bytesFor: () => bytes })),

@@ -1,6 +1,10 @@
 // What the page tells, before it is written down.
 import { formatDirectory, formatLocation } from '../../generator/location.ts';
-import { type ScopeGuide, createNodeGuide } from '../../generator/node-config/node-guide.ts';
+import {
+  type NodeGuide,
+  type ScopeGuide,
+  createNodeGuide,
+} from '../../generator/node-config/node-guide.ts';
 import { parseDockerReference } from '../../generator/docker-reference.ts';
 import type { KeyInfo } from '../../generator/openpgp/openpgp-js.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
@@ -43,6 +47,8 @@ export interface PolicyFacts {
   /** Undefined where signatures are not checked, for want of keys. */
   readonly keyCount: number | undefined;
   readonly scopes: readonly ScopeFacts[];
+  /** What nodes do with images that none of the scopes covers. */
+  readonly byDefault: NodeGuide['byDefault'];
   /** How many scopes of the policy ask for something else than signatures by keys. */
   readonly otherScopes: number;
   readonly downloads: readonly Download[];
@@ -58,6 +64,7 @@ export function createPolicyFacts(policy: Policy): PolicyFacts {
       ...toScopeFacts(scope, policy.scopes.size > 1 ? 'All other images' : 'All images'),
       id: toId(scope.scope.name, ids),
     })),
+    byDefault: guide.byDefault,
     otherScopes: policy.scopes.size - guide.scopes.length,
     downloads: createDownloads(policy, guide),
   };

@@ -59,15 +59,19 @@ function renderPolicy(policy: Download, facts: PageFacts): Html {
   // Done again, it keeps the first one; a node may have had none.
   const backup = `[ -e ${before} ] || [ ! -e ${installedAt} ] || cp -p ${installedAt} ${before}`;
   const commands = `${backup}\n${fetchAll([policy], facts)}`;
-  const isForAll = facts.scopes.some(({ name }) => name === '');
-  const what = isForAll
-    ? 'asks for signatures of every image from a registry'
-    : 'asks for signatures of the images below, and takes all others unsigned';
+  const what = describePolicy(facts);
   return html`${renderBlock('policy.json: what is asked of images', 'commands that require signatures', commands)}
     <p>
       <a href="${policy.path}">This policy</a> ${what}. If the policy of the node asks for more than
       that, keep it: add what stands below for each part to it.
     </p> `;
+}
+
+function describePolicy({ scopes, byDefault }: PageFacts): string {
+  const isForAll = scopes.some(({ name }) => name === '');
+  if (isForAll) return 'asks for signatures of every image from a registry';
+  const others = byDefault === 'reject' ? 'refuses all others' : 'takes all others unsigned';
+  return `asks for signatures of the images below, and ${others}`;
 }
 
 const NO_POLICY_FILE = html`<p>

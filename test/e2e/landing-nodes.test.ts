@@ -112,6 +112,21 @@ END`);
     await assertRefused(linesFor(blocks, scope, images.unsigned));
   });
 
+  it('hands out the policy that rejects by default, as node-config wrote it', async () => {
+    const out = join(directory(), 'out');
+    const scope = `${images.registry.host}/team=${images.keyFile}`;
+    const url = 'https://sigs.example';
+    const wanted = ['--scope', scope, '--url', url, '--default', 'reject', '--out', out];
+    const written = await runLookaside(['node-config', ...wanted]);
+    assert.equal(written.code, 0, written.stderr);
+    const policy = join(out, 'etc/containers/policy.json');
+    const text = await readFile(policy, 'utf8');
+    await writeFile(policy, text.replaceAll('"/etc/', `"${out}/etc/`));
+    const { baseUrl } = await servers.start(images.remote.work, ['--policy', policy]);
+    const answer = await fetch(`${baseUrl}/nodes/policy.json`);
+    assert.deepEqual([answer.status, await answer.text()], [200, text]);
+  });
+
   it('hands out, to the byte, what node-config writes', async () => {
     const out = join(directory(), 'out');
     const host = images.registry.host;

@@ -98,14 +98,29 @@ describe('the guide for nodes', () => {
       createNodeGuide(await policyOf({ 'r.example': one, ...others })).isWhole;
     assert.equal(await isWhole({}), true);
     assert.equal(await isWhole({ '': [ANYTHING] }), true);
-    assert.equal(await isWhole({ '': [REJECT] }), false);
+    assert.equal(await isWhole({ '': [REJECT] }), true);
+    assert.equal(await isWhole({ '': [...one, REJECT] }), false);
+    assert.equal(await isWhole({ 'r.example/none': [REJECT] }), false);
     assert.equal(await isWhole({ 'r.example/open': [ANYTHING] }), false);
     assert.equal(await isWhole({ 'r.example/both': [...one, REJECT] }), false);
   });
 
+  it('rejects what a policy rejects by default', async () => {
+    const some = { 'r.example': [await signedBy([RED])], '': [REJECT] };
+    const { files, byDefault } = createNodeGuide(await policyOf(some));
+    assert.equal(byDefault, 'reject');
+    const written = JSON.parse(textOf(files, 'etc/containers/policy.json'));
+    assert.deepEqual(written.default, [{ type: 'reject' }]);
+  });
+
   it('has no files where nothing asks for signatures', async () => {
     const guide = createNodeGuide(await createSimplePolicy(undefined));
-    assert.deepEqual(guide, { files: [], scopes: [], isWhole: true });
+    assert.deepEqual(guide, {
+      files: [],
+      scopes: [],
+      byDefault: 'insecureAcceptAnything',
+      isWhole: true,
+    });
   });
 
   it('shows the store for a registry that stands for any', () => {

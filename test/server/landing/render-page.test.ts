@@ -203,6 +203,16 @@ describe('the page', () => {
     assert.match(textOf(render(none)), /judges by a policy that asks for more than signatures by/);
   });
 
+  it('says what happens to images that no scope covers', async () => {
+    const some = { 'r.example': [await signedBy([RED])] };
+    const reject = { type: 'unmeetable', what: 'rejects every image' } as const;
+    const open = textOf(render(await policyOf(some)));
+    assert.match(open, /asks for signatures of the images below, and takes all others unsigned/);
+    const closed = textOf(render(await policyOf({ ...some, '': [reject] })));
+    assert.match(closed, /asks for signatures of the images below, and refuses all others/);
+    assert.match(closed, /sigs\.example\/nodes\/policy\.json/);
+  });
+
   it('warns of an address that is open, or not known', async () => {
     const policy = await createSimplePolicy(undefined);
     const signed = await policyOf({ 'r.example': [await signedBy([RED])] });
