@@ -201,7 +201,7 @@ export const OPTIONS = {
   },
   url: {
     argument: 'URL',
-    description: 'address under which nodes find the store',
+    description: 'address under which nodes find the store; give it to serve for a public store',
     commands: ['node-config', 'serve'],
     schema: text,
   },

@@ -32,7 +32,12 @@ export function readShownUrl(text: string | undefined): StoreUrl | undefined {
   if (new URL(url.base).protocol === 'file:') {
     throw new Complaint(`--url: expected an address of this server, got ${text}`, STORE_URL_HINT);
   }
-  if (!hasCredentials(url)) return url;
-  const message = '--url: expected no password, as the page for people shows the address';
-  throw new Complaint(message, 'give the address without it');
+  if (hasCredentials(url)) throw refuseToShow('password');
+  if (url.query !== '') throw refuseToShow('query');
+  return url;
+}
+
+function refuseToShow(part: string): Complaint {
+  const message = `--url: expected no ${part}, as the page for people shows the address`;
+  return new Complaint(message, 'give the address without it');
 }

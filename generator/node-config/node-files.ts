@@ -24,7 +24,7 @@ export interface NodeFilesOptions extends RegistriesOptions {
 }
 
 /** Where containers/image looks for its configuration, below `/` and below a home directory. */
-const SYSTEM = 'etc/containers';
+export const SYSTEM_DIRECTORY = 'etc/containers';
 const USER = '.config/containers';
 
 /** The scopes that a node can be configured for: those that ask for nothing but signatures. */
@@ -50,7 +50,7 @@ export function createNodeFiles(policy: Policy, options: NodeFilesOptions): read
   const content = existing
     ? mergePolicyJson(existing, scopes, keys, byDefault)
     : createPolicyJson(scopes, keys, byDefault ?? 'reject');
-  const directory = isRootless ? USER : SYSTEM;
+  const directory = isRootless ? USER : SYSTEM_DIRECTORY;
   return [
     ...keys.files,
     ...formatRegistries(name, scopes, options).map(({ path, bytes }) => ({

@@ -51,20 +51,40 @@ export function toSection(scope: Scope, { url, clients, staging }: RegistriesOpt
   };
 }
 
+/** A file of registries.d, whose name does not depend on where the store is. */
+export interface RegistriesFile {
+  /** Relative to registries.d. */
+  readonly path: string;
+  readonly format: (options: RegistriesOptions) => Uint8Array;
+}
+
+/** The files that scopes need. */
+export function listRegistries(name: string, scopes: readonly Scope[]): readonly RegistriesFile[] {
+  const named = scopes.filter((scope) => scope.name !== '');
+  const outside = scopes.find((scope) => scope.name === '');
+  const files: RegistriesFile[] = [];
+  if (named.length > 0) {
+    files.push({
+      path: `${name}.yaml`,
+      format: (options) => toYaml({ docker: toSections(named, options) }, OWN_FILE),
+    });
+  }
+  if (outside) {
+    files.push({
+      path: DEFAULT_FILE,
+      format: (options) => toYaml(toDefault(outside, options), DEFAULT_NOTE),
+    });
+  }
+  return files;
+}
+
 /** The files of registries.d, relative to it. */
 export function formatRegistries(
   name: string,
   scopes: readonly Scope[],
   options: RegistriesOptions,
 ): readonly NodeFile[] {
-  const named = scopes.filter((scope) => scope.name !== '');
-  const outside = scopes.find((scope) => scope.name === '');
-  const files: NodeFile[] = [];
-  if (named.length > 0) {
-    files.push(toYaml(`${name}.yaml`, { docker: toSections(named, options) }, OWN_FILE));
-  }
-  if (outside) files.push(toYaml(DEFAULT_FILE, toDefault(outside, options), DEFAULT_NOTE));
-  return files;
+  return listRegistries(name, scopes).map(({ path, format }) => ({ path, bytes: format(options) }));
 }
 
 /** What registries.d says of one scope, and in which of its files. */
@@ -95,8 +115,8 @@ const OWN_FILE = ` Written by lookaside node-config: where signatures of images 
 const DEFAULT_NOTE = ` Written by lookaside node-config, in place of the distribution's file of this name:
  default-docker may be in one file of this directory only; a second one fails every pull.`;
 
-function toYaml(path: string, content: unknown, note: string): NodeFile {
+function toYaml(content: unknown, note: string): Uint8Array {
   const document = new Document(content);
   document.commentBefore = note;
-  return { path, bytes: Buffer.from(document.toString(LINE_WIDTH)) };
+  return Buffer.from(document.toString(LINE_WIDTH));
 }

@@ -12,8 +12,3 @@ export function renderBlock(title: Part, label: string, text: string): Html {
     ><code>${htmlLines(text.trimEnd())}</code></pre>
   </figure> `;
 }
-
-/** A word of a shell, whatever is in it. */
-export function quote(text: string): string {
-  return `'${text.replaceAll("'", String.raw`'\''`)}'`;
-}

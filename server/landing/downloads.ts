@@ -1,6 +1,6 @@
 // The files that nodes need, as the server hands them out below `/nodes/`.
-import type { NodeFile } from '../../generator/node-config/node-file.ts';
-import type { NodeGuide } from '../../generator/node-config/node-guide.ts';
+import type { GuideFile, NodeGuide } from '../../generator/node-config/node-guide.ts';
+import type { StoreUrl } from '../../generator/node-config/store-url.ts';
 import { armorKeys } from '../../generator/openpgp/openpgp-js.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
 
@@ -11,7 +11,7 @@ export interface Download {
   /** Where a node needs it, absolute; undefined for a file that is there to be looked at. */
   readonly installedAt: string | undefined;
   readonly contentType: string;
-  readonly bytes: Uint8Array;
+  readonly bytesFor: (url: StoreUrl) => Uint8Array;
 }
 
 /** What there is to fetch: the files for nodes, and each key alone. */
@@ -35,18 +35,18 @@ const DEFAULT_REGISTRIES = `${REGISTRIES}default.yaml`;
 
 const OPENPGP_KEYS = 'application/pgp-keys';
 
-function toDownload({ path, bytes }: NodeFile, hasOwnRegistries: boolean): Download {
+function toDownload({ path, bytesFor }: GuideFile, hasOwnRegistries: boolean): Download {
   const installedAt = `/${path}`;
   if (path === POLICY_FILE) {
-    return { path: 'nodes/policy.json', installedAt, contentType: 'application/json', bytes };
+    return { path: 'nodes/policy.json', installedAt, contentType: 'application/json', bytesFor };
   }
   if (path.startsWith(REGISTRIES)) {
     const isSecond = path === DEFAULT_REGISTRIES && hasOwnRegistries;
     const name = isSecond ? 'registries.d-default.yaml' : 'registries.d.yaml';
-    return { path: `nodes/${name}`, installedAt, contentType: 'application/yaml', bytes };
+    return { path: `nodes/${name}`, installedAt, contentType: 'application/yaml', bytesFor };
   }
   const name = path.slice(path.lastIndexOf('/') + 1);
-  return { path: `nodes/keys/${name}`, installedAt, contentType: OPENPGP_KEYS, bytes };
+  return { path: `nodes/keys/${name}`, installedAt, contentType: OPENPGP_KEYS, bytesFor };
 }
 
 function toKeys({ keyring }: Policy, { scopes }: NodeGuide): readonly Download[] {
@@ -57,6 +57,6 @@ function toKeys({ keyring }: Policy, { scopes }: NodeGuide): readonly Download[]
     if (!block || !shown.has(fingerprint)) return [];
     const bytes = Buffer.from(armorKeys(block));
     const path = keyPathOf(fingerprint);
-    return [{ path, installedAt: undefined, contentType: OPENPGP_KEYS, bytes }];
+    return [{ path, installedAt: undefined, contentType: OPENPGP_KEYS, bytesFor: () => bytes }];
   });
 }

@@ -3,6 +3,7 @@ import type { Request, RequestHandler, Response } from 'express';
 import type { StoreUrl } from '../../generator/node-config/store-url.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
 import type { Refresher } from '../refresher.ts';
+import type { Download } from './downloads.ts';
 import { type PolicyFacts, createPolicyFacts } from './page-facts.ts';
 import { renderPage } from './render-page.ts';
 import type { Served } from './render-overview.ts';
@@ -21,34 +22,45 @@ interface Answer {
   readonly body: Buffer;
 }
 
-/** What was worked out for one policy and one address. */
-interface Kept {
-  readonly facts: PolicyFacts;
-  /** The page as it was last asked for, and what it was made from. */
-  page: { readonly stamp: string; readonly body: Buffer } | undefined;
+/** A page as it was last asked for, and what it was made from. */
+interface Page {
+  readonly stamp: string;
+  readonly body: Buffer;
 }
 
-/** A client may send any Host: so many addresses are kept. */
-const KEPT_ADDRESSES = 16;
+/** What was worked out for one policy. */
+interface Kept {
+  readonly id: string;
+  readonly facts: PolicyFacts;
+  /** By the path of a request. */
+  readonly downloads: ReadonlyMap<string, Download>;
+  /** By the address that they name; the one asked for last is the last. */
+  readonly pages: Map<string, Page>;
+}
+
+/** A client may send any Host: pages for so many addresses are kept. */
+const KEPT_PAGES = 16;
 /** Days are told on the page; it need not be made anew for every reader. Milliseconds. */
 const PAGE_AGE = 60_000;
 const DOWNLOADS = '/nodes/';
 
 /** Makes the handler of these routes; what is none of them is left to the next one. */
 export function createLanding({ policy, url, refresher }: LandingOptions): RequestHandler {
-  const keptFor = createKept();
+  const readKept = createKept(policy);
 
   const findAnswer = ({ path, protocol, headers }: Request): Answer | undefined => {
     if (path !== '/' && !path.startsWith(DOWNLOADS)) return undefined;
+    const kept = readKept();
+    const download = kept.downloads.get(path);
+    if (path !== '/' && !download) return undefined;
     const scheme = protocol === 'https' ? 'https' : 'http';
     const address = findStoreAddress(url, scheme, headers.host);
-    const kept = keptFor(policy(), address.url);
-    if (path === '/') {
-      const body = renderKept(kept, address.origin, readServed(refresher));
-      return { contentType: 'text/html; charset=utf-8', body };
+    if (download) {
+      const { contentType, bytesFor } = download;
+      return { contentType, body: Buffer.from(bytesFor(address.url)) };
     }
-    const download = kept.facts.downloads.find((one) => `/${one.path}` === path);
-    return download && { ...download, body: Buffer.from(download.bytes) };
+    const body = renderKept(kept, address, readServed(refresher));
+    return { contentType: 'text/html; charset=utf-8', body };
   };
 
   return (request, response, next) => {
@@ -65,17 +77,23 @@ function readServed({ store, status }: LandingOptions['refresher']): Served | un
 }
 
 function renderKept(
-  kept: Kept,
-  origin: StoreAddress['origin'],
+  { facts, pages }: Kept,
+  address: StoreAddress,
   served: Served | undefined,
 ): Buffer {
-  const now = new Date();
-  const stamp = JSON.stringify([origin, served, Math.floor(now.getTime() / PAGE_AGE)]);
-  if (kept.page?.stamp !== stamp) {
-    const body = Buffer.from(renderPage({ ...kept.facts, origin, served, now }));
-    kept.page = { stamp, body };
-  }
-  return kept.page.body;
+  const now = new Date(Math.floor(Date.now() / PAGE_AGE) * PAGE_AGE);
+  const key = JSON.stringify(address);
+  const stamp = JSON.stringify([served, now]);
+  const known = pages.get(key);
+  const page =
+    known?.stamp === stamp
+      ? known
+      : { stamp, body: Buffer.from(renderPage({ ...facts, ...address, served, now })) };
+  pages.delete(key);
+  pages.set(key, page);
+  const [oldest = ''] = pages.keys();
+  if (pages.size > KEPT_PAGES) pages.delete(oldest);
+  return page.body;
 }
 
 function send({ method }: Request, response: Response, { contentType, body }: Answer): void {
@@ -87,17 +105,16 @@ function send({ method }: Request, response: Response, { contentType, body }: An
   response.set('Content-Type', contentType).send(body);
 }
 
-/** Gives the function that works out what a policy and an address give, once. */
-function createKept(): (policy: Policy, url: StoreUrl) => Kept {
-  const known = new Map<string, Kept>();
-  return (policy, url) => {
-    const key = JSON.stringify([policy.id, url]);
-    const kept = known.get(key) ?? { facts: createPolicyFacts(policy, url), page: undefined };
-    // Those asked for last are kept.
-    known.delete(key);
-    known.set(key, kept);
-    const [oldest = ''] = known.keys();
-    if (known.size > KEPT_ADDRESSES) known.delete(oldest);
+/** Gives the function that works out what the policy in force gives, once for each. */
+function createKept(policy: () => Policy): () => Kept {
+  let kept: Kept | undefined;
+  return () => {
+    const inForce = policy();
+    if (kept?.id !== inForce.id) {
+      const facts = createPolicyFacts(inForce);
+      const downloads = new Map(facts.downloads.map((one) => [`/${one.path}`, one]));
+      kept = { id: inForce.id, facts, downloads, pages: new Map() };
+    }
     return kept;
   };
 }

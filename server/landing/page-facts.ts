@@ -1,7 +1,10 @@
 // What the page tells, before it is written down.
 import { formatDirectory, formatLocation } from '../../generator/location.ts';
-import { type ScopeGuide, createNodeGuide } from '../../generator/node-config/node-guide.ts';
-import { type StoreUrl, formatStoreUrl } from '../../generator/node-config/store-url.ts';
+import {
+  type NodeGuide,
+  type ScopeGuide,
+  createNodeGuide,
+} from '../../generator/node-config/node-guide.ts';
 import { parseDockerReference } from '../../generator/docker-reference.ts';
 import type { KeyInfo } from '../../generator/openpgp/openpgp-js.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
@@ -31,47 +34,44 @@ export interface ScopeFacts {
   readonly groups: readonly KeyGroup[];
   /** Where nodes expect the keys, absolute. */
   readonly keyPaths: readonly string[];
-  readonly registries: ScopeGuide['registries'];
+  readonly registriesFor: ScopeGuide['registriesFor'];
   readonly policyMember: string;
   /** An image of the scope; parts in upper case are to be filled in. */
   readonly image: string;
-  /** The address of its first signature, likewise. */
+  /** Where its first signature lies below the address of the store, likewise. */
   readonly location: string;
 }
 
-/** All that follows from the policy in force and the address of the store. */
+/** All that follows from the policy in force. */
 export interface PolicyFacts {
-  readonly url: StoreUrl;
   /** Undefined where signatures are not checked, for want of keys. */
   readonly keyCount: number | undefined;
   readonly scopes: readonly ScopeFacts[];
+  /** What nodes do with images that none of the scopes covers. */
+  readonly byDefault: NodeGuide['byDefault'];
   /** How many scopes of the policy ask for something else than signatures by keys. */
   readonly otherScopes: number;
   readonly downloads: readonly Download[];
 }
 
 /** Reads out of a policy what people who set up nodes have to know. */
-export function createPolicyFacts(policy: Policy, url: StoreUrl): PolicyFacts {
-  const guide = createNodeGuide(policy, url);
+export function createPolicyFacts(policy: Policy): PolicyFacts {
+  const guide = createNodeGuide(policy);
   const ids = new Set<string>();
   return {
-    url,
     keyCount: policy.keyring?.keys.length,
     scopes: guide.scopes.map((scope) => ({
-      ...toScopeFacts(scope, url, policy.scopes.size > 1 ? 'All other images' : 'All images'),
+      ...toScopeFacts(scope, policy.scopes.size > 1 ? 'All other images' : 'All images'),
       id: toId(scope.scope.name, ids),
     })),
+    byDefault: guide.byDefault,
     otherScopes: policy.scopes.size - guide.scopes.length,
     downloads: createDownloads(policy, guide),
   };
 }
 
-function toScopeFacts(
-  guide: ScopeGuide,
-  url: StoreUrl,
-  titleOfRest: string,
-): Omit<ScopeFacts, 'id'> {
-  const { scope, registries, policyMember, keyPaths } = guide;
+function toScopeFacts(guide: ScopeGuide, titleOfRest: string): Omit<ScopeFacts, 'id'> {
+  const { scope, registriesFor, policyMember, keyPaths } = guide;
   const { name, prefix = '', signedBy } = scope;
   const { image, repository } = findExample(name);
   const identities = signedBy.map(({ signedIdentity }) => describeIdentity(signedIdentity));
@@ -87,10 +87,10 @@ function toScopeFacts(
       identity: isSame ? undefined : identities[index],
     })),
     keyPaths,
-    registries,
+    registriesFor,
     policyMember,
     image,
-    location: formatStoreUrl(url, formatLocation(place, 1)),
+    location: formatLocation(place, 1),
   };
 }
 

@@ -12,7 +12,7 @@ import { renderSetup } from './render-setup.ts';
 import type { StoreAddress } from './store-address.ts';
 
 /** What the page tells. */
-export interface PageFacts extends PolicyFacts, Pick<StoreAddress, 'origin'> {
+export interface PageFacts extends PolicyFacts, StoreAddress {
   /** Undefined before the first generation. */
   readonly served: Served | undefined;
   readonly now: Date;

@@ -1,21 +1,23 @@
 // One scope: whose signatures its images need, and what a node needs to check them.
-import { quote, renderBlock } from './blocks.ts';
+import { toShellWord } from '../../generator/node-config/shell-word.ts';
+import { type StoreUrl, formatStoreUrl } from '../../generator/node-config/store-url.ts';
+import { renderBlock } from './blocks.ts';
 import { type Html, html } from './html.ts';
 import type { ScopeFacts } from './page-facts.ts';
-import { renderKeys } from './render-keys.ts';
+import { renderKeysOnce } from './render-keys-once.ts';
 
 /** Above, the files are folded away. */
 const SHOWN_FILES = 4;
 
 /** The section of a scope; what nodes need for it can be folded away. */
-export function renderScope(scope: ScopeFacts, isFolded: boolean, now: Date): Html {
+export function renderScope(scope: ScopeFacts, url: StoreUrl, isFolded: boolean, now: Date): Html {
   const { id, title, signers, identity, groups, keyPaths } = scope;
   const label = title.toLowerCase();
-  const blocks = renderBlocks(scope, label);
+  const blocks = renderBlocks(scope, url, label);
   return html`<section id="${id}" class="scope">
     <h3>${renderTitle(scope)}</h3>
     <p>${signers} ${identity}</p>
-    ${renderKeys(groups, `Keys for ${label}`, now)} ${renderKeyPaths(keyPaths)}
+    ${renderKeysOnce(groups, `Keys for ${label}`, now)} ${renderKeyPaths(keyPaths)}
     ${isFolded ? fold(blocks, label) : blocks}
   </section> `;
 }
@@ -27,13 +29,14 @@ function fold(blocks: Html, label: string): Html {
   </details> `;
 }
 
-function renderBlocks(scope: ScopeFacts, label: string): Html {
-  const { registries, policyMember } = scope;
+function renderBlocks(scope: ScopeFacts, url: StoreUrl, label: string): Html {
+  const { registriesFor, policyMember } = scope;
+  const registries = registriesFor(url);
   const registriesFile = html`<code>/etc/containers/registries.d/${registries.file}</code>`;
   const policyFile = html`<code>/etc/containers/policy.json</code> in transports, docker`;
   return html`${renderBlock(registriesFile, `registries.d section of ${label}`, registries.text)}
   ${renderBlock(policyFile, `policy of ${label}`, policyMember)}
-  ${renderBlock('Try it', `commands to try ${label}`, tryIt(scope))}`;
+  ${renderBlock('Try it', `commands to try ${label}`, tryIt(scope, url))}`;
 }
 
 /** What a scope is called in headings and links. */
@@ -61,13 +64,13 @@ function renderKeyPath(path: string): Html {
   return html`<a href="${file}"><code>${path}</code></a>`;
 }
 
-function tryIt({ image, location }: ScopeFacts): string {
+function tryIt({ image, location }: ScopeFacts, url: StoreUrl): string {
   return `# an image of this scope
-IMAGE=${quote(image)}
+IMAGE=${toShellWord(image)}
 skopeo copy "docker://$IMAGE" "dir:$(mktemp -d)"
 podman pull "$IMAGE"
 # which store is asked, and what it answers
 podman pull --log-level=debug "$IMAGE" 2>&1 | grep -i -e lookaside -e signature
 # 200: there is a signature, 404: there is none; HEX is the digest of the manifest
-curl -sI ${quote(location)}`;
+curl -sI ${toShellWord(formatStoreUrl(url, location))}`;
 }

@@ -6,14 +6,14 @@ import { renderScope } from './render-scope.ts';
 const SHOWN_SCOPES = 8;
 
 /** The sections of all scopes. */
-export function renderScopes({ scopes, otherScopes, now }: PageFacts): Html {
+export function renderScopes({ scopes, otherScopes, url, now }: PageFacts): Html {
   return html`<section id="scopes">
     <h2>Whose signatures count</h2>
     <p>
       For each part of the images: the keys, and what a node has to be told.
       ${describeOthers(otherScopes)}
     </p>
-    ${scopes.map((scope) => renderScope(scope, scopes.length > SHOWN_SCOPES, now))}
+    ${scopes.map((scope) => renderScope(scope, url, scopes.length > SHOWN_SCOPES, now))}
   </section> `;
 }
 

@@ -1,6 +1,8 @@
 // How a node is set up: commands that lead from a fresh node to one that verifies.
+import { dirname, join } from 'node:path/posix';
+import { toShellWord } from '../../generator/node-config/shell-word.ts';
 import { formatStoreUrl, isOpenToOthers } from '../../generator/node-config/store-url.ts';
-import { quote, renderBlock } from './blocks.ts';
+import { renderBlock } from './blocks.ts';
 import type { Download } from './downloads.ts';
 import { type Html, html } from './html.ts';
 import type { PageFacts } from './render-page.ts';
@@ -53,17 +55,23 @@ function describeAddress({ origin, url }: PageFacts): Html {
 
 function renderPolicy(policy: Download, facts: PageFacts): Html {
   const { installedAt = '' } = policy;
-  const backup = `cp -p ${installedAt} ${installedAt}.before`;
+  const before = `${installedAt}.before`;
+  // Done again, it keeps the first one; a node may have had none.
+  const backup = `[ -e ${before} ] || [ ! -e ${installedAt} ] || cp -p ${installedAt} ${before}`;
   const commands = `${backup}\n${fetchAll([policy], facts)}`;
-  const isForAll = facts.scopes.some(({ name }) => name === '');
-  const what = isForAll
-    ? 'asks for signatures of every image from a registry'
-    : 'asks for signatures of the images below, and takes all others unsigned';
+  const what = describePolicy(facts);
   return html`${renderBlock('policy.json: what is asked of images', 'commands that require signatures', commands)}
     <p>
       <a href="${policy.path}">This policy</a> ${what}. If the policy of the node asks for more than
       that, keep it: add what stands below for each part to it.
     </p> `;
+}
+
+function describePolicy({ scopes, byDefault }: PageFacts): string {
+  const isForAll = scopes.some(({ name }) => name === '');
+  if (isForAll) return 'asks for signatures of every image from a registry';
+  const others = byDefault === 'reject' ? 'refuses all others' : 'takes all others unsigned';
+  return `asks for signatures of the images below, and ${others}`;
 }
 
 const NO_POLICY_FILE = html`<p>
@@ -81,11 +89,26 @@ function isDefault({ installedAt }: Download): boolean {
 }
 
 function fetchAll(downloads: readonly Download[], { url }: PageFacts): string {
-  const lines = downloads.map(({ path, installedAt = '' }) => {
-    const place = /^[\w./-]+$/.test(installedAt) ? installedAt : quote(installedAt);
-    return `curl -fsS --create-dirs -o ${place} \\\n  ${quote(formatStoreUrl(url, path))}`;
-  });
-  return lines.join('\n');
+  const directories = new Set(downloads.map(({ installedAt = '' }) => dirname(installedAt)));
+  const made = [...directories].map((directory) => `install -d -m 755 ${toPath(directory)}`);
+  const fetched = downloads.map(({ path, installedAt = '' }) =>
+    fetchTo(installedAt, formatStoreUrl(url, path)),
+  );
+  return [...made, ...fetched].join('\n');
+}
+
+/** A broken transfer leaves the file as it was, and users other than root can read it. */
+function fetchTo(place: string, address: string): string {
+  // Clients read no file that ends so.
+  const fresh = toPath(join(dirname(place), 'lookaside.new'));
+  return `curl -fsS -o ${fresh} \\
+  ${toShellWord(address)} &&
+  chmod 644 ${fresh} &&
+  mv -f ${fresh} ${toPath(place)}`;
+}
+
+function toPath(path: string): string {
+  return /^[\w./-]+$/.test(path) ? path : toShellWord(path);
 }
 
 function show(keys: readonly Download[]): string {

@@ -112,6 +112,21 @@ END`);
     await assertRefused(linesFor(blocks, scope, images.unsigned));
   });
 
+  it('hands out the policy that rejects by default, as node-config wrote it', async () => {
+    const out = join(directory(), 'out');
+    const scope = `${images.registry.host}/team=${images.keyFile}`;
+    const url = 'https://sigs.example';
+    const wanted = ['--scope', scope, '--url', url, '--default', 'reject', '--out', out];
+    const written = await runLookaside(['node-config', ...wanted]);
+    assert.equal(written.code, 0, written.stderr);
+    const policy = join(out, 'etc/containers/policy.json');
+    const text = await readFile(policy, 'utf8');
+    await writeFile(policy, text.replaceAll('"/etc/', `"${out}/etc/`));
+    const { baseUrl } = await servers.start(images.remote.work, ['--policy', policy]);
+    const answer = await fetch(`${baseUrl}/nodes/policy.json`);
+    assert.deepEqual([answer.status, await answer.text()], [200, text]);
+  });
+
   it('hands out, to the byte, what node-config writes', async () => {
     const out = join(directory(), 'out');
     const host = images.registry.host;
@@ -127,9 +142,11 @@ END`);
     const server = await servers.start(images.remote.work, [...config, '--url', url]);
     const blocks = readBlocks(await (await fetch(server.baseUrl)).text());
     const commands = SETUP.map((label) => blocks.get(label)).join('\n');
-    const fetched = commands.matchAll(/-o (\S+) \\\n {2}'https:\/\/sigs\.example([^']+)'/g);
+    const fetched = commands.matchAll(
+      /'https:\/\/sigs\.example([^']+)' &&\n.*\n {2}mv -f \S+ (\S+)/g,
+    );
     const paths: string[] = [];
-    for (const [, path = '', target = ''] of fetched) {
+    for (const [, target = '', path = ''] of fetched) {
       paths.push(path.slice(1));
       const bytes = await (await fetch(server.baseUrl + target)).arrayBuffer();
       assert.deepEqual(Buffer.from(bytes), await readFile(join(out, path)), path);

@@ -1,3 +1,4 @@
+import { toShellWord } from '../shell-word.ts';
 import { TargetError } from './target.ts';
 
 /**
@@ -10,7 +11,7 @@ export function quoteForShell(word: string): string {
       `expected a path without control characters, got ${JSON.stringify(word)}`,
     );
   }
-  return `'${word.replaceAll("'", String.raw`'\''`)}'`;
+  return toShellWord(word);
 }
 
 /**

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { mkdir, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { createSimplePolicy } from '../../../generator/policy/policy.ts';
+import { type Policy, createSimplePolicy } from '../../../generator/policy/policy.ts';
 import { parseStoreUrl } from '../../../generator/node-config/store-url.ts';
 import { eventually } from '../../e2e/eventually.ts';
 import { keyringOf } from '../../generator/samples.ts';
@@ -211,6 +211,26 @@ describe('the page for people', () => {
     }
     const gone = `/nodes/keys/${await fingerprintOf(RED)}.asc`;
     assert.equal((await ask(url, 'GET', gone)).status, 404);
+  });
+
+  it('works out what nodes need once for a policy, whatever hosts are asked', async () => {
+    const policy = await policyOf({ 'r.io': [await signedBy([RED])] });
+    let reads = 0;
+    const counted: Policy = {
+      ...policy,
+      get scopes() {
+        reads += 1;
+        return policy.scopes;
+      },
+    };
+    server = await startExample({ policy: counted });
+    await get(server, 'first');
+    const once = reads;
+    assert.ok(once > 0);
+    for (const path of ['/', '/nodes/none', '/nodes/registries.d.yaml', '/nodes/policy.json']) {
+      for (const host of ['second', 'third']) await get(server, host, path);
+    }
+    assert.equal(reads, once);
   });
 
   it('takes no location away, even of a repository of that name', async () => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { XmlDocument, XmlElement } from 'libxml2-wasm';
 import { parseStoreUrl } from '../../../generator/node-config/store-url.ts';
+import type { KeyInfo } from '../../../generator/openpgp/openpgp-js.ts';
 import { type Policy, createSimplePolicy } from '../../../generator/policy/policy.ts';
 import { createPolicyFacts } from '../../../server/landing/page-facts.ts';
 import { PAGE_SCRIPT } from '../../../server/landing/page-script.ts';
@@ -20,8 +21,15 @@ const SERVED = {
 const ANYTHING = { type: 'insecureAcceptAnything' } as const;
 
 function render(policy: Policy, more: Partial<PageFacts> = {}): string {
-  const facts = createPolicyFacts(policy, URL);
-  return renderPage({ ...facts, origin: 'configured', served: SERVED, now: NOW, ...more });
+  const facts = createPolicyFacts(policy);
+  return renderPage({
+    ...facts,
+    url: URL,
+    origin: 'configured',
+    served: SERVED,
+    now: NOW,
+    ...more,
+  });
 }
 
 /** The page as people read it, without markup, style and script. */
@@ -62,8 +70,8 @@ async function hostilePage(text: string): Promise<string> {
   const policy = await policyOf({ [`r.example/${text}`]: keys, '': keys });
   const url = { base: `https://sigs.example/${text}`, query: text };
   const served = { ...SERVED, commit: `c${text}`, loadedAt: text };
-  const facts = createPolicyFacts(policy, url);
-  return renderPage({ ...facts, origin: 'configured', served, now: NOW });
+  const facts = createPolicyFacts(policy);
+  return renderPage({ ...facts, url, origin: 'configured', served, now: NOW });
 }
 
 describe('the page', () => {
@@ -133,6 +141,29 @@ describe('the page', () => {
     );
   });
 
+  it('makes tables of keys once, whatever address they are shown under', async () => {
+    let reads = 0;
+    const change = (key: KeyInfo): KeyInfo => ({
+      ...key,
+      get userIds() {
+        reads += 1;
+        return key.userIds;
+      },
+    });
+    const keys = [await signedBy([RED], undefined, change)];
+    const facts = createPolicyFacts(await policyOf({ 'r.example': keys }));
+    const show = (host: string, now: Date): string => {
+      const url = parseStoreUrl(`https://${host}`);
+      return renderPage({ ...facts, url, origin: 'asked', served: SERVED, now });
+    };
+    show('a.example', NOW);
+    const once = reads;
+    assert.match(show('b.example', NOW), /b\.example/);
+    assert.equal(reads, once);
+    show('b.example', new Date('2026-11-23T12:00:00Z'));
+    assert.equal(reads, 2 * once);
+  });
+
   it('folds many keys and many files away', async () => {
     const names = ['two-a', 'lab', 'ed25519', 'ecdsa-p256', 'dsa2048', 'rsa1024', 'with-subkey'];
     const paths = names.map((name) => `lab/keys/${name}.gpg`);
@@ -172,13 +203,21 @@ describe('the page', () => {
     assert.match(textOf(render(none)), /judges by a policy that asks for more than signatures by/);
   });
 
+  it('says what happens to images that no scope covers', async () => {
+    const some = { 'r.example': [await signedBy([RED])] };
+    const reject = { type: 'unmeetable', what: 'rejects every image' } as const;
+    const open = textOf(render(await policyOf(some)));
+    assert.match(open, /asks for signatures of the images below, and takes all others unsigned/);
+    const closed = textOf(render(await policyOf({ ...some, '': [reject] })));
+    assert.match(closed, /asks for signatures of the images below, and refuses all others/);
+    assert.match(closed, /sigs\.example\/nodes\/policy\.json/);
+  });
+
   it('warns of an address that is open, or not known', async () => {
     const policy = await createSimplePolicy(undefined);
     const signed = await policyOf({ 'r.example': [await signedBy([RED])] });
-    const withUrl = (url: string, origin: PageFacts['origin']): string => {
-      const facts = createPolicyFacts(signed, parseStoreUrl(url));
-      return textOf(renderPage({ ...facts, origin, served: SERVED, now: NOW }));
-    };
+    const withUrl = (url: string, origin: PageFacts['origin']): string =>
+      textOf(render(signed, { url: parseStoreUrl(url), origin }));
     assert.match(withUrl('http://a.example', 'asked'), /is the one that you opened\. Over http /);
     assert.match(withUrl('https://a.example', 'unknown'), /not known: put it in place of https:/);
     assert.doesNotMatch(

@@ -12,9 +12,9 @@ describe('the address of the store', () => {
   const hosts = {
     'sigs.example': 'http://sigs.example',
     'sigs.example:8080': 'http://sigs.example:8080',
-    'SIGS.example': 'http://SIGS.example',
+    'SIGS.example': 'http://sigs.example',
     my_store: 'http://my_store',
-    '192.0.2.1:80': 'http://192.0.2.1:80',
+    '192.0.2.1:80': 'http://192.0.2.1',
     '[2001:db8::1]:8080': 'http://[2001:db8::1]:8080',
   };
   for (const [host, base] of Object.entries(hosts)) {
