@@ -30,7 +30,7 @@ export const NODE_FINDINGS = {
   },
   'default-replaced': {
     cause:
-      'The `default-docker` section that names the store is gone: an update brought the old file back.',
+      'The `default-docker` section that names the store is not there, or an update brought the old file back.',
     cure: 'Lay out `default.yaml` anew, and keep updates from replacing it.',
   },
   'store-missing': {
@@ -138,6 +138,20 @@ export const NODE_FINDINGS = {
   'private-key': {
     cause: 'A key file of the node holds a private key: whoever reads it can sign.',
     cure: 'Replace it with the public key; take the key for stolen, and sign with another one.',
+  },
+  'key-revoked': {
+    cause: 'A key on the node is revoked. Nodes refuse all that it signed.',
+    cure: 'Sign with another key; then lay out the keys anew.',
+  },
+  'key-cannot-sign': {
+    cause:
+      'No part of a key on the node may sign any more: its signing subkeys have expired or are revoked.',
+    cure: 'Give the key a subkey that signs, or sign with another one; then lay out the keys anew.',
+  },
+  'key-outdated': {
+    cause:
+      'The copy of a key on the node is not the one that was given: it lacks a revocation or a subkey, or expires at another time.',
+    cure: 'Lay out the keys anew, from the newest copy of the key.',
   },
   'key-expired': {
     cause: 'A key has expired on the node, which then refuses all that it signed.',

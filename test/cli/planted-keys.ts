@@ -61,6 +61,42 @@ export const keyMistakes = (keys: () => Keys): readonly Mistake[] => [
     args: ({ soon }) => ['--scope', `soon.example=${soon}`],
     plant: async () => undefined,
   },
+  {
+    title: 'a key that is revoked',
+    code: 'key-revoked',
+    path: `${KEYS}/lookaside-gone.example.asc`,
+    args: ({ revoked }) => ['--scope', `gone.example=${revoked}`],
+    plant: async () => undefined,
+  },
+  {
+    title: 'a key of which no part may sign any more',
+    code: 'key-cannot-sign',
+    path: `${KEYS}/lookaside-mute.example.asc`,
+    args: ({ mute }) => ['--scope', `mute.example=${mute}`],
+    plant: async () => undefined,
+  },
+  {
+    title: 'a key as it was before its revocation',
+    code: 'key-outdated',
+    path: `${KEYS}/lookaside-gone.example.asc`,
+    args: ({ revoked }) => ['--scope', `gone.example=${revoked}`],
+    plant: (root) => copyFile(keys().unrevoked, join(root, `${KEYS}/lookaside-gone.example.asc`)),
+  },
+  {
+    title: 'a key that is revoked, of which ours is not',
+    code: 'key-revoked',
+    path: `${KEYS}/lookaside-gone.example.asc`,
+    args: ({ unrevoked }) => ['--scope', `gone.example=${unrevoked}`],
+    plant: (root) => copyFile(keys().revoked, join(root, `${KEYS}/lookaside-gone.example.asc`)),
+  },
+  {
+    title: 'a key as it was before it was extended',
+    code: 'key-outdated',
+    severity: 'warning',
+    path: `${KEYS}/lookaside-long.example.asc`,
+    args: ({ extended }) => ['--scope', `long.example=${extended}`],
+    plant: (root) => copyFile(keys().short, join(root, `${KEYS}/lookaside-long.example.asc`)),
+  },
   ...['root', 'home/me', 'var/home/me', 'var/roothome'].flatMap((home): Mistake[] => [
     {
       title: `a registries.d of its own in ${home}`,
