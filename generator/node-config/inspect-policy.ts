@@ -14,7 +14,7 @@ import { type NodeFinding, createFinding, nameScope } from './finding.ts';
 import { inspectKeyStates } from './inspect-key-states.ts';
 import { type KeyLookup, type PlacedKeys, keyPathsOf, readRequirements } from './inspect-keys.ts';
 import type { Found, FoundFile } from './node-state.ts';
-import { findAround, scopeChain } from './scope-chain.ts';
+import { findAround, scopeChain } from '../policy/scope-chain.ts';
 import type { WantedNode } from './wanted-node.ts';
 
 /** The faults of a policy and of the keys that it names, and what people should look at. */
