@@ -83,6 +83,11 @@ export const NODE_FINDINGS = {
     cause: 'Signatures that are made on the machine are written to another place than `--staging`.',
     cure: 'Lay out the file of registries.d anew, with `--staging DIR`.',
   },
+  'not-readable-by-users': {
+    cause:
+      'Users who are not root may not read a file, or not enter a directory on its way: their tools fail.',
+    cure: 'Open it to all: `chmod a+r` for a file, `chmod a+rx` for a directory.',
+  },
   'user-registries-hide': {
     cause: "A user's registries.d hides that of the system, and is not as it should be.",
     cure: 'Remove the directory, or lay out the files for the user with `--rootless`.',
