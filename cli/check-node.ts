@@ -1,5 +1,6 @@
 import { inspectNode } from '../generator/node-config/inspect-node.ts';
 import { createWantedNode } from '../generator/node-config/wanted-node.ts';
+import { toLine } from '../generator/printable.ts';
 import { readNodePolicy, toNodeFilesOptions } from './describe-nodes.ts';
 import { formatNodeReport } from './format-node-report.ts';
 import type { Settings } from './options.ts';
@@ -29,7 +30,7 @@ export async function checkNode(
   const { state, unseen } = await readNode(inside, settings.rootless);
   for (const home of unseen) {
     world.stderr.write(
-      `lookaside: warning: ${home} may not be read: whether it hides the system's files is not known\n`,
+      `lookaside: warning: ${toLine(home)} may not be read: whether it hides the system's files is not known\n`,
     );
   }
   const findings = await inspectNode(state, wanted);

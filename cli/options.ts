@@ -129,7 +129,8 @@ export const OPTIONS = {
   },
   'expiry-warning': {
     argument: 'DURATION',
-    description: 'warns of signatures that expire, or whose key does, within this time; 0s: never',
+    description:
+      'warns of signatures and keys that expire within this time; 0s: only what has expired is told of',
     commands: ['check', 'generate', 'node-config'],
     default: '30d',
     schema: duration('a duration like 30d or 12h', Number.MAX_SAFE_INTEGER),

@@ -99,6 +99,6 @@ function describe({ kind, scope, other, reason }: Loosening): string {
     case 'taken out':
       return `images of ${name} are no longer held to ${around}, which keeps out more${why}`;
     case 'left':
-      return `${around} stays: its images need no signatures, though ${name} asks for them`;
+      return `${around} stays, and lets through images that ${name} keeps out${why}`;
   }
 }

@@ -1,11 +1,11 @@
 // Reads a tree that stands for `/` of a machine, as if it were it: absolute links start at the
 // tree's own root and nothing leads out of it. Only regular files are opened, and of each no more
 // than a bearable part is read, whatever its size is said to be.
-import { constants } from 'node:fs';
+import { type Stats, constants } from 'node:fs';
 import { lstat, open, readdir, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '../generator/message-of.ts';
-import type { Found } from '../generator/node-config/node-state.ts';
+import type { ClosedEntry, Found } from '../generator/node-config/node-state.ts';
 
 /** Names in a directory, sorted. */
 export type FoundNames =
@@ -17,6 +17,8 @@ export interface Inside {
   readonly readNames: (path: string) => Promise<FoundNames>;
   /** Where a path leads, relative to the root, without links; itself if that cannot be said. */
   readonly follow: (path: string) => Promise<string>;
+  /** The first entry on the way to a file or directory, or itself, that is not open to all users. */
+  readonly findClosed: (path: string) => Promise<ClosedEntry | undefined>;
 }
 
 /** Above, no file of a node's configuration is meant; keys of many people have less. Bytes. */
@@ -53,6 +55,16 @@ export function openInside(root: string): Inside {
         return { kind: 'names', names: (await readdir(directory)).toSorted() } as const;
       }),
     follow: async (path) => resolveInside(root, path).catch(() => path),
+    findClosed: async (path) => {
+      const seen = new Map<string, Stats>();
+      const see: See = (entry, stats) => seen.set(entry, stats);
+      const end = await resolveInside(root, path, see).catch(() => undefined);
+      if (end === undefined) return undefined;
+      const closed = [...seen].find(([entry, stats]) => !isOpen(stats, entry === end));
+      if (!closed) return undefined;
+      const [entry, stats] = closed;
+      return { path: entry, isDirectory: stats.isDirectory(), mode: stats.mode & PERMISSIONS };
+    },
   };
 }
 
@@ -64,8 +76,21 @@ async function attempt<Result>(read: () => Promise<Result>) {
   }
 }
 
+/** Is told of all that a path leads through, but links. */
+type See = (path: string, stats: Stats) => unknown;
+
+/** What users who are neither the owner nor of the group may do (chmod(2)). */
+const OTHERS_READ = 0o4;
+const OTHERS_SEARCH = 0o1;
+const PERMISSIONS = 0o7777;
+
+function isOpen(stats: Stats, isRead: boolean): boolean {
+  const needed = (isRead ? OTHERS_READ : 0) | (stats.isDirectory() ? OTHERS_SEARCH : 0);
+  return (stats.mode & needed) === needed;
+}
+
 /** Walks a path as the machine would whose root this is. */
-async function resolveInside(root: string, path: string): Promise<string> {
+async function resolveInside(root: string, path: string, see?: See): Promise<string> {
   const left = toComponents(path);
   const walked: string[] = [];
   let links = 0;
@@ -75,8 +100,10 @@ async function resolveInside(root: string, path: string): Promise<string> {
       continue;
     }
     const here = join(root, ...walked, name);
-    if (!(await lstat(here)).isSymbolicLink()) {
+    const stats = await lstat(here);
+    if (!stats.isSymbolicLink()) {
       walked.push(name);
+      see?.(walked.join('/'), stats);
       continue;
     }
     links += 1;

@@ -1,6 +1,8 @@
 // Reads what a node has: its own configuration, that of users, and the key files of both.
 import { findKeyPaths } from '../generator/node-config/inspect-policy.ts';
+import { parsePasswdHomes } from '../generator/node-config/passwd-homes.ts';
 import type {
+  ClosedEntry,
   Found,
   FoundConfig,
   FoundDirectory,
@@ -15,6 +17,9 @@ const MAX_REGISTRIES_BYTES = 256 * 1024;
 /** Homes of root, and directories of homes; the second of each is that of OSTree systems. */
 const ROOT_HOMES = ['root', 'var/roothome'];
 const HOME_DIRECTORIES = ['home', 'var/home'];
+const PASSWD = 'etc/passwd';
+/** Of passwd; thousands of users have less. */
+const MAX_PASSWD_BYTES = 1024 * 1024;
 
 /** What was read, and what the user who asks may not see. */
 export interface ReadNode {
@@ -42,7 +47,24 @@ export async function readNode(inside: Inside, isRootless: boolean): Promise<Rea
     if (isForbidden(user.policy.found) || isForbidden(user.registries)) unseen.push(home);
     else users.push(user);
   }
-  return { state: { own, users, keyFiles }, unseen };
+  const closed = isRootless ? [] : await findClosed(inside, own);
+  return { state: { own, users, keyFiles, closed }, unseen };
+}
+
+/** Asks of all that the tools of users read of the system's configuration. */
+async function findClosed(
+  inside: Inside,
+  { policy, registries, registriesPath }: FoundConfig,
+): Promise<readonly ClosedEntry[]> {
+  const files = registries.kind === 'directory' ? registries.files : [];
+  const read = files.filter(({ path }) => path.endsWith('.yaml'));
+  const paths = [policy.path, registriesPath, ...read.map(({ path }) => path)];
+  const closed = new Map<string, ClosedEntry>();
+  for (const path of [...paths, ...findKeyPaths(policy)]) {
+    const entry = await inside.findClosed(path);
+    if (entry) closed.set(entry.path, entry);
+  }
+  return [...closed.values()];
 }
 
 function isForbidden(found: Found | FoundDirectory): boolean {
@@ -74,10 +96,14 @@ async function findHomes(inside: Inside): Promise<readonly string[]> {
     const listed = await inside.readNames(directory);
     if (listed.kind === 'names') homes.push(...listed.names.map((name) => `${directory}/${name}`));
   }
+  const passwd = await inside.readFile(PASSWD, MAX_PASSWD_BYTES);
+  if (passwd.kind === 'file') {
+    homes.push(...parsePasswdHomes(Buffer.from(passwd.bytes).toString()));
+  }
   const byPlace = new Map<string, string>();
   for (const home of homes) {
     const place = await inside.follow(home);
-    if (!byPlace.has(place)) byPlace.set(place, home);
+    if (place !== '' && !byPlace.has(place)) byPlace.set(place, home);
   }
   return [...byPlace.values()];
 }

@@ -1,15 +1,18 @@
 // What could silently undo a configuration, or surprise who lays it out.
-import { toPrintable } from '../printable.ts';
+import { toKeyState } from '../openpgp/key-state.ts';
 import type { Policy, Scope } from '../policy/policy.ts';
+import {
+  type JudgeKeyOptions,
+  type KeyFaultCode,
+  judgeKey,
+  nameKey,
+  sayKeyState,
+} from './judge-key.ts';
 import { type NodeFilesOptions, signedScopes } from './node-files.ts';
 import { DEFAULT_FILE } from './registries-d.ts';
 import { hasCredentials, isOpenToOthers, namesRegistry } from './store-url.ts';
 
-export interface AdviceOptions extends NodeFilesOptions {
-  readonly now: Date;
-  /** Keys that expire within this time are told of, in milliseconds. */
-  readonly expiryWarning: number;
-}
+export type AdviceOptions = NodeFilesOptions & JudgeKeyOptions;
 
 /** Sentences for people, each of one fact and what to do. */
 export function adviseOn(policy: Policy, options: AdviceOptions): readonly string[] {
@@ -62,20 +65,23 @@ function adviseOnOldClients(scopes: readonly Scope[]): readonly string[] {
   return advice;
 }
 
-function adviseOnKeys(
-  scopes: readonly Scope[],
-  { now, expiryWarning }: AdviceOptions,
-): readonly string[] {
+const KEY_CURES: Readonly<Record<KeyFaultCode, string>> = {
+  'key-revoked': 'sign with another key',
+  'key-cannot-sign': 'give it a subkey that signs',
+  'key-expired': 'extend it',
+  'key-expires-soon': 'extend it',
+};
+
+function adviseOnKeys(scopes: readonly Scope[], options: JudgeKeyOptions): readonly string[] {
   const keyrings = scopes.flatMap(({ signedBy }) => signedBy.map(({ keyring }) => keyring));
-  const keys = new Map(keyrings.flatMap((ring) => ring.keys.map((key) => [key.fingerprint, key])));
-  return [...keys.values()].flatMap(({ fingerprint, userIds, expires }) => {
-    if (expires === null) return [];
-    const left = Date.parse(expires) - now.getTime();
-    if (left > expiryWarning) return [];
-    const verb = left <= 0 ? 'has expired on' : 'expires on';
-    const key = `the key ${fingerprint} (${toPrintable(userIds.join(', '))})`;
-    return [
-      `${key} ${verb} ${expires}; nodes then refuse all that it signed: extend it, and lay the files out anew`,
-    ];
-  });
+  const advice = keyrings.flatMap(({ keys, lives }) =>
+    keys.flatMap((key) => {
+      const state = toKeyState(key.expires, lives.get(key.fingerprint), options.now);
+      const fault = judgeKey(state, options);
+      if (!fault) return [];
+      const what = `the key ${nameKey(key)} ${sayKeyState(state)}`;
+      return `${what}; nodes then refuse all that it signed: ${KEY_CURES[fault]}, and lay the files out anew`;
+    }),
+  );
+  return [...new Set(advice)];
 }

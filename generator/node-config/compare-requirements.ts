@@ -53,7 +53,7 @@ function compareKeys(
 }
 
 /** Of all keys of requirements, upper-case hex. */
-export function fingerprintsOf(requirements: readonly SignedBy[]): ReadonlySet<string> {
+function fingerprintsOf(requirements: readonly SignedBy[]): ReadonlySet<string> {
   const keys = requirements.flatMap(({ keyring }) => keyring.keys);
   return new Set(keys.map(({ fingerprint }) => fingerprint));
 }

@@ -30,7 +30,7 @@ export const NODE_FINDINGS = {
   },
   'default-replaced': {
     cause:
-      'The `default-docker` section that names the store is gone: an update brought the old file back.',
+      'The `default-docker` section that names the store is not there, or an update brought the old file back.',
     cure: 'Lay out `default.yaml` anew, and keep updates from replacing it.',
   },
   'store-missing': {
@@ -82,6 +82,11 @@ export const NODE_FINDINGS = {
   'staging-differs': {
     cause: 'Signatures that are made on the machine are written to another place than `--staging`.',
     cure: 'Lay out the file of registries.d anew, with `--staging DIR`.',
+  },
+  'not-readable-by-users': {
+    cause:
+      'Users who are not root may not read a file, or not enter a directory on its way: their tools fail.',
+    cure: 'Open it to all: `chmod a+r` for a file, `chmod a+rx` for a directory.',
   },
   'user-registries-hide': {
     cause: "A user's registries.d hides that of the system, and is not as it should be.",
@@ -138,6 +143,20 @@ export const NODE_FINDINGS = {
   'private-key': {
     cause: 'A key file of the node holds a private key: whoever reads it can sign.',
     cure: 'Replace it with the public key; take the key for stolen, and sign with another one.',
+  },
+  'key-revoked': {
+    cause: 'A key on the node is revoked. Nodes refuse all that it signed.',
+    cure: 'Sign with another key; then lay out the keys anew.',
+  },
+  'key-cannot-sign': {
+    cause:
+      'No part of a key on the node may sign any more: its signing subkeys have expired or are revoked.',
+    cure: 'Give the key a subkey that signs, or sign with another one; then lay out the keys anew.',
+  },
+  'key-outdated': {
+    cause:
+      'The copy of a key on the node is not the one that was given: it lacks a revocation or a subkey, or expires at another time.',
+    cure: 'Lay out the keys anew, from the newest copy of the key.',
   },
   'key-expired': {
     cause: 'A key has expired on the node, which then refuses all that it signed.',

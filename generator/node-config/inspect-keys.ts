@@ -3,14 +3,14 @@ import { messageOf } from '../message-of.ts';
 import { type KeyFile, KeyFileError, type Keyring, readKeyring } from '../openpgp/openpgp-js.ts';
 import type { Requirement } from '../policy/policy.ts';
 import type { UnreadRequirement, UnreadSignedBy } from '../policy/policy-json.ts';
-import { toPrintable } from '../printable.ts';
 import { type NodeFinding, createFinding } from './finding.ts';
 import type { Found } from './node-state.ts';
-import type { WantedNode } from './wanted-node.ts';
 
 /** A key file of a requirement; for its `keyData`, that of the policy. */
 export interface PlacedKeys extends KeyFile {
   readonly keyring: Keyring;
+  /** With the other files of the requirement, as nodes put them together. */
+  readonly merged: Keyring;
 }
 
 /** Requirements with the keys that they name. */
@@ -48,19 +48,18 @@ export async function readRequirements(
     const read = await Promise.all(listKeys(one, lookup).map(async (file) => readPlace(file)));
     const good = read.filter((place) => 'keyring' in place);
     findings.push(...read.filter((place) => 'code' in place));
-    places.push(...good);
+    const merged = await readKeyring(good);
+    places.push(...good.map((place) => ({ ...place, merged })));
     requirements.push(
       good.length < read.length
         ? { type: 'unmeetable', what: 'has keys that cannot be read' }
-        : {
-            type: 'signedBy',
-            keyring: await readKeyring(good),
-            signedIdentity: one.signedIdentity,
-          },
+        : { type: 'signedBy', keyring: merged, signedIdentity: one.signedIdentity },
     );
   }
   return { requirements, places, findings };
 }
+
+type ReadPlace = Omit<PlacedKeys, 'merged'>;
 
 interface ListedKeys {
   readonly path: string;
@@ -78,7 +77,7 @@ function listKeys(
   }));
 }
 
-async function readPlace({ path, found }: ListedKeys): Promise<PlacedKeys | NodeFinding> {
+async function readPlace({ path, found }: ListedKeys): Promise<ReadPlace | NodeFinding> {
   switch (found.kind) {
     case 'missing':
       return createFinding('key-file-missing', path, 'expected a file of public keys, got none');
@@ -91,7 +90,7 @@ async function readPlace({ path, found }: ListedKeys): Promise<PlacedKeys | Node
   }
 }
 
-async function parseKeys(path: string, bytes: Uint8Array): Promise<PlacedKeys | NodeFinding> {
+async function parseKeys(path: string, bytes: Uint8Array): Promise<ReadPlace | NodeFinding> {
   try {
     return { path, bytes, keyring: await readKeyring([{ path, bytes }]) };
   } catch (error) {
@@ -99,30 +98,4 @@ async function parseKeys(path: string, bytes: Uint8Array): Promise<PlacedKeys | 
     const message = messageOf(error).replace(`${path}: `, '');
     return createFinding(error.isPrivate ? 'private-key' : 'key-file-unreadable', path, message);
   }
-}
-
-/** Which of the wanted keys have expired where they lie, or will soon. */
-export function inspectExpiry(
-  places: readonly PlacedKeys[],
-  wantedKeys: ReadonlySet<string>,
-  { now, expiryWarning }: WantedNode,
-): readonly NodeFinding[] {
-  const keys = places.flatMap(({ path, keyring }) => keyring.keys.map((key) => ({ ...key, path })));
-  return keys.flatMap(({ path, fingerprint, userIds, expires }) => {
-    if (expires === null || !wantedKeys.has(fingerprint)) return [];
-    const left = Date.parse(expires) - now.getTime();
-    if (left > 0 && left > expiryWarning) return [];
-    const key = `${fingerprint} (${toPrintable(userIds.join(', '))})`;
-    if (left > 0) {
-      const message = `the key ${key} expires on ${expires}`;
-      return [createFinding('key-expires-soon', path, message, { severity: 'warning' })];
-    }
-    return [
-      createFinding(
-        'key-expired',
-        path,
-        `expected a key that is good, got ${key}, which expired on ${expires}`,
-      ),
-    ];
-  });
 }

@@ -1,5 +1,6 @@
 // Everything that is wrong with a node, in one list.
 import { type NodeFinding, createFinding } from './finding.ts';
+import { inspectModes } from './inspect-modes.ts';
 import { inspectPolicy } from './inspect-policy.ts';
 import { inspectRegistries } from './inspect-registries.ts';
 import type { FoundConfig, NodeState } from './node-state.ts';
@@ -7,12 +8,16 @@ import type { WantedNode } from './wanted-node.ts';
 
 /** The faults of a node and what people should look at, by path; each once. */
 export async function inspectNode(
-  { own, users, keyFiles }: NodeState,
+  { own, users, keyFiles, closed }: NodeState,
   wanted: WantedNode,
 ): Promise<readonly NodeFinding[]> {
   const system = new Map<string, NodeFinding>();
   const policyFindings = await inspectPolicy(own.policy, keyFiles, wanted);
-  for (const finding of [...inspectRegistries(own, wanted), ...policyFindings]) {
+  for (const finding of [
+    ...inspectRegistries(own, wanted),
+    ...policyFindings,
+    ...inspectModes(closed),
+  ]) {
     system.set(sortKeyOf(finding), finding);
   }
   const all = new Map(system);

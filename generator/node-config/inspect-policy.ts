@@ -8,18 +8,13 @@ import {
   parsePolicyParts,
 } from '../policy/policy-json.ts';
 import { isAsStrictAs } from '../policy/strictness.ts';
-import { type Difference, compareRequirements, fingerprintsOf } from './compare-requirements.ts';
+import { type Difference, compareRequirements } from './compare-requirements.ts';
 import { describeDifference, nameRequirements } from './describe-difference.ts';
 import { type NodeFinding, createFinding, nameScope } from './finding.ts';
-import {
-  type KeyLookup,
-  type PlacedKeys,
-  inspectExpiry,
-  keyPathsOf,
-  readRequirements,
-} from './inspect-keys.ts';
+import { inspectKeyStates } from './inspect-key-states.ts';
+import { type KeyLookup, type PlacedKeys, keyPathsOf, readRequirements } from './inspect-keys.ts';
 import type { Found, FoundFile } from './node-state.ts';
-import { findAround, scopeChain } from './scope-chain.ts';
+import { findAround, scopeChain } from '../policy/scope-chain.ts';
 import type { WantedNode } from './wanted-node.ts';
 
 /** The faults of a policy and of the keys that it names, and what people should look at. */
@@ -75,21 +70,21 @@ async function inspectScope(
   const { name, requirements: wantedRequirements, signedBy } = scope;
   const { from, unread } = findRequirements(policy, name);
   const { requirements, places, findings } = await readRequirements(unread, lookup);
-  const expiry = inspectExpiry(places, fingerprintsOf(signedBy), wanted);
+  const states = inspectKeyStates(places, signedBy, wanted);
   const comparison = compareRequirements(requirements, wantedRequirements);
-  if (comparison === undefined) return expiry;
+  if (comparison === undefined) return states;
   if (from !== name) {
     const got = from === undefined ? 'the default of the policy' : `those of ${nameScope(from)}`;
     const message = `expected requirements for ${nameScope(name)}, got ${got}`;
     return [createFinding('policy-scope-missing', lookup.policyPath, message, { scope: name })];
   }
   // Without its keys a requirement cannot be compared.
-  if (findings.length > 0) return [...findings, ...expiry];
+  if (findings.length > 0) return [...findings, ...states];
   const difference = describeDifference(comparison, scope, requirements, {
     policyPath: lookup.policyPath,
     keyPath: findKeyPath(places, comparison) ?? lookup.policyPath,
   });
-  return [difference, ...expiry];
+  return [difference, ...states];
 }
 
 /** The file with a key that should not be there; else the only one. */

@@ -1,6 +1,12 @@
 // What nodes make of an address in registries.d, beside the one that they should have.
 import type { NodeFindingCode, Severity } from './finding.ts';
-import { StoreUrlError, isOpenToOthers, namesRegistry, parseStoreUrl } from './store-url.ts';
+import {
+  StoreUrlError,
+  isOpenToOthers,
+  isRegistryRoot,
+  namesRegistry,
+  parseStoreUrl,
+} from './store-url.ts';
 
 /** What is wrong with an address. */
 export interface StoreFault {
@@ -48,7 +54,8 @@ export function judgeStore(
   if (got.isPlainHttp && `https${got.text.slice('http'.length)}` === want?.text) {
     return fault('http-store');
   }
-  if (namesRegistry(parseStoreUrl(got.text), scope)) {
+  const url = parseStoreUrl(got.text);
+  if (namesRegistry(url, scope) && isRegistryRoot(url)) {
     return fault('registry-as-store', ', the registry itself');
   }
   return fault('store-differs');
@@ -62,7 +69,8 @@ function warnOf(wanted: string, scope: string): StoreFault | undefined {
     return { code: 'http-store', severity: 'warning', message: `expected https, ${got}` };
   }
   if (namesRegistry(url, scope)) {
-    const message = `expected a store, ${got}, the registry itself`;
+    const where = isRegistryRoot(url) ? 'the registry itself' : 'on the host of the registry';
+    const message = `expected a store, ${got}, ${where}`;
     return { code: 'registry-as-store', severity: 'warning', message };
   }
   return undefined;

@@ -26,10 +26,20 @@ export interface FoundConfig {
   readonly registries: FoundDirectory;
 }
 
+/** A file or directory that users who are not root cannot get at. */
+export interface ClosedEntry {
+  readonly path: string;
+  readonly isDirectory: boolean;
+  /** The permission bits. */
+  readonly mode: number;
+}
+
 export interface NodeState {
   readonly own: FoundConfig;
   /** Those of users, which nodes read in place of their own. */
   readonly users: readonly FoundConfig[];
   /** Key files by the path that a policy gives them. */
   readonly keyFiles: ReadonlyMap<string, Found>;
+  /** What keeps users from what `own` names. */
+  readonly closed: readonly ClosedEntry[];
 }

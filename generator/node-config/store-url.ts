@@ -83,10 +83,32 @@ export function hasCredentials({ base }: StoreUrl): boolean {
   return credentialsOf(new URL(base)) !== '';
 }
 
-/** Whether the address is that of a registry, which knows nothing of signatures, by its scope. */
-export function namesRegistry({ base }: StoreUrl, scope: string): boolean {
-  const { host, pathname } = new URL(base);
-  return pathname.replace(/\/+$/, '') === '' && host !== '' && host === scope.split('/', 1)[0];
+/** Whether the host is that of the registry of a scope, whatever the path. */
+export function namesRegistry(url: StoreUrl, scope: string): boolean {
+  const { host, protocol } = new URL(url.base);
+  const registry = scope.split('/', 1)[0] ?? '';
+  // Signatures often have a host of their own below the same domain.
+  if (registry.startsWith('*.')) return isRegistryApi(url) && host.endsWith(registry.slice(1));
+  return host !== '' && toHost(host, protocol) === toHost(registry, protocol);
+}
+
+/** Whether the path is one where registries answer, and hardly a store beside them. */
+export function isRegistryRoot({ base }: StoreUrl): boolean {
+  const { pathname } = new URL(base);
+  return pathname.replace(/\/+$/, '') === '' || isRegistryApi({ base });
+}
+
+function isRegistryApi({ base }: Pick<StoreUrl, 'base'>): boolean {
+  return /^\/v2(?:\/|$)/.test(new URL(base).pathname);
+}
+
+const DOCKER_HUB: ReadonlySet<string> = new Set(['index.docker.io', 'registry-1.docker.io']);
+
+/** A host in the form in which equal registries are equal texts. */
+function toHost(host: string, protocol: string): string {
+  const port = protocol === 'http:' ? /:80$/ : /:443$/;
+  const plain = host.toLowerCase().replace(port, '');
+  return DOCKER_HUB.has(plain) ? 'docker.io' : plain;
 }
 
 /** `USER:PASSWORD@`, or ''. */

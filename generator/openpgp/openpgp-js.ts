@@ -15,6 +15,7 @@ import { formatTime } from '../format-time.ts';
 import { messageOf } from '../message-of.ts';
 import { type Rejection, reject } from '../rejection.ts';
 import { type KeyBlock, readKeyBlocks } from './key-blocks.ts';
+import type { KeyLife } from './key-state.ts';
 import { PRIVATE_TAGS, readPackets } from './packets.ts';
 import type { PlainMessage } from './plain-message.ts';
 import { type IsSignedByRsa, type RsaKey, readRsaKey } from './rsa.ts';
@@ -57,6 +58,8 @@ export interface Keyring {
   /** Changes when a key does. */
   readonly id: string;
   readonly keys: readonly KeyInfo[];
+  /** How the keys end, by fingerprint; those that OpenPGP.js cannot read are left out. */
+  readonly lives: ReadonlyMap<string, KeyLife>;
   /** The keys with an OpenPGP key ID (16 lower-case hex digits). */
   readonly find: (keyId: string) => readonly SigningKey[];
   /** Each key as binary OpenPGP packets. */
@@ -116,6 +119,8 @@ const PLAIN_CURVES: ReadonlySet<string> = new Set([
 /** Below, OpenPGP.js refuses what nodes take. */
 const PLAIN_RSA_BITS = 2048;
 const SIGNING_FLAG = enums.keyFlags.signData;
+/** For nodes a revocation counts whatever its date. */
+const END_OF_TIME = new Date(LAST_SECOND * 1000);
 
 /** A key on its way into a keyring. */
 interface ReadKey {
@@ -149,6 +154,7 @@ export async function readKeyring(files: readonly KeyFile[]): Promise<Keyring> {
   return {
     id: createHash('sha256').update(packets).digest('base64url'),
     keys: keys.map((key) => toKeyInfo(key)),
+    lives: await readLives(keys),
     find: (keyId) => byKeyId.get(keyId) ?? [],
     blocks,
     packets,
@@ -252,6 +258,8 @@ function toSigningKeys({ block, parsed }: ReadKey): readonly SigningKey[] {
 interface KeyTerms {
   readonly expiresAt: number;
   readonly maySign: boolean;
+  /** Whether it does not say that the key may not. */
+  readonly mightSign: boolean;
   /** Whether there is one way only to read them. */
   readonly isPlain: boolean;
 }
@@ -263,12 +271,17 @@ function readCertifications(key: Key): KeyTerms {
   const newest = key.users.map(({ selfCertifications }) => newestOf(selfCertifications));
   const terms = newest.map((signature) => readTerms(signature, key.getCreationTime()));
   const [first] = terms;
-  if (!first) return { expiresAt: Infinity, maySign: false, isPlain: false };
+  if (!first) return { expiresAt: Infinity, maySign: false, mightSign: true, isPlain: false };
   const agree = terms.every(
     ({ expiresAt, maySign }) => expiresAt === first.expiresAt && maySign === first.maySign,
   );
   const expiresAt = Math.max(...terms.map((term) => term.expiresAt));
-  return { ...first, expiresAt, isPlain: agree && terms.every(({ isPlain }) => isPlain) };
+  return {
+    ...first,
+    mightSign: terms.some(({ mightSign }) => mightSign),
+    expiresAt,
+    isPlain: agree && terms.every(({ isPlain }) => isPlain),
+  };
 }
 
 function readBindings(subkey: Subkey): KeyTerms {
@@ -283,6 +296,7 @@ function newestOf(signatures: readonly SelfSignature[]): SelfSignature | undefin
 
 function readTerms(signature: SelfSignature | undefined, created: Date): KeyTerms {
   const seconds = signature?.keyExpirationTime ?? 0;
+  const flags = signature?.keyFlags?.[0];
   const isPlain =
     signature !== undefined &&
     signature.signatureNeverExpires &&
@@ -291,7 +305,8 @@ function readTerms(signature: SelfSignature | undefined, created: Date): KeyTerm
     signature.keyFlags !== null;
   return {
     expiresAt: seconds === 0 ? Infinity : created.getTime() + seconds * 1000,
-    maySign: ((signature?.keyFlags?.[0] ?? 0) & SIGNING_FLAG) !== 0,
+    maySign: ((flags ?? 0) & SIGNING_FLAG) !== 0,
+    mightSign: flags === undefined || (flags & SIGNING_FLAG) !== 0,
     isPlain,
   };
 }
@@ -318,6 +333,31 @@ function toKeyInfo({ block, parsed }: ReadKey): KeyInfo {
     userIds: block.userIds,
     expires: Number.isFinite(expiresAt) ? formatTime(expiresAt) : null,
   };
+}
+
+async function readLives(keys: readonly ReadKey[]): Promise<ReadonlyMap<string, KeyLife>> {
+  const lives = new Map<string, KeyLife>();
+  for (const { block, parsed } of keys) {
+    if (parsed) lives.set(block.primary.fingerprint, await readLife(block, parsed));
+  }
+  return lives;
+}
+
+async function readLife({ primary, subkeys }: KeyBlock, parsed: Key): Promise<KeyLife> {
+  const { mightSign, expiresAt } = readCertifications(parsed);
+  const signers = new Map(mightSign ? [[primary.fingerprint, expiresAt]] : []);
+  for (const { fingerprint } of subkeys) {
+    const part = parsed.subkeys.find((found) => fingerprintOf(found) === fingerprint);
+    const own = part && readBindings(part);
+    if (own?.mightSign === false || (part && (await isSubkeyRevoked(part, parsed)))) continue;
+    signers.set(fingerprint, Math.min(expiresAt, own?.expiresAt ?? Infinity));
+  }
+  return { isRevoked: await parsed.isRevoked(undefined, undefined, END_OF_TIME), signers };
+}
+
+async function isSubkeyRevoked(subkey: Subkey, primary: Key): Promise<boolean> {
+  const binding = newestOf(subkey.bindingSignatures);
+  return binding !== undefined && subkey.isRevoked(binding, primary.keyPacket, END_OF_TIME);
 }
 
 /**

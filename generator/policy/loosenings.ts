@@ -1,5 +1,6 @@
 // What lets through more than before when scopes are put into a policy that nodes have.
-import { type Requirement, type Scope, scopesAround } from './policy.ts';
+import type { Requirement, Scope } from './policy.ts';
+import { findAround, scopesAround } from './scope-chain.ts';
 import { isAsStrictAs } from './strictness.ts';
 
 /** A policy that nodes have, for images from registries. */
@@ -13,7 +14,8 @@ export interface StandingPolicy {
 export interface Loosening {
   /**
    * `replaced`: a scope loses requirements. `taken out`: a new scope asks less of its images than
-   * the one that they were held to. `left`: a scope within a new one takes anything.
+   * the one that they were held to. `left`: a scope within a new one
+   * lets through what the new one keeps out.
    */
   readonly kind: 'replaced' | 'taken out' | 'left';
   readonly scope: string;
@@ -55,11 +57,11 @@ function findLeft(
   scopes: readonly Scope[],
   { scopes: standing }: StandingPolicy,
 ): readonly Loosening[] {
-  const ours = new Set(scopes.map(({ name }) => name).filter((name) => name !== ''));
+  const named = scopes.filter(({ name }) => name !== '');
+  const ours = new Map(named.map((scope) => [scope.name, scope]));
   return [...standing].flatMap(([other, requirements]) => {
-    const scope = [...scopesAround(other)].find((wide) => ours.has(wide));
-    const isOpen = requirements.every(({ type }) => type === 'insecureAcceptAnything');
-    if (scope === undefined || !isOpen) return [];
-    return ours.has(other) ? [] : { kind: 'left', scope, other, reason: undefined };
+    const scope = ours.has(other) ? undefined : findAround(ours, other);
+    if (!scope || isAsStrictAs(requirements, scope.requirements)) return [];
+    return { kind: 'left', scope: scope.name, other, reason: findReason(requirements) };
   });
 }

@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import { type DockerReference, parseDockerReference } from '../docker-reference.ts';
 import { type Keyring, readKeyring } from '../openpgp/openpgp-js.ts';
+import { scopesAround } from './scope-chain.ts';
 import {
   DEFAULT_IDENTITY,
   type SignedIdentity,
@@ -152,26 +153,4 @@ function* scopeNames(image: DockerReference): Generator<string> {
   yield formatReference(image);
   yield nameOf(image);
   yield* scopesAround(nameOf(image));
-}
-
-/** Names of the scopes that hold where none of the given name does, the most specific first. */
-export function* scopesAround(scope: string): Generator<string> {
-  if (scope === '') return;
-  const image = scope.includes('/') ? parseDockerReference(scope) : undefined;
-  let name = scope;
-  if (image && formatReference(image) !== nameOf(image)) {
-    name = nameOf(image);
-    yield name;
-  }
-  for (let slash = name.lastIndexOf('/'); slash >= 0; slash = name.lastIndexOf('/')) {
-    name = name.slice(0, slash);
-    yield name;
-  }
-  // Wildcards are for domains, whatever the port.
-  let domain = name.replace(/^\*\./, '').replace(/:[0-9]+$/, '');
-  for (let dot = domain.indexOf('.'); dot >= 0; dot = domain.indexOf('.')) {
-    domain = domain.slice(dot + 1);
-    yield `*.${domain}`;
-  }
-  yield '';
 }

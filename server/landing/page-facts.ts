@@ -6,15 +6,21 @@ import {
   createNodeGuide,
 } from '../../generator/node-config/node-guide.ts';
 import { parseDockerReference } from '../../generator/docker-reference.ts';
+import type { KeyLife } from '../../generator/openpgp/key-state.ts';
 import type { KeyInfo } from '../../generator/openpgp/openpgp-js.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
 import { formatReference } from '../../generator/policy/signed-identity.ts';
 import { type Download, createDownloads } from './downloads.ts';
 import { describeIdentity, describeSigners } from './words.ts';
 
+/** A key with how it ends, as far as that is known. */
+export interface PageKey extends KeyInfo {
+  readonly life: KeyLife | undefined;
+}
+
 /** Keys one of which must have signed. */
 export interface KeyGroup {
-  readonly keys: readonly KeyInfo[];
+  readonly keys: readonly PageKey[];
   /** Under which name, in words; undefined where it is the same for all groups. */
   readonly identity: string | undefined;
 }
@@ -83,7 +89,7 @@ function toScopeFacts(guide: ScopeGuide, titleOfRest: string): Omit<ScopeFacts, 
     signers: describeSigners(signedBy),
     identity: isSame ? identities[0] : undefined,
     groups: signedBy.map(({ keyring }, index) => ({
-      keys: keyring.keys,
+      keys: keyring.keys.map((key) => ({ ...key, life: keyring.lives.get(key.fingerprint) })),
       identity: isSame ? undefined : identities[index],
     })),
     keyPaths,

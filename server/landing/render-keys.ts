@@ -1,8 +1,8 @@
-import type { KeyInfo } from '../../generator/openpgp/openpgp-js.ts';
+import { type KeyState, toKeyState } from '../../generator/openpgp/key-state.ts';
 import { keyPathOf } from './downloads.ts';
 import { type Html, type Part, html } from './html.ts';
-import type { KeyGroup } from './page-facts.ts';
-import { describeExpiry } from './words.ts';
+import type { KeyGroup, PageKey } from './page-facts.ts';
+import { describeKeyState } from './words.ts';
 
 /** Above, the keys are folded away. */
 const SHOWN_KEYS = 6;
@@ -24,7 +24,7 @@ export function renderKeys(groups: readonly KeyGroup[], caption: string, now: Da
     <thead>
       <tr>
         <th scope="col">Key</th>
-        <th scope="col">Expiry</th>
+        <th scope="col">State</th>
       </tr>
     </thead>
     ${bodies}
@@ -42,21 +42,23 @@ function renderHead(number: number, identity: string | undefined): Html {
   </tr> `;
 }
 
-function renderKey({ fingerprint, userIds, expires }: KeyInfo, now: Date): Html {
+function renderKey({ fingerprint, userIds, expires, life }: PageKey, now: Date): Html {
   return html`<tr>
     <th scope="row">
       <a href="${keyPathOf(fingerprint)}"><code>${fingerprint}</code></a>
       ${userIds.map((userId): Part => html`<span class="user">${userId}</span>`)}
     </th>
-    <td>${expires === null ? undefined : renderDate(expires)}${renderExpiry(expires, now)}</td>
+    <td>${renderState(toKeyState(expires, life, now), now)}</td>
   </tr> `;
 }
 
-function renderExpiry(expires: string | null, now: Date): Part {
-  const words = describeExpiry(expires, now);
-  return words.startsWith('expired') ? html`<strong>${words}</strong>` : words;
+function renderState(state: KeyState, now: Date): Part {
+  const words = describeKeyState(state, now);
+  const date = 'at' in state ? renderDate(state.at) : undefined;
+  const isGood = ['good', 'expires', 'unknown'].includes(state.kind);
+  return html`${date}${isGood ? words : html`<strong>${words}</strong>`}`;
 }
 
-function renderDate(expires: string): Html {
-  return html`<time datetime="${expires}">${expires.slice(0, 10)}</time> `;
+function renderDate(time: string): Html {
+  return html`<time datetime="${time}">${time.slice(0, 10)}</time> `;
 }

@@ -1,4 +1,5 @@
 // What a scope asks for, in words.
+import type { KeyState } from '../../generator/openpgp/key-state.ts';
 import type { SignedBy } from '../../generator/policy/policy.ts';
 import {
   type SignedIdentity,
@@ -41,12 +42,32 @@ export function describeIdentity(rule: SignedIdentity): string {
   }
 }
 
-/** How long a key is good yet: `expires in 41 days`. `expires` is ISO 8601, or null for never. */
-export function describeExpiry(expires: string | null, now: Date): string {
-  if (expires === null) return 'does not expire';
-  const left = Date.parse(expires) - now.getTime();
-  const days = Math.floor(Math.abs(left) / DAY);
-  const count = days === 1 ? '1 day' : `${days} days`;
-  if (left <= 0) return days === 0 ? 'expired today' : `expired ${count} ago`;
-  return days === 0 ? 'expires within a day' : `expires in ${count}`;
+/** Whether a key is good, and how long yet: `expires in 41 days`. */
+export function describeKeyState(state: KeyState, now: Date): string {
+  switch (state.kind) {
+    case 'good':
+      return 'does not expire';
+    case 'expires': {
+      const days = daysBetween(state.at, now);
+      return days === 0 ? 'expires within a day' : `expires in ${countDays(days)}`;
+    }
+    case 'expired': {
+      const days = daysBetween(state.at, now);
+      return days === 0 ? 'expired today' : `expired ${countDays(days)} ago`;
+    }
+    case 'revoked':
+      return 'revoked: what it signed is refused';
+    case 'cannot-sign':
+      return 'cannot sign any more: what it signed is refused';
+    case 'unknown':
+      return 'not known here';
+  }
+}
+
+function daysBetween(time: string, now: Date): number {
+  return Math.floor(Math.abs(Date.parse(time) - now.getTime()) / DAY);
+}
+
+function countDays(days: number): string {
+  return days === 1 ? '1 day' : `${days} days`;
 }

@@ -1,6 +1,6 @@
-import { copyFile, mkdir, rm } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { KEYS, put } from './node-tree.ts';
+import { KEYS, LOOKASIDE, POLICY, put } from './node-tree.ts';
 import type { Keys, Mistake } from './planted.ts';
 
 const TEAM_KEYS = `${KEYS}/lookaside-quay.io-team.asc`;
@@ -44,7 +44,10 @@ export const keyMistakes = (keys: () => Keys): readonly Mistake[] => [
     title: 'a private key',
     code: 'private-key',
     path: TEAM_KEYS,
-    plant: (root) => copyFile(keys().secret, join(root, TEAM_KEYS)),
+    plant: async (root) => {
+      await copyFile(keys().secret, join(root, TEAM_KEYS));
+      await chmod(join(root, TEAM_KEYS), 0o644);
+    },
   },
   {
     title: 'a key that has expired',
@@ -60,6 +63,66 @@ export const keyMistakes = (keys: () => Keys): readonly Mistake[] => [
     path: `${KEYS}/lookaside-soon.example.asc`,
     args: ({ soon }) => ['--scope', `soon.example=${soon}`],
     plant: async () => undefined,
+  },
+  {
+    title: 'a key that is revoked',
+    code: 'key-revoked',
+    path: `${KEYS}/lookaside-gone.example.asc`,
+    args: ({ revoked }) => ['--scope', `gone.example=${revoked}`],
+    plant: async () => undefined,
+  },
+  {
+    title: 'a key of which no part may sign any more',
+    code: 'key-cannot-sign',
+    path: `${KEYS}/lookaside-mute.example.asc`,
+    args: ({ mute }) => ['--scope', `mute.example=${mute}`],
+    plant: async () => undefined,
+  },
+  {
+    title: 'a key as it was before its revocation',
+    code: 'key-outdated',
+    path: `${KEYS}/lookaside-gone.example.asc`,
+    args: ({ revoked }) => ['--scope', `gone.example=${revoked}`],
+    plant: (root) => copyFile(keys().unrevoked, join(root, `${KEYS}/lookaside-gone.example.asc`)),
+  },
+  {
+    title: 'a key that is revoked, of which ours is not',
+    code: 'key-revoked',
+    path: `${KEYS}/lookaside-gone.example.asc`,
+    args: ({ unrevoked }) => ['--scope', `gone.example=${unrevoked}`],
+    plant: (root) => copyFile(keys().revoked, join(root, `${KEYS}/lookaside-gone.example.asc`)),
+  },
+  {
+    title: 'a key as it was before it was extended',
+    code: 'key-outdated',
+    severity: 'warning',
+    path: `${KEYS}/lookaside-long.example.asc`,
+    args: ({ extended }) => ['--scope', `long.example=${extended}`],
+    plant: (root) => copyFile(keys().short, join(root, `${KEYS}/lookaside-long.example.asc`)),
+  },
+  ...[POLICY, LOOKASIDE, TEAM_KEYS].map((path): Mistake => ({
+    title: `that users may not read ${path}`,
+    code: 'not-readable-by-users',
+    severity: 'warning',
+    path,
+    plant: (root) => chmod(join(root, path), 0o640),
+  })),
+  ...['etc/containers/registries.d', 'etc/pki', 'etc'].map((path): Mistake => ({
+    title: `that users may not enter ${path}`,
+    code: 'not-readable-by-users',
+    severity: 'warning',
+    path,
+    plant: (root) => chmod(join(root, path), 0o750),
+  })),
+  {
+    title: 'a policy.json of its own in a home that only passwd names',
+    code: 'user-policy-hides',
+    path: 'srv/ci/.config/containers/policy.json',
+    plant: async (root) => {
+      await put(join(root, 'etc/passwd'), 'ci:x:990:990::/srv/ci/:/usr/sbin/nologin\n');
+      const path = join(root, 'srv/ci/.config/containers/policy.json');
+      await put(path, JSON.stringify({ default: ANYTHING }));
+    },
   },
   ...['root', 'home/me', 'var/home/me', 'var/roothome'].flatMap((home): Mistake[] => [
     {

@@ -109,6 +109,18 @@ export const STORE_MISTAKES: readonly Mistake[] = [
     path: LOOKASIDE,
     plant: toStore('https://quay.io/'),
   },
+  {
+    title: 'the API of the registry',
+    code: 'registry-as-store',
+    path: LOOKASIDE,
+    plant: toStore('https://quay.io:443/v2'),
+  },
+  {
+    title: 'another path on the host of the registry',
+    code: 'store-differs',
+    path: LOOKASIDE,
+    plant: toStore('https://quay.io/signatures'),
+  },
   { title: 'no scheme', code: 'no-scheme', path: LOOKASIDE, plant: toStore('sig.example.com') },
   {
     title: 'a host and a port',

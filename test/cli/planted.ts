@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { NodeFindingCode } from '../../generator/node-config/finding.ts';
-import { makeSigner } from '../e2e/signer.ts';
+import { type Signer, makeSigner } from '../e2e/signer.ts';
 
 /** A mistake that is planted into a good tree, and what must be said of it. */
 export interface Mistake {
@@ -30,6 +30,14 @@ export interface Keys {
   readonly stranger: string;
   readonly expired: string;
   readonly soon: string;
+  /** One key before and after its revocation. */
+  readonly unrevoked: string;
+  readonly revoked: string;
+  /** One key before and after it was extended. */
+  readonly short: string;
+  readonly extended: string;
+  /** Only its subkey could sign, and has expired. */
+  readonly mute: string;
   /** Not a file that is to be given: a private key. */
   readonly secret: string;
   readonly stop: () => Promise<void>;
@@ -57,7 +65,11 @@ export async function makeKeys(): Promise<Keys> {
   const past = new Date(Date.now() - 100 * DAY);
   const expired = await signer.makeKey({ algorithm, expires: '20d', at: past });
   const soon = await signer.makeKey({ algorithm, expires: '20d' });
+  const exported = { ...(await exportRevoked(signer)), ...(await exportExtended(signer)) };
+  const mute = await signer.makeKey({ algorithm, subkey: true, at: past, subkeyExpires: '20d' });
   return {
+    ...exported,
+    mute: await signer.exportKeys(file('mute.asc'), mute),
     team: await signer.exportKeys(file('team.asc'), one),
     second: await signer.exportKeys(file('second.asc'), two),
     both: await signer.exportKeys(file('both.asc'), one, two),
@@ -67,4 +79,18 @@ export async function makeKeys(): Promise<Keys> {
     secret: await signer.exportSecret(file('secret.asc'), stranger),
     stop: signer.stop,
   };
+}
+
+async function exportRevoked(signer: Signer): Promise<Pick<Keys, 'unrevoked' | 'revoked'>> {
+  const key = await signer.makeKey({ algorithm: 'ed25519' });
+  const unrevoked = await signer.exportKeys(join(signer.home, 'unrevoked.asc'), key);
+  await signer.revoke(key);
+  return { unrevoked, revoked: await signer.exportKeys(join(signer.home, 'revoked.asc'), key) };
+}
+
+async function exportExtended(signer: Signer): Promise<Pick<Keys, 'short' | 'extended'>> {
+  const key = await signer.makeKey({ algorithm: 'ed25519', expires: '100d' });
+  const short = await signer.exportKeys(join(signer.home, 'short.asc'), key);
+  await signer.extend(key, '200d');
+  return { short, extended: await signer.exportKeys(join(signer.home, 'extended.asc'), key) };
 }

@@ -21,6 +21,8 @@ export interface KeyOptions {
   readonly expires?: string;
   /** The primary key only certifies; a subkey signs. */
   readonly subkey?: boolean;
+  /** The subkey's, where it is another. */
+  readonly subkeyExpires?: string;
   /** The time to make it at, instead of now. */
   readonly at?: Date;
 }
@@ -40,6 +42,8 @@ export interface Signer {
   readonly makeKey: (options?: KeyOptions) => Promise<SigningKey>;
   /** Revokes the primary key, or with 'subkey' its signing subkey; exports made before stay good. */
   readonly revoke: (key: SigningKey, what?: 'primary' | 'subkey') => Promise<void>;
+  /** Sets the expiry of the primary key, as gpg reads it. */
+  readonly extend: (key: SigningKey, expires: string) => Promise<void>;
   /** Writes public keys into one file: binary, or armored when its name ends in `.asc`. */
   readonly exportKeys: (file: string, ...keys: readonly SigningKey[]) => Promise<string>;
   /** Writes a private key into an armored file. */
@@ -70,12 +74,19 @@ export async function makeSigner(): Promise<Signer> {
 
   return {
     home,
-    async makeKey({ name = 'Signer', algorithm = 'rsa3072', expires = 'none', subkey, at } = {}) {
+    async makeKey(options = {}) {
+      const { name = 'Signer', algorithm = 'rsa3072', expires = 'none', subkey, at } = options;
       const userId = `${name} <${randomUUID()}@example.test>`;
       const usage = subkey === true ? 'cert' : 'sign';
       const primary = ['--quick-generate-key', userId, algorithm, usage, expires];
       const fingerprint = await generate(fakeTime(at), primary);
-      const added = ['--quick-add-key', fingerprint, algorithm, 'sign', expires];
+      const added = [
+        '--quick-add-key',
+        fingerprint,
+        algorithm,
+        'sign',
+        options.subkeyExpires ?? expires,
+      ];
       const signingFingerprint =
         subkey === true ? await generate(fakeTime(at), added) : fingerprint;
       return { userId, fingerprint, signingFingerprint };
@@ -90,6 +101,9 @@ export async function makeSigner(): Promise<Signer> {
         const edit = ['--command-fd', '0', '--edit-key', fingerprint, 'key 1', 'revkey', 'save'];
         await gpg(edit, 'y\n0\n\ny\n');
       }
+    },
+    async extend({ fingerprint }, expires) {
+      await gpg(['--quick-set-expire', fingerprint, expires]);
     },
     async exportKeys(file, ...keys) {
       const format = file.endsWith('.asc') ? ['--armor'] : [];

@@ -28,9 +28,11 @@ const at = (url: string) => ({ url: parseStoreUrl(url) });
 describe('generator: advice on files for nodes', () => {
   let keyring: Keyring;
   let expiring: Keyring;
+  let revoked: Keyring;
   before(async () => {
     keyring = await keyringOf('lab/keys/ed25519.gpg');
     expiring = await keyringOf('lab/keys/expired-key.gpg', 'lab/keys/ed25519.gpg');
+    revoked = await keyringOf('lab/keys/revoked-key.gpg');
   });
 
   const advise = async (
@@ -80,6 +82,15 @@ describe('generator: advice on files for nodes', () => {
       await advise({ staging: '/srv' }),
       /^skopeo writes signatures from signature-1 on/,
     );
+  });
+
+  it('tells of a key that is revoked, and of one that cannot sign', async () => {
+    const [{ fingerprint } = { fingerprint: '' }] = revoked.keys;
+    const sentence = / is revoked; nodes then refuse .*: sign with another key, and lay/;
+    assert.match(await advise({}, 'quay.io', revoked), sentence);
+    const lives = new Map([[fingerprint, { isRevoked: false, signers: new Map() }]]);
+    const mute = / has no part that may sign; nodes .*: give it a subkey that signs, and lay/;
+    assert.match(await advise({}, 'quay.io', { ...revoked, lives }), mute);
   });
 
   it('tells of each key that expires, once', async () => {

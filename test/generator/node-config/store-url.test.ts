@@ -6,6 +6,7 @@ import {
   formatStoreUrl,
   hasCredentials,
   isOpenToOthers,
+  isRegistryRoot,
   namesRegistry,
   parseStoreUrl,
 } from '../../../generator/node-config/store-url.ts';
@@ -28,6 +29,7 @@ function askedBy(url: string): string {
 
 const isOpen = (text: string): boolean => isOpenToOthers(parseStoreUrl(text));
 
+const isRoot = (text: string) => isRegistryRoot(parseStoreUrl(text));
 const names = (text: string, scope: string) => namesRegistry(parseStoreUrl(text), scope);
 
 describe('generator: the address of a store', () => {
@@ -159,13 +161,30 @@ describe('generator: the address of a store', () => {
     }
   });
 
-  it('is taken for that of a registry without a path of its own', () => {
+  it('is taken for that of a registry by its host', () => {
     assert.ok(names('https://quay.io', 'quay.io/team'));
     assert.ok(names('https://Quay.io/', 'quay.io'));
     assert.ok(names('http://h.example:5000', 'h.example:5000/a/b'));
-    assert.ok(!names('https://quay.io/sigs', 'quay.io/team'));
+    assert.ok(names('https://quay.io/sigs', 'quay.io/team'));
+    assert.ok(names('https://quay.io', 'quay.io:443/team'));
+    assert.ok(names('https://quay.io:443/v2/', 'quay.io'));
+    assert.ok(names('http://h.example', 'h.example:80/a'));
+    assert.ok(names('https://registry-1.docker.io/v2', 'docker.io/library'));
+    assert.ok(names('https://index.docker.io', 'docker.io'));
+    assert.ok(names('https://docker.io', 'registry-1.docker.io'));
+    assert.ok(names('https://a.quay.io/v2', '*.quay.io'));
+    assert.ok(!names('https://quay.io/v2', '*.quay.io'));
+    assert.ok(!names('http://h.example', 'h.example:443'));
+    assert.ok(!names('https://xquay.io', 'quay.io'));
     assert.ok(!names('https://sigs.quay.io', '*.quay.io'));
     assert.ok(!names('https://h.example:8080', 'h.example:5000'));
     assert.ok(!names('file:///', ''));
+  });
+
+  it('leads to where registries answer, or to a path of its own', () => {
+    assert.ok(isRoot('https://quay.io/'));
+    assert.ok(isRoot('https://quay.io/v2/team'));
+    assert.ok(!isRoot('https://quay.io/v2sigs'));
+    assert.ok(!isRoot('https://quay.io/sigs'));
   });
 });

@@ -66,9 +66,13 @@ describe('generator: what scopes loosen in a policy', () => {
     assert.deepEqual(loosened('', {}), []);
   });
 
-  it('is a scope within a new one that takes anything', () => {
+  it('is a scope within a new one that lets through what that keeps out', () => {
     const open = { [`${IN}/a`]: ANYTHING, 'quay.io/x': ANYTHING, [`${IN}/b`]: blue };
-    assert.deepEqual(loosened(IN, open), [`left ${IN}/a`]);
+    assert.deepEqual(loosened(IN, open), [`left ${IN}/a`, `left ${IN}/b`]);
+    const kept = { [`${IN}/a`]: red, [`${IN}/b`]: REJECT, [`${IN}/c`]: [...blue, ...red] };
+    assert.deepEqual(loosened(IN, kept), []);
+    const sigstore = { [`${IN}/a`]: SIGSTORE };
+    assert.deepEqual(loosened(IN, sigstore), [`left ${IN}/a (asks for sigstore)`]);
     assert.deepEqual(loosened('*.io', { 'quay.io:5000/x': ANYTHING }), ['left quay.io:5000/x']);
     assert.deepEqual(loosened('', open), []);
   });

@@ -7,7 +7,6 @@ import {
   createScope,
   createSimplePolicy,
   findScope,
-  scopesAround,
 } from '../../../generator/policy/policy.ts';
 import { DEFAULT_IDENTITY } from '../../../generator/policy/signed-identity.ts';
 import { HEX, keyringOf } from '../samples.ts';
@@ -114,22 +113,6 @@ describe('generator: policy', () => {
       ),
       { numRuns: 1000 },
     );
-  });
-
-  it('knows which scopes hold where a narrower one does not', () => {
-    const around: Readonly<Record<string, readonly string[]>> = {
-      '': [],
-      'quay.io': ['*.io', ''],
-      'quay.io/ns/app': ['quay.io/ns', 'quay.io', '*.io', ''],
-      'quay.io/ns/app:v1': ['quay.io/ns/app', 'quay.io/ns', 'quay.io', '*.io', ''],
-      [`a.b.c:5000/app@${DIGEST}`]: ['a.b.c:5000/app', 'a.b.c:5000', '*.b.c', '*.c', ''],
-      'localhost:5000': [''],
-      '*.b.c': ['*.c', ''],
-      '*.c': [''],
-    };
-    for (const [scope, expected] of Object.entries(around)) {
-      assert.deepEqual([...scopesAround(scope)], expected, scope);
-    }
   });
 
   it('says of a scope what it takes', async () => {

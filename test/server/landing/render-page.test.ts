@@ -102,7 +102,7 @@ describe('the page', () => {
     const page = render(policy);
     const text = textOf(page);
     const red = await fingerprintOf(RED);
-    assert.match(text, new RegExp(`Keys for quay.io/team Key Expiry ${red} `));
+    assert.match(text, new RegExp(`Keys for quay.io/team Key State ${red} `));
     assert.match(text, /signatures by both of these keys\. It must be signed under the repository/);
     assert.match(text, /All other images An image needs a signature by one of these 2 keys/);
     for (const image of [
@@ -162,6 +162,12 @@ describe('the page', () => {
     assert.equal(reads, once);
     show('b.example', new Date('2026-11-23T12:00:00Z'));
     assert.equal(reads, 2 * once);
+  });
+
+  it('says that a key is revoked', async () => {
+    const keys = await signedBy(['lab/keys/revoked-key.gpg']);
+    const page = render(await policyOf({ 'r.example': [keys] }));
+    assert.match(page, /<strong>revoked: what it signed is refused<\/strong>/);
   });
 
   it('folds many keys and many files away', async () => {

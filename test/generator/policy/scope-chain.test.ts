@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { findAround, scopeChain } from '../../../generator/node-config/scope-chain.ts';
+import { findAround, scopeChain } from '../../../generator/policy/scope-chain.ts';
 
 const HEX = 'ab'.repeat(32);
 
@@ -15,7 +15,9 @@ describe('generator: the scopes around a scope', () => {
       [`quay.io/app@sha256:${HEX}`, 'quay.io/app', 'quay.io', '*.io', ''],
     ],
     ['a.b.c:5000/app', ['a.b.c:5000/app', 'a.b.c:5000', '*.b.c', '*.c', '']],
+    ['localhost:5000', ['localhost:5000', '']],
     ['*.b.c', ['*.b.c', '*.c', '']],
+    ['*.c', ['*.c', '']],
   ] as const) {
     it(`of ${scope || 'all'} are ${expected.length}`, () => {
       assert.deepEqual(scopeChain(scope), expected);

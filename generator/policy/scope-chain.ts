@@ -1,23 +1,27 @@
-/**
- * The scopes that nodes try for the images of a scope, the most specific first, itself among them
- * (containers/image docker/policyconfiguration/naming.go): parents, then wildcards for domains,
- * then '' for what holds for all.
- */
-export function scopeChain(scope: string): readonly string[] {
-  if (scope === '') return [''];
-  const chain = [scope];
+// Which scopes nodes try for an image (containers/image docker/policyconfiguration/naming.go):
+// parents, then wildcards for domains, then '' for what holds for all.
+
+/** Names of the scopes that hold where none of the given name does, the most specific first. */
+export function* scopesAround(scope: string): Generator<string> {
+  if (scope === '') return;
   let name = toName(scope);
-  chain.push(name);
+  if (name !== scope) yield name;
   for (let slash = name.lastIndexOf('/'); slash >= 0; slash = name.lastIndexOf('/')) {
     name = name.slice(0, slash);
-    chain.push(name);
+    yield name;
   }
-  let domain = name.replace(/:[0-9]+$/, '');
+  // Wildcards are for domains, whatever the port.
+  let domain = name.replace(/^\*\./, '').replace(/:[0-9]+$/, '');
   for (let dot = domain.indexOf('.'); dot >= 0; dot = domain.indexOf('.')) {
     domain = domain.slice(dot + 1);
-    chain.push(`*.${domain}`);
+    yield `*.${domain}`;
   }
-  return [...new Set([...chain, ''])];
+  yield '';
+}
+
+/** The scopes that nodes try for the images of a scope, the most specific first: itself, and those around. */
+export function scopeChain(scope: string): readonly string[] {
+  return [scope, ...scopesAround(scope)];
 }
 
 /** Without tag and digest; the colon of a port stands before the first slash. */

@@ -1,0 +1,61 @@
+// Whether a key is still good for anything as of a moment, by what the key says of itself.
+import { formatTime } from '../format-time.ts';
+
+/** How a key ends. Times are milliseconds since 1970, Infinity for never. */
+export interface KeyLife {
+  readonly isRevoked: boolean;
+  /**
+   * Until when the primary key and its subkeys may sign, by fingerprint. Those that are revoked
+   * or made for something else are left out; those that cannot be read are not.
+   */
+  readonly signers: ReadonlyMap<string, number>;
+}
+
+/** Times are ISO 8601. */
+export type KeyState =
+  /** Nobody here can read the key. */
+  | { readonly kind: 'unknown' }
+  | { readonly kind: 'good' }
+  /** Good until then. */
+  | { readonly kind: 'expires'; readonly at: string }
+  | { readonly kind: 'expired'; readonly at: string }
+  | { readonly kind: 'revoked' }
+  /** Good, but no part of it may sign; `since` is undefined if none ever could, or is revoked. */
+  | { readonly kind: 'cannot-sign'; readonly since: string | undefined };
+
+/** The state of a key that expires at a time (ISO 8601), or never (null). */
+export function toKeyState(expires: string | null, life: KeyLife | undefined, now: Date): KeyState {
+  if (life?.isRevoked) return { kind: 'revoked' };
+  const own = expires === null ? Infinity : Date.parse(expires);
+  if (expires !== null && own <= now.getTime()) return { kind: 'expired', at: expires };
+  const signs = life ? Math.max(...life.signers.values()) : Infinity;
+  if (signs <= now.getTime()) {
+    return { kind: 'cannot-sign', since: signs > 0 ? formatTime(signs) : undefined };
+  }
+  const end = Math.min(own, signs);
+  if (end !== Infinity) return { kind: 'expires', at: formatTime(end) };
+  return life ? { kind: 'good' } : { kind: 'unknown' };
+}
+
+/**
+ * How two copies of a key differ: in what may sign as of `now`, or only in how long. Undefined if
+ * they do not.
+ */
+export function compareLives(
+  one: KeyLife,
+  other: KeyLife,
+  now: Date,
+): 'signers' | 'expiry' | undefined {
+  const signing = [one, other].map((life) => signersAt(life, now));
+  const [first = [], second = []] = signing;
+  if (first.join(' ') !== second.join(' ')) return 'signers';
+  return first.some((key) => one.signers.get(key) !== other.signers.get(key))
+    ? 'expiry'
+    : undefined;
+}
+
+function signersAt({ isRevoked, signers }: KeyLife, now: Date): readonly string[] {
+  if (isRevoked) return [];
+  const good = [...signers].filter(([, until]) => until > now.getTime());
+  return good.map(([fingerprint]) => fingerprint).toSorted();
+}
