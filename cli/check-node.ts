@@ -1,3 +1,4 @@
+import { toPrintable } from '../generator/printable.ts';
 import { inspectNode } from '../generator/node-config/inspect-node.ts';
 import { createWantedNode } from '../generator/node-config/wanted-node.ts';
 import { readNodePolicy, toNodeFilesOptions } from './describe-nodes.ts';
@@ -29,7 +30,7 @@ export async function checkNode(
   const { state, unseen } = await readNode(inside, settings.rootless);
   for (const home of unseen) {
     world.stderr.write(
-      `lookaside: warning: ${home} may not be read: whether it hides the system's files is not known\n`,
+      `lookaside: warning: ${toPrintable(home)} may not be read: whether it hides the system's files is not known\n`,
     );
   }
   const findings = await inspectNode(state, wanted);
