@@ -6,6 +6,7 @@ import { adviseOnLayout } from '../generator/node-config/layout-advice.ts';
 import type { NodeFile } from '../generator/node-config/node-file.ts';
 import type { Policy } from '../generator/policy/policy.ts';
 import { toPrintable } from '../generator/printable.ts';
+import { checkOptions } from './check-options.ts';
 import { compareNode } from './compare-node.ts';
 import { Complaint } from './complaint.ts';
 import { createFiles, readNodePolicy, toNodeFilesOptions } from './describe-nodes.ts';
@@ -23,6 +24,7 @@ export async function nodeConfig(settings: Settings, world: World): Promise<numb
   if (out === undefined) {
     throw new Complaint('node-config needs a place to write to', 'give --out DIR, or --out -');
   }
+  checkOptions(settings);
   checkTarget(settings);
   const policy = await readNodePolicy(settings);
   const existing = await readExisting(settings, policy);

@@ -149,6 +149,43 @@ describeWith(['gpg'], 'lookaside node-config complains', () => {
       message: /^cannot write .*out\/etc\/containers\/policy\.json: it is a directory$/,
       hint: /^hint: move it away$/,
     },
+    'pools of files': {
+      args: () => [...out(), ...REJECTING, ...team(), '--pool', 'worker'],
+      message: /^--pool means nothing with --target files$/,
+      hint: /^hint: it is for --target machineconfig and butane$/,
+    },
+    'a version of Ignition in Butane': {
+      args: () => [
+        ...[...out(), ...REJECTING, ...team()],
+        ...['--target', 'butane', '--ignition', '3.4.0'],
+      ],
+      message: /^--ignition means nothing with --target butane$/,
+    },
+    'a version of Butane in a script': {
+      args: () => [
+        ...[...out(), ...REJECTING, ...team()],
+        ...['--target', 'script', '--butane', '4.16.0'],
+      ],
+      message: /^--butane means nothing with --target script$/,
+    },
+    'a form of report for files': {
+      args: () => [...out(), ...REJECTING, ...team(), '--format', 'json'],
+      message: /^--format means nothing with --target files$/,
+      hint: /^hint: it is for --check$/,
+    },
+    'force without anything to force': {
+      args: () => ['--out', '-', ...REJECTING, ...team(), '--force'],
+      message: /^--force means nothing with --target files$/,
+      hint: /^hint: it is for --merge, and for --out DIR with --target files$/,
+    },
+    'force beside --check': {
+      args: () => ['--check', at(), ...team(), '--force'],
+      message: /^--force means nothing with --check$/,
+    },
+    'pools beside --diff': {
+      args: () => ['--diff', at(), ...team(), '--pool', 'infra'],
+      message: /^--pool means nothing with --diff$/,
+    },
     'a link that may lead out of the tree': {
       args: async () => {
         await mkdir(at('out/etc'), { recursive: true });
