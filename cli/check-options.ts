@@ -53,5 +53,5 @@ function modeOf({ check, diff, target }: Settings): Mode {
 function isGiven(name: OptionName, settings: Settings): boolean {
   const value = settings[name];
   if (Array.isArray(value)) return value.length > 0;
-  return value !== undefined && String(value) !== optionOf(name).default;
+  return value !== undefined && value !== false && value !== optionOf(name).default;
 }

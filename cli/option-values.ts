@@ -113,8 +113,8 @@ function isScopeName(name: string): boolean {
   return looksLikeHost(host) && normalizeHost(host) === host && isReferencePrefix(name);
 }
 
-function isDomain(text: string): boolean {
-  return isNamePrefix(text) && !/[/:]/.test(text);
+function isDomain(name: string): boolean {
+  return isNamePrefix(name) && !/[/:]/.test(name);
 }
 
 function isReferencePrefix(name: string): boolean {

@@ -155,17 +155,11 @@ describeWith(['gpg'], 'lookaside node-config complains', () => {
       hint: /^hint: it is for --target machineconfig and butane$/,
     },
     'a version of Ignition in Butane': {
-      args: () => [
-        ...[...out(), ...REJECTING, ...team()],
-        ...['--target', 'butane', '--ignition', '3.4.0'],
-      ],
+      args: () => [...out(), ...REJECTING, ...team(), '--target=butane', '--ignition=3.4.0'],
       message: /^--ignition means nothing with --target butane$/,
     },
     'a version of Butane in a script': {
-      args: () => [
-        ...[...out(), ...REJECTING, ...team()],
-        ...['--target', 'script', '--butane', '4.16.0'],
-      ],
+      args: () => [...out(), ...REJECTING, ...team(), '--target=script', '--butane=4.16.0'],
       message: /^--butane means nothing with --target script$/,
     },
     'a form of report for files': {
