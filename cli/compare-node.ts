@@ -2,6 +2,7 @@
 import { stat } from 'node:fs/promises';
 import { messageOf } from '../generator/message-of.ts';
 import { checkNode } from './check-node.ts';
+import { checkOptions } from './check-options.ts';
 import { Complaint } from './complaint.ts';
 import { diffNode } from './diff-node.ts';
 import type { Settings } from './options.ts';
@@ -13,11 +14,13 @@ export async function compareNode(settings: Settings, world: World): Promise<num
   const { check, diff } = settings;
   if (check !== undefined) {
     refuseOthers('--check', settings);
+    checkOptions(settings);
     const inside = openInside(await findDirectory('--check', check));
     return checkNode({ root: check, inside }, settings, world);
   }
   const directory = diff ?? '';
   refuseOthers('--diff', settings);
+  checkOptions(settings);
   const inside = openInside(await findDirectory('--diff', directory));
   return diffNode({ root: directory, inside }, settings, world);
 }

@@ -2,14 +2,19 @@
 // gate judges by.
 import { adviseOn } from '../generator/node-config/advice.ts';
 import { signedScopes } from '../generator/node-config/node-files.ts';
+import { adviseOnLayout } from '../generator/node-config/layout-advice.ts';
+import type { NodeFile } from '../generator/node-config/node-file.ts';
 import type { Policy } from '../generator/policy/policy.ts';
+import { toPrintable } from '../generator/printable.ts';
+import { checkOptions } from './check-options.ts';
 import { compareNode } from './compare-node.ts';
 import { Complaint } from './complaint.ts';
 import { createFiles, readNodePolicy, toNodeFilesOptions } from './describe-nodes.ts';
 import type { Settings } from './options.ts';
+import { inspectOut } from './inspect-out.ts';
 import { type ExistingPolicy, readExistingPolicy } from './read-existing-policy.ts';
 import type { World } from './world.ts';
-import { writeFiles } from './write-files.ts';
+import { STANDARD_OUTPUT, writeFiles } from './write-files.ts';
 import { checkTarget, writeTarget } from './write-target.ts';
 
 /** Settles with the exit code. */
@@ -19,18 +24,39 @@ export async function nodeConfig(settings: Settings, world: World): Promise<numb
   if (out === undefined) {
     throw new Complaint('node-config needs a place to write to', 'give --out DIR, or --out -');
   }
+  checkOptions(settings);
   checkTarget(settings);
   const policy = await readNodePolicy(settings);
   const existing = await readExisting(settings, policy);
   const options = toNodeFilesOptions(settings, existing?.content);
   const madeFrom = { scopes: signedScopes(policy), url: options.url };
-  const target = writeTarget(createFiles(policy, options), settings, madeFrom);
+  const files = createFiles(policy, options);
+  const target = writeTarget(files, settings, madeFrom);
+  const found = await inspectPlace(files, out, policy, settings);
   const now = new Date();
-  const advice = adviseOn(policy, { ...options, now, expiryWarning: settings['expiry-warning'] });
-  const warnings = [...(existing?.warnings ?? []), ...advice, ...target.advice];
-  for (const sentence of warnings) world.stderr.write(`lookaside: warning: ${sentence}\n`);
+  const warnings = [
+    ...(existing?.warnings ?? []),
+    ...found,
+    ...adviseOn(policy, { ...options, now, expiryWarning: settings['expiry-warning'] }),
+    ...(settings.target === 'flatpak' ? [] : adviseOnLayout(madeFrom.scopes, options)),
+    ...target.advice,
+  ];
   await writeFiles(target.files, out, target.isConcatenable, world);
+  for (const sentence of warnings) {
+    world.stderr.write(`lookaside: warning: ${toPrintable(sentence)}\n`);
+  }
   return 0;
+}
+
+/** Only the files as they are lie where others may lie already. */
+async function inspectPlace(
+  files: readonly NodeFile[],
+  out: string,
+  policy: Policy,
+  settings: Settings,
+): Promise<readonly string[]> {
+  if (settings.target !== 'files' || out === STANDARD_OUTPUT) return [];
+  return inspectOut(out, files, policy, settings);
 }
 
 async function readExisting(

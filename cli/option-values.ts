@@ -1,6 +1,7 @@
 // The forms of values that options take, each with what a wrong one gets.
 import { z } from 'zod';
 import {
+  MAX_NAME_LENGTH,
   isNamePrefix,
   looksLikeHost,
   normalizeHost,
@@ -95,22 +96,30 @@ export const flag = z
   .union([z.boolean(), z.enum(['true', 'false'])], expected('true or false'))
   .transform((value) => String(value) === 'true');
 
-/** A part of all images, as containers-policy.json(5) writes it. */
-const scopeName = z.string().refine(
-  (name) => {
-    if (name === '') return true;
-    if (name.startsWith('*.')) return /^[a-z0-9.-]+$/i.test(name.slice(2));
-    const [host = ''] = name.split('/', 1);
-    return looksLikeHost(host) && normalizeHost(host) === host && isReferencePrefix(name);
+/** A part of all images, as containers-policy.json(5) writes it, that an image can lie in. */
+const scopeName = z.string().refine(isScopeName, {
+  error: ({ input }) => {
+    const isLong = typeof input === 'string' && input.length > MAX_NAME_LENGTH;
+    const form = 'HOST, HOST/NAMESPACE, HOST/NAMESPACE/REPOSITORY or *.DOMAIN';
+    if (!isLong) return `expected ${form}, got ${JSON.stringify(input)}`;
+    return `expected ${form} of at most ${MAX_NAME_LENGTH} characters, got ${input.length}`;
   },
-  {
-    error: (issue) =>
-      `expected HOST, HOST/NAMESPACE, HOST/NAMESPACE/REPOSITORY or *.DOMAIN, got ${JSON.stringify(issue.input)}`,
-  },
-);
+});
+
+function isScopeName(name: string): boolean {
+  if (name === '') return true;
+  if (name.startsWith('*.')) return isDomain(name.slice(2)) && name.length <= MAX_NAME_LENGTH;
+  const [host = ''] = name.split('/', 1);
+  return looksLikeHost(host) && normalizeHost(host) === host && isReferencePrefix(name);
+}
+
+function isDomain(name: string): boolean {
+  return isNamePrefix(name) && !/[/:]/.test(name);
+}
 
 function isReferencePrefix(name: string): boolean {
-  return isNamePrefix(name) || (name.includes('/') && parseDockerReference(name) !== undefined);
+  if (isNamePrefix(name)) return name.length <= MAX_NAME_LENGTH;
+  return name.includes('/') && parseDockerReference(name) !== undefined;
 }
 
 export const scopes = z

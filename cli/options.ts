@@ -1,30 +1,24 @@
 // Every option of the program in one table: the flags, the environment variables, the
 // configuration file and the README's table are made from it or tested against it.
 import type { z } from 'zod';
+import { NODE_CONFIG_OPTIONS } from './node-config-options.ts';
 import {
   LONGEST_TIMER,
-  absoluteDirectory,
   address,
   branch,
-  butaneVersion,
   duration,
-  fileName,
   flag,
-  names,
   oneOf,
-  scopeFlags,
   scopes,
   several,
   subtree,
   text,
 } from './option-values.ts';
 
-import { TARGET_NAMES } from '../generator/node-config/targets.ts';
-
 /** The commands that take an option. */
 export type Command = 'check' | 'generate' | 'serve' | 'show' | 'node-config';
 
-interface Option {
+export interface Option {
   /** What the flag takes, as help shows it; none for one that is given or not. */
   readonly argument?: string;
   readonly description: string;
@@ -44,7 +38,6 @@ const ALL: readonly Command[] = ['check', 'generate', 'serve'];
 const JUDGING: readonly Command[] = [...ALL, 'show'];
 /** Those that work with scopes. */
 const DESCRIBING: readonly Command[] = [...JUDGING, 'node-config'];
-const NODES: readonly Command[] = ['node-config'];
 
 export const OPTIONS = {
   keys: {
@@ -206,110 +199,7 @@ export const OPTIONS = {
     commands: ['node-config', 'serve'],
     schema: text,
   },
-  scope: {
-    argument: 'SCOPE=PATH',
-    description: 'keys that may sign the images of a scope, as quay.io/team=team.asc',
-    commands: NODES,
-    repeatable: true,
-    schema: scopeFlags,
-  },
-  target: {
-    argument: 'TARGET',
-    description: `what to write: ${TARGET_NAMES.join(', ')}`,
-    commands: NODES,
-    default: 'files',
-    schema: oneOf(...TARGET_NAMES),
-  },
-  name: {
-    argument: 'NAME',
-    description: 'what the names of written files begin with',
-    commands: NODES,
-    default: 'lookaside',
-    schema: fileName,
-  },
-  default: {
-    argument: 'TYPE',
-    description: 'for images that no scope covers: reject or insecureAcceptAnything',
-    commands: NODES,
-    schema: oneOf('reject', 'insecureAcceptAnything'),
-  },
-  merge: {
-    argument: 'FILE',
-    description: 'policy.json that nodes have now: what it says of other scopes is kept',
-    commands: NODES,
-    isPath: true,
-    schema: text,
-  },
-  force: {
-    description: 'merge even where a scope of the policy becomes weaker',
-    commands: NODES,
-    default: 'false',
-    schema: flag,
-  },
-  clients: {
-    argument: 'VERSION',
-    description:
-      'oldest containers/image library of the nodes: any, or 5.22+ (podman 4.2, skopeo 1.9)',
-    commands: NODES,
-    default: 'any',
-    schema: oneOf('any', '5.22+'),
-  },
-  'keys-as': {
-    argument: 'FORM',
-    description:
-      'how keys reach nodes: file, data inside policy.json, or no-reboot (one file that OpenShift takes without a reboot)',
-    commands: NODES,
-    default: 'file',
-    schema: oneOf('file', 'data', 'no-reboot'),
-  },
-  rootless: {
-    description: "write for one user's home directory, with keys inside policy.json",
-    commands: NODES,
-    default: 'false',
-    schema: flag,
-  },
-  staging: {
-    argument: 'DIR',
-    description: 'for machines that sign: where skopeo and podman write signatures',
-    commands: NODES,
-    schema: absoluteDirectory,
-  },
-  check: {
-    argument: 'ROOT',
-    description:
-      'say what is wrong with the files of a node instead of writing them; ROOT stands for its /, with --rootless for a home directory',
-    commands: NODES,
-    isPath: true,
-    schema: text,
-  },
-  diff: {
-    argument: 'DIR',
-    description: 'print how the files below DIR differ from those that would be written',
-    commands: NODES,
-    isPath: true,
-    schema: text,
-  },
-  pool: {
-    argument: 'POOL',
-    description: 'machine config pools, as worker,master',
-    commands: NODES,
-    repeatable: true,
-    schema: names,
-  },
-  ignition: {
-    argument: 'VERSION',
-    description: 'version of Ignition in MachineConfigs; 2.2.0 for OpenShift before 4.6',
-    commands: NODES,
-    default: '3.2.0',
-    schema: oneOf('2.2.0', '3.1.0', '3.2.0', '3.4.0'),
-  },
-  butane: {
-    argument: 'VERSION',
-    description: 'version of the Butane variant openshift: that of the cluster, as 4.14.0',
-    commands: NODES,
-    default: '4.12.0',
-    schema: butaneVersion,
-  },
+  ...NODE_CONFIG_OPTIONS,
 } as const satisfies Record<string, Option>;
 
 export type OptionName = keyof typeof OPTIONS;

@@ -71,7 +71,8 @@ function isForbidden(found: Found | FoundDirectory): boolean {
   return found.kind === 'unreadable' && found.reason === FORBIDDEN;
 }
 
-async function readConfig(inside: Inside, directory: string): Promise<FoundConfig> {
+/** Reads a directory like `etc/containers`, without the keys. */
+export async function readConfig(inside: Inside, directory: string): Promise<FoundConfig> {
   const path = `${directory}/policy.json`;
   const registriesPath = `${directory}/registries.d`;
   const policy = { path, found: await inside.readFile(path) };

@@ -6,11 +6,13 @@ import { pack } from 'tar-stream';
 import { NODE_FILE_MODE } from '../generator/node-config/node-file.ts';
 import type { WrittenFile } from '../generator/node-config/targets.ts';
 import { messageOf } from '../generator/message-of.ts';
+import { checkPlaces } from './check-places.ts';
 import { Complaint } from './complaint.ts';
 import type { World } from './world.ts';
 import { write } from './write.ts';
 
-const STANDARD_OUTPUT = '-';
+/** What `--out` has in place of a directory. */
+export const STANDARD_OUTPUT = '-';
 const EXECUTABLE_MODE = 0o755;
 const DIRECTORY_MODE = 0o755;
 
@@ -34,6 +36,10 @@ export async function writeFiles(
     await write(stdout, bytes);
     return;
   }
+  await checkPlaces(
+    out,
+    files.map(({ path }) => path),
+  );
   await writeAll(files.map((file) => ({ ...file, path: join(out, file.path) })));
   const paths = files.map(({ path }) => `  ${join(out, path)}\n`);
   stderr.write(`lookaside: wrote\n${paths.join('')}`);

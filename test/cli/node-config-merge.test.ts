@@ -91,7 +91,7 @@ describeWith(['gpg'], 'lookaside node-config merges', () => {
     );
     assert.match(
       said,
-      /^lookaside: warning: .*: the scope "quay\.io\/team" would let through what/,
+      /^lookaside: warning: .*: the scope "quay\.io\/team" would let through what/m,
     );
   });
 
@@ -103,7 +103,10 @@ describeWith(['gpg'], 'lookaside node-config merges', () => {
       stderr,
       /policy\.json: the default would let through what it keeps out now\nhint: /,
     );
-    assert.match(await write(...args, '--force'), /^lookaside: warning: .*: the default would let/);
+    assert.match(
+      await write(...args, '--force'),
+      /^lookaside: warning: .*: the default would let/m,
+    );
     await write(
       ...team(),
       ...(await withDocker({}, ANYTHING)),
@@ -119,7 +122,9 @@ describeWith(['gpg'], 'lookaside node-config merges', () => {
       '': REJECT,
     });
     const said = await write(...team(), ...merge, ...REJECTING);
-    const warnings = said.split('\n').filter((line) => line.includes('warning: '));
+    const warnings = said
+      .split('\n')
+      .filter((line) => line.startsWith(`lookaside: warning: ${at()}`));
     assert.deepEqual(
       warnings.map((line) => line.replace(`lookaside: warning: ${at('policy.json')}: `, '')),
       [
@@ -128,10 +133,19 @@ describeWith(['gpg'], 'lookaside node-config merges', () => {
         'the scope "" holds for images from registries, and not --default',
       ],
     );
+    assert.match(said, /^lookaside: warning: nodes fail every pull if another file/m);
+    assert.doesNotMatch(said, /policy\.json of nodes is replaced/);
     const outside = await write(
       ...team(),
       ...(await withDocker({}, [await signedByData(at('blue.gpg'))])),
     );
     assert.match(outside, /images of "quay\.io\/team" are no longer held to the default, which/);
+  });
+
+  it('and prints no control characters of the policy', async () => {
+    const scope = 'quay.io/team/\u{202e}open\u{9b}';
+    const said = await write(...team(), ...(await withDocker({ [scope]: ANYTHING })));
+    assert.match(said, /the scope "quay\.io\/team\/\\u\{202e\}open\\u\{9b\}" stays/);
+    assert.doesNotMatch(said, /[\u{202e}\u{9b}]/u);
   });
 });

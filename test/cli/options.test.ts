@@ -184,6 +184,10 @@ const SCOPES: (typeof COLUMNS)[string] = {
       '*',
       '*.',
       '*.example/team',
+      '*..',
+      '*.a..b',
+      '*.-a.example',
+      '*.example:5000',
       'registry.*',
       'registry.example/Team',
       'a b',
@@ -191,6 +195,12 @@ const SCOPES: (typeof COLUMNS)[string] = {
       { [name]: KEYS },
       `${name}: ${SCOPE_NAME}${JSON.stringify(name)}`,
     ]),
+    ...[`*.${'x.'.repeat(500)}io`, `registry.example/${'x'.repeat(240)}`].map(
+      (name): [unknown, string] => [
+        { [name]: KEYS },
+        `${name}: ${SCOPE_NAME.replace(/, got $/, '')} of at most 255 characters, got ${name.length}`,
+      ],
+    ),
     [
       { 'registry.example': { keys: '' } },
       'registry.example: keys: expected a value or a list of values, got ""',

@@ -11,7 +11,7 @@ import { useTemporary } from './temporary.ts';
 
 /** What changes anything. */
 const COMMANDS = ['mv', 'cp', 'rm', 'mkdir', 'rmdir', 'chmod'];
-const FILES = [toFile(POLICY, '{}\n'), toFile('etc/pki/containers/key.asc', 'key\n')];
+const FILES = [toFile('etc/pki/containers/key.asc', 'key\n'), toFile(POLICY, '{}\n')];
 
 describe('the install script, broken off at any step', () => {
   const directory = useTemporary();

@@ -1,6 +1,16 @@
 // The install script, run by the shells of small and large systems below a directory.
 import assert from 'node:assert/strict';
-import { cp, mkdir, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import {
+  appendFile,
+  cp,
+  mkdir,
+  readFile,
+  readdir,
+  rename,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import * as fc from 'fast-check';
 import { writeInstallScript } from '../../generator/node-config/targets/install-script.ts';
@@ -161,6 +171,79 @@ describeWith(['shellcheck', 'busybox'], 'the install script', () => {
     assert.equal(code, 1);
     assert.match(stderr, /etc\/pki\/containers is a symbolic link/);
     assert.deepEqual(await takeSnapshot(root()), before);
+  });
+
+  it('undoes nothing through a link that leads out of the root', async () => {
+    await makeRoot(root());
+    await install();
+    for (const [path, args] of [
+      ['etc', ['--undo', '--force']],
+      ['etc/pki/containers', ['--undo']],
+      ['etc/containers', []],
+      ['var', ['--undo', '--force']],
+    ] as const) {
+      const outside = join(directory(), 'outside');
+      await rename(join(root(), path), outside);
+      await symlink(outside, join(root(), path));
+      const before = await takeSnapshot(directory());
+      const { code, stderr } = await install(...args);
+      assert.match(stderr, /is a symbolic link, and may lead out of/, path);
+      assert.equal(code, 1);
+      assert.deepEqual(await takeSnapshot(directory()), before);
+      await rm(join(root(), path));
+      await rename(outside, join(root(), path));
+    }
+  });
+
+  it('takes no path with dots from what an earlier run has written down', async () => {
+    await makeRoot(root());
+    await install();
+    await writeFile(join(directory(), 'outside'), 'kept');
+    await appendFile(join(root(), STATE, 'manifest'), 'new etc/../../outside\n');
+    const { code, stderr } = await install('--undo', '--force');
+    assert.match(stderr, /may lead out of/);
+    assert.equal(code, 1);
+    assert.equal(await readFile(join(directory(), 'outside'), 'utf8'), 'kept');
+  });
+
+  it('refuses what would give a scope to two files, unless forced', async () => {
+    const other = 'etc/containers/registries.d/other.yaml';
+    const conflicts = [
+      'docker:\n  quay.io/team:\n    sigstore: x\n',
+      'docker:\n    "quay.io/team" : {}\n',
+      "docker:\n  '*.example.org':\r\n",
+    ];
+    await makeRoot(root());
+    for (const text of conflicts) {
+      await writeFile(join(root(), other), text);
+      const before = await takeSnapshot(root());
+      for (const args of [[], ['--dry-run']]) {
+        const { code, stderr } = await install(...args);
+        assert.match(stderr, /other\.yaml has a scope of these files too/);
+        assert.equal(code, 1);
+        assert.deepEqual(await takeSnapshot(root()), before);
+      }
+    }
+    assert.equal((await install('--force')).code, 0);
+    await install('--undo');
+    const harmless =
+      'default-docker: {}\ndocker:\n  # quay.io/team:\n  quay.io/team/x: {}\n  quayxio/team: {}\n';
+    await writeFile(join(root(), other), harmless);
+    const { code, stderr } = await install();
+    assert.equal(code, 0, stderr);
+  });
+
+  it('refuses a second default, but replaces that of the distribution', async () => {
+    const args = ['--keys=signatures/keys/release.asc'];
+    await writeTarget('script', join(directory(), 'all'), args);
+    const path = join(directory(), 'all/install-lookaside.sh');
+    await makeRoot(root());
+    const registries = join(root(), 'etc/containers/registries.d');
+    await writeFile(join(registries, 'default.yaml'), 'default-docker: {}\n');
+    const { code, stderr } = await runScript(path, []);
+    assert.equal(code, 0, stderr);
+    await writeFile(join(registries, '.own.yaml'), 'default-docker: {}\n');
+    assert.match((await runScript(path, [])).stderr, /\.own\.yaml has a scope of these files too/);
   });
 
   it('refuses what is no file', async () => {

@@ -26,20 +26,21 @@ describe('node-config --target', () => {
   };
 
   describeWith(['ignition-validate'], 'machineconfig', () => {
-    const variants: readonly (readonly string[])[] = [
-      [],
-      ['--keys-as', 'data'],
-      ['--ignition', '3.1.0'],
-      ['--pool', 'worker,master', '--pool', 'infra'],
+    const variants: readonly (readonly [ofFiles: readonly string[], own: readonly string[]])[] = [
+      [[], []],
+      [['--keys-as', 'data'], []],
+      [[], ['--ignition', '3.1.0']],
+      [[], ['--pool', 'worker,master', '--pool', 'infra']],
     ];
-    for (const variant of variants) {
+    for (const [ofFiles, own] of variants) {
+      const variant = [...ofFiles, ...own];
       it(`passes ignition-validate and holds the files: ${variant.join(' ')}`, async () => {
         const args = [...SCOPES, ...variant];
         const { code, stdout, stderr } = await runNodeConfig('machineconfig', '-', args);
         assert.equal(code, 0, stderr);
         const documents = parseAllDocuments(stdout).map((document) => document.toJS());
         assert.equal(documents.length, variant.includes('--pool') ? 3 : 1);
-        const expected = await readFiles(args);
+        const expected = await readFiles([...SCOPES, ...ofFiles]);
         for (const { spec } of z.array(machineConfigSchema).parse(documents)) {
           await validate(spec.config, directory());
           assert.deepEqual(decode(spec.config), expected);

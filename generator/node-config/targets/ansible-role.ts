@@ -1,6 +1,5 @@
 // An Ansible role: copies the files, and reloads CRI-O where it runs.
 import { NODE_FILE_MODE, type NodeFile } from '../node-file.ts';
-import { toInstallOrder } from './install-order.ts';
 import type { TargetOptions, WrittenFile } from './target.ts';
 
 const OCTAL = 8;
@@ -36,7 +35,7 @@ function toRoleName(name: string): string {
 /** With a slash at the end of `dest`, copy makes the directories, and leaves those that are there. */
 function formatTasks(role: string, files: readonly NodeFile[]): string {
   const mode = NODE_FILE_MODE.toString(OCTAL).padStart(4, '0');
-  const items = toInstallOrder(files).map(({ path }) => `    - ${JSON.stringify(path)}\n`);
+  const items = files.map(({ path }) => `    - ${JSON.stringify(path)}\n`);
   return `---
 - name: Install keys, stores and, last, the policy that names them
   ansible.builtin.copy:

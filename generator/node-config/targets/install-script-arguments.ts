@@ -9,7 +9,8 @@ DIR/var/lib/$name-node-config.
 
   --undo     brings back what was there before
   --dry-run  says what would be done
-  --force    overwrites also what others have changed since
+  --force    overwrites also what others have changed since, and takes it that another file of
+             registries.d has a scope of these
 END
 }
 

@@ -24,8 +24,9 @@ is_in_place() {
   [ -n "$(find "$@")" ]
 }
 
-# Fails where a file cannot be replaced.
-check_place() {
+# Fails where a path may lead out of the root.
+check_way() {
+  case /$1/ in */../*) fail "$1 may lead out of $root/" ;; esac
   directory=$root
   below=$1
   while [ "\${below#*/}" != "$below" ]; do
@@ -35,7 +36,37 @@ check_place() {
       fail "$directory is a symbolic link, and may lead out of $root"
     fi
   done
+}
+
+# Fails where a file cannot be replaced.
+check_place() {
+  check_way "$1"
   if [ -e "$root/$1" ] && [ ! -f "$root/$1" ]; then fail "$root/$1 is not a file"; fi
+}
+
+# Fails where what an earlier run did lies on a way out of the root, before any of it is touched.
+check_state() {
+  check_place "\${state#"$root/"}/manifest"
+  if [ ! -f "$state/manifest" ]; then return 0; fi
+  while IFS= read -r line; do
+    path=\${line#* }
+    case $line in
+      "dir "*) check_way "$path" ;;
+      *) check_place "$path" ;;
+    esac
+  done <"$state/manifest"
+}
+
+# Fails where another file of registries.d has a scope of ours.
+check_registries() {
+  if [ -z "$sections" ] || [ -n "$force" ]; then return 0; fi
+  for file in "$root/$registries"/*.yaml "$root/$registries"/.*.yaml; do
+    path=$registries/\${file##*/}
+    if [ ! -f "$file" ] || content "$path" >/dev/null || is_recorded "$path"; then continue; fi
+    if grep -qE -e "$sections" "$file"; then
+      fail "$file has a scope of these files too, so nodes would fail every pull: take it out there"
+    fi
+  done
 }
 
 # Fails where others have changed a file, before anything is done.
@@ -133,14 +164,16 @@ END
 }
 
 install_files() {
-  check_place "\${state#"$root/"}/manifest"
+  check_state
   for path in "$@"; do check_place "$path"; done
   check_changes
+  check_registries
   for path in "$@"; do install_file "$path"; done
   retire
 }
 
 undo() {
+  check_state
   if [ ! -f "$state/manifest" ]; then
     # A run that was broken off may have come no further than this directory.
     if [ -z "$would" ]; then rm -rf "$state"; fi

@@ -2,29 +2,30 @@ import type { NodeFile } from '../node-file.ts';
 import { toFileText } from './file-text.ts';
 import { INSTALL_SCRIPT_ARGUMENTS } from './install-script-arguments.ts';
 import { INSTALL_SCRIPT_BODY } from './install-script-body.ts';
-import { toInstallOrder } from './install-order.ts';
 import { INSTALL_SCRIPT_STATE } from './install-script-state.ts';
+import { matchSections } from './match-sections.ts';
 import { formatHereDocument, quoteForShell } from './shell.ts';
 import { TargetError, type TargetOptions, type WrittenFile } from './target.ts';
 
 /**
- * A POSIX shell script that installs the files, and brings back what was there before.
+ * A POSIX shell script that installs the files in their order, and brings back what was there before.
  * @throws TargetError for a file that is not text, which nobody could review in the script.
  */
 export function writeInstallScript(
   files: readonly NodeFile[],
-  { name }: TargetOptions,
+  { name, scopes }: TargetOptions,
 ): readonly WrittenFile[] {
   const path = `install-${name}.sh`;
-  const paths = toInstallOrder(files)
-    .map((file) => ` \\\n  ${quoteForShell(file.path)}`)
-    .join('');
+  const paths = files.map((file) => ` \\\n  ${quoteForShell(file.path)}`).join('');
   const text = `#!/bin/sh
 # Written by lookaside node-config: which keys sign which images, and where signatures are.
 # ${path} --help says how to use it.
 set -eu
 export LC_ALL=C
 name=${quoteForShell(name)}
+registries=etc/containers/registries.d
+# The scopes of these files, as other files there would have them.
+sections=${quoteForShell(matchSections(scopes))}
 
 # What a file shall hold.
 content() {

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { KEY_DIRECTORY } from '../key-files.ts';
 import type { NodeFile } from '../node-file.ts';
-import { isPolicy } from './install-order.ts';
+import { isPolicy } from './is-policy.ts';
 import { nameGenerated } from './machine-config-name.ts';
 import type { TargetOptions } from './target.ts';
 

@@ -13,11 +13,15 @@ describe('the install script', () => {
       assert.ok(textOf(written).includes(Buffer.from(bytes).toString()));
   });
 
-  it('installs the policy last, which names the keys', () => {
+  it('installs files in the order in which they are given', () => {
     const [written] = writeInstallScript(FILES, OPTIONS);
     assert.ok(written);
     const [, list = ''] = /^set -- \\\n((?: {2}'.*\n)+)/m.exec(textOf(written)) ?? [];
-    assert.equal(list.trim().split(' \\\n').at(-1)?.trim(), "'etc/containers/policy.json'");
+    const paths = list.trim().split(' \\\n');
+    assert.deepEqual(
+      paths.map((path) => path.trim()),
+      FILES.map(({ path }) => `'${path}'`),
+    );
   });
 
   const refused = {
