@@ -1,6 +1,7 @@
-// Which options of node-config mean something in which of its modes.
+// Which flags of node-config mean something in which of its modes. In the environment and the
+// configuration file an option may be there for other runs.
 import { Complaint } from './complaint.ts';
-import { type OptionName, type Settings, optionOf } from './options.ts';
+import type { OptionName, Settings } from './options.ts';
 import { STANDARD_OUTPUT } from './write-files.ts';
 
 type Mode = 'check' | 'diff' | Settings['target'];
@@ -11,7 +12,7 @@ interface Rule {
   readonly hint: string;
 }
 
-/** Options that are passed over in some modes. */
+/** Flags that would be passed over in some modes. */
 const RULES: readonly Rule[] = [
   {
     name: 'pool',
@@ -34,24 +35,17 @@ const RULES: readonly Rule[] = [
 ];
 
 /**
- * Refuses options that would be passed over in silence. A value that is the default cannot be told
- * from none.
+ * Refuses flags that would be passed over in silence.
  * @throws Complaint
  */
-export function checkOptions(settings: Settings): void {
+export function checkOptions(settings: Settings, flags: ReadonlySet<string>): void {
   const mode = modeOf(settings);
   const place = mode === 'check' || mode === 'diff' ? `--${mode}` : `--target ${mode}`;
-  const wrong = RULES.find(({ name, isOf }) => isGiven(name, settings) && !isOf(mode, settings));
+  const wrong = RULES.find(({ name, isOf }) => flags.has(name) && !isOf(mode, settings));
   if (wrong) throw new Complaint(`--${wrong.name} means nothing with ${place}`, wrong.hint);
 }
 
 function modeOf({ check, diff, target }: Settings): Mode {
   if (check !== undefined) return 'check';
   return diff === undefined ? target : 'diff';
-}
-
-function isGiven(name: OptionName, settings: Settings): boolean {
-  const value = settings[name];
-  if (Array.isArray(value)) return value.length > 0;
-  return value !== undefined && value !== false && value !== optionOf(name).default;
 }

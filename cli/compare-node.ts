@@ -9,40 +9,50 @@ import type { Settings } from './options.ts';
 import { openInside } from './read-inside.ts';
 import type { World } from './world.ts';
 
-/** Settles with the exit code: 1 for faults or differences. */
-export async function compareNode(settings: Settings, world: World): Promise<number> {
+/**
+ * Settles with the exit code: 1 for faults or differences. `flags` are the options that the command
+ * line has.
+ */
+export async function compareNode(
+  settings: Settings,
+  world: World,
+  flags: ReadonlySet<string>,
+): Promise<number> {
   const { check, diff } = settings;
   if (check !== undefined) {
-    refuseOthers('--check', settings);
-    checkOptions(settings);
+    refuseOthers('--check', settings, flags);
+    checkOptions(settings, flags);
     const inside = openInside(await findDirectory('--check', check));
     return checkNode({ root: check, inside }, settings, world);
   }
   const directory = diff ?? '';
-  refuseOthers('--diff', settings);
-  checkOptions(settings);
+  refuseOthers('--diff', settings, flags);
+  checkOptions(settings, flags);
   const inside = openInside(await findDirectory('--diff', directory));
   return diffNode({ root: directory, inside }, settings, world);
 }
 
-/** Options that would be passed over in silence. */
-function refuseOthers(flag: '--check' | '--diff', settings: Settings): void {
-  const { check, diff, out, target, merge, format } = settings;
+/** Flags that would be passed over in silence; in the configuration file they are for other runs. */
+function refuseOthers(
+  flag: '--check' | '--diff',
+  { check, diff, format }: Settings,
+  flags: ReadonlySet<string>,
+): void {
   if (check !== undefined && diff !== undefined) {
     throw new Complaint('--check and --diff ask different questions', 'give one of them');
   }
-  if (out !== undefined) {
+  if (flags.has('out')) {
     throw new Complaint(`--out writes files, and ${flag} compares them`, 'give one of them');
   }
-  if (target !== 'files') {
+  if (flags.has('target')) {
     throw new Complaint(`${flag} compares the files of a node`, 'leave out --target');
   }
-  if (flag === '--check' && merge !== undefined) {
+  if (flag === '--check' && flags.has('merge')) {
     const message = '--check takes what the policy of the node says of other scopes as it is';
     throw new Complaint(message, 'leave out --merge');
   }
   const formats = flag === '--check' ? ['text', 'json'] : ['text'];
-  if (formats.includes(format)) return;
+  if (!flags.has('format') || formats.includes(format)) return;
   const hint = `use ${formats.map((known) => `--format ${known}`).join(' or ')}`;
   throw new Complaint(`${flag} knows no format ${format}`, hint);
 }

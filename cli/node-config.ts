@@ -17,14 +17,18 @@ import type { World } from './world.ts';
 import { STANDARD_OUTPUT, writeFiles } from './write-files.ts';
 import { checkTarget, writeTarget } from './write-target.ts';
 
-/** Settles with the exit code. */
-export async function nodeConfig(settings: Settings, world: World): Promise<number> {
+/** Settles with the exit code. `flags` are the options that the command line has. */
+export async function nodeConfig(
+  settings: Settings,
+  world: World,
+  flags: ReadonlySet<string>,
+): Promise<number> {
   const { out, check, diff } = settings;
-  if (check !== undefined || diff !== undefined) return compareNode(settings, world);
+  if (check !== undefined || diff !== undefined) return compareNode(settings, world, flags);
   if (out === undefined) {
     throw new Complaint('node-config needs a place to write to', 'give --out DIR, or --out -');
   }
-  checkOptions(settings);
+  checkOptions(settings, flags);
   checkTarget(settings);
   const policy = await readNodePolicy(settings);
   const existing = await readExisting(settings, policy);

@@ -17,7 +17,13 @@ interface CommandForm {
   readonly summary: string;
   /** What the command works on, if anything: its name in help, and what that is. */
   readonly operand?: readonly [name: string, description: string];
-  readonly run: (operands: readonly string[], settings: Settings, world: World) => Promise<number>;
+  readonly run: (
+    operands: readonly string[],
+    settings: Settings,
+    world: World,
+    /** The options that the command line has, by name. */
+    flags: ReadonlySet<string>,
+  ) => Promise<number>;
 }
 
 const SOURCE = [
@@ -50,16 +56,16 @@ const COMMANDS: Record<CommandName, CommandForm> = {
   show: {
     summary: 'say what signatures say',
     operand: ['<FILE...>', 'a signature; - for standard input'],
-    run: async (...operands) => {
+    run: async (files, settings, world) => {
       const { show } = await import('./show.ts');
-      return show(...operands);
+      return show(files, settings, world);
     },
   },
   'node-config': {
     summary: 'write what nodes need to use the store, or compare it with what they have',
-    run: async (_operands, settings, world) => {
+    run: async (_operands, settings, world, flags) => {
       const { nodeConfig } = await import('./node-config.ts');
-      return nodeConfig(settings, world);
+      return nodeConfig(settings, world, flags);
     },
   },
 };
@@ -83,7 +89,7 @@ export async function runProgram(args: readonly string[], world: World): Promise
         const flags = Object.entries<unknown>(command.opts());
         const named = Object.fromEntries(flags.map(([key, value]) => [toDashes(key), value]));
         const settings = await readSettings(named, world.environment);
-        exitCode = await run(command.args, settings, world);
+        exitCode = await run(command.args, settings, world, new Set(Object.keys(named)));
       });
     if (operand) command.argument(...operand);
     addOptions(

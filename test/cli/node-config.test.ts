@@ -38,6 +38,23 @@ describeWith(['gpg'], 'lookaside node-config', () => {
     });
   });
 
+  it('does not mind what the configuration says for other commands and runs', async () => {
+    const others = {
+      format: 'github',
+      out: 'tree',
+      pool: ['worker'],
+      butane: '4.14.0',
+      force: true,
+    };
+    await writeFile(at('lookaside.yaml'), stringify({ url: URL, keys: 'red.asc', ...others }));
+    const config = ['--config', at('lookaside.yaml'), ...REJECTING];
+    await write(...config);
+    for (const compared of ['--check', '--diff']) {
+      const { code, stderr } = await call(...config, compared, at('out'));
+      assert.equal(code, 0, stderr);
+    }
+  });
+
   it('takes the scopes of the configuration, and keys for all else', async () => {
     const scopes = {
       'quay.io/team': { keys: ['red.asc', 'blue.gpg'], require: 'all', prefix: 'images' },
