@@ -175,9 +175,10 @@ describeWith(['chromium'], 'the landing page in a browser', () => {
     assert.equal(await evaluate('document.activeElement.textContent'), 'Skip to content');
     await page.keyboard.press('Enter');
     assert.equal(await evaluate('document.activeElement.id'), 'content');
-    const block = page.locator('pre').first();
-    await block.focus();
+    const wide =
+      "[...document.querySelectorAll('pre')].find((pre) => pre.scrollWidth > pre.clientWidth)";
+    await evaluate(`${wide}.focus()`);
     await page.keyboard.press('ArrowRight');
-    await page.waitForFunction("document.querySelector('pre').scrollLeft > 0");
+    await page.waitForFunction(`${wide}.scrollLeft > 0`);
   });
 });
