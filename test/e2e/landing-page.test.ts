@@ -6,6 +6,7 @@ import { createSimplePolicy } from '../../generator/policy/policy.ts';
 import { type ExampleServer, startExample } from '../server/example-server.ts';
 import { BLUE, GREEN, RED, policyOf, signedBy } from '../server/landing/policies.ts';
 import { describeWith } from '../with-tools.ts';
+import { eventually } from './eventually.ts';
 import { type OpenPage, PLAIN_HOST, openPage, startBrowser, stopClock } from './browser.ts';
 
 const HOSTILE = `<img src="x" onerror='alert(1)'>\u202e${'long'.repeat(50)}`;
@@ -179,6 +180,6 @@ describeWith(['chromium'], 'the landing page in a browser', () => {
       "[...document.querySelectorAll('pre')].find((pre) => pre.scrollWidth > pre.clientWidth)";
     await evaluate(`${wide}.focus()`);
     await page.keyboard.press('ArrowRight');
-    await page.waitForFunction(`${wide}.scrollLeft > 0`);
+    await eventually(async () => assert.ok(await evaluate(`${wide}.scrollLeft > 0`)));
   });
 });

@@ -2,9 +2,8 @@ import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { XmlDocument, XmlElement } from 'libxml2-wasm';
 import { parseStoreUrl } from '../../../generator/node-config/store-url.ts';
-import type { KeyInfo } from '../../../generator/openpgp/openpgp-js.ts';
 import { type Policy, createSimplePolicy } from '../../../generator/policy/policy.ts';
-import { createPolicyFacts } from '../../../server/landing/page-facts.ts';
+import { type PageKey, createPolicyFacts } from '../../../server/landing/page-facts.ts';
 import { PAGE_SCRIPT } from '../../../server/landing/page-script.ts';
 import { PAGE_STYLE } from '../../../server/landing/page-style.ts';
 import { type PageFacts, renderPage } from '../../../server/landing/render-page.ts';
@@ -143,15 +142,19 @@ describe('the page', () => {
 
   it('makes tables of keys once, whatever address they are shown under', async () => {
     let reads = 0;
-    const change = (key: KeyInfo): KeyInfo => ({
+    const counted = (key: PageKey): PageKey => ({
       ...key,
       get userIds() {
         reads += 1;
         return key.userIds;
       },
     });
-    const keys = [await signedBy([RED], undefined, change)];
-    const facts = createPolicyFacts(await policyOf({ 'r.example': keys }));
+    const made = createPolicyFacts(await policyOf({ 'r.example': [await signedBy([RED])] }));
+    const scopes = made.scopes.map((scope) => ({
+      ...scope,
+      groups: scope.groups.map((group) => ({ ...group, keys: group.keys.map(counted) })),
+    }));
+    const facts = { ...made, scopes };
     const show = (host: string, now: Date): string => {
       const url = parseStoreUrl(`https://${host}`);
       return renderPage({ ...facts, url, origin: 'asked', served: SERVED, now });
