@@ -63,12 +63,6 @@ export class SignatureStore {
   /** No signature expires before this moment, in milliseconds since 1970. */
   #validUntil = Infinity;
 
-  /** The signatures of a directory, number N at index N - 1; undefined if it has none. */
-  lookup(directory: string): readonly Signature[] | undefined {
-    const served = this.#directories.get(directory)?.served;
-    return served?.length ? served.map((file) => file.signature) : undefined;
-  }
-
   /** The signature with a number (from 1) in a directory. */
   find(directory: string, number: number): StoredSignature | undefined {
     return this.#directories.get(directory)?.served[number - 1]?.signature;

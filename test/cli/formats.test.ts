@@ -98,7 +98,7 @@ describeWith(['gpg', 'git'], 'the report for CI', () => {
       });
 
       it('names files from the published directory where the repository is not known', async () => {
-        for (const source of [join(remote.work, 'signatures'), '../work/signatures']) {
+        for (const source of [join(remote.work, 'signatures'), '../checkout/signatures']) {
           const { stdout } = await check(source, '--format', format);
           assert.deepEqual(pathsIn(stdout), [`sub/${BAD}`]);
         }

@@ -44,7 +44,7 @@ const GIT_ENV = {
 export async function makeGitRemote(branch = 'main'): Promise<GitRemote> {
   const root = await makeTemporary();
   const path = join(root, 'signatures.git');
-  const work = join(root, 'work');
+  const work = join(root, 'checkout');
   const servers: GitHttp[] = [];
   const git = (...args: readonly string[]) => gitIn(work, args);
   await gitIn(root, ['init', '--quiet', '--bare', '--initial-branch', branch, path]);

@@ -8,6 +8,7 @@ import { reject } from '../../generator/rejection.ts';
 import { sortByPath } from '../../generator/report.ts';
 import type { SignatureStore } from '../../generator/store.ts';
 import { publishable, snapshotOf } from './samples.ts';
+import { signaturesAt } from './signatures-at.ts';
 
 const NOW = new Date('2026-01-01T00:00:00Z');
 const FILES = 900;
@@ -32,7 +33,7 @@ const directories = Array.from({ length: 12 }, (_, at) => {
 /** All that a store tells. */
 function observe(store: SignatureStore) {
   return {
-    served: directories.map((directory) => store.lookup(directory)?.map(({ hash }) => hash)),
+    served: directories.map((directory) => signaturesAt(store, directory)?.map(({ hash }) => hash)),
     signatures: store.signatures,
     repositories: store.repositories,
     summary: store.summary,

@@ -6,6 +6,7 @@ import { reject } from '../../generator/rejection.ts';
 import { isNoteworthy, sortByPath } from '../../generator/report.ts';
 import { SignatureStore } from '../../generator/store.ts';
 import { DIRECTORY, HEX, entryOf, publishable } from './samples.ts';
+import { signaturesAt } from './signatures-at.ts';
 
 const at = (number: number) => formatLocation(DIRECTORY, number);
 const pathOf = (path: string) => ({ path, directory: parseLocation(path)?.directory });
@@ -29,7 +30,7 @@ function storeOf(...files: readonly CheckedFile[]): SignatureStore {
 }
 
 const hashes = (store: SignatureStore, directory = DIRECTORY) =>
-  store.lookup(directory)?.map(({ hash }) => hash);
+  signaturesAt(store, directory)?.map(({ hash }) => hash);
 
 /** All that a store tells, in an order that does not depend on its history. */
 function observe(store: SignatureStore, directories: readonly string[]) {
@@ -53,7 +54,7 @@ function observe(store: SignatureStore, directories: readonly string[]) {
 describe('generator: store', () => {
   it('is empty at first', () => {
     const store = new SignatureStore();
-    assert.equal(store.lookup(DIRECTORY), undefined);
+    assert.equal(signaturesAt(store, DIRECTORY), undefined);
     assert.deepEqual([store.signatures, store.repositories], [0, 0]);
     assert.deepEqual(store.summary, { accepted: 0, unverified: 0, rejected: 0, ignored: 0 });
     assert.deepEqual([...store.files()], []);
@@ -68,13 +69,13 @@ describe('generator: store', () => {
   it('knows nothing by any other name', () => {
     const store = storeOf(publishable(at(1)));
     for (const name of ['', '__proto__', 'constructor', at(1), `/${DIRECTORY}`, `${DIRECTORY}/`]) {
-      assert.equal(store.lookup(name), undefined, name);
+      assert.equal(signaturesAt(store, name), undefined, name);
     }
   });
 
   it('serves nothing where all is rejected', () => {
     const store = storeOf(rejected(at(1)), rejected('signature-1'));
-    assert.equal(store.lookup(DIRECTORY), undefined);
+    assert.equal(signaturesAt(store, DIRECTORY), undefined);
     assert.equal(store.repositories, 0);
     assert.equal(store.summary.rejected, 2);
     assert.equal([...store.rejectedFiles()].length, 2);
@@ -110,15 +111,15 @@ describe('generator: store', () => {
     const update = store.prepare([rejected(at(1)), rejected(at(2)), removed('signature-1')]);
     assert.equal(update.rejected, 2);
     assert.equal(store.summary.rejected, 1);
-    assert.equal(store.lookup(DIRECTORY)?.length, 1);
+    assert.equal(signaturesAt(store, DIRECTORY)?.length, 1);
   });
 
   it('keeps what a lookup has given when it changes', () => {
     const store = storeOf(publishable(at(1), { hash: 'a' }));
-    const before = store.lookup(DIRECTORY);
+    const before = signaturesAt(store, DIRECTORY);
     store.prepare([removed(at(1))]).apply();
     assert.equal(before?.[0]?.hash, 'a');
-    assert.equal(store.lookup(DIRECTORY), undefined);
+    assert.equal(signaturesAt(store, DIRECTORY), undefined);
   });
 
   describe('with more signatures than nodes read', () => {

@@ -4,7 +4,7 @@ import { createProgramLog } from '../../server/program-log.ts';
 import { type Refresher, createRefresher } from '../../server/refresher.ts';
 import { eventually } from '../e2e/eventually.ts';
 import { captureLines } from './captured-lines.ts';
-import { DIRECTORY, at, createFakeJudge } from './fake-judge.ts';
+import { at, createFakeJudge } from './fake-judge.ts';
 import { createGate } from './gate.ts';
 import { type MemorySource, type State, createMemorySource } from './memory-source.ts';
 
@@ -50,7 +50,9 @@ describe('the refresher, as things happen at the wrong time', () => {
     return refresher.status().lastRefresh?.result;
   };
   const statuses = (): readonly string[] =>
-    (refresher.store()?.lookup(DIRECTORY) ?? []).map(({ status }) => status);
+    [...(refresher.store()?.files() ?? [])].flatMap((file) =>
+      'servedAs' in file ? file.status : [],
+    );
   const commit = (): string | null | undefined => refresher.status().generation?.commit;
 
   describe('a pushed commit', () => {

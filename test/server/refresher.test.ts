@@ -8,6 +8,7 @@ import { captureLines } from './captured-lines.ts';
 import { DIRECTORY, at, createFakeJudge } from './fake-judge.ts';
 import { createGate } from './gate.ts';
 import { type MemorySource, createMemorySource } from './memory-source.ts';
+import { signaturesAt } from '../generator/signatures-at.ts';
 
 const FIRST = { commit: 'a', files: { [at(1)]: 'one' } };
 const SECOND = { commit: 'b', files: { [at(1)]: 'one', [at(2)]: 'two' } };
@@ -45,7 +46,9 @@ describe('the refresher', () => {
     return refresher.status().lastRefresh?.result;
   };
   const served = (): readonly string[] =>
-    (refresher.store()?.lookup(DIRECTORY) ?? []).map(({ bytes }) => Buffer.from(bytes).toString());
+    (signaturesAt(refresher.store(), DIRECTORY) ?? []).map(({ bytes }) =>
+      Buffer.from(bytes).toString(),
+    );
   const commit = (): string | null | undefined => refresher.status().generation?.commit;
 
   beforeEach('make a source', () => {

@@ -23,6 +23,7 @@ import { useTemporary } from '../../e2e/temporary.ts';
 import { describeWith } from '../../with-tools.ts';
 import { keyringOf, publishable } from '../samples.ts';
 import { type State, type StateFile, importStates } from '../sources/import-states.ts';
+import { signaturesAt } from '../signatures-at.ts';
 
 const [EARLY, LATE] = [new Date(10_000), new Date(60_000)];
 const SECOND = 1000;
@@ -65,7 +66,10 @@ function judgeFor(policy: Policy, asked: string[], expiryWarning = 0): Judge {
 function observe(store: SignatureStore) {
   return {
     served: DIRECTORIES.map((directory) =>
-      store.lookup(directory)?.map(({ hash, bytes }) => [hash, Buffer.from(bytes).toString('hex')]),
+      signaturesAt(store, directory)?.map(({ hash, bytes }) => [
+        hash,
+        Buffer.from(bytes).toString('hex'),
+      ]),
     ),
     counts: [store.signatures, store.repositories, store.summary],
     files: sortByPath(store.files()),
