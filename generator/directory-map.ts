@@ -26,6 +26,11 @@ export class DirectoryMap<Value> {
     for (const shard of this.#shards) yield* shard;
   }
 
+  /** Those whose directory ends with a whole digest; a 256th of all is looked at. */
+  *ending(end: string): Generator<[string, Value]> {
+    for (const entry of this.#shards[shardOf(end)] ?? []) if (entry[0].endsWith(end)) yield entry;
+  }
+
   /** The values of this moment, whatever changes afterwards. Costs nothing until then. */
   freeze(): Iterable<Value> {
     const shards = [...this.#shards];

@@ -10,7 +10,7 @@ import type { KeyInfo } from './openpgp/openpgp-js.ts';
 import type { Signer } from './openpgp/open-message.ts';
 import type { SignedBy } from './policy/policy.ts';
 import { type Rejection, type RejectionCode, reject } from './rejection.ts';
-import type { Summary } from './store.ts';
+import type { Summary } from './store-directory.ts';
 
 /** library-go's reader stops there (verify/store/sigstore, maxSignatureSearch). */
 const READ_BY_UPDATES = 9;

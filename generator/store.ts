@@ -5,7 +5,6 @@ import type { CheckedFile, PublishableFile } from './checked-file.ts';
 import { DirectoryMap } from './directory-map.ts';
 import type { Signature } from './judge.ts';
 import { createKeeper } from './kept-file.ts';
-import { numberSignatures } from './numbering.ts';
 import {
   type RejectedFile,
   type ReportedFile,
@@ -15,14 +14,16 @@ import {
   reportDirectory,
   reportOther,
 } from './report.ts';
-
-/** How many files have which status. */
-export interface Summary {
-  readonly accepted: number;
-  readonly unverified: number;
-  readonly rejected: number;
-  readonly ignored: number;
-}
+import { RejectedIndex } from './rejected-index.ts';
+import {
+  type Directory,
+  EMPTY,
+  type Summary,
+  addSummaries,
+  countOther,
+  toDirectory,
+} from './store-directory.ts';
+import { type SignerCount, StoreTally } from './store-tally.ts';
 
 /** What a lookup needs of a signature. */
 export type StoredSignature = Pick<Signature, 'bytes' | 'hash'>;
@@ -36,30 +37,15 @@ export interface Update {
   readonly apply: () => void;
 }
 
-/** Files that lie in one `repo@sha256=HEX` directory under well-formed names. */
-interface Directory {
-  /** In a string of its own: a slice would keep the path that it was cut from in memory. */
-  readonly name: string;
-  readonly files: readonly CheckedFile[];
-  /** Number N at index N - 1; the same list as `files` where all are served as they are named. */
-  readonly served: readonly PublishableFile[];
-  readonly summary: Summary;
-}
-
-const EMPTY: Summary = { accepted: 0, unverified: 0, rejected: 0, ignored: 0 };
-/** What most directories hold, kept once. */
-const ONE_ACCEPTED: Summary = { ...EMPTY, accepted: 1 };
-
 export class SignatureStore {
   readonly #directories = new DirectoryMap<Directory>();
   readonly #others = new Map<string, CheckedFile>();
   /** Those among the directories that hold rejected files. */
   readonly #faulty = new Map<string, Directory>();
   readonly #keep = createKeeper();
-  /** Digest directories with signatures, by repository. */
-  readonly #repositories = new Map<string, number>();
+  readonly #tally = new StoreTally();
+  readonly #rejected = new RejectedIndex();
   #summary = EMPTY;
-  #signatures = 0;
   /** No signature expires before this moment, in milliseconds since 1970. */
   #validUntil = Infinity;
 
@@ -68,14 +54,46 @@ export class SignatureStore {
     return this.#directories.get(directory)?.served[number - 1]?.signature;
   }
 
+  /** The signatures of a directory, in the order of their numbers. */
+  signaturesIn(directory: string): readonly Signature[] {
+    return this.#directories.get(directory)?.served.map(({ signature }) => signature) ?? [];
+  }
+
+  /** Directories with signatures for a digest, given as 64 lower-case hexadecimal digits. */
+  *directoriesOf(hex: string): Generator<string> {
+    for (const [name, { served }] of this.#directories.ending(`@sha256=${hex}`)) {
+      if (served.length > 0) yield name;
+    }
+  }
+
   /** Signatures that are served; exact duplicates count once. */
   get signatures(): number {
-    return this.#signatures;
+    return this.#tally.signatures;
+  }
+
+  /** Digest directories with at least one signature. */
+  get images(): number {
+    return this.#tally.images;
   }
 
   /** Repositories with at least one signature. */
   get repositories(): number {
-    return this.#repositories.size;
+    return this.#tally.repositories.size;
+  }
+
+  /** How many signed images each of those repositories has. */
+  get imagesByRepository(): ReadonlyMap<string, number> {
+    return this.#tally.repositories;
+  }
+
+  /** What each key has signed, by the fingerprint of the primary key. */
+  get signers(): ReadonlyMap<string, SignerCount> {
+    return this.#tally.signers;
+  }
+
+  /** Whether anything lies in a repository, served or not. */
+  hasRepository(repository: string): boolean {
+    return this.#tally.knows(repository);
   }
 
   get summary(): Summary {
@@ -110,6 +128,15 @@ export class SignatureStore {
     }
   }
 
+  /** Every directory with signatures, and when the newest of them was made, in milliseconds since 1970. */
+  *signedDirectories(): Generator<{ directory: string; signedAt: number }> {
+    for (const [directory, { served }] of this.#directories.entries()) {
+      let signedAt = -Infinity;
+      for (const { signature } of served) signedAt = Math.max(signedAt, signature.signedAt);
+      if (served.length > 0) yield { directory, signedAt };
+    }
+  }
+
   /** Every file with its status, as reports show it; in no order. */
   *files(): Generator<ReportedFile> {
     for (const [directory, { files }] of this.#directories.entries()) {
@@ -131,6 +158,11 @@ export class SignatureStore {
   /** The rejected files, as reports show them; in no order. */
   rejectedFiles(): Iterable<RejectedFile> {
     return rejectedAmong(this.#faulty, this.#others);
+  }
+
+  /** The rejected files that have to do with a digest, by their path or by what they say. */
+  rejectedOf(hex: string): readonly RejectedFile[] {
+    return this.#rejected.of(hex);
   }
 
   /** Every file of this moment, directory by directory, whatever changes afterwards. */
@@ -155,7 +187,7 @@ export class SignatureStore {
       const name = before?.name ?? path;
       const added = files.slice(from, to).map((file) => this.#keep(file, name));
       const directory = toDirectory(name, before ? [...before.files, ...added] : added);
-      this.#summary = add(this.#summary, directory.summary, before?.summary ?? EMPTY);
+      this.#summary = addSummaries(this.#summary, directory.summary, before?.summary ?? EMPTY);
       this.#setDirectory(directory);
     }
   }
@@ -177,20 +209,21 @@ export class SignatureStore {
     for (const [name, changed] of byDirectory) {
       const directory = this.#withChanges(name, changed);
       directories.set(name, directory);
-      summary = add(summary, directory.summary, this.#directories.get(name)?.summary ?? EMPTY);
+      summary = addSummaries(
+        summary,
+        directory.summary,
+        this.#directories.get(name)?.summary ?? EMPTY,
+      );
     }
     for (const [path, file] of others) {
-      summary = add(summary, countOther(file), countOther(this.#others.get(path)));
+      summary = addSummaries(summary, countOther(file), countOther(this.#others.get(path)));
     }
     return {
       rejected: summary.rejected,
       rejectedFiles: () => rejectedAmong(directories, others),
       apply: () => {
         for (const directory of directories.values()) this.#setDirectory(directory);
-        for (const [path, file] of others) {
-          if (file.kind === 'removed') this.#others.delete(path);
-          else this.#others.set(path, file);
-        }
+        for (const file of others.values()) this.#setOther(file);
         this.#summary = summary;
       },
     };
@@ -213,75 +246,37 @@ export class SignatureStore {
     else this.#directories.set(name, directory);
     if (directory.summary.rejected === 0) this.#faulty.delete(name);
     else this.#faulty.set(name, directory);
-    this.#signatures += directory.served.length - (before?.served.length ?? 0);
-    const gained = Number(directory.served.length > 0) - Number((before?.served.length ?? 0) > 0);
-    if (gained !== 0) this.#countRepository(name.slice(0, name.lastIndexOf('@')), gained);
+    this.#tally.replace(name, before, directory);
+    if (before) this.#rejected.remove(rejectedIn(before));
+    this.#rejected.add(rejectedIn(directory));
     for (const file of directory.files) {
       if (file.kind !== 'publishable') continue;
       this.#validUntil = Math.min(this.#validUntil, file.signature.validUntil);
     }
   }
 
-  #countRepository(repository: string, gained: number): void {
-    const directories = (this.#repositories.get(repository) ?? 0) + gained;
-    if (directories === 0) this.#repositories.delete(repository);
-    else this.#repositories.set(repository, directories);
+  #setOther(file: CheckedFile): void {
+    const before = this.#others.get(file.path);
+    if (before) this.#rejected.remove([...reportOther(before)].filter(isRejected));
+    if (file.kind === 'removed') {
+      this.#others.delete(file.path);
+      return;
+    }
+    this.#others.set(file.path, file);
+    this.#rejected.add([...reportOther(file)].filter(isRejected));
   }
+}
+
+function rejectedIn({ name, files, summary }: Directory): readonly RejectedFile[] {
+  return summary.rejected === 0 ? [] : [...reportDirectory(name, files)].filter(isRejected);
 }
 
 function* rejectedAmong(
   directories: ReadonlyMap<string, Directory>,
   others: ReadonlyMap<string, CheckedFile>,
 ): Generator<RejectedFile> {
-  for (const [directory, { files, summary }] of directories) {
-    if (summary.rejected === 0) continue;
-    for (const file of reportDirectory(directory, files)) if (isRejected(file)) yield file;
-  }
+  for (const directory of directories.values()) yield* rejectedIn(directory);
   for (const file of others.values()) {
     for (const reported of reportOther(file)) if (isRejected(reported)) yield reported;
   }
-}
-
-function toDirectory(name: string, files: readonly CheckedFile[]): Directory {
-  const publishable = files.filter((file) => file.kind === 'publishable');
-  const { served, duplicates, overflow } = numberSignatures(publishable);
-  const isAsNamed =
-    served.length === files.length && served.every((file, at) => file === files[at]);
-  const leftOut = new Set(overflow);
-  const tooMany = publishable.filter((file) => leftOut.has(duplicates.get(file) ?? file));
-  const unverified = countUnverified(publishable) - countUnverified(tooMany);
-  const summary = {
-    accepted: publishable.length - tooMany.length - unverified,
-    unverified,
-    rejected: files.length - publishable.length + tooMany.length,
-    ignored: 0,
-  };
-  const isUsual = isAsNamed && summary.accepted === 1 && files.length === 1;
-  return {
-    name,
-    files: isAsNamed ? served : files,
-    served,
-    summary: isUsual ? ONE_ACCEPTED : summary,
-  };
-}
-
-function countUnverified(files: readonly PublishableFile[]): number {
-  return files.filter((file) => file.signature.status === 'unverified').length;
-}
-
-function countOther(file: CheckedFile | undefined): Summary {
-  return {
-    ...EMPTY,
-    rejected: Number(file?.kind === 'rejected'),
-    ignored: Number(file?.kind === 'ignored'),
-  };
-}
-
-function add(sum: Summary, gained: Summary, lost: Summary): Summary {
-  return {
-    accepted: sum.accepted + gained.accepted - lost.accepted,
-    unverified: sum.unverified + gained.unverified - lost.unverified,
-    rejected: sum.rejected + gained.rejected - lost.rejected,
-    ignored: sum.ignored + gained.ignored - lost.ignored,
-  };
 }

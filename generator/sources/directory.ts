@@ -61,6 +61,7 @@ export async function createDirectorySource(location: string, path: string): Pro
     isAncestor: async () => true,
     recall: async () => undefined,
     keep: async () => undefined,
+    lastChange: async () => undefined,
     watch: (onChange, onError) => {
       watching = watchDirectory(root, async () => resolveRoot(root), onChange, onError);
       return watching.close;

@@ -8,6 +8,7 @@ import { lockDirectory } from '../directory-lock.ts';
 import { openFollowedBranch } from './followed-branch.ts';
 import { type TokenFile, gitEnvironment } from './git-environment.ts';
 import { openGitHelpers } from './git-helpers.ts';
+import { openGitHistory } from './git-history.ts';
 import { type GitObjects, openGitObjects } from './git-objects.ts';
 import { GitKilledError } from './git-child.ts';
 import { openGitRepository } from './git-repository.ts';
@@ -49,6 +50,7 @@ export async function createGitSource(options: GitSourceOptions): Promise<Source
     repository.defaultBranch(url),
   );
   const helpers = openGitHelpers(clone, environment, ending);
+  const history = openGitHistory(clone, environment, ending);
   let objects: GitObjects | undefined;
   const trees = new WeakMap<Snapshot, string>();
   /** The newest commit; undefined before git has found the clone whole. */
@@ -163,9 +165,11 @@ export async function createGitSource(options: GitSourceOptions): Promise<Source
       if (commit !== undefined) await helpers.note(fetched ?? commit, commit);
       await helpers.tidy();
     },
+    lastChange: async (commit, below) =>
+      history.lastChange(commit, path === '' ? below : `${path}/${below}`),
     watch: () => async () => undefined,
     close: async () => {
-      await Promise.all([helpers.close(), closeObjects()]);
+      await Promise.all([helpers.close(), history.close(), closeObjects()]);
       await unlock();
     },
   };

@@ -47,6 +47,18 @@ export interface SnapshotTree {
   readonly changesSince: (id: string) => Promise<AsyncIterable<Entry> | undefined>;
 }
 
+/** A commit as people name it. */
+export interface HistoryCommit {
+  /** In full. */
+  readonly id: string;
+  /** As the commit says; nobody has checked it. */
+  readonly author: { readonly name: string; readonly email: string };
+  /** When it was committed, ISO 8601. */
+  readonly date: string;
+  /** The first line of its message. */
+  readonly subject: string;
+}
+
 /** Where signatures come from. Errors thrown by a source are faults of the world, not of files. */
 export interface Source {
   readonly kind: 'git' | 'directory';
@@ -64,6 +76,11 @@ export interface Source {
   readonly recall: () => Promise<Snapshot | undefined>;
   /** Keeps a state as the last published one. */
   readonly keep: (snapshot: Snapshot) => Promise<void>;
+  /**
+   * The last commit up to `commit` that changed a path of the published subtree, or anything below
+   * it; undefined where none did, or where there is no history. May take seconds.
+   */
+  readonly lastChange: (commit: string, path: string) => Promise<HistoryCommit | undefined>;
   /** Calls back, debounced, when the source says itself that it changed. Gives the way to stop. */
   readonly watch: (onChange: () => void, onError: (error: Error) => void) => () => Promise<void>;
   readonly close: () => Promise<void>;

@@ -1,5 +1,5 @@
 import type { RejectedFile } from '../../generator/report.ts';
-import type { Summary } from '../../generator/store.ts';
+import type { Summary } from '../../generator/store-directory.ts';
 import type { RefreshStatus } from '../../server/refresher.ts';
 
 /** The members of `/status.json` that the tests look at. */

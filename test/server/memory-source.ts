@@ -72,6 +72,7 @@ export function createMemorySource(state: State): MemorySource {
     isAncestor: async (previous, next) => previous < next,
     recall: async () => source.recalled && openSnapshot(source.recalled),
     keep: async ({ commit = '' }) => void source.kept.push(commit),
+    lastChange: async () => undefined,
     watch: () => async () => undefined,
     close: async () => undefined,
   };

@@ -1,0 +1,27 @@
+import { formatTime } from '../format-time.ts';
+import type { Signature } from '../judge.ts';
+import { formatLocation, parseLocation } from '../location.ts';
+import type { SignatureStore } from '../store.ts';
+import type { SignedImage } from './reason.ts';
+
+/** An image by the newest of its signatures; undefined where a directory has none. */
+export function describeImage(store: SignatureStore, directory: string): SignedImage | undefined {
+  const place = parseLocation(formatLocation(directory, 1));
+  const newest = findNewest(store.signaturesIn(directory));
+  if (!place || !newest) return undefined;
+  return {
+    repository: place.repository,
+    digest: `sha256:${place.hex}`,
+    identity: newest.claims.dockerReference,
+    signer: newest.signer?.primaryFingerprint ?? null,
+    signedAt: formatTime(newest.signedAt),
+  };
+}
+
+function findNewest(signatures: readonly Signature[]): Signature | undefined {
+  let newest = signatures[0];
+  for (const signature of signatures) {
+    if (newest && signature.signedAt > newest.signedAt) newest = signature;
+  }
+  return newest;
+}

@@ -1,0 +1,96 @@
+import { type Location, formatLocation, parseLocation } from '../location.ts';
+import { sortByPath } from '../report.ts';
+import type { HistoryCommit } from '../sources/source.ts';
+import type { SignatureStore } from '../store.ts';
+import { describeImage } from './describe-image.ts';
+import { describeReason } from './describe-reason.ts';
+import { findNewest } from './newest-images.ts';
+import type { QuarantinedFile, Reason, ReasonCode } from './reason.ts';
+
+/** So many files and images of one reason are told. */
+const MOST = 5;
+
+/** What is known of images. */
+export interface Evidence {
+  readonly store: SignatureStore;
+  /** What last changed a path; undefined where git does not tell. */
+  readonly lastChange: (path: string) => Promise<HistoryCommit | undefined>;
+}
+
+/** What the store alone says of a directory without signatures: all but a removal is seen at once. */
+export function guessReason(store: SignatureStore, directory: string): ReasonCode {
+  const place = placeOf(directory);
+  if (!place) return 'unknown-repository';
+  if (store.rejectedOf(place.hex).length > 0) return 'quarantined';
+  const [elsewhere] = store.directoriesOf(place.hex);
+  if (elsewhere !== undefined) return 'elsewhere';
+  return store.imagesByRepository.has(place.repository) ? 'other-digests' : 'unknown-repository';
+}
+
+/**
+ * Says of directories why no signature is served from them. One pass over the store serves all of
+ * them. A directory that has signatures, or is none, gets no reason.
+ */
+export async function findReasons(
+  directories: Iterable<string>,
+  evidence: Evidence,
+): Promise<ReadonlyMap<string, Reason>> {
+  const { store } = evidence;
+  const reasons = new Map<string, Reason>();
+  const others = new Map<string, Location>();
+  for (const directory of new Set(directories)) {
+    const place = placeOf(directory);
+    if (!place || store.find(directory, 1)) continue;
+    const reason =
+      (await findQuarantined(place, evidence)) ??
+      (await findRemoved(place, evidence)) ??
+      findElsewhere(place, store);
+    if (reason) reasons.set(directory, reason);
+    else others.set(directory, place);
+  }
+  const wanted = new Set([...others.values()].map(({ repository }) => repository));
+  const newest = await findNewest(store, wanted, MOST);
+  for (const [directory, place] of others) {
+    const directoriesOfOthers = newest.get(place.repository);
+    const found = directoriesOfOthers
+      ? ({
+          code: 'other-digests',
+          images: directoriesOfOthers.flatMap((other) => describeImage(store, other) ?? []),
+        } as const)
+      : ({ code: 'unknown-repository' } as const);
+    reasons.set(directory, describeReason(place, found));
+  }
+  return reasons;
+}
+
+function placeOf(directory: string): Location | undefined {
+  return parseLocation(formatLocation(directory, 1));
+}
+
+/** Files in the directory itself come first. */
+async function findQuarantined(
+  place: Location,
+  { store, lastChange }: Evidence,
+): Promise<Reason | undefined> {
+  const rejected = sortByPath(store.rejectedOf(place.hex));
+  if (rejected.length === 0) return undefined;
+  const isHere = ({ path }: { path: string }): boolean => path.startsWith(`${place.directory}/`);
+  const sorted = [...rejected.filter(isHere), ...rejected.filter((file) => !isHere(file))];
+  const files: QuarantinedFile[] = [];
+  for (const { path, code, message, hint } of sorted.slice(0, MOST)) {
+    files.push({ path, code, message, hint, commit: (await lastChange(path)) ?? null });
+  }
+  return describeReason(place, { code: 'quarantined', files });
+}
+
+/** What last changed a directory of which nothing is left has removed it. */
+async function findRemoved(place: Location, { lastChange }: Evidence): Promise<Reason | undefined> {
+  const commit = await lastChange(place.directory);
+  return commit && describeReason(place, { code: 'removed', commit });
+}
+
+function findElsewhere(place: Location, store: SignatureStore): Reason | undefined {
+  const directories = [...store.directoriesOf(place.hex)].toSorted().slice(0, MOST);
+  const images = directories.flatMap((directory) => describeImage(store, directory) ?? []);
+  return images.length > 0 ? describeReason(place, { code: 'elsewhere', images }) : undefined;
+}

@@ -1,0 +1,65 @@
+// Why a node that looks for the signatures of an image finds none: a closed set of reasons, each
+// with what was found and the next step.
+import type { RejectionCode } from '../rejection.ts';
+import type { HistoryCommit } from '../sources/source.ts';
+
+export type ReasonCode =
+  'quarantined' | 'removed' | 'elsewhere' | 'other-digests' | 'unknown-repository';
+
+/** A rejected file that has to do with the image. */
+export interface QuarantinedFile {
+  readonly path: string;
+  readonly code: RejectionCode;
+  readonly message: string;
+  readonly hint: string;
+  /** That brought it as it is; null where git does not tell. */
+  readonly commit: HistoryCommit | null;
+}
+
+/** An image that is signed. */
+export interface SignedImage {
+  /** `[prefix/]namespace/repo`, where its signatures lie. */
+  readonly repository: string;
+  /** `sha256:HEX`. */
+  readonly digest: string;
+  /** The name that was signed. */
+  readonly identity: string;
+  /** The fingerprint of the signer's primary key; null if nobody has checked. */
+  readonly signer: string | null;
+  /** ISO 8601, as the signature says. */
+  readonly signedAt: string;
+}
+
+/** What each reason found. */
+type Found =
+  | {
+      /** There are files for this digest, and none of them may be served. */
+      readonly code: 'quarantined';
+      readonly files: readonly QuarantinedFile[];
+    }
+  | {
+      /** Signatures lay there until a commit took them away. */
+      readonly code: 'removed';
+      readonly commit: HistoryCommit;
+    }
+  | {
+      /** The digest is signed, in another repository or below another prefix. */
+      readonly code: 'elsewhere';
+      readonly images: readonly SignedImage[];
+    }
+  | {
+      /** The repository has signatures, of other digests; the newest ones. */
+      readonly code: 'other-digests';
+      readonly images: readonly SignedImage[];
+    }
+  | {
+      /** Nothing of the repository is here. */
+      readonly code: 'unknown-repository';
+    };
+
+export type Reason = Found & {
+  /** What was found, in a sentence. */
+  readonly message: string;
+  /** What to do, in a sentence. */
+  readonly next: string;
+};
