@@ -44,6 +44,19 @@ export async function findNewestOfAll(
   return newest.map(toDirectory);
 }
 
+/** All signed directories of a repository, the newest first. */
+export async function listImages(
+  store: SignatureStore,
+  repository: string,
+): Promise<readonly string[]> {
+  const images: Dated[] = [];
+  if (!store.imagesByRepository.has(repository)) return [];
+  await visitAll(store, (dated) => {
+    if (dated.directory.slice(0, -DIGEST_LENGTH) === repository) images.push(dated);
+  });
+  return images.toSorted(compare).map(toDirectory);
+}
+
 async function visitAll(store: SignatureStore, visit: (dated: Dated) => void): Promise<void> {
   let looked = 0;
   for (const dated of store.signedDirectories()) {
