@@ -1,0 +1,180 @@
+// Remembers refused pulls within bounds, whatever strangers ask for. Whoever asks for invented
+// repositories pushes out no pull of a repository that the store knows, and whoever asks for
+// invented digests of one repository pushes out pulls of that one only. Each step takes as long
+// with few pulls as with many.
+import { RecencyList } from './recency-list.ts';
+import { MAX_REPOSITORY_LENGTH, type RefusedPull } from './refused-pull.ts';
+import { RememberedPull, copyOf, createPull } from './remembered-pull.ts';
+import { RepositoryPulls } from './repository-pulls.ts';
+
+/** How many pulls are remembered. */
+export interface PullLimits {
+  /** Of all repositories that the store knows; more than of one. */
+  readonly known: number;
+  /** Of all others; more than of one. */
+  readonly others: number;
+  readonly ofRepository: number;
+}
+
+export type IsKnown = (repository: string) => boolean;
+
+/** The repository that was asked for last is last. */
+class Pool {
+  readonly repositories = new RecencyList<RepositoryPulls>();
+  readonly limit: number;
+  size = 0;
+
+  constructor(limit: number) {
+    this.limit = limit;
+  }
+
+  *pulls(): Generator<RememberedPull> {
+    for (const repository of this.repositories) yield* repository;
+  }
+}
+
+export class PullMemory {
+  readonly #isKnown: IsKnown;
+  readonly #mostOfRepository: number;
+  readonly #known: Pool;
+  readonly #others: Pool;
+  readonly #repositories = new Map<string, RepositoryPulls>();
+  readonly #pulls = new Map<string, RememberedPull>();
+  #dropped: number;
+
+  /** `dropped` were forgotten in earlier runs. */
+  constructor(isKnown: IsKnown, limits: PullLimits, dropped: number) {
+    this.#isKnown = isKnown;
+    this.#mostOfRepository = limits.ofRepository;
+    this.#known = new Pool(limits.known);
+    this.#others = new Pool(limits.others);
+    this.#dropped = dropped;
+  }
+
+  get size(): number {
+    return this.#pulls.size;
+  }
+
+  /** How many were forgotten for lack of room, and how often one was too long to remember. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  find(directory: string): RememberedPull | undefined {
+    return this.#pulls.get(directory);
+  }
+
+  /** Those of known repositories, or of others; the repository that was asked for last is last. */
+  pulls(areKnown: boolean): Iterable<RememberedPull> {
+    return this.#poolFor(areKnown).pulls();
+  }
+
+  see(pull: RememberedPull, client: string, now: number): void {
+    this.#renew(pull.repository);
+    pull.repository.see(pull, client, now);
+  }
+
+  /** Remembers a directory that is not remembered yet. */
+  seeFirst(directory: string, client: string, now: number): void {
+    const end = directory.lastIndexOf('@');
+    if (end > MAX_REPOSITORY_LENGTH) {
+      this.#dropped++;
+      return;
+    }
+    const copy = copyOf(directory);
+    const name = copy.slice(0, end);
+    const repository = this.#repositories.get(name) ?? this.#create(name, this.#isKnown(name));
+    this.#renew(repository);
+    this.#add(createPull(repository, copy, client, now));
+  }
+
+  /** Takes in a pull of an earlier run, as the last one; the store need not be loaded yet. */
+  restore(pull: RefusedPull, isKnown: boolean): void {
+    const { directory } = pull;
+    if (this.#pulls.has(directory)) return;
+    const name = directory.slice(0, directory.lastIndexOf('@'));
+    const repository = this.#repositories.get(name) ?? this.#create(name, isKnown);
+    this.#poolOf(repository).repositories.renew(repository);
+    this.#add(new RememberedPull(repository, pull));
+  }
+
+  remove(pull: RememberedPull): void {
+    const { repository } = pull;
+    const pool = this.#poolOf(repository);
+    this.#pulls.delete(pull.directory);
+    repository.remove(pull);
+    pool.size--;
+    if (repository.size > 0) return;
+    this.#repositories.delete(repository.name);
+    pool.repositories.remove(repository);
+  }
+
+  /** Asks of all repositories whether the store knows them now; tells whether that changed. */
+  sortRepositories(): boolean {
+    const changed = [...this.#known.repositories, ...this.#others.repositories].filter(
+      ({ name, isKnown }) => this.#isKnown(name) !== isKnown,
+    );
+    for (const repository of changed) this.#move(repository);
+    // Only now, when those that leave a pool have made room for those that come into it.
+    this.#shrink(this.#known);
+    this.#shrink(this.#others);
+    return changed.length > 0;
+  }
+
+  #renew(repository: RepositoryPulls): void {
+    // One that is no longer known waits for its turn to be sorted.
+    if (!repository.isKnown && this.#isKnown(repository.name)) {
+      this.#move(repository);
+      this.#shrink(this.#known);
+    } else {
+      this.#poolOf(repository).repositories.renew(repository);
+    }
+  }
+
+  /** Into the other pool, as the one that was asked for last. */
+  #move(repository: RepositoryPulls): void {
+    const from = this.#poolOf(repository);
+    const to = this.#poolFor(!repository.isKnown);
+    from.repositories.remove(repository);
+    from.size -= repository.size;
+    repository.isKnown = !repository.isKnown;
+    to.repositories.add(repository);
+    to.size += repository.size;
+  }
+
+  #shrink(pool: Pool): void {
+    while (pool.size > pool.limit) this.#drop(pool.repositories.oldest);
+  }
+
+  #create(name: string, isKnown: boolean): RepositoryPulls {
+    const repository = new RepositoryPulls(name, isKnown);
+    this.#repositories.set(name, repository);
+    this.#poolOf(repository).repositories.add(repository);
+    return repository;
+  }
+
+  /** Adds a pull of the repository that was asked for last. */
+  #add(pull: RememberedPull): void {
+    const { repository } = pull;
+    const pool = this.#poolOf(repository);
+    if (repository.size >= this.#mostOfRepository) this.#drop(repository);
+    else if (pool.size >= pool.limit) this.#drop(pool.repositories.oldest);
+    this.#pulls.set(pull.directory, pull);
+    repository.add(pull);
+    pool.size++;
+  }
+
+  #drop(repository: RepositoryPulls | undefined): void {
+    if (!repository?.leastWorth) return;
+    this.remove(repository.leastWorth);
+    this.#dropped++;
+  }
+
+  #poolOf({ isKnown }: RepositoryPulls): Pool {
+    return this.#poolFor(isKnown);
+  }
+
+  #poolFor(isKnown: boolean): Pool {
+    return isKnown ? this.#known : this.#others;
+  }
+}

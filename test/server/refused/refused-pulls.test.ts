@@ -1,0 +1,221 @@
+import assert from 'node:assert/strict';
+import * as fc from 'fast-check';
+import type { PullLimits } from '../../../server/refused/pull-memory.ts';
+import {
+  MAX_CLIENTS,
+  MAX_CLIENT_LENGTH,
+  MAX_REPOSITORY_LENGTH,
+  MAX_RESOLVED,
+} from '../../../server/refused/refused-pull.ts';
+import { type RefusedPulls, createRefusedPulls } from '../../../server/refused/refused-pulls.ts';
+import { NaivePulls } from './naive-pulls.ts';
+import { directoryOf, firstLocation } from './paths.ts';
+
+const APP = 'quay.io/team/app';
+const TOO_LONG = 'a/'.repeat(MAX_REPOSITORY_LENGTH / 2) + 'b';
+/** So small that few steps reach every bound. */
+const LIMITS: PullLimits = { known: 8, others: 5, ofRepository: 4 };
+
+const repository = fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f', TOO_LONG);
+const recorded = fc.record({
+  what: fc.constant('record' as const),
+  repository,
+  digest: fc.nat({ max: 7 }),
+  client: fc.nat({ max: 11 }).map((end) => `10.0.0.${end}`),
+  /** Clocks go on, and are set back. */
+  later: fc.integer({ min: -2, max: 10 }),
+});
+const turned = fc.record({ what: fc.constant('turn' as const), repository });
+const settled = fc.record({
+  what: fc.constant('settle' as const),
+  signed: fc.array(fc.tuple(repository, fc.nat({ max: 7 })), { maxLength: 6 }),
+});
+const restarted = fc.record({ what: fc.constant('restart' as const) });
+const step = fc.oneof({ weight: 12, arbitrary: recorded }, turned, settled, restarted);
+
+const byDirectory = <Item extends { readonly directory: string }>(items: readonly Item[]) =>
+  items.toSorted((one, other) => (one.directory < other.directory ? -1 : 1));
+
+function assertNewestFirst(times: readonly number[]): void {
+  assert.deepEqual(
+    times,
+    times.toSorted((one, other) => other - one),
+  );
+}
+
+function assertAlike(pulls: RefusedPulls, model: NaivePulls): void {
+  const list = pulls.list();
+  assert.deepEqual(
+    byDirectory(list),
+    byDirectory(model.pulls).map((pull) => model.shown(pull)),
+  );
+  assertNewestFirst(list.map(({ lastSeen }) => lastSeen));
+  for (const pull of list) {
+    assert.deepEqual(pulls.find(pull.directory), pull);
+    assert(pull.firstSeen <= pull.lastSeen);
+    assert(pull.clients.length <= MAX_CLIENTS);
+    assert.equal(new Set(pull.clients).size, pull.clients.length);
+  }
+  assert.equal(pulls.count(), list.length);
+  assert.equal(pulls.dropped(), model.dropped.length + model.tooLong);
+  const saved = pulls.save();
+  assert(saved.known.length <= LIMITS.known && saved.others.length <= LIMITS.others);
+  assert.equal(saved.known.length, model.inPool(true).length);
+  for (const { name } of model.repositories) {
+    assert(model.of(name).length <= LIMITS.ofRepository);
+  }
+}
+
+describe('server: refused pulls', () => {
+  it('are what a plain list has, whatever is asked for and comes to be known', () => {
+    const property = fc.property(fc.array(step, { maxLength: 120, size: 'max' }), (steps) => {
+      const known = new Set<string>();
+      const isKnown = (name: string) => known.has(name);
+      let clock = 1000;
+      const options = { isKnown, now: () => clock, limits: LIMITS };
+      let pulls = createRefusedPulls(options);
+      const model = new NaivePulls(known, LIMITS);
+      let records = 0;
+      for (const one of steps) {
+        const version = pulls.version();
+        const before = pulls.save();
+        if (one.what === 'record') {
+          clock += one.later;
+          records++;
+          const directory = directoryOf(one.repository, one.digest);
+          pulls.record(firstLocation(directory), one.client);
+          model.record(directory, one.client, clock);
+        } else if (one.what === 'turn') {
+          if (!known.delete(one.repository)) known.add(one.repository);
+        } else if (one.what === 'settle') {
+          const signed = new Set(one.signed.map(([name, digest]) => directoryOf(name, digest)));
+          const isSigned = (directory: string) => signed.has(directory);
+          const arrived = pulls.settle(isSigned, 'c0ffee');
+          const expected = model.settle(isSigned).map((pull) => model.shown(pull));
+          const arrival = { arrivedAt: clock, commit: 'c0ffee' };
+          assertNewestFirst(arrived.map(({ lastSeen }) => lastSeen));
+          assert.deepEqual(
+            byDirectory(arrived),
+            byDirectory(expected).map((pull) => Object.assign(pull, arrival)),
+          );
+          assert.deepEqual(pulls.resolved().slice(0, arrived.length), arrived);
+        } else {
+          pulls = createRefusedPulls({ ...options, saved: pulls.save() });
+          assert.deepEqual(pulls.save(), before);
+          continue;
+        }
+        assertAlike(pulls, model);
+        if (pulls.version() === version) assert.deepEqual(pulls.save(), before);
+      }
+      const all = [...model.pulls, ...model.dropped, ...model.resolved];
+      const counted = all.reduce((sum, { times }) => sum + times.length, 0);
+      assert.equal(counted + model.tooLong, records);
+    });
+    fc.assert(property, { numRuns: 400 });
+  });
+
+  it('of known repositories stay when seen again, whatever else is asked for', () => {
+    const noise = fc.record({
+      repository: fc.oneof(
+        fc.nat({ max: 500 }).map((number) => `invented/${number}`),
+        fc.constantFrom('known/0', 'known/1', 'other'),
+      ),
+      digest: fc.nat({ max: 5000 }),
+      times: fc.integer({ min: 1, max: 3 }),
+    });
+    const limits = { known: 3 * LIMITS.ofRepository, others: 5, ofRepository: LIMITS.ofRepository };
+    const property = fc.property(fc.array(noise, { maxLength: 200, size: 'max' }), (asked) => {
+      const pulls = createRefusedPulls({ isKnown: (name) => name.startsWith('known/'), limits });
+      const real = directoryOf('known/real', 1);
+      const ask = (directory: string) => pulls.record(firstLocation(directory), '10.0.0.1');
+      ask(real);
+      ask(real);
+      for (const { repository: name, digest, times } of asked) {
+        for (let time = 0; time < times; time++) ask(directoryOf(name, digest));
+      }
+      assert.equal(pulls.find(real)?.count, 2);
+    });
+    fc.assert(property, { numRuns: 200 });
+  });
+
+  it('remain while a scanner asks for a million others', () => {
+    const pulls = createRefusedPulls({ isKnown: (name) => name.startsWith(APP) });
+    const real = Array.from({ length: 50 }, (_, index) =>
+      directoryOf(`${APP}-${index % 10}`, index),
+    );
+    for (const directory of [...real, ...real]) pulls.record(firstLocation(directory), '10.0.0.1');
+    const scans = 1_000_000;
+    for (let scan = 0; scan < scans; scan++) {
+      const name = [`invented/${scan}`, 'invented', `${APP}-${scan % 10}`][scan % 3] ?? '';
+      pulls.record(firstLocation(directoryOf(name, 1000 + scan)), `10.0.0.${scan % 100}`);
+    }
+    for (const directory of real) assert.equal(pulls.find(directory)?.count, 2, directory);
+    const { known, others } = pulls.save();
+    assert.equal(known.length, 10 * 256);
+    assert.equal(others.length, 1024);
+    assert.equal(pulls.count(), known.length + others.length);
+    assert.equal(pulls.dropped(), scans + real.length - pulls.count());
+  });
+
+  it('of all known repositories have no more room than there is', () => {
+    const pulls = createRefusedPulls({ isKnown: () => true });
+    for (let scan = 0; scan < 20_000; scan++) {
+      pulls.record(firstLocation(directoryOf(`${APP}-${scan % 100}`, scan)), '10.0.0.1');
+    }
+    assert.equal(pulls.count(), 4096);
+    assert.equal(pulls.dropped(), 20_000 - 4096);
+  });
+
+  it('keep no request in memory', () => {
+    const pulls = createRefusedPulls({ isKnown: () => false });
+    const directories = Array.from({ length: 1000 }, (_, index) => directoryOf(APP + index, index));
+    const before = process.memoryUsage().heapUsed;
+    for (const directory of directories) {
+      const request = Buffer.alloc(200_000, 'x').toString('latin1');
+      const path = `${firstLocation(directory)} 10.0.0.10 10.0.0.11${request}`;
+      const [location = '', client = ''] = path.split(' ', 2);
+      pulls.record(location, client);
+    }
+    assert.equal(pulls.count(), directories.length);
+    assert(process.memoryUsage().heapUsed - before < 100_000_000);
+  });
+
+  it('have short strings only', () => {
+    const pulls = createRefusedPulls({ isKnown: () => false });
+    const longest = directoryOf('a'.repeat(MAX_REPOSITORY_LENGTH), 1);
+    const tooLong = directoryOf('a'.repeat(MAX_REPOSITORY_LENGTH + 1), 1);
+    pulls.record(firstLocation(longest), `fe80::1%${'z'.repeat(10_000)}`);
+    pulls.record(firstLocation(longest), `fe80::1%${'z'.repeat(20_000)}`);
+    pulls.record(firstLocation(tooLong), '10.0.0.1');
+    const [pull, ...others] = pulls.list();
+    assert.deepEqual(others, []);
+    assert.equal(pull?.directory, longest);
+    assert.deepEqual(pull.clients, [`fe80::1%${'z'.repeat(MAX_CLIENT_LENGTH - 8)}`]);
+    assert.equal(pulls.dropped(), 1);
+  });
+
+  it('that are resolved are bounded, the newest arrival first', () => {
+    let clock = 0;
+    const pulls = createRefusedPulls({ isKnown: () => true, now: () => clock });
+    for (let round = 0; round < MAX_RESOLVED + 20; round++) {
+      clock++;
+      pulls.record(firstLocation(directoryOf(APP, round)), '10.0.0.1');
+      assert.equal(pulls.settle(() => true, `${round}`).length, 1);
+    }
+    const commits = pulls.resolved().map(({ commit }) => commit);
+    assert.equal(commits.length, MAX_RESOLVED);
+    assert.deepEqual([commits[0], commits.at(-1)], ['119', '20']);
+    assert.equal(pulls.count(), 0);
+    assert.equal(pulls.dropped(), 0);
+  });
+
+  it('given once are not changed by what is asked for afterwards', () => {
+    const pulls = createRefusedPulls({ isKnown: () => true });
+    const path = firstLocation(directoryOf(APP, 1));
+    pulls.record(path, '10.0.0.1');
+    const given = [pulls.list(), pulls.save(), pulls.find(directoryOf(APP, 1))];
+    const copies = structuredClone(given);
+    pulls.record(path, '10.0.0.2');
+    assert.deepEqual(given, copies);
+  });
+});
