@@ -15,6 +15,7 @@ import { NO_KEYS } from './findings.ts';
 import { openEngines, warnOfMissingGpgv } from './open-engines.ts';
 import { STOPS, openSource } from './open-source.ts';
 import { openImage } from './open-image.ts';
+import { openRefused } from './open-refused.ts';
 import { openVerdicts } from './open-verdicts.ts';
 import type { Settings } from './options.ts';
 import { readPolicy } from './read-policy.ts';
@@ -83,6 +84,7 @@ export async function serve(source: string, settings: Settings, world: World): P
       engines: `${engines.id}, OpenSSL ${world.openssl}`,
       verdicts,
       image,
+      refusedFile: openRefused(settings['state-dir'], opened.location, log),
       source: opened,
       onInvalid: settings['on-invalid'],
       listen: settings.listen,

@@ -1,4 +1,6 @@
 // One line a lookup, in the form that operators grep already.
+import { setImmediate } from 'node:timers/promises';
+import type { ReasonCode } from '../generator/explain/reason.ts';
 import { parseLocation } from '../generator/location.ts';
 import { type LineSink, batchLines } from './batch-lines.ts';
 import { everySecond } from './every-second.ts';
@@ -21,14 +23,58 @@ export interface LoggedRequest {
   readonly userAgent: string | undefined;
 }
 
-export type AccessLog = (request: LoggedRequest, answer: Answer) => void;
+export interface AccessLog {
+  /** Logs an answer, before it can have been read; a line that has to wait follows soon. */
+  readonly log: (request: LoggedRequest, answer: Answer) => void;
+  /** Settles when no line is waiting any more. */
+  readonly flush: () => Promise<void>;
+}
 
-/** Gives the function that logs an answer, before it can have been read. */
-export function createAccessLog(form: AccessLogForm, sink: LineSink): AccessLog {
-  if (form === 'none') return () => undefined;
-  const format = form === 'json' ? formatJson : createCombined();
+/** Why there is no signature in a directory; a line waits for it. */
+export type ReasonOf = (directory: string) => ReasonCode | Promise<ReasonCode>;
+
+/** Makes the log; the JSON form alone has reasons. */
+export function createAccessLog(
+  form: AccessLogForm,
+  sink: LineSink,
+  reasonOf: ReasonOf,
+): AccessLog {
   const { write } = batchLines(sink);
-  return (request, answer) => void write(format(request, answer));
+  if (form === 'json') return createJsonLog(write, reasonOf);
+  const format = createCombined();
+  return {
+    log: form === 'none' ? () => undefined : (...logged) => write(format(...logged)),
+    flush: async () => undefined,
+  };
+}
+
+function createJsonLog(write: (line: string) => void, reasonOf: ReasonOf): AccessLog {
+  const waiting = new Set<Promise<void>>();
+  const writeLater = async (fields: object, reason: Promise<ReasonCode>): Promise<void> => {
+    write(formatJson({ ...fields, reason: await reason }));
+  };
+  return {
+    log: (request, answer) => {
+      const fields = listFields(request, answer);
+      if (answer.outcome !== 'unsigned') {
+        write(formatJson(fields));
+        return;
+      }
+      const { path = '' } = answer;
+      const reason = reasonOf(path.slice(0, path.lastIndexOf('/')));
+      if (typeof reason === 'string') {
+        write(formatJson({ ...fields, reason }));
+        return;
+      }
+      const written = writeLater(fields, reason).finally(() => waiting.delete(written));
+      waiting.add(written);
+    },
+    flush: async () => {
+      await Promise.all(waiting);
+      // Lines of one turn are written together, at its end.
+      await setImmediate();
+    },
+  };
 }
 
 function createCombined(): (request: LoggedRequest, answer: Answer) => string {
@@ -61,10 +107,10 @@ function formatEnd(referer = '-', userAgent = '-'): string {
   return ` "${escape(referer)}" "${escape(userAgent)}"\n`;
 }
 
-function formatJson(request: LoggedRequest, answer: Answer): string {
+function listFields(request: LoggedRequest, answer: Answer): object {
   const { status, bytes, outcome, path } = answer;
   const location = path === undefined ? undefined : parseLocation(path);
-  const line = JSON.stringify({
+  return {
     time: new Date().toISOString(),
     client: request.client,
     method: request.method,
@@ -75,9 +121,12 @@ function formatJson(request: LoggedRequest, answer: Answer): string {
     repository: location?.repository ?? null,
     digest: location ? `sha256:${location.hex}` : null,
     number: location?.number ?? null,
-  });
+  };
+}
+
+function formatJson(fields: object): string {
   // JSON leaves control characters beyond ASCII as they are, and terminals obey them.
-  return `${line.replaceAll(/[^ -~]/g, toUnicodeEscape)}\n`;
+  return `${JSON.stringify(fields).replaceAll(/[^ -~]/g, toUnicodeEscape)}\n`;
 }
 
 function toUnicodeEscape(unit: string): string {

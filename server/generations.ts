@@ -11,6 +11,7 @@ import { toPrintable } from '../generator/printable.ts';
 import { isRejection } from '../generator/rejection.ts';
 import type { StoreMemory } from '../generator/image/store-memory.ts';
 import type { Memory } from '../generator/remembering-judge.ts';
+import { RejectedIndex } from '../generator/rejected-index.ts';
 import type { RejectedFile } from '../generator/report.ts';
 import { toBlobEntry } from '../generator/sources/blob-entry.ts';
 import type { Snapshot, Source } from '../generator/sources/source.ts';
@@ -38,6 +39,10 @@ export interface Generations {
   readonly current: () => Generation | null;
   /** Files that are not served because of a fault: quarantined, or of a refused state. */
   readonly rejected: () => Iterable<RejectedFile>;
+  /** Those that have to do with a digest, given as 64 lower-case hexadecimal digits. */
+  readonly rejectedOf: (hex: string) => readonly RejectedFile[];
+  /** The commit of the newest state of the source, in force or refused. */
+  readonly newestCommit: () => string | null;
   /**
    * Brings the newest state of the source into force. Throws as the source does. `onDecided` is
    * called at that very moment: with null, or with the reason why the state is refused.
@@ -59,6 +64,8 @@ export interface GenerationsOptions {
   readonly log: ProgramLog;
   /** Called once, when the first generation is loaded. */
   readonly onFirstLoad: (store: SignatureStore, generation: Generation) => void;
+  /** Called with each generation, the first one too. */
+  readonly onPublish: (store: SignatureStore, generation: Generation) => void;
 }
 
 /** Rejected files that are named in the log at one advance; the status lists all. */
@@ -77,12 +84,14 @@ interface Served {
 
 /** Makes the succession of generations; none is loaded yet. */
 export function createGenerations(options: GenerationsOptions): Generations {
-  const { source, onInvalid, log, onFirstLoad } = options;
+  const { source, onInvalid, log, onFirstLoad, onPublish } = options;
   let { judge } = options;
   let served: Served | undefined;
   /** Set when the next advance must not build on what is served. */
   let mustReload = false;
   let refused: readonly RejectedFile[] = [];
+  let refusedIndex = new RejectedIndex();
+  let newestCommit: string | null = null;
 
   const publish = (store: SignatureStore, snapshot: Snapshot): void => {
     const isFirst = served === undefined;
@@ -91,10 +100,17 @@ export function createGenerations(options: GenerationsOptions): Generations {
     const generation = { number, commit, loadedAt: new Date().toISOString() };
     served = { store, snapshot, generation };
     if (isFirst) onFirstLoad(store, generation);
+    onPublish(store, generation);
+  };
+
+  const setRefused = (files: readonly RejectedFile[]): void => {
+    refused = files;
+    refusedIndex = new RejectedIndex();
+    refusedIndex.add(files);
   };
 
   const refuse = (files: readonly RejectedFile[], count: number, { commit }: Snapshot): Advance => {
-    refused = files;
+    setRefused(files);
     logRejections(log, files);
     const what = commit ? `commit ${commit}` : 'the newest state';
     const reason = `${what} is refused: ${count} rejected files; the last good state is kept`;
@@ -185,6 +201,8 @@ export function createGenerations(options: GenerationsOptions): Generations {
       if (served) yield* served.store.rejectedFiles();
       yield* refused;
     },
+    rejectedOf: (hex) => [...(served?.store.rejectedOf(hex) ?? []), ...refusedIndex.of(hex)],
+    newestCommit: () => newestCommit,
     advance: async (onDecided) => {
       const snapshot = await source.refresh();
       const before = served;
@@ -193,7 +211,8 @@ export function createGenerations(options: GenerationsOptions): Generations {
           before && !mustReload
             ? await update(before, snapshot)
             : await load(snapshot, onInvalid === 'refuse');
-        if (advance.result !== 'refused') refused = [];
+        newestCommit = snapshot.commit ?? null;
+        if (advance.result !== 'refused') setRefused([]);
         onDecided(advance.result === 'refused' ? advance.reason : null);
         if (advance.result === 'changed') await note(before?.snapshot, snapshot);
         return advance.result;

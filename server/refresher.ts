@@ -31,7 +31,10 @@ export interface RefreshStatus {
   readonly lastError: { readonly at: string; readonly message: string } | null;
 }
 
-export interface Refresher extends Pick<Generations, 'store' | 'rejected' | 'replaceJudge'> {
+export interface Refresher extends Pick<
+  Generations,
+  'store' | 'rejected' | 'rejectedOf' | 'newestCommit' | 'replaceJudge'
+> {
   /** Loads the source for the first time, and follows it from then on. */
   readonly start: () => void;
   readonly status: () => RefreshStatus;
@@ -146,6 +149,8 @@ export function createRefresher(options: RefresherOptions): Refresher {
   return {
     store: generations.store,
     rejected: generations.rejected,
+    rejectedOf: generations.rejectedOf,
+    newestCommit: generations.newestCommit,
     replaceJudge: generations.replaceJudge,
     start: () => enqueue({ reason: 'start', attempt: 0 }),
     status: () => ({ generation: generations.current(), lastRefresh, lastError }),

@@ -12,15 +12,19 @@ import { createVerdictLines } from '../generator/verdict-line.ts';
 import { createVerdictTerms } from '../generator/verdict-terms.ts';
 import { type ImageFile, createStoreMemory } from '../generator/image/store-memory.ts';
 import { messageOf } from '../generator/message-of.ts';
-import { type AccessLogForm, createAccessLog } from './access-log.ts';
+import { toPrintable } from '../generator/printable.ts';
+import { type AccessLogForm, type LoggedRequest, createAccessLog } from './access-log.ts';
 import { createApp } from './app.ts';
 import type { LineSink } from './batch-lines.ts';
 import { createClientAddress } from './client-address.ts';
 import { type Listener, type TlsFiles, listen } from './listener.ts';
-import { createLookup } from './lookup.ts';
+import { type Answer, createLookup } from './lookup.ts';
 import type { ProgramLog } from './program-log.ts';
 import type { Generation, StoreJudge } from './generations.ts';
 import { createQuickLookup } from './quick-lookup.ts';
+import { createReasons } from './refused/reasons.ts';
+import type { RefusedFile } from './refused/refused-file.ts';
+import { createRefusedPulls } from './refused/refused-pulls.ts';
 import { createRefresher } from './refresher.ts';
 import { toOriginForm } from './request-path.ts';
 import { createStatusApp } from './status-app.ts';
@@ -42,6 +46,8 @@ export interface ServerOptions extends Reloadable {
   readonly verdicts: VerdictFile | undefined;
   /** Where an image of the store is kept; undefined for none. */
   readonly image: ImageFile | undefined;
+  /** Where refused pulls are kept between runs; undefined for nowhere. */
+  readonly refusedFile: RefusedFile | undefined;
   readonly onInvalid: 'quarantine' | 'refuse';
   readonly listen: { readonly host: string; readonly port: number };
   readonly statusListen: { readonly host: string; readonly port: number };
@@ -71,28 +77,45 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const judgeBy = (policy: Policy): StoreJudge => judgeWithMemory(options, policy);
   let reloadable: Reloadable = options;
   const clientAddress = createClientAddress(options.trustedProxies);
-  const logAnswer = createAccessLog(options.accessLog, options.accessLogSink);
-
   const refresher = createRefresher({
     source,
     judge: judgeBy(options.policy),
     onInvalid: options.onInvalid,
     log,
     onFirstLoad: (store, generation) => options.onServing(main.url, store, generation),
+    onPublish: (store, { commit }) => {
+      const arrived = refused.settle((directory) => store.find(directory, 1) !== undefined, commit);
+      for (const { directory, firstSeen, arrivedAt } of arrived) {
+        const waitedMs = arrivedAt - firstSeen;
+        log.info({ directory: toPrintable(directory), waitedMs }, 'a refused image is signed now');
+      }
+    },
   });
+  const refused = createRefusedPulls({
+    isKnown: (repository) => refresher.store()?.hasRepository(repository) ?? false,
+    saved: await options.refusedFile?.read(),
+  });
+  const stopKeeping = options.refusedFile?.keep(refused);
+  const reasons = createReasons({ source, refresher, log });
+  const accessLog = createAccessLog(options.accessLog, options.accessLogSink, reasons.codeOf);
+  const noteAnswer = (request: LoggedRequest, answer: Answer): void => {
+    const { outcome, path } = answer;
+    if (outcome === 'unsigned' && path !== undefined) refused.record(path, request.client);
+    accessLog.log(request, answer);
+  };
   const lookup = createLookup({
     store: refresher.store,
     onAnswer: (request, answer) => {
       const { method = '', url: target = '', httpVersion, headers } = request;
       const { referer, 'user-agent': userAgent } = headers;
       const client = clientAddress(request);
-      logAnswer(
+      noteAnswer(
         { client, method, target, isPlain: false, httpVersion, referer, userAgent },
         answer,
       );
     },
   });
-  const answerPlain = createQuickLookup({ store: refresher.store, onAnswer: logAnswer });
+  const answerPlain = createQuickLookup({ store: refresher.store, onAnswer: noteAnswer });
   const app = createApp({
     refresher,
     lookup,
@@ -111,7 +134,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     handle: createStatusApp({
       source,
       refresher,
-      keys: () => reloadable.policy.keyring?.keys ?? [],
+      policy: () => reloadable.policy,
+      refused,
+      reasons,
     }),
   });
   let main: Listener;
@@ -159,6 +184,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     stop: async () => {
       clearInterval(polling);
       await Promise.all([main.stop(), status.stop(), stopWatching(), refresher.stop()]);
+      await Promise.all([accessLog.flush(), stopKeeping?.()]);
     },
   };
 }

@@ -1,19 +1,14 @@
 // The status listener, for operators: health, state, and a way to ask for a refresh.
 import express, { type Express } from 'express';
 import helmet from 'helmet';
-import type { KeyInfo } from '../generator/openpgp/openpgp-js.ts';
-import { sortByPath } from '../generator/report.ts';
-import type { Source } from '../generator/sources/source.ts';
-import type { Refresher } from './refresher.ts';
-
-export interface StatusAppOptions {
-  readonly source: Source;
-  readonly refresher: Refresher;
-  readonly keys: () => readonly KeyInfo[];
-}
+import { createRefusedJson } from './status/refused-json.ts';
+import { createRepositoriesJson } from './status/repositories-json.ts';
+import type { StatusServices } from './status/services.ts';
+import { toStatusJson } from './status/status-json.ts';
 
 /** The Express app of the status listener. */
-export function createStatusApp({ source, refresher, keys }: StatusAppOptions): Express {
+export function createStatusApp(services: StatusServices): Express {
+  const { refresher } = services;
   const app = express();
   app.disable('x-powered-by');
   app.use(helmet());
@@ -30,18 +25,10 @@ export function createStatusApp({ source, refresher, keys }: StatusAppOptions): 
     response.send(isReady ? 'ok\n' : 'no generation is loaded yet\n');
   });
   app.get('/status.json', (_request, response) => {
-    const store = refresher.store();
-    response.json({
-      version: 1,
-      source: { kind: source.kind, location: source.location, branch: source.branch() ?? null },
-      ...refresher.status(),
-      signatures: store?.signatures ?? 0,
-      repositories: store?.repositories ?? 0,
-      summary: store?.summary ?? null,
-      keys: keys(),
-      rejected: sortByPath(refresher.rejected()),
-    });
+    response.json(toStatusJson(services));
   });
+  app.get('/refused.json', createRefusedJson(services));
+  app.get('/repositories.json', createRepositoriesJson(services));
   app.post('/refresh', (_request, response) => {
     refresher.request('request');
     response.status(202).json({ message: 'refresh queued' });

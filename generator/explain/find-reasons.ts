@@ -1,5 +1,5 @@
 import { type Location, formatLocation, parseLocation } from '../location.ts';
-import { sortByPath } from '../report.ts';
+import { type RejectedFile, sortByPath } from '../report.ts';
 import type { HistoryCommit } from '../sources/source.ts';
 import type { SignatureStore } from '../store.ts';
 import { describeImage } from './describe-image.ts';
@@ -10,18 +10,27 @@ import type { QuarantinedFile, Reason, ReasonCode } from './reason.ts';
 /** So many files and images of one reason are told. */
 const MOST = 5;
 
-/** What is known of images. */
-export interface Evidence {
+/** What is known of images at once. */
+export interface Sight {
   readonly store: SignatureStore;
-  /** What last changed a path; undefined where git does not tell. */
-  readonly lastChange: (path: string) => Promise<HistoryCommit | undefined>;
+  /** Rejected files that have to do with a digest, of the store or of a newer state. */
+  readonly rejectedOf: (hex: string) => readonly RejectedFile[];
+}
+
+/** A state of the source: the one that is served, or the newest, which may have been refused. */
+export type SourceState = 'served' | 'newest';
+
+/** What is known of images, in time. */
+export interface Evidence extends Sight {
+  /** The last commit up to a state that changed a path; undefined where git does not tell. */
+  readonly lastChange: (path: string, upTo: SourceState) => Promise<HistoryCommit | undefined>;
 }
 
 /** What the store alone says of a directory without signatures: all but a removal is seen at once. */
-export function guessReason(store: SignatureStore, directory: string): ReasonCode {
+export function guessReason({ store, rejectedOf }: Sight, directory: string): ReasonCode {
   const place = placeOf(directory);
   if (!place) return 'unknown-repository';
-  if (store.rejectedOf(place.hex).length > 0) return 'quarantined';
+  if (rejectedOf(place.hex).length > 0) return 'quarantined';
   const [elsewhere] = store.directoriesOf(place.hex);
   if (elsewhere !== undefined) return 'elsewhere';
   return store.imagesByRepository.has(place.repository) ? 'other-digests' : 'unknown-repository';
@@ -70,22 +79,22 @@ function placeOf(directory: string): Location | undefined {
 /** Files in the directory itself come first. */
 async function findQuarantined(
   place: Location,
-  { store, lastChange }: Evidence,
+  { rejectedOf, lastChange }: Evidence,
 ): Promise<Reason | undefined> {
-  const rejected = sortByPath(store.rejectedOf(place.hex));
+  const rejected = sortByPath(rejectedOf(place.hex));
   if (rejected.length === 0) return undefined;
   const isHere = ({ path }: { path: string }): boolean => path.startsWith(`${place.directory}/`);
   const sorted = [...rejected.filter(isHere), ...rejected.filter((file) => !isHere(file))];
   const files: QuarantinedFile[] = [];
   for (const { path, code, message, hint } of sorted.slice(0, MOST)) {
-    files.push({ path, code, message, hint, commit: (await lastChange(path)) ?? null });
+    files.push({ path, code, message, hint, commit: (await lastChange(path, 'newest')) ?? null });
   }
   return describeReason(place, { code: 'quarantined', files });
 }
 
 /** What last changed a directory of which nothing is left has removed it. */
 async function findRemoved(place: Location, { lastChange }: Evidence): Promise<Reason | undefined> {
-  const commit = await lastChange(place.directory);
+  const commit = await lastChange(place.directory, 'served');
   return commit && describeReason(place, { code: 'removed', commit });
 }
 

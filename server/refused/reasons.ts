@@ -1,7 +1,12 @@
 // Why lookups found nothing, worked out when somebody asks, and remembered for as long as the same
 // generation is in force.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { findReasons, guessReason } from '../../generator/explain/find-reasons.ts';
+import {
+  type Evidence,
+  type SourceState,
+  findReasons,
+  guessReason,
+} from '../../generator/explain/find-reasons.ts';
 import type { Reason, ReasonCode } from '../../generator/explain/reason.ts';
 import { messageOf } from '../../generator/message-of.ts';
 import type { HistoryCommit, Source } from '../../generator/sources/source.ts';
@@ -19,20 +24,20 @@ export interface Reasons {
   ) => Promise<ReadonlyMap<string, Reason>>;
   /** For a log: at once, unless git has to be asked, which it is now and then only. */
   readonly codeOf: (directory: string) => ReasonCode | Promise<ReasonCode>;
-  /** The last commit that changed a path of the generation in force. */
-  readonly lastChange: (path: string) => Promise<HistoryCommit | undefined>;
+  /** The last commit up to a state that changed a path. */
+  readonly lastChange: Evidence['lastChange'];
 }
 
 export interface ReasonsOptions {
   readonly source: Pick<Source, 'lastChange'>;
-  readonly refresher: Pick<Refresher, 'store' | 'status'>;
+  readonly refresher: Pick<Refresher, 'store' | 'status' | 'rejectedOf' | 'newestCommit'>;
   readonly log: ProgramLog;
 }
 
-/** What is remembered of one generation. */
+/** What is remembered while one generation is in force, and no newer state is known. */
 interface Known {
   readonly generation: number;
-  readonly commit: string | null;
+  readonly commits: Readonly<Record<SourceState, string | null>>;
   readonly changes: Map<string, Promise<HistoryCommit | undefined>>;
   readonly reasons: Map<string, Reason>;
 }
@@ -47,16 +52,18 @@ const INTERVAL = 500;
 const LOG_PATIENCE = 500;
 
 export function createReasons({ source, refresher, log }: ReasonsOptions): Reasons {
-  let known: Known = { generation: 0, commit: null, changes: new Map(), reasons: new Map() };
+  const { rejectedOf } = refresher;
+  let known = forget(0, null, null);
   let working: Promise<unknown> = Promise.resolve();
   let asked = 0;
   let askedAt = 0;
 
   const current = (): Known => {
     const { number = 0, commit = null } = refresher.status().generation ?? {};
+    const newest = refresher.newestCommit() ?? commit;
     const isFull = known.changes.size >= MOST || known.reasons.size >= MOST;
-    if (known.generation !== number || isFull) {
-      known = { generation: number, commit, changes: new Map(), reasons: new Map() };
+    if (known.generation !== number || known.commits.newest !== newest || isFull) {
+      known = forget(number, commit, newest);
     }
     return known;
   };
@@ -70,11 +77,13 @@ export function createReasons({ source, refresher, log }: ReasonsOptions): Reaso
     }
   };
 
-  const lastChange = async (path: string): Promise<HistoryCommit | undefined> => {
-    const { commit, changes } = current();
+  const lastChange: Evidence['lastChange'] = async (path, upTo) => {
+    const { commits, changes } = current();
+    const commit = commits[upTo];
     if (commit === null) return undefined;
-    const change = changes.get(path) ?? ask(commit, path);
-    changes.set(path, change);
+    const key = `${upTo} ${path}`;
+    const change = changes.get(key) ?? ask(commit, path);
+    changes.set(key, change);
     return change;
   };
 
@@ -83,7 +92,7 @@ export function createReasons({ source, refresher, log }: ReasonsOptions): Reaso
     const { reasons } = current();
     const missing = directories.filter((directory) => !reasons.has(directory));
     if (!store || missing.length === 0) return;
-    const found = await findReasons(missing, { store, lastChange });
+    const found = await findReasons(missing, { store, rejectedOf, lastChange });
     for (const [directory, reason] of found) reasons.set(directory, reason);
   };
 
@@ -118,16 +127,20 @@ export function createReasons({ source, refresher, log }: ReasonsOptions): Reaso
     },
     codeOf: (directory) => {
       const store = refresher.store();
-      const { commit, changes, reasons } = current();
+      const { commits, changes, reasons } = current();
       const told = reasons.get(directory)?.code;
       if (told !== undefined || !store) return told ?? 'unknown-repository';
-      const guess = guessReason(store, directory);
-      if (guess === 'quarantined' || commit === null) return guess;
-      if (!changes.has(directory) && !mayAsk()) return guess;
+      const guess = guessReason({ store, rejectedOf }, directory);
+      if (guess === 'quarantined' || commits.served === null) return guess;
+      if (!changes.has(`served ${directory}`) && !mayAsk()) return guess;
       return Promise.race([
-        lastChange(directory).then((change) => (change ? 'removed' : guess)),
+        lastChange(directory, 'served').then((change) => (change ? 'removed' : guess)),
         sleep(LOG_PATIENCE, guess, { ref: false }),
       ]);
     },
   };
+}
+
+function forget(generation: number, served: string | null, newest: string | null): Known {
+  return { generation, commits: { served, newest }, changes: new Map(), reasons: new Map() };
 }

@@ -32,12 +32,21 @@ function storeOf(...files: readonly CheckedFile[]): SignatureStore {
 const hashes = (store: SignatureStore, directory = DIRECTORY) =>
   signaturesAt(store, directory)?.map(({ hash }) => hash);
 
+const sorted = (values: Iterable<unknown>) =>
+  Array.from(values, (value) => JSON.stringify(value)).toSorted();
+
 /** All that a store tells, in an order that does not depend on its history. */
 function observe(store: SignatureStore, directories: readonly string[]) {
   return {
     lookups: directories.map((directory) => hashes(store, directory)),
     signatures: store.signatures,
-    repositories: store.repositories,
+    images: store.images,
+    repositories: sorted(store.imagesByRepository),
+    known: ['a/x', 'a/y', 'b', 'ns/repo'].filter((name) => store.hasRepository(name)),
+    signers: sorted(store.signers),
+    signedFor: [...store.directoriesOf(HEX)].toSorted(),
+    rejectedOf: sortByPath(store.rejectedOf(HEX)),
+    dated: sorted(store.signedDirectories()),
     summary: store.summary,
     served: [...store.served()]
       .map(
@@ -171,14 +180,18 @@ describe('generator: store', () => {
       [1, 2, 3, 7].map((number) => formatLocation(directory, number)),
     );
     const others = ['README.md', 'signature-1', `${DIRECTORY}/stray`];
-    const signature = fc.record({
+    const anySignature = fc.record({
       hash: fc.constantFrom('p', 'q', 'r', 's'),
       status: fc.constantFrom('accepted' as const, 'unverified' as const),
+      signer: fc.constantFrom(
+        undefined,
+        ...['A', 'B'].map((key) => ({ fingerprint: `${key}1`, primaryFingerprint: key })),
+      ),
       signedAt: fc.nat({ max: 3 }),
       validUntil: fc.constantFrom(1, 2, 3, Infinity),
       warnings: fc.constantFrom([], [], [{ code: 'weak-algorithm' as const, message: 'SHA-1' }]),
     });
-    const atLocation = fc.tuple(fc.constantFrom(...locations), fc.nat({ max: 5 }), signature);
+    const atLocation = fc.tuple(fc.constantFrom(...locations), fc.nat({ max: 5 }), anySignature);
     const change = fc.oneof(
       {
         weight: 4,
@@ -225,6 +238,36 @@ describe('generator: store', () => {
             ({ directory, number }) => `/${formatLocation(directory, number)}`,
           );
           assert.deepEqual(new Set(reported), new Set(served));
+        }),
+        { numRuns: 300 },
+      );
+    });
+
+    it('counts what each key has signed, and knows which digest lies where', () => {
+      fc.assert(
+        fc.property(batches, (all) => {
+          const store = new SignatureStore();
+          for (const batch of all) store.prepare(batch).apply();
+          const signers = new Map<string, string[]>();
+          for (const { directory, signature } of store.served()) {
+            const signer = signature.signer?.primaryFingerprint ?? '';
+            signers.set(directory, [...(signers.get(directory) ?? []), signer]);
+          }
+          const images = [...signers.values()];
+          for (const key of ['A', 'B']) {
+            const by = images.filter((keys) => keys.includes(key));
+            const counted = {
+              signatures: images.flat().filter((each) => each === key).length,
+              images: by.length,
+              soleImages: by.filter((keys) => keys.every((each) => each === key)).length,
+            };
+            assert.deepEqual(store.signers.get(key), by.length > 0 ? counted : undefined);
+          }
+          assert.equal(store.images, images.length);
+          assert.equal(store.repositories, store.imagesByRepository.size);
+          assert.deepEqual(new Set(store.directoriesOf(HEX)), new Set(signers.keys()));
+          const naming = [...store.rejectedFiles()].filter(({ path }) => path.includes(HEX));
+          assert.deepEqual(sortByPath(store.rejectedOf(HEX)), sortByPath(naming));
         }),
         { numRuns: 300 },
       );

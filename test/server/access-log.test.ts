@@ -149,7 +149,13 @@ describe('the access log in the JSON form', () => {
   const outcomes = {
     served: { target: FIRST, status: 200, number: 1, repository: REPOSITORY },
     end: { target: `/${TWICE}/signature-3`, status: 404, number: 3, repository: REPOSITORY },
-    unsigned: { target: UNSIGNED, status: 404, number: 1, repository: 'team/nothing' },
+    unsigned: {
+      target: UNSIGNED,
+      status: 404,
+      number: 1,
+      repository: 'team/nothing',
+      reason: 'elsewhere',
+    },
   };
   for (const [outcome, { target, status, ...place }] of Object.entries(outcomes)) {
     it(`has exactly the stable members: ${outcome}`, async () => {

@@ -37,6 +37,7 @@ export async function startExample(options: Partial<ServerOptions> = {}): Promis
     engines: 'none',
     verdicts: undefined,
     image: undefined,
+    refusedFile: undefined,
     webhookSecrets: [],
     tls: undefined,
     onInvalid: 'quarantine',

@@ -34,6 +34,7 @@ describe('the refresher, as things happen at the wrong time', () => {
       onInvalid: 'quarantine',
       log: createProgramLog(log.stream, false),
       onFirstLoad: () => undefined,
+      onPublish: () => undefined,
     });
   });
   afterEach('every snapshot was closed', async () => {

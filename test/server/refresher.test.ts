@@ -30,6 +30,7 @@ describe('the refresher', () => {
       onInvalid: 'quarantine',
       log: createProgramLog(log.stream, false),
       onFirstLoad: () => undefined,
+      onPublish: () => undefined,
       ...options,
     });
   };

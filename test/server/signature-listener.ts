@@ -34,7 +34,7 @@ export async function startListener(options: {
   const store = await loadStore(snapshot, createFakeJudge(), new Date());
   const log = captureLines();
   const requests: IncomingMessage[] = [];
-  const write = createAccessLog('combined', log);
+  const { log: write } = createAccessLog('combined', log, () => 'unknown-repository');
   const lookup = createLookup({
     store: () => store,
     onAnswer: ({ method = '', url: target = '', httpVersion, headers }, answer) => {

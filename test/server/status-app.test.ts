@@ -39,6 +39,7 @@ describe('the status listener', () => {
         keys.map((key: { fingerprint: string }) => key.fingerprint),
         ['15A3EE99C526426F6F83F49D5ED02DE5B25FBD28'],
       );
+      assert.deepEqual(keys[0].signed, { signatures: 3, images: 3, soleImages: 3 });
       const paths = rejected.map((file: { path: string }) => file.path);
       assert.deepEqual(paths, paths.toSorted());
       assert.deepEqual(
@@ -50,7 +51,9 @@ describe('the status listener', () => {
         source: { kind: 'directory', location: server.directory, branch: null },
         lastError: null,
         signatures: 3,
+        images: 3,
         repositories: 2,
+        refused: { images: 0, dropped: 0 },
         summary: { accepted: 3, unverified: 0, rejected: 4, ignored: 4 },
       });
     });

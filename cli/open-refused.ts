@@ -1,0 +1,18 @@
+import { messageOf } from '../generator/message-of.ts';
+import type { ProgramLog } from '../server/program-log.ts';
+import { type RefusedFile, createRefusedFile } from '../server/refused/refused-file.ts';
+import { stateFile } from './state-file.ts';
+
+/** The file in which refused pulls of a source outlive a restart. */
+export function openRefused(stateDirectory: string, source: string, log: ProgramLog): RefusedFile {
+  const path = stateFile(stateDirectory, source, 'refused');
+  const warn =
+    (message: string) =>
+    (error: unknown): void =>
+      log.warn({ path, error: messageOf(error) }, message);
+  return createRefusedFile({
+    path,
+    onUnreadable: warn('refused pulls of earlier runs cannot be read; counting anew'),
+    onUnwritable: warn('refused pulls cannot be kept for the next start'),
+  });
+}

@@ -1,0 +1,15 @@
+import type { Policy } from '../../generator/policy/policy.ts';
+import type { Source } from '../../generator/sources/source.ts';
+import type { Reasons } from '../refused/reasons.ts';
+import type { RefusedPulls } from '../refused/refused-pulls.ts';
+import type { Refresher } from '../refresher.ts';
+
+/** What the routes for operators tell of. */
+export interface StatusServices {
+  readonly source: Source;
+  readonly refresher: Refresher;
+  /** The policy in force. */
+  readonly policy: () => Policy;
+  readonly refused: RefusedPulls;
+  readonly reasons: Reasons;
+}

@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { formatDirectory, formatLocation } from '../../../generator/location.ts';
+import type { HistoryCommit } from '../../../generator/sources/source.ts';
+import { SignatureStore } from '../../../generator/store.ts';
+import { createProgramLog } from '../../../server/program-log.ts';
+import { type ReasonsOptions, createReasons } from '../../../server/refused/reasons.ts';
+import { publishable } from '../../generator/samples.ts';
+import { captureLines } from '../captured-lines.ts';
+
+const COMMIT: HistoryCommit = {
+  id: 'c'.repeat(40),
+  author: { name: 'Author', email: 'author@example.test' },
+  date: '2026-01-02T03:04:05Z',
+  subject: 'Remove',
+};
+/** Strangers may ask for so many images. */
+const SCAN = 5000;
+/** More than git is asked at once, less than a scan. */
+const FEW_QUESTIONS = 100;
+const directoryOf = (repository: string, digit = '1'): string =>
+  formatDirectory(repository, digit.repeat(64));
+
+/** Reasons over a store with one image, and a history that the test writes. */
+function makeReasons(lastChange: ReasonsOptions['source']['lastChange']) {
+  const store = new SignatureStore();
+  store.prepare([publishable(formatLocation(directoryOf('team/app'), 1))]).apply();
+  const state = { generation: 1, newest: 'n'.repeat(40) };
+  const asked: string[] = [];
+  const lines = captureLines();
+  const reasons = createReasons({
+    source: {
+      lastChange: async (commit, path) => {
+        asked.push(`${commit.slice(0, 1)} ${path}`);
+        return lastChange(commit, path);
+      },
+    },
+    refresher: {
+      store: () => store,
+      rejectedOf: (hex) => store.rejectedOf(hex),
+      newestCommit: () => state.newest,
+      status: () => ({
+        generation: { number: state.generation, commit: 's'.repeat(40), loadedAt: '' },
+        lastRefresh: null,
+        lastError: null,
+      }),
+    },
+    log: createProgramLog(lines.stream, false),
+  });
+  return { reasons, store, state, asked, lines };
+}
+
+describe('server: reasons', () => {
+  it('asks git once while nothing changes, and anew for another generation', async () => {
+    const { reasons, state, asked } = makeReasons(async () => COMMIT);
+    const gone = directoryOf('team/gone');
+    for (let time = 0; time < 2; time++) {
+      const found = await reasons.of([gone], 1000);
+      assert.equal(found.get(gone)?.code, 'removed');
+    }
+    assert.deepEqual(asked, [`s ${gone}`]);
+    state.generation = 2;
+    await reasons.of([gone], 1000);
+    assert.equal(asked.length, 2);
+  });
+
+  it('has no reason for what is signed, or what is no place', async () => {
+    const { reasons } = makeReasons(async () => undefined);
+    const found = await reasons.of([directoryOf('team/app'), 'nothing', ''], 1000);
+    assert.deepEqual([...found], []);
+  });
+
+  it('leaves out what takes too long, and has it the next time', async () => {
+    const waiting: (() => void)[] = [];
+    const { reasons } = makeReasons(
+      async () => new Promise((resolve) => waiting.push(() => resolve(undefined))),
+    );
+    const slow = directoryOf('team/app', '2');
+    assert.deepEqual([...(await reasons.of([slow], 1))], []);
+    for (const answer of waiting) answer();
+    const found = await reasons.of([slow], 10_000);
+    assert.equal(found.get(slow)?.code, 'other-digests');
+  });
+
+  it('does without a history that cannot be read, and says so', async () => {
+    const { reasons, lines } = makeReasons(async () => {
+      throw new Error('git is gone');
+    });
+    const other = directoryOf('team/app', '2');
+    const found = await reasons.of([other], 1000);
+    assert.equal(found.get(other)?.code, 'other-digests');
+    assert.match(lines.text(), /git is gone/);
+  });
+
+  describe('for a log', () => {
+    it('has what git says, or what the store says', async () => {
+      const gone = directoryOf('team/gone');
+      const { reasons } = makeReasons(async (_commit, path) =>
+        path === gone ? COMMIT : undefined,
+      );
+      assert.equal(await reasons.codeOf(gone), 'removed');
+      assert.equal(await reasons.codeOf(directoryOf('team/app', '2')), 'other-digests');
+      assert.equal(await reasons.codeOf(directoryOf('team/other')), 'elsewhere');
+      assert.equal(await reasons.codeOf(directoryOf('team/other', '2')), 'unknown-repository');
+    });
+
+    it('waits for git no longer than half a second', async () => {
+      const { reasons } = makeReasons(async () => new Promise<never>(() => undefined));
+      const code = reasons.codeOf(directoryOf('team/other'));
+      const first = await Promise.race([code, sleep(5000, 'too late')]);
+      assert.equal(first, 'elsewhere');
+    });
+
+    it('asks git no more than now and then, whatever strangers ask for', async () => {
+      const { reasons, asked } = makeReasons(async () => undefined);
+      const codes = Array.from({ length: SCAN }, (_, index) =>
+        reasons.codeOf(directoryOf(`scan/${index}`, '3')),
+      );
+      const atOnce = codes.filter((code) => typeof code === 'string');
+      assert.ok(atOnce.length > SCAN - FEW_QUESTIONS);
+      assert.ok(asked.length > 0 && asked.length < FEW_QUESTIONS, String(asked.length));
+      assert.deepEqual(
+        new Set(await Promise.all(codes.map(async (code) => code))),
+        new Set(['unknown-repository']),
+      );
+    });
+  });
+});
