@@ -1,21 +1,17 @@
 // The states of the store, one after another: how a snapshot of the source becomes the next
 // one, in one step, or is refused.
-import { setImmediate } from 'node:timers/promises';
-import { pMapIterable } from 'p-map';
 import { checkEntries } from '../generator/check-entries.ts';
-import type { CheckedFile, PublishableFile } from '../generator/checked-file.ts';
+import type { CheckedFile } from '../generator/checked-file.ts';
 import type { Judge } from '../generator/judge.ts';
 import { loadStore } from '../generator/load-store.ts';
-import { parseLocation } from '../generator/location.ts';
 import { toPrintable } from '../generator/printable.ts';
-import { isRejection } from '../generator/rejection.ts';
 import type { StoreMemory } from '../generator/image/store-memory.ts';
 import type { Memory } from '../generator/remembering-judge.ts';
 import { RejectedIndex } from '../generator/rejected-index.ts';
 import type { RejectedFile } from '../generator/report.ts';
-import { toBlobEntry } from '../generator/sources/blob-entry.ts';
 import type { Snapshot, Source } from '../generator/sources/source.ts';
 import type { SignatureStore } from '../generator/store.ts';
+import { judgeExpired } from './judge-expired.ts';
 import type { ProgramLog } from './program-log.ts';
 import { messageOf } from '../generator/message-of.ts';
 
@@ -70,10 +66,6 @@ export interface GenerationsOptions {
 
 /** Rejected files that are named in the log at one advance; the status lists all. */
 const LOGGED_REJECTIONS = 20;
-
-/** Files that are judged again at once, and those that are looked at between two pauses. */
-const CONCURRENCY = 32;
-const LOOKED_AT_ONCE = 5000;
 
 /** What is in force: a store, and the snapshot that it was made from. */
 interface Served {
@@ -239,39 +231,6 @@ export function createGenerations(options: GenerationsOptions): Generations {
       mustReload = true;
     },
   };
-}
-
-async function judgeExpired(
-  store: SignatureStore,
-  judge: Judge,
-  now: Date,
-): Promise<readonly CheckedFile[]> {
-  const judgeAgain = async (file: PublishableFile): Promise<readonly CheckedFile[]> => {
-    const { path, directory, number, signature } = file;
-    const location = parseLocation(path);
-    if (!location) return [];
-    const again = await judge.judge(location, signature.bytes, now);
-    if (!isRejection(again)) {
-      return [{ kind: 'publishable', path, directory, number, signature: again }];
-    }
-    // No verdict is no reason to take away what was good; it is asked for again the next time.
-    if (again.code === 'cannot-verify') return [];
-    const entry = toBlobEntry(path, signature.bytes);
-    return [{ kind: 'rejected', path, directory, entry, rejection: again }];
-  };
-  const judged: CheckedFile[] = [];
-  const again = pMapIterable(findExpired(store, now), judgeAgain, { concurrency: CONCURRENCY });
-  for await (const files of again) judged.push(...files);
-  return judged;
-}
-
-/** With pauses: a pass over a large store would keep lookups waiting. */
-async function* findExpired(store: SignatureStore, now: Date): AsyncGenerator<PublishableFile> {
-  let looked = 0;
-  for (const file of store.expired(now)) {
-    if (++looked % LOOKED_AT_ONCE === 0) await setImmediate();
-    if (file) yield file;
-  }
 }
 
 function logRejections(log: ProgramLog, files: Iterable<RejectedFile>): void {
