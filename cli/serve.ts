@@ -36,13 +36,13 @@ const IMAGE_PATIENCE = 5000;
 /** `lookaside serve SOURCE`: settles with the exit code when it was told to stop. */
 export async function serve(source: string, settings: Settings, world: World): Promise<number> {
   const { signals, stderr } = world;
-  const log = createProgramLog(stderr, stderr.isTTY === true);
   // From the first moment to the last: unheard, this signal would end the process.
   let reload: (() => Promise<void>) | undefined;
   signals.on('SIGHUP', () => {
     reload?.().catch((error: unknown) => log.error(formatComplaint(error).trim()));
   });
   const stopped = nextSignal(signals, STOPS);
+  const log = createProgramLog(stderr.isTTY === true ? await forTerminal(stderr) : stderr);
   const shownUrl = readShownUrl(settings.url);
   const reloadable = await readReloadable(settings);
   const sink = pino.destination({
@@ -121,6 +121,12 @@ export async function serve(source: string, settings: Settings, world: World): P
     await flush(sink);
   }
   return 0;
+}
+
+/** What makes a log readable takes long to load, and services have no terminal. */
+async function forTerminal(stderr: World['stderr']): Promise<NodeJS.WritableStream> {
+  const { createTerminalStream } = await import('../server/terminal-stream.ts');
+  return createTerminalStream(stderr);
 }
 
 async function readReloadable(settings: Settings): Promise<Reloadable> {

@@ -48,7 +48,7 @@ export async function startExample(options: Partial<ServerOptions> = {}): Promis
     accessLogSink: accessLog,
     trustedProxies: [],
     url: undefined,
-    log: createProgramLog(programLog.stream, false),
+    log: createProgramLog(programLog.stream),
     onServing: loaded.open,
     ...options,
   });

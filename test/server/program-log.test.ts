@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { createProgramLog } from '../../server/program-log.ts';
+import { createTerminalStream } from '../../server/terminal-stream.ts';
 import { captureLines } from './captured-lines.ts';
 
 describe('the program log', () => {
   it('is one JSON object a line, with level and time and nothing of the machine', () => {
     const lines = captureLines();
-    const log = createProgramLog(lines.stream, false);
+    const log = createProgramLog(lines.stream);
     log.info({ status: 202 }, 'webhook: "quoted"\nand more');
     log.warn('look');
     log.error({ hint: undefined, error: 'x\u001b[2J' }, 'refresh failed');
@@ -29,7 +30,10 @@ describe('the program log', () => {
 
   it('is for people on a terminal', () => {
     const lines = captureLines();
-    createProgramLog(lines.stream, true).warn({ path: 'a/b' }, 'rejected: it is armored');
+    createProgramLog(createTerminalStream(lines.stream)).warn(
+      { path: 'a/b' },
+      'rejected: it is armored',
+    );
     const text = lines.text();
     assert.match(text, /WARN.*rejected: it is armored/);
     assert.match(text, /path.*a\/b/);
@@ -38,7 +42,10 @@ describe('the program log', () => {
 
   it('lets no path of a stranger write to the terminal', () => {
     const lines = captureLines();
-    createProgramLog(lines.stream, true).warn({ path: 'a\u001b]0;x\u0007\rb' }, 'rejected');
+    createProgramLog(createTerminalStream(lines.stream)).warn(
+      { path: 'a\u001b]0;x\u0007\rb' },
+      'rejected',
+    );
     for (const sent of ['\u001b]', '\u0007', '\r']) assert.ok(!lines.text().includes(sent));
   });
 });

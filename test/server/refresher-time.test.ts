@@ -32,7 +32,7 @@ describe('the refresher, as things happen at the wrong time', () => {
       source,
       judge: createFakeJudge(),
       onInvalid: 'quarantine',
-      log: createProgramLog(log.stream, false),
+      log: createProgramLog(log.stream),
       onFirstLoad: () => undefined,
       onPublish: () => undefined,
     });

@@ -28,7 +28,7 @@ describe('the refresher', () => {
       source,
       judge: createFakeJudge(),
       onInvalid: 'quarantine',
-      log: createProgramLog(log.stream, false),
+      log: createProgramLog(log.stream),
       onFirstLoad: () => undefined,
       onPublish: () => undefined,
       ...options,

@@ -36,7 +36,7 @@ describe('the webhook', () => {
       secrets: () => secrets,
       branch: () => branch,
       onPush: (commit) => void pushes.push(commit),
-      log: createProgramLog(log.stream, false),
+      log: createProgramLog(log.stream),
     });
     server = createServer(express().use('/webhook', webhook));
     server.listen(0, '127.0.0.1');
@@ -81,7 +81,7 @@ describe('the webhook', () => {
       secrets: () => secrets,
       branch: () => branch,
       onPush,
-      log: createProgramLog(log.stream, false),
+      log: createProgramLog(log.stream),
     });
     const body = pushTo('refs/heads/main');
     return supertest(express().use(first, webhook))

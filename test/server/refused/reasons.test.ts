@@ -45,7 +45,7 @@ function makeReasons(lastChange: ReasonsOptions['source']['lastChange']) {
         lastError: null,
       }),
     },
-    log: createProgramLog(lines.stream, false),
+    log: createProgramLog(lines.stream),
   });
   return { reasons, store, state, asked, lines };
 }
