@@ -36,6 +36,17 @@ const step = fc.oneof({ weight: 12, arbitrary: recorded }, turned, settled, rest
 const byDirectory = <Item extends { readonly directory: string }>(items: readonly Item[]) =>
   items.toSorted((one, other) => (one.directory < other.directory ? -1 : 1));
 
+/** Pulls of repositories and digests, as an earlier run may have left them. */
+const toPulls = (pairs: readonly (readonly [string, number])[]) =>
+  pairs.map(([name, number]) => ({
+    directory: directoryOf(name, number),
+    count: 1 + (number % 2),
+    firstSeen: 1,
+    lastSeen: 2,
+    clients: [],
+    hasMoreClients: false,
+  }));
+
 function assertNewestFirst(times: readonly number[]): void {
   assert.deepEqual(
     times,
@@ -192,6 +203,39 @@ describe('server: refused pulls', () => {
     assert.equal(pull?.directory, longest);
     assert.deepEqual(pull.clients, [`fe80::1%${'z'.repeat(MAX_CLIENT_LENGTH - 8)}`]);
     assert.equal(pulls.dropped(), 1);
+  });
+
+  it('name the last that asked, the newest first, and whether there were others', () => {
+    const pulls = createRefusedPulls({ isKnown: () => true });
+    const asked = directoryOf(APP, 1);
+    const ask = (end: number) => pulls.record(firstLocation(asked), `10.0.0.${end}`);
+    for (const end of [1, 2, 3, 4, 5, 6, 7, 8, 3]) ask(end);
+    const ends = () => pulls.find(asked)?.clients.map((client) => Number(client.split('.').at(-1)));
+    assert.deepEqual(ends(), [3, 8, 7, 6, 5, 4, 2, 1]);
+    assert.equal(pulls.find(asked)?.hasMoreClients, false);
+    ask(9);
+    assert.deepEqual(ends(), [9, 3, 8, 7, 6, 5, 4, 2]);
+    assert.equal(pulls.find(asked)?.hasMoreClients, true);
+  });
+
+  it('of an earlier run keep to the bounds, in whatever order they come', () => {
+    const digest = fc.tuple(fc.constantFrom('a', 'b', 'c', 'd'), fc.nat({ max: 9 }));
+    const some = fc.array(digest, { maxLength: 60, size: 'max' });
+    const property = fc.property(some, some, some, (known, others, asked) => {
+      const saved = { dropped: 0, known: toPulls(known), others: toPulls(others), resolved: [] };
+      const pulls = createRefusedPulls({ isKnown: () => false, saved, limits: LIMITS });
+      const assertWhole = () => {
+        const now = pulls.save();
+        assert(now.known.length <= LIMITS.known && now.others.length <= LIMITS.others);
+        assert.equal(pulls.count(), now.known.length + now.others.length);
+        for (const pull of [...now.known, ...now.others]) assert(pulls.find(pull.directory));
+      };
+      assertWhole();
+      for (const [name, number] of asked)
+        pulls.record(firstLocation(directoryOf(name, number)), '-');
+      assertWhole();
+    });
+    fc.assert(property, { numRuns: 300 });
   });
 
   it('that are resolved are bounded, the newest arrival first', () => {
