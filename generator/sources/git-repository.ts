@@ -57,8 +57,10 @@ export async function openGitRepository(
     directory,
     fetch: async (url, branch) => {
       const refspec = `+refs/heads/${branch}:${FETCHED}`;
-      const quietly = ['--quiet', '--no-tags', '--no-write-fetch-head', '--no-recurse-submodules'];
-      await run(git, ['fetch', ...quietly, '--no-auto-gc', '--', url, refspec]);
+      // A git that says nothing is waited for a little longer, by simple-git.
+      const modestly = ['--verbose', '--no-tags', '--no-write-fetch-head'];
+      const alone = ['--no-recurse-submodules', '--no-auto-gc'];
+      await run(git, ['fetch', ...modestly, ...alone, '--', url, refspec]);
       return resolve(git, `${FETCHED}^{commit}`);
     },
     defaultBranch: async (url) => {
