@@ -19,6 +19,8 @@ import type { LineSink } from './batch-lines.ts';
 import { createClientAddress } from './client-address.ts';
 import { type Listener, type TlsFiles, listen } from './listener.ts';
 import { type Answer, createLookup } from './lookup.ts';
+import { createLookupCounts } from './metrics/lookup-counts.ts';
+import { createMetrics } from './metrics/metrics.ts';
 import type { ProgramLog } from './program-log.ts';
 import type { Generation, StoreJudge } from './generations.ts';
 import { createQuickLookup } from './quick-lookup.ts';
@@ -90,6 +92,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         log.info({ directory: toPrintable(directory), waitedMs }, 'a refused image is signed now');
       }
     },
+    onRefresh: (refresh) => metrics.addRefresh(refresh),
   });
   const refused = createRefusedPulls({
     isKnown: (repository) => refresher.store()?.hasRepository(repository) ?? false,
@@ -98,8 +101,19 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const stopKeeping = options.refusedFile?.keep(refused);
   const reasons = createReasons({ source, refresher, log });
   const accessLog = createAccessLog(options.accessLog, options.accessLogSink, reasons.codeOf);
+  const lookupCounts = createLookupCounts({
+    elapsed: () => performance.now(),
+    now: () => Date.now(),
+  });
+  const metrics = createMetrics({
+    refresher,
+    lookupCounts,
+    keys: () => reloadable.policy.keyring?.keys ?? [],
+    refusedImages: () => 0,
+  });
   const noteAnswer = (request: LoggedRequest, answer: Answer): void => {
-    const { outcome, path } = answer;
+    const { outcome, path, startedAt } = answer;
+    lookupCounts.add(outcome, startedAt);
     if (outcome === 'unsigned' && path !== undefined) refused.record(path, request.client);
     accessLog.log(request, answer);
   };
@@ -121,6 +135,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     lookup,
     webhookSecrets: () => reloadable.webhookSecrets,
     branch: source.branch,
+    onDelivery: metrics.addDelivery,
     policy: () => reloadable.policy,
     url: options.url,
     trustedProxies: options.trustedProxies,
@@ -137,6 +152,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       policy: () => reloadable.policy,
       refused,
       reasons,
+      metrics,
     }),
   });
   let main: Listener;
