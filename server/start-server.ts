@@ -109,7 +109,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     refresher,
     lookupCounts,
     keys: () => reloadable.policy.keyring?.keys ?? [],
-    refusedImages: () => 0,
+    refusedImages: refused.count,
   });
   const noteAnswer = (request: LoggedRequest, answer: Answer): void => {
     const { outcome, path, startedAt } = answer;

@@ -1,5 +1,7 @@
 // Over the whole server: what happens is counted, and told in a form that Prometheus takes.
 import assert from 'node:assert/strict';
+import { rename } from 'node:fs/promises';
+import { join } from 'node:path';
 import { createSimplePolicy } from '../../../generator/policy/policy.ts';
 import { METRICS } from '../../../server/metrics/metric-list.ts';
 import type { ServerOptions } from '../../../server/start-server.ts';
@@ -183,6 +185,22 @@ describe('the metrics', () => {
     source.state = { commit: 'c', files: { [at(1)]: '' } };
     await refresh('changed', 3);
     assert.deepEqual(await read('lookaside_rejected_files'), { empty: 1 });
+  });
+
+  it('know how many images are refused, until they are signed', async () => {
+    await start();
+    const refused = async (count: number): Promise<void> =>
+      eventually(async () => {
+        await fetch(`${server.url}/${TWICE}/signature-1`);
+        assert.equal((await readMetrics(server)).samples.get('lookaside_refused_images'), count);
+      });
+    await refused(0);
+    const place = join(server.directory, TWICE);
+    const away = join(server.directory, 'away');
+    await rename(place, away);
+    await refused(1);
+    await rename(away, place);
+    await refused(0);
   });
 
   it('say when keys expire, of those that do, and follow a reload', async () => {
