@@ -30,7 +30,8 @@ export function createStatusApp(services: StatusServices): Express {
   app.get('/refused.json', createRefusedJson(services));
   app.get('/repositories.json', createRepositoriesJson(services));
   app.get('/metrics', async (_request, response) => {
-    response.setHeader('Content-Type', metrics.contentType).end(await metrics.format());
+    const { contentType, text } = await metrics.read();
+    response.setHeader('Content-Type', contentType).end(text);
   });
   app.post('/refresh', (_request, response) => {
     refresher.request('request');

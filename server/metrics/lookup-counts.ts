@@ -38,6 +38,11 @@ interface Minute {
   readonly counts: Record<Outcome, number>;
 }
 
+/** In seconds: from a lookup that is answered at once to one that kept a node waiting. */
+const BOUNDS = [
+  0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025,
+  0.05, 0.1, 0.25, 0.5, 1,
+];
 const MINUTE = 60_000;
 /** Whole minutes that are kept. */
 const HOUR = 60;
@@ -46,7 +51,7 @@ const HOUR = 60;
 export function createLookupCounts({ elapsed, now }: Clocks): LookupCounts {
   const offset = now() - elapsed();
   const toNumber = (time: number): number => Math.floor((time + offset) / MINUTE);
-  const durations = createDurationCounts();
+  const durations = createDurationCounts(BOUNDS);
   /** Of all minutes before the current one. */
   const before = countNothing();
   /** Minutes before the current one, the oldest first. */

@@ -13,5 +13,5 @@ export interface StatusServices {
   readonly policy: () => Policy;
   readonly refused: RefusedPulls;
   readonly reasons: Reasons;
-  readonly metrics: Pick<Metrics, 'contentType' | 'format'>;
+  readonly metrics: Pick<Metrics, 'read'>;
 }
