@@ -5,6 +5,7 @@ import { format, resolveConfig } from 'prettier';
 import { OPTION_NAMES, type OptionName, optionOf, variableOf } from '../cli/options.ts';
 import { NODE_FINDINGS } from '../generator/node-config/finding.ts';
 import { REJECTIONS } from '../generator/rejection.ts';
+import { METRICS } from '../server/metrics/metric-list.ts';
 
 const README = new URL('../README.md', import.meta.url);
 
@@ -15,10 +16,17 @@ const optionRows = OPTION_NAMES.map((name) => {
   return [formatFlag(name), commands.join(', '), written, description, variable];
 });
 
+const metricRows = Object.entries(METRICS).map(([name, metric]) => {
+  const { kind, help } = metric;
+  const label = 'label' in metric ? `{${metric.label}}` : '';
+  return [`\`${name}${label}\``, kind, help];
+});
+
 const TABLES: Record<string, string> = {
   options: table(['option', 'commands', 'default', 'meaning', 'environment'], optionRows),
   codes: codeTable(REJECTIONS),
   'node findings': codeTable(NODE_FINDINGS),
+  metrics: table(['metric', 'kind', 'meaning'], metricRows),
 };
 
 type Codes = Readonly<Record<string, { readonly cause: string; readonly cure: string }>>;

@@ -8,13 +8,12 @@ import { PAGE_SOURCES } from './landing/render-page.ts';
 import type { Lookup } from './lookup.ts';
 import type { ProgramLog } from './program-log.ts';
 import type { Refresher } from './refresher.ts';
-import { createWebhook } from './webhook.ts';
+import { type WebhookOptions, createWebhook } from './webhook.ts';
 
-export interface AppOptions {
+export interface AppOptions extends Pick<WebhookOptions, 'branch' | 'onDelivery'> {
   readonly refresher: Refresher;
   readonly lookup: Lookup;
   readonly webhookSecrets: () => readonly string[];
-  readonly branch: () => string | undefined;
   /** What is asked of signatures, as of now. */
   readonly policy: () => Policy;
   /** Where nodes find the store; undefined if nobody said. */
@@ -25,7 +24,8 @@ export interface AppOptions {
 
 /** The Express app behind the lookup: the page for people, its files, and the webhook. */
 export function createApp(options: AppOptions): Express {
-  const { refresher, lookup, webhookSecrets, branch, policy, url, trustedProxies, log } = options;
+  const { refresher, lookup, webhookSecrets, branch, onDelivery } = options;
+  const { policy, url, trustedProxies, log } = options;
   const app = express();
   app.disable('x-powered-by');
   app.enable('strict routing');
@@ -58,6 +58,7 @@ export function createApp(options: AppOptions): Express {
       secrets: webhookSecrets,
       branch,
       onPush: (commit) => refresher.request('webhook', commit),
+      onDelivery,
       log,
     }),
   );

@@ -16,7 +16,7 @@ import { parseRequestPath } from './request-path.ts';
 /** What became of a lookup; `refused`: a method that only reads would not use. */
 export type Outcome = 'served' | 'refused' | Missing;
 
-/** One answered lookup, for the log. */
+/** One answered lookup, for the log and the counts. */
 export interface Answer {
   readonly status: number;
   /** Of the body. */
@@ -24,6 +24,8 @@ export interface Answer {
   readonly outcome: Outcome;
   /** The location that was asked for; undefined if it was none. */
   readonly path: string | undefined;
+  /** When we began to answer, by `performance.now()`. */
+  readonly startedAt: number;
 }
 
 export interface Lookup {
@@ -47,36 +49,38 @@ export function createLookup({ store, onAnswer }: LookupOptions): Lookup {
   const end = (
     request: IncomingMessage,
     response: ServerResponse,
+    startedAt: number,
     status: number,
     outcome: Outcome,
     path?: string,
     headers: Headers = [],
   ): void => {
     response.writeHead(status, [...EMPTY_HEADERS, ...headers]).end();
-    onAnswer(request, { status, bytes: 0, outcome, path });
+    onAnswer(request, { status, bytes: 0, outcome, path, startedAt });
   };
 
   const answer = (request: IncomingMessage, response: ServerResponse): boolean => {
+    const startedAt = performance.now();
     const path = parseRequestPath(request.url ?? '');
     if (path === undefined) return false;
     const found = findSignature(store(), path);
     if (found === 'unknown') return false;
     if (request.method !== 'GET' && request.method !== 'HEAD') {
-      end(request, response, 405, 'refused', path, ['Allow', 'GET, HEAD']);
+      end(request, response, startedAt, 405, 'refused', path, ['Allow', 'GET, HEAD']);
     } else if (found === 'loading') {
-      end(request, response, 503, found, path, ['Retry-After', String(RETRY_AFTER)]);
+      end(request, response, startedAt, 503, found, path, ['Retry-After', String(RETRY_AFTER)]);
     } else if (typeof found === 'string') {
-      end(request, response, 404, found, path);
+      end(request, response, startedAt, 404, found, path);
     } else {
       const [status, bytes] = send(request, response, found);
-      onAnswer(request, { status, bytes, outcome: 'served', path });
+      onAnswer(request, { status, bytes, outcome: 'served', path, startedAt });
     }
     return true;
   };
 
   return {
     answer,
-    answerUnknown: (request, response) => end(request, response, 404, 'unknown'),
+    answerUnknown: (request, response) => end(request, response, performance.now(), 404, 'unknown'),
   };
 }
 

@@ -25,16 +25,17 @@ export function createQuickLookup({
 }: QuickLookupOptions): (request: LoggedRequest) => QuickAnswer | undefined {
   const formatServedHead = createServedHead();
   return (request) => {
+    const startedAt = performance.now();
     const path = request.target.slice(1);
     const found = findSignature(store(), path);
     if (found === 'unknown' || found === 'loading') return undefined;
     if (typeof found === 'string') {
-      onAnswer(request, { status: 404, bytes: 0, outcome: found, path });
+      onAnswer(request, { status: 404, bytes: 0, outcome: found, path, startedAt });
       return NOT_FOUND;
     }
     const { bytes, hash } = found;
     if (bytes.length > MAX_BODY) return undefined;
-    onAnswer(request, { status: 200, bytes: bytes.length, outcome: 'served', path });
+    onAnswer(request, { status: 200, bytes: bytes.length, outcome: 'served', path, startedAt });
     return { head: formatServedHead(bytes.length, hash), body: bytes };
   };
 }

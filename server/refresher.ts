@@ -15,7 +15,7 @@ import { messageOf } from '../generator/message-of.ts';
 /** What asked for a refresh. */
 export type Reason = 'start' | 'webhook' | 'poll' | 'signal' | 'request' | 'change' | 'retry';
 
-/** How the last refresh went. */
+/** How a refresh went. */
 export interface LastRefresh {
   /** ISO 8601. */
   readonly at: string;
@@ -44,7 +44,10 @@ export interface Refresher extends Pick<
   readonly stop: () => Promise<void>;
 }
 
-export type RefresherOptions = GenerationsOptions;
+export interface RefresherOptions extends GenerationsOptions {
+  /** Called when a refresh has ended, unless the stop cut it short. */
+  readonly onRefresh: (refresh: LastRefresh) => void;
+}
 
 interface Request {
   readonly reason: Reason;
@@ -60,7 +63,7 @@ const COMMIT_TRIES = 7;
 
 /** Makes a refresher that has not started. */
 export function createRefresher(options: RefresherOptions): Refresher {
-  const { source, log } = options;
+  const { source, log, onRefresh } = options;
   const generations = createGenerations(options);
   let lastRefresh: LastRefresh | null = null;
   let lastError: RefreshStatus['lastError'] = null;
@@ -86,6 +89,7 @@ export function createRefresher(options: RefresherOptions): Refresher {
     if (!generations.store()) await recall();
     const durationMs = Math.round(performance.now() - startedAt);
     lastRefresh = { at: new Date().toISOString(), reason, result, durationMs };
+    onRefresh(lastRefresh);
     if (result === 'changed') {
       const counts = countsOf(generations.store());
       log.info({ reason, ...generations.current(), durationMs, ...counts }, 'refreshed');

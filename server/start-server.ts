@@ -1,25 +1,18 @@
 // Puts the server together: source, refresher, lookup, the two listeners.
-import { createJudge } from '../generator/judge.ts';
 import type { StoreUrl } from '../generator/node-config/store-url.ts';
-import type { OpenMessage } from '../generator/openpgp/open-message.ts';
 import type { Policy } from '../generator/policy/policy.ts';
-import { createRememberingJudge } from '../generator/remembering-judge.ts';
 import type { Source } from '../generator/sources/source.ts';
 import type { SignatureStore } from '../generator/store.ts';
-import type { VerdictFile } from '../generator/verdict-file.ts';
-import { createVerdictIds } from '../generator/verdict-ids.ts';
-import { createVerdictLines } from '../generator/verdict-line.ts';
-import { createVerdictTerms } from '../generator/verdict-terms.ts';
-import { type ImageFile, createStoreMemory } from '../generator/image/store-memory.ts';
-import { messageOf } from '../generator/message-of.ts';
 import { toPrintable } from '../generator/printable.ts';
 import { type AccessLogForm, type LoggedRequest, createAccessLog } from './access-log.ts';
 import { createApp } from './app.ts';
 import type { LineSink } from './batch-lines.ts';
 import { createClientAddress } from './client-address.ts';
+import { type JudgeMemory, judgeWithMemory } from './judge-with-memory.ts';
 import { type Listener, type TlsFiles, listen } from './listener.ts';
 import { type Answer, createLookup } from './lookup.ts';
-import type { ProgramLog } from './program-log.ts';
+import { createLookupCounts } from './metrics/lookup-counts.ts';
+import { createMetrics } from './metrics/metrics.ts';
 import type { Generation, StoreJudge } from './generations.ts';
 import { createQuickLookup } from './quick-lookup.ts';
 import { createReasons } from './refused/reasons.ts';
@@ -37,15 +30,8 @@ export interface Reloadable {
   readonly tls: TlsFiles | undefined;
 }
 
-export interface ServerOptions extends Reloadable {
+export interface ServerOptions extends Reloadable, JudgeMemory {
   readonly source: Source;
-  readonly openMessage: OpenMessage;
-  /** What made verdicts that are remembered: changes when another version might judge otherwise. */
-  readonly engines: string;
-  /** Where verdicts are remembered; undefined to judge anew at every start. */
-  readonly verdicts: VerdictFile | undefined;
-  /** Where an image of the store is kept; undefined for none. */
-  readonly image: ImageFile | undefined;
   /** Where refused pulls are kept between runs; undefined for nowhere. */
   readonly refusedFile: RefusedFile | undefined;
   readonly onInvalid: 'quarantine' | 'refuse';
@@ -58,7 +44,6 @@ export interface ServerOptions extends Reloadable {
   readonly trustedProxies: readonly string[];
   /** Where nodes find the store; undefined if nobody said. */
   readonly url: StoreUrl | undefined;
-  readonly log: ProgramLog;
   /** Called once, when the first generation is served at `url`. */
   readonly onServing: (url: string, store: SignatureStore, generation: Generation) => void;
 }
@@ -90,6 +75,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         log.info({ directory: toPrintable(directory), waitedMs }, 'a refused image is signed now');
       }
     },
+    onRefresh: (refresh) => metrics.addRefresh(refresh),
   });
   const refused = createRefusedPulls({
     isKnown: (repository) => refresher.store()?.hasRepository(repository) ?? false,
@@ -98,8 +84,19 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const stopKeeping = options.refusedFile?.keep(refused);
   const reasons = createReasons({ source, refresher, log });
   const accessLog = createAccessLog(options.accessLog, options.accessLogSink, reasons.codeOf);
+  const lookupCounts = createLookupCounts({
+    elapsed: () => performance.now(),
+    now: () => Date.now(),
+  });
+  const metrics = createMetrics({
+    refresher,
+    lookupCounts,
+    keys: () => reloadable.policy.keyring?.keys ?? [],
+    refusedImages: refused.count,
+  });
   const noteAnswer = (request: LoggedRequest, answer: Answer): void => {
-    const { outcome, path } = answer;
+    const { outcome, path, startedAt } = answer;
+    lookupCounts.add(outcome, startedAt);
     if (outcome === 'unsigned' && path !== undefined) refused.record(path, request.client);
     accessLog.log(request, answer);
   };
@@ -121,6 +118,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     lookup,
     webhookSecrets: () => reloadable.webhookSecrets,
     branch: source.branch,
+    onDelivery: metrics.addDelivery,
     policy: () => reloadable.policy,
     url: options.url,
     trustedProxies: options.trustedProxies,
@@ -137,6 +135,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       policy: () => reloadable.policy,
       refused,
       reasons,
+      metrics,
     }),
   });
   let main: Listener;
@@ -186,23 +185,5 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       await Promise.all([main.stop(), status.stop(), stopWatching(), refresher.stop()]);
       await Promise.all([accessLog.flush(), stopKeeping?.()]);
     },
-  };
-}
-
-function judgeWithMemory(options: ServerOptions, policy: Policy): StoreJudge {
-  const { openMessage, engines, verdicts, image, log } = options;
-  // Warnings are for reports; a server gives none.
-  const expiryWarning = 0;
-  const plain = createJudge({ policy, openMessage, expiryWarning });
-  const verdictTerms = createVerdictTerms(policy, createVerdictIds(policy, engines));
-  const judge = verdicts
-    ? createRememberingJudge(plain, policy, createVerdictLines(verdictTerms), verdicts)
-    : plain;
-  if (!image) return judge;
-  const onUnused = (error: unknown): void =>
-    log.info({ error: messageOf(error) }, 'the image of the store is of no use; all is looked at');
-  return {
-    ...judge,
-    ...createStoreMemory({ ...image, judge, policy, verdictTerms, expiryWarning, onUnused }),
   };
 }

@@ -8,7 +8,7 @@ import { toStatusJson } from './status/status-json.ts';
 
 /** The Express app of the status listener. */
 export function createStatusApp(services: StatusServices): Express {
-  const { refresher } = services;
+  const { refresher, metrics } = services;
   const app = express();
   app.disable('x-powered-by');
   app.use(helmet());
@@ -29,6 +29,10 @@ export function createStatusApp(services: StatusServices): Express {
   });
   app.get('/refused.json', createRefusedJson(services));
   app.get('/repositories.json', createRepositoriesJson(services));
+  app.get('/metrics', async (_request, response) => {
+    const { contentType, text } = await metrics.read();
+    response.setHeader('Content-Type', contentType).end(text);
+  });
   app.post('/refresh', (_request, response) => {
     refresher.request('request');
     response.status(202).json({ message: 'refresh queued' });

@@ -23,6 +23,17 @@ const PUSH = z.object({
   after: z.string().regex(COMMIT).optional().catch(undefined),
 });
 
+/** What deliveries come to, and how each is answered. */
+const STATUS = {
+  accepted: 202,
+  ignored: 202,
+  ping: 200,
+  unauthorized: 401,
+  'too-large': 413,
+  invalid: 400,
+} as const;
+export type WebhookResult = keyof typeof STATUS;
+
 export interface WebhookOptions {
   /** Those valid now; none at all: the webhook is not there. */
   readonly secrets: () => readonly string[];
@@ -30,22 +41,27 @@ export interface WebhookOptions {
   readonly branch: () => string | undefined;
   /** Called after the answer, with the pushed commit unless the branch was deleted. */
   readonly onPush: (commit: string | undefined) => void;
+  /** Called with every delivery, before the answer. */
+  readonly onDelivery: (result: WebhookResult) => void;
   readonly log: ProgramLog;
 }
 
 /** The routes of `/webhook`. */
-export function createWebhook({ secrets, branch, onPush, log }: WebhookOptions): Router {
-  const answer = (response: Response, status: number, message: string): void => {
+export function createWebhook(options: WebhookOptions): Router {
+  const { secrets, branch, onPush, onDelivery, log } = options;
+  const answer = (response: Response, result: WebhookResult, message: string): void => {
+    const status = STATUS[result];
     const { method, headers } = response.req;
     const delivery = toPrintable(String(headers['x-github-delivery'] ?? ''));
     log.info({ status, delivery, method }, `webhook: ${message}`);
+    onDelivery(result);
     response.status(status).json({ message });
   };
 
   const unauthorized = (response: Response): void =>
-    answer(response, 401, 'the X-Hub-Signature-256 header is missing or wrong');
+    answer(response, 'unauthorized', 'the X-Hub-Signature-256 header is missing or wrong');
   const tooLarge = (response: Response): void =>
-    answer(response, 413, `expected at most ${MAX_BODY} bytes`);
+    answer(response, 'too-large', `expected at most ${MAX_BODY} bytes`);
 
   /** What cannot be signed is not read: anybody may send 25 MiB. */
   const requireSignature: RequestHandler = (request, response, next) => {
@@ -62,27 +78,31 @@ export function createWebhook({ secrets, branch, onPush, log }: WebhookOptions):
     }
     const event = request.get('x-github-event');
     if (event === 'ping') {
-      answer(response, 200, 'pong');
+      answer(response, 'ping', 'pong');
       return;
     }
     if (event !== 'push') {
-      answer(response, 202, `nothing to do for the event ${JSON.stringify(event ?? 'none')}`);
+      answer(response, 'ignored', `nothing to do for the event ${JSON.stringify(event ?? 'none')}`);
       return;
     }
     const push = PUSH.safeParse(parsePayload(body, request.get('content-type')));
     if (!push.success) {
-      answer(response, 400, 'expected the JSON of a push event');
+      answer(response, 'invalid', 'expected the JSON of a push event');
       return;
     }
     const { ref, after } = push.data;
     const followed = branch();
     if (followed !== undefined && ref !== `refs/heads/${followed}`) {
-      answer(response, 202, `nothing to do: ${JSON.stringify(ref)} is not the branch ${followed}`);
+      answer(
+        response,
+        'ignored',
+        `nothing to do: ${JSON.stringify(ref)} is not the branch ${followed}`,
+      );
       return;
     }
     // Not `finish`: a client that does not wait for the answer has pushed all the same.
     response.once('close', () => onPush(after));
-    answer(response, 202, 'refresh queued');
+    answer(response, 'accepted', 'refresh queued');
   };
 
   const onUnreadable: ErrorRequestHandler = (
@@ -92,7 +112,8 @@ export function createWebhook({ secrets, branch, onPush, log }: WebhookOptions):
     next,
   ) => {
     if (error.status === 413) tooLarge(response);
-    else if (error.status !== undefined && error.status < 500) answer(response, 400, 'bad request');
+    else if (error.status !== undefined && error.status < 500)
+      answer(response, 'invalid', 'bad request');
     else next(error);
   };
 

@@ -23,6 +23,7 @@ const DEBIAN_PACKAGES: Record<Tool, string> = {
   'ansible-playbook': 'ansible-core',
   'ansible-lint': 'ansible-lint',
   chromium: 'chromium',
+  promtool: 'prometheus',
 };
 /** Asked by Debian's packages before they start a service: 101 forbids it. */
 const POLICY_RC_D = '/usr/sbin/policy-rc.d';

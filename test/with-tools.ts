@@ -19,6 +19,7 @@ export const TOOLS = [
   'ansible-playbook',
   'ansible-lint',
   'chromium',
+  'promtool',
 ] as const;
 export type Tool = (typeof TOOLS)[number];
 

@@ -1,5 +1,6 @@
 import type { Policy } from '../../generator/policy/policy.ts';
 import type { Source } from '../../generator/sources/source.ts';
+import type { Metrics } from '../metrics/metrics.ts';
 import type { Reasons } from '../refused/reasons.ts';
 import type { RefusedPulls } from '../refused/refused-pulls.ts';
 import type { Refresher } from '../refresher.ts';
@@ -12,4 +13,5 @@ export interface StatusServices {
   readonly policy: () => Policy;
   readonly refused: RefusedPulls;
   readonly reasons: Reasons;
+  readonly metrics: Pick<Metrics, 'read'>;
 }

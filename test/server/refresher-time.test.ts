@@ -35,6 +35,7 @@ describe('the refresher, as things happen at the wrong time', () => {
       log: createProgramLog(log.stream),
       onFirstLoad: () => undefined,
       onPublish: () => undefined,
+      onRefresh: () => undefined,
     });
   });
   afterEach('every snapshot was closed', async () => {

@@ -31,6 +31,7 @@ describe('the refresher', () => {
       log: createProgramLog(log.stream),
       onFirstLoad: () => undefined,
       onPublish: () => undefined,
+      onRefresh: () => undefined,
       ...options,
     });
   };

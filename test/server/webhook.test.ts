@@ -36,6 +36,7 @@ describe('the webhook', () => {
       secrets: () => secrets,
       branch: () => branch,
       onPush: (commit) => void pushes.push(commit),
+      onDelivery: () => undefined,
       log: createProgramLog(log.stream),
     });
     server = createServer(express().use('/webhook', webhook));
@@ -81,6 +82,7 @@ describe('the webhook', () => {
       secrets: () => secrets,
       branch: () => branch,
       onPush,
+      onDelivery: () => undefined,
       log: createProgramLog(log.stream),
     });
     const body = pushTo('refs/heads/main');

@@ -1,0 +1,43 @@
+// The judge of a server: what it has judged before it knows again.
+import { createJudge } from '../generator/judge.ts';
+import { type ImageFile, createStoreMemory } from '../generator/image/store-memory.ts';
+import { messageOf } from '../generator/message-of.ts';
+import type { OpenMessage } from '../generator/openpgp/open-message.ts';
+import type { Policy } from '../generator/policy/policy.ts';
+import { createRememberingJudge } from '../generator/remembering-judge.ts';
+import type { VerdictFile } from '../generator/verdict-file.ts';
+import { createVerdictIds } from '../generator/verdict-ids.ts';
+import { createVerdictLines } from '../generator/verdict-line.ts';
+import { createVerdictTerms } from '../generator/verdict-terms.ts';
+import type { StoreJudge } from './generations.ts';
+import type { ProgramLog } from './program-log.ts';
+
+export interface JudgeMemory {
+  readonly openMessage: OpenMessage;
+  /** What made verdicts that are remembered: changes when another version might judge otherwise. */
+  readonly engines: string;
+  /** Where verdicts are remembered; undefined to judge anew at every start. */
+  readonly verdicts: VerdictFile | undefined;
+  /** Where an image of the store is kept; undefined for none. */
+  readonly image: ImageFile | undefined;
+  readonly log: ProgramLog;
+}
+
+/** Makes the judge for a policy. */
+export function judgeWithMemory(options: JudgeMemory, policy: Policy): StoreJudge {
+  const { openMessage, engines, verdicts, image, log } = options;
+  // Warnings are for reports; a server gives none.
+  const expiryWarning = 0;
+  const plain = createJudge({ policy, openMessage, expiryWarning });
+  const verdictTerms = createVerdictTerms(policy, createVerdictIds(policy, engines));
+  const judge = verdicts
+    ? createRememberingJudge(plain, policy, createVerdictLines(verdictTerms), verdicts)
+    : plain;
+  if (!image) return judge;
+  const onUnused = (error: unknown): void =>
+    log.info({ error: messageOf(error) }, 'the image of the store is of no use; all is looked at');
+  return {
+    ...judge,
+    ...createStoreMemory({ ...image, judge, policy, verdictTerms, expiryWarning, onUnused }),
+  };
+}

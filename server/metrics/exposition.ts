@@ -1,0 +1,87 @@
+// All metrics in Prometheus' text format. No label holds a path, a digest of an image or an
+// address: whoever asks for signatures must not decide how many series there are.
+import { Registry } from 'prom-client';
+import type { KeyInfo } from '../../generator/openpgp/openpgp-js.ts';
+import type { RejectedFile } from '../../generator/report.ts';
+import type { LastRefresh, Refresher } from '../refresher.ts';
+import type { WebhookResult } from '../webhook.ts';
+import type { DurationCounts } from './duration-counts.ts';
+import type { LookupCounts } from './lookup-counts.ts';
+import { METRICS } from './metric-list.ts';
+import { watchProcess } from './process-metrics.ts';
+import { type Sample, addCounter, addGauge } from './sampled-metrics.ts';
+
+/** What the metrics are read from. */
+export interface MetricValues {
+  readonly refresher: Pick<Refresher, 'store' | 'status' | 'rejected'>;
+  readonly lookupCounts: Pick<LookupCounts, 'totals' | 'formatDurations'>;
+  readonly keys: () => readonly KeyInfo[];
+  /** Images that nodes wanted and that still have no signature. */
+  readonly refusedImages: () => number;
+  readonly refreshes: Readonly<Record<LastRefresh['result'], number>>;
+  readonly refreshDurations: DurationCounts;
+  /** Of a refresh, in seconds since 1970; 0 before the first. */
+  readonly lastSuccess: () => number;
+  readonly deliveries: Readonly<Record<WebhookResult, number>>;
+}
+
+export interface Exposition {
+  readonly contentType: string;
+  readonly text: string;
+}
+
+/** Gives the function that reads all metrics as they are now. */
+export function createExposition(values: MetricValues): () => Promise<Exposition> {
+  const { refresher, lookupCounts, keys, refusedImages } = values;
+  const { refreshes, refreshDurations, lastSuccess, deliveries } = values;
+  const registry = new Registry();
+  addCounter(registry, 'lookaside_lookups_total', () => Object.entries(lookupCounts.totals()));
+  addGauge(registry, 'lookaside_signatures', () => [
+    [undefined, refresher.store()?.signatures ?? 0],
+  ]);
+  addGauge(registry, 'lookaside_repositories', () => [
+    [undefined, refresher.store()?.repositories ?? 0],
+  ]);
+  addGauge(registry, 'lookaside_rejected_files', () => countCodes(refresher.rejected()));
+  addGauge(registry, 'lookaside_refused_images', () => [[undefined, refusedImages()]]);
+  addCounter(registry, 'lookaside_refresh_total', () => Object.entries(refreshes));
+  addGauge(registry, 'lookaside_last_refresh_success_timestamp_seconds', () => [
+    [undefined, lastSuccess()],
+  ]);
+  addCounter(registry, 'lookaside_webhook_deliveries_total', () => Object.entries(deliveries));
+  addGauge(registry, 'lookaside_key_expiry_timestamp_seconds', () => readExpiries(keys()));
+  addGauge(registry, 'lookaside_source_info', () => {
+    const commit = refresher.status().generation?.commit;
+    return commit ? [[commit, 1]] : [];
+  });
+  const formatProcess = watchProcess();
+  return async () => {
+    const texts = [
+      await registry.metrics(),
+      formatHistogram('lookaside_lookup_duration_seconds', lookupCounts.formatDurations),
+      formatHistogram('lookaside_refresh_duration_seconds', refreshDurations.format),
+      await formatProcess(),
+    ];
+    return { contentType: registry.contentType, text: texts.join('\n') };
+  };
+}
+
+function formatHistogram(
+  name: 'lookaside_lookup_duration_seconds' | 'lookaside_refresh_duration_seconds',
+  formatSamples: DurationCounts['format'],
+): string {
+  const { help, kind } = METRICS[name];
+  return `# HELP ${name} ${help}\n# TYPE ${name} ${kind}\n${formatSamples(name)}`;
+}
+
+function countCodes(files: Iterable<RejectedFile>): Iterable<Sample> {
+  const counts = new Map<string, number>();
+  for (const { code } of files) counts.set(code, (counts.get(code) ?? 0) + 1);
+  return counts;
+}
+
+function readExpiries(keys: readonly KeyInfo[]): readonly Sample[] {
+  return keys.flatMap(({ fingerprint, expires }) =>
+    expires === null ? [] : [[fingerprint, Date.parse(expires) / 1000]],
+  );
+}

@@ -1,0 +1,69 @@
+// Every metric of ours: its name, which dashboards and alerts hold to, and its labels.
+import type { Registry } from 'prom-client';
+
+interface MetricDescription {
+  readonly kind: 'counter' | 'gauge' | 'histogram';
+  readonly label?: string;
+  readonly help: string;
+}
+
+export const METRICS = {
+  lookaside_lookups_total: {
+    kind: 'counter',
+    label: 'outcome',
+    help: 'Lookups, by what became of them',
+  },
+  lookaside_lookup_duration_seconds: {
+    kind: 'histogram',
+    help: 'Time to answer a lookup, without the network',
+  },
+  lookaside_signatures: { kind: 'gauge', help: 'Signatures that are served' },
+  lookaside_repositories: { kind: 'gauge', help: 'Repositories that have signatures' },
+  lookaside_rejected_files: {
+    kind: 'gauge',
+    label: 'code',
+    help: 'Files that are not served because of a fault, by rejection code',
+  },
+  lookaside_refused_images: {
+    kind: 'gauge',
+    help: 'Images that nodes wanted and that still have no signature',
+  },
+  lookaside_refresh_total: {
+    kind: 'counter',
+    label: 'result',
+    help: 'Refreshes, by result: changed, unchanged, refused or failed',
+  },
+  lookaside_refresh_duration_seconds: { kind: 'histogram', help: 'Time that a refresh took' },
+  lookaside_last_refresh_success_timestamp_seconds: {
+    kind: 'gauge',
+    help: 'When a refresh last ended that neither failed nor was refused; 0 before the first',
+  },
+  lookaside_webhook_deliveries_total: {
+    kind: 'counter',
+    label: 'result',
+    help: 'Deliveries of the webhook, by result: accepted, ignored, ping, unauthorized, too-large or invalid',
+  },
+  lookaside_key_expiry_timestamp_seconds: {
+    kind: 'gauge',
+    label: 'fingerprint',
+    help: 'When a key expires; keys that do not expire are left out',
+  },
+  lookaside_source_info: {
+    kind: 'gauge',
+    label: 'commit',
+    help: 'The commit that is served; always 1',
+  },
+} as const satisfies Readonly<Record<string, MetricDescription>>;
+
+export type MetricName = keyof typeof METRICS;
+
+/** What prom-client asks of a metric that the registry is given afterwards. */
+export function describeMetric(name: MetricName): {
+  readonly name: MetricName;
+  readonly help: string;
+  readonly labelNames: readonly string[];
+  readonly registers: Registry[];
+} {
+  const { help, label }: MetricDescription = METRICS[name];
+  return { name, help, labelNames: label === undefined ? [] : [label], registers: [] };
+}
