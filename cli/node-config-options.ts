@@ -1,5 +1,5 @@
 // The options that only node-config takes.
-import { TARGET_NAMES } from '../generator/node-config/targets.ts';
+import { TARGET_NAMES } from '../generator/node-config/target-names.ts';
 import {
   absoluteDirectory,
   butaneVersion,

@@ -4,7 +4,6 @@ import { createSecureContext } from 'node:tls';
 import { pino } from 'pino';
 import { createProgramLog } from '../server/program-log.ts';
 import type { Policy } from '../generator/policy/policy.ts';
-import { createDirectorySource } from '../generator/sources/directory.ts';
 import type { Source } from '../generator/sources/source.ts';
 import type { ImageFile } from '../generator/image/store-memory.ts';
 import type { VerdictFile } from '../generator/verdict-file.ts';
@@ -73,7 +72,10 @@ export async function serve(source: string, settings: Settings, world: World): P
       settings['state-dir'],
       environment,
       ending.signal,
-      createDirectorySource,
+      async (path, subtree) => {
+        const { createDirectorySource } = await import('../generator/sources/directory.ts');
+        return createDirectorySource(path, subtree);
+      },
     );
     verdicts = await openVerdicts(settings['state-dir'], opened.location, log);
     image = openImage(settings['state-dir'], opened, log);

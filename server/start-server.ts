@@ -5,10 +5,10 @@ import type { Source } from '../generator/sources/source.ts';
 import type { SignatureStore } from '../generator/store.ts';
 import { toPrintable } from '../generator/printable.ts';
 import { type AccessLogForm, type LoggedRequest, createAccessLog } from './access-log.ts';
-import { createApp } from './app.ts';
 import type { LineSink } from './batch-lines.ts';
 import { createClientAddress } from './client-address.ts';
 import { type JudgeMemory, judgeWithMemory } from './judge-with-memory.ts';
+import { createLazyHandler } from './lazy-handler.ts';
 import { type Listener, type TlsFiles, listen } from './listener.ts';
 import { type Answer, createLookup } from './lookup.ts';
 import { createLookupCounts } from './metrics/lookup-counts.ts';
@@ -20,7 +20,6 @@ import type { RefusedFile } from './refused/refused-file.ts';
 import { createRefusedPulls } from './refused/refused-pulls.ts';
 import { createRefresher } from './refresher.ts';
 import { toOriginForm } from './request-path.ts';
-import { createStatusApp } from './status-app.ts';
 
 /** What may be read again while the server runs. */
 export interface Reloadable {
@@ -113,30 +112,38 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     },
   });
   const answerPlain = createQuickLookup({ store: refresher.store, onAnswer: noteAnswer });
-  const app = createApp({
-    refresher,
-    lookup,
-    webhookSecrets: () => reloadable.webhookSecrets,
-    branch: source.branch,
-    onDelivery: metrics.addDelivery,
-    policy: () => reloadable.policy,
-    url: options.url,
-    trustedProxies: options.trustedProxies,
-    log,
+  // Lookups need neither, and Express takes as long to load as a store of thousands.
+  const app = createLazyHandler(async () => {
+    const { createApp } = await import('./app.ts');
+    return createApp({
+      refresher,
+      lookup,
+      webhookSecrets: () => reloadable.webhookSecrets,
+      branch: source.branch,
+      onDelivery: metrics.addDelivery,
+      policy: () => reloadable.policy,
+      url: options.url,
+      trustedProxies: options.trustedProxies,
+      log,
+    });
   });
-  const onError = (error: Error): void => log.error({ error: error.message }, 'listener failed');
-  const status = await listen({
-    ...options.statusListen,
-    tls: undefined,
-    onError,
-    handle: createStatusApp({
+  const statusApp = createLazyHandler(async () => {
+    const { createStatusApp } = await import('./status-app.ts');
+    return createStatusApp({
       source,
       refresher,
       policy: () => reloadable.policy,
       refused,
       reasons,
       metrics,
-    }),
+    });
+  });
+  const onError = (error: Error): void => log.error({ error: error.message }, 'listener failed');
+  const status = await listen({
+    ...options.statusListen,
+    tls: undefined,
+    onError,
+    handle: statusApp.handle,
   });
   let main: Listener;
   try {
@@ -153,7 +160,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
           return;
         }
         request.url = target;
-        app(request, response);
+        app.handle(request, response);
       },
     });
   } catch (error) {
@@ -163,6 +170,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   log.info({ main: main.url, status: status.url }, 'listening');
 
   refresher.start();
+  // While git is waited for.
+  void Promise.all([app.load(), statusApp.load()]);
   const stopWatching = source.watch(
     () => refresher.request('change'),
     (error) => log.warn({ error: error.message }, 'changes are not announced; polling goes on'),

@@ -1,4 +1,5 @@
 // The forms in which a node's files can be written down.
+import type { TargetName } from './target-names.ts';
 import { writeAnsibleRole } from './targets/ansible-role.ts';
 import { writeButane } from './targets/butane.ts';
 import { writeCloudInit } from './targets/cloud-init.ts';
@@ -10,19 +11,6 @@ import { writeMachineConfigs } from './targets/machine-config.ts';
 import type { Target } from './targets/target.ts';
 
 export type { WrittenFile } from './targets/target.ts';
-
-export const TARGET_NAMES = [
-  'files',
-  'machineconfig',
-  'butane',
-  'script',
-  'ansible',
-  'kickstart',
-  'cloud-init',
-  'flatpak',
-] as const;
-
-export type TargetName = (typeof TARGET_NAMES)[number];
 
 const SYSTEM_ONLY = { isConcatenable: false, isForHomes: false };
 

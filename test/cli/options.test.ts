@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { Complaint } from '../../cli/complaint.ts';
 import { OPTIONS, OPTION_NAMES, type OptionName, optionOf, variableOf } from '../../cli/options.ts';
 import { readSettings } from '../../cli/read-settings.ts';
-import { TARGET_NAMES } from '../../generator/node-config/targets.ts';
+import { TARGET_NAMES } from '../../generator/node-config/target-names.ts';
 
 const LONG = 'x'.repeat(300);
 const COLUMNS: Readonly<Record<string, { good: [unknown, unknown][]; bad: [unknown, string][] }>> =
