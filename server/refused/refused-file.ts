@@ -102,14 +102,14 @@ async function readPulls(path: string): Promise<SavedPulls> {
 }
 
 /** In one step, once all is on the disk; not at all if that fails. */
-async function writeWhole(path: string, text: string): Promise<void> {
+async function writeWhole(path: string, pieces: Iterable<string>): Promise<void> {
   const temporary = `${path}.new`;
   // A killed process may have left one, and anything else there is not written through.
   await rm(temporary, { force: true });
   try {
     const file = await open(temporary, 'wx', 0o600);
     try {
-      await file.writeFile(text);
+      for (const piece of pieces) await file.appendFile(piece);
       await file.sync();
     } finally {
       await file.close();

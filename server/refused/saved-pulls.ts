@@ -10,6 +10,8 @@ import {
 
 /** Changes when older versions of this program could not read what this one writes. */
 const VERSION = 1;
+/** Pulls that are written at once. */
+const PIECE = 200;
 /** The longest name of a commit, with SHA-256. */
 const MAX_COMMIT_LENGTH = 64;
 /** The last moment that a `Date` can hold. */
@@ -46,8 +48,18 @@ export class SavedPullsError extends Error {
   override readonly name = 'SavedPullsError';
 }
 
-export function formatSavedPulls(pulls: SavedPulls): string {
-  return `${JSON.stringify({ version: VERSION, ...pulls })}\n`;
+/** The text in pieces, as all of it at once would keep lookups waiting. */
+export function* formatSavedPulls({ dropped, ...lists }: SavedPulls): Generator<string> {
+  yield `{"version":${VERSION},"dropped":${dropped}`;
+  for (const [name, pulls] of Object.entries(lists)) {
+    yield `,"${name}":[`;
+    for (let at = 0; at < pulls.length; at += PIECE) {
+      const piece = pulls.slice(at, at + PIECE).map((one) => JSON.stringify(one));
+      yield `${at === 0 ? '' : ','}${piece.join(',')}`;
+    }
+    yield ']';
+  }
+  yield '}\n';
 }
 
 /**
