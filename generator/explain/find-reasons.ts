@@ -72,21 +72,64 @@ export async function findReasons(
   return reasons;
 }
 
+/** The reason that says most of several directories, all without signatures. */
+export async function findReasonAmong(
+  directories: readonly string[],
+  evidence: Evidence,
+): Promise<{ readonly directory: string; readonly reason: Reason } | undefined> {
+  const reasons = await findReasons(directories.slice(0, MOST), evidence);
+  const found = [...reasons].map(([directory, reason]) => ({ directory, reason }));
+  return found.toSorted((a, b) => rankOf(a.reason) - rankOf(b.reason))[0];
+}
+
+/** The rejected files of a directory, where others in it may be good. */
+export async function findRejectedHere(
+  directory: string,
+  evidence: Evidence,
+): Promise<Reason | undefined> {
+  const place = placeOf(directory);
+  if (!place) return undefined;
+  const files = evidence.rejectedOf(place.hex).filter((file) => liesIn(place, file));
+  return describeQuarantined(place, sortByPath(files), evidence);
+}
+
+const BY_RANK: readonly ReasonCode[] = [
+  'quarantined',
+  'removed',
+  'elsewhere',
+  'other-digests',
+  'unknown-repository',
+];
+
+function rankOf({ code }: Reason): number {
+  return BY_RANK.indexOf(code);
+}
+
 function placeOf(directory: string): Location | undefined {
   return parseLocation(formatLocation(directory, 1));
 }
 
 /** Files in the directory itself come first. */
-async function findQuarantined(
+async function findQuarantined(place: Location, evidence: Evidence): Promise<Reason | undefined> {
+  const rejected = sortByPath(evidence.rejectedOf(place.hex));
+  const [here, elsewhere] = [true, false].map((isHere) =>
+    rejected.filter((file) => liesIn(place, file) === isHere),
+  );
+  return describeQuarantined(place, [...(here ?? []), ...(elsewhere ?? [])], evidence);
+}
+
+function liesIn({ directory }: Location, { path }: RejectedFile): boolean {
+  return path.startsWith(`${directory}/`);
+}
+
+async function describeQuarantined(
   place: Location,
-  { rejectedOf, lastChange }: Evidence,
+  rejected: readonly RejectedFile[],
+  { lastChange }: Evidence,
 ): Promise<Reason | undefined> {
-  const rejected = sortByPath(rejectedOf(place.hex));
   if (rejected.length === 0) return undefined;
-  const isHere = ({ path }: { path: string }): boolean => path.startsWith(`${place.directory}/`);
-  const sorted = [...rejected.filter(isHere), ...rejected.filter((file) => !isHere(file))];
   const files: QuarantinedFile[] = [];
-  for (const { path, code, message, hint } of sorted.slice(0, MOST)) {
+  for (const { path, code, message, hint } of rejected.slice(0, MOST)) {
     files.push({ path, code, message, hint, commit: (await lastChange(path, 'newest')) ?? null });
   }
   return describeReason(place, { code: 'quarantined', files });

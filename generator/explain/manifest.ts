@@ -1,0 +1,71 @@
+// What a registry has under the name of an image, as far as nodes choose by it: one manifest, or a
+// list with one for each platform (containers/image internal/manifest). Nobody has checked it.
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { digestedBytes } from './schema1.ts';
+
+/** The manifest of one platform. */
+export interface Instance {
+  /** `os/architecture[/variant]`. */
+  readonly platform: string;
+  /** Of its digest: 64 lower-case hexadecimal digits. */
+  readonly hex: string;
+}
+
+export interface Manifest {
+  readonly hex: string;
+  /** Of a list, those that nodes can choose; undefined for a manifest that is none. */
+  readonly instances: readonly Instance[] | undefined;
+}
+
+const LISTS: ReadonlySet<string> = new Set([
+  'application/vnd.docker.distribution.manifest.list.v2+json',
+  'application/vnd.oci.image.index.v1+json',
+]);
+
+const manifestSchema = z.looseObject({
+  schemaVersion: z.number(),
+  mediaType: z.string().optional(),
+  manifests: z.array(z.unknown()).optional(),
+});
+
+/** Attestations and other companions have no platform, or one that no node has. */
+const word = z.string().regex(/^(?!unknown$)[^\s/]+$/);
+const instanceSchema = z.object({
+  digest: z.string().regex(/^sha256:[0-9a-f]{64}$/),
+  platform: z.object({ os: word, architecture: word, variant: z.string().optional() }),
+});
+
+/** Reads what a registry sent; undefined where it is no manifest. */
+export function parseManifest(untrustedBytes: Uint8Array): Manifest | undefined {
+  const found = manifestSchema.safeParse(parseJson(untrustedBytes));
+  if (!found.success) return undefined;
+  const { mediaType, manifests } = found.data;
+  const hex = createHash('sha256').update(digestedBytes(untrustedBytes, found.data)).digest('hex');
+  // An index need not name its type.
+  const isList = mediaType === undefined ? manifests !== undefined : LISTS.has(mediaType);
+  return { hex, instances: isList ? readInstances(manifests ?? []) : undefined };
+}
+
+/** Equal entries count once; of one platform there may be several. */
+function readInstances(entries: readonly unknown[]): readonly Instance[] {
+  const instances = new Map<string, Instance>();
+  for (const entry of entries) {
+    const found = instanceSchema.safeParse(entry);
+    if (!found.success) continue;
+    const { digest, platform } = found.data;
+    const { os, architecture, variant } = platform;
+    const name = [os, architecture, variant].filter(Boolean).join('/');
+    const hex = digest.slice('sha256:'.length);
+    instances.set(`${name} ${hex}`, { platform: name, hex });
+  }
+  return [...instances.values()];
+}
+
+function parseJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(bytes).toString());
+  } catch {
+    return undefined;
+  }
+}
