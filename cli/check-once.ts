@@ -1,28 +1,16 @@
 import { rm } from 'node:fs/promises';
 import { DirectoryInUseError } from '../generator/directory-lock.ts';
-import { createImageWriter } from '../generator/image/image-writer.ts';
-import { createStoreMemory } from '../generator/image/store-memory.ts';
-import { type Judge, createJudge } from '../generator/judge.ts';
-import { loadStore } from '../generator/load-store.ts';
+import { createJudge } from '../generator/judge.ts';
 import type { Policy } from '../generator/policy/policy.ts';
 import { type CheckReport, type ReportedFile, sortByPath } from '../generator/report.ts';
 import { createDirectoryPass } from '../generator/sources/directory-pass.ts';
-import type { Pass, ReadableSource, Snapshot, Source } from '../generator/sources/source.ts';
-import type { SignatureStore } from '../generator/store.ts';
-import { createVerdictIds } from '../generator/verdict-ids.ts';
-import { createVerdictTerms } from '../generator/verdict-terms.ts';
-import { type Engines, openEngines, warnOfMissingGpgv } from './open-engines.ts';
+import type { HistoryCommit, ReadableSource, Source } from '../generator/sources/source.ts';
+import { type Checked, type Run, canBeFollowed, checkSource } from './check-source.ts';
+import { openEngines, warnOfMissingGpgv } from './open-engines.ts';
 import { openSource, withTemporaryState } from './open-source.ts';
 import type { Settings } from './options.ts';
-import { showProgress } from './progress.ts';
 import { readPolicy } from './read-policy.ts';
-import { stateFile } from './state-file.ts';
 import type { World } from './world.ts';
-
-/** What one pass over a source found. */
-export interface Checked extends Pick<CheckReport, 'source' | 'keys'> {
-  readonly store: SignatureStore;
-}
 
 /** What is to be told: of all files, or of some of them. */
 export function reportOn(
@@ -32,15 +20,11 @@ export function reportOn(
   return { source, keys, summary: store.summary, files: sortByPath(files) };
 }
 
-/** What a run works with. */
-interface Run {
-  readonly location: string;
-  readonly settings: Settings;
-  readonly world: World;
+/** What was checked, while its source is open. */
+export interface OpenChecked extends Checked {
   readonly policy: Policy;
-  readonly engines: Engines;
-  readonly judge: Judge;
-  readonly ending: AbortSignal;
+  /** What last changed a path, up to what was checked; undefined where there is no history. */
+  readonly lastChange: (path: string) => Promise<HistoryCommit | undefined>;
 }
 
 /**
@@ -53,6 +37,38 @@ export async function checkOnce(
   world: World,
   kept?: string,
 ): Promise<Checked> {
+  return withRun(location, settings, world, async (temporary, run) =>
+    kept === undefined ? checkIn(temporary, run) : checkKept(kept, temporary, run),
+  );
+}
+
+/** Checks every file of a source, once, and closes it only when what was found has been used. */
+export async function withChecked<Result>(
+  location: string,
+  settings: Settings,
+  world: World,
+  use: (checked: OpenChecked) => Promise<Result>,
+): Promise<Result> {
+  return withRun(location, settings, world, async (temporary, run) =>
+    withSource(temporary, run, async (source) => {
+      const checked = await checkSource(source, run, undefined);
+      const { commit } = checked.source;
+      const hasHistory = commit !== undefined && canBeFollowed(source);
+      return use({
+        ...checked,
+        policy: run.policy,
+        lastChange: async (path) => (hasHistory ? source.lastChange(commit, path) : undefined),
+      });
+    }),
+  );
+}
+
+async function withRun<Result>(
+  location: string,
+  settings: Settings,
+  world: World,
+  action: (temporary: string, run: Run) => Promise<Result>,
+): Promise<Result> {
   const policy = await readPolicy(settings);
   return withTemporaryState(world.signals, async (temporary, ending) => {
     const engines = await openEngines(world.environment, temporary);
@@ -61,11 +77,8 @@ export async function checkOnce(
     ending.addEventListener('abort', () => void engines.close());
     const { openMessage } = engines;
     const judge = createJudge({ policy, openMessage, expiryWarning: settings['expiry-warning'] });
-    const run: Run = { location, settings, world, policy, engines, judge, ending };
     try {
-      return kept === undefined
-        ? await checkIn(temporary, run)
-        : await checkKept(kept, temporary, run);
+      return await action(temporary, { location, settings, world, policy, engines, judge, ending });
     } finally {
       await engines.close();
     }
@@ -90,92 +103,27 @@ async function removeIfCan(directory: string): Promise<void> {
 }
 
 async function checkIn(stateDirectory: string, run: Run, isKept = false): Promise<Checked> {
-  const { location, settings, world, ending } = run;
-  const { environment } = world;
+  return withSource(stateDirectory, run, async (source) =>
+    checkSource(source, run, isKept ? stateDirectory : undefined),
+  );
+}
+
+async function withSource<Result>(
+  stateDirectory: string,
+  { location, settings, world, ending }: Run,
+  use: (source: ReadableSource | Source) => Promise<Result>,
+): Promise<Result> {
   const source = await openSource(
     location,
     settings,
     stateDirectory,
-    environment,
+    world.environment,
     ending,
     createDirectoryPass,
   );
   try {
-    return await checkSource(source, run, isKept ? stateDirectory : undefined);
+    return await use(source);
   } finally {
     await source.close();
   }
-}
-
-async function checkSource(
-  source: ReadableSource | Source,
-  run: Run,
-  kept: string | undefined,
-): Promise<Checked> {
-  const { pass, load } = await openPass(source, run, kept);
-  const progress = showProgress(pass, run.world.stderr);
-  try {
-    const store = await load(progress.step);
-    const { commit } = pass;
-    const { kind, location } = source;
-    return {
-      source: { kind, location, ...(commit !== undefined && { commit }) },
-      keys: run.policy.keyring?.keys ?? [],
-      store,
-    };
-  } finally {
-    progress.stop();
-    await pass.close();
-  }
-}
-
-interface OpenPass {
-  readonly pass: Pass;
-  readonly load: (onChecked: () => void) => Promise<SignatureStore>;
-}
-
-async function openPass(
-  source: ReadableSource | Source,
-  run: Run,
-  kept: string | undefined,
-): Promise<OpenPass> {
-  if (kept !== undefined && canBeFollowed(source)) {
-    const pass = await source.refresh();
-    return { pass, load: async (onChecked) => goOn(source, pass, run, kept, onChecked) };
-  }
-  const pass = await source.refresh();
-  return { pass, load: async (onChecked) => loadStore(pass, run.judge, new Date(), onChecked) };
-}
-
-function canBeFollowed(source: ReadableSource | Source): source is Source {
-  return 'keep' in source;
-}
-
-/** From what the run before has kept, and keeps what the next one may go on from. */
-async function goOn(
-  source: Source,
-  snapshot: Snapshot,
-  { policy, engines, judge, settings, world }: Run,
-  kept: string,
-  onChecked: () => void,
-): Promise<SignatureStore> {
-  const now = new Date();
-  const expiryWarning = settings['expiry-warning'];
-  const made = `${engines.id}, OpenSSL ${world.openssl}, warning ${expiryWarning}`;
-  const path = stateFile(kept, source.location, 'image');
-  const { restore, keep } = createStoreMemory({
-    path,
-    writer: createImageWriter(path, () => undefined),
-    judge,
-    policy,
-    verdictTerms: createVerdictTerms(policy, createVerdictIds(policy, made)),
-    expiryWarning,
-    onUnused: () => undefined,
-  });
-  const store =
-    (await restore(snapshot, now, onChecked)) ?? (await loadStore(snapshot, judge, now, onChecked));
-  await keep(store, snapshot, 0);
-  // A clone that is not noted grows: git packs nothing in it.
-  await source.keep(snapshot).catch(() => undefined);
-  return store;
 }
