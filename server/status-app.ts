@@ -1,6 +1,7 @@
 // The status listener, for operators: health, state, and a way to ask for a refresh.
 import express, { type Express } from 'express';
 import helmet from 'helmet';
+import { createExplainJson } from './status/explain-json.ts';
 import { createRefusedJson } from './status/refused-json.ts';
 import { createRepositoriesJson } from './status/repositories-json.ts';
 import type { StatusServices } from './status/services.ts';
@@ -29,6 +30,7 @@ export function createStatusApp(services: StatusServices): Express {
   });
   app.get('/refused.json', createRefusedJson(services));
   app.get('/repositories.json', createRepositoriesJson(services));
+  app.get('/explain.json', createExplainJson(services));
   app.get('/metrics', async (_request, response) => {
     const { contentType, text } = await metrics.read();
     response.setHeader('Content-Type', contentType).end(text);
