@@ -76,6 +76,21 @@ export async function withTemporaryState<Result>(
   action: (directory: string, ending: AbortSignal) => Promise<Result>,
 ): Promise<Result> {
   const directory = await mkdtemp(join(tmpdir(), 'lookaside-'));
+  try {
+    return await untilStopped(signals, async (ending) => action(directory, ending));
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Runs an action that a signal to stop aborts.
+ * @throws Complaint once there was such a signal.
+ */
+export async function untilStopped<Result>(
+  signals: World['signals'],
+  action: (ending: AbortSignal) => Promise<Result>,
+): Promise<Result> {
   const ending = new AbortController();
   const stop = (): void => ending.abort();
   const interrupted = new Promise<never>((_resolve, reject) => {
@@ -83,10 +98,9 @@ export async function withTemporaryState<Result>(
   });
   for (const name of STOPS) signals.once(name, stop);
   try {
-    return await Promise.race([action(directory, ending.signal), interrupted]);
+    return await Promise.race([action(ending.signal), interrupted]);
   } finally {
     // What follows may be ended the usual way.
     for (const name of STOPS) signals.off(name, stop);
-    await rm(directory, { recursive: true, force: true });
   }
 }

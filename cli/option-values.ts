@@ -171,6 +171,14 @@ export const names = several.transform((values, context) => {
   return z.NEVER;
 });
 
+/** `OS/ARCH[/VARIANT]`, one or several. */
+export const platforms = several.transform((values, context) => {
+  const wrong = values.find((value) => !/^[a-z0-9]+(?:\/[a-z0-9_.]+){1,2}$/.test(value));
+  if (wrong === undefined) return values;
+  context.addIssue(`expected OS/ARCH or OS/ARCH/VARIANT, got ${JSON.stringify(wrong)}`);
+  return z.NEVER;
+});
+
 /** Not that of the file of distributions in registries.d. */
 export const fileName = text.regex(/^(?!default$)[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/, {
   error: (issue) =>

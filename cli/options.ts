@@ -1,6 +1,7 @@
 // Every option of the program in one table: the flags, the environment variables, the
 // configuration file and the README's table are made from it or tested against it.
 import type { z } from 'zod';
+import { EXPLAIN_OPTIONS } from './explain-options.ts';
 import { NODE_CONFIG_OPTIONS } from './node-config-options.ts';
 import {
   LONGEST_TIMER,
@@ -16,7 +17,7 @@ import {
 } from './option-values.ts';
 
 /** The commands that take an option. */
-export type Command = 'check' | 'generate' | 'serve' | 'show' | 'node-config';
+export type Command = 'check' | 'generate' | 'serve' | 'show' | 'node-config' | 'explain';
 
 export interface Option {
   /** What the flag takes, as help shows it; none for one that is given or not. */
@@ -36,8 +37,10 @@ export interface Option {
 
 const ALL: readonly Command[] = ['check', 'generate', 'serve'];
 const JUDGING: readonly Command[] = [...ALL, 'show'];
+/** Those that open a source. */
+const READING: readonly Command[] = [...ALL, 'explain'];
 /** Those that work with scopes. */
-const DESCRIBING: readonly Command[] = [...JUDGING, 'node-config'];
+const DESCRIBING: readonly Command[] = [...JUDGING, 'node-config', 'explain'];
 
 export const OPTIONS = {
   keys: {
@@ -72,13 +75,13 @@ export const OPTIONS = {
   branch: {
     argument: 'NAME',
     description: "branch of a git source to follow; default: the remote's default branch",
-    commands: ALL,
+    commands: READING,
     schema: branch,
   },
   path: {
     argument: 'DIR',
     description: 'subtree of the source to publish',
-    commands: ALL,
+    commands: READING,
     default: '.',
     schema: subtree,
   },
@@ -93,7 +96,7 @@ export const OPTIONS = {
   'git-token-file': {
     argument: 'FILE',
     description: 'file with the token for an https:// source',
-    commands: ALL,
+    commands: READING,
     isPath: true,
     schema: text,
   },
@@ -109,8 +112,8 @@ export const OPTIONS = {
   format: {
     argument: 'FORMAT',
     description:
-      'form of the report: text, json, github, sarif or junit; show and node-config know the first two',
-    commands: ['check', 'show', 'node-config'],
+      'form of the report: text, json, github, sarif or junit; show, node-config and explain know the first two',
+    commands: ['check', 'show', 'node-config', 'explain'],
     default: 'text',
     schema: oneOf('text', 'json', 'github', 'sarif', 'junit'),
   },
@@ -200,6 +203,7 @@ export const OPTIONS = {
     schema: text,
   },
   ...NODE_CONFIG_OPTIONS,
+  ...EXPLAIN_OPTIONS,
 } as const satisfies Record<string, Option>;
 
 export type OptionName = keyof typeof OPTIONS;

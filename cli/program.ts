@@ -15,8 +15,8 @@ import type { World } from './world.ts';
 
 interface CommandForm {
   readonly summary: string;
-  /** What the command works on, if anything: its name in help, and what that is. */
-  readonly operand?: readonly [name: string, description: string];
+  /** What the command works on: names in help, and what each is. */
+  readonly operands: readonly (readonly [name: string, description: string])[];
   readonly run: (
     operands: readonly string[],
     settings: Settings,
@@ -26,16 +26,13 @@ interface CommandForm {
   ) => Promise<number>;
 }
 
-const SOURCE = [
-  '<SOURCE>',
-  'a directory, or a git URL: a scheme, scp form, or a name ending in .git',
-] as const;
+const WHAT_SOURCE_IS = 'a directory, or a git URL: a scheme, scp form, or a name ending in .git';
 
 type RunOnSource = (source: string, settings: Settings, world: World) => Promise<number>;
 
 const onSource = (summary: string, run: RunOnSource): CommandForm => ({
   summary,
-  operand: SOURCE,
+  operands: [['<SOURCE>', WHAT_SOURCE_IS]],
   run: async ([source = ''], settings, world) => run(source, settings, world),
 });
 
@@ -55,7 +52,7 @@ const COMMANDS: Record<CommandName, CommandForm> = {
   }),
   show: {
     summary: 'say what signatures say',
-    operand: ['<FILE...>', 'a signature; - for standard input'],
+    operands: [['<FILE...>', 'a signature; - for standard input']],
     run: async (files, settings, world) => {
       const { show } = await import('./show.ts');
       return show(files, settings, world);
@@ -63,9 +60,21 @@ const COMMANDS: Record<CommandName, CommandForm> = {
   },
   'node-config': {
     summary: 'write what nodes need to use the store, or compare it with what they have',
+    operands: [],
     run: async (_operands, settings, world, flags) => {
       const { nodeConfig } = await import('./node-config.ts');
       return nodeConfig(settings, world, flags);
+    },
+  },
+  explain: {
+    summary: 'say whether nodes would accept an image, and what is in the way',
+    operands: [
+      ['<IMAGE>', 'an image as it is pulled, as quay.io/team/app:v1'],
+      ['[SOURCE]', `${WHAT_SOURCE_IS}; or --server`],
+    ],
+    run: async ([image = '', source], settings, world, flags) => {
+      const { explain } = await import('./explain.ts');
+      return explain(image, source, settings, world, flags);
     },
   },
 };
@@ -80,7 +89,7 @@ export async function runProgram(args: readonly string[], world: World): Promise
     .version(readVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .helpCommand(false);
-  for (const [name, { summary, operand, run }] of Object.entries(COMMANDS)) {
+  for (const [name, { summary, operands, run }] of Object.entries(COMMANDS)) {
     const command = program
       .command(name)
       .description(summary)
@@ -91,7 +100,7 @@ export async function runProgram(args: readonly string[], world: World): Promise
         const settings = await readSettings(named, world.environment);
         exitCode = await run(command.args, settings, world, new Set(Object.keys(named)));
       });
-    if (operand) command.argument(...operand);
+    for (const operand of operands) command.argument(...operand);
     addOptions(
       command,
       OPTION_NAMES.filter((option) => takes(option, name)),

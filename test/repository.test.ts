@@ -112,7 +112,7 @@ describe('the README', () => {
       '',
     );
     const calls = [
-      ...readme.matchAll(/\blookaside (?:check|generate|serve|show|node-config) [^\n`]*/g),
+      ...readme.matchAll(/\blookaside (?:check|generate|serve|show|node-config|explain) [^\n`]*/g),
     ].join('\n');
     for (const [, flag] of `${ours}\n${calls}`.matchAll(/--([a-z][a-z-]+)/g)) {
       assert.ok(known.has(flag ?? ''), `--${flag}`);
@@ -124,10 +124,10 @@ describe('the README', () => {
     const commands = [...stdout.matchAll(/^ {2}([a-z-]+) \[options\]/gm)].map(([, name]) => name);
     assert.deepEqual(
       new Set(commands),
-      new Set(['check', 'generate', 'serve', 'show', 'node-config']),
+      new Set(['check', 'generate', 'serve', 'show', 'node-config', 'explain']),
     );
     for (const name of commands)
-      assert.match(readme, new RegExp(`^lookaside ${name} (?:SOURCE|FILE…|--out DIR)`, 'm'));
+      assert.match(readme, new RegExp(`^lookaside ${name} (?:SOURCE|FILE…|--out DIR|IMAGE)`, 'm'));
   });
 
   it('links only to files that are there', () => {

@@ -315,6 +315,27 @@ const POOLS: (typeof COLUMNS)[string] = {
   ],
 };
 
+const PLATFORMS: (typeof COLUMNS)[string] = {
+  good: [
+    ['linux/amd64', ['linux/amd64']],
+    [
+      ['linux/arm/v7', 'windows/386'],
+      ['linux/arm/v7', 'windows/386'],
+    ],
+    [[], []],
+  ],
+  bad: [
+    ['', 'expected a value or a list of values, got ""'],
+    [7, 'expected a value or a list of values, got 7'],
+    ...['amd64', 'linux/', '/amd64', 'linux/arm/v7/x', 'Linux/amd64', 'linux/a b'].map(
+      (value): [unknown, string] => [
+        [value],
+        `expected OS/ARCH or OS/ARCH/VARIANT, got ${JSON.stringify(value)}`,
+      ],
+    ),
+  ],
+};
+
 const BUTANE: (typeof COLUMNS)[string] = {
   good: ['4.8.0', '4.12.0', '4.20.0'].map((version) => [version, version]),
   bad: [
@@ -380,6 +401,9 @@ const KINDS: Readonly<Record<OptionName, (typeof COLUMNS)[string] | undefined>> 
   butane: BUTANE,
   check: COLUMNS['text'],
   diff: COLUMNS['text'],
+  server: COLUMNS['text'],
+  platform: PLATFORMS,
+  authfile: COLUMNS['text'],
 };
 
 describe('options', () => {

@@ -1,0 +1,108 @@
+// Asks a running server why it has no good signature for an image.
+import type { DockerReference } from '../generator/docker-reference.ts';
+import { messageOf } from '../generator/message-of.ts';
+import { parseUrl } from '../generator/parse-url.ts';
+import { formatReference } from '../generator/policy/signed-identity.ts';
+import { toLine } from '../generator/printable.ts';
+import { Complaint } from './complaint.ts';
+import { type ServerAnswer, answerSchema, refusalSchema } from './explain-answer.ts';
+
+/** Git may take seconds for each image. Milliseconds. */
+const TIME_LIMIT = 120_000;
+/** Far more than a hundred images need. Bytes. */
+const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
+const HINT = 'give the address of its --status-listen, as http://127.0.0.1:9090';
+
+/** The address of a running server; undefined for what is a SOURCE. */
+export function parseServer(text: string): URL | undefined {
+  if (!/^https?:\/\//i.test(text) || text.endsWith('.git')) return undefined;
+  const url = parseUrl(text);
+  if (!url) throw new Complaint(`--server: expected a URL, got ${JSON.stringify(text)}`, HINT);
+  if (url.username !== '' || url.password !== '') {
+    throw new Complaint('--server: expected no user name or password in the URL', HINT);
+  }
+  return url;
+}
+
+/**
+ * What the server says of the manifests with these digests, in their order.
+ * @throws Complaint
+ */
+export async function explainAtServer(
+  server: URL,
+  image: DockerReference,
+  hexes: readonly string[],
+  ending: AbortSignal,
+): Promise<ServerAnswer> {
+  const { status, text } = await ask(toQuestion(server, image, hexes), ending);
+  const refused = status === 200 ? undefined : refusalSchema.safeParse(parseJson(text));
+  if (refused?.success) {
+    const hint = status === 503 ? 'try again' : undefined;
+    throw new Complaint(`the server at ${server.href} says: ${toLine(refused.data.message)}`, hint);
+  }
+  const answer = answerSchema.safeParse(parseJson(text));
+  if (status !== 200 || !answer.success) {
+    const what = status === 200 ? 'something else' : `status ${status}`;
+    const message = `expected the status listener of a lookaside server at ${server.href}, got ${what}`;
+    throw new Complaint(message, `${HINT}; both must be of one version`);
+  }
+  const { images } = answer.data;
+  if (
+    images.length === hexes.length &&
+    images.every(({ digest }, at) => digest === toDigest(hexes[at]))
+  ) {
+    return answer.data;
+  }
+  throw new Complaint(`the server at ${server.href} answered for other images`, HINT);
+}
+
+function toQuestion(server: URL, image: DockerReference, hexes: readonly string[]): URL {
+  const url = new URL(server);
+  url.pathname = `${url.pathname.replace(/\/+$/, '')}/explain.json`;
+  url.hash = '';
+  url.search = new URLSearchParams([
+    ['image', formatReference(image)],
+    ...hexes.map((hex) => ['digest', toDigest(hex)]),
+  ]).toString();
+  return url;
+}
+
+function toDigest(hex: string | undefined): string {
+  return `sha256:${hex}`;
+}
+
+interface Answered {
+  readonly status: number;
+  readonly text: string;
+}
+
+async function ask(url: URL, ending: AbortSignal): Promise<Answered> {
+  const signal = AbortSignal.any([ending, AbortSignal.timeout(TIME_LIMIT)]);
+  try {
+    const response = await fetch(url, { redirect: 'error', signal });
+    const pieces: Uint8Array[] = [];
+    let size = 0;
+    for await (const piece of response.body ?? []) {
+      size += piece.length;
+      if (size > MAX_ANSWER_BYTES) throw new Error('the answer does not end');
+      pieces.push(piece);
+    }
+    return { status: response.status, text: Buffer.concat(pieces).toString() };
+  } catch (cause) {
+    // fetch says only that it failed; why is within.
+    const inner = cause instanceof Error && cause.cause ? cause.cause : cause;
+    throw new Complaint(
+      `cannot ask the server at ${url.origin}: ${toLine(messageOf(inner))}`,
+      HINT,
+      { cause },
+    );
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,123 @@
+import { styleText } from 'node:util';
+import type { ExplainedImage, FoundSignature } from '../generator/explain/explain-image.ts';
+import type { QuarantinedFile, SignedImage } from '../generator/explain/reason.ts';
+import { toLine } from '../generator/printable.ts';
+import { hasColour } from './has-colour.ts';
+import type { World } from './world.ts';
+
+/** What nodes of a platform get. */
+export interface ExplainedPlatform extends ExplainedImage {
+  /** `os/architecture[/variant]`; null where all nodes get the same. */
+  readonly platform: string | null;
+}
+
+/** All that is said of an image. */
+export interface Explanation {
+  /** In full. */
+  readonly image: string;
+  /** Who says so, and in which state. */
+  readonly origin: object;
+  /** Of the list of platforms, for which nodes do not ask. */
+  readonly list: ExplainedImage | undefined;
+  readonly platforms: readonly ExplainedPlatform[];
+}
+
+type Fact = readonly [name: string, value: string];
+type Paint = (verdict: ExplainedImage['verdict']) => string;
+
+const ABBREVIATED = 12;
+const WIDTH = 'signature:  '.length;
+const COLOURS = { accepted: 'green', refused: 'red', unknown: 'yellow' } as const;
+
+/** For programs, an object whose form is stable; for people a block a platform, a line a fact. */
+export function formatExplained(explanation: Explanation, isJson: boolean, world: World): string {
+  const { image, origin, list, platforms } = explanation;
+  if (isJson) {
+    const accepted = platforms.every(({ verdict }) => verdict === 'accepted');
+    const shown = { version: 1, image, ...origin, list: list ?? null, platforms, accepted };
+    return `${JSON.stringify(shown, null, 2)}\n`;
+  }
+  const paint: Paint = (verdict) =>
+    hasColour(world) ? styleText(COLOURS[verdict], verdict, { validateStream: false }) : verdict;
+  const head = [factLine(['image', image]), ...(list ? [factLine(describeList(list))] : [])];
+  const blocks = platforms.map((platform) => formatPlatform(platform, paint));
+  return `${[head, ...blocks, [summarize(explanation)]].map((lines) => lines.join('\n')).join('\n\n')}\n`;
+}
+
+function describeList({ digest, signatures }: ExplainedImage): Fact {
+  const count = `${signatures.length} signature${signatures.length === 1 ? '' : 's'}`;
+  return ['list', `${digest}, ${count}; \`skopeo copy --all\` asks for it, nodes do not`];
+}
+
+function formatPlatform(explained: ExplainedPlatform, paint: Paint): readonly string[] {
+  const { platform, digest, verdict, scope, directory, signatures, reason } = explained;
+  const code = reason === null ? '' : `: ${reason.code}`;
+  const facts: readonly Fact[] = [
+    ...(platform === null ? [] : [['platform', platform] as const]),
+    ['digest', digest],
+  ];
+  const more: readonly Fact[] = [
+    ['scope', scope === null ? 'none' : scope === '' ? 'all other images' : scope],
+    ['directory', directory],
+    ...signatures.flatMap(describeSignature),
+    ...describeReason(reason),
+  ];
+  // The only word in colour is ours.
+  return [
+    ...facts.map(factLine),
+    `${label('verdict')}${paint(verdict)}${code}`,
+    ...more.map(factLine),
+  ];
+}
+
+function describeSignature(signature: FoundSignature, index: number): readonly Fact[] {
+  const { identity, signer, signedAt, fault } = signature;
+  const by = signer === null ? 'nobody that was checked' : signer;
+  return [
+    ['signature', `${index + 1}, of ${identity}, by ${by}, made ${signedAt}`],
+    ...(fault === null ? [] : [['fault', fault] as const]),
+  ];
+}
+
+function describeReason(reason: ExplainedImage['reason']): readonly Fact[] {
+  if (reason === null) return [];
+  return [
+    ['reason', reason.message],
+    ...('files' in reason ? reason.files.flatMap(describeFile) : []),
+    ...('images' in reason ? reason.images.map(describeImage) : []),
+    ['next', reason.next],
+  ];
+}
+
+function describeFile({ path, code, commit }: QuarantinedFile): readonly Fact[] {
+  const file: Fact = ['file', `${path}: ${code}`];
+  if (!commit) return [file];
+  const { id, author, date } = commit;
+  return [file, ['commit', `${id.slice(0, ABBREVIATED)} by ${author.name} on ${date}`]];
+}
+
+function describeImage({ repository, digest, identity, signedAt }: SignedImage): Fact {
+  return ['signed', `${identity}, made ${signedAt}: ${repository} ${digest}`];
+}
+
+function summarize({ image, platforms }: Explanation): string {
+  const accepted = platforms.filter(({ verdict }) => verdict === 'accepted').length;
+  const [only] = platforms;
+  if (platforms.length === 1 && only) return `${image} ${IN_A_SENTENCE[only.verdict]}`;
+  return `${accepted} of ${platforms.length} platforms would be accepted`;
+}
+
+const IN_A_SENTENCE = {
+  accepted: 'would be accepted',
+  refused: 'would be refused',
+  unknown: 'may be accepted or refused: nobody can say',
+} as const;
+
+/** Every value may be a stranger's word. */
+function factLine([name, value]: Fact): string {
+  return `${label(name)}${toLine(value)}`;
+}
+
+function label(name: string): string {
+  return `${name}:`.padEnd(WIDTH);
+}

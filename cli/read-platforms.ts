@@ -1,0 +1,103 @@
+// Which manifests nodes ask for when they pull an image.
+import type { DockerReference } from '../generator/docker-reference.ts';
+import { type Instance, parseManifest } from '../generator/explain/manifest.ts';
+import { formatReference } from '../generator/policy/signed-identity.ts';
+import { toLine } from '../generator/printable.ts';
+import { Complaint } from './complaint.ts';
+import { untilStopped } from './open-source.ts';
+import type { Settings } from './options.ts';
+import { readManifest } from './read-manifest.ts';
+import type { World } from './world.ts';
+
+/** What nodes ask for: a manifest, or one of a list's for each platform. */
+export interface Pulled {
+  /** The digest of the list, in hexadecimal digits; undefined where there is none. */
+  readonly list: string | undefined;
+  readonly manifests: readonly PulledManifest[];
+}
+
+export interface PulledManifest extends Pick<Instance, 'hex'> {
+  /** Null where all nodes get the same manifest. */
+  readonly platform: string | null;
+}
+
+/** Far more than there are architectures; the server answers for a hundred at once. */
+const MOST_PLATFORMS = 50;
+/** Platforms that a complaint names. */
+const NAMED = 20;
+
+/**
+ * Finds the manifests of an image. A digest is taken for the manifest's, and the registry is not
+ * asked, unless platforms of a list are wanted.
+ * @throws Complaint
+ */
+export async function readPlatforms(
+  image: DockerReference,
+  { platform: wanted, authfile }: Settings,
+  { signals, environment }: World,
+): Promise<Pulled> {
+  if (image.digest !== undefined && wanted.length === 0) {
+    return toPulled(image.digest.slice('sha256:'.length));
+  }
+  const name = formatReference(image);
+  const untrustedBytes = await untilStopped(signals, async (ending) =>
+    readManifest(image, { authfile, environment, ending }),
+  );
+  const manifest = parseManifest(untrustedBytes);
+  if (!manifest) {
+    const hint = `look at it with \`skopeo inspect --raw docker://${name}\``;
+    throw new Complaint(`expected a manifest for ${name}, got something else`, hint);
+  }
+  const { hex, instances } = manifest;
+  if (image.digest !== undefined && image.digest !== `sha256:${hex}`) {
+    const message = `expected the manifest with ${image.digest}, got one with sha256:${hex}`;
+    throw new Complaint(
+      message,
+      `${image.host} or a mirror gives out other bytes; nodes refuse them`,
+    );
+  }
+  if (!instances) {
+    if (wanted.length === 0) return toPulled(hex);
+    const hint = 'leave out --platform: nodes of every platform get this manifest';
+    throw new Complaint(`${name} is one manifest, not a list for several platforms`, hint);
+  }
+  return { list: hex, manifests: pick(name, instances, wanted) };
+}
+
+function toPulled(hex: string): Pulled {
+  return { list: undefined, manifests: [{ platform: null, hex }] };
+}
+
+function pick(
+  name: string,
+  instances: readonly Instance[],
+  wanted: readonly string[],
+): readonly Instance[] {
+  const missing = wanted.find((one) => !instances.some(({ platform }) => isOf(platform, one)));
+  if (missing !== undefined) {
+    throw new Complaint(`the list of ${name} lacks ${missing}`, describeOthers(instances));
+  }
+  const picked = instances.filter(
+    ({ platform }) => wanted.length === 0 || wanted.some((one) => isOf(platform, one)),
+  );
+  if (picked.length === 0) {
+    const hint = 'push the image again, with a manifest for each platform';
+    throw new Complaint(`the list of ${name} names no platform that a node could have`, hint);
+  }
+  if (picked.length > MOST_PLATFORMS) {
+    const message = `the list of ${name} has ${picked.length} manifests, more than anybody reads`;
+    throw new Complaint(message, `pick up to ${MOST_PLATFORMS} with --platform`);
+  }
+  return picked;
+}
+
+/** `linux/arm` is every variant of it. */
+function isOf(platform: string, wanted: string): boolean {
+  return platform === wanted || platform.startsWith(`${wanted}/`);
+}
+
+function describeOthers(instances: readonly Instance[]): string {
+  const names = [...new Set(instances.map(({ platform }) => platform))];
+  const more = names.length > NAMED ? `, and ${names.length - NAMED} more` : '';
+  return toLine(`it has ${names.slice(0, NAMED).join(', ') || 'none'}`) + more;
+}
