@@ -23,7 +23,7 @@ const CAUSES: readonly Cause[] = [
     hint: (_repository, host) => `log in with \`skopeo login ${host}\`, or wait`,
   },
   {
-    said: /unauthori[sz]ed|authentication required|access to the (?:resource|requested)|denied|invalid username|status(?: code)?:? 40[13]/i,
+    said: /unauthori[sz]ed|authentication required|(?<!permission )denied|invalid username|status(?: code)?:? 40[13]/i,
     message: (image, host) => `${host} does not let us see ${image}`,
     hint: (_repository, host) =>
       `log in with \`skopeo login ${host}\`, or give --authfile FILE; some registries answer so for what they do not have`,
@@ -61,7 +61,7 @@ export function explainSkopeo(image: DockerReference, cause: unknown): Complaint
   if (killed) {
     return new Complaint(`${image.host} did not answer in time`, BY_DIGEST, { cause });
   }
-  const said = findMessage(stderr);
+  const said = findMessage(stderr, image);
   const known = CAUSES.find((one) => one.said.test(said));
   const message = known?.message(name, image.host) ?? `skopeo cannot read ${name}`;
   const hint = known?.hint(nameOf(image), image.host) ?? BY_DIGEST;
@@ -83,12 +83,14 @@ function toFailure(error: unknown): Failure {
   };
 }
 
-/** The last line is why it ended; its words stand in quotes, behind the name that we know. */
-function findMessage(stderr: string): string {
+/** The last line is why it ended; its words stand in quotes, behind the names that we know. */
+function findMessage(stderr: string, image: DockerReference): string {
   const last = stderr.trim().split('\n').at(-1) ?? '';
   const [, quoted] = / msg=("(?:[^"\\]|\\.)*")/.exec(last) ?? [];
   const message = quoted === undefined ? last.replace(/^FATA\[\d+\] */, '') : unquote(quoted);
-  return message.replace(/^Error parsing image name "[^"]*": /, '');
+  return message
+    .replace(/^Error parsing image name "[^"]*": /, '')
+    .replace(`reading manifest ${image.digest ?? image.tag} in ${nameOf(image)}: `, '');
 }
 
 function unquote(quoted: string): string {

@@ -20,6 +20,16 @@ export interface PushedImage extends ScratchImage {
   readonly name: string;
 }
 
+/** The one who may use a private registry. */
+export const LOGIN = { user: 'user', password: 'secret' } as const;
+/** As `htpasswd -nbB user secret` prints it. */
+const HTPASSWD = 'user:$2y$05$vdxQH1Mq9mKgoySlhV6PweOxRv6PiKD7xxCOoc2LGD1o5Z2rODU5S\n';
+
+export interface RegistryOptions {
+  /** Whether it wants LOGIN; anybody may read and write unless told. */
+  readonly isPrivate?: boolean;
+}
+
 export interface Registry {
   /** `127.0.0.1:PORT`, speaking plain HTTP. */
   readonly host: string;
@@ -30,8 +40,10 @@ export interface Registry {
 }
 
 /** Starts a docker-registry that keeps its images in a temporary directory. */
-export async function startRegistry(): Promise<Registry> {
+export async function startRegistry({ isPrivate }: RegistryOptions = {}): Promise<Registry> {
   const directory = await makeTemporary();
+  const path = join(directory, 'htpasswd');
+  if (isPrivate) await writeFile(path, HTPASSWD);
   const config = {
     version: 0.1,
     log: { level: 'info' },
@@ -40,6 +52,7 @@ export async function startRegistry(): Promise<Registry> {
       delete: { enabled: true },
     },
     http: { addr: '127.0.0.1:0' },
+    ...(isPrivate && { auth: { htpasswd: { realm: 'registry', path } } }),
   };
   const configFile = join(directory, 'config.yml');
   await writeFile(configFile, JSON.stringify(config));
@@ -55,6 +68,7 @@ export async function startRegistry(): Promise<Registry> {
       const name = `${host}/${repository}`;
       const reference = `${name}:${tag}`;
       const copy = ['copy', '--all', '--preserve-digests', '--dest-tls-verify=false'];
+      if (isPrivate) copy.push('--dest-creds', `${LOGIN.user}:${LOGIN.password}`);
       const images = [`oci:${layout}`, `docker://${reference}`];
       await runOrThrow('skopeo', ['--insecure-policy', ...copy, ...images]);
       await removeTemporary(layout);
