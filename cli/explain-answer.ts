@@ -15,7 +15,9 @@ const commit = z.object({
 
 const file = z.object({
   path: text,
-  code: z.custom<RejectionCode>((code) => typeof code === 'string' && code in REJECTIONS),
+  code: z.custom<RejectionCode>(
+    (code) => typeof code === 'string' && Object.hasOwn(REJECTIONS, code),
+  ),
   message: text,
   hint: text,
   commit: commit.nullable(),

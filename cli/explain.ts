@@ -75,7 +75,7 @@ function findPlace(
 ): string | URL {
   if (source !== undefined) {
     if (flags.has('server')) {
-      throw new Complaint('SOURCE and --server both say where to look', 'give one of them');
+      throw new Complaint('--server and SOURCE both say where to look', 'give one of them');
     }
     return source;
   }

@@ -3,6 +3,7 @@ import { PassThrough, Readable } from 'node:stream';
 import { buffer, text } from 'node:stream/consumers';
 import { formatComplaint } from '../../cli/complaint.ts';
 import { runProgram } from '../../cli/program.ts';
+import type { World } from '../../cli/world.ts';
 
 export interface ProgramResult {
   readonly code: number;
@@ -10,13 +11,18 @@ export interface ProgramResult {
   readonly stderr: string;
 }
 
-/** Runs `lookaside …` in this process, to its end. */
-export async function runInProcess(args: readonly string[]): Promise<ProgramResult> {
+/** Runs `lookaside …` in this process, to its end; `onStart` may send it signals. */
+export async function runInProcess(
+  args: readonly string[],
+  environment: World['environment'] = {},
+  onStart: (signals: EventEmitter) => void = () => undefined,
+): Promise<ProgramResult> {
   const [stdout, stderr] = [new PassThrough(), new PassThrough()];
   const written = Promise.all([buffer(stdout), text(stderr)]);
   const stdin = Readable.from([]);
   const signals = new EventEmitter();
-  const world = { environment: {}, stdin, stdout, stderr, signals, openssl: '3' };
+  const world = { environment, stdin, stdout, stderr, signals, openssl: '3' };
+  onStart(signals);
   const code = await runProgram(args, world).catch((error: unknown) => {
     stderr.write(formatComplaint(error));
     return 2;

@@ -42,6 +42,20 @@ const REASONS: Readonly<Record<ExplainedName, readonly (string | null)[]>> = {
   'co-signed': [null],
 };
 
+const explain = async (image: string, ...args: readonly string[]): Promise<RunResult> =>
+  runLookaside(['explain', image, ...args]);
+const explainJson = async (image: string, ...args: readonly string[]): Promise<Explained> => {
+  const { stdout, stderr, code } = await explain(image, ...args, '--format', 'json');
+  assert.equal(stderr, '');
+  const explained = JSON.parse(stdout) as Explained;
+  assert.equal(code, explained.accepted ? 0 : 1);
+  return explained;
+};
+
+const codes = ({ platforms }: Explained) => platforms.map(({ reason }) => reason?.code ?? null);
+/** As policy.json has it. */
+const by = (file: string) => ({ type: 'signedBy', keyType: 'GPGKeys', keyPath: file });
+
 const TOOLS = ['skopeo', 'podman', 'docker-registry', 'gpg', 'git'] as const;
 
 describeWith(TOOLS, 'lookaside explain says what a node does', () => {
@@ -68,22 +82,12 @@ describeWith(TOOLS, 'lookaside explain says what a node does', () => {
       keys: [made.keyFile],
       ...options,
     });
-  const explain = async (image: string, ...args: readonly string[]): Promise<RunResult> =>
-    runLookaside(['explain', image, ...args]);
-  const explainJson = async (image: string, ...args: readonly string[]): Promise<Explained> => {
-    const { stdout, stderr, code } = await explain(image, ...args, '--format', 'json');
-    assert.equal(stderr, '');
-    const explained = JSON.parse(stdout) as Explained;
-    assert.equal(code, explained.accepted ? 0 : 1);
-    return explained;
-  };
   /** By the very policy of a node. */
   const atSource = ({ home } = node): readonly string[] => [
     made.remote.path,
     '--policy',
     join(home, '.config/containers/policy.json'),
   ];
-  const codes = ({ platforms }: Explained) => platforms.map(({ reason }) => reason?.code ?? null);
 
   for (const name of EXPLAINED) {
     it(`of an image that is ${name}`, async () => {
@@ -123,7 +127,6 @@ describeWith(TOOLS, 'lookaside explain says what a node does', () => {
   });
 
   it('under a policy that asks for both keys, or takes nothing', async () => {
-    const by = (file: string) => ({ type: 'signedBy', keyType: 'GPGKeys', keyPath: file });
     const both = [by(made.keyFile), by(made.otherKeyFile)];
     for (const [requirements, name, code] of [
       [both, 'co-signed', null],

@@ -53,11 +53,6 @@ export async function makeExplainedImages(): Promise<ExplainedImages> {
     const repository = `team/${name}`;
     return registry.pushImage({ repository, tag: 'v1', ...(architectures && { architectures }) });
   };
-  const copy = async ({ reference }: PushedImage, to: string): Promise<void> => {
-    const tls = ['--src-tls-verify=false', '--dest-tls-verify=false'];
-    const images = [`docker://${reference}`, `docker://${to}`];
-    await runOrThrow('skopeo', ['--insecure-policy', 'copy', ...tls, ...images]);
-  };
   /** The place of a signature of an image, and its bytes. */
   const sign = async (image: PushedImage, { by = key, number = 1, digest = image.digest } = {}) => {
     const claims = { dockerReference: image.reference, manifestDigest: digest };
@@ -133,4 +128,10 @@ export async function makeExplainedImages(): Promise<ExplainedImages> {
       await Promise.all([registry.stop(), signer.stop(), remote.remove()]);
     },
   };
+}
+
+async function copy({ reference }: PushedImage, to: string): Promise<void> {
+  const tls = ['--src-tls-verify=false', '--dest-tls-verify=false'];
+  const images = [`docker://${reference}`, `docker://${to}`];
+  await runOrThrow('skopeo', ['--insecure-policy', 'copy', ...tls, ...images]);
 }

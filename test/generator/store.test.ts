@@ -7,6 +7,7 @@ import { isNoteworthy, sortByPath } from '../../generator/report.ts';
 import { SignatureStore } from '../../generator/store.ts';
 import { DIRECTORY, HEX, entryOf, publishable } from './samples.ts';
 import { signaturesAt } from './signatures-at.ts';
+import { storeOf } from './store-of.ts';
 
 const at = (number: number) => formatLocation(DIRECTORY, number);
 const pathOf = (path: string) => ({ path, directory: parseLocation(path)?.directory });
@@ -22,12 +23,6 @@ const ignored = (path: string): CheckedFile => ({
 const removed = (path: string): CheckedFile => ({ kind: 'removed', ...pathOf(path) });
 const expired = (store: SignatureStore, time: number) =>
   [...store.expired(new Date(time))].flatMap((file) => file?.path ?? []);
-
-function storeOf(...files: readonly CheckedFile[]): SignatureStore {
-  const store = new SignatureStore();
-  store.prepare(files).apply();
-  return store;
-}
 
 const hashes = (store: SignatureStore, directory = DIRECTORY) =>
   signaturesAt(store, directory)?.map(({ hash }) => hash);

@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict';
+import * as fc from 'fast-check';
+import type { CheckedFile } from '../../../generator/checked-file.ts';
+import { findReasons, guessReason } from '../../../generator/explain/find-reasons.ts';
+import { formatDirectory, formatLocation, parseLocation } from '../../../generator/location.ts';
+import { reject } from '../../../generator/rejection.ts';
+import { entryOf, publishable } from '../samples.ts';
+import { sightOf, storeOf } from '../store-of.ts';
+
+const HEXES = ['ab', 'cd', 'ef'].map((pair) => pair.repeat(32));
+const REPOSITORIES = ['team/app', 'images/team/app', 'team/worker'];
+const DIRECTORIES = REPOSITORIES.flatMap((repository) =>
+  HEXES.map((hex) => formatDirectory(repository, hex)),
+);
+
+const rejectedAt = (path: string): CheckedFile => {
+  const directory = parseLocation(path)?.directory;
+  const rejection = reject('empty', 'no');
+  return { kind: 'rejected', path, directory, entry: entryOf(path), rejection };
+};
+
+/** By the definition of each reason. */
+function reasonOf(directory: string, signed: readonly string[], rejected: readonly string[]) {
+  const [repository = '', hex = ''] = directory.split('@sha256=');
+  if (signed.includes(directory)) return undefined;
+  if (rejected.some((other) => other.endsWith(hex))) return 'quarantined';
+  if (signed.some((other) => other.endsWith(hex))) return 'elsewhere';
+  const isSame = (other: string): boolean => other.startsWith(`${repository}@`);
+  return signed.some(isSame) ? 'other-digests' : 'unknown-repository';
+}
+
+const lastChange = async () => undefined;
+
+describe('generator: reasons', () => {
+  it('are those of their definitions, guessed or found', async () => {
+    const property = fc.asyncProperty(
+      fc.subarray(DIRECTORIES),
+      fc.subarray(DIRECTORIES),
+      async (signed, rejected) => {
+        const store = storeOf(
+          ...signed.map((directory) => publishable(formatLocation(directory, 1))),
+          ...rejected.map((directory) => rejectedAt(formatLocation(directory, 2))),
+        );
+        const reasons = await findReasons([...DIRECTORIES, ...DIRECTORIES], {
+          ...sightOf(store),
+          lastChange,
+        });
+        for (const directory of DIRECTORIES) {
+          const expected = reasonOf(directory, signed, rejected);
+          assert.equal(reasons.get(directory)?.code, expected);
+          if (expected !== undefined)
+            assert.equal(guessReason(sightOf(store), directory), expected);
+        }
+      },
+    );
+    await fc.assert(property, { numRuns: 200 });
+  });
+
+  it('are given to directories only', async () => {
+    const names = ['', 'x', '__proto__', 'a/b@sha256=', formatLocation(DIRECTORIES[0] ?? '', 1)];
+    const reasons = await findReasons(names, { ...sightOf(storeOf()), lastChange });
+    assert.equal(reasons.size, 0);
+    for (const name of names)
+      assert.equal(guessReason(sightOf(storeOf()), name), 'unknown-repository');
+  });
+
+  it('tell at most five files and images', async () => {
+    const [directory = ''] = DIRECTORIES;
+    const files = Array.from({ length: 9 }, (_, index) =>
+      rejectedAt(formatLocation(directory, index + 1)),
+    );
+    const asked: string[] = [];
+    const evidence = {
+      ...sightOf(storeOf(...files)),
+      lastChange: async (path: string) => void asked.push(path),
+    };
+    const reason = (await findReasons([directory], evidence)).get(directory);
+    assert.equal(reason?.code === 'quarantined' && reason.files.length, 5);
+    assert.equal(asked.length, 5);
+  });
+
+  it('fail with the history that they need', async () => {
+    const [directory = ''] = DIRECTORIES;
+    const asking = findReasons([directory], {
+      ...sightOf(storeOf()),
+      lastChange: async () => assert.fail('git is gone'),
+    });
+    await assert.rejects(asking, /git is gone/);
+  });
+});

@@ -1,0 +1,15 @@
+import type { CheckedFile } from '../../generator/checked-file.ts';
+import type { Sight } from '../../generator/explain/find-reasons.ts';
+import { SignatureStore } from '../../generator/store.ts';
+
+/** A store of these files. */
+export function storeOf(...files: readonly CheckedFile[]): SignatureStore {
+  const store = new SignatureStore();
+  store.prepare(files).apply();
+  return store;
+}
+
+/** What a store alone shows. */
+export function sightOf(store: SignatureStore): Sight {
+  return { store, rejectedOf: (hex) => store.rejectedOf(hex) };
+}
