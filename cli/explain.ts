@@ -5,6 +5,7 @@ import type { ExplainedImage } from '../generator/explain/explain-image.ts';
 import { parsePulledImage } from '../generator/explain/pulled-image.ts';
 import { formatReference } from '../generator/policy/signed-identity.ts';
 import { Complaint } from './complaint.ts';
+import type { ServerAnswer } from './explain-answer.ts';
 import { explainAtServer, parseServer } from './explain-at-server.ts';
 import { explainAtSource } from './explain-at-source.ts';
 import { type Explanation, formatExplained } from './format-explained.ts';
@@ -97,7 +98,7 @@ async function askServer(
   image: DockerReference,
   hexes: readonly string[],
   { signals }: World,
-): Promise<{ images: readonly ExplainedImage[]; server: string; generation: object }> {
+): Promise<Omit<ServerAnswer, 'version'> & { readonly server: string }> {
   const { generation, images } = await untilStopped(signals, async (ending) =>
     explainAtServer(server, image, hexes, ending),
   );

@@ -2,6 +2,8 @@ import { styleText } from 'node:util';
 import type { ExplainedImage, FoundSignature } from '../generator/explain/explain-image.ts';
 import type { QuarantinedFile, SignedImage } from '../generator/explain/reason.ts';
 import { toLine } from '../generator/printable.ts';
+import type { CheckReport } from '../generator/report.ts';
+import type { ServerAnswer } from './explain-answer.ts';
 import { hasColour } from './has-colour.ts';
 import type { World } from './world.ts';
 
@@ -11,12 +13,15 @@ export interface ExplainedPlatform extends ExplainedImage {
   readonly platform: string | null;
 }
 
+/** Who says so, and in which state. */
+export type Origin =
+  Pick<CheckReport, 'source'> | ({ readonly server: string } & Pick<ServerAnswer, 'generation'>);
+
 /** All that is said of an image. */
 export interface Explanation {
   /** In full. */
   readonly image: string;
-  /** Who says so, and in which state. */
-  readonly origin: object;
+  readonly origin: Origin;
   /** Of the list of platforms, for which nodes do not ask. */
   readonly list: ExplainedImage | undefined;
   readonly platforms: readonly ExplainedPlatform[];
@@ -39,9 +44,31 @@ export function formatExplained(explanation: Explanation, isJson: boolean, world
   }
   const paint: Paint = (verdict) =>
     hasColour(world) ? styleText(COLOURS[verdict], verdict, { validateStream: false }) : verdict;
-  const head = [factLine(['image', image]), ...(list ? [factLine(describeList(list))] : [])];
-  const blocks = platforms.map((platform) => formatPlatform(platform, paint));
-  return `${[head, ...blocks, [summarize(explanation)]].map((lines) => lines.join('\n')).join('\n\n')}\n`;
+  const head: readonly Fact[] = [
+    ['image', image],
+    describeOrigin(origin),
+    ...(list ? [describeList(list)] : []),
+  ];
+  const blocks = [
+    head.map(factLine),
+    ...platforms.map((platform) => formatPlatform(platform, paint)),
+    [summarize(explanation), ...adviseOnList(explanation)],
+  ];
+  return `${blocks.map((lines) => lines.join('\n')).join('\n\n')}\n`;
+}
+
+function describeOrigin(origin: Origin): Fact {
+  if ('source' in origin) {
+    const { location, commit } = origin.source;
+    return ['source', commit ? `${location}, commit ${abbreviate(commit)}` : location];
+  }
+  const { commit, loadedAt } = origin.generation;
+  const state = commit === null ? '' : `, commit ${abbreviate(commit)}`;
+  return ['server', `${origin.server}${state}, loaded ${loadedAt}`];
+}
+
+function abbreviate(commit: string): string {
+  return commit.slice(0, ABBREVIATED);
 }
 
 function describeList({ digest, signatures }: ExplainedImage): Fact {
@@ -93,7 +120,7 @@ function describeFile({ path, code, commit }: QuarantinedFile): readonly Fact[] 
   const file: Fact = ['file', `${path}: ${code}`];
   if (!commit) return [file];
   const { id, author, date } = commit;
-  return [file, ['commit', `${id.slice(0, ABBREVIATED)} by ${author.name} on ${date}`]];
+  return [file, ['commit', `${abbreviate(id)} by ${author.name} on ${date}`]];
 }
 
 function describeImage({ repository, digest, identity, signedAt }: SignedImage): Fact {
@@ -105,6 +132,16 @@ function summarize({ image, platforms }: Explanation): string {
   const [only] = platforms;
   if (platforms.length === 1 && only) return `${image} ${IN_A_SENTENCE[only.verdict]}`;
   return `${accepted} of ${platforms.length} platforms would be accepted`;
+}
+
+/** What is said of an image that nobody has signed. */
+const FORGOTTEN: ReadonlySet<string | undefined> = new Set(['other-digests', 'unknown-repository']);
+
+/** Who signs a list, or one of its platforms, often thinks to have signed them all. */
+function adviseOnList({ list, platforms }: Explanation): readonly string[] {
+  if (!list || ![list, ...platforms].some(({ signatures }) => signatures.length > 0)) return [];
+  if (!platforms.some(({ reason }) => FORGOTTEN.has(reason?.code))) return [];
+  return ['Every platform needs signatures of its own: `skopeo copy --all --sign-by` makes them.'];
 }
 
 const IN_A_SENTENCE = {

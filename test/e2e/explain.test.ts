@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describeWith } from '../with-tools.ts';
 import {
@@ -161,7 +161,16 @@ describeWith(TOOLS, 'lookaside explain says what a node does', () => {
     const both = await explain(list.reference, '--server', server.statusUrl);
     assert.equal(both.code, 1);
     assert.match(both.stdout, new RegExp(`^list: {7}${list.digest}, 0 signatures`, 'm'));
-    assert.match(both.stdout, /\n\n1 of 2 platforms would be accepted\n$/);
+    assert.match(
+      both.stdout,
+      /\n\n1 of 2 platforms would be accepted\nEvery platform needs [^\n]+\n$/,
+    );
+    const commit = made.removedBy.slice(0, 12);
+    assert.match(
+      both.stdout,
+      new RegExp(`^server: {5}${server.statusUrl}/, commit ${commit}, l`, 'm'),
+    );
+    assert.ok(gone.stdout.includes(`\nsource:     ${made.remote.path}, commit ${commit}\n`));
     assert.ok(both.stdout.includes(`by ${made.fingerprint}, made `));
   });
 
@@ -197,6 +206,22 @@ describeWith(TOOLS, 'lookaside explain says what a node does', () => {
     const single = await explain(signed.reference, ...atSource(), '--platform', 'linux/amd64');
     assert.equal(single.code, 2);
     assert.match(single.stderr, /is one manifest, not a list/);
+  });
+
+  it('at the registry where registries.conf of the node sends it', async () => {
+    const { list } = made.images;
+    const home = state();
+    const conf = `[[registry]]\nprefix = "quay.io"\nlocation = "${made.registry.host}"\ninsecure = true\n`;
+    await mkdir(join(home, '.config/containers'), { recursive: true });
+    await writeFile(join(home, '.config/containers/registries.conf'), conf);
+    const name = list.reference.replace(made.registry.host, 'quay.io');
+    const args = ['explain', name, '--server', server.statusUrl];
+    const env = { HOME: home, XDG_CONFIG_HOME: undefined };
+    const { code, stdout, stderr } = await runLookaside(args, { env });
+    assert.equal(stderr, '');
+    assert.equal(code, 1);
+    assert.ok(stdout.startsWith(`image:      ${name}\n`));
+    assert.match(stdout, /^verdict: {4}refused: other-name$/m);
   });
 
   it('of a name with a tag and a digest, by the digest', async () => {

@@ -102,7 +102,6 @@ export async function makeExplainedImages(): Promise<ExplainedImages> {
   const page = '<!doctype html>';
   const damagedBy = await remote.commit({ [broken]: page, [brokenToo]: page }, 'Add <b>page</b>');
   const removedBy = await remote.publish({ [gone]: null });
-  await remote.publish({});
 
   return {
     registry,
