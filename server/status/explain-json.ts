@@ -1,5 +1,6 @@
 // `/explain.json?image=NAME&digest=sha256:HEX&digest=…`: whether nodes would accept manifests of an
 // image, by what is served at this moment.
+import { setImmediate } from 'node:timers/promises';
 import type { RequestHandler } from 'express';
 import { z } from 'zod';
 import { type ExplainedImage, explainImage } from '../../generator/explain/explain-image.ts';
@@ -59,6 +60,8 @@ export function createExplainJson({
       // Nobody waits for the rest.
       if (response.destroyed) return;
       images.push(await explainImage(query.image, digest, options));
+      // Lookups go on meanwhile.
+      await setImmediate();
     }
     response.json({ version: 1, generation, images });
   };
