@@ -52,7 +52,7 @@ export function formatExplained(explanation: Explanation, isJson: boolean, world
   const blocks = [
     head.map(factLine),
     ...platforms.map((platform) => formatPlatform(platform, paint)),
-    [summarize(explanation), ...adviseOnList(explanation)],
+    [summarize(explanation), ...advise(explanation)],
   ];
   return `${blocks.map((lines) => lines.join('\n')).join('\n\n')}\n`;
 }
@@ -134,14 +134,21 @@ function summarize({ image, platforms }: Explanation): string {
   return `${accepted} of ${platforms.length} platforms would be accepted`;
 }
 
-/** What is said of an image that nobody has signed. */
+/** What is said of a manifest that nobody has signed. */
 const FORGOTTEN: ReadonlySet<string | undefined> = new Set(['other-digests', 'unknown-repository']);
 
-/** Who signs a list, or one of its platforms, often thinks to have signed them all. */
-function adviseOnList({ list, platforms }: Explanation): readonly string[] {
-  if (!list || ![list, ...platforms].some(({ signatures }) => signatures.length > 0)) return [];
+/** What signers, or those who ask, may have overlooked. */
+function advise({ image, list, platforms }: Explanation): readonly string[] {
   if (!platforms.some(({ reason }) => FORGOTTEN.has(reason?.code))) return [];
-  return ['Every platform needs signatures of its own: `skopeo copy --all --sign-by` makes them.'];
+  if (list && [list, ...platforms].some(({ signatures }) => signatures.length > 0)) {
+    return [
+      'Every platform needs signatures of its own: `skopeo copy --all --sign-by` makes them.',
+    ];
+  }
+  const isByDigest = !list && image.includes('@');
+  return isByDigest
+    ? ['Is it the digest of a list? Then name the platforms of the nodes with --platform.']
+    : [];
 }
 
 const IN_A_SENTENCE = {

@@ -106,6 +106,15 @@ describe('lookaside explain', () => {
     }
   });
 
+  it('looks into SOURCE whatever else the environment says', async () => {
+    const environment = { LOOKASIDE_SERVER: 'http://127.0.0.1:1' };
+    const { code, stdout } = await runInProcess(['explain', BY_DIGEST, directory()], environment);
+    assert.equal(code, 1);
+    assert.ok(stdout.includes(`\nsource:     ${directory()}\n`));
+    const asked = await runInProcess(['explain', BY_DIGEST], environment);
+    assertComplaint(asked, { message: /^cannot ask the server at / });
+  });
+
   describe('asks skopeo', () => {
     const answers: Readonly<Record<string, readonly [said: string, Expected]>> = {
       'that must log in': [

@@ -195,6 +195,8 @@ describeWith(TOOLS, 'lookaside explain says what a node does', () => {
       platforms.map(({ platform, digest }) => [platform, digest]),
       [[null, list.digest]],
     );
+    const unsure = await explain(`${list.name}@${list.digest}`, ...atSource());
+    assert.match(unsure.stdout, /would be refused\nIs it the digest of a list\?[^\n]+\n$/);
     const lacking = await explain(list.reference, ...atSource(), '--platform', 'linux/riscv64');
     assert.deepEqual(
       [lacking.code, lacking.stderr],

@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict';
+import { EventEmitter } from 'node:events';
+import { PassThrough, Readable } from 'node:stream';
+import { type Explanation, formatExplained } from '../../cli/format-explained.ts';
+import type { World } from '../../cli/world.ts';
+
+const DIGEST = `sha256:${'ab'.repeat(32)}`;
+
+const platform = {
+  platform: 'linux/amd64',
+  image: 'quay.io/team/app:v1',
+  digest: DIGEST,
+  verdict: 'accepted',
+  scope: 'quay.io/team',
+  directory: 'team/app',
+  signatures: [],
+  reason: null,
+} as const;
+const refused = {
+  ...platform,
+  platform: 'linux/arm64',
+  verdict: 'refused',
+  reason: { code: 'unknown-repository', message: 'nothing', next: 'sign' },
+} as const;
+const explanation: Explanation = {
+  image: platform.image,
+  origin: { source: { kind: 'directory', location: '.' } },
+  list: { ...platform, signatures: [] },
+  platforms: [platform, refused],
+};
+
+function worldWith(isTTY: boolean, environment: World['environment'] = {}): World {
+  const stdout = Object.assign(new PassThrough(), { isTTY });
+  const stdin = Readable.from([]);
+  const signals = new EventEmitter();
+  return { environment, stdin, stdout, stderr: new PassThrough(), signals, openssl: '3' };
+}
+
+describe('what lookaside explain prints', () => {
+  const plain = formatExplained(explanation, false, worldWith(false));
+
+  it('is a block a platform, and a sum', () => {
+    assert.equal(
+      plain,
+      `image:      quay.io/team/app:v1
+source:     .
+list:       ${DIGEST}, 0 signatures; \`skopeo copy --all\` asks for it, nodes do not
+
+platform:   linux/amd64
+digest:     ${DIGEST}
+verdict:    accepted
+scope:      quay.io/team
+directory:  team/app
+
+platform:   linux/arm64
+digest:     ${DIGEST}
+verdict:    refused: unknown-repository
+scope:      quay.io/team
+directory:  team/app
+reason:     nothing
+next:       sign
+
+1 of 2 platforms would be accepted
+`,
+    );
+  });
+
+  it('has verdicts in colour on a terminal that shows them', () => {
+    const coloured = formatExplained(explanation, false, worldWith(true));
+    // oxlint-disable-next-line no-control-regex -- what is looked for
+    const escapes = coloured.match(/\u001b\[\d+m\w+\u001b\[\d+m/g);
+    assert.deepEqual(escapes, ['\u001b[32maccepted\u001b[39m', '\u001b[31mrefused\u001b[39m']);
+    for (const environment of [{ NO_COLOR: '1' }, { TERM: 'dumb' }]) {
+      assert.equal(formatExplained(explanation, false, worldWith(true, environment)), plain);
+    }
+  });
+
+  it('is the same for programs on any terminal', () => {
+    const text = formatExplained(explanation, true, worldWith(true));
+    const { origin, ...rest } = explanation;
+    assert.deepEqual(JSON.parse(text), { version: 1, ...rest, ...origin, accepted: false });
+  });
+});
