@@ -1,0 +1,221 @@
+// What `lookaside explain` learns from a registry through skopeo, good and bad.
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { freePort } from '../e2e/free-port.ts';
+import { makePublisher, type Publisher } from '../e2e/publisher.ts';
+import { LOGIN, type Registry, startRegistry } from '../e2e/registry.ts';
+import { runOrThrow } from '../e2e/run.ts';
+import { writeSignature } from '../e2e/signature-tree.ts';
+import { useTemporary } from '../e2e/temporary.ts';
+import { describeWith } from '../with-tools.ts';
+import { type Expected, assertComplaint } from './assert-complaint.ts';
+import { runInProcess } from './run-in-process.ts';
+
+const HEX = 'ab'.repeat(32);
+const BY_DIGEST = `quay.io/team/app@sha256:${HEX}`;
+const TAGGED = 'quay.io/team/app:v1';
+
+/** What skopeo does when it fails. */
+const fatal = (text: string) =>
+  `echo 'time="now" level=fatal msg=${JSON.stringify(text)}' >&2; exit 1`;
+
+describe('lookaside explain', () => {
+  const directory = useTemporary();
+  const at = (...names: string[]): string => join(directory(), ...names);
+  /** Runs with a skopeo that does this. */
+  const explainWith = async (script: string, ...args: readonly string[]) => {
+    await writeFile(at('skopeo'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    return runInProcess(['explain', TAGGED, directory(), ...args], { PATH: directory() });
+  };
+
+  describe('asks skopeo', () => {
+    const answers: Readonly<Record<string, readonly [said: string, Expected]>> = {
+      'that must log in': [
+        'reading manifest v1 in quay.io/team/app: unauthorized: access to the requested resource is not authorized',
+        {
+          message: /^quay\.io does not let us see quay\.io\/team\/app:v1: unauthorized/,
+          hint: /skopeo login quay\.io.*--authfile/,
+        },
+      ],
+      'that finds nothing': [
+        'reading manifest v1 in quay.io/team/app: manifest unknown',
+        {
+          message: /^quay\.io has no quay\.io\/team\/app:v1: manifest unknown$/,
+          hint: /skopeo list-tags docker:\/\/quay\.io\/team\/app`/,
+        },
+      ],
+      'that reaches nobody': [
+        'pinging container registry quay.io: Get "https://quay.io/v2/": dial tcp: lookup quay.io: no such host',
+        { message: /^quay\.io does not answer: pinging/, hint: /by the digest/ },
+      ],
+      'that trusts nobody': [
+        'pinging container registry quay.io: Get "https://quay.io/v2/": x509: certificate signed by unknown authority',
+        { message: /^quay\.io is not trusted/, hint: /certs\.d\/quay\.io.*insecure = true/ },
+      ],
+      'that asks too much': [
+        'reading manifest v1 in quay.io/team/app: toomanyrequests: You have reached your unauthenticated pull rate limit.',
+        { message: /^quay\.io answers no more requests for now: toomany/, hint: /skopeo login/ },
+      ],
+      'that says what nobody knows': [
+        'the moon is \u001b[2Jfull',
+        { message: /^skopeo cannot read quay\.io\/team\/app:v1: the moon is \\u\{1b\}\[2Jfull$/ },
+      ],
+    };
+    for (const [title, [said, expected]] of Object.entries(answers)) {
+      it(title, async () => assertComplaint(await explainWith(fatal(said)), expected));
+    }
+
+    it('that is not there', async () => {
+      const result = await runInProcess(['explain', TAGGED, '.'], { PATH: directory() });
+      assertComplaint(result, {
+        message: /^skopeo, which asks the registry, cannot be run$/,
+        hint: /install skopeo, or name the image by the digest/,
+      });
+    });
+
+    it('not at all for a digest', async () => {
+      const args = ['explain', BY_DIGEST, directory()];
+      const { code, stdout } = await runInProcess(args, { PATH: directory() });
+      assert.equal(code, 1);
+      assert.match(stdout.toString(), /^verdict: {4}unknown: no-keys$/m);
+      assert.match(stdout.toString(), /may be accepted or refused: nobody can say\n$/);
+    });
+
+    it('for too much, or for what is no manifest', async () => {
+      const endless = await explainWith('while :; do echo 0123456789012345678901234567; done');
+      assertComplaint(endless, { message: /too large for any node$/ });
+      for (const output of ['', '<html>', '[]', '{}', '{"schemaVersion":"2"}', 'null']) {
+        const result = await explainWith(`echo '${output}'`);
+        assertComplaint(result, { message: /^expected a manifest for \S+, got something else$/ });
+      }
+    });
+
+    it('for a list that no node can use', async () => {
+      for (const manifests of ['[]', '[{"digest":"x","platform":{"os":"a","architecture":"b"}}]']) {
+        const result = await explainWith(`echo '{"schemaVersion":2,"manifests":${manifests}}'`);
+        assertComplaint(result, { message: /names no platform that a node could have$/ });
+      }
+    });
+
+    it('for a list of ten thousand', async () => {
+      const manifests = Array.from({ length: 10_000 }, (_, index) => ({
+        digest: `sha256:${createHash('sha256').update(String(index)).digest('hex')}`,
+        platform: { os: 'linux', architecture: `a${index}` },
+      }));
+      await writeFile(at('list'), JSON.stringify({ schemaVersion: 2, manifests }));
+      const script = `while read -r line || [ "$line" ]; do echo "$line"; done <'${at('list')}'`;
+      assertComplaint(await explainWith(script), {
+        message: /has 10000 manifests, more than anybody reads$/,
+        hint: /--platform/,
+      });
+      assertComplaint(await explainWith(script, '--platform', 'linux/none'), {
+        message: /lacks linux\/none$/,
+        hint: /^hint: it has linux\/a0, .*linux\/a19, and 9980 more$/,
+      });
+      const one = await explainWith(script, '--platform', 'linux/a7', '--format', 'json');
+      assert.equal(JSON.parse(one.stdout.toString()).platforms[0].platform, 'linux/a7');
+    });
+
+    it('with the arguments that it should', async () => {
+      const args = `printf '%s\\n' "$@" >'${at('args')}'; exit 1`;
+      const said = async () => (await readFile(at('args'), 'utf8')).trimEnd().split('\n');
+      await explainWith(args);
+      assert.deepEqual(await said(), ['inspect', '--raw', `docker://${TAGGED}`]);
+      await writeFile(at('config.json'), '{}');
+      await writeFile(at('auth.json'), '{}');
+      const environment = { PATH: directory(), DOCKER_CONFIG: directory() };
+      const ask = async (more: Readonly<Record<string, string>>, ...flags: readonly string[]) => {
+        await runInProcess(['explain', 'app', '.', ...flags], { ...environment, ...more });
+        return said();
+      };
+      const image = 'docker://docker.io/library/app:latest';
+      const withFile = (name: string) => ['inspect', '--raw', '--authfile', at(name), image];
+      assert.deepEqual(await ask({}), withFile('config.json'));
+      assert.deepEqual(await ask({}, '--authfile', at('auth.json')), withFile('auth.json'));
+      assert.deepEqual(await ask({ REGISTRY_AUTH_FILE: '/x' }), ['inspect', '--raw', image]);
+      assert.deepEqual(await ask({ DOCKER_CONFIG: '/nowhere' }), ['inspect', '--raw', image]);
+      for (const host of ['localhost', '127.0.0.1:5000', '127.1.2.3', '[::1]:5000']) {
+        await runInProcess(['explain', `${host}/a:b`, '.'], { PATH: directory() });
+        const flags = ['--tls-verify=false', `docker://${host}/a:b`];
+        assert.deepEqual(await said(), ['inspect', '--raw', ...flags]);
+      }
+      for (const host of ['localhost.example', '127.0.0.1.example', '128.0.0.1']) {
+        await runInProcess(['explain', `${host}/a:b`, '.'], { PATH: directory() });
+        assert.deepEqual(await said(), ['inspect', '--raw', `docker://${host}/a:b`]);
+      }
+    });
+
+    it('and is stopped with it', async () => {
+      await writeFile(at('skopeo'), '#!/bin/sh\nexec /bin/sleep 600\n', { mode: 0o755 });
+      const started = Date.now();
+      const running = runInProcess(['explain', TAGGED, '.'], { PATH: directory() }, (signals) => {
+        setTimeout(() => signals.emit('SIGTERM'), 300);
+      });
+      assertComplaint(await running, { message: /^interrupted$/ });
+      assert.ok(Date.now() - started < 10_000);
+    });
+
+    it('and wants the bytes of the digest', async () => {
+      const args = ['explain', BY_DIGEST, '.', '--platform', 'linux/amd64'];
+      await writeFile(at('skopeo'), `#!/bin/sh\necho '{"schemaVersion":2}'\n`, { mode: 0o755 });
+      assertComplaint(await runInProcess(args, { PATH: directory() }), {
+        message: new RegExp(`^expected the manifest with sha256:${HEX}, got one with sha256:`),
+        hint: /mirror/,
+      });
+    });
+  });
+
+  describeWith(['skopeo', 'docker-registry', 'gpg'], 'with a private registry', () => {
+    let registry: Registry;
+    let publisher: Publisher;
+    before(async () => {
+      [registry, publisher] = await Promise.all([
+        startRegistry({ isPrivate: true }),
+        makePublisher(),
+      ]);
+    });
+    after(async () => {
+      await Promise.all([registry.stop(), publisher.stop()]);
+    });
+
+    it('goes by the credentials that it is given', async () => {
+      const { reference, digest } = await registry.pushImage({ repository: 'a/b', tag: 'v1' });
+      const claims = { dockerReference: reference, manifestDigest: digest };
+      const bytes = await publisher.signer.sign(publisher.key, claims);
+      await writeSignature(directory(), { repository: 'a/b', digest, number: 1 }, bytes);
+      const environment = { PATH: process.env['PATH'], HOME: directory() };
+      const explain = async (name: string, ...args: readonly string[]) => {
+        const all = ['explain', name, directory(), '--keys', publisher.keyFile, ...args];
+        return runInProcess(all, environment);
+      };
+      assertComplaint(await explain(reference), {
+        message: new RegExp(`^${registry.host} does not let us see ${reference}: unauthorized`),
+        hint: /--authfile/,
+      });
+      const authfile = at('auth.json');
+      const login = ['login', '--tls-verify=false', '--authfile', authfile, '--username'];
+      const words = [...login, LOGIN.user, '--password-stdin', registry.host];
+      await runOrThrow('skopeo', words, { input: LOGIN.password });
+      const { code, stdout } = await explain(reference, '--authfile', authfile);
+      assert.match(stdout.toString(), /would be accepted\n$/);
+      assert.equal(code, 0);
+      const missing = await explain(`${registry.host}/a/b:v2`, '--authfile', authfile);
+      assertComplaint(missing, { message: / has no \S+\/a\/b:v2: manifest unknown/ });
+      assertComplaint(await explain(reference, '--authfile', at('none')), {
+        message: /^--authfile: ENOENT/,
+        hint: /skopeo login --authfile/,
+      });
+    });
+
+    it('says that it is down', async () => {
+      const port = await freePort();
+      const environment = { PATH: process.env['PATH'], HOME: directory() };
+      const args = ['explain', `127.0.0.1:${port}/a/b:v1`, '.'];
+      assertComplaint(await runInProcess(args, environment), {
+        message: /^127\.0\.0\.1:\d+ does not answer: .*connection refused$/,
+      });
+    });
+  });
+});
