@@ -20,7 +20,7 @@ export function renderFindings(reason: Reason | undefined, now: Date): Html | un
     case 'quarantined':
       return renderFiles(reason.files, now);
     case 'removed':
-      return html`<p>${renderChange(reason.commit, 'removed', now)}</p> `;
+      return html`<p>${renderChange(reason.commit, 'Removed', now)}</p> `;
     case 'elsewhere':
     case 'other-digests':
       return renderImages(reason.images, now);

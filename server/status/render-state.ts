@@ -15,7 +15,7 @@ const SIGNS = {
 /** Whether something is wrong, and what. */
 export function renderState(facts: OverviewFacts): Html {
   const { level, headline, more } = describeState(facts);
-  const { lastError } = facts.status;
+  const { lastError, lastRefresh } = facts.status;
   return html`<div class="state ${level}">
     ${new Html(`<svg viewBox="0 0 16 16" aria-hidden="true">${SIGNS[level]}</svg>`)}
     <div>
@@ -23,7 +23,9 @@ export function renderState(facts: OverviewFacts): Html {
       ${
         lastError
           ? html`<p class="said">${lastError.message}</p>
-              <p>${renderTime(lastError.at, facts.now)}. It is tried again.</p>`
+              <p>
+                ${renderTime(lastError.at, facts.now)}${lastRefresh?.result === 'failed' ? '. It is tried again.' : ''}
+              </p>`
           : undefined
       }
       ${more === undefined ? undefined : html`<p>${more}</p>`}
