@@ -56,7 +56,18 @@ export class SignatureStore {
 
   /** The signatures of a directory, in the order of their numbers. */
   signaturesIn(directory: string): readonly Signature[] {
-    return this.#directories.get(directory)?.served.map(({ signature }) => signature) ?? [];
+    return this.servedFilesIn(directory).map(({ signature }) => signature);
+  }
+
+  /** The files whose signatures are served from a directory, in the order of their numbers there. */
+  servedFilesIn(directory: string): readonly PublishableFile[] {
+    return this.#directories.get(directory)?.served ?? [];
+  }
+
+  /** Every file of a directory with its status, as reports show it; in no order. */
+  filesIn(directory: string): readonly ReportedFile[] {
+    const known = this.#directories.get(directory);
+    return known ? [...reportDirectory(known.name, known.files)] : [];
   }
 
   /** Directories with signatures for a digest, given as 64 lower-case hexadecimal digits. */

@@ -1,8 +1,8 @@
 // Everything of the main listener that is not a lookup.
 import express, { type ErrorRequestHandler, type Express } from 'express';
-import helmet from 'helmet';
 import type { StoreUrl } from '../generator/node-config/store-url.ts';
 import type { Policy } from '../generator/policy/policy.ts';
+import { createPageHeaders } from './html/page-headers.ts';
 import { createLanding } from './landing/landing.ts';
 import { PAGE_SOURCES } from './landing/render-page.ts';
 import type { Lookup } from './lookup.ts';
@@ -32,25 +32,7 @@ export function createApp(options: AppOptions): Express {
   app.enable('case sensitive routing');
   // Told by those proxies alone whether they were asked over TLS.
   if (trustedProxies.length > 0) app.set('trust proxy', [...trustedProxies]);
-  app.use(
-    helmet({
-      contentSecurityPolicy: {
-        useDefaults: false,
-        directives: {
-          defaultSrc: ["'none'"],
-          ...PAGE_SOURCES,
-          baseUri: ["'none'"],
-          formAction: ["'none'"],
-          frameAncestors: ["'none'"],
-        },
-      },
-      // The store may be read over plain HTTP; what TLS it has is the operator's choice.
-      strictTransportSecurity: false,
-      // Over plain HTTP browsers complain of these. The page opens no other.
-      crossOriginOpenerPolicy: false,
-      originAgentCluster: false,
-    }),
-  );
+  app.use(createPageHeaders(PAGE_SOURCES));
   app.use(createLanding({ policy, url, refresher }));
   app.use(
     '/webhook',

@@ -136,6 +136,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       refused,
       reasons,
       metrics,
+      lookups: lookupCounts,
+      log,
     });
   });
   const onError = (error: Error): void => log.error({ error: error.message }, 'listener failed');

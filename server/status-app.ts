@@ -1,8 +1,10 @@
 // The status listener, for operators: health, state, and a way to ask for a refresh.
 import express, { type Express } from 'express';
-import helmet from 'helmet';
+import { createPageHeaders } from './html/page-headers.ts';
 import { createExplainJson } from './status/explain-json.ts';
+import { createStatusPages } from './status/pages.ts';
 import { createRefusedJson } from './status/refused-json.ts';
+import { STATUS_SOURCES } from './status/render-frame.ts';
 import { createRepositoriesJson } from './status/repositories-json.ts';
 import type { StatusServices } from './status/services.ts';
 import { toStatusJson } from './status/status-json.ts';
@@ -12,7 +14,7 @@ export function createStatusApp(services: StatusServices): Express {
   const { refresher, metrics } = services;
   const app = express();
   app.disable('x-powered-by');
-  app.use(helmet());
+  app.use(createPageHeaders(STATUS_SOURCES));
   app.use((_request, response, next) => {
     response.set('Cache-Control', 'no-store');
     next();
@@ -39,6 +41,7 @@ export function createStatusApp(services: StatusServices): Express {
     refresher.request('request');
     response.status(202).json({ message: 'refresh queued' });
   });
+  app.use(createStatusPages(services));
   app.use((_request, response) => {
     response.status(404).end();
   });

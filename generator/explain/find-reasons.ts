@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { type Location, formatLocation, parseLocation } from '../location.ts';
 import { type RejectedFile, sortByPath } from '../report.ts';
 import type { HistoryCommit } from '../sources/source.ts';
@@ -50,6 +51,8 @@ export async function findReasons(
   for (const directory of new Set(directories)) {
     const place = placeOf(directory);
     if (!place || store.find(directory, 1)) continue;
+    // Without git nothing else lets lookups in between.
+    await setImmediate();
     const reason =
       (await findQuarantined(place, evidence)) ??
       (await findRemoved(place, evidence)) ??

@@ -44,17 +44,41 @@ export async function findNewestOfAll(
   return newest.map(toDirectory);
 }
 
-/** All signed directories of a repository, the newest first. */
-export async function listImages(
+export interface ImagesQuery {
+  /** The last directory of the part before; the first part without it, or where it is gone. */
+  readonly after: string | undefined;
+  readonly limit: number;
+}
+
+export interface FoundImages {
+  /** How many come before them. */
+  readonly before: number;
+  readonly directories: readonly string[];
+}
+
+/** The signed directories of a repository, the newest first, a part at a time. */
+export async function findImages(
   store: SignatureStore,
   repository: string,
-): Promise<readonly string[]> {
+  { after, limit }: ImagesQuery,
+): Promise<FoundImages> {
   const images: Dated[] = [];
-  if (!store.imagesByRepository.has(repository)) return [];
-  await visitAll(store, (dated) => {
-    if (dated.directory.slice(0, -DIGEST_LENGTH) === repository) images.push(dated);
-  });
-  return images.toSorted(compare).map(toDirectory);
+  let before = 0;
+  const last = after === undefined ? undefined : toDated(store, after);
+  if (store.imagesByRepository.has(repository)) {
+    await visitAll(store, (dated) => {
+      if (dated.directory.slice(0, -DIGEST_LENGTH) !== repository) return;
+      if (last && compare(dated, last) <= 0) before++;
+      else insert(images, dated, limit);
+    });
+  }
+  return { before, directories: images.map(toDirectory) };
+}
+
+function toDated(store: SignatureStore, directory: string): Dated | undefined {
+  const signatures = store.signaturesIn(directory);
+  if (signatures.length === 0) return undefined;
+  return { directory, signedAt: Math.max(...signatures.map(({ signedAt }) => signedAt)) };
 }
 
 async function visitAll(store: SignatureStore, visit: (dated: Dated) => void): Promise<void> {

@@ -1,5 +1,5 @@
 // The recurring parts of the page.
-import { type Html, type Part, html, htmlLines } from './html.ts';
+import { type Html, type Part, html, htmlLines } from '../html/html.ts';
 
 /** A block to copy: `title` stands above it, `label` tells it from the others of the page. */
 export function renderBlock(title: Part, label: string, text: string): Html {

@@ -1,62 +1,7 @@
-/** The style sheet of the page: dark and light, from a phone's width to a desk's, and on paper. */
-export const PAGE_STYLE = `
-:root {
-  color-scheme: light dark;
-  --paper: #ffffff;
-  --panel: #f5f7f9;
-  --line: #d5dbe1;
-  --ink: #1c2329;
-  --soft: #56616b;
-  --link: #15569b;
-  --mark: #1d5fa8;
-  --warn-paper: #fff6e0;
-  --warn-line: #b87a00;
-  --mono: ui-monospace, 'SF Mono', 'Cascadia Mono', Menlo, Consolas, 'DejaVu Sans Mono', monospace;
-}
-@media (prefers-color-scheme: dark) {
-  :root {
-    --paper: #13171b;
-    --panel: #1c2228;
-    --line: #343d46;
-    --ink: #e6eaee;
-    --soft: #a3afba;
-    --link: #86bdf7;
-    --mark: #5b9fe6;
-    --warn-paper: #2b2311;
-    --warn-line: #d69a26;
-  }
-}
-*, ::before, ::after { box-sizing: border-box; }
-html { border-top: 4px solid var(--mark); scroll-padding-top: 1rem; text-size-adjust: 100%; -webkit-text-size-adjust: 100%; }
-body {
-  margin: 0 auto;
-  padding: 0 1.25rem;
-  max-width: 72rem;
-  background: var(--paper);
-  color: var(--ink);
-  font: 1rem/1.6 system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'Liberation Sans', sans-serif;
-  overflow-wrap: anywhere;
-}
-a { color: var(--link); text-underline-offset: 0.15em; }
-a:hover { text-decoration-thickness: 2px; }
-:focus-visible { outline: 3px solid var(--mark); outline-offset: 2px; border-radius: 2px; }
-main:focus { outline: none; }
-.skip { position: absolute; left: -100rem; background: var(--paper); padding: 0.5rem 1rem; }
-.skip:focus { left: 1rem; top: 0.5rem; }
-h1, h2, h3 { line-height: 1.25; text-wrap: balance; }
-h1 { font-size: 1.9rem; letter-spacing: -0.015em; margin: 0 0 0.75rem; }
-h2 { font-size: 1.4rem; letter-spacing: -0.01em; margin: 3rem 0 0.75rem; }
-h3 { font-size: 1.1rem; margin: 2rem 0 0.5rem; }
-p { margin: 0.75rem 0; max-width: 44rem; }
-code, pre { font-family: var(--mono); font-size: 0.875em; }
-pre code { font-size: inherit; }
-header { padding: 3rem 0 0.5rem; }
-header > p { font-size: 1.1rem; color: var(--soft); }
-dl { margin: 1.5rem 0 0; padding: 0.25rem 1.25rem; background: var(--panel); border: 1px solid var(--line); border-radius: 8px; }
-dl div { display: grid; grid-template-columns: 6rem 1fr; gap: 0 1rem; padding: 0.5rem 0; }
-dl div + div { border-top: 1px solid var(--line); }
-dt { color: var(--soft); }
-dd { margin: 0; min-width: 0; }
+import { BASE_STYLE } from '../html/base-style.ts';
+
+/** The style sheet of the page. */
+export const PAGE_STYLE = `${BASE_STYLE}
 nav { margin: 1.5rem 0 0; font-size: 0.95rem; max-height: 18rem; overflow: auto; }
 nav ul { list-style: none; margin: 0; padding: 0; }
 nav ul ul { padding-left: 1rem; border-left: 2px solid var(--line); }
@@ -65,30 +10,17 @@ nav li a:hover { text-decoration: underline; }
 figure { position: relative; margin: 1rem 0; border: 1px solid var(--line); border-radius: 8px; background: var(--panel); display: grid; grid-template-columns: 1fr auto; align-items: center; }
 figcaption { padding: 0.4rem 0.9rem; min-height: 2.5rem; display: flow-root; font-size: 0.875rem; line-height: 1.7rem; color: var(--soft); }
 figure pre { grid-column: 1 / -1; grid-row: 2; min-width: 0; margin: 0; padding: 0.8rem 0.9rem; max-height: 26rem; overflow: auto; border-top: 1px solid var(--line); line-height: 1.5; tab-size: 2; }
-button { grid-column: 2; grid-row: 1; margin: 0.3rem 0.4rem; min-height: 2rem; min-width: 4.75rem; padding: 0.1rem 0.75rem; font: inherit; font-size: 0.875rem; color: var(--link); background: var(--paper); border: 1px solid var(--line); border-radius: 6px; cursor: pointer; }
-button:hover { border-color: var(--link); }
-.warning { padding: 0.75rem 1rem; background: var(--warn-paper); border-left: 4px solid var(--warn-line); border-radius: 0 6px 6px 0; }
+figure button { grid-column: 2; grid-row: 1; margin: 0.3rem 0.4rem; min-width: 4.75rem; }
 .scope { border-top: 1px solid var(--line); margin-top: 2.5rem; }
 .scope h3 { font-size: 1.2rem; }
-table { width: 100%; table-layout: fixed; border-collapse: collapse; margin: 1rem 0; }
-caption { text-align: left; color: var(--soft); font-size: 0.875rem; padding: 0 0 0.4rem; }
-th, td { text-align: left; vertical-align: top; padding: 0.55rem 1rem 0.55rem 0; border-bottom: 1px solid var(--line); font-weight: normal; }
-th:last-child, td:last-child { padding-right: 0; }
-thead th { color: var(--soft); font-size: 0.875rem; }
+table { table-layout: fixed; }
 th[scope='rowgroup'] { padding-top: 1.2rem; font-weight: 600; }
 th[scope='rowgroup'] span { font-weight: normal; color: var(--soft); }
 thead th:last-child { width: 12rem; }
-td { font-size: 0.95rem; }
 td time { display: block; }
-.user { display: block; color: var(--soft); font-size: 0.95rem; }
 ul.files { margin: 0.5rem 0; padding-left: 1.25rem; }
-summary { cursor: pointer; color: var(--link); padding: 0.4rem 0; }
-footer { margin-top: 4rem; padding: 1rem 0 3rem; border-top: 1px solid var(--line); color: var(--soft); }
 #announcement { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; margin: 0; }
 @media (max-width: 30rem) {
-  h1 { font-size: 1.6rem; }
-  header { padding-top: 2rem; }
-  dl div { grid-template-columns: 1fr; }
   thead th:last-child { width: 6.5rem; }
 }
 @media (min-width: 60rem) {
@@ -99,9 +31,9 @@ footer { margin-top: 4rem; padding: 1rem 0 3rem; border-top: 1px solid var(--lin
   dl div { grid-template-columns: 8rem 1fr; }
 }
 @media print {
-  nav, button, .skip { display: none; }
-  body { display: block; max-width: none; }
+  nav { display: none; }
+  body { display: block; }
   figure pre { max-height: none; white-space: pre-wrap; }
-  figure, tr { break-inside: avoid; }
+  figure { break-inside: avoid; }
 }
 `;

@@ -3,7 +3,7 @@ import { formatDirectory, formatLocation } from '../../generator/location.ts';
 import { formatExampleSection } from '../../generator/node-config/node-guide.ts';
 import { formatStoreUrl } from '../../generator/node-config/store-url.ts';
 import { renderBlock } from './blocks.ts';
-import { type Html, html } from './html.ts';
+import { type Html, html } from '../html/html.ts';
 import type { PageFacts } from './render-page.ts';
 
 /** How to use a store that cannot say whose signatures it has. */

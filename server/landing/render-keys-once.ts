@@ -1,5 +1,5 @@
 // Tables of keys are most of a page, and the same whatever address it was asked under.
-import type { Html } from './html.ts';
+import type { Html } from '../html/html.ts';
 import type { KeyGroup } from './page-facts.ts';
 import { renderKeys } from './render-keys.ts';
 

@@ -1,8 +1,8 @@
+import { describeKeyState } from '../html/describe-key-state.ts';
 import { type KeyState, toKeyState } from '../../generator/openpgp/key-state.ts';
 import { keyPathOf } from './downloads.ts';
-import { type Html, type Part, html } from './html.ts';
+import { type Html, type Part, html } from '../html/html.ts';
 import type { KeyGroup, PageKey } from './page-facts.ts';
-import { describeKeyState } from './words.ts';
 
 /** Above, the keys are folded away. */
 const SHOWN_KEYS = 6;

@@ -1,7 +1,8 @@
 // What is served, and what the page has.
 import { formatStoreUrl } from '../../generator/node-config/store-url.ts';
 import type { Generation } from '../generations.ts';
-import { type Html, type Part, html } from './html.ts';
+import { type Html, html } from '../html/html.ts';
+import { countOf, renderFact } from '../html/facts.ts';
 import type { PageFacts } from './render-page.ts';
 import { renderTitle } from './render-scope.ts';
 
@@ -23,28 +24,17 @@ export function renderServed({ served, url, keyCount }: PageFacts): Html {
   return html`<dl>${facts}</dl>`;
 }
 
-function renderFact(term: string, text: Part): Html {
-  return html`<div>
-    <dt>${term}</dt>
-    <dd>${text}</dd>
-  </div> `;
-}
-
 function describeServed(served: Served | undefined): string {
   if (!served) return 'The signatures are being loaded.';
   const { signatures, repositories } = served;
-  const of = count(repositories, 'repository', 'repositories');
-  return `${count(signatures, 'signature', 'signatures')} of ${of}`;
+  const of = countOf(repositories, 'repository', 'repositories');
+  return `${countOf(signatures, 'signature')} of ${of}`;
 }
 
 function describeChecks(keyCount: number | undefined): string {
   return keyCount === undefined
     ? 'the form of signatures, not who made them'
-    : `every signature, against ${count(keyCount, 'key', 'keys')}`;
-}
-
-function count(number: number, one: string, many: string): string {
-  return `${number} ${number === 1 ? one : many}`;
+    : `every signature, against ${countOf(keyCount, 'key')}`;
 }
 
 /** ISO 8601, to the minute. */

@@ -1,7 +1,8 @@
 // The page for people at `/`: what this store is, whose signatures it serves, and how a node
 // uses it. It needs nothing from anywhere else, and no script to be read.
-import { createHash } from 'node:crypto';
-import { Html, html } from './html.ts';
+import { html } from '../html/html.ts';
+import { ICON, createInline } from '../html/inline.ts';
+import type { PageSources } from '../html/page-headers.ts';
 import { PAGE_SCRIPT } from './page-script.ts';
 import { PAGE_STYLE } from './page-style.ts';
 import { type Served, renderContents, renderServed } from './render-overview.ts';
@@ -27,7 +28,7 @@ export function renderPage(facts: PageFacts): string {
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <title>Lookaside signature store</title>
         <link rel="icon" href="${ICON}" />
-        ${STYLE}
+        ${STYLE.element}
       </head>
       <body>
         <a class="skip" href="#content">Skip to content</a>
@@ -48,28 +49,18 @@ export function renderPage(facts: PageFacts): string {
           <p>A node trusts only its own policy and keys. It never has to trust this server.</p>
         </footer>
         <p id="announcement" role="status"></p>
-        ${SCRIPT}
+        ${SCRIPT.element}
       </body>
     </html> `;
   return page.markup;
 }
 
+const STYLE = createInline('style', PAGE_STYLE);
+const SCRIPT = createInline('script', PAGE_SCRIPT);
+
 /** What the content security policy of the page has to allow. */
-export const PAGE_SOURCES = {
-  styleSrc: [hashOf(PAGE_STYLE)],
-  scriptSrc: [hashOf(PAGE_SCRIPT)],
+export const PAGE_SOURCES: PageSources = {
+  styleSrc: [STYLE.source],
+  scriptSrc: [SCRIPT.source],
   imgSrc: ['data:'],
 };
-
-const STYLE = new Html(`<style>${PAGE_STYLE}</style>`);
-const SCRIPT = new Html(`<script>${PAGE_SCRIPT}</script>`);
-const ICON_SVG =
-  '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16">' +
-  '<path fill="#1d5fa8" d="M8 0l6 2v6c0 4-3 7-6 8-3-1-6-4-6-8V2z"/>' +
-  '<path fill="none" stroke="#fff" stroke-width="2" d="M5 8l2 2 4-4"/></svg>';
-/** Browsers ask for one that is not there unless the page has its own. */
-const ICON = `data:image/svg+xml,${encodeURIComponent(ICON_SVG)}`;
-
-function hashOf(content: string): string {
-  return `'sha256-${createHash('sha256').update(content).digest('base64')}'`;
-}

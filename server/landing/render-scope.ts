@@ -2,7 +2,7 @@
 import { toShellWord } from '../../generator/node-config/shell-word.ts';
 import { type StoreUrl, formatStoreUrl } from '../../generator/node-config/store-url.ts';
 import { renderBlock } from './blocks.ts';
-import { type Html, html } from './html.ts';
+import { type Html, html } from '../html/html.ts';
 import type { ScopeFacts } from './page-facts.ts';
 import { renderKeysOnce } from './render-keys-once.ts';
 

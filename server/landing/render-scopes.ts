@@ -1,4 +1,4 @@
-import { type Html, html } from './html.ts';
+import { type Html, html } from '../html/html.ts';
 import type { PageFacts } from './render-page.ts';
 import { renderScope } from './render-scope.ts';
 

@@ -4,7 +4,7 @@ import { toShellWord } from '../../generator/node-config/shell-word.ts';
 import { formatStoreUrl, isOpenToOthers } from '../../generator/node-config/store-url.ts';
 import { renderBlock } from './blocks.ts';
 import type { Download } from './downloads.ts';
-import { type Html, html } from './html.ts';
+import { type Html, html } from '../html/html.ts';
 import type { PageFacts } from './render-page.ts';
 
 /** The section on setting up nodes, where there is anything to set up. */

@@ -1,11 +1,13 @@
 import type { Policy } from '../../generator/policy/policy.ts';
 import type { Source } from '../../generator/sources/source.ts';
+import type { LookupCounts } from '../metrics/lookup-counts.ts';
 import type { Metrics } from '../metrics/metrics.ts';
+import type { ProgramLog } from '../program-log.ts';
 import type { Reasons } from '../refused/reasons.ts';
 import type { RefusedPulls } from '../refused/refused-pulls.ts';
 import type { Refresher } from '../refresher.ts';
 
-/** What the routes for operators tell of. */
+/** What the routes for operators, and the pages, tell of. */
 export interface StatusServices {
   readonly source: Source;
   readonly refresher: Refresher;
@@ -14,4 +16,6 @@ export interface StatusServices {
   readonly refused: RefusedPulls;
   readonly reasons: Reasons;
   readonly metrics: Pick<Metrics, 'read'>;
+  readonly lookups: Pick<LookupCounts, 'lastHour'>;
+  readonly log: ProgramLog;
 }

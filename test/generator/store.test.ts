@@ -56,6 +56,25 @@ function observe(store: SignatureStore, directories: readonly string[]) {
 }
 
 describe('generator: store', () => {
+  it('tells the files of a directory, and which of them are served under which number', () => {
+    const store = storeOf(publishable(at(5)), publishable(at(2)), rejected(at(3)));
+    assert.deepEqual(
+      store.servedFilesIn(DIRECTORY).map(({ path }) => path),
+      [at(2), at(5)],
+    );
+    const files = sortByPath(store.filesIn(DIRECTORY));
+    assert.deepEqual(
+      files.map((file) => [file.path, file.status, 'servedAs' in file ? file.servedAs : undefined]),
+      [
+        [at(2), 'accepted', `/${at(1)}`],
+        [at(3), 'rejected', undefined],
+        [at(5), 'accepted', `/${at(2)}`],
+      ],
+    );
+    const elsewhere = `other/repo@sha256=${HEX}`;
+    assert.deepEqual([store.servedFilesIn(elsewhere), store.filesIn(elsewhere)], [[], []]);
+  });
+
   it('is empty at first', () => {
     const store = new SignatureStore();
     assert.equal(signaturesAt(store, DIRECTORY), undefined);

@@ -58,6 +58,17 @@ describe('the status listener', () => {
       });
     });
 
+    it('has a page for people, which knows of a refused pull', async () => {
+      const directory = `team/app@sha256=${'0'.repeat(64)}`;
+      assert.equal((await supertest(server.url).get(`/${directory}/signature-1`)).status, 404);
+      const page = await supertest(server.statusUrl).get('/');
+      assert.match(page.text, /1 image was refused in the last hour/);
+      assert.match(page.text, /other-digests/);
+      const image = await supertest(server.statusUrl).get('/image').query({ directory });
+      assert.equal(image.status, 200);
+      assert.match(image.text, /<code>127\.0\.0\.1<\/code>/);
+    });
+
     it('refreshes when asked to', async () => {
       const before = await supertest(server.statusUrl).get('/status.json');
       const response = await supertest(server.statusUrl).post('/refresh');

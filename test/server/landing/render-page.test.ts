@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import { XmlDocument, XmlElement } from 'libxml2-wasm';
 import { parseStoreUrl } from '../../../generator/node-config/store-url.ts';
 import { type Policy, createSimplePolicy } from '../../../generator/policy/policy.ts';
 import { type PageKey, createPolicyFacts } from '../../../server/landing/page-facts.ts';
 import { PAGE_SCRIPT } from '../../../server/landing/page-script.ts';
 import { PAGE_STYLE } from '../../../server/landing/page-style.ts';
 import { type PageFacts, renderPage } from '../../../server/landing/render-page.ts';
+import { shapeOf } from '../html/shape-of.ts';
 import { BLUE, GREEN, RED, fingerprintOf, policyOf, signedBy } from './policies.ts';
 
 const URL = parseStoreUrl('https://sigs.example');
@@ -38,24 +38,6 @@ function textOf(page: string): string {
     .replaceAll(/<[^>]*>/g, ' ')
     .replaceAll(/&#(\d+);/g, (_, code: string) => String.fromCodePoint(Number(code)))
     .replaceAll(/\s+/g, ' ');
-}
-
-/** Names of elements and attributes in order, and whatever attributes say that no stranger may. */
-function shapeOf(page: string): readonly string[] {
-  const document = XmlDocument.fromString(page);
-  const shape: string[] = [];
-  const visit = (element: XmlElement): void => {
-    shape.push(`${element.name} ${element.attrs.map(({ name }) => name).join(' ')}`);
-    for (let node = element.firstChild; node; node = node.next) {
-      if (node instanceof XmlElement) visit(node);
-    }
-  };
-  try {
-    visit(document.root);
-    return shape;
-  } finally {
-    document.dispose();
-  }
 }
 
 /** A page where a stranger's text is wherever text of strangers can be. */

@@ -33,7 +33,11 @@ function toMarkup(part: Part): string {
   return escape(String(part));
 }
 
+/** Most of what stands on a page: it needs no second look. */
+const PLAIN = /^[\w ./:@=,;()+-]*$/;
+
 function escape(text: string): string {
+  if (PLAIN.test(text)) return text;
   return toPrintable(text.toWellFormed()).replaceAll(
     /[&<>"'`]/g,
     (character) => `&#${character.charCodeAt(0)};`,

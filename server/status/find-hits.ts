@@ -1,0 +1,49 @@
+import { parseDockerReference } from '../../generator/docker-reference.ts';
+import { parseLocation } from '../../generator/location.ts';
+import { sortByPath } from '../../generator/report.ts';
+import { explainPulls } from './explain-pulls.ts';
+import type { Hits } from './render-search.ts';
+import { MOST_HITS, ON_A_PAGE, type Searches } from './searches.ts';
+import type { StatusServices } from './services.ts';
+
+/** A digest, whole or its beginning, with or without what people copy along with it. */
+const DIGEST = /^(?:.*@)?(?:sha256[:=])?([0-9a-f]{8,64})$/i;
+const HEX_LENGTH = 64;
+
+/** Looks for a text that is part of a repository's name, a name as images are pulled by, or a digest. */
+export async function findHits(
+  text: string,
+  { refresher, refused, reasons }: StatusServices,
+  searches: Searches,
+): Promise<Hits> {
+  const hex = findHex(text);
+  const pulls =
+    hex === undefined
+      ? []
+      : refused
+          .list()
+          .filter(({ directory }) => directory.startsWith(hex, directory.length - HEX_LENGTH));
+  const [repositories, directories, explained] = await Promise.all([
+    searches.repositories(namesIn(text)),
+    hex === undefined ? [] : searches.digests(hex),
+    explainPulls(pulls.slice(0, ON_A_PAGE), reasons),
+  ]);
+  const rejected = hex?.length === HEX_LENGTH ? sortByPath(refresher.rejectedOf(hex)) : [];
+  return { repositories, directories, pulls: explained, rejected: rejected.slice(0, MOST_HITS) };
+}
+
+function findHex(text: string): string | undefined {
+  const location = parseLocation(text.replace(/^\/+/, ''));
+  return location?.hex ?? DIGEST.exec(text)?.[1]?.toLowerCase();
+}
+
+/** As it was written, and the repository of an image that was copied from a message. */
+function namesIn(text: string): readonly string[] {
+  const [written = ''] = text.toLowerCase().split('@');
+  const names = new Set([written]);
+  const reference = written.includes('/') ? parseDockerReference(written) : undefined;
+  if (reference) names.add(reference.repository);
+  // A digest alone names no repository but one that is called like it.
+  names.delete('');
+  return [...names];
+}

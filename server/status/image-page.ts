@@ -1,0 +1,33 @@
+import { formatDirectory } from '../../generator/location.ts';
+import { splitDirectory } from './links.ts';
+import { type Page, type PageRequest, refuseQuery } from './page.ts';
+import { readImage } from './read-image.ts';
+import { readParameter } from './read-parameter.ts';
+import { renderImage } from './render-image.ts';
+
+/** What is known of an image: `?directory=REPOSITORY@sha256=HEX`, or `?repository=…&digest=sha256:HEX`. */
+export async function makeImagePage({ query, services, now }: PageRequest): Promise<Page> {
+  const directory = readDirectory(query);
+  const place = splitDirectory(directory);
+  if (!place) {
+    return refuseQuery(
+      'directory= wants one image, as team/app@sha256=… with all 64 digits of the digest.',
+    );
+  }
+  const facts = await readImage(directory, services, now);
+  const isKnown = facts.signatures.length + facts.rejected.length > 0 || facts.pull !== undefined;
+  return {
+    status: isKnown ? 200 : 404,
+    title: isKnown ? place.repository : 'This image is not known here',
+    content: renderImage(facts),
+  };
+}
+
+/** '' for what is none. */
+function readDirectory(query: PageRequest['query']): string {
+  const directory = readParameter(query, 'directory')?.replace('@sha256:', '@sha256=');
+  const repository = readParameter(query, 'repository');
+  const digest = readParameter(query, 'digest')?.replace(/^sha256:/, '');
+  if (directory === undefined || repository === undefined || digest === undefined) return '';
+  return directory === '' ? formatDirectory(repository, digest) : directory;
+}

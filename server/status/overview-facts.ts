@@ -1,0 +1,70 @@
+// What the page at `/` tells, before it is written down.
+import type { Reason } from '../../generator/explain/reason.ts';
+import type { FoundRejected } from '../../generator/explain/find-rejected.ts';
+import type { KeyInfo } from '../../generator/openpgp/openpgp-js.ts';
+import type { KeyState } from '../../generator/openpgp/key-state.ts';
+import type { Source } from '../../generator/sources/source.ts';
+import type { SignerCount } from '../../generator/store-tally.ts';
+import type { LookupCounts } from '../metrics/lookup-counts.ts';
+import type { RefreshStatus } from '../refresher.ts';
+import type { RefusedPull, ResolvedPull } from '../refused/refused-pull.ts';
+
+/** A refused pull with its reason, as far as that is found out. */
+export interface ExplainedPull extends RefusedPull {
+  readonly reason: Reason | undefined;
+}
+
+/** How much is served. */
+export interface ServedCounts {
+  readonly signatures: number;
+  readonly images: number;
+  readonly repositories: number;
+  /** Keys by which something is signed; 0 where nobody checks. */
+  readonly signers: number;
+}
+
+/** A key that is accepted. */
+export interface StatusKey extends KeyInfo {
+  readonly state: KeyState;
+  /** Undefined where it has signed nothing that is served. */
+  readonly signed: SignerCount | undefined;
+}
+
+export interface OverviewFacts {
+  readonly now: Date;
+  readonly source: Pick<Source, 'kind' | 'location'> & { readonly branch: string | undefined };
+  readonly status: RefreshStatus;
+  /** Undefined before the first generation. */
+  readonly served: ServedCounts | undefined;
+  /** Directories that were signed last. */
+  readonly newest: readonly string[];
+  readonly refused: {
+    readonly total: number;
+    readonly lately: number;
+    readonly dropped: number;
+    readonly shown: readonly ExplainedPull[];
+  };
+  readonly resolved: readonly ResolvedPull[];
+  readonly rejected: FoundRejected;
+  /** Undefined where nobody checks who signed. */
+  readonly keys: readonly StatusKey[] | undefined;
+  readonly minutes: ReturnType<LookupCounts['lastHour']>;
+}
+
+/** A key that is good for less than this wants to be extended. Milliseconds. */
+const SOON = 30 * 86_400_000;
+
+/** Whether a key is no good any more, soon will not be, or neither. */
+export function urgencyOf(state: KeyState, now: Date): 'ended' | 'soon' | 'none' {
+  switch (state.kind) {
+    case 'expired':
+    case 'revoked':
+    case 'cannot-sign':
+      return 'ended';
+    case 'expires':
+      return Date.parse(state.at) - now.getTime() <= SOON ? 'soon' : 'none';
+    case 'good':
+    case 'unknown':
+      return 'none';
+  }
+}

@@ -1,0 +1,37 @@
+import type { Request } from 'express';
+import { type Html, html } from '../html/html.ts';
+import type { Searches } from './searches.ts';
+import type { StatusServices } from './services.ts';
+
+/** What a page is made from. */
+export interface PageRequest {
+  readonly query: Request['query'];
+  readonly services: StatusServices;
+  readonly searches: Searches;
+  readonly now: Date;
+}
+
+/** What one address of the status pages answers. */
+export interface Page {
+  readonly status: 200 | 400 | 404 | 500;
+  /** Of the tab, and the heading. */
+  readonly title: string;
+  readonly content: Html;
+  /** What was searched for, to stand in the field again. */
+  readonly query?: string;
+}
+
+/** For a reader who changed an address by hand, or followed a link that was cut. */
+export function refuseQuery(message: string): Page {
+  return {
+    status: 400,
+    title: 'This address is not complete',
+    content: html`<p>${message}</p>
+      ${WAY_OUT}`,
+  };
+}
+
+/** The way on for whoever came to an address with nothing behind it. */
+export const WAY_OUT: Html = html`<p>
+  Search for a repository or a digest, or go to the <a href="./">overview</a>.
+</p>`;

@@ -1,0 +1,51 @@
+// The status pages for people: HTML that needs no script, and is cheap to ask for again and again.
+import express, { type ErrorRequestHandler, type Router } from 'express';
+import { messageOf } from '../../generator/message-of.ts';
+import { html } from '../html/html.ts';
+import { makeImagePage } from './image-page.ts';
+import { makeRefusedPage, makeRejectedPage } from './list-pages.ts';
+import { makeOverviewPage } from './overview-page.ts';
+import { type Page, type PageRequest, WAY_OUT } from './page.ts';
+import { renderFrame } from './render-frame.ts';
+import { makeRepositoryPage } from './repository-page.ts';
+import { makeSearchPage } from './search-page.ts';
+import { createSearches } from './searches.ts';
+import type { StatusServices } from './services.ts';
+
+const PAGES: Readonly<Record<string, (request: PageRequest) => Promise<Page>>> = {
+  '/': makeOverviewPage,
+  '/refused': makeRefusedPage,
+  '/rejected': makeRejectedPage,
+  '/search': makeSearchPage,
+  '/repository': makeRepositoryPage,
+  '/image': makeImagePage,
+};
+
+/** Makes the routes of these pages; what is none of them is left to the next one. */
+export function createStatusPages(services: StatusServices): Router {
+  const router = express.Router({ caseSensitive: true, strict: true });
+  const searches = createSearches(services.refresher);
+  for (const [path, make] of Object.entries(PAGES)) {
+    router.get(path, async ({ query }, response) => {
+      const now = new Date();
+      const page = await make({ query, services, searches, now });
+      response.status(page.status).type('html').send(renderFrame(page, now));
+    });
+  }
+  const onError: ErrorRequestHandler = (error: unknown, _request, response, next) => {
+    services.log.error({ error: messageOf(error) }, 'a status page failed');
+    if (response.headersSent) next(error);
+    else response.status(500).type('html').send(renderFrame(FAILED, new Date()));
+  };
+  router.use(onError);
+  return router;
+}
+
+const FAILED: Page = {
+  status: 500,
+  title: 'This page cannot be shown',
+  content: html`<p>
+      Something went wrong here; the log says what. Signatures are served as before.
+    </p>
+    ${WAY_OUT}`,
+};

@@ -1,0 +1,73 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { sortByPath } from '../../generator/report.ts';
+import type { HistoryCommit } from '../../generator/sources/source.ts';
+import { PATIENCE } from './explain-pulls.ts';
+import { splitDirectory } from './links.ts';
+import type { ImageFacts, ShownSignature } from './render-image.ts';
+import type { StatusServices } from './services.ts';
+
+/** Gathers what is known of an image. */
+export async function readImage(
+  directory: string,
+  services: StatusServices,
+  now: Date,
+): Promise<ImageFacts> {
+  const { refresher, refused, reasons } = services;
+  const signatures = await readSignatures(directory, services);
+  const pull = refused.find(directory);
+  const reason =
+    signatures.length === 0 ? (await reasons.of([directory], PATIENCE)).get(directory) : undefined;
+  const { hex = '' } = splitDirectory(directory) ?? {};
+  return {
+    now,
+    directory,
+    signatures,
+    pull: pull && { ...pull, reason },
+    reason,
+    rejected: sortByPath(refresher.rejectedOf(hex)),
+  };
+}
+
+async function readSignatures(
+  directory: string,
+  { refresher, policy, reasons }: StatusServices,
+): Promise<readonly ShownSignature[]> {
+  const store = refresher.store();
+  if (!store) return [];
+  const files = store.servedFilesIn(directory);
+  const warnings = new Map(
+    store
+      .filesIn(directory)
+      .flatMap((file) => ('warnings' in file ? [[file.path, file.warnings] as const] : [])),
+  );
+  const userIds = new Map(
+    policy().keyring?.keys.map((key) => [key.fingerprint, key.userIds] as const),
+  );
+  const commits = await findChanges(
+    files.map(({ path }) => path),
+    async (path) => reasons.lastChange(path, 'served'),
+  );
+  return files.map(({ path, signature }, index) => ({
+    number: index + 1,
+    path,
+    signature,
+    warnings: warnings.get(path) ?? [],
+    userIds: userIds.get(signature.signer?.primaryFingerprint ?? ''),
+    commit: commits.get(path),
+  }));
+}
+
+/** One after the other, as far as git answers in time; the rest is asked for the next time. */
+async function findChanges(
+  paths: readonly string[],
+  lastChange: (path: string) => Promise<HistoryCommit | undefined>,
+): Promise<ReadonlyMap<string, HistoryCommit | undefined>> {
+  const changes = new Map<string, HistoryCommit | undefined>();
+  const late = sleep<'late'>(PATIENCE, 'late', { ref: false });
+  for (const path of paths) {
+    const change = await Promise.race([lastChange(path), late]);
+    if (change === 'late') break;
+    changes.set(path, change);
+  }
+  return changes;
+}

@@ -1,0 +1,62 @@
+// What stands around every status page: the way home, the search, and the words for when the server
+// is gone. Only `main` is put in anew by the script.
+import { html } from '../html/html.ts';
+import { ICON, createInline } from '../html/inline.ts';
+import type { PageSources } from '../html/page-headers.ts';
+import type { Page } from './page.ts';
+import { STATUS_SCRIPT } from './status-script.ts';
+import { STATUS_STYLE } from './status-style.ts';
+
+const STYLE = createInline('style', STATUS_STYLE);
+const SCRIPT = createInline('script', STATUS_SCRIPT);
+
+/** What the content security policy of the pages has to allow. */
+export const STATUS_SOURCES: PageSources = {
+  styleSrc: [STYLE.source],
+  scriptSrc: [SCRIPT.source],
+  imgSrc: ['data:'],
+  connectSrc: ["'self'"],
+  formAction: ["'self'"],
+};
+
+/** A page as HTML, which is XML too. */
+export function renderFrame({ title, content, query }: Page, now: Date): string {
+  const page = html`<!DOCTYPE html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <title>${title} - Lookaside status</title>
+        <link rel="icon" href="${ICON}" />
+        ${STYLE.element}
+      </head>
+      <body>
+        <a class="skip" href="#content">Skip to content</a>
+        <header>
+          <a class="home" href="./">Lookaside <span>status</span></a>
+          <form action="search" method="get" role="search">
+            <label for="q">Repository or digest</label>
+            <input
+              id="q"
+              name="q"
+              type="search"
+              value="${query}"
+              autocomplete="off"
+              autocapitalize="off"
+              spellcheck="false"
+            />
+            <button>Search</button>
+          </form>
+        </header>
+        <p id="connection" role="status"></p>
+        <main id="content" tabindex="-1">
+          <h1>${title}</h1>
+          ${content}
+          <p class="as-of">As of ${now.toISOString().slice(0, 19).replace('T', ' ')} UTC</p>
+        </main>
+        <footer><div id="updates"></div></footer>
+        ${SCRIPT.element}
+      </body>
+    </html> `;
+  return page.markup;
+}

@@ -1,0 +1,59 @@
+import { type Html, html } from '../html/html.ts';
+import { countOf } from '../html/facts.ts';
+import type { ResolvedPull } from '../refused/refused-pull.ts';
+import { renderImageLink } from './links.ts';
+import type { ExplainedPull } from './overview-facts.ts';
+import { renderFindings, renderReason } from './render-reason.ts';
+import { renderCommit } from './render-state.ts';
+import { describeDuration, renderTime } from './render-time.ts';
+import { renderTable } from './render-table.ts';
+
+/** Refused pulls with their reasons. */
+export function renderPulls(pulls: readonly ExplainedPull[], now: Date): Html {
+  return html`<ol class="pulls">
+    ${pulls.map((pull) => renderPull(pull, now))}
+  </ol> `;
+}
+
+function renderPull(pull: ExplainedPull, now: Date): Html {
+  return html`<li data-key="${pull.directory}">
+    <h3>${renderImageLink(pull.directory)}</h3>
+    ${renderReason(pull.reason)}${renderWhen(pull, now)}
+    <details data-key="more">
+      <summary>Who asked, and what was found</summary>
+      ${renderClients(pull)}${renderFindings(pull.reason, now)}
+    </details>
+  </li> `;
+}
+
+/** How often, since when and until when. */
+export function renderWhen({ count, firstSeen, lastSeen }: ExplainedPull, now: Date): Html {
+  return html`<p class="soft">
+    Asked for ${count === 1 ? 'once,' : `${countOf(count, 'time')}, last`}
+    ${renderTime(lastSeen, now)}
+    ${count > 1 ? html`<span class="first">first ${renderTime(firstSeen, now)}</span>` : undefined}
+  </p> `;
+}
+
+/** The addresses that asked. */
+export function renderClients({ clients, hasMoreClients }: ExplainedPull): Html {
+  return html`<p class="label">Clients</p>
+    <ul class="clients">
+      ${clients.map((client) => html`<li><code>${client}</code></li> `)}
+      ${hasMoreClients ? html`<li>and others before</li>` : undefined}
+    </ul> `;
+}
+
+/** Those to which signatures came. */
+export function renderResolved(pulls: readonly ResolvedPull[], now: Date): Html {
+  const rows = pulls.map(({ directory, firstSeen, arrivedAt, count, commit }) => ({
+    key: `${directory} ${arrivedAt}`,
+    cells: [
+      renderImageLink(directory),
+      html`signed ${describeDuration(arrivedAt - firstSeen)} after the first pull`,
+      countOf(count, 'time'),
+      [renderTime(arrivedAt, now), commit === null ? undefined : html` ${renderCommit(commit)}`],
+    ],
+  }));
+  return renderTable('', ['Image', 'It took', 'Refused', 'Signed since'], rows);
+}

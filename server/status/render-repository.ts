@@ -1,0 +1,94 @@
+import { type Html, html } from '../html/html.ts';
+import { countOf, formatNumber } from '../html/facts.ts';
+import type { FoundRejected } from '../../generator/explain/find-rejected.ts';
+import type { Signature } from '../../generator/judge.ts';
+import { addressOf, renderDigestLink, renderFingerprint, splitDirectory } from './links.ts';
+import type { ExplainedPull } from './overview-facts.ts';
+import { renderPulls } from './render-pulls.ts';
+import { renderRejected } from './render-rejected.ts';
+import { renderTable } from './render-table.ts';
+import { renderTime } from './render-time.ts';
+
+export interface ShownImage {
+  readonly directory: string;
+  readonly signatures: readonly Signature[];
+}
+
+export interface RepositoryFacts {
+  readonly now: Date;
+  readonly name: string;
+  /** How many images are signed, and how many of them come before those that are shown. */
+  readonly total: number;
+  readonly before: number;
+  readonly images: readonly ShownImage[];
+  readonly pulls: readonly ExplainedPull[];
+  readonly rejected: FoundRejected;
+}
+
+export function renderRepository(facts: RepositoryFacts): Html {
+  const { pulls, rejected, now } = facts;
+  return html`${
+      pulls.length > 0
+        ? html`<section aria-labelledby="refused">
+            <h2 id="refused">Refused pulls</h2>
+            ${renderPulls(pulls, now)}
+          </section> `
+        : undefined
+    }
+    <section aria-labelledby="images">
+      <h2 id="images">Signed images</h2>
+      ${
+        facts.total === 0
+          ? html`<p>No image of this repository has a signature here.</p>`
+          : renderImages(facts)
+      }
+    </section>
+    ${
+      rejected.total > 0
+        ? html`<section aria-labelledby="rejected">
+            <h2 id="rejected">Rejected files</h2>
+            ${renderRejected(rejected.files, describeRejected(rejected))}
+          </section> `
+        : undefined
+    } `;
+}
+
+function describeRejected({ total, files, hasMore }: FoundRejected): string {
+  return hasMore
+    ? `The first ${formatNumber(files.length)} of ${countOf(total, 'file')}`
+    : countOf(total, 'file');
+}
+
+function renderImages({ name, total, before, images, now }: RepositoryFacts): Html {
+  const rows = images.map(({ directory, signatures }) => ({
+    key: directory,
+    cells: [
+      renderDigestLink(directory),
+      namesOf(signatures).map((identity) => html`<div>${identity}</div> `),
+      signersOf(signatures).map((signer) => html`<div>${renderFingerprint(signer)}</div> `),
+      renderTime(Math.max(...signatures.map(({ signedAt }) => signedAt)), now),
+    ],
+  }));
+  const to = before + images.length;
+  const caption = `${formatNumber(before + 1)} to ${formatNumber(to)} of ${countOf(total, 'image')}, the newest first`;
+  const last = splitDirectory(images.at(-1)?.directory ?? '');
+  return html`${renderTable(caption, ['Digest', 'Signed as', 'Signer', 'Signed'], rows)}
+    <p class="pages">
+      ${before > 0 ? html`<a href="${addressOf('repository', { name })}">The newest</a>` : undefined}
+      ${
+        to < total && last
+          ? html`<a href="${addressOf('repository', { name, after: `sha256:${last.hex}` })}"
+              >Older ones</a
+            >`
+          : undefined
+      }
+    </p> `;
+}
+
+function namesOf(signatures: readonly Signature[]): readonly string[] {
+  return [...new Set(signatures.map(({ claims }) => claims.dockerReference))];
+}
+
+function signersOf(signatures: readonly Signature[]): readonly string[] {
+  return [...new Set(signatures.flatMap(({ signer }) => signer?.primaryFingerprint ?? []))];
+}

@@ -1,0 +1,227 @@
+import assert from 'node:assert/strict';
+import axe from 'axe-core';
+import type { Browser, BrowserContextOptions } from 'playwright-core';
+import { z } from 'zod';
+import { type StatusServer, refusedPull, startStatus } from '../server/status/page-server.ts';
+import {
+  directoryOf,
+  fullWorld,
+  hexOf,
+  troubleWorld,
+  wellWorld,
+} from '../server/status/sample-worlds.ts';
+import { describeWith } from '../with-tools.ts';
+import { type OpenPage, openPage, startBrowser } from './browser.ts';
+import { eventually } from './eventually.ts';
+
+const READERS: Readonly<Record<string, BrowserContextOptions>> = {
+  'on a phone, light': { viewport: { width: 360, height: 740 }, colorScheme: 'light' },
+  'on a phone, dark': { viewport: { width: 360, height: 740 }, colorScheme: 'dark' },
+  'on a desk, light': { viewport: { width: 1280, height: 900 }, colorScheme: 'light' },
+  'on a desk, dark': { viewport: { width: 1280, height: 900 }, colorScheme: 'dark' },
+};
+const HOSTILE = `<img src="x" onerror='alert(1)'>\u202e${'long'.repeat(50)}`;
+const UNFOLD = "document.querySelectorAll('details').forEach((one) => (one.open = true))";
+/** Milliseconds. */
+const PERIOD = 10_000;
+const violations = z.object({
+  violations: z.array(z.object({ id: z.string(), nodes: z.array(z.object({ html: z.string() })) })),
+});
+const imageOf = (directory: string): string => `/image?directory=${encodeURIComponent(directory)}`;
+const PLACES: Readonly<Record<string, readonly string[]>> = {
+  trouble: [
+    '/',
+    '/refused',
+    '/rejected',
+    '/search?q=app',
+    `/search?q=${hexOf(13).slice(0, 12)}`,
+    '/repository?name=team/app',
+    imageOf(directoryOf('team/app', 0)),
+    imageOf(directoryOf('team/app', 10)),
+  ],
+  full: ['/', '/repository?name=team/app'],
+};
+
+describeWith(['chromium'], 'the status pages in a browser', () => {
+  let browser: Browser;
+  let server: StatusServer;
+  before('start', async () => {
+    browser = await startBrowser();
+  });
+  beforeEach('serve', async () => {
+    server = await startStatus(await troubleWorld());
+  });
+  afterEach('close the pages', async () => {
+    await Promise.all(browser.contexts().map(async (context) => context.close()));
+    await server.stop();
+  });
+  after('stop', async () => browser.close());
+
+  const open = async (path: string, options?: BrowserContextOptions): Promise<OpenPage> =>
+    openPage(browser, server.url + path, options);
+
+  /** A page whose time goes on when the test says so. */
+  const openTimed = async (path: string): Promise<OpenPage> => {
+    const opened = await open(path, READERS['on a desk, light']);
+    await opened.page.clock.install();
+    await opened.page.reload();
+    return opened;
+  };
+
+  for (const [world, paths] of Object.entries(PLACES)) {
+    for (const [reader, options] of Object.entries(READERS)) {
+      it(`have no fault that axe finds, and fit, ${reader}, with ${world}`, async () => {
+        Object.assign(server.world, world === 'full' ? await fullWorld() : {});
+        for (const path of paths) {
+          const opened = await open(path, { ...options, bypassCSP: true });
+          const { evaluate, page, complaints } = opened;
+          await evaluate(UNFOLD);
+          await evaluate(axe.source);
+          const found = violations.parse(await evaluate('axe.run()'));
+          assert.deepEqual(found.violations, [], path);
+          const width = options.viewport?.width ?? 0;
+          assert.equal(await evaluate('document.documentElement.scrollWidth'), width, path);
+          assert.deepEqual(complaints, []);
+          await page.close();
+        }
+      });
+    }
+  }
+
+  it('say the same without scripts, and can be searched', async () => {
+    const { page, complaints } = await open('/', { javaScriptEnabled: false });
+    const text = (await page.textContent('main')) ?? '';
+    assert.match(text, /The newest state is not served, and 4 images were refused/);
+    assert.equal(await page.textContent('footer'), '');
+    await page.getByRole('searchbox').fill('team/app');
+    await page.getByRole('button', { name: 'Search' }).click();
+    await page.getByRole('link', { name: 'team/app', exact: true }).click();
+    assert.equal(await page.textContent('h1'), 'team/app');
+    await page.locator('td').getByText('team/app:1.3').waitFor();
+    await page.locator('#images ~ table a').nth(1).click();
+    await page.getByRole('heading', { name: 'Signature 1' }).waitFor();
+    assert.deepEqual(complaints, []);
+  });
+
+  it('take over a new refused pull, and leave the reader where he is', async () => {
+    const { page, evaluate, complaints } = await openTimed('/');
+    const { world } = server;
+    const second = page.locator('.pulls > li').nth(1);
+    const key = await second.getAttribute('data-key');
+    await second.locator('summary').click();
+    await page.getByRole('searchbox').fill('typed so far');
+    await second.locator('summary').focus();
+    await evaluate('scrollTo(0, 600)');
+    const placeOf = `document.activeElement.closest('li').getBoundingClientRect().top`;
+    const before = Number(await evaluate(placeOf));
+    const newest = refusedPull(directoryOf('team/brand-new', 50), { lastSeen: Date.now() });
+    world.refused = [newest, ...world.refused];
+    await page.clock.runFor(PERIOD);
+    await page.getByRole('link', { name: 'team/brand-new' }).waitFor();
+    const keyNow = `document.activeElement.closest('li').dataset.key`;
+    assert.equal(await evaluate(keyNow), key);
+    assert.equal(await evaluate("document.activeElement.closest('details').open"), true);
+    assert.equal(await evaluate('document.querySelectorAll("details[open]").length'), 1);
+    assert.equal(await page.inputValue('[name=q]'), 'typed so far');
+    assert.ok(Number(await evaluate('scrollY')) > 500);
+    assert.ok(Math.abs(Number(await evaluate(placeOf)) - before) < 5);
+    world.refused = world.refused.toReversed();
+    await page.clock.runFor(PERIOD);
+    await page.locator('.pulls > li:last-child').getByText('team/brand-new').first().waitFor();
+    assert.equal(await evaluate(keyNow), key);
+    assert.equal(await evaluate("document.activeElement.closest('details').open"), true);
+    assert.equal(await page.textContent('[role=status]'), '');
+    assert.deepEqual(complaints, []);
+  });
+
+  it('show what the server says now, whatever they showed before', async () => {
+    const { page, complaints } = await openTimed('/');
+    let number = 1;
+    for (const world of [await wellWorld(), await fullWorld(), await troubleWorld()]) {
+      Object.assign(server.world, world);
+      const { generation } = world.status;
+      assert.ok(generation);
+      number++;
+      server.world.status = { ...world.status, generation: { ...generation, number } };
+      await page.clock.runFor(PERIOD);
+      const fresh = await open('/');
+      const expected = await readMain(fresh);
+      await eventually(async () => assert.equal(await readMain({ page }), expected));
+    }
+    assert.deepEqual(complaints, []);
+  });
+
+  it('rest while nobody looks, and while the reader wants it', async () => {
+    const { page, evaluate } = await openTimed('/');
+    let asked = 0;
+    page.on('request', () => asked++);
+    const hide = async (hidden: boolean): Promise<unknown> =>
+      evaluate(
+        `Object.defineProperty(document, 'hidden', { value: ${hidden}, configurable: true });
+        document.dispatchEvent(new Event('visibilitychange'))`,
+      );
+    await hide(true);
+    await page.clock.runFor(5 * PERIOD);
+    assert.equal(asked, 0);
+    await hide(false);
+    await eventually(() => assert.equal(asked, 1));
+    await page.getByRole('button', { name: 'Pause refreshing' }).click();
+    await page.clock.runFor(5 * PERIOD);
+    assert.equal(asked, 1);
+    await page.getByRole('button', { name: 'Go on refreshing' }).click();
+    await eventually(() => assert.equal(asked, 2));
+  });
+
+  it('say that the server is gone, and when it is back', async () => {
+    const { page } = await openTimed('/');
+    const { port } = new URL(server.url);
+    const said = page.locator('[role=status]');
+    await server.stop();
+    await page.clock.runFor(PERIOD);
+    await said.getByText(/cannot be reached since .* tries again/).waitFor();
+    assert.match((await page.textContent('main')) ?? '', /Refused pulls/);
+    const world = { ...server.world, refused: [] };
+    server = await startStatus(world, Number(port));
+    await eventually(async () => {
+      await page.clock.runFor(PERIOD);
+      assert.equal(await said.textContent(), '');
+    });
+    assert.match((await page.textContent('main')) ?? '', /No node has asked in vain/);
+  });
+
+  it('make nothing of what strangers write but text, also when it comes later', async () => {
+    const { page, evaluate, complaints } = await openTimed('/');
+    server.world.refused = [
+      refusedPull(directoryOf(`team/${HOSTILE.replaceAll('/', '')}`, 60), { clients: [HOSTILE] }),
+    ];
+    await page.clock.runFor(PERIOD);
+    await page.locator('.clients code').getByText('<img').waitFor({ state: 'attached' });
+    assert.equal(await evaluate("document.querySelector('img')"), null);
+    assert.equal(await evaluate('document.documentElement.scrollWidth'), 1280);
+    assert.deepEqual(complaints, []);
+  });
+
+  it('can be used with the keyboard alone', async () => {
+    const { page, evaluate } = await open('/', READERS['on a phone, light']);
+    await page.keyboard.press('Tab');
+    assert.equal(await evaluate('document.activeElement.textContent'), 'Skip to content');
+    await page.keyboard.press('Enter');
+    assert.equal(await evaluate('document.activeElement.id'), 'content');
+  });
+
+  it('give the whole digest to whoever copies it', async () => {
+    const { evaluate } = await open('/repository?name=team/app', READERS['on a desk, dark']);
+    const selected = await evaluate(
+      "getSelection().selectAllChildren(document.querySelector('#images ~ table code')), getSelection().toString()",
+    );
+    assert.match(String(selected), /^sha256:[0-9a-f]{64}$/);
+  });
+});
+
+/** What stands in the page, but for how long ago it was. */
+async function readMain({ page }: Pick<OpenPage, 'page'>): Promise<string> {
+  const text = (await page.textContent('main')) ?? '';
+  return text
+    .replaceAll(/\b\d+ (?:second|minute|hour|day)s? ago|just now|As of [^U]*UTC/g, '')
+    .replaceAll(/\s+/g, ' ');
+}

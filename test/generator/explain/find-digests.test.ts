@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { findDigests } from '../../../generator/explain/find-digests.ts';
+import { formatDirectory, formatLocation } from '../../../generator/location.ts';
+import { SignatureStore } from '../../../generator/store.ts';
+import { publishable } from '../samples.ts';
+
+const HEX = 'ab'.repeat(32);
+const OTHER = `${'ab'.repeat(31)}cd`;
+
+describe('digests by their beginning', () => {
+  const store = new SignatureStore();
+  const directories = [
+    ...['b/app', 'a/app'].map((repository) => formatDirectory(repository, HEX)),
+    formatDirectory('a/app', OTHER),
+    formatDirectory('a/app', 'cd'.repeat(32)),
+  ];
+  store.add(directories.map((directory) => publishable(formatLocation(directory, 1))));
+
+  const searches: readonly (readonly [string, string, readonly string[]])[] = [
+    ['a whole one, wherever it is signed', HEX, [`a/app@sha256=${HEX}`, `b/app@sha256=${HEX}`]],
+    [
+      'what several begin with',
+      'abababab',
+      [`a/app@sha256=${HEX}`, `a/app@sha256=${OTHER}`, `b/app@sha256=${HEX}`],
+    ],
+    ['more of one of them', OTHER.slice(0, 63), [`a/app@sha256=${OTHER}`]],
+    ['what lies within one', 'babababa', []],
+    ['what is not there', '00000000', []],
+  ];
+  for (const [what, beginning, found] of searches) {
+    it(`finds ${what}`, async () => {
+      assert.deepEqual(await findDigests(store, beginning, 10), found);
+    });
+  }
+
+  it('finds so many at most', async () => {
+    assert.equal((await findDigests(store, HEX, 1)).length, 1);
+    assert.equal((await findDigests(store, 'abababab', 2)).length, 2);
+  });
+
+  it('lets others go on while it looks', async () => {
+    const large = new SignatureStore();
+    for (let index = 0; index < 10_000; index++) {
+      const hex = index.toString(16).padStart(64, '0');
+      large.add([publishable(formatLocation(formatDirectory('a/app', hex), 1))]);
+    }
+    let turns = 0;
+    const counting = setInterval(() => turns++, 0);
+    assert.deepEqual(await findDigests(large, 'ffffffff', 10), []);
+    clearInterval(counting);
+    assert.ok(turns > 0);
+  });
+});

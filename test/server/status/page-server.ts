@@ -1,0 +1,139 @@
+// Status pages with facts that a test makes up, served from a port of its own.
+import type { CheckedFile } from '../../../generator/checked-file.ts';
+import { findReasons } from '../../../generator/explain/find-reasons.ts';
+import type { Policy } from '../../../generator/policy/policy.ts';
+import { createSimplePolicy } from '../../../generator/policy/policy.ts';
+import type { RejectedFile } from '../../../generator/report.ts';
+import type { HistoryCommit } from '../../../generator/sources/source.ts';
+import { SignatureStore } from '../../../generator/store.ts';
+import { listen } from '../../../server/listener.ts';
+import type { MinuteCounts } from '../../../server/metrics/lookup-counts.ts';
+import { createProgramLog } from '../../../server/program-log.ts';
+import type { RefreshStatus } from '../../../server/refresher.ts';
+import { createRefusedPulls } from '../../../server/refused/refused-pulls.ts';
+import type { RefusedPull, ResolvedPull } from '../../../server/refused/refused-pull.ts';
+import { createStatusApp } from '../../../server/status-app.ts';
+import type { StatusServices } from '../../../server/status/services.ts';
+import { type CapturedLines, captureLines } from '../captured-lines.ts';
+import { createMemorySource } from '../memory-source.ts';
+
+/** What the pages tell; a test may change it while they are open. */
+export interface StatusWorld {
+  store: SignatureStore | undefined;
+  status: RefreshStatus;
+  policy: Policy;
+  location: string;
+  refused: readonly RefusedPull[];
+  resolved: readonly ResolvedPull[];
+  dropped: number;
+  minutes: readonly MinuteCounts[];
+  lastChange: (path: string) => Promise<HistoryCommit | undefined>;
+}
+
+export interface StatusServer {
+  readonly url: string;
+  readonly world: StatusWorld;
+  readonly programLog: CapturedLines;
+  readonly stop: () => Promise<void>;
+}
+
+export const MINUTE = 60_000;
+const COMMIT = 'c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00';
+
+/** A world in which nothing is served but some files. */
+export async function makeWorld(...files: readonly CheckedFile[]): Promise<StatusWorld> {
+  const store = new SignatureStore();
+  store.prepare(files).apply();
+  const now = Date.now();
+  const at = new Date(now - 42 * MINUTE).toISOString();
+  return {
+    store,
+    status: {
+      generation: { number: 1, commit: COMMIT, loadedAt: at },
+      lastRefresh: { at, reason: 'poll', result: 'changed', durationMs: 12 },
+      lastError: null,
+    },
+    policy: await createSimplePolicy(undefined),
+    location: 'https://git.example.com/team/signatures.git',
+    refused: [],
+    resolved: [],
+    dropped: 0,
+    minutes: Array.from({ length: 60 }, (_, index) => ({
+      at: new Date(now - (60 - index) * MINUTE).toISOString(),
+      served: 0,
+      end: 0,
+      unsigned: 0,
+      unknown: 0,
+    })),
+    lastChange: async () => undefined,
+  };
+}
+
+/** Lookups of an image without signatures. */
+export function refusedPull(directory: string, pull: Partial<RefusedPull> = {}): RefusedPull {
+  const lastSeen = Date.now() - 3 * MINUTE;
+  const usual = { count: 1, firstSeen: lastSeen, lastSeen, clients: ['10.0.0.7'] };
+  return { directory, ...usual, hasMoreClients: false, ...pull };
+}
+
+/** What the pages ask, answered out of a world. */
+export function servicesOf(world: StatusWorld, log: CapturedLines): StatusServices {
+  const source = createMemorySource({ commit: 'a', files: {} });
+  const rejectedOf = (hex: string): readonly RejectedFile[] => world.store?.rejectedOf(hex) ?? [];
+  return {
+    source: {
+      ...source,
+      get location() {
+        return world.location;
+      },
+    },
+    refresher: {
+      store: () => world.store,
+      status: () => world.status,
+      rejected: () => world.store?.rejectedFiles() ?? [],
+      rejectedOf,
+      newestCommit: () => null,
+      replaceJudge: () => undefined,
+      start: () => undefined,
+      request: () => undefined,
+      stop: async () => undefined,
+    },
+    policy: () => world.policy,
+    refused: {
+      ...createRefusedPulls({ isKnown: () => false }),
+      find: (directory) => world.refused.find((pull) => pull.directory === directory),
+      list: () => world.refused,
+      resolved: () => world.resolved,
+      dropped: () => world.dropped,
+    },
+    reasons: {
+      of: async (directories) => {
+        const { store, lastChange } = world;
+        return store ? findReasons(directories, { store, rejectedOf, lastChange }) : new Map();
+      },
+      codeOf: () => 'unknown-repository',
+      lastChange: async (path) => world.lastChange(path),
+    },
+    metrics: { read: async () => ({ contentType: 'text/plain', text: '' }) },
+    lookups: { lastHour: () => world.minutes },
+    log: createProgramLog(log.stream),
+  };
+}
+
+/** Serves the pages as the status listener does. */
+export async function startStatus(world: StatusWorld, port = 0): Promise<StatusServer> {
+  const programLog = captureLines();
+  const services = servicesOf(world, programLog);
+  const { url, stop } = await listen({
+    host: '127.0.0.1',
+    port,
+    tls: undefined,
+    onError: throwAgain,
+    handle: createStatusApp(services),
+  });
+  return { url, world, programLog, stop };
+}
+
+function throwAgain(error: Error): void {
+  throw error;
+}

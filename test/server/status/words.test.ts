@@ -1,0 +1,129 @@
+import assert from 'node:assert/strict';
+import { describeState } from '../../../server/status/describe-state.ts';
+import { type OverviewFacts, urgencyOf } from '../../../server/status/overview-facts.ts';
+import { renderRates } from '../../../server/status/rate-chart.ts';
+import { describeDuration, renderTime } from '../../../server/status/render-time.ts';
+
+const NOW = new Date('2026-11-22T12:00:00Z');
+const DAY = 86_400_000;
+const WELL: OverviewFacts = {
+  now: NOW,
+  source: { kind: 'git', location: 'r.git', branch: 'main' },
+  status: { generation: null, lastRefresh: null, lastError: null },
+  served: { signatures: 1200, images: 1, repositories: 1, signers: 1 },
+  newest: [],
+  refused: { total: 0, lately: 0, dropped: 0, shown: [] },
+  resolved: [],
+  rejected: { total: 0, files: [], hasMore: false },
+  keys: [],
+  minutes: [],
+};
+const TROUBLE = { ...WELL.status, lastError: { at: NOW.toISOString(), message: 'no' } };
+const REFUSED = { ...WELL.refused, lately: 2 };
+const REJECTED = { ...WELL.rejected, total: 1 };
+const keyUntil = (time: number) => ({
+  fingerprint: 'A',
+  userIds: [],
+  expires: null,
+  signed: undefined,
+  state: { kind: 'expires', at: new Date(time).toISOString() } as const,
+});
+const revoked = { ...keyUntil(0), state: { kind: 'revoked' } as const };
+
+describe('the words of the status pages', () => {
+  const states: readonly (readonly [Partial<OverviewFacts>, string, string])[] = [
+    [
+      {},
+      'well',
+      'All is well: 1,200 signatures of 1 image, and none was missing in the last hour.',
+    ],
+    [{ served: undefined }, 'notice', 'The signatures are being loaded.'],
+    [
+      { served: undefined, status: TROUBLE },
+      'trouble',
+      'Nothing is served: the signatures cannot be loaded.',
+    ],
+    [{ status: TROUBLE }, 'trouble', 'The newest state is not served.'],
+    [{ refused: REFUSED }, 'trouble', '2 images were refused in the last hour.'],
+    [
+      { refused: { ...REFUSED, lately: 1 }, status: TROUBLE },
+      'trouble',
+      'The newest state is not served, and 1 image was refused in the last hour.',
+    ],
+    [
+      { served: { signatures: 0, images: 0, repositories: 0, signers: 0 } },
+      'notice',
+      'The source has no signatures.',
+    ],
+    [{ rejected: REJECTED }, 'notice', '1 file is rejected.'],
+    [
+      { rejected: REJECTED, keys: [keyUntil(NOW.getTime() + 30 * DAY), revoked] },
+      'notice',
+      '1 file is rejected, 1 key is no good any more, and 1 key expires within 30 days.',
+    ],
+  ];
+  for (const [facts, level, headline] of states) {
+    it(`say: ${headline}`, () => {
+      const said = describeState({ ...WELL, ...facts });
+      assert.deepEqual([said.level, said.headline, said.more], [level, headline, undefined]);
+    });
+  }
+
+  it('say what is less urgent after what is urgent', () => {
+    const said = describeState({ ...WELL, refused: REFUSED, rejected: REJECTED });
+    assert.equal(said.more, '1 file is rejected.');
+  });
+
+  it('mark keys that end within 30 days', () => {
+    const end = NOW.getTime() + 30 * DAY;
+    assert.equal(urgencyOf(keyUntil(end).state, NOW), 'soon');
+    assert.equal(urgencyOf(keyUntil(end + 1000).state, NOW), 'none');
+    assert.equal(urgencyOf({ kind: 'unknown' }, NOW), 'none');
+  });
+
+  const durations: readonly (readonly [number, string])[] = [
+    [0, '1 second'],
+    [59_999, '59 seconds'],
+    [60_000, '1 minute'],
+    [3_599_999, '59 minutes'],
+    [3_600_000, '1 hour'],
+    [2 * DAY - 1, '47 hours'],
+    [2 * DAY, '2 days'],
+    [5000 * DAY, '5,000 days'],
+  ];
+  for (const [milliseconds, words] of durations) {
+    it(`of ${milliseconds} milliseconds: ${words}`, () => {
+      assert.equal(describeDuration(milliseconds), words);
+    });
+  }
+
+  it('tell when something was, whatever they are given', () => {
+    const tell = (moment: number | string): string =>
+      renderTime(moment, NOW)
+        .markup.replaceAll(/<[^>]*>/g, '')
+        .replaceAll(/\s+/g, ' ');
+    assert.equal(tell('2026-11-22T11:57:00Z'), '3 minutes ago (2026-11-22 11:57 UTC)');
+    assert.equal(tell(NOW.getTime()), 'just now (2026-11-22 12:00 UTC)');
+    assert.equal(tell(NOW.getTime() + 3 * DAY), 'in 3 days (2026-11-25 12:00 UTC)');
+    assert.equal(tell('99999999999999'), '99999999999999');
+    assert.equal(tell(1e300), '1e+300');
+    assert.match(tell(8.64e15), /^in \d[\d,]* days/);
+  });
+
+  it('draw each minute of the last hour in proportion, and what is rare so that it is seen', () => {
+    const minutes = [0, 1, 500, 1000].map((served, index) => ({
+      at: `2026-11-22T11:0${index}:00.000Z`,
+      served,
+      end: 0,
+      unsigned: index === 1 ? 2 : 0,
+      unknown: 0,
+    }));
+    const { markup } = renderRates(minutes);
+    const heights = [...markup.matchAll(/ height="(\d+)"/g)].map(([, height]) => Number(height));
+    assert.deepEqual(heights, [0, 2, 30, 60, 0, 60, 0, 0]);
+    assert.match(markup, /1,503 lookups in the last hour, at most 1,000 in a minute/);
+    assert.match(markup, /2 refused pulls in the last hour, at most 2 in a minute/);
+    assert.equal(markup.match(/<tr>/g)?.length, 5);
+    assert.match(renderRates([]).markup, /None in the last hour/);
+  });
+});
