@@ -26,11 +26,14 @@ function renderPull(pull: ExplainedPull, now: Date): Html {
   </li> `;
 }
 
-/** How often, since when and until when. */
-export function renderWhen({ count, firstSeen, lastSeen }: ExplainedPull, now: Date): Html {
+/** How often, by whom, since when and until when. */
+export function renderWhen(pull: ExplainedPull, now: Date): Html {
+  const { count, firstSeen, lastSeen, clients, hasMoreClients } = pull;
+  const others = clients.length > 1 || hasMoreClients ? ' and others' : undefined;
   return html`<p class="soft">
-    Asked for ${count === 1 ? 'once,' : `${countOf(count, 'time')}, last`}
-    ${renderTime(lastSeen, now)}
+    Asked for ${count === 1 ? 'once' : countOf(count, 'time')} by
+    <code>${clients[0]}</code>${others},
+    ${count === 1 ? undefined : 'last '}${renderTime(lastSeen, now)}
     ${count > 1 ? html`<span class="first">first ${renderTime(firstSeen, now)}</span>` : undefined}
   </p> `;
 }
