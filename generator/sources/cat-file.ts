@@ -1,6 +1,7 @@
 // Objects of a bare clone, by one `git cat-file` that answers in the order of questions. It
 // lives on between refreshes: git looks for new packs by itself when it misses an object.
 import { type Environment, GitKilledError, endOfGit, startGit } from './git-child.ts';
+import { giveWay } from './give-way.ts';
 import { SourceError } from './source.ts';
 
 export type ObjectType = 'blob' | 'tree' | 'commit' | 'tag';
@@ -34,6 +35,8 @@ export interface CatFile {
    * SourceError when there is none, or when git has ended.
    */
   readonly ask: (name: string) => Promise<GitObject>;
+  /** Lets others go before it from now on. */
+  readonly giveWay: () => void;
   /** Whether no answer comes any more. */
   readonly hasEnded: () => boolean;
   /** Answers what was asked, and ends git. */
@@ -102,6 +105,9 @@ export function openCatFile(
         if (unsent === '') setImmediate(send);
         unsent += `${name}\n`;
       }),
+    giveWay: () => {
+      if (child.pid !== undefined) giveWay(child.pid);
+    },
     hasEnded: () => failure !== undefined || closing,
     close: async () => {
       closing = true;

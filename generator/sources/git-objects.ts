@@ -10,6 +10,8 @@ export interface GitObjects {
   readonly sizes: CatFile;
   /** Whole objects; starts when it is first asked for. */
   readonly contents: () => CatFile;
+  /** Lets others go before them from now on: what follows are refreshes, for which nobody waits. */
+  readonly giveWay: () => void;
   readonly hasEnded: () => boolean;
   readonly close: () => Promise<void>;
 }
@@ -23,8 +25,14 @@ export function openGitObjects(
   const sizes = openCatFile(directory, environment, '--batch-check');
   let opened: CatFile | undefined;
   let closed = false;
+  let isGivingWay = false;
+  const openContents = (): CatFile => {
+    const started = openCatFile(directory, environment, '--batch');
+    if (isGivingWay) started.giveWay();
+    return started;
+  };
   const contents = (): CatFile => {
-    opened ??= openCatFile(directory, environment, '--batch');
+    opened ??= openContents();
     if (closed || ending?.aborted) opened.kill();
     return opened;
   };
@@ -39,6 +47,12 @@ export function openGitObjects(
     environment,
     sizes,
     contents,
+    giveWay: () => {
+      if (isGivingWay) return;
+      isGivingWay = true;
+      sizes.giveWay();
+      opened?.giveWay();
+    },
     hasEnded: () => sizes.hasEnded() || opened?.hasEnded() === true,
     close: async () => {
       closed = true;

@@ -3,6 +3,7 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import { type Environment, GitKilledError } from './git-child.ts';
+import { giveWayAsSession } from './give-way.ts';
 import { SourceError } from './source.ts';
 
 export interface GitResult {
@@ -66,6 +67,7 @@ export function openGitRunner(
     stdio: ['pipe', 'pipe', 'pipe'],
     detached: true,
   });
+  if (shell.pid !== undefined) giveWayAsSession(shell.pid);
   let failure: SourceError | undefined;
   let onOutput: (() => void) | undefined;
   let onFailure: ((error: Error) => void) | undefined;

@@ -162,6 +162,7 @@ export async function createGitSource(options: GitSourceOptions): Promise<Source
       return commit === undefined ? undefined : openSnapshot(commit);
     },
     keep: async ({ commit }) => {
+      objects?.giveWay();
       if (commit !== undefined) await helpers.note(fetched ?? commit, commit);
       await helpers.tidy();
     },

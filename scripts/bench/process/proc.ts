@@ -40,7 +40,8 @@ function readField(pid: number, name: string): number {
   return Number(match?.[1] ?? 0) * 1024;
 }
 
-function listTree(pid: number): readonly number[] {
+/** A process and its descendants, itself first. */
+export function listTree(pid: number): readonly number[] {
   const found = [pid];
   // Grows while it is walked.
   for (const each of found) found.push(...listChildren(each));
