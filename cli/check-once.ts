@@ -4,7 +4,7 @@ import { createJudge } from '../generator/judge.ts';
 import type { Policy } from '../generator/policy/policy.ts';
 import { type CheckReport, type ReportedFile, sortByPath } from '../generator/report.ts';
 import { createDirectoryPass } from '../generator/sources/directory-pass.ts';
-import type { HistoryCommit, ReadableSource, Source } from '../generator/sources/source.ts';
+import type { HistoryChange, ReadableSource, Source } from '../generator/sources/source.ts';
 import { type Checked, type Run, canBeFollowed, checkSource } from './check-source.ts';
 import { openEngines, warnOfMissingGpgv } from './open-engines.ts';
 import { openSource, withTemporaryState } from './open-source.ts';
@@ -24,7 +24,7 @@ export function reportOn(
 export interface OpenChecked extends Checked {
   readonly policy: Policy;
   /** What last changed a path, up to what was checked; undefined where there is no history. */
-  readonly lastChange: (path: string) => Promise<HistoryCommit | undefined>;
+  readonly lastChange: (path: string) => Promise<HistoryChange | undefined>;
 }
 
 /**

@@ -1,4 +1,7 @@
+import { parseDockerReference } from '../docker-reference.ts';
 import { type Location, formatLocation } from '../location.ts';
+import type { RejectionCode } from '../rejection.ts';
+import type { HistoryCommit } from '../sources/source.ts';
 import type { Reason, SignedImage } from './reason.ts';
 
 type Found = Reason extends infer Whole
@@ -7,30 +10,50 @@ type Found = Reason extends infer Whole
     : never
   : never;
 
+type Words = Pick<Reason, 'message' | 'next'>;
+
+/** How files were taken away. */
+export interface Removal {
+  /** Where they lay in the repository. */
+  readonly directory: string;
+  readonly isMerge: boolean;
+}
+
+/** What more is known than what was found. */
+export interface Circumstances {
+  readonly removal?: Removal;
+  /** Why the newest state of the source is not the one that is served. */
+  readonly trouble?: string | undefined;
+}
+
 const ABBREVIATED = 12;
 
 /** Puts what was found at a place in words. */
-export function describeReason(place: Location, found: Found): Reason {
-  return { ...found, ...wordsFor(place, found) };
+export function describeReason(
+  place: Location,
+  found: Found,
+  circumstances: Circumstances = {},
+): Reason {
+  const words = wordsFor(place, found, circumstances);
+  const { trouble } = circumstances;
+  if (trouble === undefined) return { ...found, ...words };
+  return {
+    ...found,
+    message: `${words.message}. The newest state of the source is not served, so what was pushed lately is not here: ${trouble}`,
+    next: `Look first at why the newest state is not served. ${words.next}`,
+  };
 }
 
-function wordsFor(place: Location, found: Found): Pick<Reason, 'message' | 'next'> {
+function wordsFor(place: Location, found: Found, { removal }: Circumstances): Words {
   switch (found.code) {
     case 'quarantined': {
       const [file] = found.files;
-      return {
-        message: `${file?.path} was rejected: ${file?.message}`,
-        next: `${file?.hint} Then push: it is served at once.`,
-      };
+      if (!file) throw new Error('a quarantined image has a file');
+      const { path, code, message, hint } = file;
+      return { message: `${path} was rejected: ${message}`, next: `${hint} ${endingFor(code)}` };
     }
-    case 'removed': {
-      const { id, author, date } = found.commit;
-      const commit = id.slice(0, ABBREVIATED);
-      return {
-        message: `its signatures were in git until commit ${commit} by ${author.name} on ${date} removed them`,
-        next: `If that was a mistake, bring them back with \`git revert ${commit}\`; otherwise deploy an image that is signed.`,
-      };
-    }
+    case 'removed':
+      return describeRemoval(found.commit, removal);
     case 'elsewhere':
       return describeElsewhere(place, found.images);
     case 'other-digests': {
@@ -48,16 +71,57 @@ function wordsFor(place: Location, found: Found): Pick<Reason, 'message' | 'next
   }
 }
 
-function describeElsewhere(
-  { repository }: Location,
-  images: readonly SignedImage[],
-): Pick<Reason, 'message' | 'next'> {
+/** Codes whose cure is not in the repository, but in what Lookaside was given. */
+const CURED_BY_SETTINGS: ReadonlySet<RejectionCode> = new Set([
+  'unknown-signer',
+  'signer-not-accepted',
+  'key-expired',
+  'identity-mismatch',
+  'out-of-scope',
+  'policy-rejects',
+]);
+
+function endingFor(code: RejectionCode): string {
+  if (code === 'cannot-verify') return 'Then start Lookaside again.';
+  if (!CURED_BY_SETTINGS.has(code)) return 'Then push: it is judged at once.';
+  return 'A push is judged at once; keys and the policy file are read again on SIGHUP, scopes at a start.';
+}
+
+function describeRemoval({ id, author, date }: HistoryCommit, removal: Removal | undefined): Words {
+  const commit = id.slice(0, ABBREVIATED);
+  const by = author.name || author.email || 'somebody';
+  const directory = `'${removal?.directory.replaceAll("'", String.raw`'\''`)}'`;
+  const next = removal?.isMerge
+    ? `That commit is a merge, which left them out: take ${directory} from the parent that has it`
+    : `If that was a mistake, bring them back with \`git checkout ${commit}^ -- ${directory}\``;
+  return {
+    message: `its signatures were in git until commit ${commit} by ${by} on ${date} removed them`,
+    next: `${next}, commit and push; otherwise deploy an image that is signed.`,
+  };
+}
+
+function describeElsewhere(place: Location, images: readonly SignedImage[]): Words {
   const [other] = images;
   const there = other?.repository ?? '';
   const message = `the digest is signed in ${there}, as ${other?.identity}`;
-  const isOtherPrefix = there.endsWith(`/${repository}`) || repository.endsWith(`/${there}`);
-  const next = isOtherPrefix
-    ? `Nodes look below another prefix than the one where the signatures lie: the lookaside URL of these nodes shall lead to ${there}, or move the directory there to ${repository}.`
-    : `Sign the image as ${repository} too, or pull it as ${other?.identity}.`;
-  return { message, next };
+  const signed = parseDockerReference(other?.identity ?? '')?.repository ?? '';
+  const [wanted, found] = [prefixOf(place.repository, signed), prefixOf(there, signed)];
+  if (wanted === undefined || found === undefined) {
+    const next = `Sign the image as ${place.repository} too, or pull it as ${other?.identity}.`;
+    return { message, next };
+  }
+  return {
+    message,
+    next: `Nodes look for ${signed} below ${nameOf(wanted)}, and its signatures lie below ${nameOf(found)}: change the lookaside URL of these nodes, or move the directory to ${place.repository}.`,
+  };
+}
+
+/** What stands before the signed repository; '' for nothing, undefined where it is another one. */
+function prefixOf(repository: string, signed: string): string | undefined {
+  if (repository === signed) return '';
+  return repository.endsWith(`/${signed}`) ? repository.slice(0, -signed.length - 1) : undefined;
+}
+
+function nameOf(prefix: string): string {
+  return prefix === '' ? 'the root of the store' : prefix;
 }

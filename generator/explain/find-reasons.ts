@@ -1,22 +1,19 @@
+import { dirname } from 'node:path/posix';
 import { setImmediate } from 'node:timers/promises';
 import { type Location, formatLocation, parseLocation } from '../location.ts';
 import { type RejectedFile, sortByPath } from '../report.ts';
-import type { HistoryCommit } from '../sources/source.ts';
+import { type Sight, liesIn, rejectedBeside, rejectedFor } from './rejected-for.ts';
+import type { HistoryChange, HistoryCommit } from '../sources/source.ts';
 import type { SignatureStore } from '../store.ts';
 import { describeImage } from './describe-image.ts';
 import { describeReason } from './describe-reason.ts';
 import { findNewest } from './newest-images.ts';
-import type { QuarantinedFile, Reason, ReasonCode } from './reason.ts';
+import type { Reason, ReasonCode } from './reason.ts';
 
 /** So many files and images of one reason are told. */
 const MOST = 5;
-
-/** What is known of images at once. */
-export interface Sight {
-  readonly store: SignatureStore;
-  /** Rejected files that have to do with a digest, of the store or of a newer state. */
-  readonly rejectedOf: (hex: string) => readonly RejectedFile[];
-}
+/** Places that are looked at between two pauses: lookups go on meanwhile. */
+const LOOKED_AT_ONCE = 20;
 
 /** A state of the source: the one that is served, or the newest, which may have been refused. */
 export type SourceState = 'served' | 'newest';
@@ -24,45 +21,59 @@ export type SourceState = 'served' | 'newest';
 /** What is known of images, in time. */
 export interface Evidence extends Sight {
   /** The last commit up to a state that changed a path; undefined where git does not tell. */
-  readonly lastChange: (path: string, upTo: SourceState) => Promise<HistoryCommit | undefined>;
+  readonly lastChange: (path: string, upTo: SourceState) => Promise<HistoryChange | undefined>;
+  /** Why the newest state of the source is not the one that is served; undefined if it is. */
+  readonly trouble?: string | undefined;
 }
 
 /** What the store alone says of a directory without signatures: all but a removal is seen at once. */
-export function guessReason({ store, rejectedOf }: Sight, directory: string): ReasonCode {
+export function guessReason(sight: Sight, directory: string): ReasonCode {
   const place = placeOf(directory);
   if (!place) return 'unknown-repository';
-  if (rejectedOf(place.hex).length > 0) return 'quarantined';
-  const [elsewhere] = store.directoriesOf(place.hex);
+  if (rejectedFor(place, sight).length > 0) return 'quarantined';
+  const [elsewhere] = sight.store.directoriesOf(place.hex);
   if (elsewhere !== undefined) return 'elsewhere';
-  return store.imagesByRepository.has(place.repository) ? 'other-digests' : 'unknown-repository';
+  if (rejectedBeside(place, sight).length > 0) return 'quarantined';
+  return guessByName(sight.store, place.repository);
+}
+
+/** What costs nothing to say of a directory, whatever is asked for. */
+export function guessByName(store: SignatureStore, repository: string): ReasonCode {
+  return store.imagesByRepository.has(repository) ? 'other-digests' : 'unknown-repository';
 }
 
 /**
- * Says of directories why no signature is served from them. One pass over the store serves all of
- * them. A directory that has signatures, or is none, gets no reason.
+ * Says of directories why no signature is served from them, each as soon as that is known; git is
+ * asked of all together, and one pass over the store serves those that need one. A directory that
+ * has signatures, or is none, gets no reason. One of which git cannot be asked gets none either, and
+ * the error is thrown at the end.
  */
-export async function findReasons(
+export async function findReasonsOneByOne(
   directories: Iterable<string>,
   evidence: Evidence,
-): Promise<ReadonlyMap<string, Reason>> {
+  onFound: (directory: string, reason: Reason) => void,
+): Promise<void> {
   const { store } = evidence;
-  const reasons = new Map<string, Reason>();
-  const others = new Map<string, Location>();
+  const others: Location[] = [];
+  const asked: Promise<void>[] = [];
+  let count = 0;
   for (const directory of new Set(directories)) {
     const place = placeOf(directory);
     if (!place || store.find(directory, 1)) continue;
-    // Without git nothing else lets lookups in between.
-    await setImmediate();
-    const reason =
-      (await findQuarantined(place, evidence)) ??
-      (await findRemoved(place, evidence)) ??
-      findElsewhere(place, store);
-    if (reason) reasons.set(directory, reason);
-    else others.set(directory, place);
+    if (++count % LOOKED_AT_ONCE === 0) await setImmediate();
+    const finding = (async () => {
+      const reason = await findOwn(place, evidence);
+      if (reason) onFound(directory, reason);
+      else others.push(place);
+    })();
+    // Told at the end.
+    finding.catch(() => undefined);
+    asked.push(finding);
   }
-  const wanted = new Set([...others.values()].map(({ repository }) => repository));
+  const settled = await Promise.allSettled(asked);
+  const wanted = new Set(others.map(({ repository }) => repository));
   const newest = await findNewest(store, wanted, MOST);
-  for (const [directory, place] of others) {
+  for (const place of others) {
     const directoriesOfOthers = newest.get(place.repository);
     const found = directoriesOfOthers
       ? ({
@@ -70,8 +81,20 @@ export async function findReasons(
           images: directoriesOfOthers.flatMap((other) => describeImage(store, other) ?? []),
         } as const)
       : ({ code: 'unknown-repository' } as const);
-    reasons.set(directory, describeReason(place, found));
+    onFound(place.directory, describeReason(place, found, evidence));
   }
+  for (const result of settled) if (result.status === 'rejected') throw result.reason;
+}
+
+/** The same for those who wait for all of them. Throws what git says. */
+export async function findReasons(
+  directories: Iterable<string>,
+  evidence: Evidence,
+): Promise<ReadonlyMap<string, Reason>> {
+  const reasons = new Map<string, Reason>();
+  await findReasonsOneByOne(directories, evidence, (directory, reason) =>
+    reasons.set(directory, reason),
+  );
   return reasons;
 }
 
@@ -112,17 +135,14 @@ function placeOf(directory: string): Location | undefined {
   return parseLocation(formatLocation(directory, 1));
 }
 
-/** Files in the directory itself come first. */
-async function findQuarantined(place: Location, evidence: Evidence): Promise<Reason | undefined> {
-  const rejected = sortByPath(evidence.rejectedOf(place.hex));
-  const [here, elsewhere] = [true, false].map((isHere) =>
-    rejected.filter((file) => liesIn(place, file) === isHere),
+/** What can be found without going through the store. */
+async function findOwn(place: Location, evidence: Evidence): Promise<Reason | undefined> {
+  return (
+    (await describeQuarantined(place, rejectedFor(place, evidence), evidence)) ??
+    (await findRemoved(place, evidence)) ??
+    findElsewhere(place, evidence) ??
+    (await describeQuarantined(place, rejectedBeside(place, evidence), evidence))
   );
-  return describeQuarantined(place, [...(here ?? []), ...(elsewhere ?? [])], evidence);
-}
-
-function liesIn({ directory }: Location, { path }: RejectedFile): boolean {
-  return path.startsWith(`${directory}/`);
 }
 
 async function describeQuarantined(
@@ -131,21 +151,39 @@ async function describeQuarantined(
   { lastChange }: Evidence,
 ): Promise<Reason | undefined> {
   if (rejected.length === 0) return undefined;
-  const files: QuarantinedFile[] = [];
-  for (const { path, code, message, hint } of rejected.slice(0, MOST)) {
-    files.push({ path, code, message, hint, commit: (await lastChange(path, 'newest')) ?? null });
-  }
-  return describeReason(place, { code: 'quarantined', files });
+  const files = rejected.slice(0, MOST).map(async ({ path, code, message, hint }) => {
+    const change = await lastChange(path, 'newest');
+    return { path, code, message, hint, commit: change ? toCommit(change) : null };
+  });
+  const found = { code: 'quarantined', files: await Promise.all(files) } as const;
+  return describeReason(place, found);
 }
 
 /** What last changed a directory of which nothing is left has removed it. */
-async function findRemoved(place: Location, { lastChange }: Evidence): Promise<Reason | undefined> {
-  const commit = await lastChange(place.directory, 'served');
-  return commit && describeReason(place, { code: 'removed', commit });
+async function findRemoved(
+  place: Location,
+  { lastChange, trouble }: Evidence,
+): Promise<Reason | undefined> {
+  const change = await lastChange(place.directory, 'served');
+  const file = change?.removed.find((path) => isSignatureIn(place, path));
+  if (!change || file === undefined) return undefined;
+  const removal = { isMerge: change.isMerge, directory: dirname(file) };
+  const found = { code: 'removed', commit: toCommit(change) } as const;
+  return describeReason(place, found, { trouble, removal });
 }
 
-function findElsewhere(place: Location, store: SignatureStore): Reason | undefined {
+/** `path` is that in the repository, which may have more before it. */
+function isSignatureIn({ directory }: Location, path: string): boolean {
+  return `/${dirname(path)}`.endsWith(`/${directory}`) && parseLocation(path) !== undefined;
+}
+
+function toCommit({ id, author, date, subject }: HistoryChange): HistoryCommit {
+  return { id, author, date, subject };
+}
+
+function findElsewhere(place: Location, { store, trouble }: Evidence): Reason | undefined {
   const directories = [...store.directoriesOf(place.hex)].toSorted().slice(0, MOST);
   const images = directories.flatMap((directory) => describeImage(store, directory) ?? []);
-  return images.length > 0 ? describeReason(place, { code: 'elsewhere', images }) : undefined;
+  if (images.length === 0) return undefined;
+  return describeReason(place, { code: 'elsewhere', images }, { trouble });
 }

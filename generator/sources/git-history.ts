@@ -1,22 +1,33 @@
-// What the history of a clone says of a path, asked of git in a shell of its own: a long history
-// takes seconds to go through, and no refresh waits for that.
-import { formatTime } from '../format-time.ts';
+// What the history of a clone says of paths, asked of git in a shell of its own: a long history
+// takes seconds to go through, and no refresh waits for that. What is asked meanwhile is asked
+// together, in one walk.
+import { dirname } from 'node:path/posix';
 import type { Environment } from './git-child.ts';
 import { type GitRunner, openGitRunner } from './git-runner.ts';
-import { type HistoryCommit, SourceError } from './source.ts';
+import { HISTORY_FORMAT, parseHistory } from './parse-history.ts';
+import { type HistoryChange, SourceError } from './source.ts';
 
 /** Git says nothing before it has found what it looks for. Milliseconds. */
-const PATIENCE = 20_000;
-/** The last moment of the year 9999, in milliseconds since 1970. */
-const LATEST = Date.UTC(10_000, 0) - 1;
-const SEPARATOR = '\u0001';
-/** Commit, author's name and address, time of the commit in seconds since 1970, subject. */
-const FORMAT = ['%H', '%an', '%ae', '%ct', '%s'].join('%x01');
+const PATIENCE = 60_000;
+/** Paths of one walk. */
+const MOST_PATHS = 256;
+const SETTINGS = ['-c', 'i18n.logOutputEncoding=UTF-8', '-c', 'core.quotePath=false'];
+const LOG = ['--literal-pathspecs', 'log', '--no-show-signature', '--no-renames', '--name-status'];
 
 export interface GitHistory {
-  /** The last commit up to one that changed a path or anything below it; undefined if none did. */
-  readonly lastChange: (commit: string, path: string) => Promise<HistoryCommit | undefined>;
+  /**
+   * The last commit up to one that changed a path or anything below it; undefined if none did, or
+   * nothing is asked any more. Rejects with a SourceError.
+   */
+  readonly lastChange: (commit: string, path: string) => Promise<HistoryChange | undefined>;
   readonly close: () => Promise<void>;
+}
+
+interface Question {
+  readonly commit: string;
+  readonly path: string;
+  readonly resolve: (change: HistoryChange | undefined) => void;
+  readonly reject: (error: unknown) => void;
 }
 
 /** For the clone at `directory`; no process is started before the first question. */
@@ -26,37 +37,89 @@ export function openGitHistory(
   ending: AbortSignal | undefined,
 ): GitHistory {
   let runner: GitRunner | undefined;
-  const ready = (): GitRunner => {
+  let waiting: readonly Question[] = [];
+  let isWorking = false;
+
+  const log = async (...args: readonly string[]): Promise<string> => {
     if (runner === undefined || runner.hasEnded()) {
       runner = openGitRunner({ ...environment, GIT_DIR: directory }, PATIENCE, ending);
     }
-    return runner;
+    const { exitCode, stdout, stderr } = await runner.run([...SETTINGS, ...LOG, ...args]);
+    if (exitCode !== 0) throw new SourceError(`git log failed: ${stderr.trim()}`);
+    return stdout;
   };
+
+  const findChanges = async (commit: string, paths: readonly string[]): Promise<Changes> => {
+    const last = paths.length === 1 ? ['-1'] : [];
+    const asked = ['-c', HISTORY_FORMAT, commit, '--', ...paths];
+    const found = assign(paths, await log(...last, ...asked));
+    const missing = paths.filter((path) => !found.has(path));
+    if (missing.length === 0) return found;
+    // Git leaves out the side of a merge on which a path was, if it took the one where it was not.
+    const whole = ['-m', '--full-history', '--diff-filter=D', HISTORY_FORMAT];
+    const removed = assign(missing, await log(...whole, commit, '--', ...missing));
+    return new Map([...found, ...removed]);
+  };
+
+  const work = async (): Promise<void> => {
+    for (let first = waiting[0]; first; first = waiting[0]) {
+      const { commit } = first;
+      const questions = waiting.filter((one) => one.commit === commit).slice(0, MOST_PATHS);
+      const taken = new Set(questions);
+      waiting = waiting.filter((one) => !taken.has(one));
+      try {
+        const changes = await findChanges(commit, [...new Set(questions.map(({ path }) => path))]);
+        for (const { path, resolve } of questions) resolve(changes.get(path));
+      } catch (error) {
+        for (const { resolve, reject } of questions) {
+          if (ending?.aborted) resolve(undefined);
+          else reject(error);
+        }
+      }
+    }
+    isWorking = false;
+  };
+
   return {
-    lastChange: async (commit, path) => {
-      // No name that can be asked for.
-      if (/[\n\0]/.test(path)) return undefined;
-      const options = ['-c', 'i18n.logOutputEncoding=UTF-8', '--literal-pathspecs'];
-      const query = ['rev-list', '-1', `--format=${FORMAT}`, commit, '--'];
-      const { exitCode, stdout, stderr } = await ready().run([...options, ...query, path]);
-      if (exitCode !== 0) throw new SourceError(`git rev-list failed: ${stderr.trim()}`);
-      return parseCommit(stdout);
-    },
+    lastChange: async (commit, path) =>
+      new Promise((resolve, reject) => {
+        waiting = [...waiting, { commit, path: toNameable(path), resolve, reject }];
+        if (isWorking) return;
+        isWorking = true;
+        // What else is asked in this turn comes along.
+        setImmediate(() => void work());
+      }),
     close: async () => runner?.close(),
   };
 }
 
-/** `commit ID`, and a line in our form; nothing where there is no commit. */
-function parseCommit(output: string): HistoryCommit | undefined {
-  const [, line] = output.split('\n');
-  if (line === undefined) return undefined;
-  const [id = '', name = '', email = '', seconds = '', ...subject] = line.split(SEPARATOR);
-  const milliseconds = Number(seconds) * 1000;
-  return {
-    id,
-    author: { name, email },
-    // Anybody can write a commit of the year 300,000.
-    date: formatTime(Math.min(milliseconds, LATEST)),
-    subject: subject.join(SEPARATOR),
-  };
+type Changes = ReadonlyMap<string, HistoryChange>;
+
+/** Gives each path the first of the changes, the newest first, that has to do with it. */
+function assign(paths: readonly string[], output: string): Changes {
+  const missing = new Set(paths);
+  const found = new Map<string, HistoryChange>();
+  for (const { files, ...commit } of parseHistory(output)) {
+    const touched = new Map<string, string[]>();
+    for (const { path: file, isRemoved } of files) {
+      for (let path = file; path !== '.'; path = dirname(path)) {
+        if (!missing.has(path)) continue;
+        const removed = touched.get(path) ?? [];
+        touched.set(path, isRemoved ? [...removed, file] : removed);
+      }
+    }
+    for (const [path, removed] of touched) {
+      missing.delete(path);
+      found.set(path, { ...commit, removed });
+    }
+    if (missing.size === 0) break;
+  }
+  return found;
+}
+
+/** Itself, or the first directory around it that can be asked for. */
+function toNameable(path: string): string {
+  let nameable = path;
+  while (/[\n\0]/.test(nameable)) nameable = dirname(nameable);
+  return nameable;
 }

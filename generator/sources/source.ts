@@ -59,6 +59,13 @@ export interface HistoryCommit {
   readonly subject: string;
 }
 
+/** What a commit did to a path, and to what is below it. */
+export interface HistoryChange extends HistoryCommit {
+  readonly isMerge: boolean;
+  /** The files that it took away, by their paths in the repository. */
+  readonly removed: readonly string[];
+}
+
 /** Where signatures come from. Errors thrown by a source are faults of the world, not of files. */
 export interface Source {
   readonly kind: 'git' | 'directory';
@@ -78,9 +85,10 @@ export interface Source {
   readonly keep: (snapshot: Snapshot) => Promise<void>;
   /**
    * The last commit up to `commit` that changed a path of the published subtree, or anything below
-   * it; undefined where none did, or where there is no history. May take seconds.
+   * it; undefined where none did, or where there is no history. May take seconds. Throws a
+   * SourceError.
    */
-  readonly lastChange: (commit: string, path: string) => Promise<HistoryCommit | undefined>;
+  readonly lastChange: (commit: string, path: string) => Promise<HistoryChange | undefined>;
   /** Calls back, debounced, when the source says itself that it changed. Gives the way to stop. */
   readonly watch: (onChange: () => void, onError: (error: Error) => void) => () => Promise<void>;
   readonly close: () => Promise<void>;

@@ -1,17 +1,13 @@
-// Why lookups found nothing, worked out when somebody asks, and remembered for as long as the same
-// generation is in force.
+// Why lookups found nothing, worked out when somebody asks, and remembered for as long as nothing
+// changes.
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  type Evidence,
-  type SourceState,
-  findReasons,
-  guessReason,
-} from '../../generator/explain/find-reasons.ts';
+import { type Evidence, findReasonsOneByOne } from '../../generator/explain/find-reasons.ts';
 import type { Reason, ReasonCode } from '../../generator/explain/reason.ts';
 import { messageOf } from '../../generator/message-of.ts';
-import type { HistoryCommit, Source } from '../../generator/sources/source.ts';
+import type { HistoryChange, Source } from '../../generator/sources/source.ts';
 import type { ProgramLog } from '../program-log.ts';
 import type { Refresher } from '../refresher.ts';
+import { createLoggedReasons } from './logged-reasons.ts';
 
 export interface Reasons {
   /**
@@ -24,7 +20,7 @@ export interface Reasons {
   ) => Promise<ReadonlyMap<string, Reason>>;
   /** For a log: at once, unless git has to be asked, which it is now and then only. */
   readonly codeOf: (directory: string) => ReasonCode | Promise<ReasonCode>;
-  /** The last commit up to a state that changed a path. */
+  /** The last commit up to a state that changed a path; undefined where git cannot tell. */
   readonly lastChange: Evidence['lastChange'];
 }
 
@@ -34,90 +30,83 @@ export interface ReasonsOptions {
   readonly log: ProgramLog;
 }
 
-/** What is remembered while one generation is in force, and no newer state is known. */
+/** What is remembered while the same is served, and the same is known to be newer. */
 interface Known {
-  readonly generation: number;
-  readonly commits: Readonly<Record<SourceState, string | null>>;
-  readonly changes: Map<string, Promise<HistoryCommit | undefined>>;
+  /** Changes with what is served, and with what is known to be newer. */
+  readonly stamp: string;
+  readonly commits: { readonly served: string | null; readonly newest: string | null };
+  readonly trouble: string | undefined;
+  readonly changes: Map<string, Promise<HistoryChange | undefined>>;
   readonly reasons: Map<string, Reason>;
 }
 
 /** So much is remembered; all of it is forgotten beyond. */
-const MOST = 10_000;
-/** How often git may be asked for a log: so many times at once, and once more in each interval. */
-const QUESTIONS = 32;
-/** Milliseconds. */
-const INTERVAL = 500;
-/** A line of a log waits so long for git. Milliseconds. */
-const LOG_PATIENCE = 500;
+const MOST = 20_000;
 
 export function createReasons({ source, refresher, log }: ReasonsOptions): Reasons {
   const { rejectedOf } = refresher;
-  let known = forget(0, null, null);
-  let working: Promise<unknown> = Promise.resolve();
-  let asked = 0;
-  let askedAt = 0;
+  let known: Known | undefined;
+  let working: Promise<void> = Promise.resolve();
+  let isTold = false;
 
   const current = (): Known => {
-    const { number = 0, commit = null } = refresher.status().generation ?? {};
-    const newest = refresher.newestCommit() ?? commit;
-    const isFull = known.changes.size >= MOST || known.reasons.size >= MOST;
-    if (known.generation !== number || known.commits.newest !== newest || isFull) {
-      known = forget(number, commit, newest);
-    }
+    const { generation, lastError } = refresher.status();
+    const { number = 0, commit: served = null } = generation ?? {};
+    const newest = refresher.newestCommit() ?? served;
+    const trouble = lastError?.message;
+    const stamp = JSON.stringify([number, newest, trouble]);
+    if (known?.stamp === stamp && known.changes.size < MOST) return known;
+    known = {
+      stamp,
+      commits: { served, newest },
+      trouble,
+      changes: new Map(),
+      reasons: new Map(),
+    };
     return known;
   };
 
-  const ask = async (commit: string, path: string): Promise<HistoryCommit | undefined> => {
-    try {
-      return await source.lastChange(commit, path);
-    } catch (error) {
-      log.warn({ error: messageOf(error) }, 'the history cannot be read');
-      return undefined;
-    }
-  };
-
-  const lastChange: Evidence['lastChange'] = async (path, upTo) => {
+  const ask: Evidence['lastChange'] = async (path, upTo) => {
     const { commits, changes } = current();
     const commit = commits[upTo];
     if (commit === null) return undefined;
     const key = `${upTo} ${path}`;
-    const change = changes.get(key) ?? ask(commit, path);
+    const change = changes.get(key) ?? source.lastChange(commit, path);
     changes.set(key, change);
-    return change;
+    try {
+      const told = await change;
+      isTold = false;
+      return told;
+    } catch (error) {
+      // Git may do better the next time.
+      changes.delete(key);
+      if (!isTold) log.warn({ error: messageOf(error) }, 'the history cannot be read');
+      isTold = true;
+      throw error;
+    }
   };
 
   const lookUp = async (directories: readonly string[]): Promise<void> => {
     const store = refresher.store();
-    const { reasons } = current();
+    const { reasons, trouble } = current();
     const missing = directories.filter((directory) => !reasons.has(directory));
     if (!store || missing.length === 0) return;
-    const found = await findReasons(missing, { store, rejectedOf, lastChange });
-    for (const [directory, reason] of found) reasons.set(directory, reason);
-  };
-
-  /** Whether git may be asked once more: strangers can ask for any number of images. */
-  const mayAsk = (): boolean => {
-    const intervals = Math.floor((performance.now() - askedAt) / INTERVAL);
-    if (intervals > 0) {
-      asked = Math.max(0, asked - intervals);
-      askedAt = performance.now();
-    }
-    if (asked >= QUESTIONS) return false;
-    asked++;
-    return true;
+    const evidence = { store, rejectedOf, lastChange: ask, trouble };
+    await findReasonsOneByOne(missing, evidence, (directory, reason) =>
+      reasons.set(directory, reason),
+    );
   };
 
   return {
-    lastChange,
+    lastChange: async (path, upTo) => ask(path, upTo).catch(() => undefined),
     of: async (directories, patience) => {
-      const { reasons } = current();
       // One after another: those that come meanwhile find what the first has found.
-      const done = working.then(async () => lookUp(directories));
-      working = done.catch((error: unknown) =>
-        log.error({ error: messageOf(error) }, 'reasons cannot be worked out'),
-      );
+      working = working
+        .then(async () => lookUp(directories))
+        // The log has it already where it was git.
+        .catch(() => undefined);
       await Promise.race([working, sleep(patience, undefined, { ref: false })]);
+      const { reasons } = current();
       return new Map(
         directories.flatMap((directory) => {
           const reason = reasons.get(directory);
@@ -125,22 +114,18 @@ export function createReasons({ source, refresher, log }: ReasonsOptions): Reaso
         }),
       );
     },
-    codeOf: (directory) => {
-      const store = refresher.store();
-      const { commits, changes, reasons } = current();
-      const told = reasons.get(directory)?.code;
-      if (told !== undefined || !store) return told ?? 'unknown-repository';
-      const guess = guessReason({ store, rejectedOf }, directory);
-      if (guess === 'quarantined' || commits.served === null) return guess;
-      if (!changes.has(`served ${directory}`) && !mayAsk()) return guess;
-      return Promise.race([
-        lastChange(directory, 'served').then((change) => (change ? 'removed' : guess)),
-        sleep(LOG_PATIENCE, guess, { ref: false }),
-      ]);
-    },
+    codeOf: createLoggedReasons({
+      sight: () => {
+        const store = refresher.store();
+        return store && { store, rejectedOf };
+      },
+      stamp: () => current().stamp,
+      reasonOf: (directory) => current().reasons.get(directory)?.code,
+      hasHistory: () => current().commits.served !== null,
+      wasRemoved: async (directory) => {
+        const change = await ask(directory, 'served');
+        return (change?.removed.length ?? 0) > 0;
+      },
+    }),
   };
-}
-
-function forget(generation: number, served: string | null, newest: string | null): Known {
-  return { generation, commits: { served, newest }, changes: new Map(), reasons: new Map() };
 }

@@ -181,7 +181,7 @@ describeWith(['gpg', 'git'], 'a refused pull', () => {
     const { reason } = await refuse('team/app', digest);
     assert.deepEqual([reason.code, reason.commit?.id], ['removed', id]);
     assert.equal(reason.commit?.author.name, 'Author');
-    assert.match(reason.next, /git revert/);
+    assert.match(reason.next, /git checkout [0-9a-f]{12}\^ -- /);
   });
 
   it('of a signature that was removed on a branch, and merged, names the commit of the branch', async () => {
@@ -223,7 +223,7 @@ describeWith(['gpg', 'git'], 'a refused pull', () => {
     const [repository = '', hex = ''] = location.split(/@sha256=|\/signature-1/);
     const { reason } = await refuse(repository, `sha256:${hex}`);
     assert.equal(reason.code, 'elsewhere');
-    assert.match(reason.next, /prefix/);
+    assert.match(reason.next, /below mirror/);
   });
 
   it('of another digest than those that are signed shows the newest ones', async () => {

@@ -1,5 +1,5 @@
 import type { CheckedFile } from '../../generator/checked-file.ts';
-import type { Sight } from '../../generator/explain/find-reasons.ts';
+import type { Sight } from '../../generator/explain/rejected-for.ts';
 import { SignatureStore } from '../../generator/store.ts';
 
 /** A store of these files. */

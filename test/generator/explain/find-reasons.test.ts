@@ -23,8 +23,9 @@ const rejectedAt = (path: string): CheckedFile => {
 function reasonOf(directory: string, signed: readonly string[], rejected: readonly string[]) {
   const [repository = '', hex = ''] = directory.split('@sha256=');
   if (signed.includes(directory)) return undefined;
-  if (rejected.some((other) => other.endsWith(hex))) return 'quarantined';
+  if (rejected.includes(directory)) return 'quarantined';
   if (signed.some((other) => other.endsWith(hex))) return 'elsewhere';
+  if (rejected.some((other) => other.endsWith(hex))) return 'quarantined';
   const isSame = (other: string): boolean => other.startsWith(`${repository}@`);
   return signed.some(isSame) ? 'other-digests' : 'unknown-repository';
 }
@@ -77,6 +78,56 @@ describe('generator: reasons', () => {
     const reason = (await findReasons([directory], evidence)).get(directory);
     assert.equal(reason?.code === 'quarantined' && reason.files.length, 5);
     assert.equal(asked.length, 5);
+  });
+
+  it('are of misnamed directories of the repository, before what is signed elsewhere', async () => {
+    const [hex = ''] = HEXES;
+    const directory = formatDirectory('team/app', hex);
+    const misnamed = rejectedAt(`team/app@sha256:${hex}/signature-1`);
+    const signed = publishable(formatLocation(formatDirectory('team/worker', hex), 1));
+    const reasons = await findReasons([directory], {
+      ...sightOf(storeOf(misnamed, signed)),
+      lastChange,
+    });
+    assert.equal(reasons.get(directory)?.code, 'quarantined');
+  });
+
+  it('say nothing of a rejected file beside a good one of another repository', async () => {
+    const [hex = ''] = HEXES;
+    const other = formatDirectory('team/worker', hex);
+    const store = storeOf(
+      publishable(formatLocation(other, 1)),
+      rejectedAt(formatLocation(other, 2)),
+    );
+    const directory = formatDirectory('team/app', hex);
+    const reasons = await findReasons([directory], { ...sightOf(store), lastChange });
+    assert.equal(reasons.get(directory)?.code, 'elsewhere');
+  });
+
+  it('call removed only what a commit took away', async () => {
+    const [directory = ''] = DIRECTORIES;
+    const commit = {
+      id: 'c'.repeat(40),
+      author: { name: '', email: '' },
+      date: '2026-01-02T03:04:05Z',
+      subject: '',
+      isMerge: false,
+    };
+    const codeAfter = async (removed: readonly string[], isMerge = false) => {
+      const lastChangeOf = async () => ({ ...commit, isMerge, removed });
+      const evidence = { ...sightOf(storeOf()), lastChange: lastChangeOf };
+      return (await findReasons([directory], evidence)).get(directory);
+    };
+    assert.equal((await codeAfter([]))?.code, 'unknown-repository');
+    assert.equal((await codeAfter([directory]))?.code, 'unknown-repository');
+    assert.equal((await codeAfter([`${directory}/README`]))?.code, 'unknown-repository');
+    const inSubtree = await codeAfter([`it's/${formatLocation(directory, 2)}`]);
+    assert.equal(inSubtree?.code, 'removed');
+    assert.match(inSubtree?.message ?? '', / by somebody on /);
+    const quoted = String.raw`'it'\''s/${directory}'`;
+    assert.ok(inSubtree?.next.includes(`\`git checkout cccccccccccc^ -- ${quoted}\``));
+    const merged = await codeAfter([formatLocation(directory, 1)], true);
+    assert.match(merged?.next ?? '', /^That commit is a merge/);
   });
 
   it('fail with the history that they need', async () => {

@@ -5,6 +5,7 @@ import type { HistoryCommit } from '../../../generator/sources/source.ts';
 import { SignatureStore } from '../../../generator/store.ts';
 import { createProgramLog } from '../../../server/program-log.ts';
 import { type ReasonsOptions, createReasons } from '../../../server/refused/reasons.ts';
+import { changeOf } from '../../generator/explain/change-of.ts';
 import { publishable } from '../../generator/samples.ts';
 import { captureLines } from '../captured-lines.ts';
 
@@ -25,7 +26,7 @@ const directoryOf = (repository: string, digit = '1'): string =>
 function makeReasons(lastChange: ReasonsOptions['source']['lastChange']) {
   const store = new SignatureStore();
   store.prepare([publishable(formatLocation(directoryOf('team/app'), 1))]).apply();
-  const state = { generation: 1, newest: 'n'.repeat(40) };
+  const state = { generation: 1, newest: 'n'.repeat(40), trouble: '' };
   const asked: string[] = [];
   const lines = captureLines();
   const reasons = createReasons({
@@ -42,7 +43,7 @@ function makeReasons(lastChange: ReasonsOptions['source']['lastChange']) {
       status: () => ({
         generation: { number: state.generation, commit: 's'.repeat(40), loadedAt: '' },
         lastRefresh: null,
-        lastError: null,
+        lastError: state.trouble === '' ? null : { at: '', message: state.trouble },
       }),
     },
     log: createProgramLog(lines.stream),
@@ -52,7 +53,7 @@ function makeReasons(lastChange: ReasonsOptions['source']['lastChange']) {
 
 describe('server: reasons', () => {
   it('asks git once while nothing changes, and anew for another generation', async () => {
-    const { reasons, state, asked } = makeReasons(async () => COMMIT);
+    const { reasons, state, asked } = makeReasons(async (_commit, path) => changeOf(COMMIT, path));
     const gone = directoryOf('team/gone');
     for (let time = 0; time < 2; time++) {
       const found = await reasons.of([gone], 1000);
@@ -82,21 +83,51 @@ describe('server: reasons', () => {
     assert.equal(found.get(slow)?.code, 'other-digests');
   });
 
-  it('does without a history that cannot be read, and says so', async () => {
-    const { reasons, lines } = makeReasons(async () => {
-      throw new Error('git is gone');
+  it('gives no reason while the history cannot be read, says so once, and asks again', async () => {
+    let isGone = true;
+    const { reasons, lines } = makeReasons(async (_commit, path) => {
+      if (isGone) throw new Error('git is gone');
+      return changeOf(COMMIT, path);
     });
+    const directories = ['2', '3'].map((digit) => directoryOf('team/app', digit));
+    assert.deepEqual([...(await reasons.of(directories, 1000))], []);
+    assert.equal(lines.take().filter((line) => line.includes('git is gone')).length, 1);
+    isGone = false;
+    const found = await reasons.of(directories, 1000);
+    assert.deepEqual(
+      [...found.values()].map(({ code }) => code),
+      ['removed', 'removed'],
+    );
+  });
+
+  it('has what it knows by then, whatever it waits for', async () => {
+    const slow = directoryOf('team/app', '2');
+    const { reasons } = makeReasons(async (_commit, path) =>
+      path === slow ? new Promise<never>(() => undefined) : changeOf(COMMIT, path),
+    );
+    const quick = directoryOf('team/app', '3');
+    const found = await reasons.of([slow, quick], 200);
+    assert.deepEqual([...found.keys()], [quick]);
+  });
+
+  it('speaks of the newest state where that is not served', async () => {
+    const { reasons, state } = makeReasons(async () => undefined);
     const other = directoryOf('team/app', '2');
-    const found = await reasons.of([other], 1000);
-    assert.equal(found.get(other)?.code, 'other-digests');
-    assert.match(lines.text(), /git is gone/);
+    assert.doesNotMatch(
+      (await reasons.of([other], 1000)).get(other)?.message ?? '',
+      /newest state/,
+    );
+    state.trouble = 'commit abc is refused';
+    const { message = '', next = '' } = (await reasons.of([other], 1000)).get(other) ?? {};
+    assert.match(message, /The newest state of the source is not served.*commit abc is refused/);
+    assert.match(next, /^Look first at why/);
   });
 
   describe('for a log', () => {
     it('has what git says, or what the store says', async () => {
       const gone = directoryOf('team/gone');
       const { reasons } = makeReasons(async (_commit, path) =>
-        path === gone ? COMMIT : undefined,
+        path === gone ? changeOf(COMMIT, path) : undefined,
       );
       assert.equal(await reasons.codeOf(gone), 'removed');
       assert.equal(await reasons.codeOf(directoryOf('team/app', '2')), 'other-digests');
@@ -109,6 +140,27 @@ describe('server: reasons', () => {
       const code = reasons.codeOf(directoryOf('team/other'));
       const first = await Promise.race([code, sleep(5000, 'too late')]);
       assert.equal(first, 'elsewhere');
+    });
+
+    it('waits once for many lookups of one image', async () => {
+      const waiting: (() => void)[] = [];
+      const { reasons, asked } = makeReasons(
+        async () => new Promise((resolve) => waiting.push(() => resolve(undefined))),
+      );
+      const directory = directoryOf('team/other');
+      const codes = Array.from({ length: SCAN }, () => reasons.codeOf(directory));
+      assert.equal(new Set(codes).size, 1);
+      for (const answer of waiting) answer();
+      assert.equal(await codes[0], 'elsewhere');
+      assert.equal(reasons.codeOf(directory), 'elsewhere');
+      assert.equal(asked.length, 1);
+    });
+
+    it('remembers nothing of names that are too long for nodes', () => {
+      const { reasons, asked } = makeReasons(async () => undefined);
+      const long = directoryOf(`${'long/'.repeat(200)}app`);
+      assert.equal(reasons.codeOf(long), 'unknown-repository');
+      assert.deepEqual(asked, []);
     });
 
     it('asks git no more than now and then, whatever strangers ask for', async () => {

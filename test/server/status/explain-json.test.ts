@@ -9,6 +9,7 @@ import { eventually } from '../../e2e/eventually.ts';
 import { EXAMPLE, type ExampleServer, TWICE, startExample } from '../example-server.ts';
 import { HEX, at } from '../fake-judge.ts';
 import { createGate } from '../gate.ts';
+import { changeOf } from '../../generator/explain/change-of.ts';
 import { createMemorySource } from '../memory-source.ts';
 
 const DIGEST = `sha256:${TWICE.split('=')[1]}`;
@@ -96,10 +97,10 @@ describe('/explain.json', () => {
     const memory = createMemorySource({ commit: 'a', files: {} });
     const source = {
       ...memory,
-      lastChange: async (...question: readonly string[]) => {
-        if (isGone) throw new SourceError('git rev-list failed: gone');
-        asked.push(question.join(' '));
-        return commit;
+      lastChange: async (upTo: string, path: string) => {
+        if (isGone) throw new SourceError('git log failed: gone');
+        asked.push(`${upTo} ${path}`);
+        return changeOf(commit, path);
       },
     };
     server = await startExample({ source, policy: await policyOfExample() });

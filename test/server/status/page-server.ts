@@ -4,7 +4,8 @@ import { findReasons } from '../../../generator/explain/find-reasons.ts';
 import type { Policy } from '../../../generator/policy/policy.ts';
 import { createSimplePolicy } from '../../../generator/policy/policy.ts';
 import type { RejectedFile } from '../../../generator/report.ts';
-import type { HistoryCommit } from '../../../generator/sources/source.ts';
+import { changeOf } from '../../generator/explain/change-of.ts';
+import type { HistoryChange, HistoryCommit } from '../../../generator/sources/source.ts';
 import { SignatureStore } from '../../../generator/store.ts';
 import { listen } from '../../../server/listener.ts';
 import type { MinuteCounts } from '../../../server/metrics/lookup-counts.ts';
@@ -108,16 +109,22 @@ export function servicesOf(world: StatusWorld, log: CapturedLines): StatusServic
     },
     reasons: {
       of: async (directories) => {
-        const { store, lastChange } = world;
+        const { store } = world;
+        const lastChange = async (path: string) => changeIn(world, path);
         return store ? findReasons(directories, { store, rejectedOf, lastChange }) : new Map();
       },
       codeOf: () => 'unknown-repository',
-      lastChange: async (path) => world.lastChange(path),
+      lastChange: async (path) => changeIn(world, path),
     },
     metrics: { read: async () => ({ contentType: 'text/plain', text: '' }) },
     lookups: { lastHour: () => world.minutes },
     log: createProgramLog(log.stream),
   };
+}
+
+async function changeIn(world: StatusWorld, path: string): Promise<HistoryChange | undefined> {
+  const commit = await world.lastChange(path);
+  return commit && changeOf(commit, path);
 }
 
 /** Serves the pages as the status listener does. */
