@@ -81,7 +81,8 @@ export function createGenerations(options: GenerationsOptions): Generations {
   let served: Served | undefined;
   /** Set when the next advance must not build on what is served. */
   let mustReload = false;
-  let refused: readonly RejectedFile[] = [];
+  /** By path. */
+  let refused: ReadonlyMap<string, RejectedFile> = new Map();
   let refusedIndex = new RejectedIndex();
   let newestCommit: string | null = null;
 
@@ -96,9 +97,14 @@ export function createGenerations(options: GenerationsOptions): Generations {
   };
 
   const setRefused = (files: readonly RejectedFile[]): void => {
-    refused = files;
+    refused = new Map(files.map((file) => [file.path, file]));
     refusedIndex = new RejectedIndex();
     refusedIndex.add(files);
+  };
+
+  /** A file may be rejected in the served state too. */
+  const withoutRefused = function* (files: Iterable<RejectedFile>): Generator<RejectedFile> {
+    for (const file of files) if (!refused.has(file.path)) yield file;
   };
 
   const refuse = (files: readonly RejectedFile[], count: number, { commit }: Snapshot): Advance => {
@@ -190,10 +196,13 @@ export function createGenerations(options: GenerationsOptions): Generations {
     store: () => served?.store,
     current: () => served?.generation ?? null,
     rejected: function* () {
-      if (served) yield* served.store.rejectedFiles();
-      yield* refused;
+      if (served) yield* withoutRefused(served.store.rejectedFiles());
+      yield* refused.values();
     },
-    rejectedOf: (hex) => [...(served?.store.rejectedOf(hex) ?? []), ...refusedIndex.of(hex)],
+    rejectedOf: (hex) => [
+      ...withoutRefused(served?.store.rejectedOf(hex) ?? []),
+      ...refusedIndex.of(hex),
+    ],
     newestCommit: () => newestCommit,
     advance: async (onDecided) => {
       const snapshot = await source.refresh();

@@ -81,14 +81,17 @@ export function openGitHistory(
   };
 
   return {
-    lastChange: async (commit, path) =>
-      new Promise((resolve, reject) => {
-        waiting = [...waiting, { commit, path: toNameable(path), resolve, reject }];
+    lastChange: async (commit, path) => {
+      // Such a name cannot be said to git, and what is around it may be somebody else's work.
+      if (/[\n\0]/.test(path)) return undefined;
+      return new Promise((resolve, reject) => {
+        waiting = [...waiting, { commit, path, resolve, reject }];
         if (isWorking) return;
         isWorking = true;
         // What else is asked in this turn comes along.
         setImmediate(() => void work());
-      }),
+      });
+    },
     close: async () => runner?.close(),
   };
 }
@@ -115,11 +118,4 @@ function assign(paths: readonly string[], output: string): Changes {
     if (missing.size === 0) break;
   }
   return found;
-}
-
-/** Itself, or the first directory around it that can be asked for. */
-function toNameable(path: string): string {
-  let nameable = path;
-  while (/[\n\0]/.test(nameable)) nameable = dirname(nameable);
-  return nameable;
 }

@@ -12,18 +12,20 @@ const SHOWN = 100;
 const MOST_SHOWN = 10_000;
 /** Git may take long for a reason; it is there the next time. Milliseconds. */
 const PATIENCE = 2000;
-const querySchema = z.object({ limit: countUpTo(MOST_SHOWN).default(SHOWN) });
+const querySchema = z.strictObject({ limit: countUpTo(MOST_SHOWN).default(SHOWN) });
 
 export function createRefusedJson(services: StatusServices): RequestHandler {
   const { refresher, policy, refused, reasons } = services;
   return async (request, response) => {
     const query = readQuery(querySchema, request, response);
     if (!query) return;
-    const pulls = refused.list().slice(0, query.limit);
+    const asked = refused.list().slice(0, query.limit);
     const found = await reasons.of(
-      pulls.map(({ directory }) => directory),
+      asked.map(({ directory }) => directory),
       PATIENCE,
     );
+    // A signature may have come meanwhile.
+    const pulls = asked.flatMap(({ directory }) => refused.find(directory) ?? []);
     const { prefixes } = policy();
     response.json({
       version: 1,

@@ -5,7 +5,7 @@ import { createProgramLog } from '../../server/program-log.ts';
 import { type Refresher, type RefresherOptions, createRefresher } from '../../server/refresher.ts';
 import { eventually } from '../e2e/eventually.ts';
 import { captureLines } from './captured-lines.ts';
-import { DIRECTORY, at, createFakeJudge } from './fake-judge.ts';
+import { HEX, DIRECTORY, at, createFakeJudge } from './fake-judge.ts';
 import { createGate } from './gate.ts';
 import { type MemorySource, createMemorySource } from './memory-source.ts';
 import { signaturesAt } from '../generator/signatures-at.ts';
@@ -201,6 +201,15 @@ describe('the refresher', () => {
       await start({ onInvalid: 'refuse' });
       assert.equal(refresher.store(), undefined);
       assert.equal(refresher.status().lastRefresh?.result, 'refused');
+    });
+
+    it('tells once of a file that is rejected in the served state and in the refused one', async () => {
+      source.state = BAD;
+      source.recalled = { ...BAD, commit: 'a' };
+      await start({ onInvalid: 'refuse' });
+      const rejected = [...refresher.rejected()];
+      assert.equal(rejected.length, 1);
+      assert.deepEqual(refresher.rejectedOf(HEX), rejected);
     });
 
     it('serves what was published before a restart when the first state is refused', async () => {
