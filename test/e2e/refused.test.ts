@@ -257,6 +257,9 @@ describeWith(['gpg', 'git'], 'a refused pull', () => {
     const { reason } = await refuse('team/app', `sha256:${hex}`);
     const [file] = reason.files ?? [];
     assert.deepEqual([reason.code, file?.path, file?.commit?.id], ['quarantined', location, id]);
+    const [, other = ''] = good.location.split(/@sha256=|\/signature-1/);
+    const beside = await refuse('team/app', `sha256:${other}`);
+    assert.match(beside.reason.message, new RegExp(`newest state.* is not served.*${id}`));
   });
 
   it('is not forgotten by a restart, and closes at it', async () => {
