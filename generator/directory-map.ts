@@ -1,5 +1,5 @@
-/** Maps that the entries are spread over: one for each end of a digest. */
-const SHARDS = 16 ** 3;
+/** Maps that the entries are spread over. */
+const SHARDS = 256;
 
 /**
  * A map by directory (`…@sha256=HEX`) without long pauses: one map of a million entries stops the
@@ -26,7 +26,7 @@ export class DirectoryMap<Value> {
     for (const shard of this.#shards) yield* shard;
   }
 
-  /** Those whose directory ends with a whole digest; one map in 4096 is looked at. */
+  /** Those whose directory ends with a whole digest; a 256th of all is looked at. */
   *ending(end: string): Generator<[string, Value]> {
     for (const entry of this.#shards[shardOf(end)] ?? []) if (entry[0].endsWith(end)) yield entry;
   }
@@ -47,12 +47,10 @@ export class DirectoryMap<Value> {
   }
 }
 
-/** By the last three characters: digits of a digest, and as evenly spread. */
+/** By the last two characters: two digits of a digest, and as evenly spread. */
 function shardOf(directory: string): number {
-  const end = directory.length;
-  const high = hexValue(directory.charCodeAt(end - 3));
-  const middle = hexValue(directory.charCodeAt(end - 2));
-  return 256 * high + 16 * middle + hexValue(directory.charCodeAt(end - 1));
+  const high = hexValue(directory.charCodeAt(directory.length - 2));
+  return 16 * high + hexValue(directory.charCodeAt(directory.length - 1));
 }
 
 /** 0 to 15, for any character. */

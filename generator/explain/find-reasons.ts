@@ -54,7 +54,7 @@ export async function findReasonsOneByOne(
   onFound: (directory: string, reason: Reason) => void,
 ): Promise<void> {
   const { store } = evidence;
-  const others: Location[] = [];
+  const remaining: Location[] = [];
   const asked: Promise<void>[] = [];
   let count = 0;
   for (const directory of new Set(directories)) {
@@ -62,15 +62,22 @@ export async function findReasonsOneByOne(
     if (!place || store.find(directory, 1)) continue;
     if (++count % LOOKED_AT_ONCE === 0) await setImmediate();
     const finding = (async () => {
-      const reason = await findOwn(place, evidence);
+      const reason = await findInHistory(place, evidence);
       if (reason) onFound(directory, reason);
-      else others.push(place);
+      else remaining.push(place);
     })();
     // Told at the end.
     finding.catch(() => undefined);
     asked.push(finding);
   }
   const settled = await Promise.allSettled(asked);
+  const others: Location[] = [];
+  for (const place of remaining) {
+    await setImmediate();
+    const reason = await findBeside(place, evidence);
+    if (reason) onFound(place.directory, reason);
+    else others.push(place);
+  }
   const wanted = new Set(others.map(({ repository }) => repository));
   const newest = await findNewest(store, wanted, MOST);
   for (const place of others) {
@@ -135,11 +142,17 @@ function placeOf(directory: string): Location | undefined {
   return parseLocation(formatLocation(directory, 1));
 }
 
-/** What can be found without going through the store. */
-async function findOwn(place: Location, evidence: Evidence): Promise<Reason | undefined> {
+/** What there is, or was, for a place. */
+async function findInHistory(place: Location, evidence: Evidence): Promise<Reason | undefined> {
   return (
     (await describeQuarantined(place, rejectedFor(place, evidence), evidence)) ??
-    (await findRemoved(place, evidence)) ??
+    (await findRemoved(place, evidence))
+  );
+}
+
+/** What there is for the digest in other places. */
+async function findBeside(place: Location, evidence: Evidence): Promise<Reason | undefined> {
+  return (
     findElsewhere(place, evidence) ??
     (await describeQuarantined(place, rejectedBeside(place, evidence), evidence))
   );
