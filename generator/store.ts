@@ -102,6 +102,11 @@ export class SignatureStore {
     return this.#tally.signers;
   }
 
+  /** Whether a subkey, given by its own fingerprint, has made a signature that is served. */
+  hasSigned(subkey: string): boolean {
+    return this.#tally.hasSigned(subkey);
+  }
+
   /** Whether anything lies in a repository, served or not. */
   hasRepository(repository: string): boolean {
     return this.#tally.knows(repository);

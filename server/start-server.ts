@@ -90,7 +90,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const metrics = createMetrics({
     refresher,
     lookupCounts,
-    keys: () => reloadable.policy.keyring?.keys ?? [],
+    keyring: () => reloadable.policy.keyring,
     refusedImages: refused.count,
   });
   const noteAnswer = (request: LoggedRequest, answer: Answer): void => {

@@ -46,7 +46,12 @@ export const METRICS = {
   lookaside_key_expiry_timestamp_seconds: {
     kind: 'gauge',
     label: 'fingerprint',
-    help: 'When a key expires; keys that do not expire are left out',
+    help: 'When a key expires, or the first of its subkeys that have made served signatures, or the last that can sign; keys that do not expire are left out',
+  },
+  lookaside_key_images: {
+    kind: 'gauge',
+    label: 'fingerprint',
+    help: 'Images that are served with signatures by this key alone',
   },
   lookaside_source_info: {
     kind: 'gauge',

@@ -7,7 +7,7 @@ import type { Exposition, MetricValues } from './exposition.ts';
 
 export type MetricsOptions = Pick<
   MetricValues,
-  'refresher' | 'lookupCounts' | 'keys' | 'refusedImages'
+  'refresher' | 'lookupCounts' | 'keyring' | 'refusedImages'
 >;
 
 export interface Metrics {
