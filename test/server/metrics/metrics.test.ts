@@ -3,7 +3,9 @@ import assert from 'node:assert/strict';
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createSimplePolicy } from '../../../generator/policy/policy.ts';
+import { createLookupCounts } from '../../../server/metrics/lookup-counts.ts';
 import { METRICS } from '../../../server/metrics/metric-list.ts';
+import { createMetrics } from '../../../server/metrics/metrics.ts';
 import type { ServerOptions } from '../../../server/start-server.ts';
 import { eventually } from '../../e2e/eventually.ts';
 import { runOrThrow } from '../../e2e/run.ts';
@@ -241,6 +243,26 @@ describe('the metrics', () => {
       Object.values(values).reduce((sum, count) => sum + count, 0),
       8,
     );
+  });
+
+  it('are read by the next scrape when what formats them could not be loaded', async () => {
+    await start();
+    let imports = 0;
+    const status = { generation: null, lastRefresh: null, lastError: null };
+    const metrics = createMetrics(
+      {
+        refresher: { store: () => undefined, status: () => status, rejected: () => [] },
+        lookupCounts: createLookupCounts({ elapsed: () => 0, now: () => 0 }),
+        keyring: () => undefined,
+        refusedImages: () => 0,
+      },
+      async () => {
+        if (++imports === 1) throw new Error('no such module');
+        return import('../../../server/metrics/exposition.ts');
+      },
+    );
+    await assert.rejects(metrics.read(), /no such module/);
+    assert.match((await metrics.read()).text, /lookaside_signatures 0/);
   });
 
   describeWith(['promtool'], 'for Prometheus', () => {
