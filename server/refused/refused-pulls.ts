@@ -77,10 +77,15 @@ export function createRefusedPulls({
     count: () => memory.size,
     dropped: () => memory.dropped,
     settle: (isSigned, commit) => {
-      const arrivedAt = now();
+      const settledAt = now();
       const signed = newestFirst(pulls().filter(({ directory }) => isSigned(directory)));
       for (const pull of signed) memory.remove(pull);
-      const arrived = signed.map((pull) => Object.assign(pull.toPull(), { arrivedAt, commit }));
+      const arrived = signed.map((remembered) => {
+        const pull = remembered.toPull();
+        // Clocks are set back.
+        const arrivedAt = Math.max(settledAt, pull.firstSeen);
+        return Object.assign(pull, { arrivedAt, commit });
+      });
       const hasSorted = memory.sortRepositories();
       if (!hasSorted && arrived.length === 0) return [];
       resolved = [...arrived, ...resolved].slice(0, MAX_RESOLVED);

@@ -10,6 +10,8 @@ export interface NaivePull {
   times: readonly number[];
 }
 
+const isOnce = ({ times }: NaivePull): boolean => times.length === 1;
+
 export class NaivePulls {
   readonly known: ReadonlySet<string>;
   readonly limits: PullLimits;
@@ -40,6 +42,7 @@ export class NaivePulls {
     if (!pull) {
       if (this.of(repository).length >= this.limits.ofRepository) this.drop(repository);
       this.shrink(isKnown, 1);
+      this.place(repository, isKnown);
     }
     const { clients, times } = pull ?? { clients: [], times: [] };
     this.pulls = [
@@ -96,14 +99,15 @@ export class NaivePulls {
   shrink(isKnown: boolean, needed: number): void {
     const limit = isKnown ? this.limits.known : this.limits.others;
     while (this.inPool(isKnown).length + needed > limit) {
-      const oldest = this.repositories.find((one) => one.isKnown === isKnown);
-      this.drop(oldest?.name ?? '');
+      const inPool = this.repositories.filter((one) => one.isKnown === isKnown);
+      const withOnce = inPool.find(({ name }) => this.of(name).some(isOnce));
+      this.drop((withOnce ?? inPool[0])?.name ?? '');
     }
   }
 
   drop(repository: string): void {
     const all = this.of(repository);
-    const pull = all.find(({ times }) => times.length === 1) ?? all[0];
+    const pull = all.find(isOnce) ?? all[0];
     if (!pull) throw new Error(`nothing to drop of ${repository}`);
     this.forget(pull);
     this.dropped.push(pull);

@@ -77,6 +77,9 @@ function assertAlike(pulls: RefusedPulls, model: NaivePulls): void {
   }
 }
 
+const isOf = (name: string, { directory }: { readonly directory: string }): boolean =>
+  directory.startsWith(`${name}@`);
+
 describe('server: refused pulls', () => {
   it('are what a plain list has, whatever is asked for and comes to be known', () => {
     const property = fc.property(fc.array(step, { maxLength: 120, size: 'max' }), (steps) => {
@@ -103,11 +106,14 @@ describe('server: refused pulls', () => {
           const isSigned = (directory: string) => signed.has(directory);
           const arrived = pulls.settle(isSigned, 'c0ffee');
           const expected = model.settle(isSigned).map((pull) => model.shown(pull));
-          const arrival = { arrivedAt: clock, commit: 'c0ffee' };
+          const arrivalOf = ({ firstSeen }: { readonly firstSeen: number }) => ({
+            arrivedAt: Math.max(clock, firstSeen),
+            commit: 'c0ffee',
+          });
           assertNewestFirst(arrived.map(({ lastSeen }) => lastSeen));
           assert.deepEqual(
             byDirectory(arrived),
-            byDirectory(expected).map((pull) => Object.assign(pull, arrival)),
+            byDirectory(expected).map((pull) => Object.assign(pull, arrivalOf(pull))),
           );
           assert.deepEqual(pulls.resolved().slice(0, arrived.length), arrived);
         } else {
@@ -147,6 +153,35 @@ describe('server: refused pulls', () => {
       assert.equal(pulls.find(real)?.count, 2);
     });
     fc.assert(property, { numRuns: 200 });
+  });
+
+  it('that were seen again stay as long as there are some that were seen once', () => {
+    const asked = fc.tuple(fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f'), fc.nat({ max: 9 }));
+    const property = fc.property(fc.array(asked, { maxLength: 200, size: 'max' }), (all) => {
+      const pulls = createRefusedPulls({ isKnown: () => true, limits: LIMITS });
+      for (const [name, number] of all) {
+        const before = pulls.list();
+        const directory = directoryOf(name, number);
+        pulls.record(firstLocation(directory), '10.0.0.1');
+        const gone = before.filter((pull) => !pulls.find(pull.directory));
+        const isFull = before.filter((pull) => isOf(name, pull)).length >= LIMITS.ofRepository;
+        const rivals = isFull ? before.filter((pull) => isOf(name, pull)) : before;
+        if (gone.some(({ count }) => count > 1)) assert(rivals.every(({ count }) => count > 1));
+        assert(gone.length <= 1 && gone.every((pull) => !isFull || isOf(name, pull)));
+      }
+    });
+    fc.assert(property, { numRuns: 500 });
+  });
+
+  it('that were seen again stay when all known repositories are scanned', () => {
+    const pulls = createRefusedPulls({ isKnown: () => true });
+    const real = directoryOf(`${APP}-real`, 1);
+    for (let time = 0; time < 100; time++) pulls.record(firstLocation(real), '10.0.0.1');
+    for (let scan = 0; scan < 17 * 256; scan++) {
+      pulls.record(firstLocation(directoryOf(`${APP}-${scan % 17}`, scan)), '10.0.0.2');
+    }
+    assert.equal(pulls.find(real)?.count, 100);
+    assert.equal(pulls.count(), 4096);
   });
 
   it('remain while a scanner asks for a million others', () => {
