@@ -93,6 +93,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     lookupCounts,
     keyring: () => reloadable.policy.keyring,
     refusedImages: refused.count,
+    newlyRefused: refused.appeared,
   });
   const noteAnswer = (request: LoggedRequest, answer: Answer): void => {
     const { outcome, path, startedAt } = answer;

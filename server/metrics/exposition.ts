@@ -18,8 +18,10 @@ export interface MetricValues {
   readonly lookupCounts: Pick<LookupCounts, 'totals' | 'formatDurations'>;
   /** The keys in force; undefined where nothing is verified. */
   readonly keyring: () => Pick<Keyring, 'keys' | 'lives'> | undefined;
-  /** Images that nodes wanted and that still have no signature. */
+  /** Images that nodes wanted in the last week and that still have no signature. */
   readonly refusedImages: () => number;
+  /** How often one was wanted that was not remembered. */
+  readonly newlyRefused: () => number;
   readonly refreshes: Readonly<Record<LastRefresh['result'], number>>;
   readonly refreshDurations: DurationCounts;
   /** Of a refresh, in seconds since 1970; 0 before the first. */
@@ -34,7 +36,7 @@ export interface Exposition {
 
 /** Gives the function that reads all metrics as they are now. */
 export function createExposition(values: MetricValues): () => Promise<Exposition> {
-  const { refresher, lookupCounts, keyring, refusedImages } = values;
+  const { refresher, lookupCounts, keyring, refusedImages, newlyRefused } = values;
   const { refreshes, refreshDurations, lastSuccess, deliveries } = values;
   const registry = new Registry();
   const keyExpiries = createKeyExpiries({
@@ -51,6 +53,7 @@ export function createExposition(values: MetricValues): () => Promise<Exposition
   ]);
   addGauge(registry, 'lookaside_rejected_files', () => countCodes(refresher.rejected()));
   addGauge(registry, 'lookaside_refused_images', () => [[undefined, refusedImages()]]);
+  addCounter(registry, 'lookaside_newly_refused_images_total', () => [[undefined, newlyRefused()]]);
   addCounter(registry, 'lookaside_refresh_total', () => Object.entries(refreshes));
   addGauge(registry, 'lookaside_last_refresh_success_timestamp_seconds', () => [
     [undefined, lastSuccess()],

@@ -26,7 +26,11 @@ export const METRICS = {
   },
   lookaside_refused_images: {
     kind: 'gauge',
-    help: 'Images that nodes wanted and that still have no signature',
+    help: 'Images that nodes asked for in the last seven days and that still have no signature, as far as there is room to remember them',
+  },
+  lookaside_newly_refused_images_total: {
+    kind: 'counter',
+    help: 'Images that nodes asked for, that have no signature and were not remembered yet',
   },
   lookaside_refresh_total: {
     kind: 'counter',

@@ -9,7 +9,7 @@ type Formatter = Pick<typeof import('./exposition.ts'), 'createExposition'>;
 
 export type MetricsOptions = Pick<
   MetricValues,
-  'refresher' | 'lookupCounts' | 'keyring' | 'refusedImages'
+  'refresher' | 'lookupCounts' | 'keyring' | 'refusedImages' | 'newlyRefused'
 >;
 
 export interface Metrics {

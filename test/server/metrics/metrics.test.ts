@@ -203,6 +203,8 @@ describe('the metrics', () => {
     await refused(1);
     await rename(away, place);
     await refused(0);
+    const { samples } = await readMetrics(server);
+    assert.equal(samples.get('lookaside_newly_refused_images_total'), 1);
   });
 
   it('say when keys expire, of those that do, and follow a reload', async () => {
@@ -255,6 +257,7 @@ describe('the metrics', () => {
         lookupCounts: createLookupCounts({ elapsed: () => 0, now: () => 0 }),
         keyring: () => undefined,
         refusedImages: () => 0,
+        newlyRefused: () => 0,
       },
       async () => {
         if (++imports === 1) throw new Error('no such module');

@@ -1,6 +1,10 @@
 // The record of refused pulls, told as plainly as can be: lists that are looked through each time.
 import type { PullLimits } from '../../../server/refused/pull-memory.ts';
-import { MAX_CLIENTS, MAX_REPOSITORY_LENGTH } from '../../../server/refused/refused-pull.ts';
+import {
+  MAX_CLIENTS,
+  MAX_REPOSITORY_LENGTH,
+  MAX_UNSEEN,
+} from '../../../server/refused/refused-pull.ts';
 
 export interface NaivePull {
   readonly directory: string;
@@ -21,6 +25,7 @@ export class NaivePulls {
   repositories: readonly { readonly name: string; readonly isKnown: boolean }[] = [];
   readonly dropped: NaivePull[] = [];
   readonly resolved: NaivePull[] = [];
+  readonly unseen: NaivePull[] = [];
   tooLong = 0;
 
   constructor(known: ReadonlySet<string>, limits: PullLimits) {
@@ -54,6 +59,12 @@ export class NaivePulls {
         times: [...times, now],
       },
     ];
+  }
+
+  forgetUnseen(now: number): void {
+    const unseen = this.pulls.filter(({ times }) => (times.at(-1) ?? 0) <= now - MAX_UNSEEN);
+    for (const pull of unseen) this.forget(pull);
+    this.unseen.push(...unseen);
   }
 
   settle(isSigned: (directory: string) => boolean): readonly NaivePull[] {
