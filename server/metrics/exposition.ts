@@ -2,7 +2,6 @@
 // address: whoever asks for signatures must not decide how many series there are.
 import { Registry } from 'prom-client';
 import type { Keyring } from '../../generator/openpgp/openpgp-js.ts';
-import type { RejectedFile } from '../../generator/report.ts';
 import type { LastRefresh, Refresher } from '../refresher.ts';
 import type { WebhookResult } from '../webhook.ts';
 import type { DurationCounts } from './duration-counts.ts';
@@ -14,7 +13,7 @@ import { type Sample, addCounter, addGauge } from './sampled-metrics.ts';
 
 /** What the metrics are read from. */
 export interface MetricValues {
-  readonly refresher: Pick<Refresher, 'store' | 'status' | 'rejected'>;
+  readonly refresher: Pick<Refresher, 'store' | 'status' | 'rejectedCodes'>;
   readonly lookupCounts: Pick<LookupCounts, 'totals' | 'formatDurations'>;
   /** The keys in force; undefined where nothing is verified. */
   readonly keyring: () => Pick<Keyring, 'keys' | 'lives'> | undefined;
@@ -42,7 +41,7 @@ export function createExposition(values: MetricValues): () => Promise<Exposition
   const keyExpiries = createKeyExpiries({
     keyring,
     store: refresher.store,
-    hasExpired: () => new Map(countCodes(refresher.rejected())).has('key-expired'),
+    hasExpired: () => refresher.rejectedCodes().has('key-expired'),
   });
   addCounter(registry, 'lookaside_lookups_total', () => Object.entries(lookupCounts.totals()));
   addGauge(registry, 'lookaside_signatures', () => [
@@ -51,7 +50,7 @@ export function createExposition(values: MetricValues): () => Promise<Exposition
   addGauge(registry, 'lookaside_repositories', () => [
     [undefined, refresher.store()?.repositories ?? 0],
   ]);
-  addGauge(registry, 'lookaside_rejected_files', () => countCodes(refresher.rejected()));
+  addGauge(registry, 'lookaside_rejected_files', () => refresher.rejectedCodes());
   addGauge(registry, 'lookaside_refused_images', () => [[undefined, refusedImages()]]);
   addCounter(registry, 'lookaside_newly_refused_images_total', () => [[undefined, newlyRefused()]]);
   addCounter(registry, 'lookaside_refresh_total', () => Object.entries(refreshes));
@@ -89,10 +88,4 @@ function formatHistogram(
 ): string {
   const { help, kind } = METRICS[name];
   return `# HELP ${name} ${help}\n# TYPE ${name} ${kind}\n${formatSamples(name)}`;
-}
-
-function countCodes(files: Iterable<RejectedFile>): Iterable<Sample> {
-  const counts = new Map<string, number>();
-  for (const { code } of files) counts.set(code, (counts.get(code) ?? 0) + 1);
-  return counts;
 }

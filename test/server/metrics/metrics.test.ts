@@ -189,6 +189,20 @@ describe('the metrics', () => {
     assert.deepEqual(await read('lookaside_rejected_files'), { empty: 1 });
   });
 
+  it('count rejected files of a state that is refused as a whole', async () => {
+    const source = await startEmpty({ onInvalid: 'refuse' });
+    assert.deepEqual(await read('lookaside_rejected_files'), {});
+    source.state = { commit: 'b', files: { [at(1)]: '<html>', [at(2)]: '' } };
+    await refresh('refused', 1);
+    assert.deepEqual(await read('lookaside_rejected_files'), { html: 1, empty: 1 });
+    source.state = { commit: 'c', files: { [at(1)]: '<html>' } };
+    await refresh('refused', 2);
+    assert.deepEqual(await read('lookaside_rejected_files'), { html: 1 });
+    source.state = { commit: 'd', files: {} };
+    await refresh('changed', 2);
+    assert.deepEqual(await read('lookaside_rejected_files'), {});
+  });
+
   it('know how many images are refused, until they are signed', async () => {
     await start();
     const refused = async (count: number): Promise<void> =>
@@ -253,7 +267,7 @@ describe('the metrics', () => {
     const status = { generation: null, lastRefresh: null, lastError: null };
     const metrics = createMetrics(
       {
-        refresher: { store: () => undefined, status: () => status, rejected: () => [] },
+        refresher: { store: () => undefined, status: () => status, rejectedCodes: () => new Map() },
         lookupCounts: createLookupCounts({ elapsed: () => 0, now: () => 0 }),
         keyring: () => undefined,
         refusedImages: () => 0,
