@@ -25,6 +25,8 @@ export class StoreTally {
   /** Directories of which no file is served, by repository. */
   readonly #unsigned = new Map<string, number>();
   readonly #signers = new Map<string, SignerCount>();
+  /** Served signatures that a subkey made, by its fingerprint. */
+  readonly #subkeys = new Map<string, number>();
   #signatures = 0;
   #images = 0;
 
@@ -48,6 +50,11 @@ export class StoreTally {
     return this.#signers;
   }
 
+  /** Whether a subkey, given by its own fingerprint, has made a signature that is served. */
+  hasSigned(subkey: string): boolean {
+    return this.#subkeys.has(subkey);
+  }
+
   /** Whether anything lies in a repository, served or not. */
   knows(repository: string): boolean {
     return this.#signed.has(repository) || this.#unsigned.has(repository);
@@ -66,6 +73,7 @@ export class StoreTally {
   }
 
   #countSigners(served: readonly PublishableFile[], sign: 1 | -1): void {
+    this.#countSubkeys(served, sign);
     const [first] = served;
     const only = served.length === 1 ? first?.signature.signer?.primaryFingerprint : undefined;
     // Most images have one signature, and a start counts them all.
@@ -80,6 +88,14 @@ export class StoreTally {
       };
       if (counted.images === 0) this.#signers.delete(fingerprint);
       else this.#signers.set(fingerprint, counted);
+    }
+  }
+
+  #countSubkeys(served: readonly PublishableFile[], sign: 1 | -1): void {
+    for (const { signature } of served) {
+      const { signer } = signature;
+      if (!signer || signer.fingerprint === signer.primaryFingerprint) continue;
+      count(this.#subkeys, signer.fingerprint, sign);
     }
   }
 }

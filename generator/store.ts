@@ -15,6 +15,7 @@ import {
   reportOther,
 } from './report.ts';
 import { RejectedIndex } from './rejected-index.ts';
+import type { RejectionCode } from './rejection.ts';
 import {
   type Directory,
   EMPTY,
@@ -102,6 +103,11 @@ export class SignatureStore {
     return this.#tally.signers;
   }
 
+  /** Whether a subkey, given by its own fingerprint, has made a signature that is served. */
+  hasSigned(subkey: string): boolean {
+    return this.#tally.hasSigned(subkey);
+  }
+
   /** Whether anything lies in a repository, served or not. */
   hasRepository(repository: string): boolean {
     return this.#tally.knows(repository);
@@ -169,6 +175,11 @@ export class SignatureStore {
   /** The rejected files, as reports show them; in no order. */
   rejectedFiles(): Iterable<RejectedFile> {
     return rejectedAmong(this.#faulty, this.#others);
+  }
+
+  /** How many files are rejected, by code; codes of none are left out. */
+  get rejectedCodes(): ReadonlyMap<RejectionCode, number> {
+    return this.#rejected.codes;
   }
 
   /** The rejected files that have to do with a digest, by their path or by what they say. */

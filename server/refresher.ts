@@ -1,6 +1,8 @@
 // When the source is asked. One refresh at a time; requests that come meanwhile become one
 // more refresh, and the last of them wins. A refresh that fails, or that does not yet find
 // the pushed commit, is tried again with back-off, and what was good is served on.
+import type { RejectionCode } from '../generator/rejection.ts';
+import type { RejectedFile } from '../generator/report.ts';
 import { SourceError } from '../generator/sources/source.ts';
 import type { SignatureStore } from '../generator/store.ts';
 import {
@@ -35,6 +37,11 @@ export interface Refresher extends Pick<
   Generations,
   'store' | 'rejected' | 'rejectedOf' | 'newestCommit' | 'replaceJudge'
 > {
+  /**
+   * How many files are rejected, by code. Costs nothing, unless what is newest is refused as a whole:
+   * then all of them are counted, once after each refresh.
+   */
+  readonly rejectedCodes: () => ReadonlyMap<RejectionCode, number>;
   /** Loads the source for the first time, and follows it from then on. */
   readonly start: () => void;
   readonly status: () => RefreshStatus;
@@ -55,6 +62,9 @@ interface Request {
   readonly attempt: number;
 }
 
+type Codes = ReadonlyMap<RejectionCode, number>;
+const NO_CODES: Codes = new Map();
+
 /** First and longest pause between tries, in milliseconds. */
 const FIRST_PAUSE = 250;
 const LONGEST_PAUSE = 60_000;
@@ -63,7 +73,7 @@ const COMMIT_TRIES = 7;
 
 /** Makes a refresher that has not started. */
 export function createRefresher(options: RefresherOptions): Refresher {
-  const { source, log, onRefresh } = options;
+  const { source, log, onInvalid, onRefresh } = options;
   const generations = createGenerations(options);
   let lastRefresh: LastRefresh | null = null;
   let lastError: RefreshStatus['lastError'] = null;
@@ -150,8 +160,18 @@ export function createRefresher(options: RefresherOptions): Refresher {
     running = undefined;
   };
 
+  /** Files of a state that is refused are in no store, and do not change without a refresh. */
+  let counted: { readonly since: LastRefresh | null; readonly codes: Codes } | undefined;
+  const countRejected = (): Codes => {
+    if (onInvalid === 'quarantine') return generations.store()?.rejectedCodes ?? NO_CODES;
+    if (counted?.since !== lastRefresh) counted = undefined;
+    counted ??= { since: lastRefresh, codes: countCodes(generations.rejected()) };
+    return counted.codes;
+  };
+
   return {
     store: generations.store,
+    rejectedCodes: countRejected,
     rejected: generations.rejected,
     rejectedOf: generations.rejectedOf,
     newestCommit: generations.newestCommit,
@@ -175,4 +195,10 @@ export function createRefresher(options: RefresherOptions): Refresher {
 
 function countsOf(store: SignatureStore | undefined): object {
   return { signatures: store?.signatures, repositories: store?.repositories, ...store?.summary };
+}
+
+function countCodes(files: Iterable<RejectedFile>): Codes {
+  const counts = new Map<RejectionCode, number>();
+  for (const { code } of files) counts.set(code, (counts.get(code) ?? 0) + 1);
+  return counts;
 }

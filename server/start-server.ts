@@ -1,5 +1,6 @@
 // Puts the server together: source, refresher, lookup, the two listeners.
 import type { StoreUrl } from '../generator/node-config/store-url.ts';
+import { messageOf } from '../generator/message-of.ts';
 import type { Policy } from '../generator/policy/policy.ts';
 import type { Source } from '../generator/sources/source.ts';
 import type { SignatureStore } from '../generator/store.ts';
@@ -90,8 +91,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const metrics = createMetrics({
     refresher,
     lookupCounts,
-    keys: () => reloadable.policy.keyring?.keys ?? [],
+    keyring: () => reloadable.policy.keyring,
     refusedImages: refused.count,
+    newlyRefused: refused.appeared,
   });
   const noteAnswer = (request: LoggedRequest, answer: Answer): void => {
     const { outcome, path, startedAt } = answer;
@@ -112,6 +114,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     },
   });
   const answerPlain = createQuickLookup({ store: refresher.store, onAnswer: noteAnswer });
+  const onLateError = (error: unknown): void => {
+    log.error({ error: messageOf(error) }, 'a part of the server failed to load');
+  };
   // Lookups need neither, and Express takes as long to load as a store of thousands.
   const app = createLazyHandler(async () => {
     const { createApp } = await import('./app.ts');
@@ -126,7 +131,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       trustedProxies: options.trustedProxies,
       log,
     });
-  });
+  }, onLateError);
   const statusApp = createLazyHandler(async () => {
     const { createStatusApp } = await import('./status-app.ts');
     return createStatusApp({
@@ -139,7 +144,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       lookups: lookupCounts,
       log,
     });
-  });
+  }, onLateError);
   const onError = (error: Error): void => log.error({ error: error.message }, 'listener failed');
   const status = await listen({
     ...options.statusListen,
@@ -173,7 +178,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 
   refresher.start();
   // While git is waited for.
-  void Promise.all([app.load(), statusApp.load()]);
+  void Promise.all([app.load(), statusApp.load(), metrics.load().catch(onLateError)]);
   const stopWatching = source.watch(
     () => refresher.request('change'),
     (error) => log.warn({ error: error.message }, 'changes are not announced; polling goes on'),

@@ -1,5 +1,5 @@
 // The status listener, for operators: health, state, and a way to ask for a refresh.
-import express, { type Express } from 'express';
+import express, { type ErrorRequestHandler, type Express } from 'express';
 import { createPageHeaders } from './html/page-headers.ts';
 import { createExplainJson } from './status/explain-json.ts';
 import { createStatusPages } from './status/pages.ts';
@@ -11,7 +11,7 @@ import { toStatusJson } from './status/status-json.ts';
 
 /** The Express app of the status listener. */
 export function createStatusApp(services: StatusServices): Express {
-  const { refresher, metrics } = services;
+  const { refresher, metrics, log } = services;
   const app = express();
   app.disable('x-powered-by');
   app.use(createPageHeaders(STATUS_SOURCES));
@@ -45,5 +45,11 @@ export function createStatusApp(services: StatusServices): Express {
   app.use((_request, response) => {
     response.status(404).end();
   });
+  const onError: ErrorRequestHandler = (error: unknown, _request, response, next) => {
+    log.error({ error: String(error) }, 'a request of the status listener failed');
+    if (response.headersSent) next(error);
+    else response.status(500).end();
+  };
+  app.use(onError);
   return app;
 }

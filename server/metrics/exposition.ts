@@ -1,11 +1,11 @@
 // All metrics in Prometheus' text format. No label holds a path, a digest of an image or an
 // address: whoever asks for signatures must not decide how many series there are.
 import { Registry } from 'prom-client';
-import type { KeyInfo } from '../../generator/openpgp/openpgp-js.ts';
-import type { RejectedFile } from '../../generator/report.ts';
+import type { Keyring } from '../../generator/openpgp/openpgp-js.ts';
 import type { LastRefresh, Refresher } from '../refresher.ts';
 import type { WebhookResult } from '../webhook.ts';
 import type { DurationCounts } from './duration-counts.ts';
+import { createKeyExpiries } from './key-expiries.ts';
 import type { LookupCounts } from './lookup-counts.ts';
 import { METRICS } from './metric-list.ts';
 import { watchProcess } from './process-metrics.ts';
@@ -13,11 +13,14 @@ import { type Sample, addCounter, addGauge } from './sampled-metrics.ts';
 
 /** What the metrics are read from. */
 export interface MetricValues {
-  readonly refresher: Pick<Refresher, 'store' | 'status' | 'rejected'>;
+  readonly refresher: Pick<Refresher, 'store' | 'status' | 'rejectedCodes'>;
   readonly lookupCounts: Pick<LookupCounts, 'totals' | 'formatDurations'>;
-  readonly keys: () => readonly KeyInfo[];
-  /** Images that nodes wanted and that still have no signature. */
+  /** The keys in force; undefined where nothing is verified. */
+  readonly keyring: () => Pick<Keyring, 'keys' | 'lives'> | undefined;
+  /** Images that nodes wanted in the last week and that still have no signature. */
   readonly refusedImages: () => number;
+  /** How often one was wanted that was not remembered. */
+  readonly newlyRefused: () => number;
   readonly refreshes: Readonly<Record<LastRefresh['result'], number>>;
   readonly refreshDurations: DurationCounts;
   /** Of a refresh, in seconds since 1970; 0 before the first. */
@@ -32,9 +35,14 @@ export interface Exposition {
 
 /** Gives the function that reads all metrics as they are now. */
 export function createExposition(values: MetricValues): () => Promise<Exposition> {
-  const { refresher, lookupCounts, keys, refusedImages } = values;
+  const { refresher, lookupCounts, keyring, refusedImages, newlyRefused } = values;
   const { refreshes, refreshDurations, lastSuccess, deliveries } = values;
   const registry = new Registry();
+  const keyExpiries = createKeyExpiries({
+    keyring,
+    store: refresher.store,
+    hasExpired: () => refresher.rejectedCodes().has('key-expired'),
+  });
   addCounter(registry, 'lookaside_lookups_total', () => Object.entries(lookupCounts.totals()));
   addGauge(registry, 'lookaside_signatures', () => [
     [undefined, refresher.store()?.signatures ?? 0],
@@ -42,14 +50,22 @@ export function createExposition(values: MetricValues): () => Promise<Exposition
   addGauge(registry, 'lookaside_repositories', () => [
     [undefined, refresher.store()?.repositories ?? 0],
   ]);
-  addGauge(registry, 'lookaside_rejected_files', () => countCodes(refresher.rejected()));
+  addGauge(registry, 'lookaside_rejected_files', () => refresher.rejectedCodes());
   addGauge(registry, 'lookaside_refused_images', () => [[undefined, refusedImages()]]);
+  addCounter(registry, 'lookaside_newly_refused_images_total', () => [[undefined, newlyRefused()]]);
   addCounter(registry, 'lookaside_refresh_total', () => Object.entries(refreshes));
   addGauge(registry, 'lookaside_last_refresh_success_timestamp_seconds', () => [
     [undefined, lastSuccess()],
   ]);
   addCounter(registry, 'lookaside_webhook_deliveries_total', () => Object.entries(deliveries));
-  addGauge(registry, 'lookaside_key_expiry_timestamp_seconds', () => readExpiries(keys()));
+  addGauge(registry, 'lookaside_key_expiry_timestamp_seconds', () =>
+    Array.from(keyExpiries(), ([fingerprint, end]): Sample => [fingerprint, end / 1000]),
+  );
+  addGauge(registry, 'lookaside_key_images', () => {
+    const signers = refresher.store()?.signers;
+    const keys = keyring()?.keys ?? [];
+    return keys.map(({ fingerprint }) => [fingerprint, signers?.get(fingerprint)?.soleImages ?? 0]);
+  });
   addGauge(registry, 'lookaside_source_info', () => {
     const commit = refresher.status().generation?.commit;
     return commit ? [[commit, 1]] : [];
@@ -72,16 +88,4 @@ function formatHistogram(
 ): string {
   const { help, kind } = METRICS[name];
   return `# HELP ${name} ${help}\n# TYPE ${name} ${kind}\n${formatSamples(name)}`;
-}
-
-function countCodes(files: Iterable<RejectedFile>): Iterable<Sample> {
-  const counts = new Map<string, number>();
-  for (const { code } of files) counts.set(code, (counts.get(code) ?? 0) + 1);
-  return counts;
-}
-
-function readExpiries(keys: readonly KeyInfo[]): readonly Sample[] {
-  return keys.flatMap(({ fingerprint, expires }) =>
-    expires === null ? [] : [[fingerprint, Date.parse(expires) / 1000]],
-  );
 }

@@ -26,7 +26,11 @@ export const METRICS = {
   },
   lookaside_refused_images: {
     kind: 'gauge',
-    help: 'Images that nodes wanted and that still have no signature',
+    help: 'Images that nodes asked for in the last seven days and that still have no signature, as far as there is room to remember them',
+  },
+  lookaside_newly_refused_images_total: {
+    kind: 'counter',
+    help: 'Images that nodes asked for, that have no signature and were not remembered yet',
   },
   lookaside_refresh_total: {
     kind: 'counter',
@@ -46,7 +50,12 @@ export const METRICS = {
   lookaside_key_expiry_timestamp_seconds: {
     kind: 'gauge',
     label: 'fingerprint',
-    help: 'When a key expires; keys that do not expire are left out',
+    help: 'When a key expires, or the first of its subkeys that have made served signatures, or the last that can sign; keys that do not expire are left out',
+  },
+  lookaside_key_images: {
+    kind: 'gauge',
+    label: 'fingerprint',
+    help: 'Images that are served with signatures by this key alone',
   },
   lookaside_source_info: {
     kind: 'gauge',

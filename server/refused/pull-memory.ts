@@ -1,11 +1,11 @@
 // Remembers refused pulls within bounds, whatever strangers ask for. Whoever asks for invented
-// repositories pushes out no pull of a repository that the store knows, and whoever asks for
-// invented digests of one repository pushes out pulls of that one only. Each step takes as long
-// with few pulls as with many.
+// repositories pushes out no pull of a repository that the store knows; whoever asks for invented
+// digests of repositories that it knows, once each, pushes out no pull that was seen again. Each step
+// takes as long with few pulls as with many.
 import { RecencyList } from './recency-list.ts';
 import { MAX_REPOSITORY_LENGTH, type RefusedPull } from './refused-pull.ts';
 import { RememberedPull, copyOf, createPull } from './remembered-pull.ts';
-import { RepositoryPulls } from './repository-pulls.ts';
+import { type OnceTurn, RepositoryPulls } from './repository-pulls.ts';
 
 /** How many pulls are remembered. */
 export interface PullLimits {
@@ -18,18 +18,70 @@ export interface PullLimits {
 
 export type IsKnown = (repository: string) => boolean;
 
-/** The repository that was asked for last is last. */
+/** Repositories with their pulls, within a bound. */
 class Pool {
-  readonly repositories = new RecencyList<RepositoryPulls>();
   readonly limit: number;
   size = 0;
+  /** The one that was asked for last is last. */
+  readonly #repositories = new RecencyList<RepositoryPulls>();
+  /** Those among them of which pulls were seen once only, in the same order. */
+  readonly #once = new RecencyList<OnceTurn>();
 
   constructor(limit: number) {
     this.limit = limit;
   }
 
+  get repositories(): Iterable<RepositoryPulls> {
+    return this.#repositories;
+  }
+
   *pulls(): Generator<RememberedPull> {
-    for (const repository of this.repositories) yield* repository;
+    for (const repository of this.#repositories) yield* repository;
+  }
+
+  /**
+   * The one to forget first: of those seen once, else of those seen again, one of the repository that
+   * was asked for least recently.
+   */
+  get leastWorth(): RememberedPull | undefined {
+    return (this.#once.oldest?.repository ?? this.#repositories.oldest)?.leastWorth;
+  }
+
+  /** Adds a repository that is in no pool, as the one that was asked for last. */
+  add(repository: RepositoryPulls): void {
+    this.#repositories.add(repository);
+    this.size += repository.size;
+    this.sortTurn(repository);
+  }
+
+  remove(repository: RepositoryPulls): void {
+    this.#repositories.remove(repository);
+    this.size -= repository.size;
+    if (repository.onceTurn.isListed) this.#removeTurn(repository.onceTurn);
+  }
+
+  renew(repository: RepositoryPulls): void {
+    this.#repositories.renew(repository);
+    if (repository.onceTurn.isListed) this.#once.renew(repository.onceTurn);
+  }
+
+  /**
+   * To be called when the pulls of a repository have changed. One that begins to have some that were
+   * seen once is the one that was asked for last.
+   */
+  sortTurn({ onceTurn, hasOnce }: RepositoryPulls): void {
+    if (hasOnce === onceTurn.isListed) return;
+    if (!hasOnce) {
+      this.#removeTurn(onceTurn);
+      return;
+    }
+    this.#once.add(onceTurn);
+    onceTurn.isListed = true;
+  }
+
+  #removeTurn(turn: OnceTurn): void {
+    this.#once.remove(turn);
+    turn.isListed = false;
   }
 }
 
@@ -70,8 +122,10 @@ export class PullMemory {
   }
 
   see(pull: RememberedPull, client: string, now: number): void {
-    this.#renew(pull.repository);
-    pull.repository.see(pull, client, now);
+    const { repository } = pull;
+    this.#renew(repository);
+    repository.see(pull, client, now);
+    this.#poolOf(repository).sortTurn(repository);
   }
 
   /** Remembers a directory that is not remembered yet. */
@@ -94,7 +148,7 @@ export class PullMemory {
     if (this.#pulls.has(directory)) return;
     const name = directory.slice(0, directory.lastIndexOf('@'));
     const repository = this.#repositories.get(name) ?? this.#create(name, isKnown);
-    this.#poolOf(repository).repositories.renew(repository);
+    this.#poolOf(repository).renew(repository);
     this.#add(new RememberedPull(repository, pull));
   }
 
@@ -104,9 +158,10 @@ export class PullMemory {
     this.#pulls.delete(pull.directory);
     repository.remove(pull);
     pool.size--;
+    pool.sortTurn(repository);
     if (repository.size > 0) return;
     this.#repositories.delete(repository.name);
-    pool.repositories.remove(repository);
+    pool.remove(repository);
   }
 
   /** Asks of all repositories whether the store knows them now; tells whether that changed. */
@@ -127,30 +182,30 @@ export class PullMemory {
       this.#move(repository);
       this.#shrink(this.#known);
     } else {
-      this.#poolOf(repository).repositories.renew(repository);
+      this.#poolOf(repository).renew(repository);
     }
   }
 
   /** Into the other pool, as the one that was asked for last. */
   #move(repository: RepositoryPulls): void {
-    const from = this.#poolOf(repository);
-    const to = this.#poolFor(!repository.isKnown);
-    from.repositories.remove(repository);
-    from.size -= repository.size;
+    this.#poolOf(repository).remove(repository);
     repository.isKnown = !repository.isKnown;
-    to.repositories.add(repository);
-    to.size += repository.size;
+    this.#poolOf(repository).add(repository);
   }
 
   #shrink(pool: Pool): void {
-    while (pool.size > pool.limit) this.#drop(pool.repositories.oldest);
+    while (pool.size > pool.limit) this.#drop(pool);
   }
 
   #create(name: string, isKnown: boolean): RepositoryPulls {
     const repository = new RepositoryPulls(name, isKnown);
-    this.#repositories.set(name, repository);
-    this.#poolOf(repository).repositories.add(repository);
+    this.#register(repository);
     return repository;
+  }
+
+  #register(repository: RepositoryPulls): void {
+    this.#repositories.set(repository.name, repository);
+    this.#poolOf(repository).add(repository);
   }
 
   /** Adds a pull of the repository that was asked for last. */
@@ -158,15 +213,18 @@ export class PullMemory {
     const { repository } = pull;
     const pool = this.#poolOf(repository);
     if (repository.size >= this.#mostOfRepository) this.#drop(repository);
-    else if (pool.size >= pool.limit) this.#drop(pool.repositories.oldest);
+    else if (pool.size >= pool.limit) this.#drop(pool);
+    // What had to go may have been the only other pull of the repository.
+    if (!this.#repositories.has(repository.name)) this.#register(repository);
     this.#pulls.set(pull.directory, pull);
     repository.add(pull);
     pool.size++;
+    pool.sortTurn(repository);
   }
 
-  #drop(repository: RepositoryPulls | undefined): void {
-    if (!repository?.leastWorth) return;
-    this.remove(repository.leastWorth);
+  #drop({ leastWorth }: Pool | RepositoryPulls): void {
+    if (!leastWorth) return;
+    this.remove(leastWorth);
     this.#dropped++;
   }
 

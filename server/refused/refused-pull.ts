@@ -32,6 +32,8 @@ export interface SavedPulls {
   readonly resolved: readonly ResolvedPull[];
 }
 
+/** Nobody wants an image any more that was not asked for in so many milliseconds. */
+export const MAX_UNSEEN = 7 * 24 * 60 * 60 * 1000;
 /** Clients that are remembered of one pull. */
 export const MAX_CLIENTS = 8;
 /** Longer than any address with a zone of a network; proxies pass on longer ones. */

@@ -1,7 +1,9 @@
-// What operators see of refused pulls. To record one is cheap, as lookups are many.
+// What operators see of refused pulls. To record one is cheap, as lookups are many. Those that nobody
+// has asked for in a week are forgotten before any are shown, counted or written.
 import { type IsKnown, type PullLimits, PullMemory } from './pull-memory.ts';
 import {
   MAX_RESOLVED,
+  MAX_UNSEEN,
   type RefusedPull,
   type ResolvedPull,
   type SavedPulls,
@@ -18,7 +20,9 @@ export interface RefusedPulls {
   readonly resolved: () => readonly ResolvedPull[];
   /** How many are remembered. */
   readonly count: () => number;
-  /** How many were forgotten for lack of room, since the record began. */
+  /** How often an image was asked for that was not remembered, since the start. */
+  readonly appeared: () => number;
+  /** How many were forgotten for lack of room, since the record began; not those of a week ago. */
   readonly dropped: () => number;
   /**
    * Moves the pulls whose directory has a signature now to the resolved ones, and gives them. To be
@@ -34,7 +38,7 @@ export interface RefusedPulls {
 }
 
 export interface RefusedPullsOptions {
-  /** Whether the store has a signature of a repository. */
+  /** Whether anything lies in a repository, served or not. */
   readonly isKnown: IsKnown;
   /** Milliseconds since 1970. */
   readonly now?: () => number;
@@ -56,12 +60,21 @@ export function createRefusedPulls({
   const memory = new PullMemory(isKnown, limits, saved?.dropped ?? 0);
   let resolved: readonly ResolvedPull[] = [];
   let version = 0;
+  let appeared = 0;
   if (saved) {
     for (const pull of saved.others) memory.restore(pull, false);
     for (const pull of saved.known) memory.restore(pull, true);
     resolved = saved.resolved.slice(0, MAX_RESOLVED);
   }
   const pulls = (): readonly RememberedPull[] => [...memory.pulls(true), ...memory.pulls(false)];
+  const forgetUnseen = (): void => {
+    const oldest = now() - MAX_UNSEEN;
+    for (const pull of pulls()) {
+      if (pull.lastSeen > oldest) continue;
+      memory.remove(pull);
+      version++;
+    }
+  };
 
   return {
     record: (path, client) => {
@@ -69,30 +82,49 @@ export function createRefusedPulls({
       const directory = path.slice(0, path.lastIndexOf('/'));
       const pull = memory.find(directory);
       if (pull) memory.see(pull, client, now());
-      else memory.seeFirst(directory, client, now());
+      else {
+        appeared++;
+        memory.seeFirst(directory, client, now());
+      }
     },
     find: (directory) => memory.find(directory)?.toPull(),
-    list: () => newestFirst(pulls()).map((pull) => pull.toPull()),
+    list: () => {
+      forgetUnseen();
+      return newestFirst(pulls()).map((pull) => pull.toPull());
+    },
     resolved: () => resolved,
-    count: () => memory.size,
+    count: () => {
+      forgetUnseen();
+      return memory.size;
+    },
+    appeared: () => appeared,
     dropped: () => memory.dropped,
     settle: (isSigned, commit) => {
-      const arrivedAt = now();
+      forgetUnseen();
+      const settledAt = now();
       const signed = newestFirst(pulls().filter(({ directory }) => isSigned(directory)));
       for (const pull of signed) memory.remove(pull);
-      const arrived = signed.map((pull) => Object.assign(pull.toPull(), { arrivedAt, commit }));
+      const arrived = signed.map((remembered) => {
+        const pull = remembered.toPull();
+        // Clocks are set back.
+        const arrivedAt = Math.max(settledAt, pull.firstSeen);
+        return Object.assign(pull, { arrivedAt, commit });
+      });
       const hasSorted = memory.sortRepositories();
       if (!hasSorted && arrived.length === 0) return [];
       resolved = [...arrived, ...resolved].slice(0, MAX_RESOLVED);
       version++;
       return arrived;
     },
-    save: () => ({
-      dropped: memory.dropped,
-      known: Array.from(memory.pulls(true), (pull) => pull.toPull()),
-      others: Array.from(memory.pulls(false), (pull) => pull.toPull()),
-      resolved,
-    }),
+    save: () => {
+      forgetUnseen();
+      return {
+        dropped: memory.dropped,
+        known: Array.from(memory.pulls(true), (pull) => pull.toPull()),
+        others: Array.from(memory.pulls(false), (pull) => pull.toPull()),
+        resolved,
+      };
+    },
     version: () => version,
   };
 }

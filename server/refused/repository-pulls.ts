@@ -1,6 +1,19 @@
 import { type Listed, RecencyList } from './recency-list.ts';
 import type { RememberedPull } from './remembered-pull.ts';
 
+/** The place of a repository among those of which pulls were seen once only. */
+export class OnceTurn implements Listed<OnceTurn> {
+  older: OnceTurn | undefined = undefined;
+  newer: OnceTurn | undefined = undefined;
+  /** Whether it is in that list. */
+  isListed = false;
+  readonly repository: RepositoryPulls;
+
+  constructor(repository: RepositoryPulls) {
+    this.repository = repository;
+  }
+}
+
 /** The refused pulls of one repository. */
 export class RepositoryPulls implements Listed<RepositoryPulls> {
   older: RepositoryPulls | undefined = undefined;
@@ -9,6 +22,7 @@ export class RepositoryPulls implements Listed<RepositoryPulls> {
   readonly name: string;
   /** Whether the store knew it when that was last asked. */
   isKnown: boolean;
+  readonly onceTurn = new OnceTurn(this);
   readonly #once = new RecencyList<RememberedPull>();
   readonly #again = new RecencyList<RememberedPull>();
   #size = 0;
@@ -20,6 +34,11 @@ export class RepositoryPulls implements Listed<RepositoryPulls> {
 
   get size(): number {
     return this.#size;
+  }
+
+  /** Whether one of them was seen once only. */
+  get hasOnce(): boolean {
+    return this.#once.oldest !== undefined;
   }
 
   /** The one to forget first: the least recent of those seen once, then of those seen again. */

@@ -28,7 +28,7 @@ const hex = z
   .regex(/^sha256:[0-9a-f]{64}$/, expected('sha256: and 64 hexadecimal digits'))
   .transform((digest) => digest.slice('sha256:'.length));
 
-const querySchema = z.object({
+const querySchema = z.strictObject({
   image,
   digest: z
     .preprocess(

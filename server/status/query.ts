@@ -10,8 +10,13 @@ export function readQuery<Schema extends z.ZodType>(
   const read = schema.safeParse(request.query);
   if (read.success) return read.data;
   const [issue] = read.error.issues;
-  const name = issue?.path.join('.');
-  const message = `${name ? `${name}: ` : ''}${issue?.message}`;
-  response.status(400).json({ message });
+  response.status(400).json({ message: issue && describe(issue) });
   return undefined;
+}
+
+function describe(issue: z.core.$ZodIssue): string {
+  // What is written wrong would else be left out without a word.
+  if (issue.code === 'unrecognized_keys') return `${issue.keys[0]}: expected no such parameter`;
+  const name = issue.path.join('.');
+  return `${name ? `${name}: ` : ''}${issue.message}`;
 }

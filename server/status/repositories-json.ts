@@ -9,7 +9,7 @@ import type { StatusServices } from './services.ts';
 const SHOWN = 100;
 const MOST_SHOWN = 1000;
 const text = z.string('expected a text, once').default('');
-const querySchema = z.object({
+const querySchema = z.strictObject({
   prefix: text,
   after: text,
   limit: countUpTo(MOST_SHOWN).default(SHOWN),

@@ -41,6 +41,7 @@ function observe(store: SignatureStore, directories: readonly string[]) {
     signers: sorted(store.signers),
     signedFor: [...store.directoriesOf(HEX)].toSorted(),
     rejectedOf: sortByPath(store.rejectedOf(HEX)),
+    rejectedCodes: sorted(store.rejectedCodes),
     dated: sorted(store.signedDirectories()),
     summary: store.summary,
     served: [...store.served()]
@@ -56,6 +57,16 @@ function observe(store: SignatureStore, directories: readonly string[]) {
 }
 
 describe('generator: store', () => {
+  it('tells whether a subkey has made a signature that is served', () => {
+    const signer = { fingerprint: 'SUB', primaryFingerprint: 'KEY' };
+    const store = storeOf(publishable(at(1), { signer }), publishable(at(2), { signer }));
+    assert.deepEqual([store.hasSigned('SUB'), store.hasSigned('KEY')], [true, false]);
+    store.prepare([rejected(at(1))]).apply();
+    assert.equal(store.hasSigned('SUB'), true);
+    store.prepare([rejected(at(2))]).apply();
+    assert.equal(store.hasSigned('SUB'), false);
+  });
+
   it('tells the files of a directory, and which of them are served under which number', () => {
     const store = storeOf(publishable(at(5)), publishable(at(2)), rejected(at(3)));
     assert.deepEqual(
@@ -282,6 +293,9 @@ describe('generator: store', () => {
           assert.deepEqual(new Set(store.directoriesOf(HEX)), new Set(signers.keys()));
           const naming = [...store.rejectedFiles()].filter(({ path }) => path.includes(HEX));
           assert.deepEqual(sortByPath(store.rejectedOf(HEX)), sortByPath(naming));
+          const codes = new Map<string, number>();
+          for (const { code } of store.rejectedFiles()) codes.set(code, (codes.get(code) ?? 0) + 1);
+          assert.deepEqual(store.rejectedCodes, codes);
         }),
         { numRuns: 300 },
       );

@@ -4,11 +4,18 @@ import { join } from 'node:path';
 import supertest from 'supertest';
 import { readKeyring } from '../../generator/openpgp/openpgp-js.ts';
 import { createSimplePolicy } from '../../generator/policy/policy.ts';
+import { createStatusApp } from '../../server/status-app.ts';
 import { eventually } from '../e2e/eventually.ts';
+import { captureLines } from './captured-lines.ts';
 import { EXAMPLE, type ExampleServer, startExample } from './example-server.ts';
 import { at } from './fake-judge.ts';
 import { createGate } from './gate.ts';
 import { createMemorySource } from './memory-source.ts';
+import { makeWorld, servicesOf } from './status/page-server.ts';
+
+async function failToRead(): Promise<never> {
+  throw new Error('no such module');
+}
 
 describe('the status listener', () => {
   describe('once a generation is loaded', () => {
@@ -127,5 +134,16 @@ describe('the status listener', () => {
         assert.equal((await supertest(server.statusUrl).get('/readyz')).status, 200);
       });
     });
+  });
+
+  it('says nothing of a request that failed, and the log says why', async () => {
+    const log = captureLines();
+    const services = servicesOf(await makeWorld(), log);
+    const app = createStatusApp({ ...services, metrics: { read: failToRead } });
+    const response = await supertest(app).get('/metrics');
+    assert.deepEqual([response.status, response.text], [500, '']);
+    const [line = ''] = log.take();
+    const { level, error } = JSON.parse(line) as Record<string, unknown>;
+    assert.deepEqual([level, error], ['error', 'Error: no such module']);
   });
 });

@@ -3,7 +3,9 @@ import assert from 'node:assert/strict';
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createSimplePolicy } from '../../../generator/policy/policy.ts';
+import { createLookupCounts } from '../../../server/metrics/lookup-counts.ts';
 import { METRICS } from '../../../server/metrics/metric-list.ts';
+import { createMetrics } from '../../../server/metrics/metrics.ts';
 import type { ServerOptions } from '../../../server/start-server.ts';
 import { eventually } from '../../e2e/eventually.ts';
 import { runOrThrow } from '../../e2e/run.ts';
@@ -187,6 +189,20 @@ describe('the metrics', () => {
     assert.deepEqual(await read('lookaside_rejected_files'), { empty: 1 });
   });
 
+  it('count rejected files of a state that is refused as a whole', async () => {
+    const source = await startEmpty({ onInvalid: 'refuse' });
+    assert.deepEqual(await read('lookaside_rejected_files'), {});
+    source.state = { commit: 'b', files: { [at(1)]: '<html>', [at(2)]: '' } };
+    await refresh('refused', 1);
+    assert.deepEqual(await read('lookaside_rejected_files'), { html: 1, empty: 1 });
+    source.state = { commit: 'c', files: { [at(1)]: '<html>' } };
+    await refresh('refused', 2);
+    assert.deepEqual(await read('lookaside_rejected_files'), { html: 1 });
+    source.state = { commit: 'd', files: {} };
+    await refresh('changed', 2);
+    assert.deepEqual(await read('lookaside_rejected_files'), {});
+  });
+
   it('know how many images are refused, until they are signed', async () => {
     await start();
     const refused = async (count: number): Promise<void> =>
@@ -201,6 +217,8 @@ describe('the metrics', () => {
     await refused(1);
     await rename(away, place);
     await refused(0);
+    const { samples } = await readMetrics(server);
+    assert.equal(samples.get('lookaside_newly_refused_images_total'), 1);
   });
 
   it('say when keys expire, of those that do, and follow a reload', async () => {
@@ -241,6 +259,27 @@ describe('the metrics', () => {
       Object.values(values).reduce((sum, count) => sum + count, 0),
       8,
     );
+  });
+
+  it('are read by the next scrape when what formats them could not be loaded', async () => {
+    await start();
+    let imports = 0;
+    const status = { generation: null, lastRefresh: null, lastError: null };
+    const metrics = createMetrics(
+      {
+        refresher: { store: () => undefined, status: () => status, rejectedCodes: () => new Map() },
+        lookupCounts: createLookupCounts({ elapsed: () => 0, now: () => 0 }),
+        keyring: () => undefined,
+        refusedImages: () => 0,
+        newlyRefused: () => 0,
+      },
+      async () => {
+        if (++imports === 1) throw new Error('no such module');
+        return import('../../../server/metrics/exposition.ts');
+      },
+    );
+    await assert.rejects(metrics.read(), /no such module/);
+    assert.match((await metrics.read()).text, /lookaside_signatures 0/);
   });
 
   describeWith(['promtool'], 'for Prometheus', () => {

@@ -1,6 +1,10 @@
 // The record of refused pulls, told as plainly as can be: lists that are looked through each time.
 import type { PullLimits } from '../../../server/refused/pull-memory.ts';
-import { MAX_CLIENTS, MAX_REPOSITORY_LENGTH } from '../../../server/refused/refused-pull.ts';
+import {
+  MAX_CLIENTS,
+  MAX_REPOSITORY_LENGTH,
+  MAX_UNSEEN,
+} from '../../../server/refused/refused-pull.ts';
 
 export interface NaivePull {
   readonly directory: string;
@@ -9,6 +13,8 @@ export interface NaivePull {
   clients: readonly string[];
   times: readonly number[];
 }
+
+const isOnce = ({ times }: NaivePull): boolean => times.length === 1;
 
 export class NaivePulls {
   readonly known: ReadonlySet<string>;
@@ -19,6 +25,7 @@ export class NaivePulls {
   repositories: readonly { readonly name: string; readonly isKnown: boolean }[] = [];
   readonly dropped: NaivePull[] = [];
   readonly resolved: NaivePull[] = [];
+  readonly unseen: NaivePull[] = [];
   tooLong = 0;
 
   constructor(known: ReadonlySet<string>, limits: PullLimits) {
@@ -40,6 +47,7 @@ export class NaivePulls {
     if (!pull) {
       if (this.of(repository).length >= this.limits.ofRepository) this.drop(repository);
       this.shrink(isKnown, 1);
+      this.place(repository, isKnown);
     }
     const { clients, times } = pull ?? { clients: [], times: [] };
     this.pulls = [
@@ -51,6 +59,12 @@ export class NaivePulls {
         times: [...times, now],
       },
     ];
+  }
+
+  forgetUnseen(now: number): void {
+    const unseen = this.pulls.filter(({ times }) => (times.at(-1) ?? 0) <= now - MAX_UNSEEN);
+    for (const pull of unseen) this.forget(pull);
+    this.unseen.push(...unseen);
   }
 
   settle(isSigned: (directory: string) => boolean): readonly NaivePull[] {
@@ -96,14 +110,15 @@ export class NaivePulls {
   shrink(isKnown: boolean, needed: number): void {
     const limit = isKnown ? this.limits.known : this.limits.others;
     while (this.inPool(isKnown).length + needed > limit) {
-      const oldest = this.repositories.find((one) => one.isKnown === isKnown);
-      this.drop(oldest?.name ?? '');
+      const inPool = this.repositories.filter((one) => one.isKnown === isKnown);
+      const withOnce = inPool.find(({ name }) => this.of(name).some(isOnce));
+      this.drop((withOnce ?? inPool[0])?.name ?? '');
     }
   }
 
   drop(repository: string): void {
     const all = this.of(repository);
-    const pull = all.find(({ times }) => times.length === 1) ?? all[0];
+    const pull = all.find(isOnce) ?? all[0];
     if (!pull) throw new Error(`nothing to drop of ${repository}`);
     this.forget(pull);
     this.dropped.push(pull);

@@ -124,7 +124,7 @@ describe('server: a file of refused pulls', () => {
     });
     await writeFile(path(), text);
     const saved = await file().read();
-    const pulls = createRefusedPulls({ isKnown: () => false, saved });
+    const pulls = createRefusedPulls({ isKnown: () => false, now: () => 1000, saved });
     const directories = pulls.list().map((pull) => pull.directory);
     assert.deepEqual(new Set(directories), new Set([directoryOf(APP, 1), directoryOf(APP, 2)]));
     assert.equal(directories.length, 2);

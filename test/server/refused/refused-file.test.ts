@@ -25,7 +25,7 @@ describe('server: file of refused pulls', () => {
     await write(pulls, directoryOf(APP, 3));
     const saved = await file().read();
     assert.deepEqual(saved, pulls.save());
-    const again = createRefusedPulls({ isKnown: () => false, saved });
+    const again = createRefusedPulls({ isKnown: () => false, now: () => 1000, saved });
     assert.deepEqual(again.list(), pulls.list());
     assert.deepEqual(again.resolved(), pulls.resolved());
     assert.deepEqual([unreadable, unwritable], [[], []]);
@@ -133,10 +133,11 @@ describe('server: file of refused pulls', () => {
   });
 
   it('stays as it was on a full disk', async () => {
-    await write(pullsOf(), directoryOf(APP, 1));
+    const node = ['--import', 'tsx', KEEP_PULLS, path()];
+    await run(process.execPath, [...node, '1']);
     const before = await readFile(path(), 'utf8');
-    const node = [process.execPath, '--import', 'tsx', KEEP_PULLS, path(), '200'];
-    const { stdout, code } = await run('sh', ['-c', ROOM_OF_ONE_BLOCK, ...node]);
+    const args = ['-c', ROOM_OF_ONE_BLOCK, process.execPath, ...node, '200'];
+    const { stdout, code } = await run('sh', args);
     assert.match(stdout, /^read 1\nunwritable: .*EFBIG.*\nstopped\n$/);
     assert.equal(code, 0);
     assert.equal(await readFile(path(), 'utf8'), before);

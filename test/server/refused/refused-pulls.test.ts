@@ -6,6 +6,7 @@ import {
   MAX_CLIENT_LENGTH,
   MAX_REPOSITORY_LENGTH,
   MAX_RESOLVED,
+  MAX_UNSEEN,
 } from '../../../server/refused/refused-pull.ts';
 import { type RefusedPulls, createRefusedPulls } from '../../../server/refused/refused-pulls.ts';
 import { NaivePulls } from './naive-pulls.ts';
@@ -30,8 +31,12 @@ const settled = fc.record({
   what: fc.constant('settle' as const),
   signed: fc.array(fc.tuple(repository, fc.nat({ max: 7 })), { maxLength: 6 }),
 });
+const passed = fc.record({
+  what: fc.constant('pass' as const),
+  days: fc.constantFrom(1, 3, 7),
+});
 const restarted = fc.record({ what: fc.constant('restart' as const) });
-const step = fc.oneof({ weight: 12, arbitrary: recorded }, turned, settled, restarted);
+const step = fc.oneof({ weight: 12, arbitrary: recorded }, turned, settled, restarted, passed);
 
 const byDirectory = <Item extends { readonly directory: string }>(items: readonly Item[]) =>
   items.toSorted((one, other) => (one.directory < other.directory ? -1 : 1));
@@ -77,6 +82,9 @@ function assertAlike(pulls: RefusedPulls, model: NaivePulls): void {
   }
 }
 
+const isOf = (name: string, { directory }: { readonly directory: string }): boolean =>
+  directory.startsWith(`${name}@`);
+
 describe('server: refused pulls', () => {
   it('are what a plain list has, whatever is asked for and comes to be known', () => {
     const property = fc.property(fc.array(step, { maxLength: 120, size: 'max' }), (steps) => {
@@ -96,6 +104,7 @@ describe('server: refused pulls', () => {
           const directory = directoryOf(one.repository, one.digest);
           pulls.record(firstLocation(directory), one.client);
           model.record(directory, one.client, clock);
+          model.forgetUnseen(clock);
         } else if (one.what === 'turn') {
           if (!known.delete(one.repository)) known.add(one.repository);
         } else if (one.what === 'settle') {
@@ -103,13 +112,19 @@ describe('server: refused pulls', () => {
           const isSigned = (directory: string) => signed.has(directory);
           const arrived = pulls.settle(isSigned, 'c0ffee');
           const expected = model.settle(isSigned).map((pull) => model.shown(pull));
-          const arrival = { arrivedAt: clock, commit: 'c0ffee' };
+          const arrivalOf = ({ firstSeen }: { readonly firstSeen: number }) => ({
+            arrivedAt: Math.max(clock, firstSeen),
+            commit: 'c0ffee',
+          });
           assertNewestFirst(arrived.map(({ lastSeen }) => lastSeen));
           assert.deepEqual(
             byDirectory(arrived),
-            byDirectory(expected).map((pull) => Object.assign(pull, arrival)),
+            byDirectory(expected).map((pull) => Object.assign(pull, arrivalOf(pull))),
           );
           assert.deepEqual(pulls.resolved().slice(0, arrived.length), arrived);
+        } else if (one.what === 'pass') {
+          clock += (one.days / 7) * MAX_UNSEEN;
+          model.forgetUnseen(clock);
         } else {
           pulls = createRefusedPulls({ ...options, saved: pulls.save() });
           assert.deepEqual(pulls.save(), before);
@@ -118,7 +133,7 @@ describe('server: refused pulls', () => {
         assertAlike(pulls, model);
         if (pulls.version() === version) assert.deepEqual(pulls.save(), before);
       }
-      const all = [...model.pulls, ...model.dropped, ...model.resolved];
+      const all = [...model.pulls, ...model.dropped, ...model.resolved, ...model.unseen];
       const counted = all.reduce((sum, { times }) => sum + times.length, 0);
       assert.equal(counted + model.tooLong, records);
     });
@@ -147,6 +162,35 @@ describe('server: refused pulls', () => {
       assert.equal(pulls.find(real)?.count, 2);
     });
     fc.assert(property, { numRuns: 200 });
+  });
+
+  it('that were seen again stay as long as there are some that were seen once', () => {
+    const asked = fc.tuple(fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f'), fc.nat({ max: 9 }));
+    const property = fc.property(fc.array(asked, { maxLength: 200, size: 'max' }), (all) => {
+      const pulls = createRefusedPulls({ isKnown: () => true, limits: LIMITS });
+      for (const [name, number] of all) {
+        const before = pulls.list();
+        const directory = directoryOf(name, number);
+        pulls.record(firstLocation(directory), '10.0.0.1');
+        const gone = before.filter((pull) => !pulls.find(pull.directory));
+        const isFull = before.filter((pull) => isOf(name, pull)).length >= LIMITS.ofRepository;
+        const rivals = isFull ? before.filter((pull) => isOf(name, pull)) : before;
+        if (gone.some(({ count }) => count > 1)) assert(rivals.every(({ count }) => count > 1));
+        assert(gone.length <= 1 && gone.every((pull) => !isFull || isOf(name, pull)));
+      }
+    });
+    fc.assert(property, { numRuns: 500 });
+  });
+
+  it('that were seen again stay when all known repositories are scanned', () => {
+    const pulls = createRefusedPulls({ isKnown: () => true });
+    const real = directoryOf(`${APP}-real`, 1);
+    for (let time = 0; time < 100; time++) pulls.record(firstLocation(real), '10.0.0.1');
+    for (let scan = 0; scan < 17 * 256; scan++) {
+      pulls.record(firstLocation(directoryOf(`${APP}-${scan % 17}`, scan)), '10.0.0.2');
+    }
+    assert.equal(pulls.find(real)?.count, 100);
+    assert.equal(pulls.count(), 4096);
   });
 
   it('remain while a scanner asks for a million others', () => {
@@ -223,7 +267,8 @@ describe('server: refused pulls', () => {
     const some = fc.array(digest, { maxLength: 60, size: 'max' });
     const property = fc.property(some, some, some, (known, others, asked) => {
       const saved = { dropped: 0, known: toPulls(known), others: toPulls(others), resolved: [] };
-      const pulls = createRefusedPulls({ isKnown: () => false, saved, limits: LIMITS });
+      const options = { isKnown: () => false, now: () => 3, limits: LIMITS };
+      const pulls = createRefusedPulls({ ...options, saved });
       const assertWhole = () => {
         const now = pulls.save();
         assert(now.known.length <= LIMITS.known && now.others.length <= LIMITS.others);
@@ -251,6 +296,32 @@ describe('server: refused pulls', () => {
     assert.deepEqual([commits[0], commits.at(-1)], ['119', '20']);
     assert.equal(pulls.count(), 0);
     assert.equal(pulls.dropped(), 0);
+  });
+
+  it('are forgotten when nobody has asked for them in a week, and not counted as dropped', () => {
+    let clock = 1000;
+    const options = { isKnown: () => true, now: () => clock };
+    const pulls = createRefusedPulls(options);
+    const [old, wanted] = [directoryOf(APP, 1), directoryOf(APP, 2)];
+    pulls.record(firstLocation(old), '10.0.0.1');
+    pulls.record(firstLocation(wanted), '10.0.0.1');
+    clock += 1000;
+    pulls.record(firstLocation(wanted), '10.0.0.1');
+    const saved = pulls.save();
+    clock += MAX_UNSEEN - 1000;
+    const again = createRefusedPulls({ ...options, saved });
+    for (const one of [pulls, again]) {
+      const version = one.version();
+      assert.equal(one.count(), 1);
+      assert.notEqual(one.version(), version);
+      assert.deepEqual(
+        one.list().map(({ directory, count }) => [directory, count]),
+        [[wanted, 2]],
+      );
+      assert.equal(one.dropped(), 0);
+    }
+    pulls.record(firstLocation(old), '10.0.0.1');
+    assert.deepEqual([pulls.appeared(), again.appeared()], [3, 0]);
   });
 
   it('given once are not changed by what is asked for afterwards', () => {

@@ -91,6 +91,7 @@ export function servicesOf(world: StatusWorld, log: CapturedLines): StatusServic
     refresher: {
       store: () => world.store,
       status: () => world.status,
+      rejectedCodes: () => world.store?.rejectedCodes ?? new Map<never, never>(),
       rejected: () => world.store?.rejectedFiles() ?? [],
       rejectedOf,
       newestCommit: () => null,

@@ -66,6 +66,7 @@ describe('/repositories.json', () => {
       ['limit=ten', 'limit'],
       ['prefix=a&prefix=b', 'prefix'],
       ['after=a&after=b', 'after'],
+      ['limits=1', 'limits'],
     ] as const) {
       const { status, body } = await ask(query);
       assert.equal(status, 400, query);
