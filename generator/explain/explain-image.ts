@@ -2,11 +2,10 @@
 // what the node asks for, where it looks, and what it would hold against each signature.
 import type { DockerReference } from '../docker-reference.ts';
 import { formatTime } from '../format-time.ts';
-import type { Signature } from '../judge.ts';
 import { formatLocation } from '../location.ts';
 import { type Policy, findScope } from '../policy/policy.ts';
 import { formatReference } from '../policy/signed-identity.ts';
-import { findDirectories } from './find-directories.ts';
+import { findDirectory } from './find-directory.ts';
 import { type Obstacle, findFault, findObstacle } from './find-obstacle.ts';
 import { type Evidence, findReasonAmong, findRejectedHere } from './find-reasons.ts';
 import type { Reason } from './reason.ts';
@@ -52,22 +51,18 @@ export async function explainImage(
 ): Promise<ExplainedImage> {
   const { policy, store } = options;
   const scope = findScope(policy, image);
-  const directories = findDirectories(store, scope, image, hex);
-  const place = directories
-    .map((directory): Place => {
-      const signatures = store.signaturesIn(directory);
-      return { directory, signatures, obstacle: findObstacle(policy, scope, image, signatures) };
-    })
-    .reduce((best, other) => (rankOf(other) < rankOf(best) ? other : best));
-  const { directory, reason } = await findReason(place, directories, options);
+  const directory = findDirectory(scope, image, hex);
+  const signatures = store.signaturesIn(directory);
+  const obstacle = findObstacle(policy, scope, image, signatures);
+  const reason = await findReason(directory, obstacle, options);
   return {
     image: formatReference(image),
     digest: `sha256:${hex}`,
     verdict: toVerdict(reason),
     scope: scope?.name ?? null,
     directory,
-    signatures: place.signatures.map((signature, index) => ({
-      servedAs: `/${formatLocation(place.directory, index + 1)}`,
+    signatures: signatures.map((signature, index) => ({
+      servedAs: `/${formatLocation(directory, index + 1)}`,
       identity: signature.claims.dockerReference,
       signer: signature.signer?.primaryFingerprint ?? null,
       signedAt: formatTime(signature.signedAt),
@@ -77,32 +72,16 @@ export async function explainImage(
   };
 }
 
-/** One of the directories where nodes may look; a node looks in one only, so none adds to another. */
-interface Place {
-  readonly directory: string;
-  readonly signatures: readonly Signature[];
-  readonly obstacle: Obstacle | 'unsigned' | null;
-}
-
-/** Good ones first, then those with signatures. */
-function rankOf({ obstacle, signatures }: Place): number {
-  if (obstacle === null) return 0;
-  return signatures.length > 0 ? 1 : 2;
-}
-
 async function findReason(
-  { directory, obstacle }: Place,
-  directories: readonly string[],
+  directory: string,
+  obstacle: ReturnType<typeof findObstacle>,
   evidence: Evidence,
-): Promise<{ readonly directory: string; readonly reason: ExplainedImage['reason'] }> {
+): Promise<ExplainedImage['reason']> {
   if (obstacle === 'unsigned') {
-    const found = await findReasonAmong(directories, evidence);
-    return found ?? { directory, reason: null };
+    return (await findReasonAmong([directory], evidence))?.reason ?? null;
   }
-  if (obstacle === null || !MAY_BE_REJECTED.has(obstacle.code)) {
-    return { directory, reason: obstacle };
-  }
-  return { directory, reason: (await findRejectedHere(directory, evidence)) ?? obstacle };
+  if (obstacle === null || !MAY_BE_REJECTED.has(obstacle.code)) return obstacle;
+  return (await findRejectedHere(directory, evidence)) ?? obstacle;
 }
 
 /** Where another signature would help, and may lie there with a fault. */

@@ -40,6 +40,7 @@ const REASONS: Readonly<Record<ExplainedName, readonly (string | null)[]>> = {
   elsewhere: ['elsewhere'],
   'unknown-repository': ['unknown-repository'],
   'co-signed': [null],
+  'below-mirror': ['elsewhere'],
 };
 
 const explain = async (image: string, ...args: readonly string[]): Promise<RunResult> =>
