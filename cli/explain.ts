@@ -42,7 +42,7 @@ export async function explain(
   }
   const image = readImage(name);
   const place = findPlace(source, settings, flags);
-  const { list, manifests } = await readPlatforms(image, settings, world);
+  const { registry, list, manifests } = await readPlatforms(image, settings, world);
   const hexes = [...manifests.map(({ hex }) => hex), ...(list === undefined ? [] : [list])];
   const { images, ...origin } =
     typeof place === 'string'
@@ -51,6 +51,7 @@ export async function explain(
   const explanation: Explanation = {
     image: formatReference(image),
     origin,
+    registry,
     list: list === undefined ? undefined : images.at(-1),
     platforms: manifests.flatMap(({ platform }, at) => withPlatform(platform, images[at])),
   };

@@ -5,6 +5,7 @@ import { toLine } from '../generator/printable.ts';
 import type { CheckReport } from '../generator/report.ts';
 import type { ServerAnswer } from './explain-answer.ts';
 import { hasColour } from './has-colour.ts';
+import type { Pulled } from './read-platforms.ts';
 import type { World } from './world.ts';
 
 /** What nodes of a platform get. */
@@ -22,6 +23,7 @@ export interface Explanation {
   /** In full. */
   readonly image: string;
   readonly origin: Origin;
+  readonly registry: Pulled['registry'];
   /** Of the list of platforms, for which nodes do not ask. */
   readonly list: ExplainedImage | undefined;
   readonly platforms: readonly ExplainedPlatform[];
@@ -36,10 +38,10 @@ const COLOURS = { accepted: 'green', refused: 'red', unknown: 'yellow' } as cons
 
 /** For programs, an object whose form is stable; for people a block a platform, a line a fact. */
 export function formatExplained(explanation: Explanation, isJson: boolean, world: World): string {
-  const { image, origin, list, platforms } = explanation;
+  const { image, origin, registry, list, platforms } = explanation;
   if (isJson) {
     const accepted = platforms.every(({ verdict }) => verdict === 'accepted');
-    const shown = { version: 1, image, ...origin, list: list ?? null, platforms, accepted };
+    const shown = { version: 1, image, ...origin, registry, list: list ?? null, platforms, accepted };
     return `${JSON.stringify(shown, null, 2)}\n`;
   }
   const paint: Paint = (verdict) =>
@@ -138,18 +140,16 @@ function summarize({ image, platforms }: Explanation): string {
 const FORGOTTEN: ReadonlySet<string | undefined> = new Set(['other-digests', 'unknown-repository']);
 
 /** What signers, or those who ask, may have overlooked. */
-function advise({ image, list, platforms }: Explanation): readonly string[] {
-  if (!platforms.some(({ reason }) => FORGOTTEN.has(reason?.code))) return [];
-  if (list && [list, ...platforms].some(({ signatures }) => signatures.length > 0)) {
-    return [
-      'Every platform needs signatures of its own: `skopeo copy --all --sign-by` makes them.',
-    ];
-  }
-  const isByDigest = !list && image.includes('@');
-  return isByDigest
-    ? ['Is it the digest of a list? Then name the platforms of the nodes with --platform.']
+function advise({ registry, list, platforms }: Explanation): readonly string[] {
+  if (registry === 'not-asked') return [CAUTION];
+  if (!list || !platforms.some(({ reason }) => FORGOTTEN.has(reason?.code))) return [];
+  return [list, ...platforms].some(({ signatures }) => signatures.length > 0)
+    ? ['Every platform needs signatures of its own: `skopeo copy --all --sign-by` makes them.']
     : [];
 }
+
+const CAUTION =
+  'The registry was not asked: of a list, nodes ask for the manifest of their platform, not for this digest.';
 
 const IN_A_SENTENCE = {
   accepted: 'would be accepted',

@@ -23,6 +23,8 @@ export interface ManifestOptions {
   readonly environment: Environment;
   /** Stops skopeo. */
   readonly ending: AbortSignal;
+  /** Milliseconds. */
+  readonly timeLimit?: number;
 }
 
 /**
@@ -31,7 +33,7 @@ export interface ManifestOptions {
  */
 export async function readManifest(
   image: DockerReference,
-  { authfile, environment, ending }: ManifestOptions,
+  { authfile, environment, ending, timeLimit = TIME_LIMIT }: ManifestOptions,
 ): Promise<Uint8Array> {
   const credentials = await findCredentials(authfile, environment);
   const flags = [
@@ -45,7 +47,7 @@ export async function readManifest(
       env: { ...environment },
       encoding: 'buffer',
       maxBuffer: MAX_MANIFEST_BYTES,
-      timeout: TIME_LIMIT,
+      timeout: timeLimit,
       killSignal: 'SIGKILL',
       signal: ending,
     });

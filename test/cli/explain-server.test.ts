@@ -8,7 +8,8 @@ import { type Expected, assertComplaint } from './assert-complaint.ts';
 import { runInProcess } from './run-in-process.ts';
 
 const HEX = 'ab'.repeat(32);
-const BY_DIGEST = `quay.io/team/app@sha256:${HEX}`;
+/** At a registry that nobody reaches. */
+const BY_DIGEST = `127.0.0.1:1/team/app@sha256:${HEX}`;
 
 describe('lookaside explain asks a server', () => {
   const directory = useTemporary();
@@ -58,6 +59,7 @@ describe('lookaside explain asks a server', () => {
       image: BY_DIGEST,
       server: `${address}/`,
       generation,
+      registry: 'not-asked',
       list: null,
       platforms: [{ platform: null, ...image }],
       accepted: true,

@@ -25,6 +25,7 @@ const refused = {
 const explanation: Explanation = {
   image: platform.image,
   origin: { source: { kind: 'directory', location: '.' } },
+  registry: 'asked',
   list: { ...platform, signatures: [] },
   platforms: [platform, refused],
 };
@@ -63,6 +64,14 @@ next:       sign
 1 of 2 platforms would be accepted
 `,
     );
+  });
+
+  it('has a caution where a digest may be that of a list, whatever the verdict', () => {
+    for (const one of [platform, refused]) {
+      const told = { ...explanation, list: undefined, platforms: [one] };
+      const text = formatExplained({ ...told, registry: 'not-asked' }, false, worldWith(false));
+      assert.match(text, /\nThe registry was not asked: of a list, nodes ask for [^\n]+\n$/);
+    }
   });
 
   it('has verdicts in colour on a terminal that shows them', () => {

@@ -12,6 +12,7 @@ import { makeSigner } from './signer.ts';
 export const EXPLAINED = [
   'signed',
   'list',
+  'signed-list',
   'other-name',
   'other-digests',
   'removed',
@@ -71,6 +72,9 @@ export async function makeExplainedImages(): Promise<ExplainedImages> {
   const list = await push('list', [architecture, UNSIGNED_ARCHITECTURE]);
   await publish(list, { digest: list.instances.get(architecture) ?? '' });
 
+  const signedList = await push('signed-list', [architecture, UNSIGNED_ARCHITECTURE]);
+  await publish(signedList);
+
   const named = await push('other-name');
   await publish(named);
   const renamed = { ...named, reference: `${named.name}:v2` };
@@ -116,6 +120,7 @@ export async function makeExplainedImages(): Promise<ExplainedImages> {
     images: {
       signed,
       list,
+      'signed-list': signedList,
       'other-name': renamed,
       'other-digests': again,
       removed,
