@@ -79,7 +79,7 @@ function describeList({ digest, signatures }: ExplainedImage): Fact {
 }
 
 function formatPlatform(explained: ExplainedPlatform, paint: Paint): readonly string[] {
-  const { platform, digest, verdict, scope, directory, signatures, reason } = explained;
+  const { platform, digest, verdict, scope, directory, signatures, reason, note } = explained;
   const code = reason === null ? '' : `: ${reason.code}`;
   const facts: readonly Fact[] = [
     ...(platform === null ? [] : [['platform', platform] as const]),
@@ -90,6 +90,7 @@ function formatPlatform(explained: ExplainedPlatform, paint: Paint): readonly st
     ['directory', directory],
     ...signatures.flatMap(describeSignature),
     ...describeReason(reason),
+    ...(note === null ? [] : [['note', note] as const]),
   ];
   // The only word in colour is ours.
   return [
@@ -100,12 +101,19 @@ function formatPlatform(explained: ExplainedPlatform, paint: Paint): readonly st
 }
 
 function describeSignature(signature: FoundSignature, index: number): readonly Fact[] {
-  const { identity, signer, signedAt, fault } = signature;
-  const by = signer === null ? 'nobody that was checked' : signer;
+  const { identity, signedAt, fault, warnings } = signature;
   return [
-    ['signature', `${index + 1}, of ${identity}, by ${by}, made ${signedAt}`],
+    ['signature', `${index + 1}, of ${identity}, by ${describeSigner(signature)}, made ${signedAt}`],
     ...(fault === null ? [] : [['fault', fault] as const]),
+    ...warnings.map(({ message }) => ['warning', message] as const),
   ];
+}
+
+function describeSigner({ signer, signingKey, userIds }: FoundSignature): string {
+  if (signer === null) return 'nobody that was checked';
+  const owner = userIds.length > 0 ? ` (${userIds.join(', ')})` : '';
+  const subkey = signingKey === null || signingKey === signer ? '' : `, subkey ${signingKey}`;
+  return `${signer}${owner}${subkey}`;
 }
 
 function describeReason(reason: ExplainedImage['reason']): readonly Fact[] {

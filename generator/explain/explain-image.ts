@@ -2,11 +2,13 @@
 // what the node asks for, where it looks, and what it would hold against each signature.
 import type { DockerReference } from '../docker-reference.ts';
 import { formatTime } from '../format-time.ts';
+import type { Signature } from '../judge.ts';
 import { formatLocation } from '../location.ts';
-import { type Policy, findScope } from '../policy/policy.ts';
+import { type Policy, type Scope, findScope } from '../policy/policy.ts';
 import { formatReference } from '../policy/signed-identity.ts';
 import { findDirectory } from './find-directory.ts';
-import { type Obstacle, findFault, findObstacle } from './find-obstacle.ts';
+import { findFault } from './find-fault.ts';
+import { type Obstacle, findObstacle } from './find-obstacle.ts';
 import { type Evidence, findReasonAmong, findRejectedHere } from './find-reasons.ts';
 import type { Reason } from './reason.ts';
 
@@ -18,10 +20,15 @@ export interface FoundSignature {
   readonly identity: string;
   /** The fingerprint of the signer's primary key; null if nobody has checked. */
   readonly signer: string | null;
+  /** The fingerprint of the key that signed: that one, or a subkey of it. */
+  readonly signingKey: string | null;
+  readonly userIds: readonly string[];
   /** ISO 8601, as the signature says. */
   readonly signedAt: string;
   /** Why it counts for nothing here; null if it counts. */
   readonly fault: string | null;
+  /** What some nodes take badly. */
+  readonly warnings: readonly { readonly code: string; readonly message: string }[];
 }
 
 export interface ExplainedImage {
@@ -37,10 +44,13 @@ export interface ExplainedImage {
   readonly signatures: readonly FoundSignature[];
   /** Why it is not accepted; null if it is. */
   readonly reason: Reason | Obstacle | null;
+  /** What else should be known; null for nothing. */
+  readonly note: string | null;
 }
 
 export interface ExplainOptions extends Evidence {
   readonly policy: Policy;
+  readonly now: Date;
 }
 
 /** `image` has a tag or a digest, as it would be pulled; `hex` is the digest of its manifest. */
@@ -49,11 +59,12 @@ export async function explainImage(
   hex: string,
   options: ExplainOptions,
 ): Promise<ExplainedImage> {
-  const { policy, store } = options;
+  const { policy, store, now } = options;
   const scope = findScope(policy, image);
+  const pull = scope && { policy, scope, image, now };
   const directory = findDirectory(scope, image, hex);
   const signatures = store.signaturesIn(directory);
-  const obstacle = findObstacle(policy, scope, image, signatures);
+  const obstacle = pull ? findObstacle(pull, signatures) : noScope(image);
   const reason = await findReason(directory, obstacle, options);
   return {
     image: formatReference(image),
@@ -61,15 +72,52 @@ export async function explainImage(
     verdict: toVerdict(reason),
     scope: scope?.name ?? null,
     directory,
-    signatures: signatures.map((signature, index) => ({
-      servedAs: `/${formatLocation(directory, index + 1)}`,
-      identity: signature.claims.dockerReference,
-      signer: signature.signer?.primaryFingerprint ?? null,
-      signedAt: formatTime(signature.signedAt),
-      fault: (scope && findFault(scope, image, signature)) ?? null,
-    })),
+    signatures: signatures.map((signature, index) =>
+      describeSignature(signature, {
+        policy,
+        servedAs: `/${formatLocation(directory, index + 1)}`,
+        fault: pull && findFault(pull, signature),
+      }),
+    ),
     reason,
+    note: reason === null && scope?.takesAnything ? sayTakesAnything(scope) : null,
   };
+}
+
+interface Served {
+  readonly policy: Policy;
+  readonly servedAs: string;
+  readonly fault: string | undefined;
+}
+
+function describeSignature(
+  { claims, signer, signedAt, warnings }: Signature,
+  { policy, servedAs, fault }: Served,
+): FoundSignature {
+  const keys = policy.keyring?.keys ?? [];
+  const key = keys.find(({ fingerprint }) => fingerprint === signer?.primaryFingerprint);
+  return {
+    servedAs,
+    identity: claims.dockerReference,
+    signer: signer?.primaryFingerprint ?? null,
+    signingKey: signer?.fingerprint ?? null,
+    userIds: key?.userIds ?? [],
+    signedAt: formatTime(signedAt),
+    fault: fault ?? null,
+    warnings: warnings.map(({ code, message }) => ({ code, message })),
+  };
+}
+
+function noScope(image: DockerReference): Obstacle {
+  return {
+    code: 'no-scope',
+    message: `no scope covers ${formatReference(image)}`,
+    next: 'Add a scope with its keys, here and on the nodes, or pull an image that a scope covers.',
+  };
+}
+
+function sayTakesAnything({ name }: Scope): string {
+  return `the scope ${JSON.stringify(name)} takes any image, signed or not`;
 }
 
 async function findReason(
@@ -88,6 +136,7 @@ async function findReason(
 const MAY_BE_REJECTED: ReadonlySet<string> = new Set([
   'other-name',
   'other-signer',
+  'no-longer-good',
   'co-signature-missing',
 ]);
 

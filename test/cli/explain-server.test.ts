@@ -40,6 +40,7 @@ describe('lookaside explain asks a server', () => {
     directory: 'x',
     signatures: [],
     reason: null,
+    note: null,
   };
   const generation = { number: 1, commit: null, loadedAt: '2026-01-01T00:00:00Z' };
   const answer = { version: 1, generation, images: [image] };
@@ -86,10 +87,13 @@ describe('lookaside explain asks a server', () => {
       servedAs: evil,
       identity: evil,
       signer: evil,
+      signingKey: evil,
+      userIds: [evil],
       signedAt: evil,
       fault: evil,
+      warnings: [{ code: evil, message: evil }],
     };
-    const hostile = { ...image, verdict: 'refused', scope: evil, directory: evil, reason };
+    const hostile = { ...image, note: evil, verdict: 'refused', scope: evil, directory: evil, reason };
     answerWith(200, { ...answer, images: [{ ...hostile, signatures: [signature] }] });
     const { code, stdout } = await ask();
     assert.equal(code, 1);

@@ -15,6 +15,7 @@ const platform = {
   directory: 'team/app',
   signatures: [],
   reason: null,
+  note: null,
 } as const;
 const refused = {
   ...platform,
@@ -64,6 +65,24 @@ next:       sign
 1 of 2 platforms would be accepted
 `,
     );
+  });
+
+  it('names the signer, the subkey, what some nodes refuse, and what else is known', () => {
+    const signature = {
+      servedAs: '/x',
+      identity: 'quay.io/team/app:v1',
+      signer: 'AA',
+      signingKey: 'BB',
+      userIds: ['Ann <ann@example.test>'],
+      signedAt: '2026-01-02T03:04:05Z',
+      fault: null,
+      warnings: [{ code: 'signing-subkey', message: 'podman before 5.7 refuses it' }],
+    };
+    const one = { ...platform, note: 'anything goes', signatures: [signature] };
+    const text = formatExplained({ ...explanation, platforms: [one] }, false, worldWith(false));
+    assert.match(text, /, by AA \(Ann <ann@example.test>\), subkey BB, made 2026-/);
+    assert.match(text, /^warning: {4}podman before 5\.7 refuses it$/m);
+    assert.match(text, /^note: {7}anything goes$/m);
   });
 
   it('has a caution where a digest may be that of a list, whatever the verdict', () => {

@@ -129,12 +129,13 @@ describeWith(TOOLS, 'lookaside explain says what a node does', () => {
     }
   });
 
-  it('under a policy that asks for both keys, or takes nothing', async () => {
+  it('under a policy that asks for both keys, or takes nothing, or anything', async () => {
     const both = [by(made.keyFile), by(made.otherKeyFile)];
     for (const [requirements, name, code] of [
       [both, 'co-signed', null],
       [both, 'signed', 'co-signature-missing'],
       [[{ type: 'reject' }], 'signed', 'policy-rejects'],
+      [[{ type: 'insecureAcceptAnything' }], 'signed', null],
       [[by(made.otherKeyFile)], 'signed', 'other-signer'],
     ] as const) {
       const strict = await nodeWith({ requirements });
@@ -174,7 +175,7 @@ describeWith(TOOLS, 'lookaside explain says what a node does', () => {
       new RegExp(`^server: {5}${server.statusUrl}/, commit ${commit}, l`, 'm'),
     );
     assert.ok(gone.stdout.includes(`\nsource:     ${made.remote.path}, commit ${commit}\n`));
-    assert.ok(both.stdout.includes(`by ${made.fingerprint}, made `));
+    assert.ok(both.stdout.includes(`by ${made.fingerprint} (`));
   });
 
   it('of a list that is named by its digest, and signed itself', async () => {

@@ -20,6 +20,7 @@ import { sightOf, storeOf } from '../store-of.ts';
 const OTHER_HEX = 'cd'.repeat(32);
 const NAME = 'quay.io/team/app';
 const REJECT: Requirement = { type: 'unmeetable', what: 'rejects every image' };
+const ANYTHING: Requirement = { type: 'insecureAcceptAnything' };
 const SIGSTORE: Requirement = { type: 'elsewhere', what: 'asks for a sigstore signature' };
 
 const at = (repository: string, number = 1, hex = HEX) =>
@@ -73,7 +74,12 @@ describe('generator: explain an image', () => {
     const { policy = await createSimplePolicy(red), image = `${NAME}:v1`, changed = {} } = told;
     const reference = parsePulledImage(image) ?? assert.fail(image);
     const lastChange = async (path: string) => changed[path];
-    return explainImage(reference, HEX, { ...sightOf(storeOf(...files)), policy, lastChange });
+    return explainImage(reference, HEX, {
+      ...sightOf(storeOf(...files)),
+      policy,
+      lastChange,
+      now: new Date(0),
+    });
   };
   const codeOf = async (...args: Parameters<typeof explain>) => {
     const { verdict, reason } = await explain(...args);
@@ -93,11 +99,15 @@ describe('generator: explain an image', () => {
           servedAs: `/${at('team/app')}`,
           identity: `${NAME}:v1`,
           signer: red.keys[0]?.fingerprint,
+          signingKey: red.keys[0]?.fingerprint,
+          userIds: red.keys[0]?.userIds,
           signedAt: '1970-01-01T00:00:00Z',
           fault: null,
+          warnings: [],
         },
       ],
       reason: null,
+      note: null,
     });
   });
 
@@ -110,20 +120,31 @@ describe('generator: explain an image', () => {
 
   it('without keys, without a scope, or under a policy that takes nothing', async () => {
     const files = [signed(at('team/app'))];
-    const anything = await createSimplePolicy(undefined);
-    assert.equal(await codeOf(files, { policy: anything }), 'unknown no-keys');
+    const keyless = await createSimplePolicy(undefined);
+    assert.equal(await codeOf(files, { policy: keyless }), 'unknown no-keys');
     const elsewhere = await createPolicy([createScope('docker.io', undefined, [by(red)])]);
     assert.equal(await codeOf(files, { policy: elsewhere }), 'refused no-scope');
-    for (const requirements of [[REJECT], [REJECT, by(red)], [SIGSTORE]]) {
+    for (const requirements of [[REJECT], [REJECT, by(red)], [REJECT, SIGSTORE]]) {
       const policy = await createPolicy([createScope('', undefined, requirements)]);
       assert.equal(await codeOf(files, { policy }), 'refused policy-rejects');
     }
+  });
+
+  it('under a policy that takes anything, signed or not', async () => {
+    const policy = await createPolicy([createScope('', undefined, [ANYTHING])]);
+    const { verdict, reason, note } = await explain([], { policy });
+    assert.deepEqual([verdict, reason], ['accepted', null]);
+    assert.equal(note, 'the scope "" takes any image, signed or not');
   });
 
   it('that must have a sigstore signature too', async () => {
     const policy = await createPolicy([createScope('', undefined, [by(red), SIGSTORE])]);
     assert.equal(await codeOf([signed(at('team/app'))], { policy }), 'unknown also-elsewhere');
     assert.equal(await codeOf([], { policy }), 'refused unknown-repository');
+    const alone = await createPolicy([createScope('', undefined, [SIGSTORE])]);
+    const { verdict, reason } = await explain([], { policy: alone });
+    assert.deepEqual([verdict, reason?.code], ['unknown', 'also-elsewhere']);
+    assert.match(reason?.message ?? '', /asks for a sigstore signature, and for none of those/);
   });
 
   it('that two must have signed', async () => {
