@@ -4,6 +4,7 @@ import type { DockerReference } from '../generator/docker-reference.ts';
 import type { ExplainedImage } from '../generator/explain/explain-image.ts';
 import { parsePulledImage } from '../generator/explain/pulled-image.ts';
 import { formatReference } from '../generator/policy/signed-identity.ts';
+import { checkAuthfile } from './check-authfile.ts';
 import { Complaint } from './complaint.ts';
 import type { ServerAnswer } from './explain-answer.ts';
 import { explainAtServer, parseServer } from './explain-at-server.ts';
@@ -42,6 +43,7 @@ export async function explain(
   }
   const image = readImage(name);
   const place = findPlace(source, settings, flags);
+  if (settings.authfile !== undefined) await checkAuthfile(settings.authfile);
   const { registry, list, manifests } = await readPlatforms(image, settings, world);
   const hexes = [...manifests.map(({ hex }) => hex), ...(list === undefined ? [] : [list])];
   const { images, ...origin } =

@@ -41,7 +41,15 @@ export function formatExplained(explanation: Explanation, isJson: boolean, world
   const { image, origin, registry, list, platforms } = explanation;
   if (isJson) {
     const accepted = platforms.every(({ verdict }) => verdict === 'accepted');
-    const shown = { version: 1, image, ...origin, registry, list: list ?? null, platforms, accepted };
+    const shown = {
+      version: 1,
+      image,
+      ...origin,
+      registry,
+      list: list ?? null,
+      platforms,
+      accepted,
+    };
     return `${JSON.stringify(shown, null, 2)}\n`;
   }
   const paint: Paint = (verdict) =>
@@ -103,7 +111,10 @@ function formatPlatform(explained: ExplainedPlatform, paint: Paint): readonly st
 function describeSignature(signature: FoundSignature, index: number): readonly Fact[] {
   const { identity, signedAt, fault, warnings } = signature;
   return [
-    ['signature', `${index + 1}, of ${identity}, by ${describeSigner(signature)}, made ${signedAt}`],
+    [
+      'signature',
+      `${index + 1}, of ${identity}, by ${describeSigner(signature)}, made ${signedAt}`,
+    ],
     ...(fault === null ? [] : [['fault', fault] as const]),
     ...warnings.map(({ message }) => ['warning', message] as const),
   ];

@@ -1,6 +1,8 @@
 // What `lookaside explain` learns from a server, good and bad.
 import assert from 'node:assert/strict';
 import { type Server, createServer } from 'node:http';
+import { explainAtServer } from '../../cli/explain-at-server.ts';
+import { parsePulledImage } from '../../generator/explain/pulled-image.ts';
 import { freePort } from '../e2e/free-port.ts';
 import { startLookaside } from '../e2e/lookaside.ts';
 import { useTemporary } from '../e2e/temporary.ts';
@@ -93,7 +95,14 @@ describe('lookaside explain asks a server', () => {
       fault: evil,
       warnings: [{ code: evil, message: evil }],
     };
-    const hostile = { ...image, note: evil, verdict: 'refused', scope: evil, directory: evil, reason };
+    const hostile = {
+      ...image,
+      note: evil,
+      verdict: 'refused',
+      scope: evil,
+      directory: evil,
+      reason,
+    };
     answerWith(200, { ...answer, images: [{ ...hostile, signatures: [signature] }] });
     const { code, stdout } = await ask();
     assert.equal(code, 1);
@@ -155,6 +164,21 @@ describe('lookaside explain asks a server', () => {
   it('that sends us elsewhere', async () => {
     respond = (_request, response) => response.writeHead(302, { Location: '/x' }).end();
     assertComplaint(await ask(), { message: /^cannot ask the server at \S+: .*redirect/ });
+  });
+
+  it('that hangs, and gives up or is interrupted', async () => {
+    respond = (_request, response) => response.writeHead(200).flushHeaders();
+    const pulled = parsePulledImage(BY_DIGEST) ?? assert.fail();
+    const never = new AbortController().signal;
+    const late = explainAtServer(new URL(address), pulled, [HEX], never, 200);
+    await assert.rejects(late, {
+      name: 'Complaint',
+      message: /^cannot ask the server .*: no answer in time$/,
+    });
+    const ending = new AbortController();
+    const stopped = explainAtServer(new URL(address), pulled, [HEX], ending.signal);
+    setTimeout(() => ending.abort(), 200);
+    await assert.rejects(stopped, { message: /^cannot ask the server .*: interrupted$/ });
   });
 
   it('that is down', async () => {
