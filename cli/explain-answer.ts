@@ -50,6 +50,7 @@ const reason = z.discriminatedUnion('code', [
       'also-elsewhere',
       'other-name',
       'other-signer',
+      'no-longer-good',
       'co-signature-missing',
     ]),
     ...words,
@@ -67,11 +68,15 @@ const explainedImage: z.ZodType<ExplainedImage> = z.object({
       servedAs: text,
       identity: text,
       signer: text.nullable(),
+      signingKey: text.nullable(),
+      userIds: z.array(text),
       signedAt: text,
       fault: text.nullable(),
+      warnings: z.array(z.object({ code: text, message: text })),
     }),
   ),
   reason: reason.nullable(),
+  note: text.nullable(),
 });
 
 export const answerSchema = z.object({

@@ -33,8 +33,9 @@ export async function explainAtServer(
   image: DockerReference,
   hexes: readonly string[],
   ending: AbortSignal,
+  timeLimit = TIME_LIMIT,
 ): Promise<ServerAnswer> {
-  const { status, text } = await ask(toQuestion(server, image, hexes), ending);
+  const { status, text } = await ask(toQuestion(server, image, hexes), ending, timeLimit);
   const refused = status === 200 ? undefined : refusalSchema.safeParse(parseJson(text));
   if (refused?.success) {
     const hint = status === 503 ? 'try again' : undefined;
@@ -76,10 +77,15 @@ interface Answered {
   readonly text: string;
 }
 
-async function ask(url: URL, ending: AbortSignal): Promise<Answered> {
-  const signal = AbortSignal.any([ending, AbortSignal.timeout(TIME_LIMIT)]);
+async function ask(url: URL, ending: AbortSignal, timeLimit: number): Promise<Answered> {
+  // Not AbortSignal.any: Node 20 may collect what it makes before it is aborted.
+  const stopping = new AbortController();
+  const stop = (): void => stopping.abort(new Error('interrupted'));
+  const timer = setTimeout(() => stopping.abort(new Error('no answer in time')), timeLimit);
+  if (ending.aborted) stop();
+  ending.addEventListener('abort', stop);
   try {
-    const response = await fetch(url, { redirect: 'error', signal });
+    const response = await fetch(url, { redirect: 'error', signal: stopping.signal });
     const pieces: Uint8Array[] = [];
     let size = 0;
     for await (const piece of response.body ?? []) {
@@ -96,6 +102,9 @@ async function ask(url: URL, ending: AbortSignal): Promise<Answered> {
       HINT,
       { cause },
     );
+  } finally {
+    clearTimeout(timer);
+    ending.removeEventListener('abort', stop);
   }
 }
 

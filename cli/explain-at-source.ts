@@ -20,7 +20,7 @@ export async function explainAtSource(
 ): Promise<SourceAnswer> {
   return withChecked(location, settings, world, async ({ source, ...checked }) => {
     const rejectedOf = (hex: string) => checked.store.rejectedOf(hex);
-    const evidence = { ...checked, rejectedOf };
+    const evidence = { ...checked, rejectedOf, now: new Date() };
     const images: ExplainedImage[] = [];
     for (const hex of hexes) images.push(await explainImage(image, hex, evidence));
     return { source, images };

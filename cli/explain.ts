@@ -4,6 +4,7 @@ import type { DockerReference } from '../generator/docker-reference.ts';
 import type { ExplainedImage } from '../generator/explain/explain-image.ts';
 import { parsePulledImage } from '../generator/explain/pulled-image.ts';
 import { formatReference } from '../generator/policy/signed-identity.ts';
+import { checkAuthfile } from './check-authfile.ts';
 import { Complaint } from './complaint.ts';
 import type { ServerAnswer } from './explain-answer.ts';
 import { explainAtServer, parseServer } from './explain-at-server.ts';
@@ -42,7 +43,8 @@ export async function explain(
   }
   const image = readImage(name);
   const place = findPlace(source, settings, flags);
-  const { list, manifests } = await readPlatforms(image, settings, world);
+  if (settings.authfile !== undefined) await checkAuthfile(settings.authfile);
+  const { registry, list, manifests } = await readPlatforms(image, settings, world);
   const hexes = [...manifests.map(({ hex }) => hex), ...(list === undefined ? [] : [list])];
   const { images, ...origin } =
     typeof place === 'string'
@@ -51,6 +53,7 @@ export async function explain(
   const explanation: Explanation = {
     image: formatReference(image),
     origin,
+    registry,
     list: list === undefined ? undefined : images.at(-1),
     platforms: manifests.flatMap(({ platform }, at) => withPlatform(platform, images[at])),
   };

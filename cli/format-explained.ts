@@ -5,6 +5,7 @@ import { toLine } from '../generator/printable.ts';
 import type { CheckReport } from '../generator/report.ts';
 import type { ServerAnswer } from './explain-answer.ts';
 import { hasColour } from './has-colour.ts';
+import type { Pulled } from './read-platforms.ts';
 import type { World } from './world.ts';
 
 /** What nodes of a platform get. */
@@ -22,6 +23,7 @@ export interface Explanation {
   /** In full. */
   readonly image: string;
   readonly origin: Origin;
+  readonly registry: Pulled['registry'];
   /** Of the list of platforms, for which nodes do not ask. */
   readonly list: ExplainedImage | undefined;
   readonly platforms: readonly ExplainedPlatform[];
@@ -36,10 +38,18 @@ const COLOURS = { accepted: 'green', refused: 'red', unknown: 'yellow' } as cons
 
 /** For programs, an object whose form is stable; for people a block a platform, a line a fact. */
 export function formatExplained(explanation: Explanation, isJson: boolean, world: World): string {
-  const { image, origin, list, platforms } = explanation;
+  const { image, origin, registry, list, platforms } = explanation;
   if (isJson) {
     const accepted = platforms.every(({ verdict }) => verdict === 'accepted');
-    const shown = { version: 1, image, ...origin, list: list ?? null, platforms, accepted };
+    const shown = {
+      version: 1,
+      image,
+      ...origin,
+      registry,
+      list: list ?? null,
+      platforms,
+      accepted,
+    };
     return `${JSON.stringify(shown, null, 2)}\n`;
   }
   const paint: Paint = (verdict) =>
@@ -77,7 +87,7 @@ function describeList({ digest, signatures }: ExplainedImage): Fact {
 }
 
 function formatPlatform(explained: ExplainedPlatform, paint: Paint): readonly string[] {
-  const { platform, digest, verdict, scope, directory, signatures, reason } = explained;
+  const { platform, digest, verdict, scope, directory, signatures, reason, note } = explained;
   const code = reason === null ? '' : `: ${reason.code}`;
   const facts: readonly Fact[] = [
     ...(platform === null ? [] : [['platform', platform] as const]),
@@ -88,6 +98,7 @@ function formatPlatform(explained: ExplainedPlatform, paint: Paint): readonly st
     ['directory', directory],
     ...signatures.flatMap(describeSignature),
     ...describeReason(reason),
+    ...(note === null ? [] : [['note', note] as const]),
   ];
   // The only word in colour is ours.
   return [
@@ -98,12 +109,22 @@ function formatPlatform(explained: ExplainedPlatform, paint: Paint): readonly st
 }
 
 function describeSignature(signature: FoundSignature, index: number): readonly Fact[] {
-  const { identity, signer, signedAt, fault } = signature;
-  const by = signer === null ? 'nobody that was checked' : signer;
+  const { identity, signedAt, fault, warnings } = signature;
   return [
-    ['signature', `${index + 1}, of ${identity}, by ${by}, made ${signedAt}`],
+    [
+      'signature',
+      `${index + 1}, of ${identity}, by ${describeSigner(signature)}, made ${signedAt}`,
+    ],
     ...(fault === null ? [] : [['fault', fault] as const]),
+    ...warnings.map(({ message }) => ['warning', message] as const),
   ];
+}
+
+function describeSigner({ signer, signingKey, userIds }: FoundSignature): string {
+  if (signer === null) return 'nobody that was checked';
+  const owner = userIds.length > 0 ? ` (${userIds.join(', ')})` : '';
+  const subkey = signingKey === null || signingKey === signer ? '' : `, subkey ${signingKey}`;
+  return `${signer}${owner}${subkey}`;
 }
 
 function describeReason(reason: ExplainedImage['reason']): readonly Fact[] {
@@ -138,18 +159,16 @@ function summarize({ image, platforms }: Explanation): string {
 const FORGOTTEN: ReadonlySet<string | undefined> = new Set(['other-digests', 'unknown-repository']);
 
 /** What signers, or those who ask, may have overlooked. */
-function advise({ image, list, platforms }: Explanation): readonly string[] {
-  if (!platforms.some(({ reason }) => FORGOTTEN.has(reason?.code))) return [];
-  if (list && [list, ...platforms].some(({ signatures }) => signatures.length > 0)) {
-    return [
-      'Every platform needs signatures of its own: `skopeo copy --all --sign-by` makes them.',
-    ];
-  }
-  const isByDigest = !list && image.includes('@');
-  return isByDigest
-    ? ['Is it the digest of a list? Then name the platforms of the nodes with --platform.']
+function advise({ registry, list, platforms }: Explanation): readonly string[] {
+  if (registry === 'not-asked') return [CAUTION];
+  if (!list || !platforms.some(({ reason }) => FORGOTTEN.has(reason?.code))) return [];
+  return [list, ...platforms].some(({ signatures }) => signatures.length > 0)
+    ? ['Every platform needs signatures of its own: `skopeo copy --all --sign-by` makes them.']
     : [];
 }
+
+const CAUTION =
+  'The registry was not asked: of a list, nodes ask for the manifest of their platform, not for this digest.';
 
 const IN_A_SENTENCE = {
   accepted: 'would be accepted',

@@ -1,17 +1,12 @@
 // What a registry has under the name of an image, asked through skopeo: it goes by the same
 // credentials, mirrors, certificates and proxies as a node.
-import { execFile } from 'node:child_process';
-import { stat } from 'node:fs/promises';
+import { access, constants } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import type { DockerReference } from '../generator/docker-reference.ts';
-import { messageOf } from '../generator/message-of.ts';
 import { formatReference } from '../generator/policy/signed-identity.ts';
-import { Complaint } from './complaint.ts';
-import { explainSkopeo } from './explain-skopeo.ts';
+import { explainSkopeo, isLoginWanted, isPlainHttpOnLoopback } from './explain-skopeo.ts';
 import type { Environment } from './read-settings.ts';
-
-const run = promisify(execFile);
+import { SkopeoError, runSkopeo } from './run-skopeo.ts';
 
 /** The most that nodes read of a manifest (containers/image iolimits, MaxManifestBodySize). */
 const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
@@ -23,6 +18,8 @@ export interface ManifestOptions {
   readonly environment: Environment;
   /** Stops skopeo. */
   readonly ending: AbortSignal;
+  /** Milliseconds, for all tries. */
+  readonly timeLimit?: number;
 }
 
 /**
@@ -31,52 +28,44 @@ export interface ManifestOptions {
  */
 export async function readManifest(
   image: DockerReference,
-  { authfile, environment, ending }: ManifestOptions,
+  options: ManifestOptions,
 ): Promise<Uint8Array> {
-  const credentials = await findCredentials(authfile, environment);
-  const flags = [
-    ...(credentials === undefined ? [] : ['--authfile', credentials]),
-    // As docker does; nobody listens on the way.
-    ...(isLoopback(image.host) ? ['--tls-verify=false'] : []),
-  ];
-  const args = ['inspect', '--raw', ...flags, `docker://${formatReference(image)}`];
-  try {
-    const { stdout } = await run('skopeo', args, {
-      env: { ...environment },
-      encoding: 'buffer',
-      maxBuffer: MAX_MANIFEST_BYTES,
-      timeout: TIME_LIMIT,
-      killSignal: 'SIGKILL',
-      signal: ending,
-    });
-    return stdout;
-  } catch (cause) {
-    throw explainSkopeo(image, cause);
+  const { authfile, environment, ending, timeLimit = TIME_LIMIT } = options;
+  const deadline = performance.now() + timeLimit;
+  const flags = authfile === undefined ? [] : ['--authfile', authfile];
+  for (;;) {
+    try {
+      return await runSkopeo(['inspect', '--raw', ...flags, `docker://${formatReference(image)}`], {
+        environment,
+        ending,
+        timeLimit: Math.max(deadline - performance.now(), 1),
+        maxBytes: MAX_MANIFEST_BYTES,
+      });
+    } catch (error) {
+      if (!(error instanceof SkopeoError)) throw error;
+      const more = await findFlags(image, error, options);
+      // Each is tried once.
+      if (more.length === 0 || more.some((flag) => flags.includes(flag))) {
+        throw explainSkopeo(image, error);
+      }
+      flags.push(...more);
+    }
   }
 }
 
-/** skopeo finds all others by itself; undefined for those. */
-async function findCredentials(
-  authfile: string | undefined,
-  environment: Environment,
-): Promise<string | undefined> {
-  if (authfile !== undefined) {
-    await stat(authfile).catch((cause: unknown) => {
-      const hint = 'make one with `skopeo login --authfile FILE REGISTRY`';
-      throw new Complaint(`--authfile: ${messageOf(cause)}`, hint, { cause });
-    });
-    return authfile;
-  }
+/** What may help where skopeo failed. */
+async function findFlags(
+  image: DockerReference,
+  error: SkopeoError,
+  { authfile, environment }: ManifestOptions,
+): Promise<readonly string[]> {
+  // As docker does; nobody listens on the way. Where registries.conf leads elsewhere, TLS stays.
+  if (isPlainHttpOnLoopback(image, error)) return ['--tls-verify=false'];
   const { DOCKER_CONFIG: directory, REGISTRY_AUTH_FILE: named } = environment;
-  if (!directory || named) return undefined;
+  if (!directory || named || authfile !== undefined || !isLoginWanted(image, error)) return [];
   const file = join(directory, 'config.json');
-  return stat(file).then(
-    () => file,
-    () => undefined,
+  return access(file, constants.R_OK).then(
+    () => ['--authfile', file],
+    () => [],
   );
-}
-
-function isLoopback(host: string): boolean {
-  const name = host.replace(/:[0-9]+$/, '');
-  return ['localhost', '[::1]'].includes(name) || /^127(?:\.[0-9]{1,3}){3}$/.test(name);
 }

@@ -11,6 +11,8 @@ import type { World } from './world.ts';
 
 /** What nodes ask for: a manifest, or one of a list's for each platform. */
 export interface Pulled {
+  /** `not-asked`: the digest was taken for that of a manifest, and may be that of a list. */
+  readonly registry: 'asked' | 'not-asked';
   /** The digest of the list, in hexadecimal digits; undefined where there is none. */
   readonly list: string | undefined;
   readonly manifests: readonly PulledManifest[];
@@ -25,10 +27,12 @@ export interface PulledManifest extends Pick<Instance, 'hex'> {
 const MOST_PLATFORMS = 50;
 /** Platforms that a complaint names. */
 const NAMED = 20;
+/** Who names a digest can do without the registry, and shall not wait long. Milliseconds. */
+const SHORT_TIME = 5000;
 
 /**
- * Finds the manifests of an image. A digest is taken for the manifest's, and the registry is not
- * asked, unless platforms of a list are wanted.
+ * Finds the manifests of an image. A digest is taken for the manifest's where the registry does not
+ * say that it is a list's, unless platforms of a list are wanted.
  * @throws Complaint
  */
 export async function readPlatforms(
@@ -36,13 +40,18 @@ export async function readPlatforms(
   { platform: wanted, authfile }: Settings,
   { signals, environment }: World,
 ): Promise<Pulled> {
-  if (image.digest !== undefined && wanted.length === 0) {
-    return toPulled(image.digest.slice('sha256:'.length));
-  }
   const name = formatReference(image);
-  const untrustedBytes = await untilStopped(signals, async (ending) =>
-    readManifest(image, { authfile, environment, ending }),
-  );
+  const isOptional = image.digest !== undefined && wanted.length === 0;
+  const untrustedBytes = await untilStopped(signals, async (ending) => {
+    const options = { authfile, environment, ending };
+    if (!isOptional) return readManifest(image, options);
+    const asked = { ...options, timeLimit: SHORT_TIME };
+    return readManifest(image, asked).catch((error: unknown) => {
+      if (error instanceof Complaint) return undefined;
+      throw error;
+    });
+  });
+  if (!untrustedBytes) return toPulled('not-asked', image.digest?.slice('sha256:'.length) ?? '');
   const manifest = parseManifest(untrustedBytes);
   if (!manifest) {
     const hint = `look at it with \`skopeo inspect --raw docker://${name}\``;
@@ -57,15 +66,15 @@ export async function readPlatforms(
     );
   }
   if (!instances) {
-    if (wanted.length === 0) return toPulled(hex);
+    if (wanted.length === 0) return toPulled('asked', hex);
     const hint = 'leave out --platform: nodes of every platform get this manifest';
     throw new Complaint(`${name} is one manifest, not a list for several platforms`, hint);
   }
-  return { list: hex, manifests: pick(name, instances, wanted) };
+  return { registry: 'asked', list: hex, manifests: pick(name, instances, wanted) };
 }
 
-function toPulled(hex: string): Pulled {
-  return { list: undefined, manifests: [{ platform: null, hex }] };
+function toPulled(registry: Pulled['registry'], hex: string): Pulled {
+  return { registry, list: undefined, manifests: [{ platform: null, hex }] };
 }
 
 function pick(

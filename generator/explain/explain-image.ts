@@ -4,10 +4,11 @@ import type { DockerReference } from '../docker-reference.ts';
 import { formatTime } from '../format-time.ts';
 import type { Signature } from '../judge.ts';
 import { formatLocation } from '../location.ts';
-import { type Policy, findScope } from '../policy/policy.ts';
+import { type Policy, type Scope, findScope } from '../policy/policy.ts';
 import { formatReference } from '../policy/signed-identity.ts';
-import { findDirectories } from './find-directories.ts';
-import { type Obstacle, findFault, findObstacle } from './find-obstacle.ts';
+import { findDirectory } from './find-directory.ts';
+import { findFault } from './find-fault.ts';
+import { type Obstacle, findObstacle } from './find-obstacle.ts';
 import { type Evidence, findReasonAmong, findRejectedHere } from './find-reasons.ts';
 import type { Reason } from './reason.ts';
 
@@ -19,10 +20,15 @@ export interface FoundSignature {
   readonly identity: string;
   /** The fingerprint of the signer's primary key; null if nobody has checked. */
   readonly signer: string | null;
+  /** The fingerprint of the key that signed: that one, or a subkey of it. */
+  readonly signingKey: string | null;
+  readonly userIds: readonly string[];
   /** ISO 8601, as the signature says. */
   readonly signedAt: string;
   /** Why it counts for nothing here; null if it counts. */
   readonly fault: string | null;
+  /** What some nodes take badly. */
+  readonly warnings: readonly { readonly code: string; readonly message: string }[];
 }
 
 export interface ExplainedImage {
@@ -38,10 +44,13 @@ export interface ExplainedImage {
   readonly signatures: readonly FoundSignature[];
   /** Why it is not accepted; null if it is. */
   readonly reason: Reason | Obstacle | null;
+  /** What else should be known; null for nothing. */
+  readonly note: string | null;
 }
 
 export interface ExplainOptions extends Evidence {
   readonly policy: Policy;
+  readonly now: Date;
 }
 
 /** `image` has a tag or a digest, as it would be pulled; `hex` is the digest of its manifest. */
@@ -50,65 +59,84 @@ export async function explainImage(
   hex: string,
   options: ExplainOptions,
 ): Promise<ExplainedImage> {
-  const { policy, store } = options;
+  const { policy, store, now } = options;
   const scope = findScope(policy, image);
-  const directories = findDirectories(store, scope, image, hex);
-  const place = directories
-    .map((directory): Place => {
-      const signatures = store.signaturesIn(directory);
-      return { directory, signatures, obstacle: findObstacle(policy, scope, image, signatures) };
-    })
-    .reduce((best, other) => (rankOf(other) < rankOf(best) ? other : best));
-  const { directory, reason } = await findReason(place, directories, options);
+  const pull = scope && { policy, scope, image, now };
+  const directory = findDirectory(scope, image, hex);
+  const signatures = store.signaturesIn(directory);
+  const obstacle = pull ? findObstacle(pull, signatures) : noScope(image);
+  const reason = await findReason(directory, obstacle, options);
   return {
     image: formatReference(image),
     digest: `sha256:${hex}`,
     verdict: toVerdict(reason),
     scope: scope?.name ?? null,
     directory,
-    signatures: place.signatures.map((signature, index) => ({
-      servedAs: `/${formatLocation(place.directory, index + 1)}`,
-      identity: signature.claims.dockerReference,
-      signer: signature.signer?.primaryFingerprint ?? null,
-      signedAt: formatTime(signature.signedAt),
-      fault: (scope && findFault(scope, image, signature)) ?? null,
-    })),
+    signatures: signatures.map((signature, index) =>
+      describeSignature(signature, {
+        policy,
+        servedAs: `/${formatLocation(directory, index + 1)}`,
+        fault: pull && findFault(pull, signature),
+      }),
+    ),
     reason,
+    note: reason === null && scope?.takesAnything ? sayTakesAnything(scope) : null,
   };
 }
 
-/** One of the directories where nodes may look; a node looks in one only, so none adds to another. */
-interface Place {
-  readonly directory: string;
-  readonly signatures: readonly Signature[];
-  readonly obstacle: Obstacle | 'unsigned' | null;
+interface Served {
+  readonly policy: Policy;
+  readonly servedAs: string;
+  readonly fault: string | undefined;
 }
 
-/** Good ones first, then those with signatures. */
-function rankOf({ obstacle, signatures }: Place): number {
-  if (obstacle === null) return 0;
-  return signatures.length > 0 ? 1 : 2;
+function describeSignature(
+  { claims, signer, signedAt, warnings }: Signature,
+  { policy, servedAs, fault }: Served,
+): FoundSignature {
+  const keys = policy.keyring?.keys ?? [];
+  const key = keys.find(({ fingerprint }) => fingerprint === signer?.primaryFingerprint);
+  return {
+    servedAs,
+    identity: claims.dockerReference,
+    signer: signer?.primaryFingerprint ?? null,
+    signingKey: signer?.fingerprint ?? null,
+    userIds: key?.userIds ?? [],
+    signedAt: formatTime(signedAt),
+    fault: fault ?? null,
+    warnings: warnings.map(({ code, message }) => ({ code, message })),
+  };
+}
+
+function noScope(image: DockerReference): Obstacle {
+  return {
+    code: 'no-scope',
+    message: `no scope covers ${formatReference(image)}`,
+    next: 'Add a scope with its keys, here and on the nodes, or pull an image that a scope covers.',
+  };
+}
+
+function sayTakesAnything({ name }: Scope): string {
+  return `the scope ${JSON.stringify(name)} takes any image, signed or not`;
 }
 
 async function findReason(
-  { directory, obstacle }: Place,
-  directories: readonly string[],
+  directory: string,
+  obstacle: ReturnType<typeof findObstacle>,
   evidence: Evidence,
-): Promise<{ readonly directory: string; readonly reason: ExplainedImage['reason'] }> {
+): Promise<ExplainedImage['reason']> {
   if (obstacle === 'unsigned') {
-    const found = await findReasonAmong(directories, evidence);
-    return found ?? { directory, reason: null };
+    return (await findReasonAmong([directory], evidence))?.reason ?? null;
   }
-  if (obstacle === null || !MAY_BE_REJECTED.has(obstacle.code)) {
-    return { directory, reason: obstacle };
-  }
-  return { directory, reason: (await findRejectedHere(directory, evidence)) ?? obstacle };
+  if (obstacle === null || !MAY_BE_REJECTED.has(obstacle.code)) return obstacle;
+  return (await findRejectedHere(directory, evidence)) ?? obstacle;
 }
 
 /** Where another signature would help, and may lie there with a fault. */
 const MAY_BE_REJECTED: ReadonlySet<string> = new Set([
   'other-name',
   'other-signer',
+  'no-longer-good',
   'co-signature-missing',
 ]);
 

@@ -1,17 +1,18 @@
 // What a node would hold against the signatures that it finds for an image.
-import { type DockerReference, parseDockerReference } from '../docker-reference.ts';
 import type { Signature } from '../judge.ts';
-import type { Policy, Scope, SignedBy } from '../policy/policy.ts';
-import { formatReference, matchesIdentity } from '../policy/signed-identity.ts';
+import type { Scope, SignedBy } from '../policy/policy.ts';
+import { formatReference } from '../policy/signed-identity.ts';
+import { type Pull, judgeFor, nearest } from './find-fault.ts';
+import { wantedName } from './wanted-name.ts';
 
 /** What stands between a node and an image, where it is not that signatures are missing. */
 export interface Obstacle {
   /**
    * `no-keys`: without keys nobody can say; `no-scope`: no scope covers the image;
-   * `policy-rejects`: the policy takes no such image, however it is signed; `also-elsewhere`: what is
-   * here is good, and nodes ask for what is not kept here too; `other-name`, `other-signer`: the
-   * signatures are of another name, or by other keys; `co-signature-missing`: some are good, and
-   * others are asked for too.
+   * `policy-rejects`: the policy takes no such image, however it is signed; `also-elsewhere`: nodes
+   * ask for what is not kept here, and nothing is wrong with what is; `other-name`, `other-signer`,
+   * `no-longer-good`: the signatures are of another name, by other keys, or have expired;
+   * `co-signature-missing`: some are good, and others are asked for too.
    */
   readonly code:
     | 'no-keys'
@@ -20,51 +21,47 @@ export interface Obstacle {
     | 'also-elsewhere'
     | 'other-name'
     | 'other-signer'
+    | 'no-longer-good'
     | 'co-signature-missing';
   readonly message: string;
   readonly next: string;
 }
 
-type Fault = 'other-signer' | 'other-name';
-
 /** `unsigned` where there is no signature at all; null where nodes would accept the image. */
 export function findObstacle(
-  { keyring }: Policy,
-  scope: Scope | undefined,
-  image: DockerReference,
+  pull: Pull,
   signatures: readonly Signature[],
 ): Obstacle | 'unsigned' | null {
-  const name = formatReference(image);
-  if (!scope) {
-    return {
-      code: 'no-scope',
-      message: `no scope covers ${name}`,
-      next: 'Add a scope with its keys, here and on the nodes, or pull an image that a scope covers.',
-    };
-  }
-  if (scope.obstacle !== undefined) {
+  const { policy, scope } = pull;
+  if (!policy.isConfigured) return NO_KEYS;
+  if (scope.requirements.some(({ type }) => type === 'unmeetable')) {
     return {
       code: 'policy-rejects',
       message: `the scope ${JSON.stringify(scope.name)} ${scope.obstacle}`,
       next: 'No signature helps here: change the policy, or pull another image.',
     };
   }
-  if (!keyring) return NO_KEYS;
-  const unmet = scope.signedBy.filter(
-    (wanted) => !signatures.some((signature) => isMetBy(wanted, image, signature)),
+  const unmet = scope.signedBy.filter((wanted) =>
+    signatures.every((signature) => judgeFor(wanted, pull, signature) !== undefined),
   );
   if (unmet.length === 0) return findElsewhere(scope);
   if (signatures.length === 0) return 'unsigned';
-  return describeUnmet(scope, unmet, image, signatures);
+  return unmet.length < scope.signedBy.length
+    ? describeMissing(pull, unmet, signatures)
+    : describeUnmet(pull, unmet, signatures);
 }
 
 /** Another kind of signature that nodes look for in other places. */
-function findElsewhere({ name, requirements }: Scope): Obstacle | null {
+function findElsewhere({ name, requirements, signedBy }: Scope): Obstacle | null {
   const elsewhere = requirements.find((requirement) => requirement.type === 'elsewhere');
   if (!elsewhere) return null;
+  const scope = `the scope ${JSON.stringify(name)}`;
   return {
     code: 'also-elsewhere',
-    message: `nothing is wrong here, but the scope ${JSON.stringify(name)} also ${elsewhere.what}`,
+    message:
+      signedBy.length > 0
+        ? `nothing is wrong here, but ${scope} also ${elsewhere.what}`
+        : `${scope} ${elsewhere.what}, and for none of those that are kept here`,
     next: 'Ask a node: what it finds elsewhere is not known here.',
   };
 }
@@ -75,70 +72,79 @@ const NO_KEYS: Obstacle = {
   next: 'Give the keys that the nodes have, with --keys, scopes or --policy.',
 };
 
+const NO_LONGER_GOOD: Pick<Obstacle, 'message' | 'next'> = {
+  message: 'it is signed, but the signature or its key has expired, or the key is revoked',
+  next: 'Have it signed again by a good key, or extend the key and give its new public part to the scope and the nodes.',
+};
+
 function describeUnmet(
-  scope: Scope,
+  pull: Pull,
   unmet: readonly SignedBy[],
-  image: DockerReference,
   signatures: readonly Signature[],
 ): Obstacle {
-  const wanted = unmet
-    .map(({ keyring }) => keyring.keys.map(({ fingerprint }) => fingerprint).join(' or '))
-    .join(', and by ');
-  if (unmet.length < scope.signedBy.length) {
-    const message = `some signatures are good, and the scope asks for others too: by ${wanted}`;
-    return { code: 'co-signature-missing', message, next: 'Have the image signed by them too.' };
-  }
-  const faults = signatures.flatMap((signature) => findFaultCode(scope, image, signature) ?? []);
+  const fault = nearestFault(pull, unmet, signatures);
+  if (fault === 'no-longer-good') return { code: fault, ...NO_LONGER_GOOD };
+  if (fault === 'other-name') return { code: fault, ...describeNames(pull, unmet, signatures) };
+  const message = `it is signed, but not by a key of the scope ${JSON.stringify(pull.scope.name)}`;
+  return { code: 'other-signer', message, next: `Have it signed by ${describeKeys(unmet)}.` };
+}
+
+function describeNames(
+  { image }: Pull,
+  unmet: readonly SignedBy[],
+  signatures: readonly Signature[],
+): Pick<Obstacle, 'message' | 'next'> {
   const name = formatReference(image);
-  if (faults.includes('other-name')) {
-    const names = [...new Set(signatures.map(({ claims }) => claims.dockerReference))].join(', ');
-    const message = `it is signed as ${names}, and pulled as ${name}`;
-    return {
-      code: 'other-name',
-      message,
-      next: `Sign it as ${name} too, or pull it as it is signed.`,
-    };
+  const wanted = namesFor(unmet, image);
+  const message = `it is signed as ${namesOf(signatures)}, and pulled as ${name}`;
+  if (wanted === name) {
+    return { message, next: `Sign it as ${name} too, or pull it as it is signed.` };
   }
-  const message = `it is signed, but not by a key of the scope ${JSON.stringify(scope.name)}`;
-  return { code: 'other-signer', message, next: `Have it signed by ${wanted}.` };
+  return { message: `${message}; nodes want it signed as ${wanted}`, next: `Sign it as ${wanted}.` };
 }
 
-/** Why a signature counts for nothing in a scope; undefined if it counts. */
-export function findFault(
-  scope: Scope,
-  image: DockerReference,
-  signature: Signature,
-): string | undefined {
-  switch (findFaultCode(scope, image, signature)) {
-    case 'other-signer':
-      return `its key is none of the scope ${JSON.stringify(scope.name)}`;
-    case 'other-name':
-      return `it was made for another name than ${formatReference(image)}`;
-    case undefined:
-      return undefined;
-  }
+function describeMissing(
+  pull: Pull,
+  unmet: readonly SignedBy[],
+  signatures: readonly Signature[],
+): Obstacle {
+  const faults = unmet.map((wanted) => describeNear(pull, wanted, signatures));
+  const keys = describeKeys(unmet);
+  return {
+    code: 'co-signature-missing',
+    message: `some signatures are good, and the scope asks for others too: by ${keys}${faults.join('')}`,
+    next: `Have it signed by ${keys} as ${namesFor(unmet, pull.image)} too.`,
+  };
 }
 
-function findFaultCode(
-  { signedBy }: Scope,
-  image: DockerReference,
-  signature: Signature,
-): Fault | undefined {
-  if (signedBy.length === 0 || signedBy.some((wanted) => isMetBy(wanted, image, signature))) {
-    return undefined;
+/** What a co-signer has signed in vain. */
+function describeNear(pull: Pull, wanted: SignedBy, signatures: readonly Signature[]): string {
+  const near = signatures.filter((one) => judgeFor(wanted, pull, one) !== 'other-signer');
+  const fault = nearestFault(pull, [wanted], near);
+  if (fault === 'no-longer-good') {
+    return `; what ${describeKeys([wanted])} has signed is no longer good`;
   }
-  return signedBy.some((wanted) => isSignedBy(wanted, signature)) ? 'other-name' : 'other-signer';
+  if (fault !== 'other-name') return '';
+  const names = `as ${namesOf(near)}, and not as ${namesFor([wanted], pull.image)}`;
+  return `; ${describeKeys([wanted])} has signed it ${names}`;
 }
 
-function isMetBy(wanted: SignedBy, image: DockerReference, signature: Signature): boolean {
-  const identity = parseDockerReference(signature.claims.dockerReference);
-  return (
-    identity !== undefined &&
-    isSignedBy(wanted, signature) &&
-    matchesIdentity(wanted.signedIdentity, image, identity)
+function nearestFault(pull: Pull, unmet: readonly SignedBy[], signatures: readonly Signature[]) {
+  return nearest(
+    unmet.flatMap((wanted) => signatures.map((signature) => judgeFor(wanted, pull, signature))),
   );
 }
 
-function isSignedBy({ keyring }: SignedBy, { signer }: Signature): boolean {
-  return keyring.keys.some(({ fingerprint }) => fingerprint === signer?.primaryFingerprint);
+function describeKeys(unmet: readonly SignedBy[]): string {
+  return unmet
+    .map(({ keyring }) => keyring.keys.map(({ fingerprint }) => fingerprint).join(' or '))
+    .join(', and by ');
+}
+
+function namesFor(unmet: readonly SignedBy[], image: Pull['image']): string {
+  return [...new Set(unmet.map((wanted) => wantedName(wanted.signedIdentity, image)))].join(', ');
+}
+
+function namesOf(signatures: readonly Signature[]): string {
+  return [...new Set(signatures.map(({ claims }) => claims.dockerReference))].join(', ');
 }

@@ -66,6 +66,8 @@ export interface Policy {
   /** Changes when a requirement, a scope or a key does. */
   readonly id: string;
   readonly scopes: ReadonlyMap<string, Scope>;
+  /** Whether anybody has said what is asked of signatures; else all is taken, for want of keys. */
+  readonly isConfigured: boolean;
   /** All keys of all requirements; undefined if none asks for a signature. */
   readonly keyring: Keyring | undefined;
   /** Whether each key is the same wherever it is given, so that one verification is enough. */
@@ -94,6 +96,7 @@ export async function createPolicy(scopes: readonly Scope[]): Promise<Policy> {
   return {
     id: createHash('sha256').update(JSON.stringify(scopes, describeKeyring)).digest('base64url'),
     scopes: new Map(scopes.map((scope) => [scope.name, scope])),
+    isConfigured: true,
     keyring,
     isUniform: contents.size === (keyring?.keys.length ?? 0),
     hosts: findHosts(scopes),
@@ -107,7 +110,8 @@ export async function createSimplePolicy(keyring: Keyring | undefined): Promise<
   const requirement: Requirement = keyring
     ? { type: 'signedBy', keyring, signedIdentity: DEFAULT_IDENTITY }
     : { type: 'insecureAcceptAnything' };
-  return createPolicy([createScope('', undefined, [requirement])]);
+  const policy = await createPolicy([createScope('', undefined, [requirement])]);
+  return { ...policy, isConfigured: keyring !== undefined };
 }
 
 function findHosts(scopes: readonly Scope[]): ReadonlySet<string> {

@@ -30,7 +30,7 @@ export function matchesIdentity(
     case 'exactRepository':
       return isSameName(identity, rule.repository);
     case 'remapIdentity': {
-      const remapped = remap(image, rule.prefix, rule.signedPrefix);
+      const remapped = remapReference(image, rule.prefix, rule.signedPrefix);
       return remapped !== undefined && matchesRepoDigestOrExact(remapped, identity);
     }
   }
@@ -49,8 +49,11 @@ function isSameReference(a: DockerReference, b: DockerReference): boolean {
   return isSameName(a, b) && a.tag === b.tag && a.digest === b.digest;
 }
 
-/** The image under its other name; itself if it does not lie below the prefix. */
-function remap(
+/**
+ * The image under its other name; itself if it does not lie below the prefix, undefined where that
+ * is no name.
+ */
+export function remapReference(
   image: DockerReference,
   prefix: string,
   signedPrefix: string,

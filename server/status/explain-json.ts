@@ -54,7 +54,7 @@ export function createExplainJson({
     }
     const { rejectedOf } = refresher;
     const { lastChange } = reasons;
-    const options = { store, rejectedOf, lastChange, policy: policy() };
+    const options = { store, rejectedOf, lastChange, policy: policy(), now: new Date() };
     const images: ExplainedImage[] = [];
     for (const digest of query.digest) {
       // Nobody waits for the rest.

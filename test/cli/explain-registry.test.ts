@@ -1,12 +1,13 @@
 // What `lookaside explain` learns from a registry through skopeo, good and bad.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { freePort } from '../e2e/free-port.ts';
 import { makePublisher, type Publisher } from '../e2e/publisher.ts';
 import { LOGIN, type Registry, startRegistry } from '../e2e/registry.ts';
 import { runOrThrow } from '../e2e/run.ts';
+import { architecture } from '../e2e/scratch-image.ts';
 import { writeSignature } from '../e2e/signature-tree.ts';
 import { useTemporary } from '../e2e/temporary.ts';
 import { describeWith } from '../with-tools.ts';
@@ -19,7 +20,7 @@ const TAGGED = 'quay.io/team/app:v1';
 
 /** What skopeo does when it fails. */
 const fatal = (text: string) =>
-  `echo 'time="now" level=fatal msg=${JSON.stringify(text)}' >&2; exit 1`;
+  `printf '%s\\n' 'time="now" level=fatal msg=${JSON.stringify(text)}' >&2; exit 1`;
 
 describe('lookaside explain', () => {
   const directory = useTemporary();
@@ -62,10 +63,51 @@ describe('lookaside explain', () => {
         'the moon is \u001b[2Jfull',
         { message: /^skopeo cannot read quay\.io\/team\/app:v1: the moon is \\u\{1b\}\[2Jfull$/ },
       ],
+      'that says nothing': ['', { message: /^skopeo cannot read quay\.io\/team\/app:v1: $/ }],
+      'with credentials that cannot be read': [
+        'getting username and password: 1 error occurred:\n\t* reading JSON file "x": permission denied\n\n',
+        { message: /^skopeo cannot read its credentials: getting .* denied$/, hint: /--authfile/ },
+      ],
+      'that has too much': [
+        'exceeded maximum allowed size of 4194304 bytes',
+        { message: /^the manifest of quay\.io\/team\/app:v1 is too large for any node: exceeded/ },
+      ],
+      'with a name that old ones do not know': [
+        'invalid reference format',
+        { message: /^this skopeo cannot parse quay\.io/, hint: /IPv6/ },
+      ],
+      'that answers with a status': [
+        'StatusCode: 403, <html>',
+        { message: /^quay\.io does not let us see .*: StatusCode: 403, <html>$/ },
+      ],
+      'that answers with another status': [
+        'invalid status code from registry 404 (Not Found)',
+        { message: /^quay\.io has no quay\.io\/team\/app:v1: / },
+      ],
+      'that is broken': [
+        'received unexpected HTTP status: 502 Bad Gateway',
+        { message: /^quay\.io does not answer: received unexpected HTTP status: 502 / },
+      ],
     };
     for (const [title, [said, expected]] of Object.entries(answers)) {
       it(title, async () => assertComplaint(await explainWith(fatal(said)), expected));
     }
+
+    it('whose words count, not the name of the host', async () => {
+      const script = fatal('pinging container registry denied.example: connection refused');
+      await writeFile(at('skopeo'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+      const args = ['explain', 'denied.example/not-found:x509', '.'];
+      assertComplaint(await runInProcess(args, { PATH: directory() }), {
+        message: /^denied\.example does not answer: /,
+      });
+    });
+
+    it('as Go quotes', async () => {
+      const script = String.raw`printf '%s\n' 'level=fatal msg="a \x1b[2J \"b\" \\ \u202e"' >&2; exit 1`;
+      assertComplaint(await explainWith(script), {
+        message: /: a \\u\{1b\}\[2J "b" \\ \\u\{202e\}$/,
+      });
+    });
 
     it('that is not there', async () => {
       const result = await runInProcess(['explain', TAGGED, '.'], { PATH: directory() });
@@ -75,12 +117,24 @@ describe('lookaside explain', () => {
       });
     });
 
-    it('not at all for a digest', async () => {
+    it('of a digest only where it can', async () => {
+      await writeFile(at('skopeo'), `#!/bin/sh\n${fatal('no such host')}\n`, { mode: 0o755 });
+      for (const path of [directory(), '/nowhere']) {
+        const args = ['explain', BY_DIGEST, directory(), '--format', 'json'];
+        const { stdout } = await runInProcess(args, { PATH: path });
+        const { registry, list, platforms } = JSON.parse(stdout.toString());
+        const alone = ['not-asked', null, 1, `sha256:${HEX}`];
+        assert.deepEqual([registry, list, platforms.length, platforms[0].digest], alone);
+      }
+    });
+
+    it('of a digest for a few seconds', async () => {
+      await writeFile(at('skopeo'), '#!/bin/sh\nexec /bin/sleep 600\n', { mode: 0o755 });
+      const started = Date.now();
       const args = ['explain', BY_DIGEST, directory()];
-      const { code, stdout } = await runInProcess(args, { PATH: directory() });
-      assert.equal(code, 1);
-      assert.match(stdout.toString(), /^verdict: {4}unknown: no-keys$/m);
-      assert.match(stdout.toString(), /may be accepted or refused: nobody can say\n$/);
+      const { stdout } = await runInProcess(args, { PATH: directory() });
+      assert.match(stdout.toString(), /\nThe registry was not asked: /);
+      assert.ok(Date.now() - started < 15_000);
     });
 
     it('for too much, or for what is no manifest', async () => {
@@ -116,45 +170,6 @@ describe('lookaside explain', () => {
       });
       const one = await explainWith(script, '--platform', 'linux/a7', '--format', 'json');
       assert.equal(JSON.parse(one.stdout.toString()).platforms[0].platform, 'linux/a7');
-    });
-
-    it('with the arguments that it should', async () => {
-      const args = `printf '%s\\n' "$@" >'${at('args')}'; exit 1`;
-      const said = async () => (await readFile(at('args'), 'utf8')).trimEnd().split('\n');
-      await explainWith(args);
-      assert.deepEqual(await said(), ['inspect', '--raw', `docker://${TAGGED}`]);
-      await writeFile(at('config.json'), '{}');
-      await writeFile(at('auth.json'), '{}');
-      const environment = { PATH: directory(), DOCKER_CONFIG: directory() };
-      const ask = async (more: Readonly<Record<string, string>>, ...flags: readonly string[]) => {
-        await runInProcess(['explain', 'app', '.', ...flags], { ...environment, ...more });
-        return said();
-      };
-      const image = 'docker://docker.io/library/app:latest';
-      const withFile = (name: string) => ['inspect', '--raw', '--authfile', at(name), image];
-      assert.deepEqual(await ask({}), withFile('config.json'));
-      assert.deepEqual(await ask({}, '--authfile', at('auth.json')), withFile('auth.json'));
-      assert.deepEqual(await ask({ REGISTRY_AUTH_FILE: '/x' }), ['inspect', '--raw', image]);
-      assert.deepEqual(await ask({ DOCKER_CONFIG: '/nowhere' }), ['inspect', '--raw', image]);
-      for (const host of ['localhost', '127.0.0.1:5000', '127.1.2.3', '[::1]:5000']) {
-        await runInProcess(['explain', `${host}/a:b`, '.'], { PATH: directory() });
-        const flags = ['--tls-verify=false', `docker://${host}/a:b`];
-        assert.deepEqual(await said(), ['inspect', '--raw', ...flags]);
-      }
-      for (const host of ['localhost.example', '127.0.0.1.example', '128.0.0.1']) {
-        await runInProcess(['explain', `${host}/a:b`, '.'], { PATH: directory() });
-        assert.deepEqual(await said(), ['inspect', '--raw', `docker://${host}/a:b`]);
-      }
-    });
-
-    it('and is stopped with it', async () => {
-      await writeFile(at('skopeo'), '#!/bin/sh\nexec /bin/sleep 600\n', { mode: 0o755 });
-      const started = Date.now();
-      const running = runInProcess(['explain', TAGGED, '.'], { PATH: directory() }, (signals) => {
-        setTimeout(() => signals.emit('SIGTERM'), 300);
-      });
-      assertComplaint(await running, { message: /^interrupted$/ });
-      assert.ok(Date.now() - started < 10_000);
     });
 
     it('and wants the bytes of the digest', async () => {
@@ -203,10 +218,48 @@ describe('lookaside explain', () => {
       assert.equal(code, 0);
       const missing = await explain(`${registry.host}/a/b:v2`, '--authfile', authfile);
       assertComplaint(missing, { message: / has no \S+\/a\/b:v2: manifest unknown/ });
-      assertComplaint(await explain(reference, '--authfile', at('none')), {
-        message: /^--authfile: ENOENT/,
-        hint: /skopeo login --authfile/,
+    });
+
+    it('goes by credentials wherever they are, for a list too', async () => {
+      const architectures = [architecture, 's390x'];
+      const { reference, digest, instances } = await registry.pushImage({
+        repository: 'a/list',
+        tag: 'v1',
+        architectures,
       });
+      const auth = Buffer.from(`${LOGIN.user}:${LOGIN.password}`).toString('base64');
+      const credentials = JSON.stringify({ auths: { [registry.host]: { auth } } });
+      await writeFile(at('config.json'), credentials);
+      const file = at('config.json');
+      const ways: readonly (readonly [Readonly<Record<string, string>>, readonly string[]])[] = [
+        [{}, ['--authfile', file]],
+        [{ REGISTRY_AUTH_FILE: file }, []],
+        [{ DOCKER_CONFIG: directory() }, []],
+      ];
+      for (const [more, flags] of ways) {
+        const environment = { PATH: process.env['PATH'], HOME: '/nowhere', ...more };
+        const args = ['explain', reference, directory(), '--format', 'json', ...flags];
+        const { stdout, stderr } = await runInProcess(args, environment);
+        assert.equal(stderr, '');
+        const { list, platforms } = JSON.parse(stdout.toString());
+        assert.equal(list.digest, digest);
+        assert.deepEqual(
+          platforms.map((one: { readonly digest: string }) => one.digest),
+          architectures.map((name) => instances.get(name)),
+        );
+      }
+    });
+
+    it('whose credentials cannot be read', async () => {
+      await writeFile(at('broken.json'), '{"auths": secret');
+      for (const [file, message] of [
+        ['none', /^--authfile: ENOENT/],
+        ['.', /^--authfile: EISDIR/],
+        ['broken.json', /^--authfile: expected JSON in \S+$/],
+      ] as const) {
+        const result = await runInProcess(['explain', TAGGED, '.', '--authfile', at(file)]);
+        assertComplaint(result, { message, hint: /skopeo login --authfile/ });
+      }
     });
 
     it('says that it is down', async () => {

@@ -1,6 +1,8 @@
 // What `lookaside explain` learns from a server, good and bad.
 import assert from 'node:assert/strict';
 import { type Server, createServer } from 'node:http';
+import { explainAtServer } from '../../cli/explain-at-server.ts';
+import { parsePulledImage } from '../../generator/explain/pulled-image.ts';
 import { freePort } from '../e2e/free-port.ts';
 import { startLookaside } from '../e2e/lookaside.ts';
 import { useTemporary } from '../e2e/temporary.ts';
@@ -8,7 +10,8 @@ import { type Expected, assertComplaint } from './assert-complaint.ts';
 import { runInProcess } from './run-in-process.ts';
 
 const HEX = 'ab'.repeat(32);
-const BY_DIGEST = `quay.io/team/app@sha256:${HEX}`;
+/** At a registry that nobody reaches. */
+const BY_DIGEST = `127.0.0.1:1/team/app@sha256:${HEX}`;
 
 describe('lookaside explain asks a server', () => {
   const directory = useTemporary();
@@ -39,6 +42,7 @@ describe('lookaside explain asks a server', () => {
     directory: 'x',
     signatures: [],
     reason: null,
+    note: null,
   };
   const generation = { number: 1, commit: null, loadedAt: '2026-01-01T00:00:00Z' };
   const answer = { version: 1, generation, images: [image] };
@@ -58,6 +62,7 @@ describe('lookaside explain asks a server', () => {
       image: BY_DIGEST,
       server: `${address}/`,
       generation,
+      registry: 'not-asked',
       list: null,
       platforms: [{ platform: null, ...image }],
       accepted: true,
@@ -84,10 +89,20 @@ describe('lookaside explain asks a server', () => {
       servedAs: evil,
       identity: evil,
       signer: evil,
+      signingKey: evil,
+      userIds: [evil],
       signedAt: evil,
       fault: evil,
+      warnings: [{ code: evil, message: evil }],
     };
-    const hostile = { ...image, verdict: 'refused', scope: evil, directory: evil, reason };
+    const hostile = {
+      ...image,
+      note: evil,
+      verdict: 'refused',
+      scope: evil,
+      directory: evil,
+      reason,
+    };
     answerWith(200, { ...answer, images: [{ ...hostile, signatures: [signature] }] });
     const { code, stdout } = await ask();
     assert.equal(code, 1);
@@ -149,6 +164,21 @@ describe('lookaside explain asks a server', () => {
   it('that sends us elsewhere', async () => {
     respond = (_request, response) => response.writeHead(302, { Location: '/x' }).end();
     assertComplaint(await ask(), { message: /^cannot ask the server at \S+: .*redirect/ });
+  });
+
+  it('that hangs, and gives up or is interrupted', async () => {
+    respond = (_request, response) => response.writeHead(200).flushHeaders();
+    const pulled = parsePulledImage(BY_DIGEST) ?? assert.fail();
+    const never = new AbortController().signal;
+    const late = explainAtServer(new URL(address), pulled, [HEX], never, 200);
+    await assert.rejects(late, {
+      name: 'Complaint',
+      message: /^cannot ask the server .*: no answer in time$/,
+    });
+    const ending = new AbortController();
+    const stopped = explainAtServer(new URL(address), pulled, [HEX], ending.signal);
+    setTimeout(() => ending.abort(), 200);
+    await assert.rejects(stopped, { message: /^cannot ask the server .*: interrupted$/ });
   });
 
   it('that is down', async () => {

@@ -5,7 +5,8 @@ import { type Expected, assertComplaint } from './assert-complaint.ts';
 import { runInProcess } from './run-in-process.ts';
 
 const HEX = 'ab'.repeat(32);
-const BY_DIGEST = `quay.io/team/app@sha256:${HEX}`;
+/** At a registry that nobody reaches. */
+const BY_DIGEST = `127.0.0.1:1/team/app@sha256:${HEX}`;
 
 describe('lookaside explain', () => {
   const directory = useTemporary();

@@ -15,6 +15,7 @@ const platform = {
   directory: 'team/app',
   signatures: [],
   reason: null,
+  note: null,
 } as const;
 const refused = {
   ...platform,
@@ -25,6 +26,7 @@ const refused = {
 const explanation: Explanation = {
   image: platform.image,
   origin: { source: { kind: 'directory', location: '.' } },
+  registry: 'asked',
   list: { ...platform, signatures: [] },
   platforms: [platform, refused],
 };
@@ -63,6 +65,32 @@ next:       sign
 1 of 2 platforms would be accepted
 `,
     );
+  });
+
+  it('names the signer, the subkey, what some nodes refuse, and what else is known', () => {
+    const signature = {
+      servedAs: '/x',
+      identity: 'quay.io/team/app:v1',
+      signer: 'AA',
+      signingKey: 'BB',
+      userIds: ['Ann <ann@example.test>'],
+      signedAt: '2026-01-02T03:04:05Z',
+      fault: null,
+      warnings: [{ code: 'signing-subkey', message: 'podman before 5.7 refuses it' }],
+    };
+    const one = { ...platform, note: 'anything goes', signatures: [signature] };
+    const text = formatExplained({ ...explanation, platforms: [one] }, false, worldWith(false));
+    assert.match(text, /, by AA \(Ann <ann@example.test>\), subkey BB, made 2026-/);
+    assert.match(text, /^warning: {4}podman before 5\.7 refuses it$/m);
+    assert.match(text, /^note: {7}anything goes$/m);
+  });
+
+  it('has a caution where a digest may be that of a list, whatever the verdict', () => {
+    for (const one of [platform, refused]) {
+      const told = { ...explanation, list: undefined, platforms: [one] };
+      const text = formatExplained({ ...told, registry: 'not-asked' }, false, worldWith(false));
+      assert.match(text, /\nThe registry was not asked: of a list, nodes ask for [^\n]+\n$/);
+    }
   });
 
   it('has verdicts in colour on a terminal that shows them', () => {

@@ -17,6 +17,7 @@ import { useTemporary } from './temporary.ts';
 
 interface Explained {
   readonly image: string;
+  readonly registry: string;
   readonly list: { readonly digest: string; readonly verdict: string } | null;
   readonly platforms: readonly {
     readonly platform: string | null;
@@ -32,6 +33,7 @@ interface Explained {
 const REASONS: Readonly<Record<ExplainedName, readonly (string | null)[]>> = {
   signed: [null],
   list: [null, 'other-digests'],
+  'signed-list': ['other-digests', 'other-digests'],
   'other-name': ['other-name'],
   'other-digests': ['other-digests'],
   removed: ['removed'],
@@ -40,6 +42,7 @@ const REASONS: Readonly<Record<ExplainedName, readonly (string | null)[]>> = {
   elsewhere: ['elsewhere'],
   'unknown-repository': ['unknown-repository'],
   'co-signed': [null],
+  'below-mirror': ['elsewhere'],
 };
 
 const explain = async (image: string, ...args: readonly string[]): Promise<RunResult> =>
@@ -126,12 +129,13 @@ describeWith(TOOLS, 'lookaside explain says what a node does', () => {
     }
   });
 
-  it('under a policy that asks for both keys, or takes nothing', async () => {
+  it('under a policy that asks for both keys, or takes nothing, or anything', async () => {
     const both = [by(made.keyFile), by(made.otherKeyFile)];
     for (const [requirements, name, code] of [
       [both, 'co-signed', null],
       [both, 'signed', 'co-signature-missing'],
       [[{ type: 'reject' }], 'signed', 'policy-rejects'],
+      [[{ type: 'insecureAcceptAnything' }], 'signed', null],
       [[by(made.otherKeyFile)], 'signed', 'other-signer'],
     ] as const) {
       const strict = await nodeWith({ requirements });
@@ -171,7 +175,30 @@ describeWith(TOOLS, 'lookaside explain says what a node does', () => {
       new RegExp(`^server: {5}${server.statusUrl}/, commit ${commit}, l`, 'm'),
     );
     assert.ok(gone.stdout.includes(`\nsource:     ${made.remote.path}, commit ${commit}\n`));
-    assert.ok(both.stdout.includes(`by ${made.fingerprint}, made `));
+    assert.ok(both.stdout.includes(`by ${made.fingerprint} (`));
+  });
+
+  it('of a list that is named by its digest, and signed itself', async () => {
+    for (const [name, wanted] of [
+      ['list', [null, 'other-digests']],
+      ['signed-list', ['other-digests', 'other-digests']],
+    ] as const) {
+      const { name: repository, digest: list } = made.images[name];
+      const reference = `${repository}@${list}`;
+      const explained = await explainJson(reference, ...atSource());
+      assert.deepEqual(codes(explained), wanted);
+      assert.deepEqual([explained.registry, explained.list?.digest], ['asked', list]);
+      for (const { platform, verdict } of explained.platforms) {
+        const [, arch = ''] = platform?.split('/') ?? [];
+        const { outcome } = await node.copyWithSkopeo(reference, '--override-arch', arch);
+        assert.equal(verdict, outcome, reference);
+      }
+      // Without skopeo it is answered all the same.
+      const env = { PATH: '/nowhere' };
+      const args = ['explain', reference, '--server', server.statusUrl];
+      const { stdout } = await runLookaside(args, { env });
+      assert.match(stdout, /\nThe registry was not asked: [^\n]+\n$/);
+    }
   });
 
   it('of the platforms that are asked about', async () => {
@@ -185,18 +212,10 @@ describeWith(TOOLS, 'lookaside explain says what a node does', () => {
       assert.deepEqual(codes(explained), [code]);
       assert.equal(explained.platforms[0]?.digest, list.instances.get(arch));
       assert.equal(explained.list?.digest, list.digest);
-      // A digest is asked about at the registry only where platforms are wanted.
       const byDigest = `${list.name}@${list.digest}`;
       const pulled = await explainJson(byDigest, ...atSource(), ...flags);
       assert.deepEqual(pulled.platforms[0]?.digest, list.instances.get(arch));
     }
-    const { platforms } = await explainJson(`${list.name}@${list.digest}`, ...atSource());
-    assert.deepEqual(
-      platforms.map(({ platform, digest }) => [platform, digest]),
-      [[null, list.digest]],
-    );
-    const unsure = await explain(`${list.name}@${list.digest}`, ...atSource());
-    assert.match(unsure.stdout, /would be refused\nIs it the digest of a list\?[^\n]+\n$/);
     const lacking = await explain(list.reference, ...atSource(), '--platform', 'linux/riscv64');
     assert.deepEqual(
       [lacking.code, lacking.stderr],

@@ -12,6 +12,7 @@ import { makeSigner } from './signer.ts';
 export const EXPLAINED = [
   'signed',
   'list',
+  'signed-list',
   'other-name',
   'other-digests',
   'removed',
@@ -20,6 +21,7 @@ export const EXPLAINED = [
   'elsewhere',
   'unknown-repository',
   'co-signed',
+  'below-mirror',
 ] as const;
 export type ExplainedName = (typeof EXPLAINED)[number];
 
@@ -54,9 +56,9 @@ export async function makeExplainedImages(): Promise<ExplainedImages> {
     return registry.pushImage({ repository, tag: 'v1', ...(architectures && { architectures }) });
   };
   /** The place of a signature of an image, and its bytes. */
-  const sign = async (image: PushedImage, { by = key, number = 1, digest = image.digest } = {}) => {
+  const sign = async (image: PushedImage, { by = key, number = 1, digest = image.digest, below = '' } = {}) => {
     const claims = { dockerReference: image.reference, manifestDigest: digest };
-    const location = formatLocation(image.name.slice(registry.host.length + 1), digest, number);
+    const location = formatLocation(`${below}${image.name.slice(registry.host.length + 1)}`, digest, number);
     return { location, bytes: await signer.sign(by, claims) };
   };
   const publish = async (image: PushedImage, options?: Parameters<typeof sign>[1]) => {
@@ -69,6 +71,9 @@ export async function makeExplainedImages(): Promise<ExplainedImages> {
   await publish(signed);
   const list = await push('list', [architecture, UNSIGNED_ARCHITECTURE]);
   await publish(list, { digest: list.instances.get(architecture) ?? '' });
+
+  const signedList = await push('signed-list', [architecture, UNSIGNED_ARCHITECTURE]);
+  await publish(signedList);
 
   const named = await push('other-name');
   await publish(named);
@@ -98,6 +103,9 @@ export async function makeExplainedImages(): Promise<ExplainedImages> {
   await publish(coSigned);
   await publish(coSigned, { by: other, number: 2 });
 
+  const belowMirror = await push('below-mirror');
+  await publish(belowMirror, { below: 'mirror/' });
+
   const unknown = await push('unknown-repository');
   const page = '<!doctype html>';
   const damagedBy = await remote.commit({ [broken]: page, [brokenToo]: page }, 'Add <b>page</b>');
@@ -112,6 +120,7 @@ export async function makeExplainedImages(): Promise<ExplainedImages> {
     images: {
       signed,
       list,
+      'signed-list': signedList,
       'other-name': renamed,
       'other-digests': again,
       removed,
@@ -120,6 +129,7 @@ export async function makeExplainedImages(): Promise<ExplainedImages> {
       elsewhere: { ...copied, reference: `${copied.name}:v1` },
       'unknown-repository': unknown,
       'co-signed': coSigned,
+      'below-mirror': belowMirror,
     },
     damagedBy,
     removedBy,
