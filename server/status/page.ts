@@ -13,7 +13,7 @@ export interface PageRequest {
 
 /** What one address of the status pages answers. */
 export interface Page {
-  readonly status: 200 | 400 | 404 | 500;
+  readonly status: 200 | 400 | 404 | 500 | 503;
   /** Of the tab, and the heading. */
   readonly title: string;
   readonly content: Html;
