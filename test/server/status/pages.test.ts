@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { formatLocation } from '../../../generator/location.ts';
-import { fullWorld, directoryOf, hexOf, troubleWorld, wellWorld } from './sample-worlds.ts';
+import { directoryOf, fullWorld, hexOf, troubleWorld, wellWorld } from './sample-worlds.ts';
 import { linksOf, readPage } from './read-page.ts';
-import { type StatusServer, makeWorld, refusedPull, startStatus } from './page-server.ts';
+import { type StatusServer, makeWorld, startStatus } from './page-server.ts';
 
 const imageOf = (directory: string): string => `/image?directory=${encodeURIComponent(directory)}`;
 const PLACES = ['/', '/refused', '/rejected', '/search?q=app', '/repository?name=team/app'];
@@ -164,21 +164,6 @@ describe('the status pages', () => {
     assert.equal(status, 500);
     assert.match(text, /This page cannot be shown/);
     assert.match(server.programLog.text(), /no minutes/);
-  });
-
-  it('are there before anything is loaded', async () => {
-    const world = await makeWorld();
-    const status = { generation: null, lastRefresh: null, lastError: null };
-    const pull = refusedPull(directoryOf('team/app', 1));
-    server = await startStatus({ ...world, store: undefined, status, refused: [pull] });
-    assert.match((await readPage(server, '/')).text, /The signatures are being loaded/);
-    for (const path of [
-      '/refused',
-      '/rejected',
-      '/repository?name=team/app',
-      imageOf(pull.directory),
-    ])
-      assert.equal((await readPage(server, path)).status, 200, path);
   });
 
   it('go through the store once for each generation', async () => {
