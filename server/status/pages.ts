@@ -2,6 +2,7 @@
 import express, { type ErrorRequestHandler, type Router } from 'express';
 import { messageOf } from '../../generator/message-of.ts';
 import { html } from '../html/html.ts';
+import { allowOnly } from './allow-only.ts';
 import { makeImagePage } from './image-page.ts';
 import { TooBusyError } from './lane.ts';
 import { makeRefusedPage, makeRejectedPage } from './list-pages.ts';
@@ -35,7 +36,13 @@ export function createStatusPages(services: StatusServices): Router {
       const page = await make({ query, services, searches, now });
       response.status(page.status).type('html').send(renderFrame(page, now));
     });
+    router.all(path, allowOnly('GET, HEAD'));
   }
+  // Programs get an empty answer from whatever comes next.
+  router.use(({ method, headers }, response, next) => {
+    if (method !== 'GET' || !headers.accept?.includes('text/html')) next();
+    else response.status(404).type('html').send(renderFrame(NOT_FOUND, new Date()));
+  });
   const onError: ErrorRequestHandler = (error: unknown, _request, response, next) => {
     // Nobody waits for it.
     if (response.destroyed) return;
@@ -51,6 +58,12 @@ export function createStatusPages(services: StatusServices): Router {
   router.use(onError);
   return router;
 }
+
+const NOT_FOUND: Page = {
+  status: 404,
+  title: 'There is no such page',
+  content: WAY_OUT,
+};
 
 const BUSY: Page = {
   status: 503,

@@ -11,7 +11,7 @@ export async function makeSearchPage({
   searches,
   now,
 }: PageRequest): Promise<Page> {
-  const text = readParameter(query, 'q');
+  const text = readParameter(query, 'q')?.trim();
   if (text === undefined) return refuseQuery('q= wants one text, of a name or a digest.');
   if (text === '') {
     const content = html`<p>
