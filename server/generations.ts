@@ -111,7 +111,9 @@ export function createGenerations(options: GenerationsOptions): Generations {
     setRefused(files);
     logRejections(log, files);
     const what = commit ? `commit ${commit}` : 'the newest state';
-    const reason = `${what} is refused: ${count} rejected files; the last good state is kept`;
+    const faults = count === 1 ? '1 rejected file' : `${count} rejected files`;
+    const kept = served ? '; the last good state is kept' : '';
+    const reason = `${what} is refused: ${faults}${kept}`;
     return { result: 'refused', reason };
   };
 

@@ -1,13 +1,25 @@
 // The status listener, for operators: health, state, and a way to ask for a refresh.
 import express, { type ErrorRequestHandler, type Express } from 'express';
 import { createPageHeaders } from './html/page-headers.ts';
+import { allowOnly } from './status/allow-only.ts';
 import { createExplainJson } from './status/explain-json.ts';
 import { createStatusPages } from './status/pages.ts';
 import { createRefusedJson } from './status/refused-json.ts';
+import { refuseCrossSite, refuseOtherHosts } from './status/refuse-strangers.ts';
 import { STATUS_SOURCES } from './status/render-frame.ts';
 import { createRepositoriesJson } from './status/repositories-json.ts';
 import type { StatusServices } from './status/services.ts';
 import { toStatusJson } from './status/status-json.ts';
+
+const READ = [
+  '/livez',
+  '/readyz',
+  '/status.json',
+  '/refused.json',
+  '/repositories.json',
+  '/explain.json',
+  '/metrics',
+];
 
 /** The Express app of the status listener. */
 export function createStatusApp(services: StatusServices): Express {
@@ -15,6 +27,7 @@ export function createStatusApp(services: StatusServices): Express {
   const app = express();
   app.disable('x-powered-by');
   app.use(createPageHeaders(STATUS_SOURCES));
+  app.use(refuseOtherHosts);
   app.use((_request, response, next) => {
     response.set('Cache-Control', 'no-store');
     next();
@@ -37,10 +50,12 @@ export function createStatusApp(services: StatusServices): Express {
     const { contentType, text } = await metrics.read();
     response.setHeader('Content-Type', contentType).end(text);
   });
-  app.post('/refresh', (_request, response) => {
+  app.post('/refresh', refuseCrossSite, (_request, response) => {
     refresher.request('request');
     response.status(202).json({ message: 'refresh queued' });
   });
+  app.all(READ, allowOnly('GET, HEAD'));
+  app.all('/refresh', allowOnly('POST'));
   app.use(createStatusPages(services));
   app.use((_request, response) => {
     response.status(404).end();

@@ -1,5 +1,11 @@
 import { countOf } from '../html/facts.ts';
-import { type OverviewFacts, urgencyOf } from './overview-facts.ts';
+import {
+  type OverviewFacts,
+  type ServedCounts,
+  type StatusKey,
+  isStateRefused,
+  urgencyOf,
+} from './overview-facts.ts';
 
 /** What stands at the top of the page, to be seen at one look. */
 export interface StateWords {
@@ -12,19 +18,15 @@ export interface StateWords {
 
 /** Whether something is wrong, in a sentence. */
 export function describeState(facts: OverviewFacts): StateWords {
-  const { served, status, refused } = facts;
+  const { served, status } = facts;
   if (!served) {
+    if (isStateRefused(facts)) return { level: 'trouble', headline: NOTHING_REFUSED };
     return status.lastError
       ? { level: 'trouble', headline: 'Nothing is served: the signatures cannot be loaded.' }
       : { level: 'notice', headline: 'The signatures are being loaded.' };
   }
-  const troubles = [
-    status.lastError ? 'the newest state is not served' : undefined,
-    refused.lately > 0
-      ? `${countOf(refused.lately, 'image was', 'images were')} refused in the last hour`
-      : undefined,
-  ].filter((trouble) => trouble !== undefined);
-  const notices = findNotices(facts);
+  const troubles = findTroubles(facts, served);
+  const notices = findNotices(facts, served);
   if (troubles.length > 0) {
     const more = notices.length > 0 ? { more: toSentence(notices) } : {};
     return { level: 'trouble', headline: toSentence(troubles), ...more };
@@ -38,16 +40,46 @@ export function describeState(facts: OverviewFacts): StateWords {
   };
 }
 
-function findNotices({ served, rejected, keys = [], now }: OverviewFacts): readonly string[] {
-  const ended = keys.filter(({ state }) => urgencyOf(state, now) === 'ended').length;
-  const soon = keys.filter(({ state }) => urgencyOf(state, now) === 'soon').length;
-  const { total } = rejected;
+const NOTHING_REFUSED = 'Nothing is served: the state is refused because of its rejected files.';
+
+function findTroubles(facts: OverviewFacts, { signatures }: ServedCounts): readonly string[] {
+  const { status, refused, rejected } = facts;
+  const unsafe = endedKeys(facts).filter(({ signed }) => (signed?.soleImages ?? 0) > 0);
+  const images = unsafe.reduce((sum, { signed }) => sum + (signed?.soleImages ?? 0), 0);
+  const unserved = isStateRefused(facts) ? 'is refused' : 'is not served';
   return [
-    served?.signatures === 0 ? 'the source has no signatures' : undefined,
+    status.lastError ? `the newest state ${unserved}` : undefined,
+    refused.lately > 0
+      ? `${countOf(refused.lately, 'image was', 'images were')} refused in the last hour`
+      : undefined,
+    signatures === 0 && rejected.total > 0 ? 'no signature could be accepted' : undefined,
+    unsafe.length > 0
+      ? `${countOf(images, 'image is', 'images are')} signed only by keys that are no good any more`
+      : undefined,
+  ].filter((trouble) => trouble !== undefined);
+}
+
+function findNotices(facts: OverviewFacts, { signatures }: ServedCounts): readonly string[] {
+  const { rejected, refused, keys = [], now } = facts;
+  const { total } = rejected;
+  const { resolvedLately } = refused;
+  // One that has signed nothing is missed by nobody.
+  const ended = endedKeys(facts).filter(({ signed }) => signed?.soleImages === 0).length;
+  const soon = keys.filter(({ state }) => urgencyOf(state, now) === 'soon').length;
+  return [
+    resolvedLately > 0
+      ? `${countOf(resolvedLately, 'image was', 'images were')} refused in the last hour before ${resolvedLately === 1 ? 'its signature' : 'their signatures'} came`
+      : undefined,
+    signatures === 0 && total === 0 ? 'the source has no signatures' : undefined,
     total > 0 ? `${countOf(total, 'file is', 'files are')} rejected` : undefined,
+    facts.keys ? undefined : 'nobody checks who signed',
     ended > 0 ? `${countOf(ended, 'key is', 'keys are')} no good any more` : undefined,
     soon > 0 ? `${countOf(soon, 'key expires', 'keys expire')} within 30 days` : undefined,
   ].filter((notice) => notice !== undefined);
+}
+
+function endedKeys({ keys = [], now }: OverviewFacts): readonly StatusKey[] {
+  return keys.filter(({ state }) => urgencyOf(state, now) === 'ended');
 }
 
 function toSentence(parts: readonly string[]): string {

@@ -1,6 +1,6 @@
-import type { Reasons } from '../refused/reasons.ts';
 import type { RefusedPull } from '../refused/refused-pull.ts';
 import type { ExplainedPull } from './overview-facts.ts';
+import type { StatusServices } from './services.ts';
 
 /** A reader waits so long for git; what comes later is on the page the next time. Milliseconds. */
 export const PATIENCE = 1000;
@@ -8,8 +8,9 @@ export const PATIENCE = 1000;
 /** Puts reasons to refused pulls, as far as they are found out in time. */
 export async function explainPulls(
   pulls: readonly RefusedPull[],
-  reasons: Pick<Reasons, 'of'>,
+  { refresher, reasons }: Pick<StatusServices, 'refresher' | 'reasons'>,
 ): Promise<readonly ExplainedPull[]> {
+  if (!refresher.store()) return pulls.map((pull) => ({ ...pull, reason: 'nothing-loaded' }));
   const known = await reasons.of(
     pulls.map(({ directory }) => directory),
     PATIENCE,

@@ -13,9 +13,10 @@ const HEX_LENGTH = 64;
 /** Looks for a text that is part of a repository's name, a name as images are pulled by, or a digest. */
 export async function findHits(
   text: string,
-  { refresher, refused, reasons }: StatusServices,
+  services: StatusServices,
   searches: Searches,
 ): Promise<Hits> {
+  const { refresher, refused } = services;
   const hex = findHex(text);
   const pulls =
     hex === undefined
@@ -26,7 +27,7 @@ export async function findHits(
   const [repositories, directories, explained] = await Promise.all([
     searches.repositories(namesIn(text)),
     hex === undefined ? [] : searches.digests(hex),
-    explainPulls(pulls.slice(0, ON_A_PAGE), reasons),
+    explainPulls(pulls.slice(0, ON_A_PAGE), services),
   ]);
   const rejected = hex?.length === HEX_LENGTH ? sortByPath(refresher.rejectedOf(hex)) : [];
   return { repositories, directories, pulls: explained, rejected: rejected.slice(0, MOST_HITS) };

@@ -1,6 +1,6 @@
 import { formatDirectory } from '../../generator/location.ts';
 import { splitDirectory } from './links.ts';
-import { type Page, type PageRequest, refuseQuery } from './page.ts';
+import { type Page, type PageRequest, notLoaded, refuseQuery } from './page.ts';
 import { readImage } from './read-image.ts';
 import { readParameter } from './read-parameter.ts';
 import { renderImage } from './render-image.ts';
@@ -15,6 +15,9 @@ export async function makeImagePage({ query, services, now }: PageRequest): Prom
     );
   }
   const facts = await readImage(directory, services, now);
+  if (!services.refresher.store()) {
+    return notLoaded(services.refresher.status(), renderImage(facts));
+  }
   const isKnown = facts.signatures.length + facts.rejected.length > 0 || facts.pull !== undefined;
   return {
     status: isKnown ? 200 : 404,

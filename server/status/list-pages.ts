@@ -6,7 +6,8 @@ import { addressOf } from './links.ts';
 import { type Page, type PageRequest, refuseQuery } from './page.ts';
 import { readParameter } from './read-parameter.ts';
 import { renderPulls } from './render-pulls.ts';
-import { renderRejected } from './render-rejected.ts';
+import { isStateRefused } from './overview-facts.ts';
+import { WHOLE_STATE, renderRejected } from './render-rejected.ts';
 import { ON_A_PAGE } from './searches.ts';
 
 /** All refused pulls: `?page=N`. */
@@ -18,7 +19,7 @@ export async function makeRefusedPage({ query, services, now }: PageRequest): Pr
   const number = Number(page || '1');
   const pulls = services.refused.list();
   const from = (number - 1) * ON_A_PAGE;
-  const shown = await explainPulls(pulls.slice(from, from + ON_A_PAGE), services.reasons);
+  const shown = await explainPulls(pulls.slice(from, from + ON_A_PAGE), services);
   const to = from + shown.length;
   return {
     status: shown.length === 0 && number > 1 ? 404 : 200,
@@ -39,21 +40,28 @@ export async function makeRefusedPage({ query, services, now }: PageRequest): Pr
 }
 
 /** All rejected files, in the order of their paths: `?after=PATH`. */
-export async function makeRejectedPage({ query, searches }: PageRequest): Promise<Page> {
+export async function makeRejectedPage({ query, services, searches }: PageRequest): Promise<Page> {
   const after = readParameter(query, 'after');
   if (after === undefined) return refuseQuery('after= wants one path.');
-  const { total, files, hasMore } = await searches.rejected(after);
+  const { refresher } = services;
+  const rejected = await searches.rejected(after);
+  const { total, files, hasMore } = rejected;
+  const served = refresher.store();
+  const isWhole = isStateRefused({ status: refresher.status(), served, rejected });
   const last = files.at(-1)?.path ?? '';
   return {
     status: 200,
     title: 'Rejected files',
-    content: html`${
+    content: html`${isWhole ? WHOLE_STATE : undefined}
+      ${
         files.length > 0
           ? renderRejected(
               files,
               `${formatNumber(files.length)} of ${countOf(total, 'file')}, by path`,
             )
-          : html`<p>There are none${after === '' ? '' : ' behind this path'}.</p>`
+          : html`<p>
+              ${served ? `There are none${after === '' ? '' : ' behind this path'}.` : 'Nothing is loaded yet.'}
+            </p>`
       }
       <p class="pages">
         ${after === '' ? undefined : html`<a href="rejected">The first</a>`}

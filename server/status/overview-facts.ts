@@ -9,9 +9,12 @@ import type { LookupCounts } from '../metrics/lookup-counts.ts';
 import type { RefreshStatus } from '../refresher.ts';
 import type { RefusedPull, ResolvedPull } from '../refused/refused-pull.ts';
 
+/** Undefined while it is not found out; before anything is loaded it cannot be. */
+export type FoundReason = Reason | 'nothing-loaded' | undefined;
+
 /** A refused pull with its reason, as far as that is found out. */
 export interface ExplainedPull extends RefusedPull {
-  readonly reason: Reason | undefined;
+  readonly reason: FoundReason;
 }
 
 /** How much is served. */
@@ -40,7 +43,9 @@ export interface OverviewFacts {
   readonly newest: readonly string[];
   readonly refused: {
     readonly total: number;
+    /** Of the last hour: those that still have no signature, and those that have one now. */
     readonly lately: number;
+    readonly resolvedLately: number;
     readonly dropped: number;
     readonly shown: readonly ExplainedPull[];
   };
@@ -49,6 +54,16 @@ export interface OverviewFacts {
   /** Undefined where nobody checks who signed. */
   readonly keys: readonly StatusKey[] | undefined;
   readonly minutes: ReturnType<LookupCounts['lastHour']>;
+}
+
+/** Whether a whole state is refused because of its rejected files. */
+export function isStateRefused({
+  status,
+  served,
+  rejected,
+}: Pick<OverviewFacts, 'status' | 'rejected'> & { readonly served: unknown }): boolean {
+  if (rejected.total === 0) return false;
+  return !served || status.lastRefresh?.result === 'refused';
 }
 
 /** A key that is good for less than this wants to be extended. Milliseconds. */

@@ -1,5 +1,6 @@
 import type { Request } from 'express';
 import { type Html, html } from '../html/html.ts';
+import type { RefreshStatus } from '../refresher.ts';
 import type { Searches } from './searches.ts';
 import type { StatusServices } from './services.ts';
 
@@ -13,7 +14,7 @@ export interface PageRequest {
 
 /** What one address of the status pages answers. */
 export interface Page {
-  readonly status: 200 | 400 | 404 | 500;
+  readonly status: 200 | 400 | 404 | 500 | 503;
   /** Of the tab, and the heading. */
   readonly title: string;
   readonly content: Html;
@@ -28,6 +29,16 @@ export function refuseQuery(message: string): Page {
     title: 'This address is not complete',
     content: html`<p>${message}</p>
       ${WAY_OUT}`,
+  };
+}
+
+/** For what nobody can tell yet, with what is known all the same. */
+export function notLoaded({ lastError }: RefreshStatus, known: Html | undefined): Page {
+  return {
+    status: 503,
+    title: 'Nothing is loaded yet',
+    content: html`<p>${lastError?.message ?? 'The signatures are being loaded.'}</p>
+      ${known} ${WAY_OUT}`,
   };
 }
 

@@ -2,7 +2,9 @@
 import express, { type ErrorRequestHandler, type Router } from 'express';
 import { messageOf } from '../../generator/message-of.ts';
 import { html } from '../html/html.ts';
+import { allowOnly } from './allow-only.ts';
 import { makeImagePage } from './image-page.ts';
+import { TooBusyError } from './lane.ts';
 import { makeRefusedPage, makeRejectedPage } from './list-pages.ts';
 import { makeOverviewPage } from './overview-page.ts';
 import { type Page, type PageRequest, WAY_OUT } from './page.ts';
@@ -24,15 +26,31 @@ const PAGES: Readonly<Record<string, (request: PageRequest) => Promise<Page>>> =
 /** Makes the routes of these pages; what is none of them is left to the next one. */
 export function createStatusPages(services: StatusServices): Router {
   const router = express.Router({ caseSensitive: true, strict: true });
-  const searches = createSearches(services.refresher);
+  const searchesOf = createSearches(services.refresher);
   for (const [path, make] of Object.entries(PAGES)) {
     router.get(path, async ({ query }, response) => {
       const now = new Date();
+      const gone = new AbortController();
+      response.once('close', () => gone.abort());
+      const searches = searchesOf(gone.signal);
       const page = await make({ query, services, searches, now });
       response.status(page.status).type('html').send(renderFrame(page, now));
     });
+    router.all(path, allowOnly('GET, HEAD'));
   }
+  // Programs get an empty answer from whatever comes next.
+  router.use(({ method, headers }, response, next) => {
+    if (method !== 'GET' || !headers.accept?.includes('text/html')) next();
+    else response.status(404).type('html').send(renderFrame(NOT_FOUND, new Date()));
+  });
   const onError: ErrorRequestHandler = (error: unknown, _request, response, next) => {
+    // Nobody waits for it.
+    if (response.destroyed) return;
+    if (error instanceof TooBusyError) {
+      response.status(503).set('Retry-After', '2').type('html');
+      response.send(renderFrame(BUSY, new Date()));
+      return;
+    }
     services.log.error({ error: messageOf(error) }, 'a status page failed');
     if (response.headersSent) next(error);
     else response.status(500).type('html').send(renderFrame(FAILED, new Date()));
@@ -40,6 +58,19 @@ export function createStatusPages(services: StatusServices): Router {
   router.use(onError);
   return router;
 }
+
+const NOT_FOUND: Page = {
+  status: 404,
+  title: 'There is no such page',
+  content: WAY_OUT,
+};
+
+const BUSY: Page = {
+  status: 503,
+  title: 'Too many searches at once',
+  content: html`<p>Others are searching too: ask again in a moment.</p>
+    ${WAY_OUT}`,
+};
 
 const FAILED: Page = {
   status: 500,

@@ -83,7 +83,7 @@ function renderChart({ id, title, unit, countIn }: Series, minutes: Minutes): Ht
 function renderNumbers(minutes: Minutes): Html {
   const rows = minutes.toReversed().map(
     ({ at, served, end, unsigned, unknown }) =>
-      html`<tr>
+      html`<tr data-key="${at}">
         <th scope="row"><time datetime="${at}">${at.slice(11, 16)}</time></th>
         ${[served, end, unsigned, unknown].map((count) => html`<td>${formatNumber(count)}</td> `)}
       </tr> `,

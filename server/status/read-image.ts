@@ -3,6 +3,7 @@ import { sortByPath } from '../../generator/report.ts';
 import type { HistoryCommit } from '../../generator/sources/source.ts';
 import { PATIENCE } from './explain-pulls.ts';
 import { splitDirectory } from './links.ts';
+import type { FoundReason } from './overview-facts.ts';
 import type { ImageFacts, ShownSignature } from './render-image.ts';
 import type { StatusServices } from './services.ts';
 
@@ -12,11 +13,10 @@ export async function readImage(
   services: StatusServices,
   now: Date,
 ): Promise<ImageFacts> {
-  const { refresher, refused, reasons } = services;
+  const { refresher, refused } = services;
   const signatures = await readSignatures(directory, services);
   const pull = refused.find(directory);
-  const reason =
-    signatures.length === 0 ? (await reasons.of([directory], PATIENCE)).get(directory) : undefined;
+  const reason = signatures.length === 0 ? await findReason(directory, services) : undefined;
   const { hex = '' } = splitDirectory(directory) ?? {};
   return {
     now,
@@ -26,6 +26,14 @@ export async function readImage(
     reason,
     rejected: sortByPath(refresher.rejectedOf(hex)),
   };
+}
+
+async function findReason(
+  directory: string,
+  { refresher, reasons }: StatusServices,
+): Promise<FoundReason> {
+  if (!refresher.store()) return 'nothing-loaded';
+  return (await reasons.of([directory], PATIENCE)).get(directory);
 }
 
 async function readSignatures(

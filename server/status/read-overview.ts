@@ -17,15 +17,16 @@ export async function readOverview(
   searches: Searches,
   now: Date,
 ): Promise<OverviewFacts> {
-  const { source, refresher, policy, refused, reasons, lookups } = services;
+  const { source, refresher, policy, refused, lookups } = services;
   const pulls = refused.list();
   const [shown, newest, rejected] = await Promise.all([
-    explainPulls(pulls.slice(0, ON_A_PAGE), reasons),
+    explainPulls(pulls.slice(0, ON_A_PAGE), services),
     searches.newest(),
     searches.rejected(''),
   ]);
   const status = refresher.status();
   const store = refresher.store();
+  const resolved = refused.resolved();
   const since = now.getTime() - HOUR;
   return {
     now,
@@ -36,10 +37,11 @@ export async function readOverview(
     refused: {
       total: pulls.length,
       lately: pulls.filter(({ lastSeen }) => lastSeen > since).length,
+      resolvedLately: resolved.filter(({ lastSeen }) => lastSeen > since).length,
       dropped: refused.dropped(),
       shown,
     },
-    resolved: refused.resolved().slice(0, RESOLVED),
+    resolved: resolved.slice(0, RESOLVED),
     rejected,
     keys: readKeys(policy(), store, now),
     minutes: lookups.lastHour(),

@@ -1,5 +1,6 @@
 // What stands around every status page: the way home, the search, and the words for when the server
 // is gone. Only `main` is put in anew by the script.
+import { createHash } from 'node:crypto';
 import { html } from '../html/html.ts';
 import { ICON, createInline } from '../html/inline.ts';
 import type { PageSources } from '../html/page-headers.ts';
@@ -9,6 +10,9 @@ import { STATUS_STYLE } from './status-style.ts';
 
 const STYLE = createInline('style', STATUS_STYLE);
 const SCRIPT = createInline('script', STATUS_SCRIPT);
+
+/** By which the script knows a page of its own from what a proxy answers in its place. */
+const BUILD = createHash('sha256').update(STATUS_STYLE).update(STATUS_SCRIPT).digest('hex');
 
 /** What the content security policy of the pages has to allow. */
 export const STATUS_SOURCES: PageSources = {
@@ -49,7 +53,7 @@ export function renderFrame({ title, content, query }: Page, now: Date): string 
           </form>
         </header>
         <p id="connection" role="status"></p>
-        <main id="content" tabindex="-1">
+        <main id="content" data-build="${BUILD}" tabindex="-1">
           <h1>${title}</h1>
           ${content}
           <p class="as-of">As of ${now.toISOString().slice(0, 19).replace('T', ' ')} UTC</p>

@@ -2,11 +2,10 @@ import { type Html, type Part, html } from '../html/html.ts';
 import { renderFact } from '../html/facts.ts';
 import type { Signature, Warning } from '../../generator/judge.ts';
 import { formatClaims, type RejectedFile } from '../../generator/report.ts';
-import type { Reason } from '../../generator/explain/reason.ts';
 import type { HistoryCommit } from '../../generator/sources/source.ts';
 import { formatLocation } from '../../generator/location.ts';
 import { renderDigest, renderRepositoryLink, splitDirectory } from './links.ts';
-import type { ExplainedPull } from './overview-facts.ts';
+import type { ExplainedPull, FoundReason } from './overview-facts.ts';
 import { renderClients, renderWhen } from './render-pulls.ts';
 import { renderChange, renderFindings, renderReason } from './render-reason.ts';
 import { renderRejected } from './render-rejected.ts';
@@ -32,13 +31,14 @@ export interface ImageFacts {
   readonly signatures: readonly ShownSignature[];
   readonly pull: ExplainedPull | undefined;
   /** Why there is no signature; undefined where there is, or where it is not found out. */
-  readonly reason: Reason | undefined;
+  readonly reason: FoundReason;
   readonly rejected: readonly RejectedFile[];
 }
 
 export function renderImage(facts: ImageFacts): Html {
   const { directory, signatures, rejected, reason } = facts;
-  const told = reason?.code === 'quarantined' ? reason.files.length : 0;
+  const told =
+    typeof reason === 'object' && reason.code === 'quarantined' ? reason.files.length : 0;
   const { repository = directory, hex = '' } = splitDirectory(directory) ?? {};
   return html`<dl>
       ${renderFact('Repository', renderRepositoryLink(repository))}
@@ -58,8 +58,9 @@ export function renderImage(facts: ImageFacts): Html {
 }
 
 function renderRefusal({ pull, reason, now }: ImageFacts): Html {
+  const unsigned = reason === 'nothing-loaded' ? 'Not known yet' : 'Not signed';
   return html`<section aria-labelledby="refused">
-    <h2 id="refused">${pull ? 'Refused' : 'Not signed'}</h2>
+    <h2 id="refused">${pull ? 'Refused' : unsigned}</h2>
     ${renderReason(reason)}${pull ? [renderWhen(pull, now), renderClients(pull)] : undefined}
     ${renderFindings(reason, now)}
   </section> `;

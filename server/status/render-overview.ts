@@ -1,11 +1,11 @@
 import { type Html, html } from '../html/html.ts';
 import { countOf, formatNumber } from '../html/facts.ts';
 import { addressOf, renderImageLink } from './links.ts';
-import type { OverviewFacts } from './overview-facts.ts';
+import { type OverviewFacts, isStateRefused } from './overview-facts.ts';
 import { renderRates } from './rate-chart.ts';
 import { renderKeys } from './render-keys.ts';
 import { renderPulls, renderResolved } from './render-pulls.ts';
-import { renderRejected } from './render-rejected.ts';
+import { WHOLE_STATE, renderRejected } from './render-rejected.ts';
 import { renderServed, renderState } from './render-state.ts';
 
 /** The page at `/`: what is wrong first. */
@@ -31,12 +31,12 @@ export function renderOverview(facts: OverviewFacts): Html {
     </section> `;
 }
 
-function renderContents({ resolved, served }: OverviewFacts): Html {
+function renderContents({ resolved, served, rejected }: OverviewFacts): Html {
   return html`<nav aria-label="On this page">
     <a href="#refused">Refused pulls</a>
     ${resolved.length > 0 ? html`<a href="#resolved">Signed since</a>` : undefined}
     <a href="#served">What is served</a>
-    ${served ? html`<a href="#rejected">Rejected files</a>` : undefined}
+    ${hasFaults({ served, rejected }) ? html`<a href="#rejected">Rejected files</a>` : undefined}
     <a href="#keys">Keys</a>
     <a href="#rates">The last hour</a>
   </nav> `;
@@ -81,15 +81,21 @@ function renderNewest({ newest }: OverviewFacts): Html | undefined {
     </ul> `;
 }
 
-function renderFaults({ served, rejected }: OverviewFacts): Html | undefined {
-  const { total, files, hasMore } = rejected;
-  if (!served) return undefined;
+/** Before anything is loaded there may be a state that is refused; none is no news then. */
+function hasFaults({ served, rejected }: Pick<OverviewFacts, 'served' | 'rejected'>): boolean {
+  return served !== undefined || rejected.total > 0;
+}
+
+function renderFaults(facts: OverviewFacts): Html | undefined {
+  const { total, files, hasMore } = facts.rejected;
+  if (!hasFaults(facts)) return undefined;
   return html`<section aria-labelledby="rejected">
     <h2 id="rejected">Rejected files</h2>
+    ${isStateRefused(facts) ? WHOLE_STATE : undefined}
     ${
       total === 0
         ? html`<p>Every file of the source that is meant for nodes can be served.</p>`
-        : renderRejected(files, `${countOf(total, 'file')} left out of what is served`)
+        : renderRejected(files, countOf(total, 'file'))
     }
     ${
       hasMore

@@ -1,21 +1,26 @@
 // Why a lookup found nothing, with what was found and the next step.
-import type { QuarantinedFile, Reason, SignedImage } from '../../generator/explain/reason.ts';
+import type { QuarantinedFile, SignedImage } from '../../generator/explain/reason.ts';
 import { formatDirectory } from '../../generator/location.ts';
 import type { HistoryCommit } from '../../generator/sources/source.ts';
 import { type Html, html } from '../html/html.ts';
 import { renderImageLink } from './links.ts';
+import type { FoundReason } from './overview-facts.ts';
 import { renderCommit } from './render-state.ts';
 import { renderTime } from './render-time.ts';
 
 /** Undefined while it is not found out. */
-export function renderReason(reason: Reason | undefined): Html {
+export function renderReason(reason: FoundReason): Html {
+  if (reason === 'nothing-loaded') {
+    return html`<p class="soft">Why can be told once something is loaded.</p>`;
+  }
   if (!reason) return html`<p class="soft">The reason is being looked up.</p>`;
   return html`<p><code class="code">${reason.code}</code> ${reason.message}</p>
     <p class="next">${reason.next}</p> `;
 }
 
 /** What the reason rests on, as far as its sentence does not say it. */
-export function renderFindings(reason: Reason | undefined, now: Date): Html | undefined {
+export function renderFindings(reason: FoundReason, now: Date): Html | undefined {
+  if (reason === 'nothing-loaded') return undefined;
   switch (reason?.code) {
     case 'quarantined':
       return renderFiles(reason.files, now);

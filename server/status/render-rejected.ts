@@ -2,6 +2,9 @@ import type { RejectedFile } from '../../generator/report.ts';
 import { type Html, html } from '../html/html.ts';
 import { renderTable } from './render-table.ts';
 
+/** What `--on-invalid refuse` makes of them. */
+export const WHOLE_STATE: Html = html`<p>The whole state is refused because of these files.</p> `;
+
 /** Rejected files with their cures. */
 export function renderRejected(files: readonly RejectedFile[], caption: string): Html {
   const rows = files.map(({ path, code, message, hint, breaksPulls }) => ({

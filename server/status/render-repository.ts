@@ -17,8 +17,8 @@ export interface ShownImage {
 export interface RepositoryFacts {
   readonly now: Date;
   readonly name: string;
-  /** How many images are signed, and how many of them come before those that are shown. */
-  readonly total: number;
+  /** How many images are signed, and how many of them come before those that are shown; undefined before anything is loaded. */
+  readonly total: number | undefined;
   readonly before: number;
   readonly images: readonly ShownImage[];
   readonly pulls: readonly ExplainedPull[];
@@ -28,29 +28,22 @@ export interface RepositoryFacts {
 export function renderRepository(facts: RepositoryFacts): Html {
   const { pulls, rejected, now } = facts;
   return html`${
-      pulls.length > 0
-        ? html`<section aria-labelledby="refused">
-            <h2 id="refused">Refused pulls</h2>
-            ${renderPulls(pulls, now)}
-          </section> `
-        : undefined
-    }
-    <section aria-labelledby="images">
-      <h2 id="images">Signed images</h2>
-      ${
-        facts.total === 0
-          ? html`<p>No image of this repository has a signature here.</p>`
-          : renderImages(facts)
-      }
-    </section>
-    ${
-      rejected.total > 0
-        ? html`<section aria-labelledby="rejected">
-            <h2 id="rejected">Rejected files</h2>
-            ${renderRejected(rejected.files, describeRejected(rejected))}
-          </section> `
-        : undefined
-    } `;
+    pulls.length > 0
+      ? html`<section aria-labelledby="refused">
+          <h2 id="refused">Refused pulls</h2>
+          ${renderPulls(pulls, now)}
+        </section> `
+      : undefined
+  }
+  ${facts.total === undefined ? undefined : renderSigned(facts, facts.total)}
+  ${
+    rejected.total > 0
+      ? html`<section aria-labelledby="rejected">
+          <h2 id="rejected">Rejected files</h2>
+          ${renderRejected(rejected.files, describeRejected(rejected))}
+        </section> `
+      : undefined
+  } `;
 }
 
 function describeRejected({ total, files, hasMore }: FoundRejected): string {
@@ -59,7 +52,18 @@ function describeRejected({ total, files, hasMore }: FoundRejected): string {
     : countOf(total, 'file');
 }
 
-function renderImages({ name, total, before, images, now }: RepositoryFacts): Html {
+function renderSigned(facts: RepositoryFacts, total: number): Html {
+  return html`<section aria-labelledby="images">
+    <h2 id="images">Signed images</h2>
+    ${
+      total === 0
+        ? html`<p>No image of this repository has a signature here.</p>`
+        : renderImages(facts, total)
+    }
+  </section> `;
+}
+
+function renderImages({ name, before, images, now }: RepositoryFacts, total: number): Html {
   const rows = images.map(({ directory, signatures }) => ({
     key: directory,
     cells: [

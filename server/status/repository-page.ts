@@ -1,7 +1,7 @@
 import { formatDirectory } from '../../generator/location.ts';
 import { html } from '../html/html.ts';
 import { explainPulls } from './explain-pulls.ts';
-import { type Page, type PageRequest, WAY_OUT, refuseQuery } from './page.ts';
+import { type Page, type PageRequest, WAY_OUT, notLoaded, refuseQuery } from './page.ts';
 import { readParameter } from './read-parameter.ts';
 import { renderRepository } from './render-repository.ts';
 import { ON_A_PAGE } from './searches.ts';
@@ -9,7 +9,7 @@ import { ON_A_PAGE } from './searches.ts';
 /** What is known of a repository: `?name=[PREFIX/]NAMESPACE/REPO`, `&after=sha256:HEX`. */
 export async function makeRepositoryPage(request: PageRequest): Promise<Page> {
   const { query, services, searches, now } = request;
-  const { refresher, refused, reasons } = services;
+  const { refresher, refused } = services;
   const name = readParameter(query, 'name');
   const after = readParameter(query, 'after');
   if (!name) return refuseQuery('name= wants one repository, as team/app.');
@@ -22,14 +22,22 @@ export async function makeRepositoryPage(request: PageRequest): Promise<Page> {
   const last = hex === undefined ? undefined : formatDirectory(name, hex);
   const [{ before, directories }, pulls, rejected] = await Promise.all([
     searches.imagesOf(name, last),
-    explainPulls(refusedHere, reasons),
+    explainPulls(refusedHere, services),
     searches.rejected('', name),
   ]);
   const store = refresher.store();
-  const total = store?.imagesByRepository.get(name) ?? 0;
+  if (!store) {
+    const facts = { now, name, total: undefined, before, images: [], pulls, rejected };
+    return notLoaded(
+      refresher.status(),
+      html`<h2>${name}</h2>
+        ${renderRepository(facts)}`,
+    );
+  }
+  const total = store.imagesByRepository.get(name) ?? 0;
   if (total + pulls.length + rejected.total === 0) return unknownRepository(name);
   const images = directories.flatMap((directory) => {
-    const signatures = store?.signaturesIn(directory) ?? [];
+    const signatures = store.signaturesIn(directory);
     return signatures.length > 0 ? [{ directory, signatures }] : [];
   });
   const facts = { now, name, total, before, images, pulls, rejected };

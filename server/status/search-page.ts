@@ -1,6 +1,6 @@
 import { html } from '../html/html.ts';
 import { findHits } from './find-hits.ts';
-import { type Page, type PageRequest, refuseQuery } from './page.ts';
+import { type Page, type PageRequest, notLoaded, refuseQuery } from './page.ts';
 import { readParameter } from './read-parameter.ts';
 import { hasHits, renderHits } from './render-search.ts';
 
@@ -11,7 +11,7 @@ export async function makeSearchPage({
   searches,
   now,
 }: PageRequest): Promise<Page> {
-  const text = readParameter(query, 'q');
+  const text = readParameter(query, 'q')?.trim();
   if (text === undefined) return refuseQuery('q= wants one text, of a name or a digest.');
   if (text === '') {
     const content = html`<p>
@@ -21,6 +21,11 @@ export async function makeSearchPage({
     return { status: 200, title: 'Search', content };
   }
   const hits = await findHits(text, services, searches);
+  const { refresher } = services;
+  if (!refresher.store()) {
+    const known = hasHits(hits) ? renderHits(hits, now) : undefined;
+    return { ...notLoaded(refresher.status(), known), query: text };
+  }
   return {
     status: hasHits(hits) ? 200 : 404,
     title: hasHits(hits) ? 'Found' : 'Nothing found',

@@ -12,7 +12,10 @@ import {
   findNewestOfAll,
 } from '../../generator/explain/newest-images.ts';
 import type { SignatureStore } from '../../generator/store.ts';
-import type { RefreshStatus, Refresher } from '../refresher.ts';
+import type { RejectedFile } from '../../generator/report.ts';
+import type { Refresher } from '../refresher.ts';
+import { createLane } from './lane.ts';
+import { createSearchMemory } from './search-memory.ts';
 
 export interface Searches {
   /** Directories that were signed last. */
@@ -31,83 +34,82 @@ export interface Searches {
 export const ON_A_PAGE = 50;
 export const MOST_HITS = 100;
 const NEWEST = 8;
-/** So many answers of each kind are remembered; all of them are forgotten beyond. */
-const REMEMBERED = 16;
+/** Each may go through the whole store. */
+const MOST_WAITING = 8;
 
-type Remember<Value> = (
-  key: string,
-  search: (store: SignatureStore) => Promise<Value>,
-) => Promise<Value>;
+/** The searches of one request, until its signal fires. They throw `TooBusyError`. */
+export type SearchesOf = (signal: AbortSignal) => Searches;
 
 export function createSearches(
   refresher: Pick<Refresher, 'store' | 'status' | 'rejected'>,
-): Searches {
-  let turn: Promise<unknown> = Promise.resolve();
+): SearchesOf {
+  const lane = createLane(MOST_WAITING);
+  // Whoever searches does not keep others from seeing whether all is well.
+  const overviewLane = createLane(MOST_WAITING);
+  const generation = (): number | undefined => refresher.status().generation?.number;
+  // A state that is refused has rejected files of its own.
+  const judged = (): unknown => `${generation()} ${refresher.status().lastError?.at}`;
+  const newest = createSearchMemory<readonly string[]>(overviewLane, generation);
+  const firstRejected = createSearchMemory<FoundRejected>(overviewLane, judged);
+  const images = createSearchMemory<FoundImages>(lane, generation);
+  const rejected = createSearchMemory<FoundRejected>(lane, judged);
+  const repositories = createSearchMemory<FoundRepositories>(lane, generation);
+  const digests = createSearchMemory<readonly string[]>(lane, generation);
 
-  /** `empty` is the answer while there is no store. What a new stamp does not cover is forgotten. */
-  const createMemory = <Value>(
-    empty: Value,
-    stampOf = ({ generation }: RefreshStatus): unknown => generation?.number,
-  ): Remember<Value> => {
-    const answers = new Map<string, Promise<Value>>();
-    let stamp: unknown;
-    return async (key, search) => {
+  /** `empty` is the answer while there is no store. */
+  const inStore =
+    <Value>(empty: Value, search: (store: SignatureStore) => Promise<Value>) =>
+    async (): Promise<Value> => {
       const store = refresher.store();
-      const now = stampOf(refresher.status());
-      if (stamp !== now || answers.size >= REMEMBERED) answers.clear();
-      stamp = now;
-      if (!store) return empty;
-      const known = answers.get(key);
-      if (known) return known;
-      const answer = turn.then(async () => search(store));
-      turn = answer.catch(() => answers.delete(key));
-      answers.set(key, answer);
-      return answer;
+      return store ? search(store) : empty;
     };
-  };
 
-  const newest = createMemory<readonly string[]>([]);
-  const images = createMemory<FoundImages>({ before: 0, directories: [] });
-  const rejected = createMemory<FoundRejected>(
-    { total: 0, files: [], hasMore: false },
-    // A state that is refused has rejected files of its own.
-    ({ generation, lastError }) => `${generation?.number} ${lastError?.at}`,
-  );
-  const repositories = createMemory<FoundRepositories>({
-    total: 0,
-    repositories: [],
-    hasMore: false,
-  });
-  const digests = createMemory<readonly string[]>([]);
-
-  return {
-    newest: async () => newest('', async (store) => findNewestOfAll(store, NEWEST)),
+  return (signal) => ({
+    newest: async () =>
+      newest(
+        '',
+        inStore([], async (store) => findNewestOfAll(store, NEWEST)),
+        signal,
+      ),
     imagesOf: async (repository, after) =>
-      images(JSON.stringify([repository, after]), async (store) =>
-        findImages(store, repository, { after, limit: ON_A_PAGE }),
+      images(
+        JSON.stringify([repository, after]),
+        inStore({ before: 0, directories: [] }, async (store) =>
+          findImages(store, repository, { after, limit: ON_A_PAGE }),
+        ),
+        signal,
       ),
-    rejected: async (after, repository = '') =>
-      rejected(JSON.stringify([after, repository]), async () =>
-        findRejected(refresher.rejected(), {
-          matches: ({ path }) => repository === '' || isOf(repository, path),
-          after,
-          limit: ON_A_PAGE,
-        }),
-      ),
-    repositories: async (texts) =>
-      repositories(JSON.stringify(texts), async (store) =>
-        findRepositories(store, {
-          matches: (name) => {
-            const lower = name.toLowerCase();
-            return texts.some((text) => lower.includes(text));
-          },
-          after: '',
-          limit: MOST_HITS,
-        }),
-      ),
+    rejected: async (after, repository = '') => {
+      const ask = after === '' && repository === '' ? firstRejected : rejected;
+      const matches = ({ path }: RejectedFile): boolean =>
+        repository === '' || isOf(repository, path);
+      return ask(
+        JSON.stringify([after, repository]),
+        // Before the first store there may be a state that is refused.
+        async () => findRejected(refresher.rejected(), { matches, after, limit: ON_A_PAGE }),
+        signal,
+      );
+    },
+    repositories: async (texts) => {
+      const matches = (name: string): boolean => {
+        const lower = name.toLowerCase();
+        return texts.some((text) => lower.includes(text));
+      };
+      return repositories(
+        JSON.stringify(texts),
+        inStore({ total: 0, repositories: [], hasMore: false }, async (store) =>
+          findRepositories(store, { matches, after: '', limit: MOST_HITS }),
+        ),
+        signal,
+      );
+    },
     digests: async (beginning) =>
-      digests(beginning, async (store) => findDigests(store, beginning, MOST_HITS)),
-  };
+      digests(
+        beginning,
+        inStore([], async (store) => findDigests(store, beginning, MOST_HITS)),
+        signal,
+      ),
+  });
 }
 
 /** Whether a file lies in a repository, or was meant to. */

@@ -14,8 +14,8 @@ const keyOf = (node) => {
 const isSame = (one, other) => one.nodeName === other.nodeName ? keyOf(one) === keyOf(other) : false;
 const takeAttributes = (old, now) => {
   for (const { name } of [...old.attributes]) {
-    // What the reader has unfolded stays so.
-    if (name === 'open' || now.hasAttribute(name)) continue;
+    // What the reader has unfolded stays so, and where he was put.
+    if (['open', 'tabindex'].includes(name) || now.hasAttribute(name)) continue;
     old.removeAttribute(name);
   }
   for (const { name, value } of now.attributes) {
@@ -48,30 +48,61 @@ const take = (old, now) => {
   }
   for (const child of [...old.childNodes]) if (!kept.has(child)) child.remove();
 };
-const show = (text) => {
-  const page = new DOMParser().parseFromString(text, 'text/html');
-  const now = page.getElementById('content');
-  if (!now) throw new Error('not a status page');
+// Whoever selects text wants to copy it.
+const isSelecting = () => {
+  const selection = getSelection();
+  return selection.isCollapsed ? false : selection.containsNode(main, true);
+};
+const ancestorsOf = (node) => {
+  const ancestors = [];
+  for (let one = node; one; one = one.parentElement) ancestors.push(one);
+  return ancestors;
+};
+const show = (page, now) => {
   const focused = document.activeElement;
+  const ancestors = main.contains(focused) ? ancestorsOf(focused) : [];
   document.title = page.title;
   take(main, now);
   // An element that was moved has lost it.
-  if (focused.isConnected) focused.focus({ preventScroll: true });
+  if (focused.isConnected) return focused.focus({ preventScroll: true });
+  const left = ancestors.find((one) => one.isConnected);
+  if (!left) return;
+  const heading = (left.closest('section') || main).querySelector('h1, h2');
+  heading.tabIndex = -1;
+  heading.focus({ preventScroll: true });
 };
 let since;
 const say = (text) => {
   if (connection.textContent !== text) connection.textContent = text;
 };
+const fail = (what) => {
+  since ??= new Date().toISOString().slice(0, 19).replace('T', ' ');
+  say(what + ' since ' + since + ' UTC. This page shows what was known then, and tries again.');
+};
 const read = async () => {
+  let answer;
+  let text;
   try {
-    const answer = await fetch(location.href, { signal: AbortSignal.timeout(PERIOD) });
-    if (answer.status >= 500) throw new Error('answered ' + answer.status);
-    show(await answer.text());
+    const signal = AbortSignal.timeout(PERIOD);
+    answer = await fetch(location.href, { signal, redirect: 'manual' });
+    text = await answer.text();
+  } catch {
+    fail('The server cannot be reached');
+    return;
+  }
+  const page = new DOMParser().parseFromString(text, 'text/html');
+  const now = page.querySelector('main[data-build="' + main.dataset.build + '"]');
+  const isBusy = answer.headers.has('Retry-After');
+  if (answer.status === 500 || isBusy || (answer.status > 500 ? !now : false)) {
+    fail('The server answers with an error (' + answer.status + ')');
+  } else if (!now) {
+    isPaused = true;
+    label();
+    say('What the server sends now is not this page, so it is not refreshed any more: sign in again or reload.');
+  } else if (!isSelecting()) {
+    show(page, now);
     since = undefined;
     say('');
-  } catch {
-    since ??= new Date().toLocaleTimeString();
-    say('The server cannot be reached since ' + since + '. This page shows what was known then, and tries again.');
   }
 };
 let timer;

@@ -252,7 +252,7 @@ describeWith(['gpg', 'git'], 'a refused pull', () => {
     await remote.publish({ [location]: bytes, 'README.md': 'unrelated' });
     const id = await remote.publish({ [location]: '<!doctype html>', [good.location]: good.bytes });
     await publisher.announce(server, id);
-    await server.waitForLine(/is refused: 1 rejected files/);
+    await server.waitForLine(/is refused: 1 rejected file;/);
     const [, hex = ''] = location.split(/@sha256=|\/signature-1/);
     const { reason } = await refuse('team/app', `sha256:${hex}`);
     const [file] = reason.files ?? [];

@@ -174,7 +174,10 @@ describe('the refresher', () => {
       source.state = { ...BAD, files: { ...BAD.files, [at(3)]: 'three' } };
       assert.equal(await refresh(), 'refused');
       assert.deepEqual([served(), commit()], [['one'], 'a']);
-      assert.match(refresher.status().lastError?.message ?? '', /^commit b is refused: 1 rejected/);
+      assert.match(
+        refresher.status().lastError?.message ?? '',
+        /^commit b is refused: 1 rejected file; the last good/,
+      );
       assert.deepEqual(
         [...refresher.rejected()].map(({ path }) => path),
         [at(2)],

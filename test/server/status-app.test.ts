@@ -89,7 +89,7 @@ describe('the status listener', () => {
 
     it('has no signatures, and nothing else', async () => {
       const [location = ''] = server.files.keys();
-      for (const path of [`/${location}`, '/refresh', '/webhook', '/.git', '/%zz']) {
+      for (const path of [`/${location}`, '/webhook', '/.git', '/%zz']) {
         const response = await supertest(server.statusUrl).get(path);
         assert.deepEqual([response.status, response.text], [404, ''], path);
       }

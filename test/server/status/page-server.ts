@@ -25,6 +25,8 @@ export interface StatusWorld {
   policy: Policy;
   location: string;
   refused: readonly RefusedPull[];
+  /** Of a state that is refused. */
+  refusedFiles: readonly RejectedFile[];
   resolved: readonly ResolvedPull[];
   dropped: number;
   minutes: readonly MinuteCounts[];
@@ -57,6 +59,7 @@ export async function makeWorld(...files: readonly CheckedFile[]): Promise<Statu
     policy: await createSimplePolicy(undefined),
     location: 'https://git.example.com/team/signatures.git',
     refused: [],
+    refusedFiles: [],
     resolved: [],
     dropped: 0,
     minutes: Array.from({ length: 60 }, (_, index) => ({
@@ -80,7 +83,10 @@ export function refusedPull(directory: string, pull: Partial<RefusedPull> = {}):
 /** What the pages ask, answered out of a world. */
 export function servicesOf(world: StatusWorld, log: CapturedLines): StatusServices {
   const source = createMemorySource({ commit: 'a', files: {} });
-  const rejectedOf = (hex: string): readonly RejectedFile[] => world.store?.rejectedOf(hex) ?? [];
+  const rejectedOf = (hex: string): readonly RejectedFile[] => [
+    ...(world.store?.rejectedOf(hex) ?? []),
+    ...world.refusedFiles.filter(({ path }) => path.includes(hex)),
+  ];
   return {
     source: {
       ...source,
@@ -92,7 +98,7 @@ export function servicesOf(world: StatusWorld, log: CapturedLines): StatusServic
       store: () => world.store,
       status: () => world.status,
       rejectedCodes: () => world.store?.rejectedCodes ?? new Map<never, never>(),
-      rejected: () => world.store?.rejectedFiles() ?? [],
+      rejected: () => [...(world.store?.rejectedFiles() ?? []), ...world.refusedFiles],
       rejectedOf,
       newestCommit: () => null,
       replaceJudge: () => undefined,

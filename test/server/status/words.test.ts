@@ -12,20 +12,21 @@ const WELL: OverviewFacts = {
   status: { generation: null, lastRefresh: null, lastError: null },
   served: { signatures: 1200, images: 1, repositories: 1, signers: 1 },
   newest: [],
-  refused: { total: 0, lately: 0, dropped: 0, shown: [] },
+  refused: { total: 0, lately: 0, resolvedLately: 0, dropped: 0, shown: [] },
   resolved: [],
   rejected: { total: 0, files: [], hasMore: false },
   keys: [],
   minutes: [],
 };
 const TROUBLE = { ...WELL.status, lastError: { at: NOW.toISOString(), message: 'no' } };
+const NONE = { signatures: 0, images: 0, repositories: 0, signers: 0 };
 const REFUSED = { ...WELL.refused, lately: 2 };
 const REJECTED = { ...WELL.rejected, total: 1 };
 const keyUntil = (time: number) => ({
   fingerprint: 'A',
   userIds: [],
   expires: null,
-  signed: undefined,
+  signed: { signatures: 1, images: 1, soleImages: 0 },
   state: { kind: 'expires', at: new Date(time).toISOString() } as const,
 });
 const revoked = { ...keyUntil(0), state: { kind: 'revoked' } as const };
@@ -50,16 +51,28 @@ describe('the words of the status pages', () => {
       'trouble',
       'The newest state is not served, and 1 image was refused in the last hour.',
     ],
-    [
-      { served: { signatures: 0, images: 0, repositories: 0, signers: 0 } },
-      'notice',
-      'The source has no signatures.',
-    ],
+    [{ served: NONE }, 'notice', 'The source has no signatures.'],
     [{ rejected: REJECTED }, 'notice', '1 file is rejected.'],
     [
       { rejected: REJECTED, keys: [keyUntil(NOW.getTime() + 30 * DAY), revoked] },
       'notice',
       '1 file is rejected, 1 key is no good any more, and 1 key expires within 30 days.',
+    ],
+    [
+      { refused: { ...WELL.refused, resolvedLately: 1 } },
+      'notice',
+      '1 image was refused in the last hour before its signature came.',
+    ],
+    [
+      { keys: [{ ...revoked, signed: { signatures: 7, images: 5, soleImages: 3 } }] },
+      'trouble',
+      '3 images are signed only by keys that are no good any more.',
+    ],
+    [{ keys: undefined }, 'notice', 'Nobody checks who signed.'],
+    [
+      { served: undefined, rejected: REJECTED, status: TROUBLE },
+      'trouble',
+      'Nothing is served: the state is refused because of its rejected files.',
     ],
   ];
   for (const [facts, level, headline] of states) {
@@ -68,6 +81,28 @@ describe('the words of the status pages', () => {
       assert.deepEqual([said.level, said.headline, said.more], [level, headline, undefined]);
     });
   }
+
+  it('say that nothing could be accepted', () => {
+    const said = describeState({ ...WELL, served: NONE, rejected: REJECTED });
+    assert.deepEqual([said.level, said.headline], ['trouble', 'No signature could be accepted.']);
+  });
+
+  it('leave out keys that have signed nothing, though they are no good any more', () => {
+    const said = describeState({ ...WELL, keys: [{ ...revoked, signed: undefined }] });
+    assert.equal(said.level, 'well');
+  });
+
+  it('say that the newest state is refused, beside what is served', () => {
+    const at = NOW.toISOString();
+    const lastRefresh = { at, reason: 'poll', result: 'refused', durationMs: 1 } as const;
+    const said = describeState({
+      ...WELL,
+      status: { ...TROUBLE, lastRefresh },
+      rejected: REJECTED,
+    });
+    assert.equal(said.headline, 'The newest state is refused.');
+    assert.equal(said.more, '1 file is rejected.');
+  });
 
   it('say what is less urgent after what is urgent', () => {
     const said = describeState({ ...WELL, refused: REFUSED, rejected: REJECTED });
@@ -123,7 +158,7 @@ describe('the words of the status pages', () => {
     assert.deepEqual(heights, [0, 2, 30, 60, 0, 60, 0, 0]);
     assert.match(markup, /1,503 lookups in the last hour, at most 1,000 in a minute/);
     assert.match(markup, /2 refused pulls in the last hour, at most 2 in a minute/);
-    assert.equal(markup.match(/<tr>/g)?.length, 5);
+    assert.equal(markup.match(/<tr\b/g)?.length, 5);
     assert.match(renderRates([]).markup, /None in the last hour/);
   });
 });
