@@ -1,5 +1,6 @@
 // Which manifests nodes ask for when they pull an image.
 import type { DockerReference } from '../generator/docker-reference.ts';
+import { chooseInstances } from '../generator/explain/choose-instances.ts';
 import { type Instance, parseManifest } from '../generator/explain/manifest.ts';
 import { formatReference } from '../generator/policy/signed-identity.ts';
 import { toLine } from '../generator/printable.ts';
@@ -82,13 +83,17 @@ function pick(
   instances: readonly Instance[],
   wanted: readonly string[],
 ): readonly Instance[] {
-  const missing = wanted.find((one) => !instances.some(({ platform }) => isOf(platform, one)));
+  const missing = wanted.find((one) => chooseInstances(instances, one).length === 0);
   if (missing !== undefined) {
     throw new Complaint(`the list of ${name} lacks ${missing}`, describeOthers(instances));
   }
-  const picked = instances.filter(
-    ({ platform }) => wanted.length === 0 || wanted.some((one) => isOf(platform, one)),
-  );
+  const chosen = wanted.flatMap((one) => chooseInstances(instances, one));
+  const picked = wanted.length === 0 ? instances : [...new Set(chosen)];
+  const nested = picked.find(({ isList }) => isList);
+  if (nested) {
+    const message = `nodes refuse the list of ${name}: its entry for ${nested.platform} is a list again`;
+    throw new Complaint(message, 'push the image again, or pick other platforms with --platform');
+  }
   if (picked.length === 0) {
     const hint = 'push the image again, with a manifest for each platform';
     throw new Complaint(`the list of ${name} names no platform that a node could have`, hint);
@@ -98,11 +103,6 @@ function pick(
     throw new Complaint(message, `pick up to ${MOST_PLATFORMS} with --platform`);
   }
   return picked;
-}
-
-/** `linux/arm` is every variant of it. */
-function isOf(platform: string, wanted: string): boolean {
-  return platform === wanted || platform.startsWith(`${wanted}/`);
 }
 
 function describeOthers(instances: readonly Instance[]): string {

@@ -6,11 +6,16 @@ import { digestedBytes } from './schema1.ts';
 
 /** The manifest of one platform. */
 export interface Instance {
-  /** `os/architecture[/variant]`. */
+  /** `os/architecture[/variant]`, or ANY_OTHER. */
   readonly platform: string;
   /** Of its digest: 64 lower-case hexadecimal digits. */
   readonly hex: string;
+  /** Whether it is a list again, which nodes refuse. */
+  readonly isList: boolean;
 }
+
+/** What nodes get whose platform an index does not name, where it has an entry without one. */
+export const ANY_OTHER = 'any other';
 
 export interface Manifest {
   readonly hex: string;
@@ -18,8 +23,9 @@ export interface Manifest {
   readonly instances: readonly Instance[] | undefined;
 }
 
+const DOCKER_LIST = 'application/vnd.docker.distribution.manifest.list.v2+json';
 const LISTS: ReadonlySet<string> = new Set([
-  'application/vnd.docker.distribution.manifest.list.v2+json',
+  DOCKER_LIST,
   'application/vnd.oci.image.index.v1+json',
 ]);
 
@@ -33,7 +39,8 @@ const manifestSchema = z.looseObject({
 const word = z.string().regex(/^(?!unknown$)[^\s/]+$/);
 const instanceSchema = z.object({
   digest: z.string().regex(/^sha256:[0-9a-f]{64}$/),
-  platform: z.object({ os: word, architecture: word, variant: z.string().optional() }),
+  mediaType: z.string().optional(),
+  platform: z.object({ os: word, architecture: word, variant: z.string().optional() }).nullish(),
 });
 
 /** Reads what a registry sent; undefined where it is no manifest. */
@@ -44,20 +51,27 @@ export function parseManifest(untrustedBytes: Uint8Array): Manifest | undefined 
   const hex = createHash('sha256').update(digestedBytes(untrustedBytes, found.data)).digest('hex');
   // An index need not name its type.
   const isList = mediaType === undefined ? manifests !== undefined : LISTS.has(mediaType);
-  return { hex, instances: isList ? readInstances(manifests ?? []) : undefined };
+  return { hex, instances: isList ? readInstances(manifests ?? [], mediaType) : undefined };
 }
 
-/** Equal entries count once; of one platform there may be several. */
-function readInstances(entries: readonly unknown[]): readonly Instance[] {
+/** Of entries for one platform nodes choose the first. */
+function readInstances(
+  entries: readonly unknown[],
+  type: string | undefined,
+): readonly Instance[] {
   const instances = new Map<string, Instance>();
   for (const entry of entries) {
     const found = instanceSchema.safeParse(entry);
     if (!found.success) continue;
-    const { digest, platform } = found.data;
-    const { os, architecture, variant } = platform;
-    const name = [os, architecture, variant].filter(Boolean).join('/');
+    const { digest, mediaType = '', platform: parts } = found.data;
+    // Entries of docker's lists are for no platform at all then.
+    if (!parts && type === DOCKER_LIST) continue;
+    const platform = parts
+      ? [parts.os, parts.architecture, parts.variant].filter(Boolean).join('/')
+      : ANY_OTHER;
+    if (instances.has(platform)) continue;
     const hex = digest.slice('sha256:'.length);
-    instances.set(`${name} ${hex}`, { platform: name, hex });
+    instances.set(platform, { platform, hex, isList: LISTS.has(mediaType) });
   }
   return [...instances.values()];
 }

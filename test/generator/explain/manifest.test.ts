@@ -46,8 +46,6 @@ describe('generator: manifests', () => {
 
   it('of which no node has the platform are left out', () => {
     const manifests = [
-      on(A),
-      on(A, null),
       on(A, { os: 'unknown', architecture: 'unknown' }),
       on(A, { os: 'linux' }),
       on(A, { os: 'linux', architecture: '' }),
@@ -62,12 +60,23 @@ describe('generator: manifests', () => {
     assert.deepEqual(instancesOf({ schemaVersion: 2, manifests }), [['linux/arm64', 2]]);
   });
 
-  it('of one platform may be several; the same counts once', () => {
+  it('without a platform are for any other, in an index', () => {
+    const manifests = [on(A, linux('amd64')), on(B), on(C, null)];
+    const named = [['linux/amd64', 0]];
+    const all = [...named, ['any other', 1]];
+    assert.deepEqual(instancesOf({ schemaVersion: 2, manifests }), all);
+    assert.deepEqual(instancesOf({ schemaVersion: 2, mediaType: INDEX, manifests }), all);
+    assert.deepEqual(instancesOf({ schemaVersion: 2, mediaType: LIST, manifests }), named);
+  });
+
+  it('of one platform may be several, of which the first counts', () => {
     const manifests = [A, B, A].map((digest) => on(digest, linux('amd64')));
-    assert.deepEqual(instancesOf({ schemaVersion: 2, manifests }), [
-      ['linux/amd64', 0],
-      ['linux/amd64', 1],
-    ]);
+    assert.deepEqual(instancesOf({ schemaVersion: 2, manifests }), [['linux/amd64', 0]]);
+  });
+
+  it('may be lists again', () => {
+    const manifests = [{ ...on(A, linux('amd64')), mediaType: INDEX }];
+    assert.equal(parse({ schemaVersion: 2, manifests })?.instances?.[0]?.isList, true);
   });
 
   it('have the digest of their bytes', () => {
