@@ -12,16 +12,28 @@ const TIME_LIMIT = 120_000;
 /** Far more than a hundred images need. Bytes. */
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 const HINT = 'give the address of its --status-listen, as http://127.0.0.1:9090';
+const TRUST_HINT = 'name the file of its CA in NODE_EXTRA_CA_CERTS';
 
 /** The address of a running server; undefined for what is a SOURCE. */
 export function parseServer(text: string): URL | undefined {
-  if (!/^https?:\/\//i.test(text) || text.endsWith('.git')) return undefined;
+  if (/^(?:[a-z0-9.-]+|\[[0-9a-f:]+\]):[0-9]+\/?$/i.test(text)) {
+    throw new Complaint(`--server: expected a URL, got ${JSON.stringify(text)}`, `write http://${text}`);
+  }
+  if (!isServerUrl(text)) return undefined;
   const url = parseUrl(text);
   if (!url) throw new Complaint(`--server: expected a URL, got ${JSON.stringify(text)}`, HINT);
   if (url.username !== '' || url.password !== '') {
     throw new Complaint('--server: expected no user name or password in the URL', HINT);
   }
+  if (/[?#]/.test(text)) {
+    throw new Complaint('--server: expected no query and no fragment in the URL', HINT);
+  }
   return url;
+}
+
+/** Whether text is taken for a running server, and not for a git repository. */
+export function isServerUrl(text: string): boolean {
+  return /^https?:\/\//i.test(text) && !/\.git\/*$/.test(text);
 }
 
 /**
@@ -60,7 +72,6 @@ export async function explainAtServer(
 function toQuestion(server: URL, image: DockerReference, hexes: readonly string[]): URL {
   const url = new URL(server);
   url.pathname = `${url.pathname.replace(/\/+$/, '')}/explain.json`;
-  url.hash = '';
   url.search = new URLSearchParams([
     ['image', formatReference(image)],
     ...hexes.map((hex) => ['digest', toDigest(hex)]),
@@ -99,13 +110,17 @@ async function ask(url: URL, ending: AbortSignal, timeLimit: number): Promise<An
     const inner = cause instanceof Error && cause.cause ? cause.cause : cause;
     throw new Complaint(
       `cannot ask the server at ${url.origin}: ${toLine(messageOf(inner))}`,
-      HINT,
+      isDistrust(inner) ? TRUST_HINT : HINT,
       { cause },
     );
   } finally {
     clearTimeout(timer);
     ending.removeEventListener('abort', stop);
   }
+}
+
+function isDistrust(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && /CERT|UNABLE_TO_/.test(String(error.code));
 }
 
 function parseJson(text: string): unknown {

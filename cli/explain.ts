@@ -8,7 +8,7 @@ import { checkAuthfile } from './check-authfile.ts';
 import { Complaint } from './complaint.ts';
 import type { ServerAnswer } from './explain-answer.ts';
 import { explainAtServer, parseServer } from './explain-at-server.ts';
-import { explainAtSource } from './explain-at-source.ts';
+import { checkPlace, explainAtSource } from './explain-at-source.ts';
 import { type Explanation, formatExplained } from './format-explained.ts';
 import { untilStopped } from './open-source.ts';
 import type { OptionName, Settings } from './options.ts';
@@ -44,6 +44,7 @@ export async function explain(
   const image = readImage(name);
   const place = findPlace(source, settings, flags);
   if (settings.authfile !== undefined) await checkAuthfile(settings.authfile);
+  if (typeof place === 'string') await checkPlace(place, settings);
   const { registry, list, manifests } = await readPlatforms(image, settings, world);
   const hexes = [...manifests.map(({ hex }) => hex), ...(list === undefined ? [] : [list])];
   const { images, ...origin } =

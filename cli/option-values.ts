@@ -171,8 +171,10 @@ export const names = several.transform((values, context) => {
   return z.NEVER;
 });
 
+const words = z.union([z.string().transform((word) => [word]), z.array(z.string())], expected('OS/ARCH'));
+
 /** `OS/ARCH[/VARIANT]`, one or several. */
-export const platforms = several.transform((values, context) => {
+export const platforms = words.transform((values, context) => {
   const wrong = values.find((value) => !/^[a-z0-9]+(?:\/[a-z0-9_.]+){1,2}$/.test(value));
   if (wrong === undefined) return values;
   context.addIssue(`expected OS/ARCH or OS/ARCH/VARIANT, got ${JSON.stringify(wrong)}`);

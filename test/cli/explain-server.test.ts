@@ -1,12 +1,14 @@
 // What `lookaside explain` learns from a server, good and bad.
 import assert from 'node:assert/strict';
 import { type Server, createServer } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import { explainAtServer } from '../../cli/explain-at-server.ts';
 import { parsePulledImage } from '../../generator/explain/pulled-image.ts';
 import { freePort } from '../e2e/free-port.ts';
 import { startLookaside } from '../e2e/lookaside.ts';
 import { useTemporary } from '../e2e/temporary.ts';
 import { type Expected, assertComplaint } from './assert-complaint.ts';
+import { makeCertificate } from '../server/certificate.ts';
 import { runInProcess } from './run-in-process.ts';
 
 const HEX = 'ab'.repeat(32);
@@ -181,6 +183,19 @@ describe('lookaside explain asks a server', () => {
     await assert.rejects(stopped, { message: /^cannot ask the server .*: interrupted$/ });
   });
 
+  it('that it does not trust', async () => {
+    const { cert, key } = await makeCertificate(directory(), 'localhost');
+    const secure = createSecureServer({ cert: Buffer.from(cert), key: Buffer.from(key) });
+    const port = await freePort();
+    await new Promise<void>((resolve) => secure.listen(port, '127.0.0.1', resolve));
+    const args = ['explain', BY_DIGEST, '--server', `https://127.0.0.1:${port}`];
+    assertComplaint(await runInProcess(args), {
+      message: /^cannot ask the server at \S+: .*self-signed certificate/,
+      hint: /NODE_EXTRA_CA_CERTS/,
+    });
+    secure.close();
+  });
+
   it('that is down', async () => {
     const port = await freePort();
     const args = ['explain', BY_DIGEST, '--server', `http://127.0.0.1:${port}`];
@@ -196,6 +211,10 @@ describe('lookaside explain asks a server', () => {
       const askAt = async (url: string) => runInProcess(['explain', BY_DIGEST, '--server', url]);
       assertComplaint(await askAt(real.baseUrl), { message: /got status 404$/ });
       assert.equal((await askAt(real.statusUrl)).code, 1);
+      assertComplaint(await runInProcess(['explain', BY_DIGEST, real.statusUrl], process.env), {
+        message: /git/,
+        hint: new RegExp(`^hint: for a running server, write --server ${real.statusUrl}$`),
+      });
     } finally {
       await real.stop();
     }

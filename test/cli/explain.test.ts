@@ -56,6 +56,33 @@ describe('lookaside explain', () => {
         [BY_DIGEST, '--server', 'http://'],
         { message: /^--server: expected a URL, got "http:\/\/"$/, hint: /--status-listen/ },
       ],
+      'of an address without a scheme': [
+        [BY_DIGEST, '--server', '127.0.0.1:9090'],
+        {
+          message: /^--server: expected a URL, got "127\.0\.0\.1:9090"$/,
+          hint: /^hint: write http:\/\/127\.0\.0\.1:9090$/,
+        },
+      ],
+      'of a query in the address': [
+        [BY_DIGEST, '--server', 'http://127.0.0.1:9090/?x'],
+        { message: /^--server: expected no query and no fragment in the URL$/ },
+      ],
+      'of a fragment in the address': [
+        [BY_DIGEST, '--server', 'http://127.0.0.1:9090/#x'],
+        { message: /^--server: expected no query and no fragment in the URL$/ },
+      ],
+      'of no platform': [
+        [BY_DIGEST, '.', '--platform', ''],
+        { message: /^--platform: expected OS\/ARCH or OS\/ARCH\/VARIANT, got ""$/ },
+      ],
+      'of keys that are not there, before it asks the registry': [
+        ['127.0.0.1:1/a:b', '.', '--keys', '/nowhere/at/all'],
+        { message: /\/nowhere\/at\/all/ },
+      ],
+      'of a SOURCE that is not there, before it asks the registry': [
+        ['127.0.0.1:1/a:b', '/nowhere/at/all'],
+        { message: /no such directory$/ },
+      ],
       'of keys for a server': [
         [BY_DIGEST, '--server', 'http://127.0.0.1:1', '--keys', 'x'],
         { message: /^--keys means nothing to a running server$/, hint: /leave it out/ },

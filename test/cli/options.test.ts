@@ -325,8 +325,8 @@ const PLATFORMS: (typeof COLUMNS)[string] = {
     [[], []],
   ],
   bad: [
-    ['', 'expected a value or a list of values, got ""'],
-    [7, 'expected a value or a list of values, got 7'],
+    ['', 'expected OS/ARCH or OS/ARCH/VARIANT, got ""'],
+    [7, 'expected OS/ARCH, got 7'],
     ...['amd64', 'linux/', '/amd64', 'linux/arm/v7/x', 'Linux/amd64', 'linux/a b'].map(
       (value): [unknown, string] => [
         [value],
