@@ -100,7 +100,10 @@ function describeNames(
   if (wanted === name) {
     return { message, next: `Sign it as ${name} too, or pull it as it is signed.` };
   }
-  return { message: `${message}; nodes want it signed as ${wanted}`, next: `Sign it as ${wanted}.` };
+  return {
+    message: `${message}; nodes want it signed as ${wanted}`,
+    next: `Sign it as ${wanted}.`,
+  };
 }
 
 function describeMissing(

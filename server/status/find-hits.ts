@@ -1,14 +1,16 @@
+import { findRejected } from '../../generator/explain/find-rejected.ts';
 import { parseDockerReference } from '../../generator/docker-reference.ts';
 import { parseLocation } from '../../generator/location.ts';
-import { sortByPath } from '../../generator/report.ts';
 import { explainPulls } from './explain-pulls.ts';
 import type { Hits } from './render-search.ts';
-import { MOST_HITS, ON_A_PAGE, type Searches } from './searches.ts';
+import { ON_A_PAGE, type Searches } from './searches.ts';
 import type { StatusServices } from './services.ts';
 
 /** A digest, whole or its beginning, with or without what people copy along with it. */
 const DIGEST = /^(?:.*@)?(?:sha256[:=])?([0-9a-f]{8,64})$/i;
 const HEX_LENGTH = 64;
+const NONE = { total: 0, directories: [] };
+const ALL = { matches: () => true, after: '' };
 
 /** Looks for a text that is part of a repository's name, a name as images are pulled by, or a digest. */
 export async function findHits(
@@ -19,18 +21,25 @@ export async function findHits(
   const { refresher, refused } = services;
   const hex = findHex(text);
   const pulls =
-    hex === undefined
-      ? []
-      : refused
-          .list()
-          .filter(({ directory }) => directory.startsWith(hex, directory.length - HEX_LENGTH));
-  const [repositories, directories, explained] = await Promise.all([
+    hex === undefined ? [] : refused.list().filter(({ directory }) => hasDigest(directory, hex));
+  const [repositories, digests, shown] = await Promise.all([
     searches.repositories(namesIn(text)),
-    hex === undefined ? [] : searches.digests(hex),
+    hex === undefined ? NONE : searches.digests(hex),
     explainPulls(pulls.slice(0, ON_A_PAGE), services),
   ]);
-  const rejected = hex?.length === HEX_LENGTH ? sortByPath(refresher.rejectedOf(hex)) : [];
-  return { repositories, directories, pulls: explained, rejected: rejected.slice(0, MOST_HITS) };
+  const rejected = hex?.length === HEX_LENGTH ? refresher.rejectedOf(hex) : [];
+  return {
+    hex,
+    repositories,
+    digests,
+    pulls: { total: pulls.length, shown },
+    rejected: await findRejected(rejected, { ...ALL, limit: ON_A_PAGE }),
+  };
+}
+
+/** Whether the digest of a directory begins with some hexadecimal digits. */
+export function hasDigest(directory: string, hex: string): boolean {
+  return directory.startsWith(hex, directory.length - HEX_LENGTH);
 }
 
 function findHex(text: string): string | undefined {

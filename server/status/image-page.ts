@@ -6,7 +6,8 @@ import { readParameter } from './read-parameter.ts';
 import { renderImage } from './render-image.ts';
 
 /** What is known of an image: `?directory=REPOSITORY@sha256=HEX`, or `?repository=…&digest=sha256:HEX`. */
-export async function makeImagePage({ query, services, now }: PageRequest): Promise<Page> {
+export async function makeImagePage(request: PageRequest): Promise<Page> {
+  const { query, services } = request;
   const directory = readDirectory(query);
   const place = splitDirectory(directory);
   if (!place) {
@@ -14,11 +15,11 @@ export async function makeImagePage({ query, services, now }: PageRequest): Prom
       'directory= wants one image, as team/app@sha256=… with all 64 digits of the digest.',
     );
   }
-  const facts = await readImage(directory, services, now);
+  const facts = await readImage(directory, request);
   if (!services.refresher.store()) {
     return notLoaded(services.refresher.status(), renderImage(facts));
   }
-  const isKnown = facts.signatures.length + facts.rejected.length > 0 || facts.pull !== undefined;
+  const isKnown = facts.signatures.length + facts.rejected.total > 0 || facts.pull !== undefined;
   return {
     status: isKnown ? 200 : 404,
     title: isKnown ? place.repository : 'This image is not known here',

@@ -1,39 +1,43 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { sortByPath } from '../../generator/report.ts';
+import { findRejected } from '../../generator/explain/find-rejected.ts';
 import type { HistoryCommit } from '../../generator/sources/source.ts';
 import { PATIENCE } from './explain-pulls.ts';
 import { splitDirectory } from './links.ts';
 import type { FoundReason } from './overview-facts.ts';
+import type { PageRequest } from './page.ts';
 import type { ImageFacts, ShownSignature } from './render-image.ts';
+import { ON_A_PAGE } from './searches.ts';
 import type { StatusServices } from './services.ts';
 
 /** Gathers what is known of an image. */
 export async function readImage(
   directory: string,
-  services: StatusServices,
-  now: Date,
+  { services, searches, now }: Pick<PageRequest, 'services' | 'searches' | 'now'>,
 ): Promise<ImageFacts> {
-  const { refresher, refused } = services;
+  const { refresher, refused, reasons } = services;
   const signatures = await readSignatures(directory, services);
   const pull = refused.find(directory);
-  const reason = signatures.length === 0 ? await findReason(directory, services) : undefined;
   const { hex = '' } = splitDirectory(directory) ?? {};
+  const rejected = await findRejected(refresher.rejectedOf(hex), {
+    matches: () => true,
+    after: '',
+    limit: ON_A_PAGE,
+  });
+  const findReason = async (): Promise<FoundReason> => {
+    if (!refresher.store()) return 'nothing-loaded';
+    // Git is not asked of whatever strangers make up.
+    if (!pull && rejected.total === 0) return searches.reason(directory);
+    return (await reasons.of([directory], PATIENCE)).get(directory);
+  };
+  const reason = signatures.length === 0 ? await findReason() : undefined;
   return {
     now,
     directory,
     signatures,
     pull: pull && { ...pull, reason },
     reason,
-    rejected: sortByPath(refresher.rejectedOf(hex)),
+    rejected,
   };
-}
-
-async function findReason(
-  directory: string,
-  { refresher, reasons }: StatusServices,
-): Promise<FoundReason> {
-  if (!refresher.store()) return 'nothing-loaded';
-  return (await reasons.of([directory], PATIENCE)).get(directory);
 }
 
 async function readSignatures(

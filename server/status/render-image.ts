@@ -1,14 +1,15 @@
 import { type Html, type Part, html } from '../html/html.ts';
 import { renderFact } from '../html/facts.ts';
 import type { Signature, Warning } from '../../generator/judge.ts';
-import { formatClaims, type RejectedFile } from '../../generator/report.ts';
+import { formatClaims } from '../../generator/report.ts';
+import type { FoundRejected } from '../../generator/explain/find-rejected.ts';
 import type { HistoryCommit } from '../../generator/sources/source.ts';
 import { formatLocation } from '../../generator/location.ts';
 import { renderDigest, renderRepositoryLink, splitDirectory } from './links.ts';
 import type { ExplainedPull, FoundReason } from './overview-facts.ts';
 import { renderClients, renderWhen } from './render-pulls.ts';
 import { renderChange, renderFindings, renderReason } from './render-reason.ts';
-import { renderRejected } from './render-rejected.ts';
+import { renderSomeRejected } from './render-rejected.ts';
 import { renderTime } from './render-time.ts';
 
 /** A signature that is served. */
@@ -32,7 +33,7 @@ export interface ImageFacts {
   readonly pull: ExplainedPull | undefined;
   /** Why there is no signature; undefined where there is, or where it is not found out. */
   readonly reason: FoundReason;
-  readonly rejected: readonly RejectedFile[];
+  readonly rejected: FoundRejected;
 }
 
 export function renderImage(facts: ImageFacts): Html {
@@ -48,10 +49,10 @@ export function renderImage(facts: ImageFacts): Html {
     ${signatures.length === 0 || facts.pull ? renderRefusal(facts) : undefined}
     ${signatures.map((shown) => renderSignature(facts, shown))}
     ${
-      rejected.length > told
+      rejected.total > told
         ? html`<section aria-labelledby="rejected">
             <h2 id="rejected">Rejected files</h2>
-            ${renderRejected(rejected, 'Files that name the digest')}
+            ${renderSomeRejected(rejected, { digest: `sha256:${hex}` })}
           </section> `
         : undefined
     }`;

@@ -1,7 +1,7 @@
 import { type Html, html } from '../html/html.ts';
-import { countOf } from '../html/facts.ts';
+import { countOf, formatNumber } from '../html/facts.ts';
 import type { ResolvedPull } from '../refused/refused-pull.ts';
-import { renderImageLink } from './links.ts';
+import { addressOf, renderImageLink } from './links.ts';
 import type { ExplainedPull } from './overview-facts.ts';
 import { renderFindings, renderReason } from './render-reason.ts';
 import { renderCommit } from './render-state.ts';
@@ -13,6 +13,25 @@ export function renderPulls(pulls: readonly ExplainedPull[], now: Date): Html {
   return html`<ol class="pulls">
     ${pulls.map((pull) => renderPull(pull, now))}
   </ol> `;
+}
+
+/** Some of all that there are. */
+export interface ShownPulls {
+  readonly total: number;
+  readonly shown: readonly ExplainedPull[];
+}
+
+/** The first ones, and the way to all of them. */
+export function renderSomePulls(
+  { total, shown }: ShownPulls,
+  which: Readonly<Record<string, string>>,
+  now: Date,
+): Html {
+  const all = html`<p>
+    These are ${formatNumber(shown.length)} of ${formatNumber(total)}:
+    <a href="${addressOf('refused', which)}">all of them</a>.
+  </p>`;
+  return html`${renderPulls(shown, now)}${total > shown.length ? all : undefined}`;
 }
 
 function renderPull(pull: ExplainedPull, now: Date): Html {

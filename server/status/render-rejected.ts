@@ -1,9 +1,23 @@
+import type { FoundRejected } from '../../generator/explain/find-rejected.ts';
 import type { RejectedFile } from '../../generator/report.ts';
+import { countOf, formatNumber } from '../html/facts.ts';
 import { type Html, html } from '../html/html.ts';
+import { addressOf } from './links.ts';
 import { renderTable } from './render-table.ts';
 
 /** What `--on-invalid refuse` makes of them. */
 export const WHOLE_STATE: Html = html`<p>The whole state is refused because of these files.</p> `;
+
+/** The first ones that have to do with a digest, and the way to the others. */
+export function renderSomeRejected(
+  { total, files, hasMore }: FoundRejected,
+  which: Readonly<Record<string, string>>,
+): Html {
+  const shown = hasMore ? `${formatNumber(files.length)} of ${countOf(total, 'file')}` : undefined;
+  const after = files.at(-1)?.path ?? '';
+  return html`${renderRejected(files, shown ?? countOf(total, 'file'))}
+  ${hasMore ? html`<p><a href="${addressOf('rejected', { ...which, after })}">The next</a></p>` : undefined}`;
+}
 
 /** Rejected files with their cures. */
 export function renderRejected(files: readonly RejectedFile[], caption: string): Html {

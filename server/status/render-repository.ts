@@ -3,9 +3,8 @@ import { countOf, formatNumber } from '../html/facts.ts';
 import type { FoundRejected } from '../../generator/explain/find-rejected.ts';
 import type { Signature } from '../../generator/judge.ts';
 import { addressOf, renderDigestLink, renderFingerprint, splitDirectory } from './links.ts';
-import type { ExplainedPull } from './overview-facts.ts';
-import { renderPulls } from './render-pulls.ts';
-import { renderRejected } from './render-rejected.ts';
+import { type ShownPulls, renderSomePulls } from './render-pulls.ts';
+import { renderSomeRejected } from './render-rejected.ts';
 import { renderTable } from './render-table.ts';
 import { renderTime } from './render-time.ts';
 
@@ -21,17 +20,17 @@ export interface RepositoryFacts {
   readonly total: number | undefined;
   readonly before: number;
   readonly images: readonly ShownImage[];
-  readonly pulls: readonly ExplainedPull[];
+  readonly pulls: ShownPulls;
   readonly rejected: FoundRejected;
 }
 
 export function renderRepository(facts: RepositoryFacts): Html {
   const { pulls, rejected, now } = facts;
   return html`${
-    pulls.length > 0
+    pulls.total > 0
       ? html`<section aria-labelledby="refused">
           <h2 id="refused">Refused pulls</h2>
-          ${renderPulls(pulls, now)}
+          ${renderSomePulls(pulls, { repository: facts.name }, now)}
         </section> `
       : undefined
   }
@@ -40,16 +39,10 @@ export function renderRepository(facts: RepositoryFacts): Html {
     rejected.total > 0
       ? html`<section aria-labelledby="rejected">
           <h2 id="rejected">Rejected files</h2>
-          ${renderRejected(rejected.files, describeRejected(rejected))}
+          ${renderSomeRejected(rejected, { repository: facts.name })}
         </section> `
       : undefined
   } `;
-}
-
-function describeRejected({ total, files, hasMore }: FoundRejected): string {
-  return hasMore
-    ? `The first ${formatNumber(files.length)} of ${countOf(total, 'file')}`
-    : countOf(total, 'file');
 }
 
 function renderSigned(facts: RepositoryFacts, total: number): Html {

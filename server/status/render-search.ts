@@ -1,28 +1,30 @@
 import { type Html, html } from '../html/html.ts';
 import { countOf, formatNumber } from '../html/facts.ts';
+import type { FoundDigests } from '../../generator/explain/find-digests.ts';
+import type { FoundRejected } from '../../generator/explain/find-rejected.ts';
 import type { FoundRepositories } from '../../generator/explain/find-repositories.ts';
-import type { RejectedFile } from '../../generator/report.ts';
 import { renderImageLink, renderRepositoryLink } from './links.ts';
-import type { ExplainedPull } from './overview-facts.ts';
 import { WAY_OUT } from './page.ts';
-import { renderPulls } from './render-pulls.ts';
-import { renderRejected } from './render-rejected.ts';
+import { type ShownPulls, renderSomePulls } from './render-pulls.ts';
+import { renderSomeRejected } from './render-rejected.ts';
 
 /** What was found for a text. */
 export interface Hits {
   readonly repositories: FoundRepositories;
-  /** Directories with signatures for the digest. */
-  readonly directories: readonly string[];
-  readonly pulls: readonly ExplainedPull[];
-  readonly rejected: readonly RejectedFile[];
+  /** The digest, or its beginning; undefined for what is none. */
+  readonly hex: string | undefined;
+  /** What is signed of it. */
+  readonly digests: FoundDigests;
+  readonly pulls: ShownPulls;
+  readonly rejected: FoundRejected;
 }
 
-export function hasHits({ repositories, directories, pulls, rejected }: Hits): boolean {
-  return repositories.total + directories.length + pulls.length + rejected.length > 0;
+export function hasHits({ repositories, digests, pulls, rejected }: Hits): boolean {
+  return repositories.total + digests.total + pulls.total + rejected.total > 0;
 }
 
 export function renderHits(hits: Hits, now: Date): Html {
-  const { repositories, directories, pulls, rejected } = hits;
+  const { hex = '', repositories, digests, pulls, rejected } = hits;
   if (!hasHits(hits)) {
     return html`<p>
         No repository has this in its name, and no digest begins like it. A digest is found by its
@@ -30,20 +32,20 @@ export function renderHits(hits: Hits, now: Date): Html {
       </p>
       ${WAY_OUT}`;
   }
-  return html`${renderRepositories(repositories)}${renderDirectories(directories)}
+  return html`${renderRepositories(repositories)}${renderDirectories(digests)}
   ${
-    pulls.length > 0
+    pulls.total > 0
       ? html`<section aria-labelledby="pulls">
           <h2 id="pulls">Refused pulls</h2>
-          ${renderPulls(pulls, now)}
+          ${renderSomePulls(pulls, { digest: `sha256:${hex}` }, now)}
         </section> `
       : undefined
   }
   ${
-    rejected.length > 0
+    rejected.total > 0
       ? html`<section aria-labelledby="rejected">
           <h2 id="rejected">Rejected files</h2>
-          ${renderRejected(rejected, 'Files that name the digest')}
+          ${renderSomeRejected(rejected, { digest: `sha256:${hex}` })}
         </section> `
       : undefined
   }`;
@@ -72,8 +74,8 @@ function renderRepositories({ total, repositories, hasMore }: FoundRepositories)
   </section> `;
 }
 
-function renderDirectories(directories: readonly string[]): Html | undefined {
-  if (directories.length === 0) return undefined;
+function renderDirectories({ total, directories }: FoundDigests): Html | undefined {
+  if (total === 0) return undefined;
   const items = directories.map(
     (directory) => html`<li data-key="${directory}">${renderImageLink(directory)}</li> `,
   );
@@ -82,5 +84,12 @@ function renderDirectories(directories: readonly string[]): Html | undefined {
     <ul class="images">
       ${items}
     </ul>
+    ${
+      total > directories.length
+        ? html`<p class="soft">
+            These are the first of ${formatNumber(total)}: more digits find fewer.
+          </p>`
+        : undefined
+    }
   </section> `;
 }

@@ -15,16 +15,14 @@ export async function makeRepositoryPage(request: PageRequest): Promise<Page> {
   if (!name) return refuseQuery('name= wants one repository, as team/app.');
   const [, hex] = /^(?:sha256:([0-9a-f]{64}))?$/.exec(after ?? 'twice') ?? [undefined, 'none'];
   if (hex === 'none') return refuseQuery('after= wants one whole digest, as sha256:….');
-  const refusedHere = refused
-    .list()
-    .filter(({ directory }) => directory.startsWith(`${name}@`))
-    .slice(0, ON_A_PAGE);
+  const refusedHere = refused.list().filter(({ directory }) => directory.startsWith(`${name}@`));
   const last = hex === undefined ? undefined : formatDirectory(name, hex);
-  const [{ before, directories }, pulls, rejected] = await Promise.all([
+  const [{ before, directories }, shown, rejected] = await Promise.all([
     searches.imagesOf(name, last),
-    explainPulls(refusedHere, services),
+    explainPulls(refusedHere.slice(0, ON_A_PAGE), services),
     searches.rejected('', name),
   ]);
+  const pulls = { total: refusedHere.length, shown };
   const store = refresher.store();
   if (!store) {
     const facts = { now, name, total: undefined, before, images: [], pulls, rejected };
@@ -35,7 +33,7 @@ export async function makeRepositoryPage(request: PageRequest): Promise<Page> {
     );
   }
   const total = store.imagesByRepository.get(name) ?? 0;
-  if (total + pulls.length + rejected.total === 0) return unknownRepository(name);
+  if (total + pulls.total + rejected.total === 0) return unknownRepository(name);
   const images = directories.flatMap((directory) => {
     const signatures = store.signaturesIn(directory);
     return signatures.length > 0 ? [{ directory, signatures }] : [];

@@ -1,6 +1,7 @@
 // Searches through the whole store, for pages that ask again every few seconds: one at a time, and
 // once for each generation.
-import { findDigests } from '../../generator/explain/find-digests.ts';
+import { type FoundDigests, findDigests } from '../../generator/explain/find-digests.ts';
+import { findReasons } from '../../generator/explain/find-reasons.ts';
 import { type FoundRejected, findRejected } from '../../generator/explain/find-rejected.ts';
 import {
   type FoundRepositories,
@@ -12,12 +13,15 @@ import {
   findNewestOfAll,
 } from '../../generator/explain/newest-images.ts';
 import type { SignatureStore } from '../../generator/store.ts';
+import type { Reason } from '../../generator/explain/reason.ts';
 import type { RejectedFile } from '../../generator/report.ts';
 import type { Refresher } from '../refresher.ts';
 import { createLane } from './lane.ts';
 import { createSearchMemory } from './search-memory.ts';
 
 export interface Searches {
+  /** Why there is no signature, without asking git. */
+  readonly reason: (directory: string) => Promise<Reason | undefined>;
   /** Directories that were signed last. */
   readonly newest: () => Promise<readonly string[]>;
   /** Signed directories of a repository behind one of them, the newest first. */
@@ -27,7 +31,7 @@ export interface Searches {
   /** Repositories with one of some texts, in lower case, in their name. */
   readonly repositories: (texts: readonly string[]) => Promise<FoundRepositories>;
   /** Directories whose digest begins with some digits. */
-  readonly digests: (beginning: string) => Promise<readonly string[]>;
+  readonly digests: (beginning: string) => Promise<FoundDigests>;
 }
 
 /** So much of each kind stands on a page. */
@@ -41,7 +45,7 @@ const MOST_WAITING = 8;
 export type SearchesOf = (signal: AbortSignal) => Searches;
 
 export function createSearches(
-  refresher: Pick<Refresher, 'store' | 'status' | 'rejected'>,
+  refresher: Pick<Refresher, 'store' | 'status' | 'rejected' | 'rejectedOf'>,
 ): SearchesOf {
   const lane = createLane(MOST_WAITING);
   // Whoever searches does not keep others from seeing whether all is well.
@@ -54,7 +58,9 @@ export function createSearches(
   const images = createSearchMemory<FoundImages>(lane, generation);
   const rejected = createSearchMemory<FoundRejected>(lane, judged);
   const repositories = createSearchMemory<FoundRepositories>(lane, generation);
-  const digests = createSearchMemory<readonly string[]>(lane, generation);
+  const digests = createSearchMemory<FoundDigests>(lane, generation);
+
+  const reasons = createSearchMemory<Reason | undefined>(lane, judged);
 
   /** `empty` is the answer while there is no store. */
   const inStore =
@@ -65,6 +71,18 @@ export function createSearches(
     };
 
   return (signal) => ({
+    reason: async (directory) => {
+      const { rejectedOf } = refresher;
+      const trouble = refresher.status().lastError?.message;
+      return reasons(
+        directory,
+        inStore(undefined, async (store) => {
+          const evidence = { store, rejectedOf, lastChange: notAsked, trouble };
+          return (await findReasons([directory], evidence)).get(directory);
+        }),
+        signal,
+      );
+    },
     newest: async () =>
       newest(
         '',
@@ -106,10 +124,16 @@ export function createSearches(
     digests: async (beginning) =>
       digests(
         beginning,
-        inStore([], async (store) => findDigests(store, beginning, MOST_HITS)),
+        inStore({ total: 0, directories: [] }, async (store) =>
+          findDigests(store, beginning, MOST_HITS),
+        ),
         signal,
       ),
   });
+}
+
+async function notAsked(): Promise<undefined> {
+  return undefined;
 }
 
 /** Whether a file lies in a repository, or was meant to. */

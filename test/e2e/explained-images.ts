@@ -56,9 +56,16 @@ export async function makeExplainedImages(): Promise<ExplainedImages> {
     return registry.pushImage({ repository, tag: 'v1', ...(architectures && { architectures }) });
   };
   /** The place of a signature of an image, and its bytes. */
-  const sign = async (image: PushedImage, { by = key, number = 1, digest = image.digest, below = '' } = {}) => {
+  const sign = async (
+    image: PushedImage,
+    { by = key, number = 1, digest = image.digest, below = '' } = {},
+  ) => {
     const claims = { dockerReference: image.reference, manifestDigest: digest };
-    const location = formatLocation(`${below}${image.name.slice(registry.host.length + 1)}`, digest, number);
+    const location = formatLocation(
+      `${below}${image.name.slice(registry.host.length + 1)}`,
+      digest,
+      number,
+    );
     return { location, bytes: await signer.sign(by, claims) };
   };
   const publish = async (image: PushedImage, options?: Parameters<typeof sign>[1]) => {

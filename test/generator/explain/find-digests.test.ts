@@ -29,13 +29,26 @@ describe('digests by their beginning', () => {
   ];
   for (const [what, beginning, found] of searches) {
     it(`finds ${what}`, async () => {
-      assert.deepEqual(await findDigests(store, beginning, 10), found);
+      const { total, directories: first } = await findDigests(store, beginning, 10);
+      assert.deepEqual([total, first], [found.length, found]);
     });
   }
 
-  it('finds so many at most', async () => {
-    assert.equal((await findDigests(store, HEX, 1)).length, 1);
-    assert.equal((await findDigests(store, 'abababab', 2)).length, 2);
+  it('finds so many at most, the first by name, and says how many there are', async () => {
+    assert.deepEqual(await findDigests(store, HEX, 1), {
+      total: 2,
+      directories: [`a/app@sha256=${HEX}`],
+    });
+    const many = new SignatureStore();
+    const names = Array.from({ length: 3000 }, (_, index) =>
+      formatDirectory(
+        `r${(index * 7919) % 3000}/app`,
+        `abababab${String(index).padStart(56, '0')}`,
+      ),
+    );
+    many.add(names.map((name) => publishable(formatLocation(name, 1))));
+    const { total, directories: first } = await findDigests(many, 'abababab', 2);
+    assert.deepEqual([total, first], [3000, names.toSorted().slice(0, 2)]);
   });
 
   it('lets others go on while it looks', async () => {
@@ -46,7 +59,7 @@ describe('digests by their beginning', () => {
     }
     let turns = 0;
     const counting = setInterval(() => turns++, 0);
-    assert.deepEqual(await findDigests(large, 'ffffffff', 10), []);
+    assert.equal((await findDigests(large, 'ffffffff', 10)).total, 0);
     clearInterval(counting);
     assert.ok(turns > 0);
   });

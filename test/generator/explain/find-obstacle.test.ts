@@ -6,7 +6,10 @@ import type { Signature } from '../../../generator/judge.ts';
 import { parseDockerReference } from '../../../generator/docker-reference.ts';
 import type { Keyring } from '../../../generator/openpgp/openpgp-js.ts';
 import { createPolicy, createScope } from '../../../generator/policy/policy.ts';
-import { DEFAULT_IDENTITY, type SignedIdentity } from '../../../generator/policy/signed-identity.ts';
+import {
+  DEFAULT_IDENTITY,
+  type SignedIdentity,
+} from '../../../generator/policy/signed-identity.ts';
 import { DIRECTORY, HEX, keyringOf, publishable } from '../samples.ts';
 
 const NAME = 'quay.io/team/app';
@@ -88,10 +91,18 @@ describe('generator: what nodes hold against signatures', () => {
 
   it('that are of another name than the rule wants', async () => {
     const reference = parseDockerReference('example.test/a:v9') ?? assert.fail();
-    const remap = { type: 'remapIdentity', prefix: 'quay.io', signedPrefix: 'example.test' } as const;
+    const remap = {
+      type: 'remapIdentity',
+      prefix: 'quay.io',
+      signedPrefix: 'example.test',
+    } as const;
     const cases: readonly (readonly [SignedIdentity, image: string, wanted: string])[] = [
       [{ type: 'exactReference', reference }, `${NAME}:v1`, 'example.test/a:v9'],
-      [{ type: 'exactRepository', repository: reference }, `${NAME}:v1`, 'example.test/a with any tag'],
+      [
+        { type: 'exactRepository', repository: reference },
+        `${NAME}:v1`,
+        'example.test/a with any tag',
+      ],
       [remap, `${NAME}:v1`, 'example.test/team/app:v1'],
       [remap, `${NAME}@sha256:${HEX}`, 'example.test/team/app with any tag'],
       [{ type: 'matchRepository' }, `${NAME}:v1`, `${NAME} with any tag`],
@@ -102,7 +113,10 @@ describe('generator: what nodes hold against signatures', () => {
         image,
       });
       assert.equal(code, 'other-name');
-      assert.equal(message, `it is signed as x.test/y:z, and pulled as ${image}; nodes want it signed as ${wanted}`);
+      assert.equal(
+        message,
+        `it is signed as x.test/y:z, and pulled as ${image}; nodes want it signed as ${wanted}`,
+      );
       assert.equal(next, `Sign it as ${wanted}.`);
     }
     const plain = await explain([by(red, { type: 'matchExact' })], [signed(red, `${NAME}:v0`)]);
@@ -114,6 +128,8 @@ describe('generator: what nodes hold against signatures', () => {
     const { code, message } = await explain([by(red), by(blue)], signatures);
     assert.equal(code, 'co-signature-missing');
     const fingerprint = blue.keys[0]?.fingerprint;
-    assert.ok(message?.endsWith(`; ${fingerprint} has signed it as ${NAME}:v0, and not as ${NAME}:v1`));
+    assert.ok(
+      message?.endsWith(`; ${fingerprint} has signed it as ${NAME}:v0, and not as ${NAME}:v1`),
+    );
   });
 });

@@ -71,9 +71,9 @@ describe('/explain.json', () => {
     }
     assert.equal((await ask({ image: IMAGE, digest: many.slice(1) })).status, 200);
     const post = await supertest(server.statusUrl).post('/explain.json');
-    assert.deepEqual([post.status, post.text], [404, '']);
+    assert.deepEqual([post.status, post.text], [405, '']);
     const main = await supertest(server.url).get('/explain.json');
-    assert.deepEqual([main.status, main.text], [404, '']);
+    assert.deepEqual([main.status, main.text], [405, '']);
   });
 
   it('says nothing before a generation is loaded', async () => {

@@ -30,6 +30,7 @@ async function makeSearches(): Promise<{
   const searchesOf = createSearches({
     store: () => store,
     status: () => ({ ...status, generation }),
+    rejectedOf: () => [],
     rejected: (): Iterable<RejectedFile> => store.rejectedFiles(),
   });
   const begin: Awaited<ReturnType<typeof makeSearches>>['begin'] = (change) => {

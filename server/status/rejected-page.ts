@@ -1,0 +1,60 @@
+import { findRejected } from '../../generator/explain/find-rejected.ts';
+import { html } from '../html/html.ts';
+import { countOf, formatNumber } from '../html/facts.ts';
+import { addressOf } from './links.ts';
+import { isStateRefused } from './overview-facts.ts';
+import { type Page, type PageRequest, refuseQuery } from './page.ts';
+import { readParameter } from './read-parameter.ts';
+import { WHOLE_STATE, renderRejected } from './render-rejected.ts';
+import { ON_A_PAGE } from './searches.ts';
+
+/**
+ * Rejected files, all, of a repository or of a digest, in the order of their paths: `?after=PATH`,
+ * `&repository=…`, `&digest=sha256:HEX`.
+ */
+export async function makeRejectedPage({ query, services, searches }: PageRequest): Promise<Page> {
+  const after = readParameter(query, 'after');
+  if (after === undefined) return refuseQuery('after= wants one path.');
+  const repository = readParameter(query, 'repository');
+  if (repository === undefined) return refuseQuery('repository= wants one repository.');
+  const digest = readParameter(query, 'digest');
+  if (digest === undefined || !/^(?:sha256:[0-9a-f]{64})?$/.test(digest)) {
+    return refuseQuery('digest= wants one whole digest, as sha256:….');
+  }
+  const { refresher } = services;
+  const rejected =
+    digest === ''
+      ? await searches.rejected(after, repository)
+      : await findRejected(refresher.rejectedOf(digest.slice('sha256:'.length)), {
+          matches: () => true,
+          after,
+          limit: ON_A_PAGE,
+        });
+  const which = {
+    ...(repository === '' ? {} : { repository }),
+    ...(digest === '' ? {} : { digest }),
+  };
+  const { total, files, hasMore } = rejected;
+  const served = refresher.store();
+  const isWhole = isStateRefused({ status: refresher.status(), served, rejected });
+  const last = files.at(-1)?.path ?? '';
+  return {
+    status: 200,
+    title: ['Rejected files', digest || repository].filter(Boolean).join(' of '),
+    content: html`${isWhole ? WHOLE_STATE : undefined}
+      ${
+        files.length > 0
+          ? renderRejected(
+              files,
+              `${formatNumber(files.length)} of ${countOf(total, 'file')}, by path`,
+            )
+          : html`<p>
+              ${served ? `There are none${after === '' ? '' : ' behind this path'}.` : 'Nothing is loaded yet.'}
+            </p>`
+      }
+      <p class="pages">
+        ${after === '' ? undefined : html`<a href="${addressOf('rejected', which)}">The first</a>`}
+        ${hasMore ? html`<a href="${addressOf('rejected', { ...which, after: last })}">The next</a>` : undefined}
+      </p>`,
+  };
+}
