@@ -81,9 +81,10 @@ function abbreviate(commit: string): string {
   return commit.slice(0, ABBREVIATED);
 }
 
-function describeList({ digest, signatures }: ExplainedImage): Fact {
+function describeList({ digest, signatures, verdict }: ExplainedImage): Fact {
   const count = `${signatures.length} signature${signatures.length === 1 ? '' : 's'}`;
-  return ['list', `${digest}, ${count}; \`skopeo copy --all\` asks for it, nodes do not`];
+  const own = signatures.length > 0 ? ` (${verdict} by itself)` : '';
+  return ['list', `${digest}, ${count}${own}; \`skopeo copy --all\` asks for it, nodes do not`];
 }
 
 function formatPlatform(explained: ExplainedPlatform, paint: Paint): readonly string[] {

@@ -79,7 +79,9 @@ next:       sign
       warnings: [{ code: 'signing-subkey', message: 'podman before 5.7 refuses it' }],
     };
     const one = { ...platform, note: 'anything goes', signatures: [signature] };
-    const text = formatExplained({ ...explanation, platforms: [one] }, false, worldWith(false));
+    const told = { ...explanation, list: one, platforms: [one] };
+    const text = formatExplained(told, false, worldWith(false));
+    assert.match(text, /^list: .*, 1 signature \(accepted by itself\); `skopeo copy --all` asks/m);
     assert.match(text, /, by AA \(Ann <ann@example.test>\), subkey BB, made 2026-/);
     assert.match(text, /^warning: {4}podman before 5\.7 refuses it$/m);
     assert.match(text, /^note: {7}anything goes$/m);
