@@ -73,7 +73,7 @@ describe('/explain.json', () => {
     const post = await supertest(server.statusUrl).post('/explain.json');
     assert.deepEqual([post.status, post.text], [405, '']);
     const main = await supertest(server.url).get('/explain.json');
-    assert.deepEqual([main.status, main.text], [405, '']);
+    assert.deepEqual([main.status, main.text], [404, '']);
   });
 
   it('says nothing before a generation is loaded', async () => {
