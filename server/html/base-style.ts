@@ -66,6 +66,9 @@ th, td { text-align: left; vertical-align: top; padding: 0.55rem 1rem 0.55rem 0;
 th:last-child, td:last-child { padding-right: 0; }
 thead th { color: var(--soft); font-size: 0.875rem; }
 td { font-size: 0.95rem; }
+a, bdi, dd, h1, li, td, th, .user { unicode-bidi: isolate; }
+/* Paths, digests and addresses run from left to right, whatever they are written in. */
+code, a[href^='image'], a[href^='repository'] { unicode-bidi: isolate-override; direction: ltr; }
 .user { display: block; color: var(--soft); font-size: 0.95rem; }
 summary { cursor: pointer; color: var(--link); padding: 0.4rem 0; }
 footer { margin-top: 4rem; padding: 1rem 0 3rem; border-top: 1px solid var(--line); color: var(--soft); }

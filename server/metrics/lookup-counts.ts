@@ -8,7 +8,7 @@ export type OutcomeCounts = Readonly<Record<Outcome, number>>;
 /** What nodes got in one minute. */
 export interface MinuteCounts extends Pick<
   OutcomeCounts,
-  'served' | 'end' | 'unsigned' | 'unknown'
+  'served' | 'end' | 'unsigned' | 'unknown' | 'loading'
 > {
   /** When the minute began, ISO 8601. */
   readonly at: string;
@@ -22,6 +22,8 @@ export interface LookupCounts {
   readonly formatDurations: DurationCounts['format'];
   /** The last 60 whole minutes, the oldest first; those before the start have zeros. */
   readonly lastHour: () => readonly MinuteCounts[];
+  /** Since when all are counted; milliseconds since 1970. */
+  readonly startedAt: number;
 }
 
 /** Both in milliseconds. */
@@ -49,7 +51,8 @@ const HOUR = 60;
 
 /** Makes the counts; all are 0. Minutes begin with those of the wall clock as it is now. */
 export function createLookupCounts({ elapsed, now }: Clocks): LookupCounts {
-  const offset = now() - elapsed();
+  const begunAt = now();
+  const offset = begunAt - elapsed();
   const toNumber = (time: number): number => Math.floor((time + offset) / MINUTE);
   const durations = createDurationCounts(BOUNDS);
   /** Of all minutes before the current one. */
@@ -67,6 +70,7 @@ export function createLookupCounts({ elapsed, now }: Clocks): LookupCounts {
   };
 
   return {
+    startedAt: begunAt,
     add: (outcome, startedAt) => {
       const endedAt = elapsed();
       if (endedAt >= currentEnd) beginMinute(toNumber(endedAt));
@@ -87,9 +91,9 @@ export function createLookupCounts({ elapsed, now }: Clocks): LookupCounts {
       const counted = new Map([...minutes, current].map(({ number, counts }) => [number, counts]));
       return Array.from({ length: HOUR }, (_, index) => {
         const number = running - HOUR + index;
-        const { served, end, unsigned, unknown } = counted.get(number) ?? countNothing();
+        const { served, end, unsigned, unknown, loading } = counted.get(number) ?? countNothing();
         const at = new Date((number + shift) * MINUTE).toISOString();
-        return { at, served, end, unsigned, unknown };
+        return { at, served, end, unsigned, unknown, loading };
       });
     },
   };

@@ -5,6 +5,9 @@ import { readImage } from './read-image.ts';
 import { readParameter } from './read-parameter.ts';
 import { renderImage } from './render-image.ts';
 
+/** Digits of a digest that tell it from others for the eye. */
+const ABBREVIATED = 12;
+
 /** What is known of an image: `?directory=REPOSITORY@sha256=HEX`, or `?repository=…&digest=sha256:HEX`. */
 export async function makeImagePage(request: PageRequest): Promise<Page> {
   const { query, services } = request;
@@ -19,10 +22,11 @@ export async function makeImagePage(request: PageRequest): Promise<Page> {
   if (!services.refresher.store()) {
     return notLoaded(services.refresher.status(), renderImage(facts));
   }
+  const name = `${place.repository} sha256:${place.hex.slice(0, ABBREVIATED)}`;
   const isKnown = facts.signatures.length + facts.rejected.total > 0 || facts.pull !== undefined;
   return {
     status: isKnown ? 200 : 404,
-    title: isKnown ? place.repository : 'This image is not known here',
+    title: isKnown ? name : `${name} is not known here`,
     content: renderImage(facts),
   };
 }

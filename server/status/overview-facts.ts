@@ -54,6 +54,8 @@ export interface OverviewFacts {
   /** Undefined where nobody checks who signed. */
   readonly keys: readonly StatusKey[] | undefined;
   readonly minutes: ReturnType<LookupCounts['lastHour']>;
+  /** Since when lookups are counted; milliseconds since 1970. */
+  readonly countedSince: number;
 }
 
 /** Whether a whole state is refused because of its rejected files. */

@@ -7,6 +7,12 @@ import type { LookupCounts } from '../metrics/lookup-counts.ts';
 type Minutes = ReturnType<LookupCounts['lastHour']>;
 type Minute = Minutes[number];
 
+interface KnownMinute extends Minute {
+  readonly isKnown: boolean;
+}
+
+/** In milliseconds. */
+const MINUTE = 60_000;
 const HEIGHT = 60;
 const BAR = 10;
 const GAP = 2;
@@ -23,7 +29,8 @@ const SERIES: readonly Series[] = [
     id: 'answered',
     title: 'Lookups',
     unit: ['lookup', 'lookups'],
-    countIn: ({ served, end, unsigned, unknown }) => served + end + unsigned + unknown,
+    countIn: ({ served, end, unsigned, unknown, loading }) =>
+      served + end + unsigned + unknown + loading,
   },
   {
     id: 'refused',
@@ -33,8 +40,15 @@ const SERIES: readonly Series[] = [
   },
 ];
 
-/** The charts, and the same as a table. */
-export function renderRates(minutes: Minutes): Html {
+/**
+ * The charts, and the same as a table, of whole minutes. What was before the counting began, in
+ * milliseconds since 1970, is not known.
+ */
+export function renderRates(all: Minutes, countedSince: number): Html {
+  const minutes = all.map((minute) => ({
+    ...minute,
+    isKnown: Date.parse(minute.at) + MINUTE > countedSince,
+  }));
   return html`${SERIES.map((series) => renderChart(series, minutes))}
     <details id="rates-table">
       <summary>The numbers of each minute</summary>
@@ -44,16 +58,20 @@ export function renderRates(minutes: Minutes): Html {
     </details> `;
 }
 
-function renderChart({ id, title, unit, countIn }: Series, minutes: Minutes): Html {
+function renderChart({ id, title, unit, countIn }: Series, minutes: readonly KnownMinute[]): Html {
   const counts = minutes.map(countIn);
   const most = Math.max(1, ...counts);
   const sum = counts.reduce((total, count) => total + count, 0);
   const [one, many] = unit;
+  const span = minutes.every(({ isKnown }) => isKnown) ? 'in the last hour' : 'since the start';
   const told =
     sum === 0
-      ? 'None in the last hour'
-      : `${countOf(sum, one, many)} in the last hour, at most ${formatNumber(most)} in a minute`;
+      ? `None ${span}`
+      : `${countOf(sum, one, many)} ${span}, at most ${formatNumber(most)} in a minute`;
   const bars = counts.map((count, at) => {
+    if (minutes[at]?.isKnown === false) {
+      return html`<rect class="unknown" x="${at * BAR}" width="${BAR}" height="${HEIGHT}" /> `;
+    }
     // The least that is more than nothing can be seen.
     const height = count === 0 ? 0 : Math.max(2, Math.round((count / most) * HEIGHT));
     return html`<rect
@@ -76,16 +94,24 @@ function renderChart({ id, title, unit, countIn }: Series, minutes: Minutes): Ht
       <desc id="${id}-text">${told}</desc>
       ${bars}
     </svg>
-    <p class="axis" aria-hidden="true"><span>an hour ago</span><span>now</span></p>
+    <p class="axis" aria-hidden="true">
+      <span>an hour ago</span><span>the last whole minute</span>
+    </p>
   </figure> `;
 }
 
-function renderNumbers(minutes: Minutes): Html {
+function renderNumbers(minutes: readonly KnownMinute[]): Html {
   const rows = minutes.toReversed().map(
-    ({ at, served, end, unsigned, unknown }) =>
+    ({ at, isKnown, served, end, unsigned, unknown, loading }) =>
       html`<tr data-key="${at}">
         <th scope="row"><time datetime="${at}">${at.slice(11, 16)}</time></th>
-        ${[served, end, unsigned, unknown].map((count) => html`<td>${formatNumber(count)}</td> `)}
+        ${
+          isKnown
+            ? [served, end, unsigned, unknown, loading].map(
+                (count) => html`<td>${formatNumber(count)}</td> `,
+              )
+            : html`<td colspan="5">not known</td> `
+        }
       </tr> `,
   );
   return html`<table class="numbers">
@@ -96,6 +122,7 @@ function renderNumbers(minutes: Minutes): Html {
         <th scope="col">End of list</th>
         <th scope="col">Refused</th>
         <th scope="col">No location</th>
+        <th scope="col">Not ready</th>
       </tr>
     </thead>
     <tbody>

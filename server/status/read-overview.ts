@@ -45,6 +45,7 @@ export async function readOverview(
     rejected,
     keys: readKeys(policy(), store, now),
     minutes: lookups.lastHour(),
+    countedSince: lookups.startedAt,
   };
 }
 

@@ -17,18 +17,18 @@ export function renderKeys(keys: readonly StatusKey[], now: Date): Html {
       (b.signed?.images ?? 0) - (a.signed?.images ?? 0),
   );
   const others = sorted.slice(SHOWN);
-  return html`${renderTableOf(sorted.slice(0, SHOWN), now)}
+  return html`${renderTableOf('Keys that are accepted', sorted.slice(0, SHOWN), now)}
   ${
     others.length > 0
       ? html`<details id="other-keys">
           <summary>Show ${formatNumber(others.length)} more</summary>
-          ${renderTableOf(others, now)}
+          ${renderTableOf('More keys that are accepted', others, now)}
         </details> `
       : undefined
   }`;
 }
 
-function renderTableOf(keys: readonly StatusKey[], now: Date): Html {
+function renderTableOf(caption: string, keys: readonly StatusKey[], now: Date): Html {
   const rows = keys.map(({ fingerprint, userIds, state, signed }) => ({
     key: fingerprint,
     cells: [
@@ -41,7 +41,7 @@ function renderTableOf(keys: readonly StatusKey[], now: Date): Html {
       formatNumber(signed?.soleImages ?? 0),
     ],
   }));
-  return renderTable('', ['Key', 'State', 'Images', 'Signed by it alone'], rows);
+  return renderTable(caption, ['Key', 'State', 'Images', 'Signed by it alone'], rows);
 }
 
 function renderKeyState({ state }: Pick<StatusKey, 'state'>, now: Date): Part {

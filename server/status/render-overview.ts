@@ -27,7 +27,7 @@ export function renderOverview(facts: OverviewFacts): Html {
     </section>
     <section aria-labelledby="rates">
       <h2 id="rates">The last hour</h2>
-      ${renderRates(facts.minutes)}
+      ${renderRates(facts.minutes, facts.countedSince)}
     </section> `;
 }
 

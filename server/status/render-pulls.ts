@@ -1,7 +1,7 @@
 import { type Html, html } from '../html/html.ts';
 import { countOf, formatNumber } from '../html/facts.ts';
 import type { ResolvedPull } from '../refused/refused-pull.ts';
-import { addressOf, renderImageLink } from './links.ts';
+import { addressOf, renderImageLink, splitDirectory } from './links.ts';
 import type { ExplainedPull } from './overview-facts.ts';
 import { renderFindings, renderReason } from './render-reason.ts';
 import { renderCommit } from './render-state.ts';
@@ -39,10 +39,17 @@ function renderPull(pull: ExplainedPull, now: Date): Html {
     <h3>${renderImageLink(pull.directory)}</h3>
     ${renderReason(pull.reason)}${renderWhen(pull, now)}
     <details data-key="more">
-      <summary>Who asked, and what was found</summary>
+      <summary>
+        Who asked, and what was found<span class="unseen"> for ${nameOf(pull.directory)}</span>
+      </summary>
       ${renderClients(pull)}${renderFindings(pull.reason, now)}
     </details>
   </li> `;
+}
+
+function nameOf(directory: string): string {
+  const { repository = directory, hex = '' } = splitDirectory(directory) ?? {};
+  return `${repository} sha256:${hex.slice(0, 8)}`;
 }
 
 /** How often, by whom, since when and until when. */
@@ -77,5 +84,5 @@ export function renderResolved(pulls: readonly ResolvedPull[], now: Date): Html 
       [renderTime(arrivedAt, now), commit === null ? undefined : html` ${renderCommit(commit)}`],
     ],
   }));
-  return renderTable('', ['Image', 'It took', 'Refused', 'Signed since'], rows);
+  return renderTable('Refused at first', ['Image', 'It took', 'Refused', 'Signed since'], rows);
 }

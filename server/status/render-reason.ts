@@ -38,8 +38,8 @@ export function renderFindings(reason: FoundReason, now: Date): Html | undefined
 /** Who did it, when, and with which words. */
 export function renderChange(commit: HistoryCommit, did: string, now: Date): Html {
   const { id, author, date, subject } = commit;
-  return html`${did} by ${author.name} &lt;${author.email}&gt; ${renderTime(date, now)} in commit
-  ${renderCommit(id)}: ${subject}`;
+  return html`${did} by <bdi>${author.name}</bdi> &lt;<bdi dir="ltr">${author.email}</bdi>&gt;
+    ${renderTime(date, now)} in commit ${renderCommit(id)}: <bdi>${subject}</bdi>`;
 }
 
 function renderFiles(files: readonly QuarantinedFile[], now: Date): Html {
@@ -63,7 +63,7 @@ function renderImages(images: readonly SignedImage[], now: Date): Html {
     ({ repository, digest, identity, signedAt }) =>
       html`<li>
         ${renderImageLink(formatDirectory(repository, digest.slice('sha256:'.length)))}
-        <p class="soft">signed as ${identity}, ${renderTime(signedAt, now)}</p>
+        <p class="soft">signed as <code>${identity}</code>, ${renderTime(signedAt, now)}</p>
       </li> `,
   );
   return html`<p class="label">What is signed</p>

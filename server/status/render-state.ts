@@ -66,8 +66,13 @@ export function renderCommit(commit: string): Html {
 }
 
 function renderCounts({ signatures, images, repositories, signers }: ServedCounts): Html {
-  const counts = { signatures, images, repositories, signers };
+  const counts = [
+    [signatures, 'signature', 'signatures'],
+    [images, 'image', 'images'],
+    [repositories, 'repository', 'repositories'],
+    [signers, 'signer', 'signers'],
+  ] as const;
   return html`<ul class="counts">
-    ${Object.entries(counts).map(([of, count]) => html`<li><strong>${formatNumber(count)}</strong> ${of}</li> `)}
+    ${counts.map(([count, one, many]) => html`<li><strong>${formatNumber(count)}</strong> ${count === 1 ? one : many}</li> `)}
   </ul> `;
 }

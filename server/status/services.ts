@@ -16,6 +16,6 @@ export interface StatusServices {
   readonly refused: RefusedPulls;
   readonly reasons: Reasons;
   readonly metrics: Pick<Metrics, 'read'>;
-  readonly lookups: Pick<LookupCounts, 'lastHour'>;
+  readonly lookups: Pick<LookupCounts, 'lastHour' | 'startedAt'>;
   readonly log: ProgramLog;
 }

@@ -49,6 +49,7 @@ dl div { grid-template-columns: 8rem minmax(0, 1fr); }
 .findings p { margin: 0.2rem 0; }
 .clients li { display: inline-block; margin-right: 1.25rem; }
 td p { margin: 0.25rem 0; }
+.unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 .mark.ended { color: var(--bad); }
 .mark.soon { color: var(--warn); }
 .chart { margin: 1.25rem 0; max-width: 44rem; }
@@ -57,6 +58,7 @@ td p { margin: 0.25rem 0; }
 .chart svg { display: block; width: 100%; height: 5rem; margin-top: 0.4rem; border-bottom: 1px solid var(--soft); }
 .chart .answered { fill: var(--mark); }
 .chart .refused { fill: var(--bad); height: 3rem; }
+.chart .unknown { fill: var(--line); opacity: 0.6; }
 .axis { display: flex; justify-content: space-between; margin: 0.15rem 0 0; font-size: 0.8rem; color: var(--soft); }
 .scroll { max-height: 24rem; overflow: auto; max-width: 44rem; }
 .numbers { margin: 0; }

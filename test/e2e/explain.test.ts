@@ -161,7 +161,7 @@ describeWith(TOOLS, 'lookaside explain says what a node does', () => {
     const gone = await explain(removed.reference, ...atSource());
     const removal = new RegExp(`until commit ${made.removedBy.slice(0, 12)} by Author on \\S+ rem`);
     assert.match(gone.stdout, removal);
-    assert.match(gone.stdout, /^next: .*git checkout/m);
+    assert.match(gone.stdout, /^next: .*git checkout [0-9a-f]+\^ -- /m);
     const both = await explain(list.reference, '--server', server.statusUrl);
     assert.equal(both.code, 1);
     assert.match(both.stdout, new RegExp(`^list: {7}${list.digest}, 0 signatures`, 'm'));

@@ -201,6 +201,40 @@ describeWith(['chromium'], 'the status pages in a browser', () => {
     assert.deepEqual(complaints, []);
   });
 
+  it('keep what strangers write from right to left in its place', async () => {
+    const { world } = server;
+    const author = { name: 'אבגד', email: 'ה@example.com' };
+    const date = new Date().toISOString();
+    world.lastChange = async () => ({ id: 'c0ffee', author, date, subject: 'שלום 1' });
+    world.refused = [refusedPull(directoryOf('אבג/דה', 11))];
+    const { evaluate } = await open('/', READERS['on a desk, light']);
+    await evaluate(UNFOLD);
+    const link = `document.querySelector('.pulls h3 a').firstChild`;
+    const names = "document.querySelectorAll('.pulls details bdi')";
+    const inOrder: readonly (readonly string[])[] = [
+      [
+        `[${link}, 0]`,
+        `[${link}, 2]`,
+        `[${link}, 4]`,
+        `[${link}.nextElementSibling.firstChild, 0]`,
+      ],
+      [
+        `[${names}[0].firstChild, 1]`,
+        `[${names}[1].firstChild, 0]`,
+        `[${names}[1].firstChild, 5]`,
+        `[${names}[1].parentElement.querySelector('time').firstChild, 0]`,
+      ],
+    ];
+    for (const parts of inOrder) {
+      const lefts: number[] = [];
+      for (const part of parts) lefts.push(Number(await evaluate(leftOf(part))));
+      assert.deepEqual(
+        lefts,
+        lefts.toSorted((one, other) => one - other),
+      );
+    }
+  });
+
   it('can be used with the keyboard alone', async () => {
     const { page, evaluate } = await open('/', READERS['on a phone, light']);
     await page.keyboard.press('Tab');
@@ -217,6 +251,17 @@ describeWith(['chromium'], 'the status pages in a browser', () => {
     assert.match(String(selected), /^sha256:[0-9a-f]{64}$/);
   });
 });
+
+/** Where a character begins; `part` gives its node and its place therein. */
+function leftOf(part: string): string {
+  return `(() => {
+    const range = document.createRange();
+    const [node, from] = ${part};
+    range.setStart(node, from);
+    range.setEnd(node, from + 1);
+    return range.getBoundingClientRect().left;
+  })()`;
+}
 
 /** What stands in the page, but for how long ago it was. */
 async function readMain({ page }: Pick<OpenPage, 'page'>): Promise<string> {

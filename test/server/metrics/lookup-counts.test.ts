@@ -43,7 +43,7 @@ describe('the counts of lookups', () => {
       hour.map(({ at }) => at),
       Array.from({ length: 60 }, (_, index) => toText(last - 60 + index)),
     );
-    const nothing = { served: 0, end: 0, unsigned: 0, unknown: 0 };
+    const nothing = { served: 0, end: 0, unsigned: 0, unknown: 0, loading: 0 };
     for (const { at, ...rest } of hour) assert.deepEqual(rest, nothing, at);
   });
 

@@ -1,5 +1,7 @@
 // Status pages with facts that a test makes up, served from a port of its own.
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { CheckedFile } from '../../../generator/checked-file.ts';
+import type { Reason } from '../../../generator/explain/reason.ts';
 import { findReasons } from '../../../generator/explain/find-reasons.ts';
 import type { Policy } from '../../../generator/policy/policy.ts';
 import { createSimplePolicy } from '../../../generator/policy/policy.ts';
@@ -30,6 +32,7 @@ export interface StatusWorld {
   resolved: readonly ResolvedPull[];
   dropped: number;
   minutes: readonly MinuteCounts[];
+  startedAt: number;
   lastChange: (path: string) => Promise<HistoryCommit | undefined>;
 }
 
@@ -68,7 +71,9 @@ export async function makeWorld(...files: readonly CheckedFile[]): Promise<Statu
       end: 0,
       unsigned: 0,
       unknown: 0,
+      loading: 0,
     })),
+    startedAt: 0,
     lastChange: async () => undefined,
   };
 }
@@ -115,16 +120,18 @@ export function servicesOf(world: StatusWorld, log: CapturedLines): StatusServic
       dropped: () => world.dropped,
     },
     reasons: {
-      of: async (directories) => {
+      of: async (directories, patience) => {
         const { store } = world;
         const lastChange = async (path: string) => changeIn(world, path);
-        return store ? findReasons(directories, { store, rejectedOf, lastChange }) : new Map();
+        if (!store) return new Map();
+        const found = findReasons(directories, { store, rejectedOf, lastChange });
+        return Promise.race([found, sleep(patience, new Map<string, Reason>(), { ref: false })]);
       },
       codeOf: () => 'unknown-repository',
       lastChange: async (path) => changeIn(world, path),
     },
     metrics: { read: async () => ({ contentType: 'text/plain', text: '' }) },
-    lookups: { lastHour: () => world.minutes },
+    lookups: { lastHour: () => world.minutes, startedAt: world.startedAt },
     log: createProgramLog(log.stream),
   };
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { formatLocation } from '../../../generator/location.ts';
-import { directoryOf, fullWorld, hexOf, troubleWorld, wellWorld } from './sample-worlds.ts';
+import { directoryOf, fullWorld, hexOf, signed, troubleWorld, wellWorld } from './sample-worlds.ts';
 import { linksOf, readPage } from './read-page.ts';
 import { type StatusServer, makeWorld, startStatus } from './page-server.ts';
 
@@ -167,6 +167,27 @@ describe('the status pages', () => {
     assert.equal(status, 500);
     assert.match(text, /This page cannot be shown/);
     assert.match(server.programLog.text(), /no minutes/);
+  });
+
+  it('do not wait for git for ever', async () => {
+    const world = await troubleWorld();
+    world.lastChange = async () => new Promise(() => undefined);
+    server = await startStatus(world);
+    const removed = directoryOf('team/worker', 11);
+    for (const path of ['/', '/refused', imageOf(removed), imageOf(directoryOf('team/app', 0))]) {
+      const { status, text } = await readPage(server, path);
+      assert.equal(status, 200);
+      if (!path.includes('app')) assert.match(text, /The reason is being looked up/);
+    }
+  });
+
+  it('say one of what there is one of, and the digest of an image', async () => {
+    const world = await makeWorld(signed(directoryOf('team/app', 1), 1, 'A'.repeat(40)));
+    server = await startStatus(world);
+    const { text } = await readPage(server, '/');
+    assert.match(text, /1 signature 1 image 1 repository 1 signer /);
+    const { body } = await readPage(server, imageOf(directoryOf('team/app', 1)));
+    assert.ok(body.includes(`<h1>team/app sha256:${hexOf(1).slice(0, 12)}</h1>`));
   });
 
   it('go through the store once for each generation', async () => {

@@ -17,6 +17,7 @@ const WELL: OverviewFacts = {
   rejected: { total: 0, files: [], hasMore: false },
   keys: [],
   minutes: [],
+  countedSince: 0,
 };
 const TROUBLE = { ...WELL.status, lastError: { at: NOW.toISOString(), message: 'no' } };
 const NONE = { signatures: 0, images: 0, repositories: 0, signers: 0 };
@@ -152,13 +153,30 @@ describe('the words of the status pages', () => {
       end: 0,
       unsigned: index === 1 ? 2 : 0,
       unknown: 0,
+      loading: 0,
     }));
-    const { markup } = renderRates(minutes);
+    const { markup } = renderRates(minutes, 0);
     const heights = [...markup.matchAll(/ height="(\d+)"/g)].map(([, height]) => Number(height));
     assert.deepEqual(heights, [0, 2, 30, 60, 0, 60, 0, 0]);
     assert.match(markup, /1,503 lookups in the last hour, at most 1,000 in a minute/);
     assert.match(markup, /2 refused pulls in the last hour, at most 2 in a minute/);
     assert.equal(markup.match(/<tr\b/g)?.length, 5);
-    assert.match(renderRates([]).markup, /None in the last hour/);
+    assert.match(renderRates([], 0).markup, /None in the last hour/);
+  });
+
+  it('call minutes before the start not known, and count answers before the first state', () => {
+    const minutes = [0, 1, 2].map((index) => ({
+      at: `2026-11-22T11:0${index}:00.000Z`,
+      served: 0,
+      end: 0,
+      unsigned: 0,
+      unknown: 0,
+      loading: index,
+    }));
+    const { markup } = renderRates(minutes, Date.parse('2026-11-22T11:01:30Z'));
+    assert.equal(markup.match(/class="unknown"/g)?.length, 2);
+    assert.equal(markup.match(/not known/g)?.length, 1);
+    assert.match(markup, /3 lookups since the start, at most 2 in a minute/);
+    assert.match(markup, /None since the start/);
   });
 });
