@@ -9,7 +9,7 @@ import { formatReference } from '../policy/signed-identity.ts';
 import { findDirectory } from './find-directory.ts';
 import { findFault } from './find-fault.ts';
 import { type Obstacle, findObstacle } from './find-obstacle.ts';
-import { type Evidence, findReasonAmong, findRejectedHere } from './find-reasons.ts';
+import { type Evidence, findReasons, findRejectedHere } from './find-reasons.ts';
 import type { Reason } from './reason.ts';
 
 /** A signature that nodes find for an image. */
@@ -126,7 +126,7 @@ async function findReason(
   evidence: Evidence,
 ): Promise<ExplainedImage['reason']> {
   if (obstacle === 'unsigned') {
-    return (await findReasonAmong([directory], evidence))?.reason ?? null;
+    return (await findReasons([directory], evidence)).get(directory) ?? null;
   }
   if (obstacle === null || !MAY_BE_REJECTED.has(obstacle.code)) return obstacle;
   return (await findRejectedHere(directory, evidence)) ?? obstacle;

@@ -105,16 +105,6 @@ export async function findReasons(
   return reasons;
 }
 
-/** The reason that says most of several directories, all without signatures. */
-export async function findReasonAmong(
-  directories: readonly string[],
-  evidence: Evidence,
-): Promise<{ readonly directory: string; readonly reason: Reason } | undefined> {
-  const reasons = await findReasons(directories.slice(0, MOST), evidence);
-  const found = [...reasons].map(([directory, reason]) => ({ directory, reason }));
-  return found.toSorted((a, b) => rankOf(a.reason) - rankOf(b.reason))[0];
-}
-
 /** The rejected files of a directory, where others in it may be good. */
 export async function findRejectedHere(
   directory: string,
@@ -124,18 +114,6 @@ export async function findRejectedHere(
   if (!place) return undefined;
   const files = evidence.rejectedOf(place.hex).filter((file) => liesIn(place, file));
   return describeQuarantined(place, sortByPath(files), evidence);
-}
-
-const BY_RANK: readonly ReasonCode[] = [
-  'quarantined',
-  'removed',
-  'elsewhere',
-  'other-digests',
-  'unknown-repository',
-];
-
-function rankOf({ code }: Reason): number {
-  return BY_RANK.indexOf(code);
 }
 
 function placeOf(directory: string): Location | undefined {

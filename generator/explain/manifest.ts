@@ -55,10 +55,7 @@ export function parseManifest(untrustedBytes: Uint8Array): Manifest | undefined 
 }
 
 /** Of entries for one platform nodes choose the first. */
-function readInstances(
-  entries: readonly unknown[],
-  type: string | undefined,
-): readonly Instance[] {
+function readInstances(entries: readonly unknown[], type: string | undefined): readonly Instance[] {
   const instances = new Map<string, Instance>();
   for (const entry of entries) {
     const found = instanceSchema.safeParse(entry);
