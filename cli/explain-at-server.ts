@@ -17,7 +17,10 @@ const TRUST_HINT = 'name the file of its CA in NODE_EXTRA_CA_CERTS';
 /** The address of a running server; undefined for what is a SOURCE. */
 export function parseServer(text: string): URL | undefined {
   if (/^(?:[a-z0-9.-]+|\[[0-9a-f:]+\]):[0-9]+\/?$/i.test(text)) {
-    throw new Complaint(`--server: expected a URL, got ${JSON.stringify(text)}`, `write http://${text}`);
+    throw new Complaint(
+      `--server: expected a URL, got ${JSON.stringify(text)}`,
+      `write http://${text}`,
+    );
   }
   if (!isServerUrl(text)) return undefined;
   const url = parseUrl(text);

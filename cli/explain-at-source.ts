@@ -43,6 +43,8 @@ export async function explainAtSource(
   });
   return answer.catch((cause: unknown) => {
     if (!(cause instanceof SourceError) || !isServerUrl(location)) throw cause;
-    throw new Complaint(cause.message, `for a running server, write --server ${location}`, { cause });
+    throw new Complaint(cause.message, `for a running server, write --server ${location}`, {
+      cause,
+    });
   });
 }

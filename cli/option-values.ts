@@ -171,7 +171,10 @@ export const names = several.transform((values, context) => {
   return z.NEVER;
 });
 
-const words = z.union([z.string().transform((word) => [word]), z.array(z.string())], expected('OS/ARCH'));
+const words = z.union(
+  [z.string().transform((word) => [word]), z.array(z.string())],
+  expected('OS/ARCH'),
+);
 
 /** `OS/ARCH[/VARIANT]`, one or several. */
 export const platforms = words.transform((values, context) => {

@@ -53,7 +53,12 @@ describeWith(['skopeo', 'docker-registry'], 'lookaside explain chooses of a list
       if (variant) flags.push('--override-variant', variant);
       const target = `dir:${directory()}/image`;
       const copy = [...flags, 'copy', '--src-tls-verify=false', `docker://${name}:odd`, target];
-      const node = await run('skopeo', ['--insecure-policy', ...copy, '--digestfile', join(directory(), 'digest')]);
+      const node = await run('skopeo', [
+        '--insecure-policy',
+        ...copy,
+        '--digestfile',
+        join(directory(), 'digest'),
+      ]);
       const platform = ['linux', architecture, variant].filter(Boolean).join('/');
       const args = ['explain', `${name}:odd`, directory(), '--platform', platform];
       const { code, stdout } = await runLookaside([...args, '--format', 'json']);
@@ -77,7 +82,10 @@ describeWith(['skopeo', 'docker-registry'], 'lookaside explain chooses of a list
     assert.notEqual(node.code, 0);
     const { code, stderr } = await runLookaside(['explain', `${name}:nested`, directory()]);
     assert.equal(code, 2);
-    assert.match(stderr, /nodes refuse the list of \S+: its entry for linux\/amd64 is a list again/);
+    assert.match(
+      stderr,
+      /nodes refuse the list of \S+: its entry for linux\/amd64 is a list again/,
+    );
     await registry.stop();
   });
 });

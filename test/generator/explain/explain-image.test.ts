@@ -166,7 +166,10 @@ describe('generator: explain an image', () => {
       const explained = await explain([signed(at(`${prefix}/team/app`))]);
       assert.deepEqual([explained.verdict, explained.reason?.code], ['refused', 'elsewhere']);
       assert.equal(explained.directory, formatDirectory('team/app', HEX));
-      assert.match(explained.reason?.next ?? '', /^Nodes look for team\/app below the root of the store/);
+      assert.match(
+        explained.reason?.next ?? '',
+        /^Nodes look for team\/app below the root of the store/,
+      );
     }
     assert.equal(await codeOf([signed(at('my-team/app'))]), 'refused elsewhere');
     const both = [signed(at('team/app'), blue), signed(at('images/team/app'))];
