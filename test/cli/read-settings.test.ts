@@ -67,6 +67,9 @@ describe('settings', () => {
       butane: '4.12.0',
       check: undefined,
       diff: undefined,
+      server: undefined,
+      platform: [],
+      authfile: undefined,
     });
   });
 
