@@ -4,7 +4,9 @@ import { readFile } from 'node:fs/promises';
 import type { PublishableFile } from '../../generator/checked-file.ts';
 import { type Location, parseLocation } from '../../generator/location.ts';
 import { type Judge, type Signature, createJudge } from '../../generator/judge.ts';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { openGpgv } from '../../generator/openpgp/gpgv.ts';
 import { createOpenMessage } from '../../generator/openpgp/open-message.ts';
 import { type Keyring, readKeyring } from '../../generator/openpgp/openpgp-js.ts';
@@ -29,9 +31,11 @@ export async function keyringOf(...names: readonly string[]): Promise<Keyring> {
   );
 }
 
-/** The engines as they are on this machine; the files of gpgv go with the process. */
-export const gpgv = await openGpgv({ path: process.env['PATH'], directory: tmpdir() });
-after(async () => gpgv?.close());
+const gpgvFiles = mkdtempSync(join(tmpdir(), 'la-gpgv-'));
+// Not after the tests of a file: those of another may follow in this process.
+process.once('exit', () => rmSync(gpgvFiles, { recursive: true, force: true }));
+/** The engines as they are on this machine. */
+export const gpgv = await openGpgv({ path: process.env['PATH'], directory: gpgvFiles });
 
 /** OpenPGP.js alone, and with gpgv where it is installed. */
 export const openInProcess = createOpenMessage(undefined);
