@@ -46,5 +46,5 @@ function formatCase(file: NodeFile): string {
   if (text !== '' && !text.endsWith('\n')) {
     throw new TargetError(`/${file.path} does not end with a line feed`);
   }
-  return `    ${quoteForShell(file.path)})\n      cat ${formatHereDocument(text)}      ;;\n`;
+  return `    ${quoteForShell(file.path)})\n      cat ${formatHereDocument(text, file.path)}      ;;\n`;
 }

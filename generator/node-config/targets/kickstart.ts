@@ -27,6 +27,6 @@ if command -v restorecon >/dev/null; then restorecon ${paths}; fi
 function formatFile({ path, bytes }: NodeFile): string {
   const target = quoteForShell(`/${path}`);
   const directory = quoteForShell(`/${path}`.replace(/\/[^/]*$/, ''));
-  const content = formatHereDocument(formatBase64Lines(bytes));
+  const content = formatHereDocument(formatBase64Lines(bytes), path);
   return `mkdir -p ${directory}\nbase64 -d >${target} ${content}`;
 }

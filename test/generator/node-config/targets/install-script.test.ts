@@ -28,6 +28,13 @@ describe('the install script', () => {
     'a file without a line feed at its end': [toFile('etc/a', 'text'), /line feed/],
     'a file with a NUL': [toFile('etc/a', 'te\0xt\n'), /not text/],
     'a path with a line feed': [toFile('etc/a\nb', 'text\n'), /control characters/],
+    'a file that would clash with every end of a text': [
+      toFile(
+        'etc/a',
+        [...'ABCDEFGHIJKLMNOPQRSTUVWXYZ'].map((letter) => `${letter}\u0301\n`).join(''),
+      ),
+      /\/etc\/a has a line for each letter/,
+    ],
   } as const;
   for (const [fault, [file, message]] of Object.entries(refused)) {
     it(`refuses ${fault}`, () => {

@@ -39,6 +39,9 @@ const line = fc.oneof(
   fc.constantFrom(
     'END_OF_FILE',
     'END_OF_FILE_',
+    'E\u0300',
+    'END_OF_FILE\u00e9',
+    'A_END\u65e5\u672c',
     '%end',
     '---',
     '...',
