@@ -10,6 +10,7 @@ import { createAnswerWriter } from './answer-writer.ts';
 import { toPlainAddress } from './client-address.ts';
 import { everySecond } from './every-second.ts';
 import { type PlainHeaders, readPlainRequest } from './plain-request.ts';
+import { createReader } from './read-in-place.ts';
 
 export interface QuickAnswer {
   /** As {@link formatHead} makes it. */
@@ -71,6 +72,7 @@ export function formatHead(status: number, headers: Headers): string {
 export function createQuickConnections(options: QuickConnectionsOptions): QuickConnections {
   const { answer, handOver, onSilent, limits } = options;
   const connections = new Set<Connection>();
+  const read = createReader();
   const write = createAnswerWriter();
   /** As Node ends the headers of a connection that is kept. */
   const transport = everySecond(
@@ -111,12 +113,14 @@ export function createQuickConnections(options: QuickConnectionsOptions): QuickC
     const onData = (chunk: Buffer): void => {
       if (answerChunk(connection, chunk)) return;
       connection.release();
-      handOver(socket, chunk);
+      handOver(socket, Buffer.from(chunk));
     };
+    const stopReading = read(socket, onData);
     const onEnd = (): void => void socket.end();
     const release = (): void => {
       connections.delete(connection);
-      socket.off('data', onData).off('end', onEnd).off('close', release);
+      stopReading();
+      socket.off('end', onEnd).off('close', release);
     };
     const connection: Connection = {
       socket,
@@ -127,7 +131,7 @@ export function createQuickConnections(options: QuickConnectionsOptions): QuickC
     };
     connections.add(connection);
     // A client that goes away is none of our troubles.
-    socket.on('data', onData).on('end', onEnd).on('close', release).on('error', ignore);
+    socket.on('end', onEnd).on('close', release).on('error', ignore);
   };
 
   const look = (connection: Connection): void => {
