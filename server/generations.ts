@@ -11,6 +11,7 @@ import { RejectedIndex } from '../generator/rejected-index.ts';
 import type { RejectedFile } from '../generator/report.ts';
 import type { Snapshot, Source } from '../generator/sources/source.ts';
 import type { SignatureStore } from '../generator/store.ts';
+import { afterLookups } from './after-lookups.ts';
 import { judgeExpired } from './judge-expired.ts';
 import type { ProgramLog } from './program-log.ts';
 import { messageOf } from '../generator/message-of.ts';
@@ -168,6 +169,7 @@ export function createGenerations(options: GenerationsOptions): Generations {
       served = { store, snapshot, generation: before.generation };
       return { result: 'unchanged' };
     }
+    await new Promise<void>(afterLookups);
     const prepared = store.prepare(changes);
     const rejected = [...prepared.rejectedFiles()];
     if (onInvalid === 'refuse' && prepared.rejected > 0) {
@@ -217,7 +219,10 @@ export function createGenerations(options: GenerationsOptions): Generations {
         newestCommit = snapshot.commit ?? null;
         if (advance.result !== 'refused') setRefused([]);
         onDecided(advance.result === 'refused' ? advance.reason : null);
-        if (advance.result === 'changed') await note(before?.snapshot, snapshot);
+        if (advance.result === 'changed') {
+          await new Promise<void>(afterLookups);
+          await note(before?.snapshot, snapshot);
+        }
         return advance.result;
       } catch (error) {
         // A clone that has lost the served commit never compares: the next try loads everything.

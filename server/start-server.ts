@@ -6,6 +6,7 @@ import type { Source } from '../generator/sources/source.ts';
 import type { SignatureStore } from '../generator/store.ts';
 import { toPrintable } from '../generator/printable.ts';
 import { type AccessLogForm, type LoggedRequest, createAccessLog } from './access-log.ts';
+import { afterLookups } from './after-lookups.ts';
 import type { LineSink } from './batch-lines.ts';
 import { createClientAddress } from './client-address.ts';
 import { type JudgeMemory, judgeWithMemory } from './judge-with-memory.ts';
@@ -69,11 +70,19 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     log,
     onFirstLoad: (store, generation) => options.onServing(main.url, store, generation),
     onPublish: (store, { commit }) => {
-      const arrived = refused.settle((directory) => store.find(directory, 1) !== undefined, commit);
-      for (const { directory, firstSeen, arrivedAt } of arrived) {
-        const waitedMs = arrivedAt - firstSeen;
-        log.info({ directory: toPrintable(directory), waitedMs }, 'a refused image is signed now');
-      }
+      afterLookups(() => {
+        const arrived = refused.settle(
+          (directory) => store.find(directory, 1) !== undefined,
+          commit,
+        );
+        for (const { directory, firstSeen, arrivedAt } of arrived) {
+          const waitedMs = arrivedAt - firstSeen;
+          log.info(
+            { directory: toPrintable(directory), waitedMs },
+            'a refused image is signed now',
+          );
+        }
+      });
     },
     onRefresh: (refresh) => metrics.addRefresh(refresh),
   });

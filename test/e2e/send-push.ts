@@ -15,17 +15,19 @@ export interface SendPushOptions {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** Sends the webhook that GitHub sends for a push, properly signed; returns the answer. */
-export async function sendPush(
-  options: SendPushOptions,
-): Promise<{ readonly status: number; readonly body: string }> {
-  const { baseUrl, secret, ref = 'refs/heads/main', after = '0'.repeat(40), headers } = options;
+/** A delivery of GitHub's webhook. */
+export interface Delivery {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** The delivery that GitHub makes of a push, properly signed. */
+export function formatPush(options: Omit<SendPushOptions, 'baseUrl'>): Delivery {
+  const { secret, ref = 'refs/heads/main', after = '0'.repeat(40), headers } = options;
   const payload = { ref, before: '0'.repeat(40), after, repository: { full_name: 'team/sigs' } };
   const body = options.body ?? JSON.stringify(payload);
-  const response = await fetch(`${baseUrl}/webhook`, {
-    method: 'POST',
+  return {
     body,
-    redirect: 'manual',
     headers: {
       'Content-Type': 'application/json',
       'User-Agent': 'GitHub-Hookshot/0000000',
@@ -34,6 +36,17 @@ export async function sendPush(
       'X-Hub-Signature-256': `sha256=${createHmac('sha256', secret).update(body).digest('hex')}`,
       ...headers,
     },
+  };
+}
+
+/** Sends the webhook that GitHub sends for a push; returns the answer. */
+export async function sendPush(
+  options: SendPushOptions,
+): Promise<{ readonly status: number; readonly body: string }> {
+  const response = await fetch(`${options.baseUrl}/webhook`, {
+    method: 'POST',
+    redirect: 'manual',
+    ...formatPush(options),
   });
   return { status: response.status, body: await response.text() };
 }

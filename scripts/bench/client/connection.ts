@@ -11,7 +11,9 @@ export interface Answer {
 }
 
 export interface Connection {
-  /** Asks for a path; one request at a time. Rejects when the connection breaks. */
+  /** Sends a request as it is written; one at a time. Rejects when the connection breaks. */
+  readonly send: (request: string) => Promise<Answer>;
+  /** Asks for a path. */
   readonly ask: (path: string) => Promise<Answer>;
   readonly close: () => void;
 }
@@ -45,13 +47,15 @@ export async function openConnection(
   });
   socket.on('error', fail);
   socket.once('close', () => fail(new Error('the server closed the connection')));
+  const send = async (request: string): Promise<Answer> =>
+    new Promise((resolve, reject) => {
+      waiting = { resolve, reject };
+      if (socket.destroyed) fail(new Error('the connection is closed'));
+      else socket.write(request);
+    });
   return {
-    ask: async (path) =>
-      new Promise((resolve, reject) => {
-        waiting = { resolve, reject };
-        if (socket.destroyed) fail(new Error('the connection is closed'));
-        else socket.write(formatRequest(path));
-      }),
+    send,
+    ask: async (path) => send(formatRequest(path)),
     close: () => socket.destroy(),
   };
 }
