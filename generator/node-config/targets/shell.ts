@@ -14,7 +14,7 @@ export function quoteForShell(word: string): string {
   return toShellWord(word);
 }
 
-const OTHERS = [...'ABCDFGHIJKLMNOPQRSTUVWXYZ'].map((letter) => `${letter}_END_OF_FILE`);
+const OTHERS = Array.from('ABCDFGHIJKLMNOPQRSTUVWXYZ', (letter) => `${letter}_END_OF_FILE`);
 const DELIMITERS = ['END_OF_FILE', ...OTHERS];
 
 /**

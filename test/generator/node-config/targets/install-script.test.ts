@@ -31,7 +31,7 @@ describe('the install script', () => {
     'a file that would clash with every end of a text': [
       toFile(
         'etc/a',
-        [...'ABCDEFGHIJKLMNOPQRSTUVWXYZ'].map((letter) => `${letter}\u0301\n`).join(''),
+        Array.from('ABCDEFGHIJKLMNOPQRSTUVWXYZ', (letter) => `${letter}\u0301\n`).join(''),
       ),
       /\/etc\/a has a line for each letter/,
     ],
