@@ -68,7 +68,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     judge: judgeBy(options.policy),
     onInvalid: options.onInvalid,
     log,
-    onFirstLoad: (store, generation) => options.onServing(main.url, store, generation),
+    onFirstLoad: (store, generation) => {
+      options.onServing(main.url, store, generation);
+      // What lookups do not need does not hold up the first of them.
+      void Promise.all([app.load(), statusApp.load(), metrics.load().catch(onLateError)]);
+    },
     onPublish: (store, { commit }) => {
       afterLookups(() => {
         const arrived = refused.settle(
@@ -186,8 +190,6 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   log.info({ main: main.url, status: status.url }, 'listening');
 
   refresher.start();
-  // While git is waited for.
-  void Promise.all([app.load(), statusApp.load(), metrics.load().catch(onLateError)]);
   const stopWatching = source.watch(
     () => refresher.request('change'),
     (error) => log.warn({ error: error.message }, 'changes are not announced; polling goes on'),

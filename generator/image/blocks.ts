@@ -19,21 +19,40 @@ const CHECKSUM_AT = 4;
 const MOST_BYTES = 64 * 1024 * 1024;
 const END = Buffer.alloc(0);
 
-/** Reads the blocks of a file that was just opened. A block is good until the next is asked for. */
+/**
+ * Reads the blocks of a file that was just opened, each while the one before is used. A block is good
+ * until the next is asked for.
+ */
 export async function* readBlocks(file: FileHandle): AsyncGenerator<Buffer> {
   const heading = Buffer.alloc(HEADING_BYTES);
-  let buffer = Buffer.alloc(0);
+  let [memory, spare] = [Buffer.alloc(0), Buffer.alloc(0)];
+  /** A block with the next heading, in one go; undefined at the end. */
+  const readAhead = (): Promise<Buffer> | undefined => {
+    const length = lengthIn(heading);
+    if (length === 0) return undefined;
+    const needed = length + HEADING_BYTES;
+    [memory, spare] = [spare.length < needed ? Buffer.allocUnsafeSlow(needed) : spare, memory];
+    const piece = memory.subarray(0, needed);
+    const reading = fill(file, piece).then(() => piece);
+    // What fails is told of when the block is asked for.
+    reading.catch(() => undefined);
+    return reading;
+  };
   let checksum = 0;
   await fill(file, heading);
-  for (let length = lengthIn(heading); length > 0; length = lengthIn(heading)) {
-    // With the next heading in one go.
-    const needed = length + HEADING_BYTES;
-    if (buffer.length < needed) buffer = Buffer.allocUnsafeSlow(needed);
-    await fill(file, buffer.subarray(0, needed));
-    const block = buffer.subarray(0, length);
-    checksum = verify(heading, block, checksum);
-    yield block;
-    buffer.copy(heading, 0, length, needed);
+  let reading = readAhead();
+  try {
+    while (reading) {
+      const piece = await reading;
+      const block = piece.subarray(0, -HEADING_BYTES);
+      checksum = verify(heading, block, checksum);
+      piece.copy(heading, 0, block.length);
+      reading = readAhead();
+      yield block;
+    }
+  } finally {
+    // The file may be closed then.
+    await Promise.allSettled([reading]);
   }
   verify(heading, END, checksum);
   const { bytesRead } = await file.read(heading);

@@ -49,7 +49,8 @@ function toButaneFile({ path, bytes }: NodeFile) {
 
 function toContents(bytes: Uint8Array) {
   const text = Buffer.from(bytes).toString();
-  if (!BLOCK_SAFE.test(text)) return { source: formatDataUrl(bytes) };
+  // Of blank lines alone nobody can say how far they are indented.
+  if (!BLOCK_SAFE.test(text) || text.trim() === '') return { source: formatDataUrl(bytes) };
   const inline = new Scalar(text);
   inline.type = Scalar.BLOCK_LITERAL;
   return { inline };

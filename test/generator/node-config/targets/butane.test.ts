@@ -77,6 +77,7 @@ describe('Butane files', () => {
     // Which a reader of YAML takes for a line end.
     'with a next line': [0xc2, 0x85],
     'with a carriage return': [0x0d, 0x0a],
+    'of blanks alone': [0x20, 0x0a],
   };
   for (const [fault, bytes] of Object.entries(notShown)) {
     it(`encode a file that is ${fault}`, () => {
