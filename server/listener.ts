@@ -89,6 +89,8 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   const server: Server =
     secure ?? createServer({ ...limits, ServerResponse: OrderedResponse }, handle);
   server.timeout = limits.socketTimeout;
+  // A client that has said all still gets its answer, whenever that comes. Node's types leave it out.
+  Object.assign(server, { httpAllowHalfOpen: true });
   server.on('clientError', answerBrokenRequest);
   server.on('connect', refuseTunnel);
   // By default an expectation that is not known is answered with 417, which fails a pull.

@@ -34,13 +34,18 @@ async function makeScope(name: string): Promise<Scope> {
 const digit = fc.constantFrom(...Array.from('0123456789abcdef'));
 const hex = fc.string({ unit: digit, minLength: 64, maxLength: 64 });
 const fingerprint = fc.constantFrom('A'.repeat(40), 'B'.repeat(40), 'C'.repeat(40));
-const signer = fc.option(fc.record({ fingerprint, primaryFingerprint: fingerprint }), {
+/** Equal ones are kept once, whatever their prototypes. */
+const plain = { noNullPrototype: true };
+const signer = fc.option(fc.record({ fingerprint, primaryFingerprint: fingerprint }, plain), {
   nil: undefined,
 });
-const warning: fc.Arbitrary<Warning> = fc.record({
-  code: fc.constantFrom('signing-subkey', 'weak-algorithm', 'expires-soon'),
-  message: fc.string({ maxLength: 5 }),
-});
+const warning: fc.Arbitrary<Warning> = fc.record(
+  {
+    code: fc.constantFrom('signing-subkey', 'weak-algorithm', 'expires-soon'),
+    message: fc.string({ maxLength: 5 }),
+  },
+  plain,
+);
 const seconds = fc.integer({ min: 0, max: 2 ** 32 - 1 }).map((value) => value * 1000);
 const milliseconds = fc.integer({ min: 1, max: LAST_MILLISECOND });
 

@@ -231,6 +231,14 @@ describe('the listener', () => {
     await listener.stop();
   });
 
+  it('gives it an answer that takes its time, and then closes', async () => {
+    const listener = await start((request, response) => {
+      setTimeout(() => answerOk(request, response), 100);
+    });
+    assert.match(await sendRaw(listener.url, formatRequest('GET', '/')), /ok$/);
+    await listener.stop();
+  });
+
   describe('with TLS', () => {
     it('serves new connections with a new certificate, and old ones on', async () => {
       const listener = await start(answerOk, certificate);

@@ -2,15 +2,16 @@ import { availableParallelism } from 'node:os';
 import { runOrThrow } from '../../../test/e2e/run.ts';
 import { toolPath } from '../tools.ts';
 
-/** Runs a command once for each list of arguments, as many at a time as there are cores. Seconds. */
+/** Runs a command once for each list of arguments, so many at a time. Seconds. */
 export async function runEach(
   command: readonly string[],
   lists: readonly (readonly string[])[],
+  atATime = availableParallelism(),
   env: Readonly<Record<string, string>> = {},
 ): Promise<number> {
   const [first = []] = lists;
   const input = lists.flatMap((list) => list.map((argument) => `${argument}\0`)).join('');
-  const options = ['-0', `-n${first.length}`, `-P${availableParallelism()}`];
+  const options = ['-0', `-n${first.length}`, `-P${atATime}`];
   const started = performance.now();
   // Fails when any of the commands does.
   await runOrThrow(toolPath('xargs'), [...options, ...command], { input, env, timeout: 300_000 });
