@@ -34,10 +34,12 @@ export function createReader(): Reader {
     }
     let isReleased = false;
     Reflect.set(socket, fields.buffer, memory);
-    Reflect.set(socket, fields.callback, (length: number): void => {
+    Reflect.set(socket, fields.callback, (length: number): boolean => {
       const chunk = memory.subarray(0, length);
-      if (isReleased) socket.push(Buffer.from(chunk));
-      else onData(chunk);
+      // False stops the reads until the stream wants more.
+      if (isReleased) return socket.push(Buffer.from(chunk));
+      onData(chunk);
+      return true;
     });
     handle.useUserBuffer(memory);
     return () => void (isReleased = true);

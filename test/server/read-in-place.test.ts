@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, type Server, type Socket, createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createReader } from '../../server/read-in-place.ts';
 import { open } from './raw-http.ts';
 
@@ -57,6 +58,28 @@ describe('reading in place', () => {
     assert.equal(inPlace.length, 1);
     assert.equal(Buffer.concat(streamed).toString(), 'behindat last');
     assert.ok(streamed.every(({ buffer }) => buffer !== inPlace[0]?.buffer));
+  });
+
+  it('stops reading what nobody takes from such a stream, and goes on when somebody does', async () => {
+    const inPlace: Buffer[] = [];
+    const stop = createReader()(accepted, (chunk) => inPlace.push(chunk));
+    await send(client, 'before', inPlace);
+    stop();
+    accepted.pause();
+    const length = 16 * 1024 * 1024;
+    client.write(Buffer.alloc(length, 'a'));
+    let seen = 0;
+    while (accepted.bytesRead > seen) {
+      seen = accepted.bytesRead;
+      await sleep(50);
+    }
+    assert.ok(accepted.bytesRead < length / 4, `${accepted.bytesRead} bytes were read`);
+    let received = 0;
+    for await (const chunk of accepted) {
+      received += (chunk as Buffer).length;
+      if (received === length) break;
+    }
+    assert.equal(received, length);
   });
 
   it('sees the end, and says so', async () => {
