@@ -65,7 +65,6 @@ describe('reading in place', () => {
     const stop = createReader()(accepted, (chunk) => inPlace.push(chunk));
     await send(client, 'before', inPlace);
     stop();
-    accepted.pause();
     const length = 16 * 1024 * 1024;
     client.write(Buffer.alloc(length, 'a'));
     let seen = 0;
