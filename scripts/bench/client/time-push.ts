@@ -21,7 +21,7 @@ export async function timePush(server: Followed, push: Push): Promise<number> {
   const { baseUrl, secret } = server;
   const path = `/${push.location}`;
   const delivery = formatPost('/webhook', formatPush({ secret, after: push.commit }));
-  // What this sender costs is taken from the server here; fetch() would cost more than a refresh.
+  // Not by fetch(): what a sender costs is taken from the server here.
   const [connection, hook] = [await openConnection(baseUrl), await openConnection(baseUrl)];
   try {
     const early = await connection.ask(path);

@@ -6,8 +6,8 @@ import { toolPath } from '../tools.ts';
 export async function runEach(
   command: readonly string[],
   lists: readonly (readonly string[])[],
-  atATime = availableParallelism(),
   env: Readonly<Record<string, string>> = {},
+  atATime = availableParallelism(),
 ): Promise<number> {
   const [first = []] = lists;
   const input = lists.flatMap((list) => list.map((argument) => `${argument}\0`)).join('');

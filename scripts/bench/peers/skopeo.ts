@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runOrThrow } from '../../../test/e2e/run.ts';
@@ -29,8 +28,8 @@ export async function runSkopeo(
     lists.push([file, dockerReference, fingerprint, join(tree, location)]);
   }
   const command = [toolPath('skopeo'), 'standalone-verify'];
-  const oneByOne = await runEach(command, lists, 1, env);
-  const together = await runEach(command, lists, availableParallelism(), env);
+  const oneByOne = await runEach(command, lists, env, 1);
+  const together = await runEach(command, lists, env);
   // GnuPG may have started an agent, which would outlive the run.
   await runOrThrow('gpgconf', ['--homedir', home, '--kill', 'all']);
   return { oneByOne, together };
