@@ -1,4 +1,5 @@
 import type { RequestListener } from 'node:http';
+import { afterLookups } from './after-lookups.ts';
 
 /** Answers requests with what is loaded later. */
 export interface LazyHandler {
@@ -42,8 +43,11 @@ export function createLazyHandler(
   return {
     load: loadOnce,
     handle: (request, response) => {
-      if (loaded) loaded(request, response);
-      else void handleLater(request, response);
+      if (loaded === undefined) void handleLater(request, response);
+      else {
+        const handle = loaded;
+        afterLookups(() => handle(request, response));
+      }
     },
   };
 }

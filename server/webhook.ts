@@ -11,6 +11,7 @@ import express, {
 } from 'express';
 import { z } from 'zod';
 import { toPrintable } from '../generator/printable.ts';
+import { afterLookups } from './after-lookups.ts';
 import type { ProgramLog } from './program-log.ts';
 
 /** The most that GitHub sends, in bytes. */
@@ -100,8 +101,10 @@ export function createWebhook(options: WebhookOptions): Router {
       );
       return;
     }
+    const queue = (): void => afterLookups(() => onPush(after));
     // Not `finish`: a client that does not wait for the answer has pushed all the same.
-    response.once('close', () => onPush(after));
+    if (response.closed) queue();
+    else response.once('close', queue);
     answer(response, 'accepted', 'refresh queued');
   };
 
@@ -128,6 +131,7 @@ export function createWebhook(options: WebhookOptions): Router {
     .post(
       requireSignature,
       express.raw({ type: () => true, limit: MAX_BODY, inflate: false }),
+      (_request, _response, next) => afterLookups(next),
       receive,
     )
     .all((_request, response) => {

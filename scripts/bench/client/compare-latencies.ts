@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Data } from '../data/open-data.ts';
 import type { Push, Remote } from '../data/pushes.ts';
+import type { Server } from '../process/serve-lookaside.ts';
 import { quantile } from '../report/statistics.ts';
 import type { Asked } from './ask-at-rate.ts';
 import { listLookups } from './lookups.ts';
 import { openAsker } from './open-asker.ts';
-import { type Followed, timePush } from './time-push.ts';
+import type { Delivery, Pusher } from './open-pusher.ts';
 
 /** 99th percentiles in milliseconds, one of each round. */
 export interface Latencies {
@@ -19,24 +20,27 @@ const RATE = 1_000;
 const IMAGES = 5_000;
 /** From the start of one push to that of the next, at least. Milliseconds. */
 const PUSH_EVERY = 250;
+/** Between two looks whether a push is served: they must not be a load of their own. Milliseconds. */
+const LOOK_EVERY = 50;
 
 /** Looks up at a moderate fixed rate: in turn while nothing happens, and while refreshes go on. */
 export async function compareLatencies(
   data: Data,
-  server: Followed,
+  server: Server,
+  pusher: Pusher,
   remote: Remote,
   pushes: readonly Push[],
 ): Promise<Latencies> {
   const asker = await openAsker(server.baseUrl, await listLookups(data, IMAGES));
   const ask = async (seconds: number): Promise<Asked> => asker.ask(RATE, RATE * seconds);
-  const left = [...pushes];
+  const left = pushes.map(pusher.prepare);
   const [idle, busy]: [number[], number[]] = [[], []];
   try {
     await ask(1);
     for (let round = 0; round < ROUNDS; round++) {
       idle.push(p99Of(await ask(SECONDS)));
       const end = performance.now() + SECONDS * 1000;
-      const [asked] = await Promise.all([ask(SECONDS), pushUntil(end, server, remote, left)]);
+      const [asked] = await Promise.all([ask(SECONDS), pushUntil(end, pusher, remote, left)]);
       busy.push(p99Of(asked));
     }
   } finally {
@@ -47,16 +51,16 @@ export async function compareLatencies(
 
 async function pushUntil(
   end: number,
-  server: Followed,
+  pusher: Pusher,
   remote: Remote,
-  left: Push[],
+  left: Delivery[],
 ): Promise<void> {
   while (performance.now() < end) {
     const next = sleep(PUSH_EVERY);
-    const push = left.shift();
-    if (!push) throw new Error('too few pushes were prepared');
-    await remote.publish(push);
-    await timePush(server, push);
+    const delivery = left.shift();
+    if (!delivery) throw new Error('too few pushes were prepared');
+    await remote.publish(delivery.push);
+    await pusher.time(delivery, LOOK_EVERY);
     await next;
   }
 }

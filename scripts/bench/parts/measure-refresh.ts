@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Latencies, compareLatencies } from '../client/compare-latencies.ts';
-import { type Followed, timePush } from '../client/time-push.ts';
+import { type Followed, openPusher } from '../client/open-pusher.ts';
 import { type Remote, makeRemote } from '../data/pushes.ts';
 import type { Bench } from '../part.ts';
 import { makeBareClone } from '../peers/bare-clone.ts';
@@ -25,6 +25,8 @@ export const WARM_UP = 2;
 const LOADED_PUSHES = 70;
 /** What the server does after a push is served must not slow the fetch down. Milliseconds. */
 const SETTLE = 300;
+/** Between two looks whether a push is served: without a pause they would take a core. Milliseconds. */
+const LOOK_EVERY = 1;
 
 /** Pushes to a store of a size, and times how soon each push is served and how long its fetch takes. */
 export async function measureRefresh(
@@ -38,12 +40,14 @@ export async function measureRefresh(
   const remote = await makeRemote(data, size, await scope.directory(), count);
   const clone = await makeBareClone(remote.url, await scope.directory());
   const server = await follow(bench, scope, remote, size);
+  const pusher = scope.keep(await openPusher(server));
   const [ours, fetches]: [number[], number[]] = [[], []];
   for (const [index, push] of remote.pushes.slice(0, WARM_UP + PUSHES).entries()) {
+    const delivery = pusher.prepare(push);
     await remote.publish(push);
     const fetchFirst = index % 2 === 1;
     const before = fetchFirst ? await clone.fetch(push) : undefined;
-    const own = await timePush(server, push);
+    const own = await pusher.time(delivery, LOOK_EVERY);
     await sleep(SETTLE);
     const fetch = before ?? (await clone.fetch(push));
     if (index < WARM_UP) continue;
@@ -54,7 +58,7 @@ export async function measureRefresh(
     `${formatCount(size)}: ${median(ours).toFixed(0)} ms, git fetch ${median(fetches).toFixed(0)} ms`,
   );
   const left = remote.pushes.slice(WARM_UP + PUSHES);
-  const p99 = isLoaded ? await compareLatencies(data, server, remote, left) : undefined;
+  const p99 = isLoaded ? await compareLatencies(data, server, pusher, remote, left) : undefined;
   if (p99)
     say(`p99 ${median(p99.idle).toFixed(2)} ms, refreshing ${median(p99.busy).toFixed(2)} ms`);
   return { ours, fetches, p99 };
