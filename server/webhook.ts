@@ -105,7 +105,7 @@ export function createWebhook(options: WebhookOptions): Router {
     // Not `finish`: a client that does not wait for the answer has pushed all the same.
     if (response.closed) queue();
     else response.once('close', queue);
-    answer(response, 'accepted', 'refresh queued');
+    afterLookups(() => answer(response, 'accepted', 'refresh queued'));
   };
 
   const onUnreadable: ErrorRequestHandler = (

@@ -14,16 +14,21 @@ export interface Latencies {
   readonly busy: readonly number[];
 }
 
-const ROUNDS = 4;
+const ROUNDS = 5;
 const SECONDS = 4;
 const RATE = 1_000;
 const IMAGES = 5_000;
 /** From the start of one push to that of the next, at least. Milliseconds. */
 const PUSH_EVERY = 250;
+/** The most that are pushed. */
+export const LOADED_PUSHES = (ROUNDS + 1) * Math.ceil((SECONDS * 1000) / PUSH_EVERY);
 /** Between two looks whether a push is served: they must not be a load of their own. Milliseconds. */
 const LOOK_EVERY = 50;
 
-/** Looks up at a moderate fixed rate: in turn while nothing happens, and while refreshes go on. */
+/**
+ * Looks up at a moderate fixed rate: in turn while nothing happens, and while refreshes go on. The
+ * first round warms up.
+ */
 export async function compareLatencies(
   data: Data,
   server: Server,
@@ -36,12 +41,14 @@ export async function compareLatencies(
   const left = pushes.map(pusher.prepare);
   const [idle, busy]: [number[], number[]] = [[], []];
   try {
-    await ask(1);
-    for (let round = 0; round < ROUNDS; round++) {
-      idle.push(p99Of(await ask(SECONDS)));
+    for (let round = 0; round <= ROUNDS; round++) {
+      const quiet = p99Of(await ask(SECONDS));
       const end = performance.now() + SECONDS * 1000;
       const [asked] = await Promise.all([ask(SECONDS), pushUntil(end, pusher, remote, left)]);
-      busy.push(p99Of(asked));
+      const refreshing = p99Of(asked);
+      if (round === 0) continue;
+      idle.push(quiet);
+      busy.push(refreshing);
     }
   } finally {
     asker.close();

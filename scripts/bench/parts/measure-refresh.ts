@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Latencies, compareLatencies } from '../client/compare-latencies.ts';
+import { LOADED_PUSHES, type Latencies, compareLatencies } from '../client/compare-latencies.ts';
 import { type Followed, openPusher } from '../client/open-pusher.ts';
 import { type Remote, makeRemote } from '../data/pushes.ts';
 import type { Bench } from '../part.ts';
@@ -22,7 +22,6 @@ export interface Refreshed {
 
 export const PUSHES = 15;
 export const WARM_UP = 2;
-const LOADED_PUSHES = 70;
 /** What the server does after a push is served must not slow the fetch down. Milliseconds. */
 const SETTLE = 300;
 /** Between two looks whether a push is served: without a pause they would take a core. Milliseconds. */

@@ -11,11 +11,16 @@ describe('the shell that runs git', () => {
   const directory = useTemporary();
   const runners: GitRunner[] = [];
   /** A `git` of ours, as a shell script. */
-  const open = async (script: string, limit = LONG, ending?: AbortSignal): Promise<GitRunner> => {
+  const open = async (
+    script: string,
+    limit = LONG,
+    ending?: AbortSignal,
+    otherPrograms = process.env['PATH'],
+  ): Promise<GitRunner> => {
     const bin = join(directory(), 'bin');
     await mkdir(bin, { recursive: true });
     await writeFile(join(bin, 'git'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
-    const environment = { PATH: `${bin}:${process.env['PATH']}` };
+    const environment = { PATH: `${bin}:${otherPrograms}` };
     const runner = openGitRunner(environment, limit, ending);
     runners.push(runner);
     return runner;
@@ -33,6 +38,11 @@ describe('the shell that runs git', () => {
         stderr: 'err\n',
       });
     }
+  });
+
+  it('needs no other program', async () => {
+    const runner = await open('echo out', LONG, undefined, directory());
+    assert.deepEqual(await runner.run([]), { exitCode: 0, stdout: 'out\n', stderr: '' });
   });
 
   it('evaluates nothing', async () => {
