@@ -22,9 +22,9 @@ export interface Delivery {
 export interface Pusher {
   readonly prepare: (push: Push) => Delivery;
   /**
-   * Sends a delivery on a connection of its own, looks the signature up every `interval`
-   * milliseconds, and gives those from the 202 to the first 200. Throws if the signature was there
-   * before, never comes, or is another one.
+   * Sends a delivery, looks the signature up every `interval` milliseconds, and gives those from
+   * the 202 to the first 200. Throws if the signature was there before, never comes, or is another
+   * one.
    */
   readonly time: (delivery: Delivery, interval: number) => Promise<number>;
   readonly stop: () => Promise<void>;
@@ -32,21 +32,9 @@ export interface Pusher {
 
 const PATIENCE = 60_000;
 
-/** Connects to the server. */
+/** Connects to the server, for good: deliveries come through proxies that keep their connections. */
 export async function openPusher({ baseUrl, secret }: Followed): Promise<Pusher> {
-  const connection = await openConnection(baseUrl);
-
-  const deliver = async (request: string): Promise<void> => {
-    const hook = await openConnection(baseUrl);
-    try {
-      const { status, body } = await hook.send(request);
-      if (status !== 202)
-        throw new Error(`webhook: expected 202, got ${status} ${body.toString()}`);
-    } finally {
-      hook.close();
-    }
-  };
-
+  const [connection, hook] = [await openConnection(baseUrl), await openConnection(baseUrl)];
   return {
     prepare: (push) => ({
       push,
@@ -56,8 +44,10 @@ export async function openPusher({ baseUrl, secret }: Followed): Promise<Pusher>
       const path = `/${push.location}`;
       const early = await connection.ask(path);
       if (early.status !== 404) throw new Error(`${path}: expected 404, got ${early.status}`);
-      await deliver(request);
+      const { status, body } = await hook.send(request);
       const accepted = performance.now();
+      if (status !== 202)
+        throw new Error(`webhook: expected 202, got ${status} ${body.toString()}`);
       for (;;) {
         const answer = await connection.ask(path);
         const took = performance.now() - accepted;
@@ -71,6 +61,9 @@ export async function openPusher({ baseUrl, secret }: Followed): Promise<Pusher>
         await sleep(interval);
       }
     },
-    stop: async () => connection.close(),
+    stop: async () => {
+      connection.close();
+      hook.close();
+    },
   };
 }
