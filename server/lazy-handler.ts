@@ -12,8 +12,9 @@ export interface LazyHandler {
 const RETRY_AFTER = '5';
 
 /**
- * Requests that come before all is loaded wait for it; those that follow are answered at once. When
- * that fails, those that wait get 503, and the next request tries again.
+ * Requests that come before all is loaded wait for it; those that follow are answered behind the
+ * lookups that have come. When that fails, those that wait get 503, and the next request tries
+ * again.
  */
 export function createLazyHandler(
   load: () => Promise<RequestListener>,

@@ -24,13 +24,18 @@ export function giveWayAsSession(pid: number): void {
 export function chooseProcessor(): number | undefined {
   let status = '';
   attempt(() => void (status = readFileSync('/proc/self/status', 'latin1')));
-  const list = /^Cpus_allowed_list:\s*([\d,-]+)$/m.exec(status)?.[1] ?? '';
-  const allowed = list.split(',').flatMap((range) => {
-    const [first = NaN, last = first] = range.split('-').map(Number);
-    return Array.from({ length: last - first + 1 || 0 }, (_, index) => first + index);
-  });
+  const allowed = parseProcessors(/^Cpus_allowed_list:\s*(\S+)$/m.exec(status)?.[1] ?? '');
   // Any of them: other servers on this machine choose too.
   return allowed.length > 1 ? allowed[Math.floor(Math.random() * allowed.length)] : undefined;
+}
+
+/** The numbers of a list as `0-3,8` (cpuset(7), "List format"). */
+export function parseProcessors(list: string): readonly number[] {
+  const ranges = list.split(',').filter((range) => range !== '');
+  return ranges.flatMap((range) => {
+    const [first = 0, last = first] = range.split('-').map(Number);
+    return Array.from({ length: last - first + 1 }, (_, index) => first + index);
+  });
 }
 
 /** Where that cannot be done, all goes on as before. */

@@ -18,8 +18,10 @@ const ROUNDS = 5;
 const SECONDS = 4;
 const RATE = 1_000;
 const IMAGES = 5_000;
+/** What is asked, in words. */
+export const LOAD = `${RATE} lookups a second for ${SECONDS} s`;
 /** From the start of one push to that of the next, at least. Milliseconds. */
-const PUSH_EVERY = 250;
+export const PUSH_EVERY = 250;
 /** The most that are pushed. */
 export const LOADED_PUSHES = (ROUNDS + 1) * Math.ceil((SECONDS * 1000) / PUSH_EVERY);
 /** Between two looks whether a push is served: they must not be a load of their own. Milliseconds. */

@@ -1,3 +1,4 @@
+import { LOAD, PUSH_EVERY } from '../client/compare-latencies.ts';
 import type { Part } from '../part.ts';
 import { atMost, below } from '../report/goals.ts';
 import type { Goal, Row } from '../report/result.ts';
@@ -51,6 +52,7 @@ const NOTES = [
   `One signature a push, ${PUSHES} pushes to each store after ${WARM_UP} for warming up. The clock runs from the webhook's 202 to the first 200; the signature is looked up every millisecond on a keep-alive connection.`,
   'Beside it `git fetch` of the same commit with the same options into a bare clone of the same size, one after the other, and each first in turn.',
   `The goal is ${FETCH_TIMES} times the fetch and ${FETCH_MORE} ms more.`,
+  `For the p99 a process of its own sends ${LOAD}, without pushes and with one every ${PUSH_EVERY} ms in turn; the first round of each warms up. Deliveries are signed ahead and come on a connection that is kept, as through a proxy.`,
 ];
 
 function toChart(medians: readonly { size: number; ours: number; fetch: number }[]) {
