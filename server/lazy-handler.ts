@@ -1,5 +1,4 @@
 import type { RequestListener } from 'node:http';
-import { afterLookups } from './after-lookups.ts';
 
 /** Answers requests with what is loaded later. */
 export interface LazyHandler {
@@ -12,9 +11,8 @@ export interface LazyHandler {
 const RETRY_AFTER = '5';
 
 /**
- * Requests that come before all is loaded wait for it; those that follow are answered behind the
- * lookups that have come. When that fails, those that wait get 503, and the next request tries
- * again.
+ * Requests that come before all is loaded wait for it; those that follow are answered at once. When
+ * that fails, those that wait get 503, and the next request tries again.
  */
 export function createLazyHandler(
   load: () => Promise<RequestListener>,
@@ -44,11 +42,8 @@ export function createLazyHandler(
   return {
     load: loadOnce,
     handle: (request, response) => {
-      if (loaded === undefined) void handleLater(request, response);
-      else {
-        const handle = loaded;
-        afterLookups(() => handle(request, response));
-      }
+      if (loaded) loaded(request, response);
+      else void handleLater(request, response);
     },
   };
 }

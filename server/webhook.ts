@@ -101,11 +101,11 @@ export function createWebhook(options: WebhookOptions): Router {
       );
       return;
     }
-    const queue = (): void => afterLookups(() => onPush(after));
-    // Not `finish`: a client that does not wait for the answer has pushed all the same.
-    if (response.closed) queue();
-    else response.once('close', queue);
-    afterLookups(() => answer(response, 'accepted', 'refresh queued'));
+    // Whether or not the client waits for the answer.
+    afterLookups(() => {
+      answer(response, 'accepted', 'refresh queued');
+      afterLookups(() => onPush(after));
+    });
   };
 
   const onUnreadable: ErrorRequestHandler = (

@@ -24,6 +24,7 @@ const DEBIAN_PACKAGES: Record<Tool, string> = {
   'ansible-lint': 'ansible-lint',
   chromium: 'chromium',
   promtool: 'prometheus',
+  taskset: 'util-linux',
 };
 /** Asked by Debian's packages before they start a service: 101 forbids it. */
 const POLICY_RC_D = '/usr/sbin/policy-rc.d';

@@ -20,6 +20,7 @@ export const TOOLS = [
   'ansible-lint',
   'chromium',
   'promtool',
+  'taskset',
 ] as const;
 export type Tool = (typeof TOOLS)[number];
 

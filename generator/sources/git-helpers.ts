@@ -2,6 +2,7 @@
 // small: one for what a refresh waits for, one for what takes long.
 import type { Environment } from './git-child.ts';
 import { FETCHED, PUBLISHED, SILENCE_LIMIT } from './git-repository.ts';
+import { chooseProcessor } from './give-way.ts';
 import { type GitRunner, openGitRunner } from './git-runner.ts';
 import { SourceError } from './source.ts';
 import { resolveUrl, transferBranch } from './transfer-branch.ts';
@@ -28,20 +29,23 @@ export function openGitHelpers(
   ending: AbortSignal | undefined,
 ): GitHelpers {
   const located = { ...environment, GIT_DIR: directory };
-  const open = (limit: number): GitRunner => openGitRunner(located, limit, ending);
-  let prompt = open(SILENCE_LIMIT);
-  let patient = open(PACKING_LIMIT);
+  // A transfer is the work of several processes at once, and lookups have the other processors then.
+  const processor = chooseProcessor();
+  const openPrompt = (): GitRunner => openGitRunner(located, SILENCE_LIMIT, ending, processor);
+  const openPatient = (): GitRunner => openGitRunner(located, PACKING_LIMIT, ending);
+  let prompt = openPrompt();
+  let patient = openPatient();
   let address: string | undefined;
   let keeps = 0;
   let tidying: Promise<void> | undefined;
   let trouble: Error | undefined;
 
   const ready = (): GitRunner => {
-    if (prompt.hasEnded()) prompt = open(SILENCE_LIMIT);
+    if (prompt.hasEnded()) prompt = openPrompt();
     return prompt;
   };
   const pack = async (): Promise<void> => {
-    if (patient.hasEnded()) patient = open(PACKING_LIMIT);
+    if (patient.hasEnded()) patient = openPatient();
     await runOrThrow(patient, ['gc', '--auto', '--quiet']).catch((error: unknown) => {
       if (!ending?.aborted) trouble = error instanceof Error ? error : new Error(String(error));
     });

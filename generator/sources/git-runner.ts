@@ -3,7 +3,7 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import { type Environment, GitKilledError } from './git-child.ts';
-import { chooseProcessor, giveWayAsSession } from './give-way.ts';
+import { giveWayAsSession } from './give-way.ts';
 import { SourceError } from './source.ts';
 
 export interface GitResult {
@@ -36,8 +36,7 @@ export interface GitTalk {
 /**
  * Reads a count and as many words, one a line, runs git with them, and ends what it printed with
  * a NUL and its exit code. No word is ever evaluated. Only a git that is talked to gets our input.
- * With a processor as its argument it stays on that one, if there is taskset: a transfer is the work
- * of several processes, and lookups have the others then.
+ * With a processor as its argument, all that it starts stays on that one, if there is taskset(1).
  */
 const SCRIPT = `
 if [ "$1" ]; then taskset -cp "$1" $$ >/dev/null 2>&1; fi
@@ -57,14 +56,18 @@ done
 
 type Shell = ChildProcessByStdio<Writable, Readable, Readable>;
 
-/** Starts the shell. `silenceLimit` is in milliseconds; `ending` stops what runs. */
+/**
+ * Starts the shell. `silenceLimit` is in milliseconds; `ending` stops what runs. With a `processor`,
+ * as taskset(1) numbers them, git stays on that one where that is possible.
+ */
 export function openGitRunner(
   environment: Environment,
   silenceLimit: number,
   ending: AbortSignal | undefined,
+  processor?: number,
 ): GitRunner {
   // A group of its own, so that git and its children can be stopped with it.
-  const shell: Shell = spawn('/bin/sh', ['-c', SCRIPT, 'sh', String(chooseProcessor() ?? '')], {
+  const shell: Shell = spawn('/bin/sh', ['-c', SCRIPT, 'sh', String(processor ?? '')], {
     cwd: '/',
     env: environment,
     stdio: ['pipe', 'pipe', 'pipe'],

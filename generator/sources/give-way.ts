@@ -22,11 +22,17 @@ export function giveWayAsSession(pid: number): void {
  * known.
  */
 export function chooseProcessor(): number | undefined {
-  let status = '';
-  attempt(() => void (status = readFileSync('/proc/self/status', 'latin1')));
+  let [status, online] = ['', ''];
+  attempt(() => {
+    status = readFileSync('/proc/self/status', 'latin1');
+    online = readFileSync('/sys/devices/system/cpu/online', 'latin1').trim();
+  });
   const allowed = parseProcessors(/^Cpus_allowed_list:\s*(\S+)$/m.exec(status)?.[1] ?? '');
+  // Those that could be plugged in are allowed too.
+  const present = new Set(parseProcessors(online));
+  const usable = allowed.filter((processor) => present.has(processor));
   // Any of them: other servers on this machine choose too.
-  return allowed.length > 1 ? allowed[Math.floor(Math.random() * allowed.length)] : undefined;
+  return usable.length > 1 ? usable[Math.floor(Math.random() * usable.length)] : undefined;
 }
 
 /** The numbers of a list as `0-3,8` (cpuset(7), "List format"). */

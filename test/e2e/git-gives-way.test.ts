@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { getPriority } from 'node:os';
 import { listTree } from '../../scripts/bench/process/proc.ts';
 import { describeWith } from '../with-tools.ts';
@@ -12,16 +11,11 @@ import { useTemporary } from './temporary.ts';
 /** As nice(1) counts. */
 const GIT = 10;
 
-/** As proc(5) has it. */
-function readStatus(pid: number): string {
-  return readFileSync(`/proc/${pid}/status`, 'latin1');
-}
-
 describeWith(['gpg', 'git'], 'on a busy machine', () => {
   const servers = useLookaside();
   const directory = useTemporary();
 
-  it('lookups go before the git that follows a source, and it stays on one processor', async () => {
+  it('lookups go before the git that follows a source', async () => {
     const [publisher, remote] = await Promise.all([makePublisher(), makeGitRemote()]);
     const { location, bytes } = await publisher.sign();
     await remote.publish({ [location]: bytes });
@@ -35,9 +29,6 @@ describeWith(['gpg', 'git'], 'on a busy machine', () => {
         new Set([GIT]),
       );
     });
-    const shells = listTree(server.pid).filter((pid) => /^Name:\tsh$/m.test(readStatus(pid)));
-    assert.ok(shells.length > 0);
-    for (const pid of shells) assert.match(readStatus(pid), /^Cpus_allowed_list:\t\d+$/m);
     await Promise.all([publisher.stop(), remote.remove()]);
   });
 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ExampleServer, startExample } from './example-server.ts';
-import { open, parseAnswers, readToEnd } from './raw-http.ts';
+import { ask, open, parseAnswers, readToEnd, sendRaw } from './raw-http.ts';
 
 const SECRET = 'correct horse battery staple';
 const MAX_BODY = 25 * 1024 * 1024;
@@ -43,6 +43,18 @@ describe('the limits of the webhook', () => {
       });
     }
   }
+
+  it('takes deliveries of clients that have said all', async () => {
+    // What answers them is loaded behind the first generation.
+    await ask(server.url, 'GET', '/webhook');
+    const delivery = formatHead(PUSH, `Content-Length: ${PUSH.length}`) + PUSH;
+    const methods = ['POST', 'POST', 'POST'];
+    const answers = parseAnswers(await sendRaw(server.url, delivery.repeat(3)), methods);
+    assert.deepEqual(
+      answers.map(({ status }) => status),
+      [202, 202, 202],
+    );
+  });
 
   it('needs no more memory for a body that it will not take', async () => {
     const socket = await open(server.url);

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { chooseProcessor } from '../../../generator/sources/give-way.ts';
 import { type GitRunner, openGitRunner } from '../../../generator/sources/git-runner.ts';
 import { useTemporary } from '../../e2e/temporary.ts';
+import { describeWith } from '../../with-tools.ts';
 
 /** Longer than any git here runs, in milliseconds. */
 const LONG = 30_000;
@@ -21,7 +23,7 @@ describe('the shell that runs git', () => {
     await mkdir(bin, { recursive: true });
     await writeFile(join(bin, 'git'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
     const environment = { PATH: `${bin}:${otherPrograms}` };
-    const runner = openGitRunner(environment, limit, ending);
+    const runner = openGitRunner(environment, limit, ending, chooseProcessor());
     runners.push(runner);
     return runner;
   };
@@ -43,6 +45,14 @@ describe('the shell that runs git', () => {
   it('needs no other program', async () => {
     const runner = await open('echo out', LONG, undefined, directory());
     assert.deepEqual(await runner.run([]), { exitCode: 0, stdout: 'out\n', stderr: '' });
+  });
+
+  describeWith(['taskset'], 'where there is taskset', () => {
+    it('keeps git on one processor', async () => {
+      const runner = await open('grep ^Cpus_allowed_list /proc/self/status');
+      const { stdout } = await runner.run([]);
+      assert.match(stdout, /^Cpus_allowed_list:\t\d+\n$/);
+    });
   });
 
   it('evaluates nothing', async () => {
