@@ -7,6 +7,7 @@ import type { Policy } from '../generator/policy/policy.ts';
 import type { Source } from '../generator/sources/source.ts';
 import type { ImageFile } from '../generator/image/store-memory.ts';
 import type { VerdictFile } from '../generator/verdict-file.ts';
+import { Troubles } from '../server/follow/troubles.ts';
 import type { TlsFiles } from '../server/listener.ts';
 import { type Reloadable, startServer } from '../server/start-server.ts';
 import { Complaint, formatComplaint } from './complaint.ts';
@@ -55,6 +56,7 @@ export async function serve(source: string, settings: Settings, world: World): P
   sink.on('error', (error: Error) =>
     log.error({ error: error.message }, 'the access log cannot be written'),
   );
+  const troubles = new Troubles(() => new Date());
   const ending = new AbortController();
   const engines = await openEngines(world.environment, tmpdir());
   const warnOfKeys = (policy: Policy): void => {
@@ -87,6 +89,7 @@ export async function serve(source: string, settings: Settings, world: World): P
       verdicts,
       image,
       refusedFile: openRefused(settings['state-dir'], opened.location, log),
+      troubles,
       source: opened,
       onInvalid: settings['on-invalid'],
       listen: settings.listen,

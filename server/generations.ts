@@ -13,6 +13,7 @@ import type { Snapshot, Source } from '../generator/sources/source.ts';
 import type { SignatureStore } from '../generator/store.ts';
 import { afterLookups } from './after-lookups.ts';
 import { judgeExpired } from './judge-expired.ts';
+import type { Troubles } from './follow/troubles.ts';
 import type { ProgramLog } from './program-log.ts';
 import { messageOf } from '../generator/message-of.ts';
 
@@ -59,6 +60,8 @@ export interface GenerationsOptions {
   readonly judge: StoreJudge;
   readonly onInvalid: 'quarantine' | 'refuse';
   readonly log: ProgramLog;
+  /** What operators are told of. */
+  readonly troubles: Troubles;
   /** Called once, when the first generation is loaded. */
   readonly onFirstLoad: (store: SignatureStore, generation: Generation) => void;
   /** Called with each generation, the first one too. */
@@ -77,7 +80,7 @@ interface Served {
 
 /** Makes the succession of generations; none is loaded yet. */
 export function createGenerations(options: GenerationsOptions): Generations {
-  const { source, onInvalid, log, onFirstLoad, onPublish } = options;
+  const { source, onInvalid, log, troubles, onFirstLoad, onPublish } = options;
   let { judge } = options;
   let served: Served | undefined;
   /** Set when the next advance must not build on what is served. */
@@ -115,6 +118,7 @@ export function createGenerations(options: GenerationsOptions): Generations {
     const faults = count === 1 ? '1 rejected file' : `${count} rejected files`;
     const kept = served ? '; the last good state is kept' : '';
     const reason = `${what} is refused: ${faults}${kept}`;
+    troubles.raise('state-refused', { message: reason, commit });
     return { result: 'refused', reason };
   };
 

@@ -29,6 +29,8 @@ export interface LastRefresh {
 export interface RefreshStatus {
   readonly generation: Generation | null;
   readonly lastRefresh: LastRefresh | null;
+  /** When the refresh began that runs now, ISO 8601; null while none does. */
+  readonly runningSince: string | null;
   /** Why the newest state of the source is not served; null when it is. */
   readonly lastError: { readonly at: string; readonly message: string } | null;
 }
@@ -73,10 +75,11 @@ const COMMIT_TRIES = 7;
 
 /** Makes a refresher that has not started. */
 export function createRefresher(options: RefresherOptions): Refresher {
-  const { source, log, onInvalid, onRefresh } = options;
+  const { source, log, onInvalid, onRefresh, troubles } = options;
   const generations = createGenerations(options);
   let lastRefresh: LastRefresh | null = null;
   let lastError: RefreshStatus['lastError'] = null;
+  let runningSince: string | null = null;
   /** A pushed commit that has not been seen yet. */
   let awaited: string | undefined;
   let pending: Request | undefined;
@@ -94,9 +97,12 @@ export function createRefresher(options: RefresherOptions): Refresher {
       if (stopped) return;
       const hint = error instanceof SourceError ? error.hint : undefined;
       note(`refresh failed: ${messageOf(error)}`, hint);
+      troubles.raise('refresh-failed', { message: messageOf(error), hint });
       result = 'failed';
     }
     if (!generations.store()) await recall();
+    if (result !== 'failed') troubles.clear('refresh-failed');
+    if (result !== 'failed' && result !== 'refused') troubles.clear('state-refused');
     const durationMs = Math.round(performance.now() - startedAt);
     lastRefresh = { at: new Date().toISOString(), reason, result, durationMs };
     onRefresh(lastRefresh);
@@ -155,7 +161,9 @@ export function createRefresher(options: RefresherOptions): Refresher {
     while (pending) {
       const request = pending;
       pending = undefined;
+      runningSince = new Date().toISOString();
       await run(request);
+      runningSince = null;
     }
     running = undefined;
   };
@@ -177,7 +185,7 @@ export function createRefresher(options: RefresherOptions): Refresher {
     newestCommit: generations.newestCommit,
     replaceJudge: generations.replaceJudge,
     start: () => enqueue({ reason: 'start', attempt: 0 }),
-    status: () => ({ generation: generations.current(), lastRefresh, lastError }),
+    status: () => ({ generation: generations.current(), lastRefresh, lastError, runningSince }),
     request: (reason, commit) => {
       // A retry comes anyway; a poll in its place would begin the back-off anew.
       if (reason === 'poll' && retryTimer !== undefined) return;

@@ -17,6 +17,7 @@ import { createLookupCounts } from './metrics/lookup-counts.ts';
 import { createMetrics } from './metrics/metrics.ts';
 import type { Generation, StoreJudge } from './generations.ts';
 import { createQuickLookup } from './quick-lookup.ts';
+import type { Troubles } from './follow/troubles.ts';
 import { createReasons } from './refused/reasons.ts';
 import type { RefusedFile } from './refused/refused-file.ts';
 import { createRefusedPulls } from './refused/refused-pulls.ts';
@@ -35,6 +36,8 @@ export interface ServerOptions extends Reloadable, JudgeMemory {
   readonly source: Source;
   /** Where refused pulls are kept between runs; undefined for nowhere. */
   readonly refusedFile: RefusedFile | undefined;
+  /** What operators are told of. */
+  readonly troubles: Troubles;
   readonly onInvalid: 'quarantine' | 'refuse';
   readonly listen: { readonly host: string; readonly port: number };
   readonly statusListen: { readonly host: string; readonly port: number };
@@ -68,6 +71,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     judge: judgeBy(options.policy),
     onInvalid: options.onInvalid,
     log,
+    troubles: options.troubles,
     onFirstLoad: (store, generation) => {
       options.onServing(main.url, store, generation);
       // What lookups do not need does not hold up the first of them.

@@ -12,13 +12,18 @@ export interface GitResult {
   readonly stderr: string;
 }
 
+/** What one run may take, and what it is asked. */
+export interface GitRun {
+  /** Without it git reads nothing. */
+  readonly talk?: GitTalk;
+}
+
 export interface GitRunner {
   /**
-   * Runs `git ARGS`; one after another. Without `talk` it reads nothing. Rejects with a
-   * SourceError when the shell is not there, or when a git was killed that said nothing for too
-   * long.
+   * Runs `git ARGS`; one after another. Rejects with a SourceError when the shell is not there, or
+   * when a git was killed that said nothing for too long.
    */
-  readonly run: (args: readonly string[], talk?: GitTalk) => Promise<GitResult>;
+  readonly run: (args: readonly string[], run?: GitRun) => Promise<GitResult>;
   /** Whether nothing can be run any more. */
   readonly hasEnded: () => boolean;
   /** Stops what runs, and the shell. */
@@ -161,7 +166,7 @@ export function openGitRunner(
   };
 
   return {
-    run: async (args, talk) => {
+    run: async (args, { talk } = {}) => {
       const result = previous.then(async () => run(args, talk));
       previous = result.catch(() => undefined);
       return result;

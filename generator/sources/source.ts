@@ -112,3 +112,26 @@ export class SourceError extends Error {
     this.hint = options.hint;
   }
 }
+
+/** Who brought a state, as its newest commit says; nobody has checked it. */
+export interface StateOrigin {
+  /** In full; undefined for a directory. */
+  readonly commit?: string | undefined;
+  /** `Name <email>`. */
+  readonly author?: string | undefined;
+}
+
+/**
+ * A state costs more than its budget: it is refused as a whole, whoever asks again, and the last good
+ * one is served on. The message names the budget, what there was, and the option that raises it.
+ */
+export class StateRefusedError extends Error {
+  override readonly name = 'StateRefusedError';
+  readonly hint: string | undefined;
+  readonly origin: StateOrigin;
+  constructor(message: string, origin: StateOrigin, hint?: string) {
+    super(message);
+    this.hint = hint;
+    this.origin = origin;
+  }
+}

@@ -2,7 +2,7 @@
 // walks every directory of the store, old and new, to see that none is missing, which takes
 // seconds where there are a million. Here, what is missing is found when it is read.
 import { rm } from 'node:fs/promises';
-import type { GitResult, GitRunner } from './git-runner.ts';
+import type { GitResult, GitRunner, GitTalk } from './git-runner.ts';
 
 const HTTP = /^https?(?=:)/i;
 /** `helper::address`, which only `git fetch` speaks. */
@@ -56,7 +56,7 @@ async function talkToHelper(
   let commit: string | undefined;
   let isListed = false;
   // The second version of the protocol cannot be had this way.
-  return runner.run(['-c', 'protocol.version=0', helper, url, url], {
+  const talk: GitTalk = {
     start: 'option verbosity 0\noption progress false\nlist\n',
     answer: (line) => {
       commit ??= findCommit([line], ref);
@@ -65,7 +65,8 @@ async function talkToHelper(
       isListed = true;
       return `fetch ${commit} ${ref}\n\n`;
     },
-  });
+  };
+  return runner.run(['-c', 'protocol.version=0', helper, url, url], { talk });
 }
 
 /** In a list of `OBJECT SP REF`. */

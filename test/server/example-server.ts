@@ -6,6 +6,7 @@ import { type RunningServer, type ServerOptions, startServer } from '../../serve
 import { makeTemporary, removeTemporary } from '../e2e/temporary.ts';
 import { openMessage } from '../generator/samples.ts';
 import { captureLines, type CapturedLines } from './captured-lines.ts';
+import { Troubles } from '../../server/follow/troubles.ts';
 import { createGate } from './gate.ts';
 import { createProgramLog } from '../../server/program-log.ts';
 
@@ -38,6 +39,7 @@ export async function startExample(options: Partial<ServerOptions> = {}): Promis
     verdicts: undefined,
     image: undefined,
     refusedFile: undefined,
+    troubles: new Troubles(() => new Date()),
     webhookSecrets: [],
     tls: undefined,
     onInvalid: 'quarantine',

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Troubles } from '../../server/follow/troubles.ts';
 import { createProgramLog } from '../../server/program-log.ts';
 import { type Refresher, createRefresher } from '../../server/refresher.ts';
 import { eventually } from '../e2e/eventually.ts';
@@ -33,6 +34,7 @@ describe('the refresher, as things happen at the wrong time', () => {
       judge: createFakeJudge(),
       onInvalid: 'quarantine',
       log: createProgramLog(log.stream),
+      troubles: new Troubles(() => new Date()),
       onFirstLoad: () => undefined,
       onPublish: () => undefined,
       onRefresh: () => undefined,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SourceError } from '../../generator/sources/source.ts';
+import { Troubles } from '../../server/follow/troubles.ts';
 import { createProgramLog } from '../../server/program-log.ts';
 import { type Refresher, type RefresherOptions, createRefresher } from '../../server/refresher.ts';
 import { eventually } from '../e2e/eventually.ts';
@@ -29,6 +30,7 @@ describe('the refresher', () => {
       judge: createFakeJudge(),
       onInvalid: 'quarantine',
       log: createProgramLog(log.stream),
+      troubles: new Troubles(() => new Date()),
       onFirstLoad: () => undefined,
       onPublish: () => undefined,
       onRefresh: () => undefined,
@@ -66,7 +68,12 @@ describe('the refresher', () => {
   it('does nothing before it is started', async () => {
     create();
     assert.equal(refresher.store(), undefined);
-    assert.deepEqual(refresher.status(), { generation: null, lastRefresh: null, lastError: null });
+    assert.deepEqual(refresher.status(), {
+      generation: null,
+      lastRefresh: null,
+      lastError: null,
+      runningSince: null,
+    });
     assert.deepEqual([...refresher.rejected()], []);
     await refresher.stop();
     assert.equal(source.count.refreshes, 0);

@@ -57,6 +57,7 @@ describe('the status listener', () => {
         version: 1,
         source: { kind: 'directory', location: server.directory, branch: null },
         lastError: null,
+        runningSince: null,
         signatures: 3,
         images: 3,
         repositories: 2,

@@ -107,15 +107,18 @@ describe('the shell that runs git', () => {
         return heard.length < 3 ? `${heard.length}\n` : 'bye\n';
       },
     };
-    assert.equal((await runner.run(['x'], talk)).exitCode, 0);
+    assert.equal((await runner.run(['x'], { talk })).exitCode, 0);
     assert.deepEqual(heard, ['one x', '1 x', '2 x']);
-    assert.equal((await runner.run(['y'], { start: 'bye\n', answer: () => '' })).stdout, '');
+    assert.equal(
+      (await runner.run(['y'], { talk: { start: 'bye\n', answer: () => '' } })).stdout,
+      '',
+    );
   });
 
   it('ends when git broke off a talk, as its words are not for the shell', async () => {
     const runner = await open('exit 3');
     const talk = { start: '1\ntouch\n', answer: () => '' };
-    assert.equal((await runner.run([], talk)).exitCode, 3);
+    assert.equal((await runner.run([], { talk })).exitCode, 3);
     assert.equal(runner.hasEnded(), true);
     await assert.rejects(runner.run([]), { name: 'SourceError' });
   });
@@ -130,10 +133,12 @@ describe('the shell that runs git', () => {
     const ending = new AbortController();
     const runner = await open('sleep 60 & echo started; wait', LONG, ending.signal);
     const running = runner.run([], {
-      start: '',
-      answer: () => {
-        ending.abort();
-        return '';
+      talk: {
+        start: '',
+        answer: () => {
+          ending.abort();
+          return '';
+        },
       },
     });
     await assert.rejects(running, { name: 'SourceError' });

@@ -264,7 +264,7 @@ describe('the metrics', () => {
   it('are read by the next scrape when what formats them could not be loaded', async () => {
     await start();
     let imports = 0;
-    const status = { generation: null, lastRefresh: null, lastError: null };
+    const status = { generation: null, lastRefresh: null, lastError: null, runningSince: null };
     const metrics = createMetrics(
       {
         refresher: { store: () => undefined, status: () => status, rejectedCodes: () => new Map() },

@@ -44,6 +44,7 @@ function makeReasons(lastChange: ReasonsOptions['source']['lastChange']) {
         generation: { number: state.generation, commit: 's'.repeat(40), loadedAt: '' },
         lastRefresh: null,
         lastError: state.trouble === '' ? null : { at: '', message: state.trouble },
+        runningSince: null,
       }),
     },
     log: createProgramLog(lines.stream),

@@ -12,7 +12,7 @@ import { directoryOf, faulty, hexOf } from './sample-worlds.ts';
 const imageOf = (directory: string): string => `/image?directory=${encodeURIComponent(directory)}`;
 
 async function nothingLoaded(more: Partial<StatusWorld>): Promise<StatusServer> {
-  const status = { generation: null, lastRefresh: null, lastError: null };
+  const status = { generation: null, lastRefresh: null, lastError: null, runningSince: null };
   return startStatus({ ...(await makeWorld()), store: undefined, status, ...more });
 }
 
@@ -60,6 +60,7 @@ describe('the status pages before anything is loaded', () => {
         generation: null,
         lastRefresh: { at, reason: 'start', result: 'refused', durationMs: 1 },
         lastError: { at, message: 'the newest state is refused: 1 rejected file' },
+        runningSince: null,
       },
     });
     const whole = /The whole state is refused because of these files\./;

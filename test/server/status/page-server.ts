@@ -58,6 +58,7 @@ export async function makeWorld(...files: readonly CheckedFile[]): Promise<Statu
       generation: { number: 1, commit: COMMIT, loadedAt: at },
       lastRefresh: { at, reason: 'poll', result: 'changed', durationMs: 12 },
       lastError: null,
+      runningSince: null,
     },
     policy: await createSimplePolicy(undefined),
     location: 'https://git.example.com/team/signatures.git',
