@@ -1,0 +1,202 @@
+// Private keys, wherever and however they lie in bytes that somebody gave. This decides whether a
+// file is refused; it is not what keeps a private key from going out: that is built anew out of
+// public packets (key-blocks.ts), so that nothing that is missed here could be among them.
+import {
+  PRIVATE_TAGS,
+  PUBLIC_KEY_TAGS,
+  TAG,
+  bigEndian,
+  bodyAt,
+  eachPacket,
+  inflatePacket,
+  readTag,
+} from './packets.ts';
+
+/** `closed`: something is compressed in a way that cannot be undone here, and may hold one. */
+export type PrivateKeyFinding = 'private' | 'closed';
+
+/** OpenPGP's and PEM's alike, whatever the case. */
+const PRIVATE_LABEL = /-----\s*BEGIN [A-Z0-9 ]*(?:PRIVATE|SECRET) KEY/i;
+/** More than a key file of a whole company inflates to. Bytes. */
+const MAX_INFLATED_BYTES = 16 * 1024 * 1024;
+/** What all that is decoded and inflated may have together, lest a small file keeps us long. Bytes. */
+const MAX_LAYERS_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Looks for a private key: as a packet (type 5 or 7) in any framing, whole or cut short, in binary or
+ * armor of any type, before, behind or between anything else, compressed, or within packets that are
+ * no part of a public key; and for the label of a private key in PEM.
+ */
+export function findPrivateKey(bytes: Uint8Array): PrivateKeyFinding | undefined {
+  let finding: PrivateKeyFinding | undefined;
+  let budget = MAX_LAYERS_BYTES;
+  const left: Uint8Array[] = [bytes];
+  for (let layer = left.pop(); layer; layer = left.pop()) {
+    const { isPrivate, isClosed, inner } = lookInto(layer);
+    if (isPrivate) return 'private';
+    if (isClosed) finding = 'closed';
+    for (const one of inner) {
+      budget -= one.length;
+      if (budget < 0) return 'closed';
+      left.push(one);
+    }
+  }
+  return finding;
+}
+
+/** Text with the letters of base64, as long as the shortest private key. */
+const BASE64 = /[A-Za-z0-9+/]{64,}/g;
+/** How JSON breaks lines within a string, and what it may put before a slash. */
+const JSON_ESCAPES = /\\(?:[nr]|u000[ad])|\\(?=\/)/gi;
+
+/** Whether a text has a private key in base64 in any of its lines, without armor around it. */
+export function holdsPrivateKeyInText(text: string): boolean {
+  const runs = text.replaceAll(JSON_ESCAPES, '').match(BASE64) ?? [];
+  return runs.some((run) => findPrivateKey(Buffer.from(run, 'base64')) === 'private');
+}
+
+interface Layer {
+  readonly isPrivate: boolean;
+  readonly isClosed: boolean;
+  /** What it holds in another form. */
+  readonly inner: readonly Uint8Array[];
+}
+
+const PRIVATE: Layer = { isPrivate: true, isClosed: false, inner: [] };
+
+function lookInto(bytes: Uint8Array): Layer {
+  // UTF-16, as PowerShell writes what it is given, has a NUL beside each letter.
+  const text = Buffer.from(bytes).toString('latin1').replaceAll('\0', '');
+  if (PRIVATE_LABEL.test(text)) return PRIVATE;
+  const inner = [...unarmor(text)];
+  let isClosed = false;
+  for (const packet of eachPacket(bytes)) {
+    const { tag, body, isWhole } = packet;
+    const isPacket = (packet.bytes[0] ?? 0) >= FIRST_HEADER;
+    if (isPacket && PRIVATE_TAGS.has(tag) && (isWhole || hasKeyVersion(body))) return PRIVATE;
+    // What a public key consists of is no place to look for another: it would be found by chance.
+    if (isWhole && PUBLIC_KEY_TAGS.has(tag)) continue;
+    if (isPacket && tag === TAG.compressed) {
+      const inflated = inflatePacket(body, MAX_INFLATED_BYTES) ?? uncompressed(body);
+      if (inflated) inner.push(inflated);
+      else isClosed = true;
+    }
+    // A body that came in pieces does not lie in one piece in the packet.
+    if (hasStrayPrivateKey(packet.bytes) || hasStrayPrivateKey(body)) return PRIVATE;
+  }
+  return { isPrivate: false, isClosed, inner };
+}
+
+const FIRST_HEADER = 0x80;
+
+function hasKeyVersion([version = 0]: Uint8Array): boolean {
+  return version >= 2 && version <= 6;
+}
+
+function uncompressed(body: Uint8Array): Uint8Array | undefined {
+  return body[0] === 0 ? body.subarray(1) : undefined;
+}
+
+const BEGIN_LINE = /-----\s*BEGIN[^\r\n]*/gi;
+const DASHES = '-----';
+
+/**
+ * What armor of any type holds, decoded with more patience than any reader has: without an end, with
+ * what is no base64, with header lines or without, with more behind its checksum.
+ */
+function* unarmor(text: string): Generator<Uint8Array> {
+  for (const { index, 0: line } of text.matchAll(BEGIN_LINE)) {
+    const from = index + line.length;
+    const to = text.indexOf(DASHES, from);
+    const content = text.slice(from, to < 0 ? undefined : to);
+    const withoutHeaders = content.replaceAll(/^.*:.*$/gm, '');
+    const behindBlankLine = content.replace(/^[\s\S]*?(?:\r\n|\r|\n)[ \t]*(?:\r\n|\r|\n)/, '\n');
+    for (const part of new Set([withoutHeaders, behindBlankLine])) {
+      for (const run of part.split('=')) {
+        yield Buffer.from(run.replaceAll(/[^A-Za-z0-9+/]/g, ''), 'base64');
+      }
+    }
+  }
+}
+
+/** Whether what looks like a private key, field by field, starts anywhere in bytes. */
+function hasStrayPrivateKey(bytes: Uint8Array): boolean {
+  for (let at = 0; at < bytes.length; at++) {
+    const first = bytes[at] ?? 0;
+    if (first < FIRST_HEADER || !PRIVATE_TAGS.has(readTag(first))) continue;
+    if (isPrivateKeyBody(bodyAt(bytes, at))) return true;
+  }
+  return false;
+}
+
+/** Public key algorithms (RFC 9580, section 9.1, and RFC 9980) by what their public part consists of. */
+const MATERIAL: ReadonlyMap<number, readonly ('mpi' | 'curve' | 'kdf' | number)[]> = new Map([
+  [1, ['mpi', 'mpi']],
+  [2, ['mpi', 'mpi']],
+  [3, ['mpi', 'mpi']],
+  [16, ['mpi', 'mpi', 'mpi']],
+  [17, ['mpi', 'mpi', 'mpi', 'mpi']],
+  [18, ['curve', 'mpi', 'kdf']],
+  [19, ['curve', 'mpi']],
+  [22, ['curve', 'mpi']],
+  [25, [32]],
+  [26, [56]],
+  [27, [32]],
+  [28, [57]],
+]);
+const POST_QUANTUM = 30;
+const LAST_POST_QUANTUM = 36;
+/** Beyond the longest of a public key, SLH-DSA and ML-DSA among them. Bytes. */
+const MAX_PUBLIC_BYTES = 16 * 1024;
+const MAX_MPI_BITS = 16_384;
+/** What says how the private part is protected, where no cipher of old stands (section 3.7.2). */
+const PROTECTIONS: ReadonlySet<number> = new Set([0, 253, 254, 255]);
+const LAST_CIPHER = 13;
+
+function isPrivateKeyBody(body: Uint8Array): boolean {
+  if (!hasKeyVersion(body)) return false;
+  const [version = 0] = body;
+  const isOld = version < 4;
+  const algorithm = body[isOld ? 7 : 5] ?? 0;
+  const end =
+    version > 4 ? publicEndByLength(body, algorithm) : publicEnd(body, isOld ? 8 : 6, algorithm);
+  const protection = end === undefined ? undefined : body[end];
+  return protection !== undefined && (PROTECTIONS.has(protection) || protection <= LAST_CIPHER);
+}
+
+/** Versions 5 and 6 say how long the public part is. */
+function publicEndByLength(body: Uint8Array, algorithm: number): number | undefined {
+  const isKnown =
+    MATERIAL.has(algorithm) || (algorithm >= POST_QUANTUM && algorithm <= LAST_POST_QUANTUM);
+  const length = bigEndian(body, 6, 10);
+  return isKnown && length > 0 && length <= MAX_PUBLIC_BYTES ? 10 + length : undefined;
+}
+
+function publicEnd(body: Uint8Array, start: number, algorithm: number): number | undefined {
+  let at: number | undefined = start;
+  for (const part of MATERIAL.get(algorithm) ?? []) {
+    if (typeof part === 'number') at += part;
+    else if (part === 'mpi') at = mpiEnd(body, at);
+    else if (part === 'curve') at = curveEnd(body, at);
+    else at = body[at] === 3 && body[at + 1] === 1 ? at + 4 : undefined;
+    if (at === undefined) return undefined;
+  }
+  return at > start ? at : undefined;
+}
+
+/** An integer says how many bits it has, and begins with the first that is set. */
+function mpiEnd(body: Uint8Array, at: number): number | undefined {
+  const bits = bigEndian(body, at, at + 2);
+  const top = body[at + 2] ?? 0;
+  if (bits === 0 || bits > MAX_MPI_BITS || top >> ((bits - 1) % 8) !== 1) return undefined;
+  return at + 2 + Math.ceil(bits / 8);
+}
+
+/** An object identifier of those under which all curves are: 1.2 and 1.3. */
+function curveEnd(body: Uint8Array, at: number): number | undefined {
+  const length = body[at] ?? 0;
+  const first = body[at + 1];
+  return length > 2 && length < 20 && (first === 0x2a || first === 0x2b)
+    ? at + 1 + length
+    : undefined;
+}
