@@ -44,6 +44,11 @@ export function findPrivateKey(bytes: Uint8Array): PrivateKeyFinding | undefined
   return finding;
 }
 
+/** Blocks of armor and compressed packets that one layer may have; there are no such key files. */
+const MAX_INNER = 10_000;
+/** Fewer letters of base64 hold no key. */
+const SHORTEST = 16;
+
 /** Text with the letters of base64, as long as the shortest private key. */
 const BASE64 = /[A-Za-z0-9+/]{64,}/g;
 /** How JSON breaks lines within a string, and what it may put before a slash. */
@@ -68,23 +73,32 @@ function lookInto(bytes: Uint8Array): Layer {
   // UTF-16, as PowerShell writes what it is given, has a NUL beside each letter.
   const text = Buffer.from(bytes).toString('latin1').replaceAll('\0', '');
   if (PRIVATE_LABEL.test(text)) return PRIVATE;
-  const inner = [...unarmor(text)];
+  const inner: Uint8Array[] = [];
+  for (const decoded of unarmor(text)) {
+    if (inner.length === MAX_INNER) return { isPrivate: false, isClosed: true, inner };
+    inner.push(decoded);
+  }
   let isClosed = false;
+  let isWhole = true;
   for (const packet of eachPacket(bytes)) {
-    const { tag, body, isWhole } = packet;
+    const { tag, body } = packet;
+    isWhole &&= packet.isWhole;
     const isPacket = (packet.bytes[0] ?? 0) >= FIRST_HEADER;
-    if (isPacket && PRIVATE_TAGS.has(tag) && (isWhole || hasKeyVersion(body))) return PRIVATE;
-    // What a public key consists of is no place to look for another: it would be found by chance.
-    if (isWhole && PUBLIC_KEY_TAGS.has(tag)) continue;
+    if (isPacket && PRIVATE_TAGS.has(tag) && (packet.isWhole || hasKeyVersion(body)))
+      return PRIVATE;
     if (isPacket && tag === TAG.compressed) {
-      const inflated = inflatePacket(body, MAX_INFLATED_BYTES) ?? uncompressed(body);
+      const inflated = inner.length < MAX_INNER ? open(body) : undefined;
       if (inflated) inner.push(inflated);
       else isClosed = true;
     }
-    // A body that came in pieces does not lie in one piece in the packet.
+    // What public keys consist of is no place to look for others: one would be found by chance. A
+    // body that came in pieces does not lie in one piece in the packet.
+    if (PUBLIC_KEY_TAGS.has(tag)) continue;
     if (hasStrayPrivateKey(packet.bytes) || hasStrayPrivateKey(body)) return PRIVATE;
   }
-  return { isPrivate: false, isClosed, inner };
+  // Where packets are cut short or are none, nobody knows where the next one starts.
+  const isStray = !isWhole && hasStrayPrivateKey(bytes);
+  return { isPrivate: isStray, isClosed, inner };
 }
 
 const FIRST_HEADER = 0x80;
@@ -93,9 +107,12 @@ function hasKeyVersion([version = 0]: Uint8Array): boolean {
   return version >= 2 && version <= 6;
 }
 
-function uncompressed(body: Uint8Array): Uint8Array | undefined {
-  return body[0] === 0 ? body.subarray(1) : undefined;
+/** What a compressed packet holds, if that can be said here. */
+function open(body: Uint8Array): Uint8Array | undefined {
+  return body[0] === UNCOMPRESSED ? body.subarray(1) : inflatePacket(body, MAX_INFLATED_BYTES);
 }
+
+const UNCOMPRESSED = 0;
 
 const BEGIN_LINE = /-----\s*BEGIN[^\r\n]*/gi;
 const DASHES = '-----';
@@ -112,8 +129,9 @@ function* unarmor(text: string): Generator<Uint8Array> {
     const withoutHeaders = content.replaceAll(/^.*:.*$/gm, '');
     const behindBlankLine = content.replace(/^[\s\S]*?(?:\r\n|\r|\n)[ \t]*(?:\r\n|\r|\n)/, '\n');
     for (const part of new Set([withoutHeaders, behindBlankLine])) {
-      for (const run of part.split('=')) {
-        yield Buffer.from(run.replaceAll(/[^A-Za-z0-9+/]/g, ''), 'base64');
+      for (const run of part.split(/=+/)) {
+        const letters = run.replaceAll(/[^A-Za-z0-9+/]/g, '');
+        if (letters.length >= SHORTEST) yield Buffer.from(letters, 'base64');
       }
     }
   }
@@ -129,8 +147,11 @@ function hasStrayPrivateKey(bytes: Uint8Array): boolean {
   return false;
 }
 
-/** Public key algorithms (RFC 9580, section 9.1, and RFC 9980) by what their public part consists of. */
-const MATERIAL: ReadonlyMap<number, readonly ('mpi' | 'curve' | 'kdf' | number)[]> = new Map([
+/** An integer, the name of a curve, how ECDH derives keys, or so many bytes. */
+type Part = 'mpi' | 'curve' | 'kdf' | number;
+
+/** Public key algorithms (RFC 9580, section 9.1) by what their public part consists of. */
+const MATERIAL: ReadonlyMap<number, readonly Part[]> = new Map([
   [1, ['mpi', 'mpi']],
   [2, ['mpi', 'mpi']],
   [3, ['mpi', 'mpi']],
@@ -149,19 +170,39 @@ const LAST_POST_QUANTUM = 36;
 /** Beyond the longest of a public key, SLH-DSA and ML-DSA among them. Bytes. */
 const MAX_PUBLIC_BYTES = 16 * 1024;
 const MAX_MPI_BITS = 16_384;
-/** What says how the private part is protected, where no cipher of old stands (section 3.7.2). */
-const PROTECTIONS: ReadonlySet<number> = new Set([0, 253, 254, 255]);
+/** What says how the private part is protected: not at all, or in one of three ways by a cipher. */
+const UNPROTECTED = 0;
+const FIRST_PROTECTION = 253;
+/** In keys of old it was the cipher by itself (RFC 9580, sections 3.7.2 and 9.3). */
 const LAST_CIPHER = 13;
+const LAST_OLD_ALGORITHM = 22;
+/** Of the fields before its algorithm, as they were before version 4. */
+const LAST_OLD_VERSION = 3;
 
 function isPrivateKeyBody(body: Uint8Array): boolean {
   if (!hasKeyVersion(body)) return false;
   const [version = 0] = body;
-  const isOld = version < 4;
+  const isOld = version <= LAST_OLD_VERSION;
   const algorithm = body[isOld ? 7 : 5] ?? 0;
-  const end =
-    version > 4 ? publicEndByLength(body, algorithm) : publicEnd(body, isOld ? 8 : 6, algorithm);
-  const protection = end === undefined ? undefined : body[end];
-  return protection !== undefined && (PROTECTIONS.has(protection) || protection <= LAST_CIPHER);
+  if (isOld && algorithm > LAST_OLD_ALGORITHM) return false;
+  const hasLength = version > 4;
+  const end = hasLength
+    ? publicEndByLength(body, algorithm)
+    : publicEnd(body, isOld ? 8 : 6, algorithm);
+  if (end === undefined) return false;
+  // Cut short, it is known by what came before.
+  if (end >= body.length) return !hasLength;
+  return isProtection(body.subarray(end), algorithm, hasLength);
+}
+
+function isProtection(bytes: Uint8Array, algorithm: number, hasLength: boolean): boolean {
+  const [first = 0] = bytes;
+  if (first >= FIRST_PROTECTION) return isCipher(bytes[hasLength ? 2 : 1] ?? LAST_CIPHER);
+  return first === UNPROTECTED || (isCipher(first) && algorithm <= LAST_OLD_ALGORITHM);
+}
+
+function isCipher(value: number): boolean {
+  return value > 0 && value <= LAST_CIPHER;
 }
 
 /** Versions 5 and 6 say how long the public part is. */
@@ -172,16 +213,33 @@ function publicEndByLength(body: Uint8Array, algorithm: number): number | undefi
   return isKnown && length > 0 && length <= MAX_PUBLIC_BYTES ? 10 + length : undefined;
 }
 
+/** Beyond the end of the body where it is cut short behind at least two parts. */
 function publicEnd(body: Uint8Array, start: number, algorithm: number): number | undefined {
-  let at: number | undefined = start;
-  for (const part of MATERIAL.get(algorithm) ?? []) {
-    if (typeof part === 'number') at += part;
-    else if (part === 'mpi') at = mpiEnd(body, at);
-    else if (part === 'curve') at = curveEnd(body, at);
-    else at = body[at] === 3 && body[at + 1] === 1 ? at + 4 : undefined;
-    if (at === undefined) return undefined;
+  const parts = MATERIAL.get(algorithm);
+  if (!parts) return undefined;
+  let at = start;
+  for (const [index, part] of parts.entries()) {
+    if (at >= body.length) return index < ENOUGH_PARTS ? undefined : at;
+    const end = partEnd(body, at, part);
+    if (end === undefined) return undefined;
+    at = end;
   }
-  return at > start ? at : undefined;
+  return parts.length < ENOUGH_PARTS && at >= body.length ? undefined : at;
+}
+
+const ENOUGH_PARTS = 2;
+
+function partEnd(body: Uint8Array, at: number, part: Part): number | undefined {
+  switch (part) {
+    case 'mpi':
+      return mpiEnd(body, at);
+    case 'curve':
+      return curveEnd(body, at);
+    case 'kdf':
+      return body[at] === 3 && body[at + 1] === 1 ? at + 4 : undefined;
+    default:
+      return at + part;
+  }
 }
 
 /** An integer says how many bits it has, and begins with the first that is set. */
