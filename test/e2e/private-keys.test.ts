@@ -5,6 +5,7 @@ import { appendFile, copyFile, mkdir, readFile, readdir, stat, writeFile } from 
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { TARGET_NAMES } from '../../generator/node-config/target-names.ts';
+import { runInProcess } from '../cli/run-in-process.ts';
 import { parsePackets } from '../fuzz/packet.ts';
 import { describeWith } from '../with-tools.ts';
 import { assertServed } from './assert-served.ts';
@@ -19,6 +20,13 @@ import { useLookaside } from './use-lookaside.ts';
 const URL = ['--url', 'https://sig.example'];
 const REJECT = ['--default', 'reject'];
 const REFUSED = /^lookaside: .*expected public keys, got a private key\nhint: /m;
+/** Without a process of its own, but for a server. */
+async function call(args: readonly string[]) {
+  if (args[0] === 'serve') return runLookaside(args);
+  const { stdout, ...result } = await runInProcess(args);
+  return { ...result, stdout: stdout.toString() };
+}
+
 const countOf = (log: string): number =>
   log.split('team.gpg: expected public keys, got a private key').length;
 /** Of a private packet: long enough to be of no other. Bytes. */
@@ -95,7 +103,7 @@ describeWith(['gpg', 'gpgv'], 'a private key among public ones', () => {
     }
   };
   const assertRefused = async (...args: readonly string[]): Promise<string> => {
-    const { code, stdout, stderr } = await runLookaside(args);
+    const { code, stdout, stderr } = await call(args);
     assert.equal(code, 2, stderr);
     assert.match(stderr, REFUSED);
     assert.equal(stdout, '');
@@ -190,7 +198,7 @@ describeWith(['gpg', 'gpgv'], 'a private key among public ones', () => {
 
   it('is a fault of a node, and shows in no difference', async () => {
     const args = ['node-config', ...scope('public.gpg'), ...URL];
-    const { code } = await runLookaside([...args, ...REJECT, '--out', at('node')]);
+    const { code } = await call([...args, ...REJECT, '--out', at('node')]);
     assert.equal(code, 0);
     const path = 'etc/pki/containers/lookaside-quay.io-team.asc';
     const armored = await readFile(at('node', path));
@@ -204,11 +212,11 @@ describeWith(['gpg', 'gpgv'], 'a private key among public ones', () => {
     ];
     for (const way of ways) {
       await writeFile(at('node', path), Buffer.concat([armored, way]));
-      const checked = await runLookaside([...args, '--check', at('node'), '--format', 'json']);
+      const checked = await call([...args, '--check', at('node'), '--format', 'json']);
       assert.equal(checked.code, 1);
       const { findings } = reportSchema.parse(JSON.parse(checked.stdout));
       assert.deepEqual(findings, [{ code: 'private-key', path }]);
-      const diff = await runLookaside([...args, '--diff', at('node')]);
+      const diff = await call([...args, '--diff', at('node')]);
       assert.equal(diff.code, 1);
       assert.equal(
         diff.stdout,
@@ -231,9 +239,9 @@ describeWith(['gpg', 'gpgv'], 'a private key among public ones', () => {
     await mkdir(dirname(at('node', path)), { recursive: true });
     for (const content of Object.values(policies)) {
       await writeFile(at('node', path), JSON.stringify(content));
-      const checked = await runLookaside([...args, '--check', at('node')]);
+      const checked = await call([...args, '--check', at('node')]);
       assert.match(checked.stdout, /private-key/);
-      const diff = await runLookaside([...args, ...REJECT, '--diff', at('node')]);
+      const diff = await call([...args, ...REJECT, '--diff', at('node')]);
       assert.match(diff.stdout, /policy\.json differ: a\/.*policy\.json holds a private key\n$/);
       assertFree(Buffer.from(checked.stdout + diff.stdout));
     }
