@@ -6,7 +6,7 @@ import { messageOf } from '../generator/message-of.ts';
 
 /** A private key among public ones is no mere slip: the file may be handed out, or was. */
 export const PRIVATE_KEY_HINT =
-  'put the public part there: `gpg --export --armor KEY > KEY.asc`; if others could read the private one, sign with another key';
+  'export public keys with `gpg --export --armor KEY > KEY.asc`; if others could read the private one, sign with another key';
 
 const KEY_FILE = /\.(?:asc|gpg)$/;
 

@@ -54,10 +54,18 @@ const BASE64 = /[A-Za-z0-9+/]{64,}/g;
 /** How JSON breaks lines within a string, and what it may put before a slash. */
 const JSON_ESCAPES = /\\(?:[nr]|u000[ad])|\\(?=\/)/gi;
 
-/** Whether a text has a private key in base64 in any of its lines, without armor around it. */
+/**
+ * Whether a text has a private key in base64 in any of its lines, without armor around it. Words are
+ * base64 too: what is found in one must be a key field by field.
+ */
 export function holdsPrivateKeyInText(text: string): boolean {
   const runs = text.replaceAll(JSON_ESCAPES, '').match(BASE64) ?? [];
-  return runs.some((run) => findPrivateKey(Buffer.from(run, 'base64')) === 'private');
+  return runs.some((run) => {
+    const decoded = Buffer.from(run, 'base64');
+    const inner = decoded.toString('latin1');
+    const isPem = PRIVATE_LABEL.test(inner);
+    return isPem || [decoded, ...unarmor(inner)].some((bytes) => hasStrayPrivateKey(bytes));
+  });
 }
 
 interface Layer {

@@ -258,7 +258,11 @@ describeWith(['gpg'], 'generator: OpenPGP: private keys', () => {
     for (const text of [base64, lines, lines.replaceAll('/', String.raw`\/`)]) {
       assert(holdsPrivateKeyInText(`{"keyData": "${text}", broken`));
     }
-    assert(!holdsPrivateKeyInText(`{"keyData": "${good().toString('base64')}"}`));
+    const asText = armor(block, secret()).toString('base64');
+    assert(holdsPrivateKeyInText(`{"keyData": "${asText}"`));
+    for (const text of [good().toString('base64'), 'x'.repeat(500), 'lookaside'.repeat(50)]) {
+      assert(!holdsPrivateKeyInText(`{"keyData": "${text}"}`));
+    }
   });
 
   it('goes out by no way, whatever comes in', async function () {
