@@ -18,9 +18,9 @@ export type PrivateKeyFinding = 'private' | 'closed';
 /** OpenPGP's and PEM's alike, whatever the case. */
 const PRIVATE_LABEL = /-----\s*BEGIN [A-Z0-9 ]*(?:PRIVATE|SECRET) KEY/i;
 /** More than a key file of a whole company inflates to. Bytes. */
-const MAX_INFLATED_BYTES = 16 * 1024 * 1024;
+const MAX_INFLATED_BYTES = 8 * 1024 * 1024;
 /** What all that is decoded and inflated may have together, lest a small file keeps us long. Bytes. */
-const MAX_LAYERS_BYTES = 64 * 1024 * 1024;
+const MAX_LAYERS_BYTES = 32 * 1024 * 1024;
 
 /**
  * Looks for a private key: as a packet (type 5 or 7) in any framing, whole or cut short, in binary or
@@ -32,14 +32,11 @@ export function findPrivateKey(bytes: Uint8Array): PrivateKeyFinding | undefined
   let budget = MAX_LAYERS_BYTES;
   const left: Uint8Array[] = [bytes];
   for (let layer = left.pop(); layer; layer = left.pop()) {
-    const { isPrivate, isClosed, inner } = lookInto(layer);
+    const { isPrivate, isClosed, inner } = lookInto(layer, budget);
     if (isPrivate) return 'private';
     if (isClosed) finding = 'closed';
-    for (const one of inner) {
-      budget -= one.length;
-      if (budget < 0) return 'closed';
-      left.push(one);
-    }
+    for (const one of inner) budget -= one.length;
+    left.push(...inner);
   }
   return finding;
 }
@@ -77,16 +74,26 @@ interface Layer {
 
 const PRIVATE: Layer = { isPrivate: true, isClosed: false, inner: [] };
 
-function lookInto(bytes: Uint8Array): Layer {
+/** What it holds in another form has at most `room` bytes together. */
+function lookInto(bytes: Uint8Array, room: number): Layer {
   // UTF-16, as PowerShell writes what it is given, has a NUL beside each letter.
   const text = Buffer.from(bytes).toString('latin1').replaceAll('\0', '');
   if (PRIVATE_LABEL.test(text)) return PRIVATE;
   const inner: Uint8Array[] = [];
-  for (const decoded of unarmor(text)) {
-    if (inner.length === MAX_INNER) return { isPrivate: false, isClosed: true, inner };
-    inner.push(decoded);
-  }
   let isClosed = false;
+  let left = room;
+  const add = (found: Uint8Array | undefined): void => {
+    if (!found || found.length > left || inner.length === MAX_INNER) {
+      isClosed = true;
+      return;
+    }
+    left -= found.length;
+    inner.push(found);
+  };
+  for (const decoded of unarmor(text)) {
+    add(decoded);
+    if (isClosed) break;
+  }
   let isWhole = true;
   for (const packet of eachPacket(bytes)) {
     const { tag, body } = packet;
@@ -95,9 +102,7 @@ function lookInto(bytes: Uint8Array): Layer {
     if (isPacket && PRIVATE_TAGS.has(tag) && (packet.isWhole || hasKeyVersion(body)))
       return PRIVATE;
     if (isPacket && tag === TAG.compressed) {
-      const inflated = inner.length < MAX_INNER ? open(body) : undefined;
-      if (inflated) inner.push(inflated);
-      else isClosed = true;
+      add(isClosed ? undefined : open(body, left));
     }
     // What public keys consist of is no place to look for others: one would be found by chance. A
     // body that came in pieces does not lie in one piece in the packet.
@@ -115,9 +120,10 @@ function hasKeyVersion([version = 0]: Uint8Array): boolean {
   return version >= 2 && version <= 6;
 }
 
-/** What a compressed packet holds, if that can be said here. */
-function open(body: Uint8Array): Uint8Array | undefined {
-  return body[0] === UNCOMPRESSED ? body.subarray(1) : inflatePacket(body, MAX_INFLATED_BYTES);
+/** What a compressed packet holds, if that can be said here, and is no more than `room`. */
+function open(body: Uint8Array, room: number): Uint8Array | undefined {
+  if (body[0] === UNCOMPRESSED) return body.subarray(1);
+  return room > 0 ? inflatePacket(body, Math.min(room, MAX_INFLATED_BYTES)) : undefined;
 }
 
 const UNCOMPRESSED = 0;

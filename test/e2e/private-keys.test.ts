@@ -27,6 +27,8 @@ async function call(args: readonly string[]) {
   return { ...result, stdout: stdout.toString() };
 }
 
+const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64');
+const docker = (...requirements: readonly object[]) => ({ docker: { 'quay.io': requirements } });
 const countOf = (log: string): number =>
   log.split('team.gpg: expected public keys, got a private key').length;
 /** Of a private packet: long enough to be of no other. Bytes. */
@@ -156,7 +158,6 @@ describeWith(['gpg', 'gpgv'], 'a private key among public ones', () => {
   });
 
   it('is refused in a policy, to judge by or to merge into, whatever it is for', async () => {
-    const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64');
     const both = await readFile(fileOf('catenated.gpg'));
     const { privateKey } = generateKeyPairSync('ec', {
       namedCurve: 'P-256',
@@ -166,9 +167,6 @@ describeWith(['gpg', 'gpgv'], 'a private key among public ones', () => {
     const signedBy = { type: 'signedBy', keyType: 'GPGKeys' };
     const sigstore = { type: 'sigstoreSigned' };
     const good = { ...signedBy, keyPath: fileOf('public.gpg') };
-    const docker = (...requirements: readonly object[]) => ({
-      docker: { 'quay.io': requirements },
-    });
     const policies: Readonly<Record<string, object>> = {
       keyData: docker(good, { ...signedBy, keyData: base64(both) }),
       keyPath: docker(good, { ...signedBy, keyPath: fileOf('catenated.gpg') }),
