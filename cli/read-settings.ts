@@ -106,7 +106,9 @@ async function readConfig(file: string): Promise<Values> {
   }
   if (document === null || document === undefined) return {};
   if (typeof document !== 'object' || Array.isArray(document)) {
-    throw new Complaint(`${file}: expected a mapping of options, got ${JSON.stringify(document)}`);
+    // Not what it is: a file of a secret that was given by mistake is one long text to YAML.
+    const got = Array.isArray(document) ? 'a list' : `a ${typeof document}`;
+    throw new Complaint(`${file}: expected a mapping of options, got ${got}`);
   }
   const values: Values = {};
   for (const [key, value] of Object.entries(document)) {
