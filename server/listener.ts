@@ -1,7 +1,13 @@
 // An HTTP or HTTPS server that slow and broken clients cannot hold, and that stops without
 // cutting anybody off.
 import { once } from 'node:events';
-import { type RequestListener, type Server, createServer } from 'node:http';
+import {
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+  createServer,
+} from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { LoggedRequest } from './access-log.ts';
@@ -11,6 +17,8 @@ import {
   answerSilence,
   refuseTunnel,
 } from './broken-requests.ts';
+import { Feeds } from './listen/feeds.ts';
+import { noteExpectation } from './listen/unread-bodies.ts';
 import {
   type QuickAnswer,
   type QuickConnections,
@@ -95,7 +103,12 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   server.on('connect', refuseTunnel);
   // By default an expectation that is not known is answered with 417, which fails a pull.
   server.on('checkExpectation', handle);
-  const quick = answerPlain && putBefore(server, secure !== undefined, answerPlain, limits);
+  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+    noteExpectation(response);
+    handle(request, response);
+  });
+  const feeds = new Feeds();
+  const quick = putBefore(server, secure !== undefined, feeds, answerPlain, limits);
   // The server itself does not know of connections whose TLS handshake never ends.
   const connections = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
@@ -137,29 +150,28 @@ function toTlsOptions({ cert, key }: TlsFiles): { cert: Buffer; key: Buffer } {
 }
 
 /**
- * Lets connections be quick at first. Node's HTTP server takes a connection by listening to an
- * event of its own; that listener is set aside until a connection has to be handed over.
+ * Lets connections be quick at first, where there is `answer`. Node's HTTP server takes a connection
+ * by listening to an event of its own; that listener is set aside until a connection has to be
+ * handed over.
  */
 function putBefore(
   server: Server,
   isSecure: boolean,
-  answer: (request: LoggedRequest) => QuickAnswer | undefined,
+  feeds: Feeds,
+  answer: ListenerOptions['answerPlain'],
   limits: Limits,
-): QuickConnections {
+): QuickConnections | undefined {
   const event = isSecure ? 'secureConnection' : 'connection';
   const takers = server.listeners(event);
   server.removeAllListeners(event);
-  const quick = createQuickConnections({
-    answer,
-    limits,
-    handOver: (socket, chunk) => {
+  const handOver = (socket: Socket, chunk?: Buffer): void => {
+    const connect = (): void => {
       for (const take of takers) Reflect.apply(take, server, [socket]);
-      // At once, not by `unshift`: from here on Node's parser reads past the stream, and bytes
-      // that come next must not overtake these.
-      socket.emit('data', chunk);
-    },
-    onSilent: answerSilence,
-  });
-  server.on(event, quick.take);
+    };
+    feeds.take(socket, connect, chunk);
+  };
+  const quick =
+    answer && createQuickConnections({ answer, limits, handOver, onSilent: answerSilence });
+  server.on(event, quick?.take ?? ((socket: Socket) => handOver(socket)));
   return quick;
 }
