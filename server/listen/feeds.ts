@@ -44,11 +44,7 @@ export class Feed {
   #isReleased = false;
 
   /** `parse` takes what comes to node:http. */
-  constructor(
-    socket: Socket,
-    parse: (chunk: Buffer) => void,
-    onReady: (feed: Feed) => void,
-  ) {
+  constructor(socket: Socket, parse: (chunk: Buffer) => void, onReady: (feed: Feed) => void) {
     this.socket = socket;
     this.#parse = parse;
     this.#onReady = onReady;
