@@ -5,15 +5,22 @@
 // Connections on which requests wait take turns, so that many such clients cost no more than one.
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Held } from './connection-limit.ts';
 
 /** Connections whose next request is taken up in one turn of the event loop. */
 const PER_TURN = 8;
 /**
- * The most that node:http gets at once, in bytes. A head alone ends its piece; where a body ends
- * only Node knows, so behind one a few more requests may be taken up.
+ * The most that node:http gets at once, in bytes, but for a body of which the length is known. A head
+ * ends its piece; where a chunked body ends only Node knows, so behind one a few more requests may
+ * be taken up.
  */
 const PIECE = 4096;
-const HEAD_END = '\r\n\r\n';
+/**
+ * Behind a longer chunk, in bytes, a connection waits for its turn too: the system hands over as much
+ * as a client can send, and only bodies and floods are so long.
+ */
+const LONG_CHUNK = 16 * 1024;
+const HEAD_END = Buffer.from('\r\n\r\n');
 
 const feeds = new WeakMap<Socket, Feed>();
 
@@ -29,7 +36,7 @@ export function stopFeeding(socket: Socket): void {
 }
 
 /** A connection that node:http has. */
-export class Feed {
+class Feed implements Held {
   readonly socket: Socket;
   /** Looks at the connection since anything came or was answered. */
   looks = 0;
@@ -39,7 +46,9 @@ export class Feed {
   readonly #onReady: (feed: Feed) => void;
   #newest: ServerResponse | undefined;
   #unanswered = 0;
-  /** Something waits here for an answer to be sent. */
+  /** Bytes of the newest request that are still to come, as far as that is known. */
+  #bodyLeft = 0;
+  /** It is paused until its turn comes. */
   #isHeld = false;
   #isReleased = false;
 
@@ -59,6 +68,7 @@ export class Feed {
 
   readonly take = (chunk: Buffer): void => {
     this.looks = 0;
+    this.#isHeld = false;
     for (let at = 0; at < chunk.length;) {
       if (this.#isReleased) return;
       if (!this.#mayGoOn()) {
@@ -66,8 +76,17 @@ export class Feed {
         return;
       }
       const end = at + this.#measurePiece(chunk, at);
-      this.#parse(at === 0 && end === chunk.length ? chunk : chunk.subarray(at, end));
+      const isWhole = at === 0 && end === chunk.length;
+      const newest = this.#newest;
+      this.#parse(isWhole ? chunk : chunk.subarray(at, end));
+      if (this.#newest === newest) this.#bodyLeft -= end - at;
+      else this.#bodyLeft = this.#endsHead(chunk, end) ? this.#announced() : 0;
       at = end;
+    }
+    if (chunk.length > LONG_CHUNK && !this.#isReleased && !this.socket.isPaused()) {
+      this.#isHeld = true;
+      this.socket.pause();
+      this.#onReady(this);
     }
   };
 
@@ -120,11 +139,20 @@ export class Feed {
     this.socket.unshift(rest);
   }
 
+  #endsHead(chunk: Buffer, end: number): boolean {
+    return chunk.subarray(Math.max(0, end - HEAD_END.length), end).equals(HEAD_END);
+  }
+
+  /** Length of the body of the newest request, if it says so; node:http refuses what else it may be. */
+  #announced(): number {
+    return Number(this.#newest?.req.headers['content-length'] ?? 0);
+  }
+
   /** In bytes. */
   #measurePiece(chunk: Buffer, at: number): number {
     const longest = Math.min(PIECE, chunk.length - at);
-    if (this.#isInBody()) return longest;
-    const found = chunk.subarray(at, at + longest).indexOf(HEAD_END, 0, 'latin1');
+    if (this.#isInBody()) return Math.max(longest, Math.min(this.#bodyLeft, chunk.length - at));
+    const found = chunk.subarray(at, at + longest).indexOf(HEAD_END);
     return found < 0 ? longest : found + HEAD_END.length;
   }
 }
@@ -162,6 +190,11 @@ export class Feeds {
 
   [Symbol.iterator](): Iterator<Feed> {
     return this.#feeds.values();
+  }
+
+  /** To be called with every look at the connections. */
+  check(): void {
+    for (const feed of this.#feeds) feed.looks++;
   }
 
   readonly #onReady = (feed: Feed): void => {

@@ -10,8 +10,12 @@ import { stopFeeding } from './feeds.ts';
 const SMALL = 64 * 1024;
 /** For a client to notice the answer and to stop. Milliseconds. */
 const LINGER = 2_000;
-/** More than any forge sends, in bytes: some read the answer when all is sent. */
-const LINGER_BYTES = 32 * 1024 * 1024;
+/**
+ * Between two looks at all that are being closed, each of which reads 64 to 128 KiB of one: so much
+ * that one client can send 25 MiB in time, as some read the answer when all is sent, and that many
+ * cost lookups little. Milliseconds.
+ */
+const DRAIN_EVERY = 2;
 
 /** Those whose client waits for `100 Continue` before it sends the body. */
 const expecting = new WeakSet<ServerResponse>();
@@ -68,13 +72,37 @@ function lingerWhenClosed(socket: Socket, request: IncomingMessage): void {
   });
 }
 
+/** Throws away what comes on connections that are closed, one after the other. */
+class Drain {
+  readonly #paused = new Set<Socket>();
+  #timer: NodeJS.Timeout | undefined;
+
+  add(socket: Socket): void {
+    socket.on('data', () => {
+      socket.pause();
+      this.#paused.add(socket);
+      this.#timer ??= setInterval(this.#next, DRAIN_EVERY).unref();
+    });
+    socket.once('close', () => this.#paused.delete(socket));
+  }
+
+  readonly #next = (): void => {
+    const [socket] = this.#paused;
+    if (socket) {
+      this.#paused.delete(socket);
+      socket.resume();
+    } else {
+      clearInterval(this.#timer);
+      this.#timer = undefined;
+    }
+  };
+}
+
+const drain = new Drain();
+
 function linger(socket: Socket): void {
   stopFeeding(socket);
-  let left = LINGER_BYTES;
-  socket.on('data', ({ length }: Buffer) => {
-    left -= length;
-    if (left < 0) socket.destroy();
-  });
+  drain.add(socket);
   socket.end();
   setTimeout(() => socket.destroy(), LINGER).unref();
 }
