@@ -29,7 +29,7 @@ export function noteExpectation(response: ServerResponse): void {
 export function askForBody(response: ServerResponse): void {
   if (!expecting.delete(response)) return;
   const say = (): void => {
-    if (!response.headersSent && !response.req.complete) response.writeContinue();
+    if (!response.headersSent) response.writeContinue();
   };
   // Before that the answers to other requests are still being sent.
   if (response.socket) say();
