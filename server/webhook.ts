@@ -66,6 +66,8 @@ export function createWebhook(options: WebhookOptions): Router {
     answer(response, 'unauthorized', 'the X-Hub-Signature-256 header is missing or wrong');
 
   const refuse = (response: Response, unread: Unread): void => {
+    // What is left of the body is not waited for.
+    response.set('Connection', 'close');
     if (unread === 'too-large') {
       answer(response, 'too-large', `expected at most ${limits.large} bytes`);
     } else if (unread === 'too-slow') {
