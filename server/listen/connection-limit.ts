@@ -82,14 +82,15 @@ export class ConnectionLimit {
   }
 }
 
-const KEPT = 4;
+const KEPT = 5;
 
 /** The lowest goes first: those on which nothing was asked, then idle ones. */
 function rankOf({ looks, hasAsked, isBusy }: Held): number {
-  if (isBusy) return looks >= STUCK ? 3 : KEPT;
-  if (hasAsked) return 1;
+  const isRecent = looks < 2;
+  if (isBusy) return looks >= STUCK ? 4 : KEPT;
+  if (hasAsked) return isRecent ? 3 : 1;
   // It may just be about to ask.
-  return looks > 1 ? 0 : 2;
+  return isRecent ? 2 : 0;
 }
 
 /** As many connections as there can be files for. */
