@@ -89,13 +89,17 @@ export function createWebhook(options: WebhookOptions): Router {
     else next();
   };
 
-  const receive: RequestHandler = async (request, response) => {
-    const read = await readBody(request, response, {
+  const receive: RequestHandler = (request, response) => {
+    const reading = {
       room,
       secrets: secrets(),
       client: clientOf(request),
       isKept: request.get('x-github-event') === PUSH_EVENT,
-    });
+    };
+    readBody(request, response, reading, (read) => judge(request, response, read));
+  };
+
+  const judge = (request: Request, response: Response, read: ReadBody | Unread): void => {
     if (typeof read === 'string') refuse(response, read);
     else if (isSigned(read, signatureOf(request))) {
       afterLookups(() => handle(request, response, read.bytes));

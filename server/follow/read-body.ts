@@ -24,49 +24,67 @@ export interface ReadBody {
 /** Why there is no body; `gone`: the client went away. */
 export type Unread = BodyRefusal | 'gone';
 
-/** Settles with the body, or the reason why it is not read; then the rest is not read any more. */
-export async function readBody(
+/**
+ * Calls back once, with the body or the reason why it is not read; in that case the rest is not read
+ * any more.
+ */
+export function readBody(
   request: IncomingMessage,
   response: ServerResponse,
   options: ReadBodyOptions,
-): Promise<ReadBody | Unread> {
-  return new Promise((resolve) => new BodyReader(request, response, options, resolve));
+  onRead: (read: ReadBody | Unread) => void,
+): void {
+  new BodyReader(request, response, options, onRead).begin();
 }
 
 class BodyReader {
   readonly #request: IncomingMessage;
+  readonly #response: ServerResponse;
+  readonly #room: BodyRoom;
+  readonly #isKept: boolean;
   readonly #hmacs: readonly Hmac[];
-  readonly #settle: (read: ReadBody | Unread) => void;
+  readonly #onRead: (read: ReadBody | Unread) => void;
+  readonly #length: number | undefined;
   readonly #body;
 
   constructor(
     request: IncomingMessage,
     response: ServerResponse,
     { room, secrets, client, isKept }: ReadBodyOptions,
-    settle: (read: ReadBody | Unread) => void,
+    onRead: (read: ReadBody | Unread) => void,
   ) {
     this.#request = request;
-    this.#settle = settle;
+    this.#response = response;
+    this.#room = room;
+    this.#isKept = isKept;
+    this.#onRead = onRead;
     this.#hmacs = secrets.map((secret) => createHmac('sha256', secret));
     const announced = request.headers['content-length'];
-    const length = announced === undefined ? undefined : Number(announced);
-    const begin = (): void => {
-      askForBody(response);
-      request.resume();
-    };
+    this.#length = announced === undefined ? undefined : Number(announced);
     this.#body = room.open({
       client,
-      length,
+      length: this.#length,
       isKept,
       onRefused: (refusal) => this.#end(refusal),
-      onTurn: begin,
+      onTurn: () => this.#read(),
     });
+  }
+
+  begin(): void {
+    const { large, small } = this.#room.limits;
+    const length = this.#length ?? 0;
+    const request = this.#request;
     request.on('data', this.#onData).on('end', this.#onEnd).on('close', this.#onClose);
     request.pause();
-    if ((length ?? 0) > room.limits.large) this.#body.refuse('too-large');
-    // A large one is called when it is its turn, which may be now.
-    else if (!isKept || (length ?? 0) <= room.limits.small) begin();
-    else room.mayGrow(this.#body, length);
+    if (length > large) this.#body.refuse('too-large');
+    else if (!this.#isKept || length <= small) this.#read();
+    // A large one is read when it is its turn, which may be now.
+    else this.#room.mayGrow(this.#body, length);
+  }
+
+  #read(): void {
+    askForBody(this.#response);
+    this.#request.resume();
   }
 
   readonly #onData = (piece: Buffer): void => {
@@ -88,6 +106,6 @@ class BodyReader {
 
   #end(read: ReadBody | Unread): void {
     this.#request.off('data', this.#onData).off('end', this.#onEnd).off('close', this.#onClose);
-    this.#settle(read);
+    this.#onRead(read);
   }
 }

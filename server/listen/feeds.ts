@@ -171,7 +171,7 @@ export class Feeds {
   take(socket: Socket, connect: () => void, first?: Buffer): void {
     const before = new Set(socket.listeners('data'));
     connect();
-    const [parse] = socket.listeners('data').filter((listener) => !before.has(listener));
+    const parse = socket.listeners('data').find((listener) => !before.has(listener));
     // A socket that is closed already.
     if (!parse) return;
     socket.off('data', parse as (chunk: Buffer) => void);

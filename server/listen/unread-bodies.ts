@@ -39,12 +39,12 @@ export function askForBody(response: ServerResponse): void {
 /** To be called with every response that is made, before it is used. */
 export function watchBody(response: ServerResponse): void {
   if (!hasBody(response.req)) return;
-  const { writeHead } = response;
+  const writeHead = response.writeHead.bind(response);
   // Its own, as Express gives responses another prototype.
   Object.assign(response, {
     writeHead: (...parameters: unknown[]): unknown => {
       endBehindUnread(response);
-      return Reflect.apply(writeHead, response, parameters);
+      return Reflect.apply(writeHead, undefined, parameters);
     },
   });
 }
@@ -63,10 +63,10 @@ function hasBody({ headers }: IncomingMessage): boolean {
 
 /** Node closes a connection by `destroySoon` when its last answer is sent. */
 function lingerWhenClosed(socket: Socket, request: IncomingMessage): void {
-  const { destroySoon } = socket;
+  const destroySoon = socket.destroySoon.bind(socket);
   Object.assign(socket, {
     destroySoon: () => {
-      if (request.complete) Reflect.apply(destroySoon, socket, []);
+      if (request.complete) destroySoon();
       else linger(socket);
     },
   });
