@@ -3,7 +3,10 @@ import { once } from 'node:events';
 import type { RequestListener } from 'node:http';
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Listener, listen } from '../../../server/listener.ts';
+import { connect as connectSecurely } from 'node:tls';
+import { type Listener, type TlsFiles, listen } from '../../../server/listener.ts';
+import { useTemporary } from '../../e2e/temporary.ts';
+import { makeCertificate } from '../certificate.ts';
 import { formatChunk } from '../hostile-clients.ts';
 import { open, parseAnswers, readToEnd, sendRaw } from '../raw-http.ts';
 
@@ -21,11 +24,12 @@ const echo: RequestListener = (request, response) => {
 
 describe('what clients send without waiting for answers', () => {
   let listener: Listener;
-  const start = async (handle: RequestListener): Promise<Listener> => {
+  const directory = useTemporary('suite');
+  const start = async (handle: RequestListener, tls?: TlsFiles): Promise<Listener> => {
     listener = await listen({
       host: '127.0.0.1',
       port: 0,
-      tls: undefined,
+      tls,
       handle,
       onError: () => undefined,
     });
@@ -123,6 +127,22 @@ describe('what clients send without waiting for answers', () => {
       socket.destroy();
       assert.deepEqual(answered, [...expected, ...expected, ...expected]);
     }
+  });
+
+  it('is answered in order over TLS, too', async () => {
+    await start(echo, await makeCertificate(directory(), 'feeds'));
+    const port = Number(new URL(listener.url).port);
+    const socket = connectSecurely({ host: '127.0.0.1', port, rejectUnauthorized: false });
+    const text = readToEnd(socket);
+    const paths = Array.from({ length: 1000 }, (_, index) => `x${index}`);
+    socket.write(
+      `${paths.map(get).join('')}${get('').replace('Host', 'Connection: close\r\nHost')}`,
+    );
+    const bodies = parseAnswers(await text, []).map(({ body }) => body);
+    assert.deepEqual(
+      bodies,
+      [...paths, ''].map((path) => `/${path} `),
+    );
   });
 
   it('does not hold up a client that asks once', async () => {
