@@ -94,6 +94,7 @@ export async function serve(source: string, settings: Settings, world: World): P
       onInvalid: settings['on-invalid'],
       listen: settings.listen,
       statusListen: settings['status-listen'],
+      maxConnections: settings['max-connections'],
       poll: settings.poll,
       accessLog: settings['access-log'],
       accessLogSink: sink,

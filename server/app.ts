@@ -2,6 +2,7 @@
 import express, { type ErrorRequestHandler, type Express } from 'express';
 import type { StoreUrl } from '../generator/node-config/store-url.ts';
 import type { Policy } from '../generator/policy/policy.ts';
+import { createClientAddress } from './client-address.ts';
 import { createPageHeaders } from './html/page-headers.ts';
 import { createLanding } from './landing/landing.ts';
 import { PAGE_SOURCES } from './landing/render-page.ts';
@@ -42,6 +43,7 @@ export function createApp(options: AppOptions): Express {
       onPush: (commit) => refresher.request('webhook', commit),
       onDelivery,
       log,
+      clientOf: createClientAddress(trustedProxies),
     }),
   );
   app.use((request, response) => lookup.answerUnknown(request, response));

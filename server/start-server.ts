@@ -11,7 +11,8 @@ import type { LineSink } from './batch-lines.ts';
 import { createClientAddress } from './client-address.ts';
 import { type JudgeMemory, judgeWithMemory } from './judge-with-memory.ts';
 import { createLazyHandler } from './lazy-handler.ts';
-import { type Listener, type TlsFiles, listen } from './listener.ts';
+import { fitConnections, readOpenFileLimit } from './listen/connection-limit.ts';
+import { type Listener, MAX_CONNECTIONS, type TlsFiles, listen } from './listener.ts';
 import { type Answer, createLookup } from './lookup.ts';
 import { createLookupCounts } from './metrics/lookup-counts.ts';
 import { createMetrics } from './metrics/metrics.ts';
@@ -23,6 +24,9 @@ import type { RefusedFile } from './refused/refused-file.ts';
 import { createRefusedPulls } from './refused/refused-pulls.ts';
 import { createRefresher } from './refresher.ts';
 import { toOriginForm } from './request-path.ts';
+
+/** Connections to the status listener at once: people, probes and Prometheus. */
+const STATUS_CONNECTIONS = 256;
 
 /** What may be read again while the server runs. */
 export interface Reloadable {
@@ -41,6 +45,8 @@ export interface ServerOptions extends Reloadable, JudgeMemory {
   readonly onInvalid: 'quarantine' | 'refuse';
   readonly listen: { readonly host: string; readonly port: number };
   readonly statusListen: { readonly host: string; readonly port: number };
+  /** To the store, at once; the system may allow fewer. */
+  readonly maxConnections?: number;
   /** Milliseconds between two polls; 0 for none. */
   readonly poll: number;
   readonly accessLog: AccessLogForm;
@@ -163,8 +169,18 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     });
   }, onLateError);
   const onError = (error: Error): void => log.error({ error: error.message }, 'listener failed');
+  const { maxConnections: wanted = MAX_CONNECTIONS } = options;
+  const openFiles = await readOpenFileLimit();
+  const maxConnections = fitConnections(wanted, openFiles);
+  if (maxConnections < wanted) {
+    log.warn(
+      { openFiles, wanted, maxConnections },
+      'the limit of open files allows fewer connections',
+    );
+  }
   const status = await listen({
     ...options.statusListen,
+    maxConnections: Math.min(STATUS_CONNECTIONS, maxConnections),
     tls: undefined,
     onError,
     handle: statusApp.handle,
@@ -174,6 +190,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     main = await listen({
       ...options.listen,
       tls: options.tls,
+      maxConnections,
       onError,
       answerPlain,
       handle: (request, response) => {

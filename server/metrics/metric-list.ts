@@ -45,7 +45,7 @@ export const METRICS = {
   lookaside_webhook_deliveries_total: {
     kind: 'counter',
     label: 'result',
-    help: 'Deliveries of the webhook, by result: accepted, ignored, ping, unauthorized, too-large or invalid',
+    help: 'Deliveries of the webhook, by result: accepted, ignored, ping, unauthorized, too-large, too-slow, busy or invalid',
   },
   lookaside_key_expiry_timestamp_seconds: {
     kind: 'gauge',

@@ -39,6 +39,8 @@ export function createMetrics(
     ping: 0,
     unauthorized: 0,
     'too-large': 0,
+    'too-slow': 0,
+    busy: 0,
     invalid: 0,
   };
   let lastSuccess = 0;
