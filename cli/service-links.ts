@@ -47,7 +47,8 @@ function isProtocol(value: string): boolean {
 
 /** `tcp://10.0.0.1:8080`; IPv6 addresses are in brackets, except by versions of long ago. */
 function isEndpoint(value: string): boolean {
-  const { host, port } = /^(?:tcp|udp|sctp):\/\/(?<host>.+):(?<port>\d+)$/.exec(value)?.groups ?? {};
+  const { host, port } =
+    /^(?:tcp|udp|sctp):\/\/(?<host>.+):(?<port>\d+)$/.exec(value)?.groups ?? {};
   if (host === undefined || port === undefined) return false;
   return isPort(port) && isAddress(host.replace(/^\[(.*:.*)\]$/, '$1'));
 }

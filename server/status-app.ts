@@ -8,6 +8,7 @@ import { createRefusedJson } from './status/refused-json.ts';
 import { refuseCrossSite, refuseOtherHosts } from './status/refuse-strangers.ts';
 import { STATUS_SOURCES } from './status/render-frame.ts';
 import { createRepositoriesJson } from './status/repositories-json.ts';
+import { sendJson } from './status/send-json.ts';
 import type { StatusServices } from './status/services.ts';
 import { toStatusJson } from './status/status-json.ts';
 
@@ -41,7 +42,7 @@ export function createStatusApp(services: StatusServices): Express {
     response.send(isReady ? 'ok\n' : 'no generation is loaded yet\n');
   });
   app.get('/status.json', (_request, response) => {
-    response.json(toStatusJson(services));
+    sendJson(response, toStatusJson(services));
   });
   app.get('/refused.json', createRefusedJson(services));
   app.get('/repositories.json', createRepositoriesJson(services));
@@ -52,7 +53,7 @@ export function createStatusApp(services: StatusServices): Express {
   });
   app.post('/refresh', refuseCrossSite, (_request, response) => {
     refresher.request('request');
-    response.status(202).json({ message: 'refresh queued' });
+    sendJson(response.status(202), { message: 'refresh queued' });
   });
   app.all(READ, allowOnly('GET, HEAD'));
   app.all('/refresh', allowOnly('POST'));
