@@ -17,3 +17,13 @@ export function formatComplaint(error: unknown): string {
     'hint' in error && typeof error.hint === 'string' ? `hint: ${toLine(error.hint)}\n` : '';
   return `lookaside: ${toLine(error.message)}\n${hint}`;
 }
+
+/** Where an error comes from, for those who mend it: a line a call. */
+export function formatStack(error: unknown): string {
+  const { stack = '' } = error instanceof Error ? error : {};
+  return stack
+    .split('\n')
+    .slice(1)
+    .map((line) => `${toLine(line)}\n`)
+    .join('');
+}

@@ -2,7 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { createSecureContext } from 'node:tls';
 import { pino } from 'pino';
-import { createProgramLog } from '../server/program-log.ts';
+import type { LineSink } from '../server/batch-lines.ts';
+import { Failures } from '../server/follow/failures.ts';
+import { Reload } from '../server/follow/reload.ts';
+import { type ProgramLog, createProgramLog } from '../server/program-log.ts';
 import type { Policy } from '../generator/policy/policy.ts';
 import type { Source } from '../generator/sources/source.ts';
 import type { ImageFile } from '../generator/image/store-memory.ts';
@@ -37,12 +40,35 @@ const IMAGE_PATIENCE = 5000;
 export async function serve(source: string, settings: Settings, world: World): Promise<number> {
   const { signals, stderr } = world;
   // From the first moment to the last: unheard, this signal would end the process.
-  let reload: (() => Promise<void>) | undefined;
-  signals.on('SIGHUP', () => {
-    reload?.().catch((error: unknown) => log.error(formatComplaint(error).trim()));
-  });
+  let isReloadWanted = false;
+  let wantReload = (): void => void (isReloadWanted = true);
+  signals.on('SIGHUP', () => wantReload());
   const stopped = nextSignal(signals, STOPS);
   const log = createProgramLog(stderr.isTTY === true ? await forTerminal(stderr) : stderr);
+  const troubles = new Troubles(() => new Date());
+  const failures = new Failures({
+    troubles,
+    log,
+    elapsed: () => performance.now(),
+    end: (why) => {
+      stderr.write(formatComplaint(new Complaint(why)));
+      flushNow();
+      world.exit(2);
+    },
+  });
+  const takeFailure = (error: unknown): void => failures.take(error);
+  world.failures.on('failure', takeFailure);
+  const reload = new Reload({
+    read: async () => {
+      const next = await readReloadable(settings);
+      warnOfKeys(next.policy);
+      return next;
+    },
+    troubles,
+    log,
+  });
+  if (isReloadWanted) reload.request();
+  wantReload = () => reload.request();
   const shownUrl = readShownUrl(settings.url);
   const reloadable = await readReloadable(settings);
   const sink = pino.destination({
@@ -52,11 +78,14 @@ export async function serve(source: string, settings: Settings, world: World): P
     maxLength: LOG_LIMIT,
     periodicFlush: LOG_DELAY,
   });
-  // A reader that goes away must not stop the server.
-  sink.on('error', (error: Error) =>
-    log.error({ error: error.message }, 'the access log cannot be written'),
-  );
-  const troubles = new Troubles(() => new Date());
+  const accessLog = tellOfAccessLog(sink, troubles, log);
+  const flushNow = (): void => {
+    try {
+      sink.flushSync();
+    } catch {
+      // The last lines are lost where nobody takes them.
+    }
+  };
   const ending = new AbortController();
   const engines = await openEngines(world.environment, tmpdir());
   const warnOfKeys = (policy: Policy): void => {
@@ -79,8 +108,8 @@ export async function serve(source: string, settings: Settings, world: World): P
         return createDirectorySource(path, subtree);
       },
     );
-    verdicts = await openVerdicts(settings['state-dir'], opened.location, log);
-    image = openImage(settings['state-dir'], opened, log);
+    verdicts = await openVerdicts(settings['state-dir'], opened.location, troubles, log);
+    image = openImage(settings['state-dir'], opened, troubles, log);
     warnOfKeys(reloadable.policy);
     const server = await startServer({
       ...reloadable,
@@ -88,15 +117,16 @@ export async function serve(source: string, settings: Settings, world: World): P
       engines: `${engines.id}, OpenSSL ${world.openssl}`,
       verdicts,
       image,
-      refusedFile: openRefused(settings['state-dir'], opened.location, log),
+      refusedFile: openRefused(settings['state-dir'], opened.location, troubles, log),
       troubles,
+      failures,
       source: opened,
       onInvalid: settings['on-invalid'],
       listen: settings.listen,
       statusListen: settings['status-listen'],
       poll: settings.poll,
       accessLog: settings['access-log'],
-      accessLogSink: sink,
+      accessLogSink: accessLog,
       trustedProxies: settings['trusted-proxies'],
       url: shownUrl,
       log,
@@ -108,11 +138,7 @@ export async function serve(source: string, settings: Settings, world: World): P
     }).catch((error: unknown) => {
       throw explainListenError(error);
     });
-    reload = async () => {
-      const next = await readReloadable(settings);
-      warnOfKeys(next.policy);
-      server.reload(next);
-    };
+    reload.start(server.reload);
     log.info({ signal: await stopped }, 'stopping');
     // First of all, so that nobody connects any more.
     const listened = server.stop();
@@ -124,6 +150,7 @@ export async function serve(source: string, settings: Settings, world: World): P
     await verdicts?.close();
     await engines.close();
     await flush(sink);
+    world.failures.off('failure', takeFailure);
   }
   return 0;
 }
@@ -132,6 +159,36 @@ export async function serve(source: string, settings: Settings, world: World): P
 async function forTerminal(stderr: World['stderr']): Promise<NodeJS.WritableStream> {
   const { createTerminalStream } = await import('../server/terminal-stream.ts');
   return createTerminalStream(stderr);
+}
+
+/** A reader that goes away, or a full disk, must not stop the server. */
+function tellOfAccessLog(
+  sink: ReturnType<typeof pino.destination>,
+  troubles: Troubles,
+  log: ProgramLog,
+): LineSink {
+  let hasFailed = false;
+  const fail = (error: unknown): void => {
+    const message = `the access log cannot be written: ${messageOf(error)}`;
+    if (!hasFailed) log.error(message);
+    hasFailed = true;
+    troubles.raise('access-log', { message, hint: 'look at what reads standard output' });
+  };
+  sink.on('error', fail);
+  sink.on('write', () => {
+    if (!hasFailed) return;
+    hasFailed = false;
+    troubles.clear('access-log');
+  });
+  return {
+    write: (lines) => {
+      try {
+        sink.write(lines);
+      } catch (error) {
+        fail(error);
+      }
+    },
+  };
 }
 
 async function readReloadable(settings: Settings): Promise<Reloadable> {

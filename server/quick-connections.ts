@@ -9,6 +9,7 @@ import type { Headers } from './answer-headers.ts';
 import { createAnswerWriter } from './answer-writer.ts';
 import { toPlainAddress } from './client-address.ts';
 import { everySecond } from './every-second.ts';
+import { inTheWay } from './follow/failures.ts';
 import { type PlainHeaders, readPlainRequest } from './plain-request.ts';
 import { createReader } from './read-in-place.ts';
 
@@ -111,7 +112,7 @@ export function createQuickConnections(options: QuickConnectionsOptions): QuickC
 
   const take = (socket: Socket): void => {
     const onData = (chunk: Buffer): void => {
-      if (answerChunk(connection, chunk)) return;
+      if (inTheWay(() => answerChunk(connection, chunk))) return;
       connection.release();
       handOver(socket, Buffer.from(chunk));
     };

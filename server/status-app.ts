@@ -1,5 +1,6 @@
 // The status listener, for operators: health, state, and a way to ask for a refresh.
 import express, { type ErrorRequestHandler, type Express } from 'express';
+import { isUnexpected } from './follow/failures.ts';
 import { createPageHeaders } from './html/page-headers.ts';
 import { allowOnly } from './status/allow-only.ts';
 import { createExplainJson } from './status/explain-json.ts';
@@ -24,7 +25,7 @@ const READ = [
 
 /** The Express app of the status listener. */
 export function createStatusApp(services: StatusServices): Express {
-  const { refresher, metrics, log } = services;
+  const { refresher, metrics, failures, log } = services;
   const app = express();
   app.disable('x-powered-by');
   app.use(createPageHeaders(STATUS_SOURCES));
@@ -62,7 +63,8 @@ export function createStatusApp(services: StatusServices): Express {
     response.status(404).end();
   });
   const onError: ErrorRequestHandler = (error: unknown, _request, response, next) => {
-    log.error({ error: String(error) }, 'a request of the status listener failed');
+    if (isUnexpected(error)) failures.note('a request of the status listener', error);
+    else log.error({ error: String(error) }, 'a request of the status listener failed');
     if (response.headersSent) next(error);
     else response.status(500).end();
   };

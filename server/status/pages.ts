@@ -1,6 +1,7 @@
 // The status pages for people: HTML that needs no script, and is cheap to ask for again and again.
 import express, { type ErrorRequestHandler, type Router } from 'express';
 import { messageOf } from '../../generator/message-of.ts';
+import { isUnexpected } from '../follow/failures.ts';
 import { html } from '../html/html.ts';
 import { allowOnly } from './allow-only.ts';
 import { makeImagePage } from './image-page.ts';
@@ -52,7 +53,8 @@ export function createStatusPages(services: StatusServices): Router {
       response.send(renderFrame(BUSY, new Date()));
       return;
     }
-    services.log.error({ error: messageOf(error) }, 'a status page failed');
+    if (isUnexpected(error)) services.failures.note('a status page', error);
+    else services.log.error({ error: messageOf(error) }, 'a status page failed');
     if (response.headersSent) next(error);
     else response.status(500).type('html').send(renderFrame(FAILED, new Date()));
   };

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { Complaint } from '../../cli/complaint.ts';
 import { OPTION_NAMES, variableOf } from '../../cli/options.ts';
 import { readSettings } from '../../cli/read-settings.ts';

@@ -2,11 +2,12 @@ import { serviceLinks } from '../cli/service-links.ts';
 import { startLookaside } from './lookaside.ts';
 import { useTemporary } from './temporary.ts';
 
+const tcp = (number: number, name?: string) => ({ number, name, protocol: 'TCP' });
+
 describe('in a pod beside its own Services', () => {
   const directory = useTemporary();
 
   it('starts with the variables that Kubernetes sets for them', async () => {
-    const tcp = (number: number, name?: string) => ({ number, name, protocol: 'TCP' });
     const env = {
       ...serviceLinks({ name: 'lookaside', address: '172.30.12.7', ports: [tcp(8080)] }),
       ...serviceLinks({

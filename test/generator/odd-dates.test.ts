@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { formatShown } from '../../cli/format-shown.ts';
 import { describeSignature } from '../../generator/describe-signature.ts';
 import { formatTime } from '../../generator/format-time.ts';
@@ -34,7 +34,10 @@ describe('dates of odd length', () => {
 
   it('are shown, whatever their length', async () => {
     const field = fc.uint8Array({ maxLength: 180 }).map((bytes) => Buffer.from(bytes));
-    await fc.assert(fc.asyncProperty(field, field, async (...fields) => void (await show(...fields))), { numRuns: 50 });
+    await fc.assert(
+      fc.asyncProperty(field, field, async (...fields) => void (await show(...fields))),
+      { numRuns: 50 },
+    );
   });
 
   it('are numbers where no calendar reaches, and dates before', () => {

@@ -1,6 +1,6 @@
 // Whatever strangers write, nothing leaves that a terminal obeys, and no line of the log is endless.
 import assert from 'node:assert/strict';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { formatComplaint } from '../../cli/complaint.ts';
 import { formatShown } from '../../cli/format-shown.ts';
 import { escapeJson, formatJson, toLine } from '../../generator/printable.ts';

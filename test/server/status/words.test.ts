@@ -10,6 +10,7 @@ const WELL: OverviewFacts = {
   now: NOW,
   source: { kind: 'git', location: 'r.git', branch: 'main' },
   status: { generation: null, lastRefresh: null, lastError: null, runningSince: null },
+  troubles: [],
   served: { signatures: 1200, images: 1, repositories: 1, signers: 1 },
   newest: [],
   refused: { total: 0, lately: 0, resolvedLately: 0, dropped: 0, shown: [] },
