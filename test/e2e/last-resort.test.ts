@@ -18,6 +18,13 @@ const sabotaged = (name: string) => ({
   SABOTAGE: name,
 });
 
+const lookUp = async ({ baseUrl }: Lookaside): Promise<number> =>
+  (await fetch(`${baseUrl}/${TWICE}/signature-1`)).status;
+const jsonLines = ({ stderr }: Lookaside): readonly string[] =>
+  stderr()
+    .split('\n')
+    .filter((line) => line.startsWith('{'));
+
 describe('an exception that nobody foresaw', () => {
   const directory = useTemporary();
   const servers = useLookaside();
@@ -28,12 +35,6 @@ describe('an exception that nobody foresaw', () => {
     const args = ['--state-dir', join(directory(), 'state'), '--poll', '0s'];
     return servers.start(source, args, { env: sabotaged(name) });
   };
-  const lookUp = async ({ baseUrl }: Lookaside): Promise<number> =>
-    (await fetch(`${baseUrl}/${TWICE}/signature-1`)).status;
-  const jsonLines = ({ stderr }: Lookaside): readonly string[] =>
-    stderr()
-      .split('\n')
-      .filter((line) => line.startsWith('{'));
 
   for (const name of ['callback', 'promise']) {
     it(`in the background (a ${name}) is counted and told, and lookups go on`, async () => {

@@ -19,6 +19,6 @@ else {
   const timer = setInterval(() => {
     if (readdirSync(tmpdir()).length === 0) return;
     clearInterval(timer);
-    setTimeout(sabotage, 200);
+    setTimeout(() => sabotage(), 200);
   }, 20);
 }

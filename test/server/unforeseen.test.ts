@@ -56,25 +56,24 @@ describe('something that throws', () => {
   }
 
   it('behind a refresh leaves none running for ever', async () => {
-    await start();
-    source.state = { commit: 'b'.repeat(40), files: {} };
-    const awaited = source.state.commit;
-    // What comes after the refresh itself breaks.
-    const info = server.programLog.stream.write;
+    const log = createProgramLog(captureLines().stream);
     let broken = 3;
-    server.programLog.stream.write = ((...args: Parameters<typeof info>) => {
-      if (broken > 0 && String(args[0]).includes('"refreshed"')) {
-        broken--;
-        breaks();
-      }
-      return Reflect.apply(info, server.programLog.stream, args);
-    }) as typeof info;
-    await refresh();
-    await isServed(awaited);
-    await eventually(async () => assert.ok((await failures()) > 0));
-    source.state = { commit: 'c'.repeat(40), files: {} };
-    await refresh();
-    await isServed(source.state.commit);
+    await start({
+      log: {
+        info: (fields: object) => {
+          // What comes after the refresh itself.
+          if ('durationMs' in fields && broken-- > 0) breaks();
+        },
+        warn: log.warn.bind(log),
+        error: log.error.bind(log),
+      },
+    });
+    for (const commit of ['b', 'c', 'd', 'e']) {
+      source.state = { commit: commit.repeat(40), files: {} };
+      await refresh();
+      await isServed(source.state.commit);
+    }
+    await eventually(async () => assert.equal(await failures(), 3));
     assert.equal((await readStatus(server)).runningSince, null);
     await server.stop();
   });
@@ -85,10 +84,15 @@ describe('something that throws', () => {
     const log = createProgramLog(captureLines().stream);
     const end = (why: string): void => void ends.push(why);
     await start({ failures: new Failures({ troubles, log, end, elapsed: () => 0 }) });
-    const { prepare } = SignatureStore.prototype;
-    SignatureStore.prototype.prepare = function (...args) {
-      return { ...Reflect.apply(prepare, this, args), apply: breaks };
-    };
+    const prepare = Object.getOwnPropertyDescriptor(SignatureStore.prototype, 'prepare');
+    assert.ok(prepare);
+    Object.defineProperty(SignatureStore.prototype, 'prepare', {
+      ...prepare,
+      value(...args: readonly unknown[]) {
+        const prepared: object = Reflect.apply(prepare.value, this, args);
+        return Object.assign(prepared, { apply: breaks });
+      },
+    });
     try {
       source.state = { commit: 'b'.repeat(40), files: { 'README.md': 'x' } };
       await refresh();
@@ -96,7 +100,7 @@ describe('something that throws', () => {
         assert.deepEqual(ends, ['a lookup failed unexpectedly: TypeError: nobody foresaw this']),
       );
     } finally {
-      SignatureStore.prototype.prepare = prepare;
+      Object.defineProperty(SignatureStore.prototype, 'prepare', prepare);
       await server.stop();
     }
   });
