@@ -22,7 +22,10 @@ export async function openVerdicts(
     troubles.raise('state-directory', words, 'verdicts');
   };
   try {
-    await mkdir(stateDirectory, { recursive: true });
+    await mkdir(stateDirectory, { recursive: true }).catch((error: unknown) => {
+      const isFile = error instanceof Error && 'code' in error && error.code === 'EEXIST';
+      throw isFile ? new Error(`${stateDirectory} is no directory`, { cause: error }) : error;
+    });
     const path = stateFile(stateDirectory, source, 'verdicts');
     const stats = await stat(path).catch(() => undefined);
     // Anything else might be read without end.

@@ -237,7 +237,9 @@ async function readNamed(file: string, flag: string): Promise<Buffer> {
   try {
     return await readFile(file);
   } catch (cause) {
-    throw new Complaint(`${flag}: cannot read ${file}: ${messageOf(cause)}`, undefined, { cause });
+    const isForbidden = /\b(?:EACCES|EPERM)\b/.test(messageOf(cause));
+    const hint = isForbidden ? 'make it readable for the user that runs lookaside' : undefined;
+    throw new Complaint(`${flag}: cannot read ${file}: ${messageOf(cause)}`, hint, { cause });
   }
 }
 
