@@ -46,6 +46,7 @@ export async function serve(source: string, settings: Settings, world: World): P
   const stopped = nextSignal(signals, STOPS);
   const log = createProgramLog(stderr.isTTY === true ? await forTerminal(stderr) : stderr);
   const troubles = new Troubles(() => new Date());
+  let flushNow = (): void => undefined;
   const failures = new Failures({
     troubles,
     log,
@@ -79,7 +80,7 @@ export async function serve(source: string, settings: Settings, world: World): P
     periodicFlush: LOG_DELAY,
   });
   const accessLog = tellOfAccessLog(sink, troubles, log);
-  const flushNow = (): void => {
+  flushNow = () => {
     try {
       sink.flushSync();
     } catch {

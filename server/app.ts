@@ -48,10 +48,11 @@ export function createApp(options: AppOptions): Express {
     }),
   );
   app.use((request, response) => lookup.answerUnknown(request, response));
-  const onError: ErrorRequestHandler = (error: unknown, _request, response, next) => {
+  const onError: ErrorRequestHandler = (error: unknown, _request, response, _next) => {
     if (isUnexpected(error)) failures.note('a request', error);
     else log.error({ error: String(error) }, 'a request failed');
-    if (response.headersSent) next(error);
+    // Express would print what went wrong, whatever is in it.
+    if (response.headersSent) response.destroy();
     else response.status(500).end();
   };
   app.use(onError);

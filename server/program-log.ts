@@ -35,7 +35,8 @@ export function createProgramLog(stream: NodeJS.WritableStream): ProgramLog {
 /** A value with all texts in it cut. */
 function bound(value: unknown, depth = 0): unknown {
   if (typeof value === 'string') return cut(value);
-  if (typeof value !== 'object' || value === null) return value;
+  if (value instanceof Error) return cut(String(value));
+  if (typeof value !== 'object' || value === null || value instanceof Date) return value;
   if (depth === DEEPEST) return '…';
   if (Array.isArray(value)) return value.slice(0, MOST_ITEMS).map((item) => bound(item, depth + 1));
   return Object.fromEntries(

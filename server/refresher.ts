@@ -14,6 +14,7 @@ import {
 } from './generations.ts';
 import { type Failures, LookupFailure, isUnexpected } from './follow/failures.ts';
 import { messageOf } from '../generator/message-of.ts';
+import { toLine } from '../generator/printable.ts';
 
 /** What asked for a refresh. */
 export type Reason = 'start' | 'webhook' | 'poll' | 'signal' | 'request' | 'change' | 'retry';
@@ -120,7 +121,8 @@ export function createRefresher(options: RefresherOptions): Refresher {
 
   /** Why the newest state is not in force, or null. */
   const note = (trouble: string | null, hint?: string): void => {
-    lastError = trouble === null ? null : { at: new Date().toISOString(), message: trouble };
+    lastError =
+      trouble === null ? null : { at: new Date().toISOString(), message: toLine(trouble) };
     if (trouble !== null) log.error({ hint }, trouble);
   };
 

@@ -62,10 +62,11 @@ export function createStatusApp(services: StatusServices): Express {
   app.use((_request, response) => {
     response.status(404).end();
   });
-  const onError: ErrorRequestHandler = (error: unknown, _request, response, next) => {
+  const onError: ErrorRequestHandler = (error: unknown, _request, response, _next) => {
     if (isUnexpected(error)) failures.note('a request of the status listener', error);
     else log.error({ error: String(error) }, 'a request of the status listener failed');
-    if (response.headersSent) next(error);
+    // Express would print what went wrong, whatever is in it.
+    if (response.headersSent) response.destroy();
     else response.status(500).end();
   };
   app.use(onError);

@@ -45,7 +45,7 @@ export function createStatusPages(services: StatusServices): Router {
     if (method !== 'GET' || !headers.accept?.includes('text/html')) next();
     else response.status(404).type('html').send(renderFrame(NOT_FOUND, new Date()));
   });
-  const onError: ErrorRequestHandler = (error: unknown, _request, response, next) => {
+  const onError: ErrorRequestHandler = (error: unknown, _request, response, _next) => {
     // Nobody waits for it.
     if (response.destroyed) return;
     if (error instanceof TooBusyError) {
@@ -55,7 +55,8 @@ export function createStatusPages(services: StatusServices): Router {
     }
     if (isUnexpected(error)) services.failures.note('a status page', error);
     else services.log.error({ error: messageOf(error) }, 'a status page failed');
-    if (response.headersSent) next(error);
+    // Express would print what went wrong, whatever is in it.
+    if (response.headersSent) response.destroy();
     else response.status(500).type('html').send(renderFrame(FAILED, new Date()));
   };
   router.use(onError);

@@ -7,7 +7,13 @@ import { escapeJson, formatJson, toLine } from '../../generator/printable.ts';
 import { reject } from '../../generator/rejection.ts';
 import { MAX_LOG_LINE, createProgramLog } from '../../server/program-log.ts';
 import { createTerminalStream } from '../../server/terminal-stream.ts';
+import { SourceError } from '../../generator/sources/source.ts';
+import { eventually } from '../e2e/eventually.ts';
+import { readStatus } from '../e2e/read-status.ts';
 import { captureLines } from './captured-lines.ts';
+import { startExample } from './example-server.ts';
+import { createGate } from './gate.ts';
+import { createMemorySource } from './memory-source.ts';
 import { makeWorld, refusedPull, startStatus } from './status/page-server.ts';
 
 /** But for the ends of lines. */
@@ -114,6 +120,38 @@ describe('text of strangers', () => {
     );
   });
 
+  it('is cut, when a git host says 40 KB of it', async () => {
+    const source = createMemorySource({ commit: 'a', files: {} });
+    const loaded = createGate();
+    const server = await startExample({ source, onServing: loaded.open });
+    try {
+      await loaded.wait();
+      const said = 'remote: \u009b31m\u202e'.repeat(4000);
+      source.onRefresh = () => {
+        throw new SourceError(said, { hint: said });
+      };
+      await fetch(`${server.statusUrl}/refresh`, { method: 'POST' });
+      const status = await eventually(async () => {
+        const read = await readStatus(server);
+        assert.ok(read.lastError);
+        return read;
+      });
+      assert.ok(status.lastError !== null && status.lastError.message.length < 10_000);
+      assert.ok((status.troubles[0]?.message.length ?? 0) < 10_000);
+      const page = await (await fetch(server.statusUrl)).text();
+      assertVisible(page);
+      assert.ok(page.length < 60_000, `${page.length}`);
+      const lines = server.programLog.take();
+      assert.ok(lines.some((line) => line.includes('refresh failed')));
+      for (const line of lines) {
+        assertVisible(line);
+        assert.ok(Buffer.byteLength(line) < MAX_LOG_LINE);
+      }
+    } finally {
+      await server.stop();
+    }
+  });
+
   it('is visible in whatever the status listener answers', async () => {
     const hostile = 'a\u009b31m\u202e\u2028\u{e0041}\u007f/b';
     const world = await makeWorld();
@@ -123,6 +161,12 @@ describe('text of strangers', () => {
     ];
     world.location = hostile;
     world.status = { ...world.status, lastError: { at: '2026-01-01', message: hostile } };
+    world.troubles.raise('state-refused', {
+      message: hostile,
+      hint: hostile,
+      commit: 'c'.repeat(40),
+      author: `Mallory ${hostile}`,
+    });
     world.refused = [refusedPull(`team/app@sha256=${HEX}`, { clients: [hostile] })];
     const { url, stop } = await startStatus(world);
     try {
@@ -149,6 +193,8 @@ describe('text of strangers', () => {
         const type = response.headers.get('content-type');
         if (path.includes('.json')) assert.equal(type, 'application/json; charset=utf-8');
       }
+      const page = await (await fetch(url)).text();
+      assert.match(page, /c{12}<\/code> of <bdi>Mallory a\\u\{9b\}31m/);
       const status = await (await fetch(`${url}/status.json`)).json();
       assert.ok(JSON.stringify(status).includes('\u202e'), 'programs read it as it was');
     } finally {
