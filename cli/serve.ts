@@ -26,6 +26,8 @@ import { readShownUrl } from './read-store-url.ts';
 import type { World } from './world.ts';
 import { messageOf } from '../generator/message-of.ts';
 
+type AccessLogSink = ReturnType<typeof pino.destination>;
+
 const STDOUT = 1;
 /** Log lines are written together, at this size in bytes or after this time in milliseconds. */
 const LOG_CHUNK = 8 * 1024;
@@ -46,14 +48,14 @@ export async function serve(source: string, settings: Settings, world: World): P
   const stopped = nextSignal(signals, STOPS);
   const log = createProgramLog(stderr.isTTY === true ? await forTerminal(stderr) : stderr);
   const troubles = new Troubles(() => new Date());
-  let flushNow = (): void => undefined;
+  let sink: AccessLogSink | undefined;
   const failures = new Failures({
     troubles,
     log,
     elapsed: () => performance.now(),
     end: (why) => {
       stderr.write(formatComplaint(new Complaint(why)));
-      flushNow();
+      flushNow(sink);
       world.exit(2);
     },
   });
@@ -72,7 +74,7 @@ export async function serve(source: string, settings: Settings, world: World): P
   wantReload = () => reload.request();
   const shownUrl = readShownUrl(settings.url);
   const reloadable = await readReloadable(settings);
-  const sink = pino.destination({
+  sink = pino.destination({
     dest: STDOUT,
     sync: false,
     minLength: LOG_CHUNK,
@@ -80,13 +82,6 @@ export async function serve(source: string, settings: Settings, world: World): P
     periodicFlush: LOG_DELAY,
   });
   const accessLog = tellOfAccessLog(sink, troubles, log);
-  flushNow = () => {
-    try {
-      sink.flushSync();
-    } catch {
-      // The last lines are lost where nobody takes them.
-    }
-  };
   const ending = new AbortController();
   const engines = await openEngines(world.environment, tmpdir());
   const warnOfKeys = (policy: Policy): void => {
@@ -163,11 +158,7 @@ async function forTerminal(stderr: World['stderr']): Promise<NodeJS.WritableStre
 }
 
 /** A reader that goes away, or a full disk, must not stop the server. */
-function tellOfAccessLog(
-  sink: ReturnType<typeof pino.destination>,
-  troubles: Troubles,
-  log: ProgramLog,
-): LineSink {
+function tellOfAccessLog(sink: AccessLogSink, troubles: Troubles, log: ProgramLog): LineSink {
   let hasFailed = false;
   const fail = (error: unknown): void => {
     const message = `the access log cannot be written: ${messageOf(error)}`;
@@ -267,7 +258,16 @@ function explainListenError(error: unknown): unknown {
   return error;
 }
 
-async function flush(sink: ReturnType<typeof pino.destination>): Promise<void> {
+/** For a process that ends in a moment. */
+function flushNow(sink: AccessLogSink | undefined): void {
+  try {
+    sink?.flushSync();
+  } catch {
+    // The last lines are lost where nobody takes them.
+  }
+}
+
+async function flush(sink: AccessLogSink): Promise<void> {
   await new Promise<void>((resolve) => {
     sink.once('close', resolve).once('error', () => resolve());
     sink.end();
