@@ -13,6 +13,7 @@ import type { Snapshot, Source } from '../generator/sources/source.ts';
 import type { SignatureStore } from '../generator/store.ts';
 import { afterLookups } from './after-lookups.ts';
 import { judgeExpired } from './judge-expired.ts';
+import { inTheWay } from './follow/failures.ts';
 import type { Troubles } from './follow/troubles.ts';
 import type { ProgramLog } from './program-log.ts';
 import { messageOf } from '../generator/message-of.ts';
@@ -70,6 +71,9 @@ export interface GenerationsOptions {
 
 /** Rejected files that are named in the log at one advance; the status lists all. */
 const LOGGED_REJECTIONS = 20;
+
+/** The part of the server that has a trouble with the state directory here. */
+const NOTED = 'served state';
 
 /** What is in force: a store, and the snapshot that it was made from. */
 interface Served {
@@ -179,7 +183,7 @@ export function createGenerations(options: GenerationsOptions): Generations {
     if (onInvalid === 'refuse' && prepared.rejected > 0) {
       return refuse(rejected, prepared.rejected, snapshot);
     }
-    prepared.apply();
+    inTheWay(() => prepared.apply());
     logRejections(log, rejected);
     publish(store, snapshot);
     void judgedBy.keep?.(store, snapshot, changes.length);
@@ -194,9 +198,12 @@ export function createGenerations(options: GenerationsOptions): Generations {
         log.warn({ from, to }, 'the history was rewritten; following it');
       }
       await source.keep(snapshot);
+      troubles.clear('state-directory', NOTED);
     } catch (error) {
       const reason = messageOf(error);
-      log.warn({ error: reason }, 'the served state could not be noted in the state directory');
+      const message = 'the served state could not be noted in the state directory';
+      log.warn({ error: reason }, message);
+      troubles.raise('state-directory', { message: `${message}: ${reason}` }, NOTED);
     }
   };
 

@@ -10,6 +10,7 @@ import { createAnswerWriter } from './answer-writer.ts';
 import { toPlainAddress } from './client-address.ts';
 import { everySecond } from './every-second.ts';
 import type { Held } from './listen/connection-limit.ts';
+import { inTheWay } from './follow/failures.ts';
 import { type PlainHeaders, readPlainRequest } from './plain-request.ts';
 import { createReader } from './read-in-place.ts';
 
@@ -113,7 +114,7 @@ export function createQuickConnections(options: QuickConnectionsOptions): QuickC
 
   const take = (socket: Socket): void => {
     const onData = (chunk: Buffer): void => {
-      if (answerChunk(connection, chunk)) return;
+      if (inTheWay(() => answerChunk(connection, chunk))) return;
       connection.release();
       handOver(socket, Buffer.from(chunk));
     };

@@ -12,7 +12,9 @@ import {
   type GenerationsOptions,
   createGenerations,
 } from './generations.ts';
+import { type Failures, LookupFailure, isUnexpected } from './follow/failures.ts';
 import { messageOf } from '../generator/message-of.ts';
+import { toLine } from '../generator/printable.ts';
 
 /** What asked for a refresh. */
 export type Reason = 'start' | 'webhook' | 'poll' | 'signal' | 'request' | 'change' | 'retry';
@@ -54,6 +56,8 @@ export interface Refresher extends Pick<
 }
 
 export interface RefresherOptions extends GenerationsOptions {
+  /** Told of what fails unexpectedly. */
+  readonly failures: Pick<Failures, 'note'>;
   /** Called when a refresh has ended, unless the stop cut it short. */
   readonly onRefresh: (refresh: LastRefresh) => void;
 }
@@ -75,7 +79,7 @@ const COMMIT_TRIES = 7;
 
 /** Makes a refresher that has not started. */
 export function createRefresher(options: RefresherOptions): Refresher {
-  const { source, log, onInvalid, onRefresh, troubles } = options;
+  const { source, log, onInvalid, onRefresh, troubles, failures } = options;
   const generations = createGenerations(options);
   let lastRefresh: LastRefresh | null = null;
   let lastError: RefreshStatus['lastError'] = null;
@@ -93,8 +97,10 @@ export function createRefresher(options: RefresherOptions): Refresher {
     try {
       result = await generations.advance(note);
     } catch (error) {
+      if (error instanceof LookupFailure) throw error;
       // Cut short by the stop.
       if (stopped) return;
+      if (isUnexpected(error)) failures.note('a refresh', error);
       const hint = error instanceof SourceError ? error.hint : undefined;
       note(`refresh failed: ${messageOf(error)}`, hint);
       troubles.raise('refresh-failed', { message: messageOf(error), hint });
@@ -115,7 +121,8 @@ export function createRefresher(options: RefresherOptions): Refresher {
 
   /** Why the newest state is not in force, or null. */
   const note = (trouble: string | null, hint?: string): void => {
-    lastError = trouble === null ? null : { at: new Date().toISOString(), message: trouble };
+    lastError =
+      trouble === null ? null : { at: new Date().toISOString(), message: toLine(trouble) };
     if (trouble !== null) log.error({ hint }, trouble);
   };
 
@@ -135,7 +142,12 @@ export function createRefresher(options: RefresherOptions): Refresher {
       log.warn({ commit: awaited }, 'the pushed commit is not visible on the branch; given up');
       awaited = undefined;
     }
-    if (stopped || pending || (result !== 'failed' && awaited === undefined)) return;
+    if (result !== 'failed' && awaited === undefined) return;
+    retryLater(next);
+  };
+
+  const retryLater = (next: Request): void => {
+    if (stopped || pending) return;
     const pause = Math.min(FIRST_PAUSE * 2 ** (next.attempt - 1), LONGEST_PAUSE);
     retryTimer = setTimeout(() => enqueue(next), pause);
   };
@@ -161,9 +173,15 @@ export function createRefresher(options: RefresherOptions): Refresher {
     while (pending) {
       const request = pending;
       pending = undefined;
-      runningSince = new Date().toISOString();
-      await run(request);
-      runningSince = null;
+      try {
+        runningSince = new Date().toISOString();
+        await run(request);
+      } catch (error) {
+        failures.note('a refresh', error);
+        retryLater({ reason: 'retry', attempt: request.attempt + 1 });
+      } finally {
+        runningSince = null;
+      }
     }
     running = undefined;
   };

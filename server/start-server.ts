@@ -18,6 +18,8 @@ import { createLookupCounts } from './metrics/lookup-counts.ts';
 import { createMetrics } from './metrics/metrics.ts';
 import type { Generation, StoreJudge } from './generations.ts';
 import { createQuickLookup } from './quick-lookup.ts';
+import { type Failures, inTheWay } from './follow/failures.ts';
+import { HangingRefresh } from './follow/hanging-refresh.ts';
 import type { Troubles } from './follow/troubles.ts';
 import { createReasons } from './refused/reasons.ts';
 import type { RefusedFile } from './refused/refused-file.ts';
@@ -42,6 +44,10 @@ export interface ServerOptions extends Reloadable, JudgeMemory {
   readonly refusedFile: RefusedFile | undefined;
   /** What operators are told of. */
   readonly troubles: Troubles;
+  /** Told of what fails unexpectedly. */
+  readonly failures: Failures;
+  /** Milliseconds after which a refresh is told of as hanging; ten minutes unless told. */
+  readonly hangingAfter?: number;
   readonly onInvalid: 'quarantine' | 'refuse';
   readonly listen: { readonly host: string; readonly port: number };
   readonly statusListen: { readonly host: string; readonly port: number };
@@ -68,16 +74,18 @@ export interface RunningServer {
 
 /** Listens, then loads the source; until that is done locations are answered with 503. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
-  const { source, log } = options;
+  const { source, log, troubles, failures } = options;
   const judgeBy = (policy: Policy): StoreJudge => judgeWithMemory(options, policy);
   let reloadable: Reloadable = options;
+  let reloadedAt = Date.now();
   const clientAddress = createClientAddress(options.trustedProxies);
   const refresher = createRefresher({
     source,
     judge: judgeBy(options.policy),
     onInvalid: options.onInvalid,
     log,
-    troubles: options.troubles,
+    troubles,
+    failures,
     onFirstLoad: (store, generation) => {
       options.onServing(main.url, store, generation);
       // What lookups do not need does not hold up the first of them.
@@ -105,7 +113,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     saved: await options.refusedFile?.read(),
   });
   const stopKeeping = options.refusedFile?.keep(refused);
-  const reasons = createReasons({ source, refresher, log });
+  const reasons = createReasons({ source, refresher, failures, log });
   const accessLog = createAccessLog(options.accessLog, options.accessLogSink, reasons.codeOf);
   const lookupCounts = createLookupCounts({
     elapsed: () => performance.now(),
@@ -117,6 +125,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     keyring: () => reloadable.policy.keyring,
     refusedImages: refused.count,
     newlyRefused: refused.appeared,
+    troubles,
+    reloadedAt: () => reloadedAt,
+    backgroundFailures: () => failures.count,
   });
   const noteAnswer = (request: LoggedRequest, answer: Answer): void => {
     const { outcome, path, startedAt } = answer;
@@ -152,6 +163,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       policy: () => reloadable.policy,
       url: options.url,
       trustedProxies: options.trustedProxies,
+      failures,
       log,
     });
   }, onLateError);
@@ -165,6 +177,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       reasons,
       metrics,
       lookups: lookupCounts,
+      troubles,
+      reloadedAt: () => reloadedAt,
+      failures,
       log,
     });
   }, onLateError);
@@ -194,7 +209,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       onError,
       answerPlain,
       handle: (request, response) => {
-        if (lookup.answer(request, response)) return;
+        if (inTheWay(() => lookup.answer(request, response))) return;
         const target = toOriginForm(request.url ?? '');
         if (target === undefined) {
           lookup.answerUnknown(request, response);
@@ -211,6 +226,13 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   log.info({ main: main.url, status: status.url }, 'listening');
 
   refresher.start();
+  const hanging = new HangingRefresh({
+    status: refresher.status,
+    troubles,
+    elapsed: () => performance.now(),
+    ...(options.hangingAfter !== undefined && { limit: options.hangingAfter }),
+  });
+  hanging.start();
   const stopWatching = source.watch(
     () => refresher.request('change'),
     (error) => log.warn({ error: error.message }, 'changes are not announced; polling goes on'),
@@ -226,10 +248,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       if (next.tls) main.replaceTls(next.tls);
       if (next.policy.id !== reloadable.policy.id) refresher.replaceJudge(judgeBy(next.policy));
       reloadable = next;
+      reloadedAt = Date.now();
       refresher.request('signal');
     },
     stop: async () => {
       clearInterval(polling);
+      hanging.stop();
       await Promise.all([main.stop(), status.stop(), stopWatching(), refresher.stop()]);
       await Promise.all([accessLog.flush(), stopKeeping?.()]);
     },

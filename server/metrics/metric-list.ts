@@ -42,6 +42,19 @@ export const METRICS = {
     kind: 'gauge',
     help: 'When a refresh last ended that neither failed nor was refused; 0 before the first',
   },
+  lookaside_trouble: {
+    kind: 'gauge',
+    label: 'kind',
+    help: 'Whether the server has a trouble of this kind: 1 while it lasts, else 0',
+  },
+  lookaside_last_reload_success_timestamp_seconds: {
+    kind: 'gauge',
+    help: 'When keys, secrets and certificates were last read with success: at the start, or by SIGHUP',
+  },
+  lookaside_background_failures_total: {
+    kind: 'counter',
+    help: 'Unexpected failures of anything but lookups',
+  },
   lookaside_webhook_deliveries_total: {
     kind: 'counter',
     label: 'result',

@@ -9,7 +9,14 @@ type Formatter = Pick<typeof import('./exposition.ts'), 'createExposition'>;
 
 export type MetricsOptions = Pick<
   MetricValues,
-  'refresher' | 'lookupCounts' | 'keyring' | 'refusedImages' | 'newlyRefused'
+  | 'refresher'
+  | 'lookupCounts'
+  | 'keyring'
+  | 'refusedImages'
+  | 'newlyRefused'
+  | 'troubles'
+  | 'reloadedAt'
+  | 'backgroundFailures'
 >;
 
 export interface Metrics {

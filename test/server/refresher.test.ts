@@ -10,6 +10,7 @@ import { HEX, DIRECTORY, at, createFakeJudge } from './fake-judge.ts';
 import { createGate } from './gate.ts';
 import { type MemorySource, createMemorySource } from './memory-source.ts';
 import { signaturesAt } from '../generator/signatures-at.ts';
+import { countFailures } from './no-failures.ts';
 
 const FIRST = { commit: 'a', files: { [at(1)]: 'one' } };
 const SECOND = { commit: 'b', files: { [at(1)]: 'one', [at(2)]: 'two' } };
@@ -31,6 +32,7 @@ describe('the refresher', () => {
       onInvalid: 'quarantine',
       log: createProgramLog(log.stream),
       troubles: new Troubles(() => new Date()),
+      failures: countFailures(),
       onFirstLoad: () => undefined,
       onPublish: () => undefined,
       onRefresh: () => undefined,
