@@ -93,6 +93,9 @@ export class GitLimitError extends SourceError {
   }
 }
 
+/** A shell that has not said by then that nothing is left of a git hangs. Milliseconds. */
+const ANSWER_LIMIT = 5000;
+
 /**
  * Runs git with its arguments, and ends what it printed with a mark and its exit code. Where a file
  * may not grow without end, a write beyond that fails, and git says so.
@@ -176,10 +179,7 @@ export class GitRunner {
   #hardKill: NodeJS.Timeout | undefined;
 
   /** Starts the shell, with `environment` for every git. */
-  constructor(
-    environment: Environment,
-    { limits = {}, ending, processor }: GitRunnerOptions = {},
-  ) {
+  constructor(environment: Environment, { limits = {}, ending, processor }: GitRunnerOptions = {}) {
     this.#limits = { ...GIT_LIMITS, ...limits };
     this.#ending = ending;
     const args = ['-c', SCRIPT, 'sh', String(processor ?? ''), RUN];
@@ -258,7 +258,7 @@ export class GitRunner {
   async #end(running: RunningGit): Promise<void> {
     this.#shell?.stdin?.write(`end ${running.mark}\n`);
     this.#talkTo?.write(`\n${running.mark}\n`);
-    const timer = setTimeout(() => this.#killNow(), KILL_GRACE);
+    const timer = setTimeout(() => this.#killNow(), ANSWER_LIMIT);
     await running.ended;
     clearTimeout(timer);
   }

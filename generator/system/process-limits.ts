@@ -81,7 +81,10 @@ export class ProcessStartError extends Error {
 
   /** Where a program says that it could start no other. */
   static exhausted(command: string): ProcessStartError {
-    return new ProcessStartError(command, Object.assign(new Error('cannot fork'), { code: 'EAGAIN' }));
+    return new ProcessStartError(
+      command,
+      Object.assign(new Error('cannot fork'), { code: 'EAGAIN' }),
+    );
   }
 
   /** No program has that name. */

@@ -25,7 +25,8 @@ const PIPE_GRACE = 1000;
 export const COMPLAINT_BYTES = 64 * 1024;
 
 export interface ProcessOptions {
-  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** That of this process where it is left out. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
   /** Where one is left out, there is none. */
   readonly limits: Partial<ProcessLimits>;
   /** Once aborted, the process is stopped. */
@@ -64,9 +65,7 @@ export class BoundedProcess {
   #stopping: readonly NodeJS.Timeout[] = [];
   #abandon: () => void = () => undefined;
 
-  /**
-   * Starts `COMMAND ARGS`, which errors call `name`. Whether that works, `ended` tells.
-   */
+  /** Starts `COMMAND ARGS`, which errors call `name`. Whether that works, `ended` tells. */
   constructor(
     name: string,
     [command, ...args]: readonly [string, ...string[]],
@@ -77,8 +76,13 @@ export class BoundedProcess {
     try {
       if (ending?.aborted) throw new ProcessStoppedError(name);
       this.#child = spawn(command, args, {
-        env: { ...environment },
-        stdio: [hasInput ? 'pipe' : 'ignore', 'pipe', 'pipe', status === undefined ? 'ignore' : 'pipe'],
+        ...(environment && { env: { ...environment } }),
+        stdio: [
+          hasInput ? 'pipe' : 'ignore',
+          'pipe',
+          'pipe',
+          status === undefined ? 'ignore' : 'pipe',
+        ],
         detached: true,
       });
     } catch (error) {
@@ -174,8 +178,7 @@ export class BoundedProcess {
     const stop = (): void => this.stop();
     ending?.addEventListener('abort', stop, { once: true });
     const { deadline } = this.#limits;
-    const timer =
-      deadline && setTimeout(() => this.#exceed('deadline', deadline), deadline);
+    const timer = deadline && setTimeout(() => this.#exceed('deadline', deadline), deadline);
     try {
       const [exitCode, signal] = await this.#untilExit(child);
       this.#hasExited = true;
@@ -252,7 +255,8 @@ export class BoundedProcess {
 /** Those that it writes to. */
 function pipesOf({ stdin, stdio }: ChildProcess): readonly Readable[] {
   return (stdio ?? []).filter(
-    (pipe): pipe is Readable => pipe !== null && pipe !== undefined && pipe !== stdin && 'read' in pipe,
+    (pipe): pipe is Readable =>
+      pipe !== null && pipe !== undefined && pipe !== stdin && 'read' in pipe,
   );
 }
 
