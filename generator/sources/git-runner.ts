@@ -17,7 +17,7 @@ import {
   signalGroup,
 } from '../system/process-limits.ts';
 import { processStarts } from '../system/process-starts.ts';
-import { COMPLAINT_BYTES, KILL_GRACE, STOP_GRACE } from '../system/run-process.ts';
+import { COMPLAINT_BYTES, KILL_GRACE } from '../system/run-process.ts';
 import { type Environment, GitKilledError } from './git-child.ts';
 import { GitOutput, createLineReader } from './git-output.ts';
 import { NICENESS, giveWayAsSession } from './give-way.ts';
@@ -93,6 +93,8 @@ export class GitLimitError extends SourceError {
   }
 }
 
+/** What a git that is told to stop may take to clean up. Milliseconds. */
+const STOP_GRACE = 1000;
 /** A shell that has not said by then that nothing is left of a git hangs. Milliseconds. */
 const ANSWER_LIMIT = 5000;
 

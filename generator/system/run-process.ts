@@ -15,8 +15,6 @@ import {
 } from './process-limits.ts';
 import { processStarts } from './process-starts.ts';
 
-/** What a process that is told to stop may take to clean up. Milliseconds. */
-export const STOP_GRACE = 1000;
 /** A killed process that has not ended by then hangs in the kernel. Milliseconds. */
 export const KILL_GRACE = 2000;
 /** How long pipes are read on that somebody holds whose process has ended. Milliseconds. */
@@ -35,6 +33,11 @@ export interface ProcessOptions {
   readonly hasInput?: boolean;
   /** Bytes that it may write to its file descriptor 3, which is closed where this is left out. */
   readonly status?: number;
+  /**
+   * What it may take to clean up when it is told to stop, in milliseconds. It is killed at once
+   * where this is left out: what only reads leaves nothing.
+   */
+  readonly grace?: number;
 }
 
 /** How a process ended that nobody stopped. */
@@ -52,6 +55,7 @@ export interface ProcessEnd {
 export class BoundedProcess {
   readonly #name: string;
   readonly #limits: Partial<ProcessLimits>;
+  readonly #grace: number;
   readonly #child: ChildProcess | undefined;
   readonly #end: Promise<ProcessEnd>;
   readonly #complaint = new OutputTail(COMPLAINT_BYTES);
@@ -69,10 +73,11 @@ export class BoundedProcess {
   constructor(
     name: string,
     [command, ...args]: readonly [string, ...string[]],
-    { environment, limits, ending, hasInput = false, status }: ProcessOptions,
+    { environment, limits, ending, hasInput = false, status, grace = 0 }: ProcessOptions,
   ) {
     this.#name = name;
     this.#limits = limits;
+    this.#grace = grace;
     try {
       if (ending?.aborted) throw new ProcessStoppedError(name);
       this.#child = spawn(command, args, {
@@ -90,8 +95,8 @@ export class BoundedProcess {
     }
     this.#end = this.#untilEnd(ending);
     this.#end.catch(() => undefined);
-    // A write to a process that has gone is reported by its end, not by the pipe.
-    this.#child?.stdin?.on('error', () => undefined);
+    // What becomes of a process is reported by its end, not by its pipes.
+    for (const pipe of this.#child?.stdio ?? []) pipe?.on('error', () => undefined);
     this.#child?.stderr?.on('data', this.#counting('stderr', limits.stderr, this.#complaint));
     if (status === undefined) return;
     const kept = { push: (chunk: Buffer) => void this.#status.push(chunk) };
@@ -159,16 +164,16 @@ export class BoundedProcess {
     this.#silence = setTimeout(() => this.#exceed('silence', silence), silence);
   }
 
-  /** Stops it, and all that it started: first kindly, then for sure. */
+  /** Stops it, and all that it started. */
   stop(error: Error = new ProcessStoppedError(this.#name)): void {
     const pid = this.#child?.pid;
     if (this.#hasExited || this.#stopping.length > 0) return;
     this.#failure ??= error;
     if (pid === undefined) return;
-    signalGroup(pid, 'SIGTERM');
+    signalGroup(pid, this.#grace > 0 ? 'SIGTERM' : 'SIGKILL');
     this.#stopping = [
-      setTimeout(() => void signalGroup(pid, 'SIGKILL'), STOP_GRACE),
-      setTimeout(() => this.#abandon(), STOP_GRACE + KILL_GRACE),
+      setTimeout(() => void signalGroup(pid, 'SIGKILL'), this.#grace),
+      setTimeout(() => this.#abandon(), this.#grace + KILL_GRACE),
     ];
   }
 
