@@ -128,7 +128,8 @@ export class BoundedProcess {
   }
 
   /**
-   * What it prints, no faster than somebody takes it. Its silence counts while somebody waits.
+   * What it prints, no faster than somebody takes it, who begins at once. Its silence counts while
+   * somebody waits.
    * Throws as `ended` rejects. Whoever takes no more stops it.
    */
   async *chunks(): AsyncGenerator<Buffer> {
@@ -140,10 +141,12 @@ export class BoundedProcess {
         this.expectOutput(true);
         const next = await reading?.next();
         this.expectOutput(false);
-        if (next === undefined || next.done === true) return;
+        if (next === undefined || next.done === true) break;
         count(next.value);
         yield next.value;
       }
+      // A process that was stopped ends what it prints as one does that has said all.
+      await this.#end;
     } catch (error) {
       // Where the pipe was closed from here, the end says why.
       await this.#end;
