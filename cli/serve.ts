@@ -64,9 +64,14 @@ export async function serve(source: string, settings: Settings, world: World): P
   );
   const troubles = new Troubles(() => new Date());
   const stopListening = processStarts.listen({
-    onStartFailure: ({ message }) =>
-      troubles.raise('no-process', { message, hint: MORE_PROCESSES }),
-    onStarted: () => troubles.clear('no-process'),
+    onStartFailure: ({ message }) => {
+      troubles.raise('no-process', { message, hint: MORE_PROCESSES });
+      log.error({ hint: MORE_PROCESSES }, `no process can be started: ${message}`);
+    },
+    onStarted: () => {
+      troubles.clear('no-process');
+      log.info('processes can be started again');
+    },
   });
   if (world.isInit === true) log.warn(NO_INIT);
   const ending = new AbortController();

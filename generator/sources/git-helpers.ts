@@ -1,5 +1,6 @@
 // Git commands that every refresh takes, run by shells that were started while this process was
 // small: one for what a refresh waits for, one for what takes long.
+import { toComplaint } from '../system/output-tail.ts';
 import type { Environment } from './git-child.ts';
 import { FETCHED, PUBLISHED } from './git-repository.ts';
 import { chooseProcessor } from './give-way.ts';
@@ -79,5 +80,5 @@ export function openGitHelpers(
 
 async function runOrThrow(runner: GitRunner, args: readonly string[]): Promise<void> {
   const { exitCode, stderr } = await runner.run(args);
-  if (exitCode !== 0) throw new SourceError(`git ${args[0]} failed: ${stderr.trim()}`);
+  if (exitCode !== 0) throw new SourceError(`git ${args[0]} failed: ${toComplaint(stderr)}`);
 }
