@@ -16,19 +16,16 @@ describe('system: whether processes can be started', () => {
     starts.worked();
     starts.failed(failure('ENOENT'));
     starts.worked();
-    assert.deepEqual(told, []);
+    assert.equal(told.length, 0);
     for (const code of ['EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE']) {
       starts.failed(failure(code));
       starts.failed(failure(code));
       starts.worked();
       starts.worked();
-      assert.deepEqual(
-        told.splice(0).map((text) => text.includes(code) || text),
-        [true, 'started'],
-      );
+      assert.match(told.splice(0).join(' '), new RegExp(`^[^()]*\\(${code}\\) started$`));
     }
     stop();
     starts.failed(failure('EAGAIN'));
-    assert.deepEqual(told, []);
+    assert.equal(told.length, 0);
   });
 });
