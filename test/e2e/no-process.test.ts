@@ -55,8 +55,8 @@ describeWith(
 
       const allow = async (processes: string): Promise<void> => {
         for (const one of listTree(pid)) {
-          const [command = '', ...words] = [...AS_USER, 'prlimit', '--pid', `${one}`];
-          await runOrThrow(command, [...words, `--nproc=${processes}:`]);
+          const limit = ['prlimit', '--pid', `${one}`, `--nproc=${processes}:`];
+          await runOrThrow('env', [...AS_USER, ...limit]);
         }
       };
       await allow('1');

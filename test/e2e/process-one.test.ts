@@ -45,15 +45,6 @@ describeWith(['gpg', 'git', 'unshare', 'tini'], 'as process 1', () => {
     started.push(inside);
     return inside;
   };
-  /** Sends it to process 1, as a container is stopped; gives its exit code. */
-  const stop = async ({ init, background }: PidNamespace): Promise<number | null> => {
-    process.kill(init, 'SIGTERM');
-    const late = sleep(STOP_LIMIT, 'late' as const, { ref: false });
-    const exitCode = await Promise.race([background.ended(), late]);
-    assert.notEqual(exitCode, 'late');
-    return exitCode === 'late' ? null : exitCode;
-  };
-
   it('the image has an init', async () => {
     const text = await readFile(CONTAINERFILE, 'utf8');
     assert.match(text, /^ENTRYPOINT \["\/usr\/bin\/tini", "-s", "--", "node", /m);
@@ -95,3 +86,12 @@ describeWith(['gpg', 'git', 'unshare', 'tini'], 'as process 1', () => {
     });
   }
 });
+
+/** Sends it to process 1, as a container is stopped; gives its exit code. */
+async function stop({ init, background }: PidNamespace): Promise<number | null> {
+  process.kill(init, 'SIGTERM');
+  const late = sleep(STOP_LIMIT, 'late' as const, { ref: false });
+  const exitCode = await Promise.race([background.ended(), late]);
+  assert.notEqual(exitCode, 'late');
+  return exitCode === 'late' ? null : exitCode;
+}
