@@ -264,6 +264,7 @@ export class GitRunner {
     this.#shell?.stdin?.write(`end ${running.mark}\n`);
     this.#talkTo?.write(`\n${running.mark}\n`);
     const timer = setTimeout(() => this.#killNow(), ANSWER_LIMIT);
+    if (running.endsWithShell) this.#killNow();
     await running.ended;
     clearTimeout(timer);
   }
@@ -341,8 +342,9 @@ class RunningGit {
   readonly #deadline: NodeJS.Timeout;
   #kindly: NodeJS.Timeout | undefined;
   #failure: SourceError | undefined;
-  /** Of its group: 0 where it has none. */
+  /** Of its group, where it has one. */
   #leader: number | undefined;
+  #isInGroupOfShell = false;
   #onPrinted: () => void = () => undefined;
   #onEnded: () => void = () => undefined;
 
@@ -388,7 +390,8 @@ class RunningGit {
   /** What the shell says of it. */
   hear(line: string): void {
     const [word, leader] = line.split(' ');
-    if (word === 'started') this.#leader = Number(leader);
+    if (word === 'started') this.#isInGroupOfShell = leader === '0';
+    if (word === 'started' && !this.#isInGroupOfShell) this.#leader = Number(leader);
     if (word === 'started' && this.#failure) signalGroup(this.#leader, 'SIGTERM');
     if (word === 'unstarted') this.#failToStart();
   }
@@ -399,6 +402,11 @@ class RunningGit {
     if (this.#kindly) return;
     signalGroup(this.#leader, 'SIGTERM');
     this.#kindly = setTimeout(() => this.#onPrinted(), STOP_GRACE);
+  }
+
+  /** Whether it was stopped, and there is no other way to reach it. */
+  get endsWithShell(): boolean {
+    return this.#failure !== undefined && this.#isInGroupOfShell;
   }
 
   /** What is left of it; the shell does not do it any more. */

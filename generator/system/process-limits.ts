@@ -123,7 +123,8 @@ function explainStart(code: string | undefined, cause: unknown): string {
 
 /** Sends a signal to a whole process group; tells whether there is one. */
 export function signalGroup(leader: number | undefined, signal: NodeJS.Signals): boolean {
-  if (leader === undefined) return false;
+  // 0 would be our own.
+  if (leader === undefined || !(leader > 1)) return false;
   try {
     return process.kill(-leader, signal);
   } catch {

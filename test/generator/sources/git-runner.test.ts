@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { chooseProcessor } from '../../../generator/sources/give-way.ts';
@@ -206,6 +206,17 @@ describe('the shell that runs git', () => {
       await assert.rejects(runner.run(['bad'], { limits }), { limit: 'deadline' });
       assert.deepEqual(await runner.run(['ok']), { exitCode: 0, stdout: 'ok\n', stderr: '' });
     }
+  }).timeout(20_000);
+
+  it('is stopped with the shell where there is no setsid, and with nobody else', async () => {
+    const bin = join(directory(), 'few');
+    await mkdir(bin);
+    await Promise.all(['sleep', 'cat'].map((name) => symlink(`/bin/${name}`, join(bin, name))));
+    const runner = await open(`echo $$ >${at('git')}; exec sleep 60`, 200, undefined, bin);
+    await assert.rejects(runner.run(['x']), { limit: 'silence' });
+    await assertGone('git');
+    assert.equal(runner.hasEnded(), true);
+    await assert.rejects(runner.run(['x']), { name: 'SourceError' });
   }).timeout(20_000);
 
   it('kills what is halted', async () => {
