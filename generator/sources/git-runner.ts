@@ -95,6 +95,8 @@ export class GitLimitError extends SourceError {
 
 /** What a git that is told to stop may take to clean up. Milliseconds. */
 const STOP_GRACE = 1000;
+/** How often it is looked, 10 ms apart, whether anybody is left of a group that was killed. */
+const LEFTOVER_TRIES = 20;
 /** A shell that has not said by then that nothing is left of a git hangs. Milliseconds. */
 const ANSWER_LIMIT = 5000;
 
@@ -143,6 +145,12 @@ while IFS=' ' read -r order mark blocks talk count; do
     if [ "$job" ]; then
       if [ "$group" ]; then kill -KILL "-$job"; fi
       wait "$job"
+      # Whoever is being killed may still finish a write. Those whom nobody buries stay for ever.
+      tries=${LEFTOVER_TRIES}
+      while [ "$group" ] && [ "$tries" -gt 0 ] && kill -0 "-$job"; do
+        sleep 0.01
+        tries=$((tries - 1))
+      done
     fi 2>/dev/null
     job=
     while IFS= read -r word <&4 && [ "$word" != "$mark" ]; do :; done
