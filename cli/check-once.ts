@@ -5,6 +5,7 @@ import type { Policy } from '../generator/policy/policy.ts';
 import { type CheckReport, type ReportedFile, sortByPath } from '../generator/report.ts';
 import { createDirectoryPass } from '../generator/sources/directory-pass.ts';
 import type { HistoryChange, ReadableSource, Source } from '../generator/sources/source.ts';
+import { toBudgets } from './budget-options.ts';
 import { type Checked, type Run, canBeFollowed, checkSource } from './check-source.ts';
 import { openEngines, warnOfMissingGpgv } from './open-engines.ts';
 import { openSource, withTemporaryState } from './open-source.ts';
@@ -71,7 +72,7 @@ async function withRun<Result>(
 ): Promise<Result> {
   const policy = await readPolicy(settings);
   return withTemporaryState(world.signals, async (temporary, ending) => {
-    const engines = await openEngines(world.environment, temporary);
+    const engines = await openEngines(world.environment, temporary, toBudgets(settings));
     const warning = warnOfMissingGpgv(policy, engines);
     if (warning !== undefined) world.stderr.write(`lookaside: warning: ${warning}\n`);
     ending.addEventListener('abort', () => void engines.close());

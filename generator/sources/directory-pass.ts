@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
+import { DEFAULT_BUDGETS, type StateBudgets } from '../budgets.ts';
 import { messageOf } from '../message-of.ts';
 import { reject } from '../rejection.ts';
 import { resolveRoot } from './directory-root.ts';
@@ -21,6 +22,7 @@ export async function createDirectoryPass(
   location: string,
   path: string,
   ending: AbortSignal,
+  _budgets: StateBudgets = DEFAULT_BUDGETS,
 ): Promise<ReadableSource> {
   const root = await resolveRoot(resolve(location, path));
   const raw = Buffer.from(root).toString('latin1');

@@ -3,6 +3,7 @@
 import { readFile } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import { DEFAULT_BUDGETS, type StateBudgets } from '../budgets.ts';
 import { reject } from '../rejection.ts';
 import { type DirectoryIndex, type IndexedEntry, indexDirectory } from './directory-index.ts';
 import { resolveRoot } from './directory-root.ts';
@@ -19,7 +20,11 @@ const SETTLE_TIME = 200;
  * Opens a directory; `path` is the subtree to publish, '' for all of it.
  * @throws SourceError if there is no such directory.
  */
-export async function createDirectorySource(location: string, path: string): Promise<Source> {
+export async function createDirectorySource(
+  location: string,
+  path: string,
+  _budgets: StateBudgets = DEFAULT_BUDGETS,
+): Promise<Source> {
   const root = resolve(location, path);
   await resolveRoot(root);
   const indexes = new WeakMap<Snapshot, DirectoryIndex>();

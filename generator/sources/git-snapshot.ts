@@ -1,3 +1,4 @@
+import type { StateBudgets } from '../budgets.ts';
 import { ObjectMissingError } from './cat-file.ts';
 import { toEntries } from './change.ts';
 import { diffSmallTrees } from './diff-small-trees.ts';
@@ -18,6 +19,7 @@ export interface GitSnapshotOptions {
   readonly ending: AbortSignal | undefined;
   /** Told when git cannot read what the clone should hold. */
   readonly onDamage: () => void;
+  readonly budgets: StateBudgets;
 }
 
 /** The state at one commit. It starts no process but for a listing and for many changes. */

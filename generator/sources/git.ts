@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { type Budgets, DEFAULT_BUDGETS } from '../budgets.ts';
 import { messageOf } from '../message-of.ts';
 import { lockDirectory } from '../directory-lock.ts';
 import { openFollowedBranch } from './followed-branch.ts';
@@ -29,6 +30,8 @@ export interface GitSourceOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Once aborted, git is stopped and nothing is read any more. */
   readonly ending?: AbortSignal | undefined;
+  /** What a state may cost. */
+  readonly budgets?: Budgets;
 }
 
 /** Commits of one push that are looked through for the last published one. */
@@ -36,7 +39,7 @@ const NEAR = 16;
 
 /** Opens the source; the remote is not contacted before the first refresh. */
 export async function createGitSource(options: GitSourceOptions): Promise<Source> {
-  const { url, path, ending } = options;
+  const { url, path, ending, budgets = DEFAULT_BUDGETS } = options;
   const token: TokenFile | undefined = options.tokenFile
     ? { url, path: resolve(options.tokenFile) }
     : undefined;
@@ -140,7 +143,15 @@ export async function createGitSource(options: GitSourceOptions): Promise<Source
       });
     }
     const treeOf = (other: Snapshot): string | undefined => trees.get(other);
-    const snapshot = createGitSnapshot({ commit, tree, treeOf, objects, ending, onDamage });
+    const snapshot = createGitSnapshot({
+      commit,
+      tree,
+      treeOf,
+      objects,
+      ending,
+      onDamage,
+      budgets,
+    });
     trees.set(snapshot, tree);
     return snapshot;
   };
