@@ -14,7 +14,8 @@ import { type GitObjects, openGitObjects } from './git-objects.ts';
 import { GitKilledError } from './git-child.ts';
 import { openGitRepository } from './git-repository.ts';
 import { createGitSnapshot } from './git-snapshot.ts';
-import { type Snapshot, type Source, SourceError } from './source.ts';
+import { type Snapshot, type Source, SourceError, type StateOrigin } from './source.ts';
+import { readOrigin } from './state-origin.ts';
 
 export interface GitSourceOptions {
   /** Anything that git fetches from; holds no password. */
@@ -28,10 +29,10 @@ export interface GitSourceOptions {
   readonly tokenFile: string | undefined;
   /** The environment of the program. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** What a pusher may cost; DEFAULT_BUDGETS if left out. */
+  readonly budgets?: Budgets | undefined;
   /** Once aborted, git is stopped and nothing is read any more. */
   readonly ending?: AbortSignal | undefined;
-  /** What a state may cost. */
-  readonly budgets?: Budgets;
 }
 
 /** Commits of one push that are looked through for the last published one. */
@@ -143,6 +144,7 @@ export async function createGitSource(options: GitSourceOptions): Promise<Source
       });
     }
     const treeOf = (other: Snapshot): string | undefined => trees.get(other);
+    const origin = async (): Promise<StateOrigin> => readOrigin(clone, environment, commit);
     const snapshot = createGitSnapshot({
       commit,
       tree,
@@ -150,6 +152,7 @@ export async function createGitSource(options: GitSourceOptions): Promise<Source
       objects,
       ending,
       onDamage,
+      origin,
       budgets,
     });
     trees.set(snapshot, tree);
