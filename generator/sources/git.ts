@@ -16,6 +16,7 @@ import { openGitRepository } from './git-repository.ts';
 import { createGitSnapshot } from './git-snapshot.ts';
 import { type Snapshot, type Source, SourceError, type StateOrigin } from './source.ts';
 import { readOrigin } from './state-origin.ts';
+import { TreeStates } from './tree-states.ts';
 
 export interface GitSourceOptions {
   /** Anything that git fetches from; holds no password. */
@@ -57,6 +58,7 @@ export async function createGitSource(options: GitSourceOptions): Promise<Source
   const history = openGitHistory(clone, environment, ending);
   let objects: GitObjects | undefined;
   const trees = new WeakMap<Snapshot, string>();
+  const states = new TreeStates(budgets, join(state, 'totals'));
   /** The newest commit; undefined before git has found the clone whole. */
   let fetched: string | undefined;
   // Set when git could not read what the clone should hold.
@@ -153,7 +155,7 @@ export async function createGitSource(options: GitSourceOptions): Promise<Source
       ending,
       onDamage,
       origin,
-      budgets,
+      states,
     });
     trees.set(snapshot, tree);
     return snapshot;
