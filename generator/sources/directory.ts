@@ -8,6 +8,7 @@ import { reject } from '../rejection.ts';
 import { type DirectoryIndex, type IndexedEntry, indexDirectory } from './directory-index.ts';
 import { resolveRoot } from './directory-root.ts';
 import type { Entry, Snapshot, Source } from './source.ts';
+import { StateCounter } from './state-counter.ts';
 import { type DirectoryWatch, watchDirectory } from './watch-directory.ts';
 import { messageOf } from '../message-of.ts';
 
@@ -23,7 +24,7 @@ const SETTLE_TIME = 200;
 export async function createDirectorySource(
   location: string,
   path: string,
-  _budgets: StateBudgets = DEFAULT_BUDGETS,
+  budgets: StateBudgets = DEFAULT_BUDGETS,
 ): Promise<Source> {
   const root = resolve(location, path);
   await resolveRoot(root);
@@ -32,7 +33,7 @@ export async function createDirectorySource(
 
   const refresh = async (): Promise<Snapshot> => {
     const real = await resolveRoot(root);
-    const index = new Map(await indexDirectory(real));
+    const index = new Map(await indexDirectory(real, new StateCounter(budgets)));
     const snapshot: Snapshot = {
       entries: async function* () {
         for (const { entry } of index.values()) yield entry;
@@ -91,8 +92,16 @@ function postponeUnsettled(index: Map<string, IndexedEntry>, before: DirectoryIn
 }
 
 function* compare(before: DirectoryIndex, now: DirectoryIndex): Generator<Entry> {
-  for (const [path, found] of now) if (!isSame(before.get(path), found)) yield found.entry;
+  for (const [path, found] of now) {
+    const known = before.get(path);
+    if (isSame(known, found)) continue;
+    yield known ? withWasThere(found.entry) : found.entry;
+  }
   for (const path of before.keys()) if (!now.has(path)) yield { kind: 'removed', path };
+}
+
+function withWasThere(entry: Entry): Entry {
+  return entry.kind === 'removed' ? entry : { ...entry, wasThere: true };
 }
 
 function isSame(a: IndexedEntry | undefined, b: IndexedEntry): boolean {

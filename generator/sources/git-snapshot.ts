@@ -45,8 +45,7 @@ export function createGitSnapshot(options: GitSnapshotOptions): Snapshot {
     }
   };
   const refuse = async (reason: string): Promise<never> => {
-    const message = `commit ${commit} is refused: ${reason}`;
-    throw new StateRefusedError(message, await options.origin(), STATE_HINT);
+    throw new StateRefusedError(reason, await options.origin(), STATE_HINT);
   };
   /** A force push and a new clone may have taken it away, which harms nobody. */
   const ensureKept = async (before: string, of: string | undefined): Promise<void> => {
