@@ -68,7 +68,7 @@ export function createGitSnapshot(options: GitSnapshotOptions): Snapshot {
         return flattenBatches(states.changes(objects, before, tree, refuse));
       },
     },
-    entries: () => flattenBatches(noticing(states.entries(objects, tree, refuse))),
+    entries: () => flattenBatches(noticing(states.entries(objects, tree, refuse, ending))),
     count: async () => states.count(objects, tree, refuse),
     changesSince: (previous) =>
       flattenBatches(

@@ -58,11 +58,16 @@ export class TreeStates {
     return (await this.#totalsOf(objects, tree, refuse)).files;
   }
 
-  /** Every entry of a tree. Throws as `refuse` does, or a SourceError. */
-  async *entries(objects: GitObjects, tree: string, refuse: Refuse): AsyncGenerator<Entry[]> {
+  /** Every entry of a tree; `ending` stops git. Throws as `refuse` does, or a SourceError. */
+  async *entries(
+    objects: GitObjects,
+    tree: string,
+    refuse: Refuse,
+    ending?: AbortSignal,
+  ): AsyncGenerator<Entry[]> {
     const { depth, isOdd } = await this.#totalsOf(objects, tree, refuse);
     if (!isOdd && depth <= DEEPEST_FOR_GIT) {
-      yield* listTree(objects.directory, objects.environment, tree);
+      yield* listTree(objects.directory, objects.environment, tree, ending);
       return;
     }
     const changes = isOdd
