@@ -6,7 +6,7 @@ import { flattenBatches } from './flatten-batches.ts';
 import type { GitObjects } from './git-objects.ts';
 import { GitKilledError } from './git-child.ts';
 import { listTree } from './list-tree.ts';
-import { type Entry, type Snapshot, SourceError } from './source.ts';
+import { type Entry, type Snapshot, SourceError, type StateOrigin } from './source.ts';
 
 export interface GitSnapshotOptions {
   readonly commit: string;
@@ -18,6 +18,8 @@ export interface GitSnapshotOptions {
   readonly ending: AbortSignal | undefined;
   /** Told when git cannot read what the clone should hold. */
   readonly onDamage: () => void;
+  /** Who brought the state, for what is told when it is refused. */
+  readonly origin: () => Promise<StateOrigin>;
 }
 
 /** The state at one commit. It starts no process but for a listing and for many changes. */

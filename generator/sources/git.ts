@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import type { Budgets } from '../budgets.ts';
 import { messageOf } from '../message-of.ts';
 import { lockDirectory } from '../directory-lock.ts';
 import { openFollowedBranch } from './followed-branch.ts';
@@ -13,7 +14,8 @@ import { type GitObjects, openGitObjects } from './git-objects.ts';
 import { GitKilledError } from './git-child.ts';
 import { openGitRepository } from './git-repository.ts';
 import { createGitSnapshot } from './git-snapshot.ts';
-import { type Snapshot, type Source, SourceError } from './source.ts';
+import { type Snapshot, type Source, SourceError, type StateOrigin } from './source.ts';
+import { readOrigin } from './state-origin.ts';
 
 export interface GitSourceOptions {
   /** Anything that git fetches from; holds no password. */
@@ -27,6 +29,8 @@ export interface GitSourceOptions {
   readonly tokenFile: string | undefined;
   /** The environment of the program. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** What a pusher may cost; DEFAULT_BUDGETS if left out. */
+  readonly budgets?: Budgets | undefined;
   /** Once aborted, git is stopped and nothing is read any more. */
   readonly ending?: AbortSignal | undefined;
 }
@@ -140,7 +144,8 @@ export async function createGitSource(options: GitSourceOptions): Promise<Source
       });
     }
     const treeOf = (other: Snapshot): string | undefined => trees.get(other);
-    const snapshot = createGitSnapshot({ commit, tree, treeOf, objects, ending, onDamage });
+    const origin = async (): Promise<StateOrigin> => readOrigin(clone, environment, commit);
+    const snapshot = createGitSnapshot({ commit, tree, treeOf, objects, ending, onDamage, origin });
     trees.set(snapshot, tree);
     return snapshot;
   };
