@@ -1,14 +1,15 @@
 // Git commands that every refresh takes, run by shells that were started while this process was
 // small: one for what a refresh waits for, one for what takes long.
 import type { Environment } from './git-child.ts';
-import { FETCHED, PUBLISHED, SILENCE_LIMIT } from './git-repository.ts';
+import { FETCHED, PUBLISHED } from './git-repository.ts';
 import { chooseProcessor } from './give-way.ts';
-import { type GitRunner, openGitRunner } from './git-runner.ts';
+import { GitRunner } from './git-runner.ts';
 import { SourceError } from './source.ts';
 import { resolveUrl, transferBranch } from './transfer-branch.ts';
 
 /** Packing a million objects takes minutes, and says nothing. Milliseconds. */
 const PACKING_LIMIT = 60 * 60_000;
+const PACKING = { silence: PACKING_LIMIT, deadline: PACKING_LIMIT };
 /** Git counts its loose objects about every so many published states; the first is one. */
 const TIDY_EVERY = 32;
 
@@ -31,8 +32,8 @@ export function openGitHelpers(
   const located = { ...environment, GIT_DIR: directory };
   // A transfer is the work of several processes at once, and lookups have the other processors then.
   const processor = chooseProcessor();
-  const openPrompt = (): GitRunner => openGitRunner(located, SILENCE_LIMIT, ending, processor);
-  const openPatient = (): GitRunner => openGitRunner(located, PACKING_LIMIT, ending);
+  const openPrompt = (): GitRunner => new GitRunner(located, { ending, processor });
+  const openPatient = (): GitRunner => new GitRunner(located, { limits: PACKING, ending });
   let prompt = openPrompt();
   let patient = openPatient();
   let address: string | undefined;

@@ -3,12 +3,12 @@
 // together, in one walk.
 import { dirname } from 'node:path/posix';
 import type { Environment } from './git-child.ts';
-import { type GitRunner, openGitRunner } from './git-runner.ts';
+import { GitRunner } from './git-runner.ts';
 import { HISTORY_FORMAT, parseHistory } from './parse-history.ts';
 import { type HistoryChange, SourceError } from './source.ts';
 
 /** Git says nothing before it has found what it looks for. Milliseconds. */
-const PATIENCE = 60_000;
+const PATIENCE = { silence: 60_000, deadline: 120_000 };
 /** Paths of one walk. */
 const MOST_PATHS = 256;
 const SETTINGS = ['-c', 'i18n.logOutputEncoding=UTF-8', '-c', 'core.quotePath=false'];
@@ -42,7 +42,7 @@ export function openGitHistory(
 
   const log = async (...args: readonly string[]): Promise<string> => {
     if (runner === undefined || runner.hasEnded()) {
-      runner = openGitRunner({ ...environment, GIT_DIR: directory }, PATIENCE, ending);
+      runner = new GitRunner({ ...environment, GIT_DIR: directory }, { limits: PATIENCE, ending });
     }
     const { exitCode, stdout, stderr } = await runner.run([...SETTINGS, ...LOG, ...args]);
     if (exitCode !== 0) throw new SourceError(`git log failed: ${stderr.trim()}`);
