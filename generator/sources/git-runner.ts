@@ -176,10 +176,7 @@ export class GitRunner {
   #hardKill: NodeJS.Timeout | undefined;
 
   /** Starts the shell, with `environment` for every git. */
-  constructor(
-    environment: Environment,
-    { limits = {}, ending, processor }: GitRunnerOptions = {},
-  ) {
+  constructor(environment: Environment, { limits = {}, ending, processor }: GitRunnerOptions = {}) {
     this.#limits = { ...GIT_LIMITS, ...limits };
     this.#ending = ending;
     const args = ['-c', SCRIPT, 'sh', String(processor ?? ''), RUN];

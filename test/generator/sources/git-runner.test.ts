@@ -120,7 +120,7 @@ describe('the shell that runs git', () => {
     );
   });
 
-  it('goes on when git broke off a talk, whose words are nobody else\'s', async () => {
+  it("goes on when git broke off a talk, whose words are nobody else's", async () => {
     const runner = await open('cat >/dev/null & [ "$1" = bad ] && exit 3; kill $!; exec cat');
     const talk = { start: '1\ntouch', answer: () => '' };
     assert.equal((await runner.run(['bad'], { talk })).exitCode, 3);
