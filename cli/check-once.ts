@@ -82,7 +82,12 @@ async function withRun<Result>(
     if (warning !== undefined) world.stderr.write(`lookaside: warning: ${warning}\n`);
     ending.addEventListener('abort', () => void engines.close());
     const { openMessage } = engines;
-    const judge = createJudge({ policy, openMessage, expiryWarning: settings['expiry-warning'] });
+    const judge = createJudge({
+      policy,
+      openMessage,
+      expiryWarning: settings['expiry-warning'],
+      paths: toBudgets(settings),
+    });
     try {
       return await action(temporary, { location, settings, world, policy, engines, judge, ending });
     } finally {

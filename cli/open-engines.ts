@@ -13,7 +13,7 @@ import { readVersion } from './read-version.ts';
 /** What verifies signatures. */
 export interface Engines {
   readonly openMessage: OpenMessage;
-  /** Changes when another version might judge otherwise. */
+  /** Changes when another version, or one with other budgets, might judge otherwise. */
   readonly id: string;
   /** Undefined where there is no gpgv that can be used. */
   readonly gpgv: Gpgv | undefined;
@@ -24,13 +24,13 @@ export interface Engines {
 export async function openEngines(
   environment: Environment,
   directory: string,
-  { gpgvTime }: Budgets,
+  { gpgvTime, pathDepth, pathLength }: Budgets,
 ): Promise<Engines> {
   const gpgv = await openGpgv({ path: environment['PATH'], directory, timeLimit: gpgvTime });
   const rsa = createRsaVerifier();
   return {
     openMessage: createOpenMessage(gpgv, rsa.isSignedByRsa),
-    id: `lookaside ${readVersion()}, gpgv ${gpgv?.version ?? 'none'}`,
+    id: `lookaside ${readVersion()}, gpgv ${gpgv?.version ?? 'none'}, paths ${pathDepth} ${pathLength}`,
     gpgv,
     close: async () => {
       await Promise.all([rsa.close(), gpgv?.close()]);

@@ -103,6 +103,7 @@ export async function serve(source: string, settings: Settings, world: World): P
     const server = await startServer({
       ...reloadable,
       openMessage: engines.openMessage,
+      paths: toBudgets(settings),
       engines: `${engines.id}, OpenSSL ${world.openssl}`,
       verdicts,
       image,

@@ -181,6 +181,14 @@ export const REJECTIONS = {
     cause: 'The directory has more than 127 signatures. Nodes fail at the 128th.',
     cure: 'Remove old signatures.',
   },
+  'path-too-deep': {
+    cause: 'The path has more components than `--max-path-depth` allows.',
+    cure: 'Move the file to `namespace/repo@sha256=HEX/signature-N`.',
+  },
+  'path-too-long': {
+    cause: 'The path has more bytes than `--max-path-length` allows.',
+    cure: 'Move the file to `namespace/repo@sha256=HEX/signature-N`.',
+  },
   symlink: {
     cause: 'The entry is a symbolic link. Links are never followed.',
     cure: 'Commit the file itself.',
