@@ -155,7 +155,8 @@ export class TreeStates {
     const options = { ...toReaders(objects), from: undefined, to: tree, isOdd, isCounting: true };
     const counting = new TreeWalk(options);
     try {
-      for await (const _visit of counting.visits()) {
+      const visits = counting.visits();
+      while ((await visits.next()).done !== true) {
         await this.#refuseExcess(tree, counting.counts.added, refuse);
       }
     } catch (error) {

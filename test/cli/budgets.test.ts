@@ -12,6 +12,8 @@ import { type ProgramResult, runInProcess } from './run-in-process.ts';
 const EXAMPLE = fileURLToPath(new URL('../../signatures', import.meta.url));
 const deep = (count: number) => Array.from({ length: count }, () => 'd').join('/');
 
+const filesOf = ({ stdout }: ProgramResult): unknown => JSON.parse(stdout.toString());
+
 describeWith(['git'], 'the budgets of what is pushed', () => {
   const directory = useTemporary();
   const source = (): string => join(directory(), 'source');
@@ -32,7 +34,6 @@ describeWith(['git'], 'the budgets of what is pushed', () => {
     const state = files.map(([path, text]) => [path, { mode: '100644', content: text }] as const);
     await importStates(bare(), [new Map(state)]);
   };
-  const filesOf = ({ stdout }: ProgramResult): unknown => JSON.parse(stdout.toString());
 
   for (const [what, path, code] of [
     ['too deep', `${deep(40)}/`, 'path-too-deep'],

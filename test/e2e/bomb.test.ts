@@ -17,6 +17,18 @@ const MiB = 1024 ** 2;
 const MEMORY_LIMIT = 300 * MiB;
 const LEVELS = 8;
 
+const AUTHOR = {
+  GIT_AUTHOR_NAME: 'Author',
+  GIT_AUTHOR_EMAIL: 'author@example.test',
+  GIT_COMMITTER_NAME: 'Author',
+  GIT_COMMITTER_EMAIL: 'author@example.test',
+};
+
+const peakOf = async (pid: number): Promise<number> => {
+  const status = await readFile(`/proc/${pid}/status`, 'latin1');
+  return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
+};
+
 describeWith(['git'], 'a repository that is a bomb', () => {
   const { start } = useLookaside();
   const directory = useTemporary();
@@ -32,14 +44,14 @@ describeWith(['git'], 'a repository that is a bomb', () => {
   });
   afterEach(() => remote.remove());
 
+  const git = (args: readonly string[], input = ''): string =>
+    execFileSync('git', ['--git-dir', remote.path, ...args], {
+      input,
+      encoding: 'utf8',
+      env: { ...process.env, ...AUTHOR },
+    }).trim();
   /** Pushes it beside what is there. */
   const pushBomb = (): void => {
-    const git = (args: readonly string[], input = ''): string =>
-      execFileSync('git', ['--git-dir', remote.path, ...args], {
-        input,
-        encoding: 'utf8',
-        env: { ...process.env, ...AUTHOR },
-      }).trim();
     let entry = `100644 blob ${git(['hash-object', '-w', '--stdin'], 'x')}`;
     for (let level = 0; level < LEVELS; level++) {
       const lines = Array.from({ length: 10 }, (_, index) => `${entry}\td${index}`);
@@ -49,17 +61,6 @@ describeWith(['git'], 'a repository that is a bomb', () => {
     const commit = git(['commit-tree', '-p', 'main', '-m', 'Add images', top]);
     git(['update-ref', 'refs/heads/main', commit]);
   };
-  const AUTHOR = {
-    GIT_AUTHOR_NAME: 'Author',
-    GIT_AUTHOR_EMAIL: 'author@example.test',
-    GIT_COMMITTER_NAME: 'Author',
-    GIT_COMMITTER_EMAIL: 'author@example.test',
-  };
-  const peakOf = async (pid: number): Promise<number> => {
-    const status = await readFile(`/proc/${pid}/status`, 'latin1');
-    return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
-  };
-
   it('is refused, costs no memory, and takes away nothing, nor after a restart', async () => {
     const args = ['--state-dir', directory(), '--poll', '1s'];
     const first = await start(remote.path, args);

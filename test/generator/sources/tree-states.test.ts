@@ -47,6 +47,8 @@ const toText = (entries: readonly Entry[]): readonly string[] =>
     )
     .toSorted();
 
+const refuse = async (reason: string): Promise<never> => Promise.reject(new Error(reason));
+
 describeWith(['git'], 'the states of a clone', () => {
   const directory = useTemporary();
   let repository: string;
@@ -60,7 +62,6 @@ describeWith(['git'], 'the states of a clone', () => {
   });
   afterEach(() => objects.close());
 
-  const refuse = async (reason: string): Promise<never> => Promise.reject(new Error(reason));
   const open = (budgets: Partial<StateBudgets> = {}): TreeStates =>
     new TreeStates({ ...DEFAULT_BUDGETS, ...budgets }, join(directory(), 'totals'));
   const list = async (opened: TreeStates, tree: string): Promise<readonly Entry[]> =>
