@@ -187,7 +187,7 @@ describeWith(['git'], 'the states of a clone', () => {
         /^it has (?:[0-9.e+]+|Infinity) files or more, and --max-entries allows 4000000$/;
       await assert.rejects(compare(open(), served, hostile), { message });
       await assert.rejects(list(open(), hostile), { message });
-      assert.ok(performance.now() - startedAt < 2000);
+      assert.ok(performance.now() - startedAt < 10_000);
       assert.equal((await compare(open(), served, served)).length, 0);
     }).timeout(20_000);
   }
