@@ -69,7 +69,11 @@ async function openPass(
     return { pass, load: async (onChecked) => goOn(source, pass, run, kept, onChecked) };
   }
   const pass = await source.refresh();
-  return { pass, load: async (onChecked) => loadStore(pass, run.judge, new Date(), onChecked) };
+  const listsIgnored = run.settings.format === 'json';
+  return {
+    pass,
+    load: async (onChecked) => loadStore(pass, run.judge, new Date(), onChecked, listsIgnored),
+  };
 }
 
 /** Whether a source has a history. */

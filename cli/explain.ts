@@ -13,6 +13,7 @@ import { type Explanation, formatExplained } from './format-explained.ts';
 import { untilStopped } from './open-source.ts';
 import type { OptionName, Settings } from './options.ts';
 import { readPlatforms } from './read-platforms.ts';
+import { tellRefused } from './tell-refused.ts';
 import type { World } from './world.ts';
 import { write } from './write.ts';
 
@@ -31,6 +32,16 @@ const OF_A_SOURCE: readonly OptionName[] = [
  * `flags` are the options that the command line has.
  */
 export async function explain(
+  name: string,
+  source: string | undefined,
+  settings: Settings,
+  world: World,
+  flags: ReadonlySet<string>,
+): Promise<number> {
+  return tellRefused(world, async () => explainImageOf(name, source, settings, world, flags));
+}
+
+async function explainImageOf(
   name: string,
   source: string | undefined,
   settings: Settings,

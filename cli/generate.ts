@@ -5,6 +5,7 @@ import { checkOnce, reportOn } from './check-once.ts';
 import { Complaint } from './complaint.ts';
 import { formatText } from './format-text.ts';
 import type { Settings } from './options.ts';
+import { tellRefused } from './tell-refused.ts';
 import type { World } from './world.ts';
 import { messageOf } from '../generator/message-of.ts';
 
@@ -13,6 +14,10 @@ import { messageOf } from '../generator/message-of.ts';
  * run, and leave `DIR/current` as it is, only with `--on-invalid refuse`.
  */
 export async function generate(source: string, settings: Settings, world: World): Promise<number> {
+  return tellRefused(world, async () => generateFrom(source, settings, world));
+}
+
+async function generateFrom(source: string, settings: Settings, world: World): Promise<number> {
   const { out } = settings;
   if (out === undefined)
     throw new Complaint('generate needs a place to write to', 'give --out DIR');

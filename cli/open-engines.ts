@@ -6,6 +6,7 @@ import {
 } from '../generator/openpgp/open-message.ts';
 import { createRsaVerifier } from '../generator/openpgp/rsa-in-thread.ts';
 import type { Policy } from '../generator/policy/policy.ts';
+import type { Budgets } from '../generator/budgets.ts';
 import type { Environment } from './read-settings.ts';
 import { readVersion } from './read-version.ts';
 import { explainTemporary } from './unusable-directory.ts';
@@ -13,7 +14,7 @@ import { explainTemporary } from './unusable-directory.ts';
 /** What verifies signatures. */
 export interface Engines {
   readonly openMessage: OpenMessage;
-  /** Changes when another version might judge otherwise. */
+  /** Changes when another version, or one with other budgets, might judge otherwise. */
   readonly id: string;
   /** Undefined where there is no gpgv that can be used. */
   readonly gpgv: Gpgv | undefined;
@@ -21,14 +22,19 @@ export interface Engines {
 }
 
 /** Opens both engines; gpgv keeps its files below `directory`. */
-export async function openEngines(environment: Environment, directory: string): Promise<Engines> {
-  const gpgv = await openGpgv({ path: environment['PATH'], directory }).catch((error: unknown) => {
+export async function openEngines(
+  environment: Environment,
+  directory: string,
+  { gpgvTime, pathDepth, pathLength }: Budgets,
+): Promise<Engines> {
+  const options = { path: environment['PATH'], directory, timeLimit: gpgvTime };
+  const gpgv = await openGpgv(options).catch((error: unknown) => {
     throw explainTemporary(error);
   });
   const rsa = createRsaVerifier();
   return {
     openMessage: createOpenMessage(gpgv, rsa.isSignedByRsa),
-    id: `lookaside ${readVersion()}, gpgv ${gpgv?.version ?? 'none'}`,
+    id: `lookaside ${readVersion()}, gpgv ${gpgv?.version ?? 'none'}, paths ${pathDepth} ${pathLength}`,
     gpgv,
     close: async () => {
       await Promise.all([rsa.close(), gpgv?.close()]);

@@ -45,12 +45,32 @@ export const duration = (form: string, longest: number) =>
     return z.NEVER;
   });
 
-/** A whole number between two, both included. */
-export const wholeNumber = (least: number, most: number) =>
+/** A whole number from one to another, both included; the other is left out where it does not matter. */
+export const wholeNumber = (least: number, most = Number.MAX_SAFE_INTEGER) =>
   z.union([z.string(), z.number()], expected('a number')).transform((value, context) => {
-    const number = /^[0-9]{1,10}$/.test(String(value)) ? Number(value) : Number.NaN;
+    const number = /^[0-9]{1,16}$/.test(String(value)) ? Number(value) : Number.NaN;
     if (number >= least && number <= most) return number;
-    context.addIssue(`expected a number from ${least} to ${most}, got ${JSON.stringify(value)}`);
+    const range = most === Number.MAX_SAFE_INTEGER ? `${least}` : `${least} to ${most}`;
+    context.addIssue(`expected a whole number from ${range}, got ${JSON.stringify(value)}`);
+    return z.NEVER;
+  });
+
+const SIZES: Readonly<Record<string, number>> = {
+  '': 1,
+  KiB: 1024,
+  MiB: 1024 ** 2,
+  GiB: 1024 ** 3,
+  TiB: 1024 ** 4,
+};
+
+/** `4MiB`, or a number of bytes; in bytes. */
+export const size = z
+  .union([z.string(), z.number()], expected('a size like 4MiB'))
+  .transform((value, context) => {
+    const [, amount, unit] = /^([0-9]+)(KiB|MiB|GiB|TiB|)$/.exec(String(value)) ?? [];
+    const bytes = Number(amount) * (SIZES[unit ?? ''] ?? Number.NaN);
+    if (bytes >= 1 && bytes <= Number.MAX_SAFE_INTEGER) return bytes;
+    context.addIssue(`expected a size like 4MiB, got ${JSON.stringify(value)}`);
     return z.NEVER;
   });
 

@@ -4,6 +4,7 @@ import { MAX_BLOB_BYTES } from '../generator/blob.ts';
 import { describeSignature } from '../generator/describe-signature.ts';
 import { messageOf } from '../generator/message-of.ts';
 import { formatJson } from '../generator/printable.ts';
+import { toBudgets } from './budget-options.ts';
 import { Complaint } from './complaint.ts';
 import { formatShown } from './format-shown.ts';
 import { openEngines } from './open-engines.ts';
@@ -28,7 +29,11 @@ export async function show(
   }
   const policy = await readPolicy(settings);
   return withTemporaryState(world.signals, async (directory, ending) => {
-    const { openMessage, close } = await openEngines(world.environment, directory);
+    const { openMessage, close } = await openEngines(
+      world.environment,
+      directory,
+      toBudgets(settings),
+    );
     ending.addEventListener('abort', () => void close());
     const options = { keyring: policy.keyring, openMessage };
     const shown = [];

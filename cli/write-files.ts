@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { pack } from 'tar-stream';
 import { NODE_FILE_MODE } from '../generator/node-config/node-file.ts';
 import type { WrittenFile } from '../generator/node-config/targets.ts';
 import { messageOf } from '../generator/message-of.ts';
+import { syncPath } from '../generator/sync-paths.ts';
+import { renameDurably, writeNew } from '../generator/system/durable.ts';
 import { checkPlaces } from './check-places.ts';
 import { Complaint } from './complaint.ts';
 import type { World } from './world.ts';
@@ -66,7 +68,9 @@ async function writeAll(files: readonly WrittenFile[]): Promise<void> {
   try {
     for (const file of files) await stage(file, `${file.path}${suffix}`);
     for (const { path } of files) {
-      await rename(`${path}${suffix}`, path).catch((cause: unknown) => complain(path, cause));
+      await renameDurably(`${path}${suffix}`, path).catch((cause: unknown) =>
+        complain(path, cause),
+      );
     }
   } catch (error) {
     const removals = files.map(async ({ path }) => rm(`${path}${suffix}`, { force: true }));
@@ -79,8 +83,10 @@ async function writeAll(files: readonly WrittenFile[]): Promise<void> {
 async function stage(file: WrittenFile, temporary: string): Promise<void> {
   try {
     await makeDirectory(dirname(file.path));
-    await writeFile(temporary, file.bytes, { flag: 'wx' });
-    await chmod(temporary, modeOf(file));
+    await writeNew(temporary, modeOf(file), async (opened) => {
+      await opened.writeFile(file.bytes);
+      return true;
+    });
   } catch (cause) {
     complain(file.path, cause);
   }
@@ -90,8 +96,9 @@ async function makeDirectory(path: string): Promise<void> {
   const whole = resolve(path);
   const first = await mkdir(whole, { recursive: true });
   if (first === undefined) return;
-  for (let made = whole; made.startsWith(first); made = dirname(made)) {
+  for (let made = whole; made.length >= first.length; made = dirname(made)) {
     await chmod(made, DIRECTORY_MODE);
+    await syncPath(dirname(made));
   }
 }
 

@@ -1,9 +1,10 @@
 import pLimit from 'p-limit';
 import { pMapIterable } from 'p-map';
 import { checkBlobSize } from './blob.ts';
+import { DEFAULT_BUDGETS } from './budgets.ts';
 import type { CheckedFile } from './checked-file.ts';
 import type { Judge } from './judge.ts';
-import { type RejectedPath, classifyPath } from './location.ts';
+import { type RejectedPath, classifyPath, shortenPath } from './location.ts';
 import { type Rejection, isRejection, reject } from './rejection.ts';
 import type { Entry, FileEntry, Pass } from './sources/source.ts';
 
@@ -37,13 +38,15 @@ async function checkEntry(
   judge: Judge,
   now: Date,
 ): Promise<CheckedFile> {
-  const { path } = entry;
-  const place = classifyPath(path);
+  const { paths = DEFAULT_BUDGETS } = judge;
+  const place = classifyPath(entry.path, paths);
+  const path = place.kind === 'ignored' ? entry.path : shortenPath(entry.path, paths);
   const directory = place.kind === 'location' ? place.location.directory : undefined;
   if (entry.kind === 'removed') return { kind: 'removed', path, directory };
   if (entry.kind !== 'file') {
     // A link or submodule may also stand where a digest directory should.
-    const isMeant = place.kind !== 'ignored' || classifyPath(`${path}/-`).kind !== 'ignored';
+    const isMeant =
+      place.kind !== 'ignored' || classifyPath(`${entry.path}/-`, paths).kind !== 'ignored';
     return isMeant
       ? {
           kind: 'rejected',

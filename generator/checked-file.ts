@@ -32,3 +32,19 @@ export type CheckedFile =
     })
   | (OtherFile & { readonly kind: 'ignored'; readonly entry: PresentEntry })
   | (OtherFile & { readonly kind: 'removed' });
+
+/** What stands in place of the entry of an ignored file. */
+const NEW: PresentEntry = { kind: 'special-file', path: '' };
+const CHANGED: PresentEntry = { ...NEW, wasThere: true };
+/** In the name of what may have been rejected under the same path: a link, a submodule. */
+const DIGEST_MARK = /@sha/i;
+
+/**
+ * The same for a store that only counts ignored files: of millions of them nothing is kept. With
+ * the path where the store may know of a rejected file there.
+ */
+export function withoutDetail(file: CheckedFile): CheckedFile {
+  if (file.kind !== 'ignored') return file;
+  const path = DIGEST_MARK.test(file.path) ? file.path : '';
+  return { ...file, path, entry: file.entry.wasThere === true ? CHANGED : NEW };
+}

@@ -6,6 +6,13 @@ import type { TreeFacts } from './tree-facts.ts';
 import type { WantedTree } from './wanted-tree.ts';
 
 const CONTENT_ID_LENGTH = 16;
+/** A commit, or a name for the content; both where one does not do; and a number behind a damaged one. */
+const GENERATION_ID = /^(?:[0-9a-f]{16}|[0-9a-f]{40}|[0-9a-f]{64})(?:-[0-9a-f]{16}(?:-[0-9]+)?)?$/;
+
+/** Whether a name has the form that `generationId` gives. Others are not ours to remove. */
+export function isGenerationId(name: string): boolean {
+  return GENERATION_ID.test(name);
+}
 
 /**
  * A name below `generations` that is free, or that stands for the wanted tree already: the commit,

@@ -2,6 +2,7 @@
 // the policy would give it for some image that it looks up at that place.
 import { hash } from 'node:crypto';
 import { parseBlob } from './blob.ts';
+import { DEFAULT_BUDGETS, type PathBudgets } from './budgets.ts';
 import { type UntrustedClaims, parseClaims } from './claims.ts';
 import { type DockerReference, parseDockerReference } from './docker-reference.ts';
 import type { Location } from './location.ts';
@@ -50,6 +51,8 @@ export interface Signature {
 
 /** Judges files as of a moment. */
 export interface Judge {
+  /** What the path of a file may be; the default where it is left out. */
+  readonly paths?: PathBudgets;
   /** The verdict for the bytes of a file at a location. */
   readonly judge: (
     location: Location,
@@ -73,6 +76,8 @@ export interface JudgeOptions {
   readonly openMessage: OpenMessage;
   /** A signature that is good for less than this long gets a warning. Milliseconds. */
   readonly expiryWarning: number;
+  /** What the path of a file may be. */
+  readonly paths?: PathBudgets;
 }
 
 /** What a signature was found good for. */
@@ -82,7 +87,12 @@ interface Match {
   readonly opened: OpenedMessage;
 }
 
-export function createJudge({ policy, openMessage, expiryWarning }: JudgeOptions): Judge {
+export function createJudge({
+  policy,
+  openMessage,
+  expiryWarning,
+  paths = DEFAULT_BUDGETS,
+}: JudgeOptions): Judge {
   const takesStrangers =
     policy.keyring !== undefined &&
     [...policy.scopes.values()].some((scope) => scope.takesAnything);
@@ -174,6 +184,7 @@ export function createJudge({ policy, openMessage, expiryWarning }: JudgeOptions
   };
 
   return {
+    paths,
     judge: async (location, bytes, now) => {
       const blob = parseBlob(bytes);
       if (isRejection(blob)) return blob;

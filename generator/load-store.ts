@@ -8,14 +8,18 @@ import { SignatureStore } from './store.ts';
 /** Files taken into a store at once, at least. */
 const BATCH = 256;
 
-/** Checks every file of a snapshot as of `now` and builds the store. `onChecked` counts along. */
+/**
+ * Checks every file of a snapshot as of `now` and builds the store, which names ignored files only if
+ * it `listsIgnored`. `onChecked` counts along.
+ */
 export async function loadStore(
   snapshot: Pass,
   judge: Judge,
   now: Date,
   onChecked: () => void = () => undefined,
+  listsIgnored = false,
 ): Promise<SignatureStore> {
-  const store = new SignatureStore();
+  const store = new SignatureStore(listsIgnored);
   await fillStore(store, checkEntries(snapshot, snapshot.entries(), judge, now), onChecked);
   return store;
 }

@@ -1,6 +1,8 @@
 // The one place that knows how a signature's path is written:
 // `[prefix/]namespace/repo@sha256=HEX/signature-N`, as containers/image asks for it
 // (docker/registries_d.go, lookasideStorageURL). No I/O.
+import { hash } from 'node:crypto';
+import { DEFAULT_BUDGETS, type PathBudgets } from './budgets.ts';
 import { type Rejection, reject } from './rejection.ts';
 
 /** The place of one signature in the tree. */
@@ -78,9 +80,17 @@ function parseDirectory(directory: string): { repository: string; hex: string } 
 /**
  * Sorts a path (relative, `/` between components) into the three kinds of file that a
  * signature repository has. Ignored is what neither lies in a digest directory nor is
- * named like a signature.
+ * named like a signature, however long it is.
  */
-export function classifyPath(path: string): PathClass {
+export function classifyPath(path: string, budgets: PathBudgets = DEFAULT_BUDGETS): PathClass {
+  // First of all: what follows is for paths of a bounded length.
+  const excess = findExcess(path, budgets);
+  if (excess) {
+    const number = numberIn(path.slice(path.lastIndexOf('/') + 1)) ?? 1;
+    return isMeant(path)
+      ? { kind: 'rejected', rejection: excess, parents: '', number }
+      : { kind: 'ignored' };
+  }
   const location = parseLocation(path);
   if (location) return { kind: 'location', location };
   const components = path.split('/');
@@ -98,6 +108,54 @@ export function classifyPath(path: string): PathClass {
   if (!name.startsWith(NAME_PREFIX)) return { kind: 'ignored' };
   const rejection = reject('misplaced', 'expected a `repo@sha256=HEX` directory around it');
   return { kind: 'rejected', rejection, parents: components.join('/'), number };
+}
+
+/** Whether a file at a path needs no verdict, whatever it is. */
+export function isIgnoredPath(path: string): boolean {
+  return !isMeant(path);
+}
+
+/** Characters that are left of a path over its budget, at its start and at its end. */
+const SHOWN = 100;
+
+/**
+ * The path as reports name the file: one over its budget is cut, and has a hash at its end by which
+ * it is still another one than all others.
+ */
+export function shortenPath(path: string, budgets: PathBudgets): string {
+  if (!findExcess(path, budgets)) return path;
+  // Copies: slices would keep the whole in memory.
+  const [start, end] = [path.slice(0, SHOWN), path.slice(-SHOWN)].map((part) =>
+    Buffer.from(part).toString(),
+  );
+  return `${start}…${end} (sha256 ${hash('sha256', path).slice(0, 16)})`;
+}
+
+function findExcess(path: string, { pathDepth, pathLength }: PathBudgets): Rejection | undefined {
+  // A character has three bytes at most in UTF-8, for each unit of its length here.
+  if (path.length > pathLength / 3) {
+    const bytes = Buffer.byteLength(path);
+    if (bytes > pathLength) {
+      return reject('path-too-long', `expected at most ${pathLength} bytes, got ${bytes}`);
+    }
+  }
+  const depth = countComponents(path);
+  return depth > pathDepth
+    ? reject('path-too-deep', `expected at most ${pathDepth} components, got ${depth}`)
+    : undefined;
+}
+
+function countComponents(path: string): number {
+  let components = 1;
+  for (let at = path.indexOf('/'); at >= 0; at = path.indexOf('/', at + 1)) components++;
+  return components;
+}
+
+/** Whether a path looks as if it should be a location. */
+function isMeant(path: string): boolean {
+  const components = path.split('/');
+  const name = components.pop() ?? '';
+  return name.startsWith(NAME_PREFIX) || components.some((component) => isDigestLike(component));
 }
 
 function isDigestLike(component: string): boolean {

@@ -181,6 +181,14 @@ export const REJECTIONS = {
     cause: 'The directory has more than 127 signatures. Nodes fail at the 128th.',
     cure: 'Remove old signatures.',
   },
+  'path-too-deep': {
+    cause: 'The path has more components than `--max-path-depth` allows.',
+    cure: 'Move the file to `namespace/repo@sha256=HEX/signature-N`.',
+  },
+  'path-too-long': {
+    cause: 'The path has more bytes than `--max-path-length` allows.',
+    cure: 'Move the file to `namespace/repo@sha256=HEX/signature-N`.',
+  },
   symlink: {
     cause: 'The entry is a symbolic link. Links are never followed.',
     cure: 'Commit the file itself.',
@@ -223,8 +231,25 @@ export function reject(
     breaksPulls = false,
   }: { hint?: string; breaksPulls?: boolean } = {},
 ): Rejection {
-  return { code, message: toLine(message), hint: toLine(hint), breaksPulls };
+  return { code, message: toSharedLine(message), hint: toSharedLine(hint), breaksPulls };
 }
+
+/** Texts that are the same for many files; a push may have millions of them. */
+const MOST_SHARED = 1000;
+const shared = new Map<string, string>();
+
+function toSharedLine(text: string): string {
+  const known = shared.get(text);
+  if (known !== undefined) return known;
+  const line = toLine(text);
+  if (shared.size >= MOST_SHARED) shared.clear();
+  // What is long was made for one file.
+  if (text.length <= MAX_SHARED_LENGTH) shared.set(text, line);
+  return line;
+}
+
+/** In UTF-16 code units. */
+const MAX_SHARED_LENGTH = 200;
 
 export function isRejection(value: object): value is Rejection {
   return 'code' in value && 'breaksPulls' in value;

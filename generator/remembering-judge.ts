@@ -71,6 +71,7 @@ export function createRememberingJudge(
       return verdict;
     },
     suggest: judge.suggest,
+    ...(judge.paths && { paths: judge.paths }),
     recall: async () => {
       index = await file.read();
       used = [];

@@ -9,16 +9,26 @@
 // reads any more is kept, DIR/.lookaside/spare, and only what changed is changed in it. Nothing
 // is carried on unseen; see tree-facts.ts for how it is seen without reading it all.
 import type { Stats } from 'node:fs';
-import { chmod, lstat, mkdir, readdir, readlink, rename, symlink, utimes } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import {
+  chmod,
+  lstat,
+  mkdir,
+  readdir,
+  readlink,
+  rename,
+  symlink,
+  unlink,
+  utimes,
+} from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import { DIRECTORY_MODE, holdsTree } from './check-tree.ts';
 import { lockDirectory } from './directory-lock.ts';
-import { generationId } from './generation-id.ts';
+import { generationId, isGenerationId } from './generation-id.ts';
 import { removeTree } from './remove-tree.ts';
 import { syncPath } from './sync-paths.ts';
 import { TreeFacts } from './tree-facts.ts';
 import { type Served, toWantedTree } from './wanted-tree.ts';
-import { TEMPORARY, makeSpare, temporaryIn, writeGeneration } from './write-generation.ts';
+import { isTemporary, makeSpare, temporaryIn, writeGeneration } from './write-generation.ts';
 
 /**
  * A web server may still read a generation that was replaced, so it is kept for this long.
@@ -78,7 +88,7 @@ async function writeLocked(
   facts.mark();
   const id = await generationId(join(out, GENERATIONS), commit, wanted, facts);
   const generation = join(out, GENERATIONS, id);
-  const previous = await readlink(join(out, CURRENT)).catch(() => undefined);
+  const previous = await readCurrent(out);
   let isNewTree = false;
   if (!(await exists(generation))) {
     const from = previous === undefined ? undefined : join(out, previous);
@@ -105,6 +115,12 @@ async function makeReadable(path: string): Promise<void> {
   }
 }
 
+/** Where `current` leads, from `out`; undefined if there is none, or one that no run has made. */
+async function readCurrent(out: string): Promise<string | undefined> {
+  const target = await readlink(join(out, CURRENT)).catch(() => '');
+  return dirname(target) === GENERATIONS && isGenerationId(basename(target)) ? target : undefined;
+}
+
 async function switchCurrent(
   out: string,
   id: string,
@@ -113,12 +129,18 @@ async function switchCurrent(
 ): Promise<void> {
   const target = join(GENERATIONS, id);
   if (before === target) return;
+  // From now on the replaced generation ages; see prune. Not afterwards: the next run would take it
+  // for replaced long ago if this one is killed in between.
+  if (before !== undefined) await utimes(join(out, before), now, now).catch(() => undefined);
   const link = temporaryIn(out);
   await symlink(target, link);
-  await rename(link, join(out, CURRENT));
+  try {
+    await rename(link, join(out, CURRENT));
+  } catch (error) {
+    await unlink(link).catch(() => undefined);
+    throw error;
+  }
   await syncPath(out);
-  // From now on the replaced generation ages; see prune.
-  if (before !== undefined) await utimes(join(out, before), now, now).catch(() => undefined);
 }
 
 /** Of the generations that nobody reads any more one is the next spare; tells if others went. */
@@ -126,10 +148,10 @@ async function prune(out: string, current: string, now: Date): Promise<boolean> 
   const generations = join(out, GENERATIONS);
   let isUnlinked = false;
   for (const name of await readdir(generations)) {
-    if (name === current) continue;
+    if (name === current || !isGenerationId(name)) continue;
     const path = join(generations, name);
-    const replacedAt = (await statsOf(path))?.mtimeMs ?? 0;
-    if (now.getTime() - replacedAt < KEEP_REPLACED_FOR) continue;
+    const stats = await statsOf(path);
+    if (!stats?.isDirectory() || now.getTime() - stats.mtimeMs < KEEP_REPLACED_FOR) continue;
     if (!(await exists(spareOf(out)))) await rename(path, spareOf(out));
     else {
       // Renamed first, so that a name below `generations/` never stands for a part of one.
@@ -145,7 +167,7 @@ async function prune(out: string, current: string, now: Date): Promise<boolean> 
 async function removeLeftovers(out: string): Promise<void> {
   for (const directory of [out, join(out, GENERATIONS), join(out, STATE)]) {
     for (const name of await readdir(directory)) {
-      if (name.startsWith(TEMPORARY)) removeTree(join(directory, name));
+      if (isTemporary(name)) removeTree(join(directory, name));
     }
   }
 }

@@ -21,6 +21,8 @@ export interface Directory {
 }
 
 export const EMPTY: Summary = { accepted: 0, unverified: 0, rejected: 0, ignored: 0 };
+const ONE_REJECTED: Summary = { ...EMPTY, rejected: 1 };
+const ONE_IGNORED: Summary = { ...EMPTY, ignored: 1 };
 /** What most directories hold, kept once. */
 const ONE_ACCEPTED: Summary = { ...EMPTY, accepted: 1 };
 
@@ -52,13 +54,10 @@ function countUnverified(files: readonly PublishableFile[]): number {
   return files.filter((file) => file.signature.status === 'unverified').length;
 }
 
-/** A file that lies in no digest directory. */
-export function countOther(file: CheckedFile | undefined): Summary {
-  return {
-    ...EMPTY,
-    rejected: Number(file?.kind === 'rejected'),
-    ignored: Number(file?.kind === 'ignored'),
-  };
+/** One file that lies in no digest directory. */
+export function countOther(kind: CheckedFile['kind']): Summary {
+  if (kind === 'ignored') return ONE_IGNORED;
+  return kind === 'rejected' ? ONE_REJECTED : EMPTY;
 }
 
 /** A sum after a part of it has changed. */

@@ -5,6 +5,7 @@ import type { CheckedFile, PublishableFile } from './checked-file.ts';
 import { DirectoryMap } from './directory-map.ts';
 import type { Signature } from './judge.ts';
 import { createKeeper } from './kept-file.ts';
+import { isIgnoredPath } from './location.ts';
 import {
   type RejectedFile,
   type ReportedFile,
@@ -40,7 +41,10 @@ export interface Update {
 
 export class SignatureStore {
   readonly #directories = new DirectoryMap<Directory>();
+  /** Rejected files that lie at no location. */
   readonly #others = new Map<string, CheckedFile>();
+  /** Ignored files by their paths, where they are to be listed; else they are only counted. */
+  readonly #ignored: Map<string, CheckedFile> | undefined;
   /** Those among the directories that hold rejected files. */
   readonly #faulty = new Map<string, Directory>();
   readonly #keep = createKeeper();
@@ -49,6 +53,11 @@ export class SignatureStore {
   #summary = EMPTY;
   /** No signature expires before this moment, in milliseconds since 1970. */
   #validUntil = Infinity;
+
+  /** Without `listsIgnored` it names no ignored file, and none takes any room. */
+  constructor(listsIgnored = true) {
+    this.#ignored = listsIgnored ? new Map() : undefined;
+  }
 
   /** The signature with a number (from 1) in a directory. */
   find(directory: string, number: number): StoredSignature | undefined {
@@ -154,12 +163,13 @@ export class SignatureStore {
     }
   }
 
-  /** Every file with its status, as reports show it; in no order. */
+  /** Every file with its status, as reports show it; in no order. Ignored ones only if they are listed. */
   *files(): Generator<ReportedFile> {
     for (const [directory, { files }] of this.#directories.entries()) {
       yield* reportDirectory(directory, files);
     }
     for (const file of this.#others.values()) yield* reportOther(file);
+    for (const file of this.#ignored?.values() ?? []) yield* reportOther(file);
   }
 
   /** The files of which there is more to say than that they are good or ignored; in no order. */
@@ -187,10 +197,10 @@ export class SignatureStore {
     return this.#rejected.of(hex);
   }
 
-  /** Every file of this moment, directory by directory, whatever changes afterwards. */
+  /** Every file of this moment that is known, directory by directory, whatever changes afterwards. */
   freeze(): Iterable<CheckedFile> {
     const directories = this.#directories.freeze();
-    const others = [...this.#others.values()];
+    const others = [...this.#others.values(), ...(this.#ignored?.values() ?? [])];
     return (function* () {
       for (const { files } of directories) yield* files;
       yield* others;
@@ -214,20 +224,28 @@ export class SignatureStore {
     }
   }
 
+  /** Counts ignored files that an earlier run has counted. For a store that nobody looks into. */
+  addIgnored(count: number): void {
+    this.#summary = { ...this.#summary, ignored: this.#summary.ignored + count };
+  }
+
   /** Works out what a set of checked files changes, without changing anything yet. */
   prepare(changes: Iterable<CheckedFile>): Update {
     const others = new Map<string, CheckedFile>();
     const byDirectory = new Map<string, Map<string, CheckedFile>>();
+    let summary = this.#summary;
     for (const change of changes) {
       const { directory } = change;
-      if (directory === undefined) others.set(change.path, change);
-      else {
+      if (directory === undefined) {
+        const isKnown = this.#others.has(change.path) || others.has(change.path);
+        if (isKnown || this.#ignored || change.kind === 'rejected') others.set(change.path, change);
+        else summary = addSummaries(summary, countOther(change.kind), this.#countBefore(change));
+      } else {
         const group = byDirectory.get(directory) ?? new Map<string, CheckedFile>();
         byDirectory.set(directory, group.set(change.path, change));
       }
     }
     const directories = new Map<string, Directory>();
-    let summary = this.#summary;
     for (const [name, changed] of byDirectory) {
       const directory = this.#withChanges(name, changed);
       directories.set(name, directory);
@@ -237,8 +255,8 @@ export class SignatureStore {
         this.#directories.get(name)?.summary ?? EMPTY,
       );
     }
-    for (const [path, file] of others) {
-      summary = addSummaries(summary, countOther(file), countOther(this.#others.get(path)));
+    for (const file of others.values()) {
+      summary = addSummaries(summary, countOther(file.kind), this.#countBefore(file));
     }
     return {
       rejected: summary.rejected,
@@ -249,6 +267,18 @@ export class SignatureStore {
         this.#summary = summary;
       },
     };
+  }
+
+  /** What stood at no location before a file does, or does no more. */
+  #countBefore(file: CheckedFile): Summary {
+    if (this.#others.has(file.path)) return countOther('rejected');
+    if (this.#ignored) return countOther(this.#ignored.has(file.path) ? 'ignored' : 'removed');
+    // What is not known here was ignored, if there was anything.
+    const wasThere =
+      file.kind === 'removed'
+        ? isIgnoredPath(file.path)
+        : file.kind !== 'publishable' && file.entry.wasThere === true;
+    return countOther(wasThere ? 'ignored' : 'removed');
   }
 
   #withChanges(path: string, changed: ReadonlyMap<string, CheckedFile>): Directory {
@@ -280,7 +310,9 @@ export class SignatureStore {
   #setOther(file: CheckedFile): void {
     const before = this.#others.get(file.path);
     if (before) this.#rejected.remove([...reportOther(before)].filter(isRejected));
-    if (file.kind === 'removed') {
+    if (file.kind === 'ignored') this.#ignored?.set(file.path, file);
+    else this.#ignored?.delete(file.path);
+    if (file.kind !== 'rejected') {
       this.#others.delete(file.path);
       return;
     }

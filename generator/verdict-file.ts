@@ -1,6 +1,7 @@
 // The file of remembered verdicts: only ever added to, so that a killed process loses no more than
 // its last lines, and a damaged line costs only itself.
-import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises';
+import { type FileHandle, open, readFile } from 'node:fs/promises';
+import { replaceFile } from './system/durable.ts';
 import { type VerdictIndex, formatVerdictLine, indexVerdicts } from './verdict-index.ts';
 
 /** Lines that are written at once. */
@@ -143,25 +144,4 @@ async function writeTexts(
     await file.appendFile(lines.join(''));
     return true;
   });
-}
-
-/** In one step, once all is written; not at all if `write` says no or fails. */
-async function replaceFile(
-  path: string,
-  write: (file: FileHandle) => Promise<boolean>,
-): Promise<boolean> {
-  const temporary = `${path}.new`;
-  let isWhole = false;
-  try {
-    const file = await open(temporary, 'w', 0o600);
-    try {
-      isWhole = await write(file);
-    } finally {
-      await file.close();
-    }
-    if (isWhole) await rename(temporary, path);
-    return isWhole;
-  } finally {
-    await rm(temporary, { force: true });
-  }
 }

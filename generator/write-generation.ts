@@ -7,12 +7,17 @@ import { syncFileSystem, syncPath, syncPaths } from './sync-paths.ts';
 import type { TreeFacts } from './tree-facts.ts';
 import type { WantedTree } from './wanted-tree.ts';
 
-/** Names that no generation has; left behind only by a killed run. */
-export const TEMPORARY = '.tmp-';
+const TEMPORARY = '.tmp-';
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** A name that nothing in the directory has. */
 export function temporaryIn(directory: string): string {
   return join(directory, `${TEMPORARY}${randomUUID()}`);
+}
+
+/** Whether a name is one that `temporaryIn` gives: left behind by a killed run, and not somebody else's. */
+export function isTemporary(name: string): boolean {
+  return name.startsWith(TEMPORARY) && UUID.test(name.slice(TEMPORARY.length));
 }
 
 /**

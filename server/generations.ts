@@ -1,7 +1,7 @@
 // The states of the store, one after another: how a snapshot of the source becomes the next
 // one, in one step, or is refused.
 import { checkEntries } from '../generator/check-entries.ts';
-import type { CheckedFile } from '../generator/checked-file.ts';
+import { type CheckedFile, withoutDetail } from '../generator/checked-file.ts';
 import type { Judge } from '../generator/judge.ts';
 import { loadStore } from '../generator/load-store.ts';
 import { toPrintable } from '../generator/printable.ts';
@@ -172,7 +172,9 @@ export function createGenerations(options: GenerationsOptions): Generations {
     const changes: CheckedFile[] = [];
     if (onInvalid === 'quarantine') changes.push(...(await judgeExpired(store, judgedBy, now)));
     const entries = snapshot.changesSince(before.snapshot);
-    for await (const file of checkEntries(snapshot, entries, judgedBy, now)) changes.push(file);
+    for await (const file of checkEntries(snapshot, entries, judgedBy, now)) {
+      changes.push(withoutDetail(file));
+    }
     if (changes.length === 0 && snapshot.commit === before.snapshot.commit) {
       served = { store, snapshot, generation: before.generation };
       return { result: 'unchanged' };

@@ -1,4 +1,5 @@
 // The judge of a server: what it has judged before it knows again.
+import type { PathBudgets } from '../generator/budgets.ts';
 import { createJudge } from '../generator/judge.ts';
 import { type ImageFile, createStoreMemory } from '../generator/image/store-memory.ts';
 import { messageOf } from '../generator/message-of.ts';
@@ -21,14 +22,16 @@ export interface JudgeMemory {
   /** Where an image of the store is kept; undefined for none. */
   readonly image: ImageFile | undefined;
   readonly log: ProgramLog;
+  /** What the path of a file may be; the default where it is left out. */
+  readonly paths?: PathBudgets;
 }
 
 /** Makes the judge for a policy. */
 export function judgeWithMemory(options: JudgeMemory, policy: Policy): StoreJudge {
-  const { openMessage, engines, verdicts, image, log } = options;
+  const { openMessage, engines, verdicts, image, log, paths } = options;
   // Warnings are for reports; a server gives none.
   const expiryWarning = 0;
-  const plain = createJudge({ policy, openMessage, expiryWarning });
+  const plain = createJudge({ policy, openMessage, expiryWarning, ...(paths && { paths }) });
   const verdictTerms = createVerdictTerms(policy, createVerdictIds(policy, engines));
   const judge = verdicts
     ? createRememberingJudge(plain, policy, createVerdictLines(verdictTerms), verdicts)

@@ -2,10 +2,9 @@
 // that of the block before, and the last block is an empty one: so a block that is flipped, left
 // out, put elsewhere or taken from another file is told, and so is a file that is cut short.
 // A file has its name only once all of it is on the disk.
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import type { FileHandle } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
-import { syncPath } from '../sync-paths.ts';
+import { replaceFile } from '../system/durable.ts';
 
 /** The file is not as it was written. */
 export class DamagedFileError extends Error {
@@ -68,21 +67,10 @@ export async function writeBlocks(
   blocks: Iterable<Buffer>,
   ending: AbortSignal,
 ): Promise<void> {
-  const temporary = `${path}.new`;
-  try {
-    const file = await open(temporary, 'w', 0o600);
-    try {
-      await writeAll(file, blocks, ending);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
-    await syncPath(dirname(path));
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
+  await replaceFile(path, async (file) => {
+    await writeAll(file, blocks, ending);
+    return true;
+  });
 }
 
 async function writeAll(

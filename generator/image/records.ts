@@ -12,6 +12,7 @@ import { ByteWriter } from './byte-writer.ts';
 const TERMS = 1;
 const SIGNATURE = 2;
 const ENTRY = 3;
+const IGNORED = 4;
 /** A block is ended by the record that reaches this size, in bytes. */
 const BLOCK_BYTES = 256 * 1024;
 const ENTRY_KINDS: readonly PresentEntry['kind'][] = [
@@ -31,18 +32,23 @@ export interface Records {
   readonly lapsed: readonly PresentEntry[];
   /** Files that never had one. */
   readonly others: readonly PresentEntry[];
+  /** How many files are ignored. */
+  readonly ignored: number;
 }
 
 /**
- * Writes the files of a store as blocks; a block is good until the next is asked for. Only
- * signatures for which `isLasting` says so keep their verdict.
+ * Writes the files of a store as blocks, and how many more it ignores; a block is good until the next
+ * is asked for. Only signatures for which `isLasting` says so keep their verdict.
  */
 export function* formatRecords(
   files: Iterable<CheckedFile>,
+  ignored: number,
   verdictTerms: VerdictTerms,
   isLasting: (signature: Signature) => boolean,
 ): Generator<Buffer> {
   const writer = new ByteWriter();
+  writer.byte(IGNORED);
+  writer.number(ignored);
   /** Terms of the block that is written, by their text: where they stand among its terms. */
   const places = new Map<string, number>();
   const placeOf = (signature: Signature): number => {
@@ -108,10 +114,12 @@ export function parseRecords(
   const files: PublishableFile[] = [];
   const lapsed: PresentEntry[] = [];
   const others: PresentEntry[] = [];
+  let ignored = 0;
   while (!reader.isAtEnd) {
     const kind = reader.byte();
     if (kind === TERMS) terms.push(verdictTerms.parse(reader.text()));
     else if (kind === ENTRY) others.push(readEntry(reader));
+    else if (kind === IGNORED) ignored += reader.number();
     else if (kind === SIGNATURE) {
       const shared = terms[reader.number()];
       const directory = reader.text();
@@ -124,7 +132,7 @@ export function parseRecords(
       } else lapsed.push(toBlobEntry(path, own.bytes));
     } else throw new RangeError(`there is no record of kind ${kind}`);
   }
-  return { files, lapsed, others };
+  return { files, lapsed, others, ignored };
 }
 
 /** What a signature does not share with others. */

@@ -44,7 +44,7 @@ export class ImageError extends Error {
  * Throws where that cannot be done, whatever the image is.
  */
 export async function restoreStore(options: RestoreOptions): Promise<Restored> {
-  const store = new SignatureStore();
+  const store = new SignatureStore(false);
   // Anything else might be waited for, or read, without end.
   if (!(await stat(options.path)).isFile()) throw new ImageError('it is no regular file');
   const file = await open(options.path);
@@ -80,10 +80,17 @@ async function readImage(
   const entries: Entry[] = [];
   let changes = changed.size;
   for await (const block of blocks) {
-    const { files, lapsed, others } = parseRecords(block, verdictTerms, holds);
+    const { files, lapsed, others, ignored } = parseRecords(block, verdictTerms, holds);
     store.add(files);
-    for (let one = 0; one < files.length; one++) onChecked();
-    for (const entry of [...lapsed, ...others]) if (!changed.has(entry.path)) entries.push(entry);
+    store.addIgnored(ignored);
+    for (let one = 0; one < files.length + ignored; one++) onChecked();
+    for (const entry of [...lapsed, ...others]) {
+      const change = changed.get(entry.path);
+      if (!change) entries.push(entry);
+      // The store has not got it, and it was not ignored.
+      else if (change.kind === 'removed') changed.delete(entry.path);
+      else changed.set(entry.path, { ...change, wasThere: false });
+    }
     changes += lapsed.length;
   }
   for (const entry of changed.values()) entries.push(entry);

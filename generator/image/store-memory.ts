@@ -79,10 +79,13 @@ export function createStoreMemory(options: StoreMemoryOptions): StoreMemory {
       if (!tree || !writer.isFree() || changed <= Math.max(FEW, SHARE * store.signatures)) return;
       changed = 0;
       const files = store.freeze();
+      const { ignored } = store.summary;
       await writer.write(
         (function* () {
           yield formatHeader(tree.id);
-          yield* formatRecords(files, verdictTerms, (signature) => isLasting(signature, policy));
+          yield* formatRecords(files, ignored, verdictTerms, (signature) =>
+            isLasting(signature, policy),
+          );
         })(),
       );
     },

@@ -1,13 +1,20 @@
 // The second engine: GnuPG's gpgv, whose word most nodes follow. One process a message, with a
-// keyring file of its own and nothing else: no home, no configuration, no shell.
+// keyring file of its own and nothing else: no home, no configuration. A shell that becomes it sets
+// what processor time and memory it may take. The time that passes is limited far above that: it
+// depends on what else the machine does. Out of any of these it has said nothing of the message.
 import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import pLimit from 'p-limit';
 import { MAX_BLOB_BYTES } from '../blob.ts';
+import { DEFAULT_BUDGETS } from '../budgets.ts';
 import { type Rejection, isRejection, reject } from '../rejection.ts';
-import { type ProcessLimit, ProcessLimitError } from '../system/process-limits.ts';
+import {
+  type ProcessLimit,
+  ProcessLimitError,
+  ProcessStartError,
+} from '../system/process-limits.ts';
 import { runProcess } from '../system/run-process.ts';
 import { type ValidSignature, readGpgvStatus } from './gpgv-status.ts';
 
@@ -37,25 +44,38 @@ export interface GpgvOptions {
   readonly path: string | undefined;
   /** A directory that is there; files of its own go below. */
   readonly directory: string;
+  /** Processor time for one message, in milliseconds; whole seconds count. */
+  readonly timeLimit?: number;
+  /** What may pass until it has ended. Milliseconds. */
+  readonly deadline?: number;
 }
 
 const COMMAND = 'gpgv';
 const VERSION_LINE = /^gpgv \(GnuPG[^)]*\) ([0-9]+)\.([0-9]+)\.([0-9]+)/;
 /** The first with `--output`. */
 const OLDEST_VERSION = comparable(['2', '1', '16']);
-/** It needs milliseconds; only a bomb takes longer. Milliseconds. */
-const TIME_LIMIT = 5000;
+/** It needs milliseconds; only a bomb takes longer, or a machine that is busy. Milliseconds. */
+const DEADLINE = 60_000;
+/**
+ * Address space. It takes 20 MB for any message that was tried, bombs among them, so this is for
+ * what nobody has found yet. KiB.
+ */
+const MEMORY_LIMIT = 1024 ** 2;
+/** At the first limit a process is told, and ends; at the second it is killed as by anybody. */
+const LIMITED = 'ulimit -S -t "$1"; ulimit -v "$2"; shift 2; exec "$@"';
+/** Of a shell that cannot become what it should. */
+const NOT_THERE = new Map([
+  [126, 'EACCES'],
+  [127, 'ENOENT'],
+]);
+const OUT_OF_MEMORY = /out of core|cannot allocate memory/i;
 const MAX_GIVEN_UP = 1000;
 const FROM_OUTSIDE: ReadonlySet<string> = new Set(['SIGKILL', 'SIGTERM', 'SIGINT', 'SIGHUP']);
 /** A good signature has seven status lines and three for people. In bytes, for each. */
 const MAX_LINES_BYTES = 64 * 1024;
-/** It may be silent as long as it may run. */
-const LIMITS = {
-  silence: TIME_LIMIT,
-  deadline: TIME_LIMIT,
-  stdout: MAX_BLOB_BYTES,
-  stderr: MAX_LINES_BYTES,
-};
+const OUTPUT_LIMITS = { stdout: MAX_BLOB_BYTES, stderr: MAX_LINES_BYTES };
+/** To print its version. Milliseconds. */
+const VERSION_LIMIT = 5000;
 const NOTHING = new Uint8Array();
 const GAVE_UP = /^gpgv: verify signatures failed: /m;
 const LOST_KEYS = /^gpgv: keyblock resource /m;
@@ -64,6 +84,8 @@ const STATUS = '3';
 /** Looks for gpgv; undefined where there is none that can be used. */
 export async function openGpgv(options: GpgvOptions): Promise<Gpgv | undefined> {
   const environment = { PATH: options.path, LC_ALL: 'C' };
+  const deadline = options.deadline ?? DEADLINE;
+  const seconds = Math.ceil((options.timeLimit ?? DEFAULT_BUDGETS.gpgvTime) / 1000);
   const version = await readVersion(environment);
   if (version === undefined) return undefined;
   const home = await mkdtemp(join(options.directory, 'gpgv-'));
@@ -96,7 +118,12 @@ export async function openGpgv(options: GpgvOptions): Promise<Gpgv | undefined> 
     closing.signal.throwIfAborted();
     const file = await fileOf(keyring);
     const args = ['--homedir', home, '--keyring', file, '--output', '-', '--status-fd', STATUS];
-    const { complaints, ...result } = await run(args, environment, message, closing.signal);
+    const { complaints, ...result } = await run(args, message, {
+      environment,
+      seconds,
+      deadline,
+      ending: closing.signal,
+    });
     closing.signal.throwIfAborted();
     if (!LOST_KEYS.test(complaints)) return result;
     keyringFiles.delete(keyring);
@@ -107,7 +134,7 @@ export async function openGpgv(options: GpgvOptions): Promise<Gpgv | undefined> 
     version,
     verify: async (message, keyring) => {
       const hash = createHash('sha256').update(message).digest('base64url');
-      if (givenUp.has(hash)) return { verdict: tookTooLong(), untrustedPayload: new Uint8Array() };
+      if (givenUp.has(hash)) return { verdict: gaveUpBefore(), untrustedPayload: NOTHING };
       const result = await limit(async () => verify(message, keyring));
       const isGivenUp = isRejection(result.verdict) && result.verdict.code === 'cannot-verify';
       if (isGivenUp && givenUp.size < MAX_GIVEN_UP) givenUp.add(hash);
@@ -125,48 +152,82 @@ interface Run extends GpgvResult {
   readonly complaints: string;
 }
 
+interface RunOptions {
+  readonly environment: NodeJS.ProcessEnv;
+  /** Of processor time. */
+  readonly seconds: number;
+  /** Milliseconds. */
+  readonly deadline: number;
+  readonly ending: AbortSignal;
+}
+
 async function run(
   args: readonly string[],
-  environment: NodeJS.ProcessEnv,
   message: Uint8Array,
-  ending: AbortSignal,
+  { environment, seconds, deadline, ending }: RunOptions,
 ): Promise<Run> {
+  const limits = [String(seconds), String(MEMORY_LIMIT)];
+  const command = ['/bin/sh', '-c', LIMITED, 'sh', ...limits, COMMAND, ...args] as const;
   try {
-    const { stdout, status, stderr, signal } = await runProcess(COMMAND, [COMMAND, ...args], {
+    const { stdout, status, stderr, signal, exitCode } = await runProcess(COMMAND, command, {
       environment,
-      limits: LIMITS,
+      // It may be silent as long as it may run.
+      limits: { ...OUTPUT_LIMITS, silence: deadline, deadline },
       status: MAX_LINES_BYTES,
       input: message,
       ending,
     });
-    const said = signal === null ? readGpgvStatus(status.toString('utf8')) : stoppedBy(signal);
+    const code = NOT_THERE.get(exitCode ?? 0);
+    if (code !== undefined)
+      throw new ProcessStartError(COMMAND, Object.assign(new Error(), { code }));
+    const said =
+      signal === null ? readGpgvStatus(status.toString('utf8')) : stoppedBy(signal, seconds);
     // Where it gives up, GPGME has gpg's word for that; the exit code tells of mere warnings too.
-    const verdict = !isRejection(said) && GAVE_UP.test(stderr) ? gaveUp() : said;
+    const isGivenUp = !isRejection(said) && GAVE_UP.test(stderr);
+    const verdict = OUT_OF_MEMORY.test(stderr) ? tookMemory() : isGivenUp ? gaveUp() : said;
     return { verdict, untrustedPayload: stdout, complaints: stderr };
   } catch (error) {
     if (!(error instanceof ProcessLimitError)) throw error;
-    return { verdict: tookTooMuch(error.limit), untrustedPayload: NOTHING, complaints: '' };
+    const verdict = tookTooMuch(error.limit, deadline);
+    return { verdict, untrustedPayload: NOTHING, complaints: '' };
   }
 }
 
-function tookTooMuch(limit: ProcessLimit): Rejection {
+function tookTooMuch(limit: ProcessLimit, deadline: number): Rejection {
   if (limit === 'stdout') return tooLarge();
-  return limit === 'deadline' ? tookTooLong() : tooManyLines();
+  const isLate = limit === 'deadline' || limit === 'silence';
+  return isLate ? gotNoTime(deadline) : tooManyLines();
 }
 
 /**
  * A message may make it crash, which is that message's fault.
  * @throws Error where somebody else ended it, as a system does that is short of memory.
  */
-function stoppedBy(signal: NodeJS.Signals): Rejection {
+function stoppedBy(signal: NodeJS.Signals, seconds: number): Rejection {
+  if (signal === 'SIGXCPU') return tookTooLong(seconds);
   if (FROM_OUTSIDE.has(signal)) throw new Error(`${COMMAND} was ended by ${signal}`);
   const hint = 'Check the message with `gpg --list-packets`, and sign the image again.';
   return reject('cannot-verify', `gpgv crashed (${signal})`, { hint });
 }
 
-function tookTooLong(): Rejection {
-  const hint = 'Sign the image again; no signature takes so long.';
-  return reject('cannot-verify', `gpgv took more than ${TIME_LIMIT} ms`, { hint });
+function tookTooLong(seconds: number): Rejection {
+  const hint = 'Sign the image again: no signature takes so long. --gpgv-limit allows more.';
+  return reject('cannot-verify', `gpgv took more than ${seconds} s of processor time`, { hint });
+}
+
+function gaveUpBefore(): Rejection {
+  const hint = 'Sign the image again: no signature takes so long.';
+  return reject('cannot-verify', 'gpgv had to be stopped at the same message before', { hint });
+}
+
+function gotNoTime(deadline: number): Rejection {
+  const message = `gpgv had not ended after ${deadline / 1000} s`;
+  return reject('cannot-verify', message, { hint: 'Give the machine less to do.' });
+}
+
+function tookMemory(): Rejection {
+  const hint = 'Sign the image again: no signature takes so much.';
+  return reject('cannot-verify', 'gpgv took too much memory', { hint });
 }
 
 /** Undefined where there is none that can be used. */
@@ -178,7 +239,10 @@ async function readVersion(environment: NodeJS.ProcessEnv): Promise<string | und
 async function printVersion(environment: NodeJS.ProcessEnv): Promise<string> {
   try {
     const command = [COMMAND, '--version'] as const;
-    const { stdout } = await runProcess(COMMAND, command, { environment, limits: LIMITS });
+    const { stdout } = await runProcess(COMMAND, command, {
+      environment,
+      limits: { ...OUTPUT_LIMITS, silence: VERSION_LIMIT, deadline: VERSION_LIMIT },
+    });
     return stdout.toString('latin1');
   } catch {
     return '';

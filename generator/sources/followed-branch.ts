@@ -1,4 +1,7 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
+import { replaceBytes } from '../system/durable.ts';
+import { isBranchName } from './git/branch-name.ts';
+import { SourceError } from './source.ts';
 
 /** The remote may choose another default branch, so it is asked again after this long. Milliseconds. */
 const DEFAULT_BRANCH_AGE = 10 * 60_000;
@@ -19,14 +22,21 @@ export async function openFollowedBranch(
   askRemote: () => Promise<string>,
 ): Promise<FollowedBranch> {
   if (named !== undefined) {
-    return { known: () => named, find: async () => named, findAgain: undefined };
+    const find = async (): Promise<string> => {
+      if (isBranchName(named)) return named;
+      const message = `expected a branch, as git-check-ref-format(1) has it, got ${JSON.stringify(named)}`;
+      throw new SourceError(message, { hint: 'name the branch alone, without refs/heads/' });
+    };
+    return { known: () => named, find, findAgain: undefined };
   }
-  let branch = await readFile(file, 'utf8').catch(() => undefined);
+  const kept = await readFile(file, 'utf8').catch(() => '');
+  let branch = isBranchName(kept) ? kept : undefined;
   let askedAt = -Infinity;
   const findAgain = async (): Promise<string> => {
     branch = await askRemote();
     askedAt = performance.now();
-    await writeFile(file, branch);
+    // Only for the next start: a full disk is no reason not to follow it now.
+    await replaceBytes(file, branch).catch(() => undefined);
     return branch;
   };
   return {

@@ -55,6 +55,8 @@ export function gitEnvironment(
     LC_ALL: 'C',
     GIT_TERMINAL_PROMPT: '0',
     GIT_OPTIONAL_LOCKS: '0',
+    // A missing object is missing: nothing that is read asks a remote.
+    GIT_NO_LAZY_FETCH: '1',
     GIT_ALLOW_PROTOCOL: 'file:git:http:https:ssh',
     ...toConfigVariables(settings),
   };
@@ -65,6 +67,21 @@ const SETTINGS: readonly (readonly [string, string])[] = [
   ['core.hooksPath', '/dev/null'],
   // A detached child would outlive us, or linger where we are process 1 of a container.
   ['gc.autoDetach', 'false'],
+  ['gc.auto', '0'],
+  ['maintenance.auto', 'false'],
+  // What comes as a pack stays one: unpacked, 8 MB can be 2 GB. The user's settings do not count.
+  ['fetch.unpackLimit', '1'],
+  ['transfer.unpackLimit', '1'],
+  // Refs too: by default they may be empty after a power cut.
+  ['core.fsync', 'committed'],
+  // The form that the clone is read and mended in.
+  ['init.defaultRefFormat', 'files'],
+  ['init.defaultObjectFormat', 'sha1'],
+  // Larger blobs are never served: git shall not hold them in memory, nor look for deltas in them.
+  ['core.bigFileThreshold', '16m'],
+  ['pack.windowMemory', '64m'],
+  // Bitmaps are of use for those who give clones away.
+  ['repack.writeBitmaps', 'false'],
   ['http.lowSpeedLimit', SLOW_BYTES_PER_SECOND],
   ['http.lowSpeedTime', SLOW_SECONDS],
 ];

@@ -1,84 +1,338 @@
 // Git commands that every refresh takes, run by shells that were started while this process was
-// small: one for what a refresh waits for, one for what takes long.
-import { toComplaint } from '../system/output-tail.ts';
-import type { Environment } from './git-child.ts';
+// small: one for what a refresh waits for, one for what takes long. All that talks to a remote is
+// here, within the budgets of what a pusher may send.
+//
+// Packs stay packs: 8 MB on the wire can be 2 GB of objects that lie alone. So there is one more
+// with each push; now and then small ones are put together.
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Budgets, DEFAULT_BUDGETS } from '../budgets.ts';
+import { formatBytes } from './git/format-bytes.ts';
+import { isBranchName } from './git/branch-name.ts';
+import { oldCloneOf, removeClone } from './git/clone-places.ts';
+import { type DiskUse, measureClone } from './git/disk-use.ts';
+import { toGitError } from './git/git-error.ts';
+import { Incoming } from './git/incoming.ts';
+import { type Environment, GitKilledError } from './git-child.ts';
 import { FETCHED, PUBLISHED } from './git-repository.ts';
 import { chooseProcessor } from './give-way.ts';
-import { GitRunner } from './git-runner.ts';
-import { SourceError } from './source.ts';
-import { resolveUrl, transferBranch } from './transfer-branch.ts';
+import { GitLimitError, type GitLimits, type GitResult, GitRunner } from './git-runner.ts';
+import { SourceError, StateRefusedError } from './source.ts';
+import { readOrigin } from './state-origin.ts';
+import { OBJECT_NAME, findCommit, resolveUrl, transferBranch } from './transfer-branch.ts';
 
+const MINUTE = 60_000;
+/** A refresh that takes longer, whatever it says of its progress, is given up. Milliseconds. */
+export const REFRESH_DEADLINE = 10 * MINUTE;
+/** The same of the first clone, or of one that takes the place of a damaged one. Milliseconds. */
+export const CLONE_DEADLINE = 60 * MINUTE;
 /** Packing a million objects takes minutes, and says nothing. Milliseconds. */
-const PACKING_LIMIT = 60 * 60_000;
+const PACKING_LIMIT = 60 * MINUTE;
 const PACKING = { silence: PACKING_LIMIT, deadline: PACKING_LIMIT };
-/** Git counts its loose objects about every so many published states; the first is one. */
-const TIDY_EVERY = 32;
+/** How often a transfer that is under way is measured. Milliseconds. */
+const MEASURE_EVERY = 500;
+/** Above so many packs, a lookup of an object gets slow, and the small ones are put together. */
+const MOST_PACKS = 24;
+/** The same of objects that lie alone, as earlier versions kept them. */
+const MOST_LOOSE = 6000;
+/** What nobody needs any more is removed once the clone has grown to so many times its size… */
+const GROWTH = 2;
+/** …and by so much. Bytes. */
+const LEAST_GROWTH = 256 * 1024 ** 2;
 
-export interface GitHelpers {
-  /** The newest commit of a branch, with its objects; undefined where only `git fetch` can tell. */
-  readonly transfer: (url: string, branch: string) => Promise<string | undefined>;
+export interface GitHelpersOptions {
+  readonly environment: Environment;
+  readonly budgets?: Budgets | undefined;
+  /** Stops what runs. */
+  readonly ending: AbortSignal | undefined;
+}
+
+/**
+ * For the clone at `directory`, whatever lies there. What talks to a remote rejects with a
+ * StateRefusedError when the newest state costs more than its budget; it has left nothing behind
+ * then. A GitLimitError or GitKilledError says nothing of the clone.
+ */
+export class GitHelpers {
+  readonly #directory: string;
+  readonly #options: GitHelpersOptions;
+  readonly #budgets: Budgets;
+  readonly #incoming: Incoming;
+  /** A transfer is the work of several processes at once, and lookups have the other processors then. */
+  readonly #processor = chooseProcessor();
+  #prompt: GitRunner;
+  #patient: GitRunner;
+  #address: string | undefined;
+  #tidying: Promise<void> | undefined;
+  #trouble: Error | undefined;
+  /** The size of the clone when it was last rid of what nobody needs. Bytes. */
+  #cleanSize: number | undefined;
+
+  constructor(directory: string, options: GitHelpersOptions) {
+    this.#directory = directory;
+    this.#options = options;
+    this.#budgets = options.budgets ?? DEFAULT_BUDGETS;
+    this.#incoming = new Incoming(directory);
+    this.#prompt = this.#openPrompt();
+    this.#patient = this.#openPatient();
+  }
+
+  /**
+   * The newest commit of a branch, with its objects, as far as they are needed to go on from what
+   * `note` was told; undefined where only `fetch` can tell.
+   */
+  async transfer(url: string, branch: string): Promise<string | undefined> {
+    if (!(await this.#incoming.hasClone())) return undefined;
+    // Where this process has fetched from; settings of the user that change are seen at a start.
+    const address = (this.#address ??= await resolveUrl(await this.#ready(), url));
+    return this.#receive(async () =>
+      transferBranch(await this.#ready(), address, branch, this.#limits(REFRESH_DEADLINE)),
+    );
+  }
+
+  /** The newest commit of a branch, with all that it needs; what the branch was before is forgotten. */
+  async fetch(url: string, branch: string): Promise<string> {
+    const hasState =
+      (await this.#run('rev-parse', ['--verify', '--quiet', FETCHED])).exitCode === 0;
+    const commit = await this.#fetchRef(
+      url,
+      `refs/heads/${branch}`,
+      hasState ? REFRESH_DEADLINE : CLONE_DEADLINE,
+    );
+    await this.#setRef(FETCHED, commit);
+    return commit;
+  }
+
+  /** Takes over the published commit of another clone, if that has all of it. */
+  async adoptPublished(clone: string): Promise<void> {
+    const commit = await this.#fetchRef(clone, PUBLISHED, CLONE_DEADLINE);
+    await this.#setRef(PUBLISHED, commit);
+  }
+
+  /** The branch that HEAD of the remote names. */
+  async defaultBranch(url: string): Promise<string> {
+    const answer = await this.#ask(['--symref', '--', url, 'HEAD']);
+    const branch = /^ref: refs\/heads\/(.+)\tHEAD$/m.exec(answer)?.[1];
+    if (branch !== undefined && isBranchName(branch)) return branch;
+    const message =
+      branch === undefined
+        ? 'the repository has no default branch'
+        : 'the repository names a default branch that is none: expected a name as git-check-ref-format(1) has it';
+    throw new SourceError(message, { hint: 'name one with --branch' });
+  }
+
+  /** The newest commit of a branch, without its objects; undefined if the remote has no such branch. */
+  async tip(url: string, branch: string): Promise<string | undefined> {
+    const ref = `refs/heads/${branch}`;
+    const answer = await this.#ask(['--', url, ref]);
+    return findCommit(answer.replaceAll('\t', ' ').split('\n'), ref);
+  }
+
+  /** Whether the remote answers. */
+  async isReachable(url: string): Promise<boolean> {
+    return this.#ask(['--', url, 'HEAD']).then(
+      () => true,
+      () => false,
+    );
+  }
+
   /** Protects the newest commit and the published one; both must be whole. */
-  readonly note: (fetched: string, published: string) => Promise<void>;
-  /** Now and then packs loose objects, in the background; rejects if it failed the last time. */
-  readonly tidy: () => Promise<void>;
-  readonly close: () => Promise<void>;
-}
+  async note(fetched: string, published: string): Promise<void> {
+    await this.#setRef(FETCHED, fetched);
+    await this.#setRef(PUBLISHED, published);
+    await removeClone(oldCloneOf(this.#directory));
+  }
 
-/** For the clone at `directory`, whatever lies there. `ending` stops what runs. */
-export function openGitHelpers(
-  directory: string,
-  environment: Environment,
-  ending: AbortSignal | undefined,
-): GitHelpers {
-  const located = { ...environment, GIT_DIR: directory };
-  // A transfer is the work of several processes at once, and lookups have the other processors then.
-  const processor = chooseProcessor();
-  const openPrompt = (): GitRunner => new GitRunner(located, { ending, processor });
-  const openPatient = (): GitRunner => new GitRunner(located, { limits: PACKING, ending });
-  let prompt = openPrompt();
-  let patient = openPatient();
-  let address: string | undefined;
-  let keeps = 0;
-  let tidying: Promise<void> | undefined;
-  let trouble: Error | undefined;
+  /** Puts packs together where there are many, in the background; rejects if it failed the last time. */
+  async tidy(): Promise<void> {
+    this.#tidying ??= this.#pack();
+    const error = this.#trouble;
+    this.#trouble = undefined;
+    if (error) throw error;
+  }
 
-  const ready = (): GitRunner => {
-    if (prompt.hasEnded()) prompt = openPrompt();
-    return prompt;
-  };
-  const pack = async (): Promise<void> => {
-    if (patient.hasEnded()) patient = openPatient();
-    await runOrThrow(patient, ['gc', '--auto', '--quiet']).catch((error: unknown) => {
-      if (!ending?.aborted) trouble = error instanceof Error ? error : new Error(String(error));
+  /** Stops what runs in the background, as the clone is about to be replaced. */
+  async rest(): Promise<void> {
+    this.#patient.kill();
+    await this.#tidying;
+  }
+
+  async close(): Promise<void> {
+    // In a run that is over at once there is no other time to pack.
+    await this.#tidying;
+    await Promise.all([this.#prompt.close(), this.#patient.close()]);
+  }
+
+  /** Brings a ref of a remote with all that it needs, and gives its commit. */
+  async #fetchRef(url: string, ref: string, deadline: number): Promise<string> {
+    const modestly = ['--no-tags', '--no-recurse-submodules', '--no-auto-gc', '--progress'];
+    const args = [...modestly, '--write-fetch-head', '--', url, `+${ref}`];
+    return this.#receive(async () => {
+      const { exitCode, stderr } = await this.#run('fetch', args, this.#limits(deadline));
+      if (exitCode !== 0) throw toGitError('fetch', stderr);
+      return readFetchHead(this.#directory);
     });
-    tidying = undefined;
-  };
+  }
 
-  return {
-    transfer: async (url, branch) => {
-      // Where this process has fetched from; settings of the user that change are seen at a start.
-      address ??= await resolveUrl(ready(), url);
-      return transferBranch(ready(), address, branch);
-    },
-    note: async (fetched, published) => {
-      await runOrThrow(ready(), ['update-ref', FETCHED, fetched]);
-      await runOrThrow(ready(), ['update-ref', PUBLISHED, published]);
-    },
-    tidy: async () => {
-      if (keeps++ % TIDY_EVERY === 0) tidying ??= pack();
-      const error = trouble;
-      trouble = undefined;
-      if (error) throw error;
-    },
-    close: async () => {
-      // In a run that is over at once there is no other time to pack.
-      await tidying;
-      await Promise.all([prompt.close(), patient.close()]);
-    },
-  };
+  /**
+   * Runs what has git write objects, and takes them into the clone, unless there are too many of
+   * them. Gives the commit that came.
+   */
+  async #receive<Commit extends string | undefined>(bring: () => Promise<Commit>): Promise<Commit> {
+    if (!(await this.#incoming.hasClone())) throw new SourceError('the clone has lost its objects');
+    await this.#incoming.empty();
+    const watch = this.#watchIncoming();
+    try {
+      const commit = await bring();
+      if (commit === undefined) return commit;
+      await this.#makeRoom(commit);
+      await this.#incoming.accept();
+      return commit;
+    } catch (error) {
+      const isTooMuch =
+        watch.isTooMuch() || (error instanceof GitLimitError && error.limit === 'fileSize');
+      throw isTooMuch ? this.#refuseTransfer() : error;
+    } finally {
+      watch.stop();
+      // It fails where the next transfer would fail too.
+      await this.#incoming.empty().catch(() => undefined);
+    }
+  }
+
+  /** The limit of one file holds at once; many files together are seen a moment later. */
+  #watchIncoming(): { readonly isTooMuch: () => boolean; readonly stop: () => void } {
+    let isTooMuch = false;
+    const timer = setInterval(() => {
+      void this.#incoming.size().then((size) => {
+        // The index of a pack may be as large as itself.
+        if (size <= 2 * this.#budgets.transfer || isTooMuch) return;
+        isTooMuch = true;
+        this.#prompt.kill();
+      });
+    }, MEASURE_EVERY).unref();
+    return { isTooMuch: () => isTooMuch, stop: () => clearInterval(timer) };
+  }
+
+  #refuseTransfer(): StateRefusedError {
+    const budget = formatBytes(this.#budgets.transfer);
+    return new StateRefusedError(
+      `the newest state brings more than ${budget} of objects, which is the budget of a transfer`,
+      {},
+      'raise --max-transfer if that is meant; otherwise see who pushed what',
+    );
+  }
+
+  /** Sees that the clone stays within its budget with what has come; throws if it cannot. */
+  async #makeRoom(commit: string): Promise<void> {
+    const incoming = await this.#incoming.size();
+    let use = await this.#measure();
+    // The first clone is clean.
+    this.#cleanSize ??= use.bytes + incoming;
+    const isGrown = use.bytes > Math.max(GROWTH * this.#cleanSize, LEAST_GROWTH);
+    const isFull = (): boolean => use.bytes + incoming > this.#budgets.disk;
+    if (!isGrown && !isFull()) return;
+    // The new clone is whole; for the old one there is no room.
+    if (isFull()) await removeClone(oldCloneOf(this.#directory));
+    await this.#prune();
+    use = await this.#measure();
+    this.#cleanSize = use.bytes;
+    if (!isFull()) return;
+    const [needed, budget] = [use.bytes + incoming, this.#budgets.disk].map(formatBytes);
+    const environment = { ...this.#options.environment, ...this.#incoming.environment() };
+    throw new StateRefusedError(
+      `with the newest state the clone would take ${needed} on the disk, above its budget of ${budget}`,
+      await readOrigin(this.#directory, environment, commit),
+      'raise --max-disk if that is meant; otherwise see who pushed what',
+    );
+  }
+
+  /** With what lies aside until the clone is published. */
+  async #measure(): Promise<DiskUse> {
+    const use = await measureClone(this.#directory);
+    return { ...use, bytes: use.bytes + (await measureClone(oldCloneOf(this.#directory))).bytes };
+  }
+
+  /** Removes what is reachable neither from the newest commit nor from the published one. */
+  async #prune(): Promise<void> {
+    await this.#tidying;
+    // A clone that has lost its refs would lose all that it holds.
+    if ((await this.#run('rev-parse', ['--verify', '--quiet', FETCHED])).exitCode !== 0) return;
+    // What fails here fails below, or is no reason not to go on.
+    await this.#runPatiently(['gc', '--prune=now', '--quiet']).catch(() => undefined);
+  }
+
+  async #pack(): Promise<void> {
+    try {
+      const { packs, loose } = await measureClone(this.#directory);
+      if (packs > MOST_PACKS || loose > MOST_LOOSE) {
+        // Each pack at least twice as large as all that are smaller: an object is written again
+        // as often as the clone has doubled. What is unreachable stays in packs.
+        await this.#runPatiently(['repack', '--geometric=2', '-d', '-q']);
+      }
+    } catch (error) {
+      const isStopped = this.#options.ending?.aborted || error instanceof GitKilledError;
+      if (!isStopped) this.#trouble = error instanceof Error ? error : new Error(String(error));
+    } finally {
+      this.#tidying = undefined;
+    }
+  }
+
+  /** Asks a remote for its refs; a damaged clone does not get in the way of that. */
+  async #ask(args: readonly string[]): Promise<string> {
+    const nowhere = ['--git-dir=/dev/null', 'ls-remote', ...args];
+    const { exitCode, stdout, stderr } = await (await this.#ready()).run(nowhere);
+    if (exitCode !== 0) throw toGitError('ls-remote', stderr);
+    return stdout;
+  }
+
+  async #setRef(name: string, commit: string): Promise<void> {
+    const { exitCode, stderr } = await this.#run('update-ref', [name, commit]);
+    if (exitCode !== 0) throw toGitError('update-ref', stderr);
+  }
+
+  async #run(
+    command: string,
+    args: readonly string[],
+    limits: Partial<GitLimits> = {},
+  ): Promise<GitResult> {
+    return (await this.#ready()).run([command, ...args], { limits });
+  }
+
+  async #runPatiently(args: readonly string[]): Promise<void> {
+    if (this.#patient.hasEnded()) this.#patient = this.#openPatient();
+    const { exitCode, stderr } = await this.#patient.run(args);
+    if (exitCode !== 0) throw toGitError(args[0] ?? '', stderr);
+  }
+
+  #limits(deadline: number): Partial<GitLimits> {
+    return { deadline, fileSize: this.#budgets.transfer };
+  }
+
+  async #ready(): Promise<GitRunner> {
+    await this.#incoming.ensure();
+    if (this.#prompt.hasEnded()) this.#prompt = this.#openPrompt();
+    return this.#prompt;
+  }
+
+  #openPrompt(): GitRunner {
+    const { environment, ending } = this.#options;
+    const apart = { GIT_DIR: this.#directory, ...this.#incoming.environment() };
+    return new GitRunner({ ...environment, ...apart }, { ending, processor: this.#processor });
+  }
+
+  #openPatient(): GitRunner {
+    const { environment, ending } = this.#options;
+    const located = { ...environment, GIT_DIR: this.#directory };
+    return new GitRunner(located, { limits: PACKING, ending });
+  }
 }
 
-async function runOrThrow(runner: GitRunner, args: readonly string[]): Promise<void> {
-  const { exitCode, stderr } = await runner.run(args);
-  if (exitCode !== 0) throw new SourceError(`git ${args[0]} failed: ${toComplaint(stderr)}`);
+/** Longer than a line for one ref. Bytes. */
+const FETCH_HEAD_LENGTH = 64 * 1024;
+
+/** What `git fetch` says that it has fetched. */
+async function readFetchHead(clone: string): Promise<string> {
+  const text = (await readFile(join(clone, 'FETCH_HEAD'), 'utf8')).slice(0, FETCH_HEAD_LENGTH);
+  const [id = ''] = text.split('\t', 1);
+  if (OBJECT_NAME.test(id)) return id;
+  throw new SourceError('git fetch failed: it does not say what it has fetched');
 }

@@ -1,12 +1,25 @@
-// A bare clone on disk, by simple-git: the one file that knows it. No work tree ever exists,
-// so nothing of a hostile repository is checked out.
-import { mkdir, readdir, rm } from 'node:fs/promises';
+// A bare clone on disk, by simple-git: the one file that knows it, for what is short and local. No
+// work tree ever exists, so nothing of a hostile repository is checked out.
+//
+// A git that cannot run never costs a clone. Only where git runs, can read the clone, and says
+// itself that it is no repository is it made anew; what was there lies aside until the new one is
+// published.
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type SimpleGit, simpleGit } from 'simple-git';
+import { replaceBytes } from '../system/durable.ts';
+import {
+  assertReadable,
+  makeCloneDirectory,
+  recoverClone,
+  removeLeftovers,
+  setCloneAside,
+} from './git/clone-places.ts';
+import { toGitError } from './git/git-error.ts';
 import { SourceError } from './source.ts';
 
 /** A git that says nothing for this long is killed. Milliseconds. */
-export const SILENCE_LIMIT = 120_000;
+const SILENCE_LIMIT = 120_000;
 
 /** The newest commit of the branch. */
 export const FETCHED = 'refs/lookaside/fetched';
@@ -15,14 +28,6 @@ export const PUBLISHED = 'refs/lookaside/published';
 
 export interface GitRepository {
   readonly directory: string;
-  /** Fetches a branch and gives its commit; anything the branch was before is forgotten. */
-  readonly fetch: (url: string, branch: string) => Promise<string>;
-  /** The branch that HEAD of the remote names. */
-  readonly defaultBranch: (url: string) => Promise<string>;
-  /** Whether the remote answers and has the branch. */
-  readonly remoteHas: (url: string, branch: string) => Promise<boolean>;
-  /** Whether the remote answers. */
-  readonly isReachable: (url: string) => Promise<boolean>;
   /** The commit that was published last, if one is kept. */
   readonly published: () => Promise<string | undefined>;
   readonly setPublished: (commit: string) => Promise<void>;
@@ -34,51 +39,24 @@ export interface GitRepository {
 }
 
 /**
- * Opens the bare clone, or makes an empty one; clears what a killed process left behind. A clone
- * that git does not take for a repository is made anew. `ending` stops the git that runs.
+ * Opens the bare clone, or makes an empty one; clears what a killed process left behind. `ending`
+ * stops the git that runs. Throws a SourceError when git cannot run or the clone cannot be read:
+ * nothing has been removed then.
  */
 export async function openGitRepository(
   directory: string,
   environment: Record<string, string>,
   ending?: AbortSignal,
 ): Promise<GitRepository> {
-  await mkdir(directory, { recursive: true });
-  await removeLeftovers(directory);
+  await recoverClone(directory);
   // Named, lest git look for a repository around a clone that has lost its HEAD.
   const git = bind({ ...environment, GIT_DIR: directory }, ending);
-  // Questions to the remote alone, which a damaged clone must not get in the way of.
-  const nowhere = bind({ ...environment, GIT_DIR: '/dev/null' }, ending);
-  if ((await attempt(run(git, ['rev-parse', '--git-dir']))) === undefined) {
-    await rm(directory, { recursive: true });
-    await mkdir(directory);
-    await run(git, ['init', '--quiet', '--bare', '--template=', '--', directory]);
-  }
+  const isEmpty = await makeCloneDirectory(directory);
+  await removeLeftovers(directory);
+  if (isEmpty) await makeEmpty(git, directory);
+  else if (!(await isRepository(git, environment, ending))) await mend(git, directory);
   return {
     directory,
-    fetch: async (url, branch) => {
-      const refspec = `+refs/heads/${branch}:${FETCHED}`;
-      // A git that says nothing is waited for a little longer, by simple-git.
-      const modestly = ['--verbose', '--no-tags', '--no-write-fetch-head'];
-      const alone = ['--no-recurse-submodules', '--no-auto-gc'];
-      await run(git, ['fetch', ...modestly, ...alone, '--', url, refspec]);
-      return resolve(git, `${FETCHED}^{commit}`);
-    },
-    defaultBranch: async (url) => {
-      const answer = await run(nowhere, ['ls-remote', '--symref', '--', url, 'HEAD']);
-      const branch = /^ref: refs\/heads\/(.+)\tHEAD$/m.exec(answer)?.[1];
-      if (branch === undefined) {
-        throw new SourceError('the repository has no default branch', {
-          hint: 'name one with --branch',
-        });
-      }
-      return branch;
-    },
-    remoteHas: async (url, branch) =>
-      (await attempt(
-        run(nowhere, ['ls-remote', '--exit-code', '--', url, `refs/heads/${branch}`]),
-      )) !== undefined,
-    isReachable: async (url) =>
-      (await attempt(run(nowhere, ['ls-remote', '--', url, 'HEAD']))) !== undefined,
     published: async () => attempt(resolve(git, `${PUBLISHED}^{commit}`)),
     setPublished: async (commit) => void (await run(git, ['update-ref', PUBLISHED, commit])),
     hasCommit: async (commit, newest) =>
@@ -92,6 +70,63 @@ export async function openGitRepository(
       return /^040000 tree ([0-9a-f]+)\t/.exec(found)?.[1];
     },
   };
+}
+
+async function makeEmpty(git: SimpleGit, directory: string): Promise<void> {
+  await run(git, ['init', '--quiet', '--bare', '--template=', '--', directory]);
+}
+
+/** Git's own word on a directory. It is said in English: see gitEnvironment. */
+const NO_REPOSITORY = /(?:failed: |; )fatal: not a git repository/;
+
+/** False only where git runs. Throws what keeps it from running. */
+async function isRepository(
+  git: SimpleGit,
+  environment: Record<string, string>,
+  ending: AbortSignal | undefined,
+): Promise<boolean> {
+  const fault = await faultOf(git);
+  if (fault === undefined) return true;
+  if (NO_REPOSITORY.test(fault.message)) return false;
+  // Of nothing but the settings of the user: what it can say of no repository, it says of this one.
+  const elsewhere = await faultOf(bind({ ...environment, GIT_DIR: '/dev/null' }, ending));
+  if (elsewhere && NO_REPOSITORY.test(elsewhere.message)) return false;
+  throw fault;
+}
+
+async function faultOf(git: SimpleGit): Promise<SourceError | undefined> {
+  try {
+    await run(git, ['rev-parse', '--git-dir']);
+    return undefined;
+  } catch (error) {
+    if (error instanceof SourceError) return error;
+    throw error;
+  }
+}
+
+/** What `git init` writes, and nothing of ours. */
+const HEAD = 'ref: refs/heads/main\n';
+const CONFIG = '[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = true\n';
+
+/**
+ * Makes a clone of what git takes for none. Without its HEAD and its configuration it has all that it
+ * ever had: both are written again. Where that does not do, it is set aside.
+ */
+async function mend(git: SimpleGit, directory: string): Promise<void> {
+  await assertReadable(directory);
+  try {
+    await replaceBytes(join(directory, 'HEAD'), HEAD);
+    await replaceBytes(join(directory, 'config'), CONFIG);
+    for (const folder of ['objects', 'refs']) {
+      await mkdir(join(directory, folder), { recursive: true });
+    }
+    if ((await faultOf(git)) === undefined) return;
+  } catch {
+    // There is something else in their place.
+  }
+  await setCloneAside(directory);
+  await mkdir(directory);
+  await makeEmpty(git, directory);
 }
 
 function bind(environment: Record<string, string>, ending: AbortSignal | undefined): SimpleGit {
@@ -118,28 +153,12 @@ function bind(environment: Record<string, string>, ending: AbortSignal | undefin
   }).env(environment);
 }
 
-/** Cures for what git says of a remote. */
-const HINTS = [
-  { said: /couldn't find remote ref/, hint: 'name a branch that is there with --branch' },
-  { said: /not appear to be a git repository|not found/i, hint: 'check the path of the URL' },
-  {
-    said: /Authentication failed|could not read (?:Username|Password)/,
-    hint: 'give a token that may read it with --git-token-file',
-  },
-  {
-    said: /dubious ownership/,
-    hint: 'let git trust it: git config --global --add safe.directory PATH',
-  },
-];
-
 async function run(git: SimpleGit, args: string[]): Promise<string> {
   try {
     return await git.raw(args);
   } catch (cause) {
     const detail = cause instanceof Error ? cause.message.trim() : String(cause);
-    const hint = HINTS.find(({ said }) => said.test(detail))?.hint;
-    const message = `git ${args[0] ?? ''} failed: ${lastLines(detail)}`;
-    throw new SourceError(message, { cause, ...(hint !== undefined && { hint }) });
+    throw toGitError(args[0] ?? '', detail, cause);
   }
 }
 
@@ -153,32 +172,5 @@ async function attempt(result: Promise<string>): Promise<string | undefined> {
   } catch (error) {
     if (error instanceof SourceError) return undefined;
     throw error;
-  }
-}
-
-/** What git says below every failure of a remote, and what helps nobody. */
-const BOILERPLATE: ReadonlySet<string> = new Set([
-  'Please make sure you have the correct access rights',
-  'and the repository exists.',
-]);
-
-/** A git that could not be started at all is told of with a stack. */
-const STACK_LINE = /^\s+at /;
-
-function lastLines(text: string): string {
-  const lines = text
-    .split('\n')
-    .filter((line) => line !== '' && !BOILERPLATE.has(line) && !STACK_LINE.test(line));
-  return lines.slice(-3).join('; ').replace(/\.$/, '');
-}
-
-/** A process killed amid a fetch leaves locks, which stop the next one, and half packs. */
-async function removeLeftovers(directory: string): Promise<void> {
-  for (const folder of ['.', 'refs', 'refs/lookaside', 'objects', 'objects/pack', 'objects/info']) {
-    const names = await readdir(join(directory, folder)).catch(() => []);
-    const leftovers = names.filter((name) => name.endsWith('.lock') || name.startsWith('tmp_'));
-    await Promise.all(
-      leftovers.map(async (name) => rm(join(directory, folder, name), { recursive: true })),
-    );
   }
 }

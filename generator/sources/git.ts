@@ -1,19 +1,31 @@
 // A git repository as a source: fetched into a bare clone in the state directory, read
 // object by object. A refresh costs what changed between two commits.
 import { createHash } from 'node:crypto';
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { type Budgets, DEFAULT_BUDGETS } from '../budgets.ts';
 import { messageOf } from '../message-of.ts';
 import { lockDirectory } from '../directory-lock.ts';
-import { openFollowedBranch } from './followed-branch.ts';
+import { type FollowedBranch, openFollowedBranch } from './followed-branch.ts';
+import { newCloneOf, removeClone, replaceClone } from './git/clone-places.ts';
+import { saysNothingOfClone } from './git/git-error.ts';
 import { type TokenFile, gitEnvironment } from './git-environment.ts';
-import { openGitHelpers } from './git-helpers.ts';
+import { GitHelpers } from './git-helpers.ts';
 import { openGitHistory } from './git-history.ts';
 import { type GitObjects, openGitObjects } from './git-objects.ts';
 import { GitKilledError } from './git-child.ts';
-import { openGitRepository } from './git-repository.ts';
+import { type GitRepository, openGitRepository } from './git-repository.ts';
+import { GitLimitError } from './git-runner.ts';
 import { createGitSnapshot } from './git-snapshot.ts';
-import { type Snapshot, type Source, SourceError } from './source.ts';
+import {
+  type Snapshot,
+  type Source,
+  SourceError,
+  type StateOrigin,
+  StateRefusedError,
+} from './source.ts';
+import { readOrigin } from './state-origin.ts';
+import { TreeStates } from './tree-states.ts';
 
 export interface GitSourceOptions {
   /** Anything that git fetches from; holds no password. */
@@ -27,6 +39,8 @@ export interface GitSourceOptions {
   readonly tokenFile: string | undefined;
   /** The environment of the program. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** What a pusher may cost; DEFAULT_BUDGETS if left out. */
+  readonly budgets?: Budgets | undefined;
   /** Once aborted, git is stopped and nothing is read any more. */
   readonly ending?: AbortSignal | undefined;
 }
@@ -36,7 +50,7 @@ const NEAR = 16;
 
 /** Opens the source; the remote is not contacted before the first refresh. */
 export async function createGitSource(options: GitSourceOptions): Promise<Source> {
-  const { url, path, ending } = options;
+  const { url, path, ending, budgets } = options;
   const token: TokenFile | undefined = options.tokenFile
     ? { url, path: resolve(options.tokenFile) }
     : undefined;
@@ -45,93 +59,234 @@ export async function createGitSource(options: GitSourceOptions): Promise<Source
   const state = resolve(options.stateDirectory, name);
   const unlock = await lockState(state);
   const clone = join(state, 'clone.git');
-  let repository = await openGitRepository(clone, environment, ending);
-  const branch = await openFollowedBranch(options.branch, join(state, 'branch'), async () =>
-    repository.defaultBranch(url),
+  const repository = await openGitRepository(clone, environment, ending).catch(
+    async (error: unknown) => {
+      await unlock();
+      throw error;
+    },
   );
-  const helpers = openGitHelpers(clone, environment, ending);
+  const helpers = new GitHelpers(clone, { environment, budgets, ending });
+  const branch = await openFollowedBranch(options.branch, join(state, 'branch'), async () =>
+    helpers.defaultBranch(url),
+  );
   const history = openGitHistory(clone, environment, ending);
-  let objects: GitObjects | undefined;
-  const trees = new WeakMap<Snapshot, string>();
+  const states = new TreeStates(budgets ?? DEFAULT_BUDGETS, join(state, 'totals'));
+  const source = new GitSource(
+    { ...options, environment, clone, helpers, branch, states },
+    repository,
+  );
+  return {
+    kind: 'git',
+    location: url,
+    branch: branch.known,
+    refresh: async () => source.refresh(),
+    hasCommit: async (commit) => source.hasCommit(commit),
+    isAncestor: async (previous, next) => source.isAncestor(previous, next),
+    recall: async () => source.recall(),
+    keep: async (snapshot) => source.keep(snapshot),
+    lastChange: async (commit, below) =>
+      history.lastChange(commit, path === '' ? below : `${path}/${below}`),
+    watch: () => async () => undefined,
+    close: async () => {
+      await Promise.all([helpers.close(), history.close(), source.close()]);
+      await unlock();
+    },
+  };
+}
+
+interface OpenedOptions extends Pick<GitSourceOptions, 'url' | 'path' | 'budgets' | 'ending'> {
+  readonly environment: Record<string, string>;
+  readonly clone: string;
+  readonly helpers: GitHelpers;
+  readonly branch: FollowedBranch;
+  readonly states: TreeStates;
+}
+
+/** A state that was refused while it came. */
+interface Refusal {
+  readonly error: StateRefusedError;
+  /** Its commit, where that is known for sure. */
+  readonly commit: string | undefined;
+}
+
+class GitSource {
+  readonly #options: OpenedOptions;
+  #repository: GitRepository;
+  #objects: GitObjects | undefined;
+  readonly #trees = new WeakMap<Snapshot, string>();
   /** The newest commit; undefined before git has found the clone whole. */
-  let fetched: string | undefined;
-  // Set when git could not read what the clone should hold.
-  let damaged = false;
+  #fetched: string | undefined;
+  /** The newest commit when a state was kept last: of those after it git knows nothing. */
+  #kept: string | undefined;
+  #refusal: Refusal | undefined;
+  /** Set when git could not read what the clone should hold. */
+  #isDamaged = false;
 
-  const closeObjects = async (): Promise<void> => {
-    const old = objects;
-    objects = undefined;
-    await old?.close();
-  };
+  constructor(options: OpenedOptions, repository: GitRepository) {
+    this.#options = options;
+    this.#repository = repository;
+  }
 
-  /** A damaged clone must not outlive a remote that can heal it. */
-  const replaceClone = async (following: string): Promise<string> => {
-    const fresh = `${clone}.new`;
-    await rm(fresh, { recursive: true, force: true });
-    const published = await repository.published();
-    const commit = await (
-      await openGitRepository(fresh, environment, ending)
-    ).fetch(url, following);
-    await closeObjects();
-    await rm(clone, { recursive: true, force: true });
-    await rename(fresh, clone);
-    repository = await openGitRepository(clone, environment, ending);
-    damaged = false;
-    if (published !== undefined && (await repository.hasCommit(published, commit))) {
-      await repository.setPublished(published);
+  async refresh(): Promise<Snapshot> {
+    const branch = await this.#options.branch.find();
+    this.#fetched = await this.#bring(branch);
+    return this.#openSnapshot(this.#fetched);
+  }
+
+  async hasCommit(commit: string): Promise<boolean> {
+    const newest = this.#fetched;
+    if (newest === undefined) return false;
+    return commit === newest || this.#repository.hasCommit(commit, newest);
+  }
+
+  async isAncestor(previous: string, next: string): Promise<boolean> {
+    if (await isNear(this.#objects, previous, next)) return true;
+    return this.#repository.isAncestor(previous, next);
+  }
+
+  async recall(): Promise<Snapshot | undefined> {
+    const commit = await this.#repository.published();
+    return commit === undefined ? undefined : this.#openSnapshot(commit);
+  }
+
+  async keep({ commit }: Snapshot): Promise<void> {
+    const { helpers } = this.#options;
+    this.#objects?.giveWay();
+    const fetched = this.#fetched ?? commit;
+    if (commit !== undefined && fetched !== undefined) {
+      await helpers.note(fetched, commit);
+      this.#kept = this.#fetched;
     }
-    return commit;
-  };
+    await helpers.tidy();
+  }
 
-  /** For a remote that answers: once more, as a break on the way costs less than a new clone. */
-  const fetchOrReplace = async (following: string): Promise<string> => {
+  async close(): Promise<void> {
+    await this.#closeObjects();
+  }
+
+  /** The newest commit. What was refused is not brought again before there is something else. */
+  async #bring(branch: string): Promise<string> {
+    const { url, helpers } = this.#options;
+    const refusal = this.#refusal;
+    // Known before it comes, and not asked for afterwards: it might be another by then.
+    const tip = refusal && (await helpers.tip(url, branch).catch(() => undefined));
+    if (refusal?.commit !== undefined && refusal.commit === tip) throw refusal.error;
     try {
-      return await repository.fetch(url, following);
-    } catch {
-      return replaceClone(following);
+      const commit = await this.#fetch(branch);
+      this.#refusal = undefined;
+      return commit;
+    } catch (error) {
+      if (!(error instanceof StateRefusedError)) throw error;
+      const commit = error.origin.commit ?? tip;
+      const told = new StateRefusedError(error.message, { ...error.origin, commit }, error.hint);
+      this.#refusal = { error: told, commit };
+      throw told;
     }
-  };
+  }
 
-  const transfer = async (following: string): Promise<string | undefined> => {
+  async #fetch(following: string): Promise<string> {
+    const { url, helpers, branch } = this.#options;
+    if (this.#isDamaged) return this.#replaceClone(following);
+    if (this.#fetched !== undefined) {
+      const commit = await this.#transfer(following, this.#fetched);
+      if (commit !== undefined) return commit;
+    }
+    try {
+      return await helpers.fetch(url, following);
+    } catch (error) {
+      if (saysNothingOfClone(error)) throw error;
+      const tip = await helpers.tip(url, following).catch(() => undefined);
+      if (tip !== undefined) return this.#fetchOrReplace(following);
+      if (branch.findAgain && (await helpers.isReachable(url))) {
+        return helpers.fetch(url, await branch.findAgain());
+      }
+      throw error;
+    }
+  }
+
+  /** The quick way. Undefined where it does not work. */
+  async #transfer(following: string, fetched: string): Promise<string | undefined> {
+    const { url, helpers, ending } = this.#options;
+    // Git would bring again what it knows nothing of.
+    if (fetched !== this.#kept && (await helpers.tip(url, following).catch(() => '')) === fetched) {
+      return fetched;
+    }
     try {
       return await helpers.transfer(url, following);
     } catch (error) {
       if (error instanceof GitKilledError && !ending?.aborted) return undefined;
+      // A list of all refs, which git fetch does not need.
+      if (error instanceof GitLimitError && error.limit === 'stdout') return undefined;
       throw error;
     }
-  };
+  }
 
-  const fetch = async (following: string): Promise<string> => {
-    if (damaged) return replaceClone(following);
-    if (fetched !== undefined) {
-      const commit = await transfer(following);
-      if (commit !== undefined) return commit;
-    }
+  /** For a remote that answers: once more, as a break on the way costs less than a new clone. */
+  async #fetchOrReplace(following: string): Promise<string> {
+    const { url, clone, environment, helpers, ending } = this.#options;
+    await Promise.all([helpers.rest(), this.#closeObjects()]);
+    this.#repository = await openGitRepository(clone, environment, ending);
     try {
-      return await repository.fetch(url, following);
+      return await helpers.fetch(url, following);
     } catch (error) {
-      if (await repository.remoteHas(url, following)) return fetchOrReplace(following);
-      if (branch.findAgain && (await repository.isReachable(url))) {
-        return repository.fetch(url, await branch.findAgain());
-      }
-      throw error;
+      if (saysNothingOfClone(error)) throw error;
+      return this.#replaceClone(following);
     }
+  }
+
+  /** A damaged clone must not outlive a remote that can heal it, and goes when the new one is whole. */
+  async #replaceClone(following: string): Promise<string> {
+    const { clone, environment, helpers, ending } = this.#options;
+    const fresh = newCloneOf(clone);
+    await removeClone(fresh);
+    try {
+      const commit = await this.#makeClone(fresh, following);
+      await Promise.all([helpers.rest(), this.#closeObjects()]);
+      await replaceClone(clone);
+      this.#repository = await openGitRepository(clone, environment, ending);
+      this.#isDamaged = false;
+      return commit;
+    } finally {
+      // Half a clone must not go on filling the disk.
+      await removeClone(fresh);
+    }
+  }
+
+  async #makeClone(directory: string, following: string): Promise<string> {
+    const { url, clone, environment, budgets, ending } = this.#options;
+    const published = await this.#repository.published();
+    const repository = await openGitRepository(directory, environment, ending);
+    const helpers = new GitHelpers(directory, { environment, budgets, ending });
+    try {
+      const commit = await helpers.fetch(url, following);
+      if (published !== undefined && (await repository.hasCommit(published, commit))) {
+        await repository.setPublished(published);
+      } else if (published !== undefined) {
+        // The history was rewritten: only the old clone has it, if it is whole there.
+        await helpers.adoptPublished(clone).catch(() => undefined);
+      }
+      return commit;
+    } finally {
+      await helpers.close();
+    }
+  }
+
+  async #closeObjects(): Promise<void> {
+    const old = this.#objects;
+    this.#objects = undefined;
+    await old?.close();
+  }
+
+  readonly #onDamage = (): void => {
+    this.#isDamaged = true;
   };
 
-  const onDamage = (): void => void (damaged = true);
-
-  const findTree = async (commit: string): Promise<string | undefined> => {
-    const wanted = path === '' ? `${commit}^{tree}` : `${commit}:${path}`;
-    const found = await objects?.sizes.ask(wanted).catch(() => undefined);
-    // What git does not find may be damaged.
-    return found?.type === 'tree' ? found.id : repository.treeAt(commit, path);
-  };
-
-  const openSnapshot = async (commit: string): Promise<Snapshot> => {
-    if (objects?.hasEnded()) await closeObjects();
-    objects ??= openGitObjects(clone, environment, ending);
-    const tree = await findTree(commit).catch((error: unknown) => {
-      onDamage();
+  async #openSnapshot(commit: string): Promise<Snapshot> {
+    const { clone, path, environment, ending, states } = this.#options;
+    if (this.#objects?.hasEnded()) await this.#closeObjects();
+    const objects = (this.#objects ??= openGitObjects(clone, environment, ending));
+    const tree = await this.#findTree(objects, commit).catch((error: unknown) => {
+      this.#onDamage();
       throw error;
     });
     if (tree === undefined) {
@@ -139,41 +294,27 @@ export async function createGitSource(options: GitSourceOptions): Promise<Source
         hint: 'the subtree to publish is named with --path',
       });
     }
-    const treeOf = (other: Snapshot): string | undefined => trees.get(other);
-    const snapshot = createGitSnapshot({ commit, tree, treeOf, objects, ending, onDamage });
-    trees.set(snapshot, tree);
+    const snapshot = createGitSnapshot({
+      commit,
+      tree,
+      treeOf: (other) => this.#trees.get(other),
+      objects,
+      ending,
+      onDamage: this.#onDamage,
+      origin: async (): Promise<StateOrigin> => readOrigin(clone, environment, commit),
+      states,
+    });
+    this.#trees.set(snapshot, tree);
     return snapshot;
-  };
+  }
 
-  return {
-    kind: 'git',
-    location: url,
-    branch: branch.known,
-    refresh: async () => {
-      fetched = await fetch(await branch.find());
-      return openSnapshot(fetched);
-    },
-    hasCommit: async (commit) =>
-      commit === fetched || (fetched !== undefined && repository.hasCommit(commit, fetched)),
-    isAncestor: async (previous, next) =>
-      (await isNear(objects, previous, next)) || repository.isAncestor(previous, next),
-    recall: async () => {
-      const commit = await repository.published();
-      return commit === undefined ? undefined : openSnapshot(commit);
-    },
-    keep: async ({ commit }) => {
-      objects?.giveWay();
-      if (commit !== undefined) await helpers.note(fetched ?? commit, commit);
-      await helpers.tidy();
-    },
-    lastChange: async (commit, below) =>
-      history.lastChange(commit, path === '' ? below : `${path}/${below}`),
-    watch: () => async () => undefined,
-    close: async () => {
-      await Promise.all([helpers.close(), history.close(), closeObjects()]);
-      await unlock();
-    },
-  };
+  async #findTree(objects: GitObjects, commit: string): Promise<string | undefined> {
+    const { path } = this.#options;
+    const wanted = path === '' ? `${commit}^{tree}` : `${commit}:${path}`;
+    const found = await objects.sizes.ask(wanted).catch(() => undefined);
+    // What git does not find may be damaged.
+    return found?.type === 'tree' ? found.id : this.#repository.treeAt(commit, path);
+  }
 }
 
 /** Whether a commit is among the last before another, on the first line of parents. */

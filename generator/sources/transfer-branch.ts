@@ -1,13 +1,15 @@
 // Brings the newest commit of a branch with nothing but what a transfer takes. `git fetch` then
 // walks every directory of the store, old and new, to see that none is missing, which takes
 // seconds where there are a million. Here, what is missing is found when it is read.
-import { rm } from 'node:fs/promises';
-import type { GitResult, GitRunner, GitTalk } from './git-runner.ts';
+//
+// Of what git and the remote say nothing is taken but the name of an object, in its exact form.
+import type { GitLimits, GitResult, GitRunner, GitTalk } from './git-runner.ts';
 
 const HTTP = /^https?(?=:)/i;
 /** `helper::address`, which only `git fetch` speaks. */
 const FOREIGN = /^[a-z0-9+.-]+::/i;
-const OBJECT_NAME = /^[0-9a-f]{40}(?:[0-9a-f]{24})?$/;
+/** The name of an object, in full. */
+export const OBJECT_NAME = /^[0-9a-f]{40}(?:[0-9a-f]{24})?$/;
 
 /** The address that the user's settings (`url.….insteadOf`) make of a URL. */
 export async function resolveUrl(runner: GitRunner, url: string): Promise<string> {
@@ -16,34 +18,24 @@ export async function resolveUrl(runner: GitRunner, url: string): Promise<string
 }
 
 /**
- * Transfers what is missing of a branch into the clone that `runner` works on, and gives its
- * commit. `url` is as resolveUrl gives it. No ref is set. Undefined when that does not work, for whatever reason: then `git fetch`
- * says why. Rejects with a SourceError when git had to be killed.
+ * Transfers what is missing of a branch to where `runner` has git write objects, and gives its
+ * commit. `url` is as resolveUrl gives it. No ref is set. Undefined when that does not work, for
+ * whatever reason: then `git fetch` says why. Rejects as the runner does.
  */
 export async function transferBranch(
   runner: GitRunner,
   url: string,
   branch: string,
+  limits: Partial<GitLimits>,
 ): Promise<string | undefined> {
-  if (FOREIGN.test(url)) return undefined;
+  // No option, nor what only `git fetch` speaks.
+  if (url.startsWith('-') || FOREIGN.test(url)) return undefined;
   const ref = `refs/heads/${branch}`;
   const helper = HTTP.exec(url)?.[0].toLowerCase();
   const { exitCode, stdout } = helper
-    ? await talkToHelper(runner, `remote-${helper}`, url, ref)
-    : await runner.run([
-        'fetch-pack',
-        '--quiet',
-        '--no-progress',
-        '--thin',
-        '--lock-pack',
-        url,
-        ref,
-      ]);
-  const lines = stdout.split('\n');
-  // Git protects a new pack until a ref needs it; every object of ours is young enough.
-  const locks = lines.filter((line) => /^lock .+\.keep$/.test(line)).map((line) => line.slice(5));
-  await Promise.all(locks.map(async (path) => rm(path, { force: true })));
-  return exitCode === 0 ? findCommit(lines, ref) : undefined;
+    ? await talkToHelper(runner, `remote-${helper}`, url, ref, limits)
+    : await runner.run(['fetch-pack', '--thin', url, ref], { limits });
+  return exitCode === 0 ? findCommit(stdout.split('\n'), ref) : undefined;
 }
 
 /** As gitremote-helpers(7) says. */
@@ -52,12 +44,13 @@ async function talkToHelper(
   helper: string,
   url: string,
   ref: string,
+  limits: Partial<GitLimits>,
 ): Promise<GitResult> {
   let commit: string | undefined;
   let isListed = false;
   // The second version of the protocol cannot be had this way.
   const talk: GitTalk = {
-    start: 'option verbosity 0\noption progress false\nlist\n',
+    start: 'option verbosity 1\noption progress true\nlist\n',
     answer: (line) => {
       commit ??= findCommit([line], ref);
       if (line !== '') return '';
@@ -66,11 +59,11 @@ async function talkToHelper(
       return `fetch ${commit} ${ref}\n\n`;
     },
   };
-  return runner.run(['-c', 'protocol.version=0', helper, url, url], { talk });
+  return runner.run(['-c', 'protocol.version=0', helper, url, url], { talk, limits });
 }
 
 /** In a list of `OBJECT SP REF`. */
-function findCommit(lines: readonly string[], ref: string): string | undefined {
+export function findCommit(lines: readonly string[], ref: string): string | undefined {
   for (const line of lines) {
     const [id = '', name] = line.split(' ');
     if (name === ref && OBJECT_NAME.test(id)) return id;

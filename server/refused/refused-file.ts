@@ -1,10 +1,9 @@
 // The file in which refused pulls outlive a restart. Nothing of it is needed to serve: what cannot
 // be read or written is told, and harms nothing.
 import { constants } from 'node:fs';
-import { open, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { open } from 'node:fs/promises';
 import { messageOf } from '../../generator/message-of.ts';
-import { syncPath } from '../../generator/sync-paths.ts';
+import { replaceFile } from '../../generator/system/durable.ts';
 import type { SavedPulls } from './refused-pull.ts';
 import type { RefusedPulls } from './refused-pulls.ts';
 import { SavedPullsError, formatSavedPulls, parseSavedPulls } from './saved-pulls.ts';
@@ -61,7 +60,11 @@ export function createRefusedFile({
         const version = pulls.version();
         if (version === written) return;
         try {
-          await writeWhole(path, formatSavedPulls(pulls.save()));
+          const pieces = formatSavedPulls(pulls.save());
+          await replaceFile(path, async (file) => {
+            for (const piece of pieces) await file.appendFile(piece);
+            return true;
+          });
           written = version;
           told.clear();
           onWritten();
@@ -106,27 +109,6 @@ async function readPulls(path: string): Promise<SavedPulls> {
   } finally {
     await file.close();
   }
-}
-
-/** In one step, once all is on the disk; not at all if that fails. */
-async function writeWhole(path: string, pieces: Iterable<string>): Promise<void> {
-  const temporary = `${path}.new`;
-  // A killed process may have left one, and anything else there is not written through.
-  await rm(temporary, { force: true });
-  try {
-    const file = await open(temporary, 'wx', 0o600);
-    try {
-      for (const piece of pieces) await file.appendFile(piece);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
-  await syncPath(dirname(path));
 }
 
 function isMissing(error: unknown): boolean {

@@ -1,16 +1,21 @@
 // `lookaside node-config --out DIR` over what DIR already has.
 import assert from 'node:assert/strict';
 import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { run } from '../e2e/run.ts';
 import { describeWith } from '../with-tools.ts';
 import {
   ANYTHING,
   REJECT,
   REJECTING,
+  URL as STORE_URL,
+  filesIn,
   signedByData,
   signedByFile,
   useNodeConfig,
 } from './use-node-config.ts';
 
+const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const ACCEPTING = ['--default', 'insecureAcceptAnything'];
 const REGISTRIES = 'out/etc/containers/registries.d';
 
@@ -102,6 +107,21 @@ describeWith(['gpg'], 'lookaside node-config, over a tree that is there,', () =>
     await write(...team(), ...REJECTING);
     await writePolicy(docker);
     assert.match(await refuse(...team('blue.gpg'), ...REJECTING), /"quay\.io\/team" would let/);
+  });
+
+  it('loses nothing to a full disk: what was there stays, whole', async () => {
+    await writePolicy({}, ANYTHING);
+    const before = await readPolicy();
+    const args = ['node-config', '--url', STORE_URL, '--out', at('out'), ...team(), ...REJECTING];
+    // A block has room for each of the keys, which come first, and for nothing else.
+    for (const scope of ['a', 'b', 'c', 'd'])
+      args.push('--scope', `quay.io/${scope}=${at('red.asc')}`);
+    const room = 'trap "" XFSZ; ulimit -f 1; exec "$0" "$@"';
+    const { code, stderr } = await run('sh', ['-c', room, process.execPath, MAIN, ...args]);
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, /^lookaside: cannot write .*lookaside\.yaml: EFBIG/m);
+    assert.deepEqual(await readPolicy(), before);
+    assert.deepEqual(await filesIn(at('out')), ['etc/containers/policy.json']);
   });
 
   it('leaves what lies behind a link of the tree as it is', async () => {

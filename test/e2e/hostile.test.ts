@@ -6,6 +6,8 @@ import { link, mkdir, open, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { DEFAULT_BUDGETS } from '../../generator/budgets.ts';
+import { shortenPath } from '../../generator/location.ts';
 import { describeWith } from '../with-tools.ts';
 import { makeLiteralBomb, makeZerosBomb, nest, nestZipped } from './bombs.ts';
 import { formatClaims } from './claims.ts';
@@ -277,7 +279,7 @@ describeWith(['gpg', 'gpgv', 'git'], 'a hostile repository', () => {
         [`signature-${'1'.repeat(300)}`]: 'misplaced',
         [`${AT}/signature-1`]: 'accepted',
         [`${AT}/signature-${'1'.repeat(300)}`]: 'invalid-number',
-        [`${AT}/${'z'.repeat(5000)}`]: 'stray-file',
+        [shortenPath(`${AT}/${'z'.repeat(5000)}`, DEFAULT_BUDGETS)]: 'path-too-long',
       },
     },
     {

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
+import { DEFAULT_BUDGETS } from '../../generator/budgets.ts';
 import {
   classifyPath,
   formatDirectory,
   formatLocation,
+  isIgnoredPath,
   parseLocation,
   parseSignatureName,
+  shortenPath,
 } from '../../generator/location.ts';
 import type { Rejection, RejectionCode } from '../../generator/rejection.ts';
 import { DIRECTORY, HEX } from './samples.ts';
@@ -41,6 +44,35 @@ describe('generator: location', () => {
       assert.equal(parseLocation(path)?.number, number);
     });
   }
+
+  for (const [what, path, code] of [
+    ['components', `${'a/'.repeat(40)}${LOCATION}`, 'path-too-deep'],
+    ['components', `${'a/'.repeat(40)}signature-1`, 'path-too-deep'],
+    ['bytes', `${'ü'.repeat(500)}/${LOCATION}`, 'path-too-long'],
+    ['bytes', `${'@'.repeat(1_000_000)}/x@sha256:1/signature-1`, 'path-too-long'],
+  ] as const) {
+    it(`rejects ${path.slice(0, 20)}… for its ${what}, and shortens it`, () => {
+      assert.equal(rejectionFor(path).code, code);
+      const short = shortenPath(path, DEFAULT_BUDGETS);
+      assert.ok(short.length < 300 && short.includes('…'));
+      assert.notEqual(short, shortenPath(`b${path.slice(1)}`, DEFAULT_BUDGETS));
+      assert.equal(shortenPath(LOCATION, DEFAULT_BUDGETS), LOCATION);
+      assert.equal(isIgnoredPath(path), false);
+    });
+  }
+
+  it('ignores a path of any length that is meant for nothing', () => {
+    for (const path of ['a/'.repeat(100_000), 'y'.repeat(100_000)]) {
+      assert.deepEqual(classifyPath(path), { kind: 'ignored' });
+      assert.equal(isIgnoredPath(path), true);
+    }
+  });
+
+  it('takes other budgets', () => {
+    assert.equal(classifyPath(LOCATION, { pathDepth: 3, pathLength: 200 }).kind, 'location');
+    assert.equal(classifyPath(LOCATION, { pathDepth: 2, pathLength: 200 }).kind, 'rejected');
+    assert.equal(classifyPath(LOCATION, { pathDepth: 3, pathLength: 20 }).kind, 'rejected');
+  });
 
   for (const path of [
     'README.md',

@@ -11,9 +11,12 @@ import {
   realpath,
   rename,
   rm,
+  stat,
+  symlink,
+  utimes,
   writeFile,
 } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { lockDirectory } from '../../generator/directory-lock.ts';
@@ -220,16 +223,46 @@ describe('the static tree', () => {
   });
 
   it('removes what a killed run left behind, and nothing else', async () => {
-    await mkdir(out('generations', '.tmp-x', 'y'), { recursive: true });
-    await writeFile(out('generations', '.tmp-x', 'y', 'z'), '');
-    await writeFile(out('.tmp-y'), '');
-    await mkdir(out('.lookaside', '.tmp-z', 'y'), { recursive: true });
+    const left = (letter: string): string =>
+      `.tmp-${letter.repeat(8)}-1111-4111-8111-${letter.repeat(12)}`;
+    await mkdir(out('generations', left('a'), 'y'), { recursive: true });
+    await writeFile(out('generations', left('a'), 'y', 'z'), '');
+    await writeFile(out(left('b')), '');
+    await mkdir(out('.lookaside', left('c'), 'y'), { recursive: true });
     await writeFile(out('own'), '');
     await writeStaticTree(all, out(), 'c'.repeat(40), NOW);
     const names = ['.lookaside', 'current', 'generations', 'own'];
     assert.deepEqual((await readdir(out())).toSorted(), names);
     assert.deepEqual(await generations(), ['c'.repeat(40)]);
-    assert.ok(!(await readdir(out('.lookaside'))).includes('.tmp-z'));
+    assert.ok(!(await readdir(out('.lookaside'))).includes(left('c')));
+  });
+
+  it('leaves alone what others have put beside it, however old it is', async () => {
+    const old = new Date(0);
+    const others = [
+      out('.tmp-y', 'file'),
+      out('generations', '.tmp-mine', 'file'),
+      out('generations', 'archive', 'file'),
+      out('generations', 'c'.repeat(39), 'file'),
+      out('.lookaside', '.tmp-notes', 'file'),
+      out('site', 'index.html'),
+    ];
+    for (const file of others) {
+      await mkdir(dirname(file), { recursive: true });
+      await writeFile(file, 'mine');
+      await utimes(dirname(file), old, old);
+    }
+    // A name that a generation could have, but a file.
+    await writeFile(out('generations', 'd'.repeat(40)), 'mine');
+    await utimes(out('generations', 'd'.repeat(40)), old, old);
+    await symlink('site', out('current'));
+    for (const commit of ['a', 'b', 'e']) {
+      await writeStaticTree(all, out(), commit.repeat(40), NOW);
+      await writeStaticTree(all, out(), commit.repeat(40), later(2 * KEEP_REPLACED_FOR));
+    }
+    for (const file of others) assert.equal(await readFile(file, 'utf8'), 'mine');
+    assert.equal(await readFile(out('generations', 'd'.repeat(40)), 'utf8'), 'mine');
+    assert.equal((await stat(out('site'))).mtimeMs, 0);
   });
 
   it('is empty when the store is', async () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import type { CheckedFile } from '../../generator/checked-file.ts';
+import { type CheckedFile, withoutDetail } from '../../generator/checked-file.ts';
 import { classifyPath, formatLocation, parseLocation } from '../../generator/location.ts';
 import { reject } from '../../generator/rejection.ts';
 import { isNoteworthy, sortByPath } from '../../generator/report.ts';
@@ -197,6 +197,41 @@ describe('generator: store', () => {
     assert.deepEqual(expiredBy(3000), []);
     store.prepare([publishable(at(1), { validUntil: 2500 })]).apply();
     assert.deepEqual(expiredBy(3000), [at(1)]);
+  });
+
+  it('counts ignored files that come, change and go, and keeps none', () => {
+    const names = ['README.md', 'LICENSE', `link@sha256=${HEX}`, 'a/b'];
+    const step = fc.record({
+      path: fc.constantFrom(...names),
+      kind: fc.constantFrom('ignored', 'removed', 'rejected'),
+    });
+    fc.assert(
+      fc.property(fc.array(step), fc.boolean(), (steps, isSlim) => {
+        const store = new SignatureStore(false);
+        const there = new Map<string, string>();
+        for (const { path, kind } of steps) {
+          // Only what is named like a digest can be rejected and, as something else, ignored.
+          const isRejected = kind === 'rejected' && path.includes('@');
+          if (kind === 'removed') {
+            if (there.has(path)) store.prepare([removed(path)]).apply();
+            there.delete(path);
+            continue;
+          }
+          const made = isRejected ? rejected(path) : ignored(path);
+          assert(made.kind === 'ignored' || made.kind === 'rejected');
+          const entry = { ...entryOf(path), ...(there.has(path) && { wasThere: true }) };
+          const file = { ...made, entry };
+          store.prepare([isSlim ? withoutDetail(file) : file]).apply();
+          there.set(path, file.kind);
+        }
+        const kinds = [...there.values()];
+        assert.equal(store.summary.ignored, kinds.filter((one) => one === 'ignored').length);
+        assert.equal(store.summary.rejected, kinds.filter((one) => one === 'rejected').length);
+        assert.equal([...store.files()].length, store.summary.rejected);
+        assert.equal([...store.freeze()].length, store.summary.rejected);
+      }),
+      { numRuns: 500 },
+    );
   });
 
   describe('after any changes', () => {

@@ -350,8 +350,8 @@ describeWith(['git'], 'generator: an image of the store', () => {
   for (const [what, blocks] of Object.entries({
     'of nothing': [],
     'of another format': [Buffer.from(`{"lookasideImage":2,"tree":"${'a'.repeat(40)}"}`)],
-    'of no tree': [Buffer.from('{"lookasideImage":1,"tree":"HEAD"}')],
-    'of more': [Buffer.from(`{"lookasideImage":1,"tree":"${'a'.repeat(40)}","more":1}`)],
+    'of no tree': [Buffer.from('{"lookasideImage":3,"tree":"HEAD"}')],
+    'of more': [Buffer.from(`{"lookasideImage":3,"tree":"${'a'.repeat(40)}","more":1}`)],
     'that is no JSON': [Buffer.from('{')],
   })) {
     it(`is of no use with a header ${what}`, async () => {
@@ -368,7 +368,7 @@ describeWith(['git'], 'generator: an image of the store', () => {
   })) {
     it(`is of no use with a record ${what}`, async () => {
       const snapshot = await push(some());
-      const header = Buffer.from(JSON.stringify({ lookasideImage: 1, tree: snapshot.tree?.id }));
+      const header = Buffer.from(JSON.stringify({ lookasideImage: 3, tree: snapshot.tree?.id }));
       await writeBlocks(image(), [header, Buffer.from(record)], new AbortController().signal);
       await assertUnused(snapshot, /RangeError/);
     });

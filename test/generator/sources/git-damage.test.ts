@@ -1,12 +1,25 @@
 // What a clone on disk may suffer: power cuts, full disks, killed processes.
 import assert from 'node:assert/strict';
-import { chmod, mkdir, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  mkdir,
+  readFile,
+  readdir,
+  rename,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createGitSource } from '../../../generator/sources/git.ts';
 import type { Source } from '../../../generator/sources/source.ts';
 import { startBackground } from '../../e2e/background.ts';
 import { type GitRemote, makeGitRemote } from '../../e2e/git-remote.ts';
+import { runOrThrow } from '../../e2e/run.ts';
 import { useTemporary } from '../../e2e/temporary.ts';
 import { describeWith } from '../../with-tools.ts';
 import { collect } from './collect.ts';
@@ -80,11 +93,28 @@ describeWith(['git', 'git-http-backend'], 'a clone that was damaged', () => {
   });
 
   const named = (name: string) => async () => [join(await cloneDirectory(), name)];
+  /** The object, or the pack that it came in. */
   const objectOf = (name: string) => async () => {
     const id = await remote.git('rev-parse', name);
-    return (await filesBelow('objects', id.slice(0, 2))).filter((path) =>
-      path.endsWith(id.slice(2)),
-    );
+    const files = await filesBelow('objects');
+    const alone = files.filter((path) => path.endsWith(`${id.slice(0, 2)}/${id.slice(2)}`));
+    if (alone.length > 0) return alone;
+    return files.filter((path) => path.endsWith('.pack'));
+  };
+  /** As earlier versions kept what came: each object in a file of its own. */
+  const unpack = async (): Promise<void> => {
+    const packs = (await filesBelow('objects/pack')).filter((path) => path.endsWith('.pack'));
+    const aside = packs.map((path) => path.replace('/objects/pack/', '/'));
+    for (const [index, path] of packs.entries()) {
+      await rename(path, aside[index] ?? assert.fail());
+      await rm(path.replace(/\.pack$/, '.idx'));
+    }
+    for (const path of aside) {
+      await runOrThrow('git', ['--git-dir', await cloneDirectory(), 'unpack-objects', '-q'], {
+        input: await readFile(path),
+      });
+      await rm(path);
+    }
   };
 
   const TARGETS: Readonly<Record<string, () => Promise<string[]>>> = {
@@ -107,6 +137,7 @@ describeWith(['git', 'git-http-backend'], 'a clone that was damaged', () => {
     it(`heals when ${what} is cut short, garbage or missing`, async () => {
       const running = await open();
       assert.deepEqual(await readAll(running), CONTENT);
+      await unpack();
       for (const harm of Object.values(HARMS)) {
         await each(await find(), harm);
         // What fails once must work the second time.
@@ -176,22 +207,49 @@ describeWith(['git', 'git-http-backend'], 'a clone that was damaged', () => {
       'config.lock',
       'HEAD.lock',
       'shallow.lock',
-      'objects/pack/tmp_pack_x',
-      'objects/tmp_obj_x',
-      'objects/tmp_objdir-x/file',
+      'objects/pack/tmp_pack_AbC123',
+      'objects/pack/.tmp-77-pack-0123456789012345678901234567890123456789.idx',
+      'objects/pack/pack-0123456789012345678901234567890123456789.keep',
+      'objects/tmp_obj_AbC123',
       'objects/info/commit-graphs.lock',
+      'incoming/objects/pack/tmp_pack_AbC123',
+      'incoming/objects/info/alternates',
     ];
     for (const name of left) {
       await mkdir(join(clone, name, '..'), { recursive: true });
       await writeFile(join(clone, name), '');
+      // Git that holds a lock now is waited for.
+      await utimes(join(clone, name), 0, 0);
     }
     await remote.publish({ 'sigs/deep/c': 'gamma' });
     assert.deepEqual(await readAll(await open()), { ...CONTENT, c: 'gamma' });
     const names = await readdir(clone, { recursive: true });
     assert.deepEqual(
-      names.filter((name) => /\.lock$|tmp_/.test(name)),
+      names.filter((name) => /\.lock$|tmp[_-]|\.keep$/.test(name)),
       [],
     );
+  });
+
+  it('leaves alone what only looks like that, and what a link leads to', async () => {
+    await readAll(await open());
+    const clone = await cloneDirectory();
+    const others = join(state(), 'others');
+    await mkdir(others);
+    await rm(join(clone, 'objects/info'), { recursive: true });
+    await symlink(others, join(clone, 'objects/info'));
+    const kept = [
+      join(others, 'commit-graph.lock'),
+      join(clone, 'objects/pack/tmp_pack_x.keep'),
+      join(clone, 'objects/pack/tmp_pack_AbC123/file'),
+      join(clone, 'my.lock'),
+    ];
+    for (const path of kept) {
+      await mkdir(join(path, '..'), { recursive: true });
+      await writeFile(path, '');
+    }
+    await symlink(join(others, 'commit-graph.lock'), join(clone, 'config.lock'));
+    await readAll(await open());
+    for (const path of [...kept, join(clone, 'config.lock')]) await stat(path);
   });
 
   it('recovers from a process that was killed amid a fetch', async () => {

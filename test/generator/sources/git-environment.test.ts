@@ -34,7 +34,7 @@ describe('the environment of git', () => {
     'drops another work tree': ['GIT_WORK_TREE', '/x', false],
     'drops other objects': ['GIT_OBJECT_DIRECTORY', '/x', false],
     'drops settings of a caller': ['GIT_CONFIG_PARAMETERS', "'core.pager=x'", false],
-    'drops numbered settings of a caller': ['GIT_CONFIG_KEY_9', 'core.pager', false],
+    'drops numbered settings of a caller': ['GIT_CONFIG_KEY_99', 'core.pager', false],
     'drops the lack of certificate checks': ['GIT_SSL_NO_VERIFY', '1', false],
     'drops who asks for passwords': ['GIT_ASKPASS', '/x', false],
     'drops who asks ssh for passwords': ['SSH_ASKPASS', '/x', false],

@@ -1,0 +1,112 @@
+// What a remote sends is kept apart until all of it has come: git writes it into a directory of
+// objects of its own, from where it sees those of the clone, and only whole packs are moved over. So
+// nothing of a transfer that was broken off, killed or refused is ever in the clone, and whatever git
+// or the remote says of files is no reason to touch one.
+import { access, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { syncPath } from '../../sync-paths.ts';
+import type { Environment } from '../git-child.ts';
+import { measureClone } from './disk-use.ts';
+
+const FOLDER = 'incoming';
+/** Its index is the last: a pack is there for git once that is. */
+const PACK_PARTS = ['pack', 'rev', 'idx'];
+const PACK = /^(pack-[0-9a-f]{40}(?:[0-9a-f]{24})?)\.pack$/;
+const FAN_OUT = /^[0-9a-f]{2}$/;
+const LOOSE = /^[0-9a-f]{38}(?:[0-9a-f]{24})?$/;
+
+/** Of one clone; for one transfer at a time. */
+export class Incoming {
+  readonly #directory: string;
+  readonly #objects: string;
+  readonly #alternates: string;
+  readonly #cloneObjects: string;
+
+  constructor(clone: string) {
+    this.#directory = join(clone, FOLDER);
+    this.#objects = join(this.#directory, 'objects');
+    this.#alternates = join(this.#objects, 'info', 'alternates');
+    this.#cloneObjects = join(clone, 'objects');
+  }
+
+  /** Makes git write there, and read from the clone as well. */
+  environment(): Environment {
+    return { GIT_OBJECT_DIRECTORY: this.#objects };
+  }
+
+  /** Whether there is a clone for it to go to. */
+  async hasClone(): Promise<boolean> {
+    return isThere(this.#cloneObjects);
+  }
+
+  /** Makes the directory, without which git runs nothing in this environment. */
+  async ensure(): Promise<void> {
+    if (!(await isThere(this.#alternates))) await this.empty();
+  }
+
+  /** Removes what has come. */
+  async empty(): Promise<void> {
+    await rm(this.#directory, { recursive: true, force: true, maxRetries: 3 });
+    await mkdir(join(this.#objects, 'pack'), { recursive: true });
+    await mkdir(join(this.#objects, 'info'));
+    // As git reads it, from the directory of objects: no path of ours has to be quoted.
+    await writeFile(this.#alternates, '../../objects\n');
+  }
+
+  /** What has come, in bytes on the disk. */
+  async size(): Promise<number> {
+    return (await measureClone(this.#directory)).bytes;
+  }
+
+  /** Moves what has come into the clone. */
+  async accept(): Promise<void> {
+    const packs = await this.#acceptPacks();
+    const loose = await this.#acceptLoose();
+    for (const folder of [...packs, ...loose]) await syncPath(join(this.#cloneObjects, folder));
+  }
+
+  async #acceptPacks(): Promise<readonly string[]> {
+    const [from, to] = [join(this.#objects, 'pack'), join(this.#cloneObjects, 'pack')];
+    await mkdir(to, { recursive: true });
+    const present = new Set(await readdir(to));
+    const files = new Set(await namesOfFiles(from));
+    let moved: readonly string[] = [];
+    for (const name of files) {
+      const [, pack] = PACK.exec(name) ?? [];
+      // The same one has come before, or it is not whole.
+      if (pack === undefined || present.has(name) || !files.has(`${pack}.idx`)) continue;
+      for (const part of PACK_PARTS) {
+        const file = `${pack}.${part}`;
+        if (files.has(file)) await rename(join(from, file), join(to, file));
+      }
+      moved = ['pack'];
+    }
+    return moved;
+  }
+
+  /** A server of plain files is asked for one object after the other. */
+  async #acceptLoose(): Promise<readonly string[]> {
+    const moved: string[] = [];
+    for (const folder of (await readdir(this.#objects)).filter((name) => FAN_OUT.test(name))) {
+      const [from, to] = [join(this.#objects, folder), join(this.#cloneObjects, folder)];
+      const names = (await namesOfFiles(from)).filter((name) => LOOSE.test(name));
+      if (names.length === 0) continue;
+      await mkdir(to, { recursive: true });
+      for (const name of names) await rename(join(from, name), join(to, name));
+      moved.push(folder);
+    }
+    return moved;
+  }
+}
+
+async function namesOfFiles(directory: string): Promise<readonly string[]> {
+  const entries = await readdir(directory, { withFileTypes: true });
+  return entries.filter((one) => one.isFile()).map(({ name }) => name);
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
