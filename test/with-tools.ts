@@ -21,6 +21,9 @@ export const TOOLS = [
   'chromium',
   'promtool',
   'taskset',
+  'tini',
+  'unshare',
+  'prlimit',
 ] as const;
 export type Tool = (typeof TOOLS)[number];
 

@@ -17,7 +17,7 @@ import {
   signalGroup,
 } from '../system/process-limits.ts';
 import { processStarts } from '../system/process-starts.ts';
-import { COMPLAINT_BYTES, KILL_GRACE, STOP_GRACE } from '../system/run-process.ts';
+import { COMPLAINT_BYTES, KILL_GRACE } from '../system/run-process.ts';
 import { type Environment, GitKilledError } from './git-child.ts';
 import { GitOutput, createLineReader } from './git-output.ts';
 import { NICENESS, giveWayAsSession } from './give-way.ts';
@@ -92,6 +92,11 @@ export class GitLimitError extends SourceError {
     this.limit = limit;
   }
 }
+
+/** What a git that is told to stop may take to clean up. Milliseconds. */
+const STOP_GRACE = 1000;
+/** A shell that has not said by then that nothing is left of a git hangs. Milliseconds. */
+const ANSWER_LIMIT = 5000;
 
 /**
  * Runs git with its arguments, and ends what it printed with a mark and its exit code. Where a file
@@ -255,7 +260,7 @@ export class GitRunner {
   async #end(running: RunningGit): Promise<void> {
     this.#shell?.stdin?.write(`end ${running.mark}\n`);
     this.#talkTo?.write(`\n${running.mark}\n`);
-    const timer = setTimeout(() => this.#killNow(), KILL_GRACE);
+    const timer = setTimeout(() => this.#killNow(), ANSWER_LIMIT);
     await running.ended;
     clearTimeout(timer);
   }

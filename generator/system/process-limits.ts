@@ -36,9 +36,9 @@ export function describeLimit(limit: ProcessLimit, value: number): string {
 }
 
 function formatDuration(milliseconds: number): string {
-  if (milliseconds < SECOND) return `${milliseconds} ms`;
+  if (milliseconds < SECOND) return `${Math.round(milliseconds)} ms`;
   if (milliseconds % MINUTE === 0) return `${milliseconds / MINUTE} min`;
-  return `${milliseconds / SECOND} s`;
+  return `${Math.round(milliseconds / SECOND)} s`;
 }
 
 function formatBytes(bytes: number): string {
@@ -81,7 +81,10 @@ export class ProcessStartError extends Error {
 
   /** Where a program says that it could start no other. */
   static exhausted(command: string): ProcessStartError {
-    return new ProcessStartError(command, Object.assign(new Error('cannot fork'), { code: 'EAGAIN' }));
+    return new ProcessStartError(
+      command,
+      Object.assign(new Error('cannot fork'), { code: 'EAGAIN' }),
+    );
   }
 
   /** No program has that name. */

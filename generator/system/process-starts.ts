@@ -3,7 +3,7 @@
 import type { ProcessStartError } from './process-limits.ts';
 
 export interface StartListener {
-  /** The system let us start nothing. Called again for each failure. */
+  /** The system let us start nothing, for the first time since a start worked. */
   readonly onStartFailure: (error: ProcessStartError) => void;
   /** A start has worked, after one that failed. */
   readonly onStarted: () => void;
@@ -21,7 +21,7 @@ export class ProcessStarts {
 
   /** A program that is not there says nothing about the system. */
   failed(error: ProcessStartError): void {
-    if (!error.isExhausted) return;
+    if (!error.isExhausted || this.#hasFailed) return;
     this.#hasFailed = true;
     for (const { onStartFailure } of this.#listeners) onStartFailure(error);
   }

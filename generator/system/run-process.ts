@@ -15,8 +15,6 @@ import {
 } from './process-limits.ts';
 import { processStarts } from './process-starts.ts';
 
-/** What a process that is told to stop may take to clean up. Milliseconds. */
-export const STOP_GRACE = 1000;
 /** A killed process that has not ended by then hangs in the kernel. Milliseconds. */
 export const KILL_GRACE = 2000;
 /** How long pipes are read on that somebody holds whose process has ended. Milliseconds. */
@@ -25,7 +23,8 @@ const PIPE_GRACE = 1000;
 export const COMPLAINT_BYTES = 64 * 1024;
 
 export interface ProcessOptions {
-  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** That of this process where it is left out. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
   /** Where one is left out, there is none. */
   readonly limits: Partial<ProcessLimits>;
   /** Once aborted, the process is stopped. */
@@ -34,6 +33,11 @@ export interface ProcessOptions {
   readonly hasInput?: boolean;
   /** Bytes that it may write to its file descriptor 3, which is closed where this is left out. */
   readonly status?: number;
+  /**
+   * What it may take to clean up when it is told to stop, in milliseconds. It is killed at once
+   * where this is left out: what only reads leaves nothing.
+   */
+  readonly grace?: number;
 }
 
 /** How a process ended that nobody stopped. */
@@ -51,6 +55,7 @@ export interface ProcessEnd {
 export class BoundedProcess {
   readonly #name: string;
   readonly #limits: Partial<ProcessLimits>;
+  readonly #grace: number;
   readonly #child: ChildProcess | undefined;
   readonly #end: Promise<ProcessEnd>;
   readonly #complaint = new OutputTail(COMPLAINT_BYTES);
@@ -64,21 +69,25 @@ export class BoundedProcess {
   #stopping: readonly NodeJS.Timeout[] = [];
   #abandon: () => void = () => undefined;
 
-  /**
-   * Starts `COMMAND ARGS`, which errors call `name`. Whether that works, `ended` tells.
-   */
+  /** Starts `COMMAND ARGS`, which errors call `name`. Whether that works, `ended` tells. */
   constructor(
     name: string,
     [command, ...args]: readonly [string, ...string[]],
-    { environment, limits, ending, hasInput = false, status }: ProcessOptions,
+    { environment, limits, ending, hasInput = false, status, grace = 0 }: ProcessOptions,
   ) {
     this.#name = name;
     this.#limits = limits;
+    this.#grace = grace;
     try {
       if (ending?.aborted) throw new ProcessStoppedError(name);
       this.#child = spawn(command, args, {
-        env: { ...environment },
-        stdio: [hasInput ? 'pipe' : 'ignore', 'pipe', 'pipe', status === undefined ? 'ignore' : 'pipe'],
+        ...(environment && { env: { ...environment } }),
+        stdio: [
+          hasInput ? 'pipe' : 'ignore',
+          'pipe',
+          'pipe',
+          status === undefined ? 'ignore' : 'pipe',
+        ],
         detached: true,
       });
     } catch (error) {
@@ -86,8 +95,8 @@ export class BoundedProcess {
     }
     this.#end = this.#untilEnd(ending);
     this.#end.catch(() => undefined);
-    // A write to a process that has gone is reported by its end, not by the pipe.
-    this.#child?.stdin?.on('error', () => undefined);
+    // What becomes of a process is reported by its end, not by its pipes.
+    for (const pipe of this.#child?.stdio ?? []) pipe?.on('error', () => undefined);
     this.#child?.stderr?.on('data', this.#counting('stderr', limits.stderr, this.#complaint));
     if (status === undefined) return;
     const kept = { push: (chunk: Buffer) => void this.#status.push(chunk) };
@@ -119,7 +128,8 @@ export class BoundedProcess {
   }
 
   /**
-   * What it prints, no faster than somebody takes it. Its silence counts while somebody waits.
+   * What it prints, no faster than somebody takes it, who begins at once. Its silence counts while
+   * somebody waits.
    * Throws as `ended` rejects. Whoever takes no more stops it.
    */
   async *chunks(): AsyncGenerator<Buffer> {
@@ -131,10 +141,12 @@ export class BoundedProcess {
         this.expectOutput(true);
         const next = await reading?.next();
         this.expectOutput(false);
-        if (next === undefined || next.done === true) return;
+        if (next === undefined || next.done === true) break;
         count(next.value);
         yield next.value;
       }
+      // A process that was stopped ends what it prints as one does that has said all.
+      await this.#end;
     } catch (error) {
       // Where the pipe was closed from here, the end says why.
       await this.#end;
@@ -155,16 +167,16 @@ export class BoundedProcess {
     this.#silence = setTimeout(() => this.#exceed('silence', silence), silence);
   }
 
-  /** Stops it, and all that it started: first kindly, then for sure. */
+  /** Stops it, and all that it started. */
   stop(error: Error = new ProcessStoppedError(this.#name)): void {
     const pid = this.#child?.pid;
     if (this.#hasExited || this.#stopping.length > 0) return;
     this.#failure ??= error;
     if (pid === undefined) return;
-    signalGroup(pid, 'SIGTERM');
+    signalGroup(pid, this.#grace > 0 ? 'SIGTERM' : 'SIGKILL');
     this.#stopping = [
-      setTimeout(() => void signalGroup(pid, 'SIGKILL'), STOP_GRACE),
-      setTimeout(() => this.#abandon(), STOP_GRACE + KILL_GRACE),
+      setTimeout(() => void signalGroup(pid, 'SIGKILL'), this.#grace),
+      setTimeout(() => this.#abandon(), this.#grace + KILL_GRACE),
     ];
   }
 
@@ -174,8 +186,7 @@ export class BoundedProcess {
     const stop = (): void => this.stop();
     ending?.addEventListener('abort', stop, { once: true });
     const { deadline } = this.#limits;
-    const timer =
-      deadline && setTimeout(() => this.#exceed('deadline', deadline), deadline);
+    const timer = deadline && setTimeout(() => this.#exceed('deadline', deadline), deadline);
     try {
       const [exitCode, signal] = await this.#untilExit(child);
       this.#hasExited = true;
@@ -252,7 +263,8 @@ export class BoundedProcess {
 /** Those that it writes to. */
 function pipesOf({ stdin, stdio }: ChildProcess): readonly Readable[] {
   return (stdio ?? []).filter(
-    (pipe): pipe is Readable => pipe !== null && pipe !== undefined && pipe !== stdin && 'read' in pipe,
+    (pipe): pipe is Readable =>
+      pipe !== null && pipe !== undefined && pipe !== stdin && 'read' in pipe,
   );
 }
 
