@@ -4,7 +4,13 @@ import { createJudge } from '../generator/judge.ts';
 import type { Policy } from '../generator/policy/policy.ts';
 import { type CheckReport, type ReportedFile, sortByPath } from '../generator/report.ts';
 import { createDirectoryPass } from '../generator/sources/directory-pass.ts';
-import type { HistoryChange, ReadableSource, Source } from '../generator/sources/source.ts';
+import {
+  type HistoryChange,
+  type ReadableSource,
+  type Source,
+  StateRefusedError,
+} from '../generator/sources/source.ts';
+import { toBudgets } from './budget-options.ts';
 import { type Checked, type Run, canBeFollowed, checkSource } from './check-source.ts';
 import { openEngines, warnOfMissingGpgv } from './open-engines.ts';
 import { openSource, withTemporaryState } from './open-source.ts';
@@ -71,7 +77,7 @@ async function withRun<Result>(
 ): Promise<Result> {
   const policy = await readPolicy(settings);
   return withTemporaryState(world.signals, async (temporary, ending) => {
-    const engines = await openEngines(world.environment, temporary);
+    const engines = await openEngines(world.environment, temporary, toBudgets(settings));
     const warning = warnOfMissingGpgv(policy, engines);
     if (warning !== undefined) world.stderr.write(`lookaside: warning: ${warning}\n`);
     ending.addEventListener('abort', () => void engines.close());
@@ -90,7 +96,8 @@ async function checkKept(kept: string, temporary: string, run: Run): Promise<Che
   try {
     return await checkIn(kept, run, true);
   } catch (error) {
-    if (run.ending.aborted) throw error;
+    // What is refused would be refused again, and says nothing against what was kept.
+    if (run.ending.aborted || error instanceof StateRefusedError) throw error;
     const checked = await checkIn(temporary, run);
     // The source is good, so what was kept is not, or cannot be written; another run may have it.
     if (!(error instanceof DirectoryInUseError)) await removeIfCan(kept);

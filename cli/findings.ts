@@ -1,7 +1,7 @@
 // What a report has to tell of its files: faults and warnings, in the form that all formats for
 // people and machines are made from.
 import { toPrintable } from '../generator/printable.ts';
-import type { CheckReport, ReportedFile } from '../generator/report.ts';
+import type { CheckReport, RefusedState, ReportedFile } from '../generator/report.ts';
 
 /** What a warning without keys says, in reports and logs alike. */
 export const NO_KEYS =
@@ -53,12 +53,21 @@ export function toFindings(file: ReportedFile, options: FindingOptions): readonl
 }
 
 /** Whether a check with this report fails: for faults, and if strict for warnings. */
-export function hasFaults({ summary, files, keys }: CheckReport, strict: boolean): boolean {
-  if (summary.rejected > 0) return true;
+export function hasFaults(
+  { summary, files, keys, refused }: CheckReport,
+  strict: boolean,
+): boolean {
+  if (summary.rejected > 0 || refused) return true;
   return (
     strict &&
     (keys.length === 0 || files.some((file) => 'warnings' in file && file.warnings.length > 0))
   );
+}
+
+/** Why a state is refused, in one printable line; who brought it with it. */
+export function formatRefused({ message, author }: RefusedState): string {
+  const by = author === undefined ? '' : `, brought by ${author}`;
+  return toPrintable(`the state is refused: ${message}${by}`);
 }
 
 /** The verdict and the counts, in one line without colours. */

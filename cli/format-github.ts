@@ -9,6 +9,7 @@ import {
   type FindingOptions,
   NO_KEYS,
   formatFinding,
+  formatRefused,
   formatSummary,
   toFindings,
 } from './findings.ts';
@@ -22,6 +23,12 @@ export function formatGithub(report: CheckReport, options: FindingOptions): stri
   });
   if (report.keys.length === 0)
     lines.push(formatCommand(options.strict ? 'error' : 'warning', { title: 'no-keys' }, NO_KEYS));
+  if (report.refused) {
+    const { code, hint } = report.refused;
+    lines.push(
+      formatCommand('error', { title: code }, `${formatRefused(report.refused)}; ${hint}`),
+    );
+  }
   lines.push(
     formatCommand('notice', { title: 'lookaside' }, formatSummary(report, options.strict)),
   );

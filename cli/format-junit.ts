@@ -2,11 +2,12 @@
 // that is not ignored. It is well-formed XML 1.0 whatever the names of files are.
 import Builder from 'fast-xml-builder';
 import { toPrintable } from '../generator/printable.ts';
-import type { CheckReport, ReportedFile } from '../generator/report.ts';
+import type { CheckReport, RefusedState, ReportedFile } from '../generator/report.ts';
 import {
   NO_KEYS,
   type Finding,
   type FindingOptions,
+  formatRefused,
   toFindings,
   toRepositoryPath,
 } from './findings.ts';
@@ -35,6 +36,7 @@ export function formatJunit(report: CheckReport, options: FindingOptions): strin
   const files = report.files.filter(({ status }) => status !== 'ignored');
   const testcase = files.map((file) => toTestCase(file, options));
   if (options.strict && report.keys.length === 0) testcase.push(NO_KEYS_CASE);
+  if (report.refused) testcase.push(toRefusedCase(report.refused));
   const failures = testcase.filter(({ failure }) => failure !== undefined).length;
   const counts = { '@tests': testcase.length, '@failures': failures, '@errors': 0 };
   const builder = new Builder({
@@ -79,6 +81,16 @@ function toTestCase(file: ReportedFile, options: FindingOptions): TestCase {
       },
     }),
     ...(warnings.length > 0 && { 'system-out': toLines(warnings) }),
+  };
+}
+
+function toRefusedCase(refused: RefusedState): TestCase {
+  const message = toXmlText(formatRefused(refused));
+  const text = `${message}\nhint: ${toXmlText(refused.hint)}`;
+  return {
+    '@classname': '.',
+    '@name': 'state',
+    failure: { '@type': refused.code, '@message': message, '#text': text },
   };
 }
 

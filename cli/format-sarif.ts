@@ -10,6 +10,7 @@ import {
   type Finding,
   type FindingOptions,
   formatFinding,
+  formatRefused,
   toFindings,
 } from './findings.ts';
 
@@ -81,16 +82,27 @@ function toResult(finding: Finding, ruleIndex: number): Result {
   };
 }
 
+/** A state that is refused has no file to point at: the run tells of it (3.20.21). */
 function toInvocation(
-  { keys }: CheckReport,
+  { keys, refused }: CheckReport,
   strict: boolean,
 ): NonNullable<Run['invocations']>[number] {
-  if (keys.length > 0) return { executionSuccessful: true };
   return {
-    executionSuccessful: true,
-    toolConfigurationNotifications: [
-      { level: strict ? 'error' : 'warning', message: { text: NO_KEYS } },
-    ],
+    executionSuccessful: !refused,
+    ...(refused && {
+      toolExecutionNotifications: [
+        {
+          descriptor: { id: refused.code },
+          level: 'error',
+          message: { text: escapeMessage(`${formatRefused(refused)}; ${refused.hint}`) },
+        },
+      ],
+    }),
+    ...(keys.length === 0 && {
+      toolConfigurationNotifications: [
+        { level: strict ? 'error' : 'warning', message: { text: NO_KEYS } },
+      ],
+    }),
   };
 }
 

@@ -1,7 +1,7 @@
 import { styleText } from 'node:util';
 import type { CheckReport, ReportedFile } from '../generator/report.ts';
 import { toPrintable } from '../generator/printable.ts';
-import { NO_KEYS, describeHarm, formatSummary, hasFaults } from './findings.ts';
+import { NO_KEYS, describeHarm, formatRefused, formatSummary, hasFaults } from './findings.ts';
 
 interface Style {
   readonly colour: boolean;
@@ -13,6 +13,10 @@ interface Style {
 export function formatText(report: CheckReport, style: Style): string {
   const lines = report.files.flatMap((file) => formatFile(file, style));
   if (report.keys.length === 0) lines.push(`${paint('yellow', 'warning', style)}: ${NO_KEYS}`);
+  if (report.refused) {
+    const code = paint('red', report.refused.code, style);
+    lines.push(`${code}: ${formatRefused(report.refused)}`, `  hint: ${report.refused.hint}`);
+  }
   const verdict = hasFaults(report, style.strict) ? 'red' : 'green';
   const summary = formatSummary(report, style.strict).replace(/^[a-z]+/, (word) =>
     paint(verdict, word, style),

@@ -6,6 +6,7 @@ import {
 } from '../generator/openpgp/open-message.ts';
 import { createRsaVerifier } from '../generator/openpgp/rsa-in-thread.ts';
 import type { Policy } from '../generator/policy/policy.ts';
+import type { Budgets } from '../generator/budgets.ts';
 import type { Environment } from './read-settings.ts';
 import { readVersion } from './read-version.ts';
 
@@ -20,8 +21,12 @@ export interface Engines {
 }
 
 /** Opens both engines; gpgv keeps its files below `directory`. */
-export async function openEngines(environment: Environment, directory: string): Promise<Engines> {
-  const gpgv = await openGpgv({ path: environment['PATH'], directory });
+export async function openEngines(
+  environment: Environment,
+  directory: string,
+  { gpgvTime }: Budgets,
+): Promise<Engines> {
+  const gpgv = await openGpgv({ path: environment['PATH'], directory, timeLimit: gpgvTime });
   const rsa = createRsaVerifier();
   return {
     openMessage: createOpenMessage(gpgv, rsa.isSignedByRsa),

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { messageOf } from '../generator/message-of.ts';
 import { parseSource } from '../generator/sources/parse-source.ts';
 import type { Source } from '../generator/sources/source.ts';
+import type { Budgets } from '../generator/budgets.ts';
+import { toBudgets } from './budget-options.ts';
 import { Complaint } from './complaint.ts';
 import type { Settings } from './options.ts';
 import type { Environment } from './read-settings.ts';
@@ -22,9 +24,15 @@ export async function openSource<DirectorySource>(
   stateDirectory: string,
   environment: Environment,
   ending: AbortSignal,
-  openDirectory: (path: string, subtree: string, ending: AbortSignal) => Promise<DirectorySource>,
+  openDirectory: (
+    path: string,
+    subtree: string,
+    ending: AbortSignal,
+    budgets: Budgets,
+  ) => Promise<DirectorySource>,
 ): Promise<DirectorySource | Source> {
   const address = parseSource(location);
+  const budgets = toBudgets(settings);
   const tokenFile = settings['git-token-file'];
   if (tokenFile !== undefined) {
     if (address.kind === 'directory' || !isSafeForToken(address.url)) {
@@ -36,7 +44,7 @@ export async function openSource<DirectorySource>(
     await assertToken(tokenFile);
   }
   if (address.kind === 'directory') {
-    return openDirectory(address.path, settings.path, ending);
+    return openDirectory(address.path, settings.path, ending, budgets);
   }
   const { createGitSource } = await import('../generator/sources/git.ts');
   return createGitSource({
@@ -47,6 +55,7 @@ export async function openSource<DirectorySource>(
     tokenFile,
     environment,
     ending,
+    budgets,
   });
 }
 

@@ -45,6 +45,35 @@ export const duration = (form: string, longest: number) =>
     return z.NEVER;
   });
 
+/** A whole number from 1. */
+export const count = z
+  .union([z.string(), z.number()], expected('a number'))
+  .transform((value, context) => {
+    const number = /^[0-9]+$/.test(String(value)) ? Number(value) : Number.NaN;
+    if (number >= 1 && number <= Number.MAX_SAFE_INTEGER) return number;
+    context.addIssue(`expected a whole number from 1, got ${JSON.stringify(value)}`);
+    return z.NEVER;
+  });
+
+const SIZES: Readonly<Record<string, number>> = {
+  '': 1,
+  KiB: 1024,
+  MiB: 1024 ** 2,
+  GiB: 1024 ** 3,
+  TiB: 1024 ** 4,
+};
+
+/** `4MiB`, or a number of bytes; in bytes. */
+export const size = z
+  .union([z.string(), z.number()], expected('a size like 4MiB'))
+  .transform((value, context) => {
+    const [, amount, unit] = /^([0-9]+)(KiB|MiB|GiB|TiB|)$/.exec(String(value)) ?? [];
+    const bytes = Number(amount) * (SIZES[unit ?? ''] ?? Number.NaN);
+    if (bytes >= 1 && bytes <= Number.MAX_SAFE_INTEGER) return bytes;
+    context.addIssue(`expected a size like 4MiB, got ${JSON.stringify(value)}`);
+    return z.NEVER;
+  });
+
 /** `HOST:PORT`, `[::1]:PORT`. */
 export const address = z
   .string(expected('HOST:PORT'))

@@ -1,6 +1,7 @@
 // Every option of the program in one table: the flags, the environment variables, the
 // configuration file and the README's table are made from it or tested against it.
 import type { z } from 'zod';
+import { BUDGETS } from './budget-options.ts';
 import { EXPLAIN_OPTIONS } from './explain-options.ts';
 import { NODE_CONFIG_OPTIONS } from './node-config-options.ts';
 import {
@@ -202,6 +203,7 @@ export const OPTIONS = {
     commands: ['node-config', 'serve'],
     schema: text,
   },
+  ...BUDGETS,
   ...NODE_CONFIG_OPTIONS,
   ...EXPLAIN_OPTIONS,
 } as const satisfies Record<string, Option>;

@@ -1,6 +1,7 @@
 // The command line: flags in, the right command run, an exit code out.
 import { Command, CommanderError, Option } from 'commander';
-import { Complaint } from './complaint.ts';
+import { StateRefusedError } from '../generator/sources/source.ts';
+import { Complaint, formatComplaint } from './complaint.ts';
 import {
   type Command as CommandName,
   OPTION_NAMES,
@@ -118,6 +119,14 @@ export async function runProgram(args: readonly string[], world: World): Promise
     await program.parseAsync(args, { from: 'user' });
     return exitCode;
   } catch (error) {
+    if (error instanceof StateRefusedError) {
+      const { message, hint, origin } = error;
+      const what = origin.commit === undefined ? 'the source' : `commit ${origin.commit}`;
+      const by = origin.author === undefined ? '' : `, brought by ${origin.author}`;
+      const complaint = new Complaint(`${what} is refused: ${message}${by}`, hint);
+      world.stderr.write(formatComplaint(complaint));
+      return 1;
+    }
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return 0;
     if (error.code === 'commander.help') return 2;

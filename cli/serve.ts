@@ -11,6 +11,7 @@ import type { VerdictFile } from '../generator/verdict-file.ts';
 import { Troubles } from '../server/follow/troubles.ts';
 import type { TlsFiles } from '../server/listener.ts';
 import { type Reloadable, startServer } from '../server/start-server.ts';
+import { toBudgets } from './budget-options.ts';
 import { Complaint, formatComplaint } from './complaint.ts';
 import { NO_KEYS } from './findings.ts';
 import { openEngines, warnOfMissingGpgv } from './open-engines.ts';
@@ -75,7 +76,7 @@ export async function serve(source: string, settings: Settings, world: World): P
   });
   if (world.isInit === true) log.warn(NO_INIT);
   const ending = new AbortController();
-  const engines = await openEngines(world.environment, tmpdir());
+  const engines = await openEngines(world.environment, tmpdir(), toBudgets(settings));
   const warnOfKeys = (policy: Policy): void => {
     const warning = policy.keyring ? warnOfMissingGpgv(policy, engines) : NO_KEYS;
     if (warning !== undefined) log.warn(warning);
@@ -91,9 +92,9 @@ export async function serve(source: string, settings: Settings, world: World): P
       settings['state-dir'],
       environment,
       ending.signal,
-      async (path, subtree) => {
+      async (path, subtree, _ending, budgets) => {
         const { createDirectorySource } = await import('../generator/sources/directory.ts');
-        return createDirectorySource(path, subtree);
+        return createDirectorySource(path, subtree, budgets);
       },
     );
     verdicts = await openVerdicts(settings['state-dir'], opened.location, log);

@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs';
 import { MAX_BLOB_BYTES } from '../generator/blob.ts';
 import { describeSignature } from '../generator/describe-signature.ts';
 import { messageOf } from '../generator/message-of.ts';
+import { toBudgets } from './budget-options.ts';
 import { Complaint } from './complaint.ts';
 import { formatShown } from './format-shown.ts';
 import { openEngines } from './open-engines.ts';
@@ -27,7 +28,11 @@ export async function show(
   }
   const policy = await readPolicy(settings);
   return withTemporaryState(world.signals, async (directory, ending) => {
-    const { openMessage, close } = await openEngines(world.environment, directory);
+    const { openMessage, close } = await openEngines(
+      world.environment,
+      directory,
+      toBudgets(settings),
+    );
     ending.addEventListener('abort', () => void close());
     const options = { keyring: policy.keyring, openMessage };
     const shown = [];

@@ -74,6 +74,17 @@ export interface CheckReport {
   readonly keys: readonly KeyInfo[];
   readonly summary: Summary;
   readonly files: readonly ReportedFile[];
+  /** The state costs more than its budget, so no file of it was looked at. */
+  readonly refused?: RefusedState;
+}
+
+/** Why a state is refused as a whole. */
+export interface RefusedState {
+  readonly code: 'state-refused';
+  readonly message: string;
+  readonly hint: string;
+  /** As the newest commit says. */
+  readonly author?: string;
 }
 
 /** Sorts by path, in the order of the bytes, so that equal input gives an equal report. */

@@ -37,6 +37,8 @@ export interface GpgvOptions {
   readonly path: string | undefined;
   /** A directory that is there; files of its own go below. */
   readonly directory: string;
+  /** Processor time for one message. Milliseconds. */
+  readonly timeLimit?: number;
 }
 
 const COMMAND = 'gpgv';

@@ -3,6 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import pMap from 'p-map';
 import { decodePath } from './decode-path.ts';
+import type { StateCounter } from './state-counter.ts';
 import { cannotBeListed, hasVanished, kindOf } from './directory-entry.ts';
 import type { Entry } from './source.ts';
 
@@ -31,13 +32,16 @@ interface Folder {
   readonly folders: readonly Buffer[];
 }
 
-/** Lists every file below a directory, without following links and leaving out `.git`. */
-export async function indexDirectory(root: string): Promise<DirectoryIndex> {
+/**
+ * Lists every file below a directory, without following links and leaving out `.git`. All that is
+ * listed is counted, and the counter may end it.
+ */
+export async function indexDirectory(root: string, counter: StateCounter): Promise<DirectoryIndex> {
   const index = new Map<string, IndexedEntry>();
   const pending: Buffer[] = [Buffer.alloc(0)];
   while (pending.length > 0) {
     const taken = pending.splice(-FOLDERS_AT_ONCE);
-    const read = await pMap(taken, async (folder) => indexFolder(root, folder), {
+    const read = await pMap(taken, async (folder) => indexFolder(root, folder, counter), {
       concurrency: CONCURRENCY,
     });
     for (const { files, folders } of read) {
@@ -49,13 +53,16 @@ export async function indexDirectory(root: string): Promise<DirectoryIndex> {
   return index;
 }
 
-async function indexFolder(root: string, folder: Buffer): Promise<Folder> {
+async function indexFolder(root: string, folder: Buffer, counter: StateCounter): Promise<Folder> {
   const files: { readonly path: Buffer; readonly child: Dirent<Buffer> }[] = [];
   const folders: Buffer[] = [];
   for (const child of await readFolder(root, folder)) {
     const path = folder.length > 0 ? Buffer.concat([folder, SLASH, child.name]) : child.name;
-    if (!child.isDirectory()) files.push({ path, child });
-    else if (child.name.toString('latin1') !== GIT) folders.push(path);
+    const isFolder = child.isDirectory();
+    if (isFolder && child.name.toString('latin1') === GIT) continue;
+    counter.add(isFolder ? 'directories' : 'files', path.length);
+    if (isFolder) folders.push(path);
+    else files.push({ path, child });
   }
   const toEntry = async (file: (typeof files)[number]): Promise<IndexedEntry | undefined> =>
     toIndexed(root, file.path, file.child);

@@ -2,12 +2,14 @@
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
+import { DEFAULT_BUDGETS, type StateBudgets } from '../budgets.ts';
 import { messageOf } from '../message-of.ts';
 import { reject } from '../rejection.ts';
 import { resolveRoot } from './directory-root.ts';
 import { flattenBatches } from './flatten-batches.ts';
 import { readAhead } from './read-ahead.ts';
 import type { ReadableSource } from './source.ts';
+import { StateCounter } from './state-counter.ts';
 import { walkDirectory } from './walk-directory.ts';
 
 /** Entries that are counted before anything else gets its turn. */
@@ -21,6 +23,7 @@ export async function createDirectoryPass(
   location: string,
   path: string,
   ending: AbortSignal,
+  budgets: StateBudgets = DEFAULT_BUDGETS,
 ): Promise<ReadableSource> {
   const root = await resolveRoot(resolve(location, path));
   const raw = Buffer.from(root).toString('latin1');
@@ -30,8 +33,8 @@ export async function createDirectoryPass(
     kind: 'directory',
     location,
     refresh: async () => ({
-      entries: () => flattenBatches(readAhead(raw, stop)),
-      count: async () => count(raw),
+      entries: () => flattenBatches(readAhead(raw, stop, budgets)),
+      count: async () => count(raw, budgets),
       read: async (entry) => {
         if (entry.bytes) return entry.bytes;
         try {
@@ -46,8 +49,8 @@ export async function createDirectoryPass(
   };
 }
 
-async function count(root: string): Promise<number> {
-  const walk = walkDirectory(root, ['']);
+async function count(root: string, budgets: StateBudgets): Promise<number> {
+  const walk = walkDirectory(root, [''], new StateCounter(budgets));
   let entries = 0;
   while (walk.next().value) {
     if (++entries % COUNTED_AT_ONCE === 0) await setImmediate();

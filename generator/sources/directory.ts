@@ -3,10 +3,12 @@
 import { readFile } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import { DEFAULT_BUDGETS, type StateBudgets } from '../budgets.ts';
 import { reject } from '../rejection.ts';
 import { type DirectoryIndex, type IndexedEntry, indexDirectory } from './directory-index.ts';
 import { resolveRoot } from './directory-root.ts';
 import type { Entry, Snapshot, Source } from './source.ts';
+import { StateCounter } from './state-counter.ts';
 import { type DirectoryWatch, watchDirectory } from './watch-directory.ts';
 import { messageOf } from '../message-of.ts';
 
@@ -19,7 +21,11 @@ const SETTLE_TIME = 200;
  * Opens a directory; `path` is the subtree to publish, '' for all of it.
  * @throws SourceError if there is no such directory.
  */
-export async function createDirectorySource(location: string, path: string): Promise<Source> {
+export async function createDirectorySource(
+  location: string,
+  path: string,
+  budgets: StateBudgets = DEFAULT_BUDGETS,
+): Promise<Source> {
   const root = resolve(location, path);
   await resolveRoot(root);
   const indexes = new WeakMap<Snapshot, DirectoryIndex>();
@@ -27,7 +33,7 @@ export async function createDirectorySource(location: string, path: string): Pro
 
   const refresh = async (): Promise<Snapshot> => {
     const real = await resolveRoot(root);
-    const index = new Map(await indexDirectory(real));
+    const index = new Map(await indexDirectory(real, new StateCounter(budgets)));
     const snapshot: Snapshot = {
       entries: async function* () {
         for (const { entry } of index.values()) yield entry;
@@ -86,8 +92,16 @@ function postponeUnsettled(index: Map<string, IndexedEntry>, before: DirectoryIn
 }
 
 function* compare(before: DirectoryIndex, now: DirectoryIndex): Generator<Entry> {
-  for (const [path, found] of now) if (!isSame(before.get(path), found)) yield found.entry;
+  for (const [path, found] of now) {
+    const known = before.get(path);
+    if (isSame(known, found)) continue;
+    yield known ? withWasThere(found.entry) : found.entry;
+  }
   for (const path of before.keys()) if (!now.has(path)) yield { kind: 'removed', path };
+}
+
+function withWasThere(entry: Entry): Entry {
+  return entry.kind === 'removed' ? entry : { ...entry, wasThere: true };
 }
 
 function isSame(a: IndexedEntry | undefined, b: IndexedEntry): boolean {

@@ -1,12 +1,16 @@
 import { ObjectMissingError } from './cat-file.ts';
-import { toEntries } from './change.ts';
-import { diffSmallTrees } from './diff-small-trees.ts';
-import { diffTrees } from './diff-trees.ts';
 import { flattenBatches } from './flatten-batches.ts';
 import type { GitObjects } from './git-objects.ts';
 import { GitKilledError } from './git-child.ts';
-import { listTree } from './list-tree.ts';
-import { type Entry, type Snapshot, SourceError, type StateOrigin } from './source.ts';
+import {
+  type Entry,
+  type Snapshot,
+  SourceError,
+  type StateOrigin,
+  StateRefusedError,
+} from './source.ts';
+import { STATE_HINT } from './state-budget.ts';
+import type { TreeStates } from './tree-states.ts';
 
 export interface GitSnapshotOptions {
   readonly commit: string;
@@ -20,15 +24,17 @@ export interface GitSnapshotOptions {
   readonly onDamage: () => void;
   /** Who brought the state, for what is told when it is refused. */
   readonly origin: () => Promise<StateOrigin>;
+  /** The states of the same source. */
+  readonly states: TreeStates;
 }
 
-/** The state at one commit. It starts no process but for a listing and for many changes. */
+/** The state at one commit. It starts no process but for a listing. */
 export function createGitSnapshot(options: GitSnapshotOptions): Snapshot {
-  const { commit, tree, objects, ending, onDamage } = options;
-  const { directory, environment, sizes, contents } = objects;
+  const { commit, tree, objects, ending, onDamage, states } = options;
+  const { sizes, contents } = objects;
 
   const notice = (error: unknown): never => {
-    if (!(error instanceof GitKilledError)) onDamage();
+    if (!(error instanceof GitKilledError) && !(error instanceof StateRefusedError)) onDamage();
     throw error;
   };
   const noticing = async function* (batches: AsyncIterable<Entry[]>): AsyncGenerator<Entry[]> {
@@ -38,10 +44,8 @@ export function createGitSnapshot(options: GitSnapshotOptions): Snapshot {
       notice(error);
     }
   };
-  const changes = async function* (before: string): AsyncGenerator<Entry[]> {
-    const few = await diffSmallTrees(contents(), sizes, before, tree);
-    if (few) yield await toEntries(few, sizes);
-    else yield* diffTrees(directory, environment, sizes, before, tree, ending);
+  const refuse = async (reason: string): Promise<never> => {
+    throw new StateRefusedError(reason, await options.origin(), STATE_HINT);
   };
   /** A force push and a new clone may have taken it away, which harms nobody. */
   const ensureKept = async (before: string, of: string | undefined): Promise<void> => {
@@ -60,16 +64,12 @@ export function createGitSnapshot(options: GitSnapshotOptions): Snapshot {
       // Without notice: what the clone may have lost says nothing of what it has to have.
       changesSince: async (before) => {
         const found = await sizes.ask(before).catch(() => undefined);
-        return found?.type === 'tree' ? flattenBatches(changes(before)) : undefined;
+        if (found?.type !== 'tree') return undefined;
+        return flattenBatches(states.changes(objects, before, tree, refuse));
       },
     },
-    entries: () => flattenBatches(noticing(listTree(directory, environment, tree, ending))),
-    count: async () => {
-      let entries = 0;
-      for await (const batch of listTree(directory, environment, tree, ending))
-        entries += batch.length;
-      return entries;
-    },
+    entries: () => flattenBatches(noticing(states.entries(objects, tree, refuse, ending))),
+    count: async () => states.count(objects, tree, refuse),
     changesSince: (previous) =>
       flattenBatches(
         (async function* () {
@@ -79,7 +79,7 @@ export function createGitSnapshot(options: GitSnapshotOptions): Snapshot {
             throw new SourceError(`commit ${previous.commit} is not of this repository`);
           }
           await ensureKept(before, previous.commit);
-          yield* noticing(changes(before));
+          yield* noticing(states.changes(objects, before, tree, refuse));
         })(),
       ),
     read: async ({ id }) => {

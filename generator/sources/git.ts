@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import type { Budgets } from '../budgets.ts';
+import { type Budgets, DEFAULT_BUDGETS } from '../budgets.ts';
 import { messageOf } from '../message-of.ts';
 import { lockDirectory } from '../directory-lock.ts';
 import { type FollowedBranch, openFollowedBranch } from './followed-branch.ts';
@@ -25,6 +25,7 @@ import {
   StateRefusedError,
 } from './source.ts';
 import { readOrigin } from './state-origin.ts';
+import { TreeStates } from './tree-states.ts';
 
 export interface GitSourceOptions {
   /** Anything that git fetches from; holds no password. */
@@ -49,7 +50,7 @@ const NEAR = 16;
 
 /** Opens the source; the remote is not contacted before the first refresh. */
 export async function createGitSource(options: GitSourceOptions): Promise<Source> {
-  const { url, path, ending, budgets } = options;
+  const { url, path, ending, budgets = DEFAULT_BUDGETS } = options;
   const token: TokenFile | undefined = options.tokenFile
     ? { url, path: resolve(options.tokenFile) }
     : undefined;
@@ -69,7 +70,9 @@ export async function createGitSource(options: GitSourceOptions): Promise<Source
     helpers.defaultBranch(url),
   );
   const history = openGitHistory(clone, environment, ending);
-  const source = new GitSource({ ...options, environment, clone, helpers, branch }, repository);
+  const states = new TreeStates(budgets, join(state, 'totals'));
+  const opened = { ...options, environment, clone, helpers, branch, states };
+  const source = new GitSource(opened, repository);
   return {
     kind: 'git',
     location: url,
@@ -94,6 +97,7 @@ interface OpenedOptions extends Pick<GitSourceOptions, 'url' | 'path' | 'budgets
   readonly clone: string;
   readonly helpers: GitHelpers;
   readonly branch: FollowedBranch;
+  readonly states: TreeStates;
 }
 
 /** A state that was refused while it came. */
@@ -276,7 +280,7 @@ class GitSource {
   };
 
   async #openSnapshot(commit: string): Promise<Snapshot> {
-    const { clone, path, environment, ending } = this.#options;
+    const { clone, path, environment, ending, states } = this.#options;
     if (this.#objects?.hasEnded()) await this.#closeObjects();
     const objects = (this.#objects ??= openGitObjects(clone, environment, ending));
     const tree = await this.#findTree(objects, commit).catch((error: unknown) => {
@@ -296,6 +300,7 @@ class GitSource {
       ending,
       onDamage: this.#onDamage,
       origin: async (): Promise<StateOrigin> => readOrigin(clone, environment, commit),
+      states,
     });
     this.#trees.set(snapshot, tree);
     return snapshot;

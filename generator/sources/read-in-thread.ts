@@ -3,7 +3,7 @@ import { on } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { messageOf } from '../message-of.ts';
 import type { ReadingTask } from './reading-thread.ts';
-import { type Entry, SourceError } from './source.ts';
+import { type Entry, SourceError, StateRefusedError } from './source.ts';
 
 /** Batches that the thread may be ahead; more would only take memory. */
 const AHEAD = 3;
@@ -50,7 +50,11 @@ function ended(): SourceError {
 }
 
 /** Errors of another thread come without their class. */
-function toSourceError(cause: unknown): SourceError {
+function toSourceError(cause: unknown): Error {
   const hint = cause instanceof Error && 'hint' in cause ? String(cause.hint) : undefined;
+  // Only this one knows of an origin.
+  if (cause instanceof Error && 'origin' in cause) {
+    return new StateRefusedError(cause.message, {}, hint);
+  }
   return new SourceError(messageOf(cause), { cause, ...(hint !== undefined && { hint }) });
 }

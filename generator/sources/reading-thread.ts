@@ -1,6 +1,9 @@
 // A thread that lists and reads a directory for the main one: a batch for each message.
 import { parentPort, workerData } from 'node:worker_threads';
+import type { StateBudgets } from '../budgets.ts';
+import type { StateTotals } from './state-budget.ts';
 import { readBatch } from './read-batch.ts';
+import { StateCounter } from './state-counter.ts';
 import { walkDirectory } from './walk-directory.ts';
 
 /** What the thread is started with. */
@@ -9,10 +12,13 @@ export interface ReadingTask {
   readonly root: string;
   /** What is to be listed of it. */
   readonly folders: string[];
+  readonly budgets: StateBudgets;
+  /** What was counted before. */
+  readonly totals: StateTotals;
 }
 
-const { root, folders }: ReadingTask = workerData;
-const walk = walkDirectory(root, folders);
+const { root, folders, budgets, totals }: ReadingTask = workerData;
+const walk = walkDirectory(root, folders, new StateCounter(budgets, totals));
 
 parentPort?.on('message', () => {
   const batch = readBatch(root, walk);

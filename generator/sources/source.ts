@@ -11,6 +11,8 @@ export interface FileEntry {
   readonly id: string;
   /** The content, where the source has read it already. */
   readonly bytes?: Uint8Array;
+  /** Something stood there too in the state that this one is compared with. */
+  readonly wasThere?: boolean;
 }
 
 /** One path of a source, or what became of it. */
@@ -19,6 +21,8 @@ export type Entry =
   | {
       readonly kind: 'symlink' | 'submodule' | 'special-file' | 'name-not-utf8' | 'unreadable';
       readonly path: string;
+      /** As for a file. */
+      readonly wasThere?: boolean;
     }
   | { readonly kind: 'removed'; readonly path: string };
 

@@ -9,13 +9,23 @@ export function isFileMode(mode: string): boolean {
   return mode !== LINK && mode !== SUBMODULE;
 }
 
-/** What stands in a tree under a path, other than a tree; a mode is written as git does. */
-export function toEntry(mode: string, id: string, size: number, name: Uint8Array): Entry {
+/**
+ * What stands in a tree under a path, other than a tree; a mode is written as git does. `wasThere`
+ * tells whether something stood there in the state that this is compared with.
+ */
+export function toEntry(
+  mode: string,
+  id: string,
+  size: number,
+  name: Uint8Array,
+  wasThere = false,
+): Entry {
   const { path, utf8 } = decodePath(name);
-  if (!utf8) return { kind: 'name-not-utf8', path };
-  if (mode === LINK) return { kind: 'symlink', path };
-  if (mode === SUBMODULE) return { kind: 'submodule', path };
-  return { kind: 'file', path, size, id };
+  const known = wasThere ? { wasThere } : {};
+  if (!utf8) return { kind: 'name-not-utf8', path, ...known };
+  if (mode === LINK) return { kind: 'symlink', path, ...known };
+  if (mode === SUBMODULE) return { kind: 'submodule', path, ...known };
+  return { kind: 'file', path, size, id, ...known };
 }
 
 /** What no longer stands under a path. */

@@ -1,6 +1,7 @@
 // The tree below a directory, listed without waiting: for a thread that has nothing else to do. In
 // here a path is a string of bytes, one a character (latin1): file systems have nothing else.
 import { type Dirent, readdirSync } from 'node:fs';
+import type { StateCounter } from './state-counter.ts';
 import { cannotBeListed, hasVanished } from './directory-entry.ts';
 
 /** An entry that is no directory. */
@@ -15,16 +16,23 @@ const LISTED = { withFileTypes: true, encoding: 'buffer' } as const;
 /**
  * Gives all that lies below the folders of a root, without following links and leaving out `.git`.
  * `folders` is the list of what is still to be done ('' is the root itself), and may be emptied by
- * whoever takes that over.
- * @throws SourceError for a folder that cannot be listed.
+ * whoever takes that over. All of it is counted.
+ * @throws SourceError for a folder that cannot be listed, and what the counter throws.
  */
-export function* walkDirectory(root: string, folders: string[]): Generator<Found, undefined> {
+export function* walkDirectory(
+  root: string,
+  folders: string[],
+  counter: StateCounter,
+): Generator<Found, undefined> {
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
     for (const child of list(root, folder)) {
       const name = child.name.toString('latin1');
       const path = folder === '' ? name : `${folder}/${name}`;
-      if (!child.isDirectory()) yield { path, child };
-      else if (name !== GIT) folders.push(path);
+      const isFolder = child.isDirectory();
+      if (isFolder && name === GIT) continue;
+      counter.add(isFolder ? 'directories' : 'files', path.length);
+      if (isFolder) folders.push(path);
+      else yield { path, child };
     }
   }
 }

@@ -349,6 +349,48 @@ const BUTANE: (typeof COLUMNS)[string] = {
   ],
 };
 
+const COUNT: (typeof COLUMNS)[string] = {
+  good: [
+    ['1', 1],
+    [32, 32],
+    ['2000000', 2_000_000],
+  ],
+  bad: ['0', '-1', '1.5', '1e3', 'x', ''].map((value): [unknown, string] => [
+    value,
+    `expected a whole number from 1, got ${JSON.stringify(value)}`,
+  ]),
+};
+
+const SIZE: (typeof COLUMNS)[string] = {
+  good: [
+    ['1024', 1024],
+    [1024, 1024],
+    ['4KiB', 4096],
+    ['4MiB', 4 * 1024 ** 2],
+    ['16GiB', 16 * 1024 ** 3],
+    ['1TiB', 1024 ** 4],
+  ],
+  bad: ['0', '0MiB', '4MB', '4M', '4 MiB', '-1', '1.5GiB', '99999999TiB', ''].map(
+    (value): [unknown, string] => [
+      value,
+      `expected a size like 4MiB, got ${JSON.stringify(value)}`,
+    ],
+  ),
+};
+
+const PROCESSOR_TIME: (typeof COLUMNS)[string] = {
+  good: [
+    ['1s', 1000],
+    ['1500ms', 1500],
+    ['1m', 60_000],
+  ],
+  bad: [
+    ['0s', 'expected at least 1s of processor time'],
+    ['999ms', 'expected at least 1s of processor time'],
+    ['2', 'expected a duration like 2s, got "2"'],
+  ],
+};
+
 const KINDS: Readonly<Record<OptionName, (typeof COLUMNS)[string] | undefined>> = {
   keys: COLUMNS['several'],
   scopes: SCOPES,
@@ -369,6 +411,13 @@ const KINDS: Readonly<Record<OptionName, (typeof COLUMNS)[string] | undefined>> 
     ],
     [],
   ),
+  'max-path-depth': COUNT,
+  'max-path-length': SIZE,
+  'gpgv-limit': PROCESSOR_TIME,
+  'max-entries': COUNT,
+  'max-path-bytes': SIZE,
+  'max-transfer': SIZE,
+  'max-disk': SIZE,
   out: COLUMNS['text'],
   listen: COLUMNS['address'],
   'status-listen': COLUMNS['address'],

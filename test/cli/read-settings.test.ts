@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, relative } from 'node:path';
+import { toBudgets } from '../../cli/budget-options.ts';
 import { Complaint } from '../../cli/complaint.ts';
 import { type Environment, readSettings } from '../../cli/read-settings.ts';
+import { DEFAULT_BUDGETS } from '../../generator/budgets.ts';
 import { useTemporary } from '../e2e/temporary.ts';
 
 const complaint = async (
@@ -28,6 +30,10 @@ describe('settings', () => {
     return file;
   };
 
+  it('have the budgets of the generator as defaults', async () => {
+    assert.deepEqual(toBudgets(await readSettings({}, {})), DEFAULT_BUDGETS);
+  });
+
   it('are the defaults where nothing is given', async () => {
     assert.deepEqual(await readSettings({}, {}), {
       keys: [],
@@ -36,6 +42,13 @@ describe('settings', () => {
       'policy-root': '/',
       branch: undefined,
       path: '',
+      'max-path-depth': 32,
+      'max-path-length': 1024,
+      'gpgv-limit': 2000,
+      'max-entries': 4_000_000,
+      'max-path-bytes': 1024 ** 3,
+      'max-transfer': 4 * 1024 ** 3,
+      'max-disk': 16 * 1024 ** 3,
       'on-invalid': 'quarantine',
       'git-token-file': undefined,
       'state-dir': join(homedir(), '.local/state/lookaside'),

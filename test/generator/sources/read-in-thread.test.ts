@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { DEFAULT_BUDGETS } from '../../../generator/budgets.ts';
 import { readInThread } from '../../../generator/sources/read-in-thread.ts';
+import { NO_PATHS } from '../../../generator/sources/state-budget.ts';
 import { collect } from './collect.ts';
 
-const TASK = { root: '/nowhere', folders: [] };
+const TASK = { root: '/nowhere', folders: [], budgets: DEFAULT_BUDGETS, totals: NO_PATHS };
 const NEVER = new AbortController().signal;
 
 function scriptOf(code: string): URL {
