@@ -1,7 +1,7 @@
 // Who brought a state, as its newest commit says, for what is told of a state that was refused.
 // A commit may be as large as a push: only its first bytes are read.
 import { toPrintable } from '../printable.ts';
-import { type Environment, startGit } from './git-child.ts';
+import { type Environment, readGit } from './git-child.ts';
 import type { StateOrigin } from './source.ts';
 
 /** The author stands behind the tree and the parents; more of them has no honest merge. Bytes. */
@@ -30,23 +30,18 @@ async function readHeader(
   environment: Environment,
   commit: string,
 ): Promise<string> {
-  const child = startGit(directory, environment, ['cat-file', 'commit', commit]);
-  // Listened to, so that a git that is not there is an end like any other.
-  child.on('error', () => undefined);
-  child.stdin.end();
-  child.stderr.resume();
-  const timer = setTimeout(() => child.kill('SIGKILL'), PATIENCE);
-  try {
-    let header = Buffer.alloc(0);
-    for await (const chunk of child.stdout as AsyncIterable<Buffer>) {
-      header = Buffer.concat([header, chunk]);
-      if (header.includes('\n\n') || header.length > HEADER_LENGTH) break;
-    }
-    return header.toString();
-  } finally {
-    clearTimeout(timer);
-    child.kill('SIGKILL');
+  const git = readGit(
+    directory,
+    environment,
+    ['cat-file', 'commit', commit],
+    AbortSignal.timeout(PATIENCE),
+  );
+  let header = Buffer.alloc(0);
+  for await (const chunk of git) {
+    header = Buffer.concat([header, chunk]);
+    if (header.includes('\n\n') || header.length > HEADER_LENGTH) break;
   }
+  return header.toString();
 }
 
 function parseAuthor(untrustedHeader: string): string | undefined {
