@@ -1,5 +1,7 @@
 // What a clone on disk may suffer: power cuts, full disks, killed processes.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import {
   chmod,
   mkdir,
@@ -20,7 +22,7 @@ import type { Source } from '../../../generator/sources/source.ts';
 import { asNobody } from '../../e2e/as-nobody.ts';
 import { startBackground } from '../../e2e/background.ts';
 import { type GitRemote, makeGitRemote } from '../../e2e/git-remote.ts';
-import { runOrThrow } from '../../e2e/run.ts';
+import { run, runOrThrow } from '../../e2e/run.ts';
 import { useTemporary } from '../../e2e/temporary.ts';
 import { describeWith, toolPath } from '../../with-tools.ts';
 import { collect } from './collect.ts';
@@ -408,6 +410,46 @@ describeWith(['git', 'git-http-backend'], 'a clone that was damaged', () => {
       await source?.close();
     }
   });
+
+  // A small disk needs a mount, which not every container allows.
+  const unshare = ['--map-root-user', '--mount'];
+  if (spawnSync('unshare', [...unshare, 'true']).status === 0) {
+    it('loses nothing to a full disk, and goes on when there is room', async () => {
+      const good = await remote.git('rev-parse', 'HEAD');
+      const bad = await remote.commit({ 'sigs/deep/a': randomBytes(6 * 1024 * 1024) });
+      const module = new URL('../../../generator/sources/git.ts', import.meta.url).href;
+      const script = `
+        const { execFileSync } = await import('node:child_process');
+        const { createGitSource } = await import(${JSON.stringify(module)});
+        const [url, stateDirectory, bare, good, bad] = process.argv.slice(1);
+        const set = (commit) =>
+          execFileSync('git', ['--git-dir', bare, 'update-ref', 'refs/heads/main', commit]);
+        const open = () => createGitSource({ url, path: 'sigs/deep', stateDirectory,
+          environment: process.env });
+        let source = await open();
+        await source.keep(await source.refresh());
+        for (let poll = 0; poll < 2; poll++) {
+          set(bad);
+          await source.refresh().then(() => console.log('came'), ({ name }) => console.log(name));
+          await source.close();
+          source = await open();
+          console.log((await source.recall()).commit === good);
+          set(good);
+          console.log((await source.refresh()).commit === good);
+        }
+        await source.close();`;
+      const args = [remote.fileUrl, state(), remote.path, good, bad];
+      const command = ['--import', 'tsx', '--input-type=module', '-e', script, ...args];
+      await remote.gitBare('fetch', '--quiet', remote.work, `${bad}:refs/keep`);
+      const mounted = 'mount -t tmpfs -o size=4m tmpfs "$0" && exec "$@"';
+      const { stdout, stderr } = await run('unshare', [
+        ...unshare,
+        ...['sh', '-c', mounted, state(), process.execPath, ...command],
+      ]);
+      const round = ['SourceError', 'true', 'true'];
+      assert.deepEqual(stdout.trim().split('\n'), [...round, ...round], stderr);
+    });
+  }
 
   it('does not hang when git dies while it reads', async () => {
     const snapshot = await (await open()).refresh();
