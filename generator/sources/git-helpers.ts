@@ -212,14 +212,14 @@ export class GitHelpers {
   /** The limit of one file holds at once; many files together are seen a moment later. */
   #watchIncoming(): { readonly isTooMuch: () => boolean; readonly stop: () => void } {
     let isTooMuch = false;
-    const timer = setInterval(() => {
-      void this.#incoming.size().then((size) => {
-        // The index of a pack may be as large as itself.
-        if (size <= 2 * this.#budgets.transfer || isTooMuch) return;
-        isTooMuch = true;
-        this.#prompt.kill();
-      });
-    }, MEASURE_EVERY).unref();
+    const look = async (): Promise<void> => {
+      const size = await this.#incoming.size();
+      // The index of a pack may be as large as itself.
+      if (size <= 2 * this.#budgets.transfer || isTooMuch) return;
+      isTooMuch = true;
+      this.#prompt.kill();
+    };
+    const timer = setInterval(() => void look(), MEASURE_EVERY).unref();
     return { isTooMuch: () => isTooMuch, stop: () => clearInterval(timer) };
   }
 

@@ -202,30 +202,30 @@ describeWith(['git', 'git-http-backend'], 'a clone that was damaged', () => {
     assert.equal((await collect(recalled?.entries() ?? assert.fail())).length, 2);
   });
 
-  describe('while the remote is down', () => {
-    /** Publishes a state, takes the remote away, and gives the state's commit. */
-    const publishAndLose = async (): Promise<string> => {
-      const opened = await open();
-      const snapshot = await opened.refresh();
-      await opened.keep(snapshot);
-      await opened.close();
-      source = undefined;
-      await rename(remote.path, `${remote.path}.gone`);
-      return snapshot.commit ?? assert.fail();
-    };
-    const assertRecalled = async (commit: string): Promise<void> => {
-      const recalled = await (await open()).recall();
-      assert.equal(recalled?.commit, commit);
-      const entries = await collect(recalled?.entries() ?? assert.fail());
-      assert.deepEqual(entries.map(({ path }) => path).toSorted(), ['a', 'b']);
-      for (const entry of entries) {
-        assert.ok(entry.kind === 'file');
-        assert.ok((await recalled?.read(entry)) instanceof Uint8Array);
-      }
-    };
-    const openWith = async (environment: NodeJS.ProcessEnv): Promise<Source> =>
-      createGitSource({ ...optionsFor(remote.fileUrl), environment });
+  /** Publishes a state, takes the remote away, and gives the state's commit. */
+  const publishAndLose = async (): Promise<string> => {
+    const opened = await open();
+    const snapshot = await opened.refresh();
+    await opened.keep(snapshot);
+    await opened.close();
+    source = undefined;
+    await rename(remote.path, `${remote.path}.gone`);
+    return snapshot.commit ?? assert.fail();
+  };
+  const assertRecalled = async (commit: string): Promise<void> => {
+    const recalled = await (await open()).recall();
+    assert.equal(recalled?.commit, commit);
+    const entries = await collect(recalled?.entries() ?? assert.fail());
+    assert.deepEqual(entries.map(({ path }) => path).toSorted(), ['a', 'b']);
+    for (const entry of entries) {
+      assert.ok(entry.kind === 'file');
+      assert.ok((await recalled?.read(entry)) instanceof Uint8Array);
+    }
+  };
+  const openWith = async (environment: NodeJS.ProcessEnv): Promise<Source> =>
+    createGitSource({ ...optionsFor(remote.fileUrl), environment });
 
+  describe('while the remote is down', () => {
     for (const file of ['HEAD', 'config', 'HEAD.lock', 'config.lock']) {
       it(`keeps what was published when ${file} is garbage or missing`, async () => {
         const commit = await publishAndLose();
@@ -444,7 +444,12 @@ describeWith(['git', 'git-http-backend'], 'a clone that was damaged', () => {
       const mounted = 'mount -t tmpfs -o size=4m tmpfs "$0" && exec "$@"';
       const { stdout, stderr } = await run('unshare', [
         ...unshare,
-        ...['sh', '-c', mounted, state(), process.execPath, ...command],
+        'sh',
+        '-c',
+        mounted,
+        state(),
+        process.execPath,
+        ...command,
       ]);
       const round = ['SourceError', 'true', 'true'];
       assert.deepEqual(stdout.trim().split('\n'), [...round, ...round], stderr);

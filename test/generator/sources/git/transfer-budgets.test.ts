@@ -17,6 +17,17 @@ import { collect } from '../collect.ts';
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
+const refusal = async (refreshing: Promise<unknown>): Promise<StateRefusedError> => {
+  const error: unknown = await refreshing.catch((reason: unknown) => reason);
+  assert.ok(error instanceof StateRefusedError, String(error));
+  return error;
+};
+const refreshAndKeep = async (opened: Source): Promise<string> => {
+  const snapshot = await opened.refresh();
+  await opened.keep(snapshot);
+  return snapshot.commit ?? assert.fail();
+};
+
 describeWith(['git', 'git-http-backend'], 'the budgets of a clone', () => {
   const state = useTemporary();
   let remote: GitRemote;
@@ -48,15 +59,10 @@ describeWith(['git', 'git-http-backend'], 'the budgets of a clone', () => {
     const sizes = await Promise.all(places.map(async (place) => (await measureClone(place)).bytes));
     return sizes.reduce((sum, size) => sum + size, 0);
   };
-  const refusal = async (refreshing: Promise<unknown>): Promise<StateRefusedError> => {
-    const error: unknown = await refreshing.catch((reason: unknown) => reason);
-    assert.ok(error instanceof StateRefusedError, String(error));
-    return error;
-  };
-  const refreshAndKeep = async (opened: Source): Promise<string> => {
-    const snapshot = await opened.refresh();
-    await opened.keep(snapshot);
-    return snapshot.commit ?? assert.fail();
+  const packs = async () => {
+    const directory = join(await cloneDirectory(), 'objects/pack');
+    const names = (await readdir(directory)).toSorted();
+    return Promise.all(names.map(async (name) => (await stat(join(directory, name))).ino));
   };
   /** A push that is taken back: what it brought is reachable no more. */
   const pushAside = async (changes: Readonly<Record<string, Uint8Array>>): Promise<string> => {
@@ -183,11 +189,6 @@ describeWith(['git', 'git-http-backend'], 'the budgets of a clone', () => {
     await refreshAndKeep(opened);
     const commit = await remote.publish({ second: randomBytes(MIB) });
     assert.equal((await opened.refresh()).commit, commit);
-    const packs = async () => {
-      const directory = join(await cloneDirectory(), 'objects/pack');
-      const names = (await readdir(directory)).toSorted();
-      return Promise.all(names.map(async (name) => (await stat(join(directory, name))).ino));
-    };
     const before = await packs();
     assert.ok(before.length > 0);
     for (let poll = 0; poll < 3; poll++) assert.equal((await opened.refresh()).commit, commit);
