@@ -3,27 +3,37 @@
 /** A mark begins with it. */
 const NUL = 0x00;
 
-/** Gives what comes before a mark to a callback, piece by piece. */
+/** The word behind the first mark: what comes before is of others. */
+export const BEGIN = 'begin';
+/** The word behind the mark that says that nothing more comes. */
+export const OVER = 'over';
+
+/** Gives what comes between two marks to a callback, piece by piece. */
 export class GitOutput {
   readonly #mark: Buffer;
   readonly #limit: number;
   readonly #onBytes: (bytes: Buffer) => void;
   #held: Buffer = Buffer.alloc(0);
   #size = 0;
-  /** What stands behind the mark, without its newline. */
+  #hasBegun = false;
   #ending: string | undefined;
-  #isEnded = false;
+  #isOver = false;
 
-  /** `mark` begins with a NUL, and has no other. */
+  /** `mark` begins with a NUL, and has no other. A word and a newline come behind it. */
   constructor(mark: string, limit: number, onBytes: (bytes: Buffer) => void) {
     this.#mark = Buffer.from(mark);
     this.#limit = limit;
     this.#onBytes = onBytes;
   }
 
-  /** What stands between the mark and the newline behind it; undefined before both have come. */
+  /** The word behind the mark at the end; undefined before both have come. */
   get ending(): string | undefined {
-    return this.#isEnded ? this.#ending : undefined;
+    return this.#ending;
+  }
+
+  /** Whether nothing more comes. */
+  get isOver(): boolean {
+    return this.#isOver;
   }
 
   /** Whether more came than is kept; the rest is passed over. */
@@ -32,33 +42,40 @@ export class GitOutput {
   }
 
   push(chunk: Buffer): void {
-    if (this.#ending !== undefined) {
-      this.#readEnding(chunk);
-      return;
-    }
     const bytes = this.#held.length > 0 ? Buffer.concat([this.#held, chunk]) : chunk;
-    const mark = bytes.indexOf(this.#mark);
-    const end = mark < 0 ? findBeginning(bytes, this.#mark) : mark;
-    this.#size += end;
-    if (end > 0 && !this.isTooMuch) this.#onBytes(bytes.subarray(0, end));
-    // A copy: a slice would keep the whole chunk of the pipe in memory.
-    this.#held = Buffer.from(mark < 0 ? bytes.subarray(end) : []);
-    if (mark < 0) return;
-    this.#ending = '';
-    this.#readEnding(bytes.subarray(mark + this.#mark.length));
+    let at = 0;
+    for (;;) {
+      const mark = bytes.indexOf(this.#mark, at);
+      const word = mark + this.#mark.length;
+      const newline = mark < 0 ? -1 : bytes.indexOf('\n', word);
+      const end = mark < 0 ? findBeginning(bytes, this.#mark, at) : mark;
+      this.#take(bytes.subarray(at, end));
+      if (newline < 0) {
+        // A copy: a slice would keep the whole chunk of the pipe in memory.
+        this.#held = Buffer.from(bytes.subarray(end));
+        return;
+      }
+      this.#hear(bytes.toString('latin1', word, newline));
+      at = newline + 1;
+    }
   }
 
-  #readEnding(bytes: Buffer): void {
-    if (this.#isEnded) return;
-    const newline = bytes.indexOf('\n');
-    this.#isEnded = newline >= 0;
-    this.#ending += bytes.toString('latin1', 0, newline < 0 ? bytes.length : newline);
+  #take(bytes: Buffer): void {
+    if (!this.#hasBegun || this.#ending !== undefined || bytes.length === 0) return;
+    this.#size += bytes.length;
+    if (!this.isTooMuch) this.#onBytes(bytes);
+  }
+
+  #hear(word: string): void {
+    if (word === BEGIN) this.#hasBegun = true;
+    else this.#ending ??= word;
+    if (word === OVER) this.#isOver = true;
   }
 }
 
 /** Where a mark may begin of which the rest is still to come. */
-function findBeginning(bytes: Buffer, mark: Buffer): number {
-  let nul = bytes.indexOf(NUL, Math.max(0, bytes.length - mark.length + 1));
+function findBeginning(bytes: Buffer, mark: Buffer, from: number): number {
+  let nul = bytes.indexOf(NUL, Math.max(from, bytes.length - mark.length + 1));
   while (nul >= 0 && !mark.subarray(0, bytes.length - nul).equals(bytes.subarray(nul))) {
     nul = bytes.indexOf(NUL, nul + 1);
   }

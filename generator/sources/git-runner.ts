@@ -19,7 +19,7 @@ import {
 import { processStarts } from '../system/process-starts.ts';
 import { COMPLAINT_BYTES, KILL_GRACE } from '../system/run-process.ts';
 import { type Environment, GitKilledError } from './git-child.ts';
-import { GitOutput, createLineReader } from './git-output.ts';
+import { BEGIN, GitOutput, OVER, createLineReader } from './git-output.ts';
 import { NICENESS, giveWayAsSession } from './give-way.ts';
 import { SourceError } from './source.ts';
 
@@ -99,8 +99,8 @@ const STOP_GRACE = 1000;
 const ANSWER_LIMIT = 5000;
 
 /**
- * Runs git with its arguments, and ends what it printed with a mark and its exit code. Where a file
- * may not grow without end, a write beyond that fails, and git says so.
+ * Runs git with its arguments. What it prints comes between two marks; the second has its exit code.
+ * Where a file may not grow without end, a write beyond that fails, and git says so.
  */
 const RUN = `
 { echo ${NICENESS} >/proc/$$/autogroup; } 2>/dev/null
@@ -110,20 +110,22 @@ if [ "$blocks" != - ]; then
   trap '' XFSZ
   ulimit -f "$blocks"
 fi
-# What stops git shall not keep this from saying that it has ended.
+printf '\\000%s${BEGIN}\\n' "$mark" >&2
+printf '\\000%s${BEGIN}\\n' "$mark"
+# Neither what stops git nor a git that cannot be started shall keep this from saying how it ended.
 trap : TERM
-git "$@"
+command eval 'git "$@"'
 code=$?
-printf '\\000%s\\n' "$mark" >&2
+printf '\\000%s%s\\n' "$mark" "$code" >&2
 printf '\\000%s%s\\n' "$mark" "$code"
 `;
 
 /**
  * Takes orders. `run` reads as many words as it says, one a line, and starts git with them: no word
  * is ever evaluated. It says who leads its group: 0 where a shell can make none, because it has
- * neither setsid(1) nor job control. `end` kills what is left of the group, waits for it, and passes
- * over what git has not read, up to a line that is the mark. When nobody gives orders any more, what
- * runs is ended.
+ * neither setsid(1) nor job control. `end` kills what is left of the group, waits for it, passes over
+ * what git has not read, up to a line that is the mark, and marks the end of what was printed. When
+ * nobody gives orders any more, what runs is ended.
  * With a processor as its argument, all that it starts stays on that one, if there is taskset(1).
  */
 const SCRIPT = `
@@ -144,7 +146,8 @@ while IFS=' ' read -r order mark blocks talk count; do
     fi 2>/dev/null
     job=
     while IFS= read -r word <&4 && [ "$word" != "$mark" ]; do :; done
-    echo ended >&3
+    printf '\\000%s${OVER}\\n' "$mark" >&2
+    printf '\\000%s${OVER}\\n' "$mark"
     continue
   fi
   set --
@@ -240,8 +243,8 @@ export class GitRunner {
     if (args.some((arg) => /[\n\0]/.test(arg))) throw new SourceError('an argument has a newline');
     if (this.#failure) throw this.#failure;
     const { talk } = run;
-    const running = new RunningGit(args, { ...this.#limits, ...run.limits }, run, (line) => {
-      if (talk) this.#talkTo?.write(talk.answer(line));
+    const running = new RunningGit(args, { ...this.#limits, ...run.limits }, run, (answer) => {
+      this.#talkTo?.write(answer);
     });
     this.#running = running;
     try {
@@ -347,7 +350,7 @@ class RunningGit {
     args: readonly string[],
     limits: GitLimits,
     { talk, onLine }: GitRun,
-    answer: (line: string) => void,
+    say: (answer: string) => void,
   ) {
     // Not an option, nor a setting of `-c`.
     this.#command = args.find((arg) => /^[a-z]/.test(arg) && !arg.includes('=')) ?? '';
@@ -361,8 +364,10 @@ class RunningGit {
     this.#silence = setTimeout(() => this.#exceed('silence', silence), silence);
     this.#deadline = setTimeout(() => this.#exceed('deadline', deadline), deadline);
     const readLine = createLineReader((line) => {
+      // Nobody reads an answer any more, or the next git would.
+      if (this.#failure) return;
       onLine?.(line);
-      answer(line);
+      if (talk) say(talk.answer(line));
     });
     const decoder = new StringDecoder('utf8');
     this.#stdout = new GitOutput(`\0${this.mark}`, stdout, (bytes) => {
@@ -387,7 +392,6 @@ class RunningGit {
     if (word === 'started') this.#leader = Number(leader);
     if (word === 'started' && this.#failure) signalGroup(this.#leader, 'SIGTERM');
     if (word === 'unstarted') this.#failToStart();
-    if (word === 'ended') this.#settle();
   }
 
   /** Stops it: first kindly, then for sure. */
@@ -429,6 +433,7 @@ class RunningGit {
     output.push(chunk);
     if (output.isTooMuch) this.#exceed(limit, this.#limits[limit]);
     if (this.#stdout.ending !== undefined && this.#stderr.ending !== undefined) this.#onPrinted();
+    if (this.#stdout.isOver && this.#stderr.isOver) this.#settle();
   }
 
   #exceed(limit: ProcessLimit, value: number): void {
@@ -444,6 +449,7 @@ class RunningGit {
   }
 
   #settle(): void {
+    this.#leader = undefined;
     clearTimeout(this.#silence);
     clearTimeout(this.#deadline);
     clearTimeout(this.#kindly);

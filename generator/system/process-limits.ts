@@ -115,6 +115,7 @@ function explainStart(code: string | undefined, cause: unknown): string {
     case 'EMFILE':
     case 'ENFILE':
       return `too many files are open (${code})`;
+    case undefined:
     default:
       return cause instanceof Error ? cause.message : String(cause);
   }

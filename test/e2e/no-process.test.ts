@@ -13,6 +13,7 @@ import { runOrThrow } from './run.ts';
 import { makeTemporary, removeTemporary } from './temporary.ts';
 
 const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+const LIMITED = fileURLToPath(new URL('start-within-limit.mjs', import.meta.url));
 /** A user who has no other processes, and whom limits bind. */
 const USER = 54_321;
 const AS_USER =
@@ -26,6 +27,21 @@ describeWith(
   () => {
     let server: Background | undefined;
     afterEach(() => server?.stop('SIGKILL'));
+
+    for (const more of [0, 1, 2]) {
+      it(`a git is told from one that fails, with room for ${more} more`, async () => {
+        const { stdout } = await runOrThrow('env', [
+          ...AS_USER,
+          process.execPath,
+          LIMITED,
+          `${more}`,
+        ]);
+        assert.deepEqual(JSON.parse(stdout), {
+          said: 'cannot start git: the limit of processes is reached (EAGAIN)',
+          exitCode: 0,
+        });
+      });
+    }
 
     it('lookups go on, that is told, and it goes by itself', async () => {
       const [publisher, remote, state] = await Promise.all([
@@ -42,11 +58,8 @@ describeWith(
       const { url } = await remote.serveHttp();
       const listen = ['--listen', '127.0.0.1:0', '--status-listen', '127.0.0.1:0'];
       const args = [MAIN, 'serve', url, ...listen, ...publisher.serveArgs(state)];
-      const user = ['--reuid', `${USER}`, '--regid', `${USER}`, '--clear-groups', process.execPath];
-      server =
-        process.getuid?.() === 0
-          ? await startBackground('setpriv', [...user, ...args], { env: { HOME: state } })
-          : await startBackground(process.execPath, args, { env: { HOME: state } });
+      const env = { HOME: state };
+      server = await startBackground('env', [...AS_USER, process.execPath, ...args], { env });
       const { pid } = server;
       const [line] = await server.waitForLine(/^\{.*"msg":"listening".*\}$/);
       const urls = JSON.parse(line) as { main: string; status: string };
@@ -55,8 +68,8 @@ describeWith(
 
       const allow = async (processes: string): Promise<void> => {
         for (const one of listTree(pid)) {
-          const [command = '', ...words] = [...AS_USER, 'prlimit', '--pid', `${one}`];
-          await runOrThrow(command, [...words, `--nproc=${processes}:`]);
+          const limit = ['prlimit', '--pid', `${one}`, `--nproc=${processes}:`];
+          await runOrThrow('env', [...AS_USER, ...limit]);
         }
       };
       await allow('1');

@@ -45,15 +45,6 @@ describeWith(['gpg', 'git', 'unshare', 'tini'], 'as process 1', () => {
     started.push(inside);
     return inside;
   };
-  /** Sends it to process 1, as a container is stopped; gives its exit code. */
-  const stop = async ({ init, background }: PidNamespace): Promise<number | null> => {
-    process.kill(init, 'SIGTERM');
-    const late = sleep(STOP_LIMIT, 'late' as const, { ref: false });
-    const exitCode = await Promise.race([background.ended(), late]);
-    assert.notEqual(exitCode, 'late');
-    return exitCode === 'late' ? null : exitCode;
-  };
-
   it('the image has an init', async () => {
     const text = await readFile(CONTAINERFILE, 'utf8');
     assert.match(text, /^ENTRYPOINT \["\/usr\/bin\/tini", "-s", "--", "node", /m);
@@ -89,9 +80,27 @@ describeWith(['gpg', 'git', 'unshare', 'tini'], 'as process 1', () => {
   for (const milliseconds of [0, 20, 50, 100, 200, 400]) {
     it(`ends when it is told so after ${milliseconds} ms`, async () => {
       const inside = await start(directory(), false);
+      await untilInit(inside);
       await sleep(milliseconds);
       assert.ok([0, 143].includes((await stop(inside)) ?? -1));
       assert.deepEqual(await inside.processes(), []);
     });
   }
 });
+
+/** Sends it to process 1, as a container is stopped; gives its exit code. */
+async function stop({ init, background }: PidNamespace): Promise<number | null> {
+  process.kill(init, 'SIGTERM');
+  const late = sleep(STOP_LIMIT, 'late' as const, { ref: false });
+  const exitCode = await Promise.race([background.ended(), late]);
+  assert.notEqual(exitCode, 'late');
+  return exitCode === 'late' ? null : exitCode;
+}
+
+/** What was sent before tini has begun is lost: no program was there that could have heard it. */
+async function untilInit({ init }: PidNamespace): Promise<void> {
+  await eventually(async () => {
+    assert.equal(await readFile(`/proc/${init}/comm`, 'latin1'), 'tini\n');
+    assert.notEqual(await readFile(`/proc/${init}/task/${init}/children`, 'latin1'), '');
+  });
+}

@@ -197,6 +197,17 @@ describe('the shell that runs git', () => {
     assert.equal((await runner.run(['ok'])).stdout, 'ok\n');
   });
 
+  it('gives nothing of what was killed to the next', async () => {
+    const runner = await open(
+      `[ "$1" = ok ] && echo ok && exit; trap '' TERM; yes >&2 & while :; do echo stale; done`,
+    );
+    for (let round = 0; round < 3; round++) {
+      const limits = { deadline: 100, stdout: 2 ** 40, stderr: 2 ** 40 };
+      await assert.rejects(runner.run(['bad'], { limits }), { limit: 'deadline' });
+      assert.deepEqual(await runner.run(['ok']), { exitCode: 0, stdout: 'ok\n', stderr: '' });
+    }
+  }).timeout(20_000);
+
   it('kills what is halted', async () => {
     const runner = await open('[ "$1" = ok ] && echo ok && exit; kill -STOP $$');
     await assert.rejects(runner.run(['bad'], { limits: { deadline: 100 } }), { limit: 'deadline' });

@@ -10,6 +10,7 @@ import {
 } from '../../../generator/system/run-process.ts';
 import { eventually } from '../../e2e/eventually.ts';
 import { useTemporary } from '../../e2e/temporary.ts';
+import { collect } from '../sources/collect.ts';
 
 /** More than any script here takes. */
 const LIMITS: ProcessLimits = {
@@ -21,6 +22,9 @@ const LIMITS: ProcessLimits = {
 
 const run = async (script: string, limits: Partial<ProcessLimits> = {}, options = {}) =>
   runProcess('it', ['/bin/sh', '-c', script], { limits: { ...LIMITS, ...limits }, ...options });
+
+const open = (script: string, options: Partial<ProcessOptions> = {}): BoundedProcess =>
+  new BoundedProcess('it', ['/bin/sh', '-c', script], { limits: LIMITS, ...options });
 
 describe('system: a process', () => {
   const directory = useTemporary();
@@ -77,7 +81,7 @@ describe('system: a process', () => {
 
   it('is killed with all that it started, where it does not stop by itself', async () => {
     const stubborn = `trap '' TERM; (trap '' TERM; echo $$ >${at('child')}; sleep 60) & sleep 60`;
-    await assert.rejects(run(`${stubborn}`, { deadline: 200 }, { grace: 100 }), {
+    await assert.rejects(run(stubborn, { deadline: 200 }, { grace: 100 }), {
       name: 'ProcessLimitError',
     });
     await assertGone('child');
@@ -128,9 +132,6 @@ describe('system: a process', () => {
   });
 
   describe('that is read as somebody takes it', () => {
-    const open = (script: string, options: Partial<ProcessOptions> = {}): BoundedProcess =>
-      new BoundedProcess('it', ['/bin/sh', '-c', script], { limits: LIMITS, ...options });
-
     it('may be silent while nobody waits, and waits itself', async () => {
       const child = open('head -c 1000000 /dev/zero', { limits: { silence: 300 } });
       let size = 0;
@@ -154,12 +155,12 @@ describe('system: a process', () => {
 
     it('is stopped when it says nothing, and when nobody takes more', async () => {
       const silent = open('echo 1; sleep 60', { limits: { silence: 100 } });
-      const reading = (async () => {
-        for await (const _chunk of silent.chunks());
-      })();
-      await assert.rejects(reading, { name: 'ProcessLimitError', limit: 'silence' });
+      await assert.rejects(collect(silent.chunks()), {
+        name: 'ProcessLimitError',
+        limit: 'silence',
+      });
       const endless = open(`echo $$ >${at('endless')}; exec yes`);
-      for await (const _chunk of endless.chunks()) break;
+      for await (const { length } of endless.chunks()) if (length > 0) break;
       await assert.rejects(endless.ended(), { name: 'ProcessStoppedError' });
       await assertGone('endless');
     });
@@ -168,17 +169,14 @@ describe('system: a process', () => {
       const ending = new AbortController();
       const child = open('echo 1; sleep 60', { ending: ending.signal });
       const reading = (async () => {
-        for await (const _chunk of child.chunks()) ending.abort();
+        for await (const { length } of child.chunks()) if (length > 0) ending.abort();
       })();
       await assert.rejects(reading, { name: 'ProcessStoppedError' });
     });
 
     it('says why it failed', async () => {
       const child = new BoundedProcess('it', ['/no/such/program'], { limits: LIMITS });
-      const reading = (async () => {
-        for await (const _chunk of child.chunks());
-      })();
-      await assert.rejects(reading, { name: 'ProcessStartError' });
+      await assert.rejects(collect(child.chunks()), { name: 'ProcessStartError' });
     });
   });
 });
