@@ -17,9 +17,16 @@ import { type Environment, GitKilledError } from './git-child.ts';
 import { FETCHED, PUBLISHED } from './git-repository.ts';
 import { chooseProcessor } from './give-way.ts';
 import { GitLimitError, type GitLimits, type GitResult, GitRunner } from './git-runner.ts';
+import { syncPath } from '../sync-paths.ts';
 import { SourceError, StateRefusedError } from './source.ts';
 import { readOrigin } from './state-origin.ts';
-import { OBJECT_NAME, findCommit, resolveUrl, transferBranch } from './transfer-branch.ts';
+import {
+  OBJECT_NAME,
+  UNSYNCED,
+  findCommit,
+  resolveUrl,
+  transferBranch,
+} from './transfer-branch.ts';
 
 const MINUTE = 60_000;
 /** A refresh that takes longer, whatever it says of its progress, is given up. Milliseconds. */
@@ -64,6 +71,8 @@ export class GitHelpers {
   #address: string | undefined;
   #tidying: Promise<void> | undefined;
   #trouble: Error | undefined;
+  /** What has come, and is not on the disk for sure: nobody waits for that before it is served. */
+  readonly #unsynced = new Set<string>();
   /** The size of the clone when it was last rid of what nobody needs. Bytes. */
   #cleanSize: number | undefined;
 
@@ -167,7 +176,9 @@ export class GitHelpers {
     const modestly = ['--no-tags', '--no-recurse-submodules', '--no-auto-gc', '--progress'];
     const args = [...modestly, '--write-fetch-head', '--', url, `+${ref}`];
     return this.#receive(async () => {
-      const { exitCode, stderr } = await this.#run('fetch', args, this.#limits(deadline));
+      const runner = await this.#ready();
+      const limits = this.#limits(deadline);
+      const { exitCode, stderr } = await runner.run([...UNSYNCED, 'fetch', ...args], { limits });
       if (exitCode !== 0) throw toGitError('fetch', stderr);
       return readFetchHead(this.#directory);
     });
@@ -185,7 +196,7 @@ export class GitHelpers {
       const commit = await bring();
       if (commit === undefined) return commit;
       await this.#makeRoom(commit);
-      await this.#incoming.accept();
+      for (const path of await this.#incoming.accept()) this.#unsynced.add(path);
       return commit;
     } catch (error) {
       const isTooMuch =
@@ -201,14 +212,14 @@ export class GitHelpers {
   /** The limit of one file holds at once; many files together are seen a moment later. */
   #watchIncoming(): { readonly isTooMuch: () => boolean; readonly stop: () => void } {
     let isTooMuch = false;
-    const timer = setInterval(() => {
-      void this.#incoming.size().then((size) => {
-        // The index of a pack may be as large as itself.
-        if (size <= 2 * this.#budgets.transfer || isTooMuch) return;
-        isTooMuch = true;
-        this.#prompt.kill();
-      });
-    }, MEASURE_EVERY).unref();
+    const look = async (): Promise<void> => {
+      const size = await this.#incoming.size();
+      // The index of a pack may be as large as itself.
+      if (size <= 2 * this.#budgets.transfer || isTooMuch) return;
+      isTooMuch = true;
+      this.#prompt.kill();
+    };
+    const timer = setInterval(() => void look(), MEASURE_EVERY).unref();
     return { isTooMuch: () => isTooMuch, stop: () => clearInterval(timer) };
   }
 
@@ -284,7 +295,13 @@ export class GitHelpers {
     return stdout;
   }
 
+  /** What a ref leads to is on the disk before the ref is. */
   async #setRef(name: string, commit: string): Promise<void> {
+    for (const path of this.#unsynced) {
+      // What has gone was packed again, and synced by git.
+      await syncPath(path).catch(passOverMissing);
+    }
+    this.#unsynced.clear();
     const { exitCode, stderr } = await this.#run('update-ref', [name, commit]);
     if (exitCode !== 0) throw toGitError('update-ref', stderr);
   }
@@ -324,6 +341,10 @@ export class GitHelpers {
     const located = { ...environment, GIT_DIR: this.#directory };
     return new GitRunner(located, { limits: PACKING, ending });
   }
+}
+
+function passOverMissing(error: unknown): void {
+  if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
 }
 
 /** Longer than a line for one ref. Bytes. */

@@ -362,7 +362,8 @@ class RunningGit {
     { talk, onLine }: GitRun,
     say: (answer: string) => void,
   ) {
-    this.#command = args[0] ?? '';
+    // Not an option, nor a setting of `-c`.
+    this.#command = args.find((arg) => /^[a-z]/.test(arg) && !arg.includes('=')) ?? '';
     this.#limits = limits;
     const { silence, deadline, stdout, stderr, fileSize } = limits;
     const blocks = fileSize === undefined ? '-' : Math.ceil(fileSize / BLOCK);

@@ -50,7 +50,7 @@ const NEAR = 16;
 
 /** Opens the source; the remote is not contacted before the first refresh. */
 export async function createGitSource(options: GitSourceOptions): Promise<Source> {
-  const { url, path, ending, budgets } = options;
+  const { url, path, ending, budgets = DEFAULT_BUDGETS } = options;
   const token: TokenFile | undefined = options.tokenFile
     ? { url, path: resolve(options.tokenFile) }
     : undefined;
@@ -70,11 +70,9 @@ export async function createGitSource(options: GitSourceOptions): Promise<Source
     helpers.defaultBranch(url),
   );
   const history = openGitHistory(clone, environment, ending);
-  const states = new TreeStates(budgets ?? DEFAULT_BUDGETS, join(state, 'totals'));
-  const source = new GitSource(
-    { ...options, environment, clone, helpers, branch, states },
-    repository,
-  );
+  const states = new TreeStates(budgets, join(state, 'totals'));
+  const opened = { ...options, environment, clone, helpers, branch, states };
+  const source = new GitSource(opened, repository);
   return {
     kind: 'git',
     location: url,

@@ -5,6 +5,9 @@
 // Of what git and the remote say nothing is taken but the name of an object, in its exact form.
 import type { GitLimits, GitResult, GitRunner, GitTalk } from './git-runner.ts';
 
+/** What comes is synced before a ref leads to it, not while a refresh waits for it. */
+export const UNSYNCED: readonly string[] = ['-c', 'core.fsync=none'];
+
 const HTTP = /^https?(?=:)/i;
 /** `helper::address`, which only `git fetch` speaks. */
 const FOREIGN = /^[a-z0-9+.-]+::/i;
@@ -34,7 +37,7 @@ export async function transferBranch(
   const helper = HTTP.exec(url)?.[0].toLowerCase();
   const { exitCode, stdout } = helper
     ? await talkToHelper(runner, `remote-${helper}`, url, ref, limits)
-    : await runner.run(['fetch-pack', '--thin', url, ref], { limits });
+    : await runner.run([...UNSYNCED, 'fetch-pack', '--thin', url, ref], { limits });
   return exitCode === 0 ? findCommit(stdout.split('\n'), ref) : undefined;
 }
 
@@ -59,7 +62,7 @@ async function talkToHelper(
       return `fetch ${commit} ${ref}\n\n`;
     },
   };
-  return runner.run(['-c', 'protocol.version=0', helper, url, url], { talk, limits });
+  return runner.run([...UNSYNCED, '-c', 'protocol.version=0', helper, url, url], { talk, limits });
 }
 
 /** In a list of `OBJECT SP REF`. */

@@ -70,6 +70,10 @@ const storeTree = (store: SignatureStore): ReadonlyMap<string, string> => {
 const aFile = async (generation: string): Promise<string> =>
   join(generation, [...(await readTree(generation)).keys()][0] ?? assert.fail());
 
+/** A name as of what a killed run left. */
+const left = (letter: string): string =>
+  `.tmp-${letter.repeat(8)}-1111-4111-8111-${letter.repeat(12)}`;
+
 describe('the static tree', () => {
   const directory = useTemporary();
   const out = (...names: string[]): string => join(directory(), 'out', ...names);
@@ -223,8 +227,6 @@ describe('the static tree', () => {
   });
 
   it('removes what a killed run left behind, and nothing else', async () => {
-    const left = (letter: string): string =>
-      `.tmp-${letter.repeat(8)}-1111-4111-8111-${letter.repeat(12)}`;
     await mkdir(out('generations', left('a'), 'y'), { recursive: true });
     await writeFile(out('generations', left('a'), 'y', 'z'), '');
     await writeFile(out(left('b')), '');

@@ -4,7 +4,6 @@
 // or the remote says of files is no reason to touch one.
 import { access, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { syncPath } from '../../sync-paths.ts';
 import type { Environment } from '../git-child.ts';
 import { measureClone } from './disk-use.ts';
 
@@ -58,45 +57,45 @@ export class Incoming {
     return (await measureClone(this.#directory)).bytes;
   }
 
-  /** Moves what has come into the clone. */
-  async accept(): Promise<void> {
-    const packs = await this.#acceptPacks();
-    const loose = await this.#acceptLoose();
-    for (const folder of [...packs, ...loose]) await syncPath(join(this.#cloneObjects, folder));
+  /** Moves what has come into the clone. Gives the files and directories that are to be synced. */
+  async accept(): Promise<readonly string[]> {
+    return [...(await this.#acceptPacks()), ...(await this.#acceptLoose())];
   }
 
   async #acceptPacks(): Promise<readonly string[]> {
-    const [from, to] = [join(this.#objects, 'pack'), join(this.#cloneObjects, 'pack')];
-    await mkdir(to, { recursive: true });
-    const present = new Set(await readdir(to));
-    const files = new Set(await namesOfFiles(from));
-    let moved: readonly string[] = [];
-    for (const name of files) {
+    const from = join(this.#objects, 'pack');
+    const names = new Set(await namesOfFiles(from));
+    const whole = [...names].flatMap((name) => {
       const [, pack] = PACK.exec(name) ?? [];
-      // The same one has come before, or it is not whole.
-      if (pack === undefined || present.has(name) || !files.has(`${pack}.idx`)) continue;
-      for (const part of PACK_PARTS) {
-        const file = `${pack}.${part}`;
-        if (files.has(file)) await rename(join(from, file), join(to, file));
-      }
-      moved = ['pack'];
-    }
-    return moved;
+      if (pack === undefined || !names.has(`${pack}.idx`)) return [];
+      return PACK_PARTS.map((part) => `${pack}.${part}`).filter((part) => names.has(part));
+    });
+    // One of the same name holds the same, unless it was damaged.
+    return move(from, join(this.#cloneObjects, 'pack'), whole);
   }
 
   /** A server of plain files is asked for one object after the other. */
   async #acceptLoose(): Promise<readonly string[]> {
     const moved: string[] = [];
     for (const folder of (await readdir(this.#objects)).filter((name) => FAN_OUT.test(name))) {
-      const [from, to] = [join(this.#objects, folder), join(this.#cloneObjects, folder)];
+      const from = join(this.#objects, folder);
       const names = (await namesOfFiles(from)).filter((name) => LOOSE.test(name));
-      if (names.length === 0) continue;
-      await mkdir(to, { recursive: true });
-      for (const name of names) await rename(join(from, name), join(to, name));
-      moved.push(folder);
+      moved.push(...(await move(from, join(this.#cloneObjects, folder), names)));
     }
     return moved;
   }
+}
+
+/** Gives the new paths, and the directory. */
+async function move(
+  from: string,
+  to: string,
+  names: readonly string[],
+): Promise<readonly string[]> {
+  if (names.length === 0) return [];
+  await mkdir(to, { recursive: true });
+  for (const name of names) await rename(join(from, name), join(to, name));
+  return [...names.map((name) => join(to, name)), to];
 }
 
 async function namesOfFiles(directory: string): Promise<readonly string[]> {

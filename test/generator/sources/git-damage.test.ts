@@ -1,5 +1,7 @@
 // What a clone on disk may suffer: power cuts, full disks, killed processes.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import {
   chmod,
   mkdir,
@@ -15,13 +17,14 @@ import {
 } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createGitSource } from '../../../generator/sources/git.ts';
+import { type GitSourceOptions, createGitSource } from '../../../generator/sources/git.ts';
 import type { Source } from '../../../generator/sources/source.ts';
+import { asNobody } from '../../e2e/as-nobody.ts';
 import { startBackground } from '../../e2e/background.ts';
 import { type GitRemote, makeGitRemote } from '../../e2e/git-remote.ts';
-import { runOrThrow } from '../../e2e/run.ts';
+import { run, runOrThrow } from '../../e2e/run.ts';
 import { useTemporary } from '../../e2e/temporary.ts';
-import { describeWith } from '../../with-tools.ts';
+import { describeWith, toolPath } from '../../with-tools.ts';
 import { collect } from './collect.ts';
 import { killChildren } from './kill-children.ts';
 
@@ -57,16 +60,17 @@ describeWith(['git', 'git-http-backend'], 'a clone that was damaged', () => {
   const state = useTemporary();
   let remote: GitRemote;
   let source: Source | undefined;
+  const optionsFor = (url: string): GitSourceOptions => ({
+    url,
+    branch: undefined,
+    path: 'sigs/deep',
+    stateDirectory: state(),
+    tokenFile: undefined,
+    environment: process.env,
+  });
   const open = async (url = remote.fileUrl): Promise<Source> => {
     await source?.close();
-    source = await createGitSource({
-      url,
-      branch: undefined,
-      path: 'sigs/deep',
-      stateDirectory: state(),
-      tokenFile: undefined,
-      environment: process.env,
-    });
+    source = await createGitSource(optionsFor(url));
     return source;
   };
   const cloneDirectory = async (): Promise<string> => {
@@ -198,6 +202,138 @@ describeWith(['git', 'git-http-backend'], 'a clone that was damaged', () => {
     assert.equal((await collect(recalled?.entries() ?? assert.fail())).length, 2);
   });
 
+  /** Publishes a state, takes the remote away, and gives the state's commit. */
+  const publishAndLose = async (): Promise<string> => {
+    const opened = await open();
+    const snapshot = await opened.refresh();
+    await opened.keep(snapshot);
+    await opened.close();
+    source = undefined;
+    await rename(remote.path, `${remote.path}.gone`);
+    return snapshot.commit ?? assert.fail();
+  };
+  const assertRecalled = async (commit: string): Promise<void> => {
+    const recalled = await (await open()).recall();
+    assert.equal(recalled?.commit, commit);
+    const entries = await collect(recalled?.entries() ?? assert.fail());
+    assert.deepEqual(entries.map(({ path }) => path).toSorted(), ['a', 'b']);
+    for (const entry of entries) {
+      assert.ok(entry.kind === 'file');
+      assert.ok((await recalled?.read(entry)) instanceof Uint8Array);
+    }
+  };
+  const openWith = async (environment: NodeJS.ProcessEnv): Promise<Source> =>
+    createGitSource({ ...optionsFor(remote.fileUrl), environment });
+
+  describe('while the remote is down', () => {
+    for (const file of ['HEAD', 'config', 'HEAD.lock', 'config.lock']) {
+      it(`keeps what was published when ${file} is garbage or missing`, async () => {
+        const commit = await publishAndLose();
+        const path = join(await cloneDirectory(), file);
+        await writeFile(path, '\0garbage\n');
+        await utimes(path, 0, 0);
+        await assertRecalled(commit);
+        await rm(path, { force: true });
+        await assertRecalled(commit);
+      });
+    }
+
+    const brokenGits: Readonly<Record<string, () => Promise<NodeJS.ProcessEnv>>> = {
+      'is not in PATH': async () => ({ ...process.env, PATH: state() }),
+      'has a configuration that is broken': async () => {
+        await writeFile(join(state(), 'gitconfig'), '[broken\n');
+        return { ...process.env, GIT_CONFIG_GLOBAL: join(state(), 'gitconfig') };
+      },
+      'is killed at once': async () => {
+        await writeFile(join(state(), 'git'), '#!/bin/sh\nkill -9 $$\n', { mode: 0o755 });
+        return { ...process.env, PATH: `${state()}:${process.env['PATH']}` };
+      },
+      'has no memory': async () => {
+        const real = toolPath('git');
+        const script = `#!/bin/sh\nulimit -v 3000; exec ${real} "$@"\n`;
+        await writeFile(join(state(), 'git'), script, { mode: 0o755 });
+        return { ...process.env, PATH: `${state()}:${process.env['PATH']}` };
+      },
+      'says that somebody else owns it': async () => {
+        const said = 'fatal: detected dubious ownership in repository at';
+        const script = `#!/bin/sh\necho "${said} '/x'" >&2; exit 128\n`;
+        await writeFile(join(state(), 'git'), script, { mode: 0o755 });
+        return { ...process.env, PATH: `${state()}:${process.env['PATH']}` };
+      },
+    };
+    for (const [how, breakGit] of Object.entries(brokenGits)) {
+      it(`loses nothing when git ${how}`, async () => {
+        const commit = await publishAndLose();
+        const broken = await breakGit();
+        for (let start = 0; start < 2; start++) {
+          await assert.rejects(openWith(broken), { name: 'SourceError' });
+        }
+        await rm(join(state(), 'git'), { force: true });
+        await assertRecalled(commit);
+      });
+    }
+
+    it('loses nothing when the clone may not be read', async () => {
+      const commit = await publishAndLose();
+      const path = await cloneDirectory();
+      await chmod(path, 0o700);
+      await chmod(join(path, '..'), 0o777);
+      if (process.geteuid?.() === 0) {
+        await rm(join(path, '../.lock'), { force: true });
+        await asNobody(async () => {
+          await assert.rejects(open(), { name: /^(?:SourceError|Error)$/ });
+        });
+      }
+      await assertRecalled(commit);
+    });
+
+    it('sets aside what is no repository until another is published', async () => {
+      await publishAndLose();
+      const clone = await cloneDirectory();
+      await rm(join(clone, 'refs'), { recursive: true });
+      await writeFile(join(clone, 'refs'), '');
+      const opened = await open();
+      assert.ok((await stat(join(`${clone}.old`, 'objects'))).isDirectory());
+      await rename(`${remote.path}.gone`, remote.path);
+      const snapshot = await opened.refresh();
+      assert.ok((await stat(join(`${clone}.old`, 'objects'))).isDirectory());
+      await opened.keep(snapshot);
+      await assert.rejects(stat(`${clone}.old`), { code: 'ENOENT' });
+    });
+  });
+
+  it('keeps what was published when a new clone has another history', async () => {
+    const opened = await open();
+    const before = await opened.refresh();
+    await opened.keep(before);
+    await remote.git('checkout', '--quiet', '--orphan', 'anew');
+    await remote.commit({ 'sigs/deep/a': 'other' });
+    await remote.push('--force');
+    // Git can read all that was published, but can fetch no more.
+    const clone = await cloneDirectory();
+    await mkdir(join(clone, 'refs/heads'), { recursive: true });
+    await writeFile(join(clone, 'refs/heads/broken'), `${'1'.repeat(40)}\n`);
+    const again = await open();
+    const after = await again.refresh();
+    assert.notEqual(after.commit, before.commit);
+    assert.ok((await stat(`${clone}.old`)).isDirectory());
+    // Killed before it was published.
+    const recalled = await (await open()).recall();
+    assert.equal(recalled?.commit, before.commit);
+    assert.equal((await collect(recalled?.entries() ?? assert.fail())).length, 2);
+  });
+
+  it('leaves nothing behind when the new clone cannot be had', async () => {
+    const opened = await open();
+    await opened.keep(await opened.refresh());
+    const clone = await cloneDirectory();
+    await writeFile(join(clone, 'refs/lookaside/fetched'), 'garbage');
+    await rename(remote.path, `${remote.path}.gone`);
+    await assert.rejects((await open()).refresh(), { name: 'SourceError' });
+    const names = await readdir(join(clone, '..'));
+    assert.deepEqual(names.toSorted(), ['.lock', 'branch', 'clone.git']);
+  });
+
   it('recovers from locks and half packs that a killed process left', async () => {
     await readAll(await open());
     const clone = await cloneDirectory();
@@ -274,6 +410,51 @@ describeWith(['git', 'git-http-backend'], 'a clone that was damaged', () => {
       await source?.close();
     }
   });
+
+  // A small disk needs a mount, which not every container allows.
+  const unshare = ['--map-root-user', '--mount'];
+  if (spawnSync('unshare', [...unshare, 'true']).status === 0) {
+    it('loses nothing to a full disk, and goes on when there is room', async () => {
+      const good = await remote.git('rev-parse', 'HEAD');
+      const bad = await remote.commit({ 'sigs/deep/a': randomBytes(6 * 1024 * 1024) });
+      const module = new URL('../../../generator/sources/git.ts', import.meta.url).href;
+      const script = `
+        const { execFileSync } = await import('node:child_process');
+        const { createGitSource } = await import(${JSON.stringify(module)});
+        const [url, stateDirectory, bare, good, bad] = process.argv.slice(1);
+        const set = (commit) =>
+          execFileSync('git', ['--git-dir', bare, 'update-ref', 'refs/heads/main', commit]);
+        const open = () => createGitSource({ url, path: 'sigs/deep', stateDirectory,
+          environment: process.env });
+        let source = await open();
+        await source.keep(await source.refresh());
+        for (let poll = 0; poll < 2; poll++) {
+          set(bad);
+          await source.refresh().then(() => console.log('came'), ({ name }) => console.log(name));
+          await source.close();
+          source = await open();
+          console.log((await source.recall()).commit === good);
+          set(good);
+          console.log((await source.refresh()).commit === good);
+        }
+        await source.close();`;
+      const args = [remote.fileUrl, state(), remote.path, good, bad];
+      const command = ['--import', 'tsx', '--input-type=module', '-e', script, ...args];
+      await remote.gitBare('fetch', '--quiet', remote.work, `${bad}:refs/keep`);
+      const mounted = 'mount -t tmpfs -o size=4m tmpfs "$0" && exec "$@"';
+      const { stdout, stderr } = await run('unshare', [
+        ...unshare,
+        'sh',
+        '-c',
+        mounted,
+        state(),
+        process.execPath,
+        ...command,
+      ]);
+      const round = ['SourceError', 'true', 'true'];
+      assert.deepEqual(stdout.trim().split('\n'), [...round, ...round], stderr);
+    });
+  }
 
   it('does not hang when git dies while it reads', async () => {
     const snapshot = await (await open()).refresh();

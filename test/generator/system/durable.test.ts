@@ -11,17 +11,18 @@ const MODULE = new URL('../../../generator/system/durable.ts', import.meta.url).
 const SIZE = 1_000_000;
 const ROOM_OF_ONE_BLOCK = 'trap "" XFSZ; ulimit -f 1; exec "$0" "$@"';
 
+const script = (repeat: string): string => `
+  const { replaceBytes } = await import(${JSON.stringify(MODULE)});
+  for (let fill = 'a'; ; fill = fill === 'a' ? 'b' : 'a') {
+    await replaceBytes(process.argv[1], fill.repeat(${SIZE}));
+    console.log('written');
+    ${repeat}
+  }`;
+
 describe('a file that has to outlast what happens', () => {
   const directory = useTemporary();
   const path = () => join(directory(), 'file');
   const names = async () => (await readdir(directory())).toSorted();
-  const script = (repeat: string): string => `
-    const { replaceBytes } = await import(${JSON.stringify(MODULE)});
-    for (let fill = 'a'; ; fill = fill === 'a' ? 'b' : 'a') {
-      await replaceBytes(process.argv[1], fill.repeat(${SIZE}));
-      console.log('written');
-      ${repeat}
-    }`;
   const node = (repeat: string) => [
     '--import',
     'tsx',
