@@ -15,7 +15,11 @@ export const HOSTILE_DIRECTORY = `app@sha256=${'bad0'.repeat(16)}`;
 /** `width` to the power of `depth` paths out of `depth` trees: 10 and 8 make 100,000,000. */
 export function multiplyingTree(
   pack: ObjectPack,
-  { width = 10, depth = 8, leaf = Buffer.from('leaf') } = {},
+  {
+    width = 10,
+    depth = 8,
+    leaf = Buffer.from('leaf'),
+  }: { readonly width?: number; readonly depth?: number; readonly leaf?: Uint8Array } = {},
 ): TreeEntry {
   let node: TreeEntry = pack.blob(leaf);
   for (let level = 0; level < depth; level++) {

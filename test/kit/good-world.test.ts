@@ -10,7 +10,7 @@ import { GoodWorld } from './good-world.ts';
 import { MovedClock, YEAR } from './moved-clock.ts';
 import { Served } from './served.ts';
 import { SteadyLookups } from './steady-lookups.ts';
-import { BROKEN_GITS, Toolbox } from './toolbox.ts';
+import { Toolbox } from './toolbox.ts';
 
 /** A start, or a refresh, of a small store takes less. Milliseconds. */
 const SOON = 10_000;
@@ -102,7 +102,7 @@ describeWith(['gpg', 'gpgv', 'git', 'faketime'], 'the kit: a good world', () => 
   it('has a toolbox whose git breaks and heals', async () => {
     const toolbox = await Toolbox.make(join(directory(), 'bin'));
     const server = await start({ PATH: toolbox.path });
-    await toolbox.replace('git', BROKEN_GITS.fails);
+    await toolbox.breakGit('hangs');
     await toolbox.remove('git');
     const more = await world.sign();
     world.add(more);

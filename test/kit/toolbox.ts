@@ -3,7 +3,7 @@
  * break, take away and put back while the program runs.
  */
 import { accessSync, constants } from 'node:fs';
-import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 
 /** What Lookaside, git and git's own scripts start. */
@@ -87,6 +87,12 @@ export class Toolbox {
     await rename(temporary, join(this.path, name));
   }
 
+  /** Has git misbehave until `restore`. */
+  async breakGit(how: BrokenGit): Promise<void> {
+    const note = `echo $$ >> '${this.#started}'`;
+    await this.replace('git', `${note}\n${BROKEN_GITS[how]}`);
+  }
+
   /** Takes a tool away. */
   async remove(name: string): Promise<void> {
     await rm(join(this.path, name), { force: true });
@@ -97,6 +103,24 @@ export class Toolbox {
     const temporary = this.#temporary();
     await symlink(this.real(name), temporary);
     await rename(temporary, join(this.path, name));
+  }
+
+  /** Kills what still runs of the gits that misbehave. */
+  async killBrokenGits(): Promise<void> {
+    const started = await readFile(this.#started, 'utf8').catch(() => '');
+    await rm(this.#started, { force: true });
+    for (const pid of started.split('\n').filter(Boolean).map(Number)) {
+      // The number may be another process's by now, but for one that is in this directory's care.
+      const environment = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '');
+      if (
+        environment.split('\0').some((each) => each.startsWith('PATH=') && each.endsWith(this.path))
+      )
+        kill(pid);
+    }
+  }
+
+  get #started(): string {
+    return join(this.path, '.started');
   }
 
   #temporary(): string {
@@ -112,6 +136,15 @@ export const BROKEN_GITS = {
   'talks without end': 'while :; do echo "a line of no use"; done',
   'is killed': 'kill -9 $$',
 } as const;
+export type BrokenGit = keyof typeof BROKEN_GITS;
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended by itself.
+  }
+}
 
 function findOnPath(name: string): string | undefined {
   for (const directory of (process.env['PATH'] ?? '').split(delimiter)) {
