@@ -13,8 +13,12 @@ let right = 0;
 let slowest = 0;
 let [wrong, slow, latencies]: [WrongAnswer[], SlowAnswer[], number[]] = [[], [], []];
 
+/** When the lookups were sent that have no answer yet. */
+const pending = new Set<number>();
+
 function take(): Seen {
-  const seen: Seen = { right, wrong, slow, slowest, latencies };
+  const waiting = now() - Math.min(now(), ...pending);
+  const seen: Seen = { right, wrong, slow, slowest, waiting, latencies };
   [right, slowest, wrong, slow, latencies] = [0, 0, [], [], []];
   return seen;
 }
@@ -43,8 +47,10 @@ async function askOnAndOn(
     for (const file of files) {
       await sleep(Math.max(0, due - now()));
       const from = now();
+      pending.add(from);
       const what = await ask(`${baseUrl}/${file.location}`, agent, file.bytes);
       const to = now();
+      pending.delete(from);
       const { location } = file;
       if (what === undefined) {
         right++;

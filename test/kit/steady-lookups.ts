@@ -38,6 +38,8 @@ export interface Seen {
   readonly slow: readonly SlowAnswer[];
   /** Of all that got an answer: milliseconds from when they were sent. */
   readonly slowest: number;
+  /** How long the lookup that waits longest has had no answer by now. Milliseconds. */
+  readonly waiting: number;
   /** Milliseconds from when they were due, in no order. */
   readonly latencies: readonly number[];
 }

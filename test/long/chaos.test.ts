@@ -11,7 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describeWith } from '../with-tools.ts';
 import { Chaos } from './chaos/chaos.ts';
 import { planSteps } from './chaos/plan.ts';
-import { type Step, STEPS } from './chaos/steps.ts';
+import { prepareSteps, type Step, STEPS } from './chaos/steps.ts';
 
 const seed = Number(process.env['CHAOS_SEED'] ?? randomInt(2 ** 31));
 const seconds = Number(process.env['CHAOS_SECONDS'] ?? 60);
@@ -32,6 +32,7 @@ describeWith(['gpg', 'gpgv', 'git', 'git-http-backend', 'bzip2', 'faketime'], 'c
   let chaos: Chaos;
   before('make a world', async function make() {
     this.timeout(EXTRA);
+    await prepareSteps();
     chaos = await Chaos.open();
   });
   after(() => chaos.close());
@@ -71,7 +72,7 @@ describeWith(['gpg', 'gpgv', 'git', 'git-http-backend', 'bzip2', 'faketime'], 'c
         say(`          ${number} ${step.name}: left out for lack of a ${lack}`);
       }
     }
-    await attempt('the end: heal', async () => chaos.heal());
+    await attempt('the end: heal', async () => chaos.heal({ force: true }));
     await attempt('the end: the same after a fresh start', async () => chaos.compareStarts());
     const { right, slowest } = chaos.watch.figures;
     say(

@@ -14,7 +14,7 @@ import type { SignedFile } from '../../e2e/publisher.ts';
 import { makeTemporary, removeTemporary } from '../../e2e/temporary.ts';
 import type { Random } from '../../fuzz/random.ts';
 import { MemoryGuard } from '../../kit/memory-guard.ts';
-import { GoodWorld } from '../../kit/good-world.ts';
+import { GoodWorld, type PublishOptions } from '../../kit/good-world.ts';
 import { findFaketime, MovedClock } from '../../kit/moved-clock.ts';
 import { Served } from '../../kit/served.ts';
 import { SmallDisk } from '../../kit/small-disk.ts';
@@ -206,13 +206,13 @@ export class Chaos {
   }
 
   /** Mends all, takes what is hostile away, pushes, and waits until exactly that is served. */
-  async heal(): Promise<void> {
+  async heal(options: Pick<PublishOptions, 'force'> = {}): Promise<void> {
     await this.mend();
     this.world.prune();
     const file = await this.world.sign();
     this.world.add(file);
     this.note([file]);
-    await this.world.publish();
+    await this.world.publish(options);
     await this.waitUntilServed([file, ...this.world.timed]);
   }
 
@@ -240,7 +240,7 @@ export class Chaos {
       await this.#killMarked();
       await this.mend();
       this.world.prune();
-      await this.world.publish();
+      await this.world.publish({ force: true });
       await this.#forgetState();
       await this.startAgain();
       await sleep(500);
@@ -251,7 +251,8 @@ export class Chaos {
 
   /**
    * What runs, what a fresh start from the same state directory serves, and what one with an
-   * empty state directory serves must be the same. Call it after `heal`.
+   * empty state directory serves must be the same. Call it after `heal` without the past, which may
+   * hold more than a new clone can bring in time.
    */
   async compareStarts(): Promise<void> {
     this.note(this.world.files);
