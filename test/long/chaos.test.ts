@@ -50,13 +50,15 @@ describeWith(['gpg', 'gpgv', 'git', 'git-http-backend', 'bzip2', 'faketime'], 'c
       const line = `${((performance.now() - begun) / 1000).toFixed(1).padStart(6)} s  ${name}`;
       say(line);
       done.push(line);
+      chaos.chosen = undefined;
       try {
         await action();
         await sleep(BETWEEN_STEPS);
         peak = Math.max(peak, await chaos.judge());
       } catch (error) {
         const what = error instanceof Error ? error.message : String(error);
-        faults.push({ step: name, what });
+        const chosen = chaos.chosen === undefined ? '' : ` (${chaos.chosen})`;
+        faults.push({ step: `${name}${chosen}`, what });
         if (!keepsGoing) throw new Error(describeFaults(faults, done), { cause: error });
         say(`        fault: ${what.split('\n')[0] ?? ''}`);
         await chaos.recover();

@@ -59,6 +59,8 @@ export class Chaos {
   readonly watch: Watch;
   /** Where the test finds the program's state. */
   readonly state: string;
+  /** What the step that runs has chosen to do, where its name does not say it. */
+  chosen: string | undefined;
   readonly #root: string;
   readonly #lookups: SteadyLookups;
   readonly #mark: string;
@@ -157,6 +159,12 @@ export class Chaos {
     assert.ok(status === 202 || status === 503, `a good webhook got ${status}`);
   }
 
+  /** Has the program look at the remote: there is a new commit, and it is told so. */
+  async provoke(): Promise<void> {
+    await this.world.publish();
+    await this.announce();
+  }
+
   /** Starts the program, which must serve again in time. What it was stopped by is told of. */
   async startAgain(): Promise<void> {
     await this.served.start();
@@ -184,13 +192,13 @@ export class Chaos {
   async mend(): Promise<void> {
     await this.disk?.empty();
     await this.clock?.move(0);
-    await rm(this.gitconfig, { force: true });
     await this.mendKeys();
     await this.mendGit();
     this.mendHost();
   }
 
   async mendGit(): Promise<void> {
+    await rm(this.gitconfig, { force: true });
     await this.toolbox.restore('git');
     await this.toolbox.killBrokenGits();
   }
@@ -224,6 +232,13 @@ export class Chaos {
         announced = Date.now();
         await this.announce();
       }
+      for (const file of files) await assertServed(this.served, file);
+    }, HEALS);
+  }
+
+  /** Waits until all these are served, by what the program does of itself. */
+  async waitForPolls(files: readonly SignedFile[]): Promise<void> {
+    await eventually(async () => {
       for (const file of files) await assertServed(this.served, file);
     }, HEALS);
   }

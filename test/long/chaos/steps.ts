@@ -4,9 +4,10 @@
  */
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { access, mkdir, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { runOrThrow } from '../../e2e/run.ts';
 import { sendPush } from '../../e2e/send-push.ts';
 import type { Random } from '../../fuzz/random.ts';
 import {
@@ -70,6 +71,11 @@ const LOOK = 600;
 /** Of a rude client, at most. Milliseconds. */
 const RUDE = 6_000;
 
+/** Levels; what git itself brings over in seconds: its time grows with the square. */
+const DEEPEST = 8_000;
+
+const EMPTY = Buffer.alloc(0);
+
 const BOMBS = Object.keys(SIGNATURE_BOMBS) as readonly SignatureBomb[];
 /** Each bomb is made once, and before the run: bzip2 takes seconds. */
 const bombs = new Map<SignatureBomb, Buffer>();
@@ -129,7 +135,7 @@ function hostile(
   return {
     name: `hostile:${name}`,
     run: async (chaos, random) => {
-      const { bytes: signature = Buffer.alloc(0) } = chaos.world.steady[0] ?? {};
+      const { bytes: signature = EMPTY } = chaos.world.steady[0] ?? {};
       await chaos.world.graft(`hostile-${name}`, (pack) => make(pack, signature, random));
       await chaos.publish(random);
       await sleep(LOOK);
@@ -143,7 +149,7 @@ const pushes: readonly Step[] = [
   ),
   hostile('deep', (pack, signature) => deepChain(pack, 2_500, digestDirectory(pack, signature))),
   hostile('deepest', (pack, signature) =>
-    deepChain(pack, 30_000, digestDirectory(pack, signature)),
+    deepChain(pack, DEEPEST, digestDirectory(pack, signature)),
   ),
   hostile('deltas', (pack) => deltaBomb(pack, { blobs: 8, bytes: 32 * MiB })),
   hostile('ignored', (pack) => ignoredFiles(pack, 200_000)),
@@ -151,7 +157,7 @@ const pushes: readonly Step[] = [
   hostile('crowd', (pack, signature) => crowdedDigest(pack, signature, 5_000)),
   ...BOMBS.map((bomb) =>
     hostile(`bomb ${bomb}`, (pack, _, random) => {
-      const bytes = bombs.get(bomb) ?? Buffer.alloc(0);
+      const bytes = bombs.get(bomb) ?? EMPTY;
       // Each of them another file, so that no verdict of one holds for the next.
       const files = Array.from({ length: 8 }, (): [string, TreeEntry] => [
         `signature-${1 + random.below(9_999)}`,
@@ -181,8 +187,7 @@ const BEHAVIOURS: Readonly<Record<string, (chaos: Chaos) => Behaviour>> = {
   'progress for ever': () => progressForEver(200),
   'flood of progress': () => progressFlood(400 * MiB),
   'words with controls': () => refuseWith(`\u009b31m\u202e${'x'.repeat(40_000)}`),
-  'forged refs': ({ world, state }) =>
-    lyingRefs(forgedRefs(world.head, join(state, 'victim.keep'))),
+  'forged refs': (chaos) => lyingRefs(forgedRefs(chaos.world.head, victimOf(chaos))),
   'missing commit': () => missingCommit,
   'endless refs': () => endlessRefs(),
   'endless pack': () => endlessPack(),
@@ -201,18 +206,26 @@ const BEHAVIOURS: Readonly<Record<string, (chaos: Chaos) => Behaviour>> = {
 const hosts: readonly Step[] = Object.entries(BEHAVIOURS).map(([name, make]) => ({
   name: `host:${name}`,
   run: async (chaos: Chaos) => {
+    await writeFile(victimOf(chaos), "not the program's to delete");
+    await chaos.world.publish();
     chaos.host.behave(make(chaos));
     await chaos.announce();
     await sleep(2 * LOOK);
+    await access(victimOf(chaos));
   },
 }));
+
+/** What a git host wants to have deleted. */
+function victimOf({ keyFile }: Chaos): string {
+  return join(dirname(keyFile), 'victim.keep');
+}
 
 const gits: readonly Step[] = [
   ...(Object.keys(BROKEN_GITS) as readonly BrokenGit[]).map((how) => ({
     name: `git:${how}`,
     run: async (chaos: Chaos) => {
       await chaos.toolbox.breakGit(how);
-      await chaos.announce();
+      await chaos.provoke();
       await sleep(LOOK);
     },
   })),
@@ -220,7 +233,7 @@ const gits: readonly Step[] = [
     name: 'git:is missing',
     run: async (chaos) => {
       await chaos.toolbox.remove('git');
-      await chaos.announce();
+      await chaos.provoke();
       await sleep(LOOK);
     },
   },
@@ -228,7 +241,7 @@ const gits: readonly Step[] = [
     name: 'git:has a broken gitconfig',
     run: async (chaos) => {
       await writeFile(chaos.gitconfig, '[core\nthis is no setting\n');
-      await chaos.announce();
+      await chaos.provoke();
       await sleep(LOOK);
     },
   },
@@ -246,7 +259,6 @@ const gits: readonly Step[] = [
         else await writeFile(chaos.gitconfig, '[core\nthis is no setting\n');
         await chaos.served.start();
         await sleep(2_000 + random.below(1_000));
-        await rm(chaos.gitconfig, { force: true });
         await chaos.mendGit();
         if (!chaos.served.isRunning) await chaos.served.start();
         await chaos.served.waitUntilReady(SERVES_AGAIN);
@@ -264,15 +276,51 @@ const YEARS: Readonly<Record<string, number>> = {
   right: 0,
 };
 
-const clocks: readonly Step[] = Object.entries(YEARS).map(([name, offset]) => ({
+const clockJumps: readonly Step[] = Object.entries(YEARS).map(([name, offset]) => ({
   name: `clock:${name}`,
   needs: 'clock' as const,
   run: async (chaos: Chaos, random: Random) => {
     await chaos.clock?.move(offset);
-    if (random.chance(0.5)) await chaos.announce();
+    if (random.chance(0.5)) await chaos.provoke();
     await sleep(2 * LOOK);
   },
 }));
+
+const clocks: readonly Step[] = [
+  ...clockJumps,
+  {
+    name: 'clock:ahead for one refresh',
+    needs: 'clock',
+    run: async (chaos, random) => {
+      const { world } = chaos;
+      await chaos.heal();
+      await chaos.clock?.move(3 * YEAR);
+      const file = await world.sign();
+      world.add(file);
+      chaos.note([file]);
+      await world.publish();
+      await chaos.waitUntilServed([file]);
+      await sleep(random.below(2_000));
+      await chaos.clock?.move(0);
+      await chaos.waitForPolls(world.timed);
+    },
+  },
+  {
+    name: 'clock:behind at a start',
+    needs: 'clock',
+    run: async (chaos) => {
+      await chaos.heal();
+      await chaos.watch.during('down', async () => {
+        await chaos.terminate();
+        await chaos.clock?.move(-3 * YEAR);
+        await chaos.startAgain();
+      });
+      await sleep(LOOK);
+      await chaos.clock?.move(0);
+      await chaos.waitForPolls(chaos.world.timed);
+    },
+  },
+];
 
 const signals: readonly Step[] = [
   {
@@ -330,6 +378,35 @@ const signals: readonly Step[] = [
     },
   },
   {
+    name: 'restart:with a poisoned head',
+    times: 2,
+    run: async (chaos, random) => {
+      await chaos.mend();
+      const push = random.pick(pushes);
+      chaos.chosen = push.name;
+      await push.run(chaos, random);
+      await sleep(random.below(3_000));
+      await chaos.watch.during('down', async () => {
+        await chaos.kill();
+        await chaos.startAgain();
+      });
+    },
+  },
+  {
+    name: 'restart:with a hostile host',
+    times: 2,
+    run: async (chaos, random) => {
+      await chaos.mend();
+      const host = random.pick(hosts);
+      chaos.chosen = host.name;
+      await host.run(chaos, random);
+      await chaos.watch.during('down', async () => {
+        await chaos.kill();
+        await chaos.startAgain();
+      });
+    },
+  },
+  {
     name: 'restart:with damaged state',
     times: 2,
     run: async (chaos, random) => {
@@ -370,7 +447,11 @@ async function damage(state: string, random: Random): Promise<void> {
 }
 
 /** Lets a fault of the keys come into force, and puts the right keys back. */
-function keys(name: string, spoil: (chaos: Chaos) => Promise<unknown>): Step {
+function keys(
+  name: string,
+  spoil: (chaos: Chaos) => Promise<unknown>,
+  look: (chaos: Chaos) => Promise<void> = async () => undefined,
+): Step {
   return {
     name: `keys:${name}`,
     run: async (chaos, random) => {
@@ -378,8 +459,9 @@ function keys(name: string, spoil: (chaos: Chaos) => Promise<unknown>): Step {
       await spoil(chaos);
       chaos.served.process.signal('SIGHUP');
       await sleep(LOOK + random.below(LOOK));
-      if (random.chance(0.5)) await chaos.announce();
+      if (random.chance(0.5)) await chaos.provoke();
       await sleep(LOOK);
+      await look(chaos);
       await chaos.mendKeys();
       chaos.served.process.signal('SIGHUP');
       await sleep(LOOK);
@@ -392,14 +474,42 @@ const keyFiles: readonly Step[] = [
   keys('empty', async (chaos) => chaos.writeKeys('')),
   keys('garbage', async (chaos) => chaos.writeKeys(Buffer.alloc(4096, 0x99))),
   keys('a directory', async (chaos) => mkdir(chaos.keyFile)),
-  keys('with a secret key', async (chaos) => {
-    const { signer, key, keyFile } = chaos.world;
-    const secret = await signer.exportSecret(join(signer.home, `${randomUUID()}.asc`), key);
-    const both = Buffer.concat([await readFile(keyFile), await readFile(secret)]);
-    await rm(secret);
-    await chaos.writeKeys(both);
-  }),
+  keys(
+    'with a secret key',
+    async (chaos) => {
+      const { signer, key, keyFile } = chaos.world;
+      const secret = await signer.exportSecret(join(signer.home, `${randomUUID()}.asc`), key);
+      const [first, second] = await Promise.all(
+        [keyFile, secret].map(async (file) => dearmor(file)),
+      );
+      await rm(secret);
+      await chaos.writeKeys(Buffer.concat([first ?? EMPTY, second ?? EMPTY]));
+    },
+    async ({ served, world }) => {
+      const page = await (await inTime(fetch(`${served.baseUrl}/`), 'the page for nodes')).text();
+      const paths = new Set([...page.matchAll(/nodes\/keys\/[^"'\s<]+/g)].map(([path]) => path));
+      assert.ok(paths.size > 0, 'the page names keys');
+      for (const path of paths) {
+        const answer = await inTime(fetch(`${served.baseUrl}/${path}`), 'a key for nodes');
+        if (answer.status !== 200) continue;
+        const input = Buffer.from(await answer.arrayBuffer());
+        const env = { GNUPGHOME: world.signer.home };
+        const { stdout } = await runOrThrow('gpg', ['--list-packets'], { input, env });
+        assert.doesNotMatch(stdout, /secret/, `a secret key is served as ${path}`);
+      }
+    },
+  ),
 ];
+
+/** The packets of an armored file. */
+async function dearmor(file: string): Promise<Buffer> {
+  const [, ...lines] = (await readFile(file, 'utf8')).trim().split('\n\n');
+  const base64 = lines
+    .join('')
+    .split('\n')
+    .filter((line) => !/^[-=]/.test(line));
+  return Buffer.from(base64.join(''), 'base64');
+}
 
 /** Has rude clients for a while; what is done by others goes on. */
 function rude(name: string, send: (baseUrl: string) => RudeClients): Step {
@@ -445,7 +555,7 @@ const disks: readonly Step[] = [
     needs: 'disk',
     run: async (chaos) => {
       await chaos.disk?.fill();
-      await chaos.announce();
+      await chaos.provoke();
       await sleep(LOOK);
     },
   },
