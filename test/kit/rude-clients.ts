@@ -1,5 +1,6 @@
 /** Clients that send too much, too slowly, or without end. None of them knows the secret. */
 import { connect, type Socket } from 'node:net';
+import { buffer } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface RudeClients {
@@ -13,6 +14,7 @@ export interface RudeClients {
   readonly stop: () => Promise<void>;
 }
 
+const BLANK_LINE = '\r\n\r\n';
 const PART = Buffer.alloc(64 * 1024, ' ');
 const FORGED = `sha256=${'0'.repeat(64)}`;
 
@@ -51,6 +53,41 @@ export function dripForgedBodies(
       isTaken = await send(PART.subarray(0, 1));
     }
   });
+}
+
+/**
+ * Lookups on one connection, every other one with `Expect: 100-continue`, all sent at once. Gives
+ * the answers as a careful client reads them: `100` for each interim one, otherwise the body.
+ */
+export async function pipelineExpectations(
+  baseUrl: string,
+  location: string,
+  count: number,
+): Promise<readonly (Buffer | 100 | string)[]> {
+  const { hostname, port } = new URL(baseUrl);
+  const head = `GET /${location} HTTP/1.1\r\nHost: localhost\r\n`;
+  const expecting = `${head}Expect: 100-continue\r\nContent-Length: 0\r\n\r\n`;
+  const last = `${head}Connection: close\r\n\r\n`;
+  const socket = connect(Number(port), hostname);
+  socket.end(`${head}\r\n${expecting}`.repeat(count) + last);
+  return readAnswers(await buffer(socket));
+}
+
+function readAnswers(bytes: Buffer): readonly (Buffer | 100 | string)[] {
+  const answers: (Buffer | 100 | string)[] = [];
+  for (let rest = bytes; rest.length > 0;) {
+    const end = rest.indexOf(BLANK_LINE);
+    const text = rest.toString('latin1', 0, end < 0 ? 200 : end);
+    const status = /^HTTP\/1\.1 (\d{3}) /.exec(text)?.[1];
+    // What is no answer must be a part of a body that did not belong to it.
+    if (end < 0 || status === undefined) return [...answers, text];
+    const start = end + BLANK_LINE.length;
+    const length = Number(/^content-length:\s*(\d+)\s*$/im.exec(text)?.[1] ?? 0);
+    const body = rest.subarray(start, start + length);
+    answers.push(status === '100' ? 100 : status === '200' ? body : text);
+    rest = rest.subarray(start + length);
+  }
+  return answers;
 }
 
 function formatHead(length: number): string {

@@ -50,7 +50,7 @@ describeWith(['gpg', 'gpgv', 'git', 'git-http-backend', 'bzip2', 'faketime'], 'c
       const line = `${((performance.now() - begun) / 1000).toFixed(1).padStart(6)} s  ${name}`;
       say(line);
       done.push(line);
-      chaos.chosen = undefined;
+      chaos.forgetChoice();
       try {
         await action();
         await sleep(BETWEEN_STEPS);

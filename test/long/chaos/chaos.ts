@@ -159,6 +159,10 @@ export class Chaos {
     assert.ok(status === 202 || status === 503, `a good webhook got ${status}`);
   }
 
+  forgetChoice(): void {
+    this.chosen = undefined;
+  }
+
   /** Has the program look at the remote: there is a new commit, and it is told so. */
   async provoke(): Promise<void> {
     await this.world.publish();

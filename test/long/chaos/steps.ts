@@ -28,6 +28,7 @@ import type { ObjectPack, TreeEntry } from '../../kit/object-pack.ts';
 import {
   dripForgedBodies,
   pipeline,
+  pipelineExpectations,
   sendForgedBodies,
   type RudeClients,
 } from '../../kit/rude-clients.ts';
@@ -534,6 +535,19 @@ const rudeness: readonly Step[] = [
     sendForgedBodies(baseUrl, { connections: 100, bytes: 24 * MiB }),
   ),
   rude('slow bodies', (baseUrl) => dripForgedBodies(baseUrl, { connections: 200, every: 200 })),
+  {
+    name: 'rude:expectations between lookups',
+    run: async (chaos, random) => {
+      const { location, bytes } = random.pick(chaos.world.steady);
+      const asked = pipelineExpectations(chaos.served.baseUrl, location, 1 + random.below(50));
+      for (const answer of await inTime(asked, 'lookups that expect')) {
+        if (answer === 100 || (Buffer.isBuffer(answer) && bytes.equals(answer))) continue;
+        const got = Buffer.isBuffer(answer) ? `other bytes: ${answer.toString('latin1')}` : answer;
+        // Whoever says more than a lookup may be turned away, but in an answer of its own.
+        assert.match(got, /^HTTP\/1\.1 4\d\d /);
+      }
+    },
+  },
   {
     name: 'rude:forged webhooks',
     run: async (chaos, random) => {
