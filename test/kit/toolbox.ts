@@ -2,53 +2,8 @@
  * A directory that is all of a program's PATH: the tools that it needs, each of which a test can
  * break, take away and put back while the program runs.
  */
-import { accessSync, constants } from 'node:fs';
-import { mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
-
-/** What Lookaside, git and git's own scripts start. */
-const NAMES = [
-  'basename',
-  'bash',
-  'cat',
-  'chmod',
-  'cut',
-  'date',
-  'dirname',
-  'env',
-  'expr',
-  'false',
-  'git',
-  'gpgv',
-  'grep',
-  'head',
-  'ionice',
-  'kill',
-  'ls',
-  'mkdir',
-  'mv',
-  'nice',
-  'node',
-  'nsenter',
-  'printf',
-  'ps',
-  'rm',
-  'sed',
-  'setsid',
-  'sh',
-  'sleep',
-  'sort',
-  'ssh',
-  'tail',
-  'taskset',
-  'test',
-  'touch',
-  'tr',
-  'true',
-  'uname',
-  'wc',
-  'xargs',
-] as const;
 
 export class Toolbox {
   /** The directory; give it as PATH. */
@@ -60,15 +15,17 @@ export class Toolbox {
     this.path = path;
   }
 
-  /** Makes the directory, with a link to each tool that this machine has. */
+  /** Makes the directory, with a link to whatever is on the PATH of the tests. */
   static async make(path: string): Promise<Toolbox> {
     await mkdir(path, { recursive: true });
     const toolbox = new Toolbox(path);
-    for (const name of NAMES) {
-      const real = findOnPath(name);
-      if (real === undefined) continue;
-      toolbox.#real.set(name, real);
-      await toolbox.restore(name);
+    for (const directory of (process.env['PATH'] ?? '').split(delimiter)) {
+      for (const name of await readdir(directory).catch(() => [])) {
+        // The first of a name is the one that is found.
+        if (toolbox.#real.has(name)) continue;
+        toolbox.#real.set(name, join(directory, name));
+        await symlink(join(directory, name), join(path, name));
+      }
     }
     return toolbox;
   }
@@ -144,17 +101,4 @@ function kill(pid: number): void {
   } catch {
     // It has ended by itself.
   }
-}
-
-function findOnPath(name: string): string | undefined {
-  for (const directory of (process.env['PATH'] ?? '').split(delimiter)) {
-    const path = join(directory, name);
-    try {
-      accessSync(path, constants.X_OK);
-      return path;
-    } catch {
-      // Not there: look on.
-    }
-  }
-  return undefined;
 }

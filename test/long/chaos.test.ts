@@ -28,7 +28,7 @@ interface Fault {
   readonly what: string;
 }
 
-describeWith(['gpg', 'gpgv', 'git', 'git-http-backend', 'bzip2', 'faketime'], 'chaos', () => {
+describeWith(['gpg', 'gpgv', 'git', 'git-http-backend', 'bzip2'], 'chaos', () => {
   let chaos: Chaos;
   before('make a world', async function make() {
     this.timeout(EXTRA);

@@ -1,7 +1,8 @@
 // What people send or push who want a server to stop. Each input is prepared first, so that making
 // it costs nothing while it is measured, and then begun.
 import { dirname } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { eventually } from '../../../test/e2e/eventually.ts';
+import { lookUp } from '../../../test/e2e/look-up.ts';
 import {
   deltaBomb,
   HOSTILE_DIRECTORY,
@@ -31,6 +32,8 @@ export interface HostileInput {
   readonly name: string;
   /** Before the clients are measured. */
   readonly prepare?: (target: Target) => Promise<unknown>;
+  /** Milliseconds that it is measured for, where that is not enough. */
+  readonly lasts?: number;
   /** Begins it; clients that are given are stopped when the time is over. */
   readonly begin: (target: Target) => RudeClients | undefined;
 }
@@ -42,8 +45,8 @@ const BODY = 24 * MiB;
 const CONNECTIONS = 100;
 const SUBJECT = 60 * MiB;
 const FLOOD = 561 * MiB;
-/** A small push is served by then. Milliseconds. */
-const SERVED = 3_000;
+/** A push that is served at all is served by then. Milliseconds. */
+const SERVED = 25_000;
 const BOMBS = 20;
 /** Unpacked. */
 const BOMB = 512 * MiB;
@@ -74,6 +77,7 @@ export const HOSTILE_INPUTS: readonly HostileInput[] = [
   }),
   {
     name: 'a commit subject of 60 MiB, and the page that tells of it',
+    lasts: 30_000,
     prepare: async ({ world }) => {
       world.add(await world.sign());
       await world.publish({ message: hugeSubject(SUBJECT) });
@@ -83,7 +87,7 @@ export const HOSTILE_INPUTS: readonly HostileInput[] = [
       const page = `${served.statusUrl}/image?directory=${encodeURIComponent(dirname(location))}`;
       void world
         .announce(served)
-        .then(async () => sleep(SERVED))
+        .then(async () => eventually(async () => lookUpGood(served, location), SERVED))
         .then(async () => (await fetch(page)).arrayBuffer())
         .catch(() => undefined);
       return undefined;
@@ -120,4 +124,9 @@ function pushed(name: string, prepare: (target: Target) => Promise<unknown>): Ho
       return undefined;
     },
   };
+}
+
+async function lookUpGood(served: Served, location: string): Promise<void> {
+  const { status } = await lookUp(served, location);
+  if (status !== 200) throw new Error(`${location}: got ${status}`);
 }

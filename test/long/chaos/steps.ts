@@ -7,6 +7,8 @@ import { randomUUID } from 'node:crypto';
 import { access, mkdir, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { assertServed } from '../../e2e/assert-served.ts';
+import { eventually } from '../../e2e/eventually.ts';
 import { runOrThrow } from '../../e2e/run.ts';
 import { sendPush } from '../../e2e/send-push.ts';
 import type { Random } from '../../fuzz/random.ts';
@@ -69,6 +71,8 @@ export interface Step {
 const MiB = 1024 * 1024;
 /** A refresh of a small store takes less; a look at what a step has done. Milliseconds. */
 const LOOK = 600;
+/** A huge commit is served by then, if it ever is. Milliseconds. */
+const SUBJECT = 8_000;
 /** Of a rude client, at most. Milliseconds. */
 const RUDE = 6_000;
 
@@ -175,7 +179,8 @@ const pushes: readonly Step[] = [
       world.add(file);
       chaos.note([file]);
       await chaos.publish(random, hugeSubject(40 * MiB));
-      await sleep(2 * LOOK);
+      // Whether it is served at all is for the program's budgets to say.
+      await eventually(async () => assertServed(served, file), SUBJECT).catch(() => undefined);
       // The page of the image tells of the commit that brought its signature.
       const page = `${served.statusUrl}/image?directory=${encodeURIComponent(dirname(file.location))}`;
       const answer = await inTime(fetch(page), 'the page of an image');
