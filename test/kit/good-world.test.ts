@@ -7,7 +7,7 @@ import { useTemporary } from '../e2e/temporary.ts';
 import { describeWith } from '../with-tools.ts';
 import { hostileNames } from './bomb-repository.ts';
 import { GoodWorld } from './good-world.ts';
-import { MovedClock, YEAR } from './moved-clock.ts';
+import { MovedClock, removeClockLeftovers, YEAR } from './moved-clock.ts';
 import { Served } from './served.ts';
 import { SteadyLookups } from './steady-lookups.ts';
 import { Toolbox } from './toolbox.ts';
@@ -25,7 +25,7 @@ describeWith(['gpg', 'gpgv', 'git', 'faketime'], 'the kit: a good world', () => 
   afterEach(async () => {
     if (served?.isRunning === true) await served.process.stop('SIGKILL');
   });
-  after(() => world.destroy());
+  after(async () => Promise.all([world.destroy(), removeClockLeftovers()]));
 
   const start = async (env: Readonly<Record<string, string>> = {}): Promise<Served> => {
     const args = [

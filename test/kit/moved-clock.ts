@@ -6,11 +6,12 @@
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { rename, writeFile } from 'node:fs/promises';
+import { readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Toolbox } from './toolbox.ts';
 
 const LIBRARY = 'libfaketime.so.1';
+const SHARED_MEMORY = '/dev/shm';
 /** Debian's places for it, by the names that Node has for processors. */
 const MULTIARCH: Readonly<Record<string, string>> = {
   x64: 'x86_64-linux-gnu',
@@ -66,6 +67,15 @@ export class MovedClock {
   async applyTo(toolbox: Toolbox): Promise<void> {
     const variables = Object.entries(this.environment).map(([name, value]) => `${name}='${value}'`);
     await toolbox.replace('gpgv', `${variables.join(' ')} exec ${toolbox.real('gpgv')} "$@"`);
+  }
+}
+
+/** Removes the shared memory that processes with a moved clock have left when they were killed. */
+export async function removeClockLeftovers(): Promise<void> {
+  for (const name of await readdir(SHARED_MEMORY).catch(() => [])) {
+    const [, pid] = /^(?:sem\.)?faketime_(?:shm|sem)_(\d+)$/.exec(name) ?? [];
+    if (pid === undefined || existsSync(`/proc/${pid}`)) continue;
+    await rm(join(SHARED_MEMORY, name), { force: true });
   }
 }
 

@@ -30,12 +30,14 @@ interface Fault {
 
 describeWith(['gpg', 'gpgv', 'git', 'git-http-backend', 'bzip2'], 'chaos', () => {
   let chaos: Chaos;
+  let close: (() => Promise<void>) | undefined;
   before('make a world', async function make() {
     this.timeout(EXTRA);
     await prepareSteps();
     chaos = await Chaos.open();
+    close = async () => chaos.close();
   });
-  after(() => chaos.close());
+  after(async () => close?.());
 
   it(`serves what stays good through everything (seed ${seed}, ${seconds} s)`, async function run() {
     this.timeout(seconds * 1000 + (keepsGoing ? 10 * EXTRA : EXTRA));

@@ -15,7 +15,7 @@ import { makeTemporary, removeTemporary } from '../../e2e/temporary.ts';
 import type { Random } from '../../fuzz/random.ts';
 import { MemoryGuard } from '../../kit/memory-guard.ts';
 import { GoodWorld, type PublishOptions } from '../../kit/good-world.ts';
-import { findFaketime, MovedClock } from '../../kit/moved-clock.ts';
+import { findFaketime, MovedClock, removeClockLeftovers } from '../../kit/moved-clock.ts';
 import { Served } from '../../kit/served.ts';
 import { SmallDisk } from '../../kit/small-disk.ts';
 import { serveWell, SmartHttp } from '../../kit/smart-http.ts';
@@ -308,6 +308,7 @@ export class Chaos {
     await this.host.stop();
     await this.disk?.unmount();
     await this.world.destroy();
+    await removeClockLeftovers();
     await removeTemporary(this.#root);
   }
 
