@@ -21,6 +21,11 @@ export class MemoryGuard {
     this.#timer = setInterval(() => this.#look(), LOOK_EVERY).unref();
   }
 
+  /** What was taken when it was ended for too much, since the last `take`. Bytes. */
+  get overrun(): number | undefined {
+    return this.#overrun;
+  }
+
   /** The most bytes since the last call; and what was taken when it was ended for too much. */
   take(): { readonly peak: number; readonly overrun: number | undefined } {
     this.#look();

@@ -58,7 +58,8 @@ describeWith(['gpg', 'gpgv', 'git', 'git-http-backend', 'bzip2'], 'chaos', () =>
         await sleep(BETWEEN_STEPS);
         peak = Math.max(peak, await chaos.judge());
       } catch (error) {
-        const what = error instanceof Error ? error.message : String(error);
+        const said = error instanceof Error ? error.message : String(error);
+        const what = [...new Set([chaos.describeEnd() ?? said, said])].join('\n');
         const chosen = chaos.chosen === undefined ? '' : ` (${chaos.chosen})`;
         faults.push({ step: `${name}${chosen}`, what });
         if (!keepsGoing) throw new Error(describeFaults(faults, done), { cause: error });

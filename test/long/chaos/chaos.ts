@@ -289,13 +289,19 @@ export class Chaos {
 
   /** Throws if anything went wrong since the last time; gives the most memory taken, in bytes. */
   async judge(): Promise<number> {
-    const { peak, overrun } = this.#guard.take();
-    if (overrun !== undefined) {
-      throw new Error(`it was ended, as it and its children took ${Math.round(overrun / 1e6)} MB`);
-    }
-    if (!this.served.isRunning) throw new Error(`it ended: ${this.served.process.exitCode()}`);
+    const end = this.describeEnd();
+    if (end !== undefined) throw new Error(end);
     await this.watch.judge();
-    return peak;
+    return this.#guard.take().peak;
+  }
+
+  /** Why the program no longer runs; undefined while it does. */
+  describeEnd(): string | undefined {
+    const { overrun } = this.#guard;
+    if (overrun !== undefined) {
+      return `it was ended, as it and its children took ${Math.round(overrun / 1e6)} MB`;
+    }
+    return this.served.isRunning ? undefined : `it ended: ${this.served.process.exitCode()}`;
   }
 
   /** Ends all that was started. */
