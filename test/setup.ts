@@ -28,6 +28,8 @@ const DEBIAN_PACKAGES: Record<Tool, string> = {
   tini: 'tini',
   unshare: 'util-linux',
   prlimit: 'util-linux',
+  faketime: 'faketime',
+  bzip2: 'bzip2',
 };
 /** Asked by Debian's packages before they start a service: 101 forbids it. */
 const POLICY_RC_D = '/usr/sbin/policy-rc.d';

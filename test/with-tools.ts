@@ -24,6 +24,8 @@ export const TOOLS = [
   'tini',
   'unshare',
   'prlimit',
+  'faketime',
+  'bzip2',
 ] as const;
 export type Tool = (typeof TOOLS)[number];
 

@@ -1,5 +1,6 @@
 import type { Part } from './part.ts';
 import { generate } from './parts/generate.ts';
+import { hostile } from './parts/hostile.ts';
 import { load } from './parts/load.ts';
 import { lookups } from './parts/lookups.ts';
 import { memory } from './parts/memory.ts';
@@ -17,4 +18,5 @@ export const PARTS = {
   start,
   generate,
   load,
+  hostile,
 } as const satisfies Record<PartName, Part>;

@@ -13,6 +13,7 @@ const TOOLS = {
   gpgv: { package: 'gpgv', version: ['--version'] },
   skopeo: { package: 'skopeo', version: ['--version'] },
   openssl: { package: 'openssl', version: ['version'] },
+  bzip2: { package: 'bzip2', version: ['--version'] },
   xargs: { package: 'findutils', version: ['--version'] },
 } as const satisfies Record<string, { package: string; version: readonly string[] }>;
 

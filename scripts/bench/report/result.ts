@@ -10,6 +10,7 @@ export const PART_NAMES = [
   'start',
   'generate',
   'load',
+  'hostile',
 ] as const;
 export type PartName = (typeof PART_NAMES)[number];
 
