@@ -94,8 +94,10 @@ async function goOn(
     writer: createImageWriter(path, () => undefined),
     judge,
     policy,
-    verdictTerms: createVerdictTerms(policy, createVerdictIds(policy, made)),
+    verdictTerms: createVerdictTerms(policy, createVerdictIds(policy, made), () => engines.gpgv?.version),
     expiryWarning,
+    effort: 'any',
+    leavesLapsed: false,
     onUnused: () => undefined,
   });
   const store =
