@@ -12,10 +12,11 @@ import type { TlsFiles } from '../server/listener.ts';
 import { type Reloadable, startServer } from '../server/start-server.ts';
 import { Complaint, formatComplaint } from './complaint.ts';
 import { NO_KEYS } from './findings.ts';
-import { openEngines, warnOfMissingGpgv } from './open-engines.ts';
+import { openLastingEngines, warnOfMissingGpgv } from './open-engines.ts';
 import { STOPS, openSource } from './open-source.ts';
 import { openImage } from './open-image.ts';
 import { openRefused } from './open-refused.ts';
+import { openTried } from './open-tried.ts';
 import { openVerdicts } from './open-verdicts.ts';
 import type { Settings } from './options.ts';
 import { readPolicy } from './read-policy.ts';
@@ -56,9 +57,10 @@ export async function serve(source: string, settings: Settings, world: World): P
   sink.on('error', (error: Error) =>
     log.error({ error: error.message }, 'the access log cannot be written'),
   );
-  const troubles = new Troubles(() => new Date());
+  const now = (): Date => new Date();
+  const troubles = new Troubles(now);
   const ending = new AbortController();
-  const engines = await openEngines(world.environment, tmpdir());
+  const engines = await openLastingEngines(world.environment, tmpdir());
   const warnOfKeys = (policy: Policy): void => {
     const warning = policy.keyring ? warnOfMissingGpgv(policy, engines) : NO_KEYS;
     if (warning !== undefined) log.warn(warning);
@@ -86,6 +88,11 @@ export async function serve(source: string, settings: Settings, world: World): P
       ...reloadable,
       openMessage: engines.openMessage,
       engines: `${engines.id}, OpenSSL ${world.openssl}`,
+      gpgvVersion: () => engines.gpgv.version,
+      lookForGpgv: async () => engines.gpgv.lookAgain(),
+      hasGpgv: async () => (await engines.gpgv.find()) !== undefined,
+      now,
+      tried: openTried(settings['state-dir'], opened, log),
       verdicts,
       image,
       refusedFile: openRefused(settings['state-dir'], opened.location, log),

@@ -11,8 +11,8 @@ import { DEFERRED, type Effort } from './openpgp/open-message.ts';
 import { isRejection, isUndecided } from './rejection.ts';
 import { toBlobEntry } from './sources/blob-entry.ts';
 import type { Pass } from './sources/source.ts';
-import type { JudgedFile, SignatureStore } from './store.ts';
-import { wholeSecond } from './validity.ts';
+import { type JudgedFile, type SignatureStore, fileValidity } from './store.ts';
+import { holdsAt, wholeSecond } from './validity.ts';
 
 /** Files that are judged at once, those that are looked at between two pauses, those applied in one step. */
 const CONCURRENCY = 64;
@@ -38,10 +38,10 @@ export interface JudgeAgainOptions {
 }
 
 export interface JudgedAgain {
-  /** Files of which something else is said now. */
+  /** Files of which people are told something else now. */
   readonly changes: number;
   /** Files that got no try, as it was enough. */
-  readonly left: number;
+  readonly left: readonly JudgedFile[];
 }
 
 /** Judges files again; undefined among them is one that was passed over. */
@@ -52,7 +52,14 @@ export async function judgeAgain(
   const quick = await judgeWith('quick', files, options);
   const usual = await judgeWith('usual', quick.deferred, options);
   const any = await judgeWith('any', usual.deferred, options);
-  return { changes: quick.changes + usual.changes + any.changes, left: any.deferred.length };
+  return { changes: quick.changes + usual.changes + any.changes, left: any.deferred };
+}
+
+/** A file as it is now. */
+interface Again {
+  readonly file: CheckedFile;
+  /** Whether more has changed than when it holds. */
+  readonly isOther: boolean;
 }
 
 interface Round {
@@ -68,7 +75,7 @@ async function judgeWith(
 ): Promise<Round> {
   const { store, isEnough } = options;
   const deferred: JudgedFile[] = [];
-  const judge = async (file: JudgedFile): Promise<CheckedFile | undefined> => {
+  const judge = async (file: JudgedFile): Promise<Again | undefined> => {
     const isLeft = effort === 'any' && isEnough();
     const again = isLeft ? 'deferred' : await judgeFile(file, effort, options);
     if (again !== 'deferred') return again;
@@ -79,12 +86,13 @@ async function judgeWith(
   let batch: CheckedFile[] = [];
   const apply = (): void => {
     store.prepare(batch).apply();
-    changes += batch.length;
     batch = [];
   };
   const judged = pMapIterable(withPauses(files), judge, { concurrency: CONCURRENCY });
-  for await (const file of judged) {
-    if (file) batch.push(file);
+  for await (const again of judged) {
+    if (!again) continue;
+    batch.push(again.file);
+    changes += Number(again.isOther);
     if (batch.length < APPLIED_AT_ONCE) continue;
     apply();
     await setImmediate();
@@ -93,8 +101,8 @@ async function judgeWith(
   return { changes, deferred };
 }
 
-/** A pass over a large store would keep lookups waiting. */
-async function* withPauses(
+/** The files, with pauses: a pass over a large store would keep lookups waiting. */
+export async function* withPauses(
   files: Iterable<JudgedFile | undefined>,
 ): AsyncGenerator<JudgedFile> {
   let looked = 0;
@@ -109,26 +117,28 @@ async function judgeFile(
   file: JudgedFile,
   effort: Effort,
   { snapshot, judge, now, store, findStanding = standingIn(store) }: JudgeAgainOptions,
-): Promise<CheckedFile | 'deferred' | undefined> {
+): Promise<Again | 'deferred' | undefined> {
   const { path } = file;
   const location = parseLocation(path);
   const bytes = await readBytes(file, snapshot);
   if (!location || bytes === undefined) return undefined;
   const { directory, number } = location;
   if (isRejection(bytes)) {
-    return file.kind === 'rejected' ? { ...file, rejection: bytes } : undefined;
+    return file.kind === 'rejected' ? compare(file, { ...file, rejection: bytes }) : undefined;
   }
   const again = await judge.judge(location, bytes, now, effort);
   if (again === DEFERRED) return 'deferred';
   if (!isRejection(again)) {
-    return changed(file, { kind: 'publishable', path, directory, number, signature: again });
+    return compare(file, { kind: 'publishable', path, directory, number, signature: again });
   }
-  const standing = isUndecided(again)
-    ? findStanding(file, hash('sha256', bytes, 'base64url'))
-    : undefined;
+  const standing = isUndecided(again) ? findStanding(file, hashOf(file, bytes)) : undefined;
   if (standing) return serveOn(file, location, standing, now);
   const entry = file.kind === 'rejected' ? file.entry : toBlobEntry(path, bytes);
-  return changed(file, { kind: 'rejected', path, directory, entry, rejection: again });
+  return compare(file, { kind: 'rejected', path, directory, entry, rejection: again });
+}
+
+function hashOf(file: JudgedFile, bytes: Uint8Array): string {
+  return file.kind === 'publishable' ? file.signature.hash : hash('sha256', bytes, 'base64url');
 }
 
 async function readBytes(
@@ -152,34 +162,29 @@ function standingIn(store: SignatureStore): FindStanding {
 function serveOn(
   file: JudgedFile,
   { directory, number }: Location,
-  signature: Signature,
+  standing: Signature,
   now: Date,
-): CheckedFile | undefined {
-  const holds = signature.validFrom <= now.getTime() && now.getTime() < signature.validUntil;
-  if (holds && file.kind === 'publishable' && file.signature === signature) return undefined;
+): Again | undefined {
   const from = wholeSecond(now.getTime());
-  const times = holds ? {} : { validFrom: from, validUntil: from + SERVED_ON };
-  return {
-    kind: 'publishable',
-    path: file.path,
-    directory,
-    number,
-    signature: { ...copySignature(signature), ...times },
-  };
+  const known = { from: standing.validFrom, until: standing.validUntil };
+  const { from: validFrom, until: validUntil } = holdsAt(known, now)
+    ? known
+    : { from, until: from + SERVED_ON };
+  const { status, bytes, claims, signer, scope, meets, warnings, signedAt, gpgv } = standing;
+  const own = { status, bytes, hash: standing.hash, claims, signer, scope, meets, warnings };
+  const signature = { ...own, signedAt, validFrom, validUntil, gpgv };
+  return compare(file, { kind: 'publishable', path: file.path, directory, number, signature });
 }
 
-/** Those of a store are no plain objects. */
-function copySignature(signature: Signature): Signature {
-  const { status, bytes, claims, signer, scope, meets, warnings } = signature;
-  const { signedAt, validFrom, validUntil, gpgv } = signature;
-  const times = { signedAt, validFrom, validUntil };
-  const own = { status, bytes, hash: signature.hash, claims, signer, scope, meets };
-  return { ...own, ...times, gpgv, warnings };
+/** Undefined where nothing has changed, not even when it holds. */
+function compare(before: JudgedFile, file: JudgedFile): Again | undefined {
+  const isOther = !isSame(before, file);
+  return isOther || !isAsLong(before, file) ? { file, isOther } : undefined;
 }
 
-/** The file as it is now; undefined where that is what it was. */
-function changed(before: JudgedFile, now: JudgedFile): CheckedFile | undefined {
-  return isSame(before, now) ? undefined : now;
+function isAsLong(one: JudgedFile, other: JudgedFile): boolean {
+  const [a, b] = [fileValidity(one), fileValidity(other)];
+  return a.from === b.from && a.until === b.until;
 }
 
 function isSame(one: JudgedFile, other: JudgedFile): boolean {
@@ -188,23 +193,25 @@ function isSame(one: JudgedFile, other: JudgedFile): boolean {
   }
   if (other.kind !== 'rejected') return false;
   const [a, b] = [one.rejection, other.rejection];
-  const isEqual = a.code === b.code && a.message === b.message && a.hint === b.hint;
-  return (
-    isEqual && a.validity?.from === b.validity?.from && a.validity?.until === b.validity?.until
-  );
+  return a.code === b.code && a.message === b.message && a.hint === b.hint;
 }
 
 function isSameSignature(one: Signature, other: Signature): boolean {
   return (
     one.status === other.status &&
-    one.validFrom === other.validFrom &&
-    one.validUntil === other.validUntil &&
+    one.hash === other.hash &&
     one.signer?.fingerprint === other.signer?.fingerprint &&
     one.scope === other.scope &&
     one.gpgv === other.gpgv &&
-    one.meets.length === other.meets.length &&
-    one.meets.every((requirement, at) => requirement === other.meets[at]) &&
-    one.warnings.length === other.warnings.length &&
-    one.warnings.every(({ message }, at) => message === other.warnings[at]?.message)
+    isEqual(one.meets, other.meets) &&
+    isEqual(one.warnings.map(toMessage), other.warnings.map(toMessage))
   );
+}
+
+function toMessage({ message }: Signature['warnings'][number]): string {
+  return message;
+}
+
+function isEqual(one: readonly unknown[], other: readonly unknown[]): boolean {
+  return one.length === other.length && one.every((part, at) => part === other[at]);
 }

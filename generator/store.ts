@@ -159,7 +159,8 @@ export class SignatureStore {
   /** Files that wait for a verdict, because nobody could give one yet; in no order. */
   *undecided(): Generator<JudgedFile> {
     for (const { files } of this.#faulty.values()) {
-      for (const file of files) if (file.kind === 'rejected' && isUndecided(file.rejection)) yield file;
+      for (const file of files)
+        if (file.kind === 'rejected' && isUndecided(file.rejection)) yield file;
     }
   }
 
@@ -316,7 +317,8 @@ export class SignatureStore {
   }
 }
 
-function fileValidity(file: JudgedFile): Validity {
+/** When the verdict on a file holds. */
+export function fileValidity(file: JudgedFile): Validity {
   if (file.kind === 'rejected') return validityOf(file.rejection);
   const { validFrom, validUntil } = file.signature;
   return { from: validFrom, until: validUntil };

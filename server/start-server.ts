@@ -21,7 +21,7 @@ import type { Troubles } from './follow/troubles.ts';
 import { createReasons } from './refused/reasons.ts';
 import type { RefusedFile } from './refused/refused-file.ts';
 import { createRefusedPulls } from './refused/refused-pulls.ts';
-import { createRefresher } from './refresher.ts';
+import { Refresher, type RefresherOptions } from './refresher.ts';
 import { toOriginForm } from './request-path.ts';
 
 /** What may be read again while the server runs. */
@@ -32,7 +32,11 @@ export interface Reloadable {
   readonly tls: TlsFiles | undefined;
 }
 
-export interface ServerOptions extends Reloadable, JudgeMemory {
+export interface ServerOptions
+  extends
+    Reloadable,
+    JudgeMemory,
+    Pick<RefresherOptions, 'now' | 'tried' | 'lookForGpgv' | 'hasGpgv'> {
   readonly source: Source;
   /** Where refused pulls are kept between runs; undefined for nowhere. */
   readonly refusedFile: RefusedFile | undefined;
@@ -55,7 +59,7 @@ export interface ServerOptions extends Reloadable, JudgeMemory {
 export interface RunningServer {
   readonly url: string;
   readonly statusUrl: string;
-  /** Takes new keys, secrets and certificates into use and refreshes. */
+  /** Takes new keys, secrets and certificates into use, judges everything anew and refreshes. */
   readonly reload: (next: Reloadable) => void;
   readonly stop: () => Promise<void>;
 }
@@ -66,8 +70,14 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const judgeBy = (policy: Policy): StoreJudge => judgeWithMemory(options, policy);
   let reloadable: Reloadable = options;
   const clientAddress = createClientAddress(options.trustedProxies);
-  const refresher = createRefresher({
+  const { now, tried, lookForGpgv, hasGpgv } = options;
+  const refresher = new Refresher({
     source,
+    now,
+    elapsed: () => performance.now(),
+    tried,
+    lookForGpgv,
+    hasGpgv,
     judge: judgeBy(options.policy),
     onInvalid: options.onInvalid,
     log,
@@ -209,6 +219,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       if (next.tls) main.replaceTls(next.tls);
       if (next.policy.id !== reloadable.policy.id) refresher.replaceJudge(judgeBy(next.policy));
       reloadable = next;
+      refresher.judgeAnew();
       refresher.request('signal');
     },
     stop: async () => {

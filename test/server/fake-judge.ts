@@ -39,7 +39,9 @@ export function createFakeJudge(status: Signature['status'] = 'accepted'): Judge
       scope,
       meets: [],
       signedAt: 0,
+      validFrom: -Infinity,
       validUntil,
+      gpgv: undefined,
       warnings: [],
     };
   };

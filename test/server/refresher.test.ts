@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { SourceError } from '../../generator/sources/source.ts';
 import { Troubles } from '../../server/follow/troubles.ts';
 import { createProgramLog } from '../../server/program-log.ts';
-import { type Refresher, type RefresherOptions, createRefresher } from '../../server/refresher.ts';
+import { Refresher, type RefresherOptions } from '../../server/refresher.ts';
 import { eventually } from '../e2e/eventually.ts';
 import { captureLines } from './captured-lines.ts';
 import { HEX, DIRECTORY, at, createFakeJudge } from './fake-judge.ts';
@@ -25,12 +25,17 @@ describe('the refresher', () => {
   let log = captureLines();
 
   const create = (options: Partial<RefresherOptions> = {}): void => {
-    refresher = createRefresher({
+    refresher = new Refresher({
       source,
       judge: createFakeJudge(),
       onInvalid: 'quarantine',
       log: createProgramLog(log.stream),
       troubles: new Troubles(() => new Date()),
+      now: () => new Date(),
+      elapsed: () => performance.now(),
+      tried: undefined,
+      lookForGpgv: async () => undefined,
+      hasGpgv: async () => true,
       onFirstLoad: () => undefined,
       onPublish: () => undefined,
       onRefresh: () => undefined,
