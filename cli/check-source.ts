@@ -94,7 +94,11 @@ async function goOn(
     writer: createImageWriter(path, () => undefined),
     judge,
     policy,
-    verdictTerms: createVerdictTerms(policy, createVerdictIds(policy, made), () => engines.gpgv?.version),
+    verdictTerms: createVerdictTerms(
+      policy,
+      createVerdictIds(policy, made),
+      () => engines.gpgv?.version,
+    ),
     expiryWarning,
     effort: 'any',
     leavesLapsed: false,

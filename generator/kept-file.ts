@@ -16,10 +16,7 @@ const NEVER = 0;
 const ALWAYS = -1;
 
 /** What signatures of one key and scope have in common. */
-interface Terms extends Pick<
-  Signature,
-  'status' | 'scope' | 'meets' | 'warnings' | 'gpgv'
-> {
+interface Terms extends Pick<Signature, 'status' | 'scope' | 'meets' | 'warnings' | 'gpgv'> {
   readonly signer: Signer | undefined;
   readonly creator: string | null;
 }

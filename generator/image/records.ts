@@ -129,10 +129,7 @@ export function parseRecords(
 }
 
 /** What a signature does not share with others. */
-interface Own extends Pick<
-  Signature,
-  'signedAt' | 'validFrom' | 'validUntil' | 'hash' | 'bytes'
-> {
+interface Own extends Pick<Signature, 'signedAt' | 'validFrom' | 'validUntil' | 'hash' | 'bytes'> {
   readonly timestamp: number | null;
   readonly dockerReference: string;
 }

@@ -9,7 +9,8 @@ import { Readable, type Writable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import pLimit from 'p-limit';
 import { MAX_BLOB_BYTES } from '../blob.ts';
-import { type Rejection, isRejection, reject } from '../rejection.ts';
+import { type Rejection, isRejection, isUndecided, reject } from '../rejection.ts';
+import { GivenUp } from './given-up.ts';
 import { type ValidSignature, readGpgvStatus } from './gpgv-status.ts';
 
 /** What gpgv says of a message. */
@@ -46,7 +47,6 @@ const VERSION_LINE = /^gpgv \(GnuPG[^)]*\) ([0-9]+)\.([0-9]+)\.([0-9]+)/;
 const OLDEST_VERSION = comparable(['2', '1', '16']);
 /** It needs milliseconds; only a bomb takes longer. Milliseconds. */
 const TIME_LIMIT = 5000;
-const MAX_GIVEN_UP = 1000;
 const FROM_OUTSIDE: ReadonlySet<string> = new Set(['SIGKILL', 'SIGTERM', 'SIGINT', 'SIGHUP']);
 /** A good signature has seven status lines and three for people. In bytes, for each. */
 const MAX_LINES_BYTES = 64 * 1024;
@@ -63,8 +63,7 @@ export async function openGpgv(options: GpgvOptions): Promise<Gpgv | undefined> 
   const limit = pLimit(availableParallelism());
   const closing = new AbortController();
   const keyringFiles = new Map<Uint8Array, Promise<string>>();
-  /** Messages that took too long, by hash: the same file may lie at thousands of paths. */
-  const givenUp = new Set<string>();
+  const givenUp = new GivenUp(() => performance.now());
   let files = 0;
 
   const writeKeyring = async (keyring: Uint8Array): Promise<string> => {
@@ -102,8 +101,7 @@ export async function openGpgv(options: GpgvOptions): Promise<Gpgv | undefined> 
       const hash = createHash('sha256').update(message).digest('base64url');
       if (givenUp.has(hash)) return { verdict: tookTooLong(), untrustedPayload: new Uint8Array() };
       const result = await limit(async () => verify(message, keyring));
-      const isGivenUp = isRejection(result.verdict) && result.verdict.code === 'cannot-verify';
-      if (isGivenUp && givenUp.size < MAX_GIVEN_UP) givenUp.add(hash);
+      if (isRejection(result.verdict) && isUndecided(result.verdict)) givenUp.add(hash);
       return result;
     },
     close: async () => {

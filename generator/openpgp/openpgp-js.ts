@@ -297,9 +297,7 @@ function readBindings(subkey: Subkey): KeyTerms {
 function newestDate(key: Key, part: Key | Subkey | undefined): number {
   const certifications = key.users.flatMap(({ selfCertifications }) => selfCertifications);
   const bindings = part && 'bindingSignatures' in part ? part.bindingSignatures : [];
-  const dates = [...certifications, ...bindings].map(({ created }) =>
-    Number(created),
-  );
+  const dates = [...certifications, ...bindings].map(({ created }) => Number(created));
   return Math.max(0, ...dates);
 }
 
