@@ -34,6 +34,10 @@ const ABBREVIATED = 12;
 /** What an image of the store that is just being written may keep a stop waiting. Milliseconds. */
 const IMAGE_PATIENCE = 5000;
 
+function now(): Date {
+  return new Date();
+}
+
 /** `lookaside serve SOURCE`: settles with the exit code when it was told to stop. */
 export async function serve(source: string, settings: Settings, world: World): Promise<number> {
   const { signals, stderr } = world;
@@ -57,7 +61,6 @@ export async function serve(source: string, settings: Settings, world: World): P
   sink.on('error', (error: Error) =>
     log.error({ error: error.message }, 'the access log cannot be written'),
   );
-  const now = (): Date => new Date();
   const troubles = new Troubles(now);
   const ending = new AbortController();
   const engines = await openLastingEngines(world.environment, tmpdir());
