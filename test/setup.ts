@@ -25,6 +25,8 @@ const DEBIAN_PACKAGES: Record<Tool, string> = {
   chromium: 'chromium',
   promtool: 'prometheus',
   taskset: 'util-linux',
+  faketime: 'faketime',
+  bzip2: 'bzip2',
 };
 /** Asked by Debian's packages before they start a service: 101 forbids it. */
 const POLICY_RC_D = '/usr/sbin/policy-rc.d';

@@ -21,6 +21,8 @@ export const TOOLS = [
   'chromium',
   'promtool',
   'taskset',
+  'faketime',
+  'bzip2',
 ] as const;
 export type Tool = (typeof TOOLS)[number];
 
