@@ -166,6 +166,11 @@ export class Refresher {
   /** Looks at the clock now, as is done every second. */
   readonly lookAtClock = (): void => this.#clock.look();
 
+  /** Settles when nothing runs, and nothing was asked for meanwhile. */
+  readonly idle = async (): Promise<void> => {
+    while (this.#running) await this.#running;
+  };
+
   /** Settles when what runs has ended; nothing follows. */
   readonly stop = async (): Promise<void> => {
     this.#stopped = true;
