@@ -2,6 +2,7 @@
 // before what is dear, so that a thousand files that keep gpgv busy hold up nothing else. A file for
 // which there is no verdict now stays what it was.
 import { hash } from 'node:crypto';
+import { availableParallelism } from 'node:os';
 import { setImmediate } from 'node:timers/promises';
 import { pMapIterable } from 'p-map';
 import type { CheckedFile } from './checked-file.ts';
@@ -14,8 +15,10 @@ import type { Pass } from './sources/source.ts';
 import { type JudgedFile, type SignatureStore, fileValidity } from './store.ts';
 import { holdsAt, wholeSecond } from './validity.ts';
 
-/** Files that are judged at once, those that are looked at between two pauses, those applied in one step. */
+/** Files that are judged at once, and those that may keep gpgv busy: what has begun is not left. */
 const CONCURRENCY = 64;
+const DEAR_AT_ONCE = availableParallelism();
+/** Files that are looked at between two pauses, and those that are applied in one step. */
 const LOOKED_AT_ONCE = 5000;
 const APPLIED_AT_ONCE = 1000;
 /** What is served on without a verdict is asked for again after this. Milliseconds. */
@@ -88,7 +91,8 @@ async function judgeWith(
     store.prepare(batch).apply();
     batch = [];
   };
-  const judged = pMapIterable(withPauses(files), judge, { concurrency: CONCURRENCY });
+  const concurrency = effort === 'any' ? DEAR_AT_ONCE : CONCURRENCY;
+  const judged = pMapIterable(withPauses(files), judge, { concurrency });
   for await (const again of judged) {
     if (!again) continue;
     batch.push(again.file);
