@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { createScope } from '../../generator/policy/policy.ts';
 import { SourceError, StateRefusedError } from '../../generator/sources/source.ts';
 import { Troubles } from '../../server/follow/troubles.ts';
 import { createProgramLog } from '../../server/program-log.ts';
 import { Refresher, type RefresherOptions } from '../../server/refresher.ts';
 import { eventually } from '../e2e/eventually.ts';
+import type { StoreJudge } from '../../server/generations.ts';
 import { captureLines } from './captured-lines.ts';
 import { at } from './fake-judge.ts';
 import { createGate } from './gate.ts';
@@ -220,15 +222,29 @@ describe('the refresher, as verdicts come and go', () => {
       assert.deepEqual(served(), []);
     });
 
-    it('takes nothing away by another rule either, if that says the same of it', async () => {
-      const terms = { format: () => 'terms', parse: () => undefined };
-      create(stateOf('a', 'usual'));
-      await start(stateOf('a', 'usual'), {});
-      judge.hasGpgv = false;
-      refresher.replaceJudge({ ...judge, terms });
-      await reload();
-      assert.deepEqual([served(), codes()], [[], ['cannot-verify']], 'a rule that differs');
-    });
+    const scope = createScope('', undefined, []);
+    const terms = { signer: undefined, scope, meets: [], creator: null, warnings: [] };
+    const rules = {
+      'another rule that says the same of it': {
+        said: { ...terms, gpgv: '2.2.40' },
+        left: ['one', 'usual'],
+      },
+      'another rule that does not': { said: undefined, left: ['one'] },
+    };
+    for (const [what, { said, left }] of Object.entries(rules)) {
+      it(`serves ${left.length} where there is no verdict now by ${what}`, async () => {
+        const by = (judged: TimedJudge): StoreJudge => ({
+          ...judged,
+          terms: { format: () => 'terms', parse: () => said },
+        });
+        await start(stateOf('a', 'one', 'usual'), { judge: by(createTimedJudge()) });
+        const next = createTimedJudge();
+        next.hasGpgv = false;
+        refresher.replaceJudge(by(next));
+        await reload();
+        assert.deepEqual(served(), left);
+      });
+    }
   });
 
   describe('files that only gpgv can judge', () => {
@@ -241,9 +257,6 @@ describe('the refresher, as verdicts come and go', () => {
     it('hold up no other push: that is published first', async () => {
       await start(stateOf('a', 'one'));
       const gate = createGate();
-      create(stateOf('a', 'one'));
-      refresher.start();
-      await refresher.idle();
       judge.onDear = gate.wait;
       source.state = stateOf('b', 'one', 'dear', 'two');
       refresher.request('webhook');

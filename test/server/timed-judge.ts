@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type { Judge } from '../../generator/judge.ts';
 import { DEFERRED } from '../../generator/openpgp/open-message.ts';
 import { during, reject } from '../../generator/rejection.ts';
@@ -44,7 +45,7 @@ export function createTimedJudge(): TimedJudge {
       const times = isBefore
         ? { validFrom: -Infinity, validUntil: validity.from }
         : { validFrom: validity.until, validUntil: Infinity };
-      return 'code' in good ? good : { ...good, bytes, hash: text, ...times };
+      return 'code' in good ? good : { ...good, bytes, hash: hash('sha256', bytes, 'base64url'), ...times };
     },
   };
   return timed;
