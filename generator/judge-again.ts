@@ -36,6 +36,8 @@ export interface JudgeAgainOptions {
   readonly now: Date;
   /** Asked between files that may take long: from then on they are left for later. */
   readonly isEnough: () => boolean;
+  /** Whether what takes any effort is left at once. */
+  readonly onlyQuick?: boolean;
   /** What is in the store already unless given. */
   readonly findStanding?: FindStanding;
 }
@@ -53,6 +55,7 @@ export async function judgeAgain(
   options: JudgeAgainOptions,
 ): Promise<JudgedAgain> {
   const quick = await judgeWith('quick', files, options);
+  if (options.onlyQuick === true) return { changes: quick.changes, left: quick.deferred };
   const usual = await judgeWith('usual', quick.deferred, options);
   const any = await judgeWith('any', usual.deferred, options);
   return { changes: quick.changes + usual.changes + any.changes, left: any.deferred };

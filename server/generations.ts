@@ -330,6 +330,7 @@ export class Generations {
     const restored = await judge.restore?.(snapshot, now);
     const store = restored ?? (await this.#loadAnew(snapshot, judge, now));
     await this.#settle(store, snapshot, judge, now);
+    if (restored) await this.#remember(store, snapshot, judge, now);
     const { rejected } = store.summary;
     if (mayRefuse && rejected > 0) {
       return this.#refuse([...store.rejectedFiles()], rejected, snapshot);
@@ -345,12 +346,7 @@ export class Generations {
 
   /** By looking at every file. */
   async #loadAnew(snapshot: Snapshot, judge: StoreJudge, now: Date): Promise<SignatureStore> {
-    try {
-      await judge.recall?.();
-    } catch (error) {
-      // Without what was judged before, everything is judged anew.
-      this.#options.log.warn({ error: messageOf(error) }, 'remembered verdicts cannot be read');
-    }
+    await this.#recallVerdicts(judge);
     try {
       return await loadStore(snapshot, judge, now, undefined, 'quick');
     } finally {
@@ -370,6 +366,33 @@ export class Generations {
     const job = { store, snapshot, judge, now, isEnough, findStanding };
     await renewLapsed(job);
     await judgeAgain([...store.undecided()], job);
+  }
+
+  /** Looks up verdicts of earlier runs on files for which there is none now. */
+  async #remember(
+    store: SignatureStore,
+    snapshot: Snapshot,
+    judge: StoreJudge,
+    now: Date,
+  ): Promise<void> {
+    const waiting = [...store.undecided()];
+    if (waiting.length === 0 || !judge.recall) return;
+    const job = { store, snapshot, judge, now, isEnough: () => true, onlyQuick: true };
+    await this.#recallVerdicts(judge);
+    try {
+      await judgeAgain(waiting, job);
+    } finally {
+      await judge.release?.('some');
+    }
+  }
+
+  /** Without what was judged before, everything is judged anew. */
+  async #recallVerdicts(judge: StoreJudge): Promise<void> {
+    try {
+      await judge.recall?.();
+    } catch (error) {
+      this.#options.log.warn({ error: messageOf(error) }, 'remembered verdicts cannot be read');
+    }
   }
 
   /** What is served on where no verdict can be had: by this rule, or by one that says the same of it. */
