@@ -21,6 +21,10 @@ const DEAR_AT_ONCE = availableParallelism();
 /** Files that are looked at between two pauses, and those that are applied in one step. */
 const LOOKED_AT_ONCE = 5000;
 const APPLIED_AT_ONCE = 1000;
+/** Files of a round that are told of by name. */
+const TOLD = 100;
+const EFFORTS: readonly Effort[] = ['quick', 'usual', 'any'];
+const QUICK: readonly Effort[] = ['quick'];
 /** What is served on without a verdict is asked for again after this. Milliseconds. */
 const SERVED_ON = 60_000;
 
@@ -45,6 +49,8 @@ export interface JudgeAgainOptions {
 export interface JudgedAgain {
   /** Files of which people are told something else now. */
   readonly changes: number;
+  /** Some of the files that are rejected now, and were not, or for another reason. */
+  readonly rejected: readonly JudgedFile[];
   /** Files that got no try, as it was enough. */
   readonly left: readonly JudgedFile[];
 }
@@ -54,22 +60,30 @@ export async function judgeAgain(
   files: Iterable<JudgedFile | undefined>,
   options: JudgeAgainOptions,
 ): Promise<JudgedAgain> {
-  const quick = await judgeWith('quick', files, options);
-  if (options.onlyQuick === true) return { changes: quick.changes, left: quick.deferred };
-  const usual = await judgeWith('usual', quick.deferred, options);
-  const any = await judgeWith('any', usual.deferred, options);
-  return { changes: quick.changes + usual.changes + any.changes, left: any.deferred };
+  const rounds: Round[] = [];
+  let left = files;
+  for (const effort of options.onlyQuick === true ? QUICK : EFFORTS) {
+    const round = await judgeWith(effort, left, options);
+    rounds.push(round);
+    left = round.deferred;
+  }
+  return {
+    changes: rounds.reduce((sum, { changes }) => sum + changes, 0),
+    rejected: rounds.flatMap(({ rejected }) => rejected),
+    left: rounds.at(-1)?.deferred ?? [],
+  };
 }
 
 /** A file as it is now. */
 interface Again {
-  readonly file: CheckedFile;
+  readonly file: JudgedFile;
   /** Whether more has changed than when it holds. */
   readonly isOther: boolean;
 }
 
 interface Round {
   readonly changes: number;
+  readonly rejected: readonly JudgedFile[];
   /** Files that take more effort. */
   readonly deferred: readonly JudgedFile[];
 }
@@ -88,6 +102,7 @@ async function judgeWith(
     deferred.push(file);
     return undefined;
   };
+  const rejected: JudgedFile[] = [];
   let changes = 0;
   let batch: CheckedFile[] = [];
   const apply = (): void => {
@@ -100,12 +115,15 @@ async function judgeWith(
     if (!again) continue;
     batch.push(again.file);
     changes += Number(again.isOther);
+    if (again.isOther && again.file.kind === 'rejected' && rejected.length < TOLD) {
+      rejected.push(again.file);
+    }
     if (batch.length < APPLIED_AT_ONCE) continue;
     apply();
     await setImmediate();
   }
   if (batch.length > 0) apply();
-  return { changes, deferred };
+  return { changes, rejected, deferred };
 }
 
 /** The files, with pauses: a pass over a large store would keep lookups waiting. */

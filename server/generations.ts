@@ -1,18 +1,27 @@
 // The states of the store, one after another: how a snapshot of the source becomes the next
 // one, in one step, or is refused; and how the one in force stays true while time goes by. What is
 // in force stays so until something whole takes its place.
+import { availableParallelism } from 'node:os';
+import pLimit from 'p-limit';
 import { checkEntries } from '../generator/check-entries.ts';
 import type { CheckedFile } from '../generator/checked-file.ts';
 import type { StoreMemory } from '../generator/image/store-memory.ts';
-import { type FindStanding, judgeAgain, withPauses } from '../generator/judge-again.ts';
-import type { Judge } from '../generator/judge.ts';
+import {
+  type FindStanding,
+  type JudgeAgainOptions,
+  type JudgedAgain,
+  judgeAgain,
+  withPauses,
+} from '../generator/judge-again.ts';
+import type { Judge, Signature } from '../generator/judge.ts';
 import { loadStore } from '../generator/load-store.ts';
 import { messageOf } from '../generator/message-of.ts';
 import { DEFERRED } from '../generator/openpgp/open-message.ts';
 import { toPrintable } from '../generator/printable.ts';
 import type { Memory } from '../generator/remembering-judge.ts';
 import { RejectedIndex } from '../generator/rejected-index.ts';
-import type { RejectedFile } from '../generator/report.ts';
+import { type Rejection, isRejection } from '../generator/rejection.ts';
+import { type RejectedFile, isRejected, reportOther } from '../generator/report.ts';
 import { type Snapshot, type Source, StateRefusedError } from '../generator/sources/source.ts';
 import type { JudgedFile, SignatureStore } from '../generator/store.ts';
 import type { VerdictTerms } from '../generator/verdict-terms.ts';
@@ -43,6 +52,8 @@ export type Advance =
 
 /** A judge, and what it may know of earlier runs. */
 export interface StoreJudge extends Judge, Partial<Memory & StoreMemory> {
+  /** Judges without what it remembers, and remembers nothing. */
+  readonly anew?: Judge['judge'];
   /** Tells whether another judge would say the same; absent where that cannot be told. */
   readonly terms?: VerdictTerms;
 }
@@ -200,10 +211,13 @@ export class Generations {
     const all = this.#mustJudgeAnew
       ? store.judged()
       : this.#owed.filter((file) => isIn(store, file));
-    const { changes: anew, left } = await judgeAgain(all, job);
+    const plain = { ...judge, judge: judge.anew ?? judge.judge };
+    const anew = await judgeAgain(all, { ...job, judge: plain });
     this.#mustJudgeAnew = false;
-    this.#owed = left;
-    const changes = anew + (await renewLapsed(job));
+    this.#owed = anew.left;
+    const lapsed = await renewLapsed(job);
+    const changes = anew.changes + lapsed.changes;
+    logRejections(this.#options.log, [...anew.rejected, ...lapsed.rejected].flatMap(toRejected));
     if (changes > 0) {
       this.#publish(store, snapshot, judge);
       void judge.keep?.(store, snapshot, changes);
@@ -427,9 +441,9 @@ export class Generations {
     const changes: CheckedFile[] = [];
     const held: JudgedFile[] = [];
     const entries = snapshot.changesSince(before.snapshot);
-    const effort = isRefusing ? 'any' : 'quick';
-    for await (const file of checkEntries(snapshot, entries, judge, now, effort)) {
-      if (isHeldBack(file, store)) held.push(file);
+    const judging = isRefusing ? judgeUntilRefused(judge) : judge;
+    for await (const file of checkEntries(snapshot, entries, judging, now, 'quick')) {
+      if (!isRefusing && isHeldBack(file, store)) held.push(file);
       else changes.push(file);
     }
     if (changes.length + held.length === 0 && snapshot.commit === before.snapshot.commit) {
@@ -531,15 +545,40 @@ export function patience(milliseconds: number): () => boolean {
   return () => performance.now() >= end;
 }
 
-/** Judges again what does not hold, and finds what lapses next. Gives the number of changes. */
-async function renewLapsed(job: Parameters<typeof judgeAgain>[1]): Promise<number> {
+/** Judges again what does not hold, and finds what lapses next. */
+async function renewLapsed(job: JudgeAgainOptions): Promise<JudgedAgain> {
   const { store, now } = job;
-  if (store.holdsAt(now)) return 0;
-  const { changes } = await judgeAgain(store.lapsed(now), job);
+  if (store.holdsAt(now)) return { changes: 0, rejected: [], left: [] };
+  const again = await judgeAgain(store.lapsed(now), job);
   // Once more, as those that were replaced no longer count. What was left for later is found again.
   const rest = withPauses(store.lapsed(now));
   while (!(await rest.next()).done);
-  return changes;
+  return again;
+}
+
+function toRejected(file: JudgedFile): readonly RejectedFile[] {
+  return [...reportOther(file)].filter(isRejected);
+}
+
+/**
+ * A judge for a state that one rejected file refuses: once there is one, no file is judged any more that
+ * may take long.
+ */
+function judgeUntilRefused(judge: Judge): Judge {
+  const limit = pLimit(availableParallelism());
+  let isRefused = false;
+  const note = (verdict: Signature | Rejection): Signature | Rejection => {
+    if (verdict !== DEFERRED && isRejection(verdict)) isRefused = true;
+    return verdict;
+  };
+  return {
+    ...judge,
+    judge: async (location, bytes, now) => {
+      const quick = note(await judge.judge(location, bytes, now, 'quick'));
+      if (quick !== DEFERRED) return quick;
+      return limit(async () => (isRefused ? quick : note(await judge.judge(location, bytes, now))));
+    },
+  };
 }
 
 function isDeferred(file: CheckedFile): file is JudgedFile {

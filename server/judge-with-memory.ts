@@ -38,7 +38,8 @@ export function judgeWithMemory(options: JudgeMemory, policy: Policy): StoreJudg
   const judge = verdicts
     ? createRememberingJudge(plain, policy, createVerdictLines(verdictTerms), verdicts)
     : plain;
-  if (!image) return { ...judge, terms: verdictTerms };
+  const own = { anew: plain.judge, terms: verdictTerms };
+  if (!image) return { ...judge, ...own };
   const onUnused = (error: unknown): void =>
     log.info({ error: messageOf(error) }, 'the image of the store is of no use; all is looked at');
   const memory = createStoreMemory({
@@ -51,5 +52,5 @@ export function judgeWithMemory(options: JudgeMemory, policy: Policy): StoreJudg
     leavesLapsed: true,
     onUnused,
   });
-  return { ...judge, ...memory, terms: verdictTerms };
+  return { ...judge, ...memory, ...own };
 }

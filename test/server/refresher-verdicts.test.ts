@@ -1,11 +1,16 @@
 import assert from 'node:assert/strict';
+import { readFile, readdir, writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createScope } from '../../generator/policy/policy.ts';
 import { SourceError, StateRefusedError } from '../../generator/sources/source.ts';
 import { Troubles } from '../../server/follow/troubles.ts';
+import { TriedCommit } from '../../server/follow/tried-commit.ts';
 import { createProgramLog } from '../../server/program-log.ts';
 import { Refresher, type RefresherOptions } from '../../server/refresher.ts';
 import { eventually } from '../e2e/eventually.ts';
+import { useTemporary } from '../e2e/temporary.ts';
 import type { StoreJudge } from '../../server/generations.ts';
 import { captureLines } from './captured-lines.ts';
 import { at } from './fake-judge.ts';
@@ -300,6 +305,23 @@ describe('the refresher, as verdicts come and go', () => {
       assert.equal(served().length, 122);
     });
 
+    it('are not all judged where one rejected file refuses the state', async () => {
+      await start(stateOf('a', 'one'), { onInvalid: 'refuse' });
+      judge.hasGpgv = false;
+      const bombs = Array.from({ length: 100 }, (_, bomb) => `dear ${bomb}`);
+      source.state = stateOf('b', 'one', ...bombs);
+      refresher.request('webhook');
+      await refresher.idle();
+      assert.equal(refresher.status().lastRefresh?.result, 'refused');
+      const dear = judge.asked.filter((text) => text.startsWith('dear'));
+      assert(dear.length <= availableParallelism(), `${dear.length} were judged`);
+      source.state = stateOf('c', 'one', 'dear', 'usual');
+      judge.hasGpgv = true;
+      refresher.request('webhook');
+      await refresher.idle();
+      assert.deepEqual(served(), ['one', 'dear', 'usual']);
+    });
+
     it('are told of while nobody can judge them, and judged when gpgv is back', async () => {
       create(stateOf('a', 'one', 'usual', 'dear'));
       judge.hasGpgv = false;
@@ -368,6 +390,63 @@ describe('the refresher, as verdicts come and go', () => {
       await refresher.idle();
       assert.equal(refresher.status().generation?.commit, 'b');
       assert.match(log.text(), /cannot be read/);
+    });
+  });
+
+  describe('a state at which earlier runs have ended', () => {
+    const path = useTemporary();
+    const [good, deadly] = ['a'.repeat(40), 'b'.repeat(40)];
+    const file = () => join(path(), 'x.tried');
+    let ran = 0;
+    const startAfter = async (deaths: number, recalled: State | undefined): Promise<void> => {
+      if (deaths > 0) await writeFile(file(), `${deadly} ${deaths}\n`);
+      ran = 0;
+      const onError = (error: unknown): void => assert.fail(String(error));
+      const tried = new TriedCommit({ path: file(), elapsed: () => ran, onError });
+      create(stateOf(deadly, 'one', 'two'), { tried });
+      source.recalled = recalled;
+      refresher.start();
+      ran = 29_700;
+      await refresher.idle();
+    };
+
+    it('waits while the last good one is served, is told, and then tried again', async () => {
+      await startAfter(2, stateOf(good, 'one'));
+      assert.deepEqual([served(), kinds()], [['one'], ['state-refused']]);
+      assert.match(
+        refresher.status().lastError?.message ?? '',
+        /waits for 1 min: the server was ended/,
+      );
+      assert.deepEqual(source.kept, []);
+      refresher.request('poll');
+      await refresher.idle();
+      assert.deepEqual(served(), ['one']);
+      ran = 30_000;
+      await eventually(() => assert.deepEqual(served(), ['one', 'two']));
+      await refresher.idle();
+      assert.deepEqual([kinds(), refresher.status().lastError], [[], null]);
+      assert.deepEqual([source.kept, await readdir(path())], [[deadly], []]);
+    });
+
+    it('waits for nothing where nothing else is good, or after one death', async () => {
+      await startAfter(5, undefined);
+      assert.deepEqual(served(), ['one', 'two']);
+      await refresher.stop();
+      await startAfter(1, stateOf(good, 'one'));
+      assert.deepEqual(served(), ['one', 'two']);
+    });
+
+    it('is noted while it is judged, and no longer', async () => {
+      await startAfter(0, stateOf(good, 'one'));
+      const gate = createGate();
+      source.state = stateOf('c'.repeat(40), 'one');
+      source.onList = gate.wait;
+      refresher.request('webhook');
+      await eventually(async () => assert.deepEqual(await readdir(path()), ['x.tried']));
+      assert.equal(await readFile(file(), 'utf8'), `${'c'.repeat(40)} 1\n`);
+      gate.open();
+      await refresher.idle();
+      assert.deepEqual(await readdir(path()), []);
     });
   });
 
