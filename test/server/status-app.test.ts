@@ -37,7 +37,11 @@ describe('the status listener', () => {
     });
 
     it('tells the state', async () => {
-      const response = await supertest(server.statusUrl).get('/status.json');
+      const response = await eventually(async () => {
+        const answer = await supertest(server.statusUrl).get('/status.json');
+        assert.equal(answer.body.runningSince, null);
+        return answer;
+      });
       const { generation, lastRefresh, keys, rejected, ...rest } = response.body;
       assert.equal(generation.number, 1);
       assert.equal(generation.commit, null);
