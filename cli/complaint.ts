@@ -1,4 +1,4 @@
-import { toPrintable } from '../generator/printable.ts';
+import { toLine } from '../generator/printable.ts';
 
 /** Wrong use, or a world that does not let us work: said in one line, exit code 2. */
 export class Complaint extends Error {
@@ -12,8 +12,18 @@ export class Complaint extends Error {
 
 /** `lookaside: MESSAGE` and, where there is a cure, a `hint:` line. */
 export function formatComplaint(error: unknown): string {
-  if (!(error instanceof Error)) return `lookaside: ${toPrintable(String(error))}\n`;
+  if (!(error instanceof Error)) return `lookaside: ${toLine(String(error))}\n`;
   const hint =
-    'hint' in error && typeof error.hint === 'string' ? `hint: ${toPrintable(error.hint)}\n` : '';
-  return `lookaside: ${toPrintable(error.message)}\n${hint}`;
+    'hint' in error && typeof error.hint === 'string' ? `hint: ${toLine(error.hint)}\n` : '';
+  return `lookaside: ${toLine(error.message)}\n${hint}`;
+}
+
+/** Where an error comes from, for those who mend it: a line a call. */
+export function formatStack(error: unknown): string {
+  const { stack = '' } = error instanceof Error ? error : {};
+  return stack
+    .split('\n')
+    .slice(1)
+    .map((line) => `${toLine(line)}\n`)
+    .join('');
 }

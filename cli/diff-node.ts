@@ -3,6 +3,7 @@ import { FILE_HEADERS_ONLY, createTwoFilesPatch } from 'diff';
 import type { NodeFile } from '../generator/node-config/node-file.ts';
 import type { Found } from '../generator/node-config/node-state.ts';
 import { type PolicyJson, readPolicyJson } from '../generator/node-config/policy-file.ts';
+import { findPrivateKey, holdsPrivateKeyInText } from '../generator/openpgp/private-keys.ts';
 import type { Policy } from '../generator/policy/policy.ts';
 import { toPrintable } from '../generator/printable.ts';
 import type { NodeTree } from './check-node.ts';
@@ -10,7 +11,7 @@ import { Complaint } from './complaint.ts';
 import { createFiles, readNodePolicy, toNodeFilesOptions } from './describe-nodes.ts';
 import type { Settings } from './options.ts';
 import { readExistingPolicy } from './read-existing-policy.ts';
-import { parsePolicyText } from './read-policy-text.ts';
+import { parsePolicyText, refusePrivateData } from './read-policy-text.ts';
 import type { World } from './world.ts';
 import { write } from './write.ts';
 
@@ -44,21 +45,23 @@ async function readExisting(
       return undefined;
     case 'unreadable':
       throw new Complaint(`${join(root, path)}: expected a policy, got ${found.reason}`);
-    case 'file':
-      return readPolicyJson(
-        parsePolicyText(join(root, path), Buffer.from(found.bytes).toString()).text,
-      );
+    case 'file': {
+      const standing = parsePolicyText(join(root, path), Buffer.from(found.bytes).toString());
+      refusePrivateData(join(root, path), standing);
+      return readPolicyJson(standing.text);
+    }
   }
 }
 
 /** A difference in more lines is of no use to people, and takes long to find. */
 const MAX_EDITS = 5000;
-const PRIVATE_KEY = 'PRIVATE KEY BLOCK';
 
 /** The difference of one file; undefined if there is none. */
 function createPatch({ path, bytes }: NodeFile, found: Found): string | undefined {
   if (found.kind === 'unreadable') return `File ${path} is ${found.reason}\n`;
   if (found.kind === 'file' && Buffer.from(bytes).equals(found.bytes)) return undefined;
+  const isPrivate = found.kind === 'file' && holdsPrivateKey(found.bytes);
+  if (isPrivate) return `Files a/${path} and b/${path} differ: a/${path} holds a private key\n`;
   const before = found.kind === 'file' ? toText(found.bytes) : '';
   const from = found.kind === 'file' ? `a/${path}` : '/dev/null';
   const patch =
@@ -79,11 +82,17 @@ function createPatch({ path, bytes }: NodeFile, found: Found): string | undefine
   return patch ?? `Files a/${path} and b/${path} differ\n`;
 }
 
-/** Lines fit for a terminal; undefined for what has none, or what nobody shall see. */
+/** Keys are files, and in base64 in a policy, which need not be one that nodes can read. */
+function holdsPrivateKey(untrustedBytes: Uint8Array): boolean {
+  return (
+    findPrivateKey(untrustedBytes) === 'private' ||
+    holdsPrivateKeyInText(Buffer.from(untrustedBytes).toString())
+  );
+}
+
+/** Lines fit for a terminal; undefined for what has none. */
 function toText(untrustedBytes: Uint8Array): string | undefined {
   const text = Buffer.from(untrustedBytes).toString();
-  if (text.includes('\0') || text.includes('\u{FFFD}') || text.includes(PRIVATE_KEY)) {
-    return undefined;
-  }
+  if (text.includes('\0') || text.includes('\u{FFFD}')) return undefined;
   return text.replaceAll(/[^\n\t]+/g, toPrintable);
 }

@@ -1,7 +1,7 @@
 import { styleText } from 'node:util';
 import type { ExplainedImage, FoundSignature } from '../generator/explain/explain-image.ts';
 import type { QuarantinedFile, SignedImage } from '../generator/explain/reason.ts';
-import { toLine } from '../generator/printable.ts';
+import { formatJson, toLine } from '../generator/printable.ts';
 import type { CheckReport } from '../generator/report.ts';
 import type { ServerAnswer } from './explain-answer.ts';
 import { hasColour } from './has-colour.ts';
@@ -50,7 +50,7 @@ export function formatExplained(explanation: Explanation, isJson: boolean, world
       platforms,
       accepted,
     };
-    return `${JSON.stringify(shown, null, 2)}\n`;
+    return `${formatJson(shown, 2)}\n`;
   }
   const paint: Paint = (verdict) =>
     hasColour(world) ? styleText(COLOURS[verdict], verdict, { validateStream: false }) : verdict;

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { styleText } from 'node:util';
 import type { NodeFinding } from '../generator/node-config/finding.ts';
-import { toPrintable } from '../generator/printable.ts';
+import { formatJson, toPrintable } from '../generator/printable.ts';
 import { hasColour } from './has-colour.ts';
 import type { World } from './world.ts';
 
@@ -16,7 +16,7 @@ export interface NodeReport {
 /** For programs, an object whose form is stable; for people a line a finding with its cure. */
 export function formatNodeReport(report: NodeReport, isJson: boolean, world: World): string {
   const { root, findings } = report;
-  if (isJson) return `${JSON.stringify({ version: 1, root, findings }, null, 2)}\n`;
+  if (isJson) return `${formatJson({ version: 1, root, findings }, 2)}\n`;
   const paint = (colour: 'red' | 'yellow' | 'green', text: string): string =>
     hasColour(world) ? styleText(colour, text, { validateStream: false }) : text;
   const lines = findings.flatMap(({ code, severity, path, message, hint }) => [

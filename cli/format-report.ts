@@ -1,4 +1,5 @@
 import { posix } from 'node:path';
+import { formatJson } from '../generator/printable.ts';
 import type { CheckReport } from '../generator/report.ts';
 import { formatGithub } from './format-github.ts';
 import { formatJunit } from './format-junit.ts';
@@ -21,7 +22,7 @@ export function formatReport(
     case 'text':
       return formatText(report, { colour: hasColour(world), strict });
     case 'json':
-      return `${JSON.stringify(report, null, 2)}\n`;
+      return `${formatJson(report, 2)}\n`;
     case 'github':
       return formatGithub(report, options);
     case 'sarif':

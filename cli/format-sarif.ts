@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import type { Log, ReportingDescriptor, Result, Run } from 'sarif';
 import { parseUrl } from '../generator/parse-url.ts';
+import { formatJson } from '../generator/printable.ts';
 import { REJECTIONS } from '../generator/rejection.ts';
 import type { CheckReport } from '../generator/report.ts';
 import {
@@ -42,7 +43,7 @@ export function formatSarif(report: CheckReport, options: SarifOptions): string 
       },
     ],
   };
-  return `${JSON.stringify(log, null, 2)}\n`;
+  return `${formatJson(log, 2)}\n`;
 }
 
 /** GitHub wants both descriptions and a help of every rule. */

@@ -1,6 +1,8 @@
 #!/usr/bin/env node
-// The only file of the program that touches `process`.
-import { formatComplaint } from './complaint.ts';
+// The only file of the program that touches `process`. An exception that nobody caught comes here:
+// `serve` decides about it (server/follow/failures.ts), any other command ends with exit code 2.
+import { EventEmitter } from 'node:events';
+import { formatComplaint, formatStack } from './complaint.ts';
 import { runProgram } from './program.ts';
 
 // A reader that goes away (`lookaside check … | head`) is no reason to crash.
@@ -9,17 +11,39 @@ for (const stream of [process.stdout, process.stderr]) stream.on('error', () => 
 /** How long what still holds the process, as the transport of a git that was stopped, may do so. Milliseconds. */
 const LINGER = 1000;
 
+const failures = new EventEmitter();
+let hasFailed = false;
+const complain = (error: unknown): void => {
+  process.exitCode = 2;
+  // What is stopped because of the first failure need not be told.
+  if (hasFailed) return;
+  const isTraced = /\blookaside\b/.test(process.env['NODE_DEBUG'] ?? '');
+  process.stderr.write(formatComplaint(error) + (isTraced ? formatStack(error) : ''));
+};
+const takeFailure = (error: unknown): void => {
+  if (failures.emit('failure', error)) return;
+  complain(error);
+  hasFailed = true;
+  // As if told to stop, and with time to do so: what is temporary is removed.
+  process.emit('SIGTERM', 'SIGTERM');
+  setTimeout(() => process.exit(2), LINGER).unref();
+};
+process.on('uncaughtException', takeFailure);
+process.on('unhandledRejection', takeFailure);
+
 try {
-  process.exitCode = await runProgram(process.argv.slice(2), {
+  const exitCode = await runProgram(process.argv.slice(2), {
     environment: process.env,
     stdin: process.stdin,
     stdout: process.stdout,
     stderr: process.stderr,
     signals: process,
+    failures,
+    exit: (code) => process.exit(code),
     openssl: process.versions.openssl,
   });
+  process.exitCode = hasFailed ? 2 : exitCode;
 } catch (error) {
-  process.stderr.write(formatComplaint(error));
-  process.exitCode = 2;
+  complain(error);
 }
 setTimeout(() => process.exit(), LINGER).unref();

@@ -9,6 +9,7 @@ import { createRsaVerifier } from '../generator/openpgp/rsa-in-thread.ts';
 import type { Policy } from '../generator/policy/policy.ts';
 import type { Environment } from './read-settings.ts';
 import { readVersion } from './read-version.ts';
+import { explainTemporary } from './unusable-directory.ts';
 
 /** What verifies signatures. */
 export interface Engines {
@@ -22,7 +23,9 @@ export interface Engines {
 
 /** Opens both engines; gpgv keeps its files below `directory`. */
 export async function openEngines(environment: Environment, directory: string): Promise<Engines> {
-  const gpgv = await openGpgv({ path: environment['PATH'], directory });
+  const gpgv = await openGpgv({ path: environment['PATH'], directory }).catch((error: unknown) => {
+    throw explainTemporary(error);
+  });
   const rsa = createRsaVerifier();
   return {
     openMessage: createOpenMessage(gpgv, rsa.isSignedByRsa),

@@ -3,21 +3,23 @@ import type { ImageFile } from '../generator/image/store-memory.ts';
 import { messageOf } from '../generator/message-of.ts';
 import type { Source } from '../generator/sources/source.ts';
 import type { ProgramLog } from '../server/program-log.ts';
-import { stateFile } from './state-file.ts';
+import type { Troubles } from '../server/follow/troubles.ts';
+import { STATE_HINT, stateFile } from './state-file.ts';
 
 /** Where an image of a source's store is kept; undefined for a directory, which has no history. */
 export function openImage(
   stateDirectory: string,
   { kind, location }: Source,
+  troubles: Troubles,
   log: ProgramLog,
 ): ImageFile | undefined {
   if (kind !== 'git') return undefined;
   const path = stateFile(stateDirectory, location, 'image');
-  const writer = createImageWriter(path, (error) =>
-    log.warn(
-      { error: messageOf(error) },
-      'the image of the store cannot be written; the next start is slower',
-    ),
-  );
+  const writer = createImageWriter(path, (error) => {
+    const message = 'the image of the store cannot be written; the next start is slower';
+    log.warn({ error: messageOf(error) }, message);
+    const words = { message: `${message}: ${messageOf(error)}`, hint: STATE_HINT };
+    troubles.raise('state-directory', words, 'image');
+  });
   return { path, writer };
 }

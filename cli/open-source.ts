@@ -7,6 +7,7 @@ import type { Source } from '../generator/sources/source.ts';
 import { Complaint } from './complaint.ts';
 import type { Settings } from './options.ts';
 import type { Environment } from './read-settings.ts';
+import { explainDirectory, explainTemporary } from './unusable-directory.ts';
 import type { World } from './world.ts';
 
 /** Signals that end the program. */
@@ -39,15 +40,19 @@ export async function openSource<DirectorySource>(
     return openDirectory(address.path, settings.path, ending);
   }
   const { createGitSource } = await import('../generator/sources/git.ts');
-  return createGitSource({
-    url: address.url,
-    branch: settings.branch,
-    path: settings.path,
-    stateDirectory,
-    tokenFile,
-    environment,
-    ending,
-  });
+  try {
+    return await createGitSource({
+      url: address.url,
+      branch: settings.branch,
+      path: settings.path,
+      stateDirectory,
+      tokenFile,
+      environment,
+      ending,
+    });
+  } catch (error) {
+    throw explainDirectory(error, stateDirectory);
+  }
 }
 
 /** Over plain HTTP a token would be read by anybody on the way; on the loopback nobody is. */
@@ -75,7 +80,9 @@ export async function withTemporaryState<Result>(
   signals: World['signals'],
   action: (directory: string, ending: AbortSignal) => Promise<Result>,
 ): Promise<Result> {
-  const directory = await mkdtemp(join(tmpdir(), 'lookaside-'));
+  const directory = await mkdtemp(join(tmpdir(), 'lookaside-')).catch((error: unknown) => {
+    throw explainTemporary(error);
+  });
   try {
     return await untilStopped(signals, async (ending) => action(directory, ending));
   } finally {

@@ -2,7 +2,8 @@ import { mkdir, stat } from 'node:fs/promises';
 import { messageOf } from '../generator/message-of.ts';
 import { type VerdictFile, openVerdictFile } from '../generator/verdict-file.ts';
 import type { ProgramLog } from '../server/program-log.ts';
-import { stateFile } from './state-file.ts';
+import type { Troubles } from '../server/follow/troubles.ts';
+import { STATE_HINT, stateFile } from './state-file.ts';
 
 /**
  * Opens the file in which verdicts on a source are remembered. Without one every start verifies
@@ -11,15 +12,20 @@ import { stateFile } from './state-file.ts';
 export async function openVerdicts(
   stateDirectory: string,
   source: string,
+  troubles: Troubles,
   log: ProgramLog,
 ): Promise<VerdictFile | undefined> {
-  const onError = (error: unknown): void =>
-    log.warn(
-      { error: messageOf(error) },
-      'verdicts cannot be remembered; the next start is slower',
-    );
+  const onError = (error: unknown): void => {
+    const message = 'verdicts cannot be remembered; the next start is slower';
+    log.warn({ error: messageOf(error) }, message);
+    const words = { message: `${message}: ${messageOf(error)}`, hint: STATE_HINT };
+    troubles.raise('state-directory', words, 'verdicts');
+  };
   try {
-    await mkdir(stateDirectory, { recursive: true });
+    await mkdir(stateDirectory, { recursive: true }).catch((error: unknown) => {
+      const isFile = error instanceof Error && 'code' in error && error.code === 'EEXIST';
+      throw isFile ? new Error(`${stateDirectory} is no directory`, { cause: error }) : error;
+    });
     const path = stateFile(stateDirectory, source, 'verdicts');
     const stats = await stat(path).catch(() => undefined);
     // Anything else might be read without end.

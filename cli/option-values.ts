@@ -45,6 +45,15 @@ export const duration = (form: string, longest: number) =>
     return z.NEVER;
   });
 
+/** A whole number between two, both included. */
+export const wholeNumber = (least: number, most: number) =>
+  z.union([z.string(), z.number()], expected('a number')).transform((value, context) => {
+    const number = /^[0-9]{1,10}$/.test(String(value)) ? Number(value) : Number.NaN;
+    if (number >= least && number <= most) return number;
+    context.addIssue(`expected a number from ${least} to ${most}, got ${JSON.stringify(value)}`);
+    return z.NEVER;
+  });
+
 /** `HOST:PORT`, `[::1]:PORT`. */
 export const address = z
   .string(expected('HOST:PORT'))

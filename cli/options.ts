@@ -14,6 +14,7 @@ import {
   several,
   subtree,
   text,
+  wholeNumber,
 } from './option-values.ts';
 
 /** The commands that take an option. */
@@ -152,6 +153,14 @@ export const OPTIONS = {
     commands: ['serve'],
     default: '127.0.0.1:9090',
     schema: address,
+  },
+  'max-connections': {
+    argument: 'NUMBER',
+    description:
+      'connections to the store at once; beyond, those that are idle longest are closed for new ones',
+    commands: ['serve'],
+    default: '10000',
+    schema: wholeNumber(16, 1_000_000),
   },
   'webhook-secret-file': {
     argument: 'FILE',

@@ -4,6 +4,10 @@ import { KeyFileError, type Keyring, readKeyring } from '../generator/openpgp/op
 import { Complaint } from './complaint.ts';
 import { messageOf } from '../generator/message-of.ts';
 
+/** A private key among public ones is no mere slip: the file may be handed out, or was. */
+export const PRIVATE_KEY_HINT =
+  'export public keys with `gpg --export --armor KEY > KEY.asc`; if others could read the private one, sign with another key';
+
 const KEY_FILE = /\.(?:asc|gpg)$/;
 
 /**
@@ -38,12 +42,12 @@ async function explain(read: () => Promise<Keyring>): Promise<Keyring> {
   } catch (cause) {
     if (cause instanceof Complaint) throw cause;
     const reason = messageOf(cause);
-    const message = cause instanceof KeyFileError ? reason : `cannot read keys: ${reason}`;
-    const hint =
-      cause instanceof KeyFileError
-        ? 'export public keys with `gpg --export --armor KEY > KEY.asc`'
-        : 'name a file or directory that can be read with --keys';
-    throw new Complaint(message, hint, { cause });
+    if (!(cause instanceof KeyFileError)) {
+      const hint = 'name a file or directory that can be read with --keys';
+      throw new Complaint(`cannot read keys: ${reason}`, hint, { cause });
+    }
+    const hint = 'export public keys with `gpg --export --armor KEY > KEY.asc`';
+    throw new Complaint(reason, cause.isPrivate ? PRIVATE_KEY_HINT : hint, { cause });
   }
 }
 
@@ -54,4 +58,9 @@ async function keyFiles(path: string): Promise<readonly string[]> {
     throw new Complaint(`${path}: expected .asc or .gpg files, got none`, 'put public keys there');
   }
   return names.map((name) => join(path, name));
+}
+
+/** Whether keys were refused for a private one among them. */
+export function isPrivateKeyComplaint(error: unknown): error is Complaint {
+  return error instanceof Complaint && error.cause instanceof KeyFileError && error.cause.isPrivate;
 }

@@ -5,9 +5,11 @@ import { messageOf } from '../generator/message-of.ts';
 import {
   type PolicyFile,
   PolicyFileError,
+  findPrivateData,
   parsePolicyFile,
 } from '../generator/policy/policy-json.ts';
 import { Complaint } from './complaint.ts';
+import { PRIVATE_KEY_HINT } from './read-keys.ts';
 
 /** Far above any policy, and soon read: what is larger is another file. Bytes. */
 const MAX_POLICY_BYTES = 16 * 1024 * 1024;
@@ -20,7 +22,7 @@ export interface PolicyText {
 
 /**
  * Reads a policy file; `flag` is the option that named it.
- * @throws Complaint if it cannot be read, or nodes would refuse it.
+ * @throws Complaint if it cannot be read, nodes would refuse it, or it holds a private key.
  */
 export async function readPolicyText(flag: string, file: string): Promise<PolicyText> {
   const hint = 'name a policy.json that can be read';
@@ -32,7 +34,22 @@ export async function readPolicyText(flag: string, file: string): Promise<Policy
   if (bytes.length > MAX_POLICY_BYTES) {
     throw new Complaint(`${flag}: ${file}: expected at most 16 MiB, got more`, hint);
   }
-  return parsePolicyText(file, bytes.toString());
+  const policy = parsePolicyText(file, bytes.toString());
+  refusePrivateData(file, policy);
+  return policy;
+}
+
+/**
+ * Holds a policy to the rule for all key material: a policy goes on to nodes, also in those parts
+ * that are none of ours.
+ * @throws Complaint if any key in it is private, or may be.
+ */
+export function refusePrivateData(file: string, { text }: PolicyText): void {
+  const found = findPrivateData(text);
+  if (!found) return;
+  const got = found.finding === 'private' ? 'a private key' : 'a compressed packet';
+  const message = `${file}: ${found.where}: expected public keys, got ${got}`;
+  throw new Complaint(message, PRIVATE_KEY_HINT);
 }
 
 /**

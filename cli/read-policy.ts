@@ -13,7 +13,7 @@ import type { UnreadSignedBy } from '../generator/policy/policy-json.ts';
 import { DEFAULT_IDENTITY } from '../generator/policy/signed-identity.ts';
 import { Complaint } from './complaint.ts';
 import type { Settings } from './options.ts';
-import { readKeyFiles, readKeys } from './read-keys.ts';
+import { isPrivateKeyComplaint, readKeyFiles, readKeys } from './read-keys.ts';
 
 /**
  * Reads what is asked of signatures, keys and all.
@@ -75,7 +75,9 @@ async function readPolicyFile(file: string, root: string): Promise<Policy> {
     return await createPolicy(await Promise.all(read));
   } catch (cause) {
     if (!(cause instanceof Complaint)) throw cause;
-    const hint = 'with --policy-root DIR its key paths start at DIR';
+    const hint = isPrivateKeyComplaint(cause)
+      ? cause.hint
+      : 'with --policy-root DIR its key paths start at DIR';
     throw new Complaint(`${file}: ${cause.message}`, hint, { cause });
   }
 }

@@ -5,6 +5,7 @@ import { dirname, join, resolve } from 'node:path';
 import type { z } from 'zod';
 import { Complaint } from './complaint.ts';
 import { OPTION_NAMES, type OptionName, type Settings, optionOf, variableOf } from './options.ts';
+import { isServiceLink } from './service-links.ts';
 import { suggest } from '../generator/suggest.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -80,7 +81,7 @@ function readEnvironment(environment: Environment): Values {
     if (!variable.startsWith(PREFIX) || value === undefined) continue;
     const name = names.get(variable);
     if (name) values[name] = splitVariable(name, value);
-    else if (variable !== variableOf(CONFIG)) {
+    else if (variable !== variableOf(CONFIG) && !isServiceLink(variable, value)) {
       const hint = suggest(variable, [...names.keys(), variableOf(CONFIG)]);
       throw new Complaint(`unknown environment variable ${variable}`, hint);
     }
@@ -106,7 +107,9 @@ async function readConfig(file: string): Promise<Values> {
   }
   if (document === null || document === undefined) return {};
   if (typeof document !== 'object' || Array.isArray(document)) {
-    throw new Complaint(`${file}: expected a mapping of options, got ${JSON.stringify(document)}`);
+    // Not what it is: a file of a secret that was given by mistake is one long text to YAML.
+    const got = Array.isArray(document) ? 'a list' : `a ${typeof document}`;
+    throw new Complaint(`${file}: expected a mapping of options, got ${got}`);
   }
   const values: Values = {};
   for (const [key, value] of Object.entries(document)) {

@@ -2,7 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { createSecureContext } from 'node:tls';
 import { pino } from 'pino';
-import { createProgramLog } from '../server/program-log.ts';
+import type { LineSink } from '../server/batch-lines.ts';
+import { Failures } from '../server/follow/failures.ts';
+import { Reload } from '../server/follow/reload.ts';
+import { type ProgramLog, createProgramLog } from '../server/program-log.ts';
 import type { Policy } from '../generator/policy/policy.ts';
 import type { Source } from '../generator/sources/source.ts';
 import type { ImageFile } from '../generator/image/store-memory.ts';
@@ -24,6 +27,8 @@ import { readShownUrl } from './read-store-url.ts';
 import type { World } from './world.ts';
 import { messageOf } from '../generator/message-of.ts';
 
+type AccessLogSink = ReturnType<typeof pino.destination>;
+
 const STDOUT = 1;
 /** Log lines are written together, at this size in bytes or after this time in milliseconds. */
 const LOG_CHUNK = 8 * 1024;
@@ -42,26 +47,46 @@ function now(): Date {
 export async function serve(source: string, settings: Settings, world: World): Promise<number> {
   const { signals, stderr } = world;
   // From the first moment to the last: unheard, this signal would end the process.
-  let reload: (() => Promise<void>) | undefined;
-  signals.on('SIGHUP', () => {
-    reload?.().catch((error: unknown) => log.error(formatComplaint(error).trim()));
-  });
+  let isReloadWanted = false;
+  let wantReload = (): void => void (isReloadWanted = true);
+  signals.on('SIGHUP', () => wantReload());
   const stopped = nextSignal(signals, STOPS);
   const log = createProgramLog(stderr.isTTY === true ? await forTerminal(stderr) : stderr);
+  const troubles = new Troubles(now);
+  let sink: AccessLogSink | undefined;
+  const failures = new Failures({
+    troubles,
+    log,
+    elapsed: () => performance.now(),
+    end: (why) => {
+      stderr.write(formatComplaint(new Complaint(why)));
+      flushNow(sink);
+      world.exit(2);
+    },
+  });
+  const takeFailure = (error: unknown): void => failures.take(error);
+  world.failures.on('failure', takeFailure);
+  const reload = new Reload({
+    read: async () => {
+      const next = await readReloadable(settings);
+      warnOfKeys(next.policy);
+      return next;
+    },
+    troubles,
+    log,
+  });
+  if (isReloadWanted) reload.request();
+  wantReload = () => reload.request();
   const shownUrl = readShownUrl(settings.url);
   const reloadable = await readReloadable(settings);
-  const sink = pino.destination({
+  sink = pino.destination({
     dest: STDOUT,
     sync: false,
     minLength: LOG_CHUNK,
     maxLength: LOG_LIMIT,
     periodicFlush: LOG_DELAY,
   });
-  // A reader that goes away must not stop the server.
-  sink.on('error', (error: Error) =>
-    log.error({ error: error.message }, 'the access log cannot be written'),
-  );
-  const troubles = new Troubles(now);
+  const accessLog = tellOfAccessLog(sink, troubles, log);
   const ending = new AbortController();
   const engines = await openLastingEngines(world.environment, tmpdir());
   const warnOfKeys = (policy: Policy): void => {
@@ -84,8 +109,8 @@ export async function serve(source: string, settings: Settings, world: World): P
         return createDirectorySource(path, subtree);
       },
     );
-    verdicts = await openVerdicts(settings['state-dir'], opened.location, log);
-    image = openImage(settings['state-dir'], opened, log);
+    verdicts = await openVerdicts(settings['state-dir'], opened.location, troubles, log);
+    image = openImage(settings['state-dir'], opened, troubles, log);
     warnOfKeys(reloadable.policy);
     const server = await startServer({
       ...reloadable,
@@ -98,15 +123,17 @@ export async function serve(source: string, settings: Settings, world: World): P
       tried: openTried(settings['state-dir'], opened, log),
       verdicts,
       image,
-      refusedFile: openRefused(settings['state-dir'], opened.location, log),
+      refusedFile: openRefused(settings['state-dir'], opened.location, troubles, log),
       troubles,
+      failures,
       source: opened,
       onInvalid: settings['on-invalid'],
       listen: settings.listen,
       statusListen: settings['status-listen'],
+      maxConnections: settings['max-connections'],
       poll: settings.poll,
       accessLog: settings['access-log'],
-      accessLogSink: sink,
+      accessLogSink: accessLog,
       trustedProxies: settings['trusted-proxies'],
       url: shownUrl,
       log,
@@ -118,11 +145,7 @@ export async function serve(source: string, settings: Settings, world: World): P
     }).catch((error: unknown) => {
       throw explainListenError(error);
     });
-    reload = async () => {
-      const next = await readReloadable(settings);
-      warnOfKeys(next.policy);
-      server.reload(next);
-    };
+    reload.start(server.reload);
     log.info({ signal: await stopped }, 'stopping');
     // First of all, so that nobody connects any more.
     const listened = server.stop();
@@ -134,6 +157,7 @@ export async function serve(source: string, settings: Settings, world: World): P
     await verdicts?.close();
     await engines.close();
     await flush(sink);
+    world.failures.off('failure', takeFailure);
   }
   return 0;
 }
@@ -142,6 +166,32 @@ export async function serve(source: string, settings: Settings, world: World): P
 async function forTerminal(stderr: World['stderr']): Promise<NodeJS.WritableStream> {
   const { createTerminalStream } = await import('../server/terminal-stream.ts');
   return createTerminalStream(stderr);
+}
+
+/** A reader that goes away, or a full disk, must not stop the server. */
+function tellOfAccessLog(sink: AccessLogSink, troubles: Troubles, log: ProgramLog): LineSink {
+  let hasFailed = false;
+  const fail = (error: unknown): void => {
+    const message = `the access log cannot be written: ${messageOf(error)}`;
+    if (!hasFailed) log.error(message);
+    hasFailed = true;
+    troubles.raise('access-log', { message, hint: 'look at what reads standard output' });
+  };
+  sink.on('error', fail);
+  sink.on('write', () => {
+    if (!hasFailed) return;
+    hasFailed = false;
+    troubles.clear('access-log');
+  });
+  return {
+    write: (lines) => {
+      try {
+        sink.write(lines);
+      } catch (error) {
+        fail(error);
+      }
+    },
+  };
 }
 
 async function readReloadable(settings: Settings): Promise<Reloadable> {
@@ -190,7 +240,9 @@ async function readNamed(file: string, flag: string): Promise<Buffer> {
   try {
     return await readFile(file);
   } catch (cause) {
-    throw new Complaint(`${flag}: cannot read ${file}: ${messageOf(cause)}`, undefined, { cause });
+    const isForbidden = /\b(?:EACCES|EPERM)\b/.test(messageOf(cause));
+    const hint = isForbidden ? 'make it readable for the user that runs lookaside' : undefined;
+    throw new Complaint(`${flag}: cannot read ${file}: ${messageOf(cause)}`, hint, { cause });
   }
 }
 
@@ -217,7 +269,16 @@ function explainListenError(error: unknown): unknown {
   return error;
 }
 
-async function flush(sink: ReturnType<typeof pino.destination>): Promise<void> {
+/** For a process that ends in a moment. */
+function flushNow(sink: AccessLogSink | undefined): void {
+  try {
+    sink?.flushSync();
+  } catch {
+    // The last lines are lost where nobody takes them.
+  }
+}
+
+async function flush(sink: AccessLogSink): Promise<void> {
   await new Promise<void>((resolve) => {
     sink.once('close', resolve).once('error', () => resolve());
     sink.end();

@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs';
 import { MAX_BLOB_BYTES } from '../generator/blob.ts';
 import { describeSignature } from '../generator/describe-signature.ts';
 import { messageOf } from '../generator/message-of.ts';
+import { formatJson } from '../generator/printable.ts';
 import { Complaint } from './complaint.ts';
 import { formatShown } from './format-shown.ts';
 import { openEngines } from './open-engines.ts';
@@ -35,8 +36,7 @@ export async function show(
       const bytes = await readInput(path, world);
       shown.push(await describeSignature(path, bytes, options, new Date()));
     }
-    const output =
-      format === 'json' ? `${JSON.stringify({ files: shown }, null, 2)}\n` : formatShown(shown);
+    const output = format === 'json' ? `${formatJson({ files: shown }, 2)}\n` : formatShown(shown);
     await write(world.stdout, output);
     return 0;
   });

@@ -6,10 +6,14 @@ import type { Requirement } from '../generator/policy/policy.ts';
 import type { UnreadRequirement } from '../generator/policy/policy-json.ts';
 import { Complaint } from './complaint.ts';
 import type { Settings } from './options.ts';
+import { isPrivateKeyComplaint } from './read-keys.ts';
 import { readSignedBy } from './read-policy.ts';
 import type { PolicyText } from './read-policy-text.ts';
 
-/** Reads the keys of a policy; their paths start at `root`. */
+/**
+ * Reads the keys of a policy; their paths start at `root`.
+ * @throws Complaint if a key file holds a private key.
+ */
 export async function readStandingPolicy(
   file: string,
   { scopes }: PolicyText,
@@ -37,6 +41,8 @@ async function readRequirement(
   try {
     return await readSignedBy(file, requirement, root);
   } catch (error) {
+    // No mere failure to compare: the policy, or the tree that it is in, would go on to nodes.
+    if (isPrivateKeyComplaint(error)) throw error;
     return { type: 'elsewhere', what: messageOf(error) };
   }
 }

@@ -12,6 +12,10 @@ export interface World {
   readonly stderr: StandardStream;
   /** Emits SIGHUP, SIGINT and SIGTERM. */
   readonly signals: EventEmitter;
+  /** Emits `failure` with an exception that nobody caught; unheard, it ends the process. */
+  readonly failures: EventEmitter;
+  /** Ends the process at once. */
+  readonly exit: (code: number) => void;
   /** The version of OpenSSL in Node. */
   readonly openssl: string;
 }

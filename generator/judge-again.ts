@@ -40,6 +40,8 @@ export interface JudgeAgainOptions {
   readonly now: Date;
   /** Asked between files that may take long: from then on they are left for later. */
   readonly isEnough: () => boolean;
+  /** Does a change of the store, where that is not just to be done. */
+  readonly inOneStep?: (change: () => void) => void;
   /** Whether what takes any effort is left at once. */
   readonly onlyQuick?: boolean;
   /** What is in the store already unless given. */
@@ -93,7 +95,7 @@ async function judgeWith(
   files: Iterable<JudgedFile | undefined>,
   options: JudgeAgainOptions,
 ): Promise<Round> {
-  const { store, isEnough } = options;
+  const { store, isEnough, inOneStep = doNow } = options;
   const deferred: JudgedFile[] = [];
   const judge = async (file: JudgedFile): Promise<Again | undefined> => {
     const isLeft = effort === 'any' && isEnough();
@@ -106,7 +108,8 @@ async function judgeWith(
   let changes = 0;
   let batch: CheckedFile[] = [];
   const apply = (): void => {
-    store.prepare(batch).apply();
+    const prepared = store.prepare(batch);
+    inOneStep(() => prepared.apply());
     batch = [];
   };
   const concurrency = effort === 'any' ? DEAR_AT_ONCE : CONCURRENCY;
@@ -124,6 +127,10 @@ async function judgeWith(
   }
   if (batch.length > 0) apply();
   return { changes, rejected, deferred };
+}
+
+function doNow(change: () => void): void {
+  change();
 }
 
 /** The files, with pauses: a pass over a large store would keep lookups waiting. */

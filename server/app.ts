@@ -2,6 +2,8 @@
 import express, { type ErrorRequestHandler, type Express } from 'express';
 import type { StoreUrl } from '../generator/node-config/store-url.ts';
 import type { Policy } from '../generator/policy/policy.ts';
+import { createClientAddress } from './client-address.ts';
+import { type Failures, isUnexpected } from './follow/failures.ts';
 import { createPageHeaders } from './html/page-headers.ts';
 import { createLanding } from './landing/landing.ts';
 import { PAGE_SOURCES } from './landing/render-page.ts';
@@ -19,13 +21,15 @@ export interface AppOptions extends Pick<WebhookOptions, 'branch' | 'onDelivery'
   /** Where nodes find the store; undefined if nobody said. */
   readonly url: StoreUrl | undefined;
   readonly trustedProxies: readonly string[];
+  /** Told of what fails unexpectedly. */
+  readonly failures: Pick<Failures, 'note'>;
   readonly log: ProgramLog;
 }
 
 /** The Express app behind the lookup: the page for people, its files, and the webhook. */
 export function createApp(options: AppOptions): Express {
   const { refresher, lookup, webhookSecrets, branch, onDelivery } = options;
-  const { policy, url, trustedProxies, log } = options;
+  const { policy, url, trustedProxies, failures, log } = options;
   const app = express();
   app.disable('x-powered-by');
   app.enable('strict routing');
@@ -42,12 +46,15 @@ export function createApp(options: AppOptions): Express {
       onPush: (commit) => refresher.request('webhook', commit),
       onDelivery,
       log,
+      clientOf: createClientAddress(trustedProxies),
     }),
   );
   app.use((request, response) => lookup.answerUnknown(request, response));
-  const onError: ErrorRequestHandler = (error: unknown, _request, response, next) => {
-    log.error({ error: String(error) }, 'a request failed');
-    if (response.headersSent) next(error);
+  const onError: ErrorRequestHandler = (error: unknown, _request, response, _next) => {
+    if (isUnexpected(error)) failures.note('a request', error);
+    else log.error({ error: String(error) }, 'a request failed');
+    // Express would print what went wrong, whatever is in it.
+    if (response.headersSent) response.destroy();
     else response.status(500).end();
   };
   app.use(onError);

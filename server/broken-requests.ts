@@ -3,6 +3,8 @@
 // that none is lost or taken for the answer to another request.
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { noteResponse, stopFeeding } from './listen/feeds.ts';
+import { watchBody } from './listen/unread-bodies.ts';
 
 /** Time to read the answer to a broken request; a client that goes on sending is cut off. Milliseconds. */
 const BROKEN_LINGER = 1_000;
@@ -23,6 +25,8 @@ export class OrderedResponse extends ServerResponse {
   constructor(...parameters: ConstructorParameters<typeof ServerResponse>) {
     super(...parameters);
     responses.set(this.req.socket, this);
+    noteResponse(this);
+    watchBody(this);
   }
 }
 
@@ -31,12 +35,14 @@ export function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Socket
   // Node tells of it again with all that comes behind it.
   if (error.code === 'ECONNRESET' || brokenConnections.has(socket)) return;
   brokenConnections.add(socket);
+  stopFeeding(socket);
   const status = STATUSES[error.code ?? ''] ?? '400 Bad Request';
   inTurn(socket, () => end(socket, status));
 }
 
 /** Handles `connect`: there are no tunnels here. */
 export function refuseTunnel(_request: IncomingMessage, socket: Socket): void {
+  stopFeeding(socket);
   // Node has taken its own listeners away, but may still write answers.
   socket.on('error', () => undefined).on('timeout', () => socket.destroy());
   inTurn(socket, () => socket.destroySoon());

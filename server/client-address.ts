@@ -3,6 +3,9 @@ import { isIP } from 'node:net';
 import proxyAddress from 'proxy-addr';
 import { messageOf } from '../generator/message-of.ts';
 
+/** Of X-Forwarded-For, from its end, in characters: twenty proxies. Each address is compared with all ranges. */
+const MAX_FORWARDED = 1024;
+
 /** A range of trusted proxies does not parse. */
 export class TrustedProxiesError extends Error {
   override readonly name = 'TrustedProxiesError';
@@ -26,8 +29,20 @@ export function createClientAddress(
     const reason = messageOf(cause);
     throw new TrustedProxiesError(`trusted proxies: ${reason}`, { cause });
   }
-  return (request) =>
-    toPlainAddress(proxyAddress.all(request, trust).findLast((address) => isIP(address) !== 0));
+  return (request) => {
+    cutForwarded(request);
+    return toPlainAddress(
+      proxyAddress.all(request, trust).findLast((address) => isIP(address) !== 0),
+    );
+  };
+}
+
+/** Leaves what the last proxies wrote: whatever comes before them, anybody may have made up. */
+function cutForwarded({ headers }: IncomingMessage): void {
+  const forwarded = headers['x-forwarded-for'];
+  if (typeof forwarded !== 'string' || forwarded.length <= MAX_FORWARDED) return;
+  const end = forwarded.slice(-MAX_FORWARDED);
+  headers['x-forwarded-for'] = end.slice(end.indexOf(',') + 1);
 }
 
 /**

@@ -26,6 +26,7 @@ import { type Snapshot, type Source, StateRefusedError } from '../generator/sour
 import type { JudgedFile, SignatureStore } from '../generator/store.ts';
 import type { VerdictTerms } from '../generator/verdict-terms.ts';
 import { afterLookups } from './after-lookups.ts';
+import { inTheWay } from './follow/failures.ts';
 import type { Troubles } from './follow/troubles.ts';
 import type { TriedCommit } from './follow/tried-commit.ts';
 import type { ProgramLog } from './program-log.ts';
@@ -93,6 +94,9 @@ const FIRST_PATIENCE = 30_000;
 const PATIENCE = 5000;
 /** Files that wait for a verdict and are asked for in one pass. */
 const UNDECIDED_AT_ONCE = 1000;
+
+/** The part of the server that has a trouble with the state directory here. */
+const NOTED = 'served state';
 
 /** What is in force: a store, the snapshot that it was made from, and the judge of all of it. */
 interface Served {
@@ -207,7 +211,7 @@ export class Generations {
     const isReloaded = this.#served.judge !== this.#judge;
     if (isReloaded) await this.#load(this.#served.snapshot, false);
     const { store, snapshot, judge } = this.#served;
-    const job = { store, snapshot, judge, now: this.#options.now(), isEnough };
+    const job = { ...this.#served, now: this.#options.now(), isEnough, inOneStep: inTheWay };
     const all = this.#mustJudgeAnew
       ? store.judged()
       : this.#owed.filter((file) => isIn(store, file));
@@ -234,7 +238,7 @@ export class Generations {
     // Those first that nobody has been asked for yet.
     const inOrder = [...waiting.filter(isDeferred), ...waiting.filter((file) => !isDeferred(file))];
     const taken = inOrder.slice(0, UNDECIDED_AT_ONCE);
-    const job = { store, snapshot, judge, now: this.#options.now(), isEnough };
+    const job = { ...this.#served, now: this.#options.now(), isEnough, inOneStep: inTheWay };
     const { left } = await judgeAgain(taken, job);
     const rest = new Set(left);
     for (const file of taken) if (!rest.has(file)) this.#asked.add(file.path);
@@ -455,16 +459,18 @@ export class Generations {
     const rejected = [...prepared.rejectedFiles()];
     const faults = isRefusing ? broughtBy(changes, rejected, store) : [];
     if (faults.length > 0) return this.#refuse(faults, faults.length, snapshot);
-    prepared.apply();
+    inTheWay(() => prepared.apply());
     const deferred = changes.filter(isDeferred);
     const isWaiting = deferred.length + held.length > 0;
     if (!isWaiting) logRejections(log, rejected);
     if (!isWaiting || changes.length > deferred.length) this.#publish(store, snapshot, judge);
     if (isWaiting) {
       const patient = patience(PATIENCE);
-      const job = { store, snapshot, judge, now, isEnough: () => isEnough() || patient() };
+      const isOver = (): boolean => isEnough() || patient();
+      const job = { store, snapshot, judge, now, isEnough: isOver, inOneStep: inTheWay };
       const { left } = await judgeAgain([...held, ...deferred], job);
-      store.prepare(left).apply();
+      const waiting = store.prepare(left);
+      inTheWay(() => waiting.apply());
       logRejections(log, rejectedBeside([...held, ...changes], store));
       this.#publish(store, snapshot, judge);
     }
@@ -525,16 +531,19 @@ export class Generations {
 
   /** Notes a new generation in the state directory; it is in force whether or not that works. */
   async #note(from: string | undefined, snapshot: Snapshot): Promise<void> {
-    const { source, log } = this.#options;
+    const { source, log, troubles } = this.#options;
     const to = snapshot.commit;
     try {
       if (from && to && !(await source.isAncestor(from, to))) {
         log.warn({ from, to }, 'the history was rewritten; following it');
       }
       await source.keep(snapshot);
+      troubles.clear('state-directory', NOTED);
     } catch (error) {
       const reason = messageOf(error);
-      log.warn({ error: reason }, 'the served state could not be noted in the state directory');
+      const message = 'the served state could not be noted in the state directory';
+      log.warn({ error: reason }, message);
+      troubles.raise('state-directory', { message: `${message}: ${reason}` }, NOTED);
     }
   }
 }

@@ -36,8 +36,13 @@ export function createLazyHandler(
     ...[request, response]: Parameters<RequestListener>
   ): Promise<void> => {
     await loadOnce();
-    if (loaded) loaded(request, response);
-    else response.writeHead(503, { 'Retry-After': RETRY_AFTER }).end();
+    try {
+      if (loaded) loaded(request, response);
+      else response.writeHead(503, { 'Retry-After': RETRY_AFTER }).end();
+    } catch (error) {
+      onError(error);
+      response.destroy();
+    }
   };
   return {
     load: loadOnce,

@@ -9,6 +9,8 @@ import type { Headers } from './answer-headers.ts';
 import { createAnswerWriter } from './answer-writer.ts';
 import { toPlainAddress } from './client-address.ts';
 import { everySecond } from './every-second.ts';
+import type { Held } from './listen/connection-limit.ts';
+import { inTheWay } from './follow/failures.ts';
 import { type PlainHeaders, readPlainRequest } from './plain-request.ts';
 import { createReader } from './read-in-place.ts';
 
@@ -46,6 +48,7 @@ export interface QuickConnections {
   readonly take: (socket: Socket) => void;
   /** Closes those that are not being answered. */
   readonly closeIdle: () => void;
+  readonly list: () => Iterable<Held>;
   /** Closes those that have reached a limit; to be called every `connectionsCheckingInterval`. */
   readonly check: () => void;
 }
@@ -111,7 +114,7 @@ export function createQuickConnections(options: QuickConnectionsOptions): QuickC
 
   const take = (socket: Socket): void => {
     const onData = (chunk: Buffer): void => {
-      if (answerChunk(connection, chunk)) return;
+      if (inTheWay(() => answerChunk(connection, chunk))) return;
       connection.release();
       handOver(socket, Buffer.from(chunk));
     };
@@ -152,6 +155,11 @@ export function createQuickConnections(options: QuickConnectionsOptions): QuickC
     take,
     closeIdle: () => {
       for (const { socket } of connections) if (socket.writableLength === 0) socket.destroy();
+    },
+    list: function* () {
+      for (const { socket, looks, headers } of connections) {
+        yield { socket, looks, hasAsked: headers !== undefined, isBusy: socket.writableLength > 0 };
+      }
     },
     check: () => {
       for (const connection of connections) look(connection);

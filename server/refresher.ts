@@ -3,10 +3,12 @@
 // does not yet find the pushed commit, is tried again with back-off, and what was good is served on.
 // At a start the state that was published last comes into force before the source is asked.
 import { messageOf } from '../generator/message-of.ts';
+import { toLine } from '../generator/printable.ts';
 import type { RejectionCode } from '../generator/rejection.ts';
 import type { RejectedFile } from '../generator/report.ts';
 import { SourceError } from '../generator/sources/source.ts';
 import type { SignatureStore } from '../generator/store.ts';
+import { type Failures, LookupFailure, isUnexpected } from './follow/failures.ts';
 import { WallClock } from './follow/wall-clock.ts';
 import {
   type Advance,
@@ -46,6 +48,8 @@ export interface RefresherOptions extends GenerationsOptions {
   readonly lookForGpgv: () => Promise<void>;
   /** Whether there is a gpgv now that can be asked. */
   readonly hasGpgv: () => Promise<boolean>;
+  /** Told of what fails unexpectedly. */
+  readonly failures: Pick<Failures, 'note'>;
   /** Called when a refresh has ended, unless the stop cut it short. */
   readonly onRefresh: (refresh: LastRefresh) => void;
 }
@@ -191,13 +195,25 @@ export class Refresher {
 
   /** Does what is given first, and then what is asked for. */
   async #work(first?: () => Promise<void>): Promise<void> {
-    if (first) await first();
+    const { failures, now } = this.#options;
+    try {
+      if (first) await first();
+    } catch (error) {
+      failures.note('judging again', error);
+    }
     while (this.#pending) {
       const request = this.#pending;
       this.#pending = undefined;
-      this.#runningSince = this.#options.now().toISOString();
-      await this.#run(request);
-      this.#runningSince = null;
+      try {
+        this.#runningSince = now().toISOString();
+        await this.#run(request);
+      } catch (error) {
+        failures.note('a refresh', error);
+        const next = { reason: 'retry' as const, attempt: request.attempt + 1 };
+        this.#retryIn(pauseBefore(next), next);
+      } finally {
+        this.#runningSince = null;
+      }
     }
     this.#noteUndecided();
     this.#workedAt = this.#options.elapsed();
@@ -231,6 +247,7 @@ export class Refresher {
     try {
       await this.#generations.recall();
     } catch (error) {
+      if (error instanceof LookupFailure) throw error;
       if (this.#stopped) return;
       const reason = messageOf(error);
       this.#options.log.warn({ error: reason }, 'the state that was published last cannot be read');
@@ -244,7 +261,9 @@ export class Refresher {
       this.#mustLookForGpgv = false;
       return await this.#generations.renew(this.#isWanted);
     } catch (error) {
+      if (error instanceof LookupFailure) throw error;
       if (this.#stopped) return false;
+      if (isUnexpected(error)) this.#options.failures.note('judging again', error);
       this.#renewAt = this.#options.elapsed() + RENEW_AGAIN;
       this.#options.log.warn({ error: messageOf(error) }, 'verdicts cannot be asked for again');
       return false;
@@ -256,7 +275,9 @@ export class Refresher {
     try {
       return await this.#generations.advance(this.#noteDecision, this.#isWanted);
     } catch (error) {
+      if (error instanceof LookupFailure) throw error;
       if (this.#stopped) return undefined;
+      if (isUnexpected(error)) this.#options.failures.note('a refresh', error);
       const hint = error instanceof SourceError ? error.hint : undefined;
       this.#noteDecision(`refresh failed: ${messageOf(error)}`, hint);
       this.#options.troubles.raise('refresh-failed', { message: messageOf(error), hint });
@@ -267,7 +288,7 @@ export class Refresher {
   /** Why the newest state is not in force, or null. */
   readonly #noteDecision = (trouble: string | null, hint?: string): void => {
     const at = this.#options.now().toISOString();
-    this.#lastError = trouble === null ? null : { at, message: trouble };
+    this.#lastError = trouble === null ? null : { at, message: toLine(trouble) };
     if (trouble !== null) this.#options.log.error({ hint }, trouble);
   };
 
@@ -296,8 +317,7 @@ export class Refresher {
       this.#awaited = undefined;
     }
     if (result !== 'failed' && this.#awaited === undefined) return;
-    const pause = Math.min(FIRST_PAUSE * 2 ** (next.attempt - 1), LONGEST_PAUSE);
-    this.#retryIn(pause, next);
+    this.#retryIn(pauseBefore(next), next);
   }
 
   #retryIn(pause: number, next: Request): void {
@@ -369,6 +389,7 @@ export class Refresher {
       if (hasProgress) this.#undecidedPause = UNDECIDED_PAUSE;
       else if (isWhole) this.#undecidedPause = longer;
     } catch (error) {
+      if (error instanceof LookupFailure) throw error;
       if (!this.#stopped)
         log.warn({ error: messageOf(error) }, 'verdicts cannot be asked for again');
     }
@@ -390,6 +411,11 @@ export class Refresher {
       troubles.raise('undecided-files', { message });
     }
   }
+}
+
+/** In milliseconds. */
+function pauseBefore({ attempt }: Request): number {
+  return Math.min(FIRST_PAUSE * 2 ** (attempt - 1), LONGEST_PAUSE);
 }
 
 function countsOf(store: SignatureStore | undefined): object {

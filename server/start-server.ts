@@ -11,18 +11,24 @@ import type { LineSink } from './batch-lines.ts';
 import { createClientAddress } from './client-address.ts';
 import { type JudgeMemory, judgeWithMemory } from './judge-with-memory.ts';
 import { createLazyHandler } from './lazy-handler.ts';
-import { type Listener, type TlsFiles, listen } from './listener.ts';
+import { fitConnections, readOpenFileLimit } from './listen/connection-limit.ts';
+import { type Listener, MAX_CONNECTIONS, type TlsFiles, listen } from './listener.ts';
 import { type Answer, createLookup } from './lookup.ts';
 import { createLookupCounts } from './metrics/lookup-counts.ts';
 import { createMetrics } from './metrics/metrics.ts';
 import type { Generation, StoreJudge } from './generations.ts';
 import { createQuickLookup } from './quick-lookup.ts';
+import { type Failures, inTheWay } from './follow/failures.ts';
+import { HangingRefresh } from './follow/hanging-refresh.ts';
 import type { Troubles } from './follow/troubles.ts';
 import { createReasons } from './refused/reasons.ts';
 import type { RefusedFile } from './refused/refused-file.ts';
 import { createRefusedPulls } from './refused/refused-pulls.ts';
 import { Refresher, type RefresherOptions } from './refresher.ts';
 import { toOriginForm } from './request-path.ts';
+
+/** Connections to the status listener at once: people, probes and Prometheus. */
+const STATUS_CONNECTIONS = 256;
 
 /** What may be read again while the server runs. */
 export interface Reloadable {
@@ -42,9 +48,15 @@ export interface ServerOptions
   readonly refusedFile: RefusedFile | undefined;
   /** What operators are told of. */
   readonly troubles: Troubles;
+  /** Told of what fails unexpectedly. */
+  readonly failures: Failures;
+  /** Milliseconds after which a refresh is told of as hanging; ten minutes unless told. */
+  readonly hangingAfter?: number;
   readonly onInvalid: 'quarantine' | 'refuse';
   readonly listen: { readonly host: string; readonly port: number };
   readonly statusListen: { readonly host: string; readonly port: number };
+  /** To the store, at once; the system may allow fewer. */
+  readonly maxConnections?: number;
   /** Milliseconds between two polls; 0 for none. */
   readonly poll: number;
   readonly accessLog: AccessLogForm;
@@ -66,9 +78,10 @@ export interface RunningServer {
 
 /** Listens, then loads the source; until that is done locations are answered with 503. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
-  const { source, log } = options;
+  const { source, log, troubles, failures } = options;
   const judgeBy = (policy: Policy): StoreJudge => judgeWithMemory(options, policy);
   let reloadable: Reloadable = options;
+  let reloadedAt = Date.now();
   const clientAddress = createClientAddress(options.trustedProxies);
   const { now, tried, lookForGpgv, hasGpgv } = options;
   const refresher = new Refresher({
@@ -81,7 +94,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     judge: judgeBy(options.policy),
     onInvalid: options.onInvalid,
     log,
-    troubles: options.troubles,
+    troubles,
+    failures,
     onFirstLoad: (store, generation) => {
       options.onServing(main.url, store, generation);
       // What lookups do not need does not hold up the first of them.
@@ -109,7 +123,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     saved: await options.refusedFile?.read(),
   });
   const stopKeeping = options.refusedFile?.keep(refused);
-  const reasons = createReasons({ source, refresher, log });
+  const reasons = createReasons({ source, refresher, failures, log });
   const accessLog = createAccessLog(options.accessLog, options.accessLogSink, reasons.codeOf);
   const lookupCounts = createLookupCounts({
     elapsed: () => performance.now(),
@@ -121,6 +135,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     keyring: () => reloadable.policy.keyring,
     refusedImages: refused.count,
     newlyRefused: refused.appeared,
+    troubles,
+    reloadedAt: () => reloadedAt,
+    backgroundFailures: () => failures.count,
   });
   const noteAnswer = (request: LoggedRequest, answer: Answer): void => {
     const { outcome, path, startedAt } = answer;
@@ -156,6 +173,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       policy: () => reloadable.policy,
       url: options.url,
       trustedProxies: options.trustedProxies,
+      failures,
       log,
     });
   }, onLateError);
@@ -169,12 +187,25 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       reasons,
       metrics,
       lookups: lookupCounts,
+      troubles,
+      reloadedAt: () => reloadedAt,
+      failures,
       log,
     });
   }, onLateError);
   const onError = (error: Error): void => log.error({ error: error.message }, 'listener failed');
+  const { maxConnections: wanted = MAX_CONNECTIONS } = options;
+  const openFiles = await readOpenFileLimit();
+  const maxConnections = fitConnections(wanted, openFiles);
+  if (maxConnections < wanted) {
+    log.warn(
+      { openFiles, wanted, maxConnections },
+      'the limit of open files allows fewer connections',
+    );
+  }
   const status = await listen({
     ...options.statusListen,
+    maxConnections: Math.min(STATUS_CONNECTIONS, maxConnections),
     tls: undefined,
     onError,
     handle: statusApp.handle,
@@ -184,10 +215,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     main = await listen({
       ...options.listen,
       tls: options.tls,
+      maxConnections,
       onError,
       answerPlain,
       handle: (request, response) => {
-        if (lookup.answer(request, response)) return;
+        if (inTheWay(() => lookup.answer(request, response))) return;
         const target = toOriginForm(request.url ?? '');
         if (target === undefined) {
           lookup.answerUnknown(request, response);
@@ -204,6 +236,13 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   log.info({ main: main.url, status: status.url }, 'listening');
 
   refresher.start();
+  const hanging = new HangingRefresh({
+    status: refresher.status,
+    troubles,
+    elapsed: () => performance.now(),
+    ...(options.hangingAfter !== undefined && { limit: options.hangingAfter }),
+  });
+  hanging.start();
   const stopWatching = source.watch(
     () => refresher.request('change'),
     (error) => log.warn({ error: error.message }, 'changes are not announced; polling goes on'),
@@ -219,11 +258,13 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       if (next.tls) main.replaceTls(next.tls);
       if (next.policy.id !== reloadable.policy.id) refresher.replaceJudge(judgeBy(next.policy));
       reloadable = next;
+      reloadedAt = Date.now();
       refresher.judgeAnew();
       refresher.request('signal');
     },
     stop: async () => {
       clearInterval(polling);
+      hanging.stop();
       await Promise.all([main.stop(), status.stop(), stopWatching(), refresher.stop()]);
       await Promise.all([accessLog.flush(), stopKeeping?.()]);
     },

@@ -1,5 +1,6 @@
 // The status listener, for operators: health, state, and a way to ask for a refresh.
 import express, { type ErrorRequestHandler, type Express } from 'express';
+import { isUnexpected } from './follow/failures.ts';
 import { createPageHeaders } from './html/page-headers.ts';
 import { allowOnly } from './status/allow-only.ts';
 import { createExplainJson } from './status/explain-json.ts';
@@ -8,6 +9,7 @@ import { createRefusedJson } from './status/refused-json.ts';
 import { refuseCrossSite, refuseOtherHosts } from './status/refuse-strangers.ts';
 import { STATUS_SOURCES } from './status/render-frame.ts';
 import { createRepositoriesJson } from './status/repositories-json.ts';
+import { sendJson } from './status/send-json.ts';
 import type { StatusServices } from './status/services.ts';
 import { toStatusJson } from './status/status-json.ts';
 
@@ -23,7 +25,7 @@ const READ = [
 
 /** The Express app of the status listener. */
 export function createStatusApp(services: StatusServices): Express {
-  const { refresher, metrics, log } = services;
+  const { refresher, metrics, failures, log } = services;
   const app = express();
   app.disable('x-powered-by');
   app.use(createPageHeaders(STATUS_SOURCES));
@@ -41,7 +43,7 @@ export function createStatusApp(services: StatusServices): Express {
     response.send(isReady ? 'ok\n' : 'no generation is loaded yet\n');
   });
   app.get('/status.json', (_request, response) => {
-    response.json(toStatusJson(services));
+    sendJson(response, toStatusJson(services));
   });
   app.get('/refused.json', createRefusedJson(services));
   app.get('/repositories.json', createRepositoriesJson(services));
@@ -52,7 +54,7 @@ export function createStatusApp(services: StatusServices): Express {
   });
   app.post('/refresh', refuseCrossSite, (_request, response) => {
     refresher.request('request');
-    response.status(202).json({ message: 'refresh queued' });
+    sendJson(response.status(202), { message: 'refresh queued' });
   });
   app.all(READ, allowOnly('GET, HEAD'));
   app.all('/refresh', allowOnly('POST'));
@@ -60,9 +62,11 @@ export function createStatusApp(services: StatusServices): Express {
   app.use((_request, response) => {
     response.status(404).end();
   });
-  const onError: ErrorRequestHandler = (error: unknown, _request, response, next) => {
-    log.error({ error: String(error) }, 'a request of the status listener failed');
-    if (response.headersSent) next(error);
+  const onError: ErrorRequestHandler = (error: unknown, _request, response, _next) => {
+    if (isUnexpected(error)) failures.note('a request of the status listener', error);
+    else log.error({ error: String(error) }, 'a request of the status listener failed');
+    // Express would print what went wrong, whatever is in it.
+    if (response.headersSent) response.destroy();
     else response.status(500).end();
   };
   app.use(onError);

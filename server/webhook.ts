@@ -1,24 +1,21 @@
 // GitHub's push webhook: the raw bytes, then their HMAC, and only then the JSON
 // (docs.github.com, "Validating webhook deliveries"). A delivery says nothing that is
 // trusted beyond "look again"; repeated ones are harmless.
-import { createHmac, timingSafeEqual } from 'node:crypto';
-import express, {
-  type ErrorRequestHandler,
-  type Request,
-  type RequestHandler,
-  type Response,
-  Router,
-} from 'express';
+import { timingSafeEqual } from 'node:crypto';
+import { type Request, type RequestHandler, type Response, Router } from 'express';
 import { z } from 'zod';
 import { toPrintable } from '../generator/printable.ts';
 import { afterLookups } from './after-lookups.ts';
+import { BODY_LIMITS, BodyRoom, type BodyLimits } from './follow/body-room.ts';
+import { type ReadBody, type Unread, readBody } from './follow/read-body.ts';
 import type { ProgramLog } from './program-log.ts';
 
-/** The most that GitHub sends, in bytes. */
-const MAX_BODY = 25 * 1024 * 1024;
+/** When it may be worth while to deliver again, in seconds. */
+const RETRY_AFTER = '10';
 const SIGNATURE = /^sha256=([0-9a-f]{64})$/i;
 const COMMIT = /^(?!0+$)(?:[0-9a-f]{40}|[0-9a-f]{64})$/;
 
+const PUSH_EVENT = 'push';
 const PUSH = z.object({
   ref: z.string(),
   after: z.string().regex(COMMIT).optional().catch(undefined),
@@ -31,6 +28,8 @@ const STATUS = {
   ping: 200,
   unauthorized: 401,
   'too-large': 413,
+  'too-slow': 408,
+  busy: 503,
   invalid: 400,
 } as const;
 export type WebhookResult = keyof typeof STATUS;
@@ -45,11 +44,15 @@ export interface WebhookOptions {
   /** Called with every delivery, before the answer. */
   readonly onDelivery: (result: WebhookResult) => void;
   readonly log: ProgramLog;
+  /** Who sends a request; the room for bodies is shared fairly among them. */
+  readonly clientOf: (request: Request) => string;
+  readonly limits?: BodyLimits;
 }
 
 /** The routes of `/webhook`. */
 export function createWebhook(options: WebhookOptions): Router {
-  const { secrets, branch, onPush, onDelivery, log } = options;
+  const { secrets, branch, onPush, onDelivery, log, clientOf, limits = BODY_LIMITS } = options;
+  const room = new BodyRoom(limits);
   const answer = (response: Response, result: WebhookResult, message: string): void => {
     const status = STATUS[result];
     const { method, headers } = response.req;
@@ -61,32 +64,59 @@ export function createWebhook(options: WebhookOptions): Router {
 
   const unauthorized = (response: Response): void =>
     answer(response, 'unauthorized', 'the X-Hub-Signature-256 header is missing or wrong');
-  const tooLarge = (response: Response): void =>
-    answer(response, 'too-large', `expected at most ${MAX_BODY} bytes`);
+
+  const refuse = (response: Response, unread: Unread): void => {
+    // What is left of the body is not waited for.
+    response.set('Connection', 'close');
+    if (unread === 'too-large') {
+      answer(response, 'too-large', `expected at most ${limits.large} bytes`);
+    } else if (unread === 'too-slow') {
+      answer(response, 'too-slow', 'the body did not come in time');
+    } else if (unread === 'busy') {
+      response.set('Retry-After', RETRY_AFTER);
+      answer(response, 'busy', 'too many deliveries at once; deliver it again');
+    } else {
+      answer(response, 'invalid', 'the client went away');
+    }
+  };
 
   /** What cannot be signed is not read: anybody may send 25 MiB. */
   const requireSignature: RequestHandler = (request, response, next) => {
-    if (Number(request.get('content-length') ?? 0) > MAX_BODY) tooLarge(response);
-    else if (SIGNATURE.test(request.get('x-hub-signature-256') ?? '')) next();
-    else unauthorized(response);
+    const { 'content-encoding': encoding = 'identity' } = request.headers;
+    if (signatureOf(request) === undefined) unauthorized(response);
+    // What was signed would not be what is read.
+    else if (encoding !== 'identity') answer(response, 'invalid', 'expected a plain body');
+    else next();
   };
 
-  const receive = (request: Request, response: Response): void => {
-    const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
-    if (!isSigned(body, request.get('x-hub-signature-256'), secrets())) {
-      unauthorized(response);
-      return;
-    }
+  const receive: RequestHandler = (request, response) => {
+    const reading = {
+      room,
+      secrets: secrets(),
+      client: clientOf(request),
+      isKept: request.get('x-github-event') === PUSH_EVENT,
+    };
+    readBody(request, response, reading, (read) => judge(request, response, read));
+  };
+
+  const judge = (request: Request, response: Response, read: ReadBody | Unread): void => {
+    if (typeof read === 'string') refuse(response, read);
+    else if (isSigned(read, signatureOf(request))) {
+      afterLookups(() => handle(request, response, read.bytes));
+    } else unauthorized(response);
+  };
+
+  const handle = (request: Request, response: Response, bytes: Buffer): void => {
     const event = request.get('x-github-event');
     if (event === 'ping') {
       answer(response, 'ping', 'pong');
       return;
     }
-    if (event !== 'push') {
+    if (event !== PUSH_EVENT) {
       answer(response, 'ignored', `nothing to do for the event ${JSON.stringify(event ?? 'none')}`);
       return;
     }
-    const push = PUSH.safeParse(parsePayload(body, request.get('content-type')));
+    const push = PUSH.safeParse(parsePayload(bytes, request.get('content-type')));
     if (!push.success) {
       answer(response, 'invalid', 'expected the JSON of a push event');
       return;
@@ -108,18 +138,6 @@ export function createWebhook(options: WebhookOptions): Router {
     });
   };
 
-  const onUnreadable: ErrorRequestHandler = (
-    error: { status?: number },
-    _request,
-    response,
-    next,
-  ) => {
-    if (error.status === 413) tooLarge(response);
-    else if (error.status !== undefined && error.status < 500)
-      answer(response, 'invalid', 'bad request');
-    else next(error);
-  };
-
   const router = Router();
   router.use((_request, response, next) => {
     response.set('Cache-Control', 'no-store');
@@ -128,28 +146,22 @@ export function createWebhook(options: WebhookOptions): Router {
   });
   router
     .route('/')
-    .post(
-      requireSignature,
-      express.raw({ type: () => true, limit: MAX_BODY, inflate: false }),
-      (_request, _response, next) => afterLookups(next),
-      receive,
-    )
+    .post(requireSignature, receive)
     .all((_request, response) => {
       response.set('Allow', 'POST').status(405).end();
     });
-  router.use(onUnreadable);
   return router;
 }
 
-function isSigned(body: Buffer, header: string | undefined, secrets: readonly string[]): boolean {
-  const given = SIGNATURE.exec(header ?? '')?.[1];
-  if (given === undefined) return false;
-  const signature = Buffer.from(given, 'hex');
+function signatureOf(request: Request): Buffer | undefined {
+  const given = SIGNATURE.exec(request.get('x-hub-signature-256') ?? '')?.[1];
+  return given === undefined ? undefined : Buffer.from(given, 'hex');
+}
+
+function isSigned({ digests }: ReadBody, signature: Buffer | undefined): boolean {
+  if (signature === undefined) return false;
   // Every secret is tried, so the time does not tell which one matched.
-  const matches = secrets.map((secret) =>
-    timingSafeEqual(createHmac('sha256', secret).update(body).digest(), signature),
-  );
-  return matches.includes(true);
+  return digests.map((digest) => timingSafeEqual(digest, signature)).includes(true);
 }
 
 /** GitHub sends JSON, or, as its form first offers, JSON in the form field `payload`. */

@@ -141,7 +141,7 @@ export const NODE_FINDINGS = {
     cure: 'Export the keys with `gpg --export --armor KEY`, or lay out the keys anew.',
   },
   'private-key': {
-    cause: 'A key file of the node holds a private key: whoever reads it can sign.',
+    cause: 'A key file of the node, or its policy, holds a private key: whoever reads it can sign.',
     cure: 'Replace it with the public key; take the key for stolen, and sign with another one.',
   },
   'key-revoked': {

@@ -1,6 +1,7 @@
 // The keys that a policy names, as they lie on the node.
 import { messageOf } from '../message-of.ts';
 import { type KeyFile, KeyFileError, type Keyring, readKeyring } from '../openpgp/openpgp-js.ts';
+import { findPrivateKey } from '../openpgp/private-keys.ts';
 import type { Requirement } from '../policy/policy.ts';
 import type { UnreadRequirement, UnreadSignedBy } from '../policy/policy-json.ts';
 import { type NodeFinding, createFinding } from './finding.ts';
@@ -72,7 +73,7 @@ function listKeys(
 ): readonly ListedKeys[] {
   if (keyData) return [{ path: policyPath, found: { kind: 'file', bytes: keyData } }];
   return keyPaths.map((path) => ({
-    path: path.replace(/^\/+/, ''),
+    path: toPlace(path),
     found: keyFiles.get(path) ?? { kind: 'missing' },
   }));
 }
@@ -95,7 +96,29 @@ async function parseKeys(path: string, bytes: Uint8Array): Promise<ReadPlace | N
     return { path, bytes, keyring: await readKeyring([{ path, bytes }]) };
   } catch (error) {
     if (!(error instanceof KeyFileError)) throw error;
-    const message = messageOf(error).replace(`${path}: `, '');
-    return createFinding(error.isPrivate ? 'private-key' : 'key-file-unreadable', path, message);
+    if (error.isPrivate) return privateKeyAt(path);
+    return createFinding('key-file-unreadable', path, messageOf(error).replace(`${path}: `, ''));
   }
+}
+
+/** Key files with a private key, whatever requirement names them and whether or not it is ours. */
+export function inspectPrivacy(
+  requirements: readonly UnreadRequirement[],
+  { keyFiles }: KeyLookup,
+): readonly NodeFinding[] {
+  return [...new Set(keyPathsOf(requirements))].flatMap((path) => {
+    const found = keyFiles.get(path);
+    const isPrivate = found?.kind === 'file' && findPrivateKey(found.bytes) === 'private';
+    return isPrivate ? [privateKeyAt(toPlace(path))] : [];
+  });
+}
+
+/** The finding of a file, or of a policy with keys in it, that holds a private key. */
+export function privateKeyAt(path: string): NodeFinding {
+  return createFinding('private-key', path, 'expected public keys, got a private key');
+}
+
+/** A path of a policy, relative to the node. */
+function toPlace(path: string): string {
+  return path.replace(/^\/+/, '');
 }

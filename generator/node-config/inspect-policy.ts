@@ -1,18 +1,28 @@
 // What is wrong with a policy.json: by what it makes nodes ask for, not by how it is written.
 import { messageOf } from '../message-of.ts';
+import { holdsPrivateKeyInText } from '../openpgp/private-keys.ts';
 import type { Scope } from '../policy/policy.ts';
 import {
   PolicyFileError,
   type PolicyParts,
   type UnreadRequirement,
+  findPrivateData,
   parsePolicyParts,
 } from '../policy/policy-json.ts';
+import { isJson } from '../strict-json.ts';
 import { isAsStrictAs } from '../policy/strictness.ts';
 import { type Difference, compareRequirements } from './compare-requirements.ts';
 import { describeDifference, nameRequirements } from './describe-difference.ts';
 import { type NodeFinding, createFinding, nameScope } from './finding.ts';
 import { inspectKeyStates } from './inspect-key-states.ts';
-import { type KeyLookup, type PlacedKeys, keyPathsOf, readRequirements } from './inspect-keys.ts';
+import {
+  type KeyLookup,
+  type PlacedKeys,
+  inspectPrivacy,
+  keyPathsOf,
+  privateKeyAt,
+  readRequirements,
+} from './inspect-keys.ts';
 import type { Found, FoundFile } from './node-state.ts';
 import { findAround, scopeChain } from '../policy/scope-chain.ts';
 import type { WantedNode } from './wanted-node.ts';
@@ -28,7 +38,10 @@ export async function inspectPolicy(
     return [createFinding('missing-file', path, 'expected a policy, got no file')];
   }
   const policy = parse(file);
-  if (typeof policy === 'string') return [createFinding('policy-unreadable', path, policy)];
+  if (typeof policy === 'string') {
+    const unreadable = createFinding('policy-unreadable', path, policy);
+    return holdsPrivateKey(found) ? [unreadable, privateKeyAt(path)] : [unreadable];
+  }
   const lookup = { policyPath: path, keyFiles };
   const findings: NodeFinding[] = [];
   for (const scope of wanted.scopes.values()) {
@@ -36,6 +49,8 @@ export async function inspectPolicy(
   }
   return [
     ...findings,
+    ...inspectPrivacy(requirementsOf(policy), lookup),
+    ...(holdsPrivateKey(found) ? [privateKeyAt(path)] : []),
     ...(await inspectNarrower(policy, lookup, wanted)),
     ...(await inspectDefault(policy, lookup, wanted)),
   ];
@@ -45,7 +60,20 @@ export async function inspectPolicy(
 export function findKeyPaths(file: FoundFile): readonly string[] {
   const policy = parse(file);
   if (typeof policy === 'string') return [];
-  return [...new Set(keyPathsOf([...policy.docker.values(), policy.byDefault].flat()))];
+  return [...new Set(keyPathsOf(requirementsOf(policy)))];
+}
+
+function requirementsOf({ docker, byDefault }: PolicyParts): readonly UnreadRequirement[] {
+  return [...docker.values(), byDefault].flat();
+}
+
+/** For whichever transport, and whether or not nodes can read the policy. */
+function holdsPrivateKey(found: Found): boolean {
+  if (found.kind !== 'file') return false;
+  const text = Buffer.from(found.bytes).toString();
+  return (
+    holdsPrivateKeyInText(text) || (isJson(text) && findPrivateData(text)?.finding === 'private')
+  );
 }
 
 /** The content, or why nodes refuse it. */

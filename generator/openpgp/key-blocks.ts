@@ -1,7 +1,16 @@
 // Keys as packets: cut apart, named and looked through before any library reads them, so that a
-// key that OpenPGP.js cannot read still reaches gpgv, byte for byte.
+// key that OpenPGP.js cannot read still reaches gpgv. What comes out is built anew, packet by packet,
+// and of public keys alone: it is what both engines judge by and what nodes are given, and no byte of
+// a file gets there in another way.
 import { createHash } from 'node:crypto';
-import { type Packet, TAG, readPackets } from './packets.ts';
+import {
+  PRIVATE_TAGS,
+  PUBLIC_KEY_TAGS,
+  type Packet,
+  TAG,
+  eachPacket,
+  formatPacket,
+} from './packets.ts';
 import { readSignaturePacket } from './signature-packet.ts';
 
 /** A primary or subkey. */
@@ -16,6 +25,7 @@ export interface KeyPart {
 
 /** One key with everything that belongs to it. */
 export interface KeyBlock {
+  /** Its packets, framed as GnuPG frames them. */
   readonly bytes: Uint8Array;
   readonly userIds: readonly string[];
   readonly primary: KeyPart;
@@ -23,32 +33,29 @@ export interface KeyBlock {
 }
 
 const VERSION = 4;
-/** Packets that follow a key without a meaning for signatures: GnuPG's own trust, and padding. */
-const IDLE_TAGS: ReadonlySet<number> = new Set([12, 21]);
+/** What may hold keys that are not seen here. */
+const REFUSED_TAGS: ReadonlySet<number> = new Set([...PRIVATE_TAGS, TAG.compressed]);
 
 /** Signature types (RFC 9580, section 5.2.1). */
 const CERTIFICATIONS: ReadonlySet<number> = new Set([0x10, 0x11, 0x12, 0x13]);
 const SUBKEY_BINDING = 0x18;
 const SUBKEY_REVOCATION = 0x28;
 
-function isKey({ tag }: Packet): boolean {
-  return tag === TAG.publicKey;
-}
-
 /**
- * Cuts binary OpenPGP packets into keys. Undefined if anything is there that is no part of a
- * public key, or is cut short. Keys of versions before 4 are passed over: GnuPG does so too.
+ * Cuts binary OpenPGP packets into keys. Undefined if they do not begin with a public key, if one is
+ * cut short, private or compressed. Packets that are no part of a public key are left out, as GnuPG
+ * leaves them out of what it imports: its own trust, markers, padding, what nobody knows. Keys of
+ * versions before 4 are passed over: GnuPG does so too.
  */
 export function readKeyBlocks(bytes: Uint8Array): readonly KeyBlock[] | undefined {
-  const packets = readPackets(bytes, Infinity);
-  const first = packets.findIndex(isKey);
-  if (first !== 0 || packets.some(({ isWhole }) => !isWhole)) return undefined;
   const blocks: Packet[][] = [];
-  for (const packet of packets) {
-    if (isKey(packet)) blocks.push([packet]);
-    else blocks.at(-1)?.push(packet);
+  for (const packet of eachPacket(bytes)) {
+    if (!packet.isWhole || REFUSED_TAGS.has(packet.tag)) return undefined;
+    if (packet.tag === TAG.publicKey) blocks.push([packet]);
+    else if (blocks.length === 0) return undefined;
+    else if (PUBLIC_KEY_TAGS.has(packet.tag)) blocks.at(-1)?.push(packet);
   }
-  return blocks.flatMap((block) => toKeyBlock(block) ?? []);
+  return blocks.length === 0 ? undefined : blocks.flatMap((block) => toKeyBlock(block) ?? []);
 }
 
 function toKeyBlock(packets: readonly Packet[]): KeyBlock | undefined {
@@ -66,7 +73,7 @@ function toKeyBlock(packets: readonly Packet[]): KeyBlock | undefined {
     // The revocation of a subkey concerns that subkey alone.
     subkeys.every((section) => hasOnly(section, isSubkeySignature));
   return {
-    bytes: Buffer.concat(packets.map((packet) => packet.bytes)),
+    bytes: Buffer.concat(packets.map(({ tag, body }) => formatPacket(tag, body))),
     userIds: users.map(([head]) => Buffer.from(head?.body ?? []).toString('utf8')),
     primary: { fingerprint: fingerprintOf(key), packetBody: key.body, isPlain: arePlain },
     subkeys: subkeys.flatMap((section) => {
@@ -86,7 +93,6 @@ function isSubkeySignature(type: number): boolean {
 function toSections(packets: readonly Packet[]): readonly (readonly Packet[])[] {
   const sections: Packet[][] = [];
   for (const packet of packets) {
-    if (IDLE_TAGS.has(packet.tag)) continue;
     if (packet.tag === TAG.signature) sections.at(-1)?.push(packet);
     else sections.push([packet]);
   }

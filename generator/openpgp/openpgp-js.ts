@@ -16,8 +16,8 @@ import { messageOf } from '../message-of.ts';
 import { type Rejection, reject } from '../rejection.ts';
 import { type KeyBlock, readKeyBlocks } from './key-blocks.ts';
 import type { KeyLife } from './key-state.ts';
-import { PRIVATE_TAGS, readPackets } from './packets.ts';
 import type { PlainMessage } from './plain-message.ts';
+import { findPrivateKey } from './private-keys.ts';
 import { type IsSignedByRsa, type RsaKey, readRsaKey } from './rsa.ts';
 import { LAST_SECOND } from './signature-packet.ts';
 
@@ -64,7 +64,7 @@ export interface Keyring {
   readonly lives: ReadonlyMap<string, KeyLife>;
   /** The keys with an OpenPGP key ID (16 lower-case hex digits). */
   readonly find: (keyId: string) => readonly SigningKey[];
-  /** Each key as binary OpenPGP packets. */
+  /** Each key as binary OpenPGP packets, built anew: see `readKeyBlocks`. */
   readonly blocks: readonly Uint8Array[];
   /** All of them, for gpgv. */
   readonly packets: Uint8Array;
@@ -103,7 +103,6 @@ const ARMOR = '-----BEGIN PGP';
 const PUBLIC_KEY_BLOCK =
   /-----BEGIN PGP PUBLIC KEY BLOCK-----[\s\S]*?-----END PGP PUBLIC KEY BLOCK-----/g;
 const NOTHING = new Uint8Array();
-const PRIVATE_KEY_BLOCK = '-----BEGIN PGP PRIVATE KEY BLOCK-----';
 
 /** Algorithms whose signatures both engines compute alike. */
 const PLAIN_ALGORITHMS: ReadonlySet<string> = new Set([
@@ -165,10 +164,9 @@ export async function readKeyring(files: readonly KeyFile[]): Promise<Keyring> {
 }
 
 async function readKeyFile({ path, bytes }: KeyFile): Promise<readonly KeyBlock[]> {
+  refusePrivateKey(path, bytes);
   const text = Buffer.from(bytes).toString('latin1');
-  if (text.includes(PRIVATE_KEY_BLOCK)) throw privateKeyError(path);
   const binary = text.includes(ARMOR) ? await unarmorKeys(path, text) : bytes;
-  if (readPackets(binary, 1).some(({ tag }) => PRIVATE_TAGS.has(tag))) throw privateKeyError(path);
   const blocks = readKeyBlocks(binary);
   if (!blocks) {
     throw new KeyFileError(`${path}: expected OpenPGP public keys, but the file does not parse`);
@@ -201,8 +199,16 @@ export function armorKeys(packets: Uint8Array): string {
   return armor(enums.armor.publicKey, packets, undefined, undefined, undefined, true);
 }
 
-function privateKeyError(path: string): KeyFileError {
-  return new KeyFileError(`${path}: expected public keys, got a private key`, { isPrivate: true });
+/** One rule for whatever is given as keys, in whatever form. */
+function refusePrivateKey(path: string, bytes: Uint8Array): void {
+  const finding = findPrivateKey(bytes);
+  if (finding === 'private') {
+    const message = `${path}: expected public keys, got a private key`;
+    throw new KeyFileError(message, { isPrivate: true });
+  }
+  if (finding === 'closed') {
+    throw new KeyFileError(`${path}: expected OpenPGP public keys, got a compressed packet`);
+  }
 }
 
 async function parseKey({ bytes }: KeyBlock): Promise<Key | undefined> {

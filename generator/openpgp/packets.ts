@@ -11,7 +11,17 @@ export const TAG = {
   literal: 11,
   userId: 13,
   publicSubkey: 14,
+  userAttribute: 17,
 } as const;
+
+/** Types of the packets that a public key consists of (RFC 9580, section 10.1). */
+export const PUBLIC_KEY_TAGS: ReadonlySet<number> = new Set([
+  TAG.publicKey,
+  TAG.signature,
+  TAG.userId,
+  TAG.userAttribute,
+  TAG.publicSubkey,
+]);
 
 /** Types of keys that are private, and of packets that are encrypted or hold session keys. */
 export const PRIVATE_TAGS: ReadonlySet<number> = new Set([5, 7]);
@@ -35,13 +45,56 @@ export interface Packet {
  */
 export function readPackets(bytes: Uint8Array, limit: number): readonly Packet[] {
   const packets: Packet[] = [];
-  let at = 0;
-  while (at < bytes.length && packets.length <= limit) {
-    const packet = packetAt(bytes, at);
+  for (const packet of eachPacket(bytes)) {
     packets.push(packet);
-    at += packet.bytes.length;
+    if (packets.length > limit) break;
   }
   return packets;
+}
+
+/** The same one by one, for who keeps none: a packet takes two bytes, and a hundred in memory. */
+export function* eachPacket(bytes: Uint8Array): Generator<Packet> {
+  for (let at = 0; at < bytes.length;) {
+    const packet = packetAt(bytes, at);
+    yield packet;
+    at += packet.bytes.length;
+  }
+}
+
+/**
+ * The body that a packet would have if it started at `start`, as far as it is there; of one in
+ * pieces only the first. Costs the same whatever the bytes are, so it may be asked of each.
+ */
+export function bodyAt(bytes: Uint8Array, start: number): Uint8Array {
+  const length = lengthAt(bytes, start);
+  const from = start + 1 + length.octets;
+  return bytes.subarray(from, from + length.bytes);
+}
+
+/**
+ * A packet of our own making, framed as GnuPG frames it (build-packet.c): what it exported comes
+ * out as it was. Tags above 15 have the new framing only.
+ */
+export function formatPacket(tag: number, body: Uint8Array): Uint8Array {
+  const { length } = body;
+  if (tag > MAX_OLD_TAG)
+    return Buffer.concat([Buffer.from([0xc0 | tag]), newLengthOf(length), body]);
+  const type = length < 0x100 ? 0 : length < 0x10000 ? 1 : 2;
+  const octets = 2 ** type;
+  const header = Buffer.alloc(1 + octets);
+  header[0] = 0x80 | (tag << 2) | type;
+  header.writeUIntBE(length, 1, octets);
+  return Buffer.concat([header, body]);
+}
+
+const MAX_OLD_TAG = 15;
+
+function newLengthOf(length: number): Uint8Array {
+  if (length < 192) return Buffer.from([length]);
+  if (length < 8384) return Buffer.from([((length - 192) >> 8) + 192, (length - 192) & 0xff]);
+  const octets = Buffer.alloc(5, 0xff);
+  octets.writeUInt32BE(length, 1);
+  return octets;
 }
 
 /** A file of 4 MiB from a pipe comes in about 500. */
@@ -50,9 +103,8 @@ const MAX_PIECES = 1000;
 function packetAt(bytes: Uint8Array, start: number): Packet {
   const first = bytes[start] ?? 0;
   if (first < 0x80) return brokenPacket(bytes, start, readTag(first));
-  const isNew = isNewFraming(first);
   const tag = readTag(first);
-  const length = isNew ? newLength(bytes, start + 1) : oldLength(bytes, start + 1, first & 0x03);
+  const length = lengthAt(bytes, start);
   const from = start + 1 + length.octets;
   if (length.isPartial) return partialPacket(bytes, start, tag);
   const end = from + length.bytes;
@@ -63,6 +115,13 @@ function packetAt(bytes: Uint8Array, start: number): Packet {
     isWhole: !length.isIndeterminate && end <= bytes.length,
     isIndeterminate: length.isIndeterminate,
   };
+}
+
+function lengthAt(bytes: Uint8Array, start: number): Length {
+  const first = bytes[start] ?? 0;
+  return isNewFraming(first)
+    ? newLength(bytes, start + 1)
+    : oldLength(bytes, start + 1, first & 0x03);
 }
 
 function isNewFraming(first: number): boolean {

@@ -1,6 +1,7 @@
 // containers-policy.json(5), read as strictly as nodes read it: unknown members, members given
 // twice and wrong types refuse the whole file (containers/image signature/policy_config.go).
 import { z } from 'zod';
+import { type PrivateKeyFinding, findPrivateKey } from '../openpgp/private-keys.ts';
 import { findRepeatedMember, isJson } from '../strict-json.ts';
 import { DEFAULT_IDENTITY, type SignedIdentity } from './signed-identity.ts';
 import { signedIdentitySchema } from './signed-identity-schema.ts';
@@ -120,4 +121,40 @@ export function parsePolicyParts(text: string): PolicyParts {
   }
   const docker = new Map(Object.entries(result.data.transports['docker'] ?? {}));
   return { byDefault: result.data.default, docker };
+}
+
+/** Members of requirements that hold keys or certificates in base64, one or a list. */
+const DATA_MEMBER = /Datas?$/;
+
+/** A member of a policy that holds what must not be handed on. */
+export interface PrivateData {
+  /** `transports.docker.quay.io/team.0.keyData` */
+  readonly where: string;
+  readonly finding: PrivateKeyFinding;
+}
+
+/**
+ * Looks for private keys in all members of a policy that hold keys, whatever transport, type of
+ * requirement or kind of key they are for. The text must be JSON.
+ */
+export function findPrivateData(text: string): PrivateData | undefined {
+  const left: (readonly [where: string, value: unknown])[] = [['', JSON.parse(text)]];
+  let closed: PrivateData | undefined;
+  for (let next = left.pop(); next; next = left.pop()) {
+    const [where, value] = next;
+    if (typeof value === 'string' && isData(where)) {
+      const finding = findPrivateKey(Buffer.from(value, 'base64'));
+      if (finding === 'private') return { where, finding };
+      if (finding === 'closed') closed = { where, finding };
+    } else if (value instanceof Object) {
+      const prefix = where === '' ? '' : `${where}.`;
+      for (const [name, member] of Object.entries(value)) left.push([`${prefix}${name}`, member]);
+    }
+  }
+  return closed;
+}
+
+/** Whether a value, or the list that it is in, has the name of such a member. */
+function isData(where: string): boolean {
+  return DATA_MEMBER.test(where.replace(/\.[0-9]+$/, ''));
 }

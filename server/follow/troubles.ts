@@ -1,6 +1,7 @@
 // What is wrong with the server itself, in the words that operators read: the page, /status.json, a
 // metric and an alert show the same list. There is one trouble of a kind at most, and the newest word
-// on it counts. It lasts until whoever raised it says that it is over.
+// on it counts. It lasts until whoever raised it says that it is over; where several parts of the
+// server have the same one, as all that write to one directory, until the last of them does.
 import { toLine } from '../../generator/printable.ts';
 
 /** Every kind, with what it means to somebody who operates the server. */
@@ -21,6 +22,8 @@ export const TROUBLES = {
 
 export type TroubleKind = keyof typeof TROUBLES;
 
+export const TROUBLE_KINDS = Object.keys(TROUBLES) as readonly TroubleKind[];
+
 /** What there is to say of a trouble. Text of strangers may be in all of it. */
 export interface TroubleWords {
   readonly message: string;
@@ -39,17 +42,25 @@ export interface Trouble extends TroubleWords {
 
 export class Troubles {
   readonly #now: () => Date;
-  readonly #lasting = new Map<TroubleKind, Trouble>();
+  /** What each part says of a kind, the newest word last. */
+  readonly #lasting = new Map<TroubleKind, Map<string, Trouble>>();
 
   /** `now` gives the time of day. */
   constructor(now: () => Date) {
     this.#now = now;
   }
 
-  /** Notes a trouble, or new words for one that lasts. Every text becomes one printable line. */
-  raise(kind: TroubleKind, { message, hint, commit, author }: TroubleWords): void {
-    const since = this.#lasting.get(kind)?.since ?? this.#now().toISOString();
-    this.#lasting.set(kind, {
+  /**
+   * Notes a trouble, or new words for one that lasts. Every text becomes one printable line. `part`
+   * says who has it, where there are several.
+   */
+  raise(kind: TroubleKind, { message, hint, commit, author }: TroubleWords, part = ''): void {
+    const parts = this.#lasting.get(kind) ?? new Map<string, Trouble>();
+    const [first] = parts.values();
+    const since = first?.since ?? this.#now().toISOString();
+    this.#lasting.set(kind, parts);
+    parts.delete(part);
+    parts.set(part, {
       kind,
       since,
       message: toLine(message),
@@ -59,13 +70,15 @@ export class Troubles {
     });
   }
 
-  /** The trouble is over, or there was none. */
-  clear(kind: TroubleKind): void {
-    this.#lasting.delete(kind);
+  /** The trouble is over for a part, or there was none. */
+  clear(kind: TroubleKind, part = ''): void {
+    const parts = this.#lasting.get(kind);
+    parts?.delete(part);
+    if (parts?.size === 0) this.#lasting.delete(kind);
   }
 
   /** Those that last, the oldest first. */
   list(): readonly Trouble[] {
-    return [...this.#lasting.values()];
+    return [...this.#lasting.values()].flatMap((parts) => [...parts.values()].slice(-1));
   }
 }

@@ -7,6 +7,7 @@ import type { Download } from './downloads.ts';
 import { type PolicyFacts, createPolicyFacts } from './page-facts.ts';
 import { renderPage } from './render-page.ts';
 import type { Served } from './render-overview.ts';
+import { KeptFiles, Pages } from './prepared.ts';
 import { type StoreAddress, findStoreAddress } from './store-address.ts';
 
 export interface LandingOptions {
@@ -15,16 +16,12 @@ export interface LandingOptions {
   /** Where nodes find the store; undefined: where the reader found it. */
   readonly url: StoreUrl | undefined;
   readonly refresher: Pick<Refresher, 'store' | 'status'>;
+  /** Milliseconds since 1970. */
+  readonly now?: () => number;
 }
 
 interface Answer {
   readonly contentType: string;
-  readonly body: Buffer;
-}
-
-/** A page as it was last asked for, and what it was made from. */
-interface Page {
-  readonly stamp: string;
   readonly body: Buffer;
 }
 
@@ -34,18 +31,17 @@ interface Kept {
   readonly facts: PolicyFacts;
   /** By the path of a request. */
   readonly downloads: ReadonlyMap<string, Download>;
-  /** By the address that they name; the one asked for last is the last. */
-  readonly pages: Map<string, Page>;
+  readonly files: KeptFiles;
+  readonly pages: Pages;
 }
 
-/** A client may send any Host: pages for so many addresses are kept. */
-const KEPT_PAGES = 16;
 /** Days are told on the page; it need not be made anew for every reader. Milliseconds. */
 const PAGE_AGE = 60_000;
 const DOWNLOADS = '/nodes/';
 
 /** Makes the handler of these routes; what is none of them is left to the next one. */
-export function createLanding({ policy, url, refresher }: LandingOptions): RequestHandler {
+export function createLanding(options: LandingOptions): RequestHandler {
+  const { policy, url, refresher, now = () => Date.now() } = options;
   const readKept = createKept(policy);
 
   const findAnswer = ({ path, protocol, headers }: Request): Answer | undefined => {
@@ -56,10 +52,15 @@ export function createLanding({ policy, url, refresher }: LandingOptions): Reque
     const scheme = protocol === 'https' ? 'https' : 'http';
     const address = findStoreAddress(url, scheme, headers.host);
     if (download) {
-      const { contentType, bytesFor } = download;
-      return { contentType, body: Buffer.from(bytesFor(address.url)) };
+      return { contentType: download.contentType, body: kept.files.read(download, address) };
     }
-    const body = renderKept(kept, address, readServed(refresher));
+    const { generation } = refresher.status();
+    const minute = Math.floor(now() / PAGE_AGE);
+    const render = (shown: StoreAddress): string => {
+      const facts = { ...kept.facts, ...shown, served: readServed(refresher) };
+      return renderPage({ ...facts, now: new Date(minute * PAGE_AGE) });
+    };
+    const body = kept.pages.read(address, { generation: generation?.number, minute }, render);
     return { contentType: 'text/html; charset=utf-8', body };
   };
 
@@ -76,33 +77,14 @@ function readServed({ store, status }: LandingOptions['refresher']): Served | un
   return generation ? { ...generation, signatures, repositories } : undefined;
 }
 
-function renderKept(
-  { facts, pages }: Kept,
-  address: StoreAddress,
-  served: Served | undefined,
-): Buffer {
-  const now = new Date(Math.floor(Date.now() / PAGE_AGE) * PAGE_AGE);
-  const key = JSON.stringify(address);
-  const stamp = JSON.stringify([served, now]);
-  const known = pages.get(key);
-  const page =
-    known?.stamp === stamp
-      ? known
-      : { stamp, body: Buffer.from(renderPage({ ...facts, ...address, served, now })) };
-  pages.delete(key);
-  pages.set(key, page);
-  const [oldest = ''] = pages.keys();
-  if (pages.size > KEPT_PAGES) pages.delete(oldest);
-  return page.body;
-}
-
 function send({ method }: Request, response: Response, { contentType, body }: Answer): void {
   response.set('Cache-Control', 'no-store');
   if (method !== 'GET' && method !== 'HEAD') {
     response.status(405).set('Allow', 'GET, HEAD').end();
     return;
   }
-  response.set('Content-Type', contentType).send(body);
+  response.set('Content-Type', contentType).set('Content-Length', String(body.length));
+  response.end(method === 'HEAD' ? undefined : body);
 }
 
 /** Gives the function that works out what the policy in force gives, once for each. */
@@ -113,7 +95,13 @@ function createKept(policy: () => Policy): () => Kept {
     if (kept?.id !== inForce.id) {
       const facts = createPolicyFacts(inForce);
       const downloads = new Map(facts.downloads.map((one) => [`/${one.path}`, one]));
-      kept = { id: inForce.id, facts, downloads, pages: new Map() };
+      kept = {
+        id: inForce.id,
+        facts,
+        downloads,
+        files: new KeptFiles(),
+        pages: new Pages(),
+      };
     }
     return kept;
   };

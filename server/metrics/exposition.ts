@@ -2,6 +2,7 @@
 // address: whoever asks for signatures must not decide how many series there are.
 import { Registry } from 'prom-client';
 import type { Keyring } from '../../generator/openpgp/openpgp-js.ts';
+import { TROUBLE_KINDS, type Troubles } from '../follow/troubles.ts';
 import type { LastRefresh, Refresher } from '../refresher.ts';
 import type { WebhookResult } from '../webhook.ts';
 import type { DurationCounts } from './duration-counts.ts';
@@ -26,6 +27,10 @@ export interface MetricValues {
   /** Of a refresh, in seconds since 1970; 0 before the first. */
   readonly lastSuccess: () => number;
   readonly deliveries: Readonly<Record<WebhookResult, number>>;
+  readonly troubles: Pick<Troubles, 'list'>;
+  /** Milliseconds since 1970. */
+  readonly reloadedAt: () => number;
+  readonly backgroundFailures: () => number;
 }
 
 export interface Exposition {
@@ -37,6 +42,7 @@ export interface Exposition {
 export function createExposition(values: MetricValues): () => Promise<Exposition> {
   const { refresher, lookupCounts, keyring, refusedImages, newlyRefused } = values;
   const { refreshes, refreshDurations, lastSuccess, deliveries } = values;
+  const { troubles, reloadedAt, backgroundFailures } = values;
   const registry = new Registry();
   const keyExpiries = createKeyExpiries({
     keyring,
@@ -56,6 +62,16 @@ export function createExposition(values: MetricValues): () => Promise<Exposition
   addCounter(registry, 'lookaside_refresh_total', () => Object.entries(refreshes));
   addGauge(registry, 'lookaside_last_refresh_success_timestamp_seconds', () => [
     [undefined, lastSuccess()],
+  ]);
+  addGauge(registry, 'lookaside_trouble', () => {
+    const lasting = new Set(troubles.list().map(({ kind }) => kind));
+    return TROUBLE_KINDS.map((kind) => [kind, lasting.has(kind) ? 1 : 0]);
+  });
+  addGauge(registry, 'lookaside_last_reload_success_timestamp_seconds', () => [
+    [undefined, reloadedAt() / 1000],
+  ]);
+  addCounter(registry, 'lookaside_background_failures_total', () => [
+    [undefined, backgroundFailures()],
   ]);
   addCounter(registry, 'lookaside_webhook_deliveries_total', () => Object.entries(deliveries));
   addGauge(registry, 'lookaside_key_expiry_timestamp_seconds', () =>

@@ -42,10 +42,23 @@ export const METRICS = {
     kind: 'gauge',
     help: 'When a refresh last ended that neither failed nor was refused; 0 before the first',
   },
+  lookaside_trouble: {
+    kind: 'gauge',
+    label: 'kind',
+    help: 'Whether the server has a trouble of this kind: 1 while it lasts, else 0',
+  },
+  lookaside_last_reload_success_timestamp_seconds: {
+    kind: 'gauge',
+    help: 'When keys, secrets and certificates were last read with success: at the start, or by SIGHUP',
+  },
+  lookaside_background_failures_total: {
+    kind: 'counter',
+    help: 'Unexpected failures of anything but lookups',
+  },
   lookaside_webhook_deliveries_total: {
     kind: 'counter',
     label: 'result',
-    help: 'Deliveries of the webhook, by result: accepted, ignored, ping, unauthorized, too-large or invalid',
+    help: 'Deliveries of the webhook, by result: accepted, ignored, ping, unauthorized, too-large, too-slow, busy or invalid',
   },
   lookaside_key_expiry_timestamp_seconds: {
     kind: 'gauge',

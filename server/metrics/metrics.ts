@@ -9,7 +9,14 @@ type Formatter = Pick<typeof import('./exposition.ts'), 'createExposition'>;
 
 export type MetricsOptions = Pick<
   MetricValues,
-  'refresher' | 'lookupCounts' | 'keyring' | 'refusedImages' | 'newlyRefused'
+  | 'refresher'
+  | 'lookupCounts'
+  | 'keyring'
+  | 'refusedImages'
+  | 'newlyRefused'
+  | 'troubles'
+  | 'reloadedAt'
+  | 'backgroundFailures'
 >;
 
 export interface Metrics {
@@ -39,6 +46,8 @@ export function createMetrics(
     ping: 0,
     unauthorized: 0,
     'too-large': 0,
+    'too-slow': 0,
+    busy: 0,
     invalid: 0,
   };
   let lastSuccess = 0;

@@ -1,5 +1,6 @@
 // Metrics whose values are read when they are asked for, all of them: what is gone vanishes.
 import { Counter, Gauge, type Registry } from 'prom-client';
+import { toLine } from '../../generator/printable.ts';
 import { type MetricName, describeMetric } from './metric-list.ts';
 
 /** A value, and that of the metric's label; undefined for a metric without one. */
@@ -37,5 +38,5 @@ function toLabels(
   { labelNames: [name] }: { readonly labelNames: readonly string[] },
   label: string | undefined,
 ): Record<string, string> {
-  return name === undefined || label === undefined ? {} : { [name]: label };
+  return name === undefined || label === undefined ? {} : { [name]: toLine(label) };
 }

@@ -5,6 +5,7 @@ import { type Evidence, findReasonsOneByOne } from '../../generator/explain/find
 import type { Reason, ReasonCode } from '../../generator/explain/reason.ts';
 import { messageOf } from '../../generator/message-of.ts';
 import type { HistoryChange, Source } from '../../generator/sources/source.ts';
+import { type Failures, isUnexpected } from '../follow/failures.ts';
 import type { ProgramLog } from '../program-log.ts';
 import type { Refresher } from '../refresher.ts';
 import { createLoggedReasons } from './logged-reasons.ts';
@@ -27,6 +28,8 @@ export interface Reasons {
 export interface ReasonsOptions {
   readonly source: Pick<Source, 'lastChange'>;
   readonly refresher: Pick<Refresher, 'store' | 'status' | 'rejectedOf' | 'newestCommit'>;
+  /** Told of what fails unexpectedly. */
+  readonly failures: Pick<Failures, 'note'>;
   readonly log: ProgramLog;
 }
 
@@ -43,7 +46,7 @@ interface Known {
 /** So much is remembered; all of it is forgotten beyond. */
 const MOST = 20_000;
 
-export function createReasons({ source, refresher, log }: ReasonsOptions): Reasons {
+export function createReasons({ source, refresher, failures, log }: ReasonsOptions): Reasons {
   const { rejectedOf } = refresher;
   let known: Known | undefined;
   let working: Promise<void> = Promise.resolve();
@@ -104,7 +107,9 @@ export function createReasons({ source, refresher, log }: ReasonsOptions): Reaso
       working = working
         .then(async () => lookUp(directories))
         // The log has it already where it was git.
-        .catch(() => undefined);
+        .catch((error: unknown) => {
+          if (isUnexpected(error)) failures.note('a search for reasons', error);
+        });
       await Promise.race([working, sleep(patience, undefined, { ref: false })]);
       const { reasons } = current();
       return new Map(

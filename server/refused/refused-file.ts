@@ -22,6 +22,8 @@ export interface RefusedFileOptions {
   readonly onUnreadable: (error: unknown) => void;
   /** Told why it cannot be written: of each kind of error once, until it works again. */
   readonly onUnwritable: (error: unknown) => void;
+  /** Called after each write. */
+  readonly onWritten: () => void;
   /** Milliseconds between two writes. */
   readonly interval?: number;
 }
@@ -37,6 +39,7 @@ export function createRefusedFile({
   path,
   onUnreadable,
   onUnwritable,
+  onWritten,
   interval = INTERVAL,
 }: RefusedFileOptions): RefusedFile {
   return {
@@ -61,6 +64,7 @@ export function createRefusedFile({
           await writeWhole(path, formatSavedPulls(pulls.save()));
           written = version;
           told.clear();
+          onWritten();
         } catch (error) {
           const kind = kindOf(error);
           if (!told.has(kind)) onUnwritable(error);
@@ -71,14 +75,17 @@ export function createRefusedFile({
       const writeUnlessBusy = async (): Promise<void> => {
         if (writing) return;
         writing = write();
-        await writing;
-        writing = undefined;
+        try {
+          await writing;
+        } finally {
+          writing = undefined;
+        }
       };
       const timer = setInterval(() => void writeUnlessBusy(), interval).unref();
 
       const stop = async (): Promise<void> => {
         clearInterval(timer);
-        await writing;
+        await writing?.catch(() => undefined);
         await write();
       };
       return async () => {

@@ -1,3 +1,4 @@
+import type { TroubleKind } from '../follow/troubles.ts';
 import { countOf } from '../html/facts.ts';
 import {
   type OverviewFacts,
@@ -19,11 +20,17 @@ export interface StateWords {
 /** Whether something is wrong, in a sentence. */
 export function describeState(facts: OverviewFacts): StateWords {
   const { served, status } = facts;
+  const lasting = describeTroubles(facts);
   if (!served) {
     if (isStateRefused(facts)) return { level: 'trouble', headline: NOTHING_REFUSED };
-    return status.lastError
-      ? { level: 'trouble', headline: 'Nothing is served: the signatures cannot be loaded.' }
-      : { level: 'notice', headline: 'The signatures are being loaded.' };
+    if (status.lastError) {
+      const more = lasting.length > 0 ? { more: toSentence(lasting) } : {};
+      return { level: 'trouble', headline: NOTHING_LOADED, ...more };
+    }
+    if (lasting.length > 0) {
+      return { level: 'trouble', headline: toSentence(['nothing is served yet', ...lasting]) };
+    }
+    return { level: 'notice', headline: 'The signatures are being loaded.' };
   }
   const troubles = findTroubles(facts, served);
   const notices = findNotices(facts, served);
@@ -40,6 +47,7 @@ export function describeState(facts: OverviewFacts): StateWords {
   };
 }
 
+const NOTHING_LOADED = 'Nothing is served: the signatures cannot be loaded.';
 const NOTHING_REFUSED = 'Nothing is served: the state is refused because of its rejected files.';
 
 function findTroubles(facts: OverviewFacts, { signatures }: ServedCounts): readonly string[] {
@@ -49,6 +57,7 @@ function findTroubles(facts: OverviewFacts, { signatures }: ServedCounts): reado
   const unserved = isStateRefused(facts) ? 'is refused' : 'is not served';
   return [
     status.lastError ? `the newest state ${unserved}` : undefined,
+    ...describeTroubles(facts),
     refused.lately > 0
       ? `${countOf(refused.lately, 'image was', 'images were')} refused in the last hour`
       : undefined,
@@ -57,6 +66,26 @@ function findTroubles(facts: OverviewFacts, { signatures }: ServedCounts): reado
       ? `${countOf(images, 'image is', 'images are')} signed only by keys that are no good any more`
       : undefined,
   ].filter((trouble) => trouble !== undefined);
+}
+
+const WORDS: Readonly<Record<TroubleKind, string>> = {
+  'refresh-failed': 'the source cannot be read',
+  'state-refused': 'the newest state is refused',
+  'refresh-hanging': 'a refresh does not end',
+  'reload-failed': 'a reload failed',
+  'no-process': 'no process can be started',
+  'undecided-files': 'some files wait for a verdict',
+  'state-directory': 'the state directory cannot be used',
+  'access-log': 'the access log cannot be written',
+  'clock-jumped': 'the clock was set to another time',
+  'background-failure': 'a part of the server failed',
+};
+
+/** But for what the last refresh says itself. */
+function describeTroubles({ troubles, status }: OverviewFacts): readonly string[] {
+  const isSaid = (kind: TroubleKind): boolean =>
+    status.lastError !== null && (kind === 'refresh-failed' || kind === 'state-refused');
+  return troubles.flatMap(({ kind }) => (isSaid(kind) ? [] : [WORDS[kind]]));
 }
 
 function findNotices(facts: OverviewFacts, { signatures }: ServedCounts): readonly string[] {

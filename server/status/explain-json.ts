@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { type ExplainedImage, explainImage } from '../../generator/explain/explain-image.ts';
 import { parsePulledImage } from '../../generator/explain/pulled-image.ts';
 import { readQuery } from './query.ts';
+import { sendJson } from './send-json.ts';
 import type { StatusServices } from './services.ts';
 
 /** Digests of one question: each may cost a search in git. */
@@ -49,7 +50,7 @@ export function createExplainJson({
     const store = refresher.store();
     const { generation } = refresher.status();
     if (!store || !generation) {
-      response.status(503).json({ message: 'no generation is loaded yet' });
+      sendJson(response.status(503), { message: 'no generation is loaded yet' });
       return;
     }
     const { rejectedOf } = refresher;
@@ -63,6 +64,6 @@ export function createExplainJson({
       // Lookups go on meanwhile.
       await setImmediate();
     }
-    response.json({ version: 1, generation, images });
+    sendJson(response, { version: 1, generation, images });
   };
 }

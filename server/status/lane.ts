@@ -29,7 +29,14 @@ export function createLane(most: number): Lane {
     if (waiting.size >= most) throw new TooBusyError('too many searches wait');
     let drop: (() => boolean) | undefined;
     const answer = new Promise<Value>((resolve, reject) => {
-      const job = async (): Promise<void> => work().then(resolve, reject);
+      const job = async (): Promise<void> => {
+        try {
+          resolve(await work());
+        } catch (error) {
+          // Whatever the work does, those behind it have their turn.
+          reject(error);
+        }
+      };
       waiting.add(job);
       drop = () => {
         const isDropped = waiting.delete(job);

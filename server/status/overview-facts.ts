@@ -5,6 +5,7 @@ import type { KeyInfo } from '../../generator/openpgp/openpgp-js.ts';
 import type { KeyState } from '../../generator/openpgp/key-state.ts';
 import type { Source } from '../../generator/sources/source.ts';
 import type { SignerCount } from '../../generator/store-tally.ts';
+import type { Trouble } from '../follow/troubles.ts';
 import type { LookupCounts } from '../metrics/lookup-counts.ts';
 import type { RefreshStatus } from '../refresher.ts';
 import type { RefusedPull, ResolvedPull } from '../refused/refused-pull.ts';
@@ -37,6 +38,8 @@ export interface OverviewFacts {
   readonly now: Date;
   readonly source: Pick<Source, 'kind' | 'location'> & { readonly branch: string | undefined };
   readonly status: RefreshStatus;
+  /** Those that last, the oldest first. */
+  readonly troubles: readonly Trouble[];
   /** Undefined before the first generation. */
   readonly served: ServedCounts | undefined;
   /** Directories that were signed last. */

@@ -1,6 +1,7 @@
 // The status pages for people: HTML that needs no script, and is cheap to ask for again and again.
 import express, { type ErrorRequestHandler, type Router } from 'express';
 import { messageOf } from '../../generator/message-of.ts';
+import { isUnexpected } from '../follow/failures.ts';
 import { html } from '../html/html.ts';
 import { allowOnly } from './allow-only.ts';
 import { makeImagePage } from './image-page.ts';
@@ -44,7 +45,7 @@ export function createStatusPages(services: StatusServices): Router {
     if (method !== 'GET' || !headers.accept?.includes('text/html')) next();
     else response.status(404).type('html').send(renderFrame(NOT_FOUND, new Date()));
   });
-  const onError: ErrorRequestHandler = (error: unknown, _request, response, next) => {
+  const onError: ErrorRequestHandler = (error: unknown, _request, response, _next) => {
     // Nobody waits for it.
     if (response.destroyed) return;
     if (error instanceof TooBusyError) {
@@ -52,8 +53,10 @@ export function createStatusPages(services: StatusServices): Router {
       response.send(renderFrame(BUSY, new Date()));
       return;
     }
-    services.log.error({ error: messageOf(error) }, 'a status page failed');
-    if (response.headersSent) next(error);
+    if (isUnexpected(error)) services.failures.note('a status page', error);
+    else services.log.error({ error: messageOf(error) }, 'a status page failed');
+    // Express would print what went wrong, whatever is in it.
+    if (response.headersSent) response.destroy();
     else response.status(500).type('html').send(renderFrame(FAILED, new Date()));
   };
   router.use(onError);

@@ -1,5 +1,6 @@
 import type { Request, Response } from 'express';
 import type { z } from 'zod';
+import { sendJson } from './send-json.ts';
 
 /** Reads the query of a request; a wrong one is answered with 400, and gives undefined. */
 export function readQuery<Schema extends z.ZodType>(
@@ -10,7 +11,7 @@ export function readQuery<Schema extends z.ZodType>(
   const read = schema.safeParse(request.query);
   if (read.success) return read.data;
   const [issue] = read.error.issues;
-  response.status(400).json({ message: issue && describe(issue) });
+  sendJson(response.status(400), { message: issue && describe(issue) });
   return undefined;
 }
 

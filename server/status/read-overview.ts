@@ -17,7 +17,7 @@ export async function readOverview(
   searches: Searches,
   now: Date,
 ): Promise<OverviewFacts> {
-  const { source, refresher, policy, refused, lookups } = services;
+  const { source, refresher, policy, refused, lookups, troubles } = services;
   const pulls = refused.list();
   const [shown, newest, rejected] = await Promise.all([
     explainPulls(pulls.slice(0, ON_A_PAGE), services),
@@ -32,6 +32,7 @@ export async function readOverview(
     now,
     source: { kind: source.kind, location: source.location, branch: source.branch() },
     status,
+    troubles: troubles.list(),
     served: store && countServed(store),
     newest,
     refused: {

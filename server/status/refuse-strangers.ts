@@ -2,13 +2,14 @@
 // this machine is meant to read, not read under a name of their own that leads here.
 import { isIP } from 'node:net';
 import type { RequestHandler } from 'express';
+import { sendJson } from './send-json.ts';
 
 /** Answers 403 to what a page of another site asks for; programs send none of these headers. */
 export const refuseCrossSite: RequestHandler = (request, response, next) => {
   const { origin, host, 'sec-fetch-site': site = 'none' } = request.headers;
   const isOwn = origin === undefined || hostOf(origin) === host;
   if (isOwn && (site === 'none' || site === 'same-origin')) next();
-  else response.status(403).json({ message: 'a page of another site may not ask for this' });
+  else sendJson(response.status(403), { message: 'a page of another site may not ask for this' });
 };
 
 /** Over the loopback, answers 403 to requests by a name that anybody may have made lead there. */

@@ -6,6 +6,7 @@ import type { Policy } from '../../generator/policy/policy.ts';
 import type { RefusedPull, ResolvedPull } from '../refused/refused-pull.ts';
 import { countUpTo } from './count-up-to.ts';
 import { readQuery } from './query.ts';
+import { sendJson } from './send-json.ts';
 import type { StatusServices } from './services.ts';
 
 const SHOWN = 100;
@@ -27,7 +28,7 @@ export function createRefusedJson(services: StatusServices): RequestHandler {
     // A signature may have come meanwhile.
     const pulls = asked.flatMap(({ directory }) => refused.find(directory) ?? []);
     const { prefixes } = policy();
-    response.json({
+    sendJson(response, {
       version: 1,
       generation: refresher.status().generation,
       images: refused.count(),

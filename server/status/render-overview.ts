@@ -7,11 +7,12 @@ import { renderKeys } from './render-keys.ts';
 import { renderPulls, renderResolved } from './render-pulls.ts';
 import { WHOLE_STATE, renderRejected } from './render-rejected.ts';
 import { renderServed, renderState } from './render-state.ts';
+import { renderTroubles } from './render-troubles.ts';
 
 /** The page at `/`: what is wrong first. */
 export function renderOverview(facts: OverviewFacts): Html {
-  return html`${renderState(facts)} ${renderContents(facts)} ${renderRefused(facts)}
-    ${renderArrived(facts)}
+  return html`${renderState(facts)} ${renderContents(facts)} ${renderTroubles(facts)}
+    ${renderRefused(facts)} ${renderArrived(facts)}
     <section aria-labelledby="served">
       <h2 id="served">What is served</h2>
       ${renderServed(facts)} ${renderNewest(facts)}
@@ -31,8 +32,9 @@ export function renderOverview(facts: OverviewFacts): Html {
     </section> `;
 }
 
-function renderContents({ resolved, served, rejected }: OverviewFacts): Html {
+function renderContents({ troubles, resolved, served, rejected }: OverviewFacts): Html {
   return html`<nav aria-label="On this page">
+    ${troubles.length > 0 ? html`<a href="#troubles">Troubles</a>` : undefined}
     <a href="#refused">Refused pulls</a>
     ${resolved.length > 0 ? html`<a href="#resolved">Signed since</a>` : undefined}
     <a href="#served">What is served</a>

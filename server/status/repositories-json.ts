@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { findRepositories } from '../../generator/explain/find-repositories.ts';
 import { countUpTo } from './count-up-to.ts';
 import { readQuery } from './query.ts';
+import { sendJson } from './send-json.ts';
 import type { StatusServices } from './services.ts';
 
 const SHOWN = 100;
@@ -30,6 +31,6 @@ export function createRepositoriesJson({
       : { total: 0, repositories: [], hasMore: false };
     const { total, repositories, hasMore } = found;
     const next = hasMore ? (repositories.at(-1)?.name ?? null) : null;
-    response.json({ version: 1, generation, total, repositories, next });
+    sendJson(response, { version: 1, generation, total, repositories, next });
   };
 }

@@ -1,5 +1,7 @@
 import type { Policy } from '../../generator/policy/policy.ts';
 import type { Source } from '../../generator/sources/source.ts';
+import type { Failures } from '../follow/failures.ts';
+import type { Troubles } from '../follow/troubles.ts';
 import type { LookupCounts } from '../metrics/lookup-counts.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { ProgramLog } from '../program-log.ts';
@@ -20,5 +22,10 @@ export interface StatusServices {
   readonly reasons: Reasons;
   readonly metrics: Pick<Metrics, 'read'>;
   readonly lookups: Pick<LookupCounts, 'lastHour' | 'startedAt'>;
+  readonly troubles: Pick<Troubles, 'list'>;
+  /** When keys, secrets and certificates were last read with success; milliseconds since 1970. */
+  readonly reloadedAt: () => number;
+  /** Told of what failed unexpectedly. */
+  readonly failures: Pick<Failures, 'note'>;
   readonly log: ProgramLog;
 }

@@ -2,7 +2,8 @@ import { sortByPath } from '../../generator/report.ts';
 import type { StatusServices } from './services.ts';
 
 /** What `/status.json` says, in its version 1: members are added, none changes its meaning. */
-export function toStatusJson({ source, refresher, policy, refused }: StatusServices): object {
+export function toStatusJson(services: StatusServices): object {
+  const { source, refresher, policy, refused, troubles, reloadedAt } = services;
   const store = refresher.store();
   const signers = store?.signers ?? new Map<string, never>();
   const keys = policy().keyring?.keys ?? [];
@@ -10,6 +11,8 @@ export function toStatusJson({ source, refresher, policy, refused }: StatusServi
     version: 1,
     source: { kind: source.kind, location: source.location, branch: source.branch() ?? null },
     ...refresher.status(),
+    reloadedAt: new Date(reloadedAt()).toISOString(),
+    troubles: troubles.list(),
     signatures: store?.signatures ?? 0,
     images: store?.images ?? 0,
     repositories: store?.repositories ?? 0,

@@ -15,6 +15,7 @@ import { runOrThrow } from '../e2e/run.ts';
 import { makeSigner } from '../e2e/signer.ts';
 import { useTemporary } from '../e2e/temporary.ts';
 import { describeWith } from '../with-tools.ts';
+import { unfailing } from './unfailing.ts';
 
 const SECRET = 's3cret-t0ken';
 
@@ -41,7 +42,15 @@ async function complaintOf(
 ): Promise<string> {
   const [stdout, stderr] = [new PassThrough(), new PassThrough()];
   const stdin = Readable.from([]);
-  const world = { environment, stdin, stdout, stderr, signals: new EventEmitter(), openssl: '3' };
+  const world = {
+    environment,
+    stdin,
+    stdout,
+    stderr,
+    signals: new EventEmitter(),
+    openssl: '3',
+    ...unfailing,
+  };
   const error: unknown = await runProgram(args, world).catch((reason: unknown) => reason);
   assert.equal(stdout.read(), null);
   assert.equal(stderr.read(), null);

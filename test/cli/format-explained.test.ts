@@ -3,6 +3,7 @@ import { EventEmitter } from 'node:events';
 import { PassThrough, Readable } from 'node:stream';
 import { type Explanation, formatExplained } from '../../cli/format-explained.ts';
 import type { World } from '../../cli/world.ts';
+import { unfailing } from './unfailing.ts';
 
 const DIGEST = `sha256:${'ab'.repeat(32)}`;
 
@@ -35,7 +36,15 @@ function worldWith(isTTY: boolean, environment: World['environment'] = {}): Worl
   const stdout = Object.assign(new PassThrough(), { isTTY });
   const stdin = Readable.from([]);
   const signals = new EventEmitter();
-  return { environment, stdin, stdout, stderr: new PassThrough(), signals, openssl: '3' };
+  return {
+    environment,
+    stdin,
+    stdout,
+    stderr: new PassThrough(),
+    signals,
+    openssl: '3',
+    ...unfailing,
+  };
 }
 
 describe('what lookaside explain prints', () => {

@@ -373,6 +373,20 @@ const KINDS: Readonly<Record<OptionName, (typeof COLUMNS)[string] | undefined>> 
   listen: COLUMNS['address'],
   'status-listen': COLUMNS['address'],
   'webhook-secret-file': COLUMNS['text'],
+  'max-connections': {
+    good: [
+      ['16', 16],
+      [10_000, 10_000],
+      ['1000000', 1_000_000],
+    ],
+    bad: [
+      ...['15', '1000001', '1e3', '-20', '20.5', '', 'many'].map((value): [unknown, string] => [
+        value,
+        `expected a number from 16 to 1000000, got ${JSON.stringify(value)}`,
+      ]),
+      [true, 'expected a number, got true'],
+    ],
+  },
   poll: duration(
     'a duration like 60s or 5m, at most 596h',
     [

@@ -1,10 +1,17 @@
-import { chmod, copyFile, mkdir, rm } from 'node:fs/promises';
+import { appendFile, chmod, copyFile, mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { KEYS, LOOKASIDE, POLICY, put } from './node-tree.ts';
+import { KEYS, LOOKASIDE, POLICY, editPolicy, put } from './node-tree.ts';
 import type { Keys, Mistake } from './planted.ts';
 
 const TEAM_KEYS = `${KEYS}/lookaside-quay.io-team.asc`;
 const ANYTHING = [{ type: 'insecureAcceptAnything' }];
+const signedBy = (members: object): object => ({
+  type: 'signedBy',
+  keyType: 'GPGKeys',
+  ...members,
+});
+const append = async (path: string, other: string): Promise<void> =>
+  appendFile(path, await readFile(other));
 const write = (path: string, text: string) => (root: string) => put(join(root, path), text);
 
 /** Mistakes with keys, and with what users have in place of the system's files. */
@@ -47,6 +54,44 @@ export const keyMistakes = (keys: () => Keys): readonly Mistake[] => [
     plant: async (root) => {
       await copyFile(keys().secret, join(root, TEAM_KEYS));
       await chmod(join(root, TEAM_KEYS), 0o644);
+    },
+  },
+  {
+    title: 'a private key behind the public one',
+    code: 'private-key',
+    path: TEAM_KEYS,
+    plant: (root) => append(join(root, TEAM_KEYS), keys().secret),
+  },
+  {
+    title: 'a private key in armor that says it is public',
+    code: 'private-key',
+    path: TEAM_KEYS,
+    plant: async (root) => {
+      const armored = await readFile(keys().secret, 'utf8');
+      await put(join(root, TEAM_KEYS), armored.replaceAll('PRIVATE', 'PUBLIC'));
+    },
+  },
+  {
+    title: 'a private key in a file of a scope that is not ours',
+    code: 'private-key',
+    path: 'etc/pki/other.gpg',
+    plant: async (root) => {
+      await copyFile(keys().secret, join(root, 'etc/pki/other.gpg'));
+      await chmod(join(root, 'etc/pki/other.gpg'), 0o644);
+      await editPolicy(join(root, POLICY), (docker) => {
+        docker['other.example'] = [signedBy({ keyPath: '/etc/pki/other.gpg' })];
+      });
+    },
+  },
+  {
+    title: 'a private key in the policy, for another transport',
+    code: 'private-key',
+    path: POLICY,
+    plant: async (root) => {
+      const keyData = await readFile(keys().secret, 'base64');
+      await editPolicy(join(root, POLICY), (_docker, { transports }) =>
+        Object.assign(Object(transports), { atomic: { 'a.example': [signedBy({ keyData })] } }),
+      );
     },
   },
   {

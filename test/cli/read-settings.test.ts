@@ -202,7 +202,11 @@ describe('settings', () => {
   const badFiles: Readonly<
     Record<string, readonly [content: string, message: RegExp, hint?: string]>
   > = {
-    'that is no mapping': ['- a\n- b', /: expected a mapping of options, got \["a","b"\]$/],
+    'that is a list': ['- a\n- b', /: expected a mapping of options, got a list$/],
+    'that is a secret, which stays one': [
+      's3cret',
+      /: expected a mapping of options, got a string$/,
+    ],
     'that is no YAML': ['a: [', /^cannot read the configuration file /],
     'with the same key twice': [
       'poll: 1s\npoll: 2s',

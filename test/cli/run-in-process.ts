@@ -4,6 +4,7 @@ import { buffer, text } from 'node:stream/consumers';
 import { formatComplaint } from '../../cli/complaint.ts';
 import { runProgram } from '../../cli/program.ts';
 import type { World } from '../../cli/world.ts';
+import { unfailing } from './unfailing.ts';
 
 export interface ProgramResult {
   readonly code: number;
@@ -21,7 +22,7 @@ export async function runInProcess(
   const written = Promise.all([buffer(stdout), text(stderr)]);
   const stdin = Readable.from([]);
   const signals = new EventEmitter();
-  const world = { environment, stdin, stdout, stderr, signals, openssl: '3' };
+  const world = { environment, stdin, stdout, stderr, signals, openssl: '3', ...unfailing };
   onStart(signals);
   const code = await runProgram(args, world).catch((error: unknown) => {
     stderr.write(formatComplaint(error));

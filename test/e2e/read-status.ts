@@ -1,5 +1,6 @@
 import type { RejectedFile } from '../../generator/report.ts';
 import type { Summary } from '../../generator/store-directory.ts';
+import type { Trouble } from '../../server/follow/troubles.ts';
 import type { RefreshStatus } from '../../server/refresher.ts';
 
 /** The members of `/status.json` that the tests look at. */
@@ -9,6 +10,8 @@ export interface Status extends RefreshStatus {
   readonly summary: Summary | null;
   readonly keys: readonly { readonly fingerprint: string }[];
   readonly rejected: readonly RejectedFile[];
+  readonly troubles: readonly Trouble[];
+  readonly reloadedAt: string;
 }
 
 /** Reads `/status.json` of the status listener. */

@@ -55,6 +55,12 @@ describe('the client address', () => {
     });
   }
 
+  it('is read from the end of a header that is longer than any honest one', () => {
+    const clientAddress = createClientAddress(['127.0.0.0/8', 'uniquelocal']);
+    const long = `192.0.2.1,${'fd00::1,'.repeat(2000)}fd00::2`;
+    assert.equal(clientAddress(request('127.0.0.1', long)), 'fd00::1');
+  });
+
   it('is an address whatever a proxy passes on', () => {
     const clientAddress = createClientAddress(['10.0.0.0/8']);
     const part = fc.oneof(fc.ipV4(), fc.ipV6(), fc.constant('10.0.0.2'), fc.string());

@@ -9,6 +9,7 @@ import { captureLines, type CapturedLines } from './captured-lines.ts';
 import { Troubles } from '../../server/follow/troubles.ts';
 import { createGate } from './gate.ts';
 import { createProgramLog } from '../../server/program-log.ts';
+import { countFailures } from './no-failures.ts';
 
 export const EXAMPLE = join(import.meta.dirname, '../../signatures');
 /** Two signatures lie here. */
@@ -31,6 +32,8 @@ export async function startExample(options: Partial<ServerOptions> = {}): Promis
   const accessLog = captureLines();
   const programLog = captureLines();
   const loaded = createGate();
+  const { troubles = new Troubles(() => new Date()) } = options;
+  const log = createProgramLog(programLog.stream);
   const server = await startServer({
     source: await createDirectorySource(directory, ''),
     policy: await createSimplePolicy(undefined),
@@ -44,7 +47,8 @@ export async function startExample(options: Partial<ServerOptions> = {}): Promis
     verdicts: undefined,
     image: undefined,
     refusedFile: undefined,
-    troubles: new Troubles(() => new Date()),
+    troubles,
+    failures: countFailures(troubles, log),
     webhookSecrets: [],
     tls: undefined,
     onInvalid: 'quarantine',
@@ -55,7 +59,7 @@ export async function startExample(options: Partial<ServerOptions> = {}): Promis
     accessLogSink: accessLog,
     trustedProxies: [],
     url: undefined,
-    log: createProgramLog(programLog.stream),
+    log,
     onServing: loaded.open,
     ...options,
   });

@@ -75,6 +75,7 @@ describe('a lookup', () => {
       'a list with the tag last': (tag) => `"x", W/"y",${tag}`,
       'a list with odd spaces': (tag) => `  "x" ,\t${tag}  `,
       'a star': () => '*',
+      'a long list': (tag) => `${'"x",'.repeat(63)}${tag}`,
     };
     for (const [name, format] of Object.entries(matching)) {
       it(`${name}: 304 without a body`, async () => {
@@ -96,6 +97,7 @@ describe('a lookup', () => {
       'a lower-case weak mark': (tag) => `w/${tag}`,
       nothing: () => '',
       junk: () => ',,;"',
+      'more tags than anybody has': (tag) => `${'"x",'.repeat(64)}${tag}`,
     };
     for (const [name, format] of Object.entries(others)) {
       it(`${name}: 200 with the bytes`, async () => {

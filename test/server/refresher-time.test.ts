@@ -8,6 +8,7 @@ import { captureLines } from './captured-lines.ts';
 import { at, createFakeJudge } from './fake-judge.ts';
 import { createGate } from './gate.ts';
 import { type MemorySource, type State, createMemorySource } from './memory-source.ts';
+import { countFailures } from './no-failures.ts';
 
 const FIRST = { commit: 'a', files: { [at(1)]: 'one' } };
 const SECOND = { commit: 'b', files: { [at(1)]: 'one', [at(2)]: 'two' } };
@@ -35,6 +36,7 @@ describe('the refresher, as things happen at the wrong time', () => {
       onInvalid: 'quarantine',
       log: createProgramLog(log.stream),
       troubles: new Troubles(() => new Date()),
+      failures: countFailures(),
       now: () => new Date(),
       elapsed: () => performance.now(),
       tried: undefined,

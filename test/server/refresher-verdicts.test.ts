@@ -16,6 +16,7 @@ import { captureLines } from './captured-lines.ts';
 import { at } from './fake-judge.ts';
 import { createGate } from './gate.ts';
 import { type MemorySource, type State, createMemorySource } from './memory-source.ts';
+import { countFailures } from './no-failures.ts';
 import { type TimedJudge, createTimedJudge } from './timed-judge.ts';
 
 const START = 1_700_000_000_000;
@@ -48,6 +49,7 @@ describe('the refresher, as verdicts come and go', () => {
       onInvalid: 'quarantine',
       log: createProgramLog(log.stream),
       troubles,
+      failures: countFailures(),
       now: () => new Date(wall),
       elapsed: () => elapsed,
       tried: undefined,

@@ -9,6 +9,7 @@ import { captureLines } from './captured-lines.ts';
 import { HEX, DIRECTORY, at, createFakeJudge } from './fake-judge.ts';
 import { createGate } from './gate.ts';
 import { type MemorySource, createMemorySource } from './memory-source.ts';
+import { countFailures } from './no-failures.ts';
 import { signaturesAt } from '../generator/signatures-at.ts';
 
 const FIRST = { commit: 'a', files: { [at(1)]: 'one' } };
@@ -31,6 +32,7 @@ describe('the refresher', () => {
       onInvalid: 'quarantine',
       log: createProgramLog(log.stream),
       troubles: new Troubles(() => new Date()),
+      failures: countFailures(),
       now: () => new Date(),
       elapsed: () => performance.now(),
       tried: undefined,

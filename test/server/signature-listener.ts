@@ -28,8 +28,9 @@ export async function startListener(options: {
   readonly isQuick: boolean;
   readonly tls?: TlsFiles;
   readonly limits?: Limits;
+  readonly maxConnections?: number;
 }): Promise<SignatureListener> {
-  const { isQuick, tls, limits } = options;
+  const { isQuick, tls, limits, maxConnections } = options;
   const snapshot = await createMemorySource({ commit: 'a', files: FILES }).refresh();
   const store = await loadStore(snapshot, createFakeJudge(), new Date());
   const log = captureLines();
@@ -58,6 +59,7 @@ export async function startListener(options: {
     },
     ...(isQuick ? { answerPlain } : {}),
     ...(limits ? { limits } : {}),
+    ...(maxConnections === undefined ? {} : { maxConnections }),
   });
   return { ...listener, log, requests };
 }

@@ -42,7 +42,8 @@ describe('the status listener', () => {
         assert.equal(answer.body.runningSince, null);
         return answer;
       });
-      const { generation, lastRefresh, keys, rejected, ...rest } = response.body;
+      const { generation, lastRefresh, reloadedAt, keys, rejected, ...rest } = response.body;
+      assert.ok(Math.abs(Date.parse(reloadedAt) - Date.now()) < 60_000);
       assert.equal(generation.number, 1);
       assert.equal(generation.commit, null);
       assert.equal(Object.keys(lastRefresh).join(), 'at,reason,result,durationMs');
@@ -62,6 +63,7 @@ describe('the status listener', () => {
         source: { kind: 'directory', location: server.directory, branch: null },
         lastError: null,
         runningSince: null,
+        troubles: [],
         signatures: 3,
         images: 3,
         repositories: 2,

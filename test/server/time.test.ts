@@ -26,6 +26,7 @@ import { MovedClock, YEAR } from '../kit/moved-clock.ts';
 import { Toolbox } from '../kit/toolbox.ts';
 import { describeWith } from '../with-tools.ts';
 import { captureLines } from './captured-lines.ts';
+import { countFailures } from './no-failures.ts';
 
 const RUNS = 6;
 const START = Date.now();
@@ -148,6 +149,7 @@ describeWith(['gpg', 'gpgv', 'git', 'faketime'], 'a server, whatever time it is'
       onInvalid: 'quarantine',
       log,
       troubles: new Troubles(now),
+      failures: countFailures(),
       now,
       elapsed,
       tried: new TriedCommit({ path: join(stateDirectory, 'x.tried'), onError: fail, elapsed }),

@@ -45,7 +45,9 @@ export function createTimedJudge(): TimedJudge {
       const times = isBefore
         ? { validFrom: -Infinity, validUntil: validity.from }
         : { validFrom: validity.until, validUntil: Infinity };
-      return 'code' in good ? good : { ...good, bytes, hash: hash('sha256', bytes, 'base64url'), ...times };
+      return 'code' in good
+        ? good
+        : { ...good, bytes, hash: hash('sha256', bytes, 'base64url'), ...times };
     },
   };
   return timed;

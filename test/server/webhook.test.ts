@@ -38,6 +38,7 @@ describe('the webhook', () => {
       onPush: (commit) => void pushes.push(commit),
       onDelivery: () => undefined,
       log: createProgramLog(log.stream),
+      clientOf: () => '-',
     });
     server = createServer(express().use('/webhook', webhook));
     server.listen(0, '127.0.0.1');
@@ -84,6 +85,7 @@ describe('the webhook', () => {
       onPush,
       onDelivery: () => undefined,
       log: createProgramLog(log.stream),
+      clientOf: () => '-',
     });
     const body = pushTo('refs/heads/main');
     return supertest(express().use(first, webhook))

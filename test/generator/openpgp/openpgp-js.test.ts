@@ -14,7 +14,13 @@ import { forgeMessage, forgeSigner } from './forged.ts';
 
 const framed = (armor: string, body = '') => Buffer.from(`-----BEGIN PGP ${armor}-----\n${body}`);
 const packet = (tag: number, body: Uint8Array) =>
-  formatPackets([{ tag, framing: 'new-5', body: Buffer.from(body) }]);
+  formatPackets([{ tag, framing: 'old-1', body: Buffer.from(body) }]);
+
+/** As far as anybody looks who does not use it. */
+const KEY = Buffer.from([4, 1, 2, 3, 4, 99, 0, 1, 1]);
+const PRIVATE = /bad\.gpg: expected public keys, got a private key$/;
+const BZIP2 = Buffer.from([3, 0]);
+const CLOSED = /bad\.gpg: expected OpenPGP public keys, got a compressed packet$/;
 
 type Options = Parameters<typeof forgeSigner>[0];
 
@@ -106,6 +112,8 @@ describe('generator: OpenPGP: keys', () => {
     ['text', Buffer.from('no key'), /bad\.gpg: expected OpenPGP public keys/],
     ['a damaged block', framed('PUBLIC KEY BLOCK', '\nxyz'), /bad\.gpg: expected .* got none/],
     ['a private key', framed('PRIVATE KEY BLOCK'), /bad\.gpg: expected public .* a private key/],
+    ['a private key behind others', Buffer.concat([packet(6, KEY), packet(5, KEY)]), PRIVATE],
+    ['something compressed behind keys', Buffer.concat([packet(6, KEY), packet(8, BZIP2)]), CLOSED],
     ['a binary private key', packet(5, Buffer.from([4])), /bad\.gpg: .* got a private key/],
     ['a literal', packet(11, Buffer.from('b')), /bad\.gpg: expected OpenPGP public keys/],
     ['random bytes', Buffer.from('99ffff04', 'hex'), /bad\.gpg: expected OpenPGP public keys/],

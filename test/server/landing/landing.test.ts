@@ -160,6 +160,24 @@ describe('the page for people, and its files', () => {
     assert.match(body, /lookaside: http:\/\/x\n/);
   });
 
+  it('makes pages for a few addresses a minute, and then none that names a made-up one', async () => {
+    // A page for an address that was asked for before is there, or is made.
+    const known = async (): Promise<string> => (await get(server, 'known.example')).body;
+    const isKnown = /lookaside: http:\/\/known\.example\n/.test(await known());
+    let named = 0;
+    for (let index = 0; index < 60; index++) {
+      const { body } = await get(server, `made-up-${index}`);
+      if (body.includes(`lookaside: http://made-up-${index}\n`)) named++;
+      else assert.match(body, /lookaside: https:\/\/this-host\n/);
+      if (isKnown) assert.match(await known(), /lookaside: http:\/\/known\.example\n/);
+    }
+    // A new minute may have begun.
+    assert.ok(named <= 32, `${named} pages were made`);
+    // The files that nodes install are right for whatever is asked.
+    const { body } = await get(server, 'made-up-60', '/nodes/registries.d.yaml');
+    assert.match(body, /lookaside: http:\/\/made-up-60\n/);
+  });
+
   it('remembers addresses, but not without end', async () => {
     for (let index = 0; index < 40; index++) {
       const { body } = await get(server, `host-${index % 20}`, '/nodes/registries.d.yaml');

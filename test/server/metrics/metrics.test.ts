@@ -18,6 +18,7 @@ import { createGate } from '../gate.ts';
 import { type MemorySource, createMemorySource } from '../memory-source.ts';
 import { open, parseAnswers, readToEnd } from '../raw-http.ts';
 import { type ReadMetrics, readMetrics, valuesOf } from './read-metrics.ts';
+import { Troubles } from '../../../server/follow/troubles.ts';
 
 const SECRET = 'correct horse battery staple';
 const NO_LOOKUPS = { served: 0, end: 0, unsigned: 0, unknown: 0, loading: 0, refused: 0 };
@@ -272,6 +273,9 @@ describe('the metrics', () => {
         keyring: () => undefined,
         refusedImages: () => 0,
         newlyRefused: () => 0,
+        troubles: new Troubles(() => new Date()),
+        reloadedAt: () => 0,
+        backgroundFailures: () => 0,
       },
       async () => {
         if (++imports === 1) throw new Error('no such module');
@@ -300,7 +304,7 @@ describe('the metrics', () => {
           .filter((sample) => sample.startsWith('lookaside_'))
           .flatMap((sample) => [...sample.matchAll(/[{,](\w+)="/g)].map(([, label]) => label)),
       );
-      assert.deepEqual(labels, new Set(['outcome', 'le', 'code', 'result', 'fingerprint']));
+      assert.deepEqual(labels, new Set(['outcome', 'le', 'code', 'result', 'fingerprint', 'kind']));
     });
 
     it('have nothing to complain of before anything is loaded', async () => {

@@ -15,6 +15,7 @@ const file = createRefusedFile({
   path,
   onUnreadable: say('unreadable'),
   onUnwritable: say('unwritable'),
+  onWritten: () => undefined,
   interval: 1,
 });
 const pulls = createRefusedPulls({ isKnown: () => true, saved: await file.read() });

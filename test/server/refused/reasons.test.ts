@@ -8,6 +8,7 @@ import { type ReasonsOptions, createReasons } from '../../../server/refused/reas
 import { changeOf } from '../../generator/explain/change-of.ts';
 import { publishable } from '../../generator/samples.ts';
 import { captureLines } from '../captured-lines.ts';
+import { countFailures } from '../no-failures.ts';
 
 const COMMIT: HistoryCommit = {
   id: 'c'.repeat(40),
@@ -47,6 +48,7 @@ function makeReasons(lastChange: ReasonsOptions['source']['lastChange']) {
         runningSince: null,
       }),
     },
+    failures: countFailures(),
     log: createProgramLog(lines.stream),
   });
   return { reasons, store, state, asked, lines };

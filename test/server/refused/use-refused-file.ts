@@ -34,6 +34,7 @@ export function useRefusedFile() {
       path: path(),
       onUnreadable: (error) => unreadable.push(String(error)),
       onUnwritable: (error) => unwritable.push(String(error)),
+      onWritten: () => undefined,
       interval,
     });
 

@@ -19,11 +19,14 @@ import { createStatusApp } from '../../../server/status-app.ts';
 import type { StatusServices } from '../../../server/status/services.ts';
 import { type CapturedLines, captureLines } from '../captured-lines.ts';
 import { createMemorySource } from '../memory-source.ts';
+import { countFailures } from '../no-failures.ts';
+import { Troubles } from '../../../server/follow/troubles.ts';
 
 /** What the pages tell; a test may change it while they are open. */
 export interface StatusWorld {
   store: SignatureStore | undefined;
   status: RefreshStatus;
+  readonly troubles: Troubles;
   policy: Policy;
   location: string;
   refused: readonly RefusedPull[];
@@ -60,6 +63,7 @@ export async function makeWorld(...files: readonly CheckedFile[]): Promise<Statu
       lastError: null,
       runningSince: null,
     },
+    troubles: new Troubles(() => new Date()),
     policy: await createSimplePolicy(undefined),
     location: 'https://git.example.com/team/signatures.git',
     refused: [],
@@ -130,6 +134,9 @@ export function servicesOf(world: StatusWorld, log: CapturedLines): StatusServic
     },
     metrics: { read: async () => ({ contentType: 'text/plain', text: '' }) },
     lookups: { lastHour: () => world.minutes, startedAt: world.startedAt },
+    troubles: world.troubles,
+    reloadedAt: () => world.startedAt,
+    failures: countFailures(world.troubles, createProgramLog(log.stream)),
     log: createProgramLog(log.stream),
   };
 }

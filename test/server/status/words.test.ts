@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { TroubleKind } from '../../../server/follow/troubles.ts';
 import { describeState } from '../../../server/status/describe-state.ts';
 import { type OverviewFacts, urgencyOf } from '../../../server/status/overview-facts.ts';
 import { renderRates } from '../../../server/status/rate-chart.ts';
@@ -10,6 +11,7 @@ const WELL: OverviewFacts = {
   now: NOW,
   source: { kind: 'git', location: 'r.git', branch: 'main' },
   status: { generation: null, lastRefresh: null, lastError: null, runningSince: null },
+  troubles: [],
   served: { signatures: 1200, images: 1, repositories: 1, signers: 1 },
   newest: [],
   refused: { total: 0, lately: 0, resolvedLately: 0, dropped: 0, shown: [] },
@@ -32,6 +34,8 @@ const keyUntil = (time: number) => ({
 });
 const revoked = { ...keyUntil(0), state: { kind: 'revoked' } as const };
 
+const trouble = (kind: TroubleKind) => ({ kind, since: NOW.toISOString(), message: 'no' });
+
 describe('the words of the status pages', () => {
   const states: readonly (readonly [Partial<OverviewFacts>, string, string])[] = [
     [
@@ -46,6 +50,17 @@ describe('the words of the status pages', () => {
       'Nothing is served: the signatures cannot be loaded.',
     ],
     [{ status: TROUBLE }, 'trouble', 'The newest state is not served.'],
+    [{ troubles: [trouble('reload-failed')] }, 'trouble', 'A reload failed.'],
+    [
+      { status: TROUBLE, troubles: [trouble('refresh-failed'), trouble('no-process')] },
+      'trouble',
+      'The newest state is not served, and no process can be started.',
+    ],
+    [
+      { served: undefined, troubles: [trouble('refresh-hanging')] },
+      'trouble',
+      'Nothing is served yet, and a refresh does not end.',
+    ],
     [{ refused: REFUSED }, 'trouble', '2 images were refused in the last hour.'],
     [
       { refused: { ...REFUSED, lately: 1 }, status: TROUBLE },

@@ -1,0 +1,217 @@
+// What comes on a connection reaches node:http one request at a time, each when the one before is
+// answered and the answer taken by the system; what comes meanwhile stays where it is, and the
+// client is kept from sending more. Node alone parses and answers all that it has read at once:
+// 64 KiB of small requests hold up lookups on other connections for a second.
+// Connections on which requests wait take turns, so that many such clients cost no more than one.
+import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Held } from './connection-limit.ts';
+
+/** Connections whose next request is taken up in one turn of the event loop. */
+const PER_TURN = 8;
+/**
+ * The most that node:http gets at once, in bytes, but for a body of which the length is known. A head
+ * ends its piece; where a chunked body ends only Node knows, so behind one a few more requests may
+ * be taken up.
+ */
+const PIECE = 4096;
+/**
+ * Behind a longer chunk, in bytes, a connection waits for its turn too: the system hands over as much
+ * as a client can send, and only bodies and floods are so long.
+ */
+const LONG_CHUNK = 16 * 1024;
+const HEAD_END = Buffer.from('\r\n\r\n');
+
+const feeds = new WeakMap<Socket, Feed>();
+
+/** To be called with every response that is made, before it is used. */
+export function noteResponse(response: ServerResponse): void {
+  feeds.get(response.req.socket)?.begin(response);
+}
+
+/** What comes from now on is thrown away: nobody can make anything of it. */
+export function stopFeeding(socket: Socket): void {
+  feeds.get(socket)?.release();
+  socket.resume();
+}
+
+/** A connection that node:http has. */
+class Feed implements Held {
+  readonly socket: Socket;
+  /** Looks at the connection since anything came or was answered. */
+  looks = 0;
+  /** Whether a request has come. */
+  hasAsked = false;
+  readonly #parse: (chunk: Buffer) => void;
+  readonly #onReady: (feed: Feed) => void;
+  #newest: ServerResponse | undefined;
+  #unanswered = 0;
+  /** Bytes of the newest request that are still to come, as far as that is known. */
+  #bodyLeft = 0;
+  /** It is paused until its turn comes. */
+  #isHeld = false;
+  #isReleased = false;
+
+  /** `parse` takes what comes to node:http. */
+  constructor(socket: Socket, parse: (chunk: Buffer) => void, onReady: (feed: Feed) => void) {
+    this.socket = socket;
+    this.#parse = parse;
+    this.#onReady = onReady;
+    socket.on('data', this.take).on('drain', this.#onProgress);
+    feeds.set(socket, this);
+  }
+
+  /** Whether a request is being answered, or its answer read. */
+  get isBusy(): boolean {
+    return this.#unanswered > 0 || this.socket.writableLength > 0;
+  }
+
+  readonly take = (chunk: Buffer): void => {
+    this.looks = 0;
+    this.#isHeld = false;
+    for (let at = 0; at < chunk.length;) {
+      if (this.#isReleased) return;
+      if (!this.#mayGoOn()) {
+        this.#hold(chunk.subarray(at));
+        return;
+      }
+      const end = at + this.#measurePiece(chunk, at);
+      const isWhole = at === 0 && end === chunk.length;
+      const newest = this.#newest;
+      this.#parse(isWhole ? chunk : chunk.subarray(at, end));
+      if (this.#newest === newest) this.#bodyLeft -= end - at;
+      else this.#bodyLeft = this.#endsHead(chunk, end) ? this.#announced() : 0;
+      at = end;
+    }
+    if (chunk.length > LONG_CHUNK && !this.#isReleased && !this.socket.isPaused()) {
+      this.#isHeld = true;
+      this.socket.pause();
+      this.#onReady(this);
+    }
+  };
+
+  begin(response: ServerResponse): void {
+    this.hasAsked = true;
+    this.#newest = response;
+    this.#unanswered++;
+    response.once('close', () => {
+      this.#unanswered--;
+      this.looks = 0;
+      this.#onProgress();
+    });
+  }
+
+  /** Hands on what waits. */
+  goOn(): void {
+    if (!this.#isHeld || this.socket.destroyed) return;
+    this.#isHeld = false;
+    this.socket.resume();
+  }
+
+  release(): void {
+    this.#isReleased = true;
+    this.socket.off('data', this.take);
+  }
+
+  readonly #onProgress = (): void => {
+    if (this.#isHeld && this.#mayBegin()) this.#onReady(this);
+  };
+
+  #mayBegin(): boolean {
+    return this.#unanswered === 0 && !this.socket.writableNeedDrain;
+  }
+
+  /** Node pauses the socket where it wants no more of a body. */
+  #mayGoOn(): boolean {
+    return !this.socket.isPaused() && (this.#isInBody() || this.#mayBegin());
+  }
+
+  #isInBody(): boolean {
+    return this.#newest?.req.complete === false;
+  }
+
+  #hold(rest: Buffer): void {
+    // Where it is paused already, whoever did it resumes it.
+    if (!this.socket.isPaused()) {
+      this.#isHeld = true;
+      this.socket.pause();
+    }
+    this.socket.unshift(rest);
+  }
+
+  #endsHead(chunk: Buffer, end: number): boolean {
+    return chunk.subarray(Math.max(0, end - HEAD_END.length), end).equals(HEAD_END);
+  }
+
+  /** Length of the body of the newest request, if it says so; node:http refuses what else it may be. */
+  #announced(): number {
+    return Number(this.#newest?.req.headers['content-length'] ?? 0);
+  }
+
+  /** In bytes. */
+  #measurePiece(chunk: Buffer, at: number): number {
+    const longest = Math.min(PIECE, chunk.length - at);
+    if (this.#isInBody()) return Math.max(longest, Math.min(this.#bodyLeft, chunk.length - at));
+    const found = chunk.subarray(at, at + longest).indexOf(HEAD_END);
+    return found < 0 ? longest : found + HEAD_END.length;
+  }
+}
+
+/** All connections of a server that node:http has. */
+export class Feeds {
+  readonly #feeds = new Set<Feed>();
+  /** Those that may go on, in the order in which they became so. */
+  readonly #ready = new Set<Feed>();
+  #isTurning = false;
+
+  /**
+   * Gives a connection to node:http by `connect`, and feeds it from then on; `first` is what was
+   * read of it already.
+   */
+  take(socket: Socket, connect: () => void, first?: Buffer): void {
+    const before = new Set(socket.listeners('data'));
+    connect();
+    const parse = socket.listeners('data').find((listener) => !before.has(listener));
+    // A socket that is closed already.
+    if (!parse) return;
+    socket.off('data', parse as (chunk: Buffer) => void);
+    const feed = new Feed(
+      socket,
+      (chunk) => void Reflect.apply(parse, socket, [chunk]),
+      this.#onReady,
+    );
+    this.#feeds.add(feed);
+    socket.once('close', () => {
+      this.#feeds.delete(feed);
+      this.#ready.delete(feed);
+    });
+    if (first) feed.take(first);
+  }
+
+  [Symbol.iterator](): Iterator<Feed> {
+    return this.#feeds.values();
+  }
+
+  /** To be called with every look at the connections. */
+  check(): void {
+    for (const feed of this.#feeds) feed.looks++;
+  }
+
+  readonly #onReady = (feed: Feed): void => {
+    this.#ready.add(feed);
+    if (this.#isTurning) return;
+    this.#isTurning = true;
+    setImmediate(this.#turn);
+  };
+
+  readonly #turn = (): void => {
+    let left = PER_TURN;
+    for (const feed of this.#ready) {
+      if (left-- === 0) break;
+      this.#ready.delete(feed);
+      feed.goOn();
+    }
+    this.#isTurning = this.#ready.size > 0;
+    if (this.#isTurning) setImmediate(this.#turn);
+  };
+}

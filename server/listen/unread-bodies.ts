@@ -1,0 +1,108 @@
+// Bodies that nobody wants. A small one that is announced is read and thrown away, so that the
+// connection can go on. Behind any other the connection ends with the answer: it is told so
+// (`Connection: close`), and what still comes is thrown away for a while, as closing at once would
+// reset the connection, and take the answer away from a client that is still sending.
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { stopFeeding } from './feeds.ts';
+
+/** Bytes that are cheaper to read than a new connection. */
+const SMALL = 64 * 1024;
+/** For a client to notice the answer and to stop. Milliseconds. */
+const LINGER = 2_000;
+/**
+ * Between two looks at all that are being closed, each of which reads 64 to 128 KiB of one: so much
+ * that one client can send 25 MiB in time, as some read the answer when all is sent, and that many
+ * cost lookups little. Milliseconds.
+ */
+const DRAIN_EVERY = 2;
+
+/** Those whose client waits for `100 Continue` before it sends the body. */
+const expecting = new WeakSet<ServerResponse>();
+
+/** Handles `checkContinue` with what handles requests: nobody is told to go on yet. */
+export function noteExpectation(response: ServerResponse): void {
+  expecting.add(response);
+}
+
+/** To be called before a body is read. Says Continue, in its turn, to a client that waits for it. */
+export function askForBody(response: ServerResponse): void {
+  if (!expecting.delete(response)) return;
+  const say = (): void => {
+    if (!response.headersSent) response.writeContinue();
+  };
+  // Before that the answers to other requests are still being sent.
+  if (response.socket) say();
+  else response.once('socket', say);
+}
+
+/** To be called with every response that is made, before it is used. */
+export function watchBody(response: ServerResponse): void {
+  if (!hasBody(response.req)) return;
+  const writeHead = response.writeHead.bind(response);
+  // Its own, as Express gives responses another prototype.
+  Object.assign(response, {
+    writeHead: (...parameters: unknown[]): unknown => {
+      endBehindUnread(response);
+      return Reflect.apply(writeHead, undefined, parameters);
+    },
+  });
+}
+
+function endBehindUnread(response: ServerResponse): void {
+  const { req: request } = response;
+  if (request.complete) return;
+  const isSmall = Number(request.headers['content-length'] ?? Infinity) <= SMALL;
+  if (!isSmall || expecting.has(response)) response.shouldKeepAlive = false;
+  lingerWhenClosed(request.socket, request);
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+}
+
+/** Node closes a connection by `destroySoon` when its last answer is sent. */
+function lingerWhenClosed(socket: Socket, request: IncomingMessage): void {
+  const destroySoon = socket.destroySoon.bind(socket);
+  Object.assign(socket, {
+    destroySoon: () => {
+      if (request.complete) destroySoon();
+      else linger(socket);
+    },
+  });
+}
+
+/** Throws away what comes on connections that are closed, one after the other. */
+class Drain {
+  readonly #paused = new Set<Socket>();
+  #timer: NodeJS.Timeout | undefined;
+
+  add(socket: Socket): void {
+    socket.on('data', () => {
+      socket.pause();
+      this.#paused.add(socket);
+      this.#timer ??= setInterval(this.#next, DRAIN_EVERY).unref();
+    });
+    socket.once('close', () => this.#paused.delete(socket));
+  }
+
+  readonly #next = (): void => {
+    const [socket] = this.#paused;
+    if (socket) {
+      this.#paused.delete(socket);
+      socket.resume();
+    } else {
+      clearInterval(this.#timer);
+      this.#timer = undefined;
+    }
+  };
+}
+
+const drain = new Drain();
+
+function linger(socket: Socket): void {
+  stopFeeding(socket);
+  drain.add(socket);
+  socket.end();
+  setTimeout(() => socket.destroy(), LINGER).unref();
+}

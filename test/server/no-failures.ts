@@ -1,0 +1,20 @@
+import { Failures } from '../../server/follow/failures.ts';
+import { Troubles } from '../../server/follow/troubles.ts';
+import type { ProgramLog } from '../../server/program-log.ts';
+import { createProgramLog } from '../../server/program-log.ts';
+import { captureLines } from './captured-lines.ts';
+
+/** Failures of a server that must not end. */
+export function countFailures(
+  troubles = new Troubles(() => new Date()),
+  log: ProgramLog = createProgramLog(captureLines().stream),
+): Failures {
+  return new Failures({
+    troubles,
+    log,
+    elapsed: () => performance.now(),
+    end: (why) => {
+      throw new Error(`the server would end: ${why}`);
+    },
+  });
+}
