@@ -21,7 +21,7 @@ const BOMBS = 8;
 /** In milliseconds: far less than gpgv takes for them. */
 const PROMPT = 3000;
 
-describeWith(['gpg', 'gpgv', 'git', 'faketime', 'bzip2'], 'time', () => {
+describeWith(['gpg', 'gpgv', 'git', 'faketime', 'bzip2'], 'verdicts, as time goes by', () => {
   const servers = useLookaside();
   const directory = useTemporary();
   let publisher: Publisher;
@@ -52,7 +52,7 @@ describeWith(['gpg', 'gpgv', 'git', 'faketime', 'bzip2'], 'time', () => {
     await Promise.all(all().map(async (file) => assertServed(server, file)));
   };
 
-  describe('as the clock has it', () => {
+  describe('under a wrong clock', () => {
     let clock: MovedClock;
     let toolbox: Toolbox;
     beforeEach('make a clock', async () => {
@@ -68,7 +68,7 @@ describeWith(['gpg', 'gpgv', 'git', 'faketime', 'bzip2'], 'time', () => {
       });
     };
 
-    it('is no end of what is good: a clock three years ahead is forgotten when it is right again', async () => {
+    it('that is three years ahead are given up when it is right again', async () => {
       const server = await serve();
       await assertAll(server);
       await clock.move(3 * YEAR);
@@ -84,7 +84,7 @@ describeWith(['gpg', 'gpgv', 'git', 'faketime', 'bzip2'], 'time', () => {
       assert.match(server.stderr(), /the clock was set back by/);
     });
 
-    it('is no end of what is good: nor is one that is behind at the start', async () => {
+    it('that is behind at the start are given up when it is right', async () => {
       await clock.move(-20 * YEAR);
       const server = await serve();
       assert.equal(server.signatures, 0);
@@ -93,7 +93,7 @@ describeWith(['gpg', 'gpgv', 'git', 'faketime', 'bzip2'], 'time', () => {
       await eventually(async () => assertAll(server));
     });
 
-    it('is no end of what is good: nor after restarts under a wrong clock', async () => {
+    it('do not outlive it by restarts', async () => {
       const first = await serve();
       await assertAll(first);
       assert.equal(await first.stop(), 0);
@@ -110,7 +110,7 @@ describeWith(['gpg', 'gpgv', 'git', 'faketime', 'bzip2'], 'time', () => {
     });
   });
 
-  it('takes away what expires, though nothing is polled or pushed', async () => {
+  it('are gone when a signature expires, though nothing is polled or pushed', async () => {
     const { signer } = publisher;
     const digest = `sha256:${'5'.repeat(64)}`;
     const claims = { dockerReference: 'registry.example/brief:v1', manifestDigest: digest };
@@ -126,7 +126,7 @@ describeWith(['gpg', 'gpgv', 'git', 'faketime', 'bzip2'], 'time', () => {
     await remote.publish({ [brief.location]: null });
   });
 
-  it('of gpgv is not lost by it: a gpgv that was missing is found again by SIGHUP', async () => {
+  it('come from a gpgv that was missing once SIGHUP has found it, and stay when it is gone again', async () => {
     const toolbox = await Toolbox.make(join(directory(), 'bin'));
     await toolbox.remove('gpgv');
     const args = publisher.serveArgs(join(directory(), 'state'));
@@ -156,7 +156,7 @@ describeWith(['gpg', 'gpgv', 'git', 'faketime', 'bzip2'], 'time', () => {
     await assertAll(again);
   });
 
-  it('of gpgv is not what a good push waits for: files that keep it busy come last', async () => {
+  it('on files that keep gpgv busy come last, so that no good push waits for them', async () => {
     const args = publisher.serveArgs(join(directory(), 'state'));
     const server = await servers.start(remote.path, [...args, `--keys=${keyFile}`]);
     const bomb = await makeBzip2Bomb(256 * 1024 * 1024);

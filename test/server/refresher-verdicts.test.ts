@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createScope } from '../../generator/policy/policy.ts';
+import type { Terms } from '../../generator/verdict-terms.ts';
 import { SourceError, StateRefusedError } from '../../generator/sources/source.ts';
 import { Troubles } from '../../server/follow/troubles.ts';
 import { TriedCommit } from '../../server/follow/tried-commit.ts';
@@ -27,6 +28,19 @@ const stateOf = (commit: string, ...texts: readonly string[]): State => ({
   commit,
   files: Object.fromEntries(texts.map((text, index) => [at(index + 1), text])),
 });
+
+async function failToRecall(): Promise<never> {
+  throw new SourceError('the clone is damaged');
+}
+
+function fail(error: unknown): void {
+  assert.fail(String(error));
+}
+
+/** A judge of a rule that says of another one's verdicts what is given. */
+function withTerms(judge: TimedJudge, said: Terms | undefined): StoreJudge {
+  return { ...judge, terms: { format: () => 'terms', parse: () => said } };
+}
 
 describe('the refresher, as verdicts come and go', () => {
   let source: MemorySource;
@@ -89,6 +103,24 @@ describe('the refresher, as verdicts come and go', () => {
     );
   const codes = (): readonly string[] => [...refresher.rejected()].map(({ code }) => code);
   const kinds = (): readonly string[] => troubles.list().map(({ kind }) => kind);
+
+  const reload = async (): Promise<void> => {
+    refresher.judgeAnew();
+    refresher.request('signal');
+    await refresher.idle();
+  };
+
+  const assertRefused = (): void => {
+    const { lastRefresh, lastError } = refresher.status();
+    assert.equal(lastRefresh?.result, 'refused');
+    assert.match(lastError?.message ?? '', /^commit b is refused: 5 entries, at most 4; the last/);
+    const [trouble] = troubles.list();
+    assert.deepEqual(
+      [trouble?.kind, trouble?.commit, trouble?.author, trouble?.hint],
+      ['state-refused', 'b', 'Eve <eve@example.test>', 'raise --max-entries'],
+    );
+    assert.equal(refresher.newestCommit(), 'b');
+  };
 
   describe('time', () => {
     const expired = `bad from ${START + HOUR} until ${NEVER}`;
@@ -192,12 +224,6 @@ describe('the refresher, as verdicts come and go', () => {
   });
 
   describe('SIGHUP', () => {
-    const reload = async (): Promise<void> => {
-      refresher.judgeAnew();
-      refresher.request('signal');
-      await refresher.idle();
-    };
-
     it('judges everything anew, with a gpgv that is looked for', async () => {
       let looks = 0;
       await start(stateOf('a', 'one', 'bad', 'usual'), { lookForGpgv: async () => void looks++ });
@@ -240,14 +266,10 @@ describe('the refresher, as verdicts come and go', () => {
     };
     for (const [what, { said, left }] of Object.entries(rules)) {
       it(`serves ${left.length} where there is no verdict now by ${what}`, async () => {
-        const by = (judged: TimedJudge): StoreJudge => ({
-          ...judged,
-          terms: { format: () => 'terms', parse: () => said },
-        });
-        await start(stateOf('a', 'one', 'usual'), { judge: by(createTimedJudge()) });
+        await start(stateOf('a', 'one', 'usual'), { judge: withTerms(createTimedJudge(), said) });
         const next = createTimedJudge();
         next.hasGpgv = false;
-        refresher.replaceJudge(by(next));
+        refresher.replaceJudge(withTerms(next, said));
         await reload();
         assert.deepEqual(served(), left);
       });
@@ -384,10 +406,7 @@ describe('the refresher, as verdicts come and go', () => {
 
     it('goes on without a state that cannot be read', async () => {
       create(stateOf('b', 'one'));
-      const recall = async (): Promise<never> => {
-        throw new SourceError('the clone is damaged');
-      };
-      create(stateOf('b', 'one'), { source: { ...source, recall } });
+      create(stateOf('b', 'one'), { source: { ...source, recall: failToRecall } });
       refresher.start();
       await refresher.idle();
       assert.equal(refresher.status().generation?.commit, 'b');
@@ -403,8 +422,7 @@ describe('the refresher, as verdicts come and go', () => {
     const startAfter = async (deaths: number, recalled: State | undefined): Promise<void> => {
       if (deaths > 0) await writeFile(file(), `${deadly} ${deaths}\n`);
       ran = 0;
-      const onError = (error: unknown): void => assert.fail(String(error));
-      const tried = new TriedCommit({ path: file(), elapsed: () => ran, onError });
+      const tried = new TriedCommit({ path: file(), elapsed: () => ran, onError: fail });
       create(stateOf(deadly, 'one', 'two'), { tried });
       source.recalled = recalled;
       refresher.start();
@@ -457,21 +475,6 @@ describe('the refresher, as verdicts come and go', () => {
     const refuse = (): never => {
       throw new StateRefusedError('5 entries, at most 4', origin, 'raise --max-entries');
     };
-    const assertRefused = (): void => {
-      const { lastRefresh, lastError } = refresher.status();
-      assert.equal(lastRefresh?.result, 'refused');
-      assert.match(
-        lastError?.message ?? '',
-        /^commit b is refused: 5 entries, at most 4; the last/,
-      );
-      const [trouble] = troubles.list();
-      assert.deepEqual(
-        [trouble?.kind, trouble?.commit, trouble?.author, trouble?.hint],
-        ['state-refused', 'b', 'Eve <eve@example.test>', 'raise --max-entries'],
-      );
-      assert.equal(refresher.newestCommit(), 'b');
-    };
-
     for (const where of ['onRefresh', 'onList'] as const) {
       it(`is refused (${where}), and the last good one is kept, also after a restart`, async () => {
         await start(stateOf('a', 'one'));

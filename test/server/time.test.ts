@@ -119,7 +119,6 @@ describeWith(['gpg', 'gpgv', 'git', 'faketime'], 'a server, whatever time it is'
   /** A server without listeners, with all that it keeps in a state directory. */
   async function start(stateDirectory: string, policy: Policy): Promise<Running> {
     const log = createProgramLog(captureLines().stream);
-    const fail = (error: unknown): void => assert.fail(String(error));
     const source = await createGitSource({
       url: remote.path,
       branch: 'main',
@@ -180,20 +179,6 @@ describeWith(['gpg', 'gpgv', 'git', 'faketime'], 'a server, whatever time it is'
     };
   }
 
-  /** What a server says of every file. */
-  function observe(store: SignatureStore | undefined): unknown {
-    const files = [...(store?.files() ?? [])].map((file) => [
-      file.path,
-      file.status === 'rejected' ? file.code : file.status,
-    ]);
-    const served = [...(store?.served() ?? [])].map(({ directory, number, signature }) => [
-      directory,
-      number,
-      Buffer.from(signature.bytes).toString('base64'),
-    ]);
-    return { files: files.toSorted(), served: served.toSorted() };
-  }
-
   async function push(files: readonly number[]): Promise<void> {
     const chosen = files.flatMap((one) => signatures[one] ?? []);
     const state = chosen.map(({ location, bytes }) => {
@@ -201,7 +186,7 @@ describeWith(['gpg', 'gpgv', 'git', 'faketime'], 'a server, whatever time it is'
       return [location, { mode: '100644', content }] as const;
     });
     await importStates(remote.path, [
-      new Map([...state, ['README.md', { mode: '100644', content: `${files.join()}` }]]),
+      new Map([...state, ['README.md', { mode: '100644', content: files.join() }]]),
     ]);
   }
 
@@ -277,3 +262,19 @@ describeWith(['gpg', 'gpgv', 'git', 'faketime'], 'a server, whatever time it is'
     ]);
   });
 });
+
+/** What a server says of every file, in an order of its own. */
+function observe(store: SignatureStore | undefined): unknown {
+  const files = [...(store?.files() ?? [])].map(
+    (file) => `${file.path} ${file.status === 'rejected' ? file.code : file.status}`,
+  );
+  const served = [...(store?.served() ?? [])].map(
+    ({ directory, number, signature: { bytes } }) =>
+      `${directory} ${number} ${Buffer.from(bytes).toString('base64')}`,
+  );
+  return { files: files.toSorted(), served: served.toSorted() };
+}
+
+function fail(error: unknown): void {
+  assert.fail(String(error));
+}
