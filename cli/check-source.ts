@@ -72,7 +72,7 @@ async function openPass(
   const listsIgnored = run.settings.format === 'json';
   return {
     pass,
-    load: async (onChecked) => loadStore(pass, run.judge, new Date(), onChecked, listsIgnored),
+    load: async (onChecked) => loadStore(pass, run.judge, new Date(), onChecked, { listsIgnored }),
   };
 }
 
@@ -98,8 +98,14 @@ async function goOn(
     writer: createImageWriter(path, () => undefined),
     judge,
     policy,
-    verdictTerms: createVerdictTerms(policy, createVerdictIds(policy, made)),
+    verdictTerms: createVerdictTerms(
+      policy,
+      createVerdictIds(policy, made),
+      () => engines.gpgv?.version,
+    ),
     expiryWarning,
+    effort: 'any',
+    leavesLapsed: false,
     onUnused: () => undefined,
   });
   const store =

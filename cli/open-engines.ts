@@ -1,4 +1,5 @@
 import { type Gpgv, openGpgv } from '../generator/openpgp/gpgv.ts';
+import { LastingGpgv } from '../generator/openpgp/lasting-gpgv.ts';
 import {
   INSTALL_GPGV,
   type OpenMessage,
@@ -42,9 +43,44 @@ export async function openEngines(
   };
 }
 
+/** The same for a server, which outlives a gpgv that comes and goes. */
+export interface LastingEngines {
+  readonly openMessage: OpenMessage;
+  /** Changes when another version of all but gpgv might judge otherwise. */
+  readonly id: string;
+  readonly gpgv: LastingGpgv;
+  readonly close: () => Promise<void>;
+}
+
+/** Opens both engines for as long as a server runs; gpgv keeps its files below `directory`. */
+export async function openLastingEngines(
+  environment: Environment,
+  directory: string,
+  { gpgvTime, pathDepth, pathLength }: Budgets,
+): Promise<LastingEngines> {
+  const options = { path: environment['PATH'], directory, timeLimit: gpgvTime };
+  const open = async (): Promise<Gpgv | undefined> => openGpgv(options);
+  const gpgv = new LastingGpgv({ open, elapsed: () => performance.now() });
+  await gpgv.lookAgain().catch((error: unknown) => {
+    throw explainTemporary(error);
+  });
+  const rsa = createRsaVerifier();
+  return {
+    openMessage: createOpenMessage(gpgv, rsa.isSignedByRsa),
+    id: `lookaside ${readVersion()}, paths ${pathDepth} ${pathLength}`,
+    gpgv,
+    close: async () => {
+      await Promise.all([rsa.close(), gpgv.close()]);
+    },
+  };
+}
+
 /** What to say at the start where the keys need an engine that is not there. */
-export function warnOfMissingGpgv(policy: Policy, { gpgv }: Engines): string | undefined {
+export function warnOfMissingGpgv(
+  policy: Policy,
+  { gpgv }: Engines | LastingEngines,
+): string | undefined {
   const keys = policy.keyring?.forGpgv ?? [];
-  if (gpgv || keys.length === 0) return undefined;
+  if (gpgv?.version !== undefined || keys.length === 0) return undefined;
   return `only gpgv can judge signatures by ${keys.join(', ')}, and it is not installed. ${INSTALL_GPGV}`;
 }

@@ -17,10 +17,11 @@ import { type Reloadable, startServer } from '../server/start-server.ts';
 import { toBudgets } from './budget-options.ts';
 import { Complaint, formatComplaint } from './complaint.ts';
 import { NO_KEYS } from './findings.ts';
-import { openEngines, warnOfMissingGpgv } from './open-engines.ts';
+import { openLastingEngines, warnOfMissingGpgv } from './open-engines.ts';
 import { STOPS, openSource } from './open-source.ts';
 import { openImage } from './open-image.ts';
 import { openRefused } from './open-refused.ts';
+import { openTried } from './open-tried.ts';
 import { openVerdicts } from './open-verdicts.ts';
 import type { Settings } from './options.ts';
 import { readPolicy } from './read-policy.ts';
@@ -45,6 +46,10 @@ const NO_INIT =
   'this is process 1, which should be an init: what ssh and git leave behind stays until no process ' +
   'can be started. Use the entry point of the image, or run with --init';
 
+function now(): Date {
+  return new Date();
+}
+
 /** `lookaside serve SOURCE`: settles with the exit code when it was told to stop. */
 export async function serve(source: string, settings: Settings, world: World): Promise<number> {
   const { signals, stderr } = world;
@@ -54,7 +59,7 @@ export async function serve(source: string, settings: Settings, world: World): P
   signals.on('SIGHUP', () => wantReload());
   const stopped = nextSignal(signals, STOPS);
   const log = createProgramLog(stderr.isTTY === true ? await forTerminal(stderr) : stderr);
-  const troubles = new Troubles(() => new Date());
+  const troubles = new Troubles(now);
   let sink: AccessLogSink | undefined;
   const failures = new Failures({
     troubles,
@@ -101,7 +106,7 @@ export async function serve(source: string, settings: Settings, world: World): P
   });
   if (world.isInit === true) log.warn(NO_INIT);
   const ending = new AbortController();
-  const engines = await openEngines(world.environment, tmpdir(), toBudgets(settings));
+  const engines = await openLastingEngines(world.environment, tmpdir(), toBudgets(settings));
   const warnOfKeys = (policy: Policy): void => {
     const warning = policy.keyring ? warnOfMissingGpgv(policy, engines) : NO_KEYS;
     if (warning !== undefined) log.warn(warning);
@@ -130,6 +135,11 @@ export async function serve(source: string, settings: Settings, world: World): P
       openMessage: engines.openMessage,
       paths: toBudgets(settings),
       engines: `${engines.id}, OpenSSL ${world.openssl}`,
+      gpgvVersion: () => engines.gpgv.version,
+      lookForGpgv: async () => engines.gpgv.lookAgain(),
+      hasGpgv: async () => (await engines.gpgv.find()) !== undefined,
+      now,
+      tried: openTried(settings['state-dir'], opened, log),
       verdicts,
       image,
       refusedFile: openRefused(settings['state-dir'], opened.location, troubles, log),

@@ -4,6 +4,7 @@ import { checkBlobSize } from './blob.ts';
 import { DEFAULT_BUDGETS } from './budgets.ts';
 import type { CheckedFile } from './checked-file.ts';
 import type { Judge } from './judge.ts';
+import type { Effort } from './openpgp/open-message.ts';
 import { type RejectedPath, classifyPath, shortenPath } from './location.ts';
 import { type Rejection, isRejection, reject } from './rejection.ts';
 import type { Entry, FileEntry, Pass } from './sources/source.ts';
@@ -14,18 +15,22 @@ const CONCURRENCY = 256;
 const LARGE = 16 * 1024;
 const LARGE_AT_ONCE = 32;
 
-/** Sends entries of a snapshot down the way: place, size, bytes, verdict as of `now`. */
+/**
+ * Sends entries of a snapshot down the way: place, size, bytes, verdict as of `now`, with any effort
+ * unless told.
+ */
 export function checkEntries(
   snapshot: Pass,
   entries: AsyncIterable<Entry>,
   judge: Judge,
   now: Date,
+  effort?: Effort,
 ): AsyncIterable<CheckedFile> {
   const limit = pLimit(LARGE_AT_ONCE);
   const check = async (entry: Entry): Promise<CheckedFile> =>
     entry.kind === 'file' && entry.size > LARGE
-      ? limit(async () => checkEntry(snapshot, entry, judge, now))
-      : checkEntry(snapshot, entry, judge, now);
+      ? limit(async () => checkEntry(snapshot, entry, judge, now, effort))
+      : checkEntry(snapshot, entry, judge, now, effort);
   return pMapIterable(entries, check, {
     concurrency: CONCURRENCY,
     backpressure: 2 * CONCURRENCY,
@@ -37,6 +42,7 @@ async function checkEntry(
   entry: Entry,
   judge: Judge,
   now: Date,
+  effort: Effort | undefined,
 ): Promise<CheckedFile> {
   const { paths = DEFAULT_BUDGETS } = judge;
   const place = classifyPath(entry.path, paths);
@@ -61,14 +67,14 @@ async function checkEntry(
     case 'ignored':
       return { kind: 'ignored', path, directory, entry };
     case 'rejected': {
-      const rejection = await withSuggestion(snapshot, entry, place, judge, now);
+      const rejection = await withSuggestion(snapshot, entry, place, judge, now, effort);
       return { kind: 'rejected', path, directory, entry, rejection };
     }
     case 'location': {
       const { location } = place;
       const bytes = checkBlobSize(entry.size) ?? (await snapshot.read(entry));
       if (isRejection(bytes)) return { kind: 'rejected', path, directory, entry, rejection: bytes };
-      const signature = await judge.judge(location, bytes, now);
+      const signature = await judge.judge(location, bytes, now, effort);
       return isRejection(signature)
         ? { kind: 'rejected', path, directory, entry, rejection: signature }
         : {
@@ -89,11 +95,12 @@ async function withSuggestion(
   { rejection, parents, number }: RejectedPath,
   judge: Judge,
   now: Date,
+  effort: Effort | undefined,
 ): Promise<Rejection> {
   if (checkBlobSize(entry.size)) return rejection;
   const bytes = await snapshot.read(entry);
   if (isRejection(bytes)) return rejection;
-  const hint = await judge.suggest(parents, number, bytes, now);
+  const hint = await judge.suggest(parents, number, bytes, now, effort);
   return hint === undefined ? rejection : reject(rejection.code, rejection.message, { hint });
 }
 

@@ -5,9 +5,10 @@ import { parseBlob } from './blob.ts';
 import { DEFAULT_BUDGETS, type PathBudgets } from './budgets.ts';
 import { type UntrustedClaims, parseClaims } from './claims.ts';
 import { type DockerReference, parseDockerReference } from './docker-reference.ts';
+import { Inquiry } from './inquiry.ts';
 import type { Location } from './location.ts';
 import { type Algorithms, findWeakness } from './openpgp/algorithms.ts';
-import type { OpenMessage, OpenedMessage, Signer } from './openpgp/open-message.ts';
+import type { Effort, OpenMessage, OpenedMessage, Signer } from './openpgp/open-message.ts';
 import { explainPlace, suggestPlace } from './policy/explain-place.ts';
 import { type PlacedImage, imagesAt } from './policy/images-at.ts';
 import type { Policy, Scope, SignedBy } from './policy/policy.ts';
@@ -44,8 +45,12 @@ export interface Signature {
   readonly meets: readonly SignedBy[];
   /** When it was made, in milliseconds since 1970, as the signature says. */
   readonly signedAt: number;
+  /** The verdict holds from then on: -Infinity if it always has. Milliseconds since 1970. */
+  readonly validFrom: number;
   /** When it must be judged again because it or its key expires; Infinity if never. */
   readonly validUntil: number;
+  /** The version of the gpgv whose word it is; undefined where none was asked. */
+  readonly gpgv: string | undefined;
   readonly warnings: readonly Warning[];
 }
 
@@ -53,11 +58,15 @@ export interface Signature {
 export interface Judge {
   /** What the path of a file may be; the default where it is left out. */
   readonly paths?: PathBudgets;
-  /** The verdict for the bytes of a file at a location. */
+  /**
+   * The verdict for the bytes of a file at a location; DEFERRED if it takes more than the effort,
+   * which is any unless told.
+   */
   readonly judge: (
     location: Location,
     bytes: Uint8Array,
     now: Date,
+    effort?: Effort,
   ) => Promise<Signature | Rejection>;
   /**
    * Where a file below `parents` belongs by its verified claims, in a sentence; undefined where
@@ -68,6 +77,7 @@ export interface Judge {
     number: number,
     bytes: Uint8Array,
     now: Date,
+    effort?: Effort,
   ) => Promise<string | undefined>;
 }
 
@@ -98,12 +108,15 @@ export function createJudge({
     [...policy.scopes.values()].some((scope) => scope.takesAnything);
 
   /** Opens a message for any key of the policy. */
-  const open = async (message: Uint8Array, now: Date): Promise<OpenedMessage | Rejection> => {
-    const opened = await openMessage(message, policy.keyring, now);
+  const open = async (
+    inquiry: Inquiry,
+    message: Uint8Array,
+  ): Promise<OpenedMessage | Rejection> => {
+    const opened = await inquiry.open(message, policy.keyring);
     if (!isRejection(opened) || policy.isUniform) return opened;
     // Of a key that is given in two states one may be good.
     for (const { keyring } of [...policy.scopes.values()].flatMap(({ signedBy }) => signedBy)) {
-      const again = await openMessage(message, keyring, now);
+      const again = await inquiry.open(message, keyring);
       if (!isRejection(again)) return again;
     }
     return opened;
@@ -113,10 +126,10 @@ export function createJudge({
   const openFor = async (
     { keyring }: SignedBy,
     opened: OpenedMessage,
+    inquiry: Inquiry,
     message: Uint8Array,
-    now: Date,
   ): Promise<OpenedMessage | Rejection> => {
-    if (!policy.isUniform) return openMessage(message, keyring, now);
+    if (!policy.isUniform) return inquiry.open(message, keyring);
     const { fingerprint = '', primaryFingerprint = '' } = opened.signer ?? {};
     const known = keyring.find(fingerprint.slice(-16).toLowerCase());
     if (known.some((key) => key.primaryFingerprint === primaryFingerprint)) return opened;
@@ -129,8 +142,8 @@ export function createJudge({
     placed: Iterable<PlacedImage>,
     identity: DockerReference,
     opened: OpenedMessage,
+    inquiry: Inquiry,
     message: Uint8Array,
-    now: Date,
   ): Promise<Match | Rejection | undefined> => {
     let refusal: Rejection | undefined;
     let partial: Match | undefined;
@@ -141,7 +154,7 @@ export function createJudge({
       let accepted: OpenedMessage | undefined;
       for (const requirement of scope.signedBy) {
         if (!matchesIdentity(requirement.signedIdentity, image, identity)) continue;
-        const good = await openFor(requirement, opened, message, now);
+        const good = await openFor(requirement, opened, inquiry, message);
         if (isRejection(good)) {
           refusal ??= good;
           continue;
@@ -166,6 +179,7 @@ export function createJudge({
     bytes: Uint8Array,
     message: Uint8Array,
     opened: OpenedMessage,
+    inquiry: Inquiry,
     now: Date,
   ): Promise<Signature | Rejection> => {
     const claims = parseClaims(opened.untrustedPayload);
@@ -178,29 +192,42 @@ export function createJudge({
       return reject('invalid-identity', `expected an image name, got ${got}`);
     }
     const placed = imagesAt(policy, location, identity);
-    const match = await findMatch(placed, identity, opened, message, now);
+    const match = await findMatch(placed, identity, opened, inquiry, message);
     if (!match) return explainPlace(policy, location, claims, identity);
-    return isRejection(match) ? match : toSignature(bytes, claims, match, now, expiryWarning);
+    if (isRejection(match)) return match;
+    return toSignature(bytes, claims, match, inquiry, now, expiryWarning);
+  };
+
+  const judgeFile = async (
+    location: Location,
+    bytes: Uint8Array,
+    inquiry: Inquiry,
+    now: Date,
+  ): Promise<Signature | Rejection> => {
+    const blob = parseBlob(bytes);
+    if (isRejection(blob)) return blob;
+    const message = blob.untrustedMessage;
+    const verified = await open(inquiry, message);
+    if (!isRejection(verified)) {
+      return judgeOpened(location, bytes, message, verified, inquiry, now);
+    }
+    if (!takesStrangers) return verified;
+    const unverified = await inquiry.open(message, undefined);
+    if (isRejection(unverified)) return verified;
+    const verdict = await judgeOpened(location, bytes, message, unverified, inquiry, now);
+    return isRejection(verdict) ? verified : verdict;
   };
 
   return {
     paths,
-    judge: async (location, bytes, now) => {
-      const blob = parseBlob(bytes);
-      if (isRejection(blob)) return blob;
-      const message = blob.untrustedMessage;
-      const verified = await open(message, now);
-      if (!isRejection(verified)) return judgeOpened(location, bytes, message, verified, now);
-      if (!takesStrangers) return verified;
-      const unverified = await openMessage(message, undefined, now);
-      if (isRejection(unverified)) return verified;
-      const verdict = await judgeOpened(location, bytes, message, unverified, now);
-      return isRejection(verdict) ? verified : verdict;
+    judge: async (location, bytes, now, effort) => {
+      const inquiry = new Inquiry(openMessage, now, effort);
+      return inquiry.conclude(await judgeFile(location, bytes, inquiry, now));
     },
-    suggest: async (parents, number, bytes, now) => {
+    suggest: async (parents, number, bytes, now, effort) => {
       const blob = parseBlob(bytes);
       if (isRejection(blob)) return undefined;
-      const opened = await open(blob.untrustedMessage, now);
+      const opened = await open(new Inquiry(openMessage, now, effort), blob.untrustedMessage);
       if (isRejection(opened) || !opened.signer) return undefined;
       const claims = parseClaims(opened.untrustedPayload);
       return isRejection(claims) ? undefined : suggestPlace(policy, claims, parents, number);
@@ -230,10 +257,11 @@ function toSignature(
   bytes: Uint8Array,
   claims: UntrustedClaims,
   { scope, meets, opened }: Match,
+  { validity, gpgv }: Inquiry,
   now: Date,
   expiryWarning: number,
 ): Signature {
-  const { signer, signedAt, validUntil } = opened;
+  const { signer, signedAt } = opened;
   return {
     status: signer ? 'accepted' : 'unverified',
     bytes,
@@ -243,7 +271,9 @@ function toSignature(
     scope,
     meets,
     signedAt,
-    validUntil,
+    validFrom: validity.from,
+    validUntil: validity.until,
+    gpgv,
     warnings: warnOfSignature(opened, now, expiryWarning),
   };
 }

@@ -12,9 +12,11 @@ const BLOCK_BYTES = 256 * 1024;
 /** Terms that are remembered, to be shared; more are only kept apart. */
 const MAX_TERMS = 1000;
 const NEVER = 0;
+/** No signature was made before 1970. */
+const ALWAYS = -1;
 
 /** What signatures of one key and scope have in common. */
-interface Terms extends Pick<Signature, 'status' | 'scope' | 'meets' | 'warnings'> {
+interface Terms extends Pick<Signature, 'status' | 'scope' | 'meets' | 'warnings' | 'gpgv'> {
   readonly signer: Signer | undefined;
   readonly creator: string | null;
 }
@@ -35,6 +37,7 @@ class KeptFile implements PublishableFile, Signature {
   readonly #timestamp: number | null;
   /** In seconds, which take less room than milliseconds. */
   readonly #signedAt: number;
+  readonly #validFrom: number;
   readonly #validUntil: number;
   readonly #block: Buffer;
   readonly #hashAt: number;
@@ -47,13 +50,14 @@ class KeptFile implements PublishableFile, Signature {
     terms: Terms,
     place: Place,
   ) {
-    const { claims, signedAt, validUntil } = signature;
+    const { claims, signedAt, validFrom, validUntil } = signature;
     this.directory = directory;
     this.number = number;
     this.#terms = terms;
     this.#dockerReference = claims.dockerReference;
     this.#timestamp = claims.timestamp;
     this.#signedAt = signedAt / 1000;
+    this.#validFrom = validFrom === -Infinity ? ALWAYS : validFrom / 1000;
     this.#validUntil = validUntil === Infinity ? NEVER : validUntil / 1000;
     this.#block = place.block;
     this.#hashAt = place.hashAt;
@@ -112,8 +116,16 @@ class KeptFile implements PublishableFile, Signature {
     return Math.round(this.#signedAt * 1000);
   }
 
+  get validFrom(): number {
+    return this.#validFrom === ALWAYS ? -Infinity : Math.round(this.#validFrom * 1000);
+  }
+
   get validUntil(): number {
     return this.#validUntil === NEVER ? Infinity : Math.round(this.#validUntil * 1000);
+  }
+
+  get gpgv(): string | undefined {
+    return this.#terms.gpgv;
   }
 
   get warnings(): Signature['warnings'] {
@@ -155,7 +167,7 @@ function createSharedTerms(): (signature: Signature) => Terms {
   const known = new Map<string, Terms>();
   let last: Terms | undefined;
   const find = (signature: Signature): Terms => {
-    const { status, signer, scope, meets, warnings, claims } = signature;
+    const { status, signer, scope, meets, warnings, gpgv, claims } = signature;
     const { creator } = claims;
     const places = meets.map((requirement) => scope.signedBy.indexOf(requirement));
     const { fingerprint = '', primaryFingerprint = '' } = signer ?? {};
@@ -167,10 +179,11 @@ function createSharedTerms(): (signature: Signature) => Terms {
       places,
       creator,
       warnings,
+      gpgv,
     ]);
     const same = known.get(key);
     if (same?.scope === scope) return same;
-    const terms: Terms = { status, signer, scope, meets, warnings, creator };
+    const terms: Terms = { status, signer, scope, meets, warnings, gpgv, creator };
     if (known.size >= MAX_TERMS) known.clear();
     known.set(key, terms);
     return terms;
@@ -189,6 +202,7 @@ function isOf(terms: Terms, signature: Signature): boolean {
     terms.meets === signature.meets &&
     terms.warnings === signature.warnings &&
     terms.status === signature.status &&
+    terms.gpgv === signature.gpgv &&
     terms.creator === signature.claims.creator
   );
 }

@@ -2,25 +2,30 @@ import { setImmediate } from 'node:timers/promises';
 import { checkEntries } from './check-entries.ts';
 import type { CheckedFile } from './checked-file.ts';
 import type { Judge } from './judge.ts';
+import type { Effort } from './openpgp/open-message.ts';
 import type { Pass } from './sources/source.ts';
 import { SignatureStore } from './store.ts';
 
 /** Files taken into a store at once, at least. */
 const BATCH = 256;
 
-/**
- * Checks every file of a snapshot as of `now` and builds the store, which names ignored files only if
- * it `listsIgnored`. `onChecked` counts along.
- */
+export interface LoadOptions {
+  /** Any where it is left out. */
+  readonly effort?: Effort;
+  /** Whether the store names ignored files. */
+  readonly listsIgnored?: boolean;
+}
+
+/** Checks every file of a snapshot as of `now`, and builds the store. `onChecked` counts along. */
 export async function loadStore(
   snapshot: Pass,
   judge: Judge,
   now: Date,
   onChecked: () => void = () => undefined,
-  listsIgnored = false,
+  { effort, listsIgnored = false }: LoadOptions = {},
 ): Promise<SignatureStore> {
   const store = new SignatureStore(listsIgnored);
-  await fillStore(store, checkEntries(snapshot, snapshot.entries(), judge, now), onChecked);
+  await fillStore(store, checkEntries(snapshot, snapshot.entries(), judge, now, effort), onChecked);
   return store;
 }
 

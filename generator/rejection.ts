@@ -1,6 +1,7 @@
 // Why a file may not be published. The set of codes is closed: reports, the
 // README and the checks of other people rely on it.
 import { toLine } from './printable.ts';
+import { ALWAYS, type Validity } from './validity.ts';
 
 /** Every rejection code with its cause and its cure, as the README lists them. */
 export const REJECTIONS = {
@@ -220,6 +221,8 @@ export interface Rejection {
   readonly hint: string;
   /** Whether serving the file would fail every pull of its image, whatever the node's policy. */
   readonly breaksPulls: boolean;
+  /** When it is true; absent for what is true for ever. */
+  readonly validity?: Validity;
 }
 
 /** Builds a rejection; the hint is the code's cure unless a better one is known. */
@@ -250,6 +253,22 @@ function toSharedLine(text: string): string {
 
 /** In UTF-16 code units. */
 const MAX_SHARED_LENGTH = 200;
+
+/** The same, for a span of time only. */
+export function during(validity: Validity, rejection: Rejection): Rejection {
+  if (validity.from === ALWAYS.from && validity.until === ALWAYS.until) return rejection;
+  return { ...rejection, validity };
+}
+
+/** When a rejection is true. One for lack of a verdict never is: it is only asked again. */
+export function validityOf({ validity = ALWAYS }: Rejection): Validity {
+  return validity;
+}
+
+/** Whether nobody could say what the file is: it may be good. */
+export function isUndecided({ code }: Pick<Rejection, 'code'>): boolean {
+  return code === 'cannot-verify';
+}
 
 export function isRejection(value: object): value is Rejection {
   return 'code' in value && 'breaksPulls' in value;

@@ -1,6 +1,6 @@
 // What was judged good before, kept between runs: a start need not verify a million signatures
 // that were verified the day before. Only "yes" is remembered: for exactly these bytes at exactly
-// this place, by an equal judge, until the signature or its key expires.
+// this place, by an equal judge, in the time in which it holds.
 import { hash } from 'node:crypto';
 import type { CheckedFile } from './checked-file.ts';
 import type { Judge, Signature } from './judge.ts';
@@ -46,7 +46,8 @@ export function createRememberingJudge(
     if (!index || index.size === 0) return undefined;
     for (const line of index.find(hash('sha256', bytes, 'base64url'))) {
       const verdict = lines.parse(index.text(line) ?? '', location);
-      if (!verdict || verdict.validUntil <= now.getTime()) continue;
+      if (!verdict || now.getTime() < verdict.validFrom) continue;
+      if (verdict.validUntil <= now.getTime()) continue;
       used.push(line);
       return { ...verdict, bytes };
     }
@@ -61,10 +62,10 @@ export function createRememberingJudge(
   };
 
   return {
-    judge: async (location, bytes, now) => {
+    judge: async (location, bytes, now, effort) => {
       const remembered = find(location, bytes, now);
       if (remembered) return remembered;
-      const verdict = await judge.judge(location, bytes, now);
+      const verdict = await judge.judge(location, bytes, now, effort);
       if (!isRejection(verdict) && isLasting(verdict, policy)) {
         file.add(lines.format(location.directory, verdict));
       }

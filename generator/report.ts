@@ -175,7 +175,8 @@ function tooMany(count: number): Rejection {
 }
 
 function reportRejected(path: string, rejection: Rejection): RejectedFile {
-  return { path, status: 'rejected', ...rejection };
+  const { code, message, hint, breaksPulls } = rejection;
+  return { path, status: 'rejected', code, message, hint, breaksPulls };
 }
 
 /** Claims with a time that people can read. */

@@ -16,7 +16,8 @@ import {
   reportOther,
 } from './report.ts';
 import { RejectedIndex } from './rejected-index.ts';
-import type { RejectionCode } from './rejection.ts';
+import { type RejectionCode, isUndecided, validityOf } from './rejection.ts';
+import { ALWAYS, type Validity, holdsAt, intersect } from './validity.ts';
 import {
   type Directory,
   EMPTY,
@@ -29,6 +30,9 @@ import { type SignerCount, StoreTally } from './store-tally.ts';
 
 /** What a lookup needs of a signature. */
 export type StoredSignature = Pick<Signature, 'bytes' | 'hash'>;
+
+/** A file whose verdict there may be reason to ask for again. */
+export type JudgedFile = Extract<CheckedFile, { readonly kind: 'publishable' | 'rejected' }>;
 
 /** A change that is ready to be applied. */
 export interface Update {
@@ -51,8 +55,8 @@ export class SignatureStore {
   readonly #tally = new StoreTally();
   readonly #rejected = new RejectedIndex();
   #summary = EMPTY;
-  /** No signature expires before this moment, in milliseconds since 1970. */
-  #validUntil = Infinity;
+  /** When the verdicts on all files hold, or less. */
+  #validity: Validity = ALWAYS;
 
   /** Without `listsIgnored` it names no ignored file, and none takes any room. */
   constructor(listsIgnored = true) {
@@ -126,23 +130,47 @@ export class SignatureStore {
     return this.#summary;
   }
 
+  /** A file at a location, served or not. */
+  fileAt(directory: string, path: string): CheckedFile | undefined {
+    return this.#directories.get(directory)?.files.find((file) => file.path === path);
+  }
+
+  /** Whether every verdict holds at a moment; false also where that is not known. Costs nothing. */
+  holdsAt(now: Date): boolean {
+    return holdsAt(this.#validity, now);
+  }
+
   /**
-   * Files whose signature, or its key, has expired by `now`. Nothing, at once, while none has; else
-   * all files are looked at, one by one as the caller goes on.
+   * Files whose verdict does not hold at `now`. Nothing, at once, while all hold; else all files are
+   * looked at, one by one as the caller goes on, with undefined for those that are passed over.
    */
-  *expired(now: Date): Generator<PublishableFile | undefined> {
-    if (this.#validUntil > now.getTime()) return;
-    let validUntil = Infinity;
+  *lapsed(now: Date): Generator<JudgedFile | undefined> {
+    if (this.holdsAt(now)) return;
+    let validity = ALWAYS;
+    for (const file of this.judged()) {
+      const own = fileValidity(file);
+      // Those that have lapsed count until they are replaced, so that none is forgotten.
+      validity = intersect(validity, own);
+      yield holdsAt(own, now) ? undefined : file;
+    }
+    this.#validity = validity;
+  }
+
+  /** Every file at a location that has a verdict, or waits for one; in no order. */
+  *judged(): Generator<JudgedFile> {
     for (const [, { files }] of this.#directories.entries()) {
       for (const file of files) {
-        if (file.kind !== 'publishable') continue;
-        const until = file.signature.validUntil;
-        // Those that have expired count until they are replaced, so that none is forgotten.
-        validUntil = Math.min(validUntil, until);
-        yield until <= now.getTime() ? file : undefined;
+        if (file.kind === 'publishable' || file.kind === 'rejected') yield file;
       }
     }
-    this.#validUntil = validUntil;
+  }
+
+  /** Files that wait for a verdict, because nobody could give one yet; in no order. */
+  *undecided(): Generator<JudgedFile> {
+    for (const { files } of this.#faulty.values()) {
+      for (const file of files)
+        if (file.kind === 'rejected' && isUndecided(file.rejection)) yield file;
+    }
   }
 
   /** Every signature that is served, with its directory and number. */
@@ -302,8 +330,8 @@ export class SignatureStore {
     if (before) this.#rejected.remove(rejectedIn(before));
     this.#rejected.add(rejectedIn(directory));
     for (const file of directory.files) {
-      if (file.kind !== 'publishable') continue;
-      this.#validUntil = Math.min(this.#validUntil, file.signature.validUntil);
+      if (file.kind !== 'publishable' && file.kind !== 'rejected') continue;
+      this.#validity = narrow(this.#validity, fileValidity(file));
     }
   }
 
@@ -319,6 +347,19 @@ export class SignatureStore {
     this.#others.set(file.path, file);
     this.#rejected.add([...reportOther(file)].filter(isRejected));
   }
+}
+
+/** When the verdict on a file holds. */
+export function fileValidity(file: JudgedFile): Validity {
+  if (file.kind === 'rejected') return validityOf(file.rejection);
+  const { validFrom, validUntil } = file.signature;
+  return { from: validFrom, until: validUntil };
+}
+
+/** Most files change nothing, and a start takes in a million. */
+function narrow(validity: Validity, own: Validity): Validity {
+  const isWider = own.from <= validity.from && own.until >= validity.until;
+  return isWider ? validity : intersect(validity, own);
 }
 
 function rejectedIn({ name, files, summary }: Directory): readonly RejectedFile[] {

@@ -17,25 +17,26 @@ export interface VerdictLines {
 
 const SEPARATOR = '\t';
 /** Hash, directory, times and reference; all behind them is shared. */
-const OWN_FIELDS = 6;
+const OWN_FIELDS = 7;
 const NONE = '-';
 
 /** Lines of what a policy's judge says. */
 export function createVerdictLines(verdictTerms: VerdictTerms): VerdictLines {
   return {
     format: (directory, signature) => {
-      const { hash, claims, signedAt, validUntil } = signature;
+      const { hash, claims, signedAt, validFrom, validUntil } = signature;
       const timestamp = claims.timestamp ?? NONE;
-      const own = [hash, directory, signedAt, validUntil, timestamp, claims.dockerReference];
+      const times = [signedAt, validFrom, validUntil, timestamp];
+      const own = [hash, directory, ...times, claims.dockerReference];
       return [...own, verdictTerms.format(signature)].join(SEPARATOR);
     },
     parse: (line, { directory, hex }) => {
       const fields = line.split(SEPARATOR);
-      const [hash = '', place, signedAt, validUntil, timestamp, dockerReference = ''] = fields;
+      const [hash = '', place, signedAt, from, until, timestamp, dockerReference = ''] = fields;
       if (place !== directory) return undefined;
       const terms = verdictTerms.parse(fields[OWN_FIELDS] ?? '');
       if (!terms) return undefined;
-      const { signer, scope, meets, creator, warnings } = terms;
+      const { signer, scope, meets, creator, warnings, gpgv } = terms;
       return {
         status: signer ? 'accepted' : 'unverified',
         hash,
@@ -49,7 +50,9 @@ export function createVerdictLines(verdictTerms: VerdictTerms): VerdictLines {
         scope,
         meets,
         signedAt: Number(signedAt),
-        validUntil: Number(validUntil),
+        validFrom: Number(from),
+        validUntil: Number(until),
+        gpgv,
         warnings,
       };
     },

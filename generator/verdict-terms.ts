@@ -11,6 +11,8 @@ export interface Terms {
   readonly meets: readonly SignedBy[];
   readonly creator: string | null;
   readonly warnings: readonly Warning[];
+  /** The version of the gpgv that was asked; undefined where none was. */
+  readonly gpgv: string | undefined;
 }
 
 /** Reads and writes terms for one policy. */
@@ -35,12 +37,18 @@ const termsSchema = z.tuple([
       message: z.string(),
     }),
   ),
+  z.string().nullable(),
 ]);
 
-/** Terms of what a policy's judge says; `idOf` as createVerdictIds gives it. */
+/**
+ * Terms of what a policy's judge says; `idOf` as createVerdictIds gives it. `findGpgv` gives the version
+ * of the gpgv that is here now: the word of another version counts only while there is none, as no
+ * answer is no reason to forget one.
+ */
 export function createVerdictTerms(
   policy: Policy,
   idOf: (signer: Signer | undefined) => string,
+  findGpgv: () => string | undefined,
 ): VerdictTerms {
   const known = new Map<string, Terms | undefined>();
   let last: { readonly terms: Terms; readonly text: string } | undefined;
@@ -48,18 +56,23 @@ export function createVerdictTerms(
   const read = (text: string): Terms | undefined => {
     const { data } = termsSchema.safeParse(toJson(text));
     if (!data) return undefined;
-    const [judgedBy, fingerprints, scopeName, places, creator, warnings] = data;
+    const [judgedBy, fingerprints, scopeName, places, creator, warnings, version] = data;
     const [fingerprint = '', primaryFingerprint = ''] = fingerprints ?? [];
     const signer = fingerprints ? { fingerprint, primaryFingerprint } : undefined;
     const scope = policy.scopes.get(scopeName);
     if (!scope || judgedBy !== idOf(signer)) return undefined;
     const meets = places.flatMap((place) => scope.signedBy[place] ?? []);
-    return { signer, scope, meets, creator, warnings };
+    return { signer, scope, meets, creator, warnings, gpgv: version ?? undefined };
+  };
+
+  const isCurrent = ({ gpgv }: Terms): boolean => {
+    const current = findGpgv();
+    return gpgv === undefined || current === undefined || gpgv === current;
   };
 
   return {
-    format: ({ signer, scope, meets, claims: { creator }, warnings }) => {
-      const terms = { signer, scope, meets, creator, warnings };
+    format: ({ signer, scope, meets, claims: { creator }, warnings, gpgv }) => {
+      const terms = { signer, scope, meets, creator, warnings, gpgv };
       if (last && isSame(last.terms, terms)) return last.text;
       const text = JSON.stringify([
         idOf(signer),
@@ -68,6 +81,7 @@ export function createVerdictTerms(
         meets.map((requirement) => scope.signedBy.indexOf(requirement)),
         creator,
         warnings,
+        gpgv ?? null,
       ]);
       last = { terms, text };
       return text;
@@ -75,7 +89,8 @@ export function createVerdictTerms(
     parse: (text) => {
       if (known.size >= MAX_TERMS) known.clear();
       if (!known.has(text)) known.set(text, read(text));
-      return known.get(text);
+      const terms = known.get(text);
+      return terms && isCurrent(terms) ? terms : undefined;
     },
   };
 }
@@ -91,7 +106,8 @@ function isSame(a: Terms, b: Terms): boolean {
     a.scope === b.scope &&
     a.meets === b.meets &&
     a.creator === b.creator &&
-    a.warnings === b.warnings
+    a.warnings === b.warnings &&
+    a.gpgv === b.gpgv
   );
 }
 

@@ -13,7 +13,7 @@ import type { Refresher } from './refresher.ts';
 import { type WebhookOptions, createWebhook } from './webhook.ts';
 
 export interface AppOptions extends Pick<WebhookOptions, 'branch' | 'onDelivery'> {
-  readonly refresher: Refresher;
+  readonly refresher: Pick<Refresher, 'store' | 'status' | 'request'>;
   readonly lookup: Lookup;
   readonly webhookSecrets: () => readonly string[];
   /** What is asked of signatures, as of now. */

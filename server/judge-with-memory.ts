@@ -15,8 +15,13 @@ import type { ProgramLog } from './program-log.ts';
 
 export interface JudgeMemory {
   readonly openMessage: OpenMessage;
-  /** What made verdicts that are remembered: changes when another version might judge otherwise. */
+  /**
+   * What made verdicts that are remembered, but for gpgv: changes when another version might judge
+   * otherwise.
+   */
   readonly engines: string;
+  /** The version of the gpgv that is here now; undefined while none is. */
+  readonly gpgvVersion: () => string | undefined;
   /** Where verdicts are remembered; undefined to judge anew at every start. */
   readonly verdicts: VerdictFile | undefined;
   /** Where an image of the store is kept; undefined for none. */
@@ -28,19 +33,27 @@ export interface JudgeMemory {
 
 /** Makes the judge for a policy. */
 export function judgeWithMemory(options: JudgeMemory, policy: Policy): StoreJudge {
-  const { openMessage, engines, verdicts, image, log, paths } = options;
+  const { openMessage, engines, gpgvVersion, verdicts, image, log, paths } = options;
   // Warnings are for reports; a server gives none.
   const expiryWarning = 0;
   const plain = createJudge({ policy, openMessage, expiryWarning, ...(paths && { paths }) });
-  const verdictTerms = createVerdictTerms(policy, createVerdictIds(policy, engines));
+  const verdictTerms = createVerdictTerms(policy, createVerdictIds(policy, engines), gpgvVersion);
   const judge = verdicts
     ? createRememberingJudge(plain, policy, createVerdictLines(verdictTerms), verdicts)
     : plain;
-  if (!image) return judge;
+  const own = { anew: plain.judge, terms: verdictTerms };
+  if (!image) return { ...judge, ...own };
   const onUnused = (error: unknown): void =>
     log.info({ error: messageOf(error) }, 'the image of the store is of no use; all is looked at');
-  return {
-    ...judge,
-    ...createStoreMemory({ ...image, judge, policy, verdictTerms, expiryWarning, onUnused }),
-  };
+  const memory = createStoreMemory({
+    ...image,
+    judge,
+    policy,
+    verdictTerms,
+    expiryWarning,
+    effort: 'quick',
+    leavesLapsed: true,
+    onUnused,
+  });
+  return { ...judge, ...memory, ...own };
 }

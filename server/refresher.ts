@@ -1,23 +1,27 @@
-// When the source is asked. One refresh at a time; requests that come meanwhile become one
-// more refresh, and the last of them wins. A refresh that fails, or that does not yet find
-// the pushed commit, is tried again with back-off, and what was good is served on.
+// When the source is asked, and when verdicts are asked for again. One thing at a time; requests that
+// come meanwhile become one more refresh, and the last of them wins. A refresh that fails, or that
+// does not yet find the pushed commit, is tried again with back-off, and what was good is served on.
+// At a start the state that was published last comes into force before the source is asked.
+import { messageOf } from '../generator/message-of.ts';
+import { toLine } from '../generator/printable.ts';
 import type { RejectionCode } from '../generator/rejection.ts';
 import type { RejectedFile } from '../generator/report.ts';
 import { SourceError } from '../generator/sources/source.ts';
 import type { SignatureStore } from '../generator/store.ts';
+import { type Failures, LookupFailure, isUnexpected } from './follow/failures.ts';
+import { WallClock } from './follow/wall-clock.ts';
 import {
   type Advance,
   type Generation,
-  type Generations,
+  Generations,
   type GenerationsOptions,
-  createGenerations,
+  type StoreJudge,
+  patience,
 } from './generations.ts';
-import { type Failures, LookupFailure, isUnexpected } from './follow/failures.ts';
-import { messageOf } from '../generator/message-of.ts';
-import { toLine } from '../generator/printable.ts';
 
 /** What asked for a refresh. */
-export type Reason = 'start' | 'webhook' | 'poll' | 'signal' | 'request' | 'change' | 'retry';
+export type Reason =
+  'start' | 'webhook' | 'poll' | 'signal' | 'request' | 'change' | 'retry' | 'clock';
 
 /** How a refresh went. */
 export interface LastRefresh {
@@ -37,25 +41,13 @@ export interface RefreshStatus {
   readonly lastError: { readonly at: string; readonly message: string } | null;
 }
 
-export interface Refresher extends Pick<
-  Generations,
-  'store' | 'rejected' | 'rejectedOf' | 'newestCommit' | 'replaceJudge'
-> {
-  /**
-   * How many files are rejected, by code. Costs nothing, unless what is newest is refused as a whole:
-   * then all of them are counted, once after each refresh.
-   */
-  readonly rejectedCodes: () => ReadonlyMap<RejectionCode, number>;
-  /** Loads the source for the first time, and follows it from then on. */
-  readonly start: () => void;
-  readonly status: () => RefreshStatus;
-  /** Asks for a refresh; with a commit, until that commit is served or back-off gives up. */
-  readonly request: (reason: Reason, commit?: string) => void;
-  /** Settles when the refresh that runs has ended; none follows. */
-  readonly stop: () => Promise<void>;
-}
-
 export interface RefresherOptions extends GenerationsOptions {
+  /** Gives a number of milliseconds that only grows. */
+  readonly elapsed: () => number;
+  /** Looks for gpgv anew; called before everything is judged anew. */
+  readonly lookForGpgv: () => Promise<void>;
+  /** Whether there is a gpgv now that can be asked. */
+  readonly hasGpgv: () => Promise<boolean>;
   /** Told of what fails unexpectedly. */
   readonly failures: Pick<Failures, 'note'>;
   /** Called when a refresh has ended, unless the stop cut it short. */
@@ -76,147 +68,354 @@ const FIRST_PAUSE = 250;
 const LONGEST_PAUSE = 60_000;
 /** A pushed commit that is not visible after this many tries (about 15 seconds) is given up. */
 const COMMIT_TRIES = 7;
+/** A jump of the clock is told for this long. Milliseconds. */
+const JUMP_TOLD = 3_600_000;
+/** What could not be judged again, as the bytes could not be read, is tried again after this. Milliseconds. */
+const RENEW_AGAIN = 30_000;
+/** Files without a verdict are asked for again after this, and at the longest. Milliseconds. */
+const UNDECIDED_PAUSE = 60_000;
+const LONGEST_UNDECIDED_PAUSE = 3_600_000;
+/** What a pass over them may take before others have their turn. Milliseconds. */
+const UNDECIDED_SLICE = 5000;
 
-/** Makes a refresher that has not started. */
-export function createRefresher(options: RefresherOptions): Refresher {
-  const { source, log, onInvalid, onRefresh, troubles, failures } = options;
-  const generations = createGenerations(options);
-  let lastRefresh: LastRefresh | null = null;
-  let lastError: RefreshStatus['lastError'] = null;
-  let runningSince: string | null = null;
+export class Refresher {
+  readonly #options: RefresherOptions;
+  readonly #generations: Generations;
+  readonly #clock: WallClock;
+  #lastRefresh: LastRefresh | null = null;
+  #lastError: RefreshStatus['lastError'] = null;
+  #runningSince: string | null = null;
   /** A pushed commit that has not been seen yet. */
-  let awaited: string | undefined;
-  let pending: Request | undefined;
-  let running: Promise<void> | undefined;
-  let retryTimer: NodeJS.Timeout | undefined;
-  let stopped = false;
+  #awaited: string | undefined;
+  #pending: Request | undefined;
+  #running: Promise<void> | undefined;
+  #retryTimer: NodeJS.Timeout | undefined;
+  #stopped = false;
+  #mustLookForGpgv = false;
+  /** Times of the clock that only goes on. */
+  #workedAt = -Infinity;
+  #renewAt = -Infinity;
+  #jumpedAt: number | undefined;
+  #undecidedAt = -Infinity;
+  #undecidedPause = UNDECIDED_PAUSE;
+  #undecidedBefore = 0;
+  /** Files of a state that is refused are in no store, and do not change without a refresh. */
+  #counted: { readonly since: LastRefresh | null; readonly codes: Codes } | undefined;
 
-  const run = async ({ reason, attempt }: Request): Promise<void> => {
-    const startedAt = performance.now();
-    let result: LastRefresh['result'];
+  /** Nothing is done before the start. */
+  constructor(options: RefresherOptions) {
+    this.#options = options;
+    this.#generations = new Generations(options);
+    const { now, elapsed } = options;
+    this.#clock = new WallClock({ now, elapsed, onTick: this.#tick, onJump: this.#onJump });
+  }
+
+  /** The store in force; undefined before the first generation. */
+  readonly store = (): SignatureStore | undefined => this.#generations.store;
+
+  /** Files that are not served because of a fault: quarantined, or of a refused state. */
+  readonly rejected = (): Iterable<RejectedFile> => this.#generations.rejected();
+
+  /** Those that have to do with a digest, given as 64 lower-case hexadecimal digits. */
+  readonly rejectedOf = (hex: string): readonly RejectedFile[] => this.#generations.rejectedOf(hex);
+
+  /** The commit of the newest state of the source, in force or refused. */
+  readonly newestCommit = (): string | null => this.#generations.newestCommit;
+
+  readonly status = (): RefreshStatus => ({
+    generation: this.#generations.current,
+    lastRefresh: this.#lastRefresh,
+    lastError: this.#lastError,
+    runningSince: this.#runningSince,
+  });
+
+  /**
+   * How many files are rejected, by code. Costs nothing, unless what is newest is refused as a whole:
+   * then all of them are counted, once after each refresh.
+   */
+  readonly rejectedCodes = (): Codes => {
+    if (this.#options.onInvalid === 'quarantine') {
+      return this.#generations.store?.rejectedCodes ?? NO_CODES;
+    }
+    if (this.#counted?.since !== this.#lastRefresh) this.#counted = undefined;
+    const codes = this.#counted?.codes ?? countCodes(this.#generations.rejected());
+    this.#counted = { since: this.#lastRefresh, codes };
+    return codes;
+  };
+
+  /** Brings what was published last into force, then loads the source, and follows it from then on. */
+  readonly start = (): void => {
+    if (this.#stopped) return;
+    this.#clock.start();
+    this.#enqueue({ reason: 'start', attempt: 0 });
+  };
+
+  /** Asks for a refresh; with a commit, until that commit is served or back-off gives up. */
+  readonly request = (reason: Reason, commit?: string): void => {
+    // A retry comes anyway; a poll in its place would begin the back-off anew.
+    if (reason === 'poll' && this.#retryTimer !== undefined) return;
+    this.#awaited = commit ?? this.#awaited;
+    this.#enqueue({ reason, attempt: 0 });
+  };
+
+  /** Everything is judged by another rule, with the refresh that is asked for next. */
+  readonly replaceJudge = (judge: StoreJudge): void => this.#generations.replaceJudge(judge);
+
+  /** Everything is judged anew, with the refresh that is asked for next. */
+  readonly judgeAnew = (): void => {
+    this.#mustLookForGpgv = true;
+    this.#generations.judgeAnew();
+  };
+
+  /** Looks at the clock now, as is done every second. */
+  readonly lookAtClock = (): void => this.#clock.look();
+
+  /** Settles when nothing runs, and nothing was asked for meanwhile. */
+  readonly idle = async (): Promise<void> => {
+    while (this.#running) await this.#running;
+  };
+
+  /** Settles when what runs has ended; nothing follows. */
+  readonly stop = async (): Promise<void> => {
+    this.#stopped = true;
+    this.#pending = undefined;
+    this.#clock.stop();
+    clearTimeout(this.#retryTimer);
+    await this.#running;
+    await this.#generations.close();
+  };
+
+  #enqueue(request: Request): void {
+    if (this.#stopped) return;
+    clearTimeout(this.#retryTimer);
+    this.#retryTimer = undefined;
+    this.#pending = request;
+    this.#running ??= this.#work();
+  }
+
+  /** Does what is given first, and then what is asked for. */
+  async #work(first?: () => Promise<void>): Promise<void> {
+    const { failures, now } = this.#options;
     try {
-      result = await generations.advance(note);
+      if (first) await first();
     } catch (error) {
-      if (error instanceof LookupFailure) throw error;
-      // Cut short by the stop.
-      if (stopped) return;
-      if (isUnexpected(error)) failures.note('a refresh', error);
-      const hint = error instanceof SourceError ? error.hint : undefined;
-      note(`refresh failed: ${messageOf(error)}`, hint);
-      troubles.raise('refresh-failed', { message: messageOf(error), hint });
-      result = 'failed';
+      failures.note('judging again', error);
     }
-    if (!generations.store()) await recall();
-    if (result !== 'failed') troubles.clear('refresh-failed');
-    if (result !== 'failed' && result !== 'refused') troubles.clear('state-refused');
-    const durationMs = Math.round(performance.now() - startedAt);
-    lastRefresh = { at: new Date().toISOString(), reason, result, durationMs };
-    onRefresh(lastRefresh);
-    if (result === 'changed') {
-      const counts = countsOf(generations.store());
-      log.info({ reason, ...generations.current(), durationMs, ...counts }, 'refreshed');
-    }
-    await retryIfNeeded({ reason: 'retry', attempt: attempt + 1 }, result);
-  };
-
-  /** Why the newest state is not in force, or null. */
-  const note = (trouble: string | null, hint?: string): void => {
-    lastError =
-      trouble === null ? null : { at: new Date().toISOString(), message: toLine(trouble) };
-    if (trouble !== null) log.error({ hint }, trouble);
-  };
-
-  const recall = async (): Promise<void> => {
-    try {
-      await generations.recall();
-    } catch (error) {
-      log.warn({ error: messageOf(error) }, 'the state that was published last cannot be read');
-    }
-  };
-
-  const retryIfNeeded = async (next: Request, result: LastRefresh['result']): Promise<void> => {
-    if (awaited !== undefined && result !== 'failed' && (await hasCommit(awaited))) {
-      awaited = undefined;
-    }
-    if (awaited !== undefined && next.attempt >= COMMIT_TRIES) {
-      log.warn({ commit: awaited }, 'the pushed commit is not visible on the branch; given up');
-      awaited = undefined;
-    }
-    if (result !== 'failed' && awaited === undefined) return;
-    retryLater(next);
-  };
-
-  const retryLater = (next: Request): void => {
-    if (stopped || pending) return;
-    const pause = Math.min(FIRST_PAUSE * 2 ** (next.attempt - 1), LONGEST_PAUSE);
-    retryTimer = setTimeout(() => enqueue(next), pause);
-  };
-
-  const hasCommit = async (commit: string): Promise<boolean> => {
-    try {
-      return await source.hasCommit(commit);
-    } catch (error) {
-      log.warn({ commit, error: messageOf(error) }, 'the pushed commit cannot be looked for');
-      return false;
-    }
-  };
-
-  const enqueue = (request: Request): void => {
-    if (stopped) return;
-    clearTimeout(retryTimer);
-    retryTimer = undefined;
-    pending = request;
-    running ??= work();
-  };
-
-  const work = async (): Promise<void> => {
-    while (pending) {
-      const request = pending;
-      pending = undefined;
+    while (this.#pending) {
+      const request = this.#pending;
+      this.#pending = undefined;
       try {
-        runningSince = new Date().toISOString();
-        await run(request);
+        this.#runningSince = now().toISOString();
+        await this.#run(request);
       } catch (error) {
         failures.note('a refresh', error);
-        retryLater({ reason: 'retry', attempt: request.attempt + 1 });
+        const next = { reason: 'retry' as const, attempt: request.attempt + 1 };
+        this.#retryIn(pauseBefore(next), next);
       } finally {
-        runningSince = null;
+        this.#runningSince = null;
       }
     }
-    running = undefined;
+    this.#noteUndecided();
+    this.#workedAt = this.#options.elapsed();
+    this.#running = undefined;
+  }
+
+  /** Whether something else is waiting for its turn. */
+  readonly #isWanted = (): boolean => this.#stopped || this.#pending !== undefined;
+
+  async #run({ reason, attempt }: Request): Promise<void> {
+    const startedAt = performance.now();
+    if (!this.#generations.store) await this.#recall();
+    if (this.#stopped) return;
+    const isRenewed = await this.#renew();
+    const advance = await this.#advance();
+    // Cut short by the stop.
+    if (!advance) return;
+    const result = advance.result === 'unchanged' && isRenewed ? 'changed' : advance.result;
+    this.#tellOutcome(result);
+    const durationMs = Math.round(performance.now() - startedAt);
+    const at = this.#options.now().toISOString();
+    this.#lastRefresh = { at, reason, result, durationMs };
+    this.#options.onRefresh(this.#lastRefresh);
+    if (result === 'changed') this.#logChange('refreshed', { reason, durationMs });
+    const again = advance.result === 'refused' ? advance.again : undefined;
+    if (again !== undefined) this.#retryIn(again, { reason: 'retry', attempt: 0 });
+    else await this.#retryIfNeeded({ reason: 'retry', attempt: attempt + 1 }, result);
+  }
+
+  async #recall(): Promise<void> {
+    try {
+      await this.#generations.recall();
+    } catch (error) {
+      if (error instanceof LookupFailure) throw error;
+      if (this.#stopped) return;
+      const reason = messageOf(error);
+      this.#options.log.warn({ error: reason }, 'the state that was published last cannot be read');
+    }
+  }
+
+  /** Tells whether verdicts in force have changed. What fails is tried again later. */
+  async #renew(): Promise<boolean> {
+    try {
+      if (this.#mustLookForGpgv) await this.#options.lookForGpgv();
+      this.#mustLookForGpgv = false;
+      return await this.#generations.renew(this.#isWanted);
+    } catch (error) {
+      if (error instanceof LookupFailure) throw error;
+      if (this.#stopped) return false;
+      if (isUnexpected(error)) this.#options.failures.note('judging again', error);
+      this.#renewAt = this.#options.elapsed() + RENEW_AGAIN;
+      this.#options.log.warn({ error: messageOf(error) }, 'verdicts cannot be asked for again');
+      return false;
+    }
+  }
+
+  /** Undefined where the stop has cut it short. */
+  async #advance(): Promise<Advance | { readonly result: 'failed' } | undefined> {
+    try {
+      return await this.#generations.advance(this.#noteDecision, this.#isWanted);
+    } catch (error) {
+      if (error instanceof LookupFailure) throw error;
+      if (this.#stopped) return undefined;
+      if (isUnexpected(error)) this.#options.failures.note('a refresh', error);
+      const hint = error instanceof SourceError ? error.hint : undefined;
+      this.#noteDecision(`refresh failed: ${messageOf(error)}`, hint);
+      this.#options.troubles.raise('refresh-failed', { message: messageOf(error), hint });
+      return { result: 'failed' };
+    }
+  }
+
+  /** Why the newest state is not in force, or null. */
+  readonly #noteDecision = (trouble: string | null, hint?: string): void => {
+    const at = this.#options.now().toISOString();
+    this.#lastError = trouble === null ? null : { at, message: toLine(trouble) };
+    if (trouble !== null) this.#options.log.error({ hint }, trouble);
   };
 
-  /** Files of a state that is refused are in no store, and do not change without a refresh. */
-  let counted: { readonly since: LastRefresh | null; readonly codes: Codes } | undefined;
-  const countRejected = (): Codes => {
-    if (onInvalid === 'quarantine') return generations.store()?.rejectedCodes ?? NO_CODES;
-    if (counted?.since !== lastRefresh) counted = undefined;
-    counted ??= { since: lastRefresh, codes: countCodes(generations.rejected()) };
-    return counted.codes;
+  #tellOutcome(result: LastRefresh['result']): void {
+    const { troubles } = this.#options;
+    if (result === 'failed') return;
+    troubles.clear('refresh-failed');
+    if (result !== 'refused') troubles.clear('state-refused');
+  }
+
+  #logChange(what: string, facts: object): void {
+    const counts = countsOf(this.#generations.store);
+    this.#options.log.info({ ...facts, ...this.#generations.current, ...counts }, what);
+  }
+
+  async #retryIfNeeded(next: Request, result: LastRefresh['result']): Promise<void> {
+    if (this.#awaited !== undefined && result !== 'failed' && (await this.#has(this.#awaited))) {
+      this.#awaited = undefined;
+    }
+    if (this.#awaited !== undefined && next.attempt >= COMMIT_TRIES) {
+      const commit = this.#awaited;
+      this.#options.log.warn(
+        { commit },
+        'the pushed commit is not visible on the branch; given up',
+      );
+      this.#awaited = undefined;
+    }
+    if (result !== 'failed' && this.#awaited === undefined) return;
+    this.#retryIn(pauseBefore(next), next);
+  }
+
+  #retryIn(pause: number, next: Request): void {
+    if (this.#isWanted()) return;
+    this.#retryTimer = setTimeout(() => this.#enqueue(next), pause);
+  }
+
+  /** Whether a pushed commit has reached us, be it to be refused. */
+  async #has(commit: string): Promise<boolean> {
+    if (commit === this.#generations.newestCommit) return true;
+    try {
+      return await this.#options.source.hasCommit(commit);
+    } catch (error) {
+      const reason = messageOf(error);
+      this.#options.log.warn({ commit, error: reason }, 'the pushed commit cannot be looked for');
+      return false;
+    }
+  }
+
+  /** What time itself brings, whether or not anything is asked for. */
+  readonly #tick = (): void => {
+    const elapsed = this.#options.elapsed();
+    if (this.#jumpedAt !== undefined && elapsed >= this.#jumpedAt + JUMP_TOLD) {
+      this.#options.troubles.clear('clock-jumped');
+      this.#jumpedAt = undefined;
+    }
+    if (this.#stopped || this.#running || !this.#generations.store) return;
+    if (!this.#generations.isTrue() && elapsed >= this.#renewAt) {
+      this.#running = this.#work(this.#renewAlone);
+    } else if (this.#generations.undecided > 0 && elapsed >= this.#undecidedAt) {
+      this.#running = this.#work(this.#retryUndecided);
+    }
   };
 
-  return {
-    store: generations.store,
-    rejectedCodes: countRejected,
-    rejected: generations.rejected,
-    rejectedOf: generations.rejectedOf,
-    newestCommit: generations.newestCommit,
-    replaceJudge: generations.replaceJudge,
-    start: () => enqueue({ reason: 'start', attempt: 0 }),
-    status: () => ({ generation: generations.current(), lastRefresh, lastError, runningSince }),
-    request: (reason, commit) => {
-      // A retry comes anyway; a poll in its place would begin the back-off anew.
-      if (reason === 'poll' && retryTimer !== undefined) return;
-      awaited = commit ?? awaited;
-      enqueue({ reason, attempt: 0 });
-    },
-    stop: async () => {
-      stopped = true;
-      pending = undefined;
-      clearTimeout(retryTimer);
-      await running;
-    },
+  readonly #onJump = (milliseconds: number, since: number): void => {
+    const { log, troubles, now, elapsed } = this.#options;
+    const seconds = Math.round(Math.abs(milliseconds) / 1000);
+    const where = milliseconds > 0 ? 'ahead' : 'back';
+    const message = `the clock was set ${where} by ${seconds} s, to ${now().toISOString()}`;
+    log.warn({ milliseconds }, message);
+    troubles.raise('clock-jumped', {
+      message,
+      hint: 'Look at time synchronisation, if it goes on.',
+    });
+    this.#jumpedAt = elapsed();
+    // Of what was judged around the jump nobody knows by which time gpgv went.
+    if (this.#running || this.#workedAt >= since) this.#generations.judgeAnew();
+    this.request('clock');
   };
+
+  readonly #renewAlone = async (): Promise<void> => {
+    if (await this.#renew()) this.#logChange('judged again', { reason: 'clock' });
+  };
+
+  /** Files that keep gpgv busy get at most half of the time, and less each time that it is in vain. */
+  readonly #retryUndecided = async (): Promise<void> => {
+    const { elapsed, hasGpgv, log } = this.#options;
+    const startedAt = elapsed();
+    this.#undecidedAt = startedAt + UNDECIDED_PAUSE;
+    try {
+      if (!(await hasGpgv())) return;
+      const isOver = patience(UNDECIDED_SLICE);
+      const isEnough = (): boolean => this.#isWanted() || isOver();
+      const { hasProgress, isWhole } = await this.#generations.retryUndecided(isEnough);
+      if (hasProgress) this.#logChange('judged again', { reason: 'retry' });
+      const longer = Math.min(2 * this.#undecidedPause, LONGEST_UNDECIDED_PAUSE);
+      const took = elapsed() - startedAt;
+      this.#undecidedAt = elapsed() + (isWhole ? Math.max(this.#undecidedPause, took) : took);
+      if (hasProgress) this.#undecidedPause = UNDECIDED_PAUSE;
+      else if (isWhole) this.#undecidedPause = longer;
+    } catch (error) {
+      if (error instanceof LookupFailure) throw error;
+      if (!this.#stopped)
+        log.warn({ error: messageOf(error) }, 'verdicts cannot be asked for again');
+    }
+  };
+
+  /** Files that are new among those without a verdict get their first try soon. */
+  #noteUndecided(): void {
+    const { troubles } = this.#options;
+    const count = this.#generations.undecided;
+    if (count > this.#undecidedBefore) {
+      this.#undecidedAt = -Infinity;
+      this.#undecidedPause = UNDECIDED_PAUSE;
+    }
+    this.#undecidedBefore = count;
+    if (count === 0) troubles.clear('undecided-files');
+    else {
+      const message =
+        count === 1 ? '1 file waits for a verdict' : `${count} files wait for a verdict`;
+      troubles.raise('undecided-files', { message });
+    }
+  }
+}
+
+/** In milliseconds. */
+function pauseBefore({ attempt }: Request): number {
+  return Math.min(FIRST_PAUSE * 2 ** (attempt - 1), LONGEST_PAUSE);
 }
 
 function countsOf(store: SignatureStore | undefined): object {

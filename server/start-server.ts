@@ -24,7 +24,7 @@ import type { Troubles } from './follow/troubles.ts';
 import { createReasons } from './refused/reasons.ts';
 import type { RefusedFile } from './refused/refused-file.ts';
 import { createRefusedPulls } from './refused/refused-pulls.ts';
-import { createRefresher } from './refresher.ts';
+import { Refresher, type RefresherOptions } from './refresher.ts';
 import { toOriginForm } from './request-path.ts';
 
 /** Connections to the status listener at once: people, probes and Prometheus. */
@@ -38,7 +38,11 @@ export interface Reloadable {
   readonly tls: TlsFiles | undefined;
 }
 
-export interface ServerOptions extends Reloadable, JudgeMemory {
+export interface ServerOptions
+  extends
+    Reloadable,
+    JudgeMemory,
+    Pick<RefresherOptions, 'now' | 'tried' | 'lookForGpgv' | 'hasGpgv'> {
   readonly source: Source;
   /** Where refused pulls are kept between runs; undefined for nowhere. */
   readonly refusedFile: RefusedFile | undefined;
@@ -67,7 +71,7 @@ export interface ServerOptions extends Reloadable, JudgeMemory {
 export interface RunningServer {
   readonly url: string;
   readonly statusUrl: string;
-  /** Takes new keys, secrets and certificates into use and refreshes. */
+  /** Takes new keys, secrets and certificates into use, judges everything anew and refreshes. */
   readonly reload: (next: Reloadable) => void;
   readonly stop: () => Promise<void>;
 }
@@ -79,8 +83,14 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   let reloadable: Reloadable = options;
   let reloadedAt = Date.now();
   const clientAddress = createClientAddress(options.trustedProxies);
-  const refresher = createRefresher({
+  const { now, tried, lookForGpgv, hasGpgv } = options;
+  const refresher = new Refresher({
     source,
+    now,
+    elapsed: () => performance.now(),
+    tried,
+    lookForGpgv,
+    hasGpgv,
     judge: judgeBy(options.policy),
     onInvalid: options.onInvalid,
     log,
@@ -249,6 +259,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       if (next.policy.id !== reloadable.policy.id) refresher.replaceJudge(judgeBy(next.policy));
       reloadable = next;
       reloadedAt = Date.now();
+      refresher.judgeAnew();
       refresher.request('signal');
     },
     stop: async () => {

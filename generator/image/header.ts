@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 /** Changes whenever records are written in another way, so that no others are read. */
-const FORMAT = 3;
+const FORMAT = 4;
 
 const headerSchema = z.strictObject({
   lookasideImage: z.literal(FORMAT),

@@ -77,13 +77,14 @@ function writeSignature(
   { directory, number, signature }: PublishableFile,
   place: number,
 ): void {
-  const { hash, bytes, claims, signedAt, validUntil } = signature;
+  const { hash, bytes, claims, signedAt, validFrom, validUntil } = signature;
   writer.byte(SIGNATURE);
   writer.number(place);
   writer.text(directory);
   writer.number(number);
   // As readOwn reads it.
   writer.number(signedAt);
+  writer.number(validFrom);
   writer.number(validUntil);
   writer.number(claims.timestamp ?? NaN);
   writer.text(claims.dockerReference);
@@ -136,17 +137,19 @@ export function parseRecords(
 }
 
 /** What a signature does not share with others. */
-interface Own extends Pick<Signature, 'signedAt' | 'validUntil' | 'hash' | 'bytes'> {
+interface Own extends Pick<Signature, 'signedAt' | 'validFrom' | 'validUntil' | 'hash' | 'bytes'> {
   readonly timestamp: number | null;
   readonly dockerReference: string;
 }
 
 function readOwn(reader: ByteReader): Own {
   const signedAt = reader.number();
+  const validFrom = reader.number();
   const validUntil = reader.number();
   const timestamp = reader.number();
   return {
     signedAt,
+    validFrom,
     validUntil,
     timestamp: Number.isNaN(timestamp) ? null : timestamp,
     dockerReference: reader.text(),
@@ -156,8 +159,8 @@ function readOwn(reader: ByteReader): Own {
 }
 
 function toSignature(own: Own, shared: Terms, directory: string): Signature {
-  const { timestamp, dockerReference, hash, bytes, signedAt, validUntil } = own;
-  const { signer, scope, meets, creator, warnings } = shared;
+  const { timestamp, dockerReference, hash, bytes, signedAt, validFrom, validUntil } = own;
+  const { signer, scope, meets, creator, warnings, gpgv } = shared;
   const manifestDigest = `sha256:${directory.slice(directory.lastIndexOf('=') + 1)}`;
   return {
     status: signer ? 'accepted' : 'unverified',
@@ -168,7 +171,9 @@ function toSignature(own: Own, shared: Terms, directory: string): Signature {
     scope,
     meets,
     signedAt,
+    validFrom,
     validUntil,
+    gpgv,
     warnings,
   };
 }

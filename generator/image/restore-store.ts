@@ -2,6 +2,7 @@ import { type FileHandle, open, stat } from 'node:fs/promises';
 import { checkEntries } from '../check-entries.ts';
 import { fillStore } from '../load-store.ts';
 import type { Judge, Signature } from '../judge.ts';
+import type { Effort } from '../openpgp/open-message.ts';
 import type { Memory } from '../remembering-judge.ts';
 import { flattenBatches } from '../sources/flatten-batches.ts';
 import type { Entry, Snapshot } from '../sources/source.ts';
@@ -20,6 +21,8 @@ export interface RestoreOptions {
   readonly snapshot: Snapshot;
   readonly judge: Judge & Partial<Memory>;
   readonly verdictTerms: VerdictTerms;
+  /** What the verdict on a file may cost. */
+  readonly effort: Effort;
   /** Whether a verdict still holds. */
   readonly holds: (signature: Signature) => boolean;
   readonly now: Date;
@@ -100,12 +103,12 @@ async function readImage(
 async function judgeRemaining(
   entries: readonly Entry[],
   store: SignatureStore,
-  { snapshot, judge, now, onChecked }: RestoreOptions,
+  { snapshot, judge, now, effort, onChecked }: RestoreOptions,
 ): Promise<void> {
   const isMany = entries.length > FEW;
   if (isMany) await judge.recall?.();
   try {
-    const files = checkEntries(snapshot, oneByOne(entries), judge, now);
+    const files = checkEntries(snapshot, oneByOne(entries), judge, now, effort);
     await fillStore(store, files, onChecked);
   } finally {
     if (isMany) await judge.release?.('some');

@@ -3,9 +3,11 @@
 // again. An image that is not whole, or of no use, costs no more than the time that it spares.
 import type { Judge, Signature } from '../judge.ts';
 import type { Policy } from '../policy/policy.ts';
+import type { Effort } from '../openpgp/open-message.ts';
 import type { Memory } from '../remembering-judge.ts';
 import type { Snapshot } from '../sources/source.ts';
 import type { SignatureStore } from '../store.ts';
+import { holdsAt } from '../validity.ts';
 import { type VerdictTerms, isLasting } from '../verdict-terms.ts';
 import { formatHeader } from './header.ts';
 import type { ImageWriter } from './image-writer.ts';
@@ -40,6 +42,13 @@ export interface StoreMemoryOptions extends ImageFile {
   readonly verdictTerms: VerdictTerms;
   /** The judge's. Milliseconds. */
   readonly expiryWarning: number;
+  /** What the verdict on a file may cost that the image does not tell. */
+  readonly effort: Effort;
+  /**
+   * Whether signatures whose time is over are in the store that is restored, for the caller to judge
+   * again; else they are judged like files without a verdict.
+   */
+  readonly leavesLapsed: boolean;
   /** Told why an image that is there was of no use. */
   readonly onUnused: (reason: unknown) => void;
 }
@@ -50,19 +59,22 @@ const SHARE = 0.02;
 
 export function createStoreMemory(options: StoreMemoryOptions): StoreMemory {
   const { path, writer, judge, policy, verdictTerms, expiryWarning, onUnused } = options;
+  const { effort, leavesLapsed } = options;
   /** Since the image was written. */
   let changed = Infinity;
 
   return {
     restore: async (snapshot, now, onChecked = () => undefined) => {
       changed = Infinity;
-      const holds = (signature: Signature): boolean => !isStale(signature, now, expiryWarning);
+      const holds = (signature: Signature): boolean =>
+        leavesLapsed || !isStale(signature, now, expiryWarning);
       try {
         const restored = await restoreStore({
           path,
           snapshot,
           judge,
           verdictTerms,
+          effort,
           holds,
           now,
           onChecked,
@@ -93,9 +105,10 @@ export function createStoreMemory(options: StoreMemoryOptions): StoreMemory {
 }
 
 /** Whether another judge, or this one at another time, might say something else. */
-function isStale({ validUntil, warnings }: Signature, now: Date, expiryWarning: number): boolean {
+function isStale(signature: Signature, now: Date, expiryWarning: number): boolean {
+  const { validFrom, validUntil, warnings } = signature;
+  if (!holdsAt({ from: validFrom, until: validUntil }, now)) return true;
   const left = validUntil - now.getTime();
-  if (left <= 0) return true;
   return left <= expiryWarning && warnings.every(({ code }) => code !== 'expires-soon');
 }
 

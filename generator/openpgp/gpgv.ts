@@ -9,13 +9,14 @@ import { join } from 'node:path';
 import pLimit from 'p-limit';
 import { MAX_BLOB_BYTES } from '../blob.ts';
 import { DEFAULT_BUDGETS } from '../budgets.ts';
-import { type Rejection, isRejection, reject } from '../rejection.ts';
+import { type Rejection, isRejection, isUndecided, reject } from '../rejection.ts';
 import {
   type ProcessLimit,
   ProcessLimitError,
   ProcessStartError,
 } from '../system/process-limits.ts';
 import { runProcess } from '../system/run-process.ts';
+import { GivenUp } from './given-up.ts';
 import { type ValidSignature, readGpgvStatus } from './gpgv-status.ts';
 
 /** What gpgv says of a message. */
@@ -69,7 +70,6 @@ const NOT_THERE = new Map([
   [127, 'ENOENT'],
 ]);
 const OUT_OF_MEMORY = /out of core|cannot allocate memory/i;
-const MAX_GIVEN_UP = 1000;
 const FROM_OUTSIDE: ReadonlySet<string> = new Set(['SIGKILL', 'SIGTERM', 'SIGINT', 'SIGHUP']);
 /** A good signature has seven status lines and three for people. In bytes, for each. */
 const MAX_LINES_BYTES = 64 * 1024;
@@ -92,8 +92,7 @@ export async function openGpgv(options: GpgvOptions): Promise<Gpgv | undefined> 
   const limit = pLimit(availableParallelism());
   const closing = new AbortController();
   const keyringFiles = new Map<Uint8Array, Promise<string>>();
-  /** Messages that took too long, by hash: the same file may lie at thousands of paths. */
-  const givenUp = new Set<string>();
+  const givenUp = new GivenUp(() => performance.now());
   let files = 0;
 
   const writeKeyring = async (keyring: Uint8Array): Promise<string> => {
@@ -136,8 +135,7 @@ export async function openGpgv(options: GpgvOptions): Promise<Gpgv | undefined> 
       const hash = createHash('sha256').update(message).digest('base64url');
       if (givenUp.has(hash)) return { verdict: gaveUpBefore(), untrustedPayload: NOTHING };
       const result = await limit(async () => verify(message, keyring));
-      const isGivenUp = isRejection(result.verdict) && result.verdict.code === 'cannot-verify';
-      if (isGivenUp && givenUp.size < MAX_GIVEN_UP) givenUp.add(hash);
+      if (isRejection(result.verdict) && isUndecided(result.verdict)) givenUp.add(hash);
       return result;
     },
     close: async () => {

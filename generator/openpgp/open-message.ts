@@ -1,10 +1,12 @@
 // Who says whether a signature is good. OpenPGP.js answers for what both engines read alike: a
 // message in the form that GnuPG writes, by a key of the usual kind. Only its "yes" counts, and
 // what needs no engine: a stranger, an expired date. Everything else is for gpgv, which nodes
-// follow. Where there is no gpgv, nothing that it alone can judge is called bad.
+// follow. Where there is no gpgv, nothing that it alone can judge is called bad. What depends on the
+// clock says for which span of time it is true.
 import { MAX_BLOB_BYTES } from '../blob.ts';
 import { formatTime } from '../format-time.ts';
-import { type Rejection, isRejection, reject } from '../rejection.ts';
+import { type Rejection, during, isRejection, isUndecided, reject } from '../rejection.ts';
+import { type Validity, wholeSecond } from '../validity.ts';
 import { type Algorithms, PLAIN_HASHES, nameAlgorithms } from './algorithms.ts';
 import type { Gpgv } from './gpgv.ts';
 import { STRAY_PACKET } from './gpgv-status.ts';
@@ -31,53 +33,84 @@ export interface OpenedMessage {
   readonly signedAt: number;
   /** When signature or key expire, in milliseconds since 1970; Infinity if never. */
   readonly expiresAt: number;
-  /** When it must be verified again, in milliseconds since 1970; Infinity if never. */
-  readonly validUntil: number;
+  /** When all this holds; outside, it must be verified again. */
+  readonly validity: Validity;
+  /** The version of the gpgv that was asked; absent where none was. */
+  readonly gpgv?: string;
 }
 
 /**
+ * What a verdict may cost: `quick` asks no gpgv, `usual` asks it only of messages in the form that
+ * GnuPG writes, which take it milliseconds, and `any` of all. What would cost more is DEFERRED.
+ */
+export type Effort = 'quick' | 'usual' | 'any';
+
+/**
  * Opens a signed message and, with a keyring, verifies its signature as of `now`. Only with a
- * keyring, and only if the signature is good, the result has a signer.
+ * keyring, and only if the signature is good, the result has a signer. Any effort unless told.
  */
 export type OpenMessage = (
   untrustedMessage: Uint8Array,
   keyring: Keyring | undefined,
   now: Date,
+  effort?: Effort,
 ) => Promise<OpenedMessage | Rejection>;
+
+/** A gpgv that may come and go: asks for the one that is there now, if any. */
+export interface GpgvFinder {
+  readonly find: () => Promise<Gpgv | undefined>;
+}
 
 /** The hint of everything that waits for the second engine. */
 export const INSTALL_GPGV =
   'Install gpgv (Debian: gpgv, RHEL: gnupg2), which judges it as nodes do.';
 
-/** When gpgv alone knows how long a key is good, it is asked again after this. Milliseconds. */
+/** What gpgv says of dates is asked for again after this. Milliseconds. */
 const ASK_AGAIN = 24 * 3_600_000;
 const NO_KEYS = new Uint8Array();
+
+/** The word on a message that costs more than it may; always the same object. */
+export const DEFERRED = reject('cannot-verify', 'the signature waits for gpgv to judge it', {
+  hint: 'Wait: gpgv is asked as soon as all that is quicker has been judged.',
+});
 
 /**
  * Puts the engines together, and what computes RSA for the first; without gpgv, what only it can
  * judge is `cannot-verify`.
  */
 export function createOpenMessage(
-  gpgv: Gpgv | undefined,
+  gpgv: Gpgv | GpgvFinder | undefined,
   isSignedByRsa: IsSignedByRsa = computeAtOnce,
 ): OpenMessage {
-  return async (message, keyring, now) => {
+  const findGpgv = async (): Promise<Gpgv | undefined> =>
+    gpgv && 'find' in gpgv ? gpgv.find() : gpgv;
+  return async (message, keyring, now, effort = 'any') => {
     const plain = readPlainMessage(message, MAX_BLOB_BYTES);
-    const isKnown =
+    const known =
       keyring && plain ? await openPlain(plain, keyring, now, isSignedByRsa) : undefined;
-    if (isKnown && !isRejection(isKnown)) return isKnown;
-    if (isKnown && DEFINITE.has(isKnown.code)) return isKnown;
-    if (!keyring && plain) {
-      const { createdAt, expiresAt } = plain.signature;
-      const { untrustedPayload } = plain;
-      return { untrustedPayload, signedAt: createdAt, expiresAt, validUntil: expiresAt };
-    }
+    if (known && (!isRejection(known) || DEFINITE.has(known.code))) return known;
+    if (!keyring && plain) return openUnverified(plain, now);
     if (isBomb(message, MAX_BLOB_BYTES)) {
       return reject('malformed', `the message expands to more than ${MAX_BLOB_BYTES} bytes`);
     }
-    if (!gpgv) return findMessageFault(message, MAX_BLOB_BYTES) ?? isKnown ?? outOfTheOrdinary();
-    return askGpgv(gpgv, message, keyring, now);
+    if (effort === 'quick' || (effort === 'usual' && !plain)) return DEFERRED;
+    const found = await findGpgv();
+    if (found) return askGpgv(found, message, keyring, now);
+    const fault = findMessageFault(message, MAX_BLOB_BYTES);
+    return fault ?? (known ? during(aDayFrom(now), known) : outOfTheOrdinary());
   };
+}
+
+/** Without keys there is only its form, and the date that it gives itself. */
+function openUnverified(
+  { signature: { createdAt, expiresAt }, untrustedPayload }: PlainMessage,
+  now: Date,
+): OpenedMessage {
+  const isOver = expiresAt <= now.getTime();
+  const validity = isOver
+    ? { from: expiresAt, until: Infinity }
+    : { from: -Infinity, until: expiresAt };
+  return { untrustedPayload, signedAt: createdAt, expiresAt, validity };
 }
 
 /** What needs no second opinion. */
@@ -118,10 +151,38 @@ async function openPlain(
   if (refusal) return refusal;
   const { fingerprint, primaryFingerprint } = key;
   const signer = { fingerprint, primaryFingerprint };
-  const validUntil = Math.min(expiresAt, key.expiresAt);
-  const dates = { signedAt: createdAt, expiresAt: validUntil, validUntil };
-  return { untrustedPayload, signer, algorithms, ...dates };
+  const until = Math.min(expiresAt, key.expiresAt);
+  const validity = plainValidity(createdAt, key, until, now);
+  return { untrustedPayload, signer, algorithms, signedAt: createdAt, expiresAt: until, validity };
 }
+
+/**
+ * Where only dates of the signature and of a plain key matter. Before the newest of them the same
+ * may be read otherwise, so until then it holds only from now on.
+ */
+function plainValidity(
+  signedAt: number,
+  { certifiedAt }: SigningKey,
+  until: number,
+  now: Date,
+): Validity {
+  const since = Math.max(signedAt, certifiedAt);
+  return since <= now.getTime()
+    ? { from: since, until }
+    : { from: wholeSecond(now.getTime()), until: Math.min(since, until) };
+}
+
+function aDayFrom(now: Date): Validity {
+  const from = wholeSecond(now.getTime());
+  return { from, until: from + ASK_AGAIN };
+}
+
+/** Faults of form, which no date changes. */
+const FORM_FAULTS: ReadonlySet<string> = new Set([
+  'malformed',
+  'not-signed',
+  'multiple-signatures',
+] satisfies Rejection['code'][]);
 
 async function askGpgv(
   gpgv: Gpgv,
@@ -139,9 +200,12 @@ async function askGpgv(
       return fault ?? findCompressionFault(message, MAX_BLOB_BYTES) ?? verdict;
     }
     // Without keys every signature is a stranger's: all that can be said is that there is one.
-    return !keyring && verdict.code === 'unknown-signer'
-      ? { untrustedPayload, signedAt: 0, expiresAt: Infinity, validUntil: Infinity }
-      : verdict;
+    if (!keyring && verdict.code === 'unknown-signer') {
+      const validity = { from: -Infinity, until: Infinity };
+      return { untrustedPayload, signedAt: 0, expiresAt: Infinity, validity };
+    }
+    const isLasting = FORM_FAULTS.has(verdict.code) || isUndecided(verdict);
+    return isLasting ? verdict : during(aDayFrom(now), verdict);
   }
   const { fingerprint, primaryFingerprint, createdAt, expiresAt } = verdict;
   const [key] = keyring?.find(fingerprint.slice(-16).toLowerCase()) ?? [];
@@ -150,23 +214,29 @@ async function askGpgv(
   // Of an unusual key gpgv has the last word, but what OpenPGP.js reads will do for a warning.
   const isAhead = key !== undefined && key.expiresAt > now.getTime();
   const known = Math.min(expiresAt, isAhead ? key.expiresAt : Infinity);
+  const { from, until } = aDayFrom(now);
   return {
     untrustedPayload,
     signer: { fingerprint, primaryFingerprint },
     algorithms: nameAlgorithms(verdict.publicKeyAlgorithm, verdict.hashAlgorithm, key?.bits),
     signedAt: createdAt,
     expiresAt: known,
-    validUntil: key?.isPlain ? known : Math.min(known, now.getTime() + ASK_AGAIN),
+    validity: key?.isPlain
+      ? plainValidity(createdAt, key, known, now)
+      : { from, until: Math.min(known, until) },
+    gpgv: gpgv.version,
   };
 }
 
+/** What has expired stays so; a key that has is named until the signature itself has expired too. */
 function findExpiry(signature: number, key: SigningKey, now: Date): Rejection | undefined {
   if (signature <= now.getTime()) {
-    return reject('signature-expired', `the signature expired on ${toDay(signature)}`);
+    const message = `the signature expired on ${toDay(signature)}`;
+    return during({ from: signature, until: Infinity }, reject('signature-expired', message));
   }
   if (key.expiresAt <= now.getTime()) {
     const message = `the key ${key.fingerprint} expired on ${toDay(key.expiresAt)}`;
-    return reject('key-expired', message);
+    return during({ from: key.expiresAt, until: signature }, reject('key-expired', message));
   }
   return undefined;
 }

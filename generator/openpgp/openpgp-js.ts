@@ -45,6 +45,8 @@ export interface SigningKey {
   readonly bits: number | undefined;
   /** Milliseconds since 1970; Infinity if never or not known. */
   readonly expiresAt: number;
+  /** When it last said something of itself: before, it may be read otherwise. Milliseconds since 1970. */
+  readonly certifiedAt: number;
   /** Whether all engines read the key alike: else only gpgv's word counts. */
   readonly isPlain: boolean;
   /** For signatures by RSA; undefined for keys of another kind. */
@@ -241,6 +243,7 @@ function toSigningKeys({ block, parsed }: ReadKey): readonly SigningKey[] {
     createdAt: part?.getCreationTime().getTime() ?? 0,
     bits: part?.getAlgorithmInfo().bits,
     expiresAt: Math.min(certified?.expiresAt ?? Infinity, own?.expiresAt ?? Infinity),
+    certifiedAt: parsed ? newestDate(parsed, part) : 0,
     isPlain:
       isPlain &&
       part !== undefined &&
@@ -294,6 +297,14 @@ function readBindings(subkey: Subkey): KeyTerms {
   const newest = newestOf(subkey.bindingSignatures);
   const terms = readTerms(newest, subkey.getCreationTime());
   return { ...terms, isPlain: terms.isPlain && newest?.embeddedSignature !== null };
+}
+
+/** Of all that a key and its part say of themselves. Milliseconds since 1970. */
+function newestDate(key: Key, part: Key | Subkey | undefined): number {
+  const certifications = key.users.flatMap(({ selfCertifications }) => selfCertifications);
+  const bindings = part && 'bindingSignatures' in part ? part.bindingSignatures : [];
+  const dates = [...certifications, ...bindings].map(({ created }) => Number(created));
+  return Math.max(0, ...dates);
 }
 
 function newestOf(signatures: readonly SelfSignature[]): SelfSignature | undefined {

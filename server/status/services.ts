@@ -12,7 +12,10 @@ import type { Refresher } from '../refresher.ts';
 /** What the routes for operators, and the pages, tell of. */
 export interface StatusServices {
   readonly source: Source;
-  readonly refresher: Refresher;
+  readonly refresher: Pick<
+    Refresher,
+    'store' | 'status' | 'rejectedCodes' | 'rejected' | 'rejectedOf' | 'newestCommit' | 'request'
+  >;
   /** The policy in force. */
   readonly policy: () => Policy;
   readonly refused: RefusedPulls;

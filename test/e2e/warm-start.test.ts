@@ -9,6 +9,7 @@ import { eventually } from './eventually.ts';
 import { type GitRemote, makeGitRemote } from './git-remote.ts';
 import type { Lookaside } from './lookaside.ts';
 import { type Publisher, type SignedFile, makePublisher } from './publisher.ts';
+import { readStatus } from './read-status.ts';
 import { runOrThrow } from './run.ts';
 import { useTemporary } from './temporary.ts';
 import { useLookaside } from './use-lookaside.ts';
@@ -91,7 +92,13 @@ describeWith(['gpg', 'git'], 'warm start', () => {
     server: Lookaside,
     files: readonly SignedFile[] = all(),
   ): Promise<void> {
-    assert.equal(server.signatures, files.length);
+    // The state of last time comes first, and then the newest.
+    const { signatures } = await eventually(async () => {
+      const status = await readStatus(server);
+      assert.notEqual(status.lastRefresh, null);
+      return status;
+    });
+    assert.equal(signatures, files.length);
     await Promise.all(files.map(async (file) => assertServed(server, file)));
   }
 

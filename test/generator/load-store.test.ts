@@ -39,7 +39,7 @@ function observe(store: SignatureStore) {
     summary: store.summary,
     files: sortByPath(store.files()),
     rejected: sortByPath(store.rejectedFiles()),
-    expired: [...store.expired(new Date(9000))].flatMap((file) => file?.path ?? []).toSorted(),
+    expired: [...store.lapsed(new Date(9000))].flatMap((file) => file?.path ?? []).toSorted(),
   };
 }
 

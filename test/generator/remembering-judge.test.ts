@@ -133,7 +133,9 @@ describe('generator: judge with a memory', () => {
   ): Promise<Result> {
     const file = await openVerdictFile(path(), (error) => assert.fail(String(error)));
     const [asked, suggested]: [string[], string[]] = [[], []];
-    const lines = createVerdictLines(createVerdictTerms(policy, createVerdictIds(policy, engines)));
+    const lines = createVerdictLines(
+      createVerdictTerms(policy, createVerdictIds(policy, engines), () => undefined),
+    );
     const judge = createRememberingJudge(
       await noting(policy, asked, suggested),
       policy,

@@ -67,7 +67,9 @@ export function publishable(path: string, signature: Partial<Signature> = {}): P
     status: 'accepted',
     signer: undefined,
     signedAt: 0,
+    validFrom: -Infinity,
     validUntil: Infinity,
+    gpgv: undefined,
     ...judged,
   } as const;
   const { directory, number } = locationOf(path);

@@ -22,7 +22,7 @@ const ignored = (path: string): CheckedFile => ({
 });
 const removed = (path: string): CheckedFile => ({ kind: 'removed', ...pathOf(path) });
 const expired = (store: SignatureStore, time: number) =>
-  [...store.expired(new Date(time))].flatMap((file) => file?.path ?? []);
+  [...store.lapsed(new Date(time))].flatMap((file) => file?.path ?? []);
 
 const hashes = (store: SignatureStore, directory = DIRECTORY) =>
   signaturesAt(store, directory)?.map(({ hash }) => hash);

@@ -30,7 +30,9 @@ const CLAIMS = {
 const SIGNER: Signer = { fingerprint: 'A'.repeat(40), primaryFingerprint: 'A'.repeat(40) };
 
 const linesOf = (policy: Policy, engines = ENGINES) =>
-  createVerdictLines(createVerdictTerms(policy, createVerdictIds(policy, engines)));
+  createVerdictLines(
+    createVerdictTerms(policy, createVerdictIds(policy, engines), () => undefined),
+  );
 
 const by = async (...names: readonly string[]): Promise<SignedBy> => ({
   type: 'signedBy',
@@ -218,7 +220,13 @@ describe('generator: lines of remembered verdicts', () => {
       assert.equal(parse(other), undefined);
       // Not even if the rest were the same.
       assert.equal(
-        createVerdictLines(createVerdictTerms(other, () => 'same')).parse(line, LOCATION),
+        createVerdictLines(
+          createVerdictTerms(
+            other,
+            () => 'same',
+            () => undefined,
+          ),
+        ).parse(line, LOCATION),
         undefined,
       );
     });

@@ -4,7 +4,7 @@ import { createSimplePolicy } from '../../generator/policy/policy.ts';
 import { createDirectorySource } from '../../generator/sources/directory.ts';
 import { type RunningServer, type ServerOptions, startServer } from '../../server/start-server.ts';
 import { makeTemporary, removeTemporary } from '../e2e/temporary.ts';
-import { openMessage } from '../generator/samples.ts';
+import { gpgv, openMessage } from '../generator/samples.ts';
 import { captureLines, type CapturedLines } from './captured-lines.ts';
 import { Troubles } from '../../server/follow/troubles.ts';
 import { createGate } from './gate.ts';
@@ -39,6 +39,11 @@ export async function startExample(options: Partial<ServerOptions> = {}): Promis
     policy: await createSimplePolicy(undefined),
     openMessage,
     engines: 'none',
+    gpgvVersion: () => gpgv?.version,
+    lookForGpgv: async () => undefined,
+    hasGpgv: async () => gpgv !== undefined,
+    now: () => new Date(),
+    tried: undefined,
     verdicts: undefined,
     image: undefined,
     refusedFile: undefined,

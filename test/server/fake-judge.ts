@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type { Judge, Signature } from '../../generator/judge.ts';
 import { createScope } from '../../generator/policy/policy.ts';
 import { reject } from '../../generator/rejection.ts';
@@ -28,7 +29,7 @@ export function createFakeJudge(status: Signature['status'] = 'accepted'): Judge
     return {
       status,
       bytes,
-      hash: text,
+      hash: hash('sha256', bytes, 'base64url'),
       claims: {
         dockerReference: 'registry.example.com/team/app:1',
         manifestDigest: `sha256:${HEX}`,
@@ -39,7 +40,9 @@ export function createFakeJudge(status: Signature['status'] = 'accepted'): Judge
       scope,
       meets: [],
       signedAt: 0,
+      validFrom: -Infinity,
       validUntil,
+      gpgv: undefined,
       warnings: [],
     };
   };

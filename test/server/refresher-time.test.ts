@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Troubles } from '../../server/follow/troubles.ts';
 import { createProgramLog } from '../../server/program-log.ts';
-import { type Refresher, createRefresher } from '../../server/refresher.ts';
+import { Refresher } from '../../server/refresher.ts';
 import { eventually } from '../e2e/eventually.ts';
 import { captureLines } from './captured-lines.ts';
 import { at, createFakeJudge } from './fake-judge.ts';
@@ -30,13 +30,18 @@ describe('the refresher, as things happen at the wrong time', () => {
 
   beforeEach('create', () => {
     source = createMemorySource(FIRST);
-    refresher = createRefresher({
+    refresher = new Refresher({
       source,
       judge: createFakeJudge(),
       onInvalid: 'quarantine',
       log: createProgramLog(log.stream),
       troubles: new Troubles(() => new Date()),
       failures: countFailures(),
+      now: () => new Date(),
+      elapsed: () => performance.now(),
+      tried: undefined,
+      lookForGpgv: async () => undefined,
+      hasGpgv: async () => true,
       onFirstLoad: () => undefined,
       onPublish: () => undefined,
       onRefresh: () => undefined,
@@ -230,6 +235,7 @@ describe('the refresher, as things happen at the wrong time', () => {
       source.onRefresh = gate.wait;
       refresher.start();
       refresher.request('webhook', 'never');
+      await eventually(() => assert.equal(source.count.running, 1));
       let stopped = false;
       const stopping = refresher.stop().then(() => (stopped = true));
       await sleep(50);

@@ -3,14 +3,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { SourceError } from '../../generator/sources/source.ts';
 import { Troubles } from '../../server/follow/troubles.ts';
 import { createProgramLog } from '../../server/program-log.ts';
-import { type Refresher, type RefresherOptions, createRefresher } from '../../server/refresher.ts';
+import { Refresher, type RefresherOptions } from '../../server/refresher.ts';
 import { eventually } from '../e2e/eventually.ts';
 import { captureLines } from './captured-lines.ts';
 import { HEX, DIRECTORY, at, createFakeJudge } from './fake-judge.ts';
 import { createGate } from './gate.ts';
 import { type MemorySource, createMemorySource } from './memory-source.ts';
-import { signaturesAt } from '../generator/signatures-at.ts';
 import { countFailures } from './no-failures.ts';
+import { signaturesAt } from '../generator/signatures-at.ts';
 
 const FIRST = { commit: 'a', files: { [at(1)]: 'one' } };
 const SECOND = { commit: 'b', files: { [at(1)]: 'one', [at(2)]: 'two' } };
@@ -26,13 +26,18 @@ describe('the refresher', () => {
   let log = captureLines();
 
   const create = (options: Partial<RefresherOptions> = {}): void => {
-    refresher = createRefresher({
+    refresher = new Refresher({
       source,
       judge: createFakeJudge(),
       onInvalid: 'quarantine',
       log: createProgramLog(log.stream),
       troubles: new Troubles(() => new Date()),
       failures: countFailures(),
+      now: () => new Date(),
+      elapsed: () => performance.now(),
+      tried: undefined,
+      lookForGpgv: async () => undefined,
+      hasGpgv: async () => true,
       onFirstLoad: () => undefined,
       onPublish: () => undefined,
       onRefresh: () => undefined,

@@ -37,7 +37,11 @@ describe('the status listener', () => {
     });
 
     it('tells the state', async () => {
-      const response = await supertest(server.statusUrl).get('/status.json');
+      const response = await eventually(async () => {
+        const answer = await supertest(server.statusUrl).get('/status.json');
+        assert.equal(answer.body.runningSince, null);
+        return answer;
+      });
       const { generation, lastRefresh, reloadedAt, keys, rejected, ...rest } = response.body;
       assert.ok(Math.abs(Date.parse(reloadedAt) - Date.now()) < 60_000);
       assert.equal(generation.number, 1);

@@ -74,7 +74,7 @@ function observe(store: SignatureStore) {
     counts: [store.signatures, store.repositories, store.summary],
     files: sortByPath(store.files()),
     rejected: sortByPath(store.rejectedFiles()),
-    expired: [...store.expired(new Date(2 ** 40))].flatMap((file) => file?.path ?? []).toSorted(),
+    expired: [...store.lapsed(new Date(2 ** 40))].flatMap((file) => file?.path ?? []).toSorted(),
   };
 }
 
@@ -179,8 +179,10 @@ describeWith(['git'], 'generator: an image of the store', () => {
       writer,
       judge: { ...judgeFor(policy, asked, expiryWarning), ...memory },
       policy,
-      verdictTerms: createVerdictTerms(policy, createVerdictIds(policy, engines)),
+      verdictTerms: createVerdictTerms(policy, createVerdictIds(policy, engines), () => undefined),
       expiryWarning,
+      effort: 'any',
+      leavesLapsed: false,
       onUnused: (reason) => void unused.push(String(reason)),
     });
   }
@@ -349,9 +351,9 @@ describeWith(['git'], 'generator: an image of the store', () => {
 
   for (const [what, blocks] of Object.entries({
     'of nothing': [],
-    'of another format': [Buffer.from(`{"lookasideImage":2,"tree":"${'a'.repeat(40)}"}`)],
-    'of no tree': [Buffer.from('{"lookasideImage":3,"tree":"HEAD"}')],
-    'of more': [Buffer.from(`{"lookasideImage":3,"tree":"${'a'.repeat(40)}","more":1}`)],
+    'of another format': [Buffer.from(`{"lookasideImage":9,"tree":"${'a'.repeat(40)}"}`)],
+    'of no tree': [Buffer.from('{"lookasideImage":4,"tree":"HEAD"}')],
+    'of more': [Buffer.from(`{"lookasideImage":4,"tree":"${'a'.repeat(40)}","more":1}`)],
     'that is no JSON': [Buffer.from('{')],
   })) {
     it(`is of no use with a header ${what}`, async () => {
@@ -368,7 +370,7 @@ describeWith(['git'], 'generator: an image of the store', () => {
   })) {
     it(`is of no use with a record ${what}`, async () => {
       const snapshot = await push(some());
-      const header = Buffer.from(JSON.stringify({ lookasideImage: 3, tree: snapshot.tree?.id }));
+      const header = Buffer.from(JSON.stringify({ lookasideImage: 4, tree: snapshot.tree?.id }));
       await writeBlocks(image(), [header, Buffer.from(record)], new AbortController().signal);
       await assertUnused(snapshot, /RangeError/);
     });

@@ -312,7 +312,7 @@ describeWith(['gpgv'], 'generator: OpenPGP: messages, with gpgv', () => {
     const opened = await openFile('lab/openpgp/key-dsa2048.sig', 'lab/keys/dsa2048.gpg');
     assert(!isRejection(opened));
     assert.equal(opened.expiresAt, Infinity);
-    assert.equal(opened.validUntil, NOW.getTime() + 24 * 3_600_000);
+    assert.equal(opened.validity.until, NOW.getTime() + 24 * 3_600_000);
   });
 
   it('gives the payload of what needs gpgv, without keys too', async () => {
@@ -400,7 +400,7 @@ describeWith(['gpg', 'gpgv'], 'generator: OpenPGP: keys that changed', () => {
     const opened = await open(asRenewed);
     assert(!isRejection(opened), isRejection(opened) ? opened.message : '');
     assert.equal(opened.signer?.fingerprint, key.fingerprint);
-    assert.equal(opened.validUntil, Date.parse('2090-01-01T12:00:00Z'));
+    assert.equal(opened.validity.until, Date.parse('2090-01-01T12:00:00Z'));
   });
 
   it('takes the newer expiry of a key that is given twice, in either order', async () => {

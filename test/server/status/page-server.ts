@@ -111,10 +111,7 @@ export function servicesOf(world: StatusWorld, log: CapturedLines): StatusServic
       rejected: () => [...(world.store?.rejectedFiles() ?? []), ...world.refusedFiles],
       rejectedOf,
       newestCommit: () => null,
-      replaceJudge: () => undefined,
-      start: () => undefined,
       request: () => undefined,
-      stop: async () => undefined,
     },
     policy: () => world.policy,
     refused: {
