@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MAX_BLOB_BYTES } from '../../generator/blob.ts';
+import { shortenPath } from '../../generator/location.ts';
+import { DEFAULT_BUDGETS } from '../../generator/budgets.ts';
 import { type Judge, createJudge } from '../../generator/judge.ts';
 import { parseDockerReference } from '../../generator/docker-reference.ts';
 import { loadStore } from '../../generator/load-store.ts';
@@ -466,6 +468,20 @@ describeWith(['gpg', 'gpgv'], 'generator: every fault of a signature file', () =
       path: `../${LOCATION}`,
     },
     {
+      title: 'more components than a path may have',
+      code: 'path-too-deep',
+      message: /^expected at most 32 components, got \d+$/,
+      hint: /belongs to "team\/app@/,
+      path: `${'d/'.repeat(40)}${LOCATION}`,
+    },
+    {
+      title: 'more bytes than a path may have',
+      code: 'path-too-long',
+      message: /^expected at most 1024 bytes, got \d+$/,
+      hint: /belongs to "team\/app@/,
+      path: `${'x'.repeat(1000)}/${LOCATION}`,
+    },
+    {
       title: '.git in the path',
       code: 'invalid-directory',
       message: /^expected a directory name, got "\.git"$/,
@@ -490,7 +506,8 @@ describeWith(['gpg', 'gpgv'], 'generator: every fault of a signature file', () =
         await judgedBy?.(keyring),
       );
 
-      const file = files.find((each) => each.path === (path ?? LOCATION));
+      const shown = shortenPath(path ?? LOCATION, DEFAULT_BUDGETS);
+      const file = files.find((each) => each.path === shown);
       assert(file?.status === 'rejected', `it is ${file?.status}`);
       assert.equal(file.code, code, file.message);
       assert.match(file.message, message);
