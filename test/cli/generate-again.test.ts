@@ -21,6 +21,7 @@ import { startBackground } from '../e2e/background.ts';
 import { type GitRemote, makeGitRemote } from '../e2e/git-remote.ts';
 import { runLookaside } from '../e2e/lookaside.ts';
 import { useTemporary } from '../e2e/temporary.ts';
+import { unpackClone } from '../e2e/unpack-clone.ts';
 import { describeWith } from '../with-tools.ts';
 
 const EXAMPLE = fileURLToPath(new URL('../../signatures', import.meta.url));
@@ -90,7 +91,9 @@ describeWith(['git'], 'lookaside generate, again', () => {
   /** Removes the first signature's blob from the clone, which no run needs that knows of it. */
   const loseBlob = async (): Promise<void> => {
     const id = await remote.git('rev-parse', `HEAD:${locations[1]}`);
-    await rm(join(await findState(), 'clone.git', 'objects', id.slice(0, 2), id.slice(2)));
+    const clone = join(await findState(), 'clone.git');
+    await unpackClone(clone);
+    await rm(join(clone, 'objects', id.slice(0, 2), id.slice(2)));
   };
 
   it('goes on from the run before, and reads nothing twice', async () => {

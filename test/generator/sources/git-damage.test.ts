@@ -5,7 +5,6 @@ import { randomBytes } from 'node:crypto';
 import {
   chmod,
   mkdir,
-  readFile,
   readdir,
   rename,
   rm,
@@ -22,8 +21,9 @@ import type { Source } from '../../../generator/sources/source.ts';
 import { asNobody } from '../../e2e/as-nobody.ts';
 import { startBackground } from '../../e2e/background.ts';
 import { type GitRemote, makeGitRemote } from '../../e2e/git-remote.ts';
-import { run, runOrThrow } from '../../e2e/run.ts';
+import { run } from '../../e2e/run.ts';
 import { useTemporary } from '../../e2e/temporary.ts';
+import { unpackClone } from '../../e2e/unpack-clone.ts';
 import { describeWith, toolPath } from '../../with-tools.ts';
 import { collect } from './collect.ts';
 import { killChildren } from './kill-children.ts';
@@ -105,21 +105,6 @@ describeWith(['git', 'git-http-backend'], 'a clone that was damaged', () => {
     if (alone.length > 0) return alone;
     return files.filter((path) => path.endsWith('.pack'));
   };
-  /** As earlier versions kept what came: each object in a file of its own. */
-  const unpack = async (): Promise<void> => {
-    const packs = (await filesBelow('objects/pack')).filter((path) => path.endsWith('.pack'));
-    const aside = packs.map((path) => path.replace('/objects/pack/', '/'));
-    for (const [index, path] of packs.entries()) {
-      await rename(path, aside[index] ?? assert.fail());
-      await rm(path.replace(/\.pack$/, '.idx'));
-    }
-    for (const path of aside) {
-      await runOrThrow('git', ['--git-dir', await cloneDirectory(), 'unpack-objects', '-q'], {
-        input: await readFile(path),
-      });
-      await rm(path);
-    }
-  };
 
   const TARGETS: Readonly<Record<string, () => Promise<string[]>>> = {
     'the blob': objectOf('HEAD:sigs/deep/a'),
@@ -141,7 +126,7 @@ describeWith(['git', 'git-http-backend'], 'a clone that was damaged', () => {
     it(`heals when ${what} is cut short, garbage or missing`, async () => {
       const running = await open();
       assert.deepEqual(await readAll(running), CONTENT);
-      await unpack();
+      await unpackClone(await cloneDirectory());
       for (const harm of Object.values(HARMS)) {
         await each(await find(), harm);
         // What fails once must work the second time.
