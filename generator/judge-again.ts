@@ -5,7 +5,7 @@ import { hash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { setImmediate } from 'node:timers/promises';
 import { pMapIterable } from 'p-map';
-import type { CheckedFile } from './checked-file.ts';
+import type { CheckedFile, PublishableFile } from './checked-file.ts';
 import type { Judge, Signature } from './judge.ts';
 import { type Location, parseLocation } from './location.ts';
 import { DEFERRED, type Effort } from './openpgp/open-message.ts';
@@ -19,7 +19,7 @@ import { holdsAt, wholeSecond } from './validity.ts';
 const CONCURRENCY = 64;
 const DEAR_AT_ONCE = availableParallelism();
 /** Files that are looked at between two pauses, and those that are applied in one step. */
-const LOOKED_AT_ONCE = 5000;
+const LOOKED_AT_ONCE = 2000;
 const APPLIED_AT_ONCE = 1000;
 /** Files of a round that are told of by name. */
 const TOLD = 100;
@@ -40,6 +40,10 @@ export interface JudgeAgainOptions {
   readonly now: Date;
   /** Asked between files that may take long: from then on they are left for later. */
   readonly isEnough: () => boolean;
+  /** Told of each good file whose verdict is another one now. */
+  readonly onGood?: (file: PublishableFile) => void;
+  /** Whether files that nobody has looked at yet are left too, for the caller to go on from. */
+  readonly mayBreakOff?: boolean;
   /** Does a change of the store, where that is not just to be done. */
   readonly inOneStep?: (change: () => void) => void;
   /** Whether what takes any effort is left at once. */
@@ -95,7 +99,7 @@ async function judgeWith(
   files: Iterable<JudgedFile | undefined>,
   options: JudgeAgainOptions,
 ): Promise<Round> {
-  const { store, isEnough, inOneStep = doNow } = options;
+  const { store, isEnough, inOneStep = doNow, onGood = () => undefined } = options;
   const deferred: JudgedFile[] = [];
   const judge = async (file: JudgedFile): Promise<Again | undefined> => {
     const isLeft = effort === 'any' && isEnough();
@@ -113,10 +117,12 @@ async function judgeWith(
     batch = [];
   };
   const concurrency = effort === 'any' ? DEAR_AT_ONCE : CONCURRENCY;
-  const judged = pMapIterable(withPauses(files), judge, { concurrency });
+  const hasToEnd = options.mayBreakOff === true && effort === 'quick' ? isEnough : undefined;
+  const judged = pMapIterable(withPauses(files, hasToEnd), judge, { concurrency });
   for await (const again of judged) {
     if (!again) continue;
     batch.push(again.file);
+    if (again.file.kind === 'publishable') onGood(again.file);
     changes += Number(again.isOther);
     if (again.isOther && again.file.kind === 'rejected' && rejected.length < TOLD) {
       rejected.push(again.file);
@@ -136,11 +142,14 @@ function doNow(change: () => void): void {
 /** The files, with pauses: a pass over a large store would keep lookups waiting. */
 export async function* withPauses(
   files: Iterable<JudgedFile | undefined>,
+  hasToEnd: () => boolean = () => false,
 ): AsyncGenerator<JudgedFile> {
   let looked = 0;
   for (const file of files) {
     if (++looked % LOOKED_AT_ONCE === 0) await setImmediate();
-    if (file) yield file;
+    if (!file) continue;
+    yield file;
+    if (hasToEnd()) return;
   }
 }
 

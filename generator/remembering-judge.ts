@@ -2,7 +2,7 @@
 // that were verified the day before. Only "yes" is remembered: for exactly these bytes at exactly
 // this place, by an equal judge, in the time in which it holds.
 import { hash } from 'node:crypto';
-import type { CheckedFile } from './checked-file.ts';
+import type { CheckedFile, PublishableFile } from './checked-file.ts';
 import type { Judge, Signature } from './judge.ts';
 import type { Location } from './location.ts';
 import type { Policy } from './policy/policy.ts';
@@ -17,6 +17,8 @@ import { isLasting } from './verdict-terms.ts';
 export interface Memory {
   /** Holds what is remembered in memory until `release`: for a load, when most is asked for. */
   readonly recall: () => Promise<void>;
+  /** Remembers what was judged good without this judge. */
+  readonly remember: (file: PublishableFile) => void;
   /** After a load of `all` files also shortens the file where most of it was of no use. */
   readonly release: (load: 'all' | 'some') => Promise<void>;
   /**
@@ -76,6 +78,9 @@ export function createRememberingJudge(
     recall: async () => {
       index = await file.read();
       used = [];
+    },
+    remember: ({ directory, signature }) => {
+      if (isLasting(signature, policy)) file.add(lines.format(directory, signature));
     },
     release: async (load) => {
       if (load === 'all' && index && index.size > 2 * used.length + SLACK) {

@@ -150,7 +150,7 @@ export class SignatureStore {
     for (const file of this.judged()) {
       const own = fileValidity(file);
       // Those that have lapsed count until they are replaced, so that none is forgotten.
-      validity = intersect(validity, own);
+      validity = narrow(validity, own);
       yield holdsAt(own, now) ? undefined : file;
     }
     this.#validity = validity;

@@ -112,8 +112,10 @@ export class Generations {
   #served: Served | undefined;
   /** Set when the next advance must not build on what is served. */
   #mustReload = false;
-  /** Set when every verdict is to be asked for again. */
+  /** Set when every verdict is to be asked for again, from the first file on. */
   #mustJudgeAnew = false;
+  /** Where that goes on, if it was broken off. */
+  #anew: Iterator<JudgedFile> | undefined;
   /** Files of the served store that there was no time for when all were. */
   #owed: readonly JudgedFile[] = [];
   #isClosed = false;
@@ -169,8 +171,8 @@ export class Generations {
   isTrue(): boolean {
     if (!this.#served) return true;
     const { store, judge } = this.#served;
-    const isDone = judge === this.#judge && !this.#mustJudgeAnew && this.#owed.length === 0;
-    return isDone && store.holdsAt(this.#options.now());
+    const isDone = !this.#mustJudgeAnew && !this.#anew && this.#owed.length === 0;
+    return isDone && judge === this.#judge && store.holdsAt(this.#options.now());
   }
 
   /** Everything is judged by another rule, when `renew` is called next. */
@@ -211,15 +213,19 @@ export class Generations {
     const isReloaded = this.#served.judge !== this.#judge;
     if (isReloaded) await this.#load(this.#served.snapshot, false);
     const { store, snapshot, judge } = this.#served;
-    const job = { ...this.#served, now: this.#options.now(), isEnough, inOneStep: inTheWay };
-    const all = this.#mustJudgeAnew
-      ? store.judged()
-      : this.#owed.filter((file) => isIn(store, file));
-    const plain = { ...judge, judge: judge.anew ?? judge.judge };
-    const anew = await judgeAgain(all, { ...job, judge: plain });
-    this.#mustJudgeAnew = false;
-    this.#owed = anew.left;
+    const job = {
+      ...this.#served,
+      now: this.#options.now(),
+      isEnough,
+      inOneStep: inTheWay,
+      mayBreakOff: true,
+    };
     const lapsed = await renewLapsed(job);
+    const anew = await this.#goOnAnew(store, {
+      ...job,
+      judge: { ...judge, judge: judge.anew ?? judge.judge },
+      onGood: (file) => judge.remember?.(file),
+    });
     const changes = anew.changes + lapsed.changes;
     logRejections(this.#options.log, [...anew.rejected, ...lapsed.rejected].flatMap(toRejected));
     if (changes > 0) {
@@ -227,6 +233,28 @@ export class Generations {
       void judge.keep?.(store, snapshot, changes);
     }
     return isReloaded || changes > 0;
+  }
+
+  /** Judges everything anew, or goes on with that. */
+  async #goOnAnew(store: SignatureStore, job: JudgeAgainOptions): Promise<JudgedAgain> {
+    if (this.#mustJudgeAnew) this.#anew = store.judged();
+    this.#mustJudgeAnew = false;
+    const owed = this.#owed.filter((file) => isIn(store, file));
+    const iterator = this.#anew;
+    let isAtEnd = true;
+    let taken = 0;
+    const files = function* (): Generator<JudgedFile> {
+      for (let file = owed[taken++]; file; file = owed[taken++]) yield file;
+      if (!iterator) return;
+      isAtEnd = false;
+      // Not by a loop, which would end it when it is broken off.
+      for (let next = iterator.next(); next.done !== true; next = iterator.next()) yield next.value;
+      isAtEnd = true;
+    };
+    const judged = await judgeAgain(files(), job);
+    if (isAtEnd) this.#anew = undefined;
+    this.#owed = [...owed.slice(taken), ...judged.left];
+    return judged;
   }
 
   /** Asks again for verdicts that nobody could give; some at a time, until it is enough. */
@@ -355,6 +383,7 @@ export class Generations {
     }
     this.#mustReload = false;
     this.#owed = [];
+    if (this.#anew) this.#mustJudgeAnew = true;
     logRejections(this.#options.log, store.rejectedFiles());
     this.#publish(store, snapshot, judge);
     void judge.keep?.(store, snapshot, 0);

@@ -72,6 +72,8 @@ const COMMIT_TRIES = 7;
 const JUMP_TOLD = 3_600_000;
 /** What could not be judged again, as the bytes could not be read, is tried again after this. Milliseconds. */
 const RENEW_AGAIN = 30_000;
+/** What judging again may hold up a refresh; it goes on afterwards. Milliseconds. */
+const RENEW_SLICE = 1000;
 /** Files without a verdict are asked for again after this, and at the longest. Milliseconds. */
 const UNDECIDED_PAUSE = 60_000;
 const LONGEST_UNDECIDED_PAUSE = 3_600_000;
@@ -227,7 +229,8 @@ export class Refresher {
     const startedAt = performance.now();
     if (!this.#generations.store) await this.#recall();
     if (this.#stopped) return;
-    const isRenewed = await this.#renew();
+    const isOver = patience(RENEW_SLICE);
+    const isRenewed = await this.#renew(() => this.#isWanted() || isOver());
     const advance = await this.#advance();
     // Cut short by the stop.
     if (!advance) return;
@@ -255,11 +258,11 @@ export class Refresher {
   }
 
   /** Tells whether verdicts in force have changed. What fails is tried again later. */
-  async #renew(): Promise<boolean> {
+  async #renew(isEnough: () => boolean): Promise<boolean> {
     try {
       if (this.#mustLookForGpgv) await this.#options.lookForGpgv();
       this.#mustLookForGpgv = false;
-      return await this.#generations.renew(this.#isWanted);
+      return await this.#generations.renew(isEnough);
     } catch (error) {
       if (error instanceof LookupFailure) throw error;
       if (this.#stopped) return false;
@@ -369,7 +372,7 @@ export class Refresher {
   };
 
   readonly #renewAlone = async (): Promise<void> => {
-    if (await this.#renew()) this.#logChange('judged again', { reason: 'clock' });
+    if (await this.#renew(this.#isWanted)) this.#logChange('judged again', { reason: 'clock' });
   };
 
   /** Files that keep gpgv busy get at most half of the time, and less each time that it is in vain. */

@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import { Troubles } from '../../server/follow/troubles.ts';
+import { Generations } from '../../server/generations.ts';
+import { createProgramLog } from '../../server/program-log.ts';
+import { captureLines } from './captured-lines.ts';
+import { at } from './fake-judge.ts';
+import { createMemorySource } from './memory-source.ts';
+import { createTimedJudge } from './timed-judge.ts';
+
+const FILES = 100;
+const never = (): boolean => false;
+const always = (): boolean => true;
+
+describe('the generations', () => {
+  const texts = Array.from(
+    { length: FILES },
+    (_, file) => `${file % 7 === 0 ? 'dear ' : ''}${file}`,
+  );
+  const judge = createTimedJudge();
+  const source = createMemorySource({
+    commit: 'a',
+    files: Object.fromEntries(texts.map((text, file) => [at(file + 1), text])),
+  });
+  let published = 0;
+  let generations: Generations;
+
+  beforeEach('load', async () => {
+    generations = new Generations({
+      source,
+      judge,
+      onInvalid: 'quarantine',
+      log: createProgramLog(captureLines().stream),
+      troubles: new Troubles(() => new Date()),
+      now: () => new Date(),
+      tried: undefined,
+      onFirstLoad: () => undefined,
+      onPublish: () => published++,
+    });
+    await generations.advance(() => undefined, never);
+    judge.asked.length = 0;
+    published = 0;
+  });
+  afterEach(async () => generations.close());
+
+  it('judge everything anew once, however often that is broken off, also by pushes', async () => {
+    assert(generations.isTrue());
+    generations.judgeAnew();
+    let turns = 0;
+    for (; !generations.isTrue(); turns++) {
+      await generations.renew(turns < 3 ? always : never);
+      await generations.advance(() => undefined, never);
+      assert(turns < 10, 'it does not come to an end');
+    }
+    assert(turns > 1, 'it was not broken off');
+    assert.deepEqual(judge.asked.toSorted(), texts.toSorted());
+    assert.equal(published, 0, 'nothing has changed');
+  });
+
+  it('begin anew when that is asked for once more', async () => {
+    generations.judgeAnew();
+    await generations.renew(always);
+    const first = judge.asked.length;
+    assert(first > 0 && first < FILES);
+    generations.judgeAnew();
+    await generations.renew(never);
+    assert(generations.isTrue());
+    assert(judge.asked.length >= FILES);
+  });
+});
