@@ -3,7 +3,21 @@
 // `serve` decides about it (server/follow/failures.ts), any other command ends with exit code 2.
 import { EventEmitter } from 'node:events';
 import { formatComplaint, formatStack } from './complaint.ts';
-import { runProgram } from './program.ts';
+
+/** Nobody else does for process 1 what a signal does to any other process. */
+const isInit = process.pid === 1;
+if (isInit) {
+  // Before what takes long to load. Who cleans up at a signal listens too, and this is not for them.
+  for (const [signal, number] of [
+    ['SIGINT', 2],
+    ['SIGTERM', 15],
+  ] as const) {
+    process.on(signal, () => {
+      if (process.listenerCount(signal) === 1) process.exit(process.exitCode ?? 128 + number);
+    });
+  }
+}
+const { runProgram } = await import('./program.ts');
 
 // A reader that goes away (`lookaside check … | head`) is no reason to crash.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
@@ -41,6 +55,7 @@ try {
     failures,
     exit: (code) => process.exit(code),
     openssl: process.versions.openssl,
+    isInit,
   });
   process.exitCode = hasFailed ? 2 : exitCode;
 } catch (error) {

@@ -1,10 +1,10 @@
 // Runs skopeo, so that nothing of it is left: neither when it is stopped, nor when it hangs.
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
-import type { Readable } from 'node:stream';
+import { ProcessLimitError, ProcessStoppedError } from '../generator/system/process-limits.ts';
+import { runProcess } from '../generator/system/run-process.ts';
 import type { Environment } from './read-settings.ts';
 
-/** What is kept of a complaint, in characters from its end. */
-const COMPLAINT_LENGTH = 64 * 1024;
+/** Far more than skopeo says with all its debugging. Bytes. */
+const COMPLAINT_LIMIT = 16 * 1024 * 1024;
 
 export interface SkopeoOptions {
   readonly environment: Environment;
@@ -36,54 +36,29 @@ export async function runSkopeo(
   args: readonly string[],
   { environment, ending, timeLimit, maxBytes }: SkopeoOptions,
 ): Promise<Uint8Array> {
-  if (ending.aborted) throw new SkopeoError('stopped');
-  // A group of its own, so that credential helpers can be stopped with it.
-  const child = spawn('skopeo', args, {
-    env: { ...environment },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    detached: true,
+  const options = {
+    environment,
+    ending,
+    limits: {
+      silence: timeLimit,
+      deadline: timeLimit,
+      stdout: maxBytes,
+      stderr: COMPLAINT_LIMIT,
+    },
+  };
+  const { exitCode, stdout, stderr } = await runProcess(
+    'skopeo',
+    ['skopeo', ...args],
+    options,
+  ).catch((cause: unknown) => {
+    throw new SkopeoError(kindOf(cause), '', { cause });
   });
-  return new Promise((resolve, reject) => {
-    const pieces: Uint8Array[] = [];
-    let size = 0;
-    let said = '';
-    const end = (): void => {
-      clearTimeout(timer);
-      ending.removeEventListener('abort', stop);
-    };
-    const fail = (error: SkopeoError): void => {
-      end();
-      killGroup(child);
-      reject(error);
-    };
-    const stop = (): void => fail(new SkopeoError('stopped'));
-    const timer = setTimeout(() => fail(new SkopeoError('too-late')), timeLimit);
-    ending.addEventListener('abort', stop);
-    child.stdout.on('data', (piece: Uint8Array) => {
-      size += piece.length;
-      if (size > maxBytes) fail(new SkopeoError('too-large'));
-      else pieces.push(piece);
-    });
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      said = (said + text).slice(-COMPLAINT_LENGTH);
-    });
-    child.once('error', (cause) => fail(new SkopeoError('cannot-run', '', { cause })));
-    child.once('close', (code) => {
-      end();
-      if (code === 0) resolve(Buffer.concat(pieces));
-      else reject(new SkopeoError('failed', said));
-    });
-  });
+  if (exitCode === 0) return stdout;
+  throw new SkopeoError('failed', stderr);
 }
 
-function killGroup(child: ChildProcessByStdio<null, Readable, Readable>): void {
-  // Whoever else holds the pipes shall not keep us.
-  child.stdout.destroy();
-  child.stderr.destroy();
-  if (child.pid === undefined) return;
-  try {
-    process.kill(-child.pid, 'SIGKILL');
-  } catch {
-    // It has ended meanwhile.
-  }
+function kindOf(cause: unknown): SkopeoError['kind'] {
+  if (cause instanceof ProcessStoppedError) return 'stopped';
+  if (!(cause instanceof ProcessLimitError)) return 'cannot-run';
+  return cause.limit === 'stdout' || cause.limit === 'stderr' ? 'too-large' : 'too-late';
 }

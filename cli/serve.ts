@@ -8,6 +8,7 @@ import { Reload } from '../server/follow/reload.ts';
 import { type ProgramLog, createProgramLog } from '../server/program-log.ts';
 import type { Policy } from '../generator/policy/policy.ts';
 import type { Source } from '../generator/sources/source.ts';
+import { processStarts } from '../generator/system/process-starts.ts';
 import type { ImageFile } from '../generator/image/store-memory.ts';
 import type { VerdictFile } from '../generator/verdict-file.ts';
 import { Troubles } from '../server/follow/troubles.ts';
@@ -38,6 +39,11 @@ const LOG_LIMIT = 16 * 1024 * 1024;
 const ABBREVIATED = 12;
 /** What an image of the store that is just being written may keep a stop waiting. Milliseconds. */
 const IMAGE_PATIENCE = 5000;
+
+const MORE_PROCESSES = 'raise the limit of processes of this user or container, or of its memory';
+const NO_INIT =
+  'this is process 1, which should be an init: what ssh and git leave behind stays until no process ' +
+  'can be started. Use the entry point of the image, or run with --init';
 
 function now(): Date {
   return new Date();
@@ -87,6 +93,17 @@ export async function serve(source: string, settings: Settings, world: World): P
     periodicFlush: LOG_DELAY,
   });
   const accessLog = tellOfAccessLog(sink, troubles, log);
+  const stopListening = processStarts.listen({
+    onStartFailure: ({ message }) => {
+      troubles.raise('no-process', { message, hint: MORE_PROCESSES });
+      log.error({ hint: MORE_PROCESSES }, `no process can be started: ${message}`);
+    },
+    onStarted: () => {
+      troubles.clear('no-process');
+      log.info('processes can be started again');
+    },
+  });
+  if (world.isInit === true) log.warn(NO_INIT);
   const ending = new AbortController();
   const engines = await openLastingEngines(world.environment, tmpdir());
   const warnOfKeys = (policy: Policy): void => {
@@ -156,6 +173,7 @@ export async function serve(source: string, settings: Settings, world: World): P
     await opened?.close();
     await verdicts?.close();
     await engines.close();
+    stopListening();
     await flush(sink);
     world.failures.off('failure', takeFailure);
   }

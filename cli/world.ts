@@ -18,4 +18,6 @@ export interface World {
   readonly exit: (code: number) => void;
   /** The version of OpenSSL in Node. */
   readonly openssl: string;
+  /** Whether this is process 1, to which all orphans fall, and which does not bury them. */
+  readonly isInit?: boolean;
 }

@@ -1,8 +1,7 @@
-import { execFile } from 'node:child_process';
 import { open } from 'node:fs/promises';
 import { platform } from 'node:os';
-import { promisify } from 'node:util';
 import pMap from 'p-map';
+import { runProcess } from './system/run-process.ts';
 
 /**
  * More than these are synced with their whole file system. That waits for what other programs
@@ -11,6 +10,17 @@ import pMap from 'p-map';
 const FEW = 64;
 /** Synced at once: the file system then joins their journal commits. */
 const CONCURRENCY = 32;
+
+/** A disk that takes longer hangs. Milliseconds. */
+const SYNC_LIMIT = 10 * 60_000;
+/** It has nothing to say but why it failed. Bytes. */
+const SAID_LIMIT = 64 * 1024;
+const LIMITS = {
+  silence: SYNC_LIMIT,
+  deadline: SYNC_LIMIT,
+  stdout: SAID_LIMIT,
+  stderr: SAID_LIMIT,
+};
 
 /** Returns once all of these files and directories, in one file system, are on the disk. */
 export async function syncPaths(paths: ReadonlySet<string>, root: string): Promise<void> {
@@ -34,8 +44,8 @@ export async function syncPath(path: string): Promise<void> {
  */
 export async function syncFileSystem(path: string): Promise<boolean> {
   if (platform() !== 'linux') return false;
-  return promisify(execFile)('sync', ['-f', path]).then(
-    () => true,
+  return runProcess('sync', ['sync', '-f', path], { limits: LIMITS }).then(
+    ({ exitCode }) => exitCode === 0,
     () => false,
   );
 }

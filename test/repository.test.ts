@@ -62,7 +62,7 @@ describe('the repository', () => {
   it('touches the process in the command line only', () => {
     // A group of child processes can be stopped in no other way than by process.kill.
     const touching = files.filter(({ text }) =>
-      /\bprocess\.(?!kill\()[a-z]|'node:process'/.test(text),
+      /(?<![-\w])process\.(?!kill\()[a-z]|'node:process'/.test(text),
     );
     assert.deepEqual(
       touching.map(({ path }) => path),

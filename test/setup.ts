@@ -27,6 +27,9 @@ const DEBIAN_PACKAGES: Record<Tool, string> = {
   taskset: 'util-linux',
   faketime: 'faketime',
   bzip2: 'bzip2',
+  tini: 'tini',
+  unshare: 'util-linux',
+  prlimit: 'util-linux',
 };
 /** Asked by Debian's packages before they start a service: 101 forbids it. */
 const POLICY_RC_D = '/usr/sbin/policy-rc.d';

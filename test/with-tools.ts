@@ -23,6 +23,9 @@ export const TOOLS = [
   'taskset',
   'faketime',
   'bzip2',
+  'tini',
+  'unshare',
+  'prlimit',
 ] as const;
 export type Tool = (typeof TOOLS)[number];
 

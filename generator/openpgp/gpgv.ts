@@ -1,15 +1,14 @@
 // The second engine: GnuPG's gpgv, whose word most nodes follow. One process a message, with a
 // keyring file of its own and nothing else: no home, no configuration, no shell.
-import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { Readable, type Writable } from 'node:stream';
-import { buffer } from 'node:stream/consumers';
 import pLimit from 'p-limit';
 import { MAX_BLOB_BYTES } from '../blob.ts';
 import { type Rejection, isRejection, isUndecided, reject } from '../rejection.ts';
+import { type ProcessLimit, ProcessLimitError } from '../system/process-limits.ts';
+import { runProcess } from '../system/run-process.ts';
 import { GivenUp } from './given-up.ts';
 import { type ValidSignature, readGpgvStatus } from './gpgv-status.ts';
 
@@ -50,6 +49,14 @@ const TIME_LIMIT = 5000;
 const FROM_OUTSIDE: ReadonlySet<string> = new Set(['SIGKILL', 'SIGTERM', 'SIGINT', 'SIGHUP']);
 /** A good signature has seven status lines and three for people. In bytes, for each. */
 const MAX_LINES_BYTES = 64 * 1024;
+/** It may be silent as long as it may run. */
+const LIMITS = {
+  silence: TIME_LIMIT,
+  deadline: TIME_LIMIT,
+  stdout: MAX_BLOB_BYTES,
+  stderr: MAX_LINES_BYTES,
+};
+const NOTHING = new Uint8Array();
 const GAVE_UP = /^gpgv: verify signatures failed: /m;
 const LOST_KEYS = /^gpgv: keyblock resource /m;
 const STATUS = '3';
@@ -122,47 +129,27 @@ async function run(
   message: Uint8Array,
   ending: AbortSignal,
 ): Promise<Run> {
-  const child = spawn(COMMAND, args, {
-    env: environment,
-    stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
-  });
-  const ended = new Promise<NodeJS.Signals | null>((resolve, rejectWith) => {
-    child.once('error', (cause) => {
-      rejectWith(new Error(`cannot run ${COMMAND}: ${cause.message}`, { cause }));
-    });
-    child.once('close', (_code, signal) => resolve(signal));
-  });
-  const [stdin, stdout, stderr, status] = child.stdio;
-  if (!stdin || !stdout || !stderr || !(status instanceof Readable)) {
-    await ended;
-    throw new Error(`cannot run ${COMMAND}: no pipes`);
-  }
-  let stopped: Rejection | undefined;
-  const stop = (rejection: Rejection): void => {
-    stopped ??= rejection;
-    child.kill('SIGKILL');
-  };
-  const kill = (): void => stop(tookTooLong());
-  const timer = setTimeout(kill, TIME_LIMIT);
-  ending.addEventListener('abort', kill);
   try {
-    const output = Promise.all([
-      readUpTo(stdout, MAX_BLOB_BYTES, () => stop(tooLarge())),
-      readUpTo(status, MAX_LINES_BYTES, () => stop(tooManyLines())),
-      readUpTo(stderr, MAX_LINES_BYTES, () => stop(tooManyLines())),
-    ]);
-    writeAll(stdin, message);
-    const [signal, [untrustedPayload, lines, text]] = await Promise.all([ended, output]);
-    const complaints = text.toString('utf8');
-    if (signal !== null && !stopped) stopped = stoppedBy(signal);
-    const said = stopped ?? readGpgvStatus(lines.toString('utf8'));
+    const { stdout, status, stderr, signal } = await runProcess(COMMAND, [COMMAND, ...args], {
+      environment,
+      limits: LIMITS,
+      status: MAX_LINES_BYTES,
+      input: message,
+      ending,
+    });
+    const said = signal === null ? readGpgvStatus(status.toString('utf8')) : stoppedBy(signal);
     // Where it gives up, GPGME has gpg's word for that; the exit code tells of mere warnings too.
-    const verdict = !isRejection(said) && GAVE_UP.test(complaints) ? gaveUp() : said;
-    return { verdict, untrustedPayload, complaints };
-  } finally {
-    clearTimeout(timer);
-    ending.removeEventListener('abort', kill);
+    const verdict = !isRejection(said) && GAVE_UP.test(stderr) ? gaveUp() : said;
+    return { verdict, untrustedPayload: stdout, complaints: stderr };
+  } catch (error) {
+    if (!(error instanceof ProcessLimitError)) throw error;
+    return { verdict: tookTooMuch(error.limit), untrustedPayload: NOTHING, complaints: '' };
   }
+}
+
+function tookTooMuch(limit: ProcessLimit): Rejection {
+  if (limit === 'stdout') return tooLarge();
+  return limit === 'deadline' ? tookTooLong() : tooManyLines();
 }
 
 /**
@@ -180,38 +167,20 @@ function tookTooLong(): Rejection {
   return reject('cannot-verify', `gpgv took more than ${TIME_LIMIT} ms`, { hint });
 }
 
-/** It may end before it has read everything. */
-function writeAll(stream: Writable, bytes: Uint8Array): void {
-  stream.on('error', () => undefined);
-  stream.end(bytes);
-}
-
-async function readUpTo(stream: Readable, limit: number, onMore: () => void): Promise<Buffer> {
-  let size = 0;
-  return buffer(
-    stream.map((chunk: Uint8Array) => {
-      size += chunk.length;
-      if (size <= limit) return chunk;
-      onMore();
-      return new Uint8Array();
-    }),
-  );
-}
-
 /** Undefined where there is none that can be used. */
 async function readVersion(environment: NodeJS.ProcessEnv): Promise<string | undefined> {
-  const child = spawn(COMMAND, ['--version'], {
-    env: environment,
-    stdio: ['ignore', 'pipe', 'ignore'],
-    timeout: TIME_LIMIT,
-    killSignal: 'SIGKILL',
-  });
-  const failed = new Promise<undefined>((resolve) => {
-    child.once('error', () => resolve(undefined));
-  });
-  const text = await Promise.race([failed, buffer(child.stdout)]);
-  const [, ...parts] = VERSION_LINE.exec(text?.toString('latin1') ?? '') ?? [];
+  const [, ...parts] = VERSION_LINE.exec(await printVersion(environment)) ?? [];
   return comparable(parts) >= OLDEST_VERSION ? parts.join('.') : undefined;
+}
+
+async function printVersion(environment: NodeJS.ProcessEnv): Promise<string> {
+  try {
+    const command = [COMMAND, '--version'] as const;
+    const { stdout } = await runProcess(COMMAND, command, { environment, limits: LIMITS });
+    return stdout.toString('latin1');
+  } catch {
+    return '';
+  }
 }
 
 function comparable(parts: readonly string[]): number {

@@ -1,6 +1,13 @@
 // Objects of a bare clone, by one `git cat-file` that answers in the order of questions. It
-// lives on between refreshes: git looks for new packs by itself when it misses an object.
-import { type Environment, GitKilledError, endOfGit, startGit } from './git-child.ts';
+// lives on between refreshes: git looks for new packs by itself when it misses an object. While a
+// question is open it may not be silent for long.
+import {
+  type Environment,
+  GitKilledError,
+  SEEKING_LIMIT,
+  endOfGit,
+  startGit,
+} from './git-child.ts';
 import { giveWay } from './give-way.ts';
 import { SourceError } from './source.ts';
 
@@ -19,7 +26,7 @@ export interface GitObject {
 export class ObjectMissingError extends SourceError {}
 
 /** Git keeps what it has read, by default 96 MiB and all files that fit into the address space. */
-const SMALL = [
+const SMALL: readonly [string, ...string[]] = [
   '-c',
   'core.deltaBaseCacheLimit=8m',
   '-c',
@@ -59,7 +66,10 @@ export function openCatFile(
   environment: Environment,
   mode: '--batch' | '--batch-check',
 ): CatFile {
-  const child = startGit(directory, environment, [...SMALL, 'cat-file', mode]);
+  const child = startGit(directory, environment, [...SMALL, 'cat-file', mode], {
+    limits: { silence: SEEKING_LIMIT },
+    hasInput: true,
+  });
   const questions = createQueue<Question>();
   /** Why no answer comes any more. */
   let failure: Error | undefined;
@@ -72,19 +82,25 @@ export function openCatFile(
   };
   // One write for all that is asked in one turn of the event loop.
   const send = (): void => {
-    child.stdin.write(unsent);
+    child.stdin?.write(unsent);
     unsent = '';
-    if (closing) child.stdin.end();
+    if (closing) child.stdin?.end();
+  };
+  /** The question that is answered now. */
+  const take = (): Question | undefined => {
+    const question = questions.take();
+    child.expectOutput(closing || !questions.isEmpty());
+    return question;
   };
   const parse = parseAnswers(
     mode === '--batch',
-    (object) => questions.take()?.resolve(object),
+    (object) => take()?.resolve(object),
     (line) => {
       const message = `git cat-file: expected an object, got ${JSON.stringify(line)}`;
-      questions.take()?.reject(new ObjectMissingError(message));
+      take()?.reject(new ObjectMissingError(message));
     },
   );
-  child.stdout.on('data', parse);
+  child.readTo(parse);
   const ended = (async () => {
     try {
       await endOfGit(child, 'cat-file');
@@ -102,6 +118,7 @@ export function openCatFile(
           return;
         }
         questions.add({ resolve, reject });
+        child.expectOutput(true);
         if (unsent === '') setImmediate(send);
         unsent += `${name}\n`;
       }),
@@ -111,10 +128,11 @@ export function openCatFile(
     hasEnded: () => failure !== undefined || closing,
     close: async () => {
       closing = true;
-      if (unsent === '') child.stdin.end();
+      child.expectOutput(true);
+      if (unsent === '') child.stdin?.end();
       await ended;
     },
-    kill: () => void child.kill(),
+    kill: () => child.stop(),
   };
 }
 
@@ -186,12 +204,19 @@ function allocate(size: number): Uint8Array {
   return new Uint8Array(pooled.buffer, pooled.byteOffset, size);
 }
 
+interface Queue<Item> {
+  readonly add: (item: Item) => void;
+  readonly take: () => Item | undefined;
+  readonly isEmpty: () => boolean;
+}
+
 /** First in, first out; `shift` of a long array moves all of it. */
-function createQueue<Item>(): { add: (item: Item) => void; take: () => Item | undefined } {
+function createQueue<Item>(): Queue<Item> {
   let incoming: Item[] = [];
   let outgoing: Item[] = [];
   return {
     add: (item) => void incoming.push(item),
+    isEmpty: () => incoming.length === 0 && outgoing.length === 0,
     take: () => {
       if (outgoing.length === 0) {
         outgoing = incoming.toReversed();

@@ -1,14 +1,16 @@
 // Git commands that every refresh takes, run by shells that were started while this process was
 // small: one for what a refresh waits for, one for what takes long.
+import { toComplaint } from '../system/output-tail.ts';
 import type { Environment } from './git-child.ts';
-import { FETCHED, PUBLISHED, SILENCE_LIMIT } from './git-repository.ts';
+import { FETCHED, PUBLISHED } from './git-repository.ts';
 import { chooseProcessor } from './give-way.ts';
-import { type GitRunner, openGitRunner } from './git-runner.ts';
+import { GitRunner } from './git-runner.ts';
 import { SourceError } from './source.ts';
 import { resolveUrl, transferBranch } from './transfer-branch.ts';
 
 /** Packing a million objects takes minutes, and says nothing. Milliseconds. */
 const PACKING_LIMIT = 60 * 60_000;
+const PACKING = { silence: PACKING_LIMIT, deadline: PACKING_LIMIT };
 /** Git counts its loose objects about every so many published states; the first is one. */
 const TIDY_EVERY = 32;
 
@@ -31,8 +33,8 @@ export function openGitHelpers(
   const located = { ...environment, GIT_DIR: directory };
   // A transfer is the work of several processes at once, and lookups have the other processors then.
   const processor = chooseProcessor();
-  const openPrompt = (): GitRunner => openGitRunner(located, SILENCE_LIMIT, ending, processor);
-  const openPatient = (): GitRunner => openGitRunner(located, PACKING_LIMIT, ending);
+  const openPrompt = (): GitRunner => new GitRunner(located, { ending, processor });
+  const openPatient = (): GitRunner => new GitRunner(located, { limits: PACKING, ending });
   let prompt = openPrompt();
   let patient = openPatient();
   let address: string | undefined;
@@ -78,5 +80,5 @@ export function openGitHelpers(
 
 async function runOrThrow(runner: GitRunner, args: readonly string[]): Promise<void> {
   const { exitCode, stderr } = await runner.run(args);
-  if (exitCode !== 0) throw new SourceError(`git ${args[0]} failed: ${stderr.trim()}`);
+  if (exitCode !== 0) throw new SourceError(`git ${args[0]} failed: ${toComplaint(stderr)}`);
 }

@@ -1,14 +1,14 @@
 // What the history of a clone says of paths, asked of git in a shell of its own: a long history
 // takes seconds to go through, and no refresh waits for that. What is asked meanwhile is asked
 // together, in one walk.
-import { dirname } from 'node:path/posix';
+import { toComplaint } from '../system/output-tail.ts';
 import type { Environment } from './git-child.ts';
-import { type GitRunner, openGitRunner } from './git-runner.ts';
-import { HISTORY_FORMAT, parseHistory } from './parse-history.ts';
+import { GitRunner } from './git-runner.ts';
+import { HISTORY_FORMAT, HistoryReader, type LoggedCommit } from './parse-history.ts';
 import { type HistoryChange, SourceError } from './source.ts';
 
-/** Git says nothing before it has found what it looks for. Milliseconds. */
-const PATIENCE = 60_000;
+/** Git says nothing before it has found what it looks for. A commit may name a million files. */
+const LIMITS = { silence: 60_000, deadline: 120_000, stdout: 256 * 1024 * 1024 };
 /** Paths of one walk. */
 const MOST_PATHS = 256;
 const SETTINGS = ['-c', 'i18n.logOutputEncoding=UTF-8', '-c', 'core.quotePath=false'];
@@ -40,24 +40,28 @@ export function openGitHistory(
   let waiting: readonly Question[] = [];
   let isWorking = false;
 
-  const log = async (...args: readonly string[]): Promise<string> => {
+  /** Gives what it finds of `paths` in the output of `git log`. */
+  const log = async (paths: readonly string[], args: readonly string[]): Promise<Changes> => {
     if (runner === undefined || runner.hasEnded()) {
-      runner = openGitRunner({ ...environment, GIT_DIR: directory }, PATIENCE, ending);
+      runner = new GitRunner({ ...environment, GIT_DIR: directory }, { limits: LIMITS, ending });
     }
-    const { exitCode, stdout, stderr } = await runner.run([...SETTINGS, ...LOG, ...args]);
-    if (exitCode !== 0) throw new SourceError(`git log failed: ${stderr.trim()}`);
-    return stdout;
+    const found = new ChangesFound(paths);
+    const reader = new HistoryReader((commit) => found.add(commit));
+    const onLine = (line: string): void => reader.readLine(line);
+    const { exitCode, stderr } = await runner.run([...SETTINGS, ...LOG, ...args], { onLine });
+    if (exitCode !== 0) throw new SourceError(`git log failed: ${toComplaint(stderr)}`);
+    reader.end();
+    return found.changes;
   };
 
   const findChanges = async (commit: string, paths: readonly string[]): Promise<Changes> => {
     const last = paths.length === 1 ? ['-1'] : [];
-    const asked = ['-c', HISTORY_FORMAT, commit, '--', ...paths];
-    const found = assign(paths, await log(...last, ...asked));
+    const found = await log(paths, [...last, '-c', HISTORY_FORMAT, commit, '--', ...paths]);
     const missing = paths.filter((path) => !found.has(path));
     if (missing.length === 0) return found;
     // Git leaves out the side of a merge on which a path was, if it took the one where it was not.
     const whole = ['-m', '--full-history', '--diff-filter=D', HISTORY_FORMAT];
-    const removed = assign(missing, await log(...whole, commit, '--', ...missing));
+    const removed = await log(missing, [...whole, commit, '--', ...missing]);
     return new Map([...found, ...removed]);
   };
 
@@ -98,24 +102,46 @@ export function openGitHistory(
 
 type Changes = ReadonlyMap<string, HistoryChange>;
 
-/** Gives each path the first of the changes, the newest first, that has to do with it. */
-function assign(paths: readonly string[], output: string): Changes {
-  const missing = new Set(paths);
-  const found = new Map<string, HistoryChange>();
-  for (const { files, ...commit } of parseHistory(output)) {
+/** Gives each path the first of the commits, the newest first, that has to do with it. */
+class ChangesFound {
+  readonly #missing: Set<string>;
+  /** How many components a path has at most that is looked for. */
+  readonly #deepest: number;
+  readonly #changes = new Map<string, HistoryChange>();
+
+  constructor(paths: readonly string[]) {
+    this.#missing = new Set(paths);
+    this.#deepest = Math.max(...paths.map((path) => path.split('/').length));
+  }
+
+  get changes(): Changes {
+    return this.#changes;
+  }
+
+  add({ files, ...commit }: LoggedCommit): void {
+    if (this.#missing.size === 0) return;
     const touched = new Map<string, string[]>();
     for (const { path: file, isRemoved } of files) {
-      for (let path = file; path !== '.'; path = dirname(path)) {
-        if (!missing.has(path)) continue;
+      for (const path of leadingPaths(file, this.#deepest)) {
+        if (!this.#missing.has(path)) continue;
         const removed = touched.get(path) ?? [];
-        touched.set(path, isRemoved ? [...removed, file] : removed);
+        if (isRemoved) removed.push(file);
+        touched.set(path, removed);
       }
     }
     for (const [path, removed] of touched) {
-      missing.delete(path);
-      found.set(path, { ...commit, removed });
+      this.#missing.delete(path);
+      this.#changes.set(path, { ...commit, removed });
     }
-    if (missing.size === 0) break;
   }
-  return found;
+}
+
+/** A path and what it lies in, of so many components at most: a name may have thousands. */
+function* leadingPaths(path: string, components: number): Generator<string> {
+  let end = -1;
+  for (let depth = 0; depth < components; depth++) {
+    end = path.indexOf('/', end + 1);
+    yield end < 0 ? path : path.slice(0, end);
+    if (end < 0) return;
+  }
 }

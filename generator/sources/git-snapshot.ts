@@ -39,7 +39,7 @@ export function createGitSnapshot(options: GitSnapshotOptions): Snapshot {
   const changes = async function* (before: string): AsyncGenerator<Entry[]> {
     const few = await diffSmallTrees(contents(), sizes, before, tree);
     if (few) yield await toEntries(few, sizes);
-    else yield* diffTrees(directory, environment, sizes, before, tree);
+    else yield* diffTrees(directory, environment, sizes, before, tree, ending);
   };
   /** A force push and a new clone may have taken it away, which harms nobody. */
   const ensureKept = async (before: string, of: string | undefined): Promise<void> => {
@@ -61,10 +61,11 @@ export function createGitSnapshot(options: GitSnapshotOptions): Snapshot {
         return found?.type === 'tree' ? flattenBatches(changes(before)) : undefined;
       },
     },
-    entries: () => flattenBatches(noticing(listTree(directory, environment, tree))),
+    entries: () => flattenBatches(noticing(listTree(directory, environment, tree, ending))),
     count: async () => {
       let entries = 0;
-      for await (const batch of listTree(directory, environment, tree)) entries += batch.length;
+      for await (const batch of listTree(directory, environment, tree, ending))
+        entries += batch.length;
       return entries;
     },
     changesSince: (previous) =>

@@ -1,4 +1,4 @@
-import { type Environment, endOfGit, startGit } from './git-child.ts';
+import { type Environment, readGit } from './git-child.ts';
 import { parseRecords } from './parse-records.ts';
 import type { Entry } from './source.ts';
 import { toEntry } from './tree-entry.ts';
@@ -6,22 +6,20 @@ import { toEntry } from './tree-entry.ts';
 const TAB = 0x09;
 const SPACE = 0x20;
 
-/** Every file below a tree, with its size, in the order of git, as it comes. Throws a SourceError. */
+/** Every file below a tree, with its size, in the order of git, as it comes. `ending` stops git. Throws a SourceError. */
 export async function* listTree(
   directory: string,
   environment: Environment,
   tree: string,
+  ending?: AbortSignal,
 ): AsyncGenerator<Entry[]> {
-  const args = ['ls-tree', '-r', '-z', '-l', '--full-tree', tree];
-  const child = startGit(directory, environment, args);
-  const ended = endOfGit(child, 'ls-tree');
-  child.stdin.end();
-  try {
-    for await (const records of parseRecords(child.stdout)) yield records.map(parseRecord);
-    await ended;
-  } finally {
-    child.kill();
-  }
+  const output = readGit(
+    directory,
+    environment,
+    ['ls-tree', '-r', '-z', '-l', '--full-tree', tree],
+    ending,
+  );
+  for await (const records of parseRecords(output)) yield records.map(parseRecord);
 }
 
 /** `MODE SP TYPE SP ID SP+ SIZE TAB PATH`, where the size of no blob is `-`. */

@@ -1,8 +1,18 @@
 import { formatTime } from '../format-time.ts';
 import type { HistoryChange } from './source.ts';
 
+/** Git cuts what is longer, and fills up what is shorter: a subject may have any length. */
+const cut = (columns: number, what: string): string => `%<(${columns},trunc)${what}`;
+
 /** What `git log` prints of a commit: a mark, and what people wrote on lines of their own. */
-export const HISTORY_FORMAT = '--format=%x01%H%n%ct%n%P%n%an%n%ae%n%s';
+export const HISTORY_FORMAT = [
+  '--format=%x01%H',
+  '%ct',
+  cut(200, '%P'),
+  cut(200, '%an'),
+  cut(200, '%ae'),
+  cut(500, '%s'),
+].join('%n');
 
 const MARK = '\u0001';
 const COMMIT = /^[0-9a-f]{40,64}$/;
@@ -27,28 +37,53 @@ export interface LoggedCommit extends Omit<HistoryChange, 'removed'> {
   readonly files: readonly { readonly path: string; readonly isRemoved: boolean }[];
 }
 
-/** Reads the output of `git log --name-status` in {@link HISTORY_FORMAT}, with names unquoted or quoted. */
-export function* parseHistory(output: string): Generator<LoggedCommit> {
-  const lines = output.split('\n');
-  for (let at = 0; at < lines.length; at++) {
-    const id = readMark(lines[at]);
-    if (id === undefined) continue;
-    const [seconds, parents = '', name = '', email = '', subject = ''] = lines.slice(at + 1);
-    at += LINES;
-    const files = [];
-    for (; at + 1 < lines.length && readMark(lines[at + 1]) === undefined; at++) {
-      const [, status = '', quoted = ''] = STATUS.exec(lines[at + 1] ?? '') ?? [];
-      if (status !== '') files.push({ path: unquote(quoted), isRemoved: /^D+$/.test(status) });
+/**
+ * Reads the output of `git log --name-status` in {@link HISTORY_FORMAT}, with names unquoted or
+ * quoted, line by line; each commit is given away when all of it has been read.
+ */
+export class HistoryReader {
+  readonly #onCommit: (commit: LoggedCommit) => void;
+  #id: string | undefined;
+  #fields: string[] = [];
+  #files: LoggedCommit['files'][number][] = [];
+
+  constructor(onCommit: (commit: LoggedCommit) => void) {
+    this.#onCommit = onCommit;
+  }
+
+  readLine(line: string): void {
+    if (this.#id !== undefined && this.#fields.length < LINES) {
+      this.#fields.push(line.trimEnd());
+      return;
     }
+    const id = readMark(line);
+    if (id !== undefined) {
+      this.end();
+      this.#id = id;
+      return;
+    }
+    const [, status = '', quoted = ''] = STATUS.exec(line) ?? [];
+    if (status !== '') this.#files.push({ path: unquote(quoted), isRemoved: /^D+$/.test(status) });
+  }
+
+  /** There are no more lines. */
+  end(): void {
+    const id = this.#id;
+    const files = this.#files;
+    const [seconds, parents = '', name = '', email = '', subject = ''] = this.#fields;
+    this.#id = undefined;
+    this.#fields = [];
+    this.#files = [];
+    if (id === undefined) return;
     // Anybody can write a commit of the year 300,000.
     const date = formatTime(Math.min(Number(seconds) * 1000, LATEST));
     const isMerge = parents.includes(' ');
-    yield { id, author: { name, email }, date, subject, isMerge, files };
+    this.#onCommit({ id, author: { name, email }, date, subject, isMerge, files });
   }
 }
 
 /** The commit whose part of the output begins with a line. */
-function readMark(line = ''): string | undefined {
+function readMark(line: string): string | undefined {
   const id = line.slice(MARK.length);
   return line.startsWith(MARK) && COMMIT.test(id) ? id : undefined;
 }

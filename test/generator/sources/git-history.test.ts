@@ -29,6 +29,19 @@ describeWith(['git'], 'the history of a clone', () => {
     return history;
   };
 
+  it('cuts what a commit says of itself, however long that is', async () => {
+    const author = `--author=${'n'.repeat(10_000)} <a@b.test>`;
+    await remote.commit({ a: '1' });
+    const message = join(directory(), 'message');
+    await writeFile(message, 's'.repeat(5_000_000));
+    await remote.git('commit', '--quiet', '--amend', author, '--file', message);
+    const commit = await remote.git('rev-parse', 'HEAD');
+    const change = await open(join(remote.work, '.git')).lastChange(commit, 'a');
+    assert.equal(change?.id, commit);
+    assert.match(change?.subject ?? '', /^s{498}\.\.$/);
+    assert.match(change?.author.name ?? '', /^n{198}\.\.$/);
+  });
+
   it('tells the last change of each path, asked for alone or with others', async () => {
     const names = ['a/x', 'a/y', 'b', 'a b/é', 'q"uote/\\back', 'tab\t/c'];
     const state = fc.dictionary(fc.constantFrom(...names), fc.constantFrom('1', '2'));

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { mkdir, readFile, readdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { chooseProcessor } from '../../../generator/sources/give-way.ts';
-import { type GitRunner, openGitRunner } from '../../../generator/sources/git-runner.ts';
+import { type GitLimits, GitRunner } from '../../../generator/sources/git-runner.ts';
+import { eventually } from '../../e2e/eventually.ts';
 import { useTemporary } from '../../e2e/temporary.ts';
 import { describeWith } from '../../with-tools.ts';
 
@@ -18,12 +21,17 @@ describe('the shell that runs git', () => {
     limit = LONG,
     ending?: AbortSignal,
     otherPrograms = process.env['PATH'],
+    limits: Partial<GitLimits> = {},
   ): Promise<GitRunner> => {
     const bin = join(directory(), 'bin');
     await mkdir(bin, { recursive: true });
     await writeFile(join(bin, 'git'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
     const environment = { PATH: `${bin}:${otherPrograms}` };
-    const runner = openGitRunner(environment, limit, ending, chooseProcessor());
+    const runner = new GitRunner(environment, {
+      limits: { silence: limit, ...limits },
+      ending,
+      processor: chooseProcessor(),
+    });
     runners.push(runner);
     return runner;
   };
@@ -115,18 +123,20 @@ describe('the shell that runs git', () => {
     );
   });
 
-  it('ends when git broke off a talk, as its words are not for the shell', async () => {
-    const runner = await open('exit 3');
-    const talk = { start: '1\ntouch\n', answer: () => '' };
-    assert.equal((await runner.run([], { talk })).exitCode, 3);
-    assert.equal(runner.hasEnded(), true);
-    await assert.rejects(runner.run([]), { name: 'SourceError' });
+  it("goes on when git broke off a talk, whose words are nobody else's", async () => {
+    const runner = await open('cat >/dev/null & [ "$1" = bad ] && exit 3; kill $!; exec cat');
+    const talk = { start: '1\ntouch', answer: () => '' };
+    assert.equal((await runner.run(['bad'], { talk })).exitCode, 3);
+    assert.equal(runner.hasEnded(), false);
+    assert.equal((await runner.run(['good'])).stdout, '');
   });
 
   it('stops a git that says nothing', async () => {
     const runner = await open('exec sleep 60', 50);
-    await assert.rejects(runner.run(['x']), { message: 'git x said nothing for 0.05 s' });
-    assert.equal(runner.hasEnded(), true);
+    await assert.rejects(runner.run(['x']), {
+      name: 'SourceError',
+      message: 'git x was stopped: it said nothing for 50 ms',
+    });
   });
 
   it('stops at once, with what git has started', async () => {
@@ -149,4 +159,124 @@ describe('the shell that runs git', () => {
     const runner = await open(PRINT, LONG, AbortSignal.abort());
     await assert.rejects(runner.run(['x']), { name: 'SourceError' });
   });
+
+  const at = (name: string): string => join(directory(), name);
+  const assertGone = async (name: string): Promise<void> => {
+    const pid = Number(await readFile(at(name), 'latin1'));
+    assert.ok(pid > 1);
+    await eventually(() => assert.throws(() => process.kill(pid, 0), { code: 'ESRCH' }));
+  };
+
+  for (const [limit, script, most, message] of [
+    ['deadline', 'while :; do echo on; sleep 0.02; done', 300, 'it ran longer than 300 ms'],
+    ['deadline', 'while :; do echo on >&2; sleep 0.02; done', 300, 'it ran longer than 300 ms'],
+    ['stdout', 'exec yes', 65_536, 'it printed more than 64 KiB'],
+    ['stderr', 'exec yes >&2', 65_536, 'it complained at more than 64 KiB'],
+    ['stdout', 'exec tr "\\0" x </dev/zero', 65_536, 'it printed more than 64 KiB'],
+    ['fileSize', 'exec head -c 3000 /dev/zero >file', 2048, 'it wrote a file of more than 2 KiB'],
+  ] as const) {
+    it(`stops what takes too much, and nothing else: ${script}`, async () => {
+      const runner = await open(`cd ${directory()}; [ "$1" = ok ] && echo ok && exit; ${script}`);
+      await assert.rejects(runner.run(['bad'], { limits: { [limit]: most } }), {
+        name: 'SourceError',
+        limit,
+        message: `git bad was stopped: ${message}`,
+      });
+      assert.equal((await runner.run(['ok'])).stdout, 'ok\n');
+      assert.equal(runner.hasEnded(), false);
+    });
+  }
+
+  it('kills what does not stop, with all that it started, and runs the next', async () => {
+    const runner = await open(
+      `[ "$1" = ok ] && echo ok && exit; trap '' TERM; (echo $$ >${at('self')}; sh -c 'echo $$ >${at('child')}; exec sleep 60') & wait; sleep 60`,
+    );
+    await assert.rejects(runner.run(['bad'], { limits: { deadline: 300 } }), { limit: 'deadline' });
+    await assertGone('self');
+    await assertGone('child');
+    assert.equal((await runner.run(['ok'])).stdout, 'ok\n');
+  });
+
+  it('gives nothing of what was killed to the next', async () => {
+    const runner = await open(
+      `[ "$1" = ok ] && echo ok && exit; trap '' TERM; yes >&2 & while :; do echo stale; done`,
+    );
+    for (let round = 0; round < 3; round++) {
+      const limits = { deadline: 100, stdout: 2 ** 40, stderr: 2 ** 40 };
+      await assert.rejects(runner.run(['bad'], { limits }), { limit: 'deadline' });
+      assert.deepEqual(await runner.run(['ok']), { exitCode: 0, stdout: 'ok\n', stderr: '' });
+    }
+  }).timeout(20_000);
+
+  it('is stopped with the shell where there is no setsid, and with nobody else', async () => {
+    const bin = join(directory(), 'few');
+    await mkdir(bin);
+    await Promise.all(['sleep', 'cat'].map((name) => symlink(`/bin/${name}`, join(bin, name))));
+    const runner = await open(`echo $$ >${at('git')}; exec sleep 60`, 200, undefined, bin);
+    await assert.rejects(runner.run(['x']), { limit: 'silence' });
+    await assertGone('git');
+    assert.equal(runner.hasEnded(), true);
+    await assert.rejects(runner.run(['x']), { name: 'SourceError' });
+  }).timeout(20_000);
+
+  it('kills what is halted', async () => {
+    const runner = await open('[ "$1" = ok ] && echo ok && exit; kill -STOP $$');
+    await assert.rejects(runner.run(['bad'], { limits: { deadline: 100 } }), { limit: 'deadline' });
+    assert.equal((await runner.run(['ok'])).stdout, 'ok\n');
+  });
+
+  it('neither waits for what git leaves behind, nor leaves it running', async () => {
+    const runner = await open(`sleep 60 & echo $! >${at('left')}; echo said`);
+    assert.equal((await runner.run([])).stdout, 'said\n');
+    await assertGone('left');
+  });
+
+  it('looks at each byte of a line of 60 MB once', async () => {
+    const size = 60_000_000;
+    const runner = await open(`head -c ${size} /dev/zero | tr '\\0' x`);
+    const delay = monitorEventLoopDelay({ resolution: 5 });
+    delay.enable();
+    const { stdout } = await runner.run([], { limits: { stdout: 64 * 1024 * 1024 } });
+    delay.disable();
+    assert.equal(stdout.length, size);
+    // Putting it together takes some of it; looking through it at each piece took seconds.
+    assert.ok(delay.max / 1e6 < 400, `${delay.max / 1e6} ms`);
+  }).timeout(30_000);
+
+  it('gives each line to whoever wants them, and keeps none', async () => {
+    const runner = await open("printf 'one\\ntwo\\nthree'");
+    const lines: string[] = [];
+    const { stdout } = await runner.run([], { onLine: (line) => void lines.push(line) });
+    assert.deepEqual([lines, stdout], [['one', 'two'], '']);
+  });
+
+  it('takes nothing for its own mark that is not, however the pipe cuts it', async () => {
+    const runner = await open(
+      "printf '\\0'; sleep 0.05; printf '\\0\\0000\\n'; sleep 0.05; printf '\\0' >&2; printf 'end\\0'",
+    );
+    const { stdout, stderr } = await runner.run([]);
+    assert.deepEqual([stdout, stderr], ['\0\0\u00000\nend\0', '\0']);
+  });
+
+  it('keeps the end of long complaints', async () => {
+    const runner = await open('head -c 300000 /dev/zero >&2; echo last >&2');
+    const { stderr } = await runner.run([]);
+    assert.equal(stderr.length, 64 * 1024);
+    assert.ok(stderr.endsWith('last\n'));
+  });
+
+  it('ends what runs when the program is killed', async () => {
+    await open(`echo $$ >${at('git')}; exec sleep 60`);
+    const module = new URL('../../../generator/sources/git-runner.ts', import.meta.url);
+    const environment = JSON.stringify({ PATH: `${at('bin')}:${process.env['PATH']}` });
+    const script = `import { GitRunner } from '${module}'; await new GitRunner(${environment}).run(['x']);`;
+    const program = spawn(
+      process.execPath,
+      ['--import', 'tsx', '--input-type=module', '--eval', script],
+      { stdio: 'ignore' },
+    );
+    await eventually(async () => assert.match(await readFile(at('git'), 'latin1'), /\d/));
+    program.kill('SIGKILL');
+    await assertGone('git');
+  }).timeout(20_000);
 });

@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict';
+import { chmod } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { listTree } from '../../scripts/bench/process/proc.ts';
+import { describeWith } from '../with-tools.ts';
+import { type Background, startBackground } from './background.ts';
+import { eventually } from './eventually.ts';
+import { makeGitRemote } from './git-remote.ts';
+import { lookUp } from './look-up.ts';
+import { makePublisher } from './publisher.ts';
+import { readStatus } from './read-status.ts';
+import { runOrThrow } from './run.ts';
+import { makeTemporary, removeTemporary } from './temporary.ts';
+
+const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+const LIMITED = fileURLToPath(new URL('start-within-limit.mjs', import.meta.url));
+/** A user who has no other processes, and whom limits bind. */
+const USER = 54_321;
+const AS_USER =
+  process.getuid?.() === 0
+    ? ['setpriv', '--reuid', `${USER}`, '--regid', `${USER}`, '--clear-groups']
+    : [];
+
+describeWith(
+  ['gpg', 'git', 'git-http-backend', 'prlimit'],
+  'where no process can be started',
+  () => {
+    let server: Background | undefined;
+    afterEach(() => server?.stop('SIGKILL'));
+
+    for (const more of [0, 1, 2]) {
+      it(`a git is told from one that fails, with room for ${more} more`, async () => {
+        const { stdout } = await runOrThrow('env', [
+          ...AS_USER,
+          process.execPath,
+          LIMITED,
+          `${more}`,
+        ]);
+        assert.deepEqual(JSON.parse(stdout), {
+          said: 'cannot start git: the limit of processes is reached (EAGAIN)',
+          exitCode: 0,
+        });
+      });
+    }
+
+    it('lookups go on, that is told, and it goes by itself', async () => {
+      const [publisher, remote, state] = await Promise.all([
+        makePublisher(),
+        makeGitRemote(),
+        makeTemporary(),
+      ]);
+      await Promise.all([chmod(state, 0o777), chmod(publisher.signer.home, 0o755)]);
+      await Promise.all(
+        [publisher.keyFile, publisher.secretFile].map((file) => chmod(file, 0o644)),
+      );
+      const [first, second] = await Promise.all([publisher.sign(), publisher.sign()]);
+      await remote.publish({ [first.location]: first.bytes });
+      const { url } = await remote.serveHttp();
+      const listen = ['--listen', '127.0.0.1:0', '--status-listen', '127.0.0.1:0'];
+      const args = [MAIN, 'serve', url, ...listen, ...publisher.serveArgs(state)];
+      const env = { HOME: state };
+      server = await startBackground('env', [...AS_USER, process.execPath, ...args], { env });
+      const { pid } = server;
+      const [line] = await server.waitForLine(/^\{.*"msg":"listening".*\}$/);
+      const urls = JSON.parse(line) as { main: string; status: string };
+      const listening = { baseUrl: urls.main, statusUrl: urls.status };
+      await server.waitForLine(/^lookaside: serving 1 signatures? /);
+
+      const allow = async (processes: string): Promise<void> => {
+        for (const one of listTree(pid)) {
+          const limit = ['prlimit', '--pid', `${one}`, `--nproc=${processes}:`];
+          await runOrThrow('env', [...AS_USER, ...limit]);
+        }
+      };
+      await allow('1');
+      await publisher.announce(
+        listening,
+        await remote.publish({ [second.location]: second.bytes }),
+      );
+      await eventually(async () => {
+        const { lastError } = await readStatus(listening);
+        assert.match(lastError?.message ?? '', /EAGAIN/);
+      }, 10_000);
+      await server.waitForLine(/"level":"error".*"msg":"no process can be started: .*EAGAIN/);
+      assert.equal((await lookUp(listening, first.location)).status, 200);
+      assert.equal((await lookUp(listening, second.location)).status, 404);
+      await allow('1000');
+      await eventually(async () => {
+        assert.equal((await lookUp(listening, second.location)).status, 200);
+      }, 20_000);
+      await server.waitForLine(/"msg":"processes can be started again"/);
+      await Promise.all([publisher.stop(), remote.remove(), removeTemporary(state)]);
+    }).timeout(60_000);
+  },
+);

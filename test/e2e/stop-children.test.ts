@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict';
+import { chmod, mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+import { describeWith, toolPath } from '../with-tools.ts';
+import { eventually } from './eventually.ts';
+import { makeGitRemote, type GitRemote } from './git-remote.ts';
+import { makePublisher, type Publisher } from './publisher.ts';
+import { useLookaside } from './use-lookaside.ts';
+import { useTemporary } from './temporary.ts';
+
+/** Within which SIGTERM must have ended the server, in milliseconds. */
+const STOP_LIMIT = 10_000;
+
+/** What programs do that do not stop. */
+const STUBBORN = {
+  'does not hear': `trap '' TERM INT; (trap '' TERM INT; while :; do sleep 1; done) & wait; wait`,
+  'is halted': 'kill -STOP $$',
+} as const;
+
+describeWith(['gpg', 'gpgv', 'git'], 'whatever a child does', () => {
+  const servers = useLookaside();
+  const directory = useTemporary();
+  let publisher: Publisher;
+  let remote: GitRemote;
+  before(async () => {
+    publisher = await makePublisher();
+  });
+  after(() => publisher.stop());
+  beforeEach(async () => {
+    remote = await makeGitRemote();
+    await mkdir(join(directory(), 'bin'));
+    await mkdir(join(directory(), 'state'));
+  });
+  afterEach(() => remote.remove());
+
+  const mark = (): string => join(directory(), 'hangs');
+  /** A program that hangs where it is asked for `word`. */
+  const install = async (tool: 'git' | 'gpgv', word: string, how: string): Promise<void> => {
+    const hang = `echo $$ >'${mark()}'; ${how}`;
+    const file = join(directory(), 'bin', tool);
+    const text = `#!/bin/sh\ncase " $* " in *' ${word} '*) ${hang};; esac\nexec ${toolPath(tool)} "$@"\n`;
+    await writeFile(file, text);
+    await chmod(file, 0o755);
+  };
+  const untilItHangs = async (): Promise<void> =>
+    eventually(async () => assert.match(await readFile(mark(), 'latin1'), /^\d+\n$/), 20_000);
+  const listen = async () => {
+    const env = { PATH: `${join(directory(), 'bin')}${delimiter}${process.env['PATH']}` };
+    const args = publisher.serveArgs(join(directory(), 'state'));
+    return servers.startListening(remote.path, args, { env });
+  };
+  /** Those that the server has started, and what those have; they all have its PATH. */
+  const children = async (): Promise<readonly string[]> => {
+    const found: string[] = [];
+    for (const pid of await readdir('/proc')) {
+      const read = async (file: string) =>
+        readFile(`/proc/${pid}/${file}`, 'latin1').catch(() => '');
+      if ((await read('environ')).includes(join(directory(), 'bin'))) {
+        found.push((await read('cmdline')).replaceAll('\0', ' '));
+      }
+    }
+    return found;
+  };
+  const push = async (): Promise<string> => {
+    const { location, bytes } = await publisher.sign();
+    return remote.publish({ [location]: bytes });
+  };
+  /** More directories than are compared without `git diff-tree`. */
+  const pushMany = async (): Promise<string> => {
+    const names = Array.from({ length: 300 }, (_, index) => [`${index}/a`, `${index}`] as const);
+    return remote.publish(Object.fromEntries(names));
+  };
+
+  for (const [doing, how] of Object.entries(STUBBORN)) {
+    for (const word of ['ls-tree', '--batch', 'gc']) {
+      it(`a git ${word} that ${doing} ends with the server`, async () => {
+        await push();
+        await install('git', word, how);
+        const server = await listen();
+        await untilItHangs();
+        assert.equal(await server.stop('SIGTERM', STOP_LIMIT), 0);
+        await eventually(async () => assert.deepEqual(await children(), []), 1000);
+      }).timeout(40_000);
+    }
+
+    for (const word of ['diff-tree', 'fetch-pack']) {
+      it(`a git ${word} that ${doing} ends with the server`, async () => {
+        await push();
+        await install('git', word, how);
+        const server = await listen();
+        await server.waitForLine(/^lookaside: serving 1 /);
+        await publisher.announce(server, await pushMany());
+        await untilItHangs();
+        assert.equal(await server.stop('SIGTERM', STOP_LIMIT), 0);
+        await eventually(async () => assert.deepEqual(await children(), []), 1000);
+      }).timeout(40_000);
+    }
+  }
+
+  it('a gpgv that does not hear ends with the server', async () => {
+    const { location, bytes } = await publisher.sign();
+    // Not as GnuPG writes it: only gpgv can judge that.
+    await remote.publish({ [location]: Buffer.concat([bytes, bytes]) });
+    await install('gpgv', '--output', STUBBORN['does not hear']);
+    const server = await listen();
+    await untilItHangs();
+    assert.equal(await server.stop('SIGTERM', STOP_LIMIT), 0);
+    await eventually(async () => assert.deepEqual(await children(), []), 1000);
+  }).timeout(40_000);
+
+  it('a fetch ends when the server is killed', async () => {
+    await push();
+    await install('git', 'fetch-pack', STUBBORN['does not hear']);
+    const server = await listen();
+    await server.waitForLine(/^lookaside: serving 1 /);
+    await publisher.announce(server, await push());
+    await untilItHangs();
+    process.kill(server.pid, 'SIGKILL');
+    await eventually(async () => assert.deepEqual(await children(), []));
+  }).timeout(40_000);
+});
