@@ -48,6 +48,7 @@ describe('settings', () => {
       'max-entries': 4_000_000,
       'max-path-bytes': 1024 ** 3,
       'max-transfer': 4 * 1024 ** 3,
+      'max-connections': 10_000,
       'max-disk': 16 * 1024 ** 3,
       'on-invalid': 'quarantine',
       'git-token-file': undefined,
