@@ -24,8 +24,10 @@ import {
   OBJECT_NAME,
   UNSYNCED,
   findCommit,
+  isHttp,
   resolveUrl,
   transferBranch,
+  transferOverHttp,
 } from './transfer-branch.ts';
 
 const MINUTE = 60_000;
@@ -42,6 +44,8 @@ const MEASURE_EVERY = 500;
 const MOST_PACKS = 24;
 /** The same of objects that lie alone, as earlier versions kept them. */
 const MOST_LOOSE = 6000;
+/** All refs of a remote come first over HTTP; their list is not kept. Bytes. */
+const MOST_REFS = 256 * 1024 ** 2;
 /** What nobody needs any more is removed once the clone has grown to so many times its size… */
 const GROWTH = 2;
 /** …and by so much. Bytes. */
@@ -68,7 +72,7 @@ export class GitHelpers {
   readonly #processor = chooseProcessor();
   #prompt: GitRunner;
   #patient: GitRunner;
-  #address: string | undefined;
+  readonly #addresses = new Map<string, string>();
   #tidying: Promise<void> | undefined;
   #trouble: Error | undefined;
   /** What has come, and is not on the disk for sure: nobody waits for that before it is served. */
@@ -91,8 +95,7 @@ export class GitHelpers {
    */
   async transfer(url: string, branch: string): Promise<string | undefined> {
     if (!(await this.#incoming.hasClone())) return undefined;
-    // Where this process has fetched from; settings of the user that change are seen at a start.
-    const address = (this.#address ??= await resolveUrl(await this.#ready(), url));
+    const address = await this.#resolve(url);
     return this.#receive(async () =>
       transferBranch(await this.#ready(), address, branch, this.#limits(REFRESH_DEADLINE)),
     );
@@ -173,15 +176,47 @@ export class GitHelpers {
 
   /** Brings a ref of a remote with all that it needs, and gives its commit. */
   async #fetchRef(url: string, ref: string, deadline: number): Promise<string> {
-    const modestly = ['--no-tags', '--no-recurse-submodules', '--no-auto-gc', '--progress'];
-    const args = [...modestly, '--write-fetch-head', '--', url, `+${ref}`];
+    const address = await this.#resolve(url);
     return this.#receive(async () => {
-      const runner = await this.#ready();
       const limits = this.#limits(deadline);
+      if (isHttp(address)) return this.#fetchOverHttp(address, ref, limits);
+      const modestly = ['--no-tags', '--no-recurse-submodules', '--no-auto-gc', '--progress'];
+      const args = [...modestly, '--write-fetch-head', '--', url, `+${ref}`];
+      const runner = await this.#ready();
       const { exitCode, stderr } = await runner.run([...UNSYNCED, 'fetch', ...args], { limits });
       if (exitCode !== 0) throw toGitError('fetch', stderr);
       return readFetchHead(this.#directory);
     });
+  }
+
+  /** As `git fetch` does it, but that nothing which the remote says is obeyed. */
+  async #fetchOverHttp(address: string, ref: string, limits: Partial<GitLimits>): Promise<string> {
+    const wide = { ...limits, stdout: MOST_REFS };
+    const { exitCode, stderr, commit } = await transferOverHttp(
+      await this.#ready(),
+      address,
+      ref,
+      wide,
+    );
+    if (exitCode !== 0) throw toGitError('fetch', stderr);
+    if (commit === undefined) throw toGitError('fetch', `couldn't find remote ref ${ref}`);
+    // All of it must be there, and what was there before.
+    const whole = ['--objects', '--quiet', commit, '--not', '--all'];
+    const checked = await this.#run('rev-list', whole, {
+      ...limits,
+      ...(limits.deadline !== undefined && { silence: limits.deadline }),
+    });
+    if (checked.exitCode !== 0) throw toGitError('fetch', checked.stderr);
+    return commit;
+  }
+
+  /** Where this process fetches from; settings of the user that change are seen at a start. */
+  async #resolve(url: string): Promise<string> {
+    const known = this.#addresses.get(url);
+    if (known !== undefined) return known;
+    const address = await resolveUrl(await this.#ready(), url);
+    this.#addresses.set(url, address);
+    return address;
   }
 
   /**

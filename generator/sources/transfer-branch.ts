@@ -23,7 +23,7 @@ export async function resolveUrl(runner: GitRunner, url: string): Promise<string
 /**
  * Transfers what is missing of a branch to where `runner` has git write objects, and gives its
  * commit. `url` is as resolveUrl gives it. No ref is set. Undefined when that does not work, for
- * whatever reason: then `git fetch` says why. Rejects as the runner does.
+ * whatever reason: then a fetch says why. Rejects as the runner does.
  */
 export async function transferBranch(
   runner: GitRunner,
@@ -34,35 +34,54 @@ export async function transferBranch(
   // No option, nor what only `git fetch` speaks.
   if (url.startsWith('-') || FOREIGN.test(url)) return undefined;
   const ref = `refs/heads/${branch}`;
-  const helper = HTTP.exec(url)?.[0].toLowerCase();
-  const { exitCode, stdout } = helper
-    ? await talkToHelper(runner, `remote-${helper}`, url, ref, limits)
-    : await runner.run([...UNSYNCED, 'fetch-pack', '--thin', url, ref], { limits });
+  if (isHttp(url)) {
+    const { exitCode, commit } = await transferOverHttp(runner, url, ref, limits);
+    return exitCode === 0 ? commit : undefined;
+  }
+  const args = [...UNSYNCED, 'fetch-pack', '--thin', url, ref];
+  const { exitCode, stdout } = await runner.run(args, { limits });
   return exitCode === 0 ? findCommit(stdout.split('\n'), ref) : undefined;
 }
 
-/** As gitremote-helpers(7) says. */
-async function talkToHelper(
+/** Whether git speaks to a URL, as resolveUrl gives it, through its HTTP helper. */
+export function isHttp(url: string): boolean {
+  return HTTP.test(url);
+}
+
+/** How a helper ended, and the commit that it brought; undefined if the remote has no such ref. */
+export interface HttpTransfer extends Pick<GitResult, 'exitCode' | 'stderr'> {
+  readonly commit: string | undefined;
+}
+
+/**
+ * The same for a ref over HTTP: we speak with git's helper ourselves, as gitremote-helpers(7) says.
+ * `git fetch` would take what the remote says of its refs for words of the helper: a name with
+ * line breaks in it makes git remove a file of the remote's choice. Here such words mean nothing.
+ */
+export async function transferOverHttp(
   runner: GitRunner,
-  helper: string,
   url: string,
   ref: string,
   limits: Partial<GitLimits>,
-): Promise<GitResult> {
+): Promise<HttpTransfer> {
   let commit: string | undefined;
-  let isListed = false;
+  let isListing = true;
   // The second version of the protocol cannot be had this way.
   const talk: GitTalk = {
     start: 'option verbosity 1\noption progress true\nlist\n',
     answer: (line) => {
-      commit ??= findCommit([line], ref);
+      if (isListing) commit ??= findCommit([line], ref);
       if (line !== '') return '';
-      if (isListed || commit === undefined) return '\n';
-      isListed = true;
-      return `fetch ${commit} ${ref}\n\n`;
+      const isFirst = isListing;
+      isListing = false;
+      return isFirst && commit !== undefined ? `fetch ${commit} ${ref}\n\n` : '\n';
     },
   };
-  return runner.run([...UNSYNCED, '-c', 'protocol.version=0', helper, url, url], { talk, limits });
+  const [helper = ''] = HTTP.exec(url) ?? [];
+  const args = [...UNSYNCED, '-c', 'protocol.version=0', `remote-${helper.toLowerCase()}`];
+  const onLine = (): void => undefined;
+  const { exitCode, stderr } = await runner.run([...args, url, url], { talk, onLine, limits });
+  return { exitCode, stderr, commit };
 }
 
 /** In a list of `OBJECT SP REF`. */

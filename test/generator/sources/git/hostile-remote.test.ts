@@ -7,6 +7,7 @@ import { createGitSource } from '../../../../generator/sources/git.ts';
 import type { Source } from '../../../../generator/sources/source.ts';
 import { type GitRemote, makeGitRemote } from '../../../e2e/git-remote.ts';
 import { useTemporary } from '../../../e2e/temporary.ts';
+import { SmartHttp, forgedRefs, lyingRefs, serveWell } from '../../../kit/smart-http.ts';
 import { describeWith } from '../../../with-tools.ts';
 import { collect } from '../collect.ts';
 import { type PacketLines, type RewritingProxy, rewriteRefs } from './rewriting-proxy.ts';
@@ -44,8 +45,11 @@ describeWith(['git', 'git-http-backend'], 'a remote that lies', () => {
     const http = await remote.serveHttp();
     await proxy?.stop();
     proxy = await rewriteRefs(http.url, rewrite);
+    return openAt(proxy.url);
+  };
+  const openAt = async (url: string): Promise<Source> => {
     source = await createGitSource({
-      url: proxy.url,
+      url,
       branch: undefined,
       path: '',
       stateDirectory: join(state(), 'state'),
@@ -83,6 +87,26 @@ describeWith(['git', 'git-http-backend'], 'a remote that lies', () => {
     }
     for (const path of paths) assert.equal(await readFile(path, 'utf8'), 'mine');
   });
+
+  for (const when of ['first clone', 'later fetch']) {
+    it(`has no file removed at a ${when} by lines that git's helper would have to say`, async () => {
+      const victim = join(state(), 'victim.keep');
+      await writeFile(victim, 'mine');
+      const host = await SmartHttp.start(remote.path);
+      try {
+        const opened = await openAt(host.url);
+        if (when === 'later fetch') await opened.keep(await opened.refresh());
+        const commit = await remote.publish({ second: '2' });
+        host.behave(lyingRefs(forgedRefs(commit, victim)));
+        for (let time = 0; time < 3; time++) await opened.refresh().catch(() => undefined);
+        assert.equal(await readFile(victim, 'utf8'), 'mine');
+        host.behave(serveWell);
+        assert.equal((await opened.refresh()).commit, commit);
+      } finally {
+        await host.stop();
+      }
+    });
+  }
 
   // Git itself takes a name up to its first space.
   const told = Object.entries(BAD_BRANCHES).filter(([, one]) => one !== '' && !one.includes('n x'));
