@@ -100,7 +100,7 @@ describe('generator: plain OpenPGP messages', () => {
     ['a one-pass packet of another type', { onePass: { 1: 1 } }],
     ['a one-pass packet with another hash', { onePass: { 2: 10 } }],
     ['a one-pass packet with another algorithm', { onePass: { 3: 17 } }],
-    ['a one-pass packet by another key', { onePass: { 4: 0 } }],
+    ['a one-pass packet by another key', { onePass: { 4: 0, 5: 0, 6: 0, 7: 0 } }],
     ['a one-pass packet that is not the last', { onePass: { 12: 0 } }],
     ['no one-pass packet, and the signature behind', { change: ([, ...rest]) => rest }],
     ['no literal', { change: ([onePass, , signature]) => some(onePass, signature) }],
