@@ -9,15 +9,15 @@ import type { RejectedFile } from '../generator/report.ts';
 import { SourceError } from '../generator/sources/source.ts';
 import type { SignatureStore } from '../generator/store.ts';
 import { type Failures, LookupFailure, isUnexpected } from './follow/failures.ts';
+import { patience } from './follow/judging-again.ts';
 import { WallClock } from './follow/wall-clock.ts';
 import {
   type Advance,
   type Generation,
   Generations,
   type GenerationsOptions,
-  type StoreJudge,
-  patience,
 } from './generations.ts';
+import type { StoreJudge } from './judge-with-memory.ts';
 
 /** What asked for a refresh. */
 export type Reason =
