@@ -1,4 +1,5 @@
 import { mkdir, stat } from 'node:fs/promises';
+import { hasCode } from '../generator/has-code.ts';
 import { messageOf } from '../generator/message-of.ts';
 import { type VerdictFile, openVerdictFile } from '../generator/verdict-file.ts';
 import type { ProgramLog } from '../server/program-log.ts';
@@ -23,8 +24,9 @@ export async function openVerdicts(
   };
   try {
     await mkdir(stateDirectory, { recursive: true }).catch((error: unknown) => {
-      const isFile = error instanceof Error && 'code' in error && error.code === 'EEXIST';
-      throw isFile ? new Error(`${stateDirectory} is no directory`, { cause: error }) : error;
+      throw hasCode(error, 'EEXIST')
+        ? new Error(`${stateDirectory} is no directory`, { cause: error })
+        : error;
     });
     const path = stateFile(stateDirectory, source, 'verdicts');
     const stats = await stat(path).catch(() => undefined);

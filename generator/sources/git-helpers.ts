@@ -7,9 +7,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Budgets, DEFAULT_BUDGETS } from '../budgets.ts';
-import { formatBytes } from './git/format-bytes.ts';
 import { isBranchName } from './git/branch-name.ts';
-import { oldCloneOf, removeClone } from './git/clone-places.ts';
+import { oldCloneOf, passOver, removeClone } from './git/clone-places.ts';
 import { type DiskUse, measureClone } from './git/disk-use.ts';
 import { toGitError } from './git/git-error.ts';
 import { Incoming } from './git/incoming.ts';
@@ -19,6 +18,7 @@ import { FETCHED, PUBLISHED } from './git-repository.ts';
 import { chooseProcessor } from './give-way.ts';
 import { GitRunner } from './git-runner.ts';
 import { syncPath } from '../sync-paths.ts';
+import { formatBytes } from '../system/format-bytes.ts';
 import { SourceError, StateRefusedError } from './source.ts';
 import { readOrigin } from './state-origin.ts';
 import {
@@ -300,7 +300,7 @@ export class GitHelpers {
   async #setRef(name: string, commit: string): Promise<void> {
     for (const path of this.#unsynced) {
       // What has gone was packed again, and synced by git.
-      await syncPath(path).catch(passOverMissing);
+      await syncPath(path).catch(passOver('ENOENT'));
     }
     this.#unsynced.clear();
     const { exitCode, stderr } = await this.#run('update-ref', [name, commit]);
@@ -342,10 +342,6 @@ export class GitHelpers {
     const located = { ...environment, GIT_DIR: this.#directory };
     return new GitRunner(located, { limits: PACKING, ending });
   }
-}
-
-function passOverMissing(error: unknown): void {
-  if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
 }
 
 /** Longer than a line for one ref. Bytes. */
