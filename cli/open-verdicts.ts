@@ -4,7 +4,7 @@ import { messageOf } from '../generator/message-of.ts';
 import { type VerdictFile, openVerdictFile } from '../generator/verdict-file.ts';
 import type { ProgramLog } from '../server/program-log.ts';
 import type { Troubles } from '../server/follow/troubles.ts';
-import { STATE_HINT, stateFile } from './state-file.ts';
+import { STATE_DIRECTORY_HINT, stateFile } from './state-file.ts';
 
 /**
  * Opens the file in which verdicts on a source are remembered. Without one every start verifies
@@ -19,7 +19,7 @@ export async function openVerdicts(
   const onError = (error: unknown): void => {
     const message = 'verdicts cannot be remembered; the next start is slower';
     log.warn({ error: messageOf(error) }, message);
-    const words = { message: `${message}: ${messageOf(error)}`, hint: STATE_HINT };
+    const words = { message: `${message}: ${messageOf(error)}`, hint: STATE_DIRECTORY_HINT };
     troubles.raise('state-directory', words, 'verdicts');
   };
   try {

@@ -18,7 +18,7 @@ import { inTheWay } from './follow/failures.ts';
 import { JudgingAgain, isDeferred, patience, renewLapsed } from './follow/judging-again.ts';
 import { loadState } from './follow/load-state.ts';
 import { logRejections } from './follow/log-rejections.ts';
-import { type Refusal, RefusedState } from './follow/refused-state.ts';
+import { type Refusal, Refusals } from './follow/refusals.ts';
 import type { Troubles } from './follow/troubles.ts';
 import type { TriedCommit } from './follow/tried-commit.ts';
 import type { StoreJudge } from './judge-with-memory.ts';
@@ -86,7 +86,7 @@ export class Generations {
   #mustReload = false;
   readonly #again = new JudgingAgain();
   #isClosed = false;
-  readonly #refused: RefusedState;
+  readonly #refusals: Refusals;
   #newestCommit: string | null = null;
 
   /** No generation is loaded yet. */
@@ -94,7 +94,7 @@ export class Generations {
     const { judge, troubles, log } = options;
     this.#options = options;
     this.#judge = judge;
-    this.#refused = new RefusedState({
+    this.#refusals = new Refusals({
       troubles,
       log,
       isServing: () => this.#served !== undefined,
@@ -123,14 +123,14 @@ export class Generations {
   /** Files that are not served because of a fault: quarantined, or of a refused state. */
   *rejected(): Generator<RejectedFile> {
     if (this.#served) yield* this.#withoutRefused(this.#served.store.rejectedFiles());
-    yield* this.#refused.files();
+    yield* this.#refusals.files();
   }
 
   /** Those that have to do with a digest, given as 64 lower-case hexadecimal digits. */
   rejectedOf(hex: string): readonly RejectedFile[] {
     return [
       ...this.#withoutRefused(this.#served?.store.rejectedOf(hex) ?? []),
-      ...this.#refused.filesOf(hex),
+      ...this.#refusals.filesOf(hex),
     ];
   }
 
@@ -144,13 +144,13 @@ export class Generations {
   /** Everything is judged by another rule, when `renew` is called next. */
   replaceJudge(judge: StoreJudge): void {
     this.#judge = judge;
-    this.#refused.forgetCost();
+    this.#refusals.forgetCost();
   }
 
   /** Every verdict is asked for again when `renew` is called next. */
   judgeAnew(): void {
     this.#again.request();
-    this.#refused.forgetCost();
+    this.#refusals.forgetCost();
   }
 
   /**
@@ -228,7 +228,7 @@ export class Generations {
       onDecided(advance.reason, advance.hint);
       return advance;
     }
-    this.#refused.clear();
+    this.#refusals.clear();
     onDecided(null);
     if (advance.result === 'changed' && this.#served) {
       await new Promise<void>(afterLookups);
@@ -244,7 +244,7 @@ export class Generations {
     } catch (error) {
       if (!(error instanceof StateRefusedError)) throw error;
       this.#newestCommit = error.origin.commit ?? this.#newestCommit;
-      return this.#refused.forCost(error);
+      return this.#refusals.forCost(error);
     }
   }
 
@@ -270,13 +270,13 @@ export class Generations {
   async #take(snapshot: Snapshot, isEnough: () => boolean): Promise<Advance> {
     const { commit } = snapshot;
     const { tried } = this.#options;
-    const refusal = this.#refused.known(commit);
+    const refusal = this.#refusals.known(commit);
     if (refusal) return refusal;
     const isNew = commit !== undefined && commit !== this.#served?.snapshot.commit;
     const pause = isNew && this.#served ? await tried?.pauseFor(commit) : undefined;
     if (commit !== undefined && pause !== undefined) {
       this.#newestCommit = commit;
-      return this.#refused.forNow(commit, pause);
+      return this.#refusals.forNow(commit, pause);
     }
     if (isNew) await tried?.begin(commit);
     try {
@@ -318,7 +318,7 @@ export class Generations {
     const { store, isRestored } = await loadState({ snapshot, judge, now: now(), served, log });
     const { rejected } = store.summary;
     if (mayRefuse && rejected > 0) {
-      return this.#refused.forFiles([...store.rejectedFiles()], snapshot.commit);
+      return this.#refusals.forFiles([...store.rejectedFiles()], snapshot.commit);
     }
     this.#mustReload = false;
     this.#again.restart();
@@ -354,7 +354,7 @@ export class Generations {
     const prepared = store.prepare(changes);
     const rejected = [...prepared.rejectedFiles()];
     const faults = isRefusing ? broughtBy(changes, rejected, store) : [];
-    if (faults.length > 0) return this.#refused.forFiles(faults, snapshot.commit);
+    if (faults.length > 0) return this.#refusals.forFiles(faults, snapshot.commit);
     inTheWay(() => prepared.apply());
     const deferred = changes.filter(isDeferred);
     const isWaiting = deferred.length + held.length > 0;
@@ -376,7 +376,7 @@ export class Generations {
 
   /** A file may be rejected in the served state too. */
   *#withoutRefused(files: Iterable<RejectedFile>): Generator<RejectedFile> {
-    for (const file of files) if (!this.#refused.hasFile(file.path)) yield file;
+    for (const file of files) if (!this.#refusals.hasFile(file.path)) yield file;
   }
 
   /** Notes a new generation in the state directory; it is in force whether or not that works. */

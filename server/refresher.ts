@@ -363,7 +363,7 @@ export class Refresher {
     log.warn({ milliseconds }, message);
     troubles.raise('clock-jumped', {
       message,
-      hint: 'Look at time synchronisation, if it goes on.',
+      hint: 'look at time synchronisation if it happens again',
     });
     this.#jumpedAt = elapsed();
     // Of what was judged around the jump nobody knows by which time gpgv went.

@@ -1,4 +1,4 @@
-// The newest state of the source, as long as it is refused: why, which of its files are at fault, and
+// The newest state of the source, while it is refused: why, which of its files are at fault, and
 // whether it need be looked at again. The words go to operators, the files to the status.
 import { RejectedIndex } from '../../generator/rejected-index.ts';
 import type { RejectedFile } from '../../generator/report.ts';
@@ -16,15 +16,15 @@ export interface Refusal {
   readonly again?: number;
 }
 
-export interface RefusedStateOptions {
+export interface RefusalsOptions {
   readonly troubles: Pick<Troubles, 'raise'>;
   readonly log: ProgramLog;
   /** Whether a good state is served on. */
   readonly isServing: () => boolean;
 }
 
-export class RefusedState {
-  readonly #options: RefusedStateOptions;
+export class Refusals {
+  readonly #options: RefusalsOptions;
   /** By path. */
   #files: ReadonlyMap<string, RejectedFile> = new Map();
   #index = new RejectedIndex();
@@ -32,7 +32,7 @@ export class RefusedState {
   #costly: { readonly commit: string; readonly refusal: Refusal } | undefined;
 
   /** Nothing is refused yet. */
-  constructor(options: RefusedStateOptions) {
+  constructor(options: RefusalsOptions) {
     this.#options = options;
   }
 
