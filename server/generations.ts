@@ -21,6 +21,7 @@ import { logRejections } from './follow/log-rejections.ts';
 import { type Refusal, Refusals } from './follow/refusals.ts';
 import type { Troubles } from './follow/troubles.ts';
 import type { TriedCommit } from './follow/tried-commit.ts';
+import type { UndecidedPass } from './follow/undecided-pace.ts';
 import type { StoreJudge } from './judge-with-memory.ts';
 import type { ProgramLog } from './program-log.ts';
 
@@ -51,14 +52,6 @@ export interface GenerationsOptions {
   readonly onFirstLoad: (store: SignatureStore, generation: Generation) => void;
   /** Called with each generation, the first one too. */
   readonly onPublish: (store: SignatureStore, generation: Generation) => void;
-}
-
-/** What a pass over the files that wait for a verdict came to. */
-export interface RetriedUndecided {
-  /** Whether any of them is decided now. */
-  readonly hasProgress: boolean;
-  /** Whether there was time for all of them. */
-  readonly isWhole: boolean;
 }
 
 /**
@@ -202,7 +195,7 @@ export class Generations {
   }
 
   /** Asks again for verdicts that nobody could give; some at a time, until it is enough. */
-  async retryUndecided(isEnough: () => boolean): Promise<RetriedUndecided> {
+  async retryUndecided(isEnough: () => boolean): Promise<UndecidedPass> {
     if (!this.#served) return { hasProgress: false, isWhole: true };
     const { store, snapshot, judge } = this.#served;
     const before = this.undecided;
