@@ -81,9 +81,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const { source, log, troubles, failures } = options;
   const judgeBy = (policy: Policy): StoreJudge => judgeWithMemory(options, policy);
   let reloadable: Reloadable = options;
-  let reloadedAt = Date.now();
   const clientAddress = createClientAddress(options.trustedProxies);
   const { now, tried, lookForGpgv, hasGpgv } = options;
+  let reloadedAt = now().getTime();
   const refresher = new Refresher({
     source,
     now,
@@ -258,7 +258,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       if (next.tls) main.replaceTls(next.tls);
       if (next.policy.id !== reloadable.policy.id) refresher.replaceJudge(judgeBy(next.policy));
       reloadable = next;
-      reloadedAt = Date.now();
+      reloadedAt = now().getTime();
       refresher.judgeAnew();
       refresher.request('signal');
     },

@@ -31,9 +31,9 @@ import {
 
 const MINUTE = 60_000;
 /** A refresh that takes longer, whatever it says of its progress, is given up. Milliseconds. */
-export const REFRESH_DEADLINE = 10 * MINUTE;
+const REFRESH_DEADLINE = 10 * MINUTE;
 /** The same of the first clone, or of one that takes the place of a damaged one. Milliseconds. */
-export const CLONE_DEADLINE = 60 * MINUTE;
+const CLONE_DEADLINE = 60 * MINUTE;
 /** Packing a million objects takes minutes, and says nothing. Milliseconds. */
 const PACKING_LIMIT = 60 * MINUTE;
 const PACKING = { silence: PACKING_LIMIT, deadline: PACKING_LIMIT };

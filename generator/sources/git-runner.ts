@@ -26,7 +26,7 @@ const MINUTE = 60_000;
 const MIB = 1024 * 1024;
 
 /** For what a remote is asked. */
-export const GIT_LIMITS: GitLimits = {
+const GIT_LIMITS: GitLimits = {
   silence: 2 * MINUTE,
   // The first clone of a large repository takes minutes; a refresh takes seconds.
   deadline: 10 * MINUTE,

@@ -62,7 +62,7 @@ export interface TreeWalkOptions {
 }
 
 /** The largest directory that is read: two million digests in one take 220 MB. Bytes. */
-export const MAX_TREE_BYTES = 256 * 1024 ** 2;
+const MAX_TREE_BYTES = 256 * 1024 ** 2;
 /** Directories that are read ahead together, and the bytes of them; a larger one comes alone. */
 const AHEAD = 1024;
 const AHEAD_BYTES = 4 * 1024 ** 2;

@@ -28,7 +28,7 @@ export function describeLimit(limit: ProcessLimit, value: number): string {
     case 'stdout':
       return `it printed more than ${formatBytes(value)}`;
     case 'stderr':
-      return `it complained at more than ${formatBytes(value)}`;
+      return `it wrote more than ${formatBytes(value)} of messages`;
     case 'fileSize':
       return `it wrote a file of more than ${formatBytes(value)}`;
   }

@@ -172,7 +172,7 @@ describe('the shell that runs git', () => {
     ['deadline', 'while :; do echo on; sleep 0.02; done', 300, 'it ran longer than 300 ms'],
     ['deadline', 'while :; do echo on >&2; sleep 0.02; done', 300, 'it ran longer than 300 ms'],
     ['stdout', 'exec yes', 65_536, 'it printed more than 64 KiB'],
-    ['stderr', 'exec yes >&2', 65_536, 'it complained at more than 64 KiB'],
+    ['stderr', 'exec yes >&2', 65_536, 'it wrote more than 64 KiB of messages'],
     ['stdout', 'exec tr "\\0" x </dev/zero', 65_536, 'it printed more than 64 KiB'],
     ['fileSize', 'exec head -c 3000 /dev/zero >file', 2048, 'it wrote a file of more than 2 KiB'],
   ] as const) {
