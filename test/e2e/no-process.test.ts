@@ -44,12 +44,12 @@ const assertAlerted = async (directory: string, statusUrl: string): Promise<void
         interval: '1m',
         input_series: [{ series, values: `0x5 ${value}x10 0x10` }],
         promql_expr_test: [
-          [4, []],
-          [9, [{ labels: `ALERTS{${expected.join(',')}}`, value: 1 }]],
-          [18, []],
+          ['4m', []],
+          ['9m', [{ labels: `ALERTS{${expected.join(',')}}`, value: 1 }]],
+          ['18m', []],
         ].map(([minute, samples]) => ({
           expr: 'ALERTS{alertname="LookasideNoProcess", alertstate="firing"}',
-          eval_time: `${String(minute)}m`,
+          eval_time: minute,
           exp_samples: samples,
         })),
       },
