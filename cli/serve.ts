@@ -50,14 +50,35 @@ function now(): Date {
   return new Date();
 }
 
+/** A signal to stop came before all was there. */
+class StoppedAtStart extends Error {
+  override readonly name = 'StoppedAtStart';
+}
+
 /** `lookaside serve SOURCE`: settles with the exit code when it was told to stop. */
 export async function serve(source: string, settings: Settings, world: World): Promise<number> {
+  try {
+    return await run(source, settings, world);
+  } catch (error) {
+    if (error instanceof StoppedAtStart) return 0;
+    throw error;
+  }
+}
+
+async function run(source: string, settings: Settings, world: World): Promise<number> {
   const { signals, stderr } = world;
   // From the first moment to the last: unheard, this signal would end the process.
   let isReloadWanted = false;
   let wantReload = (): void => void (isReloadWanted = true);
   signals.on('SIGHUP', () => wantReload());
   const stopped = nextSignal(signals, STOPS);
+  const stoppedAtStart = stopped.then((): never => {
+    throw new StoppedAtStart();
+  });
+  stoppedAtStart.catch(() => undefined);
+  // What hangs, as a git or a disk, does not keep a stop waiting.
+  const orStopped = async <Result>(step: Promise<Result>): Promise<Result> =>
+    Promise.race([step, stoppedAtStart]);
   const log = createProgramLog(stderr.isTTY === true ? await forTerminal(stderr) : stderr);
   const troubles = new Troubles(now);
   let sink: AccessLogSink | undefined;
@@ -85,7 +106,7 @@ export async function serve(source: string, settings: Settings, world: World): P
   if (isReloadWanted) reload.request();
   wantReload = () => reload.request();
   const shownUrl = readShownUrl(settings.url);
-  const reloadable = await readReloadable(settings);
+  const reloadable = await orStopped(readReloadable(settings));
   sink = openAccessLog();
   const accessLog = tellOfAccessLog(sink, troubles, log);
   const stopListening = tellOfProcesses(troubles, log);
@@ -101,7 +122,7 @@ export async function serve(source: string, settings: Settings, world: World): P
   let image: ImageFile | undefined;
   try {
     const { environment } = world;
-    opened = await openSource(
+    const opening = openSource(
       source,
       settings,
       settings['state-dir'],
@@ -112,7 +133,8 @@ export async function serve(source: string, settings: Settings, world: World): P
         return createDirectorySource(path, subtree, budgets);
       },
     );
-    verdicts = await openVerdicts(settings['state-dir'], opened.location, troubles, log);
+    opened = await orStopped(opening);
+    verdicts = await orStopped(openVerdicts(settings['state-dir'], opened.location, troubles, log));
     image = openImage(settings['state-dir'], opened, troubles, log);
     warnOfKeys(reloadable.policy);
     const server = await startServer({
@@ -156,6 +178,7 @@ export async function serve(source: string, settings: Settings, world: World): P
     ending.abort();
     await Promise.all([listened, engines.close(), image?.writer.close(IMAGE_PATIENCE)]);
   } finally {
+    ending.abort();
     await image?.writer.close(0);
     await opened?.close();
     await verdicts?.close();

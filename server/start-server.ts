@@ -18,7 +18,7 @@ import { createLookupCounts } from './metrics/lookup-counts.ts';
 import { createMetrics } from './metrics/metrics.ts';
 import type { Generation } from './generations.ts';
 import { createQuickLookup } from './quick-lookup.ts';
-import { type Failures, inTheWay } from './follow/failures.ts';
+import { type Failures, inTheWay, isUnexpected } from './follow/failures.ts';
 import { HangingRefresh } from './follow/hanging-refresh.ts';
 import type { Troubles } from './follow/troubles.ts';
 import { createReasons } from './refused/reasons.ts';
@@ -159,7 +159,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   });
   const answerPlain = createQuickLookup({ store: refresher.store, onAnswer: noteAnswer });
   const onLateError = (error: unknown): void => {
-    log.error({ error: messageOf(error) }, 'a part of the server failed to load');
+    if (isUnexpected(error)) failures.note('a part of the server', error);
+    else log.error({ error: messageOf(error) }, 'a part of the server failed to load');
   };
   // Lookups need neither, and Express takes as long to load as a store of thousands.
   const app = createLazyHandler(async () => {

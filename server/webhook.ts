@@ -4,7 +4,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import { type Request, type RequestHandler, type Response, Router } from 'express';
 import { z } from 'zod';
-import { toPrintable } from '../generator/printable.ts';
+import { formatJson, toPrintable } from '../generator/printable.ts';
 import { afterLookups } from './after-lookups.ts';
 import { BODY_LIMITS, BodyRoom, type BodyLimits } from './follow/body-room.ts';
 import { type ReadBody, type Unread, readBody } from './follow/read-body.ts';
@@ -59,7 +59,8 @@ export function createWebhook(options: WebhookOptions): Router {
     const delivery = toPrintable(String(headers['x-github-delivery'] ?? ''));
     log.info({ status, delivery, method }, `webhook: ${message}`);
     onDelivery(result);
-    response.status(status).json({ message });
+    // Forges show it, and it may repeat what came.
+    response.status(status).type('json').send(formatJson({ message }));
   };
 
   const unauthorized = (response: Response): void =>

@@ -106,6 +106,7 @@ function lookInto(bytes: Uint8Array, room: number): Layer {
     }
     // What public keys consist of is no place to look for others: one would be found by chance. A
     // body that came in pieces does not lie in one piece in the packet.
+    if (KEY_TAGS.has(tag) && hasPrivatePart(body)) return PRIVATE;
     if (PUBLIC_KEY_TAGS.has(tag)) continue;
     if (hasStrayPrivateKey(packet.bytes) || hasStrayPrivateKey(body)) return PRIVATE;
   }
@@ -115,6 +116,7 @@ function lookInto(bytes: Uint8Array, room: number): Layer {
 }
 
 const FIRST_HEADER = 0x80;
+const KEY_TAGS: ReadonlySet<number> = new Set([TAG.publicKey, TAG.publicSubkey]);
 
 function hasKeyVersion([version = 0]: Uint8Array): boolean {
   return version >= 2 && version <= 6;
@@ -193,20 +195,37 @@ const LAST_OLD_ALGORITHM = 22;
 /** Of the fields before its algorithm, as they were before version 4. */
 const LAST_OLD_VERSION = 3;
 
+/** Whether it is said to be public, and is not: a reader takes what it knows, and leaves the rest. */
+function hasPrivatePart(body: Uint8Array): boolean {
+  const end = endOfPublic(body);
+  return end !== undefined && end < body.length && isPrivateKeyBody(body);
+}
+
 function isPrivateKeyBody(body: Uint8Array): boolean {
-  if (!hasKeyVersion(body)) return false;
-  const [version = 0] = body;
-  const isOld = version <= LAST_OLD_VERSION;
-  const algorithm = body[isOld ? 7 : 5] ?? 0;
-  if (isOld && algorithm > LAST_OLD_ALGORITHM) return false;
-  const hasLength = version > 4;
-  const end = hasLength
-    ? publicEndByLength(body, algorithm)
-    : publicEnd(body, isOld ? 8 : 6, algorithm);
+  const end = endOfPublic(body);
   if (end === undefined) return false;
+  const [version = 0] = body;
+  const hasLength = version > 4;
   // Cut short, it is known by what came before.
   if (end >= body.length) return !hasLength;
-  return isProtection(body.subarray(end), algorithm, hasLength);
+  return isProtection(body.subarray(end), algorithmOf(body), hasLength);
+}
+
+function algorithmOf(body: Uint8Array): number {
+  const [version = 0] = body;
+  return body[version <= LAST_OLD_VERSION ? 7 : 5] ?? 0;
+}
+
+/** Where the public part ends; beyond the end of the body where that is cut short. */
+function endOfPublic(body: Uint8Array): number | undefined {
+  if (!hasKeyVersion(body)) return undefined;
+  const [version = 0] = body;
+  const isOld = version <= LAST_OLD_VERSION;
+  const algorithm = algorithmOf(body);
+  if (isOld && algorithm > LAST_OLD_ALGORITHM) return undefined;
+  return version > 4
+    ? publicEndByLength(body, algorithm)
+    : publicEnd(body, isOld ? 8 : 6, algorithm);
 }
 
 function isProtection(bytes: Uint8Array, algorithm: number, hasLength: boolean): boolean {

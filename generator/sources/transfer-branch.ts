@@ -80,8 +80,11 @@ export async function transferOverHttp(
   };
   const [helper = ''] = HTTP.exec(url) ?? [];
   const args = [...UNSYNCED, '-c', 'protocol.version=0', `remote-${helper.toLowerCase()}`];
-  const onLine = (): void => undefined;
-  const { exitCode, stderr } = await runner.run([...args, url, url], { talk, onLine, limits });
+  const { exitCode, stderr } = await runner.run([...args, url, url], {
+    talk,
+    onLine: ignore,
+    limits,
+  });
   return { exitCode, stderr, commit };
 }
 
@@ -93,3 +96,6 @@ export function findCommit(lines: readonly string[], ref: string): string | unde
   }
   return undefined;
 }
+
+/** What was answered need not be kept. */
+function ignore(): void {}

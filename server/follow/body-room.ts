@@ -49,7 +49,7 @@ export interface BodyOptions {
   readonly client: string;
   /** As announced, in bytes; undefined for a body that says by itself where it ends. */
   readonly length: number | undefined;
-  /** Whether its bytes are wanted afterwards; if not, it needs no room. */
+  /** Whether its bytes are wanted afterwards; if not, it needs no memory, but takes turns too. */
   readonly isKept: boolean;
   /** Called once, at any time, when the body must not be read on. */
   readonly onRefused: (refusal: BodyRefusal) => void;
@@ -103,7 +103,7 @@ export class HeldBody {
       this.#memory.set(piece, this.#length);
     }
     this.#length = length;
-    return !this.#options.isKept || this.#room.mayGrow(this);
+    return this.#room.mayGrow(this);
   }
 
   refuse(refusal: BodyRefusal): void {

@@ -41,7 +41,6 @@ class BodyReader {
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #room: BodyRoom;
-  readonly #isKept: boolean;
   readonly #hmacs: readonly Hmac[];
   readonly #onRead: (read: ReadBody | Unread) => void;
   readonly #length: number | undefined;
@@ -56,7 +55,6 @@ class BodyReader {
     this.#request = request;
     this.#response = response;
     this.#room = room;
-    this.#isKept = isKept;
     this.#onRead = onRead;
     this.#hmacs = secrets.map((secret) => createHmac('sha256', secret));
     const announced = request.headers['content-length'];
@@ -77,7 +75,7 @@ class BodyReader {
     request.on('data', this.#onData).on('end', this.#onEnd).on('close', this.#onClose);
     request.pause();
     if (length > large) this.#body.refuse('too-large');
-    else if (!this.#isKept || length <= small) this.#read();
+    else if (length <= small) this.#read();
     // A large one is read when it is its turn, which may be now.
     else this.#room.mayGrow(this.#body, length);
   }

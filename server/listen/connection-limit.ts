@@ -13,6 +13,8 @@ export interface Held {
   readonly hasAsked: boolean;
   /** Whether it is being answered. */
   readonly isBusy: boolean;
+  /** Whether its request is still coming, as one does that has a body. */
+  readonly isSending?: boolean;
 }
 
 export interface ConnectionLimitOptions {
@@ -84,9 +86,13 @@ export class ConnectionLimit {
 
 const KEPT = 5;
 
-/** The lowest goes first: those on which nothing was asked, then idle ones. */
-function rankOf({ looks, hasAsked, isBusy }: Held): number {
+/**
+ * The lowest goes first: those on which nothing was asked, then idle ones. A request that is still
+ * coming is no lookup, and anybody can make it last.
+ */
+function rankOf({ looks, hasAsked, isBusy, isSending = false }: Held): number {
   const isRecent = looks < 2;
+  if (isSending) return isRecent ? 4 : 1;
   if (isBusy) return looks >= STUCK ? 4 : KEPT;
   if (hasAsked) return isRecent ? 3 : 1;
   // It may just be about to ask.

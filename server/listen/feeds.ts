@@ -66,6 +66,10 @@ class Feed implements Held {
     return this.#unanswered > 0 || this.socket.writableLength > 0;
   }
 
+  get isSending(): boolean {
+    return this.#isInBody();
+  }
+
   readonly take = (chunk: Buffer): void => {
     this.looks = 0;
     this.#isHeld = false;

@@ -61,13 +61,20 @@ function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }
 
+/** The newest request of a connection whose body was not there when it was answered. */
+const unread = new WeakMap<Socket, IncomingMessage>();
+
 /** Node closes a connection by `destroySoon` when its last answer is sent. */
 function lingerWhenClosed(socket: Socket, request: IncomingMessage): void {
+  const isWatched = unread.has(socket);
+  unread.set(socket, request);
+  // Once a connection, however many requests come on it.
+  if (isWatched) return;
   const destroySoon = socket.destroySoon.bind(socket);
   Object.assign(socket, {
     destroySoon: () => {
-      if (request.complete) destroySoon();
-      else linger(socket);
+      if (unread.get(socket)?.complete === false) linger(socket);
+      else destroySoon();
     },
   });
 }

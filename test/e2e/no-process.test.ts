@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
-import { chmod } from 'node:fs/promises';
+import { chmod, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { listTree } from '../../scripts/bench/process/proc.ts';
+import { ALERTS, DIRECTORY, promtool } from '../monitoring/monitoring-files.ts';
 import { describeWith } from '../with-tools.ts';
 import { type Background, startBackground } from './background.ts';
 import { eventually } from './eventually.ts';
@@ -21,8 +23,45 @@ const AS_USER =
     ? ['setpriv', '--reuid', `${USER}`, '--regid', `${USER}`, '--clear-groups']
     : [];
 
+/** The sample of `/metrics` that says whether processes can be started. */
+const readSample = async (statusUrl: string): Promise<{ series: string; value: number }> => {
+  const text = await (await fetch(`${statusUrl}/metrics`)).text();
+  const [, series = '', value = ''] =
+    /^(lookaside_trouble\{kind="no-process"\}) (.*)$/m.exec(text) ?? [];
+  return { series, value: Number(value) };
+};
+
+/** Whether the alert goes off, and stays off, for a server that has said so for a while. */
+const assertAlerted = async (directory: string, statusUrl: string): Promise<void> => {
+  const { series, value } = await readSample(statusUrl);
+  const labels = { alertname: 'LookasideNoProcess', alertstate: 'firing', severity: 'critical' };
+  const expected = Object.entries(labels).map(([name, text]) => `${name}="${text}"`);
+  const test = {
+    rule_files: [resolve(DIRECTORY, ALERTS)],
+    evaluation_interval: '1m',
+    tests: [
+      {
+        interval: '1m',
+        input_series: [{ series, values: `0x5 ${value}x10 0x10` }],
+        promql_expr_test: [
+          ['4m', []],
+          ['9m', [{ labels: `ALERTS{${expected.join(',')}}`, value: 1 }]],
+          ['18m', []],
+        ].map(([minute, samples]) => ({
+          expr: 'ALERTS{alertname="LookasideNoProcess", alertstate="firing"}',
+          eval_time: minute,
+          exp_samples: samples,
+        })),
+      },
+    ],
+  };
+  const file = join(directory, 'alert.test.yaml');
+  await writeFile(file, JSON.stringify(test));
+  await promtool(['test', 'rules', file]);
+};
+
 describeWith(
-  ['gpg', 'git', 'git-http-backend', 'prlimit'],
+  ['gpg', 'git', 'git-http-backend', 'prlimit', 'promtool'],
   'where no process can be started',
   () => {
     let server: Background | undefined;
@@ -82,13 +121,26 @@ describeWith(
         assert.match(lastError?.message ?? '', /EAGAIN/);
       }, 10_000);
       await server.waitForLine(/"level":"error".*"msg":"no process can be started: .*EAGAIN/);
+      const { troubles } = await readStatus(listening);
+      const told = troubles.find(({ kind }) => kind === 'no-process');
+      assert.match(told?.message ?? '', /EAGAIN/);
+      assert.match(told?.hint ?? '', /limit of processes/);
+      const page = await (await fetch(listening.statusUrl)).text();
+      assert.match(page, /class="state trouble"/);
+      assert.match(page, /<li data-key="no-process">/);
+      assert.equal((await fetch(`${listening.statusUrl}/readyz`)).status, 200);
+      await assertAlerted(state, listening.statusUrl);
       assert.equal((await lookUp(listening, first.location)).status, 200);
       assert.equal((await lookUp(listening, second.location)).status, 404);
       await allow('1000');
       await eventually(async () => {
         assert.equal((await lookUp(listening, second.location)).status, 200);
       }, 20_000);
-      await server.waitForLine(/"msg":"processes can be started again"/);
+      await server.waitForLine(/"msg":"processes can be started again"/, 20_000);
+      await eventually(async () => assert.deepEqual((await readStatus(listening)).troubles, []));
+      assert.equal((await readSample(listening.statusUrl)).value, 0);
+      const changes = server.stderr().match(/"msg":"(?:no process can|processes can)/g) ?? [];
+      assert.equal(changes.length, 2, 'it is told once, and once that it is over');
       await Promise.all([publisher.stop(), remote.remove(), removeTemporary(state)]);
     }).timeout(60_000);
   },

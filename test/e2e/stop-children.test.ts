@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict';
 import { chmod, mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describeWith, toolPath } from '../with-tools.ts';
+import { type Background, startBackground } from './background.ts';
 import { eventually } from './eventually.ts';
 import { makeGitRemote, type GitRemote } from './git-remote.ts';
 import { makePublisher, type Publisher } from './publisher.ts';
 import { useLookaside } from './use-lookaside.ts';
 import { useTemporary } from './temporary.ts';
 
+const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 /** Within which SIGTERM must have ended the server, in milliseconds. */
 const STOP_LIMIT = 10_000;
 
@@ -61,6 +64,14 @@ describeWith(['gpg', 'gpgv', 'git'], 'whatever a child does', () => {
     }
     return found;
   };
+  /** Starts the server where it may hang before it listens. */
+  const start = async (): Promise<Background> => {
+    const env = { PATH: `${join(directory(), 'bin')}${delimiter}${process.env['PATH']}` };
+    const args = publisher.serveArgs(join(directory(), 'state'));
+    const listening = ['--listen', '127.0.0.1:0', '--status-listen', '127.0.0.1:0'];
+    const all = [MAIN, 'serve', remote.path, ...listening, ...args];
+    return startBackground(process.execPath, all, { env });
+  };
   const push = async (): Promise<string> => {
     const { location, bytes } = await publisher.sign();
     return remote.publish({ [location]: bytes });
@@ -74,6 +85,16 @@ describeWith(['gpg', 'gpgv', 'git'], 'whatever a child does', () => {
         await untilItHangs();
         assert.equal(await server.stop('SIGTERM', STOP_LIMIT), 0);
         await eventually(async () => assert.deepEqual(await children(), []), 1000);
+      }).timeout(40_000);
+    }
+
+    for (const word of ['init', 'refs/lookaside/published']) {
+      it(`a git ${word} that ${doing} does not keep the server from ending`, async () => {
+        await push();
+        await install('git', word, how);
+        const server = await start();
+        await untilItHangs();
+        assert.equal(await server.stop('SIGTERM', STOP_LIMIT), 0);
       }).timeout(40_000);
     }
 

@@ -258,4 +258,12 @@ describe('the webhook', () => {
     assert.ok(typeof entry === 'object' && entry !== null && 'delivery' in entry);
     assert.equal(entry.delivery, delivery);
   });
+
+  it('repeats nothing that a terminal obeys', async () => {
+    const ref = 'refs/heads/\u009b31m\u202e';
+    const { text } = await deliver(pushTo(ref));
+    assert.doesNotMatch(text, /[\u009b\u202e]/);
+    const { message } = JSON.parse(text) as { message: string };
+    assert.ok(message.includes(JSON.stringify(ref)), message);
+  });
 });

@@ -219,6 +219,23 @@ describeWith(['gpg'], 'generator: OpenPGP: private keys', () => {
     }
   });
 
+  it('refuses one that is said to be public', async () => {
+    for (const key of privateKeys) {
+      const packets = (parsePackets(key) ?? []).map(({ tag, body }) =>
+        packet(
+          new Map([
+            [5, 6],
+            [7, 14],
+          ]).get(tag) ?? tag,
+          body,
+        ),
+      );
+      const expected = { isRefused: true, isPrivate: true };
+      assert.deepEqual(await give(concat(...packets)), expected);
+      assert.deepEqual(await give(armor('PUBLIC KEY BLOCK', concat(...packets))), expected);
+    }
+  });
+
   it('refuses what is compressed and cannot be looked into', async () => {
     const { stdout } = await run('gpg', ['--version']);
     assert.match(stdout, /BZIP2/);

@@ -134,9 +134,10 @@ describe('the body of a delivery', () => {
     assert.ok(Date.now() - since < 2000);
   });
 
-  it('needs no room where only its signature counts', async () => {
-    await start({ waiting: 0 });
+  it('takes turns, but no memory, where only its signature counts', async () => {
+    await start({ total: 300 * KIB, small: KIB });
     const slow = await connect();
+    const refused = readToEnd(slow);
     slow.write(`${formatDelivery(`Content-Length: ${100 * KIB}`)}x`);
     await sleep(50);
     const socket = await connect();
@@ -144,6 +145,8 @@ describe('the body of a delivery', () => {
     const text = readToEnd(socket);
     const framing = `Connection: close\r\nContent-Length: ${body.length}`;
     socket.write(formatDelivery(framing, { body, secret: SECRET, event: 'issues' }) + body);
+    // The slow one has had to make way.
+    assert.equal(parseAnswers(await refused, ['POST'])[0]?.status, 408);
     assert.equal(parseAnswers(await text, ['POST'])[0]?.status, 202);
   });
 

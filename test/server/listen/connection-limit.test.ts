@@ -103,6 +103,35 @@ describe('the limit on connections', () => {
     for (const answer of await Promise.all(answers)) assert.match(answer, /ok$/);
   });
 
+  it('lets lookups through while all send bodies that never end', async () => {
+    let sending = 0;
+    listener = await listen({
+      host: '127.0.0.1',
+      port: 0,
+      tls: undefined,
+      limits: { ...LIMITS, connectionsCheckingInterval: 60_000 },
+      maxConnections: MAX,
+      onError: () => undefined,
+      handle: (request, response) => {
+        if (request.headers['content-length'] === undefined) {
+          response.end('ok');
+          return;
+        }
+        sending++;
+        request.resume().on('end', () => response.end('ok'));
+      },
+    });
+    const senders = await Promise.all(Array.from({ length: MAX }, connect));
+    for (const sender of senders) {
+      sender.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nx');
+    }
+    await eventually(() => assert.equal(sending, MAX));
+    const late = await connect();
+    assert.match(await ask(late), /ok$/);
+    for (let round = 0; round < MAX; round++) assert.match(await ask(await connect()), /ok$/);
+    await eventually(() => assert.equal(countOpen(senders), MAX - 1));
+  });
+
   it('is no higher than the system allows', async () => {
     listener = await startListener({ isQuick: true });
     assert.deepEqual(

@@ -165,6 +165,17 @@ describe('bodies that nobody wants, and clients that ask whether theirs is wante
     });
   }
 
+  it('goes on and ends as any other after thousands of short bodies', async () => {
+    const socket = await open(server.url);
+    const last = post('/none', 'Connection: close\r\nContent-Length: 1');
+    const text = readToEnd(socket);
+    socket.write(`${post('/none', 'Content-Length: 1')}x`.repeat(15_000));
+    socket.write(`${last}x`);
+    const answers = (await text).split('HTTP/1.1 404 Not Found\r\n').length - 1;
+    assert.equal(answers, 15_001);
+    socket.destroy();
+  });
+
   it('is cut off if it never stops', async () => {
     const socket = await open(server.url);
     socket.resume();
