@@ -123,9 +123,10 @@ export class PullMemory {
 
   see(pull: RememberedPull, client: string, now: number): void {
     const { repository } = pull;
-    this.#renew(repository);
     repository.see(pull, client, now);
     this.#poolOf(repository).sortTurn(repository);
+    // Only now: what has to go when the repository becomes known is not what was just seen again.
+    this.#renew(repository);
   }
 
   /** Remembers a directory that is not remembered yet. */

@@ -41,24 +41,23 @@ export class NaivePulls {
     }
     const before = this.repositories.find(({ name }) => name === repository);
     const isKnown = before?.isKnown === true || this.known.has(repository);
+    const pull = this.pulls.find((one) => one.directory === directory);
+    const { clients, times } = pull ?? { clients: [], times: [] };
+    const seen = {
+      directory,
+      repository,
+      clients: [client, ...clients.filter((one) => one !== client)],
+      times: [...times, now],
+    };
+    // One that is seen again counts as such when others have to go.
+    if (pull) this.pulls = [...this.pulls.filter((one) => one !== pull), seen];
     this.place(repository, isKnown);
     this.shrink(isKnown, 0);
-    const pull = this.pulls.find((one) => one.directory === directory);
-    if (!pull) {
-      if (this.of(repository).length >= this.limits.ofRepository) this.drop(repository);
-      this.shrink(isKnown, 1);
-      this.place(repository, isKnown);
-    }
-    const { clients, times } = pull ?? { clients: [], times: [] };
-    this.pulls = [
-      ...this.pulls.filter((one) => one !== pull),
-      {
-        directory,
-        repository,
-        clients: [client, ...clients.filter((one) => one !== client)],
-        times: [...times, now],
-      },
-    ];
+    if (pull) return;
+    if (this.of(repository).length >= this.limits.ofRepository) this.drop(repository);
+    this.shrink(isKnown, 1);
+    this.place(repository, isKnown);
+    this.pulls = [...this.pulls, seen];
   }
 
   forgetUnseen(now: number): void {

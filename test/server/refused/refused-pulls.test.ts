@@ -38,6 +38,25 @@ const passed = fc.record({
 const restarted = fc.record({ what: fc.constant('restart' as const) });
 const step = fc.oneof({ weight: 12, arbitrary: recorded }, turned, settled, restarted, passed);
 
+const recordOf = (name: string, number: number) => ({
+  what: 'record' as const,
+  repository: name,
+  digest: number,
+  client: '10.0.0.0',
+  later: 0,
+});
+const turnOf = (name: string) => ({ what: 'turn' as const, repository: name });
+/** A repository becomes known with more than there is room for, by a pull that is seen again. */
+const SEEN_AGAIN_WHEN_KNOWN = [
+  turnOf('c'),
+  turnOf('f'),
+  ...[7, 7, 5, 5, 3, 3, 6, 6].map((number) => recordOf('c', number)),
+  ...[3, 3, 6, 6].map((number) => recordOf('f', number)),
+  ...[7, 0, 1].map((number) => recordOf('d', number)),
+  turnOf('d'),
+  recordOf('d', 7),
+];
+
 const byDirectory = <Item extends { readonly directory: string }>(items: readonly Item[]) =>
   items.toSorted((one, other) => (one.directory < other.directory ? -1 : 1));
 
@@ -137,7 +156,7 @@ describe('server: refused pulls', () => {
       const counted = all.reduce((sum, { times }) => sum + times.length, 0);
       assert.equal(counted + model.tooLong, records);
     });
-    fc.assert(property, { numRuns: 400 });
+    fc.assert(property, { numRuns: 400, examples: [[SEEN_AGAIN_WHEN_KNOWN]] });
   });
 
   it('of known repositories stay when seen again, whatever else is asked for', () => {
@@ -180,6 +199,23 @@ describe('server: refused pulls', () => {
       }
     });
     fc.assert(property, { numRuns: 500 });
+  });
+
+  it('that are seen again stay when that makes their repository a known one', () => {
+    const known = new Set(['a', 'b']);
+    const pulls = createRefusedPulls({ isKnown: (name) => known.has(name), limits: LIMITS });
+    const ask = (name: string, number: number) =>
+      pulls.record(firstLocation(directoryOf(name, number)), '10.0.0.1');
+    for (const name of [...known, ...known]) {
+      for (let number = 0; number < LIMITS.ofRepository; number++) ask(name, number);
+    }
+    ask('c', 1);
+    known.add('c');
+    for (const count of [2, 3]) {
+      ask('c', 1);
+      assert.equal(pulls.find(directoryOf('c', 1))?.count, count);
+      assert.deepEqual([pulls.count(), pulls.dropped()], [LIMITS.known, 1]);
+    }
   });
 
   it('that were seen again stay when all known repositories are scanned', () => {
