@@ -123,8 +123,8 @@ export class Generations {
   #refused: ReadonlyMap<string, RejectedFile> = new Map();
   #refusedIndex = new RejectedIndex();
   #newestCommit: string | null = null;
-  /** A commit that was refused for what it costs, and the words for that. */
-  #costly: { readonly commit: string; readonly advance: Advance } | undefined;
+  /** A commit that was refused for what it costs, and why. */
+  #costly: { readonly commit: string; readonly error: StateRefusedError } | undefined;
   /** Paths of files without a verdict that were asked for in this round. */
   readonly #asked = new Set<string>();
 
@@ -251,7 +251,11 @@ export class Generations {
       for (let next = iterator.next(); next.done !== true; next = iterator.next()) yield next.value;
       isAtEnd = true;
     };
-    const judged = await judgeAgain(files(), job);
+    const judged = await judgeAgain(files(), job).catch((error: unknown) => {
+      // Files that were taken from it have got no verdict.
+      if (iterator) this.#mustJudgeAnew = true;
+      throw error;
+    });
     if (isAtEnd) this.#anew = undefined;
     this.#owed = [...owed.slice(taken), ...judged.left];
     return judged;
@@ -333,7 +337,7 @@ export class Generations {
   async #take(snapshot: Snapshot, isEnough: () => boolean): Promise<Advance> {
     const { commit } = snapshot;
     const { tried } = this.#options;
-    if (commit !== undefined && commit === this.#costly?.commit) return this.#costly.advance;
+    if (commit !== undefined && commit === this.#costly?.commit) throw this.#costly.error;
     const isNew = commit !== undefined && commit !== this.#served?.snapshot.commit;
     const pause = isNew && this.#served ? await tried?.pauseFor(commit) : undefined;
     if (commit !== undefined && pause !== undefined) return this.#postpone(commit, pause);
@@ -518,17 +522,17 @@ export class Generations {
   }
 
   /** A state that costs too much is not looked at again until something new comes. */
-  #refuseCost({ message, origin, hint }: StateRefusedError): Advance {
+  #refuseCost(error: StateRefusedError): Advance {
+    const { message, origin, hint } = error;
     const { commit, author } = origin;
     const what = commit === undefined ? 'the newest state' : `commit ${commit}`;
     const reason = `${what} is refused: ${message}${this.#keptWords()}`;
     this.#options.troubles.raise('state-refused', { message: reason, hint, commit, author });
-    const advance: Advance = { result: 'refused', reason, hint };
     if (commit !== undefined) {
       this.#newestCommit = commit;
-      this.#costly = { commit, advance };
+      this.#costly = { commit, error };
     }
-    return advance;
+    return { result: 'refused', reason, hint };
   }
 
   /** A state at which earlier runs have died waits, so that what is good is served meanwhile. */

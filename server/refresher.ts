@@ -92,6 +92,8 @@ export class Refresher {
   #pending: Request | undefined;
   #running: Promise<void> | undefined;
   #retryTimer: NodeJS.Timeout | undefined;
+  /** Whether the newest state waits for long: what comes after it does not. */
+  #isPostponed = false;
   #stopped = false;
   #mustLookForGpgv = false;
   /** Times of the clock that only goes on. */
@@ -155,7 +157,7 @@ export class Refresher {
   /** Asks for a refresh; with a commit, until that commit is served or back-off gives up. */
   readonly request = (reason: Reason, commit?: string): void => {
     // A retry comes anyway; a poll in its place would begin the back-off anew.
-    if (reason === 'poll' && this.#retryTimer !== undefined) return;
+    if (reason === 'poll' && this.#retryTimer !== undefined && !this.#isPostponed) return;
     this.#awaited = commit ?? this.#awaited;
     this.#enqueue({ reason, attempt: 0 });
   };
@@ -242,6 +244,7 @@ export class Refresher {
     this.#options.onRefresh(this.#lastRefresh);
     if (result === 'changed') this.#logChange('refreshed', { reason, durationMs });
     const again = advance.result === 'refused' ? advance.again : undefined;
+    this.#isPostponed = again !== undefined;
     if (again !== undefined) this.#retryIn(again, { reason: 'retry', attempt: 0 });
     else await this.#retryIfNeeded({ reason: 'retry', attempt: attempt + 1 }, result);
   }

@@ -17,14 +17,17 @@ describe('the generations', () => {
     (_, file) => `${file % 7 === 0 ? 'dear ' : ''}${file}`,
   );
   const judge = createTimedJudge();
-  const source = createMemorySource({
+  const state = {
     commit: 'a',
     files: Object.fromEntries(texts.map((text, file) => [at(file + 1), text])),
-  });
+  };
+  const source = createMemorySource(state);
   let published = 0;
   let generations: Generations;
 
   beforeEach('load', async () => {
+    source.state = state;
+    judge.onDear = () => undefined;
     generations = new Generations({
       source,
       judge,
@@ -54,6 +57,42 @@ describe('the generations', () => {
     assert(turns > 1, 'it was not broken off');
     assert.deepEqual(judge.asked.toSorted(), texts.toSorted());
     assert.equal(published, 0, 'nothing has changed');
+  });
+
+  it('bring back nothing that was removed or replaced meanwhile', async () => {
+    const push = async (commit: string, files: Readonly<Record<string, string>>): Promise<void> => {
+      source.state = { commit, files };
+      await generations.advance(() => undefined, never);
+    };
+    judge.hasGpgv = false;
+    const waiting = texts.map((text, file) => [at(file + 1), `usual ${text}`] as const);
+    await push('b', Object.fromEntries(waiting));
+    assert.equal(generations.undecided, FILES);
+    judge.hasGpgv = true;
+    generations.judgeAnew();
+    await generations.renew(always);
+    assert(generations.undecided > 0);
+    await push('c', { [at(1)]: 'usual 0', [at(FILES)]: 'new' });
+    while (!generations.isTrue()) await generations.renew(never);
+    const served = [...(generations.store?.served() ?? [])];
+    assert.deepEqual(
+      served.map(({ signature }) => Buffer.from(signature.bytes).toString()),
+      ['usual 0', 'new'],
+    );
+  });
+
+  it('begin anew when judging has failed', async () => {
+    let failures = 1;
+    judge.onDear = () => {
+      if (failures-- > 0) throw new Error('no');
+    };
+    generations.judgeAnew();
+    await assert.rejects(generations.renew(never), /no/);
+    assert(!generations.isTrue());
+    judge.asked.length = 0;
+    await generations.renew(never);
+    assert(generations.isTrue());
+    assert.deepEqual(judge.asked.toSorted(), texts.toSorted());
   });
 
   it('begin anew when that is asked for once more', async () => {

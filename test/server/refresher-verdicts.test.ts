@@ -448,6 +448,14 @@ describe('the refresher, as verdicts come and go', () => {
       assert.deepEqual([source.kept, await readdir(path())], [[deadly], []]);
     });
 
+    it('holds up no later one, which a poll finds', async () => {
+      await startAfter(8, stateOf(good, 'one'));
+      source.state = stateOf('c'.repeat(40), 'one', 'mended');
+      refresher.request('poll');
+      await refresher.idle();
+      assert.deepEqual([served(), kinds()], [['one', 'mended'], []]);
+    });
+
     it('waits for nothing where nothing else is good, or after one death', async () => {
       await startAfter(5, undefined);
       assert.deepEqual(served(), ['one', 'two']);
@@ -527,6 +535,22 @@ describe('the refresher, as verdicts come and go', () => {
       refresher.request('signal');
       await refresher.idle();
       assert.deepEqual(served(), ['one', 'two']);
+    });
+
+    it('is told again when the branch goes back to it', async () => {
+      await start(stateOf('a', 'one'));
+      for (const [commit, told] of [
+        ['b', ['state-refused']],
+        ['c', []],
+        ['b', ['state-refused']],
+      ] as const) {
+        source.state = stateOf(commit, 'one', 'two');
+        source.onList = commit === 'b' ? refuse : () => undefined;
+        refresher.request('poll');
+        await refresher.idle();
+        assert.deepEqual(kinds(), told);
+      }
+      assert.equal(refresher.newestCommit(), 'b');
     });
 
     it('is told when there is no good one, and locations wait', async () => {
