@@ -144,11 +144,16 @@ class GitSource {
 
   async recall(): Promise<Snapshot | undefined> {
     const commit = await this.#repository.published();
-    return commit === undefined ? undefined : this.#openSnapshot(commit);
+    if (commit === undefined) return undefined;
+    const snapshot = await this.#openSnapshot(commit);
+    this.#options.states.serve(this.#trees.get(snapshot));
+    return snapshot;
   }
 
-  async keep({ commit }: Snapshot): Promise<void> {
-    const { helpers } = this.#options;
+  async keep(snapshot: Snapshot): Promise<void> {
+    const { helpers, states } = this.#options;
+    const { commit } = snapshot;
+    states.serve(this.#trees.get(snapshot));
     this.#objects?.giveWay();
     const fetched = this.#fetched ?? commit;
     if (commit !== undefined && fetched !== undefined) {
