@@ -232,6 +232,8 @@ export class Generations {
       this.#publish(store, snapshot, judge);
       void judge.keep?.(store, snapshot, changes);
     }
+    assertRead(lapsed);
+    assertRead(anew);
     return isReloaded || changes > 0;
   }
 
@@ -251,11 +253,7 @@ export class Generations {
       for (let next = iterator.next(); next.done !== true; next = iterator.next()) yield next.value;
       isAtEnd = true;
     };
-    const judged = await judgeAgain(files(), job).catch((error: unknown) => {
-      // Files that were taken from it have got no verdict.
-      if (iterator) this.#mustJudgeAnew = true;
-      throw error;
-    });
+    const judged = await judgeAgain(files(), job);
     if (isAtEnd) this.#anew = undefined;
     this.#owed = [...owed.slice(taken), ...judged.left];
     return judged;
@@ -271,13 +269,14 @@ export class Generations {
     const inOrder = [...waiting.filter(isDeferred), ...waiting.filter((file) => !isDeferred(file))];
     const taken = inOrder.slice(0, UNDECIDED_AT_ONCE);
     const job = { ...this.#served, now: this.#options.now(), isEnough, inOneStep: inTheWay };
-    const { left } = await judgeAgain(taken, job);
+    const { left, failure } = await judgeAgain(taken, job);
     const rest = new Set(left);
     for (const file of taken) if (!rest.has(file)) this.#asked.add(file.path);
     const isWhole = left.length === 0 && taken.length === waiting.length;
     if (isWhole) this.#asked.clear();
     const hasProgress = this.undecided < before;
     if (hasProgress) this.#publish(store, snapshot, judge);
+    assertRead({ failure });
     return { hasProgress, isWhole };
   }
 
@@ -415,8 +414,8 @@ export class Generations {
     const isEnough = patience(FIRST_PATIENCE);
     const findStanding = this.#findStanding(judge, store);
     const job = { store, snapshot, judge, now, isEnough, findStanding };
-    await renewLapsed(job);
-    await judgeAgain([...store.undecided()], job);
+    assertRead(await renewLapsed(job));
+    assertRead(await judgeAgain([...store.undecided()], job));
   }
 
   /** Looks up verdicts of earlier runs on files for which there is none now. */
@@ -431,7 +430,7 @@ export class Generations {
     const job = { store, snapshot, judge, now, isEnough: () => true, onlyQuick: true };
     await this.#recallVerdicts(judge);
     try {
-      await judgeAgain(waiting, job);
+      assertRead(await judgeAgain(waiting, job));
     } finally {
       await judge.release?.('some');
     }
@@ -501,8 +500,9 @@ export class Generations {
       const patient = patience(PATIENCE);
       const isOver = (): boolean => isEnough() || patient();
       const job = { store, snapshot, judge, now, isEnough: isOver, inOneStep: inTheWay };
-      const { left } = await judgeAgain([...held, ...deferred], job);
-      const waiting = store.prepare(left);
+      const judged = await judgeAgain([...held, ...deferred], job);
+      assertRead(judged);
+      const waiting = store.prepare(judged.left);
       inTheWay(() => waiting.apply());
       logRejections(log, rejectedBeside([...held, ...changes], store));
       this.#publish(store, snapshot, judge);
@@ -590,12 +590,17 @@ export function patience(milliseconds: number): () => boolean {
 /** Judges again what does not hold, and finds what lapses next. */
 async function renewLapsed(job: JudgeAgainOptions): Promise<JudgedAgain> {
   const { store, now } = job;
-  if (store.holdsAt(now)) return { changes: 0, rejected: [], left: [] };
+  if (store.holdsAt(now)) return { changes: 0, rejected: [], left: [], failure: undefined };
   const again = await judgeAgain(store.lapsed(now), job);
   // Once more, as those that were replaced no longer count. What was left for later is found again.
   const rest = withPauses(store.lapsed(now));
   while (!(await rest.next()).done);
   return again;
+}
+
+/** Throws why some of the files could not be read. */
+function assertRead({ failure }: Pick<JudgedAgain, 'failure'>): void {
+  if (failure) throw failure;
 }
 
 function toRejected(file: JudgedFile): readonly RejectedFile[] {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { SourceError } from '../../generator/sources/source.ts';
 import { Troubles } from '../../server/follow/troubles.ts';
 import { Generations } from '../../server/generations.ts';
 import { createProgramLog } from '../../server/program-log.ts';
@@ -27,7 +28,6 @@ describe('the generations', () => {
 
   beforeEach('load', async () => {
     source.state = state;
-    judge.onDear = () => undefined;
     generations = new Generations({
       source,
       judge,
@@ -81,18 +81,27 @@ describe('the generations', () => {
     );
   });
 
-  it('begin anew when judging has failed', async () => {
-    let failures = 1;
-    judge.onDear = () => {
-      if (failures-- > 0) throw new Error('no');
+  it('judge all that can be read, and the rest later', async () => {
+    source.state = {
+      commit: 'b',
+      files: { ...state.files, [at(1)]: 'bad one', [at(50)]: 'bad two' },
     };
-    generations.judgeAnew();
-    await assert.rejects(generations.renew(never), /no/);
-    assert(!generations.isTrue());
+    await generations.advance(() => undefined, never);
+    const damaged = new SourceError('the clone is damaged');
+    source.onRead = () => {
+      throw damaged;
+    };
     judge.asked.length = 0;
+    generations.judgeAnew();
+    await assert.rejects(generations.renew(never), damaged);
+    assert.equal(judge.asked.length, FILES - 2);
+    await assert.rejects(generations.renew(never), damaged);
+    assert.equal(judge.asked.length, FILES - 2);
+    assert(!generations.isTrue());
+    source.onRead = () => undefined;
     await generations.renew(never);
+    assert.deepEqual(judge.asked.slice(FILES - 2).toSorted(), ['bad one', 'bad two']);
     assert(generations.isTrue());
-    assert.deepEqual(judge.asked.toSorted(), texts.toSorted());
   });
 
   it('begin anew when that is asked for once more', async () => {

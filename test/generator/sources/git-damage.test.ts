@@ -17,7 +17,7 @@ import {
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type GitSourceOptions, createGitSource } from '../../../generator/sources/git.ts';
-import type { Source } from '../../../generator/sources/source.ts';
+import type { Snapshot, Source } from '../../../generator/sources/source.ts';
 import { asNobody } from '../../e2e/as-nobody.ts';
 import { startBackground } from '../../e2e/background.ts';
 import { type GitRemote, makeGitRemote } from '../../e2e/git-remote.ts';
@@ -263,7 +263,7 @@ describeWith(['git', 'git-http-backend'], 'a clone that was damaged', () => {
       const clone = await stat(await cloneDirectory());
       source = await openWith(environment);
       for (let poll = 0; poll < 2; poll++) {
-        const recalled = (await source.recall()) ?? assert.fail();
+        const recalled: Snapshot = (await source.recall()) ?? assert.fail();
         assert.equal(recalled.commit, commit);
         assert.equal((await collect(recalled.entries())).length, 2);
         await assert.rejects(source.refresh(), /bad config/);
