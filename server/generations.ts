@@ -380,10 +380,8 @@ export class Generations {
     const store = restored ?? (await this.#loadAnew(snapshot, judge, now));
     await this.#settle(store, snapshot, judge, now);
     if (restored) await this.#remember(store, snapshot, judge, now);
-    const { rejected } = store.summary;
-    if (mayRefuse && rejected > 0) {
-      return this.#refuse([...store.rejectedFiles()], rejected, snapshot);
-    }
+    const faults = mayRefuse ? [...newFaults(store, this.#served?.store)] : [];
+    if (faults.length > 0) return this.#refuse(faults, faults.length, snapshot);
     this.#mustReload = false;
     this.#owed = [];
     if (this.#anew) this.#mustJudgeAnew = true;
@@ -497,12 +495,15 @@ export class Generations {
     if (!isWaiting) logRejections(log, rejected);
     if (!isWaiting || changes.length > deferred.length) this.#publish(store, snapshot, judge);
     if (isWaiting) {
-      const patient = patience(PATIENCE);
-      const isOver = (): boolean => isEnough() || patient();
-      const job = { store, snapshot, judge, now, isEnough: isOver, inOneStep: inTheWay };
-      const judged = await judgeAgain([...held, ...deferred], job);
-      assertRead(judged);
-      const waiting = store.prepare(judged.left);
+      const isLate = patience(PATIENCE);
+      const job = { store, snapshot, judge, now, isEnough: isLate, inOneStep: inTheWay };
+      // These for their whole time, whoever waits: without a verdict they end what they replace.
+      const first = await judgeAgain(held, job);
+      const isOver = (): boolean => isEnough() || isLate();
+      const second = await judgeAgain(deferred, { ...job, isEnough: isOver });
+      assertRead(first);
+      assertRead(second);
+      const waiting = store.prepare([...first.left, ...second.left]);
       inTheWay(() => waiting.apply());
       logRejections(log, rejectedBeside([...held, ...changes], store));
       this.#publish(store, snapshot, judge);
@@ -647,6 +648,18 @@ function broughtBy(
   for (const { path } of rejectedBeside(changes, store)) before.add(path);
   const changed = new Set(changes.map(({ path }) => path));
   return rejected.filter(({ path }) => changed.has(path) || !before.has(path));
+}
+
+/** Rejected files that are not rejected for the same reason in the store that is served. */
+function* newFaults(
+  store: SignatureStore,
+  served: SignatureStore | undefined,
+): Generator<RejectedFile> {
+  const known = new Set<string>();
+  for (const { path, code } of served?.rejectedFiles() ?? []) known.add(`${code} ${path}`);
+  for (const file of store.rejectedFiles()) {
+    if (!known.has(`${file.code} ${file.path}`)) yield file;
+  }
 }
 
 /** Whether a file waits for its verdict in whose place another one is served until then. */

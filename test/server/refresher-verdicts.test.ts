@@ -178,6 +178,29 @@ describe('the refresher, as verdicts come and go', () => {
     });
   });
 
+  it('time refuses nothing with --on-invalid refuse after a refresh that failed', async () => {
+    const expired = `bad from ${START + HOUR} until ${NEVER}`;
+    await start(stateOf('a', 'one', expired), { onInvalid: 'refuse' });
+    await pass(HOUR);
+    source.onList = () => {
+      source.onList = () => undefined;
+      throw new SourceError('the clone has lost commit a');
+    };
+    source.state = stateOf('b', 'one', expired, 'three');
+    refresher.request('webhook');
+    await eventually(() => assert.deepEqual(served(), ['one', 'three']));
+    await refresher.idle();
+    source.onList = () => {
+      source.onList = () => undefined;
+      throw new SourceError('the clone has lost commit b');
+    };
+    source.state = stateOf('c', 'one', expired, 'bad');
+    refresher.request('webhook');
+    await eventually(() => assert.equal(refresher.status().lastRefresh?.result, 'refused'));
+    assert.deepEqual(served(), ['one', 'three']);
+    assert.match(refresher.status().lastError?.message ?? '', /commit c is refused: 1 rejected/);
+  });
+
   describe('a clock that is set', () => {
     const expired = `bad from ${START + HOUR} until ${NEVER}`;
     const early = `bad from 0 until ${START}`;
@@ -307,6 +330,20 @@ describe('the refresher, as verdicts come and go', () => {
       gate.open();
       await refresher.idle();
       assert.deepEqual(served(), ['dear', 'new']);
+    });
+
+    it('leave that in force also while the next push waits', async () => {
+      await start(stateOf('a', 'one', 'two'));
+      const seen: number[] = [];
+      judge.onDear = () => void seen.push(served().length);
+      source.state = stateOf('b', 'dear', 'two');
+      source.onList = () => {
+        source.onList = () => undefined;
+        refresher.request('webhook');
+      };
+      refresher.request('webhook');
+      await refresher.idle();
+      assert.deepEqual([served(), codes(), seen], [['dear', 'two'], [], [2]]);
     });
 
     it('give way to the next push, and are judged after it', async () => {
