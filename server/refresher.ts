@@ -263,8 +263,7 @@ export class Refresher {
   /** Tells whether verdicts in force have changed. What fails is tried again later. */
   async #renew(isEnough: () => boolean): Promise<boolean> {
     try {
-      if (this.#mustLookForGpgv) await this.#options.lookForGpgv();
-      this.#mustLookForGpgv = false;
+      if (this.#mustLookForGpgv) await this.#lookForGpgv();
       return await this.#generations.renew(isEnough);
     } catch (error) {
       if (error instanceof LookupFailure) throw error;
@@ -273,6 +272,16 @@ export class Refresher {
       this.#renewAt = this.#options.elapsed() + RENEW_AGAIN;
       this.#options.log.warn({ error: messageOf(error) }, 'verdicts cannot be asked for again');
       return false;
+    }
+  }
+
+  /** Without it most can be judged: if it fails, it is tried again the next time. */
+  async #lookForGpgv(): Promise<void> {
+    try {
+      await this.#options.lookForGpgv();
+      this.#mustLookForGpgv = false;
+    } catch (error) {
+      this.#options.log.warn({ error: messageOf(error) }, 'gpgv cannot be looked for');
     }
   }
 

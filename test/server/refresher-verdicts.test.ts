@@ -258,6 +258,21 @@ describe('the refresher, as verdicts come and go', () => {
       assert.equal(refresher.status().lastRefresh?.result, 'unchanged');
     });
 
+    it('judges what it can where gpgv cannot be looked for', async () => {
+      let looked = 0;
+      const lookForGpgv = async (): Promise<void> => {
+        if (looked++ === 0) throw new Error('no space left');
+      };
+      await start(stateOf('a', 'one', 'usual'), { lookForGpgv });
+      judge.asked.length = 0;
+      await reload();
+      assert.deepEqual([judge.asked.toSorted(), looked], [['one', 'usual'], 1]);
+      assert.match(log.text(), /no space left/);
+      refresher.judgeAnew();
+      await pass(1000);
+      assert.equal(looked, 2);
+    });
+
     it('takes nothing away for which there is no verdict now', async () => {
       await start(stateOf('a', 'one', 'usual', 'dear'));
       judge.hasGpgv = false;
