@@ -45,7 +45,7 @@ describeWith(['git'], 'budgets that were lowered since', () => {
       const refused = async (said: RegExp): Promise<void> =>
         eventually(async () => {
           const { troubles } = await readStatus(second);
-          const [trouble] = troubles.filter(({ kind }) => kind === 'state-refused');
+          const trouble = troubles.find(({ kind }) => kind === 'state-refused');
           assert.match(trouble?.message ?? '', said);
         });
       await refused(
