@@ -215,8 +215,9 @@ export class GitHelpers {
     const known = this.#addresses.get(url);
     if (known !== undefined) return known;
     const address = await resolveUrl(await this.#ready(), url);
-    this.#addresses.set(url, address);
-    return address;
+    // Settings that cannot be read now may be mended.
+    if (address !== undefined) this.#addresses.set(url, address);
+    return address ?? url;
   }
 
   /**

@@ -277,6 +277,27 @@ describeWith(['git', 'git-http-backend'], 'a clone that was damaged', () => {
       assert.equal((await stat(await cloneDirectory())).ino, clone.ino);
     });
 
+    it('is found by the configuration of the user once that is mended', async () => {
+      const http = await remote.serveHttp();
+      const path = join(state(), 'gitconfig');
+      const environment = { ...process.env, GIT_CONFIG_GLOBAL: path };
+      const url = 'http://localhost:1/signatures.git';
+      const openAgain = async () =>
+        createGitSource({ ...optionsFor(url), branch: 'main', environment });
+      const mended = `[url "${http.url}"]\ninsteadOf = ${url}\n`;
+      await writeFile(path, mended);
+      source = await openAgain();
+      await source.keep(await source.refresh());
+      await source.close();
+      await writeFile(path, '[broken\n');
+      source = await openAgain();
+      await assert.rejects(source.refresh(), { name: 'SourceError' });
+      await writeFile(path, mended);
+      const { ino } = await stat(await cloneDirectory());
+      assert.deepEqual(await readAll(source), CONTENT);
+      assert.equal((await stat(await cloneDirectory())).ino, ino, 'it was cloned again');
+    });
+
     it('loses nothing when the clone may not be read', async () => {
       const commit = await publishAndLose();
       const path = await cloneDirectory();
