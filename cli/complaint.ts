@@ -1,3 +1,4 @@
+import { hintOf, messageOf } from '../generator/message-of.ts';
 import { toLine } from '../generator/printable.ts';
 
 /** Wrong use, or a world that does not let us work: said in one line, exit code 2. */
@@ -12,10 +13,9 @@ export class Complaint extends Error {
 
 /** `lookaside: MESSAGE` and, where there is a cure, a `hint:` line. */
 export function formatComplaint(error: unknown): string {
-  if (!(error instanceof Error)) return `lookaside: ${toLine(String(error))}\n`;
-  const hint =
-    'hint' in error && typeof error.hint === 'string' ? `hint: ${toLine(error.hint)}\n` : '';
-  return `lookaside: ${toLine(error.message)}\n${hint}`;
+  const hint = hintOf(error);
+  const cure = hint === undefined ? '' : `hint: ${toLine(hint)}\n`;
+  return `lookaside: ${toLine(messageOf(error))}\n${cure}`;
 }
 
 /** Where an error comes from, for those who mend it: a line a call. */

@@ -4,7 +4,7 @@ import { messageOf } from '../generator/message-of.ts';
 import type { Source } from '../generator/sources/source.ts';
 import type { ProgramLog } from '../server/program-log.ts';
 import type { Troubles } from '../server/follow/troubles.ts';
-import { STATE_HINT, stateFile } from './state-file.ts';
+import { STATE_DIRECTORY_HINT, stateFile } from './state-file.ts';
 
 /** Where an image of a source's store is kept; undefined for a directory, which has no history. */
 export function openImage(
@@ -18,7 +18,7 @@ export function openImage(
   const writer = createImageWriter(path, (error) => {
     const message = 'the image of the store cannot be written; the next start is slower';
     log.warn({ error: messageOf(error) }, message);
-    const words = { message: `${message}: ${messageOf(error)}`, hint: STATE_HINT };
+    const words = { message: `${message}: ${messageOf(error)}`, hint: STATE_DIRECTORY_HINT };
     troubles.raise('state-directory', words, 'image');
   });
   return { path, writer };

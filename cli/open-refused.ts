@@ -2,7 +2,7 @@ import { messageOf } from '../generator/message-of.ts';
 import type { ProgramLog } from '../server/program-log.ts';
 import { type RefusedFile, createRefusedFile } from '../server/refused/refused-file.ts';
 import type { Troubles } from '../server/follow/troubles.ts';
-import { STATE_HINT, stateFile } from './state-file.ts';
+import { STATE_DIRECTORY_HINT, stateFile } from './state-file.ts';
 
 const PART = 'refused pulls';
 
@@ -18,7 +18,7 @@ export function openRefused(
     (message: string) =>
     (error: unknown): void => {
       log.warn({ path, error: messageOf(error) }, message);
-      const words = { message: `${message}: ${messageOf(error)}`, hint: STATE_HINT };
+      const words = { message: `${message}: ${messageOf(error)}`, hint: STATE_DIRECTORY_HINT };
       troubles.raise('state-directory', words, PART);
     };
   return createRefusedFile({

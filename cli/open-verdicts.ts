@@ -1,9 +1,10 @@
 import { mkdir, stat } from 'node:fs/promises';
+import { hasCode } from '../generator/has-code.ts';
 import { messageOf } from '../generator/message-of.ts';
 import { type VerdictFile, openVerdictFile } from '../generator/verdict-file.ts';
 import type { ProgramLog } from '../server/program-log.ts';
 import type { Troubles } from '../server/follow/troubles.ts';
-import { STATE_HINT, stateFile } from './state-file.ts';
+import { STATE_DIRECTORY_HINT, stateFile } from './state-file.ts';
 
 /**
  * Opens the file in which verdicts on a source are remembered. Without one every start verifies
@@ -18,13 +19,14 @@ export async function openVerdicts(
   const onError = (error: unknown): void => {
     const message = 'verdicts cannot be remembered; the next start is slower';
     log.warn({ error: messageOf(error) }, message);
-    const words = { message: `${message}: ${messageOf(error)}`, hint: STATE_HINT };
+    const words = { message: `${message}: ${messageOf(error)}`, hint: STATE_DIRECTORY_HINT };
     troubles.raise('state-directory', words, 'verdicts');
   };
   try {
     await mkdir(stateDirectory, { recursive: true }).catch((error: unknown) => {
-      const isFile = error instanceof Error && 'code' in error && error.code === 'EEXIST';
-      throw isFile ? new Error(`${stateDirectory} is no directory`, { cause: error }) : error;
+      throw hasCode(error, 'EEXIST')
+        ? new Error(`${stateDirectory} is no directory`, { cause: error })
+        : error;
     });
     const path = stateFile(stateDirectory, source, 'verdicts');
     const stats = await stat(path).catch(() => undefined);

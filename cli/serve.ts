@@ -86,24 +86,9 @@ export async function serve(source: string, settings: Settings, world: World): P
   wantReload = () => reload.request();
   const shownUrl = readShownUrl(settings.url);
   const reloadable = await readReloadable(settings);
-  sink = pino.destination({
-    dest: STDOUT,
-    sync: false,
-    minLength: LOG_CHUNK,
-    maxLength: LOG_LIMIT,
-    periodicFlush: LOG_DELAY,
-  });
+  sink = openAccessLog();
   const accessLog = tellOfAccessLog(sink, troubles, log);
-  const stopListening = processStarts.listen({
-    onStartFailure: ({ message }) => {
-      troubles.raise('no-process', { message, hint: MORE_PROCESSES });
-      log.error({ hint: MORE_PROCESSES }, `no process can be started: ${message}`);
-    },
-    onStarted: () => {
-      troubles.clear('no-process');
-      log.info('processes can be started again');
-    },
-  });
+  const stopListening = tellOfProcesses(troubles, log);
   if (world.isInit === true) log.warn(NO_INIT);
   const ending = new AbortController();
   const engines = await openLastingEngines(world.environment, tmpdir(), toBudgets(settings));
@@ -188,6 +173,16 @@ async function forTerminal(stderr: World['stderr']): Promise<NodeJS.WritableStre
   return createTerminalStream(stderr);
 }
 
+function openAccessLog(): AccessLogSink {
+  return pino.destination({
+    dest: STDOUT,
+    sync: false,
+    minLength: LOG_CHUNK,
+    maxLength: LOG_LIMIT,
+    periodicFlush: LOG_DELAY,
+  });
+}
+
 /** A reader that goes away, or a full disk, must not stop the server. */
 function tellOfAccessLog(sink: AccessLogSink, troubles: Troubles, log: ProgramLog): LineSink {
   let hasFailed = false;
@@ -212,6 +207,20 @@ function tellOfAccessLog(sink: AccessLogSink, troubles: Troubles, log: ProgramLo
       }
     },
   };
+}
+
+/** Tells while no process can be started. Gives the way to stop. */
+function tellOfProcesses(troubles: Troubles, log: ProgramLog): () => void {
+  return processStarts.listen({
+    onStartFailure: ({ message }) => {
+      troubles.raise('no-process', { message, hint: MORE_PROCESSES });
+      log.error({ hint: MORE_PROCESSES }, `no process can be started: ${message}`);
+    },
+    onStarted: () => {
+      troubles.clear('no-process');
+      log.info('processes can be started again');
+    },
+  });
 }
 
 async function readReloadable(settings: Settings): Promise<Reloadable> {

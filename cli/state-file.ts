@@ -4,7 +4,7 @@ import { join } from 'node:path';
 const NAME_LENGTH = 16;
 
 /** What mends a state directory. */
-export const STATE_HINT =
+export const STATE_DIRECTORY_HINT =
   'make the directory of --state-dir writable for the user that runs lookaside, with room on its disk';
 
 /** Where what is known of a source is kept; `kind` says what that is. */

@@ -1,5 +1,5 @@
 // Directories that are not given but needed: the state directory, and the one for what is temporary.
-import { messageOf } from '../generator/message-of.ts';
+import { hintOf, messageOf } from '../generator/message-of.ts';
 import { Complaint } from './complaint.ts';
 
 /** What the system, or git in its words, says of a directory that cannot be written. */
@@ -12,8 +12,7 @@ const UNWRITABLE =
  */
 export function explainDirectory(error: unknown, directory: string): unknown {
   const message = messageOf(error);
-  const hasHint = error instanceof Error && 'hint' in error && error.hint !== undefined;
-  if (hasHint || !UNWRITABLE.test(message)) return error;
+  if (hintOf(error) !== undefined || !UNWRITABLE.test(message)) return error;
   const hint = `make ${directory} writable for the user that runs lookaside, with room on its disk`;
   return new Complaint(`cannot work in ${directory}: ${message}`, hint, { cause: error });
 }

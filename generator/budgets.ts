@@ -13,7 +13,7 @@ export interface PathBudgets {
 export interface StateBudgets {
   /** Files of a state, ignored ones among them, and as many directories. */
   readonly entries: number;
-  /** Bytes of the paths of all files of a state. */
+  /** Bytes of the paths of all of them together. */
   readonly pathBytes: number;
 }
 

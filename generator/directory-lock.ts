@@ -4,6 +4,7 @@
 // different containers cannot see each other; they are not kept apart.
 import { readFile, readlink, rename, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { hasCode } from './has-code.ts';
 
 /** A link that leads nowhere: made with its content in one step, and by one process only. */
 const LOCK = '.lock';
@@ -71,10 +72,6 @@ async function assertDead(directory: string, holder: string): Promise<void> {
   const [pid = ''] = holder.split(' ');
   const isRunning = /^[0-9]+$/.test(pid) && (await describeProcess(pid)) === holder;
   if (isRunning) throw new DirectoryInUseError(directory, pid);
-}
-
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
 }
 
 /** `PID STARTTIME`, or '' where there is no such process or no /proc. */

@@ -90,6 +90,11 @@ interface Again {
   readonly isOther: boolean;
 }
 
+/** Throws why some of the files could not be read. */
+export function assertRead({ failure }: Pick<JudgedAgain, 'failure'>): void {
+  if (failure) throw failure;
+}
+
 interface Round {
   readonly changes: number;
   readonly rejected: readonly JudgedFile[];

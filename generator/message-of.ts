@@ -2,3 +2,9 @@
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+/** What helps, as far as an error says so. */
+export function hintOf(error: unknown): string | undefined {
+  const hint = error instanceof Error && 'hint' in error ? error.hint : undefined;
+  return typeof hint === 'string' ? hint : undefined;
+}

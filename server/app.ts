@@ -1,9 +1,10 @@
 // Everything of the main listener that is not a lookup.
-import express, { type ErrorRequestHandler, type Express } from 'express';
+import express, { type Express } from 'express';
 import type { StoreUrl } from '../generator/node-config/store-url.ts';
 import type { Policy } from '../generator/policy/policy.ts';
 import { createClientAddress } from './client-address.ts';
-import { type Failures, isUnexpected } from './follow/failures.ts';
+import { createFailedRequest } from './failed-request.ts';
+import type { Failures } from './follow/failures.ts';
 import { createPageHeaders } from './html/page-headers.ts';
 import { createLanding } from './landing/landing.ts';
 import { PAGE_SOURCES } from './landing/render-page.ts';
@@ -50,13 +51,6 @@ export function createApp(options: AppOptions): Express {
     }),
   );
   app.use((request, response) => lookup.answerUnknown(request, response));
-  const onError: ErrorRequestHandler = (error: unknown, _request, response, _next) => {
-    if (isUnexpected(error)) failures.note('a request', error);
-    else log.error({ error: String(error) }, 'a request failed');
-    // Express would print what went wrong, whatever is in it.
-    if (response.headersSent) response.destroy();
-    else response.status(500).end();
-  };
-  app.use(onError);
+  app.use(createFailedRequest('a request', { failures, log }));
   return app;
 }

@@ -5,30 +5,24 @@ import { availableParallelism } from 'node:os';
 import pLimit from 'p-limit';
 import { checkEntries } from '../generator/check-entries.ts';
 import { type CheckedFile, withoutDetail } from '../generator/checked-file.ts';
-import type { StoreMemory } from '../generator/image/store-memory.ts';
-import {
-  type FindStanding,
-  type JudgeAgainOptions,
-  type JudgedAgain,
-  judgeAgain,
-  withPauses,
-} from '../generator/judge-again.ts';
+import { assertRead, judgeAgain } from '../generator/judge-again.ts';
 import type { Judge, Signature } from '../generator/judge.ts';
-import { loadStore } from '../generator/load-store.ts';
 import { messageOf } from '../generator/message-of.ts';
 import { DEFERRED } from '../generator/openpgp/open-message.ts';
-import { toPrintable } from '../generator/printable.ts';
-import type { Memory } from '../generator/remembering-judge.ts';
-import { RejectedIndex } from '../generator/rejected-index.ts';
 import { type Rejection, isRejection } from '../generator/rejection.ts';
 import { type RejectedFile, isRejected, reportOther } from '../generator/report.ts';
 import { type Snapshot, type Source, StateRefusedError } from '../generator/sources/source.ts';
 import type { JudgedFile, SignatureStore } from '../generator/store.ts';
-import type { VerdictTerms } from '../generator/verdict-terms.ts';
 import { afterLookups } from './after-lookups.ts';
 import { inTheWay } from './follow/failures.ts';
+import { JudgingAgain, isDeferred, patience, renewLapsed } from './follow/judging-again.ts';
+import { loadState } from './follow/load-state.ts';
+import { logRejections } from './follow/log-rejections.ts';
+import { type Refusal, Refusals } from './follow/refusals.ts';
 import type { Troubles } from './follow/troubles.ts';
 import type { TriedCommit } from './follow/tried-commit.ts';
+import type { UndecidedPass } from './follow/undecided-pace.ts';
+import type { StoreJudge } from './judge-with-memory.ts';
 import type { ProgramLog } from './program-log.ts';
 
 /** One state of the store. */
@@ -41,23 +35,7 @@ export interface Generation {
 }
 
 /** What a snapshot led to. */
-export type Advance =
-  | { readonly result: 'changed' | 'unchanged' }
-  | {
-      readonly result: 'refused';
-      readonly reason: string;
-      readonly hint?: string | undefined;
-      /** After so many milliseconds it is to be tried again, though nothing new has come. */
-      readonly again?: number;
-    };
-
-/** A judge, and what it may know of earlier runs. */
-export interface StoreJudge extends Judge, Partial<Memory & StoreMemory> {
-  /** Judges without what it remembers, and remembers nothing. */
-  readonly anew?: Judge['judge'];
-  /** Tells whether another judge would say the same; absent where that cannot be told. */
-  readonly terms?: VerdictTerms;
-}
+export type Advance = { readonly result: 'changed' | 'unchanged' } | Refusal;
 
 export interface GenerationsOptions {
   readonly source: Source;
@@ -76,24 +54,11 @@ export interface GenerationsOptions {
   readonly onPublish: (store: SignatureStore, generation: Generation) => void;
 }
 
-/** What a pass over the files that wait for a verdict came to. */
-export interface RetriedUndecided {
-  /** Whether any of them is decided now. */
-  readonly hasProgress: boolean;
-  /** Whether there was time for all of them. */
-  readonly isWhole: boolean;
-}
-
-/** Rejected files that are named in the log at one advance; the status lists all. */
-const LOGGED_REJECTIONS = 20;
 /**
- * What files in an unusual form, which may keep gpgv busy for seconds each, may hold up the first
- * generation, and a later one. Milliseconds. The others of them are judged afterwards.
+ * What files in an unusual form, which may keep gpgv busy for seconds each, may hold up a generation.
+ * The others of them are judged afterwards. Milliseconds.
  */
-const FIRST_PATIENCE = 30_000;
 const PATIENCE = 5000;
-/** Files that wait for a verdict and are asked for in one pass. */
-const UNDECIDED_AT_ONCE = 1000;
 
 /** The part of the server that has a trouble with the state directory here. */
 const NOTED = 'served state';
@@ -112,26 +77,21 @@ export class Generations {
   #served: Served | undefined;
   /** Set when the next advance must not build on what is served. */
   #mustReload = false;
-  /** Set when every verdict is to be asked for again, from the first file on. */
-  #mustJudgeAnew = false;
-  /** Where that goes on, if it was broken off. */
-  #anew: Iterator<JudgedFile> | undefined;
-  /** Files of the served store that there was no time for when all were. */
-  #owed: readonly JudgedFile[] = [];
+  readonly #again = new JudgingAgain();
   #isClosed = false;
-  /** By path. */
-  #refused: ReadonlyMap<string, RejectedFile> = new Map();
-  #refusedIndex = new RejectedIndex();
+  readonly #refusals: Refusals;
   #newestCommit: string | null = null;
-  /** A commit that was refused for what it costs, and why. */
-  #costly: { readonly commit: string; readonly error: StateRefusedError } | undefined;
-  /** Paths of files without a verdict that were asked for in this round. */
-  readonly #asked = new Set<string>();
 
   /** No generation is loaded yet. */
   constructor(options: GenerationsOptions) {
+    const { judge, troubles, log } = options;
     this.#options = options;
-    this.#judge = options.judge;
+    this.#judge = judge;
+    this.#refusals = new Refusals({
+      troubles,
+      log,
+      isServing: () => this.#served !== undefined,
+    });
   }
 
   /** The store in force; undefined before the first generation. */
@@ -156,14 +116,14 @@ export class Generations {
   /** Files that are not served because of a fault: quarantined, or of a refused state. */
   *rejected(): Generator<RejectedFile> {
     if (this.#served) yield* this.#withoutRefused(this.#served.store.rejectedFiles());
-    yield* this.#refused.values();
+    yield* this.#refusals.files();
   }
 
   /** Those that have to do with a digest, given as 64 lower-case hexadecimal digits. */
   rejectedOf(hex: string): readonly RejectedFile[] {
     return [
       ...this.#withoutRefused(this.#served?.store.rejectedOf(hex) ?? []),
-      ...this.#refusedIndex.of(hex),
+      ...this.#refusals.filesOf(hex),
     ];
   }
 
@@ -171,20 +131,19 @@ export class Generations {
   isTrue(): boolean {
     if (!this.#served) return true;
     const { store, judge } = this.#served;
-    const isDone = !this.#mustJudgeAnew && !this.#anew && this.#owed.length === 0;
-    return isDone && judge === this.#judge && store.holdsAt(this.#options.now());
+    return this.#again.isDone && judge === this.#judge && store.holdsAt(this.#options.now());
   }
 
   /** Everything is judged by another rule, when `renew` is called next. */
   replaceJudge(judge: StoreJudge): void {
     this.#judge = judge;
-    this.#costly = undefined;
+    this.#refusals.forgetCost();
   }
 
   /** Every verdict is asked for again when `renew` is called next. */
   judgeAnew(): void {
-    this.#mustJudgeAnew = true;
-    this.#costly = undefined;
+    this.#again.request();
+    this.#refusals.forgetCost();
   }
 
   /**
@@ -221,7 +180,7 @@ export class Generations {
       mayBreakOff: true,
     };
     const lapsed = await renewLapsed(job);
-    const anew = await this.#goOnAnew(store, {
+    const anew = await this.#again.goOn({
       ...job,
       judge: { ...judge, judge: judge.anew ?? judge.judge },
       onGood: (file) => judge.remember?.(file),
@@ -237,43 +196,13 @@ export class Generations {
     return isReloaded || changes > 0;
   }
 
-  /** Judges everything anew, or goes on with that. */
-  async #goOnAnew(store: SignatureStore, job: JudgeAgainOptions): Promise<JudgedAgain> {
-    if (this.#mustJudgeAnew) this.#anew = store.judged();
-    this.#mustJudgeAnew = false;
-    const owed = this.#owed.filter((file) => isIn(store, file));
-    const iterator = this.#anew;
-    let isAtEnd = true;
-    let taken = 0;
-    const files = function* (): Generator<JudgedFile> {
-      for (let file = owed[taken++]; file; file = owed[taken++]) yield file;
-      if (!iterator) return;
-      isAtEnd = false;
-      // Not by a loop, which would end it when it is broken off.
-      for (let next = iterator.next(); next.done !== true; next = iterator.next()) yield next.value;
-      isAtEnd = true;
-    };
-    const judged = await judgeAgain(files(), job);
-    if (isAtEnd) this.#anew = undefined;
-    this.#owed = [...owed.slice(taken), ...judged.left];
-    return judged;
-  }
-
   /** Asks again for verdicts that nobody could give; some at a time, until it is enough. */
-  async retryUndecided(isEnough: () => boolean): Promise<RetriedUndecided> {
+  async retryUndecided(isEnough: () => boolean): Promise<UndecidedPass> {
     if (!this.#served) return { hasProgress: false, isWhole: true };
     const { store, snapshot, judge } = this.#served;
     const before = this.undecided;
-    const waiting = [...store.undecided()].filter(({ path }) => !this.#asked.has(path));
-    // Those first that nobody has been asked for yet.
-    const inOrder = [...waiting.filter(isDeferred), ...waiting.filter((file) => !isDeferred(file))];
-    const taken = inOrder.slice(0, UNDECIDED_AT_ONCE);
     const job = { ...this.#served, now: this.#options.now(), isEnough, inOneStep: inTheWay };
-    const { left, failure } = await judgeAgain(taken, job);
-    const rest = new Set(left);
-    for (const file of taken) if (!rest.has(file)) this.#asked.add(file.path);
-    const isWhole = left.length === 0 && taken.length === waiting.length;
-    if (isWhole) this.#asked.clear();
+    const { isWhole, failure } = await this.#again.retryUndecided(job);
     const hasProgress = this.undecided < before;
     if (hasProgress) this.#publish(store, snapshot, judge);
     assertRead({ failure });
@@ -295,7 +224,7 @@ export class Generations {
       onDecided(advance.reason, advance.hint);
       return advance;
     }
-    this.#setRefused([]);
+    this.#refusals.clear();
     onDecided(null);
     if (advance.result === 'changed' && this.#served) {
       await new Promise<void>(afterLookups);
@@ -309,8 +238,9 @@ export class Generations {
       const snapshot = await this.#options.source.refresh();
       return await this.#closing(snapshot, async () => this.#take(snapshot, isEnough));
     } catch (error) {
-      if (error instanceof StateRefusedError) return this.#refuseCost(error);
-      throw error;
+      if (!(error instanceof StateRefusedError)) throw error;
+      this.#newestCommit = error.origin.commit ?? this.#newestCommit;
+      return this.#refusals.forCost(error);
     }
   }
 
@@ -336,10 +266,17 @@ export class Generations {
   async #take(snapshot: Snapshot, isEnough: () => boolean): Promise<Advance> {
     const { commit } = snapshot;
     const { tried } = this.#options;
-    if (commit !== undefined && commit === this.#costly?.commit) throw this.#costly.error;
+    const refusal = this.#refusals.known(commit);
+    if (refusal) {
+      this.#newestCommit = commit ?? null;
+      return refusal;
+    }
     const isNew = commit !== undefined && commit !== this.#served?.snapshot.commit;
     const pause = isNew && this.#served ? await tried?.pauseFor(commit) : undefined;
-    if (commit !== undefined && pause !== undefined) return this.#postpone(commit, pause);
+    if (commit !== undefined && pause !== undefined) {
+      this.#newestCommit = commit;
+      return this.#refusals.forNow(commit, pause);
+    }
     if (isNew) await tried?.begin(commit);
     try {
       const advance = await this.#judgeNewest(snapshot, isEnough);
@@ -374,93 +311,19 @@ export class Generations {
 
   /** All of a snapshot, into a store of its own: swapped when it is whole. */
   async #load(snapshot: Snapshot, mayRefuse: boolean): Promise<Advance> {
+    const { log, now } = this.#options;
     const judge = this.#judge;
-    const now = this.#options.now();
-    const restored = await judge.restore?.(snapshot, now);
-    const store = restored ?? (await this.#loadAnew(snapshot, judge, now));
-    await this.#settle(store, snapshot, judge, now);
-    if (restored) await this.#remember(store, snapshot, judge, now);
-    const faults = mayRefuse ? [...newFaults(store, this.#served?.store)] : [];
-    if (faults.length > 0) return this.#refuse(faults, faults.length, snapshot);
+    const served = this.#served;
+    const { store, isRestored } = await loadState({ snapshot, judge, now: now(), served, log });
+    const faults = mayRefuse ? [...newFaults(store, served?.store)] : [];
+    if (faults.length > 0) return this.#refusals.forFiles(faults, snapshot.commit);
     this.#mustReload = false;
-    this.#owed = [];
-    if (this.#anew) this.#mustJudgeAnew = true;
-    logRejections(this.#options.log, store.rejectedFiles());
+    this.#again.restart();
+    logRejections(log, store.rejectedFiles());
     this.#publish(store, snapshot, judge);
     void judge.keep?.(store, snapshot, 0);
-    if (restored) void judge.condense?.(restored);
+    if (isRestored) void judge.condense?.(store);
     return { result: 'changed' };
-  }
-
-  /** By looking at every file. */
-  async #loadAnew(snapshot: Snapshot, judge: StoreJudge, now: Date): Promise<SignatureStore> {
-    await this.#recallVerdicts(judge);
-    try {
-      return await loadStore(snapshot, judge, now, undefined, { effort: 'quick' });
-    } finally {
-      await judge.release?.('all');
-    }
-  }
-
-  /** Judges what a load has left, in a store that nobody looks into yet. */
-  async #settle(
-    store: SignatureStore,
-    snapshot: Snapshot,
-    judge: StoreJudge,
-    now: Date,
-  ): Promise<void> {
-    const isEnough = patience(FIRST_PATIENCE);
-    const findStanding = this.#findStanding(judge, store);
-    const job = { store, snapshot, judge, now, isEnough, findStanding };
-    assertRead(await renewLapsed(job));
-    assertRead(await judgeAgain([...store.undecided()], job));
-  }
-
-  /** Looks up verdicts of earlier runs on files for which there is none now. */
-  async #remember(
-    store: SignatureStore,
-    snapshot: Snapshot,
-    judge: StoreJudge,
-    now: Date,
-  ): Promise<void> {
-    const waiting = [...store.undecided()];
-    if (waiting.length === 0 || !judge.recall) return;
-    const job = { store, snapshot, judge, now, isEnough: () => true, onlyQuick: true };
-    await this.#recallVerdicts(judge);
-    try {
-      assertRead(await judgeAgain(waiting, job));
-    } finally {
-      await judge.release?.('some');
-    }
-  }
-
-  /** Without what was judged before, everything is judged anew. */
-  async #recallVerdicts(judge: StoreJudge): Promise<void> {
-    try {
-      await judge.recall?.();
-    } catch (error) {
-      this.#options.log.warn({ error: messageOf(error) }, 'remembered verdicts cannot be read');
-    }
-  }
-
-  /** What is served on where no verdict can be had: by this rule, or by one that says the same of it. */
-  #findStanding(judge: StoreJudge, next: SignatureStore): FindStanding {
-    const served = this.#served;
-    return ({ directory, path }, wanted) => {
-      for (const store of [next, served?.store]) {
-        const file = directory === undefined ? undefined : store?.fileAt(directory, path);
-        if (file?.kind !== 'publishable' || file.signature.hash !== wanted) continue;
-        if (store === next || served?.judge === judge) return file.signature;
-        const terms = served?.judge.terms?.format(file.signature);
-        const again = terms === undefined ? undefined : judge.terms?.parse(terms);
-        if (!again) continue;
-        const { status, bytes, hash, claims, signedAt, validFrom, validUntil } = file.signature;
-        const { signer, scope, meets, warnings, gpgv } = again;
-        const own = { status, bytes, hash, claims, signedAt, validFrom, validUntil };
-        return { ...own, signer, scope, meets, warnings, gpgv };
-      }
-      return undefined;
-    };
   }
 
   /** What changed since the served snapshot, into the served store. */
@@ -488,7 +351,7 @@ export class Generations {
     const prepared = store.prepare(changes);
     const rejected = [...prepared.rejectedFiles()];
     const faults = isRefusing ? broughtBy(changes, rejected, store) : [];
-    if (faults.length > 0) return this.#refuse(faults, faults.length, snapshot);
+    if (faults.length > 0) return this.#refusals.forFiles(faults, snapshot.commit);
     inTheWay(() => prepared.apply());
     const deferred = changes.filter(isDeferred);
     const isWaiting = deferred.length + held.length > 0;
@@ -512,55 +375,9 @@ export class Generations {
     return { result: 'changed' };
   }
 
-  #refuse(files: readonly RejectedFile[], count: number, { commit }: Snapshot): Advance {
-    this.#setRefused(files);
-    logRejections(this.#options.log, files);
-    const what = commit ? `commit ${commit}` : 'the newest state';
-    const faults = count === 1 ? '1 rejected file' : `${count} rejected files`;
-    const reason = `${what} is refused: ${faults}${this.#keptWords()}`;
-    this.#options.troubles.raise('state-refused', { message: reason, commit });
-    return { result: 'refused', reason };
-  }
-
-  /** A state that costs too much is not looked at again until something new comes. */
-  #refuseCost(error: StateRefusedError): Advance {
-    const { message, origin, hint } = error;
-    const { commit, author } = origin;
-    const what = commit === undefined ? 'the newest state' : `commit ${commit}`;
-    const reason = `${what} is refused: ${message}${this.#keptWords()}`;
-    this.#options.troubles.raise('state-refused', { message: reason, hint, commit, author });
-    if (commit !== undefined) {
-      this.#newestCommit = commit;
-      this.#costly = { commit, error };
-    }
-    return { result: 'refused', reason, hint };
-  }
-
-  /** A state at which earlier runs have died waits, so that what is good is served meanwhile. */
-  #postpone(commit: string, pause: number): Advance {
-    const minutes = Math.ceil(pause / 60_000);
-    const reason =
-      `commit ${commit} waits for ${minutes} min: the server was ended while it judged it` +
-      this.#keptWords();
-    const hint = 'Look for what ended it, such as a limit of memory that is too low.';
-    this.#options.troubles.raise('state-refused', { message: reason, hint, commit });
-    this.#newestCommit = commit;
-    return { result: 'refused', reason, hint, again: pause };
-  }
-
-  #keptWords(): string {
-    return this.#served ? '; the last good state is kept' : '';
-  }
-
-  #setRefused(files: readonly RejectedFile[]): void {
-    this.#refused = new Map(files.map((file) => [file.path, file]));
-    this.#refusedIndex = new RejectedIndex();
-    this.#refusedIndex.add(files);
-  }
-
   /** A file may be rejected in the served state too. */
   *#withoutRefused(files: Iterable<RejectedFile>): Generator<RejectedFile> {
-    for (const file of files) if (!this.#refused.has(file.path)) yield file;
+    for (const file of files) if (!this.#refusals.hasFile(file.path)) yield file;
   }
 
   /** Notes a new generation in the state directory; it is in force whether or not that works. */
@@ -580,28 +397,6 @@ export class Generations {
       troubles.raise('state-directory', { message: `${message}: ${reason}` }, NOTED);
     }
   }
-}
-
-/** Tells whether so many milliseconds have gone by. */
-export function patience(milliseconds: number): () => boolean {
-  const end = performance.now() + milliseconds;
-  return () => performance.now() >= end;
-}
-
-/** Judges again what does not hold, and finds what lapses next. */
-async function renewLapsed(job: JudgeAgainOptions): Promise<JudgedAgain> {
-  const { store, now } = job;
-  if (store.holdsAt(now)) return { changes: 0, rejected: [], left: [], failure: undefined };
-  const again = await judgeAgain(store.lapsed(now), job);
-  // Once more, as those that were replaced no longer count. What was left for later is found again.
-  const rest = withPauses(store.lapsed(now));
-  while (!(await rest.next()).done);
-  return again;
-}
-
-/** Throws why some of the files could not be read. */
-function assertRead({ failure }: Pick<JudgedAgain, 'failure'>): void {
-  if (failure) throw failure;
 }
 
 function toRejected(file: JudgedFile): readonly RejectedFile[] {
@@ -627,15 +422,6 @@ function judgeUntilRefused(judge: Judge): Judge {
       return limit(async () => (isRefused ? quick : note(await judge.judge(location, bytes, now))));
     },
   };
-}
-
-function isDeferred(file: CheckedFile): file is JudgedFile {
-  return file.kind === 'rejected' && file.rejection === DEFERRED;
-}
-
-/** Whether a file is still what a store has under its path. */
-function isIn(store: SignatureStore, file: JudgedFile): boolean {
-  return file.directory !== undefined && store.fileAt(file.directory, file.path) === file;
 }
 
 /** Rejected files that a change brings; what time alone has spoilt is no fault of a push. */
@@ -675,16 +461,5 @@ function* rejectedBeside(
 ): Generator<RejectedFile> {
   for (const directory of new Set(files.flatMap((file) => file.directory ?? []))) {
     for (const file of store.filesIn(directory)) if (file.status === 'rejected') yield file;
-  }
-}
-
-function logRejections(log: ProgramLog, files: Iterable<RejectedFile>): void {
-  let logged = 0;
-  for (const { path, code, message, hint } of files) {
-    if (logged++ === LOGGED_REJECTIONS) {
-      log.warn('more files are rejected; the status lists them all');
-      return;
-    }
-    log.warn({ path: toPrintable(path), code, hint }, `rejected: ${message}`);
   }
 }

@@ -1,17 +1,28 @@
 // The judge of a server: what it has judged before it knows again.
 import type { PathBudgets } from '../generator/budgets.ts';
-import { createJudge } from '../generator/judge.ts';
-import { type ImageFile, createStoreMemory } from '../generator/image/store-memory.ts';
+import { type Judge, createJudge } from '../generator/judge.ts';
+import {
+  type ImageFile,
+  type StoreMemory,
+  createStoreMemory,
+} from '../generator/image/store-memory.ts';
 import { messageOf } from '../generator/message-of.ts';
 import type { OpenMessage } from '../generator/openpgp/open-message.ts';
 import type { Policy } from '../generator/policy/policy.ts';
-import { createRememberingJudge } from '../generator/remembering-judge.ts';
+import { type Memory, createRememberingJudge } from '../generator/remembering-judge.ts';
 import type { VerdictFile } from '../generator/verdict-file.ts';
 import { createVerdictIds } from '../generator/verdict-ids.ts';
 import { createVerdictLines } from '../generator/verdict-line.ts';
-import { createVerdictTerms } from '../generator/verdict-terms.ts';
-import type { StoreJudge } from './generations.ts';
+import { type VerdictTerms, createVerdictTerms } from '../generator/verdict-terms.ts';
 import type { ProgramLog } from './program-log.ts';
+
+/** A judge, and what it may know of earlier runs. */
+export interface StoreJudge extends Judge, Partial<Memory & StoreMemory> {
+  /** Judges without what it remembers, and remembers nothing. */
+  readonly anew?: Judge['judge'];
+  /** Tells whether another judge would say the same; absent where that cannot be told. */
+  readonly terms?: VerdictTerms;
+}
 
 export interface JudgeMemory {
   readonly openMessage: OpenMessage;

@@ -9,15 +9,16 @@ import type { RejectedFile } from '../generator/report.ts';
 import { SourceError } from '../generator/sources/source.ts';
 import type { SignatureStore } from '../generator/store.ts';
 import { type Failures, LookupFailure, isUnexpected } from './follow/failures.ts';
+import { patience } from './follow/judging-again.ts';
+import { UndecidedPace } from './follow/undecided-pace.ts';
 import { WallClock } from './follow/wall-clock.ts';
 import {
   type Advance,
   type Generation,
   Generations,
   type GenerationsOptions,
-  type StoreJudge,
-  patience,
 } from './generations.ts';
+import type { StoreJudge } from './judge-with-memory.ts';
 
 /** What asked for a refresh. */
 export type Reason =
@@ -74,10 +75,7 @@ const JUMP_TOLD = 3_600_000;
 const RENEW_AGAIN = 30_000;
 /** What judging again may hold up a refresh; it goes on afterwards. Milliseconds. */
 const RENEW_SLICE = 1000;
-/** Files without a verdict are asked for again after this, and at the longest. Milliseconds. */
-const UNDECIDED_PAUSE = 60_000;
-const LONGEST_UNDECIDED_PAUSE = 3_600_000;
-/** What a pass over them may take before others have their turn. Milliseconds. */
+/** What a pass over files without a verdict may take before others have their turn. Milliseconds. */
 const UNDECIDED_SLICE = 5000;
 
 export class Refresher {
@@ -100,9 +98,7 @@ export class Refresher {
   #workedAt = -Infinity;
   #renewAt = -Infinity;
   #jumpedAt: number | undefined;
-  #undecidedAt = -Infinity;
-  #undecidedPause = UNDECIDED_PAUSE;
-  #undecidedBefore = 0;
+  readonly #undecidedPace: UndecidedPace;
   /** Files of a state that is refused are in no store, and do not change without a refresh. */
   #counted: { readonly since: LastRefresh | null; readonly codes: Codes } | undefined;
 
@@ -111,6 +107,7 @@ export class Refresher {
     this.#options = options;
     this.#generations = new Generations(options);
     const { now, elapsed } = options;
+    this.#undecidedPace = new UndecidedPace(elapsed);
     this.#clock = new WallClock({ now, elapsed, onTick: this.#tick, onJump: this.#onJump });
   }
 
@@ -362,7 +359,7 @@ export class Refresher {
     if (this.#stopped || this.#running || !this.#generations.store) return;
     if (!this.#generations.isTrue() && elapsed >= this.#renewAt) {
       this.#running = this.#work(this.#renewAlone);
-    } else if (this.#generations.undecided > 0 && elapsed >= this.#undecidedAt) {
+    } else if (this.#generations.undecided > 0 && this.#undecidedPace.isDue()) {
       this.#running = this.#work(this.#retryUndecided);
     }
   };
@@ -375,7 +372,7 @@ export class Refresher {
     log.warn({ milliseconds }, message);
     troubles.raise('clock-jumped', {
       message,
-      hint: 'Look at time synchronisation, if it goes on.',
+      hint: 'look at time synchronisation if it happens again',
     });
     this.#jumpedAt = elapsed();
     // Of what was judged around the jump nobody knows by which time gpgv went.
@@ -387,38 +384,28 @@ export class Refresher {
     if (await this.#renew(this.#isWanted)) this.#logChange('judged again', { reason: 'clock' });
   };
 
-  /** Files that keep gpgv busy get at most half of the time, and less each time that it is in vain. */
   readonly #retryUndecided = async (): Promise<void> => {
-    const { elapsed, hasGpgv, log } = this.#options;
-    const startedAt = elapsed();
-    this.#undecidedAt = startedAt + UNDECIDED_PAUSE;
     try {
-      if (!(await hasGpgv())) return;
-      const isOver = patience(UNDECIDED_SLICE);
-      const isEnough = (): boolean => this.#isWanted() || isOver();
-      const { hasProgress, isWhole } = await this.#generations.retryUndecided(isEnough);
-      if (hasProgress) this.#logChange('judged again', { reason: 'retry' });
-      const longer = Math.min(2 * this.#undecidedPause, LONGEST_UNDECIDED_PAUSE);
-      const took = elapsed() - startedAt;
-      this.#undecidedAt = elapsed() + (isWhole ? Math.max(this.#undecidedPause, took) : took);
-      if (hasProgress) this.#undecidedPause = UNDECIDED_PAUSE;
-      else if (isWhole) this.#undecidedPause = longer;
+      await this.#undecidedPace.time(async () => {
+        if (!(await this.#options.hasGpgv())) return undefined;
+        const isOver = patience(UNDECIDED_SLICE);
+        const isEnough = (): boolean => this.#isWanted() || isOver();
+        const pass = await this.#generations.retryUndecided(isEnough);
+        if (pass.hasProgress) this.#logChange('judged again', { reason: 'retry' });
+        return pass;
+      });
     } catch (error) {
       if (error instanceof LookupFailure) throw error;
-      if (!this.#stopped)
-        log.warn({ error: messageOf(error) }, 'verdicts cannot be asked for again');
+      if (this.#stopped) return;
+      const reason = messageOf(error);
+      this.#options.log.warn({ error: reason }, 'verdicts cannot be asked for again');
     }
   };
 
-  /** Files that are new among those without a verdict get their first try soon. */
   #noteUndecided(): void {
     const { troubles } = this.#options;
     const count = this.#generations.undecided;
-    if (count > this.#undecidedBefore) {
-      this.#undecidedAt = -Infinity;
-      this.#undecidedPause = UNDECIDED_PAUSE;
-    }
-    this.#undecidedBefore = count;
+    this.#undecidedPace.note(count);
     if (count === 0) troubles.clear('undecided-files');
     else {
       const message =

@@ -9,14 +9,14 @@ import { type AccessLogForm, type LoggedRequest, createAccessLog } from './acces
 import { afterLookups } from './after-lookups.ts';
 import type { LineSink } from './batch-lines.ts';
 import { createClientAddress } from './client-address.ts';
-import { type JudgeMemory, judgeWithMemory } from './judge-with-memory.ts';
+import { type JudgeMemory, type StoreJudge, judgeWithMemory } from './judge-with-memory.ts';
 import { createLazyHandler } from './lazy-handler.ts';
 import { fitConnections, readOpenFileLimit } from './listen/connection-limit.ts';
 import { type Listener, MAX_CONNECTIONS, type TlsFiles, listen } from './listener.ts';
 import { type Answer, createLookup } from './lookup.ts';
 import { createLookupCounts } from './metrics/lookup-counts.ts';
 import { createMetrics } from './metrics/metrics.ts';
-import type { Generation, StoreJudge } from './generations.ts';
+import type { Generation } from './generations.ts';
 import { createQuickLookup } from './quick-lookup.ts';
 import { type Failures, inTheWay } from './follow/failures.ts';
 import { HangingRefresh } from './follow/hanging-refresh.ts';
@@ -81,9 +81,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const { source, log, troubles, failures } = options;
   const judgeBy = (policy: Policy): StoreJudge => judgeWithMemory(options, policy);
   let reloadable: Reloadable = options;
-  let reloadedAt = Date.now();
   const clientAddress = createClientAddress(options.trustedProxies);
   const { now, tried, lookForGpgv, hasGpgv } = options;
+  let reloadedAt = now().getTime();
   const refresher = new Refresher({
     source,
     now,
@@ -258,7 +258,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       if (next.tls) main.replaceTls(next.tls);
       if (next.policy.id !== reloadable.policy.id) refresher.replaceJudge(judgeBy(next.policy));
       reloadable = next;
-      reloadedAt = Date.now();
+      reloadedAt = now().getTime();
       refresher.judgeAnew();
       refresher.request('signal');
     },

@@ -1,6 +1,6 @@
 // The status listener, for operators: health, state, and a way to ask for a refresh.
-import express, { type ErrorRequestHandler, type Express } from 'express';
-import { isUnexpected } from './follow/failures.ts';
+import express, { type Express } from 'express';
+import { createFailedRequest } from './failed-request.ts';
 import { createPageHeaders } from './html/page-headers.ts';
 import { allowOnly } from './status/allow-only.ts';
 import { createExplainJson } from './status/explain-json.ts';
@@ -62,13 +62,6 @@ export function createStatusApp(services: StatusServices): Express {
   app.use((_request, response) => {
     response.status(404).end();
   });
-  const onError: ErrorRequestHandler = (error: unknown, _request, response, _next) => {
-    if (isUnexpected(error)) failures.note('a request of the status listener', error);
-    else log.error({ error: String(error) }, 'a request of the status listener failed');
-    // Express would print what went wrong, whatever is in it.
-    if (response.headersSent) response.destroy();
-    else response.status(500).end();
-  };
-  app.use(onError);
+  app.use(createFailedRequest('a request of the status listener', { failures, log }));
   return app;
 }

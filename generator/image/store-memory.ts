@@ -2,6 +2,7 @@
 // with what was pushed since. Git says what that is, so neither the tree is listed nor a file read
 // again. An image that is not whole, or of no use, costs no more than the time that it spares.
 import type { Judge, Signature } from '../judge.ts';
+import { hasCode } from '../has-code.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Effort } from '../openpgp/open-message.ts';
 import type { Memory } from '../remembering-judge.ts';
@@ -82,7 +83,7 @@ export function createStoreMemory(options: StoreMemoryOptions): StoreMemory {
         changed = restored.changes;
         return restored.store;
       } catch (error) {
-        if (!isNotThere(error)) onUnused(error);
+        if (!hasCode(error, 'ENOENT')) onUnused(error);
         return undefined;
       }
     },
@@ -110,8 +111,4 @@ function isStale(signature: Signature, now: Date, expiryWarning: number): boolea
   if (!holdsAt({ from: validFrom, until: validUntil }, now)) return true;
   const left = validUntil - now.getTime();
   return left <= expiryWarning && warnings.every(({ code }) => code !== 'expires-soon');
-}
-
-function isNotThere(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }

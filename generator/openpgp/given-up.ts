@@ -1,5 +1,6 @@
 // Messages that gpgv took too long for, or crashed at. The same file may lie at thousands of paths,
 // and may have met a machine that was busy: it is tried again, each time after a longer pause.
+import { keepNewest } from '../keep-newest.ts';
 
 /** The first pause, which doubles at each try, and the longest. Milliseconds. */
 const FIRST_PAUSE = 60_000;
@@ -32,9 +33,6 @@ export class GivenUp {
   add(hash: string): void {
     const before = this.#pauses.get(hash);
     const length = before ? Math.min(2 * before.length, LONGEST_PAUSE) : FIRST_PAUSE;
-    this.#pauses.delete(hash);
-    this.#pauses.set(hash, { length, until: this.#elapsed() + length });
-    const [oldest] = this.#pauses.keys();
-    if (this.#pauses.size > MOST && oldest !== undefined) this.#pauses.delete(oldest);
+    keepNewest(this.#pauses, hash, { length, until: this.#elapsed() + length }, MOST);
   }
 }

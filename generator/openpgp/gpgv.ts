@@ -3,13 +3,14 @@
 // what processor time and memory it may take. The time that passes is limited far above that: it
 // depends on what else the machine does. Out of any of these it has said nothing of the message.
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import pLimit from 'p-limit';
 import { MAX_BLOB_BYTES } from '../blob.ts';
 import { DEFAULT_BUDGETS } from '../budgets.ts';
 import { type Rejection, isRejection, isUndecided, reject } from '../rejection.ts';
+import { replaceUnsynced } from '../system/durable.ts';
 import {
   type ProcessLimit,
   ProcessLimitError,
@@ -99,8 +100,7 @@ export async function openGpgv(options: GpgvOptions): Promise<Gpgv | undefined> 
     const file = join(home, `${files++}.gpg`);
     // Whoever cleans up temporary files may have been here.
     await mkdir(home, { recursive: true, mode: 0o700 });
-    await writeFile(`${file}.part`, keyring, { mode: 0o600 });
-    await rename(`${file}.part`, file);
+    await replaceUnsynced(file, keyring);
     return file;
   };
   const fileOf = async (keyring: Uint8Array): Promise<string> => {

@@ -1,6 +1,7 @@
 // OpenPGP packets by their headers alone (RFC 9580, section 4.2), read before any library or
 // program is given the file: a walk of a million one-byte packets costs milliseconds here.
 import { inflateRawSync, inflateSync } from 'node:zlib';
+import { hasCode } from '../has-code.ts';
 
 /** Packet types (RFC 9580, section 5). */
 export const TAG = {
@@ -253,8 +254,7 @@ function inflate(
     // Parts of it are cheaper to make than those of a Buffer.
     return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.length);
   } catch (error) {
-    const isTooLarge = error instanceof Error && 'code' in error && error.code === TOO_LARGE;
-    return isTooLarge ? 'too large' : undefined;
+    return hasCode(error, TOO_LARGE) ? 'too large' : undefined;
   }
 }
 

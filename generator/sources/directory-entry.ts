@@ -1,5 +1,6 @@
 // What a directory says of the entries in it, whoever lists it.
 import type { Dirent } from 'node:fs';
+import { hasCode } from '../has-code.ts';
 import { decodePath } from './decode-path.ts';
 import { type Entry, SourceError } from './source.ts';
 
@@ -15,11 +16,7 @@ export function kindOf(
 
 /** Whether what was listed was gone when it was looked at. */
 export function hasVanished(error: unknown): boolean {
-  return (
-    error instanceof Error &&
-    'code' in error &&
-    (error.code === 'ENOENT' || error.code === 'ENOTDIR')
-  );
+  return hasCode(error, 'ENOENT', 'ENOTDIR');
 }
 
 /** A directory that cannot be listed: to leave it out would take away what was good in it. */

@@ -7,17 +7,18 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Budgets, DEFAULT_BUDGETS } from '../budgets.ts';
-import { formatBytes } from './git/format-bytes.ts';
 import { isBranchName } from './git/branch-name.ts';
-import { oldCloneOf, removeClone } from './git/clone-places.ts';
+import { oldCloneOf, passOver, removeClone } from './git/clone-places.ts';
 import { type DiskUse, measureClone } from './git/disk-use.ts';
 import { toGitError } from './git/git-error.ts';
 import { Incoming } from './git/incoming.ts';
+import { GitLimitError, type GitLimits, type GitResult } from './git/running-git.ts';
 import { type Environment, GitKilledError } from './git-child.ts';
 import { FETCHED, PUBLISHED } from './git-repository.ts';
 import { chooseProcessor } from './give-way.ts';
-import { GitLimitError, type GitLimits, type GitResult, GitRunner } from './git-runner.ts';
+import { GitRunner } from './git-runner.ts';
 import { syncPath } from '../sync-paths.ts';
+import { formatBytes } from '../system/format-bytes.ts';
 import { SourceError, StateRefusedError } from './source.ts';
 import { readOrigin } from './state-origin.ts';
 import {
@@ -32,9 +33,9 @@ import {
 
 const MINUTE = 60_000;
 /** A refresh that takes longer, whatever it says of its progress, is given up. Milliseconds. */
-export const REFRESH_DEADLINE = 10 * MINUTE;
+const REFRESH_DEADLINE = 10 * MINUTE;
 /** The same of the first clone, or of one that takes the place of a damaged one. Milliseconds. */
-export const CLONE_DEADLINE = 60 * MINUTE;
+const CLONE_DEADLINE = 60 * MINUTE;
 /** Packing a million objects takes minutes, and says nothing. Milliseconds. */
 const PACKING_LIMIT = 60 * MINUTE;
 const PACKING = { silence: PACKING_LIMIT, deadline: PACKING_LIMIT };
@@ -335,7 +336,7 @@ export class GitHelpers {
   async #setRef(name: string, commit: string): Promise<void> {
     for (const path of this.#unsynced) {
       // What has gone was packed again, and synced by git.
-      await syncPath(path).catch(passOverMissing);
+      await syncPath(path).catch(passOver('ENOENT'));
     }
     this.#unsynced.clear();
     const { exitCode, stderr } = await this.#run('update-ref', [name, commit]);
@@ -377,10 +378,6 @@ export class GitHelpers {
     const located = { ...environment, GIT_DIR: this.#directory };
     return new GitRunner(located, { limits: PACKING, ending });
   }
-}
-
-function passOverMissing(error: unknown): void {
-  if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
 }
 
 /** Longer than a line for one ref. Bytes. */

@@ -9,7 +9,7 @@ import {
   type StateOrigin,
   StateRefusedError,
 } from './source.ts';
-import { STATE_HINT } from './state-budget.ts';
+import { BUDGET_HINT } from './state-budget.ts';
 import type { TreeStates } from './tree-states.ts';
 
 export interface GitSnapshotOptions {
@@ -45,7 +45,7 @@ export function createGitSnapshot(options: GitSnapshotOptions): Snapshot {
     }
   };
   const refuse = async (reason: string): Promise<never> => {
-    throw new StateRefusedError(reason, await options.origin(), STATE_HINT);
+    throw new StateRefusedError(reason, await options.origin(), BUDGET_HINT);
   };
   /** A force push and a new clone may have taken it away, which harms nobody. */
   const ensureKept = async (before: string, of: string | undefined): Promise<void> => {

@@ -9,13 +9,13 @@ import { lockDirectory } from '../directory-lock.ts';
 import { type FollowedBranch, openFollowedBranch } from './followed-branch.ts';
 import { newCloneOf, removeClone, replaceClone } from './git/clone-places.ts';
 import { saysNothingOfClone } from './git/git-error.ts';
+import { GitLimitError } from './git/running-git.ts';
 import { type TokenFile, gitEnvironment } from './git-environment.ts';
 import { GitHelpers } from './git-helpers.ts';
 import { openGitHistory } from './git-history.ts';
 import { type GitObjects, openGitObjects } from './git-objects.ts';
 import { GitKilledError } from './git-child.ts';
 import { type GitRepository, openGitRepository } from './git-repository.ts';
-import { GitLimitError } from './git-runner.ts';
 import { createGitSnapshot } from './git-snapshot.ts';
 import {
   type Snapshot,

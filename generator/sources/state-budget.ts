@@ -12,7 +12,7 @@ export interface StateTotals {
 export const NO_PATHS: StateTotals = { files: 0, directories: 0, pathBytes: 0 };
 
 /** What to do about a state that is refused. */
-export const STATE_HINT =
+export const BUDGET_HINT =
   'take out of the branch what was not meant to be there, or raise the budget: see docs/limits.md';
 
 /** Why a state with so much is refused, naming budget and option; undefined if it is not. */

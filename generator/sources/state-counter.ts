@@ -1,7 +1,7 @@
 // Counts what a directory has while it is walked, so that a walk ends where its budget does.
 import type { StateBudgets } from '../budgets.ts';
 import { StateRefusedError } from './source.ts';
-import { NO_PATHS, STATE_HINT, type StateTotals, findExcess } from './state-budget.ts';
+import { NO_PATHS, BUDGET_HINT, type StateTotals, findExcess } from './state-budget.ts';
 
 export class StateCounter {
   readonly #budgets: StateBudgets;
@@ -32,6 +32,6 @@ export class StateCounter {
     const { entries, pathBytes } = this.#budgets;
     const most = Math.max(this.#files, this.#directories);
     if (most <= entries && this.#pathBytes <= pathBytes) return;
-    throw new StateRefusedError(findExcess(this.totals, this.#budgets) ?? '', {}, STATE_HINT);
+    throw new StateRefusedError(findExcess(this.totals, this.#budgets) ?? '', {}, BUDGET_HINT);
   }
 }

@@ -3,7 +3,8 @@
 // seconds where there are a million. Here, what is missing is found when it is read.
 //
 // Of what git and the remote say nothing is taken but the name of an object, in its exact form.
-import type { GitLimits, GitResult, GitRunner, GitTalk } from './git-runner.ts';
+import type { GitLimits, GitResult, GitTalk } from './git/running-git.ts';
+import type { GitRunner } from './git-runner.ts';
 
 /** What comes is synced before a ref leads to it, not while a refresh waits for it. */
 export const UNSYNCED: readonly string[] = ['-c', 'core.fsync=none'];
@@ -82,8 +83,7 @@ export async function transferOverHttp(
   };
   const [helper = ''] = HTTP.exec(url) ?? [];
   const args = [...UNSYNCED, '-c', 'protocol.version=0', `remote-${helper.toLowerCase()}`];
-  const onLine = (): void => undefined;
-  const { exitCode, stderr } = await runner.run([...args, url, url], { talk, onLine, limits });
+  const { exitCode, stderr } = await runner.run([...args, url, url], { talk, onLine: ignore, limits });
   return { exitCode, stderr, commit };
 }
 
@@ -94,4 +94,8 @@ export function findCommit(lines: readonly string[], ref: string): string | unde
     if (name === ref && OBJECT_NAME.test(id)) return id;
   }
   return undefined;
+}
+
+function ignore(): void {
+  // Each line was heard.
 }

@@ -10,7 +10,7 @@ export interface TreeItem {
 }
 
 /** What stood and what stands under a name of a directory, as a tree or as something else. */
-export interface Difference {
+export interface TreeDifference {
   readonly name: Buffer;
   readonly old: TreeItem | undefined;
   readonly now: TreeItem | undefined;
@@ -44,7 +44,11 @@ export type Steps<Item> = Generator<Item | undefined, undefined>;
  * @throws OddTreeError for a tree whose names are not as git sorts them
  * @throws BrokenTreeError
  */
-export function* compareTrees(before: Buffer, after: Buffer, idLength: number): Steps<Difference> {
+export function* compareTrees(
+  before: Buffer,
+  after: Buffer,
+  idLength: number,
+): Steps<TreeDifference> {
   const [olds, nows] = [new Cursor(before, idLength), new Cursor(after, idLength)];
   for (let steps = 1; ; steps++) {
     if (nows.skipAlike(olds) || steps % BREATH === 0) yield undefined;
@@ -65,7 +69,7 @@ export function* compareTrees(before: Buffer, after: Buffer, idLength: number): 
  * something else: the last one counts.
  * @throws BrokenTreeError
  */
-export function* readOddTree(tree: Buffer, idLength: number): Steps<Difference> {
+export function* readOddTree(tree: Buffer, idLength: number): Steps<TreeDifference> {
   const items = new Map<string, TreeItem>();
   for (let at = 0; at < tree.length;) {
     const { item, end } = readItem(tree, at, idLength);

@@ -6,7 +6,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { CatFile } from './cat-file.ts';
 import {
   BrokenTreeError,
-  type Difference,
+  type TreeDifference,
   type Steps,
   type TreeItem,
   compareTrees,
@@ -27,7 +27,7 @@ export interface Place {
 /** Some of what differs in one directory. */
 export interface Visit {
   readonly place: Place;
-  readonly differences: readonly Difference[];
+  readonly differences: readonly TreeDifference[];
 }
 
 /** What one side of a comparison has that the other has not. */
@@ -62,7 +62,7 @@ export interface TreeWalkOptions {
 }
 
 /** The largest directory that is read: two million digests in one take 220 MB. Bytes. */
-export const MAX_TREE_BYTES = 256 * 1024 ** 2;
+const MAX_TREE_BYTES = 256 * 1024 ** 2;
 /** Directories that are read ahead together, and the bytes of them; a larger one comes alone. */
 const AHEAD = 1024;
 const AHEAD_BYTES = 4 * 1024 ** 2;
@@ -92,7 +92,7 @@ interface ReadPair extends Pair {
 interface Frame {
   readonly place: Place;
   readonly pair: Pair;
-  readonly differences: Steps<Difference>;
+  readonly differences: Steps<TreeDifference>;
   unread: Pair[];
   read: ReadPair[];
   /** Of this directory and all below it, with paths relative to it. */
@@ -234,7 +234,7 @@ export class TreeWalk {
   }
 
   /** Counts what one directory has itself. */
-  #count(frame: Frame, part: readonly Difference[]): void {
+  #count(frame: Frame, part: readonly TreeDifference[]): void {
     const { prefixLength } = frame.place;
     for (const { name, old, now } of part) {
       if (now && (!old || isTree(old) !== isTree(now))) {
@@ -280,8 +280,8 @@ export function pathOf(place: Place, name: Uint8Array): Buffer {
 }
 
 /** Some differences; undefined behind the last. None where others should have their turn. */
-function takePart(differences: Steps<Difference>): readonly Difference[] | undefined {
-  const part: Difference[] = [];
+function takePart(differences: Steps<TreeDifference>): readonly TreeDifference[] | undefined {
+  const part: TreeDifference[] = [];
   while (part.length < PART) {
     const { done, value } = differences.next();
     if (done === true) return part.length > 0 ? part : undefined;
@@ -296,7 +296,7 @@ function placeOf({ place }: Frame, { name }: Pair): Place {
   return { parent: place, name, prefixLength, depth: place.depth + 1 };
 }
 
-function toPair({ name, old, now }: Difference): Pair {
+function toPair({ name, old, now }: TreeDifference): Pair {
   return formPair(name, treeOf(old), treeOf(now));
 }
 

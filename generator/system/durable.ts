@@ -1,10 +1,10 @@
-// The one way to write what has to outlast a kill, a full disk and a power cut. A file has its name
+// The one way to replace a file, so that it outlasts a kill, a full disk and a power cut. A file has its name
 // only once all of it is on the disk; until then what was there stays, whole. A step that fails
 // leaves nothing else behind. What a killed process has left is replaced by the next that writes there.
 //
 // Not promised: that two processes may write the same file at a time; and a failed sync of the
 // directory is told although the file may have been replaced.
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, open, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { syncPath } from '../sync-paths.ts';
 
@@ -34,6 +34,22 @@ export async function replaceBytes(path: string, bytes: string | Uint8Array): Pr
     await file.writeFile(bytes);
     return true;
   });
+}
+
+/**
+ * The same for what a power cut may damage or take away: it is not waited for until it is on the disk.
+ * Whoever reads it has to see whether it is whole.
+ */
+export async function replaceUnsynced(path: string, bytes: string | Uint8Array): Promise<void> {
+  const temporary = `${path}${SUFFIX}`;
+  await rm(temporary, { force: true });
+  try {
+    await writeFile(temporary, bytes, { flag: 'wx', mode: PRIVATE_MODE });
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw error;
+  }
 }
 
 /**

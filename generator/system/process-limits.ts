@@ -1,4 +1,5 @@
 // What a child process may take, and the errors that say which of it was used up.
+import { formatBytes } from './format-bytes.ts';
 
 /** Times are in milliseconds, amounts in bytes. */
 export interface ProcessLimits {
@@ -16,8 +17,6 @@ export type ProcessLimit = keyof ProcessLimits | 'fileSize';
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
-const KIB = 1024;
-const MIB = 1024 * KIB;
 
 /** `it ran longer than 10 min`. */
 export function describeLimit(limit: ProcessLimit, value: number): string {
@@ -29,7 +28,7 @@ export function describeLimit(limit: ProcessLimit, value: number): string {
     case 'stdout':
       return `it printed more than ${formatBytes(value)}`;
     case 'stderr':
-      return `it complained at more than ${formatBytes(value)}`;
+      return `it wrote more than ${formatBytes(value)} of messages`;
     case 'fileSize':
       return `it wrote a file of more than ${formatBytes(value)}`;
   }
@@ -39,12 +38,6 @@ function formatDuration(milliseconds: number): string {
   if (milliseconds < SECOND) return `${Math.round(milliseconds)} ms`;
   if (milliseconds % MINUTE === 0) return `${milliseconds / MINUTE} min`;
   return `${Math.round(milliseconds / SECOND)} s`;
-}
-
-function formatBytes(bytes: number): string {
-  if (bytes >= MIB && bytes % MIB === 0) return `${bytes / MIB} MiB`;
-  if (bytes >= KIB && bytes % KIB === 0) return `${bytes / KIB} KiB`;
-  return `${bytes} bytes`;
 }
 
 /** The process was stopped because it took more than it may. */

@@ -18,7 +18,7 @@ import type { Troubles } from './troubles.ts';
 export const MOST_UNCAUGHT = 10;
 const MINUTE = 60_000;
 /** The trouble is over when nothing has failed for so long. Milliseconds. */
-export const QUIET_AFTER = 3_600_000;
+const QUIET_AFTER = 3_600_000;
 /** Of a stack, and characters of a line of it. */
 const STACK_LINES = 16;
 const STACK_WIDTH = 300;

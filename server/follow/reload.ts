@@ -1,6 +1,6 @@
 // What SIGHUP asks for: reading again what may change while the server runs. What cannot be read, or
 // not be used, changes nothing, and is told until a reload works.
-import { messageOf } from '../../generator/message-of.ts';
+import { hintOf, messageOf } from '../../generator/message-of.ts';
 import type { ProgramLog } from '../program-log.ts';
 import type { Troubles } from './troubles.ts';
 
@@ -49,8 +49,7 @@ export class Reload<Next> {
       use(await read());
       troubles.clear('reload-failed');
     } catch (error) {
-      const isHelpful = error instanceof Error && 'hint' in error && typeof error.hint === 'string';
-      const words = { message: messageOf(error), hint: isHelpful ? String(error.hint) : HINT };
+      const words = { message: messageOf(error), hint: hintOf(error) ?? HINT };
       log.error({ hint: words.hint }, `reload failed, all stays as it was: ${words.message}`);
       troubles.raise('reload-failed', words);
     }

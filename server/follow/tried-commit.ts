@@ -1,7 +1,8 @@
 // Which state is being judged, noted for the next run. A state that ends the process each time it is
 // judged, as by taking all memory, must not be judged first thing at every start: it waits, the longer
 // the more often that happened, while what is good is served.
-import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { readFile, rm, stat } from 'node:fs/promises';
+import { replaceUnsynced } from '../../generator/system/durable.ts';
 
 /** The pause after a second death, which doubles from then on, and the longest. Milliseconds. */
 const FIRST_PAUSE = 30_000;
@@ -56,8 +57,7 @@ export class TriedCommit {
     const { path } = this.#options;
     await this.#attempt(async () => {
       // Not synced: the note is for deaths of the process, not of the machine.
-      await writeFile(`${path}.new`, `${commit} ${deaths}\n`, { mode: 0o600 });
-      await rename(`${path}.new`, path);
+      await replaceUnsynced(path, `${commit} ${deaths}\n`);
     });
   }
 

@@ -10,7 +10,7 @@ export const TROUBLES = {
   'refresh-hanging': 'A refresh takes far longer than it should. The last good state is served.',
   'state-refused': 'The newest state of the source is refused. The last good one is served.',
   'reload-failed':
-    'SIGHUP had no effect: keys, secrets and certificates of before are still in force.',
+    'SIGHUP had no effect: the earlier keys, secrets and certificates stay in force.',
   'no-process': 'No process can be started, so neither git nor gpgv can run. Lookups go on.',
   'undecided-files': 'Some files wait for a verdict that gpgv could not give.',
   'state-directory':

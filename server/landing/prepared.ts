@@ -1,5 +1,7 @@
 // What was made for a reader is kept for the next one. Readers find the store under one address or
-// two, but a client may send any Host: made-up ones neither fill the memory nor cost a page each.
+// two, but a client may send any Host: made-up ones neither fill the memory nor cost a page each. What
+// was asked for longest ago is forgotten first.
+import { keepNewest } from '../../generator/keep-newest.ts';
 import type { Download } from './downloads.ts';
 import { type StoreAddress, findStoreAddress } from './store-address.ts';
 
@@ -23,7 +25,7 @@ export class KeptFiles {
   read({ path, bytesFor }: Download, { url }: StoreAddress): Buffer {
     const key = `${path} ${url.base}${url.query}`;
     const file = this.#files.get(key) ?? Buffer.from(bytesFor(url));
-    keepAsNewest(this.#files, key, file, FILES);
+    keepNewest(this.#files, key, file, FILES);
     return file;
   }
 }
@@ -47,7 +49,7 @@ export class Pages {
     const isCurrent =
       kept?.stamp.minute === stamp.minute && kept.stamp.generation === stamp.generation;
     const page = kept && isCurrent ? kept : { stamp, body: Buffer.from(render(address)) };
-    keepAsNewest(this.#pages, key, page, ADDRESSES);
+    keepNewest(this.#pages, key, page, ADDRESSES);
     return page.body;
   }
 
@@ -56,17 +58,4 @@ export class Pages {
     this.#minute = minute;
     return this.#made++ < ADDRESSES;
   }
-}
-
-/** What was asked for longest ago is forgotten first. */
-function keepAsNewest<Value>(
-  map: Map<string, Value>,
-  key: string,
-  value: Value,
-  most: number,
-): void {
-  map.delete(key);
-  map.set(key, value);
-  const [oldest] = map.keys();
-  if (map.size > most && oldest !== undefined) map.delete(oldest);
 }

@@ -151,7 +151,10 @@ class Feed implements Held {
   /** In bytes. */
   #measurePiece(chunk: Buffer, at: number): number {
     const longest = Math.min(PIECE, chunk.length - at);
-    if (this.#isInBody()) return Math.max(longest, Math.min(this.#bodyLeft, chunk.length - at));
+    if (this.#isInBody()) {
+      // Nothing of what follows: it has to wait for the answer.
+      return this.#bodyLeft > 0 ? Math.min(this.#bodyLeft, chunk.length - at) : longest;
+    }
     const found = chunk.subarray(at, at + longest).indexOf(HEAD_END);
     return found < 0 ? longest : found + HEAD_END.length;
   }

@@ -2,6 +2,7 @@
 // be read or written is told, and harms nothing.
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
+import { hasCode } from '../../generator/has-code.ts';
 import { messageOf } from '../../generator/message-of.ts';
 import { replaceFile } from '../../generator/system/durable.ts';
 import type { SavedPulls } from './refused-pull.ts';
@@ -46,7 +47,7 @@ export function createRefusedFile({
       try {
         return await readPulls(path);
       } catch (error) {
-        if (!isMissing(error)) onUnreadable(error);
+        if (!hasCode(error, 'ENOENT')) onUnreadable(error);
         return undefined;
       }
     },
@@ -109,10 +110,6 @@ async function readPulls(path: string): Promise<SavedPulls> {
   } finally {
     await file.close();
   }
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }
 
 /** Messages differ by path and bytes where errors are the same. */

@@ -1,7 +1,6 @@
 // The status pages for people: HTML that needs no script, and is cheap to ask for again and again.
 import express, { type ErrorRequestHandler, type Router } from 'express';
-import { messageOf } from '../../generator/message-of.ts';
-import { isUnexpected } from '../follow/failures.ts';
+import { createFailedRequest } from '../failed-request.ts';
 import { html } from '../html/html.ts';
 import { allowOnly } from './allow-only.ts';
 import { makeImagePage } from './image-page.ts';
@@ -45,7 +44,12 @@ export function createStatusPages(services: StatusServices): Router {
     if (method !== 'GET' || !headers.accept?.includes('text/html')) next();
     else response.status(404).type('html').send(renderFrame(NOT_FOUND, new Date()));
   });
-  const onError: ErrorRequestHandler = (error: unknown, _request, response, _next) => {
+  const fail = createFailedRequest('a status page', {
+    ...services,
+    answer: (response) =>
+      void response.status(500).type('html').send(renderFrame(FAILED, new Date())),
+  });
+  const onError: ErrorRequestHandler = (error: unknown, request, response, next) => {
     // Nobody waits for it.
     if (response.destroyed) return;
     if (error instanceof TooBusyError) {
@@ -53,11 +57,7 @@ export function createStatusPages(services: StatusServices): Router {
       response.send(renderFrame(BUSY, new Date()));
       return;
     }
-    if (isUnexpected(error)) services.failures.note('a status page', error);
-    else services.log.error({ error: messageOf(error) }, 'a status page failed');
-    // Express would print what went wrong, whatever is in it.
-    if (response.headersSent) response.destroy();
-    else response.status(500).type('html').send(renderFrame(FAILED, new Date()));
+    fail(error, request, response, next);
   };
   router.use(onError);
   return router;

@@ -92,7 +92,7 @@ describeWith(['gpg', 'git', 'git-http-backend'], 'crash', () => {
       assert.equal(await statusOf(server, '/readyz'), 200);
       await end();
       await eventually(() => assertServed(server, second), HEALED);
-      assert.equal((await readStatus(server)).lastError, null);
+      await eventually(async () => assert.equal((await readStatus(server)).lastError, null));
     });
   }
 

@@ -105,7 +105,7 @@ export const SIGNATURE_BOMBS = {
 export type SignatureBomb = keyof typeof SIGNATURE_BOMBS;
 
 /** A packet of a tag that nobody knows (60, for experiments), and so many zeros. */
-export function makeUnknownPacket(bytes: number): Buffer {
+function makeUnknownPacket(bytes: number): Buffer {
   return Buffer.concat([unknownHead(bytes), Buffer.alloc(bytes)]);
 }
 

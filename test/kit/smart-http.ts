@@ -288,7 +288,7 @@ export function forgedRefs(id: string, path: string): readonly Ref[] {
 }
 
 /** An id that nothing has. */
-export function madeUpId(): string {
+function madeUpId(): string {
   return randomBytes(20).toString('hex');
 }
 

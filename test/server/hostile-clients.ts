@@ -47,21 +47,6 @@ export async function sendChunkedBodies(
   return sendOnAll(url, connections, head, size - 1);
 }
 
-/** Sends `request` again and again, without waiting for answers, `bytes` in all a connection. */
-export async function sendPipelined(
-  url: string,
-  {
-    connections,
-    request,
-    bytes,
-  }: { readonly connections: number; readonly request: string; readonly bytes: number },
-): Promise<HostileClients> {
-  const sockets = await openAll(url, connections);
-  const block = Buffer.from(request.repeat(Math.ceil((64 * 1024) / request.length)), 'latin1');
-  for (const socket of sockets) void writeAll(socket, Buffer.alloc(0), block, bytes);
-  return toClients(sockets);
-}
-
 async function sendOnAll(
   url: string,
   connections: number,

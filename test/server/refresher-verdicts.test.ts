@@ -12,7 +12,7 @@ import { createProgramLog } from '../../server/program-log.ts';
 import { Refresher, type RefresherOptions } from '../../server/refresher.ts';
 import { eventually } from '../e2e/eventually.ts';
 import { useTemporary } from '../e2e/temporary.ts';
-import type { StoreJudge } from '../../server/generations.ts';
+import type { StoreJudge } from '../../server/judge-with-memory.ts';
 import { captureLines } from './captured-lines.ts';
 import { at } from './fake-judge.ts';
 import { createGate } from './gate.ts';

@@ -151,6 +151,6 @@ describe('the status listener', () => {
     assert.deepEqual([response.status, response.text], [500, '']);
     const [line = ''] = log.take();
     const { level, error } = JSON.parse(line) as Record<string, unknown>;
-    assert.deepEqual([level, error], ['error', 'Error: no such module']);
+    assert.deepEqual([level, error], ['error', 'no such module']);
   });
 });

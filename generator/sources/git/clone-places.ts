@@ -10,6 +10,7 @@ import { constants } from 'node:fs';
 import { access, lstat, mkdir, readFile, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { hasCode } from '../../has-code.ts';
 import { messageOf } from '../../message-of.ts';
 import { syncPath } from '../../sync-paths.ts';
 import { SourceError } from '../source.ts';
@@ -80,10 +81,10 @@ export async function assertReadable(clone: string): Promise<void> {
   }
 }
 
-function passOver(...codes: readonly string[]): (error: unknown) => undefined {
+/** Catches errors of the system that have one of these codes. */
+export function passOver(...codes: readonly string[]): (error: unknown) => undefined {
   return (error) => {
-    if (error instanceof Error && 'code' in error && codes.includes(String(error.code))) return;
-    throw error;
+    if (!hasCode(error, ...codes)) throw error;
   };
 }
 

@@ -13,8 +13,9 @@ export interface DiskUse {
 
 /** Of stat(2). Bytes. */
 const BLOCK = 512;
-const FAN_OUT = /^[0-9a-f]{2}$/;
-const LOOSE = /^[0-9a-f]{38}(?:[0-9a-f]{24})?$/;
+/** Folders of objects that lie alone, and names of those in them. */
+export const FAN_OUT = /^[0-9a-f]{2}$/;
+export const LOOSE = /^[0-9a-f]{38}(?:[0-9a-f]{24})?$/;
 
 /** Measures the objects of the clone at `directory`, half-written packs too; nothing there is 0. */
 export async function measureClone(directory: string): Promise<DiskUse> {

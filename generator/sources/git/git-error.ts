@@ -1,7 +1,7 @@
 import { toComplaint } from '../../system/output-tail.ts';
 import { GitKilledError } from '../git-child.ts';
-import { GitLimitError } from '../git-runner.ts';
 import { SourceError, StateRefusedError } from '../source.ts';
+import { GitLimitError } from './running-git.ts';
 
 /** Cures for what git says of a remote. */
 const HINTS = [

@@ -5,14 +5,12 @@
 import { access, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Environment } from '../git-child.ts';
-import { measureClone } from './disk-use.ts';
+import { FAN_OUT, LOOSE, measureClone } from './disk-use.ts';
 
 const FOLDER = 'incoming';
 /** Its index is the last: a pack is there for git once that is. */
 const PACK_PARTS = ['pack', 'rev', 'idx'];
 const PACK = /^(pack-[0-9a-f]{40}(?:[0-9a-f]{24})?)\.pack$/;
-const FAN_OUT = /^[0-9a-f]{2}$/;
-const LOOSE = /^[0-9a-f]{38}(?:[0-9a-f]{24})?$/;
 
 /** Of one clone; for one transfer at a time. */
 export class Incoming {

@@ -4,7 +4,8 @@ import { mkdir, readFile, readdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { chooseProcessor } from '../../../generator/sources/give-way.ts';
-import { type GitLimits, GitRunner } from '../../../generator/sources/git-runner.ts';
+import type { GitLimits } from '../../../generator/sources/git/running-git.ts';
+import { GitRunner } from '../../../generator/sources/git-runner.ts';
 import { eventually } from '../../e2e/eventually.ts';
 import { useTemporary } from '../../e2e/temporary.ts';
 import { describeWith } from '../../with-tools.ts';
@@ -171,7 +172,7 @@ describe('the shell that runs git', () => {
     ['deadline', 'while :; do echo on; sleep 0.02; done', 300, 'it ran longer than 300 ms'],
     ['deadline', 'while :; do echo on >&2; sleep 0.02; done', 300, 'it ran longer than 300 ms'],
     ['stdout', 'exec yes', 65_536, 'it printed more than 64 KiB'],
-    ['stderr', 'exec yes >&2', 65_536, 'it complained at more than 64 KiB'],
+    ['stderr', 'exec yes >&2', 65_536, 'it wrote more than 64 KiB of messages'],
     ['stdout', 'exec tr "\\0" x </dev/zero', 65_536, 'it printed more than 64 KiB'],
     ['fileSize', 'exec head -c 3000 /dev/zero >file', 2048, 'it wrote a file of more than 2 KiB'],
   ] as const) {

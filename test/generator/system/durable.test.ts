@@ -2,7 +2,12 @@ import assert from 'node:assert/strict';
 import { mkdir, readFile, readdir, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { replaceBytes, replaceFile, writeNew } from '../../../generator/system/durable.ts';
+import {
+  replaceBytes,
+  replaceFile,
+  replaceUnsynced,
+  writeNew,
+} from '../../../generator/system/durable.ts';
 import { startBackground } from '../../e2e/background.ts';
 import { run } from '../../e2e/run.ts';
 import { useTemporary } from '../../e2e/temporary.ts';
@@ -53,6 +58,23 @@ describe('a file that has to outlast what happens', () => {
       /broken/,
     );
     assert.equal(await readFile(path(), 'utf8'), 'old');
+    assert.deepEqual(await names(), ['file']);
+  });
+
+  it('is replaced the same way where nobody waits for the disk', async () => {
+    const other = join(directory(), 'other');
+    await writeFile(other, 'other');
+    await symlink(other, `${path()}.new`);
+    await replaceUnsynced(path(), 'new');
+    assert.equal(await readFile(path(), 'utf8'), 'new');
+    assert.equal(await readFile(other, 'utf8'), 'other');
+    assert.equal((await stat(path())).mode & 0o777, 0o600);
+    assert.deepEqual(await names(), ['file', 'other']);
+  });
+
+  it('leaves nothing beside it where that fails', async () => {
+    await mkdir(path());
+    await assert.rejects(replaceUnsynced(path(), 'new'), { code: 'EISDIR' });
     assert.deepEqual(await names(), ['file']);
   });
 

@@ -59,7 +59,7 @@ describe('system: a process', () => {
     ['deadline', 'while :; do echo on; sleep 0.02; done', 300, 'it ran longer than 300 ms'],
     ['deadline', 'while :; do echo on >&2; sleep 0.02; done', 300, 'it ran longer than 300 ms'],
     ['stdout', 'exec yes', 65_536, 'it printed more than 64 KiB'],
-    ['stderr', 'exec yes >&2', 65_536, 'it complained at more than 64 KiB'],
+    ['stderr', 'exec yes >&2', 65_536, 'it wrote more than 64 KiB of messages'],
   ] as const) {
     it(`is stopped at its limit: ${script}`, async () => {
       await assert.rejects(

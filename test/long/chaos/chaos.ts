@@ -26,7 +26,7 @@ import { Watch } from './watch.ts';
 /** From the start of a process to its first 200, whatever was done to it. Milliseconds. */
 export const SERVES_AGAIN = 20_000;
 /** From the end of every disturbance until what was pushed last is served. Milliseconds. */
-export const HEALS = 45_000;
+const HEALS = 45_000;
 /** From SIGTERM to the end. Milliseconds. */
 export const STOPS = 10_000;
 /** Nothing that is asked for by a client that knows the secret waits longer. Milliseconds. */

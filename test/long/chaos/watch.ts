@@ -5,7 +5,7 @@
 import type { Seen, SteadyLookups } from '../../kit/steady-lookups.ts';
 
 /** An answer that takes longer is a fault. Milliseconds. */
-export const SLOWEST_ALLOWED = 4_000;
+const SLOWEST_ALLOWED = 4_000;
 /** What a window is not exact to: requests wait in queues of the kernel. Milliseconds. */
 const SLACK = 250;
 /** After a stop, answers that have waited come within. Milliseconds. */

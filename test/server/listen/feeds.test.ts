@@ -64,6 +64,14 @@ describe('what clients send without waiting for answers', () => {
     assert.ok(most() <= 2, `${most()} in one turn`);
   });
 
+  it('is refused behind a body in its turn, to a client that has said all', async () => {
+    await start((_request, response) => void response.end());
+    const body = 'GET /body HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbody';
+    const text = await sendRaw(listener.url, `${get('a')}${get('b')}${body}no HTTP\r\n\r\n`);
+    const statuses = parseAnswers(text, []).map(({ status }) => status);
+    assert.deepEqual(statuses, [200, 200, 200, 400]);
+  });
+
   it('costs on many connections no more than on a few', async () => {
     const most = await startCounting(echo);
     const connections = 40;

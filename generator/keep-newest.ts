@@ -1,0 +1,14 @@
+/** Puts a value into a map as its newest one; beyond `most` the oldest is forgotten. */
+export function keepNewest<Key, Value>(
+  map: Map<Key, Value>,
+  key: Key,
+  value: Value,
+  most: number,
+): void {
+  map.delete(key);
+  map.set(key, value);
+  for (const oldest of map.keys()) {
+    if (map.size <= most) return;
+    map.delete(oldest);
+  }
+}

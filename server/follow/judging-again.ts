@@ -1,0 +1,111 @@
+// What has yet to be judged again of the store in force: all of it when somebody asked for that, what
+// there was no time for, and files that nobody could give a verdict on. Each is broken off when it is
+// enough, and goes on where it was.
+import type { CheckedFile } from '../../generator/checked-file.ts';
+import {
+  type JudgeAgainOptions,
+  type JudgedAgain,
+  judgeAgain,
+  withPauses,
+} from '../../generator/judge-again.ts';
+import { DEFERRED } from '../../generator/openpgp/open-message.ts';
+import type { JudgedFile, SignatureStore } from '../../generator/store.ts';
+
+/** Files that wait for a verdict and are asked for in one pass. */
+const UNDECIDED_AT_ONCE = 1000;
+
+/** What a pass over files without a verdict came to. */
+export interface UndecidedTurn extends Pick<JudgedAgain, 'failure'> {
+  /** Whether all had their turn. */
+  readonly isWhole: boolean;
+}
+
+export class JudgingAgain {
+  /** Set when every verdict is to be asked for again, from the first file on. */
+  #mustBegin = false;
+  /** Where that goes on, if it was broken off. */
+  #all: Iterator<JudgedFile> | undefined;
+  /** Files that there was no time for when all were judged. */
+  #owed: readonly JudgedFile[] = [];
+  /** Paths of files without a verdict that were asked for in this round. */
+  readonly #asked = new Set<string>();
+
+  /** Whether all that was asked for has been judged. */
+  get isDone(): boolean {
+    return !this.#mustBegin && !this.#all && this.#owed.length === 0;
+  }
+
+  /** Every verdict is asked for again. */
+  request(): void {
+    this.#mustBegin = true;
+  }
+
+  /** Another store is in force: what was begun begins anew. */
+  restart(): void {
+    this.#owed = [];
+    if (this.#all) this.#mustBegin = true;
+  }
+
+  /** Judges everything, if that was asked for, or goes on with it. */
+  async goOn(job: JudgeAgainOptions): Promise<JudgedAgain> {
+    if (this.#mustBegin) this.#all = job.store.judged();
+    this.#mustBegin = false;
+    const owed = this.#owed.filter((file) => isIn(job.store, file));
+    const iterator = this.#all;
+    let isAtEnd = true;
+    let taken = 0;
+    const files = function* (): Generator<JudgedFile> {
+      for (let file = owed[taken++]; file; file = owed[taken++]) yield file;
+      if (!iterator) return;
+      isAtEnd = false;
+      // Not by a loop, which would end it when it is broken off.
+      for (let next = iterator.next(); next.done !== true; next = iterator.next()) yield next.value;
+      isAtEnd = true;
+    };
+    const judged = await judgeAgain(files(), job);
+    if (isAtEnd) this.#all = undefined;
+    this.#owed = [...owed.slice(taken), ...judged.left];
+    return judged;
+  }
+
+  /** Asks for verdicts that nobody could give; some at a time. Tells whether all had their turn. */
+  async retryUndecided(job: JudgeAgainOptions): Promise<UndecidedTurn> {
+    const waiting = [...job.store.undecided()].filter(({ path }) => !this.#asked.has(path));
+    // Those first that nobody has been asked for yet.
+    const inOrder = [...waiting.filter(isDeferred), ...waiting.filter((file) => !isDeferred(file))];
+    const taken = inOrder.slice(0, UNDECIDED_AT_ONCE);
+    const { left, failure } = await judgeAgain(taken, job);
+    const rest = new Set(left);
+    for (const file of taken) if (!rest.has(file)) this.#asked.add(file.path);
+    const isWhole = left.length === 0 && taken.length === waiting.length;
+    if (isWhole) this.#asked.clear();
+    return { isWhole, failure };
+  }
+}
+
+/** Judges again what does not hold, and finds what lapses next. */
+export async function renewLapsed(job: JudgeAgainOptions): Promise<JudgedAgain> {
+  const { store, now } = job;
+  if (store.holdsAt(now)) return { changes: 0, rejected: [], left: [], failure: undefined };
+  const again = await judgeAgain(store.lapsed(now), job);
+  // Once more, as those that were replaced no longer count. What was left for later is found again.
+  const rest = withPauses(store.lapsed(now));
+  while (!(await rest.next()).done);
+  return again;
+}
+
+/** Whether the verdict on a file was put off, as it may take long. */
+export function isDeferred(file: CheckedFile): file is JudgedFile {
+  return file.kind === 'rejected' && file.rejection === DEFERRED;
+}
+
+/** Gives a function that tells whether so many milliseconds have gone by. */
+export function patience(milliseconds: number): () => boolean {
+  const end = performance.now() + milliseconds;
+  return () => performance.now() >= end;
+}
+
+/** Whether a file is still what a store has under its path. */
+function isIn(store: SignatureStore, file: JudgedFile): boolean {
+  return file.directory !== undefined && store.fileAt(file.directory, file.path) === file;
+}

@@ -1,0 +1,18 @@
+import { toPrintable } from '../../generator/printable.ts';
+import type { RejectedFile } from '../../generator/report.ts';
+import type { ProgramLog } from '../program-log.ts';
+
+/** Rejected files that are named in the log at a time; the status lists all. */
+const LOGGED_REJECTIONS = 20;
+
+/** Names rejected files in the log, with the reason and the cure. */
+export function logRejections(log: ProgramLog, files: Iterable<RejectedFile>): void {
+  let logged = 0;
+  for (const { path, code, message, hint } of files) {
+    if (logged++ === LOGGED_REJECTIONS) {
+      log.warn('more files are rejected; the status lists them all');
+      return;
+    }
+    log.warn({ path: toPrintable(path), code, hint }, `rejected: ${message}`);
+  }
+}
