@@ -83,7 +83,11 @@ export async function transferOverHttp(
   };
   const [helper = ''] = HTTP.exec(url) ?? [];
   const args = [...UNSYNCED, '-c', 'protocol.version=0', `remote-${helper.toLowerCase()}`];
-  const { exitCode, stderr } = await runner.run([...args, url, url], { talk, onLine: ignore, limits });
+  const { exitCode, stderr } = await runner.run([...args, url, url], {
+    talk,
+    onLine: ignore,
+    limits,
+  });
   return { exitCode, stderr, commit };
 }
 
