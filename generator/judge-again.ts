@@ -11,7 +11,7 @@ import { type Location, parseLocation } from './location.ts';
 import { DEFERRED, type Effort } from './openpgp/open-message.ts';
 import { isRejection, isUndecided } from './rejection.ts';
 import { toBlobEntry } from './sources/blob-entry.ts';
-import type { Pass } from './sources/source.ts';
+import { type Pass, SourceError } from './sources/source.ts';
 import { type JudgedFile, type SignatureStore, fileValidity } from './store.ts';
 import { holdsAt, wholeSecond } from './validity.ts';
 
@@ -57,8 +57,10 @@ export interface JudgedAgain {
   readonly changes: number;
   /** Some of the files that are rejected now, and were not, or for another reason. */
   readonly rejected: readonly JudgedFile[];
-  /** Files that got no try, as it was enough. */
+  /** Files that got no try, as it was enough or their bytes cannot be read now. */
   readonly left: readonly JudgedFile[];
+  /** Why bytes cannot be read, where some cannot. */
+  readonly failure: SourceError | undefined;
 }
 
 /** Judges files again; undefined among them is one that was passed over. */
@@ -76,7 +78,8 @@ export async function judgeAgain(
   return {
     changes: rounds.reduce((sum, { changes }) => sum + changes, 0),
     rejected: rounds.flatMap(({ rejected }) => rejected),
-    left: rounds.at(-1)?.deferred ?? [],
+    left: [...(rounds.at(-1)?.deferred ?? []), ...rounds.flatMap(({ unread }) => unread)],
+    failure: rounds.find(({ failure }) => failure !== undefined)?.failure,
   };
 }
 
@@ -87,11 +90,19 @@ interface Again {
   readonly isOther: boolean;
 }
 
+/** Throws why some of the files could not be read. */
+export function assertRead({ failure }: Pick<JudgedAgain, 'failure'>): void {
+  if (failure) throw failure;
+}
+
 interface Round {
   readonly changes: number;
   readonly rejected: readonly JudgedFile[];
   /** Files that take more effort. */
   readonly deferred: readonly JudgedFile[];
+  /** Files whose bytes cannot be read, and why that is. */
+  readonly unread: readonly JudgedFile[];
+  readonly failure: SourceError | undefined;
 }
 
 async function judgeWith(
@@ -101,9 +112,17 @@ async function judgeWith(
 ): Promise<Round> {
   const { store, isEnough, inOneStep = doNow, onGood = () => undefined } = options;
   const deferred: JudgedFile[] = [];
+  const unread: JudgedFile[] = [];
+  let failure: SourceError | undefined;
   const judge = async (file: JudgedFile): Promise<Again | undefined> => {
     const isLeft = effort === 'any' && isEnough();
     const again = isLeft ? 'deferred' : await judgeFile(file, effort, options);
+    if (again instanceof SourceError) {
+      // One that is damaged holds up no other.
+      failure ??= again;
+      unread.push(file);
+      return undefined;
+    }
     if (again !== 'deferred') return again;
     deferred.push(file);
     return undefined;
@@ -132,7 +151,7 @@ async function judgeWith(
     await setImmediate();
   }
   if (batch.length > 0) apply();
-  return { changes, rejected, deferred };
+  return { changes, rejected, deferred, unread, failure };
 }
 
 function doNow(change: () => void): void {
@@ -158,11 +177,12 @@ async function judgeFile(
   file: JudgedFile,
   effort: Effort,
   { snapshot, judge, now, store, findStanding = standingIn(store) }: JudgeAgainOptions,
-): Promise<Again | 'deferred' | undefined> {
+): Promise<Again | 'deferred' | SourceError | undefined> {
   const { path } = file;
   const location = parseLocation(path);
-  const bytes = await readBytes(file, snapshot);
+  const bytes = await readBytes(file, snapshot).catch(toSourceError);
   if (!location || bytes === undefined) return undefined;
+  if (bytes instanceof SourceError) return bytes;
   const { directory, number } = location;
   if (isRejection(bytes)) {
     return file.kind === 'rejected' ? compare(file, { ...file, rejection: bytes }) : undefined;
@@ -188,6 +208,11 @@ async function readBytes(
 ): Promise<Awaited<ReturnType<Pass['read']>> | undefined> {
   if (file.kind === 'publishable') return file.signature.bytes;
   return file.entry.kind === 'file' ? snapshot.read(file.entry) : undefined;
+}
+
+function toSourceError(error: unknown): SourceError {
+  if (error instanceof SourceError) return error;
+  throw error;
 }
 
 function standingIn(store: SignatureStore): FindStanding {

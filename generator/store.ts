@@ -43,6 +43,8 @@ export interface Update {
   readonly apply: () => void;
 }
 
+const NO_FILES: readonly CheckedFile[] = [];
+
 export class SignatureStore {
   readonly #directories = new DirectoryMap<Directory>();
   /** Rejected files that lie at no location. */
@@ -156,11 +158,19 @@ export class SignatureStore {
     this.#validity = validity;
   }
 
-  /** Every file at a location that has a verdict, or waits for one; in no order. */
+  /**
+   * Every file at a location that has a verdict, or waits for one; in no order. Of changes meanwhile, it
+   * passes over what is gone by its turn.
+   */
   *judged(): Generator<JudgedFile> {
-    for (const [, { files }] of this.#directories.entries()) {
+    for (const [name, { files }] of this.#directories.entries()) {
+      let current = files;
+      let left: ReadonlySet<CheckedFile> | undefined;
       for (const file of files) {
-        if (file.kind === 'publishable' || file.kind === 'rejected') yield file;
+        if (file.kind !== 'publishable' && file.kind !== 'rejected') continue;
+        const now = this.#directories.get(name)?.files ?? NO_FILES;
+        if (now !== current) [current, left] = [now, new Set(now)];
+        if (left?.has(file) !== false) yield file;
       }
     }
   }

@@ -5,7 +5,7 @@ import { availableParallelism } from 'node:os';
 import pLimit from 'p-limit';
 import { checkEntries } from '../generator/check-entries.ts';
 import { type CheckedFile, withoutDetail } from '../generator/checked-file.ts';
-import { judgeAgain } from '../generator/judge-again.ts';
+import { assertRead, judgeAgain } from '../generator/judge-again.ts';
 import type { Judge, Signature } from '../generator/judge.ts';
 import { messageOf } from '../generator/message-of.ts';
 import { DEFERRED } from '../generator/openpgp/open-message.ts';
@@ -191,6 +191,8 @@ export class Generations {
       this.#publish(store, snapshot, judge);
       void judge.keep?.(store, snapshot, changes);
     }
+    assertRead(lapsed);
+    assertRead(anew);
     return isReloaded || changes > 0;
   }
 
@@ -200,9 +202,10 @@ export class Generations {
     const { store, snapshot, judge } = this.#served;
     const before = this.undecided;
     const job = { ...this.#served, now: this.#options.now(), isEnough, inOneStep: inTheWay };
-    const isWhole = await this.#again.retryUndecided(job);
+    const { isWhole, failure } = await this.#again.retryUndecided(job);
     const hasProgress = this.undecided < before;
     if (hasProgress) this.#publish(store, snapshot, judge);
+    assertRead({ failure });
     return { hasProgress, isWhole };
   }
 
@@ -264,7 +267,10 @@ export class Generations {
     const { commit } = snapshot;
     const { tried } = this.#options;
     const refusal = this.#refusals.known(commit);
-    if (refusal) return refusal;
+    if (refusal) {
+      this.#newestCommit = commit ?? null;
+      return refusal;
+    }
     const isNew = commit !== undefined && commit !== this.#served?.snapshot.commit;
     const pause = isNew && this.#served ? await tried?.pauseFor(commit) : undefined;
     if (commit !== undefined && pause !== undefined) {
@@ -309,10 +315,8 @@ export class Generations {
     const judge = this.#judge;
     const served = this.#served;
     const { store, isRestored } = await loadState({ snapshot, judge, now: now(), served, log });
-    const { rejected } = store.summary;
-    if (mayRefuse && rejected > 0) {
-      return this.#refusals.forFiles([...store.rejectedFiles()], snapshot.commit);
-    }
+    const faults = mayRefuse ? [...newFaults(store, served?.store)] : [];
+    if (faults.length > 0) return this.#refusals.forFiles(faults, snapshot.commit);
     this.#mustReload = false;
     this.#again.restart();
     logRejections(log, store.rejectedFiles());
@@ -354,11 +358,15 @@ export class Generations {
     if (!isWaiting) logRejections(log, rejected);
     if (!isWaiting || changes.length > deferred.length) this.#publish(store, snapshot, judge);
     if (isWaiting) {
-      const patient = patience(PATIENCE);
-      const isOver = (): boolean => isEnough() || patient();
-      const job = { store, snapshot, judge, now, isEnough: isOver, inOneStep: inTheWay };
-      const { left } = await judgeAgain([...held, ...deferred], job);
-      const waiting = store.prepare(left);
+      const isLate = patience(PATIENCE);
+      const job = { store, snapshot, judge, now, isEnough: isLate, inOneStep: inTheWay };
+      // These for their whole time, whoever waits: without a verdict they end what they replace.
+      const first = await judgeAgain(held, job);
+      const isOver = (): boolean => isEnough() || isLate();
+      const second = await judgeAgain(deferred, { ...job, isEnough: isOver });
+      assertRead(first);
+      assertRead(second);
+      const waiting = store.prepare([...first.left, ...second.left]);
       inTheWay(() => waiting.apply());
       logRejections(log, rejectedBeside([...held, ...changes], store));
       this.#publish(store, snapshot, judge);
@@ -426,6 +434,18 @@ function broughtBy(
   for (const { path } of rejectedBeside(changes, store)) before.add(path);
   const changed = new Set(changes.map(({ path }) => path));
   return rejected.filter(({ path }) => changed.has(path) || !before.has(path));
+}
+
+/** Rejected files that are not rejected for the same reason in the store that is served. */
+function* newFaults(
+  store: SignatureStore,
+  served: SignatureStore | undefined,
+): Generator<RejectedFile> {
+  const known = new Set<string>();
+  for (const { path, code } of served?.rejectedFiles() ?? []) known.add(`${code} ${path}`);
+  for (const file of store.rejectedFiles()) {
+    if (!known.has(`${file.code} ${file.path}`)) yield file;
+  }
 }
 
 /** Whether a file waits for its verdict in whose place another one is served until then. */

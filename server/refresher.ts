@@ -90,6 +90,8 @@ export class Refresher {
   #pending: Request | undefined;
   #running: Promise<void> | undefined;
   #retryTimer: NodeJS.Timeout | undefined;
+  /** Whether the newest state waits for long: what comes after it does not. */
+  #isPostponed = false;
   #stopped = false;
   #mustLookForGpgv = false;
   /** Times of the clock that only goes on. */
@@ -152,7 +154,7 @@ export class Refresher {
   /** Asks for a refresh; with a commit, until that commit is served or back-off gives up. */
   readonly request = (reason: Reason, commit?: string): void => {
     // A retry comes anyway; a poll in its place would begin the back-off anew.
-    if (reason === 'poll' && this.#retryTimer !== undefined) return;
+    if (reason === 'poll' && this.#retryTimer !== undefined && !this.#isPostponed) return;
     this.#awaited = commit ?? this.#awaited;
     this.#enqueue({ reason, attempt: 0 });
   };
@@ -239,6 +241,7 @@ export class Refresher {
     this.#options.onRefresh(this.#lastRefresh);
     if (result === 'changed') this.#logChange('refreshed', { reason, durationMs });
     const again = advance.result === 'refused' ? advance.again : undefined;
+    this.#isPostponed = again !== undefined;
     if (again !== undefined) this.#retryIn(again, { reason: 'retry', attempt: 0 });
     else await this.#retryIfNeeded({ reason: 'retry', attempt: attempt + 1 }, result);
   }
@@ -257,8 +260,7 @@ export class Refresher {
   /** Tells whether verdicts in force have changed. What fails is tried again later. */
   async #renew(isEnough: () => boolean): Promise<boolean> {
     try {
-      if (this.#mustLookForGpgv) await this.#options.lookForGpgv();
-      this.#mustLookForGpgv = false;
+      if (this.#mustLookForGpgv) await this.#lookForGpgv();
       return await this.#generations.renew(isEnough);
     } catch (error) {
       if (error instanceof LookupFailure) throw error;
@@ -267,6 +269,16 @@ export class Refresher {
       this.#renewAt = this.#options.elapsed() + RENEW_AGAIN;
       this.#options.log.warn({ error: messageOf(error) }, 'verdicts cannot be asked for again');
       return false;
+    }
+  }
+
+  /** Without it most can be judged: if it fails, it is tried again the next time. */
+  async #lookForGpgv(): Promise<void> {
+    try {
+      await this.#options.lookForGpgv();
+      this.#mustLookForGpgv = false;
+    } catch (error) {
+      this.#options.log.warn({ error: messageOf(error) }, 'gpgv cannot be looked for');
     }
   }
 

@@ -38,12 +38,13 @@ export class LastingGpgv implements GpgvFinder {
   /** The one that is there, looked for again if that was long ago. */
   async find(): Promise<Gpgv | undefined> {
     const isLong = this.#options.elapsed() - this.#lookedAt >= LOOK_AGAIN;
-    if (!this.#found && isLong && !this.#isClosed) await this.lookAgain();
+    // Where it cannot be opened, as on a full disk, there is none now.
+    if (!this.#found && isLong && !this.#isClosed) await this.lookAgain().catch(() => undefined);
     const found = this.#found;
     return found && { ...found, verify: async (...args) => this.#verify(found, args) };
   }
 
-  /** Looks for it now; nothing may be verified meanwhile. */
+  /** Looks for it now; nothing may be verified meanwhile. If that fails, the one that was there stays. */
   async lookAgain(): Promise<void> {
     this.#looking ??= this.#look().finally(() => (this.#looking = undefined));
     return this.#looking;
@@ -57,8 +58,11 @@ export class LastingGpgv implements GpgvFinder {
 
   async #look(): Promise<void> {
     const before = this.#found;
-    this.#found = await this.#options.open();
-    this.#lookedAt = this.#options.elapsed();
+    try {
+      this.#found = await this.#options.open();
+    } finally {
+      this.#lookedAt = this.#options.elapsed();
+    }
     this.#failures = 0;
     await before?.close();
   }

@@ -216,8 +216,9 @@ export class GitHelpers {
     const known = this.#addresses.get(url);
     if (known !== undefined) return known;
     const address = await resolveUrl(await this.#ready(), url);
-    this.#addresses.set(url, address);
-    return address;
+    // Settings that cannot be read now may be mended.
+    if (address !== undefined) this.#addresses.set(url, address);
+    return address ?? url;
   }
 
   /**
@@ -277,8 +278,10 @@ export class GitHelpers {
     const isGrown = use.bytes > Math.max(GROWTH * this.#cleanSize, LEAST_GROWTH);
     const isFull = (): boolean => use.bytes + incoming > this.#budgets.disk;
     if (!isGrown && !isFull()) return;
-    // The new clone is whole; for the old one there is no room.
-    if (isFull()) await removeClone(oldCloneOf(this.#directory));
+    // What lies aside may be the last copy of what is published: it goes only if that makes room.
+    const old = (await measureClone(oldCloneOf(this.#directory))).bytes;
+    const fitsAlone = use.bytes - old + incoming <= this.#budgets.disk;
+    if (isFull() && fitsAlone) await removeClone(oldCloneOf(this.#directory));
     await this.#prune();
     use = await this.#measure();
     this.#cleanSize = use.bytes;

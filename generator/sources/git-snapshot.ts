@@ -74,7 +74,10 @@ export function createGitSnapshot(options: GitSnapshotOptions): Snapshot {
       flattenBatches(
         (async function* () {
           const before = options.treeOf(previous);
-          if (before === tree) return;
+          if (before === tree) {
+            await states.refuseKnown(tree, refuse);
+            return;
+          }
           if (before === undefined) {
             throw new SourceError(`commit ${previous.commit} is not of this repository`);
           }

@@ -59,7 +59,7 @@ export async function createGitSource(options: GitSourceOptions): Promise<Source
   const state = resolve(options.stateDirectory, name);
   const unlock = await lockState(state);
   const clone = join(state, 'clone.git');
-  const repository = await openGitRepository(clone, environment, ending).catch(
+  const { repository, local } = await openClone(clone, environment, ending).catch(
     async (error: unknown) => {
       await unlock();
       throw error;
@@ -69,9 +69,9 @@ export async function createGitSource(options: GitSourceOptions): Promise<Source
   const branch = await openFollowedBranch(options.branch, join(state, 'branch'), async () =>
     helpers.defaultBranch(url),
   );
-  const history = openGitHistory(clone, environment, ending);
+  const history = openGitHistory(clone, local, ending);
   const states = new TreeStates(budgets, join(state, 'totals'));
-  const opened = { ...options, environment, clone, helpers, branch, states };
+  const opened = { ...options, environment, local, clone, helpers, branch, states };
   const source = new GitSource(opened, repository);
   return {
     kind: 'git',
@@ -94,6 +94,8 @@ export async function createGitSource(options: GitSourceOptions): Promise<Source
 
 interface OpenedOptions extends Pick<GitSourceOptions, 'url' | 'path' | 'budgets' | 'ending'> {
   readonly environment: Record<string, string>;
+  /** For what only reads the clone. */
+  readonly local: Record<string, string>;
   readonly clone: string;
   readonly helpers: GitHelpers;
   readonly branch: FollowedBranch;
@@ -144,11 +146,16 @@ class GitSource {
 
   async recall(): Promise<Snapshot | undefined> {
     const commit = await this.#repository.published();
-    return commit === undefined ? undefined : this.#openSnapshot(commit);
+    if (commit === undefined) return undefined;
+    const snapshot = await this.#openSnapshot(commit);
+    this.#options.states.serve(this.#trees.get(snapshot));
+    return snapshot;
   }
 
-  async keep({ commit }: Snapshot): Promise<void> {
-    const { helpers } = this.#options;
+  async keep(snapshot: Snapshot): Promise<void> {
+    const { helpers, states } = this.#options;
+    const { commit } = snapshot;
+    states.serve(this.#trees.get(snapshot));
     this.#objects?.giveWay();
     const fetched = this.#fetched ?? commit;
     if (commit !== undefined && fetched !== undefined) {
@@ -280,9 +287,9 @@ class GitSource {
   };
 
   async #openSnapshot(commit: string): Promise<Snapshot> {
-    const { clone, path, environment, ending, states } = this.#options;
+    const { clone, path, local, ending, states } = this.#options;
     if (this.#objects?.hasEnded()) await this.#closeObjects();
-    const objects = (this.#objects ??= openGitObjects(clone, environment, ending));
+    const objects = (this.#objects ??= openGitObjects(clone, local, ending));
     const tree = await this.#findTree(objects, commit).catch((error: unknown) => {
       this.#onDamage();
       throw error;
@@ -299,7 +306,7 @@ class GitSource {
       objects,
       ending,
       onDamage: this.#onDamage,
-      origin: async (): Promise<StateOrigin> => readOrigin(clone, environment, commit),
+      origin: async (): Promise<StateOrigin> => readOrigin(clone, local, commit),
       states,
     });
     this.#trees.set(snapshot, tree);
@@ -312,6 +319,22 @@ class GitSource {
     const found = await objects.sizes.ask(wanted).catch(() => undefined);
     // What git does not find may be damaged.
     return found?.type === 'tree' ? found.id : this.#repository.treeAt(commit, path);
+  }
+}
+
+/** Settings of the user that git cannot read keep it from a remote, not from what was published. */
+async function openClone(
+  clone: string,
+  environment: Record<string, string>,
+  ending: AbortSignal | undefined,
+): Promise<{ readonly repository: GitRepository; readonly local: Record<string, string> }> {
+  try {
+    return { repository: await openGitRepository(clone, environment, ending), local: environment };
+  } catch (error) {
+    const local = { ...environment, GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_NOSYSTEM: '1' };
+    const repository = await openGitRepository(clone, local, ending).catch(() => undefined);
+    if ((await repository?.published()) === undefined || !repository) throw error;
+    return { repository, local };
   }
 }
 

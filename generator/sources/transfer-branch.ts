@@ -15,10 +15,13 @@ const FOREIGN = /^[a-z0-9+.-]+::/i;
 /** The name of an object, in full. */
 export const OBJECT_NAME = /^[0-9a-f]{40}(?:[0-9a-f]{24})?$/;
 
-/** The address that the user's settings (`url.….insteadOf`) make of a URL. */
-export async function resolveUrl(runner: GitRunner, url: string): Promise<string> {
+/**
+ * The address that the user's settings (`url.….insteadOf`) make of a URL; undefined where git cannot
+ * tell.
+ */
+export async function resolveUrl(runner: GitRunner, url: string): Promise<string | undefined> {
   const { exitCode, stdout } = await runner.run(['ls-remote', '--get-url', '--', url]);
-  return exitCode === 0 ? stdout.trim() : url;
+  return exitCode === 0 ? stdout.trim() : undefined;
 }
 
 /**

@@ -46,12 +46,25 @@ export class TreeStates {
   readonly #trees: Map<string, KnownTree>;
   /** Why trees were refused. */
   readonly #refused = new Map<string, string>();
+  #served: string | undefined;
 
   /** `file` is where totals are kept between runs: without them a start counts once more. */
   constructor(budgets: StateBudgets, file: string) {
     this.#budgets = budgets;
     this.#file = file;
     this.#trees = readTotals(file);
+  }
+
+  /** A tree that is served stays so: it is not refused when budgets were lowered since. */
+  serve(tree: string | undefined): void {
+    this.#served = tree;
+  }
+
+  /** Refuses a tree, served or not, that is known to be over today's budgets. */
+  async refuseKnown(tree: string, refuse: Refuse): Promise<void> {
+    const known = this.#trees.get(tree);
+    const excess = known && findExcess(known, this.#budgets);
+    if (excess !== undefined) await refuse(excess);
   }
 
   /** How many files a tree has. Rejects as `refuse` does, or with a SourceError. */
@@ -176,7 +189,7 @@ export class TreeStates {
   }
 
   async #refuseExcess(tree: string, totals: StateTotals, refuse: Refuse): Promise<void> {
-    const excess = findExcess(totals, this.#budgets);
+    const excess = tree === this.#served ? undefined : findExcess(totals, this.#budgets);
     if (excess !== undefined) await this.#refuse(tree, excess, refuse);
   }
 

@@ -14,6 +14,12 @@ import type { JudgedFile, SignatureStore } from '../../generator/store.ts';
 /** Files that wait for a verdict and are asked for in one pass. */
 const UNDECIDED_AT_ONCE = 1000;
 
+/** What a pass over files without a verdict came to. */
+export interface UndecidedTurn extends Pick<JudgedAgain, 'failure'> {
+  /** Whether all had their turn. */
+  readonly isWhole: boolean;
+}
+
 export class JudgingAgain {
   /** Set when every verdict is to be asked for again, from the first file on. */
   #mustBegin = false;
@@ -63,24 +69,24 @@ export class JudgingAgain {
   }
 
   /** Asks for verdicts that nobody could give; some at a time. Tells whether all had their turn. */
-  async retryUndecided(job: JudgeAgainOptions): Promise<boolean> {
+  async retryUndecided(job: JudgeAgainOptions): Promise<UndecidedTurn> {
     const waiting = [...job.store.undecided()].filter(({ path }) => !this.#asked.has(path));
     // Those first that nobody has been asked for yet.
     const inOrder = [...waiting.filter(isDeferred), ...waiting.filter((file) => !isDeferred(file))];
     const taken = inOrder.slice(0, UNDECIDED_AT_ONCE);
-    const { left } = await judgeAgain(taken, job);
+    const { left, failure } = await judgeAgain(taken, job);
     const rest = new Set(left);
     for (const file of taken) if (!rest.has(file)) this.#asked.add(file.path);
     const isWhole = left.length === 0 && taken.length === waiting.length;
     if (isWhole) this.#asked.clear();
-    return isWhole;
+    return { isWhole, failure };
   }
 }
 
 /** Judges again what does not hold, and finds what lapses next. */
 export async function renewLapsed(job: JudgeAgainOptions): Promise<JudgedAgain> {
   const { store, now } = job;
-  if (store.holdsAt(now)) return { changes: 0, rejected: [], left: [] };
+  if (store.holdsAt(now)) return { changes: 0, rejected: [], left: [], failure: undefined };
   const again = await judgeAgain(store.lapsed(now), job);
   // Once more, as those that were replaced no longer count. What was left for later is found again.
   const rest = withPauses(store.lapsed(now));

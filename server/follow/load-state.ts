@@ -1,6 +1,6 @@
 // A state as a whole becomes a store that nobody looks into yet: from the image of an earlier run,
 // or by looking at every file.
-import { type FindStanding, judgeAgain } from '../../generator/judge-again.ts';
+import { type FindStanding, assertRead, judgeAgain } from '../../generator/judge-again.ts';
 import { loadStore } from '../../generator/load-store.ts';
 import { messageOf } from '../../generator/message-of.ts';
 import type { Snapshot } from '../../generator/sources/source.ts';
@@ -53,8 +53,8 @@ async function settle(store: SignatureStore, options: LoadStateOptions): Promise
   const { snapshot, judge, now } = options;
   const findStanding = createFindStanding(store, options);
   const job = { store, snapshot, judge, now, isEnough: patience(PATIENCE), findStanding };
-  await renewLapsed(job);
-  await judgeAgain([...store.undecided()], job);
+  assertRead(await renewLapsed(job));
+  assertRead(await judgeAgain([...store.undecided()], job));
 }
 
 /** Looks up verdicts of earlier runs on files for which there is none now. */
@@ -65,7 +65,7 @@ async function lookUpVerdicts(store: SignatureStore, options: LoadStateOptions):
   await recallVerdicts(options);
   try {
     const job = { store, snapshot, judge, now, isEnough: () => true, onlyQuick: true };
-    await judgeAgain(waiting, job);
+    assertRead(await judgeAgain(waiting, job));
   } finally {
     await judge.release?.('some');
   }

@@ -29,7 +29,7 @@ export class Refusals {
   #files: ReadonlyMap<string, RejectedFile> = new Map();
   #index = new RejectedIndex();
   /** A commit that was refused for what it costs. */
-  #costly: { readonly commit: string; readonly refusal: Refusal } | undefined;
+  #costly: { readonly commit: string; readonly error: StateRefusedError } | undefined;
 
   /** Nothing is refused yet. */
   constructor(options: RefusalsOptions) {
@@ -51,10 +51,10 @@ export class Refusals {
     return this.#files.has(path);
   }
 
-  /** What was said of a commit that costs too much; undefined for one that is to be looked at. */
+  /** Refuses a commit that costs too much once more; undefined for one that is to be looked at. */
   known(commit: string | undefined): Refusal | undefined {
     return commit !== undefined && commit === this.#costly?.commit
-      ? this.#costly.refusal
+      ? this.forCost(this.#costly.error)
       : undefined;
   }
 
@@ -79,13 +79,13 @@ export class Refusals {
   }
 
   /** Refuses a state that costs too much. It is not looked at again until something new comes. */
-  forCost({ message, origin, hint }: StateRefusedError): Refusal {
+  forCost(error: StateRefusedError): Refusal {
+    const { message, origin, hint } = error;
     const { commit, author } = origin;
     const reason = `${nameState(commit)} is refused: ${message}${this.#keptWords()}`;
     this.#options.troubles.raise('state-refused', { message: reason, hint, commit, author });
-    const refusal: Refusal = { result: 'refused', reason, hint };
-    if (commit !== undefined) this.#costly = { commit, refusal };
-    return refusal;
+    if (commit !== undefined) this.#costly = { commit, error };
+    return { result: 'refused', reason, hint };
   }
 
   /** A state at which earlier runs have died waits so many milliseconds; what is good is served. */

@@ -67,6 +67,24 @@ describe('generator: store', () => {
     assert.equal(store.hasSigned('SUB'), false);
   });
 
+  it('goes through its files as they are when their turn comes', () => {
+    const store = storeOf(
+      publishable(at(1)),
+      publishable(at(2)),
+      rejected(at(3)),
+      publishable(at(4)),
+    );
+    const files = store.judged();
+    assert.equal(files.next().value?.path, at(1));
+    const image = store.freeze();
+    store.prepare([removed(at(2)), publishable(at(3)), publishable(at(5))]).apply();
+    assert.deepEqual(
+      [...files].map(({ path }) => path),
+      [at(4)],
+    );
+    assert.equal([...image].length, 4);
+  });
+
   it('tells the files of a directory, and which of them are served under which number', () => {
     const store = storeOf(publishable(at(5)), publishable(at(2)), rejected(at(3)));
     assert.deepEqual(

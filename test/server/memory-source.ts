@@ -14,6 +14,8 @@ export interface MemorySource extends Source {
   onRefresh: () => Promise<void> | void;
   /** Runs when changes or entries are listed. */
   onList: () => Promise<void> | void;
+  /** Runs when a file is read. */
+  onRead: () => Promise<void> | void;
   onHasCommit: (commit: string) => Promise<boolean> | boolean;
   recalled: State | undefined;
   readonly kept: string[];
@@ -38,7 +40,10 @@ export function createMemorySource(state: State): MemorySource {
         for (const entry of entries) if (before[entry.path] !== own[entry.path]) yield entry;
         for (const path of Object.keys(before)) if (!(path in own)) yield { kind: 'removed', path };
       },
-      read: async ({ path }) => Buffer.from(own[path] ?? ''),
+      read: async ({ path }) => {
+        await source.onRead();
+        return Buffer.from(own[path] ?? '');
+      },
       close: async () => {
         source.count.open--;
       },
@@ -50,6 +55,7 @@ export function createMemorySource(state: State): MemorySource {
     state,
     onRefresh: () => undefined,
     onList: () => undefined,
+    onRead: () => undefined,
     onHasCommit: (commit) => commit === source.state.commit,
     recalled: undefined,
     kept: [],

@@ -178,6 +178,29 @@ describe('the refresher, as verdicts come and go', () => {
     });
   });
 
+  it('time refuses nothing with --on-invalid refuse after a refresh that failed', async () => {
+    const expired = `bad from ${START + HOUR} until ${NEVER}`;
+    await start(stateOf('a', 'one', expired), { onInvalid: 'refuse' });
+    await pass(HOUR);
+    source.onList = () => {
+      source.onList = () => undefined;
+      throw new SourceError('the clone has lost commit a');
+    };
+    source.state = stateOf('b', 'one', expired, 'three');
+    refresher.request('webhook');
+    await eventually(() => assert.deepEqual(served(), ['one', 'three']));
+    await refresher.idle();
+    source.onList = () => {
+      source.onList = () => undefined;
+      throw new SourceError('the clone has lost commit b');
+    };
+    source.state = stateOf('c', 'one', expired, 'bad');
+    refresher.request('webhook');
+    await eventually(() => assert.equal(refresher.status().lastRefresh?.result, 'refused'));
+    assert.deepEqual(served(), ['one', 'three']);
+    assert.match(refresher.status().lastError?.message ?? '', /commit c is refused: 1 rejected/);
+  });
+
   describe('a clock that is set', () => {
     const expired = `bad from ${START + HOUR} until ${NEVER}`;
     const early = `bad from 0 until ${START}`;
@@ -233,6 +256,21 @@ describe('the refresher, as verdicts come and go', () => {
       assert.equal(looks, 1);
       assert.deepEqual(published, ['a'], 'nothing has changed');
       assert.equal(refresher.status().lastRefresh?.result, 'unchanged');
+    });
+
+    it('judges what it can where gpgv cannot be looked for', async () => {
+      let looked = 0;
+      const lookForGpgv = async (): Promise<void> => {
+        if (looked++ === 0) throw new Error('no space left');
+      };
+      await start(stateOf('a', 'one', 'usual'), { lookForGpgv });
+      judge.asked.length = 0;
+      await reload();
+      assert.deepEqual([judge.asked.toSorted(), looked], [['one', 'usual'], 1]);
+      assert.match(log.text(), /no space left/);
+      refresher.judgeAnew();
+      await pass(1000);
+      assert.equal(looked, 2);
     });
 
     it('takes nothing away for which there is no verdict now', async () => {
@@ -307,6 +345,20 @@ describe('the refresher, as verdicts come and go', () => {
       gate.open();
       await refresher.idle();
       assert.deepEqual(served(), ['dear', 'new']);
+    });
+
+    it('leave that in force also while the next push waits', async () => {
+      await start(stateOf('a', 'one', 'two'));
+      const seen: number[] = [];
+      judge.onDear = () => void seen.push(served().length);
+      source.state = stateOf('b', 'dear', 'two');
+      source.onList = () => {
+        source.onList = () => undefined;
+        refresher.request('webhook');
+      };
+      refresher.request('webhook');
+      await refresher.idle();
+      assert.deepEqual([served(), codes(), seen], [['dear', 'two'], [], [2]]);
     });
 
     it('give way to the next push, and are judged after it', async () => {
@@ -448,6 +500,14 @@ describe('the refresher, as verdicts come and go', () => {
       assert.deepEqual([source.kept, await readdir(path())], [[deadly], []]);
     });
 
+    it('holds up no later one, which a poll finds', async () => {
+      await startAfter(8, stateOf(good, 'one'));
+      source.state = stateOf('c'.repeat(40), 'one', 'mended');
+      refresher.request('poll');
+      await refresher.idle();
+      assert.deepEqual([served(), kinds()], [['one', 'mended'], []]);
+    });
+
     it('waits for nothing where nothing else is good, or after one death', async () => {
       await startAfter(5, undefined);
       assert.deepEqual(served(), ['one', 'two']);
@@ -527,6 +587,22 @@ describe('the refresher, as verdicts come and go', () => {
       refresher.request('signal');
       await refresher.idle();
       assert.deepEqual(served(), ['one', 'two']);
+    });
+
+    it('is told again when the branch goes back to it', async () => {
+      await start(stateOf('a', 'one'));
+      for (const [commit, told] of [
+        ['b', ['state-refused']],
+        ['c', []],
+        ['b', ['state-refused']],
+      ] as const) {
+        source.state = stateOf(commit, 'one', 'two');
+        source.onList = commit === 'b' ? refuse : () => undefined;
+        refresher.request('poll');
+        await refresher.idle();
+        assert.deepEqual(kinds(), told);
+      }
+      assert.equal(refresher.newestCommit(), 'b');
     });
 
     it('is told when there is no good one, and locations wait', async () => {

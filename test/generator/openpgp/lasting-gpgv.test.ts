@@ -86,6 +86,21 @@ describeWith(['gpgv'], 'a gpgv that comes and goes', () => {
     });
   }
 
+  it('is not there while it has no room for its files', async () => {
+    let room = join(directory(), 'missing');
+    const open = async () => openGpgv({ path: toolbox.path, directory: room });
+    const other = new LastingGpgv({ open, elapsed: () => elapsed });
+    assert.equal(await other.find(), undefined);
+    room = directory();
+    assert.equal(await other.find(), undefined, 'it is not tried for each file');
+    elapsed += 60_000;
+    assert.notEqual(await other.find(), undefined);
+    room = join(directory(), 'missing');
+    await assert.rejects(other.lookAgain());
+    assert.notEqual(await other.find(), undefined, 'it was lost');
+    await other.close();
+  });
+
   it('throws once it is closed, so that nothing is taken for a verdict', async () => {
     const found = (await gpgv.find()) ?? assert.fail();
     await gpgv.close();

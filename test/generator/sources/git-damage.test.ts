@@ -17,7 +17,7 @@ import {
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type GitSourceOptions, createGitSource } from '../../../generator/sources/git.ts';
-import type { Source } from '../../../generator/sources/source.ts';
+import type { Snapshot, Source } from '../../../generator/sources/source.ts';
 import { asNobody } from '../../e2e/as-nobody.ts';
 import { startBackground } from '../../e2e/background.ts';
 import { type GitRemote, makeGitRemote } from '../../e2e/git-remote.ts';
@@ -225,10 +225,6 @@ describeWith(['git', 'git-http-backend'], 'a clone that was damaged', () => {
 
     const brokenGits: Readonly<Record<string, () => Promise<NodeJS.ProcessEnv>>> = {
       'is not in PATH': async () => ({ ...process.env, PATH: state() }),
-      'has a configuration that is broken': async () => {
-        await writeFile(join(state(), 'gitconfig'), '[broken\n');
-        return { ...process.env, GIT_CONFIG_GLOBAL: join(state(), 'gitconfig') };
-      },
       'is killed at once': async () => {
         await writeFile(join(state(), 'git'), '#!/bin/sh\nkill -9 $$\n', { mode: 0o755 });
         return { ...process.env, PATH: `${state()}:${process.env['PATH']}` };
@@ -257,6 +253,50 @@ describeWith(['git', 'git-http-backend'], 'a clone that was damaged', () => {
         await assertRecalled(commit);
       });
     }
+
+    it('is read whatever the configuration of the user is, which may be mended', async () => {
+      const commit = await publishAndLose();
+      await rename(`${remote.path}.gone`, remote.path);
+      const path = join(state(), 'gitconfig');
+      await writeFile(path, '[broken\n');
+      const environment = { ...process.env, GIT_CONFIG_GLOBAL: path };
+      const clone = await stat(await cloneDirectory());
+      source = await openWith(environment);
+      for (let poll = 0; poll < 2; poll++) {
+        const recalled: Snapshot = (await source.recall()) ?? assert.fail();
+        assert.equal(recalled.commit, commit);
+        assert.equal((await collect(recalled.entries())).length, 2);
+        await assert.rejects(source.refresh(), /bad config/);
+      }
+      await rm(path);
+      const newest = await remote.publish({ 'sigs/deep/a': 'new' });
+      assert.deepEqual(await readAll(source), { ...CONTENT, a: 'new' });
+      const snapshot = await source.refresh();
+      assert.equal(snapshot.commit, newest);
+      await source.keep(snapshot);
+      assert.equal((await stat(await cloneDirectory())).ino, clone.ino);
+    });
+
+    it('is found by the configuration of the user once that is mended', async () => {
+      const http = await remote.serveHttp();
+      const path = join(state(), 'gitconfig');
+      const environment = { ...process.env, GIT_CONFIG_GLOBAL: path };
+      const url = 'http://localhost:1/signatures.git';
+      const openAgain = async () =>
+        createGitSource({ ...optionsFor(url), branch: 'main', environment });
+      const mended = `[url "${http.url}"]\ninsteadOf = ${url}\n`;
+      await writeFile(path, mended);
+      source = await openAgain();
+      await source.keep(await source.refresh());
+      await source.close();
+      await writeFile(path, '[broken\n');
+      source = await openAgain();
+      await assert.rejects(source.refresh(), { name: 'SourceError' });
+      await writeFile(path, mended);
+      const { ino } = await stat(await cloneDirectory());
+      assert.deepEqual(await readAll(source), CONTENT);
+      assert.equal((await stat(await cloneDirectory())).ino, ino, 'it was cloned again');
+    });
 
     it('loses nothing when the clone may not be read', async () => {
       const commit = await publishAndLose();
