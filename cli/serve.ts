@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createSecureContext } from 'node:tls';
 import { pino } from 'pino';
 import type { LineSink } from '../server/batch-lines.ts';
@@ -13,7 +14,7 @@ import type { ImageFile } from '../generator/image/store-memory.ts';
 import type { VerdictFile } from '../generator/verdict-file.ts';
 import { Troubles } from '../server/follow/troubles.ts';
 import type { TlsFiles } from '../server/listener.ts';
-import { type Reloadable, startServer } from '../server/start-server.ts';
+import { type Reloadable, type RunningServer, startServer } from '../server/start-server.ts';
 import { toBudgets } from './budget-options.ts';
 import { Complaint, formatComplaint } from './complaint.ts';
 import { NO_KEYS } from './findings.ts';
@@ -40,6 +41,9 @@ const LOG_LIMIT = 16 * 1024 * 1024;
 const ABBREVIATED = 12;
 /** What an image of the store that is just being written may keep a stop waiting. Milliseconds. */
 const IMAGE_PATIENCE = 5000;
+/** The same of a state that the next start does not know of yet. Milliseconds. */
+const NOTE_PATIENCE = 1000;
+const NOTE_CHECK = 10;
 
 const MORE_PROCESSES = 'raise the limit of processes of this user or container, or of its memory';
 const NO_INIT =
@@ -175,6 +179,7 @@ async function run(source: string, settings: Settings, world: World): Promise<nu
     log.info({ signal: await stopped }, 'stopping');
     // First of all, so that nobody connects any more.
     const listened = server.stop();
+    await untilNoted(server);
     ending.abort();
     await Promise.all([listened, engines.close(), image?.writer.close(IMAGE_PATIENCE)]);
   } finally {
@@ -295,6 +300,13 @@ async function readNamed(file: string, flag: string): Promise<Buffer> {
     const isForbidden = /\b(?:EACCES|EPERM)\b/.test(messageOf(cause));
     const hint = isForbidden ? 'make it readable for the user that runs lookaside' : undefined;
     throw new Complaint(`${flag}: cannot read ${file}: ${messageOf(cause)}`, hint, { cause });
+  }
+}
+
+/** What has just come into force would be lost to a start while the git host is down. */
+async function untilNoted({ isNoted }: RunningServer): Promise<void> {
+  for (let waited = 0; !isNoted() && waited < NOTE_PATIENCE; waited += NOTE_CHECK) {
+    await sleep(NOTE_CHECK);
   }
 }
 

@@ -81,6 +81,8 @@ export class Generations {
   #isClosed = false;
   readonly #refusals: Refusals;
   #newestCommit: string | null = null;
+  /** What the state directory knows as published last. */
+  #notedCommit: string | undefined;
 
   /** No generation is loaded yet. */
   constructor(options: GenerationsOptions) {
@@ -155,6 +157,7 @@ export class Generations {
     if (!snapshot) return;
     await this.#closing(snapshot, async () => {
       await this.#load(snapshot, false);
+      this.#notedCommit = snapshot.commit;
       this.#options.log.info(
         { commit: snapshot.commit },
         'serving the state that was published last',
@@ -242,6 +245,11 @@ export class Generations {
       this.#newestCommit = error.origin.commit ?? this.#newestCommit;
       return this.#refusals.forCost(error);
     }
+  }
+
+  /** Whether the state directory has been told of what is in force, as far as that works. */
+  get isNoted(): boolean {
+    return this.#notedCommit === this.#served?.snapshot.commit;
   }
 
   /** Nothing may be asked for afterwards that reads the source. */
@@ -395,6 +403,8 @@ export class Generations {
       const message = 'the served state could not be noted in the state directory';
       log.warn({ error: reason }, message);
       troubles.raise('state-directory', { message: `${message}: ${reason}` }, NOTED);
+    } finally {
+      this.#notedCommit = to;
     }
   }
 }

@@ -122,6 +122,7 @@ export class Refresher {
 
   /** The commit of the newest state of the source, in force or refused. */
   readonly newestCommit = (): string | null => this.#generations.newestCommit;
+  readonly isNoted = (): boolean => this.#generations.isNoted;
 
   readonly status = (): RefreshStatus => ({
     generation: this.#generations.current,

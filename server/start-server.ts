@@ -73,6 +73,8 @@ export interface RunningServer {
   readonly statusUrl: string;
   /** Takes new keys, secrets and certificates into use, judges everything anew and refreshes. */
   readonly reload: (next: Reloadable) => void;
+  /** Whether the next start knows of what is served now, as far as that works. */
+  readonly isNoted: () => boolean;
   readonly stop: () => Promise<void>;
 }
 
@@ -263,6 +265,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       refresher.judgeAnew();
       refresher.request('signal');
     },
+    isNoted: refresher.isNoted,
     stop: async () => {
       clearInterval(polling);
       hanging.stop();

@@ -131,6 +131,15 @@ describeWith(['gpg', 'git', 'git-http-backend'], 'crash', () => {
     await eventually(() => assertServed(server, second), HEALED);
   });
 
+  it('knows at the next start what it had just begun to serve when it was stopped', async () => {
+    const before = await serve();
+    assert.equal(await before.stop('SIGTERM'), 0);
+    await http.down();
+    const server = await serve();
+    assert.equal(server.commit, before.commit);
+    await assertServed(server, first);
+  });
+
   it('leaves a state directory alone that another one uses', async () => {
     const server = await serve();
     const args = ['serve', http.url, '--listen', '127.0.0.1:0', ...publisher.serveArgs(state())];
