@@ -123,7 +123,7 @@ const SHOWN = 100;
  * it is still another one than all others.
  */
 export function shortenPath(path: string, budgets: PathBudgets): string {
-  if (!findExcess(path, budgets)) return path;
+  if (path.length <= 2 * SHOWN || !findExcess(path, budgets)) return path;
   // Copies: slices would keep the whole in memory.
   const [start, end] = [path.slice(0, SHOWN), path.slice(-SHOWN)].map((part) =>
     Buffer.from(part).toString(),

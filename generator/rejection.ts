@@ -184,11 +184,11 @@ export const REJECTIONS = {
   },
   'path-too-deep': {
     cause: 'The path has more components than `--max-path-depth` allows.',
-    cure: 'Move the file to `namespace/repo@sha256=HEX/signature-N`.',
+    cure: 'Move the file to `namespace/repo@sha256=HEX/signature-N`, or raise `--max-path-depth`.',
   },
   'path-too-long': {
     cause: 'The path has more bytes than `--max-path-length` allows.',
-    cure: 'Move the file to `namespace/repo@sha256=HEX/signature-N`.',
+    cure: 'Move the file to `namespace/repo@sha256=HEX/signature-N`, or raise `--max-path-length`.',
   },
   symlink: {
     cause: 'The entry is a symbolic link. Links are never followed.',

@@ -214,17 +214,17 @@ export class Generations {
 
   /**
    * Brings the newest state of the source into force. Throws as the source does. `onDecided` is
-   * called at that very moment: with null, or with the reason why the state is refused. Once it is
-   * enough, files that take long are left without a verdict.
+   * called at that very moment: with null, or with the refusal of the state. Once it is enough,
+   * files that take long are left without a verdict.
    */
   async advance(
-    onDecided: (refusal: string | null, hint?: string) => void,
+    onDecided: (refusal: Refusal | null) => void,
     isEnough: () => boolean,
   ): Promise<Advance> {
     const before = this.#served?.snapshot.commit;
     const advance = await this.#advance(isEnough);
     if (advance.result === 'refused') {
-      onDecided(advance.reason, advance.hint);
+      onDecided(advance);
       return advance;
     }
     this.#refusals.clear();

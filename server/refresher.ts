@@ -10,6 +10,7 @@ import { SourceError } from '../generator/sources/source.ts';
 import type { SignatureStore } from '../generator/store.ts';
 import { type Failures, LookupFailure, isUnexpected } from './follow/failures.ts';
 import { patience } from './follow/judging-again.ts';
+import type { Refusal } from './follow/refusals.ts';
 import { UndecidedPace } from './follow/undecided-pace.ts';
 import { WallClock } from './follow/wall-clock.ts';
 import {
@@ -292,17 +293,19 @@ export class Refresher {
       if (this.#stopped) return undefined;
       if (isUnexpected(error)) this.#options.failures.note('a refresh', error);
       const hint = error instanceof SourceError ? error.hint : undefined;
-      this.#noteDecision(`refresh failed: ${messageOf(error)}`, hint);
+      this.#noteDecision({ reason: `refresh failed: ${messageOf(error)}`, hint });
       this.#options.troubles.raise('refresh-failed', { message: messageOf(error), hint });
       return { result: 'failed' };
     }
   }
 
   /** Why the newest state is not in force, or null. */
-  readonly #noteDecision = (trouble: string | null, hint?: string): void => {
+  readonly #noteDecision = (trouble: Omit<Refusal, 'result'> | null): void => {
     const at = this.#options.now().toISOString();
-    this.#lastError = trouble === null ? null : { at, message: toLine(trouble) };
-    if (trouble !== null) this.#options.log.error({ hint }, trouble);
+    this.#lastError = trouble === null ? null : { at, message: toLine(trouble.reason) };
+    if (trouble === null) return;
+    const { reason, hint, author } = trouble;
+    this.#options.log.error({ hint, author }, reason);
   };
 
   #tellOutcome(result: LastRefresh['result']): void {

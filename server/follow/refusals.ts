@@ -12,6 +12,8 @@ export interface Refusal {
   readonly result: 'refused';
   readonly reason: string;
   readonly hint?: string | undefined;
+  /** Who brought the state, as its commit says. */
+  readonly author?: string | undefined;
   /** After so many milliseconds it is to be tried again, though nothing new has come. */
   readonly again?: number;
 }
@@ -85,7 +87,7 @@ export class Refusals {
     const reason = `${nameState(commit)} is refused: ${message}${this.#keptWords()}`;
     this.#options.troubles.raise('state-refused', { message: reason, hint, commit, author });
     if (commit !== undefined) this.#costly = { commit, error };
-    return { result: 'refused', reason, hint };
+    return { result: 'refused', reason, hint, author };
   }
 
   /** A state at which earlier runs have died waits so many milliseconds; what is good is served. */

@@ -119,6 +119,7 @@ describe('the refresher, as verdicts come and go', () => {
       [trouble?.kind, trouble?.commit, trouble?.author, trouble?.hint],
       ['state-refused', 'b', 'Eve <eve@example.test>', 'raise --max-entries'],
     );
+    assert.match(log.text(), /"author":"Eve <eve@example\.test>"/);
     assert.equal(refresher.newestCommit(), 'b');
   };
 
