@@ -4,7 +4,7 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type GitRemote, makeGitRemote } from '../e2e/git-remote.ts';
-import { runLookaside } from '../e2e/lookaside.ts';
+import { runLookaside, runLookasideProcess } from '../e2e/lookaside.ts';
 import { run, type RunResult } from '../e2e/run.ts';
 import { formatLocation, writeSignature } from '../e2e/signature-tree.ts';
 import { makeSigner, type Signer, type SigningKey } from '../e2e/signer.ts';
@@ -211,7 +211,9 @@ describeWith(['gpg', 'gpgv', 'git'], 'lookaside check', () => {
     it('has no colours and no bar, whatever the terminal is said to be', async () => {
       await put('team/app', DIGEST, '');
       const env = { TERM: 'xterm-256color', COLORTERM: 'truecolor', FORCE_COLOR: '1' };
-      const { stdout, stderr } = await runLookaside(['check', at(), '--keys', keyFile], { env });
+      const { stdout, stderr } = await runLookasideProcess(['check', at(), '--keys', keyFile], {
+        env,
+      });
       assert.doesNotMatch(`${stdout}${stderr}`, CONTROL);
     });
 
@@ -292,7 +294,7 @@ describeWith(['gpg', 'gpgv', 'git'], 'lookaside check', () => {
         const slow = await checkOnTerminal(args, { PATH }, remote.path);
         assert.match(slow.stdout, /0\/1 files, /);
         assert.match(slow.stdout, /good.*: 1 files: 1 accepted/);
-        const piped = await runLookaside(['check', remote.path, ...args], { env: { PATH } });
+        const piped = await runLookasideProcess(['check', remote.path, ...args], { env: { PATH } });
         assert.equal(piped.stderr, '');
         await remote.remove();
       });

@@ -12,18 +12,24 @@ export interface ProgramResult {
   readonly stderr: string;
 }
 
-/** Runs `lookaside …` in this process, to its end; `onStart` may send it signals. */
+export interface InProcessOptions {
+  readonly input?: string | Uint8Array;
+  /** May send it signals. */
+  readonly onStart?: (signals: EventEmitter) => void;
+}
+
+/** Runs `lookaside …` in this process, to its end. */
 export async function runInProcess(
   args: readonly string[],
   environment: World['environment'] = {},
-  onStart: (signals: EventEmitter) => void = () => undefined,
+  { input = '', onStart }: InProcessOptions = {},
 ): Promise<ProgramResult> {
   const [stdout, stderr] = [new PassThrough(), new PassThrough()];
   const written = Promise.all([buffer(stdout), text(stderr)]);
-  const stdin = Readable.from([]);
+  const stdin = Readable.from([Buffer.from(input)]);
   const signals = new EventEmitter();
   const world = { environment, stdin, stdout, stderr, signals, openssl: '3', ...unfailing };
-  onStart(signals);
+  onStart?.(signals);
   const code = await runProgram(args, world).catch((error: unknown) => {
     stderr.write(formatComplaint(error));
     return 2;

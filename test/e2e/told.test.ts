@@ -9,7 +9,7 @@ import { startBackground } from './background.ts';
 import { makeCertificate } from './certificate.ts';
 import { eventually } from './eventually.ts';
 import { makeGitRemote } from './git-remote.ts';
-import { type Lookaside, runLookaside } from './lookaside.ts';
+import { type Lookaside, runLookaside, runLookasideProcess } from './lookaside.ts';
 import { readStatus } from './read-status.ts';
 import { useTemporary } from './temporary.ts';
 import { useLookaside } from './use-lookaside.ts';
@@ -167,7 +167,7 @@ describeWith(['git'], 'a directory that cannot be written', () => {
       await remote.publish({ 'README.md': 'x' });
       await asNobody(async () => {
         const args = ['serve', remote.path, '--state-dir', at(state)];
-        const { code, stderr } = await runLookaside(args);
+        const { code, stderr } = await runLookasideProcess(args);
         assert.equal(code, 2);
         const lines = stderr
           .trimEnd()
