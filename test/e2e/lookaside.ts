@@ -33,7 +33,7 @@ export interface Lookaside extends Listening {
 export interface LookasideOptions extends Pick<RunOptions, 'cwd' | 'env'> {
   /** Another JavaScript file to run instead of the built program. */
   readonly main?: string;
-  /** Milliseconds until it must listen, and then until it must serve; 10,000 unless told. */
+  /** Milliseconds until it must listen, and then until it must serve; 30,000 unless told. */
   readonly timeout?: number;
 }
 
@@ -57,7 +57,7 @@ export async function startLookaside(
 export async function startListening(
   source: string,
   args: readonly string[] = [],
-  { main = MAIN, timeout = 10_000, ...options }: LookasideOptions = {},
+  { main = MAIN, timeout = 30_000, ...options }: LookasideOptions = {},
 ): Promise<Listening> {
   const listen = ['--listen', '127.0.0.1:0', '--status-listen', '127.0.0.1:0'];
   const background = await startBackground(
