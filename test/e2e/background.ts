@@ -83,7 +83,7 @@ export async function startBackground(
       await waitFor(`port ${port}`, timeout, async () => (await takesConnections(port)) || null);
     },
     signal: (signal) => void child.kill(signal),
-    stop: async (signal = 'SIGTERM', limit = PATIENCE) => {
+    stop: async (signal = 'SIGTERM', limit = 10_000) => {
       child.kill(signal);
       const timer = setTimeout(() => killGroup(pid), limit);
       return closed.finally(() => clearTimeout(timer));
