@@ -92,7 +92,8 @@ export async function startBackground(
   };
 }
 
-function findLine(pattern: RegExp, outputs: readonly string[]): RegExpExecArray | null {
+/** The first whole line of outputs that is like a pattern, or null. */
+export function findLine(pattern: RegExp, outputs: readonly string[]): RegExpExecArray | null {
   for (const output of outputs) {
     for (const line of output.split('\n').slice(0, -1)) {
       const match = pattern.exec(line);

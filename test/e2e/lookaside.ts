@@ -7,8 +7,11 @@ import { run, type RunOptions, type RunResult } from './run.ts';
 const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
 /** What `serve` says when it listens. */
-const SERVING =
+export const SERVING =
   /^lookaside: serving (?<signatures>\d+) signatures? of (?<repositories>\d+) (repository|repositories) on (?<baseUrl>https?:\/\/\S+?)( \(commit (?<commit>[0-9a-f]+)\))?$/;
+
+/** What it says before. */
+const LISTENING = /^\{.*"msg":"listening".*\}$/m;
 
 /** What listens, whether or not it has loaded a generation. */
 export interface Listening extends Pick<
@@ -44,9 +47,17 @@ export async function startLookaside(
   options: LookasideOptions = {},
 ): Promise<Lookaside> {
   const listening = await startListening(source, args, options);
-  const { groups = {} } = await listening.waitForLine(SERVING, options.timeout);
+  return toLookaside(await listening.waitForLine(SERVING, options.timeout), listening);
+}
+
+/** What serves, by the line that says so, and by that which says where. */
+export function toLookaside(
+  { groups = {} }: RegExpExecArray,
+  listening: Omit<Listening, keyof Urls>,
+): Lookaside {
   return {
     ...listening,
+    ...urlsIn(listening.stderr()),
     signatures: Number(groups['signatures']),
     repositories: Number(groups['repositories']),
     commit: groups['commit'],
@@ -65,9 +76,17 @@ export async function startListening(
     [main, 'serve', source, ...listen, ...args],
     options,
   );
-  const [line] = await background.waitForLine(/^\{.*"msg":"listening".*\}$/, timeout);
-  const urls = JSON.parse(line) as { main: string; status: string };
-  return { ...background, baseUrl: urls.main, statusUrl: urls.status };
+  await background.waitForLine(LISTENING, timeout);
+  return { ...background, ...urlsIn(background.stderr()) };
+}
+
+type Urls = Pick<Listening, 'baseUrl' | 'statusUrl'>;
+
+function urlsIn(log: string): Urls {
+  const [line] = LISTENING.exec(log) ?? [];
+  if (line === undefined) throw new Error(`it does not listen: ${log}`);
+  const { main, status } = JSON.parse(line) as { main: string; status: string };
+  return { baseUrl: main, statusUrl: status };
 }
 
 /**

@@ -3,4 +3,5 @@ import '../e2e/concurrency.test.ts';
 import '../e2e/hostile.test.ts';
 import '../e2e/landing-page.test.ts';
 import '../e2e/status-page.test.ts';
+import '../e2e/warm-start.test.ts';
 import '../fuzz/skopeo.test.ts';
