@@ -89,12 +89,13 @@ describeWith(['gpg', 'gpgv', 'git'], 'whatever a child does', () => {
     }
 
     for (const word of ['init', 'refs/lookaside/published']) {
-      it(`a git ${word} that ${doing} does not keep the server from ending`, async () => {
+      it(`a git ${word} that ${doing} ends with the server that starts`, async () => {
         await push();
         await install('git', word, how);
         const server = await start();
         await untilItHangs();
         assert.equal(await server.stop('SIGTERM', STOP_LIMIT), 0);
+        await eventually(async () => assert.deepEqual(await children(), []), 1000);
       }).timeout(40_000);
     }
 
