@@ -38,6 +38,7 @@ export interface GitRepository {
   /** The commit that was published last, if one is kept. */
   readonly published: () => Promise<string | undefined>;
   readonly setPublished: (commit: string) => Promise<void>;
+  readonly forgetPublished: () => Promise<void>;
   /** Whether a commit is here, and `newest` was made on top of it or is it. */
   readonly hasCommit: (commit: string, newest: string) => Promise<boolean>;
   readonly isAncestor: (previous: string, next: string) => Promise<boolean>;
@@ -65,6 +66,7 @@ export async function openGitRepository(
     directory,
     published: async () => attempt(resolve(git, `${PUBLISHED}^{commit}`)),
     setPublished: async (commit) => void (await git('update-ref', PUBLISHED, commit)),
+    forgetPublished: async () => void (await git('update-ref', '-d', PUBLISHED)),
     hasCommit: async (commit, newest) =>
       (await attempt(resolve(git, `${commit}^{commit}`))) !== undefined &&
       (await attempt(git('merge-base', '--is-ancestor', commit, newest))) !== undefined,
