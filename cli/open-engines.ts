@@ -1,3 +1,4 @@
+import { GivenUp } from '../generator/openpgp/given-up.ts';
 import { type Gpgv, openGpgv } from '../generator/openpgp/gpgv.ts';
 import { LastingGpgv } from '../generator/openpgp/lasting-gpgv.ts';
 import {
@@ -49,6 +50,8 @@ export interface LastingEngines {
   /** Changes when another version of all but gpgv might judge otherwise. */
   readonly id: string;
   readonly gpgv: LastingGpgv;
+  /** Messages that gpgv was asked about in vain. */
+  readonly givenUp: GivenUp;
   readonly close: () => Promise<void>;
 }
 
@@ -58,9 +61,11 @@ export async function openLastingEngines(
   directory: string,
   { gpgvTime, pathDepth, pathLength }: Budgets,
 ): Promise<LastingEngines> {
-  const options = { path: environment['PATH'], directory, timeLimit: gpgvTime };
+  const elapsed = (): number => performance.now();
+  const givenUp = new GivenUp({ elapsed, now: () => new Date() });
+  const options = { path: environment['PATH'], directory, timeLimit: gpgvTime, givenUp };
   const open = async (): Promise<Gpgv | undefined> => openGpgv(options);
-  const gpgv = new LastingGpgv({ open, elapsed: () => performance.now() });
+  const gpgv = new LastingGpgv({ open, elapsed });
   await gpgv.lookAgain().catch((error: unknown) => {
     throw explainTemporary(error);
   });
@@ -69,6 +74,7 @@ export async function openLastingEngines(
     openMessage: createOpenMessage(gpgv, rsa.isSignedByRsa),
     id: `lookaside ${readVersion()}, paths ${pathDepth} ${pathLength}`,
     gpgv,
+    givenUp,
     close: async () => {
       await Promise.all([rsa.close(), gpgv.close()]);
     },
