@@ -44,6 +44,10 @@ export async function openEngines(
   };
 }
 
+function elapsed(): number {
+  return performance.now();
+}
+
 /** The same for a server, which outlives a gpgv that comes and goes. */
 export interface LastingEngines {
   readonly openMessage: OpenMessage;
@@ -61,7 +65,6 @@ export async function openLastingEngines(
   directory: string,
   { gpgvTime, pathDepth, pathLength }: Budgets,
 ): Promise<LastingEngines> {
-  const elapsed = (): number => performance.now();
   const givenUp = new GivenUp({ elapsed, now: () => new Date() });
   const options = { path: environment['PATH'], directory, timeLimit: gpgvTime, givenUp };
   const open = async (): Promise<Gpgv | undefined> => openGpgv(options);

@@ -23,6 +23,7 @@ import { openLastingEngines, warnOfMissingGpgv } from './open-engines.ts';
 import { STOPS, openSource } from './open-source.ts';
 import { openGivenUp } from './open-given-up.ts';
 import { openImage } from './open-image.ts';
+import { openOlder } from './open-older.ts';
 import { openRefused } from './open-refused.ts';
 import { openTried } from './open-tried.ts';
 import { openVerdicts } from './open-verdicts.ts';
@@ -159,6 +160,7 @@ async function run(source: string, settings: Settings, world: World): Promise<nu
       hasGpgv: async () => (await engines.gpgv.find()) !== undefined,
       now,
       tried: openTried(settings['state-dir'], opened, log),
+      older: openOlder(settings['state-dir'], opened.location, troubles, log),
       verdicts,
       image,
       refusedFile: openRefused(settings['state-dir'], opened.location, troubles, log),

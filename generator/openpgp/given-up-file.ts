@@ -62,7 +62,7 @@ export class GivenUpFile {
   /** One write at a time; what changes meanwhile is in the next. */
   #write(): void {
     this.#isStale = true;
-    this.#writing ??= this.#writeAll().finally(() => (this.#writing = undefined));
+    this.#writing ??= this.#writeAll();
   }
 
   async #writeAll(): Promise<void> {
@@ -79,6 +79,8 @@ export class GivenUpFile {
         this.#hasFailed = true;
       }
     }
+    // In the same step, so that nobody waits for a write that has ended.
+    this.#writing = undefined;
   }
 }
 
