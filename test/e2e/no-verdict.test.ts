@@ -8,7 +8,7 @@ import { SLOW } from '../kit/slow-message.ts';
 import { Toolbox } from '../kit/toolbox.ts';
 import { describeWith } from '../with-tools.ts';
 import { eventually } from './eventually.ts';
-import { makeGitRemote } from './git-remote.ts';
+import { type GitRemote, makeGitRemote } from './git-remote.ts';
 import type { Lookaside } from './lookaside.ts';
 import { lookUp } from './look-up.ts';
 import { readStatus } from './read-status.ts';
@@ -23,7 +23,7 @@ type Publish = (files: Readonly<Record<string, Uint8Array | null>>) => Promise<u
 describeWith(['git', 'gpgv'], 'a gpgv that runs out of time', () => {
   const { start } = useLookaside();
   const directory = useTemporary();
-  let remove: () => Promise<unknown> = async () => undefined;
+  let remote: GitRemote | undefined;
   let toolbox: Toolbox;
   let good: string;
   let bytes: Buffer;
@@ -37,14 +37,17 @@ describeWith(['git', 'gpgv'], 'a gpgv that runs out of time', () => {
     good = `team/${app}/signature-1`;
     bytes = await readFile(join(EXAMPLE, good));
   });
-  afterEach(async () => remove());
+  afterEach(async () => {
+    await remote?.remove();
+    remote = undefined;
+  });
 
   const calls = async (): Promise<number> =>
     (await readFile(join(directory(), 'calls'), 'latin1')).length / 'x\n'.length;
   const makeGit = async (): Promise<[string, Publish]> => {
-    const remote = await makeGitRemote();
-    remove = async () => remote.remove();
-    return [remote.path, async (files) => remote.publish(files)];
+    const made = await makeGitRemote();
+    remote = made;
+    return [made.path, async (files) => made.publish(files)];
   };
   const makeDirectory = async (): Promise<[string, Publish]> => {
     const root = join(directory(), 'signatures');

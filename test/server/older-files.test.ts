@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { DEFERRED } from '../../generator/openpgp/open-message.ts';
 import { reject } from '../../generator/rejection.ts';
 import { SourceError } from '../../generator/sources/source.ts';
@@ -207,67 +207,38 @@ describe('a file that is replaced by one without a verdict', () => {
     assert.ok(isThere);
   });
 
+  const take = async (model: Model, step: Step): Promise<void> => {
+    if (step.what === 'restart') await restart(model.texts);
+    else if (step.what === 'reload') {
+      refresher.judgeAnew();
+      refresher.request('signal');
+      await refresher.idle();
+    } else if (step.what === 'decide') {
+      model.decide(step.verdict);
+      await pass(3 * HOUR);
+    } else if (step.what === 'push') {
+      model.push(step.kinds);
+      if (step.isLost) {
+        source.onList = () => {
+          source.onList = () => undefined;
+          throw new SourceError('the clone has lost the commit');
+        };
+        await push(model.texts);
+      }
+      await push(model.texts);
+    }
+  };
+
   it('is the one that a model says, whatever comes in which order', async () => {
-    const kinds = ['good', 'bad', 'bomb', 'gone', 'same'] as const;
-    const command = fc.oneof(
-      {
-        weight: 5,
-        arbitrary: fc.tuple(
-          fc.constant('push' as const),
-          fc.array(fc.constantFrom(...kinds), { minLength: 3, maxLength: 3 }),
-        ),
-      },
-      fc.tuple(
-        fc.constantFrom('restart' as const, 'lost' as const, 'hangup' as const),
-        fc.constant([]),
-      ),
-      fc.tuple(fc.constantFrom('good' as const, 'bad' as const), fc.constant([])),
-    );
-    let made = 0;
     await fc.assert(
-      fc.asyncProperty(fc.array(command, { maxLength: 12 }), async (commands) => {
+      fc.asyncProperty(fc.array(STEPS, { maxLength: 12 }), async (steps) => {
         verdicts = new Map();
         await rm(path(), { force: true });
-        const texts: Record<number, string> = {};
-        const older: Record<number, string> = {};
-        const isWaiting = (text = ''): boolean => text.startsWith('bomb') && !verdicts.has(text);
-        const isGood = (text: string): boolean =>
-          text.startsWith('good') || verdicts.get(text) === 'good';
-        await open(texts);
-        for (const [what, parts] of commands) {
-          if (what === 'push' || what === 'lost') {
-            for (const [index, kind] of parts.entries()) {
-              const number = index + 1;
-              const before = texts[number];
-              if (kind === 'same') continue;
-              if (kind === 'gone') delete texts[number];
-              else texts[number] = `${kind} ${made++}`;
-              if (!isWaiting(texts[number])) delete older[number];
-              else if (before !== undefined && isGood(before)) older[number] = before;
-            }
-            if (what === 'lost') {
-              source.onList = () => {
-                source.onList = () => undefined;
-                throw new SourceError('the clone has lost the commit');
-              };
-              await push(texts);
-            }
-            await push(texts);
-          } else if (what === 'restart') await restart(texts);
-          else if (what === 'hangup') {
-            refresher.judgeAnew();
-            refresher.request('signal');
-            await refresher.idle();
-          } else {
-            for (const text of Object.values(texts)) if (isWaiting(text)) verdicts.set(text, what);
-            for (const number of [1, 2, 3]) if (!isWaiting(texts[number])) delete older[number];
-            await pass(3 * HOUR);
-          }
-          const expected = [1, 2, 3].flatMap((number) => {
-            const text = texts[number] ?? '';
-            return isGood(text) ? [text] : (older[number] ?? []);
-          });
-          assert.deepEqual(served(), expected, `after ${what}`);
+        const model = new Model(verdicts);
+        await open(model.texts);
+        for (const step of steps) {
+          await take(model, step);
+          assert.deepEqual(served(), model.served(), `after ${JSON.stringify(step)}`);
         }
         await refresher.stop();
         assert.equal(source.count.open, 0);
@@ -277,8 +248,83 @@ describe('a file that is replaced by one without a verdict', () => {
   }).timeout(60_000);
 });
 
+const KINDS = ['good', 'bad', 'bomb', 'gone', 'same'] as const;
+const NUMBERS = [1, 2, 3];
+
+type Step =
+  | {
+      readonly what: 'push';
+      readonly kinds: readonly (typeof KINDS)[number][];
+      readonly isLost: boolean;
+    }
+  | { readonly what: 'decide'; readonly verdict: 'good' | 'bad' }
+  | { readonly what: 'restart' }
+  | { readonly what: 'reload' };
+
+const STEPS = fc.oneof<fc.Arbitrary<Step>[]>(
+  fc.record({
+    what: fc.constant('push'),
+    kinds: fc.array(fc.constantFrom(...KINDS), { minLength: 3, maxLength: 3 }),
+    isLost: fc.boolean(),
+  }),
+  fc.record({ what: fc.constant('decide'), verdict: fc.constantFrom('good', 'bad') }),
+  fc.record({ what: fc.constant('restart') }),
+  fc.record({ what: fc.constant('reload') }),
+);
+
+/** What is to be served, from what was pushed and what is known of it. */
+class Model {
+  readonly texts: Record<number, string> = {};
+  readonly #older: Record<number, string> = {};
+  readonly #verdicts: Map<string, string>;
+  #made = 0;
+
+  constructor(verdicts: Map<string, string>) {
+    this.#verdicts = verdicts;
+  }
+
+  push(kinds: readonly (typeof KINDS)[number][]): void {
+    for (const [index, kind] of kinds.entries()) {
+      const number = index + 1;
+      const before = this.texts[number] ?? '';
+      if (kind === 'same') continue;
+      if (kind === 'gone') delete this.texts[number];
+      else this.texts[number] = `${kind} ${this.#made++}`;
+      if (!this.#isWaiting(number)) delete this.#older[number];
+      else if (this.#isGood(before)) this.#older[number] = before;
+    }
+  }
+
+  /** Gives a verdict on all that wait for one. */
+  decide(verdict: 'good' | 'bad'): void {
+    for (const number of NUMBERS) {
+      if (this.#isWaiting(number)) this.#verdicts.set(this.texts[number] ?? '', verdict);
+      delete this.#older[number];
+    }
+  }
+
+  served(): readonly string[] {
+    return NUMBERS.flatMap((number) => {
+      const text = this.texts[number] ?? '';
+      return this.#isGood(text) ? [text] : (this.#older[number] ?? []);
+    });
+  }
+
+  #isWaiting(number: number): boolean {
+    const text = this.texts[number] ?? '';
+    return text.startsWith('bomb') && !this.#verdicts.has(text);
+  }
+
+  #isGood(text: string): boolean {
+    return text.startsWith('good') || this.#verdicts.get(text) === 'good';
+  }
+}
+
+function fail(error: unknown): void {
+  assert.fail(String(error));
+}
+
 function optionsFor(path: string): OlderFilesOptions {
-  const fail = (error: unknown): void => void assert.fail(String(error));
   return { path, onUnreadable: fail, onUnwritable: fail, onWritten: () => undefined };
 }
 
