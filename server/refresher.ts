@@ -413,8 +413,11 @@ export class Refresher {
     this.#undecidedPace.note(count);
     if (count === 0) troubles.clear('undecided-files');
     else {
-      const message =
+      const waiting =
         count === 1 ? '1 file waits for a verdict' : `${count} files wait for a verdict`;
+      const older = this.#generations.olderServed;
+      const message =
+        older === 0 ? waiting : `${waiting}; in place of ${older} of them an older file is served`;
       troubles.raise('undecided-files', { message });
     }
   }

@@ -51,6 +51,8 @@ export interface GpgvOptions {
   readonly timeLimit?: number;
   /** What may pass until it has ended. Milliseconds. */
   readonly deadline?: number;
+  /** What was tried in vain, where that is to be known to another one too. */
+  readonly givenUp?: GivenUp;
 }
 
 const COMMAND = 'gpgv';
@@ -94,7 +96,9 @@ export async function openGpgv(options: GpgvOptions): Promise<Gpgv | undefined> 
   const limit = pLimit(availableParallelism());
   const closing = new AbortController();
   const keyringFiles = new Map<Uint8Array, Promise<string>>();
-  const givenUp = new GivenUp(() => performance.now());
+  const { givenUp = new GivenUp({ elapsed: () => performance.now(), now: () => new Date() }) } =
+    options;
+  givenUp.judgeBy(`gpgv ${version}, ${seconds} s`);
   let files = 0;
 
   const writeKeyring = async (keyring: Uint8Array): Promise<string> => {

@@ -43,6 +43,7 @@ describe('the refresher', () => {
       now: () => new Date(),
       elapsed: () => performance.now(),
       tried: undefined,
+      older: undefined,
       lookForGpgv: async () => undefined,
       hasGpgv: async () => true,
       onFirstLoad: () => undefined,
