@@ -10,6 +10,7 @@ import { type ProgramLog, createProgramLog } from '../server/program-log.ts';
 import type { Policy } from '../generator/policy/policy.ts';
 import type { Source } from '../generator/sources/source.ts';
 import { processStarts } from '../generator/system/process-starts.ts';
+import type { GivenUpFile } from '../generator/openpgp/given-up-file.ts';
 import type { ImageFile } from '../generator/image/store-memory.ts';
 import type { VerdictFile } from '../generator/verdict-file.ts';
 import { Troubles } from '../server/follow/troubles.ts';
@@ -20,7 +21,9 @@ import { Complaint, formatComplaint } from './complaint.ts';
 import { NO_KEYS } from './findings.ts';
 import { openLastingEngines, warnOfMissingGpgv } from './open-engines.ts';
 import { STOPS, openSource } from './open-source.ts';
+import { openGivenUp } from './open-given-up.ts';
 import { openImage } from './open-image.ts';
+import { openOlder } from './open-older.ts';
 import { openRefused } from './open-refused.ts';
 import { openTried } from './open-tried.ts';
 import { openVerdicts } from './open-verdicts.ts';
@@ -124,6 +127,7 @@ async function run(source: string, settings: Settings, world: World): Promise<nu
   let opened: Source | undefined;
   let verdicts: VerdictFile | undefined;
   let image: ImageFile | undefined;
+  let givenUp: GivenUpFile | undefined;
   try {
     const { environment } = world;
     const opening = openSource(
@@ -140,6 +144,8 @@ async function run(source: string, settings: Settings, world: World): Promise<nu
     opened = await orStopped(opening);
     verdicts = await orStopped(openVerdicts(settings['state-dir'], opened.location, troubles, log));
     image = openImage(settings['state-dir'], opened, troubles, log);
+    givenUp = openGivenUp(settings['state-dir'], opened.location, engines.givenUp, troubles, log);
+    await orStopped(givenUp.open());
     warnOfKeys(reloadable.policy);
     const server = await startServer({
       ...reloadable,
@@ -147,10 +153,14 @@ async function run(source: string, settings: Settings, world: World): Promise<nu
       paths: toBudgets(settings),
       engines: `${engines.id}, OpenSSL ${world.openssl}`,
       gpgvVersion: () => engines.gpgv.version,
-      lookForGpgv: async () => engines.gpgv.lookAgain(),
+      lookForGpgv: async () => {
+        engines.givenUp.askAgain();
+        await engines.gpgv.lookAgain();
+      },
       hasGpgv: async () => (await engines.gpgv.find()) !== undefined,
       now,
       tried: openTried(settings['state-dir'], opened, log),
+      older: openOlder(settings['state-dir'], opened.location, troubles, log),
       verdicts,
       image,
       refusedFile: openRefused(settings['state-dir'], opened.location, troubles, log),
@@ -188,6 +198,7 @@ async function run(source: string, settings: Settings, world: World): Promise<nu
     await opened?.close();
     await verdicts?.close();
     await engines.close();
+    await givenUp?.close();
     stopListening();
     await flush(sink);
     world.failures.off('failure', takeFailure);

@@ -8,6 +8,7 @@ import { messageOf } from '../message-of.ts';
 import { lockDirectory } from '../directory-lock.ts';
 import { type FollowedBranch, openFollowedBranch } from './followed-branch.ts';
 import { newCloneOf, removeClone, replaceClone } from './git/clone-places.ts';
+import { PublishedBranch } from './git/published-branch.ts';
 import { saysNothingOfClone } from './git/git-error.ts';
 import { GitLimitError } from './git/running-git.ts';
 import { type TokenFile, gitEnvironment } from './git-environment.ts';
@@ -69,9 +70,10 @@ export async function createGitSource(options: GitSourceOptions): Promise<Source
   const branch = await openFollowedBranch(options.branch, join(state, 'branch'), async () =>
     helpers.defaultBranch(url),
   );
+  const published = new PublishedBranch(join(state, 'published-branch'), branch);
   const history = openGitHistory(clone, local, ending);
   const states = new TreeStates(budgets, join(state, 'totals'));
-  const opened = { ...options, environment, local, clone, helpers, branch, states };
+  const opened = { ...options, environment, local, clone, helpers, branch, published, states };
   const source = new GitSource(opened, repository);
   return {
     kind: 'git',
@@ -99,6 +101,7 @@ interface OpenedOptions extends Pick<GitSourceOptions, 'url' | 'path' | 'budgets
   readonly clone: string;
   readonly helpers: GitHelpers;
   readonly branch: FollowedBranch;
+  readonly published: PublishedBranch;
   readonly states: TreeStates;
 }
 
@@ -147,18 +150,20 @@ class GitSource {
   async recall(): Promise<Snapshot | undefined> {
     const commit = await this.#repository.published();
     if (commit === undefined) return undefined;
+    await this.#options.published.assertFollowed();
     const snapshot = await this.#openSnapshot(commit);
     this.#options.states.serve(this.#trees.get(snapshot));
     return snapshot;
   }
 
   async keep(snapshot: Snapshot): Promise<void> {
-    const { helpers, states } = this.#options;
+    const { helpers, published, states } = this.#options;
     const { commit } = snapshot;
     states.serve(this.#trees.get(snapshot));
     this.#objects?.giveWay();
     const fetched = this.#fetched ?? commit;
     if (commit !== undefined && fetched !== undefined) {
+      await published.note(async () => this.#repository.forgetPublished());
       await helpers.note(fetched, commit);
       this.#kept = this.#fetched;
     }

@@ -1,29 +1,35 @@
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 
+/** Below them are those of services. */
+const LOWEST = 10_000;
+/** The first that Linux gives to whoever asks for any, where nobody has set it. */
+const DEFAULT_LIMIT = 32_768;
+const TRIES = 100;
+
+const given = new Set<number>();
+
 /**
- * Ports that the system gives to nobody who asks for any, neither for listening nor for a
- * connection: so that between `freePort` and its use no other test can be given the port.
+ * A TCP port of 127.0.0.1 that nothing listens on. Until somebody listens there, the system gives it to
+ * nobody: it is none of those that a client, or a server that asks for any port, may get.
  */
-const FIRST = 15_000;
-/** Each of mocha's parallel workers has its own. */
-const PER_WORKER = 1000;
-const WORKERS = 16;
-
-const worker = Number(process.env['MOCHA_WORKER_ID'] ?? 0) % WORKERS;
-let next = Math.floor(Math.random() * PER_WORKER);
-
-/** A TCP port of 127.0.0.1 that nothing listens on. */
 export async function freePort(): Promise<number> {
-  for (let tries = 0; tries < PER_WORKER; tries++) {
-    const port = FIRST + worker * PER_WORKER + (next++ % PER_WORKER);
+  const range = await readFile('/proc/sys/net/ipv4/ip_local_port_range', 'utf8').catch(() => '');
+  const limit = Number.parseInt(range, 10) || DEFAULT_LIMIT;
+  if (limit <= LOWEST) throw new Error(`the system gives away all ports from ${limit} on`);
+  for (let tried = 0; tried < TRIES; tried++) {
+    const port = LOWEST + Math.floor(Math.random() * (limit - LOWEST));
+    if (given.has(port)) continue;
+    given.add(port);
     if (await isFree(port)) return port;
   }
   throw new Error('no TCP port to be had');
 }
 
 async function isFree(port: number): Promise<boolean> {
-  const server = createServer().listen(port, '127.0.0.1');
+  const server = createServer();
+  server.listen(port, '127.0.0.1');
   try {
     await once(server, 'listening');
   } catch {

@@ -235,6 +235,10 @@ describeWith(['git', 'git-http-backend'], 'a clone that was damaged', () => {
         await writeFile(join(state(), 'git'), script, { mode: 0o755 });
         return { ...process.env, PATH: `${state()}:${process.env['PATH']}` };
       },
+      'prints without end': async () => {
+        await writeFile(join(state(), 'git'), '#!/bin/sh\nexec yes\n', { mode: 0o755 });
+        return { ...process.env, PATH: `${state()}:${process.env['PATH']}` };
+      },
       'says that somebody else owns it': async () => {
         const said = 'fatal: detected dubious ownership in repository at';
         const script = `#!/bin/sh\necho "${said} '/x'" >&2; exit 128\n`;
