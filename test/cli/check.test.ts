@@ -9,7 +9,7 @@ import { run, type RunResult } from '../e2e/run.ts';
 import { formatLocation, writeSignature } from '../e2e/signature-tree.ts';
 import { makeSigner, type Signer, type SigningKey } from '../e2e/signer.ts';
 import { makeTemporary, removeTemporary, useTemporary } from '../e2e/temporary.ts';
-import { describeWith, toolPath } from '../with-tools.ts';
+import { describeWith } from '../with-tools.ts';
 
 const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const DIGEST = `sha256:${'ab'.repeat(32)}`;
@@ -278,26 +278,6 @@ describeWith(['gpg', 'gpgv', 'git'], 'lookaside check', () => {
           assert.ok(!stdout.includes('\u001b['), JSON.stringify(stdout));
         });
       }
-
-      it('shows a bar when it takes long, and none when it does not', async () => {
-        // Contents come from `git cat-file`, which here takes its time.
-        const remote = await makeGitRemote();
-        await remote.publish({ [GOOD]: signature });
-        const bin = join(directory(), 'bin');
-        await mkdir(bin);
-        const slowGit = `case "$*" in *cat-file*) sleep 2 ;; esac; exec ${toolPath('git')} "$@"`;
-        await writeFile(join(bin, 'git'), `#!/bin/sh\n${slowGit}\n`, { mode: 0o755 });
-        const args = ['--keys', keyFile];
-        const PATH = `${bin}:${process.env['PATH']}`;
-        const quick = await checkOnTerminal(args, {}, remote.path);
-        assert.doesNotMatch(quick.stdout, /files, /);
-        const slow = await checkOnTerminal(args, { PATH }, remote.path);
-        assert.match(slow.stdout, /0\/1 files, /);
-        assert.match(slow.stdout, /good.*: 1 files: 1 accepted/);
-        const piped = await runLookasideProcess(['check', remote.path, ...args], { env: { PATH } });
-        assert.equal(piped.stderr, '');
-        await remote.remove();
-      });
     });
   }
 });

@@ -37,7 +37,7 @@ describeWith(['gpg', 'git'], 'a push that breaks a file', () => {
   afterEach(() => remote.remove());
 
   const serve = (mode: (typeof MODES)[number]) =>
-    servers.start(remote.path, [...publisher.serveArgs(directory()), '--on-invalid', mode]);
+    servers.startHere(remote.path, [...publisher.serveArgs(directory()), '--on-invalid', mode]);
   const pushBadly = (bytes: string | Uint8Array = '<!doctype html>') =>
     remote.publish({ [broken.location]: bytes, [added.location]: added.bytes });
   const statuses = async (server: Lookaside) => {

@@ -46,7 +46,7 @@ describe('what is wrong with the server', () => {
   const at = (...names: readonly string[]): string => join(directory(), ...names);
   const serve = async (...args: readonly string[]): Promise<Lookaside> => {
     await cp(EXAMPLE, at('source'), { recursive: true });
-    return servers.start(at('source'), ['--poll', '0s', ...args]);
+    return servers.startHere(at('source'), ['--poll', '0s', ...args]);
   };
 
   const files: readonly (readonly [what: string, flag: string, message: RegExp])[] = [
@@ -119,7 +119,12 @@ describe('what is wrong with the server', () => {
   it('is told of a git host that is gone', async () => {
     const remote = await makeGitRemote();
     await remote.publish({ 'README.md': 'x' });
-    const server = await servers.start(remote.path, ['--poll', '0s', '--state-dir', at('state')]);
+    const server = await servers.startHere(remote.path, [
+      '--poll',
+      '0s',
+      '--state-dir',
+      at('state'),
+    ]);
     await rename(remote.path, `${remote.path}.gone`);
     await fetch(`${server.statusUrl}/refresh`, { method: 'POST' });
     await eventually(async () => assert.deepEqual(await kindsOf(server), ['refresh-failed']));
