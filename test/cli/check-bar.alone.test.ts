@@ -13,15 +13,15 @@ import { describeWith, toolPath } from '../with-tools.ts';
 
 const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
+/** Under a pseudo-terminal, where standard output and standard error are one. */
+const onTerminal = async (args: readonly string[], PATH?: string): Promise<RunResult> => {
+  const words = [process.execPath, MAIN, ...args].map((word) => `'${word}'`);
+  const env = { NO_COLOR: undefined, TERM: 'xterm', ...(PATH !== undefined && { PATH }) };
+  return run('script', ['-qec', words.join(' '), '/dev/null'], { env });
+};
+
 describeWith(['gpg', 'git'], 'lookaside check', () => {
   const directory = useTemporary();
-
-  /** Under a pseudo-terminal, where standard output and standard error are one. */
-  const onTerminal = async (args: readonly string[], PATH?: string): Promise<RunResult> => {
-    const words = [process.execPath, MAIN, ...args].map((word) => `'${word}'`);
-    const env = { NO_COLOR: undefined, TERM: 'xterm', ...(PATH !== undefined && { PATH }) };
-    return run('script', ['-qec', words.join(' '), '/dev/null'], { env });
-  };
 
   const hasTerminal = spawnSync('script', ['-qec', 'true', '/dev/null']).status === 0;
   if (!hasTerminal) return;

@@ -1,3 +1,4 @@
+/** What is stopped because of a failure has a second to clean up, and needs the machine for it. */
 // The built program, when something throws that nobody foresaw.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
