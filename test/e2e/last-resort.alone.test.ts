@@ -1,5 +1,5 @@
-/** What is stopped because of a failure has a second to clean up, and needs the machine for it. */
-// The built program, when something throws that nobody foresaw.
+// The built program, when something throws that nobody foresaw. Alone: what is stopped because of it
+// has a second to clean up.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { cp, mkdir, readdir } from 'node:fs/promises';
