@@ -7,7 +7,7 @@ import { BUDGETS } from '../cli/budget-options.ts';
 import { OPTIONS, OPTION_NAMES, optionOf } from '../cli/options.ts';
 import { BODY_LIMITS } from '../server/follow/body-room.ts';
 import { TROUBLES } from '../server/follow/troubles.ts';
-import { MAX_CONNECTIONS } from '../server/listener.ts';
+import { LISTENER_LIMITS, MAX_CONNECTIONS, MAX_HEADER_SIZE } from '../server/listener.ts';
 
 const workflowSchema = z.object({
   on: z.string(),
@@ -103,6 +103,16 @@ describe('docs/limits.md', () => {
     const { total, small, large } = BODY_LIMITS;
     for (const amount of [total, small, large]) {
       assert.ok(text.includes(`${amount / 1024 ** 2} MiB`), `${amount} bytes`);
+    }
+    const { headersTimeout, requestTimeout, keepAliveTimeout, socketTimeout } = LISTENER_LIMITS;
+    for (const [what, limit] of [
+      ['request line and headers', `${MAX_HEADER_SIZE / 1024} KiB`],
+      ['time for them', `${headersTimeout / 1000} s`],
+      ['time for a whole request', `${requestTimeout / 1000} s`],
+      ['time between two requests', `${keepAliveTimeout / 1000} s`],
+      ['time without a byte in either direction', `${socketTimeout / 1000} s`],
+    ]) {
+      assert.match(text, new RegExp(`^\\| ${what} +\\| ${limit} +\\|`, 'm'));
     }
     assert.ok(text.includes(`\`--max-connections\` (${MAX_CONNECTIONS.toLocaleString('en')};`));
   });
