@@ -1,5 +1,5 @@
 // Every option of the program in one table: the flags, the environment variables, the
-// configuration file and the README's table are made from it or tested against it.
+// configuration file and the tables in docs/ are made from it or tested against it.
 import type { z } from 'zod';
 import { BUDGETS } from './budget-options.ts';
 import { EXPLAIN_OPTIONS } from './explain-options.ts';

@@ -1,13 +1,9 @@
-// What docs/ shows works as shown.
+// The workflow that docs/ shows works as shown.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import { BUDGETS } from '../cli/budget-options.ts';
-import { OPTIONS, OPTION_NAMES, optionOf } from '../cli/options.ts';
-import { BODY_LIMITS } from '../server/follow/body-room.ts';
-import { TROUBLES } from '../server/follow/troubles.ts';
-import { LISTENER_LIMITS, MAX_CONNECTIONS, MAX_HEADER_SIZE } from '../server/listener.ts';
+import { OPTIONS, OPTION_NAMES, optionOf } from '../../cli/options.ts';
 
 const workflowSchema = z.object({
   on: z.string(),
@@ -75,45 +71,5 @@ describe('docs/check-signatures.yaml', () => {
     assert.match(upload?.if ?? '', /^always\(\)/);
     const file = String(upload?.with?.['sarif_file']);
     assert.ok(steps.some((step) => step.if === 'always()' && step.run?.includes(`> ${file}`)));
-  });
-});
-
-describe('docs/refused-pulls.md', () => {
-  it('says of every kind of trouble what the code says', () => {
-    const rows = readFileSync('docs/refused-pulls.md', 'utf8').matchAll(
-      /^\| `([a-z-]+)` +\| (.*?) *\|$/gm,
-    );
-    const told = new Map([...rows].map(([, kind, meaning]) => [kind, meaning]));
-    for (const [kind, meaning] of Object.entries(TROUBLES)) assert.equal(told.get(kind), meaning);
-  });
-});
-
-describe('docs/limits.md', () => {
-  const text = readFileSync('docs/limits.md', 'utf8');
-
-  it('has every budget of a push with its default', () => {
-    const rows = text.matchAll(/^\| `--([a-z-]+)` +\| `(\w+)` +\|/gm);
-    assert.deepEqual(
-      [...rows].map(([, name, usual]) => [name, usual]),
-      Object.entries(BUDGETS).map(([name, option]) => [name, option.default]),
-    );
-  });
-
-  it('has the limits of connections and bodies that the code has', () => {
-    const { total, small, large } = BODY_LIMITS;
-    for (const amount of [total, small, large]) {
-      assert.ok(text.includes(`${amount / 1024 ** 2} MiB`), `${amount} bytes`);
-    }
-    const { headersTimeout, requestTimeout, keepAliveTimeout, socketTimeout } = LISTENER_LIMITS;
-    for (const [what, limit] of [
-      ['request line and headers', `${MAX_HEADER_SIZE / 1024} KiB`],
-      ['time for them', `${headersTimeout / 1000} s`],
-      ['time for a whole request', `${requestTimeout / 1000} s`],
-      ['time between two requests', `${keepAliveTimeout / 1000} s`],
-      ['time without a byte in either direction', `${socketTimeout / 1000} s`],
-    ]) {
-      assert.match(text, new RegExp(`^\\| ${what} +\\| ${limit} +\\|`, 'm'));
-    }
-    assert.ok(text.includes(`\`--max-connections\` (${MAX_CONNECTIONS.toLocaleString('en')};`));
   });
 });
