@@ -10,10 +10,17 @@ import { METRICS } from '../server/metrics/metric-list.ts';
 const README = new URL('../README.md', import.meta.url);
 
 const optionRows = OPTION_NAMES.map((name) => {
-  const { description, commands, default: byDefault, isInFileOnly } = optionOf(name);
+  const { description, wording = {}, commands, default: byDefault, isInFileOnly } = optionOf(name);
+  const others = Object.entries(wording).map(([command, text]) => `${command}: ${text}`);
   const written = byDefault ? `\`${byDefault}\`` : '';
   const variable = isInFileOnly ? '' : `\`${variableOf(name)}\``;
-  return [formatFlag(name), commands.join(', '), written, description, variable];
+  return [
+    formatFlag(name),
+    commands.join(', '),
+    written,
+    [description, ...others].join('; '),
+    variable,
+  ];
 });
 
 const metricRows = Object.entries(METRICS).map(([name, metric]) => {
