@@ -27,6 +27,7 @@ import { openOlder } from './open-older.ts';
 import { openRefused } from './open-refused.ts';
 import { openTried } from './open-tried.ts';
 import { openVerdicts } from './open-verdicts.ts';
+import { hasColour } from './has-colour.ts';
 import type { Settings } from './options.ts';
 import { readPolicy } from './read-policy.ts';
 import { readShownUrl } from './read-store-url.ts';
@@ -86,7 +87,7 @@ async function run(source: string, settings: Settings, world: World): Promise<nu
   // What hangs, as a git or a disk, does not keep a stop waiting.
   const orStopped = async <Result>(step: Promise<Result>): Promise<Result> =>
     Promise.race([step, stoppedAtStart]);
-  const log = createProgramLog(stderr.isTTY === true ? await forTerminal(stderr) : stderr);
+  const log = createProgramLog(stderr.isTTY === true ? await forTerminal(world) : stderr);
   const troubles = new Troubles(now);
   let sink: AccessLogSink | undefined;
   const failures = new Failures({
@@ -207,9 +208,9 @@ async function run(source: string, settings: Settings, world: World): Promise<nu
 }
 
 /** What makes a log readable takes long to load, and services have no terminal. */
-async function forTerminal(stderr: World['stderr']): Promise<NodeJS.WritableStream> {
+async function forTerminal({ stderr, environment }: World): Promise<NodeJS.WritableStream> {
   const { createTerminalStream } = await import('../server/terminal-stream.ts');
-  return createTerminalStream(stderr);
+  return createTerminalStream(stderr, hasColour(stderr, environment));
 }
 
 function openAccessLog(): AccessLogSink {

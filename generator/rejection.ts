@@ -1,9 +1,9 @@
 // Why a file may not be published. The set of codes is closed: reports, the
-// README and the checks of other people rely on it.
+// docs and the checks of other people rely on it.
 import { toLine } from './printable.ts';
 import { ALWAYS, type Validity } from './validity.ts';
 
-/** Every rejection code with its cause and its cure, as the README lists them. */
+/** Every rejection code with its cause and its cure, as docs/rejection-codes.md lists them. */
 export const REJECTIONS = {
   empty: {
     cause: 'The file has no bytes. Nodes fail every pull of the image.',

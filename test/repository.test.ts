@@ -1,7 +1,6 @@
 // The rules that this repository keeps.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { OPTION_NAMES } from '../cli/options.ts';
 import { runOrThrow } from './e2e/run.ts';
 
 const SOURCES = ['cli', 'generator', 'server'];
@@ -104,47 +103,6 @@ describe('the repository', () => {
       assert.doesNotMatch(text, /^-----BEGIN (?:[A-Z]+ )?PRIVATE KEY/m, path);
       assert.doesNotMatch(text, /^-----BEGIN PGP PRIVATE KEY BLOCK-----\r?\n/m, path);
     }
-  });
-});
-
-describe('the README', () => {
-  const readme = readFileSync('README.md', 'utf8');
-
-  it('has the tables that the code gives', async () => {
-    await runOrThrow('npx', ['--no-install', 'tsx', 'scripts/update-readme.ts', '--check']);
-  });
-
-  it('names only commands and flags that exist', async () => {
-    const scripts = readFileSync('package.json', 'utf8');
-    for (const [, name] of readme.matchAll(/npm run ([a-z:]+)/g)) {
-      assert.ok(scripts.includes(`"${name}":`), `npm run ${name}`);
-    }
-    const known = new Set<string>([...OPTION_NAMES, 'config']);
-    const ours = readme.replaceAll(
-      /^.*\b(?:gpg|skopeo|podman|openssl|core\.sshCommand|install-lookaside)\b.*$/gm,
-      '',
-    );
-    const calls = [
-      ...readme.matchAll(/\blookaside (?:check|generate|serve|show|node-config|explain) [^\n`]*/g),
-    ].join('\n');
-    for (const [, flag] of `${ours}\n${calls}`.matchAll(/--([a-z][a-z-]+)/g)) {
-      assert.ok(known.has(flag ?? ''), `--${flag}`);
-    }
-  });
-
-  it('lists every command as the help does', async () => {
-    const { stdout } = await runOrThrow('node', ['dist/cli/main.js', '--help']);
-    const commands = [...stdout.matchAll(/^ {2}([a-z-]+) \[options\]/gm)].map(([, name]) => name);
-    assert.deepEqual(
-      new Set(commands),
-      new Set(['check', 'generate', 'serve', 'show', 'node-config', 'explain']),
-    );
-    for (const name of commands)
-      assert.match(readme, new RegExp(`^lookaside ${name} (?:SOURCE|FILE…|--out DIR|IMAGE)`, 'm'));
-  });
-
-  it('links only to files that are there', () => {
-    for (const [, target = ''] of readme.matchAll(/\]\(([^)#:]+)\)/g)) readFileSync(target);
   });
 });
 

@@ -28,6 +28,10 @@ export const TOOLS = [
   'prlimit',
   'faketime',
   'bzip2',
+  'bash',
+  'zsh',
+  'fish',
+  'script',
 ] as const;
 export type Tool = (typeof TOOLS)[number];
 

@@ -1,8 +1,8 @@
-// What can be wrong with the files of a node. The set of codes is closed: reports, the README and
+// What can be wrong with the files of a node. The set of codes is closed: reports, the docs and
 // the checks of other people rely on it.
 import { toLine } from '../printable.ts';
 
-/** Every code with its cause and its cure, as the README lists them. */
+/** Every code with its cause and its cure, as docs/nodes.md lists them. */
 export const NODE_FINDINGS = {
   'missing-file': {
     cause: 'A file that the node needs is not there.',

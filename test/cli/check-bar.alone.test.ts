@@ -14,9 +14,12 @@ import { describeWith, toolPath } from '../with-tools.ts';
 const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
 /** Under a pseudo-terminal, where standard output and standard error are one. */
-const onTerminal = async (args: readonly string[], PATH?: string): Promise<RunResult> => {
+const onTerminal = async (
+  args: readonly string[],
+  more: Readonly<Record<string, string>> = {},
+): Promise<RunResult> => {
   const words = [process.execPath, MAIN, ...args].map((word) => `'${word}'`);
-  const env = { NO_COLOR: undefined, TERM: 'xterm', ...(PATH !== undefined && { PATH }) };
+  const env = { NO_COLOR: undefined, TERM: 'xterm', ...more };
   return run('script', ['-qec', words.join(' '), '/dev/null'], { env });
 };
 
@@ -38,9 +41,14 @@ describeWith(['gpg', 'git'], 'lookaside check', () => {
     const args = ['check', remote.path, '--keys', publisher.keyFile];
     const quick = await onTerminal(args);
     assert.doesNotMatch(quick.stdout, /files, /);
-    const slow = await onTerminal(args, PATH);
+    const slow = await onTerminal(args, { PATH, NO_COLOR: '1' });
     assert.match(slow.stdout, /0\/1 files, /);
     assert.match(slow.stdout, /good.*: 1 files: 1 accepted/);
+    // oxlint-disable-next-line no-control-regex -- what is looked for
+    assert.doesNotMatch(slow.stdout, /\u001b\[[0-9;]+m/);
+    const dumb = await onTerminal(args, { PATH, TERM: 'dumb' });
+    assert.doesNotMatch(dumb.stdout, /files, /);
+    assert.ok(!dumb.stdout.includes('\u001b'));
     const piped = await runLookasideProcess(args, { env: { PATH } });
     assert.equal(piped.stderr, '');
     await Promise.all([publisher.stop(), remote.remove()]);

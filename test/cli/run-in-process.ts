@@ -16,15 +16,18 @@ export interface InProcessOptions {
   readonly input?: string | Uint8Array;
   /** May send it signals. */
   readonly onStart?: (signals: EventEmitter) => void;
+  /** Whether it takes its streams for a terminal. */
+  readonly isTTY?: boolean;
 }
 
 /** Runs `lookaside …` in this process, to its end. */
 export async function runInProcess(
   args: readonly string[],
   environment: World['environment'] = {},
-  { input = '', onStart }: InProcessOptions = {},
+  { input = '', onStart, isTTY = false }: InProcessOptions = {},
 ): Promise<ProgramResult> {
-  const [stdout, stderr] = [new PassThrough(), new PassThrough()];
+  const stdout = Object.assign(new PassThrough(), { isTTY });
+  const stderr = Object.assign(new PassThrough(), { isTTY });
   const written = Promise.all([buffer(stdout), text(stderr)]);
   const stdin = Readable.from([Buffer.from(input)]);
   const signals = new EventEmitter();

@@ -1,4 +1,4 @@
-import { formatPart, formatTable } from './format-tables.ts';
+import { formatPart } from './format-tables.ts';
 import type { BenchResult, Chart, Machine } from './result.ts';
 
 /** The file of a chart, beside the page that shows it. */
@@ -15,17 +15,14 @@ export function formatResults({ machine, parts }: BenchResult): string {
   return ['### Machine', formatMachine(machine), ...sections].join('\n\n');
 }
 
-/** The machine as a table. */
+/** The machine as a list. */
 export function formatMachine({ processor, cores, memory, kernel, programs }: Machine): string {
   const versions = Object.entries(programs).map(([name, version]) => `${name} ${version}`);
-  return formatTable(
-    ['machine', ''],
-    [
-      ['processor', processor],
-      ['cores', String(cores)],
-      ['memory', memory],
-      ['kernel', kernel],
-      ['programs', versions.join(', ')],
-    ],
-  );
+  return [
+    `- processor: ${processor}`,
+    `- cores: ${cores}`,
+    `- memory: ${memory}`,
+    `- kernel: ${kernel}`,
+    `- programs: ${versions.join(', ')}`,
+  ].join('\n');
 }

@@ -1,10 +1,9 @@
-// What docs/ shows works as shown.
+// The workflow that docs/ shows works as shown.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import { OPTIONS, OPTION_NAMES, optionOf } from '../cli/options.ts';
-import { TROUBLES } from '../server/follow/troubles.ts';
+import { OPTIONS, OPTION_NAMES, optionOf } from '../../cli/options.ts';
 
 const workflowSchema = z.object({
   on: z.string(),
@@ -72,15 +71,5 @@ describe('docs/check-signatures.yaml', () => {
     assert.match(upload?.if ?? '', /^always\(\)/);
     const file = String(upload?.with?.['sarif_file']);
     assert.ok(steps.some((step) => step.if === 'always()' && step.run?.includes(`> ${file}`)));
-  });
-});
-
-describe('docs/refused-pulls.md', () => {
-  it('says of every kind of trouble what the code says', () => {
-    const rows = readFileSync('docs/refused-pulls.md', 'utf8').matchAll(
-      /^\| `([a-z-]+)` +\| (.*?) *\|$/gm,
-    );
-    const told = new Map([...rows].map(([, kind, meaning]) => [kind, meaning]));
-    for (const [kind, meaning] of Object.entries(TROUBLES)) assert.equal(told.get(kind), meaning);
   });
 });

@@ -1,0 +1,108 @@
+// Writes the parts of docs/ that say what the code says: options, codes, metrics, troubles. With
+// --check it changes nothing and fails when a part is out of date.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { format, resolveConfig } from 'prettier';
+import {
+  type Command,
+  OPTION_NAMES,
+  type OptionName,
+  optionOf,
+  optionsOf,
+  variableOf,
+} from '../cli/options.ts';
+import { NODE_FINDINGS } from '../generator/node-config/finding.ts';
+import { REJECTIONS } from '../generator/rejection.ts';
+import { TROUBLES } from '../server/follow/troubles.ts';
+import { METRICS } from '../server/metrics/metric-list.ts';
+
+type Codes = Readonly<Record<string, { readonly cause: string; readonly cure: string }>>;
+
+const COMMANDS = [...new Set(OPTION_NAMES.flatMap((name) => optionOf(name).commands))];
+
+/** The written parts of each page, by the name in their first marker. */
+const PAGES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  'cli.md': Object.fromEntries(
+    COMMANDS.map((command) => [`options of ${command}`, listOptions(command)]),
+  ),
+  'configuration.md': { options: OPTION_NAMES.map(toSection).join('\n\n') },
+  'rejection-codes.md': {
+    codes: listCodes(REJECTIONS, (code) => `### ${code}`),
+  },
+  'nodes.md': { findings: listCodes(NODE_FINDINGS, (code) => `#### ${code}`) },
+  'metrics.md': { metrics: list(Object.entries(METRICS).map(describeMetric)) },
+  'operations.md': {
+    troubles: list(Object.entries(TROUBLES).map(([kind, means]) => `\`${kind}\`: ${means}`)),
+  },
+};
+
+function listOptions(command: Command): string {
+  return optionsOf(command)
+    .map((name) => `[\`${formatName(name)}\`](configuration.md#${name})`)
+    .join(',\n');
+}
+
+function toSection(name: OptionName): string {
+  const { argument, commands, default: byDefault, description, wording = {} } = optionOf(name);
+  const { isInFileOnly, repeatable } = optionOf(name);
+  const flag = `\`${formatName(name)}${argument ? ` ${argument}` : ''}\``;
+  const facts = [
+    isInFileOnly ? 'only in the file' : `${flag}${repeatable ? ', repeatable' : ''}`,
+    ...(isInFileOnly ? [] : [`\`${variableOf(name)}\``]),
+    ...(byDefault ? [`default: \`${byDefault}\``] : []),
+    `for ${commands.join(', ')}`,
+    ...Object.entries(wording).map(([command, meaning]) => `${command}: ${meaning}`),
+  ];
+  return `### ${name}\n\n${toSentence(description)}\n\n${list(facts)}`;
+}
+
+function listCodes(codes: Codes, title: (code: string) => string): string {
+  const entries = Object.entries(codes);
+  return entries
+    .map(([code, { cause, cure }]) => `${title(code)}\n\n${cause}\n\n→ ${cure}`)
+    .join('\n\n');
+}
+
+function describeMetric([name, metric]: [string, (typeof METRICS)[keyof typeof METRICS]]): string {
+  const label = 'label' in metric ? `{${metric.label}}` : '';
+  return `\`${name}${label}\` (${metric.kind}): ${toSentence(metric.help)}`;
+}
+
+function formatName(name: OptionName): string {
+  return optionOf(name).isInFileOnly ? name : `--${name}`;
+}
+
+function toSentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+}
+
+function list(lines: readonly string[]): string {
+  return lines.map((line) => `- ${line}`).join('\n');
+}
+
+/** The page with these parts between their markers. Throws where a marker is missing. */
+function replaceParts(page: string, text: string, parts: Readonly<Record<string, string>>): string {
+  let replaced = text;
+  for (const [name, part] of Object.entries(parts)) {
+    const section = new RegExp(`(<!-- ${name}: .*? -->\n)[\\s\\S]*?(<!-- end -->)`);
+    if (!section.test(replaced)) throw new Error(`docs/${page} has no part ${name}`);
+    replaced = replaced.replace(
+      section,
+      (_all, start: string, end: string) => `${start}\n${part}\n\n${end}`,
+    );
+  }
+  return replaced;
+}
+
+for (const [page, parts] of Object.entries(PAGES)) {
+  const file = new URL(`../docs/${page}`, import.meta.url);
+  const before = readFileSync(file, 'utf8');
+  const config = await resolveConfig(file);
+  const after = await format(replaceParts(page, before, parts), { ...config, parser: 'markdown' });
+  if (after === before) continue;
+  if (process.argv.includes('--check')) {
+    process.stderr.write(`docs/${page} is out of date; run \`npm run docs\`\n`);
+    process.exitCode = 1;
+  } else {
+    writeFileSync(file, after);
+  }
+}
