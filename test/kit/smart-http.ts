@@ -179,8 +179,8 @@ export const missingCommit: Behaviour = newCommit(({ response }) => {
   response.end(Buffer.concat([band(BAND.pack, pack), Buffer.from(FLUSH)]));
 });
 
-/** Whatever is asked for, all of a repository but one blob, as if that were too large. */
-export function withholdingBlob(repository: string, id: string): Behaviour {
+/** Whatever is asked for, all of a repository but one object, as if that were too large. */
+export function withholding(repository: string, id: string): Behaviour {
   return async ({ asks, request, response, pass }) => {
     // In the second version of the protocol refs are asked for only.
     if (asks !== 'pack' || request.headers['git-protocol'] !== undefined) return pass();

@@ -114,9 +114,8 @@ export async function removePacks(
   await syncPath(join(clone, PACKS));
   // Without its index a pack is not there for git.
   const others = files.filter((name) => !name.startsWith(`pack-${kept}.`));
-  const isIndex = (name: string): boolean => name.endsWith('.idx');
-  const ordered = [...others.filter(isIndex), ...others.filter((name) => !isIndex(name))];
-  for (const name of ordered) {
+  const indexes = new Set(others.filter((name) => name.endsWith('.idx')));
+  for (const name of new Set([...indexes, ...others])) {
     if (name.startsWith('pack-')) await rm(join(clone, PACKS, name), { force: true });
   }
 }

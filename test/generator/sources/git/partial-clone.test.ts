@@ -12,7 +12,7 @@ import { createGitSource } from '../../../../generator/sources/git.ts';
 import { type Snapshot, type Source, SourceError } from '../../../../generator/sources/source.ts';
 import { type GitRemote, makeGitRemote } from '../../../e2e/git-remote.ts';
 import { useTemporary } from '../../../e2e/temporary.ts';
-import { SmartHttp, serveWell, withholdingBlob } from '../../../kit/smart-http.ts';
+import { SmartHttp, serveWell, withholding } from '../../../kit/smart-http.ts';
 import { describeWith } from '../../../with-tools.ts';
 import { collect } from '../collect.ts';
 
@@ -157,7 +157,7 @@ describeWith(['git', 'git-http-backend'], 'a clone with blobs left out', () => {
       const served = await opened.recall();
       await remote.publish({ [GOOD]: 'good' });
       const id = await remote.git('rev-parse', `HEAD:${GOOD}`);
-      host.behave(withholdingBlob(remote.path, id));
+      host.behave(withholding(remote.path, id));
       for (let poll = 0; poll < 2; poll++) {
         const snapshot = await opened.refresh();
         await assert.rejects(collect(snapshot.entries()), SourceError);
@@ -171,6 +171,16 @@ describeWith(['git', 'git-http-backend'], 'a clone with blobs left out', () => {
       assert.deepEqual(sizesThen, { first: 1, [GOOD]: 4 });
     });
   }
+
+  it('is not made of what has no directory', async () => {
+    await allow('allowFilter', 'allowAnySHA1InWant');
+    await remote.publish({ [GOOD]: 'good' });
+    host.behave(withholding(remote.path, await remote.git('rev-parse', `HEAD:${DIRECTORY}`)));
+    const opened = await open(host.url);
+    await assert.rejects(opened.refresh(), SourceError);
+    host.behave(serveWell);
+    assert.deepEqual(await sizes(await refresh(opened)), { [GOOD]: 4 });
+  });
 
   it('is packed, cleaned and read after that', async () => {
     await allow('allowFilter');
