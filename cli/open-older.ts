@@ -1,4 +1,4 @@
-import { messageOf } from '../generator/message-of.ts';
+import { messageOf } from '../generator/terms/message-of.ts';
 import { OlderFiles } from '../server/follow/older-files.ts';
 import type { Troubles } from '../server/follow/troubles.ts';
 import type { ProgramLog } from '../server/program-log.ts';

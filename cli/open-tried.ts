@@ -1,5 +1,5 @@
-import { messageOf } from '../generator/message-of.ts';
 import type { Source } from '../generator/sources/source.ts';
+import { messageOf } from '../generator/terms/message-of.ts';
 import { TriedCommit } from '../server/follow/tried-commit.ts';
 import type { ProgramLog } from '../server/program-log.ts';
 import { stateFile } from './state-file.ts';

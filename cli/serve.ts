@@ -32,7 +32,7 @@ import type { Settings } from './options.ts';
 import { readPolicy } from './read-policy.ts';
 import { readShownUrl } from './read-store-url.ts';
 import type { World } from './world.ts';
-import { messageOf } from '../generator/message-of.ts';
+import { messageOf } from '../generator/terms/message-of.ts';
 
 type AccessLogSink = ReturnType<typeof pino.destination>;
 

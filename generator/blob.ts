@@ -2,8 +2,8 @@
 // (containers/image internal/signature/signature.go, FromBlob). A file that fails here
 // and were served would fail every pull of its image, whatever the node's policy.
 import { ENCRYPTED_TAGS, readTag } from './openpgp/packets.ts';
-import { type Rejection, reject } from './rejection.ts';
-import { isSigstoreJson } from './sigstore-json.ts';
+import { type Rejection, reject } from './terms/rejection.ts';
+import { isSigstoreJson } from './terms/sigstore-json.ts';
 
 /** The most bytes that nodes read of a signature (iolimits.MaxSignatureBodySize). */
 export const MAX_BLOB_BYTES = 4 * 1024 * 1024;

@@ -1,5 +1,5 @@
 import type { ErrorRequestHandler, Response } from 'express';
-import { messageOf } from '../generator/message-of.ts';
+import { messageOf } from '../generator/terms/message-of.ts';
 import { type Failures, isUnexpected } from './follow/failures.ts';
 import type { ProgramLog } from './program-log.ts';
 

@@ -1,12 +1,12 @@
 // The judge of a server: what it has judged before it knows again.
-import type { PathBudgets } from '../generator/budgets.ts';
+import type { PathBudgets } from '../generator/terms/budgets.ts';
 import { type Judge, createJudge } from '../generator/judge.ts';
 import {
   type ImageFile,
   type StoreMemory,
   createStoreMemory,
 } from '../generator/image/store-memory.ts';
-import { messageOf } from '../generator/message-of.ts';
+import { messageOf } from '../generator/terms/message-of.ts';
 import type { OpenMessage } from '../generator/openpgp/open-message.ts';
 import type { Policy } from '../generator/policy/policy.ts';
 import { type Memory, createRememberingJudge } from '../generator/remembering-judge.ts';

@@ -4,7 +4,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import { type Request, type RequestHandler, type Response, Router } from 'express';
 import { z } from 'zod';
-import { formatJson, toPrintable } from '../generator/printable.ts';
+import { formatJson, toPrintable } from '../generator/terms/text.ts';
 import { afterLookups } from './after-lookups.ts';
 import { BODY_LIMITS, BodyRoom, type BodyLimits } from './follow/body-room.ts';
 import { type ReadBody, type Unread, readBody } from './follow/read-body.ts';

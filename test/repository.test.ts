@@ -69,7 +69,7 @@ describe('the repository', () => {
     const writing = files.filter(({ text }) => /['"`/]signature-(?:['"`]|\$)/.test(text));
     assert.deepEqual(
       writing.map(({ path }) => path),
-      ['generator/location.ts'],
+      ['generator/terms/location.ts'],
     );
   });
 

@@ -8,8 +8,6 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import pLimit from 'p-limit';
 import { MAX_BLOB_BYTES } from '../blob.ts';
-import { DEFAULT_BUDGETS } from '../budgets.ts';
-import { type Rejection, isRejection, isUndecided, reject } from '../rejection.ts';
 import { replaceUnsynced } from '../system/durable.ts';
 import {
   type ProcessLimit,
@@ -18,6 +16,8 @@ import {
 } from '../system/process-limits.ts';
 import { runProcess } from '../system/run-process.ts';
 import { makeScratchDirectory } from '../system/scratch-directory.ts';
+import { DEFAULT_BUDGETS } from '../terms/budgets.ts';
+import { type Rejection, isRejection, isUndecided, reject } from '../terms/rejection.ts';
 import { GivenUp } from './given-up.ts';
 import { type ValidSignature, readGpgvStatus } from './gpgv-status.ts';
 

@@ -11,9 +11,9 @@ import {
   unarmor,
   verify,
 } from 'openpgp';
-import { formatTime } from '../format-time.ts';
-import { messageOf } from '../message-of.ts';
-import { type Rejection, reject } from '../rejection.ts';
+import { formatTime } from '../terms/format-time.ts';
+import { messageOf } from '../terms/message-of.ts';
+import { type Rejection, reject } from '../terms/rejection.ts';
 import { type KeyBlock, readKeyBlocks } from './key-blocks.ts';
 import type { KeyLife } from './key-state.ts';
 import type { PlainMessage } from './plain-message.ts';

@@ -2,9 +2,9 @@
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { DEFAULT_BUDGETS, type StateBudgets } from '../budgets.ts';
-import { messageOf } from '../message-of.ts';
-import { reject } from '../rejection.ts';
+import { DEFAULT_BUDGETS, type StateBudgets } from '../terms/budgets.ts';
+import { messageOf } from '../terms/message-of.ts';
+import { reject } from '../terms/rejection.ts';
 import { resolveRoot } from './directory-root.ts';
 import { flattenBatches } from './flatten-batches.ts';
 import { readAhead } from './read-ahead.ts';

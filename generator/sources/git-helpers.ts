@@ -7,7 +7,7 @@
 // asked to leave out what is too large to be served.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Budgets, DEFAULT_BUDGETS } from '../budgets.ts';
+import { type Budgets, DEFAULT_BUDGETS } from '../terms/budgets.ts';
 import { isBranchName } from './git/branch-name.ts';
 import { oldCloneOf, passOver, removeClone } from './git/clone-places.ts';
 import { type DiskUse, measureClone } from './git/disk-use.ts';

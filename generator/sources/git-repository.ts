@@ -26,7 +26,7 @@ import {
 } from './git/partial-clone.ts';
 import { type Environment, GitKilledError, runGit } from './git-child.ts';
 import { SourceError } from './source.ts';
-import { messageOf } from '../message-of.ts';
+import { messageOf } from '../terms/message-of.ts';
 
 /** All of these say nothing before they have their answer, which is a line. Milliseconds, bytes. */
 const LIMITS: ProcessLimits = {

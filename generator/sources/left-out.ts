@@ -2,7 +2,7 @@
 // without a proof it must not take a signature away. So a file that is named like one is asked for by its
 // name, and its size is what git finds in the bytes. Other files are never read: they need no proof.
 import { MAX_BLOB_BYTES } from '../blob.ts';
-import { parseSignatureName } from '../location.ts';
+import { parseSignatureName } from '../terms/location.ts';
 import { ObjectMissingError } from './cat-file.ts';
 import type { GitObjects } from './git-objects.ts';
 import { type Entry, type FileEntry, SourceError } from './source.ts';

@@ -3,7 +3,7 @@
 import { threadScript } from '../thread-script.ts';
 import { readBatch } from './read-batch.ts';
 import { readInThread } from './read-in-thread.ts';
-import type { StateBudgets } from '../budgets.ts';
+import type { StateBudgets } from '../terms/budgets.ts';
 import type { Entry } from './source.ts';
 import { StateCounter } from './state-counter.ts';
 import { walkDirectory } from './walk-directory.ts';

@@ -6,9 +6,9 @@
 // until it has found everything. 10,000 new directories in a store of 100,000 take 0.6 s in place of
 // 0.45 s (two processors, both busy with other work); a push of one signature starts no process.
 import { readFileSync } from 'node:fs';
-import type { StateBudgets } from '../budgets.ts';
-import { keepNewest } from '../keep-newest.ts';
 import { replaceUnsynced } from '../system/durable.ts';
+import type { StateBudgets } from '../terms/budgets.ts';
+import { keepNewest } from '../terms/keep-newest.ts';
 import { type Change, toEntries } from './change.ts';
 import type { GitObjects } from './git-objects.ts';
 import { completeSizes } from './left-out.ts';

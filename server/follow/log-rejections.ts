@@ -1,5 +1,5 @@
-import { toPrintable } from '../../generator/printable.ts';
 import type { RejectedFile } from '../../generator/report.ts';
+import { toPrintable } from '../../generator/terms/text.ts';
 import type { ProgramLog } from '../program-log.ts';
 
 /** Rejected files that are named in the log at a time; the status lists all. */

@@ -4,7 +4,7 @@ import { setImmediate } from 'node:timers/promises';
 import { parseBlob } from '../../generator/blob.ts';
 import { createOpenMessage } from '../../generator/openpgp/open-message.ts';
 import { type Keyring, readKeyring } from '../../generator/openpgp/openpgp-js.ts';
-import { isRejection } from '../../generator/rejection.ts';
+import { isRejection } from '../../generator/terms/rejection.ts';
 import type { Case } from './cases.ts';
 import { decompress } from './compression.ts';
 import type { BaseMessage, Material } from './material.ts';

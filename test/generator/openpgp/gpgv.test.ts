@@ -9,7 +9,7 @@ import {
   type GpgvResult,
   openGpgv,
 } from '../../../generator/openpgp/gpgv.ts';
-import { type RejectionCode, isRejection } from '../../../generator/rejection.ts';
+import { type RejectionCode, isRejection } from '../../../generator/terms/rejection.ts';
 import { SLOW } from '../../kit/slow-message.ts';
 import { useTemporary } from '../../e2e/temporary.ts';
 import { formatPackets } from '../../fuzz/packet.ts';

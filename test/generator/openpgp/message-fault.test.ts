@@ -3,7 +3,7 @@ import { deflateRawSync, deflateSync } from 'node:zlib';
 import * as fc from 'fast-check';
 import { MAX_BLOB_BYTES } from '../../../generator/blob.ts';
 import { findMessageFault, findSignaturePacket } from '../../../generator/openpgp/message-fault.ts';
-import type { RejectionCode } from '../../../generator/rejection.ts';
+import type { RejectionCode } from '../../../generator/terms/rejection.ts';
 import { formatPackets } from '../../fuzz/packet.ts';
 import { readVector } from '../samples.ts';
 import { forgeMessage, forgeSigner } from './forged.ts';

@@ -6,7 +6,7 @@ import * as fc from 'fast-check';
 import { MAX_BLOB_BYTES } from '../../../generator/blob.ts';
 import { INSTALL_GPGV } from '../../../generator/openpgp/open-message.ts';
 import { type Keyring, readKeyring } from '../../../generator/openpgp/openpgp-js.ts';
-import { isRejection } from '../../../generator/rejection.ts';
+import { isRejection } from '../../../generator/terms/rejection.ts';
 import { runOrThrow } from '../../e2e/run.ts';
 import { type Signer, type SigningKey, makeSigner } from '../../e2e/signer.ts';
 import { formatNotation, formatSeconds } from '../../fuzz/subpacket.ts';

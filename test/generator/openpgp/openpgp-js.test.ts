@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { readKeyBlocks } from '../../../generator/openpgp/key-blocks.ts';
 import { KeyFileError, type Keyring, readKeyring } from '../../../generator/openpgp/openpgp-js.ts';
 import { readPackets } from '../../../generator/openpgp/packets.ts';
-import { isRejection } from '../../../generator/rejection.ts';
+import { isRejection } from '../../../generator/terms/rejection.ts';
 import { runOrThrow } from '../../e2e/run.ts';
 import { type Signer, type SigningKey, makeSigner } from '../../e2e/signer.ts';
 import { formatPackets } from '../../fuzz/packet.ts';

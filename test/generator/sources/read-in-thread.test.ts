@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { DEFAULT_BUDGETS } from '../../../generator/budgets.ts';
 import { readInThread } from '../../../generator/sources/read-in-thread.ts';
 import { NO_PATHS } from '../../../generator/sources/state-budget.ts';
+import { DEFAULT_BUDGETS } from '../../../generator/terms/budgets.ts';
 import { collect } from './collect.ts';
 
 const TASK = { root: '/nowhere', folders: [], budgets: DEFAULT_BUDGETS, totals: NO_PATHS };

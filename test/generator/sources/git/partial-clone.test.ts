@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { readFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MAX_BLOB_BYTES } from '../../../../generator/blob.ts';
-import { DEFAULT_BUDGETS } from '../../../../generator/budgets.ts';
+import { DEFAULT_BUDGETS } from '../../../../generator/terms/budgets.ts';
 import { measureClone } from '../../../../generator/sources/git/disk-use.ts';
 import { isPartial } from '../../../../generator/sources/git/partial-clone.ts';
 import { createGitSource } from '../../../../generator/sources/git.ts';

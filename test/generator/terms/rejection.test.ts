@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { REJECTIONS, isRejection, reject } from '../../generator/rejection.ts';
+import { REJECTIONS, isRejection, reject } from '../../../generator/terms/rejection.ts';
 
 describe('generator: rejection', () => {
   for (const [code, { cause, cure }] of Object.entries(REJECTIONS)) {

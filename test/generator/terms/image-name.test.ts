@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
+import { formatReference } from '../../../generator/policy/signed-identity.ts';
 import {
   looksLikeHost,
   normalizeHost,
   parseDockerReference,
-} from '../../generator/docker-reference.ts';
-import { formatReference } from '../../generator/policy/signed-identity.ts';
-import { HEX } from './samples.ts';
+} from '../../../generator/terms/image-name.ts';
+import { HEX } from '../samples.ts';
 
 const DIGEST = `sha256:${HEX}`;
 

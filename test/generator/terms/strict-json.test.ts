@@ -5,7 +5,7 @@ import {
   hasInfiniteNumber,
   isJson,
   membersOf,
-} from '../../generator/strict-json.ts';
+} from '../../../generator/terms/strict-json.ts';
 import { type JsonTree, anyObject, anySpaces, anyTree, writeJson } from './json-tree.ts';
 
 const nested = (depth: number) => `${'['.repeat(depth)}${']'.repeat(depth)}`;

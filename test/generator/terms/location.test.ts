@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import { DEFAULT_BUDGETS } from '../../generator/budgets.ts';
+import { DEFAULT_BUDGETS } from '../../../generator/terms/budgets.ts';
 import {
   classifyPath,
   formatDirectory,
@@ -9,9 +9,9 @@ import {
   parseLocation,
   parseSignatureName,
   shortenPath,
-} from '../../generator/location.ts';
-import type { Rejection, RejectionCode } from '../../generator/rejection.ts';
-import { DIRECTORY, HEX } from './samples.ts';
+} from '../../../generator/terms/location.ts';
+import type { Rejection, RejectionCode } from '../../../generator/terms/rejection.ts';
+import { DIRECTORY, HEX } from '../samples.ts';
 
 const LOCATION = `${DIRECTORY}/signature-1`;
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { parsePulledImage } from '../../../generator/explain/pulled-image.ts';
 import { formatReference } from '../../../generator/policy/signed-identity.ts';
+import { parsePulledImage } from '../../../generator/terms/pulled-image.ts';
 
 const DIGEST = `sha256:${'ab'.repeat(32)}`;
 

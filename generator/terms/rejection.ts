@@ -1,6 +1,6 @@
 // Why a file may not be published. The set of codes is closed: reports, the
 // docs and the checks of other people rely on it.
-import { toLine } from './printable.ts';
+import { toLine } from './text.ts';
 import { ALWAYS, type Validity } from './validity.ts';
 
 /** Every rejection code with its cause and its cure, as docs/rejection-codes.md lists them. */

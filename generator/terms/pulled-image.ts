@@ -1,4 +1,4 @@
-import { type DockerReference, parseDockerReference } from '../docker-reference.ts';
+import { type DockerReference, parseDockerReference } from './image-name.ts';
 
 /**
  * Parses an image name as it is pulled: one without tag and digest is `latest`; of a tag and a digest
