@@ -1,4 +1,4 @@
-import { DirectoryInUseError } from '../generator/directory-lock.ts';
+import { DirectoryInUseError } from '../generator/system/directory-lock.ts';
 import { parseSource } from '../generator/sources/parse-source.ts';
 import { makeSourceState, writeStaticTree } from '../generator/static-tree.ts';
 import { checkOnce, reportOn } from './check-once.ts';

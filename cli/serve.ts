@@ -6,7 +6,7 @@ import { pino } from 'pino';
 import type { LineSink } from '../server/batch-lines.ts';
 import { Failures } from '../server/follow/failures.ts';
 import { Reload } from '../server/follow/reload.ts';
-import { type ProgramLog, createProgramLog } from '../server/program-log.ts';
+import { type ProgramLog, createProgramLog } from '../generator/system/program-log.ts';
 import type { Policy } from '../generator/policy/policy.ts';
 import type { Source } from '../generator/sources/source.ts';
 import { processStarts } from '../generator/system/process-starts.ts';
@@ -209,7 +209,7 @@ async function run(source: string, settings: Settings, world: World): Promise<nu
 
 /** What makes a log readable takes long to load, and services have no terminal. */
 async function forTerminal({ stderr, environment }: World): Promise<NodeJS.WritableStream> {
-  const { createTerminalStream } = await import('../server/terminal-stream.ts');
+  const { createTerminalStream } = await import('../generator/system/terminal-stream.ts');
   return createTerminalStream(stderr, hasColour(stderr, environment));
 }
 

@@ -6,7 +6,7 @@ import { pack } from 'tar-stream';
 import { NODE_FILE_MODE } from '../generator/node-config/node-file.ts';
 import type { WrittenFile } from '../generator/node-config/targets.ts';
 import { messageOf } from '../generator/terms/message-of.ts';
-import { syncPath } from '../generator/sync-paths.ts';
+import { syncPath } from '../generator/system/sync-paths.ts';
 import { renameDurably, writeNew } from '../generator/system/durable.ts';
 import { checkPlaces } from './check-places.ts';
 import { Complaint } from './complaint.ts';

@@ -24,7 +24,7 @@ import type { Troubles } from './follow/troubles.ts';
 import type { TriedCommit } from './follow/tried-commit.ts';
 import type { UndecidedPass } from './follow/undecided-pace.ts';
 import type { StoreJudge } from './judge-with-memory.ts';
-import type { ProgramLog } from './program-log.ts';
+import type { ProgramLog } from '../generator/system/program-log.ts';
 
 /** One state of the store. */
 export interface Generation {

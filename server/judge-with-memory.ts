@@ -14,7 +14,7 @@ import type { VerdictFile } from '../generator/verdict-file.ts';
 import { createVerdictIds } from '../generator/verdict-ids.ts';
 import { createVerdictLines } from '../generator/verdict-line.ts';
 import { type VerdictTerms, createVerdictTerms } from '../generator/verdict-terms.ts';
-import type { ProgramLog } from './program-log.ts';
+import type { ProgramLog } from '../generator/system/program-log.ts';
 
 /** A judge, and what it may know of earlier runs. */
 export interface StoreJudge extends Judge, Partial<Memory & StoreMemory> {

@@ -29,7 +29,7 @@ import { type Environment, GitKilledError } from './git-child.ts';
 import { FETCHED, PUBLISHED } from './git-repository.ts';
 import { chooseProcessor } from './give-way.ts';
 import { GitRunner } from './git-runner.ts';
-import { syncPath } from '../sync-paths.ts';
+import { syncPath } from '../system/sync-paths.ts';
 import { formatBytes } from '../system/format-bytes.ts';
 import { SourceError, StateRefusedError } from './source.ts';
 import { readOrigin } from './state-origin.ts';

@@ -5,7 +5,7 @@ import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { type Budgets, DEFAULT_BUDGETS } from '../terms/budgets.ts';
 import { messageOf } from '../terms/message-of.ts';
-import { lockDirectory } from '../directory-lock.ts';
+import { lockDirectory } from '../system/directory-lock.ts';
 import { type FollowedBranch, openFollowedBranch } from './followed-branch.ts';
 import { newCloneOf, removeClone, replaceClone } from './git/clone-places.ts';
 import { PublishedBranch } from './git/published-branch.ts';

@@ -1,6 +1,6 @@
 // A directory read ahead of whoever works on its files: in another thread, unless there are so few
 // that starting one would take longer.
-import { threadScript } from '../thread-script.ts';
+import { threadScript } from '../system/thread-script.ts';
 import { readBatch } from './read-batch.ts';
 import { readInThread } from './read-in-thread.ts';
 import type { StateBudgets } from '../terms/budgets.ts';

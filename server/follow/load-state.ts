@@ -10,7 +10,7 @@ import { toBlobEntry } from '../../generator/sources/blob-entry.ts';
 import type { FileEntry, Snapshot } from '../../generator/sources/source.ts';
 import type { SignatureStore } from '../../generator/store.ts';
 import type { StoreJudge } from '../judge-with-memory.ts';
-import type { ProgramLog } from '../program-log.ts';
+import type { ProgramLog } from '../../generator/system/program-log.ts';
 import type { OlderByPath } from './older-files.ts';
 import { patience, renewLapsed } from './judging-again.ts';
 

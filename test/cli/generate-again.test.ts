@@ -15,7 +15,7 @@ import {
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { lockDirectory } from '../../generator/directory-lock.ts';
+import { lockDirectory } from '../../generator/system/directory-lock.ts';
 import { parseLocation } from '../../generator/terms/location.ts';
 import { startBackground } from '../e2e/background.ts';
 import { type GitRemote, makeGitRemote } from '../e2e/git-remote.ts';

@@ -8,7 +8,7 @@ import { gpgv, openMessage } from '../generator/samples.ts';
 import { captureLines, type CapturedLines } from './captured-lines.ts';
 import { Troubles } from '../../server/follow/troubles.ts';
 import { createGate } from './gate.ts';
-import { createProgramLog } from '../../server/program-log.ts';
+import { createProgramLog } from '../../generator/system/program-log.ts';
 import { countFailures } from './no-failures.ts';
 
 export const EXAMPLE = join(import.meta.dirname, '../../signatures');

@@ -10,7 +10,7 @@ import { lstat, mkdir, readFile, readdir, rm, symlink, writeFile } from 'node:fs
 import { join } from 'node:path';
 import { MAX_BLOB_BYTES } from '../../blob.ts';
 import { replaceBytes } from '../../system/durable.ts';
-import { syncPath } from '../../sync-paths.ts';
+import { syncPath } from '../../system/sync-paths.ts';
 
 /** What a remote is asked to leave out, as git-rev-list(1) has it for `--filter`. */
 export const FILTER = `blob:limit=${MAX_BLOB_BYTES + 1}`;

@@ -1,7 +1,7 @@
 // What the program says of itself, one JSON object a line. Whatever text of strangers it is given,
 // as git's words, no line has a control or format character in it, and none is longer than 16 KiB.
 import { type Logger, pino } from 'pino';
-import { cut, escapeJson } from '../generator/terms/text.ts';
+import { cut, escapeJson } from '../terms/text.ts';
 
 export type ProgramLog = Pick<Logger, 'info' | 'warn' | 'error'>;
 

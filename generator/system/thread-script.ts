@@ -3,6 +3,6 @@
  * of the built program: from its sources Node cannot start a thread.
  */
 export function threadScript(name: string): URL {
-  const built = import.meta.url.endsWith('.ts') ? '../dist/generator' : '.';
+  const built = import.meta.url.endsWith('.ts') ? '../../dist/generator' : '..';
   return new URL(`${built}/${name}.js`, import.meta.url);
 }

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { lockDirectory } from '../../generator/directory-lock.ts';
-import { type Background, startBackground } from '../e2e/background.ts';
-import { useTemporary } from '../e2e/temporary.ts';
+import { lockDirectory } from '../../../generator/system/directory-lock.ts';
+import { type Background, startBackground } from '../../e2e/background.ts';
+import { useTemporary } from '../../e2e/temporary.ts';
 
-const MODULE = new URL('../../generator/directory-lock.ts', import.meta.url).href;
+const MODULE = new URL('../../../generator/system/directory-lock.ts', import.meta.url).href;
 
 /** Says what becomes of a lock that it asks for, and holds it until it is killed. */
 const HOLDER = `

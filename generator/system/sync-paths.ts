@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises';
 import { platform } from 'node:os';
 import pMap from 'p-map';
-import { runProcess } from './system/run-process.ts';
+import { runProcess } from './run-process.ts';
 
 /**
  * More than these are synced with their whole file system. That waits for what other programs

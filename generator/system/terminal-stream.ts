@@ -1,6 +1,6 @@
 import { Writable } from 'node:stream';
 import pretty from 'pino-pretty';
-import { toPrintable } from '../generator/terms/text.ts';
+import { toPrintable } from '../terms/text.ts';
 
 /** Takes the lines of the program's log, and writes them for people on a terminal. */
 export function createTerminalStream(
