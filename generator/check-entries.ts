@@ -1,6 +1,6 @@
 import pLimit from 'p-limit';
 import { pMapIterable } from 'p-map';
-import { checkBlobSize } from './blob.ts';
+import { checkBlobSize } from './openpgp/signature-file.ts';
 import { DEFAULT_BUDGETS } from './terms/budgets.ts';
 import type { CheckedFile } from './checked-file.ts';
 import type { Judge } from './judge.ts';

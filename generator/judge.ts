@@ -1,7 +1,7 @@
 // The rule: from the bytes of one file and the place where they lie to a verdict, as a node with
 // the policy would give it for some image that it looks up at that place.
 import { hash } from 'node:crypto';
-import { parseBlob } from './blob.ts';
+import { parseBlob } from './openpgp/signature-file.ts';
 import { DEFAULT_BUDGETS, type PathBudgets } from './terms/budgets.ts';
 import { type UntrustedClaims, parseClaims } from './claims.ts';
 import { type DockerReference, parseDockerReference } from './terms/image-name.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { MAX_BLOB_BYTES } from '../../generator/blob.ts';
+import { MAX_BLOB_BYTES } from '../../generator/openpgp/signature-file.ts';
 import { shortenPath } from '../../generator/terms/location.ts';
 import { DEFAULT_BUDGETS } from '../../generator/terms/budgets.ts';
 import { type Judge, createJudge } from '../../generator/judge.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { chmod, mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { deflateRawSync } from 'node:zlib';
-import { MAX_BLOB_BYTES } from '../../../generator/blob.ts';
+import { MAX_BLOB_BYTES } from '../../../generator/openpgp/signature-file.ts';
 import {
   type Gpgv,
   type GpgvOptions,

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { readFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { MAX_BLOB_BYTES } from '../../../../generator/blob.ts';
+import { MAX_BLOB_BYTES } from '../../../../generator/openpgp/signature-file.ts';
 import { DEFAULT_BUDGETS } from '../../../../generator/terms/budgets.ts';
 import { measureClone } from '../../../../generator/sources/git/disk-use.ts';
 import { isPartial } from '../../../../generator/sources/git/partial-clone.ts';

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { deflateRawSync, deflateSync } from 'node:zlib';
 import * as fc from 'fast-check';
-import { MAX_BLOB_BYTES } from '../../../generator/blob.ts';
-import { readPackets } from '../../../generator/openpgp/packets.ts';
-import { readPlainMessage } from '../../../generator/openpgp/plain-message.ts';
-import { type Packet, TAG, formatPackets } from '../../fuzz/packet.ts';
-import { formatNotation, formatSeconds } from '../../fuzz/subpacket.ts';
-import { readVector } from '../samples.ts';
+import { readPackets } from '../../../../generator/openpgp/packets/packets.ts';
+import { readPlainMessage } from '../../../../generator/openpgp/packets/plain-message.ts';
+import { MAX_BLOB_BYTES } from '../../../../generator/openpgp/signature-file.ts';
+import { type Packet, TAG, formatPackets } from '../../../fuzz/packet.ts';
+import { formatNotation, formatSeconds } from '../../../fuzz/subpacket.ts';
+import { readVector } from '../../samples.ts';
 import {
   CREATED,
   EXPIRES,
@@ -14,7 +14,7 @@ import {
   NOTATION,
   forgeMessage,
   forgeSigner,
-} from './forged.ts';
+} from '../forged.ts';
 
 const read = (bytes: Uint8Array) => readPlainMessage(bytes, MAX_BLOB_BYTES);
 const zip = (bytes: Uint8Array, header: readonly number[] = [0xa3]) =>

@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import { MAX_BLOB_BYTES, checkBlobSize, parseBlob } from '../../generator/blob.ts';
-import { type RejectionCode, isRejection } from '../../generator/terms/rejection.ts';
-import { rejectionOf } from './samples.ts';
+import {
+  MAX_BLOB_BYTES,
+  checkBlobSize,
+  parseBlob,
+} from '../../../generator/openpgp/signature-file.ts';
+import { type RejectionCode, isRejection } from '../../../generator/terms/rejection.ts';
+import { rejectionOf } from '../samples.ts';
 
 /** First bytes that containers/image takes for OpenPGP (internal/signature/signature.go). */
 const TAKEN: ReadonlySet<number> = new Set([

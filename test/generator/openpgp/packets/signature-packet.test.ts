@@ -1,24 +1,24 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import { readPackets } from '../../../generator/openpgp/packets.ts';
+import { readPackets } from '../../../../generator/openpgp/packets/packets.ts';
 import {
   LAST_SECOND,
   type SignaturePacket,
   readSignaturePacket,
-} from '../../../generator/openpgp/signature-packet.ts';
+} from '../../../../generator/openpgp/packets/signature-packet.ts';
 import {
   type SignatureFields,
   formatSignature,
   parseSignature,
-} from '../../fuzz/signature-packet.ts';
+} from '../../../fuzz/signature-packet.ts';
 import {
   type Subpacket,
   formatNotation,
   formatSeconds,
   formatSubpackets,
-} from '../../fuzz/subpacket.ts';
-import { readVector } from '../samples.ts';
-import { CREATED, EXPIRES, ISSUER, ISSUER_FINGERPRINT, NOTATION } from './forged.ts';
+} from '../../../fuzz/subpacket.ts';
+import { readVector } from '../../samples.ts';
+import { CREATED, EXPIRES, ISSUER, ISSUER_FINGERPRINT, NOTATION } from '../forged.ts';
 
 const MADE = 1_705_276_800;
 const KEY_ID = Buffer.from('0123456789abcdef', 'hex');

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import { readKeyBlocks } from '../../../generator/openpgp/key-blocks.ts';
-import { formatPacket, readPackets } from '../../../generator/openpgp/packets.ts';
-import { FRAMINGS, formatPackets } from '../../fuzz/packet.ts';
-import { readVector } from '../samples.ts';
-import { forgeMessage, forgeSigner } from './forged.ts';
+import { readKeyBlocks } from '../../../../generator/openpgp/packets/key-blocks.ts';
+import { formatPacket, readPackets } from '../../../../generator/openpgp/packets/packets.ts';
+import { FRAMINGS, formatPackets } from '../../../fuzz/packet.ts';
+import { readVector } from '../../samples.ts';
+import { forgeMessage, forgeSigner } from '../forged.ts';
 
 const packet = (tag: number, body: Uint8Array) =>
   formatPackets([{ tag, framing: 'old-2', body: Buffer.from(body) }]);

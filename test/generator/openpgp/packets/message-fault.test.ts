@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict';
 import { deflateRawSync, deflateSync } from 'node:zlib';
 import * as fc from 'fast-check';
-import { MAX_BLOB_BYTES } from '../../../generator/blob.ts';
-import { findMessageFault, findSignaturePacket } from '../../../generator/openpgp/message-fault.ts';
-import type { RejectionCode } from '../../../generator/terms/rejection.ts';
-import { formatPackets } from '../../fuzz/packet.ts';
-import { readVector } from '../samples.ts';
-import { forgeMessage, forgeSigner } from './forged.ts';
+import {
+  findMessageFault,
+  findSignaturePacket,
+} from '../../../../generator/openpgp/packets/message-fault.ts';
+import { MAX_BLOB_BYTES } from '../../../../generator/openpgp/signature-file.ts';
+import type { RejectionCode } from '../../../../generator/terms/rejection.ts';
+import { formatPackets } from '../../../fuzz/packet.ts';
+import { readVector } from '../../samples.ts';
+import { forgeMessage, forgeSigner } from '../forged.ts';
 
 const packet = (tag: number, body: Uint8Array = Buffer.from('b\0\0\0\0\0x')) =>
   formatPackets([{ tag, framing: 'new-5', body: Buffer.from(body) }]);

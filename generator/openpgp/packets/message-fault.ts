@@ -1,6 +1,6 @@
 // What a message is, told from its packets: a better word for people than an engine's "no". It
 // decides nothing.
-import { type Rejection, reject } from '../terms/rejection.ts';
+import { type Rejection, reject } from '../../terms/rejection.ts';
 import {
   ENCRYPTED_TAGS,
   INFLATABLE,

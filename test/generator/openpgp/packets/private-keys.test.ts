@@ -4,17 +4,24 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { deflateRawSync, deflateSync } from 'node:zlib';
 import * as fc from 'fast-check';
-import { createNodeFiles } from '../../../generator/node-config/node-files.ts';
-import { createNodeGuide } from '../../../generator/node-config/node-guide.ts';
-import { parseStoreUrl } from '../../../generator/node-config/store-url.ts';
-import { KeyFileError, type Keyring, readKeyring } from '../../../generator/openpgp/openpgp-js.ts';
-import { findPrivateKey, holdsPrivateKeyInText } from '../../../generator/openpgp/private-keys.ts';
-import { createSimplePolicy } from '../../../generator/policy/policy.ts';
-import { createDownloads } from '../../../server/landing/downloads.ts';
-import { run, runOrThrow } from '../../e2e/run.ts';
-import { type Signer, makeSigner } from '../../e2e/signer.ts';
-import { FRAMINGS, type Packet, formatPackets, parsePackets } from '../../fuzz/packet.ts';
-import { describeWith } from '../../with-tools.ts';
+import { createNodeFiles } from '../../../../generator/node-config/node-files.ts';
+import { createNodeGuide } from '../../../../generator/node-config/node-guide.ts';
+import { parseStoreUrl } from '../../../../generator/node-config/store-url.ts';
+import {
+  KeyFileError,
+  type Keyring,
+  readKeyring,
+} from '../../../../generator/openpgp/openpgp-js.ts';
+import {
+  findPrivateKey,
+  holdsPrivateKeyInText,
+} from '../../../../generator/openpgp/packets/private-keys.ts';
+import { createSimplePolicy } from '../../../../generator/policy/policy.ts';
+import { createDownloads } from '../../../../server/landing/downloads.ts';
+import { run, runOrThrow } from '../../../e2e/run.ts';
+import { type Signer, makeSigner } from '../../../e2e/signer.ts';
+import { FRAMINGS, type Packet, formatPackets, parsePackets } from '../../../fuzz/packet.ts';
+import { describeWith } from '../../../with-tools.ts';
 
 const URL = parseStoreUrl('https://sig.example');
 const ALGORITHMS = ['ed25519', 'rsa2048', 'nistp256', 'dsa2048'];

@@ -7,8 +7,8 @@ import {
   bigEndian,
   inflatePacket,
   readPackets,
-} from '../../../generator/openpgp/packets.ts';
-import { FRAMINGS, formatPackets } from '../../fuzz/packet.ts';
+} from '../../../../generator/openpgp/packets/packets.ts';
+import { FRAMINGS, formatPackets } from '../../../fuzz/packet.ts';
 
 const LIMIT = 1000;
 const MEBIBYTE = 1024 * 1024;

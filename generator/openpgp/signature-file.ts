@@ -1,9 +1,9 @@
 // What nodes read before any cryptography: the size and the first bytes
 // (containers/image internal/signature/signature.go, FromBlob). A file that fails here
 // and were served would fail every pull of its image, whatever the node's policy.
-import { ENCRYPTED_TAGS, readTag } from './openpgp/packets.ts';
-import { type Rejection, reject } from './terms/rejection.ts';
-import { isSigstoreJson } from './terms/sigstore-json.ts';
+import { type Rejection, reject } from '../terms/rejection.ts';
+import { isSigstoreJson } from '../terms/sigstore-json.ts';
+import { ENCRYPTED_TAGS, readTag } from './packets/packets.ts';
 
 /** The most bytes that nodes read of a signature (iolimits.MaxSignatureBodySize). */
 export const MAX_BLOB_BYTES = 4 * 1024 * 1024;
