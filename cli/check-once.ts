@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { createJudge } from '../generator/judge.ts';
 import type { Policy } from '../generator/policy/policy.ts';
 import { type CheckReport, type ReportedFile, sortByPath } from '../generator/report.ts';
-import { createDirectoryPass } from '../generator/sources/directory-pass.ts';
+import { createDirectoryPass } from '../generator/sources/directory/directory-pass.ts';
 import {
   type HistoryChange,
   type ReadableSource,

@@ -138,7 +138,8 @@ async function run(source: string, settings: Settings, world: World): Promise<nu
       environment,
       ending.signal,
       async (path, subtree, _ending, budgets) => {
-        const { createDirectorySource } = await import('../generator/sources/directory.ts');
+        const { createDirectorySource } =
+          await import('../generator/sources/directory/directory.ts');
         return createDirectorySource(path, subtree, budgets);
       },
     );

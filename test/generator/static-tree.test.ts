@@ -21,7 +21,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { loadStore } from '../../generator/load-store.ts';
 import { readKeyring } from '../../generator/openpgp/openpgp-js.ts';
-import { createDirectorySource } from '../../generator/sources/directory.ts';
+import { createDirectorySource } from '../../generator/sources/directory/directory.ts';
 import { KEEP_REPLACED_FOR, writeStaticTree } from '../../generator/static-tree.ts';
 import type { SignatureStore } from '../../generator/store.ts';
 import { lockDirectory } from '../../generator/system/directory-lock.ts';

@@ -1,7 +1,7 @@
 import { cp, readFile, readdir } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { createSimplePolicy } from '../../generator/policy/policy.ts';
-import { createDirectorySource } from '../../generator/sources/directory.ts';
+import { createDirectorySource } from '../../generator/sources/directory/directory.ts';
 import { type RunningServer, type ServerOptions, startServer } from '../../server/start-server.ts';
 import { makeTemporary, removeTemporary } from '../e2e/temporary.ts';
 import { gpgv, openMessage } from '../generator/samples.ts';

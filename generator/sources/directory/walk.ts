@@ -1,7 +1,7 @@
 // The tree below a directory, listed without waiting: for a thread that has nothing else to do. In
 // here a path is a string of bytes, one a character (latin1): file systems have nothing else.
 import { type Dirent, readdirSync } from 'node:fs';
-import type { StateCounter } from './state-counter.ts';
+import type { StateCounter } from '../state-counter.ts';
 import { cannotBeListed, hasVanished } from './directory-entry.ts';
 
 /** An entry that is no directory. */

@@ -3,14 +3,14 @@
 import { readFile } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { DEFAULT_BUDGETS, type StateBudgets } from '../terms/budgets.ts';
-import { reject } from '../terms/rejection.ts';
+import { DEFAULT_BUDGETS, type StateBudgets } from '../../terms/budgets.ts';
+import { reject } from '../../terms/rejection.ts';
 import { type DirectoryIndex, type IndexedEntry, indexDirectory } from './directory-index.ts';
 import { resolveRoot } from './directory-root.ts';
-import type { Entry, Snapshot, Source } from './source.ts';
-import { StateCounter } from './state-counter.ts';
+import type { Entry, Snapshot, Source } from '../source.ts';
+import { StateCounter } from '../state-counter.ts';
 import { type DirectoryWatch, watchDirectory } from './watch-directory.ts';
-import { messageOf } from '../terms/message-of.ts';
+import { messageOf } from '../../terms/message-of.ts';
 
 const readBytes = promisify(readFile);
 

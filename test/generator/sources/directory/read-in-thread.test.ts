@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { readInThread } from '../../../generator/sources/read-in-thread.ts';
-import { NO_PATHS } from '../../../generator/sources/state-budget.ts';
-import { DEFAULT_BUDGETS } from '../../../generator/terms/budgets.ts';
-import { collect } from './collect.ts';
+import { readInThread } from '../../../../generator/sources/directory/read-in-thread.ts';
+import { NO_PATHS } from '../../../../generator/sources/state-budget.ts';
+import { DEFAULT_BUDGETS } from '../../../../generator/terms/budgets.ts';
+import { collect } from '../collect.ts';
 
 const TASK = { root: '/nowhere', folders: [], budgets: DEFAULT_BUDGETS, totals: NO_PATHS };
 const NEVER = new AbortController().signal;

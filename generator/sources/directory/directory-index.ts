@@ -2,10 +2,10 @@ import { type BigIntStats, type Dirent, lstat, readdir } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import pMap from 'p-map';
-import { decodePath } from './decode-path.ts';
-import type { StateCounter } from './state-counter.ts';
+import { decodePath } from '../decode-path.ts';
+import type { StateCounter } from '../state-counter.ts';
 import { cannotBeListed, hasVanished, kindOf } from './directory-entry.ts';
-import type { Entry } from './source.ts';
+import type { Entry } from '../source.ts';
 
 /** An entry and when its file was last written, in milliseconds since 1970. */
 export interface IndexedEntry {

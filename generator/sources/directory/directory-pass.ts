@@ -2,15 +2,15 @@
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { DEFAULT_BUDGETS, type StateBudgets } from '../terms/budgets.ts';
-import { messageOf } from '../terms/message-of.ts';
-import { reject } from '../terms/rejection.ts';
+import { DEFAULT_BUDGETS, type StateBudgets } from '../../terms/budgets.ts';
+import { messageOf } from '../../terms/message-of.ts';
+import { reject } from '../../terms/rejection.ts';
+import { flattenBatches } from '../flatten-batches.ts';
+import type { ReadableSource } from '../source.ts';
+import { StateCounter } from '../state-counter.ts';
 import { resolveRoot } from './directory-root.ts';
-import { flattenBatches } from './flatten-batches.ts';
 import { readAhead } from './read-ahead.ts';
-import type { ReadableSource } from './source.ts';
-import { StateCounter } from './state-counter.ts';
-import { walkDirectory } from './walk-directory.ts';
+import { walkDirectory } from './walk.ts';
 
 /** Entries that are counted before anything else gets its turn. */
 const COUNTED_AT_ONCE = 1000;

@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { chmod, mkdir, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import * as fc from 'fast-check';
-import { createDirectorySource } from '../../../generator/sources/directory.ts';
-import { createDirectoryPass } from '../../../generator/sources/directory-pass.ts';
-import type { Entry, Pass } from '../../../generator/sources/source.ts';
-import { asNobody } from '../../e2e/as-nobody.ts';
-import { runOrThrow } from '../../e2e/run.ts';
-import { useTemporary } from '../../e2e/temporary.ts';
-import { collect, fileAt, listEntries } from './collect.ts';
+import { createDirectorySource } from '../../../../generator/sources/directory/directory.ts';
+import { createDirectoryPass } from '../../../../generator/sources/directory/directory-pass.ts';
+import type { Entry, Pass } from '../../../../generator/sources/source.ts';
+import { asNobody } from '../../../e2e/as-nobody.ts';
+import { runOrThrow } from '../../../e2e/run.ts';
+import { useTemporary } from '../../../e2e/temporary.ts';
+import { collect, fileAt, listEntries } from '../collect.ts';
 
 /** So many that a thread reads most of them. */
 const MANY = 1500;

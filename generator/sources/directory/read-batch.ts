@@ -1,11 +1,11 @@
 // Entries with the content of the small files among them, read along with the listing: many at a
 // time, so that one thread can hand them to another.
 import { closeSync, constants, lstatSync, openSync, readSync } from 'node:fs';
-import { parseSignatureName } from '../terms/location.ts';
-import { decodePath } from './decode-path.ts';
+import { parseSignatureName } from '../../terms/location.ts';
+import { decodePath } from '../decode-path.ts';
+import type { Entry, FileEntry } from '../source.ts';
 import { hasVanished, kindOf } from './directory-entry.ts';
-import type { Entry, FileEntry } from './source.ts';
-import { type Found, toBytes } from './walk-directory.ts';
+import { type Found, toBytes } from './walk.ts';
 
 /** What a walk has found next. */
 export interface Batch {

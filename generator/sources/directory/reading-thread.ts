@@ -1,10 +1,10 @@
 // A thread that lists and reads a directory for the main one: a batch for each message.
 import { parentPort, workerData } from 'node:worker_threads';
-import type { StateBudgets } from '../terms/budgets.ts';
-import type { StateTotals } from './state-budget.ts';
+import type { StateBudgets } from '../../terms/budgets.ts';
+import type { StateTotals } from '../state-budget.ts';
 import { readBatch } from './read-batch.ts';
-import { StateCounter } from './state-counter.ts';
-import { walkDirectory } from './walk-directory.ts';
+import { StateCounter } from '../state-counter.ts';
+import { walkDirectory } from './walk.ts';
 
 /** What the thread is started with. */
 export interface ReadingTask {

@@ -1,5 +1,5 @@
 import { realpath, stat } from 'node:fs/promises';
-import { SourceError } from './source.ts';
+import { SourceError } from '../source.ts';
 
 /**
  * The directory that a path leads to, which alone may do so through a link.

@@ -1,16 +1,16 @@
 // A directory read ahead of whoever works on its files: in another thread, unless there are so few
 // that starting one would take longer.
-import { threadScript } from '../system/thread-script.ts';
+import { threadScript } from '../../system/thread-script.ts';
 import { readBatch } from './read-batch.ts';
 import { readInThread } from './read-in-thread.ts';
-import type { StateBudgets } from '../terms/budgets.ts';
-import type { Entry } from './source.ts';
-import { StateCounter } from './state-counter.ts';
-import { walkDirectory } from './walk-directory.ts';
+import type { StateBudgets } from '../../terms/budgets.ts';
+import type { Entry } from '../source.ts';
+import { StateCounter } from '../state-counter.ts';
+import { walkDirectory } from './walk.ts';
 
 /** Batches that are read before a thread is started for all others. */
 const WITHOUT_THREAD = 4;
-const THREAD = threadScript('sources/reading-thread');
+const THREAD = threadScript('sources/directory/reading-thread');
 
 /**
  * Gives all entries below a directory, with the content of small files. `root` is absolute, a

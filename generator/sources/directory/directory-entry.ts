@@ -1,8 +1,8 @@
 // What a directory says of the entries in it, whoever lists it.
 import type { Dirent } from 'node:fs';
-import { hasCode } from '../terms/has-code.ts';
-import { decodePath } from './decode-path.ts';
-import { type Entry, SourceError } from './source.ts';
+import { hasCode } from '../../terms/has-code.ts';
+import { decodePath } from '../decode-path.ts';
+import { type Entry, SourceError } from '../source.ts';
 
 /** What an entry that is no directory is taken for. */
 export function kindOf(

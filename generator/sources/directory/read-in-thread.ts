@@ -1,9 +1,9 @@
 // Batches that another thread reads ahead of whoever takes them.
 import { on } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import { messageOf } from '../terms/message-of.ts';
+import { messageOf } from '../../terms/message-of.ts';
+import { type Entry, SourceError, StateRefusedError } from '../source.ts';
 import type { ReadingTask } from './reading-thread.ts';
-import { type Entry, SourceError, StateRefusedError } from './source.ts';
 
 /** Batches that the thread may be ahead; more would only take memory. */
 const AHEAD = 3;

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { appendFile, mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createDirectorySource } from '../../../generator/sources/directory.ts';
-import type { Source } from '../../../generator/sources/source.ts';
-import { eventually } from '../../e2e/eventually.ts';
-import { makeTemporary, removeTemporary, useTemporary } from '../../e2e/temporary.ts';
+import { createDirectorySource } from '../../../../generator/sources/directory/directory.ts';
+import type { Source } from '../../../../generator/sources/source.ts';
+import { eventually } from '../../../e2e/eventually.ts';
+import { makeTemporary, removeTemporary, useTemporary } from '../../../e2e/temporary.ts';
 
 /** What someone who follows a source has seen of it. */
 interface Follower {
