@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { messageOf } from '../generator/message-of.ts';
+import { messageOf } from '../generator/terms/message-of.ts';
 import { Complaint } from './complaint.ts';
 
 const HINT = 'make one with `skopeo login --authfile FILE REGISTRY`';

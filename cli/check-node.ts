@@ -1,6 +1,6 @@
 import { inspectNode } from '../generator/node-config/inspect-node.ts';
 import { createWantedNode } from '../generator/node-config/wanted-node.ts';
-import { toLine } from '../generator/printable.ts';
+import { toLine } from '../generator/terms/text.ts';
 import { readNodePolicy, toNodeFilesOptions } from './describe-nodes.ts';
 import { formatNodeReport } from './format-node-report.ts';
 import type { Settings } from './options.ts';

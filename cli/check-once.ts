@@ -1,15 +1,15 @@
 import { rm } from 'node:fs/promises';
-import { DirectoryInUseError } from '../generator/directory-lock.ts';
 import { createJudge } from '../generator/judge.ts';
 import type { Policy } from '../generator/policy/policy.ts';
 import { type CheckReport, type ReportedFile, sortByPath } from '../generator/report.ts';
-import { createDirectoryPass } from '../generator/sources/directory-pass.ts';
+import { createDirectoryPass } from '../generator/sources/directory/directory-pass.ts';
 import {
   type HistoryChange,
   type ReadableSource,
   type Source,
   StateRefusedError,
 } from '../generator/sources/source.ts';
+import { DirectoryInUseError } from '../generator/system/directory-lock.ts';
 import { toBudgets } from './budget-options.ts';
 import { type Checked, type Run, canBeFollowed, checkSource } from './check-source.ts';
 import { openEngines, warnOfMissingGpgv } from './open-engines.ts';

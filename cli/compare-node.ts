@@ -1,6 +1,6 @@
 // `lookaside node-config --check ROOT` and `--diff DIR`: what nodes have, beside what they should.
 import { stat } from 'node:fs/promises';
-import { messageOf } from '../generator/message-of.ts';
+import { messageOf } from '../generator/terms/message-of.ts';
 import { checkNode } from './check-node.ts';
 import { checkOptions } from './check-options.ts';
 import { Complaint } from './complaint.ts';

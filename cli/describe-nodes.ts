@@ -7,7 +7,7 @@ import {
 } from '../generator/node-config/node-files.ts';
 import type { PolicyJson } from '../generator/node-config/policy-file.ts';
 import type { StoreUrl } from '../generator/node-config/store-url.ts';
-import { messageOf } from '../generator/message-of.ts';
+import { messageOf } from '../generator/terms/message-of.ts';
 import type { Policy } from '../generator/policy/policy.ts';
 import { Complaint } from './complaint.ts';
 import type { Settings } from './options.ts';

@@ -3,9 +3,12 @@ import { FILE_HEADERS_ONLY, createTwoFilesPatch } from 'diff';
 import type { NodeFile } from '../generator/node-config/node-file.ts';
 import type { Found } from '../generator/node-config/node-state.ts';
 import { type PolicyJson, readPolicyJson } from '../generator/node-config/policy-file.ts';
-import { findPrivateKey, holdsPrivateKeyInText } from '../generator/openpgp/private-keys.ts';
+import {
+  findPrivateKey,
+  holdsPrivateKeyInText,
+} from '../generator/openpgp/packets/private-keys.ts';
 import type { Policy } from '../generator/policy/policy.ts';
-import { toPrintable } from '../generator/printable.ts';
+import { toPrintable } from '../generator/terms/text.ts';
 import type { NodeTree } from './check-node.ts';
 import { Complaint } from './complaint.ts';
 import { createFiles, readNodePolicy, toNodeFilesOptions } from './describe-nodes.ts';

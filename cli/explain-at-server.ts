@@ -1,9 +1,9 @@
 // Asks a running server why it has no good signature for an image.
-import type { DockerReference } from '../generator/docker-reference.ts';
-import { messageOf } from '../generator/message-of.ts';
-import { parseUrl } from '../generator/parse-url.ts';
 import { formatReference } from '../generator/policy/signed-identity.ts';
-import { toLine } from '../generator/printable.ts';
+import type { DockerReference } from '../generator/terms/image-name.ts';
+import { messageOf } from '../generator/terms/message-of.ts';
+import { parseUrl } from '../generator/terms/parse-url.ts';
+import { toLine } from '../generator/terms/text.ts';
 import { Complaint } from './complaint.ts';
 import { type ServerAnswer, answerSchema, refusalSchema } from './explain-answer.ts';
 

@@ -1,9 +1,9 @@
-import type { DockerReference } from '../generator/docker-reference.ts';
 import { type ExplainedImage, explainImage } from '../generator/explain/explain-image.ts';
 import type { CheckReport } from '../generator/report.ts';
-import { resolveRoot } from '../generator/sources/directory-root.ts';
+import { resolveRoot } from '../generator/sources/directory/directory-root.ts';
 import { parseSource } from '../generator/sources/parse-source.ts';
 import { SourceError } from '../generator/sources/source.ts';
+import type { DockerReference } from '../generator/terms/image-name.ts';
 import { withChecked } from './check-once.ts';
 import { Complaint } from './complaint.ts';
 import { isServerUrl } from './explain-at-server.ts';

@@ -1,8 +1,8 @@
 // Why skopeo has no manifest for us, with a cure for each cause. Its words are those of containers/image,
 // of Go, and of the registry.
-import type { DockerReference } from '../generator/docker-reference.ts';
 import { formatReference, nameOf } from '../generator/policy/signed-identity.ts';
-import { toLine } from '../generator/printable.ts';
+import type { DockerReference } from '../generator/terms/image-name.ts';
+import { toLine } from '../generator/terms/text.ts';
 import { Complaint } from './complaint.ts';
 import type { SkopeoError } from './run-skopeo.ts';
 

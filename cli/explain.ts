@@ -1,9 +1,9 @@
 // `lookaside explain IMAGE [SOURCE]`: whether nodes that pull an image would accept it, for people
 // who were called because they do not.
-import type { DockerReference } from '../generator/docker-reference.ts';
 import type { ExplainedImage } from '../generator/explain/explain-image.ts';
-import { parsePulledImage } from '../generator/explain/pulled-image.ts';
 import { formatReference } from '../generator/policy/signed-identity.ts';
+import type { DockerReference } from '../generator/terms/image-name.ts';
+import { parsePulledImage } from '../generator/terms/pulled-image.ts';
 import { checkAuthfile } from './check-authfile.ts';
 import { Complaint } from './complaint.ts';
 import type { ServerAnswer } from './explain-answer.ts';

@@ -1,8 +1,8 @@
 import { styleText } from 'node:util';
 import type { ExplainedImage, FoundSignature } from '../generator/explain/explain-image.ts';
 import type { QuarantinedFile, SignedImage } from '../generator/explain/reason.ts';
-import { formatJson, toLine } from '../generator/printable.ts';
 import type { CheckReport } from '../generator/report.ts';
+import { formatJson, toLine } from '../generator/terms/text.ts';
 import type { ServerAnswer } from './explain-answer.ts';
 import { hasColour } from './has-colour.ts';
 import type { Pulled } from './read-platforms.ts';

@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
-import { formatJson } from '../generator/printable.ts';
 import type { CheckReport } from '../generator/report.ts';
+import { formatJson } from '../generator/terms/text.ts';
 import { formatGithub } from './format-github.ts';
 import { formatJunit } from './format-junit.ts';
 import { formatSarif } from './format-sarif.ts';

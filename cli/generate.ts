@@ -1,4 +1,4 @@
-import { DirectoryInUseError } from '../generator/directory-lock.ts';
+import { DirectoryInUseError } from '../generator/system/directory-lock.ts';
 import { parseSource } from '../generator/sources/parse-source.ts';
 import { makeSourceState, writeStaticTree } from '../generator/static-tree.ts';
 import { checkOnce, reportOn } from './check-once.ts';
@@ -8,7 +8,7 @@ import { hasColour } from './has-colour.ts';
 import type { Settings } from './options.ts';
 import { tellRefused } from './tell-refused.ts';
 import type { World } from './world.ts';
-import { messageOf } from '../generator/message-of.ts';
+import { messageOf } from '../generator/terms/message-of.ts';
 
 /**
  * `lookaside generate SOURCE --out DIR`. Faults are told on standard error; they fail the

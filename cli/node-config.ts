@@ -5,7 +5,7 @@ import { signedScopes } from '../generator/node-config/node-files.ts';
 import { adviseOnLayout } from '../generator/node-config/layout-advice.ts';
 import type { NodeFile } from '../generator/node-config/node-file.ts';
 import type { Policy } from '../generator/policy/policy.ts';
-import { toPrintable } from '../generator/printable.ts';
+import { toPrintable } from '../generator/terms/text.ts';
 import { checkOptions } from './check-options.ts';
 import { compareNode } from './compare-node.ts';
 import { Complaint } from './complaint.ts';

@@ -8,7 +8,7 @@ import {
 } from '../generator/openpgp/open-message.ts';
 import { createRsaVerifier } from '../generator/openpgp/rsa-in-thread.ts';
 import type { Policy } from '../generator/policy/policy.ts';
-import type { Budgets } from '../generator/budgets.ts';
+import type { Budgets } from '../generator/terms/budgets.ts';
 import type { Environment } from './read-settings.ts';
 import { readVersion } from './read-version.ts';
 import { explainTemporary } from './unusable-directory.ts';

@@ -1,8 +1,8 @@
-import { messageOf } from '../generator/message-of.ts';
+import { messageOf } from '../generator/terms/message-of.ts';
 import type { GivenUp } from '../generator/openpgp/given-up.ts';
 import { GivenUpFile } from '../generator/openpgp/given-up-file.ts';
 import type { Troubles } from '../server/follow/troubles.ts';
-import type { ProgramLog } from '../server/program-log.ts';
+import type { ProgramLog } from '../generator/system/program-log.ts';
 import { STATE_DIRECTORY_HINT, stateFile } from './state-file.ts';
 
 const PART = 'messages without a verdict';

@@ -1,8 +1,8 @@
 import { createImageWriter } from '../generator/image/image-writer.ts';
 import type { ImageFile } from '../generator/image/store-memory.ts';
-import { messageOf } from '../generator/message-of.ts';
+import { messageOf } from '../generator/terms/message-of.ts';
 import type { Source } from '../generator/sources/source.ts';
-import type { ProgramLog } from '../server/program-log.ts';
+import type { ProgramLog } from '../generator/system/program-log.ts';
 import type { Troubles } from '../server/follow/troubles.ts';
 import { STATE_DIRECTORY_HINT, stateFile } from './state-file.ts';
 

@@ -1,5 +1,5 @@
-import { messageOf } from '../generator/message-of.ts';
-import type { ProgramLog } from '../server/program-log.ts';
+import { messageOf } from '../generator/terms/message-of.ts';
+import type { ProgramLog } from '../generator/system/program-log.ts';
 import { type RefusedFile, createRefusedFile } from '../server/refused/refused-file.ts';
 import type { Troubles } from '../server/follow/troubles.ts';
 import { STATE_DIRECTORY_HINT, stateFile } from './state-file.ts';

@@ -1,10 +1,10 @@
 import { readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { messageOf } from '../generator/message-of.ts';
+import { messageOf } from '../generator/terms/message-of.ts';
 import { parseSource } from '../generator/sources/parse-source.ts';
 import type { Source } from '../generator/sources/source.ts';
 import { makeScratchDirectory } from '../generator/system/scratch-directory.ts';
-import type { Budgets } from '../generator/budgets.ts';
+import type { Budgets } from '../generator/terms/budgets.ts';
 import { toBudgets } from './budget-options.ts';
 import { Complaint } from './complaint.ts';
 import type { Settings } from './options.ts';

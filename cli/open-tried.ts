@@ -1,7 +1,7 @@
-import { messageOf } from '../generator/message-of.ts';
 import type { Source } from '../generator/sources/source.ts';
+import type { ProgramLog } from '../generator/system/program-log.ts';
+import { messageOf } from '../generator/terms/message-of.ts';
 import { TriedCommit } from '../server/follow/tried-commit.ts';
-import type { ProgramLog } from '../server/program-log.ts';
 import { stateFile } from './state-file.ts';
 
 /** Where the commit is noted that is being judged; undefined for a directory, which has none. */

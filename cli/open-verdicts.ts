@@ -1,8 +1,8 @@
 import { mkdir, stat } from 'node:fs/promises';
-import { hasCode } from '../generator/has-code.ts';
-import { messageOf } from '../generator/message-of.ts';
+import { hasCode } from '../generator/terms/has-code.ts';
+import { messageOf } from '../generator/terms/message-of.ts';
 import { type VerdictFile, openVerdictFile } from '../generator/verdict-file.ts';
-import type { ProgramLog } from '../server/program-log.ts';
+import type { ProgramLog } from '../generator/system/program-log.ts';
 import type { Troubles } from '../server/follow/troubles.ts';
 import { STATE_DIRECTORY_HINT, stateFile } from './state-file.ts';
 

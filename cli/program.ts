@@ -16,7 +16,7 @@ import { readSettings } from './read-settings.ts';
 import { readVersion } from './read-version.ts';
 import type { World } from './world.ts';
 import { write } from './write.ts';
-import { suggest } from '../generator/suggest.ts';
+import { suggest } from '../generator/terms/suggest.ts';
 
 interface CommandForm {
   readonly summary: string;

@@ -4,8 +4,8 @@
 import { type Stats, constants } from 'node:fs';
 import { lstat, open, readdir, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { messageOf } from '../generator/message-of.ts';
 import type { ClosedEntry, Found } from '../generator/node-config/node-state.ts';
+import { messageOf } from '../generator/terms/message-of.ts';
 
 /** Names in a directory, sorted. */
 export type FoundNames =

@@ -2,8 +2,8 @@
 // credentials, mirrors, certificates and proxies as a node.
 import { access, constants } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { DockerReference } from '../generator/docker-reference.ts';
 import { formatReference } from '../generator/policy/signed-identity.ts';
+import type { DockerReference } from '../generator/terms/image-name.ts';
 import { explainSkopeo, isLoginWanted, isPlainHttpOnLoopback } from './explain-skopeo.ts';
 import type { Environment } from './read-settings.ts';
 import { SkopeoError, runSkopeo } from './run-skopeo.ts';

@@ -1,9 +1,9 @@
 // Which manifests nodes ask for when they pull an image.
-import type { DockerReference } from '../generator/docker-reference.ts';
 import { chooseInstances } from '../generator/explain/choose-instances.ts';
 import { type Instance, parseManifest } from '../generator/explain/manifest.ts';
 import { formatReference } from '../generator/policy/signed-identity.ts';
-import { toLine } from '../generator/printable.ts';
+import type { DockerReference } from '../generator/terms/image-name.ts';
+import { toLine } from '../generator/terms/text.ts';
 import { Complaint } from './complaint.ts';
 import { untilStopped } from './open-source.ts';
 import type { Settings } from './options.ts';

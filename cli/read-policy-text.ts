@@ -1,13 +1,13 @@
 // A node's policy.json as it is on the disk.
 import { createReadStream } from 'node:fs';
 import { buffer } from 'node:stream/consumers';
-import { messageOf } from '../generator/message-of.ts';
 import {
   type PolicyFile,
   PolicyFileError,
   findPrivateData,
   parsePolicyFile,
 } from '../generator/policy/policy-json.ts';
+import { messageOf } from '../generator/terms/message-of.ts';
 import { Complaint } from './complaint.ts';
 import { PRIVATE_KEY_HINT } from './read-keys.ts';
 

@@ -6,7 +6,7 @@ import { pino } from 'pino';
 import type { LineSink } from '../server/batch-lines.ts';
 import { Failures } from '../server/follow/failures.ts';
 import { Reload } from '../server/follow/reload.ts';
-import { type ProgramLog, createProgramLog } from '../server/program-log.ts';
+import { type ProgramLog, createProgramLog } from '../generator/system/program-log.ts';
 import type { Policy } from '../generator/policy/policy.ts';
 import type { Source } from '../generator/sources/source.ts';
 import { processStarts } from '../generator/system/process-starts.ts';
@@ -32,7 +32,7 @@ import type { Settings } from './options.ts';
 import { readPolicy } from './read-policy.ts';
 import { readShownUrl } from './read-store-url.ts';
 import type { World } from './world.ts';
-import { messageOf } from '../generator/message-of.ts';
+import { messageOf } from '../generator/terms/message-of.ts';
 
 type AccessLogSink = ReturnType<typeof pino.destination>;
 
@@ -138,7 +138,8 @@ async function run(source: string, settings: Settings, world: World): Promise<nu
       environment,
       ending.signal,
       async (path, subtree, _ending, budgets) => {
-        const { createDirectorySource } = await import('../generator/sources/directory.ts');
+        const { createDirectorySource } =
+          await import('../generator/sources/directory/directory.ts');
         return createDirectorySource(path, subtree, budgets);
       },
     );
@@ -209,7 +210,7 @@ async function run(source: string, settings: Settings, world: World): Promise<nu
 
 /** What makes a log readable takes long to load, and services have no terminal. */
 async function forTerminal({ stderr, environment }: World): Promise<NodeJS.WritableStream> {
-  const { createTerminalStream } = await import('../server/terminal-stream.ts');
+  const { createTerminalStream } = await import('../generator/system/terminal-stream.ts');
   return createTerminalStream(stderr, hasColour(stderr, environment));
 }
 

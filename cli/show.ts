@@ -1,9 +1,9 @@
 // `lookaside show FILE…`: what a signature says, for people who review it before it is published.
 import { createReadStream } from 'node:fs';
-import { MAX_BLOB_BYTES } from '../generator/blob.ts';
 import { describeSignature } from '../generator/describe-signature.ts';
-import { messageOf } from '../generator/message-of.ts';
-import { formatJson } from '../generator/printable.ts';
+import { MAX_BLOB_BYTES } from '../generator/openpgp/signature-file.ts';
+import { messageOf } from '../generator/terms/message-of.ts';
+import { formatJson } from '../generator/terms/text.ts';
 import { toBudgets } from './budget-options.ts';
 import { Complaint } from './complaint.ts';
 import { formatShown } from './format-shown.ts';

@@ -4,8 +4,8 @@
 import type { PublishableFile } from './checked-file.ts';
 import type { UntrustedClaims } from './claims.ts';
 import type { Signature } from './judge.ts';
-import { formatLocation } from './location.ts';
 import type { Signer } from './openpgp/open-message.ts';
+import { formatLocation } from './terms/location.ts';
 
 /** Bytes of a block. Small enough that what is no longer used is soon given back. */
 const BLOCK_BYTES = 256 * 1024;

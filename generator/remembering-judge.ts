@@ -4,10 +4,10 @@
 import { hash } from 'node:crypto';
 import type { CheckedFile, PublishableFile } from './checked-file.ts';
 import type { Judge, Signature } from './judge.ts';
-import type { Location } from './location.ts';
 import type { Policy } from './policy/policy.ts';
-import { isRejection } from './rejection.ts';
 import type { SignatureStore } from './store.ts';
+import type { Location } from './terms/location.ts';
+import { isRejection } from './terms/rejection.ts';
 import type { VerdictFile } from './verdict-file.ts';
 import type { VerdictIndex } from './verdict-index.ts';
 import type { VerdictLines } from './verdict-line.ts';

@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { DIRECTORY_MODE, FILE_MODE, isIntactDirectory, isIntactFile } from './check-tree.ts';
-import { removeTree } from './remove-tree.ts';
+import { removeTree } from './system/remove-tree.ts';
 import type { TreeFacts } from './tree-facts.ts';
 import type { WantedTree } from './wanted-tree.ts';
 

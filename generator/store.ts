@@ -5,7 +5,7 @@ import { type CheckedFile, type PublishableFile, isOlder, isWaiting } from './ch
 import { DirectoryMap } from './directory-map.ts';
 import type { Signature } from './judge.ts';
 import { createKeeper } from './kept-file.ts';
-import { isIgnoredPath } from './location.ts';
+import { isIgnoredPath } from './terms/location.ts';
 import {
   type RejectedFile,
   type ReportedFile,
@@ -16,8 +16,8 @@ import {
   reportOther,
 } from './report.ts';
 import { RejectedIndex } from './rejected-index.ts';
-import { type RejectionCode, isUndecided, validityOf } from './rejection.ts';
-import { ALWAYS, type Validity, holdsAt, intersect } from './validity.ts';
+import { type RejectionCode, isUndecided, validityOf } from './terms/rejection.ts';
+import { ALWAYS, type Validity, holdsAt, intersect } from './terms/validity.ts';
 import {
   type Directory,
   EMPTY,

@@ -1,7 +1,7 @@
 // One remembered verdict as a line: fields between tabs, which no field holds. What many lines have
 // in common comes last, so that it is read once.
 import type { Signature } from './judge.ts';
-import type { Location } from './location.ts';
+import type { Location } from './terms/location.ts';
 import type { VerdictTerms } from './verdict-terms.ts';
 
 /** A signature but for its bytes, which the repository holds. */

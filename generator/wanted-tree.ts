@@ -1,5 +1,5 @@
-import { formatLocation } from './location.ts';
 import type { StoredSignature } from './store.ts';
+import { formatLocation } from './terms/location.ts';
 
 /** What of a store goes into its tree. */
 export interface Served {

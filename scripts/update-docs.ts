@@ -11,7 +11,7 @@ import {
   variableOf,
 } from '../cli/options.ts';
 import { NODE_FINDINGS } from '../generator/node-config/finding.ts';
-import { REJECTIONS } from '../generator/rejection.ts';
+import { REJECTIONS } from '../generator/terms/rejection.ts';
 import { TROUBLES } from '../server/follow/troubles.ts';
 import { METRICS } from '../server/metrics/metric-list.ts';
 

@@ -2,6 +2,7 @@
 import express, { type Express } from 'express';
 import type { StoreUrl } from '../generator/node-config/store-url.ts';
 import type { Policy } from '../generator/policy/policy.ts';
+import type { ProgramLog } from '../generator/system/program-log.ts';
 import { createClientAddress } from './client-address.ts';
 import { createFailedRequest } from './failed-request.ts';
 import type { Failures } from './follow/failures.ts';
@@ -9,7 +10,6 @@ import { createPageHeaders } from './html/page-headers.ts';
 import { createLanding } from './landing/landing.ts';
 import { PAGE_SOURCES } from './landing/render-page.ts';
 import type { Lookup } from './lookup.ts';
-import type { ProgramLog } from './program-log.ts';
 import type { Refresher } from './refresher.ts';
 import { type WebhookOptions, createWebhook } from './webhook.ts';
 

@@ -7,9 +7,9 @@ import { checkEntries } from '../generator/check-entries.ts';
 import { type CheckedFile, isWaiting, withoutDetail } from '../generator/checked-file.ts';
 import { assertRead, judgeAgain } from '../generator/judge-again.ts';
 import type { Judge, Signature } from '../generator/judge.ts';
-import { messageOf } from '../generator/message-of.ts';
+import { messageOf } from '../generator/terms/message-of.ts';
 import { DEFERRED } from '../generator/openpgp/open-message.ts';
-import { type Rejection, isRejection } from '../generator/rejection.ts';
+import { type Rejection, isRejection } from '../generator/terms/rejection.ts';
 import { type RejectedFile, isRejected, reportOther } from '../generator/report.ts';
 import { type Snapshot, type Source, StateRefusedError } from '../generator/sources/source.ts';
 import type { JudgedFile, SignatureStore } from '../generator/store.ts';
@@ -24,7 +24,7 @@ import type { Troubles } from './follow/troubles.ts';
 import type { TriedCommit } from './follow/tried-commit.ts';
 import type { UndecidedPass } from './follow/undecided-pace.ts';
 import type { StoreJudge } from './judge-with-memory.ts';
-import type { ProgramLog } from './program-log.ts';
+import type { ProgramLog } from '../generator/system/program-log.ts';
 
 /** One state of the store. */
 export interface Generation {

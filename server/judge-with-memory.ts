@@ -1,12 +1,12 @@
 // The judge of a server: what it has judged before it knows again.
-import type { PathBudgets } from '../generator/budgets.ts';
+import type { PathBudgets } from '../generator/terms/budgets.ts';
 import { type Judge, createJudge } from '../generator/judge.ts';
 import {
   type ImageFile,
   type StoreMemory,
   createStoreMemory,
 } from '../generator/image/store-memory.ts';
-import { messageOf } from '../generator/message-of.ts';
+import { messageOf } from '../generator/terms/message-of.ts';
 import type { OpenMessage } from '../generator/openpgp/open-message.ts';
 import type { Policy } from '../generator/policy/policy.ts';
 import { type Memory, createRememberingJudge } from '../generator/remembering-judge.ts';
@@ -14,7 +14,7 @@ import type { VerdictFile } from '../generator/verdict-file.ts';
 import { createVerdictIds } from '../generator/verdict-ids.ts';
 import { createVerdictLines } from '../generator/verdict-line.ts';
 import { type VerdictTerms, createVerdictTerms } from '../generator/verdict-terms.ts';
-import type { ProgramLog } from './program-log.ts';
+import type { ProgramLog } from '../generator/system/program-log.ts';
 
 /** A judge, and what it may know of earlier runs. */
 export interface StoreJudge extends Judge, Partial<Memory & StoreMemory> {

@@ -1,10 +1,10 @@
 // Puts the server together: source, refresher, lookup, the two listeners.
 import type { StoreUrl } from '../generator/node-config/store-url.ts';
-import { messageOf } from '../generator/message-of.ts';
+import { messageOf } from '../generator/terms/message-of.ts';
 import type { Policy } from '../generator/policy/policy.ts';
 import type { Source } from '../generator/sources/source.ts';
 import type { SignatureStore } from '../generator/store.ts';
-import { toPrintable } from '../generator/printable.ts';
+import { toPrintable } from '../generator/terms/text.ts';
 import { type AccessLogForm, type LoggedRequest, createAccessLog } from './access-log.ts';
 import { afterLookups } from './after-lookups.ts';
 import type { LineSink } from './batch-lines.ts';

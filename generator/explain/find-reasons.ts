@@ -1,6 +1,6 @@
 import { dirname } from 'node:path/posix';
 import { setImmediate } from 'node:timers/promises';
-import { type Location, formatLocation, parseLocation } from '../location.ts';
+import { type Location, formatLocation, parseLocation } from '../terms/location.ts';
 import { type RejectedFile, sortByPath } from '../report.ts';
 import { type Sight, liesIn, rejectedBeside, rejectedFor } from './rejected-for.ts';
 import type { HistoryChange, HistoryCommit } from '../sources/source.ts';

@@ -7,8 +7,8 @@ import {
   isOlder,
 } from '../checked-file.ts';
 import type { Signature } from '../judge.ts';
-import { formatLocation } from '../location.ts';
 import { toBlobEntry } from '../sources/blob-entry.ts';
+import { formatLocation } from '../terms/location.ts';
 import type { Terms, VerdictTerms } from '../verdict-terms.ts';
 import { ByteReader } from './byte-reader.ts';
 import { ByteWriter } from './byte-writer.ts';

@@ -2,13 +2,13 @@
 // with what was pushed since. Git says what that is, so neither the tree is listed nor a file read
 // again. An image that is not whole, or of no use, costs no more than the time that it spares.
 import type { Judge, Signature } from '../judge.ts';
-import { hasCode } from '../has-code.ts';
+import { hasCode } from '../terms/has-code.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Effort } from '../openpgp/open-message.ts';
 import type { Memory } from '../remembering-judge.ts';
 import type { Snapshot } from '../sources/source.ts';
 import type { SignatureStore } from '../store.ts';
-import { holdsAt } from '../validity.ts';
+import { holdsAt } from '../terms/validity.ts';
 import { type VerdictTerms, isLasting } from '../verdict-terms.ts';
 import { formatHeader } from './header.ts';
 import type { ImageWriter } from './image-writer.ts';

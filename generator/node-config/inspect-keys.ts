@@ -1,7 +1,7 @@
 // The keys that a policy names, as they lie on the node.
-import { messageOf } from '../message-of.ts';
+import { messageOf } from '../terms/message-of.ts';
 import { type KeyFile, KeyFileError, type Keyring, readKeyring } from '../openpgp/openpgp-js.ts';
-import { findPrivateKey } from '../openpgp/private-keys.ts';
+import { findPrivateKey } from '../openpgp/packets/private-keys.ts';
 import type { Requirement } from '../policy/policy.ts';
 import type { UnreadRequirement, UnreadSignedBy } from '../policy/policy-json.ts';
 import { type NodeFinding, createFinding } from './finding.ts';

@@ -1,6 +1,6 @@
 // What is wrong with a policy.json: by what it makes nodes ask for, not by how it is written.
-import { messageOf } from '../message-of.ts';
-import { holdsPrivateKeyInText } from '../openpgp/private-keys.ts';
+import { messageOf } from '../terms/message-of.ts';
+import { holdsPrivateKeyInText } from '../openpgp/packets/private-keys.ts';
 import type { Scope } from '../policy/policy.ts';
 import {
   PolicyFileError,
@@ -9,7 +9,7 @@ import {
   findPrivateData,
   parsePolicyParts,
 } from '../policy/policy-json.ts';
-import { isJson } from '../strict-json.ts';
+import { isJson } from '../terms/strict-json.ts';
 import { isAsStrictAs } from '../policy/strictness.ts';
 import { type Difference, compareRequirements } from './compare-requirements.ts';
 import { describeDifference, nameRequirements } from './describe-difference.ts';

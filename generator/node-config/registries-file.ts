@@ -2,7 +2,7 @@
 // they do not know they pass over without a word (containers/image docker/registries_d.go).
 import { parseAllDocuments } from 'yaml';
 import { findRepeatedKey } from '../find-repeated-key.ts';
-import { messageOf } from '../message-of.ts';
+import { messageOf } from '../terms/message-of.ts';
 
 /** The members of a section that hold addresses. */
 export type Members = ReadonlyMap<string, string>;

@@ -4,10 +4,15 @@ import {
   looksLikeHost,
   normalizeHost,
   parseDockerReference,
-} from '../docker-reference.ts';
+} from '../terms/image-name.ts';
 import type { UntrustedClaims } from '../claims.ts';
-import { type Location, formatDirectory, formatLocation, parseLocation } from '../location.ts';
-import { type Rejection, reject } from '../rejection.ts';
+import {
+  type Location,
+  formatDirectory,
+  formatLocation,
+  parseLocation,
+} from '../terms/location.ts';
+import { type Rejection, reject } from '../terms/rejection.ts';
 import { imagesAt } from './images-at.ts';
 import { type Policy, type Scope, findScope } from './policy.ts';
 import {

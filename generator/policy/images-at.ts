@@ -7,8 +7,8 @@ import {
   looksLikeHost,
   normalizeHost,
   parseDockerReference,
-} from '../docker-reference.ts';
-import type { Location } from '../location.ts';
+} from '../terms/image-name.ts';
+import type { Location } from '../terms/location.ts';
 import { type Policy, type Scope, findScope } from './policy.ts';
 import { nameOf } from './signed-identity.ts';
 

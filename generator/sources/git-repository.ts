@@ -17,8 +17,16 @@ import {
   setCloneAside,
 } from './git/clone-places.ts';
 import { toGitError } from './git/git-error.ts';
+import {
+  PARTIAL_CONFIG,
+  WHOLE_CONFIG,
+  hasMarks,
+  makePartial,
+  makeWhole,
+} from './git/partial-clone.ts';
 import { type Environment, GitKilledError, runGit } from './git-child.ts';
 import { SourceError } from './source.ts';
+import { messageOf } from '../terms/message-of.ts';
 
 /** All of these say nothing before they have their answer, which is a line. Milliseconds, bytes. */
 const LIMITS: ProcessLimits = {
@@ -80,9 +88,19 @@ export async function openGitRepository(
   };
 }
 
+/** Blobs may be missing from it, if that costs nothing: see partial-clone.ts. */
 async function makeEmpty(git: Git, directory: string): Promise<void> {
   await git('init', '--quiet', '--bare', '--template=', '--', directory);
+  await makePartial(directory);
+  const said = await git('cat-file', '-t', NOWHERE).catch(messageOf);
+  // A git that does not know GIT_NO_LAZY_FETCH starts another one for each object that is missing.
+  if (!said.includes(NO_LAZY_FETCH)) await makeWhole(directory);
 }
+
+/** An object that no repository has. */
+const NOWHERE = '1'.repeat(40);
+/** What git says of it where it obeys gitEnvironment. It says it in English. */
+const NO_LAZY_FETCH = 'lazy fetching disabled';
 
 /** Git's own word on a directory. It is said in English: see gitEnvironment. */
 const NO_REPOSITORY = /(?:failed: |; )fatal: not a git repository/;
@@ -112,9 +130,7 @@ async function faultOf(git: Git): Promise<SourceError | undefined> {
   }
 }
 
-/** What `git init` writes, and nothing of ours. */
 const HEAD = 'ref: refs/heads/main\n';
-const CONFIG = '[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = true\n';
 
 /**
  * Makes a clone of what git takes for none. Without its HEAD and its configuration it has all that it
@@ -124,7 +140,8 @@ async function mend(git: Git, directory: string): Promise<void> {
   await assertReadable(directory);
   try {
     await replaceBytes(join(directory, 'HEAD'), HEAD);
-    await replaceBytes(join(directory, 'config'), CONFIG);
+    const config = (await hasMarks(directory)) ? PARTIAL_CONFIG : WHOLE_CONFIG;
+    await replaceBytes(join(directory, 'config'), config);
     for (const folder of ['objects', 'refs']) {
       await mkdir(join(directory, folder), { recursive: true });
     }

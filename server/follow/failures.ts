@@ -10,8 +10,8 @@
 // state directory. An exception there fails that work and no other; it is counted and told, and the
 // work is tried again when its time comes. When more than `MOST_UNCAUGHT` exceptions a minute reach
 // nobody who knows what they broke, the server is not what it says it is, and ends as well.
-import { messageOf } from '../../generator/message-of.ts';
-import type { ProgramLog } from '../program-log.ts';
+import type { ProgramLog } from '../../generator/system/program-log.ts';
+import { messageOf } from '../../generator/terms/message-of.ts';
 import type { Troubles } from './troubles.ts';
 
 /** Uncaught exceptions in a minute that are survived. */

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { RejectedIndex } from '../../generator/rejected-index.ts';
 import type { RejectedFile } from '../../generator/report.ts';
 import type { StateRefusedError } from '../../generator/sources/source.ts';
-import type { ProgramLog } from '../program-log.ts';
+import type { ProgramLog } from '../../generator/system/program-log.ts';
 import { logRejections } from './log-rejections.ts';
 import type { Troubles } from './troubles.ts';
 

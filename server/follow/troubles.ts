@@ -2,7 +2,7 @@
 // metric and an alert show the same list. There is one trouble of a kind at most, and the newest word
 // on it counts. It lasts until whoever raised it says that it is over; where several parts of the
 // server have the same one, as all that write to one directory, until the last of them does.
-import { toLine } from '../../generator/printable.ts';
+import { toLine } from '../../generator/terms/text.ts';
 
 /** Every kind, with what it means to somebody who operates the server. */
 export const TROUBLES = {

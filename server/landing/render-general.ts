@@ -1,5 +1,5 @@
 // What is said whatever the policy, and where it says nothing of keys.
-import { formatDirectory, formatLocation } from '../../generator/location.ts';
+import { formatDirectory, formatLocation } from '../../generator/terms/location.ts';
 import { formatExampleSection } from '../../generator/node-config/node-guide.ts';
 import { formatStoreUrl } from '../../generator/node-config/store-url.ts';
 import { renderBlock } from './blocks.ts';

@@ -1,6 +1,6 @@
 import { findRejected } from '../../generator/explain/find-rejected.ts';
-import { parseDockerReference } from '../../generator/docker-reference.ts';
-import { parseLocation } from '../../generator/location.ts';
+import { parseDockerReference } from '../../generator/terms/image-name.ts';
+import { parseLocation } from '../../generator/terms/location.ts';
 import { explainPulls } from './explain-pulls.ts';
 import type { Hits } from './render-search.ts';
 import { ON_A_PAGE, type Searches } from './searches.ts';

@@ -1,4 +1,4 @@
-import { formatDirectory } from '../../generator/location.ts';
+import { formatDirectory } from '../../generator/terms/location.ts';
 import { splitDirectory } from './links.ts';
 import { type Page, type PageRequest, notLoaded, refuseQuery } from './page.ts';
 import { readImage } from './read-image.ts';

@@ -1,8 +1,8 @@
 // `/refused.json`: the images that nodes wanted and that have no signature here, and why.
 import type { RequestHandler } from 'express';
 import { z } from 'zod';
-import { parseLocation, formatLocation } from '../../generator/location.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
+import { parseLocation, formatLocation } from '../../generator/terms/location.ts';
 import type { RefusedPull, ResolvedPull } from '../refused/refused-pull.ts';
 import { countUpTo } from './count-up-to.ts';
 import { readQuery } from './query.ts';

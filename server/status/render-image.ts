@@ -4,7 +4,7 @@ import type { Signature, Warning } from '../../generator/judge.ts';
 import { formatClaims } from '../../generator/report.ts';
 import type { FoundRejected } from '../../generator/explain/find-rejected.ts';
 import type { HistoryCommit } from '../../generator/sources/source.ts';
-import { formatLocation } from '../../generator/location.ts';
+import { formatLocation } from '../../generator/terms/location.ts';
 import { renderDigest, renderRepositoryLink, splitDirectory } from './links.ts';
 import type { ExplainedPull, FoundReason } from './overview-facts.ts';
 import { renderClients, renderWhen } from './render-pulls.ts';

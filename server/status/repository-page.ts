@@ -1,4 +1,4 @@
-import { formatDirectory } from '../../generator/location.ts';
+import { formatDirectory } from '../../generator/terms/location.ts';
 import { html } from '../html/html.ts';
 import { explainPulls } from './explain-pulls.ts';
 import { type Page, type PageRequest, WAY_OUT, notLoaded, refuseQuery } from './page.ts';

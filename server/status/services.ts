@@ -4,7 +4,7 @@ import type { Failures } from '../follow/failures.ts';
 import type { Troubles } from '../follow/troubles.ts';
 import type { LookupCounts } from '../metrics/lookup-counts.ts';
 import type { Metrics } from '../metrics/metrics.ts';
-import type { ProgramLog } from '../program-log.ts';
+import type { ProgramLog } from '../../generator/system/program-log.ts';
 import type { Reasons } from '../refused/reasons.ts';
 import type { RefusedPulls } from '../refused/refused-pulls.ts';
 import type { Refresher } from '../refresher.ts';

@@ -6,9 +6,9 @@ import formats from 'ajv-formats';
 import * as fc from 'fast-check';
 import type { Log, Result, Run } from 'sarif';
 import { formatSarif } from '../../cli/format-sarif.ts';
-import { toPrintable } from '../../generator/printable.ts';
-import { REJECTIONS, type RejectionCode, reject } from '../../generator/rejection.ts';
 import type { CheckReport, ReportedFile } from '../../generator/report.ts';
+import { REJECTIONS, type RejectionCode, reject } from '../../generator/terms/rejection.ts';
+import { toPrintable } from '../../generator/terms/text.ts';
 
 const OPTIONS = { strict: false, prefix: '', version: '1.2.3' };
 const KEY = { fingerprint: 'AB', userIds: ['me'], expires: null };

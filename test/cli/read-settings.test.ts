@@ -5,7 +5,7 @@ import { join, relative } from 'node:path';
 import { toBudgets } from '../../cli/budget-options.ts';
 import { Complaint } from '../../cli/complaint.ts';
 import { type Environment, readSettings } from '../../cli/read-settings.ts';
-import { DEFAULT_BUDGETS } from '../../generator/budgets.ts';
+import { DEFAULT_BUDGETS } from '../../generator/terms/budgets.ts';
 import { useTemporary } from '../e2e/temporary.ts';
 
 const complaint = async (

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { optionOf } from '../../cli/options.ts';
-import { BUDGET_OPTIONS } from '../../generator/budgets.ts';
+import { BUDGET_OPTIONS } from '../../generator/terms/budgets.ts';
 import { BODY_LIMITS } from '../../server/follow/body-room.ts';
 import { LISTENER_LIMITS, MAX_CONNECTIONS, MAX_HEADER_SIZE } from '../../server/listener.ts';
 

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { MAX_BLOB_BYTES } from '../../generator/blob.ts';
 import { checkEntries } from '../../generator/check-entries.ts';
 import type { CheckedFile } from '../../generator/checked-file.ts';
 import type { Judge } from '../../generator/judge.ts';
-import { REJECTIONS, type RejectionCode, reject } from '../../generator/rejection.ts';
+import { MAX_BLOB_BYTES } from '../../generator/openpgp/signature-file.ts';
 import type { Entry, FileEntry, Snapshot } from '../../generator/sources/source.ts';
+import { REJECTIONS, type RejectionCode, reject } from '../../generator/terms/rejection.ts';
 import {
   DIRECTORY,
   entryOf,

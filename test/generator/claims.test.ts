@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { parseClaims } from '../../generator/claims.ts';
-import { type RejectionCode, isRejection } from '../../generator/rejection.ts';
+import { type RejectionCode, isRejection } from '../../generator/terms/rejection.ts';
+import { rejectionOf } from './samples.ts';
 import {
   type JsonObject,
   type JsonTree,
@@ -10,8 +11,7 @@ import {
   object,
   scalar,
   writeJson,
-} from './json-tree.ts';
-import { rejectionOf } from './samples.ts';
+} from './terms/json-tree.ts';
 
 const TYPE = 'atomic container signature';
 const GOOD =

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import * as fc from 'fast-check';
 import type { Judge } from '../../generator/judge.ts';
 import { loadStore } from '../../generator/load-store.ts';
-import { createDirectorySource } from '../../generator/sources/directory.ts';
+import { createDirectorySource } from '../../generator/sources/directory/directory.ts';
 import { writeStaticTree } from '../../generator/static-tree.ts';
 import type { SignatureStore } from '../../generator/store.ts';
 import { useTemporary } from '../e2e/temporary.ts';

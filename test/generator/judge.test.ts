@@ -11,7 +11,7 @@ import {
 } from '../../generator/policy/policy.ts';
 import { signedIdentitySchema } from '../../generator/policy/signed-identity-schema.ts';
 import { type ReportedFile, sortByPath } from '../../generator/report.ts';
-import { isRejection } from '../../generator/rejection.ts';
+import { isRejection } from '../../generator/terms/rejection.ts';
 import { type Claims, formatClaims } from '../e2e/claims.ts';
 import { describeWith } from '../with-tools.ts';
 import { forgeMessage, forgeSigner } from './openpgp/forged.ts';

@@ -4,10 +4,10 @@ import * as fc from 'fast-check';
 import type { PublishableFile } from '../../generator/checked-file.ts';
 import type { Signature, Warning } from '../../generator/judge.ts';
 import { createKeeper } from '../../generator/kept-file.ts';
-import { formatDirectory, formatLocation } from '../../generator/location.ts';
 import { readKeyring } from '../../generator/openpgp/openpgp-js.ts';
 import { type Scope, type SignedBy, createScope } from '../../generator/policy/policy.ts';
 import { DEFAULT_IDENTITY } from '../../generator/policy/signed-identity.ts';
+import { formatDirectory, formatLocation } from '../../generator/terms/location.ts';
 import { DIRECTORY, publishable } from './samples.ts';
 
 const BLOCK_BYTES = 256 * 1024;

@@ -3,10 +3,10 @@ import { createHash } from 'node:crypto';
 import * as fc from 'fast-check';
 import type { Judge } from '../../generator/judge.ts';
 import { loadStore } from '../../generator/load-store.ts';
-import { formatDirectory, formatLocation } from '../../generator/location.ts';
-import { reject } from '../../generator/rejection.ts';
 import { sortByPath } from '../../generator/report.ts';
 import type { SignatureStore } from '../../generator/store.ts';
+import { formatDirectory, formatLocation } from '../../generator/terms/location.ts';
+import { reject } from '../../generator/terms/rejection.ts';
 import { publishable, snapshotOf } from './samples.ts';
 import { signaturesAt } from './signatures-at.ts';
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import type { PublishableFile } from '../../generator/checked-file.ts';
-import { formatLocation } from '../../generator/location.ts';
 import { MAX_SIGNATURES, numberSignatures } from '../../generator/numbering.ts';
+import { formatLocation } from '../../generator/terms/location.ts';
 import { DIRECTORY, publishable } from './samples.ts';
 
 function file(number: number, hash = `${number}`, signedAt = 0): PublishableFile {

@@ -11,8 +11,8 @@ import {
   createSimplePolicy,
 } from '../../generator/policy/policy.ts';
 import { DEFAULT_IDENTITY } from '../../generator/policy/signed-identity.ts';
-import { type Rejection, isRejection } from '../../generator/rejection.ts';
 import { type Memory, createRememberingJudge } from '../../generator/remembering-judge.ts';
+import { type Rejection, isRejection } from '../../generator/terms/rejection.ts';
 import { openVerdictFile } from '../../generator/verdict-file.ts';
 import { createVerdictIds } from '../../generator/verdict-ids.ts';
 import { createVerdictLines } from '../../generator/verdict-line.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { CheckedFile } from '../../generator/checked-file.ts';
-import { formatLocation } from '../../generator/location.ts';
-import { type Rejection, reject } from '../../generator/rejection.ts';
+import { formatLocation } from '../../generator/terms/location.ts';
+import { type Rejection, reject } from '../../generator/terms/rejection.ts';
 import { reportDirectory, reportOther, sortByPath } from '../../generator/report.ts';
 import { type Scope, type SignedBy, createScope } from '../../generator/policy/policy.ts';
 import { DEFAULT_IDENTITY } from '../../generator/policy/signed-identity.ts';

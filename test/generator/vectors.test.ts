@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createPolicy, createScope } from '../../generator/policy/policy.ts';
 import { DEFAULT_IDENTITY } from '../../generator/policy/signed-identity.ts';
 import { signedIdentitySchema } from '../../generator/policy/signed-identity-schema.ts';
-import { type RejectionCode, isRejection } from '../../generator/rejection.ts';
+import { type RejectionCode, isRejection } from '../../generator/terms/rejection.ts';
 import { describeWith } from '../with-tools.ts';
 import { judgeOf, keyringOf, locationOf, readVector } from './samples.ts';
 

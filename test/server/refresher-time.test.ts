@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { createProgramLog } from '../../generator/system/program-log.ts';
 import { Troubles } from '../../server/follow/troubles.ts';
-import { createProgramLog } from '../../server/program-log.ts';
 import { Refresher } from '../../server/refresher.ts';
 import { eventually } from '../e2e/eventually.ts';
 import { captureLines } from './captured-lines.ts';

@@ -8,7 +8,7 @@ import type { Terms } from '../../generator/verdict-terms.ts';
 import { SourceError, StateRefusedError } from '../../generator/sources/source.ts';
 import { Troubles } from '../../server/follow/troubles.ts';
 import { TriedCommit } from '../../server/follow/tried-commit.ts';
-import { createProgramLog } from '../../server/program-log.ts';
+import { createProgramLog } from '../../generator/system/program-log.ts';
 import { Refresher, type RefresherOptions } from '../../server/refresher.ts';
 import { eventually } from '../e2e/eventually.ts';
 import { useTemporary } from '../e2e/temporary.ts';

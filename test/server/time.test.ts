@@ -14,7 +14,7 @@ import { openVerdictFile } from '../../generator/verdict-file.ts';
 import { Troubles } from '../../server/follow/troubles.ts';
 import { TriedCommit } from '../../server/follow/tried-commit.ts';
 import { judgeWithMemory } from '../../server/judge-with-memory.ts';
-import { createProgramLog } from '../../server/program-log.ts';
+import { createProgramLog } from '../../generator/system/program-log.ts';
 import { Refresher } from '../../server/refresher.ts';
 import { eventually } from '../e2e/eventually.ts';
 import { type GitRemote, makeGitRemote } from '../e2e/git-remote.ts';

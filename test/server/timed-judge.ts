@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import type { Judge } from '../../generator/judge.ts';
 import { DEFERRED } from '../../generator/openpgp/open-message.ts';
-import { during, reject } from '../../generator/rejection.ts';
+import { during, reject } from '../../generator/terms/rejection.ts';
 import { createFakeJudge } from './fake-judge.ts';
 
 /** A judge of texts that keeps count, and whose gpgv can be taken away. */

@@ -5,7 +5,7 @@ import { readStatus } from '../e2e/read-status.ts';
 import { SignatureStore } from '../../generator/store.ts';
 import { Failures } from '../../server/follow/failures.ts';
 import { Troubles } from '../../server/follow/troubles.ts';
-import { createProgramLog } from '../../server/program-log.ts';
+import { createProgramLog } from '../../generator/system/program-log.ts';
 import { createLane } from '../../server/status/lane.ts';
 import { captureLines } from './captured-lines.ts';
 import { type ExampleServer, startExample } from './example-server.ts';

@@ -5,7 +5,7 @@ import { createServer, type Server } from 'node:http';
 import { gzipSync } from 'node:zlib';
 import express, { type RequestHandler } from 'express';
 import supertest, { type Response } from 'supertest';
-import { createProgramLog } from '../../server/program-log.ts';
+import { createProgramLog } from '../../generator/system/program-log.ts';
 import { createWebhook } from '../../server/webhook.ts';
 import { eventually } from '../e2e/eventually.ts';
 import { captureLines } from './captured-lines.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { findDigests } from '../../../generator/explain/find-digests.ts';
-import { formatDirectory, formatLocation } from '../../../generator/location.ts';
 import { SignatureStore } from '../../../generator/store.ts';
+import { formatDirectory, formatLocation } from '../../../generator/terms/location.ts';
 import { publishable } from '../samples.ts';
 
 const HEX = 'ab'.repeat(32);

@@ -2,8 +2,12 @@ import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import type { CheckedFile } from '../../../generator/checked-file.ts';
 import { findReasons, guessReason } from '../../../generator/explain/find-reasons.ts';
-import { formatDirectory, formatLocation, parseLocation } from '../../../generator/location.ts';
-import { reject } from '../../../generator/rejection.ts';
+import {
+  formatDirectory,
+  formatLocation,
+  parseLocation,
+} from '../../../generator/terms/location.ts';
+import { reject } from '../../../generator/terms/rejection.ts';
 import { entryOf, publishable } from '../samples.ts';
 import { sightOf, storeOf } from '../store-of.ts';
 

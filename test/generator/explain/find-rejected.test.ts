@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { findRejected } from '../../../generator/explain/find-rejected.ts';
-import { reject } from '../../../generator/rejection.ts';
 import { SignatureStore } from '../../../generator/store.ts';
+import { reject } from '../../../generator/terms/rejection.ts';
 import { entryOf } from '../samples.ts';
 
 const COUNT = 2500;

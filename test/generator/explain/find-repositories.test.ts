@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { findRepositories } from '../../../generator/explain/find-repositories.ts';
-import { formatDirectory, formatLocation } from '../../../generator/location.ts';
 import { SignatureStore } from '../../../generator/store.ts';
+import { formatDirectory, formatLocation } from '../../../generator/terms/location.ts';
 import { publishable } from '../samples.ts';
 
 const name = fc.string({ unit: fc.constantFrom('a', 'b', '/', 'é'), minLength: 1, maxLength: 3 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import * as fc from 'fast-check';
 import { findNewest, findNewestOfAll } from '../../../generator/explain/newest-images.ts';
-import { formatDirectory, formatLocation } from '../../../generator/location.ts';
+import { formatDirectory, formatLocation } from '../../../generator/terms/location.ts';
 import { storeOf } from '../store-of.ts';
 import { publishable } from '../samples.ts';
 

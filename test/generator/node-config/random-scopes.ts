@@ -1,9 +1,9 @@
 // Random scopes over a few real keys, for property tests.
 import * as fc from 'fast-check';
-import { parseDockerReference } from '../../../generator/docker-reference.ts';
 import type { Keyring } from '../../../generator/openpgp/openpgp-js.ts';
 import { type Scope, createScope } from '../../../generator/policy/policy.ts';
 import type { SignedIdentity } from '../../../generator/policy/signed-identity.ts';
+import { parseDockerReference } from '../../../generator/terms/image-name.ts';
 import { keyringOf } from '../samples.ts';
 
 const KEY_FILES = ['ed25519', 'ecdsa-p256', 'lab'].map((name) => `lab/keys/${name}.gpg`);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import { parseDockerReference } from '../../../generator/docker-reference.ts';
-import { parseLocation } from '../../../generator/location.ts';
+import { parseDockerReference } from '../../../generator/terms/image-name.ts';
+import { parseLocation } from '../../../generator/terms/location.ts';
 import { explainPlace, suggestPlace } from '../../../generator/policy/explain-place.ts';
 import { imagesAt } from '../../../generator/policy/images-at.ts';
 import {
@@ -12,7 +12,7 @@ import {
 } from '../../../generator/policy/policy.ts';
 import { matchesIdentity } from '../../../generator/policy/signed-identity.ts';
 import { signedIdentitySchema } from '../../../generator/policy/signed-identity-schema.ts';
-import type { Rejection, RejectionCode } from '../../../generator/rejection.ts';
+import type { Rejection, RejectionCode } from '../../../generator/terms/rejection.ts';
 import { HEX, keyringOf, locationOf } from '../samples.ts';
 
 const claimsOf = (dockerReference: string) => ({

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import { parseDockerReference } from '../../../generator/docker-reference.ts';
+import { parseDockerReference } from '../../../generator/terms/image-name.ts';
 import { imagesAt } from '../../../generator/policy/images-at.ts';
 import {
   type Policy,

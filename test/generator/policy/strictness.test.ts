@@ -5,7 +5,7 @@ import {
   type SignedIdentity,
   matchesIdentity,
 } from '../../../generator/policy/signed-identity.ts';
-import { parseDockerReference } from '../../../generator/docker-reference.ts';
+import { parseDockerReference } from '../../../generator/terms/image-name.ts';
 import type { Requirement } from '../../../generator/policy/policy.ts';
 import { isAsStrictAs } from '../../../generator/policy/strictness.ts';
 import type { Keyring } from '../../../generator/openpgp/openpgp-js.ts';

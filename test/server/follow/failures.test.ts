@@ -8,7 +8,7 @@ import {
   isUnexpected,
 } from '../../../server/follow/failures.ts';
 import { Troubles } from '../../../server/follow/troubles.ts';
-import { createProgramLog } from '../../../server/program-log.ts';
+import { createProgramLog } from '../../../generator/system/program-log.ts';
 import { SourceError } from '../../../generator/sources/source.ts';
 import { captureLines } from '../captured-lines.ts';
 import { eventually } from '../../e2e/eventually.ts';

@@ -11,7 +11,7 @@ import type { HistoryChange, HistoryCommit } from '../../../generator/sources/so
 import { SignatureStore } from '../../../generator/store.ts';
 import { listen } from '../../../server/listener.ts';
 import type { MinuteCounts } from '../../../server/metrics/lookup-counts.ts';
-import { createProgramLog } from '../../../server/program-log.ts';
+import { createProgramLog } from '../../../generator/system/program-log.ts';
 import type { RefreshStatus } from '../../../server/refresher.ts';
 import { createRefusedPulls } from '../../../server/refused/refused-pulls.ts';
 import type { RefusedPull, ResolvedPull } from '../../../server/refused/refused-pull.ts';

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DEFAULT_BUDGETS } from '../../../../generator/budgets.ts';
+import { DEFAULT_BUDGETS } from '../../../../generator/terms/budgets.ts';
 import { measureClone } from '../../../../generator/sources/git/disk-use.ts';
 import { createGitSource } from '../../../../generator/sources/git.ts';
 import { type Source, StateRefusedError } from '../../../../generator/sources/source.ts';
