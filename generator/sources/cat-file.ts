@@ -7,8 +7,8 @@ import {
   SEEKING_LIMIT,
   endOfGit,
   startGit,
-} from './git-child.ts';
-import { giveWay } from './give-way.ts';
+} from './git/processes/git-child.ts';
+import { giveWay } from './git/processes/give-way.ts';
 import { SourceError } from './source.ts';
 
 export type ObjectType = 'blob' | 'tree' | 'commit' | 'tag';

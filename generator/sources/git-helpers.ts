@@ -11,7 +11,7 @@ import { type Budgets, DEFAULT_BUDGETS } from '../terms/budgets.ts';
 import { isBranchName } from './git/branch-name.ts';
 import { oldCloneOf, passOver, removeClone } from './git/clone-places.ts';
 import { type DiskUse, measureClone } from './git/disk-use.ts';
-import { toGitError } from './git/git-error.ts';
+import { toGitError } from './git/processes/git-error.ts';
 import { Incoming } from './git/incoming.ts';
 import {
   FILTER,
@@ -24,11 +24,11 @@ import {
   ensurePlain,
   removePacks,
 } from './git/partial-clone.ts';
-import { GitLimitError, type GitLimits, type GitResult } from './git/running-git.ts';
-import { type Environment, GitKilledError } from './git-child.ts';
+import { GitLimitError, type GitLimits, type GitResult } from './git/processes/running-git.ts';
+import { type Environment, GitKilledError } from './git/processes/git-child.ts';
 import { FETCHED, PUBLISHED } from './git-repository.ts';
-import { chooseProcessor } from './give-way.ts';
-import { GitRunner } from './git-runner.ts';
+import { chooseProcessor } from './git/processes/give-way.ts';
+import { GitRunner } from './git/processes/git-runner.ts';
 import { syncPath } from '../system/sync-paths.ts';
 import { formatBytes } from '../system/format-bytes.ts';
 import { SourceError, StateRefusedError } from './source.ts';

@@ -2,8 +2,8 @@
 // takes seconds to go through, and no refresh waits for that. What is asked meanwhile is asked
 // together, in one walk.
 import { toComplaint } from '../system/output-tail.ts';
-import type { Environment } from './git-child.ts';
-import { GitRunner } from './git-runner.ts';
+import type { Environment } from './git/processes/git-child.ts';
+import { GitRunner } from './git/processes/git-runner.ts';
 import { HISTORY_FORMAT, HistoryReader, type LoggedCommit } from './parse-history.ts';
 import { type HistoryChange, SourceError } from './source.ts';
 

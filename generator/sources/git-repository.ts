@@ -16,7 +16,7 @@ import {
   removeLeftovers,
   setCloneAside,
 } from './git/clone-places.ts';
-import { toGitError } from './git/git-error.ts';
+import { toGitError } from './git/processes/git-error.ts';
 import {
   PARTIAL_CONFIG,
   WHOLE_CONFIG,
@@ -24,7 +24,7 @@ import {
   makePartial,
   makeWhole,
 } from './git/partial-clone.ts';
-import { type Environment, GitKilledError, runGit } from './git-child.ts';
+import { type Environment, GitKilledError, runGit } from './git/processes/git-child.ts';
 import { SourceError } from './source.ts';
 import { messageOf } from '../terms/message-of.ts';
 

@@ -2,7 +2,7 @@ import { ObjectMissingError } from './cat-file.ts';
 import { flattenBatches } from './flatten-batches.ts';
 import type { GitObjects } from './git-objects.ts';
 import { LeftOutError } from './left-out.ts';
-import { GitKilledError } from './git-child.ts';
+import { GitKilledError } from './git/processes/git-child.ts';
 import {
   type Entry,
   type Snapshot,

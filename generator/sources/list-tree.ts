@@ -1,4 +1,4 @@
-import { type Environment, readGit } from './git-child.ts';
+import { type Environment, readGit } from './git/processes/git-child.ts';
 import { NO_SIZE } from './left-out.ts';
 import { parseRecords } from './parse-records.ts';
 import type { Entry } from './source.ts';

@@ -1,13 +1,13 @@
 // A git that this process starts itself, on a bare clone: what answers questions or lists. Errors are
 // SourceErrors; what says nothing of the clone is a GitKilledError.
-import { toComplaint } from '../system/output-tail.ts';
+import { toComplaint } from '../../../system/output-tail.ts';
 import {
   type ProcessLimits,
   ProcessLimitError,
   ProcessStoppedError,
-} from '../system/process-limits.ts';
-import { BoundedProcess, type ProcessResult, runProcess } from '../system/run-process.ts';
-import { SourceError } from './source.ts';
+} from '../../../system/process-limits.ts';
+import { BoundedProcess, type ProcessResult, runProcess } from '../../../system/run-process.ts';
+import { SourceError } from '../../source.ts';
 
 /** As gitEnvironment makes it. */
 export type Environment = Readonly<Record<string, string>>;

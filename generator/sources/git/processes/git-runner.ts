@@ -7,20 +7,20 @@
 // of the clone alone at a start, or seldom, is forked by this process itself (git-child.ts).
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Writable } from 'node:stream';
-import { ProcessStartError, signalGroup } from '../system/process-limits.ts';
-import { processStarts } from '../system/process-starts.ts';
-import { KILL_GRACE } from '../system/run-process.ts';
+import { ProcessStartError, signalGroup } from '../../../system/process-limits.ts';
+import { processStarts } from '../../../system/process-starts.ts';
+import { KILL_GRACE } from '../../../system/run-process.ts';
 import {
   type GitLimits,
   type GitResult,
   type GitRun,
   RunningGit,
   STOP_GRACE,
-} from './git/running-git.ts';
+} from './running-git.ts';
 import { type Environment, GitKilledError } from './git-child.ts';
 import { BEGIN, OVER, createLineReader } from './git-output.ts';
 import { NICENESS, giveWayAsSession } from './give-way.ts';
-import { SourceError } from './source.ts';
+import { SourceError } from '../../source.ts';
 
 const MINUTE = 60_000;
 const MIB = 1024 * 1024;

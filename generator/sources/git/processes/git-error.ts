@@ -1,6 +1,6 @@
-import { toComplaint } from '../../system/output-tail.ts';
-import { GitKilledError } from '../git-child.ts';
-import { SourceError, StateRefusedError } from '../source.ts';
+import { toComplaint } from '../../../system/output-tail.ts';
+import { SourceError, StateRefusedError } from '../../source.ts';
+import { GitKilledError } from './git-child.ts';
 import { GitLimitError } from './running-git.ts';
 
 /** Cures for what git says of a remote. */

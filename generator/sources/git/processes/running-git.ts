@@ -2,18 +2,18 @@
 // is stopped, with all that it started.
 import { randomUUID } from 'node:crypto';
 import { StringDecoder } from 'node:string_decoder';
-import { OutputTail } from '../../system/output-tail.ts';
+import { OutputTail } from '../../../system/output-tail.ts';
 import {
   type ProcessLimit,
   ProcessStartError,
   describeLimit,
   signalGroup,
-} from '../../system/process-limits.ts';
-import { processStarts } from '../../system/process-starts.ts';
-import { COMPLAINT_BYTES } from '../../system/run-process.ts';
-import { GitKilledError } from '../git-child.ts';
-import { GitOutput, createLineReader } from '../git-output.ts';
-import { SourceError } from '../source.ts';
+} from '../../../system/process-limits.ts';
+import { processStarts } from '../../../system/process-starts.ts';
+import { COMPLAINT_BYTES } from '../../../system/run-process.ts';
+import { SourceError } from '../../source.ts';
+import { GitKilledError } from './git-child.ts';
+import { GitOutput, createLineReader } from './git-output.ts';
 
 export interface GitResult {
   readonly exitCode: number;

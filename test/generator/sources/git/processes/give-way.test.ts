@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { parseProcessors } from '../../../generator/sources/give-way.ts';
+import { parseProcessors } from '../../../../../generator/sources/git/processes/give-way.ts';
 
 describe('what gives way', () => {
   it('reads which processors there are', () => {

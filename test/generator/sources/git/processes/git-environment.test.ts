@@ -3,15 +3,15 @@ import { once } from 'node:events';
 import { chmod, readFile, readdir, writeFile } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
 import { join, relative } from 'node:path';
-import { type GitSourceOptions, createGitSource } from '../../../generator/sources/git.ts';
-import { gitEnvironment } from '../../../generator/sources/git-environment.ts';
-import type { Source } from '../../../generator/sources/source.ts';
-import { eventually } from '../../e2e/eventually.ts';
-import { freePort } from '../../e2e/free-port.ts';
-import { type GitRemote, makeGitRemote } from '../../e2e/git-remote.ts';
-import { runOrThrow } from '../../e2e/run.ts';
-import { useTemporary } from '../../e2e/temporary.ts';
-import { describeWith } from '../../with-tools.ts';
+import { type GitSourceOptions, createGitSource } from '../../../../../generator/sources/git.ts';
+import { gitEnvironment } from '../../../../../generator/sources/git/processes/git-environment.ts';
+import type { Source } from '../../../../../generator/sources/source.ts';
+import { eventually } from '../../../../e2e/eventually.ts';
+import { freePort } from '../../../../e2e/free-port.ts';
+import { type GitRemote, makeGitRemote } from '../../../../e2e/git-remote.ts';
+import { runOrThrow } from '../../../../e2e/run.ts';
+import { useTemporary } from '../../../../e2e/temporary.ts';
+import { describeWith } from '../../../../with-tools.ts';
 
 const TOKEN = 's3cret-t0ken';
 

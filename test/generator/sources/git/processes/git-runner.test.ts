@@ -3,12 +3,12 @@ import { spawn } from 'node:child_process';
 import { mkdir, readFile, readdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { chooseProcessor } from '../../../generator/sources/give-way.ts';
-import type { GitLimits } from '../../../generator/sources/git/running-git.ts';
-import { GitRunner } from '../../../generator/sources/git-runner.ts';
-import { eventually } from '../../e2e/eventually.ts';
-import { useTemporary } from '../../e2e/temporary.ts';
-import { describeWith } from '../../with-tools.ts';
+import { chooseProcessor } from '../../../../../generator/sources/git/processes/give-way.ts';
+import type { GitLimits } from '../../../../../generator/sources/git/processes/running-git.ts';
+import { GitRunner } from '../../../../../generator/sources/git/processes/git-runner.ts';
+import { eventually } from '../../../../e2e/eventually.ts';
+import { useTemporary } from '../../../../e2e/temporary.ts';
+import { describeWith } from '../../../../with-tools.ts';
 
 /** Longer than any git here runs, in milliseconds. */
 const LONG = 30_000;
@@ -268,7 +268,10 @@ describe('the shell that runs git', () => {
 
   it('ends what runs when the program is killed', async () => {
     await open(`echo $$ >${at('git')}; exec sleep 60`);
-    const module = new URL('../../../generator/sources/git-runner.ts', import.meta.url);
+    const module = new URL(
+      '../../../../../generator/sources/git/processes/git-runner.ts',
+      import.meta.url,
+    );
     const environment = JSON.stringify({ PATH: `${at('bin')}:${process.env['PATH']}` });
     const script = `import { GitRunner } from '${module}'; await new GitRunner(${environment}).run(['x']);`;
     const program = spawn(
