@@ -1,7 +1,7 @@
-import { ObjectMissingError } from './cat-file.ts';
+import { ObjectMissingError } from './git/objects/cat-file.ts';
 import { flattenBatches } from './flatten-batches.ts';
-import type { GitObjects } from './git-objects.ts';
-import { LeftOutError } from './left-out.ts';
+import type { GitObjects } from './git/objects/git-objects.ts';
+import { LeftOutError } from './git/objects/left-out.ts';
 import { GitKilledError } from './git/processes/git-child.ts';
 import {
   type Entry,
@@ -11,7 +11,7 @@ import {
   StateRefusedError,
 } from './source.ts';
 import { BUDGET_HINT } from './state-budget.ts';
-import type { TreeStates } from './tree-states.ts';
+import type { TreeStates } from './git/objects/tree-states.ts';
 
 export interface GitSnapshotOptions {
   readonly commit: string;

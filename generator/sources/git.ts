@@ -15,9 +15,9 @@ import { GitLimitError } from './git/processes/running-git.ts';
 import { type TokenFile, gitEnvironment } from './git/processes/git-environment.ts';
 import { GitHelpers } from './git-helpers.ts';
 import { openGitHistory } from './git-history.ts';
-import { type GitObjects, openGitObjects } from './git-objects.ts';
+import { type GitObjects, openGitObjects } from './git/objects/git-objects.ts';
 import { GitKilledError } from './git/processes/git-child.ts';
-import { LeftOutError } from './left-out.ts';
+import { LeftOutError } from './git/objects/left-out.ts';
 import { type GitRepository, openGitRepository } from './git-repository.ts';
 import { createGitSnapshot } from './git-snapshot.ts';
 import {
@@ -28,7 +28,7 @@ import {
   StateRefusedError,
 } from './source.ts';
 import { readOrigin } from './state-origin.ts';
-import { TreeStates } from './tree-states.ts';
+import { TreeStates } from './git/objects/tree-states.ts';
 
 export interface GitSourceOptions {
   /** Anything that git fetches from; holds no password. */

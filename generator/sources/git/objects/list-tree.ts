@@ -1,7 +1,7 @@
-import { type Environment, readGit } from './git/processes/git-child.ts';
+import type { Entry } from '../../source.ts';
+import { type Environment, readGit } from '../processes/git-child.ts';
 import { NO_SIZE } from './left-out.ts';
 import { parseRecords } from './parse-records.ts';
-import type { Entry } from './source.ts';
 import { toEntry } from './tree-entry.ts';
 
 const TAB = 0x09;

@@ -1,5 +1,5 @@
-import { decodePath } from './decode-path.ts';
-import type { Entry } from './source.ts';
+import { decodePath } from '../../decode-path.ts';
+import type { Entry } from '../../source.ts';
 
 const LINK = '120000';
 const SUBMODULE = '160000';

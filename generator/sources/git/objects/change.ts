@@ -1,7 +1,7 @@
+import type { Entry } from '../../source.ts';
 import { type CatFile, ObjectMissingError } from './cat-file.ts';
 import type { GitObjects } from './git-objects.ts';
 import { NO_SIZE, completeSizes } from './left-out.ts';
-import type { Entry } from './source.ts';
 import { isFileMode, toEntry, toRemoved } from './tree-entry.ts';
 
 /** A path that is not as it was in another tree; neither path is a tree's. */

@@ -1,11 +1,11 @@
 // What a remote left out because it is too large to be served. That it is so large is the remote's word:
 // without a proof it must not take a signature away. So a file that is named like one is asked for by its
 // name, and its size is what git finds in the bytes. Other files are never read: they need no proof.
-import { MAX_BLOB_BYTES } from '../openpgp/signature-file.ts';
-import { parseSignatureName } from '../terms/location.ts';
+import { MAX_BLOB_BYTES } from '../../../openpgp/signature-file.ts';
+import { parseSignatureName } from '../../../terms/location.ts';
+import { type Entry, type FileEntry, SourceError } from '../../source.ts';
 import { ObjectMissingError } from './cat-file.ts';
 import type { GitObjects } from './git-objects.ts';
-import { type Entry, type FileEntry, SourceError } from './source.ts';
 
 /** The size of a file that is not there: no git tells it. */
 export const NO_SIZE = Number.NaN;

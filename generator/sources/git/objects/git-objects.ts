@@ -1,7 +1,7 @@
 // The two long-lived processes that read a clone: one tells types and sizes, the other gives
 // contents, so that nothing is read before its size is known.
+import type { Environment } from '../processes/git-child.ts';
 import { type CatFile, openCatFile } from './cat-file.ts';
-import type { Environment } from './git/processes/git-child.ts';
 import type { Missing } from './left-out.ts';
 
 export interface GitObjects {

@@ -3,15 +3,18 @@ import { execFileSync } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
-import { type GitObjects, openGitObjects } from '../../../generator/sources/git-objects.ts';
-import { gitEnvironment } from '../../../generator/sources/git/processes/git-environment.ts';
-import type { Entry } from '../../../generator/sources/source.ts';
-import { TreeStates } from '../../../generator/sources/tree-states.ts';
-import { DEFAULT_BUDGETS, type StateBudgets } from '../../../generator/terms/budgets.ts';
-import { useTemporary } from '../../e2e/temporary.ts';
-import { describeWith } from '../../with-tools.ts';
-import { collect } from './collect.ts';
-import { type State, type StateFile, importStates } from './import-states.ts';
+import {
+  type GitObjects,
+  openGitObjects,
+} from '../../../../../generator/sources/git/objects/git-objects.ts';
+import { TreeStates } from '../../../../../generator/sources/git/objects/tree-states.ts';
+import { gitEnvironment } from '../../../../../generator/sources/git/processes/git-environment.ts';
+import type { Entry } from '../../../../../generator/sources/source.ts';
+import { DEFAULT_BUDGETS, type StateBudgets } from '../../../../../generator/terms/budgets.ts';
+import { useTemporary } from '../../../../e2e/temporary.ts';
+import { describeWith } from '../../../../with-tools.ts';
+import { collect } from '../../collect.ts';
+import { type State, type StateFile, importStates } from '../../import-states.ts';
 
 const environment = gitEnvironment(process.env, undefined);
 

@@ -6,15 +6,15 @@
 // until it has found everything. 10,000 new directories in a store of 100,000 take 0.6 s in place of
 // 0.45 s (two processors, both busy with other work); a push of one signature starts no process.
 import { readFileSync } from 'node:fs';
-import { replaceUnsynced } from '../system/durable.ts';
-import type { StateBudgets } from '../terms/budgets.ts';
-import { keepNewest } from '../terms/keep-newest.ts';
+import { replaceUnsynced } from '../../../system/durable.ts';
+import type { StateBudgets } from '../../../terms/budgets.ts';
+import { keepNewest } from '../../../terms/keep-newest.ts';
+import { type Entry, SourceError } from '../../source.ts';
+import { NO_PATHS, type StateTotals, findExcess } from '../../state-budget.ts';
 import { type Change, toEntries } from './change.ts';
 import type { GitObjects } from './git-objects.ts';
 import { completeSizes } from './left-out.ts';
 import { listTree } from './list-tree.ts';
-import { type Entry, SourceError } from './source.ts';
-import { NO_PATHS, type StateTotals, findExcess } from './state-budget.ts';
 import { BrokenTreeError, OddTreeError, isTree } from './tree-items.ts';
 import { type Counts, TreeWalk, type TreeWalkOptions, type Visit, pathOf } from './tree-walk.ts';
 

@@ -1,5 +1,5 @@
 // Tree objects read as they lie, an entry at a time: one of 200 MB takes no more room than its bytes.
-import { SourceError } from './source.ts';
+import { SourceError } from '../../source.ts';
 
 /** One line of a tree object. */
 export interface TreeItem {

@@ -2,10 +2,13 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type CatFile, openCatFile } from '../../../generator/sources/cat-file.ts';
-import { gitEnvironment } from '../../../generator/sources/git/processes/git-environment.ts';
-import { useTemporary } from '../../e2e/temporary.ts';
-import { describeWith } from '../../with-tools.ts';
+import {
+  type CatFile,
+  openCatFile,
+} from '../../../../../generator/sources/git/objects/cat-file.ts';
+import { gitEnvironment } from '../../../../../generator/sources/git/processes/git-environment.ts';
+import { useTemporary } from '../../../../e2e/temporary.ts';
+import { describeWith } from '../../../../with-tools.ts';
 
 const environment = gitEnvironment(process.env, undefined);
 

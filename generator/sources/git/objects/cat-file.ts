@@ -1,15 +1,15 @@
 // Objects of a bare clone, by one `git cat-file` that answers in the order of questions. It
 // lives on between refreshes: git looks for new packs by itself when it misses an object. While a
 // question is open it may not be silent for long.
+import { SourceError } from '../../source.ts';
 import {
   type Environment,
   GitKilledError,
   SEEKING_LIMIT,
   endOfGit,
   startGit,
-} from './git/processes/git-child.ts';
-import { giveWay } from './git/processes/give-way.ts';
-import { SourceError } from './source.ts';
+} from '../processes/git-child.ts';
+import { giveWay } from '../processes/give-way.ts';
 
 export type ObjectType = 'blob' | 'tree' | 'commit' | 'tag';
 
