@@ -47,7 +47,7 @@ export async function openSource<DirectorySource>(
   if (address.kind === 'directory') {
     return openDirectory(address.path, settings.path, ending, budgets);
   }
-  const { createGitSource } = await import('../generator/sources/git.ts');
+  const { createGitSource } = await import('../generator/sources/git/git.ts');
   try {
     return await createGitSource({
       url: address.url,

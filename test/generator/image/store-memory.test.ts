@@ -13,7 +13,7 @@ import { type Policy, createSimplePolicy } from '../../../generator/policy/polic
 import { reject } from '../../../generator/terms/rejection.ts';
 import type { Memory } from '../../../generator/remembering-judge.ts';
 import { sortByPath } from '../../../generator/report.ts';
-import { createGitSource } from '../../../generator/sources/git.ts';
+import { createGitSource } from '../../../generator/sources/git/git.ts';
 import type { Snapshot, Source } from '../../../generator/sources/source.ts';
 import type { SignatureStore } from '../../../generator/store.ts';
 import { createVerdictIds } from '../../../generator/verdict-ids.ts';
@@ -23,7 +23,7 @@ import { useTemporary } from '../../e2e/temporary.ts';
 import { unpackClone } from '../../e2e/unpack-clone.ts';
 import { describeWith } from '../../with-tools.ts';
 import { keyringOf, publishable } from '../samples.ts';
-import { type State, type StateFile, importStates } from '../sources/import-states.ts';
+import { type State, type StateFile, importStates } from '../sources/git/import-states.ts';
 import { signaturesAt } from '../signatures-at.ts';
 
 const [EARLY, LATE] = [new Date(10_000), new Date(60_000)];

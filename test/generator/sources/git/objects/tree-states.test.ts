@@ -14,7 +14,7 @@ import { DEFAULT_BUDGETS, type StateBudgets } from '../../../../../generator/ter
 import { useTemporary } from '../../../../e2e/temporary.ts';
 import { describeWith } from '../../../../with-tools.ts';
 import { collect } from '../../collect.ts';
-import { type State, type StateFile, importStates } from '../../import-states.ts';
+import { type State, type StateFile, importStates } from '../import-states.ts';
 
 const environment = gitEnvironment(process.env, undefined);
 

@@ -3,7 +3,10 @@ import { once } from 'node:events';
 import { chmod, readFile, readdir, writeFile } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
 import { join, relative } from 'node:path';
-import { type GitSourceOptions, createGitSource } from '../../../../../generator/sources/git.ts';
+import {
+  type GitSourceOptions,
+  createGitSource,
+} from '../../../../../generator/sources/git/git.ts';
 import { gitEnvironment } from '../../../../../generator/sources/git/processes/git-environment.ts';
 import type { Source } from '../../../../../generator/sources/source.ts';
 import { eventually } from '../../../../e2e/eventually.ts';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { readOrigin } from '../../../generator/sources/state-origin.ts';
-import { type GitRemote, makeGitRemote } from '../../e2e/git-remote.ts';
-import { runOrThrow } from '../../e2e/run.ts';
-import { describeWith } from '../../with-tools.ts';
+import { readOrigin } from '../../../../generator/sources/git/state-origin.ts';
+import { type GitRemote, makeGitRemote } from '../../../e2e/git-remote.ts';
+import { runOrThrow } from '../../../e2e/run.ts';
+import { describeWith } from '../../../with-tools.ts';
 
 describeWith(['git'], 'who brought a state', () => {
   let remote: GitRemote;

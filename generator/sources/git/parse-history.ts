@@ -1,5 +1,5 @@
-import { formatTime } from '../terms/format-time.ts';
-import type { HistoryChange } from './source.ts';
+import { formatTime } from '../../terms/format-time.ts';
+import type { HistoryChange } from '../source.ts';
 
 /** Git cuts what is longer, and fills up what is shorter: a subject may have any length. */
 const cut = (columns: number, what: string): string => `%<(${columns},trunc)${what}`;

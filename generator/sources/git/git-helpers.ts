@@ -7,12 +7,12 @@
 // asked to leave out what is too large to be served.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Budgets, DEFAULT_BUDGETS } from '../terms/budgets.ts';
-import { isBranchName } from './git/branch-name.ts';
-import { oldCloneOf, passOver, removeClone } from './git/clone-places.ts';
-import { type DiskUse, measureClone } from './git/disk-use.ts';
-import { toGitError } from './git/processes/git-error.ts';
-import { Incoming } from './git/incoming.ts';
+import { type Budgets, DEFAULT_BUDGETS } from '../../terms/budgets.ts';
+import { isBranchName } from './branch-name.ts';
+import { oldCloneOf, passOver, removeClone } from './clone-places.ts';
+import { type DiskUse, measureClone } from './disk-use.ts';
+import { toGitError } from './processes/git-error.ts';
+import { Incoming } from './incoming.ts';
 import {
   FILTER,
   isPartial,
@@ -23,15 +23,15 @@ import {
   packPath,
   ensurePlain,
   removePacks,
-} from './git/partial-clone.ts';
-import { GitLimitError, type GitLimits, type GitResult } from './git/processes/running-git.ts';
-import { type Environment, GitKilledError } from './git/processes/git-child.ts';
+} from './partial-clone.ts';
+import { GitLimitError, type GitLimits, type GitResult } from './processes/running-git.ts';
+import { type Environment, GitKilledError } from './processes/git-child.ts';
 import { FETCHED, PUBLISHED } from './git-repository.ts';
-import { chooseProcessor } from './git/processes/give-way.ts';
-import { GitRunner } from './git/processes/git-runner.ts';
-import { syncPath } from '../system/sync-paths.ts';
-import { formatBytes } from '../system/format-bytes.ts';
-import { SourceError, StateRefusedError } from './source.ts';
+import { chooseProcessor } from './processes/give-way.ts';
+import { GitRunner } from './processes/git-runner.ts';
+import { syncPath } from '../../system/sync-paths.ts';
+import { formatBytes } from '../../system/format-bytes.ts';
+import { SourceError, StateRefusedError } from '../source.ts';
 import { readOrigin } from './state-origin.ts';
 import {
   OBJECT_NAME,

@@ -3,21 +3,21 @@
 import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { type Budgets, DEFAULT_BUDGETS } from '../terms/budgets.ts';
-import { messageOf } from '../terms/message-of.ts';
-import { lockDirectory } from '../system/directory-lock.ts';
+import { type Budgets, DEFAULT_BUDGETS } from '../../terms/budgets.ts';
+import { messageOf } from '../../terms/message-of.ts';
+import { lockDirectory } from '../../system/directory-lock.ts';
 import { type FollowedBranch, openFollowedBranch } from './followed-branch.ts';
-import { newCloneOf, removeClone, replaceClone } from './git/clone-places.ts';
-import { PublishedBranch } from './git/published-branch.ts';
-import { saysNothingOfClone } from './git/processes/git-error.ts';
-import { ensurePlain, isPartial } from './git/partial-clone.ts';
-import { GitLimitError } from './git/processes/running-git.ts';
-import { type TokenFile, gitEnvironment } from './git/processes/git-environment.ts';
+import { newCloneOf, removeClone, replaceClone } from './clone-places.ts';
+import { PublishedBranch } from './published-branch.ts';
+import { saysNothingOfClone } from './processes/git-error.ts';
+import { ensurePlain, isPartial } from './partial-clone.ts';
+import { GitLimitError } from './processes/running-git.ts';
+import { type TokenFile, gitEnvironment } from './processes/git-environment.ts';
 import { GitHelpers } from './git-helpers.ts';
 import { openGitHistory } from './git-history.ts';
-import { type GitObjects, openGitObjects } from './git/objects/git-objects.ts';
-import { GitKilledError } from './git/processes/git-child.ts';
-import { LeftOutError } from './git/objects/left-out.ts';
+import { type GitObjects, openGitObjects } from './objects/git-objects.ts';
+import { GitKilledError } from './processes/git-child.ts';
+import { LeftOutError } from './objects/left-out.ts';
 import { type GitRepository, openGitRepository } from './git-repository.ts';
 import { createGitSnapshot } from './git-snapshot.ts';
 import {
@@ -26,9 +26,9 @@ import {
   SourceError,
   type StateOrigin,
   StateRefusedError,
-} from './source.ts';
+} from '../source.ts';
 import { readOrigin } from './state-origin.ts';
-import { TreeStates } from './git/objects/tree-states.ts';
+import { TreeStates } from './objects/tree-states.ts';
 
 export interface GitSourceOptions {
   /** Anything that git fetches from; holds no password. */

@@ -7,26 +7,20 @@
 // published.
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { replaceBytes } from '../system/durable.ts';
-import type { ProcessLimits } from '../system/process-limits.ts';
+import { replaceBytes } from '../../system/durable.ts';
+import type { ProcessLimits } from '../../system/process-limits.ts';
 import {
   assertReadable,
   makeCloneDirectory,
   recoverClone,
   removeLeftovers,
   setCloneAside,
-} from './git/clone-places.ts';
-import { toGitError } from './git/processes/git-error.ts';
-import {
-  PARTIAL_CONFIG,
-  WHOLE_CONFIG,
-  hasMarks,
-  makePartial,
-  makeWhole,
-} from './git/partial-clone.ts';
-import { type Environment, GitKilledError, runGit } from './git/processes/git-child.ts';
-import { SourceError } from './source.ts';
-import { messageOf } from '../terms/message-of.ts';
+} from './clone-places.ts';
+import { toGitError } from './processes/git-error.ts';
+import { PARTIAL_CONFIG, WHOLE_CONFIG, hasMarks, makePartial, makeWhole } from './partial-clone.ts';
+import { type Environment, GitKilledError, runGit } from './processes/git-child.ts';
+import { SourceError } from '../source.ts';
+import { messageOf } from '../../terms/message-of.ts';
 
 /** All of these say nothing before they have their answer, which is a line. Milliseconds, bytes. */
 const LIMITS: ProcessLimits = {

@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { appendFile, mkdir, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { type GitSourceOptions, createGitSource } from '../../../generator/sources/git.ts';
-import type { FileEntry, Snapshot, Source } from '../../../generator/sources/source.ts';
-import { type GitRemote, makeGitRemote } from '../../e2e/git-remote.ts';
-import { useTemporary } from '../../e2e/temporary.ts';
-import { describeWith } from '../../with-tools.ts';
-import { collect, fileAt, listEntries } from './collect.ts';
+import { type GitSourceOptions, createGitSource } from '../../../../generator/sources/git/git.ts';
+import type { FileEntry, Snapshot, Source } from '../../../../generator/sources/source.ts';
+import { type GitRemote, makeGitRemote } from '../../../e2e/git-remote.ts';
+import { useTemporary } from '../../../e2e/temporary.ts';
+import { describeWith } from '../../../with-tools.ts';
+import { collect, fileAt, listEntries } from '../collect.ts';
 
 const textOf = async (snapshot: Snapshot, path: string): Promise<string> => {
   const bytes = await snapshot.read(await fileAt(snapshot, path));

@@ -2,13 +2,13 @@
 import assert from 'node:assert/strict';
 import { readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createGitSource } from '../../../generator/sources/git.ts';
-import type { Snapshot, Source } from '../../../generator/sources/source.ts';
-import { type GitRemote, makeGitRemote } from '../../e2e/git-remote.ts';
-import { makeTemporary, removeTemporary, useTemporary } from '../../e2e/temporary.ts';
-import { describeWith, toolPath } from '../../with-tools.ts';
+import { createGitSource } from '../../../../generator/sources/git/git.ts';
+import type { Snapshot, Source } from '../../../../generator/sources/source.ts';
+import { type GitRemote, makeGitRemote } from '../../../e2e/git-remote.ts';
+import { makeTemporary, removeTemporary, useTemporary } from '../../../e2e/temporary.ts';
+import { describeWith, toolPath } from '../../../with-tools.ts';
 import { killChildren } from './kill-children.ts';
-import { collect, fileAt, listEntries } from './collect.ts';
+import { collect, fileAt, listEntries } from '../collect.ts';
 
 const textOf = async (snapshot: Snapshot, path: string): Promise<string> => {
   const bytes = await snapshot.read(await fileAt(snapshot, path));

@@ -1,11 +1,11 @@
 // What the history of a clone says of paths, asked of git in a shell of its own: a long history
 // takes seconds to go through, and no refresh waits for that. What is asked meanwhile is asked
 // together, in one walk.
-import { toComplaint } from '../system/output-tail.ts';
-import type { Environment } from './git/processes/git-child.ts';
-import { GitRunner } from './git/processes/git-runner.ts';
+import { toComplaint } from '../../system/output-tail.ts';
+import { type HistoryChange, SourceError } from '../source.ts';
 import { HISTORY_FORMAT, HistoryReader, type LoggedCommit } from './parse-history.ts';
-import { type HistoryChange, SourceError } from './source.ts';
+import type { Environment } from './processes/git-child.ts';
+import { GitRunner } from './processes/git-runner.ts';
 
 /** Git says nothing before it has found what it looks for. A commit may name a million files. */
 const LIMITS = { silence: 60_000, deadline: 120_000, stdout: 256 * 1024 * 1024 };

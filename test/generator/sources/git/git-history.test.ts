@@ -3,11 +3,11 @@ import { execFileSync } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
-import { type GitHistory, openGitHistory } from '../../../generator/sources/git-history.ts';
-import { type GitRemote, makeGitRemote } from '../../e2e/git-remote.ts';
-import { describeWith } from '../../with-tools.ts';
+import { type GitHistory, openGitHistory } from '../../../../generator/sources/git/git-history.ts';
+import { type GitRemote, makeGitRemote } from '../../../e2e/git-remote.ts';
+import { describeWith } from '../../../with-tools.ts';
 import { type State, importStates } from './import-states.ts';
-import { useTemporary } from '../../e2e/temporary.ts';
+import { useTemporary } from '../../../e2e/temporary.ts';
 
 const environment = { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent' };
 const MODE = '100644';

@@ -1,17 +1,17 @@
-import { ObjectMissingError } from './git/objects/cat-file.ts';
-import { flattenBatches } from './flatten-batches.ts';
-import type { GitObjects } from './git/objects/git-objects.ts';
-import { LeftOutError } from './git/objects/left-out.ts';
-import { GitKilledError } from './git/processes/git-child.ts';
+import { ObjectMissingError } from './objects/cat-file.ts';
+import { flattenBatches } from '../flatten-batches.ts';
+import type { GitObjects } from './objects/git-objects.ts';
+import { LeftOutError } from './objects/left-out.ts';
+import { GitKilledError } from './processes/git-child.ts';
 import {
   type Entry,
   type Snapshot,
   SourceError,
   type StateOrigin,
   StateRefusedError,
-} from './source.ts';
-import { BUDGET_HINT } from './state-budget.ts';
-import type { TreeStates } from './git/objects/tree-states.ts';
+} from '../source.ts';
+import { BUDGET_HINT } from '../state-budget.ts';
+import type { TreeStates } from './objects/tree-states.ts';
 
 export interface GitSnapshotOptions {
   readonly commit: string;

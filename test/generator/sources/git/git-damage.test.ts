@@ -16,17 +16,17 @@ import {
 } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type GitSourceOptions, createGitSource } from '../../../generator/sources/git.ts';
-import type { Snapshot, Source } from '../../../generator/sources/source.ts';
-import { asNobody } from '../../e2e/as-nobody.ts';
-import { startBackground } from '../../e2e/background.ts';
-import { type GitRemote, makeGitRemote } from '../../e2e/git-remote.ts';
-import { run } from '../../e2e/run.ts';
-import { useTemporary } from '../../e2e/temporary.ts';
-import { unpackClone } from '../../e2e/unpack-clone.ts';
-import { SmartHttp, refuseWith } from '../../kit/smart-http.ts';
-import { describeWith, toolPath } from '../../with-tools.ts';
-import { collect } from './collect.ts';
+import { type GitSourceOptions, createGitSource } from '../../../../generator/sources/git/git.ts';
+import type { Snapshot, Source } from '../../../../generator/sources/source.ts';
+import { asNobody } from '../../../e2e/as-nobody.ts';
+import { startBackground } from '../../../e2e/background.ts';
+import { type GitRemote, makeGitRemote } from '../../../e2e/git-remote.ts';
+import { run } from '../../../e2e/run.ts';
+import { useTemporary } from '../../../e2e/temporary.ts';
+import { unpackClone } from '../../../e2e/unpack-clone.ts';
+import { SmartHttp, refuseWith } from '../../../kit/smart-http.ts';
+import { describeWith, toolPath } from '../../../with-tools.ts';
+import { collect } from '../collect.ts';
 import { killChildren } from './kill-children.ts';
 
 /** Everything that the newest state holds, read to the last byte. */
@@ -444,7 +444,7 @@ describeWith(['git', 'git-http-backend'], 'a clone that was damaged', () => {
       await writeFile(join(remote.work, `big${index}`), Buffer.alloc(50_000, `${index}`));
     }
     await remote.publish({});
-    const module = new URL('../../../generator/sources/git.ts', import.meta.url).href;
+    const module = new URL('../../../../generator/sources/git/git.ts', import.meta.url).href;
     const script = `
       const { createGitSource } = await import(${JSON.stringify(module)});
       const source = await createGitSource({ url: process.argv[1], path: 'sigs/deep',
@@ -468,7 +468,7 @@ describeWith(['git', 'git-http-backend'], 'a clone that was damaged', () => {
     it('loses nothing to a full disk, and goes on when there is room', async () => {
       const good = await remote.git('rev-parse', 'HEAD');
       const bad = await remote.commit({ 'sigs/deep/a': randomBytes(6 * 1024 * 1024) });
-      const module = new URL('../../../generator/sources/git.ts', import.meta.url).href;
+      const module = new URL('../../../../generator/sources/git/git.ts', import.meta.url).href;
       const script = `
         const { execFileSync } = await import('node:child_process');
         const { createGitSource } = await import(${JSON.stringify(module)});
