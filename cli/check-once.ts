@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises';
-import { createJudge } from '../generator/judge.ts';
+import { createJudge } from '../generator/gate/judge.ts';
 import type { Policy } from '../generator/policy/policy.ts';
 import { type CheckReport, type ReportedFile, sortByPath } from '../generator/report.ts';
 import { createDirectoryPass } from '../generator/sources/directory/directory-pass.ts';

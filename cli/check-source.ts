@@ -1,7 +1,7 @@
 // One pass over a source that is open.
+import type { Judge } from '../generator/gate/judge.ts';
 import { createImageWriter } from '../generator/image/image-writer.ts';
 import { createStoreMemory } from '../generator/image/store-memory.ts';
-import type { Judge } from '../generator/judge.ts';
 import { loadStore } from '../generator/load-store.ts';
 import type { Policy } from '../generator/policy/policy.ts';
 import type { CheckReport } from '../generator/report.ts';

@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
-import { checkEntries } from './check-entries.ts';
-import type { CheckedFile } from './checked-file.ts';
-import type { Judge } from './judge.ts';
+import { checkEntries } from './gate/check-entries.ts';
+import type { CheckedFile } from './gate/checked-file.ts';
+import type { Judge } from './gate/judge.ts';
 import type { Effort } from './openpgp/open-message.ts';
 import type { Pass } from './sources/source.ts';
 import { SignatureStore } from './store.ts';

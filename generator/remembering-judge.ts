@@ -2,8 +2,8 @@
 // that were verified the day before. Only "yes" is remembered: for exactly these bytes at exactly
 // this place, by an equal judge, in the time in which it holds.
 import { hash } from 'node:crypto';
-import type { CheckedFile, PublishableFile } from './checked-file.ts';
-import type { Judge, Signature } from './judge.ts';
+import type { CheckedFile, PublishableFile } from './gate/checked-file.ts';
+import type { Judge, Signature } from './gate/judge.ts';
 import type { Policy } from './policy/policy.ts';
 import type { SignatureStore } from './store.ts';
 import type { Location } from './terms/location.ts';

@@ -1,9 +1,9 @@
 // What reports say of each file: the JSON form of DESIGN's `check --format json`, which is
 // stable, and from which the text form and the status page are made.
-import type { UntrustedClaims } from './claims.ts';
+import type { UntrustedClaims } from './gate/claims.ts';
 import { formatTime } from './terms/format-time.ts';
-import { type CheckedFile, type PublishableFile, isOlder, isWaiting } from './checked-file.ts';
-import type { Signature, Warning } from './judge.ts';
+import { type CheckedFile, type PublishableFile, isOlder, isWaiting } from './gate/checked-file.ts';
+import type { Signature, Warning } from './gate/judge.ts';
 import { formatLocation } from './terms/location.ts';
 import { MAX_SIGNATURES, type Numbering, numberSignatures } from './numbering.ts';
 import type { KeyInfo } from './openpgp/openpgp-js.ts';

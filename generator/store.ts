@@ -1,9 +1,9 @@
 // The store: every accepted signature in memory, numbered, ready to be looked up. A change
 // is worked out first (`prepare`) and then applied in one synchronous step, so no lookup
 // sees half of it.
-import { type CheckedFile, type PublishableFile, isOlder, isWaiting } from './checked-file.ts';
+import { type CheckedFile, type PublishableFile, isOlder, isWaiting } from './gate/checked-file.ts';
 import { DirectoryMap } from './directory-map.ts';
-import type { Signature } from './judge.ts';
+import type { Signature } from './gate/judge.ts';
 import { createKeeper } from './kept-file.ts';
 import { isIgnoredPath } from './terms/location.ts';
 import {

@@ -1,6 +1,6 @@
 // What many verdicts have in common, as text: by whom, for which scope and key, with which warnings.
 import { z } from 'zod';
-import type { Signature, Warning } from './judge.ts';
+import type { Signature, Warning } from './gate/judge.ts';
 import type { Signer } from './openpgp/open-message.ts';
 import type { Policy, Scope, SignedBy } from './policy/policy.ts';
 

@@ -3,10 +3,10 @@
 // in force stays so until something whole takes its place.
 import { availableParallelism } from 'node:os';
 import pLimit from 'p-limit';
-import { checkEntries } from '../generator/check-entries.ts';
-import { type CheckedFile, isWaiting, withoutDetail } from '../generator/checked-file.ts';
+import { checkEntries } from '../generator/gate/check-entries.ts';
+import { type CheckedFile, isWaiting, withoutDetail } from '../generator/gate/checked-file.ts';
 import { assertRead, judgeAgain } from '../generator/judge-again.ts';
-import type { Judge, Signature } from '../generator/judge.ts';
+import type { Judge, Signature } from '../generator/gate/judge.ts';
 import { messageOf } from '../generator/terms/message-of.ts';
 import { DEFERRED } from '../generator/openpgp/open-message.ts';
 import { type Rejection, isRejection } from '../generator/terms/rejection.ts';

@@ -1,6 +1,6 @@
 // The judge of a server: what it has judged before it knows again.
 import type { PathBudgets } from '../generator/terms/budgets.ts';
-import { type Judge, createJudge } from '../generator/judge.ts';
+import { type Judge, createJudge } from '../generator/gate/judge.ts';
 import {
   type ImageFile,
   type StoreMemory,

@@ -1,4 +1,4 @@
-import type { Signature } from '../judge.ts';
+import type { Signature } from '../gate/judge.ts';
 import type { SignatureStore } from '../store.ts';
 import { formatTime } from '../terms/format-time.ts';
 import { formatLocation, parseLocation } from '../terms/location.ts';

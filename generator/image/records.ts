@@ -5,8 +5,8 @@ import {
   type PresentEntry,
   type PublishableFile,
   isOlder,
-} from '../checked-file.ts';
-import type { Signature } from '../judge.ts';
+} from '../gate/checked-file.ts';
+import type { Signature } from '../gate/judge.ts';
 import { toBlobEntry } from '../sources/blob-entry.ts';
 import { formatLocation } from '../terms/location.ts';
 import type { Terms, VerdictTerms } from '../verdict-terms.ts';

@@ -1,7 +1,7 @@
 import { type FileHandle, open, stat } from 'node:fs/promises';
-import { checkEntries } from '../check-entries.ts';
+import { checkEntries } from '../gate/check-entries.ts';
 import { fillStore } from '../load-store.ts';
-import type { Judge, Signature } from '../judge.ts';
+import type { Judge, Signature } from '../gate/judge.ts';
 import type { Effort } from '../openpgp/open-message.ts';
 import type { Memory } from '../remembering-judge.ts';
 import { flattenBatches } from '../sources/flatten-batches.ts';

@@ -1,7 +1,7 @@
 // The store of an earlier run: an image of it in the state directory, from which a start goes on
 // with what was pushed since. Git says what that is, so neither the tree is listed nor a file read
 // again. An image that is not whole, or of no use, costs no more than the time that it spares.
-import type { Judge, Signature } from '../judge.ts';
+import type { Judge, Signature } from '../gate/judge.ts';
 import { hasCode } from '../terms/has-code.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Effort } from '../openpgp/open-message.ts';

@@ -1,7 +1,7 @@
 // What has yet to be judged again of the store in force: all of it when somebody asked for that, what
 // there was no time for, and files that nobody could give a verdict on. Each is broken off when it is
 // enough, and goes on where it was.
-import type { CheckedFile } from '../../generator/checked-file.ts';
+import type { CheckedFile } from '../../generator/gate/checked-file.ts';
 import {
   type JudgeAgainOptions,
   type JudgedAgain,

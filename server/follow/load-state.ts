@@ -1,6 +1,6 @@
 // A state as a whole becomes a store that nobody looks into yet: from the image of an earlier run,
 // or by looking at every file.
-import type { CheckedFile } from '../../generator/checked-file.ts';
+import type { CheckedFile } from '../../generator/gate/checked-file.ts';
 import { type FindStanding, assertRead, judgeAgain } from '../../generator/judge-again.ts';
 import { loadStore } from '../../generator/load-store.ts';
 import { messageOf } from '../../generator/terms/message-of.ts';

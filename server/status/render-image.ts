@@ -1,6 +1,6 @@
 import { type Html, type Part, html } from '../html/html.ts';
 import { renderFact } from '../html/facts.ts';
-import type { Signature, Warning } from '../../generator/judge.ts';
+import type { Signature, Warning } from '../../generator/gate/judge.ts';
 import { formatClaims } from '../../generator/report.ts';
 import type { FoundRejected } from '../../generator/explain/find-rejected.ts';
 import type { HistoryCommit } from '../../generator/sources/source.ts';

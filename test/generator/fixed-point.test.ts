@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import * as fc from 'fast-check';
-import type { Judge } from '../../generator/judge.ts';
+import type { Judge } from '../../generator/gate/judge.ts';
 import { loadStore } from '../../generator/load-store.ts';
 import { createDirectorySource } from '../../generator/sources/directory/directory.ts';
 import { writeStaticTree } from '../../generator/static-tree.ts';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import * as fc from 'fast-check';
-import type { PublishableFile } from '../../generator/checked-file.ts';
-import type { Signature, Warning } from '../../generator/judge.ts';
+import type { PublishableFile } from '../../generator/gate/checked-file.ts';
+import type { Signature, Warning } from '../../generator/gate/judge.ts';
 import { createKeeper } from '../../generator/kept-file.ts';
 import { readKeyring } from '../../generator/openpgp/openpgp-js.ts';
 import { type Scope, type SignedBy, createScope } from '../../generator/policy/policy.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import * as fc from 'fast-check';
-import type { Judge } from '../../generator/judge.ts';
+import type { Judge } from '../../generator/gate/judge.ts';
 import { loadStore } from '../../generator/load-store.ts';
 import { sortByPath } from '../../generator/report.ts';
 import type { SignatureStore } from '../../generator/store.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import type { PublishableFile } from '../../generator/checked-file.ts';
+import type { PublishableFile } from '../../generator/gate/checked-file.ts';
 import { MAX_SIGNATURES, numberSignatures } from '../../generator/numbering.ts';
 import { formatLocation } from '../../generator/terms/location.ts';
 import { DIRECTORY, publishable } from './samples.ts';

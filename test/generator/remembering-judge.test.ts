@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Judge, Signature } from '../../generator/judge.ts';
+import type { Judge, Signature } from '../../generator/gate/judge.ts';
 import { loadStore } from '../../generator/load-store.ts';
 import { type Keyring, readKeyring } from '../../generator/openpgp/openpgp-js.ts';
 import {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { CheckedFile } from '../../generator/checked-file.ts';
+import type { CheckedFile } from '../../generator/gate/checked-file.ts';
 import { formatLocation } from '../../generator/terms/location.ts';
 import { type Rejection, reject } from '../../generator/terms/rejection.ts';
 import { reportDirectory, reportOther, sortByPath } from '../../generator/report.ts';

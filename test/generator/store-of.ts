@@ -1,5 +1,5 @@
-import type { CheckedFile } from '../../generator/checked-file.ts';
 import type { Sight } from '../../generator/explain/rejected-for.ts';
+import type { CheckedFile } from '../../generator/gate/checked-file.ts';
 import { SignatureStore } from '../../generator/store.ts';
 
 /** A store of these files. */

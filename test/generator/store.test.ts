@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import { type CheckedFile, withoutDetail } from '../../generator/checked-file.ts';
+import { type CheckedFile, withoutDetail } from '../../generator/gate/checked-file.ts';
 import { isNoteworthy, sortByPath } from '../../generator/report.ts';
 import { SignatureStore } from '../../generator/store.ts';
 import { classifyPath, formatLocation, parseLocation } from '../../generator/terms/location.ts';

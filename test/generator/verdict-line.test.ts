@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import type { Signature } from '../../generator/judge.ts';
+import type { Signature } from '../../generator/gate/judge.ts';
 import type { Signer } from '../../generator/openpgp/open-message.ts';
 import { readKeyring } from '../../generator/openpgp/openpgp-js.ts';
 import {

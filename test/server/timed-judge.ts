@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import type { Judge } from '../../generator/judge.ts';
+import type { Judge } from '../../generator/gate/judge.ts';
 import { DEFERRED } from '../../generator/openpgp/open-message.ts';
 import { during, reject } from '../../generator/terms/rejection.ts';
 import { createFakeJudge } from './fake-judge.ts';

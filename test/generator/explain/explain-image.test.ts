@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { CheckedFile } from '../../../generator/checked-file.ts';
+import type { CheckedFile } from '../../../generator/gate/checked-file.ts';
 import { changeOf } from './change-of.ts';
 import { explainImage } from '../../../generator/explain/explain-image.ts';
 import { parsePulledImage } from '../../../generator/terms/pulled-image.ts';

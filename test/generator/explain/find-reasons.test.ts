@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import type { CheckedFile } from '../../../generator/checked-file.ts';
 import { findReasons, guessReason } from '../../../generator/explain/find-reasons.ts';
+import type { CheckedFile } from '../../../generator/gate/checked-file.ts';
 import {
   formatDirectory,
   formatLocation,

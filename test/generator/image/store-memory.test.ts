@@ -6,7 +6,7 @@ import * as fc from 'fast-check';
 import { writeBlocks } from '../../../generator/image/blocks.ts';
 import { createImageWriter } from '../../../generator/image/image-writer.ts';
 import { type StoreMemory, createStoreMemory } from '../../../generator/image/store-memory.ts';
-import type { Judge, Warning } from '../../../generator/judge.ts';
+import type { Judge, Warning } from '../../../generator/gate/judge.ts';
 import { loadStore } from '../../../generator/load-store.ts';
 import { formatDirectory, formatLocation } from '../../../generator/terms/location.ts';
 import { type Policy, createSimplePolicy } from '../../../generator/policy/policy.ts';

@@ -1,6 +1,6 @@
 // Status pages with facts that a test makes up, served from a port of its own.
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { CheckedFile } from '../../../generator/checked-file.ts';
+import type { CheckedFile } from '../../../generator/gate/checked-file.ts';
 import type { Reason } from '../../../generator/explain/reason.ts';
 import { findReasons } from '../../../generator/explain/find-reasons.ts';
 import type { Policy } from '../../../generator/policy/policy.ts';

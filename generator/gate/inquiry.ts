@@ -5,10 +5,16 @@ import {
   type Effort,
   type OpenMessage,
   type OpenedMessage,
-} from './openpgp/open-message.ts';
-import type { Keyring } from './openpgp/openpgp-js.ts';
-import { type Rejection, during, isRejection, isUndecided, validityOf } from './terms/rejection.ts';
-import { ALWAYS, type Validity, intersect, wholeSecond } from './terms/validity.ts';
+} from '../openpgp/open-message.ts';
+import type { Keyring } from '../openpgp/openpgp-js.ts';
+import {
+  type Rejection,
+  during,
+  isRejection,
+  isUndecided,
+  validityOf,
+} from '../terms/rejection.ts';
+import { ALWAYS, type Validity, intersect, wholeSecond } from '../terms/validity.ts';
 
 /** A verdict that was found although one engine gave no answer is looked at again. Milliseconds. */
 const LOOK_AGAIN = 3_600_000;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import { parseClaims } from '../../generator/claims.ts';
-import { readUsualPayload } from '../../generator/usual-payload.ts';
+import { parseClaims } from '../../../generator/gate/claims.ts';
+import { readUsualPayload } from '../../../generator/gate/usual-payload.ts';
 
 const formatPayload = (reference: string, digest: string, creator: string, time: string): string =>
   `{"critical":{"identity":{"docker-reference":"${reference}"},` +

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import { parseClaims } from '../../generator/claims.ts';
-import { type RejectionCode, isRejection } from '../../generator/terms/rejection.ts';
-import { rejectionOf } from './samples.ts';
+import { parseClaims } from '../../../generator/gate/claims.ts';
+import { type RejectionCode, isRejection } from '../../../generator/terms/rejection.ts';
+import { rejectionOf } from '../samples.ts';
 import {
   type JsonObject,
   type JsonTree,
@@ -11,7 +11,7 @@ import {
   object,
   scalar,
   writeJson,
-} from './terms/json-tree.ts';
+} from '../terms/json-tree.ts';
 
 const TYPE = 'atomic container signature';
 const GOOD =

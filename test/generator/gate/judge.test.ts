@@ -1,20 +1,20 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { type Judge, createJudge } from '../../generator/judge.ts';
-import { loadStore } from '../../generator/load-store.ts';
-import { readKeyring } from '../../generator/openpgp/openpgp-js.ts';
+import { type Judge, createJudge } from '../../../generator/gate/judge.ts';
+import { loadStore } from '../../../generator/load-store.ts';
+import { readKeyring } from '../../../generator/openpgp/openpgp-js.ts';
 import {
   type Requirement,
   createPolicy,
   createScope,
   createSimplePolicy,
-} from '../../generator/policy/policy.ts';
-import { signedIdentitySchema } from '../../generator/policy/signed-identity-schema.ts';
-import { type ReportedFile, sortByPath } from '../../generator/report.ts';
-import { isRejection } from '../../generator/terms/rejection.ts';
-import { type Claims, formatClaims } from '../e2e/claims.ts';
-import { describeWith } from '../with-tools.ts';
-import { forgeMessage, forgeSigner } from './openpgp/forged.ts';
+} from '../../../generator/policy/policy.ts';
+import { signedIdentitySchema } from '../../../generator/policy/signed-identity-schema.ts';
+import { type ReportedFile, sortByPath } from '../../../generator/report.ts';
+import { isRejection } from '../../../generator/terms/rejection.ts';
+import { type Claims, formatClaims } from '../../e2e/claims.ts';
+import { describeWith } from '../../with-tools.ts';
+import { forgeMessage, forgeSigner } from '../openpgp/forged.ts';
 import {
   DIRECTORY,
   HEX,
@@ -25,7 +25,7 @@ import {
   readVector,
   rejectionOf,
   snapshotOf,
-} from './samples.ts';
+} from '../samples.ts';
 
 const NOW = new Date('2026-01-01T00:00:00Z');
 const LOCATION = locationOf(`${DIRECTORY}/signature-1`);

@@ -1,20 +1,20 @@
 // The rule: from the bytes of one file and the place where they lie to a verdict, as a node with
 // the policy would give it for some image that it looks up at that place.
 import { hash } from 'node:crypto';
-import { parseBlob } from './openpgp/signature-file.ts';
-import { DEFAULT_BUDGETS, type PathBudgets } from './terms/budgets.ts';
+import { parseBlob } from '../openpgp/signature-file.ts';
+import { DEFAULT_BUDGETS, type PathBudgets } from '../terms/budgets.ts';
 import { type UntrustedClaims, parseClaims } from './claims.ts';
-import { type DockerReference, parseDockerReference } from './terms/image-name.ts';
+import { type DockerReference, parseDockerReference } from '../terms/image-name.ts';
 import { Inquiry } from './inquiry.ts';
-import type { Location } from './terms/location.ts';
-import { type Algorithms, findWeakness } from './openpgp/algorithms.ts';
-import type { Effort, OpenMessage, OpenedMessage, Signer } from './openpgp/open-message.ts';
-import { explainPlace, suggestPlace } from './policy/explain-place.ts';
-import { type PlacedImage, imagesAt } from './policy/images-at.ts';
-import type { Policy, Scope, SignedBy } from './policy/policy.ts';
-import { DEFAULT_IDENTITY, matchesIdentity } from './policy/signed-identity.ts';
-import { type Rejection, isRejection, reject } from './terms/rejection.ts';
-import { formatTime } from './terms/format-time.ts';
+import type { Location } from '../terms/location.ts';
+import { type Algorithms, findWeakness } from '../openpgp/algorithms.ts';
+import type { Effort, OpenMessage, OpenedMessage, Signer } from '../openpgp/open-message.ts';
+import { explainPlace, suggestPlace } from './place.ts';
+import { type PlacedImage, imagesAt } from './images-at.ts';
+import type { Policy, Scope, SignedBy } from '../policy/policy.ts';
+import { DEFAULT_IDENTITY, matchesIdentity } from '../policy/signed-identity.ts';
+import { type Rejection, isRejection, reject } from '../terms/rejection.ts';
+import { formatTime } from '../terms/format-time.ts';
 
 /** Something that some nodes take badly although the file may be published. */
 export interface Warning {

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { checkEntries } from '../../generator/check-entries.ts';
-import type { CheckedFile } from '../../generator/checked-file.ts';
-import type { Judge } from '../../generator/judge.ts';
-import { MAX_BLOB_BYTES } from '../../generator/openpgp/signature-file.ts';
-import type { Entry, FileEntry, Snapshot } from '../../generator/sources/source.ts';
-import { REJECTIONS, type RejectionCode, reject } from '../../generator/terms/rejection.ts';
+import { checkEntries } from '../../../generator/gate/check-entries.ts';
+import type { CheckedFile } from '../../../generator/gate/checked-file.ts';
+import type { Judge } from '../../../generator/gate/judge.ts';
+import { MAX_BLOB_BYTES } from '../../../generator/openpgp/signature-file.ts';
+import type { Entry, FileEntry, Snapshot } from '../../../generator/sources/source.ts';
+import { REJECTIONS, type RejectionCode, reject } from '../../../generator/terms/rejection.ts';
 import {
   DIRECTORY,
   entryOf,
@@ -14,7 +14,7 @@ import {
   publishable,
   readVector,
   snapshotOf,
-} from './samples.ts';
+} from '../samples.ts';
 
 const LOCATION = `${DIRECTORY}/signature-1`;
 const NOW = new Date('2025-01-01T00:00:00Z');

@@ -1,13 +1,13 @@
 import pLimit from 'p-limit';
 import { pMapIterable } from 'p-map';
-import { checkBlobSize } from './openpgp/signature-file.ts';
-import { DEFAULT_BUDGETS } from './terms/budgets.ts';
+import { checkBlobSize } from '../openpgp/signature-file.ts';
+import { DEFAULT_BUDGETS } from '../terms/budgets.ts';
 import type { CheckedFile } from './checked-file.ts';
 import type { Judge } from './judge.ts';
-import type { Effort } from './openpgp/open-message.ts';
-import { type RejectedPath, classifyPath, shortenPath } from './terms/location.ts';
-import { type Rejection, isRejection, reject } from './terms/rejection.ts';
-import type { Entry, FileEntry, Pass } from './sources/source.ts';
+import type { Effort } from '../openpgp/open-message.ts';
+import { type RejectedPath, classifyPath, shortenPath } from '../terms/location.ts';
+import { type Rejection, isRejection, reject } from '../terms/rejection.ts';
+import type { Entry, FileEntry, Pass } from '../sources/source.ts';
 
 /** Files in work at once: enough that a source can be asked for many together. */
 const CONCURRENCY = 256;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { parseDockerReference } from '../../../generator/terms/image-name.ts';
-import { imagesAt } from '../../../generator/policy/images-at.ts';
+import { imagesAt } from '../../../generator/gate/images-at.ts';
 import {
   type Policy,
   type Requirement,

@@ -1,6 +1,6 @@
+import type { Entry } from '../sources/source.ts';
+import { type Rejection, isUndecided } from '../terms/rejection.ts';
 import type { Signature } from './judge.ts';
-import type { Entry } from './sources/source.ts';
-import { type Rejection, isUndecided } from './terms/rejection.ts';
 
 /** A file at a location whose signature may be published. */
 export interface PublishableFile {

@@ -1,7 +1,7 @@
 // The signed payload, read as paranoidly as the nodes do (containers/image
 // signature/simple.go, strictUnmarshalJSON): exact members, right types, none twice.
-import { type Rejection, reject } from './terms/rejection.ts';
-import { type Member, hasInfiniteNumber, isJson, membersOf } from './terms/strict-json.ts';
+import { type Rejection, reject } from '../terms/rejection.ts';
+import { type Member, hasInfiniteNumber, isJson, membersOf } from '../terms/strict-json.ts';
 import { readUsualPayload } from './usual-payload.ts';
 
 /** What a payload says. Untrusted until its signature is verified. */

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { createPolicy, createScope } from '../../generator/policy/policy.ts';
-import { DEFAULT_IDENTITY } from '../../generator/policy/signed-identity.ts';
-import { signedIdentitySchema } from '../../generator/policy/signed-identity-schema.ts';
-import { type RejectionCode, isRejection } from '../../generator/terms/rejection.ts';
-import { describeWith } from '../with-tools.ts';
-import { judgeOf, keyringOf, locationOf, readVector } from './samples.ts';
+import { createPolicy, createScope } from '../../../generator/policy/policy.ts';
+import { DEFAULT_IDENTITY } from '../../../generator/policy/signed-identity.ts';
+import { signedIdentitySchema } from '../../../generator/policy/signed-identity-schema.ts';
+import { type RejectionCode, isRejection } from '../../../generator/terms/rejection.ts';
+import { describeWith } from '../../with-tools.ts';
+import { judgeOf, keyringOf, locationOf, readVector } from '../samples.ts';
 
 /** One line of `vectors.tsv`, whose README tells what it means. */
 interface Vector {
@@ -18,7 +18,7 @@ interface Vector {
   readonly breaksPulls: string;
 }
 
-const VECTORS = readFileSync(new URL('../fixtures/vectors/vectors.tsv', import.meta.url), 'utf8')
+const VECTORS = readFileSync(new URL('../../fixtures/vectors/vectors.tsv', import.meta.url), 'utf8')
   .trimEnd()
   .split('\n')
   .slice(1)

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { parseDockerReference } from '../../../generator/terms/image-name.ts';
 import { parseLocation } from '../../../generator/terms/location.ts';
-import { explainPlace, suggestPlace } from '../../../generator/policy/explain-place.ts';
-import { imagesAt } from '../../../generator/policy/images-at.ts';
+import { explainPlace, suggestPlace } from '../../../generator/gate/place.ts';
+import { imagesAt } from '../../../generator/gate/images-at.ts';
 import {
   type Policy,
   createPolicy,

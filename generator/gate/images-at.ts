@@ -1,6 +1,8 @@
 // Which images nodes look up at a place of the tree. The path on the wire has no registry host
 // (containers/image docker/registries_d.go), and a tree may have anything before the repository,
 // so one place can stand for several images; what the policy and the signed name leave is tried.
+import { type Policy, type Scope, findScope } from '../policy/policy.ts';
+import { nameOf } from '../policy/signed-identity.ts';
 import {
   type DockerReference,
   MAX_NAME_LENGTH,
@@ -9,8 +11,6 @@ import {
   parseDockerReference,
 } from '../terms/image-name.ts';
 import type { Location } from '../terms/location.ts';
-import { type Policy, type Scope, findScope } from './policy.ts';
-import { nameOf } from './signed-identity.ts';
 
 /** An image that nodes may ask for at a place, and the scope that they judge it by. */
 export interface PlacedImage {

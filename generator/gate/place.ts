@@ -5,7 +5,7 @@ import {
   normalizeHost,
   parseDockerReference,
 } from '../terms/image-name.ts';
-import type { UntrustedClaims } from '../claims.ts';
+import type { UntrustedClaims } from './claims.ts';
 import {
   type Location,
   formatDirectory,
@@ -14,13 +14,13 @@ import {
 } from '../terms/location.ts';
 import { type Rejection, reject } from '../terms/rejection.ts';
 import { imagesAt } from './images-at.ts';
-import { type Policy, type Scope, findScope } from './policy.ts';
+import { type Policy, type Scope, findScope } from '../policy/policy.ts';
 import {
   DEFAULT_IDENTITY,
   type SignedIdentity,
   formatReference,
   matchesIdentity,
-} from './signed-identity.ts';
+} from '../policy/signed-identity.ts';
 
 /** The fault of a signature that is good for none of the images at its place. */
 export function explainPlace(

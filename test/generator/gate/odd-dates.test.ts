@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import { formatShown } from '../../cli/format-shown.ts';
-import { describeSignature } from '../../generator/describe-signature.ts';
-import { formatClaims } from '../../generator/report.ts';
-import { formatTime } from '../../generator/terms/format-time.ts';
-import { renderTime } from '../../server/status/render-time.ts';
-import { CREATED, EXPIRES, forgeMessage, forgeSigner } from './openpgp/forged.ts';
-import { openMessage } from './samples.ts';
+import { formatShown } from '../../../cli/format-shown.ts';
+import { describeSignature } from '../../../generator/describe-signature.ts';
+import { formatClaims } from '../../../generator/report.ts';
+import { formatTime } from '../../../generator/terms/format-time.ts';
+import { renderTime } from '../../../server/status/render-time.ts';
+import { CREATED, EXPIRES, forgeMessage, forgeSigner } from '../openpgp/forged.ts';
+import { openMessage } from '../samples.ts';
 
 const NOW = new Date('2026-11-30T00:00:00Z');
 
