@@ -1,7 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { createJudge } from '../generator/gate/judge.ts';
 import type { Policy } from '../generator/policy/policy.ts';
-import { type CheckReport, type ReportedFile, sortByPath } from '../generator/report.ts';
 import { createDirectoryPass } from '../generator/sources/directory/directory-pass.ts';
 import {
   type HistoryChange,
@@ -9,6 +8,7 @@ import {
   type Source,
   StateRefusedError,
 } from '../generator/sources/source.ts';
+import { type CheckReport, type ReportedFile, sortByPath } from '../generator/store/report.ts';
 import { DirectoryInUseError } from '../generator/system/directory-lock.ts';
 import { toBudgets } from './budget-options.ts';
 import { type Checked, type Run, canBeFollowed, checkSource } from './check-source.ts';

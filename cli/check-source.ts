@@ -2,11 +2,11 @@
 import type { Judge } from '../generator/gate/judge.ts';
 import { createImageWriter } from '../generator/image/image-writer.ts';
 import { createStoreMemory } from '../generator/image/store-memory.ts';
-import { loadStore } from '../generator/load-store.ts';
 import type { Policy } from '../generator/policy/policy.ts';
-import type { CheckReport } from '../generator/report.ts';
 import type { Pass, ReadableSource, Snapshot, Source } from '../generator/sources/source.ts';
-import type { SignatureStore } from '../generator/store.ts';
+import { loadStore } from '../generator/store/load-store.ts';
+import type { CheckReport } from '../generator/store/report.ts';
+import type { SignatureStore } from '../generator/store/store.ts';
 import { createVerdictIds } from '../generator/verdict-ids.ts';
 import { createVerdictTerms } from '../generator/verdict-terms.ts';
 import type { Engines } from './open-engines.ts';

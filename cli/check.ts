@@ -1,7 +1,7 @@
-import type { CheckReport } from '../generator/report.ts';
 import { parseSource } from '../generator/sources/parse-source.ts';
 import { StateRefusedError } from '../generator/sources/source.ts';
-import { EMPTY } from '../generator/store-directory.ts';
+import type { CheckReport } from '../generator/store/report.ts';
+import { EMPTY } from '../generator/store/store-directory.ts';
 import { checkOnce, reportOn } from './check-once.ts';
 import { hasFaults } from './findings.ts';
 import { formatReport } from './format-report.ts';

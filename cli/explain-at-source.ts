@@ -1,8 +1,8 @@
 import { type ExplainedImage, explainImage } from '../generator/explain/explain-image.ts';
-import type { CheckReport } from '../generator/report.ts';
 import { resolveRoot } from '../generator/sources/directory/directory-root.ts';
 import { parseSource } from '../generator/sources/parse-source.ts';
 import { SourceError } from '../generator/sources/source.ts';
+import type { CheckReport } from '../generator/store/report.ts';
 import type { DockerReference } from '../generator/terms/image-name.ts';
 import { withChecked } from './check-once.ts';
 import { Complaint } from './complaint.ts';

@@ -1,7 +1,7 @@
 import { styleText } from 'node:util';
 import type { ExplainedImage, FoundSignature } from '../generator/explain/explain-image.ts';
 import type { QuarantinedFile, SignedImage } from '../generator/explain/reason.ts';
-import type { CheckReport } from '../generator/report.ts';
+import type { CheckReport } from '../generator/store/report.ts';
 import { formatJson, toLine } from '../generator/terms/text.ts';
 import type { ServerAnswer } from './explain-answer.ts';
 import { hasColour } from './has-colour.ts';

@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import type { CheckReport } from '../generator/report.ts';
+import type { CheckReport } from '../generator/store/report.ts';
 import { formatJson } from '../generator/terms/text.ts';
 import { formatGithub } from './format-github.ts';
 import { formatJunit } from './format-junit.ts';

@@ -8,7 +8,7 @@ import type { OpenMessage, Signer } from './openpgp/open-message.ts';
 import type { Keyring } from './openpgp/openpgp-js.ts';
 import { findSignaturePacket } from './openpgp/packets/message-fault.ts';
 import { type Rejection, isRejection } from './terms/rejection.ts';
-import { type ReportedClaims, formatClaims } from './report.ts';
+import { type ReportedClaims, formatClaims } from './store/report.ts';
 
 /** What the signature packet says of itself; nothing of it is verified. */
 export interface ShownPacket {

@@ -5,7 +5,7 @@ import { hash } from 'node:crypto';
 import type { CheckedFile, PublishableFile } from './gate/checked-file.ts';
 import type { Judge, Signature } from './gate/judge.ts';
 import type { Policy } from './policy/policy.ts';
-import type { SignatureStore } from './store.ts';
+import type { SignatureStore } from './store/store.ts';
 import type { Location } from './terms/location.ts';
 import { isRejection } from './terms/rejection.ts';
 import type { VerdictFile } from './verdict-file.ts';

@@ -1,4 +1,4 @@
-import type { StoredSignature } from './store.ts';
+import type { StoredSignature } from './store/store.ts';
 import { formatLocation } from './terms/location.ts';
 
 /** What of a store goes into its tree. */

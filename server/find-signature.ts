@@ -1,6 +1,6 @@
 // What there is at a path: decided here for every lookup, whichever way it came in.
-import { MAX_SIGNATURES } from '../generator/numbering.ts';
-import type { SignatureStore, StoredSignature } from '../generator/store.ts';
+import { MAX_SIGNATURES } from '../generator/store/numbering.ts';
+import type { SignatureStore, StoredSignature } from '../generator/store/store.ts';
 import { formatLocation, parseLocation } from '../generator/terms/location.ts';
 
 /**

@@ -1,6 +1,6 @@
 // Answers plain lookups with what is made beforehand: the text of the headers. To a client it is
 // the same, to the byte, as the lookup behind node:http.
-import type { SignatureStore } from '../generator/store.ts';
+import type { SignatureStore } from '../generator/store/store.ts';
 import type { LoggedRequest } from './access-log.ts';
 import { EMPTY_HEADERS, servedHeaders } from './answer-headers.ts';
 import { MAX_BODY } from './answer-writer.ts';

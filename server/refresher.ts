@@ -2,9 +2,9 @@
 // come meanwhile become one more refresh, and the last of them wins. A refresh that fails, or that
 // does not yet find the pushed commit, is tried again with back-off, and what was good is served on.
 // At a start the state that was published last comes into force before the source is asked.
-import type { RejectedFile } from '../generator/report.ts';
 import { SourceError } from '../generator/sources/source.ts';
-import type { SignatureStore } from '../generator/store.ts';
+import type { RejectedFile } from '../generator/store/report.ts';
+import type { SignatureStore } from '../generator/store/store.ts';
 import { messageOf } from '../generator/terms/message-of.ts';
 import type { RejectionCode } from '../generator/terms/rejection.ts';
 import { toLine } from '../generator/terms/text.ts';

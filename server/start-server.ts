@@ -3,7 +3,7 @@ import type { StoreUrl } from '../generator/node-config/store-url.ts';
 import { messageOf } from '../generator/terms/message-of.ts';
 import type { Policy } from '../generator/policy/policy.ts';
 import type { Source } from '../generator/sources/source.ts';
-import type { SignatureStore } from '../generator/store.ts';
+import type { SignatureStore } from '../generator/store/store.ts';
 import { toPrintable } from '../generator/terms/text.ts';
 import { type AccessLogForm, type LoggedRequest, createAccessLog } from './access-log.ts';
 import { afterLookups } from './after-lookups.ts';

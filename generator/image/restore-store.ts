@@ -1,12 +1,12 @@
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { checkEntries } from '../gate/check-entries.ts';
-import { fillStore } from '../load-store.ts';
+import { fillStore } from '../store/load-store.ts';
 import type { Judge, Signature } from '../gate/judge.ts';
 import type { Effort } from '../openpgp/open-message.ts';
 import type { Memory } from '../remembering-judge.ts';
 import { flattenBatches } from '../sources/flatten-batches.ts';
 import type { Entry, Snapshot } from '../sources/source.ts';
-import { SignatureStore } from '../store.ts';
+import { SignatureStore } from '../store/store.ts';
 import type { VerdictTerms } from '../verdict-terms.ts';
 import { readBlocks } from './blocks.ts';
 import { parseHeader } from './header.ts';

@@ -7,7 +7,7 @@ import type { Policy } from '../policy/policy.ts';
 import type { Effort } from '../openpgp/open-message.ts';
 import type { Memory } from '../remembering-judge.ts';
 import type { Snapshot } from '../sources/source.ts';
-import type { SignatureStore } from '../store.ts';
+import type { SignatureStore } from '../store/store.ts';
 import { holdsAt } from '../terms/validity.ts';
 import { type VerdictTerms, isLasting } from '../verdict-terms.ts';
 import { formatHeader } from './header.ts';

@@ -1,6 +1,6 @@
 import { toKeyState } from '../../generator/openpgp/key-state.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
-import type { SignatureStore } from '../../generator/store.ts';
+import type { SignatureStore } from '../../generator/store/store.ts';
 import { explainPulls } from './explain-pulls.ts';
 import type { OverviewFacts, ServedCounts, StatusKey } from './overview-facts.ts';
 import { ON_A_PAGE, type Searches } from './searches.ts';

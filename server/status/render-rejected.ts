@@ -1,5 +1,5 @@
 import type { FoundRejected } from '../../generator/explain/find-rejected.ts';
-import type { RejectedFile } from '../../generator/report.ts';
+import type { RejectedFile } from '../../generator/store/report.ts';
 import { countOf, formatNumber } from '../html/facts.ts';
 import { type Html, html } from '../html/html.ts';
 import { addressOf } from './links.ts';

@@ -12,9 +12,9 @@ import {
   findImages,
   findNewestOfAll,
 } from '../../generator/explain/newest-images.ts';
-import type { SignatureStore } from '../../generator/store.ts';
+import type { SignatureStore } from '../../generator/store/store.ts';
 import type { Reason } from '../../generator/explain/reason.ts';
-import type { RejectedFile } from '../../generator/report.ts';
+import type { RejectedFile } from '../../generator/store/report.ts';
 import type { Refresher } from '../refresher.ts';
 import { createLane } from './lane.ts';
 import { createSearchMemory } from './search-memory.ts';

@@ -1,4 +1,4 @@
-import { sortByPath } from '../../generator/report.ts';
+import { sortByPath } from '../../generator/store/report.ts';
 import type { StatusServices } from './services.ts';
 
 /** What `/status.json` says, in its version 1: members are added, none changes its meaning. */

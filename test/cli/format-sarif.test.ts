@@ -6,7 +6,7 @@ import formats from 'ajv-formats';
 import * as fc from 'fast-check';
 import type { Log, Result, Run } from 'sarif';
 import { formatSarif } from '../../cli/format-sarif.ts';
-import type { CheckReport, ReportedFile } from '../../generator/report.ts';
+import type { CheckReport, ReportedFile } from '../../generator/store/report.ts';
 import { REJECTIONS, type RejectionCode, reject } from '../../generator/terms/rejection.ts';
 import { toPrintable } from '../../generator/terms/text.ts';
 

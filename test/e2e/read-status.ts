@@ -1,5 +1,5 @@
-import type { RejectedFile } from '../../generator/report.ts';
-import type { Summary } from '../../generator/store-directory.ts';
+import type { RejectedFile } from '../../generator/store/report.ts';
+import type { Summary } from '../../generator/store/store-directory.ts';
 import type { Trouble } from '../../server/follow/troubles.ts';
 import type { RefreshStatus } from '../../server/refresher.ts';
 

@@ -3,10 +3,10 @@ import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import * as fc from 'fast-check';
 import type { Judge } from '../../generator/gate/judge.ts';
-import { loadStore } from '../../generator/load-store.ts';
 import { createDirectorySource } from '../../generator/sources/directory/directory.ts';
 import { writeStaticTree } from '../../generator/static-tree.ts';
-import type { SignatureStore } from '../../generator/store.ts';
+import { loadStore } from '../../generator/store/load-store.ts';
+import type { SignatureStore } from '../../generator/store/store.ts';
 import { useTemporary } from '../e2e/temporary.ts';
 import { DIRECTORY, judgeOf, keyringOf, readVector } from './samples.ts';
 

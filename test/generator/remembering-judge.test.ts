@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Judge, Signature } from '../../generator/gate/judge.ts';
-import { loadStore } from '../../generator/load-store.ts';
 import { type Keyring, readKeyring } from '../../generator/openpgp/openpgp-js.ts';
 import {
   type Policy,
@@ -12,6 +11,7 @@ import {
 } from '../../generator/policy/policy.ts';
 import { DEFAULT_IDENTITY } from '../../generator/policy/signed-identity.ts';
 import { type Memory, createRememberingJudge } from '../../generator/remembering-judge.ts';
+import { loadStore } from '../../generator/store/load-store.ts';
 import { type Rejection, isRejection } from '../../generator/terms/rejection.ts';
 import { openVerdictFile } from '../../generator/verdict-file.ts';
 import { createVerdictIds } from '../../generator/verdict-ids.ts';

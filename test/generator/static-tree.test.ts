@@ -19,11 +19,11 @@ import {
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { loadStore } from '../../generator/load-store.ts';
 import { readKeyring } from '../../generator/openpgp/openpgp-js.ts';
 import { createDirectorySource } from '../../generator/sources/directory/directory.ts';
 import { KEEP_REPLACED_FOR, writeStaticTree } from '../../generator/static-tree.ts';
-import type { SignatureStore } from '../../generator/store.ts';
+import { loadStore } from '../../generator/store/load-store.ts';
+import type { SignatureStore } from '../../generator/store/store.ts';
 import { lockDirectory } from '../../generator/system/directory-lock.ts';
 import { startApache } from '../e2e/apache.ts';
 import { startBackground } from '../e2e/background.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import { loadStore } from '../../generator/load-store.ts';
-import type { SignatureStore } from '../../generator/store.ts';
+import { loadStore } from '../../generator/store/load-store.ts';
+import type { SignatureStore } from '../../generator/store/store.ts';
 import { parseLocation } from '../../generator/terms/location.ts';
 import { findSignature } from '../../server/find-signature.ts';
 import { DIRECTORY, HEX, at, createFakeJudge } from './fake-judge.ts';

@@ -10,7 +10,7 @@ import { HEX, DIRECTORY, at, createFakeJudge } from './fake-judge.ts';
 import { createGate } from './gate.ts';
 import { type MemorySource, createMemorySource } from './memory-source.ts';
 import { countFailures } from './no-failures.ts';
-import { signaturesAt } from '../generator/signatures-at.ts';
+import { signaturesAt } from '../generator/store/signatures-at.ts';
 
 const FIRST = { commit: 'a', files: { [at(1)]: 'one' } };
 const SECOND = { commit: 'b', files: { [at(1)]: 'one', [at(2)]: 'two' } };

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { loadStore } from '../../generator/load-store.ts';
+import { loadStore } from '../../generator/store/load-store.ts';
 import { createAccessLog } from '../../server/access-log.ts';
 import { type Limits, type Listener, type TlsFiles, listen } from '../../server/listener.ts';
 import { createLookup } from '../../server/lookup.ts';

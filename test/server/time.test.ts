@@ -9,7 +9,7 @@ import { createOpenMessage } from '../../generator/openpgp/open-message.ts';
 import { readKeyring } from '../../generator/openpgp/openpgp-js.ts';
 import { type Policy, createSimplePolicy } from '../../generator/policy/policy.ts';
 import { createGitSource } from '../../generator/sources/git/git.ts';
-import type { SignatureStore } from '../../generator/store.ts';
+import type { SignatureStore } from '../../generator/store/store.ts';
 import { openVerdictFile } from '../../generator/verdict-file.ts';
 import { Troubles } from '../../server/follow/troubles.ts';
 import { TriedCommit } from '../../server/follow/tried-commit.ts';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { eventually } from '../e2e/eventually.ts';
 import { readStatus } from '../e2e/read-status.ts';
-import { SignatureStore } from '../../generator/store.ts';
+import { SignatureStore } from '../../generator/store/store.ts';
 import { Failures } from '../../server/follow/failures.ts';
 import { Troubles } from '../../server/follow/troubles.ts';
 import { createProgramLog } from '../../generator/system/program-log.ts';

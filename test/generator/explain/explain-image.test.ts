@@ -20,7 +20,7 @@ import { DEFAULT_IDENTITY } from '../../../generator/policy/signed-identity.ts';
 import { reject } from '../../../generator/terms/rejection.ts';
 import type { HistoryCommit } from '../../../generator/sources/source.ts';
 import { HEX, entryOf, keyringOf, publishable } from '../samples.ts';
-import { sightOf, storeOf } from '../store-of.ts';
+import { sightOf, storeOf } from '../store/store-of.ts';
 
 const OTHER_HEX = 'cd'.repeat(32);
 const NAME = 'quay.io/team/app';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { findDigests } from '../../../generator/explain/find-digests.ts';
-import { SignatureStore } from '../../../generator/store.ts';
+import { SignatureStore } from '../../../generator/store/store.ts';
 import { formatDirectory, formatLocation } from '../../../generator/terms/location.ts';
 import { publishable } from '../samples.ts';
 

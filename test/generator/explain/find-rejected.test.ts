@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { findRejected } from '../../../generator/explain/find-rejected.ts';
-import { SignatureStore } from '../../../generator/store.ts';
+import { SignatureStore } from '../../../generator/store/store.ts';
 import { reject } from '../../../generator/terms/rejection.ts';
 import { entryOf } from '../samples.ts';
 

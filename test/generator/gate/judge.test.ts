@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { type Judge, createJudge } from '../../../generator/gate/judge.ts';
-import { loadStore } from '../../../generator/load-store.ts';
 import { readKeyring } from '../../../generator/openpgp/openpgp-js.ts';
 import {
   type Requirement,
@@ -10,7 +9,8 @@ import {
   createSimplePolicy,
 } from '../../../generator/policy/policy.ts';
 import { signedIdentitySchema } from '../../../generator/policy/signed-identity-schema.ts';
-import { type ReportedFile, sortByPath } from '../../../generator/report.ts';
+import { loadStore } from '../../../generator/store/load-store.ts';
+import { type ReportedFile, sortByPath } from '../../../generator/store/report.ts';
 import { isRejection } from '../../../generator/terms/rejection.ts';
 import { type Claims, formatClaims } from '../../e2e/claims.ts';
 import { describeWith } from '../../with-tools.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { setImmediate } from 'node:timers/promises';
-import type { RejectedFile } from '../../../generator/report.ts';
+import type { RejectedFile } from '../../../generator/store/report.ts';
 import { TooBusyError } from '../../../server/status/lane.ts';
 import { type SearchesOf, createSearches } from '../../../server/status/searches.ts';
 import { createGate } from '../gate.ts';

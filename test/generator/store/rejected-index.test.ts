@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { RejectedIndex } from '../../generator/rejected-index.ts';
-import type { RejectedFile } from '../../generator/report.ts';
-import type { RejectionCode } from '../../generator/terms/rejection.ts';
+import { RejectedIndex } from '../../../generator/store/rejected-index.ts';
+import type { RejectedFile } from '../../../generator/store/report.ts';
+import type { RejectionCode } from '../../../generator/terms/rejection.ts';
 
 const A = 'a'.repeat(64);
 const B = 'b'.repeat(64);

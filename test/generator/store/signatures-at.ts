@@ -1,4 +1,4 @@
-import type { SignatureStore } from '../../generator/store.ts';
+import type { SignatureStore } from '../../../generator/store/store.ts';
 
 type Found = NonNullable<ReturnType<SignatureStore['find']>>;
 

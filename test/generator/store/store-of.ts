@@ -1,6 +1,6 @@
-import type { Sight } from '../../generator/explain/rejected-for.ts';
-import type { CheckedFile } from '../../generator/gate/checked-file.ts';
-import { SignatureStore } from '../../generator/store.ts';
+import type { Sight } from '../../../generator/explain/rejected-for.ts';
+import type { CheckedFile } from '../../../generator/gate/checked-file.ts';
+import { SignatureStore } from '../../../generator/store/store.ts';
 
 /** A store of these files. */
 export function storeOf(...files: readonly CheckedFile[]): SignatureStore {

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import { type CheckedFile, withoutDetail } from '../../generator/gate/checked-file.ts';
-import { isNoteworthy, sortByPath } from '../../generator/report.ts';
-import { SignatureStore } from '../../generator/store.ts';
-import { classifyPath, formatLocation, parseLocation } from '../../generator/terms/location.ts';
-import { reject } from '../../generator/terms/rejection.ts';
-import { DIRECTORY, HEX, entryOf, publishable } from './samples.ts';
+import { type CheckedFile, withoutDetail } from '../../../generator/gate/checked-file.ts';
+import { isNoteworthy, sortByPath } from '../../../generator/store/report.ts';
+import { SignatureStore } from '../../../generator/store/store.ts';
+import { classifyPath, formatLocation, parseLocation } from '../../../generator/terms/location.ts';
+import { reject } from '../../../generator/terms/rejection.ts';
+import { DIRECTORY, HEX, entryOf, publishable } from '../samples.ts';
 import { signaturesAt } from './signatures-at.ts';
 import { storeOf } from './store-of.ts';
 

@@ -5,15 +5,15 @@ import { hash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { setImmediate } from 'node:timers/promises';
 import { pMapIterable } from 'p-map';
-import type { CheckedFile, PublishableFile } from './gate/checked-file.ts';
-import type { Judge, Signature } from './gate/judge.ts';
-import { DEFERRED, type Effort } from './openpgp/open-message.ts';
-import { toBlobEntry } from './sources/blob-entry.ts';
-import { type Pass, SourceError } from './sources/source.ts';
+import type { CheckedFile, PublishableFile } from '../gate/checked-file.ts';
+import type { Judge, Signature } from '../gate/judge.ts';
+import { DEFERRED, type Effort } from '../openpgp/open-message.ts';
+import { toBlobEntry } from '../sources/blob-entry.ts';
+import { type Pass, SourceError } from '../sources/source.ts';
+import { type Location, parseLocation } from '../terms/location.ts';
+import { isRejection, isUndecided } from '../terms/rejection.ts';
+import { holdsAt, wholeSecond } from '../terms/validity.ts';
 import { type JudgedFile, type SignatureStore, fileValidity } from './store.ts';
-import { type Location, parseLocation } from './terms/location.ts';
-import { isRejection, isUndecided } from './terms/rejection.ts';
-import { holdsAt, wholeSecond } from './terms/validity.ts';
 
 /** Files that are judged at once, and those that may keep gpgv busy: what has begun is not left. */
 const CONCURRENCY = 64;

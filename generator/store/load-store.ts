@@ -1,9 +1,9 @@
 import { setImmediate } from 'node:timers/promises';
-import { checkEntries } from './gate/check-entries.ts';
-import type { CheckedFile } from './gate/checked-file.ts';
-import type { Judge } from './gate/judge.ts';
-import type { Effort } from './openpgp/open-message.ts';
-import type { Pass } from './sources/source.ts';
+import { checkEntries } from '../gate/check-entries.ts';
+import type { CheckedFile } from '../gate/checked-file.ts';
+import type { Judge } from '../gate/judge.ts';
+import type { Effort } from '../openpgp/open-message.ts';
+import type { Pass } from '../sources/source.ts';
 import { SignatureStore } from './store.ts';
 
 /** Files taken into a store at once, at least. */

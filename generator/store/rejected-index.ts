@@ -1,5 +1,5 @@
+import type { RejectionCode } from '../terms/rejection.ts';
 import type { RejectedFile } from './report.ts';
-import type { RejectionCode } from './terms/rejection.ts';
 
 const DIGESTS = /(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])/gi;
 const HEX = /^[0-9a-f]{64}$/;

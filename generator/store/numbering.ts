@@ -1,6 +1,6 @@
 // Which number each signature of a directory is served under. Nodes ask for 1, 2, 3, …
 // up to the first 404, so holes are closed; a signature keeps its number where it can.
-import type { PublishableFile } from './gate/checked-file.ts';
+import type { PublishableFile } from '../gate/checked-file.ts';
 
 /** The most signatures of one image: nodes fail at the 128th (maxLookasideSignatures). */
 export const MAX_SIGNATURES = 127;

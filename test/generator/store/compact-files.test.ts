@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import * as fc from 'fast-check';
-import type { PublishableFile } from '../../generator/gate/checked-file.ts';
-import type { Signature, Warning } from '../../generator/gate/judge.ts';
-import { createKeeper } from '../../generator/kept-file.ts';
-import { readKeyring } from '../../generator/openpgp/openpgp-js.ts';
-import { type Scope, type SignedBy, createScope } from '../../generator/policy/policy.ts';
-import { DEFAULT_IDENTITY } from '../../generator/policy/signed-identity.ts';
-import { formatDirectory, formatLocation } from '../../generator/terms/location.ts';
-import { DIRECTORY, publishable } from './samples.ts';
+import type { PublishableFile } from '../../../generator/gate/checked-file.ts';
+import type { Signature, Warning } from '../../../generator/gate/judge.ts';
+import { readKeyring } from '../../../generator/openpgp/openpgp-js.ts';
+import { type Scope, type SignedBy, createScope } from '../../../generator/policy/policy.ts';
+import { DEFAULT_IDENTITY } from '../../../generator/policy/signed-identity.ts';
+import { createKeeper } from '../../../generator/store/compact-files.ts';
+import { formatDirectory, formatLocation } from '../../../generator/terms/location.ts';
+import { DIRECTORY, publishable } from '../samples.ts';
 
 const BLOCK_BYTES = 256 * 1024;
 const LAST_MILLISECOND = (2 ** 32 - 1) * 1000;

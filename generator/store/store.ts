@@ -1,11 +1,16 @@
 // The store: every accepted signature in memory, numbered, ready to be looked up. A change
 // is worked out first (`prepare`) and then applied in one synchronous step, so no lookup
 // sees half of it.
-import { type CheckedFile, type PublishableFile, isOlder, isWaiting } from './gate/checked-file.ts';
+import {
+  type CheckedFile,
+  type PublishableFile,
+  isOlder,
+  isWaiting,
+} from '../gate/checked-file.ts';
 import { DirectoryMap } from './directory-map.ts';
-import type { Signature } from './gate/judge.ts';
-import { createKeeper } from './kept-file.ts';
-import { isIgnoredPath } from './terms/location.ts';
+import type { Signature } from '../gate/judge.ts';
+import { createKeeper } from './compact-files.ts';
+import { isIgnoredPath } from '../terms/location.ts';
 import {
   type RejectedFile,
   type ReportedFile,
@@ -16,8 +21,8 @@ import {
   reportOther,
 } from './report.ts';
 import { RejectedIndex } from './rejected-index.ts';
-import { type RejectionCode, isUndecided, validityOf } from './terms/rejection.ts';
-import { ALWAYS, type Validity, holdsAt, intersect } from './terms/validity.ts';
+import { type RejectionCode, isUndecided, validityOf } from '../terms/rejection.ts';
+import { ALWAYS, type Validity, holdsAt, intersect } from '../terms/validity.ts';
 import {
   type Directory,
   EMPTY,

@@ -1,5 +1,5 @@
 // What the store counts while directories come and go, so that nobody has to go through it.
-import type { CheckedFile, PublishableFile } from './gate/checked-file.ts';
+import type { CheckedFile, PublishableFile } from '../gate/checked-file.ts';
 
 /** Of one key. */
 export interface SignerCount {

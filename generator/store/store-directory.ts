@@ -1,5 +1,5 @@
 // One digest directory of the store, with what it serves.
-import { type CheckedFile, type PublishableFile, isOlder } from './gate/checked-file.ts';
+import { type CheckedFile, type PublishableFile, isOlder } from '../gate/checked-file.ts';
 import { numberSignatures } from './numbering.ts';
 
 /** How many files have which status. */

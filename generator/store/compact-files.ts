@@ -1,11 +1,11 @@
 // Files that may be published, as the store keeps them: a million of them are in memory at once.
 // Bytes lie one behind the other in large blocks, what many signatures have in common is there
 // once, and what the place says already is not kept.
-import type { PublishableFile } from './gate/checked-file.ts';
-import type { UntrustedClaims } from './gate/claims.ts';
-import type { Signature } from './gate/judge.ts';
-import type { Signer } from './openpgp/open-message.ts';
-import { formatLocation } from './terms/location.ts';
+import type { PublishableFile } from '../gate/checked-file.ts';
+import type { UntrustedClaims } from '../gate/claims.ts';
+import type { Signature } from '../gate/judge.ts';
+import type { Signer } from '../openpgp/open-message.ts';
+import { formatLocation } from '../terms/location.ts';
 
 /** Bytes of a block. Small enough that what is no longer used is soon given back. */
 const BLOCK_BYTES = 256 * 1024;

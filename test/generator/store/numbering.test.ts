@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import type { PublishableFile } from '../../generator/gate/checked-file.ts';
-import { MAX_SIGNATURES, numberSignatures } from '../../generator/numbering.ts';
-import { formatLocation } from '../../generator/terms/location.ts';
-import { DIRECTORY, publishable } from './samples.ts';
+import type { PublishableFile } from '../../../generator/gate/checked-file.ts';
+import { MAX_SIGNATURES, numberSignatures } from '../../../generator/store/numbering.ts';
+import { formatLocation } from '../../../generator/terms/location.ts';
+import { DIRECTORY, publishable } from '../samples.ts';
 
 function file(number: number, hash = `${number}`, signedAt = 0): PublishableFile {
   return publishable(formatLocation(DIRECTORY, number), { hash, signedAt });

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import type { CheckedFile } from '../../generator/gate/checked-file.ts';
-import { formatLocation } from '../../generator/terms/location.ts';
-import { type Rejection, reject } from '../../generator/terms/rejection.ts';
-import { reportDirectory, reportOther, sortByPath } from '../../generator/report.ts';
-import { type Scope, type SignedBy, createScope } from '../../generator/policy/policy.ts';
-import { DEFAULT_IDENTITY } from '../../generator/policy/signed-identity.ts';
-import { DIRECTORY, HEX, entryOf, keyringOf, publishable } from './samples.ts';
+import type { CheckedFile } from '../../../generator/gate/checked-file.ts';
+import { formatLocation } from '../../../generator/terms/location.ts';
+import { type Rejection, reject } from '../../../generator/terms/rejection.ts';
+import { reportDirectory, reportOther, sortByPath } from '../../../generator/store/report.ts';
+import { type Scope, type SignedBy, createScope } from '../../../generator/policy/policy.ts';
+import { DEFAULT_IDENTITY } from '../../../generator/policy/signed-identity.ts';
+import { DIRECTORY, HEX, entryOf, keyringOf, publishable } from '../samples.ts';
 
 const at = (number: number) => formatLocation(DIRECTORY, number);
 

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import * as fc from 'fast-check';
-import type { Judge } from '../../generator/gate/judge.ts';
-import { loadStore } from '../../generator/load-store.ts';
-import { sortByPath } from '../../generator/report.ts';
-import type { SignatureStore } from '../../generator/store.ts';
-import { formatDirectory, formatLocation } from '../../generator/terms/location.ts';
-import { reject } from '../../generator/terms/rejection.ts';
-import { publishable, snapshotOf } from './samples.ts';
+import type { Judge } from '../../../generator/gate/judge.ts';
+import { loadStore } from '../../../generator/store/load-store.ts';
+import { sortByPath } from '../../../generator/store/report.ts';
+import type { SignatureStore } from '../../../generator/store/store.ts';
+import { formatDirectory, formatLocation } from '../../../generator/terms/location.ts';
+import { reject } from '../../../generator/terms/rejection.ts';
+import { publishable, snapshotOf } from '../samples.ts';
 import { signaturesAt } from './signatures-at.ts';
 
 const NOW = new Date('2026-01-01T00:00:00Z');

@@ -1,15 +1,20 @@
 // What reports say of each file: the JSON form of DESIGN's `check --format json`, which is
 // stable, and from which the text form and the status page are made.
-import type { UntrustedClaims } from './gate/claims.ts';
-import { formatTime } from './terms/format-time.ts';
-import { type CheckedFile, type PublishableFile, isOlder, isWaiting } from './gate/checked-file.ts';
-import type { Signature, Warning } from './gate/judge.ts';
-import { formatLocation } from './terms/location.ts';
+import type { UntrustedClaims } from '../gate/claims.ts';
+import { formatTime } from '../terms/format-time.ts';
+import {
+  type CheckedFile,
+  type PublishableFile,
+  isOlder,
+  isWaiting,
+} from '../gate/checked-file.ts';
+import type { Signature, Warning } from '../gate/judge.ts';
+import { formatLocation } from '../terms/location.ts';
 import { MAX_SIGNATURES, type Numbering, numberSignatures } from './numbering.ts';
-import type { KeyInfo } from './openpgp/openpgp-js.ts';
-import type { Signer } from './openpgp/open-message.ts';
-import type { SignedBy } from './policy/policy.ts';
-import { type Rejection, type RejectionCode, reject } from './terms/rejection.ts';
+import type { KeyInfo } from '../openpgp/openpgp-js.ts';
+import type { Signer } from '../openpgp/open-message.ts';
+import type { SignedBy } from '../policy/policy.ts';
+import { type Rejection, type RejectionCode, reject } from '../terms/rejection.ts';
 import { type Summary, findPublishable } from './store-directory.ts';
 
 /** library-go's reader stops there (verify/store/sigstore, maxSignatureSearch). */
