@@ -1,14 +1,14 @@
 // One pass over a source that is open.
 import type { Judge } from '../generator/gate/judge.ts';
-import { createImageWriter } from '../generator/image/image-writer.ts';
-import { createStoreMemory } from '../generator/image/store-memory.ts';
 import type { Policy } from '../generator/policy/policy.ts';
 import type { Pass, ReadableSource, Snapshot, Source } from '../generator/sources/source.ts';
+import { createStoreMemory } from '../generator/store/checkpoint/checkpoint.ts';
+import { createImageWriter } from '../generator/store/checkpoint/image-writer.ts';
+import { createVerdictTerms } from '../generator/store/checkpoint/shared-verdict.ts';
+import { createVerdictIds } from '../generator/store/checkpoint/verdict-ids.ts';
 import { loadStore } from '../generator/store/load-store.ts';
 import type { CheckReport } from '../generator/store/report.ts';
 import type { SignatureStore } from '../generator/store/store.ts';
-import { createVerdictIds } from '../generator/verdict-ids.ts';
-import { createVerdictTerms } from '../generator/verdict-terms.ts';
 import type { Engines } from './open-engines.ts';
 import type { Settings } from './options.ts';
 import { showProgress } from './progress.ts';

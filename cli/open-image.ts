@@ -1,5 +1,5 @@
-import { createImageWriter } from '../generator/image/image-writer.ts';
-import type { ImageFile } from '../generator/image/store-memory.ts';
+import { createImageWriter } from '../generator/store/checkpoint/image-writer.ts';
+import type { ImageFile } from '../generator/store/checkpoint/checkpoint.ts';
 import { messageOf } from '../generator/terms/message-of.ts';
 import type { Source } from '../generator/sources/source.ts';
 import type { ProgramLog } from '../generator/system/program-log.ts';

@@ -1,7 +1,7 @@
 import { mkdir, stat } from 'node:fs/promises';
 import { hasCode } from '../generator/terms/has-code.ts';
 import { messageOf } from '../generator/terms/message-of.ts';
-import { type VerdictFile, openVerdictFile } from '../generator/verdict-file.ts';
+import { type VerdictFile, openVerdictFile } from '../generator/store/checkpoint/verdict-file.ts';
 import type { ProgramLog } from '../generator/system/program-log.ts';
 import type { Troubles } from '../server/follow/troubles.ts';
 import { STATE_DIRECTORY_HINT, stateFile } from './state-file.ts';

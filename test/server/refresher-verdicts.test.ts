@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createScope } from '../../generator/policy/policy.ts';
-import type { Terms } from '../../generator/verdict-terms.ts';
+import type { Terms } from '../../generator/store/checkpoint/shared-verdict.ts';
 import { SourceError, StateRefusedError } from '../../generator/sources/source.ts';
 import { Troubles } from '../../server/follow/troubles.ts';
 import { TriedCommit } from '../../server/follow/tried-commit.ts';

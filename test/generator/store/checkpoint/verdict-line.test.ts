@@ -1,22 +1,28 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import type { Signature } from '../../generator/gate/judge.ts';
-import type { Signer } from '../../generator/openpgp/open-message.ts';
-import { readKeyring } from '../../generator/openpgp/openpgp-js.ts';
+import type { Signature } from '../../../../generator/gate/judge.ts';
+import type { Signer } from '../../../../generator/openpgp/open-message.ts';
+import { readKeyring } from '../../../../generator/openpgp/openpgp-js.ts';
 import {
   type Policy,
   type SignedBy,
   createPolicy,
   createScope,
   createSimplePolicy,
-} from '../../generator/policy/policy.ts';
-import { DEFAULT_IDENTITY } from '../../generator/policy/signed-identity.ts';
-import { createVerdictIds } from '../../generator/verdict-ids.ts';
-import { formatVerdictLine, indexVerdicts } from '../../generator/verdict-index.ts';
-import { type VerdictLines, createVerdictLines } from '../../generator/verdict-line.ts';
-import { createVerdictTerms } from '../../generator/verdict-terms.ts';
-import { forgeSigner } from './openpgp/forged.ts';
-import { DIRECTORY, HEX, keyringOf, locationOf, publishable } from './samples.ts';
+} from '../../../../generator/policy/policy.ts';
+import { DEFAULT_IDENTITY } from '../../../../generator/policy/signed-identity.ts';
+import { createVerdictTerms } from '../../../../generator/store/checkpoint/shared-verdict.ts';
+import { createVerdictIds } from '../../../../generator/store/checkpoint/verdict-ids.ts';
+import {
+  formatVerdictLine,
+  indexVerdicts,
+} from '../../../../generator/store/checkpoint/verdict-index.ts';
+import {
+  type VerdictLines,
+  createVerdictLines,
+} from '../../../../generator/store/checkpoint/verdict-line.ts';
+import { forgeSigner } from '../../openpgp/forged.ts';
+import { DIRECTORY, HEX, keyringOf, locationOf, publishable } from '../../samples.ts';
 
 const LOCATION = locationOf(`${DIRECTORY}/signature-1`);
 const MIRROR = locationOf(`mirror/${DIRECTORY}/signature-1`);

@@ -1,8 +1,8 @@
 // One remembered verdict as a line: fields between tabs, which no field holds. What many lines have
 // in common comes last, so that it is read once.
-import type { Signature } from './gate/judge.ts';
-import type { Location } from './terms/location.ts';
-import type { VerdictTerms } from './verdict-terms.ts';
+import type { Signature } from '../../gate/judge.ts';
+import type { Location } from '../../terms/location.ts';
+import type { VerdictTerms } from './shared-verdict.ts';
 
 /** A signature but for its bytes, which the repository holds. */
 export type Remembered = Omit<Signature, 'bytes'>;

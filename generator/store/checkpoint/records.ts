@@ -5,13 +5,13 @@ import {
   type PresentEntry,
   type PublishableFile,
   isOlder,
-} from '../gate/checked-file.ts';
-import type { Signature } from '../gate/judge.ts';
-import { toBlobEntry } from '../sources/blob-entry.ts';
-import { formatLocation } from '../terms/location.ts';
-import type { Terms, VerdictTerms } from '../verdict-terms.ts';
-import { ByteReader } from './byte-reader.ts';
+} from '../../gate/checked-file.ts';
+import type { Signature } from '../../gate/judge.ts';
+import { toBlobEntry } from '../../sources/blob-entry.ts';
+import { formatLocation } from '../../terms/location.ts';
 import { ByteWriter } from './byte-writer.ts';
+import { ByteReader } from './bytes.ts';
+import type { Terms, VerdictTerms } from './shared-verdict.ts';
 
 /** What the first byte of a record says that it is. */
 const TERMS = 1;

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { Signer } from './openpgp/open-message.ts';
-import type { Policy } from './policy/policy.ts';
+import type { Signer } from '../../openpgp/open-message.ts';
+import type { Policy } from '../../policy/policy.ts';
 
 const ID_LENGTH = 16;
 

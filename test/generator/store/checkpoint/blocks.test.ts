@@ -2,8 +2,12 @@ import assert from 'node:assert/strict';
 import { mkdir, open, readFile, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
-import { DamagedFileError, readBlocks, writeBlocks } from '../../../generator/image/blocks.ts';
-import { useTemporary } from '../../e2e/temporary.ts';
+import {
+  DamagedFileError,
+  readBlocks,
+  writeBlocks,
+} from '../../../../generator/store/checkpoint/blocks.ts';
+import { useTemporary } from '../../../e2e/temporary.ts';
 
 const NEVER = new AbortController().signal;
 const HEADING_BYTES = 8;

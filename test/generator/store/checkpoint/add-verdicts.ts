@@ -1,7 +1,7 @@
 // A program of its own: adds lines to a file of verdicts until it is killed, or until `onError`
 // hears of what cannot be written. Says so on its standard output.
 import { setImmediate } from 'node:timers/promises';
-import { openVerdictFile } from '../../generator/verdict-file.ts';
+import { openVerdictFile } from '../../../../generator/store/checkpoint/verdict-file.ts';
 
 const [, , path = '', most = 'Infinity'] = process.argv;
 const LINES_AT_ONCE = 50;

@@ -1,19 +1,19 @@
 // The store of an earlier run: an image of it in the state directory, from which a start goes on
 // with what was pushed since. Git says what that is, so neither the tree is listed nor a file read
 // again. An image that is not whole, or of no use, costs no more than the time that it spares.
-import type { Judge, Signature } from '../gate/judge.ts';
-import { hasCode } from '../terms/has-code.ts';
-import type { Policy } from '../policy/policy.ts';
-import type { Effort } from '../openpgp/open-message.ts';
-import type { Memory } from '../remembering-judge.ts';
-import type { Snapshot } from '../sources/source.ts';
-import type { SignatureStore } from '../store/store.ts';
-import { holdsAt } from '../terms/validity.ts';
-import { type VerdictTerms, isLasting } from '../verdict-terms.ts';
+import type { Judge, Signature } from '../../gate/judge.ts';
+import { hasCode } from '../../terms/has-code.ts';
+import type { Policy } from '../../policy/policy.ts';
+import type { Effort } from '../../openpgp/open-message.ts';
+import type { Memory } from './remembering-judge.ts';
+import type { Snapshot } from '../../sources/source.ts';
+import type { SignatureStore } from '../store.ts';
+import { holdsAt } from '../../terms/validity.ts';
+import { type VerdictTerms, isLasting } from './shared-verdict.ts';
 import { formatHeader } from './header.ts';
 import type { ImageWriter } from './image-writer.ts';
 import { formatRecords } from './records.ts';
-import { restoreStore } from './restore-store.ts';
+import { restoreStore } from './restore.ts';
 
 /** What a judge has beside that goes on from an earlier run. */
 export interface StoreMemory {

@@ -1,8 +1,8 @@
 // What many verdicts have in common, as text: by whom, for which scope and key, with which warnings.
 import { z } from 'zod';
-import type { Signature, Warning } from './gate/judge.ts';
-import type { Signer } from './openpgp/open-message.ts';
-import type { Policy, Scope, SignedBy } from './policy/policy.ts';
+import type { Signature, Warning } from '../../gate/judge.ts';
+import type { Signer } from '../../openpgp/open-message.ts';
+import type { Policy, Scope, SignedBy } from '../../policy/policy.ts';
 
 /** What signatures by one key for one scope share. */
 export interface Terms {

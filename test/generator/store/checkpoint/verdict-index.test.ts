@@ -4,7 +4,7 @@ import {
   type VerdictIndex,
   formatVerdictLine,
   indexVerdicts,
-} from '../../generator/verdict-index.ts';
+} from '../../../../generator/store/checkpoint/verdict-index.ts';
 
 const NEWLINE = '\n'.codePointAt(0);
 

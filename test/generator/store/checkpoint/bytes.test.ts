@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import { ByteReader } from '../../../generator/image/byte-reader.ts';
-import { ByteWriter } from '../../../generator/image/byte-writer.ts';
+import { ByteWriter } from '../../../../generator/store/checkpoint/byte-writer.ts';
+import { ByteReader } from '../../../../generator/store/checkpoint/bytes.ts';
 
 const item = fc.oneof(
   fc.record({ kind: fc.constant('byte' as const), value: fc.nat({ max: 255 }) }),

@@ -4,7 +4,7 @@
 // A file has its name only once all of it is on the disk.
 import type { FileHandle } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
-import { replaceFile } from '../system/durable.ts';
+import { replaceFile } from '../../system/durable.ts';
 
 /** The file is not as it was written. */
 export class DamagedFileError extends Error {

@@ -12,12 +12,18 @@ import {
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { type VerdictFile, openVerdictFile } from '../../generator/verdict-file.ts';
-import { type VerdictIndex, formatVerdictLine } from '../../generator/verdict-index.ts';
-import { startBackground } from '../e2e/background.ts';
-import { eventually } from '../e2e/eventually.ts';
-import { run } from '../e2e/run.ts';
-import { useTemporary } from '../e2e/temporary.ts';
+import {
+  type VerdictFile,
+  openVerdictFile,
+} from '../../../../generator/store/checkpoint/verdict-file.ts';
+import {
+  type VerdictIndex,
+  formatVerdictLine,
+} from '../../../../generator/store/checkpoint/verdict-index.ts';
+import { startBackground } from '../../../e2e/background.ts';
+import { eventually } from '../../../e2e/eventually.ts';
+import { run } from '../../../e2e/run.ts';
+import { useTemporary } from '../../../e2e/temporary.ts';
 
 const ADD_VERDICTS = fileURLToPath(new URL('add-verdicts.ts', import.meta.url));
 const ROOM_OF_ONE_BLOCK = 'trap "" XFSZ; ulimit -f 1; exec "$0" "$@"';

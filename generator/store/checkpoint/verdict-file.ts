@@ -1,7 +1,7 @@
 // The file of remembered verdicts: only ever added to, so that a killed process loses no more than
 // its last lines, and a damaged line costs only itself.
 import { type FileHandle, open, readFile } from 'node:fs/promises';
-import { replaceFile } from './system/durable.ts';
+import { replaceFile } from '../../system/durable.ts';
 import { type VerdictIndex, formatVerdictLine, indexVerdicts } from './verdict-index.ts';
 
 /** Lines that are written at once. */

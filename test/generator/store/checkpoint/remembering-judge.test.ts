@@ -1,27 +1,30 @@
 import assert from 'node:assert/strict';
 import { mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Judge, Signature } from '../../generator/gate/judge.ts';
-import { type Keyring, readKeyring } from '../../generator/openpgp/openpgp-js.ts';
+import type { Judge, Signature } from '../../../../generator/gate/judge.ts';
+import { type Keyring, readKeyring } from '../../../../generator/openpgp/openpgp-js.ts';
 import {
   type Policy,
   createPolicy,
   createScope,
   createSimplePolicy,
-} from '../../generator/policy/policy.ts';
-import { DEFAULT_IDENTITY } from '../../generator/policy/signed-identity.ts';
-import { type Memory, createRememberingJudge } from '../../generator/remembering-judge.ts';
-import { loadStore } from '../../generator/store/load-store.ts';
-import { type Rejection, isRejection } from '../../generator/terms/rejection.ts';
-import { openVerdictFile } from '../../generator/verdict-file.ts';
-import { createVerdictIds } from '../../generator/verdict-ids.ts';
-import { createVerdictLines } from '../../generator/verdict-line.ts';
-import { createVerdictTerms } from '../../generator/verdict-terms.ts';
-import { formatClaims } from '../e2e/claims.ts';
-import { useTemporary } from '../e2e/temporary.ts';
-import type { ForgedKey } from '../fuzz/forged-key.ts';
-import { formatSeconds } from '../fuzz/subpacket.ts';
-import { EXPIRES, forgeMessage, forgeSigner } from './openpgp/forged.ts';
+} from '../../../../generator/policy/policy.ts';
+import { DEFAULT_IDENTITY } from '../../../../generator/policy/signed-identity.ts';
+import {
+  type Memory,
+  createRememberingJudge,
+} from '../../../../generator/store/checkpoint/remembering-judge.ts';
+import { createVerdictTerms } from '../../../../generator/store/checkpoint/shared-verdict.ts';
+import { openVerdictFile } from '../../../../generator/store/checkpoint/verdict-file.ts';
+import { createVerdictIds } from '../../../../generator/store/checkpoint/verdict-ids.ts';
+import { createVerdictLines } from '../../../../generator/store/checkpoint/verdict-line.ts';
+import { loadStore } from '../../../../generator/store/load-store.ts';
+import { type Rejection, isRejection } from '../../../../generator/terms/rejection.ts';
+import { formatClaims } from '../../../e2e/claims.ts';
+import { useTemporary } from '../../../e2e/temporary.ts';
+import type { ForgedKey } from '../../../fuzz/forged-key.ts';
+import { formatSeconds } from '../../../fuzz/subpacket.ts';
+import { EXPIRES, forgeMessage, forgeSigner } from '../../openpgp/forged.ts';
 import {
   DIRECTORY,
   HEX,
@@ -30,14 +33,14 @@ import {
   locationOf,
   readVector,
   snapshotOf,
-} from './samples.ts';
+} from '../../samples.ts';
 
 type Files = Readonly<Record<string, Uint8Array>>;
 type Verdict = Signature | Rejection;
 
 const NOW = new Date('2026-01-01T00:00:00Z');
 const DAY = 86_400;
-const VECTORS = new URL('../fixtures/vectors/', import.meta.url);
+const VECTORS = new URL('../../../fixtures/vectors/', import.meta.url);
 const KEYS = ['lab', 'with-subkey', 'ed25519', 'ecdsa-p256', 'dsa2048', 'rsa1024'];
 
 const keyOfDay = (day: number, expires?: number) => {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { mkdir, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createImageWriter } from '../../../generator/image/image-writer.ts';
-import { useTemporary } from '../../e2e/temporary.ts';
+import { createImageWriter } from '../../../../generator/store/checkpoint/image-writer.ts';
+import { useTemporary } from '../../../e2e/temporary.ts';
 
 const BLOCK = Buffer.alloc(1000, 1);
 const LONG = 60_000;

@@ -2,16 +2,16 @@
 // that were verified the day before. Only "yes" is remembered: for exactly these bytes at exactly
 // this place, by an equal judge, in the time in which it holds.
 import { hash } from 'node:crypto';
-import type { CheckedFile, PublishableFile } from './gate/checked-file.ts';
-import type { Judge, Signature } from './gate/judge.ts';
-import type { Policy } from './policy/policy.ts';
-import type { SignatureStore } from './store/store.ts';
-import type { Location } from './terms/location.ts';
-import { isRejection } from './terms/rejection.ts';
+import type { CheckedFile, PublishableFile } from '../../gate/checked-file.ts';
+import type { Judge, Signature } from '../../gate/judge.ts';
+import type { Policy } from '../../policy/policy.ts';
+import type { Location } from '../../terms/location.ts';
+import { isRejection } from '../../terms/rejection.ts';
+import type { SignatureStore } from '../store.ts';
+import { isLasting } from './shared-verdict.ts';
 import type { VerdictFile } from './verdict-file.ts';
 import type { VerdictIndex } from './verdict-index.ts';
 import type { VerdictLines } from './verdict-line.ts';
-import { isLasting } from './verdict-terms.ts';
 
 /** What a judge with a memory has beside. */
 export interface Memory {

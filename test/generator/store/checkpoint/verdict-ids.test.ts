@@ -1,18 +1,21 @@
 import assert from 'node:assert/strict';
-import type { Signer } from '../../generator/openpgp/open-message.ts';
-import { readKeyring } from '../../generator/openpgp/openpgp-js.ts';
+import type { Signer } from '../../../../generator/openpgp/open-message.ts';
+import { readKeyring } from '../../../../generator/openpgp/openpgp-js.ts';
 import {
   type Requirement,
   type Scope,
   type SignedBy,
   createPolicy,
   createScope,
-} from '../../generator/policy/policy.ts';
-import { DEFAULT_IDENTITY, type SignedIdentity } from '../../generator/policy/signed-identity.ts';
-import { createVerdictIds } from '../../generator/verdict-ids.ts';
-import type { ForgedKey } from '../fuzz/forged-key.ts';
-import { forgeSigner } from './openpgp/forged.ts';
-import { readVector } from './samples.ts';
+} from '../../../../generator/policy/policy.ts';
+import {
+  DEFAULT_IDENTITY,
+  type SignedIdentity,
+} from '../../../../generator/policy/signed-identity.ts';
+import { createVerdictIds } from '../../../../generator/store/checkpoint/verdict-ids.ts';
+import type { ForgedKey } from '../../../fuzz/forged-key.ts';
+import { forgeSigner } from '../../openpgp/forged.ts';
+import { readVector } from '../../samples.ts';
 
 type PublicKey = Pick<ForgedKey, 'publicKey'>;
 
