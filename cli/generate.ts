@@ -1,6 +1,6 @@
 import { DirectoryInUseError } from '../generator/system/directory-lock.ts';
 import { parseSource } from '../generator/sources/parse-source.ts';
-import { makeSourceState, writeStaticTree } from '../generator/static-tree.ts';
+import { makeSourceState, writeStaticTree } from '../generator/publish/static-tree.ts';
 import { checkOnce, reportOn } from './check-once.ts';
 import { Complaint } from './complaint.ts';
 import { formatText } from './format-text.ts';

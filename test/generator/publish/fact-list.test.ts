@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
-import { readFactList } from '../../generator/fact-list.ts';
-import { useTemporary } from '../e2e/temporary.ts';
+import { readFactList } from '../../../generator/publish/fact-list.ts';
+import { useTemporary } from '../../e2e/temporary.ts';
 
 const fact = fc
   .tuple(fc.nat({ max: 20 }), fc.double({ noNaN: true }), fc.constantFrom('abc', '/', '/ü/2 3'))

@@ -1,5 +1,5 @@
-import type { StoredSignature } from './store/store.ts';
-import { formatLocation } from './terms/location.ts';
+import type { StoredSignature } from '../store/store.ts';
+import { formatLocation } from '../terms/location.ts';
 
 /** What of a store goes into its tree. */
 export interface Served {

@@ -21,11 +21,11 @@ import {
   utimes,
 } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
+import { lockDirectory } from '../system/directory-lock.ts';
+import { removeTree } from '../system/remove-tree.ts';
+import { syncPath } from '../system/sync-paths.ts';
 import { DIRECTORY_MODE, holdsTree } from './check-tree.ts';
 import { generationId, isGenerationId } from './generation-id.ts';
-import { lockDirectory } from './system/directory-lock.ts';
-import { removeTree } from './system/remove-tree.ts';
-import { syncPath } from './system/sync-paths.ts';
 import { TreeFacts } from './tree-facts.ts';
 import { type Served, toWantedTree } from './wanted-tree.ts';
 import { isTemporary, makeSpare, temporaryIn, writeGeneration } from './write-generation.ts';

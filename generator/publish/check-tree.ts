@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type Stats, lstatSync, readFileSync, readdirSync } from 'node:fs';
-import type { StoredSignature } from './store/store.ts';
+import type { StoredSignature } from '../store/store.ts';
 import type { TreeFacts } from './tree-facts.ts';
 import type { WantedTree } from './wanted-tree.ts';
 

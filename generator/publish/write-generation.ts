@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { rename, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { removeTree } from '../system/remove-tree.ts';
+import { syncFileSystem, syncPath, syncPaths } from '../system/sync-paths.ts';
 import { linkTree, shapeTree } from './shape-tree.ts';
-import { removeTree } from './system/remove-tree.ts';
-import { syncFileSystem, syncPath, syncPaths } from './system/sync-paths.ts';
 import type { TreeFacts } from './tree-facts.ts';
 import type { WantedTree } from './wanted-tree.ts';
 
