@@ -1,6 +1,6 @@
 // `lookaside show FILE…`: what a signature says, for people who review it before it is published.
 import { createReadStream } from 'node:fs';
-import { describeSignature } from '../generator/describe-signature.ts';
+import { describeSignature } from '../generator/explain/describe-signature.ts';
 import { MAX_BLOB_BYTES } from '../generator/openpgp/signature-file.ts';
 import { messageOf } from '../generator/terms/message-of.ts';
 import { formatJson } from '../generator/terms/text.ts';

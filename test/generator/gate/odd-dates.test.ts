@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { formatShown } from '../../../cli/format-shown.ts';
-import { describeSignature } from '../../../generator/describe-signature.ts';
+import { describeSignature } from '../../../generator/explain/describe-signature.ts';
 import { formatClaims } from '../../../generator/store/report.ts';
 import { formatTime } from '../../../generator/terms/format-time.ts';
 import { renderTime } from '../../../server/status/render-time.ts';

@@ -1,14 +1,14 @@
 // What one signature file says, with or without keys; for people who look at a single file.
-import { MAX_BLOB_BYTES, parseBlob } from './openpgp/signature-file.ts';
-import { parseClaims } from './gate/claims.ts';
-import { formatTime } from './terms/format-time.ts';
-import { type Warning, warnOfSignature } from './gate/judge.ts';
-import { nameAlgorithms } from './openpgp/algorithms.ts';
-import type { OpenMessage, Signer } from './openpgp/open-message.ts';
-import type { Keyring } from './openpgp/openpgp-js.ts';
-import { findSignaturePacket } from './openpgp/packets/message-fault.ts';
-import { type Rejection, isRejection } from './terms/rejection.ts';
-import { type ReportedClaims, formatClaims } from './store/report.ts';
+import { MAX_BLOB_BYTES, parseBlob } from '../openpgp/signature-file.ts';
+import { parseClaims } from '../gate/claims.ts';
+import { formatTime } from '../terms/format-time.ts';
+import { type Warning, warnOfSignature } from '../gate/judge.ts';
+import { nameAlgorithms } from '../openpgp/algorithms.ts';
+import type { OpenMessage, Signer } from '../openpgp/open-message.ts';
+import type { Keyring } from '../openpgp/openpgp-js.ts';
+import { findSignaturePacket } from '../openpgp/packets/message-fault.ts';
+import { type Rejection, isRejection } from '../terms/rejection.ts';
+import { type ReportedClaims, formatClaims } from '../store/report.ts';
 
 /** What the signature packet says of itself; nothing of it is verified. */
 export interface ShownPacket {
