@@ -1,12 +1,12 @@
 // What nodes should have, from the same description that the gate judges by.
-import { SharedKeyFileError } from '../generator/node-config/key-files.ts';
+import { SharedKeyFileError } from '../generator/nodes/key-files.ts';
 import {
   type NodeFilesOptions,
   createNodeFiles,
   signedScopes,
-} from '../generator/node-config/node-files.ts';
-import type { PolicyJson } from '../generator/node-config/policy-file.ts';
-import type { StoreUrl } from '../generator/node-config/store-url.ts';
+} from '../generator/nodes/node-files.ts';
+import type { PolicyJson } from '../generator/nodes/policy-file.ts';
+import type { StoreUrl } from '../generator/nodes/store-url.ts';
 import { messageOf } from '../generator/terms/message-of.ts';
 import type { Policy } from '../generator/policy/policy.ts';
 import { Complaint } from './complaint.ts';

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { FILE_HEADERS_ONLY, createTwoFilesPatch } from 'diff';
-import type { NodeFile } from '../generator/node-config/node-file.ts';
 import type { Found } from '../generator/node-config/node-state.ts';
-import { type PolicyJson, readPolicyJson } from '../generator/node-config/policy-file.ts';
+import type { NodeFile } from '../generator/nodes/node-file.ts';
+import { type PolicyJson, readPolicyJson } from '../generator/nodes/policy-file.ts';
 import {
   findPrivateKey,
   holdsPrivateKeyInText,

@@ -1,9 +1,9 @@
 // What a tree already has that the files of nodes are laid out over.
 import { basename, dirname, join } from 'node:path';
 import { collectSections } from '../generator/node-config/collect-sections.ts';
-import type { NodeFile } from '../generator/node-config/node-file.ts';
-import { signedScopes } from '../generator/node-config/node-files.ts';
-import { isPolicy } from '../generator/node-config/targets/is-policy.ts';
+import { isPolicy } from '../generator/nodes/is-policy.ts';
+import type { NodeFile } from '../generator/nodes/node-file.ts';
+import { signedScopes } from '../generator/nodes/node-files.ts';
 import type { Policy } from '../generator/policy/policy.ts';
 import { Complaint } from './complaint.ts';
 import type { Settings } from './options.ts';

@@ -1,9 +1,9 @@
 // `lookaside node-config`: what nodes need to use the store, from the same description that the
 // gate judges by.
 import { adviseOn } from '../generator/node-config/advice.ts';
-import { signedScopes } from '../generator/node-config/node-files.ts';
+import { signedScopes } from '../generator/nodes/node-files.ts';
 import { adviseOnLayout } from '../generator/node-config/layout-advice.ts';
-import type { NodeFile } from '../generator/node-config/node-file.ts';
+import type { NodeFile } from '../generator/nodes/node-file.ts';
 import type { Policy } from '../generator/policy/policy.ts';
 import { toPrintable } from '../generator/terms/text.ts';
 import { checkOptions } from './check-options.ts';

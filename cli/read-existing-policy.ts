@@ -1,6 +1,6 @@
 // The policy.json that nodes have now, into which --merge puts our scopes.
-import { signedScopes } from '../generator/node-config/node-files.ts';
-import { type PolicyJson, readPolicyJson } from '../generator/node-config/policy-file.ts';
+import { signedScopes } from '../generator/nodes/node-files.ts';
+import { type PolicyJson, readPolicyJson } from '../generator/nodes/policy-file.ts';
 import { findLoosenings } from '../generator/policy/loosenings.ts';
 import type { Policy } from '../generator/policy/policy.ts';
 import type { Settings } from './options.ts';

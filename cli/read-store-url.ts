@@ -3,7 +3,7 @@ import {
   StoreUrlError,
   hasCredentials,
   parseStoreUrl,
-} from '../generator/node-config/store-url.ts';
+} from '../generator/nodes/store-url.ts';
 import { Complaint } from './complaint.ts';
 
 /** What people are told to give. */

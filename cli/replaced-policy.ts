@@ -1,8 +1,8 @@
 // The policy.json below --out DIR, which is replaced as a whole where there is no --merge.
 import { join } from 'node:path';
-import type { NodeFile } from '../generator/node-config/node-file.ts';
-import { signedScopes } from '../generator/node-config/node-files.ts';
-import { readPolicyJson } from '../generator/node-config/policy-file.ts';
+import type { NodeFile } from '../generator/nodes/node-file.ts';
+import { signedScopes } from '../generator/nodes/node-files.ts';
+import { readPolicyJson } from '../generator/nodes/policy-file.ts';
 import { findLoosenings } from '../generator/policy/loosenings.ts';
 import {
   type Policy,

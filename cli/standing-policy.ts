@@ -1,6 +1,6 @@
 // A policy.json that nodes have, beside which another is held.
 import { messageOf } from '../generator/terms/message-of.ts';
-import type { PolicyJson } from '../generator/node-config/policy-file.ts';
+import type { PolicyJson } from '../generator/nodes/policy-file.ts';
 import type { Loosening, StandingPolicy } from '../generator/policy/loosenings.ts';
 import type { Requirement } from '../generator/policy/policy.ts';
 import type { UnreadRequirement } from '../generator/policy/policy-json.ts';

@@ -3,7 +3,7 @@ import { chmod, mkdir, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { pack } from 'tar-stream';
-import { NODE_FILE_MODE } from '../generator/node-config/node-file.ts';
+import { NODE_FILE_MODE } from '../generator/nodes/node-file.ts';
 import type { WrittenFile } from '../generator/node-config/targets.ts';
 import { messageOf } from '../generator/terms/message-of.ts';
 import { syncPath } from '../generator/system/sync-paths.ts';

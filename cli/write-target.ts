@@ -1,10 +1,10 @@
-import type { NodeFile } from '../generator/node-config/node-file.ts';
 import { TARGETS } from '../generator/node-config/targets.ts';
 import {
   TargetError,
   type TargetOptions,
   type WrittenFile,
 } from '../generator/node-config/targets/target.ts';
+import type { NodeFile } from '../generator/nodes/node-file.ts';
 import { Complaint } from './complaint.ts';
 import type { Settings } from './options.ts';
 

@@ -1,6 +1,6 @@
 // Everything of the main listener that is not a lookup.
 import express, { type Express } from 'express';
-import type { StoreUrl } from '../generator/node-config/store-url.ts';
+import type { StoreUrl } from '../generator/nodes/store-url.ts';
 import type { Policy } from '../generator/policy/policy.ts';
 import type { ProgramLog } from '../generator/system/program-log.ts';
 import { createClientAddress } from './client-address.ts';

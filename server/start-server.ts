@@ -1,5 +1,5 @@
 // Puts the server together: source, refresher, lookup, the two listeners.
-import type { StoreUrl } from '../generator/node-config/store-url.ts';
+import type { StoreUrl } from '../generator/nodes/store-url.ts';
 import { messageOf } from '../generator/terms/message-of.ts';
 import type { Policy } from '../generator/policy/policy.ts';
 import type { Source } from '../generator/sources/source.ts';

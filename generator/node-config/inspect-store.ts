@@ -9,7 +9,7 @@ import {
   findStore,
 } from './find-store.ts';
 import { type StoreFault, judgeStore, quoteStore } from './judge-store.ts';
-import { toSection } from './registries-d.ts';
+import { toSection } from '../nodes/registries-d.ts';
 import { type WantedNode, storeOf } from './wanted-node.ts';
 
 /** What was found of a scope. */

@@ -1,12 +1,12 @@
 // What nodes make of an address in registries.d, beside the one that they should have.
-import type { NodeFindingCode, Severity } from './finding.ts';
 import {
   StoreUrlError,
   isOpenToOthers,
   isRegistryRoot,
   namesRegistry,
   parseStoreUrl,
-} from './store-url.ts';
+} from '../nodes/store-url.ts';
+import type { NodeFindingCode, Severity } from './finding.ts';
 
 /** What is wrong with an address. */
 export interface StoreFault {

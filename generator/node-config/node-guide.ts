@@ -1,15 +1,19 @@
 // What a page for people shows: the files for nodes, and what each scope adds to them.
-import { type Policy, type Scope, createScope } from '../policy/policy.ts';
-import { type KeyMembers, type KeyPlaces, placeKeys } from './key-files.ts';
-import { SYSTEM_DIRECTORY, signedScopes } from './node-files.ts';
+import { type KeyMembers, type KeyPlaces, placeKeys } from '../nodes/key-files.ts';
+import { SYSTEM_DIRECTORY, signedScopes } from '../nodes/node-files.ts';
 import {
   type DefaultRequirement,
   createPolicyJson,
   formatPolicyJson,
   formatScopeMember,
-} from './policy-file.ts';
-import { type RegistriesOptions, formatScopeSection, listRegistries } from './registries-d.ts';
-import type { StoreUrl } from './store-url.ts';
+} from '../nodes/policy-file.ts';
+import {
+  type RegistriesOptions,
+  formatScopeSection,
+  listRegistries,
+} from '../nodes/registries-d.ts';
+import type { StoreUrl } from '../nodes/store-url.ts';
+import { type Policy, type Scope, createScope } from '../policy/policy.ts';
 
 /** A file for nodes, whose place does not depend on where the store is. */
 export interface GuideFile {

@@ -1,6 +1,6 @@
 // The routes for people: the page at `/`, and below `/nodes/` the files that it speaks of.
 import type { Request, RequestHandler, Response } from 'express';
-import type { StoreUrl } from '../../generator/node-config/store-url.ts';
+import type { StoreUrl } from '../../generator/nodes/store-url.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
 import type { Refresher } from '../refresher.ts';
 import type { Download } from './downloads.ts';

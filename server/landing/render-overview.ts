@@ -1,5 +1,5 @@
 // What is served, and what the page has.
-import { formatStoreUrl } from '../../generator/node-config/store-url.ts';
+import { formatStoreUrl } from '../../generator/nodes/store-url.ts';
 import type { Generation } from '../generations.ts';
 import { type Html, html } from '../html/html.ts';
 import { countOf, renderFact } from '../html/facts.ts';

@@ -1,5 +1,5 @@
 import { Document, Scalar } from 'yaml';
-import { NODE_FILE_MODE, type NodeFile } from '../node-file.ts';
+import { NODE_FILE_MODE, type NodeFile } from '../../nodes/node-file.ts';
 import { formatBase64Lines } from './base64-lines.ts';
 import type { TargetOptions, WrittenFile } from './target.ts';
 

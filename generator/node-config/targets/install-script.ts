@@ -1,4 +1,4 @@
-import type { NodeFile } from '../node-file.ts';
+import type { NodeFile } from '../../nodes/node-file.ts';
 import { toFileText } from './file-text.ts';
 import { INSTALL_SCRIPT_ARGUMENTS } from './install-script-arguments.ts';
 import { INSTALL_SCRIPT_BODY } from './install-script-body.ts';

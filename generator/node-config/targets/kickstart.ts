@@ -1,4 +1,4 @@
-import type { NodeFile } from '../node-file.ts';
+import type { NodeFile } from '../../nodes/node-file.ts';
 import { formatBase64Lines } from './base64-lines.ts';
 import { formatHereDocument, quoteForShell } from './shell.ts';
 import type { TargetOptions, WrittenFile } from './target.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { type AdviceOptions, adviseOn } from '../../../generator/node-config/advice.ts';
-import { parseStoreUrl } from '../../../generator/node-config/store-url.ts';
+import { parseStoreUrl } from '../../../generator/nodes/store-url.ts';
 import type { Keyring } from '../../../generator/openpgp/openpgp-js.ts';
 import { createPolicy, createScope } from '../../../generator/policy/policy.ts';
 import {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { adviseOnLayout } from '../../../generator/node-config/layout-advice.ts';
-import type { NodeFilesOptions } from '../../../generator/node-config/node-files.ts';
-import { parseStoreUrl } from '../../../generator/node-config/store-url.ts';
+import type { NodeFilesOptions } from '../../../generator/nodes/node-files.ts';
+import { parseStoreUrl } from '../../../generator/nodes/store-url.ts';
 import { createScope } from '../../../generator/policy/policy.ts';
 
 const OPTIONS: NodeFilesOptions = {

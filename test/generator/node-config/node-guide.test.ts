@@ -4,8 +4,8 @@ import {
   createNodeGuide,
   formatExampleSection,
 } from '../../../generator/node-config/node-guide.ts';
-import { createNodeFiles } from '../../../generator/node-config/node-files.ts';
-import { parseStoreUrl } from '../../../generator/node-config/store-url.ts';
+import { createNodeFiles } from '../../../generator/nodes/node-files.ts';
+import { parseStoreUrl } from '../../../generator/nodes/store-url.ts';
 import { createSimplePolicy } from '../../../generator/policy/policy.ts';
 import {
   BLUE,

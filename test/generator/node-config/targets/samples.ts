@@ -1,10 +1,10 @@
 import * as fc from 'fast-check';
-import type { NodeFile } from '../../../../generator/node-config/node-file.ts';
-import { parseStoreUrl } from '../../../../generator/node-config/store-url.ts';
 import type {
   TargetOptions,
   WrittenFile,
 } from '../../../../generator/node-config/targets/target.ts';
+import type { NodeFile } from '../../../../generator/nodes/node-file.ts';
+import { parseStoreUrl } from '../../../../generator/nodes/store-url.ts';
 
 export const OPTIONS: TargetOptions = {
   name: 'lookaside',

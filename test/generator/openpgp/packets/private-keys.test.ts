@@ -4,9 +4,9 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { deflateRawSync, deflateSync } from 'node:zlib';
 import * as fc from 'fast-check';
-import { createNodeFiles } from '../../../../generator/node-config/node-files.ts';
 import { createNodeGuide } from '../../../../generator/node-config/node-guide.ts';
-import { parseStoreUrl } from '../../../../generator/node-config/store-url.ts';
+import { createNodeFiles } from '../../../../generator/nodes/node-files.ts';
+import { parseStoreUrl } from '../../../../generator/nodes/store-url.ts';
 import {
   KeyFileError,
   type Keyring,

@@ -9,7 +9,7 @@ import {
   isRegistryRoot,
   namesRegistry,
   parseStoreUrl,
-} from '../../../generator/node-config/store-url.ts';
+} from '../../../generator/nodes/store-url.ts';
 import { parseRequestPath } from '../../../server/request-path.ts';
 import { directories } from './random-scopes.ts';
 

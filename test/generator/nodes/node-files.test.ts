@@ -3,9 +3,9 @@ import {
   type NodeFilesOptions,
   createNodeFiles,
   signedScopes,
-} from '../../../generator/node-config/node-files.ts';
-import { readPolicyJson } from '../../../generator/node-config/policy-file.ts';
-import { parseStoreUrl } from '../../../generator/node-config/store-url.ts';
+} from '../../../generator/nodes/node-files.ts';
+import { readPolicyJson } from '../../../generator/nodes/policy-file.ts';
+import { parseStoreUrl } from '../../../generator/nodes/store-url.ts';
 import { type Policy, createPolicy, createScope } from '../../../generator/policy/policy.ts';
 import { DEFAULT_IDENTITY } from '../../../generator/policy/signed-identity.ts';
 import { keyringOf } from '../samples.ts';

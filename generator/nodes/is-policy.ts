@@ -1,4 +1,4 @@
-import type { NodeFile } from '../node-file.ts';
+import type { NodeFile } from './node-file.ts';
 
 /** Whether it is a policy.json. */
 export function isPolicy({ path }: NodeFile): boolean {

@@ -4,7 +4,7 @@ import {
   type KeyPlacesOptions,
   SharedKeyFileError,
   placeKeys,
-} from '../../../generator/node-config/key-files.ts';
+} from '../../../generator/nodes/key-files.ts';
 import { type Keyring, readKeyring } from '../../../generator/openpgp/openpgp-js.ts';
 import { type Scope, createScope } from '../../../generator/policy/policy.ts';
 import { DEFAULT_IDENTITY } from '../../../generator/policy/signed-identity.ts';

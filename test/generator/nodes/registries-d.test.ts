@@ -1,11 +1,8 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { parse } from 'yaml';
-import {
-  type RegistriesOptions,
-  formatRegistries,
-} from '../../../generator/node-config/registries-d.ts';
-import { formatStoreUrl, parseStoreUrl } from '../../../generator/node-config/store-url.ts';
+import { type RegistriesOptions, formatRegistries } from '../../../generator/nodes/registries-d.ts';
+import { formatStoreUrl, parseStoreUrl } from '../../../generator/nodes/store-url.ts';
 import { type Scope, createScope } from '../../../generator/policy/policy.ts';
 import { scopeLists } from './random-scopes.ts';
 

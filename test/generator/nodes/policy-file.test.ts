@@ -1,7 +1,7 @@
 // What is written is read back as it was meant, and a merge changes nothing else.
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import { type KeyPlaces, placeKeys } from '../../../generator/node-config/key-files.ts';
+import { type KeyPlaces, placeKeys } from '../../../generator/nodes/key-files.ts';
 import {
   type DefaultRequirement,
   type PolicyJson,
@@ -9,7 +9,7 @@ import {
   formatPolicyJson,
   mergePolicyJson,
   readPolicyJson,
-} from '../../../generator/node-config/policy-file.ts';
+} from '../../../generator/nodes/policy-file.ts';
 import { readKeyring } from '../../../generator/openpgp/openpgp-js.ts';
 import type { Scope } from '../../../generator/policy/policy.ts';
 import { type UnreadRequirement, parsePolicyFile } from '../../../generator/policy/policy-json.ts';
