@@ -1,5 +1,5 @@
-import { inspectNode } from '../generator/node-config/inspect-node.ts';
-import { createWantedNode } from '../generator/node-config/wanted-node.ts';
+import { inspectNode } from '../generator/nodes/check/inspect-node.ts';
+import { createWantedNode } from '../generator/nodes/check/wanted-node.ts';
 import { toLine } from '../generator/terms/text.ts';
 import { readNodePolicy, toNodeFilesOptions } from './describe-nodes.ts';
 import { formatNodeReport } from './format-node-report.ts';

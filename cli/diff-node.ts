@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { FILE_HEADERS_ONLY, createTwoFilesPatch } from 'diff';
-import type { Found } from '../generator/node-config/node-state.ts';
+import type { Found } from '../generator/nodes/check/node-state.ts';
 import type { NodeFile } from '../generator/nodes/node-file.ts';
 import { type PolicyJson, readPolicyJson } from '../generator/nodes/policy-file.ts';
 import {

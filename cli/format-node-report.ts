@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { styleText } from 'node:util';
-import type { NodeFinding } from '../generator/node-config/finding.ts';
+import type { NodeFinding } from '../generator/nodes/check/finding.ts';
 import { formatJson, toPrintable } from '../generator/terms/text.ts';
 import { hasColour } from './has-colour.ts';
 import type { World } from './world.ts';

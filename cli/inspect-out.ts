@@ -1,6 +1,6 @@
 // What a tree already has that the files of nodes are laid out over.
 import { basename, dirname, join } from 'node:path';
-import { collectSections } from '../generator/node-config/collect-sections.ts';
+import { collectSections } from '../generator/nodes/check/collect-sections.ts';
 import { isPolicy } from '../generator/nodes/is-policy.ts';
 import type { NodeFile } from '../generator/nodes/node-file.ts';
 import { signedScopes } from '../generator/nodes/node-files.ts';

@@ -1,8 +1,8 @@
 // `lookaside node-config`: what nodes need to use the store, from the same description that the
 // gate judges by.
-import { adviseOn } from '../generator/node-config/advice.ts';
+import { adviseOn } from '../generator/nodes/check/advice.ts';
 import { signedScopes } from '../generator/nodes/node-files.ts';
-import { adviseOnLayout } from '../generator/node-config/layout-advice.ts';
+import { adviseOnLayout } from '../generator/nodes/check/layout-advice.ts';
 import type { NodeFile } from '../generator/nodes/node-file.ts';
 import type { Policy } from '../generator/policy/policy.ts';
 import { toPrintable } from '../generator/terms/text.ts';

@@ -1,13 +1,13 @@
 // Reads what a node has: its own configuration, that of users, and the key files of both.
-import { findKeyPaths } from '../generator/node-config/inspect-policy.ts';
-import { parsePasswdHomes } from '../generator/node-config/passwd-homes.ts';
+import { findKeyPaths } from '../generator/nodes/check/inspect-policy.ts';
+import { parsePasswdHomes } from '../generator/nodes/check/passwd-homes.ts';
 import type {
   ClosedEntry,
   Found,
   FoundConfig,
   FoundDirectory,
   NodeState,
-} from '../generator/node-config/node-state.ts';
+} from '../generator/nodes/check/node-state.ts';
 import { FORBIDDEN, type Inside } from './read-inside.ts';
 
 const SYSTEM = 'etc/containers';

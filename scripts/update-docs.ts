@@ -10,7 +10,7 @@ import {
   optionsOf,
   variableOf,
 } from '../cli/options.ts';
-import { NODE_FINDINGS } from '../generator/node-config/finding.ts';
+import { NODE_FINDINGS } from '../generator/nodes/check/finding.ts';
 import { REJECTIONS } from '../generator/terms/rejection.ts';
 import { TROUBLES } from '../server/follow/troubles.ts';
 import { METRICS } from '../server/metrics/metric-list.ts';

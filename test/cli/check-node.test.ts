@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import { NODE_FINDINGS } from '../../generator/node-config/finding.ts';
+import { NODE_FINDINGS } from '../../generator/nodes/check/finding.ts';
 import { useTemporary } from '../e2e/temporary.ts';
 import { describeWith } from '../with-tools.ts';
 import { checkTree, layOut, put } from './node-tree.ts';

@@ -1,7 +1,7 @@
 // What is the matter with a key of a node, or with one that nodes shall have.
-import type { KeyInfo } from '../openpgp/openpgp-js.ts';
-import type { KeyState } from '../openpgp/key-state.ts';
-import { toPrintable } from '../terms/text.ts';
+import type { KeyInfo } from '../../openpgp/openpgp-js.ts';
+import type { KeyState } from '../../openpgp/key-state.ts';
+import { toPrintable } from '../../terms/text.ts';
 import type { NodeFindingCode } from './finding.ts';
 
 export type KeyFaultCode = Extract<

@@ -1,6 +1,6 @@
 // What can be wrong with the files of a node. The set of codes is closed: reports, the docs and
 // the checks of other people rely on it.
-import { toLine } from '../terms/text.ts';
+import { toLine } from '../../terms/text.ts';
 
 /** Every code with its cause and its cure, as docs/nodes.md lists them. */
 export const NODE_FINDINGS = {

@@ -1,15 +1,18 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import type { NodeFinding } from '../../../generator/node-config/finding.ts';
-import { inspectNode } from '../../../generator/node-config/inspect-node.ts';
-import { findKeyPaths, inspectPolicy } from '../../../generator/node-config/inspect-policy.ts';
-import type { Found } from '../../../generator/node-config/node-state.ts';
-import { type WantedNode, createWantedNode } from '../../../generator/node-config/wanted-node.ts';
-import { parseStoreUrl } from '../../../generator/nodes/store-url.ts';
-import type { Keyring } from '../../../generator/openpgp/openpgp-js.ts';
-import { createPolicy, createScope } from '../../../generator/policy/policy.ts';
-import { DEFAULT_IDENTITY } from '../../../generator/policy/signed-identity.ts';
-import { keyringOf, readVector } from '../samples.ts';
+import type { NodeFinding } from '../../../../generator/nodes/check/finding.ts';
+import { inspectNode } from '../../../../generator/nodes/check/inspect-node.ts';
+import { findKeyPaths, inspectPolicy } from '../../../../generator/nodes/check/inspect-policy.ts';
+import type { Found } from '../../../../generator/nodes/check/node-state.ts';
+import {
+  type WantedNode,
+  createWantedNode,
+} from '../../../../generator/nodes/check/wanted-node.ts';
+import { parseStoreUrl } from '../../../../generator/nodes/store-url.ts';
+import type { Keyring } from '../../../../generator/openpgp/openpgp-js.ts';
+import { createPolicy, createScope } from '../../../../generator/policy/policy.ts';
+import { DEFAULT_IDENTITY } from '../../../../generator/policy/signed-identity.ts';
+import { keyringOf, readVector } from '../../samples.ts';
 
 const SCOPE = 'quay.io/team';
 const NAMES = ['lab', 'two', 'ecdsa-p256'];

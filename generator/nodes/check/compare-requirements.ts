@@ -1,7 +1,7 @@
 // What a node asks of the images of a scope, beside what it should ask.
-import type { Requirement, SignedBy } from '../policy/policy.ts';
-import { toSignedIdentityJson } from '../policy/signed-identity.ts';
-import { isAsStrictAs } from '../policy/strictness.ts';
+import type { Requirement, SignedBy } from '../../policy/policy.ts';
+import { toSignedIdentityJson } from '../../policy/signed-identity.ts';
+import { isAsStrictAs } from '../../policy/strictness.ts';
 
 /** How requirements differ from those that there should be. */
 export type Difference =

@@ -1,8 +1,8 @@
-import { signedScopes } from '../nodes/node-files.ts';
-import type { DefaultRequirement } from '../nodes/policy-file.ts';
-import type { RegistriesOptions } from '../nodes/registries-d.ts';
-import { formatStoreUrl } from '../nodes/store-url.ts';
-import type { Policy, Scope } from '../policy/policy.ts';
+import type { Policy, Scope } from '../../policy/policy.ts';
+import { signedScopes } from '../node-files.ts';
+import type { DefaultRequirement } from '../policy-file.ts';
+import type { RegistriesOptions } from '../registries-d.ts';
+import { formatStoreUrl } from '../store-url.ts';
 
 /** What a node should do, whatever files make it do so. */
 export interface WantedNode extends RegistriesOptions {

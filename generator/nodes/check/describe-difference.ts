@@ -1,4 +1,4 @@
-import type { Requirement, Scope } from '../policy/policy.ts';
+import type { Requirement, Scope } from '../../policy/policy.ts';
 import type { Difference } from './compare-requirements.ts';
 import { type NodeFinding, createFinding, nameScope } from './finding.ts';
 

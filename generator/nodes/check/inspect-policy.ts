@@ -1,16 +1,16 @@
 // What is wrong with a policy.json: by what it makes nodes ask for, not by how it is written.
-import { messageOf } from '../terms/message-of.ts';
-import { holdsPrivateKeyInText } from '../openpgp/packets/private-keys.ts';
-import type { Scope } from '../policy/policy.ts';
+import { messageOf } from '../../terms/message-of.ts';
+import { holdsPrivateKeyInText } from '../../openpgp/packets/private-keys.ts';
+import type { Scope } from '../../policy/policy.ts';
 import {
   PolicyFileError,
   type PolicyParts,
   type UnreadRequirement,
   findPrivateData,
   parsePolicyParts,
-} from '../policy/policy-json.ts';
-import { isJson } from '../terms/strict-json.ts';
-import { isAsStrictAs } from '../policy/strictness.ts';
+} from '../../policy/policy-json.ts';
+import { isJson } from '../../terms/strict-json.ts';
+import { isAsStrictAs } from '../../policy/strictness.ts';
 import { type Difference, compareRequirements } from './compare-requirements.ts';
 import { describeDifference, nameRequirements } from './describe-difference.ts';
 import { type NodeFinding, createFinding, nameScope } from './finding.ts';
@@ -24,7 +24,7 @@ import {
   readRequirements,
 } from './inspect-keys.ts';
 import type { Found, FoundFile } from './node-state.ts';
-import { findAround, scopeChain } from '../policy/scope-chain.ts';
+import { findAround, scopeChain } from '../../policy/scope-chain.ts';
 import type { WantedNode } from './wanted-node.ts';
 
 /** The faults of a policy and of the keys that it names, and what people should look at. */

@@ -5,7 +5,7 @@ import {
   isRegistryRoot,
   namesRegistry,
   parseStoreUrl,
-} from '../nodes/store-url.ts';
+} from '../store-url.ts';
 import type { NodeFindingCode, Severity } from './finding.ts';
 
 /** What is wrong with an address. */

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
-import { type AdviceOptions, adviseOn } from '../../../generator/node-config/advice.ts';
-import { parseStoreUrl } from '../../../generator/nodes/store-url.ts';
-import type { Keyring } from '../../../generator/openpgp/openpgp-js.ts';
-import { createPolicy, createScope } from '../../../generator/policy/policy.ts';
+import { type AdviceOptions, adviseOn } from '../../../../generator/nodes/check/advice.ts';
+import { parseStoreUrl } from '../../../../generator/nodes/store-url.ts';
+import type { Keyring } from '../../../../generator/openpgp/openpgp-js.ts';
+import { createPolicy, createScope } from '../../../../generator/policy/policy.ts';
 import {
   DEFAULT_IDENTITY,
   type SignedIdentity,
-} from '../../../generator/policy/signed-identity.ts';
-import { keyringOf } from '../samples.ts';
+} from '../../../../generator/policy/signed-identity.ts';
+import { keyringOf } from '../../samples.ts';
 
 const DAY = 86_400_000;
 const OPTIONS: AdviceOptions = {

@@ -1,9 +1,9 @@
 // The keys that a policy names, as they lie on the node.
-import { messageOf } from '../terms/message-of.ts';
-import { type KeyFile, KeyFileError, type Keyring, readKeyring } from '../openpgp/openpgp-js.ts';
-import { findPrivateKey } from '../openpgp/packets/private-keys.ts';
-import type { Requirement } from '../policy/policy.ts';
-import type { UnreadRequirement, UnreadSignedBy } from '../policy/policy-json.ts';
+import { messageOf } from '../../terms/message-of.ts';
+import { type KeyFile, KeyFileError, type Keyring, readKeyring } from '../../openpgp/openpgp-js.ts';
+import { findPrivateKey } from '../../openpgp/packets/private-keys.ts';
+import type { Requirement } from '../../policy/policy.ts';
+import type { UnreadRequirement, UnreadSignedBy } from '../../policy/policy-json.ts';
 import { type NodeFinding, createFinding } from './finding.ts';
 import type { Found } from './node-state.ts';
 

@@ -1,7 +1,7 @@
 // Whether the keys that a node should have are good where they lie, and the same as ours.
-import { compareLives, toKeyState } from '../openpgp/key-state.ts';
-import type { KeyInfo, Keyring } from '../openpgp/openpgp-js.ts';
-import type { SignedBy } from '../policy/policy.ts';
+import { compareLives, toKeyState } from '../../openpgp/key-state.ts';
+import type { KeyInfo, Keyring } from '../../openpgp/openpgp-js.ts';
+import type { SignedBy } from '../../policy/policy.ts';
 import { type NodeFinding, createFinding } from './finding.ts';
 import type { PlacedKeys } from './inspect-keys.ts';
 import { type JudgeKeyOptions, judgeKey, nameKey, sayKeyState } from './judge-key.ts';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { adviseOnLayout } from '../../../generator/node-config/layout-advice.ts';
-import type { NodeFilesOptions } from '../../../generator/nodes/node-files.ts';
-import { parseStoreUrl } from '../../../generator/nodes/store-url.ts';
-import { createScope } from '../../../generator/policy/policy.ts';
+import { adviseOnLayout } from '../../../../generator/nodes/check/layout-advice.ts';
+import type { NodeFilesOptions } from '../../../../generator/nodes/node-files.ts';
+import { parseStoreUrl } from '../../../../generator/nodes/store-url.ts';
+import { createScope } from '../../../../generator/policy/policy.ts';
 
 const OPTIONS: NodeFilesOptions = {
   name: 'lookaside',

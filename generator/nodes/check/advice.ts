@@ -1,9 +1,9 @@
 // What could silently undo a configuration, or surprise who lays it out.
-import { type NodeFilesOptions, signedScopes } from '../nodes/node-files.ts';
-import { DEFAULT_FILE } from '../nodes/registries-d.ts';
-import { hasCredentials, isOpenToOthers, namesRegistry } from '../nodes/store-url.ts';
-import { toKeyState } from '../openpgp/key-state.ts';
-import type { Policy, Scope } from '../policy/policy.ts';
+import { toKeyState } from '../../openpgp/key-state.ts';
+import type { Policy, Scope } from '../../policy/policy.ts';
+import { type NodeFilesOptions, signedScopes } from '../node-files.ts';
+import { DEFAULT_FILE } from '../registries-d.ts';
+import { hasCredentials, isOpenToOthers, namesRegistry } from '../store-url.ts';
 import {
   type JudgeKeyOptions,
   type KeyFaultCode,

@@ -1,5 +1,5 @@
 // Which store nodes ask for the images of one scope, beside the one that they should ask.
-import type { Scope } from '../policy/policy.ts';
+import type { Scope } from '../../policy/policy.ts';
 import { type NodeFinding, createFinding, nameScope } from './finding.ts';
 import {
   type FoundStore,
@@ -9,7 +9,7 @@ import {
   findStore,
 } from './find-store.ts';
 import { type StoreFault, judgeStore, quoteStore } from './judge-store.ts';
-import { toSection } from '../nodes/registries-d.ts';
+import { toSection } from '../registries-d.ts';
 import { type WantedNode, storeOf } from './wanted-node.ts';
 
 /** What was found of a scope. */

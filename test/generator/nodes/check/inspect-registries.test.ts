@@ -1,14 +1,17 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { stringify } from 'yaml';
-import type { NodeFinding } from '../../../generator/node-config/finding.ts';
-import { inspectRegistries } from '../../../generator/node-config/inspect-registries.ts';
-import type { FoundDirectory } from '../../../generator/node-config/node-state.ts';
-import { type WantedNode, createWantedNode } from '../../../generator/node-config/wanted-node.ts';
-import { parseStoreUrl } from '../../../generator/nodes/store-url.ts';
-import { createPolicy, createScope } from '../../../generator/policy/policy.ts';
-import { DEFAULT_IDENTITY } from '../../../generator/policy/signed-identity.ts';
-import { keyringOf } from '../samples.ts';
+import type { NodeFinding } from '../../../../generator/nodes/check/finding.ts';
+import { inspectRegistries } from '../../../../generator/nodes/check/inspect-registries.ts';
+import type { FoundDirectory } from '../../../../generator/nodes/check/node-state.ts';
+import {
+  type WantedNode,
+  createWantedNode,
+} from '../../../../generator/nodes/check/wanted-node.ts';
+import { parseStoreUrl } from '../../../../generator/nodes/store-url.ts';
+import { createPolicy, createScope } from '../../../../generator/policy/policy.ts';
+import { DEFAULT_IDENTITY } from '../../../../generator/policy/signed-identity.ts';
+import { keyringOf } from '../../samples.ts';
 
 const STORE = 'https://sig.example.com';
 const SCOPES = ['quay.io', 'quay.io/team', 'registry.example:5000/a/b', '*.example.com', ''];

@@ -1,6 +1,6 @@
 // What nodes may already have where the files go, and what the policy means for other images.
-import type { NodeFilesOptions } from '../nodes/node-files.ts';
-import type { Scope } from '../policy/policy.ts';
+import type { Scope } from '../../policy/policy.ts';
+import type { NodeFilesOptions } from '../node-files.ts';
 
 /** Sentences for people, each of one fact and what to do. */
 export function adviseOnLayout(

@@ -5,7 +5,7 @@ import { READ_MEMBERS, storeIn } from './find-store.ts';
 import { inspectStore } from './inspect-store.ts';
 import { judgeStore } from './judge-store.ts';
 import type { FoundConfig } from './node-state.ts';
-import { findAround } from '../policy/scope-chain.ts';
+import { findAround } from '../../policy/scope-chain.ts';
 import { type WantedNode, storeOf } from './wanted-node.ts';
 
 /** The faults of a registries.d, and what people should look at. */
