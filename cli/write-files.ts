@@ -4,7 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { pack } from 'tar-stream';
 import { NODE_FILE_MODE } from '../generator/nodes/node-file.ts';
-import type { WrittenFile } from '../generator/node-config/targets.ts';
+import type { WrittenFile } from '../generator/nodes/targets/targets.ts';
 import { messageOf } from '../generator/terms/message-of.ts';
 import { syncPath } from '../generator/system/sync-paths.ts';
 import { renameDurably, writeNew } from '../generator/system/durable.ts';

@@ -1,10 +1,10 @@
-import { TARGETS } from '../generator/node-config/targets.ts';
+import type { NodeFile } from '../generator/nodes/node-file.ts';
 import {
   TargetError,
   type TargetOptions,
   type WrittenFile,
-} from '../generator/node-config/targets/target.ts';
-import type { NodeFile } from '../generator/nodes/node-file.ts';
+} from '../generator/nodes/targets/target.ts';
+import { TARGETS } from '../generator/nodes/targets/targets.ts';
 import { Complaint } from './complaint.ts';
 import type { Settings } from './options.ts';
 

@@ -1,7 +1,7 @@
 // Butane: what the MachineConfig target writes, in the form that people review and butane makes
 // MachineConfigs from.
 import { Document, Scalar, type DocumentOptions } from 'yaml';
-import { NODE_FILE_MODE, type NodeFile } from '../../nodes/node-file.ts';
+import { NODE_FILE_MODE, type NodeFile } from '../node-file.ts';
 import { formatDataUrl } from './data-url.ts';
 import { explainName } from './machine-config-advice.ts';
 import { nameMachineConfig } from './machine-config-name.ts';

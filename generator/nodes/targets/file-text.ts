@@ -1,4 +1,4 @@
-import type { NodeFile } from '../../nodes/node-file.ts';
+import type { NodeFile } from '../node-file.ts';
 import { TargetError } from './target.ts';
 
 /**

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import { writeCloudInit } from '../../../../generator/node-config/targets/cloud-init.ts';
-import { writeKickstart } from '../../../../generator/node-config/targets/kickstart.ts';
 import type { NodeFile } from '../../../../generator/nodes/node-file.ts';
+import { writeCloudInit } from '../../../../generator/nodes/targets/cloud-init.ts';
+import { writeKickstart } from '../../../../generator/nodes/targets/kickstart.ts';
 import { FILES, OPTIONS, anyFiles, textOf, toFile } from './samples.ts';
 
 const cloudConfigSchema = z.strictObject({

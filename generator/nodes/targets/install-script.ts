@@ -1,8 +1,8 @@
-import type { NodeFile } from '../../nodes/node-file.ts';
+import type { NodeFile } from '../node-file.ts';
 import { toFileText } from './file-text.ts';
 import { INSTALL_SCRIPT_ARGUMENTS } from './install-script-arguments.ts';
-import { INSTALL_SCRIPT_BODY } from './install-script-body.ts';
 import { INSTALL_SCRIPT_STATE } from './install-script-state.ts';
+import { INSTALL_SCRIPT_BODY } from './install-script-text.ts';
 import { matchSections } from './match-sections.ts';
 import { formatHereDocument, quoteForShell } from './shell.ts';
 import { TargetError, type TargetOptions, type WrittenFile } from './target.ts';

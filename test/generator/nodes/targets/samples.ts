@@ -1,10 +1,7 @@
 import * as fc from 'fast-check';
-import type {
-  TargetOptions,
-  WrittenFile,
-} from '../../../../generator/node-config/targets/target.ts';
 import type { NodeFile } from '../../../../generator/nodes/node-file.ts';
 import { parseStoreUrl } from '../../../../generator/nodes/store-url.ts';
+import type { TargetOptions, WrittenFile } from '../../../../generator/nodes/targets/target.ts';
 
 export const OPTIONS: TargetOptions = {
   name: 'lookaside',

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { parse } from 'yaml';
-import { writeAnsibleRole } from '../../../../generator/node-config/targets/ansible-role.ts';
+import { writeAnsibleRole } from '../../../../generator/nodes/targets/ansible-role.ts';
 import { FILES, OPTIONS, textOf } from './samples.ts';
 
 function write(name = OPTIONS.name): ReadonlyMap<string, string> {

@@ -1,7 +1,7 @@
 // What every form of a node's files has in common.
-import type { NodeFile } from '../../nodes/node-file.ts';
-import type { StoreUrl } from '../../nodes/store-url.ts';
 import type { Scope } from '../../policy/policy.ts';
+import type { NodeFile } from '../node-file.ts';
+import type { StoreUrl } from '../store-url.ts';
 
 /** A file for people or their tools, below the directory that they name. */
 export interface WrittenFile {

@@ -1,5 +1,5 @@
-import type { NodeFile } from '../../nodes/node-file.ts';
-import { formatBase64Lines } from './base64-lines.ts';
+import type { NodeFile } from '../node-file.ts';
+import { formatBase64Lines } from './encode.ts';
 import { formatHereDocument, quoteForShell } from './shell.ts';
 import type { TargetOptions, WrittenFile } from './target.ts';
 

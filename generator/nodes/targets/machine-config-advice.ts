@@ -1,8 +1,8 @@
 // What the machine-config operator does with a MachineConfig of ours, and what it does not.
 import { z } from 'zod';
-import { isPolicy } from '../../nodes/is-policy.ts';
-import { KEY_DIRECTORY } from '../../nodes/key-files.ts';
-import type { NodeFile } from '../../nodes/node-file.ts';
+import { isPolicy } from '../is-policy.ts';
+import { KEY_DIRECTORY } from '../key-files.ts';
+import type { NodeFile } from '../node-file.ts';
 import { nameGenerated } from './machine-config-name.ts';
 import type { TargetOptions } from './target.ts';
 

@@ -1,6 +1,6 @@
 import { Document, Scalar } from 'yaml';
-import { NODE_FILE_MODE, type NodeFile } from '../../nodes/node-file.ts';
-import { formatBase64Lines } from './base64-lines.ts';
+import { NODE_FILE_MODE, type NodeFile } from '../node-file.ts';
+import { formatBase64Lines } from './encode.ts';
 import type { TargetOptions, WrittenFile } from './target.ts';
 
 const OCTAL = 8;

@@ -2,10 +2,10 @@
 // (flatpak common/flatpak-oci-signatures.c): for each remote it has one store and one keyring, any
 // key of which will do, and the signed repository must be that of the image.
 import { basename } from 'node:path/posix';
-import { placeKeys } from '../../nodes/key-files.ts';
-import type { NodeFile } from '../../nodes/node-file.ts';
-import { formatStoreUrl } from '../../nodes/store-url.ts';
 import type { Scope } from '../../policy/policy.ts';
+import { placeKeys } from '../key-files.ts';
+import type { NodeFile } from '../node-file.ts';
+import { formatStoreUrl } from '../store-url.ts';
 import { TargetError, type TargetOptions, type WrittenFile } from './target.ts';
 
 /** Those that a comparison of repositories cannot be wrong for: flatpak pulls by digest. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { writeInstallScript } from '../../../../generator/node-config/targets/install-script.ts';
+import { writeInstallScript } from '../../../../generator/nodes/targets/install-script.ts';
 import { FILES, OPTIONS, textOf, toFile } from './samples.ts';
 
 describe('the install script', () => {

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import { writeButane } from '../../../../generator/node-config/targets/butane.ts';
 import type { NodeFile } from '../../../../generator/nodes/node-file.ts';
+import { writeButane } from '../../../../generator/nodes/targets/butane.ts';
 import { FILES, OPTIONS, anyFiles, anyText, textOf, toFile } from './samples.ts';
 
 const butaneSchema = z.strictObject({

@@ -1,5 +1,5 @@
 // An Ansible role: copies the files, and reloads CRI-O where it runs.
-import { NODE_FILE_MODE, type NodeFile } from '../../nodes/node-file.ts';
+import { NODE_FILE_MODE, type NodeFile } from '../node-file.ts';
 import type { TargetOptions, WrittenFile } from './target.ts';
 
 const OCTAL = 8;

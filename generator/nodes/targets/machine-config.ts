@@ -1,5 +1,5 @@
 import { Document } from 'yaml';
-import { NODE_FILE_MODE, type NodeFile } from '../../nodes/node-file.ts';
+import { NODE_FILE_MODE, type NodeFile } from '../node-file.ts';
 import { formatDataUrl } from './data-url.ts';
 import { explainName } from './machine-config-advice.ts';
 import { nameMachineConfig } from './machine-config-name.ts';

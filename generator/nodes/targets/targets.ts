@@ -1,16 +1,16 @@
 // The forms in which a node's files can be written down.
+import { writeAnsibleRole } from './ansible-role.ts';
+import { writeButane } from './butane.ts';
+import { writeCloudInit } from './cloud-init.ts';
+import { writeFlatpakOptions } from './flatpak.ts';
+import { writeInstallScript } from './install-script.ts';
+import { writeKickstart } from './kickstart.ts';
+import { adviseOnMachineConfigs } from './machine-config-advice.ts';
+import { writeMachineConfigs } from './machine-config.ts';
 import type { TargetName } from './target-names.ts';
-import { writeAnsibleRole } from './targets/ansible-role.ts';
-import { writeButane } from './targets/butane.ts';
-import { writeCloudInit } from './targets/cloud-init.ts';
-import { writeFlatpakOptions } from './targets/flatpak.ts';
-import { writeInstallScript } from './targets/install-script.ts';
-import { writeKickstart } from './targets/kickstart.ts';
-import { adviseOnMachineConfigs } from './targets/machine-config-advice.ts';
-import { writeMachineConfigs } from './targets/machine-config.ts';
-import type { Target } from './targets/target.ts';
+import type { Target } from './target.ts';
 
-export type { WrittenFile } from './targets/target.ts';
+export type { WrittenFile } from './target.ts';
 
 const SYSTEM_ONLY = { isConcatenable: false, isForHomes: false };
 
