@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // The only file of the program that touches `process`. An exception that nobody caught comes here:
-// `serve` decides about it (server/follow/failures.ts), any other command ends with exit code 2.
+// `serve` decides about it (server/troubles/failures.ts), any other command ends with exit code 2.
 import { EventEmitter } from 'node:events';
 import { formatComplaint, formatStack } from './complaint.ts';
 

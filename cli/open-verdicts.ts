@@ -3,7 +3,7 @@ import { hasCode } from '../generator/terms/has-code.ts';
 import { messageOf } from '../generator/terms/message-of.ts';
 import { type VerdictFile, openVerdictFile } from '../generator/store/checkpoint/verdict-file.ts';
 import type { ProgramLog } from '../generator/system/program-log.ts';
-import type { Troubles } from '../server/follow/troubles.ts';
+import type { Troubles } from '../server/troubles/troubles.ts';
 import { STATE_DIRECTORY_HINT, stateFile } from './state-file.ts';
 
 /**

@@ -4,13 +4,13 @@ import type { StoreUrl } from '../generator/nodes/store-url.ts';
 import type { Policy } from '../generator/policy/policy.ts';
 import type { ProgramLog } from '../generator/system/program-log.ts';
 import { createClientAddress } from './client-address.ts';
-import { createFailedRequest } from './failed-request.ts';
-import type { Failures } from './follow/failures.ts';
 import { createPageHeaders } from './html/page-headers.ts';
 import { createLanding } from './landing/landing.ts';
 import { PAGE_SOURCES } from './landing/render-page.ts';
 import type { Lookup } from './lookup.ts';
 import type { Refresher } from './refresher.ts';
+import { createFailedRequest } from './troubles/failed-request.ts';
+import type { Failures } from './troubles/failures.ts';
 import { type WebhookOptions, createWebhook } from './webhook.ts';
 
 export interface AppOptions extends Pick<WebhookOptions, 'branch' | 'onDelivery'> {

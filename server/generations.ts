@@ -14,13 +14,13 @@ import { type RejectedFile, isRejected, reportOther } from '../generator/store/r
 import { type Snapshot, type Source, StateRefusedError } from '../generator/sources/source.ts';
 import type { JudgedFile, SignatureStore } from '../generator/store/store.ts';
 import { afterLookups } from './after-lookups.ts';
-import { inTheWay } from './follow/failures.ts';
+import { inTheWay } from './troubles/failures.ts';
 import { JudgingAgain, isDeferred, patience, renewLapsed } from './follow/judging-again.ts';
 import { loadState } from './follow/load-state.ts';
 import { logRejections } from './follow/log-rejections.ts';
 import { type OlderByPath, type OlderFiles } from './follow/older-files.ts';
 import { type Refusal, Refusals } from './follow/refusals.ts';
-import type { Troubles } from './follow/troubles.ts';
+import type { Troubles } from './troubles/troubles.ts';
 import type { TriedCommit } from './follow/tried-commit.ts';
 import type { UndecidedPass } from './follow/undecided-pace.ts';
 import type { StoreJudge } from './judge-with-memory.ts';

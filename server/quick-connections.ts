@@ -10,7 +10,7 @@ import { createAnswerWriter } from './answer-writer.ts';
 import { toPlainAddress } from './client-address.ts';
 import { everySecond } from './every-second.ts';
 import type { Held } from './listen/connection-limit.ts';
-import { inTheWay } from './follow/failures.ts';
+import { inTheWay } from './troubles/failures.ts';
 import { type PlainHeaders, readPlainRequest } from './plain-request.ts';
 import { createReader } from './read-in-place.ts';
 

@@ -8,7 +8,6 @@ import type { SignatureStore } from '../generator/store/store.ts';
 import { messageOf } from '../generator/terms/message-of.ts';
 import type { RejectionCode } from '../generator/terms/rejection.ts';
 import { toLine } from '../generator/terms/text.ts';
-import { type Failures, LookupFailure, isUnexpected } from './follow/failures.ts';
 import { patience } from './follow/judging-again.ts';
 import type { Refusal } from './follow/refusals.ts';
 import { UndecidedPace } from './follow/undecided-pace.ts';
@@ -20,6 +19,7 @@ import {
   type GenerationsOptions,
 } from './generations.ts';
 import type { StoreJudge } from './judge-with-memory.ts';
+import { type Failures, LookupFailure, isUnexpected } from './troubles/failures.ts';
 
 /** What asked for a refresh. */
 export type Reason =

@@ -1,6 +1,6 @@
 // The status listener, for operators: health, state, and a way to ask for a refresh.
 import express, { type Express } from 'express';
-import { createFailedRequest } from './failed-request.ts';
+import { createFailedRequest } from './troubles/failed-request.ts';
 import { createPageHeaders } from './html/page-headers.ts';
 import { allowOnly } from './status/allow-only.ts';
 import { createExplainJson } from './status/explain-json.ts';

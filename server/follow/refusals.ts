@@ -5,8 +5,8 @@ import type { StateRefusedError } from '../../generator/sources/source.ts';
 import { RejectedIndex } from '../../generator/store/rejected-index.ts';
 import type { RejectedFile } from '../../generator/store/report.ts';
 import type { ProgramLog } from '../../generator/system/program-log.ts';
+import type { Troubles } from '../troubles/troubles.ts';
 import { logRejections } from './log-rejections.ts';
-import type { Troubles } from './troubles.ts';
 
 /** A state that does not come into force. */
 export interface Refusal {

@@ -5,7 +5,7 @@ import type { KeyInfo } from '../../generator/openpgp/openpgp-js.ts';
 import type { KeyState } from '../../generator/openpgp/key-state.ts';
 import type { Source } from '../../generator/sources/source.ts';
 import type { SignerCount } from '../../generator/store/store-tally.ts';
-import type { Trouble } from '../follow/troubles.ts';
+import type { Trouble } from '../troubles/troubles.ts';
 import type { LookupCounts } from '../metrics/lookup-counts.ts';
 import type { RefreshStatus } from '../refresher.ts';
 import type { RefusedPull, ResolvedPull } from '../refused/refused-pull.ts';

@@ -1,6 +1,6 @@
 // The status pages for people: HTML that needs no script, and is cheap to ask for again and again.
 import express, { type ErrorRequestHandler, type Router } from 'express';
-import { createFailedRequest } from '../failed-request.ts';
+import { createFailedRequest } from '../troubles/failed-request.ts';
 import { html } from '../html/html.ts';
 import { allowOnly } from './allow-only.ts';
 import { makeImagePage } from './image-page.ts';

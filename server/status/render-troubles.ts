@@ -1,6 +1,6 @@
 // What is wrong with the server itself, and who brought it, as far as somebody did.
-import { TROUBLES, type Trouble } from '../follow/troubles.ts';
 import { type Html, html } from '../html/html.ts';
+import { TROUBLES, type Trouble } from '../troubles/troubles.ts';
 import type { OverviewFacts } from './overview-facts.ts';
 import { renderCommit } from './render-state.ts';
 import { renderTime } from './render-time.ts';

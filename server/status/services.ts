@@ -1,7 +1,7 @@
 import type { Policy } from '../../generator/policy/policy.ts';
 import type { Source } from '../../generator/sources/source.ts';
-import type { Failures } from '../follow/failures.ts';
-import type { Troubles } from '../follow/troubles.ts';
+import type { Failures } from '../troubles/failures.ts';
+import type { Troubles } from '../troubles/troubles.ts';
 import type { LookupCounts } from '../metrics/lookup-counts.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { ProgramLog } from '../../generator/system/program-log.ts';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { SourceError } from '../../generator/sources/source.ts';
 import { createProgramLog } from '../../generator/system/program-log.ts';
-import { Troubles } from '../../server/follow/troubles.ts';
 import { Generations } from '../../server/generations.ts';
+import { Troubles } from '../../server/troubles/troubles.ts';
 import { captureLines } from './captured-lines.ts';
 import { at } from './fake-judge.ts';
 import { createMemorySource } from './memory-source.ts';

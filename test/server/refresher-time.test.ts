@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createProgramLog } from '../../generator/system/program-log.ts';
-import { Troubles } from '../../server/follow/troubles.ts';
 import { Refresher } from '../../server/refresher.ts';
+import { Troubles } from '../../server/troubles/troubles.ts';
 import { eventually } from '../e2e/eventually.ts';
 import { captureLines } from './captured-lines.ts';
 import { at, createFakeJudge } from './fake-judge.ts';

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createScope } from '../../generator/policy/policy.ts';
 import type { Terms } from '../../generator/store/checkpoint/shared-verdict.ts';
 import { SourceError, StateRefusedError } from '../../generator/sources/source.ts';
-import { Troubles } from '../../server/follow/troubles.ts';
+import { Troubles } from '../../server/troubles/troubles.ts';
 import { TriedCommit } from '../../server/follow/tried-commit.ts';
 import { createProgramLog } from '../../generator/system/program-log.ts';
 import { Refresher, type RefresherOptions } from '../../server/refresher.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SourceError } from '../../generator/sources/source.ts';
-import { Troubles } from '../../server/follow/troubles.ts';
+import { Troubles } from '../../server/troubles/troubles.ts';
 import { createProgramLog } from '../../generator/system/program-log.ts';
 import { Refresher, type RefresherOptions } from '../../server/refresher.ts';
 import { eventually } from '../e2e/eventually.ts';

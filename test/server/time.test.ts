@@ -11,7 +11,7 @@ import { type Policy, createSimplePolicy } from '../../generator/policy/policy.t
 import { createGitSource } from '../../generator/sources/git/git.ts';
 import type { SignatureStore } from '../../generator/store/store.ts';
 import { openVerdictFile } from '../../generator/store/checkpoint/verdict-file.ts';
-import { Troubles } from '../../server/follow/troubles.ts';
+import { Troubles } from '../../server/troubles/troubles.ts';
 import { TriedCommit } from '../../server/follow/tried-commit.ts';
 import { judgeWithMemory } from '../../server/judge-with-memory.ts';
 import { createProgramLog } from '../../generator/system/program-log.ts';

@@ -20,7 +20,7 @@ import type { StatusServices } from '../../../server/status/services.ts';
 import { type CapturedLines, captureLines } from '../captured-lines.ts';
 import { createMemorySource } from '../memory-source.ts';
 import { countFailures } from '../no-failures.ts';
-import { Troubles } from '../../../server/follow/troubles.ts';
+import { Troubles } from '../../../server/troubles/troubles.ts';
 
 /** What the pages tell; a test may change it while they are open. */
 export interface StatusWorld {

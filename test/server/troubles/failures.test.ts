@@ -6,8 +6,8 @@ import {
   MOST_UNCAUGHT,
   inTheWay,
   isUnexpected,
-} from '../../../server/follow/failures.ts';
-import { Troubles } from '../../../server/follow/troubles.ts';
+} from '../../../server/troubles/failures.ts';
+import { Troubles } from '../../../server/troubles/troubles.ts';
 import { createProgramLog } from '../../../generator/system/program-log.ts';
 import { SourceError } from '../../../generator/sources/source.ts';
 import { captureLines } from '../captured-lines.ts';

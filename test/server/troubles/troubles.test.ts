@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { Troubles } from '../../../server/follow/troubles.ts';
+import { Troubles } from '../../../server/troubles/troubles.ts';
 
 describe('troubles', () => {
   it('last until the last part of the server that has one says so', () => {

@@ -1,7 +1,7 @@
 import type { ErrorRequestHandler, Response } from 'express';
-import type { ProgramLog } from '../generator/system/program-log.ts';
-import { messageOf } from '../generator/terms/message-of.ts';
-import { type Failures, isUnexpected } from './follow/failures.ts';
+import type { ProgramLog } from '../../generator/system/program-log.ts';
+import { messageOf } from '../../generator/terms/message-of.ts';
+import { type Failures, isUnexpected } from './failures.ts';
 
 export interface FailedRequestOptions {
   /** Told of what fails unexpectedly. */
