@@ -7,7 +7,7 @@ import { createClientAddress } from './client-address.ts';
 import { createPageHeaders } from './html/page-headers.ts';
 import { createLanding } from './landing/landing.ts';
 import { PAGE_SOURCES } from './landing/render-page.ts';
-import type { Lookup } from './lookup.ts';
+import type { Lookup } from './lookups/lookup.ts';
 import type { Refresher } from './refresher.ts';
 import { createFailedRequest } from './troubles/failed-request.ts';
 import type { Failures } from './troubles/failures.ts';

@@ -10,7 +10,6 @@ import {
 } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
-import type { LoggedRequest } from './access-log.ts';
 import {
   OrderedResponse,
   answerBrokenRequest,
@@ -20,6 +19,7 @@ import {
 import { ConnectionLimit, type Held } from './listen/connection-limit.ts';
 import { Feeds } from './listen/feeds.ts';
 import { noteExpectation } from './listen/unread-bodies.ts';
+import type { LoggedRequest } from './lookups/access-log.ts';
 import {
   type QuickAnswer,
   type QuickConnections,

@@ -5,15 +5,15 @@ import type { Policy } from '../generator/policy/policy.ts';
 import type { Source } from '../generator/sources/source.ts';
 import type { SignatureStore } from '../generator/store/store.ts';
 import { toPrintable } from '../generator/terms/text.ts';
-import { type AccessLogForm, type LoggedRequest, createAccessLog } from './access-log.ts';
+import { type AccessLogForm, type LoggedRequest, createAccessLog } from './lookups/access-log.ts';
 import { afterLookups } from './after-lookups.ts';
-import type { LineSink } from './batch-lines.ts';
+import type { LineSink } from './lookups/batch-lines.ts';
 import { createClientAddress } from './client-address.ts';
 import { type JudgeMemory, type StoreJudge, judgeWithMemory } from './judge-with-memory.ts';
 import { createLazyHandler } from './lazy-handler.ts';
 import { fitConnections, readOpenFileLimit } from './listen/connection-limit.ts';
 import { type Listener, MAX_CONNECTIONS, type TlsFiles, listen } from './listener.ts';
-import { type Answer, createLookup } from './lookup.ts';
+import { type Answer, createLookup } from './lookups/lookup.ts';
 import { createLookupCounts } from './metrics/lookup-counts.ts';
 import { createMetrics } from './metrics/metrics.ts';
 import type { Generation } from './generations.ts';
@@ -25,7 +25,7 @@ import { createReasons } from './refused/reasons.ts';
 import type { RefusedFile } from './refused/refused-file.ts';
 import { createRefusedPulls } from './refused/refused-pulls.ts';
 import { Refresher, type RefresherOptions } from './refresher.ts';
-import { toOriginForm } from './request-path.ts';
+import { toOriginForm } from './lookups/request-path.ts';
 
 /** Connections to the status listener at once: people, probes and Prometheus. */
 const STATUS_CONNECTIONS = 256;

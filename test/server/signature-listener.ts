@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import { loadStore } from '../../generator/store/load-store.ts';
-import { createAccessLog } from '../../server/access-log.ts';
 import { type Limits, type Listener, type TlsFiles, listen } from '../../server/listener.ts';
-import { createLookup } from '../../server/lookup.ts';
+import { createAccessLog } from '../../server/lookups/access-log.ts';
+import { createLookup } from '../../server/lookups/lookup.ts';
 import { createQuickLookup } from '../../server/quick-lookup.ts';
 import { type CapturedLines, captureLines } from './captured-lines.ts';
 import { at, createFakeJudge } from './fake-judge.ts';

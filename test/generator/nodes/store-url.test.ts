@@ -10,7 +10,7 @@ import {
   namesRegistry,
   parseStoreUrl,
 } from '../../../generator/nodes/store-url.ts';
-import { parseRequestPath } from '../../../server/request-path.ts';
+import { parseRequestPath } from '../../../server/lookups/request-path.ts';
 import { directories } from './random-scopes.ts';
 
 const REPOSITORY = 'team/app@sha256=00/signature-1';

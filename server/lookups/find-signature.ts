@@ -1,7 +1,7 @@
 // What there is at a path: decided here for every lookup, whichever way it came in.
-import { MAX_SIGNATURES } from '../generator/store/numbering.ts';
-import type { SignatureStore, StoredSignature } from '../generator/store/store.ts';
-import { formatLocation, parseLocation } from '../generator/terms/location.ts';
+import { MAX_SIGNATURES } from '../../generator/store/numbering.ts';
+import type { SignatureStore, StoredSignature } from '../../generator/store/store.ts';
+import { formatLocation, parseLocation } from '../../generator/terms/location.ts';
 
 /**
  * Why there is no signature. `end`: behind the last one, as every pull asks; `unsigned`: a node

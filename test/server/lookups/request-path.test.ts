@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import { parseRequestPath, toOriginForm } from '../../server/request-path.ts';
+import { parseRequestPath, toOriginForm } from '../../../server/lookups/request-path.ts';
 
 describe('parseRequestPath', () => {
   const paths: Record<string, string | undefined> = {

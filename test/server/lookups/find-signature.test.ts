@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import { loadStore } from '../../generator/store/load-store.ts';
-import type { SignatureStore } from '../../generator/store/store.ts';
-import { parseLocation } from '../../generator/terms/location.ts';
-import { findSignature } from '../../server/find-signature.ts';
-import { DIRECTORY, HEX, at, createFakeJudge } from './fake-judge.ts';
-import { createMemorySource } from './memory-source.ts';
+import { loadStore } from '../../../generator/store/load-store.ts';
+import type { SignatureStore } from '../../../generator/store/store.ts';
+import { parseLocation } from '../../../generator/terms/location.ts';
+import { findSignature } from '../../../server/lookups/find-signature.ts';
+import { DIRECTORY, HEX, at, createFakeJudge } from '../fake-judge.ts';
+import { createMemorySource } from '../memory-source.ts';
 
 describe('finding a signature', () => {
   let store: SignatureStore;

@@ -2,7 +2,7 @@
 // are answers that a node can go on with: whatever else it gets fails the pull
 // (containers/image docker/docker_image_src.go, getOneSignature).
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { SignatureStore, StoredSignature } from '../generator/store/store.ts';
+import type { SignatureStore, StoredSignature } from '../../generator/store/store.ts';
 import {
   EMPTY_HEADERS,
   type Headers,

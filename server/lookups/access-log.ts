@@ -1,9 +1,9 @@
 // One line a lookup, in the form that operators grep already.
 import { setImmediate } from 'node:timers/promises';
-import type { ReasonCode } from '../generator/explain/reason.ts';
-import { parseLocation } from '../generator/terms/location.ts';
+import type { ReasonCode } from '../../generator/explain/reason.ts';
+import { parseLocation } from '../../generator/terms/location.ts';
 import { type LineSink, batchLines } from './batch-lines.ts';
-import { everySecond } from './every-second.ts';
+import { everySecond } from './cached-per-second.ts';
 import type { Answer } from './lookup.ts';
 
 export type AccessLogForm = 'combined' | 'json' | 'none';
