@@ -14,7 +14,7 @@ import type { GivenUpFile } from '../generator/openpgp/given-up-file.ts';
 import type { ImageFile } from '../generator/store/checkpoint/checkpoint.ts';
 import type { VerdictFile } from '../generator/store/checkpoint/verdict-file.ts';
 import { Troubles } from '../server/troubles/troubles.ts';
-import type { TlsFiles } from '../server/listener.ts';
+import type { TlsFiles } from '../server/listen/listener.ts';
 import { type Reloadable, type RunningServer, startServer } from '../server/start-server.ts';
 import { toBudgets } from './budget-options.ts';
 import { Complaint, formatComplaint } from './complaint.ts';

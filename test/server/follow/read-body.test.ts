@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import express from 'express';
 import { createProgramLog } from '../../../generator/system/program-log.ts';
 import { BODY_LIMITS } from '../../../server/follow/body-room.ts';
-import { type Listener, listen } from '../../../server/listener.ts';
+import { type Listener, listen } from '../../../server/listen/listener.ts';
 import { createWebhook } from '../../../server/webhook.ts';
 import { captureLines } from '../captured-lines.ts';
 import { formatChunk, formatDelivery } from '../hostile-clients.ts';

@@ -9,7 +9,7 @@ import type { RejectedFile } from '../../../generator/store/report.ts';
 import { changeOf } from '../../generator/explain/change-of.ts';
 import type { HistoryChange, HistoryCommit } from '../../../generator/sources/source.ts';
 import { SignatureStore } from '../../../generator/store/store.ts';
-import { listen } from '../../../server/listener.ts';
+import { listen } from '../../../server/listen/listener.ts';
 import type { MinuteCounts } from '../../../server/metrics/lookup-counts.ts';
 import { createProgramLog } from '../../../generator/system/program-log.ts';
 import type { RefreshStatus } from '../../../server/refresher.ts';

@@ -4,13 +4,13 @@
 // has received it has answered.
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
-import type { LoggedRequest } from './lookups/access-log.ts';
-import type { Headers } from './lookups/answer-headers.ts';
+import type { LoggedRequest } from '../lookups/access-log.ts';
+import type { Headers } from '../lookups/answer-headers.ts';
 import { createAnswerWriter } from './answer-writer.ts';
 import { toPlainAddress } from './client-address.ts';
-import { everySecond } from './lookups/cached-per-second.ts';
-import type { Held } from './listen/connection-limit.ts';
-import { inTheWay } from './troubles/failures.ts';
+import { everySecond } from '../lookups/cached-per-second.ts';
+import type { Held } from './connection-limit.ts';
+import { inTheWay } from '../troubles/failures.ts';
 import { type PlainHeaders, readPlainRequest } from './plain-request.ts';
 import { createReader } from './read-in-place.ts';
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type Socket, createServer } from 'node:net';
-import { createAnswerWriter } from '../../server/answer-writer.ts';
-import { open, readToEnd } from './raw-http.ts';
+import { createAnswerWriter } from '../../../server/listen/answer-writer.ts';
+import { open, readToEnd } from '../raw-http.ts';
 
 const BODY = 16 * 1024;
 

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { type TLSSocket, connect as connectSecurely } from 'node:tls';
-import { eventually } from '../e2e/eventually.ts';
-import { useTemporary } from '../e2e/temporary.ts';
-import { makeCertificate } from './certificate.ts';
-import { at } from './fake-judge.ts';
-import { open, parseAnswers, readToEnd } from './raw-http.ts';
+import { eventually } from '../../e2e/eventually.ts';
+import { useTemporary } from '../../e2e/temporary.ts';
+import { makeCertificate } from '../certificate.ts';
+import { at } from '../fake-judge.ts';
+import { open, parseAnswers, readToEnd } from '../raw-http.ts';
 import { FILES, type SignatureListener, startListener } from './signature-listener.ts';
 
 /** Milliseconds. */

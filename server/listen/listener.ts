@@ -10,22 +10,22 @@ import {
 } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
+import type { LoggedRequest } from '../lookups/access-log.ts';
 import {
   OrderedResponse,
   answerBrokenRequest,
   answerSilence,
   refuseTunnel,
 } from './broken-requests.ts';
-import { ConnectionLimit, type Held } from './listen/connection-limit.ts';
-import { Feeds } from './listen/feeds.ts';
-import { noteExpectation } from './listen/unread-bodies.ts';
-import type { LoggedRequest } from './lookups/access-log.ts';
+import { ConnectionLimit, type Held } from './connection-limit.ts';
+import { Feeds } from './feeds.ts';
 import {
   type QuickAnswer,
   type QuickConnections,
   type QuickLimits,
   createQuickConnections,
 } from './quick-connections.ts';
+import { noteExpectation } from './unread-bodies.ts';
 
 /** PEM. */
 export interface TlsFiles {

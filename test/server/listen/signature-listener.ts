@@ -1,12 +1,17 @@
 import type { IncomingMessage } from 'node:http';
-import { loadStore } from '../../generator/store/load-store.ts';
-import { type Limits, type Listener, type TlsFiles, listen } from '../../server/listener.ts';
-import { createAccessLog } from '../../server/lookups/access-log.ts';
-import { createLookup } from '../../server/lookups/lookup.ts';
-import { createQuickLookup } from '../../server/quick-lookup.ts';
-import { type CapturedLines, captureLines } from './captured-lines.ts';
-import { at, createFakeJudge } from './fake-judge.ts';
-import { createMemorySource } from './memory-source.ts';
+import { loadStore } from '../../../generator/store/load-store.ts';
+import {
+  type Limits,
+  type Listener,
+  type TlsFiles,
+  listen,
+} from '../../../server/listen/listener.ts';
+import { createQuickLookup } from '../../../server/listen/quick-lookup.ts';
+import { createAccessLog } from '../../../server/lookups/access-log.ts';
+import { createLookup } from '../../../server/lookups/lookup.ts';
+import { type CapturedLines, captureLines } from '../captured-lines.ts';
+import { at, createFakeJudge } from '../fake-judge.ts';
+import { createMemorySource } from '../memory-source.ts';
 
 /** 16 KiB and one byte more: at most so much is answered quickly. */
 export const LONGEST = 'x'.repeat(16 * 1024);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readPlainRequest } from '../../server/plain-request.ts';
+import { readPlainRequest } from '../../../server/listen/plain-request.ts';
 
 const HOST = 'Host: x\r\n';
 

@@ -1,11 +1,11 @@
 // Answers plain lookups with what is made beforehand: the text of the headers. To a client it is
 // the same, to the byte, as the lookup behind node:http.
-import type { SignatureStore } from '../generator/store/store.ts';
+import type { SignatureStore } from '../../generator/store/store.ts';
+import type { LoggedRequest } from '../lookups/access-log.ts';
+import { EMPTY_HEADERS, servedHeaders } from '../lookups/answer-headers.ts';
+import { findSignature } from '../lookups/find-signature.ts';
+import type { Answer } from '../lookups/lookup.ts';
 import { MAX_BODY } from './answer-writer.ts';
-import type { LoggedRequest } from './lookups/access-log.ts';
-import { EMPTY_HEADERS, servedHeaders } from './lookups/answer-headers.ts';
-import { findSignature } from './lookups/find-signature.ts';
-import type { Answer } from './lookups/lookup.ts';
 import { type QuickAnswer, formatHead } from './quick-connections.ts';
 
 export interface QuickLookupOptions {

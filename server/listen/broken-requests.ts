@@ -3,8 +3,8 @@
 // that none is lost or taken for the answer to another request.
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { noteResponse, stopFeeding } from './listen/feeds.ts';
-import { watchBody } from './listen/unread-bodies.ts';
+import { noteResponse, stopFeeding } from './feeds.ts';
+import { watchBody } from './unread-bodies.ts';
 
 /** Time to read the answer to a broken request; a client that goes on sending is cut off. Milliseconds. */
 const BROKEN_LINGER = 1_000;

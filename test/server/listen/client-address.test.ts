@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { IncomingMessage } from 'node:http';
 import { Socket, isIP } from 'node:net';
 import * as fc from 'fast-check';
-import { TrustedProxiesError, createClientAddress } from '../../server/client-address.ts';
+import { TrustedProxiesError, createClientAddress } from '../../../server/listen/client-address.ts';
 
 function request(remoteAddress: string | undefined, forwardedFor?: string): IncomingMessage {
   const socket = new Socket();

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, type Server, type Socket, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createReader } from '../../server/read-in-place.ts';
-import { open } from './raw-http.ts';
+import { createReader } from '../../../server/listen/read-in-place.ts';
+import { open } from '../raw-http.ts';
 
 describe('reading in place', () => {
   let server: Server;
