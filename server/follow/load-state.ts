@@ -9,7 +9,7 @@ import { isUndecided } from '../../generator/terms/rejection.ts';
 import { toBlobEntry } from '../../generator/sources/blob-entry.ts';
 import type { FileEntry, Snapshot } from '../../generator/sources/source.ts';
 import type { SignatureStore } from '../../generator/store/store.ts';
-import type { StoreJudge } from '../judge-with-memory.ts';
+import type { StoreJudge } from './judge-with-memory.ts';
 import type { ProgramLog } from '../../generator/system/program-log.ts';
 import type { OlderByPath } from './older-files.ts';
 import { patience, renewLapsed } from './judging-again.ts';

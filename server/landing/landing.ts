@@ -2,7 +2,7 @@
 import type { Request, RequestHandler, Response } from 'express';
 import type { StoreUrl } from '../../generator/nodes/store-url.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
-import type { Refresher } from '../refresher.ts';
+import type { Refresher } from '../follow/refresher.ts';
 import type { Download } from './downloads.ts';
 import { type PolicyFacts, createPolicyFacts } from './page-facts.ts';
 import { renderPage } from './render-page.ts';

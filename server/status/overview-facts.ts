@@ -7,7 +7,7 @@ import type { Source } from '../../generator/sources/source.ts';
 import type { SignerCount } from '../../generator/store/store-tally.ts';
 import type { Trouble } from '../troubles/troubles.ts';
 import type { LookupCounts } from '../metrics/lookup-counts.ts';
-import type { RefreshStatus } from '../refresher.ts';
+import type { RefreshStatus } from '../follow/refresher.ts';
 import type { RefusedPull, ResolvedPull } from '../refused/refused-pull.ts';
 
 /** Undefined while it is not found out; before anything is loaded it cannot be. */

@@ -1,6 +1,6 @@
 import type { Request } from 'express';
+import type { RefreshStatus } from '../follow/refresher.ts';
 import { type Html, html } from '../html/html.ts';
-import type { RefreshStatus } from '../refresher.ts';
 import type { Searches } from './searches.ts';
 import type { StatusServices } from './services.ts';
 

@@ -15,7 +15,7 @@ import {
 import type { SignatureStore } from '../../generator/store/store.ts';
 import type { Reason } from '../../generator/explain/reason.ts';
 import type { RejectedFile } from '../../generator/store/report.ts';
-import type { Refresher } from '../refresher.ts';
+import type { Refresher } from '../follow/refresher.ts';
 import { createLane } from './lane.ts';
 import { createSearchMemory } from './search-memory.ts';
 

@@ -7,7 +7,7 @@ import type { Metrics } from '../metrics/metrics.ts';
 import type { ProgramLog } from '../../generator/system/program-log.ts';
 import type { Reasons } from '../refused/reasons.ts';
 import type { RefusedPulls } from '../refused/refused-pulls.ts';
-import type { Refresher } from '../refresher.ts';
+import type { Refresher } from '../follow/refresher.ts';
 
 /** What the routes for operators, and the pages, tell of. */
 export interface StatusServices {

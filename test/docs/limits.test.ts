@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { optionOf } from '../../cli/options.ts';
 import { BUDGET_OPTIONS } from '../../generator/terms/budgets.ts';
-import { BODY_LIMITS } from '../../server/follow/body-room.ts';
+import { BODY_LIMITS } from '../../server/follow/webhook/body-room.ts';
 import { LISTENER_LIMITS, MAX_CONNECTIONS, MAX_HEADER_SIZE } from '../../server/listen/listener.ts';
 
 describe('docs/limits.md', () => {

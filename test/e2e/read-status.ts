@@ -1,6 +1,6 @@
 import type { RejectedFile } from '../../generator/store/report.ts';
 import type { Summary } from '../../generator/store/store-directory.ts';
-import type { RefreshStatus } from '../../server/refresher.ts';
+import type { RefreshStatus } from '../../server/follow/refresher.ts';
 import type { Trouble } from '../../server/troubles/troubles.ts';
 
 /** The members of `/status.json` that the tests look at. */

@@ -12,7 +12,7 @@ import { SignatureStore } from '../../../generator/store/store.ts';
 import { listen } from '../../../server/listen/listener.ts';
 import type { MinuteCounts } from '../../../server/metrics/lookup-counts.ts';
 import { createProgramLog } from '../../../generator/system/program-log.ts';
-import type { RefreshStatus } from '../../../server/refresher.ts';
+import type { RefreshStatus } from '../../../server/follow/refresher.ts';
 import { createRefusedPulls } from '../../../server/refused/refused-pulls.ts';
 import type { RefusedPull, ResolvedPull } from '../../../server/refused/refused-pull.ts';
 import { createStatusApp } from '../../../server/status-app.ts';

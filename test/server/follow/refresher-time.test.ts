@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createProgramLog } from '../../generator/system/program-log.ts';
-import { Refresher } from '../../server/refresher.ts';
-import { Troubles } from '../../server/troubles/troubles.ts';
-import { eventually } from '../e2e/eventually.ts';
-import { captureLines } from './captured-lines.ts';
-import { at, createFakeJudge } from './fake-judge.ts';
-import { createGate } from './gate.ts';
-import { type MemorySource, type State, createMemorySource } from './memory-source.ts';
-import { countFailures } from './no-failures.ts';
+import { createProgramLog } from '../../../generator/system/program-log.ts';
+import { Refresher } from '../../../server/follow/refresher.ts';
+import { Troubles } from '../../../server/troubles/troubles.ts';
+import { eventually } from '../../e2e/eventually.ts';
+import { captureLines } from '../captured-lines.ts';
+import { at, createFakeJudge } from '../fake-judge.ts';
+import { createGate } from '../gate.ts';
+import { type MemorySource, type State, createMemorySource } from '../memory-source.ts';
+import { countFailures } from '../no-failures.ts';
 
 const FIRST = { commit: 'a', files: { [at(1)]: 'one' } };
 const SECOND = { commit: 'b', files: { [at(1)]: 'one', [at(2)]: 'two' } };

@@ -1,7 +1,7 @@
 // Reads the body of a delivery, as far as there is room, and computes its HMACs on the way.
 import { type Hmac, createHmac } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { askForBody } from '../listen/unread-bodies.ts';
+import { askForBody } from '../../listen/unread-bodies.ts';
 import type { BodyRefusal, BodyRoom } from './body-room.ts';
 
 export interface ReadBodyOptions {

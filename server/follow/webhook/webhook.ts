@@ -4,11 +4,11 @@
 import { timingSafeEqual } from 'node:crypto';
 import { type Request, type RequestHandler, type Response, Router } from 'express';
 import { z } from 'zod';
-import type { ProgramLog } from '../generator/system/program-log.ts';
-import { formatJson, toPrintable } from '../generator/terms/text.ts';
-import { afterLookups } from './after-lookups.ts';
-import { BODY_LIMITS, BodyRoom, type BodyLimits } from './follow/body-room.ts';
-import { type ReadBody, type Unread, readBody } from './follow/read-body.ts';
+import type { ProgramLog } from '../../../generator/system/program-log.ts';
+import { formatJson, toPrintable } from '../../../generator/terms/text.ts';
+import { afterLookups } from '../yield-to-lookups.ts';
+import { BODY_LIMITS, BodyRoom, type BodyLimits } from './body-room.ts';
+import { type ReadBody, type Unread, readBody } from './read-body.ts';
 
 /** When it may be worth while to deliver again, in seconds. */
 const RETRY_AFTER = '10';

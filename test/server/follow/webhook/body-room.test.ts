@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as fc from 'fast-check';
-import { type BodyLimits, BodyRoom, type HeldBody } from '../../../server/follow/body-room.ts';
+import {
+  type BodyLimits,
+  BodyRoom,
+  type HeldBody,
+} from '../../../../server/follow/webhook/body-room.ts';
 
 const KIB = 1024;
 const LIMITS: BodyLimits = {

@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto';
-import type { Judge } from '../../generator/gate/judge.ts';
-import { DEFERRED } from '../../generator/openpgp/open-message.ts';
-import { during, reject } from '../../generator/terms/rejection.ts';
-import { createFakeJudge } from './fake-judge.ts';
+import type { Judge } from '../../../generator/gate/judge.ts';
+import { DEFERRED } from '../../../generator/openpgp/open-message.ts';
+import { during, reject } from '../../../generator/terms/rejection.ts';
+import { createFakeJudge } from '../fake-judge.ts';
 
 /** A judge of texts that keeps count, and whose gpgv can be taken away. */
 export interface TimedJudge extends Judge {

@@ -5,11 +5,11 @@ import { createServer, type Server } from 'node:http';
 import { gzipSync } from 'node:zlib';
 import express, { type RequestHandler } from 'express';
 import supertest, { type Response } from 'supertest';
-import { createProgramLog } from '../../generator/system/program-log.ts';
-import { createWebhook } from '../../server/webhook.ts';
-import { eventually } from '../e2e/eventually.ts';
-import { captureLines } from './captured-lines.ts';
-import { open, parseAnswers, readToEnd } from './raw-http.ts';
+import { createProgramLog } from '../../../../generator/system/program-log.ts';
+import { createWebhook } from '../../../../server/follow/webhook/webhook.ts';
+import { eventually } from '../../../e2e/eventually.ts';
+import { captureLines } from '../../captured-lines.ts';
+import { open, parseAnswers, readToEnd } from '../../raw-http.ts';
 
 const SECRET = 'correct horse battery staple';
 const OLD_SECRET = 'the one before';

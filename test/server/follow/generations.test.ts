@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { SourceError } from '../../generator/sources/source.ts';
-import { createProgramLog } from '../../generator/system/program-log.ts';
-import { Generations } from '../../server/generations.ts';
-import { Troubles } from '../../server/troubles/troubles.ts';
-import { captureLines } from './captured-lines.ts';
-import { at } from './fake-judge.ts';
-import { createMemorySource } from './memory-source.ts';
+import { SourceError } from '../../../generator/sources/source.ts';
+import { createProgramLog } from '../../../generator/system/program-log.ts';
+import { Generations } from '../../../server/follow/generations.ts';
+import { Troubles } from '../../../server/troubles/troubles.ts';
+import { captureLines } from '../captured-lines.ts';
+import { at } from '../fake-judge.ts';
+import { createMemorySource } from '../memory-source.ts';
 import { createTimedJudge } from './timed-judge.ts';
 
 const FILES = 100;

@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { SourceError } from '../../generator/sources/source.ts';
-import { Troubles } from '../../server/troubles/troubles.ts';
-import { createProgramLog } from '../../generator/system/program-log.ts';
-import { Refresher, type RefresherOptions } from '../../server/refresher.ts';
-import { eventually } from '../e2e/eventually.ts';
-import { captureLines } from './captured-lines.ts';
-import { HEX, DIRECTORY, at, createFakeJudge } from './fake-judge.ts';
-import { createGate } from './gate.ts';
-import { type MemorySource, createMemorySource } from './memory-source.ts';
-import { countFailures } from './no-failures.ts';
-import { signaturesAt } from '../generator/store/signatures-at.ts';
+import { SourceError } from '../../../generator/sources/source.ts';
+import { Troubles } from '../../../server/troubles/troubles.ts';
+import { createProgramLog } from '../../../generator/system/program-log.ts';
+import { Refresher, type RefresherOptions } from '../../../server/follow/refresher.ts';
+import { eventually } from '../../e2e/eventually.ts';
+import { captureLines } from '../captured-lines.ts';
+import { HEX, DIRECTORY, at, createFakeJudge } from '../fake-judge.ts';
+import { createGate } from '../gate.ts';
+import { type MemorySource, createMemorySource } from '../memory-source.ts';
+import { countFailures } from '../no-failures.ts';
+import { signaturesAt } from '../../generator/store/signatures-at.ts';
 
 const FIRST = { commit: 'a', files: { [at(1)]: 'one' } };
 const SECOND = { commit: 'b', files: { [at(1)]: 'one', [at(2)]: 'two' } };

@@ -3,28 +3,28 @@
 // in force stays so until something whole takes its place.
 import { availableParallelism } from 'node:os';
 import pLimit from 'p-limit';
-import { checkEntries } from '../generator/gate/check-entries.ts';
-import { type CheckedFile, isWaiting, withoutDetail } from '../generator/gate/checked-file.ts';
-import { assertRead, judgeAgain } from '../generator/store/judge-again.ts';
-import type { Judge, Signature } from '../generator/gate/judge.ts';
-import { messageOf } from '../generator/terms/message-of.ts';
-import { DEFERRED } from '../generator/openpgp/open-message.ts';
-import { type Rejection, isRejection } from '../generator/terms/rejection.ts';
-import { type RejectedFile, isRejected, reportOther } from '../generator/store/report.ts';
-import { type Snapshot, type Source, StateRefusedError } from '../generator/sources/source.ts';
-import type { JudgedFile, SignatureStore } from '../generator/store/store.ts';
-import { afterLookups } from './after-lookups.ts';
-import { inTheWay } from './troubles/failures.ts';
-import { JudgingAgain, isDeferred, patience, renewLapsed } from './follow/judging-again.ts';
-import { loadState } from './follow/load-state.ts';
-import { logRejections } from './follow/log-rejections.ts';
-import { type OlderByPath, type OlderFiles } from './follow/older-files.ts';
-import { type Refusal, Refusals } from './follow/refusals.ts';
-import type { Troubles } from './troubles/troubles.ts';
-import type { TriedCommit } from './follow/tried-commit.ts';
-import type { UndecidedPass } from './follow/undecided-pace.ts';
+import { checkEntries } from '../../generator/gate/check-entries.ts';
+import { type CheckedFile, isWaiting, withoutDetail } from '../../generator/gate/checked-file.ts';
+import { assertRead, judgeAgain } from '../../generator/store/judge-again.ts';
+import type { Judge, Signature } from '../../generator/gate/judge.ts';
+import { messageOf } from '../../generator/terms/message-of.ts';
+import { DEFERRED } from '../../generator/openpgp/open-message.ts';
+import { type Rejection, isRejection } from '../../generator/terms/rejection.ts';
+import { type RejectedFile, isRejected, reportOther } from '../../generator/store/report.ts';
+import { type Snapshot, type Source, StateRefusedError } from '../../generator/sources/source.ts';
+import type { JudgedFile, SignatureStore } from '../../generator/store/store.ts';
+import { afterLookups } from './yield-to-lookups.ts';
+import { inTheWay } from '../troubles/failures.ts';
+import { JudgingAgain, isDeferred, patience, renewLapsed } from './judging-again.ts';
+import { loadState } from './load-state.ts';
+import { logRejections } from './log-rejections.ts';
+import { type OlderByPath, type OlderFiles } from './older-files.ts';
+import { type Refusal, Refusals } from './refusals.ts';
+import type { Troubles } from '../troubles/troubles.ts';
+import type { TriedCommit } from './tried-commit.ts';
+import type { UndecidedPass } from './undecided-pace.ts';
 import type { StoreJudge } from './judge-with-memory.ts';
-import type { ProgramLog } from '../generator/system/program-log.ts';
+import type { ProgramLog } from '../../generator/system/program-log.ts';
 
 /** One state of the store. */
 export interface Generation {

@@ -1,26 +1,26 @@
 // The judge of a server: what it has judged before it knows again.
-import type { PathBudgets } from '../generator/terms/budgets.ts';
-import { type Judge, createJudge } from '../generator/gate/judge.ts';
+import type { PathBudgets } from '../../generator/terms/budgets.ts';
+import { type Judge, createJudge } from '../../generator/gate/judge.ts';
 import {
   type ImageFile,
   type StoreMemory,
   createStoreMemory,
-} from '../generator/store/checkpoint/checkpoint.ts';
-import { messageOf } from '../generator/terms/message-of.ts';
-import type { OpenMessage } from '../generator/openpgp/open-message.ts';
-import type { Policy } from '../generator/policy/policy.ts';
+} from '../../generator/store/checkpoint/checkpoint.ts';
+import { messageOf } from '../../generator/terms/message-of.ts';
+import type { OpenMessage } from '../../generator/openpgp/open-message.ts';
+import type { Policy } from '../../generator/policy/policy.ts';
 import {
   type Memory,
   createRememberingJudge,
-} from '../generator/store/checkpoint/remembering-judge.ts';
-import type { VerdictFile } from '../generator/store/checkpoint/verdict-file.ts';
-import { createVerdictIds } from '../generator/store/checkpoint/verdict-ids.ts';
-import { createVerdictLines } from '../generator/store/checkpoint/verdict-line.ts';
+} from '../../generator/store/checkpoint/remembering-judge.ts';
+import type { VerdictFile } from '../../generator/store/checkpoint/verdict-file.ts';
+import { createVerdictIds } from '../../generator/store/checkpoint/verdict-ids.ts';
+import { createVerdictLines } from '../../generator/store/checkpoint/verdict-line.ts';
 import {
   type VerdictTerms,
   createVerdictTerms,
-} from '../generator/store/checkpoint/shared-verdict.ts';
-import type { ProgramLog } from '../generator/system/program-log.ts';
+} from '../../generator/store/checkpoint/shared-verdict.ts';
+import type { ProgramLog } from '../../generator/system/program-log.ts';
 
 /** A judge, and what it may know of earlier runs. */
 export interface StoreJudge extends Judge, Partial<Memory & StoreMemory> {

@@ -2,16 +2,13 @@
 // come meanwhile become one more refresh, and the last of them wins. A refresh that fails, or that
 // does not yet find the pushed commit, is tried again with back-off, and what was good is served on.
 // At a start the state that was published last comes into force before the source is asked.
-import { SourceError } from '../generator/sources/source.ts';
-import type { RejectedFile } from '../generator/store/report.ts';
-import type { SignatureStore } from '../generator/store/store.ts';
-import { messageOf } from '../generator/terms/message-of.ts';
-import type { RejectionCode } from '../generator/terms/rejection.ts';
-import { toLine } from '../generator/terms/text.ts';
-import { patience } from './follow/judging-again.ts';
-import type { Refusal } from './follow/refusals.ts';
-import { UndecidedPace } from './follow/undecided-pace.ts';
-import { WallClock } from './follow/wall-clock.ts';
+import { SourceError } from '../../generator/sources/source.ts';
+import type { RejectedFile } from '../../generator/store/report.ts';
+import type { SignatureStore } from '../../generator/store/store.ts';
+import { messageOf } from '../../generator/terms/message-of.ts';
+import type { RejectionCode } from '../../generator/terms/rejection.ts';
+import { toLine } from '../../generator/terms/text.ts';
+import { type Failures, LookupFailure, isUnexpected } from '../troubles/failures.ts';
 import {
   type Advance,
   type Generation,
@@ -19,7 +16,10 @@ import {
   type GenerationsOptions,
 } from './generations.ts';
 import type { StoreJudge } from './judge-with-memory.ts';
-import { type Failures, LookupFailure, isUnexpected } from './troubles/failures.ts';
+import { patience } from './judging-again.ts';
+import type { Refusal } from './refusals.ts';
+import { UndecidedPace } from './undecided-pace.ts';
+import { WallClock } from './wall-clock.ts';
 
 /** What asked for a refresh. */
 export type Reason =
