@@ -1,6 +1,6 @@
 // What the page at `/` tells, before it is written down.
 import type { Reason } from '../../generator/explain/reason.ts';
-import type { FoundRejected } from '../../generator/explain/find-rejected.ts';
+import type { FoundRejected } from '../search/find-rejected.ts';
 import type { KeyInfo } from '../../generator/openpgp/openpgp-js.ts';
 import type { KeyState } from '../../generator/openpgp/key-state.ts';
 import type { Source } from '../../generator/sources/source.ts';

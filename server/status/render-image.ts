@@ -2,7 +2,7 @@ import { type Html, type Part, html } from '../html/html.ts';
 import { renderFact } from '../html/facts.ts';
 import type { Signature, Warning } from '../../generator/gate/judge.ts';
 import { formatClaims } from '../../generator/store/report.ts';
-import type { FoundRejected } from '../../generator/explain/find-rejected.ts';
+import type { FoundRejected } from '../search/find-rejected.ts';
 import type { HistoryCommit } from '../../generator/sources/source.ts';
 import { formatLocation } from '../../generator/terms/location.ts';
 import { renderDigest, renderRepositoryLink, splitDirectory } from './links.ts';

@@ -1,6 +1,6 @@
 import { type Html, html } from '../html/html.ts';
 import { countOf, formatNumber } from '../html/facts.ts';
-import type { FoundRejected } from '../../generator/explain/find-rejected.ts';
+import type { FoundRejected } from '../search/find-rejected.ts';
 import type { Signature } from '../../generator/gate/judge.ts';
 import { addressOf, renderDigestLink, renderFingerprint, splitDirectory } from './links.ts';
 import { type ShownPulls, renderSomePulls } from './render-pulls.ts';

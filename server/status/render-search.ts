@@ -1,8 +1,8 @@
 import { type Html, html } from '../html/html.ts';
 import { countOf, formatNumber } from '../html/facts.ts';
-import type { FoundDigests } from '../../generator/explain/find-digests.ts';
-import type { FoundRejected } from '../../generator/explain/find-rejected.ts';
-import type { FoundRepositories } from '../../generator/explain/find-repositories.ts';
+import type { FoundDigests } from '../search/find-digests.ts';
+import type { FoundRejected } from '../search/find-rejected.ts';
+import type { FoundRepositories } from '../search/find-repositories.ts';
 import { renderImageLink, renderRepositoryLink } from './links.ts';
 import { WAY_OUT } from './page.ts';
 import { type ShownPulls, renderSomePulls } from './render-pulls.ts';

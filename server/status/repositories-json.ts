@@ -1,7 +1,7 @@
 // `/repositories.json`: the repositories with signatures, page by page.
 import type { RequestHandler } from 'express';
 import { z } from 'zod';
-import { findRepositories } from '../../generator/explain/find-repositories.ts';
+import { findRepositories } from '../search/find-repositories.ts';
 import { countUpTo } from './count-up-to.ts';
 import { readQuery } from './query.ts';
 import { sendJson } from './send-json.ts';

@@ -6,7 +6,7 @@ import { SignatureStore } from '../../generator/store/store.ts';
 import { Failures } from '../../server/troubles/failures.ts';
 import { Troubles } from '../../server/troubles/troubles.ts';
 import { createProgramLog } from '../../generator/system/program-log.ts';
-import { createLane } from '../../server/status/lane.ts';
+import { createLane } from '../../server/search/lane.ts';
 import { captureLines } from './captured-lines.ts';
 import { type ExampleServer, startExample } from './example-server.ts';
 import { createGate } from './gate.ts';

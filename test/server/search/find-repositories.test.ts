@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import { findRepositories } from '../../../generator/explain/find-repositories.ts';
 import { SignatureStore } from '../../../generator/store/store.ts';
 import { formatDirectory, formatLocation } from '../../../generator/terms/location.ts';
-import { publishable } from '../samples.ts';
+import { findRepositories } from '../../../server/search/find-repositories.ts';
+import { publishable } from '../../generator/samples.ts';
 
 const name = fc.string({ unit: fc.constantFrom('a', 'b', '/', 'é'), minLength: 1, maxLength: 3 });
 const images = fc.array(fc.tuple(name, fc.constantFrom('0', '1', '2')), { maxLength: 40 });

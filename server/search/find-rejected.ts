@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import type { RejectedFile } from '../store/report.ts';
+import type { RejectedFile } from '../../generator/store/report.ts';
 
 /** Files that are looked at between two pauses. */
 const LOOKED_AT_ONCE = 500;

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { setImmediate } from 'node:timers/promises';
 import type { RejectedFile } from '../../../generator/store/report.ts';
-import { TooBusyError } from '../../../server/status/lane.ts';
-import { type SearchesOf, createSearches } from '../../../server/status/searches.ts';
+import { TooBusyError } from '../../../server/search/lane.ts';
+import { type SearchesOf, createSearches } from '../../../server/search/searches.ts';
 import { createGate } from '../gate.ts';
-import { makeWorld } from './page-server.ts';
-import { directoryOf, faulty, hexOf, signed } from './sample-worlds.ts';
+import { makeWorld } from '../status/page-server.ts';
+import { directoryOf, faulty, hexOf, signed } from '../status/sample-worlds.ts';
 
 const ALWAYS = new AbortController().signal;
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { findDigests } from '../../../generator/explain/find-digests.ts';
 import { SignatureStore } from '../../../generator/store/store.ts';
 import { formatDirectory, formatLocation } from '../../../generator/terms/location.ts';
-import { publishable } from '../samples.ts';
+import { findDigests } from '../../../server/search/find-digests.ts';
+import { publishable } from '../../generator/samples.ts';
 
 const HEX = 'ab'.repeat(32);
 const OTHER = `${'ab'.repeat(31)}cd`;

@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import type { SignatureStore } from '../store/store.ts';
+import type { SignatureStore } from '../../generator/store/store.ts';
 
 /** Repositories that are looked at between two pauses. */
 const LOOKED_AT_ONCE = 5000;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { findRejected } from '../../../generator/explain/find-rejected.ts';
 import { SignatureStore } from '../../../generator/store/store.ts';
 import { reject } from '../../../generator/terms/rejection.ts';
-import { entryOf } from '../samples.ts';
+import { findRejected } from '../../../server/search/find-rejected.ts';
+import { entryOf } from '../../generator/samples.ts';
 
 const COUNT = 2500;
 const pathOf = (index: number): string => `app-${String(index).padStart(4, '0')}/signature-1`;

@@ -1,12 +1,9 @@
 // Searches through the whole store, for pages that ask again every few seconds: one at a time, and
 // once for each generation.
-import { type FoundDigests, findDigests } from '../../generator/explain/find-digests.ts';
+import { type FoundDigests, findDigests } from './find-digests.ts';
 import { findReasons } from '../../generator/explain/find-reasons.ts';
-import { type FoundRejected, findRejected } from '../../generator/explain/find-rejected.ts';
-import {
-  type FoundRepositories,
-  findRepositories,
-} from '../../generator/explain/find-repositories.ts';
+import { type FoundRejected, findRejected } from './find-rejected.ts';
+import { type FoundRepositories, findRepositories } from './find-repositories.ts';
 import {
   type FoundImages,
   findImages,
