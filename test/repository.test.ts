@@ -75,7 +75,7 @@ describe('the repository', () => {
 
   it('shows JSON to operators in visible characters', () => {
     // What strangers wrote is in it, and JSON.stringify leaves most of what terminals obey.
-    const shown = files.filter(({ path }) => /^cli\/|^server\/status/.test(path));
+    const shown = files.filter(({ path }) => /^cli\/|^server\/(?:json|search|status)/.test(path));
     const raw = shown.filter(({ text }) =>
       /(?:response|\))\.json\(|JSON\.stringify\(.*, 2\)/.test(text),
     );

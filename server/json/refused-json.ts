@@ -4,10 +4,10 @@ import { z } from 'zod';
 import type { Policy } from '../../generator/policy/policy.ts';
 import { parseLocation, formatLocation } from '../../generator/terms/location.ts';
 import type { RefusedPull, ResolvedPull } from '../refused/refused-pull.ts';
+import { sendJson } from '../status/send-json.ts';
+import type { StatusServices } from '../status/services.ts';
 import { countUpTo } from './count-up-to.ts';
 import { readQuery } from './query.ts';
-import { sendJson } from './send-json.ts';
-import type { StatusServices } from './services.ts';
 
 const SHOWN = 100;
 const MOST_SHOWN = 10_000;

@@ -1,5 +1,5 @@
 import { sortByPath } from '../../generator/store/report.ts';
-import type { StatusServices } from './services.ts';
+import type { StatusServices } from '../status/services.ts';
 
 /** What `/status.json` says, in its version 1: members are added, none changes its meaning. */
 export function toStatusJson(services: StatusServices): object {

@@ -2,10 +2,10 @@
 import type { RequestHandler } from 'express';
 import { z } from 'zod';
 import { findRepositories } from '../search/find-repositories.ts';
+import { sendJson } from '../status/send-json.ts';
+import type { StatusServices } from '../status/services.ts';
 import { countUpTo } from './count-up-to.ts';
 import { readQuery } from './query.ts';
-import { sendJson } from './send-json.ts';
-import type { StatusServices } from './services.ts';
 
 const SHOWN = 100;
 const MOST_SHOWN = 1000;

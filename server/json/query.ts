@@ -1,6 +1,6 @@
 import type { Request, Response } from 'express';
 import type { z } from 'zod';
-import { sendJson } from './send-json.ts';
+import { sendJson } from '../status/send-json.ts';
 
 /** Reads the query of a request; a wrong one is answered with 400, and gives undefined. */
 export function readQuery<Schema extends z.ZodType>(
