@@ -3,9 +3,9 @@ import type { HistoryCommit } from '../../generator/sources/source.ts';
 import { findRejected } from '../search/find-rejected.ts';
 import { ON_A_PAGE } from '../search/searches.ts';
 import { PATIENCE } from './explain-pulls.ts';
-import { splitDirectory } from './links.ts';
-import type { FoundReason } from './overview-facts.ts';
 import type { PageRequest } from './page.ts';
+import { splitDirectory } from './parts/links.ts';
+import type { FoundReason } from './parts/overview-facts.ts';
 import type { ImageFacts, ShownSignature } from './render-image.ts';
 import type { StatusServices } from './services.ts';
 

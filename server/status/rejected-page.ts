@@ -1,11 +1,11 @@
 import { findRejected } from '../search/find-rejected.ts';
 import { html } from '../html/html.ts';
 import { countOf, formatNumber } from '../html/facts.ts';
-import { addressOf } from './links.ts';
-import { isStateRefused } from './overview-facts.ts';
+import { addressOf } from './parts/links.ts';
+import { isStateRefused } from './parts/overview-facts.ts';
 import { type Page, type PageRequest, refuseQuery } from './page.ts';
 import { readParameter } from './read-parameter.ts';
-import { WHOLE_STATE, renderRejected } from './render-rejected.ts';
+import { WHOLE_STATE, renderRejected } from './parts/render-rejected.ts';
 import { ON_A_PAGE } from '../search/searches.ts';
 
 /**

@@ -3,10 +3,10 @@ import { countOf, formatNumber } from '../html/facts.ts';
 import type { FoundDigests } from '../search/find-digests.ts';
 import type { FoundRejected } from '../search/find-rejected.ts';
 import type { FoundRepositories } from '../search/find-repositories.ts';
-import { renderImageLink, renderRepositoryLink } from './links.ts';
+import { renderImageLink, renderRepositoryLink } from './parts/links.ts';
 import { WAY_OUT } from './page.ts';
-import { type ShownPulls, renderSomePulls } from './render-pulls.ts';
-import { renderSomeRejected } from './render-rejected.ts';
+import { type ShownPulls, renderSomePulls } from './parts/render-pulls.ts';
+import { renderSomeRejected } from './parts/render-rejected.ts';
 
 /** What was found for a text. */
 export interface Hits {

@@ -4,7 +4,7 @@ import { formatShown } from '../../../cli/format-shown.ts';
 import { describeSignature } from '../../../generator/explain/describe-signature.ts';
 import { formatClaims } from '../../../generator/store/report.ts';
 import { formatTime } from '../../../generator/terms/format-time.ts';
-import { renderTime } from '../../../server/status/render-time.ts';
+import { renderTime } from '../../../server/status/parts/render-time.ts';
 import { CREATED, EXPIRES, forgeMessage, forgeSigner } from '../openpgp/forged.ts';
 import { openMessage } from '../samples.ts';
 

@@ -1,5 +1,5 @@
-import { countOf } from '../html/facts.ts';
-import type { TroubleKind } from '../troubles/troubles.ts';
+import { countOf } from '../../html/facts.ts';
+import type { TroubleKind } from '../../troubles/troubles.ts';
 import {
   type OverviewFacts,
   type ServedCounts,

@@ -1,4 +1,4 @@
-import { type Html, type Part, html } from '../html/html.ts';
+import { type Html, type Part, html } from '../../html/html.ts';
 
 export interface Row {
   /** By which the row is the same after a refresh. */

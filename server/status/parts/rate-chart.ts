@@ -1,8 +1,8 @@
 // How many lookups each minute of the last hour had, to be seen at one look: what nodes were given,
 // and below it, in a measure of its own, what they were refused.
-import { type Html, html } from '../html/html.ts';
-import { countOf, formatNumber } from '../html/facts.ts';
-import type { LookupCounts } from '../metrics/lookup-counts.ts';
+import { type Html, html } from '../../html/html.ts';
+import { countOf, formatNumber } from '../../html/facts.ts';
+import type { LookupCounts } from '../../metrics/lookup-counts.ts';
 
 type Minutes = ReturnType<LookupCounts['lastHour']>;
 type Minute = Minutes[number];

@@ -1,6 +1,6 @@
-import { type Html, type Part, html } from '../html/html.ts';
-import { describeKeyState } from '../html/describe-key-state.ts';
-import { formatNumber } from '../html/facts.ts';
+import { type Html, type Part, html } from '../../html/html.ts';
+import { describeKeyState } from '../../html/describe-key-state.ts';
+import { formatNumber } from '../../html/facts.ts';
 import { renderFingerprint } from './links.ts';
 import { type StatusKey, urgencyOf } from './overview-facts.ts';
 import { renderTable } from './render-table.ts';

@@ -1,6 +1,6 @@
 // Links between the status pages: relative, so that they hold below any path of a proxy.
-import { parseLocation, formatLocation } from '../../generator/terms/location.ts';
-import { type Html, html } from '../html/html.ts';
+import { parseLocation, formatLocation } from '../../../generator/terms/location.ts';
+import { type Html, html } from '../../html/html.ts';
 
 /** The digest of a directory, 64 hexadecimal digits, and what comes before it. */
 export function splitDirectory(

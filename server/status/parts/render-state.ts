@@ -1,5 +1,5 @@
-import { Html, html } from '../html/html.ts';
-import { formatNumber, renderFact } from '../html/facts.ts';
+import { Html, html } from '../../html/html.ts';
+import { formatNumber, renderFact } from '../../html/facts.ts';
 import { describeState } from './describe-state.ts';
 import type { OverviewFacts, ServedCounts } from './overview-facts.ts';
 import { renderTime } from './render-time.ts';

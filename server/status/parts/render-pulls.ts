@@ -1,6 +1,6 @@
-import { type Html, html } from '../html/html.ts';
-import { countOf, formatNumber } from '../html/facts.ts';
-import type { ResolvedPull } from '../refused/refused-pull.ts';
+import { type Html, html } from '../../html/html.ts';
+import { countOf, formatNumber } from '../../html/facts.ts';
+import type { ResolvedPull } from '../../refused/refused-pull.ts';
 import { addressOf, renderImageLink, splitDirectory } from './links.ts';
 import type { ExplainedPull } from './overview-facts.ts';
 import { renderFindings, renderReason } from './render-reason.ts';

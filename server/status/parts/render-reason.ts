@@ -1,8 +1,8 @@
 // Why a lookup found nothing, with what was found and the next step.
-import type { QuarantinedFile, SignedImage } from '../../generator/explain/reason.ts';
-import type { HistoryCommit } from '../../generator/sources/source.ts';
-import { formatDirectory } from '../../generator/terms/location.ts';
-import { type Html, html } from '../html/html.ts';
+import type { QuarantinedFile, SignedImage } from '../../../generator/explain/reason.ts';
+import type { HistoryCommit } from '../../../generator/sources/source.ts';
+import { formatDirectory } from '../../../generator/terms/location.ts';
+import { type Html, html } from '../../html/html.ts';
 import { renderImageLink } from './links.ts';
 import type { FoundReason } from './overview-facts.ts';
 import { renderCommit } from './render-state.ts';

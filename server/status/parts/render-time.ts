@@ -1,6 +1,6 @@
-import { formatTime } from '../../generator/terms/format-time.ts';
-import { type Html, html } from '../html/html.ts';
-import { countOf } from '../html/facts.ts';
+import { formatTime } from '../../../generator/terms/format-time.ts';
+import { type Html, html } from '../../html/html.ts';
+import { countOf } from '../../html/facts.ts';
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;

@@ -1,14 +1,14 @@
 // What the page at `/` tells, before it is written down.
-import type { Reason } from '../../generator/explain/reason.ts';
-import type { FoundRejected } from '../search/find-rejected.ts';
-import type { KeyInfo } from '../../generator/openpgp/openpgp-js.ts';
-import type { KeyState } from '../../generator/openpgp/key-state.ts';
-import type { Source } from '../../generator/sources/source.ts';
-import type { SignerCount } from '../../generator/store/store-tally.ts';
-import type { Trouble } from '../troubles/troubles.ts';
-import type { LookupCounts } from '../metrics/lookup-counts.ts';
-import type { RefreshStatus } from '../follow/refresher.ts';
-import type { RefusedPull, ResolvedPull } from '../refused/refused-pull.ts';
+import type { Reason } from '../../../generator/explain/reason.ts';
+import type { FoundRejected } from '../../search/find-rejected.ts';
+import type { KeyInfo } from '../../../generator/openpgp/openpgp-js.ts';
+import type { KeyState } from '../../../generator/openpgp/key-state.ts';
+import type { Source } from '../../../generator/sources/source.ts';
+import type { SignerCount } from '../../../generator/store/store-tally.ts';
+import type { Trouble } from '../../troubles/troubles.ts';
+import type { LookupCounts } from '../../metrics/lookup-counts.ts';
+import type { RefreshStatus } from '../../follow/refresher.ts';
+import type { RefusedPull, ResolvedPull } from '../../refused/refused-pull.ts';
 
 /** Undefined while it is not found out; before anything is loaded it cannot be. */
 export type FoundReason = Reason | 'nothing-loaded' | undefined;

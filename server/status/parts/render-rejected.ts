@@ -1,7 +1,7 @@
-import type { RejectedFile } from '../../generator/store/report.ts';
-import { countOf, formatNumber } from '../html/facts.ts';
-import { type Html, html } from '../html/html.ts';
-import type { FoundRejected } from '../search/find-rejected.ts';
+import type { RejectedFile } from '../../../generator/store/report.ts';
+import { countOf, formatNumber } from '../../html/facts.ts';
+import { type Html, html } from '../../html/html.ts';
+import type { FoundRejected } from '../../search/find-rejected.ts';
 import { addressOf } from './links.ts';
 import { renderTable } from './render-table.ts';
 
