@@ -1,21 +1,11 @@
 import assert from 'node:assert/strict';
 import { parse } from 'yaml';
-import {
-  createNodeGuide,
-  formatExampleSection,
-} from '../../../generator/node-config/node-guide.ts';
 import { createNodeFiles } from '../../../generator/nodes/node-files.ts';
 import { parseStoreUrl } from '../../../generator/nodes/store-url.ts';
 import { createSimplePolicy } from '../../../generator/policy/policy.ts';
-import {
-  BLUE,
-  GREEN,
-  RED,
-  fingerprintOf,
-  policyOf,
-  signedBy,
-} from '../../server/landing/policies.ts';
-import { keyringOf } from '../samples.ts';
+import { createNodeGuide, formatExampleSection } from '../../../server/landing/node-guide.ts';
+import { keyringOf } from '../../generator/samples.ts';
+import { BLUE, GREEN, RED, fingerprintOf, policyOf, signedBy } from './policies.ts';
 
 const URL = parseStoreUrl('https://sigs.example/store');
 const ANYTHING = { type: 'insecureAcceptAnything' } as const;

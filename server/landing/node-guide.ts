@@ -1,19 +1,19 @@
 // What a page for people shows: the files for nodes, and what each scope adds to them.
-import { type KeyMembers, type KeyPlaces, placeKeys } from '../nodes/key-files.ts';
-import { SYSTEM_DIRECTORY, signedScopes } from '../nodes/node-files.ts';
+import { type KeyMembers, type KeyPlaces, placeKeys } from '../../generator/nodes/key-files.ts';
+import { SYSTEM_DIRECTORY, signedScopes } from '../../generator/nodes/node-files.ts';
 import {
   type DefaultRequirement,
   createPolicyJson,
   formatPolicyJson,
   formatScopeMember,
-} from '../nodes/policy-file.ts';
+} from '../../generator/nodes/policy-file.ts';
 import {
   type RegistriesOptions,
   formatScopeSection,
   listRegistries,
-} from '../nodes/registries-d.ts';
-import type { StoreUrl } from '../nodes/store-url.ts';
-import { type Policy, type Scope, createScope } from '../policy/policy.ts';
+} from '../../generator/nodes/registries-d.ts';
+import type { StoreUrl } from '../../generator/nodes/store-url.ts';
+import { type Policy, type Scope, createScope } from '../../generator/policy/policy.ts';
 
 /** A file for nodes, whose place does not depend on where the store is. */
 export interface GuideFile {
