@@ -10,7 +10,7 @@ import { afterLookups } from './follow/yield-to-lookups.ts';
 import type { LineSink } from './lookups/batch-lines.ts';
 import { createClientAddress } from './listen/client-address.ts';
 import { type JudgeMemory, type StoreJudge, judgeWithMemory } from './follow/judge-with-memory.ts';
-import { createLazyHandler } from './lazy-handler.ts';
+import { createLazyHandler } from './deferred-app.ts';
 import { fitConnections, readOpenFileLimit } from './listen/connection-limit.ts';
 import { type Listener, MAX_CONNECTIONS, type TlsFiles, listen } from './listen/listener.ts';
 import { type Answer, createLookup } from './lookups/lookup.ts';

@@ -6,7 +6,7 @@ import { allowOnly } from './status/allow-only.ts';
 import { createExplainJson } from './json/explain-json.ts';
 import { createStatusPages } from './status/pages.ts';
 import { createRefusedJson } from './json/refused-json.ts';
-import { refuseCrossSite, refuseOtherHosts } from './status/refuse-strangers.ts';
+import { refuseCrossSite, refuseOtherHosts } from './refuse-strangers.ts';
 import { STATUS_SOURCES } from './status/render-frame.ts';
 import { createRepositoriesJson } from './json/repositories-json.ts';
 import { sendJson } from './status/send-json.ts';

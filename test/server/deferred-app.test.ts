@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { type RequestListener, type Server, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
-import { type LazyHandler, createLazyHandler } from '../../server/lazy-handler.ts';
+import { type LazyHandler, createLazyHandler } from '../../server/deferred-app.ts';
 import { createGate } from './gate.ts';
 
 const answer: RequestListener = (_request, response) => void response.end('loaded');

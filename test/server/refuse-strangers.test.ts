@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import express from 'express';
 import supertest from 'supertest';
-import { refuseOtherHosts } from '../../../server/status/refuse-strangers.ts';
-import { type StatusServer, makeWorld, startStatus } from './page-server.ts';
+import { refuseOtherHosts } from '../../server/refuse-strangers.ts';
+import { type StatusServer, makeWorld, startStatus } from './status/page-server.ts';
 
 describe('requests of other sites', () => {
   let server: StatusServer;
