@@ -10,13 +10,13 @@ import {
 } from '../generator/sources/source.ts';
 import { type CheckReport, type ReportedFile, sortByPath } from '../generator/store/report.ts';
 import { DirectoryInUseError } from '../generator/system/directory-lock.ts';
-import { toBudgets } from './budget-options.ts';
+import { toBudgets } from './base/budget-options.ts';
+import type { Settings } from './base/options.ts';
+import type { World } from './base/process-io.ts';
 import { type Checked, type Run, canBeFollowed, checkSource } from './check-source.ts';
 import { openEngines, warnOfMissingGpgv } from './open-engines.ts';
 import { openSource, withTemporaryState } from './open-source.ts';
-import type { Settings } from './options.ts';
 import { readPolicy } from './read-policy.ts';
-import type { World } from './world.ts';
 
 /** What is to be told: of all files, or of some of them. */
 export function reportOn(

@@ -9,11 +9,11 @@ import { createVerdictIds } from '../generator/store/checkpoint/verdict-ids.ts';
 import { loadStore } from '../generator/store/load-store.ts';
 import type { CheckReport } from '../generator/store/report.ts';
 import type { SignatureStore } from '../generator/store/store.ts';
+import type { Settings } from './base/options.ts';
+import type { World } from './base/process-io.ts';
 import type { Engines } from './open-engines.ts';
-import type { Settings } from './options.ts';
 import { showProgress } from './progress.ts';
 import { stateFile } from './state-file.ts';
-import type { World } from './world.ts';
 
 /** What one pass over a source found. */
 export interface Checked extends Pick<CheckReport, 'source' | 'keys'> {

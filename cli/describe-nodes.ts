@@ -9,8 +9,8 @@ import type { PolicyJson } from '../generator/nodes/policy-file.ts';
 import type { StoreUrl } from '../generator/nodes/store-url.ts';
 import { messageOf } from '../generator/terms/message-of.ts';
 import type { Policy } from '../generator/policy/policy.ts';
-import { Complaint } from './complaint.ts';
-import type { Settings } from './options.ts';
+import { Complaint } from './base/usage-error.ts';
+import type { Settings } from './base/options.ts';
 import { readPolicy } from './read-policy.ts';
 import { STORE_URL_HINT, readStoreUrl } from './read-store-url.ts';
 

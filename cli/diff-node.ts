@@ -9,14 +9,14 @@ import {
 } from '../generator/openpgp/packets/private-keys.ts';
 import type { Policy } from '../generator/policy/policy.ts';
 import { toPrintable } from '../generator/terms/text.ts';
+import type { Settings } from './base/options.ts';
+import type { World } from './base/process-io.ts';
+import { Complaint } from './base/usage-error.ts';
+import { write } from './base/write.ts';
 import type { NodeTree } from './check-node.ts';
-import { Complaint } from './complaint.ts';
 import { createFiles, readNodePolicy, toNodeFilesOptions } from './describe-nodes.ts';
-import type { Settings } from './options.ts';
 import { readExistingPolicy } from './read-existing-policy.ts';
 import { parsePolicyText, refusePrivateData } from './read-policy-text.ts';
-import type { World } from './world.ts';
-import { write } from './write.ts';
 
 /** Prints how files differ from those that would be written; settles with the exit code. */
 export async function diffNode(tree: NodeTree, settings: Settings, world: World): Promise<number> {

@@ -4,7 +4,7 @@ import type { DockerReference } from '../generator/terms/image-name.ts';
 import { messageOf } from '../generator/terms/message-of.ts';
 import { parseUrl } from '../generator/terms/parse-url.ts';
 import { toLine } from '../generator/terms/text.ts';
-import { Complaint } from './complaint.ts';
+import { Complaint } from './base/usage-error.ts';
 import { type ServerAnswer, answerSchema, refusalSchema } from './explain-answer.ts';
 
 /** Git may take seconds for each image. Milliseconds. */

@@ -4,12 +4,12 @@ import { parseSource } from '../generator/sources/parse-source.ts';
 import { SourceError } from '../generator/sources/source.ts';
 import type { CheckReport } from '../generator/store/report.ts';
 import type { DockerReference } from '../generator/terms/image-name.ts';
+import type { Settings } from './base/options.ts';
+import type { World } from './base/process-io.ts';
+import { Complaint } from './base/usage-error.ts';
 import { withChecked } from './check-once.ts';
-import { Complaint } from './complaint.ts';
 import { isServerUrl } from './explain-at-server.ts';
-import type { Settings } from './options.ts';
 import { readPolicy } from './read-policy.ts';
-import type { World } from './world.ts';
 
 /** What a source says of images, and in which state. */
 export interface SourceAnswer extends Pick<CheckReport, 'source'> {

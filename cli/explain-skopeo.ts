@@ -3,7 +3,7 @@
 import { formatReference, nameOf } from '../generator/policy/signed-identity.ts';
 import type { DockerReference } from '../generator/terms/image-name.ts';
 import { toLine } from '../generator/terms/text.ts';
-import { Complaint } from './complaint.ts';
+import { Complaint } from './base/usage-error.ts';
 import type { SkopeoError } from './run-skopeo.ts';
 
 interface Cause {

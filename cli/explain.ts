@@ -4,18 +4,18 @@ import type { ExplainedImage } from '../generator/explain/explain-image.ts';
 import { formatReference } from '../generator/policy/signed-identity.ts';
 import type { DockerReference } from '../generator/terms/image-name.ts';
 import { parsePulledImage } from '../generator/terms/pulled-image.ts';
+import type { OptionName, Settings } from './base/options.ts';
+import type { World } from './base/process-io.ts';
+import { Complaint } from './base/usage-error.ts';
+import { write } from './base/write.ts';
 import { checkAuthfile } from './check-authfile.ts';
-import { Complaint } from './complaint.ts';
 import type { ServerAnswer } from './explain-answer.ts';
 import { explainAtServer, parseServer } from './explain-at-server.ts';
 import { checkPlace, explainAtSource } from './explain-at-source.ts';
 import { type Explanation, formatExplained } from './format-explained.ts';
 import { untilStopped } from './open-source.ts';
-import type { OptionName, Settings } from './options.ts';
 import { readPlatforms } from './read-platforms.ts';
 import { tellRefused } from './tell-refused.ts';
-import type { World } from './world.ts';
-import { write } from './write.ts';
 
 /** What a running server knows by itself. */
 const OF_A_SOURCE: readonly OptionName[] = [

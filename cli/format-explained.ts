@@ -3,10 +3,10 @@ import type { ExplainedImage, FoundSignature } from '../generator/explain/explai
 import type { QuarantinedFile, SignedImage } from '../generator/explain/reason.ts';
 import type { CheckReport } from '../generator/store/report.ts';
 import { formatJson, toLine } from '../generator/terms/text.ts';
+import { hasColour } from './base/has-colour.ts';
+import type { World } from './base/process-io.ts';
 import type { ServerAnswer } from './explain-answer.ts';
-import { hasColour } from './has-colour.ts';
 import type { Pulled } from './read-platforms.ts';
-import type { World } from './world.ts';
 
 /** What nodes of a platform get. */
 export interface ExplainedPlatform extends ExplainedImage {

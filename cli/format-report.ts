@@ -1,14 +1,14 @@
 import { posix } from 'node:path';
 import type { CheckReport } from '../generator/store/report.ts';
 import { formatJson } from '../generator/terms/text.ts';
+import { hasColour } from './base/has-colour.ts';
+import type { Settings } from './base/options.ts';
+import type { World } from './base/process-io.ts';
+import { readVersion } from './base/read-version.ts';
 import { formatGithub } from './format-github.ts';
 import { formatJunit } from './format-junit.ts';
 import { formatSarif } from './format-sarif.ts';
 import { formatText } from './format-text.ts';
-import { hasColour } from './has-colour.ts';
-import type { Settings } from './options.ts';
-import { readVersion } from './read-version.ts';
-import type { World } from './world.ts';
 
 /** The report in the form that was asked for. */
 export function formatReport(

@@ -8,12 +8,12 @@ import type { Policy } from '../generator/policy/policy.ts';
 import { toPrintable } from '../generator/terms/text.ts';
 import { checkOptions } from './check-options.ts';
 import { compareNode } from './compare-node.ts';
-import { Complaint } from './complaint.ts';
+import { Complaint } from './base/usage-error.ts';
 import { createFiles, readNodePolicy, toNodeFilesOptions } from './describe-nodes.ts';
-import type { Settings } from './options.ts';
+import type { Settings } from './base/options.ts';
 import { inspectOut } from './inspect-out.ts';
 import { type ExistingPolicy, readExistingPolicy } from './read-existing-policy.ts';
-import type { World } from './world.ts';
+import type { World } from './base/process-io.ts';
 import { STANDARD_OUTPUT, writeFiles } from './write-files.ts';
 import { checkTarget, writeTarget } from './write-target.ts';
 

@@ -9,8 +9,8 @@ import {
 import { createRsaVerifier } from '../generator/openpgp/rsa-in-thread.ts';
 import type { Policy } from '../generator/policy/policy.ts';
 import type { Budgets } from '../generator/terms/budgets.ts';
-import type { Environment } from './read-settings.ts';
-import { readVersion } from './read-version.ts';
+import type { Environment } from './base/read-settings.ts';
+import { readVersion } from './base/read-version.ts';
 import { explainTemporary } from './unusable-directory.ts';
 
 /** What verifies signatures. */

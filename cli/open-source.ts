@@ -5,12 +5,12 @@ import { parseSource } from '../generator/sources/parse-source.ts';
 import type { Source } from '../generator/sources/source.ts';
 import { makeScratchDirectory } from '../generator/system/scratch-directory.ts';
 import type { Budgets } from '../generator/terms/budgets.ts';
-import { toBudgets } from './budget-options.ts';
-import { Complaint } from './complaint.ts';
-import type { Settings } from './options.ts';
-import type { Environment } from './read-settings.ts';
+import { toBudgets } from './base/budget-options.ts';
+import { Complaint } from './base/usage-error.ts';
+import type { Settings } from './base/options.ts';
+import type { Environment } from './base/read-settings.ts';
 import { explainDirectory, explainTemporary } from './unusable-directory.ts';
-import type { World } from './world.ts';
+import type { World } from './base/process-io.ts';
 
 /** Signals that end the program. */
 export const STOPS = ['SIGINT', 'SIGTERM'] as const;

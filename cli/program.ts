@@ -1,7 +1,7 @@
 // The command line: flags in, the right command run, an exit code out.
 import { Argument, Command, CommanderError, Option } from 'commander';
-import { Complaint } from './complaint.ts';
-import { withoutColour } from './has-colour.ts';
+import { Complaint } from './base/usage-error.ts';
+import { withoutColour } from './base/has-colour.ts';
 import {
   type Command as CommandName,
   OPTION_NAMES,
@@ -11,11 +11,11 @@ import {
   optionOf,
   optionsOf,
   variableOf,
-} from './options.ts';
-import { readSettings } from './read-settings.ts';
-import { readVersion } from './read-version.ts';
-import type { World } from './world.ts';
-import { write } from './write.ts';
+} from './base/options.ts';
+import { readSettings } from './base/read-settings.ts';
+import { readVersion } from './base/read-version.ts';
+import type { World } from './base/process-io.ts';
+import { write } from './base/write.ts';
 import { suggest } from '../generator/terms/suggest.ts';
 
 interface CommandForm {

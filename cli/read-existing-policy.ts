@@ -3,7 +3,7 @@ import { signedScopes } from '../generator/nodes/node-files.ts';
 import { type PolicyJson, readPolicyJson } from '../generator/nodes/policy-file.ts';
 import { findLoosenings } from '../generator/policy/loosenings.ts';
 import type { Policy } from '../generator/policy/policy.ts';
-import type { Settings } from './options.ts';
+import type { Settings } from './base/options.ts';
 import { readPolicyText } from './read-policy-text.ts';
 import { judgeLoosenings, readStandingPolicy } from './standing-policy.ts';
 

@@ -4,8 +4,8 @@ import { access, constants } from 'node:fs/promises';
 import { join } from 'node:path';
 import { formatReference } from '../generator/policy/signed-identity.ts';
 import type { DockerReference } from '../generator/terms/image-name.ts';
+import type { Environment } from './base/read-settings.ts';
 import { explainSkopeo, isLoginWanted, isPlainHttpOnLoopback } from './explain-skopeo.ts';
-import type { Environment } from './read-settings.ts';
 import { SkopeoError, runSkopeo } from './run-skopeo.ts';
 
 /** The most that nodes read of a manifest (containers/image iolimits, MaxManifestBodySize). */

@@ -4,11 +4,11 @@ import { type Instance, parseManifest } from '../generator/explain/manifest.ts';
 import { formatReference } from '../generator/policy/signed-identity.ts';
 import type { DockerReference } from '../generator/terms/image-name.ts';
 import { toLine } from '../generator/terms/text.ts';
-import { Complaint } from './complaint.ts';
+import type { Settings } from './base/options.ts';
+import type { World } from './base/process-io.ts';
+import { Complaint } from './base/usage-error.ts';
 import { untilStopped } from './open-source.ts';
-import type { Settings } from './options.ts';
 import { readManifest } from './read-manifest.ts';
-import type { World } from './world.ts';
 
 /** What nodes ask for: a manifest, or one of a list's for each platform. */
 export interface Pulled {

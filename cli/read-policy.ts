@@ -11,8 +11,8 @@ import {
 } from '../generator/policy/policy.ts';
 import type { UnreadSignedBy } from '../generator/policy/policy-json.ts';
 import { DEFAULT_IDENTITY } from '../generator/policy/signed-identity.ts';
-import { Complaint } from './complaint.ts';
-import type { Settings } from './options.ts';
+import { Complaint } from './base/usage-error.ts';
+import type { Settings } from './base/options.ts';
 import { isPrivateKeyComplaint, readKeyFiles, readKeys } from './read-keys.ts';
 
 /**

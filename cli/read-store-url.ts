@@ -4,7 +4,7 @@ import {
   hasCredentials,
   parseStoreUrl,
 } from '../generator/nodes/store-url.ts';
-import { Complaint } from './complaint.ts';
+import { Complaint } from './base/usage-error.ts';
 
 /** What people are told to give. */
 export const STORE_URL_HINT = 'give --url https://signatures.example.com';

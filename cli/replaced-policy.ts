@@ -11,8 +11,8 @@ import {
   createScope,
 } from '../generator/policy/policy.ts';
 import { scopesAround } from '../generator/policy/scope-chain.ts';
-import { Complaint } from './complaint.ts';
-import type { Settings } from './options.ts';
+import type { Settings } from './base/options.ts';
+import { Complaint } from './base/usage-error.ts';
 import { type PolicyText, parsePolicyText } from './read-policy-text.ts';
 import { judgeLoosenings, readStandingPolicy } from './standing-policy.ts';
 

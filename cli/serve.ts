@@ -16,8 +16,8 @@ import type { VerdictFile } from '../generator/store/checkpoint/verdict-file.ts'
 import { Troubles } from '../server/troubles/troubles.ts';
 import type { TlsFiles } from '../server/listen/listener.ts';
 import { type Reloadable, type RunningServer, startServer } from '../server/start-server.ts';
-import { toBudgets } from './budget-options.ts';
-import { Complaint, formatComplaint } from './complaint.ts';
+import { toBudgets } from './base/budget-options.ts';
+import { Complaint, formatComplaint } from './base/usage-error.ts';
 import { NO_KEYS } from './findings.ts';
 import { openLastingEngines, warnOfMissingGpgv } from './open-engines.ts';
 import { STOPS, openSource } from './open-source.ts';
@@ -27,11 +27,11 @@ import { openOlder } from './open-older.ts';
 import { openRefused } from './open-refused.ts';
 import { openTried } from './open-tried.ts';
 import { openVerdicts } from './open-verdicts.ts';
-import { hasColour } from './has-colour.ts';
-import type { Settings } from './options.ts';
+import { hasColour } from './base/has-colour.ts';
+import type { Settings } from './base/options.ts';
 import { readPolicy } from './read-policy.ts';
 import { readShownUrl } from './read-store-url.ts';
-import type { World } from './world.ts';
+import type { World } from './base/process-io.ts';
 import { messageOf } from '../generator/terms/message-of.ts';
 
 type AccessLogSink = ReturnType<typeof pino.destination>;

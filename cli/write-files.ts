@@ -9,9 +9,9 @@ import { messageOf } from '../generator/terms/message-of.ts';
 import { syncPath } from '../generator/system/sync-paths.ts';
 import { renameDurably, writeNew } from '../generator/system/durable.ts';
 import { checkPlaces } from './check-places.ts';
-import { Complaint } from './complaint.ts';
-import type { World } from './world.ts';
-import { write } from './write.ts';
+import { Complaint } from './base/usage-error.ts';
+import type { World } from './base/process-io.ts';
+import { write } from './base/write.ts';
 
 /** What `--out` has in place of a directory. */
 export const STANDARD_OUTPUT = '-';

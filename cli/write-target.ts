@@ -5,8 +5,8 @@ import {
   type WrittenFile,
 } from '../generator/nodes/targets/target.ts';
 import { TARGETS } from '../generator/nodes/targets/targets.ts';
-import { Complaint } from './complaint.ts';
-import type { Settings } from './options.ts';
+import type { Settings } from './base/options.ts';
+import { Complaint } from './base/usage-error.ts';
 
 /** What is written for a target, and what people have to know about it. */
 export interface TargetOutput {

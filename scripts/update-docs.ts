@@ -9,7 +9,7 @@ import {
   optionOf,
   optionsOf,
   variableOf,
-} from '../cli/options.ts';
+} from '../cli/base/options.ts';
 import { NODE_FINDINGS } from '../generator/nodes/check/finding.ts';
 import { REJECTIONS } from '../generator/terms/rejection.ts';
 import { METRICS } from '../server/metrics/metric-list.ts';

@@ -4,7 +4,7 @@ import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { EventEmitter } from 'node:events';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
-import { formatComplaint } from '../../cli/complaint.ts';
+import { formatComplaint } from '../../cli/base/usage-error.ts';
 import { runProgram } from '../../cli/program.ts';
 import { readKeys } from '../../cli/read-keys.ts';
 import { asNobody } from '../e2e/as-nobody.ts';

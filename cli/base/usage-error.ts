@@ -1,5 +1,5 @@
-import { hintOf, messageOf } from '../generator/terms/message-of.ts';
-import { toLine } from '../generator/terms/text.ts';
+import { hintOf, messageOf } from '../../generator/terms/message-of.ts';
+import { toLine } from '../../generator/terms/text.ts';
 
 /** Wrong use, or a world that does not let us work: said in one line, exit code 2. */
 export class Complaint extends Error {

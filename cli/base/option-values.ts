@@ -1,13 +1,13 @@
 // The forms of values that options take, each with what a wrong one gets.
 import { z } from 'zod';
-import { signedIdentitySchema } from '../generator/policy/signed-identity-schema.ts';
+import { signedIdentitySchema } from '../../generator/policy/signed-identity-schema.ts';
 import {
   MAX_NAME_LENGTH,
   isNamePrefix,
   looksLikeHost,
   normalizeHost,
   parseDockerReference,
-} from '../generator/terms/image-name.ts';
+} from '../../generator/terms/image-name.ts';
 
 /** Where a listener binds. */
 export interface ListenAddress {

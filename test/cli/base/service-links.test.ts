@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import { Complaint } from '../../cli/complaint.ts';
-import { OPTION_NAMES, variableOf } from '../../cli/options.ts';
-import { readSettings } from '../../cli/read-settings.ts';
-import { isServiceLinkName } from '../../cli/service-links.ts';
+import { OPTION_NAMES, variableOf } from '../../../cli/base/options.ts';
+import { readSettings } from '../../../cli/base/read-settings.ts';
+import { isServiceLinkName } from '../../../cli/base/service-links.ts';
+import { Complaint } from '../../../cli/base/usage-error.ts';
 import { type Service, serviceLinks } from './service-links.ts';
 
 const names = fc

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import type { z } from 'zod';
-import { Complaint } from './complaint.ts';
+import { Complaint } from './usage-error.ts';
 import { oneOf } from './option-values.ts';
 import {
   type Command,
@@ -15,7 +15,7 @@ import {
   variableOf,
 } from './options.ts';
 import { isServiceLink } from './service-links.ts';
-import { suggest } from '../generator/terms/suggest.ts';
+import { suggest } from '../../generator/terms/suggest.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 

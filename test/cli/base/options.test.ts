@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { Complaint } from '../../cli/complaint.ts';
 import {
   type Command,
   OPTIONS,
@@ -9,10 +8,11 @@ import {
   optionsOf,
   valuesOf,
   variableOf,
-} from '../../cli/options.ts';
-import { readSettings } from '../../cli/read-settings.ts';
-import { SAMPLES } from './option-samples.ts';
-import { runInProcess } from './run-in-process.ts';
+} from '../../../cli/base/options.ts';
+import { readSettings } from '../../../cli/base/read-settings.ts';
+import { Complaint } from '../../../cli/base/usage-error.ts';
+import { SAMPLES } from '../option-samples.ts';
+import { runInProcess } from '../run-in-process.ts';
 
 describe('options', () => {
   for (const name of OPTION_NAMES) {

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, relative } from 'node:path';
-import { toBudgets } from '../../cli/budget-options.ts';
-import { Complaint } from '../../cli/complaint.ts';
-import { type Environment, readSettings } from '../../cli/read-settings.ts';
-import { DEFAULT_BUDGETS } from '../../generator/terms/budgets.ts';
-import { useTemporary } from '../e2e/temporary.ts';
+import { toBudgets } from '../../../cli/base/budget-options.ts';
+import { type Environment, readSettings } from '../../../cli/base/read-settings.ts';
+import { Complaint } from '../../../cli/base/usage-error.ts';
+import { DEFAULT_BUDGETS } from '../../../generator/terms/budgets.ts';
+import { useTemporary } from '../../e2e/temporary.ts';
 
 const complaint = async (
   flags: Readonly<Record<string, unknown>>,

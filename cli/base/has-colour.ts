@@ -1,4 +1,4 @@
-import type { StandardStream, World } from './world.ts';
+import type { StandardStream, World } from './process-io.ts';
 
 /** Whether a stream shows colours (https://no-color.org). */
 export function hasColour(stream: StandardStream, environment: World['environment']): boolean {

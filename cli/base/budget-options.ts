@@ -1,5 +1,5 @@
 // What a pusher may cost in this run (docs/limits.md).
-import { BUDGET_OPTIONS, type Budgets } from '../generator/terms/budgets.ts';
+import { BUDGET_OPTIONS, type Budgets } from '../../generator/terms/budgets.ts';
 import type { Settings } from './options.ts';
 
 /** The budgets that are in force. */
