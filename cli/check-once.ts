@@ -14,9 +14,9 @@ import { toBudgets } from './base/budget-options.ts';
 import type { Settings } from './base/options.ts';
 import type { World } from './base/process-io.ts';
 import { type Checked, type Run, canBeFollowed, checkSource } from './check-source.ts';
-import { openEngines, warnOfMissingGpgv } from './open-engines.ts';
-import { openSource, withTemporaryState } from './open-source.ts';
-import { readPolicy } from './read-policy.ts';
+import { openEngines, warnOfMissingGpgv } from './inputs/open-engines.ts';
+import { openSource, withTemporaryState } from './inputs/open-source.ts';
+import { readPolicy } from './inputs/read-policy.ts';
 
 /** What is to be told: of all files, or of some of them. */
 export function reportOn(

@@ -11,9 +11,9 @@ import type { CheckReport } from '../generator/store/report.ts';
 import type { SignatureStore } from '../generator/store/store.ts';
 import type { Settings } from './base/options.ts';
 import type { World } from './base/process-io.ts';
-import type { Engines } from './open-engines.ts';
+import type { Engines } from './inputs/open-engines.ts';
+import { stateFile } from './inputs/state-file.ts';
 import { showProgress } from './progress.ts';
-import { stateFile } from './state-file.ts';
 
 /** What one pass over a source found. */
 export interface Checked extends Pick<CheckReport, 'source' | 'keys'> {

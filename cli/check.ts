@@ -8,7 +8,7 @@ import { write } from './base/write.ts';
 import { checkOnce, reportOn } from './check-once.ts';
 import { hasFaults } from './findings.ts';
 import { formatReport } from './format-report.ts';
-import { readPolicy } from './read-policy.ts';
+import { readPolicy } from './inputs/read-policy.ts';
 
 /** `lookaside check SOURCE`. */
 export async function check(source: string, settings: Settings, world: World): Promise<number> {

@@ -11,8 +11,8 @@ import { messageOf } from '../generator/terms/message-of.ts';
 import type { Policy } from '../generator/policy/policy.ts';
 import { Complaint } from './base/usage-error.ts';
 import type { Settings } from './base/options.ts';
-import { readPolicy } from './read-policy.ts';
-import { STORE_URL_HINT, readStoreUrl } from './read-store-url.ts';
+import { readPolicy } from './inputs/read-policy.ts';
+import { STORE_URL_HINT, readStoreUrl } from './inputs/read-store-url.ts';
 
 /**
  * The scopes of the configuration file and of flags, with their keys.

@@ -15,8 +15,8 @@ import { Complaint } from './base/usage-error.ts';
 import { write } from './base/write.ts';
 import type { NodeTree } from './check-node.ts';
 import { createFiles, readNodePolicy, toNodeFilesOptions } from './describe-nodes.ts';
+import { parsePolicyText, refusePrivateData } from './inputs/read-policy-text.ts';
 import { readExistingPolicy } from './read-existing-policy.ts';
-import { parsePolicyText, refusePrivateData } from './read-policy-text.ts';
 
 /** Prints how files differ from those that would be written; settles with the exit code. */
 export async function diffNode(tree: NodeTree, settings: Settings, world: World): Promise<number> {

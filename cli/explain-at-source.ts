@@ -9,7 +9,7 @@ import type { World } from './base/process-io.ts';
 import { Complaint } from './base/usage-error.ts';
 import { withChecked } from './check-once.ts';
 import { isServerUrl } from './explain-at-server.ts';
-import { readPolicy } from './read-policy.ts';
+import { readPolicy } from './inputs/read-policy.ts';
 
 /** What a source says of images, and in which state. */
 export interface SourceAnswer extends Pick<CheckReport, 'source'> {

@@ -13,9 +13,9 @@ import type { ServerAnswer } from './explain-answer.ts';
 import { explainAtServer, parseServer } from './explain-at-server.ts';
 import { checkPlace, explainAtSource } from './explain-at-source.ts';
 import { type Explanation, formatExplained } from './format-explained.ts';
-import { untilStopped } from './open-source.ts';
+import { untilStopped } from './inputs/open-source.ts';
+import { tellRefused } from './inputs/tell-refused.ts';
 import { readPlatforms } from './read-platforms.ts';
-import { tellRefused } from './tell-refused.ts';
 
 /** What a running server knows by itself. */
 const OF_A_SOURCE: readonly OptionName[] = [

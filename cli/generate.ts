@@ -6,7 +6,7 @@ import { Complaint } from './base/usage-error.ts';
 import { formatText } from './format-text.ts';
 import { hasColour } from './base/has-colour.ts';
 import type { Settings } from './base/options.ts';
-import { tellRefused } from './tell-refused.ts';
+import { tellRefused } from './inputs/tell-refused.ts';
 import type { World } from './base/process-io.ts';
 import { messageOf } from '../generator/terms/message-of.ts';
 

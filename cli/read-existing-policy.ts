@@ -4,7 +4,7 @@ import { type PolicyJson, readPolicyJson } from '../generator/nodes/policy-file.
 import { findLoosenings } from '../generator/policy/loosenings.ts';
 import type { Policy } from '../generator/policy/policy.ts';
 import type { Settings } from './base/options.ts';
-import { readPolicyText } from './read-policy-text.ts';
+import { readPolicyText } from './inputs/read-policy-text.ts';
 import { judgeLoosenings, readStandingPolicy } from './standing-policy.ts';
 
 /** A policy to put scopes into, and what is to be said of that. */

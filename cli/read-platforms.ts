@@ -7,7 +7,7 @@ import { toLine } from '../generator/terms/text.ts';
 import type { Settings } from './base/options.ts';
 import type { World } from './base/process-io.ts';
 import { Complaint } from './base/usage-error.ts';
-import { untilStopped } from './open-source.ts';
+import { untilStopped } from './inputs/open-source.ts';
 import { readManifest } from './read-manifest.ts';
 
 /** What nodes ask for: a manifest, or one of a list's for each platform. */

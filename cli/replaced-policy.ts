@@ -13,7 +13,7 @@ import {
 import { scopesAround } from '../generator/policy/scope-chain.ts';
 import type { Settings } from './base/options.ts';
 import { Complaint } from './base/usage-error.ts';
-import { type PolicyText, parsePolicyText } from './read-policy-text.ts';
+import { type PolicyText, parsePolicyText } from './inputs/read-policy-text.ts';
 import { judgeLoosenings, readStandingPolicy } from './standing-policy.ts';
 
 const HINT = '--merge FILE keeps what it says of other images; --force replaces it all the same';

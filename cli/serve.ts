@@ -19,8 +19,8 @@ import { type Reloadable, type RunningServer, startServer } from '../server/star
 import { toBudgets } from './base/budget-options.ts';
 import { Complaint, formatComplaint } from './base/usage-error.ts';
 import { NO_KEYS } from './findings.ts';
-import { openLastingEngines, warnOfMissingGpgv } from './open-engines.ts';
-import { STOPS, openSource } from './open-source.ts';
+import { openLastingEngines, warnOfMissingGpgv } from './inputs/open-engines.ts';
+import { STOPS, openSource } from './inputs/open-source.ts';
 import { openGivenUp } from './open-given-up.ts';
 import { openImage } from './open-image.ts';
 import { openOlder } from './open-older.ts';
@@ -29,8 +29,8 @@ import { openTried } from './open-tried.ts';
 import { openVerdicts } from './open-verdicts.ts';
 import { hasColour } from './base/has-colour.ts';
 import type { Settings } from './base/options.ts';
-import { readPolicy } from './read-policy.ts';
-import { readShownUrl } from './read-store-url.ts';
+import { readPolicy } from './inputs/read-policy.ts';
+import { readShownUrl } from './inputs/read-store-url.ts';
 import type { World } from './base/process-io.ts';
 import { messageOf } from '../generator/terms/message-of.ts';
 

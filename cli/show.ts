@@ -11,9 +11,9 @@ import type { World } from './base/process-io.ts';
 import { Complaint } from './base/usage-error.ts';
 import { write } from './base/write.ts';
 import { formatShown } from './format-shown.ts';
-import { openEngines } from './open-engines.ts';
-import { withTemporaryState } from './open-source.ts';
-import { readPolicy } from './read-policy.ts';
+import { openEngines } from './inputs/open-engines.ts';
+import { withTemporaryState } from './inputs/open-source.ts';
+import { readPolicy } from './inputs/read-policy.ts';
 
 /**
  * Always 0 where the files can be read: what a signature is worth is `check`'s word, and git

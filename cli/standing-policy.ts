@@ -6,9 +6,9 @@ import type { Requirement } from '../generator/policy/policy.ts';
 import type { UnreadRequirement } from '../generator/policy/policy-json.ts';
 import { Complaint } from './base/usage-error.ts';
 import type { Settings } from './base/options.ts';
-import { isPrivateKeyComplaint } from './read-keys.ts';
-import { readSignedBy } from './read-policy.ts';
-import type { PolicyText } from './read-policy-text.ts';
+import { isPrivateKeyComplaint } from './inputs/read-keys.ts';
+import { readSignedBy } from './inputs/read-policy.ts';
+import type { PolicyText } from './inputs/read-policy-text.ts';
 
 /**
  * Reads the keys of a policy; their paths start at `root`.

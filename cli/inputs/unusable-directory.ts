@@ -1,6 +1,6 @@
 // Directories that are not given but needed: the state directory, and the one for what is temporary.
-import { hintOf, messageOf } from '../generator/terms/message-of.ts';
-import { Complaint } from './base/usage-error.ts';
+import { hintOf, messageOf } from '../../generator/terms/message-of.ts';
+import { Complaint } from '../base/usage-error.ts';
 
 /** What the system, or git in its words, says of a directory that cannot be written. */
 const UNWRITABLE =

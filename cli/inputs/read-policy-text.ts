@@ -6,9 +6,9 @@ import {
   PolicyFileError,
   findPrivateData,
   parsePolicyFile,
-} from '../generator/policy/policy-json.ts';
-import { messageOf } from '../generator/terms/message-of.ts';
-import { Complaint } from './base/usage-error.ts';
+} from '../../generator/policy/policy-json.ts';
+import { messageOf } from '../../generator/terms/message-of.ts';
+import { Complaint } from '../base/usage-error.ts';
 import { PRIVATE_KEY_HINT } from './read-keys.ts';
 
 /** Far above any policy, and soon read: what is larger is another file. Bytes. */

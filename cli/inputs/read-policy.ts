@@ -1,6 +1,6 @@
 // The policy of a run: from --policy, or from scopes and --keys.
 import { join } from 'node:path';
-import { type Keyring, readKeyring } from '../generator/openpgp/openpgp-js.ts';
+import { type Keyring, readKeyring } from '../../generator/openpgp/openpgp-js.ts';
 import {
   type Policy,
   type Requirement,
@@ -8,11 +8,11 @@ import {
   createPolicy,
   createScope,
   createSimplePolicy,
-} from '../generator/policy/policy.ts';
-import type { UnreadSignedBy } from '../generator/policy/policy-json.ts';
-import { DEFAULT_IDENTITY } from '../generator/policy/signed-identity.ts';
-import { Complaint } from './base/usage-error.ts';
-import type { Settings } from './base/options.ts';
+} from '../../generator/policy/policy.ts';
+import type { UnreadSignedBy } from '../../generator/policy/policy-json.ts';
+import { DEFAULT_IDENTITY } from '../../generator/policy/signed-identity.ts';
+import { Complaint } from '../base/usage-error.ts';
+import type { Settings } from '../base/options.ts';
 import { isPrivateKeyComplaint, readKeyFiles, readKeys } from './read-keys.ts';
 
 /**

@@ -3,8 +3,8 @@ import {
   StoreUrlError,
   hasCredentials,
   parseStoreUrl,
-} from '../generator/nodes/store-url.ts';
-import { Complaint } from './base/usage-error.ts';
+} from '../../generator/nodes/store-url.ts';
+import { Complaint } from '../base/usage-error.ts';
 
 /** What people are told to give. */
 export const STORE_URL_HINT = 'give --url https://signatures.example.com';

@@ -1,16 +1,16 @@
-import { GivenUp } from '../generator/openpgp/given-up.ts';
-import { type Gpgv, openGpgv } from '../generator/openpgp/gpgv.ts';
-import { LastingGpgv } from '../generator/openpgp/lasting-gpgv.ts';
+import { GivenUp } from '../../generator/openpgp/given-up.ts';
+import { type Gpgv, openGpgv } from '../../generator/openpgp/gpgv.ts';
+import { LastingGpgv } from '../../generator/openpgp/lasting-gpgv.ts';
 import {
   INSTALL_GPGV,
   type OpenMessage,
   createOpenMessage,
-} from '../generator/openpgp/open-message.ts';
-import { createRsaVerifier } from '../generator/openpgp/rsa-in-thread.ts';
-import type { Policy } from '../generator/policy/policy.ts';
-import type { Budgets } from '../generator/terms/budgets.ts';
-import type { Environment } from './base/read-settings.ts';
-import { readVersion } from './base/read-version.ts';
+} from '../../generator/openpgp/open-message.ts';
+import { createRsaVerifier } from '../../generator/openpgp/rsa-in-thread.ts';
+import type { Policy } from '../../generator/policy/policy.ts';
+import type { Budgets } from '../../generator/terms/budgets.ts';
+import type { Environment } from '../base/read-settings.ts';
+import { readVersion } from '../base/read-version.ts';
 import { explainTemporary } from './unusable-directory.ts';
 
 /** What verifies signatures. */

@@ -1,6 +1,6 @@
-import { StateRefusedError } from '../generator/sources/source.ts';
-import type { World } from './base/process-io.ts';
-import { Complaint, formatComplaint } from './base/usage-error.ts';
+import { StateRefusedError } from '../../generator/sources/source.ts';
+import type { World } from '../base/process-io.ts';
+import { Complaint, formatComplaint } from '../base/usage-error.ts';
 
 /** Runs a command; a state over its budget is told as a fault of the data, with its exit code. */
 export async function tellRefused(

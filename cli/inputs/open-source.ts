@@ -1,16 +1,16 @@
 import { readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { messageOf } from '../generator/terms/message-of.ts';
-import { parseSource } from '../generator/sources/parse-source.ts';
-import type { Source } from '../generator/sources/source.ts';
-import { makeScratchDirectory } from '../generator/system/scratch-directory.ts';
-import type { Budgets } from '../generator/terms/budgets.ts';
-import { toBudgets } from './base/budget-options.ts';
-import { Complaint } from './base/usage-error.ts';
-import type { Settings } from './base/options.ts';
-import type { Environment } from './base/read-settings.ts';
+import { messageOf } from '../../generator/terms/message-of.ts';
+import { parseSource } from '../../generator/sources/parse-source.ts';
+import type { Source } from '../../generator/sources/source.ts';
+import { makeScratchDirectory } from '../../generator/system/scratch-directory.ts';
+import type { Budgets } from '../../generator/terms/budgets.ts';
+import { toBudgets } from '../base/budget-options.ts';
+import { Complaint } from '../base/usage-error.ts';
+import type { Settings } from '../base/options.ts';
+import type { Environment } from '../base/read-settings.ts';
 import { explainDirectory, explainTemporary } from './unusable-directory.ts';
-import type { World } from './base/process-io.ts';
+import type { World } from '../base/process-io.ts';
 
 /** Signals that end the program. */
 export const STOPS = ['SIGINT', 'SIGTERM'] as const;
@@ -47,7 +47,7 @@ export async function openSource<DirectorySource>(
   if (address.kind === 'directory') {
     return openDirectory(address.path, settings.path, ending, budgets);
   }
-  const { createGitSource } = await import('../generator/sources/git/git.ts');
+  const { createGitSource } = await import('../../generator/sources/git/git.ts');
   try {
     return await createGitSource({
       url: address.url,
