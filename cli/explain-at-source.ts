@@ -7,7 +7,7 @@ import type { DockerReference } from '../generator/terms/image-name.ts';
 import type { Settings } from './base/options.ts';
 import type { World } from './base/process-io.ts';
 import { Complaint } from './base/usage-error.ts';
-import { withChecked } from './check-once.ts';
+import { withChecked } from './check/check-once.ts';
 import { isServerUrl } from './explain-at-server.ts';
 import { readPolicy } from './inputs/read-policy.ts';
 

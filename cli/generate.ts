@@ -1,9 +1,9 @@
 import { DirectoryInUseError } from '../generator/system/directory-lock.ts';
 import { parseSource } from '../generator/sources/parse-source.ts';
 import { makeSourceState, writeStaticTree } from '../generator/publish/static-tree.ts';
-import { checkOnce, reportOn } from './check-once.ts';
+import { checkOnce, reportOn } from './check/check-once.ts';
 import { Complaint } from './base/usage-error.ts';
-import { formatText } from './format-text.ts';
+import { formatText } from './check/format-text.ts';
 import { hasColour } from './base/has-colour.ts';
 import type { Settings } from './base/options.ts';
 import { tellRefused } from './inputs/tell-refused.ts';

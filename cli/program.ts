@@ -44,7 +44,7 @@ const onSource = (summary: string, run: RunOnSource): CommandForm => ({
 /** A command's own modules are loaded when it runs: those of `serve` take longer than a short check. */
 const COMMANDS: Record<CommandName, CommandForm> = {
   check: onSource('say of every file whether it may be published', async (...operands) => {
-    const { check } = await import('./check.ts');
+    const { check } = await import('./check/check.ts');
     return check(...operands);
   }),
   generate: onSource('check, then write the static tree', async (...operands) => {

@@ -18,7 +18,7 @@ import type { TlsFiles } from '../server/listen/listener.ts';
 import { type Reloadable, type RunningServer, startServer } from '../server/start-server.ts';
 import { toBudgets } from './base/budget-options.ts';
 import { Complaint, formatComplaint } from './base/usage-error.ts';
-import { NO_KEYS } from './findings.ts';
+import { NO_KEYS } from './check/findings.ts';
 import { openLastingEngines, warnOfMissingGpgv } from './inputs/open-engines.ts';
 import { STOPS, openSource } from './inputs/open-source.ts';
 import { openGivenUp } from './open-given-up.ts';

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import { formatGithub } from '../../cli/format-github.ts';
-import { reject } from '../../generator/terms/rejection.ts';
-import type { CheckReport, ReportedFile } from '../../generator/store/report.ts';
-import { toPrintable } from '../../generator/terms/text.ts';
+import { formatGithub } from '../../../cli/check/format-github.ts';
+import { reject } from '../../../generator/terms/rejection.ts';
+import type { CheckReport, ReportedFile } from '../../../generator/store/report.ts';
+import { toPrintable } from '../../../generator/terms/text.ts';
 
 const OPTIONS = { strict: false, prefix: '' };
 const KEY = { fingerprint: 'AB', userIds: ['me'], expires: null };

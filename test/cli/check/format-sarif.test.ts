@@ -5,10 +5,10 @@ import Ajv from 'ajv-draft-04';
 import formats from 'ajv-formats';
 import * as fc from 'fast-check';
 import type { Log, Result, Run } from 'sarif';
-import { formatSarif } from '../../cli/format-sarif.ts';
-import type { CheckReport, ReportedFile } from '../../generator/store/report.ts';
-import { REJECTIONS, type RejectionCode, reject } from '../../generator/terms/rejection.ts';
-import { toPrintable } from '../../generator/terms/text.ts';
+import { formatSarif } from '../../../cli/check/format-sarif.ts';
+import type { CheckReport, ReportedFile } from '../../../generator/store/report.ts';
+import { REJECTIONS, type RejectionCode, reject } from '../../../generator/terms/rejection.ts';
+import { toPrintable } from '../../../generator/terms/text.ts';
 
 const OPTIONS = { strict: false, prefix: '', version: '1.2.3' };
 const KEY = { fingerprint: 'AB', userIds: ['me'], expires: null };
@@ -21,7 +21,7 @@ const ajv = new Ajv.default({ allErrors: true, strict: false, unicodeRegExp: fal
 formats.default(ajv);
 const isSarif = ajv.compile<Log>(
   JSON.parse(
-    readFileSync(new URL('../fixtures/sarif/sarif-2.1.0-rtm.5.json', import.meta.url), 'utf8'),
+    readFileSync(new URL('../../fixtures/sarif/sarif-2.1.0-rtm.5.json', import.meta.url), 'utf8'),
   ),
 );
 

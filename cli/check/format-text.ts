@@ -1,6 +1,6 @@
 import { styleText } from 'node:util';
-import type { CheckReport, ReportedFile } from '../generator/store/report.ts';
-import { toPrintable } from '../generator/terms/text.ts';
+import type { CheckReport, ReportedFile } from '../../generator/store/report.ts';
+import { toPrintable } from '../../generator/terms/text.ts';
 import { NO_KEYS, describeHarm, formatRefused, formatSummary, hasFaults } from './findings.ts';
 
 interface Style {

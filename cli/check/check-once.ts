@@ -1,22 +1,22 @@
 import { rm } from 'node:fs/promises';
-import { createJudge } from '../generator/gate/judge.ts';
-import type { Policy } from '../generator/policy/policy.ts';
-import { createDirectoryPass } from '../generator/sources/directory/directory-pass.ts';
+import { createJudge } from '../../generator/gate/judge.ts';
+import type { Policy } from '../../generator/policy/policy.ts';
+import { createDirectoryPass } from '../../generator/sources/directory/directory-pass.ts';
 import {
   type HistoryChange,
   type ReadableSource,
   type Source,
   StateRefusedError,
-} from '../generator/sources/source.ts';
-import { type CheckReport, type ReportedFile, sortByPath } from '../generator/store/report.ts';
-import { DirectoryInUseError } from '../generator/system/directory-lock.ts';
-import { toBudgets } from './base/budget-options.ts';
-import type { Settings } from './base/options.ts';
-import type { World } from './base/process-io.ts';
+} from '../../generator/sources/source.ts';
+import { type CheckReport, type ReportedFile, sortByPath } from '../../generator/store/report.ts';
+import { DirectoryInUseError } from '../../generator/system/directory-lock.ts';
+import { toBudgets } from '../base/budget-options.ts';
+import type { Settings } from '../base/options.ts';
+import type { World } from '../base/process-io.ts';
+import { openEngines, warnOfMissingGpgv } from '../inputs/open-engines.ts';
+import { openSource, withTemporaryState } from '../inputs/open-source.ts';
+import { readPolicy } from '../inputs/read-policy.ts';
 import { type Checked, type Run, canBeFollowed, checkSource } from './check-source.ts';
-import { openEngines, warnOfMissingGpgv } from './inputs/open-engines.ts';
-import { openSource, withTemporaryState } from './inputs/open-source.ts';
-import { readPolicy } from './inputs/read-policy.ts';
 
 /** What is to be told: of all files, or of some of them. */
 export function reportOn(

@@ -2,8 +2,8 @@
 // request. No text of a file can end its command, begin another, or add a property: what a
 // command cannot hold is escaped as the runner undoes it (actions/runner ActionCommand.cs,
 // actions/toolkit command.ts).
-import type { CheckReport } from '../generator/store/report.ts';
-import { toPrintable } from '../generator/terms/text.ts';
+import type { CheckReport } from '../../generator/store/report.ts';
+import { toPrintable } from '../../generator/terms/text.ts';
 import {
   type Finding,
   type FindingOptions,

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { XmlDocument, XmlElement } from 'libxml2-wasm';
-import { formatJunit } from '../../cli/format-junit.ts';
-import { reject } from '../../generator/terms/rejection.ts';
-import type { CheckReport, ReportedFile } from '../../generator/store/report.ts';
-import { toPrintable } from '../../generator/terms/text.ts';
+import { formatJunit } from '../../../cli/check/format-junit.ts';
+import { reject } from '../../../generator/terms/rejection.ts';
+import type { CheckReport, ReportedFile } from '../../../generator/store/report.ts';
+import { toPrintable } from '../../../generator/terms/text.ts';
 
 const OPTIONS = { strict: false, prefix: '' };
 const KEY = { fingerprint: 'AB', userIds: ['me'], expires: null };

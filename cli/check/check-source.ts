@@ -1,18 +1,18 @@
 // One pass over a source that is open.
-import type { Judge } from '../generator/gate/judge.ts';
-import type { Policy } from '../generator/policy/policy.ts';
-import type { Pass, ReadableSource, Snapshot, Source } from '../generator/sources/source.ts';
-import { createStoreMemory } from '../generator/store/checkpoint/checkpoint.ts';
-import { createImageWriter } from '../generator/store/checkpoint/image-writer.ts';
-import { createVerdictTerms } from '../generator/store/checkpoint/shared-verdict.ts';
-import { createVerdictIds } from '../generator/store/checkpoint/verdict-ids.ts';
-import { loadStore } from '../generator/store/load-store.ts';
-import type { CheckReport } from '../generator/store/report.ts';
-import type { SignatureStore } from '../generator/store/store.ts';
-import type { Settings } from './base/options.ts';
-import type { World } from './base/process-io.ts';
-import type { Engines } from './inputs/open-engines.ts';
-import { stateFile } from './inputs/state-file.ts';
+import type { Judge } from '../../generator/gate/judge.ts';
+import type { Policy } from '../../generator/policy/policy.ts';
+import type { Pass, ReadableSource, Snapshot, Source } from '../../generator/sources/source.ts';
+import { createStoreMemory } from '../../generator/store/checkpoint/checkpoint.ts';
+import { createImageWriter } from '../../generator/store/checkpoint/image-writer.ts';
+import { createVerdictTerms } from '../../generator/store/checkpoint/shared-verdict.ts';
+import { createVerdictIds } from '../../generator/store/checkpoint/verdict-ids.ts';
+import { loadStore } from '../../generator/store/load-store.ts';
+import type { CheckReport } from '../../generator/store/report.ts';
+import type { SignatureStore } from '../../generator/store/store.ts';
+import type { Settings } from '../base/options.ts';
+import type { World } from '../base/process-io.ts';
+import type { Engines } from '../inputs/open-engines.ts';
+import { stateFile } from '../inputs/state-file.ts';
 import { showProgress } from './progress.ts';
 
 /** What one pass over a source found. */

@@ -1,7 +1,7 @@
 // What a report has to tell of its files: faults and warnings, in the form that all formats for
 // people and machines are made from.
-import type { CheckReport, RefusedState, ReportedFile } from '../generator/store/report.ts';
-import { toPrintable } from '../generator/terms/text.ts';
+import type { CheckReport, RefusedState, ReportedFile } from '../../generator/store/report.ts';
+import { toPrintable } from '../../generator/terms/text.ts';
 
 /** What a warning without keys says, in reports and logs alike. */
 export const NO_KEYS =

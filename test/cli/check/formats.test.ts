@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Log } from 'sarif';
-import { type GitRemote, makeGitRemote } from '../e2e/git-remote.ts';
-import { runLookaside } from '../e2e/lookaside.ts';
-import { makePublisher, type Publisher } from '../e2e/publisher.ts';
-import { useTemporary } from '../e2e/temporary.ts';
-import { describeWith } from '../with-tools.ts';
+import { type GitRemote, makeGitRemote } from '../../e2e/git-remote.ts';
+import { runLookaside } from '../../e2e/lookaside.ts';
+import { makePublisher, type Publisher } from '../../e2e/publisher.ts';
+import { useTemporary } from '../../e2e/temporary.ts';
+import { describeWith } from '../../with-tools.ts';
 
 const DIGEST = `sha256:${'ab'.repeat(32)}`;
 const BAD = `team/app@sha256=${'cd'.repeat(32)}/signature-1`;

@@ -1,8 +1,8 @@
 // The report as JUnit XML, which most CI systems read: one suite, a test case for every file
 // that is not ignored. It is well-formed XML 1.0 whatever the names of files are.
 import Builder from 'fast-xml-builder';
-import type { CheckReport, RefusedState, ReportedFile } from '../generator/store/report.ts';
-import { toPrintable } from '../generator/terms/text.ts';
+import type { CheckReport, RefusedState, ReportedFile } from '../../generator/store/report.ts';
+import { toPrintable } from '../../generator/terms/text.ts';
 import {
   NO_KEYS,
   type Finding,

@@ -1,14 +1,14 @@
-import { parseSource } from '../generator/sources/parse-source.ts';
-import { StateRefusedError } from '../generator/sources/source.ts';
-import type { CheckReport } from '../generator/store/report.ts';
-import { EMPTY } from '../generator/store/store-directory.ts';
-import type { Settings } from './base/options.ts';
-import type { World } from './base/process-io.ts';
-import { write } from './base/write.ts';
+import { parseSource } from '../../generator/sources/parse-source.ts';
+import { StateRefusedError } from '../../generator/sources/source.ts';
+import type { CheckReport } from '../../generator/store/report.ts';
+import { EMPTY } from '../../generator/store/store-directory.ts';
+import type { Settings } from '../base/options.ts';
+import type { World } from '../base/process-io.ts';
+import { write } from '../base/write.ts';
+import { readPolicy } from '../inputs/read-policy.ts';
 import { checkOnce, reportOn } from './check-once.ts';
 import { hasFaults } from './findings.ts';
 import { formatReport } from './format-report.ts';
-import { readPolicy } from './inputs/read-policy.ts';
 
 /** `lookaside check SOURCE`. */
 export async function check(source: string, settings: Settings, world: World): Promise<number> {

@@ -1,10 +1,10 @@
 import { posix } from 'node:path';
-import type { CheckReport } from '../generator/store/report.ts';
-import { formatJson } from '../generator/terms/text.ts';
-import { hasColour } from './base/has-colour.ts';
-import type { Settings } from './base/options.ts';
-import type { World } from './base/process-io.ts';
-import { readVersion } from './base/read-version.ts';
+import type { CheckReport } from '../../generator/store/report.ts';
+import { formatJson } from '../../generator/terms/text.ts';
+import { hasColour } from '../base/has-colour.ts';
+import type { Settings } from '../base/options.ts';
+import type { World } from '../base/process-io.ts';
+import { readVersion } from '../base/read-version.ts';
 import { formatGithub } from './format-github.ts';
 import { formatJunit } from './format-junit.ts';
 import { formatSarif } from './format-sarif.ts';

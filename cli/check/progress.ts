@@ -1,6 +1,6 @@
 import type { SingleBar } from 'cli-progress';
-import type { Snapshot } from '../generator/sources/source.ts';
-import type { World } from './base/process-io.ts';
+import type { Snapshot } from '../../generator/sources/source.ts';
+import type { World } from '../base/process-io.ts';
 
 /** Work shorter than this shows no bar. Milliseconds. */
 const PATIENCE = 1000;
