@@ -78,7 +78,7 @@ const COMMANDS: Record<CommandName, CommandForm> = {
       ['[SOURCE]', `${WHAT_SOURCE_IS}; or --server`],
     ],
     run: async ([image = '', source], settings, world, flags) => {
-      const { explain } = await import('./explain.ts');
+      const { explain } = await import('./explain/explain.ts');
       return explain(image, source, settings, world, flags);
     },
   },

@@ -1,7 +1,7 @@
 // Runs skopeo, so that nothing of it is left: neither when it is stopped, nor when it hangs.
-import { ProcessLimitError, ProcessStoppedError } from '../generator/system/process-limits.ts';
-import { runProcess } from '../generator/system/run-process.ts';
-import type { Environment } from './base/read-settings.ts';
+import { ProcessLimitError, ProcessStoppedError } from '../../generator/system/process-limits.ts';
+import { runProcess } from '../../generator/system/run-process.ts';
+import type { Environment } from '../base/read-settings.ts';
 
 /** Far more than skopeo says with all its debugging. Bytes. */
 const COMPLAINT_LIMIT = 16 * 1024 * 1024;

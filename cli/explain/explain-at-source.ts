@@ -1,15 +1,15 @@
-import { type ExplainedImage, explainImage } from '../generator/explain/explain-image.ts';
-import { resolveRoot } from '../generator/sources/directory/directory-root.ts';
-import { parseSource } from '../generator/sources/parse-source.ts';
-import { SourceError } from '../generator/sources/source.ts';
-import type { CheckReport } from '../generator/store/report.ts';
-import type { DockerReference } from '../generator/terms/image-name.ts';
-import type { Settings } from './base/options.ts';
-import type { World } from './base/process-io.ts';
-import { Complaint } from './base/usage-error.ts';
-import { withChecked } from './check/check-once.ts';
+import { type ExplainedImage, explainImage } from '../../generator/explain/explain-image.ts';
+import { resolveRoot } from '../../generator/sources/directory/directory-root.ts';
+import { parseSource } from '../../generator/sources/parse-source.ts';
+import { SourceError } from '../../generator/sources/source.ts';
+import type { CheckReport } from '../../generator/store/report.ts';
+import type { DockerReference } from '../../generator/terms/image-name.ts';
+import type { Settings } from '../base/options.ts';
+import type { World } from '../base/process-io.ts';
+import { Complaint } from '../base/usage-error.ts';
+import { withChecked } from '../check/check-once.ts';
+import { readPolicy } from '../inputs/read-policy.ts';
 import { isServerUrl } from './explain-at-server.ts';
-import { readPolicy } from './inputs/read-policy.ts';
 
 /** What a source says of images, and in which state. */
 export interface SourceAnswer extends Pick<CheckReport, 'source'> {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import { PassThrough, Readable } from 'node:stream';
-import type { World } from '../../cli/base/process-io.ts';
-import { type Explanation, formatExplained } from '../../cli/format-explained.ts';
-import { unfailing } from './unfailing.ts';
+import type { World } from '../../../cli/base/process-io.ts';
+import { type Explanation, formatExplained } from '../../../cli/explain/format-explained.ts';
+import { unfailing } from '../unfailing.ts';
 
 const DIGEST = `sha256:${'ab'.repeat(32)}`;
 

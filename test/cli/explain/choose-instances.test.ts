@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chooseInstances } from '../../../generator/explain/choose-instances.ts';
+import { chooseInstances } from '../../../cli/explain/choose-instances.ts';
 
 const choose = (platforms: readonly string[], wanted: string) =>
   chooseInstances(

@@ -1,13 +1,13 @@
 // Which manifests nodes ask for when they pull an image.
-import { chooseInstances } from '../generator/explain/choose-instances.ts';
-import { type Instance, parseManifest } from '../generator/explain/manifest.ts';
-import { formatReference } from '../generator/policy/signed-identity.ts';
-import type { DockerReference } from '../generator/terms/image-name.ts';
-import { toLine } from '../generator/terms/text.ts';
-import type { Settings } from './base/options.ts';
-import type { World } from './base/process-io.ts';
-import { Complaint } from './base/usage-error.ts';
-import { untilStopped } from './inputs/open-source.ts';
+import { formatReference } from '../../generator/policy/signed-identity.ts';
+import type { DockerReference } from '../../generator/terms/image-name.ts';
+import { toLine } from '../../generator/terms/text.ts';
+import type { Settings } from '../base/options.ts';
+import type { World } from '../base/process-io.ts';
+import { Complaint } from '../base/usage-error.ts';
+import { untilStopped } from '../inputs/open-source.ts';
+import { chooseInstances } from './choose-instances.ts';
+import { type Instance, parseManifest } from './manifest.ts';
 import { readManifest } from './read-manifest.ts';
 
 /** What nodes ask for: a manifest, or one of a list's for each platform. */

@@ -1,20 +1,20 @@
 // `lookaside explain IMAGE [SOURCE]`: whether nodes that pull an image would accept it, for people
 // who were called because they do not.
-import type { ExplainedImage } from '../generator/explain/explain-image.ts';
-import { formatReference } from '../generator/policy/signed-identity.ts';
-import type { DockerReference } from '../generator/terms/image-name.ts';
-import { parsePulledImage } from '../generator/terms/pulled-image.ts';
-import type { OptionName, Settings } from './base/options.ts';
-import type { World } from './base/process-io.ts';
-import { Complaint } from './base/usage-error.ts';
-import { write } from './base/write.ts';
+import type { ExplainedImage } from '../../generator/explain/explain-image.ts';
+import { formatReference } from '../../generator/policy/signed-identity.ts';
+import type { DockerReference } from '../../generator/terms/image-name.ts';
+import { parsePulledImage } from '../../generator/terms/pulled-image.ts';
+import type { OptionName, Settings } from '../base/options.ts';
+import type { World } from '../base/process-io.ts';
+import { Complaint } from '../base/usage-error.ts';
+import { write } from '../base/write.ts';
+import { untilStopped } from '../inputs/open-source.ts';
+import { tellRefused } from '../inputs/tell-refused.ts';
 import { checkAuthfile } from './check-authfile.ts';
 import type { ServerAnswer } from './explain-answer.ts';
 import { explainAtServer, parseServer } from './explain-at-server.ts';
 import { checkPlace, explainAtSource } from './explain-at-source.ts';
 import { type Explanation, formatExplained } from './format-explained.ts';
-import { untilStopped } from './inputs/open-source.ts';
-import { tellRefused } from './inputs/tell-refused.ts';
 import { readPlatforms } from './read-platforms.ts';
 
 /** What a running server knows by itself. */

@@ -1,9 +1,9 @@
 // Why skopeo has no manifest for us, with a cure for each cause. Its words are those of containers/image,
 // of Go, and of the registry.
-import { formatReference, nameOf } from '../generator/policy/signed-identity.ts';
-import type { DockerReference } from '../generator/terms/image-name.ts';
-import { toLine } from '../generator/terms/text.ts';
-import { Complaint } from './base/usage-error.ts';
+import { formatReference, nameOf } from '../../generator/policy/signed-identity.ts';
+import type { DockerReference } from '../../generator/terms/image-name.ts';
+import { toLine } from '../../generator/terms/text.ts';
+import { Complaint } from '../base/usage-error.ts';
 import type { SkopeoError } from './run-skopeo.ts';
 
 interface Cause {

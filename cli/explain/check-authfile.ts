@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { messageOf } from '../generator/terms/message-of.ts';
-import { Complaint } from './base/usage-error.ts';
+import { messageOf } from '../../generator/terms/message-of.ts';
+import { Complaint } from '../base/usage-error.ts';
 
 const HINT = 'make one with `skopeo login --authfile FILE REGISTRY`';
 

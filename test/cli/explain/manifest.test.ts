@@ -3,7 +3,7 @@ import { type KeyObject, createHash, generateKeyPairSync, sign } from 'node:cryp
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
-import { parseManifest } from '../../../generator/explain/manifest.ts';
+import { parseManifest } from '../../../cli/explain/manifest.ts';
 import { runOrThrow } from '../../e2e/run.ts';
 import { useTemporary } from '../../e2e/temporary.ts';
 import { describeWith } from '../../with-tools.ts';

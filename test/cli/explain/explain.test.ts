@@ -1,8 +1,8 @@
 // What `lookaside explain` takes. That it is right about nodes is for test/e2e.
 import assert from 'node:assert/strict';
-import { useTemporary } from '../e2e/temporary.ts';
+import { useTemporary } from '../../e2e/temporary.ts';
+import { runInProcess } from '../run-in-process.ts';
 import { type Expected, assertComplaint } from './assert-complaint.ts';
-import { runInProcess } from './run-in-process.ts';
 
 const HEX = 'ab'.repeat(32);
 /** At a registry that nobody reaches. */

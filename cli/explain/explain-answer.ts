@@ -1,7 +1,7 @@
 // The form of `explain.json`, for those who ask another process: every word of it is a stranger's.
 import { z } from 'zod';
-import type { ExplainedImage } from '../generator/explain/explain-image.ts';
-import { REJECTIONS, type RejectionCode } from '../generator/terms/rejection.ts';
+import type { ExplainedImage } from '../../generator/explain/explain-image.ts';
+import { REJECTIONS, type RejectionCode } from '../../generator/terms/rejection.ts';
 
 const text = z.string();
 const digest = text.regex(/^sha256:[0-9a-f]{64}$/);
