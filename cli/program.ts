@@ -67,7 +67,7 @@ const COMMANDS: Record<CommandName, CommandForm> = {
     summary: 'write what nodes need to use the store, or compare it with what they have',
     operands: [],
     run: async (_operands, settings, world, flags) => {
-      const { nodeConfig } = await import('./node-config.ts');
+      const { nodeConfig } = await import('./node-config/node-config.ts');
       return nodeConfig(settings, world, flags);
     },
   },

@@ -1,14 +1,14 @@
 // A policy.json that nodes have, beside which another is held.
-import { messageOf } from '../generator/terms/message-of.ts';
-import type { PolicyJson } from '../generator/nodes/policy-file.ts';
-import type { Loosening, StandingPolicy } from '../generator/policy/loosenings.ts';
-import type { Requirement } from '../generator/policy/policy.ts';
-import type { UnreadRequirement } from '../generator/policy/policy-json.ts';
-import { Complaint } from './base/usage-error.ts';
-import type { Settings } from './base/options.ts';
-import { isPrivateKeyComplaint } from './inputs/read-keys.ts';
-import { readSignedBy } from './inputs/read-policy.ts';
-import type { PolicyText } from './inputs/read-policy-text.ts';
+import { messageOf } from '../../generator/terms/message-of.ts';
+import type { PolicyJson } from '../../generator/nodes/policy-file.ts';
+import type { Loosening, StandingPolicy } from '../../generator/policy/loosenings.ts';
+import type { Requirement } from '../../generator/policy/policy.ts';
+import type { UnreadRequirement } from '../../generator/policy/policy-json.ts';
+import { Complaint } from '../base/usage-error.ts';
+import type { Settings } from '../base/options.ts';
+import { isPrivateKeyComplaint } from '../inputs/read-keys.ts';
+import { readSignedBy } from '../inputs/read-policy.ts';
+import type { PolicyText } from '../inputs/read-policy-text.ts';
 
 /**
  * Reads the keys of a policy; their paths start at `root`.

@@ -1,13 +1,13 @@
-import { inspectNode } from '../generator/nodes/check/inspect-node.ts';
-import { createWantedNode } from '../generator/nodes/check/wanted-node.ts';
-import { toLine } from '../generator/terms/text.ts';
-import type { Settings } from './base/options.ts';
-import type { World } from './base/process-io.ts';
-import { write } from './base/write.ts';
+import { inspectNode } from '../../generator/nodes/check/inspect-node.ts';
+import { createWantedNode } from '../../generator/nodes/check/wanted-node.ts';
+import { toLine } from '../../generator/terms/text.ts';
+import type { Settings } from '../base/options.ts';
+import type { World } from '../base/process-io.ts';
+import { write } from '../base/write.ts';
 import { readNodePolicy, toNodeFilesOptions } from './describe-nodes.ts';
 import { formatNodeReport } from './format-node-report.ts';
-import type { Inside } from './read-inside.ts';
 import { readNode } from './read-node.ts';
+import type { Inside } from './rooted-files.ts';
 
 /** A tree as the command line names it. */
 export interface NodeTree {

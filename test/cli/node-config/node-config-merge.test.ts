@@ -1,7 +1,7 @@
 // `lookaside node-config --merge`: what stays, what is replaced, and what is not let happen.
 import assert from 'node:assert/strict';
 import { mkdir } from 'node:fs/promises';
-import { describeWith } from '../with-tools.ts';
+import { describeWith } from '../../with-tools.ts';
 import {
   ANYTHING,
   REJECT,

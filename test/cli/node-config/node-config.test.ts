@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { stringify } from 'yaml';
-import { runLookaside } from '../e2e/lookaside.ts';
-import { run, runOrThrow } from '../e2e/run.ts';
-import { describeWith } from '../with-tools.ts';
+import { runLookaside } from '../../e2e/lookaside.ts';
+import { run, runOrThrow } from '../../e2e/run.ts';
+import { describeWith } from '../../with-tools.ts';
 import {
   ANYTHING,
   REJECT,

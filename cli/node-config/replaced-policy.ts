@@ -1,20 +1,20 @@
 // The policy.json below --out DIR, which is replaced as a whole where there is no --merge.
 import { join } from 'node:path';
-import type { NodeFile } from '../generator/nodes/node-file.ts';
-import { signedScopes } from '../generator/nodes/node-files.ts';
-import { readPolicyJson } from '../generator/nodes/policy-file.ts';
-import { findLoosenings } from '../generator/policy/loosenings.ts';
+import type { NodeFile } from '../../generator/nodes/node-file.ts';
+import { signedScopes } from '../../generator/nodes/node-files.ts';
+import { readPolicyJson } from '../../generator/nodes/policy-file.ts';
+import { findLoosenings } from '../../generator/policy/loosenings.ts';
 import {
   type Policy,
   type Requirement,
   type Scope,
   createScope,
-} from '../generator/policy/policy.ts';
-import { scopesAround } from '../generator/policy/scope-chain.ts';
-import type { Settings } from './base/options.ts';
-import { Complaint } from './base/usage-error.ts';
-import { type PolicyText, parsePolicyText } from './inputs/read-policy-text.ts';
-import { judgeLoosenings, readStandingPolicy } from './standing-policy.ts';
+} from '../../generator/policy/policy.ts';
+import { scopesAround } from '../../generator/policy/scope-chain.ts';
+import type { Settings } from '../base/options.ts';
+import { Complaint } from '../base/usage-error.ts';
+import { type PolicyText, parsePolicyText } from '../inputs/read-policy-text.ts';
+import { judgeLoosenings, readStandingPolicy } from './installed-policy.ts';
 
 const HINT = '--merge FILE keeps what it says of other images; --force replaces it all the same';
 

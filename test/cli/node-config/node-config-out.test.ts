@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { run } from '../e2e/run.ts';
-import { describeWith } from '../with-tools.ts';
+import { run } from '../../e2e/run.ts';
+import { describeWith } from '../../with-tools.ts';
 import {
   ANYTHING,
   REJECT,
@@ -15,7 +15,7 @@ import {
   useNodeConfig,
 } from './use-node-config.ts';
 
-const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+const MAIN = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url));
 const ACCEPTING = ['--default', 'insecureAcceptAnything'];
 const REGISTRIES = 'out/etc/containers/registries.d';
 

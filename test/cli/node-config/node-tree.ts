@@ -4,9 +4,9 @@ import { dirname } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { z } from 'zod';
-import { runProgram } from '../../cli/program.ts';
-import { runLookaside } from '../e2e/lookaside.ts';
-import { unfailing } from './unfailing.ts';
+import { runProgram } from '../../../cli/program.ts';
+import { runLookaside } from '../../e2e/lookaside.ts';
+import { unfailing } from '../unfailing.ts';
 
 export const REGISTRIES = 'etc/containers/registries.d';
 export const LOOKASIDE = `${REGISTRIES}/lookaside.yaml`;

@@ -1,21 +1,21 @@
 import { join } from 'node:path';
 import { FILE_HEADERS_ONLY, createTwoFilesPatch } from 'diff';
-import type { Found } from '../generator/nodes/check/node-state.ts';
-import type { NodeFile } from '../generator/nodes/node-file.ts';
-import { type PolicyJson, readPolicyJson } from '../generator/nodes/policy-file.ts';
+import type { Found } from '../../generator/nodes/check/node-state.ts';
+import type { NodeFile } from '../../generator/nodes/node-file.ts';
+import { type PolicyJson, readPolicyJson } from '../../generator/nodes/policy-file.ts';
 import {
   findPrivateKey,
   holdsPrivateKeyInText,
-} from '../generator/openpgp/packets/private-keys.ts';
-import type { Policy } from '../generator/policy/policy.ts';
-import { toPrintable } from '../generator/terms/text.ts';
-import type { Settings } from './base/options.ts';
-import type { World } from './base/process-io.ts';
-import { Complaint } from './base/usage-error.ts';
-import { write } from './base/write.ts';
+} from '../../generator/openpgp/packets/private-keys.ts';
+import type { Policy } from '../../generator/policy/policy.ts';
+import { toPrintable } from '../../generator/terms/text.ts';
+import type { Settings } from '../base/options.ts';
+import type { World } from '../base/process-io.ts';
+import { Complaint } from '../base/usage-error.ts';
+import { write } from '../base/write.ts';
+import { parsePolicyText, refusePrivateData } from '../inputs/read-policy-text.ts';
 import type { NodeTree } from './check-node.ts';
 import { createFiles, readNodePolicy, toNodeFilesOptions } from './describe-nodes.ts';
-import { parsePolicyText, refusePrivateData } from './inputs/read-policy-text.ts';
 import { readExistingPolicy } from './read-existing-policy.ts';
 
 /** Prints how files differ from those that would be written; settles with the exit code. */

@@ -1,18 +1,18 @@
 // What nodes should have, from the same description that the gate judges by.
-import { SharedKeyFileError } from '../generator/nodes/key-files.ts';
+import { SharedKeyFileError } from '../../generator/nodes/key-files.ts';
 import {
   type NodeFilesOptions,
   createNodeFiles,
   signedScopes,
-} from '../generator/nodes/node-files.ts';
-import type { PolicyJson } from '../generator/nodes/policy-file.ts';
-import type { StoreUrl } from '../generator/nodes/store-url.ts';
-import { messageOf } from '../generator/terms/message-of.ts';
-import type { Policy } from '../generator/policy/policy.ts';
-import { Complaint } from './base/usage-error.ts';
-import type { Settings } from './base/options.ts';
-import { readPolicy } from './inputs/read-policy.ts';
-import { STORE_URL_HINT, readStoreUrl } from './inputs/read-store-url.ts';
+} from '../../generator/nodes/node-files.ts';
+import type { PolicyJson } from '../../generator/nodes/policy-file.ts';
+import type { StoreUrl } from '../../generator/nodes/store-url.ts';
+import { messageOf } from '../../generator/terms/message-of.ts';
+import type { Policy } from '../../generator/policy/policy.ts';
+import { Complaint } from '../base/usage-error.ts';
+import type { Settings } from '../base/options.ts';
+import { readPolicy } from '../inputs/read-policy.ts';
+import { STORE_URL_HINT, readStoreUrl } from '../inputs/read-store-url.ts';
 
 /**
  * The scopes of the configuration file and of flags, with their keys.

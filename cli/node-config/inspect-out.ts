@@ -1,15 +1,15 @@
 // What a tree already has that the files of nodes are laid out over.
 import { basename, dirname, join } from 'node:path';
-import { collectSections } from '../generator/nodes/check/collect-sections.ts';
-import { isPolicy } from '../generator/nodes/is-policy.ts';
-import type { NodeFile } from '../generator/nodes/node-file.ts';
-import { signedScopes } from '../generator/nodes/node-files.ts';
-import type { Policy } from '../generator/policy/policy.ts';
-import type { Settings } from './base/options.ts';
-import { Complaint } from './base/usage-error.ts';
-import { openInside } from './read-inside.ts';
+import { collectSections } from '../../generator/nodes/check/collect-sections.ts';
+import { isPolicy } from '../../generator/nodes/is-policy.ts';
+import type { NodeFile } from '../../generator/nodes/node-file.ts';
+import { signedScopes } from '../../generator/nodes/node-files.ts';
+import type { Policy } from '../../generator/policy/policy.ts';
+import type { Settings } from '../base/options.ts';
+import { Complaint } from '../base/usage-error.ts';
 import { readConfig } from './read-node.ts';
 import { judgeReplaced } from './replaced-policy.ts';
+import { openInside } from './rooted-files.ts';
 
 /**
  * Looks for what the files would break or undo; gives what is to be said of it.

@@ -1,7 +1,7 @@
 // Whether files can be laid out below a directory, before the first of them is.
 import { lstat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { Complaint } from './base/usage-error.ts';
+import { Complaint } from '../base/usage-error.ts';
 
 /**
  * Looks at where files go; paths are relative to `root`, and a link in place of a file is replaced.

@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { runLookaside } from '../e2e/lookaside.ts';
-import { run } from '../e2e/run.ts';
-import { useTemporary } from '../e2e/temporary.ts';
-import { describeWith } from '../with-tools.ts';
+import { runLookaside } from '../../e2e/lookaside.ts';
+import { run } from '../../e2e/run.ts';
+import { useTemporary } from '../../e2e/temporary.ts';
+import { describeWith } from '../../with-tools.ts';
 import { LOOKASIDE, POLICY, edit, editPolicy, layOut } from './node-tree.ts';
 import { type Keys, STORE, TEAM, makeKeys } from './planted.ts';
 
@@ -90,7 +90,7 @@ describeWith(['gpg'], 'lookaside node-config compares', () => {
     await mkdir(at('root/.config/containers'), { recursive: true });
     await writeFile(at('root/.config/containers/policy.json'), '{}');
     await chmod(at('root'), 0o700);
-    const main = new URL('../../dist/cli/main.js', import.meta.url).pathname;
+    const main = new URL('../../../dist/cli/main.js', import.meta.url).pathname;
     const asNobody = ['--reuid', '65534', '--clear-groups', '--', process.execPath, main];
     const readable = join(directory(), 'team.asc');
     await writeFile(readable, await readFile(keys.team));

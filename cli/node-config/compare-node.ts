@@ -1,13 +1,13 @@
 // `lookaside node-config --check ROOT` and `--diff DIR`: what nodes have, beside what they should.
 import { stat } from 'node:fs/promises';
-import { messageOf } from '../generator/terms/message-of.ts';
-import type { Settings } from './base/options.ts';
-import type { World } from './base/process-io.ts';
-import { Complaint } from './base/usage-error.ts';
+import { messageOf } from '../../generator/terms/message-of.ts';
+import type { Settings } from '../base/options.ts';
+import type { World } from '../base/process-io.ts';
+import { Complaint } from '../base/usage-error.ts';
 import { checkNode } from './check-node.ts';
 import { checkOptions } from './check-options.ts';
 import { diffNode } from './diff-node.ts';
-import { openInside } from './read-inside.ts';
+import { openInside } from './rooted-files.ts';
 
 /**
  * Settles with the exit code: 1 for faults or differences. `flags` are the options that the command

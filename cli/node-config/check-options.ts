@@ -1,7 +1,7 @@
 // Which flags of node-config mean something in which of its modes. In the environment and the
 // configuration file an option may be there for other runs.
-import type { OptionName, Settings } from './base/options.ts';
-import { Complaint } from './base/usage-error.ts';
+import type { OptionName, Settings } from '../base/options.ts';
+import { Complaint } from '../base/usage-error.ts';
 import { STANDARD_OUTPUT } from './write-files.ts';
 
 type Mode = 'check' | 'diff' | Settings['target'];

@@ -1,12 +1,12 @@
-import type { NodeFile } from '../generator/nodes/node-file.ts';
+import type { NodeFile } from '../../generator/nodes/node-file.ts';
 import {
   TargetError,
   type TargetOptions,
   type WrittenFile,
-} from '../generator/nodes/targets/target.ts';
-import { TARGETS } from '../generator/nodes/targets/targets.ts';
-import type { Settings } from './base/options.ts';
-import { Complaint } from './base/usage-error.ts';
+} from '../../generator/nodes/targets/target.ts';
+import { TARGETS } from '../../generator/nodes/targets/targets.ts';
+import type { Settings } from '../base/options.ts';
+import { Complaint } from '../base/usage-error.ts';
 
 /** What is written for a target, and what people have to know about it. */
 export interface TargetOutput {

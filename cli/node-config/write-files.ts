@@ -3,15 +3,15 @@ import { chmod, mkdir, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { pack } from 'tar-stream';
-import { NODE_FILE_MODE } from '../generator/nodes/node-file.ts';
-import type { WrittenFile } from '../generator/nodes/targets/targets.ts';
-import { messageOf } from '../generator/terms/message-of.ts';
-import { syncPath } from '../generator/system/sync-paths.ts';
-import { renameDurably, writeNew } from '../generator/system/durable.ts';
+import { NODE_FILE_MODE } from '../../generator/nodes/node-file.ts';
+import type { WrittenFile } from '../../generator/nodes/targets/targets.ts';
+import { messageOf } from '../../generator/terms/message-of.ts';
+import { syncPath } from '../../generator/system/sync-paths.ts';
+import { renameDurably, writeNew } from '../../generator/system/durable.ts';
 import { checkPlaces } from './check-places.ts';
-import { Complaint } from './base/usage-error.ts';
-import type { World } from './base/process-io.ts';
-import { write } from './base/write.ts';
+import { Complaint } from '../base/usage-error.ts';
+import type { World } from '../base/process-io.ts';
+import { write } from '../base/write.ts';
 
 /** What `--out` has in place of a directory. */
 export const STANDARD_OUTPUT = '-';
