@@ -52,7 +52,7 @@ const COMMANDS: Record<CommandName, CommandForm> = {
     return generate(...operands);
   }),
   serve: onSource('check, serve, and follow pushes', async (...operands) => {
-    const { serve } = await import('./serve.ts');
+    const { serve } = await import('./serve/serve.ts');
     return serve(...operands);
   }),
   show: {

@@ -1,10 +1,10 @@
-import { createImageWriter } from '../generator/store/checkpoint/image-writer.ts';
-import type { ImageFile } from '../generator/store/checkpoint/checkpoint.ts';
-import { messageOf } from '../generator/terms/message-of.ts';
-import type { Source } from '../generator/sources/source.ts';
-import type { ProgramLog } from '../generator/system/program-log.ts';
-import type { Troubles } from '../server/troubles/troubles.ts';
-import { STATE_DIRECTORY_HINT, stateFile } from './inputs/state-file.ts';
+import { createImageWriter } from '../../generator/store/checkpoint/image-writer.ts';
+import type { ImageFile } from '../../generator/store/checkpoint/checkpoint.ts';
+import { messageOf } from '../../generator/terms/message-of.ts';
+import type { Source } from '../../generator/sources/source.ts';
+import type { ProgramLog } from '../../generator/system/program-log.ts';
+import type { Troubles } from '../../server/troubles/troubles.ts';
+import { STATE_DIRECTORY_HINT, stateFile } from '../inputs/state-file.ts';
 
 /** Where an image of a source's store is kept; undefined for a directory, which has no history. */
 export function openImage(

@@ -1,10 +1,13 @@
 import { mkdir, stat } from 'node:fs/promises';
-import { hasCode } from '../generator/terms/has-code.ts';
-import { messageOf } from '../generator/terms/message-of.ts';
-import { type VerdictFile, openVerdictFile } from '../generator/store/checkpoint/verdict-file.ts';
-import type { ProgramLog } from '../generator/system/program-log.ts';
-import type { Troubles } from '../server/troubles/troubles.ts';
-import { STATE_DIRECTORY_HINT, stateFile } from './inputs/state-file.ts';
+import { hasCode } from '../../generator/terms/has-code.ts';
+import { messageOf } from '../../generator/terms/message-of.ts';
+import {
+  type VerdictFile,
+  openVerdictFile,
+} from '../../generator/store/checkpoint/verdict-file.ts';
+import type { ProgramLog } from '../../generator/system/program-log.ts';
+import type { Troubles } from '../../server/troubles/troubles.ts';
+import { STATE_DIRECTORY_HINT, stateFile } from '../inputs/state-file.ts';
 
 /**
  * Opens the file in which verdicts on a source are remembered. Without one every start verifies

@@ -1,9 +1,9 @@
-import { messageOf } from '../generator/terms/message-of.ts';
-import type { GivenUp } from '../generator/openpgp/given-up.ts';
-import { GivenUpFile } from '../generator/openpgp/given-up-file.ts';
-import type { Troubles } from '../server/troubles/troubles.ts';
-import type { ProgramLog } from '../generator/system/program-log.ts';
-import { STATE_DIRECTORY_HINT, stateFile } from './inputs/state-file.ts';
+import { messageOf } from '../../generator/terms/message-of.ts';
+import type { GivenUp } from '../../generator/openpgp/given-up.ts';
+import { GivenUpFile } from '../../generator/openpgp/given-up-file.ts';
+import type { Troubles } from '../../server/troubles/troubles.ts';
+import type { ProgramLog } from '../../generator/system/program-log.ts';
+import { STATE_DIRECTORY_HINT, stateFile } from '../inputs/state-file.ts';
 
 const PART = 'messages without a verdict';
 

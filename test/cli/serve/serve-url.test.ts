@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { readBlocks } from '../e2e/page-blocks.ts';
-import { runLookaside } from '../e2e/lookaside.ts';
-import { useTemporary } from '../e2e/temporary.ts';
-import { useLookaside } from '../e2e/use-lookaside.ts';
+import { readBlocks } from '../../e2e/page-blocks.ts';
+import { runLookaside } from '../../e2e/lookaside.ts';
+import { useTemporary } from '../../e2e/temporary.ts';
+import { useLookaside } from '../../e2e/use-lookaside.ts';
 
 describe('lookaside serve --url', () => {
   const servers = useLookaside();

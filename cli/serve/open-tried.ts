@@ -1,8 +1,8 @@
-import type { Source } from '../generator/sources/source.ts';
-import type { ProgramLog } from '../generator/system/program-log.ts';
-import { messageOf } from '../generator/terms/message-of.ts';
-import { TriedCommit } from '../server/follow/tried-commit.ts';
-import { stateFile } from './inputs/state-file.ts';
+import type { Source } from '../../generator/sources/source.ts';
+import type { ProgramLog } from '../../generator/system/program-log.ts';
+import { messageOf } from '../../generator/terms/message-of.ts';
+import { TriedCommit } from '../../server/follow/tried-commit.ts';
+import { stateFile } from '../inputs/state-file.ts';
 
 /** Where the commit is noted that is being judged; undefined for a directory, which has none. */
 export function openTried(

@@ -1,8 +1,8 @@
-import { messageOf } from '../generator/terms/message-of.ts';
-import type { ProgramLog } from '../generator/system/program-log.ts';
-import { type RefusedFile, createRefusedFile } from '../server/refused/refused-file.ts';
-import type { Troubles } from '../server/troubles/troubles.ts';
-import { STATE_DIRECTORY_HINT, stateFile } from './inputs/state-file.ts';
+import { messageOf } from '../../generator/terms/message-of.ts';
+import type { ProgramLog } from '../../generator/system/program-log.ts';
+import { type RefusedFile, createRefusedFile } from '../../server/refused/refused-file.ts';
+import type { Troubles } from '../../server/troubles/troubles.ts';
+import { STATE_DIRECTORY_HINT, stateFile } from '../inputs/state-file.ts';
 
 const PART = 'refused pulls';
 

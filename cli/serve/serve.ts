@@ -3,36 +3,36 @@ import { tmpdir } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createSecureContext } from 'node:tls';
 import { pino } from 'pino';
-import type { LineSink } from '../server/lookups/batch-lines.ts';
-import { Failures } from '../server/troubles/failures.ts';
-import { Reload } from '../server/follow/reload.ts';
-import { type ProgramLog, createProgramLog } from '../generator/system/program-log.ts';
-import type { Policy } from '../generator/policy/policy.ts';
-import type { Source } from '../generator/sources/source.ts';
-import { processStarts } from '../generator/system/process-starts.ts';
-import type { GivenUpFile } from '../generator/openpgp/given-up-file.ts';
-import type { ImageFile } from '../generator/store/checkpoint/checkpoint.ts';
-import type { VerdictFile } from '../generator/store/checkpoint/verdict-file.ts';
-import { Troubles } from '../server/troubles/troubles.ts';
-import type { TlsFiles } from '../server/listen/listener.ts';
-import { type Reloadable, type RunningServer, startServer } from '../server/start-server.ts';
-import { toBudgets } from './base/budget-options.ts';
-import { Complaint, formatComplaint } from './base/usage-error.ts';
-import { NO_KEYS } from './check/findings.ts';
-import { openLastingEngines, warnOfMissingGpgv } from './inputs/open-engines.ts';
-import { STOPS, openSource } from './inputs/open-source.ts';
+import type { LineSink } from '../../server/lookups/batch-lines.ts';
+import { Failures } from '../../server/troubles/failures.ts';
+import { Reload } from '../../server/follow/reload.ts';
+import { type ProgramLog, createProgramLog } from '../../generator/system/program-log.ts';
+import type { Policy } from '../../generator/policy/policy.ts';
+import type { Source } from '../../generator/sources/source.ts';
+import { processStarts } from '../../generator/system/process-starts.ts';
+import type { GivenUpFile } from '../../generator/openpgp/given-up-file.ts';
+import type { ImageFile } from '../../generator/store/checkpoint/checkpoint.ts';
+import type { VerdictFile } from '../../generator/store/checkpoint/verdict-file.ts';
+import { Troubles } from '../../server/troubles/troubles.ts';
+import type { TlsFiles } from '../../server/listen/listener.ts';
+import { type Reloadable, type RunningServer, startServer } from '../../server/start-server.ts';
+import { toBudgets } from '../base/budget-options.ts';
+import { Complaint, formatComplaint } from '../base/usage-error.ts';
+import { NO_KEYS } from '../check/findings.ts';
+import { openLastingEngines, warnOfMissingGpgv } from '../inputs/open-engines.ts';
+import { STOPS, openSource } from '../inputs/open-source.ts';
 import { openGivenUp } from './open-given-up.ts';
-import { openImage } from './open-image.ts';
+import { openImage } from './state-files.ts';
 import { openOlder } from './open-older.ts';
 import { openRefused } from './open-refused.ts';
 import { openTried } from './open-tried.ts';
 import { openVerdicts } from './open-verdicts.ts';
-import { hasColour } from './base/has-colour.ts';
-import type { Settings } from './base/options.ts';
-import { readPolicy } from './inputs/read-policy.ts';
-import { readShownUrl } from './inputs/read-store-url.ts';
-import type { World } from './base/process-io.ts';
-import { messageOf } from '../generator/terms/message-of.ts';
+import { hasColour } from '../base/has-colour.ts';
+import type { Settings } from '../base/options.ts';
+import { readPolicy } from '../inputs/read-policy.ts';
+import { readShownUrl } from '../inputs/read-store-url.ts';
+import type { World } from '../base/process-io.ts';
+import { messageOf } from '../../generator/terms/message-of.ts';
 
 type AccessLogSink = ReturnType<typeof pino.destination>;
 
@@ -139,7 +139,7 @@ async function run(source: string, settings: Settings, world: World): Promise<nu
       ending.signal,
       async (path, subtree, _ending, budgets) => {
         const { createDirectorySource } =
-          await import('../generator/sources/directory/directory.ts');
+          await import('../../generator/sources/directory/directory.ts');
         return createDirectorySource(path, subtree, budgets);
       },
     );
@@ -210,7 +210,7 @@ async function run(source: string, settings: Settings, world: World): Promise<nu
 
 /** What makes a log readable takes long to load, and services have no terminal. */
 async function forTerminal({ stderr, environment }: World): Promise<NodeJS.WritableStream> {
-  const { createTerminalStream } = await import('../generator/system/terminal-stream.ts');
+  const { createTerminalStream } = await import('../../generator/system/terminal-stream.ts');
   return createTerminalStream(stderr, hasColour(stderr, environment));
 }
 
