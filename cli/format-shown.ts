@@ -1,5 +1,5 @@
 import { styleText } from 'node:util';
-import type { ShownSignature, ShownVerdict } from '../generator/describe-signature.ts';
+import type { ShownSignature, ShownVerdict } from '../generator/explain/describe-signature.ts';
 import { toPrintable } from '../generator/terms/text.ts';
 
 /**

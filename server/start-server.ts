@@ -1,31 +1,31 @@
 // Puts the server together: source, refresher, lookup, the two listeners.
-import type { StoreUrl } from '../generator/node-config/store-url.ts';
+import type { StoreUrl } from '../generator/nodes/store-url.ts';
 import { messageOf } from '../generator/terms/message-of.ts';
 import type { Policy } from '../generator/policy/policy.ts';
 import type { Source } from '../generator/sources/source.ts';
-import type { SignatureStore } from '../generator/store.ts';
+import type { SignatureStore } from '../generator/store/store.ts';
 import { toPrintable } from '../generator/terms/text.ts';
-import { type AccessLogForm, type LoggedRequest, createAccessLog } from './access-log.ts';
-import { afterLookups } from './after-lookups.ts';
-import type { LineSink } from './batch-lines.ts';
-import { createClientAddress } from './client-address.ts';
-import { type JudgeMemory, type StoreJudge, judgeWithMemory } from './judge-with-memory.ts';
-import { createLazyHandler } from './lazy-handler.ts';
+import { type AccessLogForm, type LoggedRequest, createAccessLog } from './lookups/access-log.ts';
+import { afterLookups } from './follow/yield-to-lookups.ts';
+import type { LineSink } from './lookups/batch-lines.ts';
+import { createClientAddress } from './listen/client-address.ts';
+import { type JudgeMemory, type StoreJudge, judgeWithMemory } from './follow/judge-with-memory.ts';
+import { createLazyHandler } from './deferred-app.ts';
 import { fitConnections, readOpenFileLimit } from './listen/connection-limit.ts';
-import { type Listener, MAX_CONNECTIONS, type TlsFiles, listen } from './listener.ts';
-import { type Answer, createLookup } from './lookup.ts';
+import { type Listener, MAX_CONNECTIONS, type TlsFiles, listen } from './listen/listener.ts';
+import { type Answer, createLookup } from './lookups/lookup.ts';
 import { createLookupCounts } from './metrics/lookup-counts.ts';
 import { createMetrics } from './metrics/metrics.ts';
-import type { Generation } from './generations.ts';
-import { createQuickLookup } from './quick-lookup.ts';
-import { type Failures, inTheWay, isUnexpected } from './follow/failures.ts';
+import type { Generation } from './follow/generations.ts';
+import { createQuickLookup } from './listen/quick-lookup.ts';
+import { type Failures, inTheWay, isUnexpected } from './troubles/failures.ts';
 import { HangingRefresh } from './follow/hanging-refresh.ts';
-import type { Troubles } from './follow/troubles.ts';
+import type { Troubles } from './troubles/troubles.ts';
 import { createReasons } from './refused/reasons.ts';
 import type { RefusedFile } from './refused/refused-file.ts';
 import { createRefusedPulls } from './refused/refused-pulls.ts';
-import { Refresher, type RefresherOptions } from './refresher.ts';
-import { toOriginForm } from './request-path.ts';
+import { Refresher, type RefresherOptions } from './follow/refresher.ts';
+import { toOriginForm } from './lookups/request-path.ts';
 
 /** Connections to the status listener at once: people, probes and Prometheus. */
 const STATUS_CONNECTIONS = 256;

@@ -1,5 +1,5 @@
-import type { Signature } from '../judge.ts';
-import type { SignatureStore } from '../store.ts';
+import type { Signature } from '../gate/judge.ts';
+import type { SignatureStore } from '../store/store.ts';
 import { formatTime } from '../terms/format-time.ts';
 import { formatLocation, parseLocation } from '../terms/location.ts';
 import type { SignedImage } from './reason.ts';

@@ -1,6 +1,6 @@
 // Whether a node that pulls an image would accept it on the word of the signatures that are served:
 // what the node asks for, where it looks, and what it would hold against each signature.
-import type { Signature } from '../judge.ts';
+import type { Signature } from '../gate/judge.ts';
 import { type Policy, type Scope, findScope } from '../policy/policy.ts';
 import { formatReference } from '../policy/signed-identity.ts';
 import { formatTime } from '../terms/format-time.ts';

@@ -1,5 +1,5 @@
 // What a node holds against one signature of an image.
-import type { Signature } from '../judge.ts';
+import type { Signature } from '../gate/judge.ts';
 import type { Policy, Scope, SignedBy } from '../policy/policy.ts';
 import { formatReference, matchesIdentity } from '../policy/signed-identity.ts';
 import { type DockerReference, parseDockerReference } from '../terms/image-name.ts';

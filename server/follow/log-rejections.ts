@@ -1,4 +1,4 @@
-import type { RejectedFile } from '../../generator/report.ts';
+import type { RejectedFile } from '../../generator/store/report.ts';
 import type { ProgramLog } from '../../generator/system/program-log.ts';
 import { toPrintable } from '../../generator/terms/text.ts';
 

@@ -4,9 +4,9 @@
 import { createHash, hash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
-import type { OlderBytes } from '../../generator/checked-file.ts';
+import type { OlderBytes } from '../../generator/gate/checked-file.ts';
 import { MAX_BLOB_BYTES } from '../../generator/openpgp/signature-file.ts';
-import type { SignatureStore } from '../../generator/store.ts';
+import type { SignatureStore } from '../../generator/store/store.ts';
 import { replaceFile } from '../../generator/system/durable.ts';
 import { hasCode } from '../../generator/terms/has-code.ts';
 

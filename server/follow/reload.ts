@@ -2,7 +2,7 @@
 // not be used, changes nothing, and is told until a reload works.
 import type { ProgramLog } from '../../generator/system/program-log.ts';
 import { hintOf, messageOf } from '../../generator/terms/message-of.ts';
-import type { Troubles } from './troubles.ts';
+import type { Troubles } from '../troubles/troubles.ts';
 
 export interface ReloadOptions<Next> {
   /** Reads all of it; throws an error that names the file. */

@@ -6,8 +6,8 @@ import type { Reason, ReasonCode } from '../../generator/explain/reason.ts';
 import type { HistoryChange, Source } from '../../generator/sources/source.ts';
 import type { ProgramLog } from '../../generator/system/program-log.ts';
 import { messageOf } from '../../generator/terms/message-of.ts';
-import { type Failures, isUnexpected } from '../follow/failures.ts';
-import type { Refresher } from '../refresher.ts';
+import type { Refresher } from '../follow/refresher.ts';
+import { type Failures, isUnexpected } from '../troubles/failures.ts';
 import { createLoggedReasons } from './logged-reasons.ts';
 
 export interface Reasons {

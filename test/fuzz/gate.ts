@@ -1,4 +1,4 @@
-import { createJudge } from '../../generator/judge.ts';
+import { createJudge } from '../../generator/gate/judge.ts';
 import { openGpgv } from '../../generator/openpgp/gpgv.ts';
 import { createOpenMessage } from '../../generator/openpgp/open-message.ts';
 import { readKeyring } from '../../generator/openpgp/openpgp-js.ts';

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import type { PublishableFile } from '../../generator/checked-file.ts';
+import type { PublishableFile } from '../../generator/gate/checked-file.ts';
 import { type Location, parseLocation } from '../../generator/terms/location.ts';
-import { type Judge, type Signature, createJudge } from '../../generator/judge.ts';
+import { type Judge, type Signature, createJudge } from '../../generator/gate/judge.ts';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -6,7 +6,7 @@ import { type RunningServer, type ServerOptions, startServer } from '../../serve
 import { makeTemporary, removeTemporary } from '../e2e/temporary.ts';
 import { gpgv, openMessage } from '../generator/samples.ts';
 import { captureLines, type CapturedLines } from './captured-lines.ts';
-import { Troubles } from '../../server/follow/troubles.ts';
+import { Troubles } from '../../server/troubles/troubles.ts';
 import { createGate } from './gate.ts';
 import { createProgramLog } from '../../generator/system/program-log.ts';
 import { countFailures } from './no-failures.ts';

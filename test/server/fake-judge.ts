@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import type { Judge, Signature } from '../../generator/judge.ts';
+import type { Judge, Signature } from '../../generator/gate/judge.ts';
 import { createScope } from '../../generator/policy/policy.ts';
 import { reject } from '../../generator/terms/rejection.ts';
 

@@ -1,7 +1,7 @@
 // Whatever strangers write, nothing leaves that a terminal obeys, and no line of the log is endless.
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import { formatComplaint } from '../../cli/complaint.ts';
+import { formatComplaint } from '../../cli/base/usage-error.ts';
 import { formatShown } from '../../cli/format-shown.ts';
 import { escapeJson, formatJson, toLine } from '../../generator/terms/text.ts';
 import { reject } from '../../generator/terms/rejection.ts';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { CheckedFile } from '../../../generator/checked-file.ts';
+import type { CheckedFile } from '../../../generator/gate/checked-file.ts';
 import { changeOf } from './change-of.ts';
 import { explainImage } from '../../../generator/explain/explain-image.ts';
 import { parsePulledImage } from '../../../generator/terms/pulled-image.ts';
@@ -20,7 +20,7 @@ import { DEFAULT_IDENTITY } from '../../../generator/policy/signed-identity.ts';
 import { reject } from '../../../generator/terms/rejection.ts';
 import type { HistoryCommit } from '../../../generator/sources/source.ts';
 import { HEX, entryOf, keyringOf, publishable } from '../samples.ts';
-import { sightOf, storeOf } from '../store-of.ts';
+import { sightOf, storeOf } from '../store/store-of.ts';
 
 const OTHER_HEX = 'cd'.repeat(32);
 const NAME = 'quay.io/team/app';

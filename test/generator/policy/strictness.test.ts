@@ -10,7 +10,7 @@ import type { Requirement } from '../../../generator/policy/policy.ts';
 import { isAsStrictAs } from '../../../generator/policy/strictness.ts';
 import type { Keyring } from '../../../generator/openpgp/openpgp-js.ts';
 import { keyringOf } from '../samples.ts';
-import { identities } from '../node-config/random-scopes.ts';
+import { identities } from '../nodes/random-scopes.ts';
 
 const ANYTHING: Requirement = { type: 'insecureAcceptAnything' };
 const REJECT: Requirement = { type: 'unmeetable', what: 'rejects every image' };

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { HistoryCommit } from '../../../generator/sources/source.ts';
-import { SignatureStore } from '../../../generator/store.ts';
+import { SignatureStore } from '../../../generator/store/store.ts';
 import { createProgramLog } from '../../../generator/system/program-log.ts';
 import { formatDirectory, formatLocation } from '../../../generator/terms/location.ts';
 import { type ReasonsOptions, createReasons } from '../../../server/refused/reasons.ts';

@@ -1,6 +1,6 @@
 // Worlds that the status pages are looked at in.
-import type { CheckedFile } from '../../../generator/checked-file.ts';
-import type { Signature } from '../../../generator/judge.ts';
+import type { CheckedFile } from '../../../generator/gate/checked-file.ts';
+import type { Signature } from '../../../generator/gate/judge.ts';
 import type { KeyInfo } from '../../../generator/openpgp/openpgp-js.ts';
 import { type Policy, createScope } from '../../../generator/policy/policy.ts';
 import {

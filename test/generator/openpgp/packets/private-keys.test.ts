@@ -4,9 +4,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { deflateRawSync, deflateSync } from 'node:zlib';
 import * as fc from 'fast-check';
-import { createNodeFiles } from '../../../../generator/node-config/node-files.ts';
-import { createNodeGuide } from '../../../../generator/node-config/node-guide.ts';
-import { parseStoreUrl } from '../../../../generator/node-config/store-url.ts';
+import { createNodeFiles } from '../../../../generator/nodes/node-files.ts';
+import { parseStoreUrl } from '../../../../generator/nodes/store-url.ts';
 import {
   KeyFileError,
   type Keyring,
@@ -18,6 +17,7 @@ import {
 } from '../../../../generator/openpgp/packets/private-keys.ts';
 import { createSimplePolicy } from '../../../../generator/policy/policy.ts';
 import { createDownloads } from '../../../../server/landing/downloads.ts';
+import { createNodeGuide } from '../../../../server/landing/node-guide.ts';
 import { run, runOrThrow } from '../../../e2e/run.ts';
 import { type Signer, makeSigner } from '../../../e2e/signer.ts';
 import { FRAMINGS, type Packet, formatPackets, parsePackets } from '../../../fuzz/packet.ts';

@@ -8,7 +8,7 @@ import { MAX_BLOB_BYTES } from '../../../../generator/openpgp/signature-file.ts'
 import { DEFAULT_BUDGETS } from '../../../../generator/terms/budgets.ts';
 import { measureClone } from '../../../../generator/sources/git/disk-use.ts';
 import { isPartial } from '../../../../generator/sources/git/partial-clone.ts';
-import { createGitSource } from '../../../../generator/sources/git.ts';
+import { createGitSource } from '../../../../generator/sources/git/git.ts';
 import { type Snapshot, type Source, SourceError } from '../../../../generator/sources/source.ts';
 import { type GitRemote, makeGitRemote } from '../../../e2e/git-remote.ts';
 import { useTemporary } from '../../../e2e/temporary.ts';

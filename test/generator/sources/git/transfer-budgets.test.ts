@@ -6,7 +6,7 @@ import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DEFAULT_BUDGETS } from '../../../../generator/terms/budgets.ts';
 import { measureClone } from '../../../../generator/sources/git/disk-use.ts';
-import { createGitSource } from '../../../../generator/sources/git.ts';
+import { createGitSource } from '../../../../generator/sources/git/git.ts';
 import { type Source, StateRefusedError } from '../../../../generator/sources/source.ts';
 import type { GitHttp } from '../../../e2e/git-http.ts';
 import { type GitRemote, makeGitRemote } from '../../../e2e/git-remote.ts';
