@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { PassThrough, Readable } from 'node:stream';
-import { formatComplaint } from '../../cli/complaint.ts';
+import { formatComplaint } from '../../cli/base/usage-error.ts';
 import { runProgram } from '../../cli/program.ts';
 import { unfailing } from '../cli/unfailing.ts';
 import { findLine } from './background.ts';
