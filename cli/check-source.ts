@@ -38,7 +38,7 @@ export async function checkSource(
   kept: string | undefined,
 ): Promise<Checked> {
   const { pass, load } = await openPass(source, run, kept);
-  const progress = showProgress(pass, run.world.stderr);
+  const progress = showProgress(pass, run.world);
   try {
     const store = await load(progress.step);
     const { commit } = pass;

@@ -37,7 +37,11 @@ const WIDTH = 'signature:  '.length;
 const COLOURS = { accepted: 'green', refused: 'red', unknown: 'yellow' } as const;
 
 /** For programs, an object whose form is stable; for people a block a platform, a line a fact. */
-export function formatExplained(explanation: Explanation, isJson: boolean, world: World): string {
+export function formatExplained(
+  explanation: Explanation,
+  isJson: boolean,
+  { stdout, environment }: World,
+): string {
   const { image, origin, registry, list, platforms } = explanation;
   if (isJson) {
     const accepted = platforms.every(({ verdict }) => verdict === 'accepted');
@@ -53,7 +57,9 @@ export function formatExplained(explanation: Explanation, isJson: boolean, world
     return `${formatJson(shown, 2)}\n`;
   }
   const paint: Paint = (verdict) =>
-    hasColour(world) ? styleText(COLOURS[verdict], verdict, { validateStream: false }) : verdict;
+    hasColour(stdout, environment)
+      ? styleText(COLOURS[verdict], verdict, { validateStream: false })
+      : verdict;
   const head: readonly Fact[] = [
     ['image', image],
     describeOrigin(origin),

@@ -14,11 +14,15 @@ export interface NodeReport {
 }
 
 /** For programs, an object whose form is stable; for people a line a finding with its cure. */
-export function formatNodeReport(report: NodeReport, isJson: boolean, world: World): string {
+export function formatNodeReport(
+  report: NodeReport,
+  isJson: boolean,
+  { stdout, environment }: World,
+): string {
   const { root, findings } = report;
   if (isJson) return `${formatJson({ version: 1, root, findings }, 2)}\n`;
   const paint = (colour: 'red' | 'yellow' | 'green', text: string): string =>
-    hasColour(world) ? styleText(colour, text, { validateStream: false }) : text;
+    hasColour(stdout, environment) ? styleText(colour, text, { validateStream: false }) : text;
   const lines = findings.flatMap(({ code, severity, path, message, hint }) => [
     `${toPrintable(join(root, path))}: ${paint(severity === 'fault' ? 'red' : 'yellow', code)}: ${message}`,
     `  hint: ${hint}`,

@@ -15,12 +15,12 @@ export function formatReport(
   report: CheckReport,
   source: string,
   { format, strict, path }: Settings,
-  world: World,
+  { stdout, environment }: World,
 ): string {
   const options = { strict, prefix: prefixOf(report, source, path), version: readVersion() };
   switch (format) {
     case 'text':
-      return formatText(report, { colour: hasColour(world), strict });
+      return formatText(report, { colour: hasColour(stdout, environment), strict });
     case 'json':
       return `${formatJson(report, 2)}\n`;
     case 'github':

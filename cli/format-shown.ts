@@ -1,3 +1,4 @@
+import { styleText } from 'node:util';
 import type { ShownSignature, ShownVerdict } from '../generator/describe-signature.ts';
 import { toPrintable } from '../generator/printable.ts';
 
@@ -5,15 +6,18 @@ import { toPrintable } from '../generator/printable.ts';
  * Signatures for people, a line a fact. One alone is not named: git gives a textconv the name of
  * a temporary file.
  */
-export function formatShown(shown: readonly ShownSignature[]): string {
+export function formatShown(shown: readonly ShownSignature[], colour: boolean): string {
   const blocks = shown.map((signature) => {
     const head = shown.length > 1 ? [`${toPrintable(signature.path)}:`] : [];
-    return [...head, ...formatSignature(signature)].map((line) => `${line}\n`).join('');
+    return [...head, ...formatSignature(signature, colour)].map((line) => `${line}\n`).join('');
   });
   return blocks.join('\n');
 }
 
-function formatSignature({ claims, signature, form, size, verdict }: ShownSignature): string[] {
+function formatSignature(
+  { claims, signature, form, size, verdict }: ShownSignature,
+  colour: boolean,
+): string[] {
   const facts: [name: string, value: string | null | undefined][] = [
     ['identity', claims?.dockerReference],
     ['digest', claims?.manifestDigest],
@@ -26,14 +30,21 @@ function formatSignature({ claims, signature, form, size, verdict }: ShownSignat
     ['form', `${formatForm(form, signature?.version)}, ${size} bytes`],
     ...formatVerdict(verdict),
   ];
+  const paint = (name: string, value: string): string =>
+    colour && name === 'verdict'
+      ? value.replace(/^[a-z]+/, (word) =>
+          styleText(COLOURS[verdict.status], word, { validateStream: false }),
+        )
+      : value;
   return facts.flatMap(([name, value]) =>
     value === null || value === undefined
       ? []
-      : [`${`${name}:`.padEnd(WIDTH)}${toPrintable(value)}`],
+      : [`${`${name}:`.padEnd(WIDTH)}${paint(name, toPrintable(value))}`],
   );
 }
 
 const WIDTH = 'algorithm:  '.length;
+const COLOURS = { accepted: 'green', rejected: 'red', unverified: 'yellow' } as const;
 
 function formatForm(form: ShownSignature['form'], version: number | undefined): string {
   const packet = version === undefined ? '' : `, version ${version} packet`;

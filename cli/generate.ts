@@ -4,6 +4,7 @@ import { makeSourceState, writeStaticTree } from '../generator/static-tree.ts';
 import { checkOnce, reportOn } from './check-once.ts';
 import { Complaint } from './complaint.ts';
 import { formatText } from './format-text.ts';
+import { hasColour } from './has-colour.ts';
 import type { Settings } from './options.ts';
 import { tellRefused } from './tell-refused.ts';
 import type { World } from './world.ts';
@@ -25,7 +26,9 @@ async function generateFrom(source: string, settings: Settings, world: World): P
   const checked = await checkOnce(source, settings, world, kept);
   const { store } = checked;
   const report = reportOn(checked, store.noteworthy());
-  world.stderr.write(formatText(report, { colour: false, strict: false }));
+  world.stderr.write(
+    formatText(report, { colour: hasColour(world.stderr, world.environment), strict: false }),
+  );
   if (settings['on-invalid'] === 'refuse' && report.summary.rejected > 0) {
     world.stderr.write(
       `lookaside: nothing was written: ${report.summary.rejected} files are rejected\n`,

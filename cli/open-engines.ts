@@ -1,3 +1,4 @@
+import { GivenUp } from '../generator/openpgp/given-up.ts';
 import { type Gpgv, openGpgv } from '../generator/openpgp/gpgv.ts';
 import { LastingGpgv } from '../generator/openpgp/lasting-gpgv.ts';
 import {
@@ -43,12 +44,18 @@ export async function openEngines(
   };
 }
 
+function elapsed(): number {
+  return performance.now();
+}
+
 /** The same for a server, which outlives a gpgv that comes and goes. */
 export interface LastingEngines {
   readonly openMessage: OpenMessage;
   /** Changes when another version of all but gpgv might judge otherwise. */
   readonly id: string;
   readonly gpgv: LastingGpgv;
+  /** Messages that gpgv was asked about in vain. */
+  readonly givenUp: GivenUp;
   readonly close: () => Promise<void>;
 }
 
@@ -58,9 +65,10 @@ export async function openLastingEngines(
   directory: string,
   { gpgvTime, pathDepth, pathLength }: Budgets,
 ): Promise<LastingEngines> {
-  const options = { path: environment['PATH'], directory, timeLimit: gpgvTime };
+  const givenUp = new GivenUp({ elapsed, now: () => new Date() });
+  const options = { path: environment['PATH'], directory, timeLimit: gpgvTime, givenUp };
   const open = async (): Promise<Gpgv | undefined> => openGpgv(options);
-  const gpgv = new LastingGpgv({ open, elapsed: () => performance.now() });
+  const gpgv = new LastingGpgv({ open, elapsed });
   await gpgv.lookAgain().catch((error: unknown) => {
     throw explainTemporary(error);
   });
@@ -69,6 +77,7 @@ export async function openLastingEngines(
     openMessage: createOpenMessage(gpgv, rsa.isSignedByRsa),
     id: `lookaside ${readVersion()}, paths ${pathDepth} ${pathLength}`,
     gpgv,
+    givenUp,
     close: async () => {
       await Promise.all([rsa.close(), gpgv.close()]);
     },

@@ -1,9 +1,9 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { messageOf } from '../generator/message-of.ts';
 import { parseSource } from '../generator/sources/parse-source.ts';
 import type { Source } from '../generator/sources/source.ts';
+import { makeScratchDirectory } from '../generator/system/scratch-directory.ts';
 import type { Budgets } from '../generator/budgets.ts';
 import { toBudgets } from './budget-options.ts';
 import { Complaint } from './complaint.ts';
@@ -89,7 +89,7 @@ export async function withTemporaryState<Result>(
   signals: World['signals'],
   action: (directory: string, ending: AbortSignal) => Promise<Result>,
 ): Promise<Result> {
-  const directory = await mkdtemp(join(tmpdir(), 'lookaside-')).catch((error: unknown) => {
+  const directory = await makeScratchDirectory(tmpdir(), 'clone').catch((error: unknown) => {
     throw explainTemporary(error);
   });
   try {

@@ -36,24 +36,32 @@ export const LONGEST_TIMER = 2 ** 31 - 1;
 
 /** `60s`, `5m`; in milliseconds. */
 export const duration = (form: string, longest: number) =>
-  z.union([z.string(), z.literal(0)], expected(form)).transform((value, context) => {
-    const [, amount, unit] = /^([0-9]+)(ms|s|m|h|d)$/.exec(String(value)) ?? [];
-    if (String(value) === '0') return 0;
-    const milliseconds = Number(amount) * (UNITS[unit ?? ''] ?? Infinity);
-    if (milliseconds <= longest) return milliseconds;
-    context.addIssue(`expected ${form}, got ${JSON.stringify(value)}`);
-    return z.NEVER;
-  });
+  z
+    .union(
+      [z.string().regex(/^(?:0|[0-9]+(?:ms|s|m|h|d))$/, expected(form)), z.literal(0)],
+      expected(form),
+    )
+    .transform((value, context) => {
+      if (String(value) === '0') return 0;
+      const [, amount, unit = ''] = /^([0-9]+)([a-z]+)$/.exec(String(value)) ?? [];
+      const milliseconds = Number(amount) * (UNITS[unit] ?? Infinity);
+      if (milliseconds <= longest) return milliseconds;
+      context.addIssue(`expected ${form}, got ${JSON.stringify(value)}`);
+      return z.NEVER;
+    });
 
 /** A whole number from one to another, both included; the other is left out where it does not matter. */
-export const wholeNumber = (least: number, most = Number.MAX_SAFE_INTEGER) =>
-  z.union([z.string(), z.number()], expected('a number')).transform((value, context) => {
-    const number = /^[0-9]{1,16}$/.test(String(value)) ? Number(value) : Number.NaN;
-    if (number >= least && number <= most) return number;
-    const range = most === Number.MAX_SAFE_INTEGER ? `${least}` : `${least} to ${most}`;
-    context.addIssue(`expected a whole number from ${range}, got ${JSON.stringify(value)}`);
+export const wholeNumber = (least: number, most = Number.MAX_SAFE_INTEGER) => {
+  const range = most === Number.MAX_SAFE_INTEGER ? `${least}` : `${least} to ${most}`;
+  const wrong = expected(`a whole number from ${range}`);
+  const digits = z.string().regex(/^[0-9]{1,16}$/, wrong);
+  const number = z.number().int(wrong).min(least, wrong).max(most, wrong);
+  return z.union([digits, number], expected('a number')).transform((value, context) => {
+    if (Number(value) >= least && Number(value) <= most) return Number(value);
+    context.addIssue(wrong.error({ input: value }));
     return z.NEVER;
   });
+};
 
 const SIZES: Readonly<Record<string, number>> = {
   '': 1,
@@ -63,23 +71,31 @@ const SIZES: Readonly<Record<string, number>> = {
   TiB: 1024 ** 4,
 };
 
+const wrongSize = expected('a size like 4MiB');
+
 /** `4MiB`, or a number of bytes; in bytes. */
 export const size = z
-  .union([z.string(), z.number()], expected('a size like 4MiB'))
+  .union(
+    [
+      z.string().regex(/^0*[1-9][0-9]*(?:KiB|MiB|GiB|TiB)?$/, wrongSize),
+      z.number().int(wrongSize).min(1, wrongSize).max(Number.MAX_SAFE_INTEGER, wrongSize),
+    ],
+    wrongSize,
+  )
   .transform((value, context) => {
-    const [, amount, unit] = /^([0-9]+)(KiB|MiB|GiB|TiB|)$/.exec(String(value)) ?? [];
-    const bytes = Number(amount) * (SIZES[unit ?? ''] ?? Number.NaN);
-    if (bytes >= 1 && bytes <= Number.MAX_SAFE_INTEGER) return bytes;
-    context.addIssue(`expected a size like 4MiB, got ${JSON.stringify(value)}`);
+    const [, amount, unit = ''] = /^([0-9]+)([A-Za-z]*)$/.exec(String(value)) ?? [];
+    const bytes = Number(amount) * (SIZES[unit] ?? Number.NaN);
+    if (bytes <= Number.MAX_SAFE_INTEGER) return bytes;
+    context.addIssue(wrongSize.error({ input: value }));
     return z.NEVER;
   });
 
 /** `HOST:PORT`, `[::1]:PORT`. */
 export const address = z
   .string(expected('HOST:PORT'))
+  .regex(/^(?:\[[0-9A-Fa-f:]+\]|[^:[\]]+):[0-9]{1,5}$/, expected('HOST:PORT'))
   .transform((value, context): ListenAddress => {
-    const [, bracketed, plain, port] =
-      /^(?:\[([0-9a-f:]+)\]|([^:[\]]*)):([0-9]{1,5})$/i.exec(value) ?? [];
+    const [, bracketed, plain, port] = /^(?:\[(.+)\]|(.+)):([0-9]+)$/s.exec(value) ?? [];
     const host = bracketed ?? plain;
     if (!host || port === undefined || Number(port) > 65_535) {
       context.addIssue(`expected HOST:PORT, got ${JSON.stringify(value)}`);
@@ -89,14 +105,15 @@ export const address = z
   });
 
 /** A subtree: no leading, trailing or doubled slash, no dot segments; '' for the whole. */
-export const subtree = z.string(expected('a path')).transform((value, context) => {
-  const components = value.split('/').filter((component) => component !== '' && component !== '.');
-  if (components.includes('..') || value.startsWith('/')) {
-    context.addIssue(`expected a path inside the repository, got ${JSON.stringify(value)}`);
-    return z.NEVER;
-  }
-  return components.join('/');
-});
+export const subtree = z
+  .string(expected('a path'))
+  .regex(/^(?!\/)(?!(?:[\s\S]*\/)?\.\.(?:\/|$))/, expected('a path inside the repository'))
+  .transform((value) =>
+    value
+      .split('/')
+      .filter((component) => component !== '' && component !== '.')
+      .join('/'),
+  );
 
 /** A subtree that signatures may lie in: none has a backslash or a control character in its path. */
 const prefix = subtree.refine((value) => !/[\\\p{Cc}]/u.test(value), {
@@ -125,15 +142,26 @@ export const flag = z
   .union([z.boolean(), z.enum(['true', 'false'])], expected('true or false'))
   .transform((value) => String(value) === 'true');
 
+const LABEL = '[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?';
+const DOMAIN = `${LABEL}(?:\\.${LABEL})*`;
+/** Roughly what `isScopeName` takes, for editors: nothing that it takes is refused. */
+const SCOPE_FORM = [
+  `^(?:\\*\\.${DOMAIN}`,
+  `(?:localhost|${LABEL}(?:\\.${LABEL})+|(?:${DOMAIN}|\\[[0-9A-Fa-f:]+\\]):[0-9]+|\\[[0-9A-Fa-f:]+\\])(?:/[a-z0-9][^/\\s*]*)*)?$`,
+].join('|');
+
 /** A part of all images, as containers-policy.json(5) writes it, that an image can lie in. */
-const scopeName = z.string().refine(isScopeName, {
-  error: ({ input }) => {
-    const isLong = typeof input === 'string' && input.length > MAX_NAME_LENGTH;
-    const form = 'HOST, HOST/NAMESPACE, HOST/NAMESPACE/REPOSITORY or *.DOMAIN';
-    if (!isLong) return `expected ${form}, got ${JSON.stringify(input)}`;
-    return `expected ${form} of at most ${MAX_NAME_LENGTH} characters, got ${input.length}`;
-  },
-});
+const scopeName = z
+  .string()
+  .refine(isScopeName, {
+    error: ({ input }) => {
+      const isLong = typeof input === 'string' && input.length > MAX_NAME_LENGTH;
+      const form = 'HOST, HOST/NAMESPACE, HOST/NAMESPACE/REPOSITORY or *.DOMAIN';
+      if (!isLong) return `expected ${form}, got ${JSON.stringify(input)}`;
+      return `expected ${form} of at most ${MAX_NAME_LENGTH} characters, got ${input.length}`;
+    },
+  })
+  .meta({ pattern: SCOPE_FORM });
 
 function isScopeName(name: string): boolean {
   if (name === '') return true;
@@ -162,7 +190,8 @@ export const scopes = z
     }),
     expected('a mapping of scopes'),
   )
-  .refine((given) => Object.keys(given).length > 0, 'expected at least one scope, got none');
+  .refine((given) => Object.keys(given).length > 0, 'expected at least one scope, got none')
+  .meta({ minProperties: 1 });
 
 /** One of some words. */
 export const oneOf = <Word extends string>(...words: readonly [Word, ...Word[]]) =>
@@ -183,13 +212,12 @@ export const scopeFlags = several.transform((values, context) =>
 );
 
 /** An absolute path of a directory, without a slash at its end. */
-export const absoluteDirectory = text.transform((value, context) => {
-  const components = value.split('/').filter((component) => component !== '');
-  const isPlain = !/\p{Cc}/u.test(value) && !components.some((name) => /^\.{1,2}$/.test(name));
-  if (value.startsWith('/') && isPlain) return `/${components.join('/')}`;
-  context.addIssue(`expected an absolute path without dot segments, got ${JSON.stringify(value)}`);
-  return z.NEVER;
-});
+export const absoluteDirectory = text
+  .regex(
+    /^(?!(?:.*\/)?\.{1,2}(?:\/|$))\/\P{Cc}*$/u,
+    expected('an absolute path without dot segments'),
+  )
+  .transform((value) => `/${value.split('/').filter(Boolean).join('/')}`);
 
 /** Several words in one value, as `worker,master`. */
 export const names = several.transform((values, context) => {

@@ -1,17 +1,22 @@
 // The command line: flags in, the right command run, an exit code out.
-import { Command, CommanderError, Option } from 'commander';
+import { Argument, Command, CommanderError, Option } from 'commander';
 import { Complaint } from './complaint.ts';
+import { withoutColour } from './has-colour.ts';
 import {
   type Command as CommandName,
   OPTION_NAMES,
   type OptionName,
   type Settings,
+  describeOption,
   optionOf,
+  optionsOf,
   variableOf,
 } from './options.ts';
 import { readSettings } from './read-settings.ts';
 import { readVersion } from './read-version.ts';
 import type { World } from './world.ts';
+import { write } from './write.ts';
+import { suggest } from '../generator/suggest.ts';
 
 interface CommandForm {
   readonly summary: string;
@@ -80,32 +85,31 @@ const COMMANDS: Record<CommandName, CommandForm> = {
 };
 
 const CONFIG = 'YAML file with any of these options, named as here without the dashes';
+const HELP = ['-h, --help', 'print this help'] as const;
 
 /** Runs the program; gives the exit code: 0, 1 for faults in the data, 2 for wrong use. */
 export async function runProgram(args: readonly string[], world: World): Promise<number> {
-  let exitCode = 2;
+  let exitCode = 0;
   const program = new Command('lookaside')
     .description('Checks, lays out and serves detached container-image signatures.')
     .version(readVersion(), '-V, --version', 'print the version')
-    .helpOption('-h, --help', 'print this help')
+    .helpOption(...HELP)
     .helpCommand(false);
-  for (const [name, { summary, operands, run }] of Object.entries(COMMANDS)) {
+  for (const [name, form] of Object.entries(COMMANDS) as [CommandName, CommandForm][]) {
     const command = program
       .command(name)
-      .description(summary)
-      .helpOption('-h, --help', 'print this help')
-      .action(async () => {
-        const flags = Object.entries<unknown>(command.opts());
-        const named = Object.fromEntries(flags.map(([key, value]) => [toDashes(key), value]));
-        const settings = await readSettings(named, world.environment);
-        exitCode = await run(command.args, settings, world, new Set(Object.keys(named)));
-      });
-    for (const operand of operands) command.argument(...operand);
-    addOptions(
-      command,
-      OPTION_NAMES.filter((option) => takes(option, name)),
-    );
+      .description(form.summary)
+      .helpOption(...HELP);
+    for (const operand of form.operands) command.argument(...operand);
+    const options = addOptions(command, name);
+    command.action(async () => {
+      const flags = readFlags(command, options);
+      const settings = await readSettings(flags, world.environment, name);
+      const inWorld = settings['no-color'] ? withoutColour(world) : world;
+      exitCode = await form.run(command.args, settings, inWorld, new Set(Object.keys(flags)));
+    });
   }
+  addQuestions(program, world);
   for (const command of [program, ...program.commands]) {
     command.exitOverride().configureOutput({
       writeOut: (text) => world.stdout.write(text),
@@ -125,30 +129,81 @@ export async function runProgram(args: readonly string[], world: World): Promise
   }
 }
 
-function takes(option: OptionName, command: string): boolean {
-  if (optionOf(option).isInFileOnly) return false;
-  return optionOf(option).commands.some((name) => name === command);
+/** Commands about the program itself. */
+function addQuestions(program: Command, world: World): void {
+  program
+    .command('completion')
+    .description('print what makes a shell complete commands, options and values')
+    .addArgument(new Argument('<SHELL>').choices(['bash', 'zsh', 'fish']))
+    .helpOption(...HELP)
+    .action(async (shell: string) => {
+      const { formatCompletion } = await import('./completion.ts');
+      await write(world.stdout, formatCompletion(shell, program));
+    });
+  const named = new Argument('[COMMAND]', 'a command; without it, all are listed');
+  program
+    .command('help')
+    .description('print the help of a command')
+    .addArgument(named)
+    .helpOption(...HELP)
+    .action((name?: string) => {
+      const asked = program.commands.find((command) => command.name() === name);
+      if (name !== undefined && !asked) {
+        throw new Complaint(`unknown command '${name}'`, suggest(name, named.argChoices ?? []));
+      }
+      (asked ?? program).outputHelp();
+    });
+  program
+    .command('version')
+    .description('print the version')
+    .helpOption(...HELP)
+    .action(() => void world.stdout.write(`${readVersion()}\n`));
+  named.argChoices = program.commands.map((command) => command.name());
 }
 
-function addOptions(command: Command, names: readonly OptionName[]): void {
-  for (const name of names) {
-    const { argument, description, default: byDefault, repeatable } = optionOf(name);
-    const hasDefault = byDefault !== undefined && argument !== undefined;
-    const notes = [hasDefault && `default: ${byDefault}`, repeatable && 'repeatable'].filter(
-      Boolean,
-    );
-    const help = notes.length > 0 ? `${description} (${notes.join('; ')})` : description;
-    const form = argument === undefined ? `--${name}` : `--${name} <${argument}>`;
-    const option = new Option(form, help);
-    if (repeatable) {
-      option.argParser((value: string, before: string[] | undefined) => [...(before ?? []), value]);
-    }
-    command.addOption(option);
-  }
-  command.option('--config <FILE>', CONFIG);
+/** By the name of the option, as the table has it. */
+type Named = readonly (readonly [name: string, option: Option])[];
+
+/** Adds a command's options, some of them unknown to its help, and gives them. */
+function addOptions(command: Command, name: CommandName): Named {
+  const shown = optionsOf(name).map((option) => [option, toFlag(option, name)] as const);
+  const tolerated = OPTION_NAMES.filter((option) => optionOf(option).toleratedBy?.includes(name));
+  const hidden = tolerated.map((option) => [option, toFlag(option, name).hideHelp()] as const);
+  const config = ['config', new Option('--config <FILE>', CONFIG)] as const;
+  const options = [...shown, config, ...hidden];
+  for (const [, option] of options) command.addOption(option);
   command.addHelpText(
     'after',
     `\nEvery option can be set as ${variableOf('OPTION')} in the environment.`,
+  );
+  return options;
+}
+
+function toFlag(name: OptionName, command: CommandName): Option {
+  const { argument, default: byDefault, repeatable } = optionOf(name);
+  const hasDefault = byDefault !== undefined && argument !== undefined;
+  const notes = [hasDefault && `default: ${byDefault}`, repeatable && 'repeatable'].filter(Boolean);
+  const description = describeOption(name, command);
+  const help = notes.length > 0 ? `${description} (${notes.join('; ')})` : description;
+  const option = new Option(argument === undefined ? `--${name}` : `--${name} <${argument}>`, help);
+  if (!repeatable) return option;
+  return option.argParser((value: string, before: string[] | undefined) => [
+    ...(before ?? []),
+    value,
+  ]);
+}
+
+/** What the command line itself says, by the names of the options. */
+function readFlags(command: Command, options: Named): Readonly<Record<string, unknown>> {
+  const given = options.filter(
+    ([, option]) => command.getOptionValueSource(option.attributeName()) === 'cli',
+  );
+  return Object.fromEntries(
+    given.map(([name, option]) => {
+      const value: unknown = command.getOptionValue(option.attributeName());
+      // Of --no-color, commander keeps whether there is color.
+      return [name, option.negate ? !value : value];
+    }),
   );
 }
 
@@ -159,8 +214,4 @@ function toComplaint(error: CommanderError): Complaint {
     message.replace(/\.$/, ''),
     meant ? `did you mean ${meant}?` : 'see lookaside --help',
   );
-}
-
-function toDashes(camelCase: string): string {
-  return camelCase.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }

@@ -5,12 +5,14 @@ import type { World } from './world.ts';
 /** Work shorter than this shows no bar. Milliseconds. */
 const PATIENCE = 1000;
 
-/** A bar on a terminal that waits for a long check; on anything else, nothing. */
+/** A bar without colours, on a terminal that waits for a long check; on anything else, nothing. */
 export function showProgress(
   { count }: Pick<Snapshot, 'count'>,
-  stream: World['stderr'],
+  { stderr: stream, environment }: Pick<World, 'stderr' | 'environment'>,
 ): { step: () => void; stop: () => void } {
-  if (!stream.isTTY) return { step: () => undefined, stop: () => undefined };
+  if (!stream.isTTY || environment['TERM'] === 'dumb') {
+    return { step: () => undefined, stop: () => undefined };
+  }
   let done = 0;
   let stopped = false;
   let bar: SingleBar | undefined;

@@ -4,7 +4,16 @@ import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import type { z } from 'zod';
 import { Complaint } from './complaint.ts';
-import { OPTION_NAMES, type OptionName, type Settings, optionOf, variableOf } from './options.ts';
+import { oneOf } from './option-values.ts';
+import {
+  type Command,
+  OPTION_NAMES,
+  type OptionName,
+  type Settings,
+  describeOption,
+  optionOf,
+  variableOf,
+} from './options.ts';
 import { isServiceLink } from './service-links.ts';
 import { suggest } from '../generator/suggest.ts';
 
@@ -17,12 +26,13 @@ const PREFIX = 'LOOKASIDE_';
 
 /**
  * Reads the settings of a run. `flags` are the command line's, by option name, `config` among
- * them.
+ * them; what is wrong is explained as `command` means it.
  * @throws Complaint for an unknown name or a value that the table refuses.
  */
 export async function readSettings(
   flags: Readonly<Record<string, unknown>>,
   environment: Environment,
+  command?: Command,
 ): Promise<Settings> {
   const variables = readEnvironment(environment);
   const flag = flags[CONFIG];
@@ -31,9 +41,9 @@ export async function readSettings(
   const settings: Record<string, unknown> = {};
   for (const name of OPTION_NAMES) {
     settings[name] =
-      convert(name, flags[name], `--${name}`) ??
-      convert(name, variables[name], variableOf(name)) ??
-      convert(name, config[name], `${configFile}: ${name}`) ??
+      convert(name, flags[name], `--${name}`, command) ??
+      convert(name, variables[name], variableOf(name), command) ??
+      convert(name, config[name], `${configFile}: ${name}`, command) ??
       defaultOf(name, environment);
   }
   return settings as Settings;
@@ -49,15 +59,16 @@ function defaultOf(name: OptionName, environment: Environment): unknown {
   return convert(name, option.default, `--${name}`);
 }
 
-function convert(name: OptionName, value: unknown, origin: string): unknown {
+function convert(name: OptionName, value: unknown, origin: string, command?: Command): unknown {
   if (value === undefined) return undefined;
   const result = optionOf(name).schema.safeParse(value);
   if (result.success) return result.data;
-  const { issues } = result.error;
+  const known = command && optionOf(name).values?.[command];
+  const { issues } = (known && oneOf(...known).safeParse(value).error) ?? result.error;
   // A misspelt name is told before the right one that is missing.
   const issue = issues.find(({ code }) => code === 'unrecognized_keys') ?? issues[0];
   const where = [origin, ...(issue?.path ?? []).map(String)].join(': ');
-  throw new Complaint(`${where}: ${describeIssue(issue)}`, optionOf(name).description);
+  throw new Complaint(`${where}: ${describeIssue(issue)}`, describeOption(name, command));
 }
 
 type Issue = z.core.$ZodIssue;
@@ -144,9 +155,9 @@ function isMapping(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** `-` is a standard stream, and no path. */
+/** `-` is a standard stream, and no path; nor is nothing, which would be the directory itself. */
 function relativeTo(directory: string, value: unknown): unknown {
-  if (value === '-') return value;
+  if (value === '-' || value === '') return value;
   if (typeof value === 'string') return resolve(directory, value);
   return Array.isArray(value) ? value.map((item) => relativeTo(directory, item)) : value;
 }

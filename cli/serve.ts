@@ -10,6 +10,7 @@ import { type ProgramLog, createProgramLog } from '../server/program-log.ts';
 import type { Policy } from '../generator/policy/policy.ts';
 import type { Source } from '../generator/sources/source.ts';
 import { processStarts } from '../generator/system/process-starts.ts';
+import type { GivenUpFile } from '../generator/openpgp/given-up-file.ts';
 import type { ImageFile } from '../generator/image/store-memory.ts';
 import type { VerdictFile } from '../generator/verdict-file.ts';
 import { Troubles } from '../server/follow/troubles.ts';
@@ -20,10 +21,13 @@ import { Complaint, formatComplaint } from './complaint.ts';
 import { NO_KEYS } from './findings.ts';
 import { openLastingEngines, warnOfMissingGpgv } from './open-engines.ts';
 import { STOPS, openSource } from './open-source.ts';
+import { openGivenUp } from './open-given-up.ts';
 import { openImage } from './open-image.ts';
+import { openOlder } from './open-older.ts';
 import { openRefused } from './open-refused.ts';
 import { openTried } from './open-tried.ts';
 import { openVerdicts } from './open-verdicts.ts';
+import { hasColour } from './has-colour.ts';
 import type { Settings } from './options.ts';
 import { readPolicy } from './read-policy.ts';
 import { readShownUrl } from './read-store-url.ts';
@@ -83,7 +87,7 @@ async function run(source: string, settings: Settings, world: World): Promise<nu
   // What hangs, as a git or a disk, does not keep a stop waiting.
   const orStopped = async <Result>(step: Promise<Result>): Promise<Result> =>
     Promise.race([step, stoppedAtStart]);
-  const log = createProgramLog(stderr.isTTY === true ? await forTerminal(stderr) : stderr);
+  const log = createProgramLog(stderr.isTTY === true ? await forTerminal(world) : stderr);
   const troubles = new Troubles(now);
   let sink: AccessLogSink | undefined;
   const failures = new Failures({
@@ -124,6 +128,7 @@ async function run(source: string, settings: Settings, world: World): Promise<nu
   let opened: Source | undefined;
   let verdicts: VerdictFile | undefined;
   let image: ImageFile | undefined;
+  let givenUp: GivenUpFile | undefined;
   try {
     const { environment } = world;
     const opening = openSource(
@@ -140,6 +145,8 @@ async function run(source: string, settings: Settings, world: World): Promise<nu
     opened = await orStopped(opening);
     verdicts = await orStopped(openVerdicts(settings['state-dir'], opened.location, troubles, log));
     image = openImage(settings['state-dir'], opened, troubles, log);
+    givenUp = openGivenUp(settings['state-dir'], opened.location, engines.givenUp, troubles, log);
+    await orStopped(givenUp.open());
     warnOfKeys(reloadable.policy);
     const server = await startServer({
       ...reloadable,
@@ -147,10 +154,14 @@ async function run(source: string, settings: Settings, world: World): Promise<nu
       paths: toBudgets(settings),
       engines: `${engines.id}, OpenSSL ${world.openssl}`,
       gpgvVersion: () => engines.gpgv.version,
-      lookForGpgv: async () => engines.gpgv.lookAgain(),
+      lookForGpgv: async () => {
+        engines.givenUp.askAgain();
+        await engines.gpgv.lookAgain();
+      },
       hasGpgv: async () => (await engines.gpgv.find()) !== undefined,
       now,
       tried: openTried(settings['state-dir'], opened, log),
+      older: openOlder(settings['state-dir'], opened.location, troubles, log),
       verdicts,
       image,
       refusedFile: openRefused(settings['state-dir'], opened.location, troubles, log),
@@ -188,6 +199,7 @@ async function run(source: string, settings: Settings, world: World): Promise<nu
     await opened?.close();
     await verdicts?.close();
     await engines.close();
+    await givenUp?.close();
     stopListening();
     await flush(sink);
     world.failures.off('failure', takeFailure);
@@ -196,9 +208,9 @@ async function run(source: string, settings: Settings, world: World): Promise<nu
 }
 
 /** What makes a log readable takes long to load, and services have no terminal. */
-async function forTerminal(stderr: World['stderr']): Promise<NodeJS.WritableStream> {
+async function forTerminal({ stderr, environment }: World): Promise<NodeJS.WritableStream> {
   const { createTerminalStream } = await import('../server/terminal-stream.ts');
-  return createTerminalStream(stderr);
+  return createTerminalStream(stderr, hasColour(stderr, environment));
 }
 
 function openAccessLog(): AccessLogSink {

@@ -7,6 +7,7 @@ import { formatJson } from '../generator/printable.ts';
 import { toBudgets } from './budget-options.ts';
 import { Complaint } from './complaint.ts';
 import { formatShown } from './format-shown.ts';
+import { hasColour } from './has-colour.ts';
 import { openEngines } from './open-engines.ts';
 import { withTemporaryState } from './open-source.ts';
 import type { Settings } from './options.ts';
@@ -41,7 +42,10 @@ export async function show(
       const bytes = await readInput(path, world);
       shown.push(await describeSignature(path, bytes, options, new Date()));
     }
-    const output = format === 'json' ? `${formatJson({ files: shown }, 2)}\n` : formatShown(shown);
+    const output =
+      format === 'json'
+        ? `${formatJson({ files: shown }, 2)}\n`
+        : formatShown(shown, hasColour(world.stdout, world.environment));
     await write(world.stdout, output);
     return 0;
   });

@@ -1,5 +1,5 @@
 import type { Signature } from './judge.ts';
-import type { Rejection } from './rejection.ts';
+import { type Rejection, isUndecided } from './rejection.ts';
 import type { Entry } from './sources/source.ts';
 
 /** A file at a location whose signature may be published. */
@@ -11,7 +11,15 @@ export interface PublishableFile {
   /** 1 or more, as in the file's name. */
   readonly number: number;
   readonly signature: Signature;
+  readonly older?: OlderBytes;
 }
+
+/**
+ * The bytes of a file that lay at the path before, and was good. It is kept beside the present one for
+ * as long as nobody can say what that is, and served meanwhile if it is still good. Absent of the
+ * present file.
+ */
+export type OlderBytes = Uint8Array;
 
 /** What stands under a path. */
 export type PresentEntry = Exclude<Entry, { readonly kind: 'removed' }>;
@@ -29,9 +37,22 @@ export type CheckedFile =
       readonly kind: 'rejected';
       readonly rejection: Rejection;
       readonly entry: PresentEntry;
+      readonly older?: OlderBytes;
     })
   | (OtherFile & { readonly kind: 'ignored'; readonly entry: PresentEntry })
   | (OtherFile & { readonly kind: 'removed' });
+
+/** Whether a file lay at its path before, and is only kept beside the present one. */
+export function isOlder(file: CheckedFile): boolean {
+  return 'older' in file && file.older !== undefined;
+}
+
+/** Whether a file is the present one, and nobody can say yet what it is. */
+export function isWaiting(
+  file: CheckedFile,
+): file is Extract<CheckedFile, { readonly kind: 'rejected' }> {
+  return file.kind === 'rejected' && !isOlder(file) && isUndecided(file.rejection);
+}
 
 /** What stands in place of the entry of an ignored file. */
 const NEW: PresentEntry = { kind: 'special-file', path: '' };

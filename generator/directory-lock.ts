@@ -75,7 +75,7 @@ async function assertDead(directory: string, holder: string): Promise<void> {
 }
 
 /** `PID STARTTIME`, or '' where there is no such process or no /proc. */
-async function describeProcess(pid: string): Promise<string> {
+export async function describeProcess(pid: string): Promise<string> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const startTime = fields[START_TIME_FIELD];

@@ -179,6 +179,7 @@ async function judgeFile(
   { snapshot, judge, now, store, findStanding = standingIn(store) }: JudgeAgainOptions,
 ): Promise<Again | 'deferred' | SourceError | undefined> {
   const { path } = file;
+  const older = file.older && { older: file.older };
   const location = parseLocation(path);
   const bytes = await readBytes(file, snapshot).catch(toSourceError);
   if (!location || bytes === undefined) return undefined;
@@ -190,12 +191,13 @@ async function judgeFile(
   const again = await judge.judge(location, bytes, now, effort);
   if (again === DEFERRED) return 'deferred';
   if (!isRejection(again)) {
-    return compare(file, { kind: 'publishable', path, directory, number, signature: again });
+    const good = { path, directory, number, signature: again, ...older };
+    return compare(file, { kind: 'publishable', ...good });
   }
   const standing = isUndecided(again) ? findStanding(file, hashOf(file, bytes)) : undefined;
   if (standing) return serveOn(file, location, standing, now);
   const entry = file.kind === 'rejected' ? file.entry : toBlobEntry(path, bytes);
-  return compare(file, { kind: 'rejected', path, directory, entry, rejection: again });
+  return compare(file, { kind: 'rejected', path, directory, entry, rejection: again, ...older });
 }
 
 function hashOf(file: JudgedFile, bytes: Uint8Array): string {
@@ -206,6 +208,7 @@ async function readBytes(
   file: JudgedFile,
   snapshot: Pick<Pass, 'read'>,
 ): Promise<Awaited<ReturnType<Pass['read']>> | undefined> {
+  if (file.older) return file.older;
   if (file.kind === 'publishable') return file.signature.bytes;
   return file.entry.kind === 'file' ? snapshot.read(file.entry) : undefined;
 }
@@ -216,12 +219,8 @@ function toSourceError(error: unknown): SourceError {
 }
 
 function standingIn(store: SignatureStore): FindStanding {
-  return (file, wanted) => {
-    const known =
-      file.directory === undefined ? undefined : store.fileAt(file.directory, file.path);
-    if (known?.kind !== 'publishable') return undefined;
-    return known.signature.hash === wanted ? known.signature : undefined;
-  };
+  return ({ directory, path }, wanted) =>
+    directory === undefined ? undefined : store.signatureAt(directory, path, wanted);
 }
 
 /** No verdict is no reason to take away what was good. */
@@ -239,7 +238,9 @@ function serveOn(
   const { status, bytes, claims, signer, scope, meets, warnings, signedAt, gpgv } = standing;
   const own = { status, bytes, hash: standing.hash, claims, signer, scope, meets, warnings };
   const signature = { ...own, signedAt, validFrom, validUntil, gpgv };
-  return compare(file, { kind: 'publishable', path: file.path, directory, number, signature });
+  const older = file.older && { older: file.older };
+  const good = { path: file.path, directory, number, signature, ...older };
+  return compare(file, { kind: 'publishable', ...good });
 }
 
 /** Undefined where nothing has changed, not even when it holds. */

@@ -2,7 +2,7 @@
 // stable, and from which the text form and the status page are made.
 import type { UntrustedClaims } from './claims.ts';
 import { formatTime } from './format-time.ts';
-import type { CheckedFile, PublishableFile } from './checked-file.ts';
+import { type CheckedFile, type PublishableFile, isOlder, isWaiting } from './checked-file.ts';
 import type { Signature, Warning } from './judge.ts';
 import { formatLocation } from './location.ts';
 import { MAX_SIGNATURES, type Numbering, numberSignatures } from './numbering.ts';
@@ -10,7 +10,7 @@ import type { KeyInfo } from './openpgp/openpgp-js.ts';
 import type { Signer } from './openpgp/open-message.ts';
 import type { SignedBy } from './policy/policy.ts';
 import { type Rejection, type RejectionCode, reject } from './rejection.ts';
-import type { Summary } from './store-directory.ts';
+import { type Summary, findPublishable } from './store-directory.ts';
 
 /** library-go's reader stops there (verify/store/sigstore, maxSignatureSearch). */
 const READ_BY_UPDATES = 9;
@@ -45,6 +45,8 @@ export interface RejectedFile {
   readonly message: string;
   readonly hint: string;
   readonly breaksPulls: boolean;
+  /** Where the file that lay at its path before is served, until there is a verdict on this one. */
+  readonly olderServedAs?: string;
 }
 
 export function isRejected(file: ReportedFile): file is RejectedFile {
@@ -98,10 +100,30 @@ export function* reportDirectory(
   directory: string,
   files: readonly CheckedFile[],
 ): Generator<ReportedFile> {
-  const publishable = files.filter((file) => file.kind === 'publishable');
+  const publishable = findPublishable(files);
   const numbering = numberSignatures(publishable);
-  for (const file of publishable) yield reportPublishable(directory, file, numbering);
-  for (const file of files) yield* reportOther(file);
+  for (const file of publishable) {
+    if (!isOlder(file)) yield reportPublishable(directory, file, numbering);
+  }
+  for (const file of files) {
+    const number = isWaiting(file) ? numberOfOlder(file.path, numbering) : 0;
+    if (isWaiting(file) && number > 0) yield reportWaiting(file, formatLocation(directory, number));
+    else if (!isOlder(file)) yield* reportOther(file);
+  }
+}
+
+/** Under which number the file is served that lay at a path before; 0 for none. */
+function numberOfOlder(path: string, { served }: Numbering): number {
+  return served.findIndex((file) => file.path === path && isOlder(file)) + 1;
+}
+
+function reportWaiting(
+  { path, rejection }: Extract<CheckedFile, { readonly kind: 'rejected' }>,
+  location: string,
+): RejectedFile {
+  const rejected = reportRejected(path, rejection);
+  const message = `${rejected.message}; until there is a verdict, the file that it replaces is served`;
+  return { ...rejected, message, olderServedAs: `/${location}` };
 }
 
 /** A file that is not published. */

@@ -1,5 +1,5 @@
 // One digest directory of the store, with what it serves.
-import type { CheckedFile, PublishableFile } from './checked-file.ts';
+import { type CheckedFile, type PublishableFile, isOlder } from './checked-file.ts';
 import { numberSignatures } from './numbering.ts';
 
 /** How many files have which status. */
@@ -28,8 +28,9 @@ const ONE_ACCEPTED: Summary = { ...EMPTY, accepted: 1 };
 
 /** Numbers the files of a directory. */
 export function toDirectory(name: string, files: readonly CheckedFile[]): Directory {
-  const publishable = files.filter((file) => file.kind === 'publishable');
-  const { served, duplicates, overflow } = numberSignatures(publishable);
+  const all = findPublishable(files);
+  const { served, duplicates, overflow } = numberSignatures(all);
+  const publishable = all.some(isOlder) ? all.filter((file) => !isOlder(file)) : all;
   const isAsNamed =
     served.length === files.length && served.every((file, at) => file === files[at]);
   const leftOut = new Set(overflow);
@@ -38,7 +39,7 @@ export function toDirectory(name: string, files: readonly CheckedFile[]): Direct
   const summary = {
     accepted: publishable.length - tooMany.length - unverified,
     unverified,
-    rejected: files.length - publishable.length + tooMany.length,
+    rejected: countPresent(files) - publishable.length + tooMany.length,
     ignored: 0,
   };
   const isUsual = isAsNamed && summary.accepted === 1 && files.length === 1;
@@ -48,6 +49,19 @@ export function toDirectory(name: string, files: readonly CheckedFile[]): Direct
     served,
     summary: isUsual ? ONE_ACCEPTED : summary,
   };
+}
+
+/** What a directory has to serve: an older file too, unless a present one has its bytes. */
+export function findPublishable(files: readonly CheckedFile[]): readonly PublishableFile[] {
+  const publishable = files.filter((file) => file.kind === 'publishable');
+  if (!publishable.some(isOlder)) return publishable;
+  const present = publishable.filter((file) => !isOlder(file));
+  const hashes = new Set(present.map(({ signature }) => signature.hash));
+  return publishable.filter((file) => !isOlder(file) || !hashes.has(file.signature.hash));
+}
+
+function countPresent(files: readonly CheckedFile[]): number {
+  return files.some(isOlder) ? files.filter((file) => !isOlder(file)).length : files.length;
 }
 
 function countUnverified(files: readonly PublishableFile[]): number {

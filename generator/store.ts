@@ -1,7 +1,7 @@
 // The store: every accepted signature in memory, numbered, ready to be looked up. A change
 // is worked out first (`prepare`) and then applied in one synchronous step, so no lookup
 // sees half of it.
-import type { CheckedFile, PublishableFile } from './checked-file.ts';
+import { type CheckedFile, type PublishableFile, isOlder, isWaiting } from './checked-file.ts';
 import { DirectoryMap } from './directory-map.ts';
 import type { Signature } from './judge.ts';
 import { createKeeper } from './kept-file.ts';
@@ -53,6 +53,8 @@ export class SignatureStore {
   readonly #ignored: Map<string, CheckedFile> | undefined;
   /** Those among the directories that hold rejected files. */
   readonly #faulty = new Map<string, Directory>();
+  /** Those that hold files which lay there before. */
+  readonly #withOlder = new Map<string, Directory>();
   readonly #keep = createKeeper();
   readonly #tally = new StoreTally();
   readonly #rejected = new RejectedIndex();
@@ -132,9 +134,57 @@ export class SignatureStore {
     return this.#summary;
   }
 
-  /** A file at a location, served or not. */
+  /** The present file at a location, served or not. */
   fileAt(directory: string, path: string): CheckedFile | undefined {
-    return this.#directories.get(directory)?.files.find((file) => file.path === path);
+    return this.#directories
+      .get(directory)
+      ?.files.find((file) => file.path === path && !isOlder(file));
+  }
+
+  /** Whether a file is the one that the store has. */
+  has(file: JudgedFile): boolean {
+    const files = this.#directories.get(file.directory ?? '')?.files;
+    return files?.includes(file) === true;
+  }
+
+  /** The good signature with a hash at a path: of the present file, or of the one before it. */
+  signatureAt(directory: string, path: string, wanted: string): Signature | undefined {
+    for (const file of this.#directories.get(directory)?.files ?? []) {
+      const isThere = file.path === path && file.kind === 'publishable';
+      if (isThere && file.signature.hash === wanted) return file.signature;
+    }
+    return undefined;
+  }
+
+  /**
+   * What is served at a path, or was before a file without a verdict came there: what is to be kept
+   * beside such a file.
+   */
+  olderFor(directory: string, path: string): JudgedFile | undefined {
+    const files = this.#directories.get(directory)?.files.filter((file) => file.path === path);
+    const older = files?.find(isOlder);
+    if (older) return older.kind === 'publishable' || older.kind === 'rejected' ? older : undefined;
+    const file = files?.find(({ kind }) => kind === 'publishable');
+    if (file?.kind !== 'publishable') return undefined;
+    const { number, signature } = file;
+    return { kind: 'publishable', path, directory, number, signature, older: signature.bytes };
+  }
+
+  /** Every file that is kept beside one without a verdict, served or not; in no order. */
+  *older(): Generator<JudgedFile> {
+    for (const { files } of this.#withOlder.values()) {
+      for (const file of files) {
+        const isJudged = file.kind === 'publishable' || file.kind === 'rejected';
+        if (isJudged && isOlder(file)) yield file;
+      }
+    }
+  }
+
+  /** How many of them are served. */
+  get olderServed(): number {
+    let count = 0;
+    for (const { served } of this.#withOlder.values()) count += served.filter(isOlder).length;
+    return count;
   }
 
   /** Whether every verdict holds at a moment; false also where that is not known. Costs nothing. */
@@ -175,7 +225,7 @@ export class SignatureStore {
     }
   }
 
-  /** Files that wait for a verdict, because nobody could give one yet; in no order. */
+  /** Files that wait for a verdict, because nobody could give one yet, older ones too; in no order. */
   *undecided(): Generator<JudgedFile> {
     for (const { files } of this.#faulty.values()) {
       for (const file of files)
@@ -280,7 +330,7 @@ export class SignatureStore {
         else summary = addSummaries(summary, countOther(change.kind), this.#countBefore(change));
       } else {
         const group = byDirectory.get(directory) ?? new Map<string, CheckedFile>();
-        byDirectory.set(directory, group.set(change.path, change));
+        byDirectory.set(directory, group.set(keyOf(change), change));
       }
     }
     const directories = new Map<string, Directory>();
@@ -322,11 +372,13 @@ export class SignatureStore {
   #withChanges(path: string, changed: ReadonlyMap<string, CheckedFile>): Directory {
     const before = this.#directories.get(path);
     const name = before?.name ?? Buffer.from(path).toString();
-    const kept = before?.files.filter((file) => !changed.has(file.path)) ?? [];
+    const kept = before?.files.filter((file) => !changed.has(keyOf(file))) ?? [];
     const added = [...changed.values()]
       .filter((file) => file.kind !== 'removed')
-      .map((file) => (file.kind === 'publishable' ? this.#keep(file, name) : file));
-    return toDirectory(name, [...kept, ...added]);
+      .map((file) =>
+        file.kind === 'publishable' && !isOlder(file) ? this.#keep(file, name) : file,
+      );
+    return toDirectory(name, withoutObsolete([...kept, ...added]));
   }
 
   #setDirectory(directory: Directory): void {
@@ -336,6 +388,8 @@ export class SignatureStore {
     else this.#directories.set(name, directory);
     if (directory.summary.rejected === 0) this.#faulty.delete(name);
     else this.#faulty.set(name, directory);
+    if (directory.files.some(isOlder)) this.#withOlder.set(name, directory);
+    else this.#withOlder.delete(name);
     this.#tally.replace(name, before, directory);
     if (before) this.#rejected.remove(rejectedIn(before));
     this.#rejected.add(rejectedIn(directory));
@@ -357,6 +411,18 @@ export class SignatureStore {
     this.#others.set(file.path, file);
     this.#rejected.add([...reportOther(file)].filter(isRejected));
   }
+}
+
+/** What a change replaces: the present file, or the one before it. No path has a NUL. */
+function keyOf(file: CheckedFile): string {
+  return isOlder(file) ? `${file.path}\0` : file.path;
+}
+
+/** An older file is kept only beside one that waits for its verdict: it goes with the path. */
+function withoutObsolete(files: readonly CheckedFile[]): readonly CheckedFile[] {
+  if (!files.some(isOlder)) return files;
+  const waiting = new Set(files.filter(isWaiting).map(({ path }) => path));
+  return files.filter((file) => !isOlder(file) || waiting.has(file.path));
 }
 
 /** When the verdict on a file holds. */

@@ -1,11 +1,21 @@
 #!/bin/sh
 # The main job on one machine: a registry, a developer who signs, a git repository, Lookaside,
 # and a node that pulls. Everything listens on the loopback, lies in one temporary directory
-# and is gone at the end.
+# and is gone at the end; with --keep, at Ctrl-C or at a signal to this script.
 # Needs podman, skopeo, docker-registry, gpg, git, curl and openssl (all Debian packages).
 set -eu
 umask 022
 export LC_ALL=C
+
+keep=
+case "$*" in
+  '') ;;
+  --keep) keep=yes ;;
+  *)
+    echo 'usage: npm run demo [-- --keep]' >&2
+    exit 2
+    ;;
+esac
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 lookaside=$root/dist/cli/main.js
@@ -101,7 +111,9 @@ node "$lookaside" serve "$tmp/signatures.git" --keys "$tmp/signer.asc" \
   >"$tmp/access.log" 2>"$tmp/lookaside.log" &
 lookaside_pid=$!
 store=$(wait_for 's/^lookaside: serving .* on \(http:[^ ]*\).*/\1/p' "$tmp/lookaside.log")
+status=$(wait_for 's/.*"status":"\(http:[^"]*\)".*/\1/p' "$tmp/lookaside.log")
 grep '^lookaside: ' "$tmp/lookaside.log" | show
+echo "for operators: $status" | show
 
 step 'A node is told where the signatures are and whose it accepts.'
 cat >"$config/registries.d/lookaside.yaml" <<EOF
@@ -127,6 +139,12 @@ step 'The node pulls the image. It is not signed, so the pull is refused:'
 if answer=$(pull); then die 'the unsigned image was accepted'; fi
 printf '%s\n' "$answer" | grep -o 'Source image rejected: .*' | head -n 1 | show
 
+explain() { node "$lookaside" explain "$image" --server "$status"; }
+
+step 'The operator asks why (lookaside explain):'
+if answer=$(explain); then die "explain says that the unsigned image would be accepted: $answer"; fi
+printf '%s\n' "$answer" | show
+
 step 'The developer signs it with skopeo; the signature lands in the checkout.'
 printf 'docker:\n  %s:\n    lookaside-staging: file://%s\n' "$registry" "$tmp/checkout" >"$tmp/signer.d/staging.yaml"
 skopeo --insecure-policy --registries.d "$tmp/signer.d" copy --quiet --src-tls-verify=false \
@@ -149,9 +167,35 @@ answer=$(pull) || die "the signed image was refused: $answer"
 printf 'pulled %s\n' "$answer" | show
 
 step 'What the nodes asked (200: a signature; 404 on signature-1: a refused pull; 404 behind the last: normal):'
-kill "$lookaside_pid"
-wait "$lookaside_pid" || :
-lookaside_pid=
+# Lines are written together, the last of a pull among them.
+wait_for '/signature-2 /p' "$tmp/access.log" >/dev/null
 show <"$tmp/access.log"
 
-step 'Done. The registry, the store, the keys and the image are gone with the temporary directory.'
+go_on() {
+  # As a node of the demo, with nobody else's settings.
+  cat >"$tmp/pull" <<EOF
+#!/bin/sh
+export HOME='$HOME' XDG_RUNTIME_DIR='$XDG_RUNTIME_DIR'
+exec podman --root '$tmp/storage' --runroot '$tmp/run' --storage-driver vfs pull --tls-verify=false "\${1:-$image}"
+EOF
+  step 'Everything goes on running.'
+  show <<EOF
+store:     $store/
+status:    $status/
+registry:  $registry
+git:       $tmp/signatures.git, with a checkout in $tmp/checkout
+pull:      sh $tmp/pull
+explain:   node $lookaside explain $image --server $status
+processes: $$ (this script), $lookaside_pid (lookaside), $registry_pid (registry)
+stop:      Ctrl-C here, or from elsewhere: kill $$
+EOF
+  trap 'exit 0' HUP INT TERM
+  wait "$lookaside_pid" || :
+  die "lookaside ended: $(tail -n 3 "$tmp/lookaside.log")"
+}
+
+if [ -n "$keep" ]; then
+  go_on
+else
+  step 'Done. The registry, the store, the keys and the image go with the temporary directory.'
+fi

@@ -7,6 +7,7 @@ import {
   OPTION_NAMES,
   type OptionName,
   optionOf,
+  optionsOf,
   variableOf,
 } from '../cli/options.ts';
 import { NODE_FINDINGS } from '../generator/node-config/finding.ts';
@@ -23,7 +24,7 @@ const PAGES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'cli.md': Object.fromEntries(
     COMMANDS.map((command) => [`options of ${command}`, listOptions(command)]),
   ),
-  'configuration.md': { options: OPTION_NAMES.map(describeOption).join('\n\n') },
+  'configuration.md': { options: OPTION_NAMES.map(toSection).join('\n\n') },
   'rejection-codes.md': {
     codes: listCodes(REJECTIONS, (code) => `### ${code}`),
   },
@@ -35,12 +36,13 @@ const PAGES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 };
 
 function listOptions(command: Command): string {
-  const names = OPTION_NAMES.filter((name) => optionOf(name).commands.includes(command));
-  return names.map((name) => `[\`${formatName(name)}\`](configuration.md#${name})`).join(',\n');
+  return optionsOf(command)
+    .map((name) => `[\`${formatName(name)}\`](configuration.md#${name})`)
+    .join(',\n');
 }
 
-function describeOption(name: OptionName): string {
-  const { argument, commands, default: byDefault, description } = optionOf(name);
+function toSection(name: OptionName): string {
+  const { argument, commands, default: byDefault, description, wording = {} } = optionOf(name);
   const { isInFileOnly, repeatable } = optionOf(name);
   const flag = `\`${formatName(name)}${argument ? ` ${argument}` : ''}\``;
   const facts = [
@@ -48,6 +50,7 @@ function describeOption(name: OptionName): string {
     ...(isInFileOnly ? [] : [`\`${variableOf(name)}\``]),
     ...(byDefault ? [`default: \`${byDefault}\``] : []),
     `for ${commands.join(', ')}`,
+    ...Object.entries(wording).map(([command, meaning]) => `${command}: ${meaning}`),
   ];
   return `### ${name}\n\n${toSentence(description)}\n\n${list(facts)}`;
 }

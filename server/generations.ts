@@ -4,7 +4,7 @@
 import { availableParallelism } from 'node:os';
 import pLimit from 'p-limit';
 import { checkEntries } from '../generator/check-entries.ts';
-import { type CheckedFile, withoutDetail } from '../generator/checked-file.ts';
+import { type CheckedFile, isWaiting, withoutDetail } from '../generator/checked-file.ts';
 import { assertRead, judgeAgain } from '../generator/judge-again.ts';
 import type { Judge, Signature } from '../generator/judge.ts';
 import { messageOf } from '../generator/message-of.ts';
@@ -18,6 +18,7 @@ import { inTheWay } from './follow/failures.ts';
 import { JudgingAgain, isDeferred, patience, renewLapsed } from './follow/judging-again.ts';
 import { loadState } from './follow/load-state.ts';
 import { logRejections } from './follow/log-rejections.ts';
+import { type OlderByPath, type OlderFiles } from './follow/older-files.ts';
 import { type Refusal, Refusals } from './follow/refusals.ts';
 import type { Troubles } from './follow/troubles.ts';
 import type { TriedCommit } from './follow/tried-commit.ts';
@@ -48,6 +49,8 @@ export interface GenerationsOptions {
   readonly now: () => Date;
   /** Which state is being judged, for the next run; undefined where nothing outlives this one. */
   readonly tried: TriedCommit | undefined;
+  /** What is served in place of files without a verdict, for the next run; undefined as `tried`. */
+  readonly older: OlderFiles | undefined;
   /** Called once, when the first generation is loaded. */
   readonly onFirstLoad: (store: SignatureStore, generation: Generation) => void;
   /** Called with each generation, the first one too. */
@@ -62,6 +65,7 @@ const PATIENCE = 5000;
 
 /** The part of the server that has a trouble with the state directory here. */
 const NOTED = 'served state';
+const NOTHING_OLDER: OlderByPath = new Map();
 
 /** What is in force: a store, the snapshot that it was made from, and the judge of all of it. */
 interface Served {
@@ -113,6 +117,11 @@ export class Generations {
   /** Files that wait for a verdict. */
   get undecided(): number {
     return this.#served?.store.rejectedCodes.get('cannot-verify') ?? 0;
+  }
+
+  /** How many older files are served in place of some of those. */
+  get olderServed(): number {
+    return this.#served?.store.olderServed ?? 0;
   }
 
   /** Files that are not served because of a fault: quarantined, or of a refused state. */
@@ -204,9 +213,10 @@ export class Generations {
     if (!this.#served) return { hasProgress: false, isWhole: true };
     const { store, snapshot, judge } = this.#served;
     const before = this.undecided;
+    const olderBefore = this.olderServed;
     const job = { ...this.#served, now: this.#options.now(), isEnough, inOneStep: inTheWay };
     const { isWhole, failure } = await this.#again.retryUndecided(job);
-    const hasProgress = this.undecided < before;
+    const hasProgress = this.undecided < before || this.olderServed !== olderBefore;
     if (hasProgress) this.#publish(store, snapshot, judge);
     assertRead({ failure });
     return { hasProgress, isWhole };
@@ -231,7 +241,7 @@ export class Generations {
     onDecided(null);
     if (advance.result === 'changed' && this.#served) {
       await new Promise<void>(afterLookups);
-      await this.#note(before, this.#served.snapshot);
+      await this.#note(before, this.#served);
     }
     return advance;
   }
@@ -254,8 +264,10 @@ export class Generations {
 
   /** Nothing may be asked for afterwards that reads the source. */
   async close(): Promise<void> {
-    if (!this.#isClosed) await this.#served?.snapshot.close();
+    if (this.#isClosed || !this.#served) return;
     this.#isClosed = true;
+    await this.#options.older?.keep(this.#served.store);
+    await this.#served.snapshot.close();
   }
 
   /** Does something with a snapshot, and closes what is not in force afterwards. */
@@ -313,6 +325,7 @@ export class Generations {
     const commit = snapshot.commit ?? null;
     const generation = { number, commit, loadedAt: this.#options.now().toISOString() };
     this.#served = { store, snapshot, judge, generation };
+    void this.#options.older?.keep(store);
     if (isFirst) this.#options.onFirstLoad(store, generation);
     this.#options.onPublish(store, generation);
   }
@@ -322,7 +335,10 @@ export class Generations {
     const { log, now } = this.#options;
     const judge = this.#judge;
     const served = this.#served;
-    const { store, isRestored } = await loadState({ snapshot, judge, now: now(), served, log });
+    const { older } = this.#options;
+    const remembered = served ? NOTHING_OLDER : ((await older?.read()) ?? NOTHING_OLDER);
+    const job = { snapshot, judge, now: now(), served, remembered, log };
+    const { store, isRestored } = await loadState(job);
     const faults = mayRefuse ? [...newFaults(store, served?.store)] : [];
     if (faults.length > 0) return this.#refusals.forFiles(faults, snapshot.commit);
     this.#mustReload = false;
@@ -344,42 +360,34 @@ export class Generations {
     const now = this.#options.now();
     const isRefusing = onInvalid === 'refuse';
     const changes: CheckedFile[] = [];
-    const held: JudgedFile[] = [];
     const entries = snapshot.changesSince(before.snapshot);
     const judging = isRefusing ? judgeUntilRefused(judge) : judge;
     for await (const file of checkEntries(snapshot, entries, judging, now, 'quick')) {
-      if (!isRefusing && isHeldBack(file, store)) held.push(file);
-      else changes.push(withoutDetail(file));
+      changes.push(withoutDetail(file));
     }
-    if (changes.length + held.length === 0 && snapshot.commit === before.snapshot.commit) {
+    if (changes.length === 0 && snapshot.commit === before.snapshot.commit) {
       this.#served = { store, snapshot, judge, generation };
       return { result: 'unchanged' };
     }
     await new Promise<void>(afterLookups);
-    const prepared = store.prepare(changes);
+    const prepared = store.prepare([...changes, ...olderFor(changes, store)]);
     const rejected = [...prepared.rejectedFiles()];
     const faults = isRefusing ? broughtBy(changes, rejected, store) : [];
     if (faults.length > 0) return this.#refusals.forFiles(faults, snapshot.commit);
     inTheWay(() => prepared.apply());
     const deferred = changes.filter(isDeferred);
-    const isWaiting = deferred.length + held.length > 0;
-    if (!isWaiting) logRejections(log, rejected);
-    if (!isWaiting || changes.length > deferred.length) this.#publish(store, snapshot, judge);
-    if (isWaiting) {
+    const hasToWait = deferred.length > 0;
+    if (!hasToWait) logRejections(log, rejected);
+    if (!hasToWait || changes.length > deferred.length) this.#publish(store, snapshot, judge);
+    if (hasToWait) {
       const isLate = patience(PATIENCE);
-      const job = { store, snapshot, judge, now, isEnough: isLate, inOneStep: inTheWay };
-      // These for their whole time, whoever waits: without a verdict they end what they replace.
-      const first = await judgeAgain(held, job);
       const isOver = (): boolean => isEnough() || isLate();
-      const second = await judgeAgain(deferred, { ...job, isEnough: isOver });
-      assertRead(first);
-      assertRead(second);
-      const waiting = store.prepare([...first.left, ...second.left]);
-      inTheWay(() => waiting.apply());
-      logRejections(log, rejectedBeside([...held, ...changes], store));
+      const job = { store, snapshot, judge, now, isEnough: isOver, inOneStep: inTheWay };
+      assertRead(await judgeAgain(deferred, job));
+      logRejections(log, rejectedBeside(changes, store));
       this.#publish(store, snapshot, judge);
     }
-    void judge.keep?.(store, snapshot, changes.length + held.length);
+    void judge.keep?.(store, snapshot, changes.length);
     return { result: 'changed' };
   }
 
@@ -389,13 +397,15 @@ export class Generations {
   }
 
   /** Notes a new generation in the state directory; it is in force whether or not that works. */
-  async #note(from: string | undefined, snapshot: Snapshot): Promise<void> {
-    const { source, log, troubles } = this.#options;
+  async #note(from: string | undefined, { snapshot, store }: Served): Promise<void> {
+    const { source, log, troubles, older } = this.#options;
     const to = snapshot.commit;
     try {
       if (from && to && !(await source.isAncestor(from, to))) {
         log.warn({ from, to }, 'the history was rewritten; following it');
       }
+      // First: a start with this state would else lack what is served in place of its files.
+      await older?.keep(store);
       await source.keep(snapshot);
       troubles.clear('state-directory', NOTED);
     } catch (error) {
@@ -458,10 +468,12 @@ function* newFaults(
   }
 }
 
-/** Whether a file waits for its verdict in whose place another one is served until then. */
-function isHeldBack(file: CheckedFile, store: SignatureStore): file is JudgedFile {
-  if (!isDeferred(file) || file.directory === undefined) return false;
-  return store.fileAt(file.directory, file.path)?.kind === 'publishable';
+/** What is served on in place of those among new files on which there is no verdict. */
+function olderFor(files: readonly CheckedFile[], store: SignatureStore): readonly CheckedFile[] {
+  return files.flatMap((file) => {
+    if (!isWaiting(file) || file.directory === undefined) return [];
+    return store.olderFor(file.directory, file.path) ?? [];
+  });
 }
 
 /** The rejected files of the directories in which files lie. */

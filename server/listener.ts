@@ -65,7 +65,8 @@ export interface Limits extends QuickLimits {
   readonly requestTimeout: number;
 }
 
-const LIMITS: Limits = {
+/** As docs/limits.md has them. */
+export const LISTENER_LIMITS: Limits = {
   /** Load balancers in front commonly keep connections for 60 seconds. */
   keepAliveTimeout: 65_000,
   headersTimeout: 10_000,
@@ -75,7 +76,7 @@ const LIMITS: Limits = {
   connectionsCheckingInterval: 2_000,
 };
 /** The request line and the headers; nodes send less than 500. Bytes. */
-const MAX_HEADER_SIZE = 16 * 1024;
+export const MAX_HEADER_SIZE = 16 * 1024;
 /** Of connections at once; each takes some 10 KB. */
 export const MAX_CONNECTIONS = 10_000;
 /** Between two lines of the log about connections that the system could not give. Milliseconds. */
@@ -90,7 +91,7 @@ const BACKLOG = 4096;
 
 /** Starts to listen. Rejects with the system's error, as when the port is in use. */
 export async function listen(options: ListenerOptions): Promise<Listener> {
-  const { host, port, tls, handle, answerPlain, onError, limits = LIMITS } = options;
+  const { host, port, tls, handle, answerPlain, onError, limits = LISTENER_LIMITS } = options;
   const { maxConnections = MAX_CONNECTIONS } = options;
   const httpOptions = {
     ...limits,

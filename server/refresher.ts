@@ -293,7 +293,8 @@ export class Refresher {
       if (this.#stopped) return undefined;
       if (isUnexpected(error)) this.#options.failures.note('a refresh', error);
       const hint = error instanceof SourceError ? error.hint : undefined;
-      this.#noteDecision({ reason: `refresh failed: ${messageOf(error)}`, hint });
+      const reason = `refresh failed: ${messageOf(error)}`;
+      this.#noteDecision({ reason, hint, isLogged: false });
       this.#options.troubles.raise('refresh-failed', { message: messageOf(error), hint });
       return { result: 'failed' };
     }
@@ -303,7 +304,7 @@ export class Refresher {
   readonly #noteDecision = (trouble: Omit<Refusal, 'result'> | null): void => {
     const at = this.#options.now().toISOString();
     this.#lastError = trouble === null ? null : { at, message: toLine(trouble.reason) };
-    if (trouble === null) return;
+    if (trouble === null || trouble.isLogged) return;
     const { reason, hint, author } = trouble;
     this.#options.log.error({ hint, author }, reason);
   };
@@ -412,8 +413,11 @@ export class Refresher {
     this.#undecidedPace.note(count);
     if (count === 0) troubles.clear('undecided-files');
     else {
-      const message =
+      const waiting =
         count === 1 ? '1 file waits for a verdict' : `${count} files wait for a verdict`;
+      const older = this.#generations.olderServed;
+      const message =
+        older === 0 ? waiting : `${waiting}; in place of ${older} of them an older file is served`;
       troubles.raise('undecided-files', { message });
     }
   }

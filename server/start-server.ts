@@ -42,7 +42,7 @@ export interface ServerOptions
   extends
     Reloadable,
     JudgeMemory,
-    Pick<RefresherOptions, 'now' | 'tried' | 'lookForGpgv' | 'hasGpgv'> {
+    Pick<RefresherOptions, 'now' | 'tried' | 'older' | 'lookForGpgv' | 'hasGpgv'> {
   readonly source: Source;
   /** Where refused pulls are kept between runs; undefined for nowhere. */
   readonly refusedFile: RefusedFile | undefined;
@@ -84,13 +84,14 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const judgeBy = (policy: Policy): StoreJudge => judgeWithMemory(options, policy);
   let reloadable: Reloadable = options;
   const clientAddress = createClientAddress(options.trustedProxies);
-  const { now, tried, lookForGpgv, hasGpgv } = options;
+  const { now, tried, older, lookForGpgv, hasGpgv } = options;
   let reloadedAt = now().getTime();
   const refresher = new Refresher({
     source,
     now,
     elapsed: () => performance.now(),
     tried,
+    older,
     lookForGpgv,
     hasGpgv,
     judge: judgeBy(options.policy),

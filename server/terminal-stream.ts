@@ -3,10 +3,13 @@ import pretty from 'pino-pretty';
 import { toPrintable } from '../generator/printable.ts';
 
 /** Takes the lines of the program's log, and writes them for people on a terminal. */
-export function createTerminalStream(terminal: NodeJS.WritableStream): NodeJS.WritableStream {
+export function createTerminalStream(
+  terminal: NodeJS.WritableStream,
+  hasColour: boolean,
+): NodeJS.WritableStream {
   const people = pretty({
     destination: terminal,
-    colorize: true,
+    colorize: hasColour,
     ignore: 'pid,hostname',
     sync: true,
   });

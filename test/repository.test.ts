@@ -34,10 +34,6 @@ describe('the repository', () => {
       importersOf((name) => name === 'openpgp'),
       ['generator/openpgp/openpgp-js.ts'],
     );
-    assert.deepEqual(
-      importersOf((name) => name === 'simple-git'),
-      ['generator/sources/git-repository.ts'],
-    );
     assert.ok(
       importersOf((name) => name === 'express').every((path) => path.startsWith('server/')),
     );

@@ -30,6 +30,10 @@ const DEBIAN_PACKAGES: Record<Tool, string> = {
   prlimit: 'util-linux',
   faketime: 'faketime',
   bzip2: 'bzip2',
+  bash: 'bash',
+  zsh: 'zsh',
+  fish: 'fish',
+  script: 'bsdutils',
 };
 /** Asked by Debian's packages before they start a service: 101 forbids it. */
 const POLICY_RC_D = '/usr/sbin/policy-rc.d';

@@ -26,6 +26,10 @@ export const TOOLS = [
   'prlimit',
   'faketime',
   'bzip2',
+  'bash',
+  'zsh',
+  'fish',
+  'script',
 ] as const;
 export type Tool = (typeof TOOLS)[number];
 

@@ -1,6 +1,11 @@
 // What an image has of each file of a store, as bytes. A signature is there whole, with its
 // verdict; of any other file there is only what it takes to look at it again.
-import type { CheckedFile, PresentEntry, PublishableFile } from '../checked-file.ts';
+import {
+  type CheckedFile,
+  type PresentEntry,
+  type PublishableFile,
+  isOlder,
+} from '../checked-file.ts';
 import type { Signature } from '../judge.ts';
 import { formatLocation } from '../location.ts';
 import { toBlobEntry } from '../sources/blob-entry.ts';
@@ -61,7 +66,8 @@ export function* formatRecords(
     return places.size - 1;
   };
   for (const file of files) {
-    if (file.kind === 'removed') continue;
+    // What lay there before is not of this state.
+    if (file.kind === 'removed' || isOlder(file)) continue;
     if (file.kind !== 'publishable') writeEntry(writer, file.entry);
     else if (isLasting(file.signature)) writeSignature(writer, file, placeOf(file.signature));
     else writeEntry(writer, toBlobEntry(file.path, file.signature.bytes));

@@ -3,7 +3,7 @@
 // what processor time and memory it may take. The time that passes is limited far above that: it
 // depends on what else the machine does. Out of any of these it has said nothing of the message.
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import pLimit from 'p-limit';
@@ -17,6 +17,7 @@ import {
   ProcessStartError,
 } from '../system/process-limits.ts';
 import { runProcess } from '../system/run-process.ts';
+import { makeScratchDirectory } from '../system/scratch-directory.ts';
 import { GivenUp } from './given-up.ts';
 import { type ValidSignature, readGpgvStatus } from './gpgv-status.ts';
 
@@ -50,6 +51,8 @@ export interface GpgvOptions {
   readonly timeLimit?: number;
   /** What may pass until it has ended. Milliseconds. */
   readonly deadline?: number;
+  /** What was tried in vain, where that is to be known to another one too. */
+  readonly givenUp?: GivenUp;
 }
 
 const COMMAND = 'gpgv';
@@ -89,11 +92,13 @@ export async function openGpgv(options: GpgvOptions): Promise<Gpgv | undefined> 
   const seconds = Math.ceil((options.timeLimit ?? DEFAULT_BUDGETS.gpgvTime) / 1000);
   const version = await readVersion(environment);
   if (version === undefined) return undefined;
-  const home = await mkdtemp(join(options.directory, 'gpgv-'));
+  const home = await makeScratchDirectory(options.directory, 'gpgv');
   const limit = pLimit(availableParallelism());
   const closing = new AbortController();
   const keyringFiles = new Map<Uint8Array, Promise<string>>();
-  const givenUp = new GivenUp(() => performance.now());
+  const { givenUp = new GivenUp({ elapsed: () => performance.now(), now: () => new Date() }) } =
+    options;
+  givenUp.judgeBy(`gpgv ${version}, ${seconds} s`);
   let files = 0;
 
   const writeKeyring = async (keyring: Uint8Array): Promise<string> => {

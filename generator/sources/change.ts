@@ -1,4 +1,6 @@
-import type { CatFile } from './cat-file.ts';
+import { type CatFile, ObjectMissingError } from './cat-file.ts';
+import type { GitObjects } from './git-objects.ts';
+import { NO_SIZE, completeSizes } from './left-out.ts';
 import type { Entry } from './source.ts';
 import { isFileMode, toEntry, toRemoved } from './tree-entry.ts';
 
@@ -11,13 +13,23 @@ export interface Change {
   readonly wasThere: boolean;
 }
 
-/** Asks `sizes`, a `git cat-file --batch-check`, how large the files are that changed. */
-export async function toEntries(changes: readonly Change[], sizes: CatFile): Promise<Entry[]> {
-  return Promise.all(
+/** Finds out how large the files are that changed. Throws as completeSizes does. */
+export async function toEntries(changes: readonly Change[], objects: GitObjects): Promise<Entry[]> {
+  const entries = await Promise.all(
     changes.map(async ({ name, now, wasThere }) => {
       if (now === undefined) return toRemoved(name);
-      const size = isFileMode(now.mode) ? (await sizes.ask(now.id)).size : 0;
+      const size = isFileMode(now.mode) ? await sizeOf(now.id, objects.sizes) : 0;
       return toEntry(now.mode, now.id, size, name, wasThere);
     }),
   );
+  return completeSizes(entries, objects);
+}
+
+async function sizeOf(id: string, sizes: CatFile): Promise<number> {
+  try {
+    return (await sizes.ask(id)).size;
+  } catch (error) {
+    if (error instanceof ObjectMissingError) return NO_SIZE;
+    throw error;
+  }
 }

@@ -6,7 +6,7 @@ import {
   ProcessLimitError,
   ProcessStoppedError,
 } from '../system/process-limits.ts';
-import { BoundedProcess } from '../system/run-process.ts';
+import { BoundedProcess, type ProcessResult, runProcess } from '../system/run-process.ts';
 import { SourceError } from './source.ts';
 
 /** As gitEnvironment makes it. */
@@ -25,6 +25,8 @@ export class GitKilledError extends SourceError {}
 export const SEEKING_LIMIT = 120_000;
 /** A listing lasts as long as all that is listed is judged. Milliseconds. */
 const LISTING_LIMIT = 6 * 60 * 60_000;
+/** Git cannot start in a directory that is gone, as ours may be, or the clone that is made anew. */
+const WORKING_DIRECTORY = '/';
 /** Git complains at a broken clone in a few lines. Bytes. */
 const COMPLAINT_LIMIT = 16 * 1024 * 1024;
 
@@ -39,8 +41,31 @@ export function startGit(
   return new BoundedProcess(`git ${command}`, ['git', '--git-dir', directory, ...args], {
     ...options,
     environment,
+    directory: WORKING_DIRECTORY,
     limits: { stderr: COMPLAINT_LIMIT, ...limits },
   });
+}
+
+/**
+ * Runs `git ARGS`, which begin with a command, on a bare clone, and gives all that it prints. Rejects
+ * with a SourceError where nobody knows how it would have ended.
+ */
+export async function runGit(
+  directory: string,
+  environment: Environment,
+  args: readonly [string, ...string[]],
+  { limits, ending }: { readonly limits: ProcessLimits; readonly ending: AbortSignal | undefined },
+): Promise<ProcessResult> {
+  try {
+    return await runProcess(`git ${args[0]}`, ['git', '--git-dir', directory, ...args], {
+      environment,
+      directory: WORKING_DIRECTORY,
+      limits,
+      ending,
+    });
+  } catch (error) {
+    throw toSourceError(error);
+  }
 }
 
 /**

@@ -3,7 +3,8 @@
 // here, within the budgets of what a pusher may send.
 //
 // Packs stay packs: 8 MB on the wire can be 2 GB of objects that lie alone. So there is one more
-// with each push; now and then small ones are put together.
+// with each push; now and then small ones are put together. Where the clone allows it, the remote is
+// asked to leave out what is too large to be served.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Budgets, DEFAULT_BUDGETS } from '../budgets.ts';
@@ -12,6 +13,17 @@ import { oldCloneOf, passOver, removeClone } from './git/clone-places.ts';
 import { type DiskUse, measureClone } from './git/disk-use.ts';
 import { toGitError } from './git/git-error.ts';
 import { Incoming } from './git/incoming.ts';
+import {
+  FILTER,
+  isPartial,
+  listPacks,
+  makeWhole,
+  markPacks,
+  packArguments,
+  packPath,
+  ensurePlain,
+  removePacks,
+} from './git/partial-clone.ts';
 import { GitLimitError, type GitLimits, type GitResult } from './git/running-git.ts';
 import { type Environment, GitKilledError } from './git-child.ts';
 import { FETCHED, PUBLISHED } from './git-repository.ts';
@@ -23,10 +35,12 @@ import { SourceError, StateRefusedError } from './source.ts';
 import { readOrigin } from './state-origin.ts';
 import {
   OBJECT_NAME,
+  type TransferOptions,
   UNSYNCED,
   findCommit,
   isHttp,
   resolveUrl,
+  transferBlobs,
   transferBranch,
   transferOverHttp,
 } from './transfer-branch.ts';
@@ -75,6 +89,8 @@ export class GitHelpers {
   #patient: GitRunner;
   readonly #addresses = new Map<string, string>();
   #tidying: Promise<void> | undefined;
+  /** One transfer at a time. */
+  #receiving: Promise<unknown> = Promise.resolve();
   #trouble: Error | undefined;
   /** What has come, and is not on the disk for sure: nobody waits for that before it is served. */
   readonly #unsynced = new Set<string>();
@@ -97,9 +113,10 @@ export class GitHelpers {
   async transfer(url: string, branch: string): Promise<string | undefined> {
     if (!(await this.#incoming.hasClone())) return undefined;
     const address = await this.#resolve(url);
-    return this.#receive(async () =>
-      transferBranch(await this.#ready(), address, branch, this.#limits(REFRESH_DEADLINE)),
-    );
+    return this.#receive(async () => {
+      const options = { limits: this.#limits(REFRESH_DEADLINE), filter: await this.#filter() };
+      return transferBranch(await this.#ready(), address, `refs/heads/${branch}`, options);
+    });
   }
 
   /** The newest commit of a branch, with all that it needs; what the branch was before is forgotten. */
@@ -115,8 +132,41 @@ export class GitHelpers {
     return commit;
   }
 
+  /**
+   * Brings blobs that the clone lacks, by their names, for the state at `commit`. What has come is to be
+   * seen afterwards: not every remote gives anything by its name.
+   */
+  async bringBlobs(url: string, commit: string, ids: readonly string[]): Promise<void> {
+    const address = await this.#resolve(url);
+    await this.#receive(async () => {
+      await transferBlobs(await this.#ready(), address, ids, this.#limits(REFRESH_DEADLINE));
+      return commit;
+    });
+  }
+
+  /**
+   * Brings all of a branch, with nothing left out, whatever is here. From then on nothing is left out
+   * any more, as this remote would have to send all of it again and again. Rejects unless all has come.
+   */
+  async bringAll(url: string, branch: string): Promise<void> {
+    const address = await this.#resolve(url);
+    const ref = `refs/heads/${branch}`;
+    const commit = await this.#receive(async () => {
+      const limits = this.#limits(CLONE_DEADLINE);
+      const brought = await this.#transferRef(address, ref, { limits, isAnew: true });
+      await this.#assertWhole(['--objects', brought], limits);
+      return brought;
+    });
+    await this.#assertWhole(['--objects', commit, '--all'], {});
+    await makeWhole(this.#directory);
+  }
+
   /** Takes over the published commit of another clone, if that has all of it. */
   async adoptPublished(clone: string): Promise<void> {
+    if (await isPartial(clone)) {
+      await this.#adoptPartial(clone);
+      return;
+    }
     const commit = await this.#fetchRef(clone, PUBLISHED, CLONE_DEADLINE);
     await this.#setRef(PUBLISHED, commit);
   }
@@ -180,35 +230,66 @@ export class GitHelpers {
     const address = await this.#resolve(url);
     return this.#receive(async () => {
       const limits = this.#limits(deadline);
-      if (isHttp(address)) return this.#fetchOverHttp(address, ref, limits);
-      const modestly = ['--no-tags', '--no-recurse-submodules', '--no-auto-gc', '--progress'];
-      const args = [...modestly, '--write-fetch-head', '--', url, `+${ref}`];
-      const runner = await this.#ready();
-      const { exitCode, stderr } = await runner.run([...UNSYNCED, 'fetch', ...args], { limits });
-      if (exitCode !== 0) throw toGitError('fetch', stderr);
-      return readFetchHead(this.#directory);
+      const filter = await this.#filter();
+      if (!isHttp(address) && filter === undefined) return this.#fetchWhole(address, ref, limits);
+      const commit = await this.#transferRef(address, ref, { limits, filter });
+      // All of it must be there, and what was there before; of what may be left out, see left-out.ts.
+      const kinds = filter === undefined ? ['--objects'] : ['--objects', '--filter=blob:none'];
+      await this.#assertWhole([...kinds, commit, '--not', '--all'], limits);
+      return commit;
     });
   }
 
+  async #fetchWhole(address: string, ref: string, limits: Partial<GitLimits>): Promise<string> {
+    const modestly = ['--no-tags', '--no-recurse-submodules', '--no-auto-gc', '--progress'];
+    const args = [...modestly, '--write-fetch-head', '--', address, `+${ref}`];
+    const runner = await this.#ready();
+    const { exitCode, stderr } = await runner.run([...UNSYNCED, 'fetch', ...args], { limits });
+    if (exitCode !== 0) throw toGitError('fetch', stderr);
+    return readFetchHead(this.#directory);
+  }
+
   /** As `git fetch` does it, but that nothing which the remote says is obeyed. */
-  async #fetchOverHttp(address: string, ref: string, limits: Partial<GitLimits>): Promise<string> {
-    const wide = { ...limits, stdout: MOST_REFS };
-    const { exitCode, stderr, commit } = await transferOverHttp(
-      await this.#ready(),
-      address,
-      ref,
-      wide,
-    );
+  async #transferRef(address: string, ref: string, options: TransferOptions): Promise<string> {
+    if (!isHttp(address)) {
+      const brought = await transferBranch(await this.#ready(), address, ref, options);
+      // Git says why it does not work, or does it in another way.
+      return brought ?? this.#fetchWhole(address, ref, options.limits);
+    }
+    const wide = { ...options.limits, stdout: MOST_REFS };
+    const { exitCode, stderr, commit } = await transferOverHttp(await this.#ready(), address, ref, {
+      ...options,
+      limits: wide,
+    });
+    const lacksBase = exitCode !== 0 && LACKS_BASE.test(stderr) && options.isAnew !== true;
+    if (lacksBase) return this.#transferRef(address, ref, { ...options, isAnew: true });
     if (exitCode !== 0) throw toGitError('fetch', stderr);
     if (commit === undefined) throw toGitError('fetch', `couldn't find remote ref ${ref}`);
-    // All of it must be there, and what was there before.
-    const whole = ['--objects', '--quiet', commit, '--not', '--all'];
-    const checked = await this.#run('rev-list', whole, {
+    return commit;
+  }
+
+  /** Throws a SourceError unless all objects of a list as git-rev-list(1) has it are there. */
+  async #assertWhole(args: readonly string[], limits: Partial<GitLimits>): Promise<void> {
+    const checked = await this.#run('rev-list', ['--quiet', ...args], {
       ...limits,
       ...(limits.deadline !== undefined && { silence: limits.deadline }),
     });
     if (checked.exitCode !== 0) throw toGitError('fetch', checked.stderr);
-    return commit;
+  }
+
+  /** Whatever of it is there, as no remote gives it again. */
+  async #adoptPartial(clone: string): Promise<void> {
+    const found = await this.#run('--git-dir', [clone, 'rev-parse', '--verify', PUBLISHED]);
+    await this.#runPatiently([`--git-dir=${clone}`, ...packArguments(packPath(this.#directory))]);
+    await markPacks(this.#directory);
+    const commit = found.stdout.trim();
+    await this.#assertWhole(['--objects', '--filter=blob:none', commit], {});
+    await this.#setRef(PUBLISHED, commit);
+  }
+
+  /** What a remote may leave out. */
+  async #filter(): Promise<string | undefined> {
+    return (await isPartial(this.#directory)) ? FILTER : undefined;
   }
 
   /** Where this process fetches from; settings of the user that change are seen at a start. */
@@ -223,9 +304,17 @@ export class GitHelpers {
 
   /**
    * Runs what has git write objects, and takes them into the clone, unless there are too many of
-   * them. Gives the commit that came.
+   * them. Gives the commit that came. One after another.
    */
   async #receive<Commit extends string | undefined>(bring: () => Promise<Commit>): Promise<Commit> {
+    const received = this.#receiving.then(async () => this.#receiveNow(bring));
+    this.#receiving = received.catch(() => undefined);
+    return received;
+  }
+
+  async #receiveNow<Commit extends string | undefined>(
+    bring: () => Promise<Commit>,
+  ): Promise<Commit> {
     if (!(await this.#incoming.hasClone())) throw new SourceError('the clone has lost its objects');
     await this.#incoming.empty();
     const watch = this.#watchIncoming();
@@ -234,6 +323,7 @@ export class GitHelpers {
       if (commit === undefined) return commit;
       await this.#makeRoom(commit);
       for (const path of await this.#incoming.accept()) this.#unsynced.add(path);
+      if (await isPartial(this.#directory)) await markPacks(this.#directory);
       return commit;
     } catch (error) {
       const isTooMuch =
@@ -307,7 +397,24 @@ export class GitHelpers {
     // A clone that has lost its refs would lose all that it holds.
     if ((await this.#run('rev-parse', ['--verify', '--quiet', FETCHED])).exitCode !== 0) return;
     // What fails here fails below, or is no reason not to go on.
-    await this.#runPatiently(['gc', '--prune=now', '--quiet']).catch(() => undefined);
+    await this.#removeUnreachable().catch(() => undefined);
+  }
+
+  async #removeUnreachable(): Promise<void> {
+    if (!(await isPartial(this.#directory))) {
+      await this.#runPatiently(['gc', '--prune=now', '--quiet']);
+      return;
+    }
+    // Of a partial clone `git gc` removes nothing.
+    const before = await listPacks(this.#directory);
+    const said = await this.#runPatiently(packArguments(packPath(this.#directory)));
+    const name = said.trim();
+    if (!OBJECT_NAME.test(name)) throw new SourceError('git pack-objects has made no pack');
+    await markPacks(this.#directory);
+    await removePacks(this.#directory, before, name);
+    // Where no refs are, nothing that lies alone is of use: what is, is in the pack now.
+    const plain = await ensurePlain(this.#directory);
+    await this.#runPatiently([`--git-dir=${plain}`, 'prune', '--expire=now']);
   }
 
   async #pack(): Promise<void> {
@@ -316,7 +423,7 @@ export class GitHelpers {
       if (packs > MOST_PACKS || loose > MOST_LOOSE) {
         // Each pack at least twice as large as all that are smaller: an object is written again
         // as often as the clone has doubled. What is unreachable stays in packs.
-        await this.#runPatiently(['repack', '--geometric=2', '-d', '-q']);
+        await this.#repack(['repack', '--geometric=2', '-d', '-q']);
       }
     } catch (error) {
       const isStopped = this.#options.ending?.aborted || error instanceof GitKilledError;
@@ -353,10 +460,21 @@ export class GitHelpers {
     return (await this.#ready()).run([command, ...args], { limits });
   }
 
-  async #runPatiently(args: readonly string[]): Promise<void> {
+  async #repack(args: readonly string[]): Promise<void> {
+    if (!(await isPartial(this.#directory))) {
+      await this.#runPatiently(args);
+      return;
+    }
+    await this.#runPatiently([`--git-dir=${await ensurePlain(this.#directory)}`, ...args]);
+    await markPacks(this.#directory);
+  }
+
+  /** Gives what git printed. */
+  async #runPatiently(args: readonly string[]): Promise<string> {
     if (this.#patient.hasEnded()) this.#patient = this.#openPatient();
-    const { exitCode, stderr } = await this.#patient.run(args);
-    if (exitCode !== 0) throw toGitError(args[0] ?? '', stderr);
+    const { exitCode, stdout, stderr } = await this.#patient.run(args);
+    if (exitCode === 0) return stdout;
+    throw toGitError(args.find((one) => !one.startsWith('-')) ?? '', stderr);
   }
 
   #limits(deadline: number): Partial<GitLimits> {
@@ -381,6 +499,9 @@ export class GitHelpers {
     return new GitRunner(located, { limits: PACKING, ending });
   }
 }
+
+/** What git says where a remote sends changes to something that it left out. */
+const LACKS_BASE = /unresolved delta|could not fetch [0-9a-f]+ from promisor remote/;
 
 /** Longer than a line for one ref. Bytes. */
 const FETCH_HEAD_LENGTH = 64 * 1024;

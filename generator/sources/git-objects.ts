@@ -2,10 +2,13 @@
 // contents, so that nothing is read before its size is known.
 import { type CatFile, openCatFile } from './cat-file.ts';
 import type { Environment } from './git-child.ts';
+import type { Missing } from './left-out.ts';
 
 export interface GitObjects {
   readonly directory: string;
   readonly environment: Environment;
+  /** Brings what the clone lacks; undefined where nothing can. */
+  readonly missing: Missing | undefined;
   /** Types and sizes of objects, by any name that git resolves. */
   readonly sizes: CatFile;
   /** Whole objects; starts when it is first asked for. */
@@ -21,6 +24,7 @@ export function openGitObjects(
   directory: string,
   environment: Environment,
   ending: AbortSignal | undefined,
+  missing?: Missing,
 ): GitObjects {
   const sizes = openCatFile(directory, environment, '--batch-check');
   let opened: CatFile | undefined;
@@ -45,6 +49,7 @@ export function openGitObjects(
   return {
     directory,
     environment,
+    missing,
     sizes,
     contents,
     giveWay: () => {

@@ -3,8 +3,8 @@
 // lives on whatever happens to a git: each leads a session of its own, and is stopped with all that
 // it started. When this process is gone, however it ended, the shell ends what runs and itself.
 //
-// What talks to a remote, what takes long and what a refresh needs goes through here. simple-git
-// keeps what is short and local: refs, configuration, a new clone, questions about commits.
+// What talks to a remote, what takes long and what a refresh needs goes through here. What is asked
+// of the clone alone at a start, or seldom, is forked by this process itself (git-child.ts).
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Writable } from 'node:stream';
 import { ProcessStartError, signalGroup } from '../system/process-limits.ts';

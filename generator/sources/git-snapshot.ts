@@ -1,6 +1,7 @@
 import { ObjectMissingError } from './cat-file.ts';
 import { flattenBatches } from './flatten-batches.ts';
 import type { GitObjects } from './git-objects.ts';
+import { LeftOutError } from './left-out.ts';
 import { GitKilledError } from './git-child.ts';
 import {
   type Entry,
@@ -34,7 +35,8 @@ export function createGitSnapshot(options: GitSnapshotOptions): Snapshot {
   const { sizes, contents } = objects;
 
   const notice = (error: unknown): never => {
-    if (!(error instanceof GitKilledError) && !(error instanceof StateRefusedError)) onDamage();
+    const isOfRemote = error instanceof StateRefusedError || error instanceof LeftOutError;
+    if (!isOfRemote && !(error instanceof GitKilledError)) onDamage();
     throw error;
   };
   const noticing = async function* (batches: AsyncIterable<Entry[]>): AsyncGenerator<Entry[]> {

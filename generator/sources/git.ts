@@ -8,13 +8,16 @@ import { messageOf } from '../message-of.ts';
 import { lockDirectory } from '../directory-lock.ts';
 import { type FollowedBranch, openFollowedBranch } from './followed-branch.ts';
 import { newCloneOf, removeClone, replaceClone } from './git/clone-places.ts';
+import { PublishedBranch } from './git/published-branch.ts';
 import { saysNothingOfClone } from './git/git-error.ts';
+import { ensurePlain, isPartial } from './git/partial-clone.ts';
 import { GitLimitError } from './git/running-git.ts';
 import { type TokenFile, gitEnvironment } from './git-environment.ts';
 import { GitHelpers } from './git-helpers.ts';
 import { openGitHistory } from './git-history.ts';
 import { type GitObjects, openGitObjects } from './git-objects.ts';
 import { GitKilledError } from './git-child.ts';
+import { LeftOutError } from './left-out.ts';
 import { type GitRepository, openGitRepository } from './git-repository.ts';
 import { createGitSnapshot } from './git-snapshot.ts';
 import {
@@ -69,9 +72,10 @@ export async function createGitSource(options: GitSourceOptions): Promise<Source
   const branch = await openFollowedBranch(options.branch, join(state, 'branch'), async () =>
     helpers.defaultBranch(url),
   );
+  const published = new PublishedBranch(join(state, 'published-branch'), branch);
   const history = openGitHistory(clone, local, ending);
   const states = new TreeStates(budgets, join(state, 'totals'));
-  const opened = { ...options, environment, local, clone, helpers, branch, states };
+  const opened = { ...options, environment, local, clone, helpers, branch, published, states };
   const source = new GitSource(opened, repository);
   return {
     kind: 'git',
@@ -99,6 +103,7 @@ interface OpenedOptions extends Pick<GitSourceOptions, 'url' | 'path' | 'budgets
   readonly clone: string;
   readonly helpers: GitHelpers;
   readonly branch: FollowedBranch;
+  readonly published: PublishedBranch;
   readonly states: TreeStates;
 }
 
@@ -147,18 +152,20 @@ class GitSource {
   async recall(): Promise<Snapshot | undefined> {
     const commit = await this.#repository.published();
     if (commit === undefined) return undefined;
+    await this.#options.published.assertFollowed();
     const snapshot = await this.#openSnapshot(commit);
     this.#options.states.serve(this.#trees.get(snapshot));
     return snapshot;
   }
 
   async keep(snapshot: Snapshot): Promise<void> {
-    const { helpers, states } = this.#options;
+    const { helpers, published, states } = this.#options;
     const { commit } = snapshot;
     states.serve(this.#trees.get(snapshot));
     this.#objects?.giveWay();
     const fetched = this.#fetched ?? commit;
     if (commit !== undefined && fetched !== undefined) {
+      await published.note(async () => this.#repository.forgetPublished());
       await helpers.note(fetched, commit);
       this.#kept = this.#fetched;
     }
@@ -276,6 +283,33 @@ class GitSource {
     }
   }
 
+  async #openObjects(): Promise<GitObjects> {
+    const { clone, local, ending } = this.#options;
+    if (!(await isPartial(clone))) return openGitObjects(clone, local, ending);
+    return openGitObjects(await ensurePlain(clone), local, ending, {
+      byName: async (ids) => this.#bringMissing(ids),
+      all: async () => this.#bringMissing('all'),
+    });
+  }
+
+  /** For the newest state, which cannot be judged without. */
+  async #bringMissing(wanted: readonly string[] | 'all'): Promise<void> {
+    const { url, helpers, branch } = this.#options;
+    const commit = this.#fetched ?? (await this.#repository.published());
+    if (commit === undefined) return;
+    try {
+      if (wanted === 'all') await helpers.bringAll(url, await branch.find());
+      else await helpers.bringBlobs(url, commit, wanted);
+    } catch (error) {
+      if (error instanceof GitKilledError) throw error;
+      if (!(error instanceof StateRefusedError))
+        throw new LeftOutError(messageOf(error), { cause: error });
+      const told = new StateRefusedError(error.message, { ...error.origin, commit }, error.hint);
+      this.#refusal = { error: told, commit };
+      throw told;
+    }
+  }
+
   async #closeObjects(): Promise<void> {
     const old = this.#objects;
     this.#objects = undefined;
@@ -289,7 +323,7 @@ class GitSource {
   async #openSnapshot(commit: string): Promise<Snapshot> {
     const { clone, path, local, ending, states } = this.#options;
     if (this.#objects?.hasEnded()) await this.#closeObjects();
-    const objects = (this.#objects ??= openGitObjects(clone, local, ending));
+    const objects = (this.#objects ??= await this.#openObjects());
     const tree = await this.#findTree(objects, commit).catch((error: unknown) => {
       this.#onDamage();
       throw error;

@@ -24,27 +24,62 @@ export async function resolveUrl(runner: GitRunner, url: string): Promise<string
   return exitCode === 0 ? stdout.trim() : undefined;
 }
 
+/** How something is brought. */
+export interface TransferOptions {
+  readonly limits: Partial<GitLimits>;
+  /** What the remote may leave out, if it can, as git-rev-list(1) has it for `--filter`. */
+  readonly filter?: string | undefined;
+  /** Brings what is here already, too: the remote is not told of it. */
+  readonly isAnew?: boolean;
+}
+
 /**
- * Transfers what is missing of a branch to where `runner` has git write objects, and gives its
+ * Transfers what is missing of a ref to where `runner` has git write objects, and gives its
  * commit. `url` is as resolveUrl gives it. No ref is set. Undefined when that does not work, for
  * whatever reason: then a fetch says why. Rejects as the runner does.
  */
 export async function transferBranch(
   runner: GitRunner,
   url: string,
-  branch: string,
-  limits: Partial<GitLimits>,
+  ref: string,
+  options: TransferOptions,
 ): Promise<string | undefined> {
-  // No option, nor what only `git fetch` speaks.
-  if (url.startsWith('-') || FOREIGN.test(url)) return undefined;
-  const ref = `refs/heads/${branch}`;
+  if (FOREIGN.test(url)) return undefined;
   if (isHttp(url)) {
-    const { exitCode, commit } = await transferOverHttp(runner, url, ref, limits);
+    const { exitCode, commit } = await transferOverHttp(runner, url, ref, options);
     return exitCode === 0 ? commit : undefined;
   }
-  const args = [...UNSYNCED, 'fetch-pack', '--thin', url, ref];
-  const { exitCode, stdout } = await runner.run(args, { limits });
-  return exitCode === 0 ? findCommit(stdout.split('\n'), ref) : undefined;
+  return findCommit(await fetchPack(runner, url, [ref], options), ref);
+}
+
+/**
+ * Transfers blobs by their names, whatever a remote has left out. It may refuse that, or fail: what has
+ * come is seen afterwards. Rejects as the runner does.
+ */
+export async function transferBlobs(
+  runner: GitRunner,
+  url: string,
+  ids: readonly string[],
+  limits: Partial<GitLimits>,
+): Promise<void> {
+  const options = { limits, isAnew: true };
+  if (isHttp(url)) await talkOverHttp(runner, url, options, () => ids.map((id) => `${id} ${id}`));
+  else await fetchPack(runner, url, ids, options);
+}
+
+/** What git says that it has brought, in lines of `OBJECT SP REF`. */
+async function fetchPack(
+  runner: GitRunner,
+  url: string,
+  wanted: readonly string[],
+  { limits, filter, isAnew }: TransferOptions,
+): Promise<readonly string[]> {
+  // No option, nor what only `git fetch` speaks.
+  if (url.startsWith('-') || FOREIGN.test(url)) return [];
+  const args = ['fetch-pack', ...(isAnew ? ['--refetch'] : ['--thin'])];
+  if (filter !== undefined) args.push(`--filter=${filter}`);
+  const { exitCode, stdout } = await runner.run([...UNSYNCED, ...args, url, ...wanted], { limits });
+  return exitCode === 0 ? stdout.split('\n') : [];
 }
 
 /** Whether git speaks to a URL, as resolveUrl gives it, through its HTTP helper. */
@@ -66,29 +101,42 @@ export async function transferOverHttp(
   runner: GitRunner,
   url: string,
   ref: string,
-  limits: Partial<GitLimits>,
+  options: TransferOptions,
 ): Promise<HttpTransfer> {
   let commit: string | undefined;
+  const want = (): readonly string[] => (commit === undefined ? [] : [`${commit} ${ref}`]);
+  const result = await talkOverHttp(runner, url, options, want, (line) => {
+    commit ??= findCommit([line], ref);
+  });
+  return { ...result, commit };
+}
+
+/** Asks for what `want` says once all refs were told, one after the other, to `onRef`. */
+async function talkOverHttp(
+  runner: GitRunner,
+  url: string,
+  { limits, filter, isAnew }: TransferOptions,
+  want: () => readonly string[],
+  onRef: (line: string) => void = ignore,
+): Promise<Pick<GitResult, 'exitCode' | 'stderr'>> {
   let isListing = true;
+  const settings = ['verbosity 1', 'progress true'];
+  if (filter !== undefined) settings.push(`filter ${filter}`);
+  if (isAnew) settings.push('refetch true');
   // The second version of the protocol cannot be had this way.
   const talk: GitTalk = {
-    start: 'option verbosity 1\noption progress true\nlist\n',
+    start: `${settings.map((one) => `option ${one}\n`).join('')}list\n`,
     answer: (line) => {
-      if (isListing) commit ??= findCommit([line], ref);
+      if (isListing) onRef(line);
       if (line !== '') return '';
-      const isFirst = isListing;
+      const wanted = isListing ? want() : [];
       isListing = false;
-      return isFirst && commit !== undefined ? `fetch ${commit} ${ref}\n\n` : '\n';
+      return `${wanted.map((one) => `fetch ${one}\n`).join('')}\n`;
     },
   };
   const [helper = ''] = HTTP.exec(url) ?? [];
   const args = [...UNSYNCED, '-c', 'protocol.version=0', `remote-${helper.toLowerCase()}`];
-  const { exitCode, stderr } = await runner.run([...args, url, url], {
-    talk,
-    onLine: ignore,
-    limits,
-  });
-  return { exitCode, stderr, commit };
+  return runner.run([...args, url, url], { talk, onLine: ignore, limits });
 }
 
 /** In a list of `OBJECT SP REF`. */

@@ -11,6 +11,7 @@ import { keepNewest } from '../keep-newest.ts';
 import { replaceUnsynced } from '../system/durable.ts';
 import { type Change, toEntries } from './change.ts';
 import type { GitObjects } from './git-objects.ts';
+import { completeSizes } from './left-out.ts';
 import { listTree } from './list-tree.ts';
 import { type Entry, SourceError } from './source.ts';
 import { NO_PATHS, type StateTotals, findExcess } from './state-budget.ts';
@@ -81,13 +82,14 @@ export class TreeStates {
   ): AsyncGenerator<Entry[]> {
     const { depth, isOdd } = await this.#totalsOf(objects, tree, refuse);
     if (!isOdd && depth <= DEEPEST_FOR_GIT) {
-      yield* listTree(objects.directory, objects.environment, tree, ending);
+      const batches = listTree(objects.directory, objects.environment, tree, ending);
+      for await (const batch of batches) yield await completeSizes(batch, objects);
       return;
     }
     const changes = isOdd
       ? oneBatch([...(await listOdd(objects, tree)).values()])
       : walk(objects, undefined, tree);
-    for await (const batch of changes) yield await toEntries(batch, objects.sizes);
+    for await (const batch of changes) yield await toEntries(batch, objects);
   }
 
   /** What `to` has other than `from`. Throws as `refuse` does, or a SourceError. */
@@ -102,11 +104,11 @@ export class TreeStates {
     if (found === undefined) {
       await this.#totalsOf(objects, to, refuse);
       const changes = compareLists(await listOdd(objects, from), await listOdd(objects, to));
-      yield await toEntries(changes, objects.sizes);
+      yield await toEntries(changes, objects);
       return;
     }
     const changes = found === 'many' ? walk(objects, from, to) : oneBatch(found);
-    for await (const batch of changes) yield await toEntries(batch, objects.sizes);
+    for await (const batch of changes) yield await toEntries(batch, objects);
   }
 
   /** Counts what differs; gives it where it is little, and undefined for trees that are odd. */

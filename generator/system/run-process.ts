@@ -25,6 +25,8 @@ export const COMPLAINT_BYTES = 64 * 1024;
 export interface ProcessOptions {
   /** That of this process where it is left out. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** Where it works; where this process does if it is left out. */
+  readonly directory?: string;
   /** Where one is left out, there is none. */
   readonly limits: Partial<ProcessLimits>;
   /** Once aborted, the process is stopped. */
@@ -73,7 +75,7 @@ export class BoundedProcess {
   constructor(
     name: string,
     [command, ...args]: readonly [string, ...string[]],
-    { environment, limits, ending, hasInput = false, status, grace = 0 }: ProcessOptions,
+    { environment, directory, limits, ending, hasInput = false, status, grace = 0 }: ProcessOptions,
   ) {
     this.#name = name;
     this.#limits = limits;
@@ -82,6 +84,7 @@ export class BoundedProcess {
       if (ending?.aborted) throw new ProcessStoppedError(name);
       this.#child = spawn(command, args, {
         ...(environment && { env: { ...environment } }),
+        ...(directory !== undefined && { cwd: directory }),
         stdio: [
           hasInput ? 'pipe' : 'ignore',
           'pipe',

@@ -9,7 +9,7 @@ import {
   withPauses,
 } from '../../generator/judge-again.ts';
 import { DEFERRED } from '../../generator/openpgp/open-message.ts';
-import type { JudgedFile, SignatureStore } from '../../generator/store.ts';
+import type { JudgedFile } from '../../generator/store.ts';
 
 /** Files that wait for a verdict and are asked for in one pass. */
 const UNDECIDED_AT_ONCE = 1000;
@@ -50,7 +50,7 @@ export class JudgingAgain {
   async goOn(job: JudgeAgainOptions): Promise<JudgedAgain> {
     if (this.#mustBegin) this.#all = job.store.judged();
     this.#mustBegin = false;
-    const owed = this.#owed.filter((file) => isIn(job.store, file));
+    const owed = this.#owed.filter((file) => job.store.has(file));
     const iterator = this.#all;
     let isAtEnd = true;
     let taken = 0;
@@ -103,9 +103,4 @@ export function isDeferred(file: CheckedFile): file is JudgedFile {
 export function patience(milliseconds: number): () => boolean {
   const end = performance.now() + milliseconds;
   return () => performance.now() >= end;
-}
-
-/** Whether a file is still what a store has under its path. */
-function isIn(store: SignatureStore, file: JudgedFile): boolean {
-  return file.directory !== undefined && store.fileAt(file.directory, file.path) === file;
 }

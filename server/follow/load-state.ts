@@ -1,12 +1,17 @@
 // A state as a whole becomes a store that nobody looks into yet: from the image of an earlier run,
 // or by looking at every file.
+import type { CheckedFile } from '../../generator/checked-file.ts';
 import { type FindStanding, assertRead, judgeAgain } from '../../generator/judge-again.ts';
 import { loadStore } from '../../generator/load-store.ts';
 import { messageOf } from '../../generator/message-of.ts';
-import type { Snapshot } from '../../generator/sources/source.ts';
+import { DEFERRED } from '../../generator/openpgp/open-message.ts';
+import { isUndecided } from '../../generator/rejection.ts';
+import { toBlobEntry } from '../../generator/sources/blob-entry.ts';
+import type { FileEntry, Snapshot } from '../../generator/sources/source.ts';
 import type { SignatureStore } from '../../generator/store.ts';
 import type { StoreJudge } from '../judge-with-memory.ts';
 import type { ProgramLog } from '../program-log.ts';
+import type { OlderByPath } from './older-files.ts';
 import { patience, renewLapsed } from './judging-again.ts';
 
 /** What files in an unusual form may hold up the first generation. Milliseconds. */
@@ -18,6 +23,8 @@ export interface LoadStateOptions {
   readonly now: Date;
   /** What is served meanwhile, and the judge of it. */
   readonly served: { readonly store: SignatureStore; readonly judge: StoreJudge } | undefined;
+  /** What an earlier run served in place of files without a verdict; looked at if nothing is served. */
+  readonly remembered: OlderByPath;
   readonly log: ProgramLog;
 }
 
@@ -32,8 +39,9 @@ export async function loadState(options: LoadStateOptions): Promise<LoadedState>
   const { snapshot, judge, now } = options;
   const restored = await judge.restore?.(snapshot, now);
   const store = restored ?? (await loadAnew(options));
+  bringOlder(store, options);
   await settle(store, options);
-  if (restored) await lookUpVerdicts(store, options);
+  if (restored || hasUnjudgedOlder(store)) await lookUpVerdicts(store, options);
   return { store, isRestored: restored !== undefined };
 }
 
@@ -46,6 +54,30 @@ async function loadAnew(options: LoadStateOptions): Promise<SignatureStore> {
   } finally {
     await judge.release?.('all');
   }
+}
+
+/** Puts beside files without a verdict what lay there before, to be judged with them. */
+function bringOlder(store: SignatureStore, { served, remembered }: LoadStateOptions): void {
+  const older: CheckedFile[] = [];
+  for (const { path, directory } of store.undecided()) {
+    if (directory === undefined) continue;
+    const bytes = served ? served.store.olderFor(directory, path)?.older : remembered.get(path);
+    if (!bytes) continue;
+    const entry = toBlobEntry(path, bytes);
+    // The file that was served already is looked up as such.
+    if (isSameEntry(store.fileAt(directory, path), entry)) continue;
+    older.push({ kind: 'rejected', path, directory, entry, rejection: DEFERRED, older: bytes });
+  }
+  store.prepare(older).apply();
+}
+
+function isSameEntry(file: CheckedFile | undefined, { id }: FileEntry): boolean {
+  return file?.kind === 'rejected' && file.entry.kind === 'file' && file.entry.id === id;
+}
+
+/** Whether a verdict of an earlier run may be all that speaks for an older file. */
+function hasUnjudgedOlder(store: SignatureStore): boolean {
+  return [...store.older()].some((file) => file.kind === 'rejected' && isUndecided(file.rejection));
 }
 
 /** Judges what takes longer, and what does not hold any more. */
@@ -87,13 +119,14 @@ function createFindStanding(
 ): FindStanding {
   return ({ directory, path }, wanted) => {
     for (const store of [next, served?.store]) {
-      const file = directory === undefined ? undefined : store?.fileAt(directory, path);
-      if (file?.kind !== 'publishable' || file.signature.hash !== wanted) continue;
-      if (store === next || served?.judge === judge) return file.signature;
-      const terms = served?.judge.terms?.format(file.signature);
+      const known =
+        directory === undefined ? undefined : store?.signatureAt(directory, path, wanted);
+      if (!known) continue;
+      if (store === next || served?.judge === judge) return known;
+      const terms = served?.judge.terms?.format(known);
       const again = terms === undefined ? undefined : judge.terms?.parse(terms);
       if (!again) continue;
-      const { status, bytes, hash, claims, signedAt, validFrom, validUntil } = file.signature;
+      const { status, bytes, hash, claims, signedAt, validFrom, validUntil } = known;
       const { signer, scope, meets, warnings, gpgv } = again;
       const own = { status, bytes, hash, claims, signedAt, validFrom, validUntil };
       return { ...own, signer, scope, meets, warnings, gpgv };

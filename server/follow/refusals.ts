@@ -1,5 +1,6 @@
 // The newest state of the source, while it is refused: why, which of its files are at fault, and
 // whether it need be looked at again. The words go to operators, the files to the status.
+import { createHash } from 'node:crypto';
 import { RejectedIndex } from '../../generator/rejected-index.ts';
 import type { RejectedFile } from '../../generator/report.ts';
 import type { StateRefusedError } from '../../generator/sources/source.ts';
@@ -16,6 +17,8 @@ export interface Refusal {
   readonly author?: string | undefined;
   /** After so many milliseconds it is to be tried again, though nothing new has come. */
   readonly again?: number;
+  /** Whether the log has it already: the same commit was refused for the same reason before. */
+  readonly isLogged: boolean;
 }
 
 export interface RefusalsOptions {
@@ -32,6 +35,8 @@ export class Refusals {
   #index = new RejectedIndex();
   /** A commit that was refused for what it costs. */
   #costly: { readonly commit: string; readonly error: StateRefusedError } | undefined;
+  /** What the log was told last, in short. A state is refused again at each poll. */
+  #logged: string | undefined;
 
   /** Nothing is refused yet. */
   constructor(options: RefusalsOptions) {
@@ -60,24 +65,27 @@ export class Refusals {
       : undefined;
   }
 
-  /** What it cost is found out anew. */
+  /** What it cost is found out anew, and what is found is logged, as somebody asked for it. */
   forgetCost(): void {
     this.#costly = undefined;
+    this.#logged = undefined;
   }
 
   /** The newest state is in force. */
   clear(): void {
     this.#setFiles([]);
+    this.#logged = undefined;
   }
 
   /** Refuses a state for its rejected files. */
   forFiles(files: readonly RejectedFile[], commit: string | undefined): Refusal {
     this.#setFiles(files);
-    logRejections(this.#options.log, files);
     const faults = files.length === 1 ? '1 rejected file' : `${files.length} rejected files`;
     const reason = `${nameState(commit)} is refused: ${faults}${this.#keptWords()}`;
     this.#options.troubles.raise('state-refused', { message: reason, commit });
-    return { result: 'refused', reason };
+    const isLogged = this.#isLogged(reason, files);
+    if (!isLogged) logRejections(this.#options.log, files);
+    return { result: 'refused', reason, isLogged };
   }
 
   /** Refuses a state that costs too much. It is not looked at again until something new comes. */
@@ -87,7 +95,7 @@ export class Refusals {
     const reason = `${nameState(commit)} is refused: ${message}${this.#keptWords()}`;
     this.#options.troubles.raise('state-refused', { message: reason, hint, commit, author });
     if (commit !== undefined) this.#costly = { commit, error };
-    return { result: 'refused', reason, hint, author };
+    return { result: 'refused', reason, hint, author, isLogged: this.#isLogged(reason) };
   }
 
   /** A state at which earlier runs have died waits so many milliseconds; what is good is served. */
@@ -98,7 +106,21 @@ export class Refusals {
       this.#keptWords();
     const hint = 'look for what ended it, such as a limit of memory that is too low';
     this.#options.troubles.raise('state-refused', { message: reason, hint, commit });
-    return { result: 'refused', reason, hint, again: pause };
+    // Not the reason, which counts the minutes down.
+    const isLogged = this.#isLogged(`${commit} waits`);
+    return { result: 'refused', reason, hint, again: pause, isLogged };
+  }
+
+  /** Whether the log was told just that of a refusal last; from now on it was. */
+  #isLogged(what: string, files: readonly RejectedFile[] = []): boolean {
+    const hash = createHash('sha256').update(what);
+    for (const { path, code, message } of files) {
+      hash.update(JSON.stringify([path, code, message]));
+    }
+    const told = hash.digest('base64');
+    const isLogged = told === this.#logged;
+    this.#logged = told;
+    return isLogged;
   }
 
   #setFiles(files: readonly RejectedFile[]): void {

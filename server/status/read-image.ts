@@ -59,13 +59,14 @@ async function readSignatures(
     files.map(({ path }) => path),
     async (path) => reasons.lastChange(path, 'served'),
   );
-  return files.map(({ path, signature }, index) => ({
+  return files.map(({ path, signature, older }, index) => ({
     number: index + 1,
     path,
     signature,
     warnings: warnings.get(path) ?? [],
     userIds: userIds.get(signature.signer?.primaryFingerprint ?? ''),
-    commit: commits.get(path),
+    // What last changed the path brought the file after it.
+    commit: older ? undefined : commits.get(path),
   }));
 }
 

@@ -289,9 +289,14 @@ describeWith(['gpg', 'gpgv', 'git'], 'lookaside check', () => {
         const PATH = `${bin}:${process.env['PATH']}`;
         const quick = await checkOnTerminal(args, {}, remote.path);
         assert.doesNotMatch(quick.stdout, /files, /);
-        const slow = await checkOnTerminal(args, { PATH }, remote.path);
+        const slow = await checkOnTerminal(args, { PATH, NO_COLOR: '1' }, remote.path);
         assert.match(slow.stdout, /0\/1 files, /);
         assert.match(slow.stdout, /good.*: 1 files: 1 accepted/);
+        // oxlint-disable-next-line no-control-regex -- what is looked for
+        assert.doesNotMatch(slow.stdout, /\u001b\[[0-9;]+m/);
+        const dumb = await checkOnTerminal(args, { PATH, TERM: 'dumb' }, remote.path);
+        assert.doesNotMatch(dumb.stdout, /files, /);
+        assert.ok(!dumb.stdout.includes('\u001b'));
         const piped = await runLookaside(['check', remote.path, ...args], { env: { PATH } });
         assert.equal(piped.stderr, '');
         await remote.remove();

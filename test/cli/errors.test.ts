@@ -168,7 +168,7 @@ describeWith(['git', 'git-http-backend', 'gpg'], 'lookaside complains', () => {
     it('but not of a question for help or the version', async () => {
       const help = await runLookaside(['check', '--help']);
       assert.equal(help.code, 0);
-      assert.match(help.stdout, /--on-invalid <MODE>/);
+      assert.match(help.stdout, /--format <FORMAT>/);
       const version = await runLookaside(['--version']);
       assert.equal(version.code, 0);
       assert.match(version.stdout, /^\d+\.\d+\.\d+\n$/);

@@ -117,7 +117,7 @@ describeWith(['git'], 'lookaside generate, again', () => {
     assert.equal((await lstat(kept())).mode & 0o777, 0o700);
     const published = Object.keys(await readTree(await realpath(out('current'))));
     assert.ok(published.every((name) => parseLocation(name) !== undefined));
-    assert.ok(!(await readdir(kept())).some((name) => name.startsWith('gpgv-')));
+    assert.ok(!(await readdir(kept())).some((name) => /^(?:gpgv|lookaside)-/.test(name)));
   });
 
   it('keeps nothing of a directory', async () => {

@@ -50,6 +50,7 @@ describe('settings', () => {
       'max-transfer': 4 * 1024 ** 3,
       'max-connections': 10_000,
       'max-disk': 16 * 1024 ** 3,
+      'no-color': false,
       'on-invalid': 'quarantine',
       'git-token-file': undefined,
       'state-dir': join(homedir(), '.local/state/lookaside'),
@@ -264,6 +265,8 @@ describe('settings', () => {
       /^cannot read the configuration file .*unique/,
     ],
     'with neither true nor false': ['strict: yes', /: strict: expected true or false, got "yes"$/],
+    'with a path that is nothing': ['keys: ""', /: keys: expected a value or a list/],
+    'with a policy that is nothing': ['policy: ""', /: policy: expected a value, got nothing$/],
     'with a list that holds no text': ['keys: [1]', /: keys: expected a value or a list of values/],
   };
   for (const [title, [content, message, hint]] of Object.entries(badFiles)) {

@@ -12,13 +12,18 @@ export interface ProgramResult {
   readonly stderr: string;
 }
 
-/** Runs `lookaside …` in this process, to its end; `onStart` may send it signals. */
+/**
+ * Runs `lookaside …` in this process, to its end; `onStart` may send it signals. With `isTTY` it takes
+ * its streams for a terminal.
+ */
 export async function runInProcess(
   args: readonly string[],
   environment: World['environment'] = {},
   onStart: (signals: EventEmitter) => void = () => undefined,
+  isTTY = false,
 ): Promise<ProgramResult> {
-  const [stdout, stderr] = [new PassThrough(), new PassThrough()];
+  const stdout = Object.assign(new PassThrough(), { isTTY });
+  const stderr = Object.assign(new PassThrough(), { isTTY });
   const written = Promise.all([buffer(stdout), text(stderr)]);
   const stdin = Readable.from([]);
   const signals = new EventEmitter();

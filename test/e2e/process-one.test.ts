@@ -10,6 +10,7 @@ import { makePublisher, type Publisher } from './publisher.ts';
 import { useTemporary } from './temporary.ts';
 
 const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+const HOLD = new URL('hold-program.mjs', import.meta.url);
 const CONTAINERFILE = new URL('../../Containerfile', import.meta.url);
 /** Within which SIGTERM must have ended the server, in milliseconds. */
 const STOP_LIMIT = 10_000;
@@ -75,6 +76,12 @@ describeWith(['gpg', 'git', 'unshare', 'tini'], 'as process 1', () => {
     await inside.background.waitForLine(/"level":"warn".*this is process 1/);
     await inside.background.waitForLine(/^lookaside: serving /);
     assert.equal(await stop(inside), 0);
+  });
+
+  it('without an init it ends when it is told so before anything is loaded', async () => {
+    const inside = await start(directory(), true, { NODE_OPTIONS: `--import=${HOLD}` });
+    await inside.background.waitForLine(/^loading$/);
+    assert.equal(await stop(inside), 143);
   });
 
   for (const milliseconds of [0, 20, 50, 100, 200, 400]) {

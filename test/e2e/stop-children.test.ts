@@ -47,6 +47,11 @@ describeWith(['gpg', 'gpgv', 'git'], 'whatever a child does', () => {
   };
   const untilItHangs = async (): Promise<void> =>
     eventually(async () => assert.match(await readFile(mark(), 'latin1'), /^\d+\n$/), 20_000);
+  const groupOfHanging = async (): Promise<number> => {
+    const pid = (await readFile(mark(), 'latin1')).trim();
+    const stat = await readFile(`/proc/${pid}/stat`, 'latin1');
+    return Number(/\) \S \d+ (\d+) /.exec(stat)?.[1]);
+  };
   const listen = async () => {
     const env = { PATH: `${join(directory(), 'bin')}${delimiter}${process.env['PATH']}` };
     const args = publisher.serveArgs(join(directory(), 'state'));
@@ -89,12 +94,15 @@ describeWith(['gpg', 'gpgv', 'git'], 'whatever a child does', () => {
     }
 
     for (const word of ['init', 'refs/lookaside/published']) {
-      it(`a git ${word} that ${doing} does not keep the server from ending`, async () => {
+      it(`a git ${word} that ${doing} ends with the server that starts`, async () => {
         await push();
         await install('git', word, how);
         const server = await start();
         await untilItHangs();
+        // Else it would end with the group of the server, which the tests kill.
+        assert.notEqual(await groupOfHanging(), server.pid);
         assert.equal(await server.stop('SIGTERM', STOP_LIMIT), 0);
+        await eventually(async () => assert.deepEqual(await children(), []), 1000);
       }).timeout(40_000);
     }
 

@@ -1,5 +1,6 @@
 // What goes wrong with the server itself is told wherever operators look, until it is over.
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { chmod, copyFile, cp, mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -181,6 +182,22 @@ describeWith(['git'], 'a directory that cannot be written', () => {
       await remote.remove();
     });
   }
+
+  it('is named where git needs it, also one that was used before', async () => {
+    const remote = await makeGitRemote();
+    await remote.publish({ 'README.md': 'x' });
+    const used = createHash('sha256').update(remote.path).digest('hex').slice(0, 16);
+    await mkdir(at('state'));
+    await mkdir(at('state', used), { mode: 0o555 });
+    await asNobody(async () => {
+      const args = ['serve', remote.path, '--state-dir', at('state')];
+      const { code, stderr } = await runLookaside(args);
+      assert.equal(code, 2);
+      assert.match(stderr, /^lookaside: cannot work in .*state: EACCES: /m);
+      assert.match(stderr, /^hint: make .*state writable for the user that runs lookaside/m);
+    });
+    await remote.remove();
+  });
 
   it('is named by each command that needs a temporary one', async () => {
     const commands = [

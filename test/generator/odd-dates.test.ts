@@ -22,7 +22,7 @@ describe('dates of odd length', () => {
     const shown = await describeSignature('signature-1', bytes, options, NOW);
     assert.ok(shown.signature !== null, 'it is taken apart');
     JSON.stringify(shown);
-    return formatShown([shown]);
+    return formatShown([shown], false);
   };
 
   it('are shown, in signatures', async () => {

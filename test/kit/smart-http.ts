@@ -3,6 +3,7 @@
  * Well means git's own CGI program. All else is written here by hand, in the first version of the
  * protocol (gitprotocol-http(5), gitprotocol-pack(5)), which every client speaks.
  */
+import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
@@ -49,6 +50,7 @@ export class SmartHttp {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   readonly #requests: string[] = [];
+  #bytesOnClosed = 0;
   #behaviour: Behaviour = serveWell;
 
   private constructor(repository: string) {
@@ -56,7 +58,10 @@ export class SmartHttp {
     this.#server = createServer((request, response) => void this.#answer(request, response));
     this.#server.on('connection', (socket) => {
       this.#sockets.add(socket);
-      socket.once('close', () => this.#sockets.delete(socket));
+      socket.once('close', () => {
+        this.#sockets.delete(socket);
+        this.#bytesOnClosed += socket.bytesWritten;
+      });
     });
   }
 
@@ -78,6 +83,12 @@ export class SmartHttp {
   /** `METHOD PATH` of every request so far. */
   get requests(): readonly string[] {
     return this.#requests;
+  }
+
+  /** What it has sent so far, in bytes. */
+  get bytesSent(): number {
+    const open = Array.from(this.#sockets, ({ bytesWritten }) => bytesWritten);
+    return open.reduce((sum, bytes) => sum + bytes, this.#bytesOnClosed);
   }
 
   /** How many connections are open now. */
@@ -167,6 +178,26 @@ export const missingCommit: Behaviour = newCommit(({ response }) => {
   const pack = Buffer.concat([content, createHash('sha1').update(content).digest()]);
   response.end(Buffer.concat([band(BAND.pack, pack), Buffer.from(FLUSH)]));
 });
+
+/** Whatever is asked for, all of a repository but one object, as if that were too large. */
+export function withholding(repository: string, id: string): Behaviour {
+  return async ({ asks, request, response, pass }) => {
+    // In the second version of the protocol refs are asked for only.
+    if (asks !== 'pack' || request.headers['git-protocol'] !== undefined) return pass();
+    const isDone = (await readBody(request)).includes('0009done');
+    response.writeHead(200, { 'Content-Type': contentTypeOf(request) });
+    if (!isDone) return void response.end(line('NAK\n'));
+    const parts = cut(packWithout(repository, id), PART).map((part) => band(BAND.pack, part));
+    response.end(Buffer.concat([line('NAK\n'), ...parts, Buffer.from(FLUSH)]));
+  };
+}
+
+function packWithout(repository: string, id: string): Buffer {
+  const git = (args: readonly string[], input = ''): Buffer =>
+    execFileSync('git', ['--git-dir', repository, ...args], { input, stdio: 'pipe' });
+  const all = git(['rev-list', '--objects', '--no-object-names', '--all']).toString();
+  return git(['pack-objects', '--stdout', '-q'], all.replace(`${id}\n`, ''));
+}
 
 /**
  * A list of refs without an end, so many bytes a second at most: git keeps all of it in memory, and

@@ -44,6 +44,7 @@ export async function startExample(options: Partial<ServerOptions> = {}): Promis
     hasGpgv: async () => gpgv !== undefined,
     now: () => new Date(),
     tried: undefined,
+    older: undefined,
     verdicts: undefined,
     image: undefined,
     refusedFile: undefined,

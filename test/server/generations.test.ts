@@ -36,6 +36,7 @@ describe('the generations', () => {
       troubles: new Troubles(() => new Date()),
       now: () => new Date(),
       tried: undefined,
+      older: undefined,
       onFirstLoad: () => undefined,
       onPublish: () => published++,
     });

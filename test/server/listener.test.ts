@@ -89,6 +89,9 @@ describe('the listener', () => {
       stop: Promise.all([stopping.stop(), secure.stop()]).then(() => Date.now() - since),
     };
     void slow.headers.then(patient.stop);
+    // Each is open to its own side until it is closed there too.
+    void slow.stuck.then(() => stuck.destroy());
+    void slow.handshake.then(() => silent.destroy());
   });
 
   it('says where it listens, and rejects when the port is in use', async () => {

@@ -16,6 +16,8 @@ export interface MemorySource extends Source {
   onList: () => Promise<void> | void;
   /** Runs when a file is read. */
   onRead: () => Promise<void> | void;
+  /** Runs when a state is noted. */
+  onKeep: () => Promise<void> | void;
   onHasCommit: (commit: string) => Promise<boolean> | boolean;
   recalled: State | undefined;
   readonly kept: string[];
@@ -56,6 +58,7 @@ export function createMemorySource(state: State): MemorySource {
     onRefresh: () => undefined,
     onList: () => undefined,
     onRead: () => undefined,
+    onKeep: () => undefined,
     onHasCommit: (commit) => commit === source.state.commit,
     recalled: undefined,
     kept: [],
@@ -77,7 +80,10 @@ export function createMemorySource(state: State): MemorySource {
     hasCommit: async (commit) => source.onHasCommit(commit),
     isAncestor: async (previous, next) => previous < next,
     recall: async () => source.recalled && openSnapshot(source.recalled),
-    keep: async ({ commit = '' }) => void source.kept.push(commit),
+    keep: async ({ commit = '' }) => {
+      await source.onKeep();
+      source.kept.push(commit);
+    },
     lastChange: async () => undefined,
     watch: () => async () => undefined,
     close: async () => undefined,

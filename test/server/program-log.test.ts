@@ -30,7 +30,7 @@ describe('the program log', () => {
 
   it('is for people on a terminal', () => {
     const lines = captureLines();
-    createProgramLog(createTerminalStream(lines.stream)).warn(
+    createProgramLog(createTerminalStream(lines.stream, true)).warn(
       { path: 'a/b' },
       'rejected: it is armored',
     );
@@ -42,7 +42,7 @@ describe('the program log', () => {
 
   it('lets no path of a stranger write to the terminal', () => {
     const lines = captureLines();
-    createProgramLog(createTerminalStream(lines.stream)).warn(
+    createProgramLog(createTerminalStream(lines.stream, true)).warn(
       { path: 'a\u001b]0;x\u0007\rb' },
       'rejected',
     );

@@ -62,7 +62,9 @@ describe('quick connections', () => {
   it('are closed, as those of node:http, if no request comes in time', async () => {
     for (const isQuick of [true, false]) {
       await start({ isQuick, limits: SHORT });
-      const answer = parseAnswers(await readToEnd(await open(listener.url)), []);
+      const socket = await open(listener.url);
+      const answer = parseAnswers(await readToEnd(socket), []);
+      socket.destroy();
       assert.deepEqual(
         answer.map(({ status, body }) => [status, body]),
         [[408, '']],

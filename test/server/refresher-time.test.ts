@@ -40,6 +40,7 @@ describe('the refresher, as things happen at the wrong time', () => {
       now: () => new Date(),
       elapsed: () => performance.now(),
       tried: undefined,
+      older: undefined,
       lookForGpgv: async () => undefined,
       hasGpgv: async () => true,
       onFirstLoad: () => undefined,

@@ -67,6 +67,7 @@ describe('the refresher, as verdicts come and go', () => {
       now: () => new Date(wall),
       elapsed: () => elapsed,
       tried: undefined,
+      older: undefined,
       lookForGpgv: async () => undefined,
       hasGpgv: async () => judge.hasGpgv,
       onFirstLoad: () => undefined,
@@ -359,6 +360,8 @@ describe('the refresher, as verdicts come and go', () => {
       };
       refresher.request('webhook');
       await refresher.idle();
+      assert.deepEqual([served(), codes()], [['one', 'two'], ['cannot-verify']]);
+      await pass(1000);
       assert.deepEqual([served(), codes(), seen], [['dear', 'two'], [], [2]]);
     });
 

@@ -16,6 +16,13 @@ const FIRST = { commit: 'a', files: { [at(1)]: 'one' } };
 const SECOND = { commit: 'b', files: { [at(1)]: 'one', [at(2)]: 'two' } };
 const BAD = { commit: 'b', files: { [at(1)]: 'one', [at(2)]: 'bad' } };
 
+/** What a log says of rejected files and refused states, in its order. */
+function refusalsIn(text: string): readonly string[] {
+  return text
+    .split('\n')
+    .flatMap((line) => /"msg":"((?:commit|rejected).*?)[:;"]/.exec(line)?.[1] ?? []);
+}
+
 async function failToKeep(): Promise<void> {
   throw new Error('the disk is full');
 }
@@ -36,6 +43,7 @@ describe('the refresher', () => {
       now: () => new Date(),
       elapsed: () => performance.now(),
       tried: undefined,
+      older: undefined,
       lookForGpgv: async () => undefined,
       hasGpgv: async () => true,
       onFirstLoad: () => undefined,
@@ -202,6 +210,32 @@ describe('the refresher', () => {
       assert.deepEqual(served(), ['one', 'two']);
       assert.deepEqual([refresher.status().lastError, ...refresher.rejected()], [null]);
       assert.deepEqual(source.kept, ['a', 'c']);
+    });
+
+    it('logs a refusal once for a commit and its reason, and tells of it all the time', async () => {
+      const troubles = new Troubles(() => new Date());
+      await start({ onInvalid: 'refuse', troubles });
+      source.state = BAD;
+      for (let poll = 0; poll < 3; poll++) assert.equal(await refresh(), 'refused');
+      const once = ['rejected', 'commit b is refused'];
+      assert.deepEqual(refusalsIn(log.text()), once);
+      assert.match(refresher.status().lastError?.message ?? '', /^commit b is refused/);
+      assert.equal(troubles.list().length, 1);
+      source.state = { ...BAD, commit: 'c' };
+      for (let poll = 0; poll < 2; poll++) await refresh();
+      source.state = { ...BAD, commit: 'c', files: { ...BAD.files, [at(3)]: 'bad' } };
+      for (let poll = 0; poll < 2; poll++) await refresh();
+      const twice = ['rejected', 'commit c is refused'];
+      const thrice = ['rejected', 'rejected', 'commit c is refused'];
+      assert.deepEqual(refusalsIn(log.text()), [...once, ...twice, ...thrice]);
+      source.state = FIRST;
+      await refresh();
+      source.state = BAD;
+      await refresh();
+      assert.deepEqual(refusalsIn(log.text()).slice(-2), once, 'it was in force meanwhile');
+      refresher.judgeAnew();
+      await refresh();
+      assert.deepEqual(refusalsIn(log.text()).slice(-4), [...once, ...once], 'somebody asked');
     });
 
     it('forgets the refusal when the state goes back', async () => {

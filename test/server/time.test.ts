@@ -152,6 +152,7 @@ describeWith(['gpg', 'gpgv', 'git', 'faketime'], 'a server, whatever time it is'
       now,
       elapsed,
       tried: new TriedCommit({ path: join(stateDirectory, 'x.tried'), onError: fail, elapsed }),
+      older: undefined,
       lookForGpgv: async () => gpgv.lookAgain(),
       hasGpgv: async () => (await gpgv.find()) !== undefined,
       onFirstLoad: () => undefined,

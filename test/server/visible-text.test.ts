@@ -89,7 +89,7 @@ describe('text of strangers', () => {
     fc.assert(
       fc.property(text, text, (one, other) => {
         const lines = captureLines();
-        const log = createProgramLog(createTerminalStream(lines.stream));
+        const log = createProgramLog(createTerminalStream(lines.stream, true));
         log.warn({ path: one, nested: { list: [other] } }, other);
         // eslint-disable-next-line no-control-regex
         assertVisible(lines.text().replaceAll(/\u001b\[\d+m/g, ''));
@@ -113,7 +113,7 @@ describe('text of strangers', () => {
           signature: null,
           verdict,
         } as const;
-        assertVisible(formatShown([shown, shown]));
+        assertVisible(formatShown([shown, shown], false));
         assert.ok(toLine(one).length <= 10_001);
       }),
       { numRuns: 25 },

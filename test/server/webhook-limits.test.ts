@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { eventually } from '../e2e/eventually.ts';
 import { type ExampleServer, startExample } from './example-server.ts';
 import { sendBodies, sendChunkedBodies } from './hostile-clients.ts';
 import { ask, open, parseAnswers, readToEnd, sendRaw } from './raw-http.ts';
@@ -80,6 +81,21 @@ describe('the limits of the webhook', () => {
     for (const clients of hostile) clients.stop();
     // What was freed is not collected at once.
     assert.ok(most < 160 * 1024 * 1024, `${most} bytes more`);
+  });
+
+  it('has no room for 60 bodies of 1 MiB, of which the others are to come again', async () => {
+    const delivered = 'lookaside_webhook_deliveries_total{result="busy"}';
+    const refused = async (): Promise<number> => {
+      const text = await (await fetch(`${server.statusUrl}/metrics`)).text();
+      const line = text.split('\n').find((one) => one.startsWith(delivered));
+      return Number(line?.slice(delivered.length));
+    };
+    const before = await refused();
+    const hostile = await sendBodies(server.url, { connections: 60, size: 1024 * 1024 });
+    // 64 MiB, without those 25 that are for a large body.
+    const room = 64 - 25;
+    await eventually(async () => assert.ok((await refused()) - before >= 60 - room));
+    hostile.stop();
   });
 
   it('survives a client that goes away in the middle', async () => {

@@ -10,6 +10,7 @@ import {
   openGpgv,
 } from '../../../generator/openpgp/gpgv.ts';
 import { type RejectionCode, isRejection } from '../../../generator/rejection.ts';
+import { SLOW } from '../../kit/slow-message.ts';
 import { useTemporary } from '../../e2e/temporary.ts';
 import { formatPackets } from '../../fuzz/packet.ts';
 import { describeWith } from '../../with-tools.ts';
@@ -158,12 +159,6 @@ describeWith(['gpgv'], 'generator: gpgv', () => {
 });
 
 type Limits = Pick<GpgvOptions, 'timeLimit' | 'deadline'>;
-
-/** 1 GB of zeros in a packet that nobody knows, below bzip2: 740 bytes that take seconds. */
-const SLOW = Buffer.from(
-  'owNCWmg5MUFZJlNZPrsKQAbdx8gkwAAACAAQABAADKAAUIYATVQ0OYRUBLdJJBVXs7yhUBLPfMUFZJlNZDgni3wFfjkAAwAAACCAAMIBNRkKgJakKgJcxQVkmU1kOCeLfAV+OQADAAAAIIAAwgE1GQqAlqQqAlzFBWSZTWQ4J4t8BX45AAMAAAAggADCATUZCoCWpCoCXMUFZJlNZDgni3wFfjkAAwAAACCAAMIBNRkKgJakKgJcxQVkmU1kOCeLfAV+OQADAAAAIIAAwgE1GQqAlqQqAlzFBWSZTWQ4J4t8BX45AAMAAAAggADCATUZCoCWpCoCXMUFZJlNZDgni3wFfjkAAwAAACCAAMIBNRkKgJakKgJcxQVkmU1kOCeLfAV+OQADAAAAIIAAwgE1GQqAlqQqAlzFBWSZTWQ4J4t8BX45AAMAAAAggADCATUZCoCWpCoCXMUFZJlNZDgni3wFfjkAAwAAACCAAMIBNRkKgJakKgJcxQVkmU1kOCeLfAV+OQADAAAAIIAAwgE1GQqAlqQqAlzFBWSZTWQ4J4t8BX45AAMAAAAggADCATUZCoCWpCoCXMUFZJlNZDgni3wFfjkAAwAAACCAAMIBNRkKgJakKgJcxQVkmU1kOCeLfAV+OQADAAAAIIAAwgE1GQqAlqQqAlzFBWSZTWQ4J4t8BX45AAMAAAAggADCATUZCoCWpCoCXMUFZJlNZDgni3wFfjkAAwAAACCAAMIBNRkKgJakKgJcxQVkmU1kOCeLfAV+OQADAAAAIIAAwgE1GQqAlqQqAlzFBWSZTWQ4J4t8BX45AAMAAAAggADCATUZCoCWpCoCXMUFZJlNZDgni3wFfjkAAwAAACCAAMIBNRkKgJakKgJcxQVkmU1kOCeLfAV+OQADAAAAIIAAwgE1GQqAlqQqAlzFBWSZTWU5Cm6cBFKBAIMAAAAIACCAAMMwFKaYCRIbECRIeLuSKcKEgdilhcA=',
-  'base64',
-);
 
 describe('generator: gpgv', () => {
   const directory = useTemporary();

@@ -24,6 +24,7 @@ import { type GitRemote, makeGitRemote } from '../../e2e/git-remote.ts';
 import { run } from '../../e2e/run.ts';
 import { useTemporary } from '../../e2e/temporary.ts';
 import { unpackClone } from '../../e2e/unpack-clone.ts';
+import { SmartHttp, refuseWith } from '../../kit/smart-http.ts';
 import { describeWith, toolPath } from '../../with-tools.ts';
 import { collect } from './collect.ts';
 import { killChildren } from './kill-children.ts';
@@ -235,6 +236,10 @@ describeWith(['git', 'git-http-backend'], 'a clone that was damaged', () => {
         await writeFile(join(state(), 'git'), script, { mode: 0o755 });
         return { ...process.env, PATH: `${state()}:${process.env['PATH']}` };
       },
+      'prints without end': async () => {
+        await writeFile(join(state(), 'git'), '#!/bin/sh\nexec yes\n', { mode: 0o755 });
+        return { ...process.env, PATH: `${state()}:${process.env['PATH']}` };
+      },
       'says that somebody else owns it': async () => {
         const said = 'fatal: detected dubious ownership in repository at';
         const script = `#!/bin/sh\necho "${said} '/x'" >&2; exit 128\n`;
@@ -346,6 +351,27 @@ describeWith(['git', 'git-http-backend'], 'a clone that was damaged', () => {
     const recalled = await (await open()).recall();
     assert.equal(recalled?.commit, before.commit);
     assert.equal((await collect(recalled?.entries() ?? assert.fail())).length, 2);
+  });
+
+  it('is there until the new clone is whole', async () => {
+    const host = await SmartHttp.start(remote.path);
+    try {
+      const opened = await open(host.url);
+      const before = await opened.refresh();
+      await opened.keep(before);
+      // Git can read all that was published, but can fetch no more.
+      const clone = await cloneDirectory();
+      await mkdir(join(clone, 'refs/heads'), { recursive: true });
+      await writeFile(join(clone, 'refs/heads/broken'), `${'1'.repeat(40)}\n`);
+      host.behave(refuseWith('not today\n'));
+      await assert.rejects((await open(host.url)).refresh(), { name: 'SourceError' });
+      assert.ok(host.requests.filter((one) => one.startsWith('POST')).length > 2);
+      const recalled = await (await open(host.url)).recall();
+      assert.equal(recalled?.commit, before.commit);
+      assert.equal((await collect(recalled?.entries() ?? assert.fail())).length, 2);
+    } finally {
+      await host.stop();
+    }
   });
 
   it('leaves nothing behind when the new clone cannot be had', async () => {

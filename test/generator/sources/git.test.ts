@@ -42,6 +42,20 @@ describeWith(['git', 'git-http-backend'], 'a git repository as a source', () => 
     await remote.git('-C', inWork(path), 'commit', '--quiet', '--allow-empty', '--message', 'x');
   };
 
+  /** Publishes by one configuration; gives what another has of it, once the remote is gone. */
+  const publishThen = async (
+    first: Partial<GitSourceOptions>,
+    second: Partial<GitSourceOptions>,
+  ): Promise<Snapshot | undefined> => {
+    await remote.publish({ 'deep/a': 'alpha', b: 'beta' });
+    await remote.git('push', '--quiet', 'origin', 'HEAD:refs/heads/dev');
+    const source = await open(first);
+    await source.keep(await source.refresh());
+    await source.close();
+    await rename(remote.path, `${remote.path}.gone`);
+    return (await open(second)).recall();
+  };
+
   beforeEach(async () => {
     remote = await makeGitRemote();
   });
@@ -384,6 +398,52 @@ describeWith(['git', 'git-http-backend'], 'a git repository as a source', () => 
       });
     });
   }
+
+  describe('whose configuration changes while the remote is down', () => {
+    const isServed = { same: { branch: 'dev' }, default: {}, name: { branch: 'main' } };
+    const OTHER =
+      /^it is of branch (?:main|dev), and (?:branch (?:main|dev)|the default branch) is/;
+
+    it('recalls what was published from the same branch, however it is named', async () => {
+      const snapshot = await publishThen(isServed.default, isServed.name);
+      assert.ok(snapshot);
+      const source = await open({ url: remote.fileUrl, ...isServed.same });
+      assert.equal(await source.recall(), undefined, 'another URL');
+    });
+    it('recalls what was published from the default branch when that is followed', async () => {
+      assert.ok(await publishThen(isServed.default, isServed.default));
+    });
+    it('recalls nothing of another branch', async () => {
+      await assert.rejects(publishThen(isServed.name, isServed.same), { message: OTHER });
+    });
+    it('recalls nothing of a branch that may not be the default one', async () => {
+      await assert.rejects(publishThen(isServed.same, isServed.default), { message: OTHER });
+    });
+    it('recalls another subtree of the commit that was published', async () => {
+      const snapshot = await publishThen({}, { path: 'deep' });
+      assert.deepEqual(
+        (await collect(snapshot?.entries() ?? assert.fail())).map(({ path }) => path),
+        ['a'],
+      );
+    });
+  });
+
+  it('serves no state of a branch under the name of another, killed at any moment', async () => {
+    await remote.publish({ a: 'alpha' });
+    await remote.git('push', '--quiet', 'origin', 'HEAD:refs/heads/dev');
+    const before = await open({ branch: 'main' });
+    await before.keep(await before.refresh());
+    await before.close();
+    const source = await open({ branch: 'dev' });
+    const snapshot = await source.refresh();
+    const names = await readdir(state(), { recursive: true });
+    const clone = names.find((name) => name.endsWith('clone.git')) ?? assert.fail();
+    // The ref is taken away, packed or not, but cannot be set: as far as a kill lets it come.
+    await remote.git('--git-dir', join(state(), clone), 'pack-refs', '--all');
+    await source.keep({ ...snapshot, commit: '1'.repeat(40) }).catch(() => undefined);
+    await source.close();
+    assert.equal(await (await open({ branch: 'dev' })).recall(), undefined);
+  });
 
   it('recalls nothing before anything was kept', async () => {
     await remote.publish({ x: 'x' });

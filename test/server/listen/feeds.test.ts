@@ -84,6 +84,30 @@ describe('what clients send without waiting for answers', () => {
     assert.ok(most() <= connections + 8, `${most()} in one turn`);
   });
 
+  it('goes on in one turn on a few of many connections', async () => {
+    const connections = 100;
+    let [seen, count] = [0, 0];
+    const turns: number[] = [];
+    await start((request, response) => {
+      // The first of each comes when it comes.
+      if (seen++ >= connections && count++ === 0) {
+        setImmediate(() => {
+          turns.push(count);
+          count = 0;
+        });
+      }
+      echo(request, response);
+    });
+    const text = get('x').repeat(20);
+    const answers = Array.from({ length: connections }, async () => sendRaw(listener.url, text));
+    for (const answer of await Promise.all(answers)) {
+      assert.equal(parseAnswers(answer, []).length, 20);
+    }
+    // 8, and at times one that was there already; without a limit all that are ready.
+    const [usual = 0] = turns.toSorted((a, b) => a - b).slice(turns.length / 2);
+    assert.ok(usual < 12, `${usual} in a turn`);
+  });
+
   it('waits while its answers are not read', async () => {
     const size = 100_000;
     let handled = 0;

@@ -146,12 +146,20 @@ describeWith(['git', 'git-http-backend'], 'a remote that lies', () => {
   });
 
   it('is not believed what a file in the state directory says of a branch', async () => {
-    const opened = await open((lines) => lines);
-    await opened.refresh();
-    await opened.close();
-    const [directory = ''] = await readdir(join(state(), 'state'));
-    await writeFile(join(state(), 'state', directory, 'branch'), '--upload-pack=x\n');
-    const again = await open((lines) => lines);
-    assert.equal(again.branch(), undefined);
+    const { url } = await remote.serveHttp();
+    await (await openAt(url)).refresh();
+    for (const [kept, known] of [
+      ['main', 'main'],
+      ['--upload-pack=x', undefined],
+      ['main\nlock x.keep\n', undefined],
+    ] as const) {
+      await source?.close();
+      const [directory = ''] = await readdir(join(state(), 'state'));
+      await writeFile(join(state(), 'state', directory, 'branch'), kept);
+      const again = await openAt(url);
+      assert.equal(again.branch(), known);
+    }
+    await source?.refresh();
+    assert.equal(source?.branch(), 'main');
   });
 });

@@ -1,0 +1,63 @@
+// Of which branch the state is that was published last. Another branch than the one that is followed
+// may hold what was withdrawn there: its state is not served, however long the remote is down.
+import { readFile } from 'node:fs/promises';
+import { replaceBytes } from '../../system/durable.ts';
+import type { FollowedBranch } from '../followed-branch.ts';
+import { SourceError } from '../source.ts';
+import { isBranchName } from './branch-name.ts';
+
+const NAMED = 'named';
+/** The remote chose it, and may choose another: who follows that follows both. */
+const DEFAULT = 'default';
+
+export class PublishedBranch {
+  readonly #file: string;
+  readonly #followed: FollowedBranch;
+
+  /** `file` lies beside the clone. */
+  constructor(file: string, followed: FollowedBranch) {
+    this.#file = file;
+    this.#followed = followed;
+  }
+
+  /** @throws SourceError where the state is of another branch than the one that is followed. */
+  async assertFollowed(): Promise<void> {
+    const noted = parse(await this.#read());
+    if (noted === undefined) return;
+    const isFollowingDefault = this.#followed.findAgain !== undefined;
+    if (isFollowingDefault && noted.how === DEFAULT) return;
+    const branch = this.#followed.known();
+    if (branch === noted.branch) return;
+    const wanted = branch === undefined ? 'the default branch' : `branch ${branch}`;
+    throw new SourceError(`it is of branch ${noted.branch}, and ${wanted} is followed now`, {
+      hint: 'wait for the git host, or go back to the branch of before',
+    });
+  }
+
+  /**
+   * Notes the branch of the state that is published next. `forget` takes the published state away
+   * first where that was of another branch: a kill in between never leaves it under a wrong name.
+   */
+  async note(forget: () => Promise<void>): Promise<void> {
+    const branch = this.#followed.known();
+    if (branch === undefined) return;
+    const how = this.#followed.findAgain === undefined ? NAMED : DEFAULT;
+    const text = `${how} ${branch}\n`;
+    const before = await this.#read();
+    if (before === text) return;
+    if (parse(before)?.branch !== branch) await forget();
+    await replaceBytes(this.#file, text);
+  }
+
+  async #read(): Promise<string> {
+    return readFile(this.#file, 'utf8').catch(() => '');
+  }
+}
+
+/** Anything else than a note is none. */
+function parse(text: string): { readonly how: string; readonly branch: string } | undefined {
+  const [, how, branch] = /^(named|default) (.+)\n$/.exec(text) ?? [];
+  return how === undefined || branch === undefined || !isBranchName(branch)
+    ? undefined
+    : { how, branch };
+}

@@ -1,0 +1,474 @@
+// For every option, values that it takes, with what they become, and values that it refuses, with what
+// is said of them.
+import type { OptionName } from '../../cli/options.ts';
+import { TARGET_NAMES } from '../../generator/node-config/target-names.ts';
+
+const LONG = 'x'.repeat(300);
+interface Samples {
+  readonly good: readonly (readonly [value: unknown, becomes: unknown])[];
+  readonly bad: readonly (readonly [value: unknown, message: string])[];
+}
+
+const COLUMNS = {
+  text: {
+    good: [['/some where', '/some where']],
+    bad: [
+      ['', 'expected a value, got nothing'],
+      [5, 'expected text, got 5'],
+      [true, 'expected text, got true'],
+      [{ a: 1 }, 'expected text, got {"a":1}'],
+    ],
+  },
+  several: {
+    good: [
+      ['a', ['a']],
+      [
+        ['a', 'b'],
+        ['a', 'b'],
+      ],
+      [[], []],
+    ],
+    bad: [
+      ['', 'expected a value or a list of values, got ""'],
+      [[''], '0: expected a value, got nothing'],
+      [7, 'expected a value or a list of values, got 7'],
+    ],
+  },
+  branch: {
+    good: ['main', 'release/1.x', 'é', 'a-b_c', '#1', LONG].map((name) => [name, name]),
+    bad: [
+      ...[
+        '-x',
+        'a b',
+        'a..b',
+        'a~1',
+        'a^',
+        'a:b',
+        'a?',
+        'a*',
+        'a[b',
+        'a\\b',
+        'x.lock',
+        'a@{1}',
+      ].map((name): [unknown, string] => [
+        name,
+        `expected a branch name, got ${JSON.stringify(name)}`,
+      ]),
+      ['a\nb', 'expected a branch name, got "a\\nb"'],
+      ['a//b', 'expected a branch name, got "a//b"'],
+      ['a/', 'expected a branch name, got "a/"'],
+      [1.5, 'expected text, got 1.5'],
+    ],
+  },
+  path: {
+    good: [
+      ['.', ''],
+      ['', ''],
+      ['a', 'a'],
+      ['./a//b/', 'a/b'],
+      ['-x', '-x'],
+      ['a..b', 'a..b'],
+    ],
+    bad: [
+      ['/a', 'expected a path inside the repository, got "/a"'],
+      ['../a', 'expected a path inside the repository, got "../a"'],
+      ['a/..', 'expected a path inside the repository, got "a/.."'],
+      [1, 'expected a path, got 1'],
+    ],
+  },
+  address: {
+    good: [
+      ['0.0.0.0:8080', { host: '0.0.0.0', port: 8080 }],
+      ['localhost:0', { host: 'localhost', port: 0 }],
+      ['[::1]:443', { host: '::1', port: 443 }],
+      ['[::]:65535', { host: '::', port: 65_535 }],
+    ],
+    bad: [
+      ...['8080', ':8080', '127.0.0.1', '::1:80', 'x:65536', 'x:-1', 'x:80a', '[x]:1', ''].map(
+        (value): [unknown, string] => [value, `expected HOST:PORT, got ${JSON.stringify(value)}`],
+      ),
+      [8080, 'expected HOST:PORT, got 8080'],
+    ],
+  },
+} satisfies Record<string, Samples>;
+
+const choice = (...values: string[]): Samples => {
+  const form = `${values.slice(0, -1).join(', ')} or ${values.at(-1)}`;
+  return {
+    good: values.map((value) => [value, value]),
+    bad: ['', 'x', `${values[0]} `, `X${values[0]}`, 1, true].map((value) => [
+      value,
+      `expected ${form}, got ${JSON.stringify(value)}`,
+    ]),
+  };
+};
+
+const duration = (
+  form: string,
+  good: readonly [unknown, number][],
+  bad: readonly unknown[],
+): Samples => ({
+  good: [
+    ['60s', 60_000],
+    ['5m', 300_000],
+    ['250ms', 250],
+    ['1h', 3_600_000],
+    ['1d', 86_400_000],
+    ['0s', 0],
+    ['0', 0],
+    [0, 0],
+    ...good,
+  ],
+  bad: [
+    'soon',
+    '5',
+    '-1s',
+    '1.5s',
+    '5 s',
+    '5S',
+    '1D',
+    '1w',
+    '',
+    60,
+    true,
+    '9'.repeat(400),
+    ...bad,
+  ].map((value) => [value, `expected ${form}, got ${JSON.stringify(value)}`]),
+});
+
+const KEYS = { keys: 'a.asc' };
+const SCOPE_NAME = 'expected HOST, HOST/NAMESPACE, HOST/NAMESPACE/REPOSITORY or *.DOMAIN, got ';
+
+const SCOPES: Samples = {
+  good: [
+    [{ '': KEYS }, { '': { keys: ['a.asc'], require: 'any' } }],
+    ...[
+      'registry.example',
+      'registry.example:5000',
+      'localhost',
+      '*.example',
+      '*.registry.example',
+      'registry.example/team',
+      'registry.example/team/app',
+      'registry.example/team/app:v1',
+      `registry.example/team/app@sha256:${'ab'.repeat(32)}`,
+    ].map((name): [unknown, unknown] => [
+      { [name]: KEYS },
+      { [name]: { keys: ['a.asc'], require: 'any' } },
+    ]),
+    [
+      {
+        'registry.example': {
+          keys: ['a', 'b'],
+          require: 'all',
+          prefix: './x//y/',
+          signedIdentity: { type: 'matchRepository' },
+        },
+      },
+      {
+        'registry.example': {
+          keys: ['a', 'b'],
+          require: 'all',
+          prefix: 'x/y',
+          signedIdentity: { type: 'matchRepository' },
+        },
+      },
+    ],
+  ],
+  bad: [
+    [{}, 'expected at least one scope, got none'],
+    [[], 'expected a mapping of scopes, got []'],
+    ['x', 'expected a mapping of scopes, got "x"'],
+    ...[
+      'team/app',
+      'registry.example/',
+      '/registry.example',
+      'https://registry.example',
+      '*',
+      '*.',
+      '*.example/team',
+      '*..',
+      '*.a..b',
+      '*.-a.example',
+      '*.example:5000',
+      'registry.*',
+      'registry.example/Team',
+      'a b',
+    ].map((name): [unknown, string] => [
+      { [name]: KEYS },
+      `${name}: ${SCOPE_NAME}${JSON.stringify(name)}`,
+    ]),
+    ...[`*.${'x.'.repeat(500)}io`, `registry.example/${'x'.repeat(240)}`].map(
+      (name): [unknown, string] => [
+        { [name]: KEYS },
+        `${name}: ${SCOPE_NAME.replace(/, got $/, '')} of at most 255 characters, got ${name.length}`,
+      ],
+    ),
+    [
+      { 'registry.example': { keys: '' } },
+      'registry.example: keys: expected a value or a list of values, got ""',
+    ],
+    [
+      { 'registry.example': {} },
+      'registry.example: keys: expected a value or a list of values, got nothing',
+    ],
+    [
+      { 'registry.example': { ...KEYS, require: 'both' } },
+      'registry.example: require: expected any or all, got "both"',
+    ],
+    [
+      { 'registry.example': { ...KEYS, prefix: '../y' } },
+      'registry.example: prefix: expected a path inside the repository, got "../y"',
+    ],
+    [
+      { 'registry.example': { ...KEYS, prefix: 'a\\b' } },
+      'registry.example: prefix: expected a path without backslashes and control characters, got "a\\\\b"',
+    ],
+    [
+      { 'registry.example': { ...KEYS, signedIdentity: { type: 'none' } } },
+      'registry.example: signedIdentity: type: expected one of the six types of containers-policy.json',
+    ],
+  ],
+};
+
+const FLAG: Samples = {
+  good: [
+    [true, true],
+    [false, false],
+    ['true', true],
+    ['false', false],
+  ],
+  bad: ['', 'yes', 'True', '1', 1, null].map((value) => [
+    value,
+    `expected true or false, got ${JSON.stringify(value)}`,
+  ]),
+};
+
+const SCOPE_FLAG: Samples = {
+  good: [
+    ['quay.io/team=a.asc', [{ name: 'quay.io/team', path: 'a.asc' }]],
+    ['=a.asc', [{ name: '', path: 'a.asc' }]],
+    ['*.example=/a=b.asc', [{ name: '*.example', path: '/a=b.asc' }]],
+    [
+      ['h.example=a', 'h.example:5000/x:v1=b'],
+      [
+        { name: 'h.example', path: 'a' },
+        { name: 'h.example:5000/x:v1', path: 'b' },
+      ],
+    ],
+    [[], []],
+  ],
+  bad: [
+    ...['quay.io/team', 'quay.io/team=', 'team=a.asc', 'quay.io/Team=a.asc', '=', '*=a'].map(
+      (value): [unknown, string] => [
+        value,
+        `expected SCOPE=PATH, as quay.io/team=team.asc, got ${JSON.stringify(value)}`,
+      ],
+    ),
+    [['a.b=c', 'x'], 'expected SCOPE=PATH, as quay.io/team=team.asc, got "x"'],
+    ['', 'expected a value or a list of values, got ""'],
+    [7, 'expected a value or a list of values, got 7'],
+  ],
+};
+
+const FILE_NAME = 'expected a name of letters, digits, dots and dashes, and not "default", got ';
+const NAME: Samples = {
+  good: ['lookaside', 'A.b_c-1', '0', 'default2', 'x'.repeat(63)].map((name) => [name, name]),
+  bad: [
+    ...['a/b', '.a', '-a', 'a b', 'ü', '..', 'default', 'x'.repeat(64)].map(
+      (name): [unknown, string] => [name, `${FILE_NAME}${JSON.stringify(name)}`],
+    ),
+    [1, 'expected text, got 1'],
+  ],
+};
+
+const STAGING: Samples = {
+  good: [
+    ['/srv/signatures', '/srv/signatures'],
+    ['/srv//sig natures/', '/srv/sig natures'],
+    ['/', '/'],
+    ['/ü/...', '/ü/...'],
+  ],
+  bad: [
+    ...['srv', './srv', '/srv/../x', '/./x', '/a\nb', '~/x'].map((path): [unknown, string] => [
+      path,
+      `expected an absolute path without dot segments, got ${JSON.stringify(path)}`,
+    ]),
+    [1, 'expected text, got 1'],
+  ],
+};
+
+const POOLS: Samples = {
+  good: [
+    ['worker', ['worker']],
+    ['worker,master', ['worker', 'master']],
+    [
+      ['worker', 'infra,worker'],
+      ['worker', 'infra'],
+    ],
+    [[], []],
+  ],
+  bad: [
+    ['', 'expected a value or a list of values, got ""'],
+    [7, 'expected a value or a list of values, got 7'],
+    ...[',', 'Worker', 'a b', '-a', 'a-', 'x'.repeat(64)].map((value): [unknown, string] => [
+      [value],
+      `expected names like worker,master, got ${JSON.stringify(value === ',' ? '' : value)}`,
+    ]),
+  ],
+};
+
+const PLATFORMS: Samples = {
+  good: [
+    ['linux/amd64', ['linux/amd64']],
+    [
+      ['linux/arm/v7', 'windows/386'],
+      ['linux/arm/v7', 'windows/386'],
+    ],
+    [[], []],
+  ],
+  bad: [
+    ['', 'expected OS/ARCH or OS/ARCH/VARIANT, got ""'],
+    [7, 'expected OS/ARCH, got 7'],
+    ...['amd64', 'linux/', '/amd64', 'linux/arm/v7/x', 'Linux/amd64', 'linux/a b'].map(
+      (value): [unknown, string] => [
+        [value],
+        `expected OS/ARCH or OS/ARCH/VARIANT, got ${JSON.stringify(value)}`,
+      ],
+    ),
+  ],
+};
+
+const BUTANE: Samples = {
+  good: ['4.8.0', '4.12.0', '4.20.0'].map((version) => [version, version]),
+  bad: [
+    ...['4.12', '5.1.0', '4.12.1', 'v4.12.0', '4.100.0', '4.12.0-rc.1'].map(
+      (version): [unknown, string] => [
+        version,
+        `expected the version of an OpenShift release, as 4.14.0, got ${JSON.stringify(version)}`,
+      ],
+    ),
+    [4.12, 'expected text, got 4.12'],
+  ],
+};
+
+const COUNT: Samples = {
+  good: [
+    ['1', 1],
+    [32, 32],
+    ['2000000', 2_000_000],
+  ],
+  bad: ['0', '-1', '1.5', '1e3', 'x', ''].map((value): [unknown, string] => [
+    value,
+    `expected a whole number from 1, got ${JSON.stringify(value)}`,
+  ]),
+};
+
+const SIZE: Samples = {
+  good: [
+    ['1024', 1024],
+    [1024, 1024],
+    ['4KiB', 4096],
+    ['4MiB', 4 * 1024 ** 2],
+    ['16GiB', 16 * 1024 ** 3],
+    ['1TiB', 1024 ** 4],
+  ],
+  bad: ['0', '0MiB', '4MB', '4M', '4 MiB', '-1', '1.5GiB', '99999999TiB', ''].map(
+    (value): [unknown, string] => [
+      value,
+      `expected a size like 4MiB, got ${JSON.stringify(value)}`,
+    ],
+  ),
+};
+
+const PROCESSOR_TIME: Samples = {
+  good: [
+    ['1s', 1000],
+    ['1500ms', 1500],
+    ['1m', 60_000],
+  ],
+  bad: [
+    ['0s', 'expected at least 1s of processor time'],
+    ['999ms', 'expected at least 1s of processor time'],
+    ['2', 'expected a duration like 2s, got "2"'],
+  ],
+};
+
+export const SAMPLES: Readonly<Record<OptionName, Samples>> = {
+  keys: COLUMNS.several,
+  scopes: SCOPES,
+  policy: COLUMNS.text,
+  'policy-root': COLUMNS.text,
+  branch: COLUMNS.branch,
+  path: COLUMNS.path,
+  'on-invalid': choice('quarantine', 'refuse'),
+  'git-token-file': COLUMNS.text,
+  'state-dir': COLUMNS.text,
+  format: choice('text', 'json', 'github', 'sarif', 'junit'),
+  strict: FLAG,
+  'expiry-warning': duration(
+    'a duration like 30d or 12h',
+    [
+      ['365d', 365 * 86_400_000],
+      ['100000d', 100_000 * 86_400_000],
+    ],
+    [],
+  ),
+  'max-path-depth': COUNT,
+  'max-path-length': SIZE,
+  'gpgv-limit': PROCESSOR_TIME,
+  'max-entries': COUNT,
+  'max-path-bytes': SIZE,
+  'max-transfer': SIZE,
+  'max-disk': SIZE,
+  out: COLUMNS.text,
+  listen: COLUMNS.address,
+  'status-listen': COLUMNS.address,
+  'webhook-secret-file': COLUMNS.text,
+  'max-connections': {
+    good: [
+      ['16', 16],
+      [10_000, 10_000],
+      ['1000000', 1_000_000],
+    ],
+    bad: [
+      ...['15', '1000001', '1e3', '-20', '20.5', '', 'many'].map((value): [unknown, string] => [
+        value,
+        `expected a whole number from 16 to 1000000, got ${JSON.stringify(value)}`,
+      ]),
+      [true, 'expected a number, got true'],
+    ],
+  },
+  poll: duration(
+    'a duration like 60s or 5m, at most 596h',
+    [
+      ['596h', 596 * 3_600_000],
+      ['24d', 24 * 86_400_000],
+    ],
+    ['597h', '25d'],
+  ),
+  'access-log': choice('combined', 'json', 'none'),
+  'trusted-proxies': COLUMNS.several,
+  'tls-cert': COLUMNS.text,
+  'tls-key': COLUMNS.text,
+  url: COLUMNS.text,
+  scope: SCOPE_FLAG,
+  target: choice(...TARGET_NAMES),
+  name: NAME,
+  default: choice('reject', 'insecureAcceptAnything'),
+  merge: COLUMNS.text,
+  force: FLAG,
+  clients: choice('any', '5.22+'),
+  'keys-as': choice('file', 'data', 'no-reboot'),
+  rootless: FLAG,
+  staging: STAGING,
+  pool: POOLS,
+  ignition: choice('2.2.0', '3.1.0', '3.2.0', '3.4.0'),
+  butane: BUTANE,
+  check: COLUMNS.text,
+  diff: COLUMNS.text,
+  server: COLUMNS.text,
+  platform: PLATFORMS,
+  authfile: COLUMNS.text,
+  'no-color': FLAG,
+};
