@@ -2,7 +2,7 @@
 // a key press starts no program. (@bomb.sh/tab, the one living library for commander 14, starts it at
 // every key press and completes no files; omelette and tabtab know no commander.)
 import type { Argument, Command, Option } from 'commander';
-import { type Command as CommandName, OPTION_NAMES, optionOf, valuesOf } from './options.ts';
+import { type Command as CommandName, OPTION_NAMES, optionOf, valuesOf } from './base/options.ts';
 
 /** What a value can be: one of some words, a path, or what no shell can know. */
 type Value = readonly string[] | 'files' | 'directories' | 'anything';

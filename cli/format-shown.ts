@@ -1,6 +1,6 @@
 import { styleText } from 'node:util';
-import type { ShownSignature, ShownVerdict } from '../generator/describe-signature.ts';
-import { toPrintable } from '../generator/printable.ts';
+import type { ShownSignature, ShownVerdict } from '../generator/explain/describe-signature.ts';
+import { toPrintable } from '../generator/terms/text.ts';
 
 /**
  * Signatures for people, a line a fact. One alone is not named: git gives a textconv the name of

@@ -1,14 +1,14 @@
-import { DirectoryInUseError } from '../generator/directory-lock.ts';
+import { DirectoryInUseError } from '../generator/system/directory-lock.ts';
 import { parseSource } from '../generator/sources/parse-source.ts';
-import { makeSourceState, writeStaticTree } from '../generator/static-tree.ts';
-import { checkOnce, reportOn } from './check-once.ts';
-import { Complaint } from './complaint.ts';
-import { formatText } from './format-text.ts';
-import { hasColour } from './has-colour.ts';
-import type { Settings } from './options.ts';
-import { tellRefused } from './tell-refused.ts';
-import type { World } from './world.ts';
-import { messageOf } from '../generator/message-of.ts';
+import { makeSourceState, writeStaticTree } from '../generator/publish/static-tree.ts';
+import { checkOnce, reportOn } from './check/check-once.ts';
+import { Complaint } from './base/usage-error.ts';
+import { formatText } from './check/format-text.ts';
+import { hasColour } from './base/has-colour.ts';
+import type { Settings } from './base/options.ts';
+import { tellRefused } from './inputs/tell-refused.ts';
+import type { World } from './base/process-io.ts';
+import { messageOf } from '../generator/terms/message-of.ts';
 
 /**
  * `lookaside generate SOURCE --out DIR`. Faults are told on standard error; they fail the

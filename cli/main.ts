@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 // The only file of the program that touches `process`. An exception that nobody caught comes here:
-// `serve` decides about it (server/follow/failures.ts), any other command ends with exit code 2.
+// `serve` decides about it (server/troubles/failures.ts), any other command ends with exit code 2.
 import { EventEmitter } from 'node:events';
-import { formatComplaint, formatStack } from './complaint.ts';
+import { formatComplaint, formatStack } from './base/usage-error.ts';
 
 /** Nobody else does for process 1 what a signal does to any other process. */
 const isInit = process.pid === 1;

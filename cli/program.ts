@@ -1,7 +1,7 @@
 // The command line: flags in, the right command run, an exit code out.
 import { Argument, Command, CommanderError, Option } from 'commander';
-import { Complaint } from './complaint.ts';
-import { withoutColour } from './has-colour.ts';
+import { Complaint } from './base/usage-error.ts';
+import { withoutColour } from './base/has-colour.ts';
 import {
   type Command as CommandName,
   OPTION_NAMES,
@@ -11,12 +11,12 @@ import {
   optionOf,
   optionsOf,
   variableOf,
-} from './options.ts';
-import { readSettings } from './read-settings.ts';
-import { readVersion } from './read-version.ts';
-import type { World } from './world.ts';
-import { write } from './write.ts';
-import { suggest } from '../generator/suggest.ts';
+} from './base/options.ts';
+import { readSettings } from './base/read-settings.ts';
+import { readVersion } from './base/read-version.ts';
+import type { World } from './base/process-io.ts';
+import { write } from './base/write.ts';
+import { suggest } from '../generator/terms/suggest.ts';
 
 interface CommandForm {
   readonly summary: string;
@@ -44,7 +44,7 @@ const onSource = (summary: string, run: RunOnSource): CommandForm => ({
 /** A command's own modules are loaded when it runs: those of `serve` take longer than a short check. */
 const COMMANDS: Record<CommandName, CommandForm> = {
   check: onSource('say of every file whether it may be published', async (...operands) => {
-    const { check } = await import('./check.ts');
+    const { check } = await import('./check/check.ts');
     return check(...operands);
   }),
   generate: onSource('check, then write the static tree', async (...operands) => {
@@ -52,7 +52,7 @@ const COMMANDS: Record<CommandName, CommandForm> = {
     return generate(...operands);
   }),
   serve: onSource('check, serve, and follow pushes', async (...operands) => {
-    const { serve } = await import('./serve.ts');
+    const { serve } = await import('./serve/serve.ts');
     return serve(...operands);
   }),
   show: {
@@ -67,7 +67,7 @@ const COMMANDS: Record<CommandName, CommandForm> = {
     summary: 'write what nodes need to use the store, or compare it with what they have',
     operands: [],
     run: async (_operands, settings, world, flags) => {
-      const { nodeConfig } = await import('./node-config.ts');
+      const { nodeConfig } = await import('./node-config/node-config.ts');
       return nodeConfig(settings, world, flags);
     },
   },
@@ -78,7 +78,7 @@ const COMMANDS: Record<CommandName, CommandForm> = {
       ['[SOURCE]', `${WHAT_SOURCE_IS}; or --server`],
     ],
     run: async ([image = '', source], settings, world, flags) => {
-      const { explain } = await import('./explain.ts');
+      const { explain } = await import('./explain/explain.ts');
       return explain(image, source, settings, world, flags);
     },
   },

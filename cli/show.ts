@@ -1,19 +1,19 @@
 // `lookaside show FILE…`: what a signature says, for people who review it before it is published.
 import { createReadStream } from 'node:fs';
-import { MAX_BLOB_BYTES } from '../generator/blob.ts';
-import { describeSignature } from '../generator/describe-signature.ts';
-import { messageOf } from '../generator/message-of.ts';
-import { formatJson } from '../generator/printable.ts';
-import { toBudgets } from './budget-options.ts';
-import { Complaint } from './complaint.ts';
+import { describeSignature } from '../generator/explain/describe-signature.ts';
+import { MAX_BLOB_BYTES } from '../generator/openpgp/signature-file.ts';
+import { messageOf } from '../generator/terms/message-of.ts';
+import { formatJson } from '../generator/terms/text.ts';
+import { toBudgets } from './base/budget-options.ts';
+import { hasColour } from './base/has-colour.ts';
+import type { Settings } from './base/options.ts';
+import type { World } from './base/process-io.ts';
+import { Complaint } from './base/usage-error.ts';
+import { write } from './base/write.ts';
 import { formatShown } from './format-shown.ts';
-import { hasColour } from './has-colour.ts';
-import { openEngines } from './open-engines.ts';
-import { withTemporaryState } from './open-source.ts';
-import type { Settings } from './options.ts';
-import { readPolicy } from './read-policy.ts';
-import type { World } from './world.ts';
-import { write } from './write.ts';
+import { openEngines } from './inputs/open-engines.ts';
+import { withTemporaryState } from './inputs/open-source.ts';
+import { readPolicy } from './inputs/read-policy.ts';
 
 /**
  * Always 0 where the files can be read: what a signature is worth is `check`'s word, and git

@@ -9,11 +9,11 @@ import {
   optionOf,
   optionsOf,
   variableOf,
-} from '../cli/options.ts';
-import { NODE_FINDINGS } from '../generator/node-config/finding.ts';
-import { REJECTIONS } from '../generator/rejection.ts';
-import { TROUBLES } from '../server/follow/troubles.ts';
+} from '../cli/base/options.ts';
+import { NODE_FINDINGS } from '../generator/nodes/check/finding.ts';
+import { REJECTIONS } from '../generator/terms/rejection.ts';
 import { METRICS } from '../server/metrics/metric-list.ts';
+import { TROUBLES } from '../server/troubles/troubles.ts';
 
 type Codes = Readonly<Record<string, { readonly cause: string; readonly cure: string }>>;
 

@@ -3,7 +3,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { format, resolveConfig } from 'prettier';
 import { z } from 'zod';
-import { OPTION_NAMES, describeOption, optionOf } from '../cli/options.ts';
+import { OPTION_NAMES, describeOption, optionOf } from '../cli/base/options.ts';
 
 const FILE = new URL('../docs/lookaside.schema.json', import.meta.url);
 

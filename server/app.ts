@@ -1,17 +1,17 @@
 // Everything of the main listener that is not a lookup.
 import express, { type Express } from 'express';
-import type { StoreUrl } from '../generator/node-config/store-url.ts';
+import type { StoreUrl } from '../generator/nodes/store-url.ts';
 import type { Policy } from '../generator/policy/policy.ts';
-import { createClientAddress } from './client-address.ts';
-import { createFailedRequest } from './failed-request.ts';
-import type { Failures } from './follow/failures.ts';
+import type { ProgramLog } from '../generator/system/program-log.ts';
+import type { Refresher } from './follow/refresher.ts';
+import { type WebhookOptions, createWebhook } from './follow/webhook/webhook.ts';
 import { createPageHeaders } from './html/page-headers.ts';
 import { createLanding } from './landing/landing.ts';
 import { PAGE_SOURCES } from './landing/render-page.ts';
-import type { Lookup } from './lookup.ts';
-import type { ProgramLog } from './program-log.ts';
-import type { Refresher } from './refresher.ts';
-import { type WebhookOptions, createWebhook } from './webhook.ts';
+import { createClientAddress } from './listen/client-address.ts';
+import type { Lookup } from './lookups/lookup.ts';
+import { createFailedRequest } from './troubles/failed-request.ts';
+import type { Failures } from './troubles/failures.ts';
 
 export interface AppOptions extends Pick<WebhookOptions, 'branch' | 'onDelivery'> {
   readonly refresher: Pick<Refresher, 'store' | 'status' | 'request'>;

@@ -1,17 +1,17 @@
 // The status listener, for operators: health, state, and a way to ask for a refresh.
 import express, { type Express } from 'express';
-import { createFailedRequest } from './failed-request.ts';
+import { createFailedRequest } from './troubles/failed-request.ts';
 import { createPageHeaders } from './html/page-headers.ts';
 import { allowOnly } from './status/allow-only.ts';
-import { createExplainJson } from './status/explain-json.ts';
+import { createExplainJson } from './json/explain-json.ts';
 import { createStatusPages } from './status/pages.ts';
-import { createRefusedJson } from './status/refused-json.ts';
-import { refuseCrossSite, refuseOtherHosts } from './status/refuse-strangers.ts';
+import { createRefusedJson } from './json/refused-json.ts';
+import { refuseCrossSite, refuseOtherHosts } from './refuse-strangers.ts';
 import { STATUS_SOURCES } from './status/render-frame.ts';
-import { createRepositoriesJson } from './status/repositories-json.ts';
+import { createRepositoriesJson } from './json/repositories-json.ts';
 import { sendJson } from './status/send-json.ts';
 import type { StatusServices } from './status/services.ts';
-import { toStatusJson } from './status/status-json.ts';
+import { toStatusJson } from './json/status-json.ts';
 
 const READ = [
   '/livez',

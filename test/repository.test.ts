@@ -1,6 +1,7 @@
 // The rules that this repository keeps.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { runOrThrow } from './e2e/run.ts';
 
 const SOURCES = ['cli', 'generator', 'server'];
@@ -54,6 +55,53 @@ describe('the repository', () => {
     }
   });
 
+  it('has no folders that import each other, straight or around', () => {
+    const folders = new Map<string, Set<string>>();
+    for (const { path, imports } of files) {
+      const targets = folders.get(dirname(path)) ?? new Set();
+      folders.set(dirname(path), targets);
+      for (const name of imports.filter((imported) => imported.startsWith('.'))) {
+        const target = dirname(new URL(name, `file:///${path}`).pathname.slice(1));
+        if (target !== dirname(path)) targets.add(target);
+      }
+    }
+    for (;;) {
+      // Those that import nothing of what is left are the ground; circles have none.
+      const ground = [...folders].filter(([, targets]) =>
+        [...folders.keys()].every((other) => !targets.has(other)),
+      );
+      if (ground.length === 0) break;
+      for (const [folder] of ground) folders.delete(folder);
+    }
+    assert.deepEqual([...folders.keys()], []);
+  });
+
+  it('imports nothing into the terms that everybody says', () => {
+    for (const { path, imports } of files.filter(
+      (file) => dirname(file.path) === 'generator/terms',
+    )) {
+      const from = imports.filter(
+        (name) => name.startsWith('..') || /^node:(?!crypto$|path$|url$|util$)/.test(name),
+      );
+      assert.deepEqual(from, [], path);
+    }
+  });
+
+  it('has a line for each folder in the map of the code', () => {
+    const [, map = ''] =
+      /## Map of the code\n\n```\n(.*?)\n```/s.exec(readFileSync('CONTRIBUTING.md', 'utf8')) ?? [];
+    const around: string[] = [];
+    const shown = new Set<string>();
+    for (const [, indent = '', name = ''] of map.matchAll(/^( *)([a-z-]+)\/ /gm)) {
+      around.splice(indent.length / 2, Infinity, name);
+      shown.add(around.join('/'));
+    }
+    assert.deepEqual(
+      [...new Set(files.map(({ path }) => dirname(path)))].filter((folder) => !shown.has(folder)),
+      [],
+    );
+  });
+
   it('touches the process in the command line only', () => {
     // A group of child processes can be stopped in no other way than by process.kill.
     const touching = files.filter(({ text }) =>
@@ -69,13 +117,13 @@ describe('the repository', () => {
     const writing = files.filter(({ text }) => /['"`/]signature-(?:['"`]|\$)/.test(text));
     assert.deepEqual(
       writing.map(({ path }) => path),
-      ['generator/location.ts'],
+      ['generator/terms/location.ts'],
     );
   });
 
   it('shows JSON to operators in visible characters', () => {
     // What strangers wrote is in it, and JSON.stringify leaves most of what terminals obey.
-    const shown = files.filter(({ path }) => /^cli\/|^server\/status/.test(path));
+    const shown = files.filter(({ path }) => /^cli\/|^server\/(?:json|search|status)/.test(path));
     const raw = shown.filter(({ text }) =>
       /(?:response|\))\.json\(|JSON\.stringify\(.*, 2\)/.test(text),
     );

@@ -1,7 +1,7 @@
-import { formatTime } from '../format-time.ts';
-import type { Signature } from '../judge.ts';
-import { formatLocation, parseLocation } from '../location.ts';
-import type { SignatureStore } from '../store.ts';
+import type { Signature } from '../gate/judge.ts';
+import type { SignatureStore } from '../store/store.ts';
+import { formatTime } from '../terms/format-time.ts';
+import { formatLocation, parseLocation } from '../terms/location.ts';
 import type { SignedImage } from './reason.ts';
 
 /** An image by the newest of its signatures; undefined where a directory has none. */

@@ -1,7 +1,7 @@
-import { parseDockerReference } from '../docker-reference.ts';
-import { type Location, formatLocation } from '../location.ts';
-import type { RejectionCode } from '../rejection.ts';
 import type { HistoryCommit } from '../sources/source.ts';
+import { parseDockerReference } from '../terms/image-name.ts';
+import { type Location, formatLocation } from '../terms/location.ts';
+import type { RejectionCode } from '../terms/rejection.ts';
 import type { Reason, SignedImage } from './reason.ts';
 
 type Found = Reason extends infer Whole

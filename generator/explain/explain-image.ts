@@ -1,11 +1,11 @@
 // Whether a node that pulls an image would accept it on the word of the signatures that are served:
 // what the node asks for, where it looks, and what it would hold against each signature.
-import type { DockerReference } from '../docker-reference.ts';
-import { formatTime } from '../format-time.ts';
-import type { Signature } from '../judge.ts';
-import { formatLocation } from '../location.ts';
+import type { Signature } from '../gate/judge.ts';
 import { type Policy, type Scope, findScope } from '../policy/policy.ts';
 import { formatReference } from '../policy/signed-identity.ts';
+import { formatTime } from '../terms/format-time.ts';
+import type { DockerReference } from '../terms/image-name.ts';
+import { formatLocation } from '../terms/location.ts';
 import { findDirectory } from './find-directory.ts';
 import { findFault } from './find-fault.ts';
 import { type Obstacle, findObstacle } from './find-obstacle.ts';

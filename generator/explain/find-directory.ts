@@ -1,6 +1,6 @@
-import type { DockerReference } from '../docker-reference.ts';
-import { formatDirectory } from '../location.ts';
 import type { Scope } from '../policy/policy.ts';
+import type { DockerReference } from '../terms/image-name.ts';
+import { formatDirectory } from '../terms/location.ts';
 
 /** Where nodes that are configured as node-config does it look for the signatures of an image. */
 export function findDirectory(

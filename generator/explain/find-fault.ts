@@ -1,8 +1,8 @@
 // What a node holds against one signature of an image.
-import { type DockerReference, parseDockerReference } from '../docker-reference.ts';
-import type { Signature } from '../judge.ts';
+import type { Signature } from '../gate/judge.ts';
 import type { Policy, Scope, SignedBy } from '../policy/policy.ts';
 import { formatReference, matchesIdentity } from '../policy/signed-identity.ts';
+import { type DockerReference, parseDockerReference } from '../terms/image-name.ts';
 
 /** An image as nodes see it at a moment. */
 export interface Pull {

@@ -1,5 +1,5 @@
 // What a node would hold against the signatures that it finds for an image.
-import type { Signature } from '../judge.ts';
+import type { Signature } from '../gate/judge.ts';
 import type { Scope, SignedBy } from '../policy/policy.ts';
 import { formatReference } from '../policy/signed-identity.ts';
 import { type Pull, judgeFor, nearest } from './find-fault.ts';

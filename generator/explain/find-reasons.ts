@@ -1,10 +1,10 @@
 import { dirname } from 'node:path/posix';
 import { setImmediate } from 'node:timers/promises';
-import { type Location, formatLocation, parseLocation } from '../location.ts';
-import { type RejectedFile, sortByPath } from '../report.ts';
+import { type Location, formatLocation, parseLocation } from '../terms/location.ts';
+import { type RejectedFile, sortByPath } from '../store/report.ts';
 import { type Sight, liesIn, rejectedBeside, rejectedFor } from './rejected-for.ts';
 import type { HistoryChange, HistoryCommit } from '../sources/source.ts';
-import type { SignatureStore } from '../store.ts';
+import type { SignatureStore } from '../store/store.ts';
 import { describeImage } from './describe-image.ts';
 import { describeReason } from './describe-reason.ts';
 import { findNewest } from './newest-images.ts';

@@ -1,7 +1,7 @@
 // Searches through the whole store for what people ask about now and then. They pause, so that
 // lookups go on meanwhile.
 import { setImmediate } from 'node:timers/promises';
-import type { SignatureStore } from '../store.ts';
+import type { SignatureStore } from '../store/store.ts';
 
 /** Directories that are looked at between two pauses. */
 const LOOKED_AT_ONCE = 2000;

@@ -1,7 +1,7 @@
 // Why a node that looks for the signatures of an image finds none: a closed set of reasons, each
 // with what was found and the next step.
-import type { RejectionCode } from '../rejection.ts';
 import type { HistoryCommit } from '../sources/source.ts';
+import type { RejectionCode } from '../terms/rejection.ts';
 
 export type ReasonCode =
   'quarantined' | 'removed' | 'elsewhere' | 'other-digests' | 'unknown-repository';

@@ -1,7 +1,7 @@
 // Which rejected files are the reason why a place has no signatures.
-import type { Location } from '../location.ts';
-import { type RejectedFile, sortByPath } from '../report.ts';
-import type { SignatureStore } from '../store.ts';
+import { type RejectedFile, sortByPath } from '../store/report.ts';
+import type { SignatureStore } from '../store/store.ts';
+import type { Location } from '../terms/location.ts';
 
 /** What is known of images at once. */
 export interface Sight {

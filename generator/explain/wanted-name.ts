@@ -1,10 +1,10 @@
-import type { DockerReference } from '../docker-reference.ts';
 import {
   type SignedIdentity,
   formatReference,
   nameOf,
   remapReference,
 } from '../policy/signed-identity.ts';
+import type { DockerReference } from '../terms/image-name.ts';
 
 /** Under which name an image must be signed so that a rule takes it, in words. */
 export function wantedName(rule: SignedIdentity, image: DockerReference): string {

@@ -3,8 +3,8 @@
 import { hash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { hasCode } from '../has-code.ts';
 import { replaceUnsynced } from '../system/durable.ts';
+import { hasCode } from '../terms/has-code.ts';
 import { type GivenUp, LONGEST_PAUSE, MOST_GIVEN_UP, type VainTries } from './given-up.ts';
 
 export interface GivenUpFileOptions {

@@ -1,7 +1,7 @@
 // Messages that gpgv took too long for, or crashed at. The same file may lie at thousands of paths,
 // and may have met a machine that was busy: it is tried again, each time after a longer pause. The
 // pauses outlive a restart (given-up-file.ts), so a start does not begin with what is in vain.
-import { keepNewest } from '../keep-newest.ts';
+import { keepNewest } from '../terms/keep-newest.ts';
 
 /** The first pause, which doubles at each try, and the longest. Milliseconds. */
 const FIRST_PAUSE = 60_000;

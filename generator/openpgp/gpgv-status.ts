@@ -1,7 +1,7 @@
 // The lines that gpgv writes to its status descriptor (GnuPG doc/DETAILS), read the way GPGME
 // reads gpg's on nodes (GPGME src/verify.c), and then judged as containers/image does
 // (signature/mechanism_gpgme.go): one signature, good, by a key that is good today.
-import { type Rejection, reject } from '../rejection.ts';
+import { type Rejection, reject } from '../terms/rejection.ts';
 
 /** A signature that gpgv calls good and valid. */
 export interface ValidSignature {

@@ -7,9 +7,6 @@ import { mkdir, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import pLimit from 'p-limit';
-import { MAX_BLOB_BYTES } from '../blob.ts';
-import { DEFAULT_BUDGETS } from '../budgets.ts';
-import { type Rejection, isRejection, isUndecided, reject } from '../rejection.ts';
 import { replaceUnsynced } from '../system/durable.ts';
 import {
   type ProcessLimit,
@@ -18,8 +15,11 @@ import {
 } from '../system/process-limits.ts';
 import { runProcess } from '../system/run-process.ts';
 import { makeScratchDirectory } from '../system/scratch-directory.ts';
+import { DEFAULT_BUDGETS } from '../terms/budgets.ts';
+import { type Rejection, isRejection, isUndecided, reject } from '../terms/rejection.ts';
 import { GivenUp } from './given-up.ts';
 import { type ValidSignature, readGpgvStatus } from './gpgv-status.ts';
+import { MAX_BLOB_BYTES } from './signature-file.ts';
 
 /** What gpgv says of a message. */
 export interface GpgvResult {

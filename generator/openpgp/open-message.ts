@@ -3,17 +3,17 @@
 // what needs no engine: a stranger, an expired date. Everything else is for gpgv, which nodes
 // follow. Where there is no gpgv, nothing that it alone can judge is called bad. What depends on the
 // clock says for which span of time it is true.
-import { MAX_BLOB_BYTES } from '../blob.ts';
-import { formatTime } from '../format-time.ts';
-import { type Rejection, during, isRejection, isUndecided, reject } from '../rejection.ts';
-import { type Validity, wholeSecond } from '../validity.ts';
+import { MAX_BLOB_BYTES } from './signature-file.ts';
+import { formatTime } from '../terms/format-time.ts';
+import { type Rejection, during, isRejection, isUndecided, reject } from '../terms/rejection.ts';
+import { type Validity, wholeSecond } from '../terms/validity.ts';
 import { type Algorithms, PLAIN_HASHES, nameAlgorithms } from './algorithms.ts';
 import type { Gpgv } from './gpgv.ts';
 import { STRAY_PACKET } from './gpgv-status.ts';
-import { findCompressionFault, findMessageFault } from './message-fault.ts';
-import { isBomb } from './packets.ts';
+import { findCompressionFault, findMessageFault } from './packets/message-fault.ts';
+import { isBomb } from './packets/packets.ts';
 import { type Keyring, type SigningKey, verifyPlain } from './openpgp-js.ts';
-import { type PlainMessage, readPlainMessage } from './plain-message.ts';
+import { type PlainMessage, readPlainMessage } from './packets/plain-message.ts';
 import { type IsSignedByRsa, isSignedByRsa as computeAtOnce } from './rsa.ts';
 
 /** The key that made a signature: the primary or one of its subkeys. Upper-case hex. */

@@ -11,15 +11,15 @@ import {
   unarmor,
   verify,
 } from 'openpgp';
-import { formatTime } from '../format-time.ts';
-import { messageOf } from '../message-of.ts';
-import { type Rejection, reject } from '../rejection.ts';
-import { type KeyBlock, readKeyBlocks } from './key-blocks.ts';
+import { formatTime } from '../terms/format-time.ts';
+import { messageOf } from '../terms/message-of.ts';
+import { type Rejection, reject } from '../terms/rejection.ts';
 import type { KeyLife } from './key-state.ts';
-import type { PlainMessage } from './plain-message.ts';
-import { findPrivateKey } from './private-keys.ts';
+import { type KeyBlock, readKeyBlocks } from './packets/key-blocks.ts';
+import type { PlainMessage } from './packets/plain-message.ts';
+import { findPrivateKey } from './packets/private-keys.ts';
+import { LAST_SECOND } from './packets/signature-packet.ts';
 import { type IsSignedByRsa, type RsaKey, readRsaKey } from './rsa.ts';
-import { LAST_SECOND } from './signature-packet.ts';
 
 /** A public key that is accepted, for reports. */
 export interface KeyInfo {

@@ -2,7 +2,7 @@
 // signatures: a thread takes as long to start as to compute a thousand. Where it fails, all goes on
 // without it.
 import { Worker } from 'node:worker_threads';
-import { threadScript } from '../thread-script.ts';
+import { threadScript } from '../system/thread-script.ts';
 import { packTasks } from './rsa-batch.ts';
 import { type IsSignedByRsa, type RsaTask, computeRsa, toRsaTask } from './rsa.ts';
 

@@ -1,8 +1,8 @@
 // RSA signatures of plain messages, by Node's own cryptography: what OpenPGP.js would have it
 // compute too, after taking the message apart once more for several times the cost.
 import { type KeyObject, createPublicKey, hash, verify } from 'node:crypto';
-import { bigEndian } from './packets.ts';
-import type { PlainMessage } from './plain-message.ts';
+import { bigEndian } from './packets/packets.ts';
+import type { PlainMessage } from './packets/plain-message.ts';
 
 /** RSA to sign and encrypt, and RSA to sign only (RFC 9580, section 9.1). */
 const RSA_ALGORITHMS: ReadonlySet<number> = new Set([1, 3]);

@@ -1,8 +1,8 @@
 // containers-policy.json(5), read as strictly as nodes read it: unknown members, members given
 // twice and wrong types refuse the whole file (containers/image signature/policy_config.go).
 import { z } from 'zod';
-import { type PrivateKeyFinding, findPrivateKey } from '../openpgp/private-keys.ts';
-import { findRepeatedMember, isJson } from '../strict-json.ts';
+import { type PrivateKeyFinding, findPrivateKey } from '../openpgp/packets/private-keys.ts';
+import { findRepeatedMember, isJson } from '../terms/strict-json.ts';
 import { DEFAULT_IDENTITY, type SignedIdentity } from './signed-identity.ts';
 import { signedIdentitySchema } from './signed-identity-schema.ts';
 import { sigstoreSchema } from './sigstore-schema.ts';

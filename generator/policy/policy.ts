@@ -1,8 +1,8 @@
 // What nodes ask of the signatures of an image, as containers-policy.json(5) has it: the most
 // specific scope wins whole (containers/image docker/policyconfiguration/naming.go).
 import { createHash } from 'node:crypto';
-import { type DockerReference, parseDockerReference } from '../docker-reference.ts';
 import { type Keyring, readKeyring } from '../openpgp/openpgp-js.ts';
+import { type DockerReference, parseDockerReference } from '../terms/image-name.ts';
 import { scopesAround } from './scope-chain.ts';
 import {
   DEFAULT_IDENTITY,

@@ -1,7 +1,7 @@
 // `signedIdentity` as containers-policy.json(5) writes it, in policy files and in our own
 // configuration (containers/image signature/policy_config.go).
 import { z } from 'zod';
-import { isNamePrefix, parseDockerReference } from '../docker-reference.ts';
+import { isNamePrefix, parseDockerReference } from '../terms/image-name.ts';
 import type { SignedIdentity } from './signed-identity.ts';
 
 const plain = z.strictObject({

@@ -1,6 +1,6 @@
 // The six rules of containers-policy.json for which signed name is good for which image
 // (containers/image signature/policy_reference_match.go).
-import { type DockerReference, parseDockerReference } from '../docker-reference.ts';
+import { type DockerReference, parseDockerReference } from '../terms/image-name.ts';
 
 /** A `signedIdentity` object, checked; references in it are parsed. */
 export type SignedIdentity =

@@ -1,4 +1,4 @@
-import type { Rejection } from '../rejection.ts';
+import type { Rejection } from '../terms/rejection.ts';
 
 /** A regular file of the signature repository. */
 export interface FileEntry {

@@ -1,5 +1,5 @@
 // What all paths of a state take, and whether that is more than they may.
-import type { StateBudgets } from '../budgets.ts';
+import type { StateBudgets } from '../terms/budgets.ts';
 
 /** What a state has. */
 export interface StateTotals {

@@ -1,5 +1,5 @@
 // Counts what a directory has while it is walked, so that a walk ends where its budget does.
-import type { StateBudgets } from '../budgets.ts';
+import type { StateBudgets } from '../terms/budgets.ts';
 import { StateRefusedError } from './source.ts';
 import { NO_PATHS, BUDGET_HINT, type StateTotals, findExcess } from './state-budget.ts';
 

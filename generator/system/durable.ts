@@ -6,7 +6,7 @@
 // directory is told although the file may have been replaced.
 import { type FileHandle, open, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { syncPath } from '../sync-paths.ts';
+import { syncPath } from './sync-paths.ts';
 
 const SUFFIX = '.new';
 /** State is for who runs the program alone. */

@@ -1,4 +1,4 @@
-import { toLine } from '../printable.ts';
+import { toLine } from '../terms/text.ts';
 
 /** The end of what a process writes, whatever it writes in all. */
 export class OutputTail {

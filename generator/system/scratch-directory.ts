@@ -4,7 +4,7 @@
 // without being so: its directories are left alone.
 import { lstat, mkdtemp, readdir, readlink, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describeProcess } from '../directory-lock.ts';
+import { describeProcess } from './directory-lock.ts';
 
 const NAME =
   /^lookaside-[a-z]+-(?<pid>[0-9]+)-(?<startTime>[0-9]+)-(?<namespace>[0-9]+)-[A-Za-z0-9]{6}$/;

@@ -1,7 +1,7 @@
 // Tells of a refresh that does not end: a git host that says a word now and then, a disk that hangs.
 // Its time is measured by a clock that never jumps.
-import type { RefreshStatus } from '../refresher.ts';
-import type { Troubles } from './troubles.ts';
+import type { Troubles } from '../troubles/troubles.ts';
+import type { RefreshStatus } from './refresher.ts';
 
 /** No refresh of a repository that was read before takes so long. Milliseconds. */
 export const HANGING_AFTER = 10 * 60_000;

@@ -1,15 +1,15 @@
 // What has yet to be judged again of the store in force: all of it when somebody asked for that, what
 // there was no time for, and files that nobody could give a verdict on. Each is broken off when it is
 // enough, and goes on where it was.
-import type { CheckedFile } from '../../generator/checked-file.ts';
+import type { CheckedFile } from '../../generator/gate/checked-file.ts';
+import { DEFERRED } from '../../generator/openpgp/open-message.ts';
 import {
   type JudgeAgainOptions,
   type JudgedAgain,
   judgeAgain,
   withPauses,
-} from '../../generator/judge-again.ts';
-import { DEFERRED } from '../../generator/openpgp/open-message.ts';
-import type { JudgedFile } from '../../generator/store.ts';
+} from '../../generator/store/judge-again.ts';
+import type { JudgedFile } from '../../generator/store/store.ts';
 
 /** Files that wait for a verdict and are asked for in one pass. */
 const UNDECIDED_AT_ONCE = 1000;

@@ -1,16 +1,16 @@
 // A state as a whole becomes a store that nobody looks into yet: from the image of an earlier run,
 // or by looking at every file.
-import type { CheckedFile } from '../../generator/checked-file.ts';
-import { type FindStanding, assertRead, judgeAgain } from '../../generator/judge-again.ts';
-import { loadStore } from '../../generator/load-store.ts';
-import { messageOf } from '../../generator/message-of.ts';
+import type { CheckedFile } from '../../generator/gate/checked-file.ts';
+import { type FindStanding, assertRead, judgeAgain } from '../../generator/store/judge-again.ts';
+import { loadStore } from '../../generator/store/load-store.ts';
+import { messageOf } from '../../generator/terms/message-of.ts';
 import { DEFERRED } from '../../generator/openpgp/open-message.ts';
-import { isUndecided } from '../../generator/rejection.ts';
+import { isUndecided } from '../../generator/terms/rejection.ts';
 import { toBlobEntry } from '../../generator/sources/blob-entry.ts';
 import type { FileEntry, Snapshot } from '../../generator/sources/source.ts';
-import type { SignatureStore } from '../../generator/store.ts';
-import type { StoreJudge } from '../judge-with-memory.ts';
-import type { ProgramLog } from '../program-log.ts';
+import type { SignatureStore } from '../../generator/store/store.ts';
+import type { StoreJudge } from './judge-with-memory.ts';
+import type { ProgramLog } from '../../generator/system/program-log.ts';
 import type { OlderByPath } from './older-files.ts';
 import { patience, renewLapsed } from './judging-again.ts';
 

@@ -1,6 +1,6 @@
-import { toPrintable } from '../../generator/printable.ts';
-import type { RejectedFile } from '../../generator/report.ts';
-import type { ProgramLog } from '../program-log.ts';
+import type { RejectedFile } from '../../generator/store/report.ts';
+import type { ProgramLog } from '../../generator/system/program-log.ts';
+import { toPrintable } from '../../generator/terms/text.ts';
 
 /** Rejected files that are named in the log at a time; the status lists all. */
 const LOGGED_REJECTIONS = 20;

@@ -4,11 +4,11 @@
 import { createHash, hash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { MAX_BLOB_BYTES } from '../../generator/blob.ts';
-import type { OlderBytes } from '../../generator/checked-file.ts';
-import { hasCode } from '../../generator/has-code.ts';
-import type { SignatureStore } from '../../generator/store.ts';
+import type { OlderBytes } from '../../generator/gate/checked-file.ts';
+import { MAX_BLOB_BYTES } from '../../generator/openpgp/signature-file.ts';
+import type { SignatureStore } from '../../generator/store/store.ts';
 import { replaceFile } from '../../generator/system/durable.ts';
+import { hasCode } from '../../generator/terms/has-code.ts';
 
 export interface OlderFilesOptions {
   readonly path: string;

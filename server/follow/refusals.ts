@@ -1,12 +1,12 @@
 // The newest state of the source, while it is refused: why, which of its files are at fault, and
 // whether it need be looked at again. The words go to operators, the files to the status.
 import { createHash } from 'node:crypto';
-import { RejectedIndex } from '../../generator/rejected-index.ts';
-import type { RejectedFile } from '../../generator/report.ts';
 import type { StateRefusedError } from '../../generator/sources/source.ts';
-import type { ProgramLog } from '../program-log.ts';
+import { RejectedIndex } from '../../generator/store/rejected-index.ts';
+import type { RejectedFile } from '../../generator/store/report.ts';
+import type { ProgramLog } from '../../generator/system/program-log.ts';
+import type { Troubles } from '../troubles/troubles.ts';
 import { logRejections } from './log-rejections.ts';
-import type { Troubles } from './troubles.ts';
 
 /** A state that does not come into force. */
 export interface Refusal {

@@ -1,8 +1,8 @@
 // What SIGHUP asks for: reading again what may change while the server runs. What cannot be read, or
 // not be used, changes nothing, and is told until a reload works.
-import { hintOf, messageOf } from '../../generator/message-of.ts';
-import type { ProgramLog } from '../program-log.ts';
-import type { Troubles } from './troubles.ts';
+import type { ProgramLog } from '../../generator/system/program-log.ts';
+import { hintOf, messageOf } from '../../generator/terms/message-of.ts';
+import type { Troubles } from '../troubles/troubles.ts';
 
 export interface ReloadOptions<Next> {
   /** Reads all of it; throws an error that names the file. */

@@ -1,6 +1,6 @@
 // The one place where text becomes markup. Whatever a template is given is text of strangers,
 // unless it came out of a template itself.
-import { toPrintable } from '../../generator/printable.ts';
+import { toPrintable } from '../../generator/terms/text.ts';
 
 /** Markup that may go into a page as it is. */
 export class Html {

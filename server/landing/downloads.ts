@@ -1,8 +1,8 @@
 // The files that nodes need, as the server hands them out below `/nodes/`.
-import type { GuideFile, NodeGuide } from '../../generator/node-config/node-guide.ts';
-import type { StoreUrl } from '../../generator/node-config/store-url.ts';
+import type { StoreUrl } from '../../generator/nodes/store-url.ts';
 import { armorKeys } from '../../generator/openpgp/openpgp-js.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
+import type { GuideFile, NodeGuide } from './node-guide.ts';
 
 /** A file below the address of the store. */
 export interface Download {

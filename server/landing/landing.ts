@@ -1,8 +1,8 @@
 // The routes for people: the page at `/`, and below `/nodes/` the files that it speaks of.
 import type { Request, RequestHandler, Response } from 'express';
-import type { StoreUrl } from '../../generator/node-config/store-url.ts';
+import type { StoreUrl } from '../../generator/nodes/store-url.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
-import type { Refresher } from '../refresher.ts';
+import type { Refresher } from '../follow/refresher.ts';
 import type { Download } from './downloads.ts';
 import { type PolicyFacts, createPolicyFacts } from './page-facts.ts';
 import { renderPage } from './render-page.ts';

@@ -1,11 +1,7 @@
 // What the page tells, before it is written down.
-import { formatDirectory, formatLocation } from '../../generator/location.ts';
-import {
-  type NodeGuide,
-  type ScopeGuide,
-  createNodeGuide,
-} from '../../generator/node-config/node-guide.ts';
-import { parseDockerReference } from '../../generator/docker-reference.ts';
+import { formatDirectory, formatLocation } from '../../generator/terms/location.ts';
+import { type NodeGuide, type ScopeGuide, createNodeGuide } from './node-guide.ts';
+import { parseDockerReference } from '../../generator/terms/image-name.ts';
 import type { KeyLife } from '../../generator/openpgp/key-state.ts';
 import type { KeyInfo } from '../../generator/openpgp/openpgp-js.ts';
 import type { Policy } from '../../generator/policy/policy.ts';

@@ -1,7 +1,7 @@
 // What was made for a reader is kept for the next one. Readers find the store under one address or
 // two, but a client may send any Host: made-up ones neither fill the memory nor cost a page each. What
 // was asked for longest ago is forgotten first.
-import { keepNewest } from '../../generator/keep-newest.ts';
+import { keepNewest } from '../../generator/terms/keep-newest.ts';
 import type { Download } from './downloads.ts';
 import { type StoreAddress, findStoreAddress } from './store-address.ts';
 

@@ -1,7 +1,7 @@
 // What is said whatever the policy, and where it says nothing of keys.
-import { formatDirectory, formatLocation } from '../../generator/location.ts';
-import { formatExampleSection } from '../../generator/node-config/node-guide.ts';
-import { formatStoreUrl } from '../../generator/node-config/store-url.ts';
+import { formatDirectory, formatLocation } from '../../generator/terms/location.ts';
+import { formatExampleSection } from './node-guide.ts';
+import { formatStoreUrl } from '../../generator/nodes/store-url.ts';
 import { renderBlock } from './blocks.ts';
 import { type Html, html } from '../html/html.ts';
 import type { PageFacts } from './render-page.ts';

@@ -1,6 +1,6 @@
 // What is served, and what the page has.
-import { formatStoreUrl } from '../../generator/node-config/store-url.ts';
-import type { Generation } from '../generations.ts';
+import { formatStoreUrl } from '../../generator/nodes/store-url.ts';
+import type { Generation } from '../follow/generations.ts';
 import { type Html, html } from '../html/html.ts';
 import { countOf, renderFact } from '../html/facts.ts';
 import type { PageFacts } from './render-page.ts';

@@ -1,6 +1,6 @@
 // One scope: whose signatures its images need, and what a node needs to check them.
-import { toShellWord } from '../../generator/node-config/shell-word.ts';
-import { type StoreUrl, formatStoreUrl } from '../../generator/node-config/store-url.ts';
+import { toShellWord } from '../../generator/terms/shell-word.ts';
+import { type StoreUrl, formatStoreUrl } from '../../generator/nodes/store-url.ts';
 import { renderBlock } from './blocks.ts';
 import { type Html, html } from '../html/html.ts';
 import type { ScopeFacts } from './page-facts.ts';

@@ -1,7 +1,7 @@
 // How a node is set up: commands that lead from a fresh node to one that verifies.
 import { dirname, join } from 'node:path/posix';
-import { toShellWord } from '../../generator/node-config/shell-word.ts';
-import { formatStoreUrl, isOpenToOthers } from '../../generator/node-config/store-url.ts';
+import { toShellWord } from '../../generator/terms/shell-word.ts';
+import { formatStoreUrl, isOpenToOthers } from '../../generator/nodes/store-url.ts';
 import { renderBlock } from './blocks.ts';
 import type { Download } from './downloads.ts';
 import { type Html, html } from '../html/html.ts';

@@ -1,8 +1,4 @@
-import {
-  type StoreUrl,
-  StoreUrlError,
-  parseStoreUrl,
-} from '../../generator/node-config/store-url.ts';
+import { type StoreUrl, StoreUrlError, parseStoreUrl } from '../../generator/nodes/store-url.ts';
 
 /** The address of the store as the page shows it. */
 export interface StoreAddress {

@@ -2,9 +2,9 @@
 // address: whoever asks for signatures must not decide how many series there are.
 import { Registry } from 'prom-client';
 import type { Keyring } from '../../generator/openpgp/openpgp-js.ts';
-import { TROUBLE_KINDS, type Troubles } from '../follow/troubles.ts';
-import type { LastRefresh, Refresher } from '../refresher.ts';
-import type { WebhookResult } from '../webhook.ts';
+import type { LastRefresh, Refresher } from '../follow/refresher.ts';
+import type { WebhookResult } from '../follow/webhook/webhook.ts';
+import { TROUBLE_KINDS, type Troubles } from '../troubles/troubles.ts';
 import type { DurationCounts } from './duration-counts.ts';
 import { createKeyExpiries } from './key-expiries.ts';
 import type { LookupCounts } from './lookup-counts.ts';

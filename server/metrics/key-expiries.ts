@@ -1,7 +1,7 @@
 // When keys end for what is served: a key may go on when the subkey that signed may not. Nodes refuse
 // what an expired subkey has signed, so the earliest end of all parts in use counts.
 import type { Keyring } from '../../generator/openpgp/openpgp-js.ts';
-import type { SignatureStore } from '../../generator/store.ts';
+import type { SignatureStore } from '../../generator/store/store.ts';
 
 export interface KeyExpiriesOptions {
   /** Undefined where nothing is verified. */

@@ -1,6 +1,6 @@
 // How many lookups there were, by outcome: since the start, and in each minute of the last hour.
 // Adding one costs a few numbers, and the memory is bounded: minutes without lookups take none.
-import type { Outcome } from '../lookup.ts';
+import type { Outcome } from '../lookups/lookup.ts';
 import { type DurationCounts, createDurationCounts } from './duration-counts.ts';
 
 export type OutcomeCounts = Readonly<Record<Outcome, number>>;

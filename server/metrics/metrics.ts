@@ -1,7 +1,7 @@
 // What is measured, for Prometheus. What formats it is loaded late, so that the server starts sooner,
 // and ahead of the first scrape, which would keep lookups waiting for it.
-import type { LastRefresh } from '../refresher.ts';
-import type { WebhookResult } from '../webhook.ts';
+import type { LastRefresh } from '../follow/refresher.ts';
+import type { WebhookResult } from '../follow/webhook/webhook.ts';
 import { createDurationCounts } from './duration-counts.ts';
 import type { Exposition, MetricValues } from './exposition.ts';
 

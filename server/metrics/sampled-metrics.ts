@@ -1,6 +1,6 @@
 // Metrics whose values are read when they are asked for, all of them: what is gone vanishes.
 import { Counter, Gauge, type Registry } from 'prom-client';
-import { toLine } from '../../generator/printable.ts';
+import { toLine } from '../../generator/terms/text.ts';
 import { type MetricName, describeMetric } from './metric-list.ts';
 
 /** A value, and that of the metric's label; undefined for a metric without one. */

@@ -3,11 +3,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Evidence, findReasonsOneByOne } from '../../generator/explain/find-reasons.ts';
 import type { Reason, ReasonCode } from '../../generator/explain/reason.ts';
-import { messageOf } from '../../generator/message-of.ts';
 import type { HistoryChange, Source } from '../../generator/sources/source.ts';
-import { type Failures, isUnexpected } from '../follow/failures.ts';
-import type { ProgramLog } from '../program-log.ts';
-import type { Refresher } from '../refresher.ts';
+import type { ProgramLog } from '../../generator/system/program-log.ts';
+import { messageOf } from '../../generator/terms/message-of.ts';
+import type { Refresher } from '../follow/refresher.ts';
+import { type Failures, isUnexpected } from '../troubles/failures.ts';
 import { createLoggedReasons } from './logged-reasons.ts';
 
 export interface Reasons {

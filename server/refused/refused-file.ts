@@ -2,9 +2,9 @@
 // be read or written is told, and harms nothing.
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { hasCode } from '../../generator/has-code.ts';
-import { messageOf } from '../../generator/message-of.ts';
 import { replaceFile } from '../../generator/system/durable.ts';
+import { hasCode } from '../../generator/terms/has-code.ts';
+import { messageOf } from '../../generator/terms/message-of.ts';
 import type { SavedPulls } from './refused-pull.ts';
 import type { RefusedPulls } from './refused-pulls.ts';
 import { SavedPullsError, formatSavedPulls, parseSavedPulls } from './saved-pulls.ts';

@@ -1,6 +1,6 @@
 // Refused pulls as they are written into a file, and read again with suspicion.
 import { z } from 'zod';
-import { formatLocation, parseLocation } from '../../generator/location.ts';
+import { formatLocation, parseLocation } from '../../generator/terms/location.ts';
 import {
   MAX_CLIENTS,
   MAX_CLIENT_LENGTH,

@@ -1,5 +1,5 @@
 import type { RefusedPull } from '../refused/refused-pull.ts';
-import type { ExplainedPull } from './overview-facts.ts';
+import type { ExplainedPull } from './parts/overview-facts.ts';
 import type { StatusServices } from './services.ts';
 
 /** A reader waits so long for git; what comes later is on the page the next time. Milliseconds. */

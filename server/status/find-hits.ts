@@ -1,9 +1,9 @@
-import { findRejected } from '../../generator/explain/find-rejected.ts';
-import { parseDockerReference } from '../../generator/docker-reference.ts';
-import { parseLocation } from '../../generator/location.ts';
+import { parseDockerReference } from '../../generator/terms/image-name.ts';
+import { parseLocation } from '../../generator/terms/location.ts';
+import { findRejected } from '../search/find-rejected.ts';
+import { ON_A_PAGE, type Searches } from '../search/searches.ts';
 import { explainPulls } from './explain-pulls.ts';
 import type { Hits } from './render-search.ts';
-import { ON_A_PAGE, type Searches } from './searches.ts';
 import type { StatusServices } from './services.ts';
 
 /** A digest, whole or its beginning, with or without what people copy along with it. */

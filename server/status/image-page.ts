@@ -1,6 +1,6 @@
-import { formatDirectory } from '../../generator/location.ts';
-import { splitDirectory } from './links.ts';
+import { formatDirectory } from '../../generator/terms/location.ts';
 import { type Page, type PageRequest, notLoaded, refuseQuery } from './page.ts';
+import { splitDirectory } from './parts/links.ts';
 import { readImage } from './read-image.ts';
 import { readParameter } from './read-parameter.ts';
 import { renderImage } from './render-image.ts';

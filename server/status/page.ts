@@ -1,7 +1,7 @@
 import type { Request } from 'express';
+import type { RefreshStatus } from '../follow/refresher.ts';
 import { type Html, html } from '../html/html.ts';
-import type { RefreshStatus } from '../refresher.ts';
-import type { Searches } from './searches.ts';
+import type { Searches } from '../search/searches.ts';
 import type { StatusServices } from './services.ts';
 
 /** What a page is made from. */

@@ -1,10 +1,10 @@
 // The status pages for people: HTML that needs no script, and is cheap to ask for again and again.
 import express, { type ErrorRequestHandler, type Router } from 'express';
-import { createFailedRequest } from '../failed-request.ts';
+import { createFailedRequest } from '../troubles/failed-request.ts';
 import { html } from '../html/html.ts';
 import { allowOnly } from './allow-only.ts';
 import { makeImagePage } from './image-page.ts';
-import { TooBusyError } from './lane.ts';
+import { TooBusyError } from '../search/lane.ts';
 import { makeOverviewPage } from './overview-page.ts';
 import { type Page, type PageRequest, WAY_OUT } from './page.ts';
 import { renderFrame } from './render-frame.ts';
@@ -12,7 +12,7 @@ import { makeRefusedPage } from './refused-page.ts';
 import { makeRejectedPage } from './rejected-page.ts';
 import { makeRepositoryPage } from './repository-page.ts';
 import { makeSearchPage } from './search-page.ts';
-import { createSearches } from './searches.ts';
+import { createSearches } from '../search/searches.ts';
 import type { StatusServices } from './services.ts';
 
 const PAGES: Readonly<Record<string, (request: PageRequest) => Promise<Page>>> = {

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { findRejected } from '../../generator/explain/find-rejected.ts';
 import type { HistoryCommit } from '../../generator/sources/source.ts';
+import { findRejected } from '../search/find-rejected.ts';
+import { ON_A_PAGE } from '../search/searches.ts';
 import { PATIENCE } from './explain-pulls.ts';
-import { splitDirectory } from './links.ts';
-import type { FoundReason } from './overview-facts.ts';
 import type { PageRequest } from './page.ts';
+import { splitDirectory } from './parts/links.ts';
+import type { FoundReason } from './parts/overview-facts.ts';
 import type { ImageFacts, ShownSignature } from './render-image.ts';
-import { ON_A_PAGE } from './searches.ts';
 import type { StatusServices } from './services.ts';
 
 /** Gathers what is known of an image. */

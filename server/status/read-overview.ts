@@ -1,9 +1,9 @@
 import { toKeyState } from '../../generator/openpgp/key-state.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
-import type { SignatureStore } from '../../generator/store.ts';
+import type { SignatureStore } from '../../generator/store/store.ts';
+import { ON_A_PAGE, type Searches } from '../search/searches.ts';
 import { explainPulls } from './explain-pulls.ts';
-import type { OverviewFacts, ServedCounts, StatusKey } from './overview-facts.ts';
-import { ON_A_PAGE, type Searches } from './searches.ts';
+import type { OverviewFacts, ServedCounts, StatusKey } from './parts/overview-facts.ts';
 import type { StatusServices } from './services.ts';
 
 /** "Lately", in milliseconds. */

@@ -2,11 +2,11 @@ import { html } from '../html/html.ts';
 import { countOf, formatNumber } from '../html/facts.ts';
 import { explainPulls } from './explain-pulls.ts';
 import { hasDigest } from './find-hits.ts';
-import { addressOf } from './links.ts';
+import { addressOf } from './parts/links.ts';
 import { type Page, type PageRequest, refuseQuery } from './page.ts';
 import { readParameter } from './read-parameter.ts';
-import { renderPulls } from './render-pulls.ts';
-import { ON_A_PAGE } from './searches.ts';
+import { renderPulls } from './parts/render-pulls.ts';
+import { ON_A_PAGE } from '../search/searches.ts';
 
 /** Refused pulls, all, of a repository or of a digest: `?page=N`, `&repository=…`, `&digest=sha256:HEX`. */
 export async function makeRefusedPage({ query, services, now }: PageRequest): Promise<Page> {

@@ -1,12 +1,12 @@
-import { findRejected } from '../../generator/explain/find-rejected.ts';
+import { findRejected } from '../search/find-rejected.ts';
 import { html } from '../html/html.ts';
 import { countOf, formatNumber } from '../html/facts.ts';
-import { addressOf } from './links.ts';
-import { isStateRefused } from './overview-facts.ts';
+import { addressOf } from './parts/links.ts';
+import { isStateRefused } from './parts/overview-facts.ts';
 import { type Page, type PageRequest, refuseQuery } from './page.ts';
 import { readParameter } from './read-parameter.ts';
-import { WHOLE_STATE, renderRejected } from './render-rejected.ts';
-import { ON_A_PAGE } from './searches.ts';
+import { WHOLE_STATE, renderRejected } from './parts/render-rejected.ts';
+import { ON_A_PAGE } from '../search/searches.ts';
 
 /**
  * Rejected files, all, of a repository or of a digest, in the order of their paths: `?after=PATH`,

@@ -1,16 +1,16 @@
 import { type Html, type Part, html } from '../html/html.ts';
 import { renderFact } from '../html/facts.ts';
-import type { Signature, Warning } from '../../generator/judge.ts';
-import { formatClaims } from '../../generator/report.ts';
-import type { FoundRejected } from '../../generator/explain/find-rejected.ts';
+import type { Signature, Warning } from '../../generator/gate/judge.ts';
+import { formatClaims } from '../../generator/store/report.ts';
+import type { FoundRejected } from '../search/find-rejected.ts';
 import type { HistoryCommit } from '../../generator/sources/source.ts';
-import { formatLocation } from '../../generator/location.ts';
-import { renderDigest, renderRepositoryLink, splitDirectory } from './links.ts';
-import type { ExplainedPull, FoundReason } from './overview-facts.ts';
-import { renderClients, renderWhen } from './render-pulls.ts';
-import { renderChange, renderFindings, renderReason } from './render-reason.ts';
-import { renderSomeRejected } from './render-rejected.ts';
-import { renderTime } from './render-time.ts';
+import { formatLocation } from '../../generator/terms/location.ts';
+import { renderDigest, renderRepositoryLink, splitDirectory } from './parts/links.ts';
+import type { ExplainedPull, FoundReason } from './parts/overview-facts.ts';
+import { renderClients, renderWhen } from './parts/render-pulls.ts';
+import { renderChange, renderFindings, renderReason } from './parts/render-reason.ts';
+import { renderSomeRejected } from './parts/render-rejected.ts';
+import { renderTime } from './parts/render-time.ts';
 
 /** A signature that is served. */
 export interface ShownSignature {

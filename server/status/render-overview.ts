@@ -1,12 +1,12 @@
 import { type Html, html } from '../html/html.ts';
 import { countOf, formatNumber } from '../html/facts.ts';
-import { addressOf, renderImageLink } from './links.ts';
-import { type OverviewFacts, isStateRefused } from './overview-facts.ts';
-import { renderRates } from './rate-chart.ts';
-import { renderKeys } from './render-keys.ts';
-import { renderPulls, renderResolved } from './render-pulls.ts';
-import { WHOLE_STATE, renderRejected } from './render-rejected.ts';
-import { renderServed, renderState } from './render-state.ts';
+import { addressOf, renderImageLink } from './parts/links.ts';
+import { type OverviewFacts, isStateRefused } from './parts/overview-facts.ts';
+import { renderRates } from './parts/rate-chart.ts';
+import { renderKeys } from './parts/render-keys.ts';
+import { renderPulls, renderResolved } from './parts/render-pulls.ts';
+import { WHOLE_STATE, renderRejected } from './parts/render-rejected.ts';
+import { renderServed, renderState } from './parts/render-state.ts';
 import { renderTroubles } from './render-troubles.ts';
 
 /** The page at `/`: what is wrong first. */

@@ -1,12 +1,12 @@
 import { type Html, html } from '../html/html.ts';
 import { countOf, formatNumber } from '../html/facts.ts';
-import type { FoundRejected } from '../../generator/explain/find-rejected.ts';
-import type { Signature } from '../../generator/judge.ts';
-import { addressOf, renderDigestLink, renderFingerprint, splitDirectory } from './links.ts';
-import { type ShownPulls, renderSomePulls } from './render-pulls.ts';
-import { renderSomeRejected } from './render-rejected.ts';
-import { renderTable } from './render-table.ts';
-import { renderTime } from './render-time.ts';
+import type { FoundRejected } from '../search/find-rejected.ts';
+import type { Signature } from '../../generator/gate/judge.ts';
+import { addressOf, renderDigestLink, renderFingerprint, splitDirectory } from './parts/links.ts';
+import { type ShownPulls, renderSomePulls } from './parts/render-pulls.ts';
+import { renderSomeRejected } from './parts/render-rejected.ts';
+import { renderTable } from './parts/render-table.ts';
+import { renderTime } from './parts/render-time.ts';
 
 export interface ShownImage {
   readonly directory: string;

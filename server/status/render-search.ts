@@ -1,12 +1,12 @@
 import { type Html, html } from '../html/html.ts';
 import { countOf, formatNumber } from '../html/facts.ts';
-import type { FoundDigests } from '../../generator/explain/find-digests.ts';
-import type { FoundRejected } from '../../generator/explain/find-rejected.ts';
-import type { FoundRepositories } from '../../generator/explain/find-repositories.ts';
-import { renderImageLink, renderRepositoryLink } from './links.ts';
+import type { FoundDigests } from '../search/find-digests.ts';
+import type { FoundRejected } from '../search/find-rejected.ts';
+import type { FoundRepositories } from '../search/find-repositories.ts';
+import { renderImageLink, renderRepositoryLink } from './parts/links.ts';
 import { WAY_OUT } from './page.ts';
-import { type ShownPulls, renderSomePulls } from './render-pulls.ts';
-import { renderSomeRejected } from './render-rejected.ts';
+import { type ShownPulls, renderSomePulls } from './parts/render-pulls.ts';
+import { renderSomeRejected } from './parts/render-rejected.ts';
 
 /** What was found for a text. */
 export interface Hits {

@@ -1,9 +1,9 @@
 // What is wrong with the server itself, and who brought it, as far as somebody did.
-import { TROUBLES, type Trouble } from '../follow/troubles.ts';
 import { type Html, html } from '../html/html.ts';
-import type { OverviewFacts } from './overview-facts.ts';
-import { renderCommit } from './render-state.ts';
-import { renderTime } from './render-time.ts';
+import { TROUBLES, type Trouble } from '../troubles/troubles.ts';
+import type { OverviewFacts } from './parts/overview-facts.ts';
+import { renderCommit } from './parts/render-state.ts';
+import { renderTime } from './parts/render-time.ts';
 
 /** Nothing where there is no trouble. */
 export function renderTroubles({ troubles, now }: OverviewFacts): Html | undefined {

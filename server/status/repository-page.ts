@@ -1,10 +1,10 @@
-import { formatDirectory } from '../../generator/location.ts';
+import { formatDirectory } from '../../generator/terms/location.ts';
 import { html } from '../html/html.ts';
+import { ON_A_PAGE } from '../search/searches.ts';
 import { explainPulls } from './explain-pulls.ts';
 import { type Page, type PageRequest, WAY_OUT, notLoaded, refuseQuery } from './page.ts';
 import { readParameter } from './read-parameter.ts';
 import { renderRepository } from './render-repository.ts';
-import { ON_A_PAGE } from './searches.ts';
 
 /** What is known of a repository: `?name=[PREFIX/]NAMESPACE/REPO`, `&after=sha256:HEX`. */
 export async function makeRepositoryPage(request: PageRequest): Promise<Page> {

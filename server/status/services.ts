@@ -1,13 +1,13 @@
 import type { Policy } from '../../generator/policy/policy.ts';
 import type { Source } from '../../generator/sources/source.ts';
-import type { Failures } from '../follow/failures.ts';
-import type { Troubles } from '../follow/troubles.ts';
+import type { Failures } from '../troubles/failures.ts';
+import type { Troubles } from '../troubles/troubles.ts';
 import type { LookupCounts } from '../metrics/lookup-counts.ts';
 import type { Metrics } from '../metrics/metrics.ts';
-import type { ProgramLog } from '../program-log.ts';
+import type { ProgramLog } from '../../generator/system/program-log.ts';
 import type { Reasons } from '../refused/reasons.ts';
 import type { RefusedPulls } from '../refused/refused-pulls.ts';
-import type { Refresher } from '../refresher.ts';
+import type { Refresher } from '../follow/refresher.ts';
 
 /** What the routes for operators, and the pages, tell of. */
 export interface StatusServices {

@@ -5,7 +5,7 @@ import { cp, mkdir, readFile, readdir, readlink, rename, writeFile } from 'node:
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { useTemporary } from '../e2e/temporary.ts';
-import { importStates } from '../generator/sources/import-states.ts';
+import { importStates } from '../generator/sources/git/import-states.ts';
 import { describeWith } from '../with-tools.ts';
 import { type ProgramResult, runInProcess } from './run-in-process.ts';
 

@@ -6,7 +6,7 @@ import { readdirSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Environment } from '../../cli/read-settings.ts';
+import type { Environment } from '../../cli/base/read-settings.ts';
 import { useTemporary } from '../e2e/temporary.ts';
 import { describeWith } from '../with-tools.ts';
 import { runInProcess } from './run-in-process.ts';

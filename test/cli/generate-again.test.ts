@@ -15,8 +15,8 @@ import {
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { lockDirectory } from '../../generator/directory-lock.ts';
-import { parseLocation } from '../../generator/location.ts';
+import { lockDirectory } from '../../generator/system/directory-lock.ts';
+import { parseLocation } from '../../generator/terms/location.ts';
 import { startBackground } from '../e2e/background.ts';
 import { type GitRemote, makeGitRemote } from '../e2e/git-remote.ts';
 import { runLookaside } from '../e2e/lookaside.ts';

@@ -3,7 +3,7 @@ import { EventEmitter, once } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import { type AddressInfo, type Server, createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { withTemporaryState } from '../../cli/open-source.ts';
+import { withTemporaryState } from '../../cli/inputs/open-source.ts';
 import { startBackground } from '../e2e/background.ts';
 import { useTemporary } from '../e2e/temporary.ts';
 

@@ -1,6 +1,6 @@
 // What the program says of itself.
 import assert from 'node:assert/strict';
-import { readVersion } from '../../cli/read-version.ts';
+import { readVersion } from '../../cli/base/read-version.ts';
 import { runInProcess } from './run-in-process.ts';
 
 const ask = async (...args: string[]): Promise<[code: number, stdout: string, stderr: string]> => {

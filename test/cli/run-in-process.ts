@@ -1,9 +1,9 @@
 import { EventEmitter } from 'node:events';
 import { PassThrough, Readable } from 'node:stream';
 import { buffer, text } from 'node:stream/consumers';
-import { formatComplaint } from '../../cli/complaint.ts';
+import type { World } from '../../cli/base/process-io.ts';
+import { formatComplaint } from '../../cli/base/usage-error.ts';
 import { runProgram } from '../../cli/program.ts';
-import type { World } from '../../cli/world.ts';
 import { unfailing } from './unfailing.ts';
 
 export interface ProgramResult {

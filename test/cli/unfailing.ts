@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import type { World } from '../../cli/world.ts';
+import type { World } from '../../cli/base/process-io.ts';
 
 /** A process that nothing unexpected happens to. */
 export const unfailing: Pick<World, 'failures' | 'exit'> = {

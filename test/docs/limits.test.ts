@@ -1,10 +1,10 @@
 // What docs/limits.md says is what the code has.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { optionOf } from '../../cli/options.ts';
-import { BUDGET_OPTIONS } from '../../generator/budgets.ts';
-import { BODY_LIMITS } from '../../server/follow/body-room.ts';
-import { LISTENER_LIMITS, MAX_CONNECTIONS, MAX_HEADER_SIZE } from '../../server/listener.ts';
+import { optionOf } from '../../cli/base/options.ts';
+import { BUDGET_OPTIONS } from '../../generator/terms/budgets.ts';
+import { BODY_LIMITS } from '../../server/follow/webhook/body-room.ts';
+import { LISTENER_LIMITS, MAX_CONNECTIONS, MAX_HEADER_SIZE } from '../../server/listen/listener.ts';
 
 describe('docs/limits.md', () => {
   const text = readFileSync('docs/limits.md', 'utf8');

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
-import { OPTION_NAMES, optionOf } from '../../cli/options.ts';
+import { OPTION_NAMES, optionOf } from '../../cli/base/options.ts';
 import { runOrThrow } from '../e2e/run.ts';
 import { type Page, anchorsOf, linksOf, readPages, withoutBlocks } from './pages.ts';
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import { OPTIONS, OPTION_NAMES, optionOf } from '../../cli/options.ts';
+import { OPTIONS, OPTION_NAMES, optionOf } from '../../cli/base/options.ts';
 
 const workflowSchema = z.object({
   on: z.string(),

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeInstallScript } from '../../generator/node-config/targets/install-script.ts';
-import { OPTIONS, toFile } from '../generator/node-config/targets/samples.ts';
+import { writeInstallScript } from '../../generator/nodes/targets/install-script.ts';
+import { OPTIONS, toFile } from '../generator/nodes/targets/samples.ts';
 import { takeSnapshot } from './node-config.ts';
 import { POLICY, makeRoot } from './node-root.ts';
 import { run } from './run.ts';

@@ -13,8 +13,8 @@ import {
 } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import * as fc from 'fast-check';
-import { writeInstallScript } from '../../generator/node-config/targets/install-script.ts';
-import { OPTIONS, anyFiles, anyLines } from '../generator/node-config/targets/samples.ts';
+import { writeInstallScript } from '../../generator/nodes/targets/install-script.ts';
+import { OPTIONS, anyFiles, anyLines } from '../generator/nodes/targets/samples.ts';
 import { describeWith, findTool, toolPath } from '../with-tools.ts';
 import { SCOPES, readTree, takeSnapshot, writeTarget } from './node-config.ts';
 import { POLICY, isRoot, makeRoot } from './node-root.ts';

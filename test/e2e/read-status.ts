@@ -1,7 +1,7 @@
-import type { RejectedFile } from '../../generator/report.ts';
-import type { Summary } from '../../generator/store-directory.ts';
-import type { Trouble } from '../../server/follow/troubles.ts';
-import type { RefreshStatus } from '../../server/refresher.ts';
+import type { RejectedFile } from '../../generator/store/report.ts';
+import type { Summary } from '../../generator/store/store-directory.ts';
+import type { RefreshStatus } from '../../server/follow/refresher.ts';
+import type { Trouble } from '../../server/troubles/troubles.ts';
 
 /** The members of `/status.json` that the tests look at. */
 export interface Status extends RefreshStatus {

@@ -1,4 +1,4 @@
-import { serviceLinks } from '../cli/service-links.ts';
+import { serviceLinks } from '../cli/base/service-links.ts';
 import { startLookaside } from './lookaside.ts';
 import { useTemporary } from './temporary.ts';
 

@@ -2,7 +2,7 @@
 // is room again; prints what became of both. Run by no-process.test.ts.
 import { execFileSync } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
-import { GitRunner } from '../../dist/generator/sources/git-runner.js';
+import { GitRunner } from '../../dist/generator/sources/git/processes/git-runner.js';
 
 const { PATH = '' } = process.env;
 const runner = new GitRunner({ PATH });

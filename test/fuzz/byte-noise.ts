@@ -1,10 +1,10 @@
 // Random bytes over real signatures, judged by the in-process engine alone: gpgv would hide what
 // that engine lets through.
 import { setImmediate } from 'node:timers/promises';
-import { parseBlob } from '../../generator/blob.ts';
 import { createOpenMessage } from '../../generator/openpgp/open-message.ts';
 import { type Keyring, readKeyring } from '../../generator/openpgp/openpgp-js.ts';
-import { isRejection } from '../../generator/rejection.ts';
+import { parseBlob } from '../../generator/openpgp/signature-file.ts';
+import { isRejection } from '../../generator/terms/rejection.ts';
 import type { Case } from './cases.ts';
 import { decompress } from './compression.ts';
 import type { BaseMessage, Material } from './material.ts';

@@ -1,10 +1,10 @@
-import { createJudge } from '../../generator/judge.ts';
-import { formatLocation, parseLocation } from '../../generator/location.ts';
+import { createJudge } from '../../generator/gate/judge.ts';
 import { openGpgv } from '../../generator/openpgp/gpgv.ts';
 import { createOpenMessage } from '../../generator/openpgp/open-message.ts';
 import { readKeyring } from '../../generator/openpgp/openpgp-js.ts';
 import { createSimplePolicy } from '../../generator/policy/policy.ts';
-import { isRejection } from '../../generator/rejection.ts';
+import { formatLocation, parseLocation } from '../../generator/terms/location.ts';
+import { isRejection } from '../../generator/terms/rejection.ts';
 import { makeTemporary, removeTemporary } from '../e2e/temporary.ts';
 import { HEX, type Place } from './place.ts';
 import type { Verdict } from './verdict.ts';

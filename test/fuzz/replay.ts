@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { formatLocation } from '../../generator/location.ts';
+import { formatLocation } from '../../generator/terms/location.ts';
 import type { Case } from './cases.ts';
 import { HEX, PLACES } from './place.ts';
 

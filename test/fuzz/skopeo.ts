@@ -1,7 +1,7 @@
 // The judge to compare with: skopeo pulls the image with the file as its one signature.
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { formatLocation } from '../../generator/location.ts';
+import { formatLocation } from '../../generator/terms/location.ts';
 import { startRegistry } from '../e2e/registry.ts';
 import { run } from '../e2e/run.ts';
 import { makeTemporary, removeTemporary } from '../e2e/temporary.ts';

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import type { PublishableFile } from '../../generator/checked-file.ts';
-import { type Location, parseLocation } from '../../generator/location.ts';
-import { type Judge, type Signature, createJudge } from '../../generator/judge.ts';
+import type { PublishableFile } from '../../generator/gate/checked-file.ts';
+import { type Location, parseLocation } from '../../generator/terms/location.ts';
+import { type Judge, type Signature, createJudge } from '../../generator/gate/judge.ts';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ import { openGpgv } from '../../generator/openpgp/gpgv.ts';
 import { createOpenMessage } from '../../generator/openpgp/open-message.ts';
 import { type Keyring, readKeyring } from '../../generator/openpgp/openpgp-js.ts';
 import { type Policy, createScope, createSimplePolicy } from '../../generator/policy/policy.ts';
-import { type Rejection, isRejection } from '../../generator/rejection.ts';
+import { type Rejection, isRejection } from '../../generator/terms/rejection.ts';
 import type { Entry, FileEntry, Snapshot } from '../../generator/sources/source.ts';
 
 /** The digest and directory of the signatures in `fixtures/vectors/lab`. */

@@ -4,7 +4,7 @@ import { copyFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse, parseAllDocuments } from 'yaml';
 import { z } from 'zod';
-import { OPTION_NAMES } from '../../cli/options.ts';
+import { OPTION_NAMES } from '../../cli/base/options.ts';
 import { runOrThrow } from '../e2e/run.ts';
 import { makeTemporary, removeTemporary } from '../e2e/temporary.ts';
 import { describeWith } from '../with-tools.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { TlsFiles } from '../../server/listener.ts';
+import type { TlsFiles } from '../../server/listen/listener.ts';
 import { run } from '../e2e/run.ts';
 
 /** Makes a certificate that signs itself for the common name `name`. */

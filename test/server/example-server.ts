@@ -1,14 +1,14 @@
 import { cp, readFile, readdir } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { createSimplePolicy } from '../../generator/policy/policy.ts';
-import { createDirectorySource } from '../../generator/sources/directory.ts';
+import { createDirectorySource } from '../../generator/sources/directory/directory.ts';
 import { type RunningServer, type ServerOptions, startServer } from '../../server/start-server.ts';
 import { makeTemporary, removeTemporary } from '../e2e/temporary.ts';
 import { gpgv, openMessage } from '../generator/samples.ts';
 import { captureLines, type CapturedLines } from './captured-lines.ts';
-import { Troubles } from '../../server/follow/troubles.ts';
+import { Troubles } from '../../server/troubles/troubles.ts';
 import { createGate } from './gate.ts';
-import { createProgramLog } from '../../server/program-log.ts';
+import { createProgramLog } from '../../generator/system/program-log.ts';
 import { countFailures } from './no-failures.ts';
 
 export const EXAMPLE = join(import.meta.dirname, '../../signatures');

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
-import type { Judge, Signature } from '../../generator/judge.ts';
+import type { Judge, Signature } from '../../generator/gate/judge.ts';
 import { createScope } from '../../generator/policy/policy.ts';
-import { reject } from '../../generator/rejection.ts';
+import { reject } from '../../generator/terms/rejection.ts';
 
 export const HEX = 'ab'.repeat(32);
 export const DIRECTORY = `team/app@sha256=${HEX}`;

@@ -1,7 +1,7 @@
-import { Failures } from '../../server/follow/failures.ts';
-import { Troubles } from '../../server/follow/troubles.ts';
-import type { ProgramLog } from '../../server/program-log.ts';
-import { createProgramLog } from '../../server/program-log.ts';
+import type { ProgramLog } from '../../generator/system/program-log.ts';
+import { createProgramLog } from '../../generator/system/program-log.ts';
+import { Failures } from '../../server/troubles/failures.ts';
+import { Troubles } from '../../server/troubles/troubles.ts';
 import { captureLines } from './captured-lines.ts';
 
 /** Failures of a server that must not end. */

@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import { eventually } from '../e2e/eventually.ts';
 import { readStatus } from '../e2e/read-status.ts';
-import { SignatureStore } from '../../generator/store.ts';
-import { Failures } from '../../server/follow/failures.ts';
-import { Troubles } from '../../server/follow/troubles.ts';
-import { createProgramLog } from '../../server/program-log.ts';
-import { createLane } from '../../server/status/lane.ts';
+import { SignatureStore } from '../../generator/store/store.ts';
+import { Failures } from '../../server/troubles/failures.ts';
+import { Troubles } from '../../server/troubles/troubles.ts';
+import { createProgramLog } from '../../generator/system/program-log.ts';
+import { createLane } from '../../server/search/lane.ts';
 import { captureLines } from './captured-lines.ts';
 import { type ExampleServer, startExample } from './example-server.ts';
 import { createGate } from './gate.ts';

@@ -1,12 +1,12 @@
 // Whatever strangers write, nothing leaves that a terminal obeys, and no line of the log is endless.
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import { formatComplaint } from '../../cli/complaint.ts';
+import { formatComplaint } from '../../cli/base/usage-error.ts';
 import { formatShown } from '../../cli/format-shown.ts';
-import { escapeJson, formatJson, toLine } from '../../generator/printable.ts';
-import { reject } from '../../generator/rejection.ts';
-import { MAX_LOG_LINE, createProgramLog } from '../../server/program-log.ts';
-import { createTerminalStream } from '../../server/terminal-stream.ts';
+import { escapeJson, formatJson, toLine } from '../../generator/terms/text.ts';
+import { reject } from '../../generator/terms/rejection.ts';
+import { MAX_LOG_LINE, createProgramLog } from '../../generator/system/program-log.ts';
+import { createTerminalStream } from '../../generator/system/terminal-stream.ts';
 import { SourceError } from '../../generator/sources/source.ts';
 import { eventually } from '../e2e/eventually.ts';
 import { readStatus } from '../e2e/read-status.ts';

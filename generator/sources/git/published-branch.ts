@@ -2,9 +2,9 @@
 // may hold what was withdrawn there: its state is not served, however long the remote is down.
 import { readFile } from 'node:fs/promises';
 import { replaceBytes } from '../../system/durable.ts';
-import type { FollowedBranch } from '../followed-branch.ts';
 import { SourceError } from '../source.ts';
 import { isBranchName } from './branch-name.ts';
+import type { FollowedBranch } from './followed-branch.ts';
 
 const NAMED = 'named';
 /** The remote chose it, and may choose another: who follows that follows both. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { formatDirectory, formatLocation } from '../../../generator/location.ts';
+import { formatDirectory, formatLocation } from '../../../generator/terms/location.ts';
 
 /** An image that is signed; no registry has it. */
 export interface Image {

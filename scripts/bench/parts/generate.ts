@@ -1,6 +1,6 @@
 import { readFile, readdir, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parseLocation } from '../../../generator/location.ts';
+import { parseLocation } from '../../../generator/terms/location.ts';
 import { makeRemote } from '../data/pushes.ts';
 import type { Bench, Part } from '../part.ts';
 import { runLookaside } from '../process/run-lookaside.ts';

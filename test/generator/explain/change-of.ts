@@ -1,5 +1,5 @@
-import { formatLocation } from '../../../generator/location.ts';
 import type { HistoryChange, HistoryCommit } from '../../../generator/sources/source.ts';
+import { formatLocation } from '../../../generator/terms/location.ts';
 
 /** A commit that took the first signature of a directory away, if the path is one. */
 export function changeOf(commit: HistoryCommit, directory: string): HistoryChange {

@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
-import type { CheckedFile } from '../../../generator/checked-file.ts';
+import type { CheckedFile } from '../../../generator/gate/checked-file.ts';
 import { changeOf } from './change-of.ts';
 import { explainImage } from '../../../generator/explain/explain-image.ts';
-import { parsePulledImage } from '../../../generator/explain/pulled-image.ts';
+import { parsePulledImage } from '../../../generator/terms/pulled-image.ts';
 import type { Keyring } from '../../../generator/openpgp/openpgp-js.ts';
-import { formatDirectory, formatLocation, parseLocation } from '../../../generator/location.ts';
+import {
+  formatDirectory,
+  formatLocation,
+  parseLocation,
+} from '../../../generator/terms/location.ts';
 import {
   type Policy,
   type Requirement,
@@ -13,10 +17,10 @@ import {
   createSimplePolicy,
 } from '../../../generator/policy/policy.ts';
 import { DEFAULT_IDENTITY } from '../../../generator/policy/signed-identity.ts';
-import { reject } from '../../../generator/rejection.ts';
+import { reject } from '../../../generator/terms/rejection.ts';
 import type { HistoryCommit } from '../../../generator/sources/source.ts';
 import { HEX, entryOf, keyringOf, publishable } from '../samples.ts';
-import { sightOf, storeOf } from '../store-of.ts';
+import { sightOf, storeOf } from '../store/store-of.ts';
 
 const OTHER_HEX = 'cd'.repeat(32);
 const NAME = 'quay.io/team/app';

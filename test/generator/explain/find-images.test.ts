@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { findImages } from '../../../generator/explain/newest-images.ts';
-import { formatDirectory, formatLocation } from '../../../generator/location.ts';
-import { SignatureStore } from '../../../generator/store.ts';
+import { SignatureStore } from '../../../generator/store/store.ts';
+import { formatDirectory, formatLocation } from '../../../generator/terms/location.ts';
 import { publishable } from '../samples.ts';
 
 const NAME = 'team/app';

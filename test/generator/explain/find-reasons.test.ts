@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import type { CheckedFile } from '../../../generator/checked-file.ts';
 import { findReasons, guessReason } from '../../../generator/explain/find-reasons.ts';
-import { formatDirectory, formatLocation, parseLocation } from '../../../generator/location.ts';
-import { reject } from '../../../generator/rejection.ts';
+import type { CheckedFile } from '../../../generator/gate/checked-file.ts';
+import {
+  formatDirectory,
+  formatLocation,
+  parseLocation,
+} from '../../../generator/terms/location.ts';
+import { reject } from '../../../generator/terms/rejection.ts';
 import { entryOf, publishable } from '../samples.ts';
-import { sightOf, storeOf } from '../store-of.ts';
+import { sightOf, storeOf } from '../store/store-of.ts';
 
 const HEXES = ['ab', 'cd', 'ef'].map((pair) => pair.repeat(32));
 const REPOSITORIES = ['team/app', 'images/team/app', 'team/worker'];

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import * as fc from 'fast-check';
 import { findNewest, findNewestOfAll } from '../../../generator/explain/newest-images.ts';
-import { formatDirectory, formatLocation } from '../../../generator/location.ts';
-import { storeOf } from '../store-of.ts';
+import { formatDirectory, formatLocation } from '../../../generator/terms/location.ts';
+import { storeOf } from '../store/store-of.ts';
 import { publishable } from '../samples.ts';
 
 const REPOSITORIES = ['team/app', 'team', 'a/team/app', 'team/app2'];

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { readGpgvStatus } from '../../../generator/openpgp/gpgv-status.ts';
-import { type RejectionCode, isRejection } from '../../../generator/rejection.ts';
+import { type RejectionCode, isRejection } from '../../../generator/terms/rejection.ts';
 
 const KEY_ID = 'A24CAB9579EABB73';
 const FINGERPRINT = `5C99A3D253526B7DBE7E783B${KEY_ID}`;

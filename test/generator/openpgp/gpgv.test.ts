@@ -2,14 +2,14 @@ import assert from 'node:assert/strict';
 import { chmod, mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { deflateRawSync } from 'node:zlib';
-import { MAX_BLOB_BYTES } from '../../../generator/blob.ts';
+import { MAX_BLOB_BYTES } from '../../../generator/openpgp/signature-file.ts';
 import {
   type Gpgv,
   type GpgvOptions,
   type GpgvResult,
   openGpgv,
 } from '../../../generator/openpgp/gpgv.ts';
-import { type RejectionCode, isRejection } from '../../../generator/rejection.ts';
+import { type RejectionCode, isRejection } from '../../../generator/terms/rejection.ts';
 import { SLOW } from '../../kit/slow-message.ts';
 import { useTemporary } from '../../e2e/temporary.ts';
 import { formatPackets } from '../../fuzz/packet.ts';

@@ -3,7 +3,7 @@ import { chmod, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openGpgv } from '../../../generator/openpgp/gpgv.ts';
 import { LastingGpgv } from '../../../generator/openpgp/lasting-gpgv.ts';
-import { isRejection } from '../../../generator/rejection.ts';
+import { isRejection } from '../../../generator/terms/rejection.ts';
 import { useTemporary } from '../../e2e/temporary.ts';
 import { Toolbox } from '../../kit/toolbox.ts';
 import { describeWith } from '../../with-tools.ts';

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readKeyBlocks } from '../../../generator/openpgp/key-blocks.ts';
 import { KeyFileError, type Keyring, readKeyring } from '../../../generator/openpgp/openpgp-js.ts';
-import { readPackets } from '../../../generator/openpgp/packets.ts';
-import { isRejection } from '../../../generator/rejection.ts';
+import { readKeyBlocks } from '../../../generator/openpgp/packets/key-blocks.ts';
+import { readPackets } from '../../../generator/openpgp/packets/packets.ts';
+import { isRejection } from '../../../generator/terms/rejection.ts';
 import { runOrThrow } from '../../e2e/run.ts';
 import { type Signer, type SigningKey, makeSigner } from '../../e2e/signer.ts';
 import { formatPackets } from '../../fuzz/packet.ts';

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { setTimeout } from 'node:timers/promises';
-import { readKeyBlocks } from '../../../generator/openpgp/key-blocks.ts';
-import { type PlainMessage, readPlainMessage } from '../../../generator/openpgp/plain-message.ts';
+import { readKeyBlocks } from '../../../generator/openpgp/packets/key-blocks.ts';
+import {
+  type PlainMessage,
+  readPlainMessage,
+} from '../../../generator/openpgp/packets/plain-message.ts';
 import { type RsaVerifier, createRsaVerifier } from '../../../generator/openpgp/rsa-in-thread.ts';
 import { isSignedByRsa, readRsaKey } from '../../../generator/openpgp/rsa.ts';
 import { forgeMessage, forgeSigner } from './forged.ts';

@@ -1,15 +1,18 @@
 import assert from 'node:assert/strict';
 import { type KeyObject, createPublicKey, generateKeyPairSync } from 'node:crypto';
-import { MAX_BLOB_BYTES } from '../../../generator/blob.ts';
-import { readKeyBlocks } from '../../../generator/openpgp/key-blocks.ts';
 import {
   type SigningKey,
   readKeyring,
   verifyPlain,
 } from '../../../generator/openpgp/openpgp-js.ts';
-import { type PlainMessage, readPlainMessage } from '../../../generator/openpgp/plain-message.ts';
+import { readKeyBlocks } from '../../../generator/openpgp/packets/key-blocks.ts';
+import {
+  type PlainMessage,
+  readPlainMessage,
+} from '../../../generator/openpgp/packets/plain-message.ts';
+import type { SignaturePacket } from '../../../generator/openpgp/packets/signature-packet.ts';
 import { type RsaKey, isSignedByRsa, readRsaKey } from '../../../generator/openpgp/rsa.ts';
-import type { SignaturePacket } from '../../../generator/openpgp/signature-packet.ts';
+import { MAX_BLOB_BYTES } from '../../../generator/openpgp/signature-file.ts';
 import { type ForgedKey, forgeKey } from '../../fuzz/forged-key.ts';
 import { formatInteger } from '../../fuzz/integer.ts';
 import { readVector } from '../samples.ts';

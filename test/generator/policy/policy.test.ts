@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import { parseDockerReference } from '../../../generator/docker-reference.ts';
 import {
   type Requirement,
   createPolicy,
@@ -9,6 +8,7 @@ import {
   findScope,
 } from '../../../generator/policy/policy.ts';
 import { DEFAULT_IDENTITY } from '../../../generator/policy/signed-identity.ts';
+import { parseDockerReference } from '../../../generator/terms/image-name.ts';
 import { HEX, keyringOf } from '../samples.ts';
 
 const ANYTHING: Requirement = { type: 'insecureAcceptAnything' };

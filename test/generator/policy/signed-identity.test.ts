@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import { parseDockerReference } from '../../../generator/docker-reference.ts';
 import { signedIdentitySchema } from '../../../generator/policy/signed-identity-schema.ts';
 import {
   DEFAULT_IDENTITY,
   formatReference,
   matchesIdentity,
 } from '../../../generator/policy/signed-identity.ts';
+import { parseDockerReference } from '../../../generator/terms/image-name.ts';
 import { HEX } from '../samples.ts';
 
 const DIGEST = `sha256:${HEX}`;

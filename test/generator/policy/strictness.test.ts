@@ -5,12 +5,12 @@ import {
   type SignedIdentity,
   matchesIdentity,
 } from '../../../generator/policy/signed-identity.ts';
-import { parseDockerReference } from '../../../generator/docker-reference.ts';
+import { parseDockerReference } from '../../../generator/terms/image-name.ts';
 import type { Requirement } from '../../../generator/policy/policy.ts';
 import { isAsStrictAs } from '../../../generator/policy/strictness.ts';
 import type { Keyring } from '../../../generator/openpgp/openpgp-js.ts';
 import { keyringOf } from '../samples.ts';
-import { identities } from '../node-config/random-scopes.ts';
+import { identities } from '../nodes/random-scopes.ts';
 
 const ANYTHING: Requirement = { type: 'insecureAcceptAnything' };
 const REJECT: Requirement = { type: 'unmeetable', what: 'rejects every image' };

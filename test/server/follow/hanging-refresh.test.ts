@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { HANGING_AFTER, HangingRefresh } from '../../../server/follow/hanging-refresh.ts';
-import { Troubles } from '../../../server/follow/troubles.ts';
+import { Troubles } from '../../../server/troubles/troubles.ts';
 import { eventually } from '../../e2e/eventually.ts';
 import { readStatus } from '../../e2e/read-status.ts';
 import { startExample } from '../example-server.ts';

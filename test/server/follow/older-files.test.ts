@@ -3,7 +3,7 @@ import { mkdir, readFile, readdir, stat, symlink, truncate, writeFile } from 'no
 import { join } from 'node:path';
 import { DEFERRED } from '../../../generator/openpgp/open-message.ts';
 import { toBlobEntry } from '../../../generator/sources/blob-entry.ts';
-import { SignatureStore } from '../../../generator/store.ts';
+import { SignatureStore } from '../../../generator/store/store.ts';
 import { OlderFiles } from '../../../server/follow/older-files.ts';
 import { useTemporary } from '../../e2e/temporary.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
+import { createProgramLog } from '../../../generator/system/program-log.ts';
 import { Reload } from '../../../server/follow/reload.ts';
-import { Troubles } from '../../../server/follow/troubles.ts';
-import { createProgramLog } from '../../../server/program-log.ts';
+import { Troubles } from '../../../server/troubles/troubles.ts';
 import { eventually } from '../../e2e/eventually.ts';
 import { captureLines } from '../captured-lines.ts';
 import { createGate } from '../gate.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { XmlDocument } from 'libxml2-wasm';
-import { toPrintable } from '../../../generator/printable.ts';
+import { toPrintable } from '../../../generator/terms/text.ts';
 import { Html, html, htmlLines } from '../../../server/html/html.ts';
 
 /** Not in XML at all; HTML takes them as they are. */

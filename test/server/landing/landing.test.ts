@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type Policy, createSimplePolicy } from '../../../generator/policy/policy.ts';
-import { parseStoreUrl } from '../../../generator/node-config/store-url.ts';
+import { parseStoreUrl } from '../../../generator/nodes/store-url.ts';
 import { eventually } from '../../e2e/eventually.ts';
 import { keyringOf } from '../../generator/samples.ts';
 import { type ExampleServer, TWICE, startExample } from '../example-server.ts';

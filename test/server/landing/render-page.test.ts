@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import { parseStoreUrl } from '../../../generator/node-config/store-url.ts';
+import { parseStoreUrl } from '../../../generator/nodes/store-url.ts';
 import { type Policy, createSimplePolicy } from '../../../generator/policy/policy.ts';
 import { type PageKey, createPolicyFacts } from '../../../server/landing/page-facts.ts';
 import { PAGE_SCRIPT } from '../../../server/landing/page-script.ts';

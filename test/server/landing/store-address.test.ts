@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { parseStoreUrl } from '../../../generator/node-config/store-url.ts';
-import { toPrintable } from '../../../generator/printable.ts';
+import { parseStoreUrl } from '../../../generator/nodes/store-url.ts';
+import { toPrintable } from '../../../generator/terms/text.ts';
 import { findStoreAddress } from '../../../server/landing/store-address.ts';
 
 describe('the address of the store', () => {

@@ -3,11 +3,11 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fitConnections, readOpenFileLimit } from '../../../server/listen/connection-limit.ts';
-import { type Listener, listen } from '../../../server/listener.ts';
+import { type Listener, listen } from '../../../server/listen/listener.ts';
 import { eventually } from '../../e2e/eventually.ts';
 import { at } from '../fake-judge.ts';
 import { open } from '../raw-http.ts';
-import { startListener } from '../signature-listener.ts';
+import { startListener } from './signature-listener.ts';
 
 /** Milliseconds; a connection is looked at often. */
 const LIMITS = {

@@ -4,7 +4,7 @@ import type { RequestListener } from 'node:http';
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect as connectSecurely } from 'node:tls';
-import { type Listener, type TlsFiles, listen } from '../../../server/listener.ts';
+import { type Listener, type TlsFiles, listen } from '../../../server/listen/listener.ts';
 import { useTemporary } from '../../e2e/temporary.ts';
 import { makeCertificate } from '../certificate.ts';
 import { formatChunk } from '../hostile-clients.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import type { Outcome } from '../../../server/lookup.ts';
+import type { Outcome } from '../../../server/lookups/lookup.ts';
 import {
   type Clocks,
   type LookupCounts,

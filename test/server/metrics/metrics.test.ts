@@ -18,7 +18,7 @@ import { createGate } from '../gate.ts';
 import { type MemorySource, createMemorySource } from '../memory-source.ts';
 import { open, parseAnswers, readToEnd } from '../raw-http.ts';
 import { type ReadMetrics, readMetrics, valuesOf } from './read-metrics.ts';
-import { Troubles } from '../../../server/follow/troubles.ts';
+import { Troubles } from '../../../server/troubles/troubles.ts';
 
 const SECRET = 'correct horse battery staple';
 const NO_LOOKUPS = { served: 0, end: 0, unsigned: 0, unknown: 0, loading: 0, refused: 0 };

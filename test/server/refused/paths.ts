@@ -1,4 +1,4 @@
-import { formatDirectory, formatLocation } from '../../../generator/location.ts';
+import { formatDirectory, formatLocation } from '../../../generator/terms/location.ts';
 
 /** A directory of a repository, with a digest that ends in a number. */
 export function directoryOf(repository: string, digest: number): string {

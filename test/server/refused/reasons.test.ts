@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { formatDirectory, formatLocation } from '../../../generator/location.ts';
 import type { HistoryCommit } from '../../../generator/sources/source.ts';
-import { SignatureStore } from '../../../generator/store.ts';
-import { createProgramLog } from '../../../server/program-log.ts';
+import { SignatureStore } from '../../../generator/store/store.ts';
+import { createProgramLog } from '../../../generator/system/program-log.ts';
+import { formatDirectory, formatLocation } from '../../../generator/terms/location.ts';
 import { type ReasonsOptions, createReasons } from '../../../server/refused/reasons.ts';
 import { changeOf } from '../../generator/explain/change-of.ts';
 import { publishable } from '../../generator/samples.ts';

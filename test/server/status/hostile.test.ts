@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { createSimplePolicy } from '../../../generator/policy/policy.ts';
-import { formatDirectory, formatLocation } from '../../../generator/location.ts';
+import { formatDirectory, formatLocation } from '../../../generator/terms/location.ts';
 import { keyringOf } from '../../generator/samples.ts';
 import { shapeOf } from '../html/shape-of.ts';
 import { RED, fingerprintOf } from '../landing/policies.ts';

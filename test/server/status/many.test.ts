@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { formatLocation } from '../../../generator/location.ts';
+import { formatLocation } from '../../../generator/terms/location.ts';
 import { linksOf, readPage } from './read-page.ts';
 import { type StatusServer, makeWorld, refusedPull, startStatus } from './page-server.ts';
 import { directoryOf, faulty, hexOf, signed } from './sample-worlds.ts';

@@ -1,18 +1,18 @@
 // Status pages with facts that a test makes up, served from a port of its own.
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { CheckedFile } from '../../../generator/checked-file.ts';
+import type { CheckedFile } from '../../../generator/gate/checked-file.ts';
 import type { Reason } from '../../../generator/explain/reason.ts';
 import { findReasons } from '../../../generator/explain/find-reasons.ts';
 import type { Policy } from '../../../generator/policy/policy.ts';
 import { createSimplePolicy } from '../../../generator/policy/policy.ts';
-import type { RejectedFile } from '../../../generator/report.ts';
+import type { RejectedFile } from '../../../generator/store/report.ts';
 import { changeOf } from '../../generator/explain/change-of.ts';
 import type { HistoryChange, HistoryCommit } from '../../../generator/sources/source.ts';
-import { SignatureStore } from '../../../generator/store.ts';
-import { listen } from '../../../server/listener.ts';
+import { SignatureStore } from '../../../generator/store/store.ts';
+import { listen } from '../../../server/listen/listener.ts';
 import type { MinuteCounts } from '../../../server/metrics/lookup-counts.ts';
-import { createProgramLog } from '../../../server/program-log.ts';
-import type { RefreshStatus } from '../../../server/refresher.ts';
+import { createProgramLog } from '../../../generator/system/program-log.ts';
+import type { RefreshStatus } from '../../../server/follow/refresher.ts';
 import { createRefusedPulls } from '../../../server/refused/refused-pulls.ts';
 import type { RefusedPull, ResolvedPull } from '../../../server/refused/refused-pull.ts';
 import { createStatusApp } from '../../../server/status-app.ts';
@@ -20,7 +20,7 @@ import type { StatusServices } from '../../../server/status/services.ts';
 import { type CapturedLines, captureLines } from '../captured-lines.ts';
 import { createMemorySource } from '../memory-source.ts';
 import { countFailures } from '../no-failures.ts';
-import { Troubles } from '../../../server/follow/troubles.ts';
+import { Troubles } from '../../../server/troubles/troubles.ts';
 
 /** What the pages tell; a test may change it while they are open. */
 export interface StatusWorld {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { formatLocation } from '../../../generator/location.ts';
+import { formatLocation } from '../../../generator/terms/location.ts';
 import { directoryOf, fullWorld, hexOf, signed, troubleWorld, wellWorld } from './sample-worlds.ts';
 import { linksOf, readPage } from './read-page.ts';
 import { type StatusServer, makeWorld, startStatus } from './page-server.ts';

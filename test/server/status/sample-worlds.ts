@@ -1,10 +1,14 @@
 // Worlds that the status pages are looked at in.
-import type { CheckedFile } from '../../../generator/checked-file.ts';
-import type { Signature } from '../../../generator/judge.ts';
-import { formatDirectory, formatLocation, parseLocation } from '../../../generator/location.ts';
+import type { CheckedFile } from '../../../generator/gate/checked-file.ts';
+import type { Signature } from '../../../generator/gate/judge.ts';
 import type { KeyInfo } from '../../../generator/openpgp/openpgp-js.ts';
 import { type Policy, createScope } from '../../../generator/policy/policy.ts';
-import { reject } from '../../../generator/rejection.ts';
+import {
+  formatDirectory,
+  formatLocation,
+  parseLocation,
+} from '../../../generator/terms/location.ts';
+import { reject } from '../../../generator/terms/rejection.ts';
 import { publishable } from '../../generator/samples.ts';
 import { BLUE, GREEN, RED, fingerprintOf, policyOf, signedBy } from '../landing/policies.ts';
 import { MINUTE, type StatusWorld, makeWorld, refusedPull } from './page-server.ts';

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import type { TroubleKind } from '../../../server/follow/troubles.ts';
-import { describeState } from '../../../server/status/describe-state.ts';
-import { type OverviewFacts, urgencyOf } from '../../../server/status/overview-facts.ts';
-import { renderRates } from '../../../server/status/rate-chart.ts';
-import { describeDuration, renderTime } from '../../../server/status/render-time.ts';
+import { describeState } from '../../../server/status/parts/describe-state.ts';
+import { type OverviewFacts, urgencyOf } from '../../../server/status/parts/overview-facts.ts';
+import { renderRates } from '../../../server/status/parts/rate-chart.ts';
+import { describeDuration, renderTime } from '../../../server/status/parts/render-time.ts';
+import type { TroubleKind } from '../../../server/troubles/troubles.ts';
 
 const NOW = new Date('2026-11-22T12:00:00Z');
 const DAY = 86_400_000;

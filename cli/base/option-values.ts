@@ -1,0 +1,253 @@
+// The forms of values that options take, each with what a wrong one gets.
+import { z } from 'zod';
+import { signedIdentitySchema } from '../../generator/policy/signed-identity-schema.ts';
+import {
+  MAX_NAME_LENGTH,
+  isNamePrefix,
+  looksLikeHost,
+  normalizeHost,
+  parseDockerReference,
+} from '../../generator/terms/image-name.ts';
+
+/** Where a listener binds. */
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+const UNITS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
+
+/** What a value of the wrong kind gets. */
+const expected = (form: string) => ({
+  error: (issue: { readonly input?: unknown }) =>
+    `expected ${form}, got ${JSON.stringify(issue.input) ?? 'nothing'}`,
+});
+
+export const text = z.string(expected('text')).min(1, 'expected a value, got nothing');
+
+/** Timers that are set for longer go off at once. Milliseconds. */
+export const LONGEST_TIMER = 2 ** 31 - 1;
+
+/** `60s`, `5m`; in milliseconds. */
+export const duration = (form: string, longest: number) =>
+  z
+    .union(
+      [z.string().regex(/^(?:0|[0-9]+(?:ms|s|m|h|d))$/, expected(form)), z.literal(0)],
+      expected(form),
+    )
+    .transform((value, context) => {
+      if (String(value) === '0') return 0;
+      const [, amount, unit = ''] = /^([0-9]+)([a-z]+)$/.exec(String(value)) ?? [];
+      const milliseconds = Number(amount) * (UNITS[unit] ?? Infinity);
+      if (milliseconds <= longest) return milliseconds;
+      context.addIssue(`expected ${form}, got ${JSON.stringify(value)}`);
+      return z.NEVER;
+    });
+
+/** A whole number from one to another, both included; the other is left out where it does not matter. */
+export const wholeNumber = (least: number, most = Number.MAX_SAFE_INTEGER) => {
+  const range = most === Number.MAX_SAFE_INTEGER ? `${least}` : `${least} to ${most}`;
+  const wrong = expected(`a whole number from ${range}`);
+  const digits = z.string().regex(/^[0-9]{1,16}$/, wrong);
+  const number = z.number().int(wrong).min(least, wrong).max(most, wrong);
+  return z.union([digits, number], expected('a number')).transform((value, context) => {
+    if (Number(value) >= least && Number(value) <= most) return Number(value);
+    context.addIssue(wrong.error({ input: value }));
+    return z.NEVER;
+  });
+};
+
+const SIZES: Readonly<Record<string, number>> = {
+  '': 1,
+  KiB: 1024,
+  MiB: 1024 ** 2,
+  GiB: 1024 ** 3,
+  TiB: 1024 ** 4,
+};
+
+const wrongSize = expected('a size like 4MiB');
+
+/** `4MiB`, or a number of bytes; in bytes. */
+export const size = z
+  .union(
+    [
+      z.string().regex(/^0*[1-9][0-9]*(?:KiB|MiB|GiB|TiB)?$/, wrongSize),
+      z.number().int(wrongSize).min(1, wrongSize).max(Number.MAX_SAFE_INTEGER, wrongSize),
+    ],
+    wrongSize,
+  )
+  .transform((value, context) => {
+    const [, amount, unit = ''] = /^([0-9]+)([A-Za-z]*)$/.exec(String(value)) ?? [];
+    const bytes = Number(amount) * (SIZES[unit] ?? Number.NaN);
+    if (bytes <= Number.MAX_SAFE_INTEGER) return bytes;
+    context.addIssue(wrongSize.error({ input: value }));
+    return z.NEVER;
+  });
+
+/** `HOST:PORT`, `[::1]:PORT`. */
+export const address = z
+  .string(expected('HOST:PORT'))
+  .regex(/^(?:\[[0-9A-Fa-f:]+\]|[^:[\]]+):[0-9]{1,5}$/, expected('HOST:PORT'))
+  .transform((value, context): ListenAddress => {
+    const [, bracketed, plain, port] = /^(?:\[(.+)\]|(.+)):([0-9]+)$/s.exec(value) ?? [];
+    const host = bracketed ?? plain;
+    if (!host || port === undefined || Number(port) > 65_535) {
+      context.addIssue(`expected HOST:PORT, got ${JSON.stringify(value)}`);
+      return z.NEVER;
+    }
+    return { host, port: Number(port) };
+  });
+
+/** A subtree: no leading, trailing or doubled slash, no dot segments; '' for the whole. */
+export const subtree = z
+  .string(expected('a path'))
+  .regex(/^(?!\/)(?!(?:[\s\S]*\/)?\.\.(?:\/|$))/, expected('a path inside the repository'))
+  .transform((value) =>
+    value
+      .split('/')
+      .filter((component) => component !== '' && component !== '.')
+      .join('/'),
+  );
+
+/** A subtree that signatures may lie in: none has a backslash or a control character in its path. */
+const prefix = subtree.refine((value) => !/[\\\p{Cc}]/u.test(value), {
+  error: (issue) =>
+    `expected a path without backslashes and control characters, got ${JSON.stringify(issue.input)}`,
+});
+
+export const branch = text.regex(
+  /^(?!-)(?!.*(?:\.\.|@\{|\/\/|\.lock$|\/$))[^\s~^:?*[\\\p{Cc}]+$/u,
+  {
+    error: (issue) => `expected a branch name, got ${JSON.stringify(issue.input)}`,
+  },
+);
+
+/**
+ * A value or several: a list in the configuration file; in the environment `:` stands between
+ * paths, `,` between other values.
+ */
+export const several = z.union(
+  [text.transform((value) => [value]), z.array(text)],
+  expected('a value or a list of values'),
+);
+
+/** Given or not; in the environment and the configuration file true or false. */
+export const flag = z
+  .union([z.boolean(), z.enum(['true', 'false'])], expected('true or false'))
+  .transform((value) => String(value) === 'true');
+
+const LABEL = '[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?';
+const DOMAIN = `${LABEL}(?:\\.${LABEL})*`;
+/** Roughly what `isScopeName` takes, for editors: nothing that it takes is refused. */
+const SCOPE_FORM = [
+  `^(?:\\*\\.${DOMAIN}`,
+  `(?:localhost|${LABEL}(?:\\.${LABEL})+|(?:${DOMAIN}|\\[[0-9A-Fa-f:]+\\]):[0-9]+|\\[[0-9A-Fa-f:]+\\])(?:/[a-z0-9][^/\\s*]*)*)?$`,
+].join('|');
+
+/** A part of all images, as containers-policy.json(5) writes it, that an image can lie in. */
+const scopeName = z
+  .string()
+  .refine(isScopeName, {
+    error: ({ input }) => {
+      const isLong = typeof input === 'string' && input.length > MAX_NAME_LENGTH;
+      const form = 'HOST, HOST/NAMESPACE, HOST/NAMESPACE/REPOSITORY or *.DOMAIN';
+      if (!isLong) return `expected ${form}, got ${JSON.stringify(input)}`;
+      return `expected ${form} of at most ${MAX_NAME_LENGTH} characters, got ${input.length}`;
+    },
+  })
+  .meta({ pattern: SCOPE_FORM });
+
+function isScopeName(name: string): boolean {
+  if (name === '') return true;
+  if (name.startsWith('*.')) return isDomain(name.slice(2)) && name.length <= MAX_NAME_LENGTH;
+  const [host = ''] = name.split('/', 1);
+  return looksLikeHost(host) && normalizeHost(host) === host && isReferencePrefix(name);
+}
+
+function isDomain(name: string): boolean {
+  return isNamePrefix(name) && !/[/:]/.test(name);
+}
+
+function isReferencePrefix(name: string): boolean {
+  if (isNamePrefix(name)) return name.length <= MAX_NAME_LENGTH;
+  return name.includes('/') && parseDockerReference(name) !== undefined;
+}
+
+export const scopes = z
+  .record(
+    scopeName,
+    z.strictObject({
+      keys: several,
+      require: z.enum(['any', 'all'], expected('any or all')).default('any'),
+      signedIdentity: signedIdentitySchema.optional(),
+      prefix: prefix.optional(),
+    }),
+    expected('a mapping of scopes'),
+  )
+  .refine((given) => Object.keys(given).length > 0, 'expected at least one scope, got none')
+  .meta({ minProperties: 1 });
+
+/** One of some words. */
+export const oneOf = <Word extends string>(...words: readonly [Word, ...Word[]]) =>
+  z.enum(words, expected(`${words.slice(0, -1).join(', ')} or ${words.at(-1)}`));
+
+/** `SCOPE=PATH`, one or several: files or directories of keys for parts of all images. */
+export const scopeFlags = several.transform((values, context) =>
+  values.map((value) => {
+    const at = value.indexOf('=');
+    const name = scopeName.safeParse(value.slice(0, at));
+    if (at < 0 || at === value.length - 1 || !name.success) {
+      const form = 'expected SCOPE=PATH, as quay.io/team=team.asc';
+      context.addIssue(`${form}, got ${JSON.stringify(value)}`);
+      return z.NEVER;
+    }
+    return { name: name.data, path: value.slice(at + 1) };
+  }),
+);
+
+/** An absolute path of a directory, without a slash at its end. */
+export const absoluteDirectory = text
+  .regex(
+    /^(?!(?:.*\/)?\.{1,2}(?:\/|$))\/\P{Cc}*$/u,
+    expected('an absolute path without dot segments'),
+  )
+  .transform((value) => `/${value.split('/').filter(Boolean).join('/')}`);
+
+/** Several words in one value, as `worker,master`. */
+export const names = several.transform((values, context) => {
+  const all = values.flatMap((value) => value.split(','));
+  const wrong = all.find((name) => !/^[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?$/.test(name));
+  if (wrong === undefined) return [...new Set(all)];
+  context.addIssue(`expected names like worker,master, got ${JSON.stringify(wrong)}`);
+  return z.NEVER;
+});
+
+const words = z.union(
+  [z.string().transform((word) => [word]), z.array(z.string())],
+  expected('OS/ARCH'),
+);
+
+/** `OS/ARCH[/VARIANT]`, one or several. */
+export const platforms = words.transform((values, context) => {
+  const wrong = values.find((value) => !/^[a-z0-9]+(?:\/[a-z0-9_.]+){1,2}$/.test(value));
+  if (wrong === undefined) return values;
+  context.addIssue(`expected OS/ARCH or OS/ARCH/VARIANT, got ${JSON.stringify(wrong)}`);
+  return z.NEVER;
+});
+
+/** Not that of the file of distributions in registries.d. */
+export const fileName = text.regex(/^(?!default$)[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/, {
+  error: (issue) =>
+    `expected a name of letters, digits, dots and dashes, and not "default", got ${JSON.stringify(issue.input)}`,
+});
+
+export const butaneVersion = text.regex(/^4\.[0-9]{1,2}\.0$/, {
+  error: (issue) =>
+    `expected the version of an OpenShift release, as 4.14.0, got ${JSON.stringify(issue.input)}`,
+});

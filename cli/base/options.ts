@@ -1,0 +1,495 @@
+// Every option of the program in one table: the flags, the environment variables, the
+// configuration file and the tables in docs/ are made from it or tested against it.
+import { z } from 'zod';
+import { TARGET_NAMES } from '../../generator/nodes/targets/target-names.ts';
+import { BUDGET_OPTIONS } from '../../generator/terms/budgets.ts';
+import {
+  LONGEST_TIMER,
+  absoluteDirectory,
+  address,
+  branch,
+  butaneVersion,
+  duration,
+  fileName,
+  flag,
+  names,
+  oneOf,
+  platforms,
+  scopeFlags,
+  scopes,
+  several,
+  size,
+  subtree,
+  text,
+  wholeNumber,
+} from './option-values.ts';
+
+/** The commands that take an option. */
+export type Command = 'check' | 'generate' | 'serve' | 'show' | 'node-config' | 'explain';
+
+export interface Option {
+  /** What the flag takes, as help shows it; none for one that is given or not. */
+  readonly argument?: string;
+  /** What it means to the commands that have no wording of their own. */
+  readonly description: string;
+  /** The commands that it does something for. */
+  readonly commands: readonly Command[];
+  readonly wording?: Readonly<Partial<Record<Command, string>>>;
+  /** Of a closed set, the values that a command knows if it does not know all. */
+  readonly values?: Readonly<Partial<Record<Command, readonly [string, ...string[]]>>>;
+  /** Commands that take it, so that one set of flags does for several, or to say what to give instead. */
+  readonly toleratedBy?: readonly Command[];
+  /** As it would be written; undefined if there is none. */
+  readonly default?: string;
+  /** May be given more than once. */
+  readonly repeatable?: true;
+  /** A path: in the configuration file it is relative to that file. */
+  readonly isPath?: true;
+  /** Has no flag and no environment variable. */
+  readonly isInFileOnly?: true;
+  readonly schema: z.ZodType;
+}
+
+const ALL: readonly Command[] = ['check', 'generate', 'serve'];
+const JUDGING: readonly Command[] = [...ALL, 'show'];
+/** Those that open a source. */
+const READING: readonly Command[] = [...ALL, 'explain'];
+/** All: they work with scopes, and print for people. */
+const EVERY: readonly Command[] = [...JUDGING, 'node-config', 'explain'];
+
+const KEY_FILES = 'a file, or a directory of .asc and .gpg files';
+const NODE_ROOT = 'a directory that stands for / of a node';
+const DEFAULT_BRANCH = "default: the remote's default branch";
+
+export const OPTIONS = {
+  keys: {
+    argument: 'PATH',
+    description: `public keys to accept: ${KEY_FILES}`,
+    commands: EVERY,
+    wording: {
+      show: `public keys to verify signatures with: ${KEY_FILES}`,
+      'node-config': `public keys for images that no other scope covers: ${KEY_FILES}`,
+      explain: `with SOURCE: public keys to accept: ${KEY_FILES}`,
+    },
+    repeatable: true,
+    isPath: true,
+    schema: several,
+  },
+  scopes: {
+    description: 'who may sign which images, and under which names: see "Scopes"',
+    commands: EVERY,
+    isInFileOnly: true,
+    schema: scopes,
+  },
+  policy: {
+    argument: 'FILE',
+    description: "a node's policy.json to judge by, in place of keys and scopes",
+    commands: [...JUDGING, 'explain'],
+    wording: {
+      show: "a node's policy.json with the keys to verify with, in place of --keys",
+      explain: "with SOURCE: a node's policy.json to judge by, in place of keys and scopes",
+    },
+    toleratedBy: ['node-config'],
+    isPath: true,
+    schema: text,
+  },
+  'policy-root': {
+    argument: 'DIR',
+    description: `where the key paths of --policy start: ${NODE_ROOT}`,
+    commands: EVERY,
+    wording: {
+      'node-config': `where the key paths of --merge start: ${NODE_ROOT}`,
+      explain: `with SOURCE: where the key paths of --policy start: ${NODE_ROOT}`,
+    },
+    default: '/',
+    isPath: true,
+    schema: text,
+  },
+  branch: {
+    argument: 'NAME',
+    description: `branch of a git source to read; ${DEFAULT_BRANCH}`,
+    commands: READING,
+    wording: { serve: `branch of a git source to follow; ${DEFAULT_BRANCH}` },
+    schema: branch,
+  },
+  path: {
+    argument: 'DIR',
+    description: 'subtree of the source to publish',
+    commands: READING,
+    wording: {
+      check: 'subtree of the source to check',
+      explain: 'subtree of the source that is published',
+    },
+    default: '.',
+    schema: subtree,
+  },
+  'on-invalid': {
+    argument: 'MODE',
+    description:
+      'what rejected files do: quarantine leaves them out, refuse keeps the last good state',
+    commands: ['generate', 'serve'],
+    wording: {
+      generate: 'what rejected files do: quarantine leaves them out, refuse writes nothing',
+    },
+    toleratedBy: ['check'],
+    default: 'quarantine',
+    schema: oneOf('quarantine', 'refuse'),
+  },
+  'git-token-file': {
+    argument: 'FILE',
+    description: 'file with the token for an https:// source',
+    commands: READING,
+    isPath: true,
+    schema: text,
+  },
+  'state-dir': {
+    argument: 'DIR',
+    description:
+      'where the clone of a git source, remembered verdicts, refused pulls and an image of the store are kept',
+    commands: ['serve'],
+    default: '$XDG_STATE_HOME/lookaside',
+    isPath: true,
+    schema: text,
+  },
+  format: {
+    argument: 'FORMAT',
+    description: 'form of the report: text, json, github, sarif or junit',
+    commands: ['check', 'show', 'node-config', 'explain'],
+    wording: {
+      show: 'form of the output: text or json',
+      'node-config': 'form of the report of --check: text or json',
+      explain: 'form of the answer: text or json',
+    },
+    values: {
+      show: ['text', 'json'],
+      'node-config': ['text', 'json'],
+      explain: ['text', 'json'],
+    },
+    default: 'text',
+    schema: oneOf('text', 'json', 'github', 'sarif', 'junit'),
+  },
+  strict: {
+    description: 'warnings are faults',
+    commands: ['check'],
+    default: 'false',
+    schema: flag,
+  },
+  'expiry-warning': {
+    argument: 'DURATION',
+    description:
+      'warn of signatures and keys that expire within this time; 0s: only of what has expired',
+    commands: ['check', 'generate', 'node-config'],
+    wording: {
+      'node-config': 'warn of keys that expire within this time; 0s: only of what has expired',
+    },
+    default: '30d',
+    schema: duration('a duration like 30d or 12h', Number.MAX_SAFE_INTEGER),
+  },
+  out: {
+    argument: 'DIR',
+    description: 'where the tree is written; DIR/current is the newest generation',
+    commands: ['generate', 'node-config'],
+    wording: { 'node-config': 'where the files are written, or - for standard output' },
+    isPath: true,
+    schema: text,
+  },
+  listen: {
+    argument: 'HOST:PORT',
+    description: 'address of the signature store',
+    commands: ['serve'],
+    default: '0.0.0.0:8080',
+    schema: address,
+  },
+  'status-listen': {
+    argument: 'HOST:PORT',
+    description: 'address of health and status, for operators only',
+    commands: ['serve'],
+    default: '127.0.0.1:9090',
+    schema: address,
+  },
+  'max-connections': {
+    argument: 'NUMBER',
+    description:
+      'connections to the store at once; beyond, those that are idle longest are closed for new ones',
+    commands: ['serve'],
+    default: '10000',
+    schema: wholeNumber(16, 1_000_000),
+  },
+  'webhook-secret-file': {
+    argument: 'FILE',
+    description: 'file with the GitHub webhook secret; one a line while secrets are rotated',
+    commands: ['serve'],
+    isPath: true,
+    schema: text,
+  },
+  poll: {
+    argument: 'DURATION',
+    description: 'how often the source is asked without a webhook; 0s: never',
+    commands: ['serve'],
+    default: '60s',
+    schema: duration('a duration like 60s or 5m, at most 596h', LONGEST_TIMER),
+  },
+  'access-log': {
+    argument: 'FORM',
+    description: 'one line a lookup on standard output: combined, json or none',
+    commands: ['serve'],
+    default: 'combined',
+    schema: oneOf('combined', 'json', 'none'),
+  },
+  'trusted-proxies': {
+    argument: 'CIDR',
+    description:
+      'proxies whose X-Forwarded-For and X-Forwarded-Proto are believed: an address, a range, or loopback, linklocal, uniquelocal',
+    commands: ['serve'],
+    repeatable: true,
+    schema: several,
+  },
+  'tls-cert': {
+    argument: 'FILE',
+    description: 'certificate chain (PEM) to serve HTTPS with; read again on SIGHUP',
+    commands: ['serve'],
+    isPath: true,
+    schema: text,
+  },
+  'tls-key': {
+    argument: 'FILE',
+    description: 'private key (PEM) of the certificate',
+    commands: ['serve'],
+    isPath: true,
+    schema: text,
+  },
+  url: {
+    argument: 'URL',
+    description: 'address under which nodes find the store',
+    commands: ['node-config', 'serve'],
+    wording: { serve: 'address under which nodes find the store, for the page; for public stores' },
+    schema: text,
+  },
+  [BUDGET_OPTIONS.pathDepth]: {
+    argument: 'N',
+    description: 'components that the path of a signature may have; deeper ones are rejected',
+    commands: READING,
+    default: '32',
+    schema: wholeNumber(1),
+  },
+  [BUDGET_OPTIONS.pathLength]: {
+    argument: 'SIZE',
+    description: 'bytes that the path of a signature may have; longer ones are rejected',
+    commands: READING,
+    default: '1024',
+    schema: size,
+  },
+  [BUDGET_OPTIONS.gpgvTime]: {
+    argument: 'DURATION',
+    description: 'processor time that gpgv may spend on one file, in whole seconds',
+    commands: [...READING, 'show'],
+    default: '2s',
+    schema: duration('a duration like 2s', LONGEST_TIMER).refine((given) => given >= 1000, {
+      error: 'expected at least 1s of processor time',
+    }),
+  },
+  [BUDGET_OPTIONS.entries]: {
+    argument: 'N',
+    description:
+      'files that a state of the source may have, and as many directories; one with more is refused',
+    commands: READING,
+    default: '4000000',
+    schema: wholeNumber(1),
+  },
+  [BUDGET_OPTIONS.pathBytes]: {
+    argument: 'SIZE',
+    description: 'bytes that all paths of a state may have together; one with more is refused',
+    commands: READING,
+    default: '1GiB',
+    schema: size,
+  },
+  [BUDGET_OPTIONS.transfer]: {
+    argument: 'SIZE',
+    description: 'bytes that one fetch may bring from a remote; a state that needs more is refused',
+    commands: READING,
+    default: '4GiB',
+    schema: size,
+  },
+  [BUDGET_OPTIONS.disk]: {
+    argument: 'SIZE',
+    description: 'bytes that the clone may take on the disk; a state that needs more is refused',
+    commands: READING,
+    default: '16GiB',
+    schema: size,
+  },
+  scope: {
+    argument: 'SCOPE=PATH',
+    description: 'keys that may sign the images of a scope, as quay.io/team=team.asc',
+    commands: ['node-config'],
+    repeatable: true,
+    schema: scopeFlags,
+  },
+  target: {
+    argument: 'TARGET',
+    description: `what to write: ${TARGET_NAMES.join(', ')}`,
+    commands: ['node-config'],
+    default: 'files',
+    schema: oneOf(...TARGET_NAMES),
+  },
+  name: {
+    argument: 'NAME',
+    description: 'what the names of written files begin with',
+    commands: ['node-config'],
+    default: 'lookaside',
+    schema: fileName,
+  },
+  default: {
+    argument: 'TYPE',
+    description: 'for images that no scope covers: reject or insecureAcceptAnything',
+    commands: ['node-config'],
+    schema: oneOf('reject', 'insecureAcceptAnything'),
+  },
+  merge: {
+    argument: 'FILE',
+    description: 'policy.json that nodes have now: what it says of other scopes is kept',
+    commands: ['node-config'],
+    isPath: true,
+    schema: text,
+  },
+  force: {
+    description: 'write even where a scope or the default of the policy becomes weaker',
+    commands: ['node-config'],
+    default: 'false',
+    schema: flag,
+  },
+  clients: {
+    argument: 'VERSION',
+    description:
+      'oldest containers/image library of the nodes: any, or 5.22+ (podman 4.2, skopeo 1.9)',
+    commands: ['node-config'],
+    default: 'any',
+    schema: oneOf('any', '5.22+'),
+  },
+  'keys-as': {
+    argument: 'FORM',
+    description:
+      'how keys reach nodes: file, data inside policy.json, or no-reboot (one file that OpenShift takes without a reboot)',
+    commands: ['node-config'],
+    default: 'file',
+    schema: oneOf('file', 'data', 'no-reboot'),
+  },
+  rootless: {
+    description: "write for one user's home directory, with keys inside policy.json",
+    commands: ['node-config'],
+    default: 'false',
+    schema: flag,
+  },
+  staging: {
+    argument: 'DIR',
+    description: 'for machines that sign: where skopeo and podman write signatures',
+    commands: ['node-config'],
+    schema: absoluteDirectory,
+  },
+  check: {
+    argument: 'ROOT',
+    description:
+      'say what is wrong with the files of a node instead of writing them; ROOT stands for its /, with --rootless for a home directory',
+    commands: ['node-config'],
+    isPath: true,
+    schema: text,
+  },
+  diff: {
+    argument: 'DIR',
+    description: 'print how the files below DIR differ from those that would be written',
+    commands: ['node-config'],
+    isPath: true,
+    schema: text,
+  },
+  pool: {
+    argument: 'POOL',
+    description: 'machine config pools, as worker,master',
+    commands: ['node-config'],
+    repeatable: true,
+    schema: names,
+  },
+  ignition: {
+    argument: 'VERSION',
+    description: 'version of Ignition in MachineConfigs; 2.2.0 for OpenShift before 4.6',
+    commands: ['node-config'],
+    default: '3.2.0',
+    schema: oneOf('2.2.0', '3.1.0', '3.2.0', '3.4.0'),
+  },
+  butane: {
+    argument: 'VERSION',
+    description: 'version of the Butane variant openshift: that of the cluster, as 4.14.0',
+    commands: ['node-config'],
+    default: '4.12.0',
+    schema: butaneVersion,
+  },
+  server: {
+    argument: 'URL',
+    description:
+      'a running server, by the address of its status listener (http://127.0.0.1:9090), or a SOURCE',
+    commands: ['explain'],
+    schema: text,
+  },
+  platform: {
+    argument: 'OS/ARCH',
+    description: 'platforms of a multi-arch image to ask about, as linux/arm64; default: all',
+    commands: ['explain'],
+    repeatable: true,
+    schema: platforms,
+  },
+  authfile: {
+    argument: 'FILE',
+    description: 'credentials for the registry, as skopeo takes them',
+    commands: ['explain'],
+    isPath: true,
+    schema: text,
+  },
+  'no-color': {
+    description: 'print without colours, as with NO_COLOR in the environment',
+    commands: EVERY,
+    default: 'false',
+    schema: flag,
+  },
+} as const satisfies Record<string, Option>;
+
+export type OptionName = keyof typeof OPTIONS;
+
+/** The values in force, checked and converted; undefined where none was given and there is no default. */
+export type Settings = {
+  readonly [Name in OptionName]:
+    | z.output<(typeof OPTIONS)[Name]['schema']>
+    | ((typeof OPTIONS)[Name] extends { default: string } | { repeatable: true }
+        ? never
+        : undefined);
+};
+
+export const OPTION_NAMES = Object.keys(OPTIONS) as readonly OptionName[];
+
+/** An option, without the precision of its own schema. */
+export function optionOf(name: OptionName): Option {
+  return OPTIONS[name];
+}
+
+/** What an option means to a command; of one that does not have it, what it means to most. */
+export function describeOption(name: OptionName, command?: Command): string {
+  const { description, wording } = optionOf(name);
+  return (command && wording?.[command]) ?? description;
+}
+
+/** The values that a command knows of an option with a closed set of them. */
+export function valuesOf(name: OptionName, command?: Command): readonly string[] | undefined {
+  const { schema, values } = optionOf(name);
+  const all = schema instanceof z.ZodEnum ? schema.options.map(String) : undefined;
+  return (command && values?.[command]) ?? all;
+}
+
+/** The options that a command's help names. */
+export function optionsOf(command: Command): readonly OptionName[] {
+  return OPTION_NAMES.filter((name) => {
+    const { commands, isInFileOnly } = optionOf(name);
+    return !isInFileOnly && commands.includes(command);
+  });
+}
+
+/** `LOOKASIDE_WEBHOOK_SECRET_FILE` for `webhook-secret-file`. */
+export function variableOf(name: string): string {
+  return `LOOKASIDE_${name.toUpperCase().replaceAll('-', '_')}`;
+}

@@ -1,0 +1,163 @@
+// Flag over environment over configuration file over default, each checked by the table.
+import { readFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import type { z } from 'zod';
+import { Complaint } from './usage-error.ts';
+import { oneOf } from './option-values.ts';
+import {
+  type Command,
+  OPTION_NAMES,
+  type OptionName,
+  type Settings,
+  describeOption,
+  optionOf,
+  variableOf,
+} from './options.ts';
+import { isServiceLink } from './service-links.ts';
+import { suggest } from '../../generator/terms/suggest.ts';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+type Values = Partial<Record<OptionName, unknown>>;
+
+const CONFIG = 'config';
+const PREFIX = 'LOOKASIDE_';
+
+/**
+ * Reads the settings of a run. `flags` are the command line's, by option name, `config` among
+ * them; what is wrong is explained as `command` means it.
+ * @throws Complaint for an unknown name or a value that the table refuses.
+ */
+export async function readSettings(
+  flags: Readonly<Record<string, unknown>>,
+  environment: Environment,
+  command?: Command,
+): Promise<Settings> {
+  const variables = readEnvironment(environment);
+  const flag = flags[CONFIG];
+  const configFile = typeof flag === 'string' ? flag : environment[variableOf(CONFIG)];
+  const config = configFile === undefined ? {} : await readConfig(configFile);
+  const settings: Record<string, unknown> = {};
+  for (const name of OPTION_NAMES) {
+    settings[name] =
+      convert(name, flags[name], `--${name}`, command) ??
+      convert(name, variables[name], variableOf(name), command) ??
+      convert(name, config[name], `${configFile}: ${name}`, command) ??
+      defaultOf(name, environment);
+  }
+  return settings as Settings;
+}
+
+function defaultOf(name: OptionName, environment: Environment): unknown {
+  if (name === 'state-dir') {
+    const base = environment['XDG_STATE_HOME'] ?? join(homedir(), '.local/state');
+    return join(base, 'lookaside');
+  }
+  const option = optionOf(name);
+  if (option.repeatable) return [];
+  return convert(name, option.default, `--${name}`);
+}
+
+function convert(name: OptionName, value: unknown, origin: string, command?: Command): unknown {
+  if (value === undefined) return undefined;
+  const result = optionOf(name).schema.safeParse(value);
+  if (result.success) return result.data;
+  const known = command && optionOf(name).values?.[command];
+  const { issues } = (known && oneOf(...known).safeParse(value).error) ?? result.error;
+  // A misspelt name is told before the right one that is missing.
+  const issue = issues.find(({ code }) => code === 'unrecognized_keys') ?? issues[0];
+  const where = [origin, ...(issue?.path ?? []).map(String)].join(': ');
+  throw new Complaint(`${where}: ${describeIssue(issue)}`, describeOption(name, command));
+}
+
+type Issue = z.core.$ZodIssue;
+
+/** The fault of a scope's name is an issue within the issue. */
+function describeIssue(issue: Issue | undefined): string {
+  if (issue?.code === 'unrecognized_keys') return `unknown key ${issue.keys.join(', ')}`;
+  const inner = issue?.code === 'invalid_key' ? issue.issues[0] : undefined;
+  return inner?.message ?? issue?.message ?? 'not a value of this option';
+}
+
+function readEnvironment(environment: Environment): Values {
+  const names = new Map(
+    OPTION_NAMES.filter((name) => !optionOf(name).isInFileOnly).map((name) => [
+      variableOf(name),
+      name,
+    ]),
+  );
+  const values: Values = {};
+  for (const [variable, value] of Object.entries(environment)) {
+    if (!variable.startsWith(PREFIX) || value === undefined) continue;
+    const name = names.get(variable);
+    if (name) values[name] = splitVariable(name, value);
+    else if (variable !== variableOf(CONFIG) && !isServiceLink(variable, value)) {
+      const hint = suggest(variable, [...names.keys(), variableOf(CONFIG)]);
+      throw new Complaint(`unknown environment variable ${variable}`, hint);
+    }
+  }
+  return values;
+}
+
+/** Paths are split as PATH is; other values hold colons themselves, as IPv6 addresses do. */
+function splitVariable(name: OptionName, value: string): string | readonly string[] {
+  const { repeatable, isPath } = optionOf(name);
+  return repeatable ? value.split(isPath ? ':' : ',') : value;
+}
+
+async function readConfig(file: string): Promise<Values> {
+  let document: unknown;
+  try {
+    const { parse } = await import('yaml');
+    document = parse(await readFile(file, 'utf8'));
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message.split('\n', 1)[0] : String(cause);
+    const message = `cannot read the configuration file ${JSON.stringify(file)}: ${reason}`;
+    throw new Complaint(message, `name it with --config or ${variableOf(CONFIG)}`, { cause });
+  }
+  if (document === null || document === undefined) return {};
+  if (typeof document !== 'object' || Array.isArray(document)) {
+    // Not what it is: a file of a secret that was given by mistake is one long text to YAML.
+    const got = Array.isArray(document) ? 'a list' : `a ${typeof document}`;
+    throw new Complaint(`${file}: expected a mapping of options, got ${got}`);
+  }
+  const values: Values = {};
+  for (const [key, value] of Object.entries(document)) {
+    const name = OPTION_NAMES.find((known) => known === key);
+    if (!name) throw new Complaint(`${file}: unknown key ${key}`, suggest(key, OPTION_NAMES));
+    if (name === 'scopes') values[name] = withKeysRelativeTo(dirname(file), value);
+    else if (name === 'scope') values[name] = withPathsRelativeTo(dirname(file), value);
+    else values[name] = optionOf(name).isPath ? relativeTo(dirname(file), value) : value;
+  }
+  return values;
+}
+
+/** Scopes have paths too, in their `keys`. */
+function withKeysRelativeTo(directory: string, scopes: unknown): unknown {
+  if (!isMapping(scopes)) return scopes;
+  return Object.fromEntries(
+    Object.entries(scopes).map(([name, scope]) => [
+      name,
+      isMapping(scope) ? { ...scope, keys: relativeTo(directory, scope['keys']) } : scope,
+    ]),
+  );
+}
+
+/** `SCOPE=PATH`, one or a list. */
+function withPathsRelativeTo(directory: string, scopes: unknown): unknown {
+  if (Array.isArray(scopes)) return scopes.map((one) => withPathsRelativeTo(directory, one));
+  if (typeof scopes !== 'string') return scopes;
+  return scopes.replace(/=(.+)$/s, (_all, path: string) => `=${resolve(directory, path)}`);
+}
+
+function isMapping(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** `-` is a standard stream, and no path; nor is nothing, which would be the directory itself. */
+function relativeTo(directory: string, value: unknown): unknown {
+  if (value === '-' || value === '') return value;
+  if (typeof value === 'string') return resolve(directory, value);
+  return Array.isArray(value) ? value.map((item) => relativeTo(directory, item)) : value;
+}

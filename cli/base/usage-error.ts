@@ -1,0 +1,29 @@
+import { hintOf, messageOf } from '../../generator/terms/message-of.ts';
+import { toLine } from '../../generator/terms/text.ts';
+
+/** Wrong use, or a world that does not let us work: said in one line, exit code 2. */
+export class Complaint extends Error {
+  override readonly name = 'Complaint';
+  readonly hint: string | undefined;
+  constructor(message: string, hint?: string, options?: ErrorOptions) {
+    super(message, options);
+    this.hint = hint;
+  }
+}
+
+/** `lookaside: MESSAGE` and, where there is a cure, a `hint:` line. */
+export function formatComplaint(error: unknown): string {
+  const hint = hintOf(error);
+  const cure = hint === undefined ? '' : `hint: ${toLine(hint)}\n`;
+  return `lookaside: ${toLine(messageOf(error))}\n${cure}`;
+}
+
+/** Where an error comes from, for those who mend it: a line a call. */
+export function formatStack(error: unknown): string {
+  const { stack = '' } = error instanceof Error ? error : {};
+  return stack
+    .split('\n')
+    .slice(1)
+    .map((line) => `${toLine(line)}\n`)
+    .join('');
+}

@@ -1,0 +1,117 @@
+// One pass over a source that is open.
+import type { Judge } from '../../generator/gate/judge.ts';
+import type { Policy } from '../../generator/policy/policy.ts';
+import type { Pass, ReadableSource, Snapshot, Source } from '../../generator/sources/source.ts';
+import { createStoreMemory } from '../../generator/store/checkpoint/checkpoint.ts';
+import { createImageWriter } from '../../generator/store/checkpoint/image-writer.ts';
+import { createVerdictTerms } from '../../generator/store/checkpoint/shared-verdict.ts';
+import { createVerdictIds } from '../../generator/store/checkpoint/verdict-ids.ts';
+import { loadStore } from '../../generator/store/load-store.ts';
+import type { CheckReport } from '../../generator/store/report.ts';
+import type { SignatureStore } from '../../generator/store/store.ts';
+import type { Settings } from '../base/options.ts';
+import type { World } from '../base/process-io.ts';
+import type { Engines } from '../inputs/open-engines.ts';
+import { stateFile } from '../inputs/state-file.ts';
+import { showProgress } from './progress.ts';
+
+/** What one pass over a source found. */
+export interface Checked extends Pick<CheckReport, 'source' | 'keys'> {
+  readonly store: SignatureStore;
+}
+
+/** What a run works with. */
+export interface Run {
+  readonly location: string;
+  readonly settings: Settings;
+  readonly world: World;
+  readonly policy: Policy;
+  readonly engines: Engines;
+  readonly judge: Judge;
+  readonly ending: AbortSignal;
+}
+
+/** `kept` is a directory for what the next run may go on from. */
+export async function checkSource(
+  source: ReadableSource | Source,
+  run: Run,
+  kept: string | undefined,
+): Promise<Checked> {
+  const { pass, load } = await openPass(source, run, kept);
+  const progress = showProgress(pass, run.world);
+  try {
+    const store = await load(progress.step);
+    const { commit } = pass;
+    const { kind, location } = source;
+    return {
+      source: { kind, location, ...(commit !== undefined && { commit }) },
+      keys: run.policy.keyring?.keys ?? [],
+      store,
+    };
+  } finally {
+    progress.stop();
+    await pass.close();
+  }
+}
+
+interface OpenPass {
+  readonly pass: Pass;
+  readonly load: (onChecked: () => void) => Promise<SignatureStore>;
+}
+
+async function openPass(
+  source: ReadableSource | Source,
+  run: Run,
+  kept: string | undefined,
+): Promise<OpenPass> {
+  if (kept !== undefined && canBeFollowed(source)) {
+    const pass = await source.refresh();
+    return { pass, load: async (onChecked) => goOn(source, pass, run, kept, onChecked) };
+  }
+  const pass = await source.refresh();
+  const listsIgnored = run.settings.format === 'json';
+  return {
+    pass,
+    load: async (onChecked) => loadStore(pass, run.judge, new Date(), onChecked, { listsIgnored }),
+  };
+}
+
+/** Whether a source has a history. */
+export function canBeFollowed(source: ReadableSource | Source): source is Source {
+  return 'keep' in source;
+}
+
+/** From what the run before has kept, and keeps what the next one may go on from. */
+async function goOn(
+  source: Source,
+  snapshot: Snapshot,
+  { policy, engines, judge, settings, world }: Run,
+  kept: string,
+  onChecked: () => void,
+): Promise<SignatureStore> {
+  const now = new Date();
+  const expiryWarning = settings['expiry-warning'];
+  const made = `${engines.id}, OpenSSL ${world.openssl}, warning ${expiryWarning}`;
+  const path = stateFile(kept, source.location, 'image');
+  const { restore, keep } = createStoreMemory({
+    path,
+    writer: createImageWriter(path, () => undefined),
+    judge,
+    policy,
+    verdictTerms: createVerdictTerms(
+      policy,
+      createVerdictIds(policy, made),
+      () => engines.gpgv?.version,
+    ),
+    expiryWarning,
+    effort: 'any',
+    leavesLapsed: false,
+    onUnused: () => undefined,
+  });
+  const store =
+    (await restore(snapshot, now, onChecked)) ?? (await loadStore(snapshot, judge, now, onChecked));
+  await keep(store, snapshot, 0);
+  // A clone that is not noted grows: git packs nothing in it.
+  await source.keep(snapshot).catch(() => undefined);
+  return store;
+}

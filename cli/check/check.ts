@@ -1,0 +1,49 @@
+import { parseSource } from '../../generator/sources/parse-source.ts';
+import { StateRefusedError } from '../../generator/sources/source.ts';
+import type { CheckReport } from '../../generator/store/report.ts';
+import { EMPTY } from '../../generator/store/store-directory.ts';
+import type { Settings } from '../base/options.ts';
+import type { World } from '../base/process-io.ts';
+import { write } from '../base/write.ts';
+import { readPolicy } from '../inputs/read-policy.ts';
+import { checkOnce, reportOn } from './check-once.ts';
+import { hasFaults } from './findings.ts';
+import { formatReport } from './format-report.ts';
+
+/** `lookaside check SOURCE`. */
+export async function check(source: string, settings: Settings, world: World): Promise<number> {
+  const report = await reportAll(source, settings, world);
+  await write(world.stdout, formatReport(report, source, settings, world));
+  return hasFaults(report, settings.strict) ? 1 : 0;
+}
+
+/** A state that `serve` would refuse is a fault of the data like any other. */
+async function reportAll(source: string, settings: Settings, world: World): Promise<CheckReport> {
+  try {
+    const checked = await checkOnce(source, settings, world);
+    return reportOn(checked, checked.store.files());
+  } catch (error) {
+    if (!(error instanceof StateRefusedError)) throw error;
+    return reportRefused(source, settings, error);
+  }
+}
+
+async function reportRefused(
+  source: string,
+  settings: Settings,
+  { message, hint = '', origin: { commit, author } }: StateRefusedError,
+): Promise<CheckReport> {
+  const address = parseSource(source);
+  const { keyring } = await readPolicy(settings);
+  return {
+    source: {
+      kind: address.kind,
+      location: address.kind === 'git' ? address.url : address.path,
+      ...(commit !== undefined && { commit }),
+    },
+    keys: keyring?.keys ?? [],
+    summary: EMPTY,
+    files: [],
+    refused: { code: 'state-refused', message, hint, ...(author !== undefined && { author }) },
+  };
+}

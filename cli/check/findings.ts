@@ -1,0 +1,99 @@
+// What a report has to tell of its files: faults and warnings, in the form that all formats for
+// people and machines are made from.
+import type { CheckReport, RefusedState, ReportedFile } from '../../generator/store/report.ts';
+import { toPrintable } from '../../generator/terms/text.ts';
+
+/** What a warning without keys says, in reports and logs alike. */
+export const NO_KEYS =
+  'no keys were given: form and location are checked, who signed is not (see --keys)';
+
+/** How findings are judged and where the files lie. */
+export interface FindingOptions {
+  /** Whether warnings count as errors. */
+  readonly strict: boolean;
+  /** From the root of the repository to what is published: '' or a path without slashes at its ends. */
+  readonly prefix: string;
+}
+
+/** A fault or a warning of one file. */
+export interface Finding {
+  /** From the root of the repository; whatever bytes the name has. */
+  readonly path: string;
+  readonly code: string;
+  readonly level: 'error' | 'warning';
+  /** One printable line without a full stop. */
+  readonly message: string;
+  /** The cure, one printable line; undefined if none is known. */
+  readonly hint: string | undefined;
+  readonly breaksPulls: boolean;
+}
+
+/** What a report for machines says of one file; nothing of a good one. */
+export function toFindings(file: ReportedFile, options: FindingOptions): readonly Finding[] {
+  const path = toRepositoryPath(file.path, options.prefix);
+  switch (file.status) {
+    case 'ignored':
+      return [];
+    case 'rejected': {
+      const { code, breaksPulls } = file;
+      const message = `${toPrintable(file.message)}${describeHarm(file)}`;
+      return [{ path, code, level: 'error', message, hint: toPrintable(file.hint), breaksPulls }];
+    }
+    case 'accepted':
+    case 'unverified':
+      return file.warnings.map(({ code, message }) => ({
+        path,
+        code,
+        level: options.strict ? 'error' : 'warning',
+        message: toPrintable(message),
+        hint: undefined,
+        breaksPulls: false,
+      }));
+  }
+}
+
+/** Whether a check with this report fails: for faults, and if strict for warnings. */
+export function hasFaults(
+  { summary, files, keys, refused }: CheckReport,
+  strict: boolean,
+): boolean {
+  if (summary.rejected > 0 || refused) return true;
+  return (
+    strict &&
+    (keys.length === 0 || files.some((file) => 'warnings' in file && file.warnings.length > 0))
+  );
+}
+
+/** Why a state is refused, in one printable line; who brought it with it. */
+export function formatRefused({ message, author }: RefusedState): string {
+  const by = author === undefined ? '' : `, brought by ${author}`;
+  return toPrintable(`the state is refused: ${message}${by}`);
+}
+
+/** The verdict and the counts, in one line without colours. */
+export function formatSummary(report: CheckReport, strict: boolean): string {
+  const { accepted, unverified, rejected, ignored } = report.summary;
+  const verdict = hasFaults(report, strict) ? 'faults' : 'good';
+  const counts = [
+    `${accepted} accepted`,
+    ...(unverified > 0 ? [`${unverified} unverified`] : []),
+    `${rejected} rejected`,
+    `${ignored} ignored`,
+  ];
+  return `${verdict}: ${accepted + unverified + rejected + ignored} files: ${counts.join(', ')}`;
+}
+
+/** What a file would do if a web server had it; nothing for most. */
+export function describeHarm({ breaksPulls }: { readonly breaksPulls: boolean }): string {
+  return breaksPulls ? ' (served, it would fail every pull of the image)' : '';
+}
+
+/** The path of a file as the repository has it; `prefix` as in {@link FindingOptions}. */
+export function toRepositoryPath(path: string, prefix: string): string {
+  return prefix === '' ? path : `${prefix}/${path}`;
+}
+
+/** Message and cure in one line. */
+export function formatFinding({ message, hint }: Finding): string {
+  return hint === undefined ? message : `${message}. ${hint}`;
+}

@@ -1,0 +1,113 @@
+// The report as JUnit XML, which most CI systems read: one suite, a test case for every file
+// that is not ignored. It is well-formed XML 1.0 whatever the names of files are.
+import Builder from 'fast-xml-builder';
+import type { CheckReport, RefusedState, ReportedFile } from '../../generator/store/report.ts';
+import { toPrintable } from '../../generator/terms/text.ts';
+import {
+  NO_KEYS,
+  type Finding,
+  type FindingOptions,
+  formatRefused,
+  toFindings,
+  toRepositoryPath,
+} from './findings.ts';
+
+/** A test case as the builder takes it: `@` before attributes. */
+interface TestCase {
+  readonly '@classname': string;
+  readonly '@name': string;
+  readonly failure?: {
+    readonly '@type': string;
+    readonly '@message': string;
+    readonly '#text': string;
+  };
+  readonly 'system-out'?: string;
+}
+
+/** A strict check without keys fails, and so must its suite. */
+const NO_KEYS_CASE: TestCase = {
+  '@classname': '.',
+  '@name': 'keys',
+  failure: { '@type': 'no-keys', '@message': NO_KEYS, '#text': NO_KEYS },
+};
+
+/** One suite; a file with several errors has one failure that tells them all. */
+export function formatJunit(report: CheckReport, options: FindingOptions): string {
+  const files = report.files.filter(({ status }) => status !== 'ignored');
+  const testcase = files.map((file) => toTestCase(file, options));
+  if (options.strict && report.keys.length === 0) testcase.push(NO_KEYS_CASE);
+  if (report.refused) testcase.push(toRefusedCase(report.refused));
+  const failures = testcase.filter(({ failure }) => failure !== undefined).length;
+  const counts = { '@tests': testcase.length, '@failures': failures, '@errors': 0 };
+  const builder = new Builder({
+    attributeNamePrefix: '@',
+    ignoreAttributes: false,
+    format: true,
+    // Otherwise an attribute whose value is `true` loses the value, which is not XML.
+    suppressBooleanAttributes: false,
+  });
+  return builder.build({
+    '?xml': { '@version': '1.0', '@encoding': 'UTF-8' },
+    testsuites: {
+      '@name': 'lookaside check',
+      ...counts,
+      testsuite: {
+        '@name': 'lookaside check',
+        ...counts,
+        '@skipped': 0,
+        testcase,
+        ...(report.keys.length === 0 && { 'system-out': `warning: ${NO_KEYS}` }),
+      },
+    },
+  });
+}
+
+function toTestCase(file: ReportedFile, options: FindingOptions): TestCase {
+  const path = toRepositoryPath(file.path, options.prefix);
+  const slash = path.lastIndexOf('/');
+  const findings = toFindings(file, options);
+  const errors = findings.filter(({ level }) => level === 'error');
+  const warnings = findings.filter(({ level }) => level === 'warning');
+  const [first] = errors;
+  return {
+    // Some readers drop a case without a class.
+    '@classname': slash < 0 ? '.' : toXmlText(path.slice(0, slash)),
+    '@name': toXmlText(path.slice(slash + 1)),
+    ...(first && {
+      failure: {
+        '@type': first.code,
+        '@message': toXmlText(errors.map(({ message }) => message).join('; ')),
+        '#text': toLines(errors),
+      },
+    }),
+    ...(warnings.length > 0 && { 'system-out': toLines(warnings) }),
+  };
+}
+
+function toRefusedCase(refused: RefusedState): TestCase {
+  const message = toXmlText(formatRefused(refused));
+  const text = `${message}\nhint: ${toXmlText(refused.hint)}`;
+  return {
+    '@classname': '.',
+    '@name': 'state',
+    failure: { '@type': refused.code, '@message': message, '#text': text },
+  };
+}
+
+function toLines(findings: readonly Finding[]): string {
+  return findings
+    .flatMap(({ code, message, hint }) => [
+      `${code}: ${message}`,
+      ...(hint === undefined ? [] : [`hint: ${hint}`]),
+    ])
+    .map(toXmlText)
+    .join('\n');
+}
+
+/** Printable, and without what XML 1.0 forbids (2.2, Char): surrogates, U+FFFE, U+FFFF. */
+function toXmlText(text: string): string {
+  return toPrintable(text).replaceAll(
+    /[\p{Cs}\uFFFE\uFFFF]/gu,
+    (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`,
+  );
+}

@@ -1,0 +1,49 @@
+import { styleText } from 'node:util';
+import type { CheckReport, ReportedFile } from '../../generator/store/report.ts';
+import { toPrintable } from '../../generator/terms/text.ts';
+import { NO_KEYS, describeHarm, formatRefused, formatSummary, hasFaults } from './findings.ts';
+
+interface Style {
+  readonly colour: boolean;
+  /** Whether warnings are faults. */
+  readonly strict: boolean;
+}
+
+/** The report for people: a line a fault with its cure, then a summary. */
+export function formatText(report: CheckReport, style: Style): string {
+  const lines = report.files.flatMap((file) => formatFile(file, style));
+  if (report.keys.length === 0) lines.push(`${paint('yellow', 'warning', style)}: ${NO_KEYS}`);
+  if (report.refused) {
+    const code = paint('red', report.refused.code, style);
+    lines.push(`${code}: ${formatRefused(report.refused)}`, `  hint: ${report.refused.hint}`);
+  }
+  const verdict = hasFaults(report, style.strict) ? 'red' : 'green';
+  const summary = formatSummary(report, style.strict).replace(/^[a-z]+/, (word) =>
+    paint(verdict, word, style),
+  );
+  return `${[...lines, summary].join('\n')}\n`;
+}
+
+function formatFile(file: ReportedFile, style: Style): readonly string[] {
+  switch (file.status) {
+    case 'ignored':
+      return [];
+    case 'rejected': {
+      const code = paint('red', file.code, style);
+      return [
+        `${toPrintable(file.path)}: ${code}: ${toPrintable(file.message)}${describeHarm(file)}`,
+        `  hint: ${toPrintable(file.hint)}`,
+      ];
+    }
+    case 'accepted':
+    case 'unverified':
+      return file.warnings.map(
+        ({ code, message }) =>
+          `${toPrintable(file.path)}: ${paint(style.strict ? 'red' : 'yellow', code, style)}: ${toPrintable(message)}`,
+      );
+  }
+}
+
+function paint(colour: 'red' | 'yellow' | 'green', text: string, style: Style): string {
+  return style.colour ? styleText(colour, text, { validateStream: false }) : text;
+}

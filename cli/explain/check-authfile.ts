@@ -1,0 +1,21 @@
+import { readFile } from 'node:fs/promises';
+import { messageOf } from '../../generator/terms/message-of.ts';
+import { Complaint } from '../base/usage-error.ts';
+
+const HINT = 'make one with `skopeo login --authfile FILE REGISTRY`';
+
+/**
+ * Makes sure that skopeo can use a file of credentials: it would say so late, or not at all.
+ * @throws Complaint
+ */
+export async function checkAuthfile(file: string): Promise<void> {
+  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
+    throw new Complaint(`--authfile: ${messageOf(cause)}`, HINT, { cause });
+  });
+  try {
+    JSON.parse(text);
+  } catch {
+    // What the parser says may quote a password.
+    throw new Complaint(`--authfile: expected JSON in ${file}`, HINT);
+  }
+}

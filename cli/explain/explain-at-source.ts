@@ -1,0 +1,50 @@
+import { type ExplainedImage, explainImage } from '../../generator/explain/explain-image.ts';
+import { resolveRoot } from '../../generator/sources/directory/directory-root.ts';
+import { parseSource } from '../../generator/sources/parse-source.ts';
+import { SourceError } from '../../generator/sources/source.ts';
+import type { CheckReport } from '../../generator/store/report.ts';
+import type { DockerReference } from '../../generator/terms/image-name.ts';
+import type { Settings } from '../base/options.ts';
+import type { World } from '../base/process-io.ts';
+import { Complaint } from '../base/usage-error.ts';
+import { withChecked } from '../check/check-once.ts';
+import { readPolicy } from '../inputs/read-policy.ts';
+import { isServerUrl } from './explain-at-server.ts';
+
+/** What a source says of images, and in which state. */
+export interface SourceAnswer extends Pick<CheckReport, 'source'> {
+  readonly images: readonly ExplainedImage[];
+}
+
+/**
+ * Says what is wrong with the policy or with a directory, before anybody else is asked.
+ * @throws Complaint
+ */
+export async function checkPlace(location: string, settings: Settings): Promise<void> {
+  await readPolicy(settings);
+  const address = parseSource(location);
+  if (address.kind === 'directory') await resolveRoot(address.path);
+}
+
+/** Checks a source, and says of the manifests with these digests what is in the way, in their order. */
+export async function explainAtSource(
+  location: string,
+  image: DockerReference,
+  hexes: readonly string[],
+  settings: Settings,
+  world: World,
+): Promise<SourceAnswer> {
+  const answer = withChecked(location, settings, world, async ({ source, ...checked }) => {
+    const rejectedOf = (hex: string) => checked.store.rejectedOf(hex);
+    const evidence = { ...checked, rejectedOf, now: new Date() };
+    const images: ExplainedImage[] = [];
+    for (const hex of hexes) images.push(await explainImage(image, hex, evidence));
+    return { source, images };
+  });
+  return answer.catch((cause: unknown) => {
+    if (!(cause instanceof SourceError) || !isServerUrl(location)) throw cause;
+    throw new Complaint(cause.message, `for a running server, write --server ${location}`, {
+      cause,
+    });
+  });
+}

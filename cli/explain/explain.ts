@@ -1,0 +1,128 @@
+// `lookaside explain IMAGE [SOURCE]`: whether nodes that pull an image would accept it, for people
+// who were called because they do not.
+import type { ExplainedImage } from '../../generator/explain/explain-image.ts';
+import { formatReference } from '../../generator/policy/signed-identity.ts';
+import type { DockerReference } from '../../generator/terms/image-name.ts';
+import { parsePulledImage } from '../../generator/terms/pulled-image.ts';
+import type { OptionName, Settings } from '../base/options.ts';
+import type { World } from '../base/process-io.ts';
+import { Complaint } from '../base/usage-error.ts';
+import { write } from '../base/write.ts';
+import { untilStopped } from '../inputs/open-source.ts';
+import { tellRefused } from '../inputs/tell-refused.ts';
+import { checkAuthfile } from './check-authfile.ts';
+import type { ServerAnswer } from './explain-answer.ts';
+import { explainAtServer, parseServer } from './explain-at-server.ts';
+import { checkPlace, explainAtSource } from './explain-at-source.ts';
+import { type Explanation, formatExplained } from './format-explained.ts';
+import { readPlatforms } from './read-platforms.ts';
+
+/** What a running server knows by itself. */
+const OF_A_SOURCE: readonly OptionName[] = [
+  'keys',
+  'policy',
+  'policy-root',
+  'branch',
+  'path',
+  'git-token-file',
+];
+
+/**
+ * Settles with the exit code: 0 where every platform that was asked about would be accepted, else 1.
+ * `flags` are the options that the command line has.
+ */
+export async function explain(
+  name: string,
+  source: string | undefined,
+  settings: Settings,
+  world: World,
+  flags: ReadonlySet<string>,
+): Promise<number> {
+  return tellRefused(world, async () => explainImageOf(name, source, settings, world, flags));
+}
+
+async function explainImageOf(
+  name: string,
+  source: string | undefined,
+  settings: Settings,
+  world: World,
+  flags: ReadonlySet<string>,
+): Promise<number> {
+  const { format } = settings;
+  if (format !== 'text' && format !== 'json') {
+    throw new Complaint(`explain knows no format ${format}`, 'use --format text or --format json');
+  }
+  const image = readImage(name);
+  const place = findPlace(source, settings, flags);
+  if (settings.authfile !== undefined) await checkAuthfile(settings.authfile);
+  if (typeof place === 'string') await checkPlace(place, settings);
+  const { registry, list, manifests } = await readPlatforms(image, settings, world);
+  const hexes = [...manifests.map(({ hex }) => hex), ...(list === undefined ? [] : [list])];
+  const { images, ...origin } =
+    typeof place === 'string'
+      ? await explainAtSource(place, image, hexes, settings, world)
+      : await askServer(place, image, hexes, world);
+  const explanation: Explanation = {
+    image: formatReference(image),
+    origin,
+    registry,
+    list: list === undefined ? undefined : images.at(-1),
+    platforms: manifests.flatMap(({ platform }, at) => withPlatform(platform, images[at])),
+  };
+  await write(world.stdout, formatExplained(explanation, format === 'json', world));
+  return explanation.platforms.every(({ verdict }) => verdict === 'accepted') ? 0 : 1;
+}
+
+function readImage(name: string): DockerReference {
+  const image = parsePulledImage(name);
+  const hint = 'write it as in a pull, like quay.io/team/app:v1 or quay.io/team/app@sha256:…';
+  if (!image) throw new Complaint(`expected an image, got ${JSON.stringify(name)}`, hint);
+  if (image.digest !== undefined && !image.digest.startsWith('sha256:')) {
+    throw new Complaint(`expected a sha256 digest, got ${image.digest}`, 'nodes know no other');
+  }
+  return image;
+}
+
+/** A running server, or a SOURCE. */
+function findPlace(
+  source: string | undefined,
+  { server }: Settings,
+  flags: ReadonlySet<string>,
+): string | URL {
+  if (source !== undefined) {
+    if (flags.has('server')) {
+      throw new Complaint('--server and SOURCE both say where to look', 'give one of them');
+    }
+    return source;
+  }
+  if (server === undefined) {
+    const hint = 'give SOURCE, or --server with the address of the status listener of a server';
+    throw new Complaint('explain needs a place to look for signatures', hint);
+  }
+  const url = parseServer(server);
+  const unused = OF_A_SOURCE.find((name) => flags.has(name));
+  if (url && unused !== undefined) {
+    const hint = 'leave it out: the server goes by its own';
+    throw new Complaint(`--${unused} means nothing to a running server`, hint);
+  }
+  return url ?? server;
+}
+
+async function askServer(
+  server: URL,
+  image: DockerReference,
+  hexes: readonly string[],
+  { signals }: World,
+): Promise<Omit<ServerAnswer, 'version'> & { readonly server: string }> {
+  const { generation, images } = await untilStopped(signals, async (ending) =>
+    explainAtServer(server, image, hexes, ending),
+  );
+  return { images, server: server.href, generation };
+}
+
+function withPlatform(
+  platform: string | null,
+  image: ExplainedImage | undefined,
+): Explanation['platforms'] {
+  return image ? [{ platform, ...image }] : [];
+}

@@ -1,0 +1,112 @@
+// Which manifests nodes ask for when they pull an image.
+import { formatReference } from '../../generator/policy/signed-identity.ts';
+import type { DockerReference } from '../../generator/terms/image-name.ts';
+import { toLine } from '../../generator/terms/text.ts';
+import type { Settings } from '../base/options.ts';
+import type { World } from '../base/process-io.ts';
+import { Complaint } from '../base/usage-error.ts';
+import { untilStopped } from '../inputs/open-source.ts';
+import { chooseInstances } from './choose-instances.ts';
+import { type Instance, parseManifest } from './manifest.ts';
+import { readManifest } from './read-manifest.ts';
+
+/** What nodes ask for: a manifest, or one of a list's for each platform. */
+export interface Pulled {
+  /** `not-asked`: the digest was taken for that of a manifest, and may be that of a list. */
+  readonly registry: 'asked' | 'not-asked';
+  /** The digest of the list, in hexadecimal digits; undefined where there is none. */
+  readonly list: string | undefined;
+  readonly manifests: readonly PulledManifest[];
+}
+
+export interface PulledManifest extends Pick<Instance, 'hex'> {
+  /** Null where all nodes get the same manifest. */
+  readonly platform: string | null;
+}
+
+/** Far more than there are architectures; the server answers for a hundred at once. */
+const MOST_PLATFORMS = 50;
+/** Platforms that a complaint names. */
+const NAMED = 20;
+/** Who names a digest can do without the registry, and shall not wait long. Milliseconds. */
+const SHORT_TIME = 5000;
+
+/**
+ * Finds the manifests of an image. A digest is taken for the manifest's where the registry does not
+ * say that it is a list's, unless platforms of a list are wanted.
+ * @throws Complaint
+ */
+export async function readPlatforms(
+  image: DockerReference,
+  { platform: wanted, authfile }: Settings,
+  { signals, environment }: World,
+): Promise<Pulled> {
+  const name = formatReference(image);
+  const isOptional = image.digest !== undefined && wanted.length === 0;
+  const untrustedBytes = await untilStopped(signals, async (ending) => {
+    const options = { authfile, environment, ending };
+    if (!isOptional) return readManifest(image, options);
+    const asked = { ...options, timeLimit: SHORT_TIME };
+    return readManifest(image, asked).catch((error: unknown) => {
+      if (error instanceof Complaint) return undefined;
+      throw error;
+    });
+  });
+  if (!untrustedBytes) return toPulled('not-asked', image.digest?.slice('sha256:'.length) ?? '');
+  const manifest = parseManifest(untrustedBytes);
+  if (!manifest) {
+    const hint = `look at it with \`skopeo inspect --raw docker://${name}\``;
+    throw new Complaint(`expected a manifest for ${name}, got something else`, hint);
+  }
+  const { hex, instances } = manifest;
+  if (image.digest !== undefined && image.digest !== `sha256:${hex}`) {
+    const message = `expected the manifest with ${image.digest}, got one with sha256:${hex}`;
+    throw new Complaint(
+      message,
+      `${image.host} or a mirror gives out other bytes; nodes refuse them`,
+    );
+  }
+  if (!instances) {
+    if (wanted.length === 0) return toPulled('asked', hex);
+    const hint = 'leave out --platform: nodes of every platform get this manifest';
+    throw new Complaint(`${name} is one manifest, not a list for several platforms`, hint);
+  }
+  return { registry: 'asked', list: hex, manifests: pick(name, instances, wanted) };
+}
+
+function toPulled(registry: Pulled['registry'], hex: string): Pulled {
+  return { registry, list: undefined, manifests: [{ platform: null, hex }] };
+}
+
+function pick(
+  name: string,
+  instances: readonly Instance[],
+  wanted: readonly string[],
+): readonly Instance[] {
+  const missing = wanted.find((one) => chooseInstances(instances, one).length === 0);
+  if (missing !== undefined) {
+    throw new Complaint(`the list of ${name} lacks ${missing}`, describeOthers(instances));
+  }
+  const chosen = wanted.flatMap((one) => chooseInstances(instances, one));
+  const picked = wanted.length === 0 ? instances : [...new Set(chosen)];
+  const nested = picked.find(({ isList }) => isList);
+  if (nested) {
+    const message = `nodes refuse the list of ${name}: its entry for ${nested.platform} is a list again`;
+    throw new Complaint(message, 'push the image again, or pick other platforms with --platform');
+  }
+  if (picked.length === 0) {
+    const hint = 'push the image again, with a manifest for each platform';
+    throw new Complaint(`the list of ${name} names no platform that a node could have`, hint);
+  }
+  if (picked.length > MOST_PLATFORMS) {
+    const message = `the list of ${name} has ${picked.length} manifests, more than anybody reads`;
+    throw new Complaint(message, `pick up to ${MOST_PLATFORMS} with --platform`);
+  }
+  return picked;
+}
+
+function describeOthers(instances: readonly Instance[]): string {
+  const names = [...new Set(instances.map(({ platform }) => platform))];
+  const more = names.length > NAMED ? `, and ${names.length - NAMED} more` : '';
+  return toLine(`it has ${names.slice(0, NAMED).join(', ') || 'none'}`) + more;
+}

@@ -1,0 +1,169 @@
+// Why skopeo has no manifest for us, with a cure for each cause. Its words are those of containers/image,
+// of Go, and of the registry.
+import { formatReference, nameOf } from '../../generator/policy/signed-identity.ts';
+import type { DockerReference } from '../../generator/terms/image-name.ts';
+import { toLine } from '../../generator/terms/text.ts';
+import { Complaint } from '../base/usage-error.ts';
+import type { SkopeoError } from './run-skopeo.ts';
+
+interface Cause {
+  /** What skopeo says, or the registry through it. */
+  readonly said: RegExp;
+  /** `image` is the whole name. */
+  readonly message: (image: string, host: string) => string;
+  /** `repository` is the name without tag and digest. */
+  readonly hint: (repository: string, host: string) => string;
+}
+
+const BY_DIGEST = 'name the image by the digest of its manifest, which needs no registry';
+
+/** A status of HTTP in one of the ways that containers/image writes it. */
+const status = (codes: string) =>
+  `(?:status ?code:?|status code from registry|registry|HTTP(?: status:)?) ${codes}\\b`;
+const either = (...parts: readonly string[]) => new RegExp(parts.join('|'), 'i');
+
+const LOGIN_WANTED = either(
+  'unauthori[sz]ed',
+  'authentication required',
+  '(?<!permission )denied',
+  'invalid username',
+  status('40[13]'),
+);
+const NO_TLS = /x509|certificate|tls:|HTTP response to HTTPS/i;
+
+/** The first that fits counts: registries put more than one of these words in one answer. */
+const CAUSES: readonly Cause[] = [
+  {
+    said: /getting username and password|reading JSON file|credential helper|docker-credential-/i,
+    message: () => 'skopeo cannot read its credentials',
+    hint: () =>
+      'look at the file of --authfile, $REGISTRY_AUTH_FILE or $XDG_RUNTIME_DIR/containers/auth.json',
+  },
+  {
+    said: /maximum allowed size/i,
+    message: (image) => `the manifest of ${image} is too large for any node`,
+    hint: () => 'push the image again',
+  },
+  {
+    said: /invalid reference format/i,
+    message: (image) => `this skopeo cannot parse ${image}`,
+    hint: () => `older ones know no IPv6 addresses: write the name of the host, or ${BY_DIGEST}`,
+  },
+  {
+    said: either('toomanyrequests', 'too many requests', status('429')),
+    message: (_image, host) => `${host} answers no more requests for now`,
+    hint: (_repository, host) => `log in with \`skopeo login ${host}\`, or wait`,
+  },
+  {
+    said: LOGIN_WANTED,
+    message: (image, host) => `${host} does not let us see ${image}`,
+    hint: (_repository, host) =>
+      `log in with \`skopeo login ${host}\`, or give --authfile FILE; skopeo does not use the credsStore of docker, and some registries answer so for what they do not have`,
+  },
+  {
+    said: either(
+      'manifest unknown',
+      'name unknown',
+      'repository name not known',
+      'not found',
+      status('404'),
+    ),
+    message: (image, host) => `${host} has no ${image}`,
+    hint: (repository) => `look for its tags with \`skopeo list-tags docker://${repository}\``,
+  },
+  {
+    said: NO_TLS,
+    message: (_image, host) => `${host} is not trusted, or does not speak TLS`,
+    hint: (_repository, host) =>
+      `put its CA into /etc/containers/certs.d/${host}, or set \`insecure = true\` for it in registries.conf`,
+  },
+  {
+    said: either(
+      'connection refused|no such host|server misbehaving|no route|unreachable|timeout',
+      'connection reset|EOF|pinging',
+      status('5[0-9]{2}'),
+    ),
+    message: (_image, host) => `${host} does not answer`,
+    hint: () => BY_DIGEST,
+  },
+];
+
+/** The complaint for what running skopeo threw. */
+export function explainSkopeo(image: DockerReference, cause: SkopeoError): Complaint {
+  const name = formatReference(image);
+  switch (cause.kind) {
+    case 'cannot-run': {
+      const hint = `install skopeo, or ${BY_DIGEST}`;
+      return new Complaint('skopeo, which asks the registry, cannot be run', hint, { cause });
+    }
+    case 'too-large': {
+      const message = `the manifest of ${name} is too large for any node`;
+      return new Complaint(message, 'push the image again', { cause });
+    }
+    case 'too-late':
+      return new Complaint(`${image.host} did not answer in time`, BY_DIGEST, { cause });
+    case 'stopped':
+      return new Complaint('interrupted', undefined, { cause });
+    case 'failed': {
+      const said = findMessage(image, cause);
+      const words = withoutNames(image, said);
+      const known = CAUSES.find((one) => one.said.test(words));
+      const message = known?.message(name, image.host) ?? `skopeo cannot read ${name}`;
+      const hint = known?.hint(nameOf(image), image.host) ?? BY_DIGEST;
+      return new Complaint(`${message}: ${toLine(said)}`, hint, { cause });
+    }
+  }
+}
+
+/** Whether somebody who logs in may see more. */
+export function isLoginWanted(image: DockerReference, error: SkopeoError): boolean {
+  return LOGIN_WANTED.test(withoutNames(image, findMessage(image, error)));
+}
+
+/** Whether it failed for TLS, and asked nobody but this machine. */
+export function isPlainHttpOnLoopback(image: DockerReference, error: SkopeoError): boolean {
+  const said = findMessage(image, error);
+  const asked = [...said.matchAll(/pinging container registry (\S+): /g)];
+  const isHere = asked.every(([, host = '']) => isLoopback(host));
+  return asked.length > 0 && isHere && NO_TLS.test(withoutNames(image, said));
+}
+
+function isLoopback(host: string): boolean {
+  const name = host.replace(/:[0-9]+$/, '');
+  return ['localhost', '[::1]'].includes(name) || /^127(?:\.[0-9]{1,3}){3}$/.test(name);
+}
+
+/** The last line is why it ended; its words stand in quotes, behind the names that we know. */
+function findMessage(image: DockerReference, { said }: SkopeoError): string {
+  const last = said.trim().split('\n').at(-1) ?? '';
+  const [, quoted] = / msg="((?:[^"\\]|\\.)*)"/.exec(last) ?? [];
+  const message = quoted === undefined ? last.replace(/^FATA\[\d+\] */, '') : unquote(quoted);
+  return message
+    .replace(/^Error parsing image name "[^"]*": /, '')
+    .replace(`reading manifest ${image.digest ?? image.tag} in ${nameOf(image)}: `, '')
+    .replaceAll(/\s+/g, ' ')
+    .trim();
+}
+
+/** Names may hold any of the words that are looked for. */
+function withoutNames(image: DockerReference, said: string): string {
+  return [formatReference(image), nameOf(image), image.host].reduce(
+    (text, name) => text.replaceAll(name, '…'),
+    said.replaceAll(/https?:\/\/[^\s"]+/g, '…'),
+  );
+}
+
+const ESCAPES: Readonly<Record<string, string>> = { n: '\n', t: '\t', r: '\r', v: '\v', f: '\f' };
+
+/** Text as Go quotes it. */
+function unquote(quoted: string): string {
+  return quoted.replaceAll(
+    /\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8})|(.))/g,
+    (all, byte?: string, short?: string, long?: string, plain = '') => {
+      const hex = byte ?? short ?? long;
+      if (hex === undefined) return ESCAPES[plain] ?? plain;
+      const code = Number.parseInt(hex, 16);
+      return code <= 0x10_ff_ff ? String.fromCodePoint(code) : all;
+    },
+  );
+}

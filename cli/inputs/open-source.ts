@@ -1,0 +1,122 @@
+import { readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { messageOf } from '../../generator/terms/message-of.ts';
+import { parseSource } from '../../generator/sources/parse-source.ts';
+import type { Source } from '../../generator/sources/source.ts';
+import { makeScratchDirectory } from '../../generator/system/scratch-directory.ts';
+import type { Budgets } from '../../generator/terms/budgets.ts';
+import { toBudgets } from '../base/budget-options.ts';
+import { Complaint } from '../base/usage-error.ts';
+import type { Settings } from '../base/options.ts';
+import type { Environment } from '../base/read-settings.ts';
+import { explainDirectory, explainTemporary } from './unusable-directory.ts';
+import type { World } from '../base/process-io.ts';
+
+/** Signals that end the program. */
+export const STOPS = ['SIGINT', 'SIGTERM'] as const;
+
+/**
+ * Opens SOURCE; a git source keeps its clone in `stateDirectory`, a directory is opened by
+ * `openDirectory`. `ending` ends the work of either early.
+ */
+export async function openSource<DirectorySource>(
+  location: string,
+  settings: Settings,
+  stateDirectory: string,
+  environment: Environment,
+  ending: AbortSignal,
+  openDirectory: (
+    path: string,
+    subtree: string,
+    ending: AbortSignal,
+    budgets: Budgets,
+  ) => Promise<DirectorySource>,
+): Promise<DirectorySource | Source> {
+  const address = parseSource(location);
+  const budgets = toBudgets(settings);
+  const tokenFile = settings['git-token-file'];
+  if (tokenFile !== undefined) {
+    if (address.kind === 'directory' || !isSafeForToken(address.url)) {
+      throw new Complaint(
+        '--git-token-file is for https:// sources, got another one',
+        'leave it out',
+      );
+    }
+    await assertToken(tokenFile);
+  }
+  if (address.kind === 'directory') {
+    return openDirectory(address.path, settings.path, ending, budgets);
+  }
+  const { createGitSource } = await import('../../generator/sources/git/git.ts');
+  try {
+    return await createGitSource({
+      url: address.url,
+      branch: settings.branch,
+      path: settings.path,
+      stateDirectory,
+      tokenFile,
+      environment,
+      ending,
+      budgets,
+    });
+  } catch (error) {
+    throw explainDirectory(error, stateDirectory);
+  }
+}
+
+/** Over plain HTTP a token would be read by anybody on the way; on the loopback nobody is. */
+function isSafeForToken(url: string): boolean {
+  if (!/^https?:/i.test(url)) return false;
+  const { protocol, hostname } = new URL(url);
+  return protocol === 'https:' || ['localhost', '127.0.0.1', '[::1]'].includes(hostname);
+}
+
+async function assertToken(file: string): Promise<void> {
+  const token = await readFile(file, 'utf8').catch((cause: unknown) => {
+    const hint = 'make it readable for the user that runs lookaside';
+    throw new Complaint(`--git-token-file: ${messageOf(cause)}`, hint, { cause });
+  });
+  if (token.trim() === '') {
+    throw new Complaint(`--git-token-file: ${file} is empty`, 'put the token on its first line');
+  }
+}
+
+/**
+ * Runs an action with a state directory that is there for this one run only. A signal to stop
+ * aborts the action, so that the directory goes then too.
+ */
+export async function withTemporaryState<Result>(
+  signals: World['signals'],
+  action: (directory: string, ending: AbortSignal) => Promise<Result>,
+): Promise<Result> {
+  const directory = await makeScratchDirectory(tmpdir(), 'clone').catch((error: unknown) => {
+    throw explainTemporary(error);
+  });
+  try {
+    return await untilStopped(signals, async (ending) => action(directory, ending));
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Runs an action that a signal to stop aborts.
+ * @throws Complaint once there was such a signal.
+ */
+export async function untilStopped<Result>(
+  signals: World['signals'],
+  action: (ending: AbortSignal) => Promise<Result>,
+): Promise<Result> {
+  const ending = new AbortController();
+  const stop = (): void => ending.abort();
+  const interrupted = new Promise<never>((_resolve, reject) => {
+    ending.signal.addEventListener('abort', () => reject(new Complaint('interrupted')));
+  });
+  for (const name of STOPS) signals.once(name, stop);
+  try {
+    return await Promise.race([action(ending.signal), interrupted]);
+  } finally {
+    // What follows may be ended the usual way.
+    for (const name of STOPS) signals.off(name, stop);
+  }
+}

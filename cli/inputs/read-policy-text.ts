@@ -1,0 +1,67 @@
+// A node's policy.json as it is on the disk.
+import { createReadStream } from 'node:fs';
+import { buffer } from 'node:stream/consumers';
+import {
+  type PolicyFile,
+  PolicyFileError,
+  findPrivateData,
+  parsePolicyFile,
+} from '../../generator/policy/policy-json.ts';
+import { messageOf } from '../../generator/terms/message-of.ts';
+import { Complaint } from '../base/usage-error.ts';
+import { PRIVATE_KEY_HINT } from './read-keys.ts';
+
+/** Far above any policy, and soon read: what is larger is another file. Bytes. */
+const MAX_POLICY_BYTES = 16 * 1024 * 1024;
+
+/** A policy file that nodes take: its text, and what it says. */
+export interface PolicyText {
+  readonly text: string;
+  readonly scopes: PolicyFile;
+}
+
+/**
+ * Reads a policy file; `flag` is the option that named it.
+ * @throws Complaint if it cannot be read, nodes would refuse it, or it holds a private key.
+ */
+export async function readPolicyText(flag: string, file: string): Promise<PolicyText> {
+  const hint = 'name a policy.json that can be read';
+  const bytes = await buffer(createReadStream(file, { end: MAX_POLICY_BYTES })).catch(
+    (cause: unknown) => {
+      throw new Complaint(`${flag}: cannot read ${file}: ${messageOf(cause)}`, hint, { cause });
+    },
+  );
+  if (bytes.length > MAX_POLICY_BYTES) {
+    throw new Complaint(`${flag}: ${file}: expected at most 16 MiB, got more`, hint);
+  }
+  const policy = parsePolicyText(file, bytes.toString());
+  refusePrivateData(file, policy);
+  return policy;
+}
+
+/**
+ * Holds a policy to the rule for all key material: a policy goes on to nodes, also in those parts
+ * that are none of ours.
+ * @throws Complaint if any key in it is private, or may be.
+ */
+export function refusePrivateData(file: string, { text }: PolicyText): void {
+  const found = findPrivateData(text);
+  if (!found) return;
+  const got = found.finding === 'private' ? 'a private key' : 'a compressed packet';
+  const message = `${file}: ${found.where}: expected public keys, got ${got}`;
+  throw new Complaint(message, PRIVATE_KEY_HINT);
+}
+
+/**
+ * Takes the text of a policy file.
+ * @throws Complaint if nodes would refuse it.
+ */
+export function parsePolicyText(file: string, text: string): PolicyText {
+  try {
+    return { text, scopes: parsePolicyFile(text) };
+  } catch (cause) {
+    if (!(cause instanceof PolicyFileError)) throw cause;
+    const reason = 'nodes refuse the whole file too: see containers-policy.json(5)';
+    throw new Complaint(`${file}: ${cause.message}`, reason, { cause });
+  }
+}

@@ -1,0 +1,29 @@
+// Directories that are not given but needed: the state directory, and the one for what is temporary.
+import { hintOf, messageOf } from '../../generator/terms/message-of.ts';
+import { Complaint } from '../base/usage-error.ts';
+
+/** What the system, or git in its words, says of a directory that cannot be written. */
+const UNWRITABLE =
+  /\b(?:EACCES|EPERM|EROFS|ENOSPC|EDQUOT)\b|Permission denied|Read-only file system|No space left|quota exceeded/i;
+
+/**
+ * An error of work in a directory, with the cure where the directory is at fault: it is not ours, it
+ * is read-only, or its disk is full.
+ */
+export function explainDirectory(error: unknown, directory: string): unknown {
+  const message = messageOf(error);
+  if (hintOf(error) !== undefined || !UNWRITABLE.test(message)) return error;
+  const hint = `make ${directory} writable for the user that runs lookaside, with room on its disk`;
+  return new Complaint(`cannot work in ${directory}: ${message}`, hint, { cause: error });
+}
+
+/** An error of making a temporary directory, with the cure. */
+export function explainTemporary(error: unknown): unknown {
+  const isOfSystem = error instanceof Error && 'syscall' in error && error.syscall === 'mkdtemp';
+  if (!isOfSystem) return error;
+  return new Complaint(
+    `cannot make a temporary directory: ${error.message}`,
+    'set TMPDIR to a directory that can be written',
+    { cause: error },
+  );
+}

@@ -1,0 +1,40 @@
+import { inspectNode } from '../../generator/nodes/check/inspect-node.ts';
+import { createWantedNode } from '../../generator/nodes/check/wanted-node.ts';
+import { toLine } from '../../generator/terms/text.ts';
+import type { Settings } from '../base/options.ts';
+import type { World } from '../base/process-io.ts';
+import { write } from '../base/write.ts';
+import { readNodePolicy, toNodeFilesOptions } from './describe-nodes.ts';
+import { formatNodeReport } from './format-node-report.ts';
+import { readNode } from './read-node.ts';
+import type { Inside } from './rooted-files.ts';
+
+/** A tree as the command line names it. */
+export interface NodeTree {
+  readonly root: string;
+  readonly inside: Inside;
+}
+
+/** Says what is wrong with a node; settles with the exit code. */
+export async function checkNode(
+  { root, inside }: NodeTree,
+  settings: Settings,
+  world: World,
+): Promise<number> {
+  const policy = await readNodePolicy(settings);
+  const wanted = createWantedNode(policy, {
+    ...toNodeFilesOptions(settings, undefined),
+    now: new Date(),
+    expiryWarning: settings['expiry-warning'],
+  });
+  const { state, unseen } = await readNode(inside, settings.rootless);
+  for (const home of unseen) {
+    world.stderr.write(
+      `lookaside: warning: ${toLine(home)} may not be read: whether it hides the system's files is not known\n`,
+    );
+  }
+  const findings = await inspectNode(state, wanted);
+  const report = { root, scopes: wanted.scopes.size, findings };
+  await write(world.stdout, formatNodeReport(report, settings.format === 'json', world));
+  return findings.some(({ severity }) => severity === 'fault') ? 1 : 0;
+}

@@ -1,0 +1,51 @@
+// Which flags of node-config mean something in which of its modes. In the environment and the
+// configuration file an option may be there for other runs.
+import type { OptionName, Settings } from '../base/options.ts';
+import { Complaint } from '../base/usage-error.ts';
+import { STANDARD_OUTPUT } from './write-files.ts';
+
+type Mode = 'check' | 'diff' | Settings['target'];
+
+interface Rule {
+  readonly name: OptionName;
+  readonly isOf: (mode: Mode, settings: Settings) => boolean;
+  readonly hint: string;
+}
+
+/** Flags that would be passed over in some modes. */
+const RULES: readonly Rule[] = [
+  {
+    name: 'pool',
+    isOf: (mode) => mode === 'machineconfig' || mode === 'butane',
+    hint: 'it is for --target machineconfig and butane',
+  },
+  {
+    name: 'ignition',
+    isOf: (mode) => mode === 'machineconfig',
+    hint: 'it is for --target machineconfig',
+  },
+  { name: 'butane', isOf: (mode) => mode === 'butane', hint: 'it is for --target butane' },
+  { name: 'format', isOf: (mode) => mode === 'check', hint: 'it is for --check' },
+  {
+    name: 'force',
+    isOf: (mode, { merge, out }) =>
+      mode !== 'check' && (merge !== undefined || (mode === 'files' && out !== STANDARD_OUTPUT)),
+    hint: 'it is for --merge, and for --out DIR with --target files',
+  },
+];
+
+/**
+ * Refuses flags that would be passed over in silence.
+ * @throws Complaint
+ */
+export function checkOptions(settings: Settings, flags: ReadonlySet<string>): void {
+  const mode = modeOf(settings);
+  const place = mode === 'check' || mode === 'diff' ? `--${mode}` : `--target ${mode}`;
+  const wrong = RULES.find(({ name, isOf }) => flags.has(name) && !isOf(mode, settings));
+  if (wrong) throw new Complaint(`--${wrong.name} means nothing with ${place}`, wrong.hint);
+}
+
+function modeOf({ check, diff, target }: Settings): Mode {
+  if (check !== undefined) return 'check';
+  return diff === undefined ? target : 'diff';
+}

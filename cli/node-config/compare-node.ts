@@ -1,0 +1,67 @@
+// `lookaside node-config --check ROOT` and `--diff DIR`: what nodes have, beside what they should.
+import { stat } from 'node:fs/promises';
+import { messageOf } from '../../generator/terms/message-of.ts';
+import type { Settings } from '../base/options.ts';
+import type { World } from '../base/process-io.ts';
+import { Complaint } from '../base/usage-error.ts';
+import { checkNode } from './check-node.ts';
+import { checkOptions } from './check-options.ts';
+import { diffNode } from './diff-node.ts';
+import { openInside } from './rooted-files.ts';
+
+/**
+ * Settles with the exit code: 1 for faults or differences. `flags` are the options that the command
+ * line has.
+ */
+export async function compareNode(
+  settings: Settings,
+  world: World,
+  flags: ReadonlySet<string>,
+): Promise<number> {
+  const { check, diff } = settings;
+  if (check !== undefined) {
+    refuseOthers('--check', settings, flags);
+    checkOptions(settings, flags);
+    const inside = openInside(await findDirectory('--check', check));
+    return checkNode({ root: check, inside }, settings, world);
+  }
+  const directory = diff ?? '';
+  refuseOthers('--diff', settings, flags);
+  checkOptions(settings, flags);
+  const inside = openInside(await findDirectory('--diff', directory));
+  return diffNode({ root: directory, inside }, settings, world);
+}
+
+/** Flags that would be passed over in silence; in the configuration file they are for other runs. */
+function refuseOthers(
+  flag: '--check' | '--diff',
+  { check, diff, format }: Settings,
+  flags: ReadonlySet<string>,
+): void {
+  if (check !== undefined && diff !== undefined) {
+    throw new Complaint('--check and --diff ask different questions', 'give one of them');
+  }
+  if (flags.has('out')) {
+    throw new Complaint(`--out writes files, and ${flag} compares them`, 'give one of them');
+  }
+  if (flags.has('target')) {
+    throw new Complaint(`${flag} compares the files of a node`, 'leave out --target');
+  }
+  if (flag === '--check' && flags.has('merge')) {
+    const message = '--check takes what the policy of the node says of other scopes as it is';
+    throw new Complaint(message, 'leave out --merge');
+  }
+  const formats = flag === '--check' ? ['text', 'json'] : ['text'];
+  if (!flags.has('format') || formats.includes(format)) return;
+  const hint = `use ${formats.map((known) => `--format ${known}`).join(' or ')}`;
+  throw new Complaint(`${flag} knows no format ${format}`, hint);
+}
+
+async function findDirectory(flag: string, path: string): Promise<string> {
+  const hint = 'name a directory that stands for / of a node';
+  const stats = await stat(path).catch((cause: unknown) => {
+    throw new Complaint(`${flag}: cannot read ${path}: ${messageOf(cause)}`, hint, { cause });
+  });
+  if (stats.isDirectory()) return path;
+  throw new Complaint(`${flag}: expected a directory, got ${path}`, hint);
+}

@@ -1,0 +1,101 @@
+import { join } from 'node:path';
+import { FILE_HEADERS_ONLY, createTwoFilesPatch } from 'diff';
+import type { Found } from '../../generator/nodes/check/node-state.ts';
+import type { NodeFile } from '../../generator/nodes/node-file.ts';
+import { type PolicyJson, readPolicyJson } from '../../generator/nodes/policy-file.ts';
+import {
+  findPrivateKey,
+  holdsPrivateKeyInText,
+} from '../../generator/openpgp/packets/private-keys.ts';
+import type { Policy } from '../../generator/policy/policy.ts';
+import { toPrintable } from '../../generator/terms/text.ts';
+import type { Settings } from '../base/options.ts';
+import type { World } from '../base/process-io.ts';
+import { Complaint } from '../base/usage-error.ts';
+import { write } from '../base/write.ts';
+import { parsePolicyText, refusePrivateData } from '../inputs/read-policy-text.ts';
+import type { NodeTree } from './check-node.ts';
+import { createFiles, readNodePolicy, toNodeFilesOptions } from './describe-nodes.ts';
+import { readExistingPolicy } from './read-existing-policy.ts';
+
+/** Prints how files differ from those that would be written; settles with the exit code. */
+export async function diffNode(tree: NodeTree, settings: Settings, world: World): Promise<number> {
+  const policy = await readNodePolicy(settings);
+  const existing = await readExisting(tree, policy, settings);
+  const files = createFiles(policy, toNodeFilesOptions(settings, existing));
+  const patches = [];
+  for (const file of files) {
+    const patch = createPatch(file, await tree.inside.readFile(file.path));
+    if (patch !== undefined) patches.push(patch);
+  }
+  await write(world.stdout, patches.join(''));
+  return patches.length > 0 ? 1 : 0;
+}
+
+/** Without a word on it, the policy that is there stays but for our scopes. */
+async function readExisting(
+  { root, inside }: NodeTree,
+  policy: Policy,
+  settings: Settings,
+): Promise<PolicyJson | undefined> {
+  const { merge, default: byDefault, rootless } = settings;
+  if (merge !== undefined) return (await readExistingPolicy(merge, policy, settings)).content;
+  if (byDefault !== undefined) return undefined;
+  const path = `${rootless ? '.config' : 'etc'}/containers/policy.json`;
+  const found = await inside.readFile(path);
+  switch (found.kind) {
+    case 'missing':
+      return undefined;
+    case 'unreadable':
+      throw new Complaint(`${join(root, path)}: expected a policy, got ${found.reason}`);
+    case 'file': {
+      const standing = parsePolicyText(join(root, path), Buffer.from(found.bytes).toString());
+      refusePrivateData(join(root, path), standing);
+      return readPolicyJson(standing.text);
+    }
+  }
+}
+
+/** A difference in more lines is of no use to people, and takes long to find. */
+const MAX_EDITS = 5000;
+
+/** The difference of one file; undefined if there is none. */
+function createPatch({ path, bytes }: NodeFile, found: Found): string | undefined {
+  if (found.kind === 'unreadable') return `File ${path} is ${found.reason}\n`;
+  if (found.kind === 'file' && Buffer.from(bytes).equals(found.bytes)) return undefined;
+  const isPrivate = found.kind === 'file' && holdsPrivateKey(found.bytes);
+  if (isPrivate) return `Files a/${path} and b/${path} differ: a/${path} holds a private key\n`;
+  const before = found.kind === 'file' ? toText(found.bytes) : '';
+  const from = found.kind === 'file' ? `a/${path}` : '/dev/null';
+  const patch =
+    before === undefined
+      ? undefined
+      : createTwoFilesPatch(
+          from,
+          `b/${path}`,
+          before,
+          Buffer.from(bytes).toString(),
+          undefined,
+          undefined,
+          {
+            headerOptions: FILE_HEADERS_ONLY,
+            maxEditLength: MAX_EDITS,
+          },
+        );
+  return patch ?? `Files a/${path} and b/${path} differ\n`;
+}
+
+/** Keys are files, and in base64 in a policy, which need not be one that nodes can read. */
+function holdsPrivateKey(untrustedBytes: Uint8Array): boolean {
+  return (
+    findPrivateKey(untrustedBytes) === 'private' ||
+    holdsPrivateKeyInText(Buffer.from(untrustedBytes).toString())
+  );
+}
+
+/** Lines fit for a terminal; undefined for what has none. */
+function toText(untrustedBytes: Uint8Array): string | undefined {
+  const text = Buffer.from(untrustedBytes).toString();
+  if (text.includes('\0') || text.includes('\u{FFFD}')) return undefined;
+  return text.replaceAll(/[^\n\t]+/g, toPrintable);
+}

@@ -1,0 +1,53 @@
+// What a tree already has that the files of nodes are laid out over.
+import { basename, dirname, join } from 'node:path';
+import { collectSections } from '../../generator/nodes/check/collect-sections.ts';
+import { isPolicy } from '../../generator/nodes/is-policy.ts';
+import type { NodeFile } from '../../generator/nodes/node-file.ts';
+import { signedScopes } from '../../generator/nodes/node-files.ts';
+import type { Policy } from '../../generator/policy/policy.ts';
+import type { Settings } from '../base/options.ts';
+import { Complaint } from '../base/usage-error.ts';
+import { readConfig } from './read-node.ts';
+import { judgeReplaced } from './replaced-policy.ts';
+import { openInside } from './rooted-files.ts';
+
+/**
+ * Looks for what the files would break or undo; gives what is to be said of it.
+ * @throws Complaint if another file of registries.d has a scope of theirs, or if the policy would
+ * let through more than the one that it replaces, unless `--force` is given.
+ */
+export async function inspectOut(
+  root: string,
+  files: readonly NodeFile[],
+  policy: Policy,
+  settings: Settings,
+): Promise<readonly string[]> {
+  const ours = files.find(isPolicy);
+  if (!ours) return [];
+  const found = await readConfig(openInside(root), dirname(ours.path));
+  const others = found.registries.kind === 'directory' ? found.registries.files : [];
+  const names = new Set(signedScopes(policy).map(({ name }) => name));
+  const placed = files.filter(({ path }) => dirname(path) === found.registriesPath);
+  const paths = new Set(placed.map(({ path }) => path));
+  const { findings } = collectSections(
+    [
+      ...placed.map(({ path, bytes }) => ({ path, found: { kind: 'file', bytes } as const })),
+      ...others.filter(({ path }) => !paths.has(path)),
+    ],
+    names,
+  );
+  const double = findings.find(
+    ({ code, scope }) =>
+      (code === 'duplicate-default' && names.has('')) ||
+      (code === 'duplicate-scope' && scope !== undefined && names.has(scope)),
+  );
+  if (double) {
+    const message = `${join(root, double.path)}: ${double.message}, so nodes would fail every pull`;
+    const hint = `take it out of ${basename(double.path)}; if that is of an earlier run, remove it or give its --name`;
+    throw new Complaint(message, hint);
+  }
+  if (settings.merge !== undefined || found.policy.found.kind !== 'file') return [];
+  const { bytes } = found.policy.found;
+  if (Buffer.from(ours.bytes).equals(bytes)) return [];
+  return judgeReplaced(root, { path: ours.path, bytes }, policy, settings);
+}

@@ -1,0 +1,88 @@
+// A policy.json that nodes have, beside which another is held.
+import { messageOf } from '../../generator/terms/message-of.ts';
+import type { PolicyJson } from '../../generator/nodes/policy-file.ts';
+import type { Loosening, StandingPolicy } from '../../generator/policy/loosenings.ts';
+import type { Requirement } from '../../generator/policy/policy.ts';
+import type { UnreadRequirement } from '../../generator/policy/policy-json.ts';
+import { Complaint } from '../base/usage-error.ts';
+import type { Settings } from '../base/options.ts';
+import { isPrivateKeyComplaint } from '../inputs/read-keys.ts';
+import { readSignedBy } from '../inputs/read-policy.ts';
+import type { PolicyText } from '../inputs/read-policy-text.ts';
+
+/**
+ * Reads the keys of a policy; their paths start at `root`.
+ * @throws Complaint if a key file holds a private key.
+ */
+export async function readStandingPolicy(
+  file: string,
+  { scopes }: PolicyText,
+  { transports }: PolicyJson,
+  root: string,
+): Promise<StandingPolicy> {
+  const read = [...scopes].map(async ([name, unread]) => {
+    const requirements = unread.map(async (one) => readRequirement(file, one, root));
+    return [name, await Promise.all(requirements)] as const;
+  });
+  const all = new Map(await Promise.all(read));
+  const outside = all.get('') ?? [];
+  // The reader gives the default under this name where the file has no such scope.
+  if (!Object.hasOwn(transports['docker'] ?? {}, '')) all.delete('');
+  return { scopes: all, byDefault: outside };
+}
+
+/** Keys that cannot be read can be compared with no others, as what is no key at all. */
+async function readRequirement(
+  file: string,
+  requirement: UnreadRequirement,
+  root: string,
+): Promise<Requirement> {
+  if (requirement.type !== 'signedBy') return requirement;
+  try {
+    return await readSignedBy(file, requirement, root);
+  } catch (error) {
+    // No mere failure to compare: the policy, or the tree that it is in, would go on to nodes.
+    if (isPrivateKeyComplaint(error)) throw error;
+    return { type: 'elsewhere', what: messageOf(error) };
+  }
+}
+
+/**
+ * Sentences on what a policy file keeps out, and what comes after it does not.
+ * @throws Complaint with `hint` if scopes or the default become looser, unless `--force` is given.
+ */
+export function judgeLoosenings(
+  file: string,
+  existing: PolicyJson,
+  loosenings: readonly Loosening[],
+  { default: byDefault, force }: Settings,
+  hint: string,
+): readonly string[] {
+  const losses = loosenings.filter(({ kind }) => kind === 'replaced').map(describe);
+  if (loosensDefault(existing, byDefault)) {
+    losses.push('the default would let through what it keeps out now');
+  }
+  const [loss] = losses;
+  if (loss !== undefined && !force) throw new Complaint(`${file}: ${loss}`, hint);
+  const others = loosenings.filter(({ kind }) => kind !== 'replaced').map(describe);
+  return [...losses, ...others].map((sentence) => `${file}: ${sentence}`);
+}
+
+function loosensDefault(existing: PolicyJson, byDefault: Settings['default']): boolean {
+  if (byDefault !== 'insecureAcceptAnything') return false;
+  return existing.default.some(({ type }) => type !== 'insecureAcceptAnything');
+}
+
+function describe({ kind, scope, other, reason }: Loosening): string {
+  const name = JSON.stringify(scope);
+  const around = other === undefined ? 'the default' : `the scope ${JSON.stringify(other)}`;
+  const why = reason === undefined ? '' : ` (${reason})`;
+  switch (kind) {
+    case 'replaced':
+      return `the scope ${name} would let through what it keeps out now${why}`;
+    case 'taken out':
+      return `images of ${name} are no longer held to ${around}, which keeps out more${why}`;
+    case 'left':
+      return `${around} stays, and lets through images that ${name} keeps out${why}`;
+  }
+}

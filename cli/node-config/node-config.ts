@@ -1,0 +1,76 @@
+// `lookaside node-config`: what nodes need to use the store, from the same description that the
+// gate judges by.
+import { adviseOn } from '../../generator/nodes/check/advice.ts';
+import { signedScopes } from '../../generator/nodes/node-files.ts';
+import { adviseOnLayout } from '../../generator/nodes/check/layout-advice.ts';
+import type { NodeFile } from '../../generator/nodes/node-file.ts';
+import type { Policy } from '../../generator/policy/policy.ts';
+import { toPrintable } from '../../generator/terms/text.ts';
+import { checkOptions } from './check-options.ts';
+import { compareNode } from './compare-node.ts';
+import { Complaint } from '../base/usage-error.ts';
+import { createFiles, readNodePolicy, toNodeFilesOptions } from './describe-nodes.ts';
+import type { Settings } from '../base/options.ts';
+import { inspectOut } from './inspect-out.ts';
+import { type ExistingPolicy, readExistingPolicy } from './read-existing-policy.ts';
+import type { World } from '../base/process-io.ts';
+import { STANDARD_OUTPUT, writeFiles } from './write-files.ts';
+import { checkTarget, writeTarget } from './write-target.ts';
+
+/** Settles with the exit code. `flags` are the options that the command line has. */
+export async function nodeConfig(
+  settings: Settings,
+  world: World,
+  flags: ReadonlySet<string>,
+): Promise<number> {
+  const { out, check, diff } = settings;
+  if (check !== undefined || diff !== undefined) return compareNode(settings, world, flags);
+  if (out === undefined) {
+    throw new Complaint('node-config needs a place to write to', 'give --out DIR, or --out -');
+  }
+  checkOptions(settings, flags);
+  checkTarget(settings);
+  const policy = await readNodePolicy(settings);
+  const existing = await readExisting(settings, policy);
+  const options = toNodeFilesOptions(settings, existing?.content);
+  const madeFrom = { scopes: signedScopes(policy), url: options.url };
+  const files = createFiles(policy, options);
+  const target = writeTarget(files, settings, madeFrom);
+  const found = await inspectPlace(files, out, policy, settings);
+  const now = new Date();
+  const warnings = [
+    ...(existing?.warnings ?? []),
+    ...found,
+    ...adviseOn(policy, { ...options, now, expiryWarning: settings['expiry-warning'] }),
+    ...(settings.target === 'flatpak' ? [] : adviseOnLayout(madeFrom.scopes, options)),
+    ...target.advice,
+  ];
+  await writeFiles(target.files, out, target.isConcatenable, world);
+  for (const sentence of warnings) {
+    world.stderr.write(`lookaside: warning: ${toPrintable(sentence)}\n`);
+  }
+  return 0;
+}
+
+/** Only the files as they are lie where others may lie already. */
+async function inspectPlace(
+  files: readonly NodeFile[],
+  out: string,
+  policy: Policy,
+  settings: Settings,
+): Promise<readonly string[]> {
+  if (settings.target !== 'files' || out === STANDARD_OUTPUT) return [];
+  return inspectOut(out, files, policy, settings);
+}
+
+async function readExisting(
+  settings: Settings,
+  policy: Policy,
+): Promise<ExistingPolicy | undefined> {
+  if (settings.merge !== undefined) return readExistingPolicy(settings.merge, policy, settings);
+  if (settings.default !== undefined) return undefined;
+  throw new Complaint(
+    'it must be said what holds for images that no scope covers',
+    'give --default reject or --default insecureAcceptAnything, or --merge FILE',
+  );
+}

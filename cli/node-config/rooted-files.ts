@@ -1,0 +1,167 @@
+// Reads a tree that stands for `/` of a machine, as if it were it: absolute links start at the
+// tree's own root and nothing leads out of it. Only regular files are opened, and of each no more
+// than a bearable part is read, whatever its size is said to be.
+import { type Stats, constants } from 'node:fs';
+import { lstat, open, readdir, readlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ClosedEntry, Found } from '../../generator/nodes/check/node-state.ts';
+import { messageOf } from '../../generator/terms/message-of.ts';
+
+/** Names in a directory, sorted. */
+export type FoundNames =
+  { readonly kind: 'names'; readonly names: readonly string[] } | Exclude<Found, { kind: 'file' }>;
+
+export interface Inside {
+  /** At most so many bytes; {@link MAX_FILE_BYTES} unless told. */
+  readonly readFile: (path: string, limit?: number) => Promise<Found>;
+  readonly readNames: (path: string) => Promise<FoundNames>;
+  /** Where a path leads, relative to the root, without links; itself if that cannot be said. */
+  readonly follow: (path: string) => Promise<string>;
+  /** The first entry on the way to a file or directory, or itself, that is not open to all users. */
+  readonly findClosed: (path: string) => Promise<ClosedEntry | undefined>;
+}
+
+/** Above, no file of a node's configuration is meant; keys of many people have less. Bytes. */
+export const MAX_FILE_BYTES = 4 * 1024 * 1024;
+/** Of all files together, lest many large ones fill the memory. Bytes. */
+const MAX_TOTAL_BYTES = 4 * MAX_FILE_BYTES;
+/** As Linux has it (path_resolution(7)). */
+const MAX_LINKS = 40;
+
+/** What an entry is that the user who asks may not read. */
+export const FORBIDDEN = 'one that may not be read by who runs this';
+
+class UnreadableError extends Error {
+  override readonly name = 'UnreadableError';
+}
+
+/** Opens a tree by its root directory. */
+export function openInside(root: string): Inside {
+  let left = MAX_TOTAL_BYTES;
+  return {
+    readFile: async (path, limit = MAX_FILE_BYTES) =>
+      attempt(async () => {
+        const bytes = await readRegular(
+          join(root, await resolveInside(root, path)),
+          Math.min(limit, left),
+        );
+        left -= bytes.length;
+        return { kind: 'file', bytes } as const;
+      }),
+    readNames: async (path) =>
+      attempt(async () => {
+        const directory = join(root, await resolveInside(root, path));
+        if (!(await lstat(directory)).isDirectory()) throw new UnreadableError('a file');
+        return { kind: 'names', names: (await readdir(directory)).toSorted() } as const;
+      }),
+    follow: async (path) => resolveInside(root, path).catch(() => path),
+    findClosed: async (path) => {
+      const seen = new Map<string, Stats>();
+      const see: See = (entry, stats) => seen.set(entry, stats);
+      const end = await resolveInside(root, path, see).catch(() => undefined);
+      if (end === undefined) return undefined;
+      const closed = [...seen].find(([entry, stats]) => !isOpen(stats, entry === end));
+      if (!closed) return undefined;
+      const [entry, stats] = closed;
+      return { path: entry, isDirectory: stats.isDirectory(), mode: stats.mode & PERMISSIONS };
+    },
+  };
+}
+
+async function attempt<Result>(read: () => Promise<Result>) {
+  try {
+    return await read();
+  } catch (error) {
+    return toFailure(error);
+  }
+}
+
+/** Is told of all that a path leads through, but links. */
+type See = (path: string, stats: Stats) => unknown;
+
+/** What users who are neither the owner nor of the group may do (chmod(2)). */
+const OTHERS_READ = 0o4;
+const OTHERS_SEARCH = 0o1;
+const PERMISSIONS = 0o7777;
+
+function isOpen(stats: Stats, isRead: boolean): boolean {
+  const needed = (isRead ? OTHERS_READ : 0) | (stats.isDirectory() ? OTHERS_SEARCH : 0);
+  return (stats.mode & needed) === needed;
+}
+
+/** Walks a path as the machine would whose root this is. */
+async function resolveInside(root: string, path: string, see?: See): Promise<string> {
+  const left = toComponents(path);
+  const walked: string[] = [];
+  let links = 0;
+  for (let name = left.shift(); name !== undefined; name = left.shift()) {
+    if (name === '..') {
+      walked.pop();
+      continue;
+    }
+    const here = join(root, ...walked, name);
+    const stats = await lstat(here);
+    if (!stats.isSymbolicLink()) {
+      walked.push(name);
+      see?.(walked.join('/'), stats);
+      continue;
+    }
+    links += 1;
+    if (links > MAX_LINKS) throw new UnreadableError('a loop of symbolic links');
+    const target = await readlink(here);
+    if (target.startsWith('/')) walked.length = 0;
+    left.unshift(...toComponents(target));
+  }
+  return walked.join('/');
+}
+
+function toComponents(path: string): string[] {
+  return path.split('/').filter((name) => name !== '' && name !== '.');
+}
+
+/** Opening a pipe or a device can wait for ever, or do something: it is looked at first. */
+async function readRegular(path: string, limit: number): Promise<Uint8Array> {
+  refuseSpecial(await lstat(path));
+  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
+  const file = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  try {
+    const stats = await file.stat();
+    refuseSpecial(stats);
+    if (stats.size > limit) throw tooLarge();
+    const pieces: Uint8Array[] = [];
+    let size = 0;
+    for await (const piece of file.createReadStream({ autoClose: false, end: limit })) {
+      const bytes = Buffer.from(piece);
+      pieces.push(bytes);
+      size += bytes.length;
+    }
+    if (size > limit) throw tooLarge();
+    return Buffer.concat(pieces);
+  } finally {
+    await file.close();
+  }
+}
+
+function refuseSpecial(stats: { isFile: () => boolean; isDirectory: () => boolean }): void {
+  if (stats.isDirectory()) throw new UnreadableError('a directory');
+  if (!stats.isFile()) throw new UnreadableError('a special file');
+}
+
+function tooLarge(): UnreadableError {
+  return new UnreadableError('one of more bytes than are read here');
+}
+
+function toFailure(error: unknown): Exclude<Found, { kind: 'file' }> {
+  if (error instanceof UnreadableError) return { kind: 'unreadable', reason: error.message };
+  const code = error instanceof Error && 'code' in error ? String(error.code) : messageOf(error);
+  switch (code) {
+    case 'ENOENT':
+    case 'ENOTDIR':
+      return { kind: 'missing' };
+    case 'EACCES':
+    case 'EPERM':
+      return { kind: 'unreadable', reason: FORBIDDEN };
+    default:
+      return { kind: 'unreadable', reason: `one that cannot be read (${code})` };
+  }
+}

@@ -1,0 +1,113 @@
+import pLimit from 'p-limit';
+import { pMapIterable } from 'p-map';
+import { checkBlobSize } from '../openpgp/signature-file.ts';
+import { DEFAULT_BUDGETS } from '../terms/budgets.ts';
+import type { CheckedFile } from './checked-file.ts';
+import type { Judge } from './judge.ts';
+import type { Effort } from '../openpgp/open-message.ts';
+import { type RejectedPath, classifyPath, shortenPath } from '../terms/location.ts';
+import { type Rejection, isRejection, reject } from '../terms/rejection.ts';
+import type { Entry, FileEntry, Pass } from '../sources/source.ts';
+
+/** Files in work at once: enough that a source can be asked for many together. */
+const CONCURRENCY = 256;
+/** Files of more bytes than signatures have, of which fewer are in memory at once. */
+const LARGE = 16 * 1024;
+const LARGE_AT_ONCE = 32;
+
+/**
+ * Sends entries of a snapshot down the way: place, size, bytes, verdict as of `now`, with any effort
+ * unless told.
+ */
+export function checkEntries(
+  snapshot: Pass,
+  entries: AsyncIterable<Entry>,
+  judge: Judge,
+  now: Date,
+  effort?: Effort,
+): AsyncIterable<CheckedFile> {
+  const limit = pLimit(LARGE_AT_ONCE);
+  const check = async (entry: Entry): Promise<CheckedFile> =>
+    entry.kind === 'file' && entry.size > LARGE
+      ? limit(async () => checkEntry(snapshot, entry, judge, now, effort))
+      : checkEntry(snapshot, entry, judge, now, effort);
+  return pMapIterable(entries, check, {
+    concurrency: CONCURRENCY,
+    backpressure: 2 * CONCURRENCY,
+  });
+}
+
+async function checkEntry(
+  snapshot: Pass,
+  entry: Entry,
+  judge: Judge,
+  now: Date,
+  effort: Effort | undefined,
+): Promise<CheckedFile> {
+  const { paths = DEFAULT_BUDGETS } = judge;
+  const place = classifyPath(entry.path, paths);
+  const path = place.kind === 'ignored' ? entry.path : shortenPath(entry.path, paths);
+  const directory = place.kind === 'location' ? place.location.directory : undefined;
+  if (entry.kind === 'removed') return { kind: 'removed', path, directory };
+  if (entry.kind !== 'file') {
+    // A link or submodule may also stand where a digest directory should.
+    const isMeant =
+      place.kind !== 'ignored' || classifyPath(`${entry.path}/-`, paths).kind !== 'ignored';
+    return isMeant
+      ? {
+          kind: 'rejected',
+          path,
+          directory,
+          entry,
+          rejection: reject(entry.kind, NOT_A_FILE[entry.kind]),
+        }
+      : { kind: 'ignored', path, directory, entry };
+  }
+  switch (place.kind) {
+    case 'ignored':
+      return { kind: 'ignored', path, directory, entry };
+    case 'rejected': {
+      const rejection = await withSuggestion(snapshot, entry, place, judge, now, effort);
+      return { kind: 'rejected', path, directory, entry, rejection };
+    }
+    case 'location': {
+      const { location } = place;
+      const bytes = checkBlobSize(entry.size) ?? (await snapshot.read(entry));
+      if (isRejection(bytes)) return { kind: 'rejected', path, directory, entry, rejection: bytes };
+      const signature = await judge.judge(location, bytes, now, effort);
+      return isRejection(signature)
+        ? { kind: 'rejected', path, directory, entry, rejection: signature }
+        : {
+            kind: 'publishable',
+            path,
+            directory: location.directory,
+            number: location.number,
+            signature,
+          };
+    }
+  }
+}
+
+/** A signature in a wrong place says itself where it belongs, if it is good. */
+async function withSuggestion(
+  snapshot: Pass,
+  entry: FileEntry,
+  { rejection, parents, number }: RejectedPath,
+  judge: Judge,
+  now: Date,
+  effort: Effort | undefined,
+): Promise<Rejection> {
+  if (checkBlobSize(entry.size)) return rejection;
+  const bytes = await snapshot.read(entry);
+  if (isRejection(bytes)) return rejection;
+  const hint = await judge.suggest(parents, number, bytes, now, effort);
+  return hint === undefined ? rejection : reject(rejection.code, rejection.message, { hint });
+}
+
+const NOT_A_FILE = {
+  symlink: 'expected a regular file, got a symbolic link',
+  submodule: 'expected a regular file, got a submodule',
+  'special-file': 'expected a regular file, got another kind of node',
+  'name-not-utf8': 'expected a path in UTF-8',
+  unreadable: 'the file cannot be read',
+} satisfies Record<Exclude<Entry['kind'], 'file' | 'removed'>, string>;

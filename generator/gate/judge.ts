@@ -1,0 +1,315 @@
+// The rule: from the bytes of one file and the place where they lie to a verdict, as a node with
+// the policy would give it for some image that it looks up at that place.
+import { hash } from 'node:crypto';
+import { parseBlob } from '../openpgp/signature-file.ts';
+import { DEFAULT_BUDGETS, type PathBudgets } from '../terms/budgets.ts';
+import { type UntrustedClaims, parseClaims } from './claims.ts';
+import { type DockerReference, parseDockerReference } from '../terms/image-name.ts';
+import { Inquiry } from './inquiry.ts';
+import type { Location } from '../terms/location.ts';
+import { type Algorithms, findWeakness } from '../openpgp/algorithms.ts';
+import type { Effort, OpenMessage, OpenedMessage, Signer } from '../openpgp/open-message.ts';
+import { explainPlace, suggestPlace } from './place.ts';
+import { type PlacedImage, imagesAt } from './images-at.ts';
+import type { Policy, Scope, SignedBy } from '../policy/policy.ts';
+import { DEFAULT_IDENTITY, matchesIdentity } from '../policy/signed-identity.ts';
+import { type Rejection, isRejection, reject } from '../terms/rejection.ts';
+import { formatTime } from '../terms/format-time.ts';
+
+/** Something that some nodes take badly although the file may be published. */
+export interface Warning {
+  readonly code:
+    | 'signing-subkey'
+    | 'weak-algorithm'
+    | 'expires-soon'
+    | 'co-signature-missing'
+    | 'many-signatures'
+    | 'duplicate'
+    | 'renumbered';
+  readonly message: string;
+}
+
+/** A signature that may be published. Only a judge makes one. */
+export interface Signature {
+  /** `unverified`: no keys were configured; the form was checked, authenticity was not. */
+  readonly status: 'accepted' | 'unverified';
+  /** The file, byte for byte. */
+  readonly bytes: Uint8Array;
+  /** SHA-256 of the bytes, base64url. */
+  readonly hash: string;
+  readonly claims: UntrustedClaims;
+  /** Undefined if it is unverified. */
+  readonly signer: Signer | undefined;
+  /** The scope it is good for, and the requirements of it that it meets. */
+  readonly scope: Scope;
+  readonly meets: readonly SignedBy[];
+  /** When it was made, in milliseconds since 1970, as the signature says. */
+  readonly signedAt: number;
+  /** The verdict holds from then on: -Infinity if it always has. Milliseconds since 1970. */
+  readonly validFrom: number;
+  /** When it must be judged again because it or its key expires; Infinity if never. */
+  readonly validUntil: number;
+  /** The version of the gpgv whose word it is; undefined where none was asked. */
+  readonly gpgv: string | undefined;
+  readonly warnings: readonly Warning[];
+}
+
+/** Judges files as of a moment. */
+export interface Judge {
+  /** What the path of a file may be; the default where it is left out. */
+  readonly paths?: PathBudgets;
+  /**
+   * The verdict for the bytes of a file at a location; DEFERRED if it takes more than the effort,
+   * which is any unless told.
+   */
+  readonly judge: (
+    location: Location,
+    bytes: Uint8Array,
+    now: Date,
+    effort?: Effort,
+  ) => Promise<Signature | Rejection>;
+  /**
+   * Where a file below `parents` belongs by its verified claims, in a sentence; undefined where
+   * it has none. `number` is the one that it wants.
+   */
+  readonly suggest: (
+    parents: string,
+    number: number,
+    bytes: Uint8Array,
+    now: Date,
+    effort?: Effort,
+  ) => Promise<string | undefined>;
+}
+
+export interface JudgeOptions {
+  readonly policy: Policy;
+  readonly openMessage: OpenMessage;
+  /** A signature that is good for less than this long gets a warning. Milliseconds. */
+  readonly expiryWarning: number;
+  /** What the path of a file may be. */
+  readonly paths?: PathBudgets;
+}
+
+/** What a signature was found good for. */
+interface Match {
+  readonly scope: Scope;
+  readonly meets: readonly SignedBy[];
+  readonly opened: OpenedMessage;
+}
+
+export function createJudge({
+  policy,
+  openMessage,
+  expiryWarning,
+  paths = DEFAULT_BUDGETS,
+}: JudgeOptions): Judge {
+  const takesStrangers =
+    policy.keyring !== undefined &&
+    [...policy.scopes.values()].some((scope) => scope.takesAnything);
+
+  /** Opens a message for any key of the policy. */
+  const open = async (
+    inquiry: Inquiry,
+    message: Uint8Array,
+  ): Promise<OpenedMessage | Rejection> => {
+    const opened = await inquiry.open(message, policy.keyring);
+    if (!isRejection(opened) || policy.isUniform) return opened;
+    // Of a key that is given in two states one may be good.
+    for (const { keyring } of [...policy.scopes.values()].flatMap(({ signedBy }) => signedBy)) {
+      const again = await inquiry.open(message, keyring);
+      if (!isRejection(again)) return again;
+    }
+    return opened;
+  };
+
+  /** Opens it for the keys of one requirement. */
+  const openFor = async (
+    { keyring }: SignedBy,
+    opened: OpenedMessage,
+    inquiry: Inquiry,
+    message: Uint8Array,
+  ): Promise<OpenedMessage | Rejection> => {
+    if (!policy.isUniform) return inquiry.open(message, keyring);
+    const { fingerprint = '', primaryFingerprint = '' } = opened.signer ?? {};
+    const known = keyring.find(fingerprint.slice(-16).toLowerCase());
+    if (known.some((key) => key.primaryFingerprint === primaryFingerprint)) return opened;
+    const accepted = keyring.keys.map((key) => key.fingerprint).join(' or ');
+    const fault = `expected a signature by ${accepted}, got one by ${primaryFingerprint}`;
+    return reject('signer-not-accepted', fault);
+  };
+
+  const findMatch = async (
+    placed: Iterable<PlacedImage>,
+    identity: DockerReference,
+    opened: OpenedMessage,
+    inquiry: Inquiry,
+    message: Uint8Array,
+  ): Promise<Match | Rejection | undefined> => {
+    let refusal: Rejection | undefined;
+    let partial: Match | undefined;
+    for (const { scope, image } of placed) {
+      if (scope.obstacle !== undefined) continue;
+      if (scope.takesAnything && isNamed(image, identity)) return { scope, meets: [], opened };
+      const meets: SignedBy[] = [];
+      let accepted: OpenedMessage | undefined;
+      for (const requirement of scope.signedBy) {
+        if (!matchesIdentity(requirement.signedIdentity, image, identity)) continue;
+        const good = await openFor(requirement, opened, inquiry, message);
+        if (isRejection(good)) {
+          refusal ??= good;
+          continue;
+        }
+        accepted = good;
+        meets.push(requirement);
+      }
+      if (!accepted) continue;
+      // The list of the scope itself, not one for each of a million signatures.
+      if (meets.length === scope.signedBy.length) {
+        return { scope, meets: scope.signedBy, opened: accepted };
+      }
+      if (!partial || meets.length > partial.meets.length) {
+        partial = { scope, meets, opened: accepted };
+      }
+    }
+    return partial ?? refusal;
+  };
+
+  const judgeOpened = async (
+    location: Location,
+    bytes: Uint8Array,
+    message: Uint8Array,
+    opened: OpenedMessage,
+    inquiry: Inquiry,
+    now: Date,
+  ): Promise<Signature | Rejection> => {
+    const claims = parseClaims(opened.untrustedPayload);
+    if (isRejection(claims)) return claims;
+    const fault = checkDigest(policy, claims, location);
+    if (fault) return fault;
+    const identity = parseDockerReference(claims.dockerReference);
+    if (!identity) {
+      const got = JSON.stringify(claims.dockerReference);
+      return reject('invalid-identity', `expected an image name, got ${got}`);
+    }
+    const placed = imagesAt(policy, location, identity);
+    const match = await findMatch(placed, identity, opened, inquiry, message);
+    if (!match) return explainPlace(policy, location, claims, identity);
+    if (isRejection(match)) return match;
+    return toSignature(bytes, claims, match, inquiry, now, expiryWarning);
+  };
+
+  const judgeFile = async (
+    location: Location,
+    bytes: Uint8Array,
+    inquiry: Inquiry,
+    now: Date,
+  ): Promise<Signature | Rejection> => {
+    const blob = parseBlob(bytes);
+    if (isRejection(blob)) return blob;
+    const message = blob.untrustedMessage;
+    const verified = await open(inquiry, message);
+    if (!isRejection(verified)) {
+      return judgeOpened(location, bytes, message, verified, inquiry, now);
+    }
+    if (!takesStrangers) return verified;
+    const unverified = await inquiry.open(message, undefined);
+    if (isRejection(unverified)) return verified;
+    const verdict = await judgeOpened(location, bytes, message, unverified, inquiry, now);
+    return isRejection(verdict) ? verified : verdict;
+  };
+
+  return {
+    paths,
+    judge: async (location, bytes, now, effort) => {
+      const inquiry = new Inquiry(openMessage, now, effort);
+      return inquiry.conclude(await judgeFile(location, bytes, inquiry, now));
+    },
+    suggest: async (parents, number, bytes, now, effort) => {
+      const blob = parseBlob(bytes);
+      if (isRejection(blob)) return undefined;
+      const opened = await open(new Inquiry(openMessage, now, effort), blob.untrustedMessage);
+      if (isRejection(opened) || !opened.signer) return undefined;
+      const claims = parseClaims(opened.untrustedPayload);
+      return isRejection(claims) ? undefined : suggestPlace(policy, claims, parents, number);
+    },
+  };
+}
+
+/** Where nodes take anything, the place is still checked by the rule that holds by default. */
+function isNamed(image: DockerReference, identity: DockerReference): boolean {
+  return matchesIdentity(DEFAULT_IDENTITY, image, identity);
+}
+
+function checkDigest(
+  policy: Policy,
+  claims: UntrustedClaims,
+  location: Location,
+): Rejection | undefined {
+  const expected = `sha256:${location.hex}`;
+  if (claims.manifestDigest === expected) return undefined;
+  const got = claims.manifestDigest === '' ? 'none' : JSON.stringify(claims.manifestDigest);
+  const hint = suggestPlace(policy, claims, location.repository, location.number);
+  const message = `expected the digest ${expected}, got ${got}`;
+  return reject('digest-mismatch', message, hint === undefined ? {} : { hint });
+}
+
+function toSignature(
+  bytes: Uint8Array,
+  claims: UntrustedClaims,
+  { scope, meets, opened }: Match,
+  { validity, gpgv }: Inquiry,
+  now: Date,
+  expiryWarning: number,
+): Signature {
+  const { signer, signedAt } = opened;
+  return {
+    status: signer ? 'accepted' : 'unverified',
+    bytes,
+    hash: hash('sha256', bytes, 'base64url'),
+    claims,
+    signer,
+    scope,
+    meets,
+    signedAt,
+    validFrom: validity.from,
+    validUntil: validity.until,
+    gpgv,
+    warnings: warnOfSignature(opened, now, expiryWarning),
+  };
+}
+
+/** What some nodes take badly about a good signature, wherever it lies. */
+export function warnOfSignature(
+  opened: OpenedMessage,
+  now: Date,
+  expiryWarning: number,
+): readonly Warning[] {
+  return [
+    ...warnOfSubkey(opened.signer),
+    ...warnOfAlgorithms(opened.algorithms),
+    ...warnOfExpiry(opened, now, expiryWarning),
+  ];
+}
+
+function warnOfSubkey(signer: Signer | undefined): readonly Warning[] {
+  if (!signer || signer.fingerprint === signer.primaryFingerprint) return [];
+  const message = `signed by the subkey ${signer.fingerprint}, which podman before 5.7 and skopeo before 1.21 refuse`;
+  return [{ code: 'signing-subkey', message }];
+}
+
+function warnOfAlgorithms(algorithms: Algorithms | undefined): readonly Warning[] {
+  const weakness = algorithms && findWeakness(algorithms);
+  if (weakness === undefined) return [];
+  const message = `signed with ${weakness}, which the default crypto policy of RHEL 9 refuses`;
+  return [{ code: 'weak-algorithm', message }];
+}
+
+function warnOfExpiry(
+  { expiresAt }: OpenedMessage,
+  now: Date,
+  expiryWarning: number,
+): readonly Warning[] {
+  if (expiresAt - now.getTime() > expiryWarning) return [];
+  const message = `good until ${formatTime(expiresAt)}, when the signature or its key expires`;
+  return [{ code: 'expires-soon', message }];
+}

@@ -1,0 +1,87 @@
+// What could silently undo a configuration, or surprise who lays it out.
+import { toKeyState } from '../../openpgp/key-state.ts';
+import type { Policy, Scope } from '../../policy/policy.ts';
+import { type NodeFilesOptions, signedScopes } from '../node-files.ts';
+import { DEFAULT_FILE } from '../registries-d.ts';
+import { hasCredentials, isOpenToOthers, namesRegistry } from '../store-url.ts';
+import {
+  type JudgeKeyOptions,
+  type KeyFaultCode,
+  judgeKey,
+  nameKey,
+  sayKeyState,
+} from './judge-key.ts';
+
+export type AdviceOptions = NodeFilesOptions & JudgeKeyOptions;
+
+/** Sentences for people, each of one fact and what to do. */
+export function adviseOn(policy: Policy, options: AdviceOptions): readonly string[] {
+  const scopes = signedScopes(policy);
+  const { url, staging } = options;
+  const advice: string[] = [];
+  if (isOpenToOthers(url)) {
+    advice.push(
+      'the store is read over http: whoever is on the way can withhold signatures; serve https',
+    );
+  }
+  if (hasCredentials(url) || url.query !== '') {
+    advice.push(
+      'the address holds a password or a query, and registries.d is read by all users of a node',
+    );
+  }
+  for (const { name } of scopes) {
+    if (!namesRegistry(url, name)) continue;
+    advice.push(`the address of the store is that of the registry ${name}: is it meant?`);
+  }
+  if (scopes.some(({ name }) => name === '') && !options.isRootless) {
+    advice.push(
+      `registries.d/${DEFAULT_FILE} replaces the distribution's file: see that no update brings the old one back`,
+    );
+  }
+  if (options.isRootless) {
+    advice.push(
+      'once a home directory has .config/containers/registries.d or policy.json, those of /etc/containers are not read for that user',
+    );
+  }
+  if (options.clients === 'any') advice.push(...adviseOnOldClients(scopes));
+  if (staging !== undefined) {
+    advice.push(
+      'skopeo writes signatures from signature-1 on, over those of others: give the files of several signers the next free numbers',
+    );
+  }
+  return [...advice, ...adviseOnKeys(scopes, options)];
+}
+
+/** What is younger than the store's own `sigstore` key, which the oldest clients know. */
+function adviseOnOldClients(scopes: readonly Scope[]): readonly string[] {
+  const rules = scopes.flatMap(({ signedBy }) => signedBy.map((one) => one.signedIdentity.type));
+  const advice: string[] = [];
+  if (rules.includes('remapIdentity')) {
+    advice.push('clients before containers/image 5.9 refuse a policy with remapIdentity');
+  }
+  if (scopes.some(({ name }) => name.startsWith('*.'))) {
+    advice.push('clients before containers/image 5.10 do not know *.DOMAIN scopes');
+  }
+  return advice;
+}
+
+const KEY_CURES: Readonly<Record<KeyFaultCode, string>> = {
+  'key-revoked': 'sign with another key',
+  'key-cannot-sign': 'give it a subkey that signs',
+  'key-expired': 'extend it',
+  'key-expires-soon': 'extend it',
+};
+
+function adviseOnKeys(scopes: readonly Scope[], options: JudgeKeyOptions): readonly string[] {
+  const keyrings = scopes.flatMap(({ signedBy }) => signedBy.map(({ keyring }) => keyring));
+  const advice = keyrings.flatMap(({ keys, lives }) =>
+    keys.flatMap((key) => {
+      const state = toKeyState(key.expires, lives.get(key.fingerprint), options.now);
+      const fault = judgeKey(state, options);
+      if (!fault) return [];
+      const what = `the key ${nameKey(key)} ${sayKeyState(state)}`;
+      return `${what}; nodes then refuse all that it signed: ${KEY_CURES[fault]}, and lay the files out anew`;
+    }),
+  );
+  return [...new Set(advice)];
+}

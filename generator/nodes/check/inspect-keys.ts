@@ -1,0 +1,124 @@
+// The keys that a policy names, as they lie on the node.
+import { messageOf } from '../../terms/message-of.ts';
+import { type KeyFile, KeyFileError, type Keyring, readKeyring } from '../../openpgp/openpgp-js.ts';
+import { findPrivateKey } from '../../openpgp/packets/private-keys.ts';
+import type { Requirement } from '../../policy/policy.ts';
+import type { UnreadRequirement, UnreadSignedBy } from '../../policy/policy-json.ts';
+import { type NodeFinding, createFinding } from './finding.ts';
+import type { Found } from './node-state.ts';
+
+/** A key file of a requirement; for its `keyData`, that of the policy. */
+export interface PlacedKeys extends KeyFile {
+  readonly keyring: Keyring;
+  /** With the other files of the requirement, as nodes put them together. */
+  readonly merged: Keyring;
+}
+
+/** Requirements with the keys that they name. */
+export interface ReadRequirements {
+  readonly requirements: readonly Requirement[];
+  readonly places: readonly PlacedKeys[];
+  /** Why some keys could not be read; such requirements are then unmeetable, as on nodes. */
+  readonly findings: readonly NodeFinding[];
+}
+
+/** Where keys are looked up. */
+export interface KeyLookup {
+  readonly policyPath: string;
+  readonly keyFiles: ReadonlyMap<string, Found>;
+}
+
+/** The key files that requirements name, as written. */
+export function keyPathsOf(requirements: readonly UnreadRequirement[]): readonly string[] {
+  return requirements.flatMap((one) => (one.type === 'signedBy' ? one.keyPaths : []));
+}
+
+/** Reads the keys of requirements. */
+export async function readRequirements(
+  unread: readonly UnreadRequirement[],
+  lookup: KeyLookup,
+): Promise<ReadRequirements> {
+  const requirements: Requirement[] = [];
+  const places: PlacedKeys[] = [];
+  const findings: NodeFinding[] = [];
+  for (const one of unread) {
+    if (one.type !== 'signedBy') {
+      requirements.push(one);
+      continue;
+    }
+    const read = await Promise.all(listKeys(one, lookup).map(async (file) => readPlace(file)));
+    const good = read.filter((place) => 'keyring' in place);
+    findings.push(...read.filter((place) => 'code' in place));
+    const merged = await readKeyring(good);
+    places.push(...good.map((place) => ({ ...place, merged })));
+    requirements.push(
+      good.length < read.length
+        ? { type: 'unmeetable', what: 'has keys that cannot be read' }
+        : { type: 'signedBy', keyring: merged, signedIdentity: one.signedIdentity },
+    );
+  }
+  return { requirements, places, findings };
+}
+
+type ReadPlace = Omit<PlacedKeys, 'merged'>;
+
+interface ListedKeys {
+  readonly path: string;
+  readonly found: Found;
+}
+
+function listKeys(
+  { keyPaths, keyData }: UnreadSignedBy,
+  { policyPath, keyFiles }: KeyLookup,
+): readonly ListedKeys[] {
+  if (keyData) return [{ path: policyPath, found: { kind: 'file', bytes: keyData } }];
+  return keyPaths.map((path) => ({
+    path: toPlace(path),
+    found: keyFiles.get(path) ?? { kind: 'missing' },
+  }));
+}
+
+async function readPlace({ path, found }: ListedKeys): Promise<ReadPlace | NodeFinding> {
+  switch (found.kind) {
+    case 'missing':
+      return createFinding('key-file-missing', path, 'expected a file of public keys, got none');
+    case 'unreadable': {
+      const message = `expected a file of public keys, got ${found.reason}`;
+      return createFinding('key-file-unreadable', path, message);
+    }
+    case 'file':
+      return parseKeys(path, found.bytes);
+  }
+}
+
+async function parseKeys(path: string, bytes: Uint8Array): Promise<ReadPlace | NodeFinding> {
+  try {
+    return { path, bytes, keyring: await readKeyring([{ path, bytes }]) };
+  } catch (error) {
+    if (!(error instanceof KeyFileError)) throw error;
+    if (error.isPrivate) return privateKeyAt(path);
+    return createFinding('key-file-unreadable', path, messageOf(error).replace(`${path}: `, ''));
+  }
+}
+
+/** Key files with a private key, whatever requirement names them and whether or not it is ours. */
+export function inspectPrivacy(
+  requirements: readonly UnreadRequirement[],
+  { keyFiles }: KeyLookup,
+): readonly NodeFinding[] {
+  return [...new Set(keyPathsOf(requirements))].flatMap((path) => {
+    const found = keyFiles.get(path);
+    const isPrivate = found?.kind === 'file' && findPrivateKey(found.bytes) === 'private';
+    return isPrivate ? [privateKeyAt(toPlace(path))] : [];
+  });
+}
+
+/** The finding of a file, or of a policy with keys in it, that holds a private key. */
+export function privateKeyAt(path: string): NodeFinding {
+  return createFinding('private-key', path, 'expected public keys, got a private key');
+}
+
+/** A path of a policy, relative to the node. */
+function toPlace(path: string): string {
+  return path.replace(/^\/+/, '');
+}

@@ -1,0 +1,122 @@
+// Which store nodes ask for the images of one scope, beside the one that they should ask.
+import type { Scope } from '../../policy/policy.ts';
+import { type NodeFinding, createFinding, nameScope } from './finding.ts';
+import {
+  type FoundStore,
+  READ_MEMBERS,
+  type Sections,
+  WRITE_MEMBERS,
+  findStore,
+} from './find-store.ts';
+import { type StoreFault, judgeStore, quoteStore } from './judge-store.ts';
+import { toSection } from '../registries-d.ts';
+import { type WantedNode, storeOf } from './wanted-node.ts';
+
+/** What was found of a scope. */
+export interface InspectedStore {
+  readonly findings: readonly NodeFinding[];
+  /** What follows from a section that is not there: its cause may be found elsewhere. */
+  readonly lost: NodeFinding | undefined;
+}
+
+const NOTHING: InspectedStore = { findings: [], lost: undefined };
+
+/** Looks the stores of a scope up as current and, where nodes may have them, old clients do. */
+export function inspectStore(
+  scope: Scope,
+  sections: Sections,
+  wanted: WantedNode,
+  registriesPath: string,
+): InspectedStore {
+  const { name } = scope;
+  const store = storeOf(scope, wanted);
+  const current = findStore(sections, name, READ_MEMBERS.current);
+  const fault = current && judgeStore(current.untrustedText, store, name);
+  const isElsewhere = fault?.code === 'store-differs' && current?.scope !== name;
+  if (!current || isElsewhere) {
+    return { ...NOTHING, lost: describeLost(name, store, current, sections, registriesPath) };
+  }
+  const staging = inspectStaging(scope, sections, wanted, current.path);
+  const old = wanted.clients === 'any' ? findStore(sections, name, READ_MEMBERS.old) : current;
+  if (old?.untrustedText === current.untrustedText) {
+    return { ...NOTHING, findings: [...describe(current, fault, name), ...staging] };
+  }
+  const oldFault = old && judgeStore(old.untrustedText, store, name);
+  if (!old || (oldFault?.code === 'store-differs' && old.scope !== current.scope)) {
+    const got = old ? `the one of ${nameScope(old.scope)}` : 'none';
+    const message = `expected "sigstore" with ${quoteStore(store)}, got ${got}`;
+    return {
+      findings: [...describe(current, fault, name), ...staging],
+      lost: createFinding('old-client-key-missing', current.path, message, { scope: name }),
+    };
+  }
+  const findings = describeBoth(current, fault, old, oldFault, name);
+  return { ...NOTHING, findings: [...findings, ...staging] };
+}
+
+function describe(
+  { path }: FoundStore,
+  fault: StoreFault | undefined,
+  scope: string,
+): readonly NodeFinding[] {
+  if (!fault) return [];
+  const { code, message, severity } = fault;
+  return [createFinding(code, path, message, { scope, severity })];
+}
+
+/** Of two addresses one of which is right, old and new clients ask different ones. */
+function describeBoth(
+  current: FoundStore,
+  fault: StoreFault | undefined,
+  old: FoundStore,
+  oldFault: StoreFault | undefined,
+  scope: string,
+): readonly NodeFinding[] {
+  const wrongFault = fault && oldFault ? undefined : (fault ?? oldFault);
+  if (wrongFault?.code === 'store-differs') {
+    const [right, wrong] = fault ? [old, current] : [current, old];
+    const message = `expected ${quoteStore(right.untrustedText)} in both, got ${quoteStore(wrong.untrustedText)} in ${JSON.stringify(wrong.member)}`;
+    return [createFinding('key-order', wrong.path, message, { scope })];
+  }
+  const first = describe(current, fault, scope);
+  return fault?.code === oldFault?.code ? first : [...first, ...describe(old, oldFault, scope)];
+}
+
+function describeLost(
+  scope: string,
+  store: string,
+  current: FoundStore | undefined,
+  sections: Sections,
+  registriesPath: string,
+): NodeFinding {
+  const expected = `expected a section for ${nameScope(scope)} with ${quoteStore(store)}`;
+  const got = current
+    ? `got the one of ${nameScope(current.scope)} with ${quoteStore(current.untrustedText)}`
+    : 'got none that names a store';
+  if (scope !== '') {
+    const path = current?.path ?? registriesPath;
+    return createFinding('store-missing', path, `${expected}, ${got}`, { scope });
+  }
+  const path = sections.get('')?.path ?? registriesPath;
+  return createFinding('default-replaced', path, `${expected}, ${got}`, { scope });
+}
+
+/** Machines that sign write to the directory, by whichever member their clients know. */
+function inspectStaging(
+  scope: Scope,
+  sections: Sections,
+  wanted: WantedNode,
+  path: string,
+): readonly NodeFinding[] {
+  if (wanted.staging === undefined) return [];
+  const expected = toSection(scope, wanted)['lookaside-staging'] ?? '';
+  const { current, old } = WRITE_MEMBERS;
+  for (const members of wanted.clients === 'any' ? [current, old] : [current]) {
+    const found = findStore(sections, scope.name, members);
+    if (found && !judgeStore(found.untrustedText, expected, scope.name)) continue;
+    const got = found ? `${quoteStore(found.untrustedText)} in ${found.member}` : 'none';
+    const message = `expected ${quoteStore(expected)} for signatures that are made here, got ${got}`;
+    return [createFinding('staging-differs', found?.path ?? path, message, { scope: scope.name })];
+  }
+  return [];
+}

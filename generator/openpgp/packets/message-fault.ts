@@ -1,0 +1,87 @@
+// What a message is, told from its packets: a better word for people than an engine's "no". It
+// decides nothing.
+import { type Rejection, reject } from '../../terms/rejection.ts';
+import {
+  ENCRYPTED_TAGS,
+  INFLATABLE,
+  type Packet,
+  TAG,
+  inflatePacket,
+  readPackets,
+} from './packets.ts';
+import { type SignaturePacket, readSignaturePacket } from './signature-packet.ts';
+
+/** Packets that are looked at. */
+const MAX_PACKETS = 1000;
+const ARMOR = '-----BEGIN PGP';
+/** Armor may have text before it. In bytes. */
+const ARMOR_WITHIN = 4096;
+
+/** The fault of a message, if its packets show one. */
+export function findMessageFault(
+  bytes: Uint8Array,
+  maxInflatedBytes: number,
+): Rejection | undefined {
+  // Armor, which is let through in a frame, has no packets to look at.
+  if (Buffer.from(bytes.subarray(0, ARMOR_WITHIN)).includes(ARMOR)) return undefined;
+  const packets = openPackets(bytes, maxInflatedBytes);
+  return packets && faultOf(packets);
+}
+
+/** The fault of a message that starts with compressed data, if that is damaged or cut short. */
+export function findCompressionFault(
+  bytes: Uint8Array,
+  maxInflatedBytes: number,
+): Rejection | undefined {
+  const [first] = readPackets(bytes, 1);
+  const isInflatable = first?.tag === TAG.compressed && INFLATABLE.has(first.body[0] ?? 0);
+  return isInflatable && !inflatePacket(first.body, maxInflatedBytes) ? cutShort() : undefined;
+}
+
+/** What the first signature packet of a binary message says. */
+export function findSignaturePacket(
+  bytes: Uint8Array,
+  maxInflatedBytes: number,
+): SignaturePacket | undefined {
+  const packets = openPackets(bytes, maxInflatedBytes) ?? [];
+  const signature = packets.find(({ tag }) => tag === TAG.signature);
+  return signature && readSignaturePacket(signature.body);
+}
+
+/** The packets, those of a compressed one in its place; undefined where it cannot be inflated. */
+function openPackets(bytes: Uint8Array, maxInflatedBytes: number): readonly Packet[] | undefined {
+  const outer = readPackets(bytes, MAX_PACKETS);
+  const [first] = outer;
+  const isCutShort = first && !first.isWhole && !first.isIndeterminate;
+  if (first?.tag !== TAG.compressed || isCutShort) return outer;
+  const inflated = inflatePacket(first.body, maxInflatedBytes);
+  return inflated && [...readPackets(inflated, MAX_PACKETS), ...outer.slice(1)];
+}
+
+function faultOf(packets: readonly Packet[]): Rejection | undefined {
+  const tags = packets.map(({ tag }) => tag);
+  if (tags.some((tag) => ENCRYPTED_TAGS.has(tag))) {
+    return reject('encrypted', 'expected a signed OpenPGP message, got an encrypted one');
+  }
+  const count = (tag: number): number => tags.filter((found) => found === tag).length;
+  const signatures = Math.max(count(TAG.signature), count(TAG.onePassSignature));
+  const got = signatures > MAX_PACKETS ? `more than ${MAX_PACKETS}` : signatures;
+  if (signatures > 1) {
+    return reject('multiple-signatures', `expected exactly one signature, got ${got}`);
+  }
+  if (packets.length === 0 || packets.some(({ isWhole }) => !isWhole)) return cutShort();
+  if (count(TAG.literal) === 0 && signatures === 1) {
+    return reject('detached', 'expected a signed message, got a detached signature');
+  }
+  if (count(TAG.literal) === 1 && signatures === 0) {
+    return reject('not-signed', 'expected a signed message, got plain data');
+  }
+  return undefined;
+}
+
+function cutShort(): Rejection {
+  return reject(
+    'malformed',
+    'expected whole OpenPGP packets, got one that is cut short or damaged',
+  );
+}

@@ -1,0 +1,90 @@
+// What nodes read before any cryptography: the size and the first bytes
+// (containers/image internal/signature/signature.go, FromBlob). A file that fails here
+// and were served would fail every pull of its image, whatever the node's policy.
+import { type Rejection, reject } from '../terms/rejection.ts';
+import { isSigstoreJson } from '../terms/sigstore-json.ts';
+import { ENCRYPTED_TAGS, readTag } from './packets/packets.ts';
+
+/** The most bytes that nodes read of a signature (iolimits.MaxSignatureBodySize). */
+export const MAX_BLOB_BYTES = 4 * 1024 * 1024;
+
+/** A file's content whose form nodes accept; nothing in it is verified. */
+export interface Blob {
+  /** The OpenPGP message: binary, or armored text where a frame lets that through. */
+  readonly untrustedMessage: Uint8Array;
+}
+
+const FRAME = 0x00;
+const NEWLINE = 0x0a;
+
+/**
+ * First bytes that nodes take for OpenPGP: a compressed, one-pass signature or signature
+ * packet in old or new framing; 0x3d is there because the clients have it.
+ */
+const OPENPGP_FIRST_BYTES: ReadonlySet<number> = new Set([
+  0xa0, 0xa1, 0xa2, 0xa3, 0xc8, 0x90, 0x91, 0x92, 0xc4, 0x88, 0x89, 0x8a, 0x8b, 0xc2, 0x3d,
+]);
+/** Says whether a file of this size is read at all; asked before its bytes are. */
+export function checkBlobSize(bytes: number): Rejection | undefined {
+  if (bytes === 0) return breaking('empty', 'expected an OpenPGP message, got 0 bytes');
+  if (bytes > MAX_BLOB_BYTES) {
+    return breaking('too-large', `expected at most ${MAX_BLOB_BYTES} bytes, got ${bytes}`);
+  }
+  return undefined;
+}
+
+/** Checks the form of a file's content and takes off the frame, if there is one. */
+export function parseBlob(bytes: Uint8Array): Blob | Rejection {
+  const sizeFault = checkBlobSize(bytes.length);
+  if (sizeFault) return sizeFault;
+  const [first = FRAME] = bytes;
+  if (first === FRAME) return parseFrame(bytes);
+  return OPENPGP_FIRST_BYTES.has(first)
+    ? { untrustedMessage: bytes }
+    : unknownFirstByte(bytes, first);
+}
+
+/** `\0FORMAT\nDATA`, with FORMAT in printable ASCII. */
+function parseFrame(bytes: Uint8Array): Blob | Rejection {
+  const newline = bytes.indexOf(NEWLINE);
+  if (newline < 0) return breaking('unknown-format', 'expected a newline after the format name');
+  const name = bytes.subarray(1, newline);
+  if (name.some((byte) => byte < 0x20 || byte > 0x7e)) {
+    return breaking('unknown-format', 'expected a format name in printable ASCII');
+  }
+  const format = Buffer.from(name).toString('latin1');
+  const data = bytes.subarray(newline + 1);
+  switch (format) {
+    case 'simple-signing':
+      return { untrustedMessage: data };
+    case 'sigstore-json':
+      return reject('sigstore', 'expected simple-signing, got sigstore-json', {
+        breaksPulls: !isSigstoreJson(data),
+      });
+    default:
+      return breaking('unknown-format', `expected simple-signing, got ${JSON.stringify(format)}`);
+  }
+}
+
+function unknownFirstByte(bytes: Uint8Array, first: number): Rejection {
+  const start = Buffer.from(bytes.subarray(0, 64)).toString('latin1').trimStart();
+  if (start.startsWith('-----BEGIN PGP SIGNED MESSAGE-----')) {
+    return breaking('cleartext', 'expected a binary OpenPGP message, got a cleartext-signed one');
+  }
+  if (start.startsWith('-----BEGIN PGP')) {
+    return breaking('armored', 'expected a binary OpenPGP message, got ASCII armor');
+  }
+  if (start.startsWith('<')) return breaking('html', 'expected an OpenPGP message, got a web page');
+  if (start.startsWith('{') || start.startsWith('[')) {
+    return breaking('bare-json', 'expected an OpenPGP message, got JSON');
+  }
+  if (first >= 0x80 && ENCRYPTED_TAGS.has(readTag(first))) {
+    return breaking('encrypted', 'expected a signed OpenPGP message, got an encrypted one');
+  }
+  const got = `0x${first.toString(16).padStart(2, '0')}`;
+  return breaking('unknown-format', `expected an OpenPGP message, got one that starts with ${got}`);
+}
+
+function breaking(code: Rejection['code'], message: string): Rejection {
+  return reject(code, message, { breaksPulls: true });
+}

@@ -1,0 +1,54 @@
+import { toComplaint } from '../../../system/output-tail.ts';
+import { SourceError, StateRefusedError } from '../../source.ts';
+import { GitKilledError } from './git-child.ts';
+import { GitLimitError } from './running-git.ts';
+
+/** Cures for what git says of a remote. */
+const HINTS = [
+  { said: /couldn't find remote ref/, hint: 'name a branch that is there with --branch' },
+  { said: /not appear to be a git repository|not found/i, hint: 'check the path of the URL' },
+  {
+    said: /Authentication failed|could not read (?:Username|Password)/,
+    hint: 'give a token that may read it with --git-token-file',
+  },
+  {
+    said: /dubious ownership/,
+    hint: 'let git trust it: git config --global --add safe.directory PATH',
+  },
+];
+
+/** What git says below every failure of a remote, and what helps nobody. */
+const BOILERPLATE: ReadonlySet<string> = new Set([
+  'Please make sure you have the correct access rights',
+  'and the repository exists.',
+]);
+/** `Receiving objects:  42% (21/50)`, by git or by the remote. */
+const PROGRESS = /^(?:remote: )?[A-Z][a-z]+(?: [a-z]+)*: +\d+(?:% \(\d+\/\d+\))?/;
+/** A git that could not be started at all is told of with a stack. */
+const STACK_LINE = /^\s+at /;
+
+/** What is told when `git COMMAND` fails; `said` is what it wrote for people. */
+export function toGitError(command: string, said: string, cause?: unknown): SourceError {
+  const lines = said
+    .split(/[\r\n]+/)
+    .filter((line) => !BOILERPLATE.has(line) && !STACK_LINE.test(line) && !PROGRESS.test(line));
+  const complaint = toComplaint(lines.join('\n')).replace(/\.$/, '');
+  const hint = HINTS.find((one) => one.said.test(said))?.hint;
+  return new SourceError(`git ${command} failed: ${complaint}`, {
+    ...(cause !== undefined && { cause }),
+    ...(hint !== undefined && { hint }),
+  });
+}
+
+/** A disk that is full or may not be written to would take no other clone either. */
+const OF_THE_DISK =
+  /(?:failed: |; )(?!remote: )[^;]*(?:No space left on device|Disk quota exceeded|Read-only file system|Permission denied)/;
+
+/** Whether an error cannot come from a clone that is damaged: another one would not help. */
+export function saysNothingOfClone(error: unknown): boolean {
+  if (error instanceof StateRefusedError || error instanceof GitLimitError) return true;
+  if (error instanceof GitKilledError) return true;
+  if (error instanceof SourceError) return OF_THE_DISK.test(error.message);
+  // Of the system, as ENOSPC.
+  return error instanceof Error && 'code' in error;
+}

@@ -1,0 +1,120 @@
+// What many verdicts have in common, as text: by whom, for which scope and key, with which warnings.
+import { z } from 'zod';
+import type { Signature, Warning } from '../../gate/judge.ts';
+import type { Signer } from '../../openpgp/open-message.ts';
+import type { Policy, Scope, SignedBy } from '../../policy/policy.ts';
+
+/** What signatures by one key for one scope share. */
+export interface Terms {
+  readonly signer: Signer | undefined;
+  readonly scope: Scope;
+  readonly meets: readonly SignedBy[];
+  readonly creator: string | null;
+  readonly warnings: readonly Warning[];
+  /** The version of the gpgv that was asked; undefined where none was. */
+  readonly gpgv: string | undefined;
+}
+
+/** Reads and writes terms for one policy. */
+export interface VerdictTerms {
+  /** In one line without tabs. */
+  readonly format: (signature: Signature) => string;
+  /** Undefined if another judge said it. The same text gives the same object. */
+  readonly parse: (text: string) => Terms | undefined;
+}
+
+/** Terms that are remembered; more are only read again. */
+const MAX_TERMS = 1000;
+const termsSchema = z.tuple([
+  z.string(),
+  z.tuple([z.string(), z.string()]).nullable(),
+  z.string(),
+  z.array(z.number()),
+  z.string().nullable(),
+  z.array(
+    z.object({
+      code: z.enum(['signing-subkey', 'weak-algorithm', 'expires-soon']),
+      message: z.string(),
+    }),
+  ),
+  z.string().nullable(),
+]);
+
+/**
+ * Terms of what a policy's judge says; `idOf` as createVerdictIds gives it. `findGpgv` gives the version
+ * of the gpgv that is here now: the word of another version counts only while there is none, as no
+ * answer is no reason to forget one.
+ */
+export function createVerdictTerms(
+  policy: Policy,
+  idOf: (signer: Signer | undefined) => string,
+  findGpgv: () => string | undefined,
+): VerdictTerms {
+  const known = new Map<string, Terms | undefined>();
+  let last: { readonly terms: Terms; readonly text: string } | undefined;
+
+  const read = (text: string): Terms | undefined => {
+    const { data } = termsSchema.safeParse(toJson(text));
+    if (!data) return undefined;
+    const [judgedBy, fingerprints, scopeName, places, creator, warnings, version] = data;
+    const [fingerprint = '', primaryFingerprint = ''] = fingerprints ?? [];
+    const signer = fingerprints ? { fingerprint, primaryFingerprint } : undefined;
+    const scope = policy.scopes.get(scopeName);
+    if (!scope || judgedBy !== idOf(signer)) return undefined;
+    const meets = places.flatMap((place) => scope.signedBy[place] ?? []);
+    return { signer, scope, meets, creator, warnings, gpgv: version ?? undefined };
+  };
+
+  const isCurrent = ({ gpgv }: Terms): boolean => {
+    const current = findGpgv();
+    return gpgv === undefined || current === undefined || gpgv === current;
+  };
+
+  return {
+    format: ({ signer, scope, meets, claims: { creator }, warnings, gpgv }) => {
+      const terms = { signer, scope, meets, creator, warnings, gpgv };
+      if (last && isSame(last.terms, terms)) return last.text;
+      const text = JSON.stringify([
+        idOf(signer),
+        signer ? [signer.fingerprint, signer.primaryFingerprint] : null,
+        scope.name,
+        meets.map((requirement) => scope.signedBy.indexOf(requirement)),
+        creator,
+        warnings,
+        gpgv ?? null,
+      ]);
+      last = { terms, text };
+      return text;
+    },
+    parse: (text) => {
+      if (known.size >= MAX_TERMS) known.clear();
+      if (!known.has(text)) known.set(text, read(text));
+      const terms = known.get(text);
+      return terms && isCurrent(terms) ? terms : undefined;
+    },
+  };
+}
+
+/** What no key has signed yet may be verified the next time, as by an engine that is there then. */
+export function isLasting({ signer }: Signature, policy: Policy): boolean {
+  return signer !== undefined || !policy.keyring;
+}
+
+function isSame(a: Terms, b: Terms): boolean {
+  return (
+    a.signer === b.signer &&
+    a.scope === b.scope &&
+    a.meets === b.meets &&
+    a.creator === b.creator &&
+    a.warnings === b.warnings &&
+    a.gpgv === b.gpgv
+  );
+}
+
+function toJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

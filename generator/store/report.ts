@@ -1,0 +1,218 @@
+// What reports say of each file: the JSON form of DESIGN's `check --format json`, which is
+// stable, and from which the text form and the status page are made.
+import type { UntrustedClaims } from '../gate/claims.ts';
+import { formatTime } from '../terms/format-time.ts';
+import {
+  type CheckedFile,
+  type PublishableFile,
+  isOlder,
+  isWaiting,
+} from '../gate/checked-file.ts';
+import type { Signature, Warning } from '../gate/judge.ts';
+import { formatLocation } from '../terms/location.ts';
+import { MAX_SIGNATURES, type Numbering, numberSignatures } from './numbering.ts';
+import type { KeyInfo } from '../openpgp/openpgp-js.ts';
+import type { Signer } from '../openpgp/open-message.ts';
+import type { SignedBy } from '../policy/policy.ts';
+import { type Rejection, type RejectionCode, reject } from '../terms/rejection.ts';
+import { type Summary, findPublishable } from './store-directory.ts';
+
+/** library-go's reader stops there (verify/store/sigstore, maxSignatureSearch). */
+const READ_BY_UPDATES = 9;
+
+/** Claims as reports show them. */
+export interface ReportedClaims {
+  readonly dockerReference: string;
+  readonly manifestDigest: string;
+  readonly creator: string | null;
+  /** ISO 8601; the bare number of seconds where no calendar reaches. */
+  readonly timestamp: string | null;
+}
+
+/** One file of the report. */
+export type ReportedFile =
+  | {
+      readonly path: string;
+      readonly status: 'accepted' | 'unverified';
+      readonly servedAs: string;
+      readonly claims: ReportedClaims;
+      readonly signer?: Signer;
+      readonly warnings: readonly Warning[];
+    }
+  | RejectedFile
+  | { readonly path: string; readonly status: 'ignored' };
+
+/** A file that may not be published, and why. */
+export interface RejectedFile {
+  readonly path: string;
+  readonly status: 'rejected';
+  readonly code: RejectionCode;
+  readonly message: string;
+  readonly hint: string;
+  readonly breaksPulls: boolean;
+  /** Where the file that lay at its path before is served, until there is a verdict on this one. */
+  readonly olderServedAs?: string;
+}
+
+export function isRejected(file: ReportedFile): file is RejectedFile {
+  return file.status === 'rejected';
+}
+
+/** Whether there is something to say of a file. */
+export function isNoteworthy(file: ReportedFile): boolean {
+  return isRejected(file) || ('warnings' in file && file.warnings.length > 0);
+}
+
+/** Whether the files of a directory are one good signature, of which there is nothing to say. */
+export function isPlain(files: readonly CheckedFile[]): boolean {
+  const [file] = files;
+  if (files.length !== 1 || file?.kind !== 'publishable' || file.number !== 1) return false;
+  const { warnings, scope } = file.signature;
+  return warnings.length === 0 && scope.signedBy.length < 2;
+}
+
+/** The whole report of a check. */
+export interface CheckReport {
+  readonly source: {
+    readonly kind: 'git' | 'directory';
+    readonly location: string;
+    readonly commit?: string;
+  };
+  readonly keys: readonly KeyInfo[];
+  readonly summary: Summary;
+  readonly files: readonly ReportedFile[];
+  /** The state costs more than its budget, so no file of it was looked at. */
+  readonly refused?: RefusedState;
+}
+
+/** Why a state is refused as a whole. */
+export interface RefusedState {
+  readonly code: 'state-refused';
+  readonly message: string;
+  readonly hint: string;
+  /** As the newest commit says. */
+  readonly author?: string;
+}
+
+/** Sorts by path, in the order of the bytes, so that equal input gives an equal report. */
+export function sortByPath<File extends ReportedFile>(files: Iterable<File>): readonly File[] {
+  const withBytes = Array.from(files, (file) => ({ file, bytes: Buffer.from(file.path) }));
+  return withBytes.toSorted((a, b) => Buffer.compare(a.bytes, b.bytes)).map(({ file }) => file);
+}
+
+/** The files of one digest directory, with the number that each is served under. */
+export function* reportDirectory(
+  directory: string,
+  files: readonly CheckedFile[],
+): Generator<ReportedFile> {
+  const publishable = findPublishable(files);
+  const numbering = numberSignatures(publishable);
+  for (const file of publishable) {
+    if (!isOlder(file)) yield reportPublishable(directory, file, numbering);
+  }
+  for (const file of files) {
+    const number = isWaiting(file) ? numberOfOlder(file.path, numbering) : 0;
+    if (isWaiting(file) && number > 0) yield reportWaiting(file, formatLocation(directory, number));
+    else if (!isOlder(file)) yield* reportOther(file);
+  }
+}
+
+/** Under which number the file is served that lay at a path before; 0 for none. */
+function numberOfOlder(path: string, { served }: Numbering): number {
+  return served.findIndex((file) => file.path === path && isOlder(file)) + 1;
+}
+
+function reportWaiting(
+  { path, rejection }: Extract<CheckedFile, { readonly kind: 'rejected' }>,
+  location: string,
+): RejectedFile {
+  const rejected = reportRejected(path, rejection);
+  const message = `${rejected.message}; until there is a verdict, the file that it replaces is served`;
+  return { ...rejected, message, olderServedAs: `/${location}` };
+}
+
+/** A file that is not published. */
+export function* reportOther(file: CheckedFile): Generator<ReportedFile> {
+  if (file.kind === 'rejected') yield reportRejected(file.path, file.rejection);
+  else if (file.kind === 'ignored') yield { path: file.path, status: 'ignored' };
+}
+
+function reportPublishable(
+  directory: string,
+  file: PublishableFile,
+  { served, duplicates, overflow }: Numbering,
+): ReportedFile {
+  const { path, signature } = file;
+  const original = duplicates.get(file);
+  const number = served.indexOf(original ?? file) + 1;
+  if (number === 0) return reportRejected(path, tooMany(served.length + overflow.length));
+  const warnings = [...signature.warnings];
+  if (original) {
+    const message = `has the same bytes as signature ${original.number}; served once`;
+    warnings.push({ code: 'duplicate', message });
+  } else if (number !== file.number) {
+    const message = `served as number ${number}: nodes stop at the first number that is missing`;
+    warnings.push({ code: 'renumbered', message });
+  }
+  if (number > READ_BY_UPDATES) {
+    const message = `OpenShift's updater reads signatures 1 to ${READ_BY_UPDATES} only`;
+    warnings.push({ code: 'many-signatures', message });
+  }
+  for (const { keyring } of findMissing(signature, served)) {
+    const wanted = keyring.keys.map(({ fingerprint }) => fingerprint).join(' or ');
+    const message = `nodes refuse the image until it is signed by ${wanted} too`;
+    warnings.push({ code: 'co-signature-missing', message });
+  }
+  return {
+    path,
+    status: signature.status,
+    servedAs: `/${formatLocation(directory, number)}`,
+    claims: formatClaims(signature.claims),
+    ...(signature.signer && { signer: signature.signer }),
+    warnings,
+  };
+}
+
+/** Requirements of a signature's scope that no signature of the same image meets. */
+function findMissing(
+  { scope, claims }: Signature,
+  served: readonly PublishableFile[],
+): readonly SignedBy[] {
+  if (scope.signedBy.length < 2) return [];
+  return scope.signedBy.filter((wanted) => {
+    const isByTag = BY_TAG.has(wanted.signedIdentity.type);
+    return !served.some(
+      ({ signature: other }) =>
+        other.meets.includes(wanted) &&
+        (!isByTag || other.claims.dockerReference === claims.dockerReference),
+    );
+  });
+}
+
+/** Rules by which a node that pulls by tag wants the same tag of every signature. */
+const BY_TAG: ReadonlySet<string> = new Set([
+  'matchExact',
+  'matchRepoDigestOrExact',
+  'remapIdentity',
+]);
+
+function tooMany(count: number): Rejection {
+  const message = `expected at most ${MAX_SIGNATURES} signatures in the directory, got ${count}`;
+  return reject('too-many-signatures', message, { breaksPulls: true });
+}
+
+function reportRejected(path: string, rejection: Rejection): RejectedFile {
+  const { code, message, hint, breaksPulls } = rejection;
+  return { path, status: 'rejected', code, message, hint, breaksPulls };
+}
+
+/** Claims with a time that people can read. */
+export function formatClaims(claims: UntrustedClaims): ReportedClaims {
+  return { ...claims, timestamp: formatTimestamp(claims.timestamp) };
+}
+
+function formatTimestamp(seconds: number | null): string | null {
+  if (seconds === null) return null;
+  const date = new Date(seconds * 1000);
+  return Number.isNaN(date.getTime()) ? String(seconds) : formatTime(date.getTime());
+}

@@ -1,0 +1,458 @@
+// The store: every accepted signature in memory, numbered, ready to be looked up. A change
+// is worked out first (`prepare`) and then applied in one synchronous step, so no lookup
+// sees half of it.
+import {
+  type CheckedFile,
+  type PublishableFile,
+  isOlder,
+  isWaiting,
+} from '../gate/checked-file.ts';
+import { DirectoryMap } from './directory-map.ts';
+import type { Signature } from '../gate/judge.ts';
+import { createKeeper } from './compact-files.ts';
+import { isIgnoredPath } from '../terms/location.ts';
+import {
+  type RejectedFile,
+  type ReportedFile,
+  isNoteworthy,
+  isPlain,
+  isRejected,
+  reportDirectory,
+  reportOther,
+} from './report.ts';
+import { RejectedIndex } from './rejected-index.ts';
+import { type RejectionCode, isUndecided, validityOf } from '../terms/rejection.ts';
+import { ALWAYS, type Validity, holdsAt, intersect } from '../terms/validity.ts';
+import {
+  type Directory,
+  EMPTY,
+  type Summary,
+  addSummaries,
+  countOther,
+  toDirectory,
+} from './store-directory.ts';
+import { type SignerCount, StoreTally } from './store-tally.ts';
+
+/** What a lookup needs of a signature. */
+export type StoredSignature = Pick<Signature, 'bytes' | 'hash'>;
+
+/** A file whose verdict there may be reason to ask for again. */
+export type JudgedFile = Extract<CheckedFile, { readonly kind: 'publishable' | 'rejected' }>;
+
+/** A change that is ready to be applied. */
+export interface Update {
+  /** Rejected files of the store once the change is applied. */
+  readonly rejected: number;
+  /** Those among them that lie where something changes. */
+  readonly rejectedFiles: () => Iterable<RejectedFile>;
+  readonly apply: () => void;
+}
+
+const NO_FILES: readonly CheckedFile[] = [];
+
+export class SignatureStore {
+  readonly #directories = new DirectoryMap<Directory>();
+  /** Rejected files that lie at no location. */
+  readonly #others = new Map<string, CheckedFile>();
+  /** Ignored files by their paths, where they are to be listed; else they are only counted. */
+  readonly #ignored: Map<string, CheckedFile> | undefined;
+  /** Those among the directories that hold rejected files. */
+  readonly #faulty = new Map<string, Directory>();
+  /** Those that hold files which lay there before. */
+  readonly #withOlder = new Map<string, Directory>();
+  readonly #keep = createKeeper();
+  readonly #tally = new StoreTally();
+  readonly #rejected = new RejectedIndex();
+  #summary = EMPTY;
+  /** When the verdicts on all files hold, or less. */
+  #validity: Validity = ALWAYS;
+
+  /** Without `listsIgnored` it names no ignored file, and none takes any room. */
+  constructor(listsIgnored = true) {
+    this.#ignored = listsIgnored ? new Map() : undefined;
+  }
+
+  /** The signature with a number (from 1) in a directory. */
+  find(directory: string, number: number): StoredSignature | undefined {
+    return this.#directories.get(directory)?.served[number - 1]?.signature;
+  }
+
+  /** The signatures of a directory, in the order of their numbers. */
+  signaturesIn(directory: string): readonly Signature[] {
+    return this.servedFilesIn(directory).map(({ signature }) => signature);
+  }
+
+  /** The files whose signatures are served from a directory, in the order of their numbers there. */
+  servedFilesIn(directory: string): readonly PublishableFile[] {
+    return this.#directories.get(directory)?.served ?? [];
+  }
+
+  /** Every file of a directory with its status, as reports show it; in no order. */
+  filesIn(directory: string): readonly ReportedFile[] {
+    const known = this.#directories.get(directory);
+    return known ? [...reportDirectory(known.name, known.files)] : [];
+  }
+
+  /** Directories with signatures for a digest, given as 64 lower-case hexadecimal digits. */
+  *directoriesOf(hex: string): Generator<string> {
+    for (const [name, { served }] of this.#directories.ending(`@sha256=${hex}`)) {
+      if (served.length > 0) yield name;
+    }
+  }
+
+  /** Signatures that are served; exact duplicates count once. */
+  get signatures(): number {
+    return this.#tally.signatures;
+  }
+
+  /** Digest directories with at least one signature. */
+  get images(): number {
+    return this.#tally.images;
+  }
+
+  /** Repositories with at least one signature. */
+  get repositories(): number {
+    return this.#tally.repositories.size;
+  }
+
+  /** How many signed images each of those repositories has. */
+  get imagesByRepository(): ReadonlyMap<string, number> {
+    return this.#tally.repositories;
+  }
+
+  /** What each key has signed, by the fingerprint of the primary key. */
+  get signers(): ReadonlyMap<string, SignerCount> {
+    return this.#tally.signers;
+  }
+
+  /** Whether a subkey, given by its own fingerprint, has made a signature that is served. */
+  hasSigned(subkey: string): boolean {
+    return this.#tally.hasSigned(subkey);
+  }
+
+  /** Whether anything lies in a repository, served or not. */
+  hasRepository(repository: string): boolean {
+    return this.#tally.knows(repository);
+  }
+
+  get summary(): Summary {
+    return this.#summary;
+  }
+
+  /** The present file at a location, served or not. */
+  fileAt(directory: string, path: string): CheckedFile | undefined {
+    return this.#directories
+      .get(directory)
+      ?.files.find((file) => file.path === path && !isOlder(file));
+  }
+
+  /** Whether a file is the one that the store has. */
+  has(file: JudgedFile): boolean {
+    const files = this.#directories.get(file.directory ?? '')?.files;
+    return files?.includes(file) === true;
+  }
+
+  /** The good signature with a hash at a path: of the present file, or of the one before it. */
+  signatureAt(directory: string, path: string, wanted: string): Signature | undefined {
+    for (const file of this.#directories.get(directory)?.files ?? []) {
+      const isThere = file.path === path && file.kind === 'publishable';
+      if (isThere && file.signature.hash === wanted) return file.signature;
+    }
+    return undefined;
+  }
+
+  /**
+   * What is served at a path, or was before a file without a verdict came there: what is to be kept
+   * beside such a file.
+   */
+  olderFor(directory: string, path: string): JudgedFile | undefined {
+    const files = this.#directories.get(directory)?.files.filter((file) => file.path === path);
+    const older = files?.find(isOlder);
+    if (older) return older.kind === 'publishable' || older.kind === 'rejected' ? older : undefined;
+    const file = files?.find(({ kind }) => kind === 'publishable');
+    if (file?.kind !== 'publishable') return undefined;
+    const { number, signature } = file;
+    return { kind: 'publishable', path, directory, number, signature, older: signature.bytes };
+  }
+
+  /** Every file that is kept beside one without a verdict, served or not; in no order. */
+  *older(): Generator<JudgedFile> {
+    for (const { files } of this.#withOlder.values()) {
+      for (const file of files) {
+        const isJudged = file.kind === 'publishable' || file.kind === 'rejected';
+        if (isJudged && isOlder(file)) yield file;
+      }
+    }
+  }
+
+  /** How many of them are served. */
+  get olderServed(): number {
+    let count = 0;
+    for (const { served } of this.#withOlder.values()) count += served.filter(isOlder).length;
+    return count;
+  }
+
+  /** Whether every verdict holds at a moment; false also where that is not known. Costs nothing. */
+  holdsAt(now: Date): boolean {
+    return holdsAt(this.#validity, now);
+  }
+
+  /**
+   * Files whose verdict does not hold at `now`. Nothing, at once, while all hold; else all files are
+   * looked at, one by one as the caller goes on, with undefined for those that are passed over.
+   */
+  *lapsed(now: Date): Generator<JudgedFile | undefined> {
+    if (this.holdsAt(now)) return;
+    let validity = ALWAYS;
+    for (const file of this.judged()) {
+      const own = fileValidity(file);
+      // Those that have lapsed count until they are replaced, so that none is forgotten.
+      validity = narrow(validity, own);
+      yield holdsAt(own, now) ? undefined : file;
+    }
+    this.#validity = validity;
+  }
+
+  /**
+   * Every file at a location that has a verdict, or waits for one; in no order. Of changes meanwhile, it
+   * passes over what is gone by its turn.
+   */
+  *judged(): Generator<JudgedFile> {
+    for (const [name, { files }] of this.#directories.entries()) {
+      let current = files;
+      let left: ReadonlySet<CheckedFile> | undefined;
+      for (const file of files) {
+        if (file.kind !== 'publishable' && file.kind !== 'rejected') continue;
+        const now = this.#directories.get(name)?.files ?? NO_FILES;
+        if (now !== current) [current, left] = [now, new Set(now)];
+        if (left?.has(file) !== false) yield file;
+      }
+    }
+  }
+
+  /** Files that wait for a verdict, because nobody could give one yet, older ones too; in no order. */
+  *undecided(): Generator<JudgedFile> {
+    for (const { files } of this.#faulty.values()) {
+      for (const file of files)
+        if (file.kind === 'rejected' && isUndecided(file.rejection)) yield file;
+    }
+  }
+
+  /** Every signature that is served, with its directory and number. */
+  *served(): Generator<{ directory: string; number: number; signature: Signature }> {
+    for (const [directory, { served }] of this.#directories.entries()) {
+      for (const [index, { signature }] of served.entries()) {
+        yield { directory, number: index + 1, signature };
+      }
+    }
+  }
+
+  /** Every directory with signatures, and when the newest of them was made, in milliseconds since 1970. */
+  *signedDirectories(): Generator<{ directory: string; signedAt: number }> {
+    for (const [directory, { served }] of this.#directories.entries()) {
+      let signedAt = -Infinity;
+      for (const { signature } of served) signedAt = Math.max(signedAt, signature.signedAt);
+      if (served.length > 0) yield { directory, signedAt };
+    }
+  }
+
+  /** Every file with its status, as reports show it; in no order. Ignored ones only if they are listed. */
+  *files(): Generator<ReportedFile> {
+    for (const [directory, { files }] of this.#directories.entries()) {
+      yield* reportDirectory(directory, files);
+    }
+    for (const file of this.#others.values()) yield* reportOther(file);
+    for (const file of this.#ignored?.values() ?? []) yield* reportOther(file);
+  }
+
+  /** The files of which there is more to say than that they are good or ignored; in no order. */
+  *noteworthy(): Generator<ReportedFile> {
+    for (const [directory, { files }] of this.#directories.entries()) {
+      if (isPlain(files)) continue;
+      for (const file of reportDirectory(directory, files)) if (isNoteworthy(file)) yield file;
+    }
+    for (const file of this.#others.values())
+      if (file.kind === 'rejected') yield* reportOther(file);
+  }
+
+  /** The rejected files, as reports show them; in no order. */
+  rejectedFiles(): Iterable<RejectedFile> {
+    return rejectedAmong(this.#faulty, this.#others);
+  }
+
+  /** How many files are rejected, by code; codes of none are left out. */
+  get rejectedCodes(): ReadonlyMap<RejectionCode, number> {
+    return this.#rejected.codes;
+  }
+
+  /** The rejected files that have to do with a digest, by their path or by what they say. */
+  rejectedOf(hex: string): readonly RejectedFile[] {
+    return this.#rejected.of(hex);
+  }
+
+  /** Every file of this moment that is known, directory by directory, whatever changes afterwards. */
+  freeze(): Iterable<CheckedFile> {
+    const directories = this.#directories.freeze();
+    const others = [...this.#others.values(), ...(this.#ignored?.values() ?? [])];
+    return (function* () {
+      for (const { files } of directories) yield* files;
+      yield* others;
+    })();
+  }
+
+  /**
+   * Takes in files that are not in the store yet, those of a directory one behind the other. Costs a
+   * fraction of `prepare`, and is for a store that nobody looks into.
+   */
+  add(files: readonly PublishableFile[]): void {
+    for (let from = 0, to = 0; from < files.length; from = to) {
+      const path = files[from]?.directory ?? '';
+      while (files[to]?.directory === path) to++;
+      const before = this.#directories.get(path);
+      const name = before?.name ?? path;
+      const added = files.slice(from, to).map((file) => this.#keep(file, name));
+      const directory = toDirectory(name, before ? [...before.files, ...added] : added);
+      this.#summary = addSummaries(this.#summary, directory.summary, before?.summary ?? EMPTY);
+      this.#setDirectory(directory);
+    }
+  }
+
+  /** Counts ignored files that an earlier run has counted. For a store that nobody looks into. */
+  addIgnored(count: number): void {
+    this.#summary = { ...this.#summary, ignored: this.#summary.ignored + count };
+  }
+
+  /** Works out what a set of checked files changes, without changing anything yet. */
+  prepare(changes: Iterable<CheckedFile>): Update {
+    const others = new Map<string, CheckedFile>();
+    const byDirectory = new Map<string, Map<string, CheckedFile>>();
+    let summary = this.#summary;
+    for (const change of changes) {
+      const { directory } = change;
+      if (directory === undefined) {
+        const isKnown = this.#others.has(change.path) || others.has(change.path);
+        if (isKnown || this.#ignored || change.kind === 'rejected') others.set(change.path, change);
+        else summary = addSummaries(summary, countOther(change.kind), this.#countBefore(change));
+      } else {
+        const group = byDirectory.get(directory) ?? new Map<string, CheckedFile>();
+        byDirectory.set(directory, group.set(keyOf(change), change));
+      }
+    }
+    const directories = new Map<string, Directory>();
+    for (const [name, changed] of byDirectory) {
+      const directory = this.#withChanges(name, changed);
+      directories.set(name, directory);
+      summary = addSummaries(
+        summary,
+        directory.summary,
+        this.#directories.get(name)?.summary ?? EMPTY,
+      );
+    }
+    for (const file of others.values()) {
+      summary = addSummaries(summary, countOther(file.kind), this.#countBefore(file));
+    }
+    return {
+      rejected: summary.rejected,
+      rejectedFiles: () => rejectedAmong(directories, others),
+      apply: () => {
+        for (const directory of directories.values()) this.#setDirectory(directory);
+        for (const file of others.values()) this.#setOther(file);
+        this.#summary = summary;
+      },
+    };
+  }
+
+  /** What stood at no location before a file does, or does no more. */
+  #countBefore(file: CheckedFile): Summary {
+    if (this.#others.has(file.path)) return countOther('rejected');
+    if (this.#ignored) return countOther(this.#ignored.has(file.path) ? 'ignored' : 'removed');
+    // What is not known here was ignored, if there was anything.
+    const wasThere =
+      file.kind === 'removed'
+        ? isIgnoredPath(file.path)
+        : file.kind !== 'publishable' && file.entry.wasThere === true;
+    return countOther(wasThere ? 'ignored' : 'removed');
+  }
+
+  #withChanges(path: string, changed: ReadonlyMap<string, CheckedFile>): Directory {
+    const before = this.#directories.get(path);
+    const name = before?.name ?? Buffer.from(path).toString();
+    const kept = before?.files.filter((file) => !changed.has(keyOf(file))) ?? [];
+    const added = [...changed.values()]
+      .filter((file) => file.kind !== 'removed')
+      .map((file) =>
+        file.kind === 'publishable' && !isOlder(file) ? this.#keep(file, name) : file,
+      );
+    return toDirectory(name, withoutObsolete([...kept, ...added]));
+  }
+
+  #setDirectory(directory: Directory): void {
+    const { name } = directory;
+    const before = this.#directories.get(name);
+    if (directory.files.length === 0) this.#directories.delete(name);
+    else this.#directories.set(name, directory);
+    if (directory.summary.rejected === 0) this.#faulty.delete(name);
+    else this.#faulty.set(name, directory);
+    if (directory.files.some(isOlder)) this.#withOlder.set(name, directory);
+    else this.#withOlder.delete(name);
+    this.#tally.replace(name, before, directory);
+    if (before) this.#rejected.remove(rejectedIn(before));
+    this.#rejected.add(rejectedIn(directory));
+    for (const file of directory.files) {
+      if (file.kind !== 'publishable' && file.kind !== 'rejected') continue;
+      this.#validity = narrow(this.#validity, fileValidity(file));
+    }
+  }
+
+  #setOther(file: CheckedFile): void {
+    const before = this.#others.get(file.path);
+    if (before) this.#rejected.remove([...reportOther(before)].filter(isRejected));
+    if (file.kind === 'ignored') this.#ignored?.set(file.path, file);
+    else this.#ignored?.delete(file.path);
+    if (file.kind !== 'rejected') {
+      this.#others.delete(file.path);
+      return;
+    }
+    this.#others.set(file.path, file);
+    this.#rejected.add([...reportOther(file)].filter(isRejected));
+  }
+}
+
+/** What a change replaces: the present file, or the one before it. No path has a NUL. */
+function keyOf(file: CheckedFile): string {
+  return isOlder(file) ? `${file.path}\0` : file.path;
+}
+
+/** An older file is kept only beside one that waits for its verdict: it goes with the path. */
+function withoutObsolete(files: readonly CheckedFile[]): readonly CheckedFile[] {
+  if (!files.some(isOlder)) return files;
+  const waiting = new Set(files.filter(isWaiting).map(({ path }) => path));
+  return files.filter((file) => !isOlder(file) || waiting.has(file.path));
+}
+
+/** When the verdict on a file holds. */
+export function fileValidity(file: JudgedFile): Validity {
+  if (file.kind === 'rejected') return validityOf(file.rejection);
+  const { validFrom, validUntil } = file.signature;
+  return { from: validFrom, until: validUntil };
+}
+
+/** Most files change nothing, and a start takes in a million. */
+function narrow(validity: Validity, own: Validity): Validity {
+  const isWider = own.from <= validity.from && own.until >= validity.until;
+  return isWider ? validity : intersect(validity, own);
+}
+
+function rejectedIn({ name, files, summary }: Directory): readonly RejectedFile[] {
+  return summary.rejected === 0 ? [] : [...reportDirectory(name, files)].filter(isRejected);
+}
+
+function* rejectedAmong(
+  directories: ReadonlyMap<string, Directory>,
+  others: ReadonlyMap<string, CheckedFile>,
+): Generator<RejectedFile> {
+  for (const directory of directories.values()) yield* rejectedIn(directory);
+  for (const file of others.values()) {
+    for (const reported of reportOther(file)) if (isRejected(reported)) yield reported;
+  }
+}

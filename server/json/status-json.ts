@@ -1,0 +1,29 @@
+import { sortByPath } from '../../generator/store/report.ts';
+import type { StatusServices } from '../status/services.ts';
+
+/** What `/status.json` says, in its version 1: members are added, none changes its meaning. */
+export function toStatusJson(services: StatusServices): object {
+  const { source, refresher, policy, refused, troubles, reloadedAt } = services;
+  const store = refresher.store();
+  const signers = store?.signers ?? new Map<string, never>();
+  const keys = policy().keyring?.keys ?? [];
+  return {
+    version: 1,
+    source: { kind: source.kind, location: source.location, branch: source.branch() ?? null },
+    ...refresher.status(),
+    reloadedAt: new Date(reloadedAt()).toISOString(),
+    troubles: troubles.list(),
+    signatures: store?.signatures ?? 0,
+    images: store?.images ?? 0,
+    repositories: store?.repositories ?? 0,
+    summary: store?.summary ?? null,
+    keys: keys.map(({ fingerprint, userIds, expires }) => {
+      const signed = signers.get(fingerprint) ?? NONE;
+      return { fingerprint, userIds, expires, signed };
+    }),
+    refused: { images: refused.count(), dropped: refused.dropped() },
+    rejected: sortByPath(refresher.rejected()),
+  };
+}
+
+const NONE = { signatures: 0, images: 0, soleImages: 0 };

@@ -1,0 +1,153 @@
+// One line a lookup, in the form that operators grep already.
+import { setImmediate } from 'node:timers/promises';
+import type { ReasonCode } from '../../generator/explain/reason.ts';
+import { parseLocation } from '../../generator/terms/location.ts';
+import { type LineSink, batchLines } from './batch-lines.ts';
+import { everySecond } from './cached-per-second.ts';
+import type { Answer } from './lookup.ts';
+
+export type AccessLogForm = 'combined' | 'json' | 'none';
+
+const MONTHS = 'JanFebMarAprMayJunJulAugSepOctNovDec';
+
+/** What a log says of a request. Node gives each byte of it as one character. */
+export interface LoggedRequest {
+  /** An address, or `-`. */
+  readonly client: string;
+  readonly method: string;
+  readonly target: string;
+  /** The target has no character that a log escapes. */
+  readonly isPlain: boolean;
+  readonly httpVersion: string;
+  readonly referer: string | undefined;
+  readonly userAgent: string | undefined;
+}
+
+export interface AccessLog {
+  /** Logs an answer, before it can have been read; a line that has to wait follows soon. */
+  readonly log: (request: LoggedRequest, answer: Answer) => void;
+  /** Settles when no line is waiting any more. */
+  readonly flush: () => Promise<void>;
+}
+
+/** Why there is no signature in a directory; a line waits for it. */
+export type ReasonOf = (directory: string) => ReasonCode | Promise<ReasonCode>;
+
+/** Makes the log; the JSON form alone has reasons. */
+export function createAccessLog(
+  form: AccessLogForm,
+  sink: LineSink,
+  reasonOf: ReasonOf,
+): AccessLog {
+  const { write } = batchLines(sink);
+  if (form === 'json') return createJsonLog(write, reasonOf);
+  const format = createCombined();
+  return {
+    log: form === 'none' ? () => undefined : (...logged) => write(format(...logged)),
+    flush: async () => undefined,
+  };
+}
+
+function createJsonLog(write: (line: string) => void, reasonOf: ReasonOf): AccessLog {
+  const waiting = new Set<Promise<void>>();
+  const writeLater = async (fields: object, reason: Promise<ReasonCode>): Promise<void> => {
+    write(formatJson({ ...fields, reason: await reason }));
+  };
+  return {
+    log: (request, answer) => {
+      const fields = listFields(request, answer);
+      if (answer.outcome !== 'unsigned') {
+        write(formatJson(fields));
+        return;
+      }
+      const { path = '' } = answer;
+      const reason = reasonOf(path.slice(0, path.lastIndexOf('/')));
+      if (typeof reason === 'string') {
+        write(formatJson({ ...fields, reason }));
+        return;
+      }
+      const written = writeLater(fields, reason).finally(() => waiting.delete(written));
+      waiting.add(written);
+    },
+    flush: async () => {
+      await Promise.all(waiting);
+      // Lines of one turn are written together, at its end.
+      await setImmediate();
+    },
+  };
+}
+
+function createCombined(): (request: LoggedRequest, answer: Answer) => string {
+  const formatTimeOnce = everySecond(formatTime);
+  // Most lines begin and end as the one before.
+  let client = '';
+  let time = '';
+  let start = '';
+  let agent: string | undefined;
+  let referer: string | undefined;
+  let end = formatEnd(referer, agent);
+  return (request, { status, bytes }) => {
+    const now = formatTimeOnce();
+    if (now !== time || request.client !== client) {
+      ({ client } = request);
+      time = now;
+      start = `${client} - - [${time}] "`;
+    }
+    if (request.userAgent !== agent || request.referer !== referer) {
+      ({ userAgent: agent, referer } = request);
+      end = formatEnd(referer, agent);
+    }
+    const { method, target, isPlain, httpVersion } = request;
+    const path = isPlain ? target : escape(target);
+    return `${start}${method} ${path} HTTP/${httpVersion}" ${status} ${bytes || '-'}${end}`;
+  };
+}
+
+function formatEnd(referer = '-', userAgent = '-'): string {
+  return ` "${escape(referer)}" "${escape(userAgent)}"\n`;
+}
+
+function listFields(request: LoggedRequest, answer: Answer): object {
+  const { status, bytes, outcome, path } = answer;
+  const location = path === undefined ? undefined : parseLocation(path);
+  return {
+    time: new Date().toISOString(),
+    client: request.client,
+    method: request.method,
+    path: request.target,
+    status,
+    bytes,
+    outcome,
+    repository: location?.repository ?? null,
+    digest: location ? `sha256:${location.hex}` : null,
+    number: location?.number ?? null,
+  };
+}
+
+function formatJson(fields: object): string {
+  // JSON leaves control characters beyond ASCII as they are, and terminals obey them.
+  return `${JSON.stringify(fields).replaceAll(/[^ -~]/g, toUnicodeEscape)}\n`;
+}
+
+function toUnicodeEscape(unit: string): string {
+  return `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}
+
+/** As Apache does: control characters, quotes, backslashes and bytes beyond ASCII as `\xNN`. */
+function escape(text: string): string {
+  return /[^ !#-[\]-~]/.test(text)
+    ? text.replaceAll(/[^ !#-[\]-~]/g, (character) =>
+        character === '"' || character === '\\'
+          ? `\\${character}`
+          : `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
+      )
+    : text;
+}
+
+/** `21/Nov/2026:23:57:31 +0000`. */
+function formatTime(now: Date): string {
+  const [date = '', time = ''] = now.toISOString().split(/[T.]/);
+  const [year, month, day] = date.split('-');
+  const name = MONTHS.slice(3 * (Number(month) - 1), 3 * Number(month));
+  return `${day}/${name}/${year}:${time} +0000`;
+}

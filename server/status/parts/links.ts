@@ -1,0 +1,49 @@
+// Links between the status pages: relative, so that they hold below any path of a proxy.
+import { parseLocation, formatLocation } from '../../../generator/terms/location.ts';
+import { type Html, html } from '../../html/html.ts';
+
+/** The digest of a directory, 64 hexadecimal digits, and what comes before it. */
+export function splitDirectory(
+  directory: string,
+): { readonly repository: string; readonly hex: string } | undefined {
+  return parseLocation(formatLocation(directory, 1));
+}
+
+/** A link to the page of an image, by its repository and its digest. */
+export function renderImageLink(directory: string): Html {
+  const { repository = directory, hex = '' } = splitDirectory(directory) ?? {};
+  return html`<a href="${imageAddress(directory)}">${repository} ${renderDigest(hex)}</a>`;
+}
+
+/** A link to the page of an image from that of its repository. */
+export function renderDigestLink(directory: string): Html {
+  const { hex = '' } = splitDirectory(directory) ?? {};
+  return html`<a href="${imageAddress(directory)}">${renderDigest(hex)}</a>`;
+}
+
+export function renderRepositoryLink(repository: string): Html {
+  return html`<a href="${addressOf('repository', { name: repository })}">${repository}</a>`;
+}
+
+/** Cut short for the eye only: who copies it gets all of it. */
+export function renderDigest(hex: string): Html {
+  const digest = `sha256:${hex}`;
+  return html`<code class="short" title="${digest}">${digest}</code>`;
+}
+
+/** Likewise. */
+export function renderFingerprint(fingerprint: string): Html {
+  return html`<code class="short" title="${fingerprint}">${fingerprint}</code>`;
+}
+
+/** An address of these pages with its parameters. */
+export function addressOf(page: string, parameters: Readonly<Record<string, string>>): string {
+  const query = Object.entries(parameters).map(
+    ([name, value]) => `${name}=${encodeURIComponent(value.toWellFormed())}`,
+  );
+  return [page, query.join('&')].filter(Boolean).join('?');
+}
+
+function imageAddress(directory: string): string {
+  return addressOf('image', { directory });
+}

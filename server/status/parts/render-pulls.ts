@@ -1,0 +1,88 @@
+import { type Html, html } from '../../html/html.ts';
+import { countOf, formatNumber } from '../../html/facts.ts';
+import type { ResolvedPull } from '../../refused/refused-pull.ts';
+import { addressOf, renderImageLink, splitDirectory } from './links.ts';
+import type { ExplainedPull } from './overview-facts.ts';
+import { renderFindings, renderReason } from './render-reason.ts';
+import { renderCommit } from './render-state.ts';
+import { describeDuration, renderTime } from './render-time.ts';
+import { renderTable } from './render-table.ts';
+
+/** Refused pulls with their reasons. */
+export function renderPulls(pulls: readonly ExplainedPull[], now: Date): Html {
+  return html`<ol class="pulls">
+    ${pulls.map((pull) => renderPull(pull, now))}
+  </ol> `;
+}
+
+/** Some of all that there are. */
+export interface ShownPulls {
+  readonly total: number;
+  readonly shown: readonly ExplainedPull[];
+}
+
+/** The first ones, and the way to all of them. */
+export function renderSomePulls(
+  { total, shown }: ShownPulls,
+  which: Readonly<Record<string, string>>,
+  now: Date,
+): Html {
+  const all = html`<p>
+    These are ${formatNumber(shown.length)} of ${formatNumber(total)}:
+    <a href="${addressOf('refused', which)}">all of them</a>.
+  </p>`;
+  return html`${renderPulls(shown, now)}${total > shown.length ? all : undefined}`;
+}
+
+function renderPull(pull: ExplainedPull, now: Date): Html {
+  return html`<li data-key="${pull.directory}">
+    <h3>${renderImageLink(pull.directory)}</h3>
+    ${renderReason(pull.reason)}${renderWhen(pull, now)}
+    <details data-key="more">
+      <summary>
+        Who asked, and what was found<span class="unseen"> for ${nameOf(pull.directory)}</span>
+      </summary>
+      ${renderClients(pull)}${renderFindings(pull.reason, now)}
+    </details>
+  </li> `;
+}
+
+function nameOf(directory: string): string {
+  const { repository = directory, hex = '' } = splitDirectory(directory) ?? {};
+  return `${repository} sha256:${hex.slice(0, 8)}`;
+}
+
+/** How often, by whom, since when and until when. */
+export function renderWhen(pull: ExplainedPull, now: Date): Html {
+  const { count, firstSeen, lastSeen, clients, hasMoreClients } = pull;
+  const others = clients.length > 1 || hasMoreClients ? ' and others' : undefined;
+  return html`<p class="soft">
+    Asked for ${count === 1 ? 'once' : countOf(count, 'time')} by
+    <code>${clients[0]}</code>${others},
+    ${count === 1 ? undefined : 'last '}${renderTime(lastSeen, now)}
+    ${count > 1 ? html`<span class="first">first ${renderTime(firstSeen, now)}</span>` : undefined}
+  </p> `;
+}
+
+/** The addresses that asked. */
+export function renderClients({ clients, hasMoreClients }: ExplainedPull): Html {
+  return html`<p class="label">Clients</p>
+    <ul class="clients">
+      ${clients.map((client) => html`<li><code>${client}</code></li> `)}
+      ${hasMoreClients ? html`<li>and others before</li>` : undefined}
+    </ul> `;
+}
+
+/** Those to which signatures came. */
+export function renderResolved(pulls: readonly ResolvedPull[], now: Date): Html {
+  const rows = pulls.map(({ directory, firstSeen, arrivedAt, count, commit }) => ({
+    key: `${directory} ${arrivedAt}`,
+    cells: [
+      renderImageLink(directory),
+      html`signed ${describeDuration(arrivedAt - firstSeen)} after the first pull`,
+      countOf(count, 'time'),
+      [renderTime(arrivedAt, now), commit === null ? undefined : html` ${renderCommit(commit)}`],
+    ],
+  }));
+  return renderTable('Refused at first', ['Image', 'It took', 'Refused', 'Signed since'], rows);
+}

@@ -1,0 +1,84 @@
+// What is wrong with the server itself, in the words that operators read: the page, /status.json, a
+// metric and an alert show the same list. There is one trouble of a kind at most, and the newest word
+// on it counts. It lasts until whoever raised it says that it is over; where several parts of the
+// server have the same one, as all that write to one directory, until the last of them does.
+import { toLine } from '../../generator/terms/text.ts';
+
+/** Every kind, with what it means to somebody who operates the server. */
+export const TROUBLES = {
+  'refresh-failed': 'The source cannot be read. The last good state is served.',
+  'refresh-hanging': 'A refresh takes far longer than it should. The last good state is served.',
+  'state-refused': 'The newest state of the source is refused. The last good one is served.',
+  'reload-failed':
+    'SIGHUP had no effect: the earlier keys, secrets and certificates stay in force.',
+  'no-process': 'No process can be started, so neither git nor gpgv can run. Lookups go on.',
+  'undecided-files': 'Some files wait for a verdict that gpgv could not give.',
+  'state-directory':
+    'The state directory cannot be written. The next start is slower, or lacks what was good.',
+  'access-log': 'The access log cannot be written.',
+  'clock-jumped': 'The clock was set to another time. Every verdict that depends on it is renewed.',
+  'background-failure': 'A part of the server failed unexpectedly. Lookups go on.',
+} as const satisfies Readonly<Record<string, string>>;
+
+export type TroubleKind = keyof typeof TROUBLES;
+
+export const TROUBLE_KINDS = Object.keys(TROUBLES) as readonly TroubleKind[];
+
+/** What there is to say of a trouble. Text of strangers may be in all of it. */
+export interface TroubleWords {
+  readonly message: string;
+  readonly hint?: string | undefined;
+  /** The commit that brought it, in full. */
+  readonly commit?: string | undefined;
+  /** Who made that commit, as it says itself. */
+  readonly author?: string | undefined;
+}
+
+export interface Trouble extends TroubleWords {
+  readonly kind: TroubleKind;
+  /** When it began, ISO 8601. */
+  readonly since: string;
+}
+
+export class Troubles {
+  readonly #now: () => Date;
+  /** What each part says of a kind, the newest word last. */
+  readonly #lasting = new Map<TroubleKind, Map<string, Trouble>>();
+
+  /** `now` gives the time of day. */
+  constructor(now: () => Date) {
+    this.#now = now;
+  }
+
+  /**
+   * Notes a trouble, or new words for one that lasts. Every text becomes one printable line. `part`
+   * says who has it, where there are several.
+   */
+  raise(kind: TroubleKind, { message, hint, commit, author }: TroubleWords, part = ''): void {
+    const parts = this.#lasting.get(kind) ?? new Map<string, Trouble>();
+    const [first] = parts.values();
+    const since = first?.since ?? this.#now().toISOString();
+    this.#lasting.set(kind, parts);
+    parts.delete(part);
+    parts.set(part, {
+      kind,
+      since,
+      message: toLine(message),
+      ...(hint !== undefined && { hint: toLine(hint) }),
+      ...(commit !== undefined && { commit: toLine(commit) }),
+      ...(author !== undefined && { author: toLine(author) }),
+    });
+  }
+
+  /** The trouble is over for a part, or there was none. */
+  clear(kind: TroubleKind, part = ''): void {
+    const parts = this.#lasting.get(kind);
+    parts?.delete(part);
+    if (parts?.size === 0) this.#lasting.delete(kind);
+  }
+
+  /** Those that last, the oldest first. */
+  list(): readonly Trouble[] {
+    return [...this.#lasting.values()].flatMap((parts) => [...parts.values()].slice(-1));
+  }
+}

@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict';
+import { type AdviceOptions, adviseOn } from '../../../../generator/nodes/check/advice.ts';
+import { parseStoreUrl } from '../../../../generator/nodes/store-url.ts';
+import type { Keyring } from '../../../../generator/openpgp/openpgp-js.ts';
+import { createPolicy, createScope } from '../../../../generator/policy/policy.ts';
+import {
+  DEFAULT_IDENTITY,
+  type SignedIdentity,
+} from '../../../../generator/policy/signed-identity.ts';
+import { keyringOf } from '../../samples.ts';
+
+const DAY = 86_400_000;
+const OPTIONS: AdviceOptions = {
+  name: 'lookaside',
+  url: parseStoreUrl('https://sigs.example'),
+  clients: 'any',
+  staging: undefined,
+  isRootless: false,
+  keyForm: 'file',
+  byDefault: 'reject',
+  existing: undefined,
+  now: new Date('2026-01-01T00:00:00Z'),
+  expiryWarning: 30 * DAY,
+};
+
+const at = (url: string) => ({ url: parseStoreUrl(url) });
+
+describe('generator: advice on files for nodes', () => {
+  let keyring: Keyring;
+  let expiring: Keyring;
+  let revoked: Keyring;
+  before(async () => {
+    keyring = await keyringOf('lab/keys/ed25519.gpg');
+    expiring = await keyringOf('lab/keys/expired-key.gpg', 'lab/keys/ed25519.gpg');
+    revoked = await keyringOf('lab/keys/revoked-key.gpg');
+  });
+
+  const advise = async (
+    options: Partial<AdviceOptions> = {},
+    name = 'quay.io',
+    accepted = keyring,
+    signedIdentity: SignedIdentity = DEFAULT_IDENTITY,
+  ): Promise<string> => {
+    const requirement = { type: 'signedBy', keyring: accepted, signedIdentity } as const;
+    // The same keys in two scopes are told of once.
+    const scopes = [name, 'other.example'].map((one) => createScope(one, undefined, [requirement]));
+    return adviseOn(await createPolicy(scopes), { ...OPTIONS, ...options }).join('\n');
+  };
+  it('is none where all is well', async () => {
+    assert.equal(await advise(), '');
+    assert.equal(await advise(at('http://127.0.0.1:8080')), '');
+    assert.equal(await advise(at('file:///srv/signatures')), '');
+  });
+
+  it('tells of what others can read or withhold', async () => {
+    assert.match(await advise(at('http://sigs.example')), /^the store is read over http: .*https$/);
+    const secret = /^the address holds a password or a query, .* read by all users of a node$/;
+    assert.match(await advise(at('https://a:b@sigs.example')), secret);
+    assert.match(await advise(at('https://sigs.example?token=x')), secret);
+    assert.doesNotMatch(await advise(at('https://me:s3cret@sigs.example')), /s3cret/);
+  });
+
+  it('tells of an address that is that of a registry', async () => {
+    assert.match(await advise(at('https://quay.io')), /^the address .* of the registry quay\.io: /);
+  });
+
+  it("tells that the distribution's file is replaced, but not in a home directory", async () => {
+    assert.match(await advise({}, ''), /^registries\.d\/default\.yaml replaces the distribution's/);
+    const rootless = await advise({ isRootless: true }, '');
+    assert.match(rootless, /^once a home directory has .* are not read for that user$/);
+  });
+
+  it('tells of what older clients do not know, where there may be any', async () => {
+    const remap = { type: 'remapIdentity', prefix: 'quay.io', signedPrefix: 'h.example' } as const;
+    assert.match(await advise({}, 'quay.io', keyring, remap), /^clients before .* remapIdentity$/);
+    assert.match(await advise({}, '*.example'), /^clients before .* \*\.DOMAIN scopes$/);
+    assert.equal(await advise({ clients: '5.22+' }, '*.example', keyring, remap), '');
+  });
+
+  it('tells that skopeo writes over signatures of others', async () => {
+    assert.match(
+      await advise({ staging: '/srv' }),
+      /^skopeo writes signatures from signature-1 on/,
+    );
+  });
+
+  it('tells of a key that is revoked, and of one that cannot sign', async () => {
+    const [{ fingerprint } = { fingerprint: '' }] = revoked.keys;
+    const sentence = / is revoked; nodes then refuse .*: sign with another key, and lay/;
+    assert.match(await advise({}, 'quay.io', revoked), sentence);
+    const lives = new Map([[fingerprint, { isRevoked: false, signers: new Map() }]]);
+    const mute = / has no part that may sign; nodes .*: give it a subkey that signs, and lay/;
+    assert.match(await advise({}, 'quay.io', { ...revoked, lives }), mute);
+  });
+
+  it('tells of each key that expires, once', async () => {
+    const [key] = expiring.keys;
+    assert.ok(key?.expires);
+    const expires = Date.parse(key.expires);
+    const told = async (days: number, expiryWarning = 30 * DAY): Promise<string> =>
+      advise({ now: new Date(expires - days * DAY), expiryWarning }, 'quay.io', expiring);
+    const start = `the key ${key.fingerprint} (`;
+    assert.equal(await told(31), '');
+    assert.equal(await told(1, 0), '');
+    assert.ok((await told(29)).startsWith(start));
+    assert.match(await told(29), /\) expires on \S+Z; .* lay the files out anew$/);
+    assert.match(await told(-1), /\) has expired on \S+Z; /);
+    assert.match(await told(-1, 0), /\) has expired on \S+Z; /);
+    assert.equal((await told(29)).split('\n').length, 1);
+  });
+});

@@ -1,0 +1,80 @@
+// Over the whole server and real signatures: what is answered before node:http is entered.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { eventually } from '../../e2e/eventually.ts';
+import type { ServerOptions } from '../../../server/start-server.ts';
+import { type ExampleServer, TWICE, startExample } from '../example-server.ts';
+import { at } from '../fake-judge.ts';
+import { createGate } from '../gate.ts';
+import { createMemorySource } from '../memory-source.ts';
+import { open } from '../raw-http.ts';
+
+const AGENT = 'User-Agent: Go-http-client/1.1';
+
+/** The answer to a request on a connection that stays, without its date. */
+async function ask(url: string, path: string, more: readonly string[] = []): Promise<string> {
+  const socket = await open(url);
+  const head = [`GET /${path} HTTP/1.1`, 'Host: store.example', AGENT, ...more];
+  socket.write(`${head.join('\r\n')}\r\n\r\n`);
+  let text = '';
+  for (;;) {
+    const [chunk]: unknown[] = await once(socket, 'data');
+    assert.ok(Buffer.isBuffer(chunk));
+    text += chunk.toString('latin1');
+    const [, length = '0'] = /^Content-Length: (\d+)\r$/m.exec(text) ?? [];
+    if (text.length >= text.indexOf('\r\n\r\n') + 4 + Number(length)) break;
+  }
+  socket.destroy();
+  return text.replace(/^Date: .*$/m, 'Date: D');
+}
+
+/** The lines of the log since the last call, without what differs from one to the next. */
+function linesOf({ accessLog }: ExampleServer): readonly string[] {
+  return accessLog.take().map((line) => line.replace(/\[.*?\]|"time":"[^"]*"/, ''));
+}
+
+describe('a quick lookup', () => {
+  let server: ExampleServer;
+  const start = async (options: Partial<ServerOptions> = {}): Promise<void> => {
+    server = await startExample(options);
+  };
+  afterEach('stop', async () => server.stop());
+
+  for (const accessLog of ['combined', 'json'] as const) {
+    it(`is to the byte what node:http answers, with the same ${accessLog} line`, async () => {
+      await start({ accessLog });
+      const paths = [...server.files.keys(), `${TWICE}/signature-3`, `${TWICE}0/signature-1`];
+      paths.push(`x/${TWICE}/signature-1`, TWICE);
+      for (const path of paths) {
+        const quick = await ask(server.url, path);
+        const lines = linesOf(server);
+        // A header that is not plain.
+        assert.equal(quick, await ask(server.url, path, ['X: y']));
+        assert.deepEqual(linesOf(server), lines);
+        assert.equal(lines.length, 1);
+        const bytes = server.files.get(path);
+        assert.ok(quick.endsWith(`\r\n\r\n${bytes?.toString('latin1') ?? ''}`));
+        assert.match(quick, bytes ? /^HTTP\/1\.1 200 OK\r\n/ : /^HTTP\/1\.1 404 Not Found\r\n/);
+        assert.match(quick, /\r\nDate: D\r\nConnection: keep-alive\r\nKeep-Alive: timeout=65\r\n/);
+      }
+    });
+  }
+
+  it('is answered from the newest generation, and waits for the first', async () => {
+    const source = createMemorySource({ commit: 'a', files: {} });
+    const gate = createGate();
+    source.onRefresh = gate.wait;
+    await start({ source });
+    assert.match(await ask(server.url, at(1)), /^HTTP\/1\.1 503 [^]*Retry-After: 5\r\n/);
+    gate.open();
+    await eventually(async () => assert.match(await ask(server.url, at(1)), /^HTTP\/1\.1 404 /));
+  });
+
+  it('knows the client of a trusted proxy, and the proxy by its own address', async () => {
+    await start({ trustedProxies: ['loopback'] });
+    await ask(server.url, `${TWICE}/signature-1`, ['X-Forwarded-For: 192.0.2.1']);
+    await ask(server.url, `${TWICE}/signature-1`);
+    const clients = linesOf(server).map((line) => line.split(' ')[0]);
+    assert.deepEqual(clients, ['192.0.2.1', '127.0.0.1']);
+  });
+});
