@@ -134,10 +134,9 @@ describe('the schema of the configuration file', () => {
 
   it('knows the configuration files of the documents', async () => {
     const pages = readdirSync('docs').filter((name) => name.endsWith('.md'));
-    const blocks = pages.flatMap((page) =>
-      Array.from(readFileSync(join('docs', page), 'utf8').matchAll(/^```yaml\n(.*?)^```$/gms)),
-    );
-    const files = blocks.map(([, text = '']): unknown => parse(text)).filter(isConfiguration);
+    const text = pages.map((page) => readFileSync(join('docs', page), 'utf8')).join('\n');
+    const blocks = [...text.matchAll(/^```yaml\n(.*?)^```$/gms)];
+    const files = blocks.map(([, block = '']): unknown => parse(block)).filter(isConfiguration);
     assert.ok(files.length > 0);
     for (const content of files) assert.ok(validate(content), JSON.stringify(validate.errors));
   });

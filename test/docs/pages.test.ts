@@ -10,7 +10,7 @@ import { type Page, anchorsOf, linksOf, readPages, withoutBlocks } from './pages
 /** Flags of other programs, as gpg, skopeo, podman, git and curl, and of the install script. */
 const FLAGS_OF_OTHERS = new Set(
   `add-port all armor bare batch dearmor dest-tls-verify detach-sign dry-run export filter
-   geometric home-dir ignore init initial-branch keyring kill omit output passphrase
+   geometric home-dir ignore init initial-branch keep keyring kill missing omit output passphrase
    preserve-digests quick-generate-key quick-set-expire raw read-only registries remove-signatures
    request retry retry-connrefused retry-delay root runroot shell sign sign-by signature-policy
    silent src-tls-verify storage-driver system tls-verify undo`.split(/\s+/),
@@ -51,7 +51,7 @@ describe('the pages', () => {
     const { stdout } = await runOrThrow('git', [
       'grep',
       '-ohE',
-      'docs/[a-z-]+\\.[a-z]+',
+      'docs/[a-z-]+(\\.[a-z]+)+',
       '--',
       ':!test',
     ]);
