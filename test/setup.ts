@@ -1,10 +1,11 @@
 /**
  * Mocha's root set-up. Mocha loads this file before the specs, and the specs decide while they load
  * which suites are defined: so the tools are looked for, and installed, here at the top level and
- * not in `mochaGlobalSetup`, which only runs afterwards.
+ * not in `mochaGlobalSetup`, which only runs afterwards. Parallel workers load it too.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { openRunDirectory, removeRunDirectory } from './run/run-directory.ts';
 import { findTool, formatLeftOut, type Tool, TOOLS } from './with-tools.ts';
 
 const DEBIAN_PACKAGES: Record<Tool, string> = {
@@ -41,21 +42,39 @@ const POLICY_RC_D = '/usr/sbin/policy-rc.d';
 /** What closes by itself after the last test has closed by then. Milliseconds. */
 const EXIT_PATIENCE = 30_000;
 
-const missing = missingTools();
+/** Of mocha's parallel workers, which the first process has prepared everything for. */
+const isWorker = process.env['MOCHA_WORKER_ID'] !== undefined;
+const ownsRun = openRunDirectory();
+
+const missing = isWorker ? [] : missingTools();
 if (missing.length > 0 && isDebian() && process.getuid?.() === 0) install(missing);
 
-const stillMissing = missingTools();
+const stillMissing = isWorker ? [] : missingTools();
 if (stillMissing.length > 0 && process.env['CI'] === 'true') {
   throw new Error(`not installed, and CI must not leave suites out: ${stillMissing.join(', ')}`);
 }
 
-/** Kept for mocha: the real set-up is done while this file loads. */
-export function mochaGlobalSetup(): void {}
+export const mochaHooks = {
+  // A worker takes away all listeners after each file.
+  beforeAll(): void {
+    if (!process.listeners('unhandledRejection').includes(fail)) {
+      process.on('unhandledRejection', fail);
+    }
+  },
+};
+
+/** Mocha hears of rejections that nobody handles, and lets them be. */
+function fail(reason: unknown): never {
+  throw reason instanceof Error ? reason : new Error(`rejected with ${String(reason)}`);
+}
 
 /** Says in one closing line which suites were left out, and ends a run that does not end itself. */
 export function mochaGlobalTeardown(): void {
-  const line = formatLeftOut();
-  if (line !== undefined) process.stdout.write(`${line}\n`);
+  if (ownsRun) {
+    const line = formatLeftOut();
+    if (line !== undefined) process.stdout.write(`${line}\n`);
+    removeRunDirectory();
+  }
   setTimeout(() => {
     const open = process.getActiveResourcesInfo().join(', ');
     process.stderr.write(`the tests left open, and are ended: ${open}\n`);

@@ -1,6 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { z } from 'zod';
+import { appendRecord, readRecords } from './run/run-directory.ts';
 
 /** The real programs that suites may need, by command name. */
 export const TOOLS = [
@@ -33,12 +35,8 @@ export const TOOLS = [
 ] as const;
 export type Tool = (typeof TOOLS)[number];
 
-interface LeftOut {
-  readonly title: string;
-  readonly tests: number;
-  readonly missing: readonly Tool[];
-}
-const leftOut: LeftOut[] = [];
+const LEFT_OUT = 'left-out';
+const leftOut = z.object({ title: z.string(), tests: z.number(), missing: z.array(z.string()) });
 
 /** The absolute path of a tool, or undefined when this machine has none. */
 export function findTool(tool: Tool): string | undefined {
@@ -74,16 +72,22 @@ export function describeWith(tools: readonly Tool[], title: string, body: () => 
   const suite = describe(title, body);
   const missing = tools.filter((tool) => findTool(tool) === undefined);
   if (missing.length === 0) return;
-  leftOut.push({ title: suite.fullTitle(), tests: suite.total(), missing });
+  const record: z.infer<typeof leftOut> = {
+    title: suite.fullTitle(),
+    tests: suite.total(),
+    missing,
+  };
+  appendRecord(LEFT_OUT, record);
   const { parent } = suite;
   if (parent !== undefined) parent.suites = parent.suites.filter((other) => other !== suite);
 }
 
-/** The closing line about suites that were left out, or undefined when none was. */
+/** The closing line about suites that the run left out, or undefined when it left out none. */
 export function formatLeftOut(): string | undefined {
-  if (leftOut.length === 0) return undefined;
-  const missing = [...new Set(leftOut.flatMap((suite) => suite.missing))].toSorted();
-  const suites = leftOut.map(
+  const all = readRecords(LEFT_OUT).map((record) => leftOut.parse(record));
+  if (all.length === 0) return undefined;
+  const missing = [...new Set(all.flatMap((suite) => suite.missing))].toSorted();
+  const suites = all.map(
     ({ title, tests }) => `"${title}" (${tests} ${tests === 1 ? 'test' : 'tests'})`,
   );
   return `left out for lack of ${missing.join(', ')}: ${suites.join(', ')}`;

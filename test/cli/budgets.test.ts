@@ -60,7 +60,7 @@ describeWith(['git'], 'the budgets of what is pushed', () => {
       assert.equal(generated.code, 0, generated.stderr);
       assert.match(generated.stderr, new RegExp(code));
       assert.equal(await readFile(out('current', good), 'latin1'), content);
-    }).timeout(60_000);
+    });
   }
 
   it('may be smaller', async () => {

@@ -25,7 +25,7 @@ const showInProcess = async (
   environment: Environment = {},
 ): Promise<string> => {
   const world = { PATH: process.env['PATH'], ...environment };
-  const { stdout, stderr } = await runInProcess(args, world, () => undefined, true);
+  const { stdout, stderr } = await runInProcess(args, world, { isTTY: true });
   return `${stdout.toString()}${stderr}`;
 };
 

@@ -12,23 +12,27 @@ export interface ProgramResult {
   readonly stderr: string;
 }
 
-/**
- * Runs `lookaside …` in this process, to its end; `onStart` may send it signals. With `isTTY` it takes
- * its streams for a terminal.
- */
+export interface InProcessOptions {
+  readonly input?: string | Uint8Array;
+  /** May send it signals. */
+  readonly onStart?: (signals: EventEmitter) => void;
+  /** Whether it takes its streams for a terminal. */
+  readonly isTTY?: boolean;
+}
+
+/** Runs `lookaside …` in this process, to its end. */
 export async function runInProcess(
   args: readonly string[],
   environment: World['environment'] = {},
-  onStart: (signals: EventEmitter) => void = () => undefined,
-  isTTY = false,
+  { input = '', onStart, isTTY = false }: InProcessOptions = {},
 ): Promise<ProgramResult> {
   const stdout = Object.assign(new PassThrough(), { isTTY });
   const stderr = Object.assign(new PassThrough(), { isTTY });
   const written = Promise.all([buffer(stdout), text(stderr)]);
-  const stdin = Readable.from([]);
+  const stdin = Readable.from([Buffer.from(input)]);
   const signals = new EventEmitter();
   const world = { environment, stdin, stdout, stderr, signals, openssl: '3', ...unfailing };
-  onStart(signals);
+  onStart?.(signals);
   const code = await runProgram(args, world).catch((error: unknown) => {
     stderr.write(formatComplaint(error));
     return 2;

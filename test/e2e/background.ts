@@ -6,6 +6,9 @@ import { killGroup, trackGroup } from './process-group.ts';
 import type { RunOptions } from './run.ts';
 import { takesConnections } from './takes-connections.ts';
 
+/** For a machine with much to do: only what fails waits for it. Milliseconds. */
+const PATIENCE = 30_000;
+
 export interface Background {
   readonly pid: number;
   readonly stdout: () => string;
@@ -74,9 +77,9 @@ export async function startBackground(
     stdout: () => stdout,
     stderr: () => stderr,
     exitCode: () => exitCode,
-    waitForLine: (pattern, timeout = 10_000) =>
+    waitForLine: (pattern, timeout = PATIENCE) =>
       waitFor(`line like ${pattern}`, timeout, () => findLine(pattern, [stdout, stderr])),
-    waitForPort: async (port, timeout = 10_000) => {
+    waitForPort: async (port, timeout = PATIENCE) => {
       await waitFor(`port ${port}`, timeout, async () => (await takesConnections(port)) || null);
     },
     signal: (signal) => void child.kill(signal),
@@ -89,7 +92,8 @@ export async function startBackground(
   };
 }
 
-function findLine(pattern: RegExp, outputs: readonly string[]): RegExpExecArray | null {
+/** The first whole line of outputs that is like a pattern, or null. */
+export function findLine(pattern: RegExp, outputs: readonly string[]): RegExpExecArray | null {
   for (const output of outputs) {
     for (const line of output.split('\n').slice(0, -1)) {
       const match = pattern.exec(line);

@@ -75,5 +75,5 @@ describeWith(['git'], 'a repository that is a bomb', () => {
     const second = await start(remote.path, args, { timeout: 30_000 });
     assert.deepEqual((await lookUp(second, good)).bytes, bytes);
     assert.ok((await peakOf(second.pid)) < MEMORY_LIMIT);
-  }).timeout(90_000);
+  });
 });

@@ -1,8 +1,24 @@
 import { type Browser, type BrowserContextOptions, type Page, chromium } from 'playwright-core';
+import { atLength } from '../kit/at-length.ts';
 import { toolPath } from '../with-tools.ts';
 
 /** A name of this machine to which browsers give less than to its loopback address. */
 export const PLAIN_HOST = 'store.example';
+
+const PHONE = { viewport: { width: 360, height: 740 } } as const;
+const DESK = { viewport: { width: 1280, height: 900 } } as const;
+/** How pages are read; in short, each width and each scheme once. */
+export const READERS: Readonly<Record<string, BrowserContextOptions>> = {
+  'on a phone, dark': { ...PHONE, colorScheme: 'dark' },
+  'on a desk, light': { ...DESK, colorScheme: 'light' },
+  ...atLength(
+    {},
+    {
+      'on a phone, light': { ...PHONE, colorScheme: 'light' },
+      'on a desk, dark': { ...DESK, colorScheme: 'dark' },
+    },
+  ),
+};
 
 /** A page in a browser, with whatever a reader would rather not have. */
 export interface OpenPage {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { atLength } from '../kit/at-length.ts';
 import { describeWith } from '../with-tools.ts';
 import { assertServed } from './assert-served.ts';
 import { eventually } from './eventually.ts';
@@ -10,8 +11,8 @@ import { readStatus } from './read-status.ts';
 import { useLookaside } from './use-lookaside.ts';
 import { useTemporary } from './temporary.ts';
 
-const PUSHES = 200;
-const CLIENTS = 50;
+const PUSHES = atLength(40, 200);
+const CLIENTS = atLength(25, 50);
 /** Between two lookups of a client, in milliseconds, so that the clients leave time for the pushes. */
 const PAUSE = 100;
 

@@ -8,7 +8,7 @@ import { assertServed } from './assert-served.ts';
 import { eventually } from './eventually.ts';
 import type { GitHttp } from './git-http.ts';
 import { type GitRemote, makeGitRemote } from './git-remote.ts';
-import { type Listening, runLookaside } from './lookaside.ts';
+import { type Listening, runLookasideProcess } from './lookaside.ts';
 import { lookUp } from './look-up.ts';
 import { makePublisher, type Publisher, type SignedFile } from './publisher.ts';
 import { readStatus } from './read-status.ts';
@@ -143,7 +143,7 @@ describeWith(['gpg', 'git', 'git-http-backend'], 'crash', () => {
   it('leaves a state directory alone that another one uses', async () => {
     const server = await serve();
     const args = ['serve', http.url, '--listen', '127.0.0.1:0', ...publisher.serveArgs(state())];
-    const { code, stderr } = await runLookaside(args, { timeout: 30_000 });
+    const { code, stderr } = await runLookasideProcess(args, { timeout: 30_000 });
     assert.equal(code, 2);
     const line = new RegExp(`^lookaside: .* is in use by .*process ${server.pid}\\)\nhint: .*\n$`);
     assert.match(stderr, line);

@@ -1,7 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Repeats a check until it no longer throws; after `limit` ms, throws what it threw last. */
-export async function eventually<T>(check: () => Promise<T> | T, limit = 5_000): Promise<T> {
+/**
+ * Repeats a check until it no longer throws; after `limit` ms, throws what it threw last. The limit
+ * is long, for a machine with much to do: only what fails waits for it.
+ */
+export async function eventually<T>(check: () => Promise<T> | T, limit = 30_000): Promise<T> {
   const end = Date.now() + limit;
   for (;;) {
     try {

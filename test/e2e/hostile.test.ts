@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { DEFAULT_BUDGETS } from '../../generator/terms/budgets.ts';
 import { shortenPath } from '../../generator/terms/location.ts';
+import { atLength } from '../kit/at-length.ts';
 import { describeWith } from '../with-tools.ts';
 import { makeLiteralBomb, makeZerosBomb, nest, nestZipped } from './bombs.ts';
 import { formatClaims } from './claims.ts';
@@ -20,8 +21,8 @@ import { makeTemporary, removeTemporary, useTemporary } from './temporary.ts';
 const MiB = 1024 * 1024;
 /** Far below what such a repository holds once it is unpacked. */
 const MEMORY_LIMIT = 600 * MiB;
-const CROWD = 100_000;
-const COPIES = 10_000;
+const CROWD = atLength(20_000, 100_000);
+const COPIES = atLength(2000, 10_000);
 /** For tests with a crowd, which takes time to make too. Milliseconds. */
 const TIMEOUT = 300_000;
 /** Below what ext4 lets one file have. */

@@ -7,16 +7,17 @@ import { type ExampleServer, startExample } from '../server/example-server.ts';
 import { BLUE, GREEN, RED, policyOf, signedBy } from '../server/landing/policies.ts';
 import { describeWith } from '../with-tools.ts';
 import { eventually } from './eventually.ts';
-import { type OpenPage, PLAIN_HOST, openPage, startBrowser, stopClock } from './browser.ts';
+import {
+  type OpenPage,
+  PLAIN_HOST,
+  READERS,
+  openPage,
+  startBrowser,
+  stopClock,
+} from './browser.ts';
 
 const HOSTILE = `<img src="x" onerror='alert(1)'>\u202e${'long'.repeat(50)}`;
 const MANY = ['two-a', 'lab', 'ed25519', 'ecdsa-p256', 'dsa2048', 'rsa1024', 'with-subkey'];
-const READERS: Readonly<Record<string, BrowserContextOptions>> = {
-  'on a phone, light': { viewport: { width: 360, height: 740 }, colorScheme: 'light' },
-  'on a phone, dark': { viewport: { width: 360, height: 740 }, colorScheme: 'dark' },
-  'on a desk, light': { viewport: { width: 1280, height: 900 }, colorScheme: 'light' },
-  'on a desk, dark': { viewport: { width: 1280, height: 900 }, colorScheme: 'dark' },
-};
 const UNFOLD = "document.querySelectorAll('details').forEach((one) => (one.open = true))";
 const CLIPBOARD = ['clipboard-read', 'clipboard-write'];
 /** Milliseconds. */

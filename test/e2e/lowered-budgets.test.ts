@@ -57,6 +57,6 @@ describeWith(['git'], 'budgets that were lowered since', () => {
       await remote.publish({ one: null, two: null, three: null });
       await eventually(async () => assert.deepEqual((await readStatus(second)).troubles, []));
       assert.deepEqual((await lookUp(second, good)).bytes, bytes);
-    }).timeout(60_000);
+    });
   }
 });

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { runLookaside } from './lookaside.ts';
+import { runLookasideProcess } from './lookaside.ts';
 import type { RunResult } from './run.ts';
 import { makeTemporary, removeTemporary } from './temporary.ts';
 
@@ -27,7 +27,7 @@ export async function measureLookaside(
   const directory = await makeTemporary();
   const file = join(directory, 'status');
   const hook = `data:text/javascript,${encodeURIComponent(REPORT)}`;
-  const result = await runLookaside(args, {
+  const result = await runLookasideProcess(args, {
     timeout,
     env: { NODE_OPTIONS: `--import=${hook}`, STATUS_FILE: file },
   });

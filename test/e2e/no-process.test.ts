@@ -146,6 +146,6 @@ describeWith(
       const changes = server.stderr().match(/"msg":"(?:no process can|processes can)/g) ?? [];
       assert.equal(changes.length, 2, 'it is told once, and once that it is over');
       await Promise.all([publisher.stop(), remote.remove(), removeTemporary(state)]);
-    }).timeout(60_000);
+    });
   },
 );

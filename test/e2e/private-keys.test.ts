@@ -10,7 +10,7 @@ import { parsePackets } from '../fuzz/packet.ts';
 import { describeWith } from '../with-tools.ts';
 import { assertServed } from './assert-served.ts';
 import { eventually } from './eventually.ts';
-import { runLookaside } from './lookaside.ts';
+import { runLookasideProcess } from './lookaside.ts';
 import { type Publisher, type SignedFile, makePublisher } from './publisher.ts';
 import { runOrThrow } from './run.ts';
 import type { SigningKey } from './signer.ts';
@@ -22,7 +22,7 @@ const REJECT = ['--default', 'reject'];
 const REFUSED = /^lookaside: .*expected public keys, got a private key\nhint: /m;
 /** Without a process of its own, but for a server. */
 async function call(args: readonly string[]) {
-  if (args[0] === 'serve') return runLookaside(args);
+  if (args[0] === 'serve') return runLookasideProcess(args);
   const { stdout, ...result } = await runInProcess(args);
   return { ...result, stdout: stdout.toString() };
 }

@@ -69,7 +69,7 @@ describeWith(['gpg', 'git', 'unshare', 'tini'], 'as process 1', () => {
     });
     assert.equal(await stop(inside), 0);
     assert.deepEqual(await inside.processes(), []);
-  }).timeout(60_000);
+  });
 
   it('without an init it warns, and stops all the same', async () => {
     const inside = await start(directory(), true);

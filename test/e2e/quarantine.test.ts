@@ -37,7 +37,7 @@ describeWith(['gpg', 'git'], 'a push that breaks a file', () => {
   afterEach(() => remote.remove());
 
   const serve = (mode: (typeof MODES)[number]) =>
-    servers.start(remote.path, [...publisher.serveArgs(directory()), '--on-invalid', mode]);
+    servers.startHere(remote.path, [...publisher.serveArgs(directory()), '--on-invalid', mode]);
   const pushBadly = (bytes: string | Uint8Array = '<!doctype html>') =>
     remote.publish({ [broken.location]: bytes, [added.location]: added.bytes });
   const statuses = async (server: Lookaside) => {
@@ -122,8 +122,11 @@ describeWith(['gpg', 'git'], 'a push that breaks a file', () => {
   }
 });
 
+/** What is served comes into force before the report of it does. */
 async function assertHealthy(server: Lookaside): Promise<void> {
-  const status = await readStatus(server);
-  assert.deepEqual([status.lastError, status.rejected], [null, []]);
-  assert.deepEqual(status.summary, { accepted: 3, unverified: 0, rejected: 0, ignored: 0 });
+  await eventually(async () => {
+    const status = await readStatus(server);
+    assert.deepEqual([status.lastError, status.rejected], [null, []]);
+    assert.deepEqual(status.summary, { accepted: 3, unverified: 0, rejected: 0, ignored: 0 });
+  });
 }

@@ -32,7 +32,7 @@ describeWith(['gpg', 'git', 'git-http-backend'], 'refresh', () => {
   afterEach(() => remote.remove());
 
   const serve = (source: string, ...args: readonly string[]) =>
-    servers.start(source, [...publisher.serveArgs(directory()), ...args]);
+    servers.startHere(source, [...publisher.serveArgs(directory()), ...args]);
   const push = () => remote.publish({ [second.location]: second.bytes });
 
   const sources = {
@@ -178,7 +178,7 @@ describeWith(['gpg', 'git', 'git-http-backend'], 'refresh', () => {
     const keys = join(directory(), 'keys.asc');
     await publisher.signer.exportKeys(keys, publisher.key);
     const args = ['--webhook-secret-file', publisher.secretFile, '--state-dir', directory()];
-    const server = await servers.start(remote.path, ['--keys', keys, ...args]);
+    const server = await servers.startHere(remote.path, ['--keys', keys, ...args]);
     await assertMissing(server, other);
 
     await publisher.signer.exportKeys(keys, otherKey);

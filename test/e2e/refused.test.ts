@@ -89,23 +89,27 @@ describeWith(['gpg', 'git'], 'a refused pull', () => {
     const args = [...publisher.serveArgs(directory()), '--access-log', 'json', ...more];
     server = await servers.start(remote.path, args);
   };
-  /** Asks for an image as a node does, and gives what operators are told. */
-  const refuse = async (repository: string, digest: string) => {
-    const path = formatLocation(repository, digest, 1);
-    assert.equal((await lookUp(server, path)).status, 404);
-    const { refused } = await readRefused(server);
-    const told = refused.find((one) => one.repository === repository && one.digest === digest);
-    assert.ok(told?.reason);
-    const line = await eventually(async () => {
-      const lines = server.stdout().split('\n').filter(Boolean);
-      const found = lines.map((one) => logged.parse(JSON.parse(one)));
-      const own = found.findLast((one) => one.path === `/${path}`);
-      assert.ok(own);
-      return own;
+  /**
+   * Asks for an image as a node does, and gives what operators are told. Again where the log did not
+   * wait until all was looked through.
+   */
+  const refuse = async (repository: string, digest: string) =>
+    eventually(async () => {
+      const path = formatLocation(repository, digest, 1);
+      assert.equal((await lookUp(server, path)).status, 404);
+      const { refused } = await readRefused(server);
+      const told = refused.find((one) => one.repository === repository && one.digest === digest);
+      assert.ok(told?.reason);
+      const line = await eventually(async () => {
+        const lines = server.stdout().split('\n').filter(Boolean);
+        const found = lines.map((one) => logged.parse(JSON.parse(one)));
+        const own = found.findLast((one) => one.path === `/${path}`);
+        assert.ok(own);
+        return own;
+      });
+      assert.deepEqual([line.outcome, line.reason], ['unsigned', told.reason.code]);
+      return { ...told, reason: told.reason };
     });
-    assert.deepEqual([line.outcome, line.reason], ['unsigned', told.reason.code]);
-    return { ...told, reason: told.reason };
-  };
 
   it('is told with its client and its time, and closes when the signature comes', async () => {
     await serve();

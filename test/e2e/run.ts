@@ -7,7 +7,7 @@ export interface RunOptions {
   /** Added to the environment of the tests; undefined takes a variable away. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly input?: string | Uint8Array;
-  /** Milliseconds until the command is killed and `run` throws; 60,000 unless told. */
+  /** Milliseconds until the command is killed and `run` throws; 150,000 unless told. */
   readonly timeout?: number;
 }
 
@@ -24,7 +24,7 @@ export async function run(
   args: readonly string[],
   options: RunOptions = {},
 ): Promise<RunResult> {
-  const { cwd, env, input, timeout = 60_000 } = options;
+  const { cwd, env, input, timeout = 150_000 } = options;
   const child = spawn(command, args, {
     env: { ...process.env, ...env },
     ...(cwd === undefined ? {} : { cwd }),

@@ -65,9 +65,13 @@ export async function makeSigner(): Promise<Signer> {
       input,
       env: { GNUPGHOME: home, LC_ALL: 'C' },
     });
+  // Two that write the keyring at a time may break it.
+  let written: Promise<unknown> = Promise.resolve();
   const generate = async (time: readonly string[], args: readonly string[]) => {
     const loopback = ['--pinentry-mode', 'loopback', '--passphrase', ''];
-    const { stdout } = await gpg([...time, ...loopback, ...args]);
+    const writing = written.then(async () => gpg([...time, ...loopback, ...args]));
+    written = writing.catch(() => undefined);
+    const { stdout } = await writing;
     const created = /KEY_CREATED \w (?<fingerprint>[0-9A-F]+)/.exec(stdout);
     return created?.groups?.['fingerprint'] ?? '';
   };

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { describeWith } from '../with-tools.ts';
 import { makeCertificate } from './certificate.ts';
 import { freePort } from './free-port.ts';
-import { runLookaside } from './lookaside.ts';
+import { runLookasideProcess } from './lookaside.ts';
 import { makePublisher, type Publisher } from './publisher.ts';
 import { takesConnections } from './takes-connections.ts';
 import { useTemporary } from './temporary.ts';
@@ -141,7 +141,7 @@ describeWith(['gpg'], 'start', () => {
       const address = busy.address();
       assert.ok(address !== null && typeof address === 'object');
       const [listen, status] = [await freePort(), await freePort()];
-      const result = await runLookaside(['serve', ...(await args(address.port))], {
+      const result = await runLookasideProcess(['serve', ...(await args(address.port))], {
         timeout: 30_000,
         env: {
           LOOKASIDE_LISTEN: `127.0.0.1:${listen}`,

@@ -11,15 +11,9 @@ import {
   wellWorld,
 } from '../server/status/sample-worlds.ts';
 import { describeWith } from '../with-tools.ts';
-import { type OpenPage, openPage, startBrowser } from './browser.ts';
+import { type OpenPage, READERS, openPage, startBrowser } from './browser.ts';
 import { eventually } from './eventually.ts';
 
-const READERS: Readonly<Record<string, BrowserContextOptions>> = {
-  'on a phone, light': { viewport: { width: 360, height: 740 }, colorScheme: 'light' },
-  'on a phone, dark': { viewport: { width: 360, height: 740 }, colorScheme: 'dark' },
-  'on a desk, light': { viewport: { width: 1280, height: 900 }, colorScheme: 'light' },
-  'on a desk, dark': { viewport: { width: 1280, height: 900 }, colorScheme: 'dark' },
-};
 const HOSTILE = `<img src="x" onerror='alert(1)'>\u202e${'long'.repeat(50)}`;
 const UNFOLD = "document.querySelectorAll('details').forEach((one) => (one.open = true))";
 /** Milliseconds. */

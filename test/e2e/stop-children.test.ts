@@ -90,7 +90,7 @@ describeWith(['gpg', 'gpgv', 'git'], 'whatever a child does', () => {
         await untilItHangs();
         assert.equal(await server.stop('SIGTERM', STOP_LIMIT), 0);
         await eventually(async () => assert.deepEqual(await children(), []), 1000);
-      }).timeout(40_000);
+      });
     }
 
     for (const word of ['init', 'refs/lookaside/published']) {
@@ -103,7 +103,7 @@ describeWith(['gpg', 'gpgv', 'git'], 'whatever a child does', () => {
         assert.notEqual(await groupOfHanging(), server.pid);
         assert.equal(await server.stop('SIGTERM', STOP_LIMIT), 0);
         await eventually(async () => assert.deepEqual(await children(), []), 1000);
-      }).timeout(40_000);
+      });
     }
 
     it(`a git fetch-pack that ${doing} ends with the server`, async () => {
@@ -115,7 +115,7 @@ describeWith(['gpg', 'gpgv', 'git'], 'whatever a child does', () => {
       await untilItHangs();
       assert.equal(await server.stop('SIGTERM', STOP_LIMIT), 0);
       await eventually(async () => assert.deepEqual(await children(), []), 1000);
-    }).timeout(40_000);
+    });
   }
 
   it('a gpgv that does not hear ends with the server', async () => {
@@ -127,7 +127,7 @@ describeWith(['gpg', 'gpgv', 'git'], 'whatever a child does', () => {
     await untilItHangs();
     assert.equal(await server.stop('SIGTERM', STOP_LIMIT), 0);
     await eventually(async () => assert.deepEqual(await children(), []), 1000);
-  }).timeout(40_000);
+  });
 
   it('a fetch ends when the server is killed', async () => {
     await push();
@@ -138,5 +138,5 @@ describeWith(['gpg', 'gpgv', 'git'], 'whatever a child does', () => {
     await untilItHangs();
     process.kill(server.pid, 'SIGKILL');
     await eventually(async () => assert.deepEqual(await children(), []));
-  }).timeout(40_000);
+  });
 });

@@ -10,7 +10,7 @@ import { startBackground } from './background.ts';
 import { makeCertificate } from './certificate.ts';
 import { eventually } from './eventually.ts';
 import { makeGitRemote } from './git-remote.ts';
-import { type Lookaside, runLookaside } from './lookaside.ts';
+import { type Lookaside, runLookaside, runLookasideProcess } from './lookaside.ts';
 import { readStatus } from './read-status.ts';
 import { useTemporary } from './temporary.ts';
 import { useLookaside } from './use-lookaside.ts';
@@ -47,7 +47,7 @@ describe('what is wrong with the server', () => {
   const at = (...names: readonly string[]): string => join(directory(), ...names);
   const serve = async (...args: readonly string[]): Promise<Lookaside> => {
     await cp(EXAMPLE, at('source'), { recursive: true });
-    return servers.start(at('source'), ['--poll', '0s', ...args]);
+    return servers.startHere(at('source'), ['--poll', '0s', ...args]);
   };
 
   const files: readonly (readonly [what: string, flag: string, message: RegExp])[] = [
@@ -120,7 +120,12 @@ describe('what is wrong with the server', () => {
   it('is told of a git host that is gone', async () => {
     const remote = await makeGitRemote();
     await remote.publish({ 'README.md': 'x' });
-    const server = await servers.start(remote.path, ['--poll', '0s', '--state-dir', at('state')]);
+    const server = await servers.startHere(remote.path, [
+      '--poll',
+      '0s',
+      '--state-dir',
+      at('state'),
+    ]);
     await rename(remote.path, `${remote.path}.gone`);
     await fetch(`${server.statusUrl}/refresh`, { method: 'POST' });
     await eventually(async () => assert.deepEqual(await kindsOf(server), ['refresh-failed']));
@@ -168,7 +173,7 @@ describeWith(['git'], 'a directory that cannot be written', () => {
       await remote.publish({ 'README.md': 'x' });
       await asNobody(async () => {
         const args = ['serve', remote.path, '--state-dir', at(state)];
-        const { code, stderr } = await runLookaside(args);
+        const { code, stderr } = await runLookasideProcess(args);
         assert.equal(code, 2);
         const lines = stderr
           .trimEnd()
@@ -191,7 +196,7 @@ describeWith(['git'], 'a directory that cannot be written', () => {
     await mkdir(at('state', used), { mode: 0o555 });
     await asNobody(async () => {
       const args = ['serve', remote.path, '--state-dir', at('state')];
-      const { code, stderr } = await runLookaside(args);
+      const { code, stderr } = await runLookasideProcess(args);
       assert.equal(code, 2);
       assert.match(stderr, /^lookaside: cannot work in .*state: EACCES: /m);
       assert.match(stderr, /^hint: make .*state writable for the user that runs lookaside/m);

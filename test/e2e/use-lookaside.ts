@@ -1,9 +1,11 @@
+import { startLookasideHere } from './lookaside-here.ts';
 import { type Listening, startListening, startLookaside } from './lookaside.ts';
 
-/** As `startLookaside` and `startListening`; what they start ends with the test. */
+/** As `startLookaside`, `startListening` and `startLookasideHere`; what they start ends with the test. */
 export interface LookasideStarter {
   readonly start: typeof startLookaside;
   readonly startListening: typeof startListening;
+  readonly startHere: typeof startLookasideHere;
 }
 
 /** Inside `describe`, before `useTemporary`: lets the tests start servers that end with them. */
@@ -19,6 +21,7 @@ export function useLookaside(): LookasideStarter {
   });
   return {
     start: async (...args) => track(await startLookaside(...args)),
+    startHere: async (...args) => track(await startLookasideHere(...args)),
     startListening: async (...args) => track(await startListening(...args)),
   };
 }

@@ -3,11 +3,12 @@ import { randomBytes, randomInt } from 'node:crypto';
 import { cp, mkdir, readFile, readdir, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { atLength } from '../kit/at-length.ts';
 import { describeWith } from '../with-tools.ts';
 import { assertMissing, assertServed } from './assert-served.ts';
 import { eventually } from './eventually.ts';
 import { type GitRemote, makeGitRemote } from './git-remote.ts';
-import type { Lookaside } from './lookaside.ts';
+import { type Lookaside, startLookaside } from './lookaside.ts';
 import { type Publisher, type SignedFile, makePublisher } from './publisher.ts';
 import { readStatus } from './read-status.ts';
 import { runOrThrow } from './run.ts';
@@ -15,7 +16,7 @@ import { useTemporary } from './temporary.ts';
 import { useLookaside } from './use-lookaside.ts';
 
 /** The same signatures lie below so many prefixes. */
-const MIRRORS = 40;
+const MIRRORS = atLength(10, 40);
 const FLIPS = 10;
 const KILLS = 5;
 /** The first load takes less, in milliseconds. */
@@ -59,7 +60,7 @@ describeWith(['gpg', 'git'], 'warm start', () => {
   });
   before('serve for the first time', async () => {
     const args = [...publisher.serveArgs(seed()), `--keys=${otherKeyFile}`];
-    await stop(await servers.start(remote.path, args));
+    await stop(await startLookaside(remote.path, args));
   });
   after(async () => Promise.all([publisher.stop(), remote.remove()]));
 
@@ -67,7 +68,7 @@ describeWith(['gpg', 'git'], 'warm start', () => {
   const servedBefore = async () => cp(seed(), state(), { recursive: true });
 
   const argsOf = (...more: readonly string[]) => [...publisher.serveArgs(state()), ...more];
-  const serve = async () => servers.start(remote.path, argsOf(`--keys=${otherKeyFile}`));
+  const serve = async () => servers.startHere(remote.path, argsOf(`--keys=${otherKeyFile}`));
 
   /** Where verdicts, or an image of the store, are kept. */
   async function pathOf(kind: 'verdicts' | 'image'): Promise<string> {
@@ -224,7 +225,7 @@ describeWith(['gpg', 'git'], 'warm start', () => {
     await servedBefore();
     for (let kill = 0; kill < KILLS; kill++) {
       await rm(await pathOf('image'), { force: true });
-      const killed = await serve();
+      const killed = await servers.start(remote.path, argsOf(`--keys=${otherKeyFile}`));
       await sleep(Math.random() * LONGEST_IMAGE);
       assert.equal(await killed.stop('SIGKILL'), null);
       const server = await serveOnce();
@@ -267,7 +268,7 @@ describeWith(['gpg', 'git'], 'warm start', () => {
       await servedBefore();
       await prepare();
       const lines = await readLines();
-      const server = await servers.start(remote.path, argsOf());
+      const server = await servers.startHere(remote.path, argsOf());
       await assertAllServed(server, ours);
       await Promise.all(theirs.map(async (file) => assertMissing(server, file)));
       assert.match(server.stderr(), /"code":"unknown-signer"/);
@@ -292,7 +293,7 @@ describeWith(['gpg', 'git'], 'warm start', () => {
       assert.notDeepEqual(await readFile(changed), before);
       const keys = [`--keys=${changed}`, `--keys=${otherKeyFile}`];
       const args = argsOf().filter((arg) => !arg.startsWith('--keys='));
-      const server = await servers.start(remote.path, [...args, ...keys]);
+      const server = await servers.startHere(remote.path, [...args, ...keys]);
       await assertAllServed(server);
       await stop(server);
       assert.equal((await readLines()).length, length + ours.length);

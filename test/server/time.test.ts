@@ -66,7 +66,6 @@ describeWith(['gpg', 'gpgv', 'git', 'faketime'], 'a server, whatever time it is'
   const now = (): Date => new Date(Date.now() + clock.offset * 1000);
 
   before('make keys, signatures, and a gpgv whose clock moves', async function () {
-    this.timeout(60_000);
     [root, signer, remote] = [await makeTemporary(), await makeSigner(), await makeGitRemote()];
     const at = ago(8);
     const lasting = await signer.makeKey({ algorithm: 'rsa2048', at });
@@ -252,7 +251,6 @@ describeWith(['gpg', 'gpgv', 'git', 'faketime'], 'a server, whatever time it is'
   });
 
   it('forgets a wrong clock as soon as it is right', async function () {
-    this.timeout(60_000);
     await assertSame([
       { kind: 'clock', years: 4 },
       { kind: 'poll' },

@@ -4,12 +4,12 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type GitRemote, makeGitRemote } from '../../e2e/git-remote.ts';
-import { runLookaside } from '../../e2e/lookaside.ts';
+import { runLookaside, runLookasideProcess } from '../../e2e/lookaside.ts';
 import { run, type RunResult } from '../../e2e/run.ts';
 import { formatLocation, writeSignature } from '../../e2e/signature-tree.ts';
 import { makeSigner, type Signer, type SigningKey } from '../../e2e/signer.ts';
 import { makeTemporary, removeTemporary, useTemporary } from '../../e2e/temporary.ts';
-import { describeWith, toolPath } from '../../with-tools.ts';
+import { describeWith } from '../../with-tools.ts';
 
 const MAIN = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url));
 const DIGEST = `sha256:${'ab'.repeat(32)}`;
@@ -211,7 +211,9 @@ describeWith(['gpg', 'gpgv', 'git'], 'lookaside check', () => {
     it('has no colours and no bar, whatever the terminal is said to be', async () => {
       await put('team/app', DIGEST, '');
       const env = { TERM: 'xterm-256color', COLORTERM: 'truecolor', FORCE_COLOR: '1' };
-      const { stdout, stderr } = await runLookaside(['check', at(), '--keys', keyFile], { env });
+      const { stdout, stderr } = await runLookasideProcess(['check', at(), '--keys', keyFile], {
+        env,
+      });
       assert.doesNotMatch(`${stdout}${stderr}`, CONTROL);
     });
 
@@ -276,31 +278,6 @@ describeWith(['gpg', 'gpgv', 'git'], 'lookaside check', () => {
           assert.ok(!stdout.includes('\u001b['), JSON.stringify(stdout));
         });
       }
-
-      it('shows a bar when it takes long, and none when it does not', async () => {
-        // Contents come from `git cat-file`, which here takes its time.
-        const remote = await makeGitRemote();
-        await remote.publish({ [GOOD]: signature });
-        const bin = join(directory(), 'bin');
-        await mkdir(bin);
-        const slowGit = `case "$*" in *cat-file*) sleep 2 ;; esac; exec ${toolPath('git')} "$@"`;
-        await writeFile(join(bin, 'git'), `#!/bin/sh\n${slowGit}\n`, { mode: 0o755 });
-        const args = ['--keys', keyFile];
-        const PATH = `${bin}:${process.env['PATH']}`;
-        const quick = await checkOnTerminal(args, {}, remote.path);
-        assert.doesNotMatch(quick.stdout, /files, /);
-        const slow = await checkOnTerminal(args, { PATH, NO_COLOR: '1' }, remote.path);
-        assert.match(slow.stdout, /0\/1 files, /);
-        assert.match(slow.stdout, /good.*: 1 files: 1 accepted/);
-        // oxlint-disable-next-line no-control-regex -- what is looked for
-        assert.doesNotMatch(slow.stdout, /\u001b\[[0-9;]+m/);
-        const dumb = await checkOnTerminal(args, { PATH, TERM: 'dumb' }, remote.path);
-        assert.doesNotMatch(dumb.stdout, /files, /);
-        assert.ok(!dumb.stdout.includes('\u001b'));
-        const piped = await runLookaside(['check', remote.path, ...args], { env: { PATH } });
-        assert.equal(piped.stderr, '');
-        await remote.remove();
-      });
     });
   }
 });

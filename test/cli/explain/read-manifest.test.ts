@@ -107,9 +107,11 @@ describe('skopeo is run', () => {
 
     it('until a signal', async () => {
       await installHanging();
-      const running = runInProcess(['explain', TAGGED, '.'], { PATH: directory() }, (signals) => {
-        setTimeout(() => signals.emit('SIGTERM'), 1000);
-      });
+      const running = runInProcess(
+        ['explain', TAGGED, '.'],
+        { PATH: directory() },
+        { onStart: (signals) => setTimeout(() => signals.emit('SIGTERM'), 1000) },
+      );
       const { code, stderr } = await running;
       assert.deepEqual([code, stderr], [2, 'lookaside: interrupted\n']);
       await assertGone();

@@ -111,7 +111,7 @@ describeWith(['gpgv'], 'generator: gpgv', () => {
       assert.equal(rejectionOf(verdict).code, 'malformed');
       assert.match(rejectionOf(verdict).message, /expands to more than 4194304 bytes/);
       assert(untrustedPayload.length <= MAX_BLOB_BYTES);
-    }).timeout(20_000);
+    });
   }
 
   it('takes all of what is not too much', async () => {
@@ -169,7 +169,7 @@ describe('generator: gpgv', () => {
     assert.equal(rejectionOf(verdict).code, 'cannot-verify');
     assert.match(rejectionOf(verdict).message, /took more than 1 s of processor time/);
     await gpgv.close();
-  }).timeout(30_000);
+  });
 });
 
 describe('generator: a gpgv that', () => {
@@ -244,12 +244,12 @@ describe('generator: a gpgv that', () => {
     const { verdict } = await verify('while :; do :; done', undefined, { timeLimit: 1000 });
     assert.equal(rejectionOf(verdict).code, 'cannot-verify');
     assert.match(rejectionOf(verdict).message, /took more than 1 s of processor time/);
-  }).timeout(20_000);
+  });
 
   it('waits for a processor longer than that is waited for', async () => {
     const { verdict } = await verify(`sleep 2\n${GOOD}`, undefined, { timeLimit: 1000 });
     assert(!isRejection(verdict));
-  }).timeout(20_000);
+  });
 
   it('takes too much memory has given no verdict', async () => {
     const { verdict } = await verify("echo 'gpgv: fatal: out of core' >&2; exit 2");
@@ -272,7 +272,7 @@ describe('generator: a gpgv that', () => {
     }
     // The same message is not tried again.
     assert.equal(await readFile(join(directory(), 'runs'), 'utf8'), '\n');
-  }).timeout(20_000);
+  });
 
   it('is at work when it is closed is ended, and what waits is not begun', async () => {
     const gpgv = (await fake('exec sleep 60')) ?? assert.fail();
@@ -313,7 +313,7 @@ describe('generator: a gpgv that', () => {
 
   it('hangs when asked for its version is given up', async () => {
     assert.equal(await place('#!/bin/sh\nexec sleep 60\n'), undefined);
-  }).timeout(20_000);
+  });
 
   it('writes status lines without end is killed', async () => {
     const { verdict } = await verify("exec yes '[GNUPG:] NEWSIG' >&3");

@@ -27,7 +27,6 @@ describeWith(['gpg', 'gpgv', 'faketime'], 'the time in which a verdict holds', (
   let keyring: Keyring;
 
   before('make keys, signatures, and a gpgv whose clock moves', async function () {
-    this.timeout(60_000);
     signer = await makeSigner();
     const at = ago(8);
     const lasting = await signer.makeKey({ algorithm: 'rsa2048', at });

@@ -151,7 +151,7 @@ describe('system: a process', () => {
         size += chunk.length;
       }
       assert.equal(size, 100_000);
-    }).timeout(10_000);
+    });
 
     it('is stopped when it says nothing, and when nobody takes more', async () => {
       const silent = open('echo 1; sleep 60', { limits: { silence: 100 } });

@@ -111,7 +111,6 @@ describeWith(['gpg'], 'generator: OpenPGP: private keys', () => {
   const publicKeys: Buffer[] = [];
   const privateKeys: Buffer[] = [];
   before('make keys', async function () {
-    this.timeout(60_000);
     signer = await makeSigner();
     for (const algorithm of ALGORITHMS) {
       const key = await signer.makeKey({ algorithm, subkey: algorithm === 'ed25519' });
@@ -297,7 +296,6 @@ describeWith(['gpg'], 'generator: OpenPGP: private keys', () => {
   });
 
   it('goes out by no way, whatever comes in', async function () {
-    this.timeout(60_000);
     const bodies = fc.oneof(
       fc.uint8Array({ maxLength: 40 }),
       fc

@@ -140,7 +140,7 @@ describeWith(['git'], 'the states of a clone', () => {
     it(`differ in ${title}`, async () => {
       const [from = '', to = ''] = await treesOf(before, after);
       assert.equal((await compare(open(), from, to)).length, count);
-    }).timeout(30_000);
+    });
   }
 
   it('are an error when a tree is not there', async () => {
@@ -190,9 +190,9 @@ describeWith(['git'], 'the states of a clone', () => {
         /^it has (?:[0-9.e+]+|Infinity) files or more, and --max-entries allows 4000000$/;
       await assert.rejects(compare(open(), served, hostile), { message });
       await assert.rejects(list(open(), hostile), { message });
-      assert.ok(performance.now() - startedAt < 10_000);
+      assert.ok(performance.now() - startedAt < 60_000);
       assert.equal((await compare(open(), served, served)).length, 0);
-    }).timeout(20_000);
+    });
   }
 
   it('go as deep as somebody pushes', async () => {

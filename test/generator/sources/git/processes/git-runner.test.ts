@@ -207,7 +207,7 @@ describe('the shell that runs git', () => {
       await assert.rejects(runner.run(['bad'], { limits }), { limit: 'deadline' });
       assert.deepEqual(await runner.run(['ok']), { exitCode: 0, stdout: 'ok\n', stderr: '' });
     }
-  }).timeout(20_000);
+  });
 
   it('is stopped with the shell where there is no setsid, and with nobody else', async () => {
     const bin = join(directory(), 'few');
@@ -218,7 +218,7 @@ describe('the shell that runs git', () => {
     await assertGone('git');
     assert.equal(runner.hasEnded(), true);
     await assert.rejects(runner.run(['x']), { name: 'SourceError' });
-  }).timeout(20_000);
+  });
 
   it('kills what is halted', async () => {
     const runner = await open('[ "$1" = ok ] && echo ok && exit; kill -STOP $$');
@@ -242,7 +242,7 @@ describe('the shell that runs git', () => {
     assert.equal(stdout.length, size);
     // Putting it together takes some of it; looking through it at each piece took seconds.
     assert.ok(delay.max / 1e6 < 400, `${delay.max / 1e6} ms`);
-  }).timeout(30_000);
+  });
 
   it('gives each line to whoever wants them, and keeps none', async () => {
     const runner = await open("printf 'one\\ntwo\\nthree'");
@@ -282,5 +282,5 @@ describe('the shell that runs git', () => {
     await eventually(async () => assert.match(await readFile(at('git'), 'latin1'), /\d/));
     program.kill('SIGKILL');
     await assertGone('git');
-  }).timeout(20_000);
+  });
 });

@@ -1,5 +1,5 @@
 // A message that takes gpgv more time than it may have, pushed over a good signature: the real gpgv,
-// whose calls are counted, and a server that is started again.
+// whose calls are counted, and a server that is started again. Alone, because gpgv has one second.
 import assert from 'node:assert/strict';
 import { appendFile, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';

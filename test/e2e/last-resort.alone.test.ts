@@ -1,4 +1,5 @@
-// The built program, when something throws that nobody foresaw.
+// The built program, when something throws that nobody foresaw. Alone: what is stopped because of it
+// has a second to clean up.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { cp, mkdir, readdir } from 'node:fs/promises';
@@ -6,7 +7,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { EXAMPLE, TWICE } from '../server/example-server.ts';
 import { eventually } from './eventually.ts';
-import { type Lookaside, runLookaside } from './lookaside.ts';
+import { type Lookaside, runLookasideProcess } from './lookaside.ts';
 import { readStatus } from './read-status.ts';
 import { useTemporary } from './temporary.ts';
 import { useLookaside } from './use-lookaside.ts';
@@ -107,8 +108,8 @@ describe('an exception that nobody foresaw', () => {
       await mkdir(temporary);
       const args = ['check', `http://127.0.0.1:${address.port}/x.git`];
       const env = { ...sabotaged(name), TMPDIR: temporary };
-      const result = await runLookaside(args, { env });
-      const traced = await runLookaside(args, { env: { ...env, NODE_DEBUG: 'lookaside' } });
+      const result = await runLookasideProcess(args, { env });
+      const traced = await runLookasideProcess(args, { env: { ...env, NODE_DEBUG: 'lookaside' } });
       silent.close();
       assert.deepEqual([result.code, traced.code], [2, 2]);
       assert.match(result.stderr, /^lookaside: sabotage.*\n$/);

@@ -1,0 +1,83 @@
+// What the passes of a run found, and what is said of it at the end.
+import { z } from 'zod';
+import { appendRecord, readRecords } from './run-directory.ts';
+
+const PASSES = 'passes';
+const SECOND = 1000;
+const COLUMN = 14;
+
+const fileTime = z.object({ file: z.string(), milliseconds: z.number(), tests: z.number() });
+const pass = z.object({
+  passes: z.number(),
+  pending: z.number(),
+  failures: z.number(),
+  /** As mocha prints failures; empty without any. */
+  failed: z.string(),
+  files: z.array(fileTime).readonly(),
+});
+
+export type FileTime = z.infer<typeof fileTime>;
+export type Pass = z.infer<typeof pass>;
+
+/** Keeps what a pass found until the end of the run. */
+export function addPass(found: Pass): void {
+  appendRecord(PASSES, found);
+}
+
+/** What the passes found that ran to their end. */
+export function readPasses(): readonly Pass[] {
+  return readRecords(PASSES).map((record) => pass.parse(record));
+}
+
+/**
+ * The end of a run: how long the tests of each room took (its hooks with it; rooms run beside each
+ * other, so that these make more than the whole), how many there were, and what failed.
+ */
+export function formatResults(passes: readonly Pass[], seconds: number): string {
+  const sum = (name: 'passes' | 'pending' | 'failures'): number =>
+    passes.reduce((total, found) => total + found[name], 0);
+  const pending = sum('pending') === 0 ? '' : `, ${sum('pending')} pending`;
+  const counts = `${sum('passes')} passed, ${sum('failures')} failed${pending}`;
+  return [
+    ...passes.map(({ failed }) => failed).filter((failed) => failed !== ''),
+    ...formatRooms(passes.flatMap(({ files }) => files)),
+    `${counts} in ${Math.round(seconds)} s`,
+  ].join('\n');
+}
+
+/** A line a room, the longest first; the parts of a room that has some after it. */
+function formatRooms(files: readonly FileTime[]): readonly string[] {
+  return sumsBy(files, ({ file }) => roomOf(file)[0]).map(({ name, own, milliseconds, tests }) => {
+    const room = `${name.padEnd(COLUMN)}${inSeconds(milliseconds).padStart(5)} s`;
+    const line = `${room}${String(tests).padStart(6)} tests`;
+    const parts = sumsBy(own, ({ file }) => roomOf(file)[1]).map(
+      (part) => `${part.name} ${inSeconds(part.milliseconds)}`,
+    );
+    return parts.length > 1 ? `${line}   ${parts.join(', ')}` : line;
+  });
+}
+
+interface Sum extends Pick<FileTime, 'milliseconds' | 'tests'> {
+  readonly name: string;
+  readonly own: readonly FileTime[];
+}
+
+/** The sums of the files of each name, the longest first. */
+function sumsBy(files: readonly FileTime[], nameOf: (file: FileTime) => string): readonly Sum[] {
+  return [...new Set(files.map(nameOf))]
+    .map((name) => {
+      const own = files.filter((file) => nameOf(file) === name);
+      const add = (what: 'milliseconds' | 'tests'): number =>
+        own.reduce((sum, file) => sum + file[what], 0);
+      return { name, own, milliseconds: add('milliseconds'), tests: add('tests') };
+    })
+    .toSorted((one, other) => other.milliseconds - one.milliseconds);
+}
+
+/** The folder below `test/`, and the one below that. */
+function roomOf(file: string): readonly [string, string] {
+  const [, room = '', part = ''] = file.split('/').slice(0, -1);
+  return [room || 'test', part || 'itself'];
+}
+
+const inSeconds = (milliseconds: number): string => `${Math.round(milliseconds / SECOND)}`;
