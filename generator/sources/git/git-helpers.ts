@@ -25,7 +25,8 @@ import {
   removePacks,
 } from './partial-clone.ts';
 import { GitLimitError, type GitLimits, type GitResult } from './processes/running-git.ts';
-import { type Environment, GitKilledError } from './processes/git-child.ts';
+import { type Environment, GitKilledError, runGit } from './processes/git-child.ts';
+import type { ProcessLimits } from '../../system/process-limits.ts';
 import { FETCHED, PUBLISHED } from './git-repository.ts';
 import { chooseProcessor } from './processes/give-way.ts';
 import { GitRunner } from './processes/git-runner.ts';
@@ -50,6 +51,13 @@ const MINUTE = 60_000;
 const REFRESH_DEADLINE = 10 * MINUTE;
 /** The same of the first clone, or of one that takes the place of a damaged one. Milliseconds. */
 const CLONE_DEADLINE = 60 * MINUTE;
+/** It says nothing before it is done. */
+const ADOPTION_LIMITS: ProcessLimits = {
+  silence: CLONE_DEADLINE,
+  deadline: CLONE_DEADLINE,
+  stdout: 64 * 1024,
+  stderr: 1024 * 1024,
+};
 /** Packing a million objects takes minutes, and says nothing. Milliseconds. */
 const PACKING_LIMIT = 60 * MINUTE;
 const PACKING = { silence: PACKING_LIMIT, deadline: PACKING_LIMIT };
@@ -280,9 +288,21 @@ export class GitHelpers {
   /** Whatever of it is there, as no remote gives it again. */
   async #adoptPartial(clone: string): Promise<void> {
     const found = await this.#run('--git-dir', [clone, 'rev-parse', '--verify', PUBLISHED]);
-    await this.#runPatiently([`--git-dir=${clone}`, ...packArguments(packPath(this.#directory))]);
-    await markPacks(this.#directory);
     const commit = found.stdout.trim();
+    const { environment, ending } = this.#options;
+    // Not of all refs: any of the others may be what is damaged.
+    const packed = await runGit(
+      clone,
+      environment,
+      packArguments(packPath(this.#directory), '--revs'),
+      {
+        input: Buffer.from(`${commit}\n`),
+        limits: ADOPTION_LIMITS,
+        ending,
+      },
+    );
+    if (packed.exitCode !== 0) throw toGitError('pack-objects', packed.stderr);
+    await markPacks(this.#directory);
     await this.#assertWhole(['--objects', '--filter=blob:none', commit], {});
     await this.#setRef(PUBLISHED, commit);
   }
@@ -407,7 +427,7 @@ export class GitHelpers {
     }
     // Of a partial clone `git gc` removes nothing.
     const before = await listPacks(this.#directory);
-    const said = await this.#runPatiently(packArguments(packPath(this.#directory)));
+    const said = await this.#runPatiently(packArguments(packPath(this.#directory), '--all'));
     const name = said.trim();
     if (!OBJECT_NAME.test(name)) throw new SourceError('git pack-objects has made no pack');
     await markPacks(this.#directory);

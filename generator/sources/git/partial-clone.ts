@@ -87,10 +87,16 @@ export async function ensurePlain(clone: string): Promise<string> {
   return plain;
 }
 
-/** Writes all that refs lead to, as far as it is there, to a pack at this path with a name behind it. */
-export const packArguments = (path: string): readonly string[] => [
+/**
+ * Writes all that refs lead to, or with `--revs` the commits that are read, as far as it is there, to
+ * a pack at this path with a name behind it.
+ */
+export const packArguments = (
+  path: string,
+  what: '--all' | '--revs',
+): readonly [string, ...string[]] => [
   'pack-objects',
-  '--all',
+  what,
   '--missing=allow-any',
   '--delta-base-offset',
   '--quiet',

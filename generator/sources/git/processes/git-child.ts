@@ -54,14 +54,18 @@ export async function runGit(
   directory: string,
   environment: Environment,
   args: readonly [string, ...string[]],
-  { limits, ending }: { readonly limits: ProcessLimits; readonly ending: AbortSignal | undefined },
+  options: {
+    readonly limits: ProcessLimits;
+    readonly ending: AbortSignal | undefined;
+    /** What git reads. */
+    readonly input?: Uint8Array;
+  },
 ): Promise<ProcessResult> {
   try {
     return await runProcess(`git ${args[0]}`, ['git', '--git-dir', directory, ...args], {
+      ...options,
       environment,
       directory: WORKING_DIRECTORY,
-      limits,
-      ending,
     });
   } catch (error) {
     throw toSourceError(error);

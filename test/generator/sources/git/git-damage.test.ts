@@ -382,7 +382,7 @@ describeWith(['git', 'git-http-backend'], 'a clone that was damaged', () => {
     await rename(remote.path, `${remote.path}.gone`);
     await assert.rejects((await open()).refresh(), { name: 'SourceError' });
     const names = await readdir(join(clone, '..'));
-    assert.deepEqual(names.toSorted(), ['.lock', 'branch', 'clone.git']);
+    assert.deepEqual(names.toSorted(), ['.lock', 'branch', 'clone.git', 'published-branch']);
   });
 
   it('recovers from locks and half packs that a killed process left', async () => {
