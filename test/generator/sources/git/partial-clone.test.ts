@@ -9,7 +9,12 @@ import { DEFAULT_BUDGETS } from '../../../../generator/budgets.ts';
 import { measureClone } from '../../../../generator/sources/git/disk-use.ts';
 import { isPartial } from '../../../../generator/sources/git/partial-clone.ts';
 import { createGitSource } from '../../../../generator/sources/git.ts';
-import { type Snapshot, type Source, SourceError } from '../../../../generator/sources/source.ts';
+import {
+  type Snapshot,
+  type Source,
+  SourceError,
+  StateRefusedError,
+} from '../../../../generator/sources/source.ts';
 import { type GitRemote, makeGitRemote } from '../../../e2e/git-remote.ts';
 import { useTemporary } from '../../../e2e/temporary.ts';
 import { SmartHttp, serveWell, withholding } from '../../../kit/smart-http.ts';
@@ -136,6 +141,29 @@ describeWith(['git', 'git-http-backend'], 'a clone with blobs left out', () => {
     const second = await refresh(opened);
     assert.equal((await collect(second.changesSince(first))).length, 1);
     assert.equal(await isThere('next.bin'), true);
+  });
+
+  it('refuses a state that brings too much by the names of its files', async () => {
+    await allow('allowFilter', 'allowAnySHA1InWant');
+    await remote.publish({ [GOOD]: 'good' });
+    const opened = await open(host.url, { transfer: MIB });
+    const served = await refresh(opened);
+    const bad = await remote.publish({ [LARGE]: randomBytes(5 * MIB) });
+    const snapshot = await opened.refresh();
+    const reading = collect(snapshot.changesSince(served));
+    const refusal: unknown = await reading.catch((error: unknown) => error);
+    assert.ok(refusal instanceof StateRefusedError, String(refusal));
+    assert.match(refusal.message, /brings more than 1 MiB of objects/);
+    assert.equal(refusal.origin.commit, bad);
+    assert.equal(await isPartial(await clone()), true);
+    assert.ok((await measureClone(await clone())).bytes < MIB);
+    // From now on it is known, and nothing is brought again.
+    const { bytesSent } = host;
+    await assert.rejects(opened.refresh(), { message: refusal.message });
+    assert.ok(host.bytesSent - bytesSent < MIB);
+    await remote.publish({ [LARGE]: 'small' });
+    const mended = await refresh(opened);
+    assert.deepEqual(await sizes(mended), { [GOOD]: 4, [LARGE]: 5 });
   });
 
   it('is brought again where a remote sends changes to what it left out', async () => {
