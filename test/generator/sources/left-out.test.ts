@@ -57,12 +57,12 @@ class EmptyClone {
   }
 }
 
-function signatures(count: number): FileEntry[] {
+function signatures(count: number, size = NO_SIZE, id?: string): FileEntry[] {
   return Array.from({ length: count }, (_, index) => ({
     kind: 'file',
     path: `${DIRECTORY}/signature-${index + 1}`,
-    size: NO_SIZE,
-    id: index.toString(16).padStart(40, '0'),
+    size,
+    id: id ?? index.toString(16).padStart(40, '0'),
   }));
 }
 
@@ -76,16 +76,13 @@ describe('files that a remote has left out', () => {
       const entries = signatures(count);
       const clone = new EmptyClone();
       const complete = await completeSizes(entries, clone.open(entries.map(({ id }) => id)));
-      assert.deepEqual(
-        complete,
-        entries.map((entry) => ({ ...entry, size: SIZE })),
-      );
+      assert.deepEqual(complete, signatures(count, SIZE));
       assert.deepEqual(clone.asked, asked);
     });
   }
 
   it('are asked for once where many of them are the same', async () => {
-    const entries = signatures(2000).map((entry) => ({ ...entry, id: 'a'.repeat(40) }));
+    const entries = signatures(2000, NO_SIZE, 'a'.repeat(40));
     const clone = new EmptyClone();
     await completeSizes(entries, clone.open([]));
     assert.deepEqual(clone.asked, ['1 by name']);

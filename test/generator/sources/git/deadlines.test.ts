@@ -12,6 +12,12 @@ import { describeWith } from '../../../with-tools.ts';
 const NEVER = 1e9;
 const SOON = 1500;
 
+const assertGivenUp = async (bringing: Promise<unknown>): Promise<void> => {
+  const error: unknown = await bringing.catch((reason: unknown) => reason);
+  assert.ok(error instanceof GitLimitError, String(error));
+  assert.equal(error.limit, 'deadline');
+};
+
 describeWith(['git', 'git-http-backend'], 'the deadline of what talks to a remote', () => {
   const directory = useTemporary();
   let remote: GitRemote;
@@ -30,12 +36,6 @@ describeWith(['git', 'git-http-backend'], 'the deadline of what talks to a remot
     opened.push(helpers);
     return helpers;
   };
-  const assertGivenUp = async (bringing: Promise<unknown>): Promise<void> => {
-    const error: unknown = await bringing.catch((reason: unknown) => reason);
-    assert.ok(error instanceof GitLimitError, String(error));
-    assert.equal(error.limit, 'deadline');
-  };
-
   beforeEach(async () => {
     remote = await makeGitRemote();
     await remote.publish({ first: '1' });

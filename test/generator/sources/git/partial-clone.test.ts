@@ -2,7 +2,7 @@
 // signature away in this way, and a clone with holes is as good as any other.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { readFile, readdir, rm } from 'node:fs/promises';
+import { readFile, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MAX_BLOB_BYTES } from '../../../../generator/blob.ts';
 import { DEFAULT_BUDGETS } from '../../../../generator/budgets.ts';
@@ -143,6 +143,26 @@ describeWith(['git', 'git-http-backend'], 'a clone with blobs left out', () => {
     assert.equal(await isThere('next.bin'), true);
   });
 
+  it('gives a rewritten history its files though those before lack some', async () => {
+    await allow('allowFilter');
+    await remote.publish({ [GOOD]: 'good', 'large.bin': randomBytes(5 * MIB) });
+    const opened = await open(host.url);
+    await refresh(opened);
+    await remote.git('checkout', '--quiet', '--orphan', 'other');
+    await remote.git('rm', '--quiet', '-rf', '.');
+    await remote.commit({ [LARGE]: SPARSE });
+    await remote.git('push', '--quiet', '--force', 'origin', 'other:main');
+    const snapshot = await opened.refresh();
+    assert.deepEqual(await sizes(snapshot), { [LARGE]: SPARSE.length });
+    // As long as those before may be served, the clone is one that lacks something.
+    assert.equal(await isPartial(await clone()), true);
+    const before = (await opened.recall()) ?? assert.fail();
+    assert.deepEqual(await sizes(before), { [GOOD]: 4, 'large.bin': UNBOUNDED });
+    await opened.keep(snapshot);
+    await inClone('gc', '--prune=now', '--quiet');
+    assert.deepEqual(await sizes(await refresh(opened)), { [LARGE]: SPARSE.length });
+  });
+
   it('refuses a state that brings too much by the names of its files', async () => {
     await allow('allowFilter', 'allowAnySHA1InWant');
     await remote.publish({ [GOOD]: 'good' });
@@ -172,8 +192,10 @@ describeWith(['git', 'git-http-backend'], 'a clone with blobs left out', () => {
     await remote.publish({ [GOOD]: 'good', 'large.bin': large });
     const opened = await open(host.url);
     await refresh(opened);
+    const { ino } = await stat(await clone());
     await remote.publish({ 'large.bin': large.subarray(0, 3 * MIB) });
     assert.deepEqual(await sizes(await refresh(opened)), { [GOOD]: 4, 'large.bin': 3 * MIB });
+    assert.equal((await stat(await clone())).ino, ino, 'it was cloned again');
   });
 
   for (const when of ['first clone', 'later push'] as const) {
