@@ -24,6 +24,8 @@ for (const stream of [process.stdout, process.stderr]) stream.on('error', () => 
 
 /** How long what still holds the process, as the transport of a git that was stopped, may do so. Milliseconds. */
 const LINGER = 1000;
+/** How long a command may take to remove what is temporary when it fails unexpectedly. Milliseconds. */
+const TIDY_TIME = 8000;
 
 const failures = new EventEmitter();
 let hasFailed = false;
@@ -38,9 +40,10 @@ const takeFailure = (error: unknown): void => {
   if (failures.emit('failure', error)) return;
   complain(error);
   hasFailed = true;
-  // As if told to stop, and with time to do so: what is temporary is removed.
-  process.emit('SIGTERM', 'SIGTERM');
-  setTimeout(() => process.exit(2), LINGER).unref();
+  // As if told to stop, and with time to do so: what is temporary is removed. Who does not listen
+  // has nothing to remove, and must not go on to make it.
+  if (!process.emit('SIGTERM', 'SIGTERM')) process.exit(2);
+  setTimeout(() => process.exit(2), TIDY_TIME).unref();
 };
 process.on('uncaughtException', takeFailure);
 process.on('unhandledRejection', takeFailure);

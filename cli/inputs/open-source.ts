@@ -83,39 +83,61 @@ async function assertToken(file: string): Promise<void> {
 
 /**
  * Runs an action with a state directory that is there for this one run only. A signal to stop
- * aborts the action, so that the directory goes then too.
+ * aborts the action, so that the directory goes then too: once the action has ended, as whoever
+ * still works in it would make it anew.
  */
 export async function withTemporaryState<Result>(
   signals: World['signals'],
   action: (directory: string, ending: AbortSignal) => Promise<Result>,
 ): Promise<Result> {
-  const directory = await makeScratchDirectory(tmpdir(), 'clone').catch((error: unknown) => {
-    throw explainTemporary(error);
-  });
+  let directory: string | undefined;
   try {
-    return await untilStopped(signals, async (ending) => action(directory, ending));
+    // Listened for before there is anything to remove.
+    return await untilStopped(
+      signals,
+      async (ending) => {
+        directory = await makeScratchDirectory(tmpdir(), 'clone').catch((error: unknown) => {
+          throw explainTemporary(error);
+        });
+        ending.throwIfAborted();
+        return action(directory, ending);
+      },
+      STOP_TIME,
+    );
   } finally {
-    await rm(directory, { recursive: true, force: true });
+    if (directory !== undefined) {
+      await rm(directory, { recursive: true, force: true, maxRetries: 3 });
+    }
   }
 }
 
+/** How long an action that works in a temporary directory may take to stop. Milliseconds. */
+const STOP_TIME = 5000;
+
 /**
- * Runs an action that a signal to stop aborts.
+ * Runs an action that a signal to stop aborts; waits for its end then for `patience` milliseconds.
  * @throws Complaint once there was such a signal.
  */
 export async function untilStopped<Result>(
   signals: World['signals'],
   action: (ending: AbortSignal) => Promise<Result>,
+  patience = 0,
 ): Promise<Result> {
   const ending = new AbortController();
   const stop = (): void => ending.abort();
+  let timer: NodeJS.Timeout | undefined;
   const interrupted = new Promise<never>((_resolve, reject) => {
-    ending.signal.addEventListener('abort', () => reject(new Complaint('interrupted')));
+    ending.signal.addEventListener('abort', () => {
+      timer = setTimeout(() => reject(new Complaint('interrupted')), patience);
+    });
   });
   for (const name of STOPS) signals.once(name, stop);
   try {
     return await Promise.race([action(ending.signal), interrupted]);
+  } catch (error) {
+    throw ending.signal.aborted ? new Complaint('interrupted') : error;
   } finally {
+    clearTimeout(timer);
     // What follows may be ended the usual way.
     for (const name of STOPS) signals.off(name, stop);
   }

@@ -25,15 +25,12 @@ export function noteExpectation(response: ServerResponse): void {
   expecting.add(response);
 }
 
-/** To be called before a body is read. Says Continue, in its turn, to a client that waits for it. */
+/**
+ * To be called before a body is read. Says Continue to a client that waits for it; node:http keeps
+ * that until the answers to other requests are sent.
+ */
 export function askForBody(response: ServerResponse): void {
-  if (!expecting.delete(response)) return;
-  const say = (): void => {
-    if (!response.headersSent) response.writeContinue();
-  };
-  // Before that the answers to other requests are still being sent.
-  if (response.socket) say();
-  else response.once('socket', say);
+  if (expecting.delete(response)) response.writeContinue();
 }
 
 /** To be called with every response that is made, before it is used. */

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { EventEmitter, once } from 'node:events';
-import { readdir } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { type AddressInfo, type Server, createServer } from 'node:net';
+import { join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { withTemporaryState } from '../../cli/inputs/open-source.ts';
 import { startBackground } from '../e2e/background.ts';
@@ -34,6 +36,43 @@ describe('a check that is interrupted', () => {
       assert.deepEqual(await readdir(directory()), []);
     });
   }
+
+  describe('in the program', () => {
+    let before: string | undefined;
+    beforeEach(() => {
+      before = process.env['TMPDIR'];
+      process.env['TMPDIR'] = directory();
+    });
+    afterEach(() => {
+      if (before === undefined) delete process.env['TMPDIR'];
+      else process.env['TMPDIR'] = before;
+    });
+
+    it('leaves nothing behind when the signal comes while its directory is being made', async () => {
+      const signals = new EventEmitter();
+      let hasRun = false;
+      const run = withTemporaryState(signals, async () => void (hasRun = true));
+      assert.ok(signals.emit('SIGTERM'));
+      await assert.rejects(run, { message: 'interrupted' });
+      assert.equal(hasRun, false);
+      assert.deepEqual(await readdir(directory()), []);
+    });
+
+    it('leaves nothing behind when what is told to stop still writes', async () => {
+      const signals = new EventEmitter();
+      const run = withTemporaryState(signals, async (below, ending) => {
+        signals.emit('SIGINT');
+        assert.ok(ending.aborted);
+        for (let count = 0; count < 100; count++) {
+          await turn();
+          await mkdir(join(below, 'clone', String(count)), { recursive: true });
+        }
+        ending.throwIfAborted();
+      });
+      await assert.rejects(run, { message: 'interrupted' });
+      assert.deepEqual(await readdir(directory()), []);
+    });
+  });
 
   it('leaves the signals to what follows once it is done', async () => {
     const signals = new EventEmitter();

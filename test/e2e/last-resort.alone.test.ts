@@ -97,7 +97,7 @@ describe('an exception that nobody foresaw', () => {
     );
   });
 
-  for (const name of ['callback-in-work', 'promise-in-work']) {
+  for (const name of ['callback-in-work', 'promise-in-work', 'callback-early']) {
     it(`ends other commands with one line and exit code 2 (${name})`, async () => {
       // A git host that never says a word.
       const silent = createServer().listen(0, '127.0.0.1');

@@ -47,14 +47,19 @@ import {
 } from './transfer-branch.ts';
 
 const MINUTE = 60_000;
-/** A refresh that takes longer, whatever it says of its progress, is given up. Milliseconds. */
-const REFRESH_DEADLINE = 10 * MINUTE;
-/** The same of the first clone, or of one that takes the place of a damaged one. Milliseconds. */
-const CLONE_DEADLINE = 60 * MINUTE;
+
+/** How long something may take that talks to a remote, whatever it says of its progress. Milliseconds. */
+export interface TransferDeadlines {
+  readonly refresh: number;
+  /** Of the first clone, or of one that takes the place of a damaged one. */
+  readonly clone: number;
+}
+
+const DEADLINES: TransferDeadlines = { refresh: 10 * MINUTE, clone: 60 * MINUTE };
 /** It says nothing before it is done. */
 const ADOPTION_LIMITS: ProcessLimits = {
-  silence: CLONE_DEADLINE,
-  deadline: CLONE_DEADLINE,
+  silence: DEADLINES.clone,
+  deadline: DEADLINES.clone,
   stdout: 64 * 1024,
   stderr: 1024 * 1024,
 };
@@ -77,6 +82,8 @@ const LEAST_GROWTH = 256 * 1024 ** 2;
 export interface GitHelpersOptions {
   readonly environment: Environment;
   readonly budgets?: Budgets | undefined;
+  /** DEADLINES if left out. */
+  readonly deadlines?: TransferDeadlines;
   /** Stops what runs. */
   readonly ending: AbortSignal | undefined;
 }
@@ -90,6 +97,7 @@ export class GitHelpers {
   readonly #directory: string;
   readonly #options: GitHelpersOptions;
   readonly #budgets: Budgets;
+  readonly #deadlines: TransferDeadlines;
   readonly #incoming: Incoming;
   /** A transfer is the work of several processes at once, and lookups have the other processors then. */
   readonly #processor = chooseProcessor();
@@ -109,6 +117,7 @@ export class GitHelpers {
     this.#directory = directory;
     this.#options = options;
     this.#budgets = options.budgets ?? DEFAULT_BUDGETS;
+    this.#deadlines = options.deadlines ?? DEADLINES;
     this.#incoming = new Incoming(directory);
     this.#prompt = this.#openPrompt();
     this.#patient = this.#openPatient();
@@ -122,7 +131,10 @@ export class GitHelpers {
     if (!(await this.#incoming.hasClone())) return undefined;
     const address = await this.#resolve(url);
     return this.#receive(async () => {
-      const options = { limits: this.#limits(REFRESH_DEADLINE), filter: await this.#filter() };
+      const options = {
+        limits: this.#limits(this.#deadlines.refresh),
+        filter: await this.#filter(),
+      };
       return transferBranch(await this.#ready(), address, `refs/heads/${branch}`, options);
     });
   }
@@ -134,7 +146,7 @@ export class GitHelpers {
     const commit = await this.#fetchRef(
       url,
       `refs/heads/${branch}`,
-      hasState ? REFRESH_DEADLINE : CLONE_DEADLINE,
+      hasState ? this.#deadlines.refresh : this.#deadlines.clone,
     );
     await this.#setRef(FETCHED, commit);
     return commit;
@@ -147,26 +159,28 @@ export class GitHelpers {
   async bringBlobs(url: string, commit: string, ids: readonly string[]): Promise<void> {
     const address = await this.#resolve(url);
     await this.#receive(async () => {
-      await transferBlobs(await this.#ready(), address, ids, this.#limits(REFRESH_DEADLINE));
+      await transferBlobs(await this.#ready(), address, ids, this.#limits(this.#deadlines.refresh));
       return commit;
     });
   }
 
   /**
    * Brings all of a branch, with nothing left out, whatever is here. From then on nothing is left out
-   * any more, as this remote would have to send all of it again and again. Rejects unless all has come.
+   * any more, as this remote would have to send all of it again and again, unless what is published
+   * lacks something. Rejects unless all has come.
    */
   async bringAll(url: string, branch: string): Promise<void> {
     const address = await this.#resolve(url);
     const ref = `refs/heads/${branch}`;
     const commit = await this.#receive(async () => {
-      const limits = this.#limits(CLONE_DEADLINE);
+      const limits = this.#limits(this.#deadlines.clone);
       const brought = await this.#transferRef(address, ref, { limits, isAnew: true });
       await this.#assertWhole(['--objects', brought], limits);
       return brought;
     });
-    await this.#assertWhole(['--objects', commit, '--all'], {});
-    await makeWhole(this.#directory);
+    // What is published may lack what no remote has any more, where the history was rewritten.
+    const known = await this.#run('rev-list', ['--quiet', '--objects', commit, '--all']);
+    if (known.exitCode === 0) await makeWhole(this.#directory);
   }
 
   /** Takes over the published commit of another clone, if that has all of it. */
@@ -175,7 +189,7 @@ export class GitHelpers {
       await this.#adoptPartial(clone);
       return;
     }
-    const commit = await this.#fetchRef(clone, PUBLISHED, CLONE_DEADLINE);
+    const commit = await this.#fetchRef(clone, PUBLISHED, this.#deadlines.clone);
     await this.#setRef(PUBLISHED, commit);
   }
 

@@ -112,6 +112,19 @@ describe('bodies that nobody wants, and clients that ask whether theirs is wante
     });
   }
 
+  it('is told to go on behind the answer to what came with it', async () => {
+    // Both are taken up at once, as only Node knows where a chunked body ends.
+    const chunked = delivery('Transfer-Encoding: chunked').replace(EXPECT, '');
+    const first = `${chunked}${formatChunk(PUSH)}0\r\n\r\n`;
+    const socket = await open(server.url);
+    const text = readToEnd(socket);
+    socket.end(`${first}${delivery(`Content-Length: ${PUSH.length}`)}${PUSH}`);
+    const parts = (await text).split(CONTINUE);
+    const statuses = parts.map((part) => parseAnswers(part, []).map(({ status }) => status));
+    assert.deepEqual(statuses, [[202], [202]]);
+    socket.destroy();
+  });
+
   const places = {
     'the page': ['main', '/', 405],
     'a location': ['main', `/${TWICE}/signature-1`, 405],

@@ -2,14 +2,19 @@
 // signature away in this way, and a clone with holes is as good as any other.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { readFile, readdir, rm } from 'node:fs/promises';
+import { readFile, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MAX_BLOB_BYTES } from '../../../../generator/openpgp/signature-file.ts';
 import { DEFAULT_BUDGETS } from '../../../../generator/terms/budgets.ts';
 import { measureClone } from '../../../../generator/sources/git/disk-use.ts';
 import { isPartial } from '../../../../generator/sources/git/partial-clone.ts';
 import { createGitSource } from '../../../../generator/sources/git/git.ts';
-import { type Snapshot, type Source, SourceError } from '../../../../generator/sources/source.ts';
+import {
+  type Snapshot,
+  type Source,
+  SourceError,
+  StateRefusedError,
+} from '../../../../generator/sources/source.ts';
 import { type GitRemote, makeGitRemote } from '../../../e2e/git-remote.ts';
 import { useTemporary } from '../../../e2e/temporary.ts';
 import { SmartHttp, serveWell, withholding } from '../../../kit/smart-http.ts';
@@ -138,14 +143,59 @@ describeWith(['git', 'git-http-backend'], 'a clone with blobs left out', () => {
     assert.equal(await isThere('next.bin'), true);
   });
 
+  it('gives a rewritten history its files though those before lack some', async () => {
+    await allow('allowFilter');
+    await remote.publish({ [GOOD]: 'good', 'large.bin': randomBytes(5 * MIB) });
+    const opened = await open(host.url);
+    await refresh(opened);
+    await remote.git('checkout', '--quiet', '--orphan', 'other');
+    await remote.git('rm', '--quiet', '-rf', '.');
+    await remote.commit({ [LARGE]: SPARSE });
+    await remote.git('push', '--quiet', '--force', 'origin', 'other:main');
+    const snapshot = await opened.refresh();
+    assert.deepEqual(await sizes(snapshot), { [LARGE]: SPARSE.length });
+    // As long as those before may be served, the clone is one that lacks something.
+    assert.equal(await isPartial(await clone()), true);
+    const before = (await opened.recall()) ?? assert.fail();
+    assert.deepEqual(await sizes(before), { [GOOD]: 4, 'large.bin': UNBOUNDED });
+    await opened.keep(snapshot);
+    await inClone('gc', '--prune=now', '--quiet');
+    assert.deepEqual(await sizes(await refresh(opened)), { [LARGE]: SPARSE.length });
+  });
+
+  it('refuses a state that brings too much by the names of its files', async () => {
+    await allow('allowFilter', 'allowAnySHA1InWant');
+    await remote.publish({ [GOOD]: 'good' });
+    const opened = await open(host.url, { transfer: MIB });
+    const served = await refresh(opened);
+    const bad = await remote.publish({ [LARGE]: randomBytes(5 * MIB) });
+    const snapshot = await opened.refresh();
+    const reading = collect(snapshot.changesSince(served));
+    const refusal: unknown = await reading.catch((error: unknown) => error);
+    assert.ok(refusal instanceof StateRefusedError, String(refusal));
+    assert.match(refusal.message, /brings more than 1 MiB of objects/);
+    assert.equal(refusal.origin.commit, bad);
+    assert.equal(await isPartial(await clone()), true);
+    assert.ok((await measureClone(await clone())).bytes < MIB);
+    // From now on it is known, and nothing is brought again.
+    const { bytesSent } = host;
+    await assert.rejects(opened.refresh(), { message: refusal.message });
+    assert.ok(host.bytesSent - bytesSent < MIB);
+    await remote.publish({ [LARGE]: 'small' });
+    const mended = await refresh(opened);
+    assert.deepEqual(await sizes(mended), { [GOOD]: 4, [LARGE]: 5 });
+  });
+
   it('is brought again where a remote sends changes to what it left out', async () => {
     await allow('allowFilter');
     const large = randomBytes(5 * MIB);
     await remote.publish({ [GOOD]: 'good', 'large.bin': large });
     const opened = await open(host.url);
     await refresh(opened);
+    const { ino } = await stat(await clone());
     await remote.publish({ 'large.bin': large.subarray(0, 3 * MIB) });
     assert.deepEqual(await sizes(await refresh(opened)), { [GOOD]: 4, 'large.bin': 3 * MIB });
+    assert.equal((await stat(await clone())).ino, ino, 'it was cloned again');
   });
 
   for (const when of ['first clone', 'later push'] as const) {

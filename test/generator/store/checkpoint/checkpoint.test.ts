@@ -272,6 +272,8 @@ describeWith(['git'], 'generator: an image of the store', () => {
     await keep(snapshot, new Date(20_000), 25_000);
     await assertRestored(snapshot, new Date(30_000), 25_000);
     assert.deepEqual(asked, [at(2)]);
+    await assertRestored(snapshot, LATE, 25_000);
+    assert.deepEqual(asked.toSorted(), [at(1), at(2)].toSorted());
   });
 
   it('judges everything again with other engines', async () => {
