@@ -1,7 +1,7 @@
 // Every option of the program in one table: the flags, the environment variables, the
 // configuration file and the tables in docs/ are made from it or tested against it.
 import { z } from 'zod';
-import { TARGET_NAMES } from '../../generator/nodes/targets/target-names.ts';
+import { TARGET_NAMES } from '../../generator/nodes/targets/target.ts';
 import { BUDGET_OPTIONS } from '../../generator/terms/budgets.ts';
 import {
   LONGEST_TIMER,
