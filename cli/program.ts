@@ -1,7 +1,6 @@
 // The command line: flags in, the right command run, an exit code out.
 import { Argument, Command, CommanderError, Option } from 'commander';
 import { Complaint } from './base/usage-error.ts';
-import { withoutColour } from './base/has-colour.ts';
 import {
   type Command as CommandName,
   OPTION_NAMES,
@@ -14,8 +13,7 @@ import {
 } from './base/options.ts';
 import { readSettings } from './base/read-settings.ts';
 import { readVersion } from './base/read-version.ts';
-import type { World } from './base/process-io.ts';
-import { write } from './base/write.ts';
+import { write, withoutColour, type World } from './base/process-io.ts';
 import { suggest } from '../generator/terms/suggest.ts';
 
 interface CommandForm {

@@ -27,11 +27,10 @@ import { openOlder } from './open-older.ts';
 import { openRefused } from './open-refused.ts';
 import { openTried } from './open-tried.ts';
 import { openVerdicts } from './open-verdicts.ts';
-import { hasColour } from '../base/has-colour.ts';
+import { hasColour, type World } from '../base/process-io.ts';
 import type { Settings } from '../base/options.ts';
 import { readPolicy } from '../inputs/read-policy.ts';
 import { readShownUrl } from '../inputs/read-store-url.ts';
-import type { World } from '../base/process-io.ts';
 import { messageOf } from '../../generator/terms/message-of.ts';
 
 type AccessLogSink = ReturnType<typeof pino.destination>;

@@ -2,10 +2,10 @@
 // (pkg/controller/common, MergeMachineConfigs), and of two MachineConfigs with the same file the later
 // name wins: the name decides whose policy.json a node gets.
 import { Document } from 'yaml';
+import { z } from 'zod';
 import { type NodeFile, NODE_FILE_MODE } from '../node-file.ts';
 import { formatDataUrl } from './encode.ts';
 import { type TargetOptions, type WrittenFile, TargetError } from './target.ts';
-import { z } from 'zod';
 import { isPolicy } from '../policy-file.ts';
 import { KEY_DIRECTORY } from '../key-files.ts';
 
