@@ -29,7 +29,7 @@ interface CommandForm {
   ) => Promise<number>;
 }
 
-const WHAT_SOURCE_IS = 'a directory, or a git URL: a scheme, scp form, or a name ending in .git';
+const WHAT_SOURCE_IS = 'a directory, or a git URL (with a scheme, in scp form, or ending in .git)';
 
 type RunOnSource = (source: string, settings: Settings, world: World) => Promise<number>;
 
@@ -41,11 +41,11 @@ const onSource = (summary: string, run: RunOnSource): CommandForm => ({
 
 /** A command's own modules are loaded when it runs: those of `serve` take longer than a short check. */
 const COMMANDS: Record<CommandName, CommandForm> = {
-  check: onSource('say of every file whether it may be published', async (...operands) => {
+  check: onSource('check every file and report which can be published', async (...operands) => {
     const { check } = await import('./check/check.ts');
     return check(...operands);
   }),
-  generate: onSource('check, then write the static tree', async (...operands) => {
+  generate: onSource('check, then write the signatures as static files', async (...operands) => {
     const { generate } = await import('./generate.ts');
     return generate(...operands);
   }),
@@ -54,15 +54,15 @@ const COMMANDS: Record<CommandName, CommandForm> = {
     return serve(...operands);
   }),
   show: {
-    summary: 'say what signatures say',
-    operands: [['<FILE...>', 'a signature; - for standard input']],
+    summary: 'print what signature files say',
+    operands: [['<FILE...>', 'a signature file; - for standard input']],
     run: async (files, settings, world) => {
       const { show } = await import('./show.ts');
       return show(files, settings, world);
     },
   },
   'node-config': {
-    summary: 'write what nodes need to use the store, or compare it with what they have',
+    summary: 'write the files that nodes need, or compare them with what nodes have',
     operands: [],
     run: async (_operands, settings, world, flags) => {
       const { nodeConfig } = await import('./node-config/node-config.ts');
@@ -70,10 +70,10 @@ const COMMANDS: Record<CommandName, CommandForm> = {
     },
   },
   explain: {
-    summary: 'say whether nodes would accept an image, and what is in the way',
+    summary: 'say whether nodes would accept an image, and if not, why',
     operands: [
-      ['<IMAGE>', 'an image as it is pulled, as quay.io/team/app:v1'],
-      ['[SOURCE]', `${WHAT_SOURCE_IS}; or --server`],
+      ['<IMAGE>', 'the image as nodes pull it, for example quay.io/team/app:v1'],
+      ['[SOURCE]', `${WHAT_SOURCE_IS}; or give --server`],
     ],
     run: async ([image = '', source], settings, world, flags) => {
       const { explain } = await import('./explain/explain.ts');
@@ -82,7 +82,7 @@ const COMMANDS: Record<CommandName, CommandForm> = {
   },
 };
 
-const CONFIG = 'YAML file with any of these options, named as here without the dashes';
+const CONFIG = 'YAML file with any of these options, under their names without the dashes';
 const HELP = ['-h, --help', 'print this help'] as const;
 
 /** Runs the program; gives the exit code: 0, 1 for faults in the data, 2 for wrong use. */
@@ -131,7 +131,7 @@ export async function runProgram(args: readonly string[], world: World): Promise
 function addQuestions(program: Command, world: World): void {
   program
     .command('completion')
-    .description('print what makes a shell complete commands, options and values')
+    .description('print a completion script for a shell')
     .addArgument(new Argument('<SHELL>').choices(['bash', 'zsh', 'fish']))
     .helpOption(...HELP)
     .action(async (shell: string) => {

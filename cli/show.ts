@@ -31,7 +31,10 @@ export async function show(
 ): Promise<number> {
   const { format } = settings;
   if (format !== 'text' && format !== 'json') {
-    throw new Complaint(`show knows no format ${format}`, 'use --format text or --format json');
+    throw new Complaint(
+      `show does not support the format ${format}`,
+      'use --format text or --format json',
+    );
   }
   const policy = await readPolicy(settings);
   return withTemporaryState(world.signals, async (directory, ending) => {

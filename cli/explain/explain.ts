@@ -52,7 +52,10 @@ async function explainImageOf(
 ): Promise<number> {
   const { format } = settings;
   if (format !== 'text' && format !== 'json') {
-    throw new Complaint(`explain knows no format ${format}`, 'use --format text or --format json');
+    throw new Complaint(
+      `explain does not support the format ${format}`,
+      'use --format text or --format json',
+    );
   }
   const image = readImage(name);
   const place = findPlace(source, settings, flags);

@@ -42,7 +42,7 @@ export function checkOptions(settings: Settings, flags: ReadonlySet<string>): vo
   const mode = modeOf(settings);
   const place = mode === 'check' || mode === 'diff' ? `--${mode}` : `--target ${mode}`;
   const wrong = RULES.find(({ name, isOf }) => flags.has(name) && !isOf(mode, settings));
-  if (wrong) throw new Complaint(`--${wrong.name} means nothing with ${place}`, wrong.hint);
+  if (wrong) throw new Complaint(`--${wrong.name} has no effect with ${place}`, wrong.hint);
 }
 
 function modeOf({ check, diff, target }: Settings): Mode {

@@ -25,7 +25,10 @@ export async function nodeConfig(
   const { out, check, diff } = settings;
   if (check !== undefined || diff !== undefined) return compareNode(settings, world, flags);
   if (out === undefined) {
-    throw new Complaint('node-config needs a place to write to', 'give --out DIR, or --out -');
+    throw new Complaint(
+      'node-config needs --out: where to write the files',
+      'give --out DIR, or --out -',
+    );
   }
   checkOptions(settings, flags);
   checkTarget(settings);
@@ -69,7 +72,7 @@ async function readExisting(
   if (settings.merge !== undefined) return readExistingPolicy(settings.merge, policy, settings);
   if (settings.default !== undefined) return undefined;
   throw new Complaint(
-    'it must be said what holds for images that no scope covers',
+    '--default is required: it decides about images outside all scopes',
     'give --default reject or --default insecureAcceptAnything, or --merge FILE',
   );
 }
