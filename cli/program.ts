@@ -39,7 +39,7 @@ const onSource = (summary: string, run: RunOnSource): CommandForm => ({
   run: async ([source = ''], settings, world) => run(source, settings, world),
 });
 
-/** A command's own modules are loaded when it runs: those of `serve` take longer than a short check. */
+/** Each command loads its modules when it runs: those of `serve` take longer to load than a short check runs. */
 const COMMANDS: Record<CommandName, CommandForm> = {
   check: onSource('check every file and report which can be published', async (...operands) => {
     const { check } = await import('./check/check.ts');
@@ -112,7 +112,7 @@ export async function runProgram(args: readonly string[], world: World): Promise
     command.exitOverride().configureOutput({
       writeOut: (text) => world.stdout.write(text),
       writeErr: (text) => world.stderr.write(text),
-      // Said once, by the catch below, in our own form.
+      // The catch below reports it once, in our own form.
       outputError: () => undefined,
     });
   }
@@ -127,7 +127,7 @@ export async function runProgram(args: readonly string[], world: World): Promise
   }
 }
 
-/** Commands about the program itself. */
+/** Adds the commands about the program itself. */
 function addQuestions(program: Command, world: World): void {
   program
     .command('completion')
@@ -162,7 +162,7 @@ function addQuestions(program: Command, world: World): void {
 /** By the name of the option, as the table has it. */
 type Named = readonly (readonly [name: string, option: Option])[];
 
-/** Adds a command's options, some of them unknown to its help, and gives them. */
+/** Adds a command's options, those that its help does not list too, and returns them. */
 function addOptions(command: Command, name: CommandName): Named {
   const shown = optionsOf(name).map((option) => [option, toFlag(option, name)] as const);
   const tolerated = OPTION_NAMES.filter((option) => optionOf(option).toleratedBy?.includes(name));
@@ -191,7 +191,7 @@ function toFlag(name: OptionName, command: CommandName): Option {
   ]);
 }
 
-/** What the command line itself says, by the names of the options. */
+/** The options given on the command line itself, by name. */
 function readFlags(command: Command, options: Named): Readonly<Record<string, unknown>> {
   const given = options.filter(
     ([, option]) => command.getOptionValueSource(option.attributeName()) === 'cli',

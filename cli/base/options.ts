@@ -28,18 +28,21 @@ import {
 export type Command = 'check' | 'generate' | 'serve' | 'show' | 'node-config' | 'explain';
 
 export interface Option {
-  /** What the flag takes, as help shows it; none for one that is given or not. */
+  /** The value of the flag as help shows it; left out for a switch. */
   readonly argument?: string;
-  /** What it means to the commands that have no wording of their own. */
+  /** For the commands that have no wording of their own. */
   readonly description: string;
-  /** The commands that it does something for. */
+  /** The commands that it has an effect on. */
   readonly commands: readonly Command[];
   readonly wording?: Readonly<Partial<Record<Command, string>>>;
-  /** Of a closed set, the values that a command knows if it does not know all. */
+  /** The values that a command accepts, where it does not accept all of a closed set. */
   readonly values?: Readonly<Partial<Record<Command, readonly [string, ...string[]]>>>;
-  /** Commands that take it, so that one set of flags does for several, or to say what to give instead. */
+  /**
+   * Commands that accept it without effect, so that one set of flags does for several commands, or that
+   * then say what to give instead.
+   */
   readonly toleratedBy?: readonly Command[];
-  /** As it would be written; undefined if there is none. */
+  /** As a user would write it; undefined if there is none. */
   readonly default?: string;
   /** May be given more than once. */
   readonly repeatable?: true;
@@ -54,7 +57,7 @@ const ALL: readonly Command[] = ['check', 'generate', 'serve'];
 const JUDGING: readonly Command[] = [...ALL, 'show'];
 /** Those that open a source. */
 const READING: readonly Command[] = [...ALL, 'explain'];
-/** All: they work with scopes, and print for people. */
+/** All commands: each works with scopes and prints for people. */
 const EVERY: readonly Command[] = [...JUDGING, 'node-config', 'explain'];
 
 const KEY_FILES = 'a file, or a directory of .asc and .gpg files';
@@ -475,13 +478,13 @@ export function optionOf(name: OptionName): Option {
   return OPTIONS[name];
 }
 
-/** What an option means to a command; of one that does not have it, what it means to most. */
+/** The description of an option for a command, or the general one. */
 export function describeOption(name: OptionName, command?: Command): string {
   const { description, wording } = optionOf(name);
   return (command && wording?.[command]) ?? description;
 }
 
-/** The values that a command knows of an option with a closed set of them. */
+/** The values that a command accepts of an option with a closed set of values. */
 export function valuesOf(name: OptionName, command?: Command): readonly string[] | undefined {
   const { schema, values } = optionOf(name);
   const all = schema instanceof z.ZodEnum ? schema.options.map(String) : undefined;

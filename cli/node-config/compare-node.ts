@@ -32,7 +32,7 @@ export async function compareNode(
   return diffNode({ root: directory, inside }, settings, world);
 }
 
-/** Flags that would be passed over in silence; in the configuration file they are for other runs. */
+/** Refuses flags that would silently be ignored; in the configuration file they are for other runs. */
 function refuseOthers(
   flag: '--check' | '--diff',
   { check, diff, format }: Settings,
