@@ -4,10 +4,9 @@ import { makeSourceState, writeStaticTree } from '../generator/publish/static-tr
 import { checkOnce, reportOn } from './check/check-once.ts';
 import { Complaint } from './base/usage-error.ts';
 import { formatText } from './check/format-text.ts';
-import { hasColour } from './base/has-colour.ts';
+import { hasColour, type World } from './base/process-io.ts';
 import type { Settings } from './base/options.ts';
 import { tellRefused } from './inputs/tell-refused.ts';
-import type { World } from './base/process-io.ts';
 import { messageOf } from '../generator/terms/message-of.ts';
 
 /**

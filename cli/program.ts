@@ -1,7 +1,6 @@
 // The command line: flags in, the right command run, an exit code out.
 import { Argument, Command, CommanderError, Option } from 'commander';
 import { Complaint } from './base/usage-error.ts';
-import { withoutColour } from './base/has-colour.ts';
 import {
   type Command as CommandName,
   OPTION_NAMES,
@@ -14,8 +13,7 @@ import {
 } from './base/options.ts';
 import { readSettings } from './base/read-settings.ts';
 import { readVersion } from './base/read-version.ts';
-import type { World } from './base/process-io.ts';
-import { write } from './base/write.ts';
+import { write, withoutColour, type World } from './base/process-io.ts';
 import { suggest } from '../generator/terms/suggest.ts';
 
 interface CommandForm {
@@ -31,7 +29,7 @@ interface CommandForm {
   ) => Promise<number>;
 }
 
-const WHAT_SOURCE_IS = 'a directory, or a git URL: a scheme, scp form, or a name ending in .git';
+const WHAT_SOURCE_IS = 'a directory, or a git URL (with a scheme, in scp form, or ending in .git)';
 
 type RunOnSource = (source: string, settings: Settings, world: World) => Promise<number>;
 
@@ -41,13 +39,13 @@ const onSource = (summary: string, run: RunOnSource): CommandForm => ({
   run: async ([source = ''], settings, world) => run(source, settings, world),
 });
 
-/** A command's own modules are loaded when it runs: those of `serve` take longer than a short check. */
+/** Each command loads its modules when it runs: those of `serve` take longer to load than a short check runs. */
 const COMMANDS: Record<CommandName, CommandForm> = {
-  check: onSource('say of every file whether it may be published', async (...operands) => {
+  check: onSource('check every file and report which can be published', async (...operands) => {
     const { check } = await import('./check/check.ts');
     return check(...operands);
   }),
-  generate: onSource('check, then write the static tree', async (...operands) => {
+  generate: onSource('check, then write the signatures as static files', async (...operands) => {
     const { generate } = await import('./generate.ts');
     return generate(...operands);
   }),
@@ -56,15 +54,15 @@ const COMMANDS: Record<CommandName, CommandForm> = {
     return serve(...operands);
   }),
   show: {
-    summary: 'say what signatures say',
-    operands: [['<FILE...>', 'a signature; - for standard input']],
+    summary: 'print what signature files say',
+    operands: [['<FILE...>', 'a signature file; - for standard input']],
     run: async (files, settings, world) => {
       const { show } = await import('./show.ts');
       return show(files, settings, world);
     },
   },
   'node-config': {
-    summary: 'write what nodes need to use the store, or compare it with what they have',
+    summary: 'write the files that nodes need, or compare them with what nodes have',
     operands: [],
     run: async (_operands, settings, world, flags) => {
       const { nodeConfig } = await import('./node-config/node-config.ts');
@@ -72,10 +70,10 @@ const COMMANDS: Record<CommandName, CommandForm> = {
     },
   },
   explain: {
-    summary: 'say whether nodes would accept an image, and what is in the way',
+    summary: 'say whether nodes would accept an image, and if not, why',
     operands: [
-      ['<IMAGE>', 'an image as it is pulled, as quay.io/team/app:v1'],
-      ['[SOURCE]', `${WHAT_SOURCE_IS}; or --server`],
+      ['<IMAGE>', 'the image as nodes pull it, for example quay.io/team/app:v1'],
+      ['[SOURCE]', `${WHAT_SOURCE_IS}; or give --server`],
     ],
     run: async ([image = '', source], settings, world, flags) => {
       const { explain } = await import('./explain/explain.ts');
@@ -84,7 +82,7 @@ const COMMANDS: Record<CommandName, CommandForm> = {
   },
 };
 
-const CONFIG = 'YAML file with any of these options, named as here without the dashes';
+const CONFIG = 'YAML file with any of these options, under their names without the dashes';
 const HELP = ['-h, --help', 'print this help'] as const;
 
 /** Runs the program; gives the exit code: 0, 1 for faults in the data, 2 for wrong use. */
@@ -114,7 +112,7 @@ export async function runProgram(args: readonly string[], world: World): Promise
     command.exitOverride().configureOutput({
       writeOut: (text) => world.stdout.write(text),
       writeErr: (text) => world.stderr.write(text),
-      // Said once, by the catch below, in our own form.
+      // The catch below reports it once, in our own form.
       outputError: () => undefined,
     });
   }
@@ -129,11 +127,11 @@ export async function runProgram(args: readonly string[], world: World): Promise
   }
 }
 
-/** Commands about the program itself. */
+/** Adds the commands about the program itself. */
 function addQuestions(program: Command, world: World): void {
   program
     .command('completion')
-    .description('print what makes a shell complete commands, options and values')
+    .description('print a completion script for a shell')
     .addArgument(new Argument('<SHELL>').choices(['bash', 'zsh', 'fish']))
     .helpOption(...HELP)
     .action(async (shell: string) => {
@@ -164,7 +162,7 @@ function addQuestions(program: Command, world: World): void {
 /** By the name of the option, as the table has it. */
 type Named = readonly (readonly [name: string, option: Option])[];
 
-/** Adds a command's options, some of them unknown to its help, and gives them. */
+/** Adds a command's options, those that its help does not list too, and returns them. */
 function addOptions(command: Command, name: CommandName): Named {
   const shown = optionsOf(name).map((option) => [option, toFlag(option, name)] as const);
   const tolerated = OPTION_NAMES.filter((option) => optionOf(option).toleratedBy?.includes(name));
@@ -193,7 +191,7 @@ function toFlag(name: OptionName, command: CommandName): Option {
   ]);
 }
 
-/** What the command line itself says, by the names of the options. */
+/** The options given on the command line itself, by name. */
 function readFlags(command: Command, options: Named): Readonly<Record<string, unknown>> {
   const given = options.filter(
     ([, option]) => command.getOptionValueSource(option.attributeName()) === 'cli',

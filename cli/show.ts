@@ -1,19 +1,24 @@
 // `lookaside show FILE…`: what a signature says, for people who review it before it is published.
 import { createReadStream } from 'node:fs';
-import { describeSignature } from '../generator/explain/describe-signature.ts';
+import { styleText } from 'node:util';
+import {
+  describeSignature,
+  type ShownSignature,
+  type ShownVerdict,
+} from '../generator/explain/describe-signature.ts';
 import { MAX_BLOB_BYTES } from '../generator/openpgp/signature-file.ts';
 import { messageOf } from '../generator/terms/message-of.ts';
-import { formatJson } from '../generator/terms/text.ts';
+import { formatJson, toPrintable } from '../generator/terms/text.ts';
 import { toBudgets } from './base/budget-options.ts';
-import { hasColour } from './base/has-colour.ts';
 import type { Settings } from './base/options.ts';
-import type { World } from './base/process-io.ts';
 import { Complaint } from './base/usage-error.ts';
-import { write } from './base/write.ts';
-import { formatShown } from './format-shown.ts';
+import { write, hasColour, type World } from './base/process-io.ts';
 import { openEngines } from './inputs/open-engines.ts';
 import { withTemporaryState } from './inputs/open-source.ts';
 import { readPolicy } from './inputs/read-policy.ts';
+
+const WIDTH = 'algorithm:  '.length;
+const COLOURS = { accepted: 'green', rejected: 'red', unverified: 'yellow' } as const;
 
 /**
  * Always 0 where the files can be read: what a signature is worth is `check`'s word, and git
@@ -26,7 +31,10 @@ export async function show(
 ): Promise<number> {
   const { format } = settings;
   if (format !== 'text' && format !== 'json') {
-    throw new Complaint(`show knows no format ${format}`, 'use --format text or --format json');
+    throw new Complaint(
+      `show does not support the format ${format}`,
+      'use --format text or --format json',
+    );
   }
   const policy = await readPolicy(settings);
   return withTemporaryState(world.signals, async (directory, ending) => {
@@ -64,5 +72,71 @@ async function readInput(path: string, world: World): Promise<Uint8Array> {
     return Buffer.concat(pieces);
   } catch (cause) {
     throw new Complaint(`cannot read ${path}: ${messageOf(cause)}`, undefined, { cause });
+  }
+}
+
+/**
+ * Signatures for people, a line a fact. One alone is not named: git gives a textconv the name of
+ * a temporary file.
+ */
+export function formatShown(shown: readonly ShownSignature[], colour: boolean): string {
+  const blocks = shown.map((signature) => {
+    const head = shown.length > 1 ? [`${toPrintable(signature.path)}:`] : [];
+    return [...head, ...formatSignature(signature, colour)].map((line) => `${line}\n`).join('');
+  });
+  return blocks.join('\n');
+}
+
+function formatSignature(
+  { claims, signature, form, size, verdict }: ShownSignature,
+  colour: boolean,
+): string[] {
+  const facts: [name: string, value: string | null | undefined][] = [
+    ['identity', claims?.dockerReference],
+    ['digest', claims?.manifestDigest],
+    ['creator', claims?.creator],
+    ['timestamp', claims?.timestamp],
+    ['signed', signature?.created],
+    ['expires', signature && (signature.expires ?? 'never')],
+    ['key', signature && (signature.keyId ?? 'not named')],
+    ['algorithm', signature && `${signature.publicKeyAlgorithm}, ${signature.hashAlgorithm}`],
+    ['form', `${formatForm(form, signature?.version)}, ${size} bytes`],
+    ...formatVerdict(verdict),
+  ];
+  const paint = (name: string, value: string): string =>
+    colour && name === 'verdict'
+      ? value.replace(/^[a-z]+/, (word) =>
+          styleText(COLOURS[verdict.status], word, { validateStream: false }),
+        )
+      : value;
+  return facts.flatMap(([name, value]) =>
+    value === null || value === undefined
+      ? []
+      : [`${`${name}:`.padEnd(WIDTH)}${paint(name, toPrintable(value))}`],
+  );
+}
+
+function formatForm(form: ShownSignature['form'], version: number | undefined): string {
+  const packet = version === undefined ? '' : `, version ${version} packet`;
+  return form === 'unknown' ? 'not a signature' : `${form} OpenPGP message${packet}`;
+}
+
+function formatVerdict(verdict: ShownVerdict): [name: string, value: string][] {
+  switch (verdict.status) {
+    case 'unverified':
+      return [['verdict', 'not verified: no keys were given']];
+    case 'accepted':
+      return [
+        ['verdict', `accepted: signed by ${verdict.signer.primaryFingerprint}`],
+        ...verdict.warnings.map(({ code, message }): [string, string] => [
+          'warning',
+          `${code}: ${message}`,
+        ]),
+      ];
+    case 'rejected':
+      return [
+        ['verdict', `rejected: ${verdict.code}: ${verdict.message}`],
+        ['hint', verdict.hint],
+      ];
   }
 }

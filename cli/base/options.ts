@@ -1,7 +1,7 @@
 // Every option of the program in one table: the flags, the environment variables, the
 // configuration file and the tables in docs/ are made from it or tested against it.
 import { z } from 'zod';
-import { TARGET_NAMES } from '../../generator/nodes/targets/target-names.ts';
+import { TARGET_NAMES } from '../../generator/nodes/targets/target.ts';
 import { BUDGET_OPTIONS } from '../../generator/terms/budgets.ts';
 import {
   LONGEST_TIMER,
@@ -28,18 +28,21 @@ import {
 export type Command = 'check' | 'generate' | 'serve' | 'show' | 'node-config' | 'explain';
 
 export interface Option {
-  /** What the flag takes, as help shows it; none for one that is given or not. */
+  /** The value of the flag as help shows it; left out for a switch. */
   readonly argument?: string;
-  /** What it means to the commands that have no wording of their own. */
+  /** For the commands that have no wording of their own. */
   readonly description: string;
-  /** The commands that it does something for. */
+  /** The commands that it has an effect on. */
   readonly commands: readonly Command[];
   readonly wording?: Readonly<Partial<Record<Command, string>>>;
-  /** Of a closed set, the values that a command knows if it does not know all. */
+  /** The values that a command accepts, where it does not accept all of a closed set. */
   readonly values?: Readonly<Partial<Record<Command, readonly [string, ...string[]]>>>;
-  /** Commands that take it, so that one set of flags does for several, or to say what to give instead. */
+  /**
+   * Commands that accept it without effect, so that one set of flags does for several commands, or that
+   * then say what to give instead.
+   */
   readonly toleratedBy?: readonly Command[];
-  /** As it would be written; undefined if there is none. */
+  /** As a user would write it; undefined if there is none. */
   readonly default?: string;
   /** May be given more than once. */
   readonly repeatable?: true;
@@ -54,7 +57,7 @@ const ALL: readonly Command[] = ['check', 'generate', 'serve'];
 const JUDGING: readonly Command[] = [...ALL, 'show'];
 /** Those that open a source. */
 const READING: readonly Command[] = [...ALL, 'explain'];
-/** All: they work with scopes, and print for people. */
+/** All commands: each works with scopes and prints for people. */
 const EVERY: readonly Command[] = [...JUDGING, 'node-config', 'explain'];
 
 const KEY_FILES = 'a file, or a directory of .asc and .gpg files';
@@ -83,11 +86,11 @@ export const OPTIONS = {
   },
   policy: {
     argument: 'FILE',
-    description: "a node's policy.json to judge by, in place of keys and scopes",
+    description: "a node's policy.json to check against, instead of keys and scopes",
     commands: [...JUDGING, 'explain'],
     wording: {
-      show: "a node's policy.json with the keys to verify with, in place of --keys",
-      explain: "with SOURCE: a node's policy.json to judge by, in place of keys and scopes",
+      show: "a node's policy.json with the keys to verify with, instead of --keys",
+      explain: "with SOURCE: a node's policy.json to check against, instead of keys and scopes",
     },
     toleratedBy: ['node-config'],
     isPath: true,
@@ -126,10 +129,11 @@ export const OPTIONS = {
   'on-invalid': {
     argument: 'MODE',
     description:
-      'what rejected files do: quarantine leaves them out, refuse keeps the last good state',
+      'what happens when files are rejected: quarantine leaves them out, refuse keeps the last good state',
     commands: ['generate', 'serve'],
     wording: {
-      generate: 'what rejected files do: quarantine leaves them out, refuse writes nothing',
+      generate:
+        'what happens when files are rejected: quarantine leaves them out, refuse writes nothing',
     },
     toleratedBy: ['check'],
     default: 'quarantine',
@@ -153,12 +157,12 @@ export const OPTIONS = {
   },
   format: {
     argument: 'FORMAT',
-    description: 'form of the report: text, json, github, sarif or junit',
+    description: 'format of the report: text, json, github, sarif or junit',
     commands: ['check', 'show', 'node-config', 'explain'],
     wording: {
-      show: 'form of the output: text or json',
-      'node-config': 'form of the report of --check: text or json',
-      explain: 'form of the answer: text or json',
+      show: 'format of the output: text or json',
+      'node-config': 'format of the report of --check: text or json',
+      explain: 'format of the answer: text or json',
     },
     values: {
       show: ['text', 'json'],
@@ -169,7 +173,7 @@ export const OPTIONS = {
     schema: oneOf('text', 'json', 'github', 'sarif', 'junit'),
   },
   strict: {
-    description: 'warnings are faults',
+    description: 'treat warnings as faults',
     commands: ['check'],
     default: 'false',
     schema: flag,
@@ -177,32 +181,33 @@ export const OPTIONS = {
   'expiry-warning': {
     argument: 'DURATION',
     description:
-      'warn of signatures and keys that expire within this time; 0s: only of what has expired',
+      'warn about signatures and keys that expire within this time; 0s: only about those that have expired',
     commands: ['check', 'generate', 'node-config'],
     wording: {
-      'node-config': 'warn of keys that expire within this time; 0s: only of what has expired',
+      'node-config':
+        'warn about keys that expire within this time; 0s: only about those that have expired',
     },
     default: '30d',
     schema: duration('a duration like 30d or 12h', Number.MAX_SAFE_INTEGER),
   },
   out: {
     argument: 'DIR',
-    description: 'where the tree is written; DIR/current is the newest generation',
+    description: 'directory to write the tree to; DIR/current is the newest generation',
     commands: ['generate', 'node-config'],
-    wording: { 'node-config': 'where the files are written, or - for standard output' },
+    wording: { 'node-config': 'directory to write the files to, or - for standard output' },
     isPath: true,
     schema: text,
   },
   listen: {
     argument: 'HOST:PORT',
-    description: 'address of the signature store',
+    description: 'address to serve signatures on',
     commands: ['serve'],
     default: '0.0.0.0:8080',
     schema: address,
   },
   'status-listen': {
     argument: 'HOST:PORT',
-    description: 'address of health and status, for operators only',
+    description: 'address to serve health and status on, for operators only',
     commands: ['serve'],
     default: '127.0.0.1:9090',
     schema: address,
@@ -210,28 +215,29 @@ export const OPTIONS = {
   'max-connections': {
     argument: 'NUMBER',
     description:
-      'connections to the store at once; beyond, those that are idle longest are closed for new ones',
+      'most connections to the store at the same time; beyond that, those idle longest make room for new ones',
     commands: ['serve'],
     default: '10000',
     schema: wholeNumber(16, 1_000_000),
   },
   'webhook-secret-file': {
     argument: 'FILE',
-    description: 'file with the GitHub webhook secret; one a line while secrets are rotated',
+    description: 'file with the GitHub webhook secret; while you rotate it, several, one per line',
     commands: ['serve'],
     isPath: true,
     schema: text,
   },
   poll: {
     argument: 'DURATION',
-    description: 'how often the source is asked without a webhook; 0s: never',
+    description: 'how often to look for changes without a webhook; 0s: never',
     commands: ['serve'],
     default: '60s',
     schema: duration('a duration like 60s or 5m, at most 596h', LONGEST_TIMER),
   },
   'access-log': {
     argument: 'FORM',
-    description: 'one line a lookup on standard output: combined, json or none',
+    description:
+      'format of the access log on standard output, one line per lookup: combined, json or none',
     commands: ['serve'],
     default: 'combined',
     schema: oneOf('combined', 'json', 'none'),
@@ -239,7 +245,7 @@ export const OPTIONS = {
   'trusted-proxies': {
     argument: 'CIDR',
     description:
-      'proxies whose X-Forwarded-For and X-Forwarded-Proto are believed: an address, a range, or loopback, linklocal, uniquelocal',
+      'proxies whose X-Forwarded-For and X-Forwarded-Proto are trusted: an address, a range, or loopback, linklocal, uniquelocal',
     commands: ['serve'],
     repeatable: true,
     schema: several,
@@ -260,21 +266,21 @@ export const OPTIONS = {
   },
   url: {
     argument: 'URL',
-    description: 'address under which nodes find the store',
+    description: 'address at which nodes find the store',
     commands: ['node-config', 'serve'],
-    wording: { serve: 'address under which nodes find the store, for the page; for public stores' },
+    wording: { serve: 'public address of the store, shown on its page' },
     schema: text,
   },
   [BUDGET_OPTIONS.pathDepth]: {
     argument: 'N',
-    description: 'components that the path of a signature may have; deeper ones are rejected',
+    description: 'most components in the path of a signature; deeper files are rejected',
     commands: READING,
     default: '32',
     schema: wholeNumber(1),
   },
   [BUDGET_OPTIONS.pathLength]: {
     argument: 'SIZE',
-    description: 'bytes that the path of a signature may have; longer ones are rejected',
+    description: 'most bytes in the path of a signature; files with longer paths are rejected',
     commands: READING,
     default: '1024',
     schema: size,
@@ -291,35 +297,37 @@ export const OPTIONS = {
   [BUDGET_OPTIONS.entries]: {
     argument: 'N',
     description:
-      'files that a state of the source may have, and as many directories; one with more is refused',
+      'most files in a state of the source, and most directories; a state with more is refused',
     commands: READING,
     default: '4000000',
     schema: wholeNumber(1),
   },
   [BUDGET_OPTIONS.pathBytes]: {
     argument: 'SIZE',
-    description: 'bytes that all paths of a state may have together; one with more is refused',
+    description: 'most bytes in all paths of a state together; a state with more is refused',
     commands: READING,
     default: '1GiB',
     schema: size,
   },
   [BUDGET_OPTIONS.transfer]: {
     argument: 'SIZE',
-    description: 'bytes that one fetch may bring from a remote; a state that needs more is refused',
+    description:
+      'most bytes that one fetch from a remote may bring; a state that needs more is refused',
     commands: READING,
     default: '4GiB',
     schema: size,
   },
   [BUDGET_OPTIONS.disk]: {
     argument: 'SIZE',
-    description: 'bytes that the clone may take on the disk; a state that needs more is refused',
+    description:
+      'most bytes that the clone may take on the disk; a state that needs more is refused',
     commands: READING,
     default: '16GiB',
     schema: size,
   },
   scope: {
     argument: 'SCOPE=PATH',
-    description: 'keys that may sign the images of a scope, as quay.io/team=team.asc',
+    description: 'keys that may sign the images of a scope, for example quay.io/team=team.asc',
     commands: ['node-config'],
     repeatable: true,
     schema: scopeFlags,
@@ -333,26 +341,26 @@ export const OPTIONS = {
   },
   name: {
     argument: 'NAME',
-    description: 'what the names of written files begin with',
+    description: 'prefix of the names of written files',
     commands: ['node-config'],
     default: 'lookaside',
     schema: fileName,
   },
   default: {
     argument: 'TYPE',
-    description: 'for images that no scope covers: reject or insecureAcceptAnything',
+    description: 'what holds for images outside all scopes: reject or insecureAcceptAnything',
     commands: ['node-config'],
     schema: oneOf('reject', 'insecureAcceptAnything'),
   },
   merge: {
     argument: 'FILE',
-    description: 'policy.json that nodes have now: what it says of other scopes is kept',
+    description: 'policy.json that nodes have now; what it says about other scopes is kept',
     commands: ['node-config'],
     isPath: true,
     schema: text,
   },
   force: {
-    description: 'write even where a scope or the default of the policy becomes weaker',
+    description: 'write even if a scope or the default of the policy becomes weaker',
     commands: ['node-config'],
     default: 'false',
     schema: flag,
@@ -388,7 +396,7 @@ export const OPTIONS = {
   check: {
     argument: 'ROOT',
     description:
-      'say what is wrong with the files of a node instead of writing them; ROOT stands for its /, with --rootless for a home directory',
+      'report what is wrong with the files of a node instead of writing them; ROOT is its /, or with --rootless a home directory',
     commands: ['node-config'],
     isPath: true,
     schema: text,
@@ -402,7 +410,7 @@ export const OPTIONS = {
   },
   pool: {
     argument: 'POOL',
-    description: 'machine config pools, as worker,master',
+    description: 'machine config pools, for example worker,master',
     commands: ['node-config'],
     repeatable: true,
     schema: names,
@@ -416,7 +424,8 @@ export const OPTIONS = {
   },
   butane: {
     argument: 'VERSION',
-    description: 'version of the Butane variant openshift: that of the cluster, as 4.14.0',
+    description:
+      'version of the Butane variant openshift: the version of the cluster, for example 4.14.0',
     commands: ['node-config'],
     default: '4.12.0',
     schema: butaneVersion,
@@ -424,20 +433,21 @@ export const OPTIONS = {
   server: {
     argument: 'URL',
     description:
-      'a running server, by the address of its status listener (http://127.0.0.1:9090), or a SOURCE',
+      'running server to ask instead of a SOURCE, by the address of its status listener (http://127.0.0.1:9090)',
     commands: ['explain'],
     schema: text,
   },
   platform: {
     argument: 'OS/ARCH',
-    description: 'platforms of a multi-arch image to ask about, as linux/arm64; default: all',
+    description:
+      'platforms of a multi-arch image to ask about, for example linux/arm64; default: all',
     commands: ['explain'],
     repeatable: true,
     schema: platforms,
   },
   authfile: {
     argument: 'FILE',
-    description: 'credentials for the registry, as skopeo takes them',
+    description: 'credentials for the registry, in the format of skopeo',
     commands: ['explain'],
     isPath: true,
     schema: text,
@@ -468,13 +478,13 @@ export function optionOf(name: OptionName): Option {
   return OPTIONS[name];
 }
 
-/** What an option means to a command; of one that does not have it, what it means to most. */
+/** The description of an option for a command, or the general one. */
 export function describeOption(name: OptionName, command?: Command): string {
   const { description, wording } = optionOf(name);
   return (command && wording?.[command]) ?? description;
 }
 
-/** The values that a command knows of an option with a closed set of them. */
+/** The values that a command accepts of an option with a closed set of values. */
 export function valuesOf(name: OptionName, command?: Command): readonly string[] | undefined {
   const { schema, values } = optionOf(name);
   const all = schema instanceof z.ZodEnum ? schema.options.map(String) : undefined;

@@ -21,3 +21,27 @@ export interface World {
   /** Whether this is process 1, to which all orphans fall, and which does not bury them. */
   readonly isInit?: boolean;
 }
+
+/** Whether a stream shows colours (https://no-color.org). */
+export function hasColour(stream: StandardStream, environment: World['environment']): boolean {
+  return stream.isTTY === true && !environment['NO_COLOR'] && environment['TERM'] !== 'dumb';
+}
+
+/** The same world without colours, for the programs that are started in it too. */
+export function withoutColour(world: World): World {
+  return { ...world, environment: { ...world.environment, NO_COLOR: '1' } };
+}
+
+/** A pipe may take a long text in pieces; exiting before the last would lose it. */
+export async function write(
+  stream: NodeJS.WritableStream,
+  text: string | Uint8Array,
+): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    stream.write(text, (error) => {
+      // A reader that has seen enough (`| head`) is no fault.
+      if (error && !('code' in error && error.code === 'EPIPE')) reject(error);
+      else resolve();
+    });
+  });
+}

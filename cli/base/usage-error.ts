@@ -1,7 +1,7 @@
 import { hintOf, messageOf } from '../../generator/terms/message-of.ts';
 import { toLine } from '../../generator/terms/text.ts';
 
-/** Wrong use, or a world that does not let us work: said in one line, exit code 2. */
+/** Wrong use, or a disk, network or program that fails: told in one line, exit code 2. */
 export class Complaint extends Error {
   override readonly name = 'Complaint';
   readonly hint: string | undefined;

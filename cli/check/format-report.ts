@@ -1,9 +1,8 @@
 import { posix } from 'node:path';
 import type { CheckReport } from '../../generator/store/report.ts';
 import { formatJson } from '../../generator/terms/text.ts';
-import { hasColour } from '../base/has-colour.ts';
+import { hasColour, type World } from '../base/process-io.ts';
 import type { Settings } from '../base/options.ts';
-import type { World } from '../base/process-io.ts';
 import { readVersion } from '../base/read-version.ts';
 import { formatGithub } from './format-github.ts';
 import { formatJunit } from './format-junit.ts';

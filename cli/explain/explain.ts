@@ -1,21 +1,23 @@
 // `lookaside explain IMAGE [SOURCE]`: whether nodes that pull an image would accept it, for people
 // who were called because they do not.
+import { readFile } from 'node:fs/promises';
 import type { ExplainedImage } from '../../generator/explain/explain-image.ts';
 import { formatReference } from '../../generator/policy/signed-identity.ts';
 import type { DockerReference } from '../../generator/terms/image-name.ts';
 import { parsePulledImage } from '../../generator/terms/pulled-image.ts';
 import type { OptionName, Settings } from '../base/options.ts';
-import type { World } from '../base/process-io.ts';
 import { Complaint } from '../base/usage-error.ts';
-import { write } from '../base/write.ts';
+import { write, type World } from '../base/process-io.ts';
 import { untilStopped } from '../inputs/open-source.ts';
 import { tellRefused } from '../inputs/tell-refused.ts';
-import { checkAuthfile } from './check-authfile.ts';
 import type { ServerAnswer } from './explain-answer.ts';
 import { explainAtServer, parseServer } from './explain-at-server.ts';
 import { checkPlace, explainAtSource } from './explain-at-source.ts';
 import { type Explanation, formatExplained } from './format-explained.ts';
 import { readPlatforms } from './read-platforms.ts';
+import { messageOf } from '../../generator/terms/message-of.ts';
+
+const AUTHFILE_HINT = 'make one with `skopeo login --authfile FILE REGISTRY`';
 
 /** What a running server knows by itself. */
 const OF_A_SOURCE: readonly OptionName[] = [
@@ -50,7 +52,10 @@ async function explainImageOf(
 ): Promise<number> {
   const { format } = settings;
   if (format !== 'text' && format !== 'json') {
-    throw new Complaint(`explain knows no format ${format}`, 'use --format text or --format json');
+    throw new Complaint(
+      `explain does not support the format ${format}`,
+      'use --format text or --format json',
+    );
   }
   const image = readImage(name);
   const place = findPlace(source, settings, flags);
@@ -125,4 +130,20 @@ function withPlatform(
   image: ExplainedImage | undefined,
 ): Explanation['platforms'] {
   return image ? [{ platform, ...image }] : [];
+}
+
+/**
+ * Makes sure that skopeo can use a file of credentials: it would say so late, or not at all.
+ * @throws Complaint
+ */
+async function checkAuthfile(file: string): Promise<void> {
+  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
+    throw new Complaint(`--authfile: ${messageOf(cause)}`, AUTHFILE_HINT, { cause });
+  });
+  try {
+    JSON.parse(text);
+  } catch {
+    // What the parser says may quote a password.
+    throw new Complaint(`--authfile: expected JSON in ${file}`, AUTHFILE_HINT);
+  }
 }

@@ -3,8 +3,7 @@ import type { ExplainedImage, FoundSignature } from '../../generator/explain/exp
 import type { QuarantinedFile, SignedImage } from '../../generator/explain/reason.ts';
 import type { CheckReport } from '../../generator/store/report.ts';
 import { formatJson, toLine } from '../../generator/terms/text.ts';
-import { hasColour } from '../base/has-colour.ts';
-import type { World } from '../base/process-io.ts';
+import { hasColour, type World } from '../base/process-io.ts';
 import type { ServerAnswer } from './explain-answer.ts';
 import type { Pulled } from './read-platforms.ts';
 

@@ -2,7 +2,23 @@
 // list with one for each platform (containers/image internal/manifest). Nobody has checked it.
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { digestedBytes } from './schema1.ts';
+
+/** What else runs on the variants of an architecture, the newest first (internal/pkg/platform). */
+const VARIANTS: Readonly<Record<string, readonly string[]>> = {
+  arm: ['v8', 'v7', 'v6', 'v5'],
+  arm64: ['v8'],
+};
+
+/** Of schema 1: signed by whoever pushed it. */
+const signedSchema = z.object({
+  schemaVersion: z.literal(1),
+  signatures: z.tuple([z.object({ protected: z.string() })]).rest(z.unknown()),
+});
+
+const protectedSchema = z.object({
+  formatLength: z.int().nonnegative(),
+  formatTail: z.string(),
+});
 
 /** The manifest of one platform. */
 export interface Instance {
@@ -79,4 +95,46 @@ function parseJson(bytes: Uint8Array): unknown {
   } catch {
     return undefined;
   }
+}
+
+/**
+ * What the digest of a manifest is taken of; `parsed` is what the bytes say. It leaves out the
+ * signatures of schema 1 (docker/libtrust, ParsePrettySignature).
+ */
+function digestedBytes(bytes: Uint8Array, parsed: unknown): Uint8Array {
+  const signed = signedSchema.safeParse(parsed);
+  if (!signed.success) return bytes;
+  const [{ protected: encoded }] = signed.data.signatures;
+  try {
+    const text = Buffer.from(encoded, 'base64url').toString();
+    const { formatLength, formatTail } = protectedSchema.parse(JSON.parse(text));
+    return Buffer.concat([bytes.subarray(0, formatLength), Buffer.from(formatTail, 'base64url')]);
+  } catch {
+    return bytes;
+  }
+}
+
+/**
+ * What nodes of a platform (`os/architecture[/variant]`) get (containers/image ChooseInstance); without a variant, those of every
+ * variant. Empty where they get nothing.
+ */
+export function chooseInstances(
+  instances: readonly Instance[],
+  wanted: string,
+): readonly Instance[] {
+  const [os = '', architecture = '', variant] = wanted.split('/');
+  const base = `${os}/${architecture}`;
+  if (variant === undefined) {
+    const all = instances.filter(({ platform }) => `${platform}/`.startsWith(`${base}/`));
+    if (all.length > 0) return all;
+  } else {
+    const order = VARIANTS[architecture] ?? [];
+    const older = order.slice(order.indexOf(variant)).map((one) => `${base}/${one}`);
+    const names = order.includes(variant) ? older : [wanted];
+    for (const name of [...names, base]) {
+      const found = instances.filter(({ platform }) => platform === name);
+      if (found.length > 0) return found;
+    }
+  }
+  return instances.filter(({ platform }) => platform === ANY_OTHER);
 }

@@ -5,8 +5,13 @@ import { join } from 'node:path';
 import { formatReference } from '../../generator/policy/signed-identity.ts';
 import type { DockerReference } from '../../generator/terms/image-name.ts';
 import type { Environment } from '../base/read-settings.ts';
-import { SkopeoError, runSkopeo } from './run-skopeo.ts';
-import { explainSkopeo, isLoginWanted, isPlainHttpOnLoopback } from './skopeo.ts';
+import {
+  SkopeoError,
+  runSkopeo,
+  explainSkopeo,
+  isLoginWanted,
+  isPlainHttpOnLoopback,
+} from './skopeo.ts';
 
 /** The most that nodes read of a manifest (containers/image iolimits, MaxManifestBodySize). */
 const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;

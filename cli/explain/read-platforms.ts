@@ -6,8 +6,7 @@ import type { Settings } from '../base/options.ts';
 import type { World } from '../base/process-io.ts';
 import { Complaint } from '../base/usage-error.ts';
 import { untilStopped } from '../inputs/open-source.ts';
-import { chooseInstances } from './choose-instances.ts';
-import { type Instance, parseManifest } from './manifest.ts';
+import { chooseInstances, type Instance, parseManifest } from './manifest.ts';
 import { readManifest } from './read-manifest.ts';
 
 /** What nodes ask for: a manifest, or one of a list's for each platform. */

@@ -4,7 +4,22 @@ import { formatReference, nameOf } from '../../generator/policy/signed-identity.
 import type { DockerReference } from '../../generator/terms/image-name.ts';
 import { toLine } from '../../generator/terms/text.ts';
 import { Complaint } from '../base/usage-error.ts';
-import type { SkopeoError } from './run-skopeo.ts';
+import { ProcessLimitError, ProcessStoppedError } from '../../generator/system/process-limits.ts';
+import { runProcess } from '../../generator/system/run-process.ts';
+import type { Environment } from '../base/read-settings.ts';
+
+/** Far more than skopeo says with all its debugging. Bytes. */
+const COMPLAINT_LIMIT = 16 * 1024 * 1024;
+
+interface SkopeoOptions {
+  readonly environment: Environment;
+  /** Stops it. */
+  readonly ending: AbortSignal;
+  /** Milliseconds. */
+  readonly timeLimit: number;
+  /** The most that it may print. */
+  readonly maxBytes: number;
+}
 
 interface Cause {
   /** What skopeo says, or the registry through it. */
@@ -166,4 +181,51 @@ function unquote(quoted: string): string {
       return code <= 0x10_ff_ff ? String.fromCodePoint(code) : all;
     },
   );
+}
+
+/** It printed nothing that can be used; `failed` it has by itself, saying why. */
+export class SkopeoError extends Error {
+  override readonly name = 'SkopeoError';
+  readonly kind: 'cannot-run' | 'too-large' | 'too-late' | 'stopped' | 'failed';
+  readonly said: string;
+  constructor(kind: SkopeoError['kind'], said = '', options?: ErrorOptions) {
+    super(`skopeo: ${kind}`, options);
+    this.kind = kind;
+    this.said = said;
+  }
+}
+
+/**
+ * Runs `skopeo ARGS`, and gives what it prints.
+ * @throws SkopeoError
+ */
+export async function runSkopeo(
+  args: readonly string[],
+  { environment, ending, timeLimit, maxBytes }: SkopeoOptions,
+): Promise<Uint8Array> {
+  const options = {
+    environment,
+    ending,
+    limits: {
+      silence: timeLimit,
+      deadline: timeLimit,
+      stdout: maxBytes,
+      stderr: COMPLAINT_LIMIT,
+    },
+  };
+  const { exitCode, stdout, stderr } = await runProcess(
+    'skopeo',
+    ['skopeo', ...args],
+    options,
+  ).catch((cause: unknown) => {
+    throw new SkopeoError(kindOf(cause), '', { cause });
+  });
+  if (exitCode === 0) return stdout;
+  throw new SkopeoError('failed', stderr);
+}
+
+function kindOf(cause: unknown): SkopeoError['kind'] {
+  if (cause instanceof ProcessStoppedError) return 'stopped';
+  if (!(cause instanceof ProcessLimitError)) return 'cannot-run';
+  return cause.limit === 'stdout' || cause.limit === 'stderr' ? 'too-large' : 'too-late';
 }

@@ -1,5 +1,5 @@
-// Which flags of node-config mean something in which of its modes. In the environment and the
-// configuration file an option may be there for other runs.
+// Which flags of node-config have an effect in which of its modes. Only flags are checked: in the
+// environment and the configuration file an option may be meant for other runs.
 import type { OptionName, Settings } from '../base/options.ts';
 import { Complaint } from '../base/usage-error.ts';
 import { STANDARD_OUTPUT } from './write-files.ts';
@@ -12,7 +12,7 @@ interface Rule {
   readonly hint: string;
 }
 
-/** Flags that would be passed over in some modes. */
+/** Flags that some modes would ignore. */
 const RULES: readonly Rule[] = [
   {
     name: 'pool',
@@ -35,14 +35,14 @@ const RULES: readonly Rule[] = [
 ];
 
 /**
- * Refuses flags that would be passed over in silence.
+ * Refuses flags that would silently be ignored.
  * @throws Complaint
  */
 export function checkOptions(settings: Settings, flags: ReadonlySet<string>): void {
   const mode = modeOf(settings);
   const place = mode === 'check' || mode === 'diff' ? `--${mode}` : `--target ${mode}`;
   const wrong = RULES.find(({ name, isOf }) => flags.has(name) && !isOf(mode, settings));
-  if (wrong) throw new Complaint(`--${wrong.name} means nothing with ${place}`, wrong.hint);
+  if (wrong) throw new Complaint(`--${wrong.name} has no effect with ${place}`, wrong.hint);
 }
 
 function modeOf({ check, diff, target }: Settings): Mode {

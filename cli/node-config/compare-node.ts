@@ -32,14 +32,14 @@ export async function compareNode(
   return diffNode({ root: directory, inside }, settings, world);
 }
 
-/** Flags that would be passed over in silence; in the configuration file they are for other runs. */
+/** Refuses flags that would silently be ignored; in the configuration file they are for other runs. */
 function refuseOthers(
   flag: '--check' | '--diff',
   { check, diff, format }: Settings,
   flags: ReadonlySet<string>,
 ): void {
   if (check !== undefined && diff !== undefined) {
-    throw new Complaint('--check and --diff ask different questions', 'give one of them');
+    throw new Complaint('--check and --diff cannot be used together', 'give one of them');
   }
   if (flags.has('out')) {
     throw new Complaint(`--out writes files, and ${flag} compares them`, 'give one of them');
@@ -54,7 +54,7 @@ function refuseOthers(
   const formats = flag === '--check' ? ['text', 'json'] : ['text'];
   if (!flags.has('format') || formats.includes(format)) return;
   const hint = `use ${formats.map((known) => `--format ${known}`).join(' or ')}`;
-  throw new Complaint(`${flag} knows no format ${format}`, hint);
+  throw new Complaint(`${flag} does not support the format ${format}`, hint);
 }
 
 async function findDirectory(flag: string, path: string): Promise<string> {

@@ -10,13 +10,12 @@ import {
 import type { Policy } from '../../generator/policy/policy.ts';
 import { toPrintable } from '../../generator/terms/text.ts';
 import type { Settings } from '../base/options.ts';
-import type { World } from '../base/process-io.ts';
 import { Complaint } from '../base/usage-error.ts';
-import { write } from '../base/write.ts';
+import { write, type World } from '../base/process-io.ts';
 import { parsePolicyText, refusePrivateData } from '../inputs/read-policy-text.ts';
 import type { NodeTree } from './check-node.ts';
 import { createFiles, readNodePolicy, toNodeFilesOptions } from './describe-nodes.ts';
-import { readExistingPolicy } from './read-existing-policy.ts';
+import { readExistingPolicy } from './installed-policy.ts';
 
 /** Prints how files differ from those that would be written; settles with the exit code. */
 export async function diffNode(tree: NodeTree, settings: Settings, world: World): Promise<number> {

@@ -2,8 +2,7 @@ import { join } from 'node:path';
 import { styleText } from 'node:util';
 import type { NodeFinding } from '../../generator/nodes/check/finding.ts';
 import { formatJson, toPrintable } from '../../generator/terms/text.ts';
-import { hasColour } from '../base/has-colour.ts';
-import type { World } from '../base/process-io.ts';
+import { hasColour, type World } from '../base/process-io.ts';
 
 /** What `node-config --check` found. */
 export interface NodeReport {

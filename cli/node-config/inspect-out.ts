@@ -1,7 +1,7 @@
 // What a tree already has that the files of nodes are laid out over.
 import { basename, dirname, join } from 'node:path';
 import { collectSections } from '../../generator/nodes/check/collect-sections.ts';
-import { isPolicy } from '../../generator/nodes/is-policy.ts';
+import { isPolicy } from '../../generator/nodes/policy-file.ts';
 import type { NodeFile } from '../../generator/nodes/node-file.ts';
 import { signedScopes } from '../../generator/nodes/node-files.ts';
 import type { Policy } from '../../generator/policy/policy.ts';

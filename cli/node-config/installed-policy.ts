@@ -1,14 +1,28 @@
-// A policy.json that nodes have, beside which another is held.
+// The policy.json that nodes have now: compared with ours, and merged into.
 import { messageOf } from '../../generator/terms/message-of.ts';
-import type { PolicyJson } from '../../generator/nodes/policy-file.ts';
-import type { Loosening, StandingPolicy } from '../../generator/policy/loosenings.ts';
-import type { Requirement } from '../../generator/policy/policy.ts';
+import { type PolicyJson, readPolicyJson } from '../../generator/nodes/policy-file.ts';
+import {
+  type Loosening,
+  type StandingPolicy,
+  findLoosenings,
+} from '../../generator/policy/loosenings.ts';
+import type { Requirement, Policy } from '../../generator/policy/policy.ts';
 import type { UnreadRequirement } from '../../generator/policy/policy-json.ts';
 import { Complaint } from '../base/usage-error.ts';
 import type { Settings } from '../base/options.ts';
 import { isPrivateKeyComplaint } from '../inputs/read-keys.ts';
 import { readSignedBy } from '../inputs/read-policy.ts';
-import type { PolicyText } from '../inputs/read-policy-text.ts';
+import { type PolicyText, readPolicyText } from '../inputs/read-policy-text.ts';
+import { signedScopes } from '../../generator/nodes/node-files.ts';
+
+/** A policy to put scopes into, and what is to be said of that. */
+export interface ExistingPolicy {
+  readonly content: PolicyJson;
+  readonly warnings: readonly string[];
+}
+
+const MERGE_HINT =
+  'compare keys and signedIdentity; with --policy-root DIR its key paths start at DIR; --force merges all the same';
 
 /**
  * Reads the keys of a policy; their paths start at `root`.
@@ -85,4 +99,25 @@ function describe({ kind, scope, other, reason }: Loosening): string {
     case 'left':
       return `${around} stays, and lets through images that ${name} keeps out${why}`;
   }
+}
+
+/**
+ * Reads the policy into which --merge puts our scopes.
+ * @throws Complaint if nodes would refuse the file, or if one of our scopes, or what holds for
+ * all others, would let through what the file keeps out, unless `--force` is given.
+ */
+export async function readExistingPolicy(
+  file: string,
+  policy: Policy,
+  settings: Settings,
+): Promise<ExistingPolicy> {
+  const read = await readPolicyText('--merge', file);
+  const content = readPolicyJson(read.text);
+  const standing = await readStandingPolicy(file, read, content, settings['policy-root']);
+  const loosenings = findLoosenings(signedScopes(policy), standing);
+  const warnings = judgeLoosenings(file, content, loosenings, settings, MERGE_HINT);
+  const isOutside = standing.scopes.has('') && !policy.scopes.has('');
+  if (settings.default === undefined || !isOutside) return { content, warnings };
+  const outside = `${file}: the scope "" holds for images from registries, and not --default`;
+  return { content, warnings: [...warnings, outside] };
 }

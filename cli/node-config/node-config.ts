@@ -1,8 +1,7 @@
 // `lookaside node-config`: what nodes need to use the store, from the same description that the
 // gate judges by.
-import { adviseOn } from '../../generator/nodes/check/advice.ts';
 import { signedScopes } from '../../generator/nodes/node-files.ts';
-import { adviseOnLayout } from '../../generator/nodes/check/layout-advice.ts';
+import { adviseOnLayout, adviseOn } from '../../generator/nodes/check/advice.ts';
 import type { NodeFile } from '../../generator/nodes/node-file.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
 import { toPrintable } from '../../generator/terms/text.ts';
@@ -12,7 +11,7 @@ import { Complaint } from '../base/usage-error.ts';
 import { createFiles, readNodePolicy, toNodeFilesOptions } from './describe-nodes.ts';
 import type { Settings } from '../base/options.ts';
 import { inspectOut } from './inspect-out.ts';
-import { type ExistingPolicy, readExistingPolicy } from './read-existing-policy.ts';
+import { type ExistingPolicy, readExistingPolicy } from './installed-policy.ts';
 import type { World } from '../base/process-io.ts';
 import { STANDARD_OUTPUT, writeFiles } from './write-files.ts';
 import { checkTarget, writeTarget } from './write-target.ts';
@@ -26,7 +25,10 @@ export async function nodeConfig(
   const { out, check, diff } = settings;
   if (check !== undefined || diff !== undefined) return compareNode(settings, world, flags);
   if (out === undefined) {
-    throw new Complaint('node-config needs a place to write to', 'give --out DIR, or --out -');
+    throw new Complaint(
+      'node-config needs --out: where to write the files',
+      'give --out DIR, or --out -',
+    );
   }
   checkOptions(settings, flags);
   checkTarget(settings);
@@ -70,7 +72,7 @@ async function readExisting(
   if (settings.merge !== undefined) return readExistingPolicy(settings.merge, policy, settings);
   if (settings.default !== undefined) return undefined;
   throw new Complaint(
-    'it must be said what holds for images that no scope covers',
+    '--default is required: it decides about images outside all scopes',
     'give --default reject or --default insecureAcceptAnything, or --merge FILE',
   );
 }

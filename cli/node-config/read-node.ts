@@ -1,12 +1,12 @@
 // Reads what a node has: its own configuration, that of users, and the key files of both.
 import { findKeyPaths } from '../../generator/nodes/check/inspect-policy.ts';
-import { parsePasswdHomes } from '../../generator/nodes/check/passwd-homes.ts';
-import type {
-  ClosedEntry,
-  Found,
-  FoundConfig,
-  FoundDirectory,
-  NodeState,
+import {
+  parsePasswdHomes,
+  type ClosedEntry,
+  type Found,
+  type FoundConfig,
+  type FoundDirectory,
+  type NodeState,
 } from '../../generator/nodes/check/node-state.ts';
 import { FORBIDDEN, type Inside } from './rooted-files.ts';
 

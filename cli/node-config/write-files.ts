@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { chmod, mkdir, rm } from 'node:fs/promises';
+import { chmod, mkdir, rm, lstat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { pack } from 'tar-stream';
@@ -8,10 +8,8 @@ import type { WrittenFile } from '../../generator/nodes/targets/targets.ts';
 import { messageOf } from '../../generator/terms/message-of.ts';
 import { syncPath } from '../../generator/system/sync-paths.ts';
 import { renameDurably, writeNew } from '../../generator/system/durable.ts';
-import { checkPlaces } from './check-places.ts';
 import { Complaint } from '../base/usage-error.ts';
-import type { World } from '../base/process-io.ts';
-import { write } from '../base/write.ts';
+import { write, type World } from '../base/process-io.ts';
 
 /** What `--out` has in place of a directory. */
 export const STANDARD_OUTPUT = '-';
@@ -105,4 +103,32 @@ async function makeDirectory(path: string): Promise<void> {
 function complain(path: string, cause: unknown): never {
   const hint = 'name a directory that can be written to with --out';
   throw new Complaint(`cannot write ${path}: ${messageOf(cause)}`, hint, { cause });
+}
+
+/**
+ * Looks at where files go; paths are relative to `root`, and a link in place of a file is replaced.
+ * @throws Complaint for a directory in place of a file, and for a link on the way, which may lead
+ * out of `root`; below `/` itself there is nothing else to be led to.
+ */
+async function checkPlaces(root: string, paths: readonly string[]): Promise<void> {
+  for (const path of paths) {
+    const place = join(root, path);
+    const stats = await lstat(place).catch(() => undefined);
+    if (stats?.isDirectory()) {
+      throw new Complaint(`cannot write ${place}: it is a directory`, 'move it away');
+    }
+    if (resolve(root) !== '/') await refuseLinks(root, dirname(path));
+  }
+}
+
+async function refuseLinks(root: string, directory: string): Promise<void> {
+  if (directory === '.') return;
+  await refuseLinks(root, dirname(directory));
+  const place = join(root, directory);
+  const stats = await lstat(place).catch(() => undefined);
+  if (!stats?.isSymbolicLink()) return;
+  throw new Complaint(
+    `cannot write below ${place}: it is a symbolic link, and may lead out of ${root}`,
+    'replace it by a directory, or write to another --out',
+  );
 }

@@ -1,25 +1,123 @@
-import { createImageWriter } from '../../generator/store/checkpoint/image-writer.ts';
-import type { ImageFile } from '../../generator/store/checkpoint/checkpoint.ts';
-import { messageOf } from '../../generator/terms/message-of.ts';
+// What a server keeps of a source in the state directory for its next start. Nothing of it is needed
+// to serve: what cannot be read or written is logged, and harms nothing; what stays unwritable is shown
+// to operators until it works again.
+import { GivenUpFile } from '../../generator/openpgp/given-up-file.ts';
+import type { GivenUp } from '../../generator/openpgp/given-up.ts';
 import type { Source } from '../../generator/sources/source.ts';
+import type { ImageFile } from '../../generator/store/checkpoint/checkpoint.ts';
+import { createImageWriter } from '../../generator/store/checkpoint/image-writer.ts';
 import type { ProgramLog } from '../../generator/system/program-log.ts';
+import { messageOf } from '../../generator/terms/message-of.ts';
+import { OlderFiles } from '../../server/follow/older-files.ts';
+import { TriedCommit } from '../../server/follow/tried-commit.ts';
+import { type RefusedFile, createRefusedFile } from '../../server/refused/refused-file.ts';
 import type { Troubles } from '../../server/troubles/troubles.ts';
 import { STATE_DIRECTORY_HINT, stateFile } from '../inputs/state-file.ts';
 
-/** Where an image of a source's store is kept; undefined for a directory, which has no history. */
-export function openImage(
-  stateDirectory: string,
-  { kind, location }: Source,
-  troubles: Troubles,
-  log: ProgramLog,
-): ImageFile | undefined {
-  if (kind !== 'git') return undefined;
-  const path = stateFile(stateDirectory, location, 'image');
-  const writer = createImageWriter(path, (error) => {
+/** What is said of a file that fails. */
+interface FileWords {
+  /** What operators are told of, among the other parts of the state directory. */
+  readonly part: string;
+  readonly unreadable: string;
+  readonly unwritable: string;
+}
+
+export class StateFiles {
+  readonly #directory: string;
+  readonly #source: Pick<Source, 'kind' | 'location'>;
+  readonly #troubles: Troubles;
+  readonly #log: ProgramLog;
+
+  /** Touches nothing yet. */
+  constructor(
+    directory: string,
+    source: Pick<Source, 'kind' | 'location'>,
+    troubles: Troubles,
+    log: ProgramLog,
+  ) {
+    this.#directory = directory;
+    this.#source = source;
+    this.#troubles = troubles;
+    this.#log = log;
+  }
+
+  /** Refused pulls. */
+  openRefused(): RefusedFile {
+    const words = {
+      part: 'refused pulls',
+      unreadable: 'refused pulls of earlier runs cannot be read; counting anew',
+      unwritable: 'refused pulls cannot be kept for the next start',
+    };
+    const options = this.#optionsFor('refused', words);
+    const onUnreadable = (error: unknown): void =>
+      this.#raise(options.path, words.part, words.unreadable, error);
+    return createRefusedFile({ ...options, onUnreadable });
+  }
+
+  /** Files that are served in place of those that gpgv gives no verdict about. */
+  openOlder(): OlderFiles {
+    return new OlderFiles(
+      this.#optionsFor('older', {
+        part: 'older files',
+        unreadable: 'files that were served in place of others cannot be read',
+        unwritable: 'files that are served in place of others cannot be kept for the next start',
+      }),
+    );
+  }
+
+  /** Messages that gpgv gave up. */
+  openGivenUp(givenUp: GivenUp): GivenUpFile {
+    return new GivenUpFile(
+      givenUp,
+      this.#optionsFor('given-up', {
+        part: 'messages without a verdict',
+        unreadable: 'what gpgv gave up in earlier runs cannot be read; it is asked once more',
+        unwritable: 'what gpgv gave up cannot be kept for the next start',
+      }),
+    );
+  }
+
+  /** The commit that is being judged; undefined for a directory, which has none. */
+  openTried(): TriedCommit | undefined {
+    if (this.#source.kind !== 'git') return undefined;
+    const path = this.#pathOf('tried');
+    return new TriedCommit({
+      path,
+      elapsed: () => performance.now(),
+      onError: (error) => this.#warn(path, 'the commit that is judged cannot be noted', error),
+    });
+  }
+
+  /** The store as it was served last; undefined for a directory, which has no history. */
+  openCheckpoint(): ImageFile | undefined {
+    if (this.#source.kind !== 'git') return undefined;
+    const path = this.#pathOf('image');
     const message = 'the image of the store cannot be written; the next start is slower';
-    log.warn({ error: messageOf(error) }, message);
+    const writer = createImageWriter(path, (error) => this.#raise(path, 'image', message, error));
+    return { path, writer };
+  }
+
+  #pathOf(kind: string): string {
+    return stateFile(this.#directory, this.#source.location, kind);
+  }
+
+  #optionsFor(kind: string, { part, unreadable, unwritable }: FileWords) {
+    const path = this.#pathOf(kind);
+    return {
+      path,
+      onUnreadable: (error: unknown): void => this.#warn(path, unreadable, error),
+      onUnwritable: (error: unknown): void => this.#raise(path, part, unwritable, error),
+      onWritten: (): void => this.#troubles.clear('state-directory', part),
+    };
+  }
+
+  #warn(path: string, message: string, error: unknown): void {
+    this.#log.warn({ path, error: messageOf(error) }, message);
+  }
+
+  #raise(path: string, part: string, message: string, error: unknown): void {
+    this.#warn(path, message, error);
     const words = { message: `${message}: ${messageOf(error)}`, hint: STATE_DIRECTORY_HINT };
-    troubles.raise('state-directory', words, 'image');
-  });
-  return { path, writer };
+    this.#troubles.raise('state-directory', words, part);
+  }
 }

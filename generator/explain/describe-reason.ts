@@ -1,10 +1,14 @@
 import type { HistoryCommit } from '../sources/source.ts';
 import { parseDockerReference } from '../terms/image-name.ts';
-import { type Location, formatLocation } from '../terms/location.ts';
+import { type Location, formatLocation, parseLocation } from '../terms/location.ts';
 import type { RejectionCode } from '../terms/rejection.ts';
 import type { Reason, SignedImage } from './reason.ts';
+import type { Signature } from '../gate/judge.ts';
+import type { SignatureStore } from '../store/store.ts';
+import { formatTime } from '../terms/format-time.ts';
 
-type Found = Reason extends infer Whole
+/** A reason before it is put in words. */
+type UnwordedReason = Reason extends infer Whole
   ? Whole extends Reason
     ? Omit<Whole, 'message' | 'next'>
     : never
@@ -31,7 +35,7 @@ const ABBREVIATED = 12;
 /** Puts what was found at a place in words. */
 export function describeReason(
   place: Location,
-  found: Found,
+  found: UnwordedReason,
   circumstances: Circumstances = {},
 ): Reason {
   const words = wordsFor(place, found, circumstances);
@@ -44,7 +48,7 @@ export function describeReason(
   };
 }
 
-function wordsFor(place: Location, found: Found, { removal }: Circumstances): Words {
+function wordsFor(place: Location, found: UnwordedReason, { removal }: Circumstances): Words {
   switch (found.code) {
     case 'quarantined': {
       const [file] = found.files;
@@ -124,4 +128,26 @@ function prefixOf(repository: string, signed: string): string | undefined {
 
 function nameOf(prefix: string): string {
   return prefix === '' ? 'the root of the store' : prefix;
+}
+
+/** An image by the newest of its signatures; undefined where a directory has none. */
+export function describeImage(store: SignatureStore, directory: string): SignedImage | undefined {
+  const place = parseLocation(formatLocation(directory, 1));
+  const newest = findNewest(store.signaturesIn(directory));
+  if (!place || !newest) return undefined;
+  return {
+    repository: place.repository,
+    digest: `sha256:${place.hex}`,
+    identity: newest.claims.dockerReference,
+    signer: newest.signer?.primaryFingerprint ?? null,
+    signedAt: formatTime(newest.signedAt),
+  };
+}
+
+function findNewest(signatures: readonly Signature[]): Signature | undefined {
+  let newest = signatures[0];
+  for (const signature of signatures) {
+    if (newest && signature.signedAt > newest.signedAt) newest = signature;
+  }
+  return newest;
 }

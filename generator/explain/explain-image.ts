@@ -5,8 +5,7 @@ import { type Policy, type Scope, findScope } from '../policy/policy.ts';
 import { formatReference } from '../policy/signed-identity.ts';
 import { formatTime } from '../terms/format-time.ts';
 import type { DockerReference } from '../terms/image-name.ts';
-import { formatLocation } from '../terms/location.ts';
-import { findDirectory } from './find-directory.ts';
+import { formatLocation, formatDirectory } from '../terms/location.ts';
 import { findFault } from './find-fault.ts';
 import { type Obstacle, findObstacle } from './find-obstacle.ts';
 import { type Evidence, findReasons, findRejectedHere } from './find-reasons.ts';
@@ -146,4 +145,13 @@ const UNDECIDED: ReadonlySet<string> = new Set(['no-keys', 'also-elsewhere']);
 function toVerdict(reason: Reason | Obstacle | null): ExplainedImage['verdict'] {
   if (reason === null) return 'accepted';
   return UNDECIDED.has(reason.code) ? 'unknown' : 'refused';
+}
+
+/** Where nodes that are configured as node-config does it look for the signatures of an image. */
+function findDirectory(
+  scope: Scope | undefined,
+  { repository }: DockerReference,
+  hex: string,
+): string {
+  return formatDirectory([scope?.prefix ?? '', repository].filter(Boolean).join('/'), hex);
 }

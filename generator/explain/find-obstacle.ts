@@ -1,9 +1,14 @@
 // What a node would hold against the signatures that it finds for an image.
 import type { Signature } from '../gate/judge.ts';
 import type { Scope, SignedBy } from '../policy/policy.ts';
-import { formatReference } from '../policy/signed-identity.ts';
+import {
+  formatReference,
+  type SignedIdentity,
+  nameOf,
+  remapReference,
+} from '../policy/signed-identity.ts';
 import { type Pull, judgeFor, nearest } from './find-fault.ts';
-import { wantedName } from './wanted-name.ts';
+import type { DockerReference } from '../terms/image-name.ts';
 
 /** What stands between a node and an image, where it is not that signatures are missing. */
 export interface Obstacle {
@@ -150,4 +155,32 @@ function namesFor(unmet: readonly SignedBy[], image: Pull['image']): string {
 
 function namesOf(signatures: readonly Signature[]): string {
   return [...new Set(signatures.map(({ claims }) => claims.dockerReference))].join(', ');
+}
+
+/** Under which name an image must be signed so that a rule takes it, in words. */
+function wantedName(rule: SignedIdentity, image: DockerReference): string {
+  switch (rule.type) {
+    case 'matchExact':
+      return formatReference(image);
+    case 'matchRepository':
+      return withAnyTag(image);
+    case 'exactReference':
+      return formatReference(rule.reference);
+    case 'exactRepository':
+      return withAnyTag(rule.repository);
+    case 'matchRepoDigestOrExact':
+      return nameByDefault(image);
+    case 'remapIdentity': {
+      const remapped = remapReference(image, rule.prefix, rule.signedPrefix);
+      return remapped ? nameByDefault(remapped) : `a name below ${rule.signedPrefix}`;
+    }
+  }
+}
+
+function nameByDefault(image: DockerReference): string {
+  return image.tag === undefined ? withAnyTag(image) : formatReference(image);
+}
+
+function withAnyTag(image: DockerReference): string {
+  return `${nameOf(image)} with any tag`;
 }

@@ -5,8 +5,7 @@ import { type RejectedFile, sortByPath } from '../store/report.ts';
 import { type Sight, liesIn, rejectedBeside, rejectedFor } from './rejected-for.ts';
 import type { HistoryChange, HistoryCommit } from '../sources/source.ts';
 import type { SignatureStore } from '../store/store.ts';
-import { describeImage } from './describe-image.ts';
-import { describeReason } from './describe-reason.ts';
+import { describeImage, describeReason } from './describe-reason.ts';
 import { findNewest } from './newest-images.ts';
 import type { Reason, ReasonCode } from './reason.ts';
 

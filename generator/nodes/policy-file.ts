@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Scope, SignedBy } from '../policy/policy.ts';
 import { DEFAULT_IDENTITY, toSignedIdentityJson } from '../policy/signed-identity.ts';
 import type { KeyPlaces } from './key-files.ts';
+import type { NodeFile } from './node-file.ts';
 
 /** What holds for images that no scope covers. */
 export type DefaultRequirement = 'reject' | 'insecureAcceptAnything';
@@ -91,4 +92,9 @@ function toRequirementJson(
     ...membersFor(keyring),
     ...(rule.type !== DEFAULT_IDENTITY.type && { signedIdentity: toSignedIdentityJson(rule) }),
   };
+}
+
+/** Whether it is a policy.json. */
+export function isPolicy({ path }: NodeFile): boolean {
+  return path.endsWith('/policy.json');
 }

@@ -1,4 +1,4 @@
-// The address under which nodes find the store, as they put it together themselves
+// The address at which nodes find the store, as they put it together themselves
 // (containers/image docker/registries_d.go, lookasideStorageBaseURL): they decode its path, add
 // that of the image, and encode the whole by the rules of Go's net/url. What they would lose on the
 // way is refused here, and the rest is written as they ask for it.

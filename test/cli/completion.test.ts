@@ -111,7 +111,7 @@ describe('completion', () => {
 
     it('explains what it offers', async () => {
       const commands = await complete('lookaside ');
-      assert.equal(commands.get('check'), 'say of every file whether it may be published');
+      assert.equal(commands.get('check'), 'check every file and report which can be published');
       const options = await complete('lookaside show --');
       assert.match(options.get('--keys') ?? '', /^public keys to verify signatures with/);
       assert.ok(!options.has('--on-invalid'));

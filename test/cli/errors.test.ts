@@ -103,12 +103,15 @@ describeWith(['git', 'git-http-backend', 'gpg'], 'lookaside complains', () => {
         ['check', '.', '--format', 'xml'],
         {
           message: /^--format: expected text, json, github, sarif or junit, got "xml"$/,
-          hint: /form of the report/,
+          hint: /format of the report/,
         },
       ],
       'a format that show does not know': [
         ['show', 'x', '--format', 'junit'],
-        { message: /^show knows no format junit$/, hint: /use --format text or --format json/ },
+        {
+          message: /^show does not support the format junit$/,
+          hint: /use --format text or --format json/,
+        },
       ],
       'no FILE to show': [['show'], { message: /^missing required argument 'FILE'$/ }],
       'a flag that show does not take': [

@@ -1,7 +1,7 @@
 // For every option, values that it takes, with what they become, and values that it refuses, with what
 // is said of them.
 import type { OptionName } from '../../cli/base/options.ts';
-import { TARGET_NAMES } from '../../generator/nodes/targets/target-names.ts';
+import { TARGET_NAMES } from '../../generator/nodes/targets/target.ts';
 
 const LONG = 'x'.repeat(300);
 interface Samples {

@@ -190,7 +190,10 @@ describeWith(['gpg', 'gpgv', 'git'], 'lookaside show', () => {
       const { code, stdout, stderr } = await show(['sig', '--format', format]);
       assert.equal(code, 2);
       assert.equal(stdout, '');
-      assert.match(stderr, new RegExp(`^lookaside: show knows no format ${format}\nhint: `));
+      assert.match(
+        stderr,
+        new RegExp(`^lookaside: show does not support the format ${format}\nhint: `),
+      );
     }
   });
 

@@ -4,7 +4,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { appendFile, copyFile, mkdir, readFile, readdir, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
-import { TARGET_NAMES } from '../../generator/nodes/targets/target-names.ts';
+import { TARGET_NAMES } from '../../generator/nodes/targets/target.ts';
 import { runInProcess } from '../cli/run-in-process.ts';
 import { parsePackets } from '../fuzz/packet.ts';
 import { describeWith } from '../with-tools.ts';

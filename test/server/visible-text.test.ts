@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { formatComplaint } from '../../cli/base/usage-error.ts';
-import { formatShown } from '../../cli/format-shown.ts';
+import { formatShown } from '../../cli/show.ts';
 import { escapeJson, formatJson, toLine } from '../../generator/terms/text.ts';
 import { reject } from '../../generator/terms/rejection.ts';
 import { MAX_LOG_LINE, createProgramLog } from '../../generator/system/program-log.ts';

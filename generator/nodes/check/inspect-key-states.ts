@@ -1,10 +1,21 @@
 // Whether the keys that a node should have are good where they lie, and the same as ours.
-import { compareLives, toKeyState } from '../../openpgp/key-state.ts';
+import { compareLives, toKeyState, type KeyState } from '../../openpgp/key-state.ts';
 import type { KeyInfo, Keyring } from '../../openpgp/openpgp-js.ts';
 import type { SignedBy } from '../../policy/policy.ts';
-import { type NodeFinding, createFinding } from './finding.ts';
+import { type NodeFinding, createFinding, type NodeFindingCode } from './finding.ts';
 import type { PlacedKeys } from './inspect-keys.ts';
-import { type JudgeKeyOptions, judgeKey, nameKey, sayKeyState } from './judge-key.ts';
+import { toPrintable } from '../../terms/text.ts';
+
+export type KeyFaultCode = Extract<
+  NodeFindingCode,
+  'key-revoked' | 'key-cannot-sign' | 'key-expired' | 'key-expires-soon'
+>;
+
+export interface JudgeKeyOptions {
+  readonly now: Date;
+  /** Keys that expire within this time are told of, in milliseconds. */
+  readonly expiryWarning: number;
+}
 
 /** Which of the wanted keys are no good where they lie, or soon, or are other copies. */
 export function inspectKeyStates(
@@ -79,4 +90,51 @@ function lifeOf({ key, keyring }: Copy) {
 
 function stateOf(copy: Copy, now: Date) {
   return toKeyState(copy.key.expires, lifeOf(copy), now);
+}
+
+/** The fault of a key in a state, if it has one. */
+export function judgeKey(
+  state: KeyState,
+  { now, expiryWarning }: JudgeKeyOptions,
+): KeyFaultCode | undefined {
+  switch (state.kind) {
+    case 'revoked':
+      return 'key-revoked';
+    case 'cannot-sign':
+      return 'key-cannot-sign';
+    case 'expired':
+      return 'key-expired';
+    case 'expires': {
+      const left = Date.parse(state.at) - now.getTime();
+      return left > expiryWarning ? undefined : 'key-expires-soon';
+    }
+    case 'good':
+    case 'unknown':
+      return undefined;
+  }
+}
+
+/** What sentences say of a key in a state. */
+export function sayKeyState(state: KeyState): string {
+  switch (state.kind) {
+    case 'revoked':
+      return 'is revoked';
+    case 'cannot-sign':
+      return state.since === undefined
+        ? 'has no part that may sign'
+        : `has had no part that may sign since ${state.since}`;
+    case 'expired':
+      return `has expired on ${state.at}`;
+    case 'expires':
+      return `expires on ${state.at}`;
+    case 'good':
+      return 'does not expire';
+    case 'unknown':
+      return 'cannot be read here';
+  }
+}
+
+/** A key as sentences name it. */
+export function nameKey({ fingerprint, userIds }: KeyInfo): string {
+  return `${fingerprint} (${toPrintable(userIds.join(', '))})`;
 }

@@ -1,10 +1,12 @@
 // Everything that is wrong with a node, in one list.
 import { type NodeFinding, createFinding } from './finding.ts';
-import { inspectModes } from './inspect-modes.ts';
 import { inspectPolicy } from './inspect-policy.ts';
 import { inspectRegistries } from './inspect-registries.ts';
-import type { FoundConfig, NodeState } from './node-state.ts';
+import type { FoundConfig, NodeState, ClosedEntry } from './node-state.ts';
 import type { WantedNode } from './wanted-node.ts';
+
+const OCTAL = 8;
+const MODE_DIGITS = 4;
 
 /** The faults of a node and what people should look at, by path; each once. */
 export async function inspectNode(
@@ -68,4 +70,14 @@ function describeHiding(
   if (own.length === 0) return undefined;
   const codes = new Set(own.map(({ code }) => code));
   return `expected what the system has, got what hides it, with ${[...codes].join(', ')}`;
+}
+
+/** What keeps the tools of users, who are not root, from what they read as root's do. */
+function inspectModes(closed: readonly ClosedEntry[]): readonly NodeFinding[] {
+  return closed.map(({ path, isDirectory, mode }) => {
+    const expected = isDirectory ? 'a directory that is open to all' : 'a file that all may read';
+    const digits = mode.toString(OCTAL).padStart(MODE_DIGITS, '0');
+    const message = `expected ${expected}, got one of mode ${digits}`;
+    return createFinding('not-readable-by-users', path, message, { severity: 'warning' });
+  });
 }

@@ -11,8 +11,12 @@ import {
 } from '../../policy/policy-json.ts';
 import { isJson } from '../../terms/strict-json.ts';
 import { isAsStrictAs } from '../../policy/strictness.ts';
-import { type Difference, compareRequirements } from './compare-requirements.ts';
-import { describeDifference, nameRequirements } from './describe-difference.ts';
+import {
+  describeDifference,
+  nameRequirements,
+  type Difference,
+  compareRequirements,
+} from './compare-requirements.ts';
 import { type NodeFinding, createFinding, nameScope } from './finding.ts';
 import { inspectKeyStates } from './inspect-key-states.ts';
 import {

@@ -2,8 +2,7 @@
 import { type CollectedSections, collectSections } from './collect-sections.ts';
 import { type NodeFinding, createFinding, nameScope } from './finding.ts';
 import { READ_MEMBERS, storeIn } from './find-store.ts';
-import { inspectStore } from './inspect-store.ts';
-import { judgeStore } from './judge-store.ts';
+import { judgeStore, inspectStore } from './inspect-store.ts';
 import type { FoundConfig } from './node-state.ts';
 import { findAround } from '../../policy/scope-chain.ts';
 import { type WantedNode, storeOf } from './wanted-node.ts';

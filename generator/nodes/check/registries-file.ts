@@ -1,8 +1,7 @@
 // A file of registries.d as nodes read it: whatever they cannot read fails every pull, and what
 // they do not know they pass over without a word (containers/image docker/registries_d.go).
-import { parseAllDocuments } from 'yaml';
+import { parseAllDocuments, type Document, isScalar, visit } from 'yaml';
 import { messageOf } from '../../terms/message-of.ts';
-import { findRepeatedKey } from './find-repeated-key.ts';
 
 /** The members of a section that hold addresses. */
 export type Members = ReadonlyMap<string, string>;
@@ -113,4 +112,24 @@ function guessScopes(value: unknown): readonly string[] {
   if (!(value instanceof Map)) return [];
   const names = [...value.keys()].map(String);
   return names.some((name) => SECTION.includes(name)) ? [''] : names;
+}
+
+/**
+ * Where a mapping of a YAML document has a key for the second time, as an offset into its text;
+ * undefined if none does. The parser's own look at it takes hours for a file of some megabytes.
+ */
+export function findRepeatedKey(document: Document): number | undefined {
+  let offset: number | undefined;
+  visit(document, {
+    Map: (_key, { items }) => {
+      const names = new Set<unknown>();
+      for (const { key } of items) {
+        if (!isScalar(key)) continue;
+        if (names.has(key.value)) offset ??= key.range?.[0] ?? 0;
+        names.add(key.value);
+      }
+      return offset === undefined ? undefined : visit.BREAK;
+    },
+  });
+  return offset;
 }

@@ -2,9 +2,8 @@
 // MachineConfigs from.
 import { Document, Scalar, type DocumentOptions } from 'yaml';
 import { NODE_FILE_MODE, type NodeFile } from '../node-file.ts';
-import { formatDataUrl } from './data-url.ts';
-import { explainName } from './machine-config-advice.ts';
-import { nameMachineConfig } from './machine-config-name.ts';
+import { formatDataUrl } from './encode.ts';
+import { explainName, nameMachineConfig } from './machine-config.ts';
 import type { TargetOptions, WrittenFile } from './target.ts';
 
 /** Of which butane reads numbers: 0644 is octal. */

@@ -5,3 +5,8 @@ const LINE = /.{1,76}/g;
 export function formatBase64Lines(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('base64').replaceAll(LINE, '$&\n');
 }
+
+/** A file as Ignition and Butane take it in place of an address. */
+export function formatDataUrl(bytes: Uint8Array): string {
+  return `data:text/plain;charset=utf-8;base64,${Buffer.from(bytes).toString('base64')}`;
+}

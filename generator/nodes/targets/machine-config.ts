@@ -1,9 +1,26 @@
+// MachineConfigs, and what the machine-config operator does with them. It merges by name
+// (pkg/controller/common, MergeMachineConfigs), and of two MachineConfigs with the same file the later
+// name wins: the name decides whose policy.json a node gets.
 import { Document } from 'yaml';
-import { NODE_FILE_MODE, type NodeFile } from '../node-file.ts';
-import { formatDataUrl } from './data-url.ts';
-import { explainName } from './machine-config-advice.ts';
-import { nameMachineConfig } from './machine-config-name.ts';
-import type { TargetOptions, WrittenFile } from './target.ts';
+import { z } from 'zod';
+import { type NodeFile, NODE_FILE_MODE } from '../node-file.ts';
+import { formatDataUrl } from './encode.ts';
+import { type TargetOptions, type WrittenFile, TargetError } from './target.ts';
+import { isPolicy } from '../policy-file.ts';
+import { KEY_DIRECTORY } from '../key-files.ts';
+
+/** Pools that every cluster has. */
+const OWN_POOLS: ReadonlySet<string> = new Set(['master', 'worker']);
+
+const defaultSchema = z.object({
+  default: z
+    .array(z.object({ type: z.string() }))
+    .refine((all) => all.some(({ type }) => type === 'reject')),
+});
+
+/** What metadata.name may be in Kubernetes. */
+const KUBERNETES_NAME =
+  /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/;
 
 const NO_FOLDING = { lineWidth: 0 };
 
@@ -46,4 +63,75 @@ function toIgnitionFile({ path, bytes }: NodeFile, ignition: string) {
     overwrite: true,
     contents: { source: formatDataUrl(bytes) },
   };
+}
+
+/**
+ * A name behind everything that the operator itself generates for a pool.
+ * @throws TargetError if there is none for this pool, or Kubernetes would refuse it.
+ */
+export function nameMachineConfig(pool: string, name: string): string {
+  const ours = `99-zz-${pool}-${name}`;
+  if (!KUBERNETES_NAME.test(ours)) {
+    const rule =
+      'expected a name of lower-case letters, digits, dots and dashes for a MachineConfig';
+    throw new TargetError(`${rule}, got ${JSON.stringify(ours)}`, 'give --name lookaside');
+  }
+  // A custom pool gets the files of worker too.
+  const behind = [pool, 'worker'].map(nameGenerated).find((theirs) => ours < theirs);
+  if (behind === undefined) return ours;
+  throw new TargetError(
+    `the pool ${pool}: its ${behind} would come after ${ours}, and its policy.json win`,
+    `write for another pool, and give its MachineConfig a name behind ${behind} yourself`,
+  );
+}
+
+/** The MachineConfig in which the operator has a policy.json of its own. */
+export function nameGenerated(pool: string): string {
+  return `99-${pool}-generated-registries`;
+}
+
+/** The comment at the head of a file, a leading blank in each line. */
+export function explainName(pool: string, name: string): string {
+  return ` Written by lookaside node-config, for the pool ${pool}.
+
+ The name: as soon as there are allowed or blocked registries (image.config.openshift.io/cluster),
+ a ClusterImagePolicy or an ImagePolicy, the machine-config operator writes a policy.json too, in
+ ${nameGenerated(pool)}. Of two MachineConfigs with the same file the later name wins,
+ so a name like 50-${name} would lose its policy then, without a word.
+
+ What it undoes: with this name it is the operator's policy.json that loses. What it says is in
+ force only as far as it was merged into this one (--merge FILE); make this file anew when it
+ changes.`;
+}
+
+/** What people have to know before they apply MachineConfigs with these files. */
+export function adviseOnMachineConfigs(
+  files: readonly NodeFile[],
+  { pools }: TargetOptions,
+): readonly string[] {
+  const advice = [
+    "the operator's own policy.json loses to this one: allowed and blocked registries and ClusterImagePolicy objects hold only as far as --merge has put them in",
+    'a namespace with an ImagePolicy is judged by /etc/crio/policies, which the operator writes without these scopes',
+  ];
+  if (rejectsByDefault(files)) {
+    advice.push(
+      "by default this policy rejects: the cluster's own images are refused too where no scope covers them",
+    );
+  }
+  if (pools.every((pool) => OWN_POOLS.has(pool))) {
+    advice.push(
+      'a custom pool puts its own MachineConfigs behind those of worker: add it to --pool',
+    );
+  }
+  if (files.some(({ path }) => path.startsWith(`${KEY_DIRECTORY}/`))) {
+    advice.push(
+      `nodes are drained and started anew for a change below /${KEY_DIRECTORY}: --keys-as data or no-reboot needs a reload of CRI-O only`,
+    );
+  }
+  return advice;
+}
+
+function rejectsByDefault(files: readonly NodeFile[]): boolean {
+  const policies = files.filter(isPolicy).map(({ bytes }) => Buffer.from(bytes).toString());
+  return policies.some((text) => defaultSchema.safeParse(JSON.parse(text)).success);
 }

@@ -3,6 +3,20 @@ import type { Scope } from '../../policy/policy.ts';
 import type { NodeFile } from '../node-file.ts';
 import type { StoreUrl } from '../store-url.ts';
 
+/** The forms in which a node's files can be written down. */
+export const TARGET_NAMES = [
+  'files',
+  'machineconfig',
+  'butane',
+  'script',
+  'ansible',
+  'kickstart',
+  'cloud-init',
+  'flatpak',
+] as const;
+
+export type TargetName = (typeof TARGET_NAMES)[number];
+
 /** A file for people or their tools, below the directory that they name. */
 export interface WrittenFile {
   readonly path: string;

@@ -5,10 +5,8 @@ import { writeCloudInit } from './cloud-init.ts';
 import { writeFlatpakOptions } from './flatpak.ts';
 import { writeInstallScript } from './install-script.ts';
 import { writeKickstart } from './kickstart.ts';
-import { adviseOnMachineConfigs } from './machine-config-advice.ts';
-import { writeMachineConfigs } from './machine-config.ts';
-import type { TargetName } from './target-names.ts';
-import type { Target } from './target.ts';
+import { adviseOnMachineConfigs, writeMachineConfigs } from './machine-config.ts';
+import type { TargetName, Target } from './target.ts';
 
 export type { WrittenFile } from './target.ts';
 

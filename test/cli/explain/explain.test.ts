@@ -42,7 +42,10 @@ describe('lookaside explain', () => {
       ],
       'of a format that it does not know': [
         [BY_DIGEST, '.', '--format', 'junit'],
-        { message: /^explain knows no format junit$/, hint: /--format text or --format json/ },
+        {
+          message: /^explain does not support the format junit$/,
+          hint: /--format text or --format json/,
+        },
       ],
       'of a platform that is none': [
         [BY_DIGEST, '.', '--platform', 'amd64'],

@@ -3,7 +3,7 @@ import { type KeyObject, createHash, generateKeyPairSync, sign } from 'node:cryp
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
-import { parseManifest } from '../../../cli/explain/manifest.ts';
+import { chooseInstances, parseManifest } from '../../../cli/explain/manifest.ts';
 import { runOrThrow } from '../../e2e/run.ts';
 import { useTemporary } from '../../e2e/temporary.ts';
 import { describeWith } from '../../with-tools.ts';
@@ -146,4 +146,31 @@ describeWith(['skopeo'], 'generator: the digest of a signed manifest of schema 1
     const plain = createHash('sha256').update(payload).digest('hex');
     assert.equal(stdout.trim(), `sha256:${plain}`);
   });
+});
+
+const choose = (platforms: readonly string[], wanted: string) =>
+  chooseInstances(
+    platforms.map((platform) => ({ platform, hex: '', isList: false })),
+    wanted,
+  ).map(({ platform }) => platform);
+
+describe('generator: what nodes choose of a list', () => {
+  const cases: readonly (readonly [readonly string[], wanted: string, readonly string[]])[] = [
+    [['linux/amd64', 'linux/arm64'], 'linux/arm64', ['linux/arm64']],
+    [['linux/amd64', 'linux/arm64'], 'linux/arm64/v8', ['linux/arm64']],
+    [['linux/arm64', 'linux/arm64/v8'], 'linux/arm64/v8', ['linux/arm64/v8']],
+    [['linux/arm/v5', 'linux/arm/v6'], 'linux/arm/v7', ['linux/arm/v6']],
+    [['linux/arm/v7'], 'linux/arm/v6', []],
+    [['linux/arm/v6', 'linux/arm/v7'], 'linux/arm', ['linux/arm/v6', 'linux/arm/v7']],
+    [['linux/amd64', 'linux/amd64/v3'], 'linux/amd64/v2', ['linux/amd64']],
+    [['linux/amd64', 'any other'], 'linux/s390x', ['any other']],
+    [['linux/amd64', 'any other'], 'linux/arm64/v8', ['any other']],
+    [['linux/amd64', 'any other'], 'linux/amd64', ['linux/amd64']],
+    [['linux/arm64'], 'linux/arm', []],
+  ];
+  for (const [platforms, wanted, chosen] of cases) {
+    it(`${wanted} of ${platforms.join(', ')}`, () => {
+      assert.deepEqual(choose(platforms, wanted), chosen);
+    });
+  }
 });

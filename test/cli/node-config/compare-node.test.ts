@@ -123,7 +123,7 @@ describeWith(['gpg'], 'lookaside node-config compares', () => {
     [
       'both questions',
       ['--diff', '.', '--check', '.'],
-      '--check and --diff ask different questions',
+      '--check and --diff cannot be used together',
     ],
     [
       '--out and --check',
@@ -132,8 +132,16 @@ describeWith(['gpg'], 'lookaside node-config compares', () => {
     ],
     ['--out and --diff', ['--out', '-', '--diff', '.'], '--out writes files, and --diff compares'],
     ['--merge and --check', ['--merge', 'x', '--check', '.'], '--check takes what the policy'],
-    ['a report for CI', ['--check', '.', '--format', 'sarif'], '--check knows no format sarif'],
-    ['a difference as JSON', ['--diff', '.', '--format', 'json'], '--diff knows no format json'],
+    [
+      'a report for CI',
+      ['--check', '.', '--format', 'sarif'],
+      '--check does not support the format sarif',
+    ],
+    [
+      'a difference as JSON',
+      ['--diff', '.', '--format', 'json'],
+      '--diff does not support the format json',
+    ],
     ['a root that is not there', ['--check', 'nowhere'], '--check: cannot read nowhere: '],
     [
       'a file for a root',

@@ -24,7 +24,7 @@ describeWith(['gpg'], 'lookaside node-config complains', () => {
   const cases: Readonly<Record<string, Complaining>> = {
     'no --out': {
       args: () => [...team(), ...REJECTING],
-      message: /^node-config needs a place to write to$/,
+      message: /^node-config needs --out: where to write the files$/,
       hint: /^hint: give --out DIR, or --out -$/,
     },
     'an operand': {
@@ -59,7 +59,7 @@ describeWith(['gpg'], 'lookaside node-config complains', () => {
     },
     'no default': {
       args: () => [...out(), ...team()],
-      message: /^it must be said what holds for images that no scope covers$/,
+      message: /^--default is required: it decides about images outside all scopes$/,
       hint: /^hint: give --default reject or --default insecureAcceptAnything, or --merge FILE$/,
     },
     'a scope in the file and in a flag': {
@@ -151,34 +151,34 @@ describeWith(['gpg'], 'lookaside node-config complains', () => {
     },
     'pools of files': {
       args: () => [...out(), ...REJECTING, ...team(), '--pool', 'worker'],
-      message: /^--pool means nothing with --target files$/,
+      message: /^--pool has no effect with --target files$/,
       hint: /^hint: it is for --target machineconfig and butane$/,
     },
     'a version of Ignition in Butane': {
       args: () => [...out(), ...REJECTING, ...team(), '--target=butane', '--ignition=3.4.0'],
-      message: /^--ignition means nothing with --target butane$/,
+      message: /^--ignition has no effect with --target butane$/,
     },
     'a version of Butane in a script': {
       args: () => [...out(), ...REJECTING, ...team(), '--target=script', '--butane=4.16.0'],
-      message: /^--butane means nothing with --target script$/,
+      message: /^--butane has no effect with --target script$/,
     },
     'a form of report for files': {
       args: () => [...out(), ...REJECTING, ...team(), '--format', 'json'],
-      message: /^--format means nothing with --target files$/,
+      message: /^--format has no effect with --target files$/,
       hint: /^hint: it is for --check$/,
     },
     'force without anything to force': {
       args: () => ['--out', '-', ...REJECTING, ...team(), '--force'],
-      message: /^--force means nothing with --target files$/,
+      message: /^--force has no effect with --target files$/,
       hint: /^hint: it is for --merge, and for --out DIR with --target files$/,
     },
     'force beside --check': {
       args: () => ['--check', at(), ...team(), '--force'],
-      message: /^--force means nothing with --check$/,
+      message: /^--force has no effect with --check$/,
     },
     'pools beside --diff': {
       args: () => ['--diff', at(), ...team(), '--pool', 'infra'],
-      message: /^--pool means nothing with --diff$/,
+      message: /^--pool has no effect with --diff$/,
     },
     'a link that may lead out of the tree': {
       args: async () => {

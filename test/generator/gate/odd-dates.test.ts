@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import { formatShown } from '../../../cli/format-shown.ts';
+import { formatShown } from '../../../cli/show.ts';
 import { describeSignature } from '../../../generator/explain/describe-signature.ts';
 import { formatClaims } from '../../../generator/store/report.ts';
 import { formatTime } from '../../../generator/terms/format-time.ts';

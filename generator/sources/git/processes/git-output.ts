@@ -3,10 +3,10 @@
 /** A mark begins with it. */
 const NUL = 0x00;
 
-/** The word behind the first mark: what comes before is of others. */
-export const BEGIN = 'begin';
-/** The word behind the mark that says that nothing more comes. */
-export const OVER = 'over';
+/** The word behind the first mark, as run-git.sh prints it: what comes before is of others. */
+const BEGIN = 'begin';
+/** The word behind the mark that says that nothing more comes, as take-orders.sh prints it. */
+const OVER = 'over';
 
 /** Gives what comes between two marks to a callback, piece by piece. */
 export class GitOutput {

@@ -6,6 +6,7 @@
 // What talks to a remote, what takes long and what a refresh needs goes through here. What is asked
 // of the clone alone at a start, or seldom, is forked by this process itself (git-child.ts).
 import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import type { Writable } from 'node:stream';
 import { ProcessStartError, signalGroup } from '../../../system/process-limits.ts';
 import { processStarts } from '../../../system/process-starts.ts';
@@ -18,10 +19,12 @@ import {
   STOP_GRACE,
 } from './running-git.ts';
 import { type Environment, GitKilledError } from './git-child.ts';
-import { BEGIN, OVER, createLineReader } from './git-output.ts';
-import { NICENESS, giveWayAsSession } from './give-way.ts';
+import { createLineReader } from './git-output.ts';
+import { giveWayAsSession } from './give-way.ts';
 import { SourceError } from '../../source.ts';
 
+const TAKE_ORDERS = readFileSync(new URL('take-orders.sh', import.meta.url), 'utf8');
+const RUN_GIT = readFileSync(new URL('run-git.sh', import.meta.url), 'utf8');
 const MINUTE = 60_000;
 const MIB = 1024 * 1024;
 
@@ -45,89 +48,8 @@ export interface GitRunnerOptions {
   readonly processor?: number | undefined;
 }
 
-/** How often it is looked, 10 ms apart, whether anybody is left of a group that was killed. */
-const LEFTOVER_TRIES = 20;
 /** A shell that has not said by then that nothing is left of a git hangs. Milliseconds. */
 const ANSWER_LIMIT = 5000;
-
-/**
- * Runs git with its arguments. What it prints comes between two marks; the second has its exit code.
- * Where a file may not grow without end, a write beyond that fails, and git says so.
- */
-const RUN = `
-{ echo ${NICENESS} >/proc/$$/autogroup; } 2>/dev/null
-mark=$1 blocks=$2
-shift 2
-if [ "$blocks" != - ]; then
-  trap '' XFSZ
-  ulimit -f "$blocks"
-fi
-printf '\\000%s${BEGIN}\\n' "$mark" >&2
-printf '\\000%s${BEGIN}\\n' "$mark"
-# Neither what stops git nor a git that cannot be started shall keep this from saying how it ended.
-trap : TERM
-command eval 'git "$@"'
-code=$?
-printf '\\000%s%s\\n' "$mark" "$code" >&2
-printf '\\000%s%s\\n' "$mark" "$code"
-`;
-
-/**
- * Takes orders. `run` reads as many words as it says, one a line, and starts git with them: no word
- * is ever evaluated. It says who leads its group: 0 where a shell can make none, because it has
- * neither setsid(1) nor job control. `end` kills what is left of the group, waits for it, passes over
- * what git has not read, up to a line that is the mark, and marks the end of what was printed. When
- * nobody gives orders any more, what runs is ended.
- * With a processor as its argument, all that it starts stays on that one, if there is taskset(1).
- */
-const SCRIPT = `
-if [ "$1" ]; then taskset -cp "$1" $$ >/dev/null 2>&1; fi
-script=$2
-set -m 2>/dev/null
-leader= group=yes
-case $- in
-  *m*) ;;
-  *) if command -v setsid >/dev/null; then leader=setsid; else group=; fi ;;
-esac
-job=
-while IFS=' ' read -r order mark blocks talk count; do
-  if [ "$order" = end ]; then
-    if [ "$job" ]; then
-      if [ "$group" ]; then kill -KILL "-$job"; fi
-      wait "$job"
-      # Whoever is being killed may still finish a write. Those whom nobody buries stay for ever.
-      tries=${LEFTOVER_TRIES}
-      while [ "$group" ] && [ "$tries" -gt 0 ] && kill -0 "-$job"; do
-        sleep 0.01
-        tries=$((tries - 1))
-      done
-    fi 2>/dev/null
-    job=
-    while IFS= read -r word <&4 && [ "$word" != "$mark" ]; do :; done
-    printf '\\000%s${OVER}\\n' "$mark" >&2
-    printf '\\000%s${OVER}\\n' "$mark"
-    continue
-  fi
-  set --
-  while [ "$count" -gt 0 ]; do
-    IFS= read -r word
-    set -- "$@" "$word"
-    count=$((count - 1))
-  done
-  if [ "$talk" = yes ]; then input='<&4'; else input='</dev/null'; fi
-  if command eval '$leader /bin/sh -c "$script" sh "$mark" "$blocks" "$@"' "$input" '3>&- 4<&- &'; then
-    job=$!
-    if [ "$group" ]; then echo "started $job" >&3; else echo 'started 0' >&3; fi
-  else
-    echo unstarted >&3
-  fi
-done
-if [ "$job" ]; then
-  [ "$group" ] && job=-$job
-  kill -TERM "$job" && sleep 1
-  kill -KILL "$job"
-fi 2>/dev/null
-`;
 
 /** A shell for all, and one git at a time. */
 export class GitRunner {
@@ -145,7 +67,7 @@ export class GitRunner {
   constructor(environment: Environment, { limits = {}, ending, processor }: GitRunnerOptions = {}) {
     this.#limits = { ...GIT_LIMITS, ...limits };
     this.#ending = ending;
-    const args = ['-c', SCRIPT, 'sh', String(processor ?? ''), RUN];
+    const args = ['-c', TAKE_ORDERS, 'sh', String(processor ?? ''), RUN_GIT];
     try {
       this.#shell = spawn('/bin/sh', args, {
         cwd: '/',

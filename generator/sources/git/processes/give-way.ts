@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { setPriority } from 'node:os';
 
 /** As nice(1) counts. */
-export const NICENESS = 10;
+const NICENESS = 10;
 
 /** Lets others go before a process, and before those that it starts from now on. */
 export function giveWay(pid: number): void {

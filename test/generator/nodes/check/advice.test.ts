@@ -1,5 +1,10 @@
 import assert from 'node:assert/strict';
-import { type AdviceOptions, adviseOn } from '../../../../generator/nodes/check/advice.ts';
+import {
+  type AdviceOptions,
+  adviseOn,
+  adviseOnLayout,
+} from '../../../../generator/nodes/check/advice.ts';
+import type { NodeFilesOptions } from '../../../../generator/nodes/node-files.ts';
 import { parseStoreUrl } from '../../../../generator/nodes/store-url.ts';
 import type { Keyring } from '../../../../generator/openpgp/openpgp-js.ts';
 import { createPolicy, createScope } from '../../../../generator/policy/policy.ts';
@@ -107,5 +112,65 @@ describe('generator: advice on files for nodes', () => {
     assert.match(await told(-1), /\) has expired on \S+Z; /);
     assert.match(await told(-1, 0), /\) has expired on \S+Z; /);
     assert.equal((await told(29)).split('\n').length, 1);
+  });
+});
+
+const LAYOUT: NodeFilesOptions = { ...OPTIONS, byDefault: 'insecureAcceptAnything' };
+
+const adviseBeside = (options: Partial<NodeFilesOptions> = {}, name = 'quay.io'): string => {
+  const scopes = [createScope(name, undefined, [{ type: 'insecureAcceptAnything' }])];
+  return adviseOnLayout(scopes, { ...LAYOUT, ...options }).join('\n');
+};
+
+describe('generator: advice on what nodes already have', () => {
+  const existing = { default: [{ type: 'reject' }], transports: {} };
+
+  it('tells of other files with the same scopes', () => {
+    assert.match(
+      adviseBeside({ existing }),
+      /^nodes fail every pull if another file .* has one of .*$/,
+    );
+    assert.match(
+      adviseBeside({}, ''),
+      /^nodes fail every pull .* has default-docker or one of these/,
+    );
+  });
+
+  it('tells that the policy is replaced, where it is not merged', () => {
+    assert.match(
+      adviseBeside(),
+      /^the policy\.json of nodes is replaced as a whole: --merge FILE keeps/m,
+    );
+    assert.doesNotMatch(adviseBeside({ existing }), /replaced/);
+  });
+
+  it('tells what a rejecting default does to local images', () => {
+    const rejecting = { byDefault: 'reject' } as const;
+    assert.match(
+      adviseBeside(rejecting),
+      /^--default reject also refuses images from dir:, oci:, .*load/m,
+    );
+    assert.match(
+      adviseBeside({ ...rejecting, staging: '/s' }),
+      /skopeo copy --sign-by fails there/,
+    );
+    assert.doesNotMatch(adviseBeside(), /--default reject/);
+  });
+
+  it('tells that --default does not hold beside keys for all images', () => {
+    const kept = /^keys without a scope hold for all other images from registries: --default /m;
+    assert.match(adviseBeside({ existing }, ''), kept);
+    assert.doesNotMatch(adviseBeside(), kept);
+    assert.doesNotMatch(adviseBeside({ existing, byDefault: undefined }, ''), kept);
+  });
+
+  it('tells users of Docker Hub from its official images', () => {
+    assert.match(
+      adviseBeside({}, 'docker.io/busybox'),
+      /^docker\.io\/busybox covers images of the user busybox; .* docker\.io\/library\/busybox$/m,
+    );
+    for (const name of ['docker.io', 'docker.io/library', 'docker.io/a/b', 'quay.io/busybox']) {
+      assert.doesNotMatch(adviseBeside({}, name), /of the user/);
+    }
   });
 });

@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { parse, parseAllDocuments } from 'yaml';
 import { z } from 'zod';
-import { adviseOnMachineConfigs } from '../../../../generator/nodes/targets/machine-config-advice.ts';
 import {
+  adviseOnMachineConfigs,
   nameGenerated,
   nameMachineConfig,
-} from '../../../../generator/nodes/targets/machine-config-name.ts';
-import { writeMachineConfigs } from '../../../../generator/nodes/targets/machine-config.ts';
+  writeMachineConfigs,
+} from '../../../../generator/nodes/targets/machine-config.ts';
 import { TargetError } from '../../../../generator/nodes/targets/target.ts';
 import { FILES, OPTIONS, anyFiles, anyText, textOf, toFile } from './samples.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { parseDocument } from 'yaml';
-import { findRepeatedKey } from '../../../../generator/nodes/check/find-repeated-key.ts';
+import { findRepeatedKey } from '../../../../generator/nodes/check/registries-file.ts';
 
 const find = (text: string): number | undefined =>
   findRepeatedKey(parseDocument(text, { uniqueKeys: false }));

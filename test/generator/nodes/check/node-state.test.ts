@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { MAX_HOMES, parsePasswdHomes } from '../../../../generator/nodes/check/passwd-homes.ts';
+import { MAX_HOMES, parsePasswdHomes } from '../../../../generator/nodes/check/node-state.ts';
 
 const line = (home: string): string => `me:x:1000:1000:Me:${home}:/bin/sh`;
 

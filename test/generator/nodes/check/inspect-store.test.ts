@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { judgeStore } from '../../../../generator/nodes/check/judge-store.ts';
+import { judgeStore } from '../../../../generator/nodes/check/inspect-store.ts';
 
 const STORE = 'https://sig.example.com/team';
 

@@ -1,0 +1,65 @@
+// What a server reads at its start, and again at SIGHUP.
+import { readFile } from 'node:fs/promises';
+import { createSecureContext } from 'node:tls';
+import { messageOf } from '../../generator/terms/message-of.ts';
+import type { TlsFiles } from '../../server/listen/listener.ts';
+import type { Reloadable } from '../../server/start-server.ts';
+import type { Settings } from '../base/options.ts';
+import { Complaint } from '../base/usage-error.ts';
+import { readPolicy } from '../inputs/read-policy.ts';
+
+/**
+ * Reads keys, policy, webhook secrets and certificates.
+ * @throws Complaint naming the file that cannot be used.
+ */
+export async function readReloadable(settings: Settings): Promise<Reloadable> {
+  const { 'tls-cert': certFile, 'tls-key': keyFile, 'webhook-secret-file': secretFile } = settings;
+  if ((certFile === undefined) !== (keyFile === undefined)) {
+    throw new Complaint('TLS needs both --tls-cert and --tls-key', 'give the one that is missing');
+  }
+  return {
+    policy: await readPolicy(settings),
+    webhookSecrets: secretFile === undefined ? [] : await readSecrets(secretFile),
+    tls:
+      certFile !== undefined && keyFile !== undefined
+        ? await readTls(certFile, keyFile)
+        : undefined,
+  };
+}
+
+async function readTls(certFile: string, keyFile: string): Promise<TlsFiles> {
+  const cert = await readNamed(certFile, '--tls-cert');
+  const key = await readNamed(keyFile, '--tls-key');
+  try {
+    createSecureContext({ cert, key });
+  } catch (cause) {
+    throw new Complaint(
+      `--tls-cert ${certFile} and --tls-key ${keyFile} cannot be used: ${messageOf(cause)}`,
+      'both must be PEM, and the key that of the certificate',
+      { cause },
+    );
+  }
+  return { cert, key };
+}
+
+async function readSecrets(file: string): Promise<readonly string[]> {
+  const text = (await readNamed(file, '--webhook-secret-file')).toString('utf8');
+  const secrets = text.split(/\r?\n/).filter((line) => line !== '');
+  if (secrets.length === 0) {
+    throw new Complaint(
+      `${file}: expected a webhook secret, got an empty file`,
+      'make one with `openssl rand -hex 32`',
+    );
+  }
+  return secrets;
+}
+
+async function readNamed(file: string, flag: string): Promise<Buffer> {
+  try {
+    return await readFile(file);
+  } catch (cause) {
+    const isForbidden = /\b(?:EACCES|EPERM)\b/.test(messageOf(cause));
+    const hint = isForbidden ? 'make it readable for the user that runs lookaside' : undefined;
+    throw new Complaint(`${flag}: cannot read ${file}: ${messageOf(cause)}`, hint, { cause });
+  }
+}
