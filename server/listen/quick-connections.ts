@@ -12,7 +12,6 @@ import { everySecond } from '../lookups/cached-per-second.ts';
 import type { Held } from './connection-limit.ts';
 import { inTheWay } from '../troubles/failures.ts';
 import { type PlainHeaders, readPlainRequest } from './plain-request.ts';
-import { createReader } from './read-in-place.ts';
 
 export interface QuickAnswer {
   /** As {@link formatHead} makes it. */
@@ -75,7 +74,6 @@ export function formatHead(status: number, headers: Headers): string {
 export function createQuickConnections(options: QuickConnectionsOptions): QuickConnections {
   const { answer, handOver, onSilent, limits } = options;
   const connections = new Set<Connection>();
-  const read = createReader();
   const write = createAnswerWriter();
   /** As Node ends the headers of a connection that is kept. */
   const transport = everySecond(
@@ -116,14 +114,12 @@ export function createQuickConnections(options: QuickConnectionsOptions): QuickC
     const onData = (chunk: Buffer): void => {
       if (inTheWay(() => answerChunk(connection, chunk))) return;
       connection.release();
-      handOver(socket, Buffer.from(chunk));
+      handOver(socket, chunk);
     };
-    const stopReading = read(socket, onData);
     const onEnd = (): void => void socket.end();
     const release = (): void => {
       connections.delete(connection);
-      stopReading();
-      socket.off('end', onEnd).off('close', release);
+      socket.off('data', onData).off('end', onEnd).off('close', release);
     };
     const connection: Connection = {
       socket,
@@ -134,7 +130,7 @@ export function createQuickConnections(options: QuickConnectionsOptions): QuickC
     };
     connections.add(connection);
     // A client that goes away is none of our troubles.
-    socket.on('end', onEnd).on('close', release).on('error', ignore);
+    socket.on('data', onData).on('end', onEnd).on('close', release).on('error', ignore);
   };
 
   const look = (connection: Connection): void => {
