@@ -5,9 +5,13 @@ import type { Policy } from '../generator/policy/policy.ts';
 import type { Source } from '../generator/sources/source.ts';
 import type { SignatureStore } from '../generator/store/store.ts';
 import { toPrintable } from '../generator/terms/text.ts';
-import { type AccessLogForm, type LoggedRequest, createAccessLog } from './lookups/access-log.ts';
+import {
+  type AccessLogForm,
+  type LineSink,
+  type LoggedRequest,
+  createAccessLog,
+} from './lookups/access-log.ts';
 import { afterLookups } from './follow/yield-to-lookups.ts';
-import type { LineSink } from './lookups/batch-lines.ts';
 import { createClientAddress } from './listen/client-address.ts';
 import { type JudgeMemory, type StoreJudge, judgeWithMemory } from './follow/judge-with-memory.ts';
 import { createLazyHandler } from './deferred-app.ts';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createSecureContext } from 'node:tls';
 import { pino } from 'pino';
-import type { LineSink } from '../../server/lookups/batch-lines.ts';
+import type { LineSink } from '../../server/lookups/access-log.ts';
 import { Failures } from '../../server/troubles/failures.ts';
 import { Reload } from '../../server/follow/reload.ts';
 import { type ProgramLog, createProgramLog } from '../../generator/system/program-log.ts';

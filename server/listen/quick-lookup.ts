@@ -5,8 +5,7 @@ import type { LoggedRequest } from '../lookups/access-log.ts';
 import { EMPTY_HEADERS, servedHeaders } from '../lookups/answer-headers.ts';
 import { findSignature } from '../lookups/find-signature.ts';
 import type { Answer } from '../lookups/lookup.ts';
-import { MAX_BODY } from './answer-writer.ts';
-import { type QuickAnswer, formatHead } from './quick-connections.ts';
+import { MAX_BODY, type QuickAnswer, formatHead } from './quick-connections.ts';
 
 export interface QuickLookupOptions {
   /** The store in force; undefined before the first generation. */

@@ -1,9 +1,8 @@
 // One line a lookup, in the form that operators grep already.
-import { setImmediate } from 'node:timers/promises';
+import { setImmediate as endOfTurn } from 'node:timers/promises';
 import type { ReasonCode } from '../../generator/explain/reason.ts';
 import { parseLocation } from '../../generator/terms/location.ts';
-import { type LineSink, batchLines } from './batch-lines.ts';
-import { everySecond } from './cached-per-second.ts';
+import { cachedPerSecond } from './cached-per-second.ts';
 import type { Answer } from './lookup.ts';
 
 export type AccessLogForm = 'combined' | 'json' | 'none';
@@ -33,18 +32,40 @@ export interface AccessLog {
 /** Why there is no signature in a directory; a line waits for it. */
 export type ReasonOf = (directory: string) => ReasonCode | Promise<ReasonCode>;
 
+/** Where lines go; it buffers them itself. */
+export interface LineSink {
+  readonly write: (lines: string) => unknown;
+}
+
 /** Makes the log; the JSON form alone has reasons. */
 export function createAccessLog(
   form: AccessLogForm,
   sink: LineSink,
   reasonOf: ReasonOf,
 ): AccessLog {
-  const { write } = batchLines(sink);
+  const write = createBatch(sink);
   if (form === 'json') return createJsonLog(write, reasonOf);
   const format = createCombined();
   return {
     log: form === 'none' ? () => undefined : (...logged) => write(format(...logged)),
     flush: async () => undefined,
+  };
+}
+
+/**
+ * Gathers the lines of one turn of the event loop into one write, as sinks do much work for each. The
+ * write comes in the same turn as the answers, so before anybody can have read one of them.
+ */
+function createBatch(sink: LineSink): (line: string) => void {
+  let lines = '';
+  const flush = (): void => {
+    const all = lines;
+    lines = '';
+    sink.write(all);
+  };
+  return (line) => {
+    if (lines === '') setImmediate(flush);
+    lines += line;
   };
 }
 
@@ -72,13 +93,13 @@ function createJsonLog(write: (line: string) => void, reasonOf: ReasonOf): Acces
     flush: async () => {
       await Promise.all(waiting);
       // Lines of one turn are written together, at its end.
-      await setImmediate();
+      await endOfTurn();
     },
   };
 }
 
 function createCombined(): (request: LoggedRequest, answer: Answer) => string {
-  const formatTimeOnce = everySecond(formatTime);
+  const formatTimeOnce = cachedPerSecond(formatTime);
   // Most lines begin and end as the one before.
   let client = '';
   let time = '';

@@ -66,5 +66,5 @@ export async function startListener(options: {
     ...(limits ? { limits } : {}),
     ...(maxConnections === undefined ? {} : { maxConnections }),
   });
-  return { ...listener, log, requests };
+  return Object.assign(listener, { log, requests });
 }
