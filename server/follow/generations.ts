@@ -13,7 +13,7 @@ import { type Rejection, isRejection } from '../../generator/terms/rejection.ts'
 import { type RejectedFile, isRejected, reportOther } from '../../generator/store/report.ts';
 import { type Snapshot, type Source, StateRefusedError } from '../../generator/sources/source.ts';
 import type { JudgedFile, SignatureStore } from '../../generator/store/store.ts';
-import { afterLookups } from './yield-to-lookups.ts';
+import { yieldToLookups } from './yield-to-lookups.ts';
 import { inTheWay } from '../troubles/failures.ts';
 import { JudgingAgain, isDeferred, patience, renewLapsed } from './judging-again.ts';
 import { loadState } from './load-state.ts';
@@ -240,7 +240,7 @@ export class Generations {
     this.#refusals.clear();
     onDecided(null);
     if (advance.result === 'changed' && this.#served) {
-      await new Promise<void>(afterLookups);
+      await new Promise<void>(yieldToLookups);
       await this.#note(before, this.#served);
     }
     return advance;
@@ -369,7 +369,7 @@ export class Generations {
       this.#served = { store, snapshot, judge, generation };
       return { result: 'unchanged' };
     }
-    await new Promise<void>(afterLookups);
+    await new Promise<void>(yieldToLookups);
     const prepared = store.prepare([...changes, ...olderFor(changes, store)]);
     const rejected = [...prepared.rejectedFiles()];
     const faults = isRefusing ? broughtBy(changes, rejected, store) : [];
