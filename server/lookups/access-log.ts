@@ -23,9 +23,12 @@ export interface LoggedRequest {
 }
 
 export interface AccessLog {
-  /** Logs an answer, before it can have been read; a line that has to wait follows soon. */
+  /**
+   * Logs an answer. The line is written at the end of this turn of the event loop, or of the next one
+   * where requests came faster than they were answered; a line with a reason follows when that is known.
+   */
   readonly log: (request: LoggedRequest, answer: Answer) => void;
-  /** Settles when no line is waiting any more. */
+  /** Settles when the line of every answer so far is written. */
   readonly flush: () => Promise<void>;
 }
 
@@ -48,13 +51,12 @@ export function createAccessLog(
   const format = createCombined();
   return {
     log: form === 'none' ? () => undefined : (...logged) => write(format(...logged)),
-    flush: async () => undefined,
+    flush: endOfTurn,
   };
 }
 
 /**
- * Gathers the lines of one turn of the event loop into one write, as sinks do much work for each. The
- * write comes in the same turn as the answers, so before anybody can have read one of them.
+ * Gathers the lines of one turn of the event loop into one write, as sinks do much work for each.
  */
 function createBatch(sink: LineSink): (line: string) => void {
   let lines = '';
@@ -92,7 +94,6 @@ function createJsonLog(write: (line: string) => void, reasonOf: ReasonOf): Acces
     },
     flush: async () => {
       await Promise.all(waiting);
-      // Lines of one turn are written together, at its end.
       await endOfTurn();
     },
   };
