@@ -45,7 +45,7 @@ const STATUS_CONNECTIONS = 256;
 
 /** What may be read again while the server runs. */
 export interface Reloadable {
-  /** What is asked of signatures. */
+  /** What signatures have to meet. */
   readonly policy: Policy;
   readonly webhookSecrets: readonly string[];
   readonly tls: TlsFiles | undefined;
@@ -57,25 +57,25 @@ export interface ServerOptions
     JudgeMemory,
     Pick<RefresherOptions, 'now' | 'tried' | 'older' | 'lookForGpgv' | 'hasGpgv'> {
   readonly source: Source;
-  /** Where refused pulls are kept between runs; undefined for nowhere. */
+  /** Keeps refused pulls between runs; undefined for nowhere. */
   readonly refusedFile: RefusedFile | undefined;
-  /** What operators are told of. */
+  /** What is wrong with the server, for operators. */
   readonly troubles: Troubles;
   /** Told of what fails unexpectedly. */
   readonly failures: Failures;
-  /** Milliseconds after which a refresh is told of as hanging; ten minutes unless told. */
+  /** Milliseconds after which a refresh counts as hanging; ten minutes by default. */
   readonly hangingAfter?: number;
   readonly onInvalid: 'quarantine' | 'refuse';
   readonly listen: { readonly host: string; readonly port: number };
   readonly statusListen: { readonly host: string; readonly port: number };
-  /** To the store, at once; the system may allow fewer. */
+  /** At once, to the store; the system may allow fewer. */
   readonly maxConnections?: number;
   /** Milliseconds between two polls; 0 for none. */
   readonly poll: number;
   readonly accessLog: AccessLogForm;
   readonly accessLogSink: LineSink;
   readonly trustedProxies: readonly string[];
-  /** Where nodes find the store; undefined if nobody said. */
+  /** Where nodes find the store; undefined if that is not configured. */
   readonly url: StoreUrl | undefined;
   /** Called once, when the first generation is served at `url`. */
   readonly onServing: (url: string, store: SignatureStore, generation: Generation) => void;
@@ -84,9 +84,9 @@ export interface ServerOptions
 export interface RunningServer {
   readonly url: string;
   readonly statusUrl: string;
-  /** Takes new keys, secrets and certificates into use, judges everything anew and refreshes. */
+  /** Puts new keys, secrets and certificates into force, judges everything again and refreshes. */
   readonly reload: (next: Reloadable) => void;
-  /** Whether the next start knows of what is served now, as far as that works. */
+  /** Whether the next start knows what is served now, or noting it was tried in vain. */
   readonly isNoted: () => boolean;
   readonly stop: () => Promise<void>;
 }
@@ -376,7 +376,11 @@ function follow(options: ServerOptions, refresher: Refresher): () => Promise<voi
   hanging.start();
   const stopWatching = source.watch(
     () => refresher.request('change'),
-    (error) => log.warn({ error: error.message }, 'changes are not announced; polling goes on'),
+    (error) =>
+      log.warn(
+        { error: error.message },
+        'the source cannot be watched for changes; polling goes on',
+      ),
   );
   const polling = poll > 0 ? setInterval(() => refresher.request('poll'), poll) : undefined;
   return async () => {

@@ -26,19 +26,19 @@ const READ = [
 // Pages of other sites can send a browser here. They must not make it do anything, nor, where only this
 // machine is meant to read, read the answer under a name of their own that leads here (DNS rebinding).
 
-/** Answers 403 to what a page of another site asks for; programs send none of these headers. */
+/** Answers 403 to requests from pages of other sites. Programs do not send these headers. */
 const refuseCrossSite: RequestHandler = (request, response, next) => {
   const { origin, host, 'sec-fetch-site': site = 'none' } = request.headers;
   const isOwn = origin === undefined || hostOf(origin) === host;
   if (isOwn && (site === 'none' || site === 'same-origin')) next();
-  else sendJson(response.status(403), { message: 'a page of another site may not ask for this' });
+  else sendJson(response.status(403), { message: 'pages of other sites may not do this' });
 };
 
-/** Over the loopback, answers 403 to requests by a name that anybody may have made lead there. */
+/** On the loopback, answers 403 to requests that use a name which others may have pointed there. */
 export const refuseOtherHosts: RequestHandler = (request, response, next) => {
   const { localAddress = '' } = request.socket;
   if (!LOOPBACK.test(localAddress) || isLocal(request.headers.host ?? '')) next();
-  else response.status(403).type('text').send('ask by the address, or by localhost\n');
+  else response.status(403).type('text').send('use the address of this listener, or localhost\n');
 };
 
 const LOOPBACK = /^(?:(?:::ffff:)?127\..*|::1)$/;

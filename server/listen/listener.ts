@@ -1,5 +1,5 @@
-// An HTTP or HTTPS server that slow and broken clients cannot hold, and that stops without
-// cutting anybody off.
+// An HTTP or HTTPS server that slow and broken clients cannot block, and that lets running requests end
+// when it stops.
 import { once } from 'node:events';
 import {
   type IncomingMessage,
@@ -63,11 +63,11 @@ export const LISTENER_LIMITS: Limits = {
 };
 /** The request line and the headers; nodes send less than 500. Bytes. */
 export const MAX_HEADER_SIZE = 16 * 1024;
-/** Of connections at once; each takes some 10 KB. */
+/** Connections at once; each takes some 10 KB. */
 export const MAX_CONNECTIONS = 10_000;
-/** Between two lines of the log about connections that the system could not give. Milliseconds. */
+/** At most one error of the listener is reported in this time. Milliseconds. */
 const TOLD_EVERY = 60_000;
-/** The headers' time, for the handshake before them. Milliseconds. */
+/** As long as for headers. Milliseconds. */
 const HANDSHAKE_TIMEOUT = 10_000;
 /** Requests that have not ended this long after the stop are cut off. Milliseconds. */
 const STOP_LIMIT = 8_000;
@@ -219,11 +219,11 @@ function createHttpServer({ tls, handle }: ListenerOptions, limits: Limits): Ser
     ? createSecureServer({ ...httpOptions, ...toTlsOptions(tls), ...tlsOptions }, handle)
     : createServer(httpOptions, handle);
   server.timeout = limits.socketTimeout;
-  // A client that has said all still gets its answer, whenever that comes. Node's types leave it out.
+  // A client that has closed its side still gets its answer. Node's types lack this option.
   Object.assign(server, { httpAllowHalfOpen: true });
   server.on('clientError', answerBrokenRequest);
   server.on('connect', refuseTunnel);
-  // By default an expectation that is not known is answered with 417, which fails a pull.
+  // Node answers an expectation that it does not know with 417, which fails a pull.
   server.on('checkExpectation', handle);
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
     noteExpectation(response);
@@ -236,7 +236,7 @@ function isSecure(server: Server | SecureServer): server is SecureServer {
   return server instanceof SecureServer;
 }
 
-/** Connections on which a TLS handshake goes on, by the other end: it ends on another socket. */
+/** Connections in a TLS handshake, by the client's address: the handshake ends on another socket. */
 class Handshakes {
   readonly #looks = new Map<string, { readonly socket: Socket; looks: number }>();
 

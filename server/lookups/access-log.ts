@@ -1,4 +1,4 @@
-// One line a lookup, in the form that operators grep already.
+// One line a lookup, in a form that operators know how to search.
 import { setImmediate as endOfTurn } from 'node:timers/promises';
 import type { ReasonCode } from '../../generator/explain/reason.ts';
 import { parseLocation } from '../../generator/terms/location.ts';
@@ -9,13 +9,13 @@ export type AccessLogForm = 'combined' | 'json' | 'none';
 
 const MONTHS = 'JanFebMarAprMayJunJulAugSepOctNovDec';
 
-/** What a log says of a request. Node gives each byte of it as one character. */
+/** What is logged of a request. Each byte of it is one character, as Node gives it. */
 export interface LoggedRequest {
   /** An address, or `-`. */
   readonly client: string;
   readonly method: string;
   readonly target: string;
-  /** The target has no character that a log escapes. */
+  /** Whether the target has no character that the log escapes. */
   readonly isPlain: boolean;
   readonly httpVersion: string;
   readonly referer: string | undefined;
@@ -32,7 +32,7 @@ export interface AccessLog {
   readonly flush: () => Promise<void>;
 }
 
-/** Why there is no signature in a directory; a line waits for it. */
+/** Why a directory has no signature; the line waits for the answer. */
 export type ReasonOf = (directory: string) => ReasonCode | Promise<ReasonCode>;
 
 /** Where lines go; it buffers them itself. */
@@ -40,7 +40,7 @@ export interface LineSink {
   readonly write: (lines: string) => unknown;
 }
 
-/** Makes the log; the JSON form alone has reasons. */
+/** Makes the log; only the JSON form has reasons. */
 export function createAccessLog(
   form: AccessLogForm,
   sink: LineSink,
@@ -101,7 +101,7 @@ function createJsonLog(write: (line: string) => void, reasonOf: ReasonOf): Acces
 
 function createCombined(): (request: LoggedRequest, answer: Answer) => string {
   const formatTimeOnce = cachedPerSecond(formatTime);
-  // Most lines begin and end as the one before.
+  // Most lines begin and end as the one before, so both are kept.
   let client = '';
   let time = '';
   let start = '';
