@@ -4,7 +4,7 @@ import type { StoreUrl } from '../generator/nodes/store-url.ts';
 import type { Policy } from '../generator/policy/policy.ts';
 import type { ProgramLog } from '../generator/system/program-log.ts';
 import type { Refresher } from './follow/refresher.ts';
-import { type WebhookOptions, createWebhook } from './follow/webhook/webhook.ts';
+import { Webhook, type WebhookOptions } from './follow/webhook/webhook.ts';
 import { createPageHeaders } from './html/page-headers.ts';
 import { createLanding } from './landing/landing.ts';
 import { PAGE_SOURCES } from './landing/render-page.ts';
@@ -17,9 +17,9 @@ export interface AppOptions extends Pick<WebhookOptions, 'branch' | 'onDelivery'
   readonly refresher: Pick<Refresher, 'store' | 'status' | 'request'>;
   readonly lookup: Lookup;
   readonly webhookSecrets: () => readonly string[];
-  /** What is asked of signatures, as of now. */
+  /** The policy in force. */
   readonly policy: () => Policy;
-  /** Where nodes find the store; undefined if nobody said. */
+  /** Where nodes find the store; undefined if that is not configured. */
   readonly url: StoreUrl | undefined;
   readonly trustedProxies: readonly string[];
   /** Told of what fails unexpectedly. */
@@ -35,21 +35,19 @@ export function createApp(options: AppOptions): Express {
   app.disable('x-powered-by');
   app.enable('strict routing');
   app.enable('case sensitive routing');
-  // Told by those proxies alone whether they were asked over TLS.
+  // Only those proxies are believed when they say that they were asked over TLS.
   if (trustedProxies.length > 0) app.set('trust proxy', [...trustedProxies]);
   app.use(createPageHeaders(PAGE_SOURCES));
   app.use(createLanding({ policy, url, refresher }));
-  app.use(
-    '/webhook',
-    createWebhook({
-      secrets: webhookSecrets,
-      branch,
-      onPush: (commit) => refresher.request('webhook', commit),
-      onDelivery,
-      log,
-      clientOf: createClientAddress(trustedProxies),
-    }),
-  );
+  const webhook = new Webhook({
+    secrets: webhookSecrets,
+    branch,
+    onPush: (commit) => refresher.request('webhook', commit),
+    onDelivery,
+    log,
+    clientOf: createClientAddress(trustedProxies),
+  });
+  app.use('/webhook', webhook.createRouter());
   app.use((request, response) => lookup.answerUnknown(request, response));
   app.use(createFailedRequest('a request', { failures, log }));
   return app;

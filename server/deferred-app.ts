@@ -1,54 +1,52 @@
 import type { RequestListener } from 'node:http';
 
-/** Answers requests with what is loaded later. */
-export interface LazyHandler {
-  readonly handle: RequestListener;
-  /** Loads it, unless it is loaded already; `onError` is told of what fails. */
-  readonly load: () => Promise<void>;
-}
-
-/** When to try again, in seconds: what failed to load may be there by then. */
+/** When to ask again, in seconds: what failed to load may be there by then. */
 const RETRY_AFTER = '5';
 
 /**
- * Requests that come before all is loaded wait for it; those that follow are answered at once. When
- * that fails, those that wait get 503, and the next request tries again.
+ * An app that is loaded when it is first needed. Requests that come before it is there wait for it.
+ * When loading fails, those that wait get 503, and the next request tries again.
  */
-export function createLazyHandler(
-  load: () => Promise<RequestListener>,
-  onError: (error: unknown) => void,
-): LazyHandler {
-  let loaded: RequestListener | undefined;
-  let loading: Promise<void> | undefined;
-  const loadNow = async (): Promise<void> => {
+export class DeferredApp {
+  readonly #load: () => Promise<RequestListener>;
+  readonly #onError: (error: unknown) => void;
+  #loaded: RequestListener | undefined;
+  #loading: Promise<void> | undefined;
+
+  /** `onError` is told why it cannot be loaded, and of what it throws at requests that waited. */
+  constructor(load: () => Promise<RequestListener>, onError: (error: unknown) => void) {
+    this.#load = load;
+    this.#onError = onError;
+  }
+
+  readonly handle: RequestListener = (request, response) => {
+    if (this.#loaded) this.#loaded(request, response);
+    else void this.#handleLater(request, response);
+  };
+
+  /** Loads it, unless that is done or under way. Never rejects. */
+  async load(): Promise<void> {
+    this.#loading ??= this.#loadNow();
+    return this.#loading;
+  }
+
+  async #loadNow(): Promise<void> {
     try {
-      loaded = await load();
+      this.#loaded = await this.#load();
     } catch (error) {
-      loading = undefined;
-      onError(error);
+      this.#loading = undefined;
+      this.#onError(error);
     }
-  };
-  const loadOnce = async (): Promise<void> => {
-    loading ??= loadNow();
-    return loading;
-  };
-  const handleLater = async (
-    ...[request, response]: Parameters<RequestListener>
-  ): Promise<void> => {
-    await loadOnce();
+  }
+
+  async #handleLater(...[request, response]: Parameters<RequestListener>): Promise<void> {
+    await this.load();
     try {
-      if (loaded) loaded(request, response);
+      if (this.#loaded) this.#loaded(request, response);
       else response.writeHead(503, { 'Retry-After': RETRY_AFTER }).end();
     } catch (error) {
-      onError(error);
+      this.#onError(error);
       response.destroy();
     }
-  };
-  return {
-    load: loadOnce,
-    handle: (request, response) => {
-      if (loaded) loaded(request, response);
-      else void handleLater(request, response);
-    },
-  };
+  }
 }

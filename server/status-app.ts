@@ -1,12 +1,12 @@
 // The status listener, for operators: health, state, and a way to ask for a refresh.
-import express, { type Express } from 'express';
+import { isIP } from 'node:net';
+import express, { type Express, type RequestHandler } from 'express';
 import { createFailedRequest } from './troubles/failed-request.ts';
 import { createPageHeaders } from './html/page-headers.ts';
 import { allowOnly } from './status/allow-only.ts';
 import { createExplainJson } from './json/explain-json.ts';
 import { createStatusPages } from './status/pages.ts';
 import { createRefusedJson } from './json/refused-json.ts';
-import { refuseCrossSite, refuseOtherHosts } from './refuse-strangers.ts';
 import { STATUS_SOURCES } from './status/render-frame.ts';
 import { createRepositoriesJson } from './json/repositories-json.ts';
 import { sendJson } from './status/send-json.ts';
@@ -22,6 +22,35 @@ const READ = [
   '/explain.json',
   '/metrics',
 ];
+
+// Pages of other sites can send a browser here. They must not make it do anything, nor, where only this
+// machine is meant to read, read the answer under a name of their own that leads here (DNS rebinding).
+
+/** Answers 403 to requests from pages of other sites. Programs do not send these headers. */
+const refuseCrossSite: RequestHandler = (request, response, next) => {
+  const { origin, host, 'sec-fetch-site': site = 'none' } = request.headers;
+  const isOwn = origin === undefined || hostOf(origin) === host;
+  if (isOwn && (site === 'none' || site === 'same-origin')) next();
+  else sendJson(response.status(403), { message: 'pages of other sites may not do this' });
+};
+
+/** On the loopback, answers 403 to requests that use a name which others may have pointed there. */
+export const refuseOtherHosts: RequestHandler = (request, response, next) => {
+  const { localAddress = '' } = request.socket;
+  if (!LOOPBACK.test(localAddress) || isLocal(request.headers.host ?? '')) next();
+  else response.status(403).type('text').send('use the address of this listener, or localhost\n');
+};
+
+const LOOPBACK = /^(?:(?:::ffff:)?127\..*|::1)$/;
+
+function hostOf(origin: string): string | undefined {
+  return URL.canParse(origin) ? new URL(origin).host : undefined;
+}
+
+function isLocal(host: string): boolean {
+  const name = host.replace(/:\d*$/, '').replace(/^\[(.*)\]$/, '$1');
+  return name === '' || name.toLowerCase() === 'localhost' || isIP(name) !== 0;
+}
 
 /** The Express app of the status listener. */
 export function createStatusApp(services: StatusServices): Express {

@@ -3,7 +3,7 @@
 import { pino } from 'pino';
 import type { ProgramLog } from '../../generator/system/program-log.ts';
 import { messageOf } from '../../generator/terms/message-of.ts';
-import type { LineSink } from '../../server/lookups/batch-lines.ts';
+import type { LineSink } from '../../server/lookups/access-log.ts';
 import type { Troubles } from '../../server/troubles/troubles.ts';
 
 const STDOUT = 1;

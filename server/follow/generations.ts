@@ -1,6 +1,6 @@
-// The states of the store, one after another: how a snapshot of the source becomes the next
-// one, in one step, or is refused; and how the one in force stays true while time goes by. What is
-// in force stays so until something whole takes its place.
+// The states of the store, one after another. A snapshot of the source becomes the next one in a single
+// step, or is refused; meanwhile verdicts that time has changed are renewed in the one in force. A state
+// stays in force until a complete one takes its place.
 import { availableParallelism } from 'node:os';
 import pLimit from 'p-limit';
 import { checkEntries } from '../../generator/gate/check-entries.ts';
@@ -13,7 +13,7 @@ import { type Rejection, isRejection } from '../../generator/terms/rejection.ts'
 import { type RejectedFile, isRejected, reportOther } from '../../generator/store/report.ts';
 import { type Snapshot, type Source, StateRefusedError } from '../../generator/sources/source.ts';
 import type { JudgedFile, SignatureStore } from '../../generator/store/store.ts';
-import { afterLookups } from './yield-to-lookups.ts';
+import { yieldToLookups } from './yield-to-lookups.ts';
 import { inTheWay } from '../troubles/failures.ts';
 import { JudgingAgain, isDeferred, patience, renewLapsed } from './judging-again.ts';
 import { loadState } from './load-state.ts';
@@ -35,7 +35,7 @@ export interface Generation {
   readonly loadedAt: string;
 }
 
-/** What a snapshot led to. */
+/** What became of a snapshot. */
 export type Advance = { readonly result: 'changed' | 'unchanged' } | Refusal;
 
 export interface GenerationsOptions {
@@ -47,9 +47,9 @@ export interface GenerationsOptions {
   readonly troubles: Troubles;
   /** Gives the time of day. */
   readonly now: () => Date;
-  /** Which state is being judged, for the next run; undefined where nothing outlives this one. */
+  /** Remembers for the next run which state is being judged; undefined without a state directory. */
   readonly tried: TriedCommit | undefined;
-  /** What is served in place of files without a verdict, for the next run; undefined as `tried`. */
+  /** Remembers what is served in place of files without a verdict; undefined as `tried`. */
   readonly older: OlderFiles | undefined;
   /** Called once, when the first generation is loaded. */
   readonly onFirstLoad: (store: SignatureStore, generation: Generation) => void;
@@ -58,16 +58,16 @@ export interface GenerationsOptions {
 }
 
 /**
- * What files in an unusual form, which may keep gpgv busy for seconds each, may hold up a generation.
- * The others of them are judged afterwards. Milliseconds.
+ * How long files in an unusual form, each of which may keep gpgv busy for seconds, may hold up a
+ * generation. The rest of them is judged afterwards. Milliseconds.
  */
 const PATIENCE = 5000;
 
-/** The part of the server that has a trouble with the state directory here. */
+/** Names this part of the server in the trouble `state-directory`. */
 const NOTED = 'served state';
 const NOTHING_OLDER: OlderByPath = new Map();
 
-/** What is in force: a store, the snapshot that it was made from, and the judge of all of it. */
+/** What is in force: a store, the snapshot that it was made from, and the judge of all its files. */
 interface Served {
   readonly store: SignatureStore;
   readonly snapshot: Snapshot;
@@ -79,13 +79,13 @@ export class Generations {
   readonly #options: GenerationsOptions;
   #judge: StoreJudge;
   #served: Served | undefined;
-  /** Set when the next advance must not build on what is served. */
+  /** Set when the next advance has to load everything instead of what changed. */
   #mustReload = false;
   readonly #again = new JudgingAgain();
   #isClosed = false;
   readonly #refusals: Refusals;
   #newestCommit: string | null = null;
-  /** What the state directory knows as published last. */
+  /** The commit that the state directory names as published last. */
   #notedCommit: string | undefined;
 
   /** No generation is loaded yet. */
@@ -114,7 +114,7 @@ export class Generations {
     return this.#newestCommit;
   }
 
-  /** Files that wait for a verdict. */
+  /** How many files wait for a verdict. */
   get undecided(): number {
     return this.#served?.store.rejectedCodes.get('cannot-verify') ?? 0;
   }
@@ -130,7 +130,7 @@ export class Generations {
     yield* this.#refusals.files();
   }
 
-  /** Those that have to do with a digest, given as 64 lower-case hexadecimal digits. */
+  /** Those of them that concern a digest, given as 64 lower-case hexadecimal digits. */
   rejectedOf(hex: string): readonly RejectedFile[] {
     return [
       ...this.#withoutRefused(this.#served?.store.rejectedOf(hex) ?? []),
@@ -138,28 +138,28 @@ export class Generations {
     ];
   }
 
-  /** Whether every verdict in force is true at this moment, and by the judge that was given last. */
+  /** Whether every verdict in force holds now, and is by the newest judge. */
   isTrue(): boolean {
     if (!this.#served) return true;
     const { store, judge } = this.#served;
     return this.#again.isDone && judge === this.#judge && store.holdsAt(this.#options.now());
   }
 
-  /** Everything is judged by another rule, when `renew` is called next. */
+  /** The next `renew` judges everything with another judge. */
   replaceJudge(judge: StoreJudge): void {
     this.#judge = judge;
     this.#refusals.forgetCost();
   }
 
-  /** Every verdict is asked for again when `renew` is called next. */
+  /** The next `renew` judges everything again. */
   judgeAnew(): void {
     this.#again.request();
     this.#refusals.forgetCost();
   }
 
   /**
-   * Brings the state that was published last, before a restart, into force, if it is still here.
-   * Nothing in it is a reason not to.
+   * After a restart, brings the state that was published last into force, if it is still here. It is
+   * never refused.
    */
   async recall(): Promise<void> {
     const snapshot = await this.#options.source.recall();
@@ -175,9 +175,9 @@ export class Generations {
   }
 
   /**
-   * Makes what is in force true again, without asking the source: judges by another rule what it is
-   * replaced for, and judges again what does not hold any more. Tells whether anything changed. What
-   * takes long is left for the next time once it is enough.
+   * Renews the verdicts in force without asking the source: all of them if the judge was replaced or
+   * somebody asked for it, else those that do not hold any more. Tells whether anything changed. Once
+   * `isEnough` says so, what takes long is left for the next time.
    */
   async renew(isEnough: () => boolean): Promise<boolean> {
     if (!this.#served || this.isTrue()) return false;
@@ -208,7 +208,7 @@ export class Generations {
     return isReloaded || changes > 0;
   }
 
-  /** Asks again for verdicts that nobody could give; some at a time, until it is enough. */
+  /** Judges again files that are without a verdict; some at a time, until `isEnough` says so. */
   async retryUndecided(isEnough: () => boolean): Promise<UndecidedPass> {
     if (!this.#served) return { hasProgress: false, isWhole: true };
     const { store, snapshot, judge } = this.#served;
@@ -223,9 +223,9 @@ export class Generations {
   }
 
   /**
-   * Brings the newest state of the source into force. Throws as the source does. `onDecided` is
-   * called at that very moment: with null, or with the refusal of the state. Once it is enough,
-   * files that take long are left without a verdict.
+   * Brings the newest state of the source into force. Throws as the source does. `onDecided` is called
+   * at the moment when it comes into force, with null, or when it is refused. Once `isEnough` says so,
+   * files that take long are left without a verdict for now.
    */
   async advance(
     onDecided: (refusal: Refusal | null) => void,
@@ -240,7 +240,7 @@ export class Generations {
     this.#refusals.clear();
     onDecided(null);
     if (advance.result === 'changed' && this.#served) {
-      await new Promise<void>(afterLookups);
+      await new Promise<void>(yieldToLookups);
       await this.#note(before, this.#served);
     }
     return advance;
@@ -257,12 +257,12 @@ export class Generations {
     }
   }
 
-  /** Whether the state directory has been told of what is in force, as far as that works. */
+  /** Whether the state directory names what is in force, or it was tried in vain. */
   get isNoted(): boolean {
     return this.#notedCommit === this.#served?.snapshot.commit;
   }
 
-  /** Nothing may be asked for afterwards that reads the source. */
+  /** Nothing that reads the source may be called afterwards. */
   async close(): Promise<void> {
     if (this.#isClosed || !this.#served) return;
     this.#isClosed = true;
@@ -270,7 +270,7 @@ export class Generations {
     await this.#served.snapshot.close();
   }
 
-  /** Does something with a snapshot, and closes what is not in force afterwards. */
+  /** Does something with a snapshot, then closes the snapshots that are not in force. */
   async #closing<Result>(snapshot: Snapshot, action: () => Promise<Result>): Promise<Result> {
     const before = this.#served?.snapshot;
     try {
@@ -303,7 +303,7 @@ export class Generations {
       this.#newestCommit = commit ?? null;
       return advance;
     } catch (error) {
-      // A clone that has lost the served commit never compares: the next try loads everything.
+      // A clone that has lost the served commit cannot compare with it; load everything next time.
       if (!(error instanceof StateRefusedError)) this.#mustReload = true;
       throw error;
     } finally {
@@ -330,7 +330,7 @@ export class Generations {
     this.#options.onPublish(store, generation);
   }
 
-  /** All of a snapshot, into a store of its own: swapped when it is whole. */
+  /** Loads all of a snapshot into a new store, which is swapped in when it is complete. */
   async #load(snapshot: Snapshot, mayRefuse: boolean): Promise<Advance> {
     const { log, now } = this.#options;
     const judge = this.#judge;
@@ -350,7 +350,7 @@ export class Generations {
     return { result: 'changed' };
   }
 
-  /** What changed since the served snapshot, into the served store. */
+  /** Applies to the served store what has changed since the served snapshot. */
   async #update(
     { store, judge, generation, ...before }: Served,
     snapshot: Snapshot,
@@ -369,7 +369,7 @@ export class Generations {
       this.#served = { store, snapshot, judge, generation };
       return { result: 'unchanged' };
     }
-    await new Promise<void>(afterLookups);
+    await new Promise<void>(yieldToLookups);
     const prepared = store.prepare([...changes, ...olderFor(changes, store)]);
     const rejected = [...prepared.rejectedFiles()];
     const faults = isRefusing ? broughtBy(changes, rejected, store) : [];
@@ -391,12 +391,12 @@ export class Generations {
     return { result: 'changed' };
   }
 
-  /** A file may be rejected in the served state too. */
+  /** Leaves out files that are listed already because the newest state is refused for them. */
   *#withoutRefused(files: Iterable<RejectedFile>): Generator<RejectedFile> {
     for (const file of files) if (!this.#refusals.hasFile(file.path)) yield file;
   }
 
-  /** Notes a new generation in the state directory; it is in force whether or not that works. */
+  /** Notes a new generation in the state directory; it stays in force if that fails. */
   async #note(from: string | undefined, { snapshot, store }: Served): Promise<void> {
     const { source, log, troubles, older } = this.#options;
     const to = snapshot.commit;
@@ -404,13 +404,13 @@ export class Generations {
       if (from && to && !(await source.isAncestor(from, to))) {
         log.warn({ from, to }, 'the history was rewritten; following it');
       }
-      // First: a start with this state would else lack what is served in place of its files.
+      // First, or a start with this state would lack what is served in place of its files.
       await older?.keep(store);
       await source.keep(snapshot);
       troubles.clear('state-directory', NOTED);
     } catch (error) {
       const reason = messageOf(error);
-      const message = 'the served state could not be noted in the state directory';
+      const message = 'cannot write down in the state directory which state is served';
       log.warn({ error: reason }, message);
       troubles.raise('state-directory', { message: `${message}: ${reason}` }, NOTED);
     } finally {
@@ -424,8 +424,8 @@ function toRejected(file: JudgedFile): readonly RejectedFile[] {
 }
 
 /**
- * A judge for a state that one rejected file refuses: once there is one, no file is judged any more that
- * may take long.
+ * A judge for `--on-invalid refuse`: once one file is rejected the state is refused anyway, so files that
+ * may take long are not judged any more.
  */
 function judgeUntilRefused(judge: Judge): Judge {
   const limit = pLimit(availableParallelism());
@@ -444,7 +444,7 @@ function judgeUntilRefused(judge: Judge): Judge {
   };
 }
 
-/** Rejected files that a change brings; what time alone has spoilt is no fault of a push. */
+/** Rejected files that a change brings; a file that was rejected before is not the fault of this push. */
 function broughtBy(
   changes: readonly CheckedFile[],
   rejected: readonly RejectedFile[],
@@ -456,7 +456,7 @@ function broughtBy(
   return rejected.filter(({ path }) => changed.has(path) || !before.has(path));
 }
 
-/** Rejected files that are not rejected for the same reason in the store that is served. */
+/** Rejected files that the served store does not have, or has with another code. */
 function* newFaults(
   store: SignatureStore,
   served: SignatureStore | undefined,
@@ -468,7 +468,7 @@ function* newFaults(
   }
 }
 
-/** What is served on in place of those among new files on which there is no verdict. */
+/** What stays served in place of new files that have no verdict yet. */
 function olderFor(files: readonly CheckedFile[], store: SignatureStore): readonly CheckedFile[] {
   return files.flatMap((file) => {
     if (!isWaiting(file) || file.directory === undefined) return [];

@@ -1,9 +1,9 @@
-// Tells of a refresh that does not end: a git host that says a word now and then, a disk that hangs.
-// Its time is measured by a clock that never jumps.
+// Raises a trouble when a refresh does not end, as when a git host sends a few bytes now and then or a
+// disk hangs. Time is measured by a clock that never jumps.
 import type { Troubles } from '../troubles/troubles.ts';
 import type { RefreshStatus } from './refresher.ts';
 
-/** No refresh of a repository that was read before takes so long. Milliseconds. */
+/** No refresh of a repository that was read before takes this long. Milliseconds. */
 export const HANGING_AFTER = 10 * 60_000;
 /** Between two looks. Milliseconds. */
 const INTERVAL = 10_000;
@@ -14,7 +14,7 @@ export interface HangingRefreshOptions {
   readonly troubles: Troubles;
   /** A clock that never jumps, in milliseconds. */
   readonly elapsed: () => number;
-  /** Milliseconds after which a refresh is told of. */
+  /** Milliseconds after which a refresh counts as hanging. */
   readonly limit?: number;
 }
 
@@ -55,7 +55,7 @@ export class HangingRefresh {
     const minutes = Math.floor((this.#elapsed() - this.#seenAt) / MINUTE);
     this.#troubles.raise('refresh-hanging', {
       message: `the refresh that began at ${runningSince} has not ended after ${minutes} minutes`,
-      hint: 'look at the git host, the network and the disk of the state directory; a restart ends it',
+      hint: 'check the git host, the network and the disk of the state directory; a restart ends it',
     });
   }
 }

@@ -1,4 +1,4 @@
-// The judge of a server: what it has judged before it knows again.
+// The judge of a server, which remembers what it has judged before.
 import type { PathBudgets } from '../../generator/terms/budgets.ts';
 import { type Judge, createJudge } from '../../generator/gate/judge.ts';
 import {
@@ -22,29 +22,29 @@ import {
 } from '../../generator/store/checkpoint/shared-verdict.ts';
 import type { ProgramLog } from '../../generator/system/program-log.ts';
 
-/** A judge, and what it may know of earlier runs. */
+/** A judge, and what it may remember of earlier runs. */
 export interface StoreJudge extends Judge, Partial<Memory & StoreMemory> {
-  /** Judges without what it remembers, and remembers nothing. */
+  /** Judges without using or changing what is remembered. */
   readonly anew?: Judge['judge'];
-  /** Tells whether another judge would say the same; absent where that cannot be told. */
+  /** For comparing with another judge's verdicts; absent where that is not possible. */
   readonly terms?: VerdictTerms;
 }
 
 export interface JudgeMemory {
   readonly openMessage: OpenMessage;
   /**
-   * What made verdicts that are remembered, but for gpgv: changes when another version might judge
-   * otherwise.
+   * Names what made the verdicts, apart from gpgv; changes when another version might judge
+   * differently.
    */
   readonly engines: string;
-  /** The version of the gpgv that is here now; undefined while none is. */
+  /** The version of gpgv now; undefined while there is none. */
   readonly gpgvVersion: () => string | undefined;
   /** Where verdicts are remembered; undefined to judge anew at every start. */
   readonly verdicts: VerdictFile | undefined;
-  /** Where an image of the store is kept; undefined for none. */
+  /** Where the checkpoint is kept; undefined for none. */
   readonly image: ImageFile | undefined;
   readonly log: ProgramLog;
-  /** What the path of a file may be; the default where it is left out. */
+  /** Limits on the path of a file; the defaults if left out. */
   readonly paths?: PathBudgets;
 }
 

@@ -1,6 +1,6 @@
-// What has yet to be judged again of the store in force: all of it when somebody asked for that, what
-// there was no time for, and files that nobody could give a verdict on. Each is broken off when it is
-// enough, and goes on where it was.
+// What is still to be judged again in the store in force: everything when somebody asked for that, what
+// there was no time for, and files that are without a verdict. Each can be broken off, and goes on where
+// it stopped.
 import type { CheckedFile } from '../../generator/gate/checked-file.ts';
 import { DEFERRED } from '../../generator/openpgp/open-message.ts';
 import {
@@ -11,23 +11,23 @@ import {
 } from '../../generator/store/judge-again.ts';
 import type { JudgedFile } from '../../generator/store/store.ts';
 
-/** Files that wait for a verdict and are asked for in one pass. */
+/** Files without a verdict that are judged in one pass. */
 const UNDECIDED_AT_ONCE = 1000;
 
-/** What a pass over files without a verdict came to. */
+/** The result of a pass over files without a verdict. */
 export interface UndecidedTurn extends Pick<JudgedAgain, 'failure'> {
   /** Whether all had their turn. */
   readonly isWhole: boolean;
 }
 
 export class JudgingAgain {
-  /** Set when every verdict is to be asked for again, from the first file on. */
+  /** Set when every file is to be judged again, from the first one on. */
   #mustBegin = false;
-  /** Where that goes on, if it was broken off. */
+  /** Where that goes on after it was broken off. */
   #all: Iterator<JudgedFile> | undefined;
-  /** Files that there was no time for when all were judged. */
+  /** Files that there was no time for. */
   #owed: readonly JudgedFile[] = [];
-  /** Paths of files without a verdict that were asked for in this round. */
+  /** Paths of files without a verdict that had their turn in this round. */
   readonly #asked = new Set<string>();
 
   /** Whether all that was asked for has been judged. */
@@ -35,12 +35,12 @@ export class JudgingAgain {
     return !this.#mustBegin && !this.#all && this.#owed.length === 0;
   }
 
-  /** Every verdict is asked for again. */
+  /** Asks for every file to be judged again. */
   request(): void {
     this.#mustBegin = true;
   }
 
-  /** Another store is in force: what was begun begins anew. */
+  /** Another store is in force, so what was begun starts over. */
   restart(): void {
     this.#owed = [];
     if (this.#all) this.#mustBegin = true;
@@ -58,7 +58,7 @@ export class JudgingAgain {
       for (let file = owed[taken++]; file; file = owed[taken++]) yield file;
       if (!iterator) return;
       isAtEnd = false;
-      // Not by a loop, which would end it when it is broken off.
+      // A for-of loop would close the iterator when it is broken off.
       for (let next = iterator.next(); next.done !== true; next = iterator.next()) yield next.value;
       isAtEnd = true;
     };
@@ -68,10 +68,10 @@ export class JudgingAgain {
     return judged;
   }
 
-  /** Asks for verdicts that nobody could give; some at a time. Tells whether all had their turn. */
+  /** Judges files without a verdict, some at a time. Tells whether all had their turn. */
   async retryUndecided(job: JudgeAgainOptions): Promise<UndecidedTurn> {
     const waiting = [...job.store.undecided()].filter(({ path }) => !this.#asked.has(path));
-    // Those first that nobody has been asked for yet.
+    // First those that were put off and not tried yet.
     const inOrder = [...waiting.filter(isDeferred), ...waiting.filter((file) => !isDeferred(file))];
     const taken = inOrder.slice(0, UNDECIDED_AT_ONCE);
     const { left, failure } = await judgeAgain(taken, job);
@@ -88,7 +88,7 @@ export async function renewLapsed(job: JudgeAgainOptions): Promise<JudgedAgain> 
   const { store, now } = job;
   if (store.holdsAt(now)) return { changes: 0, rejected: [], left: [], failure: undefined };
   const again = await judgeAgain(store.lapsed(now), job);
-  // Once more, as those that were replaced no longer count. What was left for later is found again.
+  // The store looks for the next verdict that ends: those that were replaced no longer count for that.
   const rest = withPauses(store.lapsed(now));
   while (!(await rest.next()).done);
   return again;
@@ -99,7 +99,7 @@ export function isDeferred(file: CheckedFile): file is JudgedFile {
   return file.kind === 'rejected' && file.rejection === DEFERRED;
 }
 
-/** Gives a function that tells whether so many milliseconds have gone by. */
+/** Gives a function that tells whether this many milliseconds have gone by. */
 export function patience(milliseconds: number): () => boolean {
   const end = performance.now() + milliseconds;
   return () => performance.now() >= end;

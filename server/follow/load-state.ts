@@ -1,5 +1,4 @@
-// A state as a whole becomes a store that nobody looks into yet: from the image of an earlier run,
-// or by looking at every file.
+// Makes a new store of a whole state: from the checkpoint of an earlier run, or by reading every file.
 import type { CheckedFile } from '../../generator/gate/checked-file.ts';
 import { type FindStanding, assertRead, judgeAgain } from '../../generator/store/judge-again.ts';
 import { loadStore } from '../../generator/store/load-store.ts';
@@ -14,21 +13,21 @@ import type { ProgramLog } from '../../generator/system/program-log.ts';
 import type { OlderByPath } from './older-files.ts';
 import { patience, renewLapsed } from './judging-again.ts';
 
-/** What files in an unusual form may hold up the first generation. Milliseconds. */
+/** How long files in an unusual form may hold up the first generation. Milliseconds. */
 const PATIENCE = 30_000;
 
 export interface LoadStateOptions {
   readonly snapshot: Snapshot;
   readonly judge: StoreJudge;
   readonly now: Date;
-  /** What is served meanwhile, and the judge of it. */
+  /** What is served meanwhile, with its judge. */
   readonly served: { readonly store: SignatureStore; readonly judge: StoreJudge } | undefined;
-  /** What an earlier run served in place of files without a verdict; looked at if nothing is served. */
+  /** What an earlier run served in place of files without a verdict; used if nothing is served yet. */
   readonly remembered: OlderByPath;
   readonly log: ProgramLog;
 }
 
-/** The store of a snapshot, and whether it is from an image. */
+/** The store of a snapshot, and whether it came from a checkpoint. */
 export interface LoadedState {
   readonly store: SignatureStore;
   readonly isRestored: boolean;
@@ -45,7 +44,7 @@ export async function loadState(options: LoadStateOptions): Promise<LoadedState>
   return { store, isRestored: restored !== undefined };
 }
 
-/** By looking at every file. */
+/** Reads every file. */
 async function loadAnew(options: LoadStateOptions): Promise<SignatureStore> {
   const { snapshot, judge, now } = options;
   await recallVerdicts(options);
@@ -56,7 +55,7 @@ async function loadAnew(options: LoadStateOptions): Promise<SignatureStore> {
   }
 }
 
-/** Puts beside files without a verdict what lay there before, to be judged with them. */
+/** Adds what was there before files without a verdict, to be judged together with them. */
 function bringOlder(store: SignatureStore, { served, remembered }: LoadStateOptions): void {
   const older: CheckedFile[] = [];
   for (const { path, directory } of store.undecided()) {
@@ -64,7 +63,7 @@ function bringOlder(store: SignatureStore, { served, remembered }: LoadStateOpti
     const bytes = served ? served.store.olderFor(directory, path)?.older : remembered.get(path);
     if (!bytes) continue;
     const entry = toBlobEntry(path, bytes);
-    // The file that was served already is looked up as such.
+    // It is the very file that waits.
     if (isSameEntry(store.fileAt(directory, path), entry)) continue;
     older.push({ kind: 'rejected', path, directory, entry, rejection: DEFERRED, older: bytes });
   }
@@ -75,12 +74,12 @@ function isSameEntry(file: CheckedFile | undefined, { id }: FileEntry): boolean 
   return file?.kind === 'rejected' && file.entry.kind === 'file' && file.entry.id === id;
 }
 
-/** Whether a verdict of an earlier run may be all that speaks for an older file. */
+/** Whether there is an older file for which only a verdict of an earlier run may be left. */
 function hasUnjudgedOlder(store: SignatureStore): boolean {
   return [...store.older()].some((file) => file.kind === 'rejected' && isUndecided(file.rejection));
 }
 
-/** Judges what takes longer, and what does not hold any more. */
+/** Judges files that take longer, and verdicts that do not hold any more. */
 async function settle(store: SignatureStore, options: LoadStateOptions): Promise<void> {
   const { snapshot, judge, now } = options;
   const findStanding = createFindStanding(store, options);
@@ -103,16 +102,16 @@ async function lookUpVerdicts(store: SignatureStore, options: LoadStateOptions):
   }
 }
 
-/** Without what was judged before, everything is judged anew. */
+/** If that fails, everything is judged again. */
 async function recallVerdicts({ judge, log }: LoadStateOptions): Promise<void> {
   try {
     await judge.recall?.();
   } catch (error) {
-    log.warn({ error: messageOf(error) }, 'remembered verdicts cannot be read');
+    log.warn({ error: messageOf(error) }, 'cannot read the verdicts of earlier runs');
   }
 }
 
-/** What is served on where no verdict can be had: by this rule, or by one that says the same of it. */
+/** Finds the verdict that stays where no new one can be had: by this judge, or by one that agrees with it. */
 function createFindStanding(
   next: SignatureStore,
   { judge, served }: LoadStateOptions,

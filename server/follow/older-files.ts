@@ -1,6 +1,6 @@
-// Files that were good, and are kept for as long as gpgv gives no verdict about what lies at their
-// path now. A start finds them here: no later state of the source has them, and git may have lost them
-// after a rewritten history. What is in this file is judged before it is served, like any other.
+// Good files that were replaced, kept on disk until gpgv has a verdict on what replaced them. No later
+// state of the source has them, and git may have lost them after a rewritten history, so a start finds
+// them here. What this file holds is judged before it is served, like any other.
 import { createHash, hash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
@@ -12,11 +12,11 @@ import { hasCode } from '../../generator/terms/has-code.ts';
 
 export interface OlderFilesOptions {
   readonly path: string;
-  /** Told why the file is of no use. */
+  /** Told why the file cannot be used. */
   readonly onUnreadable: (error: unknown) => void;
-  /** Told why it does not have all that the next start would need: once, until it has. */
+  /** Told, once until the next success, why the file lacks something that the next start needs. */
   readonly onUnwritable: (error: unknown) => void;
-  /** Called after each write that has all. */
+  /** Called after a write that succeeds again. */
   readonly onWritten: () => void;
 }
 
@@ -24,18 +24,18 @@ export interface OlderFilesOptions {
 export type OlderByPath = ReadonlyMap<string, OlderBytes>;
 
 const HEAD = 'lookaside files that wait for those after them, 1';
-/** What is kept for the next start, in files and in bytes. */
+/** The most that is kept for the next start, in files and in bytes. */
 const MOST_FILES = 1000;
 const MOST_BYTES = 16 * 1024 * 1024;
 /** Base64 takes four bytes for three; a path has at most 4 KiB. */
 const MAX_FILE_BYTES = 1.5 * MOST_BYTES + MOST_FILES * 8192;
-/** What is no regular file is neither followed nor waited for. */
+/** Follows no link, and does not wait for a pipe. */
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 const LINE = /^([A-Za-z0-9+/=]+) ([A-Za-z0-9+/=]+)$/;
 
 export class OlderFiles {
   readonly #options: OlderFilesOptions;
-  /** What tells one content of the file from another. */
+  /** Identifies what the file holds. */
   #written = idOf(new Map());
   #wanted: OlderByPath | undefined;
   #writing: Promise<void> | undefined;
@@ -46,7 +46,7 @@ export class OlderFiles {
     this.#options = options;
   }
 
-  /** What an earlier run has left; empty if there is nothing of use. */
+  /** What an earlier run has left; empty if that cannot be used. */
   async read(): Promise<OlderByPath> {
     try {
       const files = parse(await readRegular(this.#options.path));
@@ -55,13 +55,13 @@ export class OlderFiles {
     } catch (error) {
       if (hasCode(error, 'ENOENT')) return new Map();
       this.#options.onUnreadable(error);
-      // What is there is not what is wanted, not even if that is nothing.
+      // Whatever is there has to be replaced, even by an empty file.
       this.#written = '';
       return new Map();
     }
   }
 
-  /** To be told of the store in force; settles when the next start would find its older files. */
+  /** Keeps the older files of the store in force; settles when the next start would find them. */
   async keep(store: SignatureStore): Promise<void> {
     const files = new Map<string, OlderBytes>();
     for (const file of store.older()) if (file.older) files.set(file.path, file.older);
@@ -76,7 +76,7 @@ export class OlderFiles {
       this.#wanted = undefined;
       await this.#replace(files).catch((error: unknown) => this.#fail(error));
     }
-    // In the same step, so that nobody waits for a write that has ended.
+    // In the same step as the check above, or a caller might wait for a write that has ended.
     this.#writing = undefined;
   }
 

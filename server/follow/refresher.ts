@@ -1,7 +1,7 @@
-// When the source is asked, and when verdicts are asked for again. One thing at a time; requests that
-// come meanwhile become one more refresh, and the last of them wins. A refresh that fails, or that
-// does not yet find the pushed commit, is tried again with back-off, and what was good is served on.
-// At a start the state that was published last comes into force before the source is asked.
+// Decides when to refresh from the source, and when to judge files again. One refresh runs at a time;
+// requests that come meanwhile become one more, and the last of them wins. A refresh that fails, or does
+// not find the pushed commit yet, is tried again with back-off, and the last good state is served on. A
+// start brings the state that was published last into force before it asks the source.
 import { SourceError } from '../../generator/sources/source.ts';
 import type { RejectedFile } from '../../generator/store/report.ts';
 import type { SignatureStore } from '../../generator/store/store.ts';
@@ -22,14 +22,14 @@ import { UndecidedPace } from './undecided-pace.ts';
 import { WallClock } from './wall-clock.ts';
 
 /** What asked for a refresh. */
-export type Reason =
+export type RefreshReason =
   'start' | 'webhook' | 'poll' | 'signal' | 'request' | 'change' | 'retry' | 'clock';
 
 /** How a refresh went. */
 export interface LastRefresh {
   /** ISO 8601. */
   readonly at: string;
-  readonly reason: Reason;
+  readonly reason: RefreshReason;
   readonly result: Advance['result'] | 'failed';
   readonly durationMs: number;
 }
@@ -44,11 +44,11 @@ export interface RefreshStatus {
 }
 
 export interface RefresherOptions extends GenerationsOptions {
-  /** Gives a number of milliseconds that only grows. */
+  /** A clock that never jumps, in milliseconds. */
   readonly elapsed: () => number;
-  /** Looks for gpgv anew; called before everything is judged anew. */
+  /** Looks for gpgv again; called before everything is judged again. */
   readonly lookForGpgv: () => Promise<void>;
-  /** Whether there is a gpgv now that can be asked. */
+  /** Whether gpgv can be used now. */
   readonly hasGpgv: () => Promise<boolean>;
   /** Told of what fails unexpectedly. */
   readonly failures: Pick<Failures, 'note'>;
@@ -57,7 +57,7 @@ export interface RefresherOptions extends GenerationsOptions {
 }
 
 interface Request {
-  readonly reason: Reason;
+  readonly reason: RefreshReason;
   /** Tries so far. */
   readonly attempt: number;
 }
@@ -70,13 +70,13 @@ const FIRST_PAUSE = 250;
 const LONGEST_PAUSE = 60_000;
 /** A pushed commit that is not visible after this many tries (about 15 seconds) is given up. */
 const COMMIT_TRIES = 7;
-/** A jump of the clock is told for this long. Milliseconds. */
+/** How long operators see that the clock has jumped. Milliseconds. */
 const JUMP_TOLD = 3_600_000;
-/** What could not be judged again, as the bytes could not be read, is tried again after this. Milliseconds. */
+/** Pause after bytes could not be read to judge them again. Milliseconds. */
 const RENEW_AGAIN = 30_000;
-/** What judging again may hold up a refresh; it goes on afterwards. Milliseconds. */
+/** For how long judging again may hold up a refresh; the rest follows afterwards. Milliseconds. */
 const RENEW_SLICE = 1000;
-/** What a pass over files without a verdict may take before others have their turn. Milliseconds. */
+/** How long one pass over files without a verdict may take. Milliseconds. */
 const UNDECIDED_SLICE = 5000;
 
 export class Refresher {
@@ -91,19 +91,19 @@ export class Refresher {
   #pending: Request | undefined;
   #running: Promise<void> | undefined;
   #retryTimer: NodeJS.Timeout | undefined;
-  /** Whether the newest state waits for long: what comes after it does not. */
+  /** Whether the retry that is planned is a long way off, so that a poll need not wait for it. */
   #isPostponed = false;
   #stopped = false;
   #mustLookForGpgv = false;
-  /** Times of the clock that only goes on. */
+  /** By the clock that never jumps. */
   #workedAt = -Infinity;
   #renewAt = -Infinity;
   #jumpedAt: number | undefined;
   readonly #undecidedPace: UndecidedPace;
-  /** Files of a state that is refused are in no store, and do not change without a refresh. */
+  /** The counts of a refused state: its files are in no store, and change only with a refresh. */
   #counted: { readonly since: LastRefresh | null; readonly codes: Codes } | undefined;
 
-  /** Nothing is done before the start. */
+  /** Does nothing before `start`. */
   constructor(options: RefresherOptions) {
     this.#options = options;
     this.#generations = new Generations(options);
@@ -118,7 +118,7 @@ export class Refresher {
   /** Files that are not served because of a fault: quarantined, or of a refused state. */
   readonly rejected = (): Iterable<RejectedFile> => this.#generations.rejected();
 
-  /** Those that have to do with a digest, given as 64 lower-case hexadecimal digits. */
+  /** Those of them that concern a digest, given as 64 lower-case hexadecimal digits. */
   readonly rejectedOf = (hex: string): readonly RejectedFile[] => this.#generations.rejectedOf(hex);
 
   /** The commit of the newest state of the source, in force or refused. */
@@ -133,8 +133,8 @@ export class Refresher {
   });
 
   /**
-   * How many files are rejected, by code. Costs nothing, unless what is newest is refused as a whole:
-   * then all of them are counted, once after each refresh.
+   * How many files are rejected, by code. Costs nothing with `quarantine`; with `refuse` all of them are
+   * counted once after each refresh.
    */
   readonly rejectedCodes = (): Codes => {
     if (this.#options.onInvalid === 'quarantine') {
@@ -146,25 +146,25 @@ export class Refresher {
     return codes;
   };
 
-  /** Brings what was published last into force, then loads the source, and follows it from then on. */
+  /** Brings the state that was published last into force, loads the source, and follows it from then on. */
   readonly start = (): void => {
     if (this.#stopped) return;
     this.#clock.start();
     this.#enqueue({ reason: 'start', attempt: 0 });
   };
 
-  /** Asks for a refresh; with a commit, until that commit is served or back-off gives up. */
-  readonly request = (reason: Reason, commit?: string): void => {
-    // A retry comes anyway; a poll in its place would begin the back-off anew.
+  /** Asks for a refresh; given a commit, refreshes until it is there or back-off gives up. */
+  readonly request = (reason: RefreshReason, commit?: string): void => {
+    // A retry comes anyway, and a poll would start the back-off from the beginning.
     if (reason === 'poll' && this.#retryTimer !== undefined && !this.#isPostponed) return;
     this.#awaited = commit ?? this.#awaited;
     this.#enqueue({ reason, attempt: 0 });
   };
 
-  /** Everything is judged by another rule, with the refresh that is asked for next. */
+  /** The next refresh judges everything with another judge. */
   readonly replaceJudge = (judge: StoreJudge): void => this.#generations.replaceJudge(judge);
 
-  /** Everything is judged anew, with the refresh that is asked for next. */
+  /** The next refresh judges everything again. */
   readonly judgeAnew = (): void => {
     this.#mustLookForGpgv = true;
     this.#generations.judgeAnew();
@@ -178,7 +178,7 @@ export class Refresher {
     while (this.#running) await this.#running;
   };
 
-  /** Settles when what runs has ended; nothing follows. */
+  /** Settles when what is running has ended; nothing starts afterwards. */
   readonly stop = async (): Promise<void> => {
     this.#stopped = true;
     this.#pending = undefined;
@@ -196,7 +196,7 @@ export class Refresher {
     this.#running ??= this.#work();
   }
 
-  /** Does what is given first, and then what is asked for. */
+  /** Does `first`, then every refresh that was asked for. */
   async #work(first?: () => Promise<void>): Promise<void> {
     const { failures, now } = this.#options;
     try {
@@ -233,7 +233,7 @@ export class Refresher {
     const isOver = patience(RENEW_SLICE);
     const isRenewed = await this.#renew(() => this.#isWanted() || isOver());
     const advance = await this.#advance();
-    // Cut short by the stop.
+    // `stop` cut it short.
     if (!advance) return;
     const result = advance.result === 'unchanged' && isRenewed ? 'changed' : advance.result;
     this.#tellOutcome(result);
@@ -259,7 +259,7 @@ export class Refresher {
     }
   }
 
-  /** Tells whether verdicts in force have changed. What fails is tried again later. */
+  /** Tells whether any verdict has changed. If it fails, it is tried again later. */
   async #renew(isEnough: () => boolean): Promise<boolean> {
     try {
       if (this.#mustLookForGpgv) await this.#lookForGpgv();
@@ -269,22 +269,22 @@ export class Refresher {
       if (this.#stopped) return false;
       if (isUnexpected(error)) this.#options.failures.note('judging again', error);
       this.#renewAt = this.#options.elapsed() + RENEW_AGAIN;
-      this.#options.log.warn({ error: messageOf(error) }, 'verdicts cannot be asked for again');
+      this.#options.log.warn({ error: messageOf(error) }, 'cannot judge files again');
       return false;
     }
   }
 
-  /** Without it most can be judged: if it fails, it is tried again the next time. */
+  /** Most files can be judged without gpgv, so a failure only means to look again the next time. */
   async #lookForGpgv(): Promise<void> {
     try {
       await this.#options.lookForGpgv();
       this.#mustLookForGpgv = false;
     } catch (error) {
-      this.#options.log.warn({ error: messageOf(error) }, 'gpgv cannot be looked for');
+      this.#options.log.warn({ error: messageOf(error) }, 'cannot look for gpgv');
     }
   }
 
-  /** Undefined where the stop has cut it short. */
+  /** Undefined if `stop` cut it short. */
   async #advance(): Promise<Advance | { readonly result: 'failed' } | undefined> {
     try {
       return await this.#generations.advance(this.#noteDecision, this.#isWanted);
@@ -342,19 +342,19 @@ export class Refresher {
     this.#retryTimer = setTimeout(() => this.#enqueue(next), pause);
   }
 
-  /** Whether a pushed commit has reached us, be it to be refused. */
+  /** Whether a pushed commit has reached us, even if it was refused. */
   async #has(commit: string): Promise<boolean> {
     if (commit === this.#generations.newestCommit) return true;
     try {
       return await this.#options.source.hasCommit(commit);
     } catch (error) {
       const reason = messageOf(error);
-      this.#options.log.warn({ commit, error: reason }, 'the pushed commit cannot be looked for');
+      this.#options.log.warn({ commit, error: reason }, 'cannot look for the pushed commit');
       return false;
     }
   }
 
-  /** What time itself brings, whether or not anything is asked for. */
+  /** Does what is due by the passing of time. */
   readonly #tick = (): void => {
     const elapsed = this.#options.elapsed();
     if (this.#jumpedAt !== undefined && elapsed >= this.#jumpedAt + JUMP_TOLD) {
@@ -377,10 +377,10 @@ export class Refresher {
     log.warn({ milliseconds }, message);
     troubles.raise('clock-jumped', {
       message,
-      hint: 'look at time synchronisation if it happens again',
+      hint: 'check the time synchronisation if it happens again',
     });
     this.#jumpedAt = elapsed();
-    // Of what was judged around the jump nobody knows by which time gpgv went.
+    // gpgv reads the clock itself, so verdicts from around the jump may be by either time.
     if (this.#running || this.#workedAt >= since) this.#generations.judgeAnew();
     this.request('clock');
   };
@@ -403,7 +403,7 @@ export class Refresher {
       if (error instanceof LookupFailure) throw error;
       if (this.#stopped) return;
       const reason = messageOf(error);
-      this.#options.log.warn({ error: reason }, 'verdicts cannot be asked for again');
+      this.#options.log.warn({ error: reason }, 'cannot judge files again');
     }
   };
 

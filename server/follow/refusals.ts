@@ -1,5 +1,5 @@
-// The newest state of the source, while it is refused: why, which of its files are at fault, and
-// whether it need be looked at again. The words go to operators, the files to the status.
+// The newest state of the source while it is refused: why, which files are at fault, and whether it has
+// to be looked at again. Operators read the words; the status lists the files.
 import { createHash } from 'node:crypto';
 import type { StateRefusedError } from '../../generator/sources/source.ts';
 import { RejectedIndex } from '../../generator/store/rejected-index.ts';
@@ -15,16 +15,16 @@ export interface Refusal {
   readonly hint?: string | undefined;
   /** Who brought the state, as its commit says. */
   readonly author?: string | undefined;
-  /** After so many milliseconds it is to be tried again, though nothing new has come. */
+  /** Milliseconds after which it is tried again, even if nothing new has come. */
   readonly again?: number;
-  /** Whether the log has it already: the same commit was refused for the same reason before. */
+  /** Whether the log has it already, as the same commit was refused for the same reason before. */
   readonly isLogged: boolean;
 }
 
 export interface RefusalsOptions {
   readonly troubles: Pick<Troubles, 'raise'>;
   readonly log: ProgramLog;
-  /** Whether a good state is served on. */
+  /** Whether a good state is being served. */
   readonly isServing: () => boolean;
 }
 
@@ -33,9 +33,9 @@ export class Refusals {
   /** By path. */
   #files: ReadonlyMap<string, RejectedFile> = new Map();
   #index = new RejectedIndex();
-  /** A commit that was refused for what it costs. */
+  /** The commit that was refused for what it costs. */
   #costly: { readonly commit: string; readonly error: StateRefusedError } | undefined;
-  /** What the log was told last, in short. A state is refused again at each poll. */
+  /** A hash of what was logged last: a state is refused again at each poll. */
   #logged: string | undefined;
 
   /** Nothing is refused yet. */
@@ -48,7 +48,7 @@ export class Refusals {
     return this.#files.values();
   }
 
-  /** Those that have to do with a digest, given as 64 lower-case hexadecimal digits. */
+  /** Those of them that concern a digest, given as 64 lower-case hexadecimal digits. */
   filesOf(hex: string): readonly RejectedFile[] {
     return this.#index.of(hex);
   }
@@ -58,14 +58,14 @@ export class Refusals {
     return this.#files.has(path);
   }
 
-  /** Refuses a commit that costs too much once more; undefined for one that is to be looked at. */
+  /** Refuses once more the commit that costs too much; undefined for any other. */
   known(commit: string | undefined): Refusal | undefined {
     return commit !== undefined && commit === this.#costly?.commit
       ? this.forCost(this.#costly.error)
       : undefined;
   }
 
-  /** What it cost is found out anew, and what is found is logged, as somebody asked for it. */
+  /** Somebody asked to judge again: the cost is measured again, and the outcome is logged again. */
   forgetCost(): void {
     this.#costly = undefined;
     this.#logged = undefined;
@@ -98,7 +98,7 @@ export class Refusals {
     return { result: 'refused', reason, hint, author, isLogged: this.#isLogged(reason) };
   }
 
-  /** A state at which earlier runs have died waits so many milliseconds; what is good is served. */
+  /** Lets a state that has ended earlier runs wait for this many milliseconds. */
   forNow(commit: string, pause: number): Refusal {
     const minutes = Math.ceil(pause / 60_000);
     const reason =
@@ -106,12 +106,12 @@ export class Refusals {
       this.#keptWords();
     const hint = 'look for what ended it, such as a limit of memory that is too low';
     this.#options.troubles.raise('state-refused', { message: reason, hint, commit });
-    // Not the reason, which counts the minutes down.
+    // The reason counts the minutes down, so it cannot be compared.
     const isLogged = this.#isLogged(`${commit} waits`);
     return { result: 'refused', reason, hint, again: pause, isLogged };
   }
 
-  /** Whether the log was told just that of a refusal last; from now on it was. */
+  /** Whether this is what was logged last; notes that it is now. */
   #isLogged(what: string, files: readonly RejectedFile[] = []): boolean {
     const hash = createHash('sha256').update(what);
     for (const { path, code, message } of files) {

@@ -1,17 +1,17 @@
-// What SIGHUP asks for: reading again what may change while the server runs. What cannot be read, or
-// not be used, changes nothing, and is told until a reload works.
+// On SIGHUP, reads again what may change while the server runs. If something cannot be read or used,
+// nothing changes, and operators are told until a reload succeeds.
 import type { ProgramLog } from '../../generator/system/program-log.ts';
 import { hintOf, messageOf } from '../../generator/terms/message-of.ts';
 import type { Troubles } from '../troubles/troubles.ts';
 
 export interface ReloadOptions<Next> {
-  /** Reads all of it; throws an error that names the file. */
+  /** Reads everything; throws an error that names the file. */
   readonly read: () => Promise<Next>;
   readonly troubles: Troubles;
   readonly log: ProgramLog;
 }
 
-/** One reload at a time; requests that come meanwhile become one more. */
+/** Runs one reload at a time; requests that come meanwhile become one more. */
 export class Reload<Next> {
   readonly #options: ReloadOptions<Next>;
   #use: ((next: Next) => void) | undefined;
@@ -22,13 +22,13 @@ export class Reload<Next> {
     this.#options = options;
   }
 
-  /** Asks for a reload; before `start` it waits for that. */
+  /** Asks for a reload, which waits for `start`. */
   request(): void {
     this.#isWanted = true;
     if (this.#use && !this.#isRunning) void this.#run(this.#use);
   }
 
-  /** `use` takes what was read into use; what it throws is told too. */
+  /** `use` puts what was read into force; an error that it throws counts as a failed reload. */
   start(use: (next: Next) => void): void {
     this.#use = use;
     if (this.#isWanted) this.request();
@@ -50,10 +50,13 @@ export class Reload<Next> {
       troubles.clear('reload-failed');
     } catch (error) {
       const words = { message: messageOf(error), hint: hintOf(error) ?? HINT };
-      log.error({ hint: words.hint }, `reload failed, all stays as it was: ${words.message}`);
+      log.error(
+        { hint: words.hint },
+        `reload failed, everything stays as it was: ${words.message}`,
+      );
       troubles.raise('reload-failed', words);
     }
   }
 }
 
-const HINT = 'mend it, and send SIGHUP again';
+const HINT = 'fix it, then send SIGHUP again';

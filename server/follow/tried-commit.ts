@@ -1,37 +1,37 @@
-// Which state is being judged, noted for the next run. A state that ends the process each time it is
-// judged, as by taking all memory, must not be judged first thing at every start: it waits, the longer
-// the more often that happened, while what is good is served.
+// Notes for the next run which state is being judged. A state that ends the process each time, as by
+// taking all memory, must not be judged first thing at every start: it waits, longer each time, while the
+// last good state is served.
 import { readFile, rm, stat } from 'node:fs/promises';
 import { replaceUnsynced } from '../../generator/system/durable.ts';
 
 /** The pause after a second death, which doubles from then on, and the longest. Milliseconds. */
 const FIRST_PAUSE = 30_000;
 const LONGEST_PAUSE = 3_600_000;
-/** Once may be chance: a machine that went down, or an operator in a hurry. */
+/** One death may be chance: the machine went down, or an operator was in a hurry. */
 const DEATHS_BY_CHANCE = 1;
 const NOTE = /^([0-9a-f]{40,64}) ([0-9]{1,6})\n$/;
-/** Far more than a note has, in bytes. */
+/** Far longer than any note, in bytes. */
 const MOST_BYTES = 200;
 
-/** A commit that was being judged when a run ended, and how many runs in a row it was. */
+/** The commit that was being judged when a run ended, and for how many runs in a row. */
 interface Note {
   readonly commit: string;
   readonly deaths: number;
 }
 
 export interface TriedCommitOptions {
-  /** The file; beside it lies one that is being written. */
+  /** The file; while it is written, a temporary file lies beside it. */
   readonly path: string;
-  /** Told of what cannot be written: then the next run does not know. */
+  /** Told when the note cannot be written; then the next run does not know. */
   readonly onError: (error: unknown) => void;
-  /** Gives a number of milliseconds that only grows. */
+  /** A clock that never jumps, in milliseconds. */
   readonly elapsed: () => number;
 }
 
 export class TriedCommit {
   readonly #options: TriedCommitOptions;
   readonly #since: number;
-  /** What earlier runs have left; undefined once it is of no account. */
+  /** The note of earlier runs; undefined once it no longer counts. */
   #note: Promise<Note | undefined> | undefined;
 
   constructor(options: TriedCommitOptions) {
@@ -61,7 +61,7 @@ export class TriedCommit {
     });
   }
 
-  /** To be called when it has been judged, whatever came of it. */
+  /** To be called when it has been judged, whatever the result. */
   async end(): Promise<void> {
     this.#note = undefined;
     await this.#attempt(async () => rm(this.#options.path, { force: true }));
@@ -76,7 +76,7 @@ export class TriedCommit {
   }
 }
 
-/** Anything else than a note is none. */
+/** Undefined if the file is not there or not a note. */
 async function readNote(path: string): Promise<Note | undefined> {
   const stats = await stat(path).catch(() => undefined);
   if (!stats?.isFile() || stats.size > MOST_BYTES) return undefined;

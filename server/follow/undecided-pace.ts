@@ -1,10 +1,11 @@
-// When files without a verdict are asked for again: soon where there are more of them than before, and
-// then after longer and longer pauses, as long as that is in vain. They get at most half of the time.
+// When files without a verdict are judged again: soon if there are more of them than before, then after
+// longer and longer pauses while nothing comes of it. They get at most half of the time.
+
 /** The first pause, which doubles each time, and the longest. Milliseconds. */
 const FIRST_PAUSE = 60_000;
 const LONGEST_PAUSE = 3_600_000;
 
-/** What a pass over them came to. */
+/** The result of a pass over them. */
 export interface UndecidedPass {
   /** Whether any of them is decided now. */
   readonly hasProgress: boolean;
@@ -18,7 +19,7 @@ export class UndecidedPace {
   #pause = FIRST_PAUSE;
   #count = 0;
 
-  /** `elapsed` gives a number of milliseconds that only grows. */
+  /** `elapsed` is a clock that never jumps, in milliseconds. */
   constructor(elapsed: () => number) {
     this.#elapsed = elapsed;
   }
@@ -27,7 +28,7 @@ export class UndecidedPace {
     return this.#elapsed() >= this.#dueAt;
   }
 
-  /** To be told how many there are, whenever that may have changed. */
+  /** To be called with their number whenever it may have changed. */
   note(count: number): void {
     if (count > this.#count) {
       this.#dueAt = -Infinity;
@@ -36,7 +37,7 @@ export class UndecidedPace {
     this.#count = count;
   }
 
-  /** Sets when the next pass is due after this one; `undefined` is one that came to nothing. */
+  /** Runs a pass and plans the next one; a pass gives `undefined` if it could not run. */
   async time(pass: () => Promise<UndecidedPass | undefined>): Promise<void> {
     const startedAt = this.#elapsed();
     this.#dueAt = startedAt + FIRST_PAUSE;

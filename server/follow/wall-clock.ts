@@ -1,23 +1,22 @@
-// The clock on the wall, watched. It is compared with one that only ever goes on: where they part,
-// somebody has set the clock, or the machine has slept. And somebody is told regularly that time has
-// gone by, whatever the next thing is that it brings: a timer for that moment would be wrong as soon as
-// the clock is set, and cannot be longer than 24 days.
+// Watches the time of day by comparing it with a clock that never jumps: where they part, somebody has
+// set the time, or the machine has slept. It also ticks regularly, for whatever becomes due by the time
+// of day: a timer for that moment would be wrong once the clock is set, and cannot exceed 24 days.
 
 /** Between two looks. Milliseconds. */
 const INTERVAL = 1000;
-/** More than clocks are corrected by in passing, and than a busy process is late. Milliseconds. */
+/** More than time synchronisation corrects at once, and than a busy process is late. Milliseconds. */
 const JUMP = 5000;
 
 export interface WallClockOptions {
   /** Gives the time of day. */
   readonly now: () => Date;
-  /** Gives a number of milliseconds that only grows. */
+  /** A clock that never jumps, in milliseconds. */
   readonly elapsed: () => number;
   /** Called at each look that finds no jump. */
   readonly onTick: () => void;
   /**
-   * Called when the clock was set: by so many milliseconds, ahead if positive, at some time after
-   * `since`, as `elapsed` gives it.
+   * Called when the clock was set: by how many milliseconds, ahead if positive, and `since`, the time
+   * of the look before that by `elapsed`.
    */
   readonly onJump: (milliseconds: number, since: number) => void;
 }

@@ -1,8 +1,8 @@
 /**
- * Calls back when what has come meanwhile was read. For work of several steps, so that a lookup
- * waits for one of them and not for all.
+ * Calls back when the lookups that have come meanwhile are answered. For work of several steps, so that
+ * a lookup waits for one of them and not for all.
  */
-export function afterLookups(callback: () => void): void {
-  // What is read next comes between the two.
+export function yieldToLookups(callback: () => void): void {
+  // Node reads what has come between the two.
   setImmediate(() => setImmediate(callback));
 }

@@ -1,6 +1,6 @@
-// Answers to what is no HTTP, comes too late, or wants a tunnel. Node tells of it at once, also
-// where answers to the requests before it still wait for their turn; here they go out first, so
-// that none is lost or taken for the answer to another request.
+// Answers what is not HTTP, comes too late, or asks for a tunnel. Node reports it at once, even while
+// requests before it are unanswered; their answers go out first here, so that none is lost or taken for
+// the answer to another request.
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { noteResponse, stopFeeding } from './feeds.ts';
@@ -16,7 +16,7 @@ const STATUSES: Readonly<Record<string, string>> = {
   ERR_HTTP_REQUEST_TIMEOUT: REQUEST_TIMEOUT,
 };
 
-/** The newest of each connection. */
+/** The newest response of each connection. */
 const responses = new WeakMap<Socket, ServerResponse>();
 const brokenConnections = new WeakSet<Socket>();
 
@@ -32,7 +32,7 @@ export class OrderedResponse extends ServerResponse {
 
 /** Handles `clientError`. */
 export function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Socket): void {
-  // Node tells of it again with all that comes behind it.
+  // Node reports it again with everything that comes behind it.
   if (error.code === 'ECONNRESET' || brokenConnections.has(socket)) return;
   brokenConnections.add(socket);
   stopFeeding(socket);
@@ -53,7 +53,7 @@ export function answerSilence(socket: Socket): void {
   end(socket, REQUEST_TIMEOUT);
 }
 
-/** Does nothing where the answer before was the last. */
+/** Does nothing if the answer before it was the last one. */
 function end(socket: Socket, status: string): void {
   if (!socket.writable) return;
   socket.end(
@@ -62,12 +62,12 @@ function end(socket: Socket, status: string): void {
   setTimeout(() => socket.destroy(), BROKEN_LINGER).unref();
 }
 
-/** Calls `act` when the requests that came before are answered. */
+/** Calls `act` once the requests that came before are answered. */
 function inTurn(socket: Socket, act: () => void): void {
   const last = responses.get(socket);
   if (last === undefined || last.closed) act();
   else if (last.req.complete || last.writableEnded) last.once('close', act);
-  // What is broken is the rest of the last request, which nobody can answer any more.
+  // The rest of the last request itself is broken, so it will never be answered.
   else if (last.socket) act();
   else last.once('socket', act);
 }

@@ -3,7 +3,10 @@ import { isIP } from 'node:net';
 import proxyAddress from 'proxy-addr';
 import { messageOf } from '../../generator/terms/message-of.ts';
 
-/** Of X-Forwarded-For, from its end, in characters: twenty proxies. Each address is compared with all ranges. */
+/**
+ * How much of the end of X-Forwarded-For is read, in characters: enough for twenty proxies. Each address
+ * is compared with all ranges.
+ */
 const MAX_FORWARDED = 1024;
 
 /** A range of trusted proxies does not parse. */
@@ -14,8 +17,8 @@ export class TrustedProxiesError extends Error {
 
 /**
  * Gives the function that tells who asked: the other end of the connection, or what
- * X-Forwarded-For says if that end is a trusted proxy. What is no address in it is not believed:
- * then it is the proxy that passed it on.
+ * X-Forwarded-For says if that end is a trusted proxy. If that is not an address, it is the proxy that
+ * passed it on.
  * @throws TrustedProxiesError
  */
 export function createClientAddress(
@@ -37,7 +40,7 @@ export function createClientAddress(
   };
 }
 
-/** Leaves what the last proxies wrote: whatever comes before them, anybody may have made up. */
+/** Keeps what the last proxies wrote: anybody may have made up what comes before it. */
 function cutForwarded({ headers }: IncomingMessage): void {
   const forwarded = headers['x-forwarded-for'];
   if (typeof forwarded !== 'string' || forwarded.length <= MAX_FORWARDED) return;

@@ -1,13 +1,13 @@
-// How many connections there are at once. At the limit a new one is not refused, as a node may have
-// sent it: those that use theirs least are closed for it. Clients expect that of a connection that
-// is idle, and ask again on another.
+// Limits how many connections there are at once. At the limit a new one is not refused, as it may come
+// from a node: the least used are closed for it. Clients expect that an idle connection is closed, and
+// ask again on another.
 import { readFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 
 /** A connection, and how it is used. */
 export interface Held {
   readonly socket: Socket;
-  /** Looks at it since anything came. */
+  /** How often it was looked at since anything came. */
   readonly looks: number;
   /** Whether a request has come. */
   readonly hasAsked: boolean;
@@ -23,14 +23,14 @@ export interface ConnectionLimitOptions {
   readonly list: () => Iterable<Held>;
 }
 
-/** Files that are kept for all else: git, the source, the other listener. */
+/** Open files that are left for everything else: git, the source, the other listener. */
 const RESERVED_FILES = 128;
 const LEAST = 16;
-/** So many at once, of all, as each choice looks at all of them. */
+/** The share of all connections that is closed at once, as each choice looks at all of them. */
 const PART = 1 / 64;
-/** An answer that is not read for so many looks may be given up for a new connection. */
+/** A connection whose answer was not read for this many looks may be closed for a new one. */
 const STUCK = 5;
-/** After the system ran out of files, so many are kept free for so many looks. */
+/** After the system ran out of files, this many stay free for this many looks. */
 const FREED = 32;
 const LOWERED_LOOKS = 30;
 
@@ -50,7 +50,7 @@ export class ConnectionLimit {
     return this.#open;
   }
 
-  /** Takes a new connection; where no other can be closed for it, the new one is. */
+  /** Takes a new connection, and closes it if no other can be closed for it. */
   add(socket: Socket): void {
     this.#open.add(socket);
     socket.once('close', () => this.#open.delete(socket));
@@ -70,7 +70,7 @@ export class ConnectionLimit {
     if (this.#lowered && this.#lowered.looks-- === 0) this.#lowered = undefined;
   }
 
-  /** Closes up to so many; gives how many. */
+  /** Closes up to `count` connections; gives how many it were. */
   #free(count: number, spared: Socket | undefined): number {
     const ranked = Array.from(this.#list(), (held) => ({ held, rank: rankOf(held) }))
       .filter(({ held, rank }) => rank < KEPT && held.socket !== spared && !held.socket.destroyed)
@@ -99,7 +99,7 @@ function rankOf({ looks, hasAsked, isBusy, isSending = false }: Held): number {
   return isRecent ? 2 : 0;
 }
 
-/** As many connections as there can be files for. */
+/** As many connections as the limit of open files allows. */
 export function fitConnections(max: number, openFiles: number | undefined): number {
   if (openFiles === undefined) return max;
   return Math.min(max, Math.max(LEAST, openFiles - RESERVED_FILES));

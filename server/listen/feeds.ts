@@ -1,23 +1,22 @@
-// What comes on a connection reaches node:http one request at a time, each when the one before is
-// answered and the answer taken by the system; what comes meanwhile stays where it is, and the
-// client is kept from sending more. Node alone parses and answers all that it has read at once:
-// 64 KiB of small requests hold up lookups on other connections for a second.
-// Connections on which requests wait take turns, so that many such clients cost no more than one.
+// Feeds node:http one request at a time per connection: the next one when the one before is answered and
+// the system has taken the answer. Until then the rest waits, and the client cannot send more. Left to
+// itself Node parses and answers everything that it has read at once, and 64 KiB of small requests hold
+// up lookups on other connections for a second. Connections on which requests wait take turns, so that
+// many such clients cost no more than one.
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Held } from './connection-limit.ts';
 
-/** Connections whose next request is taken up in one turn of the event loop. */
+/** How many connections have their next request taken up in one turn of the event loop. */
 const PER_TURN = 8;
 /**
- * The most that node:http gets at once, in bytes, but for a body of which the length is known. A head
- * ends its piece; where a chunked body ends only Node knows, so behind one a few more requests may
- * be taken up.
+ * The most that node:http gets at once, in bytes, except of a body of known length. A piece ends with a
+ * head; only Node knows where a chunked body ends, so a few more requests may be taken up behind one.
  */
 const PIECE = 4096;
 /**
- * Behind a longer chunk, in bytes, a connection waits for its turn too: the system hands over as much
- * as a client can send, and only bodies and floods are so long.
+ * After a chunk longer than this, in bytes, a connection waits for its turn too: only bodies and floods
+ * are so long.
  */
 const LONG_CHUNK = 16 * 1024;
 const HEAD_END = Buffer.from('\r\n\r\n');
@@ -29,13 +28,13 @@ export function noteResponse(response: ServerResponse): void {
   feeds.get(response.req.socket)?.begin(response);
 }
 
-/** What comes from now on is thrown away: nobody can make anything of it. */
+/** Throws away what comes from now on: nobody can make sense of it. */
 export function stopFeeding(socket: Socket): void {
   feeds.get(socket)?.release();
   socket.resume();
 }
 
-/** A connection that node:http has. */
+/** A connection that was given to node:http. */
 class Feed implements Held {
   readonly socket: Socket;
   /** Looks at the connection since anything came or was answered. */
@@ -48,11 +47,11 @@ class Feed implements Held {
   #unanswered = 0;
   /** Bytes of the newest request that are still to come, as far as that is known. */
   #bodyLeft = 0;
-  /** It is paused until its turn comes. */
+  /** Whether it is paused until its turn comes. */
   #isHeld = false;
   #isReleased = false;
 
-  /** `parse` takes what comes to node:http. */
+  /** `parse` hands a piece to node:http. */
   constructor(socket: Socket, parse: (chunk: Buffer) => void, onReady: (feed: Feed) => void) {
     this.socket = socket;
     this.#parse = parse;
@@ -125,7 +124,7 @@ class Feed implements Held {
     return this.#unanswered === 0 && !this.socket.writableNeedDrain;
   }
 
-  /** Node pauses the socket where it wants no more of a body. */
+  /** Node itself pauses the socket while it wants no more of a body. */
   #mayGoOn(): boolean {
     return !this.socket.isPaused() && (this.#isInBody() || this.#mayBegin());
   }
@@ -135,7 +134,7 @@ class Feed implements Held {
   }
 
   #hold(rest: Buffer): void {
-    // Where it is paused already, whoever did it resumes it.
+    // If somebody else has paused it, they will resume it.
     if (!this.socket.isPaused()) {
       this.#isHeld = true;
       this.socket.pause();
@@ -147,7 +146,7 @@ class Feed implements Held {
     return chunk.subarray(Math.max(0, end - HEAD_END.length), end).equals(HEAD_END);
   }
 
-  /** Length of the body of the newest request, if it says so; node:http refuses what else it may be. */
+  /** The length of the newest request's body, as announced; node:http refuses what is not a number. */
   #announced(): number {
     return Number(this.#newest?.req.headers['content-length'] ?? 0);
   }
@@ -156,7 +155,7 @@ class Feed implements Held {
   #measurePiece(chunk: Buffer, at: number): number {
     const longest = Math.min(PIECE, chunk.length - at);
     if (this.#isInBody()) {
-      // Nothing of what follows: it has to wait for the answer.
+      // Nothing behind the body: that has to wait for the answer.
       return this.#bodyLeft > 0 ? Math.min(this.#bodyLeft, chunk.length - at) : longest;
     }
     const found = chunk.subarray(at, at + longest).indexOf(HEAD_END);
@@ -164,7 +163,7 @@ class Feed implements Held {
   }
 }
 
-/** All connections of a server that node:http has. */
+/** All connections of a server that were given to node:http. */
 export class Feeds {
   readonly #feeds = new Set<Feed>();
   /** Those that may go on, in the order in which they became so. */
@@ -179,7 +178,7 @@ export class Feeds {
     const before = new Set(socket.listeners('data'));
     connect();
     const parse = socket.listeners('data').find((listener) => !before.has(listener));
-    // A socket that is closed already.
+    // The socket is closed already.
     if (!parse) return;
     socket.off('data', parse as (chunk: Buffer) => void);
     const feed = new Feed(

@@ -1,5 +1,5 @@
-// An HTTP or HTTPS server that slow and broken clients cannot hold, and that stops without
-// cutting anybody off.
+// An HTTP or HTTPS server that slow and broken clients cannot block, and that lets running requests end
+// when it stops.
 import { once } from 'node:events';
 import {
   type IncomingMessage,
@@ -8,7 +8,7 @@ import {
   type ServerResponse,
   createServer,
 } from 'node:http';
-import { createServer as createSecureServer } from 'node:https';
+import { Server as SecureServer, createServer as createSecureServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { LoggedRequest } from '../lookups/access-log.ts';
 import {
@@ -19,27 +19,13 @@ import {
 } from './broken-requests.ts';
 import { ConnectionLimit, type Held } from './connection-limit.ts';
 import { Feeds } from './feeds.ts';
-import {
-  type QuickAnswer,
-  type QuickConnections,
-  type QuickLimits,
-  createQuickConnections,
-} from './quick-connections.ts';
+import { type QuickAnswer, QuickConnections, type QuickLimits } from './quick-connections.ts';
 import { noteExpectation } from './unread-bodies.ts';
 
 /** PEM. */
 export interface TlsFiles {
   readonly cert: Uint8Array;
   readonly key: Uint8Array;
-}
-
-export interface Listener {
-  /** `http://HOST:PORT` with the host as it was asked for and the port as it is. */
-  readonly url: string;
-  /** Serves new connections with another certificate. */
-  readonly replaceTls: (files: TlsFiles) => void;
-  /** Takes no more connections, and settles when the running requests have ended. */
-  readonly stop: () => Promise<void>;
 }
 
 export interface ListenerOptions {
@@ -77,11 +63,11 @@ export const LISTENER_LIMITS: Limits = {
 };
 /** The request line and the headers; nodes send less than 500. Bytes. */
 export const MAX_HEADER_SIZE = 16 * 1024;
-/** Of connections at once; each takes some 10 KB. */
+/** Connections at once; each takes some 10 KB. */
 export const MAX_CONNECTIONS = 10_000;
-/** Between two lines of the log about connections that the system could not give. Milliseconds. */
+/** At most one error of the listener is reported in this time. Milliseconds. */
 const TOLD_EVERY = 60_000;
-/** The headers' time, for the handshake before them. Milliseconds. */
+/** As long as for headers. Milliseconds. */
 const HANDSHAKE_TIMEOUT = 10_000;
 /** Requests that have not ended this long after the stop are cut off. Milliseconds. */
 const STOP_LIMIT = 8_000;
@@ -91,95 +77,166 @@ const BACKLOG = 4096;
 
 /** Starts to listen. Rejects with the system's error, as when the port is in use. */
 export async function listen(options: ListenerOptions): Promise<Listener> {
-  const { host, port, tls, handle, answerPlain, onError, limits = LISTENER_LIMITS } = options;
-  const { maxConnections = MAX_CONNECTIONS } = options;
+  const listener = new Listener(options);
+  await listener.start();
+  return listener;
+}
+
+export class Listener {
+  readonly #options: ListenerOptions;
+  readonly #limits: Limits;
+  readonly #server: Server | SecureServer;
+  readonly #feeds = new Feeds();
+  /** Undefined where all connections go to node:http from the first byte. */
+  readonly #quick: QuickConnections | undefined;
+  readonly #handshakes = new Handshakes();
+  readonly #connections: ConnectionLimit;
+  #url = '';
+  #checking: NodeJS.Timeout | undefined;
+  #toldAt = -Infinity;
+
+  constructor(options: ListenerOptions) {
+    const { limits = LISTENER_LIMITS, maxConnections = MAX_CONNECTIONS } = options;
+    this.#options = options;
+    this.#limits = limits;
+    this.#server = createHttpServer(options, limits);
+    this.#connections = new ConnectionLimit({ max: maxConnections, list: () => this.#list() });
+    this.#quick = this.#takeConnections();
+    this.#countConnections();
+  }
+
+  /** `http://HOST:PORT` with the host as it was asked for and the port as it is. */
+  get url(): string {
+    return this.#url;
+  }
+
+  async start(): Promise<void> {
+    const { port, host, tls } = this.#options;
+    this.#server.listen({ port, host, backlog: BACKLOG });
+    await once(this.#server, 'listening');
+    const { port: actualPort } = this.#server.address() as AddressInfo;
+    const shownHost = host.includes(':') ? `[${host}]` : host;
+    this.#url = `${tls ? 'https' : 'http'}://${shownHost}:${actualPort}`;
+    this.#server.on('error', this.#onError);
+    const interval = this.#limits.connectionsCheckingInterval;
+    this.#checking = setInterval(this.#check, interval).unref();
+  }
+
+  /** Serves new connections with another certificate. */
+  replaceTls(files: TlsFiles): void {
+    if (isSecure(this.#server)) this.#server.setSecureContext(toTlsOptions(files));
+  }
+
+  /** Takes no more connections, and settles when the running requests have ended. */
+  async stop(): Promise<void> {
+    const closed = once(this.#server, 'close');
+    this.#server.close();
+    // Those that never sent a byte do not count as idle, but have nothing to end.
+    for (const one of this.#connections.open) if (one.bytesRead === 0) one.destroy();
+    this.#quick?.closeIdle();
+    const idle = setInterval(() => {
+      this.#server.closeIdleConnections();
+      this.#quick?.closeIdle();
+    }, IDLE_CHECK);
+    const limit = setTimeout(() => {
+      for (const one of this.#connections.open) one.destroy();
+    }, STOP_LIMIT);
+    await closed;
+    clearInterval(idle);
+    clearTimeout(limit);
+    clearInterval(this.#checking);
+  }
+
+  /**
+   * Takes the connections before node:http does: it gets them from the feeds, and where plain requests
+   * are answered quickly, only once it is needed. It takes a connection by listening to an event of its
+   * own server, so that listener is set aside until then.
+   */
+  #takeConnections(): QuickConnections | undefined {
+    const server = this.#server;
+    const event = isSecure(server) ? 'secureConnection' : 'connection';
+    const takers = server.listeners(event);
+    server.removeAllListeners(event);
+    const handOver = (socket: Socket, chunk?: Buffer): void => {
+      const connect = (): void => {
+        for (const take of takers) Reflect.apply(take, server, [socket]);
+      };
+      this.#feeds.take(socket, connect, chunk);
+    };
+    const { answerPlain: answer } = this.#options;
+    if (!answer) {
+      server.on(event, (socket: Socket) => handOver(socket));
+      return undefined;
+    }
+    const limits = this.#limits;
+    const quick = new QuickConnections({ answer, limits, handOver, onSilent: answerSilence });
+    server.on(event, (socket: Socket) => quick.take(socket));
+    return quick;
+  }
+
+  /** The server itself does not know of connections whose TLS handshake never ends. */
+  #countConnections(): void {
+    const server = this.#server;
+    const hasHandshakes = isSecure(server);
+    server.prependListener('connection', (socket: Socket) => {
+      this.#connections.add(socket);
+      if (hasHandshakes) this.#handshakes.add(socket);
+    });
+    if (!hasHandshakes) return;
+    server.prependListener('secureConnection', (socket: Socket) => this.#handshakes.end(socket));
+  }
+
+  *#list(): Generator<Held> {
+    yield* this.#handshakes.list();
+    if (this.#quick) yield* this.#quick;
+    yield* this.#feeds;
+  }
+
+  readonly #check = (): void => {
+    this.#quick?.check();
+    this.#feeds.check();
+    this.#handshakes.check();
+    this.#connections.check();
+  };
+
+  readonly #onError = (error: NodeJS.ErrnoException): void => {
+    if (error.code === 'EMFILE' || error.code === 'ENFILE') this.#connections.noteExhaustion();
+    if (performance.now() - this.#toldAt < TOLD_EVERY) return;
+    this.#toldAt = performance.now();
+    this.#options.onError(error);
+  };
+}
+
+/** A server that does not listen yet, and answers what `handle` never gets to see. */
+function createHttpServer({ tls, handle }: ListenerOptions, limits: Limits): Server | SecureServer {
   const httpOptions = {
     ...limits,
     maxHeaderSize: MAX_HEADER_SIZE,
     ServerResponse: OrderedResponse,
   };
-  const secure = tls
-    ? createSecureServer(
-        {
-          ...httpOptions,
-          ...toTlsOptions(tls),
-          ALPNProtocols: ['http/1.1'],
-          handshakeTimeout: HANDSHAKE_TIMEOUT,
-        },
-        handle,
-      )
-    : undefined;
-  const server: Server = secure ?? createServer(httpOptions, handle);
+  const tlsOptions = { ALPNProtocols: ['http/1.1'], handshakeTimeout: HANDSHAKE_TIMEOUT };
+  const server: Server | SecureServer = tls
+    ? createSecureServer({ ...httpOptions, ...toTlsOptions(tls), ...tlsOptions }, handle)
+    : createServer(httpOptions, handle);
   server.timeout = limits.socketTimeout;
-  // A client that has said all still gets its answer, whenever that comes. Node's types leave it out.
+  // A client that has closed its side still gets its answer. Node's types lack this option.
   Object.assign(server, { httpAllowHalfOpen: true });
   server.on('clientError', answerBrokenRequest);
   server.on('connect', refuseTunnel);
-  // By default an expectation that is not known is answered with 417, which fails a pull.
+  // Node answers an expectation that it does not know with 417, which fails a pull.
   server.on('checkExpectation', handle);
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
     noteExpectation(response);
     handle(request, response);
   });
-  const feeds = new Feeds();
-  const quick = putBefore(server, secure !== undefined, feeds, answerPlain, limits);
-  const handshakes = new Handshakes();
-  const connections = new ConnectionLimit({
-    max: maxConnections,
-    list: function* () {
-      yield* handshakes.list();
-      if (quick) yield* quick.list();
-      yield* feeds;
-    },
-  });
-  // The server itself does not know of connections whose TLS handshake never ends.
-  server.prependListener('connection', (socket: Socket) => {
-    connections.add(socket);
-    if (secure) handshakes.add(socket);
-  });
-  secure?.prependListener('secureConnection', (socket: Socket) => handshakes.end(socket));
-  server.listen({ port, host, backlog: BACKLOG });
-  await once(server, 'listening');
-  let toldAt = -Infinity;
-  server.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EMFILE' || error.code === 'ENFILE') connections.noteExhaustion();
-    if (performance.now() - toldAt < TOLD_EVERY) return;
-    toldAt = performance.now();
-    onError(error);
-  });
-  const checking = setInterval(() => {
-    quick?.check();
-    feeds.check();
-    handshakes.check();
-    connections.check();
-  }, limits.connectionsCheckingInterval).unref();
-  const { port: actualPort } = server.address() as AddressInfo;
-  const shownHost = host.includes(':') ? `[${host}]` : host;
-  return {
-    url: `${secure ? 'https' : 'http'}://${shownHost}:${actualPort}`,
-    replaceTls: (files) => secure?.setSecureContext(toTlsOptions(files)),
-    stop: async () => {
-      const closed = once(server, 'close');
-      server.close();
-      // Those that never sent a byte do not count as idle, but have nothing to end.
-      for (const one of connections.open) if (one.bytesRead === 0) one.destroy();
-      quick?.closeIdle();
-      const idle = setInterval(() => {
-        server.closeIdleConnections();
-        quick?.closeIdle();
-      }, IDLE_CHECK);
-      const limit = setTimeout(() => {
-        for (const one of connections.open) one.destroy();
-      }, STOP_LIMIT);
-      await closed;
-      clearInterval(idle);
-      clearTimeout(limit);
-      clearInterval(checking);
-    },
-  };
+  return server;
 }
 
-/** Connections on which a TLS handshake goes on, by the other end: it ends on another socket. */
+function isSecure(server: Server | SecureServer): server is SecureServer {
+  return server instanceof SecureServer;
+}
+
+/** Connections in a TLS handshake, by the client's address: the handshake ends on another socket. */
 class Handshakes {
   readonly #looks = new Map<string, { readonly socket: Socket; looks: number }>();
 
@@ -208,31 +265,4 @@ function formatEnd({ remoteAddress, remotePort }: Socket): string {
 
 function toTlsOptions({ cert, key }: TlsFiles): { cert: Buffer; key: Buffer } {
   return { cert: Buffer.from(cert), key: Buffer.from(key) };
-}
-
-/**
- * Lets connections be quick at first, where there is `answer`. Node's HTTP server takes a connection
- * by listening to an event of its own; that listener is set aside until a connection has to be
- * handed over.
- */
-function putBefore(
-  server: Server,
-  isSecure: boolean,
-  feeds: Feeds,
-  answer: ListenerOptions['answerPlain'],
-  limits: Limits,
-): QuickConnections | undefined {
-  const event = isSecure ? 'secureConnection' : 'connection';
-  const takers = server.listeners(event);
-  server.removeAllListeners(event);
-  const handOver = (socket: Socket, chunk?: Buffer): void => {
-    const connect = (): void => {
-      for (const take of takers) Reflect.apply(take, server, [socket]);
-    };
-    feeds.take(socket, connect, chunk);
-  };
-  const quick =
-    answer && createQuickConnections({ answer, limits, handOver, onSilent: answerSilence });
-  server.on(event, quick?.take ?? ((socket: Socket) => handOver(socket)));
-  return quick;
 }

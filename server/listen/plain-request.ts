@@ -1,6 +1,5 @@
-// The plainest form of a request: a chunk that is one complete GET without a body, written as
-// nodes write it. Whatever else is HTTP, or pretends to be, is left to Node's parser, so there
-// is nothing that the two could read in two ways.
+// Reads the plainest form of a request: one chunk with one complete GET without a body, as nodes write
+// it. Everything else is left to Node's parser, so there is nothing that the two could read differently.
 
 /** The same on most requests of a connection. */
 export interface PlainHeaders {
@@ -23,12 +22,12 @@ const VERSION = ' HTTP/1.1\r\n';
 const END = '\r\n\r\n';
 const SLASH = 0x2f;
 const SPACE = 0x20;
-/** By byte: whether a target may have it. No other changes by decoding or is escaped in a log. */
+/** By byte: whether a plain target may have it. These neither change by decoding nor are escaped in a log. */
 const IS_PLAIN: readonly boolean[] = Array.from({ length: 256 }, (_, byte) =>
   /[!$&-.0->@-[\]-~/]/.test(String.fromCharCode(byte)),
 );
 const HEADER = /^([a-z-]+): ([!-~](?:[ -~]*[!-~])?)$/i;
-/** Those that real clients send and that change nothing in the answer or its framing. */
+/** Headers that real clients send and that change neither the answer nor its framing. */
 const HARMLESS: ReadonlySet<string> = new Set([
   'accept',
   'accept-encoding',
@@ -42,8 +41,8 @@ const HARMLESS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Reads a chunk that came where a request begins; undefined if it is not exactly one plain
- * request. `last` are the headers of the request before: if they came again, they need no reading.
+ * Reads a chunk that came where a request begins; undefined if it is not exactly one plain request.
+ * `last` are the headers of the request before, which need no reading if they come again.
  */
 export function readPlainRequest(
   chunk: Buffer,

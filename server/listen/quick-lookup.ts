@@ -1,12 +1,11 @@
-// Answers plain lookups with what is made beforehand: the text of the headers. To a client it is
-// the same, to the byte, as the lookup behind node:http.
+// Answers plain lookups with headers that are put together beforehand. A client gets the same bytes as
+// from the lookup behind node:http.
 import type { SignatureStore } from '../../generator/store/store.ts';
 import type { LoggedRequest } from '../lookups/access-log.ts';
 import { EMPTY_HEADERS, servedHeaders } from '../lookups/answer-headers.ts';
 import { findSignature } from '../lookups/find-signature.ts';
 import type { Answer } from '../lookups/lookup.ts';
-import { MAX_BODY } from './answer-writer.ts';
-import { type QuickAnswer, formatHead } from './quick-connections.ts';
+import { MAX_BODY, type QuickAnswer, formatHead } from './quick-connections.ts';
 
 export interface QuickLookupOptions {
   /** The store in force; undefined before the first generation. */
@@ -15,10 +14,10 @@ export interface QuickLookupOptions {
 }
 
 const NOT_FOUND: QuickAnswer = { head: formatHead(404, EMPTY_HEADERS), body: undefined };
-/** Stands for the hash, and cannot be in a header. */
+/** Takes the place of the hash; cannot be in a header. */
 const MARK = '\n\n';
 
-/** Makes the function that answers 200 and 404, and leaves all else to the lookup. */
+/** Makes the function that answers with 200 and 404, and leaves everything else to the lookup. */
 export function createQuickLookup({
   store,
   onAnswer,
@@ -40,7 +39,7 @@ export function createQuickLookup({
   };
 }
 
-/** Gives the function that makes the head of a 200; it keeps what comes before the hash. */
+/** Gives the function that makes the head of a 200; it caches, by length, what comes before the hash. */
 function createServedHead(): (length: number, hash: string) => string {
   const beginnings = new Map<number, string>();
   const [, end = ''] = formatHead(200, servedHeaders(0, MARK)).split(MARK);

@@ -1,26 +1,26 @@
-// Bodies that nobody wants. A small one that is announced is read and thrown away, so that the
-// connection can go on. Behind any other the connection ends with the answer: it is told so
-// (`Connection: close`), and what still comes is thrown away for a while, as closing at once would
-// reset the connection, and take the answer away from a client that is still sending.
+// Bodies that nobody reads. A small one of known length is read and thrown away, so that the connection
+// can be used again. Behind any other the connection ends with the answer, which says so
+// (`Connection: close`). What still comes is thrown away for a while: closing at once would reset the
+// connection, and a client that is still sending would lose the answer.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { stopFeeding } from './feeds.ts';
 
 /** Bytes that are cheaper to read than a new connection. */
 const SMALL = 64 * 1024;
-/** For a client to notice the answer and to stop. Milliseconds. */
+/** How long a client has to notice the answer and stop sending. Milliseconds. */
 const LINGER = 2_000;
 /**
- * Between two looks at all that are being closed, each of which reads 64 to 128 KiB of one: so much
- * that one client can send 25 MiB in time, as some read the answer when all is sent, and that many
- * cost lookups little. Milliseconds.
+ * Connections that are being closed take turns, one every this many milliseconds; each turn reads 64 to
+ * 128 KiB. So one client can send 25 MiB in time, as some read the answer only when all is sent, while
+ * many clients together cost lookups little.
  */
 const DRAIN_EVERY = 2;
 
-/** Those whose client waits for `100 Continue` before it sends the body. */
+/** Responses whose client waits for `100 Continue` before it sends the body. */
 const expecting = new WeakSet<ServerResponse>();
 
-/** Handles `checkContinue` with what handles requests: nobody is told to go on yet. */
+/** Notes that a client waits for `100 Continue`; nobody tells it to go on yet. */
 export function noteExpectation(response: ServerResponse): void {
   expecting.add(response);
 }
@@ -37,7 +37,7 @@ export function askForBody(response: ServerResponse): void {
 export function watchBody(response: ServerResponse): void {
   if (!hasBody(response.req)) return;
   const writeHead = response.writeHead.bind(response);
-  // Its own, as Express gives responses another prototype.
+  // On the object itself, as Express gives responses another prototype.
   Object.assign(response, {
     writeHead: (...parameters: unknown[]): unknown => {
       endBehindUnread(response);
@@ -65,7 +65,7 @@ const unread = new WeakMap<Socket, IncomingMessage>();
 function lingerWhenClosed(socket: Socket, request: IncomingMessage): void {
   const isWatched = unread.has(socket);
   unread.set(socket, request);
-  // Once a connection, however many requests come on it.
+  // Once per connection, however many requests come on it.
   if (isWatched) return;
   const destroySoon = socket.destroySoon.bind(socket);
   Object.assign(socket, {

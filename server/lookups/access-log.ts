@@ -1,22 +1,21 @@
-// One line a lookup, in the form that operators grep already.
-import { setImmediate } from 'node:timers/promises';
+// One line a lookup, in a form that operators know how to search.
+import { setImmediate as endOfTurn } from 'node:timers/promises';
 import type { ReasonCode } from '../../generator/explain/reason.ts';
 import { parseLocation } from '../../generator/terms/location.ts';
-import { type LineSink, batchLines } from './batch-lines.ts';
-import { everySecond } from './cached-per-second.ts';
+import { cachedPerSecond } from './cached-per-second.ts';
 import type { Answer } from './lookup.ts';
 
 export type AccessLogForm = 'combined' | 'json' | 'none';
 
 const MONTHS = 'JanFebMarAprMayJunJulAugSepOctNovDec';
 
-/** What a log says of a request. Node gives each byte of it as one character. */
+/** What is logged of a request. Each byte of it is one character, as Node gives it. */
 export interface LoggedRequest {
   /** An address, or `-`. */
   readonly client: string;
   readonly method: string;
   readonly target: string;
-  /** The target has no character that a log escapes. */
+  /** Whether the target has no character that the log escapes. */
   readonly isPlain: boolean;
   readonly httpVersion: string;
   readonly referer: string | undefined;
@@ -24,27 +23,51 @@ export interface LoggedRequest {
 }
 
 export interface AccessLog {
-  /** Logs an answer, before it can have been read; a line that has to wait follows soon. */
+  /**
+   * Logs an answer. The line is written at the end of this turn of the event loop, or of the next one
+   * where requests came faster than they were answered; a line with a reason follows when that is known.
+   */
   readonly log: (request: LoggedRequest, answer: Answer) => void;
-  /** Settles when no line is waiting any more. */
+  /** Settles when the line of every answer so far is written. */
   readonly flush: () => Promise<void>;
 }
 
-/** Why there is no signature in a directory; a line waits for it. */
+/** Why a directory has no signature; the line waits for the answer. */
 export type ReasonOf = (directory: string) => ReasonCode | Promise<ReasonCode>;
 
-/** Makes the log; the JSON form alone has reasons. */
+/** Where lines go; it buffers them itself. */
+export interface LineSink {
+  readonly write: (lines: string) => unknown;
+}
+
+/** Makes the log; only the JSON form has reasons. */
 export function createAccessLog(
   form: AccessLogForm,
   sink: LineSink,
   reasonOf: ReasonOf,
 ): AccessLog {
-  const { write } = batchLines(sink);
+  const write = createBatch(sink);
   if (form === 'json') return createJsonLog(write, reasonOf);
   const format = createCombined();
   return {
     log: form === 'none' ? () => undefined : (...logged) => write(format(...logged)),
-    flush: async () => undefined,
+    flush: endOfTurn,
+  };
+}
+
+/**
+ * Gathers the lines of one turn of the event loop into one write, as sinks do much work for each.
+ */
+function createBatch(sink: LineSink): (line: string) => void {
+  let lines = '';
+  const flush = (): void => {
+    const all = lines;
+    lines = '';
+    sink.write(all);
+  };
+  return (line) => {
+    if (lines === '') setImmediate(flush);
+    lines += line;
   };
 }
 
@@ -71,15 +94,14 @@ function createJsonLog(write: (line: string) => void, reasonOf: ReasonOf): Acces
     },
     flush: async () => {
       await Promise.all(waiting);
-      // Lines of one turn are written together, at its end.
-      await setImmediate();
+      await endOfTurn();
     },
   };
 }
 
 function createCombined(): (request: LoggedRequest, answer: Answer) => string {
-  const formatTimeOnce = everySecond(formatTime);
-  // Most lines begin and end as the one before.
+  const formatTimeOnce = cachedPerSecond(formatTime);
+  // Most lines begin and end as the one before, so both are kept.
   let client = '';
   let time = '';
   let start = '';

@@ -1,26 +1,26 @@
-// The headers that say what was found; Node, or what stands in for it, adds those of the
-// connection.
+// The headers that say what was found. Those of the connection are added by node:http, or by the quick
+// connections in its place.
 
-/** How long caches may keep a signature, in seconds: numbers can be given anew. */
+/** How long caches may keep a signature, in seconds; short, as a number can be given to another one. */
 const MAX_AGE = 60;
 
 /** Names and values in turn, as writeHead takes them. */
 export type Headers = readonly string[];
 
-/** Of an answer without a body. An empty 404 lets the client use its connection again. */
+/** Headers of an answer without a body. With a length, the client can use its connection again. */
 export const EMPTY_HEADERS: Headers = ['Content-Length', '0', 'Cache-Control', 'no-store'];
 
-/** By which caches know a signature; `hash` is that of the store. */
+/** The tag by which caches know a signature; `hash` is that of the store. */
 export function formatEntityTag(hash: string): string {
   return `"${hash}"`;
 }
 
-/** Of a signature, also where its bytes need not be sent again. */
+/** Headers of a signature, also where its bytes need not be sent again (304). */
 export function cachingHeaders(hash: string): Headers {
   return ['ETag', formatEntityTag(hash), 'Cache-Control', `public, max-age=${MAX_AGE}`];
 }
 
-/** Of a signature that is sent; `length` in bytes. */
+/** Headers of a signature that is sent; `length` in bytes. */
 export function servedHeaders(length: number, hash: string): Headers {
   return [
     'Content-Type',

@@ -1,18 +1,18 @@
 /**
- * Gives what `make` makes of the time, made anew in every second in which it is asked for. A timer
- * tells the second's end, as asking the clock each time is dear.
+ * Caches a text for the current second. A timer drops it when the second ends, as asking the clock
+ * each time costs much.
  */
-export function everySecond(make: (now: Date) => string): () => string {
-  let made: string | undefined;
-  const forget = (): void => {
-    made = undefined;
+export function cachedPerSecond(format: (now: Date) => string): () => string {
+  let text: string | undefined;
+  const drop = (): void => {
+    text = undefined;
   };
   return () => {
-    if (made === undefined) {
+    if (text === undefined) {
       const now = new Date();
-      made = make(now);
-      setTimeout(forget, 1000 - now.getMilliseconds()).unref();
+      text = format(now);
+      setTimeout(drop, 1000 - now.getMilliseconds()).unref();
     }
-    return made;
+    return text;
   };
 }

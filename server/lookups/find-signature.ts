@@ -1,4 +1,4 @@
-// What there is at a path: decided here for every lookup, whichever way it came in.
+// Decides what there is at a path, for lookups through node:http and before it.
 import { MAX_SIGNATURES } from '../../generator/store/numbering.ts';
 import type { SignatureStore, StoredSignature } from '../../generator/store/store.ts';
 import { formatLocation, parseLocation } from '../../generator/terms/location.ts';
@@ -8,7 +8,7 @@ import { formatLocation, parseLocation } from '../../generator/terms/location.ts
  * wanted an image that has no signature here; `unknown`: not a location; `loading`: a location,
  * before the first generation.
  */
-export type Missing = 'end' | 'unsigned' | 'unknown' | 'loading';
+export type LookupMiss = 'end' | 'unsigned' | 'unknown' | 'loading';
 
 /** The names that a store can hold. */
 const NUMBERS: ReadonlyMap<string, number> = new Map(
@@ -25,7 +25,7 @@ const NUMBERS: ReadonlyMap<string, number> = new Map(
 export function findSignature(
   store: SignatureStore | undefined,
   path: string,
-): StoredSignature | Missing {
+): StoredSignature | LookupMiss {
   if (store) {
     const slash = path.lastIndexOf('/');
     const number = NUMBERS.get(path.slice(slash + 1));

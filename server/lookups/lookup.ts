@@ -1,5 +1,5 @@
-// The answer to one GET of a location, given before Express is entered. Only 200 and 404
-// are answers that a node can go on with: whatever else it gets fails the pull
+// Answers one GET of a location before Express is entered. A node can go on with 200 and 404 only:
+// any other answer fails the pull
 // (containers/image docker/docker_image_src.go, getOneSignature).
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { SignatureStore, StoredSignature } from '../../generator/store/store.ts';
@@ -10,11 +10,11 @@ import {
   formatEntityTag,
   servedHeaders,
 } from './answer-headers.ts';
-import { type Missing, findSignature } from './find-signature.ts';
+import { type LookupMiss, findSignature } from './find-signature.ts';
 import { parseRequestPath } from './request-path.ts';
 
-/** What became of a lookup; `refused`: a method that only reads would not use. */
-export type Outcome = 'served' | 'refused' | Missing;
+/** What became of a lookup; `refused`: the method is not allowed. */
+export type Outcome = 'served' | 'refused' | LookupMiss;
 
 /** One answered lookup, for the log and the counts. */
 export interface Answer {
@@ -29,7 +29,7 @@ export interface Answer {
 }
 
 export interface Lookup {
-  /** Answers a request for a location; gives false, and does nothing, for any other. */
+  /** Answers a request for a location; does nothing and gives false for any other. */
   readonly answer: (request: IncomingMessage, response: ServerResponse) => boolean;
   /** Answers a request that nothing else wanted: 404. */
   readonly answerUnknown: (request: IncomingMessage, response: ServerResponse) => void;
@@ -102,7 +102,7 @@ function send(
   return [200, bytes.length];
 }
 
-/** Caches send the one that they have, or a few; with more the whole answer is right too. */
+/** Caches send the few that they have. Behind this many, tags are ignored: the whole answer is right too. */
 const MAX_TAGS = 64;
 
 /** RFC 9110, 13.1.2: a list of entity tags, compared weakly, or `*`. */

@@ -1,25 +1,25 @@
-// What nobody foresaw: where it is survived, and where it must not be.
+// Unexpected exceptions: which ones the server survives, and which must end it.
 //
 // The way of a lookup is what happens between the bytes of a request for a location and the bytes of
 // its answer, with what is counted and logged of it, and the step in which the store of one state
 // becomes that of the next. All of it is synchronous. An exception there may have left a wrong
 // answer, or half of a state, so it becomes a `LookupFailure`, and that ends the process: a
-// supervisor starts it again, from what is on the disk.
+// supervisor starts it again, from what is on disk.
 //
 // Everything else is background: refreshes, reloads, history, searches, pages, metrics, files of the
-// state directory. An exception there fails that work and no other; it is counted and told, and the
-// work is tried again when its time comes. When more than `MOST_UNCAUGHT` exceptions a minute reach
-// nobody who knows what they broke, the server is not what it says it is, and ends as well.
+// state directory. An exception there fails that work only; it is counted and reported, and the work is
+// tried again when it is due. When more than `MOST_UNCAUGHT` exceptions a minute are caught nowhere, so
+// that nobody knows what they broke, the server ends as well.
 import type { ProgramLog } from '../../generator/system/program-log.ts';
 import { messageOf } from '../../generator/terms/message-of.ts';
 import type { Troubles } from './troubles.ts';
 
-/** Uncaught exceptions in a minute that are survived. */
+/** How many uncaught exceptions in a minute are survived. */
 export const MOST_UNCAUGHT = 10;
 const MINUTE = 60_000;
 /** The trouble is over when nothing has failed for so long. Milliseconds. */
 const QUIET_AFTER = 3_600_000;
-/** Of a stack, and characters of a line of it. */
+/** The most lines of a stack that are logged, and characters of a line. */
 const STACK_LINES = 16;
 const STACK_WIDTH = 300;
 
@@ -31,7 +31,7 @@ export class LookupFailure extends Error {
   }
 }
 
-/** Does what is in the way of lookups. Throws `LookupFailure`. */
+/** Runs what lookups depend on; any exception becomes a `LookupFailure`. */
 export function inTheWay<Result>(action: () => Result): Result {
   try {
     return action();
@@ -40,7 +40,7 @@ export function inTheWay<Result>(action: () => Result): Result {
   }
 }
 
-/** Whether an error is a fault of this program, and not of the world around it. */
+/** Whether an error is a fault of this program rather than of disk, git or network. */
 export function isUnexpected(error: unknown): boolean {
   return [LookupFailure, TypeError, RangeError, ReferenceError].some(
     (kind) => error instanceof kind,
@@ -61,7 +61,7 @@ export interface FailuresOptions {
 export class Failures {
   readonly #options: FailuresOptions;
   #count = 0;
-  /** When the last uncaught ones came, the newest last. */
+  /** When the latest uncaught exceptions came, the newest last. */
   #uncaught: readonly number[] = [];
   #quiet: NodeJS.Timeout | undefined;
 
@@ -74,7 +74,7 @@ export class Failures {
     return this.#count;
   }
 
-  /** Counts and tells of a failure whose work has ended with it; `what` names that work. */
+  /** Counts and reports a failure that has ended some work; `what` names the work. */
   note(what: string, error: unknown): void {
     const { troubles, log, quietAfter = QUIET_AFTER } = this.#options;
     const isFatal = error instanceof LookupFailure;
@@ -108,7 +108,7 @@ function describe(error: unknown): string {
   return cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause);
 }
 
-/** A line an entry. */
+/** One entry per line. */
 function stackOf(error: unknown): readonly string[] {
   const { stack = '' } = error instanceof Error ? error : {};
   const [, ...lines] = stack.split('\n');

@@ -1,7 +1,7 @@
 // What is wrong with the server itself, in the words that operators read: the page, /status.json, a
-// metric and an alert show the same list. There is one trouble of a kind at most, and the newest word
-// on it counts. It lasts until whoever raised it says that it is over; where several parts of the
-// server have the same one, as all that write to one directory, until the last of them does.
+// metric and an alert show the same list. There is at most one trouble of each kind, with the newest
+// words. It lasts until whoever raised it clears it; where several parts of the server have the same
+// trouble, as all that write to one directory, until the last of them does.
 import { toLine } from '../../generator/terms/text.ts';
 
 /** Every kind, with what it means to somebody who operates the server. */
@@ -24,13 +24,13 @@ export type TroubleKind = keyof typeof TROUBLES;
 
 export const TROUBLE_KINDS = Object.keys(TROUBLES) as readonly TroubleKind[];
 
-/** What there is to say of a trouble. Text of strangers may be in all of it. */
+/** What is said about a trouble. All of it may contain text of strangers. */
 export interface TroubleWords {
   readonly message: string;
   readonly hint?: string | undefined;
   /** The commit that brought it, in full. */
   readonly commit?: string | undefined;
-  /** Who made that commit, as it says itself. */
+  /** The author of that commit, as the commit says. */
   readonly author?: string | undefined;
 }
 
@@ -42,7 +42,7 @@ export interface Trouble extends TroubleWords {
 
 export class Troubles {
   readonly #now: () => Date;
-  /** What each part says of a kind, the newest word last. */
+  /** What each part says about a kind, the newest words last. */
   readonly #lasting = new Map<TroubleKind, Map<string, Trouble>>();
 
   /** `now` gives the time of day. */
@@ -52,7 +52,7 @@ export class Troubles {
 
   /**
    * Notes a trouble, or new words for one that lasts. Every text becomes one printable line. `part`
-   * says who has it, where there are several.
+   * says which part of the server has it, where there are several.
    */
   raise(kind: TroubleKind, { message, hint, commit, author }: TroubleWords, part = ''): void {
     const parts = this.#lasting.get(kind) ?? new Map<string, Trouble>();
@@ -77,7 +77,7 @@ export class Troubles {
     if (parts?.size === 0) this.#lasting.delete(kind);
   }
 
-  /** Those that last, the oldest first. */
+  /** All that last, the oldest first. */
   list(): readonly Trouble[] {
     return [...this.#lasting.values()].flatMap((parts) => [...parts.values()].slice(-1));
   }

@@ -2,19 +2,19 @@ import assert from 'node:assert/strict';
 import { type RequestListener, type Server, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
-import { type LazyHandler, createLazyHandler } from '../../server/deferred-app.ts';
+import { DeferredApp } from '../../server/deferred-app.ts';
 import { createGate } from './gate.ts';
 
 const answer: RequestListener = (_request, response) => void response.end('loaded');
 
-describe('server: a handler that is loaded late', () => {
+describe('server: an app that is loaded when it is needed', () => {
   let server: Server;
   let errors: unknown[];
   beforeEach(() => (errors = []));
   afterEach('stop', () => server.close());
 
-  const start = async (load: () => Promise<RequestListener>): Promise<LazyHandler> => {
-    const handler = createLazyHandler(load, (error) => errors.push(error));
+  const start = async (load: () => Promise<RequestListener>): Promise<DeferredApp> => {
+    const handler = new DeferredApp(load, (error) => errors.push(error));
     server = createServer(handler.handle).listen(0, '127.0.0.1');
     await new Promise((resolve) => void server.once('listening', resolve));
     return handler;

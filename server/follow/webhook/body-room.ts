@@ -1,9 +1,8 @@
-// The memory for bodies of deliveries. Whoever sends one may not know the secret, and that shows
-// only when the body is there: so all bodies together have so much room, and each so much time.
-// When the room is full, the oldest body of the client that holds most of it has to go. That may be
-// an honest one, but a client that holds much, or holds it for long, cannot keep others out.
-// Large bodies come one at a time, and clients take turns; while others wait, the one that comes
-// must come fast.
+// The memory for bodies of deliveries. Whether a sender knows the secret shows only when the body is
+// there, so all bodies together have limited room, and each has limited time. When the room is full, the
+// oldest body of the client that holds most of it has to go. That may be an honest one, but a client that
+// holds much, or holds it for long, cannot keep others out. Large bodies are read one at a time, and
+// clients take turns; while others wait, the one that is being read must come fast.
 
 /** Why a body is not read on. */
 export type BodyRefusal = 'too-large' | 'busy' | 'too-slow';
@@ -34,10 +33,10 @@ export const BODY_LIMITS: BodyLimits = {
   small: MIB,
   /** The most that GitHub sends. */
   large: 25 * MIB,
-  /** Forges give up after as long. */
+  /** Forges give up after the same time. */
   time: 10_000,
   waiting: 16,
-  /** At which 25 MiB come in time. */
+  /** At this rate 25 MiB come in time. */
   rate: 2.5 * MIB,
   interval: 1_000,
 };
@@ -49,7 +48,7 @@ export interface BodyOptions {
   readonly client: string;
   /** As announced, in bytes; undefined for a body that says by itself where it ends. */
   readonly length: number | undefined;
-  /** Whether its bytes are wanted afterwards; if not, it needs no memory, but takes turns too. */
+  /** Whether its bytes are wanted afterwards; if not, it needs no memory, but still takes turns. */
   readonly isKept: boolean;
   /** Called once, at any time, when the body must not be read on. */
   readonly onRefused: (refusal: BodyRefusal) => void;
@@ -89,7 +88,7 @@ export class HeldBody {
     return this.#memory.subarray(0, this.#options.isKept ? this.#length : 0);
   }
 
-  /** Takes a piece. False: what comes next has to wait for `onTurn`, or is not wanted any more. */
+  /** Takes a piece. False if the next one has to wait for `onTurn`, or is not wanted any more. */
   add(piece: Buffer): boolean {
     if (this.#isOver) return false;
     const length = this.#length + piece.length;
@@ -132,7 +131,7 @@ export class HeldBody {
     this.#options.onTurn();
   }
 
-  /** Memory for so many bytes; those of the piece that makes a body large have room too. */
+  /** Makes room for this many bytes, also for the piece that makes a body large. */
   #reserve(length: number): void {
     if (length <= this.#memory.length) return;
     const { large } = this.#room.limits;
@@ -152,7 +151,7 @@ export class BodyRoom {
   readonly limits: BodyLimits;
   /** The oldest first. */
   readonly #bodies = new Set<HeldBody>();
-  /** Bytes that all hold but the large one, which has room of its own. */
+  /** Bytes that all bodies hold, except the large one, which has room of its own. */
   #used = 0;
   #large: HeldBody | undefined;
   /** Large ones, in the order in which they came. */
@@ -245,7 +244,7 @@ export class BodyRoom {
     return [...this.#waiting].findLast(({ client }) => counts.get(client) === most);
   }
 
-  /** Gives the turn to one that waits, if it can be of another client than the one before. */
+  /** Gives the turn to a body that waits, of another client than the last one if there is any. */
   #pass(last: string | undefined): void {
     const waiting = [...this.#waiting];
     const next = waiting.find(({ client }) => client !== last) ?? waiting[0];
@@ -256,7 +255,7 @@ export class BodyRoom {
     next.takeTurn();
   }
 
-  /** Looks now and then, as long as any waits, whether the large one comes fast enough. */
+  /** While any body waits, checks now and then whether the large one comes fast enough. */
   #look(): void {
     if (this.#looking !== undefined || this.#waiting.size === 0) return;
     let seen: { readonly body: HeldBody; readonly length: number } | undefined;

@@ -1,4 +1,4 @@
-// Reads the body of a delivery, as far as there is room, and computes its HMACs on the way.
+// Reads the body of a delivery, if there is room for it, and computes its HMACs on the way.
 import { type Hmac, createHmac } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { askForBody } from '../../listen/unread-bodies.ts';
@@ -6,7 +6,7 @@ import type { BodyRefusal, BodyRoom } from './body-room.ts';
 
 export interface ReadBodyOptions {
   readonly room: BodyRoom;
-  /** The HMAC by each of them is computed. */
+  /** One HMAC is computed with each of them. */
   readonly secrets: readonly string[];
   /** Whose the body is. */
   readonly client: string;
@@ -25,8 +25,8 @@ export interface ReadBody {
 export type Unread = BodyRefusal | 'gone';
 
 /**
- * Calls back once, with the body or the reason why it is not read; in that case the rest is not read
- * any more.
+ * Calls back once, with the body, or with the reason why it is not read; then nothing more of it is
+ * read.
  */
 export function readBody(
   request: IncomingMessage,
@@ -76,7 +76,7 @@ class BodyReader {
     request.pause();
     if (length > large) this.#body.refuse('too-large');
     else if (length <= small) this.#read();
-    // A large one is read when it is its turn, which may be now.
+    // A large one waits for its turn, which may come at once.
     else this.#room.mayGrow(this.#body, length);
   }
 

@@ -1,16 +1,16 @@
 // GitHub's push webhook: the raw bytes, then their HMAC, and only then the JSON
-// (docs.github.com, "Validating webhook deliveries"). A delivery says nothing that is
-// trusted beyond "look again"; repeated ones are harmless.
+// (docs.github.com, "Validating webhook deliveries"). All that is believed of a delivery is "look
+// again", so repeated ones are harmless.
 import { timingSafeEqual } from 'node:crypto';
 import { type Request, type RequestHandler, type Response, Router } from 'express';
 import { z } from 'zod';
 import type { ProgramLog } from '../../../generator/system/program-log.ts';
 import { formatJson, toPrintable } from '../../../generator/terms/text.ts';
-import { afterLookups } from '../yield-to-lookups.ts';
-import { BODY_LIMITS, BodyRoom, type BodyLimits } from './body-room.ts';
+import { yieldToLookups } from '../yield-to-lookups.ts';
+import { type BodyLimits, BodyRoom } from './body-room.ts';
 import { type ReadBody, type Unread, readBody } from './read-body.ts';
 
-/** When it may be worth while to deliver again, in seconds. */
+/** When to deliver again, in seconds. */
 const RETRY_AFTER = '10';
 const SIGNATURE = /^sha256=([0-9a-f]{64})$/i;
 const COMMIT = /^(?!0+$)(?:[0-9a-f]{40}|[0-9a-f]{64})$/;
@@ -21,7 +21,7 @@ const PUSH = z.object({
   after: z.string().regex(COMMIT).optional().catch(undefined),
 });
 
-/** What deliveries come to, and how each is answered. */
+/** What can come of a delivery, with the status of the answer. */
 const STATUS = {
   accepted: 202,
   ignored: 202,
@@ -35,7 +35,7 @@ const STATUS = {
 export type WebhookResult = keyof typeof STATUS;
 
 export interface WebhookOptions {
-  /** Those valid now; none at all: the webhook is not there. */
+  /** All that are valid now; if there is none, `/webhook` answers 404. */
   readonly secrets: () => readonly string[];
   /** The branch that is followed; undefined takes a push to any branch. */
   readonly branch: () => string | undefined;
@@ -44,114 +44,126 @@ export interface WebhookOptions {
   /** Called with every delivery, before the answer. */
   readonly onDelivery: (result: WebhookResult) => void;
   readonly log: ProgramLog;
-  /** Who sends a request; the room for bodies is shared fairly among them. */
+  /** Names the client of a request; the room for bodies is shared fairly among clients. */
   readonly clientOf: (request: Request) => string;
   readonly limits?: BodyLimits;
 }
 
-/** The routes of `/webhook`. */
-export function createWebhook(options: WebhookOptions): Router {
-  const { secrets, branch, onPush, onDelivery, log, clientOf, limits = BODY_LIMITS } = options;
-  const room = new BodyRoom(limits);
-  const answer = (response: Response, result: WebhookResult, message: string): void => {
-    const status = STATUS[result];
-    const { method, headers } = response.req;
-    const delivery = toPrintable(String(headers['x-github-delivery'] ?? ''));
-    log.info({ status, delivery, method }, `webhook: ${message}`);
-    onDelivery(result);
-    // Forges show it, and it may repeat what came.
-    response.status(status).type('json').send(formatJson({ message }));
-  };
+export class Webhook {
+  readonly #options: WebhookOptions;
+  readonly #room: BodyRoom;
 
-  const unauthorized = (response: Response): void =>
-    answer(response, 'unauthorized', 'the X-Hub-Signature-256 header is missing or wrong');
+  constructor(options: WebhookOptions) {
+    this.#options = options;
+    this.#room = new BodyRoom(options.limits);
+  }
 
-  const refuse = (response: Response, unread: Unread): void => {
-    // What is left of the body is not waited for.
-    response.set('Connection', 'close');
-    if (unread === 'too-large') {
-      answer(response, 'too-large', `expected at most ${limits.large} bytes`);
-    } else if (unread === 'too-slow') {
-      answer(response, 'too-slow', 'the body did not come in time');
-    } else if (unread === 'busy') {
-      response.set('Retry-After', RETRY_AFTER);
-      answer(response, 'busy', 'too many deliveries at once; deliver it again');
-    } else {
-      answer(response, 'invalid', 'the client went away');
-    }
-  };
+  /** The routes of `/webhook`. */
+  createRouter(): Router {
+    const router = Router();
+    router.use((_request, response, next) => {
+      response.set('Cache-Control', 'no-store');
+      if (this.#options.secrets().length > 0) next();
+      else response.status(404).end();
+    });
+    router
+      .route('/')
+      .post(this.#requireSignature, this.#receive)
+      .all((_request, response) => {
+        response.set('Allow', 'POST').status(405).end();
+      });
+    return router;
+  }
 
-  /** What cannot be signed is not read: anybody may send 25 MiB. */
-  const requireSignature: RequestHandler = (request, response, next) => {
+  /** A body without a signature is not read: anybody may send 25 MiB. */
+  readonly #requireSignature: RequestHandler = (request, response, next) => {
     const { 'content-encoding': encoding = 'identity' } = request.headers;
-    if (signatureOf(request) === undefined) unauthorized(response);
-    // What was signed would not be what is read.
-    else if (encoding !== 'identity') answer(response, 'invalid', 'expected a plain body');
+    if (signatureOf(request) === undefined) this.#answerUnauthorized(response);
+    // The signature is over the bytes as they come, not over what they unpack to.
+    else if (encoding !== 'identity') this.#answer(response, 'invalid', 'expected a plain body');
     else next();
   };
 
-  const receive: RequestHandler = (request, response) => {
+  readonly #receive: RequestHandler = (request, response) => {
+    const { secrets, clientOf } = this.#options;
     const reading = {
-      room,
+      room: this.#room,
       secrets: secrets(),
       client: clientOf(request),
       isKept: request.get('x-github-event') === PUSH_EVENT,
     };
-    readBody(request, response, reading, (read) => judge(request, response, read));
+    readBody(request, response, reading, (read) => this.#judge(request, response, read));
   };
 
-  const judge = (request: Request, response: Response, read: ReadBody | Unread): void => {
-    if (typeof read === 'string') refuse(response, read);
+  #judge(request: Request, response: Response, read: ReadBody | Unread): void {
+    if (typeof read === 'string') this.#answerUnread(response, read);
     else if (isSigned(read, signatureOf(request))) {
-      afterLookups(() => handle(request, response, read.bytes));
-    } else unauthorized(response);
-  };
+      yieldToLookups(() => this.#handle(request, response, read.bytes));
+    } else this.#answerUnauthorized(response);
+  }
 
-  const handle = (request: Request, response: Response, bytes: Buffer): void => {
+  /** A delivery that is signed. */
+  #handle(request: Request, response: Response, bytes: Buffer): void {
     const event = request.get('x-github-event');
-    if (event === 'ping') {
-      answer(response, 'ping', 'pong');
-      return;
+    if (event === 'ping') this.#answer(response, 'ping', 'pong');
+    else if (event === PUSH_EVENT) {
+      this.#handlePush(response, parsePayload(bytes, request.get('content-type')));
+    } else {
+      const name = JSON.stringify(event ?? 'none');
+      this.#answer(response, 'ignored', `nothing to do for the event ${name}`);
     }
-    if (event !== PUSH_EVENT) {
-      answer(response, 'ignored', `nothing to do for the event ${JSON.stringify(event ?? 'none')}`);
-      return;
-    }
-    const push = PUSH.safeParse(parsePayload(bytes, request.get('content-type')));
+  }
+
+  #handlePush(response: Response, payload: unknown): void {
+    const { branch, onPush } = this.#options;
+    const push = PUSH.safeParse(payload);
     if (!push.success) {
-      answer(response, 'invalid', 'expected the JSON of a push event');
+      this.#answer(response, 'invalid', 'expected the JSON of a push event');
       return;
     }
     const { ref, after } = push.data;
     const followed = branch();
     if (followed !== undefined && ref !== `refs/heads/${followed}`) {
-      answer(
-        response,
-        'ignored',
-        `nothing to do: ${JSON.stringify(ref)} is not the branch ${followed}`,
-      );
+      const message = `nothing to do: ${JSON.stringify(ref)} is not the branch ${followed}`;
+      this.#answer(response, 'ignored', message);
       return;
     }
     // Whether or not the client waits for the answer.
-    afterLookups(() => {
-      answer(response, 'accepted', 'refresh queued');
-      afterLookups(() => onPush(after));
+    yieldToLookups(() => {
+      this.#answer(response, 'accepted', 'refresh queued');
+      yieldToLookups(() => onPush(after));
     });
-  };
+  }
 
-  const router = Router();
-  router.use((_request, response, next) => {
-    response.set('Cache-Control', 'no-store');
-    if (secrets().length > 0) next();
-    else response.status(404).end();
-  });
-  router
-    .route('/')
-    .post(requireSignature, receive)
-    .all((_request, response) => {
-      response.set('Allow', 'POST').status(405).end();
-    });
-  return router;
+  #answerUnauthorized(response: Response): void {
+    this.#answer(response, 'unauthorized', 'the X-Hub-Signature-256 header is missing or wrong');
+  }
+
+  #answerUnread(response: Response, unread: Unread): void {
+    // The server does not wait for the rest of the body.
+    response.set('Connection', 'close');
+    if (unread === 'too-large') {
+      this.#answer(response, unread, `expected at most ${this.#room.limits.large} bytes`);
+    } else if (unread === 'too-slow') {
+      this.#answer(response, unread, 'the body did not come in time');
+    } else if (unread === 'busy') {
+      response.set('Retry-After', RETRY_AFTER);
+      this.#answer(response, unread, 'too many deliveries at once; deliver it again');
+    } else {
+      this.#answer(response, 'invalid', 'the client went away');
+    }
+  }
+
+  #answer(response: Response, result: WebhookResult, message: string): void {
+    const { log, onDelivery } = this.#options;
+    const status = STATUS[result];
+    const { method, headers } = response.req;
+    const delivery = toPrintable(String(headers['x-github-delivery'] ?? ''));
+    log.info({ status, delivery, method }, `webhook: ${message}`);
+    onDelivery(result);
+    // Forges show the answer, and it may repeat what they sent.
+    response.status(status).type('json').send(formatJson({ message }));
+  }
 }
 
 function signatureOf(request: Request): Buffer | undefined {

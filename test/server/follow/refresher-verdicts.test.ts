@@ -260,7 +260,7 @@ describe('the refresher, as verdicts come and go', () => {
       assert.equal(refresher.status().lastRefresh?.result, 'unchanged');
     });
 
-    it('judges what it can where gpgv cannot be looked for', async () => {
+    it('judges what it can where cannot look for gpgv', async () => {
       let looked = 0;
       const lookForGpgv = async (): Promise<void> => {
         if (looked++ === 0) throw new Error('no space left');

@@ -58,8 +58,8 @@ describe('a reload', () => {
     reload.start(use);
     const told = [
       ['/etc/keys: no such file', 'put it back'],
-      ['no certificate', 'mend it, and send SIGHUP again'],
-      ['expected a certificate', 'mend it, and send SIGHUP again'],
+      ['no certificate', 'fix it, then send SIGHUP again'],
+      ['expected a certificate', 'fix it, then send SIGHUP again'],
     ];
     for (const [message, hint] of told) {
       reload.request();

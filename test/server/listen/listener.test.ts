@@ -88,7 +88,7 @@ describe('the listener', () => {
       handshake: timeUntil('end', silent),
       stop: Promise.all([stopping.stop(), secure.stop()]).then(() => Date.now() - since),
     };
-    void slow.headers.then(patient.stop);
+    void slow.headers.then(async () => patient.stop());
     // Each is open to its own side until it is closed there too.
     void slow.stuck.then(() => stuck.destroy());
     void slow.handshake.then(() => silent.destroy());

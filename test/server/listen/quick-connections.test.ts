@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import type { Socket } from 'node:net';
+import { type Socket, createServer } from 'node:net';
 import { type TLSSocket, connect as connectSecurely } from 'node:tls';
 import { eventually } from '../../e2e/eventually.ts';
 import { useTemporary } from '../../e2e/temporary.ts';
+import { AnswerWriter, MAX_BODY } from '../../../server/listen/quick-connections.ts';
 import { makeCertificate } from '../certificate.ts';
 import { at } from '../fake-judge.ts';
 import { open, parseAnswers, readToEnd } from '../raw-http.ts';
@@ -194,5 +195,38 @@ describe('quick connections', () => {
       await eventually(() => assert.ok(socket.destroyed || socket.readableEnded));
       socket.destroy();
     });
+  });
+});
+
+describe('writing an answer', () => {
+  it('leaves alone what another client has not read yet', async () => {
+    const accepted: Socket[] = [];
+    const server = createServer((socket) => void accepted.push(socket)).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const address = server.address();
+    assert.ok(typeof address === 'object' && address !== null);
+    const url = `http://127.0.0.1:${address.port}`;
+    const clients: Socket[] = [];
+    for (let count = 1; count <= 2; count++) {
+      const connected = once(server, 'connection');
+      clients.push(await open(url));
+      await connected;
+    }
+    const [slow, quick] = accepted;
+    const [reading, other] = clients;
+    assert.ok(slow && quick && reading && other);
+    const writer = new AnswerWriter();
+    let written = 0;
+    while (slow.writableLength === 0) {
+      writer.write(slow, 'head:', Buffer.alloc(MAX_BODY, 'a'));
+      written++;
+    }
+    writer.write(quick, 'HEAD:', Buffer.alloc(MAX_BODY, 'b'));
+    slow.end();
+    quick.end();
+    assert.equal(await readToEnd(other), `HEAD:${'b'.repeat(MAX_BODY)}`);
+    assert.ok((await readToEnd(reading)) === `head:${'a'.repeat(MAX_BODY)}`.repeat(written));
+    for (const socket of [...accepted, ...clients]) socket.destroy();
+    server.close();
   });
 });

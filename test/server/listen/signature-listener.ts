@@ -24,6 +24,8 @@ export const FILES: Readonly<Record<string, string>> = {
 
 export interface SignatureListener extends Listener {
   readonly log: CapturedLines;
+  /** Settles when every answer so far is in the log. */
+  readonly flush: () => Promise<void>;
   /** The requests that node:http has seen. */
   readonly requests: IncomingMessage[];
 }
@@ -40,7 +42,7 @@ export async function startListener(options: {
   const store = await loadStore(snapshot, createFakeJudge(), new Date());
   const log = captureLines();
   const requests: IncomingMessage[] = [];
-  const { log: write } = createAccessLog('combined', log, () => 'unknown-repository');
+  const { log: write, flush } = createAccessLog('combined', log, () => 'unknown-repository');
   const lookup = createLookup({
     store: () => store,
     onAnswer: ({ method = '', url: target = '', httpVersion, headers }, answer) => {
@@ -66,5 +68,5 @@ export async function startListener(options: {
     ...(limits ? { limits } : {}),
     ...(maxConnections === undefined ? {} : { maxConnections }),
   });
-  return { ...listener, log, requests };
+  return Object.assign(listener, { log, flush, requests });
 }

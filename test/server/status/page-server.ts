@@ -150,14 +150,14 @@ async function changeIn(world: StatusWorld, path: string): Promise<HistoryChange
 export async function startStatus(world: StatusWorld, port = 0): Promise<StatusServer> {
   const programLog = captureLines();
   const services = servicesOf(world, programLog);
-  const { url, stop } = await listen({
+  const listener = await listen({
     host: '127.0.0.1',
     port,
     tls: undefined,
     onError: throwAgain,
     handle: createStatusApp(services),
   });
-  return { url, world, programLog, stop };
+  return { url: listener.url, world, programLog, stop: async () => listener.stop() };
 }
 
 function throwAgain(error: Error): void {

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import express from 'express';
 import { createProgramLog } from '../../../../generator/system/program-log.ts';
 import { BODY_LIMITS } from '../../../../server/follow/webhook/body-room.ts';
-import { createWebhook } from '../../../../server/follow/webhook/webhook.ts';
+import { Webhook } from '../../../../server/follow/webhook/webhook.ts';
 import { type Listener, listen } from '../../../../server/listen/listener.ts';
 import { captureLines } from '../../captured-lines.ts';
 import { formatChunk, formatDelivery } from '../../hostile-clients.ts';
@@ -29,7 +29,7 @@ describe('the body of a delivery', () => {
   let listener: Listener;
   let sockets: Socket[] = [];
   const start = async (limits: Partial<typeof LIMITS> = {}): Promise<void> => {
-    const webhook = createWebhook({
+    const webhook = new Webhook({
       secrets: () => ['another one', SECRET],
       branch: () => 'main',
       onPush: () => undefined,
@@ -42,7 +42,7 @@ describe('the body of a delivery', () => {
       host: '127.0.0.1',
       port: 0,
       tls: undefined,
-      handle: express().use('/webhook', webhook),
+      handle: express().use('/webhook', webhook.createRouter()),
       onError: () => undefined,
     });
   };

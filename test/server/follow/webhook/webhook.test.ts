@@ -6,7 +6,7 @@ import { gzipSync } from 'node:zlib';
 import express, { type RequestHandler } from 'express';
 import supertest, { type Response } from 'supertest';
 import { createProgramLog } from '../../../../generator/system/program-log.ts';
-import { createWebhook } from '../../../../server/follow/webhook/webhook.ts';
+import { Webhook } from '../../../../server/follow/webhook/webhook.ts';
 import { eventually } from '../../../e2e/eventually.ts';
 import { captureLines } from '../../captured-lines.ts';
 import { open, parseAnswers, readToEnd } from '../../raw-http.ts';
@@ -32,7 +32,7 @@ describe('the webhook', () => {
   let server: Server;
 
   before('listen', async () => {
-    const webhook = createWebhook({
+    const webhook = new Webhook({
       secrets: () => secrets,
       branch: () => branch,
       onPush: (commit) => void pushes.push(commit),
@@ -40,7 +40,7 @@ describe('the webhook', () => {
       log: createProgramLog(log.stream),
       clientOf: () => '-',
     });
-    server = createServer(express().use('/webhook', webhook));
+    server = createServer(express().use('/webhook', webhook.createRouter()));
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
   });
@@ -79,7 +79,7 @@ describe('the webhook', () => {
 
   /** Mounts a webhook behind another handler, and delivers a push. */
   const deliverBehind = async (first: RequestHandler, onPush: () => void): Promise<Response> => {
-    const webhook = createWebhook({
+    const webhook = new Webhook({
       secrets: () => secrets,
       branch: () => branch,
       onPush,
@@ -88,7 +88,7 @@ describe('the webhook', () => {
       clientOf: () => '-',
     });
     const body = pushTo('refs/heads/main');
-    return supertest(express().use(first, webhook))
+    return supertest(express().use(first, webhook.createRouter()))
       .post('/')
       .type('json')
       .set({ 'X-GitHub-Event': 'push', 'X-Hub-Signature-256': sign(body) })
