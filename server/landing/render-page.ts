@@ -1,10 +1,9 @@
 // The page for people at `/`: what this store is, whose signatures it serves, and how a node
 // uses it. It needs nothing from anywhere else, and no script to be read.
+import { readFileSync } from 'node:fs';
 import { html } from '../html/html.ts';
-import { ICON, createInline } from '../html/inline.ts';
+import { BASE_STYLE, ICON, createInline } from '../html/inline.ts';
 import type { PageSources } from '../html/page-headers.ts';
-import { PAGE_SCRIPT } from './page-script.ts';
-import { PAGE_STYLE } from './page-style.ts';
 import { type Served, renderContents, renderServed } from './render-overview.ts';
 import { renderPlaces, renderWithoutScopes } from './render-general.ts';
 import type { PolicyFacts } from './page-facts.ts';
@@ -55,8 +54,10 @@ export function renderPage(facts: PageFacts): string {
   return page.markup;
 }
 
-const STYLE = createInline('style', PAGE_STYLE);
-const SCRIPT = createInline('script', PAGE_SCRIPT);
+const readBeside = (name: string): string => readFileSync(new URL(name, import.meta.url), 'utf8');
+
+const STYLE = createInline('style', BASE_STYLE + readBeside('landing-page.css'));
+const SCRIPT = createInline('script', readBeside('landing-page.js'));
 
 /** What the content security policy of the page has to allow. */
 export const PAGE_SOURCES: PageSources = {
