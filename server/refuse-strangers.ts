@@ -2,7 +2,7 @@
 // this machine is meant to read, not read under a name of their own that leads here.
 import { isIP } from 'node:net';
 import type { RequestHandler } from 'express';
-import { sendJson } from './status/send-json.ts';
+import { sendJson } from './json/send-json.ts';
 
 /** Answers 403 to what a page of another site asks for; programs send none of these headers. */
 export const refuseCrossSite: RequestHandler = (request, response, next) => {

@@ -2,14 +2,13 @@
 import express, { type Express } from 'express';
 import { createFailedRequest } from './troubles/failed-request.ts';
 import { createPageHeaders } from './html/page-headers.ts';
-import { allowOnly } from './status/allow-only.ts';
 import { createExplainJson } from './json/explain-json.ts';
-import { createStatusPages } from './status/pages.ts';
+import { allowOnly, createStatusPages } from './status/pages.ts';
 import { createRefusedJson } from './json/refused-json.ts';
 import { refuseCrossSite, refuseOtherHosts } from './refuse-strangers.ts';
 import { STATUS_SOURCES } from './status/render-frame.ts';
 import { createRepositoriesJson } from './json/repositories-json.ts';
-import { sendJson } from './status/send-json.ts';
+import { sendJson } from './json/send-json.ts';
 import type { StatusServices } from './status/services.ts';
 import { toStatusJson } from './json/status-json.ts';
 

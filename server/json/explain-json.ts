@@ -5,7 +5,7 @@ import type { RequestHandler } from 'express';
 import { z } from 'zod';
 import { type ExplainedImage, explainImage } from '../../generator/explain/explain-image.ts';
 import { parsePulledImage } from '../../generator/terms/pulled-image.ts';
-import { sendJson } from '../status/send-json.ts';
+import { sendJson } from './send-json.ts';
 import type { StatusServices } from '../status/services.ts';
 import { readQuery } from './query.ts';
 

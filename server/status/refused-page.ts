@@ -1,10 +1,9 @@
 import { html } from '../html/html.ts';
 import { countOf, formatNumber } from '../html/facts.ts';
 import { explainPulls } from './explain-pulls.ts';
-import { hasDigest } from './find-hits.ts';
+import { hasDigest } from '../search/find-page.ts';
 import { addressOf } from './parts/links.ts';
-import { type Page, type PageRequest, refuseQuery } from './page.ts';
-import { readParameter } from './read-parameter.ts';
+import { type Page, type PageRequest, refuseQuery, readParameter } from './page.ts';
 import { renderPulls } from './parts/render-pulls.ts';
 import { ON_A_PAGE } from '../search/searches.ts';
 

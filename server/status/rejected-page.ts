@@ -1,18 +1,20 @@
-import { findRejected } from '../search/find-rejected.ts';
 import { html } from '../html/html.ts';
 import { countOf, formatNumber } from '../html/facts.ts';
 import { addressOf } from './parts/links.ts';
 import { isStateRefused } from './parts/overview-facts.ts';
-import { type Page, type PageRequest, refuseQuery } from './page.ts';
-import { readParameter } from './read-parameter.ts';
+import { type Page, type PageRequest, refuseQuery, readParameter } from './page.ts';
 import { WHOLE_STATE, renderRejected } from './parts/render-rejected.ts';
-import { ON_A_PAGE } from '../search/searches.ts';
 
 /**
  * Rejected files, all, of a repository or of a digest, in the order of their paths: `?after=PATH`,
  * `&repository=…`, `&digest=sha256:HEX`.
  */
-export async function makeRejectedPage({ query, services, searches }: PageRequest): Promise<Page> {
+export async function makeRejectedPage({
+  query,
+  services,
+  searches,
+  signal,
+}: PageRequest): Promise<Page> {
   const after = readParameter(query, 'after');
   if (after === undefined) return refuseQuery('after= wants one path.');
   const repository = readParameter(query, 'repository');
@@ -24,17 +26,13 @@ export async function makeRejectedPage({ query, services, searches }: PageReques
   const { refresher } = services;
   const rejected =
     digest === ''
-      ? await searches.rejected(after, repository)
-      : await findRejected(refresher.rejectedOf(digest.slice('sha256:'.length)), {
-          matches: () => true,
-          after,
-          limit: ON_A_PAGE,
-        });
+      ? await searches.rejected(after, repository, signal)
+      : await searches.rejectedOf(digest.slice('sha256:'.length), after);
   const which = {
     ...(repository === '' ? {} : { repository }),
     ...(digest === '' ? {} : { digest }),
   };
-  const { total, files, hasMore } = rejected;
+  const { total, items: files, hasMore } = rejected;
   const served = refresher.store();
   const isWhole = isStateRefused({ status: refresher.status(), served, rejected });
   const last = files.at(-1)?.path ?? '';

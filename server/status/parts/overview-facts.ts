@@ -1,6 +1,7 @@
 // What the page at `/` tells, before it is written down.
 import type { Reason } from '../../../generator/explain/reason.ts';
-import type { FoundRejected } from '../../search/find-rejected.ts';
+import type { RejectedFile } from '../../../generator/store/report.ts';
+import type { FoundPage } from '../../search/find-page.ts';
 import type { KeyInfo } from '../../../generator/openpgp/openpgp-js.ts';
 import type { KeyState } from '../../../generator/openpgp/key-state.ts';
 import type { Source } from '../../../generator/sources/source.ts';
@@ -53,7 +54,7 @@ export interface OverviewFacts {
     readonly shown: readonly ExplainedPull[];
   };
   readonly resolved: readonly ResolvedPull[];
-  readonly rejected: FoundRejected;
+  readonly rejected: FoundPage<RejectedFile>;
   /** Undefined where nobody checks who signed. */
   readonly keys: readonly StatusKey[] | undefined;
   readonly minutes: ReturnType<LookupCounts['lastHour']>;

@@ -16,7 +16,7 @@ const WELL: OverviewFacts = {
   newest: [],
   refused: { total: 0, lately: 0, resolvedLately: 0, dropped: 0, shown: [] },
   resolved: [],
-  rejected: { total: 0, files: [], hasMore: false },
+  rejected: { total: 0, items: [], hasMore: false },
   keys: [],
   minutes: [],
   countedSince: 0,
