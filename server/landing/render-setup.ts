@@ -2,10 +2,10 @@
 import { dirname, join } from 'node:path/posix';
 import { toShellWord } from '../../generator/terms/shell-word.ts';
 import { formatStoreUrl, isOpenToOthers } from '../../generator/nodes/store-url.ts';
-import { renderBlock } from './blocks.ts';
+import { renderBlock } from './render-block.ts';
 import type { Download } from './downloads.ts';
 import { type Html, html } from '../html/html.ts';
-import type { PageFacts } from './render-page.ts';
+import type { PageFacts } from './page-facts.ts';
 
 /** The section on setting up nodes, where there is anything to set up. */
 export function renderSetup(facts: PageFacts): Html {

@@ -2,8 +2,12 @@ import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { parseStoreUrl } from '../../../generator/nodes/store-url.ts';
 import { type Policy, createSimplePolicy } from '../../../generator/policy/policy.ts';
-import { type PageKey, createPolicyFacts } from '../../../server/landing/page-facts.ts';
-import { type PageFacts, renderPage } from '../../../server/landing/render-page.ts';
+import {
+  type PageFacts,
+  type PageKey,
+  createPolicyFacts,
+} from '../../../server/landing/page-facts.ts';
+import { renderPage } from '../../../server/landing/render-page.ts';
 import { shapeOf } from '../html/shape-of.ts';
 import { BLUE, GREEN, RED, fingerprintOf, policyOf, signedBy } from './policies.ts';
 
