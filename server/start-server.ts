@@ -21,9 +21,9 @@ import { createQuickLookup } from './listen/quick-lookup.ts';
 import { type Failures, inTheWay, isUnexpected } from './troubles/failures.ts';
 import { HangingRefresh } from './follow/hanging-refresh.ts';
 import type { Troubles } from './troubles/troubles.ts';
-import { createReasons } from './refused/reasons.ts';
+import { Reasons } from './refused/reasons.ts';
 import type { RefusedFile } from './refused/refused-file.ts';
-import { createRefusedPulls } from './refused/refused-pulls.ts';
+import { RefusedPulls } from './refused/refused-pulls.ts';
 import { Refresher, type RefresherOptions } from './follow/refresher.ts';
 import { toOriginForm } from './lookups/request-path.ts';
 
@@ -121,13 +121,15 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     },
     onRefresh: (refresh) => metrics.addRefresh(refresh),
   });
-  const refused = createRefusedPulls({
+  const refused = new RefusedPulls({
     isKnown: (repository) => refresher.store()?.hasRepository(repository) ?? false,
     saved: await options.refusedFile?.read(),
   });
   const stopKeeping = options.refusedFile?.keep(refused);
-  const reasons = createReasons({ source, refresher, failures, log });
-  const accessLog = createAccessLog(options.accessLog, options.accessLogSink, reasons.codeOf);
+  const reasons = new Reasons({ source, refresher, failures, log });
+  const accessLog = createAccessLog(options.accessLog, options.accessLogSink, (directory) =>
+    reasons.codeOf(directory),
+  );
   const lookupCounts = createLookupCounts({
     elapsed: () => performance.now(),
     now: () => Date.now(),
@@ -136,8 +138,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     refresher,
     lookupCounts,
     keyring: () => reloadable.policy.keyring,
-    refusedImages: refused.count,
-    newlyRefused: refused.appeared,
+    refusedImages: () => refused.count(),
+    newlyRefused: () => refused.appeared(),
     troubles,
     reloadedAt: () => reloadedAt,
     backgroundFailures: () => failures.count,

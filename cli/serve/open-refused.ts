@@ -1,6 +1,6 @@
 import { messageOf } from '../../generator/terms/message-of.ts';
 import type { ProgramLog } from '../../generator/system/program-log.ts';
-import { type RefusedFile, createRefusedFile } from '../../server/refused/refused-file.ts';
+import { RefusedFile } from '../../server/refused/refused-file.ts';
 import type { Troubles } from '../../server/troubles/troubles.ts';
 import { STATE_DIRECTORY_HINT, stateFile } from '../inputs/state-file.ts';
 
@@ -21,7 +21,7 @@ export function openRefused(
       const words = { message: `${message}: ${messageOf(error)}`, hint: STATE_DIRECTORY_HINT };
       troubles.raise('state-directory', words, PART);
     };
-  return createRefusedFile({
+  return new RefusedFile({
     path,
     onUnreadable: warn('refused pulls of earlier runs cannot be read; counting anew'),
     onUnwritable: warn('refused pulls cannot be kept for the next start'),

@@ -54,8 +54,13 @@ export function createExplainJson({
       return;
     }
     const { rejectedOf } = refresher;
-    const { lastChange } = reasons;
-    const options = { store, rejectedOf, lastChange, policy: policy(), now: new Date() };
+    const options = {
+      store,
+      rejectedOf,
+      lastChange: reasons.lastChange.bind(reasons),
+      policy: policy(),
+      now: new Date(),
+    };
     const images: ExplainedImage[] = [];
     for (const digest of query.digest) {
       // Nobody waits for the rest.
