@@ -120,7 +120,7 @@ function renderScopes({ scopes, otherScopes, url, now }: PageFacts): Html {
   return html`<section id="scopes">
     <h2>Whose signatures count</h2>
     <p>
-      For each part of the images: the keys, and what a node has to be told.
+      For each group of images: the keys that may sign, and what to tell a node.
       ${describeOthers(otherScopes)}
     </p>
     ${scopes.map((scope) => renderScope(scope, url, scopes.length > SHOWN_SCOPES, now))}
@@ -130,8 +130,8 @@ function renderScopes({ scopes, otherScopes, url, now }: PageFacts): Html {
 function describeOthers(otherScopes: number): string {
   if (otherScopes === 0) return '';
   return otherScopes === 1
-    ? 'One more part does not ask for signatures by keys alone, and is not shown.'
-    : `${otherScopes} more parts do not ask for signatures by keys alone, and are not shown.`;
+    ? 'One more group asks for something other than signatures by keys, and is not shown.'
+    : `${otherScopes} more groups ask for something other than signatures by keys, and are not shown.`;
 }
 
 /** How to use a store that cannot say whose signatures it has. */
@@ -139,10 +139,12 @@ function renderWithoutScopes({ url, keyCount }: PageFacts): Html {
   const why =
     keyCount === undefined
       ? html`<p class="warning">
-          <strong>Signatures are not checked here.</strong> This server was given no keys: it serves
-          whatever has the form of a signature. Nodes check it by their own keys.
+          <strong>Signatures are not checked here.</strong> This server has no keys: it serves
+          whatever has the form of a signature. Nodes check it with their own keys.
         </p>`
-      : html`<p>This store judges by a policy that asks for more than signatures by keys.</p>`;
+      : html`<p>
+          This store checks signatures by a policy that asks for more than signatures by keys.
+        </p>`;
   return html`<section id="use">
     <h2>Use it on a node</h2>
     ${why}
@@ -161,9 +163,10 @@ function renderPlaces({ url }: PageFacts): Html {
     <h2>Where a signature is</h2>
     ${renderBlock('the first signature of an image', 'address of a signature', formatStoreUrl(url, place))}
     <p>
-      HEX is the sha256 digest of the image's manifest: for an image of several platforms, of the
-      one that is pulled. Signatures are numbered from 1. 200 is a signature, and 404 the end of the
-      list; 404 to the first number means that the image has no signature here.
+      HEX is the sha256 digest of the image's manifest; for a multi-platform image, of the manifest
+      for the platform that is pulled. Signatures are numbered from 1. The answer 200 is a
+      signature, and 404 is the end of the list: for number 1 it means that the image has no
+      signature here.
     </p>
   </section> `;
 }

@@ -46,7 +46,7 @@ export function renderTitle({ name, title }: ScopeFacts): Html {
 
 function renderKeyPaths(keyPaths: readonly string[]): Html {
   const [only = ''] = keyPaths;
-  if (keyPaths.length === 1) return html`<p>On a node the keys lie in ${renderKeyPath(only)}</p> `;
+  if (keyPaths.length === 1) return html`<p>On a node the keys are in ${renderKeyPath(only)}</p> `;
   const list = html`<ul class="files">
     ${keyPaths.map((path) => html`<li>${renderKeyPath(path)}</li> `)}
   </ul> `;

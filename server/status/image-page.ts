@@ -26,7 +26,7 @@ export async function makeImagePage(request: PageRequest): Promise<Page> {
   const place = parseDirectory(directory);
   if (!place) {
     return refuseQuery(
-      'directory= wants one image, as team/app@sha256=… with all 64 digits of the digest.',
+      'directory= takes one image, such as team/app@sha256=…, with all 64 digits of the digest.',
     );
   }
   const facts = await readImage(directory, request);
@@ -182,7 +182,7 @@ function renderSignature({ directory, now }: ImageFacts, shown: ShownSignature):
   const { number, path, signature, warnings, commit } = shown;
   const { dockerReference, creator, timestamp } = formatClaims(signature.claims);
   const servedAs = `/${formatLocation(directory, number)}`;
-  const brought = commit ? html`<p class="soft">${renderChange(commit, 'Brought', now)}</p>` : '';
+  const brought = commit ? html`<p class="soft">${renderChange(commit, 'Added', now)}</p>` : '';
   return html`<section aria-labelledby="signature-of-${number}">
     <h2 id="signature-of-${number}">Signature ${number}</h2>
     ${warnings.map(({ code, message }) => html`<p class="warning"><code class="code">${code}</code> ${message}</p>`)}
@@ -190,11 +190,11 @@ function renderSignature({ directory, now }: ImageFacts, shown: ShownSignature):
       ${renderFact('Signed as', dockerReference)}
       ${renderFact('Digest', renderDigest(signature.claims.manifestDigest.slice('sha256:'.length)))}
       ${renderFact('Signer', renderSigner(shown))}
-      ${renderFact('Made', renderTime(signature.signedAt, now))}
+      ${renderFact('Signed', renderTime(signature.signedAt, now))}
       ${timestamp === null ? undefined : renderFact('Timestamp', renderTime(timestamp, now))}
       ${creator === null ? undefined : renderFact('Creator', creator)}
-      ${renderFact('Good for', signature.scope.name === '' ? 'all that no other scope covers' : signature.scope.name)}
-      ${renderFact('Good until', signature.validUntil === Infinity ? 'no end' : renderTime(signature.validUntil, now))}
+      ${renderFact('Valid for', signature.scope.name === '' ? 'all images outside the other scopes' : signature.scope.name)}
+      ${renderFact('Valid until', signature.validUntil === Infinity ? 'no end' : renderTime(signature.validUntil, now))}
       ${renderFact('File', [html`<code>${path}</code>`, brought])}
       ${renderFact('Served as', html`<code>${servedAs}</code>`)}
     </dl>
@@ -202,7 +202,7 @@ function renderSignature({ directory, now }: ImageFacts, shown: ShownSignature):
 }
 
 function renderSigner({ signature: { signer }, userIds = [] }: ShownSignature): Part {
-  if (!signer) return 'not checked, as no keys are given';
+  if (!signer) return 'not checked, because the server has no keys';
   const { fingerprint, primaryFingerprint } = signer;
   return [
     html`<code>${primaryFingerprint}</code>`,

@@ -102,7 +102,7 @@ function renderOverview(facts: OverviewFacts): Html {
       ${
         facts.keys
           ? renderKeys(facts.keys, facts.now)
-          : html`<p>No keys are given: nobody checks who signed.</p>`
+          : html`<p>The server has no keys, so it does not check who signed.</p>`
       }
     </section>
     <section aria-labelledby="rates">
@@ -129,8 +129,8 @@ function renderRefused({ refused, now }: OverviewFacts): Html {
     <h2 id="refused">Refused pulls</h2>
     ${
       total === 0
-        ? html`<p>No node has asked in vain for a signature.</p>`
-        : html`<p class="soft">Nodes asked for these images, and found no signature.</p>
+        ? html`<p>No node has asked for an image without a signature.</p>`
+        : html`<p class="soft">Nodes asked for signatures of these images and found none.</p>
             ${renderPulls(shown, now)}`
     }
     ${
@@ -140,7 +140,9 @@ function renderRefused({ refused, now }: OverviewFacts): Html {
     }
     ${
       dropped > 0
-        ? html`<p class="soft">${formatNumber(dropped)} more were forgotten for lack of room.</p>`
+        ? html`<p class="soft">
+            ${formatNumber(dropped)} more were forgotten because there was no room for them.
+          </p>`
         : undefined
     }
   </section> `;
@@ -175,7 +177,7 @@ function renderFaults(facts: OverviewFacts): Html | undefined {
     ${isStateRefused(facts) ? WHOLE_STATE : undefined}
     ${
       total === 0
-        ? html`<p>Every file of the source that is meant for nodes can be served.</p>`
+        ? html`<p>Every signature file in the source can be served.</p>`
         : renderRejected(files, countOf(total, 'file'))
     }
     ${
@@ -212,7 +214,7 @@ function renderTrouble({ kind, since, message, hint, commit, author }: Trouble, 
       commit === undefined
         ? undefined
         : html`<p class="soft">
-            Brought by commit
+            Caused by commit
             ${renderCommit(commit)}${author === undefined ? undefined : html` of <bdi>${author}</bdi>`}
           </p>`
     }

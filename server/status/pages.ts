@@ -77,7 +77,7 @@ const NOT_FOUND: Page = {
 const BUSY: Page = {
   status: 503,
   title: 'Too many searches at once',
-  content: html`<p>Others are searching too: ask again in a moment.</p>
+  content: html`<p>Others are searching too. Try again in a moment.</p>
     ${WAY_OUT}`,
 };
 

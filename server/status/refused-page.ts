@@ -15,9 +15,9 @@ export async function makeRefusedPage({ query, services, now }: PageRequest): Pr
   if (page === undefined || !/^(?:|[1-9][0-9]{0,5})$/.test(page)) {
     return refuseQuery('Pages are numbered from 1: page=1, page=2, and so on.');
   }
-  if (repository === undefined) return refuseQuery('repository= wants one repository.');
+  if (repository === undefined) return refuseQuery('repository= takes one repository.');
   if (digest === undefined || !/^(?:sha256:[0-9a-f]{8,64})?$/.test(digest)) {
-    return refuseQuery('digest= wants one digest, or its first 8 digits or more.');
+    return refuseQuery('digest= takes one digest, or at least its first 8 digits.');
   }
   const number = Number(page || '1');
   const hex = digest.replace('sha256:', '');
@@ -40,8 +40,8 @@ export async function makeRefusedPage({ query, services, now }: PageRequest): Pr
     content: html`<h2>
         ${
           shown.length === 0
-            ? 'There are none here.'
-            : `${formatNumber(from + 1)} to ${formatNumber(to)} of ${countOf(pulls.length, 'image')}, the last one first`
+            ? 'There are none.'
+            : `${formatNumber(from + 1)} to ${formatNumber(to)} of ${countOf(pulls.length, 'image')}, the latest first`
         }
       </h2>
       ${renderPulls(shown, now)}

@@ -16,12 +16,12 @@ export async function makeRejectedPage({
   signal,
 }: PageRequest): Promise<Page> {
   const after = readParameter(query, 'after');
-  if (after === undefined) return refuseQuery('after= wants one path.');
+  if (after === undefined) return refuseQuery('after= takes one path.');
   const repository = readParameter(query, 'repository');
-  if (repository === undefined) return refuseQuery('repository= wants one repository.');
+  if (repository === undefined) return refuseQuery('repository= takes one repository.');
   const digest = readParameter(query, 'digest');
   if (digest === undefined || !/^(?:sha256:[0-9a-f]{64})?$/.test(digest)) {
-    return refuseQuery('digest= wants one whole digest, as sha256:….');
+    return refuseQuery('digest= takes one whole digest, such as sha256:….');
   }
   const { refresher } = services;
   const rejected =
@@ -47,7 +47,7 @@ export async function makeRejectedPage({
               `${formatNumber(files.length)} of ${countOf(total, 'file')}, by path`,
             )
           : html`<p>
-              ${served ? `There are none${after === '' ? '' : ' behind this path'}.` : 'Nothing is loaded yet.'}
+              ${served ? `There are none${after === '' ? '' : ' after this path'}.` : 'Nothing is loaded yet.'}
             </p>`
       }
       <p class="pages">

@@ -26,9 +26,9 @@ export async function makeRepositoryPage(request: PageRequest): Promise<Page> {
   const { refresher, refused } = services;
   const name = readParameter(query, 'name');
   const after = readParameter(query, 'after');
-  if (!name) return refuseQuery('name= wants one repository, as team/app.');
+  if (!name) return refuseQuery('name= takes one repository, such as team/app.');
   const [, hex] = /^(?:sha256:([0-9a-f]{64}))?$/.exec(after ?? 'twice') ?? [undefined, 'none'];
-  if (hex === 'none') return refuseQuery('after= wants one whole digest, as sha256:….');
+  if (hex === 'none') return refuseQuery('after= takes one whole digest, such as sha256:….');
   const refusedHere = refused.list().filter(({ directory }) => directory.startsWith(`${name}@`));
   const last = hex === undefined ? undefined : formatDirectory(name, hex);
   const [{ before, directories }, shown, rejected] = await Promise.all([
@@ -59,8 +59,8 @@ export async function makeRepositoryPage(request: PageRequest): Promise<Page> {
 function unknownRepository(name: string): Page {
   return {
     status: 404,
-    title: 'Nothing is known of this repository',
-    content: html`<p><code>${name}</code> has no signatures here, and no node asked for one.</p>
+    title: 'This repository is not known here',
+    content: html`<p><code>${name}</code> has no signatures here, and no node has asked for any.</p>
       ${WAY_OUT}`,
   };
 }

@@ -22,11 +22,11 @@ import { renderSomeRejected } from './parts/render-rejected.ts';
 export async function makeSearchPage(request: PageRequest): Promise<Page> {
   const { query, services, now } = request;
   const text = readParameter(query, 'q')?.trim();
-  if (text === undefined) return refuseQuery('q= wants one text, of a name or a digest.');
+  if (text === undefined) return refuseQuery('q= takes one text: part of a name, or a digest.');
   if (text === '') {
     const content = html`<p>
-      Type a part of a repository's name, an image as it is pulled, or a digest: all of it, or its
-      first 8 digits or more.
+      Type part of a repository's name, an image as you would pull it, or a digest: all of it, or at
+      least its first 8 digits.
     </p>`;
     return { status: 200, title: 'Search', content };
   }
@@ -105,8 +105,8 @@ function renderHits(hits: Hits, now: Date): Html {
   const { hex = '', repositories, digests, pulls, rejected } = hits;
   if (!hasHits(hits)) {
     return html`<p>
-        No repository has this in its name, and no digest begins like it. A digest is found by its
-        first 8 digits or more.
+        No repository has this in its name, and no digest begins with it. To find a digest, type at
+        least its first 8 digits.
       </p>
       ${WAY_OUT}`;
   }
@@ -149,7 +149,8 @@ function renderRepositories({
     ${
       hasMore
         ? html`<p class="soft">
-            These are the first of ${formatNumber(total)}: a longer part of the name finds fewer.
+            Only the first of ${formatNumber(total)} are shown: type more of the name to narrow it
+            down.
           </p>`
         : undefined
     }
@@ -169,7 +170,7 @@ function renderDirectories({ total, items }: FoundPage<string>): Html | undefine
     ${
       total > items.length
         ? html`<p class="soft">
-            These are the first of ${formatNumber(total)}: more digits find fewer.
+            Only the first of ${formatNumber(total)} are shown: type more digits to narrow it down.
           </p>`
         : undefined
     }

@@ -75,7 +75,7 @@ export function isStateRefused({
 /** A key that is good for less than this wants to be extended. Milliseconds. */
 const SOON = 30 * 86_400_000;
 
-/** Whether a key is no good any more, soon will not be, or neither. */
+/** Whether a key is no longer good, soon will not be, or neither. */
 export function urgencyOf(state: KeyState, now: Date): 'ended' | 'soon' | 'none' {
   switch (state.kind) {
     case 'expired':

@@ -28,7 +28,7 @@ export function renderRejected(files: readonly RejectedFile[], caption: string):
       [
         html`<code class="code">${code}</code> ${message}`,
         breaksPulls
-          ? html`<p class="soft">Served, it would fail every pull of its image.</p>`
+          ? html`<p class="soft">If it were served, every pull of its image would fail.</p>`
           : undefined,
       ],
       hint,
