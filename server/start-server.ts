@@ -33,9 +33,9 @@ import { type Answer, type Lookup, createLookup } from './lookups/lookup.ts';
 import { toOriginForm } from './lookups/request-path.ts';
 import { type LookupCounts, createLookupCounts } from './metrics/lookup-counts.ts';
 import { type Metrics, createMetrics } from './metrics/metrics.ts';
-import { createReasons } from './refused/reasons.ts';
+import { Reasons } from './refused/reasons.ts';
 import type { RefusedFile } from './refused/refused-file.ts';
-import { type RefusedPulls, createRefusedPulls } from './refused/refused-pulls.ts';
+import { RefusedPulls } from './refused/refused-pulls.ts';
 import type { StatusServices } from './status/services.ts';
 import { type Failures, inTheWay, isUnexpected } from './troubles/failures.ts';
 import type { Troubles } from './troubles/troubles.ts';
@@ -152,6 +152,8 @@ class Current {
 /** What follows the source, and what keeps account of lookups. */
 interface Parts extends StatusServices {
   readonly refresher: Refresher;
+  readonly refused: RefusedPulls;
+  readonly reasons: Reasons;
   readonly metrics: Metrics;
   readonly lookups: LookupCounts;
   /** A failure is told of, and harms nothing else. */
@@ -177,19 +179,19 @@ async function createParts(
     },
     onRefresh: (refresh) => metrics.addRefresh(refresh),
   });
-  const refused = createRefusedPulls({
+  const refused = new RefusedPulls({
     isKnown: (repository) => refresher.store()?.hasRepository(repository) ?? false,
     saved: await refusedFile?.read(),
   });
   const stopKeeping = refusedFile?.keep(refused);
-  const reasons = createReasons({ source, refresher, failures, log });
+  const reasons = new Reasons({ source, refresher, failures, log });
   const lookups = createLookupCounts({ elapsed, now: () => Date.now() });
   const metrics = createMetrics({
     refresher,
     lookupCounts: lookups,
     keyring: () => policy().keyring,
-    refusedImages: refused.count,
-    newlyRefused: refused.appeared,
+    refusedImages: () => refused.count(),
+    newlyRefused: () => refused.appeared(),
     troubles,
     reloadedAt,
     backgroundFailures: () => failures.count,
@@ -243,7 +245,9 @@ interface Lookups {
 
 function createLookups(options: ServerOptions, parts: Parts): Lookups {
   const { refresher, reasons, lookups, refused } = parts;
-  const accessLog = createAccessLog(options.accessLog, options.accessLogSink, reasons.codeOf);
+  const accessLog = createAccessLog(options.accessLog, options.accessLogSink, (directory) =>
+    reasons.codeOf(directory),
+  );
   const clientAddress = createClientAddress(options.trustedProxies);
   const noteAnswer = (request: LoggedRequest, answer: Answer): void => {
     const { outcome, path, startedAt } = answer;

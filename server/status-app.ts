@@ -3,13 +3,12 @@ import { isIP } from 'node:net';
 import express, { type Express, type RequestHandler } from 'express';
 import { createFailedRequest } from './troubles/failed-request.ts';
 import { createPageHeaders } from './html/page-headers.ts';
-import { allowOnly } from './status/allow-only.ts';
 import { createExplainJson } from './json/explain-json.ts';
-import { createStatusPages } from './status/pages.ts';
+import { allowOnly, createStatusPages } from './status/pages.ts';
 import { createRefusedJson } from './json/refused-json.ts';
 import { STATUS_SOURCES } from './status/render-frame.ts';
 import { createRepositoriesJson } from './json/repositories-json.ts';
-import { sendJson } from './status/send-json.ts';
+import { sendJson } from './json/send-json.ts';
 import type { StatusServices } from './status/services.ts';
 import { toStatusJson } from './json/status-json.ts';
 

@@ -10,7 +10,7 @@ import type { ProgramLog } from '../../generator/system/program-log.ts';
 import { messageOf } from '../../generator/terms/message-of.ts';
 import { OlderFiles } from '../../server/follow/older-files.ts';
 import { TriedCommit } from '../../server/follow/tried-commit.ts';
-import { type RefusedFile, createRefusedFile } from '../../server/refused/refused-file.ts';
+import { RefusedFile } from '../../server/refused/refused-file.ts';
 import type { Troubles } from '../../server/troubles/troubles.ts';
 import { STATE_DIRECTORY_HINT, stateFile } from '../inputs/state-file.ts';
 
@@ -51,7 +51,7 @@ export class StateFiles {
     const options = this.#optionsFor('refused', words);
     const onUnreadable = (error: unknown): void =>
       this.#raise(options.path, words.part, words.unreadable, error);
-    return createRefusedFile({ ...options, onUnreadable });
+    return new RefusedFile({ ...options, onUnreadable });
   }
 
   /** Files that are served in place of those that gpgv gives no verdict about. */

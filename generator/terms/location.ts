@@ -69,7 +69,10 @@ export function parseSignatureName(name: string): number | undefined {
   return digits === undefined ? undefined : Number(digits);
 }
 
-function parseDirectory(directory: string): { repository: string; hex: string } | undefined {
+/** The repository and the digest of a location's directory, or undefined for any other path. */
+export function parseDirectory(
+  directory: string,
+): Pick<Location, 'repository' | 'hex'> | undefined {
   const [, repository, hex] = DIGEST_DIRECTORY.exec(directory) ?? [];
   if (repository === undefined || hex === undefined) return undefined;
   const components = directory.split('/');

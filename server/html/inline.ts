@@ -1,5 +1,6 @@
 // What stands in a page itself, so that it asks for nothing: style, script and icon.
 import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { Html } from './html.ts';
 
 /** An element with its content, and what the content security policy has to say to allow it. */
@@ -16,6 +17,9 @@ export function createInline(name: 'style' | 'script', content: string): Inline 
     source: `'sha256-${digest}'`,
   };
 }
+
+/** The style that all pages share. */
+export const BASE_STYLE = readFileSync(new URL('base.css', import.meta.url), 'utf8');
 
 const ICON_SVG =
   '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16">' +

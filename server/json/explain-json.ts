@@ -5,7 +5,7 @@ import type { RequestHandler } from 'express';
 import { z } from 'zod';
 import { type ExplainedImage, explainImage } from '../../generator/explain/explain-image.ts';
 import { parsePulledImage } from '../../generator/terms/pulled-image.ts';
-import { sendJson } from '../status/send-json.ts';
+import { sendJson } from './send-json.ts';
 import type { StatusServices } from '../status/services.ts';
 import { readQuery } from './query.ts';
 
@@ -54,8 +54,13 @@ export function createExplainJson({
       return;
     }
     const { rejectedOf } = refresher;
-    const { lastChange } = reasons;
-    const options = { store, rejectedOf, lastChange, policy: policy(), now: new Date() };
+    const options = {
+      store,
+      rejectedOf,
+      lastChange: reasons.lastChange.bind(reasons),
+      policy: policy(),
+      now: new Date(),
+    };
     const images: ExplainedImage[] = [];
     for (const digest of query.digest) {
       // Nobody waits for the rest.

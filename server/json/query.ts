@@ -1,6 +1,6 @@
 import type { Request, Response } from 'express';
-import type { z } from 'zod';
-import { sendJson } from '../status/send-json.ts';
+import { z } from 'zod';
+import { sendJson } from './send-json.ts';
 
 /** Reads the query of a request; a wrong one is answered with 400, and gives undefined. */
 export function readQuery<Schema extends z.ZodType>(
@@ -20,4 +20,14 @@ function describe(issue: z.core.$ZodIssue): string {
   if (issue.code === 'unrecognized_keys') return `${issue.keys[0]}: expected no such parameter`;
   const name = issue.path.join('.');
   return `${name ? `${name}: ` : ''}${issue.message}`;
+}
+
+/** A count in a query, from 1. */
+export function countUpTo(most: number) {
+  const message = `expected a number from 1 to ${most}`;
+  return z
+    .string(message)
+    .regex(/^[0-9]{1,9}$/, message)
+    .transform(Number)
+    .refine((count) => count >= 1 && count <= most, message);
 }

@@ -1,11 +1,10 @@
 // `/repositories.json`: the repositories with signatures, page by page.
 import type { RequestHandler } from 'express';
 import { z } from 'zod';
-import { findRepositories } from '../search/find-repositories.ts';
-import { sendJson } from '../status/send-json.ts';
+import { findRepositories } from '../search/find-page.ts';
+import { sendJson } from './send-json.ts';
 import type { StatusServices } from '../status/services.ts';
-import { countUpTo } from './count-up-to.ts';
-import { readQuery } from './query.ts';
+import { countUpTo, readQuery } from './query.ts';
 
 const SHOWN = 100;
 const MOST_SHOWN = 1000;
@@ -28,8 +27,8 @@ export function createRepositoriesJson({
     const matches = (name: string): boolean => name.startsWith(prefix);
     const found = store
       ? await findRepositories(store, { matches, after, limit })
-      : { total: 0, repositories: [], hasMore: false };
-    const { total, repositories, hasMore } = found;
+      : { total: 0, items: [], hasMore: false };
+    const { total, items: repositories, hasMore } = found;
     const next = hasMore ? (repositories.at(-1)?.name ?? null) : null;
     sendJson(response, { version: 1, generation, total, repositories, next });
   };

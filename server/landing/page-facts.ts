@@ -1,13 +1,18 @@
 // What the page tells, before it is written down.
-import { formatDirectory, formatLocation } from '../../generator/terms/location.ts';
-import { type NodeGuide, type ScopeGuide, createNodeGuide } from './node-guide.ts';
-import { parseDockerReference } from '../../generator/terms/image-name.ts';
 import type { KeyLife } from '../../generator/openpgp/key-state.ts';
 import type { KeyInfo } from '../../generator/openpgp/openpgp-js.ts';
-import type { Policy } from '../../generator/policy/policy.ts';
-import { formatReference } from '../../generator/policy/signed-identity.ts';
+import type { Policy, SignedBy } from '../../generator/policy/policy.ts';
+import {
+  type SignedIdentity,
+  formatReference,
+  nameOf,
+} from '../../generator/policy/signed-identity.ts';
+import { parseDockerReference } from '../../generator/terms/image-name.ts';
+import { formatDirectory, formatLocation } from '../../generator/terms/location.ts';
+import type { Generation } from '../follow/generations.ts';
 import { type Download, createDownloads } from './downloads.ts';
-import { describeIdentity, describeSigners } from './words.ts';
+import { type NodeGuide, type ScopeGuide, createNodeGuide } from './node-guide.ts';
+import type { StoreAddress } from './store-address.ts';
 
 /** A key with how it ends, as far as that is known. */
 export interface PageKey extends KeyInfo {
@@ -54,6 +59,19 @@ export interface PolicyFacts {
   /** How many scopes of the policy ask for something else than signatures by keys. */
   readonly otherScopes: number;
   readonly downloads: readonly Download[];
+}
+
+/** What is in force. */
+export interface ServedSummary extends Pick<Generation, 'commit' | 'loadedAt'> {
+  readonly signatures: number;
+  readonly repositories: number;
+}
+
+/** What the page tells. */
+export interface PageFacts extends PolicyFacts, StoreAddress {
+  /** Undefined before the first generation. */
+  readonly served: ServedSummary | undefined;
+  readonly now: Date;
 }
 
 /** Reads out of a policy what people who set up nodes have to know. */
@@ -114,4 +132,37 @@ function toId(name: string, taken: Set<string>): string {
   const id = taken.has(plain) ? `${plain}--${taken.size}` : plain;
   taken.add(id);
   return id;
+}
+
+/** Whose signatures an image needs. */
+export function describeSigners(signedBy: readonly SignedBy[]): string {
+  const keys = signedBy.map(({ keyring }) => keyring.keys.length);
+  const [first = 0] = keys;
+  if (keys.length === 1) {
+    return first === 1
+      ? 'An image needs a signature by this key.'
+      : `An image needs a signature by one of these ${first} keys; any one is enough.`;
+  }
+  const all = keys.length === 2 ? 'both' : `all ${keys.length}`;
+  return keys.every((count) => count === 1)
+    ? `An image needs signatures by ${all} of these keys.`
+    : `An image needs ${keys.length} signatures: one by a key of each group.`;
+}
+
+/** Under which name an image must have been signed. */
+export function describeIdentity(rule: SignedIdentity): string {
+  switch (rule.type) {
+    case 'matchRepoDigestOrExact':
+      return 'It must be signed under the name and tag that is pulled; for a pull by digest the repository is enough.';
+    case 'matchExact':
+      return 'It must be signed under exactly the name that is pulled, with its tag or digest.';
+    case 'matchRepository':
+      return 'It must be signed under the repository that is pulled, with any tag or none.';
+    case 'exactReference':
+      return `It must be signed as ${formatReference(rule.reference)}, whatever name is pulled.`;
+    case 'exactRepository':
+      return `It must be signed as an image of ${nameOf(rule.repository)}, whatever name is pulled.`;
+    case 'remapIdentity':
+      return `What is pulled from ${rule.prefix} must be signed under the same name below ${rule.signedPrefix}.`;
+  }
 }

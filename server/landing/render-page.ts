@@ -1,23 +1,17 @@
 // The page for people at `/`: what this store is, whose signatures it serves, and how a node
 // uses it. It needs nothing from anywhere else, and no script to be read.
-import { html } from '../html/html.ts';
-import { ICON, createInline } from '../html/inline.ts';
+import { readFileSync } from 'node:fs';
+import { formatStoreUrl } from '../../generator/nodes/store-url.ts';
+import { formatDirectory, formatLocation } from '../../generator/terms/location.ts';
+import { countOf, renderFact } from '../html/facts.ts';
+import { type Html, html } from '../html/html.ts';
+import { BASE_STYLE, ICON, createInline } from '../html/inline.ts';
 import type { PageSources } from '../html/page-headers.ts';
-import { PAGE_SCRIPT } from './page-script.ts';
-import { PAGE_STYLE } from './page-style.ts';
-import { type Served, renderContents, renderServed } from './render-overview.ts';
-import { renderPlaces, renderWithoutScopes } from './render-general.ts';
-import type { PolicyFacts } from './page-facts.ts';
-import { renderScopes } from './render-scopes.ts';
+import { renderBlock } from './render-block.ts';
+import { formatExampleSection } from './node-guide.ts';
+import type { PageFacts, ServedSummary } from './page-facts.ts';
+import { renderScope, renderTitle } from './render-scope.ts';
 import { renderSetup } from './render-setup.ts';
-import type { StoreAddress } from './store-address.ts';
-
-/** What the page tells. */
-export interface PageFacts extends PolicyFacts, StoreAddress {
-  /** Undefined before the first generation. */
-  readonly served: Served | undefined;
-  readonly now: Date;
-}
 
 /** The page as HTML, which is XML too. */
 export function renderPage(facts: PageFacts): string {
@@ -55,8 +49,10 @@ export function renderPage(facts: PageFacts): string {
   return page.markup;
 }
 
-const STYLE = createInline('style', PAGE_STYLE);
-const SCRIPT = createInline('script', PAGE_SCRIPT);
+const readBeside = (name: string): string => readFileSync(new URL(name, import.meta.url), 'utf8');
+
+const STYLE = createInline('style', BASE_STYLE + readBeside('landing-page.css'));
+const SCRIPT = createInline('script', readBeside('landing-page.js'));
 
 /** What the content security policy of the page has to allow. */
 export const PAGE_SOURCES: PageSources = {
@@ -64,3 +60,113 @@ export const PAGE_SOURCES: PageSources = {
   scriptSrc: [SCRIPT.source],
   imgSrc: ['data:'],
 };
+
+/** The facts of the store, as a list. */
+function renderServed({ served, url, keyCount }: PageFacts): Html {
+  const facts = [
+    renderFact('Address', html`<code>${formatStoreUrl(url, '')}</code>`),
+    renderFact('Serves', describeServed(served)),
+    served?.commit ? renderFact('Commit', html`<code>${served.commit}</code>`) : undefined,
+    served ? renderFact('Since', renderTime(served.loadedAt)) : undefined,
+    renderFact('Checks', describeChecks(keyCount)),
+  ];
+  return html`<dl>${facts}</dl>`;
+}
+
+function describeServed(served: ServedSummary | undefined): string {
+  if (!served) return 'The signatures are being loaded.';
+  const { signatures, repositories } = served;
+  const of = countOf(repositories, 'repository', 'repositories');
+  return `${countOf(signatures, 'signature')} of ${of}`;
+}
+
+function describeChecks(keyCount: number | undefined): string {
+  return keyCount === undefined
+    ? 'the form of signatures, not who made them'
+    : `every signature, against ${countOf(keyCount, 'key')}`;
+}
+
+/** ISO 8601, to the minute. */
+function renderTime(time: string): Html {
+  return html`<time datetime="${time}">${time.slice(0, 16).replace('T', ' ')} UTC</time>`;
+}
+
+/** Links to the sections. */
+function renderContents({ scopes }: PageFacts): Html {
+  const links = scopes.map(
+    (scope) => html`<li><a href="#${scope.id}">${renderTitle(scope)}</a></li> `,
+  );
+  const own =
+    scopes.length === 0
+      ? html`<li><a href="#use">Use it on a node</a></li>`
+      : html`<li><a href="#setup">Set up a node</a></li>
+          <li>
+            <a href="#scopes">Whose signatures count</a>
+            <ul>
+              ${links}
+            </ul>
+          </li>`;
+  return html`<ul>
+    ${own}
+    <li><a href="#places">Where a signature is</a></li>
+  </ul>`;
+}
+
+/** Above, what nodes need for each scope is folded away. */
+const SHOWN_SCOPES = 8;
+
+/** The sections of all scopes. */
+function renderScopes({ scopes, otherScopes, url, now }: PageFacts): Html {
+  return html`<section id="scopes">
+    <h2>Whose signatures count</h2>
+    <p>
+      For each group of images: the keys that may sign, and what to tell a node.
+      ${describeOthers(otherScopes)}
+    </p>
+    ${scopes.map((scope) => renderScope(scope, url, scopes.length > SHOWN_SCOPES, now))}
+  </section> `;
+}
+
+function describeOthers(otherScopes: number): string {
+  if (otherScopes === 0) return '';
+  return otherScopes === 1
+    ? 'One more group asks for something other than signatures by keys, and is not shown.'
+    : `${otherScopes} more groups ask for something other than signatures by keys, and are not shown.`;
+}
+
+/** How to use a store that cannot say whose signatures it has. */
+function renderWithoutScopes({ url, keyCount }: PageFacts): Html {
+  const why =
+    keyCount === undefined
+      ? html`<p class="warning">
+          <strong>Signatures are not checked here.</strong> This server has no keys: it serves
+          whatever has the form of a signature. Nodes check it with their own keys.
+        </p>`
+      : html`<p>
+          This store checks signatures by a policy that asks for more than signatures by keys.
+        </p>`;
+  return html`<section id="use">
+    <h2>Use it on a node</h2>
+    ${why}
+    <p>
+      Name the store for your registry. Policy and keys come from the people who sign, not from
+      here.
+    </p>
+    ${renderBlock(html`<code>/etc/containers/registries.d/lookaside.yaml</code>`, 'registries.d section', formatExampleSection(url))}
+  </section> `;
+}
+
+/** Where signatures lie, and what the server's answers mean. */
+function renderPlaces({ url }: PageFacts): Html {
+  const place = formatLocation(formatDirectory('NAMESPACE/NAME', 'HEX'), 1);
+  return html`<section id="places">
+    <h2>Where a signature is</h2>
+    ${renderBlock('the first signature of an image', 'address of a signature', formatStoreUrl(url, place))}
+    <p>
+      HEX is the sha256 digest of the image's manifest; for a multi-platform image, of the manifest
+      for the platform that is pulled. Signatures are numbered from 1. The answer 200 is a
+      signature, and 404 is the end of the list: for number 1 it means that the image has no
+      signature here.
+    </p>
+  </section> `;
+}

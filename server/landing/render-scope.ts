@@ -1,10 +1,10 @@
 // One scope: whose signatures its images need, and what a node needs to check them.
 import { toShellWord } from '../../generator/terms/shell-word.ts';
 import { type StoreUrl, formatStoreUrl } from '../../generator/nodes/store-url.ts';
-import { renderBlock } from './blocks.ts';
+import { renderBlock } from './render-block.ts';
 import { type Html, html } from '../html/html.ts';
 import type { ScopeFacts } from './page-facts.ts';
-import { renderKeysOnce } from './render-keys-once.ts';
+import { renderScopeKeys } from './render-scope-keys.ts';
 
 /** Above, the files are folded away. */
 const SHOWN_FILES = 4;
@@ -17,7 +17,7 @@ export function renderScope(scope: ScopeFacts, url: StoreUrl, isFolded: boolean,
   return html`<section id="${id}" class="scope">
     <h3>${renderTitle(scope)}</h3>
     <p>${signers} ${identity}</p>
-    ${renderKeysOnce(groups, `Keys for ${label}`, now)} ${renderKeyPaths(keyPaths)}
+    ${renderScopeKeys(groups, `Keys for ${label}`, now)} ${renderKeyPaths(keyPaths)}
     ${isFolded ? fold(blocks, label) : blocks}
   </section> `;
 }
@@ -46,7 +46,7 @@ export function renderTitle({ name, title }: ScopeFacts): Html {
 
 function renderKeyPaths(keyPaths: readonly string[]): Html {
   const [only = ''] = keyPaths;
-  if (keyPaths.length === 1) return html`<p>On a node the keys lie in ${renderKeyPath(only)}</p> `;
+  if (keyPaths.length === 1) return html`<p>On a node the keys are in ${renderKeyPath(only)}</p> `;
   const list = html`<ul class="files">
     ${keyPaths.map((path) => html`<li>${renderKeyPath(path)}</li> `)}
   </ul> `;

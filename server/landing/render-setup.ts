@@ -2,10 +2,10 @@
 import { dirname, join } from 'node:path/posix';
 import { toShellWord } from '../../generator/terms/shell-word.ts';
 import { formatStoreUrl, isOpenToOthers } from '../../generator/nodes/store-url.ts';
-import { renderBlock } from './blocks.ts';
+import { renderBlock } from './render-block.ts';
 import type { Download } from './downloads.ts';
 import { type Html, html } from '../html/html.ts';
-import type { PageFacts } from './render-page.ts';
+import type { PageFacts } from './page-facts.ts';
 
 /** The section on setting up nodes, where there is anything to set up. */
 export function renderSetup(facts: PageFacts): Html {
@@ -18,7 +18,7 @@ export function renderSetup(facts: PageFacts): Html {
     <h2>Set up a node</h2>
     <p>
       As root, on each node that pulls. <code>lookaside node-config</code> writes the same files in
-      other forms, and merges them into a policy that nodes have already.
+      other forms, and merges them into a policy that a node already has.
     </p>
     ${describeAddress(facts)}
     <h3>1. Name the store</h3>
@@ -28,8 +28,8 @@ export function renderSetup(facts: PageFacts): Html {
     ${renderBlock('public keys', 'commands that fetch the keys', `${fetchAll(keys, facts)}\n${show(keys)}`)}
     <p class="warning">
       <strong>A key fetched from here must be compared with its fingerprint from elsewhere.</strong>
-      Whoever holds this server, or the way to it, could hand out another key. Get the fingerprints
-      from the people who sign, by another way, and compare all 40 digits.
+      Anyone who controls this server, or the network on the way to it, could hand out another key.
+      Get the fingerprints from the people who sign, by another way, and compare all 40 digits.
     </p>
     <h3>3. Require signatures</h3>
     ${policy ? renderPolicy(policy, facts) : NO_POLICY_FILE}
@@ -39,15 +39,15 @@ export function renderSetup(facts: PageFacts): Html {
 function describeAddress({ origin, url }: PageFacts): Html {
   const open = isOpenToOthers(url)
     ? html`<p class="warning">
-        Over <code>http</code>, whoever is on the way to the store can withhold signatures, and
-        change this page.
+        Over <code>http</code>, anyone between you and the store can withhold signatures and change
+        this page.
       </p> `
     : undefined;
   const guessed = {
     configured: undefined,
-    asked: html`<p>The address of the store is the one that you opened.</p> `,
+    asked: html`<p>The commands below use the address that you opened this page with.</p> `,
     unknown: html`<p class="warning">
-      The address of the store is not known: put it in place of <code>${url.base}</code>.
+      The store does not know its own address: replace <code>${url.base}</code>.
     </p> `,
   }[origin];
   return html`${guessed}${open}`;
@@ -62,8 +62,8 @@ function renderPolicy(policy: Download, facts: PageFacts): Html {
   const what = describePolicy(facts);
   return html`${renderBlock('policy.json: what is asked of images', 'commands that require signatures', commands)}
     <p>
-      <a href="${policy.path}">This policy</a> ${what}. If the policy of the node asks for more than
-      that, keep it: add what stands below for each part to it.
+      <a href="${policy.path}">This policy</a> ${what}. If the node's own policy asks for more than
+      that, keep it, and add the parts shown below to it.
     </p> `;
 }
 
@@ -75,13 +75,13 @@ function describePolicy({ scopes, byDefault }: PageFacts): string {
 }
 
 const NO_POLICY_FILE = html`<p>
-  This store judges by a policy that asks for more than signatures by keys. Get that policy from the
-  people who run the store, or add the scopes' parts from below to the one of the node.
+  This store checks signatures by a policy that asks for more than signatures by keys. Get that
+  policy from the people who run the store, or add the parts shown below to the node's own policy.
 </p> `;
 
 const DEFAULT_NOTE = html`<p>
-  <code>default.yaml</code> replaces the distribution's file of that name: what holds for all images
-  may be said in one file only.
+  <code>default.yaml</code> replaces the distribution's file of that name: only one file may set
+  what holds for all images.
 </p> `;
 
 function isDefault({ installedAt }: Download): boolean {

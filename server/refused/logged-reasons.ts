@@ -16,73 +16,78 @@ export interface LoggedReasonsOptions {
   readonly wasRemoved: (directory: string) => Promise<boolean>;
 }
 
-/** How much may be looked into: so often at once, and once more in each interval. */
+/** How much may be looked into: this many at once, and one more in each interval. */
 const QUESTIONS = 32;
 /** Milliseconds. */
 const INTERVAL = 500;
-/** A line of a log waits so long for git. Milliseconds. */
+/** A line of a log waits this long for git. Milliseconds. */
 const PATIENCE = 500;
-/** Codes that are remembered; all are forgotten beyond. */
+/** Codes that are remembered; beyond, all are forgotten. */
 const MOST = 10_000;
 const DIGEST_LENGTH = '@sha256='.length + 64;
 
-/** Makes the function that gives a code at once, or in half a second at most. */
-export function createLoggedReasons(
-  options: LoggedReasonsOptions,
-): (directory: string) => ReasonCode | Promise<ReasonCode> {
-  const { sight, reasonOf, hasHistory, wasRemoved } = options;
-  const codes = new Map<string, ReasonCode | Promise<ReasonCode>>();
-  let stamp = '';
-  const mayAsk = createAllowance();
+/** Strangers can ask for any number of images: few of them are looked into. */
+class Allowance {
+  #used = 0;
+  #countedAt = 0;
 
-  const isRemembered = (directory: string): ReasonCode | Promise<ReasonCode> | undefined => {
-    if (stamp !== options.stamp() || codes.size >= MOST) codes.clear();
-    stamp = options.stamp();
-    return reasonOf(directory) ?? codes.get(directory);
-  };
+  take(): boolean {
+    const intervals = Math.floor((performance.now() - this.#countedAt) / INTERVAL);
+    if (intervals > 0) {
+      this.#used = Math.max(0, this.#used - intervals);
+      this.#countedAt = performance.now();
+    }
+    if (this.#used >= QUESTIONS) return false;
+    this.#used++;
+    return true;
+  }
+}
 
-  const askGit = async (directory: string, guess: ReasonCode): Promise<ReasonCode> =>
-    new Promise((resolve) => {
+export class LoggedReasons {
+  readonly #options: LoggedReasonsOptions;
+  readonly #allowance = new Allowance();
+  readonly #codes = new Map<string, ReasonCode | Promise<ReasonCode>>();
+  #stamp = '';
+
+  constructor(options: LoggedReasonsOptions) {
+    this.#options = options;
+  }
+
+  /** At once, or in half a second at most. */
+  codeOf(directory: string): ReasonCode | Promise<ReasonCode> {
+    const sight = this.#options.sight();
+    if (!sight) return 'unknown-repository';
+    const repository = directory.slice(0, -DIGEST_LENGTH);
+    if (repository.length > MAX_REPOSITORY_LENGTH) return guessByName(sight.store, repository);
+    const remembered = this.#recall(directory);
+    if (remembered !== undefined) return remembered;
+    if (!this.#allowance.take()) return guessByName(sight.store, repository);
+    const guess = guessReason(sight, directory);
+    const isFound = guess === 'quarantined' || !this.#options.hasHistory();
+    const code = isFound ? guess : this.#askGit(directory, guess);
+    this.#codes.set(directory, code);
+    return code;
+  }
+
+  #recall(directory: string): ReasonCode | Promise<ReasonCode> | undefined {
+    const stamp = this.#options.stamp();
+    if (this.#stamp !== stamp || this.#codes.size >= MOST) this.#codes.clear();
+    this.#stamp = stamp;
+    return this.#options.reasonOf(directory) ?? this.#codes.get(directory);
+  }
+
+  async #askGit(directory: string, guess: ReasonCode): Promise<ReasonCode> {
+    return new Promise((resolve) => {
       const settle = (code: ReasonCode): void => {
         clearTimeout(timer);
-        codes.set(directory, code);
+        this.#codes.set(directory, code);
         resolve(code);
       };
       const timer = setTimeout(() => settle(guess), PATIENCE).unref();
-      wasRemoved(directory).then(
+      this.#options.wasRemoved(directory).then(
         (isRemoved) => settle(isRemoved ? 'removed' : guess),
         () => settle(guess),
       );
     });
-
-  return (directory) => {
-    const known = sight();
-    const repository = directory.slice(0, -DIGEST_LENGTH);
-    if (!known) return 'unknown-repository';
-    const isLong = repository.length > MAX_REPOSITORY_LENGTH;
-    if (isLong) return guessByName(known.store, repository);
-    const remembered = isRemembered(directory);
-    if (remembered !== undefined) return remembered;
-    if (!mayAsk()) return guessByName(known.store, repository);
-    const guess = guessReason(known, directory);
-    const code = guess === 'quarantined' || !hasHistory() ? guess : askGit(directory, guess);
-    codes.set(directory, code);
-    return code;
-  };
-}
-
-/** Strangers can ask for any number of images. */
-function createAllowance(): () => boolean {
-  let used = 0;
-  let countedAt = 0;
-  return () => {
-    const intervals = Math.floor((performance.now() - countedAt) / INTERVAL);
-    if (intervals > 0) {
-      used = Math.max(0, used - intervals);
-      countedAt = performance.now();
-    }
-    if (used >= QUESTIONS) return false;
-    used++;
-    return true;
-  };
+  }
 }

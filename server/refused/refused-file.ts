@@ -9,13 +9,6 @@ import type { SavedPulls } from './refused-pull.ts';
 import type { RefusedPulls } from './refused-pulls.ts';
 import { SavedPullsError, formatSavedPulls, parseSavedPulls } from './saved-pulls.ts';
 
-export interface RefusedFile {
-  /** What an earlier run has written; undefined if there is none, or it is of no use. */
-  readonly read: () => Promise<SavedPulls | undefined>;
-  /** Writes what changes from now on, from time to time. Gives what ends that with a last write. */
-  readonly keep: (pulls: RefusedPulls) => () => Promise<void>;
-}
-
 export interface RefusedFileOptions {
   readonly path: string;
   /** Told why the file is of no use. */
@@ -34,70 +27,90 @@ const MAX_BYTES = 16 * 1024 * 1024;
 /** What is no regular file is neither followed nor waited for. */
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
-/** Makes the file's keeper; touches nothing yet. */
-export function createRefusedFile({
-  path,
-  onUnreadable,
-  onUnwritable,
-  onWritten,
-  interval = INTERVAL,
-}: RefusedFileOptions): RefusedFile {
-  return {
-    read: async () => {
-      try {
-        return await readPulls(path);
-      } catch (error) {
-        if (!hasCode(error, 'ENOENT')) onUnreadable(error);
-        return undefined;
-      }
-    },
-    keep: (pulls) => {
-      let written = pulls.version();
-      let writing: Promise<void> | undefined;
-      let stopping: Promise<void> | undefined;
-      const told = new Set<string>();
+export class RefusedFile {
+  readonly #options: RefusedFileOptions;
 
-      const write = async (): Promise<void> => {
-        const version = pulls.version();
-        if (version === written) return;
-        try {
-          const pieces = formatSavedPulls(pulls.save());
-          await replaceFile(path, async (file) => {
-            for (const piece of pieces) await file.appendFile(piece);
-            return true;
-          });
-          written = version;
-          told.clear();
-          onWritten();
-        } catch (error) {
-          const kind = kindOf(error);
-          if (!told.has(kind)) onUnwritable(error);
-          told.add(kind);
-        }
-      };
+  /** Touches nothing yet. */
+  constructor(options: RefusedFileOptions) {
+    this.#options = options;
+  }
 
-      const writeUnlessBusy = async (): Promise<void> => {
-        if (writing) return;
-        writing = write();
-        try {
-          await writing;
-        } finally {
-          writing = undefined;
-        }
-      };
-      const timer = setInterval(() => void writeUnlessBusy(), interval).unref();
+  /** What an earlier run has written; undefined if there is none, or it is of no use. */
+  async read(): Promise<SavedPulls | undefined> {
+    try {
+      return await readPulls(this.#options.path);
+    } catch (error) {
+      if (!hasCode(error, 'ENOENT')) this.#options.onUnreadable(error);
+      return undefined;
+    }
+  }
 
-      const stop = async (): Promise<void> => {
-        clearInterval(timer);
-        await writing?.catch(() => undefined);
-        await write();
-      };
-      return async () => {
-        stopping ??= stop();
-        return stopping;
-      };
-    },
-  };
+  /** Writes what changes from now on, from time to time. Gives what ends that with a last write. */
+  keep(pulls: RefusedPulls): () => Promise<void> {
+    const keeper = new PullKeeper(this.#options, pulls);
+    return async () => keeper.stop();
+  }
+}
+
+/** Writes a record of pulls whenever it has changed. */
+class PullKeeper {
+  readonly #options: RefusedFileOptions;
+  readonly #pulls: RefusedPulls;
+  /** Kinds of errors that were told of since the last write that worked. */
+  readonly #told = new Set<string>();
+  readonly #timer: NodeJS.Timeout;
+  /** The version that the file has. */
+  #written: number;
+  #writing: Promise<void> | undefined;
+  #stopping: Promise<void> | undefined;
+
+  constructor(options: RefusedFileOptions, pulls: RefusedPulls) {
+    const { interval = INTERVAL } = options;
+    this.#options = options;
+    this.#pulls = pulls;
+    this.#written = pulls.version();
+    this.#timer = setInterval(() => void this.#writeUnlessBusy(), interval).unref();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping ??= this.#writeLast();
+    return this.#stopping;
+  }
+
+  async #writeLast(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#writing?.catch(() => undefined);
+    await this.#write();
+  }
+
+  async #writeUnlessBusy(): Promise<void> {
+    if (this.#writing) return;
+    this.#writing = this.#write();
+    try {
+      await this.#writing;
+    } finally {
+      this.#writing = undefined;
+    }
+  }
+
+  async #write(): Promise<void> {
+    const version = this.#pulls.version();
+    if (version === this.#written) return;
+    try {
+      const pieces = formatSavedPulls(this.#pulls.save());
+      await replaceFile(this.#options.path, async (file) => {
+        for (const piece of pieces) await file.appendFile(piece);
+        return true;
+      });
+      this.#written = version;
+      this.#told.clear();
+      this.#options.onWritten();
+    } catch (error) {
+      const kind = kindOf(error);
+      if (!this.#told.has(kind)) this.#options.onUnwritable(error);
+      this.#told.add(kind);
+    }
+  }
 }
 
 async function readPulls(path: string): Promise<SavedPulls> {

@@ -42,3 +42,46 @@ export const MAX_CLIENT_LENGTH = 64;
 export const MAX_REPOSITORY_LENGTH = 512;
 /** Resolved pulls that are remembered. */
 export const MAX_RESOLVED = 100;
+
+/** The pull of a directory that is asked for the first time. */
+export function seeFirst(directory: string, client: string, now: number): RefusedPull {
+  return {
+    directory: copyOf(directory),
+    count: 1,
+    firstSeen: now,
+    lastSeen: now,
+    clients: [copyOf(client.slice(0, MAX_CLIENT_LENGTH))],
+    hasMoreClients: false,
+  };
+}
+
+/** A pull, once more. */
+export function seeAgain(pull: RefusedPull, client: string, now: number): RefusedPull {
+  const { clients, hasMoreClients } = putFirst(pull, client);
+  return {
+    directory: pull.directory,
+    count: pull.count + 1,
+    // Clocks are set back.
+    firstSeen: Math.min(pull.firstSeen, now),
+    lastSeen: now,
+    clients,
+    hasMoreClients,
+  };
+}
+
+function putFirst(
+  pull: RefusedPull,
+  client: string,
+): Pick<RefusedPull, 'clients' | 'hasMoreClients'> {
+  if (client === pull.clients[0]) return pull;
+  const short = client.slice(0, MAX_CLIENT_LENGTH);
+  const known = pull.clients.find((other) => other === short);
+  const clients = [known ?? copyOf(short), ...pull.clients.filter((other) => other !== known)];
+  const hasMoreClients = pull.hasMoreClients || clients.length > MAX_CLIENTS;
+  return { clients: clients.slice(0, MAX_CLIENTS), hasMoreClients };
+}
+
+/** A string of its own: a slice would keep the request that it was cut from in memory. */
+function copyOf(text: string): string {
+  return Buffer.from(text).toString();
+}

@@ -8,34 +8,6 @@ import {
   type ResolvedPull,
   type SavedPulls,
 } from './refused-pull.ts';
-import type { RememberedPull } from './remembered-pull.ts';
-
-export interface RefusedPulls {
-  /** Counts a lookup; `path` is the location that was asked for. */
-  readonly record: (path: string, client: string) => void;
-  readonly find: (directory: string) => RefusedPull | undefined;
-  /** The one that was seen last first. */
-  readonly list: () => readonly RefusedPull[];
-  /** The newest arrival first; bounded. */
-  readonly resolved: () => readonly ResolvedPull[];
-  /** How many are remembered. */
-  readonly count: () => number;
-  /** How often an image was asked for that was not remembered, since the start. */
-  readonly appeared: () => number;
-  /** How many were forgotten for lack of room, since the record began; not those of a week ago. */
-  readonly dropped: () => number;
-  /**
-   * Moves the pulls whose directory has a signature now to the resolved ones, and gives them. To be
-   * called after each refresh, as repositories become known by it, or unknown.
-   */
-  readonly settle: (
-    isSigned: (directory: string) => boolean,
-    commit: string | null,
-  ) => readonly ResolvedPull[];
-  readonly save: () => SavedPulls;
-  /** Another number after each change of what `save` gives. */
-  readonly version: () => number;
-}
 
 export interface RefusedPullsOptions {
   /** Whether anything lies in a repository, served or not. */
@@ -50,85 +22,109 @@ export interface RefusedPullsOptions {
 /** Some megabytes, however long the names are. */
 const LIMITS: PullLimits = { known: 4096, others: 1024, ofRepository: 256 };
 
-/** Makes the record of refused pulls. */
-export function createRefusedPulls({
-  isKnown,
-  now = Date.now,
-  saved,
-  limits = LIMITS,
-}: RefusedPullsOptions): RefusedPulls {
-  const memory = new PullMemory(isKnown, limits, saved?.dropped ?? 0);
-  let resolved: readonly ResolvedPull[] = [];
-  let version = 0;
-  let appeared = 0;
-  if (saved) {
-    for (const pull of saved.others) memory.restore(pull, false);
-    for (const pull of saved.known) memory.restore(pull, true);
-    resolved = saved.resolved.slice(0, MAX_RESOLVED);
-  }
-  const pulls = (): readonly RememberedPull[] => [...memory.pulls(true), ...memory.pulls(false)];
-  const forgetUnseen = (): void => {
-    const oldest = now() - MAX_UNSEEN;
-    for (const pull of pulls()) {
-      if (pull.lastSeen > oldest) continue;
-      memory.remove(pull);
-      version++;
-    }
-  };
+/** The record of refused pulls. */
+export class RefusedPulls {
+  readonly #now: () => number;
+  readonly #memory: PullMemory;
+  #resolved: readonly ResolvedPull[];
+  #version = 0;
+  #appeared = 0;
 
-  return {
-    record: (path, client) => {
-      version++;
-      const directory = path.slice(0, path.lastIndexOf('/'));
-      const pull = memory.find(directory);
-      if (pull) memory.see(pull, client, now());
-      else {
-        appeared++;
-        memory.seeFirst(directory, client, now());
-      }
-    },
-    find: (directory) => memory.find(directory)?.toPull(),
-    list: () => {
-      forgetUnseen();
-      return newestFirst(pulls()).map((pull) => pull.toPull());
-    },
-    resolved: () => resolved,
-    count: () => {
-      forgetUnseen();
-      return memory.size;
-    },
-    appeared: () => appeared,
-    dropped: () => memory.dropped,
-    settle: (isSigned, commit) => {
-      forgetUnseen();
-      const settledAt = now();
-      const signed = newestFirst(pulls().filter(({ directory }) => isSigned(directory)));
-      for (const pull of signed) memory.remove(pull);
-      const arrived = signed.map((remembered) => {
-        const pull = remembered.toPull();
-        // Clocks are set back.
-        const arrivedAt = Math.max(settledAt, pull.firstSeen);
-        return Object.assign(pull, { arrivedAt, commit });
-      });
-      const hasSorted = memory.sortRepositories();
-      if (!hasSorted && arrived.length === 0) return [];
-      resolved = [...arrived, ...resolved].slice(0, MAX_RESOLVED);
-      version++;
-      return arrived;
-    },
-    save: () => {
-      forgetUnseen();
-      return {
-        dropped: memory.dropped,
-        known: Array.from(memory.pulls(true), (pull) => pull.toPull()),
-        others: Array.from(memory.pulls(false), (pull) => pull.toPull()),
-        resolved,
-      };
-    },
-    version: () => version,
-  };
+  constructor({ isKnown, now = Date.now, saved, limits = LIMITS }: RefusedPullsOptions) {
+    this.#now = now;
+    this.#memory = new PullMemory(isKnown, limits, saved?.dropped ?? 0);
+    for (const pull of saved?.others ?? []) this.#memory.restore(pull, false);
+    for (const pull of saved?.known ?? []) this.#memory.restore(pull, true);
+    this.#resolved = (saved?.resolved ?? []).slice(0, MAX_RESOLVED);
+  }
+
+  /** Counts a lookup; `path` is the location that was asked for. */
+  record(path: string, client: string): void {
+    this.#version++;
+    const directory = path.slice(0, path.lastIndexOf('/'));
+    if (!this.#memory.see(directory, client, this.#now())) this.#appeared++;
+  }
+
+  find(directory: string): RefusedPull | undefined {
+    return this.#memory.find(directory);
+  }
+
+  /** The one that was seen last first. */
+  list(): readonly RefusedPull[] {
+    this.#forgetUnseen();
+    return newestFirst(this.#pulls());
+  }
+
+  /** The newest arrival first; bounded. */
+  resolved(): readonly ResolvedPull[] {
+    return this.#resolved;
+  }
+
+  /** How many are remembered. */
+  count(): number {
+    this.#forgetUnseen();
+    return this.#memory.size;
+  }
+
+  /** How often an image was asked for that was not remembered, since the start. */
+  appeared(): number {
+    return this.#appeared;
+  }
+
+  /** How many were forgotten for lack of room, since the record began; not those of a week ago. */
+  dropped(): number {
+    return this.#memory.dropped;
+  }
+
+  /**
+   * Moves the pulls whose directory has a signature now to the resolved ones, and gives them. To be
+   * called after each refresh, as repositories become known by it, or unknown.
+   */
+  settle(isSigned: (directory: string) => boolean, commit: string | null): readonly ResolvedPull[] {
+    this.#forgetUnseen();
+    const settledAt = this.#now();
+    const signed = newestFirst(this.#pulls().filter(({ directory }) => isSigned(directory)));
+    for (const pull of signed) this.#memory.remove(pull);
+    const arrived = signed.map((pull) =>
+      // Clocks are set back.
+      Object.assign({}, pull, { arrivedAt: Math.max(settledAt, pull.firstSeen), commit }),
+    );
+    const hasSorted = this.#memory.sortRepositories();
+    if (!hasSorted && arrived.length === 0) return [];
+    this.#resolved = [...arrived, ...this.#resolved].slice(0, MAX_RESOLVED);
+    this.#version++;
+    return arrived;
+  }
+
+  save(): SavedPulls {
+    this.#forgetUnseen();
+    return {
+      dropped: this.#memory.dropped,
+      known: [...this.#memory.pulls(true)],
+      others: [...this.#memory.pulls(false)],
+      resolved: this.#resolved,
+    };
+  }
+
+  /** Another number after each change of what `save` gives. */
+  version(): number {
+    return this.#version;
+  }
+
+  #pulls(): readonly RefusedPull[] {
+    return [...this.#memory.pulls(true), ...this.#memory.pulls(false)];
+  }
+
+  #forgetUnseen(): void {
+    const oldest = this.#now() - MAX_UNSEEN;
+    for (const pull of this.#pulls()) {
+      if (pull.lastSeen > oldest) continue;
+      this.#memory.remove(pull);
+      this.#version++;
+    }
+  }
 }
 
-function newestFirst(pulls: readonly RememberedPull[]): readonly RememberedPull[] {
+function newestFirst(pulls: readonly RefusedPull[]): readonly RefusedPull[] {
   return pulls.toSorted((one, other) => other.lastSeen - one.lastSeen);
 }

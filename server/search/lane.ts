@@ -1,32 +1,28 @@
 // Work that takes turns, so that many readers cost no more than one at a time.
 
-/** Too much waits for its turn. */
+/** Too many searches are waiting for their turn. */
 export class TooBusyError extends Error {}
 
-/** Work that has its place, and its answer. */
+/** Work that waits for its turn or has had it. */
 export interface Turn<Value> {
   readonly answer: Promise<Value>;
-  /** Gives the place up; false if the work has begun. */
+  /** Gives the turn up; false if the work has begun. */
   readonly drop: () => boolean;
 }
 
-/** Throws `TooBusyError` if no more may wait. */
-export type Lane = <Value>(work: () => Promise<Value>) => Turn<Value>;
+/** One at a time runs, and a few wait. */
+export class Lane {
+  readonly #mostWaiting: number;
+  readonly #waiting = new Set<() => Promise<void>>();
+  #isRunning = false;
 
-/** One at a time runs, and at most `most` wait. */
-export function createLane(most: number): Lane {
-  const waiting = new Set<() => Promise<void>>();
-  let isRunning = false;
-  const run = async (): Promise<void> => {
-    isRunning = true;
-    for (const job of waiting) {
-      waiting.delete(job);
-      await job();
-    }
-    isRunning = false;
-  };
-  return <Value>(work: () => Promise<Value>): Turn<Value> => {
-    if (waiting.size >= most) throw new TooBusyError('too many searches wait');
+  constructor(mostWaiting: number) {
+    this.#mostWaiting = mostWaiting;
+  }
+
+  /** @throws TooBusyError if no more may wait. */
+  take<Value>(work: () => Promise<Value>): Turn<Value> {
+    if (this.#waiting.size >= this.#mostWaiting) throw new TooBusyError('too many searches wait');
     let drop: (() => boolean) | undefined;
     const answer = new Promise<Value>((resolve, reject) => {
       const job = async (): Promise<void> => {
@@ -37,14 +33,23 @@ export function createLane(most: number): Lane {
           reject(error);
         }
       };
-      waiting.add(job);
+      this.#waiting.add(job);
       drop = () => {
-        const isDropped = waiting.delete(job);
+        const isDropped = this.#waiting.delete(job);
         if (isDropped) reject(new Error('nobody waits for this search'));
         return isDropped;
       };
     });
-    if (!isRunning) void run();
+    if (!this.#isRunning) void this.#run();
     return { answer, drop: () => drop?.() ?? false };
-  };
+  }
+
+  async #run(): Promise<void> {
+    this.#isRunning = true;
+    for (const job of this.#waiting) {
+      this.#waiting.delete(job);
+      await job();
+    }
+    this.#isRunning = false;
+  }
 }

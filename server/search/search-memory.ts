@@ -1,39 +1,36 @@
+import { keepNewest } from '../../generator/terms/keep-newest.ts';
 import type { Lane, Turn } from './lane.ts';
 
-/**
- * The answer to a search, remembered or found in its turn. Equal searches are one; when the signals
- * of all who wait for one have fired before its turn, it is dropped.
- */
-export type Ask<Value> = (
-  key: string,
-  search: () => Promise<Value>,
-  signal: AbortSignal,
-) => Promise<Value>;
-
-interface Shared<Value> extends Turn<Value> {
+interface SharedTurn<Value> extends Turn<Value> {
   waiting: number;
 }
 
-/** So many answers are remembered; beyond, the one that was asked for longest ago is forgotten. */
+/** The answers that are remembered; beyond, the one that was asked for longest ago is forgotten. */
 const REMEMBERED = 16;
 
-/** Makes a memory; another `stamp` than before makes it forget all. A failure is not remembered. */
-export function createSearchMemory<Value>(lane: Lane, stamp: () => unknown): Ask<Value> {
-  const answers = new Map<string, Shared<Value>>();
-  let known: unknown;
-  return async (key, search, signal) => {
+/** Answers to searches of one kind: a failure is not remembered. */
+export class SearchMemory<Value> {
+  readonly #lane: Lane;
+  readonly #stamp: () => unknown;
+  readonly #answers = new Map<string, SharedTurn<Value>>();
+  #stampBefore: unknown;
+
+  /** When `stamp` gives another value than before, all answers are forgotten. */
+  constructor(lane: Lane, stamp: () => unknown) {
+    this.#lane = lane;
+    this.#stamp = stamp;
+  }
+
+  /**
+   * The answer to a search, remembered or found in its turn. Equal searches are one; when the
+   * signals of all who wait for one have fired before its turn, it is dropped.
+   */
+  async ask(key: string, search: () => Promise<Value>, signal: AbortSignal): Promise<Value> {
     signal.throwIfAborted();
-    const now = stamp();
-    if (known !== now) answers.clear();
-    known = now;
-    const shared = answers.get(key) ?? { ...lane(search), waiting: 0 };
+    const shared = this.#share(key, search);
     shared.waiting++;
-    answers.delete(key);
-    answers.set(key, shared);
-    const [oldest] = answers.keys();
-    if (answers.size > REMEMBERED && oldest !== undefined) answers.delete(oldest);
     const forget = (): void => {
-      if (answers.get(key) === shared) answers.delete(key);
+      if (this.#answers.get(key) === shared) this.#answers.delete(key);
     };
     const leave = (): void => {
       shared.waiting--;
@@ -48,5 +45,14 @@ export function createSearchMemory<Value>(lane: Lane, stamp: () => unknown): Ask
     } finally {
       signal.removeEventListener('abort', leave);
     }
-  };
+  }
+
+  #share(key: string, search: () => Promise<Value>): SharedTurn<Value> {
+    const stamp = this.#stamp();
+    if (this.#stampBefore !== stamp) this.#answers.clear();
+    this.#stampBefore = stamp;
+    const shared = this.#answers.get(key) ?? { ...this.#lane.take(search), waiting: 0 };
+    keepNewest(this.#answers, key, shared, REMEMBERED);
+    return shared;
+  }
 }

@@ -1,135 +1,148 @@
-// Searches through the whole store, for pages that ask again every few seconds: one at a time, and
-// once for each generation.
-import { type FoundDigests, findDigests } from './find-digests.ts';
+// Searches through the whole store, for pages that ask again every few seconds: one runs at a time,
+// and each runs once for a generation.
 import { findReasons } from '../../generator/explain/find-reasons.ts';
-import { type FoundRejected, findRejected } from './find-rejected.ts';
-import { type FoundRepositories, findRepositories } from './find-repositories.ts';
 import {
   type FoundImages,
   findImages,
   findNewestOfAll,
 } from '../../generator/explain/newest-images.ts';
-import type { SignatureStore } from '../../generator/store/store.ts';
 import type { Reason } from '../../generator/explain/reason.ts';
 import type { RejectedFile } from '../../generator/store/report.ts';
+import type { SignatureStore } from '../../generator/store/store.ts';
 import type { Refresher } from '../follow/refresher.ts';
-import { createLane } from './lane.ts';
-import { createSearchMemory } from './search-memory.ts';
+import {
+  type FoundPage,
+  type FoundRepository,
+  findDigests,
+  findRejected,
+  findRepositories,
+} from './find-page.ts';
+import { Lane } from './lane.ts';
+import { SearchMemory } from './search-memory.ts';
 
-export interface Searches {
-  /** Why there is no signature, without asking git. */
-  readonly reason: (directory: string) => Promise<Reason | undefined>;
-  /** Directories that were signed last. */
-  readonly newest: () => Promise<readonly string[]>;
-  /** Signed directories of a repository behind one of them, the newest first. */
-  readonly imagesOf: (repository: string, after: string | undefined) => Promise<FoundImages>;
-  /** Rejected files behind a path, of a repository or of all. */
-  readonly rejected: (after: string, repository?: string) => Promise<FoundRejected>;
-  /** Repositories with one of some texts, in lower case, in their name. */
-  readonly repositories: (texts: readonly string[]) => Promise<FoundRepositories>;
-  /** Directories whose digest begins with some digits. */
-  readonly digests: (beginning: string) => Promise<FoundDigests>;
-}
-
-/** So much of each kind stands on a page. */
+/** A page shows at most this many of each kind. */
 export const ON_A_PAGE = 50;
 export const MOST_HITS = 100;
 const NEWEST = 8;
 /** Each may go through the whole store. */
 const MOST_WAITING = 8;
+const NONE = { total: 0, items: [], hasMore: false };
 
-/** The searches of one request, until its signal fires. They throw `TooBusyError`. */
-export type SearchesOf = (signal: AbortSignal) => Searches;
+type SearchedState = Pick<Refresher, 'store' | 'status' | 'rejected' | 'rejectedOf'>;
 
-export function createSearches(
-  refresher: Pick<Refresher, 'store' | 'status' | 'rejected' | 'rejectedOf'>,
-): SearchesOf {
-  const lane = createLane(MOST_WAITING);
-  // Whoever searches does not keep others from seeing whether all is well.
-  const overviewLane = createLane(MOST_WAITING);
-  const generation = (): number | undefined => refresher.status().generation?.number;
-  // A state that is refused has rejected files of its own.
-  const judged = (): unknown => `${generation()} ${refresher.status().lastError?.at}`;
-  const newest = createSearchMemory<readonly string[]>(overviewLane, generation);
-  const firstRejected = createSearchMemory<FoundRejected>(overviewLane, judged);
-  const images = createSearchMemory<FoundImages>(lane, generation);
-  const rejected = createSearchMemory<FoundRejected>(lane, judged);
-  const repositories = createSearchMemory<FoundRepositories>(lane, generation);
-  const digests = createSearchMemory<FoundDigests>(lane, generation);
+/** Each search ends early when its signal fires, and may throw `TooBusyError`. */
+export class Searches {
+  readonly #state: SearchedState;
+  readonly #lane = new Lane(MOST_WAITING);
+  /** Whoever searches does not keep others from seeing whether all is well. */
+  readonly #overviewLane = new Lane(MOST_WAITING);
+  readonly #newest: SearchMemory<readonly string[]>;
+  readonly #firstRejected: SearchMemory<FoundPage<RejectedFile>>;
+  readonly #rejected: SearchMemory<FoundPage<RejectedFile>>;
+  readonly #images: SearchMemory<FoundImages>;
+  readonly #repositories: SearchMemory<FoundPage<FoundRepository>>;
+  readonly #digests: SearchMemory<FoundPage<string>>;
+  readonly #reasons: SearchMemory<Reason | undefined>;
 
-  const reasons = createSearchMemory<Reason | undefined>(lane, judged);
+  constructor(state: SearchedState) {
+    this.#state = state;
+    const generation = (): number | undefined => state.status().generation?.number;
+    // A state that is refused has rejected files of its own.
+    const judged = (): string => `${generation()} ${state.status().lastError?.at}`;
+    this.#newest = new SearchMemory(this.#overviewLane, generation);
+    this.#firstRejected = new SearchMemory(this.#overviewLane, judged);
+    this.#rejected = new SearchMemory(this.#lane, judged);
+    this.#images = new SearchMemory(this.#lane, generation);
+    this.#repositories = new SearchMemory(this.#lane, generation);
+    this.#digests = new SearchMemory(this.#lane, generation);
+    this.#reasons = new SearchMemory(this.#lane, judged);
+  }
+
+  /** Why an image has no signature, as far as that can be told without git. */
+  async reason(directory: string, signal: AbortSignal): Promise<Reason | undefined> {
+    const { rejectedOf } = this.#state;
+    const trouble = this.#state.status().lastError?.message;
+    const search = this.#inStore(undefined, async (store) => {
+      const evidence = { store, rejectedOf, lastChange: withoutGit, trouble };
+      return (await findReasons([directory], evidence)).get(directory);
+    });
+    return this.#reasons.ask(directory, search, signal);
+  }
+
+  /** Directories that were signed last. */
+  async newest(signal: AbortSignal): Promise<readonly string[]> {
+    const search = this.#inStore([], async (store) => findNewestOfAll(store, NEWEST));
+    return this.#newest.ask('', search, signal);
+  }
+
+  /** Signed directories of a repository that come after one of them, the newest first. */
+  async imagesOf(
+    repository: string,
+    after: string | undefined,
+    signal: AbortSignal,
+  ): Promise<FoundImages> {
+    const search = this.#inStore({ before: 0, directories: [] }, async (store) =>
+      findImages(store, repository, { after, limit: ON_A_PAGE }),
+    );
+    return this.#images.ask(JSON.stringify([repository, after]), search, signal);
+  }
+
+  /** Rejected files whose path comes after another, of a repository or of all ('' each). */
+  async rejected(
+    after: string,
+    repository: string,
+    signal: AbortSignal,
+  ): Promise<FoundPage<RejectedFile>> {
+    const memory = after === '' && repository === '' ? this.#firstRejected : this.#rejected;
+    const matches = ({ path }: RejectedFile): boolean =>
+      repository === '' || isOf(repository, path);
+    // Before the first store there may be a state that is refused.
+    const search = async (): Promise<FoundPage<RejectedFile>> =>
+      findRejected(this.#state.rejected(), { matches, after, limit: ON_A_PAGE });
+    return memory.ask(JSON.stringify([after, repository]), search, signal);
+  }
+
+  /** Rejected files of a whole digest: few, and looked up at once. */
+  async rejectedOf(hex: string, after = ''): Promise<FoundPage<RejectedFile>> {
+    return findRejected(this.#state.rejectedOf(hex), { after, limit: ON_A_PAGE });
+  }
+
+  /** Repositories with one of some texts, in lower case, in their name. */
+  async repositories(
+    texts: readonly string[],
+    signal: AbortSignal,
+  ): Promise<FoundPage<FoundRepository>> {
+    const matches = (name: string): boolean => {
+      const lower = name.toLowerCase();
+      return texts.some((text) => lower.includes(text));
+    };
+    const search = this.#inStore<FoundPage<FoundRepository>>(NONE, async (store) =>
+      findRepositories(store, { matches, limit: MOST_HITS }),
+    );
+    return this.#repositories.ask(JSON.stringify(texts), search, signal);
+  }
+
+  /** Directories whose digest begins with some digits. */
+  async digests(beginning: string, signal: AbortSignal): Promise<FoundPage<string>> {
+    const search = this.#inStore<FoundPage<string>>(NONE, async (store) =>
+      findDigests(store, beginning, MOST_HITS),
+    );
+    return this.#digests.ask(beginning, search, signal);
+  }
 
   /** `empty` is the answer while there is no store. */
-  const inStore =
-    <Value>(empty: Value, search: (store: SignatureStore) => Promise<Value>) =>
-    async (): Promise<Value> => {
-      const store = refresher.store();
+  #inStore<Value>(
+    empty: Value,
+    search: (store: SignatureStore) => Promise<Value>,
+  ): () => Promise<Value> {
+    return async () => {
+      const store = this.#state.store();
       return store ? search(store) : empty;
     };
-
-  return (signal) => ({
-    reason: async (directory) => {
-      const { rejectedOf } = refresher;
-      const trouble = refresher.status().lastError?.message;
-      return reasons(
-        directory,
-        inStore(undefined, async (store) => {
-          const evidence = { store, rejectedOf, lastChange: notAsked, trouble };
-          return (await findReasons([directory], evidence)).get(directory);
-        }),
-        signal,
-      );
-    },
-    newest: async () =>
-      newest(
-        '',
-        inStore([], async (store) => findNewestOfAll(store, NEWEST)),
-        signal,
-      ),
-    imagesOf: async (repository, after) =>
-      images(
-        JSON.stringify([repository, after]),
-        inStore({ before: 0, directories: [] }, async (store) =>
-          findImages(store, repository, { after, limit: ON_A_PAGE }),
-        ),
-        signal,
-      ),
-    rejected: async (after, repository = '') => {
-      const ask = after === '' && repository === '' ? firstRejected : rejected;
-      const matches = ({ path }: RejectedFile): boolean =>
-        repository === '' || isOf(repository, path);
-      return ask(
-        JSON.stringify([after, repository]),
-        // Before the first store there may be a state that is refused.
-        async () => findRejected(refresher.rejected(), { matches, after, limit: ON_A_PAGE }),
-        signal,
-      );
-    },
-    repositories: async (texts) => {
-      const matches = (name: string): boolean => {
-        const lower = name.toLowerCase();
-        return texts.some((text) => lower.includes(text));
-      };
-      return repositories(
-        JSON.stringify(texts),
-        inStore({ total: 0, repositories: [], hasMore: false }, async (store) =>
-          findRepositories(store, { matches, after: '', limit: MOST_HITS }),
-        ),
-        signal,
-      );
-    },
-    digests: async (beginning) =>
-      digests(
-        beginning,
-        inStore({ total: 0, directories: [] }, async (store) =>
-          findDigests(store, beginning, MOST_HITS),
-        ),
-        signal,
-      ),
-  });
+  }
 }
 
-async function notAsked(): Promise<undefined> {
+async function withoutGit(): Promise<undefined> {
   return undefined;
 }
 

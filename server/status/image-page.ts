@@ -1,9 +1,20 @@
-import { formatDirectory } from '../../generator/terms/location.ts';
-import { type Page, type PageRequest, notLoaded, refuseQuery } from './page.ts';
-import { splitDirectory } from './parts/links.ts';
-import { readImage } from './read-image.ts';
-import { readParameter } from './read-parameter.ts';
-import { renderImage } from './render-image.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Signature, Warning } from '../../generator/gate/judge.ts';
+import type { HistoryCommit } from '../../generator/sources/source.ts';
+import { type RejectedFile, formatClaims } from '../../generator/store/report.ts';
+import { formatDirectory, formatLocation, parseDirectory } from '../../generator/terms/location.ts';
+import { renderFact } from '../html/facts.ts';
+import { type Html, type Part, html } from '../html/html.ts';
+import type { FoundPage } from '../search/find-page.ts';
+import { PATIENCE } from './explain-pulls.ts';
+import { type Page, type PageRequest, notLoaded, readParameter, refuseQuery } from './page.ts';
+import { renderDigest, renderRepositoryLink } from './parts/links.ts';
+import type { ExplainedPull, FoundReason } from './parts/overview-facts.ts';
+import { renderClients, renderWhen } from './parts/render-pulls.ts';
+import { renderChange, renderFindings, renderReason } from './parts/render-reason.ts';
+import { renderSomeRejected } from './parts/render-rejected.ts';
+import { renderTime } from './parts/render-time.ts';
+import type { StatusServices } from './services.ts';
 
 /** Digits of a digest that tell it from others for the eye. */
 const ABBREVIATED = 12;
@@ -12,10 +23,10 @@ const ABBREVIATED = 12;
 export async function makeImagePage(request: PageRequest): Promise<Page> {
   const { query, services } = request;
   const directory = readDirectory(query);
-  const place = splitDirectory(directory);
+  const place = parseDirectory(directory);
   if (!place) {
     return refuseQuery(
-      'directory= wants one image, as team/app@sha256=… with all 64 digits of the digest.',
+      'directory= takes one image, such as team/app@sha256=…, with all 64 digits of the digest.',
     );
   }
   const facts = await readImage(directory, request);
@@ -38,4 +49,166 @@ function readDirectory(query: PageRequest['query']): string {
   const digest = readParameter(query, 'digest')?.replace(/^sha256:/, '');
   if (directory === undefined || repository === undefined || digest === undefined) return '';
   return directory === '' ? formatDirectory(repository, digest) : directory;
+}
+
+/** Gathers what is known of an image. */
+async function readImage(
+  directory: string,
+  { services, searches, signal, now }: PageRequest,
+): Promise<ImageFacts> {
+  const { refresher, refused, reasons } = services;
+  const signatures = await readSignatures(directory, services);
+  const pull = refused.find(directory);
+  const { hex = '' } = parseDirectory(directory) ?? {};
+  const rejected = await searches.rejectedOf(hex);
+  const findReason = async (): Promise<FoundReason> => {
+    if (!refresher.store()) return 'nothing-loaded';
+    // Git is not asked of whatever strangers make up.
+    if (!pull && rejected.total === 0) return searches.reason(directory, signal);
+    return (await reasons.of([directory], PATIENCE)).get(directory);
+  };
+  const reason = signatures.length === 0 ? await findReason() : undefined;
+  return {
+    now,
+    directory,
+    signatures,
+    pull: pull && { ...pull, reason },
+    reason,
+    rejected,
+  };
+}
+
+async function readSignatures(
+  directory: string,
+  { refresher, policy, reasons }: StatusServices,
+): Promise<readonly ShownSignature[]> {
+  const store = refresher.store();
+  if (!store) return [];
+  const files = store.servedFilesIn(directory);
+  const warnings = new Map(
+    store
+      .filesIn(directory)
+      .flatMap((file) => ('warnings' in file ? [[file.path, file.warnings] as const] : [])),
+  );
+  const userIds = new Map(
+    policy().keyring?.keys.map((key) => [key.fingerprint, key.userIds] as const),
+  );
+  const commits = await findChanges(
+    files.map(({ path }) => path),
+    async (path) => reasons.lastChange(path, 'served'),
+  );
+  return files.map(({ path, signature, older }, index) => ({
+    number: index + 1,
+    path,
+    signature,
+    warnings: warnings.get(path) ?? [],
+    userIds: userIds.get(signature.signer?.primaryFingerprint ?? ''),
+    // What last changed the path brought the file after it.
+    commit: older ? undefined : commits.get(path),
+  }));
+}
+
+/** One after the other, as far as git answers in time; the rest is asked for the next time. */
+async function findChanges(
+  paths: readonly string[],
+  lastChange: (path: string) => Promise<HistoryCommit | undefined>,
+): Promise<ReadonlyMap<string, HistoryCommit | undefined>> {
+  const changes = new Map<string, HistoryCommit | undefined>();
+  const late = sleep<'late'>(PATIENCE, 'late', { ref: false });
+  for (const path of paths) {
+    const change = await Promise.race([lastChange(path), late]);
+    if (change === 'late') break;
+    changes.set(path, change);
+  }
+  return changes;
+}
+
+/** A signature that is served. */
+interface ShownSignature {
+  /** Under which it is served. */
+  readonly number: number;
+  /** In the source. */
+  readonly path: string;
+  readonly signature: Signature;
+  readonly warnings: readonly Warning[];
+  /** Undefined for a signer that the policy does not name. */
+  readonly userIds: readonly string[] | undefined;
+  /** That brought the file; undefined where git does not tell, or has not told yet. */
+  readonly commit: HistoryCommit | undefined;
+}
+
+interface ImageFacts {
+  readonly now: Date;
+  readonly directory: string;
+  readonly signatures: readonly ShownSignature[];
+  readonly pull: ExplainedPull | undefined;
+  /** Why there is no signature; undefined where there is, or where it is not found out. */
+  readonly reason: FoundReason;
+  readonly rejected: FoundPage<RejectedFile>;
+}
+
+function renderImage(facts: ImageFacts): Html {
+  const { directory, signatures, rejected, reason } = facts;
+  const told =
+    typeof reason === 'object' && reason.code === 'quarantined' ? reason.files.length : 0;
+  const { repository = directory, hex = '' } = parseDirectory(directory) ?? {};
+  return html`<dl>
+      ${renderFact('Repository', renderRepositoryLink(repository))}
+      ${renderFact('Digest', html`<code>sha256:${hex}</code>`)}
+      ${renderFact('Directory', html`<code>${directory}</code>`)}
+    </dl>
+    ${signatures.length === 0 || facts.pull ? renderRefusal(facts) : undefined}
+    ${signatures.map((shown) => renderSignature(facts, shown))}
+    ${
+      rejected.total > told
+        ? html`<section aria-labelledby="rejected">
+            <h2 id="rejected">Rejected files</h2>
+            ${renderSomeRejected(rejected, { digest: `sha256:${hex}` })}
+          </section> `
+        : undefined
+    }`;
+}
+
+function renderRefusal({ pull, reason, now }: ImageFacts): Html {
+  const unsigned = reason === 'nothing-loaded' ? 'Not known yet' : 'Not signed';
+  return html`<section aria-labelledby="refused">
+    <h2 id="refused">${pull ? 'Refused' : unsigned}</h2>
+    ${renderReason(reason)}${pull ? [renderWhen(pull, now), renderClients(pull)] : undefined}
+    ${renderFindings(reason, now)}
+  </section> `;
+}
+
+function renderSignature({ directory, now }: ImageFacts, shown: ShownSignature): Html {
+  const { number, path, signature, warnings, commit } = shown;
+  const { dockerReference, creator, timestamp } = formatClaims(signature.claims);
+  const servedAs = `/${formatLocation(directory, number)}`;
+  const brought = commit ? html`<p class="soft">${renderChange(commit, 'Added', now)}</p>` : '';
+  return html`<section aria-labelledby="signature-of-${number}">
+    <h2 id="signature-of-${number}">Signature ${number}</h2>
+    ${warnings.map(({ code, message }) => html`<p class="warning"><code class="code">${code}</code> ${message}</p>`)}
+    <dl>
+      ${renderFact('Signed as', dockerReference)}
+      ${renderFact('Digest', renderDigest(signature.claims.manifestDigest.slice('sha256:'.length)))}
+      ${renderFact('Signer', renderSigner(shown))}
+      ${renderFact('Signed', renderTime(signature.signedAt, now))}
+      ${timestamp === null ? undefined : renderFact('Timestamp', renderTime(timestamp, now))}
+      ${creator === null ? undefined : renderFact('Creator', creator)}
+      ${renderFact('Valid for', signature.scope.name === '' ? 'all images outside the other scopes' : signature.scope.name)}
+      ${renderFact('Valid until', signature.validUntil === Infinity ? 'no end' : renderTime(signature.validUntil, now))}
+      ${renderFact('File', [html`<code>${path}</code>`, brought])}
+      ${renderFact('Served as', html`<code>${servedAs}</code>`)}
+    </dl>
+  </section> `;
+}
+
+function renderSigner({ signature: { signer }, userIds = [] }: ShownSignature): Part {
+  if (!signer) return 'not checked, because the server has no keys';
+  const { fingerprint, primaryFingerprint } = signer;
+  return [
+    html`<code>${primaryFingerprint}</code>`,
+    fingerprint === primaryFingerprint
+      ? undefined
+      : html`<span class="user">by its subkey <code>${fingerprint}</code></span>`,
+    userIds.map((userId) => html`<span class="user">${userId}</span>`),
+  ];
 }

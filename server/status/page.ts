@@ -9,6 +9,8 @@ export interface PageRequest {
   readonly query: Request['query'];
   readonly services: StatusServices;
   readonly searches: Searches;
+  /** Fires when the reader is gone. */
+  readonly signal: AbortSignal;
   readonly now: Date;
 }
 
@@ -46,3 +48,15 @@ export function notLoaded({ lastError }: RefreshStatus, known: Html | undefined)
 export const WAY_OUT: Html = html`<p>
   Search for a repository or a digest, or go to the <a href="./">overview</a>.
 </p>`;
+
+/** Longer than any path in a source, in characters. */
+const MAX_LENGTH = 16_384;
+
+/**
+ * A parameter of the query as it is, since paths are exact: '' where it is missing, undefined where
+ * it is there twice or too long.
+ */
+export function readParameter(query: Request['query'], name: string): string | undefined {
+  const value = query[name] ?? '';
+  return typeof value === 'string' && value.length <= MAX_LENGTH ? value : undefined;
+}

@@ -1,8 +1,7 @@
 // The status pages for people: HTML that needs no script, and is cheap to ask for again and again.
-import express, { type ErrorRequestHandler, type Router } from 'express';
+import express, { type ErrorRequestHandler, type RequestHandler, type Router } from 'express';
 import { createFailedRequest } from '../troubles/failed-request.ts';
 import { html } from '../html/html.ts';
-import { allowOnly } from './allow-only.ts';
 import { makeImagePage } from './image-page.ts';
 import { TooBusyError } from '../search/lane.ts';
 import { makeOverviewPage } from './overview-page.ts';
@@ -12,7 +11,7 @@ import { makeRefusedPage } from './refused-page.ts';
 import { makeRejectedPage } from './rejected-page.ts';
 import { makeRepositoryPage } from './repository-page.ts';
 import { makeSearchPage } from './search-page.ts';
-import { createSearches } from '../search/searches.ts';
+import { Searches } from '../search/searches.ts';
 import type { StatusServices } from './services.ts';
 
 const PAGES: Readonly<Record<string, (request: PageRequest) => Promise<Page>>> = {
@@ -27,14 +26,13 @@ const PAGES: Readonly<Record<string, (request: PageRequest) => Promise<Page>>> =
 /** Makes the routes of these pages; what is none of them is left to the next one. */
 export function createStatusPages(services: StatusServices): Router {
   const router = express.Router({ caseSensitive: true, strict: true });
-  const searchesOf = createSearches(services.refresher);
+  const searches = new Searches(services.refresher);
   for (const [path, make] of Object.entries(PAGES)) {
     router.get(path, async ({ query }, response) => {
       const now = new Date();
       const gone = new AbortController();
       response.once('close', () => gone.abort());
-      const searches = searchesOf(gone.signal);
-      const page = await make({ query, services, searches, now });
+      const page = await make({ query, services, searches, signal: gone.signal, now });
       response.status(page.status).type('html').send(renderFrame(page, now));
     });
     router.all(path, allowOnly('GET, HEAD'));
@@ -63,6 +61,13 @@ export function createStatusPages(services: StatusServices): Router {
   return router;
 }
 
+/** For an address whose other methods were answered before. */
+export function allowOnly(methods: string): RequestHandler {
+  return (_request, response) => {
+    response.status(405).set('Allow', methods).end();
+  };
+}
+
 const NOT_FOUND: Page = {
   status: 404,
   title: 'There is no such page',
@@ -72,7 +77,7 @@ const NOT_FOUND: Page = {
 const BUSY: Page = {
   status: 503,
   title: 'Too many searches at once',
-  content: html`<p>Others are searching too: ask again in a moment.</p>
+  content: html`<p>Others are searching too. Try again in a moment.</p>
     ${WAY_OUT}`,
 };
 

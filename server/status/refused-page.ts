@@ -1,10 +1,9 @@
 import { html } from '../html/html.ts';
 import { countOf, formatNumber } from '../html/facts.ts';
 import { explainPulls } from './explain-pulls.ts';
-import { hasDigest } from './find-hits.ts';
+import { hasDigest } from '../search/find-page.ts';
 import { addressOf } from './parts/links.ts';
-import { type Page, type PageRequest, refuseQuery } from './page.ts';
-import { readParameter } from './read-parameter.ts';
+import { type Page, type PageRequest, refuseQuery, readParameter } from './page.ts';
 import { renderPulls } from './parts/render-pulls.ts';
 import { ON_A_PAGE } from '../search/searches.ts';
 
@@ -16,9 +15,9 @@ export async function makeRefusedPage({ query, services, now }: PageRequest): Pr
   if (page === undefined || !/^(?:|[1-9][0-9]{0,5})$/.test(page)) {
     return refuseQuery('Pages are numbered from 1: page=1, page=2, and so on.');
   }
-  if (repository === undefined) return refuseQuery('repository= wants one repository.');
+  if (repository === undefined) return refuseQuery('repository= takes one repository.');
   if (digest === undefined || !/^(?:sha256:[0-9a-f]{8,64})?$/.test(digest)) {
-    return refuseQuery('digest= wants one digest, or its first 8 digits or more.');
+    return refuseQuery('digest= takes one digest, or at least its first 8 digits.');
   }
   const number = Number(page || '1');
   const hex = digest.replace('sha256:', '');
@@ -41,8 +40,8 @@ export async function makeRefusedPage({ query, services, now }: PageRequest): Pr
     content: html`<h2>
         ${
           shown.length === 0
-            ? 'There are none here.'
-            : `${formatNumber(from + 1)} to ${formatNumber(to)} of ${countOf(pulls.length, 'image')}, the last one first`
+            ? 'There are none.'
+            : `${formatNumber(from + 1)} to ${formatNumber(to)} of ${countOf(pulls.length, 'image')}, the latest first`
         }
       </h2>
       ${renderPulls(shown, now)}

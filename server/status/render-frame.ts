@@ -1,12 +1,14 @@
 // What stands around every status page: the way home, the search, and the words for when the server
 // is gone. Only `main` is put in anew by the script.
 import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { html } from '../html/html.ts';
-import { ICON, createInline } from '../html/inline.ts';
+import { BASE_STYLE, ICON, createInline } from '../html/inline.ts';
 import type { PageSources } from '../html/page-headers.ts';
 import type { Page } from './page.ts';
-import { STATUS_SCRIPT } from './status-script.ts';
-import { STATUS_STYLE } from './status-style.ts';
+
+const STATUS_STYLE = BASE_STYLE + readFileSync(new URL('status-page.css', import.meta.url), 'utf8');
+const STATUS_SCRIPT = readFileSync(new URL('status-page.js', import.meta.url), 'utf8');
 
 const STYLE = createInline('style', STATUS_STYLE);
 const SCRIPT = createInline('script', STATUS_SCRIPT);

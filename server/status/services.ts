@@ -18,8 +18,8 @@ export interface StatusServices {
   >;
   /** The policy in force. */
   readonly policy: () => Policy;
-  readonly refused: RefusedPulls;
-  readonly reasons: Reasons;
+  readonly refused: Pick<RefusedPulls, 'find' | 'list' | 'resolved' | 'count' | 'dropped'>;
+  readonly reasons: Pick<Reasons, 'of' | 'lastChange'>;
   readonly metrics: Pick<Metrics, 'read'>;
   readonly lookups: Pick<LookupCounts, 'lastHour' | 'startedAt'>;
   readonly troubles: Pick<Troubles, 'list'>;

@@ -180,7 +180,10 @@ describeWith(['chromium'], 'the status pages in a browser', () => {
       await page.clock.runFor(PERIOD);
       assert.equal(await said.textContent(), '');
     });
-    assert.match((await page.textContent('main')) ?? '', /No node has asked in vain/);
+    assert.match(
+      (await page.textContent('main')) ?? '',
+      /No node has asked for an image without a signature/,
+    );
   });
 
   it('make nothing of what strangers write but text, also when it comes later', async () => {

@@ -6,7 +6,7 @@ import { SignatureStore } from '../../generator/store/store.ts';
 import { Failures } from '../../server/troubles/failures.ts';
 import { Troubles } from '../../server/troubles/troubles.ts';
 import { createProgramLog } from '../../generator/system/program-log.ts';
-import { createLane } from '../../server/search/lane.ts';
+import { Lane } from '../../server/search/lane.ts';
 import { captureLines } from './captured-lines.ts';
 import { type ExampleServer, startExample } from './example-server.ts';
 import { createGate } from './gate.ts';
@@ -125,12 +125,12 @@ describe('something that throws', () => {
   });
 
   it('in a search lets the next one have its turn', async () => {
-    const lane = createLane(4);
+    const lane = new Lane(4);
     // As what is no asynchronous function would throw.
-    const broken = lane(breaks);
-    const next = lane(async () => 'found');
+    const broken = lane.take(breaks);
+    const next = lane.take(async () => 'found');
     await assert.rejects(broken.answer, /nobody foresaw/);
     assert.equal(await next.answer, 'found');
-    assert.equal(await lane(async () => 'again').answer, 'again');
+    assert.equal(await lane.take(async () => 'again').answer, 'again');
   });
 });

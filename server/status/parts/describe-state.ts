@@ -63,7 +63,7 @@ function findTroubles(facts: OverviewFacts, { signatures }: ServedCounts): reado
       : undefined,
     signatures === 0 && rejected.total > 0 ? 'no signature could be accepted' : undefined,
     unsafe.length > 0
-      ? `${countOf(images, 'image is', 'images are')} signed only by keys that are no good any more`
+      ? `${countOf(images, 'image is', 'images are')} signed only by keys that are no longer good`
       : undefined,
   ].filter((trouble) => trouble !== undefined);
 }
@@ -101,8 +101,8 @@ function findNotices(facts: OverviewFacts, { signatures }: ServedCounts): readon
       : undefined,
     signatures === 0 && total === 0 ? 'the source has no signatures' : undefined,
     total > 0 ? `${countOf(total, 'file is', 'files are')} rejected` : undefined,
-    facts.keys ? undefined : 'nobody checks who signed',
-    ended > 0 ? `${countOf(ended, 'key is', 'keys are')} no good any more` : undefined,
+    facts.keys ? undefined : 'the server does not check who signed',
+    ended > 0 ? `${countOf(ended, 'key is', 'keys are')} no longer good` : undefined,
     soon > 0 ? `${countOf(soon, 'key expires', 'keys expire')} within 30 days` : undefined,
   ].filter((notice) => notice !== undefined);
 }

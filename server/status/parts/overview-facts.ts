@@ -1,6 +1,7 @@
 // What the page at `/` tells, before it is written down.
 import type { Reason } from '../../../generator/explain/reason.ts';
-import type { FoundRejected } from '../../search/find-rejected.ts';
+import type { RejectedFile } from '../../../generator/store/report.ts';
+import type { FoundPage } from '../../search/find-page.ts';
 import type { KeyInfo } from '../../../generator/openpgp/openpgp-js.ts';
 import type { KeyState } from '../../../generator/openpgp/key-state.ts';
 import type { Source } from '../../../generator/sources/source.ts';
@@ -53,7 +54,7 @@ export interface OverviewFacts {
     readonly shown: readonly ExplainedPull[];
   };
   readonly resolved: readonly ResolvedPull[];
-  readonly rejected: FoundRejected;
+  readonly rejected: FoundPage<RejectedFile>;
   /** Undefined where nobody checks who signed. */
   readonly keys: readonly StatusKey[] | undefined;
   readonly minutes: ReturnType<LookupCounts['lastHour']>;
@@ -74,7 +75,7 @@ export function isStateRefused({
 /** A key that is good for less than this wants to be extended. Milliseconds. */
 const SOON = 30 * 86_400_000;
 
-/** Whether a key is no good any more, soon will not be, or neither. */
+/** Whether a key is no longer good, soon will not be, or neither. */
 export function urgencyOf(state: KeyState, now: Date): 'ended' | 'soon' | 'none' {
   switch (state.kind) {
     case 'expired':

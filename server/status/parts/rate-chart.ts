@@ -51,8 +51,8 @@ export function renderRates(all: Minutes, countedSince: number): Html {
   }));
   return html`${SERIES.map((series) => renderChart(series, minutes))}
     <details id="rates-table">
-      <summary>The numbers of each minute</summary>
-      <div class="scroll" tabindex="0" role="region" aria-label="Lookups of each minute">
+      <summary>Numbers per minute</summary>
+      <div class="scroll" tabindex="0" role="region" aria-label="Lookups per minute">
         ${renderNumbers(minutes)}
       </div>
     </details> `;
@@ -90,7 +90,7 @@ function renderChart({ id, title, unit, countIn }: Series, minutes: readonly Kno
       viewBox="0 0 ${minutes.length * BAR} ${HEIGHT}"
       preserveAspectRatio="none"
     >
-      <title id="${id}-title">${title} of each minute</title>
+      <title id="${id}-title">${title} per minute</title>
       <desc id="${id}-text">${told}</desc>
       ${bars}
     </svg>

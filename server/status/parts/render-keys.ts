@@ -17,12 +17,12 @@ export function renderKeys(keys: readonly StatusKey[], now: Date): Html {
       (b.signed?.images ?? 0) - (a.signed?.images ?? 0),
   );
   const others = sorted.slice(SHOWN);
-  return html`${renderTableOf('Keys that are accepted', sorted.slice(0, SHOWN), now)}
+  return html`${renderTableOf('Accepted keys', sorted.slice(0, SHOWN), now)}
   ${
     others.length > 0
       ? html`<details id="other-keys">
           <summary>Show ${formatNumber(others.length)} more</summary>
-          ${renderTableOf('More keys that are accepted', others, now)}
+          ${renderTableOf('More accepted keys', others, now)}
         </details> `
       : undefined
   }`;
@@ -41,7 +41,7 @@ function renderTableOf(caption: string, keys: readonly StatusKey[], now: Date): 
       formatNumber(signed?.soleImages ?? 0),
     ],
   }));
-  return renderTable(caption, ['Key', 'State', 'Images', 'Signed by it alone'], rows);
+  return renderTable(caption, ['Key', 'State', 'Images', 'Signed only by it'], rows);
 }
 
 function renderKeyState({ state }: Pick<StatusKey, 'state'>, now: Date): Part {

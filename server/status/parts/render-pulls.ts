@@ -1,7 +1,8 @@
+import { parseDirectory } from '../../../generator/terms/location.ts';
 import { type Html, html } from '../../html/html.ts';
 import { countOf, formatNumber } from '../../html/facts.ts';
 import type { ResolvedPull } from '../../refused/refused-pull.ts';
-import { addressOf, renderImageLink, splitDirectory } from './links.ts';
+import { addressOf, renderImageLink } from './links.ts';
 import type { ExplainedPull } from './overview-facts.ts';
 import { renderFindings, renderReason } from './render-reason.ts';
 import { renderCommit } from './render-state.ts';
@@ -28,8 +29,8 @@ export function renderSomePulls(
   now: Date,
 ): Html {
   const all = html`<p>
-    These are ${formatNumber(shown.length)} of ${formatNumber(total)}:
-    <a href="${addressOf('refused', which)}">all of them</a>.
+    ${formatNumber(shown.length)} of ${formatNumber(total)} are shown:
+    <a href="${addressOf('refused', which)}">show all</a>.
   </p>`;
   return html`${renderPulls(shown, now)}${total > shown.length ? all : undefined}`;
 }
@@ -48,7 +49,7 @@ function renderPull(pull: ExplainedPull, now: Date): Html {
 }
 
 function nameOf(directory: string): string {
-  const { repository = directory, hex = '' } = splitDirectory(directory) ?? {};
+  const { repository = directory, hex = '' } = parseDirectory(directory) ?? {};
   return `${repository} sha256:${hex.slice(0, 8)}`;
 }
 
@@ -69,7 +70,7 @@ export function renderClients({ clients, hasMoreClients }: ExplainedPull): Html 
   return html`<p class="label">Clients</p>
     <ul class="clients">
       ${clients.map((client) => html`<li><code>${client}</code></li> `)}
-      ${hasMoreClients ? html`<li>and others before</li>` : undefined}
+      ${hasMoreClients ? html`<li>and others before them</li>` : undefined}
     </ul> `;
 }
 
@@ -79,7 +80,7 @@ export function renderResolved(pulls: readonly ResolvedPull[], now: Date): Html 
     key: `${directory} ${arrivedAt}`,
     cells: [
       renderImageLink(directory),
-      html`signed ${describeDuration(arrivedAt - firstSeen)} after the first pull`,
+      html`signed ${describeDuration(arrivedAt - firstSeen)} after the first refused pull`,
       countOf(count, 'time'),
       [renderTime(arrivedAt, now), commit === null ? undefined : html` ${renderCommit(commit)}`],
     ],

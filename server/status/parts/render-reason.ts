@@ -11,7 +11,7 @@ import { renderTime } from './render-time.ts';
 /** Undefined while it is not found out. */
 export function renderReason(reason: FoundReason): Html {
   if (reason === 'nothing-loaded') {
-    return html`<p class="soft">Why can be told once something is loaded.</p>`;
+    return html`<p class="soft">The reason is known once the signatures are loaded.</p>`;
   }
   if (!reason) return html`<p class="soft">The reason is being looked up.</p>`;
   return html`<p><code class="code">${reason.code}</code> ${reason.message}</p>
@@ -49,7 +49,7 @@ function renderFiles(files: readonly QuarantinedFile[], now: Date): Html {
         <code>${path}</code>
         <p><code class="code">${code}</code> ${message}</p>
         <p class="next">${hint}</p>
-        ${commit ? html`<p class="soft">${renderChange(commit, 'Brought', now)}</p>` : undefined}
+        ${commit ? html`<p class="soft">${renderChange(commit, 'Added', now)}</p>` : undefined}
       </li> `,
   );
   return html`<p class="label">Rejected files</p>

@@ -1,7 +1,7 @@
 import type { RejectedFile } from '../../../generator/store/report.ts';
 import { countOf, formatNumber } from '../../html/facts.ts';
 import { type Html, html } from '../../html/html.ts';
-import type { FoundRejected } from '../../search/find-rejected.ts';
+import type { FoundPage } from '../../search/find-page.ts';
 import { addressOf } from './links.ts';
 import { renderTable } from './render-table.ts';
 
@@ -10,7 +10,7 @@ export const WHOLE_STATE: Html = html`<p>The whole state is refused because of t
 
 /** The first ones that have to do with a digest, and the way to the others. */
 export function renderSomeRejected(
-  { total, files, hasMore }: FoundRejected,
+  { total, items: files, hasMore }: FoundPage<RejectedFile>,
   which: Readonly<Record<string, string>>,
 ): Html {
   const shown = hasMore ? `${formatNumber(files.length)} of ${countOf(total, 'file')}` : undefined;
@@ -28,7 +28,7 @@ export function renderRejected(files: readonly RejectedFile[], caption: string):
       [
         html`<code class="code">${code}</code> ${message}`,
         breaksPulls
-          ? html`<p class="soft">Served, it would fail every pull of its image.</p>`
+          ? html`<p class="soft">If it were served, every pull of its image would fail.</p>`
           : undefined,
       ],
       hint,

@@ -54,7 +54,7 @@ export function renderServed({ source, status, served, now }: OverviewFacts): Ht
 }
 
 const RESULTS = {
-  changed: 'something new came',
+  changed: 'there was something new',
   unchanged: 'nothing was new',
   refused: 'the new state was refused',
   failed: 'it failed',

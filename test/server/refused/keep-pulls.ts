@@ -1,8 +1,8 @@
 // A program of its own: records refused pulls, and writes them without a pause, until it is killed
 // or has recorded as many as it was told.
 import { setImmediate } from 'node:timers/promises';
-import { createRefusedFile } from '../../../server/refused/refused-file.ts';
-import { createRefusedPulls } from '../../../server/refused/refused-pulls.ts';
+import { RefusedFile } from '../../../server/refused/refused-file.ts';
+import { RefusedPulls } from '../../../server/refused/refused-pulls.ts';
 import { directoryOf, firstLocation } from './paths.ts';
 
 const [, , path = '', most = 'Infinity'] = process.argv;
@@ -11,14 +11,14 @@ const RECORDS_AT_ONCE = 50;
 const say = (what: string) => (error: unknown) => {
   process.stdout.write(`${what}: ${error instanceof Error ? error.message : 'unknown'}\n`);
 };
-const file = createRefusedFile({
+const file = new RefusedFile({
   path,
   onUnreadable: say('unreadable'),
   onUnwritable: say('unwritable'),
   onWritten: () => undefined,
   interval: 1,
 });
-const pulls = createRefusedPulls({ isKnown: () => true, saved: await file.read() });
+const pulls = new RefusedPulls({ isKnown: () => true, saved: await file.read() });
 process.stdout.write(`read ${pulls.count()}\n`);
 const stop = file.keep(pulls);
 for (let record = 0; record < Number(most); record++) {

@@ -4,7 +4,7 @@ import type { HistoryCommit } from '../../../generator/sources/source.ts';
 import { SignatureStore } from '../../../generator/store/store.ts';
 import { createProgramLog } from '../../../generator/system/program-log.ts';
 import { formatDirectory, formatLocation } from '../../../generator/terms/location.ts';
-import { type ReasonsOptions, createReasons } from '../../../server/refused/reasons.ts';
+import { Reasons, type ReasonsOptions } from '../../../server/refused/reasons.ts';
 import { changeOf } from '../../generator/explain/change-of.ts';
 import { publishable } from '../../generator/samples.ts';
 import { captureLines } from '../captured-lines.ts';
@@ -30,7 +30,7 @@ function makeReasons(lastChange: ReasonsOptions['source']['lastChange']) {
   const state = { generation: 1, newest: 'n'.repeat(40), trouble: '' };
   const asked: string[] = [];
   const lines = captureLines();
-  const reasons = createReasons({
+  const reasons = new Reasons({
     source: {
       lastChange: async (commit, path) => {
         asked.push(`${commit.slice(0, 1)} ${path}`);

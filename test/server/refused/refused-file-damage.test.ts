@@ -11,7 +11,7 @@ import {
 } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MAX_REPOSITORY_LENGTH } from '../../../server/refused/refused-pull.ts';
-import { createRefusedPulls } from '../../../server/refused/refused-pulls.ts';
+import { RefusedPulls } from '../../../server/refused/refused-pulls.ts';
 import { runOrThrow } from '../../e2e/run.ts';
 import { directoryOf } from './paths.ts';
 import { APP, pullsOf, useRefusedFile } from './use-refused-file.ts';
@@ -124,7 +124,7 @@ describe('server: a file of refused pulls', () => {
     });
     await writeFile(path(), text);
     const saved = await file().read();
-    const pulls = createRefusedPulls({ isKnown: () => false, now: () => 1000, saved });
+    const pulls = new RefusedPulls({ isKnown: () => false, now: () => 1000, saved });
     const directories = pulls.list().map((pull) => pull.directory);
     assert.deepEqual(new Set(directories), new Set([directoryOf(APP, 1), directoryOf(APP, 2)]));
     assert.equal(directories.length, 2);

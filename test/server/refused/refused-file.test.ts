@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { MAX_REPOSITORY_LENGTH } from '../../../server/refused/refused-pull.ts';
-import { createRefusedPulls } from '../../../server/refused/refused-pulls.ts';
+import { RefusedPulls } from '../../../server/refused/refused-pulls.ts';
 import { asNobody } from '../../e2e/as-nobody.ts';
 import { startBackground } from '../../e2e/background.ts';
 import { eventually } from '../../e2e/eventually.ts';
@@ -25,14 +25,14 @@ describe('server: file of refused pulls', () => {
     await write(pulls, directoryOf(APP, 3));
     const saved = await file().read();
     assert.deepEqual(saved, pulls.save());
-    const again = createRefusedPulls({ isKnown: () => false, now: () => 1000, saved });
+    const again = new RefusedPulls({ isKnown: () => false, now: () => 1000, saved });
     assert.deepEqual(again.list(), pulls.list());
     assert.deepEqual(again.resolved(), pulls.resolved());
     assert.deepEqual([unreadable, unwritable], [[], []]);
   });
 
   it('gives what the longest names of all pulls need', async () => {
-    const pulls = createRefusedPulls({ isKnown: (name) => name.startsWith('知') });
+    const pulls = new RefusedPulls({ isKnown: (name) => name.startsWith('知') });
     for (let index = 0; index < 6000; index++) {
       const start = index < 4500 ? '知' : '未';
       const name = `${start}${index % 20}${`${'名'.repeat(80)}/`.repeat(5)}${'名'.repeat(60)}`;
@@ -156,7 +156,7 @@ describe('server: file of refused pulls', () => {
       assert.equal(await child.stop('SIGKILL'), null);
       const saved = await file().read();
       assert.deepEqual(unreadable, []);
-      count = createRefusedPulls({ isKnown: () => false, saved }).count();
+      count = new RefusedPulls({ isKnown: () => false, saved }).count();
       assert(count > 0);
     }
   });

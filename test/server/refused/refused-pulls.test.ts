@@ -8,7 +8,7 @@ import {
   MAX_RESOLVED,
   MAX_UNSEEN,
 } from '../../../server/refused/refused-pull.ts';
-import { type RefusedPulls, createRefusedPulls } from '../../../server/refused/refused-pulls.ts';
+import { RefusedPulls } from '../../../server/refused/refused-pulls.ts';
 import { NaivePulls } from './naive-pulls.ts';
 import { directoryOf, firstLocation } from './paths.ts';
 
@@ -111,7 +111,7 @@ describe('server: refused pulls', () => {
       const isKnown = (name: string) => known.has(name);
       let clock = 1000;
       const options = { isKnown, now: () => clock, limits: LIMITS };
-      let pulls = createRefusedPulls(options);
+      let pulls = new RefusedPulls(options);
       const model = new NaivePulls(known, LIMITS);
       let records = 0;
       for (const one of steps) {
@@ -145,7 +145,7 @@ describe('server: refused pulls', () => {
           clock += (one.days / 7) * MAX_UNSEEN;
           model.forgetUnseen(clock);
         } else {
-          pulls = createRefusedPulls({ ...options, saved: pulls.save() });
+          pulls = new RefusedPulls({ ...options, saved: pulls.save() });
           assert.deepEqual(pulls.save(), before);
           continue;
         }
@@ -170,7 +170,7 @@ describe('server: refused pulls', () => {
     });
     const limits = { known: 3 * LIMITS.ofRepository, others: 5, ofRepository: LIMITS.ofRepository };
     const property = fc.property(fc.array(noise, { maxLength: 200, size: 'max' }), (asked) => {
-      const pulls = createRefusedPulls({ isKnown: (name) => name.startsWith('known/'), limits });
+      const pulls = new RefusedPulls({ isKnown: (name) => name.startsWith('known/'), limits });
       const real = directoryOf('known/real', 1);
       const ask = (directory: string) => pulls.record(firstLocation(directory), '10.0.0.1');
       ask(real);
@@ -186,7 +186,7 @@ describe('server: refused pulls', () => {
   it('that were seen again stay as long as there are some that were seen once', () => {
     const asked = fc.tuple(fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f'), fc.nat({ max: 9 }));
     const property = fc.property(fc.array(asked, { maxLength: 200, size: 'max' }), (all) => {
-      const pulls = createRefusedPulls({ isKnown: () => true, limits: LIMITS });
+      const pulls = new RefusedPulls({ isKnown: () => true, limits: LIMITS });
       for (const [name, number] of all) {
         const before = pulls.list();
         const directory = directoryOf(name, number);
@@ -203,7 +203,7 @@ describe('server: refused pulls', () => {
 
   it('that are seen again stay when that makes their repository a known one', () => {
     const known = new Set(['a', 'b']);
-    const pulls = createRefusedPulls({ isKnown: (name) => known.has(name), limits: LIMITS });
+    const pulls = new RefusedPulls({ isKnown: (name) => known.has(name), limits: LIMITS });
     const ask = (name: string, number: number) =>
       pulls.record(firstLocation(directoryOf(name, number)), '10.0.0.1');
     for (const name of [...known, ...known]) {
@@ -219,7 +219,7 @@ describe('server: refused pulls', () => {
   });
 
   it('that were seen again stay when all known repositories are scanned', () => {
-    const pulls = createRefusedPulls({ isKnown: () => true });
+    const pulls = new RefusedPulls({ isKnown: () => true });
     const real = directoryOf(`${APP}-real`, 1);
     for (let time = 0; time < 100; time++) pulls.record(firstLocation(real), '10.0.0.1');
     for (let scan = 0; scan < 17 * 256; scan++) {
@@ -230,7 +230,7 @@ describe('server: refused pulls', () => {
   });
 
   it('remain while a scanner asks for a million others', () => {
-    const pulls = createRefusedPulls({ isKnown: (name) => name.startsWith(APP) });
+    const pulls = new RefusedPulls({ isKnown: (name) => name.startsWith(APP) });
     const real = Array.from({ length: 50 }, (_, index) =>
       directoryOf(`${APP}-${index % 10}`, index),
     );
@@ -249,7 +249,7 @@ describe('server: refused pulls', () => {
   });
 
   it('of all known repositories have no more room than there is', () => {
-    const pulls = createRefusedPulls({ isKnown: () => true });
+    const pulls = new RefusedPulls({ isKnown: () => true });
     for (let scan = 0; scan < 20_000; scan++) {
       pulls.record(firstLocation(directoryOf(`${APP}-${scan % 100}`, scan)), '10.0.0.1');
     }
@@ -258,7 +258,7 @@ describe('server: refused pulls', () => {
   });
 
   it('keep no request in memory', () => {
-    const pulls = createRefusedPulls({ isKnown: () => false });
+    const pulls = new RefusedPulls({ isKnown: () => false });
     const directories = Array.from({ length: 1000 }, (_, index) => directoryOf(APP + index, index));
     const before = process.memoryUsage().heapUsed;
     for (const directory of directories) {
@@ -272,7 +272,7 @@ describe('server: refused pulls', () => {
   });
 
   it('have short strings only', () => {
-    const pulls = createRefusedPulls({ isKnown: () => false });
+    const pulls = new RefusedPulls({ isKnown: () => false });
     const longest = directoryOf('a'.repeat(MAX_REPOSITORY_LENGTH), 1);
     const tooLong = directoryOf('a'.repeat(MAX_REPOSITORY_LENGTH + 1), 1);
     pulls.record(firstLocation(longest), `fe80::1%${'z'.repeat(10_000)}`);
@@ -286,7 +286,7 @@ describe('server: refused pulls', () => {
   });
 
   it('name the last that asked, the newest first, and whether there were others', () => {
-    const pulls = createRefusedPulls({ isKnown: () => true });
+    const pulls = new RefusedPulls({ isKnown: () => true });
     const asked = directoryOf(APP, 1);
     const ask = (end: number) => pulls.record(firstLocation(asked), `10.0.0.${end}`);
     for (const end of [1, 2, 3, 4, 5, 6, 7, 8, 3]) ask(end);
@@ -304,7 +304,7 @@ describe('server: refused pulls', () => {
     const property = fc.property(some, some, some, (known, others, asked) => {
       const saved = { dropped: 0, known: toPulls(known), others: toPulls(others), resolved: [] };
       const options = { isKnown: () => false, now: () => 3, limits: LIMITS };
-      const pulls = createRefusedPulls({ ...options, saved });
+      const pulls = new RefusedPulls({ ...options, saved });
       const assertWhole = () => {
         const now = pulls.save();
         assert(now.known.length <= LIMITS.known && now.others.length <= LIMITS.others);
@@ -321,7 +321,7 @@ describe('server: refused pulls', () => {
 
   it('that are resolved are bounded, the newest arrival first', () => {
     let clock = 0;
-    const pulls = createRefusedPulls({ isKnown: () => true, now: () => clock });
+    const pulls = new RefusedPulls({ isKnown: () => true, now: () => clock });
     for (let round = 0; round < MAX_RESOLVED + 20; round++) {
       clock++;
       pulls.record(firstLocation(directoryOf(APP, round)), '10.0.0.1');
@@ -337,7 +337,7 @@ describe('server: refused pulls', () => {
   it('are forgotten when nobody has asked for them in a week, and not counted as dropped', () => {
     let clock = 1000;
     const options = { isKnown: () => true, now: () => clock };
-    const pulls = createRefusedPulls(options);
+    const pulls = new RefusedPulls(options);
     const [old, wanted] = [directoryOf(APP, 1), directoryOf(APP, 2)];
     pulls.record(firstLocation(old), '10.0.0.1');
     pulls.record(firstLocation(wanted), '10.0.0.1');
@@ -345,7 +345,7 @@ describe('server: refused pulls', () => {
     pulls.record(firstLocation(wanted), '10.0.0.1');
     const saved = pulls.save();
     clock += MAX_UNSEEN - 1000;
-    const again = createRefusedPulls({ ...options, saved });
+    const again = new RefusedPulls({ ...options, saved });
     for (const one of [pulls, again]) {
       const version = one.version();
       assert.equal(one.count(), 1);
@@ -361,7 +361,7 @@ describe('server: refused pulls', () => {
   });
 
   it('given once are not changed by what is asked for afterwards', () => {
-    const pulls = createRefusedPulls({ isKnown: () => true });
+    const pulls = new RefusedPulls({ isKnown: () => true });
     const path = firstLocation(directoryOf(APP, 1));
     pulls.record(path, '10.0.0.1');
     const given = [pulls.list(), pulls.save(), pulls.find(directoryOf(APP, 1))];

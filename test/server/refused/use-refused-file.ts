@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type RefusedFile, createRefusedFile } from '../../../server/refused/refused-file.ts';
-import { type RefusedPulls, createRefusedPulls } from '../../../server/refused/refused-pulls.ts';
+import { RefusedFile } from '../../../server/refused/refused-file.ts';
+import { RefusedPulls } from '../../../server/refused/refused-pulls.ts';
 import { useTemporary } from '../../e2e/temporary.ts';
 import { directoryOf, firstLocation } from './paths.ts';
 
@@ -12,7 +12,7 @@ const NEVER = 1_000_000;
 
 /** A record of pulls, each of which one client asked for. */
 export function pullsOf(...directories: readonly string[]): RefusedPulls {
-  const pulls = createRefusedPulls({ isKnown: (name) => name === APP, now: () => 1000 });
+  const pulls = new RefusedPulls({ isKnown: (name) => name === APP, now: () => 1000 });
   for (const directory of directories) pulls.record(firstLocation(directory), '10.0.0.1');
   return pulls;
 }
@@ -30,7 +30,7 @@ export function useRefusedFile() {
 
   /** That is written every so many milliseconds, or only at the end. */
   const file = (interval = NEVER): RefusedFile =>
-    createRefusedFile({
+    new RefusedFile({
       path: path(),
       onUnreadable: (error) => unreadable.push(String(error)),
       onUnwritable: (error) => unwritable.push(String(error)),

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { setImmediate } from 'node:timers/promises';
 import type { RejectedFile } from '../../../generator/store/report.ts';
 import { TooBusyError } from '../../../server/search/lane.ts';
-import { type SearchesOf, createSearches } from '../../../server/search/searches.ts';
+import { Searches } from '../../../server/search/searches.ts';
 import { createGate } from '../gate.ts';
 import { makeWorld } from '../status/page-server.ts';
 import { directoryOf, faulty, hexOf, signed } from '../status/sample-worlds.ts';
@@ -11,7 +11,7 @@ const ALWAYS = new AbortController().signal;
 
 /** Searches in a store that counts its passes, and may keep them waiting. */
 async function makeSearches(): Promise<{
-  readonly searchesOf: SearchesOf;
+  readonly searches: Searches;
   readonly passes: () => number;
   readonly begin: (change: { number?: number; visit?: () => void }) => void;
 }> {
@@ -27,7 +27,7 @@ async function makeSearches(): Promise<{
     visit?.();
     yield* search();
   };
-  const searchesOf = createSearches({
+  const searches = new Searches({
     store: () => store,
     status: () => ({ ...status, generation }),
     rejectedOf: () => [],
@@ -37,20 +37,19 @@ async function makeSearches(): Promise<{
     if (change.number !== undefined) generation = { ...generation, number: change.number };
     visit = change.visit;
   };
-  return { searchesOf, passes: () => passes, begin };
+  return { searches, passes: () => passes, begin };
 }
 
 const partOf = (index: number): string => hexOf(index).slice(0, 20);
 
 describe('searches for the status pages', () => {
   it('let few wait, but for the overview', async () => {
-    const { searchesOf, passes } = await makeSearches();
-    const searches = searchesOf(ALWAYS);
+    const { searches, passes } = await makeSearches();
     const asked = Array.from({ length: 12 }, async (_, index) =>
-      searchesOf(new AbortController().signal).digests(partOf(index)),
+      searches.digests(partOf(index), new AbortController().signal),
     );
-    assert.deepEqual(await searches.newest(), [directoryOf('team/app', 1)]);
-    assert.equal((await searches.rejected('')).total, 1);
+    assert.deepEqual(await searches.newest(ALWAYS), [directoryOf('team/app', 1)]);
+    assert.equal((await searches.rejected('', '', ALWAYS)).total, 1);
     const settled = await Promise.allSettled(asked);
     const refused = settled.filter(({ status }) => status === 'rejected');
     assert.equal(refused.length, 12 - 9);
@@ -61,55 +60,52 @@ describe('searches for the status pages', () => {
   });
 
   it('share what is equal', async () => {
-    const { searchesOf, passes } = await makeSearches();
+    const { searches, passes } = await makeSearches();
     const all = Array.from({ length: 50 }, async () =>
-      searchesOf(new AbortController().signal).digests(partOf(1)),
+      searches.digests(partOf(1), new AbortController().signal),
     );
     assert.equal(new Set(await Promise.all(all)).size, 1);
     assert.equal(passes(), 1);
   });
 
   it('drop what nobody waits for any more, and only that', async () => {
-    const { searchesOf, passes } = await makeSearches();
+    const { searches, passes } = await makeSearches();
     const [one, other] = [new AbortController(), new AbortController()];
-    const running = searchesOf(ALWAYS).digests(partOf(1));
-    const shared = [one, other].map(async ({ signal }) => searchesOf(signal).digests(partOf(2)));
-    const alone = searchesOf(one.signal).digests(partOf(3));
+    const running = searches.digests(partOf(1), ALWAYS);
+    const shared = [one, other].map(async ({ signal }) => searches.digests(partOf(2), signal));
+    const alone = searches.digests(partOf(3), one.signal);
     one.abort();
     await assert.rejects(alone, /nobody waits/);
     await Promise.all([running, ...shared]);
     assert.equal(passes(), 2);
-    await assert.rejects(searchesOf(one.signal).digests(partOf(4)), /aborted/);
-    await searchesOf(ALWAYS).digests(partOf(3));
+    await assert.rejects(searches.digests(partOf(4), one.signal), /aborted/);
+    await searches.digests(partOf(3), ALWAYS);
     assert.equal(passes(), 3);
   });
 
   it('remember the last few answers', async () => {
-    const { searchesOf, passes } = await makeSearches();
-    const searches = searchesOf(ALWAYS);
-    for (let index = 0; index < 17; index++) await searches.digests(partOf(index));
-    for (let index = 1; index < 17; index++) await searches.digests(partOf(index));
+    const { searches, passes } = await makeSearches();
+    for (let index = 0; index < 17; index++) await searches.digests(partOf(index), ALWAYS);
+    for (let index = 1; index < 17; index++) await searches.digests(partOf(index), ALWAYS);
     assert.equal(passes(), 17);
-    await searches.digests(partOf(0));
+    await searches.digests(partOf(0), ALWAYS);
     assert.equal(passes(), 18);
   });
 
   it('try again what failed', async () => {
-    const { searchesOf, begin } = await makeSearches();
-    const searches = searchesOf(ALWAYS);
+    const { searches, begin } = await makeSearches();
     begin({
       visit: () => {
         throw new Error('no');
       },
     });
-    await assert.rejects(searches.newest(), /no/);
+    await assert.rejects(searches.newest(ALWAYS), /no/);
     begin({});
-    assert.equal((await searches.newest()).length, 1);
+    assert.equal((await searches.newest(ALWAYS)).length, 1);
   });
 
   it('remember nothing beyond a generation, also one that comes meanwhile', async () => {
-    const { searchesOf, passes, begin } = await makeSearches();
-    const searches = searchesOf(ALWAYS);
+    const { searches, passes, begin } = await makeSearches();
     const gate = createGate();
     begin({
       visit: () => {
@@ -117,12 +113,12 @@ describe('searches for the status pages', () => {
         gate.open();
       },
     });
-    const first = searches.newest();
+    const first = searches.newest(ALWAYS);
     await gate.wait();
     await setImmediate();
-    await Promise.all([first, searches.newest()]);
+    await Promise.all([first, searches.newest(ALWAYS)]);
     assert.equal(passes(), 2);
-    await searches.newest();
+    await searches.newest(ALWAYS);
     assert.equal(passes(), 2);
   });
 });

@@ -50,7 +50,7 @@ describe('the status pages of very much', () => {
     );
     server = await startStatus(world);
     const page = await readPage(server, '/repository?name=team/app');
-    assert.match(page.text, /These are 50 of 108/);
+    assert.match(page.text, /50 of 108 are shown/);
     const all = linksOf(page).find((link) => link.startsWith('refused'));
     assert.equal(await countFrom(`/${all}`, 'Older ones', /data-key="(team\/app@[^"]*)"/g), 108);
     const { text } = await readPage(server, `/refused?digest=sha256:${hexOf(3)}`);
@@ -65,7 +65,7 @@ describe('the status pages of very much', () => {
     server = await startStatus(await makeWorld(...files));
     for (const q of [hexOf(7), hexOf(7).slice(0, 10)]) {
       const { text } = await readPage(server, `/search?q=${q}`);
-      assert.match(text, /These are the first of 120/);
+      assert.match(text, /Only the first of 120 are shown/);
     }
   });
 

@@ -26,7 +26,7 @@ describe('the status pages before anything is loaded', () => {
   it('say so, and what is known all the same', async () => {
     const pull = refusedPull(directoryOf('team/app', 1));
     server = await nothingLoaded({ refused: [pull] });
-    const asked = /Why can be told once something is loaded\. Asked for once/;
+    const asked = /The reason is known once the signatures are loaded\. Asked for once/;
     const nothing = /^ ?Nothing is loaded yet The signatures are being loaded\./;
     for (const [path, status, ...said] of [
       ['/', 200, /The signatures are being loaded/, asked],

@@ -13,7 +13,6 @@ import { listen } from '../../../server/listen/listener.ts';
 import type { MinuteCounts } from '../../../server/metrics/lookup-counts.ts';
 import { createProgramLog } from '../../../generator/system/program-log.ts';
 import type { RefreshStatus } from '../../../server/follow/refresher.ts';
-import { createRefusedPulls } from '../../../server/refused/refused-pulls.ts';
 import type { RefusedPull, ResolvedPull } from '../../../server/refused/refused-pull.ts';
 import { createStatusApp } from '../../../server/status-app.ts';
 import type { StatusServices } from '../../../server/status/services.ts';
@@ -115,9 +114,9 @@ export function servicesOf(world: StatusWorld, log: CapturedLines): StatusServic
     },
     policy: () => world.policy,
     refused: {
-      ...createRefusedPulls({ isKnown: () => false }),
       find: (directory) => world.refused.find((pull) => pull.directory === directory),
       list: () => world.refused,
+      count: () => world.refused.length,
       resolved: () => world.resolved,
       dropped: () => world.dropped,
     },
@@ -129,7 +128,6 @@ export function servicesOf(world: StatusWorld, log: CapturedLines): StatusServic
         const found = findReasons(directories, { store, rejectedOf, lastChange });
         return Promise.race([found, sleep(patience, new Map<string, Reason>(), { ref: false })]);
       },
-      codeOf: () => 'unknown-repository',
       lastChange: async (path) => changeIn(world, path),
     },
     metrics: { read: async () => ({ contentType: 'text/plain', text: '' }) },

@@ -80,12 +80,12 @@ describe('the status pages', () => {
     '/image?repository=team/app',
     '/image?directory=..%2Fapp@sha256=' + 'a'.repeat(64),
   ];
-  it('say of a bad address what it wants', async () => {
+  it('say of a bad address what it takes', async () => {
     server = await startStatus(await wellWorld());
     for (const path of bad) {
       const { status, text } = await readPage(server, path);
       assert.equal(status, 400, path);
-      assert.match(text, /This address is not complete .*wants one|Pages are numbered/, path);
+      assert.match(text, /This address is not complete .*takes one|Pages are numbered/, path);
     }
   });
 
@@ -94,14 +94,14 @@ describe('the status pages', () => {
     const other = `&after=sha256:${hexOf(99)}`;
     assert.equal((await readPage(server, `/repository?name=team/app${other}`)).status, 200);
     for (const [path, said] of [
-      ['/repository?name=nobody/knows', /Nothing is known of this repository/],
+      ['/repository?name=nobody/knows', /This repository is not known here/],
       [
         imageOf(directoryOf('nobody/knows', 9)),
         /not known here .*nothing of nobody\/knows is here/,
       ],
       ['/search?q=nobody', /Nothing found/],
       [`/search?q=${hexOf(77)}`, /Nothing found/],
-      ['/refused?page=7', /There are none here/],
+      ['/refused?page=7', /There are none\./],
     ] as const) {
       const { status, text } = await readPage(server, path);
       assert.equal(status, 404, path);
@@ -246,6 +246,6 @@ describe('the status pages', () => {
       assert.equal(page.status, 200, q);
       assert.ok(linksOf(page).includes(finds), `${q}: ${linksOf(page).join(' ')}`);
     }
-    assert.match((await readPage(server, '/search')).text, /Type a part of a repository/);
+    assert.match((await readPage(server, '/search')).text, /Type part of a repository/);
   });
 });

@@ -16,7 +16,7 @@ const WELL: OverviewFacts = {
   newest: [],
   refused: { total: 0, lately: 0, resolvedLately: 0, dropped: 0, shown: [] },
   resolved: [],
-  rejected: { total: 0, files: [], hasMore: false },
+  rejected: { total: 0, items: [], hasMore: false },
   keys: [],
   minutes: [],
   countedSince: 0,
@@ -72,7 +72,7 @@ describe('the words of the status pages', () => {
     [
       { rejected: REJECTED, keys: [keyUntil(NOW.getTime() + 30 * DAY), revoked] },
       'notice',
-      '1 file is rejected, 1 key is no good any more, and 1 key expires within 30 days.',
+      '1 file is rejected, 1 key is no longer good, and 1 key expires within 30 days.',
     ],
     [
       { refused: { ...WELL.refused, resolvedLately: 1 } },
@@ -82,9 +82,9 @@ describe('the words of the status pages', () => {
     [
       { keys: [{ ...revoked, signed: { signatures: 7, images: 5, soleImages: 3 } }] },
       'trouble',
-      '3 images are signed only by keys that are no good any more.',
+      '3 images are signed only by keys that are no longer good.',
     ],
-    [{ keys: undefined }, 'notice', 'Nobody checks who signed.'],
+    [{ keys: undefined }, 'notice', 'The server does not check who signed.'],
     [
       { served: undefined, rejected: REJECTED, status: TROUBLE },
       'trouble',
@@ -103,7 +103,7 @@ describe('the words of the status pages', () => {
     assert.deepEqual([said.level, said.headline], ['trouble', 'No signature could be accepted.']);
   });
 
-  it('leave out keys that have signed nothing, though they are no good any more', () => {
+  it('leave out keys that have signed nothing, though they are no longer good', () => {
     const said = describeState({ ...WELL, keys: [{ ...revoked, signed: undefined }] });
     assert.equal(said.level, 'well');
   });

@@ -1,9 +1,7 @@
-/**
- * Reads the page again every ten seconds and takes over what differs, element by element: what did
- * not change keeps its focus, its scrolling, and whether it is unfolded. Without it the page is the
- * same, as of when it was read. As the page is XML too, there is no `&` and no `<` in it.
- */
-export const STATUS_SCRIPT = `
+// Reads the page again every ten seconds and takes over what differs, element by element: what did
+// not change keeps its focus, its scroll position, and whether it is unfolded. Without this script
+// the page works all the same, and shows the moment it was loaded. The page is also XML: no
+// ampersand and no less-than sign may stand in here.
 const PERIOD = 10000;
 const main = document.getElementById('content');
 const connection = document.getElementById('connection');
@@ -11,10 +9,13 @@ const keyOf = (node) => {
   if (node.nodeType !== 1) return undefined;
   return node.id || node.dataset.key || node.getAttribute('aria-labelledby');
 };
-const isSame = (one, other) => one.nodeName === other.nodeName ? keyOf(one) === keyOf(other) : false;
+const isSame = (one, other) =>
+  one.nodeName === other.nodeName ? keyOf(one) === keyOf(other) : false;
 const takeAttributes = (old, now) => {
-  for (const { name } of [...old.attributes]) {
-    // What the reader has unfolded stays so, and where he was put.
+  // The list itself loses what is removed.
+  const before = [...old.attributes];
+  for (const { name } of before) {
+    // What the reader has unfolded stays unfolded, and the focus stays where it was put.
     if (['open', 'tabindex'].includes(name) || now.hasAttribute(name)) continue;
     old.removeAttribute(name);
   }
@@ -32,7 +33,7 @@ const take = (old, now) => {
   for (const child of old.childNodes) if (keyOf(child)) keyed.set(keyOf(child), child);
   const kept = new Set();
   let next = old.firstChild;
-  for (const child of [...now.childNodes]) {
+  for (const child of now.childNodes) {
     const key = keyOf(child);
     const known = key ? keyed.get(key) : next;
     if (!known || kept.has(known) || !isSame(known, child)) {
@@ -46,9 +47,10 @@ const take = (old, now) => {
     take(known, child);
     kept.add(known);
   }
-  for (const child of [...old.childNodes]) if (!kept.has(child)) child.remove();
+  const children = [...old.childNodes];
+  for (const child of children) if (!kept.has(child)) child.remove();
 };
-// Whoever selects text wants to copy it.
+// A reader who selects text wants to copy it.
 const isSelecting = () => {
   const selection = getSelection();
   return selection.isCollapsed ? false : selection.containsNode(main, true);
@@ -63,7 +65,7 @@ const show = (page, now) => {
   const ancestors = main.contains(focused) ? ancestorsOf(focused) : [];
   document.title = page.title;
   take(main, now);
-  // An element that was moved has lost it.
+  // An element that was moved has lost the focus.
   if (focused.isConnected) return focused.focus({ preventScroll: true });
   const left = ancestors.find((one) => one.isConnected);
   if (!left) return;
@@ -98,7 +100,9 @@ const read = async () => {
   } else if (!now) {
     isPaused = true;
     label();
-    say('What the server sends now is not this page, so it is not refreshed any more: sign in again or reload.');
+    say(
+      'What the server sends now is not this page, so it is not refreshed any more: sign in again or reload.',
+    );
   } else if (!isSelecting()) {
     show(page, now);
     since = undefined;
@@ -139,4 +143,3 @@ document.addEventListener('visibilitychange', () => {
   else void refresh();
 });
 wait();
-`;

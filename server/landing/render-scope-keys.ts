@@ -7,8 +7,29 @@ import type { KeyGroup, PageKey } from './page-facts.ts';
 /** Above, the keys are folded away. */
 const SHOWN_KEYS = 6;
 
-/** The keys of a scope, in groups where more than one of a group has a say. */
-export function renderKeys(groups: readonly KeyGroup[], caption: string, now: Date): Html {
+interface RenderedKeys {
+  readonly caption: string;
+  readonly time: number;
+  readonly table: Html;
+}
+
+const rendered = new WeakMap<readonly KeyGroup[], RenderedKeys>();
+
+/**
+ * The keys of a scope. Tables of keys are most of a page, and the same for every address that it is
+ * asked under: they are rendered again only when time or caption change.
+ */
+export function renderScopeKeys(groups: readonly KeyGroup[], caption: string, now: Date): Html {
+  const time = now.getTime();
+  const last = rendered.get(groups);
+  if (last?.time === time && last.caption === caption) return last.table;
+  const table = renderKeysAnew(groups, caption, now);
+  rendered.set(groups, { caption, time, table });
+  return table;
+}
+
+/** In groups where more than one of a group has a say. */
+function renderKeysAnew(groups: readonly KeyGroup[], caption: string, now: Date): Html {
   const count = groups.reduce((sum, { keys }) => sum + keys.length, 0);
   const isGrouped = groups.some(({ keys, identity }) => keys.length > 1 || identity !== undefined);
   const bodies = groups.map(({ keys, identity }, index) => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { SignedIdentity } from '../../../generator/policy/signed-identity.ts';
-import { describeIdentity, describeSigners } from '../../../server/landing/words.ts';
+import { describeIdentity, describeSigners } from '../../../server/landing/page-facts.ts';
 import { BLUE, GREEN, RED, policyOf, signedBy } from './policies.ts';
 
 const reference = { host: 'r.example', repository: 'a/b', tag: 'v1', digest: undefined };

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readParameter } from '../../../server/status/read-parameter.ts';
+import { readParameter } from '../../../server/status/page.ts';
 
 describe('a parameter of a status page', () => {
   it('is as it was sent, as far as it is one and not endless', () => {

@@ -1,8 +1,6 @@
-/**
- * Puts a copy button on every block of the page. Without it, and where a browser forbids to copy,
- * the page is the same without buttons, or the block is selected for the reader's own keys.
- */
-export const PAGE_SCRIPT = `
+// Puts a copy button on every block of the page. Without this script the page has no buttons and
+// works all the same; where the browser forbids copying, the block is selected instead, for the
+// reader to copy. The page is also XML: no ampersand and no less-than sign may stand in here.
 const announcement = document.getElementById('announcement');
 const select = (block) => getSelection().selectAllChildren(block);
 const copy = async (block) => {
@@ -40,4 +38,3 @@ for (const block of document.querySelectorAll('figure pre')) {
   });
   block.before(button);
 }
-`;
