@@ -1,12 +1,12 @@
 import type { Signature } from '../gate/judge.ts';
 import type { SignatureStore } from '../store/store.ts';
 import { formatTime } from '../terms/format-time.ts';
-import { formatLocation, parseLocation } from '../terms/location.ts';
+import { parseDirectory } from '../terms/location.ts';
 import type { SignedImage } from './reason.ts';
 
 /** An image by the newest of its signatures; undefined where a directory has none. */
 export function describeImage(store: SignatureStore, directory: string): SignedImage | undefined {
-  const place = parseLocation(formatLocation(directory, 1));
+  const place = parseDirectory(directory);
   const newest = findNewest(store.signaturesIn(directory));
   if (!place || !newest) return undefined;
   return {

@@ -1,6 +1,6 @@
 import type { HistoryCommit } from '../sources/source.ts';
 import { parseDockerReference } from '../terms/image-name.ts';
-import { type Location, formatLocation } from '../terms/location.ts';
+import { type ImageDirectory, formatLocation } from '../terms/location.ts';
 import type { RejectionCode } from '../terms/rejection.ts';
 import type { Reason, SignedImage } from './reason.ts';
 
@@ -30,7 +30,7 @@ const ABBREVIATED = 12;
 
 /** Puts what was found at a place in words. */
 export function describeReason(
-  place: Location,
+  place: ImageDirectory,
   found: Found,
   circumstances: Circumstances = {},
 ): Reason {
@@ -44,7 +44,7 @@ export function describeReason(
   };
 }
 
-function wordsFor(place: Location, found: Found, { removal }: Circumstances): Words {
+function wordsFor(place: ImageDirectory, found: Found, { removal }: Circumstances): Words {
   switch (found.code) {
     case 'quarantined': {
       const [file] = found.files;
@@ -100,7 +100,7 @@ function describeRemoval({ id, author, date }: HistoryCommit, removal: Removal |
   };
 }
 
-function describeElsewhere(place: Location, images: readonly SignedImage[]): Words {
+function describeElsewhere(place: ImageDirectory, images: readonly SignedImage[]): Words {
   const [other] = images;
   const there = other?.repository ?? '';
   const message = `the digest is signed in ${there}, as ${other?.identity}`;

@@ -1,6 +1,6 @@
 import { dirname } from 'node:path/posix';
 import { setImmediate } from 'node:timers/promises';
-import { type Location, formatLocation, parseLocation } from '../terms/location.ts';
+import { type ImageDirectory, parseDirectory, parseLocation } from '../terms/location.ts';
 import { type RejectedFile, sortByPath } from '../store/report.ts';
 import { type Sight, liesIn, rejectedBeside, rejectedFor } from './rejected-for.ts';
 import type { HistoryChange, HistoryCommit } from '../sources/source.ts';
@@ -28,7 +28,7 @@ export interface Evidence extends Sight {
 
 /** What the store alone says of a directory without signatures: all but a removal is seen at once. */
 export function guessReason(sight: Sight, directory: string): ReasonCode {
-  const place = placeOf(directory);
+  const place = parseDirectory(directory);
   if (!place) return 'unknown-repository';
   if (rejectedFor(place, sight).length > 0) return 'quarantined';
   const [elsewhere] = sight.store.directoriesOf(place.hex);
@@ -54,11 +54,11 @@ export async function findReasonsOneByOne(
   onFound: (directory: string, reason: Reason) => void,
 ): Promise<void> {
   const { store } = evidence;
-  const remaining: Location[] = [];
+  const remaining: ImageDirectory[] = [];
   const asked: Promise<void>[] = [];
   let count = 0;
   for (const directory of new Set(directories)) {
-    const place = placeOf(directory);
+    const place = parseDirectory(directory);
     if (!place || store.find(directory, 1)) continue;
     if (++count % LOOKED_AT_ONCE === 0) await setImmediate();
     const finding = (async () => {
@@ -71,7 +71,7 @@ export async function findReasonsOneByOne(
     asked.push(finding);
   }
   const settled = await Promise.allSettled(asked);
-  const others: Location[] = [];
+  const others: ImageDirectory[] = [];
   for (const place of remaining) {
     await setImmediate();
     const reason = await findBeside(place, evidence);
@@ -110,18 +110,17 @@ export async function findRejectedHere(
   directory: string,
   evidence: Evidence,
 ): Promise<Reason | undefined> {
-  const place = placeOf(directory);
+  const place = parseDirectory(directory);
   if (!place) return undefined;
   const files = evidence.rejectedOf(place.hex).filter((file) => liesIn(place, file));
   return describeQuarantined(place, sortByPath(files), evidence);
 }
 
-function placeOf(directory: string): Location | undefined {
-  return parseLocation(formatLocation(directory, 1));
-}
-
 /** What there is, or was, for a place. */
-async function findInHistory(place: Location, evidence: Evidence): Promise<Reason | undefined> {
+async function findInHistory(
+  place: ImageDirectory,
+  evidence: Evidence,
+): Promise<Reason | undefined> {
   return (
     (await describeQuarantined(place, rejectedFor(place, evidence), evidence)) ??
     (await findRemoved(place, evidence))
@@ -129,7 +128,7 @@ async function findInHistory(place: Location, evidence: Evidence): Promise<Reaso
 }
 
 /** What there is for the digest in other places. */
-async function findBeside(place: Location, evidence: Evidence): Promise<Reason | undefined> {
+async function findBeside(place: ImageDirectory, evidence: Evidence): Promise<Reason | undefined> {
   return (
     findElsewhere(place, evidence) ??
     (await describeQuarantined(place, rejectedBeside(place, evidence), evidence))
@@ -137,7 +136,7 @@ async function findBeside(place: Location, evidence: Evidence): Promise<Reason |
 }
 
 async function describeQuarantined(
-  place: Location,
+  place: ImageDirectory,
   rejected: readonly RejectedFile[],
   { lastChange }: Evidence,
 ): Promise<Reason | undefined> {
@@ -152,7 +151,7 @@ async function describeQuarantined(
 
 /** What last changed a directory of which nothing is left has removed it. */
 async function findRemoved(
-  place: Location,
+  place: ImageDirectory,
   { lastChange, trouble }: Evidence,
 ): Promise<Reason | undefined> {
   const change = await lastChange(place.directory, 'served');
@@ -164,7 +163,7 @@ async function findRemoved(
 }
 
 /** `path` is that in the repository, which may have more before it. */
-function isSignatureIn({ directory }: Location, path: string): boolean {
+function isSignatureIn({ directory }: ImageDirectory, path: string): boolean {
   return `/${dirname(path)}`.endsWith(`/${directory}`) && parseLocation(path) !== undefined;
 }
 
@@ -172,7 +171,7 @@ function toCommit({ id, author, date, subject }: HistoryChange): HistoryCommit {
   return { id, author, date, subject };
 }
 
-function findElsewhere(place: Location, { store, trouble }: Evidence): Reason | undefined {
+function findElsewhere(place: ImageDirectory, { store, trouble }: Evidence): Reason | undefined {
   const directories = [...store.directoriesOf(place.hex)].toSorted().slice(0, MOST);
   const images = directories.flatMap((directory) => describeImage(store, directory) ?? []);
   if (images.length === 0) return undefined;

@@ -1,7 +1,7 @@
 // Which rejected files are the reason why a place has no signatures.
 import { type RejectedFile, sortByPath } from '../store/report.ts';
 import type { SignatureStore } from '../store/store.ts';
-import type { Location } from '../terms/location.ts';
+import type { ImageDirectory } from '../terms/location.ts';
 
 /** What is known of images at once. */
 export interface Sight {
@@ -11,7 +11,7 @@ export interface Sight {
 }
 
 /** Rejected files that were meant for a place: in it, or of its repository and wrongly named. */
-export function rejectedFor(place: Location, { rejectedOf }: Sight): readonly RejectedFile[] {
+export function rejectedFor(place: ImageDirectory, { rejectedOf }: Sight): readonly RejectedFile[] {
   const rejected = sortByPath(rejectedOf(place.hex));
   const isHere = (file: RejectedFile): boolean => liesIn(place, file);
   const isOfRepository = (file: RejectedFile): boolean =>
@@ -21,7 +21,7 @@ export function rejectedFor(place: Location, { rejectedOf }: Sight): readonly Re
 
 /** Those of other repositories that have to do with the digest, where nothing good lies beside them. */
 export function rejectedBeside(
-  place: Location,
+  place: ImageDirectory,
   { store, rejectedOf }: Sight,
 ): readonly RejectedFile[] {
   const rejected = sortByPath(rejectedOf(place.hex));
@@ -38,6 +38,6 @@ function repositoryOf({ path }: RejectedFile): string {
 }
 
 /** Whether a file lies in the directory of a place. */
-export function liesIn({ directory }: Location, { path }: RejectedFile): boolean {
+export function liesIn({ directory }: ImageDirectory, { path }: RejectedFile): boolean {
   return path.startsWith(`${directory}/`);
 }

@@ -10,7 +10,7 @@ import {
   normalizeHost,
   parseDockerReference,
 } from '../terms/image-name.ts';
-import type { Location } from '../terms/location.ts';
+import type { ImageDirectory } from '../terms/location.ts';
 
 /** An image that nodes may ask for at a place, and the scope that they judge it by. */
 export interface PlacedImage {
@@ -21,7 +21,7 @@ export interface PlacedImage {
 /** Images at a location, with the tag that was signed, the location's digest, or a scope's own. */
 export function* imagesAt(
   policy: Policy,
-  { repository, hex }: Location,
+  { repository, hex }: ImageDirectory,
   identity: DockerReference,
 ): Generator<PlacedImage> {
   for (const { name, lead, told } of namesAt(policy, repository, identity.host)) {

@@ -7,10 +7,11 @@ import {
 } from '../terms/image-name.ts';
 import type { UntrustedClaims } from './claims.ts';
 import {
+  type ImageDirectory,
   type Location,
   formatDirectory,
   formatLocation,
-  parseLocation,
+  parseDirectory,
 } from '../terms/location.ts';
 import { type Rejection, reject } from '../terms/rejection.ts';
 import { imagesAt } from './images-at.ts';
@@ -126,17 +127,17 @@ export function suggestPlace(
   const { image, scope } = findImage(policy, identity);
   const lead = scope?.prefix ?? leadOf(parents, image);
   const candidates = [parents, below(lead, image), image.repository].map((repository) =>
-    parseLocation(formatLocation(formatDirectory(repository, hex), number)),
+    parseDirectory(formatDirectory(repository, hex)),
   );
   const right = candidates.find((place) => place && isGoodPlace(policy, place, identity));
   if (!right) return undefined;
-  const place = JSON.stringify(formatLocation(right.directory, right.number));
+  const place = JSON.stringify(formatLocation(right.directory, number));
   return `By what it signs it belongs to ${place}, or the next free number there.`;
 }
 
 /** Whether nodes that look there may take the signed name. */
-function isGoodPlace(policy: Policy, location: Location, identity: DockerReference): boolean {
-  for (const { scope, image } of imagesAt(policy, location, identity)) {
+function isGoodPlace(policy: Policy, place: ImageDirectory, identity: DockerReference): boolean {
+  for (const { scope, image } of imagesAt(policy, place, identity)) {
     if (scope.obstacle !== undefined) continue;
     const rules = scope.signedBy.map((one) => one.signedIdentity);
     if (scope.takesAnything) rules.push(DEFAULT_IDENTITY);

@@ -5,14 +5,18 @@ import { hash } from 'node:crypto';
 import { DEFAULT_BUDGETS, type PathBudgets } from './budgets.ts';
 import { type Rejection, reject } from './rejection.ts';
 
-/** The place of one signature in the tree. */
-export interface Location {
+/** The directory that holds the signatures of one image. */
+export interface ImageDirectory {
   /** `[prefix/]namespace/repo@sha256=HEX`. */
   readonly directory: string;
   /** `[prefix/]namespace/repo`. */
   readonly repository: string;
   /** 64 lower-case hexadecimal digits. */
   readonly hex: string;
+}
+
+/** The place of one signature in the tree. */
+export interface Location extends ImageDirectory {
   /** 1 or more. */
   readonly number: number;
 }
@@ -48,7 +52,7 @@ export function formatLocation(directory: string, number: number): string {
   return `${directory}/${NAME_PREFIX}${number}`;
 }
 
-/** `REPOSITORY@sha256=HEX`. */
+/** `REPOSITORY@sha256=HEX`. The inverse of {@link parseDirectory}. */
 export function formatDirectory(repository: string, hex: string): string {
   return `${repository}@sha256=${hex}`;
 }
@@ -58,9 +62,8 @@ export function parseLocation(path: string): Location | undefined {
   const slash = path.lastIndexOf('/');
   const number = parseSignatureName(path.slice(slash + 1));
   if (slash < 0 || number === undefined) return undefined;
-  const directory = path.slice(0, slash);
-  const parsed = parseDirectory(directory);
-  return parsed && { directory, ...parsed, number };
+  const place = parseDirectory(path.slice(0, slash));
+  return place && { ...place, number };
 }
 
 /** `signature-N` as N, or undefined. */
@@ -69,12 +72,13 @@ export function parseSignatureName(name: string): number | undefined {
   return digits === undefined ? undefined : Number(digits);
 }
 
-function parseDirectory(directory: string): { repository: string; hex: string } | undefined {
+/** Reads the directory of an image, or gives undefined for any other path. */
+export function parseDirectory(directory: string): ImageDirectory | undefined {
   const [, repository, hex] = DIGEST_DIRECTORY.exec(directory) ?? [];
   if (repository === undefined || hex === undefined) return undefined;
   const components = directory.split('/');
   if (components.slice(0, -1).some((component) => isDigestLike(component))) return undefined;
-  return directoryFault(components) ? undefined : { repository, hex };
+  return directoryFault(components) ? undefined : { directory, repository, hex };
 }
 
 /**

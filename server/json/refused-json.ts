@@ -2,7 +2,7 @@
 import type { RequestHandler } from 'express';
 import { z } from 'zod';
 import type { Policy } from '../../generator/policy/policy.ts';
-import { parseLocation, formatLocation } from '../../generator/terms/location.ts';
+import { parseDirectory } from '../../generator/terms/location.ts';
 import type { RefusedPull, ResolvedPull } from '../refused/refused-pull.ts';
 import { sendJson } from '../status/send-json.ts';
 import type { StatusServices } from '../status/services.ts';
@@ -43,7 +43,7 @@ export function createRefusedJson(services: StatusServices): RequestHandler {
 
 function toPullJson(pull: RefusedPull, prefixes: Policy['prefixes']): object {
   const { directory, count, firstSeen, lastSeen, clients, hasMoreClients } = pull;
-  const { repository, hex } = parseLocation(formatLocation(directory, 1)) ?? {};
+  const { repository, hex } = parseDirectory(directory) ?? {};
   return {
     repository,
     prefix: findPrefix(repository ?? '', prefixes),

@@ -1,6 +1,6 @@
 // Refused pulls as they are written into a file, and read again with suspicion.
 import { z } from 'zod';
-import { formatLocation, parseLocation } from '../../generator/terms/location.ts';
+import { parseDirectory } from '../../generator/terms/location.ts';
 import {
   MAX_CLIENTS,
   MAX_CLIENT_LENGTH,
@@ -90,8 +90,8 @@ function goodOnesOf<Item>(schema: z.ZodType<Item>) {
 }
 
 function isDirectory(text: string): boolean {
-  const location = parseLocation(formatLocation(text, 1));
-  return location !== undefined && location.repository.length <= MAX_REPOSITORY_LENGTH;
+  const place = parseDirectory(text);
+  return place !== undefined && place.repository.length <= MAX_REPOSITORY_LENGTH;
 }
 
 function isInOrder(seen: { readonly firstSeen: number; readonly lastSeen: number }): boolean {

@@ -1,6 +1,5 @@
-import { formatDirectory } from '../../generator/terms/location.ts';
+import { formatDirectory, parseDirectory } from '../../generator/terms/location.ts';
 import { type Page, type PageRequest, notLoaded, refuseQuery } from './page.ts';
-import { splitDirectory } from './parts/links.ts';
 import { readImage } from './read-image.ts';
 import { readParameter } from './read-parameter.ts';
 import { renderImage } from './render-image.ts';
@@ -12,7 +11,7 @@ const ABBREVIATED = 12;
 export async function makeImagePage(request: PageRequest): Promise<Page> {
   const { query, services } = request;
   const directory = readDirectory(query);
-  const place = splitDirectory(directory);
+  const place = parseDirectory(directory);
   if (!place) {
     return refuseQuery(
       'directory= wants one image, as team/app@sha256=… with all 64 digits of the digest.',

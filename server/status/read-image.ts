@@ -4,7 +4,7 @@ import { findRejected } from '../search/find-rejected.ts';
 import { ON_A_PAGE } from '../search/searches.ts';
 import { PATIENCE } from './explain-pulls.ts';
 import type { PageRequest } from './page.ts';
-import { splitDirectory } from './parts/links.ts';
+import { parseDirectory } from '../../generator/terms/location.ts';
 import type { FoundReason } from './parts/overview-facts.ts';
 import type { ImageFacts, ShownSignature } from './render-image.ts';
 import type { StatusServices } from './services.ts';
@@ -17,7 +17,7 @@ export async function readImage(
   const { refresher, refused, reasons } = services;
   const signatures = await readSignatures(directory, services);
   const pull = refused.find(directory);
-  const { hex = '' } = splitDirectory(directory) ?? {};
+  const { hex = '' } = parseDirectory(directory) ?? {};
   const rejected = await findRejected(refresher.rejectedOf(hex), {
     matches: () => true,
     after: '',

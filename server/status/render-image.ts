@@ -4,8 +4,8 @@ import type { Signature, Warning } from '../../generator/gate/judge.ts';
 import { formatClaims } from '../../generator/store/report.ts';
 import type { FoundRejected } from '../search/find-rejected.ts';
 import type { HistoryCommit } from '../../generator/sources/source.ts';
-import { formatLocation } from '../../generator/terms/location.ts';
-import { renderDigest, renderRepositoryLink, splitDirectory } from './parts/links.ts';
+import { formatLocation, parseDirectory } from '../../generator/terms/location.ts';
+import { renderDigest, renderRepositoryLink } from './parts/links.ts';
 import type { ExplainedPull, FoundReason } from './parts/overview-facts.ts';
 import { renderClients, renderWhen } from './parts/render-pulls.ts';
 import { renderChange, renderFindings, renderReason } from './parts/render-reason.ts';
@@ -40,7 +40,7 @@ export function renderImage(facts: ImageFacts): Html {
   const { directory, signatures, rejected, reason } = facts;
   const told =
     typeof reason === 'object' && reason.code === 'quarantined' ? reason.files.length : 0;
-  const { repository = directory, hex = '' } = splitDirectory(directory) ?? {};
+  const { repository = directory, hex = '' } = parseDirectory(directory) ?? {};
   return html`<dl>
       ${renderFact('Repository', renderRepositoryLink(repository))}
       ${renderFact('Digest', html`<code>sha256:${hex}</code>`)}

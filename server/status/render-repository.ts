@@ -2,7 +2,8 @@ import { type Html, html } from '../html/html.ts';
 import { countOf, formatNumber } from '../html/facts.ts';
 import type { FoundRejected } from '../search/find-rejected.ts';
 import type { Signature } from '../../generator/gate/judge.ts';
-import { addressOf, renderDigestLink, renderFingerprint, splitDirectory } from './parts/links.ts';
+import { addressOf, renderDigestLink, renderFingerprint } from './parts/links.ts';
+import { parseDirectory } from '../../generator/terms/location.ts';
 import { type ShownPulls, renderSomePulls } from './parts/render-pulls.ts';
 import { renderSomeRejected } from './parts/render-rejected.ts';
 import { renderTable } from './parts/render-table.ts';
@@ -68,7 +69,7 @@ function renderImages({ name, before, images, now }: RepositoryFacts, total: num
   }));
   const to = before + images.length;
   const caption = `${formatNumber(before + 1)} to ${formatNumber(to)} of ${countOf(total, 'image')}, the newest first`;
-  const last = splitDirectory(images.at(-1)?.directory ?? '');
+  const last = parseDirectory(images.at(-1)?.directory ?? '');
   return html`${renderTable(caption, ['Digest', 'Signed as', 'Signer', 'Signed'], rows)}
     <p class="pages">
       ${before > 0 ? html`<a href="${addressOf('repository', { name })}">The newest</a>` : undefined}

@@ -1,23 +1,16 @@
 // Links between the status pages: relative, so that they hold below any path of a proxy.
-import { parseLocation, formatLocation } from '../../../generator/terms/location.ts';
+import { parseDirectory } from '../../../generator/terms/location.ts';
 import { type Html, html } from '../../html/html.ts';
-
-/** The digest of a directory, 64 hexadecimal digits, and what comes before it. */
-export function splitDirectory(
-  directory: string,
-): { readonly repository: string; readonly hex: string } | undefined {
-  return parseLocation(formatLocation(directory, 1));
-}
 
 /** A link to the page of an image, by its repository and its digest. */
 export function renderImageLink(directory: string): Html {
-  const { repository = directory, hex = '' } = splitDirectory(directory) ?? {};
+  const { repository = directory, hex = '' } = parseDirectory(directory) ?? {};
   return html`<a href="${imageAddress(directory)}">${repository} ${renderDigest(hex)}</a>`;
 }
 
 /** A link to the page of an image from that of its repository. */
 export function renderDigestLink(directory: string): Html {
-  const { hex = '' } = splitDirectory(directory) ?? {};
+  const { hex = '' } = parseDirectory(directory) ?? {};
   return html`<a href="${imageAddress(directory)}">${renderDigest(hex)}</a>`;
 }
 

@@ -1,7 +1,8 @@
 import { type Html, html } from '../../html/html.ts';
 import { countOf, formatNumber } from '../../html/facts.ts';
 import type { ResolvedPull } from '../../refused/refused-pull.ts';
-import { addressOf, renderImageLink, splitDirectory } from './links.ts';
+import { addressOf, renderImageLink } from './links.ts';
+import { parseDirectory } from '../../../generator/terms/location.ts';
 import type { ExplainedPull } from './overview-facts.ts';
 import { renderFindings, renderReason } from './render-reason.ts';
 import { renderCommit } from './render-state.ts';
@@ -48,7 +49,7 @@ function renderPull(pull: ExplainedPull, now: Date): Html {
 }
 
 function nameOf(directory: string): string {
-  const { repository = directory, hex = '' } = splitDirectory(directory) ?? {};
+  const { repository = directory, hex = '' } = parseDirectory(directory) ?? {};
   return `${repository} sha256:${hex.slice(0, 8)}`;
 }
 

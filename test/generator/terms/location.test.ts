@@ -6,6 +6,7 @@ import {
   formatDirectory,
   formatLocation,
   isIgnoredPath,
+  parseDirectory,
   parseLocation,
   parseSignatureName,
   shortenPath,
@@ -232,9 +233,24 @@ describe('generator: location', () => {
     });
   }
 
-  it('puts a directory together', () => {
+  it('puts a directory together, and takes it apart', () => {
     assert.equal(formatDirectory('ns/repo', HEX), DIRECTORY);
+    const parts = { directory: DIRECTORY, repository: 'ns/repo', hex: HEX };
+    assert.deepEqual(parseDirectory(DIRECTORY), parts);
   });
+
+  for (const text of [
+    LOCATION,
+    `/${DIRECTORY}`,
+    `${DIRECTORY}/`,
+    `../${DIRECTORY}`,
+    'ns/repo',
+    '',
+  ]) {
+    it(`takes ${JSON.stringify(text.replace(HEX, 'HEX'))} for no directory of an image`, () => {
+      assert.equal(parseDirectory(text), undefined);
+    });
+  }
 
   it('reads the number of a signature by its name', () => {
     assert.equal(parseSignatureName('signature-12'), 12);
