@@ -16,7 +16,7 @@ import { readSettings } from './base/read-settings.ts';
 import { readVersion } from './base/read-version.ts';
 import type { World } from './base/process-io.ts';
 import { write } from './base/write.ts';
-import { suggest } from '../generator/terms/suggest.ts';
+import { suggest } from '../generator/terms/text.ts';
 
 interface CommandForm {
   readonly summary: string;

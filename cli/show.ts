@@ -2,7 +2,7 @@
 import { createReadStream } from 'node:fs';
 import { describeSignature } from '../generator/explain/describe-signature.ts';
 import { MAX_BLOB_BYTES } from '../generator/openpgp/signature-file.ts';
-import { messageOf } from '../generator/terms/message-of.ts';
+import { messageOf } from '../generator/terms/errors.ts';
 import { formatJson } from '../generator/terms/text.ts';
 import { toBudgets } from './base/budget-options.ts';
 import { hasColour } from './base/has-colour.ts';

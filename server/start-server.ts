@@ -1,6 +1,6 @@
 // Puts the server together: source, refresher, lookup, the two listeners.
 import type { StoreUrl } from '../generator/nodes/store-url.ts';
-import { messageOf } from '../generator/terms/message-of.ts';
+import { messageOf } from '../generator/terms/errors.ts';
 import type { Policy } from '../generator/policy/policy.ts';
 import type { Source } from '../generator/sources/source.ts';
 import type { SignatureStore } from '../generator/store/store.ts';

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { messageOf } from '../../generator/terms/message-of.ts';
+import { messageOf } from '../../generator/terms/errors.ts';
 import { Complaint } from '../base/usage-error.ts';
 
 const HINT = 'make one with `skopeo login --authfile FILE REGISTRY`';

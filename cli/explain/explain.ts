@@ -2,8 +2,7 @@
 // who were called because they do not.
 import type { ExplainedImage } from '../../generator/explain/explain-image.ts';
 import { formatReference } from '../../generator/policy/signed-identity.ts';
-import type { DockerReference } from '../../generator/terms/image-name.ts';
-import { parsePulledImage } from '../../generator/terms/pulled-image.ts';
+import { type DockerReference, parsePulledImage } from '../../generator/terms/image-name.ts';
 import type { OptionName, Settings } from '../base/options.ts';
 import type { World } from '../base/process-io.ts';
 import { Complaint } from '../base/usage-error.ts';

@@ -1,5 +1,5 @@
 // A policy.json that nodes have, beside which another is held.
-import { messageOf } from '../../generator/terms/message-of.ts';
+import { messageOf } from '../../generator/terms/errors.ts';
 import type { PolicyJson } from '../../generator/nodes/policy-file.ts';
 import type { Loosening, StandingPolicy } from '../../generator/policy/loosenings.ts';
 import type { Requirement } from '../../generator/policy/policy.ts';

@@ -5,7 +5,7 @@ import { type Stats, constants } from 'node:fs';
 import { lstat, open, readdir, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ClosedEntry, Found } from '../../generator/nodes/check/node-state.ts';
-import { messageOf } from '../../generator/terms/message-of.ts';
+import { messageOf } from '../../generator/terms/errors.ts';
 
 /** Names in a directory, sorted. */
 export type FoundNames =

@@ -5,7 +5,7 @@ import { buffer } from 'node:stream/consumers';
 import { pack } from 'tar-stream';
 import { NODE_FILE_MODE } from '../../generator/nodes/node-file.ts';
 import type { WrittenFile } from '../../generator/nodes/targets/targets.ts';
-import { messageOf } from '../../generator/terms/message-of.ts';
+import { messageOf } from '../../generator/terms/errors.ts';
 import { syncPath } from '../../generator/system/sync-paths.ts';
 import { renameDurably, writeNew } from '../../generator/system/durable.ts';
 import { checkPlaces } from './check-places.ts';

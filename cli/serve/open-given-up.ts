@@ -1,4 +1,4 @@
-import { messageOf } from '../../generator/terms/message-of.ts';
+import { messageOf } from '../../generator/terms/errors.ts';
 import type { GivenUp } from '../../generator/openpgp/given-up.ts';
 import { GivenUpFile } from '../../generator/openpgp/given-up-file.ts';
 import type { Troubles } from '../../server/troubles/troubles.ts';

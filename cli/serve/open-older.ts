@@ -1,5 +1,5 @@
 import type { ProgramLog } from '../../generator/system/program-log.ts';
-import { messageOf } from '../../generator/terms/message-of.ts';
+import { messageOf } from '../../generator/terms/errors.ts';
 import { OlderFiles } from '../../server/follow/older-files.ts';
 import type { Troubles } from '../../server/troubles/troubles.ts';
 import { STATE_DIRECTORY_HINT, stateFile } from '../inputs/state-file.ts';

@@ -1,4 +1,4 @@
-import { messageOf } from '../../generator/terms/message-of.ts';
+import { messageOf } from '../../generator/terms/errors.ts';
 import type { ProgramLog } from '../../generator/system/program-log.ts';
 import { type RefusedFile, createRefusedFile } from '../../server/refused/refused-file.ts';
 import type { Troubles } from '../../server/troubles/troubles.ts';

@@ -1,6 +1,6 @@
 import type { Source } from '../../generator/sources/source.ts';
 import type { ProgramLog } from '../../generator/system/program-log.ts';
-import { messageOf } from '../../generator/terms/message-of.ts';
+import { messageOf } from '../../generator/terms/errors.ts';
 import { TriedCommit } from '../../server/follow/tried-commit.ts';
 import { stateFile } from '../inputs/state-file.ts';
 

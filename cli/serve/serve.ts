@@ -32,7 +32,7 @@ import type { Settings } from '../base/options.ts';
 import { readPolicy } from '../inputs/read-policy.ts';
 import { readShownUrl } from '../inputs/read-store-url.ts';
 import type { World } from '../base/process-io.ts';
-import { messageOf } from '../../generator/terms/message-of.ts';
+import { messageOf } from '../../generator/terms/errors.ts';
 
 type AccessLogSink = ReturnType<typeof pino.destination>;
 

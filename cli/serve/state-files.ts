@@ -1,6 +1,6 @@
 import { createImageWriter } from '../../generator/store/checkpoint/image-writer.ts';
 import type { ImageFile } from '../../generator/store/checkpoint/checkpoint.ts';
-import { messageOf } from '../../generator/terms/message-of.ts';
+import { messageOf } from '../../generator/terms/errors.ts';
 import type { Source } from '../../generator/sources/source.ts';
 import type { ProgramLog } from '../../generator/system/program-log.ts';
 import type { Troubles } from '../../server/troubles/troubles.ts';

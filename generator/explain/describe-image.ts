@@ -1,6 +1,6 @@
 import type { Signature } from '../gate/judge.ts';
 import type { SignatureStore } from '../store/store.ts';
-import { formatTime } from '../terms/format-time.ts';
+import { formatTime } from '../terms/text.ts';
 import { parseDirectory } from '../terms/location.ts';
 import type { SignedImage } from './reason.ts';
 

@@ -3,7 +3,7 @@
 import type { Signature } from '../gate/judge.ts';
 import { type Policy, type Scope, findScope } from '../policy/policy.ts';
 import { formatReference } from '../policy/signed-identity.ts';
-import { formatTime } from '../terms/format-time.ts';
+import { formatTime } from '../terms/text.ts';
 import type { DockerReference } from '../terms/image-name.ts';
 import { formatLocation } from '../terms/location.ts';
 import { findDirectory } from './find-directory.ts';

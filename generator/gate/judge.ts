@@ -14,7 +14,7 @@ import { type PlacedImage, imagesAt } from './images-at.ts';
 import type { Policy, Scope, SignedBy } from '../policy/policy.ts';
 import { DEFAULT_IDENTITY, matchesIdentity } from '../policy/signed-identity.ts';
 import { type Rejection, isRejection, reject } from '../terms/rejection.ts';
-import { formatTime } from '../terms/format-time.ts';
+import { formatTime } from '../terms/text.ts';
 
 /** Something that some nodes take badly although the file may be published. */
 export interface Warning {

@@ -4,7 +4,7 @@ import { hash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { replaceUnsynced } from '../system/durable.ts';
-import { hasCode } from '../terms/has-code.ts';
+import { hasCode } from '../terms/errors.ts';
 import { type GivenUp, LONGEST_PAUSE, MOST_GIVEN_UP, type VainTries } from './given-up.ts';
 
 export interface GivenUpFileOptions {

@@ -1,5 +1,5 @@
 // Whether a key is still good for anything as of a moment, by what the key says of itself.
-import { formatTime } from '../terms/format-time.ts';
+import { formatTime } from '../terms/text.ts';
 
 /** How a key ends. Times are milliseconds since 1970, Infinity for never. */
 export interface KeyLife {

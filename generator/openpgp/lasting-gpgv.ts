@@ -1,6 +1,6 @@
 // A gpgv that may come and go while a server runs: one that failed once, on a machine that was busy
 // or while it was being updated, is looked for again. A gpgv that cannot be run gives no verdict.
-import { messageOf } from '../terms/message-of.ts';
+import { messageOf } from '../terms/errors.ts';
 import { reject } from '../terms/rejection.ts';
 import type { Gpgv, GpgvResult } from './gpgv.ts';
 import type { GpgvFinder } from './open-message.ts';

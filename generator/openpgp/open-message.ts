@@ -4,7 +4,7 @@
 // follow. Where there is no gpgv, nothing that it alone can judge is called bad. What depends on the
 // clock says for which span of time it is true.
 import { MAX_BLOB_BYTES } from './signature-file.ts';
-import { formatTime } from '../terms/format-time.ts';
+import { formatTime } from '../terms/text.ts';
 import { type Rejection, during, isRejection, isUndecided, reject } from '../terms/rejection.ts';
 import { type Validity, wholeSecond } from '../terms/validity.ts';
 import { type Algorithms, PLAIN_HASHES, nameAlgorithms } from './algorithms.ts';

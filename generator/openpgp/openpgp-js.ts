@@ -11,8 +11,8 @@ import {
   unarmor,
   verify,
 } from 'openpgp';
-import { formatTime } from '../terms/format-time.ts';
-import { messageOf } from '../terms/message-of.ts';
+import { formatTime } from '../terms/text.ts';
+import { messageOf } from '../terms/errors.ts';
 import { type Rejection, reject } from '../terms/rejection.ts';
 import type { KeyLife } from './key-state.ts';
 import { type KeyBlock, readKeyBlocks } from './packets/key-blocks.ts';

@@ -1,7 +1,7 @@
 // What reports say of each file: the JSON form of DESIGN's `check --format json`, which is
 // stable, and from which the text form and the status page are made.
 import type { UntrustedClaims } from '../gate/claims.ts';
-import { formatTime } from '../terms/format-time.ts';
+import { formatTime } from '../terms/text.ts';
 import {
   type CheckedFile,
   type PublishableFile,

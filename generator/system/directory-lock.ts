@@ -4,7 +4,7 @@
 // different containers cannot see each other; they are not kept apart.
 import { readFile, readlink, rename, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { hasCode } from '../terms/has-code.ts';
+import { hasCode } from '../terms/errors.ts';
 
 /** A link that leads nowhere: made with its content in one step, and by one process only. */
 const LOCK = '.lock';

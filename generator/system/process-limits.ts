@@ -1,5 +1,5 @@
 // What a child process may take, and the errors that say which of it was used up.
-import { formatBytes } from './format-bytes.ts';
+import { formatBytes } from '../terms/text.ts';
 
 /** Times are in milliseconds, amounts in bytes. */
 export interface ProcessLimits {

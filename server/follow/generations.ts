@@ -7,7 +7,7 @@ import { checkEntries } from '../../generator/gate/check-entries.ts';
 import { type CheckedFile, isWaiting, withoutDetail } from '../../generator/gate/checked-file.ts';
 import { assertRead, judgeAgain } from '../../generator/store/judge-again.ts';
 import type { Judge, Signature } from '../../generator/gate/judge.ts';
-import { messageOf } from '../../generator/terms/message-of.ts';
+import { messageOf } from '../../generator/terms/errors.ts';
 import { DEFERRED } from '../../generator/openpgp/open-message.ts';
 import { type Rejection, isRejection } from '../../generator/terms/rejection.ts';
 import { type RejectedFile, isRejected, reportOther } from '../../generator/store/report.ts';

@@ -6,7 +6,7 @@ import {
   type StoreMemory,
   createStoreMemory,
 } from '../../generator/store/checkpoint/checkpoint.ts';
-import { messageOf } from '../../generator/terms/message-of.ts';
+import { messageOf } from '../../generator/terms/errors.ts';
 import type { OpenMessage } from '../../generator/openpgp/open-message.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
 import {

@@ -1,7 +1,7 @@
 // What SIGHUP asks for: reading again what may change while the server runs. What cannot be read, or
 // not be used, changes nothing, and is told until a reload works.
 import type { ProgramLog } from '../../generator/system/program-log.ts';
-import { hintOf, messageOf } from '../../generator/terms/message-of.ts';
+import { hintOf, messageOf } from '../../generator/terms/errors.ts';
 import type { Troubles } from '../troubles/troubles.ts';
 
 export interface ReloadOptions<Next> {

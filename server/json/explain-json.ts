@@ -4,7 +4,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { RequestHandler } from 'express';
 import { z } from 'zod';
 import { type ExplainedImage, explainImage } from '../../generator/explain/explain-image.ts';
-import { parsePulledImage } from '../../generator/terms/pulled-image.ts';
+import { parsePulledImage } from '../../generator/terms/image-name.ts';
 import { sendJson } from '../status/send-json.ts';
 import type { StatusServices } from '../status/services.ts';
 import { readQuery } from './query.ts';

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 import proxyAddress from 'proxy-addr';
-import { messageOf } from '../../generator/terms/message-of.ts';
+import { messageOf } from '../../generator/terms/errors.ts';
 
 /** Of X-Forwarded-For, from its end, in characters: twenty proxies. Each address is compared with all ranges. */
 const MAX_FORWARDED = 1024;

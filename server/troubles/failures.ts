@@ -11,7 +11,7 @@
 // work is tried again when its time comes. When more than `MOST_UNCAUGHT` exceptions a minute reach
 // nobody who knows what they broke, the server is not what it says it is, and ends as well.
 import type { ProgramLog } from '../../generator/system/program-log.ts';
-import { messageOf } from '../../generator/terms/message-of.ts';
+import { messageOf } from '../../generator/terms/errors.ts';
 import type { Troubles } from './troubles.ts';
 
 /** Uncaught exceptions in a minute that are survived. */

@@ -1,5 +1,5 @@
 // The keys that a policy names, as they lie on the node.
-import { messageOf } from '../../terms/message-of.ts';
+import { messageOf } from '../../terms/errors.ts';
 import { type KeyFile, KeyFileError, type Keyring, readKeyring } from '../../openpgp/openpgp-js.ts';
 import { findPrivateKey } from '../../openpgp/packets/private-keys.ts';
 import type { Requirement } from '../../policy/policy.ts';

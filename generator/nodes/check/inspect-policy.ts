@@ -1,5 +1,5 @@
 // What is wrong with a policy.json: by what it makes nodes ask for, not by how it is written.
-import { messageOf } from '../../terms/message-of.ts';
+import { messageOf } from '../../terms/errors.ts';
 import { holdsPrivateKeyInText } from '../../openpgp/packets/private-keys.ts';
 import type { Scope } from '../../policy/policy.ts';
 import {

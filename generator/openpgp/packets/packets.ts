@@ -1,7 +1,7 @@
 // OpenPGP packets by their headers alone (RFC 9580, section 4.2), read before any library or
 // program is given the file: a walk of a million one-byte packets costs milliseconds here.
 import { inflateRawSync, inflateSync } from 'node:zlib';
-import { hasCode } from '../../terms/has-code.ts';
+import { hasCode } from '../../terms/errors.ts';
 
 /** Packet types (RFC 9580, section 5). */
 export const TAG = {

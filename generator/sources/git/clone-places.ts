@@ -11,8 +11,7 @@ import { access, lstat, mkdir, readFile, readdir, rename, rm } from 'node:fs/pro
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { syncPath } from '../../system/sync-paths.ts';
-import { hasCode } from '../../terms/has-code.ts';
-import { messageOf } from '../../terms/message-of.ts';
+import { hasCode, messageOf } from '../../terms/errors.ts';
 import { SourceError } from '../source.ts';
 
 /** The other names of the clone at a path. */
