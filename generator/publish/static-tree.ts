@@ -22,8 +22,7 @@ import {
 } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { lockDirectory } from '../system/directory-lock.ts';
-import { removeTree } from '../system/remove-tree.ts';
-import { syncPath } from '../system/sync-paths.ts';
+import { removeTree, syncPath } from '../system/durable.ts';
 import { DIRECTORY_MODE, holdsTree } from './check-tree.ts';
 import { generationId, isGenerationId } from './generation-id.ts';
 import { TreeFacts } from './tree-facts.ts';

@@ -10,7 +10,7 @@ import { constants } from 'node:fs';
 import { access, lstat, mkdir, readFile, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { syncPath } from '../../system/sync-paths.ts';
+import { syncPath } from '../../system/durable.ts';
 import { hasCode, messageOf } from '../../terms/errors.ts';
 import { SourceError } from '../source.ts';
 
