@@ -3,8 +3,7 @@
 // without it.
 import { Worker } from 'node:worker_threads';
 import { threadScript } from '../system/thread-script.ts';
-import { packTasks } from './rsa-batch.ts';
-import { type IsSignedByRsa, type RsaTask, computeRsa, toRsaTask } from './rsa.ts';
+import { type IsSignedByRsa, type RsaTask, computeRsa, toRsaTask, packTasks } from './rsa.ts';
 
 export interface RsaVerifier {
   readonly isSignedByRsa: IsSignedByRsa;
