@@ -1,7 +1,7 @@
 // The policy.json that nodes have now, into which --merge puts our scopes.
 import { signedScopes } from '../../generator/nodes/node-files.ts';
 import { type PolicyJson, readPolicyJson } from '../../generator/nodes/policy-file.ts';
-import { findLoosenings } from '../../generator/policy/loosenings.ts';
+import { findLoosenings } from '../../generator/policy/strictness.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
 import type { Settings } from '../base/options.ts';
 import { readPolicyText } from '../inputs/read-policy-text.ts';

@@ -8,7 +8,7 @@ import {
   createScope,
   createSimplePolicy,
 } from '../../../generator/policy/policy.ts';
-import { signedIdentitySchema } from '../../../generator/policy/signed-identity-schema.ts';
+import { signedIdentitySchema } from '../../../generator/policy/signed-identity.ts';
 import { loadStore } from '../../../generator/store/load-store.ts';
 import { type ReportedFile, sortByPath } from '../../../generator/store/report.ts';
 import { isRejection } from '../../../generator/terms/rejection.ts';
