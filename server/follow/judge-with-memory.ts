@@ -1,6 +1,6 @@
 // The judge of a server: what it has judged before it knows again.
 import type { PathBudgets } from '../../generator/terms/budgets.ts';
-import { type Judge, createJudge } from '../../generator/gate/judge.ts';
+import { type Judge, PolicyJudge } from '../../generator/gate/judge.ts';
 import {
   type ImageFile,
   type StoreMemory,
@@ -53,7 +53,12 @@ export function judgeWithMemory(options: JudgeMemory, policy: Policy): StoreJudg
   const { openMessage, engines, gpgvVersion, verdicts, image, log, paths } = options;
   // Warnings are for reports; a server gives none.
   const expiryWarning = 0;
-  const plain = createJudge({ policy, openMessage, expiryWarning, ...(paths && { paths }) });
+  const plain: Judge = new PolicyJudge({
+    policy,
+    openMessage,
+    expiryWarning,
+    ...(paths && { paths }),
+  });
   const verdictTerms = createVerdictTerms(policy, createVerdictIds(policy, engines), gpgvVersion);
   const judge = verdicts
     ? createRememberingJudge(plain, policy, createVerdictLines(verdictTerms), verdicts)
