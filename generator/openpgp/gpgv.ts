@@ -28,8 +28,8 @@ export interface GpgvResult {
   readonly untrustedPayload: Uint8Array;
 }
 
-/** An engine that is ready to verify. */
-export interface Gpgv {
+/** A gpgv that can be asked. */
+export interface GpgvEngine {
   /** `2.2.40`, … */
   readonly version: string;
   /**
@@ -37,9 +37,7 @@ export interface Gpgv {
    * packets, binary. The clock is the machine's. Throws if the program cannot be run, is ended
    * from outside, or loses its files; and once it is closed.
    */
-  readonly verify: (message: Uint8Array, keyring: Uint8Array) => Promise<GpgvResult>;
-  /** Ends what runs, and removes its files. */
-  readonly close: () => Promise<void>;
+  verify(message: Uint8Array, keyring: Uint8Array): Promise<GpgvResult>;
 }
 
 /** Where to find the program, and where it may write. */
@@ -88,66 +86,93 @@ const STATUS = '3';
 /** Looks for gpgv; undefined where there is none that can be used. */
 export async function openGpgv(options: GpgvOptions): Promise<Gpgv | undefined> {
   const environment = { PATH: options.path, LC_ALL: 'C' };
-  const deadline = options.deadline ?? DEADLINE;
-  const seconds = Math.ceil((options.timeLimit ?? DEFAULT_BUDGETS.gpgvTime) / 1000);
   const version = await readVersion(environment);
   if (version === undefined) return undefined;
   const home = await makeScratchDirectory(options.directory, 'gpgv');
-  const limit = pLimit(availableParallelism());
-  const closing = new AbortController();
-  const keyringFiles = new Map<Uint8Array, Promise<string>>();
-  const { givenUp = new GivenUp({ elapsed: () => performance.now(), now: () => new Date() }) } =
-    options;
-  givenUp.judgeBy(`gpgv ${version}, ${seconds} s`);
-  let files = 0;
+  return new Gpgv({ ...options, environment, version, home });
+}
 
-  const writeKeyring = async (keyring: Uint8Array): Promise<string> => {
-    const file = join(home, `${files++}.gpg`);
-    // Whoever cleans up temporary files may have been here.
-    await mkdir(home, { recursive: true, mode: 0o700 });
-    await replaceUnsynced(file, keyring);
-    return file;
-  };
-  const fileOf = async (keyring: Uint8Array): Promise<string> => {
-    const writing = keyringFiles.get(keyring) ?? writeKeyring(keyring);
-    keyringFiles.set(keyring, writing);
+interface FoundGpgv extends GpgvOptions {
+  readonly environment: NodeJS.ProcessEnv;
+  readonly version: string;
+  /** A directory of its own. */
+  readonly home: string;
+}
+
+/** The gpgv that is installed. */
+export class Gpgv implements GpgvEngine {
+  readonly version: string;
+  readonly #environment: NodeJS.ProcessEnv;
+  readonly #seconds: number;
+  readonly #deadline: number;
+  readonly #home: string;
+  readonly #givenUp: GivenUp;
+  readonly #limit = pLimit(availableParallelism());
+  readonly #closing = new AbortController();
+  readonly #keyringFiles = new Map<Uint8Array, Promise<string>>();
+  #files = 0;
+
+  constructor({ version, environment, home, timeLimit, deadline, givenUp }: FoundGpgv) {
+    this.version = version;
+    this.#environment = environment;
+    this.#seconds = Math.ceil((timeLimit ?? DEFAULT_BUDGETS.gpgvTime) / 1000);
+    this.#deadline = deadline ?? DEADLINE;
+    this.#home = home;
+    this.#givenUp =
+      givenUp ?? new GivenUp({ elapsed: () => performance.now(), now: () => new Date() });
+    this.#givenUp.judgeBy(`gpgv ${version}, ${this.#seconds} s`);
+  }
+
+  async verify(message: Uint8Array, keyring: Uint8Array): Promise<GpgvResult> {
+    const hash = createHash('sha256').update(message).digest('base64url');
+    if (this.#givenUp.has(hash)) return { verdict: gaveUpBefore(), untrustedPayload: NOTHING };
+    const result = await this.#limit(async () => this.#run(message, keyring));
+    if (isRejection(result.verdict) && isUndecided(result.verdict)) this.#givenUp.add(hash);
+    return result;
+  }
+
+  /** Ends what runs, and removes its files. */
+  async close(): Promise<void> {
+    this.#closing.abort(new Error('gpgv is stopped'));
+    await rm(this.#home, { recursive: true, force: true });
+  }
+
+  async #run(message: Uint8Array, keyring: Uint8Array): Promise<GpgvResult> {
+    const { signal } = this.#closing;
+    signal.throwIfAborted();
+    const file = await this.#fileOf(keyring);
+    const home = this.#home;
+    const args = ['--homedir', home, '--keyring', file, '--output', '-', '--status-fd', STATUS];
+    const { complaints, ...result } = await run(args, message, {
+      environment: this.#environment,
+      seconds: this.#seconds,
+      deadline: this.#deadline,
+      ending: signal,
+    });
+    signal.throwIfAborted();
+    if (!LOST_KEYS.test(complaints)) return result;
+    this.#keyringFiles.delete(keyring);
+    throw new Error(`gpgv cannot read its keys in ${home}: ${complaints.split('\n', 1)[0]}`);
+  }
+
+  async #fileOf(keyring: Uint8Array): Promise<string> {
+    const writing = this.#keyringFiles.get(keyring) ?? this.#writeKeyring(keyring);
+    this.#keyringFiles.set(keyring, writing);
     try {
       return await writing;
     } catch (error) {
-      keyringFiles.delete(keyring);
+      this.#keyringFiles.delete(keyring);
       throw error;
     }
-  };
-  const verify: Gpgv['verify'] = async (message, keyring) => {
-    closing.signal.throwIfAborted();
-    const file = await fileOf(keyring);
-    const args = ['--homedir', home, '--keyring', file, '--output', '-', '--status-fd', STATUS];
-    const { complaints, ...result } = await run(args, message, {
-      environment,
-      seconds,
-      deadline,
-      ending: closing.signal,
-    });
-    closing.signal.throwIfAborted();
-    if (!LOST_KEYS.test(complaints)) return result;
-    keyringFiles.delete(keyring);
-    throw new Error(`gpgv cannot read its keys in ${home}: ${complaints.split('\n', 1)[0]}`);
-  };
+  }
 
-  return {
-    version,
-    verify: async (message, keyring) => {
-      const hash = createHash('sha256').update(message).digest('base64url');
-      if (givenUp.has(hash)) return { verdict: gaveUpBefore(), untrustedPayload: NOTHING };
-      const result = await limit(async () => verify(message, keyring));
-      if (isRejection(result.verdict) && isUndecided(result.verdict)) givenUp.add(hash);
-      return result;
-    },
-    close: async () => {
-      closing.abort(new Error('gpgv is stopped'));
-      await rm(home, { recursive: true, force: true });
-    },
-  };
+  async #writeKeyring(keyring: Uint8Array): Promise<string> {
+    const file = join(this.#home, `${this.#files++}.gpg`);
+    // Something that cleans up temporary files may have removed the directory.
+    await mkdir(this.#home, { recursive: true, mode: 0o700 });
+    await replaceUnsynced(file, keyring);
+    return file;
+  }
 }
 
 interface Run extends GpgvResult {

@@ -2,7 +2,7 @@
 // or while it was being updated, is looked for again. A gpgv that cannot be run gives no verdict.
 import { messageOf } from '../terms/errors.ts';
 import { reject } from '../terms/rejection.ts';
-import type { Gpgv, GpgvResult } from './gpgv.ts';
+import type { Gpgv, GpgvEngine, GpgvResult } from './gpgv.ts';
 import type { GpgvFinder } from './open-message.ts';
 
 /** It is looked for at most this often, unless somebody asks for that. Milliseconds. */
@@ -36,12 +36,17 @@ export class LastingGpgv implements GpgvFinder {
   }
 
   /** The one that is there, looked for again if that was long ago. */
-  async find(): Promise<Gpgv | undefined> {
+  async find(): Promise<GpgvEngine | undefined> {
     const isLong = this.#options.elapsed() - this.#lookedAt >= LOOK_AGAIN;
     // Where it cannot be opened, as on a full disk, there is none now.
     if (!this.#found && isLong && !this.#isClosed) await this.lookAgain().catch(() => undefined);
     const found = this.#found;
-    return found && { ...found, verify: async (...args) => this.#verify(found, args) };
+    return (
+      found && {
+        version: found.version,
+        verify: async (message, keyring) => this.#verify(found, message, keyring),
+      }
+    );
   }
 
   /** Looks for it now; nothing may be verified meanwhile. If that fails, the one that was there stays. */
@@ -67,9 +72,9 @@ export class LastingGpgv implements GpgvFinder {
     await before?.close();
   }
 
-  async #verify(gpgv: Gpgv, args: Parameters<Gpgv['verify']>): Promise<GpgvResult> {
+  async #verify(gpgv: Gpgv, message: Uint8Array, keyring: Uint8Array): Promise<GpgvResult> {
     try {
-      const result = await gpgv.verify(...args);
+      const result = await gpgv.verify(message, keyring);
       this.#failures = 0;
       return result;
     } catch (error) {

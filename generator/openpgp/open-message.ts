@@ -8,7 +8,7 @@ import { formatTime } from '../terms/text.ts';
 import { type Rejection, during, isRejection, isUndecided, reject } from '../terms/rejection.ts';
 import { type Validity, wholeSecond } from '../terms/validity.ts';
 import { type Algorithms, PLAIN_HASHES, nameAlgorithms } from './algorithms.ts';
-import type { Gpgv } from './gpgv.ts';
+import type { GpgvEngine } from './gpgv.ts';
 import { STRAY_PACKET } from './gpgv-status.ts';
 import { findCompressionFault, findMessageFault } from './packets/message-fault.ts';
 import { isBomb } from './packets/packets.ts';
@@ -58,7 +58,7 @@ export type OpenMessage = (
 
 /** A gpgv that may come and go: asks for the one that is there now, if any. */
 export interface GpgvFinder {
-  readonly find: () => Promise<Gpgv | undefined>;
+  readonly find: () => Promise<GpgvEngine | undefined>;
 }
 
 /** The hint of everything that waits for the second engine. */
@@ -79,10 +79,10 @@ export const DEFERRED = reject('cannot-verify', 'the signature waits for gpgv to
  * judge is `cannot-verify`.
  */
 export function createOpenMessage(
-  gpgv: Gpgv | GpgvFinder | undefined,
+  gpgv: GpgvEngine | GpgvFinder | undefined,
   isSignedByRsa: IsSignedByRsa = computeAtOnce,
 ): OpenMessage {
-  const findGpgv = async (): Promise<Gpgv | undefined> =>
+  const findGpgv = async (): Promise<GpgvEngine | undefined> =>
     gpgv && 'find' in gpgv ? gpgv.find() : gpgv;
   return async (message, keyring, now, effort = 'any') => {
     const plain = readPlainMessage(message, MAX_BLOB_BYTES);
@@ -185,7 +185,7 @@ const FORM_FAULTS: ReadonlySet<string> = new Set([
 ] satisfies Rejection['code'][]);
 
 async function askGpgv(
-  gpgv: Gpgv,
+  gpgv: GpgvEngine,
   message: Uint8Array,
   keyring: Keyring | undefined,
   now: Date,
