@@ -155,7 +155,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       const { referer, 'user-agent': userAgent } = headers;
       const client = clientAddress(request);
       noteAnswer(
-        { client, method, target, isPlain: false, httpVersion, referer, userAgent },
+        { client, method, target, needsNoEscape: false, httpVersion, referer, userAgent },
         answer,
       );
     },

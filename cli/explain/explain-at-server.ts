@@ -76,13 +76,13 @@ function toQuestion(server: URL, image: DockerReference, hexes: readonly string[
   url.pathname = `${url.pathname.replace(/\/+$/, '')}/explain.json`;
   url.search = new URLSearchParams([
     ['image', formatReference(image)],
-    ...hexes.map((hex) => ['digest', toDigest(hex)]),
+    ...hexes.map((digestHex) => ['digest', toDigest(digestHex)]),
   ]).toString();
   return url;
 }
 
-function toDigest(hex: string | undefined): string {
-  return `sha256:${hex}`;
+function toDigest(digestHex: string | undefined): string {
+  return `sha256:${digestHex}`;
 }
 
 interface Answered {

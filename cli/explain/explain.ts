@@ -56,7 +56,10 @@ async function explainImageOf(
   if (settings.authfile !== undefined) await checkAuthfile(settings.authfile);
   if (typeof place === 'string') await checkPlace(place, settings);
   const { registry, list, manifests } = await readPlatforms(image, settings, world);
-  const hexes = [...manifests.map(({ hex }) => hex), ...(list === undefined ? [] : [list])];
+  const hexes = [
+    ...manifests.map(({ digestHex }) => digestHex),
+    ...(list === undefined ? [] : [list]),
+  ];
   const { images, ...origin } =
     typeof place === 'string'
       ? await explainAtSource(place, image, hexes, settings, world)

@@ -11,7 +11,7 @@ export function describeImage(store: SignatureStore, directory: string): SignedI
   if (!place || !newest) return undefined;
   return {
     repository: place.repository,
-    digest: `sha256:${place.hex}`,
+    digest: `sha256:${place.digestHex}`,
     identity: newest.claims.dockerReference,
     signer: newest.signer?.primaryFingerprint ?? null,
     signedAt: formatTime(newest.signedAt),

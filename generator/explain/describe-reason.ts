@@ -4,7 +4,7 @@ import { type ImageDirectory, formatLocation } from '../terms/location.ts';
 import type { RejectionCode } from '../terms/rejection.ts';
 import type { Reason, SignedImage } from './reason.ts';
 
-type Found = Reason extends infer Whole
+type ReasonFacts = Reason extends infer Whole
   ? Whole extends Reason
     ? Omit<Whole, 'message' | 'next'>
     : never
@@ -31,7 +31,7 @@ const ABBREVIATED = 12;
 /** Puts what was found at a place in words. */
 export function describeReason(
   place: ImageDirectory,
-  found: Found,
+  found: ReasonFacts,
   circumstances: Circumstances = {},
 ): Reason {
   const words = wordsFor(place, found, circumstances);
@@ -44,7 +44,7 @@ export function describeReason(
   };
 }
 
-function wordsFor(place: ImageDirectory, found: Found, { removal }: Circumstances): Words {
+function wordsFor(place: ImageDirectory, found: ReasonFacts, { removal }: Circumstances): Words {
   switch (found.code) {
     case 'quarantined': {
       const [file] = found.files;

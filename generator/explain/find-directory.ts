@@ -6,7 +6,7 @@ import { formatDirectory } from '../terms/location.ts';
 export function findDirectory(
   scope: Scope | undefined,
   { repository }: DockerReference,
-  hex: string,
+  digestHex: string,
 ): string {
-  return formatDirectory([scope?.prefix ?? '', repository].filter(Boolean).join('/'), hex);
+  return formatDirectory([scope?.prefix ?? '', repository].filter(Boolean).join('/'), digestHex);
 }

@@ -31,7 +31,7 @@ export function guessReason(sight: Sight, directory: string): ReasonCode {
   const place = parseDirectory(directory);
   if (!place) return 'unknown-repository';
   if (rejectedFor(place, sight).length > 0) return 'quarantined';
-  const [elsewhere] = sight.store.directoriesOf(place.hex);
+  const [elsewhere] = sight.store.directoriesOf(place.digestHex);
   if (elsewhere !== undefined) return 'elsewhere';
   if (rejectedBeside(place, sight).length > 0) return 'quarantined';
   return guessByName(sight.store, place.repository);
@@ -112,7 +112,7 @@ export async function findRejectedHere(
 ): Promise<Reason | undefined> {
   const place = parseDirectory(directory);
   if (!place) return undefined;
-  const files = evidence.rejectedOf(place.hex).filter((file) => liesIn(place, file));
+  const files = evidence.rejectedOf(place.digestHex).filter((file) => liesIn(place, file));
   return describeQuarantined(place, sortByPath(files), evidence);
 }
 
@@ -172,7 +172,7 @@ function toCommit({ id, author, date, subject }: HistoryChange): HistoryCommit {
 }
 
 function findElsewhere(place: ImageDirectory, { store, trouble }: Evidence): Reason | undefined {
-  const directories = [...store.directoriesOf(place.hex)].toSorted().slice(0, MOST);
+  const directories = [...store.directoriesOf(place.digestHex)].toSorted().slice(0, MOST);
   const images = directories.flatMap((directory) => describeImage(store, directory) ?? []);
   if (images.length === 0) return undefined;
   return describeReason(place, { code: 'elsewhere', images }, { trouble });

@@ -7,12 +7,12 @@ import type { ImageDirectory } from '../terms/location.ts';
 export interface Sight {
   readonly store: SignatureStore;
   /** Rejected files that have to do with a digest, of the store or of a newer state. */
-  readonly rejectedOf: (hex: string) => readonly RejectedFile[];
+  readonly rejectedOf: (digestHex: string) => readonly RejectedFile[];
 }
 
 /** Rejected files that were meant for a place: in it, or of its repository and wrongly named. */
 export function rejectedFor(place: ImageDirectory, { rejectedOf }: Sight): readonly RejectedFile[] {
-  const rejected = sortByPath(rejectedOf(place.hex));
+  const rejected = sortByPath(rejectedOf(place.digestHex));
   const isHere = (file: RejectedFile): boolean => liesIn(place, file);
   const isOfRepository = (file: RejectedFile): boolean =>
     !isHere(file) && repositoryOf(file) === place.repository;
@@ -24,7 +24,7 @@ export function rejectedBeside(
   place: ImageDirectory,
   { store, rejectedOf }: Sight,
 ): readonly RejectedFile[] {
-  const rejected = sortByPath(rejectedOf(place.hex));
+  const rejected = sortByPath(rejectedOf(place.digestHex));
   return rejected.filter(
     (file) =>
       repositoryOf(file) !== place.repository &&

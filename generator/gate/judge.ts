@@ -258,7 +258,7 @@ function checkDigest(
   claims: UntrustedClaims,
   location: Location,
 ): Rejection | undefined {
-  const expected = `sha256:${location.hex}`;
+  const expected = `sha256:${location.digestHex}`;
   if (claims.manifestDigest === expected) return undefined;
   const got = claims.manifestDigest === '' ? 'none' : JSON.stringify(claims.manifestDigest);
   const hint = suggestPlace(policy, claims, location.repository, location.number);

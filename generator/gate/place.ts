@@ -36,11 +36,11 @@ export interface PlacedImage {
 /** The images at a place: with the tag that was signed, by the place's digest, or with a scope's own tag. */
 export function* imagesAt(
   policy: Policy,
-  { repository, hex }: ImageDirectory,
+  { repository, digestHex }: ImageDirectory,
   identity: DockerReference,
 ): Generator<PlacedImage> {
   for (const { name, lead, told } of namesAt(policy, repository, identity.host)) {
-    for (const image of referencesTo(policy, name, identity, `sha256:${hex}`)) {
+    for (const image of referencesTo(policy, name, identity, `sha256:${digestHex}`)) {
       const scope = findScope(policy, image);
       if (scope && isPlaced(scope, image, lead, told)) yield { image, scope };
     }
@@ -210,12 +210,12 @@ export function suggestPlace(
   number: number,
 ): string | undefined {
   const identity = parseDockerReference(dockerReference);
-  const [algorithm, hex] = manifestDigest.split(':', 2);
-  if (!identity || algorithm !== 'sha256' || hex === undefined) return undefined;
+  const [algorithm, digestHex] = manifestDigest.split(':', 2);
+  if (!identity || algorithm !== 'sha256' || digestHex === undefined) return undefined;
   const { image, scope } = findImage(policy, identity);
   const lead = scope?.prefix ?? leadOf(parents, image);
   const candidates = [parents, below(lead, image), image.repository].map((repository) =>
-    parseDirectory(formatDirectory(repository, hex)),
+    parseDirectory(formatDirectory(repository, digestHex)),
   );
   const right = candidates.find((place) => place && isGoodPlace(policy, place, identity));
   if (!right) return undefined;

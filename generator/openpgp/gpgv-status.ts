@@ -18,7 +18,7 @@ export interface ValidSignature {
   readonly hashAlgorithm: number;
 }
 
-interface Found {
+interface StatusSignature {
   /** GOODSIG, EXPSIG, EXPKEYSIG, REVKEYSIG, BADSIG, ERRSIG, or NODATA once it is spoilt. */
   status: string | undefined;
   readonly keyId: string;
@@ -36,7 +36,7 @@ const NO_PUBLIC_KEY = '9';
 
 /** The verdict in gpgv's status lines. */
 export function readGpgvStatus(text: string): ValidSignature | Rejection {
-  const found: Found[] = [];
+  const found: StatusSignature[] = [];
   let isOpen = false;
   for (const line of text.split('\n')) {
     const [, keyword = '', rest = ''] = STATUS_LINE.exec(line) ?? [];
@@ -70,7 +70,7 @@ export function readGpgvStatus(text: string): ValidSignature | Rejection {
   return only ? toVerdict(only) : reject('not-signed', 'expected a signed message, got plain data');
 }
 
-function toVerdict({ status, keyId, reason, valid }: Found): ValidSignature | Rejection {
+function toVerdict({ status, keyId, reason, valid }: StatusSignature): ValidSignature | Rejection {
   switch (status ?? 'NODATA') {
     case 'GOODSIG':
       return valid ? toValidSignature(valid) : unsupported('it has no valid signature');

@@ -137,7 +137,7 @@ async function openPlain(
   const algorithms = nameAlgorithms(publicKeyAlgorithm, hashAlgorithm, key.bits);
   if (version !== 4) return undecided(`has a packet of version ${version}`);
   if (!PLAIN_HASHES.has(hashAlgorithm)) return undecided(`uses ${algorithms.hash}`);
-  if (!signature.isPlain) return undecided('has parts that engines read differently');
+  if (!signature.hasPlainSubpackets) return undecided('has parts that engines read differently');
   if (!key.isPlain || other) {
     const bits = key.bits === undefined ? '' : ` of ${key.bits} bits`;
     return undecided(`is by the ${algorithms.publicKey} key ${key.fingerprint}${bits}`);

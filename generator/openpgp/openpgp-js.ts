@@ -232,7 +232,7 @@ function toSigningKeys({ block, parsed }: ReadKey): readonly SigningKey[] {
   const blockId = createHash('sha256').update(block.bytes).digest('base64url');
   const certified = parsed && readCertifications(parsed);
   const toSigningKey = (
-    { fingerprint, packetBody, isPlain }: KeyBlock['primary'],
+    { fingerprint, packetBody, hasPlainPackets }: KeyBlock['primary'],
     part: Key | Subkey | undefined,
     own: KeyTerms | undefined,
   ): SigningKey => ({
@@ -245,11 +245,11 @@ function toSigningKeys({ block, parsed }: ReadKey): readonly SigningKey[] {
     expiresAt: Math.min(certified?.expiresAt ?? Infinity, own?.expiresAt ?? Infinity),
     certifiedAt: parsed ? newestDate(parsed, part) : 0,
     isPlain:
-      isPlain &&
+      hasPlainPackets &&
       part !== undefined &&
       hasPlainAlgorithm(part) &&
-      certified?.isPlain === true &&
-      own?.isPlain === true &&
+      certified?.isUnambiguous === true &&
+      own?.isUnambiguous === true &&
       own.maySign,
     rsa: readRsaKey(packetBody),
     findRefusal: askOnce(parsed, part),
@@ -270,7 +270,7 @@ interface KeyTerms {
   /** Whether it does not say that the key may not. */
   readonly mightSign: boolean;
   /** Whether there is one way only to read them. */
-  readonly isPlain: boolean;
+  readonly isUnambiguous: boolean;
 }
 
 type SelfSignature = Subkey['bindingSignatures'][number];
@@ -280,7 +280,7 @@ function readCertifications(key: Key): KeyTerms {
   const newest = key.users.map(({ selfCertifications }) => newestOf(selfCertifications));
   const terms = newest.map((signature) => readTerms(signature, key.getCreationTime()));
   const [first] = terms;
-  if (!first) return { expiresAt: Infinity, maySign: false, mightSign: true, isPlain: false };
+  if (!first) return { expiresAt: Infinity, maySign: false, mightSign: true, isUnambiguous: false };
   const agree = terms.every(
     ({ expiresAt, maySign }) => expiresAt === first.expiresAt && maySign === first.maySign,
   );
@@ -289,14 +289,14 @@ function readCertifications(key: Key): KeyTerms {
     ...first,
     mightSign: terms.some(({ mightSign }) => mightSign),
     expiresAt,
-    isPlain: agree && terms.every(({ isPlain }) => isPlain),
+    isUnambiguous: agree && terms.every(({ isUnambiguous }) => isUnambiguous),
   };
 }
 
 function readBindings(subkey: Subkey): KeyTerms {
   const newest = newestOf(subkey.bindingSignatures);
   const terms = readTerms(newest, subkey.getCreationTime());
-  return { ...terms, isPlain: terms.isPlain && newest?.embeddedSignature !== null };
+  return { ...terms, isUnambiguous: terms.isUnambiguous && newest?.embeddedSignature !== null };
 }
 
 /** Of all that a key and its part say of themselves. Milliseconds since 1970. */
@@ -314,7 +314,7 @@ function newestOf(signatures: readonly SelfSignature[]): SelfSignature | undefin
 function readTerms(signature: SelfSignature | undefined, created: Date): KeyTerms {
   const seconds = signature?.keyExpirationTime ?? 0;
   const flags = signature?.keyFlags?.[0];
-  const isPlain =
+  const isUnambiguous =
     signature !== undefined &&
     signature.signatureNeverExpires &&
     created.getTime() / 1000 + seconds <= LAST_SECOND &&
@@ -324,7 +324,7 @@ function readTerms(signature: SelfSignature | undefined, created: Date): KeyTerm
     expiresAt: seconds === 0 ? Infinity : created.getTime() + seconds * 1000,
     maySign: ((flags ?? 0) & SIGNING_FLAG) !== 0,
     mightSign: flags === undefined || (flags & SIGNING_FLAG) !== 0,
-    isPlain,
+    isUnambiguous,
   };
 }
 

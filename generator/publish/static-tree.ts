@@ -26,7 +26,7 @@ import { removeTree, syncPath } from '../system/durable.ts';
 import { DIRECTORY_MODE, holdsTree } from './check-tree.ts';
 import { generationId, isGenerationId } from './generation-id.ts';
 import { TreeFacts } from './tree-facts.ts';
-import { type Served, toWantedTree } from './wanted-tree.ts';
+import { type ServedStore, toWantedTree } from './wanted-tree.ts';
 import { isTemporary, makeSpare, temporaryIn, writeGeneration } from './write-generation.ts';
 
 /**
@@ -51,7 +51,7 @@ const PRIVATE_MODE = 0o700;
  * @throws DirectoryInUseError if another process writes there
  */
 export async function writeStaticTree(
-  store: Served,
+  store: ServedStore,
   out: string,
   commit: string | undefined,
   now: Date,
@@ -76,7 +76,7 @@ export async function makeSourceState(out: string): Promise<string> {
 }
 
 async function writeLocked(
-  store: Served,
+  store: ServedStore,
   out: string,
   commit: string | undefined,
   now: Date,

@@ -64,7 +64,7 @@ export function isNoteworthy(file: ReportedFile): boolean {
 }
 
 /** Whether the files of a directory are one good signature, of which there is nothing to say. */
-export function isPlain(files: readonly CheckedFile[]): boolean {
+export function isOneGoodSignature(files: readonly CheckedFile[]): boolean {
   const [file] = files;
   if (files.length !== 1 || file?.kind !== 'publishable' || file.number !== 1) return false;
   const { warnings, scope } = file.signature;

@@ -12,7 +12,7 @@ export interface ImageDirectory {
   /** `[prefix/]namespace/repo`. */
   readonly repository: string;
   /** 64 lower-case hexadecimal digits. */
-  readonly hex: string;
+  readonly digestHex: string;
 }
 
 /** The place of one signature in the tree. */
@@ -53,8 +53,8 @@ export function formatLocation(directory: string, number: number): string {
 }
 
 /** `REPOSITORY@sha256=HEX`. The inverse of {@link parseDirectory}. */
-export function formatDirectory(repository: string, hex: string): string {
-  return `${repository}@sha256=${hex}`;
+export function formatDirectory(repository: string, digestHex: string): string {
+  return `${repository}@sha256=${digestHex}`;
 }
 
 /** Reads a location, or gives undefined for any other path. */
@@ -74,11 +74,11 @@ export function parseSignatureName(name: string): number | undefined {
 
 /** Reads the directory of an image, or gives undefined for any other path. */
 export function parseDirectory(directory: string): ImageDirectory | undefined {
-  const [, repository, hex] = DIGEST_DIRECTORY.exec(directory) ?? [];
-  if (repository === undefined || hex === undefined) return undefined;
+  const [, repository, digestHex] = DIGEST_DIRECTORY.exec(directory) ?? [];
+  if (repository === undefined || digestHex === undefined) return undefined;
   const components = directory.split('/');
   if (components.slice(0, -1).some((component) => isDigestLike(component))) return undefined;
-  return directoryFault(components) ? undefined : { directory, repository, hex };
+  return directoryFault(components) ? undefined : { directory, repository, digestHex };
 }
 
 /**

@@ -68,7 +68,7 @@ const NOTED = 'served state';
 const NOTHING_OLDER: OlderByPath = new Map();
 
 /** What is in force: a store, the snapshot that it was made from, and the judge of all of it. */
-interface Served {
+interface ServedState {
   readonly store: SignatureStore;
   readonly snapshot: Snapshot;
   readonly judge: StoreJudge;
@@ -78,7 +78,7 @@ interface Served {
 export class Generations {
   readonly #options: GenerationsOptions;
   #judge: StoreJudge;
-  #served: Served | undefined;
+  #served: ServedState | undefined;
   /** Set when the next advance must not build on what is served. */
   #mustReload = false;
   readonly #again = new JudgingAgain();
@@ -131,10 +131,10 @@ export class Generations {
   }
 
   /** Those that have to do with a digest, given as 64 lower-case hexadecimal digits. */
-  rejectedOf(hex: string): readonly RejectedFile[] {
+  rejectedOf(digestHex: string): readonly RejectedFile[] {
     return [
-      ...this.#withoutRefused(this.#served?.store.rejectedOf(hex) ?? []),
-      ...this.#refusals.filesOf(hex),
+      ...this.#withoutRefused(this.#served?.store.rejectedOf(digestHex) ?? []),
+      ...this.#refusals.filesOf(digestHex),
     ];
   }
 
@@ -352,7 +352,7 @@ export class Generations {
 
   /** What changed since the served snapshot, into the served store. */
   async #update(
-    { store, judge, generation, ...before }: Served,
+    { store, judge, generation, ...before }: ServedState,
     snapshot: Snapshot,
     isEnough: () => boolean,
   ): Promise<Advance> {
@@ -397,7 +397,7 @@ export class Generations {
   }
 
   /** Notes a new generation in the state directory; it is in force whether or not that works. */
-  async #note(from: string | undefined, { snapshot, store }: Served): Promise<void> {
+  async #note(from: string | undefined, { snapshot, store }: ServedState): Promise<void> {
     const { source, log, troubles, older } = this.#options;
     const to = snapshot.commit;
     try {

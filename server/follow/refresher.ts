@@ -119,7 +119,8 @@ export class Refresher {
   readonly rejected = (): Iterable<RejectedFile> => this.#generations.rejected();
 
   /** Those that have to do with a digest, given as 64 lower-case hexadecimal digits. */
-  readonly rejectedOf = (hex: string): readonly RejectedFile[] => this.#generations.rejectedOf(hex);
+  readonly rejectedOf = (digestHex: string): readonly RejectedFile[] =>
+    this.#generations.rejectedOf(digestHex);
 
   /** The commit of the newest state of the source, in force or refused. */
   readonly newestCommit = (): string | null => this.#generations.newestCommit;

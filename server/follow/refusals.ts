@@ -49,8 +49,8 @@ export class Refusals {
   }
 
   /** Those that have to do with a digest, given as 64 lower-case hexadecimal digits. */
-  filesOf(hex: string): readonly RejectedFile[] {
-    return this.#index.of(hex);
+  filesOf(digestHex: string): readonly RejectedFile[] {
+    return this.#index.of(digestHex);
   }
 
   /** Whether a file of this path is rejected in it. */

@@ -6,7 +6,7 @@ import type { Refresher } from '../follow/refresher.ts';
 import type { Download } from './downloads.ts';
 import { type PolicyFacts, createPolicyFacts } from './page-facts.ts';
 import { renderPage } from './render-page.ts';
-import type { Served } from './render-overview.ts';
+import type { ServedCounts } from './render-overview.ts';
 import { KeptFiles, Pages } from './prepared.ts';
 import { type StoreAddress, findStoreAddress } from './store-address.ts';
 
@@ -71,7 +71,7 @@ export function createLanding(options: LandingOptions): RequestHandler {
   };
 }
 
-function readServed({ store, status }: LandingOptions['refresher']): Served | undefined {
+function readServed({ store, status }: LandingOptions['refresher']): ServedCounts | undefined {
   const { signatures = 0, repositories = 0 } = store() ?? {};
   const { generation } = status();
   return generation ? { ...generation, signatures, repositories } : undefined;

@@ -7,7 +7,7 @@ import type { PageFacts } from './render-page.ts';
 import { renderTitle } from './render-scope.ts';
 
 /** What is in force. */
-export interface Served extends Pick<Generation, 'commit' | 'loadedAt'> {
+export interface ServedCounts extends Pick<Generation, 'commit' | 'loadedAt'> {
   readonly signatures: number;
   readonly repositories: number;
 }
@@ -24,7 +24,7 @@ export function renderServed({ served, url, keyCount }: PageFacts): Html {
   return html`<dl>${facts}</dl>`;
 }
 
-function describeServed(served: Served | undefined): string {
+function describeServed(served: ServedCounts | undefined): string {
   if (!served) return 'The signatures are being loaded.';
   const { signatures, repositories } = served;
   const of = countOf(repositories, 'repository', 'repositories');

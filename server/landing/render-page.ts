@@ -5,7 +5,7 @@ import { ICON, createInline } from '../html/inline.ts';
 import type { PageSources } from '../html/page-headers.ts';
 import { PAGE_SCRIPT } from './page-script.ts';
 import { PAGE_STYLE } from './page-style.ts';
-import { type Served, renderContents, renderServed } from './render-overview.ts';
+import { type ServedCounts, renderContents, renderServed } from './render-overview.ts';
 import { renderPlaces, renderWithoutScopes } from './render-general.ts';
 import type { PolicyFacts } from './page-facts.ts';
 import { renderScopes } from './render-scopes.ts';
@@ -15,7 +15,7 @@ import type { StoreAddress } from './store-address.ts';
 /** What the page tells. */
 export interface PageFacts extends PolicyFacts, StoreAddress {
   /** Undefined before the first generation. */
-  readonly served: Served | undefined;
+  readonly served: ServedCounts | undefined;
   readonly now: Date;
 }
 

@@ -98,7 +98,7 @@ export function createQuickConnections(options: QuickConnectionsOptions): QuickC
       client,
       method: 'GET',
       target,
-      isPlain: true,
+      needsNoEscape: true,
       httpVersion: '1.1',
       referer,
       userAgent,

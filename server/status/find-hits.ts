@@ -19,17 +19,19 @@ export async function findHits(
   searches: Searches,
 ): Promise<Hits> {
   const { refresher, refused } = services;
-  const hex = findHex(text);
+  const digestHex = findHex(text);
   const pulls =
-    hex === undefined ? [] : refused.list().filter(({ directory }) => hasDigest(directory, hex));
+    digestHex === undefined
+      ? []
+      : refused.list().filter(({ directory }) => hasDigest(directory, digestHex));
   const [repositories, digests, shown] = await Promise.all([
     searches.repositories(namesIn(text)),
-    hex === undefined ? NONE : searches.digests(hex),
+    digestHex === undefined ? NONE : searches.digests(digestHex),
     explainPulls(pulls.slice(0, ON_A_PAGE), services),
   ]);
-  const rejected = hex?.length === HEX_LENGTH ? refresher.rejectedOf(hex) : [];
+  const rejected = digestHex?.length === HEX_LENGTH ? refresher.rejectedOf(digestHex) : [];
   return {
-    hex,
+    digestHex,
     repositories,
     digests,
     pulls: { total: pulls.length, shown },
@@ -38,13 +40,13 @@ export async function findHits(
 }
 
 /** Whether the digest of a directory begins with some hexadecimal digits. */
-export function hasDigest(directory: string, hex: string): boolean {
-  return directory.startsWith(hex, directory.length - HEX_LENGTH);
+export function hasDigest(directory: string, digestHex: string): boolean {
+  return directory.startsWith(digestHex, directory.length - HEX_LENGTH);
 }
 
 function findHex(text: string): string | undefined {
   const location = parseLocation(text.replace(/^\/+/, ''));
-  return location?.hex ?? DIGEST.exec(text)?.[1]?.toLowerCase();
+  return location?.digestHex ?? DIGEST.exec(text)?.[1]?.toLowerCase();
 }
 
 /** As it was written, and the repository of an image that was copied from a message. */

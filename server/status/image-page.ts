@@ -21,7 +21,7 @@ export async function makeImagePage(request: PageRequest): Promise<Page> {
   if (!services.refresher.store()) {
     return notLoaded(services.refresher.status(), renderImage(facts));
   }
-  const name = `${place.repository} sha256:${place.hex.slice(0, ABBREVIATED)}`;
+  const name = `${place.repository} sha256:${place.digestHex.slice(0, ABBREVIATED)}`;
   const isKnown = facts.signatures.length + facts.rejected.total > 0 || facts.pull !== undefined;
   return {
     status: isKnown ? 200 : 404,

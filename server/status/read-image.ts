@@ -17,8 +17,8 @@ export async function readImage(
   const { refresher, refused, reasons } = services;
   const signatures = await readSignatures(directory, services);
   const pull = refused.find(directory);
-  const { hex = '' } = parseDirectory(directory) ?? {};
-  const rejected = await findRejected(refresher.rejectedOf(hex), {
+  const { digestHex = '' } = parseDirectory(directory) ?? {};
+  const rejected = await findRejected(refresher.rejectedOf(digestHex), {
     matches: () => true,
     after: '',
     limit: ON_A_PAGE,

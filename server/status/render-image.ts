@@ -40,10 +40,10 @@ export function renderImage(facts: ImageFacts): Html {
   const { directory, signatures, rejected, reason } = facts;
   const told =
     typeof reason === 'object' && reason.code === 'quarantined' ? reason.files.length : 0;
-  const { repository = directory, hex = '' } = parseDirectory(directory) ?? {};
+  const { repository = directory, digestHex = '' } = parseDirectory(directory) ?? {};
   return html`<dl>
       ${renderFact('Repository', renderRepositoryLink(repository))}
-      ${renderFact('Digest', html`<code>sha256:${hex}</code>`)}
+      ${renderFact('Digest', html`<code>sha256:${digestHex}</code>`)}
       ${renderFact('Directory', html`<code>${directory}</code>`)}
     </dl>
     ${signatures.length === 0 || facts.pull ? renderRefusal(facts) : undefined}
@@ -52,7 +52,7 @@ export function renderImage(facts: ImageFacts): Html {
       rejected.total > told
         ? html`<section aria-labelledby="rejected">
             <h2 id="rejected">Rejected files</h2>
-            ${renderSomeRejected(rejected, { digest: `sha256:${hex}` })}
+            ${renderSomeRejected(rejected, { digest: `sha256:${digestHex}` })}
           </section> `
         : undefined
     }`;

@@ -75,7 +75,7 @@ function renderImages({ name, before, images, now }: RepositoryFacts, total: num
       ${before > 0 ? html`<a href="${addressOf('repository', { name })}">The newest</a>` : undefined}
       ${
         to < total && last
-          ? html`<a href="${addressOf('repository', { name, after: `sha256:${last.hex}` })}"
+          ? html`<a href="${addressOf('repository', { name, after: `sha256:${last.digestHex}` })}"
               >Older ones</a
             >`
           : undefined

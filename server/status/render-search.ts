@@ -12,7 +12,7 @@ import { renderSomeRejected } from './parts/render-rejected.ts';
 export interface Hits {
   readonly repositories: FoundRepositories;
   /** The digest, or its beginning; undefined for what is none. */
-  readonly hex: string | undefined;
+  readonly digestHex: string | undefined;
   /** What is signed of it. */
   readonly digests: FoundDigests;
   readonly pulls: ShownPulls;
@@ -24,7 +24,7 @@ export function hasHits({ repositories, digests, pulls, rejected }: Hits): boole
 }
 
 export function renderHits(hits: Hits, now: Date): Html {
-  const { hex = '', repositories, digests, pulls, rejected } = hits;
+  const { digestHex = '', repositories, digests, pulls, rejected } = hits;
   if (!hasHits(hits)) {
     return html`<p>
         No repository has this in its name, and no digest begins like it. A digest is found by its
@@ -37,7 +37,7 @@ export function renderHits(hits: Hits, now: Date): Html {
     pulls.total > 0
       ? html`<section aria-labelledby="pulls">
           <h2 id="pulls">Refused pulls</h2>
-          ${renderSomePulls(pulls, { digest: `sha256:${hex}` }, now)}
+          ${renderSomePulls(pulls, { digest: `sha256:${digestHex}` }, now)}
         </section> `
       : undefined
   }
@@ -45,7 +45,7 @@ export function renderHits(hits: Hits, now: Date): Html {
     rejected.total > 0
       ? html`<section aria-labelledby="rejected">
           <h2 id="rejected">Rejected files</h2>
-          ${renderSomeRejected(rejected, { digest: `sha256:${hex}` })}
+          ${renderSomeRejected(rejected, { digest: `sha256:${digestHex}` })}
         </section> `
       : undefined
   }`;

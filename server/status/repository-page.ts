@@ -13,10 +13,13 @@ export async function makeRepositoryPage(request: PageRequest): Promise<Page> {
   const name = readParameter(query, 'name');
   const after = readParameter(query, 'after');
   if (!name) return refuseQuery('name= wants one repository, as team/app.');
-  const [, hex] = /^(?:sha256:([0-9a-f]{64}))?$/.exec(after ?? 'twice') ?? [undefined, 'none'];
-  if (hex === 'none') return refuseQuery('after= wants one whole digest, as sha256:….');
+  const [, digestHex] = /^(?:sha256:([0-9a-f]{64}))?$/.exec(after ?? 'twice') ?? [
+    undefined,
+    'none',
+  ];
+  if (digestHex === 'none') return refuseQuery('after= wants one whole digest, as sha256:….');
   const refusedHere = refused.list().filter(({ directory }) => directory.startsWith(`${name}@`));
-  const last = hex === undefined ? undefined : formatDirectory(name, hex);
+  const last = digestHex === undefined ? undefined : formatDirectory(name, digestHex);
   const [{ before, directories }, shown, rejected] = await Promise.all([
     searches.imagesOf(name, last),
     explainPulls(refusedHere.slice(0, ON_A_PAGE), services),

@@ -20,7 +20,7 @@ export interface KeyPart {
   /** The body of its packet. */
   readonly packetBody: Uint8Array;
   /** Whether it has no revocation, and no signature but what GnuPG makes by itself. */
-  readonly isPlain: boolean;
+  readonly hasPlainPackets: boolean;
 }
 
 /** One key with everything that belongs to it. */
@@ -75,12 +75,12 @@ function toKeyBlock(packets: readonly Packet[]): KeyBlock | undefined {
   return {
     bytes: Buffer.concat(packets.map(({ tag, body }) => formatPacket(tag, body))),
     userIds: users.map(([head]) => Buffer.from(head?.body ?? []).toString('utf8')),
-    primary: { fingerprint: fingerprintOf(key), packetBody: key.body, isPlain: arePlain },
+    primary: { fingerprint: fingerprintOf(key), packetBody: key.body, hasPlainPackets: arePlain },
     subkeys: subkeys.flatMap((section) => {
       const [head] = section;
       if (head?.body[0] !== VERSION) return [];
-      const isPlain = arePlain && hasOnly(section, (type) => type === SUBKEY_BINDING);
-      return [{ fingerprint: fingerprintOf(head), packetBody: head.body, isPlain }];
+      const hasPlainPackets = arePlain && hasOnly(section, (type) => type === SUBKEY_BINDING);
+      return [{ fingerprint: fingerprintOf(head), packetBody: head.body, hasPlainPackets }];
     }),
   };
 }

@@ -24,7 +24,7 @@ export interface SignaturePacket {
   /** The numbers of the signature, as they lie in the packet. */
   readonly integers: Uint8Array;
   /** Whether it has nothing that engines could read differently. */
-  readonly isPlain: boolean;
+  readonly hasPlainSubpackets: boolean;
 }
 
 const CREATED = 2;
@@ -79,7 +79,7 @@ function readVersion3(body: Uint8Array): SignaturePacket | undefined {
     signedFields: body.subarray(2, 7),
     digestStart: body.subarray(17, 19),
     integers: body.subarray(19),
-    isPlain: false,
+    hasPlainSubpackets: false,
   };
 }
 
@@ -105,7 +105,7 @@ function readVersion4(body: Uint8Array): SignaturePacket | undefined {
     signedFields: body.subarray(0, hashedEnd),
     digestStart: body.subarray(unhashedEnd, unhashedEnd + 2),
     integers: body.subarray(unhashedEnd + 2),
-    isPlain:
+    hasPlainSubpackets:
       arePlain(hashed, PLAIN_HASHED) &&
       arePlain(unhashed, PLAIN_UNHASHED) &&
       [created, lifetime ?? created].every((field) => field.length === 4) &&

@@ -3,7 +3,7 @@ import { chooseInstances } from '../../../cli/explain/choose-instances.ts';
 
 const choose = (platforms: readonly string[], wanted: string) =>
   chooseInstances(
-    platforms.map((platform) => ({ platform, hex: '', isList: false })),
+    platforms.map((platform) => ({ platform, digestHex: '', isList: false })),
     wanted,
   ).map(({ platform }) => platform);
 
