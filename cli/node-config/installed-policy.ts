@@ -1,7 +1,7 @@
 // A policy.json that nodes have, beside which another is held.
 import { messageOf } from '../../generator/terms/errors.ts';
 import type { PolicyJson } from '../../generator/nodes/policy-file.ts';
-import type { Loosening, StandingPolicy } from '../../generator/policy/strictness.ts';
+import type { Loosening, InstalledPolicy } from '../../generator/policy/strictness.ts';
 import type { Requirement } from '../../generator/policy/policy.ts';
 import type { UnreadRequirement } from '../../generator/policy/policy-json.ts';
 import { Complaint } from '../base/usage-error.ts';
@@ -19,7 +19,7 @@ export async function readStandingPolicy(
   { scopes }: PolicyText,
   { transports }: PolicyJson,
   root: string,
-): Promise<StandingPolicy> {
+): Promise<InstalledPolicy> {
   const read = [...scopes].map(async ([name, unread]) => {
     const requirements = unread.map(async (one) => readRequirement(file, one, root));
     return [name, await Promise.all(requirements)] as const;

@@ -1,5 +1,5 @@
-// The rule: from the bytes of one file and the place where they lie to a verdict, as a node with
-// the policy would give it for some image that it looks up at that place.
+// The rule: from the bytes and the place of one file to the verdict that a node with the policy would
+// reach for some image that it looks up at that place.
 import { hash } from 'node:crypto';
 import { parseBlob } from '../openpgp/signature-file.ts';
 import { DEFAULT_BUDGETS, type PathBudgets } from '../terms/budgets.ts';
@@ -48,18 +48,18 @@ export interface Signature {
   readonly validFrom: number;
   /** When it must be judged again because it or its key expires; Infinity if never. */
   readonly validUntil: number;
-  /** The version of the gpgv whose word it is; undefined where none was asked. */
+  /** The version of the gpgv that judged it; undefined if none was asked. */
   readonly gpgv: string | undefined;
   readonly warnings: readonly Warning[];
 }
 
-/** Judges files as of a moment. */
+/** Judges files as of a given time. */
 export interface Judge {
   /** What the path of a file may be; the default where it is left out. */
   readonly paths?: PathBudgets;
   /**
-   * The verdict for the bytes of a file at a location; DEFERRED if it takes more than the effort,
-   * which is any unless told.
+   * The verdict for the bytes of a file at a location; DEFERRED if it would take more than `effort`.
+   * Default: any effort.
    */
   readonly judge: (
     location: Location,
@@ -248,7 +248,7 @@ export class PolicyJudge implements Judge {
   }
 }
 
-/** Where nodes take anything, the place is still checked by the rule that holds by default. */
+/** Where nodes take anything, the place is still checked, by the default rule. */
 function isNamed(image: DockerReference, identity: DockerReference): boolean {
   return matchesIdentity(DEFAULT_IDENTITY, image, identity);
 }
@@ -291,7 +291,7 @@ function toSignature(
   };
 }
 
-/** What some nodes take badly about a good signature, wherever it lies. */
+/** Reasons why some nodes may refuse a good signature, wherever it lies. */
 export function warnOfSignature(
   opened: OpenedMessage,
   now: Date,

@@ -19,7 +19,7 @@ export interface ValidSignature {
 }
 
 interface StatusSignature {
-  /** GOODSIG, EXPSIG, EXPKEYSIG, REVKEYSIG, BADSIG, ERRSIG, or NODATA once it is spoilt. */
+  /** GOODSIG, EXPSIG, EXPKEYSIG, REVKEYSIG, BADSIG, ERRSIG, or NODATA if data failed to parse after it. */
   status: string | undefined;
   readonly keyId: string;
   /** Of ERRSIG: GnuPG's error number. */
@@ -29,7 +29,7 @@ interface StatusSignature {
 
 const STATUS_LINE = /^\[GNUPG:\] ([A-Z_]+) ?(.*)$/;
 const RESULTS = new Set(['GOODSIG', 'EXPSIG', 'EXPKEYSIG', 'REVKEYSIG', 'BADSIG', 'ERRSIG']);
-/** Where gpgv stops and gpg goes on. */
+/** At such a packet gpgv stops, and gpg goes on. */
 export const STRAY_PACKET = 'a packet has no place in a signed message';
 /** Of ERRSIG: the key is not in the keyring. */
 const NO_PUBLIC_KEY = '9';

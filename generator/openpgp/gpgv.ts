@@ -1,7 +1,7 @@
-// The second engine: GnuPG's gpgv, whose word most nodes follow. One process a message, with a
-// keyring file of its own and nothing else: no home, no configuration. A shell that becomes it sets
-// what processor time and memory it may take. The time that passes is limited far above that: it
-// depends on what else the machine does. Out of any of these it has said nothing of the message.
+// The second engine: GnuPG's gpgv, which judges as most nodes do. One process for each message, with a
+// keyring file and nothing else: no home, no configuration. A shell limits its processor time and
+// memory and then becomes gpgv. The limit of elapsed time is far higher, as that depends on what else
+// the machine does. A gpgv that exceeds a limit has given no verdict.
 import { createHash } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
@@ -47,9 +47,9 @@ export interface GpgvOptions {
   readonly directory: string;
   /** Processor time for one message, in milliseconds; whole seconds count. */
   readonly timeLimit?: number;
-  /** What may pass until it has ended. Milliseconds. */
+  /** Elapsed time for one message. Milliseconds. */
   readonly deadline?: number;
-  /** What was tried in vain, where that is to be known to another one too. */
+  /** The messages on which gpgv failed, if others are to know them too. */
   readonly givenUp?: GivenUp;
 }
 
@@ -64,16 +64,16 @@ const DEADLINE = 60_000;
  * what nobody has found yet. KiB.
  */
 const MEMORY_LIMIT = 1024 ** 2;
-/** At the first limit a process is told, and ends; at the second it is killed as by anybody. */
+/** A soft limit of processor time: SIGXCPU tells it from a kill by somebody else. */
 const LIMITED = 'ulimit -S -t "$1"; ulimit -v "$2"; shift 2; exec "$@"';
-/** Of a shell that cannot become what it should. */
+/** Exit codes of a shell that cannot run the command. */
 const NOT_THERE = new Map([
   [126, 'EACCES'],
   [127, 'ENOENT'],
 ]);
 const OUT_OF_MEMORY = /out of core|cannot allocate memory/i;
 const FROM_OUTSIDE: ReadonlySet<string> = new Set(['SIGKILL', 'SIGTERM', 'SIGINT', 'SIGHUP']);
-/** A good signature has seven status lines and three for people. In bytes, for each. */
+/** A good signature has seven status lines and three for people. Bytes, for each of the two. */
 const MAX_LINES_BYTES = 64 * 1024;
 const OUTPUT_LIMITS = { stdout: MAX_BLOB_BYTES, stderr: MAX_LINES_BYTES };
 /** To print its version. Milliseconds. */
@@ -210,7 +210,7 @@ async function run(
       throw new ProcessStartError(COMMAND, Object.assign(new Error(), { code }));
     const said =
       signal === null ? readGpgvStatus(status.toString('utf8')) : stoppedBy(signal, seconds);
-    // Where it gives up, GPGME has gpg's word for that; the exit code tells of mere warnings too.
+    // GPGME hears from gpg if it gives up; the exit code would be the same for a warning.
     const isGivenUp = !isRejection(said) && GAVE_UP.test(stderr);
     const verdict = OUT_OF_MEMORY.test(stderr) ? tookMemory() : isGivenUp ? gaveUp() : said;
     return { verdict, untrustedPayload: stdout, complaints: stderr };

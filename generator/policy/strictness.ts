@@ -31,7 +31,7 @@ function areAmong(keyring: Keyring, others: Keyring): boolean {
   return keyring.keys.every(({ fingerprint }) => known.has(fingerprint));
 }
 
-/** From the strictest to the loosest: each takes what the ones before it take. */
+/** From the strictest to the loosest: each accepts all that the ones before it accept. */
 const BY_STRICTNESS: readonly SignedIdentity['type'][] = [
   'matchExact',
   'matchRepoDigestOrExact',
@@ -45,18 +45,18 @@ function isRuleAsStrictAs(own: SignedIdentity, other: SignedIdentity): boolean {
 }
 
 /** A policy that nodes have, for images from registries. */
-export interface StandingPolicy {
+export interface InstalledPolicy {
   /** By scope. */
   readonly scopes: ReadonlyMap<string, readonly Requirement[]>;
   readonly byDefault: readonly Requirement[];
 }
 
-/** Some images that were kept out may come in. */
+/** Some images that were kept out would now be let in. */
 export interface Loosening {
   /**
    * `replaced`: a scope loses requirements. `taken out`: a new scope asks less of its images than
-   * the one that they were held to. `left`: a scope within a new one
-   * lets through what the new one keeps out.
+   * the scope that covered them before. `left`: a scope inside a new one lets through what the new
+   * one keeps out.
    */
   readonly kind: 'replaced' | 'taken out' | 'left';
   readonly scope: string;
@@ -69,7 +69,7 @@ export interface Loosening {
 /** Compares scopes with the policy that they are put into. */
 export function findLoosenings(
   scopes: readonly Scope[],
-  standing: StandingPolicy,
+  standing: InstalledPolicy,
 ): readonly Loosening[] {
   return [
     ...scopes.flatMap((scope) => findLoosening(scope, standing) ?? []),
@@ -77,12 +77,12 @@ export function findLoosenings(
   ];
 }
 
-function findLoosening(scope: Scope, standing: StandingPolicy): Loosening | undefined {
+function findLoosening(scope: Scope, standing: InstalledPolicy): Loosening | undefined {
   const { name, requirements } = scope;
   const own = standing.scopes.get(name);
   const other = own ? name : [...scopesAround(name)].find((wide) => standing.scopes.has(wide));
   const before = standing.scopes.get(other ?? '') ?? standing.byDefault;
-  // Who adds a scope to what takes nothing wants it to take something.
+  // Whoever adds a scope to a policy that lets nothing through wants it to let something through.
   if (!own && before.some(({ type }) => type === 'unmeetable')) return undefined;
   if (isAsStrictAs(requirements, before)) return undefined;
   const kind = own ? 'replaced' : 'taken out';
@@ -93,10 +93,10 @@ function findReason(requirements: readonly Requirement[]): string | undefined {
   return requirements.flatMap((requirement) => ('what' in requirement ? requirement.what : []))[0];
 }
 
-/** What holds for all images else is no rule for scopes that are already there. */
+/** The rule for all other images does not apply to scopes that are already there. */
 function findLeft(
   scopes: readonly Scope[],
-  { scopes: standing }: StandingPolicy,
+  { scopes: standing }: InstalledPolicy,
 ): readonly Loosening[] {
   const named = scopes.filter(({ name }) => name !== '');
   const ours = new Map(named.map((scope) => [scope.name, scope]));

@@ -87,7 +87,7 @@ export function parseDirectory(directory: string): ImageDirectory | undefined {
  * named like a signature, however long it is.
  */
 export function classifyPath(path: string, budgets: PathBudgets = DEFAULT_BUDGETS): PathClass {
-  // First of all: what follows is for paths of a bounded length.
+  // First: the steps below rely on paths of a bounded length.
   const excess = findExcess(path, budgets);
   if (excess) {
     const number = numberIn(path.slice(path.lastIndexOf('/') + 1)) ?? 1;
@@ -114,21 +114,21 @@ export function classifyPath(path: string, budgets: PathBudgets = DEFAULT_BUDGET
   return { kind: 'rejected', rejection, parents: components.join('/'), number };
 }
 
-/** Whether a file at a path needs no verdict, whatever it is. */
+/** Whether a path is neither in nor named like a location, so that its file needs no verdict. */
 export function isIgnoredPath(path: string): boolean {
   return !isMeant(path);
 }
 
-/** Characters that are left of a path over its budget, at its start and at its end. */
+/** How many characters are kept at the start, and at the end, of a path over its budget. */
 const SHOWN = 100;
 
 /**
- * The path as reports name the file: one over its budget is cut, and has a hash at its end by which
- * it is still another one than all others.
+ * The path as reports show it: one over its budget is cut, and a hash at its end keeps it different
+ * from all others.
  */
 export function shortenPath(path: string, budgets: PathBudgets): string {
   if (path.length <= 2 * SHOWN || !findExcess(path, budgets)) return path;
-  // Copies: slices would keep the whole in memory.
+  // Copies: slices would keep the whole path in memory.
   const [start, end] = [path.slice(0, SHOWN), path.slice(-SHOWN)].map((part) =>
     Buffer.from(part).toString(),
   );
@@ -136,7 +136,7 @@ export function shortenPath(path: string, budgets: PathBudgets): string {
 }
 
 function findExcess(path: string, { pathDepth, pathLength }: PathBudgets): Rejection | undefined {
-  // A character has three bytes at most in UTF-8, for each unit of its length here.
+  // In UTF-8 each UTF-16 unit takes at most three bytes.
   if (path.length > pathLength / 3) {
     const bytes = Buffer.byteLength(path);
     if (bytes > pathLength) {
