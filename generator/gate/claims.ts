@@ -143,12 +143,12 @@ function quote(text: string): string {
   return clip(JSON.stringify(text));
 }
 
-/** Messages stay one readable line whatever the payload holds. */
+/** Keeps messages one readable line, whatever the payload holds. */
 function clip(json: string): string {
   return json.length <= 80 ? json : `${json.slice(0, 77)}…`;
 }
 
-/** Longer payloads are not as usual. Bytes. */
+/** A longer payload is not usual. Bytes. */
 const MAX_USUAL_BYTES = 2048;
 /**
  * Strings are of printable ASCII without `"` and `\`, which stands for itself in JSON; a creator is

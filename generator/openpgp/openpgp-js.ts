@@ -1,5 +1,5 @@
-// The first engine: the one file that knows OpenPGP.js. It reads keys, and verifies plain
-// messages by plain keys, in process. Only its "yes" is a verdict; a "no" is a reason to ask gpgv.
+// The first engine, and the only file that knows OpenPGP.js. It reads keys, and verifies plain messages
+// by plain keys, in process. Only its "yes" is a verdict; a "no" is a reason to ask gpgv.
 import { createHash } from 'node:crypto';
 import {
   type Key,
@@ -45,13 +45,13 @@ export interface SigningKey {
   readonly bits: number | undefined;
   /** Milliseconds since 1970; Infinity if never or not known. */
   readonly expiresAt: number;
-  /** When it last said something of itself: before, it may be read otherwise. Milliseconds since 1970. */
+  /** The date of its newest self-signature: earlier, it may be read differently. Milliseconds since 1970. */
   readonly certifiedAt: number;
-  /** Whether all engines read the key alike: else only gpgv's word counts. */
+  /** Whether all engines read the key alike; if not, only gpgv's verdict counts. */
   readonly isPlain: boolean;
   /** For signatures by RSA; undefined for keys of another kind. */
   readonly rsa: RsaKey | undefined;
-  /** Why OpenPGP.js does not take a plain key for one that may sign as of `now`, if so. */
+  /** Why OpenPGP.js says that a plain key may not sign as of `now`; undefined if it may. */
   readonly findRefusal: (now: Date) => Promise<Rejection | undefined>;
 }
 
@@ -120,7 +120,7 @@ const PLAIN_CURVES: ReadonlySet<string> = new Set([
 /** Below, OpenPGP.js refuses what nodes take. */
 const PLAIN_RSA_BITS = 2048;
 const SIGNING_FLAG = enums.keyFlags.signData;
-/** For nodes a revocation counts whatever its date. */
+/** Nodes respect a revocation whatever its date. */
 const END_OF_TIME = new Date(LAST_SECOND * 1000);
 
 /** A key on its way into a keyring. */
@@ -267,9 +267,9 @@ function toSigningKeys({ block, parsed }: ReadKey): readonly SigningKey[] {
 interface KeyTerms {
   readonly expiresAt: number;
   readonly maySign: boolean;
-  /** Whether it does not say that the key may not. */
+  /** Whether it does not forbid the key to sign. */
   readonly mightSign: boolean;
-  /** Whether there is one way only to read them. */
+  /** Whether there is only one way to read them. */
   readonly isUnambiguous: boolean;
 }
 
@@ -299,7 +299,7 @@ function readBindings(subkey: Subkey): KeyTerms {
   return { ...terms, isUnambiguous: terms.isUnambiguous && newest?.embeddedSignature !== null };
 }
 
-/** Of all that a key and its part say of themselves. Milliseconds since 1970. */
+/** The newest date of all self-signatures of a key and its part. Milliseconds since 1970. */
 function newestDate(key: Key, part: Key | Subkey | undefined): number {
   const certifications = key.users.flatMap(({ selfCertifications }) => selfCertifications);
   const bindings = part && 'bindingSignatures' in part ? part.bindingSignatures : [];
@@ -334,7 +334,7 @@ function hasPlainAlgorithm(part: Key | Subkey): boolean {
   return bits === undefined ? PLAIN_CURVES.has(curve ?? '') : bits >= PLAIN_RSA_BITS;
 }
 
-/** Encryption subkeys are not plain either, but sign nothing. */
+/** Encryption subkeys are not plain either, but they sign nothing. */
 function needsGpgv({ isPlain, parsed, fingerprint }: SigningKey): boolean {
   if (isPlain) return false;
   const part = parsed?.getKeys().find((found) => fingerprintOf(found) === fingerprint);
@@ -378,8 +378,8 @@ async function isSubkeyRevoked(subkey: Subkey, primary: Key): Promise<boolean> {
 }
 
 /**
- * Verifies a plain message by a plain key, as of `now`; undefined if it is good, else why it is
- * not said to be.
+ * Verifies a plain message by a plain key, as of `now`; undefined if it is good, else the reason
+ * against it.
  */
 export async function verifyPlain(
   message: PlainMessage,
@@ -418,8 +418,8 @@ async function verifyWithOpenpgpJs(
 }
 
 /**
- * Gives the question whether OpenPGP.js takes a plain key for one that may sign, as of a moment.
- * The answer stays: such a key is not revoked, and whether it has expired is asked elsewhere.
+ * Makes the function that asks OpenPGP.js whether a plain key may sign as of a given time. A "yes" is
+ * kept: such a key is not revoked, and its expiry is checked elsewhere.
  */
 function askOnce(key: Key | undefined, part: Key | Subkey | undefined): SigningKey['findRefusal'] {
   let goodSince = Infinity;

@@ -1,5 +1,5 @@
-// RSA signatures of plain messages, by Node's own cryptography: what OpenPGP.js would have it
-// compute too, after taking the message apart once more for several times the cost.
+// RSA signatures of plain messages, by Node's own cryptography. OpenPGP.js would have Node compute the
+// same, but take the message apart once more, at several times the cost.
 import { type KeyObject, createPublicKey, hash, verify } from 'node:crypto';
 import { bigEndian } from './packets/packets.ts';
 import type { PlainMessage } from './packets/plain-message.ts';
@@ -37,7 +37,7 @@ export function readRsaKey(packetBody: Uint8Array): RsaKey | undefined {
   }
 }
 
-/** What is to be computed for one signature; it can be handed to another thread. */
+/** All that it takes to compute one signature; it can be handed to another thread. */
 export interface RsaTask {
   readonly key: KeyObject;
   /** As Node calls it. */
@@ -60,8 +60,8 @@ export function isSignedByRsa(message: PlainMessage, key: RsaKey): boolean {
 }
 
 /**
- * What says whether a key made the signature of a plain message of version 4 (RFC 9580, section
- * 5.2.4); undefined where it cannot have.
+ * The computation that tells whether a key made the signature of a plain message of version 4 (RFC
+ * 9580, section 5.2.4); undefined if the key cannot have made it.
  */
 export function toRsaTask(message: PlainMessage, key: RsaKey): RsaTask | undefined {
   const { hashAlgorithm, publicKeyAlgorithm, signedFields, digestStart } = message.signature;

@@ -24,7 +24,8 @@ const NEWLINE = 0x0a;
 const OPENPGP_FIRST_BYTES: ReadonlySet<number> = new Set([
   0xa0, 0xa1, 0xa2, 0xa3, 0xc8, 0x90, 0x91, 0x92, 0xc4, 0x88, 0x89, 0x8a, 0x8b, 0xc2, 0x3d,
 ]);
-/** Says whether a file of this size is read at all; asked before its bytes are. */
+
+/** Checks the size of a file, before its bytes are read. */
 export function checkBlobSize(bytes: number): Rejection | undefined {
   if (bytes === 0) return breaking('empty', 'expected an OpenPGP message, got 0 bytes');
   if (bytes > MAX_BLOB_BYTES) {
@@ -124,7 +125,7 @@ function isSigstoreMember({ name, json }: Member): boolean {
   }
 }
 
-/** Both ways: a few letters beyond ASCII have one of these as their other case. */
+/** Both ways: a few letters beyond ASCII are the other case of an ASCII letter. */
 function foldCase(name: string): string {
   return name.toUpperCase().toLowerCase();
 }

@@ -10,7 +10,7 @@ export type SignedIdentity =
   | { readonly type: 'exactRepository'; readonly repository: DockerReference }
   | { readonly type: 'remapIdentity'; readonly prefix: string; readonly signedPrefix: string };
 
-/** What nodes go by where nothing is configured. */
+/** The rule that nodes use if nothing is configured. */
 export const DEFAULT_IDENTITY: SignedIdentity = { type: 'matchRepoDigestOrExact' };
 
 /** Whether a signature of `identity` is good for `image`, which has a tag or a digest. */
@@ -51,8 +51,8 @@ function isSameReference(a: DockerReference, b: DockerReference): boolean {
 }
 
 /**
- * The image under its other name; itself if it does not lie below the prefix, undefined where that
- * is no name.
+ * The image under its other name: itself if it does not lie below the prefix, undefined if the result
+ * is no valid name.
  */
 export function remapReference(
   image: DockerReference,
