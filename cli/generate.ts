@@ -7,7 +7,7 @@ import { formatText } from './check/format-text.ts';
 import { hasColour, type World } from './base/process-io.ts';
 import type { Settings } from './base/options.ts';
 import { tellRefused } from './inputs/tell-refused.ts';
-import { messageOf } from '../generator/terms/message-of.ts';
+import { messageOf } from '../generator/terms/errors.ts';
 
 /**
  * `lookaside generate SOURCE --out DIR`. Faults are told on standard error; they fail the

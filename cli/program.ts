@@ -14,7 +14,7 @@ import {
 import { readSettings } from './base/read-settings.ts';
 import { readVersion } from './base/read-version.ts';
 import { write, withoutColour, type World } from './base/process-io.ts';
-import { suggest } from '../generator/terms/suggest.ts';
+import { suggest } from '../generator/terms/text.ts';
 
 interface CommandForm {
   readonly summary: string;

@@ -7,7 +7,7 @@ import {
   type ShownVerdict,
 } from '../generator/explain/describe-signature.ts';
 import { MAX_BLOB_BYTES } from '../generator/openpgp/signature-file.ts';
-import { messageOf } from '../generator/terms/message-of.ts';
+import { messageOf } from '../generator/terms/errors.ts';
 import { formatJson, toPrintable } from '../generator/terms/text.ts';
 import { toBudgets } from './base/budget-options.ts';
 import type { Settings } from './base/options.ts';

@@ -5,7 +5,7 @@ import type { Policy } from '../generator/policy/policy.ts';
 import type { Source } from '../generator/sources/source.ts';
 import type { SignatureStore } from '../generator/store/store.ts';
 import type { ProgramLog } from '../generator/system/program-log.ts';
-import { messageOf } from '../generator/terms/message-of.ts';
+import { messageOf } from '../generator/terms/errors.ts';
 import { toPrintable } from '../generator/terms/text.ts';
 import { DeferredApp } from './deferred-app.ts';
 import type { Generation } from './follow/generations.ts';
@@ -261,8 +261,11 @@ function createLookups(options: ServerOptions, parts: Parts): Lookups {
       const { method = '', url: target = '', httpVersion, headers } = request;
       const { referer, 'user-agent': userAgent } = headers;
       const client = clientAddress(request);
-      const isPlain = false;
-      noteAnswer({ client, method, target, isPlain, httpVersion, referer, userAgent }, answer);
+      const needsNoEscape = false;
+      noteAnswer(
+        { client, method, target, needsNoEscape, httpVersion, referer, userAgent },
+        answer,
+      );
     },
   });
   return {

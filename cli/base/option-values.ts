@@ -1,6 +1,6 @@
 // The forms of values that options take, each with what a wrong one gets.
 import { z } from 'zod';
-import { signedIdentitySchema } from '../../generator/policy/signed-identity-schema.ts';
+import { signedIdentitySchema } from '../../generator/policy/signed-identity.ts';
 import {
   MAX_NAME_LENGTH,
   isNamePrefix,

@@ -15,7 +15,7 @@ import {
   variableOf,
 } from './options.ts';
 import { isServiceLink } from './service-links.ts';
-import { suggest } from '../../generator/terms/suggest.ts';
+import { suggest } from '../../generator/terms/text.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 

@@ -1,4 +1,4 @@
-import { hintOf, messageOf } from '../../generator/terms/message-of.ts';
+import { hintOf, messageOf } from '../../generator/terms/errors.ts';
 import { toLine } from '../../generator/terms/text.ts';
 
 /** Wrong use, or a disk, network or program that fails: told in one line, exit code 2. */

@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises';
-import { createJudge } from '../../generator/gate/judge.ts';
+import { PolicyJudge } from '../../generator/gate/judge.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
 import { createDirectoryPass } from '../../generator/sources/directory/directory-pass.ts';
 import {
@@ -82,7 +82,7 @@ async function withRun<Result>(
     if (warning !== undefined) world.stderr.write(`lookaside: warning: ${warning}\n`);
     ending.addEventListener('abort', () => void engines.close());
     const { openMessage } = engines;
-    const judge = createJudge({
+    const judge = new PolicyJudge({
       policy,
       openMessage,
       expiryWarning: settings['expiry-warning'],

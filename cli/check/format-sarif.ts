@@ -3,9 +3,8 @@
 import { createHash } from 'node:crypto';
 import type { Log, ReportingDescriptor, Result, Run } from 'sarif';
 import type { CheckReport } from '../../generator/store/report.ts';
-import { parseUrl } from '../../generator/terms/parse-url.ts';
 import { REJECTIONS } from '../../generator/terms/rejection.ts';
-import { formatJson } from '../../generator/terms/text.ts';
+import { formatJson, parseUrl } from '../../generator/terms/text.ts';
 import {
   NO_KEYS,
   type Finding,

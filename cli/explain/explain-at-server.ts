@@ -1,9 +1,8 @@
 // Asks a running server why it has no good signature for an image.
 import { formatReference } from '../../generator/policy/signed-identity.ts';
 import type { DockerReference } from '../../generator/terms/image-name.ts';
-import { messageOf } from '../../generator/terms/message-of.ts';
-import { parseUrl } from '../../generator/terms/parse-url.ts';
-import { toLine } from '../../generator/terms/text.ts';
+import { messageOf } from '../../generator/terms/errors.ts';
+import { toLine, parseUrl } from '../../generator/terms/text.ts';
 import { Complaint } from '../base/usage-error.ts';
 import { type ServerAnswer, answerSchema, refusalSchema } from './explain-answer.ts';
 
@@ -77,13 +76,13 @@ function toQuestion(server: URL, image: DockerReference, hexes: readonly string[
   url.pathname = `${url.pathname.replace(/\/+$/, '')}/explain.json`;
   url.search = new URLSearchParams([
     ['image', formatReference(image)],
-    ...hexes.map((hex) => ['digest', toDigest(hex)]),
+    ...hexes.map((digestHex) => ['digest', toDigest(digestHex)]),
   ]).toString();
   return url;
 }
 
-function toDigest(hex: string | undefined): string {
-  return `sha256:${hex}`;
+function toDigest(digestHex: string | undefined): string {
+  return `sha256:${digestHex}`;
 }
 
 interface Answered {

@@ -35,10 +35,10 @@ export async function explainAtSource(
   world: World,
 ): Promise<SourceAnswer> {
   const answer = withChecked(location, settings, world, async ({ source, ...checked }) => {
-    const rejectedOf = (hex: string) => checked.store.rejectedOf(hex);
+    const rejectedOf = (digestHex: string) => checked.store.rejectedOf(digestHex);
     const evidence = { ...checked, rejectedOf, now: new Date() };
     const images: ExplainedImage[] = [];
-    for (const hex of hexes) images.push(await explainImage(image, hex, evidence));
+    for (const digestHex of hexes) images.push(await explainImage(image, digestHex, evidence));
     return { source, images };
   });
   return answer.catch((cause: unknown) => {

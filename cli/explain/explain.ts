@@ -3,8 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import type { ExplainedImage } from '../../generator/explain/explain-image.ts';
 import { formatReference } from '../../generator/policy/signed-identity.ts';
-import type { DockerReference } from '../../generator/terms/image-name.ts';
-import { parsePulledImage } from '../../generator/terms/pulled-image.ts';
+import { type DockerReference, parsePulledImage } from '../../generator/terms/image-name.ts';
 import type { OptionName, Settings } from '../base/options.ts';
 import { Complaint } from '../base/usage-error.ts';
 import { write, type World } from '../base/process-io.ts';
@@ -15,7 +14,7 @@ import { explainAtServer, parseServer } from './explain-at-server.ts';
 import { checkPlace, explainAtSource } from './explain-at-source.ts';
 import { type Explanation, formatExplained } from './format-explained.ts';
 import { readPlatforms } from './read-platforms.ts';
-import { messageOf } from '../../generator/terms/message-of.ts';
+import { messageOf } from '../../generator/terms/errors.ts';
 
 const AUTHFILE_HINT = 'make one with `skopeo login --authfile FILE REGISTRY`';
 
@@ -62,7 +61,10 @@ async function explainImageOf(
   if (settings.authfile !== undefined) await checkAuthfile(settings.authfile);
   if (typeof place === 'string') await checkPlace(place, settings);
   const { registry, list, manifests } = await readPlatforms(image, settings, world);
-  const hexes = [...manifests.map(({ hex }) => hex), ...(list === undefined ? [] : [list])];
+  const hexes = [
+    ...manifests.map(({ digestHex }) => digestHex),
+    ...(list === undefined ? [] : [list]),
+  ];
   const { images, ...origin } =
     typeof place === 'string'
       ? await explainAtSource(place, image, hexes, settings, world)

@@ -25,7 +25,7 @@ export interface Instance {
   /** `os/architecture[/variant]`, or ANY_OTHER. */
   readonly platform: string;
   /** Of its digest: 64 lower-case hexadecimal digits. */
-  readonly hex: string;
+  readonly digestHex: string;
   /** Whether it is a list again, which nodes refuse. */
   readonly isList: boolean;
 }
@@ -34,7 +34,7 @@ export interface Instance {
 export const ANY_OTHER = 'any other';
 
 export interface Manifest {
-  readonly hex: string;
+  readonly digestHex: string;
   /** Of a list, those that nodes can choose; undefined for a manifest that is none. */
   readonly instances: readonly Instance[] | undefined;
 }
@@ -64,10 +64,12 @@ export function parseManifest(untrustedBytes: Uint8Array): Manifest | undefined 
   const found = manifestSchema.safeParse(parseJson(untrustedBytes));
   if (!found.success) return undefined;
   const { mediaType, manifests } = found.data;
-  const hex = createHash('sha256').update(digestedBytes(untrustedBytes, found.data)).digest('hex');
+  const digestHex = createHash('sha256')
+    .update(digestedBytes(untrustedBytes, found.data))
+    .digest('hex');
   // An index need not name its type.
   const isList = mediaType === undefined ? manifests !== undefined : LISTS.has(mediaType);
-  return { hex, instances: isList ? readInstances(manifests ?? [], mediaType) : undefined };
+  return { digestHex, instances: isList ? readInstances(manifests ?? [], mediaType) : undefined };
 }
 
 /** Of entries for one platform nodes choose the first. */
@@ -83,8 +85,8 @@ function readInstances(entries: readonly unknown[], type: string | undefined): r
       ? [parts.os, parts.architecture, parts.variant].filter(Boolean).join('/')
       : ANY_OTHER;
     if (instances.has(platform)) continue;
-    const hex = digest.slice('sha256:'.length);
-    instances.set(platform, { platform, hex, isList: LISTS.has(mediaType) });
+    const digestHex = digest.slice('sha256:'.length);
+    instances.set(platform, { platform, digestHex, isList: LISTS.has(mediaType) });
   }
   return [...instances.values()];
 }

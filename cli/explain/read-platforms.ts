@@ -18,7 +18,7 @@ export interface Pulled {
   readonly manifests: readonly PulledManifest[];
 }
 
-export interface PulledManifest extends Pick<Instance, 'hex'> {
+export interface PulledManifest extends Pick<Instance, 'digestHex'> {
   /** Null where all nodes get the same manifest. */
   readonly platform: string | null;
 }
@@ -57,24 +57,24 @@ export async function readPlatforms(
     const hint = `look at it with \`skopeo inspect --raw docker://${name}\``;
     throw new Complaint(`expected a manifest for ${name}, got something else`, hint);
   }
-  const { hex, instances } = manifest;
-  if (image.digest !== undefined && image.digest !== `sha256:${hex}`) {
-    const message = `expected the manifest with ${image.digest}, got one with sha256:${hex}`;
+  const { digestHex, instances } = manifest;
+  if (image.digest !== undefined && image.digest !== `sha256:${digestHex}`) {
+    const message = `expected the manifest with ${image.digest}, got one with sha256:${digestHex}`;
     throw new Complaint(
       message,
       `${image.host} or a mirror gives out other bytes; nodes refuse them`,
     );
   }
   if (!instances) {
-    if (wanted.length === 0) return toPulled('asked', hex);
+    if (wanted.length === 0) return toPulled('asked', digestHex);
     const hint = 'leave out --platform: nodes of every platform get this manifest';
     throw new Complaint(`${name} is one manifest, not a list for several platforms`, hint);
   }
-  return { registry: 'asked', list: hex, manifests: pick(name, instances, wanted) };
+  return { registry: 'asked', list: digestHex, manifests: pick(name, instances, wanted) };
 }
 
-function toPulled(registry: Pulled['registry'], hex: string): Pulled {
-  return { registry, list: undefined, manifests: [{ platform: null, hex }] };
+function toPulled(registry: Pulled['registry'], digestHex: string): Pulled {
+  return { registry, list: undefined, manifests: [{ platform: null, digestHex }] };
 }
 
 function pick(

@@ -6,7 +6,7 @@ import {
   type OpenMessage,
   createOpenMessage,
 } from '../../generator/openpgp/open-message.ts';
-import { createRsaVerifier } from '../../generator/openpgp/rsa-in-thread.ts';
+import { RsaVerifier } from '../../generator/openpgp/rsa-in-thread.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
 import type { Budgets } from '../../generator/terms/budgets.ts';
 import type { Environment } from '../base/read-settings.ts';
@@ -33,7 +33,7 @@ export async function openEngines(
   const gpgv = await openGpgv(options).catch((error: unknown) => {
     throw explainTemporary(error);
   });
-  const rsa = createRsaVerifier();
+  const rsa = new RsaVerifier();
   return {
     openMessage: createOpenMessage(gpgv, rsa.isSignedByRsa),
     id: `lookaside ${readVersion()}, gpgv ${gpgv?.version ?? 'none'}, paths ${pathDepth} ${pathLength}`,
@@ -72,7 +72,7 @@ export async function openLastingEngines(
   await gpgv.lookAgain().catch((error: unknown) => {
     throw explainTemporary(error);
   });
-  const rsa = createRsaVerifier();
+  const rsa = new RsaVerifier();
   return {
     openMessage: createOpenMessage(gpgv, rsa.isSignedByRsa),
     id: `lookaside ${readVersion()}, paths ${pathDepth} ${pathLength}`,

@@ -1,6 +1,6 @@
 import { readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { messageOf } from '../../generator/terms/message-of.ts';
+import { messageOf } from '../../generator/terms/errors.ts';
 import { parseSource } from '../../generator/sources/parse-source.ts';
 import type { Source } from '../../generator/sources/source.ts';
 import { makeScratchDirectory } from '../../generator/system/scratch-directory.ts';

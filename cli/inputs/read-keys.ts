@@ -2,7 +2,7 @@ import { readFile, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KeyFileError, type Keyring, readKeyring } from '../../generator/openpgp/openpgp-js.ts';
 import { Complaint } from '../base/usage-error.ts';
-import { messageOf } from '../../generator/terms/message-of.ts';
+import { messageOf } from '../../generator/terms/errors.ts';
 
 /** A private key among public ones is no mere slip: the file may be handed out, or was. */
 export const PRIVATE_KEY_HINT =

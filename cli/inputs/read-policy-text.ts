@@ -7,7 +7,7 @@ import {
   findPrivateData,
   parsePolicyFile,
 } from '../../generator/policy/policy-json.ts';
-import { messageOf } from '../../generator/terms/message-of.ts';
+import { messageOf } from '../../generator/terms/errors.ts';
 import { Complaint } from '../base/usage-error.ts';
 import { PRIVATE_KEY_HINT } from './read-keys.ts';
 

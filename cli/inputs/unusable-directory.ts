@@ -1,5 +1,5 @@
 // Directories that are not given but needed: the state directory, and the one for what is temporary.
-import { hintOf, messageOf } from '../../generator/terms/message-of.ts';
+import { hintOf, messageOf } from '../../generator/terms/errors.ts';
 import { Complaint } from '../base/usage-error.ts';
 
 /** What the system, or git in its words, says of a directory that cannot be written. */

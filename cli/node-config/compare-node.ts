@@ -1,6 +1,6 @@
 // `lookaside node-config --check ROOT` and `--diff DIR`: what nodes have, beside what they should.
 import { stat } from 'node:fs/promises';
-import { messageOf } from '../../generator/terms/message-of.ts';
+import { messageOf } from '../../generator/terms/errors.ts';
 import type { Settings } from '../base/options.ts';
 import type { World } from '../base/process-io.ts';
 import { Complaint } from '../base/usage-error.ts';

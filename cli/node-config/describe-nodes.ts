@@ -7,7 +7,7 @@ import {
 } from '../../generator/nodes/node-files.ts';
 import type { PolicyJson } from '../../generator/nodes/policy-file.ts';
 import type { StoreUrl } from '../../generator/nodes/store-url.ts';
-import { messageOf } from '../../generator/terms/message-of.ts';
+import { messageOf } from '../../generator/terms/errors.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
 import { Complaint } from '../base/usage-error.ts';
 import type { Settings } from '../base/options.ts';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { FILE_HEADERS_ONLY, createTwoFilesPatch } from 'diff';
-import type { Found } from '../../generator/nodes/check/node-state.ts';
+import type { FoundContent } from '../../generator/nodes/check/node-state.ts';
 import type { NodeFile } from '../../generator/nodes/node-file.ts';
 import { type PolicyJson, readPolicyJson } from '../../generator/nodes/policy-file.ts';
 import {
@@ -59,7 +59,7 @@ async function readExisting(
 const MAX_EDITS = 5000;
 
 /** The difference of one file; undefined if there is none. */
-function createPatch({ path, bytes }: NodeFile, found: Found): string | undefined {
+function createPatch({ path, bytes }: NodeFile, found: FoundContent): string | undefined {
   if (found.kind === 'unreadable') return `File ${path} is ${found.reason}\n`;
   if (found.kind === 'file' && Buffer.from(bytes).equals(found.bytes)) return undefined;
   const isPrivate = found.kind === 'file' && holdsPrivateKey(found.bytes);

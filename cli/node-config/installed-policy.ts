@@ -1,11 +1,11 @@
 // The policy.json that nodes have now: compared with ours, and merged into.
-import { messageOf } from '../../generator/terms/message-of.ts';
+import { messageOf } from '../../generator/terms/errors.ts';
 import { type PolicyJson, readPolicyJson } from '../../generator/nodes/policy-file.ts';
 import {
   type Loosening,
-  type StandingPolicy,
+  type InstalledPolicy,
   findLoosenings,
-} from '../../generator/policy/loosenings.ts';
+} from '../../generator/policy/strictness.ts';
 import type { Requirement, Policy } from '../../generator/policy/policy.ts';
 import type { UnreadRequirement } from '../../generator/policy/policy-json.ts';
 import { Complaint } from '../base/usage-error.ts';
@@ -33,7 +33,7 @@ export async function readStandingPolicy(
   { scopes }: PolicyText,
   { transports }: PolicyJson,
   root: string,
-): Promise<StandingPolicy> {
+): Promise<InstalledPolicy> {
   const read = [...scopes].map(async ([name, unread]) => {
     const requirements = unread.map(async (one) => readRequirement(file, one, root));
     return [name, await Promise.all(requirements)] as const;

@@ -3,7 +3,7 @@ import { findKeyPaths } from '../../generator/nodes/check/inspect-policy.ts';
 import {
   parsePasswdHomes,
   type ClosedEntry,
-  type Found,
+  type FoundContent,
   type FoundConfig,
   type FoundDirectory,
   type NodeState,
@@ -29,7 +29,7 @@ export interface ReadNode {
 
 /** Reads a node by its root or, if rootless, by a home directory. */
 export async function readNode(inside: Inside, isRootless: boolean): Promise<ReadNode> {
-  const keyFiles = new Map<string, Found>();
+  const keyFiles = new Map<string, FoundContent>();
   const readConfigAndKeys = async (directory: string): Promise<FoundConfig> => {
     const config = await readConfig(inside, directory);
     for (const path of findKeyPaths(config.policy)) {
@@ -67,7 +67,7 @@ async function findClosed(
   return [...closed.values()];
 }
 
-function isForbidden(found: Found | FoundDirectory): boolean {
+function isForbidden(found: FoundContent | FoundDirectory): boolean {
   return found.kind === 'unreadable' && found.reason === FORBIDDEN;
 }
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { NodeFile } from '../../generator/nodes/node-file.ts';
 import { signedScopes } from '../../generator/nodes/node-files.ts';
 import { readPolicyJson } from '../../generator/nodes/policy-file.ts';
-import { findLoosenings } from '../../generator/policy/loosenings.ts';
+import { findLoosenings } from '../../generator/policy/strictness.ts';
 import {
   type Policy,
   type Requirement,

@@ -4,16 +4,17 @@
 import { type Stats, constants } from 'node:fs';
 import { lstat, open, readdir, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ClosedEntry, Found } from '../../generator/nodes/check/node-state.ts';
-import { messageOf } from '../../generator/terms/message-of.ts';
+import type { ClosedEntry, FoundContent } from '../../generator/nodes/check/node-state.ts';
+import { messageOf } from '../../generator/terms/errors.ts';
 
 /** Names in a directory, sorted. */
 export type FoundNames =
-  { readonly kind: 'names'; readonly names: readonly string[] } | Exclude<Found, { kind: 'file' }>;
+  | { readonly kind: 'names'; readonly names: readonly string[] }
+  | Exclude<FoundContent, { kind: 'file' }>;
 
 export interface Inside {
   /** At most so many bytes; {@link MAX_FILE_BYTES} unless told. */
-  readonly readFile: (path: string, limit?: number) => Promise<Found>;
+  readonly readFile: (path: string, limit?: number) => Promise<FoundContent>;
   readonly readNames: (path: string) => Promise<FoundNames>;
   /** Where a path leads, relative to the root, without links; itself if that cannot be said. */
   readonly follow: (path: string) => Promise<string>;
@@ -151,7 +152,7 @@ function tooLarge(): UnreadableError {
   return new UnreadableError('one of more bytes than are read here');
 }
 
-function toFailure(error: unknown): Exclude<Found, { kind: 'file' }> {
+function toFailure(error: unknown): Exclude<FoundContent, { kind: 'file' }> {
   if (error instanceof UnreadableError) return { kind: 'unreadable', reason: error.message };
   const code = error instanceof Error && 'code' in error ? String(error.code) : messageOf(error);
   switch (code) {

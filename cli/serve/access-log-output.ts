@@ -2,7 +2,7 @@
 // stop the server: lines are lost then, and operators are told until they are written again.
 import { pino } from 'pino';
 import type { ProgramLog } from '../../generator/system/program-log.ts';
-import { messageOf } from '../../generator/terms/message-of.ts';
+import { messageOf } from '../../generator/terms/errors.ts';
 import type { LineSink } from '../../server/lookups/access-log.ts';
 import type { Troubles } from '../../server/troubles/troubles.ts';
 

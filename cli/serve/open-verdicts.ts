@@ -1,6 +1,5 @@
 import { mkdir, stat } from 'node:fs/promises';
-import { hasCode } from '../../generator/terms/has-code.ts';
-import { messageOf } from '../../generator/terms/message-of.ts';
+import { hasCode, messageOf } from '../../generator/terms/errors.ts';
 import {
   type VerdictFile,
   openVerdictFile,

@@ -1,7 +1,7 @@
 // What a server reads at its start, and again at SIGHUP.
 import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
-import { messageOf } from '../../generator/terms/message-of.ts';
+import { messageOf } from '../../generator/terms/errors.ts';
 import type { TlsFiles } from '../../server/listen/listener.ts';
 import type { Reloadable } from '../../server/start-server.ts';
 import type { Settings } from '../base/options.ts';

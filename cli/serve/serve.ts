@@ -9,7 +9,7 @@ import type { ImageFile } from '../../generator/store/checkpoint/checkpoint.ts';
 import type { VerdictFile } from '../../generator/store/checkpoint/verdict-file.ts';
 import { processStarts } from '../../generator/system/process-starts.ts';
 import { type ProgramLog, createProgramLog } from '../../generator/system/program-log.ts';
-import { messageOf } from '../../generator/terms/message-of.ts';
+import { messageOf } from '../../generator/terms/errors.ts';
 import { Reload } from '../../server/follow/reload.ts';
 import {
   type Reloadable,

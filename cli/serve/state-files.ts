@@ -7,7 +7,7 @@ import type { Source } from '../../generator/sources/source.ts';
 import type { ImageFile } from '../../generator/store/checkpoint/checkpoint.ts';
 import { createImageWriter } from '../../generator/store/checkpoint/image-writer.ts';
 import type { ProgramLog } from '../../generator/system/program-log.ts';
-import { messageOf } from '../../generator/terms/message-of.ts';
+import { messageOf } from '../../generator/terms/errors.ts';
 import { OlderFiles } from '../../server/follow/older-files.ts';
 import { TriedCommit } from '../../server/follow/tried-commit.ts';
 import { RefusedFile } from '../../server/refused/refused-file.ts';

@@ -1,11 +1,11 @@
 import type { HistoryCommit } from '../sources/source.ts';
 import { parseDockerReference } from '../terms/image-name.ts';
-import { type Location, formatLocation, parseLocation } from '../terms/location.ts';
+import { type ImageDirectory, formatLocation, parseDirectory } from '../terms/location.ts';
 import type { RejectionCode } from '../terms/rejection.ts';
 import type { Reason, SignedImage } from './reason.ts';
 import type { Signature } from '../gate/judge.ts';
 import type { SignatureStore } from '../store/store.ts';
-import { formatTime } from '../terms/format-time.ts';
+import { formatTime } from '../terms/text.ts';
 
 /** A reason before it is put in words. */
 type UnwordedReason = Reason extends infer Whole
@@ -34,7 +34,7 @@ const ABBREVIATED = 12;
 
 /** Puts what was found at a place in words. */
 export function describeReason(
-  place: Location,
+  place: ImageDirectory,
   found: UnwordedReason,
   circumstances: Circumstances = {},
 ): Reason {
@@ -48,7 +48,7 @@ export function describeReason(
   };
 }
 
-function wordsFor(place: Location, found: UnwordedReason, { removal }: Circumstances): Words {
+function wordsFor(place: ImageDirectory, found: UnwordedReason, { removal }: Circumstances): Words {
   switch (found.code) {
     case 'quarantined': {
       const [file] = found.files;
@@ -104,7 +104,7 @@ function describeRemoval({ id, author, date }: HistoryCommit, removal: Removal |
   };
 }
 
-function describeElsewhere(place: Location, images: readonly SignedImage[]): Words {
+function describeElsewhere(place: ImageDirectory, images: readonly SignedImage[]): Words {
   const [other] = images;
   const there = other?.repository ?? '';
   const message = `the digest is signed in ${there}, as ${other?.identity}`;
@@ -132,12 +132,12 @@ function nameOf(prefix: string): string {
 
 /** An image by the newest of its signatures; undefined where a directory has none. */
 export function describeImage(store: SignatureStore, directory: string): SignedImage | undefined {
-  const place = parseLocation(formatLocation(directory, 1));
+  const place = parseDirectory(directory);
   const newest = findNewest(store.signaturesIn(directory));
   if (!place || !newest) return undefined;
   return {
     repository: place.repository,
-    digest: `sha256:${place.hex}`,
+    digest: `sha256:${place.digestHex}`,
     identity: newest.claims.dockerReference,
     signer: newest.signer?.primaryFingerprint ?? null,
     signedAt: formatTime(newest.signedAt),

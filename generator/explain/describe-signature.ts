@@ -1,7 +1,7 @@
 // What one signature file says, with or without keys; for people who look at a single file.
 import { MAX_BLOB_BYTES, parseBlob } from '../openpgp/signature-file.ts';
 import { parseClaims } from '../gate/claims.ts';
-import { formatTime } from '../terms/format-time.ts';
+import { formatTime } from '../terms/text.ts';
 import { type Warning, warnOfSignature } from '../gate/judge.ts';
 import { nameAlgorithms } from '../openpgp/algorithms.ts';
 import type { OpenMessage, Signer } from '../openpgp/open-message.ts';

@@ -3,7 +3,7 @@
 import type { Signature } from '../gate/judge.ts';
 import { type Policy, type Scope, findScope } from '../policy/policy.ts';
 import { formatReference } from '../policy/signed-identity.ts';
-import { formatTime } from '../terms/format-time.ts';
+import { formatTime } from '../terms/text.ts';
 import type { DockerReference } from '../terms/image-name.ts';
 import { formatLocation, formatDirectory } from '../terms/location.ts';
 import { findFault } from './find-fault.ts';
@@ -52,22 +52,22 @@ export interface ExplainOptions extends Evidence {
   readonly now: Date;
 }
 
-/** `image` has a tag or a digest, as it would be pulled; `hex` is the digest of its manifest. */
+/** `image` has a tag or a digest, as it would be pulled; `digestHex` is the digest of its manifest. */
 export async function explainImage(
   image: DockerReference,
-  hex: string,
+  digestHex: string,
   options: ExplainOptions,
 ): Promise<ExplainedImage> {
   const { policy, store, now } = options;
   const scope = findScope(policy, image);
   const pull = scope && { policy, scope, image, now };
-  const directory = findDirectory(scope, image, hex);
+  const directory = findDirectory(scope, image, digestHex);
   const signatures = store.signaturesIn(directory);
   const obstacle = pull ? findObstacle(pull, signatures) : noScope(image);
   const reason = await findReason(directory, obstacle, options);
   return {
     image: formatReference(image),
-    digest: `sha256:${hex}`,
+    digest: `sha256:${digestHex}`,
     verdict: toVerdict(reason),
     scope: scope?.name ?? null,
     directory,
@@ -83,7 +83,7 @@ export async function explainImage(
   };
 }
 
-interface Served {
+interface ServedPlace {
   readonly policy: Policy;
   readonly servedAs: string;
   readonly fault: string | undefined;
@@ -91,7 +91,7 @@ interface Served {
 
 function describeSignature(
   { claims, signer, signedAt, warnings }: Signature,
-  { policy, servedAs, fault }: Served,
+  { policy, servedAs, fault }: ServedPlace,
 ): FoundSignature {
   const keys = policy.keyring?.keys ?? [];
   const key = keys.find(({ fingerprint }) => fingerprint === signer?.primaryFingerprint);

@@ -1,6 +1,6 @@
 import { dirname } from 'node:path/posix';
 import { setImmediate } from 'node:timers/promises';
-import { type Location, formatLocation, parseLocation } from '../terms/location.ts';
+import { type ImageDirectory, parseDirectory, parseLocation } from '../terms/location.ts';
 import { type RejectedFile, sortByPath } from '../store/report.ts';
 import { type Sight, liesIn, rejectedBeside, rejectedFor } from './rejected-for.ts';
 import type { HistoryChange, HistoryCommit } from '../sources/source.ts';
@@ -27,10 +27,10 @@ export interface Evidence extends Sight {
 
 /** What the store alone says of a directory without signatures: all but a removal is seen at once. */
 export function guessReason(sight: Sight, directory: string): ReasonCode {
-  const place = placeOf(directory);
+  const place = parseDirectory(directory);
   if (!place) return 'unknown-repository';
   if (rejectedFor(place, sight).length > 0) return 'quarantined';
-  const [elsewhere] = sight.store.directoriesOf(place.hex);
+  const [elsewhere] = sight.store.directoriesOf(place.digestHex);
   if (elsewhere !== undefined) return 'elsewhere';
   if (rejectedBeside(place, sight).length > 0) return 'quarantined';
   return guessByName(sight.store, place.repository);
@@ -53,11 +53,11 @@ export async function findReasonsOneByOne(
   onFound: (directory: string, reason: Reason) => void,
 ): Promise<void> {
   const { store } = evidence;
-  const remaining: Location[] = [];
+  const remaining: ImageDirectory[] = [];
   const asked: Promise<void>[] = [];
   let count = 0;
   for (const directory of new Set(directories)) {
-    const place = placeOf(directory);
+    const place = parseDirectory(directory);
     if (!place || store.find(directory, 1)) continue;
     if (++count % LOOKED_AT_ONCE === 0) await setImmediate();
     const finding = (async () => {
@@ -70,7 +70,7 @@ export async function findReasonsOneByOne(
     asked.push(finding);
   }
   const settled = await Promise.allSettled(asked);
-  const others: Location[] = [];
+  const others: ImageDirectory[] = [];
   for (const place of remaining) {
     await setImmediate();
     const reason = await findBeside(place, evidence);
@@ -109,18 +109,17 @@ export async function findRejectedHere(
   directory: string,
   evidence: Evidence,
 ): Promise<Reason | undefined> {
-  const place = placeOf(directory);
+  const place = parseDirectory(directory);
   if (!place) return undefined;
-  const files = evidence.rejectedOf(place.hex).filter((file) => liesIn(place, file));
+  const files = evidence.rejectedOf(place.digestHex).filter((file) => liesIn(place, file));
   return describeQuarantined(place, sortByPath(files), evidence);
 }
 
-function placeOf(directory: string): Location | undefined {
-  return parseLocation(formatLocation(directory, 1));
-}
-
 /** What there is, or was, for a place. */
-async function findInHistory(place: Location, evidence: Evidence): Promise<Reason | undefined> {
+async function findInHistory(
+  place: ImageDirectory,
+  evidence: Evidence,
+): Promise<Reason | undefined> {
   return (
     (await describeQuarantined(place, rejectedFor(place, evidence), evidence)) ??
     (await findRemoved(place, evidence))
@@ -128,7 +127,7 @@ async function findInHistory(place: Location, evidence: Evidence): Promise<Reaso
 }
 
 /** What there is for the digest in other places. */
-async function findBeside(place: Location, evidence: Evidence): Promise<Reason | undefined> {
+async function findBeside(place: ImageDirectory, evidence: Evidence): Promise<Reason | undefined> {
   return (
     findElsewhere(place, evidence) ??
     (await describeQuarantined(place, rejectedBeside(place, evidence), evidence))
@@ -136,7 +135,7 @@ async function findBeside(place: Location, evidence: Evidence): Promise<Reason |
 }
 
 async function describeQuarantined(
-  place: Location,
+  place: ImageDirectory,
   rejected: readonly RejectedFile[],
   { lastChange }: Evidence,
 ): Promise<Reason | undefined> {
@@ -151,7 +150,7 @@ async function describeQuarantined(
 
 /** What last changed a directory of which nothing is left has removed it. */
 async function findRemoved(
-  place: Location,
+  place: ImageDirectory,
   { lastChange, trouble }: Evidence,
 ): Promise<Reason | undefined> {
   const change = await lastChange(place.directory, 'served');
@@ -163,7 +162,7 @@ async function findRemoved(
 }
 
 /** `path` is that in the repository, which may have more before it. */
-function isSignatureIn({ directory }: Location, path: string): boolean {
+function isSignatureIn({ directory }: ImageDirectory, path: string): boolean {
   return `/${dirname(path)}`.endsWith(`/${directory}`) && parseLocation(path) !== undefined;
 }
 
@@ -171,8 +170,8 @@ function toCommit({ id, author, date, subject }: HistoryChange): HistoryCommit {
   return { id, author, date, subject };
 }
 
-function findElsewhere(place: Location, { store, trouble }: Evidence): Reason | undefined {
-  const directories = [...store.directoriesOf(place.hex)].toSorted().slice(0, MOST);
+function findElsewhere(place: ImageDirectory, { store, trouble }: Evidence): Reason | undefined {
+  const directories = [...store.directoriesOf(place.digestHex)].toSorted().slice(0, MOST);
   const images = directories.flatMap((directory) => describeImage(store, directory) ?? []);
   if (images.length === 0) return undefined;
   return describeReason(place, { code: 'elsewhere', images }, { trouble });

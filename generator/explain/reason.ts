@@ -31,7 +31,7 @@ export interface SignedImage {
 }
 
 /** What each reason found. */
-type Found =
+type ReasonFacts =
   | {
       /** There are files for this digest, and none of them may be served. */
       readonly code: 'quarantined';
@@ -57,7 +57,7 @@ type Found =
       readonly code: 'unknown-repository';
     };
 
-export type Reason = Found & {
+export type Reason = ReasonFacts & {
   /** What was found, in a sentence. */
   readonly message: string;
   /** What to do, in a sentence. */

@@ -9,15 +9,14 @@ import { type RejectedPath, classifyPath, shortenPath } from '../terms/location.
 import { type Rejection, isRejection, reject } from '../terms/rejection.ts';
 import type { Entry, FileEntry, Pass } from '../sources/source.ts';
 
-/** Files in work at once: enough that a source can be asked for many together. */
+/** Files checked at once: enough that a source can be asked for many together. */
 const CONCURRENCY = 256;
-/** Files of more bytes than signatures have, of which fewer are in memory at once. */
+/** Files larger than signatures usually are; fewer of these are in memory at once. Bytes. */
 const LARGE = 16 * 1024;
 const LARGE_AT_ONCE = 32;
 
 /**
- * Sends entries of a snapshot down the way: place, size, bytes, verdict as of `now`, with any effort
- * unless told.
+ * Checks the entries of a snapshot: place, size, bytes, verdict as of `now`. Default: any effort.
  */
 export function checkEntries(
   snapshot: Pass,
@@ -88,7 +87,7 @@ async function checkEntry(
   }
 }
 
-/** A signature in a wrong place says itself where it belongs, if it is good. */
+/** A good signature in a wrong place says itself where it belongs. */
 async function withSuggestion(
   snapshot: Pass,
   entry: FileEntry,

@@ -15,9 +15,8 @@ export interface PublishableFile {
 }
 
 /**
- * The bytes of a file that lay at the path before, and was good. It is kept beside the present one for
- * as long as nobody can say what that is, and served meanwhile if it is still good. Absent of the
- * present file.
+ * The bytes of an older file at the path, which was good. It is kept while the present one has no
+ * verdict, and served meanwhile if it is still good. A present file has none.
  */
 export type OlderBytes = Uint8Array;
 
@@ -42,12 +41,12 @@ export type CheckedFile =
   | (OtherFile & { readonly kind: 'ignored'; readonly entry: PresentEntry })
   | (OtherFile & { readonly kind: 'removed' });
 
-/** Whether a file lay at its path before, and is only kept beside the present one. */
+/** Whether this is an older file, kept while the present one has no verdict. */
 export function isOlder(file: CheckedFile): boolean {
   return 'older' in file && file.older !== undefined;
 }
 
-/** Whether a file is the present one, and nobody can say yet what it is. */
+/** Whether this is a present file that has no verdict yet. */
 export function isWaiting(
   file: CheckedFile,
 ): file is Extract<CheckedFile, { readonly kind: 'rejected' }> {
@@ -61,8 +60,8 @@ const CHANGED: PresentEntry = { ...NEW, wasThere: true };
 const DIGEST_MARK = /@sha/i;
 
 /**
- * The same for a store that only counts ignored files: of millions of them nothing is kept. With
- * the path where the store may know of a rejected file there.
+ * Drops the details of ignored files, for a store that only counts them: there may be millions. The
+ * path stays if the store may know a rejected file there.
  */
 export function withoutDetail(file: CheckedFile): CheckedFile {
   if (file.kind !== 'ignored') return file;

@@ -2,7 +2,6 @@
 // signature/simple.go, strictUnmarshalJSON): exact members, right types, none twice.
 import { type Rejection, reject } from '../terms/rejection.ts';
 import { type Member, hasInfiniteNumber, isJson, membersOf } from '../terms/strict-json.ts';
-import { readUsualPayload } from './usual-payload.ts';
 
 /** What a payload says. Untrusted until its signature is verified. */
 export interface UntrustedClaims {
@@ -144,7 +143,34 @@ function quote(text: string): string {
   return clip(JSON.stringify(text));
 }
 
-/** Messages stay one readable line whatever the payload holds. */
+/** Keeps messages one readable line, whatever the payload holds. */
 function clip(json: string): string {
   return json.length <= 80 ? json : `${json.slice(0, 77)}…`;
+}
+
+/** A longer payload is not usual. Bytes. */
+const MAX_USUAL_BYTES = 2048;
+/**
+ * Strings are of printable ASCII without `"` and `\`, which stands for itself in JSON; a creator is
+ * short enough to be kept as it is, and the time is whole seconds that a double holds exactly.
+ */
+const USUAL =
+  /^\{"critical":\{"identity":\{"docker-reference":"([ !#-[\]-~]*)"\},"image":\{"docker-manifest-digest":"([ !#-[\]-~]*)"\},"type":"atomic container signature"\},"optional":\{"creator":"([ !#-[\]-~]{0,256})","timestamp":(0|[1-9][0-9]{0,14})\}\}$/;
+
+/**
+ * Reads a payload that is written character for character as skopeo and podman write it; undefined
+ * for any other. There is only one way to read such text, so one expression will do, at a fraction of
+ * the cost of the strict reader.
+ */
+export function readUsualPayload(untrustedPayload: Uint8Array): UntrustedClaims | undefined {
+  if (untrustedPayload.length > MAX_USUAL_BYTES) return undefined;
+  const { buffer, byteOffset, byteLength } = untrustedPayload;
+  const text = Buffer.from(buffer, byteOffset, byteLength).toString('latin1');
+  const [, reference, manifestDigest, creator, seconds] = USUAL.exec(text) ?? [];
+  if (reference === undefined || manifestDigest === undefined || creator === undefined) {
+    return undefined;
+  }
+  // A copy: a slice would keep the whole payload in memory for as long as the store.
+  const dockerReference = Buffer.from(reference, 'latin1').toString('latin1');
+  return { dockerReference, manifestDigest, creator, timestamp: Number(seconds) };
 }

@@ -1,5 +1,5 @@
-// What the verdict on one file is made of. A judge may have to open a message for several keyrings;
-// its verdict holds for as long as every answer does that it has taken into account.
+// Collects the answers on which the verdict about one file rests. A judge may have to open a message
+// with several keyrings; its verdict holds only as long as each of the answers does.
 import {
   DEFERRED,
   type Effort,
@@ -16,7 +16,7 @@ import {
 } from '../terms/rejection.ts';
 import { ALWAYS, type Validity, intersect, wholeSecond } from '../terms/validity.ts';
 
-/** A verdict that was found although one engine gave no answer is looked at again. Milliseconds. */
+/** A verdict reached although an engine gave no answer is looked at again after this. Milliseconds. */
 const LOOK_AGAIN = 3_600_000;
 
 export class Inquiry {
@@ -27,19 +27,19 @@ export class Inquiry {
   #gpgv: string | undefined;
   #isDeferred = false;
 
-  /** Into one file, as of `now`. */
+  /** About one file, as of `now`. */
   constructor(openMessage: OpenMessage, now: Date, effort: Effort | undefined) {
     this.#openMessage = openMessage;
     this.#now = now;
     this.#effort = effort;
   }
 
-  /** When the verdict holds, by what was asked so far. */
+  /** How long the verdict holds, by the answers so far. */
   get validity(): Validity {
     return this.#validity;
   }
 
-  /** The version of the gpgv whose word the verdict takes; undefined where it takes none. */
+  /** The version of the gpgv on which the verdict rests; undefined if none was asked. */
   get gpgv(): string | undefined {
     return this.#gpgv;
   }
@@ -55,7 +55,7 @@ export class Inquiry {
     return opened;
   }
 
-  /** The verdict, with the time in which it holds; none if an answer would have cost too much. */
+  /** The verdict with how long it holds; DEFERRED if an answer would have cost too much. */
   conclude<Verdict extends object>(verdict: Verdict | Rejection): Verdict | Rejection {
     if (this.#isDeferred) return DEFERRED;
     if (!isRejection(verdict) || isUndecided(verdict)) return verdict;

@@ -1,5 +1,5 @@
-// The rule: from the bytes of one file and the place where they lie to a verdict, as a node with
-// the policy would give it for some image that it looks up at that place.
+// The rule: from the bytes and the place of one file to the verdict that a node with the policy would
+// reach for some image that it looks up at that place.
 import { hash } from 'node:crypto';
 import { parseBlob } from '../openpgp/signature-file.ts';
 import { DEFAULT_BUDGETS, type PathBudgets } from '../terms/budgets.ts';
@@ -9,12 +9,11 @@ import { Inquiry } from './inquiry.ts';
 import type { Location } from '../terms/location.ts';
 import { type Algorithms, findWeakness } from '../openpgp/algorithms.ts';
 import type { Effort, OpenMessage, OpenedMessage, Signer } from '../openpgp/open-message.ts';
-import { explainPlace, suggestPlace } from './place.ts';
-import { type PlacedImage, imagesAt } from './images-at.ts';
+import { type PlacedImage, explainPlace, suggestPlace, imagesAt } from './place.ts';
 import type { Policy, Scope, SignedBy } from '../policy/policy.ts';
 import { DEFAULT_IDENTITY, matchesIdentity } from '../policy/signed-identity.ts';
 import { type Rejection, isRejection, reject } from '../terms/rejection.ts';
-import { formatTime } from '../terms/format-time.ts';
+import { formatTime } from '../terms/text.ts';
 
 /** Something that some nodes take badly although the file may be published. */
 export interface Warning {
@@ -49,18 +48,18 @@ export interface Signature {
   readonly validFrom: number;
   /** When it must be judged again because it or its key expires; Infinity if never. */
   readonly validUntil: number;
-  /** The version of the gpgv whose word it is; undefined where none was asked. */
+  /** The version of the gpgv that judged it; undefined if none was asked. */
   readonly gpgv: string | undefined;
   readonly warnings: readonly Warning[];
 }
 
-/** Judges files as of a moment. */
+/** Judges files as of a given time. */
 export interface Judge {
   /** What the path of a file may be; the default where it is left out. */
   readonly paths?: PathBudgets;
   /**
-   * The verdict for the bytes of a file at a location; DEFERRED if it takes more than the effort,
-   * which is any unless told.
+   * The verdict for the bytes of a file at a location; DEFERRED if it would take more than `effort`.
+   * Default: any effort.
    */
   readonly judge: (
     location: Location,
@@ -97,91 +96,96 @@ interface Match {
   readonly opened: OpenedMessage;
 }
 
-export function createJudge({
-  policy,
-  openMessage,
-  expiryWarning,
-  paths = DEFAULT_BUDGETS,
-}: JudgeOptions): Judge {
-  const takesStrangers =
-    policy.keyring !== undefined &&
-    [...policy.scopes.values()].some((scope) => scope.takesAnything);
+/** One file that is being judged. */
+interface OpenCase {
+  readonly location: Location;
+  readonly bytes: Uint8Array;
+  /** The OpenPGP message in it. */
+  readonly message: Uint8Array;
+  readonly inquiry: Inquiry;
+  readonly now: Date;
+}
+
+/** Judges as a node with the policy would. */
+export class PolicyJudge implements Judge {
+  readonly paths: PathBudgets;
+  readonly #policy: Policy;
+  readonly #openMessage: OpenMessage;
+  readonly #expiryWarning: number;
+  /** Whether a signature by none of the keys may be good in some scope. */
+  readonly #takesStrangers: boolean;
+
+  constructor({ policy, openMessage, expiryWarning, paths = DEFAULT_BUDGETS }: JudgeOptions) {
+    this.paths = paths;
+    this.#policy = policy;
+    this.#openMessage = openMessage;
+    this.#expiryWarning = expiryWarning;
+    this.#takesStrangers =
+      policy.keyring !== undefined &&
+      [...policy.scopes.values()].some((scope) => scope.takesAnything);
+  }
+
+  // Properties, not methods: whoever changes one of them spreads the judge.
+  readonly judge: Judge['judge'] = async (location, bytes, now, effort) => {
+    const inquiry = new Inquiry(this.#openMessage, now, effort);
+    const blob = parseBlob(bytes);
+    if (isRejection(blob)) return inquiry.conclude(blob);
+    const message = blob.untrustedMessage;
+    return inquiry.conclude(await this.#decide({ location, bytes, message, inquiry, now }));
+  };
+
+  readonly suggest: Judge['suggest'] = async (parents, number, bytes, now, effort) => {
+    const blob = parseBlob(bytes);
+    if (isRejection(blob)) return undefined;
+    const inquiry = new Inquiry(this.#openMessage, now, effort);
+    const opened = await this.#openForAny(inquiry, blob.untrustedMessage);
+    if (isRejection(opened) || !opened.signer) return undefined;
+    const claims = parseClaims(opened.untrustedPayload);
+    return isRejection(claims) ? undefined : suggestPlace(this.#policy, claims, parents, number);
+  };
+
+  async #decide(file: OpenCase): Promise<Signature | Rejection> {
+    const { inquiry, message } = file;
+    const verified = await this.#openForAny(inquiry, message);
+    if (!isRejection(verified)) return this.#judgeOpened(file, verified);
+    if (!this.#takesStrangers) return verified;
+    const unverified = await inquiry.open(message, undefined);
+    if (isRejection(unverified)) return verified;
+    const verdict = await this.#judgeOpened(file, unverified);
+    return isRejection(verdict) ? verified : verdict;
+  }
 
   /** Opens a message for any key of the policy. */
-  const open = async (
-    inquiry: Inquiry,
-    message: Uint8Array,
-  ): Promise<OpenedMessage | Rejection> => {
-    const opened = await inquiry.open(message, policy.keyring);
-    if (!isRejection(opened) || policy.isUniform) return opened;
-    // Of a key that is given in two states one may be good.
-    for (const { keyring } of [...policy.scopes.values()].flatMap(({ signedBy }) => signedBy)) {
+  async #openForAny(inquiry: Inquiry, message: Uint8Array): Promise<OpenedMessage | Rejection> {
+    const { keyring: all, isUniform, scopes } = this.#policy;
+    const opened = await inquiry.open(message, all);
+    if (!isRejection(opened) || isUniform) return opened;
+    // If a key is given in two states, one of them may be good.
+    for (const { keyring } of [...scopes.values()].flatMap(({ signedBy }) => signedBy)) {
       const again = await inquiry.open(message, keyring);
       if (!isRejection(again)) return again;
     }
     return opened;
-  };
+  }
 
   /** Opens it for the keys of one requirement. */
-  const openFor = async (
+  async #openFor(
     { keyring }: SignedBy,
     opened: OpenedMessage,
-    inquiry: Inquiry,
-    message: Uint8Array,
-  ): Promise<OpenedMessage | Rejection> => {
-    if (!policy.isUniform) return inquiry.open(message, keyring);
+    { inquiry, message }: OpenCase,
+  ): Promise<OpenedMessage | Rejection> {
+    if (!this.#policy.isUniform) return inquiry.open(message, keyring);
     const { fingerprint = '', primaryFingerprint = '' } = opened.signer ?? {};
     const known = keyring.find(fingerprint.slice(-16).toLowerCase());
     if (known.some((key) => key.primaryFingerprint === primaryFingerprint)) return opened;
     const accepted = keyring.keys.map((key) => key.fingerprint).join(' or ');
     const fault = `expected a signature by ${accepted}, got one by ${primaryFingerprint}`;
     return reject('signer-not-accepted', fault);
-  };
+  }
 
-  const findMatch = async (
-    placed: Iterable<PlacedImage>,
-    identity: DockerReference,
-    opened: OpenedMessage,
-    inquiry: Inquiry,
-    message: Uint8Array,
-  ): Promise<Match | Rejection | undefined> => {
-    let refusal: Rejection | undefined;
-    let partial: Match | undefined;
-    for (const { scope, image } of placed) {
-      if (scope.obstacle !== undefined) continue;
-      if (scope.takesAnything && isNamed(image, identity)) return { scope, meets: [], opened };
-      const meets: SignedBy[] = [];
-      let accepted: OpenedMessage | undefined;
-      for (const requirement of scope.signedBy) {
-        if (!matchesIdentity(requirement.signedIdentity, image, identity)) continue;
-        const good = await openFor(requirement, opened, inquiry, message);
-        if (isRejection(good)) {
-          refusal ??= good;
-          continue;
-        }
-        accepted = good;
-        meets.push(requirement);
-      }
-      if (!accepted) continue;
-      // The list of the scope itself, not one for each of a million signatures.
-      if (meets.length === scope.signedBy.length) {
-        return { scope, meets: scope.signedBy, opened: accepted };
-      }
-      if (!partial || meets.length > partial.meets.length) {
-        partial = { scope, meets, opened: accepted };
-      }
-    }
-    return partial ?? refusal;
-  };
-
-  const judgeOpened = async (
-    location: Location,
-    bytes: Uint8Array,
-    message: Uint8Array,
-    opened: OpenedMessage,
-    inquiry: Inquiry,
-    now: Date,
-  ): Promise<Signature | Rejection> => {
+  async #judgeOpened(file: OpenCase, opened: OpenedMessage): Promise<Signature | Rejection> {
+    const policy = this.#policy;
+    const { location, bytes, inquiry, now } = file;
     const claims = parseClaims(opened.untrustedPayload);
     if (isRejection(claims)) return claims;
     const fault = checkDigest(policy, claims, location);
@@ -191,51 +195,60 @@ export function createJudge({
       const got = JSON.stringify(claims.dockerReference);
       return reject('invalid-identity', `expected an image name, got ${got}`);
     }
-    const placed = imagesAt(policy, location, identity);
-    const match = await findMatch(placed, identity, opened, inquiry, message);
+    const match = await this.#findMatch(identity, opened, file);
     if (!match) return explainPlace(policy, location, claims, identity);
     if (isRejection(match)) return match;
-    return toSignature(bytes, claims, match, inquiry, now, expiryWarning);
-  };
+    return toSignature(bytes, claims, match, inquiry, now, this.#expiryWarning);
+  }
 
-  const judgeFile = async (
-    location: Location,
-    bytes: Uint8Array,
-    inquiry: Inquiry,
-    now: Date,
-  ): Promise<Signature | Rejection> => {
-    const blob = parseBlob(bytes);
-    if (isRejection(blob)) return blob;
-    const message = blob.untrustedMessage;
-    const verified = await open(inquiry, message);
-    if (!isRejection(verified)) {
-      return judgeOpened(location, bytes, message, verified, inquiry, now);
+  /** The image at the place for which the signature meets most; a rejection if it meets nothing. */
+  async #findMatch(
+    identity: DockerReference,
+    opened: OpenedMessage,
+    file: OpenCase,
+  ): Promise<Match | Rejection | undefined> {
+    let refusal: Rejection | undefined;
+    let partial: Match | undefined;
+    for (const placed of imagesAt(this.#policy, file.location, identity)) {
+      const match = await this.#findMet(placed, identity, opened, file);
+      if (!match) continue;
+      if (isRejection(match)) refusal ??= match;
+      else if (match.meets.length === match.scope.signedBy.length) return match;
+      else if (!partial || match.meets.length > partial.meets.length) partial = match;
     }
-    if (!takesStrangers) return verified;
-    const unverified = await inquiry.open(message, undefined);
-    if (isRejection(unverified)) return verified;
-    const verdict = await judgeOpened(location, bytes, message, unverified, inquiry, now);
-    return isRejection(verdict) ? verified : verdict;
-  };
+    return partial ?? refusal;
+  }
 
-  return {
-    paths,
-    judge: async (location, bytes, now, effort) => {
-      const inquiry = new Inquiry(openMessage, now, effort);
-      return inquiry.conclude(await judgeFile(location, bytes, inquiry, now));
-    },
-    suggest: async (parents, number, bytes, now, effort) => {
-      const blob = parseBlob(bytes);
-      if (isRejection(blob)) return undefined;
-      const opened = await open(new Inquiry(openMessage, now, effort), blob.untrustedMessage);
-      if (isRejection(opened) || !opened.signer) return undefined;
-      const claims = parseClaims(opened.untrustedPayload);
-      return isRejection(claims) ? undefined : suggestPlace(policy, claims, parents, number);
-    },
-  };
+  /** The requirements for one image that the signature meets; the first refusal if it meets none. */
+  async #findMet(
+    { scope, image }: PlacedImage,
+    identity: DockerReference,
+    opened: OpenedMessage,
+    file: OpenCase,
+  ): Promise<Match | Rejection | undefined> {
+    if (scope.obstacle !== undefined) return undefined;
+    if (scope.takesAnything && isNamed(image, identity)) return { scope, meets: [], opened };
+    let refusal: Rejection | undefined;
+    let accepted: OpenedMessage | undefined;
+    const meets: SignedBy[] = [];
+    for (const requirement of scope.signedBy) {
+      if (!matchesIdentity(requirement.signedIdentity, image, identity)) continue;
+      const good = await this.#openFor(requirement, opened, file);
+      if (isRejection(good)) {
+        refusal ??= good;
+        continue;
+      }
+      accepted = good;
+      meets.push(requirement);
+    }
+    if (!accepted) return refusal;
+    const isAll = meets.length === scope.signedBy.length;
+    // The list of the scope itself, not one for each of a million signatures.
+    return { scope, meets: isAll ? scope.signedBy : meets, opened: accepted };
+  }
 }
 
-/** Where nodes take anything, the place is still checked by the rule that holds by default. */
+/** Where nodes take anything, the place is still checked, by the default rule. */
 function isNamed(image: DockerReference, identity: DockerReference): boolean {
   return matchesIdentity(DEFAULT_IDENTITY, image, identity);
 }
@@ -245,7 +258,7 @@ function checkDigest(
   claims: UntrustedClaims,
   location: Location,
 ): Rejection | undefined {
-  const expected = `sha256:${location.hex}`;
+  const expected = `sha256:${location.digestHex}`;
   if (claims.manifestDigest === expected) return undefined;
   const got = claims.manifestDigest === '' ? 'none' : JSON.stringify(claims.manifestDigest);
   const hint = suggestPlace(policy, claims, location.repository, location.number);
@@ -278,7 +291,7 @@ function toSignature(
   };
 }
 
-/** What some nodes take badly about a good signature, wherever it lies. */
+/** Reasons why some nodes may refuse a good signature, wherever it lies. */
 export function warnOfSignature(
   opened: OpenedMessage,
   now: Date,

@@ -1,26 +1,115 @@
-// Why no node that accepts a signature will ask for it where it lies, and where they would.
+// Which images nodes look up at a place of the tree, and, where a signature is good for none of
+// them, why, and where it belongs. The path on the wire has no registry host (containers/image
+// docker/registries_d.go), and a tree may have anything before the repository, so one place can stand
+// for several images: all are tried that the policy and the signed name allow.
 import {
   type DockerReference,
+  MAX_NAME_LENGTH,
   looksLikeHost,
   normalizeHost,
   parseDockerReference,
 } from '../terms/image-name.ts';
 import type { UntrustedClaims } from './claims.ts';
 import {
+  type ImageDirectory,
   type Location,
   formatDirectory,
   formatLocation,
-  parseLocation,
+  parseDirectory,
 } from '../terms/location.ts';
 import { type Rejection, reject } from '../terms/rejection.ts';
-import { imagesAt } from './images-at.ts';
 import { type Policy, type Scope, findScope } from '../policy/policy.ts';
 import {
   DEFAULT_IDENTITY,
   type SignedIdentity,
   formatReference,
   matchesIdentity,
+  nameOf,
 } from '../policy/signed-identity.ts';
+
+/** An image that nodes may ask for at a place, and the scope that they judge it by. */
+export interface PlacedImage {
+  readonly image: DockerReference;
+  readonly scope: Scope;
+}
+
+/** The images at a place: with the tag that was signed, by the place's digest, or with a scope's own tag. */
+export function* imagesAt(
+  policy: Policy,
+  { repository, digestHex }: ImageDirectory,
+  identity: DockerReference,
+): Generator<PlacedImage> {
+  for (const { name, lead, told } of namesAt(policy, repository, identity.host)) {
+    for (const image of referencesTo(policy, name, identity, `sha256:${digestHex}`)) {
+      const scope = findScope(policy, image);
+      if (scope && isPlaced(scope, image, lead, told)) yield { image, scope };
+    }
+  }
+}
+
+/** One way to read the path of a place as the name of an image. */
+interface PlacedName {
+  readonly name: DockerReference;
+  /** The path before it. */
+  readonly lead: string;
+  /** The host in the path before it, if there is one. */
+  readonly told: string | undefined;
+}
+
+/** Names found so far, since the signatures of a repository come by the hundred. */
+const NAMES = new WeakMap<Policy, Map<string, readonly PlacedName[]>>();
+/** Places of a policy whose names are kept. */
+const MAX_PLACES = 1000;
+
+function namesAt(policy: Policy, repository: string, host: string): readonly PlacedName[] {
+  const places = NAMES.get(policy) ?? new Map<string, readonly PlacedName[]>();
+  const place = `${host}/${repository}`;
+  const known = places.get(place);
+  if (known) return known;
+  const names = [...findNames(policy, repository, host)];
+  if (places.size >= MAX_PLACES) places.clear();
+  NAMES.set(policy, places.set(place, names));
+  return names;
+}
+
+function* findNames(policy: Policy, repository: string, host: string): Generator<PlacedName> {
+  // From the right: no image has a longer name.
+  let start = repository.lastIndexOf('/') + 1;
+  while (repository.length - start <= MAX_NAME_LENGTH) {
+    const path = repository.slice(start);
+    const lead = repository.slice(0, Math.max(start - 1, 0));
+    const before = lead.slice(lead.lastIndexOf('/') + 1);
+    const told = looksLikeHost(before) ? normalizeHost(before) : undefined;
+    for (const candidate of new Set([host, ...policy.hosts, ...(told ? [told] : [])])) {
+      const name = parseDockerReference(`${candidate}/${path}`);
+      if (name?.repository === path) yield { name, lead, told };
+    }
+    if (start === 0) return;
+    start = repository.lastIndexOf('/', start - 2) + 1;
+  }
+}
+
+/** Whether nodes look here for an image: in its scope's place, else below the right host or none. */
+function isPlaced(
+  { prefix }: Scope,
+  image: DockerReference,
+  lead: string,
+  told: string | undefined,
+): boolean {
+  if (prefix !== undefined) return lead === prefix;
+  return told === undefined || told === image.host;
+}
+
+function* referencesTo(
+  policy: Policy,
+  name: DockerReference,
+  identity: DockerReference,
+  digest: string,
+): Generator<DockerReference> {
+  yield { ...name, digest };
+  if (identity.tag !== undefined) yield { ...name, tag: identity.tag };
+  for (const tag of policy.tags.get(nameOf(name)) ?? []) yield { ...name, tag };
+}
 
 /** The fault of a signature that is good for none of the images at its place. */
 export function explainPlace(
@@ -62,7 +151,7 @@ function below(prefix: string, { repository }: DockerReference): string {
   return prefix === '' ? repository : `${prefix}/${repository}`;
 }
 
-/** Rules by which the signed name is another than the one that nodes look up. */
+/** Rules by which the signed name differs from the one that nodes look up. */
 const RENAMING: ReadonlySet<string> = new Set([
   'exactReference',
   'exactRepository',
@@ -73,7 +162,7 @@ function mismatch(rule: SignedIdentity, signed: string): Rejection {
   return reject('identity-mismatch', `expected an identity by ${formatRule(rule)}, got ${signed}`);
 }
 
-/** By the rule for names that holds where nothing else is configured. */
+/** What is wrong with the place by the default rule for names. */
 function findNameFault(
   location: Location,
   identity: DockerReference,
@@ -110,9 +199,9 @@ function formatRule(rule: SignedIdentity): string {
 }
 
 /**
- * The cure for a signature in a wrong place: where it belongs by what it says, undefined if no
- * place is right. `parents` is the
- * path that it lies below now; what stands before the repository there is kept.
+ * The cure for a signature in a wrong place: where it belongs by what it says; undefined if no
+ * place is right. `parents` is the path that it lies below now; what stands there before the
+ * repository is kept.
  */
 export function suggestPlace(
   policy: Policy,
@@ -121,22 +210,22 @@ export function suggestPlace(
   number: number,
 ): string | undefined {
   const identity = parseDockerReference(dockerReference);
-  const [algorithm, hex] = manifestDigest.split(':', 2);
-  if (!identity || algorithm !== 'sha256' || hex === undefined) return undefined;
+  const [algorithm, digestHex] = manifestDigest.split(':', 2);
+  if (!identity || algorithm !== 'sha256' || digestHex === undefined) return undefined;
   const { image, scope } = findImage(policy, identity);
   const lead = scope?.prefix ?? leadOf(parents, image);
   const candidates = [parents, below(lead, image), image.repository].map((repository) =>
-    parseLocation(formatLocation(formatDirectory(repository, hex), number)),
+    parseDirectory(formatDirectory(repository, digestHex)),
   );
   const right = candidates.find((place) => place && isGoodPlace(policy, place, identity));
   if (!right) return undefined;
-  const place = JSON.stringify(formatLocation(right.directory, right.number));
+  const place = JSON.stringify(formatLocation(right.directory, number));
   return `By what it signs it belongs to ${place}, or the next free number there.`;
 }
 
 /** Whether nodes that look there may take the signed name. */
-function isGoodPlace(policy: Policy, location: Location, identity: DockerReference): boolean {
-  for (const { scope, image } of imagesAt(policy, location, identity)) {
+function isGoodPlace(policy: Policy, place: ImageDirectory, identity: DockerReference): boolean {
+  for (const { scope, image } of imagesAt(policy, place, identity)) {
     if (scope.obstacle !== undefined) continue;
     const rules = scope.signedBy.map((one) => one.signedIdentity);
     if (scope.takesAnything) rules.push(DEFAULT_IDENTITY);
@@ -145,7 +234,7 @@ function isGoodPlace(policy: Policy, location: Location, identity: DockerReferen
   return false;
 }
 
-/** The image that a signed name is good for: itself, or what a renaming rule makes of it. */
+/** The image that a signed name is good for: itself, or the one that a renaming rule makes of it. */
 function findImage(
   policy: Policy,
   identity: DockerReference,
@@ -181,7 +270,7 @@ function imageByRule(
     : undefined;
 }
 
-/** What stands before the repository, if the path ends with it; and the host, if that is right. */
+/** The path before the repository, if it ends with the repository; with the host put right in it. */
 function leadOf(parents: string, { host, repository }: DockerReference): string {
   const hasHost = parents.split('/').some((part) => normalizeHost(part) === host);
   if (parents === repository || !`/${parents}`.endsWith(`/${repository}`))

@@ -3,7 +3,7 @@
 // that of the image, and encode the whole by the rules of Go's net/url. What they would lose on the
 // way is refused here, and the rest is written as they ask for it.
 import { isIP } from 'node:net';
-import { parseUrl } from '../terms/parse-url.ts';
+import { parseUrl } from '../terms/text.ts';
 
 /** A base address without a slash at its end. */
 export interface StoreUrl {

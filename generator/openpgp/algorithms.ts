@@ -34,7 +34,7 @@ const HASH: Readonly<Record<number, string>> = {
 /** Hash algorithms that OpenPGP.js computes as GnuPG does, and that no policy refuses. */
 export const PLAIN_HASHES: ReadonlySet<number> = new Set([8, 9, 10, 11]);
 
-/** RHEL 9's DEFAULT crypto policy refuses RSA keys below. */
+/** RHEL 9's DEFAULT crypto policy refuses shorter RSA keys. */
 const STRONG_RSA_BITS = 2048;
 const WEAK_HASHES: ReadonlySet<string> = new Set(['MD5', 'SHA-1', 'RIPEMD-160']);
 

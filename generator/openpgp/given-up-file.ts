@@ -1,27 +1,28 @@
-// The file in which messages that gpgv gave up outlive a restart. Nothing of it is needed to judge:
-// one that is missing, damaged or somebody else's costs a try of each message, and is told.
+// The file that keeps, over a restart, the messages on which gpgv failed. Judging does not depend on it:
+// if it is missing, damaged or of another version, each message is tried once more, and that is
+// reported.
 import { hash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { replaceUnsynced } from '../system/durable.ts';
-import { hasCode } from '../terms/has-code.ts';
+import { hasCode } from '../terms/errors.ts';
 import { type GivenUp, LONGEST_PAUSE, MOST_GIVEN_UP, type VainTries } from './given-up.ts';
 
 export interface GivenUpFileOptions {
   readonly path: string;
-  /** Told why the file is of no use. */
+  /** Called with the reason if the file cannot be used. */
   readonly onUnreadable: (error: unknown) => void;
-  /** Told why it cannot be written: once, until it works again. */
+  /** Called with the reason if it cannot be written: once, until it works again. */
   readonly onUnwritable: (error: unknown) => void;
   /** Called after each write. */
   readonly onWritten: () => void;
 }
 
 const HEAD = 'lookaside messages without a verdict, 1';
-/** A hash, the pause after the try, when that was: at most 80 bytes a line. */
+/** A hash, the pause after the try, the time of the try: at most 80 bytes a line. */
 const TRY = /^([\w-]{43}) ([0-9]{1,8}) ([0-9]{1,15})$/;
 const MAX_BYTES = 100 * MOST_GIVEN_UP;
-/** What is no regular file is neither followed nor waited for. */
+/** Links are not followed, and nothing but a regular file is waited for. */
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 export class GivenUpFile {
@@ -37,7 +38,7 @@ export class GivenUpFile {
     this.#givenUp = givenUp;
   }
 
-  /** Takes in what an earlier run has written, and writes what changes from now on. */
+  /** Reads what an earlier run has written, and writes every change from now on. */
   async open(): Promise<void> {
     const saved = await this.#read();
     this.#givenUp.onChange = () => this.#write();
@@ -59,7 +60,7 @@ export class GivenUpFile {
     }
   }
 
-  /** One write at a time; what changes meanwhile is in the next. */
+  /** One write at a time; changes made meanwhile are in the next one. */
   #write(): void {
     this.#isStale = true;
     this.#writing ??= this.#writeAll();
@@ -70,7 +71,7 @@ export class GivenUpFile {
     while (this.#isStale) {
       this.#isStale = false;
       try {
-        // Not synced: what a power cut damages is seen by its sum, and costs a try of each.
+        // Not synced: damage by a power cut shows in the checksum, and costs one try of each message.
         await replaceUnsynced(path, format(this.#givenUp.save()));
         this.#hasFailed = false;
         onWritten();

@@ -1,29 +1,31 @@
-// Messages that gpgv took too long for, or crashed at. The same file may lie at thousands of paths,
-// and may have met a machine that was busy: it is tried again, each time after a longer pause. The
-// pauses outlive a restart (given-up-file.ts), so a start does not begin with what is in vain.
+// Messages for which gpgv took too long, or on which it crashed. The same file may lie at thousands of
+// paths, and perhaps the machine was only busy: each message is tried again, after longer and longer
+// pauses. The pauses survive a restart (given-up-file.ts), so a start does not begin with messages that
+// will probably fail again.
 import { keepNewest } from '../terms/keep-newest.ts';
 
 /** The first pause, which doubles at each try, and the longest. Milliseconds. */
 const FIRST_PAUSE = 60_000;
 export const LONGEST_PAUSE = 24 * 3_600_000;
-/** Messages that are remembered; the oldest is forgotten for another one. */
+/** How many messages are remembered; beyond that the oldest is forgotten. */
 export const MOST_GIVEN_UP = 1000;
 /**
- * What an earlier run gave up is not tried in the first minute, and then one in this time: many may
- * be due at once after a long pause, or by a clock that is wrong. Milliseconds.
+ * Messages that an earlier run gave up on are not tried in the first minute, and then one by one with
+ * this much time between them: after a long pause, or by a wrong clock, many may be due at once.
+ * Milliseconds.
  */
 const SPREAD = 4000;
 
 interface Pause {
-  /** By the clock that only goes on. */
+  /** By the monotonic clock. */
   readonly until: number;
   /** In milliseconds. */
   readonly length: number;
-  /** By the clock on the wall: the other one starts anew with each process. */
+  /** By the time of day: the monotonic clock starts anew with each process. */
   readonly triedAt: number;
 }
 
-/** A message that was tried in vain. */
+/** A message on which gpgv failed. */
 export interface VainTry {
   /** Of the message: SHA-256, base64url. */
   readonly hash: string;
@@ -33,9 +35,9 @@ export interface VainTry {
   readonly triedAt: number;
 }
 
-/** What outlives a run. */
+/** What is kept for the next run. */
 export interface VainTries {
-  /** Which gpgv had how much time; undefined while there was none. */
+  /** Which gpgv failed on them, and how much time it had; undefined if there was none. */
   readonly terms: string | undefined;
   /** The newest last. */
   readonly tries: readonly VainTry[];
@@ -52,20 +54,20 @@ export class GivenUp {
   readonly #options: GivenUpOptions;
   readonly #pauses = new Map<string, Pause>();
   #terms: string | undefined;
-  /** Called when there is something else to remember. */
+  /** Called whenever what is to be saved has changed. */
   onChange: () => void = () => undefined;
 
   constructor(options: GivenUpOptions) {
     this.#options = options;
   }
 
-  /** Whether a message, given by its hash, is not to be tried now. */
+  /** Whether the message with this hash must not be tried now. */
   has(hash: string): boolean {
     const pause = this.#pauses.get(hash);
     return pause !== undefined && this.#options.elapsed() < pause.until;
   }
 
-  /** Notes a try that led to nothing. */
+  /** Notes that gpgv has failed on a message. */
   add(hash: string): void {
     const before = this.#pauses.get(hash);
     const length = before ? Math.min(2 * before.length, LONGEST_PAUSE) : FIRST_PAUSE;
@@ -73,7 +75,7 @@ export class GivenUp {
     this.onChange();
   }
 
-  /** Notes which gpgv is asked, and what time it has: what another one could not do says nothing. */
+  /** Notes which gpgv is asked, and how much time it has. Failures of another one are forgotten. */
   judgeBy(terms: string): void {
     if (this.#terms === terms) return;
     const isOther = this.#terms !== undefined && this.#pauses.size > 0;
@@ -83,7 +85,7 @@ export class GivenUp {
     this.onChange();
   }
 
-  /** Every message may be tried once more now; the pauses afterwards go on from where they were. */
+  /** Lets every message be tried once more now; if it fails, its pause goes on growing. */
   askAgain(): void {
     for (const [hash, pause] of this.#pauses)
       this.#pauses.set(hash, { ...pause, until: -Infinity });
@@ -99,8 +101,8 @@ export class GivenUp {
   }
 
   /**
-   * Takes in what an earlier run has saved; tells whether it was of use. A time that is yet to come is a
-   * clock's that was wrong: the pause then begins now, and is noted so.
+   * Takes over what an earlier run has saved; true if it could be used. A time in the future comes from
+   * a wrong clock: then the pause begins now, and is saved so.
    */
   restore({ terms, tries }: VainTries): boolean {
     if (this.#terms !== undefined && terms !== this.#terms) return false;
@@ -120,7 +122,7 @@ export class GivenUp {
   #set(hash: string, length: number, left: number, atLeast = 0): void {
     const { elapsed, now } = this.#options;
     const until = elapsed() + Math.max(left, atLeast);
-    // A clock that stands before 1970 says nothing either.
+    // A clock before 1970 is wrong too.
     const triedAt = Math.max(now().getTime() - (length - left), 0);
     keepNewest(this.#pauses, hash, { length, until, triedAt }, MOST_GIVEN_UP);
   }

@@ -18,8 +18,8 @@ export interface ValidSignature {
   readonly hashAlgorithm: number;
 }
 
-interface Found {
-  /** GOODSIG, EXPSIG, EXPKEYSIG, REVKEYSIG, BADSIG, ERRSIG, or NODATA once it is spoilt. */
+interface StatusSignature {
+  /** GOODSIG, EXPSIG, EXPKEYSIG, REVKEYSIG, BADSIG, ERRSIG, or NODATA if data failed to parse after it. */
   status: string | undefined;
   readonly keyId: string;
   /** Of ERRSIG: GnuPG's error number. */
@@ -29,14 +29,14 @@ interface Found {
 
 const STATUS_LINE = /^\[GNUPG:\] ([A-Z_]+) ?(.*)$/;
 const RESULTS = new Set(['GOODSIG', 'EXPSIG', 'EXPKEYSIG', 'REVKEYSIG', 'BADSIG', 'ERRSIG']);
-/** Where gpgv stops and gpg goes on. */
+/** At such a packet gpgv stops, and gpg goes on. */
 export const STRAY_PACKET = 'a packet has no place in a signed message';
 /** Of ERRSIG: the key is not in the keyring. */
 const NO_PUBLIC_KEY = '9';
 
 /** The verdict in gpgv's status lines. */
 export function readGpgvStatus(text: string): ValidSignature | Rejection {
-  const found: Found[] = [];
+  const found: StatusSignature[] = [];
   let isOpen = false;
   for (const line of text.split('\n')) {
     const [, keyword = '', rest = ''] = STATUS_LINE.exec(line) ?? [];
@@ -70,7 +70,7 @@ export function readGpgvStatus(text: string): ValidSignature | Rejection {
   return only ? toVerdict(only) : reject('not-signed', 'expected a signed message, got plain data');
 }
 
-function toVerdict({ status, keyId, reason, valid }: Found): ValidSignature | Rejection {
+function toVerdict({ status, keyId, reason, valid }: StatusSignature): ValidSignature | Rejection {
   switch (status ?? 'NODATA') {
     case 'GOODSIG':
       return valid ? toValidSignature(valid) : unsupported('it has no valid signature');

@@ -1,7 +1,7 @@
-// The second engine: GnuPG's gpgv, whose word most nodes follow. One process a message, with a
-// keyring file of its own and nothing else: no home, no configuration. A shell that becomes it sets
-// what processor time and memory it may take. The time that passes is limited far above that: it
-// depends on what else the machine does. Out of any of these it has said nothing of the message.
+// The second engine: GnuPG's gpgv, which judges as most nodes do. One process for each message, with a
+// keyring file and nothing else: no home, no configuration. A shell limits its processor time and
+// memory and then becomes gpgv. The limit of elapsed time is far higher, as that depends on what else
+// the machine does. A gpgv that exceeds a limit has given no verdict.
 import { createHash } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
@@ -28,8 +28,8 @@ export interface GpgvResult {
   readonly untrustedPayload: Uint8Array;
 }
 
-/** An engine that is ready to verify. */
-export interface Gpgv {
+/** A gpgv that can be asked. */
+export interface GpgvEngine {
   /** `2.2.40`, … */
   readonly version: string;
   /**
@@ -37,9 +37,7 @@ export interface Gpgv {
    * packets, binary. The clock is the machine's. Throws if the program cannot be run, is ended
    * from outside, or loses its files; and once it is closed.
    */
-  readonly verify: (message: Uint8Array, keyring: Uint8Array) => Promise<GpgvResult>;
-  /** Ends what runs, and removes its files. */
-  readonly close: () => Promise<void>;
+  verify(message: Uint8Array, keyring: Uint8Array): Promise<GpgvResult>;
 }
 
 /** Where to find the program, and where it may write. */
@@ -49,9 +47,9 @@ export interface GpgvOptions {
   readonly directory: string;
   /** Processor time for one message, in milliseconds; whole seconds count. */
   readonly timeLimit?: number;
-  /** What may pass until it has ended. Milliseconds. */
+  /** Elapsed time for one message. Milliseconds. */
   readonly deadline?: number;
-  /** What was tried in vain, where that is to be known to another one too. */
+  /** The messages on which gpgv failed, if others are to know them too. */
   readonly givenUp?: GivenUp;
 }
 
@@ -66,16 +64,16 @@ const DEADLINE = 60_000;
  * what nobody has found yet. KiB.
  */
 const MEMORY_LIMIT = 1024 ** 2;
-/** At the first limit a process is told, and ends; at the second it is killed as by anybody. */
+/** A soft limit of processor time: SIGXCPU tells it from a kill by somebody else. */
 const LIMITED = 'ulimit -S -t "$1"; ulimit -v "$2"; shift 2; exec "$@"';
-/** Of a shell that cannot become what it should. */
+/** Exit codes of a shell that cannot run the command. */
 const NOT_THERE = new Map([
   [126, 'EACCES'],
   [127, 'ENOENT'],
 ]);
 const OUT_OF_MEMORY = /out of core|cannot allocate memory/i;
 const FROM_OUTSIDE: ReadonlySet<string> = new Set(['SIGKILL', 'SIGTERM', 'SIGINT', 'SIGHUP']);
-/** A good signature has seven status lines and three for people. In bytes, for each. */
+/** A good signature has seven status lines and three for people. Bytes, for each of the two. */
 const MAX_LINES_BYTES = 64 * 1024;
 const OUTPUT_LIMITS = { stdout: MAX_BLOB_BYTES, stderr: MAX_LINES_BYTES };
 /** To print its version. Milliseconds. */
@@ -88,66 +86,93 @@ const STATUS = '3';
 /** Looks for gpgv; undefined where there is none that can be used. */
 export async function openGpgv(options: GpgvOptions): Promise<Gpgv | undefined> {
   const environment = { PATH: options.path, LC_ALL: 'C' };
-  const deadline = options.deadline ?? DEADLINE;
-  const seconds = Math.ceil((options.timeLimit ?? DEFAULT_BUDGETS.gpgvTime) / 1000);
   const version = await readVersion(environment);
   if (version === undefined) return undefined;
   const home = await makeScratchDirectory(options.directory, 'gpgv');
-  const limit = pLimit(availableParallelism());
-  const closing = new AbortController();
-  const keyringFiles = new Map<Uint8Array, Promise<string>>();
-  const { givenUp = new GivenUp({ elapsed: () => performance.now(), now: () => new Date() }) } =
-    options;
-  givenUp.judgeBy(`gpgv ${version}, ${seconds} s`);
-  let files = 0;
+  return new Gpgv({ ...options, environment, version, home });
+}
 
-  const writeKeyring = async (keyring: Uint8Array): Promise<string> => {
-    const file = join(home, `${files++}.gpg`);
-    // Whoever cleans up temporary files may have been here.
-    await mkdir(home, { recursive: true, mode: 0o700 });
-    await replaceUnsynced(file, keyring);
-    return file;
-  };
-  const fileOf = async (keyring: Uint8Array): Promise<string> => {
-    const writing = keyringFiles.get(keyring) ?? writeKeyring(keyring);
-    keyringFiles.set(keyring, writing);
+interface FoundGpgv extends GpgvOptions {
+  readonly environment: NodeJS.ProcessEnv;
+  readonly version: string;
+  /** A directory of its own. */
+  readonly home: string;
+}
+
+/** The gpgv that is installed. */
+export class Gpgv implements GpgvEngine {
+  readonly version: string;
+  readonly #environment: NodeJS.ProcessEnv;
+  readonly #seconds: number;
+  readonly #deadline: number;
+  readonly #home: string;
+  readonly #givenUp: GivenUp;
+  readonly #limit = pLimit(availableParallelism());
+  readonly #closing = new AbortController();
+  readonly #keyringFiles = new Map<Uint8Array, Promise<string>>();
+  #files = 0;
+
+  constructor({ version, environment, home, timeLimit, deadline, givenUp }: FoundGpgv) {
+    this.version = version;
+    this.#environment = environment;
+    this.#seconds = Math.ceil((timeLimit ?? DEFAULT_BUDGETS.gpgvTime) / 1000);
+    this.#deadline = deadline ?? DEADLINE;
+    this.#home = home;
+    this.#givenUp =
+      givenUp ?? new GivenUp({ elapsed: () => performance.now(), now: () => new Date() });
+    this.#givenUp.judgeBy(`gpgv ${version}, ${this.#seconds} s`);
+  }
+
+  async verify(message: Uint8Array, keyring: Uint8Array): Promise<GpgvResult> {
+    const hash = createHash('sha256').update(message).digest('base64url');
+    if (this.#givenUp.has(hash)) return { verdict: gaveUpBefore(), untrustedPayload: NOTHING };
+    const result = await this.#limit(async () => this.#run(message, keyring));
+    if (isRejection(result.verdict) && isUndecided(result.verdict)) this.#givenUp.add(hash);
+    return result;
+  }
+
+  /** Ends what runs, and removes its files. */
+  async close(): Promise<void> {
+    this.#closing.abort(new Error('gpgv is stopped'));
+    await rm(this.#home, { recursive: true, force: true });
+  }
+
+  async #run(message: Uint8Array, keyring: Uint8Array): Promise<GpgvResult> {
+    const { signal } = this.#closing;
+    signal.throwIfAborted();
+    const file = await this.#fileOf(keyring);
+    const home = this.#home;
+    const args = ['--homedir', home, '--keyring', file, '--output', '-', '--status-fd', STATUS];
+    const { complaints, ...result } = await run(args, message, {
+      environment: this.#environment,
+      seconds: this.#seconds,
+      deadline: this.#deadline,
+      ending: signal,
+    });
+    signal.throwIfAborted();
+    if (!LOST_KEYS.test(complaints)) return result;
+    this.#keyringFiles.delete(keyring);
+    throw new Error(`gpgv cannot read its keys in ${home}: ${complaints.split('\n', 1)[0]}`);
+  }
+
+  async #fileOf(keyring: Uint8Array): Promise<string> {
+    const writing = this.#keyringFiles.get(keyring) ?? this.#writeKeyring(keyring);
+    this.#keyringFiles.set(keyring, writing);
     try {
       return await writing;
     } catch (error) {
-      keyringFiles.delete(keyring);
+      this.#keyringFiles.delete(keyring);
       throw error;
     }
-  };
-  const verify: Gpgv['verify'] = async (message, keyring) => {
-    closing.signal.throwIfAborted();
-    const file = await fileOf(keyring);
-    const args = ['--homedir', home, '--keyring', file, '--output', '-', '--status-fd', STATUS];
-    const { complaints, ...result } = await run(args, message, {
-      environment,
-      seconds,
-      deadline,
-      ending: closing.signal,
-    });
-    closing.signal.throwIfAborted();
-    if (!LOST_KEYS.test(complaints)) return result;
-    keyringFiles.delete(keyring);
-    throw new Error(`gpgv cannot read its keys in ${home}: ${complaints.split('\n', 1)[0]}`);
-  };
+  }
 
-  return {
-    version,
-    verify: async (message, keyring) => {
-      const hash = createHash('sha256').update(message).digest('base64url');
-      if (givenUp.has(hash)) return { verdict: gaveUpBefore(), untrustedPayload: NOTHING };
-      const result = await limit(async () => verify(message, keyring));
-      if (isRejection(result.verdict) && isUndecided(result.verdict)) givenUp.add(hash);
-      return result;
-    },
-    close: async () => {
-      closing.abort(new Error('gpgv is stopped'));
-      await rm(home, { recursive: true, force: true });
-    },
-  };
+  async #writeKeyring(keyring: Uint8Array): Promise<string> {
+    const file = join(this.#home, `${this.#files++}.gpg`);
+    // Something that cleans up temporary files may have removed the directory.
+    await mkdir(this.#home, { recursive: true, mode: 0o700 });
+    await replaceUnsynced(file, keyring);
+    return file;
+  }
 }
 
 interface Run extends GpgvResult {
@@ -185,7 +210,7 @@ async function run(
       throw new ProcessStartError(COMMAND, Object.assign(new Error(), { code }));
     const said =
       signal === null ? readGpgvStatus(status.toString('utf8')) : stoppedBy(signal, seconds);
-    // Where it gives up, GPGME has gpg's word for that; the exit code tells of mere warnings too.
+    // GPGME hears from gpg if it gives up; the exit code would be the same for a warning.
     const isGivenUp = !isRejection(said) && GAVE_UP.test(stderr);
     const verdict = OUT_OF_MEMORY.test(stderr) ? tookMemory() : isGivenUp ? gaveUp() : said;
     return { verdict, untrustedPayload: stdout, complaints: stderr };

@@ -1,5 +1,5 @@
-// Whether a key is still good for anything as of a moment, by what the key says of itself.
-import { formatTime } from '../terms/format-time.ts';
+// Whether a key is still of use at a given time, by what the key says of itself.
+import { formatTime } from '../terms/text.ts';
 
 /** How a key ends. Times are milliseconds since 1970, Infinity for never. */
 export interface KeyLife {
@@ -38,8 +38,8 @@ export function toKeyState(expires: string | null, life: KeyLife | undefined, no
 }
 
 /**
- * How two copies of a key differ: in what may sign as of `now`, or only in how long. Undefined if
- * they do not.
+ * How two copies of a key differ: in which parts may sign as of `now`, or only in how long they may.
+ * Undefined if they do not differ.
  */
 export function compareLives(
   one: KeyLife,

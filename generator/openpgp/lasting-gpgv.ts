@@ -1,13 +1,13 @@
-// A gpgv that may come and go while a server runs: one that failed once, on a machine that was busy
-// or while it was being updated, is looked for again. A gpgv that cannot be run gives no verdict.
-import { messageOf } from '../terms/message-of.ts';
+// A gpgv that may come and go while a server runs: one that failed because the machine was busy, or
+// because it was being updated, is looked for again. If gpgv cannot be run, there is no verdict.
+import { messageOf } from '../terms/errors.ts';
 import { reject } from '../terms/rejection.ts';
-import type { Gpgv, GpgvResult } from './gpgv.ts';
+import type { Gpgv, GpgvEngine, GpgvResult } from './gpgv.ts';
 import type { GpgvFinder } from './open-message.ts';
 
-/** It is looked for at most this often, unless somebody asks for that. Milliseconds. */
+/** It is looked for at most this often by itself. Milliseconds. */
 const LOOK_AGAIN = 60_000;
-/** What is run by so many failures in a row is given up until it is looked for again. */
+/** After this many failures in a row it counts as gone until it is looked for again. */
 const MAX_FAILURES = 3;
 
 export interface LastingGpgvOptions {
@@ -25,26 +25,31 @@ export class LastingGpgv implements GpgvFinder {
   #failures = 0;
   #isClosed = false;
 
-  /** Not looked for yet. */
+  /** Does not look for it yet. */
   constructor(options: LastingGpgvOptions) {
     this.#options = options;
   }
 
-  /** Of the one that is there; undefined while none is. */
+  /** The version of the one that is there; undefined if none is. */
   get version(): string | undefined {
     return this.#found?.version;
   }
 
-  /** The one that is there, looked for again if that was long ago. */
-  async find(): Promise<Gpgv | undefined> {
+  /** The one that is there; if none was, and the last look is long ago, looks for it again. */
+  async find(): Promise<GpgvEngine | undefined> {
     const isLong = this.#options.elapsed() - this.#lookedAt >= LOOK_AGAIN;
-    // Where it cannot be opened, as on a full disk, there is none now.
+    // If it cannot be opened, for example on a full disk, there is none for now.
     if (!this.#found && isLong && !this.#isClosed) await this.lookAgain().catch(() => undefined);
     const found = this.#found;
-    return found && { ...found, verify: async (...args) => this.#verify(found, args) };
+    return (
+      found && {
+        version: found.version,
+        verify: async (message, keyring) => this.#verify(found, message, keyring),
+      }
+    );
   }
 
-  /** Looks for it now; nothing may be verified meanwhile. If that fails, the one that was there stays. */
+  /** Looks for it now; nothing may be verified meanwhile. On failure the one that was there stays. */
   async lookAgain(): Promise<void> {
     this.#looking ??= this.#look().finally(() => (this.#looking = undefined));
     return this.#looking;
@@ -67,9 +72,9 @@ export class LastingGpgv implements GpgvFinder {
     await before?.close();
   }
 
-  async #verify(gpgv: Gpgv, args: Parameters<Gpgv['verify']>): Promise<GpgvResult> {
+  async #verify(gpgv: Gpgv, message: Uint8Array, keyring: Uint8Array): Promise<GpgvResult> {
     try {
-      const result = await gpgv.verify(...args);
+      const result = await gpgv.verify(message, keyring);
       this.#failures = 0;
       return result;
     } catch (error) {

@@ -1,14 +1,14 @@
-// Who says whether a signature is good. OpenPGP.js answers for what both engines read alike: a
-// message in the form that GnuPG writes, by a key of the usual kind. Only its "yes" counts, and
-// what needs no engine: a stranger, an expired date. Everything else is for gpgv, which nodes
-// follow. Where there is no gpgv, nothing that it alone can judge is called bad. What depends on the
-// clock says for which span of time it is true.
+// Decides which engine says whether a signature is good. OpenPGP.js judges what both engines read
+// alike: a message in the form that GnuPG writes, by a key of the usual kind. Only its "yes" counts,
+// and what needs no engine: an unknown signer, an expired date. Everything else goes to gpgv, which
+// judges as nodes do. Without gpgv, nothing that only gpgv can judge is called bad. An answer that
+// depends on the clock says how long it holds.
 import { MAX_BLOB_BYTES } from './signature-file.ts';
-import { formatTime } from '../terms/format-time.ts';
+import { formatTime } from '../terms/text.ts';
 import { type Rejection, during, isRejection, isUndecided, reject } from '../terms/rejection.ts';
 import { type Validity, wholeSecond } from '../terms/validity.ts';
 import { type Algorithms, PLAIN_HASHES, nameAlgorithms } from './algorithms.ts';
-import type { Gpgv } from './gpgv.ts';
+import type { GpgvEngine } from './gpgv.ts';
 import { STRAY_PACKET } from './gpgv-status.ts';
 import { findCompressionFault, findMessageFault } from './packets/message-fault.ts';
 import { isBomb } from './packets/packets.ts';
@@ -58,31 +58,31 @@ export type OpenMessage = (
 
 /** A gpgv that may come and go: asks for the one that is there now, if any. */
 export interface GpgvFinder {
-  readonly find: () => Promise<Gpgv | undefined>;
+  readonly find: () => Promise<GpgvEngine | undefined>;
 }
 
 /** The hint of everything that waits for the second engine. */
 export const INSTALL_GPGV =
   'Install gpgv (Debian: gpgv, RHEL: gnupg2), which judges it as nodes do.';
 
-/** What gpgv says of dates is asked for again after this. Milliseconds. */
+/** gpgv is asked again after this time about what depends on dates. Milliseconds. */
 const ASK_AGAIN = 24 * 3_600_000;
 const NO_KEYS = new Uint8Array();
 
-/** The word on a message that costs more than it may; always the same object. */
+/** The answer for a message that would cost more than it may; always the same object. */
 export const DEFERRED = reject('cannot-verify', 'the signature waits for gpgv to judge it', {
   hint: 'Wait: gpgv is asked as soon as all that is quicker has been judged.',
 });
 
 /**
- * Puts the engines together, and what computes RSA for the first; without gpgv, what only it can
- * judge is `cannot-verify`.
+ * Combines the two engines; `isSignedByRsa` computes RSA for the first. Without gpgv, what only gpgv
+ * can judge is `cannot-verify`.
  */
 export function createOpenMessage(
-  gpgv: Gpgv | GpgvFinder | undefined,
+  gpgv: GpgvEngine | GpgvFinder | undefined,
   isSignedByRsa: IsSignedByRsa = computeAtOnce,
 ): OpenMessage {
-  const findGpgv = async (): Promise<Gpgv | undefined> =>
+  const findGpgv = async (): Promise<GpgvEngine | undefined> =>
     gpgv && 'find' in gpgv ? gpgv.find() : gpgv;
   return async (message, keyring, now, effort = 'any') => {
     const plain = readPlainMessage(message, MAX_BLOB_BYTES);
@@ -101,7 +101,7 @@ export function createOpenMessage(
   };
 }
 
-/** Without keys there is only its form, and the date that it gives itself. */
+/** Without keys only its form and its own expiry date can be checked. */
 function openUnverified(
   { signature: { createdAt, expiresAt }, untrustedPayload }: PlainMessage,
   now: Date,
@@ -113,7 +113,7 @@ function openUnverified(
   return { untrustedPayload, signedAt: createdAt, expiresAt, validity };
 }
 
-/** What needs no second opinion. */
+/** Answers of the first engine that are final. */
 const DEFINITE: ReadonlySet<string> = new Set([
   'unknown-signer',
   'signature-expired',
@@ -137,7 +137,7 @@ async function openPlain(
   const algorithms = nameAlgorithms(publicKeyAlgorithm, hashAlgorithm, key.bits);
   if (version !== 4) return undecided(`has a packet of version ${version}`);
   if (!PLAIN_HASHES.has(hashAlgorithm)) return undecided(`uses ${algorithms.hash}`);
-  if (!signature.isPlain) return undecided('has parts that engines read differently');
+  if (!signature.hasPlainSubpackets) return undecided('has parts that engines read differently');
   if (!key.isPlain || other) {
     const bits = key.bits === undefined ? '' : ` of ${key.bits} bits`;
     return undecided(`is by the ${algorithms.publicKey} key ${key.fingerprint}${bits}`);
@@ -157,8 +157,8 @@ async function openPlain(
 }
 
 /**
- * Where only dates of the signature and of a plain key matter. Before the newest of them the same
- * may be read otherwise, so until then it holds only from now on.
+ * How long an answer holds that depends only on the dates of the signature and of a plain key. Before
+ * the newest of these dates the key may be read differently, so until then it holds only from now on.
  */
 function plainValidity(
   signedAt: number,
@@ -177,7 +177,7 @@ function aDayFrom(now: Date): Validity {
   return { from, until: from + ASK_AGAIN };
 }
 
-/** Faults of form, which no date changes. */
+/** Faults of form, which do not depend on the date. */
 const FORM_FAULTS: ReadonlySet<string> = new Set([
   'malformed',
   'not-signed',
@@ -185,7 +185,7 @@ const FORM_FAULTS: ReadonlySet<string> = new Set([
 ] satisfies Rejection['code'][]);
 
 async function askGpgv(
-  gpgv: Gpgv,
+  gpgv: GpgvEngine,
   message: Uint8Array,
   keyring: Keyring | undefined,
   now: Date,
@@ -199,7 +199,7 @@ async function askGpgv(
         return fault?.code === 'malformed' ? verdict : (fault ?? verdict);
       return fault ?? findCompressionFault(message, MAX_BLOB_BYTES) ?? verdict;
     }
-    // Without keys every signature is a stranger's: all that can be said is that there is one.
+    // Without keys every signer is unknown: all that can be said is that there is a signature.
     if (!keyring && verdict.code === 'unknown-signer') {
       const validity = { from: -Infinity, until: Infinity };
       return { untrustedPayload, signedAt: 0, expiresAt: Infinity, validity };
@@ -211,7 +211,7 @@ async function askGpgv(
   const [key] = keyring?.find(fingerprint.slice(-16).toLowerCase()) ?? [];
   const expired = key?.isPlain ? findExpiry(expiresAt, key, now) : undefined;
   if (expired) return expired;
-  // Of an unusual key gpgv has the last word, but what OpenPGP.js reads will do for a warning.
+  // gpgv has the last word on an unusual key, but what OpenPGP.js reads is good enough for a warning.
   const isAhead = key !== undefined && key.expiresAt > now.getTime();
   const known = Math.min(expiresAt, isAhead ? key.expiresAt : Infinity);
   const { from, until } = aDayFrom(now);
@@ -228,7 +228,7 @@ async function askGpgv(
   };
 }
 
-/** What has expired stays so; a key that has is named until the signature itself has expired too. */
+/** Expired stays expired; an expired key is reported until the signature has expired as well. */
 function findExpiry(signature: number, key: SigningKey, now: Date): Rejection | undefined {
   if (signature <= now.getTime()) {
     const message = `the signature expired on ${toDay(signature)}`;

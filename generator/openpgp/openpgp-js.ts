@@ -1,5 +1,5 @@
-// The first engine: the one file that knows OpenPGP.js. It reads keys, and verifies plain
-// messages by plain keys, in process. Only its "yes" is a verdict; a "no" is a reason to ask gpgv.
+// The first engine, and the only file that knows OpenPGP.js. It reads keys, and verifies plain messages
+// by plain keys, in process. Only its "yes" is a verdict; a "no" is a reason to ask gpgv.
 import { createHash } from 'node:crypto';
 import {
   type Key,
@@ -11,8 +11,8 @@ import {
   unarmor,
   verify,
 } from 'openpgp';
-import { formatTime } from '../terms/format-time.ts';
-import { messageOf } from '../terms/message-of.ts';
+import { formatTime } from '../terms/text.ts';
+import { messageOf } from '../terms/errors.ts';
 import { type Rejection, reject } from '../terms/rejection.ts';
 import type { KeyLife } from './key-state.ts';
 import { type KeyBlock, readKeyBlocks } from './packets/key-blocks.ts';
@@ -45,13 +45,13 @@ export interface SigningKey {
   readonly bits: number | undefined;
   /** Milliseconds since 1970; Infinity if never or not known. */
   readonly expiresAt: number;
-  /** When it last said something of itself: before, it may be read otherwise. Milliseconds since 1970. */
+  /** The date of its newest self-signature: earlier, it may be read differently. Milliseconds since 1970. */
   readonly certifiedAt: number;
-  /** Whether all engines read the key alike: else only gpgv's word counts. */
+  /** Whether all engines read the key alike; if not, only gpgv's verdict counts. */
   readonly isPlain: boolean;
   /** For signatures by RSA; undefined for keys of another kind. */
   readonly rsa: RsaKey | undefined;
-  /** Why OpenPGP.js does not take a plain key for one that may sign as of `now`, if so. */
+  /** Why OpenPGP.js says that a plain key may not sign as of `now`; undefined if it may. */
   readonly findRefusal: (now: Date) => Promise<Rejection | undefined>;
 }
 
@@ -120,7 +120,7 @@ const PLAIN_CURVES: ReadonlySet<string> = new Set([
 /** Below, OpenPGP.js refuses what nodes take. */
 const PLAIN_RSA_BITS = 2048;
 const SIGNING_FLAG = enums.keyFlags.signData;
-/** For nodes a revocation counts whatever its date. */
+/** Nodes respect a revocation whatever its date. */
 const END_OF_TIME = new Date(LAST_SECOND * 1000);
 
 /** A key on its way into a keyring. */
@@ -232,7 +232,7 @@ function toSigningKeys({ block, parsed }: ReadKey): readonly SigningKey[] {
   const blockId = createHash('sha256').update(block.bytes).digest('base64url');
   const certified = parsed && readCertifications(parsed);
   const toSigningKey = (
-    { fingerprint, packetBody, isPlain }: KeyBlock['primary'],
+    { fingerprint, packetBody, hasPlainPackets }: KeyBlock['primary'],
     part: Key | Subkey | undefined,
     own: KeyTerms | undefined,
   ): SigningKey => ({
@@ -245,11 +245,11 @@ function toSigningKeys({ block, parsed }: ReadKey): readonly SigningKey[] {
     expiresAt: Math.min(certified?.expiresAt ?? Infinity, own?.expiresAt ?? Infinity),
     certifiedAt: parsed ? newestDate(parsed, part) : 0,
     isPlain:
-      isPlain &&
+      hasPlainPackets &&
       part !== undefined &&
       hasPlainAlgorithm(part) &&
-      certified?.isPlain === true &&
-      own?.isPlain === true &&
+      certified?.isUnambiguous === true &&
+      own?.isUnambiguous === true &&
       own.maySign,
     rsa: readRsaKey(packetBody),
     findRefusal: askOnce(parsed, part),
@@ -267,10 +267,10 @@ function toSigningKeys({ block, parsed }: ReadKey): readonly SigningKey[] {
 interface KeyTerms {
   readonly expiresAt: number;
   readonly maySign: boolean;
-  /** Whether it does not say that the key may not. */
+  /** Whether it does not forbid the key to sign. */
   readonly mightSign: boolean;
-  /** Whether there is one way only to read them. */
-  readonly isPlain: boolean;
+  /** Whether there is only one way to read them. */
+  readonly isUnambiguous: boolean;
 }
 
 type SelfSignature = Subkey['bindingSignatures'][number];
@@ -280,7 +280,7 @@ function readCertifications(key: Key): KeyTerms {
   const newest = key.users.map(({ selfCertifications }) => newestOf(selfCertifications));
   const terms = newest.map((signature) => readTerms(signature, key.getCreationTime()));
   const [first] = terms;
-  if (!first) return { expiresAt: Infinity, maySign: false, mightSign: true, isPlain: false };
+  if (!first) return { expiresAt: Infinity, maySign: false, mightSign: true, isUnambiguous: false };
   const agree = terms.every(
     ({ expiresAt, maySign }) => expiresAt === first.expiresAt && maySign === first.maySign,
   );
@@ -289,17 +289,17 @@ function readCertifications(key: Key): KeyTerms {
     ...first,
     mightSign: terms.some(({ mightSign }) => mightSign),
     expiresAt,
-    isPlain: agree && terms.every(({ isPlain }) => isPlain),
+    isUnambiguous: agree && terms.every(({ isUnambiguous }) => isUnambiguous),
   };
 }
 
 function readBindings(subkey: Subkey): KeyTerms {
   const newest = newestOf(subkey.bindingSignatures);
   const terms = readTerms(newest, subkey.getCreationTime());
-  return { ...terms, isPlain: terms.isPlain && newest?.embeddedSignature !== null };
+  return { ...terms, isUnambiguous: terms.isUnambiguous && newest?.embeddedSignature !== null };
 }
 
-/** Of all that a key and its part say of themselves. Milliseconds since 1970. */
+/** The newest date of all self-signatures of a key and its part. Milliseconds since 1970. */
 function newestDate(key: Key, part: Key | Subkey | undefined): number {
   const certifications = key.users.flatMap(({ selfCertifications }) => selfCertifications);
   const bindings = part && 'bindingSignatures' in part ? part.bindingSignatures : [];
@@ -314,7 +314,7 @@ function newestOf(signatures: readonly SelfSignature[]): SelfSignature | undefin
 function readTerms(signature: SelfSignature | undefined, created: Date): KeyTerms {
   const seconds = signature?.keyExpirationTime ?? 0;
   const flags = signature?.keyFlags?.[0];
-  const isPlain =
+  const isUnambiguous =
     signature !== undefined &&
     signature.signatureNeverExpires &&
     created.getTime() / 1000 + seconds <= LAST_SECOND &&
@@ -324,7 +324,7 @@ function readTerms(signature: SelfSignature | undefined, created: Date): KeyTerm
     expiresAt: seconds === 0 ? Infinity : created.getTime() + seconds * 1000,
     maySign: ((flags ?? 0) & SIGNING_FLAG) !== 0,
     mightSign: flags === undefined || (flags & SIGNING_FLAG) !== 0,
-    isPlain,
+    isUnambiguous,
   };
 }
 
@@ -334,7 +334,7 @@ function hasPlainAlgorithm(part: Key | Subkey): boolean {
   return bits === undefined ? PLAIN_CURVES.has(curve ?? '') : bits >= PLAIN_RSA_BITS;
 }
 
-/** Encryption subkeys are not plain either, but sign nothing. */
+/** Encryption subkeys are not plain either, but they sign nothing. */
 function needsGpgv({ isPlain, parsed, fingerprint }: SigningKey): boolean {
   if (isPlain) return false;
   const part = parsed?.getKeys().find((found) => fingerprintOf(found) === fingerprint);
@@ -378,8 +378,8 @@ async function isSubkeyRevoked(subkey: Subkey, primary: Key): Promise<boolean> {
 }
 
 /**
- * Verifies a plain message by a plain key, as of `now`; undefined if it is good, else why it is
- * not said to be.
+ * Verifies a plain message by a plain key, as of `now`; undefined if it is good, else the reason
+ * against it.
  */
 export async function verifyPlain(
   message: PlainMessage,
@@ -418,8 +418,8 @@ async function verifyWithOpenpgpJs(
 }
 
 /**
- * Gives the question whether OpenPGP.js takes a plain key for one that may sign, as of a moment.
- * The answer stays: such a key is not revoked, and whether it has expired is asked elsewhere.
+ * Makes the function that asks OpenPGP.js whether a plain key may sign as of a given time. A "yes" is
+ * kept: such a key is not revoked, and its expiry is checked elsewhere.
  */
 function askOnce(key: Key | undefined, part: Key | Subkey | undefined): SigningKey['findRefusal'] {
   let goodSince = Infinity;

@@ -1,109 +1,122 @@
-// RSA in a thread of its own, beside all else that there is to do for a signature. Only for many
-// signatures: a thread takes as long to start as to compute a thousand. Where it fails, all goes on
-// without it.
+// RSA in a thread of its own, while the main thread does the rest. Only for many signatures: starting
+// a thread takes as long as computing a thousand of them. If the thread fails, all goes on without it.
 import { Worker } from 'node:worker_threads';
 import { threadScript } from '../system/thread-script.ts';
-import { packTasks } from './rsa-batch.ts';
-import { type IsSignedByRsa, type RsaTask, computeRsa, toRsaTask } from './rsa.ts';
-
-export interface RsaVerifier {
-  readonly isSignedByRsa: IsSignedByRsa;
-  /** Stops the thread, if there is one. What is asked meanwhile is answered without it. */
-  readonly close: () => Promise<void>;
-}
+import { type IsSignedByRsa, type RsaTask, computeRsa, toRsaTask, packTasks } from './rsa.ts';
 
 /** Signatures that are computed before a thread is started. */
 const WITHOUT_THREAD = 500;
-/** Signatures that are handed over together: a message costs as much as to compute one. */
+/** Signatures handed over together: a message to a thread costs as much as computing one. */
 const BATCH = 64;
-/** A thread that nobody has asked for so long is stopped. Milliseconds. */
+/** A thread that was not asked for this long is stopped. Milliseconds. */
 const IDLE = 5000;
 
 export interface RsaVerifierOptions {
-  /** What the thread runs; unless told, what computes. */
+  /** What the thread runs instead of the program that computes. */
   readonly script?: URL;
   /** How long the thread waits for signatures. Milliseconds. */
   readonly idle?: number;
 }
 
-/** Gives what computes in a thread once there are many signatures. */
-export function createRsaVerifier({
-  script = threadScript('openpgp/rsa-thread'),
-  idle = IDLE,
-}: RsaVerifierOptions = {}): RsaVerifier {
-  let thread: RsaThread | undefined;
-  let count = 0;
-  const close = async (): Promise<void> => {
-    count = 0;
-    const closing = thread;
-    thread = undefined;
+/** Computes signatures in a thread once there are many of them. */
+export class RsaVerifier {
+  readonly #script: URL;
+  readonly #idle: number;
+  #thread: RsaThread | undefined;
+  #count = 0;
+
+  constructor({
+    script = threadScript('openpgp/rsa-thread'),
+    idle = IDLE,
+  }: RsaVerifierOptions = {}) {
+    this.#script = script;
+    this.#idle = idle;
+  }
+
+  /** A property, to be handed on by itself. */
+  readonly isSignedByRsa: IsSignedByRsa = (message, key) => {
+    const task = toRsaTask(message, key);
+    if (!task) return false;
+    if (++this.#count === WITHOUT_THREAD) this.#thread = this.#startThread();
+    return this.#thread?.isReady === true ? this.#thread.ask(task) : computeRsa(task);
+  };
+
+  /** Stops the thread, if there is one. What it has not answered yet is answered without it. */
+  readonly close = async (): Promise<void> => {
+    this.#count = 0;
+    const closing = this.#thread;
+    this.#thread = undefined;
     await closing?.close();
   };
-  return {
-    isSignedByRsa: (message, key) => {
-      const task = toRsaTask(message, key);
-      if (!task) return false;
-      if (++count === WITHOUT_THREAD) {
-        thread = startThread(script, () => setTimeout(() => void close(), idle).unref());
-      }
-      return thread?.isReady() === true ? thread.ask(task) : computeRsa(task);
-    },
-    close,
-  };
+
+  #startThread(): RsaThread {
+    const startTimer = (): NodeJS.Timeout =>
+      setTimeout(() => void this.close(), this.#idle).unref();
+    return new RsaThread(this.#script, startTimer);
+  }
 }
 
-interface RsaThread {
-  readonly isReady: () => boolean;
-  readonly ask: (task: RsaTask) => Promise<boolean>;
-  readonly close: () => Promise<void>;
-}
-
-interface Question {
+interface AskedTask {
   readonly task: RsaTask;
   readonly answer: (isSigned: boolean) => void;
 }
 
-/** `startTimer` gives what is to be refreshed whenever the thread is asked. */
-function startThread(script: URL, startTimer: () => NodeJS.Timeout): RsaThread {
-  const worker = new Worker(script);
-  const asked: (readonly Question[])[] = [];
-  let waiting: Question[] = [];
-  let isReady = false;
-  let idle: NodeJS.Timeout | undefined;
+class RsaThread {
+  readonly #worker: Worker;
+  readonly #startTimer: () => NodeJS.Timeout;
+  /** Batches that it works at, the oldest first. */
+  readonly #asked: (readonly AskedTask[])[] = [];
+  #waiting: AskedTask[] = [];
+  #isReady = false;
+  #idle: NodeJS.Timeout | undefined;
 
-  const send = (): void => {
-    if (waiting.length === 0) return;
-    const batch = packTasks(waiting.map(({ task }) => task));
-    worker.postMessage(batch, [batch.bytes.buffer]);
-    asked.push(waiting);
-    waiting = [];
-    idle?.refresh();
-  };
-  const hear = (answers: readonly boolean[]): void => {
-    isReady = true;
-    idle ??= startTimer();
-    for (const [at, { answer }] of (asked.shift() ?? []).entries()) answer(answers[at] === true);
-  };
-  const end = (): void => {
-    isReady = false;
-    clearTimeout(idle);
-    for (const { task, answer } of [...asked, waiting].flat()) answer(computeRsa(task));
-  };
-  // What fails in it ends it.
-  worker.on('message', hear).on('error', () => undefined);
-  worker.once('exit', end);
+  /** `startTimer` makes the timer that is refreshed whenever the thread is asked. */
+  constructor(script: URL, startTimer: () => NodeJS.Timeout) {
+    this.#startTimer = startTimer;
+    this.#worker = new Worker(script);
+    this.#worker.on('message', (answers: readonly boolean[]) => this.#hear(answers));
+    // An error in the thread ends it.
+    this.#worker.on('error', () => undefined);
+    this.#worker.once('exit', () => this.#end());
+  }
 
-  return {
-    isReady: () => isReady,
-    ask: async (task) =>
-      new Promise((answer) => {
-        waiting.push({ task, answer });
-        if (waiting.length === BATCH) send();
-        // What is ready to be asked now is asked together.
-        else if (waiting.length === 1) setImmediate(send);
-      }),
-    close: async () => {
-      await worker.terminate();
-    },
-  };
+  get isReady(): boolean {
+    return this.#isReady;
+  }
+
+  async ask(task: RsaTask): Promise<boolean> {
+    return new Promise((answer) => {
+      this.#waiting.push({ task, answer });
+      if (this.#waiting.length === BATCH) this.#send();
+      // All that is ready to be asked in this turn of the event loop is asked together.
+      else if (this.#waiting.length === 1) setImmediate(() => this.#send());
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#worker.terminate();
+  }
+
+  #send(): void {
+    if (this.#waiting.length === 0) return;
+    const batch = packTasks(this.#waiting.map(({ task }) => task));
+    this.#worker.postMessage(batch, [batch.bytes.buffer]);
+    this.#asked.push(this.#waiting);
+    this.#waiting = [];
+    this.#idle?.refresh();
+  }
+
+  #hear(answers: readonly boolean[]): void {
+    this.#isReady = true;
+    this.#idle ??= this.#startTimer();
+    for (const [at, { answer }] of (this.#asked.shift() ?? []).entries()) {
+      answer(answers[at] === true);
+    }
+  }
+
+  #end(): void {
+    this.#isReady = false;
+    clearTimeout(this.#idle);
+    for (const { task, answer } of [...this.#asked, this.#waiting].flat()) answer(computeRsa(task));
+  }
 }

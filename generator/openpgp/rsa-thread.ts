@@ -1,7 +1,6 @@
 // A thread that computes RSA signatures for the main one: an answer for each batch.
 import { parentPort } from 'node:worker_threads';
-import { computeRsa } from './rsa.ts';
-import { type RsaBatch, unpackTasks } from './rsa-batch.ts';
+import { type RsaBatch, computeRsa, unpackTasks } from './rsa.ts';
 
 function tell(answers: readonly boolean[]): void {
   // oxlint-disable-next-line unicorn/require-post-message-target-origin -- no window

@@ -1,5 +1,5 @@
-// RSA signatures of plain messages, by Node's own cryptography: what OpenPGP.js would have it
-// compute too, after taking the message apart once more for several times the cost.
+// RSA signatures of plain messages, by Node's own cryptography. OpenPGP.js would have Node compute the
+// same, but take the message apart once more, at several times the cost.
 import { type KeyObject, createPublicKey, hash, verify } from 'node:crypto';
 import { bigEndian } from './packets/packets.ts';
 import type { PlainMessage } from './packets/plain-message.ts';
@@ -37,7 +37,7 @@ export function readRsaKey(packetBody: Uint8Array): RsaKey | undefined {
   }
 }
 
-/** What is to be computed for one signature; it can be handed to another thread. */
+/** All that it takes to compute one signature; it can be handed to another thread. */
 export interface RsaTask {
   readonly key: KeyObject;
   /** As Node calls it. */
@@ -60,8 +60,8 @@ export function isSignedByRsa(message: PlainMessage, key: RsaKey): boolean {
 }
 
 /**
- * What says whether a key made the signature of a plain message of version 4 (RFC 9580, section
- * 5.2.4); undefined where it cannot have.
+ * The computation that tells whether a key made the signature of a plain message of version 4 (RFC
+ * 9580, section 5.2.4); undefined if the key cannot have made it.
  */
 export function toRsaTask(message: PlainMessage, key: RsaKey): RsaTask | undefined {
   const { hashAlgorithm, publicKeyAlgorithm, signedFields, digestStart } = message.signature;
@@ -94,4 +94,46 @@ function readIntegers(bytes: Uint8Array): readonly Uint8Array[] | undefined {
     at = end;
   }
   return integers;
+}
+
+/**
+ * Tasks on their way to another thread, in their order and part by part. Few objects: each would
+ * cost as much as all the bytes.
+ */
+export interface RsaBatch {
+  readonly keys: readonly KeyObject[];
+  readonly hashNames: readonly string[];
+  /** Of what is signed, the start of the digest and the signature of each task in turn. */
+  readonly lengths: readonly number[];
+  /** All of those, one behind the other. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+export function packTasks(tasks: readonly RsaTask[]): RsaBatch {
+  const parts = tasks.flatMap((task) => [task.signed, task.digestStart, task.signature]);
+  const lengths = parts.map(({ length }) => length);
+  const bytes = new Uint8Array(lengths.reduce((sum, length) => sum + length, 0));
+  let used = 0;
+  for (const part of parts) {
+    bytes.set(part, used);
+    used += part.length;
+  }
+  return {
+    keys: tasks.map(({ key }) => key),
+    hashNames: tasks.map(({ hashName }) => hashName),
+    lengths,
+    bytes,
+  };
+}
+
+export function unpackTasks({ keys, hashNames, lengths, bytes }: RsaBatch): readonly RsaTask[] {
+  let used = 0;
+  const next = (length = 0): Uint8Array => bytes.subarray(used, (used += length));
+  return keys.map((key, at) => ({
+    key,
+    hashName: hashNames[at] ?? '',
+    signed: next(lengths[3 * at]),
+    digestStart: next(lengths[3 * at + 1]),
+    signature: next(lengths[3 * at + 2]),
+  }));
 }

@@ -2,7 +2,7 @@
 // (containers/image internal/signature/signature.go, FromBlob). A file that fails here
 // and were served would fail every pull of its image, whatever the node's policy.
 import { type Rejection, reject } from '../terms/rejection.ts';
-import { isSigstoreJson } from '../terms/sigstore-json.ts';
+import { type Member, isJson, membersOf } from '../terms/strict-json.ts';
 import { ENCRYPTED_TAGS, readTag } from './packets/packets.ts';
 
 /** The most bytes that nodes read of a signature (iolimits.MaxSignatureBodySize). */
@@ -24,7 +24,8 @@ const NEWLINE = 0x0a;
 const OPENPGP_FIRST_BYTES: ReadonlySet<number> = new Set([
   0xa0, 0xa1, 0xa2, 0xa3, 0xc8, 0x90, 0x91, 0x92, 0xc4, 0x88, 0x89, 0x8a, 0x8b, 0xc2, 0x3d,
 ]);
-/** Says whether a file of this size is read at all; asked before its bytes are. */
+
+/** Checks the size of a file, before its bytes are read. */
 export function checkBlobSize(bytes: number): Rejection | undefined {
   if (bytes === 0) return breaking('empty', 'expected an OpenPGP message, got 0 bytes');
   if (bytes > MAX_BLOB_BYTES) {
@@ -87,4 +88,56 @@ function unknownFirstByte(bytes: Uint8Array, first: number): Rejection {
 
 function breaking(code: Rejection['code'], message: string): Rejection {
   return reject(code, message, { breaksPulls: true });
+}
+
+/** Bytes of a JSON text: base64, or a list of numbers. */
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+const BYTES = /^\[\s*(?:(?:null|[0-9]{1,3})(?:\s*,\s*(?:null|[0-9]{1,3}))*)?\s*\]$/;
+const MAX_BYTE = 255;
+
+/**
+ * Whether nodes can decode what stands behind `sigstore-json` in a frame: if not, every pull of the
+ * image fails. They read {mimeType, payload, annotations} with Go's encoding/json, which takes member
+ * names in any case, null for anything, and an array of numbers for bytes (containers/image
+ * internal/signature/sigstore.go).
+ */
+function isSigstoreJson(data: Uint8Array): boolean {
+  const text = Buffer.from(data).toString();
+  if (!isJson(text)) return false;
+  const members = membersOf(text);
+  return members ? members.every(isSigstoreMember) : text.trim() === 'null';
+}
+
+function isSigstoreMember({ name, json }: Member): boolean {
+  switch (foldCase(name)) {
+    case 'mimetype':
+      return isStringOrNull(json);
+    case 'payload':
+      return isBytesOrNull(json);
+    case 'annotations': {
+      const annotations = membersOf(json);
+      return (
+        json === 'null' || (annotations?.every((member) => isStringOrNull(member.json)) ?? false)
+      );
+    }
+    default:
+      return true;
+  }
+}
+
+/** Both ways: a few letters beyond ASCII are the other case of an ASCII letter. */
+function foldCase(name: string): string {
+  return name.toUpperCase().toLowerCase();
+}
+
+function isStringOrNull(json: string): boolean {
+  return json === 'null' || json.startsWith('"');
+}
+
+function isBytesOrNull(json: string): boolean {
+  if (json === 'null') return true;
+  if (BYTES.test(json))
+    return (json.match(/[0-9]+/g) ?? []).every((byte) => Number(byte) <= MAX_BYTE);
+  const value: unknown = JSON.parse(json);
+  return typeof value === 'string' && BASE64.test(value.replaceAll(/[\r\n]/g, ''));
 }

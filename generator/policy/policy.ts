@@ -38,7 +38,7 @@ export interface Scope {
   readonly signedBy: readonly SignedBy[];
   /** Whether nodes take any image of the scope, signed or not. */
   readonly takesAnything: boolean;
-  /** What keeps nodes from taking any image of it on the word of OpenPGP signatures. */
+  /** Why nodes take no image of it however it is signed with OpenPGP; undefined if they may. */
   readonly obstacle: string | undefined;
 }
 
@@ -66,13 +66,13 @@ export interface Policy {
   /** Changes when a requirement, a scope or a key does. */
   readonly id: string;
   readonly scopes: ReadonlyMap<string, Scope>;
-  /** Whether anybody has said what is asked of signatures; else all is taken, for want of keys. */
+  /** Whether somebody configured what signatures must be; if not, all are taken, for lack of keys. */
   readonly isConfigured: boolean;
   /** All keys of all requirements; undefined if none asks for a signature. */
   readonly keyring: Keyring | undefined;
   /** Whether each key is the same wherever it is given, so that one verification is enough. */
   readonly isUniform: boolean;
-  /** Hosts that scopes and their rules name, and a made-up one for each scope without a host. */
+  /** Hosts named by scopes and their rules, and an invented one for each scope without a host. */
   readonly hosts: ReadonlySet<string>;
   /** Tags that have scopes of their own, by `HOST/REPOSITORY`. */
   readonly tags: ReadonlyMap<string, readonly string[]>;
@@ -127,7 +127,7 @@ function findHosts(scopes: readonly Scope[]): ReadonlySet<string> {
   return new Set([...named, ...domains.map((domain) => makeHost(domain, named))]);
 }
 
-/** A host of a domain that no scope names: for what only the domain's scope covers. */
+/** A host in a domain that no scope names: it stands for what only the domain's scope covers. */
 function makeHost(domain: string, named: ReadonlySet<string>): string {
   let label = 'any';
   while (named.has(`${label}.${domain}`)) label += '-any';

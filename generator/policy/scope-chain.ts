@@ -1,7 +1,7 @@
 // Which scopes nodes try for an image (containers/image docker/policyconfiguration/naming.go):
 // parents, then wildcards for domains, then '' for what holds for all.
 
-/** Names of the scopes that hold where none of the given name does, the most specific first. */
+/** Names of the scopes that apply if there is none of the given name, the most specific first. */
 export function* scopesAround(scope: string): Generator<string> {
   if (scope === '') return;
   let name = toName(scope);
@@ -19,7 +19,7 @@ export function* scopesAround(scope: string): Generator<string> {
   yield '';
 }
 
-/** The scopes that nodes try for the images of a scope, the most specific first: itself, and those around. */
+/** The scopes that nodes try for the images of a scope, the most specific first: itself, then those around it. */
 export function scopeChain(scope: string): readonly string[] {
   return [scope, ...scopesAround(scope)];
 }
@@ -31,7 +31,7 @@ function toName(scope: string): string {
   return name.includes('/') && colon > name.lastIndexOf('/') ? name.slice(0, colon) : name;
 }
 
-/** The scope of `known` that nodes take for images of a scope, if any. */
+/** The scope among `known` that nodes use for the images of a scope, if any. */
 export function findAround<Value>(
   known: ReadonlyMap<string, Value>,
   scope: string,

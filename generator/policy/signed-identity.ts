@@ -1,6 +1,7 @@
 // The six rules of containers-policy.json for which signed name is good for which image
 // (containers/image signature/policy_reference_match.go).
-import { type DockerReference, parseDockerReference } from '../terms/image-name.ts';
+import { z } from 'zod';
+import { type DockerReference, isNamePrefix, parseDockerReference } from '../terms/image-name.ts';
 
 /** A `signedIdentity` object, checked; references in it are parsed. */
 export type SignedIdentity =
@@ -9,7 +10,7 @@ export type SignedIdentity =
   | { readonly type: 'exactRepository'; readonly repository: DockerReference }
   | { readonly type: 'remapIdentity'; readonly prefix: string; readonly signedPrefix: string };
 
-/** What nodes go by where nothing is configured. */
+/** The rule that nodes use if nothing is configured. */
 export const DEFAULT_IDENTITY: SignedIdentity = { type: 'matchRepoDigestOrExact' };
 
 /** Whether a signature of `identity` is good for `image`, which has a tag or a digest. */
@@ -50,8 +51,8 @@ function isSameReference(a: DockerReference, b: DockerReference): boolean {
 }
 
 /**
- * The image under its other name; itself if it does not lie below the prefix, undefined where that
- * is no name.
+ * The image under its other name: itself if it does not lie below the prefix, undefined if the result
+ * is no valid name.
  */
 export function remapReference(
   image: DockerReference,
@@ -93,3 +94,48 @@ export function formatReference(reference: DockerReference): string {
   const name = nameOf(reference);
   return `${name}${tag === undefined ? '' : `:${tag}`}${digest === undefined ? '' : `@${digest}`}`;
 }
+
+// `signedIdentity` as policy files and our own configuration write it (containers/image
+// signature/policy_config.go); unknown members are errors, as for nodes.
+const unparameterised = z.strictObject({
+  type: z.enum(['matchExact', 'matchRepoDigestOrExact', 'matchRepository']),
+});
+
+const exactReference = z
+  .strictObject({ type: z.literal('exactReference'), dockerReference: z.string() })
+  .transform(({ type, dockerReference }, context): SignedIdentity => {
+    const reference = parseDockerReference(dockerReference);
+    if (reference && (reference.tag !== undefined || reference.digest !== undefined)) {
+      return { type, reference };
+    }
+    const got = JSON.stringify(dockerReference);
+    context.addIssue(`expected an image name with a tag or digest in dockerReference, got ${got}`);
+    return z.NEVER;
+  });
+
+const exactRepository = z
+  .strictObject({ type: z.literal('exactRepository'), dockerRepository: z.string() })
+  .transform(({ type, dockerRepository }, context): SignedIdentity => {
+    const repository = parseDockerReference(dockerRepository);
+    if (repository) return { type, repository };
+    const got = JSON.stringify(dockerRepository);
+    context.addIssue(`expected an image name in dockerRepository, got ${got}`);
+    return z.NEVER;
+  });
+
+const prefix = z.string().refine((text) => isNamePrefix(text), {
+  error: (issue) => `expected HOST or HOST/NAMESPACE, got ${JSON.stringify(issue.input)}`,
+});
+
+const remapIdentity = z.strictObject({
+  type: z.literal('remapIdentity'),
+  prefix,
+  signedPrefix: prefix,
+});
+
+/** Reads any of the six types. */
+export const signedIdentitySchema: z.ZodType<SignedIdentity> = z.discriminatedUnion(
+  'type',
+  [unparameterised, exactReference, exactRepository, remapIdentity],
+  { error: 'expected one of the six types of containers-policy.json' },
+);

@@ -1,5 +1,7 @@
-// Whether one set of requirements lets through nothing that another keeps out.
-import type { Requirement } from './policy.ts';
+// Whether one set of requirements lets through nothing that another keeps out, and what lets through
+// more than before when scopes are put into the policy of a node.
+import type { Requirement, Scope } from './policy.ts';
+import { findAround, scopesAround } from './scope-chain.ts';
 import { type SignedIdentity, toSignedIdentityJson } from './signed-identity.ts';
 import type { Keyring } from '../openpgp/openpgp-js.ts';
 
@@ -29,7 +31,7 @@ function areAmong(keyring: Keyring, others: Keyring): boolean {
   return keyring.keys.every(({ fingerprint }) => known.has(fingerprint));
 }
 
-/** From the strictest to the loosest: each takes what the ones before it take. */
+/** From the strictest to the loosest: each accepts all that the ones before it accept. */
 const BY_STRICTNESS: readonly SignedIdentity['type'][] = [
   'matchExact',
   'matchRepoDigestOrExact',
@@ -40,4 +42,67 @@ function isRuleAsStrictAs(own: SignedIdentity, other: SignedIdentity): boolean {
   const rank = BY_STRICTNESS.indexOf(own.type);
   if (rank >= 0) return rank <= BY_STRICTNESS.indexOf(other.type);
   return JSON.stringify(toSignedIdentityJson(own)) === JSON.stringify(toSignedIdentityJson(other));
+}
+
+/** A policy that nodes have, for images from registries. */
+export interface InstalledPolicy {
+  /** By scope. */
+  readonly scopes: ReadonlyMap<string, readonly Requirement[]>;
+  readonly byDefault: readonly Requirement[];
+}
+
+/** Some images that were kept out would now be let in. */
+export interface Loosening {
+  /**
+   * `replaced`: a scope loses requirements. `taken out`: a new scope asks less of its images than
+   * the scope that covered them before. `left`: a scope inside a new one lets through what the new
+   * one keeps out.
+   */
+  readonly kind: 'replaced' | 'taken out' | 'left';
+  readonly scope: string;
+  /** The scope of the policy that `taken out` and `left` are about; undefined: its default. */
+  readonly other: string | undefined;
+  /** Why nodes let nothing through, or nobody can say; undefined if it is a matter of keys. */
+  readonly reason: string | undefined;
+}
+
+/** Compares scopes with the policy that they are put into. */
+export function findLoosenings(
+  scopes: readonly Scope[],
+  standing: InstalledPolicy,
+): readonly Loosening[] {
+  return [
+    ...scopes.flatMap((scope) => findLoosening(scope, standing) ?? []),
+    ...findLeft(scopes, standing),
+  ];
+}
+
+function findLoosening(scope: Scope, standing: InstalledPolicy): Loosening | undefined {
+  const { name, requirements } = scope;
+  const own = standing.scopes.get(name);
+  const other = own ? name : [...scopesAround(name)].find((wide) => standing.scopes.has(wide));
+  const before = standing.scopes.get(other ?? '') ?? standing.byDefault;
+  // Whoever adds a scope to a policy that lets nothing through wants it to let something through.
+  if (!own && before.some(({ type }) => type === 'unmeetable')) return undefined;
+  if (isAsStrictAs(requirements, before)) return undefined;
+  const kind = own ? 'replaced' : 'taken out';
+  return { kind, scope: name, other, reason: findReason(before) };
+}
+
+function findReason(requirements: readonly Requirement[]): string | undefined {
+  return requirements.flatMap((requirement) => ('what' in requirement ? requirement.what : []))[0];
+}
+
+/** The rule for all other images does not apply to scopes that are already there. */
+function findLeft(
+  scopes: readonly Scope[],
+  { scopes: standing }: InstalledPolicy,
+): readonly Loosening[] {
+  const named = scopes.filter(({ name }) => name !== '');
+  const ours = new Map(named.map((scope) => [scope.name, scope]));
+  return [...standing].flatMap(([other, requirements]) => {
+    const scope = ours.has(other) ? undefined : findAround(ours, other);
+    if (!scope || isAsStrictAs(requirements, scope.requirements)) return [];
+    return { kind: 'left', scope: scope.name, other, reason: findReason(requirements) };
+  });
 }

@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import { removeTree } from '../system/remove-tree.ts';
+import { removeTree } from '../system/durable.ts';
 import { DIRECTORY_MODE, FILE_MODE, isIntactDirectory, isIntactFile } from './check-tree.ts';
 import type { TreeFacts } from './tree-facts.ts';
 import type { WantedTree } from './wanted-tree.ts';

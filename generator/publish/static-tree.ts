@@ -22,12 +22,11 @@ import {
 } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { lockDirectory } from '../system/directory-lock.ts';
-import { removeTree } from '../system/remove-tree.ts';
-import { syncPath } from '../system/sync-paths.ts';
+import { removeTree, syncPath } from '../system/durable.ts';
 import { DIRECTORY_MODE, holdsTree } from './check-tree.ts';
 import { generationId, isGenerationId } from './generation-id.ts';
 import { TreeFacts } from './tree-facts.ts';
-import { type Served, toWantedTree } from './wanted-tree.ts';
+import { type ServedStore, toWantedTree } from './wanted-tree.ts';
 import { isTemporary, makeSpare, temporaryIn, writeGeneration } from './write-generation.ts';
 
 /**
@@ -52,7 +51,7 @@ const PRIVATE_MODE = 0o700;
  * @throws DirectoryInUseError if another process writes there
  */
 export async function writeStaticTree(
-  store: Served,
+  store: ServedStore,
   out: string,
   commit: string | undefined,
   now: Date,
@@ -77,7 +76,7 @@ export async function makeSourceState(out: string): Promise<string> {
 }
 
 async function writeLocked(
-  store: Served,
+  store: ServedStore,
   out: string,
   commit: string | undefined,
   now: Date,

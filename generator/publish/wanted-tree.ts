@@ -2,7 +2,7 @@ import type { StoredSignature } from '../store/store.ts';
 import { formatLocation } from '../terms/location.ts';
 
 /** What of a store goes into its tree. */
-export interface Served {
+export interface ServedStore {
   readonly served: () => Iterable<{
     readonly directory: string;
     readonly number: number;
@@ -19,7 +19,7 @@ export interface WantedTree {
 }
 
 /** The static tree of a store. */
-export function toWantedTree(store: Served): WantedTree {
+export function toWantedTree(store: ServedStore): WantedTree {
   const files: (readonly [string, StoredSignature])[] = [];
   const directories = new Map<string, string[]>([['', []]]);
   const namesIn = (directory: string): string[] => {

@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { rename, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { removeTree } from '../system/remove-tree.ts';
-import { syncFileSystem, syncPath, syncPaths } from '../system/sync-paths.ts';
+import { removeTree, syncFileSystem, syncPath, syncPaths } from '../system/durable.ts';
 import { linkTree, shapeTree } from './shape-tree.ts';
 import type { TreeFacts } from './tree-facts.ts';
 import type { WantedTree } from './wanted-tree.ts';

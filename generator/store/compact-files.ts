@@ -91,10 +91,10 @@ class KeptFile implements PublishableFile, Signature {
 
   /** Without the digest, which a signature that may be published shares with its directory. */
   get claims(): UntrustedClaims {
-    const hex = this.directory.slice(this.directory.lastIndexOf('=') + 1);
+    const digestHex = this.directory.slice(this.directory.lastIndexOf('=') + 1);
     return {
       dockerReference: this.#dockerReference,
-      manifestDigest: `sha256:${hex}`,
+      manifestDigest: `sha256:${digestHex}`,
       creator: this.#terms.creator,
       timestamp: this.#timestamp,
     };

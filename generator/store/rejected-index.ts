@@ -13,8 +13,8 @@ export class RejectedIndex {
   readonly #codes = new Map<RejectionCode, number>();
 
   /** Those that name a digest, given as 64 lower-case hexadecimal digits; in no order. */
-  of(hex: string): readonly RejectedFile[] {
-    const known = this.#byHex.get(hex);
+  of(digestHex: string): readonly RejectedFile[] {
+    const known = this.#byHex.get(digestHex);
     if (known instanceof Map) return [...known.values()];
     return known ? [known] : [];
   }
@@ -28,7 +28,7 @@ export class RejectedIndex {
   add(files: readonly RejectedFile[]): void {
     for (const file of files) {
       this.#count(file.code, 1);
-      for (const hex of digestsOf(file)) this.#put(hex, file);
+      for (const digestHex of digestsOf(file)) this.#put(digestHex, file);
     }
   }
 
@@ -36,21 +36,22 @@ export class RejectedIndex {
   remove(files: readonly RejectedFile[]): void {
     for (const file of files) {
       this.#count(file.code, -1);
-      for (const hex of digestsOf(file)) this.#take(hex, file);
+      for (const digestHex of digestsOf(file)) this.#take(digestHex, file);
     }
   }
 
-  #put(hex: string, file: RejectedFile): void {
-    const known = this.#byHex.get(hex);
-    if (!known) this.#byHex.set(hex, file);
+  #put(digestHex: string, file: RejectedFile): void {
+    const known = this.#byHex.get(digestHex);
+    if (!known) this.#byHex.set(digestHex, file);
     else if (known instanceof Map) known.set(file.path, file);
-    else this.#byHex.set(hex, new Map([known, file].map((one) => [one.path, one])));
+    else this.#byHex.set(digestHex, new Map([known, file].map((one) => [one.path, one])));
   }
 
-  #take(hex: string, { path }: RejectedFile): void {
-    const known = this.#byHex.get(hex);
+  #take(digestHex: string, { path }: RejectedFile): void {
+    const known = this.#byHex.get(digestHex);
     if (known instanceof Map) known.delete(path);
-    if (known instanceof Map ? known.size === 0 : known?.path === path) this.#byHex.delete(hex);
+    if (known instanceof Map ? known.size === 0 : known?.path === path)
+      this.#byHex.delete(digestHex);
   }
 
   #count(code: RejectionCode, gained: number): void {
@@ -66,9 +67,9 @@ export class RejectedIndex {
  * files are rejected at once when a key goes.
  */
 function digestsOf({ path, message, code }: RejectedFile): Iterable<string> {
-  const hex = readHex(path);
-  if (hex === undefined) return findDigests(`${path}\n${message}`);
-  return code === 'digest-mismatch' ? findDigests(message).add(hex) : [hex];
+  const digestHex = readHex(path);
+  if (digestHex === undefined) return findDigests(`${path}\n${message}`);
+  return code === 'digest-mismatch' ? findDigests(message).add(digestHex) : [digestHex];
 }
 
 /** The digest of the directory in which a file lies, if it is such a directory. */
@@ -76,10 +77,10 @@ function readHex(path: string): string | undefined {
   const end = path.lastIndexOf('/');
   const start = end - HEX_LENGTH;
   if (!path.startsWith(BEFORE_HEX, start - BEFORE_HEX.length)) return undefined;
-  const hex = path.slice(start, end);
-  return HEX.test(hex) ? hex : undefined;
+  const digestHex = path.slice(start, end);
+  return HEX.test(digestHex) ? digestHex : undefined;
 }
 
 function findDigests(text: string): Set<string> {
-  return new Set((text.match(DIGESTS) ?? []).map((hex) => hex.toLowerCase()));
+  return new Set((text.match(DIGESTS) ?? []).map((digestHex) => digestHex.toLowerCase()));
 }

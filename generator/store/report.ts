@@ -1,7 +1,7 @@
 // What reports say of each file: the JSON form of DESIGN's `check --format json`, which is
 // stable, and from which the text form and the status page are made.
 import type { UntrustedClaims } from '../gate/claims.ts';
-import { formatTime } from '../terms/format-time.ts';
+import { formatTime } from '../terms/text.ts';
 import {
   type CheckedFile,
   type PublishableFile,
@@ -64,7 +64,7 @@ export function isNoteworthy(file: ReportedFile): boolean {
 }
 
 /** Whether the files of a directory are one good signature, of which there is nothing to say. */
-export function isPlain(files: readonly CheckedFile[]): boolean {
+export function isOneGoodSignature(files: readonly CheckedFile[]): boolean {
   const [file] = files;
   if (files.length !== 1 || file?.kind !== 'publishable' || file.number !== 1) return false;
   const { warnings, scope } = file.signature;

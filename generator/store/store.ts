@@ -15,7 +15,7 @@ import {
   type RejectedFile,
   type ReportedFile,
   isNoteworthy,
-  isPlain,
+  isOneGoodSignature,
   isRejected,
   reportDirectory,
   reportOther,
@@ -94,8 +94,8 @@ export class SignatureStore {
   }
 
   /** Directories with signatures for a digest, given as 64 lower-case hexadecimal digits. */
-  *directoriesOf(hex: string): Generator<string> {
-    for (const [name, { served }] of this.#directories.ending(`@sha256=${hex}`)) {
+  *directoriesOf(digestHex: string): Generator<string> {
+    for (const [name, { served }] of this.#directories.ending(`@sha256=${digestHex}`)) {
       if (served.length > 0) yield name;
     }
   }
@@ -268,7 +268,7 @@ export class SignatureStore {
   /** The files of which there is more to say than that they are good or ignored; in no order. */
   *noteworthy(): Generator<ReportedFile> {
     for (const [directory, { files }] of this.#directories.entries()) {
-      if (isPlain(files)) continue;
+      if (isOneGoodSignature(files)) continue;
       for (const file of reportDirectory(directory, files)) if (isNoteworthy(file)) yield file;
     }
     for (const file of this.#others.values())
@@ -286,8 +286,8 @@ export class SignatureStore {
   }
 
   /** The rejected files that have to do with a digest, by their path or by what they say. */
-  rejectedOf(hex: string): readonly RejectedFile[] {
-    return this.#rejected.of(hex);
+  rejectedOf(digestHex: string): readonly RejectedFile[] {
+    return this.#rejected.of(digestHex);
   }
 
   /** Every file of this moment that is known, directory by directory, whatever changes afterwards. */

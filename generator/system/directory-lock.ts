@@ -1,12 +1,12 @@
-// Keeps two processes of one machine from working in the same directory. The lock names its
-// holder by process number and start time, so one left behind by a killed process, or by a
-// container in which everybody is process 1, is recognised and replaced. Processes in
-// different containers cannot see each other; they are not kept apart.
+// Keeps two processes of one machine from working in the same directory. The lock names its holder by
+// process number and start time, so the lock of a killed process is recognised and replaced, even in a
+// container where everybody is process 1. Processes in different containers cannot see each other and
+// are not kept apart.
 import { readFile, readlink, rename, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { hasCode } from '../terms/has-code.ts';
+import { hasCode } from '../terms/errors.ts';
 
-/** A link that leads nowhere: made with its content in one step, and by one process only. */
+/** A dangling link: it is created together with its content, by one process only. */
 const LOCK = '.lock';
 /** Held for a moment by the one process that replaces the lock of a dead one. */
 const CLAIM = '.lock.claim';
@@ -23,7 +23,7 @@ export class DirectoryInUseError extends Error {
 }
 
 /**
- * Locks a directory that exists; gives the way to unlock it.
+ * Locks an existing directory; gives the function that unlocks it.
  * @throws DirectoryInUseError
  */
 export async function lockDirectory(directory: string): Promise<() => Promise<void>> {
@@ -42,8 +42,8 @@ export async function lockDirectory(directory: string): Promise<() => Promise<vo
     await assertDead(directory, claimant);
     await rm(claim, { force: true });
   }
-  // Of those who saw the dead one's lock, the first to claim replaces it. Another may have
-  // done so, and be gone with the claim, before this one claims: so look again.
+  // Of all who saw the dead process's lock, the first to claim replaces it. Another may have done so
+  // already, and taken its claim away again: so look once more.
   if (!(await create(claim, self))) throw new DirectoryInUseError(directory, '');
   if ((await readHolder(lock)) !== holder) {
     await rm(claim, { force: true });

@@ -1,34 +1,38 @@
-// The one way to replace a file, so that it outlasts a kill, a full disk and a power cut. A file has its name
-// only once all of it is on the disk; until then what was there stays, whole. A step that fails
-// leaves nothing else behind. What a killed process has left is replaced by the next that writes there.
+// The one way to replace a file so that it survives a kill, a full disk and a power cut. The new file
+// gets its name only once all of it is on the disk; until then the old one stays, whole. A step that
+// fails leaves nothing behind. Leftovers of a killed process are replaced by the next write.
 //
-// Not promised: that two processes may write the same file at a time; and a failed sync of the
-// directory is told although the file may have been replaced.
+// Not promised: that two processes may write the same file at the same time. If syncing the directory
+// fails, that is an error although the file may have been replaced.
+import { lstatSync, readdirSync, rmdirSync, unlinkSync } from 'node:fs';
 import { type FileHandle, open, rename, rm, writeFile } from 'node:fs/promises';
+import { platform } from 'node:os';
 import { dirname } from 'node:path';
-import { syncPath } from './sync-paths.ts';
+import pMap from 'p-map';
+import { runProcess } from './run-process.ts';
 
 const SUFFIX = '.new';
-/** State is for who runs the program alone. */
+/** State is only for the user who runs the program. */
 const PRIVATE_MODE = 0o600;
 
 /**
- * Replaces the file at `path` by what `write` writes, or leaves it as it is where `write` says false
- * or fails; tells which. A link at `path` is replaced, never followed. Errors are those of the disk.
+ * Replaces the file at `path` by what `write` writes; true if it did. If `write` gives false or
+ * throws, the file stays as it is. A link at `path` is replaced, never followed. Throws the errors of
+ * the disk.
  */
 export async function replaceFile(
   path: string,
   write: (file: FileHandle) => Promise<boolean>,
 ): Promise<boolean> {
   const temporary = `${path}${SUFFIX}`;
-  // What else is there is not written through.
+  // Never write through a link that somebody has put there.
   await rm(temporary, { force: true });
   const isWhole = await writeNew(temporary, PRIVATE_MODE, write);
   if (isWhole) await renameDurably(temporary, path);
   return isWhole;
 }
 
-/** Replaces the file at `path` by one with these bytes, as `replaceFile` does. */
+/** Replaces the file at `path` by one with these bytes; see {@link replaceFile}. */
 export async function replaceBytes(path: string, bytes: string | Uint8Array): Promise<void> {
   await replaceFile(path, async (file) => {
     await file.writeFile(bytes);
@@ -37,8 +41,8 @@ export async function replaceBytes(path: string, bytes: string | Uint8Array): Pr
 }
 
 /**
- * The same for what a power cut may damage or take away: it is not waited for until it is on the disk.
- * Whoever reads it has to see whether it is whole.
+ * The same without waiting for the disk: a power cut may damage the file or lose it. Whoever reads it
+ * must check that it is whole.
  */
 export async function replaceUnsynced(path: string, bytes: string | Uint8Array): Promise<void> {
   const temporary = `${path}${SUFFIX}`;
@@ -53,8 +57,8 @@ export async function replaceUnsynced(path: string, bytes: string | Uint8Array):
 }
 
 /**
- * Writes a file that is not there yet, and syncs it; the umask takes nothing from its mode. Its name
- * goes again where `write` says false or fails.
+ * Writes a new file and syncs it, with exactly this mode whatever the umask is. Removes it again if
+ * `write` gives false or throws.
  */
 export async function writeNew(
   path: string,
@@ -79,7 +83,7 @@ export async function writeNew(
   return isWhole;
 }
 
-/** Renames what is on the disk already, within one directory; its new name is there for good. */
+/** Renames a file that is on the disk, within one directory, and syncs the new name. */
 export async function renameDurably(from: string, to: string): Promise<void> {
   try {
     await rename(from, to);
@@ -88,4 +92,70 @@ export async function renameDurably(from: string, to: string): Promise<void> {
     throw error;
   }
   await syncPath(dirname(to));
+}
+
+/**
+ * More paths than this are synced with their whole file system. That also waits for what other
+ * programs have written, but takes seconds where one by one takes minutes.
+ */
+const FEW = 64;
+/** Synced at once: the file system then joins their journal commits. */
+const CONCURRENCY = 32;
+
+/** A disk that takes longer hangs. Milliseconds. */
+const SYNC_LIMIT = 10 * 60_000;
+/** It prints nothing but why it failed. Bytes. */
+const SAID_LIMIT = 64 * 1024;
+const LIMITS = {
+  silence: SYNC_LIMIT,
+  deadline: SYNC_LIMIT,
+  stdout: SAID_LIMIT,
+  stderr: SAID_LIMIT,
+};
+
+/** Returns once all of these files and directories, in one file system, are on the disk. */
+export async function syncPaths(paths: ReadonlySet<string>, root: string): Promise<void> {
+  if (paths.size > FEW && (await syncFileSystem(root))) return;
+  await pMap(paths, syncPath, { concurrency: CONCURRENCY });
+}
+
+/** Syncs one file, or the names in a directory. */
+export async function syncPath(path: string): Promise<void> {
+  const file = await open(path);
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/**
+ * Syncs the file system that a path lies in; tells whether it could. Node has no `syncfs`, and
+ * elsewhere than on Linux `sync` does not wait, or knows no `-f`.
+ */
+export async function syncFileSystem(path: string): Promise<boolean> {
+  if (platform() !== 'linux') return false;
+  return runProcess('sync', ['sync', '-f', path], { limits: LIMITS }).then(
+    ({ exitCode }) => exitCode === 0,
+    () => false,
+  );
+}
+
+/**
+ * Removes a file, a link, or a directory with all in it, if there is one. Node's own `rm` takes
+ * minutes for 100,000 directories.
+ */
+export function removeTree(path: string): void {
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  if (!stats) return;
+  if (stats.isDirectory()) removeDirectory(path);
+  else unlinkSync(path);
+}
+
+function removeDirectory(path: string): void {
+  for (const entry of readdirSync(path, { withFileTypes: true })) {
+    if (entry.isDirectory()) removeDirectory(`${path}/${entry.name}`);
+    else unlinkSync(`${path}/${entry.name}`);
+  }
+  rmdirSync(path);
 }

@@ -1,19 +1,19 @@
 import { toLine } from '../terms/text.ts';
 
-/** The end of what a process writes, whatever it writes in all. */
+/** Keeps the end of what a process writes, in bounded memory. */
 export class OutputTail {
   readonly #limit: number;
   #older: Buffer[] = [];
   #newer: Buffer[] = [];
   #newerSize = 0;
 
-  /** Keeps so many bytes, and up to twice as many for a while. */
+  /** Keeps this many bytes, and for a while up to twice as many. */
   constructor(limit: number) {
     this.#limit = limit;
   }
 
   push(chunk: Uint8Array): void {
-    // A copy of what counts: a slice would keep the whole chunk of the pipe in memory.
+    // A copy of the end: a slice would keep the whole chunk of the pipe in memory.
     const piece = Buffer.from(chunk.subarray(-this.#limit));
     this.#newer.push(piece);
     this.#newerSize += piece.length;
@@ -30,7 +30,7 @@ export class OutputTail {
   }
 }
 
-/** Lines of a complaint that people are shown. */
+/** How many lines of stderr people are shown. */
 const SHOWN_LINES = 3;
 
 /** The last lines of what a process wrote for people, as one printable line. */

@@ -1,15 +1,15 @@
-// What a child process may take, and the errors that say which of it was used up.
-import { formatBytes } from './format-bytes.ts';
+// The limits of a child process, and the errors that say which one it exceeded.
+import { formatBytes } from '../terms/text.ts';
 
 /** Times are in milliseconds, amounts in bytes. */
 export interface ProcessLimits {
-  /** How long it may say nothing while somebody waits for its words. */
+  /** How long it may print nothing while somebody waits for its output. */
   readonly silence: number;
-  /** How long it may run in all, whatever it says. */
+  /** How long it may run in all. */
   readonly deadline: number;
   /** What it may print. */
   readonly stdout: number;
-  /** What it may complain, of which only the end is kept. */
+  /** What it may write to stderr, of which only the end is kept. */
   readonly stderr: number;
 }
 
@@ -40,7 +40,7 @@ function formatDuration(milliseconds: number): string {
   return `${Math.round(milliseconds / SECOND)} s`;
 }
 
-/** The process was stopped because it took more than it may. */
+/** The process was stopped because it exceeded a limit. */
 export class ProcessLimitError extends Error {
   override readonly name = 'ProcessLimitError';
   readonly limit: ProcessLimit;
@@ -50,7 +50,7 @@ export class ProcessLimitError extends Error {
   }
 }
 
-/** The process was stopped because whoever started it ends. */
+/** The process was stopped because the one that started it ends. */
 export class ProcessStoppedError extends Error {
   override readonly name = 'ProcessStoppedError';
   constructor(command: string) {
@@ -61,7 +61,7 @@ export class ProcessStoppedError extends Error {
 /** What the system says when it has no room for one more process, or for its pipes. */
 const EXHAUSTED: ReadonlySet<string> = new Set(['EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE']);
 
-/** The process was never there. */
+/** The process could not be started. */
 export class ProcessStartError extends Error {
   override readonly name = 'ProcessStartError';
   /** The name of the system's error, as `ENOENT`. */
@@ -72,7 +72,7 @@ export class ProcessStartError extends Error {
     this.code = code;
   }
 
-  /** Where a program says that it could start no other. */
+  /** For a program that reports that it could not start another one. */
   static exhausted(command: string): ProcessStartError {
     return new ProcessStartError(
       command,
@@ -85,7 +85,7 @@ export class ProcessStartError extends Error {
     return this.code === 'ENOENT';
   }
 
-  /** The system lets us start nothing, whatever its name: it may work again later. */
+  /** The system lets us start no process at all; later it may again. */
   get isExhausted(): boolean {
     return this.code !== undefined && EXHAUSTED.has(this.code);
   }

@@ -1,18 +1,18 @@
-// Whether this process can start others. That is one fact, whoever wants to start what, so there is
-// one place that knows: those who start processes say how it went, and operators are told.
+// Whether this process can start others. That holds for whatever is to be started, so one place knows
+// it: all code that starts processes reports here how it went, and operators are told.
 import type { ProcessStartError } from './process-limits.ts';
 
 export interface StartListener {
-  /** The system let us start nothing, for the first time since a start worked. */
+  /** A start failed because of the system, for the first time since one worked. */
   readonly onStartFailure: (error: ProcessStartError) => void;
-  /** A start has worked, and none has failed since for a while. */
+  /** A start has worked, and none has failed for a while since. */
   readonly onStarted: () => void;
 }
 
 /**
- * Where there is room for a few processes but not for all of a git, its first start works and a later
- * one fails, again and again: a start says that it is over when no other fails for so long.
- * Milliseconds.
+ * If there is room for a few processes but not for all that git starts, the first start works and a
+ * later one fails, again and again. So the trouble counts as over only when a start has worked and
+ * none has failed for this long. Milliseconds.
  */
 const SETTLED_AFTER = 5000;
 
@@ -26,13 +26,13 @@ export class ProcessStarts {
     this.#settledAfter = settledAfter;
   }
 
-  /** Gives the way to stop. */
+  /** Gives the function that stops listening. */
   listen(listener: StartListener): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
   }
 
-  /** A program that is not there says nothing about the system. */
+  /** Notes a failed start. A missing program says nothing about the system. */
   failed(error: ProcessStartError): void {
     if (!error.isExhausted) return;
     clearTimeout(this.#settling);

@@ -1,13 +1,13 @@
-// What the program says of itself, one JSON object a line. Whatever text of strangers it is given,
-// as git's words, no line has a control or format character in it, and none is longer than 16 KiB.
+// The log of the program, one JSON object a line. Whatever text of others it is given, git's messages
+// for example, no line has control or format characters in it, and none is longer than 16 KiB.
 import { type Logger, pino } from 'pino';
 import { cut, escapeJson } from '../terms/text.ts';
 
 export type ProgramLog = Pick<Logger, 'info' | 'warn' | 'error'>;
 
-/** In bytes, with its end. Container runtimes break longer lines in two. */
+/** In bytes, with the line end. Container runtimes split longer lines. */
 export const MAX_LOG_LINE = 16 * 1024;
-/** Of a list, and levels of objects in objects. */
+/** Limits for the items of a list, and for objects within objects. */
 const MOST_ITEMS = 50;
 const DEEPEST = 4;
 
@@ -32,7 +32,7 @@ export function createProgramLog(stream: NodeJS.WritableStream): ProgramLog {
   );
 }
 
-/** A value with all texts in it cut. */
+/** A value with all long texts in it cut. */
 function bound(value: unknown, depth = 0): unknown {
   if (typeof value === 'string') return cut(value);
   if (value instanceof Error) return cut(String(value));
@@ -44,7 +44,7 @@ function bound(value: unknown, depth = 0): unknown {
   );
 }
 
-/** A line that is too long keeps its message alone. */
+/** A line that is too long keeps only its message. */
 function fit(line: string): string {
   if (Buffer.byteLength(line) <= MAX_LOG_LINE) return line;
   const { level, time, msg }: Readonly<Record<string, unknown>> = Object(JSON.parse(line));

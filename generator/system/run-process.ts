@@ -1,7 +1,7 @@
-// Every child process that this process starts itself. It leads a group of its own, of which
-// nothing is left once it has ended: what it started and left behind is killed. What it prints is
-// read as it comes, up to a limit; its silence and its whole time are limited too. Whoever went off
-// into another session and holds its pipes is not waited for.
+// The one way to start a child process. It leads a process group of its own, and when it ends, the
+// rest of the group is killed. Its output is read as it comes, up to a limit; how long it may be
+// silent, and how long it may run, are limited too. A process that left for another session is not
+// waited for, even if it holds the pipes.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { finished } from 'node:stream/promises';
 import type { Readable, Writable } from 'node:stream';
@@ -15,34 +15,34 @@ import {
 } from './process-limits.ts';
 import { processStarts } from './process-starts.ts';
 
-/** A killed process that has not ended by then hangs in the kernel. Milliseconds. */
+/** A killed process that has not ended after this time hangs in the kernel. Milliseconds. */
 export const KILL_GRACE = 2000;
-/** How long pipes are read on that somebody holds whose process has ended. Milliseconds. */
+/** How long silent pipes are still read after the process has ended. Milliseconds. */
 const PIPE_GRACE = 1000;
-/** What is kept of a complaint. Bytes. */
+/** How much is kept of the end of stderr. Bytes. */
 export const COMPLAINT_BYTES = 64 * 1024;
 
 export interface ProcessOptions {
-  /** That of this process where it is left out. */
+  /** Default: that of this process. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
-  /** Where it works; where this process does if it is left out. */
+  /** The working directory. Default: that of this process. */
   readonly directory?: string;
-  /** Where one is left out, there is none. */
+  /** A limit that is left out does not apply. */
   readonly limits: Partial<ProcessLimits>;
   /** Once aborted, the process is stopped. */
   readonly ending?: AbortSignal | undefined;
   /** Whether there is something for it to read. */
   readonly hasInput?: boolean;
-  /** Bytes that it may write to its file descriptor 3, which is closed where this is left out. */
+  /** Bytes that it may write to file descriptor 3, which is closed if this is left out. */
   readonly status?: number;
   /**
-   * What it may take to clean up when it is told to stop, in milliseconds. It is killed at once
-   * where this is left out: what only reads leaves nothing.
+   * How long it may clean up after it was told to stop, in milliseconds. If this is left out, it is
+   * killed at once: a process that only reads has nothing to clean up.
    */
   readonly grace?: number;
 }
 
-/** How a process ended that nobody stopped. */
+/** How a process ended, unless it was stopped. */
 export interface ProcessEnd {
   /** Null where a signal ended it. */
   readonly exitCode: number | null;
@@ -71,7 +71,7 @@ export class BoundedProcess {
   #stopping: readonly NodeJS.Timeout[] = [];
   #abandon: () => void = () => undefined;
 
-  /** Starts `COMMAND ARGS`, which errors call `name`. Whether that works, `ended` tells. */
+  /** Starts `COMMAND ARGS`; errors call it `name`. If it cannot be started, `ended` rejects. */
   constructor(
     name: string,
     [command, ...args]: readonly [string, ...string[]],
@@ -98,7 +98,7 @@ export class BoundedProcess {
     }
     this.#end = this.#untilEnd(ending);
     this.#end.catch(() => undefined);
-    // What becomes of a process is reported by its end, not by its pipes.
+    // Errors are reported by `ended`, not by the pipes.
     for (const pipe of this.#child?.stdio ?? []) pipe?.on('error', () => undefined);
     this.#child?.stderr?.on('data', this.#counting('stderr', limits.stderr, this.#complaint));
     if (status === undefined) return;
@@ -131,9 +131,8 @@ export class BoundedProcess {
   }
 
   /**
-   * What it prints, no faster than somebody takes it, who begins at once. Its silence counts while
-   * somebody waits.
-   * Throws as `ended` rejects. Whoever takes no more stops it.
+   * What it prints, as fast as the caller reads, who must begin at once. Its silence counts only
+   * while the caller waits. Throws what `ended` rejects with. To stop reading is to stop the process.
    */
   async *chunks(): AsyncGenerator<Buffer> {
     const stdout = this.#child?.stdout;
@@ -148,10 +147,10 @@ export class BoundedProcess {
         count(next.value);
         yield next.value;
       }
-      // A process that was stopped ends what it prints as one does that has said all.
+      // To the reader, the output of a stopped process ends like that of one that has finished.
       await this.#end;
     } catch (error) {
-      // Where the pipe was closed from here, the end says why.
+      // If we closed the pipe ourselves, `ended` says why.
       await this.#end;
       throw error;
     } finally {
@@ -160,7 +159,7 @@ export class BoundedProcess {
     }
   }
 
-  /** From now on it may be silent no longer than its limit, or as long as it likes. */
+  /** Switches the limit of its silence on or off. */
   expectOutput(isExpected: boolean): void {
     if (this.#isExpected === isExpected) return;
     this.#isExpected = isExpected;
@@ -193,7 +192,7 @@ export class BoundedProcess {
     try {
       const [exitCode, signal] = await this.#untilExit(child);
       this.#hasExited = true;
-      // Whoever was left behind in the group would hold its pipes, and might go on for hours.
+      // Processes left behind in the group would hold the pipes, and might run for hours.
       signalGroup(child.pid, 'SIGKILL');
       clearTimeout(this.#silence);
       if (!this.#failure) await this.#untilRead(child);
@@ -221,12 +220,12 @@ export class BoundedProcess {
     });
   }
 
-  /** Settles when its pipes are read to their ends, or nothing comes any more. */
+  /** Settles when the pipes are read to their ends, or nothing comes any more. */
   async #untilRead(child: ChildProcess): Promise<void> {
     const pipes = pipesOf(child);
     let before = -1;
     const ticks = setInterval(() => {
-      // As long as nobody takes what it printed, that waits in its pipe.
+      // While the caller does not read, output waits in the pipe.
       const { stdout } = child;
       const isTaken = this.#isExpected || stdout?.readableFlowing || stdout?.readableEnded;
       if (isTaken && before === this.#received) for (const pipe of pipes) pipe.destroy();
@@ -263,7 +262,7 @@ export class BoundedProcess {
   }
 }
 
-/** Those that it writes to. */
+/** The pipes that the process writes to. */
 function pipesOf({ stdin, stdio }: ChildProcess): readonly Readable[] {
   return (stdio ?? []).filter(
     (pipe): pipe is Readable =>

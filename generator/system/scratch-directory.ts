@@ -1,7 +1,7 @@
-// A temporary directory that goes with the process that made it, or, where that was killed, with the
-// next one that makes the like. Its name says whose it is: what goes is only a directory of the same
-// user that has a name of ours, and whose process is gone. A process of another container looks gone
-// without being so: its directories are left alone.
+// A temporary directory that is removed by the process that made it, or, if that was killed, by the
+// next one that makes such a directory. Its name says whose it is: only directories of the same user
+// are removed, with a name of ours, whose process is gone. Processes of other containers only look
+// gone, so their directories are left alone.
 import { lstat, mkdtemp, readdir, readlink, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describeProcess } from './directory-lock.ts';
@@ -14,13 +14,13 @@ export async function makeScratchDirectory(base: string, purpose: string): Promi
   const [self, namespace] = await Promise.all([describeProcess('self'), readNamespace()]);
   const owner = [...(self || '0 0').split(' '), namespace].join('-');
   const made = await mkdtemp(join(base, `lookaside-${purpose}-${owner}-`));
-  // Whoever cannot tidy up can work all the same.
+  // A failure to tidy up is no reason not to work.
   await removeAbandoned(base, namespace, (await lstat(made)).uid).catch(() => undefined);
   return made;
 }
 
 async function removeAbandoned(base: string, namespace: string, user: number): Promise<void> {
-  // Without /proc nobody knows who is gone.
+  // Without /proc we cannot know which processes are gone.
   if (namespace === UNKNOWN) return;
   for (const name of await readdir(base)) {
     const found = NAME.exec(name)?.groups;
@@ -36,7 +36,7 @@ async function removeAbandoned(base: string, namespace: string, user: number): P
 
 const UNKNOWN = '0';
 
-/** Of process numbers: which processes this one can see. */
+/** The namespace of process numbers: which processes this one can see. */
 async function readNamespace(): Promise<string> {
   const link = await readlink('/proc/self/ns/pid').catch(() => '');
   return /^pid:\[([0-9]+)\]$/.exec(link)?.[1] ?? UNKNOWN;

@@ -1,8 +1,9 @@
+// Apart from the program's log: only a server on a terminal loads this.
 import { Writable } from 'node:stream';
 import pretty from 'pino-pretty';
 import { toPrintable } from '../terms/text.ts';
 
-/** Takes the lines of the program's log, and writes them for people on a terminal. */
+/** Writes the lines of the program's log on a terminal, in a form for people. */
 export function createTerminalStream(
   terminal: NodeJS.WritableStream,
   hasColour: boolean,
@@ -22,7 +23,7 @@ export function createTerminalStream(
   });
 }
 
-/** What JSON hides behind escapes is text again once it is parsed. */
+/** Characters that JSON escapes are plain again once it is parsed: escape them as text. */
 function toVisible(line: string): string {
   return JSON.stringify(
     JSON.parse(line, (_name, value: unknown) =>

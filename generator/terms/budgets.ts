@@ -1,19 +1,19 @@
-// What a pusher may cost. A budget of one file rejects that file; a budget of a state refuses the
-// state, and the last good one is served on.
+// What a push may cost. A file over its budget is rejected; a state over its budget is refused, and
+// the last good one stays in service.
 
-/** What the path of one file may be. */
+/** Limits for the path of one file. */
 export interface PathBudgets {
-  /** Components of a path, `repo@sha256=HEX` and `signature-N` among them. */
+  /** Components of a path, including `repo@sha256=HEX` and `signature-N`. */
   readonly pathDepth: number;
   /** Bytes of a path. */
   readonly pathLength: number;
 }
 
-/** What all paths of a state may be together. */
+/** Limits for all paths of a state together. */
 export interface StateBudgets {
-  /** Files of a state, ignored ones among them, and as many directories. */
+  /** Files of a state, including ignored ones; as many directories are allowed again. */
   readonly entries: number;
-  /** Bytes of the paths of all of them together. */
+  /** Bytes of all their paths together. */
   readonly pathBytes: number;
 }
 
@@ -26,7 +26,7 @@ export interface Budgets extends PathBudgets, StateBudgets {
   readonly disk: number;
 }
 
-/** Above what any honest repository needs: 2,000,000 signatures fit. */
+/** More than any honest repository needs: 2,000,000 signatures fit. */
 export const DEFAULT_BUDGETS: Budgets = {
   // Written below a directory of `generate`, such a path stays below PATH_MAX of Linux, 4096 bytes.
   pathDepth: 32,

@@ -37,6 +37,17 @@ export function parseDockerReference(text: string): DockerReference | undefined 
   return { host, repository, tag: match[3], digest: match[4] };
 }
 
+/**
+ * Parses an image name as it is pulled: one without tag and digest is `latest`; of a tag and a digest
+ * only the digest counts, as with podman. Undefined where it is no name.
+ */
+export function parsePulledImage(text: string): DockerReference | undefined {
+  const reference = parseDockerReference(text);
+  if (!reference) return undefined;
+  if (reference.digest !== undefined) return { ...reference, tag: undefined };
+  return { ...reference, tag: reference.tag ?? 'latest' };
+}
+
 /** Whether text is a host, with or without the first components of a repository behind it. */
 export function isNamePrefix(text: string): boolean {
   return NAME_PREFIX.test(text);

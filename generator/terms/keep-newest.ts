@@ -1,4 +1,4 @@
-/** Puts a value into a map as its newest one; beyond `most` the oldest is forgotten. */
+/** Puts a value into a map as the newest; keeps at most `most`, dropping the oldest. */
 export function keepNewest<Key, Value>(
   map: Map<Key, Value>,
   key: Key,

@@ -5,14 +5,18 @@ import { hash } from 'node:crypto';
 import { DEFAULT_BUDGETS, type PathBudgets } from './budgets.ts';
 import { type Rejection, reject } from './rejection.ts';
 
-/** The place of one signature in the tree. */
-export interface Location {
+/** The directory that holds the signatures of one image. */
+export interface ImageDirectory {
   /** `[prefix/]namespace/repo@sha256=HEX`. */
   readonly directory: string;
   /** `[prefix/]namespace/repo`. */
   readonly repository: string;
   /** 64 lower-case hexadecimal digits. */
-  readonly hex: string;
+  readonly digestHex: string;
+}
+
+/** The place of one signature in the tree. */
+export interface Location extends ImageDirectory {
   /** 1 or more. */
   readonly number: number;
 }
@@ -48,9 +52,9 @@ export function formatLocation(directory: string, number: number): string {
   return `${directory}/${NAME_PREFIX}${number}`;
 }
 
-/** `REPOSITORY@sha256=HEX`. */
-export function formatDirectory(repository: string, hex: string): string {
-  return `${repository}@sha256=${hex}`;
+/** `REPOSITORY@sha256=HEX`. The inverse of {@link parseDirectory}. */
+export function formatDirectory(repository: string, digestHex: string): string {
+  return `${repository}@sha256=${digestHex}`;
 }
 
 /** Reads a location, or gives undefined for any other path. */
@@ -58,9 +62,8 @@ export function parseLocation(path: string): Location | undefined {
   const slash = path.lastIndexOf('/');
   const number = parseSignatureName(path.slice(slash + 1));
   if (slash < 0 || number === undefined) return undefined;
-  const directory = path.slice(0, slash);
-  const parsed = parseDirectory(directory);
-  return parsed && { directory, ...parsed, number };
+  const place = parseDirectory(path.slice(0, slash));
+  return place && { ...place, number };
 }
 
 /** `signature-N` as N, or undefined. */
@@ -69,15 +72,13 @@ export function parseSignatureName(name: string): number | undefined {
   return digits === undefined ? undefined : Number(digits);
 }
 
-/** The repository and the digest of a location's directory, or undefined for any other path. */
-export function parseDirectory(
-  directory: string,
-): Pick<Location, 'repository' | 'hex'> | undefined {
-  const [, repository, hex] = DIGEST_DIRECTORY.exec(directory) ?? [];
-  if (repository === undefined || hex === undefined) return undefined;
+/** Reads the directory of an image, or gives undefined for any other path. */
+export function parseDirectory(directory: string): ImageDirectory | undefined {
+  const [, repository, digestHex] = DIGEST_DIRECTORY.exec(directory) ?? [];
+  if (repository === undefined || digestHex === undefined) return undefined;
   const components = directory.split('/');
   if (components.slice(0, -1).some((component) => isDigestLike(component))) return undefined;
-  return directoryFault(components) ? undefined : { repository, hex };
+  return directoryFault(components) ? undefined : { directory, repository, digestHex };
 }
 
 /**
@@ -86,7 +87,7 @@ export function parseDirectory(
  * named like a signature, however long it is.
  */
 export function classifyPath(path: string, budgets: PathBudgets = DEFAULT_BUDGETS): PathClass {
-  // First of all: what follows is for paths of a bounded length.
+  // First: the steps below rely on paths of a bounded length.
   const excess = findExcess(path, budgets);
   if (excess) {
     const number = numberIn(path.slice(path.lastIndexOf('/') + 1)) ?? 1;
@@ -113,21 +114,21 @@ export function classifyPath(path: string, budgets: PathBudgets = DEFAULT_BUDGET
   return { kind: 'rejected', rejection, parents: components.join('/'), number };
 }
 
-/** Whether a file at a path needs no verdict, whatever it is. */
+/** Whether a path is neither in nor named like a location, so that its file needs no verdict. */
 export function isIgnoredPath(path: string): boolean {
   return !isMeant(path);
 }
 
-/** Characters that are left of a path over its budget, at its start and at its end. */
+/** How many characters are kept at the start, and at the end, of a path over its budget. */
 const SHOWN = 100;
 
 /**
- * The path as reports name the file: one over its budget is cut, and has a hash at its end by which
- * it is still another one than all others.
+ * The path as reports show it: one over its budget is cut, and a hash at its end keeps it different
+ * from all others.
  */
 export function shortenPath(path: string, budgets: PathBudgets): string {
   if (path.length <= 2 * SHOWN || !findExcess(path, budgets)) return path;
-  // Copies: slices would keep the whole in memory.
+  // Copies: slices would keep the whole path in memory.
   const [start, end] = [path.slice(0, SHOWN), path.slice(-SHOWN)].map((part) =>
     Buffer.from(part).toString(),
   );
@@ -135,7 +136,7 @@ export function shortenPath(path: string, budgets: PathBudgets): string {
 }
 
 function findExcess(path: string, { pathDepth, pathLength }: PathBudgets): Rejection | undefined {
-  // A character has three bytes at most in UTF-8, for each unit of its length here.
+  // In UTF-8 each UTF-16 unit takes at most three bytes.
   if (path.length > pathLength / 3) {
     const bytes = Buffer.byteLength(path);
     if (bytes > pathLength) {

@@ -1,5 +1,5 @@
-// Why a file may not be published. The set of codes is closed: reports, the
-// docs and the checks of other people rely on it.
+// Why a file may not be published. The set of codes is closed: reports, the docs and other people's
+// checks rely on it.
 import { toLine } from './text.ts';
 import { ALWAYS, type Validity } from './validity.ts';
 
@@ -221,7 +221,7 @@ export interface Rejection {
   readonly hint: string;
   /** Whether serving the file would fail every pull of its image, whatever the node's policy. */
   readonly breaksPulls: boolean;
-  /** When it is true; absent for what is true for ever. */
+  /** How long it holds; absent if for ever. */
   readonly validity?: Validity;
 }
 
@@ -237,7 +237,7 @@ export function reject(
   return { code, message: toSharedLine(message), hint: toSharedLine(hint), breaksPulls };
 }
 
-/** Texts that are the same for many files; a push may have millions of them. */
+/** Texts that many files have in common, kept once: a push may have millions of files. */
 const MOST_SHARED = 1000;
 const shared = new Map<string, string>();
 
@@ -246,7 +246,7 @@ function toSharedLine(text: string): string {
   if (known !== undefined) return known;
   const line = toLine(text);
   if (shared.size >= MOST_SHARED) shared.clear();
-  // What is long was made for one file.
+  // A long text was made for one file.
   if (text.length <= MAX_SHARED_LENGTH) shared.set(text, line);
   return line;
 }
@@ -254,18 +254,18 @@ function toSharedLine(text: string): string {
 /** In UTF-16 code units. */
 const MAX_SHARED_LENGTH = 200;
 
-/** The same, for a span of time only. */
+/** The rejection, limited to a span of time. */
 export function during(validity: Validity, rejection: Rejection): Rejection {
   if (validity.from === ALWAYS.from && validity.until === ALWAYS.until) return rejection;
   return { ...rejection, validity };
 }
 
-/** When a rejection is true. One for lack of a verdict never is: it is only asked again. */
+/** How long a rejection holds. */
 export function validityOf({ validity = ALWAYS }: Rejection): Validity {
   return validity;
 }
 
-/** Whether nobody could say what the file is: it may be good. */
+/** Whether there is no verdict on the file: it may be good. */
 export function isUndecided({ code }: Pick<Rejection, 'code'>): boolean {
   return code === 'cannot-verify';
 }

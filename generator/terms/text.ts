@@ -1,7 +1,8 @@
-// Text of strangers on its way to terminals, logs and programs. Control characters are obeyed by
-// terminals (U+009B begins a command as ESC does), format characters turn text round (U+202E), and
-// line separators make two lines of one. None of them leaves as it is: text says `\u{9b}`, JSON
-// says `\u009b`, which is the same JSON.
+// How texts are made and read, above all those of strangers on their way to terminals, logs and
+// programs. Terminals obey control characters (U+009B begins a command as ESC does), format
+// characters turn text round (U+202E), and line separators make two lines of one. None of them is
+// passed on as it is: text says `\u{9b}`, JSON says `\u009b`, which is the same JSON.
+import { closest, distance } from 'fastest-levenshtein';
 
 /** Longer than any honest message, in UTF-16 code units. */
 const MAX_LINE_LENGTH = 1000;
@@ -27,12 +28,12 @@ export function cut(text: string): string {
   return text.length <= MAX_LINE_LENGTH ? text : `${text.slice(0, MAX_LINE_LENGTH)}…`;
 }
 
-/** `JSON.stringify`, for whoever may read it: what is in `value` stands there in visible characters. */
+/** `JSON.stringify` with nothing invisible in it. */
 export function formatJson(value: unknown, indent?: number): string {
   return escapeJson(JSON.stringify(value, undefined, indent));
 }
 
-/** Escapes in JSON what {@link toPrintable} does in text; between members a line may end. */
+/** Escapes in JSON what {@link toPrintable} escapes in text, except line ends between members. */
 export function escapeJson(json: string): string {
   return json.replaceAll(/[^\P{Cc}\n]|[\p{Cf}\p{Zl}\p{Zp}]/gu, (character) =>
     Array.from({ length: character.length }, (_, at) => toEscape(character.charCodeAt(at))).join(
@@ -43,4 +44,51 @@ export function escapeJson(json: string): string {
 
 function toEscape(unit: number): string {
   return `\\u${unit.toString(16).padStart(4, '0')}`;
+}
+
+/** The last moment that a `Date` can hold, in milliseconds since 1970; the first is as long before. */
+const LATEST = 8.64e15;
+
+/**
+ * ISO 8601 in UTC with whole seconds, as OpenPGP and signed claims count them. Strangers may write
+ * any number as a date: one too far away for a calendar is shown as seconds since 1970.
+ */
+export function formatTime(milliseconds: number): string {
+  if (!(Math.abs(milliseconds) <= LATEST)) return String(milliseconds / 1000);
+  return new Date(milliseconds).toISOString().replace(/\.\d{3}Z$/, 'Z');
+}
+
+const KIB = 1024;
+const UNITS = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB'];
+
+/** An amount as options take it, `4 GiB`; with a decimal where it is not whole. */
+export function formatBytes(bytes: number): string {
+  let [amount, unit] = [bytes, 0];
+  while (amount >= KIB && unit < UNITS.length - 1) {
+    amount /= KIB;
+    unit += 1;
+  }
+  return `${Number.isInteger(amount) ? amount : amount.toFixed(1)} ${UNITS[unit]}`;
+}
+
+/** Quotes a text as one word of a POSIX shell. */
+export function toShellWord(text: string): string {
+  return `'${text.replaceAll("'", String.raw`'\''`)}'`;
+}
+
+/** `did you mean X?` if one of the known words is close, else a list of them. */
+export function suggest(word: string, known: readonly string[]): string {
+  const nearest = known.length > 0 ? closest(word, known) : '';
+  return nearest !== '' && distance(word, nearest) <= Math.max(2, word.length / 3)
+    ? `did you mean ${nearest}?`
+    : `known are ${known.join(', ')}`;
+}
+
+/** Undefined if text is no URL. Not `URL.canParse`: once compiled, Node 20's errs on Latin-1. */
+export function parseUrl(text: string): URL | undefined {
+  try {
+    return new URL(text);
+  } catch {
+    return undefined;
+  }
 }

@@ -1,7 +1,7 @@
-// When a verdict holds. Keys and signatures begin and end, so what is said of them is true for a
-// span of the wall clock; what is said of the form of a file is true for ever.
+// How long a verdict holds. Keys and signatures start and expire, so a verdict about them holds for a
+// span of time; a verdict about the form of a file holds for ever.
 
-/** From a moment on, up to but not at another one. Milliseconds since 1970. */
+/** From a moment on, until just before another one. Milliseconds since 1970. */
 export interface Validity {
   /** -Infinity for what has always been true. */
   readonly from: number;
@@ -20,7 +20,7 @@ export function holdsAt({ from, until }: Validity, now: Date): boolean {
   return from <= now.getTime() && now.getTime() < until;
 }
 
-/** The moment itself or up to a second before: verdicts keep whole seconds, which take less room. */
+/** Rounds down to a whole second: that is what verdicts keep, as it takes less room. */
 export function wholeSecond(milliseconds: number): number {
   return Math.floor(milliseconds / 1000) * 1000;
 }

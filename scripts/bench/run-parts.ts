@@ -1,4 +1,4 @@
-import { messageOf } from '../../generator/terms/message-of.ts';
+import { messageOf } from '../../generator/terms/errors.ts';
 import type { Bench, Part } from './part.ts';
 import type { PartResult } from './report/result.ts';
 

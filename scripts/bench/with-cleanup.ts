@@ -1,7 +1,7 @@
 import { makeTemporary, removeTemporary } from '../../test/e2e/temporary.ts';
 
 /** What a measurement has started or made, ended in reverse order when it is done or fails. */
-export interface Scope {
+export interface CleanupScope {
   /** Makes a directory that lasts as long as the scope. */
   readonly directory: () => Promise<string>;
   /** Keeps something until the scope ends. */
@@ -9,9 +9,9 @@ export interface Scope {
 }
 
 /** Runs a measurement, and whatever comes of it leaves no process and no directory behind. */
-export async function withCleanup<T>(measure: (scope: Scope) => Promise<T>): Promise<T> {
+export async function withCleanup<T>(measure: (scope: CleanupScope) => Promise<T>): Promise<T> {
   const endings: (() => Promise<void>)[] = [];
-  const scope: Scope = {
+  const scope: CleanupScope = {
     directory: async () => {
       const path = await makeTemporary();
       endings.push(async () => removeTemporary(path));

@@ -7,7 +7,7 @@ import { checkEntries } from '../../generator/gate/check-entries.ts';
 import { type CheckedFile, isWaiting, withoutDetail } from '../../generator/gate/checked-file.ts';
 import { assertRead, judgeAgain } from '../../generator/store/judge-again.ts';
 import type { Judge, Signature } from '../../generator/gate/judge.ts';
-import { messageOf } from '../../generator/terms/message-of.ts';
+import { messageOf } from '../../generator/terms/errors.ts';
 import { DEFERRED } from '../../generator/openpgp/open-message.ts';
 import { type Rejection, isRejection } from '../../generator/terms/rejection.ts';
 import { type RejectedFile, isRejected, reportOther } from '../../generator/store/report.ts';
@@ -68,7 +68,7 @@ const NOTED = 'served state';
 const NOTHING_OLDER: OlderByPath = new Map();
 
 /** What is in force: a store, the snapshot that it was made from, and the judge of all its files. */
-interface Served {
+interface ServedState {
   readonly store: SignatureStore;
   readonly snapshot: Snapshot;
   readonly judge: StoreJudge;
@@ -78,7 +78,7 @@ interface Served {
 export class Generations {
   readonly #options: GenerationsOptions;
   #judge: StoreJudge;
-  #served: Served | undefined;
+  #served: ServedState | undefined;
   /** Set when the next advance has to load everything instead of what changed. */
   #mustReload = false;
   readonly #again = new JudgingAgain();
@@ -131,10 +131,10 @@ export class Generations {
   }
 
   /** Those of them that concern a digest, given as 64 lower-case hexadecimal digits. */
-  rejectedOf(hex: string): readonly RejectedFile[] {
+  rejectedOf(digestHex: string): readonly RejectedFile[] {
     return [
-      ...this.#withoutRefused(this.#served?.store.rejectedOf(hex) ?? []),
-      ...this.#refusals.filesOf(hex),
+      ...this.#withoutRefused(this.#served?.store.rejectedOf(digestHex) ?? []),
+      ...this.#refusals.filesOf(digestHex),
     ];
   }
 
@@ -352,7 +352,7 @@ export class Generations {
 
   /** Applies to the served store what has changed since the served snapshot. */
   async #update(
-    { store, judge, generation, ...before }: Served,
+    { store, judge, generation, ...before }: ServedState,
     snapshot: Snapshot,
     isEnough: () => boolean,
   ): Promise<Advance> {
@@ -397,7 +397,7 @@ export class Generations {
   }
 
   /** Notes a new generation in the state directory; it stays in force if that fails. */
-  async #note(from: string | undefined, { snapshot, store }: Served): Promise<void> {
+  async #note(from: string | undefined, { snapshot, store }: ServedState): Promise<void> {
     const { source, log, troubles, older } = this.#options;
     const to = snapshot.commit;
     try {

@@ -1,12 +1,12 @@
 // The judge of a server, which remembers what it has judged before.
 import type { PathBudgets } from '../../generator/terms/budgets.ts';
-import { type Judge, createJudge } from '../../generator/gate/judge.ts';
+import { type Judge, PolicyJudge } from '../../generator/gate/judge.ts';
 import {
   type ImageFile,
   type StoreMemory,
   createStoreMemory,
 } from '../../generator/store/checkpoint/checkpoint.ts';
-import { messageOf } from '../../generator/terms/message-of.ts';
+import { messageOf } from '../../generator/terms/errors.ts';
 import type { OpenMessage } from '../../generator/openpgp/open-message.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
 import {
@@ -53,7 +53,12 @@ export function judgeWithMemory(options: JudgeMemory, policy: Policy): StoreJudg
   const { openMessage, engines, gpgvVersion, verdicts, image, log, paths } = options;
   // Warnings are for reports; a server gives none.
   const expiryWarning = 0;
-  const plain = createJudge({ policy, openMessage, expiryWarning, ...(paths && { paths }) });
+  const plain: Judge = new PolicyJudge({
+    policy,
+    openMessage,
+    expiryWarning,
+    ...(paths && { paths }),
+  });
   const verdictTerms = createVerdictTerms(policy, createVerdictIds(policy, engines), gpgvVersion);
   const judge = verdicts
     ? createRememberingJudge(plain, policy, createVerdictLines(verdictTerms), verdicts)

@@ -2,7 +2,7 @@
 import type { CheckedFile } from '../../generator/gate/checked-file.ts';
 import { type FindStanding, assertRead, judgeAgain } from '../../generator/store/judge-again.ts';
 import { loadStore } from '../../generator/store/load-store.ts';
-import { messageOf } from '../../generator/terms/message-of.ts';
+import { messageOf } from '../../generator/terms/errors.ts';
 import { DEFERRED } from '../../generator/openpgp/open-message.ts';
 import { isUndecided } from '../../generator/terms/rejection.ts';
 import { toBlobEntry } from '../../generator/sources/blob-entry.ts';

@@ -8,7 +8,7 @@ import type { OlderBytes } from '../../generator/gate/checked-file.ts';
 import { MAX_BLOB_BYTES } from '../../generator/openpgp/signature-file.ts';
 import type { SignatureStore } from '../../generator/store/store.ts';
 import { replaceFile } from '../../generator/system/durable.ts';
-import { hasCode } from '../../generator/terms/has-code.ts';
+import { hasCode } from '../../generator/terms/errors.ts';
 
 export interface OlderFilesOptions {
   readonly path: string;

@@ -5,7 +5,7 @@
 import { SourceError } from '../../generator/sources/source.ts';
 import type { RejectedFile } from '../../generator/store/report.ts';
 import type { SignatureStore } from '../../generator/store/store.ts';
-import { messageOf } from '../../generator/terms/message-of.ts';
+import { messageOf } from '../../generator/terms/errors.ts';
 import type { RejectionCode } from '../../generator/terms/rejection.ts';
 import { toLine } from '../../generator/terms/text.ts';
 import { type Failures, LookupFailure, isUnexpected } from '../troubles/failures.ts';

@@ -1,7 +1,7 @@
 // On SIGHUP, reads again what may change while the server runs. If something cannot be read or used,
 // nothing changes, and operators are told until a reload succeeds.
 import type { ProgramLog } from '../../generator/system/program-log.ts';
-import { hintOf, messageOf } from '../../generator/terms/message-of.ts';
+import { hintOf, messageOf } from '../../generator/terms/errors.ts';
 import type { Troubles } from '../troubles/troubles.ts';
 
 export interface ReloadOptions<Next> {

@@ -4,7 +4,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { RequestHandler } from 'express';
 import { z } from 'zod';
 import { type ExplainedImage, explainImage } from '../../generator/explain/explain-image.ts';
-import { parsePulledImage } from '../../generator/terms/pulled-image.ts';
+import { parsePulledImage } from '../../generator/terms/image-name.ts';
 import { sendJson } from './send-json.ts';
 import type { StatusServices } from '../status/services.ts';
 import { readQuery } from './query.ts';
@@ -24,7 +24,7 @@ const image = z.string(expected('one name')).transform((name, context) => {
   return z.NEVER;
 });
 
-const hex = z
+const digestHex = z
   .string(expected('a digest'))
   .regex(/^sha256:[0-9a-f]{64}$/, expected('sha256: and 64 hexadecimal digits'))
   .transform((digest) => digest.slice('sha256:'.length));
@@ -34,7 +34,7 @@ const querySchema = z.strictObject({
   digest: z
     .preprocess(
       (value) => (typeof value === 'string' ? [value] : value),
-      z.array(hex, expected('one digest or several')),
+      z.array(digestHex, expected('one digest or several')),
     )
     .refine(({ length }) => length <= MAX_DIGESTS, `expected at most ${MAX_DIGESTS} digests`),
 });

@@ -42,11 +42,11 @@ export function createRefusedJson(services: StatusServices): RequestHandler {
 
 function toPullJson(pull: RefusedPull, prefixes: Policy['prefixes']): object {
   const { directory, count, firstSeen, lastSeen, clients, hasMoreClients } = pull;
-  const { repository, hex } = parseDirectory(directory) ?? {};
+  const { repository, digestHex } = parseDirectory(directory) ?? {};
   return {
     repository,
     prefix: findPrefix(repository ?? '', prefixes),
-    digest: `sha256:${hex}`,
+    digest: `sha256:${digestHex}`,
     count,
     firstSeen: new Date(firstSeen).toISOString(),
     lastSeen: new Date(lastSeen).toISOString(),

@@ -1,5 +1,5 @@
 // One scope: whose signatures its images need, and what a node needs to check them.
-import { toShellWord } from '../../generator/terms/shell-word.ts';
+import { toShellWord } from '../../generator/terms/text.ts';
 import { type StoreUrl, formatStoreUrl } from '../../generator/nodes/store-url.ts';
 import { renderBlock } from './render-block.ts';
 import { type Html, html } from '../html/html.ts';

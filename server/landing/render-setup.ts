@@ -1,6 +1,6 @@
 // How a node is set up: commands that lead from a fresh node to one that verifies.
 import { dirname, join } from 'node:path/posix';
-import { toShellWord } from '../../generator/terms/shell-word.ts';
+import { toShellWord } from '../../generator/terms/text.ts';
 import { formatStoreUrl, isOpenToOthers } from '../../generator/nodes/store-url.ts';
 import { renderBlock } from './render-block.ts';
 import type { Download } from './downloads.ts';

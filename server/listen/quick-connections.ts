@@ -188,7 +188,7 @@ class QuickConnection implements Held {
       client,
       method: 'GET',
       target,
-      isPlain: true,
+      needsNoEscape: true,
       httpVersion: '1.1',
       referer,
       userAgent,

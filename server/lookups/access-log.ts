@@ -16,7 +16,7 @@ export interface LoggedRequest {
   readonly method: string;
   readonly target: string;
   /** Whether the target has no character that the log escapes. */
-  readonly isPlain: boolean;
+  readonly needsNoEscape: boolean;
   readonly httpVersion: string;
   readonly referer: string | undefined;
   readonly userAgent: string | undefined;
@@ -119,8 +119,8 @@ function createCombined(): (request: LoggedRequest, answer: Answer) => string {
       ({ userAgent: agent, referer } = request);
       end = formatEnd(referer, agent);
     }
-    const { method, target, isPlain, httpVersion } = request;
-    const path = isPlain ? target : escape(target);
+    const { method, target, needsNoEscape, httpVersion } = request;
+    const path = needsNoEscape ? target : escape(target);
     return `${start}${method} ${path} HTTP/${httpVersion}" ${status} ${bytes || '-'}${end}`;
   };
 }
@@ -141,7 +141,7 @@ function listFields(request: LoggedRequest, answer: Answer): object {
     bytes,
     outcome,
     repository: location?.repository ?? null,
-    digest: location ? `sha256:${location.hex}` : null,
+    digest: location ? `sha256:${location.digestHex}` : null,
     number: location?.number ?? null,
   };
 }

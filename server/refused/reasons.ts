@@ -5,7 +5,7 @@ import { type SourceState, findReasonsOneByOne } from '../../generator/explain/f
 import type { Reason, ReasonCode } from '../../generator/explain/reason.ts';
 import type { HistoryChange, Source } from '../../generator/sources/source.ts';
 import type { ProgramLog } from '../../generator/system/program-log.ts';
-import { messageOf } from '../../generator/terms/message-of.ts';
+import { messageOf } from '../../generator/terms/errors.ts';
 import type { Refresher } from '../follow/refresher.ts';
 import { type Failures, isUnexpected } from '../troubles/failures.ts';
 import { LoggedReasons } from './logged-reasons.ts';

@@ -3,8 +3,7 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { replaceFile } from '../../generator/system/durable.ts';
-import { hasCode } from '../../generator/terms/has-code.ts';
-import { messageOf } from '../../generator/terms/message-of.ts';
+import { hasCode, messageOf } from '../../generator/terms/errors.ts';
 import type { SavedPulls } from './refused-pull.ts';
 import type { RefusedPulls } from './refused-pulls.ts';
 import { SavedPullsError, formatSavedPulls, parseSavedPulls } from './saved-pulls.ts';

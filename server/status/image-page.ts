@@ -33,7 +33,7 @@ export async function makeImagePage(request: PageRequest): Promise<Page> {
   if (!services.refresher.store()) {
     return notLoaded(services.refresher.status(), renderImage(facts));
   }
-  const name = `${place.repository} sha256:${place.hex.slice(0, ABBREVIATED)}`;
+  const name = `${place.repository} sha256:${place.digestHex.slice(0, ABBREVIATED)}`;
   const isKnown = facts.signatures.length + facts.rejected.total > 0 || facts.pull !== undefined;
   return {
     status: isKnown ? 200 : 404,
@@ -59,8 +59,8 @@ async function readImage(
   const { refresher, refused, reasons } = services;
   const signatures = await readSignatures(directory, services);
   const pull = refused.find(directory);
-  const { hex = '' } = parseDirectory(directory) ?? {};
-  const rejected = await searches.rejectedOf(hex);
+  const { digestHex = '' } = parseDirectory(directory) ?? {};
+  const rejected = await searches.rejectedOf(digestHex);
   const findReason = async (): Promise<FoundReason> => {
     if (!refresher.store()) return 'nothing-loaded';
     // Git is not asked of whatever strangers make up.
@@ -151,10 +151,10 @@ function renderImage(facts: ImageFacts): Html {
   const { directory, signatures, rejected, reason } = facts;
   const told =
     typeof reason === 'object' && reason.code === 'quarantined' ? reason.files.length : 0;
-  const { repository = directory, hex = '' } = parseDirectory(directory) ?? {};
+  const { repository = directory, digestHex = '' } = parseDirectory(directory) ?? {};
   return html`<dl>
       ${renderFact('Repository', renderRepositoryLink(repository))}
-      ${renderFact('Digest', html`<code>sha256:${hex}</code>`)}
+      ${renderFact('Digest', html`<code>sha256:${digestHex}</code>`)}
       ${renderFact('Directory', html`<code>${directory}</code>`)}
     </dl>
     ${signatures.length === 0 || facts.pull ? renderRefusal(facts) : undefined}
@@ -163,7 +163,7 @@ function renderImage(facts: ImageFacts): Html {
       rejected.total > told
         ? html`<section aria-labelledby="rejected">
             <h2 id="rejected">Rejected files</h2>
-            ${renderSomeRejected(rejected, { digest: `sha256:${hex}` })}
+            ${renderSomeRejected(rejected, { digest: `sha256:${digestHex}` })}
           </section> `
         : undefined
     }`;

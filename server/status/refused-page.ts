@@ -20,11 +20,11 @@ export async function makeRefusedPage({ query, services, now }: PageRequest): Pr
     return refuseQuery('digest= takes one digest, or at least its first 8 digits.');
   }
   const number = Number(page || '1');
-  const hex = digest.replace('sha256:', '');
+  const digestHex = digest.replace('sha256:', '');
   const pulls = services.refused
     .list()
     .filter(({ directory }) => repository === '' || directory.startsWith(`${repository}@`))
-    .filter(({ directory }) => hasDigest(directory, hex));
+    .filter(({ directory }) => hasDigest(directory, digestHex));
   const from = (number - 1) * ON_A_PAGE;
   const shown = await explainPulls(pulls.slice(from, from + ON_A_PAGE), services);
   const to = from + shown.length;

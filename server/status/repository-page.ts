@@ -27,10 +27,13 @@ export async function makeRepositoryPage(request: PageRequest): Promise<Page> {
   const name = readParameter(query, 'name');
   const after = readParameter(query, 'after');
   if (!name) return refuseQuery('name= takes one repository, such as team/app.');
-  const [, hex] = /^(?:sha256:([0-9a-f]{64}))?$/.exec(after ?? 'twice') ?? [undefined, 'none'];
-  if (hex === 'none') return refuseQuery('after= takes one whole digest, such as sha256:….');
+  const [, digestHex] = /^(?:sha256:([0-9a-f]{64}))?$/.exec(after ?? 'twice') ?? [
+    undefined,
+    'none',
+  ];
+  if (digestHex === 'none') return refuseQuery('after= takes one whole digest, such as sha256:….');
   const refusedHere = refused.list().filter(({ directory }) => directory.startsWith(`${name}@`));
-  const last = hex === undefined ? undefined : formatDirectory(name, hex);
+  const last = digestHex === undefined ? undefined : formatDirectory(name, digestHex);
   const [{ before, directories }, shown, rejected] = await Promise.all([
     searches.imagesOf(name, last, signal),
     explainPulls(refusedHere.slice(0, ON_A_PAGE), services),
@@ -131,7 +134,7 @@ function renderImages({ name, before, images, now }: RepositoryFacts, total: num
       ${before > 0 ? html`<a href="${addressOf('repository', { name })}">The newest</a>` : undefined}
       ${
         to < total && last
-          ? html`<a href="${addressOf('repository', { name, after: `sha256:${last.hex}` })}"
+          ? html`<a href="${addressOf('repository', { name, after: `sha256:${last.digestHex}` })}"
               >Older ones</a
             >`
           : undefined

@@ -72,7 +72,7 @@ async function findHits(text: string, { services, searches, signal }: PageReques
 
 function findHex(text: string): string | undefined {
   const location = parseLocation(text.replace(/^\/+/, ''));
-  return location?.hex ?? DIGEST.exec(text)?.[1]?.toLowerCase();
+  return location?.digestHex ?? DIGEST.exec(text)?.[1]?.toLowerCase();
 }
 
 /** As it was written, and the repository of an image that was copied from a message. */

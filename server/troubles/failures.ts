@@ -11,7 +11,7 @@
 // tried again when it is due. When more than `MOST_UNCAUGHT` exceptions a minute are caught nowhere, so
 // that nobody knows what they broke, the server ends as well.
 import type { ProgramLog } from '../../generator/system/program-log.ts';
-import { messageOf } from '../../generator/terms/message-of.ts';
+import { messageOf } from '../../generator/terms/errors.ts';
 import type { Troubles } from './troubles.ts';
 
 /** How many uncaught exceptions in a minute are survived. */

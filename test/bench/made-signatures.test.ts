@@ -9,7 +9,7 @@ import { fastImport } from '../../scripts/bench/data/fast-import.ts';
 import { git } from '../../scripts/bench/data/git.ts';
 import { signImage } from '../../scripts/bench/data/sign-image.ts';
 import { formatBlock, parseBlock } from '../../scripts/bench/data/signature-blocks.ts';
-import { type SigningKey, openSigningKey } from '../../scripts/bench/data/signing-key.ts';
+import { type BenchKey, openSigningKey } from '../../scripts/bench/data/signing-key.ts';
 import { runLookaside } from '../e2e/lookaside.ts';
 import { run } from '../e2e/run.ts';
 import { writeSignature } from '../e2e/signature-tree.ts';
@@ -21,7 +21,7 @@ const COUNT = 5;
 
 describe('the signatures that the bench makes', () => {
   const directory = useTemporary('suite');
-  let key: SigningKey;
+  let key: BenchKey;
   let keyFile: string;
   let messages: readonly Buffer[];
   before(async () => {

@@ -1,4 +1,4 @@
-import { createJudge } from '../../generator/gate/judge.ts';
+import { PolicyJudge } from '../../generator/gate/judge.ts';
 import { openGpgv } from '../../generator/openpgp/gpgv.ts';
 import { createOpenMessage } from '../../generator/openpgp/open-message.ts';
 import { readKeyring } from '../../generator/openpgp/openpgp-js.ts';
@@ -21,7 +21,7 @@ export async function openGate(keyring: Buffer): Promise<Gate> {
   const gpgv = await openGpgv({ path: process.env['PATH'], directory });
   if (!gpgv) throw new Error('expected a gpgv that can be used, got none');
   const keys = await readKeyring([{ path: 'known.gpg', bytes: keyring }]);
-  const { judge } = createJudge({
+  const { judge } = new PolicyJudge({
     policy: await createSimplePolicy(keys),
     openMessage: createOpenMessage(gpgv),
     expiryWarning: 0,

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { PublishableFile } from '../../generator/gate/checked-file.ts';
 import { type Location, parseLocation } from '../../generator/terms/location.ts';
-import { type Judge, type Signature, createJudge } from '../../generator/gate/judge.ts';
+import { type Judge, type Signature, PolicyJudge } from '../../generator/gate/judge.ts';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -58,7 +58,7 @@ export async function judgeOf(
   expiryWarning = 0,
 ): Promise<Judge> {
   const policy = accepted && 'scopes' in accepted ? accepted : await createSimplePolicy(accepted);
-  return createJudge({ policy, openMessage, expiryWarning });
+  return new PolicyJudge({ policy, openMessage, expiryWarning });
 }
 
 export function locationOf(path: string): Location {

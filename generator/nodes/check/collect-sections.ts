@@ -1,6 +1,6 @@
 // registries.d as a whole: what nodes make of its files together.
-import { messageOf } from '../../terms/message-of.ts';
-import { suggest } from '../../terms/suggest.ts';
+import { messageOf } from '../../terms/errors.ts';
+import { suggest } from '../../terms/text.ts';
 import { type NodeFinding, createFinding, nameScope } from './finding.ts';
 import type { PlacedSection, Sections } from './find-store.ts';
 import type { FoundFile } from './node-state.ts';

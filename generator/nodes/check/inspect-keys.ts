@@ -1,11 +1,11 @@
 // The keys that a policy names, as they lie on the node.
-import { messageOf } from '../../terms/message-of.ts';
+import { messageOf } from '../../terms/errors.ts';
 import { type KeyFile, KeyFileError, type Keyring, readKeyring } from '../../openpgp/openpgp-js.ts';
 import { findPrivateKey } from '../../openpgp/packets/private-keys.ts';
 import type { Requirement } from '../../policy/policy.ts';
 import type { UnreadRequirement, UnreadSignedBy } from '../../policy/policy-json.ts';
 import { type NodeFinding, createFinding } from './finding.ts';
-import type { Found } from './node-state.ts';
+import type { FoundContent } from './node-state.ts';
 
 /** A key file of a requirement; for its `keyData`, that of the policy. */
 export interface PlacedKeys extends KeyFile {
@@ -25,7 +25,7 @@ export interface ReadRequirements {
 /** Where keys are looked up. */
 export interface KeyLookup {
   readonly policyPath: string;
-  readonly keyFiles: ReadonlyMap<string, Found>;
+  readonly keyFiles: ReadonlyMap<string, FoundContent>;
 }
 
 /** The key files that requirements name, as written. */
@@ -64,7 +64,7 @@ type ReadPlace = Omit<PlacedKeys, 'merged'>;
 
 interface ListedKeys {
   readonly path: string;
-  readonly found: Found;
+  readonly found: FoundContent;
 }
 
 function listKeys(

@@ -1,5 +1,5 @@
 // What is wrong with a policy.json: by what it makes nodes ask for, not by how it is written.
-import { messageOf } from '../../terms/message-of.ts';
+import { messageOf } from '../../terms/errors.ts';
 import { holdsPrivateKeyInText } from '../../openpgp/packets/private-keys.ts';
 import type { Scope } from '../../policy/policy.ts';
 import {
@@ -27,14 +27,14 @@ import {
   privateKeyAt,
   readRequirements,
 } from './inspect-keys.ts';
-import type { Found, FoundFile } from './node-state.ts';
+import type { FoundContent, FoundFile } from './node-state.ts';
 import { findAround, scopeChain } from '../../policy/scope-chain.ts';
 import type { WantedNode } from './wanted-node.ts';
 
 /** The faults of a policy and of the keys that it names, and what people should look at. */
 export async function inspectPolicy(
   file: FoundFile,
-  keyFiles: ReadonlyMap<string, Found>,
+  keyFiles: ReadonlyMap<string, FoundContent>,
   wanted: WantedNode,
 ): Promise<readonly NodeFinding[]> {
   const { path, found } = file;
@@ -72,7 +72,7 @@ function requirementsOf({ docker, byDefault }: PolicyParts): readonly UnreadRequ
 }
 
 /** For whichever transport, and whether or not nodes can read the policy. */
-function holdsPrivateKey(found: Found): boolean {
+function holdsPrivateKey(found: FoundContent): boolean {
   if (found.kind !== 'file') return false;
   const text = Buffer.from(found.bytes).toString();
   return (

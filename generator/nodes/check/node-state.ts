@@ -1,7 +1,7 @@
 // What was read of a node, before anything is made of it. All of it is untrusted.
 
 /** What lies at a path. */
-export type Found =
+export type FoundContent =
   | { readonly kind: 'file'; readonly bytes: Uint8Array }
   | { readonly kind: 'missing' }
   /** There, but no regular file of a bearable size that may be read. */
@@ -10,7 +10,7 @@ export type Found =
 /** A file by its path, relative to the root of the node or to the home directory. */
 export interface FoundFile {
   readonly path: string;
-  readonly found: Found;
+  readonly found: FoundContent;
 }
 
 export type FoundDirectory =
@@ -39,7 +39,7 @@ export interface NodeState {
   /** Those of users, which nodes read in place of their own. */
   readonly users: readonly FoundConfig[];
   /** Key files by the path that a policy gives them. */
-  readonly keyFiles: ReadonlyMap<string, Found>;
+  readonly keyFiles: ReadonlyMap<string, FoundContent>;
   /** What keeps users from what `own` names. */
   readonly closed: readonly ClosedEntry[];
 }

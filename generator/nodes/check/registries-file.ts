@@ -1,7 +1,7 @@
 // A file of registries.d as nodes read it: whatever they cannot read fails every pull, and what
 // they do not know they pass over without a word (containers/image docker/registries_d.go).
 import { parseAllDocuments, type Document, isScalar, visit } from 'yaml';
-import { messageOf } from '../../terms/message-of.ts';
+import { messageOf } from '../../terms/errors.ts';
 
 /** The members of a section that hold addresses. */
 export type Members = ReadonlyMap<string, string>;

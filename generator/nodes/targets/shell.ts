@@ -1,4 +1,4 @@
-import { toShellWord } from '../../terms/shell-word.ts';
+import { toShellWord } from '../../terms/text.ts';
 import { TargetError } from './target.ts';
 
 /**

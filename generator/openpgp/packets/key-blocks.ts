@@ -1,7 +1,7 @@
-// Keys as packets: cut apart, named and looked through before any library reads them, so that a
-// key that OpenPGP.js cannot read still reaches gpgv. What comes out is built anew, packet by packet,
-// and of public keys alone: it is what both engines judge by and what nodes are given, and no byte of
-// a file gets there in another way.
+// Keys as packets: split, identified and checked before any library reads them, so that a key that
+// OpenPGP.js cannot read still reaches gpgv. The result is built anew, packet by packet, from public
+// keys alone: both engines judge by it and nodes are given it, and no byte of a file gets there in
+// any other way.
 import { createHash } from 'node:crypto';
 import {
   PRIVATE_TAGS,
@@ -19,8 +19,8 @@ export interface KeyPart {
   readonly fingerprint: string;
   /** The body of its packet. */
   readonly packetBody: Uint8Array;
-  /** Whether it has no revocation, and no signature but what GnuPG makes by itself. */
-  readonly isPlain: boolean;
+  /** Whether it has no revocation, and only signatures that GnuPG makes by itself. */
+  readonly hasPlainPackets: boolean;
 }
 
 /** One key with everything that belongs to it. */
@@ -33,7 +33,7 @@ export interface KeyBlock {
 }
 
 const VERSION = 4;
-/** What may hold keys that are not seen here. */
+/** Packets that may hold keys which are not seen here. */
 const REFUSED_TAGS: ReadonlySet<number> = new Set([...PRIVATE_TAGS, TAG.compressed]);
 
 /** Signature types (RFC 9580, section 5.2.1). */
@@ -44,8 +44,8 @@ const SUBKEY_REVOCATION = 0x28;
 /**
  * Cuts binary OpenPGP packets into keys. Undefined if they do not begin with a public key, if one is
  * cut short, private or compressed. Packets that are no part of a public key are left out, as GnuPG
- * leaves them out of what it imports: its own trust, markers, padding, what nobody knows. Keys of
- * versions before 4 are passed over: GnuPG does so too.
+ * leaves them out of what it imports: its own trust, markers, padding, unknown ones. Keys of
+ * versions before 4 are skipped, as by GnuPG.
  */
 export function readKeyBlocks(bytes: Uint8Array): readonly KeyBlock[] | undefined {
   const blocks: Packet[][] = [];
@@ -75,12 +75,12 @@ function toKeyBlock(packets: readonly Packet[]): KeyBlock | undefined {
   return {
     bytes: Buffer.concat(packets.map(({ tag, body }) => formatPacket(tag, body))),
     userIds: users.map(([head]) => Buffer.from(head?.body ?? []).toString('utf8')),
-    primary: { fingerprint: fingerprintOf(key), packetBody: key.body, isPlain: arePlain },
+    primary: { fingerprint: fingerprintOf(key), packetBody: key.body, hasPlainPackets: arePlain },
     subkeys: subkeys.flatMap((section) => {
       const [head] = section;
       if (head?.body[0] !== VERSION) return [];
-      const isPlain = arePlain && hasOnly(section, (type) => type === SUBKEY_BINDING);
-      return [{ fingerprint: fingerprintOf(head), packetBody: head.body, isPlain }];
+      const hasPlainPackets = arePlain && hasOnly(section, (type) => type === SUBKEY_BINDING);
+      return [{ fingerprint: fingerprintOf(head), packetBody: head.body, hasPlainPackets }];
     }),
   };
 }

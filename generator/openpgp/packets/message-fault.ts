@@ -1,5 +1,5 @@
-// What a message is, told from its packets: a better word for people than an engine's "no". It
-// decides nothing.
+// What is wrong with a message, by its packets: a clearer explanation than an engine's "no". It decides
+// nothing.
 import { type Rejection, reject } from '../../terms/rejection.ts';
 import {
   ENCRYPTED_TAGS,
@@ -11,7 +11,7 @@ import {
 } from './packets.ts';
 import { type SignaturePacket, readSignaturePacket } from './signature-packet.ts';
 
-/** Packets that are looked at. */
+/** How many packets are looked at. */
 const MAX_PACKETS = 1000;
 const ARMOR = '-----BEGIN PGP';
 /** Armor may have text before it. In bytes. */

@@ -1,7 +1,7 @@
 // OpenPGP packets by their headers alone (RFC 9580, section 4.2), read before any library or
 // program is given the file: a walk of a million one-byte packets costs milliseconds here.
 import { inflateRawSync, inflateSync } from 'node:zlib';
-import { hasCode } from '../../terms/has-code.ts';
+import { hasCode } from '../../terms/errors.ts';
 
 /** Packet types (RFC 9580, section 5). */
 export const TAG = {
@@ -53,7 +53,7 @@ export function readPackets(bytes: Uint8Array, limit: number): readonly Packet[]
   return packets;
 }
 
-/** The same one by one, for who keeps none: a packet takes two bytes, and a hundred in memory. */
+/** The same one by one, for callers that keep none: a packet of two bytes takes a hundred in memory. */
 export function* eachPacket(bytes: Uint8Array): Generator<Packet> {
   for (let at = 0; at < bytes.length;) {
     const packet = packetAt(bytes, at);
@@ -134,7 +134,7 @@ export function readTag(first: number): number {
   return isNewFraming(first) ? first & 0x3f : (first >> 2) & 0x0f;
 }
 
-/** All that is left, where it cannot be read on. */
+/** The rest of the input, if it cannot be read any further. */
 function brokenPacket(bytes: Uint8Array, start: number, tag: number): Packet {
   const rest = bytes.subarray(start);
   return { tag, body: rest, bytes: rest, isWhole: false, isIndeterminate: false };
@@ -205,8 +205,8 @@ const TOO_LARGE = 'ERR_BUFFER_TOO_LARGE';
 const CHUNK_SIZE = 2048;
 
 /**
- * Whether any compressed packet, however deep, holds more than `maxBytes`; bzip2 is not looked
- * into. Such a message costs seconds of whoever reads it.
+ * Whether any compressed packet, however deep, holds more than `maxBytes`; bzip2 is not inflated.
+ * Reading such a message takes seconds.
  */
 export function isBomb(bytes: Uint8Array, maxBytes: number): boolean {
   let budget = BOMB_BUDGET * maxBytes;
@@ -224,7 +224,7 @@ export function isBomb(bytes: Uint8Array, maxBytes: number): boolean {
   return false;
 }
 
-/** What all layers together may hold, in times of what one may. */
+/** All layers together may hold this many times what one layer may. */
 const BOMB_BUDGET = 8;
 
 /**
@@ -258,7 +258,7 @@ function inflate(
   }
 }
 
-/** What zlib gives with `info`; its types do not say so. */
+/** What zlib gives with `info`; its type declarations lack it. */
 interface InflateResult {
   readonly buffer: Uint8Array;
   readonly engine: { readonly bytesWritten: number };

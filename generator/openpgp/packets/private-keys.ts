@@ -1,6 +1,6 @@
-// Private keys, wherever and however they lie in bytes that somebody gave. This decides whether a
-// file is refused; it is not what keeps a private key from going out: that is built anew out of
-// public packets (key-blocks.ts), so that nothing that is missed here could be among them.
+// Finds private keys wherever and however they are hidden in given bytes. This decides whether a file
+// is refused. It is not what keeps private keys from being published: whatever is published is built
+// anew from public packets (key-blocks.ts), so nothing that is missed here can get out.
 import {
   PRIVATE_TAGS,
   PUBLIC_KEY_TAGS,
@@ -12,14 +12,14 @@ import {
   readTag,
 } from './packets.ts';
 
-/** `closed`: something is compressed in a way that cannot be undone here, and may hold one. */
+/** `closed`: something compressed that cannot be inflated here, and may hold one. */
 export type PrivateKeyFinding = 'private' | 'closed';
 
 /** OpenPGP's and PEM's alike, whatever the case. */
 const PRIVATE_LABEL = /-----\s*BEGIN [A-Z0-9 ]*(?:PRIVATE|SECRET) KEY/i;
 /** More than a key file of a whole company inflates to. Bytes. */
 const MAX_INFLATED_BYTES = 8 * 1024 * 1024;
-/** What all that is decoded and inflated may have together, lest a small file keeps us long. Bytes. */
+/** Limit for all decoded and inflated bytes together, so that a small file cannot cost much time. */
 const MAX_LAYERS_BYTES = 32 * 1024 * 1024;
 
 /**
@@ -41,9 +41,9 @@ export function findPrivateKey(bytes: Uint8Array): PrivateKeyFinding | undefined
   return finding;
 }
 
-/** Blocks of armor and compressed packets that one layer may have; there are no such key files. */
+/** Blocks of armor and compressed packets in one layer: far more than any key file has. */
 const MAX_INNER = 10_000;
-/** Fewer letters of base64 hold no key. */
+/** Fewer letters of base64 cannot hold a key. */
 const SHORTEST = 16;
 
 /** Text with the letters of base64, as long as the shortest private key. */
@@ -134,8 +134,8 @@ const BEGIN_LINE = /-----\s*BEGIN[^\r\n]*/gi;
 const DASHES = '-----';
 
 /**
- * What armor of any type holds, decoded with more patience than any reader has: without an end, with
- * what is no base64, with header lines or without, with more behind its checksum.
+ * Decodes armor of any type more tolerantly than any reader: without an end, with characters that are
+ * no base64, with or without header lines, with more text behind its checksum.
  */
 function* unarmor(text: string): Generator<Uint8Array> {
   for (const { index, 0: line } of text.matchAll(BEGIN_LINE)) {
@@ -186,7 +186,7 @@ const LAST_POST_QUANTUM = 36;
 /** Beyond the longest of a public key, SLH-DSA and ML-DSA among them. Bytes. */
 const MAX_PUBLIC_BYTES = 16 * 1024;
 const MAX_MPI_BITS = 16_384;
-/** What says how the private part is protected: not at all, or in one of three ways by a cipher. */
+/** The octet that says how the private part is protected: not at all, or in one of three ways. */
 const UNPROTECTED = 0;
 const FIRST_PROTECTION = 253;
 /** In keys of old it was the cipher by itself (RFC 9580, sections 3.7.2 and 9.3). */
@@ -195,7 +195,7 @@ const LAST_OLD_ALGORITHM = 22;
 /** Of the fields before its algorithm, as they were before version 4. */
 const LAST_OLD_VERSION = 3;
 
-/** Whether it is said to be public, and is not: a reader takes what it knows, and leaves the rest. */
+/** Whether a packet claims to be a public key but has a private part, which readers would ignore. */
 function hasPrivatePart(body: Uint8Array): boolean {
   const end = endOfPublic(body);
   return end !== undefined && end < body.length && isPrivateKeyBody(body);

@@ -23,8 +23,8 @@ export interface SignaturePacket {
   readonly digestStart: Uint8Array;
   /** The numbers of the signature, as they lie in the packet. */
   readonly integers: Uint8Array;
-  /** Whether it has nothing that engines could read differently. */
-  readonly isPlain: boolean;
+  /** Whether it has no subpacket that engines could read differently. */
+  readonly hasPlainSubpackets: boolean;
 }
 
 const CREATED = 2;
@@ -35,7 +35,7 @@ const POLICY_URI = 26;
 const SIGNER_USER_ID = 28;
 const ISSUER_FINGERPRINT = 33;
 
-/** Subpackets that say the same to all engines; anything else is for the stricter look. */
+/** Subpackets that all engines read alike; a signature with any other is for gpgv. */
 const PLAIN_HASHED = new Set([
   CREATED,
   EXPIRES,
@@ -49,7 +49,7 @@ const PLAIN_UNHASHED = new Set([ISSUER, ISSUER_FINGERPRINT]);
 
 const ISSUER_BYTES = 8;
 const VERSION_4_FINGERPRINT_BYTES = 21;
-/** GnuPG adds up times in 32 bits: later ones begin again in 1970. */
+/** GnuPG adds times in 32 bits: later ones wrap around to 1970. */
 export const LAST_SECOND = 2 ** 32 - 1;
 
 interface Subpacket {
@@ -79,7 +79,7 @@ function readVersion3(body: Uint8Array): SignaturePacket | undefined {
     signedFields: body.subarray(2, 7),
     digestStart: body.subarray(17, 19),
     integers: body.subarray(19),
-    isPlain: false,
+    hasPlainSubpackets: false,
   };
 }
 
@@ -105,7 +105,7 @@ function readVersion4(body: Uint8Array): SignaturePacket | undefined {
     signedFields: body.subarray(0, hashedEnd),
     digestStart: body.subarray(unhashedEnd, unhashedEnd + 2),
     integers: body.subarray(unhashedEnd + 2),
-    isPlain:
+    hasPlainSubpackets:
       arePlain(hashed, PLAIN_HASHED) &&
       arePlain(unhashed, PLAIN_UNHASHED) &&
       [created, lifetime ?? created].every((field) => field.length === 4) &&
@@ -114,7 +114,7 @@ function readVersion4(body: Uint8Array): SignaturePacket | undefined {
   };
 }
 
-/** None critical but for times, none twice but notations. */
+/** Only time subpackets may be critical; only notations may repeat. */
 function arePlain(subpackets: readonly Subpacket[], plain: ReadonlySet<number>): boolean {
   return subpackets.every(({ type, isCritical }, at) => {
     const isRepeated =
@@ -163,7 +163,7 @@ function subpacketLengthOctets(first: number): 1 | 2 | 5 {
   return first < 255 ? 2 : 5;
 }
 
-/** Whether the rest is one integer or more, each with the bit count that it has. */
+/** Whether the rest is one or more integers, each with its true bit count. */
 function hasExactIntegers(bytes: Uint8Array): boolean {
   let at = 0;
   while (at + 2 <= bytes.length) {

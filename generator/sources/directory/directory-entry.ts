@@ -1,6 +1,6 @@
 // What a directory says of the entries in it, whoever lists it.
 import type { Dirent } from 'node:fs';
-import { hasCode } from '../../terms/has-code.ts';
+import { hasCode } from '../../terms/errors.ts';
 import { decodePath } from '../decode-path.ts';
 import { type Entry, SourceError } from '../source.ts';
 

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { DEFAULT_BUDGETS, type StateBudgets } from '../../terms/budgets.ts';
-import { messageOf } from '../../terms/message-of.ts';
+import { messageOf } from '../../terms/errors.ts';
 import { reject } from '../../terms/rejection.ts';
 import { flattenBatches } from '../flatten-batches.ts';
 import type { ReadableSource } from '../source.ts';

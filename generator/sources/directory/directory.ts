@@ -10,7 +10,7 @@ import { resolveRoot } from './directory-root.ts';
 import type { Entry, Snapshot, Source } from '../source.ts';
 import { StateCounter } from '../state-counter.ts';
 import { type DirectoryWatch, watchDirectory } from './watch-directory.ts';
-import { messageOf } from '../../terms/message-of.ts';
+import { messageOf } from '../../terms/errors.ts';
 
 const readBytes = promisify(readFile);
 

@@ -5,7 +5,7 @@ import { parseSignatureName } from '../../terms/location.ts';
 import { decodePath } from '../decode-path.ts';
 import type { Entry, FileEntry } from '../source.ts';
 import { hasVanished, kindOf } from './directory-entry.ts';
-import { type Found, toBytes } from './walk.ts';
+import { type WalkedEntry, toBytes } from './walk.ts';
 
 /** What a walk has found next. */
 export interface Batch {
@@ -22,7 +22,7 @@ const LARGE = 16 * 1024;
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 /** Takes the next entries from a walk below `root`; undefined if there are no more. */
-export function readBatch(root: string, walk: Iterator<Found, undefined>): Batch | undefined {
+export function readBatch(root: string, walk: Iterator<WalkedEntry, undefined>): Batch | undefined {
   const memory = new ArrayBuffer(BATCH_BYTES);
   const entries: Entry[] = [];
   let used = 0;
@@ -38,7 +38,11 @@ export function readBatch(root: string, walk: Iterator<Found, undefined>): Batch
 }
 
 /** Undefined for a file that has vanished since it was listed. */
-function toEntry(root: string, { path: raw, child }: Found, room: Uint8Array): Entry | undefined {
+function toEntry(
+  root: string,
+  { path: raw, child }: WalkedEntry,
+  room: Uint8Array,
+): Entry | undefined {
   const { path, utf8 } = decodePath(Buffer.from(raw, 'latin1'));
   const kind = kindOf(child, utf8);
   if (kind !== 'file') return { kind, path };

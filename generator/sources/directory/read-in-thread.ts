@@ -1,7 +1,7 @@
 // Batches that another thread reads ahead of whoever takes them.
 import { on } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import { messageOf } from '../../terms/message-of.ts';
+import { messageOf } from '../../terms/errors.ts';
 import { type Entry, SourceError, StateRefusedError } from '../source.ts';
 import type { ReadingTask } from './reading-thread.ts';
 

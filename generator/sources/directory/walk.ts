@@ -5,7 +5,7 @@ import type { StateCounter } from '../state-counter.ts';
 import { cannotBeListed, hasVanished } from './directory-entry.ts';
 
 /** An entry that is no directory. */
-export interface Found {
+export interface WalkedEntry {
   readonly path: string;
   readonly child: Dirent<Buffer>;
 }
@@ -23,7 +23,7 @@ export function* walkDirectory(
   root: string,
   folders: string[],
   counter: StateCounter,
-): Generator<Found, undefined> {
+): Generator<WalkedEntry, undefined> {
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
     for (const child of list(root, folder)) {
       const name = child.name.toString('latin1');

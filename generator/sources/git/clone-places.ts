@@ -10,9 +10,8 @@ import { constants } from 'node:fs';
 import { access, lstat, mkdir, readFile, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { syncPath } from '../../system/sync-paths.ts';
-import { hasCode } from '../../terms/has-code.ts';
-import { messageOf } from '../../terms/message-of.ts';
+import { syncPath } from '../../system/durable.ts';
+import { hasCode, messageOf } from '../../terms/errors.ts';
 import { SourceError } from '../source.ts';
 
 /** The other names of the clone at a path. */

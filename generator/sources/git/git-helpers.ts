@@ -30,8 +30,8 @@ import type { ProcessLimits } from '../../system/process-limits.ts';
 import { FETCHED, PUBLISHED } from './git-repository.ts';
 import { chooseProcessor } from './processes/give-way.ts';
 import { GitRunner } from './processes/git-runner.ts';
-import { syncPath } from '../../system/sync-paths.ts';
-import { formatBytes } from '../../system/format-bytes.ts';
+import { syncPath } from '../../system/durable.ts';
+import { formatBytes } from '../../terms/text.ts';
 import { SourceError, StateRefusedError } from '../source.ts';
 import { readOrigin } from './state-origin.ts';
 import {

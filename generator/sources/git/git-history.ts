@@ -23,7 +23,7 @@ export interface GitHistory {
   readonly close: () => Promise<void>;
 }
 
-interface Question {
+interface HistoryRequest {
   readonly commit: string;
   readonly path: string;
   readonly resolve: (change: HistoryChange | undefined) => void;
@@ -37,7 +37,7 @@ export function openGitHistory(
   ending: AbortSignal | undefined,
 ): GitHistory {
   let runner: GitRunner | undefined;
-  let waiting: readonly Question[] = [];
+  let waiting: readonly HistoryRequest[] = [];
   let isWorking = false;
 
   /** Gives what it finds of `paths` in the output of `git log`. */

@@ -20,7 +20,7 @@ import { toGitError } from './processes/git-error.ts';
 import { PARTIAL_CONFIG, WHOLE_CONFIG, hasMarks, makePartial, makeWhole } from './partial-clone.ts';
 import { type Environment, GitKilledError, runGit } from './processes/git-child.ts';
 import { SourceError } from '../source.ts';
-import { messageOf } from '../../terms/message-of.ts';
+import { messageOf } from '../../terms/errors.ts';
 
 /** All of these say nothing before they have their answer, which is a line. Milliseconds, bytes. */
 const LIMITS: ProcessLimits = {

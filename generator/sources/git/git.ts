@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { type Budgets, DEFAULT_BUDGETS } from '../../terms/budgets.ts';
-import { messageOf } from '../../terms/message-of.ts';
+import { messageOf } from '../../terms/errors.ts';
 import { lockDirectory } from '../../system/directory-lock.ts';
 import { type FollowedBranch, openFollowedBranch } from './followed-branch.ts';
 import { newCloneOf, removeClone, replaceClone } from './clone-places.ts';

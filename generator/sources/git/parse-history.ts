@@ -1,4 +1,4 @@
-import { formatTime } from '../../terms/format-time.ts';
+import { formatTime } from '../../terms/text.ts';
 import type { HistoryChange } from '../source.ts';
 
 /** Git cuts what is longer, and fills up what is shorter: a subject may have any length. */

@@ -9,8 +9,7 @@
 import { lstat, mkdir, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MAX_BLOB_BYTES } from '../../openpgp/signature-file.ts';
-import { replaceBytes } from '../../system/durable.ts';
-import { syncPath } from '../../system/sync-paths.ts';
+import { replaceBytes, syncPath } from '../../system/durable.ts';
 
 /** What a remote is asked to leave out, as git-rev-list(1) has it for `--filter`. */
 export const FILTER = `blob:limit=${MAX_BLOB_BYTES + 1}`;

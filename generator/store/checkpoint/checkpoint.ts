@@ -2,7 +2,7 @@
 // with what was pushed since. Git says what that is, so neither the tree is listed nor a file read
 // again. An image that is not whole, or of no use, costs no more than the time that it spares.
 import type { Judge, Signature } from '../../gate/judge.ts';
-import { hasCode } from '../../terms/has-code.ts';
+import { hasCode } from '../../terms/errors.ts';
 import type { Policy } from '../../policy/policy.ts';
 import type { Effort } from '../../openpgp/open-message.ts';
 import type { Memory } from './remembering-judge.ts';

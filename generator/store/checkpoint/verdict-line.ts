@@ -30,7 +30,7 @@ export function createVerdictLines(verdictTerms: VerdictTerms): VerdictLines {
       const own = [hash, directory, ...times, claims.dockerReference];
       return [...own, verdictTerms.format(signature)].join(SEPARATOR);
     },
-    parse: (line, { directory, hex }) => {
+    parse: (line, { directory, digestHex }) => {
       const fields = line.split(SEPARATOR);
       const [hash = '', place, signedAt, from, until, timestamp, dockerReference = ''] = fields;
       if (place !== directory) return undefined;
@@ -42,7 +42,7 @@ export function createVerdictLines(verdictTerms: VerdictTerms): VerdictLines {
         hash,
         claims: {
           dockerReference,
-          manifestDigest: `sha256:${hex}`,
+          manifestDigest: `sha256:${digestHex}`,
           creator,
           timestamp: timestamp === NONE ? null : Number(timestamp),
         },

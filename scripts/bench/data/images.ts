@@ -27,12 +27,12 @@ export function imageAt(index: number, beside = index): Image {
   const namespace = Math.floor(repositoryIndex / REPOSITORIES_PER_NAMESPACE);
   const repository = `team-${namespace}/app-${repositoryIndex % REPOSITORIES_PER_NAMESPACE}`;
   const manifest = Buffer.from(formatManifest(index));
-  const hex = createHash('sha256').update(manifest).digest('hex');
-  const directory = formatDirectory(repository, hex);
+  const digestHex = createHash('sha256').update(manifest).digest('hex');
+  const directory = formatDirectory(repository, digestHex);
   return {
     dockerReference: `${HOST}/${repository}:v1.${index % IMAGES_PER_REPOSITORY}`,
     manifest,
-    digest: `sha256:${hex}`,
+    digest: `sha256:${digestHex}`,
     location: formatLocation(directory, 1),
     nextLocation: formatLocation(directory, 2),
   };

@@ -7,14 +7,14 @@ import { fastImport } from './fast-import.ts';
 import { git } from './git.ts';
 import { imageAt } from './images.ts';
 import { createSignatureBlocks } from './signature-blocks.ts';
-import { type SigningKey, openSigningKey } from './signing-key.ts';
+import { type BenchKey, openSigningKey } from './signing-key.ts';
 
 /** Counted up when what is made changes. */
 const FORMAT = 1;
 export const BRANCH = 'refs/heads/main';
 
 export interface Data {
-  readonly key: SigningKey;
+  readonly key: BenchKey;
   /** The public key, binary. */
   readonly keyFile: string;
   /** The signatures of the first images. */

@@ -1,10 +1,10 @@
 import { formatClaims } from '../../../test/e2e/claims.ts';
 import type { Image } from './images.ts';
 import { type SignedMessage, signMessage } from './sign-message.ts';
-import type { SigningKey } from './signing-key.ts';
+import type { BenchKey } from './signing-key.ts';
 
 /** Signs an image as `skopeo copy --sign-by` does, as of now. */
-export async function signImage(key: SigningKey, image: Image): Promise<SignedMessage> {
+export async function signImage(key: BenchKey, image: Image): Promise<SignedMessage> {
   const created = Math.max(key.created, Math.floor(Date.now() / 1000));
   const { dockerReference, digest } = image;
   const claims = { dockerReference, manifestDigest: digest, timestamp: created };

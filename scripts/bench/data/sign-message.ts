@@ -8,7 +8,7 @@ import { formatInteger } from '../../../test/fuzz/integer.ts';
 import { TAG, formatPackets } from '../../../test/fuzz/packet.ts';
 import { formatHashedPart, formatSignature } from '../../../test/fuzz/signature-packet.ts';
 import { formatSeconds, formatSubpackets } from '../../../test/fuzz/subpacket.ts';
-import type { SigningKey } from './signing-key.ts';
+import type { BenchKey } from './signing-key.ts';
 
 /** A signed message, and what an RSA library needs to verify it by itself. */
 export interface SignedMessage {
@@ -34,7 +34,7 @@ let turn = 0;
 
 /** Signs a payload as of `created`, in seconds since 1970. */
 export async function signMessage(
-  key: SigningKey,
+  key: BenchKey,
   payload: Buffer,
   created: number,
 ): Promise<SignedMessage> {

@@ -4,7 +4,7 @@ import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { imageAt } from './images.ts';
 import { signImage } from './sign-image.ts';
-import type { SigningKey } from './signing-key.ts';
+import type { BenchKey } from './signing-key.ts';
 
 export const BLOCK_SIZE = 10_000;
 /** Enough to keep the thread pool busy. */
@@ -19,7 +19,7 @@ export interface SignatureBlocks {
 /** Opens the blocks in a directory. What is missing is made when it is asked for. */
 export function createSignatureBlocks(
   directory: string,
-  key: SigningKey,
+  key: BenchKey,
   say: (line: string) => void,
 ): SignatureBlocks {
   const readBlock = async (number: number): Promise<readonly Buffer[]> => {
@@ -42,7 +42,7 @@ export function createSignatureBlocks(
   };
 }
 
-async function writeBlock(file: string, key: SigningKey, start: number): Promise<void> {
+async function writeBlock(file: string, key: BenchKey, start: number): Promise<void> {
   const temporary = `${file}.${process.pid}`;
   const handle = await open(temporary, 'w');
   try {

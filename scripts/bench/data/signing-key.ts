@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { type ForgedKey, forgeKey } from '../../../test/fuzz/forged-key.ts';
 
 /** A key that signs images, and nothing else in the world. */
-export interface SigningKey {
+export interface BenchKey {
   readonly public: Pick<ForgedKey, 'keyId' | 'fingerprint' | 'publicKey'>;
   /** The same secret several times: one object would be used by one thread at a time. */
   readonly secrets: readonly KeyObject[];
@@ -22,7 +22,7 @@ const NAME = 'Lookaside bench';
 const saved = z.object({ created: z.int(), pem: z.string() });
 
 /** The key of a data directory; made, and kept there, when there is none yet. */
-export async function openSigningKey(directory: string): Promise<SigningKey> {
+export async function openSigningKey(directory: string): Promise<BenchKey> {
   const file = join(directory, 'key.json');
   const text = await readFile(file, 'utf8').catch(() => makeKey(file));
   const { created, pem } = saved.parse(JSON.parse(text));

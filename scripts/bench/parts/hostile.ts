@@ -11,7 +11,7 @@ import { atMost } from '../report/goals.ts';
 import type { Findings, Row } from '../report/result.ts';
 import { toRow } from '../report/rows.ts';
 import { quantile } from '../report/statistics.ts';
-import { type Scope, withCleanup } from '../with-cleanup.ts';
+import { type CleanupScope, withCleanup } from '../with-cleanup.ts';
 import { HOSTILE_INPUTS, type HostileInput } from './hostile-inputs.ts';
 
 const SIGNATURES = 100;
@@ -60,7 +60,7 @@ export const hostile: Part = {
 };
 
 /** A world and a server of its own, so that nothing of one input is left for the next. */
-async function measureInput(scope: Scope, input: HostileInput): Promise<Measured> {
+async function measureInput(scope: CleanupScope, input: HostileInput): Promise<Measured> {
   const world = await GoodWorld.make({ steady: SIGNATURES });
   scope.keep({ stop: async () => world.destroy() });
   const host = scope.keep(await SmartHttp.start(world.bare));

@@ -10,7 +10,7 @@ import type { Findings, Row } from '../report/result.ts';
 import { toRow } from '../report/rows.ts';
 import { quantile } from '../report/statistics.ts';
 import { formatCount } from '../sizes.ts';
-import { type Scope, withCleanup } from '../with-cleanup.ts';
+import { type CleanupScope, withCleanup } from '../with-cleanup.ts';
 
 const CONNECTIONS = 10_000;
 /** Descriptors for all but the connections, on either side. */
@@ -35,7 +35,7 @@ export const load: Part = {
 
 async function measurePlain(
   bench: Bench,
-  scope: Scope,
+  scope: CleanupScope,
   lookups: readonly Lookup[],
 ): Promise<Findings> {
   const { say } = bench;

@@ -13,7 +13,7 @@ import type { Findings, Goal } from '../report/result.ts';
 import { median } from '../report/statistics.ts';
 import { formatCount } from '../sizes.ts';
 import { findTool } from '../tools.ts';
-import { type Scope, withCleanup } from '../with-cleanup.ts';
+import { type CleanupScope, withCleanup } from '../with-cleanup.ts';
 
 const SIGNATURES = 20_000;
 const ROUNDS = 5;
@@ -31,7 +31,7 @@ export const lookups: Part = {
   measure: async (bench) => withCleanup(async (scope) => measure(bench, scope)),
 };
 
-async function measure(bench: Bench, scope: Scope): Promise<Findings> {
+async function measure(bench: Bench, scope: CleanupScope): Promise<Findings> {
   const { data, say } = bench;
   const all = await listLookups(data, SIGNATURES);
   const script = await writeWrkScript(await scope.directory(), all);
@@ -66,7 +66,7 @@ async function measure(bench: Bench, scope: Scope): Promise<Findings> {
   };
 }
 
-async function startServers({ data }: Bench, scope: Scope): Promise<readonly Server[]> {
+async function startServers({ data }: Bench, scope: CleanupScope): Promise<readonly Server[]> {
   const tree = await data.tree(SIGNATURES);
   const home = scope.directory;
   return [

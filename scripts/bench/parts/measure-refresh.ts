@@ -10,7 +10,7 @@ import { makeBareClone } from '../peers/bare-clone.ts';
 import { serveLookaside } from '../process/serve-lookaside.ts';
 import { median } from '../report/statistics.ts';
 import { formatCount } from '../sizes.ts';
-import type { Scope } from '../with-cleanup.ts';
+import type { CleanupScope } from '../with-cleanup.ts';
 
 /** Milliseconds. */
 export interface Refreshed {
@@ -30,7 +30,7 @@ const LOOK_EVERY = 1;
 /** Pushes to a store of a size, and times how soon each push is served and how long its fetch takes. */
 export async function measureRefresh(
   bench: Bench,
-  scope: Scope,
+  scope: CleanupScope,
   size: number,
   isLoaded: boolean,
 ): Promise<Refreshed> {
@@ -65,7 +65,7 @@ export async function measureRefresh(
 
 async function follow(
   { data }: Bench,
-  scope: Scope,
+  scope: CleanupScope,
   remote: Remote,
   size: number,
 ): Promise<Followed> {

@@ -7,7 +7,7 @@ import type { Bench } from '../part.ts';
 import { startNginx } from '../peers/nginx.ts';
 import type { Row } from '../report/result.ts';
 import { toRow } from '../report/rows.ts';
-import type { Scope } from '../with-cleanup.ts';
+import type { CleanupScope } from '../with-cleanup.ts';
 import { LOADED_SIGNATURES, serveLoaded } from './serve-loaded.ts';
 
 const ROUNDS = 3;
@@ -16,7 +16,7 @@ const SECONDS = 2;
 /** TLS lookups and handshakes, beside nginx with the same certificate. */
 export async function measureTls(
   bench: Bench,
-  scope: Scope,
+  scope: CleanupScope,
   lookups: readonly Lookup[],
 ): Promise<Row[]> {
   const { data, say } = bench;

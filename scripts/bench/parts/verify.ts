@@ -5,7 +5,7 @@ import { imageAt } from '../data/images.ts';
 import { readAll } from '../data/read-all.ts';
 import { signImage } from '../data/sign-image.ts';
 import { HASH } from '../data/sign-message.ts';
-import type { SigningKey } from '../data/signing-key.ts';
+import type { BenchKey } from '../data/signing-key.ts';
 import type { Bench, Part } from '../part.ts';
 import { runGpgv } from '../peers/gpgv.ts';
 import { runSkopeo } from '../peers/skopeo.ts';
@@ -16,7 +16,7 @@ import { toRow } from '../report/rows.ts';
 import type { Findings } from '../report/result.ts';
 import { median } from '../report/statistics.ts';
 import { formatCount } from '../sizes.ts';
-import { type Scope, withCleanup } from '../with-cleanup.ts';
+import { type CleanupScope, withCleanup } from '../with-cleanup.ts';
 
 const SIGNATURES = 20_000;
 const GPGV_SAMPLE = 2_000;
@@ -49,7 +49,7 @@ export const verify: Part = {
   measure: async (bench) => withCleanup(async (scope) => measure(bench, scope)),
 };
 
-async function measure({ data, say }: Bench, scope: Scope): Promise<Findings> {
+async function measure({ data, say }: Bench, scope: CleanupScope): Promise<Findings> {
   const tree = await data.tree(SIGNATURES);
   const bare = await prepareBare(data.key);
   const rates = {
@@ -115,7 +115,7 @@ async function checkAll(tree: string, keyFile: string, home: string) {
 }
 
 /** The RSA operation with nothing around it: gives a function that tells how many a second it does. */
-async function prepareBare(key: SigningKey): Promise<() => number> {
+async function prepareBare(key: BenchKey): Promise<() => number> {
   const [secret] = key.secrets;
   if (!secret) throw new Error('the key has no secret');
   const publicKey = createPublicKey(secret);

@@ -4,14 +4,14 @@ import { type Html, html } from '../../html/html.ts';
 
 /** A link to the page of an image, by its repository and its digest. */
 export function renderImageLink(directory: string): Html {
-  const { repository = directory, hex = '' } = parseDirectory(directory) ?? {};
-  return html`<a href="${imageAddress(directory)}">${repository} ${renderDigest(hex)}</a>`;
+  const { repository = directory, digestHex = '' } = parseDirectory(directory) ?? {};
+  return html`<a href="${imageAddress(directory)}">${repository} ${renderDigest(digestHex)}</a>`;
 }
 
 /** A link to the page of an image from that of its repository. */
 export function renderDigestLink(directory: string): Html {
-  const { hex = '' } = parseDirectory(directory) ?? {};
-  return html`<a href="${imageAddress(directory)}">${renderDigest(hex)}</a>`;
+  const { digestHex = '' } = parseDirectory(directory) ?? {};
+  return html`<a href="${imageAddress(directory)}">${renderDigest(digestHex)}</a>`;
 }
 
 export function renderRepositoryLink(repository: string): Html {
@@ -19,8 +19,8 @@ export function renderRepositoryLink(repository: string): Html {
 }
 
 /** Cut short for the eye only: who copies it gets all of it. */
-export function renderDigest(hex: string): Html {
-  const digest = `sha256:${hex}`;
+export function renderDigest(digestHex: string): Html {
+  const digest = `sha256:${digestHex}`;
   return html`<code class="short" title="${digest}">${digest}</code>`;
 }
 

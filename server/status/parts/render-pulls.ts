@@ -49,8 +49,8 @@ function renderPull(pull: ExplainedPull, now: Date): Html {
 }
 
 function nameOf(directory: string): string {
-  const { repository = directory, hex = '' } = parseDirectory(directory) ?? {};
-  return `${repository} sha256:${hex.slice(0, 8)}`;
+  const { repository = directory, digestHex = '' } = parseDirectory(directory) ?? {};
+  return `${repository} sha256:${digestHex.slice(0, 8)}`;
 }
 
 /** How often, by whom, since when and until when. */

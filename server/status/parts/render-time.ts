@@ -1,4 +1,4 @@
-import { formatTime } from '../../../generator/terms/format-time.ts';
+import { formatTime } from '../../../generator/terms/text.ts';
 import { type Html, html } from '../../html/html.ts';
 import { countOf } from '../../html/facts.ts';
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { type Server, createServer } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import { explainAtServer } from '../../../cli/explain/explain-at-server.ts';
-import { parsePulledImage } from '../../../generator/terms/pulled-image.ts';
+import { parsePulledImage } from '../../../generator/terms/image-name.ts';
 import { freePort } from '../../e2e/free-port.ts';
 import { startLookaside } from '../../e2e/lookaside.ts';
 import { useTemporary } from '../../e2e/temporary.ts';

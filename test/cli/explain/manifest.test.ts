@@ -16,7 +16,7 @@ const [A, B, C] = HEXES.map((hex) => `sha256:${hex}`);
 const parse = (value: unknown) => parseManifest(Buffer.from(JSON.stringify(value)));
 const instancesOf = (value: unknown) => {
   const found = parse(value) ?? assert.fail('it is no manifest');
-  return found.instances?.map(({ platform, hex }) => [platform, HEXES.indexOf(hex)]);
+  return found.instances?.map(({ platform, digestHex }) => [platform, HEXES.indexOf(digestHex)]);
 };
 const on = (digest: unknown, platform?: unknown) => ({ digest, platform });
 const linux = (architecture: string, variant?: string) => ({ os: 'linux', architecture, variant });
@@ -82,7 +82,7 @@ describe('generator: manifests', () => {
   it('have the digest of their bytes', () => {
     const text = ' {"schemaVersion": 2}\n';
     const hex = createHash('sha256').update(text).digest('hex');
-    assert.equal(parseManifest(Buffer.from(text))?.hex, hex);
+    assert.equal(parseManifest(Buffer.from(text))?.digestHex, hex);
   });
 
   it('are never what merely looks like one, and nothing throws', () => {
@@ -142,7 +142,7 @@ describeWith(['skopeo'], 'generator: the digest of a signed manifest of schema 1
     const file = join(directory(), 'manifest.json');
     await writeFile(file, text);
     const { stdout } = await runOrThrow('skopeo', ['manifest-digest', file]);
-    assert.equal(`sha256:${parseManifest(Buffer.from(text))?.hex}`, stdout.trim());
+    assert.equal(`sha256:${parseManifest(Buffer.from(text))?.digestHex}`, stdout.trim());
     const plain = createHash('sha256').update(payload).digest('hex');
     assert.equal(stdout.trim(), `sha256:${plain}`);
   });
@@ -150,7 +150,7 @@ describeWith(['skopeo'], 'generator: the digest of a signed manifest of schema 1
 
 const choose = (platforms: readonly string[], wanted: string) =>
   chooseInstances(
-    platforms.map((platform) => ({ platform, hex: '', isList: false })),
+    platforms.map((platform) => ({ platform, digestHex: '', isList: false })),
     wanted,
   ).map(({ platform }) => platform);
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readManifest } from '../../../cli/explain/read-manifest.ts';
-import { parsePulledImage } from '../../../generator/terms/pulled-image.ts';
+import { parsePulledImage } from '../../../generator/terms/image-name.ts';
 import { eventually } from '../../e2e/eventually.ts';
 import { useTemporary } from '../../e2e/temporary.ts';
 import { runInProcess } from '../run-in-process.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { CheckedFile } from '../../../generator/gate/checked-file.ts';
 import { changeOf } from './change-of.ts';
 import { explainImage } from '../../../generator/explain/explain-image.ts';
-import { parsePulledImage } from '../../../generator/terms/pulled-image.ts';
+import { parsePulledImage } from '../../../generator/terms/image-name.ts';
 import type { Keyring } from '../../../generator/openpgp/openpgp-js.ts';
 import {
   formatDirectory,

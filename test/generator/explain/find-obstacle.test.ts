@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { findObstacle } from '../../../generator/explain/find-obstacle.ts';
 import { findFault } from '../../../generator/explain/find-fault.ts';
-import { parsePulledImage } from '../../../generator/terms/pulled-image.ts';
 import type { Signature } from '../../../generator/gate/judge.ts';
-import { parseDockerReference } from '../../../generator/terms/image-name.ts';
+import { parseDockerReference, parsePulledImage } from '../../../generator/terms/image-name.ts';
 import type { Keyring } from '../../../generator/openpgp/openpgp-js.ts';
 import { createPolicy, createScope } from '../../../generator/policy/policy.ts';
 import {

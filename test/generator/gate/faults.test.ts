@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { MAX_BLOB_BYTES } from '../../../generator/openpgp/signature-file.ts';
 import { shortenPath } from '../../../generator/terms/location.ts';
 import { DEFAULT_BUDGETS } from '../../../generator/terms/budgets.ts';
-import { type Judge, createJudge } from '../../../generator/gate/judge.ts';
+import { type Judge, PolicyJudge } from '../../../generator/gate/judge.ts';
 import { parseDockerReference } from '../../../generator/terms/image-name.ts';
 import { loadStore } from '../../../generator/store/load-store.ts';
 import { type Keyring, readKeyring } from '../../../generator/openpgp/openpgp-js.ts';
@@ -230,7 +230,7 @@ describeWith(['gpg', 'gpgv'], 'generator: every fault of a signature file', () =
       make: () => sign(PAYLOAD, { args: ['--digest-algo', 'SHA1', '--allow-weak-digest-algos'] }),
       judgedBy: async (all) => {
         const policy = await createSimplePolicy(all);
-        return createJudge({ policy, openMessage: openInProcess, expiryWarning: 0 });
+        return new PolicyJudge({ policy, openMessage: openInProcess, expiryWarning: 0 });
       },
     },
     {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { parseDockerReference } from '../../../generator/terms/image-name.ts';
-import { imagesAt } from '../../../generator/gate/images-at.ts';
+import { imagesAt } from '../../../generator/gate/place.ts';
 import {
   type Policy,
   type Requirement,
@@ -10,12 +10,12 @@ import {
   findScope,
 } from '../../../generator/policy/policy.ts';
 import {
-  DEFAULT_IDENTITY,
   type SignedIdentity,
+  DEFAULT_IDENTITY,
   formatReference,
   matchesIdentity,
+  signedIdentitySchema,
 } from '../../../generator/policy/signed-identity.ts';
-import { signedIdentitySchema } from '../../../generator/policy/signed-identity-schema.ts';
 import { HEX, keyringOf, locationOf } from '../samples.ts';
 
 const DIGEST = `sha256:${HEX}`;

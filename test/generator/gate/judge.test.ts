@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { type Judge, createJudge } from '../../../generator/gate/judge.ts';
+import { type Judge, PolicyJudge } from '../../../generator/gate/judge.ts';
 import { readKeyring } from '../../../generator/openpgp/openpgp-js.ts';
 import {
   type Requirement,
@@ -8,7 +8,7 @@ import {
   createScope,
   createSimplePolicy,
 } from '../../../generator/policy/policy.ts';
-import { signedIdentitySchema } from '../../../generator/policy/signed-identity-schema.ts';
+import { signedIdentitySchema } from '../../../generator/policy/signed-identity.ts';
 import { loadStore } from '../../../generator/store/load-store.ts';
 import { type ReportedFile, sortByPath } from '../../../generator/store/report.ts';
 import { isRejection } from '../../../generator/terms/rejection.ts';
@@ -157,7 +157,7 @@ describe('generator: judge', () => {
 
   it('cannot verify without gpgv what it alone can judge', async () => {
     const policy = await createSimplePolicy(await keyringOf('lab/keys/lab.gpg'));
-    const alone = createJudge({ policy, openMessage: openInProcess, expiryWarning: 0 });
+    const alone = new PolicyJudge({ policy, openMessage: openInProcess, expiryWarning: 0 });
     const sha1 = await readVector('lab/openpgp/digest-sha1.sig');
     const rejection = rejectionOf(await alone.judge(LOCATION, sha1, NOW));
     assert.equal(rejection.code, 'cannot-verify');
@@ -217,7 +217,7 @@ describe('generator: judge, by scopes', () => {
       createScope(name, prefix, requirements),
     );
     const policy = await createPolicy(made);
-    return createJudge({ policy, openMessage: openInProcess, expiryWarning: 0 });
+    return new PolicyJudge({ policy, openMessage: openInProcess, expiryWarning: 0 });
   }
   async function verdict(judge: Judge, repository: string, bytes: Uint8Array): Promise<string> {
     const result = await judge.judge(locationOf(at(repository)), bytes, SOON);

@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { formatShown } from '../../../cli/show.ts';
 import { describeSignature } from '../../../generator/explain/describe-signature.ts';
 import { formatClaims } from '../../../generator/store/report.ts';
-import { formatTime } from '../../../generator/terms/format-time.ts';
+import { formatTime } from '../../../generator/terms/text.ts';
 import { renderTime } from '../../../server/status/parts/render-time.ts';
 import { CREATED, EXPIRES, forgeMessage, forgeSigner } from '../openpgp/forged.ts';
 import { openMessage } from '../samples.ts';

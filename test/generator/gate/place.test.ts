@@ -2,16 +2,17 @@ import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { parseDockerReference } from '../../../generator/terms/image-name.ts';
 import { parseLocation } from '../../../generator/terms/location.ts';
-import { explainPlace, suggestPlace } from '../../../generator/gate/place.ts';
-import { imagesAt } from '../../../generator/gate/images-at.ts';
+import { explainPlace, suggestPlace, imagesAt } from '../../../generator/gate/place.ts';
 import {
   type Policy,
   createPolicy,
   createScope,
   createSimplePolicy,
 } from '../../../generator/policy/policy.ts';
-import { matchesIdentity } from '../../../generator/policy/signed-identity.ts';
-import { signedIdentitySchema } from '../../../generator/policy/signed-identity-schema.ts';
+import {
+  matchesIdentity,
+  signedIdentitySchema,
+} from '../../../generator/policy/signed-identity.ts';
 import type { Rejection, RejectionCode } from '../../../generator/terms/rejection.ts';
 import { HEX, keyringOf, locationOf } from '../samples.ts';
 

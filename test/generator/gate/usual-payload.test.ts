@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import { parseClaims } from '../../../generator/gate/claims.ts';
-import { readUsualPayload } from '../../../generator/gate/usual-payload.ts';
+import { parseClaims, readUsualPayload } from '../../../generator/gate/claims.ts';
 
 const formatPayload = (reference: string, digest: string, creator: string, time: string): string =>
   `{"critical":{"identity":{"docker-reference":"${reference}"},` +

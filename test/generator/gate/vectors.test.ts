@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createPolicy, createScope } from '../../../generator/policy/policy.ts';
-import { DEFAULT_IDENTITY } from '../../../generator/policy/signed-identity.ts';
-import { signedIdentitySchema } from '../../../generator/policy/signed-identity-schema.ts';
+import {
+  DEFAULT_IDENTITY,
+  signedIdentitySchema,
+} from '../../../generator/policy/signed-identity.ts';
 import { type RejectionCode, isRejection } from '../../../generator/terms/rejection.ts';
 import { describeWith } from '../../with-tools.ts';
 import { judgeOf, keyringOf, locationOf, readVector } from '../samples.ts';

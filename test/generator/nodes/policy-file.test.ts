@@ -14,8 +14,10 @@ import { readKeyring } from '../../../generator/openpgp/openpgp-js.ts';
 import type { Scope } from '../../../generator/policy/policy.ts';
 import { type UnreadRequirement, parsePolicyFile } from '../../../generator/policy/policy-json.ts';
 import { identities, scopeLists, scopeNames } from './random-scopes.ts';
-import { signedIdentitySchema } from '../../../generator/policy/signed-identity-schema.ts';
-import { toSignedIdentityJson } from '../../../generator/policy/signed-identity.ts';
+import {
+  toSignedIdentityJson,
+  signedIdentitySchema,
+} from '../../../generator/policy/signed-identity.ts';
 
 const defaults = fc.constantFrom<DefaultRequirement>('reject', 'insecureAcceptAnything');
 const forms = fc.constantFrom(

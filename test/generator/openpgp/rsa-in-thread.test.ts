@@ -5,7 +5,7 @@ import {
   type PlainMessage,
   readPlainMessage,
 } from '../../../generator/openpgp/packets/plain-message.ts';
-import { type RsaVerifier, createRsaVerifier } from '../../../generator/openpgp/rsa-in-thread.ts';
+import { RsaVerifier } from '../../../generator/openpgp/rsa-in-thread.ts';
 import { isSignedByRsa, readRsaKey } from '../../../generator/openpgp/rsa.ts';
 import { forgeMessage, forgeSigner } from './forged.ts';
 
@@ -34,7 +34,7 @@ describe('generator: OpenPGP: RSA in a thread', () => {
 
   let verifier: RsaVerifier | undefined;
   const open = (code?: string, idle?: number): RsaVerifier => {
-    verifier = createRsaVerifier({
+    verifier = new RsaVerifier({
       ...(code !== undefined && { script: scriptOf(code) }),
       ...(idle !== undefined && { idle }),
     });

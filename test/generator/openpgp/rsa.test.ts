@@ -11,12 +11,19 @@ import {
   readPlainMessage,
 } from '../../../generator/openpgp/packets/plain-message.ts';
 import type { SignaturePacket } from '../../../generator/openpgp/packets/signature-packet.ts';
-import { type RsaKey, isSignedByRsa, readRsaKey } from '../../../generator/openpgp/rsa.ts';
+import {
+  type RsaKey,
+  isSignedByRsa,
+  readRsaKey,
+  packTasks,
+  unpackTasks,
+} from '../../../generator/openpgp/rsa.ts';
 import { MAX_BLOB_BYTES } from '../../../generator/openpgp/signature-file.ts';
 import { type ForgedKey, forgeKey } from '../../fuzz/forged-key.ts';
 import { formatInteger } from '../../fuzz/integer.ts';
 import { readVector } from '../samples.ts';
 import { forgeMessage, forgeSigner } from './forged.ts';
+import * as fc from 'fast-check';
 
 const NOW = new Date('2026-01-01T00:00:00Z');
 const CREATED = Date.UTC(2023, 0, 15) / 1000;
@@ -242,7 +249,7 @@ describe('generator: OpenPGP: RSA', () => {
       if (!message) continue;
       const isGood = (await verifyPlain(message, signer, NOW, isSignedByRsa)) === undefined;
       // What only OpenPGP.js refuses is beside the signature, and looked at before.
-      if (isGood && message.signature.isPlain) {
+      if (isGood && message.signature.hasPlainSubpackets) {
         assert.equal(
           await verifyPlain(message, withoutRsa, NOW, isSignedByRsa),
           undefined,
@@ -342,3 +349,28 @@ function shortNumber(forged: ForgedKey, key: RsaKey): PlainMessage {
   }
   return assert.fail('no number is short');
 }
+
+const KEYS = [1024, 1536].map(
+  (modulusLength) => generateKeyPairSync('rsa', { modulusLength }).publicKey,
+);
+
+describe('generator: OpenPGP: RSA tasks on their way to a thread', () => {
+  it('come out as they went in', () => {
+    const bytes = fc.uint8Array({ maxLength: 300 });
+    const task = fc.record(
+      {
+        key: fc.constantFrom(...KEYS),
+        hashName: fc.constantFrom('sha256', 'sha512'),
+        signed: bytes,
+        digestStart: bytes,
+        signature: bytes,
+      },
+      { noNullPrototype: true },
+    );
+    fc.assert(
+      fc.property(fc.array(task), (tasks) => {
+        assert.deepEqual(unpackTasks(structuredClone(packTasks(tasks))), tasks);
+      }),
+    );
+  });
+});

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Keyring } from '../../../generator/openpgp/openpgp-js.ts';
-import { findLoosenings } from '../../../generator/policy/loosenings.ts';
+import { findLoosenings } from '../../../generator/policy/strictness.ts';
 import { type Requirement, createScope } from '../../../generator/policy/policy.ts';
 import { DEFAULT_IDENTITY } from '../../../generator/policy/signed-identity.ts';
 import { keyringOf } from '../samples.ts';

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import { signedIdentitySchema } from '../../../generator/policy/signed-identity-schema.ts';
 import {
   DEFAULT_IDENTITY,
   formatReference,
   matchesIdentity,
+  signedIdentitySchema,
 } from '../../../generator/policy/signed-identity.ts';
 import { parseDockerReference } from '../../../generator/terms/image-name.ts';
 import { HEX } from '../samples.ts';

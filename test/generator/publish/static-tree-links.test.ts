@@ -22,13 +22,13 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as fc from 'fast-check';
 import { KEEP_REPLACED_FOR, writeStaticTree } from '../../../generator/publish/static-tree.ts';
-import type { Served } from '../../../generator/publish/wanted-tree.ts';
+import type { ServedStore } from '../../../generator/publish/wanted-tree.ts';
 import { makeTemporary, removeTemporary, useTemporary } from '../../e2e/temporary.ts';
 
 /** The bytes of signatures 1, 2, …, by directory. */
 type Contents = Readonly<Record<string, readonly string[]>>;
 
-const storeOf = (contents: Contents): Served => ({
+const storeOf = (contents: Contents): ServedStore => ({
   *served() {
     for (const [directory, signatures] of Object.entries(contents)) {
       for (const [index, text] of signatures.entries()) {

@@ -6,6 +6,7 @@ import {
   formatDirectory,
   formatLocation,
   isIgnoredPath,
+  parseDirectory,
   parseLocation,
   parseSignatureName,
   shortenPath,
@@ -24,7 +25,7 @@ function rejectionFor(path: string): Rejection {
 
 describe('generator: location', () => {
   it('reads a location', () => {
-    const expected = { directory: DIRECTORY, repository: 'ns/repo', hex: HEX, number: 1 };
+    const expected = { directory: DIRECTORY, repository: 'ns/repo', digestHex: HEX, number: 1 };
     assert.deepEqual(parseLocation(LOCATION), expected);
     assert.deepEqual(classifyPath(LOCATION), { kind: 'location', location: expected });
   });
@@ -232,9 +233,24 @@ describe('generator: location', () => {
     });
   }
 
-  it('puts a directory together', () => {
+  it('puts a directory together, and takes it apart', () => {
     assert.equal(formatDirectory('ns/repo', HEX), DIRECTORY);
+    const parts = { directory: DIRECTORY, repository: 'ns/repo', digestHex: HEX };
+    assert.deepEqual(parseDirectory(DIRECTORY), parts);
   });
+
+  for (const text of [
+    LOCATION,
+    `/${DIRECTORY}`,
+    `${DIRECTORY}/`,
+    `../${DIRECTORY}`,
+    'ns/repo',
+    '',
+  ]) {
+    it(`takes ${JSON.stringify(text.replace(HEX, 'HEX'))} for no directory of an image`, () => {
+      assert.equal(parseDirectory(text), undefined);
+    });
+  }
 
   it('reads the number of a signature by its name', () => {
     assert.equal(parseSignatureName('signature-12'), 12);
@@ -278,7 +294,7 @@ describe('generator: location', () => {
         fc.property(parts, hex, number, (components, digest, n) => {
           const repository = components.join('/');
           const directory = `${repository}@sha256=${digest}`;
-          const location = { directory, repository, hex: digest, number: n };
+          const location = { directory, repository, digestHex: digest, number: n };
           assert.deepEqual(parseLocation(formatLocation(directory, n)), location);
         }),
       );
@@ -292,7 +308,7 @@ describe('generator: location', () => {
           assert.equal(place.kind === 'location', location !== undefined);
           if (!location) return;
           assert.equal(formatLocation(location.directory, location.number), text);
-          assert.equal(location.directory, `${location.repository}@sha256=${location.hex}`);
+          assert.equal(location.directory, `${location.repository}@sha256=${location.digestHex}`);
           // Nothing leaves the tree that is written from it.
           const parts = text.split('/');
           assert(parts.every((part) => !['', '.', '..', '.git'].includes(part)));

@@ -47,9 +47,9 @@ export async function startListener(options: {
     store: () => store,
     onAnswer: ({ method = '', url: target = '', httpVersion, headers }, answer) => {
       const { referer, 'user-agent': userAgent } = headers;
-      const isPlain = false;
+      const needsNoEscape = false;
       write(
-        { client: '127.0.0.1', method, target, isPlain, httpVersion, referer, userAgent },
+        { client: '127.0.0.1', method, target, needsNoEscape, httpVersion, referer, userAgent },
         answer,
       );
     },

@@ -33,11 +33,11 @@ export function signed(
   more: Partial<Signature> = {},
 ): CheckedFile {
   const path = formatLocation(directory, number);
-  const { repository = '', hex = '' } = parseLocation(path) ?? {};
+  const { repository = '', digestHex = '' } = parseLocation(path) ?? {};
   return publishable(path, {
     claims: {
       dockerReference: `registry.example.com/${repository}:1.${number}`,
-      manifestDigest: `sha256:${hex}`,
+      manifestDigest: `sha256:${digestHex}`,
       creator: 'atomic',
       timestamp: Math.floor(Date.now() / 1000) - 3600,
     },

@@ -52,7 +52,7 @@ export interface CatFile {
   readonly kill: () => void;
 }
 
-interface Question {
+interface ObjectRequest {
   readonly resolve: (answer: GitObject) => void;
   readonly reject: (error: Error) => void;
 }
@@ -70,7 +70,7 @@ export function openCatFile(
     limits: { silence: SEEKING_LIMIT },
     hasInput: true,
   });
-  const questions = createQueue<Question>();
+  const questions = createQueue<ObjectRequest>();
   /** Why no answer comes any more. */
   let failure: Error | undefined;
   let unsent = '';
@@ -87,7 +87,7 @@ export function openCatFile(
     if (closing) child.stdin?.end();
   };
   /** The question that is answered now. */
-  const take = (): Question | undefined => {
+  const take = (): ObjectRequest | undefined => {
     const question = questions.take();
     child.expectOutput(closing || !questions.isEmpty());
     return question;

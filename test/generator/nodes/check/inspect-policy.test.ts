@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import type { NodeFinding } from '../../../../generator/nodes/check/finding.ts';
 import { inspectNode } from '../../../../generator/nodes/check/inspect-node.ts';
 import { findKeyPaths, inspectPolicy } from '../../../../generator/nodes/check/inspect-policy.ts';
-import type { Found } from '../../../../generator/nodes/check/node-state.ts';
+import type { FoundContent } from '../../../../generator/nodes/check/node-state.ts';
 import {
   type WantedNode,
   createWantedNode,
@@ -18,8 +18,8 @@ const SCOPE = 'quay.io/team';
 const NAMES = ['lab', 'two', 'ecdsa-p256'];
 const PATH = 'etc/containers/policy.json';
 
-const toFound = (bytes: Uint8Array): Found => ({ kind: 'file', bytes });
-const toPolicy = (docker: unknown): { path: string; found: Found } => ({
+const toFound = (bytes: Uint8Array): FoundContent => ({ kind: 'file', bytes });
+const toPolicy = (docker: unknown): { path: string; found: FoundContent } => ({
   path: PATH,
   found: toFound(
     Buffer.from(JSON.stringify({ default: [{ type: 'reject' }], transports: { docker } })),
@@ -46,7 +46,7 @@ async function want(keyring: Keyring): Promise<WantedNode> {
 describe('generator: policy.json of a node', () => {
   let wanted: WantedNode;
   const blocks = new Map<string, Buffer>();
-  const expired = new Map<string, Found>();
+  const expired = new Map<string, FoundContent>();
   before(async () => {
     for (const name of NAMES) blocks.set(name, await readVector(`lab/keys/${name}.gpg`));
     expired.set('/old.gpg', toFound(await readVector('lab/keys/expired-key.gpg')));
@@ -55,7 +55,7 @@ describe('generator: policy.json of a node', () => {
   });
   const inspect = async (
     docker: unknown,
-    keyFiles: ReadonlyMap<string, Found> = new Map(),
+    keyFiles: ReadonlyMap<string, FoundContent> = new Map(),
   ): Promise<readonly NodeFinding[]> => inspectPolicy(toPolicy(docker), keyFiles, wanted);
   const join = (names: readonly string[]): Buffer =>
     Buffer.concat(names.map((name) => blocks.get(name) ?? Buffer.alloc(0)));

@@ -27,7 +27,7 @@ function show(...packets: readonly Buffer[]): string {
   const [block] = readKeyBlocks(Buffer.concat(packets)) ?? [];
   assert(block, 'it was not read');
   return [block.primary, ...block.subkeys]
-    .map((part) => (part.isPlain ? 'plain' : 'odd'))
+    .map((part) => (part.hasPlainPackets ? 'plain' : 'odd'))
     .join(' ');
 }
 
@@ -44,14 +44,14 @@ describe('generator: OpenPGP key blocks', () => {
       ['t1 <a@x.example>', 't2 <b@x.example>'],
     );
     assert.deepEqual(Buffer.concat(blocks.map((block) => block.bytes)), bytes);
-    assert(blocks.every((block) => block.primary.isPlain && block.subkeys.length === 0));
+    assert(blocks.every((block) => block.primary.hasPlainPackets && block.subkeys.length === 0));
   });
 
   it('have the fingerprints of their subkeys', async () => {
     const [block] = readKeyBlocks(await readVector('lab/keys/with-subkey.gpg')) ?? [];
     const prints = block?.subkeys.map((part) => part.fingerprint);
     assert.deepEqual(prints, ['F6C398ED108088AB07F8C680F70313E2D139018B']);
-    assert(block?.primary.isPlain && block.subkeys.every((part) => part.isPlain));
+    assert(block?.primary.hasPlainPackets && block.subkeys.every((part) => part.hasPlainPackets));
   });
 
   const own = [key(1), user(), CERTIFIES];

@@ -62,7 +62,7 @@ describe('generator: plain OpenPGP messages', () => {
       assert.equal(Buffer.from(plain?.untrustedPayload ?? []).toString(), PAYLOAD);
       assert.deepEqual(Buffer.from(plain?.untrustedPackets ?? []), message);
       assert.equal(plain?.signature.keyId, key.keyId.toString('hex'));
-      assert.equal(plain.signature.isPlain, true);
+      assert.equal(plain.signature.hasPlainSubpackets, true);
     }
   });
 
@@ -178,7 +178,7 @@ describe('generator: plain OpenPGP messages', () => {
     ];
     for (const [isPlain, parts] of rows) {
       assert.equal(
-        read(forgeMessage(key, parts))?.signature.isPlain,
+        read(forgeMessage(key, parts))?.signature.hasPlainSubpackets,
         isPlain,
         JSON.stringify(parts),
       );

@@ -73,7 +73,7 @@ describe('generator: OpenPGP signature packets', () => {
       signedFields,
       digestStart: Buffer.from([1, 2]),
       integers: Buffer.from([0, 9, 1, 0xff]),
-      isPlain: true,
+      hasPlainSubpackets: true,
     });
   });
 
@@ -97,7 +97,7 @@ describe('generator: OpenPGP signature packets', () => {
       signedFields: Buffer.concat([Buffer.from([0]), formatSeconds(MADE)]),
       digestStart: Buffer.from([1, 2]),
       integers: Buffer.from([0, 1, 1]),
-      isPlain: false,
+      hasPlainSubpackets: false,
     });
     assert.equal(readSignaturePacket(body.subarray(0, 18)), undefined);
     assert.equal(
@@ -129,7 +129,7 @@ describe('generator: OpenPGP signature packets', () => {
     ['a long length', { hashed: [{ ...created, isLong: true }] }],
   ];
   for (const [title, parts] of plain) {
-    it(`are plain with ${title}`, () => assert.equal(read(parts).isPlain, true));
+    it(`are plain with ${title}`, () => assert.equal(read(parts).hasPlainSubpackets, true));
   }
 
   const odd: readonly (readonly [string, Parts])[] = [
@@ -154,7 +154,7 @@ describe('generator: OpenPGP signature packets', () => {
     ['no integer', { integers: Buffer.alloc(0) }],
   ];
   for (const [title, parts] of odd) {
-    it(`are not plain with ${title}`, () => assert.equal(read(parts).isPlain, false));
+    it(`are not plain with ${title}`, () => assert.equal(read(parts).hasPlainSubpackets, false));
   }
 
   const other = Buffer.from('fedcba9876543210', 'hex');

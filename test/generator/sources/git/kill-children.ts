@@ -1,6 +1,6 @@
 import { readFile, readdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { hasCode } from '../../../../generator/terms/has-code.ts';
+import { hasCode } from '../../../../generator/terms/errors.ts';
 
 /** Kills the children of this process whose command line holds some text, and sees them gone. */
 export async function killChildren(text: string): Promise<void> {
