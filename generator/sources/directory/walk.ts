@@ -14,16 +14,15 @@ const GIT = '.git';
 const LISTED = { withFileTypes: true, encoding: 'buffer' } as const;
 
 /**
- * Gives all that lies below the folders of a root, without following links and leaving out `.git`.
- * `folders` is the list of what is still to be done ('' is the root itself), and may be emptied by
- * whoever takes that over. All of it is counted.
+ * Gives all that lies below a root, without following links and leaving out `.git`. All of it is
+ * counted.
  * @throws SourceError for a folder that cannot be listed, and what the counter throws.
  */
 export function* walkDirectory(
   root: string,
-  folders: string[],
   counter: StateCounter,
 ): Generator<Found, undefined> {
+  const folders = [''];
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
     for (const child of list(root, folder)) {
       const name = child.name.toString('latin1');
