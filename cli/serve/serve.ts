@@ -11,8 +11,7 @@ import type { Policy } from '../../generator/policy/policy.ts';
 import type { Source } from '../../generator/sources/source.ts';
 import { processStarts } from '../../generator/system/process-starts.ts';
 import type { GivenUpFile } from '../../generator/openpgp/given-up-file.ts';
-import type { ImageFile } from '../../generator/store/checkpoint/checkpoint.ts';
-import type { VerdictFile } from '../../generator/store/checkpoint/verdict-file.ts';
+import type { CheckpointFile } from '../../generator/store/checkpoint/checkpoint-file.ts';
 import { Troubles } from '../../server/troubles/troubles.ts';
 import type { TlsFiles } from '../../server/listen/listener.ts';
 import { type Reloadable, type RunningServer, startServer } from '../../server/start-server.ts';
@@ -22,11 +21,10 @@ import { NO_KEYS } from '../check/findings.ts';
 import { openLastingEngines, warnOfMissingGpgv } from '../inputs/open-engines.ts';
 import { STOPS, openSource } from '../inputs/open-source.ts';
 import { openGivenUp } from './open-given-up.ts';
-import { openImage } from './state-files.ts';
+import { openCheckpoint } from './state-files.ts';
 import { openOlder } from './open-older.ts';
 import { openRefused } from './open-refused.ts';
 import { openTried } from './open-tried.ts';
-import { openVerdicts } from './open-verdicts.ts';
 import { hasColour } from '../base/has-colour.ts';
 import type { Settings } from '../base/options.ts';
 import { readPolicy } from '../inputs/read-policy.ts';
@@ -43,8 +41,8 @@ const LOG_DELAY = 200;
 /** Lines that nobody reads are dropped beyond this many bytes rather than kept. */
 const LOG_LIMIT = 16 * 1024 * 1024;
 const ABBREVIATED = 12;
-/** What an image of the store that is just being written may keep a stop waiting. Milliseconds. */
-const IMAGE_PATIENCE = 5000;
+/** What a checkpoint that is being written may keep a stop waiting. Milliseconds. */
+const CHECKPOINT_PATIENCE = 5000;
 /** The same of a state that the next start does not know of yet. Milliseconds. */
 const NOTE_PATIENCE = 1000;
 const NOTE_CHECK = 10;
@@ -126,8 +124,7 @@ async function run(source: string, settings: Settings, world: World): Promise<nu
     if (warning !== undefined) log.warn(warning);
   };
   let opened: Source | undefined;
-  let verdicts: VerdictFile | undefined;
-  let image: ImageFile | undefined;
+  let checkpoint: CheckpointFile | undefined;
   let givenUp: GivenUpFile | undefined;
   try {
     const { environment } = world;
@@ -144,8 +141,9 @@ async function run(source: string, settings: Settings, world: World): Promise<nu
       },
     );
     opened = await orStopped(opening);
-    verdicts = await orStopped(openVerdicts(settings['state-dir'], opened.location, troubles, log));
-    image = openImage(settings['state-dir'], opened, troubles, log);
+    checkpoint = await orStopped(
+      openCheckpoint(settings['state-dir'], opened.location, troubles, log),
+    );
     givenUp = openGivenUp(settings['state-dir'], opened.location, engines.givenUp, troubles, log);
     await orStopped(givenUp.open());
     warnOfKeys(reloadable.policy);
@@ -163,8 +161,7 @@ async function run(source: string, settings: Settings, world: World): Promise<nu
       now,
       tried: openTried(settings['state-dir'], opened, log),
       older: openOlder(settings['state-dir'], opened.location, troubles, log),
-      verdicts,
-      image,
+      checkpointFile: checkpoint,
       refusedFile: openRefused(settings['state-dir'], opened.location, troubles, log),
       troubles,
       failures,
@@ -193,12 +190,11 @@ async function run(source: string, settings: Settings, world: World): Promise<nu
     const listened = server.stop();
     await untilNoted(server);
     ending.abort();
-    await Promise.all([listened, engines.close(), image?.writer.close(IMAGE_PATIENCE)]);
+    await Promise.all([listened, engines.close(), checkpoint?.close(CHECKPOINT_PATIENCE)]);
   } finally {
     ending.abort();
-    await image?.writer.close(0);
+    await checkpoint?.close(0);
     await opened?.close();
-    await verdicts?.close();
     await engines.close();
     await givenUp?.close();
     stopListening();

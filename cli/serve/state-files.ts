@@ -1,25 +1,42 @@
-import { createImageWriter } from '../../generator/store/checkpoint/image-writer.ts';
-import type { ImageFile } from '../../generator/store/checkpoint/checkpoint.ts';
-import { messageOf } from '../../generator/terms/message-of.ts';
-import type { Source } from '../../generator/sources/source.ts';
+import { constants } from 'node:fs';
+import { access, mkdir } from 'node:fs/promises';
+import { CheckpointFile } from '../../generator/store/checkpoint/checkpoint-file.ts';
 import type { ProgramLog } from '../../generator/system/program-log.ts';
+import { hasCode } from '../../generator/terms/has-code.ts';
+import { messageOf } from '../../generator/terms/message-of.ts';
 import type { Troubles } from '../../server/troubles/troubles.ts';
 import { STATE_DIRECTORY_HINT, stateFile } from '../inputs/state-file.ts';
 
-/** Where an image of a source's store is kept; undefined for a directory, which has no history. */
-export function openImage(
+/**
+ * Where the checkpoint of a source is kept. Undefined where that cannot be: then every start verifies
+ * everything, which is no reason not to start.
+ */
+export async function openCheckpoint(
   stateDirectory: string,
-  { kind, location }: Source,
+  source: string,
   troubles: Troubles,
   log: ProgramLog,
-): ImageFile | undefined {
-  if (kind !== 'git') return undefined;
-  const path = stateFile(stateDirectory, location, 'image');
-  const writer = createImageWriter(path, (error) => {
-    const message = 'the image of the store cannot be written; the next start is slower';
+): Promise<CheckpointFile | undefined> {
+  const onError = (error: unknown): void => {
+    const message = 'the checkpoint cannot be written; the next start is slower';
     log.warn({ error: messageOf(error) }, message);
     const words = { message: `${message}: ${messageOf(error)}`, hint: STATE_DIRECTORY_HINT };
-    troubles.raise('state-directory', words, 'image');
+    troubles.raise('state-directory', words, 'checkpoint');
+  };
+  try {
+    await makeWritable(stateDirectory);
+  } catch (error) {
+    onError(error);
+    return undefined;
+  }
+  return new CheckpointFile(stateFile(stateDirectory, source, 'checkpoint'), onError);
+}
+
+async function makeWritable(directory: string): Promise<void> {
+  await mkdir(directory, { recursive: true }).catch((error: unknown) => {
+    throw hasCode(error, 'EEXIST')
+      ? new Error(`${directory} is no directory`, { cause: error })
+      : error;
   });
-  return { path, writer };
+  await access(directory, constants.W_OK | constants.X_OK);
 }

@@ -5,7 +5,7 @@ import { hash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { setImmediate } from 'node:timers/promises';
 import { pMapIterable } from 'p-map';
-import type { CheckedFile, PublishableFile } from '../gate/checked-file.ts';
+import type { CheckedFile } from '../gate/checked-file.ts';
 import type { Judge, Signature } from '../gate/judge.ts';
 import { DEFERRED, type Effort } from '../openpgp/open-message.ts';
 import { toBlobEntry } from '../sources/blob-entry.ts';
@@ -40,8 +40,8 @@ export interface JudgeAgainOptions {
   readonly now: Date;
   /** Asked between files that may take long: from then on they are left for later. */
   readonly isEnough: () => boolean;
-  /** Told of each good file whose verdict is another one now. */
-  readonly onGood?: (file: PublishableFile) => void;
+  /** Told of each file for which there is a good verdict, another one or for longer. */
+  readonly onGood?: () => void;
   /** Whether files that nobody has looked at yet are left too, for the caller to go on from. */
   readonly mayBreakOff?: boolean;
   /** Does a change of the store, where that is not just to be done. */
@@ -141,7 +141,7 @@ async function judgeWith(
   for await (const again of judged) {
     if (!again) continue;
     batch.push(again.file);
-    if (again.file.kind === 'publishable') onGood(again.file);
+    if (again.file.kind === 'publishable') onGood();
     changes += Number(again.isOther);
     if (again.isOther && again.file.kind === 'rejected' && rejected.length < TOLD) {
       rejected.push(again.file);

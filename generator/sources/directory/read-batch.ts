@@ -14,7 +14,10 @@ const LARGE = 16 * 1024;
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 /** Takes the next entries from a walk below `root`; undefined if there are no more. */
-export function readBatch(root: string, walk: Iterator<Found, undefined>): readonly Entry[] | undefined {
+export function readBatch(
+  root: string,
+  walk: Iterator<Found, undefined>,
+): readonly Entry[] | undefined {
   const memory = new ArrayBuffer(BATCH_BYTES);
   const entries: Entry[] = [];
   let used = 0;

@@ -18,10 +18,7 @@ const LISTED = { withFileTypes: true, encoding: 'buffer' } as const;
  * counted.
  * @throws SourceError for a folder that cannot be listed, and what the counter throws.
  */
-export function* walkDirectory(
-  root: string,
-  counter: StateCounter,
-): Generator<Found, undefined> {
+export function* walkDirectory(root: string, counter: StateCounter): Generator<Found, undefined> {
   const folders = [''];
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
     for (const child of list(root, folder)) {
