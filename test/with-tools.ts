@@ -20,7 +20,6 @@ export const TOOLS = [
   'ansible-lint',
   'chromium',
   'promtool',
-  'taskset',
   'tini',
   'unshare',
   'prlimit',

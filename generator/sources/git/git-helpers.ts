@@ -27,7 +27,6 @@ import {
 import { GitLimitError, type GitLimits, type GitResult } from './processes/running-git.ts';
 import { type Environment, GitKilledError } from './processes/git-child.ts';
 import { FETCHED, PUBLISHED } from './git-repository.ts';
-import { chooseProcessor } from './processes/give-way.ts';
 import { GitRunner } from './processes/git-runner.ts';
 import { syncPath } from '../../system/sync-paths.ts';
 import { formatBytes } from '../../system/format-bytes.ts';
@@ -83,8 +82,6 @@ export class GitHelpers {
   readonly #options: GitHelpersOptions;
   readonly #budgets: Budgets;
   readonly #incoming: Incoming;
-  /** A transfer is the work of several processes at once, and lookups have the other processors then. */
-  readonly #processor = chooseProcessor();
   #prompt: GitRunner;
   #patient: GitRunner;
   readonly #addresses = new Map<string, string>();
@@ -490,7 +487,7 @@ export class GitHelpers {
   #openPrompt(): GitRunner {
     const { environment, ending } = this.#options;
     const apart = { GIT_DIR: this.#directory, ...this.#incoming.environment() };
-    return new GitRunner({ ...environment, ...apart }, { ending, processor: this.#processor });
+    return new GitRunner({ ...environment, ...apart }, { ending });
   }
 
   #openPatient(): GitRunner {

@@ -17,9 +17,8 @@ import {
   RunningGit,
   STOP_GRACE,
 } from './running-git.ts';
-import { type Environment, GitKilledError } from './git-child.ts';
+import { type Environment, GitKilledError, giveWay } from './git-child.ts';
 import { BEGIN, OVER, createLineReader } from './git-output.ts';
-import { NICENESS, giveWayAsSession } from './give-way.ts';
 import { SourceError } from '../../source.ts';
 
 const MINUTE = 60_000;
@@ -41,8 +40,6 @@ export interface GitRunnerOptions {
   readonly limits?: Partial<GitLimits>;
   /** Once aborted, what runs is stopped, and nothing can be run any more. */
   readonly ending?: AbortSignal | undefined;
-  /** As taskset(1) numbers them: git stays on that one where that is possible. */
-  readonly processor?: number | undefined;
 }
 
 /** How often it is looked, 10 ms apart, whether anybody is left of a group that was killed. */
@@ -55,7 +52,6 @@ const ANSWER_LIMIT = 5000;
  * Where a file may not grow without end, a write beyond that fails, and git says so.
  */
 const RUN = `
-{ echo ${NICENESS} >/proc/$$/autogroup; } 2>/dev/null
 mark=$1 blocks=$2
 shift 2
 if [ "$blocks" != - ]; then
@@ -78,11 +74,9 @@ printf '\\000%s%s\\n' "$mark" "$code"
  * neither setsid(1) nor job control. `end` kills what is left of the group, waits for it, passes over
  * what git has not read, up to a line that is the mark, and marks the end of what was printed. When
  * nobody gives orders any more, what runs is ended.
- * With a processor as its argument, all that it starts stays on that one, if there is taskset(1).
  */
 const SCRIPT = `
-if [ "$1" ]; then taskset -cp "$1" $$ >/dev/null 2>&1; fi
-script=$2
+script=$1
 set -m 2>/dev/null
 leader= group=yes
 case $- in
@@ -142,10 +136,10 @@ export class GitRunner {
   #hardKill: NodeJS.Timeout | undefined;
 
   /** Starts the shell, with `environment` for every git. */
-  constructor(environment: Environment, { limits = {}, ending, processor }: GitRunnerOptions = {}) {
+  constructor(environment: Environment, { limits = {}, ending }: GitRunnerOptions = {}) {
     this.#limits = { ...GIT_LIMITS, ...limits };
     this.#ending = ending;
-    const args = ['-c', SCRIPT, 'sh', String(processor ?? ''), RUN];
+    const args = ['-c', SCRIPT, 'sh', RUN];
     try {
       this.#shell = spawn('/bin/sh', args, {
         cwd: '/',
@@ -228,7 +222,7 @@ export class GitRunner {
   }
 
   async #untilClosed(shell: ChildProcess): Promise<void> {
-    if (shell.pid !== undefined) giveWayAsSession(shell.pid);
+    if (shell.pid !== undefined) giveWay(shell.pid);
     const [, stdout, stderr, control] = shell.stdio ?? [];
     for (const pipe of shell.stdio ?? []) pipe?.on('error', () => undefined);
     stdout?.on('data', (chunk: Buffer) => this.#running?.readStdout(chunk));
