@@ -24,10 +24,15 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { lockDirectory } from '../system/directory-lock.ts';
 import { removeTree } from '../system/remove-tree.ts';
 import { syncPath } from '../system/sync-paths.ts';
-import { DIRECTORY_MODE, holdsTree } from './check-tree.ts';
-import { generationId, isGenerationId } from './generation-id.ts';
 import { TreeFacts } from './tree-facts.ts';
-import { type Served, toWantedTree } from './wanted-tree.ts';
+import {
+  DIRECTORY_MODE,
+  type Served,
+  generationId,
+  holdsTree,
+  isGenerationId,
+  toWantedTree,
+} from './wanted-tree.ts';
 import { isTemporary, makeSpare, temporaryIn, writeGeneration } from './write-generation.ts';
 
 /**

@@ -8,9 +8,8 @@ import { reject } from '../../terms/rejection.ts';
 import { flattenBatches } from '../flatten-batches.ts';
 import { type Entry, type ReadableSource, SourceError } from '../source.ts';
 import { StateCounter } from '../state-counter.ts';
-import { resolveRoot } from './directory-root.ts';
+import { resolveRoot, walkDirectory } from './walk.ts';
 import { readBatch } from './read-batch.ts';
-import { walkDirectory } from './walk.ts';
 
 /** Entries that are counted before anything else gets its turn. */
 const COUNTED_AT_ONCE = 1000;

@@ -3,8 +3,7 @@ import { closeSync, constants, lstatSync, openSync, readSync } from 'node:fs';
 import { parseSignatureName } from '../../terms/location.ts';
 import { decodePath } from '../decode-path.ts';
 import type { Entry, FileEntry } from '../source.ts';
-import { hasVanished, kindOf } from './directory-entry.ts';
-import { type Found, toBytes } from './walk.ts';
+import { type Found, hasVanished, kindOf, toBytes } from './walk.ts';
 
 const BATCH_ENTRIES = 256;
 const BATCH_BYTES = 256 * 1024;

@@ -8,7 +8,7 @@ import {
   isOlder,
 } from '../../gate/checked-file.ts';
 import type { Signature } from '../../gate/judge.ts';
-import { toBlobEntry } from '../../sources/blob-entry.ts';
+import { toBlobEntry } from '../../sources/source.ts';
 import { formatLocation } from '../../terms/location.ts';
 import { ByteReader, ByteWriter } from './bytes.ts';
 import type { Terms, VerdictTerms } from './shared-verdict.ts';

@@ -5,7 +5,7 @@ import { MAX_BLOB_BYTES } from '../../../openpgp/signature-file.ts';
 import { parseSignatureName } from '../../../terms/location.ts';
 import { type Entry, type FileEntry, SourceError } from '../../source.ts';
 import { ObjectMissingError } from './cat-file.ts';
-import type { GitObjects } from './git-objects.ts';
+import type { GitObjects, Missing } from './git-objects.ts';
 
 /** The size of a file that is not there: no git tells it. */
 export const NO_SIZE = Number.NaN;
@@ -14,14 +14,6 @@ const MOST_BY_NAME = 1000;
 
 /** A remote does not give what it should have. That says nothing of the clone: it may give it later. */
 export class LeftOutError extends SourceError {}
-
-/** Brings what is missing of a clone. Both reject with a SourceError, or a StateRefusedError. */
-export interface Missing {
-  /** These blobs, if the remote gives them by their names. */
-  readonly byName: (ids: readonly string[]) => Promise<void>;
-  /** All that the newest commit needs. Rejects unless that has come. */
-  readonly all: () => Promise<void>;
-}
 
 /**
  * Gives entries the sizes that they lack; where nothing depends on it, the least that they can be.

@@ -14,8 +14,7 @@ import { reject } from '../../../../generator/terms/rejection.ts';
 import { sortByPath } from '../../../../generator/store/report.ts';
 import { createDirectorySource } from '../../../../generator/sources/directory/directory.ts';
 import { createGitSource } from '../../../../generator/sources/git/git.ts';
-import { toBlobEntry } from '../../../../generator/sources/blob-entry.ts';
-import type { Snapshot, Source } from '../../../../generator/sources/source.ts';
+import { type Snapshot, type Source, toBlobEntry } from '../../../../generator/sources/source.ts';
 import type { SignatureStore } from '../../../../generator/store/store.ts';
 import {
   createVerdictIds,
