@@ -22,7 +22,6 @@ export const TOOLS = [
   'ansible-lint',
   'chromium',
   'promtool',
-  'taskset',
   'tini',
   'unshare',
   'prlimit',

@@ -149,7 +149,7 @@ export const OPTIONS = {
   'state-dir': {
     argument: 'DIR',
     description:
-      'where the clone of a git source, remembered verdicts, refused pulls and an image of the store are kept',
+      'where the clone of a git source, the checkpoint of the store and refused pulls are kept',
     commands: ['serve'],
     default: '$XDG_STATE_HOME/lookaside',
     isPath: true,

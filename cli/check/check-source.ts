@@ -2,10 +2,12 @@
 import type { Judge } from '../../generator/gate/judge.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
 import type { Pass, ReadableSource, Snapshot, Source } from '../../generator/sources/source.ts';
-import { createStoreMemory } from '../../generator/store/checkpoint/checkpoint.ts';
-import { createImageWriter } from '../../generator/store/checkpoint/image-writer.ts';
-import { createVerdictTerms } from '../../generator/store/checkpoint/shared-verdict.ts';
-import { createVerdictIds } from '../../generator/store/checkpoint/verdict-ids.ts';
+import { Checkpoint } from '../../generator/store/checkpoint/checkpoint.ts';
+import { CheckpointFile } from '../../generator/store/checkpoint/checkpoint-file.ts';
+import {
+  createVerdictIds,
+  createVerdictTerms,
+} from '../../generator/store/checkpoint/shared-verdict.ts';
 import { loadStore } from '../../generator/store/load-store.ts';
 import type { CheckReport } from '../../generator/store/report.ts';
 import type { SignatureStore } from '../../generator/store/store.ts';
@@ -92,10 +94,9 @@ async function goOn(
   const now = new Date();
   const expiryWarning = settings['expiry-warning'];
   const made = `${engines.id}, OpenSSL ${world.openssl}, warning ${expiryWarning}`;
-  const path = stateFile(kept, source.location, 'image');
-  const { restore, keep } = createStoreMemory({
-    path,
-    writer: createImageWriter(path, () => undefined),
+  const path = stateFile(kept, source.location, 'checkpoint');
+  const checkpoint = new Checkpoint({
+    file: new CheckpointFile(path, () => undefined),
     judge,
     policy,
     verdictTerms: createVerdictTerms(
@@ -108,9 +109,9 @@ async function goOn(
     leavesLapsed: false,
     onUnused: () => undefined,
   });
-  const store =
-    (await restore(snapshot, now, onChecked)) ?? (await loadStore(snapshot, judge, now, onChecked));
-  await keep(store, snapshot, 0);
+  const restored = await checkpoint.restore(snapshot, { now, onChecked });
+  const store = restored?.store ?? (await loadStore(snapshot, judge, now, onChecked));
+  await checkpoint.keep(store, snapshot, 0);
   // A clone that is not noted grows: git packs nothing in it.
   await source.keep(snapshot).catch(() => undefined);
   return store;

@@ -1,5 +1,5 @@
 import { type ExplainedImage, explainImage } from '../../generator/explain/explain-image.ts';
-import { resolveRoot } from '../../generator/sources/directory/directory-root.ts';
+import { resolveRoot } from '../../generator/sources/directory/walk.ts';
 import { parseSource } from '../../generator/sources/parse-source.ts';
 import { SourceError } from '../../generator/sources/source.ts';
 import type { CheckReport } from '../../generator/store/report.ts';

@@ -5,8 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { GivenUpFile } from '../../generator/openpgp/given-up-file.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
 import type { Source } from '../../generator/sources/source.ts';
-import type { ImageFile } from '../../generator/store/checkpoint/checkpoint.ts';
-import type { VerdictFile } from '../../generator/store/checkpoint/verdict-file.ts';
+import type { CheckpointFile } from '../../generator/store/checkpoint/checkpoint-file.ts';
 import { processStarts } from '../../generator/system/process-starts.ts';
 import { type ProgramLog, createProgramLog } from '../../generator/system/program-log.ts';
 import { messageOf } from '../../generator/terms/errors.ts';
@@ -32,14 +31,13 @@ import {
 import { openSource } from '../inputs/open-source.ts';
 import { readShownUrl } from '../inputs/read-store-url.ts';
 import { AccessLogOutput } from './access-log-output.ts';
-import { openVerdicts } from './open-verdicts.ts';
 import { readReloadable } from './read-reloadable.ts';
 import { ServeSignals, StoppedAtStart } from './serve-signals.ts';
 import { StateFiles } from './state-files.ts';
 
 const ABBREVIATED = 12;
-/** What an image of the store that is just being written may keep a stop waiting. Milliseconds. */
-const IMAGE_PATIENCE = 5000;
+/** What a checkpoint that is being written may keep a stop waiting. Milliseconds. */
+const CHECKPOINT_PATIENCE = 5000;
 /** The same of a state that the next start does not know of yet. Milliseconds. */
 const NOTE_PATIENCE = 1000;
 const NOTE_CHECK = 10;
@@ -80,8 +78,7 @@ class ServeRun {
   #stopListening: (() => void) | undefined;
   #engines: LastingEngines | undefined;
   #source: Source | undefined;
-  #verdicts: VerdictFile | undefined;
-  #image: ImageFile | undefined;
+  #checkpoint: CheckpointFile | undefined;
   #givenUp: GivenUpFile | undefined;
 
   constructor(settings: Settings, world: World, signals: ServeSignals, log: ProgramLog) {
@@ -141,9 +138,8 @@ class ServeRun {
   /** Closes what is open. */
   async close(): Promise<void> {
     this.#ending.abort();
-    await this.#image?.writer.close(0);
+    await this.#checkpoint?.close(0);
     await this.#source?.close();
-    await this.#verdicts?.close();
     await this.#engines?.close();
     await this.#givenUp?.close();
     this.#stopListening?.();
@@ -169,15 +165,12 @@ class ServeRun {
 
   async #openStateFiles(source: Source, { givenUp }: LastingEngines) {
     const directory = this.#settings['state-dir'];
-    const verdicts = openVerdicts(directory, source.location, this.#troubles, this.#log);
-    this.#verdicts = await this.#signals.orStopped(verdicts);
     const files = new StateFiles(directory, source, this.#troubles, this.#log);
-    this.#image = files.openCheckpoint();
+    this.#checkpoint = await this.#signals.orStopped(files.openCheckpoint());
     this.#givenUp = files.openGivenUp(givenUp);
     await this.#signals.orStopped(this.#givenUp.open());
     return {
-      verdicts: this.#verdicts,
-      image: this.#image,
+      checkpointFile: this.#checkpoint,
       tried: files.openTried(),
       older: files.openOlder(),
       refusedFile: files.openRefused(),
@@ -228,7 +221,7 @@ class ServeRun {
     const listened = server.stop();
     await untilNoted(server);
     this.#ending.abort();
-    await Promise.all([listened, engines.close(), this.#image?.writer.close(IMAGE_PATIENCE)]);
+    await Promise.all([listened, engines.close(), this.#checkpoint?.close(CHECKPOINT_PATIENCE)]);
   }
 
   /** Ends the process at once: what it would answer might be wrong. */

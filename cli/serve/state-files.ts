@@ -1,13 +1,14 @@
 // What a server keeps of a source in the state directory for its next start. Nothing of it is needed
 // to serve: what cannot be read or written is logged, and harms nothing; what stays unwritable is shown
 // to operators until it works again.
+import { constants } from 'node:fs';
+import { access, mkdir } from 'node:fs/promises';
 import { GivenUpFile } from '../../generator/openpgp/given-up-file.ts';
 import type { GivenUp } from '../../generator/openpgp/given-up.ts';
 import type { Source } from '../../generator/sources/source.ts';
-import type { ImageFile } from '../../generator/store/checkpoint/checkpoint.ts';
-import { createImageWriter } from '../../generator/store/checkpoint/image-writer.ts';
+import { CheckpointFile } from '../../generator/store/checkpoint/checkpoint-file.ts';
 import type { ProgramLog } from '../../generator/system/program-log.ts';
-import { messageOf } from '../../generator/terms/errors.ts';
+import { hasCode, messageOf } from '../../generator/terms/errors.ts';
 import { OlderFiles } from '../../server/follow/older-files.ts';
 import { TriedCommit } from '../../server/follow/tried-commit.ts';
 import { RefusedFile } from '../../server/refused/refused-file.ts';
@@ -88,13 +89,21 @@ export class StateFiles {
     });
   }
 
-  /** The store as it was served last; undefined for a directory, which has no history. */
-  openCheckpoint(): ImageFile | undefined {
-    if (this.#source.kind !== 'git') return undefined;
-    const path = this.#pathOf('image');
-    const message = 'the image of the store cannot be written; the next start is slower';
-    const writer = createImageWriter(path, (error) => this.#raise(path, 'image', message, error));
-    return { path, writer };
+  /**
+   * The store as it was served last. Undefined where the directory cannot be written: then every start
+   * verifies everything, which is no reason not to start.
+   */
+  async openCheckpoint(): Promise<CheckpointFile | undefined> {
+    const path = this.#pathOf('checkpoint');
+    const message = 'the checkpoint cannot be written; the next start is slower';
+    const onError = (error: unknown): void => this.#raise(path, 'checkpoint', message, error);
+    try {
+      await makeWritable(this.#directory);
+    } catch (error) {
+      onError(error);
+      return undefined;
+    }
+    return new CheckpointFile(path, onError);
   }
 
   #pathOf(kind: string): string {
@@ -120,4 +129,13 @@ export class StateFiles {
     const words = { message: `${message}: ${messageOf(error)}`, hint: STATE_DIRECTORY_HINT };
     this.#troubles.raise('state-directory', words, part);
   }
+}
+
+async function makeWritable(directory: string): Promise<void> {
+  await mkdir(directory, { recursive: true }).catch((error: unknown) => {
+    throw hasCode(error, 'EEXIST')
+      ? new Error(`${directory} is no directory`, { cause: error })
+      : error;
+  });
+  await access(directory, constants.W_OK | constants.X_OK);
 }

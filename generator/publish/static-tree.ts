@@ -22,11 +22,17 @@ import {
 } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { lockDirectory } from '../system/directory-lock.ts';
-import { removeTree, syncPath } from '../system/durable.ts';
-import { DIRECTORY_MODE, holdsTree } from './check-tree.ts';
-import { generationId, isGenerationId } from './generation-id.ts';
+import { removeTree } from '../system/durable.ts';
+import { syncPath } from '../system/durable.ts';
 import { TreeFacts } from './tree-facts.ts';
-import { type ServedStore, toWantedTree } from './wanted-tree.ts';
+import {
+  DIRECTORY_MODE,
+  type ServedStore,
+  generationId,
+  holdsTree,
+  isGenerationId,
+  toWantedTree,
+} from './wanted-tree.ts';
 import { isTemporary, makeSpare, temporaryIn, writeGeneration } from './write-generation.ts';
 
 /**

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Rejection } from '../terms/rejection.ts';
 
 /** A regular file of the signature repository. */
@@ -13,6 +14,13 @@ export interface FileEntry {
   readonly bytes?: Uint8Array;
   /** Something stood there too in the state that this one is compared with. */
   readonly wasThere?: boolean;
+}
+
+/** The entry of a regular file as git has it: named for its bytes. */
+export function toBlobEntry(path: string, bytes: Uint8Array): FileEntry {
+  const size = bytes.length;
+  const id = createHash('sha1').update(`blob ${size}\0`).update(bytes).digest('hex');
+  return { kind: 'file', path, size, id };
 }
 
 /** One path of a source, or what became of it. */

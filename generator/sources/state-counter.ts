@@ -1,24 +1,17 @@
 // Counts what a directory has while it is walked, so that a walk ends where its budget does.
 import type { StateBudgets } from '../terms/budgets.ts';
 import { StateRefusedError } from './source.ts';
-import { NO_PATHS, BUDGET_HINT, type StateTotals, findExcess } from './state-budget.ts';
+import { BUDGET_HINT, type StateTotals, findExcess } from './state-budget.ts';
 
 export class StateCounter {
   readonly #budgets: StateBudgets;
-  #files: number;
-  #directories: number;
-  #pathBytes: number;
+  #files = 0;
+  #directories = 0;
+  #pathBytes = 0;
 
-  /** Goes on from `totals`, which another counter has come to. */
-  constructor(budgets: StateBudgets, totals: StateTotals = NO_PATHS) {
+  /** Nothing is counted yet. */
+  constructor(budgets: StateBudgets) {
     this.#budgets = budgets;
-    this.#files = totals.files;
-    this.#directories = totals.directories;
-    this.#pathBytes = totals.pathBytes;
-  }
-
-  get totals(): StateTotals {
-    return { files: this.#files, directories: this.#directories, pathBytes: this.#pathBytes };
   }
 
   /**
@@ -32,6 +25,11 @@ export class StateCounter {
     const { entries, pathBytes } = this.#budgets;
     const most = Math.max(this.#files, this.#directories);
     if (most <= entries && this.#pathBytes <= pathBytes) return;
-    throw new StateRefusedError(findExcess(this.totals, this.#budgets) ?? '', {}, BUDGET_HINT);
+    const totals: StateTotals = {
+      files: this.#files,
+      directories: this.#directories,
+      pathBytes: this.#pathBytes,
+    };
+    throw new StateRefusedError(findExcess(totals, this.#budgets) ?? '', {}, BUDGET_HINT);
   }
 }

@@ -5,11 +5,10 @@ import { hash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { setImmediate } from 'node:timers/promises';
 import { pMapIterable } from 'p-map';
-import type { CheckedFile, PublishableFile } from '../gate/checked-file.ts';
+import type { CheckedFile } from '../gate/checked-file.ts';
 import type { Judge, Signature } from '../gate/judge.ts';
 import { DEFERRED, type Effort } from '../openpgp/open-message.ts';
-import { toBlobEntry } from '../sources/blob-entry.ts';
-import { type Pass, SourceError } from '../sources/source.ts';
+import { type Pass, SourceError, toBlobEntry } from '../sources/source.ts';
 import { type Location, parseLocation } from '../terms/location.ts';
 import { isRejection, isUndecided } from '../terms/rejection.ts';
 import { holdsAt, wholeSecond } from '../terms/validity.ts';
@@ -40,8 +39,8 @@ export interface JudgeAgainOptions {
   readonly now: Date;
   /** Asked between files that may take long: from then on they are left for later. */
   readonly isEnough: () => boolean;
-  /** Told of each good file whose verdict is another one now. */
-  readonly onGood?: (file: PublishableFile) => void;
+  /** Told of each file for which there is a good verdict, another one or for longer. */
+  readonly onGood?: () => void;
   /** Whether files that nobody has looked at yet are left too, for the caller to go on from. */
   readonly mayBreakOff?: boolean;
   /** Does a change of the store, where that is not just to be done. */
@@ -141,7 +140,7 @@ async function judgeWith(
   for await (const again of judged) {
     if (!again) continue;
     batch.push(again.file);
-    if (again.file.kind === 'publishable') onGood(again.file);
+    if (again.file.kind === 'publishable') onGood();
     changes += Number(again.isOther);
     if (again.isOther && again.file.kind === 'rejected' && rejected.length < TOLD) {
       rejected.push(again.file);

@@ -184,25 +184,21 @@ export class Generations {
     const isReloaded = this.#served.judge !== this.#judge;
     if (isReloaded) await this.#load(this.#served.snapshot, false);
     const { store, snapshot, judge } = this.#served;
+    let renewed = 0;
     const job = {
       ...this.#served,
       now: this.#options.now(),
       isEnough,
       inOneStep: inTheWay,
       mayBreakOff: true,
+      onGood: () => void renewed++,
     };
     const lapsed = await renewLapsed(job);
-    const anew = await this.#again.goOn({
-      ...job,
-      judge: { ...judge, judge: judge.anew ?? judge.judge },
-      onGood: (file) => judge.remember?.(file),
-    });
+    const anew = await this.#again.goOn(job);
     const changes = anew.changes + lapsed.changes;
     logRejections(this.#options.log, [...anew.rejected, ...lapsed.rejected].flatMap(toRejected));
-    if (changes > 0) {
-      this.#publish(store, snapshot, judge);
-      void judge.keep?.(store, snapshot, changes);
-    }
+    if (changes > 0) this.#publish(store, snapshot, judge);
+    void judge.checkpoint?.keep(store, snapshot, Math.max(changes, renewed));
     assertRead(lapsed);
     assertRead(anew);
     return isReloaded || changes > 0;
@@ -217,7 +213,10 @@ export class Generations {
     const job = { ...this.#served, now: this.#options.now(), isEnough, inOneStep: inTheWay };
     const { isWhole, failure } = await this.#again.retryUndecided(job);
     const hasProgress = this.undecided < before || this.olderServed !== olderBefore;
-    if (hasProgress) this.#publish(store, snapshot, judge);
+    if (hasProgress) {
+      this.#publish(store, snapshot, judge);
+      void judge.checkpoint?.keep(store, snapshot, Math.max(1, before - this.undecided));
+    }
     assertRead({ failure });
     return { hasProgress, isWhole };
   }
@@ -266,8 +265,12 @@ export class Generations {
   async close(): Promise<void> {
     if (this.#isClosed || !this.#served) return;
     this.#isClosed = true;
-    await this.#options.older?.keep(this.#served.store);
-    await this.#served.snapshot.close();
+    const { store, snapshot, judge } = this.#served;
+    await Promise.all([
+      this.#options.older?.keep(store),
+      judge.checkpoint?.keepLast(store, snapshot),
+    ]);
+    await snapshot.close();
   }
 
   /** Does something with a snapshot, then closes the snapshots that are not in force. */
@@ -337,16 +340,15 @@ export class Generations {
     const served = this.#served;
     const { older } = this.#options;
     const remembered = served ? NOTHING_OLDER : ((await older?.read()) ?? NOTHING_OLDER);
-    const job = { snapshot, judge, now: now(), served, remembered, log };
-    const { store, isRestored } = await loadState(job);
+    const job = { snapshot, judge, now: now(), served, remembered };
+    const { store, renewed } = await loadState(job);
     const faults = mayRefuse ? [...newFaults(store, served?.store)] : [];
     if (faults.length > 0) return this.#refusals.forFiles(faults, snapshot.commit);
     this.#mustReload = false;
     this.#again.restart();
     logRejections(log, store.rejectedFiles());
     this.#publish(store, snapshot, judge);
-    void judge.keep?.(store, snapshot, 0);
-    if (isRestored) void judge.condense?.(store);
+    void judge.checkpoint?.keep(store, snapshot, renewed);
     return { result: 'changed' };
   }
 
@@ -387,7 +389,7 @@ export class Generations {
       logRejections(log, rejectedBeside(changes, store));
       this.#publish(store, snapshot, judge);
     }
-    void judge.keep?.(store, snapshot, changes.length);
+    void judge.checkpoint?.keep(store, snapshot, changes.length);
     return { result: 'changed' };
   }
 

@@ -1,32 +1,23 @@
 // The judge of a server, which remembers what it has judged before.
 import type { PathBudgets } from '../../generator/terms/budgets.ts';
 import { type Judge, PolicyJudge } from '../../generator/gate/judge.ts';
-import {
-  type ImageFile,
-  type StoreMemory,
-  createStoreMemory,
-} from '../../generator/store/checkpoint/checkpoint.ts';
-import { messageOf } from '../../generator/terms/errors.ts';
-import type { OpenMessage } from '../../generator/openpgp/open-message.ts';
-import type { Policy } from '../../generator/policy/policy.ts';
-import {
-  type Memory,
-  createRememberingJudge,
-} from '../../generator/store/checkpoint/remembering-judge.ts';
-import type { VerdictFile } from '../../generator/store/checkpoint/verdict-file.ts';
-import { createVerdictIds } from '../../generator/store/checkpoint/verdict-ids.ts';
-import { createVerdictLines } from '../../generator/store/checkpoint/verdict-line.ts';
+import { Checkpoint } from '../../generator/store/checkpoint/checkpoint.ts';
+import type { CheckpointFile } from '../../generator/store/checkpoint/checkpoint-file.ts';
 import {
   type VerdictTerms,
+  createVerdictIds,
   createVerdictTerms,
 } from '../../generator/store/checkpoint/shared-verdict.ts';
+import type { OpenMessage } from '../../generator/openpgp/open-message.ts';
+import type { Policy } from '../../generator/policy/policy.ts';
 import type { ProgramLog } from '../../generator/system/program-log.ts';
+import { messageOf } from '../../generator/terms/errors.ts';
 
-/** A judge, and what it may remember of earlier runs. */
-export interface StoreJudge extends Judge, Partial<Memory & StoreMemory> {
-  /** Judges without using or changing what is remembered. */
-  readonly anew?: Judge['judge'];
-  /** For comparing with another judge's verdicts; absent where that is not possible. */
+/** A judge, and what it may know of earlier runs. */
+export interface StoreJudge extends Judge {
+  /** Absent where nothing outlives this run. */
+  readonly checkpoint?: Checkpoint;
+  /** Tells whether another judge would say the same; absent where that cannot be told. */
   readonly terms?: VerdictTerms;
 }
 
@@ -39,10 +30,8 @@ export interface JudgeMemory {
   readonly engines: string;
   /** The version of gpgv now; undefined while there is none. */
   readonly gpgvVersion: () => string | undefined;
-  /** Where verdicts are remembered; undefined to judge anew at every start. */
-  readonly verdicts: VerdictFile | undefined;
-  /** Where the checkpoint is kept; undefined for none. */
-  readonly image: ImageFile | undefined;
+  /** Undefined to judge anew at every start. */
+  readonly checkpointFile: CheckpointFile | undefined;
   readonly log: ProgramLog;
   /** Limits on the path of a file; the defaults if left out. */
   readonly paths?: PathBudgets;
@@ -50,32 +39,27 @@ export interface JudgeMemory {
 
 /** Makes the judge for a policy. */
 export function judgeWithMemory(options: JudgeMemory, policy: Policy): StoreJudge {
-  const { openMessage, engines, gpgvVersion, verdicts, image, log, paths } = options;
+  const { openMessage, engines, gpgvVersion, checkpointFile, log, paths } = options;
   // Warnings are for reports; a server gives none.
   const expiryWarning = 0;
-  const plain: Judge = new PolicyJudge({
+  const judge: Judge = new PolicyJudge({
     policy,
     openMessage,
     expiryWarning,
     ...(paths && { paths }),
   });
-  const verdictTerms = createVerdictTerms(policy, createVerdictIds(policy, engines), gpgvVersion);
-  const judge = verdicts
-    ? createRememberingJudge(plain, policy, createVerdictLines(verdictTerms), verdicts)
-    : plain;
-  const own = { anew: plain.judge, terms: verdictTerms };
-  if (!image) return { ...judge, ...own };
-  const onUnused = (error: unknown): void =>
-    log.info({ error: messageOf(error) }, 'the image of the store is of no use; all is looked at');
-  const memory = createStoreMemory({
-    ...image,
+  const terms = createVerdictTerms(policy, createVerdictIds(policy, engines), gpgvVersion);
+  if (!checkpointFile) return { ...judge, terms };
+  const checkpoint = new Checkpoint({
+    file: checkpointFile,
     judge,
     policy,
-    verdictTerms,
+    verdictTerms: terms,
     expiryWarning,
     effort: 'quick',
     leavesLapsed: true,
-    onUnused,
+    onUnused: (error) =>
+      log.info({ error: messageOf(error) }, 'the checkpoint is of no use; every file is judged'),
   });
-  return { ...judge, ...memory, ...own };
+  return { ...judge, terms, checkpoint };
 }

@@ -86,7 +86,7 @@ describeWith(['git'], 'lookaside generate, again', () => {
   }
   const findKept = async (isMeant: (name: string) => boolean): Promise<string> =>
     kept((await readdir(kept())).find(isMeant) ?? assert.fail('it is not there'));
-  const findImage = async () => findKept((name) => name.endsWith('.image'));
+  const findImage = async () => findKept((name) => name.endsWith('.checkpoint'));
   const findState = async () => findKept((name) => /^[0-9a-f]{16}$/.test(name));
   /** Removes the first signature's blob from the clone, which no run needs that knows of it. */
   const loseBlob = async (): Promise<void> => {

@@ -36,7 +36,7 @@ describeWith(['git'], 'budgets that were lowered since', () => {
       await eventually(async () => assert.ok((await readStatus(first)).lastRefresh));
       await first.stop();
       if (!isCheckpointThere) {
-        const images = (await readdir(directory())).filter((name) => name.endsWith('.image'));
+        const images = (await readdir(directory())).filter((name) => name.endsWith('.checkpoint'));
         for (const name of images) await rm(join(directory(), name));
         assert.equal(images.length, 1);
       }

@@ -163,7 +163,7 @@ describeWith(['git'], 'a directory that cannot be written', () => {
         assert.equal(trouble?.kind, 'state-directory');
         assert.ok(trouble.message.includes(at(state)), trouble.message);
         assert.match(trouble.hint ?? '', /--state-dir/);
-        assert.match(server.stderr(), /verdicts cannot be remembered/);
+        assert.match(server.stderr(), /the checkpoint cannot be written/);
         await server.stop('SIGKILL');
       });
     });

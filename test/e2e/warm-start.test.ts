@@ -1,6 +1,17 @@
 import assert from 'node:assert/strict';
 import { randomBytes, randomInt } from 'node:crypto';
-import { cp, mkdir, readFile, readdir, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import {
+  cp,
+  mkdir,
+  readFile,
+  readdir,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { atLength } from '../kit/at-length.ts';
@@ -21,10 +32,10 @@ const FLIPS = 10;
 const KILLS = 5;
 /** The first load takes less, in milliseconds. */
 const LONGEST_LOAD = 400;
-/** An image of a small store takes less to write, in milliseconds. */
-const LONGEST_IMAGE = 30;
-const OF_NO_USE = /"level":"info".*"the image of the store is of no use; all is looked at"/;
-const NOT_REMEMBERED = /"level":"warn".*"verdicts cannot be remembered; the next start is slower"/;
+/** The checkpoint of a small store takes less to write, in milliseconds. */
+const LONGEST_WRITE = 30;
+const OF_NO_USE = /"level":"info".*"the checkpoint is of no use; every file is judged"/;
+const UNWRITABLE = /"level":"warn".*"the checkpoint cannot be written; the next start is slower"/;
 
 const inMirrors = (files: readonly SignedFile[]): readonly SignedFile[] =>
   Array.from({ length: MIRRORS }, (_, mirror) =>
@@ -70,24 +81,15 @@ describeWith(['gpg', 'git'], 'warm start', () => {
   const argsOf = (...more: readonly string[]) => [...publisher.serveArgs(state()), ...more];
   const serve = async () => servers.startHere(remote.path, argsOf(`--keys=${otherKeyFile}`));
 
-  /** Where verdicts, or an image of the store, are kept. */
-  async function pathOf(kind: 'verdicts' | 'image'): Promise<string> {
-    const names = (await readdir(state())).filter((name) => name.endsWith(`.${kind}`));
+  async function checkpointPath(): Promise<string> {
+    const names = (await readdir(state())).filter((name) => name.endsWith('.checkpoint'));
     assert.equal(names.length, 1);
-    assert.match(names[0] ?? '', /^[0-9a-f]{16}\.[a-z]+$/);
+    assert.match(names[0] ?? '', /^[0-9a-f]{16}\.checkpoint$/);
     return join(state(), names[0] ?? '');
   }
 
-  /** Only the image is forgotten. */
-  const forgetImage = async () => rm(await pathOf('image'));
-
-  const ways = [
-    ['by an image', async () => undefined],
-    ['by verdicts', forgetImage],
-  ] as const;
-
-  const readLines = async () =>
-    (await readFile(await pathOf('verdicts'), 'latin1')).split('\n').filter((line) => line !== '');
+  /** Another one for each time that the checkpoint is written. */
+  const writtenAt = async () => (await stat(await checkpointPath(), { bigint: true })).mtimeNs;
 
   async function assertAllServed(
     server: Lookaside,
@@ -110,46 +112,35 @@ describeWith(['gpg', 'git'], 'warm start', () => {
     return server;
   }
 
-  it('serves the same, and judges nothing again', async () => {
+  it('serves the same, and goes on from the checkpoint', async () => {
     const first = await serveOnce();
-    const lines = await readLines();
-    assert.equal(lines.length, all().length);
-    for (const prepare of [forgetImage, async () => undefined]) {
-      await prepare();
-      const again = await serveOnce();
-      assert.equal(again.commit, first.commit);
-      assert.doesNotMatch(again.stderr(), /"level":"(warn|error)"/);
-      assert.deepEqual(await readLines(), lines);
-    }
+    const before = await writtenAt();
+    const again = await serveOnce();
+    assert.equal(again.commit, first.commit);
+    assert.doesNotMatch(again.stderr(), /"level":"(warn|error)"/);
+    assert.equal(await writtenAt(), before);
   });
 
-  it('needs no verdicts where there is an image', async () => {
+  it('keeps at the end what was pushed meanwhile', async () => {
     await servedBefore();
-    await rm(await pathOf('verdicts'));
-    const { stderr } = await serveOnce();
-    assert.doesNotMatch(stderr(), /"level":"(warn|error)"/);
-    assert.deepEqual(await readLines(), []);
-  });
-
-  it('remembers what was pushed meanwhile', async () => {
-    await servedBefore();
+    const before = await writtenAt();
     const server = await serve();
     const file = await publisher.sign({ repository: 'late' });
     await publisher.announce(server, await remote.publish({ [file.location]: file.bytes }));
     await eventually(async () => assertServed(server, file));
+    await eventually(async () => assert.equal((await readStatus(server)).runningSince, null));
     await stop(server);
-    const lines = await readLines();
-    assert.equal(lines.length, all().length + 1);
+    const after = await writtenAt();
+    assert.notEqual(after, before);
     const again = await serve();
     await assertAllServed(again, [...all(), file]);
-    await publisher.announce(again, await remote.publish({ [file.location]: null }));
-    await eventually(async () => assertMissing(again, file));
     await stop(again);
-    assert.deepEqual(new Set(await readLines()), new Set(lines));
+    assert.equal(await writtenAt(), after);
+    await remote.publish({ [file.location]: null });
   });
 
   const damage: Readonly<
-    Record<string, { inflict: (path: string) => Promise<void>; isForgotten?: boolean }>
+    Record<string, { inflict: (path: string) => Promise<void>; isUnwritable?: boolean }>
   > = {
     'bytes of it are flipped': {
       inflict: async (path) => {
@@ -171,62 +162,36 @@ describeWith(['gpg', 'git'], 'warm start', () => {
         await rm(path);
         await mkdir(path);
       },
-      isForgotten: true,
+      isUnwritable: true,
     },
     'it is a link to nowhere': {
       inflict: async (path) => {
         await rm(path);
         await symlink(join(path, 'nowhere'), path);
       },
-      isForgotten: true,
     },
   };
-  for (const [what, { inflict, isForgotten = false }] of Object.entries(damage)) {
-    it(`serves the same when ${what}${isForgotten ? ', and says so' : ''}`, async () => {
+  for (const [what, { inflict, isUnwritable = false }] of Object.entries(damage)) {
+    it(`serves the same when this happens to the checkpoint: ${what}`, async () => {
       await servedBefore();
-      await forgetImage();
-      const path = await pathOf('verdicts');
-      await inflict(path);
-      const { stderr } = await serveOnce();
-      assert.equal(
-        stderr().match(new RegExp(NOT_REMEMBERED, 'g'))?.length ?? 0,
-        Number(isForgotten),
-      );
-      if (isForgotten) await rm(path, { recursive: true });
-      const { length: remembered } = isForgotten ? [] : await readLines();
-      await forgetImage();
-      const again = await serveOnce();
-      assert.doesNotMatch(again.stderr(), /"level":"(warn|error)"/);
-      if (!isForgotten) assert.equal((await readLines()).length, remembered, 'all is remembered');
-    });
-  }
-
-  for (const [what, { inflict }] of Object.entries(damage)) {
-    it(`serves the same when this happens to the image: ${what}`, async () => {
-      await servedBefore();
-      const lines = await readLines();
-      const path = await pathOf('image');
-      await inflict(path);
+      await inflict(await checkpointPath());
       const { stderr } = await serveOnce();
       assert.doesNotMatch(stderr(), /"level":"error"/);
       assert.equal(OF_NO_USE.test(stderr()), what !== 'it is removed');
-      assert.deepEqual(await readLines(), lines);
-      if (what === 'it is a directory') {
-        assert.match(stderr(), /"level":"warn".*"the image of the store cannot be written/);
-        return;
-      }
+      assert.equal(UNWRITABLE.test(stderr()), isUnwritable);
+      if (isUnwritable) return;
       const again = await serveOnce();
       assert.doesNotMatch(again.stderr(), /"level":"(warn|error)"/);
       assert.doesNotMatch(again.stderr(), OF_NO_USE);
     });
   }
 
-  it('serves the same after it was killed while it writes the image', async () => {
+  it('serves the same after it was killed while it writes the checkpoint', async () => {
     await servedBefore();
     for (let kill = 0; kill < KILLS; kill++) {
-      await rm(await pathOf('image'), { force: true });
-      const killed = await servers.start(remote.path, argsOf(`--keys=${otherKeyFile}`));
-      await sleep(Math.random() * LONGEST_IMAGE);
+      await rm(await checkpointPath(), { force: true });
+      const killed = await serve();
+      await sleep(Math.random() * LONGEST_WRITE);
       assert.equal(await killed.stop('SIGKILL'), null);
       const server = await serveOnce();
       assert.doesNotMatch(server.stderr(), /"level":"(warn|error)"/);
@@ -234,69 +199,82 @@ describeWith(['gpg', 'git'], 'warm start', () => {
     }
   });
 
-  it('serves a directory where the state directory cannot be made, and says so', async () => {
+  /** All signatures as files in a directory. */
+  async function makeDirectory(): Promise<string> {
     const source = join(state(), 'source');
     for (const { location, bytes } of all()) {
       await mkdir(join(source, dirname(location)), { recursive: true });
       await writeFile(join(source, location), bytes);
     }
+    return source;
+  }
+
+  it('goes on from the checkpoint of a directory, and judges what has changed', async () => {
+    const source = await makeDirectory();
+    const keys = `--keys=${otherKeyFile}`;
+    const run = async (files: readonly SignedFile[]): Promise<bigint> => {
+      const server = await servers.start(source, argsOf(keys));
+      await assertAllServed(server, files);
+      await stop(server);
+      assert.doesNotMatch(server.stderr(), OF_NO_USE);
+      return writtenAt();
+    };
+    const first = await run(all());
+    assert.equal(await run(all()), first);
+    const [changed, ...others] = all();
+    assert(changed);
+    const { size, atime, mtime } = await stat(join(source, changed.location));
+    await writeFile(join(source, changed.location), Buffer.alloc(size, 'x'));
+    await utimes(join(source, changed.location), atime, mtime);
+    const second = await run(others);
+    await writeFile(join(source, changed.location), changed.bytes);
+    await run(all());
+    assert.notEqual(await writtenAt(), second);
+  });
+
+  it('serves a directory where the state directory cannot be made, and says so', async () => {
+    const source = await makeDirectory();
     await writeFile(join(state(), 'file'), '');
     const args = publisher.serveArgs(join(state(), 'file', 'state'));
     const server = await servers.start(source, [...args, `--keys=${otherKeyFile}`]);
     await assertAllServed(server);
-    assert.match(server.stderr(), NOT_REMEMBERED);
+    assert.match(server.stderr(), UNWRITABLE);
     await stop(server);
   });
 
   it('serves the same after it was killed amid the first load', async () => {
-    let most = 0;
     for (let kill = 0; kill < KILLS; kill++) {
       const killed = await servers.startListening(remote.path, argsOf(`--keys=${otherKeyFile}`));
       await sleep(Math.random() * LONGEST_LOAD);
       assert.equal(await killed.stop('SIGKILL'), null);
-      const { length } = await readLines();
-      // Whole lines are there once; of each kill, one may be torn.
-      assert(length >= most && length <= all().length + KILLS, `${length} lines after ${most}`);
-      most = length;
     }
     const server = await serveOnce();
     assert.doesNotMatch(server.stderr(), /"level":"(warn|error)"/);
   });
 
-  for (const [how, prepare] of ways) {
-    it(`takes away what is signed by a key that was taken away, and nothing else, ${how}`, async () => {
-      await servedBefore();
-      await prepare();
-      const lines = await readLines();
-      const server = await servers.startHere(remote.path, argsOf());
-      await assertAllServed(server, ours);
-      await Promise.all(theirs.map(async (file) => assertMissing(server, file)));
-      assert.match(server.stderr(), /"code":"unknown-signer"/);
-      await stop(server);
-      assert.deepEqual(await readLines(), lines, 'the others are not judged again');
-      await serveOnce();
-      assert.deepEqual(new Set(await readLines()), new Set(lines));
-    });
-  }
+  it('takes away what is signed by a key that was taken away, and nothing else', async () => {
+    await servedBefore();
+    const server = await servers.start(remote.path, argsOf());
+    await assertAllServed(server, ours);
+    await Promise.all(theirs.map(async (file) => assertMissing(server, file)));
+    assert.match(server.stderr(), /"code":"unknown-signer"/);
+    await stop(server);
+    await serveOnce();
+  });
 
-  for (const [how, prepare] of ways) {
-    it(`judges again what is signed by a key that has changed, and nothing else, ${how}`, async () => {
-      await servedBefore();
-      await prepare();
-      const { length } = await readLines();
-      const { signer, key } = publisher;
-      const changed = join(signer.home, 'changed.asc');
-      const before = await readFile(publisher.keyFile);
-      const env = { GNUPGHOME: signer.home };
-      await runOrThrow('gpg', ['--batch', '--quick-set-expire', key.fingerprint, '2y'], { env });
-      await signer.exportKeys(changed, key);
-      assert.notDeepEqual(await readFile(changed), before);
-      const keys = [`--keys=${changed}`, `--keys=${otherKeyFile}`];
-      const args = argsOf().filter((arg) => !arg.startsWith('--keys='));
-      const server = await servers.startHere(remote.path, [...args, ...keys]);
-      await assertAllServed(server);
-      await stop(server);
-      assert.equal((await readLines()).length, length + ours.length);
-    });
-  }
+  it('serves what is signed by a key that has changed', async () => {
+    await servedBefore();
+    const { signer, key } = publisher;
+    const changed = join(signer.home, 'changed.asc');
+    const before = await readFile(publisher.keyFile);
+    const env = { GNUPGHOME: signer.home };
+    await runOrThrow('gpg', ['--batch', '--quick-set-expire', key.fingerprint, '2y'], { env });
+    await signer.exportKeys(changed, key);
+    assert.notDeepEqual(await readFile(changed), before);
+    const keys = [`--keys=${changed}`, `--keys=${otherKeyFile}`];
+    const args = argsOf().filter((arg) => !arg.startsWith('--keys='));
+    const server = await servers.start(remote.path, [...args, ...keys]);
+    await assertAllServed(server);
+    await stop(server);
+  });
 });

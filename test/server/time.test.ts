@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { cp, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
-import { createImageWriter } from '../../generator/store/checkpoint/image-writer.ts';
+import { CheckpointFile } from '../../generator/store/checkpoint/checkpoint-file.ts';
 import { openGpgv } from '../../generator/openpgp/gpgv.ts';
 import { LastingGpgv } from '../../generator/openpgp/lasting-gpgv.ts';
 import { createOpenMessage } from '../../generator/openpgp/open-message.ts';
@@ -10,7 +10,6 @@ import { readKeyring } from '../../generator/openpgp/openpgp-js.ts';
 import { type Policy, createSimplePolicy } from '../../generator/policy/policy.ts';
 import { createGitSource } from '../../generator/sources/git/git.ts';
 import type { SignatureStore } from '../../generator/store/store.ts';
-import { openVerdictFile } from '../../generator/store/checkpoint/verdict-file.ts';
 import { Troubles } from '../../server/troubles/troubles.ts';
 import { TriedCommit } from '../../server/follow/tried-commit.ts';
 import { judgeWithMemory } from '../../server/follow/judge-with-memory.ts';
@@ -126,17 +125,14 @@ describeWith(['gpg', 'gpgv', 'git', 'faketime'], 'a server, whatever time it is'
       tokenFile: undefined,
       environment: process.env,
     });
-    const image = join(stateDirectory, 'x.image');
-    const writer = createImageWriter(image, fail);
-    const verdicts = await openVerdictFile(join(stateDirectory, 'x.verdicts'), fail);
+    const checkpointFile = new CheckpointFile(join(stateDirectory, 'x.checkpoint'), fail);
     const judgeBy = (by: Policy) =>
       judgeWithMemory(
         {
           openMessage: createOpenMessage(gpgv),
           engines: 'test',
           gpgvVersion: () => gpgv.version,
-          verdicts,
-          image: { path: image, writer },
+          checkpointFile,
           log,
         },
         by,
@@ -172,9 +168,8 @@ describeWith(['gpg', 'gpgv', 'git', 'faketime'], 'a server, whatever time it is'
       },
       stop: async () => {
         await refresher.stop();
-        await writer.close(5000);
+        await checkpointFile.close(5000);
         await source.close();
-        await verdicts.close();
       },
     };
   }

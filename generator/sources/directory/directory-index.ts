@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import pMap from 'p-map';
 import { decodePath } from '../decode-path.ts';
 import type { StateCounter } from '../state-counter.ts';
-import { cannotBeListed, hasVanished, kindOf } from './directory-entry.ts';
+import { cannotBeListed, hasVanished, kindOf } from './walk.ts';
 import type { Entry } from '../source.ts';
 
 /** An entry and when its file was last written, in milliseconds since 1970. */

@@ -6,11 +6,10 @@ import { DEFAULT_BUDGETS, type StateBudgets } from '../../terms/budgets.ts';
 import { messageOf } from '../../terms/errors.ts';
 import { reject } from '../../terms/rejection.ts';
 import { flattenBatches } from '../flatten-batches.ts';
-import type { ReadableSource } from '../source.ts';
+import { type Entry, type ReadableSource, SourceError } from '../source.ts';
 import { StateCounter } from '../state-counter.ts';
-import { resolveRoot } from './directory-root.ts';
-import { readAhead } from './read-ahead.ts';
-import { walkDirectory } from './walk.ts';
+import { resolveRoot, walkDirectory } from './walk.ts';
+import { readBatch } from './read-batch.ts';
 
 /** Entries that are counted before anything else gets its turn. */
 const COUNTED_AT_ONCE = 1000;
@@ -33,7 +32,7 @@ export async function createDirectoryPass(
     kind: 'directory',
     location,
     refresh: async () => ({
-      entries: () => flattenBatches(readAhead(raw, stop, budgets)),
+      entries: () => flattenBatches(readBatches(raw, stop, budgets)),
       count: async () => count(raw, budgets),
       read: async (entry) => {
         if (entry.bytes) return entry.bytes;
@@ -49,8 +48,27 @@ export async function createDirectoryPass(
   };
 }
 
+/**
+ * Lists and reads all that lies below `root`, a batch at a time.
+ * @throws SourceError for a folder that cannot be listed, and when `stop` says so;
+ *   StateRefusedError for more than the budgets allow.
+ */
+async function* readBatches(
+  root: string,
+  stop: AbortSignal,
+  budgets: StateBudgets,
+): AsyncGenerator<readonly Entry[]> {
+  const walk = walkDirectory(root, new StateCounter(budgets));
+  for (let batch = readBatch(root, walk); batch; batch = readBatch(root, walk)) {
+    yield batch;
+    // Reading never waits, so signals and other work get their turn here.
+    await setImmediate();
+    if (stop.aborted) throw new SourceError('the directory is not read to its end: told to stop');
+  }
+}
+
 async function count(root: string, budgets: StateBudgets): Promise<number> {
-  const walk = walkDirectory(root, [''], new StateCounter(budgets));
+  const walk = walkDirectory(root, new StateCounter(budgets));
   let entries = 0;
   while (walk.next().value) {
     if (++entries % COUNTED_AT_ONCE === 0) await setImmediate();

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { DEFAULT_BUDGETS, type StateBudgets } from '../../terms/budgets.ts';
 import { reject } from '../../terms/rejection.ts';
 import { type DirectoryIndex, type IndexedEntry, indexDirectory } from './directory-index.ts';
-import { resolveRoot } from './directory-root.ts';
+import { resolveRoot } from './walk.ts';
 import type { Entry, Snapshot, Source } from '../source.ts';
 import { StateCounter } from '../state-counter.ts';
 import { type DirectoryWatch, watchDirectory } from './watch-directory.ts';

@@ -1,18 +1,9 @@
-// Entries with the content of the small files among them, read along with the listing: many at a
-// time, so that one thread can hand them to another.
+// Entries with the content of the small files among them, read along with the listing.
 import { closeSync, constants, lstatSync, openSync, readSync } from 'node:fs';
 import { parseSignatureName } from '../../terms/location.ts';
 import { decodePath } from '../decode-path.ts';
 import type { Entry, FileEntry } from '../source.ts';
-import { hasVanished, kindOf } from './directory-entry.ts';
-import { type WalkedEntry, toBytes } from './walk.ts';
-
-/** What a walk has found next. */
-export interface Batch {
-  readonly entries: readonly Entry[];
-  /** Holds the bytes of all entries that were read. */
-  readonly memory: ArrayBuffer;
-}
+import { type WalkedEntry, hasVanished, kindOf, toBytes } from './walk.ts';
 
 const BATCH_ENTRIES = 256;
 const BATCH_BYTES = 256 * 1024;
@@ -22,7 +13,10 @@ const LARGE = 16 * 1024;
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 /** Takes the next entries from a walk below `root`; undefined if there are no more. */
-export function readBatch(root: string, walk: Iterator<WalkedEntry, undefined>): Batch | undefined {
+export function readBatch(
+  root: string,
+  walk: Iterator<WalkedEntry, undefined>,
+): readonly Entry[] | undefined {
   const memory = new ArrayBuffer(BATCH_BYTES);
   const entries: Entry[] = [];
   let used = 0;
@@ -34,7 +28,7 @@ export function readBatch(root: string, walk: Iterator<WalkedEntry, undefined>):
     entries.push(entry);
     if ('bytes' in entry) used += entry.size;
   }
-  return entries.length > 0 ? { entries, memory } : undefined;
+  return entries.length > 0 ? entries : undefined;
 }
 
 /** Undefined for a file that has vanished since it was listed. */

@@ -1,8 +1,11 @@
-// The tree below a directory, listed without waiting: for a thread that has nothing else to do. In
-// here a path is a string of bytes, one a character (latin1): file systems have nothing else.
+// The tree below a directory, listed without waiting: for a process that does nothing else meanwhile.
+// A path is a string of bytes here, one a character (latin1): file systems have nothing else.
 import { type Dirent, readdirSync } from 'node:fs';
+import { realpath, stat } from 'node:fs/promises';
+import { hasCode } from '../../terms/errors.ts';
+import { decodePath } from '../decode-path.ts';
+import { type Entry, SourceError } from '../source.ts';
 import type { StateCounter } from '../state-counter.ts';
-import { cannotBeListed, hasVanished } from './directory-entry.ts';
 
 /** An entry that is no directory. */
 export interface WalkedEntry {
@@ -14,16 +17,15 @@ const GIT = '.git';
 const LISTED = { withFileTypes: true, encoding: 'buffer' } as const;
 
 /**
- * Gives all that lies below the folders of a root, without following links and leaving out `.git`.
- * `folders` is the list of what is still to be done ('' is the root itself), and may be emptied by
- * whoever takes that over. All of it is counted.
+ * Gives all that lies below a root, without following links and leaving out `.git`. All of it is
+ * counted.
  * @throws SourceError for a folder that cannot be listed, and what the counter throws.
  */
 export function* walkDirectory(
   root: string,
-  folders: string[],
   counter: StateCounter,
 ): Generator<WalkedEntry, undefined> {
+  const folders = [''];
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
     for (const child of list(root, folder)) {
       const name = child.name.toString('latin1');
@@ -51,4 +53,41 @@ function list(root: string, folder: string): readonly Dirent<Buffer>[] {
     if (folder !== '' && hasVanished(cause)) return [];
     throw cannotBeListed(path, cause);
   }
+}
+
+/** What an entry that is no directory is taken for. */
+export function kindOf(
+  child: Pick<Dirent, 'isFile' | 'isSymbolicLink'>,
+  utf8: boolean,
+): Exclude<Entry['kind'], 'submodule' | 'removed'> {
+  if (!utf8) return 'name-not-utf8';
+  if (child.isSymbolicLink()) return 'symlink';
+  return child.isFile() ? 'file' : 'special-file';
+}
+
+/** Whether what was listed was gone when it was looked at. */
+export function hasVanished(error: unknown): boolean {
+  return hasCode(error, 'ENOENT', 'ENOTDIR');
+}
+
+/** A directory that cannot be listed: to leave it out would take away what was good in it. */
+export function cannotBeListed(path: Uint8Array, cause: unknown): SourceError {
+  const reason = cause instanceof Error && 'code' in cause ? cause.code : cause;
+  return new SourceError(`${decodePath(path).path}: cannot be read: ${String(reason)}`, {
+    cause,
+    hint: 'make it readable for the user that runs Lookaside',
+  });
+}
+
+/**
+ * The directory that a path leads to, which alone may do so through a link.
+ * @throws SourceError if there is none.
+ */
+export async function resolveRoot(root: string): Promise<string> {
+  const real = await realpath(root).catch((cause: unknown) => {
+    const hint = 'name a directory or a git URL';
+    throw new SourceError(`${root}: no such directory`, { cause, hint });
+  });
+  if ((await stat(real)).isDirectory()) return real;
+  throw new SourceError(`${root}: not a directory`, { hint: 'name a directory or a git URL' });
 }

@@ -28,7 +28,6 @@ import { GitLimitError, type GitLimits, type GitResult } from './processes/runni
 import { type Environment, GitKilledError, runGit } from './processes/git-child.ts';
 import type { ProcessLimits } from '../../system/process-limits.ts';
 import { FETCHED, PUBLISHED } from './git-repository.ts';
-import { chooseProcessor } from './processes/give-way.ts';
 import { GitRunner } from './processes/git-runner.ts';
 import { syncPath } from '../../system/durable.ts';
 import { formatBytes } from '../../terms/text.ts';
@@ -99,8 +98,6 @@ export class GitHelpers {
   readonly #budgets: Budgets;
   readonly #deadlines: TransferDeadlines;
   readonly #incoming: Incoming;
-  /** A transfer is the work of several processes at once, and lookups have the other processors then. */
-  readonly #processor = chooseProcessor();
   #prompt: GitRunner;
   #patient: GitRunner;
   readonly #addresses = new Map<string, string>();
@@ -524,7 +521,7 @@ export class GitHelpers {
   #openPrompt(): GitRunner {
     const { environment, ending } = this.#options;
     const apart = { GIT_DIR: this.#directory, ...this.#incoming.environment() };
-    return new GitRunner({ ...environment, ...apart }, { ending, processor: this.#processor });
+    return new GitRunner({ ...environment, ...apart }, { ending });
   }
 
   #openPatient(): GitRunner {

@@ -15,7 +15,7 @@ import { GitLimitError } from './processes/running-git.ts';
 import { type TokenFile, gitEnvironment } from './processes/git-environment.ts';
 import { GitHelpers } from './git-helpers.ts';
 import { openGitHistory } from './git-history.ts';
-import { type GitObjects, openGitObjects } from './objects/git-objects.ts';
+import { GitObjects } from './objects/git-objects.ts';
 import { GitKilledError } from './processes/git-child.ts';
 import { LeftOutError } from './objects/left-out.ts';
 import { type GitRepository, openGitRepository } from './git-repository.ts';
@@ -285,8 +285,8 @@ class GitSource {
 
   async #openObjects(): Promise<GitObjects> {
     const { clone, local, ending } = this.#options;
-    if (!(await isPartial(clone))) return openGitObjects(clone, local, ending);
-    return openGitObjects(await ensurePlain(clone), local, ending, {
+    if (!(await isPartial(clone))) return new GitObjects(clone, local, ending);
+    return new GitObjects(await ensurePlain(clone), local, ending, {
       byName: async (ids) => this.#bringMissing(ids),
       all: async () => this.#bringMissing('all'),
     });

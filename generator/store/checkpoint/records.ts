@@ -1,5 +1,6 @@
-// What an image has of each file of a store, as bytes. A signature is there whole, with its
+// What a checkpoint has of each file of a store, as bytes. A signature is there whole, with its
 // verdict; of any other file there is only what it takes to look at it again.
+import { z } from 'zod';
 import {
   type CheckedFile,
   type PresentEntry,
@@ -7,10 +8,9 @@ import {
   isOlder,
 } from '../../gate/checked-file.ts';
 import type { Signature } from '../../gate/judge.ts';
-import { toBlobEntry } from '../../sources/blob-entry.ts';
+import { toBlobEntry } from '../../sources/source.ts';
 import { formatLocation } from '../../terms/location.ts';
-import { ByteWriter } from './byte-writer.ts';
-import { ByteReader } from './bytes.ts';
+import { ByteReader, ByteWriter } from './bytes.ts';
 import type { Terms, VerdictTerms } from './shared-verdict.ts';
 
 /** What the first byte of a record says that it is. */
@@ -18,6 +18,7 @@ const TERMS = 1;
 const SIGNATURE = 2;
 const ENTRY = 3;
 const IGNORED = 4;
+const OLDER = 5;
 /** A block is ended by the record that reaches this size, in bytes. */
 const BLOCK_BYTES = 256 * 1024;
 const ENTRY_KINDS: readonly PresentEntry['kind'][] = [
@@ -29,10 +30,38 @@ const ENTRY_KINDS: readonly PresentEntry['kind'][] = [
   'unreadable',
 ];
 
+/** Changes whenever records are written in another way, so that no others are read. */
+const FORMAT = 5;
+
+const headerSchema = z.strictObject({
+  lookasideCheckpoint: z.literal(FORMAT),
+  tree: z
+    .string()
+    .regex(/^[0-9a-f]{40}$/)
+    .nullable(),
+});
+
+/** The first block of a checkpoint: of which tree it is; undefined for that of a directory. */
+export function formatHeader(tree: string | undefined): Buffer {
+  return Buffer.from(JSON.stringify({ lookasideCheckpoint: FORMAT, tree: tree ?? null }));
+}
+
+/** Undefined if the checkpoint is not of this form. */
+export function parseHeader(block: Buffer): { readonly tree: string | undefined } | undefined {
+  try {
+    const { data } = headerSchema.safeParse(JSON.parse(block.toString()));
+    return data && { tree: data.tree ?? undefined };
+  } catch {
+    return undefined;
+  }
+}
+
 /** What a block holds. */
 export interface Records {
   /** With bytes that are views of the block. */
   readonly files: readonly PublishableFile[];
+  /** Signatures that lay at a path before, as `files`. */
+  readonly older: readonly PublishableFile[];
   /** Signatures whose verdict does not hold any more. */
   readonly lapsed: readonly PresentEntry[];
   /** Files that never had one. */
@@ -66,11 +95,12 @@ export function* formatRecords(
     return places.size - 1;
   };
   for (const file of files) {
-    // What lay there before is not of this state.
-    if (file.kind === 'removed' || isOlder(file)) continue;
-    if (file.kind !== 'publishable') writeEntry(writer, file.entry);
-    else if (isLasting(file.signature)) writeSignature(writer, file, placeOf(file.signature));
-    else writeEntry(writer, toBlobEntry(file.path, file.signature.bytes));
+    if (file.kind === 'removed') continue;
+    if (file.kind === 'publishable' && isLasting(file.signature)) {
+      const place = placeOf(file.signature);
+      writer.byte(isOlder(file) ? OLDER : SIGNATURE);
+      writeSignature(writer, file, place);
+    } else if (!isOlder(file)) writeEntry(writer, entryOf(file));
     if (writer.length < BLOCK_BYTES) continue;
     yield writer.take();
     places.clear();
@@ -84,7 +114,6 @@ function writeSignature(
   place: number,
 ): void {
   const { hash, bytes, claims, signedAt, validFrom, validUntil } = signature;
-  writer.byte(SIGNATURE);
   writer.number(place);
   writer.text(directory);
   writer.number(number);
@@ -96,6 +125,10 @@ function writeSignature(
   writer.text(claims.dockerReference);
   writer.text(hash);
   writer.bytes(bytes);
+}
+
+function entryOf(file: Exclude<CheckedFile, { readonly kind: 'removed' }>): PresentEntry {
+  return file.kind === 'publishable' ? toBlobEntry(file.path, file.signature.bytes) : file.entry;
 }
 
 function writeEntry(writer: ByteWriter, entry: PresentEntry): void {
@@ -119,6 +152,7 @@ export function parseRecords(
   const reader = new ByteReader(block);
   const terms: (Terms | undefined)[] = [];
   const files: PublishableFile[] = [];
+  const older: PublishableFile[] = [];
   const lapsed: PresentEntry[] = [];
   const others: PresentEntry[] = [];
   let ignored = 0;
@@ -127,19 +161,33 @@ export function parseRecords(
     if (kind === TERMS) terms.push(verdictTerms.parse(reader.text()));
     else if (kind === ENTRY) others.push(readEntry(reader));
     else if (kind === IGNORED) ignored += reader.number();
-    else if (kind === SIGNATURE) {
-      const shared = terms[reader.number()];
-      const directory = reader.text();
-      const number = reader.number();
-      const path = formatLocation(directory, number);
-      const own = readOwn(reader);
-      const signature = shared && toSignature(own, shared, directory);
-      if (signature && holds(signature)) {
-        files.push({ kind: 'publishable', path, directory, number, signature });
-      } else lapsed.push(toBlobEntry(path, own.bytes));
+    else if (kind === SIGNATURE || kind === OLDER) {
+      const read = readSignature(reader, terms);
+      const { file } = read;
+      const isGood = file !== undefined && holds(file.signature);
+      if (isGood) (kind === OLDER ? older : files).push(file);
+      else if (kind === SIGNATURE) lapsed.push(toBlobEntry(read.path, read.bytes));
     } else throw new RangeError(`there is no record of kind ${kind}`);
   }
-  return { files, lapsed, others, ignored };
+  return { files, older, lapsed, others, ignored };
+}
+
+/** A signature as it was written; `file` is undefined if another judge would have to say. */
+interface ReadSignature {
+  readonly path: string;
+  readonly bytes: Uint8Array;
+  readonly file: PublishableFile | undefined;
+}
+
+function readSignature(reader: ByteReader, terms: readonly (Terms | undefined)[]): ReadSignature {
+  const shared = terms[reader.number()];
+  const directory = reader.text();
+  const number = reader.number();
+  const path = formatLocation(directory, number);
+  const own = readOwn(reader);
+  const signature = shared && toSignature(own, shared, directory);
+  const file = signature && { kind: 'publishable' as const, path, directory, number, signature };
+  return { path, bytes: own.bytes, file };
 }
 
 /** What a signature does not share with others. */

@@ -1,25 +1,26 @@
 import { type FileHandle, open, stat } from 'node:fs/promises';
+import pMap from 'p-map';
 import { checkEntries } from '../../gate/check-entries.ts';
-import { fillStore } from '../load-store.ts';
+import type { PublishableFile } from '../../gate/checked-file.ts';
 import type { Judge, Signature } from '../../gate/judge.ts';
 import type { Effort } from '../../openpgp/open-message.ts';
-import type { Memory } from './remembering-judge.ts';
 import { flattenBatches } from '../../sources/flatten-batches.ts';
 import type { Entry, Snapshot } from '../../sources/source.ts';
+import { isRejection } from '../../terms/rejection.ts';
+import { fillStore } from '../load-store.ts';
 import { SignatureStore } from '../store.ts';
-import type { VerdictTerms } from './shared-verdict.ts';
 import { readBlocks } from './blocks.ts';
-import { parseHeader } from './header.ts';
-import { parseRecords } from './records.ts';
+import { type Records, parseHeader, parseRecords } from './records.ts';
+import type { VerdictTerms } from './shared-verdict.ts';
 
-/** So many are judged anew sooner than the verdicts on all are read. */
-const FEW = 1000;
+/** Files of a directory that are read at once. */
+const READ_AT_ONCE = 32;
 
 export interface RestoreOptions {
-  /** The image. */
+  /** The checkpoint. */
   readonly path: string;
   readonly snapshot: Snapshot;
-  readonly judge: Judge & Partial<Memory>;
+  readonly judge: Judge;
   readonly verdictTerms: VerdictTerms;
   /** What the verdict on a file may cost. */
   readonly effort: Effort;
@@ -28,91 +29,193 @@ export interface RestoreOptions {
   readonly now: Date;
   /** Counts files along. */
   readonly onChecked: () => void;
+  /** Files of earlier states, by path, on which a verdict is wanted too. */
+  readonly older: ReadonlyMap<string, Uint8Array>;
 }
 
-/** What an image led to. */
+/** What a checkpoint led to. */
 export interface Restored {
   readonly store: SignatureStore;
-  /** Files that another image would have spared us. */
+  /** Files that a newer checkpoint would have spared us. */
   readonly changes: number;
+  /** What it says of those older files that were wanted, by path. */
+  readonly older: ReadonlyMap<string, Signature>;
 }
 
-/** Why an image is of no use here. */
-export class ImageError extends Error {
-  override readonly name = 'ImageError';
+/** Why a checkpoint is of no use here. */
+export class UnusableCheckpointError extends Error {
+  override readonly name = 'UnusableCheckpointError';
 }
 
 /**
- * Makes the store of a snapshot out of an image of an earlier one, and judges what differs.
- * Throws where that cannot be done, whatever the image is.
+ * Makes the store of a snapshot out of a checkpoint of an earlier one, and judges what differs.
+ * Throws where that cannot be done, whatever the file is.
  */
 export async function restoreStore(options: RestoreOptions): Promise<Restored> {
+  const { path, snapshot, judge, now, effort, onChecked } = options;
   const store = new SignatureStore(false);
+  const older = new Map<string, Signature>();
   // Anything else might be waited for, or read, without end.
-  if (!(await stat(options.path)).isFile()) throw new ImageError('it is no regular file');
-  const file = await open(options.path);
-  let remaining: Remaining;
+  if (!(await stat(path)).isFile()) throw new UnusableCheckpointError('it is no regular file');
+  const file = await open(path);
+  let comparison: Comparison;
   try {
-    remaining = await readImage(file, store, options);
+    comparison = await readCheckpoint(file, store, older, options);
   } finally {
     await file.close();
   }
-  await judgeRemaining(remaining.entries, store, options);
-  return { store, changes: remaining.changes };
+  const entries = oneByOne(comparison.remaining());
+  await fillStore(store, checkEntries(snapshot, entries, judge, now, effort), onChecked);
+  return { store, changes: comparison.changes(), older };
 }
 
-/** What an image leaves to be looked at. */
-interface Remaining {
-  readonly entries: readonly Entry[];
-  readonly changes: number;
-}
-
-async function readImage(
+/** Takes what has not changed into the store, and finds what has. */
+async function readCheckpoint(
   file: FileHandle,
   store: SignatureStore,
-  { snapshot, verdictTerms, holds, onChecked }: RestoreOptions,
-): Promise<Remaining> {
+  older: Map<string, Signature>,
+  { snapshot, verdictTerms, holds, onChecked, older: wanted }: RestoreOptions,
+): Promise<Comparison> {
   const blocks = readBlocks(file);
   const header = await blocks.next();
-  const tree = header.done === true ? undefined : parseHeader(header.value);
-  if (tree === undefined) throw new ImageError('it has another form');
-  const differences = await snapshot.tree?.changesSince(tree);
-  if (!differences) throw new ImageError(`its tree ${tree} is not here`);
-  const changed = new Map<string, Entry>();
-  for await (const entry of differences) changed.set(entry.path, entry);
-  const entries: Entry[] = [];
-  let changes = changed.size;
+  const made = header.done === true ? undefined : parseHeader(header.value);
+  if (!made) throw new UnusableCheckpointError('it has another form');
+  const comparison = await compare(snapshot, made.tree);
   for await (const block of blocks) {
-    const { files, lapsed, others, ignored } = parseRecords(block, verdictTerms, holds);
+    const records = parseRecords(block, verdictTerms, holds);
+    for (const { path, signature } of [...records.files, ...records.older]) {
+      const bytes = wanted.get(path);
+      // Those of the block are overwritten.
+      if (bytes && isEqual(bytes, signature.bytes)) older.set(path, { ...signature, bytes });
+    }
+    const { files, ignored } = await comparison.take(records);
     store.add(files);
     store.addIgnored(ignored);
     for (let one = 0; one < files.length + ignored; one++) onChecked();
-    for (const entry of [...lapsed, ...others]) {
-      const change = changed.get(entry.path);
-      if (!change) entries.push(entry);
-      // The store has not got it, and it was not ignored.
-      else if (change.kind === 'removed') changed.delete(entry.path);
-      else changed.set(entry.path, { ...change, wasThere: false });
-    }
-    changes += lapsed.length;
   }
-  for (const entry of changed.values()) entries.push(entry);
-  return { entries, changes };
+  return comparison;
 }
 
-async function judgeRemaining(
-  entries: readonly Entry[],
-  store: SignatureStore,
-  { snapshot, judge, now, effort, onChecked }: RestoreOptions,
-): Promise<void> {
-  const isMany = entries.length > FEW;
-  if (isMany) await judge.recall?.();
-  try {
-    const files = checkEntries(snapshot, oneByOne(entries), judge, now, effort);
-    await fillStore(store, files, onChecked);
-  } finally {
-    if (isMany) await judge.release?.('some');
+/** What a block leaves as it was: files for the store, and how many that it ignores. */
+type Unchanged = Pick<Records, 'files' | 'ignored'>;
+
+/** Tells what of a checkpoint is still so in a snapshot. */
+interface Comparison {
+  readonly take: (records: Records) => Unchanged | Promise<Unchanged>;
+  /** What is left to be judged once all blocks were taken. */
+  readonly remaining: () => readonly Entry[];
+  /** How many files have changed, about. */
+  readonly changes: () => number;
+}
+
+async function compare(snapshot: Snapshot, tree: string | undefined): Promise<Comparison> {
+  if (tree === undefined) {
+    if (snapshot.tree) throw new UnusableCheckpointError('it is of a directory');
+    return ContentComparison.with(snapshot);
   }
+  const differences = await snapshot.tree?.changesSince(tree);
+  if (!differences) throw new UnusableCheckpointError(`its tree ${tree} is not here`);
+  return TreeComparison.with(differences);
+}
+
+/** By what git says has changed between two trees. */
+class TreeComparison implements Comparison {
+  readonly #changed: Map<string, Entry>;
+  readonly #others: Entry[] = [];
+  #changes: number;
+
+  static async with(differences: AsyncIterable<Entry>): Promise<TreeComparison> {
+    return new TreeComparison(await byPath(differences));
+  }
+
+  private constructor(changed: Map<string, Entry>) {
+    this.#changed = changed;
+    this.#changes = changed.size;
+  }
+
+  /** The files that have changed too: they are replaced when those are judged. */
+  take({ files, lapsed, others, ignored }: Records): Unchanged {
+    for (const entry of [...lapsed, ...others]) {
+      const change = this.#changed.get(entry.path);
+      if (!change) this.#others.push(entry);
+      // The store has not got it, and it was not ignored.
+      else if (change.kind === 'removed') this.#changed.delete(entry.path);
+      else this.#changed.set(entry.path, { ...change, wasThere: false });
+    }
+    this.#changes += lapsed.length;
+    return { files, ignored };
+  }
+
+  remaining(): readonly Entry[] {
+    return [...this.#others, ...this.#changed.values()];
+  }
+
+  changes(): number {
+    return this.#changes;
+  }
+}
+
+/** By the bytes of every signature: for a directory, which has no history. */
+class ContentComparison implements Comparison {
+  readonly #snapshot: Snapshot;
+  /** What was not found unchanged yet. */
+  readonly #present: Map<string, Entry>;
+  /** Files that no checkpoint would spare us, and signatures that are gone. */
+  #expected = 0;
+  #gone = 0;
+
+  static async with(snapshot: Snapshot): Promise<ContentComparison> {
+    return new ContentComparison(snapshot, await byPath(snapshot.entries()));
+  }
+
+  private constructor(snapshot: Snapshot, present: Map<string, Entry>) {
+    this.#snapshot = snapshot;
+    this.#present = present;
+  }
+
+  async take({ files, others, ignored }: Records): Promise<Unchanged> {
+    const isAsBefore = (entry: Entry): boolean => isSame(this.#present.get(entry.path), entry);
+    this.#expected += others.filter(isAsBefore).length + ignored;
+    const isUnchanged = async (file: PublishableFile): Promise<boolean> => this.#isUnchanged(file);
+    const looked = await pMap(files, isUnchanged, { concurrency: READ_AT_ONCE });
+    // In their order: the store takes the files of a directory one behind the other.
+    const unchanged = files.filter((_file, at) => looked[at]);
+    this.#gone += files.filter(({ path }) => !this.#present.has(path)).length;
+    for (const { path } of unchanged) this.#present.delete(path);
+    // Ignored files are counted when they are looked at again.
+    return { files: unchanged, ignored: 0 };
+  }
+
+  remaining(): readonly Entry[] {
+    return [...this.#present.values()];
+  }
+
+  changes(): number {
+    return this.#gone + Math.max(0, this.#present.size - this.#expected);
+  }
+
+  async #isUnchanged({ path, signature: { bytes } }: PublishableFile): Promise<boolean> {
+    const entry = this.#present.get(path);
+    if (entry?.kind !== 'file' || entry.size !== bytes.length) return false;
+    const now = await this.#snapshot.read(entry);
+    return !isRejection(now) && isEqual(now, bytes);
+  }
+}
+
+async function byPath(entries: AsyncIterable<Entry>): Promise<Map<string, Entry>> {
+  const all = new Map<string, Entry>();
+  for await (const entry of entries) all.set(entry.path, entry);
+  return all;
+}
+
+/** As far as a listing tells. */
+function isSame(one: Entry | undefined, other: Entry): boolean {
+  if (one?.kind !== 'file' || other.kind !== 'file') return one?.kind === other.kind;
+  return one.id === other.id;
+}
+
+function isEqual(one: Uint8Array, other: Uint8Array): boolean {
+  return Buffer.compare(one, other) === 0;
 }
 
 function oneByOne(entries: readonly Entry[]): AsyncIterable<Entry> {

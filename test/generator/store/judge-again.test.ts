@@ -6,7 +6,7 @@ import {
 } from '../../../generator/store/judge-again.ts';
 import type { Judge } from '../../../generator/gate/judge.ts';
 import { DEFERRED, type Effort } from '../../../generator/openpgp/open-message.ts';
-import { toBlobEntry } from '../../../generator/sources/blob-entry.ts';
+import { toBlobEntry } from '../../../generator/sources/source.ts';
 import type { JudgedFile } from '../../../generator/store/store.ts';
 import { DIRECTORY, at, createFakeJudge } from '../../server/fake-judge.ts';
 import { storeOf } from './store-of.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdir, readFile, readdir, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DEFERRED } from '../../../generator/openpgp/open-message.ts';
-import { toBlobEntry } from '../../../generator/sources/blob-entry.ts';
+import { toBlobEntry } from '../../../generator/sources/source.ts';
 import { SignatureStore } from '../../../generator/store/store.ts';
 import { OlderFiles } from '../../../server/follow/older-files.ts';
 import { useTemporary } from '../../e2e/temporary.ts';

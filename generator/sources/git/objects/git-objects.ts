@@ -2,67 +2,75 @@
 // contents, so that nothing is read before its size is known.
 import type { Environment } from '../processes/git-child.ts';
 import { type CatFile, openCatFile } from './cat-file.ts';
-import type { Missing } from './left-out.ts';
 
-export interface GitObjects {
+/** Brings what is missing of a clone. Both reject with a SourceError, or a StateRefusedError. */
+export interface Missing {
+  /** These blobs, if the remote gives them by their names. */
+  readonly byName: (ids: readonly string[]) => Promise<void>;
+  /** All that the newest commit needs. Rejects unless that has come. */
+  readonly all: () => Promise<void>;
+}
+
+export class GitObjects {
   readonly directory: string;
   readonly environment: Environment;
   /** Brings what the clone lacks; undefined where nothing can. */
   readonly missing: Missing | undefined;
   /** Types and sizes of objects, by any name that git resolves. */
   readonly sizes: CatFile;
-  /** Whole objects; starts when it is first asked for. */
-  readonly contents: () => CatFile;
-  /** Lets others go before them from now on: what follows are refreshes, for which nobody waits. */
-  readonly giveWay: () => void;
-  readonly hasEnded: () => boolean;
-  readonly close: () => Promise<void>;
-}
+  readonly #ending: AbortSignal | undefined;
+  readonly #kill = (): void => {
+    this.sizes.kill();
+    this.#contents?.kill();
+  };
+  #contents: CatFile | undefined;
+  #isClosed = false;
+  #isGivingWay = false;
 
-/** Starts them. `ending` stops them at once. */
-export function openGitObjects(
-  directory: string,
-  environment: Environment,
-  ending: AbortSignal | undefined,
-  missing?: Missing,
-): GitObjects {
-  const sizes = openCatFile(directory, environment, '--batch-check');
-  let opened: CatFile | undefined;
-  let closed = false;
-  let isGivingWay = false;
-  const openContents = (): CatFile => {
-    const started = openCatFile(directory, environment, '--batch');
-    if (isGivingWay) started.giveWay();
+  /** Starts the first of them. `ending` stops both at once. */
+  constructor(
+    directory: string,
+    environment: Environment,
+    ending: AbortSignal | undefined,
+    missing?: Missing,
+  ) {
+    this.directory = directory;
+    this.environment = environment;
+    this.missing = missing;
+    this.#ending = ending;
+    this.sizes = openCatFile(directory, environment, '--batch-check');
+    if (ending?.aborted) this.#kill();
+    ending?.addEventListener('abort', this.#kill, { once: true });
+  }
+
+  /** Whole objects; starts when it is first asked for. */
+  readonly contents = (): CatFile => {
+    this.#contents ??= this.#openContents();
+    if (this.#isClosed || this.#ending?.aborted) this.#contents.kill();
+    return this.#contents;
+  };
+
+  /** Lets others go before them from now on: what follows are refreshes, for which nobody waits. */
+  giveWay(): void {
+    if (this.#isGivingWay) return;
+    this.#isGivingWay = true;
+    this.sizes.giveWay();
+    this.#contents?.giveWay();
+  }
+
+  hasEnded(): boolean {
+    return this.sizes.hasEnded() || this.#contents?.hasEnded() === true;
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#ending?.removeEventListener('abort', this.#kill);
+    await Promise.all([this.sizes.close(), this.#contents?.close()]);
+  }
+
+  #openContents(): CatFile {
+    const started = openCatFile(this.directory, this.environment, '--batch');
+    if (this.#isGivingWay) started.giveWay();
     return started;
-  };
-  const contents = (): CatFile => {
-    opened ??= openContents();
-    if (closed || ending?.aborted) opened.kill();
-    return opened;
-  };
-  const kill = (): void => {
-    sizes.kill();
-    opened?.kill();
-  };
-  if (ending?.aborted) kill();
-  ending?.addEventListener('abort', kill, { once: true });
-  return {
-    directory,
-    environment,
-    missing,
-    sizes,
-    contents,
-    giveWay: () => {
-      if (isGivingWay) return;
-      isGivingWay = true;
-      sizes.giveWay();
-      opened?.giveWay();
-    },
-    hasEnded: () => sizes.hasEnded() || opened?.hasEnded() === true,
-    close: async () => {
-      closed = true;
-      ending?.removeEventListener('abort', kill);
-      await Promise.all([sizes.close(), opened?.close()]);
-    },
-  };
+  }
 }

@@ -5,29 +5,26 @@ import { MAX_BLOB_BYTES } from '../../../openpgp/signature-file.ts';
 import { parseSignatureName } from '../../../terms/location.ts';
 import { type Entry, type FileEntry, SourceError } from '../../source.ts';
 import { ObjectMissingError } from './cat-file.ts';
-import type { GitObjects } from './git-objects.ts';
+import type { GitObjects, Missing } from './git-objects.ts';
 
 /** The size of a file that is not there: no git tells it. */
 export const NO_SIZE = Number.NaN;
 /** Files that are asked for by their names; git takes these as arguments. */
 const MOST_BY_NAME = 1000;
 
+/** What is asked for the sizes of files, and brings what is missing. */
+export type SizedObjects = Pick<GitObjects, 'missing'> & {
+  readonly sizes: Pick<GitObjects['sizes'], 'ask'>;
+};
+
 /** A remote does not give what it should have. That says nothing of the clone: it may give it later. */
 export class LeftOutError extends SourceError {}
-
-/** Brings what is missing of a clone. Both reject with a SourceError, or a StateRefusedError. */
-export interface Missing {
-  /** These blobs, if the remote gives them by their names. */
-  readonly byName: (ids: readonly string[]) => Promise<void>;
-  /** All that the newest commit needs. Rejects unless that has come. */
-  readonly all: () => Promise<void>;
-}
 
 /**
  * Gives entries the sizes that they lack; where nothing depends on it, the least that they can be.
  * Throws an ObjectMissingError where the clone should have them, and a LeftOutError where it cannot.
  */
-export async function completeSizes(entries: Entry[], objects: GitObjects): Promise<Entry[]> {
+export async function completeSizes(entries: Entry[], objects: SizedObjects): Promise<Entry[]> {
   const lacking = entries.filter(lacksSize);
   if (lacking.length === 0) return entries;
   const [first] = lacking;
@@ -43,7 +40,7 @@ export async function completeSizes(entries: Entry[], objects: GitObjects): Prom
 
 async function findSizes(
   ids: readonly string[],
-  objects: GitObjects,
+  objects: SizedObjects,
   missing: Missing,
 ): Promise<ReadonlyMap<string, number>> {
   if (ids.length === 0) return new Map();
@@ -62,7 +59,7 @@ async function findSizes(
 
 async function readSizes(
   ids: readonly string[],
-  { sizes }: GitObjects,
+  { sizes }: SizedObjects,
 ): Promise<ReadonlyMap<string, number>> {
   const found = new Map<string, number>();
   const read = async (id: string): Promise<void> => {

@@ -1,13 +1,16 @@
 import type { Entry } from '../../source.ts';
 import { type Environment, readGit } from '../processes/git-child.ts';
 import { NO_SIZE } from './left-out.ts';
-import { parseRecords } from './parse-records.ts';
 import { toEntry } from './tree-entry.ts';
 
+const NUL = 0x00;
 const TAB = 0x09;
 const SPACE = 0x20;
 
-/** Every file below a tree, with its size (NO_SIZE where it is missing), in the order of git, as it comes. `ending` stops git. Throws a SourceError. */
+/**
+ * Every file below a tree, with its size (NO_SIZE where it is missing), in the order of git, as it
+ * comes. `ending` stops git. Throws a SourceError.
+ */
 export async function* listTree(
   directory: string,
   environment: Environment,
@@ -38,4 +41,20 @@ function parseRecord(record: Buffer): Entry {
 
 function readSize(text: string): number {
   return text.endsWith('BAD') ? NO_SIZE : Number(text);
+}
+
+/** Cuts a stream into its NUL-terminated records; gives those that end in each chunk. */
+async function* parseRecords(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer[]> {
+  let rest: Buffer = Buffer.alloc(0);
+  for await (const chunk of chunks) {
+    const bytes = rest.length > 0 ? Buffer.concat([rest, chunk]) : chunk;
+    const records: Buffer[] = [];
+    let from = 0;
+    for (let nul = bytes.indexOf(NUL); nul >= 0; nul = bytes.indexOf(NUL, from)) {
+      records.push(bytes.subarray(from, nul));
+      from = nul + 1;
+    }
+    rest = bytes.subarray(from);
+    yield records;
+  }
 }

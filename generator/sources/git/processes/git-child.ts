@@ -1,5 +1,6 @@
 // A git that this process starts itself, on a bare clone: what answers questions or lists. Errors are
 // SourceErrors; what says nothing of the clone is a GitKilledError.
+import { setPriority } from 'node:os';
 import { toComplaint } from '../../../system/output-tail.ts';
 import {
   type ProcessLimits,
@@ -29,6 +30,18 @@ const LISTING_LIMIT = 6 * 60 * 60_000;
 const WORKING_DIRECTORY = '/';
 /** Git complains at a broken clone in a few lines. Bytes. */
 const COMPLAINT_LIMIT = 16 * 1024 * 1024;
+
+/** As nice(1) counts. Nodes wait for lookups, and nobody for git. */
+const NICENESS = 10;
+
+/** Lets others go before a git, or the shell that starts it, and what it starts from now on. */
+export function giveWay(pid: number): void {
+  try {
+    setPriority(pid, NICENESS);
+  } catch {
+    // It has ended, or may not be changed: all goes on as before.
+  }
+}
 
 /** Starts `git ARGS` on a bare clone. */
 export function startGit(

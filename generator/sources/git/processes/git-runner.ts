@@ -18,9 +18,8 @@ import {
   RunningGit,
   STOP_GRACE,
 } from './running-git.ts';
-import { type Environment, GitKilledError } from './git-child.ts';
+import { type Environment, GitKilledError, giveWay } from './git-child.ts';
 import { createLineReader } from './git-output.ts';
-import { giveWayAsSession } from './give-way.ts';
 import { SourceError } from '../../source.ts';
 
 const TAKE_ORDERS = readFileSync(new URL('take-orders.sh', import.meta.url), 'utf8');
@@ -44,8 +43,6 @@ export interface GitRunnerOptions {
   readonly limits?: Partial<GitLimits>;
   /** Once aborted, what runs is stopped, and nothing can be run any more. */
   readonly ending?: AbortSignal | undefined;
-  /** As taskset(1) numbers them: git stays on that one where that is possible. */
-  readonly processor?: number | undefined;
 }
 
 /** A shell that has not said by then that nothing is left of a git hangs. Milliseconds. */
@@ -64,10 +61,10 @@ export class GitRunner {
   #hardKill: NodeJS.Timeout | undefined;
 
   /** Starts the shell, with `environment` for every git. */
-  constructor(environment: Environment, { limits = {}, ending, processor }: GitRunnerOptions = {}) {
+  constructor(environment: Environment, { limits = {}, ending }: GitRunnerOptions = {}) {
     this.#limits = { ...GIT_LIMITS, ...limits };
     this.#ending = ending;
-    const args = ['-c', TAKE_ORDERS, 'sh', String(processor ?? ''), RUN_GIT];
+    const args = ['-c', TAKE_ORDERS, 'sh', RUN_GIT];
     try {
       this.#shell = spawn('/bin/sh', args, {
         cwd: '/',
@@ -150,7 +147,7 @@ export class GitRunner {
   }
 
   async #untilClosed(shell: ChildProcess): Promise<void> {
-    if (shell.pid !== undefined) giveWayAsSession(shell.pid);
+    if (shell.pid !== undefined) giveWay(shell.pid);
     const [, stdout, stderr, control] = shell.stdio ?? [];
     for (const pipe of shell.stdio ?? []) pipe?.on('error', () => undefined);
     stdout?.on('data', (chunk: Buffer) => this.#running?.readStdout(chunk));

@@ -4,14 +4,12 @@
 # neither setsid(1) nor job control. `end` kills what is left of the group, waits for it, passes over
 # what git has not read, up to a line that is the mark, and marks the end of what was printed with the
 # word `over` (git-output.ts). When nobody gives orders any more, what runs is ended.
-# Its arguments are a processor and the text of run-git.sh. With a processor, all that it starts stays
-# on that one, if there is taskset(1).
+# Its argument is the text of run-git.sh.
 #
 # What only the evaluated command uses looks unused.
 # shellcheck disable=SC2034
 
-if [ "$1" ]; then taskset -cp "$1" $$ >/dev/null 2>&1; fi
-script=$2
+script=$1
 set -m 2>/dev/null
 leader='' group=yes
 case $- in

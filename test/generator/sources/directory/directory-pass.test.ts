@@ -10,7 +10,7 @@ import { runOrThrow } from '../../../e2e/run.ts';
 import { useTemporary } from '../../../e2e/temporary.ts';
 import { collect, fileAt, listEntries } from '../collect.ts';
 
-/** So many that a thread reads most of them. */
+/** Several batches. */
 const MANY = 1500;
 const NEVER = new AbortController().signal;
 
@@ -76,7 +76,7 @@ describe('a pass over a directory', () => {
     assert.ok((await listEntries((await open()).entries())).includes('symlink signature-1'));
   });
 
-  it('gives the same of many files, most of which another thread reads', async () => {
+  it('gives the same of many files', async () => {
     await writeMany();
     await write('team-0/app-7/signature-2', '');
     await write('team-0/app-7/signature-3', Buffer.alloc(300_000, 1));
@@ -135,8 +135,8 @@ describe('a pass over a directory', () => {
   });
 
   for (const [where, prepare] of [
-    ['at once', async () => undefined],
-    ['in another thread', writeMany],
+    ['in the first batch', async () => undefined],
+    ['in a later one', writeMany],
   ] as const) {
     it(`fails, rather than leave out, when a directory cannot be read ${where}`, async () => {
       await prepare();
@@ -154,7 +154,7 @@ describe('a pass over a directory', () => {
     });
   }
 
-  it('stops when it is told to, whoever is reading', async () => {
+  it('stops when it is told to', async () => {
     await writeMany();
     const ending = new AbortController();
     const source = await createDirectoryPass(root(), '', ending.signal);

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import { ByteWriter } from '../../../../generator/store/checkpoint/byte-writer.ts';
-import { ByteReader } from '../../../../generator/store/checkpoint/bytes.ts';
+import { ByteReader, ByteWriter } from '../../../../generator/store/checkpoint/bytes.ts';
 
 const item = fc.oneof(
   fc.record({ kind: fc.constant('byte' as const), value: fc.nat({ max: 255 }) }),

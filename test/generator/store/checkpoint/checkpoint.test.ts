@@ -1,26 +1,25 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readFile, readdir, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import * as fc from 'fast-check';
 import { writeBlocks } from '../../../../generator/store/checkpoint/blocks.ts';
-import { createImageWriter } from '../../../../generator/store/checkpoint/image-writer.ts';
-import {
-  type StoreMemory,
-  createStoreMemory,
-} from '../../../../generator/store/checkpoint/checkpoint.ts';
+import { Checkpoint } from '../../../../generator/store/checkpoint/checkpoint.ts';
+import { CheckpointFile } from '../../../../generator/store/checkpoint/checkpoint-file.ts';
 import type { Judge, Warning } from '../../../../generator/gate/judge.ts';
 import { loadStore } from '../../../../generator/store/load-store.ts';
 import { formatDirectory, formatLocation } from '../../../../generator/terms/location.ts';
 import { type Policy, createSimplePolicy } from '../../../../generator/policy/policy.ts';
 import { reject } from '../../../../generator/terms/rejection.ts';
-import type { Memory } from '../../../../generator/store/checkpoint/remembering-judge.ts';
 import { sortByPath } from '../../../../generator/store/report.ts';
+import { createDirectorySource } from '../../../../generator/sources/directory/directory.ts';
 import { createGitSource } from '../../../../generator/sources/git/git.ts';
-import type { Snapshot, Source } from '../../../../generator/sources/source.ts';
+import { type Snapshot, type Source, toBlobEntry } from '../../../../generator/sources/source.ts';
 import type { SignatureStore } from '../../../../generator/store/store.ts';
-import { createVerdictIds } from '../../../../generator/store/checkpoint/verdict-ids.ts';
-import { createVerdictTerms } from '../../../../generator/store/checkpoint/shared-verdict.ts';
+import {
+  createVerdictIds,
+  createVerdictTerms,
+} from '../../../../generator/store/checkpoint/shared-verdict.ts';
 import { type GitRemote, makeGitRemote } from '../../../e2e/git-remote.ts';
 import { useTemporary } from '../../../e2e/temporary.ts';
 import { unpackClone } from '../../../e2e/unpack-clone.ts';
@@ -32,6 +31,7 @@ import { signaturesAt } from '../signatures-at.ts';
 const [EARLY, LATE] = [new Date(10_000), new Date(60_000)];
 const SECOND = 1000;
 const NEVER = 255;
+const UNDECIDED = reject('cannot-verify', 'nobody knows');
 const DIRECTORIES = Array.from({ length: 8 }, (_, at) => {
   const hex = createHash('sha256').update(`${at}`).digest('hex');
   return formatDirectory(`ns/repo-${at % 3}`, hex);
@@ -133,9 +133,9 @@ const some = () =>
     'README.md': [1],
   });
 
-describeWith(['git'], 'generator: an image of the store', () => {
+describeWith(['git'], 'generator: a checkpoint of a git source', () => {
   const directory = useTemporary();
-  const image = () => join(directory(), 'x.image');
+  const checkpointPath = () => join(directory(), 'x.checkpoint');
   let remote: GitRemote;
   let source: Source;
   let policy: Policy;
@@ -177,21 +177,15 @@ describeWith(['git'], 'generator: an image of the store', () => {
   };
 
   const findClone = async (): Promise<string> => {
-    const name = (await readdir(directory())).find((one) => one !== 'x.image') ?? '';
+    const name = (await readdir(directory())).find((one) => one !== 'x.checkpoint') ?? '';
     return join(directory(), name, 'clone.git');
   };
 
-  function openMemory(
-    expiryWarning = 0,
-    engines = 'engines 1',
-    memory: Partial<Memory> = {},
-  ): StoreMemory {
+  function openMemory(expiryWarning = 0, engines = 'engines 1'): Checkpoint {
     asked = [];
-    const writer = createImageWriter(image(), (error) => assert.fail(String(error)));
-    return createStoreMemory({
-      path: image(),
-      writer,
-      judge: { ...judgeFor(policy, asked, expiryWarning), ...memory },
+    return new Checkpoint({
+      file: new CheckpointFile(checkpointPath(), (error) => assert.fail(String(error))),
+      judge: judgeFor(policy, asked, expiryWarning),
       policy,
       verdictTerms: createVerdictTerms(policy, createVerdictIds(policy, engines), () => undefined),
       expiryWarning,
@@ -211,21 +205,30 @@ describeWith(['git'], 'generator: an image of the store', () => {
   };
 
   async function assertRestored(snapshot: Snapshot, now = EARLY, expiryWarning = 0): Promise<void> {
-    const store = await openMemory(expiryWarning).restore(snapshot, now);
-    assert(store, `there is no store: ${unused.join()}`);
-    assert.deepEqual(observe(store), observe(await load(snapshot, now, expiryWarning)));
+    const restored = await openMemory(expiryWarning).restore(snapshot, { now });
+    assert(restored, `there is no store: ${unused.join()}`);
+    assert.deepEqual(observe(restored.store), observe(await load(snapshot, now, expiryWarning)));
   }
 
   async function assertUnused(snapshot: Snapshot, reason: RegExp): Promise<void> {
-    assert.equal(await openMemory().restore(snapshot, EARLY), undefined);
+    assert.equal(await openMemory().restore(snapshot, { now: EARLY }), undefined);
     assert.match(unused.join('\n'), reason);
   }
+
+  /** What is served under the path of one whose verdict nobody can give. */
+  const askOlder = async (bytes: readonly number[]) => {
+    const snapshot = await source.refresh();
+    const wanted = new Map([[at(0), Buffer.from(bytes)]]);
+    const restored = await openMemory().restore(snapshot, { now: EARLY, older: wanted });
+    assert(restored, unused.join());
+    return restored.older.get(at(0));
+  };
 
   /** Tells whether there is one, and takes it away. */
   const isWritten = async (): Promise<boolean> => {
     const names = await readdir(directory());
-    await rm(image(), { force: true });
-    return names.includes('x.image');
+    await rm(checkpointPath(), { force: true });
+    return names.includes('x.checkpoint');
   };
 
   it('gives the store that a look at every file gives, whatever has changed', async () => {
@@ -280,29 +283,39 @@ describeWith(['git'], 'generator: an image of the store', () => {
     const snapshot = await push(some());
     await keep(snapshot);
     const memory = openMemory(0, 'engines 2');
-    const store = await memory.restore(snapshot, EARLY);
-    assert.deepEqual(store && observe(store), observe(await load(snapshot, EARLY)));
+    const restored = await memory.restore(snapshot, { now: EARLY });
+    assert.deepEqual(restored && observe(restored.store), observe(await load(snapshot, EARLY)));
     assert.equal(asked.length, 5);
   });
 
-  it('has remembered verdicts at hand where much is judged, and leaves them be', async () => {
-    for (const [count, isExpected] of [
-      [1000, false],
-      [1001, true],
-    ] as const) {
-      const numbers = Array.from({ length: count }, (_, number) => number + 1);
-      const files = numbers.map((number) => [at(number % 8, number), [0, 1]] as const);
-      const snapshot = await push(stateOf(Object.fromEntries(files)));
-      await keep(snapshot);
-      const calls: string[] = [];
-      const memory = openMemory(0, 'engines 2', {
-        recall: async () => void calls.push('recall'),
-        release: async (what) => void calls.push(`release ${what}`),
-      });
-      assert(await memory.restore(snapshot, EARLY));
-      assert.equal(asked.length, count);
-      assert.deepEqual(calls, isExpected ? ['recall', 'release some'] : []);
-    }
+  describe('of files that were good before', () => {
+    it('says what it says of them, where they have changed since', async () => {
+      await keep(await push(some()));
+      await push(some(), stateOf({ [at(0)]: [3, 9] }));
+      const signature = await askOlder([0, 1]);
+      assert.deepEqual(signature?.bytes, Buffer.from([0, 1]));
+      assert.equal(signature.signedAt, 1000);
+      assert.equal(await askOlder([0, 2]), undefined);
+    });
+
+    it('says what it says of them, where they were kept beside others', async () => {
+      const snapshot = await push(stateOf({ [at(0)]: [3, 9] }));
+      const store = await load(snapshot, EARLY);
+      const scope = policy.scopes.get('') ?? assert.fail();
+      const bytes = Buffer.from([0, 1]);
+      const good = publishable(at(0), { scope, bytes, status: 'unverified' });
+      const entry = toBlobEntry(at(0), Buffer.from([3, 9]));
+      const [place, rejection] = [DIRECTORIES[0], UNDECIDED];
+      store
+        .prepare([
+          { kind: 'rejected', path: at(0), directory: place, entry, rejection },
+          { ...good, older: bytes },
+        ])
+        .apply();
+      await openMemory().keep(store, snapshot, 0);
+      assert.deepEqual((await askOlder([0, 1]))?.hash, good.signature.hash);
+      await assertRestored(snapshot);
+    });
   });
 
   it('judges again what no key has signed where there are keys', async () => {
@@ -317,12 +330,12 @@ describeWith(['git'], 'generator: an image of the store', () => {
     const snapshot = await push(some());
     await keep(snapshot);
     let counted = 0;
-    await openMemory().restore(snapshot, EARLY, () => void counted++);
+    await openMemory().restore(snapshot, { now: EARLY, onChecked: () => void counted++ });
     assert.equal(counted, some().size);
   });
 
   it('says nothing where there is none yet', async () => {
-    assert.equal(await openMemory().restore(await push(some()), EARLY), undefined);
+    assert.equal(await openMemory().restore(await push(some()), { now: EARLY }), undefined);
     assert.deepEqual(unused, []);
   });
 
@@ -355,7 +368,7 @@ describeWith(['git'], 'generator: an image of the store', () => {
     assert.equal((await load(again, EARLY)).signatures, 1);
   });
 
-  it('is of no use to a source that has no history', async () => {
+  it('is of no use to a directory', async () => {
     await keep(await push(some()));
     const { tree: _tree, ...snapshot } = await push(some());
     await assertUnused(snapshot, /its tree [0-9a-f]{40} is not here/);
@@ -363,20 +376,20 @@ describeWith(['git'], 'generator: an image of the store', () => {
 
   it('is of no use when it is a directory', async () => {
     const snapshot = await push(some());
-    await mkdir(image());
+    await mkdir(checkpointPath());
     await assertUnused(snapshot, /it is no regular file/);
   });
 
   for (const [what, blocks] of Object.entries({
     'of nothing': [],
-    'of another format': [Buffer.from(`{"lookasideImage":9,"tree":"${'a'.repeat(40)}"}`)],
-    'of no tree': [Buffer.from('{"lookasideImage":4,"tree":"HEAD"}')],
-    'of more': [Buffer.from(`{"lookasideImage":4,"tree":"${'a'.repeat(40)}","more":1}`)],
+    'of another format': [Buffer.from(`{"lookasideCheckpoint":9,"tree":"${'a'.repeat(40)}"}`)],
+    'of no tree': [Buffer.from('{"lookasideCheckpoint":5,"tree":"HEAD"}')],
+    'of more': [Buffer.from(`{"lookasideCheckpoint":5,"tree":"${'a'.repeat(40)}","more":1}`)],
     'that is no JSON': [Buffer.from('{')],
   })) {
     it(`is of no use with a header ${what}`, async () => {
       const snapshot = await push(some());
-      await writeBlocks(image(), blocks, new AbortController().signal);
+      await writeBlocks(checkpointPath(), blocks, new AbortController().signal);
       await assertUnused(snapshot, /it has another form/);
     });
   }
@@ -388,8 +401,14 @@ describeWith(['git'], 'generator: an image of the store', () => {
   })) {
     it(`is of no use with a record ${what}`, async () => {
       const snapshot = await push(some());
-      const header = Buffer.from(JSON.stringify({ lookasideImage: 4, tree: snapshot.tree?.id }));
-      await writeBlocks(image(), [header, Buffer.from(record)], new AbortController().signal);
+      const header = Buffer.from(
+        JSON.stringify({ lookasideCheckpoint: 5, tree: snapshot.tree?.id }),
+      );
+      await writeBlocks(
+        checkpointPath(),
+        [header, Buffer.from(record)],
+        new AbortController().signal,
+      );
       await assertUnused(snapshot, /RangeError/);
     });
   }
@@ -397,9 +416,12 @@ describeWith(['git'], 'generator: an image of the store', () => {
   it('serves nothing wrong, whatever bytes of it are damaged', async () => {
     const snapshot = await push(some());
     await keep(snapshot);
-    const [whole, expected] = [await readFile(image()), observe(await load(snapshot, EARLY))];
+    const [whole, expected] = [
+      await readFile(checkpointPath()),
+      observe(await load(snapshot, EARLY)),
+    ];
     await keep(await push(some(), stateOf({ [at(0)]: [0, 9] })));
-    const foreign = await readFile(image());
+    const foreign = await readFile(checkpointPath());
     const damage = fc.oneof(
       fc
         .tuple(fc.nat(), fc.integer({ min: 1, max: 255 }))
@@ -418,10 +440,10 @@ describeWith(['git'], 'generator: an image of the store', () => {
       async (all) => {
         let bytes: Buffer = Buffer.from(whole);
         for (const inflict of all) if (bytes.length > 0) bytes = inflict(bytes);
-        await writeFile(image(), bytes);
-        const store = await openMemory().restore(snapshot, EARLY);
-        assert.equal(store === undefined, !bytes.equals(whole));
-        if (store) assert.deepEqual(observe(store), expected);
+        await writeFile(checkpointPath(), bytes);
+        const restored = await openMemory().restore(snapshot, { now: EARLY });
+        assert.equal(restored === undefined, !bytes.equals(whole));
+        if (restored) assert.deepEqual(observe(restored.store), expected);
       },
     );
     await fc.assert(property, { numRuns: 300 });
@@ -460,16 +482,123 @@ describeWith(['git'], 'generator: an image of the store', () => {
       const snapshot = await push(some());
       await keep(snapshot);
       const memory = openMemory();
-      const store = (await memory.restore(snapshot, EARLY)) ?? assert.fail();
-      await rm(image());
+      const { store } = (await memory.restore(snapshot, { now: EARLY })) ?? assert.fail();
+      await rm(checkpointPath());
       await memory.keep(store, snapshot, 999);
       assert.equal(await isWritten(), false);
     });
 
-    it('never of a source that has no history', async () => {
-      const { tree: _tree, ...snapshot } = await push(some());
-      await openMemory().keep(await load(snapshot, EARLY), snapshot, 0);
+    it('at the end if anything has changed since', async () => {
+      const snapshot = await push(some());
+      const store = await load(snapshot, EARLY);
+      const memory = openMemory();
+      await memory.keep(store, snapshot, 0);
+      assert.equal(await isWritten(), true);
+      await memory.keepLast(store, snapshot);
       assert.equal(await isWritten(), false);
+      await memory.keep(store, snapshot, 1);
+      await memory.keepLast(store, snapshot);
+      assert.equal(await isWritten(), true);
     });
+  });
+});
+
+describe('generator: a checkpoint of a directory', () => {
+  const directory = useTemporary();
+  const root = () => join(directory(), 'source');
+  let policy: Policy;
+  let asked: string[] = [];
+
+  beforeEach(async () => {
+    policy = await createSimplePolicy(undefined);
+    await mkdir(root());
+  });
+
+  /** Leaves in the directory what a state has, as files alone. */
+  async function write(files: State): Promise<Snapshot> {
+    await rm(root(), { recursive: true });
+    await mkdir(root());
+    for (const [name, { content: bytes, mode: kind }] of files) {
+      const target = join(root(), name);
+      // A file may stand where another needs a directory, and the other way round.
+      await mkdir(dirname(target), { recursive: true }).catch(() => undefined);
+      if (kind === '120000') await symlink('nowhere', target).catch(() => undefined);
+      else await writeFile(target, bytes, 'latin1').catch(() => undefined);
+    }
+    return (await createDirectorySource(root(), '')).refresh();
+  }
+
+  function open(unused: unknown[] = []): Checkpoint {
+    asked = [];
+    const name = join(directory(), 'x.checkpoint');
+    return new Checkpoint({
+      file: new CheckpointFile(name, (error) => assert.fail(String(error))),
+      judge: judgeFor(policy, asked),
+      policy,
+      verdictTerms: createVerdictTerms(policy, createVerdictIds(policy, '1'), () => undefined),
+      expiryWarning: 0,
+      effort: 'any',
+      leavesLapsed: false,
+      onUnused: (reason) => void unused.push(String(reason)),
+    });
+  }
+
+  const load = async (snapshot: Snapshot, now: Date) =>
+    loadStore(snapshot, judgeFor(policy, []), now);
+  const keep = async (snapshot: Snapshot) => open().keep(await load(snapshot, EARLY), snapshot, 0);
+
+  async function assertRestored(snapshot: Snapshot, now = EARLY): Promise<number> {
+    const restored = (await open().restore(snapshot, { now })) ?? assert.fail();
+    assert.deepEqual(observe(restored.store), observe(await load(snapshot, now)));
+    return restored.changes;
+  }
+
+  it('gives the store that a look at every file gives, whatever has changed', async () => {
+    const times = fc.constantFrom(EARLY, LATE);
+    const property = fc.asyncProperty(state, state, times, async (before, after, now) => {
+      await keep(await write(before));
+      await assertRestored(await write(new Map([...before, ...after])), now);
+      await assertRestored(await write(after), now);
+    });
+    await fc.assert(property, { numRuns: 25 });
+  });
+
+  it('judges what has other bytes, or is new, and nothing of what is gone', async () => {
+    await keep(await write(some()));
+    const changed = new Map([...some(), ...stateOf({ [at(0)]: [0, 9], [at(4)]: [0, 5] })]);
+    changed.delete(at(2));
+    changed.delete(at(3, 7));
+    const changes = await assertRestored(await write(changed));
+    assert.deepEqual(asked.toSorted(), [at(0), at(4)].toSorted());
+    assert(changes > 0);
+  });
+
+  it('judges nothing again but what was rejected, though each file was written anew', async () => {
+    const snapshot = await write(some());
+    await keep(snapshot);
+    assert.equal(await assertRestored(snapshot), 0);
+    await assertRestored(await write(some()));
+    assert.deepEqual(asked, [at(2)]);
+  });
+
+  it('judges other bytes of the same length and dates', async () => {
+    const snapshot = await write(some());
+    await keep(snapshot);
+    const changed = join(root(), at(0));
+    const { atime, mtime } = await stat(changed);
+    await writeFile(changed, Buffer.from([0, 7]));
+    await utimes(changed, atime, mtime);
+    // The listing of before, in which nothing has changed.
+    await assertRestored(snapshot);
+    assert.deepEqual(asked.toSorted(), [at(0), at(2)].toSorted());
+  });
+
+  it('is of no use to a git source', async () => {
+    const snapshot = await write(some());
+    await keep(snapshot);
+    const unused: unknown[] = [];
+    const tree = { id: 'a'.repeat(40), changesSince: async () => undefined };
+    assert.equal(await open(unused).restore({ ...snapshot, tree }, { now: EARLY }), undefined);
+    assert.match(unused.join(), /it is of a directory/);
   });
 });

@@ -1,19 +1,15 @@
 import assert from 'node:assert/strict';
 import { ObjectMissingError } from '../../../../../generator/sources/git/objects/cat-file.ts';
-import type { GitObjects } from '../../../../../generator/sources/git/objects/git-objects.ts';
 import {
   LeftOutError,
   NO_SIZE,
+  type SizedObjects,
   completeSizes,
 } from '../../../../../generator/sources/git/objects/left-out.ts';
 import type { FileEntry } from '../../../../../generator/sources/source.ts';
 
 const DIRECTORY = `app@sha256=${'a'.repeat(64)}`;
 const SIZE = 7;
-
-const never = (): never => {
-  throw new Error('nobody asks for that');
-};
 
 /** A clone that lacks all blobs, and notes how they are asked for; `lost`: they never come. */
 class EmptyClone {
@@ -26,13 +22,11 @@ class EmptyClone {
   }
 
   /** As far as sizes are looked for. */
-  open(ids: readonly string[]): GitObjects {
+  open(ids: readonly string[]): SizedObjects {
     const bring = (wanted: readonly string[]): void => {
       for (const id of wanted) if (!this.#lost.has(id)) this.#has.add(id);
     };
     return {
-      directory: '/nowhere',
-      environment: {},
       missing: {
         byName: async (wanted) => {
           this.asked.push(`${wanted.length} by name`);
@@ -48,15 +42,7 @@ class EmptyClone {
           if (!this.#has.has(id)) throw new ObjectMissingError(`${id} is missing`);
           return { id, type: 'blob', size: SIZE, bytes: new Uint8Array() };
         },
-        giveWay: never,
-        hasEnded: never,
-        close: never,
-        kill: never,
       },
-      contents: never,
-      giveWay: never,
-      hasEnded: never,
-      close: never,
     };
   }
 }

@@ -3,10 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
-import {
-  type GitObjects,
-  openGitObjects,
-} from '../../../../../generator/sources/git/objects/git-objects.ts';
+import { GitObjects } from '../../../../../generator/sources/git/objects/git-objects.ts';
 import { TreeStates } from '../../../../../generator/sources/git/objects/tree-states.ts';
 import { gitEnvironment } from '../../../../../generator/sources/git/processes/git-environment.ts';
 import type { Entry } from '../../../../../generator/sources/source.ts';
@@ -61,7 +58,7 @@ describeWith(['git'], 'the states of a clone', () => {
   beforeEach(() => {
     repository = join(directory(), 'repository.git');
     execFileSync('git', ['init', '--quiet', '--bare', repository]);
-    objects = openGitObjects(repository, environment, undefined);
+    objects = new GitObjects(repository, environment, undefined);
   });
   afterEach(() => objects.close());
 

@@ -12,7 +12,7 @@ import {
   DEFAULT_IDENTITY,
   type SignedIdentity,
 } from '../../../../generator/policy/signed-identity.ts';
-import { createVerdictIds } from '../../../../generator/store/checkpoint/verdict-ids.ts';
+import { createVerdictIds } from '../../../../generator/store/checkpoint/shared-verdict.ts';
 import type { ForgedKey } from '../../../fuzz/forged-key.ts';
 import { forgeSigner } from '../../openpgp/forged.ts';
 import { readVector } from '../../samples.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdir, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createImageWriter } from '../../../../generator/store/checkpoint/image-writer.ts';
+import { CheckpointFile } from '../../../../generator/store/checkpoint/checkpoint-file.ts';
 import { useTemporary } from '../../../e2e/temporary.ts';
 
 const BLOCK = Buffer.alloc(1000, 1);
@@ -14,16 +14,16 @@ function* endless(): Generator<Buffer> {
   for (;;) yield BLOCK;
 }
 
-describe('generator: the writer of images', () => {
+describe('generator: the file of a checkpoint', () => {
   const directory = useTemporary();
-  const path = () => join(directory(), 'x.image');
+  const path = () => join(directory(), 'x.checkpoint');
 
   it('writes one after the other', async () => {
-    const writer = createImageWriter(path(), unexpected);
+    const file = new CheckpointFile(path(), unexpected);
     for (const count of [1, 3, 2]) {
-      assert.equal(writer.isFree(), true);
-      const written = writer.write(Array.from({ length: count }, () => BLOCK));
-      assert.equal(writer.isFree(), false);
+      assert.equal(file.isFree, true);
+      const written = file.write(Array.from({ length: count }, () => BLOCK));
+      assert.equal(file.isFree, false);
       await written;
       const { size } = await stat(path());
       assert.equal(size, count * (BLOCK.length + 8) + 8);
@@ -31,29 +31,29 @@ describe('generator: the writer of images', () => {
   });
 
   it('waits at the end for what is being written', async () => {
-    const writer = createImageWriter(path(), unexpected);
-    void writer.write([BLOCK]);
-    await writer.close(LONG);
-    assert.deepEqual(await readdir(directory()), ['x.image']);
-    assert.equal(writer.isFree(), false);
+    const file = new CheckpointFile(path(), unexpected);
+    void file.write([BLOCK]);
+    await file.close(LONG);
+    assert.deepEqual(await readdir(directory()), ['x.checkpoint']);
+    assert.equal(file.isFree, false);
   });
 
   it('breaks off at the end what takes too long, without a word', async () => {
-    const writer = createImageWriter(path(), unexpected);
-    void writer.write(endless());
-    await writer.close(1);
+    const file = new CheckpointFile(path(), unexpected);
+    void file.write(endless());
+    await file.close(1);
     assert.deepEqual(await readdir(directory()), []);
-    await writer.close(0);
+    await file.close(0);
   });
 
   it('says why it fails, and tries no more', async () => {
     const errors: unknown[] = [];
     await mkdir(join(path(), 'x'), { recursive: true });
-    const writer = createImageWriter(path(), (error) => errors.push(error));
-    await writer.write([BLOCK]);
+    const file = new CheckpointFile(path(), (error) => errors.push(error));
+    await file.write([BLOCK]);
     assert.equal(errors.length, 1);
     assert.match(String(errors[0]), /EISDIR|ENOTEMPTY/);
-    assert.equal(writer.isFree(), false);
-    await writer.close(0);
+    assert.equal(file.isFree, false);
+    await file.close(0);
   });
 });

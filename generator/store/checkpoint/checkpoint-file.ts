@@ -1,0 +1,47 @@
+import { writeBlocks } from './blocks.ts';
+
+/** The file of a source's checkpoint. It is written once at a time, and never again after a failure. */
+export class CheckpointFile {
+  readonly path: string;
+  readonly #onError: (error: unknown) => void;
+  readonly #ending = new AbortController();
+  #writing: Promise<void> | undefined;
+  #isFree = true;
+  #isClosed = false;
+
+  /** Touches nothing yet; `onError` is told why a write fails. */
+  constructor(path: string, onError: (error: unknown) => void) {
+    this.path = path;
+    this.#onError = onError;
+  }
+
+  /** Whether it may be written now. */
+  get isFree(): boolean {
+    return this.#isFree;
+  }
+
+  /** Settles when all blocks are on the disk, or it has failed. */
+  async write(blocks: Iterable<Buffer>): Promise<void> {
+    this.#isFree = false;
+    this.#writing = this.#attempt(blocks);
+    return this.#writing;
+  }
+
+  /** Waits for what is being written, but no longer than so many milliseconds. */
+  async close(patience: number): Promise<void> {
+    this.#isFree = false;
+    this.#isClosed = true;
+    const timer = setTimeout(() => this.#ending.abort(), patience);
+    await this.#writing;
+    clearTimeout(timer);
+  }
+
+  async #attempt(blocks: Iterable<Buffer>): Promise<void> {
+    try {
+      await writeBlocks(this.path, blocks, this.#ending.signal);
+      this.#isFree = !this.#isClosed;
+    } catch (error) {
+      if (!this.#ending.signal.aborted) this.#onError(error);
+    }
+  }
+}
