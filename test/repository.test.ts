@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { runOrThrow } from './e2e/run.ts';
+import { runOrThrow } from './kit/process/run.ts';
 
 const SOURCES = ['cli', 'generator', 'server'];
 

@@ -1,7 +1,7 @@
 // What is a program for a shell is a file, and part of the build.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { runOrThrow } from './e2e/run.ts';
+import { runOrThrow } from './kit/process/run.ts';
 import { describeWith, toolPath } from './with-tools.ts';
 
 async function listScripts(...rooms: readonly string[]): Promise<readonly string[]> {

@@ -4,7 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { messageOf } from '../../generator/terms/errors.ts';
-import { runOrThrow } from '../../test/e2e/run.ts';
+import { runOrThrow } from '../../test/kit/process/run.ts';
 import { openData } from './data/open-data.ts';
 import { describeMachine } from './machine.ts';
 import { type Options, USAGE, readOptions } from './options.ts';

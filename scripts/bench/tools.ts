@@ -1,6 +1,6 @@
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { run } from '../../test/e2e/run.ts';
+import { run } from '../../test/kit/process/run.ts';
 
 /** Programs that parts need: their Debian packages, and how they say their version. */
 const TOOLS = {

@@ -1,4 +1,4 @@
-import { makeTemporary, removeTemporary } from '../../test/e2e/temporary.ts';
+import { makeTemporary, removeTemporary } from '../../test/kit/temporary.ts';
 
 /** What a measurement has started or made, ended in reverse order when it is done or fails. */
 export interface CleanupScope {

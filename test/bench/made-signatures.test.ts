@@ -10,10 +10,10 @@ import { git } from '../../scripts/bench/data/git.ts';
 import { signImage } from '../../scripts/bench/data/sign-image.ts';
 import { formatBlock, parseBlock } from '../../scripts/bench/data/signature-blocks.ts';
 import { type BenchKey, openSigningKey } from '../../scripts/bench/data/signing-key.ts';
-import { runLookaside } from '../e2e/lookaside.ts';
-import { run } from '../e2e/run.ts';
-import { writeSignature } from '../e2e/signature-tree.ts';
-import { useTemporary } from '../e2e/temporary.ts';
+import { runLookaside } from '../kit/program/lookaside.ts';
+import { run } from '../kit/process/run.ts';
+import { writeSignature } from '../kit/signer/signature-tree.ts';
+import { useTemporary } from '../kit/temporary.ts';
 import { TAG, parsePackets } from '../fuzz/packet.ts';
 import { describeWith, toolPath } from '../with-tools.ts';
 

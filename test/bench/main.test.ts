@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { run } from '../e2e/run.ts';
+import { run } from '../kit/process/run.ts';
 
 const MAIN = ['--import', 'tsx', 'scripts/bench/main.ts'];
 

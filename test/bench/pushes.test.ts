@@ -9,7 +9,7 @@ import { makeRemote } from '../../scripts/bench/data/pushes.ts';
 import { signImage } from '../../scripts/bench/data/sign-image.ts';
 import { openSigningKey } from '../../scripts/bench/data/signing-key.ts';
 import { makeBareClone } from '../../scripts/bench/peers/bare-clone.ts';
-import { useTemporary } from '../e2e/temporary.ts';
+import { useTemporary } from '../kit/temporary.ts';
 
 describe('the pushes of the bench', () => {
   const directory = useTemporary();

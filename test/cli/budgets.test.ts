@@ -4,10 +4,10 @@ import { execFileSync } from 'node:child_process';
 import { cp, mkdir, readFile, readdir, readlink, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { useTemporary } from '../e2e/temporary.ts';
-import { importStates } from '../generator/sources/git/import-states.ts';
+import { useTemporary } from '../kit/temporary.ts';
+import { importStates } from '../kit/remote/import-states.ts';
 import { describeWith } from '../with-tools.ts';
-import { type ProgramResult, runInProcess } from './run-in-process.ts';
+import { type ProgramResult, runInProcess } from '../kit/program/run-in-process.ts';
 
 const EXAMPLE = fileURLToPath(new URL('../../signatures', import.meta.url));
 const deep = (count: number) => Array.from({ length: count }, () => 'd').join('/');

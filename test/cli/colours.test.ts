@@ -7,9 +7,9 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Environment } from '../../cli/base/read-settings.ts';
-import { useTemporary } from '../e2e/temporary.ts';
+import { useTemporary } from '../kit/temporary.ts';
 import { describeWith } from '../with-tools.ts';
-import { runInProcess } from './run-in-process.ts';
+import { runInProcess } from '../kit/program/run-in-process.ts';
 
 const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 // oxlint-disable-next-line no-control-regex -- what is looked for

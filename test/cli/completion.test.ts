@@ -3,10 +3,10 @@
 import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { run, runOrThrow } from '../e2e/run.ts';
-import { useTemporary } from '../e2e/temporary.ts';
+import { run, runOrThrow } from '../kit/process/run.ts';
+import { useTemporary } from '../kit/temporary.ts';
 import { describeWith } from '../with-tools.ts';
-import { runInProcess } from './run-in-process.ts';
+import { runInProcess } from '../kit/program/run-in-process.ts';
 
 /** What is typed, with `\t` for the key, and what it becomes. */
 const TYPED: readonly (readonly [typed: string, words: string])[] = [

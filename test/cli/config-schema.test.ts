@@ -9,8 +9,8 @@ import { parse, stringify } from 'yaml';
 import { OPTION_NAMES, type OptionName } from '../../cli/base/options.ts';
 import { readSettings } from '../../cli/base/read-settings.ts';
 import { Complaint } from '../../cli/base/usage-error.ts';
-import { runOrThrow } from '../e2e/run.ts';
-import { useTemporary } from '../e2e/temporary.ts';
+import { runOrThrow } from '../kit/process/run.ts';
+import { useTemporary } from '../kit/temporary.ts';
 import { SAMPLES } from './option-samples.ts';
 
 const SCHEMA = 'docs/lookaside.schema.json';

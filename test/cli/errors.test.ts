@@ -7,15 +7,15 @@ import { PassThrough, Readable } from 'node:stream';
 import { formatComplaint } from '../../cli/base/usage-error.ts';
 import { readKeys } from '../../cli/inputs/read-keys.ts';
 import { runProgram } from '../../cli/program.ts';
-import { asNobody } from '../e2e/as-nobody.ts';
-import { freePort } from '../e2e/free-port.ts';
-import { type GitRemote, makeGitRemote } from '../e2e/git-remote.ts';
-import { runLookaside } from '../e2e/lookaside.ts';
-import { runOrThrow } from '../e2e/run.ts';
-import { makeSigner } from '../e2e/signer.ts';
-import { useTemporary } from '../e2e/temporary.ts';
+import { asNobody } from '../kit/process/as-nobody.ts';
+import { freePort } from '../kit/process/free-port.ts';
+import { type GitRemote, makeGitRemote } from '../kit/remote/git-remote.ts';
+import { runLookaside } from '../kit/program/lookaside.ts';
+import { runOrThrow } from '../kit/process/run.ts';
+import { makeSigner } from '../kit/signer/signer.ts';
+import { useTemporary } from '../kit/temporary.ts';
 import { describeWith } from '../with-tools.ts';
-import { unfailing } from './unfailing.ts';
+import { unfailing } from '../kit/program/unfailing.ts';
 
 const SECRET = 's3cret-t0ken';
 

@@ -17,11 +17,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { lockDirectory } from '../../generator/system/directory-lock.ts';
 import { parseLocation } from '../../generator/terms/location.ts';
-import { startBackground } from '../e2e/background.ts';
-import { type GitRemote, makeGitRemote } from '../e2e/git-remote.ts';
-import { runLookaside } from '../e2e/lookaside.ts';
-import { useTemporary } from '../e2e/temporary.ts';
-import { unpackClone } from '../e2e/unpack-clone.ts';
+import { startBackground } from '../kit/process/background.ts';
+import { type GitRemote, makeGitRemote } from '../kit/remote/git-remote.ts';
+import { runLookaside } from '../kit/program/lookaside.ts';
+import { useTemporary } from '../kit/temporary.ts';
+import { unpackClone } from '../kit/remote/unpack-clone.ts';
 import { describeWith } from '../with-tools.ts';
 
 const EXAMPLE = fileURLToPath(new URL('../../signatures', import.meta.url));

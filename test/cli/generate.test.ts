@@ -12,10 +12,10 @@ import {
 } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { makeGitRemote } from '../e2e/git-remote.ts';
-import { runLookaside } from '../e2e/lookaside.ts';
-import type { RunResult } from '../e2e/run.ts';
-import { useTemporary } from '../e2e/temporary.ts';
+import { makeGitRemote } from '../kit/remote/git-remote.ts';
+import { runLookaside } from '../kit/program/lookaside.ts';
+import type { RunResult } from '../kit/process/run.ts';
+import { useTemporary } from '../kit/temporary.ts';
 import { describeWith } from '../with-tools.ts';
 
 const EXAMPLE = fileURLToPath(new URL('../../signatures', import.meta.url));

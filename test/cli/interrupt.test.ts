@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { withTemporaryState } from '../../cli/inputs/open-source.ts';
-import { startBackground } from '../e2e/background.ts';
-import { useTemporary } from '../e2e/temporary.ts';
+import { startBackground } from '../kit/process/background.ts';
+import { useTemporary } from '../kit/temporary.ts';
 
 const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 

@@ -1,7 +1,7 @@
 // What the program says of itself.
 import assert from 'node:assert/strict';
 import { readVersion } from '../../cli/base/read-version.ts';
-import { runInProcess } from './run-in-process.ts';
+import { runInProcess } from '../kit/program/run-in-process.ts';
 
 const ask = async (...args: string[]): Promise<[code: number, stdout: string, stderr: string]> => {
   const { code, stdout, stderr } = await runInProcess(args);

@@ -4,11 +4,11 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { stringify } from 'yaml';
 import { z } from 'zod';
-import { runLookaside } from '../e2e/lookaside.ts';
-import type { RunResult } from '../e2e/run.ts';
-import { writeSignature } from '../e2e/signature-tree.ts';
-import { makeSigner, type Signer, type SigningKey } from '../e2e/signer.ts';
-import { useTemporary } from '../e2e/temporary.ts';
+import { runLookaside } from '../kit/program/lookaside.ts';
+import type { RunResult } from '../kit/process/run.ts';
+import { writeSignature } from '../kit/signer/signature-tree.ts';
+import { makeSigner, type Signer, type SigningKey } from '../kit/signer/signer.ts';
+import { useTemporary } from '../kit/temporary.ts';
 import { describeWith } from '../with-tools.ts';
 
 const DIGEST = `sha256:${'ab'.repeat(32)}`;

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { runLookasideProcess } from '../e2e/lookaside.ts';
-import { useTemporary } from '../e2e/temporary.ts';
+import { runLookasideProcess } from '../kit/program/lookaside.ts';
+import { useTemporary } from '../kit/temporary.ts';
 
 const EXAMPLE = fileURLToPath(new URL('../../signatures', import.meta.url));
 const KEYS = join(EXAMPLE, 'keys');

@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { freePort } from '../e2e/free-port.ts';
-import { type Registry, startRegistry } from '../e2e/registry.ts';
-import { writeScratchImage } from '../e2e/scratch-image.ts';
-import { useTemporary } from '../e2e/temporary.ts';
+import { freePort } from '../kit/process/free-port.ts';
+import { type Registry, startRegistry } from '../kit/registry/registry.ts';
+import { writeScratchImage } from '../kit/registry/scratch-image.ts';
+import { useTemporary } from '../kit/temporary.ts';
 import { describeWith } from '../with-tools.ts';
 import { type Pasted, paste, readBlocks } from './pasted-blocks.ts';
 

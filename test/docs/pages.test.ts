@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { OPTION_NAMES, optionOf } from '../../cli/base/options.ts';
-import { runOrThrow } from '../e2e/run.ts';
+import { runOrThrow } from '../kit/process/run.ts';
 import { type Page, anchorsOf, linksOf, readPages, withoutBlocks } from './pages.ts';
 
 /** Flags of other programs, as gpg, skopeo, podman, git and curl, and of the install script. */

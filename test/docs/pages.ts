@@ -1,6 +1,6 @@
 // The Markdown pages of the repository, and what they link to.
 import { readFileSync } from 'node:fs';
-import { runOrThrow } from '../e2e/run.ts';
+import { runOrThrow } from '../kit/process/run.ts';
 
 export interface Page {
   /** From the root of the repository. */

@@ -1,6 +1,6 @@
 // A page whose shell blocks a reader pastes into one bash, in order.
-import { startBackground } from '../e2e/background.ts';
-import type { RunOptions } from '../e2e/run.ts';
+import { startBackground } from '../kit/process/background.ts';
+import type { RunOptions } from '../kit/process/run.ts';
 
 export interface Block {
   readonly commands: string;

@@ -5,11 +5,11 @@ import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describeWith } from '../with-tools.ts';
-import { eventually } from './eventually.ts';
-import { type GitRemote, makeGitRemote } from './git-remote.ts';
-import { lookUp } from './look-up.ts';
-import { useLookaside } from './use-lookaside.ts';
-import { useTemporary } from './temporary.ts';
+import { eventually } from '../kit/eventually.ts';
+import { type GitRemote, makeGitRemote } from '../kit/remote/git-remote.ts';
+import { lookUp } from '../kit/program/look-up.ts';
+import { useLookaside } from '../kit/program/use-lookaside.ts';
+import { useTemporary } from '../kit/temporary.ts';
 
 const EXAMPLE = fileURLToPath(new URL('../../signatures', import.meta.url));
 const MiB = 1024 ** 2;

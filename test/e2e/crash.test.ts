@@ -4,17 +4,17 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describeWith } from '../with-tools.ts';
-import { assertServed } from './assert-served.ts';
-import { eventually } from './eventually.ts';
-import type { GitHttp } from './git-http.ts';
-import { type GitRemote, makeGitRemote } from './git-remote.ts';
-import { type Listening, runLookasideProcess } from './lookaside.ts';
-import { lookUp } from './look-up.ts';
-import { makePublisher, type Publisher, type SignedFile } from './publisher.ts';
-import { readStatus } from './read-status.ts';
-import { stallAfter } from './stalling-proxy.ts';
-import { useLookaside } from './use-lookaside.ts';
-import { useTemporary } from './temporary.ts';
+import { assertServed } from '../kit/program/assert-served.ts';
+import { eventually } from '../kit/eventually.ts';
+import type { GitHttp } from '../kit/remote/git-http.ts';
+import { type GitRemote, makeGitRemote } from '../kit/remote/git-remote.ts';
+import { type Listening, runLookasideProcess } from '../kit/program/lookaside.ts';
+import { lookUp } from '../kit/program/look-up.ts';
+import { makePublisher, type Publisher, type SignedFile } from '../kit/signer/publisher.ts';
+import { readStatus } from '../kit/program/read-status.ts';
+import { stallAfter } from '../kit/remote/stalling-proxy.ts';
+import { useLookaside } from '../kit/program/use-lookaside.ts';
+import { useTemporary } from '../kit/temporary.ts';
 
 const KILLS = 5;
 /** A refresh of a small repository takes less, in milliseconds. */

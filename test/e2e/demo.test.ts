@@ -3,8 +3,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { describeWith } from '../with-tools.ts';
-import { trackGroup } from './process-group.ts';
-import { runOrThrow } from './run.ts';
+import { trackGroup } from '../kit/process/process-group.ts';
+import { runOrThrow } from '../kit/process/run.ts';
 
 /** The demo makes keys, an image and two pulls. Milliseconds. */
 const LIMIT = 120_000;

@@ -4,12 +4,12 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { describeWith } from '../with-tools.ts';
-import { runLookaside, startLookaside } from './lookaside.ts';
-import { makeNode } from './node.ts';
-import { startRegistry } from './registry.ts';
-import { writeSignature } from './signature-tree.ts';
-import { makeSigner } from './signer.ts';
-import { useTemporary } from './temporary.ts';
+import { runLookaside, startLookaside } from '../kit/program/lookaside.ts';
+import { makeNode } from '../kit/node/node.ts';
+import { startRegistry } from '../kit/registry/registry.ts';
+import { writeSignature } from '../kit/signer/signature-tree.ts';
+import { makeSigner } from '../kit/signer/signer.ts';
+import { useTemporary } from '../kit/temporary.ts';
 
 /** As policy.json has it. */
 const by = (keyPath: string) => [{ type: 'signedBy', keyType: 'GPGKeys', keyPath }];

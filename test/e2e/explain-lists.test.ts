@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describeWith } from '../with-tools.ts';
-import { runLookaside } from './lookaside.ts';
-import { startRegistry } from './registry.ts';
-import { run } from './run.ts';
-import { useTemporary } from './temporary.ts';
+import { runLookaside } from '../kit/program/lookaside.ts';
+import { startRegistry } from '../kit/registry/registry.ts';
+import { run } from '../kit/process/run.ts';
+import { useTemporary } from '../kit/temporary.ts';
 
 const INDEX = 'application/vnd.oci.image.index.v1+json';
 const DOCKER_LIST = 'application/vnd.docker.distribution.manifest.list.v2+json';

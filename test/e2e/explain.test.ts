@@ -8,12 +8,12 @@ import {
   type ExplainedName,
   UNSIGNED_ARCHITECTURE,
   makeExplainedImages,
-} from './explained-images.ts';
-import { type Lookaside, runLookaside, startLookaside } from './lookaside.ts';
-import { type Node, type NodeOptions, makeNode } from './node.ts';
-import type { RunResult } from './run.ts';
-import { architecture } from './scratch-image.ts';
-import { useTemporary } from './temporary.ts';
+} from '../kit/registry/explained-images.ts';
+import { type Lookaside, runLookaside, startLookaside } from '../kit/program/lookaside.ts';
+import { type Node, type NodeOptions, makeNode } from '../kit/node/node.ts';
+import type { RunResult } from '../kit/process/run.ts';
+import { architecture } from '../kit/registry/scratch-image.ts';
+import { useTemporary } from '../kit/temporary.ts';
 
 interface Explained {
   readonly image: string;

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { getPriority } from 'node:os';
 import { listTree } from '../../scripts/bench/process/proc.ts';
 import { describeWith } from '../with-tools.ts';
-import { eventually } from './eventually.ts';
-import { makeGitRemote } from './git-remote.ts';
-import { makePublisher } from './publisher.ts';
-import { useLookaside } from './use-lookaside.ts';
-import { useTemporary } from './temporary.ts';
+import { eventually } from '../kit/eventually.ts';
+import { makeGitRemote } from '../kit/remote/git-remote.ts';
+import { makePublisher } from '../kit/signer/publisher.ts';
+import { useLookaside } from '../kit/program/use-lookaside.ts';
+import { useTemporary } from '../kit/temporary.ts';
 
 /** As nice(1) counts. */
 const GIT = 10;

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describeWith } from '../with-tools.ts';
-import { startApache } from './apache.ts';
-import { eventually } from './eventually.ts';
-import { makeNode, type Node } from './node.ts';
-import { startNginx } from './nginx.ts';
-import { type PushedImage, type Registry, startRegistry } from './registry.ts';
-import { signWithSkopeo } from './sign-with-skopeo.ts';
-import { makeSigner, type Signer } from './signer.ts';
-import type { StaticServer } from './static-server.ts';
-import { useTemporary } from './temporary.ts';
+import { startApache } from '../kit/web/apache.ts';
+import { eventually } from '../kit/eventually.ts';
+import { makeNode, type Node } from '../kit/node/node.ts';
+import { startNginx } from '../kit/web/nginx.ts';
+import { type PushedImage, type Registry, startRegistry } from '../kit/registry/registry.ts';
+import { signWithSkopeo } from '../kit/signer/sign-with-skopeo.ts';
+import { makeSigner, type Signer } from '../kit/signer/signer.ts';
+import type { StaticServer } from '../kit/web/static-server.ts';
+import { useTemporary } from '../kit/temporary.ts';
 
 const SERVERS = [
   { tool: 'nginx', start: startNginx },

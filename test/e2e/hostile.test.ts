@@ -10,13 +10,17 @@ import { DEFAULT_BUDGETS } from '../../generator/terms/budgets.ts';
 import { shortenPath } from '../../generator/terms/location.ts';
 import { atLength } from '../kit/at-length.ts';
 import { describeWith } from '../with-tools.ts';
-import { makeLiteralBomb, makeZerosBomb, nest, nestZipped } from './bombs.ts';
-import { formatClaims } from './claims.ts';
-import { type HostileEntry, type HostileNode, commitHostileTree } from './hostile-tree.ts';
-import { type Measured, measureLookaside } from './measure-lookaside.ts';
-import { run, runOrThrow } from './run.ts';
-import { makeSigner, type Signer, type SigningKey } from './signer.ts';
-import { makeTemporary, removeTemporary, useTemporary } from './temporary.ts';
+import { makeLiteralBomb, makeZerosBomb, nest, nestZipped } from '../kit/signer/bombs.ts';
+import { formatClaims } from '../kit/signer/claims.ts';
+import {
+  type HostileEntry,
+  type HostileNode,
+  commitHostileTree,
+} from '../kit/remote/hostile-tree.ts';
+import { type Measured, measureLookaside } from '../kit/program/measure-lookaside.ts';
+import { run, runOrThrow } from '../kit/process/run.ts';
+import { makeSigner, type Signer, type SigningKey } from '../kit/signer/signer.ts';
+import { makeTemporary, removeTemporary, useTemporary } from '../kit/temporary.ts';
 
 const MiB = 1024 * 1024;
 /** Far below what such a repository holds once it is unpacked. */

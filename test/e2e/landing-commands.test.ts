@@ -1,12 +1,12 @@
 // What the page's commands leave on a node, also where they are run twice or break off.
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
-import { type ExampleServer, startExample } from '../server/example-server.ts';
+import { type ExampleServer, startExample } from '../kit/server/example-server.ts';
 import { RED, policyOf, signedBy } from '../server/landing/policies.ts';
 import { describeWith } from '../with-tools.ts';
-import { type FreshNode, makeFreshNode } from './fresh-node.ts';
-import { isRoot } from './node-root.ts';
-import { readBlocks } from './page-blocks.ts';
+import { type FreshNode, makeFreshNode } from '../kit/node/fresh-node.ts';
+import { isRoot } from '../kit/node/node-root.ts';
+import { readBlocks } from '../kit/browser/page-blocks.ts';
 
 const POLICY = 'etc/containers/policy.json';
 const AS_NOBODY = 'setpriv --reuid=65534 --regid=65534 --clear-groups';

@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describeWith } from '../with-tools.ts';
-import { type FreshNode, makeFreshNode } from './fresh-node.ts';
-import { runLookaside } from './lookaside.ts';
-import { readBlocks } from './page-blocks.ts';
-import type { PushedImage } from './registry.ts';
-import { type SignedImages, makeSignedImages } from './signed-images.ts';
-import { useTemporary } from './temporary.ts';
-import { useLookaside } from './use-lookaside.ts';
+import { type FreshNode, makeFreshNode } from '../kit/node/fresh-node.ts';
+import { runLookaside } from '../kit/program/lookaside.ts';
+import { readBlocks } from '../kit/browser/page-blocks.ts';
+import type { PushedImage } from '../kit/registry/registry.ts';
+import { type SignedImages, makeSignedImages } from '../kit/registry/signed-images.ts';
+import { useTemporary } from '../kit/temporary.ts';
+import { useLookaside } from '../kit/program/use-lookaside.ts';
 
 const SETUP = [
   'commands that name the store',

@@ -3,10 +3,10 @@ import axe from 'axe-core';
 import type { Browser, BrowserContextOptions } from 'playwright-core';
 import { z } from 'zod';
 import { createSimplePolicy } from '../../generator/policy/policy.ts';
-import { type ExampleServer, startExample } from '../server/example-server.ts';
+import { type ExampleServer, startExample } from '../kit/server/example-server.ts';
 import { BLUE, GREEN, RED, policyOf, signedBy } from '../server/landing/policies.ts';
 import { describeWith } from '../with-tools.ts';
-import { eventually } from './eventually.ts';
+import { eventually } from '../kit/eventually.ts';
 import {
   type OpenPage,
   PLAIN_HOST,
@@ -14,7 +14,7 @@ import {
   openPage,
   startBrowser,
   stopClock,
-} from './browser.ts';
+} from '../kit/browser/browser.ts';
 
 const HOSTILE = `<img src="x" onerror='alert(1)'>\u202e${'long'.repeat(50)}`;
 const MANY = ['two-a', 'lab', 'ed25519', 'ecdsa-p256', 'dsa2048', 'rsa1024', 'with-subkey'];

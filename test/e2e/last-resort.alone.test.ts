@@ -5,12 +5,12 @@ import { once } from 'node:events';
 import { cp, mkdir, readdir } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { EXAMPLE, TWICE } from '../server/example-server.ts';
-import { eventually } from './eventually.ts';
-import { type Lookaside, runLookasideProcess } from './lookaside.ts';
-import { readStatus } from './read-status.ts';
-import { useTemporary } from './temporary.ts';
-import { useLookaside } from './use-lookaside.ts';
+import { EXAMPLE, TWICE } from '../kit/server/example-server.ts';
+import { eventually } from '../kit/eventually.ts';
+import { type Lookaside, runLookasideProcess } from '../kit/program/lookaside.ts';
+import { readStatus } from '../kit/program/read-status.ts';
+import { useTemporary } from '../kit/temporary.ts';
+import { useLookaside } from '../kit/program/use-lookaside.ts';
 
 const SABOTAGE = new URL('sabotage.mjs', import.meta.url).href;
 

@@ -4,12 +4,12 @@ import { readFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describeWith } from '../with-tools.ts';
-import { eventually } from './eventually.ts';
-import { type GitRemote, makeGitRemote } from './git-remote.ts';
-import { lookUp } from './look-up.ts';
-import { readStatus } from './read-status.ts';
-import { useTemporary } from './temporary.ts';
-import { useLookaside } from './use-lookaside.ts';
+import { eventually } from '../kit/eventually.ts';
+import { type GitRemote, makeGitRemote } from '../kit/remote/git-remote.ts';
+import { lookUp } from '../kit/program/look-up.ts';
+import { readStatus } from '../kit/program/read-status.ts';
+import { useTemporary } from '../kit/temporary.ts';
+import { useLookaside } from '../kit/program/use-lookaside.ts';
 
 const EXAMPLE = fileURLToPath(new URL('../../signatures', import.meta.url));
 

@@ -1,20 +1,20 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { makeBzip2Bomb } from '../kit/bomb-repository.ts';
-import { MovedClock, YEAR } from '../kit/moved-clock.ts';
-import { Toolbox } from '../kit/toolbox.ts';
+import { makeBzip2Bomb } from '../kit/remote/bomb-repository.ts';
+import { MovedClock, YEAR } from '../kit/process/moved-clock.ts';
+import { Toolbox } from '../kit/process/toolbox.ts';
 import { describeWith } from '../with-tools.ts';
-import { assertMissing, assertServed } from './assert-served.ts';
-import { eventually } from './eventually.ts';
-import { type GitRemote, makeGitRemote } from './git-remote.ts';
-import { lookUp } from './look-up.ts';
-import type { Lookaside } from './lookaside.ts';
-import { type SignedFile, type Publisher, makePublisher } from './publisher.ts';
-import { readStatus } from './read-status.ts';
-import { formatLocation } from './signature-tree.ts';
-import type { SigningKey } from './signer.ts';
-import { useLookaside } from './use-lookaside.ts';
-import { useTemporary } from './temporary.ts';
+import { assertMissing, assertServed } from '../kit/program/assert-served.ts';
+import { eventually } from '../kit/eventually.ts';
+import { type GitRemote, makeGitRemote } from '../kit/remote/git-remote.ts';
+import { lookUp } from '../kit/program/look-up.ts';
+import type { Lookaside } from '../kit/program/lookaside.ts';
+import { type SignedFile, type Publisher, makePublisher } from '../kit/signer/publisher.ts';
+import { readStatus } from '../kit/program/read-status.ts';
+import { formatLocation } from '../kit/signer/signature-tree.ts';
+import type { SigningKey } from '../kit/signer/signer.ts';
+import { useLookaside } from '../kit/program/use-lookaside.ts';
+import { useTemporary } from '../kit/temporary.ts';
 
 /** Files that keep gpgv busy, in one push. */
 const BOMBS = 8;

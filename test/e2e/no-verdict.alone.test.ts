@@ -4,16 +4,16 @@ import assert from 'node:assert/strict';
 import { appendFile, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { SLOW } from '../kit/slow-message.ts';
-import { Toolbox } from '../kit/toolbox.ts';
+import { SLOW } from '../kit/signer/slow-message.ts';
+import { Toolbox } from '../kit/process/toolbox.ts';
 import { describeWith } from '../with-tools.ts';
-import { eventually } from './eventually.ts';
-import { type GitRemote, makeGitRemote } from './git-remote.ts';
-import type { Lookaside } from './lookaside.ts';
-import { lookUp } from './look-up.ts';
-import { readStatus } from './read-status.ts';
-import { useLookaside } from './use-lookaside.ts';
-import { useTemporary } from './temporary.ts';
+import { eventually } from '../kit/eventually.ts';
+import { type GitRemote, makeGitRemote } from '../kit/remote/git-remote.ts';
+import type { Lookaside } from '../kit/program/lookaside.ts';
+import { lookUp } from '../kit/program/look-up.ts';
+import { readStatus } from '../kit/program/read-status.ts';
+import { useLookaside } from '../kit/program/use-lookaside.ts';
+import { useTemporary } from '../kit/temporary.ts';
 
 const EXAMPLE = fileURLToPath(new URL('../../signatures', import.meta.url));
 

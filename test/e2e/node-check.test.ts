@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describeWith } from '../with-tools.ts';
-import { run } from './run.ts';
-import { useTemporary } from './temporary.ts';
+import { run } from '../kit/process/run.ts';
+import { useTemporary } from '../kit/temporary.ts';
 
 /** Nothing listens there: a node that comes so far has read its configuration. */
 const IMAGE = 'docker://127.0.0.1:1/team/app:v1';

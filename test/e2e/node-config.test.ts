@@ -3,20 +3,20 @@ import assert from 'node:assert/strict';
 import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describeWith } from '../with-tools.ts';
-import type { Clients, PullResult } from './clients.ts';
-import { canLayOver, inHome, onSystem } from './configured-node.ts';
-import { eventually } from './eventually.ts';
-import { lookUp } from './look-up.ts';
-import { type Lookaside, runLookaside, startLookaside } from './lookaside.ts';
-import { runOrThrow } from './run.ts';
+import type { Clients, PullResult } from '../kit/node/clients.ts';
+import { canLayOver, inHome, onSystem } from '../kit/node/configured-node.ts';
+import { eventually } from '../kit/eventually.ts';
+import { lookUp } from '../kit/program/look-up.ts';
+import { type Lookaside, runLookaside, startLookaside } from '../kit/program/lookaside.ts';
+import { runOrThrow } from '../kit/process/run.ts';
 import {
   ODD_PREFIX,
   type ScopeName,
   type ScopedImages,
   type Signed,
   makeScopedImages,
-} from './scoped-images.ts';
-import { useTemporary } from './temporary.ts';
+} from '../kit/registry/scoped-images.ts';
+import { useTemporary } from '../kit/temporary.ts';
 
 const NO_SIGNATURE = /A signature was required, but no signature exists/;
 const WRONG_KEY = /Signature by key [0-9A-F]+ is not accepted|Invalid GPG signature/;

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describeWith, toolPath } from '../with-tools.ts';
-import { SCOPES, readTree, takeSnapshot, writeTarget } from './node-config.ts';
-import { runOrThrow } from './run.ts';
-import { useTemporary } from './temporary.ts';
+import { SCOPES, readTree, takeSnapshot, writeTarget } from '../kit/node/node-config.ts';
+import { runOrThrow } from '../kit/process/run.ts';
+import { useTemporary } from '../kit/temporary.ts';
 
 const POLICY = 'etc/containers/policy.json';
 /** Ansible is slow to start, and here starts several times. Milliseconds. */

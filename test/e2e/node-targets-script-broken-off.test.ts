@@ -4,10 +4,10 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeInstallScript } from '../../generator/nodes/targets/install-script.ts';
 import { OPTIONS, toFile } from '../generator/nodes/targets/samples.ts';
-import { takeSnapshot } from './node-config.ts';
-import { POLICY, makeRoot } from './node-root.ts';
-import { run } from './run.ts';
-import { useTemporary } from './temporary.ts';
+import { takeSnapshot } from '../kit/node/node-config.ts';
+import { POLICY, makeRoot } from '../kit/node/node-root.ts';
+import { run } from '../kit/process/run.ts';
+import { useTemporary } from '../kit/temporary.ts';
 
 /** What changes anything. */
 const COMMANDS = ['mv', 'cp', 'rm', 'mkdir', 'rmdir', 'chmod'];

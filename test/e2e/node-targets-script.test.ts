@@ -16,10 +16,10 @@ import * as fc from 'fast-check';
 import { writeInstallScript } from '../../generator/nodes/targets/install-script.ts';
 import { OPTIONS, anyFiles, anyLines } from '../generator/nodes/targets/samples.ts';
 import { describeWith, findTool, toolPath } from '../with-tools.ts';
-import { SCOPES, readTree, takeSnapshot, writeTarget } from './node-config.ts';
-import { POLICY, isRoot, makeRoot } from './node-root.ts';
-import { type RunResult, run, runOrThrow } from './run.ts';
-import { useTemporary } from './temporary.ts';
+import { SCOPES, readTree, takeSnapshot, writeTarget } from '../kit/node/node-config.ts';
+import { POLICY, isRoot, makeRoot } from '../kit/node/node-root.ts';
+import { type RunResult, run, runOrThrow } from '../kit/process/run.ts';
+import { useTemporary } from '../kit/temporary.ts';
 
 const STATE = 'var/lib/lookaside-node-config';
 

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { parse, parseAllDocuments } from 'yaml';
 import { z } from 'zod';
 import { describeWith, toolPath } from '../with-tools.ts';
-import { SCOPES, readTree, runNodeConfig, writeTarget } from './node-config.ts';
-import { run, runOrThrow } from './run.ts';
-import { useTemporary } from './temporary.ts';
+import { SCOPES, readTree, runNodeConfig, writeTarget } from '../kit/node/node-config.ts';
+import { run, runOrThrow } from '../kit/process/run.ts';
+import { useTemporary } from '../kit/temporary.ts';
 
 const ignitionSchema = z.looseObject({
   ignition: z.object({ version: z.string() }),

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { EXAMPLE, TWICE } from '../server/example-server.ts';
-import { ask, open } from '../server/raw-http.ts';
-import { type Background, startBackground } from './background.ts';
-import { useTemporary } from './temporary.ts';
+import { EXAMPLE, TWICE } from '../kit/server/example-server.ts';
+import { ask, open } from '../kit/web/raw-http.ts';
+import { type Background, startBackground } from '../kit/process/background.ts';
+import { useTemporary } from '../kit/temporary.ts';
 
 const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const TARGET = `/${TWICE}/signature-1`;

@@ -5,17 +5,17 @@ import { appendFile, copyFile, mkdir, readFile, readdir, stat, writeFile } from 
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { TARGET_NAMES } from '../../generator/nodes/targets/target.ts';
-import { runInProcess } from '../cli/run-in-process.ts';
+import { runInProcess } from '../kit/program/run-in-process.ts';
 import { parsePackets } from '../fuzz/packet.ts';
 import { describeWith } from '../with-tools.ts';
-import { assertServed } from './assert-served.ts';
-import { eventually } from './eventually.ts';
-import { runLookasideProcess } from './lookaside.ts';
-import { type Publisher, type SignedFile, makePublisher } from './publisher.ts';
-import { runOrThrow } from './run.ts';
-import type { SigningKey } from './signer.ts';
-import { makeTemporary, removeTemporary, useTemporary } from './temporary.ts';
-import { useLookaside } from './use-lookaside.ts';
+import { assertServed } from '../kit/program/assert-served.ts';
+import { eventually } from '../kit/eventually.ts';
+import { runLookasideProcess } from '../kit/program/lookaside.ts';
+import { type Publisher, type SignedFile, makePublisher } from '../kit/signer/publisher.ts';
+import { runOrThrow } from '../kit/process/run.ts';
+import type { SigningKey } from '../kit/signer/signer.ts';
+import { makeTemporary, removeTemporary, useTemporary } from '../kit/temporary.ts';
+import { useLookaside } from '../kit/program/use-lookaside.ts';
 
 const URL = ['--url', 'https://sig.example'];
 const REJECT = ['--default', 'reject'];

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { describeWith, toolPath } from '../with-tools.ts';
-import { eventually } from './eventually.ts';
-import { type PidNamespace, startAsInit } from './pid-namespace.ts';
-import { makePublisher, type Publisher } from './publisher.ts';
-import { useTemporary } from './temporary.ts';
+import { eventually } from '../kit/eventually.ts';
+import { type PidNamespace, startAsInit } from '../kit/process/pid-namespace.ts';
+import { makePublisher, type Publisher } from '../kit/signer/publisher.ts';
+import { useTemporary } from '../kit/temporary.ts';
 
 const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const HOLD = new URL('hold-program.mjs', import.meta.url);

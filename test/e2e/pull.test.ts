@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describeWith } from '../with-tools.ts';
-import { makeCertificate } from './certificate.ts';
-import type { PullResult } from './clients.ts';
-import type { Lookaside } from './lookaside.ts';
-import { makeNode, type Node } from './node.ts';
-import { run } from './run.ts';
-import { architecture } from './scratch-image.ts';
-import { formatLocation } from './signature-tree.ts';
-import { makeSignedImages, type SignedImages } from './signed-images.ts';
-import { useLookaside } from './use-lookaside.ts';
-import { useTemporary } from './temporary.ts';
+import { makeCertificate } from '../kit/web/certificate-files.ts';
+import type { PullResult } from '../kit/node/clients.ts';
+import type { Lookaside } from '../kit/program/lookaside.ts';
+import { makeNode, type Node } from '../kit/node/node.ts';
+import { run } from '../kit/process/run.ts';
+import { architecture } from '../kit/registry/scratch-image.ts';
+import { formatLocation } from '../kit/signer/signature-tree.ts';
+import { makeSignedImages, type SignedImages } from '../kit/registry/signed-images.ts';
+import { useLookaside } from '../kit/program/use-lookaside.ts';
+import { useTemporary } from '../kit/temporary.ts';
 
 const NO_SIGNATURE = /A signature was required, but no signature exists/;
 const WRONG_KEY = /Signature by key [0-9A-F]+ is not accepted|Invalid GPG signature/;

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { describeWith } from '../with-tools.ts';
-import { eventually } from './eventually.ts';
-import { type GitRemote, makeGitRemote } from './git-remote.ts';
-import type { Lookaside } from './lookaside.ts';
-import { lookUp } from './look-up.ts';
-import { makePublisher, type Publisher, type SignedFile } from './publisher.ts';
-import { readStatus } from './read-status.ts';
-import { useLookaside } from './use-lookaside.ts';
-import { useTemporary } from './temporary.ts';
+import { eventually } from '../kit/eventually.ts';
+import { type GitRemote, makeGitRemote } from '../kit/remote/git-remote.ts';
+import type { Lookaside } from '../kit/program/lookaside.ts';
+import { lookUp } from '../kit/program/look-up.ts';
+import { makePublisher, type Publisher, type SignedFile } from '../kit/signer/publisher.ts';
+import { readStatus } from '../kit/program/read-status.ts';
+import { useLookaside } from '../kit/program/use-lookaside.ts';
+import { useTemporary } from '../kit/temporary.ts';
 
 const MODES = ['quarantine', 'refuse'] as const;
 

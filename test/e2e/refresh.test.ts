@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describeWith } from '../with-tools.ts';
-import { assertMissing, assertServed } from './assert-served.ts';
-import { eventually } from './eventually.ts';
-import { type GitRemote, makeGitRemote } from './git-remote.ts';
-import { makePublisher, type Publisher, type SignedFile } from './publisher.ts';
-import { readStatus } from './read-status.ts';
-import { useLookaside } from './use-lookaside.ts';
-import { useTemporary } from './temporary.ts';
+import { assertMissing, assertServed } from '../kit/program/assert-served.ts';
+import { eventually } from '../kit/eventually.ts';
+import { type GitRemote, makeGitRemote } from '../kit/remote/git-remote.ts';
+import { makePublisher, type Publisher, type SignedFile } from '../kit/signer/publisher.ts';
+import { readStatus } from '../kit/program/read-status.ts';
+import { useLookaside } from '../kit/program/use-lookaside.ts';
+import { useTemporary } from '../kit/temporary.ts';
 
 const TOKEN = 's3cret-token';
 

@@ -2,16 +2,16 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { describeWith } from '../with-tools.ts';
-import { eventually } from './eventually.ts';
-import { type GitRemote, makeGitRemote } from './git-remote.ts';
-import { lookUp } from './look-up.ts';
-import type { Lookaside } from './lookaside.ts';
-import { makeNode } from './node.ts';
-import { type Publisher, makePublisher } from './publisher.ts';
-import { formatLocation } from './signature-tree.ts';
-import { makeSignedImages } from './signed-images.ts';
-import { useTemporary } from './temporary.ts';
-import { useLookaside } from './use-lookaside.ts';
+import { eventually } from '../kit/eventually.ts';
+import { type GitRemote, makeGitRemote } from '../kit/remote/git-remote.ts';
+import { lookUp } from '../kit/program/look-up.ts';
+import type { Lookaside } from '../kit/program/lookaside.ts';
+import { makeNode } from '../kit/node/node.ts';
+import { type Publisher, makePublisher } from '../kit/signer/publisher.ts';
+import { formatLocation } from '../kit/signer/signature-tree.ts';
+import { makeSignedImages } from '../kit/registry/signed-images.ts';
+import { useTemporary } from '../kit/temporary.ts';
+import { useLookaside } from '../kit/program/use-lookaside.ts';
 
 const commit = z.object({
   id: z.string(),

@@ -3,10 +3,10 @@ import { createHash } from 'node:crypto';
 import { Agent, request } from 'node:http';
 import { readResident } from '../../scripts/bench/process/proc.ts';
 import { describeWith } from '../with-tools.ts';
-import { makePublisher } from './publisher.ts';
-import { formatLocation, writeSignature } from './signature-tree.ts';
-import { useTemporary } from './temporary.ts';
-import { useLookaside } from './use-lookaside.ts';
+import { makePublisher } from '../kit/signer/publisher.ts';
+import { formatLocation, writeSignature } from '../kit/signer/signature-tree.ts';
+import { useTemporary } from '../kit/temporary.ts';
+import { useLookaside } from '../kit/program/use-lookaside.ts';
 
 const LOOKUPS = 40_000;
 const CONNECTIONS = 16;

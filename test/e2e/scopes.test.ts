@@ -5,13 +5,13 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { describeWith } from '../with-tools.ts';
-import { runLookaside } from './lookaside.ts';
-import { type PushedImage, type Registry, startRegistry } from './registry.ts';
-import { run, runOrThrow } from './run.ts';
-import { signWithSkopeo } from './sign-with-skopeo.ts';
-import { writeSignature } from './signature-tree.ts';
-import { makeSigner, type Signer, type SigningKey } from './signer.ts';
-import { makeTemporary, removeTemporary } from './temporary.ts';
+import { runLookaside } from '../kit/program/lookaside.ts';
+import { type PushedImage, type Registry, startRegistry } from '../kit/registry/registry.ts';
+import { run, runOrThrow } from '../kit/process/run.ts';
+import { signWithSkopeo } from '../kit/signer/sign-with-skopeo.ts';
+import { writeSignature } from '../kit/signer/signature-tree.ts';
+import { makeSigner, type Signer, type SigningKey } from '../kit/signer/signer.ts';
+import { makeTemporary, removeTemporary } from '../kit/temporary.ts';
 
 /** Each has the name of its repository, and is signed in one way of its own. */
 const IMAGES = ['own', 'other-tag', 'renamed', 'tagless', 'by-digest', 'foreign', 'both'] as const;

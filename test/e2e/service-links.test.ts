@@ -1,6 +1,6 @@
 import { serviceLinks } from '../cli/base/service-links.ts';
-import { startLookaside } from './lookaside.ts';
-import { useTemporary } from './temporary.ts';
+import { startLookaside } from '../kit/program/lookaside.ts';
+import { useTemporary } from '../kit/temporary.ts';
 
 const tcp = (number: number, name?: string) => ({ number, name, protocol: 'TCP' });
 

@@ -4,12 +4,12 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describeWith } from '../with-tools.ts';
-import { makeCertificate } from './certificate.ts';
-import { freePort } from './free-port.ts';
-import { runLookasideProcess } from './lookaside.ts';
-import { makePublisher, type Publisher } from './publisher.ts';
-import { takesConnections } from './takes-connections.ts';
-import { useTemporary } from './temporary.ts';
+import { makeCertificate } from '../kit/web/certificate-files.ts';
+import { freePort } from '../kit/process/free-port.ts';
+import { runLookasideProcess } from '../kit/program/lookaside.ts';
+import { makePublisher, type Publisher } from '../kit/signer/publisher.ts';
+import { takesConnections } from '../kit/process/takes-connections.ts';
+import { useTemporary } from '../kit/temporary.ts';
 
 describeWith(['gpg'], 'start', () => {
   const directory = useTemporary();

@@ -11,8 +11,8 @@ import {
   wellWorld,
 } from '../server/status/sample-worlds.ts';
 import { describeWith } from '../with-tools.ts';
-import { type OpenPage, READERS, openPage, startBrowser } from './browser.ts';
-import { eventually } from './eventually.ts';
+import { type OpenPage, READERS, openPage, startBrowser } from '../kit/browser/browser.ts';
+import { eventually } from '../kit/eventually.ts';
 
 const HOSTILE = `<img src="x" onerror='alert(1)'>\u202e${'long'.repeat(50)}`;
 const UNFOLD = "document.querySelectorAll('details').forEach((one) => (one.open = true))";

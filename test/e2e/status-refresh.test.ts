@@ -5,8 +5,8 @@ import type { Browser } from 'playwright-core';
 import { type StatusServer, startStatus } from '../server/status/page-server.ts';
 import { troubleWorld } from '../server/status/sample-worlds.ts';
 import { describeWith } from '../with-tools.ts';
-import { type OpenPage, openPage, startBrowser } from './browser.ts';
-import { eventually } from './eventually.ts';
+import { type OpenPage, openPage, startBrowser } from '../kit/browser/browser.ts';
+import { eventually } from '../kit/eventually.ts';
 
 /** Milliseconds. */
 const PERIOD = 10_000;

@@ -3,12 +3,12 @@ import { chmod, mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describeWith, toolPath } from '../with-tools.ts';
-import { type Background, startBackground } from './background.ts';
-import { eventually } from './eventually.ts';
-import { makeGitRemote, type GitRemote } from './git-remote.ts';
-import { makePublisher, type Publisher } from './publisher.ts';
-import { useLookaside } from './use-lookaside.ts';
-import { useTemporary } from './temporary.ts';
+import { type Background, startBackground } from '../kit/process/background.ts';
+import { eventually } from '../kit/eventually.ts';
+import { makeGitRemote, type GitRemote } from '../kit/remote/git-remote.ts';
+import { makePublisher, type Publisher } from '../kit/signer/publisher.ts';
+import { useLookaside } from '../kit/program/use-lookaside.ts';
+import { useTemporary } from '../kit/temporary.ts';
 
 const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 /** Within which SIGTERM must have ended the server, in milliseconds. */

@@ -5,11 +5,11 @@ import type { Readable } from 'node:stream';
 import { connect, createServer, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { describeWith } from '../with-tools.ts';
-import { lookUp } from './look-up.ts';
-import { makePublisher, type Publisher } from './publisher.ts';
-import { useLookaside } from './use-lookaside.ts';
-import { useTemporary } from './temporary.ts';
-import { writeSignature } from './signature-tree.ts';
+import { lookUp } from '../kit/program/look-up.ts';
+import { makePublisher, type Publisher } from '../kit/signer/publisher.ts';
+import { useLookaside } from '../kit/program/use-lookaside.ts';
+import { useTemporary } from '../kit/temporary.ts';
+import { writeSignature } from '../kit/signer/signature-tree.ts';
 
 /** Within which SIGTERM must have ended the server, in milliseconds. */
 const STOP_LIMIT = 10_000;

@@ -16,15 +16,15 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { atLength } from '../kit/at-length.ts';
 import { describeWith } from '../with-tools.ts';
-import { assertMissing, assertServed } from './assert-served.ts';
-import { eventually } from './eventually.ts';
-import { type GitRemote, makeGitRemote } from './git-remote.ts';
-import { type Lookaside, startLookaside } from './lookaside.ts';
-import { type Publisher, type SignedFile, makePublisher } from './publisher.ts';
-import { readStatus } from './read-status.ts';
-import { runOrThrow } from './run.ts';
-import { useTemporary } from './temporary.ts';
-import { useLookaside } from './use-lookaside.ts';
+import { assertMissing, assertServed } from '../kit/program/assert-served.ts';
+import { eventually } from '../kit/eventually.ts';
+import { type GitRemote, makeGitRemote } from '../kit/remote/git-remote.ts';
+import { type Lookaside, startLookaside } from '../kit/program/lookaside.ts';
+import { type Publisher, type SignedFile, makePublisher } from '../kit/signer/publisher.ts';
+import { readStatus } from '../kit/program/read-status.ts';
+import { runOrThrow } from '../kit/process/run.ts';
+import { useTemporary } from '../kit/temporary.ts';
+import { useLookaside } from '../kit/program/use-lookaside.ts';
 
 /** The same signatures lie below so many prefixes. */
 const MIRRORS = atLength(10, 40);

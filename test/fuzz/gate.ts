@@ -5,7 +5,7 @@ import { readKeyring } from '../../generator/openpgp/openpgp-js.ts';
 import { createSimplePolicy } from '../../generator/policy/policy.ts';
 import { formatLocation, parseLocation } from '../../generator/terms/location.ts';
 import { isRejection } from '../../generator/terms/rejection.ts';
-import { makeTemporary, removeTemporary } from '../e2e/temporary.ts';
+import { makeTemporary, removeTemporary } from '../kit/temporary.ts';
 import { HEX, type Place } from './place.ts';
 import type { Verdict } from './verdict.ts';
 

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pMap from 'p-map';
-import { type KeyOptions, type Signer, type SigningKey, makeSigner } from '../e2e/signer.ts';
+import { type KeyOptions, type Signer, type SigningKey, makeSigner } from '../kit/signer/signer.ts';
 import type { ForgedKey } from './forged-key.ts';
 import { STRANGER, makeForgedKeys } from './forged-keys.ts';
 import { validPayload } from './payload.ts';

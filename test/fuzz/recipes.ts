@@ -1,4 +1,4 @@
-import type { SignOptions } from '../e2e/signer.ts';
+import type { SignOptions } from '../kit/signer/signer.ts';
 import type { Random } from './random.ts';
 
 export type KeyName = (typeof KEY_NAMES)[number];

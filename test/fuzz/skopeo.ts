@@ -2,9 +2,9 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { formatLocation } from '../../generator/terms/location.ts';
-import { startRegistry } from '../e2e/registry.ts';
-import { run } from '../e2e/run.ts';
-import { makeTemporary, removeTemporary } from '../e2e/temporary.ts';
+import { startRegistry } from '../kit/registry/registry.ts';
+import { run } from '../kit/process/run.ts';
+import { makeTemporary, removeTemporary } from '../kit/temporary.ts';
 import { pushImage } from './push-image.ts';
 import { HEX, PLACES, type Place } from './place.ts';
 import type { Verdict } from './verdict.ts';

@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { join } from 'node:path';
-import { assertMissing, assertServed } from '../e2e/assert-served.ts';
-import { eventually } from '../e2e/eventually.ts';
-import { useTemporary } from '../e2e/temporary.ts';
+import { assertMissing, assertServed } from './program/assert-served.ts';
+import { eventually } from './eventually.ts';
+import { useTemporary } from './temporary.ts';
 import { describeWith } from '../with-tools.ts';
-import { hostileNames } from './bomb-repository.ts';
+import { hostileNames } from './remote/bomb-repository.ts';
 import { GoodWorld } from './good-world.ts';
-import { MovedClock, removeClockLeftovers, YEAR } from './moved-clock.ts';
-import { Served } from './served.ts';
-import { SteadyLookups } from './steady-lookups.ts';
-import { Toolbox } from './toolbox.ts';
+import { MovedClock, removeClockLeftovers, YEAR } from './process/moved-clock.ts';
+import { Served } from './program/served.ts';
+import { SteadyLookups } from './program/steady-lookups.ts';
+import { Toolbox } from './process/toolbox.ts';
 
 /** A start, or a refresh, of a small store takes less. Milliseconds. */
 const SOON = 10_000;

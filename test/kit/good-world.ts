@@ -5,13 +5,13 @@
 import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { SignedFile } from '../e2e/publisher.ts';
-import { runOrThrow } from '../e2e/run.ts';
-import { type SendPushOptions, sendPush } from '../e2e/send-push.ts';
-import { formatLocation } from '../e2e/signature-tree.ts';
-import { makeSigner, type Signer, type SigningKey } from '../e2e/signer.ts';
-import { makeTemporary, removeTemporary } from '../e2e/temporary.ts';
-import { GIT_ENVIRONMENT, ObjectPack, type TreeEntry } from './object-pack.ts';
+import type { SignedFile } from './signer/publisher.ts';
+import { runOrThrow } from './process/run.ts';
+import { type SendPushOptions, sendPush } from './program/send-push.ts';
+import { formatLocation } from './signer/signature-tree.ts';
+import { makeSigner, type Signer, type SigningKey } from './signer/signer.ts';
+import { makeTemporary, removeTemporary } from './temporary.ts';
+import { GIT_ENVIRONMENT, ObjectPack, type TreeEntry } from './remote/object-pack.ts';
 
 export interface GoodWorldOptions {
   /** Signatures that stay good; 24 unless told. */

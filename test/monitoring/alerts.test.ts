@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse, parseDocument } from 'yaml';
 import { z } from 'zod';
-import { useTemporary } from '../e2e/temporary.ts';
+import { useTemporary } from '../kit/temporary.ts';
 import { describeWith } from '../with-tools.ts';
 import { assertAsksFor, readSeries } from './metrics-in.ts';
 import { ALERTS, promtool, readMonitoring } from './monitoring-files.ts';

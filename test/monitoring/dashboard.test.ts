@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { z } from 'zod';
 import { METRICS } from '../../server/metrics/metric-list.ts';
-import { makeTemporary, removeTemporary } from '../e2e/temporary.ts';
+import { makeTemporary, removeTemporary } from '../kit/temporary.ts';
 import { describeWith } from '../with-tools.ts';
 import { assertAsksFor, metricsIn, readSeries } from './metrics-in.ts';
 import { promtool, readMonitoring } from './monitoring-files.ts';

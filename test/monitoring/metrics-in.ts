@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { startExample } from '../server/example-server.ts';
+import { startExample } from '../kit/server/example-server.ts';
 import { readMetrics } from '../server/metrics/read-metrics.ts';
 
 /** The names of metrics in an expression of PromQL. */

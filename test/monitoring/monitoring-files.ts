@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { runOrThrow } from '../e2e/run.ts';
+import { runOrThrow } from '../kit/process/run.ts';
 import { toolPath } from '../with-tools.ts';
 
 export const DIRECTORY = 'deploy/monitoring';

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { parse, parseAllDocuments } from 'yaml';
 import { z } from 'zod';
 import { OPTION_NAMES } from '../../cli/base/options.ts';
-import { runOrThrow } from '../e2e/run.ts';
-import { makeTemporary, removeTemporary } from '../e2e/temporary.ts';
+import { runOrThrow } from '../kit/process/run.ts';
+import { makeTemporary, removeTemporary } from '../kit/temporary.ts';
 import { describeWith } from '../with-tools.ts';
 import { ALERTS, DIRECTORY, promtool, readMonitoring } from './monitoring-files.ts';
 

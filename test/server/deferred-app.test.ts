@@ -3,7 +3,7 @@ import { type RequestListener, type Server, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 import { DeferredApp } from '../../server/deferred-app.ts';
-import { createGate } from './gate.ts';
+import { createGate } from '../kit/server/gate.ts';
 
 const answer: RequestListener = (_request, response) => void response.end('loaded');
 

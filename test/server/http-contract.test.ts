@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { type ExampleServer, TWICE, startExample } from './example-server.ts';
+import { type ExampleServer, TWICE, startExample } from '../kit/server/example-server.ts';
 import {
   ask,
   formatRequest,
@@ -8,7 +8,7 @@ import {
   parseAnswers,
   readToEnd,
   sendRaw,
-} from './raw-http.ts';
+} from '../kit/web/raw-http.ts';
 
 const FIRST = `/${TWICE}/signature-1`;
 const [REPOSITORY = '', HEX = ''] = TWICE.split('@sha256=');

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import { type ExampleServer, TWICE, startExample } from './example-server.ts';
-import { formatRequest, parseAnswers, sendRaw } from './raw-http.ts';
+import { type ExampleServer, TWICE, startExample } from '../kit/server/example-server.ts';
+import { formatRequest, parseAnswers, sendRaw } from '../kit/web/raw-http.ts';
 
 const FIRST = `/${TWICE}/signature-1`;
 const SECOND = `/${TWICE}/signature-2`;

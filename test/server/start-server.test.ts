@@ -4,12 +4,12 @@ import { rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createSimplePolicy } from '../../generator/policy/policy.ts';
-import { eventually } from '../e2e/eventually.ts';
-import { freePort } from '../e2e/free-port.ts';
-import { type ExampleServer, TWICE, startExample } from './example-server.ts';
-import { at } from './fake-judge.ts';
-import { type MemorySource, createMemorySource } from './memory-source.ts';
-import { ask } from './raw-http.ts';
+import { eventually } from '../kit/eventually.ts';
+import { freePort } from '../kit/process/free-port.ts';
+import { type ExampleServer, TWICE, startExample } from '../kit/server/example-server.ts';
+import { at } from '../kit/server/fake-judge.ts';
+import { type MemorySource, createMemorySource } from '../kit/server/memory-source.ts';
+import { ask } from '../kit/web/raw-http.ts';
 
 const FIRST = `/${TWICE}/signature-1`;
 const SECOND = `/${TWICE}/signature-2`;

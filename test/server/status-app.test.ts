@@ -6,12 +6,12 @@ import supertest from 'supertest';
 import { readKeyring } from '../../generator/openpgp/openpgp-js.ts';
 import { createSimplePolicy } from '../../generator/policy/policy.ts';
 import { createStatusApp, refuseOtherHosts } from '../../server/status-app.ts';
-import { eventually } from '../e2e/eventually.ts';
-import { captureLines } from './captured-lines.ts';
-import { EXAMPLE, type ExampleServer, startExample } from './example-server.ts';
-import { at } from './fake-judge.ts';
-import { createGate } from './gate.ts';
-import { createMemorySource } from './memory-source.ts';
+import { eventually } from '../kit/eventually.ts';
+import { captureLines } from '../kit/server/captured-lines.ts';
+import { EXAMPLE, type ExampleServer, startExample } from '../kit/server/example-server.ts';
+import { at } from '../kit/server/fake-judge.ts';
+import { createGate } from '../kit/server/gate.ts';
+import { createMemorySource } from '../kit/server/memory-source.ts';
 import { type StatusServer, makeWorld, servicesOf, startStatus } from './status/page-server.ts';
 
 async function failToRead(): Promise<never> {

@@ -1,16 +1,16 @@
 // What throws where nobody expects it fails that work alone, which is tried again.
 import assert from 'node:assert/strict';
-import { eventually } from '../e2e/eventually.ts';
-import { readStatus } from '../e2e/read-status.ts';
+import { eventually } from '../kit/eventually.ts';
+import { readStatus } from '../kit/program/read-status.ts';
 import { SignatureStore } from '../../generator/store/store.ts';
 import { Failures } from '../../server/troubles/failures.ts';
 import { Troubles } from '../../server/troubles/troubles.ts';
 import { createProgramLog } from '../../generator/system/program-log.ts';
 import { Lane } from '../../server/search/lane.ts';
-import { captureLines } from './captured-lines.ts';
-import { type ExampleServer, startExample } from './example-server.ts';
-import { createGate } from './gate.ts';
-import { type MemorySource, createMemorySource } from './memory-source.ts';
+import { captureLines } from '../kit/server/captured-lines.ts';
+import { type ExampleServer, startExample } from '../kit/server/example-server.ts';
+import { createGate } from '../kit/server/gate.ts';
+import { type MemorySource, createMemorySource } from '../kit/server/memory-source.ts';
 import { makeWorld, startStatus } from './status/page-server.ts';
 
 const breaks = (): never => {

@@ -8,12 +8,12 @@ import { reject } from '../../generator/terms/rejection.ts';
 import { MAX_LOG_LINE, createProgramLog } from '../../generator/system/program-log.ts';
 import { createTerminalStream } from '../../generator/system/terminal-stream.ts';
 import { SourceError } from '../../generator/sources/source.ts';
-import { eventually } from '../e2e/eventually.ts';
-import { readStatus } from '../e2e/read-status.ts';
-import { captureLines } from './captured-lines.ts';
-import { startExample } from './example-server.ts';
-import { createGate } from './gate.ts';
-import { createMemorySource } from './memory-source.ts';
+import { eventually } from '../kit/eventually.ts';
+import { readStatus } from '../kit/program/read-status.ts';
+import { captureLines } from '../kit/server/captured-lines.ts';
+import { startExample } from '../kit/server/example-server.ts';
+import { createGate } from '../kit/server/gate.ts';
+import { createMemorySource } from '../kit/server/memory-source.ts';
 import { makeWorld, refusedPull, startStatus } from './status/page-server.ts';
 
 /** But for the ends of lines. */

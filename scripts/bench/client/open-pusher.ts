@@ -1,7 +1,7 @@
 // Tells a server of pushes, as GitHub would. GitHub is another machine, so what can be made ahead
 // is made ahead: a processor that it takes here would be missing to what is measured.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { formatPush } from '../../../test/e2e/send-push.ts';
+import { formatPush } from '../../../test/kit/program/send-push.ts';
 import type { Push } from '../data/pushes.ts';
 import type { Server } from '../process/serve-lookaside.ts';
 import { openConnection } from './connection.ts';

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { run } from '../../../test/e2e/run.ts';
+import { run } from '../../../test/kit/process/run.ts';
 import { readCpuSeconds } from '../process/proc.ts';
 import { OURS, type Server } from '../process/serve-lookaside.ts';
 import { toolPath } from '../tools.ts';

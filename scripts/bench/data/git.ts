@@ -1,4 +1,4 @@
-import { type RunOptions, runOrThrow } from '../../../test/e2e/run.ts';
+import { type RunOptions, runOrThrow } from '../../../test/kit/process/run.ts';
 
 /** Git without the settings of who runs the bench. */
 export const GIT_ENVIRONMENT = {

@@ -1,4 +1,4 @@
-import { formatClaims } from '../../../test/e2e/claims.ts';
+import { formatClaims } from '../../../test/kit/signer/claims.ts';
 import type { Image } from './images.ts';
 import { type SignedMessage, signMessage } from './sign-message.ts';
 import type { BenchKey } from './signing-key.ts';

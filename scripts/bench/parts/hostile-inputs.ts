@@ -1,25 +1,29 @@
 // What people send or push who want a server to stop. Each input is prepared first, so that making
 // it costs nothing while it is measured, and then begun.
 import { dirname } from 'node:path';
-import { eventually } from '../../../test/e2e/eventually.ts';
-import { lookUp } from '../../../test/e2e/look-up.ts';
+import { eventually } from '../../../test/kit/eventually.ts';
+import { lookUp } from '../../../test/kit/program/look-up.ts';
 import {
   deltaBomb,
   HOSTILE_DIRECTORY,
   hugeSubject,
   makeBzip2Bomb,
   multiplyingTree,
-} from '../../../test/kit/bomb-repository.ts';
+} from '../../../test/kit/remote/bomb-repository.ts';
 import type { GoodWorld } from '../../../test/kit/good-world.ts';
-import type { TreeEntry } from '../../../test/kit/object-pack.ts';
+import type { TreeEntry } from '../../../test/kit/remote/object-pack.ts';
 import {
   dripForgedBodies,
   pipeline,
   sendForgedBodies,
   type RudeClients,
-} from '../../../test/kit/rude-clients.ts';
-import type { Served } from '../../../test/kit/served.ts';
-import { progressFlood, progressForEver, type SmartHttp } from '../../../test/kit/smart-http.ts';
+} from '../../../test/kit/program/rude-clients.ts';
+import type { Served } from '../../../test/kit/program/served.ts';
+import {
+  progressFlood,
+  progressForEver,
+  type SmartHttp,
+} from '../../../test/kit/remote/smart-http.ts';
 
 /** What an input acts on. */
 export interface Target {

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GoodWorld } from '../../../test/kit/good-world.ts';
-import { MemoryGuard } from '../../../test/kit/memory-guard.ts';
-import { Served } from '../../../test/kit/served.ts';
-import { serveWell, SmartHttp } from '../../../test/kit/smart-http.ts';
-import { SteadyLookups } from '../../../test/kit/steady-lookups.ts';
+import { MemoryGuard } from '../../../test/kit/process/memory-guard.ts';
+import { Served } from '../../../test/kit/program/served.ts';
+import { serveWell, SmartHttp } from '../../../test/kit/remote/smart-http.ts';
+import { SteadyLookups } from '../../../test/kit/program/steady-lookups.ts';
 import { lookasideEnvironment } from '../process/lookaside-environment.ts';
 import type { Part } from '../part.ts';
 import { atMost } from '../report/goals.ts';

@@ -1,4 +1,4 @@
-import { makeCertificate } from '../../../test/e2e/certificate.ts';
+import { makeCertificate } from '../../../test/kit/web/certificate-files.ts';
 import { checkSample } from '../client/check-sample.ts';
 import { compareServers } from '../client/compare-servers.ts';
 import type { Lookup } from '../client/lookups.ts';

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { freePort } from '../../../test/e2e/free-port.ts';
+import { freePort } from '../../../test/kit/process/free-port.ts';
 import type { Server } from '../process/serve-lookaside.ts';
 import { toolPath } from '../tools.ts';
 import { startPeer } from './peer.ts';

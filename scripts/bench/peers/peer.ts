@@ -1,4 +1,4 @@
-import { startBackground } from '../../../test/e2e/background.ts';
+import { startBackground } from '../../../test/kit/process/background.ts';
 import type { Server } from '../process/serve-lookaside.ts';
 
 /** Where a peer listens and what it does. */

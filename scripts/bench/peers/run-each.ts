@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { runOrThrow } from '../../../test/e2e/run.ts';
+import { runOrThrow } from '../../../test/kit/process/run.ts';
 import { toolPath } from '../tools.ts';
 
 /** Runs a command once for each list of arguments, so many at a time. Seconds. */

@@ -1,6 +1,6 @@
 import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { runOrThrow } from '../../../test/e2e/run.ts';
+import { runOrThrow } from '../../../test/kit/process/run.ts';
 import { imageAt } from '../data/images.ts';
 import type { Data } from '../data/open-data.ts';
 import { toolPath } from '../tools.ts';

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
-import { killGroup, trackGroup } from '../../../test/e2e/process-group.ts';
+import { killGroup, trackGroup } from '../../../test/kit/process/process-group.ts';
 import { lookasideEnvironment } from './lookaside-environment.ts';
 import { MAIN_FILE } from './main-file.ts';
 import { readPeak, readResident } from './proc.ts';

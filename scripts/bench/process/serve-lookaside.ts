@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { killGroup, trackGroup } from '../../../test/e2e/process-group.ts';
+import { killGroup, trackGroup } from '../../../test/kit/process/process-group.ts';
 import { lookasideEnvironment } from './lookaside-environment.ts';
 import { MAIN_FILE } from './main-file.ts';
 

@@ -12,7 +12,7 @@ import {
 import { readSettings } from '../../../cli/base/read-settings.ts';
 import { Complaint } from '../../../cli/base/usage-error.ts';
 import { SAMPLES } from '../option-samples.ts';
-import { runInProcess } from '../run-in-process.ts';
+import { runInProcess } from '../../kit/program/run-in-process.ts';
 
 describe('options', () => {
   for (const name of OPTION_NAMES) {

@@ -6,7 +6,7 @@ import { toBudgets } from '../../../cli/base/budget-options.ts';
 import { type Environment, readSettings } from '../../../cli/base/read-settings.ts';
 import { Complaint } from '../../../cli/base/usage-error.ts';
 import { DEFAULT_BUDGETS } from '../../../generator/terms/budgets.ts';
-import { useTemporary } from '../../e2e/temporary.ts';
+import { useTemporary } from '../../kit/temporary.ts';
 
 const complaint = async (
   flags: Readonly<Record<string, unknown>>,

@@ -4,11 +4,11 @@ import { spawnSync } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { makeGitRemote } from '../../e2e/git-remote.ts';
-import { runLookasideProcess } from '../../e2e/lookaside.ts';
-import { makePublisher } from '../../e2e/publisher.ts';
-import { run, type RunResult } from '../../e2e/run.ts';
-import { useTemporary } from '../../e2e/temporary.ts';
+import { makeGitRemote } from '../../kit/remote/git-remote.ts';
+import { runLookasideProcess } from '../../kit/program/lookaside.ts';
+import { makePublisher } from '../../kit/signer/publisher.ts';
+import { run, type RunResult } from '../../kit/process/run.ts';
+import { useTemporary } from '../../kit/temporary.ts';
 import { describeWith, toolPath } from '../../with-tools.ts';
 
 const MAIN = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url));

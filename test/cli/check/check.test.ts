@@ -3,12 +3,12 @@ import { spawnSync } from 'node:child_process';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type GitRemote, makeGitRemote } from '../../e2e/git-remote.ts';
-import { runLookaside, runLookasideProcess } from '../../e2e/lookaside.ts';
-import { run, type RunResult } from '../../e2e/run.ts';
-import { formatLocation, writeSignature } from '../../e2e/signature-tree.ts';
-import { makeSigner, type Signer, type SigningKey } from '../../e2e/signer.ts';
-import { makeTemporary, removeTemporary, useTemporary } from '../../e2e/temporary.ts';
+import { type GitRemote, makeGitRemote } from '../../kit/remote/git-remote.ts';
+import { runLookaside, runLookasideProcess } from '../../kit/program/lookaside.ts';
+import { run, type RunResult } from '../../kit/process/run.ts';
+import { formatLocation, writeSignature } from '../../kit/signer/signature-tree.ts';
+import { makeSigner, type Signer, type SigningKey } from '../../kit/signer/signer.ts';
+import { makeTemporary, removeTemporary, useTemporary } from '../../kit/temporary.ts';
 import { describeWith } from '../../with-tools.ts';
 
 const MAIN = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url));

@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Log } from 'sarif';
-import { type GitRemote, makeGitRemote } from '../../e2e/git-remote.ts';
-import { runLookaside } from '../../e2e/lookaside.ts';
-import { makePublisher, type Publisher } from '../../e2e/publisher.ts';
-import { useTemporary } from '../../e2e/temporary.ts';
+import { type GitRemote, makeGitRemote } from '../../kit/remote/git-remote.ts';
+import { runLookaside } from '../../kit/program/lookaside.ts';
+import { makePublisher, type Publisher } from '../../kit/signer/publisher.ts';
+import { useTemporary } from '../../kit/temporary.ts';
 import { describeWith } from '../../with-tools.ts';
 
 const DIGEST = `sha256:${'ab'.repeat(32)}`;

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { runLookaside } from '../../e2e/lookaside.ts';
-import { makePublisher, type Publisher } from '../../e2e/publisher.ts';
-import type { RunResult } from '../../e2e/run.ts';
-import { writeSignature } from '../../e2e/signature-tree.ts';
-import { useTemporary } from '../../e2e/temporary.ts';
+import { runLookaside } from '../../kit/program/lookaside.ts';
+import { makePublisher, type Publisher } from '../../kit/signer/publisher.ts';
+import type { RunResult } from '../../kit/process/run.ts';
+import { writeSignature } from '../../kit/signer/signature-tree.ts';
+import { useTemporary } from '../../kit/temporary.ts';
 import { describeWith } from '../../with-tools.ts';
 
 const DIGEST = `sha256:${'ab'.repeat(32)}`;

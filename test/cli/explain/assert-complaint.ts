@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { ProgramResult } from '../run-in-process.ts';
+import type { ProgramResult } from '../../kit/program/run-in-process.ts';
 
 /** The line of a complaint without `lookaside: `, and the line behind it. */
 export interface Expected {

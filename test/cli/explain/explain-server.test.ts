@@ -4,12 +4,12 @@ import { type Server, createServer } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import { explainAtServer } from '../../../cli/explain/explain-at-server.ts';
 import { parsePulledImage } from '../../../generator/terms/image-name.ts';
-import { freePort } from '../../e2e/free-port.ts';
-import { startLookaside } from '../../e2e/lookaside.ts';
-import { useTemporary } from '../../e2e/temporary.ts';
+import { freePort } from '../../kit/process/free-port.ts';
+import { startLookaside } from '../../kit/program/lookaside.ts';
+import { useTemporary } from '../../kit/temporary.ts';
 import { type Expected, assertComplaint } from './assert-complaint.ts';
-import { makeCertificate } from '../../server/certificate.ts';
-import { runInProcess } from '../run-in-process.ts';
+import { makeCertificate } from '../../kit/web/certificate.ts';
+import { runInProcess } from '../../kit/program/run-in-process.ts';
 
 const HEX = 'ab'.repeat(32);
 /** At a registry that nobody reaches. */

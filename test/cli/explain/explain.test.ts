@@ -1,7 +1,7 @@
 // What `lookaside explain` takes. That it is right about nodes is for test/e2e.
 import assert from 'node:assert/strict';
-import { useTemporary } from '../../e2e/temporary.ts';
-import { runInProcess } from '../run-in-process.ts';
+import { useTemporary } from '../../kit/temporary.ts';
+import { runInProcess } from '../../kit/program/run-in-process.ts';
 import { type Expected, assertComplaint } from './assert-complaint.ts';
 
 const HEX = 'ab'.repeat(32);

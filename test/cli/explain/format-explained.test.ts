@@ -3,7 +3,7 @@ import { EventEmitter } from 'node:events';
 import { PassThrough, Readable } from 'node:stream';
 import type { World } from '../../../cli/base/process-io.ts';
 import { type Explanation, formatExplained } from '../../../cli/explain/format-explained.ts';
-import { unfailing } from '../unfailing.ts';
+import { unfailing } from '../../kit/program/unfailing.ts';
 
 const DIGEST = `sha256:${'ab'.repeat(32)}`;
 

@@ -4,8 +4,8 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { chooseInstances, parseManifest } from '../../../cli/explain/manifest.ts';
-import { runOrThrow } from '../../e2e/run.ts';
-import { useTemporary } from '../../e2e/temporary.ts';
+import { runOrThrow } from '../../kit/process/run.ts';
+import { useTemporary } from '../../kit/temporary.ts';
 import { describeWith } from '../../with-tools.ts';
 
 const LIST = 'application/vnd.docker.distribution.manifest.list.v2+json';

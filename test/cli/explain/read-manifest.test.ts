@@ -4,9 +4,9 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readManifest } from '../../../cli/explain/read-manifest.ts';
 import { parsePulledImage } from '../../../generator/terms/image-name.ts';
-import { eventually } from '../../e2e/eventually.ts';
-import { useTemporary } from '../../e2e/temporary.ts';
-import { runInProcess } from '../run-in-process.ts';
+import { eventually } from '../../kit/eventually.ts';
+import { useTemporary } from '../../kit/temporary.ts';
+import { runInProcess } from '../../kit/program/run-in-process.ts';
 
 const TAGGED = 'quay.io/team/app:v1';
 const UNAUTHORIZED = 'unauthorized: authentication required';

@@ -4,7 +4,7 @@ import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { NODE_FINDINGS } from '../../../generator/nodes/check/finding.ts';
-import { useTemporary } from '../../e2e/temporary.ts';
+import { useTemporary } from '../../kit/temporary.ts';
 import { describeWith } from '../../with-tools.ts';
 import { checkTree, layOut, put } from './node-tree.ts';
 import { equalTrees } from './equal-trees.ts';

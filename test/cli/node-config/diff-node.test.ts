@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { runLookaside } from '../../e2e/lookaside.ts';
-import { run } from '../../e2e/run.ts';
-import { useTemporary } from '../../e2e/temporary.ts';
+import { runLookaside } from '../../kit/program/lookaside.ts';
+import { run } from '../../kit/process/run.ts';
+import { useTemporary } from '../../kit/temporary.ts';
 import { describeWith } from '../../with-tools.ts';
 import { LOOKASIDE, POLICY, edit, editPolicy, layOut } from './node-tree.ts';
 import { type Keys, STORE, TEAM, makeKeys } from './planted.ts';

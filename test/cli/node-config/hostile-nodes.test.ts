@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { cp, mkdir, open, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { MAX_FILE_BYTES, openInside } from '../../../cli/node-config/rooted-files.ts';
-import { runLookaside } from '../../e2e/lookaside.ts';
-import { runOrThrow } from '../../e2e/run.ts';
-import { useTemporary } from '../../e2e/temporary.ts';
+import { runLookaside } from '../../kit/program/lookaside.ts';
+import { runOrThrow } from '../../kit/process/run.ts';
+import { useTemporary } from '../../kit/temporary.ts';
 import { describeWith } from '../../with-tools.ts';
 import {
   KEYS,

@@ -1,10 +1,10 @@
 // `lookaside node-config` used wrongly, or in a world that does not let it work.
 import assert from 'node:assert/strict';
 import { chmod, mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
-import { asNobody } from '../../e2e/as-nobody.ts';
-import { runOrThrow } from '../../e2e/run.ts';
+import { asNobody } from '../../kit/process/as-nobody.ts';
+import { runOrThrow } from '../../kit/process/run.ts';
 import { describeWith } from '../../with-tools.ts';
-import { runInProcess } from '../run-in-process.ts';
+import { runInProcess } from '../../kit/program/run-in-process.ts';
 import { REJECTING, filesIn, useNodeConfig } from './use-node-config.ts';
 
 describeWith(['gpg'], 'lookaside node-config complains', () => {

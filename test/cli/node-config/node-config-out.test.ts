@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { run } from '../../e2e/run.ts';
+import { run } from '../../kit/process/run.ts';
 import { describeWith } from '../../with-tools.ts';
 import {
   ANYTHING,

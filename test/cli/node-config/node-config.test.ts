@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { stringify } from 'yaml';
-import { runLookaside } from '../../e2e/lookaside.ts';
-import { run, runOrThrow } from '../../e2e/run.ts';
+import { runLookaside } from '../../kit/program/lookaside.ts';
+import { run, runOrThrow } from '../../kit/process/run.ts';
 import { describeWith } from '../../with-tools.ts';
 import {
   ANYTHING,

@@ -5,8 +5,8 @@ import { PassThrough, Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { z } from 'zod';
 import { runProgram } from '../../../cli/program.ts';
-import { runLookaside } from '../../e2e/lookaside.ts';
-import { unfailing } from '../unfailing.ts';
+import { runLookaside } from '../../kit/program/lookaside.ts';
+import { unfailing } from '../../kit/program/unfailing.ts';
 
 export const REGISTRIES = 'etc/containers/registries.d';
 export const LOOKASIDE = `${REGISTRIES}/lookaside.yaml`;

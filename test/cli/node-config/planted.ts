@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { NodeFindingCode } from '../../../generator/nodes/check/finding.ts';
-import { type Signer, makeSigner } from '../../e2e/signer.ts';
+import { type Signer, makeSigner } from '../../kit/signer/signer.ts';
 
 /** A mistake that is planted into a good tree, and what must be said of it. */
 export interface Mistake {

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { readFile, readdir, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { makeSigner, type Signer, type SigningKey } from '../../e2e/signer.ts';
-import { useTemporary } from '../../e2e/temporary.ts';
-import { type ProgramResult, runInProcess } from '../run-in-process.ts';
+import { makeSigner, type Signer, type SigningKey } from '../../kit/signer/signer.ts';
+import { useTemporary } from '../../kit/temporary.ts';
+import { type ProgramResult, runInProcess } from '../../kit/program/run-in-process.ts';
 
 export const URL = 'https://sigs.example';
 export const ANYTHING = [{ type: 'insecureAcceptAnything' }];

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { readBlocks } from '../../e2e/page-blocks.ts';
-import { runLookaside } from '../../e2e/lookaside.ts';
-import { useTemporary } from '../../e2e/temporary.ts';
-import { useLookaside } from '../../e2e/use-lookaside.ts';
+import { readBlocks } from '../../kit/browser/page-blocks.ts';
+import { runLookaside } from '../../kit/program/lookaside.ts';
+import { useTemporary } from '../../kit/temporary.ts';
+import { useLookaside } from '../../kit/program/use-lookaside.ts';
 
 describe('lookaside serve --url', () => {
   const servers = useLookaside();

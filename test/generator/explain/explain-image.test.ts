@@ -19,8 +19,8 @@ import {
 import { DEFAULT_IDENTITY } from '../../../generator/policy/signed-identity.ts';
 import { reject } from '../../../generator/terms/rejection.ts';
 import type { HistoryCommit } from '../../../generator/sources/source.ts';
-import { HEX, entryOf, keyringOf, publishable } from '../samples.ts';
-import { sightOf, storeOf } from '../store/store-of.ts';
+import { HEX, entryOf, keyringOf, publishable } from '../../kit/samples/samples.ts';
+import { sightOf, storeOf } from '../../kit/samples/store-of.ts';
 
 const OTHER_HEX = 'cd'.repeat(32);
 const NAME = 'quay.io/team/app';

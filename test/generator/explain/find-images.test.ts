@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { findImages } from '../../../generator/explain/newest-images.ts';
 import { SignatureStore } from '../../../generator/store/store.ts';
 import { formatDirectory, formatLocation } from '../../../generator/terms/location.ts';
-import { publishable } from '../samples.ts';
+import { publishable } from '../../kit/samples/samples.ts';
 
 const NAME = 'team/app';
 const directoryOf = (index: number): string =>

@@ -9,7 +9,7 @@ import {
   DEFAULT_IDENTITY,
   type SignedIdentity,
 } from '../../../generator/policy/signed-identity.ts';
-import { DIRECTORY, HEX, keyringOf, publishable } from '../samples.ts';
+import { DIRECTORY, HEX, keyringOf, publishable } from '../../kit/samples/samples.ts';
 
 const NAME = 'quay.io/team/app';
 const NOW = new Date('2026-01-02T03:04:05Z');

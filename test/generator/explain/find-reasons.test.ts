@@ -8,8 +8,8 @@ import {
   parseLocation,
 } from '../../../generator/terms/location.ts';
 import { reject } from '../../../generator/terms/rejection.ts';
-import { entryOf, publishable } from '../samples.ts';
-import { sightOf, storeOf } from '../store/store-of.ts';
+import { entryOf, publishable } from '../../kit/samples/samples.ts';
+import { sightOf, storeOf } from '../../kit/samples/store-of.ts';
 
 const HEXES = ['ab', 'cd', 'ef'].map((pair) => pair.repeat(32));
 const REPOSITORIES = ['team/app', 'images/team/app', 'team/worker'];

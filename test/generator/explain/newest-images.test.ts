@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import * as fc from 'fast-check';
 import { findNewest, findNewestOfAll } from '../../../generator/explain/newest-images.ts';
 import { formatDirectory, formatLocation } from '../../../generator/terms/location.ts';
-import { storeOf } from '../store/store-of.ts';
-import { publishable } from '../samples.ts';
+import { storeOf } from '../../kit/samples/store-of.ts';
+import { publishable } from '../../kit/samples/samples.ts';
 
 const REPOSITORIES = ['team/app', 'team', 'a/team/app', 'team/app2'];
 const hexOf = (number: number) => createHash('sha256').update(String(number)).digest('hex');

@@ -14,7 +14,7 @@ import {
   publishable,
   readVector,
   snapshotOf,
-} from '../samples.ts';
+} from '../../kit/samples/samples.ts';
 
 const LOCATION = `${DIRECTORY}/signature-1`;
 const NOW = new Date('2025-01-01T00:00:00Z');

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { parseClaims } from '../../../generator/gate/claims.ts';
 import { type RejectionCode, isRejection } from '../../../generator/terms/rejection.ts';
-import { rejectionOf } from '../samples.ts';
+import { rejectionOf } from '../../kit/samples/samples.ts';
 import {
   type JsonObject,
   type JsonTree,

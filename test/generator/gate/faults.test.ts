@@ -12,10 +12,15 @@ import { createPolicy, createScope, createSimplePolicy } from '../../../generato
 import { DEFAULT_IDENTITY } from '../../../generator/policy/signed-identity.ts';
 import { REJECTIONS } from '../../../generator/terms/rejection.ts';
 import { type ReportedFile, sortByPath } from '../../../generator/store/report.ts';
-import { formatClaims } from '../../e2e/claims.ts';
-import { type SignOptions, type Signer, type SigningKey, makeSigner } from '../../e2e/signer.ts';
+import { formatClaims } from '../../kit/signer/claims.ts';
+import {
+  type SignOptions,
+  type Signer,
+  type SigningKey,
+  makeSigner,
+} from '../../kit/signer/signer.ts';
 import { describeWith } from '../../with-tools.ts';
-import { judgeOf, openInProcess, snapshotOf } from '../samples.ts';
+import { judgeOf, openInProcess, snapshotOf } from '../../kit/samples/samples.ts';
 
 const HEX = 'ab'.repeat(32);
 const REPOSITORY = 'team/app';

@@ -16,7 +16,7 @@ import {
   matchesIdentity,
   signedIdentitySchema,
 } from '../../../generator/policy/signed-identity.ts';
-import { HEX, keyringOf, locationOf } from '../samples.ts';
+import { HEX, keyringOf, locationOf } from '../../kit/samples/samples.ts';
 
 const DIGEST = `sha256:${HEX}`;
 const OTHER = `sha256:${'ab'.repeat(32)}`;

@@ -12,9 +12,9 @@ import { signedIdentitySchema } from '../../../generator/policy/signed-identity.
 import { loadStore } from '../../../generator/store/load-store.ts';
 import { type ReportedFile, sortByPath } from '../../../generator/store/report.ts';
 import { isRejection } from '../../../generator/terms/rejection.ts';
-import { type Claims, formatClaims } from '../../e2e/claims.ts';
+import { type Claims, formatClaims } from '../../kit/signer/claims.ts';
 import { describeWith } from '../../with-tools.ts';
-import { forgeMessage, forgeSigner } from '../openpgp/forged.ts';
+import { forgeMessage, forgeSigner } from '../../kit/samples/forged.ts';
 import {
   DIRECTORY,
   HEX,
@@ -25,7 +25,7 @@ import {
   readVector,
   rejectionOf,
   snapshotOf,
-} from '../samples.ts';
+} from '../../kit/samples/samples.ts';
 
 const NOW = new Date('2026-01-01T00:00:00Z');
 const LOCATION = locationOf(`${DIRECTORY}/signature-1`);

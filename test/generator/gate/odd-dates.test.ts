@@ -5,8 +5,8 @@ import { describeSignature } from '../../../generator/explain/describe-signature
 import { formatClaims } from '../../../generator/store/report.ts';
 import { formatTime } from '../../../generator/terms/text.ts';
 import { renderTime } from '../../../server/status/parts/render-time.ts';
-import { CREATED, EXPIRES, forgeMessage, forgeSigner } from '../openpgp/forged.ts';
-import { openMessage } from '../samples.ts';
+import { CREATED, EXPIRES, forgeMessage, forgeSigner } from '../../kit/samples/forged.ts';
+import { openMessage } from '../../kit/samples/samples.ts';
 
 const NOW = new Date('2026-11-30T00:00:00Z');
 

@@ -14,7 +14,7 @@ import {
   signedIdentitySchema,
 } from '../../../generator/policy/signed-identity.ts';
 import type { Rejection, RejectionCode } from '../../../generator/terms/rejection.ts';
-import { HEX, keyringOf, locationOf } from '../samples.ts';
+import { HEX, keyringOf, locationOf } from '../../kit/samples/samples.ts';
 
 const claimsOf = (dockerReference: string) => ({
   dockerReference,

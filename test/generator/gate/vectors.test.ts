@@ -7,7 +7,7 @@ import {
 } from '../../../generator/policy/signed-identity.ts';
 import { type RejectionCode, isRejection } from '../../../generator/terms/rejection.ts';
 import { describeWith } from '../../with-tools.ts';
-import { judgeOf, keyringOf, locationOf, readVector } from '../samples.ts';
+import { judgeOf, keyringOf, locationOf, readVector } from '../../kit/samples/samples.ts';
 
 /** One line of `vectors.tsv`, whose README tells what it means. */
 interface Vector {

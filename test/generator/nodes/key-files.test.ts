@@ -8,7 +8,7 @@ import {
 import { type Keyring, readKeyring } from '../../../generator/openpgp/openpgp-js.ts';
 import { type Scope, createScope } from '../../../generator/policy/policy.ts';
 import { DEFAULT_IDENTITY } from '../../../generator/policy/signed-identity.ts';
-import { keyringOf } from '../samples.ts';
+import { keyringOf } from '../../kit/samples/samples.ts';
 import { scopeLists } from './random-scopes.ts';
 
 const FILES: KeyPlacesOptions = { form: 'file', name: 'lookaside', haveKeyPaths: false };

@@ -8,7 +8,7 @@ import { readPolicyJson } from '../../../generator/nodes/policy-file.ts';
 import { parseStoreUrl } from '../../../generator/nodes/store-url.ts';
 import { type Policy, createPolicy, createScope } from '../../../generator/policy/policy.ts';
 import { DEFAULT_IDENTITY } from '../../../generator/policy/signed-identity.ts';
-import { keyringOf } from '../samples.ts';
+import { keyringOf } from '../../kit/samples/samples.ts';
 
 const OPTIONS: NodeFilesOptions = {
   name: 'acme',

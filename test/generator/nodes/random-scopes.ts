@@ -4,7 +4,7 @@ import type { Keyring } from '../../../generator/openpgp/openpgp-js.ts';
 import { type Scope, createScope } from '../../../generator/policy/policy.ts';
 import type { SignedIdentity } from '../../../generator/policy/signed-identity.ts';
 import { parseDockerReference } from '../../../generator/terms/image-name.ts';
-import { keyringOf } from '../samples.ts';
+import { keyringOf } from '../../kit/samples/samples.ts';
 
 const KEY_FILES = ['ed25519', 'ecdsa-p256', 'lab'].map((name) => `lab/keys/${name}.gpg`);
 const [first = '', second = '', third = ''] = KEY_FILES;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { hash } from 'node:crypto';
 import { GivenUp } from '../../../generator/openpgp/given-up.ts';
 import { GivenUpFile } from '../../../generator/openpgp/given-up-file.ts';
-import { useTemporary } from '../../e2e/temporary.ts';
+import { useTemporary } from '../../kit/temporary.ts';
 
 const START = 1_700_000_000_000;
 const A = hash('sha256', 'a', 'base64url');

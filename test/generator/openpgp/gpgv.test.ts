@@ -10,11 +10,11 @@ import {
   openGpgv,
 } from '../../../generator/openpgp/gpgv.ts';
 import { type RejectionCode, isRejection } from '../../../generator/terms/rejection.ts';
-import { SLOW } from '../../kit/slow-message.ts';
-import { useTemporary } from '../../e2e/temporary.ts';
+import { SLOW } from '../../kit/signer/slow-message.ts';
+import { useTemporary } from '../../kit/temporary.ts';
 import { formatPackets } from '../../fuzz/packet.ts';
 import { describeWith } from '../../with-tools.ts';
-import { keyringOf, readVector, rejectionOf } from '../samples.ts';
+import { keyringOf, readVector, rejectionOf } from '../../kit/samples/samples.ts';
 
 const path = process.env['PATH'];
 const NO_KEYS = new Uint8Array();

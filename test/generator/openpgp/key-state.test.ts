@@ -6,7 +6,7 @@ import {
   toKeyState,
 } from '../../../generator/openpgp/key-state.ts';
 import type { Keyring } from '../../../generator/openpgp/openpgp-js.ts';
-import { keyringOf } from '../samples.ts';
+import { keyringOf } from '../../kit/samples/samples.ts';
 
 const NOW = new Date('2026-06-01T00:00:00Z');
 const BEFORE = '2026-05-01T00:00:00Z';

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { openGpgv } from '../../../generator/openpgp/gpgv.ts';
 import { LastingGpgv } from '../../../generator/openpgp/lasting-gpgv.ts';
 import { isRejection } from '../../../generator/terms/rejection.ts';
-import { useTemporary } from '../../e2e/temporary.ts';
-import { Toolbox } from '../../kit/toolbox.ts';
+import { useTemporary } from '../../kit/temporary.ts';
+import { Toolbox } from '../../kit/process/toolbox.ts';
 import { describeWith } from '../../with-tools.ts';
 
 const MESSAGE = Buffer.from([0x90]);

@@ -7,11 +7,17 @@ import { INSTALL_GPGV } from '../../../generator/openpgp/open-message.ts';
 import { type Keyring, readKeyring } from '../../../generator/openpgp/openpgp-js.ts';
 import { MAX_BLOB_BYTES } from '../../../generator/openpgp/signature-file.ts';
 import { isRejection } from '../../../generator/terms/rejection.ts';
-import { runOrThrow } from '../../e2e/run.ts';
-import { type Signer, type SigningKey, makeSigner } from '../../e2e/signer.ts';
+import { runOrThrow } from '../../kit/process/run.ts';
+import { type Signer, type SigningKey, makeSigner } from '../../kit/signer/signer.ts';
 import { formatNotation, formatSeconds } from '../../fuzz/subpacket.ts';
 import { describeWith } from '../../with-tools.ts';
-import { keyringOf, openInProcess, openMessage, readVector, rejectionOf } from '../samples.ts';
+import {
+  keyringOf,
+  openInProcess,
+  openMessage,
+  readVector,
+  rejectionOf,
+} from '../../kit/samples/samples.ts';
 import {
   CREATED,
   ISSUER,
@@ -19,7 +25,7 @@ import {
   NOTATION,
   forgeMessage,
   forgeSigner,
-} from './forged.ts';
+} from '../../kit/samples/forged.ts';
 
 const NOW = new Date('2026-01-01T00:00:00Z');
 const BYTES = Buffer.from('any bytes');

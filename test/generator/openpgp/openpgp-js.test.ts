@@ -5,12 +5,18 @@ import { KeyFileError, type Keyring, readKeyring } from '../../../generator/open
 import { readKeyBlocks } from '../../../generator/openpgp/packets/key-blocks.ts';
 import { readPackets } from '../../../generator/openpgp/packets/packets.ts';
 import { isRejection } from '../../../generator/terms/rejection.ts';
-import { runOrThrow } from '../../e2e/run.ts';
-import { type Signer, type SigningKey, makeSigner } from '../../e2e/signer.ts';
+import { runOrThrow } from '../../kit/process/run.ts';
+import { type Signer, type SigningKey, makeSigner } from '../../kit/signer/signer.ts';
 import { formatPackets } from '../../fuzz/packet.ts';
 import { describeWith } from '../../with-tools.ts';
-import { keyringOf, openInProcess, openMessage, readVector, rejectionOf } from '../samples.ts';
-import { forgeMessage, forgeSigner } from './forged.ts';
+import {
+  keyringOf,
+  openInProcess,
+  openMessage,
+  readVector,
+  rejectionOf,
+} from '../../kit/samples/samples.ts';
+import { forgeMessage, forgeSigner } from '../../kit/samples/forged.ts';
 
 const framed = (armor: string, body = '') => Buffer.from(`-----BEGIN PGP ${armor}-----\n${body}`);
 const packet = (tag: number, body: Uint8Array) =>

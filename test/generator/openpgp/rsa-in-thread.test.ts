@@ -7,7 +7,7 @@ import {
 } from '../../../generator/openpgp/packets/plain-message.ts';
 import { RsaVerifier } from '../../../generator/openpgp/rsa-in-thread.ts';
 import { isSignedByRsa, readRsaKey } from '../../../generator/openpgp/rsa.ts';
-import { forgeMessage, forgeSigner } from './forged.ts';
+import { forgeMessage, forgeSigner } from '../../kit/samples/forged.ts';
 
 /** So many that a thread is started, and some. */
 const MANY = 700;

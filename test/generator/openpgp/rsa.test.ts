@@ -21,8 +21,8 @@ import {
 import { MAX_BLOB_BYTES } from '../../../generator/openpgp/signature-file.ts';
 import { type ForgedKey, forgeKey } from '../../fuzz/forged-key.ts';
 import { formatInteger } from '../../fuzz/integer.ts';
-import { readVector } from '../samples.ts';
-import { forgeMessage, forgeSigner } from './forged.ts';
+import { readVector } from '../../kit/samples/samples.ts';
+import { forgeMessage, forgeSigner } from '../../kit/samples/forged.ts';
 import * as fc from 'fast-check';
 
 const NOW = new Date('2026-01-01T00:00:00Z');

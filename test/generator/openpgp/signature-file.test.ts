@@ -6,7 +6,7 @@ import {
   parseBlob,
 } from '../../../generator/openpgp/signature-file.ts';
 import { type RejectionCode, isRejection } from '../../../generator/terms/rejection.ts';
-import { rejectionOf } from '../samples.ts';
+import { rejectionOf } from '../../kit/samples/samples.ts';
 
 /** First bytes that containers/image takes for OpenPGP (internal/signature/signature.go). */
 const TAKEN: ReadonlySet<number> = new Set([

@@ -6,10 +6,10 @@ import { type OpenMessage, createOpenMessage } from '../../../generator/openpgp/
 import { type Keyring, readKeyring } from '../../../generator/openpgp/openpgp-js.ts';
 import { isRejection, validityOf } from '../../../generator/terms/rejection.ts';
 import { type Validity, holdsAt } from '../../../generator/terms/validity.ts';
-import { type Signer, type SigningKey, makeSigner } from '../../e2e/signer.ts';
-import { useTemporary } from '../../e2e/temporary.ts';
-import { MovedClock, YEAR } from '../../kit/moved-clock.ts';
-import { Toolbox } from '../../kit/toolbox.ts';
+import { type Signer, type SigningKey, makeSigner } from '../../kit/signer/signer.ts';
+import { useTemporary } from '../../kit/temporary.ts';
+import { MovedClock, YEAR } from '../../kit/process/moved-clock.ts';
+import { Toolbox } from '../../kit/process/toolbox.ts';
 import { describeWith } from '../../with-tools.ts';
 
 const NOW = Date.now();

@@ -3,7 +3,7 @@ import type { Keyring } from '../../../generator/openpgp/openpgp-js.ts';
 import { findLoosenings } from '../../../generator/policy/strictness.ts';
 import { type Requirement, createScope } from '../../../generator/policy/policy.ts';
 import { DEFAULT_IDENTITY } from '../../../generator/policy/signed-identity.ts';
-import { keyringOf } from '../samples.ts';
+import { keyringOf } from '../../kit/samples/samples.ts';
 
 const ANYTHING: readonly Requirement[] = [{ type: 'insecureAcceptAnything' }];
 const REJECT: readonly Requirement[] = [{ type: 'unmeetable', what: 'rejects every image' }];

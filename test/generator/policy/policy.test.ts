@@ -9,7 +9,7 @@ import {
 } from '../../../generator/policy/policy.ts';
 import { DEFAULT_IDENTITY } from '../../../generator/policy/signed-identity.ts';
 import { parseDockerReference } from '../../../generator/terms/image-name.ts';
-import { HEX, keyringOf } from '../samples.ts';
+import { HEX, keyringOf } from '../../kit/samples/samples.ts';
 
 const ANYTHING: Requirement = { type: 'insecureAcceptAnything' };
 const DIGEST = `sha256:${HEX}`;

@@ -7,7 +7,7 @@ import {
   signedIdentitySchema,
 } from '../../../generator/policy/signed-identity.ts';
 import { parseDockerReference } from '../../../generator/terms/image-name.ts';
-import { HEX } from '../samples.ts';
+import { HEX } from '../../kit/samples/samples.ts';
 
 const DIGEST = `sha256:${HEX}`;
 const OTHER = `sha256:${'ab'.repeat(32)}`;

@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { readFactList } from '../../../generator/publish/fact-list.ts';
-import { useTemporary } from '../../e2e/temporary.ts';
+import { useTemporary } from '../../kit/temporary.ts';
 
 const fact = fc
   .tuple(fc.nat({ max: 20 }), fc.double({ noNaN: true }), fc.constantFrom('abc', '/', '/ü/2 3'))

@@ -7,8 +7,8 @@ import { writeStaticTree } from '../../../generator/publish/static-tree.ts';
 import { createDirectorySource } from '../../../generator/sources/directory/directory.ts';
 import { loadStore } from '../../../generator/store/load-store.ts';
 import type { SignatureStore } from '../../../generator/store/store.ts';
-import { useTemporary } from '../../e2e/temporary.ts';
-import { DIRECTORY, judgeOf, keyringOf, readVector } from '../samples.ts';
+import { useTemporary } from '../../kit/temporary.ts';
+import { DIRECTORY, judgeOf, keyringOf, readVector } from '../../kit/samples/samples.ts';
 
 const NOW = new Date('2026-01-01T00:00:00Z');
 const NAMES = ['good-uncompressed', 'good-compressed-zip', 'digest-sha224', 'digest-sha384'];

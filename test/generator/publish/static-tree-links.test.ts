@@ -23,7 +23,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import * as fc from 'fast-check';
 import { KEEP_REPLACED_FOR, writeStaticTree } from '../../../generator/publish/static-tree.ts';
 import type { ServedStore } from '../../../generator/publish/wanted-tree.ts';
-import { makeTemporary, removeTemporary, useTemporary } from '../../e2e/temporary.ts';
+import { makeTemporary, removeTemporary, useTemporary } from '../../kit/temporary.ts';
 
 /** The bytes of signatures 1, 2, …, by directory. */
 type Contents = Readonly<Record<string, readonly string[]>>;

@@ -25,16 +25,16 @@ import { createDirectorySource } from '../../../generator/sources/directory/dire
 import { loadStore } from '../../../generator/store/load-store.ts';
 import type { SignatureStore } from '../../../generator/store/store.ts';
 import { lockDirectory } from '../../../generator/system/directory-lock.ts';
-import { startApache } from '../../e2e/apache.ts';
-import { startBackground } from '../../e2e/background.ts';
-import { runLookaside } from '../../e2e/lookaside.ts';
-import { startNginx } from '../../e2e/nginx.ts';
-import { makeNode } from '../../e2e/node.ts';
-import { run } from '../../e2e/run.ts';
-import { makeSignedImages, type SignedImages } from '../../e2e/signed-images.ts';
-import { useTemporary } from '../../e2e/temporary.ts';
+import { startApache } from '../../kit/web/apache.ts';
+import { startBackground } from '../../kit/process/background.ts';
+import { runLookaside } from '../../kit/program/lookaside.ts';
+import { startNginx } from '../../kit/web/nginx.ts';
+import { makeNode } from '../../kit/node/node.ts';
+import { run } from '../../kit/process/run.ts';
+import { makeSignedImages, type SignedImages } from '../../kit/registry/signed-images.ts';
+import { useTemporary } from '../../kit/temporary.ts';
 import { describeWith } from '../../with-tools.ts';
-import { judgeOf } from '../samples.ts';
+import { judgeOf } from '../../kit/samples/samples.ts';
 
 const EXAMPLE = fileURLToPath(new URL('../../../signatures', import.meta.url));
 const MAIN = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url));

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { setImmediate } from 'node:timers/promises';
 import { flattenBatches } from '../../../generator/sources/flatten-batches.ts';
-import { collect } from './collect.ts';
+import { collect } from '../../kit/remote/collect.ts';
 
 async function* count(
   sizes: readonly number[],

@@ -8,7 +8,7 @@ import { type Scope, type SignedBy, createScope } from '../../../generator/polic
 import { DEFAULT_IDENTITY } from '../../../generator/policy/signed-identity.ts';
 import { createKeeper } from '../../../generator/store/compact-files.ts';
 import { formatDirectory, formatLocation } from '../../../generator/terms/location.ts';
-import { DIRECTORY, publishable } from '../samples.ts';
+import { DIRECTORY, publishable } from '../../kit/samples/samples.ts';
 
 const BLOCK_BYTES = 256 * 1024;
 const LAST_MILLISECOND = (2 ** 32 - 1) * 1000;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { DirectoryMap } from '../../../generator/store/directory-map.ts';
-import { DIRECTORY, HEX } from '../samples.ts';
+import { DIRECTORY, HEX } from '../../kit/samples/samples.ts';
 
 const hex = fc.string({ unit: fc.constantFrom(...Array.from('0123456789abcdef')), maxLength: 4 });
 const name = fc.oneof(

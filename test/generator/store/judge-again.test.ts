@@ -8,8 +8,8 @@ import type { Judge } from '../../../generator/gate/judge.ts';
 import { DEFERRED, type Effort } from '../../../generator/openpgp/open-message.ts';
 import { toBlobEntry } from '../../../generator/sources/source.ts';
 import type { JudgedFile } from '../../../generator/store/store.ts';
-import { DIRECTORY, at, createFakeJudge } from '../../server/fake-judge.ts';
-import { storeOf } from './store-of.ts';
+import { DIRECTORY, at, createFakeJudge } from '../../kit/server/fake-judge.ts';
+import { storeOf } from '../../kit/samples/store-of.ts';
 
 /** The least effort at which there is a verdict, by the first word of a file. */
 const NEEDS: Readonly<Record<string, readonly Effort[]>> = {

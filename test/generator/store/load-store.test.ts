@@ -7,8 +7,8 @@ import { sortByPath } from '../../../generator/store/report.ts';
 import type { SignatureStore } from '../../../generator/store/store.ts';
 import { formatDirectory, formatLocation } from '../../../generator/terms/location.ts';
 import { reject } from '../../../generator/terms/rejection.ts';
-import { publishable, snapshotOf } from '../samples.ts';
-import { signaturesAt } from './signatures-at.ts';
+import { publishable, snapshotOf } from '../../kit/samples/samples.ts';
+import { signaturesAt } from '../../kit/samples/signatures-at.ts';
 
 const NOW = new Date('2026-01-01T00:00:00Z');
 const FILES = 900;

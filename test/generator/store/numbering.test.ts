@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import type { PublishableFile } from '../../../generator/gate/checked-file.ts';
 import { MAX_SIGNATURES, numberSignatures } from '../../../generator/store/numbering.ts';
 import { formatLocation } from '../../../generator/terms/location.ts';
-import { DIRECTORY, publishable } from '../samples.ts';
+import { DIRECTORY, publishable } from '../../kit/samples/samples.ts';
 
 function file(number: number, hash = `${number}`, signedAt = 0): PublishableFile {
   return publishable(formatLocation(DIRECTORY, number), { hash, signedAt });

@@ -5,7 +5,7 @@ import { type Rejection, reject } from '../../../generator/terms/rejection.ts';
 import { reportDirectory, reportOther, sortByPath } from '../../../generator/store/report.ts';
 import { type Scope, type SignedBy, createScope } from '../../../generator/policy/policy.ts';
 import { DEFAULT_IDENTITY } from '../../../generator/policy/signed-identity.ts';
-import { DIRECTORY, HEX, entryOf, keyringOf, publishable } from '../samples.ts';
+import { DIRECTORY, HEX, entryOf, keyringOf, publishable } from '../../kit/samples/samples.ts';
 
 const at = (number: number) => formatLocation(DIRECTORY, number);
 

@@ -5,9 +5,9 @@ import { isNoteworthy, sortByPath } from '../../../generator/store/report.ts';
 import { SignatureStore } from '../../../generator/store/store.ts';
 import { classifyPath, formatLocation, parseLocation } from '../../../generator/terms/location.ts';
 import { reject } from '../../../generator/terms/rejection.ts';
-import { DIRECTORY, HEX, entryOf, publishable } from '../samples.ts';
-import { signaturesAt } from './signatures-at.ts';
-import { storeOf } from './store-of.ts';
+import { DIRECTORY, HEX, entryOf, publishable } from '../../kit/samples/samples.ts';
+import { signaturesAt } from '../../kit/samples/signatures-at.ts';
+import { storeOf } from '../../kit/samples/store-of.ts';
 
 const at = (number: number) => formatLocation(DIRECTORY, number);
 const pathOf = (path: string) => ({ path, directory: parseLocation(path)?.directory });

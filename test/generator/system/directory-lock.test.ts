@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { lockDirectory } from '../../../generator/system/directory-lock.ts';
-import { type Background, startBackground } from '../../e2e/background.ts';
-import { useTemporary } from '../../e2e/temporary.ts';
+import { type Background, startBackground } from '../../kit/process/background.ts';
+import { useTemporary } from '../../kit/temporary.ts';
 
 const MODULE = new URL('../../../generator/system/directory-lock.ts', import.meta.url).href;
 

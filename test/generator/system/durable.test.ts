@@ -8,9 +8,9 @@ import {
   replaceUnsynced,
   writeNew,
 } from '../../../generator/system/durable.ts';
-import { startBackground } from '../../e2e/background.ts';
-import { run } from '../../e2e/run.ts';
-import { useTemporary } from '../../e2e/temporary.ts';
+import { startBackground } from '../../kit/process/background.ts';
+import { run } from '../../kit/process/run.ts';
+import { useTemporary } from '../../kit/temporary.ts';
 
 const MODULE = new URL('../../../generator/system/durable.ts', import.meta.url).href;
 const SIZE = 1_000_000;

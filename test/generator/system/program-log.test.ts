@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createProgramLog } from '../../../generator/system/program-log.ts';
 import { createTerminalStream } from '../../../generator/system/terminal-stream.ts';
-import { captureLines } from '../../server/captured-lines.ts';
+import { captureLines } from '../../kit/server/captured-lines.ts';
 
 describe('the program log', () => {
   it('is one JSON object a line, with level and time and nothing of the machine', () => {

@@ -8,9 +8,9 @@ import {
   type ProcessOptions,
   runProcess,
 } from '../../../generator/system/run-process.ts';
-import { eventually } from '../../e2e/eventually.ts';
-import { useTemporary } from '../../e2e/temporary.ts';
-import { collect } from '../sources/collect.ts';
+import { eventually } from '../../kit/eventually.ts';
+import { useTemporary } from '../../kit/temporary.ts';
+import { collect } from '../../kit/remote/collect.ts';
 
 /** More than any script here takes. */
 const LIMITS: ProcessLimits = {

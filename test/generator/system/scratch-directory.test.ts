@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { chown, mkdir, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { makeScratchDirectory } from '../../../generator/system/scratch-directory.ts';
-import { useTemporary } from '../../e2e/temporary.ts';
+import { useTemporary } from '../../kit/temporary.ts';
 
 const MODULE = new URL('../../../dist/generator/system/scratch-directory.js', import.meta.url);
 

@@ -7,7 +7,7 @@ import {
   parseDockerReference,
   parsePulledImage,
 } from '../../../generator/terms/image-name.ts';
-import { HEX } from '../samples.ts';
+import { HEX } from '../../kit/samples/samples.ts';
 
 const DIGEST = `sha256:${HEX}`;
 

@@ -12,7 +12,7 @@ import {
   shortenPath,
 } from '../../../generator/terms/location.ts';
 import type { Rejection, RejectionCode } from '../../../generator/terms/rejection.ts';
-import { DIRECTORY, HEX } from '../samples.ts';
+import { DIRECTORY, HEX } from '../../kit/samples/samples.ts';
 
 const LOCATION = `${DIRECTORY}/signature-1`;
 

@@ -7,10 +7,10 @@ import { randomUUID } from 'node:crypto';
 import { access, mkdir, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { assertServed } from '../../e2e/assert-served.ts';
-import { eventually } from '../../e2e/eventually.ts';
-import { runOrThrow } from '../../e2e/run.ts';
-import { sendPush } from '../../e2e/send-push.ts';
+import { assertServed } from '../../kit/program/assert-served.ts';
+import { eventually } from '../../kit/eventually.ts';
+import { runOrThrow } from '../../kit/process/run.ts';
+import { sendPush } from '../../kit/program/send-push.ts';
 import type { Random } from '../../fuzz/random.ts';
 import {
   crowdedDigest,
@@ -24,16 +24,16 @@ import {
   multiplyingTree,
   SIGNATURE_BOMBS,
   type SignatureBomb,
-} from '../../kit/bomb-repository.ts';
-import { YEAR } from '../../kit/moved-clock.ts';
-import type { ObjectPack, TreeEntry } from '../../kit/object-pack.ts';
+} from '../../kit/remote/bomb-repository.ts';
+import { YEAR } from '../../kit/process/moved-clock.ts';
+import type { ObjectPack, TreeEntry } from '../../kit/remote/object-pack.ts';
 import {
   dripForgedBodies,
   pipeline,
   pipelineExpectations,
   sendForgedBodies,
   type RudeClients,
-} from '../../kit/rude-clients.ts';
+} from '../../kit/program/rude-clients.ts';
 import {
   answerStatus,
   type Behaviour,
@@ -54,8 +54,8 @@ import {
   silence,
   silenceAfterHead,
   wrongContentType,
-} from '../../kit/smart-http.ts';
-import { BROKEN_GITS, type BrokenGit } from '../../kit/toolbox.ts';
+} from '../../kit/remote/smart-http.ts';
+import { BROKEN_GITS, type BrokenGit } from '../../kit/process/toolbox.ts';
 import { type Chaos, inTime, SERVES_AGAIN, STOPS } from './chaos.ts';
 
 export interface Step {

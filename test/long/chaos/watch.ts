@@ -2,7 +2,7 @@
  * Says which of the clients' answers count as faults. A lookup may go unanswered only while the
  * test itself has the server down, and be late only while the test has it stopped.
  */
-import type { Seen, SteadyLookups } from '../../kit/steady-lookups.ts';
+import type { Seen, SteadyLookups } from '../../kit/program/steady-lookups.ts';
 
 /** An answer that takes longer is a fault. Milliseconds. */
 const SLOWEST_ALLOWED = 4_000;

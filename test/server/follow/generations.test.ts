@@ -3,10 +3,10 @@ import { SourceError } from '../../../generator/sources/source.ts';
 import { createProgramLog } from '../../../generator/system/program-log.ts';
 import { Generations } from '../../../server/follow/generations.ts';
 import { Troubles } from '../../../server/troubles/troubles.ts';
-import { captureLines } from '../captured-lines.ts';
-import { at } from '../fake-judge.ts';
-import { createMemorySource } from '../memory-source.ts';
-import { createTimedJudge } from './timed-judge.ts';
+import { captureLines } from '../../kit/server/captured-lines.ts';
+import { at } from '../../kit/server/fake-judge.ts';
+import { createMemorySource } from '../../kit/server/memory-source.ts';
+import { createTimedJudge } from '../../kit/server/timed-judge.ts';
 
 const FILES = 100;
 const never = (): boolean => false;

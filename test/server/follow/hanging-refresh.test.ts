@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { HANGING_AFTER, HangingRefresh } from '../../../server/follow/hanging-refresh.ts';
 import { Troubles } from '../../../server/troubles/troubles.ts';
-import { eventually } from '../../e2e/eventually.ts';
-import { readStatus } from '../../e2e/read-status.ts';
-import { startExample } from '../example-server.ts';
-import { createGate } from '../gate.ts';
-import { createMemorySource } from '../memory-source.ts';
+import { eventually } from '../../kit/eventually.ts';
+import { readStatus } from '../../kit/program/read-status.ts';
+import { startExample } from '../../kit/server/example-server.ts';
+import { createGate } from '../../kit/server/gate.ts';
+import { createMemorySource } from '../../kit/server/memory-source.ts';
 
 describe('a refresh that does not end', () => {
   it('is told of after ten minutes by a clock that never jumps, until it ends', () => {

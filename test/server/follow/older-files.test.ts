@@ -5,7 +5,7 @@ import { DEFERRED } from '../../../generator/openpgp/open-message.ts';
 import { toBlobEntry } from '../../../generator/sources/source.ts';
 import { SignatureStore } from '../../../generator/store/store.ts';
 import { OlderFiles } from '../../../server/follow/older-files.ts';
-import { useTemporary } from '../../e2e/temporary.ts';
+import { useTemporary } from '../../kit/temporary.ts';
 
 const DIRECTORY = `team/app@sha256=${'ab'.repeat(32)}`;
 const pathOf = (number: number): string => `${DIRECTORY}/signature-${number}`;

@@ -12,12 +12,12 @@ import type { StoreJudge } from '../../../server/follow/judge-with-memory.ts';
 import { OlderFiles, type OlderFilesOptions } from '../../../server/follow/older-files.ts';
 import { Refresher, type RefresherOptions } from '../../../server/follow/refresher.ts';
 import { Troubles } from '../../../server/troubles/troubles.ts';
-import { useTemporary } from '../../e2e/temporary.ts';
-import { captureLines } from '../captured-lines.ts';
-import { DIRECTORY, at } from '../fake-judge.ts';
-import { type MemorySource, createMemorySource } from '../memory-source.ts';
-import { countFailures } from '../no-failures.ts';
-import { createTimedJudge } from './timed-judge.ts';
+import { useTemporary } from '../../kit/temporary.ts';
+import { captureLines } from '../../kit/server/captured-lines.ts';
+import { DIRECTORY, at } from '../../kit/server/fake-judge.ts';
+import { type MemorySource, createMemorySource } from '../../kit/server/memory-source.ts';
+import { countFailures } from '../../kit/server/no-failures.ts';
+import { createTimedJudge } from '../../kit/server/timed-judge.ts';
 
 const START = 1_700_000_000_000;
 const HOUR = 3_600_000;

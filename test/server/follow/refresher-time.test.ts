@@ -3,12 +3,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createProgramLog } from '../../../generator/system/program-log.ts';
 import { Refresher } from '../../../server/follow/refresher.ts';
 import { Troubles } from '../../../server/troubles/troubles.ts';
-import { eventually } from '../../e2e/eventually.ts';
-import { captureLines } from '../captured-lines.ts';
-import { at, createFakeJudge } from '../fake-judge.ts';
-import { createGate } from '../gate.ts';
-import { type MemorySource, type State, createMemorySource } from '../memory-source.ts';
-import { countFailures } from '../no-failures.ts';
+import { eventually } from '../../kit/eventually.ts';
+import { captureLines } from '../../kit/server/captured-lines.ts';
+import { at, createFakeJudge } from '../../kit/server/fake-judge.ts';
+import { createGate } from '../../kit/server/gate.ts';
+import {
+  type MemorySource,
+  type State,
+  createMemorySource,
+} from '../../kit/server/memory-source.ts';
+import { countFailures } from '../../kit/server/no-failures.ts';
 
 const FIRST = { commit: 'a', files: { [at(1)]: 'one' } };
 const SECOND = { commit: 'b', files: { [at(1)]: 'one', [at(2)]: 'two' } };

@@ -10,15 +10,19 @@ import { Troubles } from '../../../server/troubles/troubles.ts';
 import { TriedCommit } from '../../../server/follow/tried-commit.ts';
 import { createProgramLog } from '../../../generator/system/program-log.ts';
 import { Refresher, type RefresherOptions } from '../../../server/follow/refresher.ts';
-import { eventually } from '../../e2e/eventually.ts';
-import { useTemporary } from '../../e2e/temporary.ts';
+import { eventually } from '../../kit/eventually.ts';
+import { useTemporary } from '../../kit/temporary.ts';
 import type { StoreJudge } from '../../../server/follow/judge-with-memory.ts';
-import { captureLines } from '../captured-lines.ts';
-import { at } from '../fake-judge.ts';
-import { createGate } from '../gate.ts';
-import { type MemorySource, type State, createMemorySource } from '../memory-source.ts';
-import { countFailures } from '../no-failures.ts';
-import { type TimedJudge, createTimedJudge } from './timed-judge.ts';
+import { captureLines } from '../../kit/server/captured-lines.ts';
+import { at } from '../../kit/server/fake-judge.ts';
+import { createGate } from '../../kit/server/gate.ts';
+import {
+  type MemorySource,
+  type State,
+  createMemorySource,
+} from '../../kit/server/memory-source.ts';
+import { countFailures } from '../../kit/server/no-failures.ts';
+import { type TimedJudge, createTimedJudge } from '../../kit/server/timed-judge.ts';
 
 const START = 1_700_000_000_000;
 const HOUR = 3_600_000;

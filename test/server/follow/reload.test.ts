@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { createProgramLog } from '../../../generator/system/program-log.ts';
 import { Reload } from '../../../server/follow/reload.ts';
 import { Troubles } from '../../../server/troubles/troubles.ts';
-import { eventually } from '../../e2e/eventually.ts';
-import { captureLines } from '../captured-lines.ts';
-import { createGate } from '../gate.ts';
+import { eventually } from '../../kit/eventually.ts';
+import { captureLines } from '../../kit/server/captured-lines.ts';
+import { createGate } from '../../kit/server/gate.ts';
 
 describe('a reload', () => {
   let troubles: Troubles;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TriedCommit } from '../../../server/follow/tried-commit.ts';
-import { useTemporary } from '../../e2e/temporary.ts';
+import { useTemporary } from '../../kit/temporary.ts';
 
 const COMMIT = 'a'.repeat(40);
 const OTHER = 'b'.repeat(40);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { WallClock } from '../../../server/follow/wall-clock.ts';
-import { eventually } from '../../e2e/eventually.ts';
+import { eventually } from '../../kit/eventually.ts';
 
 describe('the wall clock', () => {
   let [now, elapsed] = [1_700_000_000_000, 5000];

@@ -5,12 +5,17 @@ import supertest from 'supertest';
 import { readKeyring } from '../../../generator/openpgp/openpgp-js.ts';
 import { createSimplePolicy } from '../../../generator/policy/policy.ts';
 import { SourceError } from '../../../generator/sources/source.ts';
-import { eventually } from '../../e2e/eventually.ts';
-import { EXAMPLE, type ExampleServer, TWICE, startExample } from '../example-server.ts';
-import { HEX, at } from '../fake-judge.ts';
-import { createGate } from '../gate.ts';
+import { eventually } from '../../kit/eventually.ts';
+import {
+  EXAMPLE,
+  type ExampleServer,
+  TWICE,
+  startExample,
+} from '../../kit/server/example-server.ts';
+import { HEX, at } from '../../kit/server/fake-judge.ts';
+import { createGate } from '../../kit/server/gate.ts';
 import { changeOf } from '../../generator/explain/change-of.ts';
-import { createMemorySource } from '../memory-source.ts';
+import { createMemorySource } from '../../kit/server/memory-source.ts';
 
 const DIGEST = `sha256:${TWICE.split('=')[1]}`;
 const OTHER = `sha256:${HEX}`;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import supertest from 'supertest';
-import { type ExampleServer, startExample } from '../example-server.ts';
+import { type ExampleServer, startExample } from '../../kit/server/example-server.ts';
 
 const namesOf = (body: { repositories: { name: string }[] }) =>
   body.repositories.map((one) => one.name);

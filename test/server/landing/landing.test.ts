@@ -4,10 +4,10 @@ import { mkdir, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type Policy, createSimplePolicy } from '../../../generator/policy/policy.ts';
 import { parseStoreUrl } from '../../../generator/nodes/store-url.ts';
-import { eventually } from '../../e2e/eventually.ts';
-import { keyringOf } from '../../generator/samples.ts';
-import { type ExampleServer, TWICE, startExample } from '../example-server.ts';
-import { type RawAnswer, ask, headerOf, parseAnswers, sendRaw } from '../raw-http.ts';
+import { eventually } from '../../kit/eventually.ts';
+import { keyringOf } from '../../kit/samples/samples.ts';
+import { type ExampleServer, TWICE, startExample } from '../../kit/server/example-server.ts';
+import { type RawAnswer, ask, headerOf, parseAnswers, sendRaw } from '../../kit/web/raw-http.ts';
 import { BLUE, RED, fingerprintOf, policyOf, signedBy } from './policies.ts';
 
 async function get(

@@ -4,7 +4,7 @@ import { createNodeFiles } from '../../../generator/nodes/node-files.ts';
 import { parseStoreUrl } from '../../../generator/nodes/store-url.ts';
 import { createSimplePolicy } from '../../../generator/policy/policy.ts';
 import { createNodeGuide, formatExampleSection } from '../../../server/landing/node-guide.ts';
-import { keyringOf } from '../../generator/samples.ts';
+import { keyringOf } from '../../kit/samples/samples.ts';
 import { BLUE, GREEN, RED, fingerprintOf, policyOf, signedBy } from './policies.ts';
 
 const URL = parseStoreUrl('https://sigs.example/store');

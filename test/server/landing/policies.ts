@@ -9,7 +9,7 @@ import {
   DEFAULT_IDENTITY,
   type SignedIdentity,
 } from '../../../generator/policy/signed-identity.ts';
-import { keyringOf } from '../../generator/samples.ts';
+import { keyringOf } from '../../kit/samples/samples.ts';
 
 export const RED = 'lab/keys/lab.gpg';
 export const BLUE = 'lab/keys/ed25519.gpg';

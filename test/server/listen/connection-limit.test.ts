@@ -4,10 +4,10 @@ import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fitConnections, readOpenFileLimit } from '../../../server/listen/connection-limit.ts';
 import { type Listener, listen } from '../../../server/listen/listener.ts';
-import { eventually } from '../../e2e/eventually.ts';
-import { at } from '../fake-judge.ts';
-import { open } from '../raw-http.ts';
-import { startListener } from './signature-listener.ts';
+import { eventually } from '../../kit/eventually.ts';
+import { at } from '../../kit/server/fake-judge.ts';
+import { open } from '../../kit/web/raw-http.ts';
+import { startListener } from '../../kit/server/signature-listener.ts';
 
 /** Milliseconds; a connection is looked at often. */
 const LIMITS = {

@@ -5,10 +5,10 @@ import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect as connectSecurely } from 'node:tls';
 import { type Listener, type TlsFiles, listen } from '../../../server/listen/listener.ts';
-import { useTemporary } from '../../e2e/temporary.ts';
-import { makeCertificate } from '../certificate.ts';
-import { formatChunk } from '../hostile-clients.ts';
-import { open, parseAnswers, readToEnd, sendRaw } from '../raw-http.ts';
+import { useTemporary } from '../../kit/temporary.ts';
+import { makeCertificate } from '../../kit/web/certificate.ts';
+import { formatChunk } from '../../kit/web/hostile-clients.ts';
+import { open, parseAnswers, readToEnd, sendRaw } from '../../kit/web/raw-http.ts';
 
 const get = (path: string): string => `GET /${path} HTTP/1.1\r\nHost: x\r\n\r\n`;
 

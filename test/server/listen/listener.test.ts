@@ -5,11 +5,18 @@ import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type TLSSocket, connect as connectSecurely } from 'node:tls';
 import { type Listener, type TlsFiles, listen } from '../../../server/listen/listener.ts';
-import { eventually } from '../../e2e/eventually.ts';
-import { useTemporary } from '../../e2e/temporary.ts';
-import { makeCertificate } from '../certificate.ts';
-import { createGate } from '../gate.ts';
-import { ask, formatRequest, open, parseAnswers, readToEnd, sendRaw } from '../raw-http.ts';
+import { eventually } from '../../kit/eventually.ts';
+import { useTemporary } from '../../kit/temporary.ts';
+import { makeCertificate } from '../../kit/web/certificate.ts';
+import { createGate } from '../../kit/server/gate.ts';
+import {
+  ask,
+  formatRequest,
+  open,
+  parseAnswers,
+  readToEnd,
+  sendRaw,
+} from '../../kit/web/raw-http.ts';
 
 const GET = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n';
 /** The length of its chunk is no number. */

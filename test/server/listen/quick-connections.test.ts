@@ -2,13 +2,17 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type Socket, createServer } from 'node:net';
 import { type TLSSocket, connect as connectSecurely } from 'node:tls';
-import { eventually } from '../../e2e/eventually.ts';
-import { useTemporary } from '../../e2e/temporary.ts';
+import { eventually } from '../../kit/eventually.ts';
+import { useTemporary } from '../../kit/temporary.ts';
 import { AnswerWriter, MAX_BODY } from '../../../server/listen/quick-connections.ts';
-import { makeCertificate } from '../certificate.ts';
-import { at } from '../fake-judge.ts';
-import { open, parseAnswers, readToEnd } from '../raw-http.ts';
-import { FILES, type SignatureListener, startListener } from './signature-listener.ts';
+import { makeCertificate } from '../../kit/web/certificate.ts';
+import { at } from '../../kit/server/fake-judge.ts';
+import { open, parseAnswers, readToEnd } from '../../kit/web/raw-http.ts';
+import {
+  FILES,
+  type SignatureListener,
+  startListener,
+} from '../../kit/server/signature-listener.ts';
 
 /** Milliseconds. */
 const SHORT = {

@@ -4,9 +4,9 @@ import assert from 'node:assert/strict';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { Socket } from 'node:net';
 import * as fc from 'fast-check';
-import { DIRECTORY, at } from '../fake-judge.ts';
-import { open, readToEnd } from '../raw-http.ts';
-import { type SignatureListener, startListener } from './signature-listener.ts';
+import { DIRECTORY, at } from '../../kit/server/fake-judge.ts';
+import { open, readToEnd } from '../../kit/web/raw-http.ts';
+import { type SignatureListener, startListener } from '../../kit/server/signature-listener.ts';
 
 /** The servers' ends of the connections, by both ports: two may have the client's in common. */
 const accepted = new Map<string, Socket>();

@@ -1,13 +1,13 @@
 // Over the whole server and real signatures: what is answered before node:http is entered.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { eventually } from '../../e2e/eventually.ts';
+import { eventually } from '../../kit/eventually.ts';
 import type { ServerOptions } from '../../../server/start-server.ts';
-import { type ExampleServer, TWICE, startExample } from '../example-server.ts';
-import { at } from '../fake-judge.ts';
-import { createGate } from '../gate.ts';
-import { createMemorySource } from '../memory-source.ts';
-import { open } from '../raw-http.ts';
+import { type ExampleServer, TWICE, startExample } from '../../kit/server/example-server.ts';
+import { at } from '../../kit/server/fake-judge.ts';
+import { createGate } from '../../kit/server/gate.ts';
+import { createMemorySource } from '../../kit/server/memory-source.ts';
+import { open } from '../../kit/web/raw-http.ts';
 
 const AGENT = 'User-Agent: Go-http-client/1.1';
 

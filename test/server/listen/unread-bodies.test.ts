@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as fc from 'fast-check';
-import { type ExampleServer, TWICE, startExample } from '../example-server.ts';
-import { formatChunk, formatDelivery } from '../hostile-clients.ts';
-import { ask, headerOf, open, parseAnswers, readToEnd } from '../raw-http.ts';
+import { type ExampleServer, TWICE, startExample } from '../../kit/server/example-server.ts';
+import { formatChunk, formatDelivery } from '../../kit/web/hostile-clients.ts';
+import { ask, headerOf, open, parseAnswers, readToEnd } from '../../kit/web/raw-http.ts';
 
 const SECRET = 'correct horse battery staple';
 const PUSH = '{"ref": "refs/heads/main"}';

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import type { AccessLogForm } from '../../../server/lookups/access-log.ts';
-import { captureLines } from '../captured-lines.ts';
-import { type ExampleServer, TWICE, startExample } from '../example-server.ts';
-import { formatRequest, sendRaw } from '../raw-http.ts';
+import { captureLines } from '../../kit/server/captured-lines.ts';
+import { type ExampleServer, TWICE, startExample } from '../../kit/server/example-server.ts';
+import { formatRequest, sendRaw } from '../../kit/web/raw-http.ts';
 
 const FIRST = `/${TWICE}/signature-1`;
 const [REPOSITORY = '', HEX = ''] = TWICE.split('@sha256=');

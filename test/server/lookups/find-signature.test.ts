@@ -4,8 +4,8 @@ import { loadStore } from '../../../generator/store/load-store.ts';
 import type { SignatureStore } from '../../../generator/store/store.ts';
 import { parseLocation } from '../../../generator/terms/location.ts';
 import { findSignature } from '../../../server/lookups/find-signature.ts';
-import { DIRECTORY, HEX, at, createFakeJudge } from '../fake-judge.ts';
-import { createMemorySource } from '../memory-source.ts';
+import { DIRECTORY, HEX, at, createFakeJudge } from '../../kit/server/fake-judge.ts';
+import { createMemorySource } from '../../kit/server/memory-source.ts';
 
 describe('finding a signature', () => {
   let store: SignatureStore;

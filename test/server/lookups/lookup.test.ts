@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import supertest from 'supertest';
-import { createGate } from '../gate.ts';
-import { createMemorySource } from '../memory-source.ts';
-import { type ExampleServer, TWICE, startExample } from '../example-server.ts';
-import { ask, headerOf } from '../raw-http.ts';
+import { createGate } from '../../kit/server/gate.ts';
+import { createMemorySource } from '../../kit/server/memory-source.ts';
+import { type ExampleServer, TWICE, startExample } from '../../kit/server/example-server.ts';
+import { ask, headerOf } from '../../kit/web/raw-http.ts';
 
 const HEX = 'ab'.repeat(32);
 const EMPTY_404 = ['Content-Length: 0', 'Cache-Control: no-store'];

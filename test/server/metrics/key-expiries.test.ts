@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createKeyExpiries } from '../../../server/metrics/key-expiries.ts';
-import { publishable } from '../../generator/samples.ts';
-import { storeOf } from '../../generator/store/store-of.ts';
+import { publishable } from '../../kit/samples/samples.ts';
+import { storeOf } from '../../kit/samples/store-of.ts';
 
 const KEY = 'K';
 const DIRECTORY = `team/app@sha256=${'ab'.repeat(32)}`;

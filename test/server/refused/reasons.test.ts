@@ -6,9 +6,9 @@ import { createProgramLog } from '../../../generator/system/program-log.ts';
 import { formatDirectory, formatLocation } from '../../../generator/terms/location.ts';
 import { Reasons, type ReasonsOptions } from '../../../server/refused/reasons.ts';
 import { changeOf } from '../../generator/explain/change-of.ts';
-import { publishable } from '../../generator/samples.ts';
-import { captureLines } from '../captured-lines.ts';
-import { countFailures } from '../no-failures.ts';
+import { publishable } from '../../kit/samples/samples.ts';
+import { captureLines } from '../../kit/server/captured-lines.ts';
+import { countFailures } from '../../kit/server/no-failures.ts';
 
 const COMMIT: HistoryCommit = {
   id: 'c'.repeat(40),

@@ -12,7 +12,7 @@ import {
 import { join } from 'node:path';
 import { MAX_REPOSITORY_LENGTH } from '../../../server/refused/refused-pull.ts';
 import { RefusedPulls } from '../../../server/refused/refused-pulls.ts';
-import { runOrThrow } from '../../e2e/run.ts';
+import { runOrThrow } from '../../kit/process/run.ts';
 import { directoryOf } from './paths.ts';
 import { APP, pullsOf, useRefusedFile } from './use-refused-file.ts';
 

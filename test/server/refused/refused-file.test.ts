@@ -5,10 +5,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { MAX_REPOSITORY_LENGTH } from '../../../server/refused/refused-pull.ts';
 import { RefusedPulls } from '../../../server/refused/refused-pulls.ts';
-import { asNobody } from '../../e2e/as-nobody.ts';
-import { startBackground } from '../../e2e/background.ts';
-import { eventually } from '../../e2e/eventually.ts';
-import { run } from '../../e2e/run.ts';
+import { asNobody } from '../../kit/process/as-nobody.ts';
+import { startBackground } from '../../kit/process/background.ts';
+import { eventually } from '../../kit/eventually.ts';
+import { run } from '../../kit/process/run.ts';
 import { directoryOf, firstLocation } from './paths.ts';
 import { APP, pullsOf, useRefusedFile } from './use-refused-file.ts';
 

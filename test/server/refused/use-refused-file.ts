@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RefusedFile } from '../../../server/refused/refused-file.ts';
 import { RefusedPulls } from '../../../server/refused/refused-pulls.ts';
-import { useTemporary } from '../../e2e/temporary.ts';
+import { useTemporary } from '../../kit/temporary.ts';
 import { directoryOf, firstLocation } from './paths.ts';
 
 /** The repository that is known. */

@@ -4,7 +4,7 @@ import { SignatureStore } from '../../../generator/store/store.ts';
 import { formatDirectory, formatLocation } from '../../../generator/terms/location.ts';
 import { reject } from '../../../generator/terms/rejection.ts';
 import { findDigests, findRejected, findRepositories } from '../../../server/search/find-page.ts';
-import { entryOf, publishable } from '../../generator/samples.ts';
+import { entryOf, publishable } from '../../kit/samples/samples.ts';
 
 const HEX = 'ab'.repeat(32);
 const OTHER = `${'ab'.repeat(31)}cd`;

@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { RejectedFile } from '../../../generator/store/report.ts';
 import { TooBusyError } from '../../../server/search/lane.ts';
 import { Searches } from '../../../server/search/searches.ts';
-import { createGate } from '../gate.ts';
+import { createGate } from '../../kit/server/gate.ts';
 import { makeWorld } from '../status/page-server.ts';
 import { directoryOf, faulty, hexOf, signed } from '../status/sample-worlds.ts';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { createSimplePolicy } from '../../../generator/policy/policy.ts';
 import { formatDirectory, formatLocation } from '../../../generator/terms/location.ts';
-import { keyringOf } from '../../generator/samples.ts';
+import { keyringOf } from '../../kit/samples/samples.ts';
 import { shapeOf } from '../html/shape-of.ts';
 import { RED, fingerprintOf } from '../landing/policies.ts';
 import {

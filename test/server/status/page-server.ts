@@ -16,9 +16,9 @@ import type { RefreshStatus } from '../../../server/follow/refresher.ts';
 import type { RefusedPull, ResolvedPull } from '../../../server/refused/refused-pull.ts';
 import { createStatusApp } from '../../../server/status-app.ts';
 import type { StatusServices } from '../../../server/status/services.ts';
-import { type CapturedLines, captureLines } from '../captured-lines.ts';
-import { createMemorySource } from '../memory-source.ts';
-import { countFailures } from '../no-failures.ts';
+import { type CapturedLines, captureLines } from '../../kit/server/captured-lines.ts';
+import { createMemorySource } from '../../kit/server/memory-source.ts';
+import { countFailures } from '../../kit/server/no-failures.ts';
 import { Troubles } from '../../../server/troubles/troubles.ts';
 
 /** What the pages tell; a test may change it while they are open. */

@@ -9,7 +9,7 @@ import {
   parseLocation,
 } from '../../../generator/terms/location.ts';
 import { reject } from '../../../generator/terms/rejection.ts';
-import { publishable } from '../../generator/samples.ts';
+import { publishable } from '../../kit/samples/samples.ts';
 import { BLUE, GREEN, RED, fingerprintOf, policyOf, signedBy } from '../landing/policies.ts';
 import { MINUTE, type StatusWorld, makeWorld, refusedPull } from './page-server.ts';
 

@@ -10,8 +10,8 @@ import {
 import { Troubles } from '../../../server/troubles/troubles.ts';
 import { createProgramLog } from '../../../generator/system/program-log.ts';
 import { SourceError } from '../../../generator/sources/source.ts';
-import { captureLines } from '../captured-lines.ts';
-import { eventually } from '../../e2e/eventually.ts';
+import { captureLines } from '../../kit/server/captured-lines.ts';
+import { eventually } from '../../kit/eventually.ts';
 
 describe('failures that nobody foresaw', () => {
   let now: number;

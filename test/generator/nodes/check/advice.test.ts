@@ -12,7 +12,7 @@ import {
   DEFAULT_IDENTITY,
   type SignedIdentity,
 } from '../../../../generator/policy/signed-identity.ts';
-import { keyringOf } from '../../samples.ts';
+import { keyringOf } from '../../../kit/samples/samples.ts';
 
 const DAY = 86_400_000;
 const OPTIONS: AdviceOptions = {

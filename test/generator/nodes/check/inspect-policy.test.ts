@@ -12,7 +12,7 @@ import { parseStoreUrl } from '../../../../generator/nodes/store-url.ts';
 import type { Keyring } from '../../../../generator/openpgp/openpgp-js.ts';
 import { createPolicy, createScope } from '../../../../generator/policy/policy.ts';
 import { DEFAULT_IDENTITY } from '../../../../generator/policy/signed-identity.ts';
-import { keyringOf, readVector } from '../../samples.ts';
+import { keyringOf, readVector } from '../../../kit/samples/samples.ts';
 
 const SCOPE = 'quay.io/team';
 const NAMES = ['lab', 'two', 'ecdsa-p256'];

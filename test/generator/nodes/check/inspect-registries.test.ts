@@ -11,7 +11,7 @@ import {
 import { parseStoreUrl } from '../../../../generator/nodes/store-url.ts';
 import { createPolicy, createScope } from '../../../../generator/policy/policy.ts';
 import { DEFAULT_IDENTITY } from '../../../../generator/policy/signed-identity.ts';
-import { keyringOf } from '../../samples.ts';
+import { keyringOf } from '../../../kit/samples/samples.ts';
 
 const STORE = 'https://sig.example.com';
 const SCOPES = ['quay.io', 'quay.io/team', 'registry.example:5000/a/b', '*.example.com', ''];

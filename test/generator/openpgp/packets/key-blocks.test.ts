@@ -3,8 +3,8 @@ import * as fc from 'fast-check';
 import { readKeyBlocks } from '../../../../generator/openpgp/packets/key-blocks.ts';
 import { formatPacket, readPackets } from '../../../../generator/openpgp/packets/packets.ts';
 import { FRAMINGS, formatPackets } from '../../../fuzz/packet.ts';
-import { readVector } from '../../samples.ts';
-import { forgeMessage, forgeSigner } from '../forged.ts';
+import { readVector } from '../../../kit/samples/samples.ts';
+import { forgeMessage, forgeSigner } from '../../../kit/samples/forged.ts';
 
 const packet = (tag: number, body: Uint8Array) =>
   formatPackets([{ tag, framing: 'old-2', body: Buffer.from(body) }]);

@@ -8,8 +8,8 @@ import {
 import { MAX_BLOB_BYTES } from '../../../../generator/openpgp/signature-file.ts';
 import type { RejectionCode } from '../../../../generator/terms/rejection.ts';
 import { formatPackets } from '../../../fuzz/packet.ts';
-import { readVector } from '../../samples.ts';
-import { forgeMessage, forgeSigner } from '../forged.ts';
+import { readVector } from '../../../kit/samples/samples.ts';
+import { forgeMessage, forgeSigner } from '../../../kit/samples/forged.ts';
 
 const packet = (tag: number, body: Uint8Array = Buffer.from('b\0\0\0\0\0x')) =>
   formatPackets([{ tag, framing: 'new-5', body: Buffer.from(body) }]);

@@ -6,7 +6,7 @@ import { readPlainMessage } from '../../../../generator/openpgp/packets/plain-me
 import { MAX_BLOB_BYTES } from '../../../../generator/openpgp/signature-file.ts';
 import { type Packet, TAG, formatPackets } from '../../../fuzz/packet.ts';
 import { formatNotation, formatSeconds } from '../../../fuzz/subpacket.ts';
-import { readVector } from '../../samples.ts';
+import { readVector } from '../../../kit/samples/samples.ts';
 import {
   CREATED,
   EXPIRES,
@@ -14,7 +14,7 @@ import {
   NOTATION,
   forgeMessage,
   forgeSigner,
-} from '../forged.ts';
+} from '../../../kit/samples/forged.ts';
 
 const read = (bytes: Uint8Array) => readPlainMessage(bytes, MAX_BLOB_BYTES);
 const zip = (bytes: Uint8Array, header: readonly number[] = [0xa3]) =>

@@ -18,8 +18,8 @@ import {
 import { createSimplePolicy } from '../../../../generator/policy/policy.ts';
 import { createDownloads } from '../../../../server/landing/downloads.ts';
 import { createNodeGuide } from '../../../../server/landing/node-guide.ts';
-import { run, runOrThrow } from '../../../e2e/run.ts';
-import { type Signer, makeSigner } from '../../../e2e/signer.ts';
+import { run, runOrThrow } from '../../../kit/process/run.ts';
+import { type Signer, makeSigner } from '../../../kit/signer/signer.ts';
 import { FRAMINGS, type Packet, formatPackets, parsePackets } from '../../../fuzz/packet.ts';
 import { describeWith } from '../../../with-tools.ts';
 

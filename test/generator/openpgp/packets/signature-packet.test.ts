@@ -17,8 +17,14 @@ import {
   formatSeconds,
   formatSubpackets,
 } from '../../../fuzz/subpacket.ts';
-import { readVector } from '../../samples.ts';
-import { CREATED, EXPIRES, ISSUER, ISSUER_FINGERPRINT, NOTATION } from '../forged.ts';
+import { readVector } from '../../../kit/samples/samples.ts';
+import {
+  CREATED,
+  EXPIRES,
+  ISSUER,
+  ISSUER_FINGERPRINT,
+  NOTATION,
+} from '../../../kit/samples/forged.ts';
 
 const MADE = 1_705_276_800;
 const KEY_ID = Buffer.from('0123456789abcdef', 'hex');

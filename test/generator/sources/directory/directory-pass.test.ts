@@ -5,10 +5,10 @@ import * as fc from 'fast-check';
 import { createDirectorySource } from '../../../../generator/sources/directory/directory.ts';
 import { createDirectoryPass } from '../../../../generator/sources/directory/directory-pass.ts';
 import type { Entry, Pass } from '../../../../generator/sources/source.ts';
-import { asNobody } from '../../../e2e/as-nobody.ts';
-import { runOrThrow } from '../../../e2e/run.ts';
-import { useTemporary } from '../../../e2e/temporary.ts';
-import { collect, fileAt, listEntries } from '../collect.ts';
+import { asNobody } from '../../../kit/process/as-nobody.ts';
+import { runOrThrow } from '../../../kit/process/run.ts';
+import { useTemporary } from '../../../kit/temporary.ts';
+import { collect, fileAt, listEntries } from '../../../kit/remote/collect.ts';
 
 /** Several batches. */
 const MANY = 1500;

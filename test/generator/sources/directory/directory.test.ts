@@ -4,10 +4,10 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createDirectorySource } from '../../../../generator/sources/directory/directory.ts';
 import type { Entry, Snapshot, Source } from '../../../../generator/sources/source.ts';
-import { asNobody } from '../../../e2e/as-nobody.ts';
-import { runOrThrow } from '../../../e2e/run.ts';
-import { useTemporary } from '../../../e2e/temporary.ts';
-import { collect, fileAt, listEntries } from '../collect.ts';
+import { asNobody } from '../../../kit/process/as-nobody.ts';
+import { runOrThrow } from '../../../kit/process/run.ts';
+import { useTemporary } from '../../../kit/temporary.ts';
+import { collect, fileAt, listEntries } from '../../../kit/remote/collect.ts';
 
 const LONG_AGO = new Date('2024-01-01T00:00:00Z');
 

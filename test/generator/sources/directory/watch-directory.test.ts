@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createDirectorySource } from '../../../../generator/sources/directory/directory.ts';
 import type { Source } from '../../../../generator/sources/source.ts';
-import { eventually } from '../../../e2e/eventually.ts';
-import { makeTemporary, removeTemporary, useTemporary } from '../../../e2e/temporary.ts';
+import { eventually } from '../../../kit/eventually.ts';
+import { makeTemporary, removeTemporary, useTemporary } from '../../../kit/temporary.ts';
 
 /** What someone who follows a source has seen of it. */
 interface Follower {

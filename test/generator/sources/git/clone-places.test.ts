@@ -7,8 +7,8 @@ import {
   replaceClone,
   setCloneAside,
 } from '../../../../generator/sources/git/clone-places.ts';
-import { startBackground } from '../../../e2e/background.ts';
-import { useTemporary } from '../../../e2e/temporary.ts';
+import { startBackground } from '../../../kit/process/background.ts';
+import { useTemporary } from '../../../kit/temporary.ts';
 
 /** What lies where: by the ends of names, the content of the clone. */
 type Places = Readonly<Record<string, string>>;

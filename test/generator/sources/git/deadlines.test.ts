@@ -7,9 +7,9 @@ import {
   type TransferDeadlines,
 } from '../../../../generator/sources/git/git-helpers.ts';
 import { openGitRepository } from '../../../../generator/sources/git/git-repository.ts';
-import { type GitRemote, makeGitRemote } from '../../../e2e/git-remote.ts';
-import { useTemporary } from '../../../e2e/temporary.ts';
-import { SmartHttp, progressForEver } from '../../../kit/smart-http.ts';
+import { type GitRemote, makeGitRemote } from '../../../kit/remote/git-remote.ts';
+import { useTemporary } from '../../../kit/temporary.ts';
+import { SmartHttp, progressForEver } from '../../../kit/remote/smart-http.ts';
 import { describeWith } from '../../../with-tools.ts';
 
 const NEVER = 1e9;

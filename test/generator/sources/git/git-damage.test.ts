@@ -18,16 +18,16 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type GitSourceOptions, createGitSource } from '../../../../generator/sources/git/git.ts';
 import type { Snapshot, Source } from '../../../../generator/sources/source.ts';
-import { asNobody } from '../../../e2e/as-nobody.ts';
-import { startBackground } from '../../../e2e/background.ts';
-import { type GitRemote, makeGitRemote } from '../../../e2e/git-remote.ts';
-import { run } from '../../../e2e/run.ts';
-import { useTemporary } from '../../../e2e/temporary.ts';
-import { unpackClone } from '../../../e2e/unpack-clone.ts';
-import { SmartHttp, refuseWith } from '../../../kit/smart-http.ts';
+import { asNobody } from '../../../kit/process/as-nobody.ts';
+import { startBackground } from '../../../kit/process/background.ts';
+import { type GitRemote, makeGitRemote } from '../../../kit/remote/git-remote.ts';
+import { run } from '../../../kit/process/run.ts';
+import { useTemporary } from '../../../kit/temporary.ts';
+import { unpackClone } from '../../../kit/remote/unpack-clone.ts';
+import { SmartHttp, refuseWith } from '../../../kit/remote/smart-http.ts';
 import { describeWith, toolPath } from '../../../with-tools.ts';
-import { collect } from '../collect.ts';
-import { killChildren } from './kill-children.ts';
+import { collect } from '../../../kit/remote/collect.ts';
+import { killChildren } from '../../../kit/remote/kill-children.ts';
 
 /** Everything that the newest state holds, read to the last byte. */
 const readAll = async (from: Source): Promise<Record<string, string>> => {

@@ -4,10 +4,10 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { type GitHistory, openGitHistory } from '../../../../generator/sources/git/git-history.ts';
-import { type GitRemote, makeGitRemote } from '../../../e2e/git-remote.ts';
+import { type GitRemote, makeGitRemote } from '../../../kit/remote/git-remote.ts';
 import { describeWith } from '../../../with-tools.ts';
-import { type State, importStates } from './import-states.ts';
-import { useTemporary } from '../../../e2e/temporary.ts';
+import { type State, importStates } from '../../../kit/remote/import-states.ts';
+import { useTemporary } from '../../../kit/temporary.ts';
 
 const environment = { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent' };
 const MODE = '100644';

@@ -4,11 +4,11 @@ import { readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createGitSource } from '../../../../generator/sources/git/git.ts';
 import type { Snapshot, Source } from '../../../../generator/sources/source.ts';
-import { type GitRemote, makeGitRemote } from '../../../e2e/git-remote.ts';
-import { makeTemporary, removeTemporary, useTemporary } from '../../../e2e/temporary.ts';
+import { type GitRemote, makeGitRemote } from '../../../kit/remote/git-remote.ts';
+import { makeTemporary, removeTemporary, useTemporary } from '../../../kit/temporary.ts';
 import { describeWith, toolPath } from '../../../with-tools.ts';
-import { killChildren } from './kill-children.ts';
-import { collect, fileAt, listEntries } from '../collect.ts';
+import { killChildren } from '../../../kit/remote/kill-children.ts';
+import { collect, fileAt, listEntries } from '../../../kit/remote/collect.ts';
 
 const textOf = async (snapshot: Snapshot, path: string): Promise<string> => {
   const bytes = await snapshot.read(await fileAt(snapshot, path));

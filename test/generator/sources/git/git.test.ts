@@ -4,10 +4,10 @@ import { appendFile, mkdir, readdir, rename, rm, symlink, writeFile } from 'node
 import { join, relative } from 'node:path';
 import { type GitSourceOptions, createGitSource } from '../../../../generator/sources/git/git.ts';
 import type { FileEntry, Snapshot, Source } from '../../../../generator/sources/source.ts';
-import { type GitRemote, makeGitRemote } from '../../../e2e/git-remote.ts';
-import { useTemporary } from '../../../e2e/temporary.ts';
+import { type GitRemote, makeGitRemote } from '../../../kit/remote/git-remote.ts';
+import { useTemporary } from '../../../kit/temporary.ts';
 import { describeWith } from '../../../with-tools.ts';
-import { collect, fileAt, listEntries } from '../collect.ts';
+import { collect, fileAt, listEntries } from '../../../kit/remote/collect.ts';
 
 const textOf = async (snapshot: Snapshot, path: string): Promise<string> => {
   const bytes = await snapshot.read(await fileAt(snapshot, path));

@@ -5,12 +5,16 @@ import { join } from 'node:path';
 import { isBranchName } from '../../../../generator/sources/git/branch-name.ts';
 import { createGitSource } from '../../../../generator/sources/git/git.ts';
 import type { Source } from '../../../../generator/sources/source.ts';
-import { type GitRemote, makeGitRemote } from '../../../e2e/git-remote.ts';
-import { useTemporary } from '../../../e2e/temporary.ts';
-import { SmartHttp, forgedRefs, lyingRefs, serveWell } from '../../../kit/smart-http.ts';
+import { type GitRemote, makeGitRemote } from '../../../kit/remote/git-remote.ts';
+import { useTemporary } from '../../../kit/temporary.ts';
+import { SmartHttp, forgedRefs, lyingRefs, serveWell } from '../../../kit/remote/smart-http.ts';
 import { describeWith } from '../../../with-tools.ts';
-import { collect } from '../collect.ts';
-import { type PacketLines, type RewritingProxy, rewriteRefs } from './rewriting-proxy.ts';
+import { collect } from '../../../kit/remote/collect.ts';
+import {
+  type PacketLines,
+  type RewritingProxy,
+  rewriteRefs,
+} from '../../../kit/remote/rewriting-proxy.ts';
 
 const BAD_BRANCHES: Readonly<Record<string, string>> = {
   'an option': '--upload-pack=touch MARK',

@@ -15,11 +15,11 @@ import {
   SourceError,
   StateRefusedError,
 } from '../../../../generator/sources/source.ts';
-import { type GitRemote, makeGitRemote } from '../../../e2e/git-remote.ts';
-import { useTemporary } from '../../../e2e/temporary.ts';
-import { SmartHttp, serveWell, withholding } from '../../../kit/smart-http.ts';
+import { type GitRemote, makeGitRemote } from '../../../kit/remote/git-remote.ts';
+import { useTemporary } from '../../../kit/temporary.ts';
+import { SmartHttp, serveWell, withholding } from '../../../kit/remote/smart-http.ts';
 import { describeWith } from '../../../with-tools.ts';
-import { collect } from '../collect.ts';
+import { collect } from '../../../kit/remote/collect.ts';
 
 const MIB = 1024 ** 2;
 const DIRECTORY = `app@sha256=${'a'.repeat(64)}`;

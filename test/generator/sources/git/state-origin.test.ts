@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readOrigin } from '../../../../generator/sources/git/state-origin.ts';
-import { type GitRemote, makeGitRemote } from '../../../e2e/git-remote.ts';
-import { runOrThrow } from '../../../e2e/run.ts';
+import { type GitRemote, makeGitRemote } from '../../../kit/remote/git-remote.ts';
+import { runOrThrow } from '../../../kit/process/run.ts';
 import { describeWith } from '../../../with-tools.ts';
 
 describeWith(['git'], 'who brought a state', () => {

@@ -8,11 +8,11 @@ import { DEFAULT_BUDGETS } from '../../../../generator/terms/budgets.ts';
 import { measureClone } from '../../../../generator/sources/git/disk-use.ts';
 import { createGitSource } from '../../../../generator/sources/git/git.ts';
 import { type Source, StateRefusedError } from '../../../../generator/sources/source.ts';
-import type { GitHttp } from '../../../e2e/git-http.ts';
-import { type GitRemote, makeGitRemote } from '../../../e2e/git-remote.ts';
-import { useTemporary } from '../../../e2e/temporary.ts';
+import type { GitHttp } from '../../../kit/remote/git-http.ts';
+import { type GitRemote, makeGitRemote } from '../../../kit/remote/git-remote.ts';
+import { useTemporary } from '../../../kit/temporary.ts';
 import { describeWith } from '../../../with-tools.ts';
-import { collect } from '../collect.ts';
+import { collect } from '../../../kit/remote/collect.ts';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;

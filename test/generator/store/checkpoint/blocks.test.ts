@@ -7,7 +7,7 @@ import {
   readBlocks,
   writeBlocks,
 } from '../../../../generator/store/checkpoint/blocks.ts';
-import { useTemporary } from '../../../e2e/temporary.ts';
+import { useTemporary } from '../../../kit/temporary.ts';
 
 const NEVER = new AbortController().signal;
 const HEADING_BYTES = 8;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdir, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CheckpointFile } from '../../../../generator/store/checkpoint/checkpoint-file.ts';
-import { useTemporary } from '../../../e2e/temporary.ts';
+import { useTemporary } from '../../../kit/temporary.ts';
 
 const BLOCK = Buffer.alloc(1000, 1);
 const LONG = 60_000;

@@ -20,13 +20,13 @@ import {
   createVerdictIds,
   createVerdictTerms,
 } from '../../../../generator/store/checkpoint/shared-verdict.ts';
-import { type GitRemote, makeGitRemote } from '../../../e2e/git-remote.ts';
-import { useTemporary } from '../../../e2e/temporary.ts';
-import { unpackClone } from '../../../e2e/unpack-clone.ts';
+import { type GitRemote, makeGitRemote } from '../../../kit/remote/git-remote.ts';
+import { useTemporary } from '../../../kit/temporary.ts';
+import { unpackClone } from '../../../kit/remote/unpack-clone.ts';
 import { describeWith } from '../../../with-tools.ts';
-import { keyringOf, publishable } from '../../samples.ts';
-import { type State, type StateFile, importStates } from '../../sources/git/import-states.ts';
-import { signaturesAt } from '../signatures-at.ts';
+import { keyringOf, publishable } from '../../../kit/samples/samples.ts';
+import { type State, type StateFile, importStates } from '../../../kit/remote/import-states.ts';
+import { signaturesAt } from '../../../kit/samples/signatures-at.ts';
 
 const [EARLY, LATE] = [new Date(10_000), new Date(60_000)];
 const SECOND = 1000;

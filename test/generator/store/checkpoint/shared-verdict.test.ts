@@ -14,8 +14,8 @@ import {
 } from '../../../../generator/policy/signed-identity.ts';
 import { createVerdictIds } from '../../../../generator/store/checkpoint/shared-verdict.ts';
 import type { ForgedKey } from '../../../fuzz/forged-key.ts';
-import { forgeSigner } from '../../openpgp/forged.ts';
-import { readVector } from '../../samples.ts';
+import { forgeSigner } from '../../../kit/samples/forged.ts';
+import { readVector } from '../../../kit/samples/samples.ts';
 
 type PublicKey = Pick<ForgedKey, 'publicKey'>;
 

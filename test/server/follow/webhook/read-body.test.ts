@@ -8,9 +8,15 @@ import { createProgramLog } from '../../../../generator/system/program-log.ts';
 import { BODY_LIMITS } from '../../../../server/follow/webhook/body-room.ts';
 import { Webhook } from '../../../../server/follow/webhook/webhook.ts';
 import { type Listener, listen } from '../../../../server/listen/listener.ts';
-import { captureLines } from '../../captured-lines.ts';
-import { formatChunk, formatDelivery } from '../../hostile-clients.ts';
-import { type RawAnswer, headerOf, open, parseAnswers, readToEnd } from '../../raw-http.ts';
+import { captureLines } from '../../../kit/server/captured-lines.ts';
+import { formatChunk, formatDelivery } from '../../../kit/web/hostile-clients.ts';
+import {
+  type RawAnswer,
+  headerOf,
+  open,
+  parseAnswers,
+  readToEnd,
+} from '../../../kit/web/raw-http.ts';
 
 const SECRET = 'correct horse battery staple';
 const KIB = 1024;

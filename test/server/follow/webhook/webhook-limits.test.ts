@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { eventually } from '../../../e2e/eventually.ts';
-import { type ExampleServer, startExample } from '../../example-server.ts';
-import { sendBodies, sendChunkedBodies } from '../../hostile-clients.ts';
-import { ask, open, parseAnswers, readToEnd, sendRaw } from '../../raw-http.ts';
+import { eventually } from '../../../kit/eventually.ts';
+import { type ExampleServer, startExample } from '../../../kit/server/example-server.ts';
+import { sendBodies, sendChunkedBodies } from '../../../kit/web/hostile-clients.ts';
+import { ask, open, parseAnswers, readToEnd, sendRaw } from '../../../kit/web/raw-http.ts';
 
 const SECRET = 'correct horse battery staple';
 const MAX_BODY = 25 * 1024 * 1024;

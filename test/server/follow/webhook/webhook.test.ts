@@ -7,9 +7,9 @@ import express, { type RequestHandler } from 'express';
 import supertest, { type Response } from 'supertest';
 import { createProgramLog } from '../../../../generator/system/program-log.ts';
 import { Webhook } from '../../../../server/follow/webhook/webhook.ts';
-import { eventually } from '../../../e2e/eventually.ts';
-import { captureLines } from '../../captured-lines.ts';
-import { open, parseAnswers, readToEnd } from '../../raw-http.ts';
+import { eventually } from '../../../kit/eventually.ts';
+import { captureLines } from '../../../kit/server/captured-lines.ts';
+import { open, parseAnswers, readToEnd } from '../../../kit/web/raw-http.ts';
 
 const SECRET = 'correct horse battery staple';
 const OLD_SECRET = 'the one before';

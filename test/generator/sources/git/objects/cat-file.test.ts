@@ -7,7 +7,7 @@ import {
   openCatFile,
 } from '../../../../../generator/sources/git/objects/cat-file.ts';
 import { gitEnvironment } from '../../../../../generator/sources/git/processes/git-environment.ts';
-import { useTemporary } from '../../../../e2e/temporary.ts';
+import { useTemporary } from '../../../../kit/temporary.ts';
 import { describeWith } from '../../../../with-tools.ts';
 
 const environment = gitEnvironment(process.env, undefined);

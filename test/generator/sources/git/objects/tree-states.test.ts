@@ -8,10 +8,10 @@ import { TreeStates } from '../../../../../generator/sources/git/objects/tree-st
 import { gitEnvironment } from '../../../../../generator/sources/git/processes/git-environment.ts';
 import type { Entry } from '../../../../../generator/sources/source.ts';
 import { DEFAULT_BUDGETS, type StateBudgets } from '../../../../../generator/terms/budgets.ts';
-import { useTemporary } from '../../../../e2e/temporary.ts';
+import { useTemporary } from '../../../../kit/temporary.ts';
 import { describeWith } from '../../../../with-tools.ts';
-import { collect } from '../../collect.ts';
-import { type State, type StateFile, importStates } from '../import-states.ts';
+import { collect } from '../../../../kit/remote/collect.ts';
+import { type State, type StateFile, importStates } from '../../../../kit/remote/import-states.ts';
 
 const environment = gitEnvironment(process.env, undefined);
 

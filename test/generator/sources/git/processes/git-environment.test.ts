@@ -9,11 +9,11 @@ import {
 } from '../../../../../generator/sources/git/git.ts';
 import { gitEnvironment } from '../../../../../generator/sources/git/processes/git-environment.ts';
 import type { Source } from '../../../../../generator/sources/source.ts';
-import { eventually } from '../../../../e2e/eventually.ts';
-import { freePort } from '../../../../e2e/free-port.ts';
-import { type GitRemote, makeGitRemote } from '../../../../e2e/git-remote.ts';
-import { runOrThrow } from '../../../../e2e/run.ts';
-import { useTemporary } from '../../../../e2e/temporary.ts';
+import { eventually } from '../../../../kit/eventually.ts';
+import { freePort } from '../../../../kit/process/free-port.ts';
+import { type GitRemote, makeGitRemote } from '../../../../kit/remote/git-remote.ts';
+import { runOrThrow } from '../../../../kit/process/run.ts';
+import { useTemporary } from '../../../../kit/temporary.ts';
 import { describeWith } from '../../../../with-tools.ts';
 
 const TOKEN = 's3cret-t0ken';

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { GitLimits } from '../../../../../generator/sources/git/processes/running-git.ts';
 import { GitRunner } from '../../../../../generator/sources/git/processes/git-runner.ts';
-import { eventually } from '../../../../e2e/eventually.ts';
-import { useTemporary } from '../../../../e2e/temporary.ts';
+import { eventually } from '../../../../kit/eventually.ts';
+import { useTemporary } from '../../../../kit/temporary.ts';
 
 /** Longer than any git here runs, in milliseconds. */
 const LONG = 30_000;
