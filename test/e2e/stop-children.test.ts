@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmod, mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, readdir, rename, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describeWith, toolPath } from '../with-tools.ts';
@@ -19,6 +19,8 @@ const STUBBORN = {
   'does not hear': `trap '' TERM INT; (trap '' TERM INT; while :; do sleep 1; done) & wait; wait`,
   'is halted': 'kill -STOP $$',
 } as const;
+/** A word that no git is ever given. */
+const NEVER_ASKED = 'never-asked';
 
 describeWith(['gpg', 'gpgv', 'git'], 'whatever a child does', () => {
   const servers = useLookaside();
@@ -42,8 +44,9 @@ describeWith(['gpg', 'gpgv', 'git'], 'whatever a child does', () => {
     const hang = `echo $$ >'${mark()}'; ${how}`;
     const file = join(directory(), 'bin', tool);
     const text = `#!/bin/sh\ncase " $* " in *' ${word} '*) ${hang};; esac\nexec ${toolPath(tool)} "$@"\n`;
-    await writeFile(file, text);
-    await chmod(file, 0o755);
+    await writeFile(`${file}.new`, text);
+    await chmod(`${file}.new`, 0o755);
+    await rename(`${file}.new`, file);
   };
   const untilItHangs = async (): Promise<void> =>
     eventually(async () => assert.match(await readFile(mark(), 'latin1'), /^\d+\n$/), 20_000);
@@ -82,7 +85,7 @@ describeWith(['gpg', 'gpgv', 'git'], 'whatever a child does', () => {
     return remote.publish({ [location]: bytes });
   };
   for (const [doing, how] of Object.entries(STUBBORN)) {
-    for (const word of ['fetch', 'ls-tree', '--batch']) {
+    for (const word of ['fetch-pack', 'ls-tree', '--batch']) {
       it(`a git ${word} that ${doing} ends with the server`, async () => {
         await push();
         await install('git', word, how);
@@ -106,11 +109,12 @@ describeWith(['gpg', 'gpgv', 'git'], 'whatever a child does', () => {
       });
     }
 
-    it(`a git fetch-pack that ${doing} ends with the server`, async () => {
+    it(`a git fetch-pack of a later push that ${doing} ends with the server`, async () => {
       await push();
-      await install('git', 'fetch-pack', how);
+      await install('git', NEVER_ASKED, how);
       const server = await listen();
       await server.waitForLine(/^lookaside: serving 1 /);
+      await install('git', 'fetch-pack', how);
       await publisher.announce(server, await push());
       await untilItHangs();
       assert.equal(await server.stop('SIGTERM', STOP_LIMIT), 0);
@@ -131,9 +135,10 @@ describeWith(['gpg', 'gpgv', 'git'], 'whatever a child does', () => {
 
   it('a fetch ends when the server is killed', async () => {
     await push();
-    await install('git', 'fetch-pack', STUBBORN['does not hear']);
+    await install('git', NEVER_ASKED, STUBBORN['does not hear']);
     const server = await listen();
     await server.waitForLine(/^lookaside: serving 1 /);
+    await install('git', 'fetch-pack', STUBBORN['does not hear']);
     await publisher.announce(server, await push());
     await untilItHangs();
     process.kill(server.pid, 'SIGKILL');

@@ -346,11 +346,13 @@ describeWith(['git'], 'generator: a checkpoint of a git source', () => {
   });
 
   it('is of no use when its tree is gone', async () => {
-    await keep(await push(some()));
-    const snapshot = await push(stateOf({ [at(5)]: [0, 1] }));
-    await source.keep(snapshot);
+    const before = await push(some());
+    await keep(before);
+    await source.keep(await push(stateOf({ [at(5)]: [0, 1] })));
     const clone = await findClone();
-    await remote.git('-C', clone, 'gc', '--quiet', '--prune=now');
+    const lost = await remote.git('-C', clone, 'rev-parse', `${before.commit}^{tree}`);
+    await unpackClone(clone);
+    await rm(join(clone, 'objects', lost.slice(0, 2), lost.slice(2)));
     await assertUnused(await reopen(), /its tree [0-9a-f]{40} is not here/);
   });
 
