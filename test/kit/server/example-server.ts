@@ -15,7 +15,7 @@ import { createGate } from './gate.ts';
 import { createProgramLog } from '../../../generator/system/program-log.ts';
 import { countFailures } from './no-failures.ts';
 
-export const EXAMPLE = join(import.meta.dirname, '../../signatures');
+export const EXAMPLE = join(import.meta.dirname, '../../../signatures');
 /** Two signatures lie here. */
 export const TWICE =
   'team/app@sha256=fd0118b4f362945d78d3b6cda1a8b6f36b7d2b01b893d92a1b37d81bfe79e801';
