@@ -190,7 +190,8 @@ describeWith(['gpg', 'git'], 'warm start', () => {
     await servedBefore();
     for (let kill = 0; kill < KILLS; kill++) {
       await rm(await checkpointPath(), { force: true });
-      const killed = await serve();
+      // A process of its own, which can be killed.
+      const killed = await servers.start(remote.path, argsOf(`--keys=${otherKeyFile}`));
       await sleep(Math.random() * LONGEST_WRITE);
       assert.equal(await killed.stop('SIGKILL'), null);
       const server = await serveOnce();
