@@ -183,7 +183,9 @@ describeWith(['git'], 'lookaside generate, again', () => {
 
   it('keeps nothing that a run had to do without', async () => {
     await generate();
-    await loseBlob();
+    const clone = join(await findState(), 'clone.git');
+    await rm(clone, { recursive: true });
+    await writeFile(clone, '');
     await rm(await findImage());
     await generate();
     assert.ok(!(await readdir(out('.lookaside'))).includes('source'));
