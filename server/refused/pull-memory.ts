@@ -1,8 +1,16 @@
 // Remembers refused pulls within bounds, whatever strangers ask for. Whoever asks for invented
 // repositories pushes out no pull of a repository that the store knows; whoever asks for invented
-// digests of repositories that it knows, once each, pushes out no pull that was seen again. A step
-// looks at the first entries of a few maps, never through all pulls.
-import { MAX_REPOSITORY_LENGTH, type RefusedPull, seeAgain, seeFirst } from './refused-pull.ts';
+// digests of repositories that it knows, once each, pushes out no pull that was seen again. Each step
+// takes as long with few pulls as with many.
+import { RecencyList } from './recency-list.ts';
+import { MAX_REPOSITORY_LENGTH, type RefusedPull } from './refused-pull.ts';
+import {
+  type OnceTurn,
+  RememberedPull,
+  RepositoryPulls,
+  copyOf,
+  createPull,
+} from './repository-pulls.ts';
 
 /** How many pulls are remembered. */
 export interface PullLimits {
@@ -15,95 +23,70 @@ export interface PullLimits {
 
 export type IsKnown = (repository: string) => boolean;
 
-/** The refused pulls of one repository, in two generations: maps whose last entry was seen last. */
-class RepositoryPulls {
-  /** `[prefix/]namespace/repo`. */
-  readonly name: string;
-  /** Whether the store knew it when that was last asked. */
-  isKnown: boolean;
-  readonly #once = new Map<string, RefusedPull>();
-  /** Nodes try again; scanners do not. */
-  readonly #again = new Map<string, RefusedPull>();
-
-  constructor(name: string, isKnown: boolean) {
-    this.name = name;
-    this.isKnown = isKnown;
-  }
-
-  get size(): number {
-    return this.#once.size + this.#again.size;
-  }
-
-  get hasOnce(): boolean {
-    return this.#once.size > 0;
-  }
-
-  /** The one to forget first: the oldest of those seen once, then of those seen again. */
-  get leastWorth(): RefusedPull | undefined {
-    return firstOf(this.#once.values()) ?? firstOf(this.#again.values());
-  }
-
-  find(directory: string): RefusedPull | undefined {
-    return this.#again.get(directory) ?? this.#once.get(directory);
-  }
-
-  /** Puts a pull in as the one that was seen last, in place of what was known of it. */
-  put(pull: RefusedPull): void {
-    this.remove(pull.directory);
-    (pull.count > 1 ? this.#again : this.#once).set(pull.directory, pull);
-  }
-
-  /** False if it is not there. */
-  remove(directory: string): boolean {
-    return this.#again.delete(directory) || this.#once.delete(directory);
-  }
-
-  /** Those to forget first are first. */
-  *pulls(): Generator<RefusedPull> {
-    yield* this.#once.values();
-    yield* this.#again.values();
-  }
-}
-
-/** Repositories within a bound, by name: the last entry was asked for last. */
+/** Repositories with their pulls, within a bound. */
 class Pool {
   readonly limit: number;
-  /** Of the pulls of all its repositories. */
   size = 0;
-  readonly repositories = new Map<string, RepositoryPulls>();
-  /** Those among them that have pulls seen once only. */
-  readonly #withOnce = new Set<RepositoryPulls>();
+  /** The one that was asked for last is last. */
+  readonly #repositories = new RecencyList<RepositoryPulls>();
+  /** Those among them of which pulls were seen once only, in the same order. */
+  readonly #once = new RecencyList<OnceTurn>();
 
   constructor(limit: number) {
     this.limit = limit;
   }
 
-  /** The repository that has to give up a pull first. */
-  get leastWorth(): RepositoryPulls | undefined {
-    return firstOf(this.#withOnce.values()) ?? firstOf(this.repositories.values());
+  get repositories(): Iterable<RepositoryPulls> {
+    return this.#repositories;
   }
 
-  *pulls(): Generator<RefusedPull> {
-    for (const repository of this.repositories.values()) yield* repository.pulls();
+  *pulls(): Generator<RememberedPull> {
+    for (const repository of this.#repositories) yield* repository;
   }
 
-  /** Puts a repository in as the one that was asked for last. */
-  renew(repository: RepositoryPulls): void {
-    this.remove(repository);
-    this.repositories.set(repository.name, repository);
-    if (repository.hasOnce) this.#withOnce.add(repository);
+  /**
+   * The one to forget first: of those seen once, else of those seen again, one of the repository that
+   * was asked for least recently.
+   */
+  get leastWorth(): RememberedPull | undefined {
+    return (this.#once.oldest?.repository ?? this.#repositories.oldest)?.leastWorth;
+  }
+
+  /** Adds a repository that is in no pool, as the one that was asked for last. */
+  add(repository: RepositoryPulls): void {
+    this.#repositories.add(repository);
+    this.size += repository.size;
+    this.sortTurn(repository);
   }
 
   remove(repository: RepositoryPulls): void {
-    this.repositories.delete(repository.name);
-    this.#withOnce.delete(repository);
+    this.#repositories.remove(repository);
+    this.size -= repository.size;
+    if (repository.onceTurn.isListed) this.#removeTurn(repository.onceTurn);
   }
 
-  /** To be called when a pull of a repository was taken out. */
-  takeOut(repository: RepositoryPulls): void {
-    this.size--;
-    if (!repository.hasOnce) this.#withOnce.delete(repository);
-    if (repository.size === 0) this.repositories.delete(repository.name);
+  renew(repository: RepositoryPulls): void {
+    this.#repositories.renew(repository);
+    if (repository.onceTurn.isListed) this.#once.renew(repository.onceTurn);
+  }
+
+  /**
+   * To be called when the pulls of a repository have changed. One that begins to have some that were
+   * seen once is the one that was asked for last.
+   */
+  sortTurn({ onceTurn, hasOnce }: RepositoryPulls): void {
+    if (hasOnce === onceTurn.isListed) return;
+    if (!hasOnce) {
+      this.#removeTurn(onceTurn);
+      return;
+    }
+    this.#once.add(onceTurn);
+    onceTurn.isListed = true;
+  }
+
+  #removeTurn(turn: OnceTurn): void {
+    this.#once.remove(turn);
+    turn.isListed = false;
   }
 }
 
@@ -112,6 +95,8 @@ export class PullMemory {
   readonly #mostOfRepository: number;
   readonly #known: Pool;
   readonly #others: Pool;
+  readonly #repositories = new Map<string, RepositoryPulls>();
+  readonly #pulls = new Map<string, RememberedPull>();
   #dropped: number;
 
   /** `dropped` were forgotten in earlier runs. */
@@ -124,7 +109,7 @@ export class PullMemory {
   }
 
   get size(): number {
-    return this.#known.size + this.#others.size;
+    return this.#pulls.size;
   }
 
   /** How many were forgotten for lack of room, and how often one was too long to remember. */
@@ -132,57 +117,64 @@ export class PullMemory {
     return this.#dropped;
   }
 
-  find(directory: string): RefusedPull | undefined {
-    return this.#repositoryOf(directory)?.find(directory);
+  find(directory: string): RememberedPull | undefined {
+    return this.#pulls.get(directory);
   }
 
   /** Those of known repositories, or of others; the repository that was asked for last is last. */
-  pulls(areKnown: boolean): Iterable<RefusedPull> {
-    return (areKnown ? this.#known : this.#others).pulls();
+  pulls(areKnown: boolean): Iterable<RememberedPull> {
+    return this.#poolFor(areKnown).pulls();
   }
 
-  /** Counts a lookup by a client; tells whether the directory was remembered already. */
-  see(directory: string, client: string, now: number): boolean {
-    const repository = this.#repositoryOf(directory);
-    const pull = repository?.find(directory);
-    if (repository && pull) {
-      repository.put(seeAgain(pull, client, now));
-      // Only now: what has to go when the repository becomes known is not what was just seen again.
-      this.#renew(repository);
-      return true;
-    }
-    if (nameIn(directory).length > MAX_REPOSITORY_LENGTH) {
+  see(pull: RememberedPull, client: string, now: number): void {
+    const { repository } = pull;
+    repository.see(pull, client, now);
+    this.#poolOf(repository).sortTurn(repository);
+    // Only now: what has to go when the repository becomes known is not what was just seen again.
+    this.#renew(repository);
+  }
+
+  /** Remembers a directory that is not remembered yet. */
+  seeFirst(directory: string, client: string, now: number): void {
+    const end = directory.lastIndexOf('@');
+    if (end > MAX_REPOSITORY_LENGTH) {
       this.#dropped++;
-      return false;
+      return;
     }
-    const first = seeFirst(directory, client, now);
-    const name = nameIn(first.directory);
-    if (repository) this.#renew(repository);
-    this.#add(repository ?? new RepositoryPulls(name, this.#isKnown(name)), first);
-    return false;
+    const copy = copyOf(directory);
+    const name = copy.slice(0, end);
+    const repository = this.#repositories.get(name) ?? this.#create(name, this.#isKnown(name));
+    this.#renew(repository);
+    this.#add(createPull(repository, copy, client, now));
   }
 
   /** Takes in a pull of an earlier run, as the last one; the store need not be loaded yet. */
   restore(pull: RefusedPull, isKnown: boolean): void {
     const { directory } = pull;
-    const repository =
-      this.#repositoryOf(directory) ?? new RepositoryPulls(nameIn(directory), isKnown);
-    if (repository.find(directory)) return;
+    if (this.#pulls.has(directory)) return;
+    const name = directory.slice(0, directory.lastIndexOf('@'));
+    const repository = this.#repositories.get(name) ?? this.#create(name, isKnown);
     this.#poolOf(repository).renew(repository);
-    this.#add(repository, pull);
+    this.#add(new RememberedPull(repository, pull));
   }
 
-  remove({ directory }: RefusedPull): void {
-    const repository = this.#repositoryOf(directory);
-    if (repository?.remove(directory)) this.#poolOf(repository).takeOut(repository);
+  remove(pull: RememberedPull): void {
+    const { repository } = pull;
+    const pool = this.#poolOf(repository);
+    this.#pulls.delete(pull.directory);
+    repository.remove(pull);
+    pool.size--;
+    pool.sortTurn(repository);
+    if (repository.size > 0) return;
+    this.#repositories.delete(repository.name);
+    pool.remove(repository);
   }
 
   /** Asks of all repositories whether the store knows them now; tells whether that changed. */
   sortRepositories(): boolean {
-    const changed = [
-      ...this.#known.repositories.values(),
-      ...this.#others.repositories.values(),
-    ].filter(({ name, isKnown }) => this.#isKnown(name) !== isKnown);
+    const changed = [...this.#known.repositories, ...this.#others.repositories].filter(
+      ({ name, isKnown }) => this.#isKnown(name) !== isKnown,
+    );
     for (const repository of changed) this.#move(repository);
     // Only now, when those that leave a pool have made room for those that come into it.
     this.#shrink(this.#known);
@@ -191,7 +183,7 @@ export class PullMemory {
   }
 
   #renew(repository: RepositoryPulls): void {
-    // One that is no longer known waits until repositories are sorted.
+    // One that is no longer known waits for its turn to be sorted.
     if (!repository.isKnown && this.#isKnown(repository.name)) {
       this.#move(repository);
       this.#shrink(this.#known);
@@ -202,52 +194,51 @@ export class PullMemory {
 
   /** Into the other pool, as the one that was asked for last. */
   #move(repository: RepositoryPulls): void {
-    const from = this.#poolOf(repository);
-    from.remove(repository);
-    from.size -= repository.size;
+    this.#poolOf(repository).remove(repository);
     repository.isKnown = !repository.isKnown;
-    const to = this.#poolOf(repository);
-    to.renew(repository);
-    to.size += repository.size;
-  }
-
-  /** Adds a pull of the repository that was asked for last. */
-  #add(repository: RepositoryPulls, pull: RefusedPull): void {
-    const pool = this.#poolOf(repository);
-    if (repository.size >= this.#mostOfRepository) this.#drop(repository);
-    else if (pool.size >= pool.limit) this.#drop(pool.leastWorth);
-    repository.put(pull);
-    pool.size++;
-    // What had to go may have been its only other pull, and the repository with it.
-    pool.renew(repository);
+    this.#poolOf(repository).add(repository);
   }
 
   #shrink(pool: Pool): void {
-    while (pool.size > pool.limit) this.#drop(pool.leastWorth);
+    while (pool.size > pool.limit) this.#drop(pool);
   }
 
-  #drop(repository: RepositoryPulls | undefined): void {
-    const pull = repository?.leastWorth;
-    if (!pull) return;
-    this.remove(pull);
+  #create(name: string, isKnown: boolean): RepositoryPulls {
+    const repository = new RepositoryPulls(name, isKnown);
+    this.#register(repository);
+    return repository;
+  }
+
+  #register(repository: RepositoryPulls): void {
+    this.#repositories.set(repository.name, repository);
+    this.#poolOf(repository).add(repository);
+  }
+
+  /** Adds a pull of the repository that was asked for last. */
+  #add(pull: RememberedPull): void {
+    const { repository } = pull;
+    const pool = this.#poolOf(repository);
+    if (repository.size >= this.#mostOfRepository) this.#drop(repository);
+    else if (pool.size >= pool.limit) this.#drop(pool);
+    // What had to go may have been the only other pull of the repository.
+    if (!this.#repositories.has(repository.name)) this.#register(repository);
+    this.#pulls.set(pull.directory, pull);
+    repository.add(pull);
+    pool.size++;
+    pool.sortTurn(repository);
+  }
+
+  #drop({ leastWorth }: Pool | RepositoryPulls): void {
+    if (!leastWorth) return;
+    this.remove(leastWorth);
     this.#dropped++;
   }
 
-  #repositoryOf(directory: string): RepositoryPulls | undefined {
-    const name = nameIn(directory);
-    return this.#known.repositories.get(name) ?? this.#others.repositories.get(name);
+  #poolOf({ isKnown }: RepositoryPulls): Pool {
+    return this.#poolFor(isKnown);
   }
 
-  #poolOf({ isKnown }: RepositoryPulls): Pool {
+  #poolFor(isKnown: boolean): Pool {
     return isKnown ? this.#known : this.#others;
   }
-}
-
-/** The repository's name in a directory. */
-function nameIn(directory: string): string {
-  return directory.slice(0, directory.lastIndexOf('@'));
-}
-
-function firstOf<Item>(items: Iterator<Item, undefined>): Item | undefined {
-  return items.next().value;
 }

@@ -8,6 +8,7 @@ import {
   type ResolvedPull,
   type SavedPulls,
 } from './refused-pull.ts';
+import type { RememberedPull } from './repository-pulls.ts';
 
 export interface RefusedPullsOptions {
   /** Whether anything lies in a repository, served or not. */
@@ -42,17 +43,23 @@ export class RefusedPulls {
   record(path: string, client: string): void {
     this.#version++;
     const directory = path.slice(0, path.lastIndexOf('/'));
-    if (!this.#memory.see(directory, client, this.#now())) this.#appeared++;
+    const pull = this.#memory.find(directory);
+    if (pull) {
+      this.#memory.see(pull, client, this.#now());
+      return;
+    }
+    this.#appeared++;
+    this.#memory.seeFirst(directory, client, this.#now());
   }
 
   find(directory: string): RefusedPull | undefined {
-    return this.#memory.find(directory);
+    return this.#memory.find(directory)?.toPull();
   }
 
   /** The one that was seen last first. */
   list(): readonly RefusedPull[] {
     this.#forgetUnseen();
-    return newestFirst(this.#pulls());
+    return newestFirst(this.#pulls()).map((pull) => pull.toPull());
   }
 
   /** The newest arrival first; bounded. */
@@ -85,10 +92,12 @@ export class RefusedPulls {
     const settledAt = this.#now();
     const signed = newestFirst(this.#pulls().filter(({ directory }) => isSigned(directory)));
     for (const pull of signed) this.#memory.remove(pull);
-    const arrived = signed.map((pull) =>
+    const arrived = signed.map((remembered) => {
+      const pull = remembered.toPull();
       // Clocks are set back.
-      Object.assign({}, pull, { arrivedAt: Math.max(settledAt, pull.firstSeen), commit }),
-    );
+      const arrivedAt = Math.max(settledAt, pull.firstSeen);
+      return Object.assign(pull, { arrivedAt, commit });
+    });
     const hasSorted = this.#memory.sortRepositories();
     if (!hasSorted && arrived.length === 0) return [];
     this.#resolved = [...arrived, ...this.#resolved].slice(0, MAX_RESOLVED);
@@ -100,8 +109,8 @@ export class RefusedPulls {
     this.#forgetUnseen();
     return {
       dropped: this.#memory.dropped,
-      known: [...this.#memory.pulls(true)],
-      others: [...this.#memory.pulls(false)],
+      known: Array.from(this.#memory.pulls(true), (pull) => pull.toPull()),
+      others: Array.from(this.#memory.pulls(false), (pull) => pull.toPull()),
       resolved: this.#resolved,
     };
   }
@@ -111,7 +120,7 @@ export class RefusedPulls {
     return this.#version;
   }
 
-  #pulls(): readonly RefusedPull[] {
+  #pulls(): readonly RememberedPull[] {
     return [...this.#memory.pulls(true), ...this.#memory.pulls(false)];
   }
 
@@ -125,6 +134,6 @@ export class RefusedPulls {
   }
 }
 
-function newestFirst(pulls: readonly RefusedPull[]): readonly RefusedPull[] {
+function newestFirst(pulls: readonly RememberedPull[]): readonly RememberedPull[] {
   return pulls.toSorted((one, other) => other.lastSeen - one.lastSeen);
 }
