@@ -108,7 +108,7 @@ describe('generator: advice on files for nodes', () => {
     assert.equal(await told(31), '');
     assert.equal(await told(1, 0), '');
     assert.ok((await told(29)).startsWith(start));
-    assert.match(await told(29), /\) expires on \S+Z; .* lay the files out anew$/);
+    assert.match(await told(29), /\) expires on \S+Z; .* install the files again$/);
     assert.match(await told(-1), /\) has expired on \S+Z; /);
     assert.match(await told(-1, 0), /\) has expired on \S+Z; /);
     assert.equal((await told(29)).split('\n').length, 1);
