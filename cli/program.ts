@@ -89,7 +89,7 @@ const HELP = ['-h, --help', 'print this help'] as const;
 export async function runProgram(args: readonly string[], world: World): Promise<number> {
   let exitCode = 0;
   const program = new Command('lookaside')
-    .description('Checks, lays out and serves detached container-image signatures.')
+    .description('Checks, publishes and serves OpenPGP signatures of container images.')
     .version(readVersion(), '-V, --version', 'print the version')
     .helpOption(...HELP)
     .helpCommand(false);

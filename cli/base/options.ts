@@ -215,14 +215,14 @@ export const OPTIONS = {
   'max-connections': {
     argument: 'NUMBER',
     description:
-      'most connections to the store at the same time; beyond that, those idle longest make room for new ones',
+      'most connections to the store at once; beyond that, those idle longest are closed for new ones',
     commands: ['serve'],
     default: '10000',
     schema: wholeNumber(16, 1_000_000),
   },
   'webhook-secret-file': {
     argument: 'FILE',
-    description: 'file with the GitHub webhook secret; while you rotate it, several, one per line',
+    description: 'file with the GitHub webhook secret; one per line while you rotate it',
     commands: ['serve'],
     isPath: true,
     schema: text,
@@ -327,7 +327,7 @@ export const OPTIONS = {
   },
   scope: {
     argument: 'SCOPE=PATH',
-    description: 'keys that may sign the images of a scope, for example quay.io/team=team.asc',
+    description: 'keys that may sign images of a scope, for example quay.io/team=team.asc',
     commands: ['node-config'],
     repeatable: true,
     schema: scopeFlags,
@@ -341,7 +341,7 @@ export const OPTIONS = {
   },
   name: {
     argument: 'NAME',
-    description: 'prefix of the names of written files',
+    description: 'prefix for the names of the files',
     commands: ['node-config'],
     default: 'lookaside',
     schema: fileName,
@@ -396,7 +396,7 @@ export const OPTIONS = {
   check: {
     argument: 'ROOT',
     description:
-      'report what is wrong with the files of a node instead of writing them; ROOT is its /, or with --rootless a home directory',
+      'report what is wrong with the files of a node instead of writing any; ROOT stands for its /, or with --rootless for a home directory',
     commands: ['node-config'],
     isPath: true,
     schema: text,
@@ -424,8 +424,7 @@ export const OPTIONS = {
   },
   butane: {
     argument: 'VERSION',
-    description:
-      'version of the Butane variant openshift: the version of the cluster, for example 4.14.0',
+    description: "version of Butane's openshift variant: that of the cluster, for example 4.14.0",
     commands: ['node-config'],
     default: '4.12.0',
     schema: butaneVersion,
@@ -447,7 +446,7 @@ export const OPTIONS = {
   },
   authfile: {
     argument: 'FILE',
-    description: 'credentials for the registry, in the format of skopeo',
+    description: "credentials for the registry, in skopeo's format",
     commands: ['explain'],
     isPath: true,
     schema: text,

@@ -23,7 +23,7 @@ export const REJECTIONS = {
   },
   html: {
     cause: 'The file is a web page, saved in place of a signature.',
-    cure: 'Fetch the signature again, and look at the answer of the server it came from.',
+    cure: 'Fetch the signature again, and look at what the server that it came from answers.',
   },
   'bare-json': {
     cause: 'The file is bare JSON, not a signed message.',
@@ -58,12 +58,13 @@ export const REJECTIONS = {
     cure: 'Make one file for each signer: signature-1, signature-2, …',
   },
   'cannot-verify': {
-    cause: 'Only gpgv can judge this signature, and it is not there or gave up. It may be good.',
+    cause:
+      'Only gpgv can judge this signature, and gpgv is missing or gave up. The signature may be good.',
     cure: 'Install gpgv (Debian: gpgv, RHEL: gnupg2) where Lookaside runs.',
   },
   'unsupported-signature': {
     cause:
-      'GnuPG, which most nodes verify with, cannot take the signature: its algorithm, version or a critical part.',
+      'GnuPG, with which most nodes verify, does not support the algorithm, the version or a critical part of the signature.',
     cure: 'Sign with a current GnuPG and an RSA key of at least 2048 bits.',
   },
   'unknown-signer': {
@@ -103,11 +104,12 @@ export const REJECTIONS = {
     cure: 'Sign the image with skopeo or podman, which write the payload.',
   },
   'payload-unknown-member': {
-    cause: 'The payload has a member that nodes do not know, where they allow no others.',
+    cause:
+      'The payload has a member that nodes do not know, in a place where they allow no unknown ones.',
     cure: 'Put additions under `optional`.',
   },
   'payload-wrong-type': {
-    cause: 'A member of the payload has another JSON type than nodes read.',
+    cause: 'A member of the payload does not have the JSON type that nodes expect.',
     cure: 'Sign the image with skopeo or podman, which write the payload.',
   },
   'not-a-container-signature': {
@@ -115,7 +117,7 @@ export const REJECTIONS = {
     cure: 'Set `critical.type` to `atomic container signature`.',
   },
   'digest-mismatch': {
-    cause: 'The signed manifest digest is not the one of the directory.',
+    cause: 'The signed manifest digest is not the one in the name of the directory.',
     cure: 'Move the file into the directory of the digest that it signs.',
   },
   'invalid-identity': {
@@ -131,11 +133,11 @@ export const REJECTIONS = {
     cure: 'Move the file to the repository that it signs, or sign under the right name.',
   },
   'host-mismatch': {
-    cause: 'The directory names another registry host than the signature.',
+    cause: 'The directory names a different registry host from the signature.',
     cure: 'Move the file below the host that it signs, or sign under the right name.',
   },
   'identity-mismatch': {
-    cause: 'The signed docker reference is not one that the `signedIdentity` of the scope takes.',
+    cause: 'The `signedIdentity` of the scope does not accept the signed docker reference.',
     cure: 'Sign under the name that the scope asks for.',
   },
   'out-of-scope': {
@@ -143,7 +145,7 @@ export const REJECTIONS = {
     cure: 'Add a scope for the image, or move the file out of the published tree.',
   },
   'policy-rejects': {
-    cause: 'The policy rejects every image of the scope, or asks for no OpenPGP signature of it.',
+    cause: 'The policy rejects every image of the scope, or does not require OpenPGP signatures.',
     cure: 'Change the policy of the scope, or remove the file.',
   },
   misplaced: {
@@ -164,18 +166,18 @@ export const REJECTIONS = {
   },
   'upper-case-digest': {
     cause: 'The digest is written in upper case. Nodes ask in lower case.',
-    cure: 'Rename the directory in lower case.',
+    cure: 'Rename the directory so that its digest is in lower case.',
   },
   'invalid-digest': {
     cause: 'The digest of the directory is not 64 hexadecimal digits.',
     cure: 'Rename the directory to the full digest of the manifest.',
   },
   'unsupported-algorithm': {
-    cause: 'The directory names another digest algorithm than sha256. Nodes ask for sha256 only.',
+    cause: 'The directory names a digest algorithm other than sha256. Nodes ask for sha256 only.',
     cure: 'Name the directory after the sha256 digest of the manifest.',
   },
   'invalid-directory': {
-    cause: 'The path before `@` is empty or has a component that no URL of a node can have.',
+    cause: 'The path before `@` is empty, or has a component that nodes can never ask for.',
     cure: 'Rename the directory.',
   },
   'too-many-signatures': {

@@ -124,7 +124,7 @@ export class Generations {
     return this.#served?.store.olderServed ?? 0;
   }
 
-  /** Files that are not served because of a fault: quarantined, or of a refused state. */
+  /** Files that are not served because of a fault: rejected, or of a refused state. */
   *rejected(): Generator<RejectedFile> {
     if (this.#served) yield* this.#withoutRefused(this.#served.store.rejectedFiles());
     yield* this.#refusals.files();

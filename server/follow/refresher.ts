@@ -115,7 +115,7 @@ export class Refresher {
   /** The store in force; undefined before the first generation. */
   readonly store = (): SignatureStore | undefined => this.#generations.store;
 
-  /** Files that are not served because of a fault: quarantined, or of a refused state. */
+  /** Files that are not served because of a fault: rejected, or of a refused state. */
   readonly rejected = (): Iterable<RejectedFile> => this.#generations.rejected();
 
   /** Those of them that concern a digest, given as 64 lower-case hexadecimal digits. */

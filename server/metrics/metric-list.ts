@@ -26,11 +26,11 @@ export const METRICS = {
   },
   lookaside_refused_images: {
     kind: 'gauge',
-    help: 'Images that nodes asked for in the last seven days and that still have no signature, as far as there is room to remember them',
+    help: 'Images that nodes asked for in the last seven days and that still have no signature, as far as they could be remembered',
   },
   lookaside_newly_refused_images_total: {
     kind: 'counter',
-    help: 'Images that nodes asked for, that have no signature and were not remembered yet',
+    help: 'Images without a signature that nodes asked for and that were not remembered yet',
   },
   lookaside_refresh_total: {
     kind: 'counter',
@@ -49,7 +49,7 @@ export const METRICS = {
   },
   lookaside_last_reload_success_timestamp_seconds: {
     kind: 'gauge',
-    help: 'When keys, secrets and certificates were last read with success: at the start, or by SIGHUP',
+    help: 'When keys, secrets and certificates were last read successfully: at the start, or on SIGHUP',
   },
   lookaside_background_failures_total: {
     kind: 'counter',
@@ -63,7 +63,7 @@ export const METRICS = {
   lookaside_key_expiry_timestamp_seconds: {
     kind: 'gauge',
     label: 'fingerprint',
-    help: 'When a key expires, or the first of its subkeys that have made served signatures, or the last that can sign; keys that do not expire are left out',
+    help: 'When a key, or the first of its subkeys that made served signatures, or the last one that can sign, expires; keys that do not expire are left out',
   },
   lookaside_key_images: {
     kind: 'gauge',

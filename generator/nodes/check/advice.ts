@@ -80,7 +80,7 @@ function adviseOnKeys(scopes: readonly Scope[], options: JudgeKeyOptions): reado
       const fault = judgeKey(state, options);
       if (!fault) return [];
       const what = `the key ${nameKey(key)} ${sayKeyState(state)}`;
-      return `${what}; nodes then refuse all that it signed: ${KEY_CURES[fault]}, and lay the files out anew`;
+      return `${what}; nodes then refuse everything that it signed: ${KEY_CURES[fault]}, and install the files again`;
     }),
   );
   return [...new Set(advice)];

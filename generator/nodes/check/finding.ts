@@ -5,12 +5,12 @@ import { toLine } from '../../terms/text.ts';
 /** Every code with its cause and its cure, as docs/nodes.md lists them. */
 export const NODE_FINDINGS = {
   'missing-file': {
-    cause: 'A file that the node needs is not there.',
-    cure: 'Lay out the files of `lookaside node-config --out DIR`.',
+    cause: 'A file that the node needs is missing.',
+    cure: 'Install the files that `lookaside node-config --out DIR` writes.',
   },
   'registries-unreadable': {
     cause: 'Nodes refuse a file of registries.d, and with it every pull.',
-    cure: 'Mend the YAML, or lay out the file anew.',
+    cure: 'Correct the YAML, or install the file again.',
   },
   'duplicate-scope': {
     cause: 'Two files of registries.d have the same scope. Nodes fail every pull.',
@@ -21,25 +21,25 @@ export const NODE_FINDINGS = {
     cure: 'Remove `default-docker` from one of the two files.',
   },
   'unknown-member': {
-    cause: 'A member of registries.d that nodes do not know. They ignore it without a word.',
+    cause: 'A file of registries.d has a member that nodes do not know. They ignore it silently.',
     cure: 'Correct its name.',
   },
   'ignored-file': {
-    cause: 'A file in registries.d whose name does not end in `.yaml`. Nodes do not read it.',
+    cause: 'The name of a file in registries.d does not end in `.yaml`. Nodes do not read it.',
     cure: 'Rename it to end in `.yaml`, or remove it.',
   },
   'default-replaced': {
     cause:
-      'The `default-docker` section that names the store is not there, or an update brought the old file back.',
-    cure: 'Lay out `default.yaml` anew, and keep updates from replacing it.',
+      'The `default-docker` section that names the store is missing, or an update restored the old file.',
+    cure: 'Install `default.yaml` again, and keep updates from replacing it.',
   },
   'store-missing': {
-    cause: 'No section of registries.d leads the images of a scope to the store.',
-    cure: 'Add the section for the scope, or lay out the file of registries.d anew.',
+    cause: 'No section of registries.d sends nodes to the store for the images of a scope.',
+    cure: 'Add the section for the scope, or install the file of registries.d again.',
   },
   'store-differs': {
     cause: 'The section of a scope names another store.',
-    cure: 'Write the address of the store into it, or lay out the file of registries.d anew.',
+    cure: 'Write the address of the store into it, or install the file of registries.d again.',
   },
   'narrower-section': {
     cause: 'A section for a part of a scope sends that part to another store.',
@@ -47,7 +47,7 @@ export const NODE_FINDINGS = {
   },
   'old-client-key-missing': {
     cause: 'Clients before containers/image 5.22 read `sigstore`, which does not name the store.',
-    cure: 'Write `sigstore` beside `lookaside`, or say `--clients 5.22+` if there are no such clients.',
+    cure: 'Write `sigstore` beside `lookaside`, or give `--clients 5.22+` if there are no such clients.',
   },
   'key-order': {
     cause:
@@ -55,11 +55,12 @@ export const NODE_FINDINGS = {
     cure: 'Give both the same address.',
   },
   'http-store': {
-    cause: 'The store is read over http: whoever is on the way can withhold signatures.',
-    cure: 'Serve the store with https, and name it so.',
+    cause: 'Nodes read the store over http: anyone on the network path can withhold signatures.',
+    cure: 'Serve the store over https, and write its address with `https://`.',
   },
   'trailing-slash': {
-    cause: 'The address ends with a slash, so nodes ask for `//`, which many servers do not have.',
+    cause:
+      'The address ends with a slash, so nodes ask for `//`, which many servers do not answer.',
     cure: 'Remove the slash at the end of the address.',
   },
   'registry-as-store': {
@@ -76,95 +77,97 @@ export const NODE_FINDINGS = {
   },
   'store-unusable': {
     cause:
-      'The address does not parse, or nodes change it on the way: escapes, dot segments, a fragment.',
+      'The address cannot be parsed, or nodes change it before they use it: escapes, dot segments, a fragment.',
     cure: 'Write the address of the store as `--url` has it.',
   },
   'staging-differs': {
-    cause: 'Signatures that are made on the machine are written to another place than `--staging`.',
-    cure: 'Lay out the file of registries.d anew, with `--staging DIR`.',
+    cause: 'Signatures made on the machine are written somewhere other than `--staging`.',
+    cure: 'Install the file of registries.d again, with `--staging DIR`.',
   },
   'not-readable-by-users': {
     cause:
-      'Users who are not root may not read a file, or not enter a directory on its way: their tools fail.',
-    cure: 'Open it to all: `chmod a+r` for a file, `chmod a+rx` for a directory.',
+      'Users other than root may not read a file, or may not enter a directory above it: their tools fail.',
+    cure: 'Open it to everybody: `chmod a+r` for a file, `chmod a+rx` for a directory.',
   },
   'user-registries-hide': {
-    cause: "A user's registries.d hides that of the system, and is not as it should be.",
-    cure: 'Remove the directory, or lay out the files for the user with `--rootless`.',
+    cause: "A user's registries.d replaces the system's, and is not as it should be.",
+    cure: 'Remove the directory, or install the files for the user with `--rootless`.',
   },
   'user-policy-hides': {
-    cause: "A user's policy.json hides that of the system, and is not as it should be.",
-    cure: 'Remove the file, or lay out the files for the user with `--rootless`.',
+    cause: "A user's policy.json replaces the system's, and is not as it should be.",
+    cure: 'Remove the file, or install the files for the user with `--rootless`.',
   },
   'policy-unreadable': {
     cause: 'Nodes refuse policy.json, and with it every pull.',
-    cure: 'Mend it by containers-policy.json(5), or lay out the file anew.',
+    cure: 'Correct it according to containers-policy.json(5), or install the file again.',
   },
   'policy-scope-missing': {
-    cause: 'policy.json has no requirements for a scope; others hold in their place.',
+    cause:
+      'policy.json has no requirements for a scope, so those of a wider scope or the default apply.',
     cure: 'Add the scope: `lookaside node-config --merge policy.json --out DIR`.',
   },
   'weaker-scope': {
-    cause: 'policy.json lets through images of a scope that it should keep out.',
-    cure: 'Ask of the scope all that the gate asks, or lay out policy.json anew.',
+    cause: 'policy.json accepts images of a scope that it should refuse.',
+    cure: 'Require for the scope all that the gate requires, or install policy.json again.',
   },
   'stricter-scope': {
-    cause: 'policy.json asks more of a scope than it should: good images may be refused.',
-    cure: 'If it is meant, leave it; else lay out policy.json anew.',
+    cause: 'policy.json requires more for a scope than it should: good images may be refused.',
+    cure: 'If that is intended, leave it; otherwise install policy.json again.',
   },
   'other-requirement': {
-    cause: 'policy.json asks something else of a scope than signatures by its keys.',
-    cure: 'Ask for `signedBy` with the keys of the scope, or lay out policy.json anew.',
+    cause: 'policy.json requires something other than signatures by the keys of a scope.',
+    cure: 'Require `signedBy` with the keys of the scope, or install policy.json again.',
   },
   'identity-differs': {
-    cause: 'The `signedIdentity` of a scope is another: nodes take other names of images.',
-    cure: 'Lay out policy.json anew, or change the scope of the gate.',
+    cause:
+      'The `signedIdentity` of a scope differs: nodes accept signatures under other image names.',
+    cure: 'Install policy.json again, or change the scope that the gate goes by.',
   },
   'weaker-subscope': {
-    cause: 'A scope of policy.json within one of ours lets through what ours keeps out.',
+    cause: 'A scope of policy.json within one of ours accepts images that ours refuses.',
     cure: 'Remove the scope, or give it the requirements of the one around it.',
   },
   'weaker-default': {
-    cause: 'policy.json lets through images that no scope covers, and `--default` does not.',
-    cure: 'Set what holds for all other images, or lay out policy.json anew.',
+    cause: 'policy.json accepts images that no scope covers, and `--default` rejects them.',
+    cure: 'Correct the default of policy.json, or install the file again.',
   },
   'wrong-keys': {
-    cause: 'The keys of a scope are others than they should be.',
-    cure: 'Lay out the keys anew; after a rotation, remove those that are no longer in use.',
+    cause: 'A scope does not have the keys that it should have.',
+    cure: 'Install the keys again; after a rotation, remove those that are no longer in use.',
   },
   'key-file-missing': {
     cause: 'policy.json names a key file that is not there. Nodes refuse the images of the scope.',
-    cure: 'Lay out the keys anew, or correct the path in policy.json.',
+    cure: 'Install the keys again, or correct the path in policy.json.',
   },
   'key-file-unreadable': {
     cause: 'A key file or `keyData` does not hold OpenPGP public keys.',
-    cure: 'Export the keys with `gpg --export --armor KEY`, or lay out the keys anew.',
+    cure: 'Export the keys with `gpg --export --armor KEY`, or install the keys again.',
   },
   'private-key': {
     cause: 'A key file of the node, or its policy, holds a private key: whoever reads it can sign.',
-    cure: 'Replace it with the public key; take the key for stolen, and sign with another one.',
+    cure: 'Replace it with the public key; treat the key as stolen, and sign with another one.',
   },
   'key-revoked': {
-    cause: 'A key on the node is revoked. Nodes refuse all that it signed.',
-    cure: 'Sign with another key; then lay out the keys anew.',
+    cause: 'A key on the node is revoked. Nodes refuse everything that it signed.',
+    cure: 'Sign with another key; then install the keys again.',
   },
   'key-cannot-sign': {
     cause:
       'No part of a key on the node may sign any more: its signing subkeys have expired or are revoked.',
-    cure: 'Give the key a subkey that signs, or sign with another one; then lay out the keys anew.',
+    cure: 'Give the key a subkey that can sign, or sign with another key; then install the keys again.',
   },
   'key-outdated': {
     cause:
       'The copy of a key on the node is not the one that was given: it lacks a revocation or a subkey, or expires at another time.',
-    cure: 'Lay out the keys anew, from the newest copy of the key.',
+    cure: 'Install the keys again, from the newest copy of the key.',
   },
   'key-expired': {
-    cause: 'A key has expired on the node, which then refuses all that it signed.',
-    cure: 'Extend the key, or sign with another one; then lay out the keys anew.',
+    cause: 'A key on the node has expired, so the node refuses everything that it signed.',
+    cure: 'Extend the key, or sign with another one; then install the keys again.',
   },
   'key-expires-soon': {
     cause: 'A key on the node expires within `--expiry-warning`.',
-    cure: 'Extend the key, and lay out the keys anew before it expires.',
+    cure: 'Extend the key, and install the keys again before it expires.',
   },
 } as const satisfies Record<string, { cause: string; cure: string }>;
 

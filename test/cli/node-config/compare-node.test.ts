@@ -45,7 +45,7 @@ describeWith(['gpg'], 'lookaside node-config compares', () => {
       stdout,
       [
         `${at(POLICY)}: stricter-scope: expected signedBy one key and no more, got one that rejects every image`,
-        '  hint: If it is meant, leave it; else lay out policy.json anew.',
+        '  hint: If that is intended, leave it; otherwise install policy.json again.',
         `${at(LOOKASIDE)}: trailing-slash: expected "${STORE}", got "${STORE}/"`,
         '  hint: Remove the slash at the end of the address.',
         'faults: 1 scope, 1 fault, 1 warning',

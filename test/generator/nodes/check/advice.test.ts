@@ -91,10 +91,10 @@ describe('generator: advice on files for nodes', () => {
 
   it('tells of a key that is revoked, and of one that cannot sign', async () => {
     const [{ fingerprint } = { fingerprint: '' }] = revoked.keys;
-    const sentence = / is revoked; nodes then refuse .*: sign with another key, and lay/;
+    const sentence = / is revoked; nodes then refuse .*: sign with another key, and install/;
     assert.match(await advise({}, 'quay.io', revoked), sentence);
     const lives = new Map([[fingerprint, { isRevoked: false, signers: new Map() }]]);
-    const mute = / has no part that may sign; nodes .*: give it a subkey that signs, and lay/;
+    const mute = / has no part that may sign; nodes .*: give it a subkey that signs, and install/;
     assert.match(await advise({}, 'quay.io', { ...revoked, lives }), mute);
   });
 
@@ -108,7 +108,7 @@ describe('generator: advice on files for nodes', () => {
     assert.equal(await told(31), '');
     assert.equal(await told(1, 0), '');
     assert.ok((await told(29)).startsWith(start));
-    assert.match(await told(29), /\) expires on \S+Z; .* lay the files out anew$/);
+    assert.match(await told(29), /\) expires on \S+Z; .* install the files again$/);
     assert.match(await told(-1), /\) has expired on \S+Z; /);
     assert.match(await told(-1, 0), /\) has expired on \S+Z; /);
     assert.equal((await told(29)).split('\n').length, 1);
