@@ -138,7 +138,7 @@ class ServeRun {
   /** Closes what is open. */
   async close(): Promise<void> {
     this.#ending.abort();
-    await this.#checkpoint?.close(0);
+    await this.#checkpoint?.close();
     await this.#source?.close();
     await this.#engines?.close();
     await this.#givenUp?.close();
@@ -221,7 +221,9 @@ class ServeRun {
     const listened = server.stop();
     await untilNoted(server);
     this.#ending.abort();
-    await Promise.all([listened, engines.close(), this.#checkpoint?.close(CHECKPOINT_PATIENCE)]);
+    // The checkpoint is written when the refresh that runs has ended.
+    this.#checkpoint?.closeIn(CHECKPOINT_PATIENCE);
+    await Promise.all([listened, engines.close()]);
   }
 
   /** Ends the process at once: what it would answer might be wrong. */

@@ -168,7 +168,7 @@ describeWith(['gpg', 'gpgv', 'git', 'faketime'], 'a server, whatever time it is'
       },
       stop: async () => {
         await refresher.stop();
-        await checkpointFile.close(5000);
+        await checkpointFile.close();
         await source.close();
       },
     };

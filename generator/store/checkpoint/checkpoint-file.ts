@@ -6,6 +6,7 @@ export class CheckpointFile {
   readonly #onError: (error: unknown) => void;
   readonly #ending = new AbortController();
   #writing: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
   #isFree = true;
   #isClosed = false;
 
@@ -27,13 +28,18 @@ export class CheckpointFile {
     return this.#writing;
   }
 
-  /** Waits for what is being written, but no longer than so many milliseconds. */
-  async close(patience: number): Promise<void> {
+  /** Breaks off what is written in so many milliseconds; until then more may be. For the end. */
+  closeIn(patience: number): void {
+    this.#timer ??= setTimeout(() => this.#ending.abort(), patience);
+  }
+
+  /** Breaks off what is written now. */
+  async close(): Promise<void> {
     this.#isFree = false;
     this.#isClosed = true;
-    const timer = setTimeout(() => this.#ending.abort(), patience);
+    clearTimeout(this.#timer);
+    this.#ending.abort();
     await this.#writing;
-    clearTimeout(timer);
   }
 
   async #attempt(blocks: Iterable<Buffer>): Promise<void> {

@@ -30,20 +30,22 @@ describe('generator: the file of a checkpoint', () => {
     }
   });
 
-  it('waits at the end for what is being written', async () => {
+  it('lets at the end what is being written come to its end', async () => {
     const file = new CheckpointFile(path(), unexpected);
-    void file.write([BLOCK]);
-    await file.close(LONG);
+    file.closeIn(LONG);
+    await file.write([BLOCK]);
+    await file.close();
     assert.deepEqual(await readdir(directory()), ['x.checkpoint']);
     assert.equal(file.isFree, false);
   });
 
   it('breaks off at the end what takes too long, without a word', async () => {
     const file = new CheckpointFile(path(), unexpected);
-    void file.write(endless());
-    await file.close(1);
+    const written = file.write(endless());
+    file.closeIn(1);
+    await written;
     assert.deepEqual(await readdir(directory()), []);
-    await file.close(0);
+    await file.close();
   });
 
   it('says why it fails, and tries no more', async () => {
@@ -54,6 +56,6 @@ describe('generator: the file of a checkpoint', () => {
     assert.equal(errors.length, 1);
     assert.match(String(errors[0]), /EISDIR|ENOTEMPTY/);
     assert.equal(file.isFree, false);
-    await file.close(0);
+    await file.close();
   });
 });
