@@ -172,7 +172,7 @@ function addOptions(command: Command, name: CommandName): Named {
   for (const [, option] of options) command.addOption(option);
   command.addHelpText(
     'after',
-    `\nEvery option can be set as ${variableOf('OPTION')} in the environment.`,
+    `\nOptions can be set in the environment too: --state-dir as ${variableOf('state-dir')}.`,
   );
   return options;
 }

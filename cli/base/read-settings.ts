@@ -15,6 +15,7 @@ import {
   variableOf,
 } from './options.ts';
 import { isServiceLink } from './service-links.ts';
+import { messageOf } from '../../generator/terms/errors.ts';
 import { suggest } from '../../generator/terms/text.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -112,9 +113,13 @@ async function readConfig(file: string): Promise<Values> {
     const { parse } = await import('yaml');
     document = parse(await readFile(file, 'utf8'));
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message.split('\n', 1)[0] : String(cause);
+    const reason = messageOf(cause).split('\n', 1)[0]?.replace(/:$/, '');
     const message = `cannot read the configuration file ${JSON.stringify(file)}: ${reason}`;
-    throw new Complaint(message, `name it with --config or ${variableOf(CONFIG)}`, { cause });
+    const hint =
+      cause instanceof Error && cause.name === 'YAMLParseError'
+        ? 'it has to be YAML: an option a line, as `poll: 5m`'
+        : `name it with --config or ${variableOf(CONFIG)}`;
+    throw new Complaint(message, hint, { cause });
   }
   if (document === null || document === undefined) return {};
   if (typeof document !== 'object' || Array.isArray(document)) {

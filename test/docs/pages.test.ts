@@ -12,7 +12,7 @@ const FLAGS_OF_OTHERS = new Set(
   `add-port all armor bare batch dearmor dest-tls-verify detach-sign dry-run export filter
    geometric home-dir ignore init initial-branch keep keyring kill missing omit output passphrase
    preserve-digests quick-generate-key quick-set-expire raw read-only registries remove-signatures
-   request retry retry-connrefused retry-delay root runroot shell sign sign-by signature-policy
+   request retry retry-connrefused retry-delay rm root runroot shell sign sign-by signature-policy
    silent src-tls-verify storage-driver system tls-verify undo`.split(/\s+/),
 );
 /** These name flags of scripts. */

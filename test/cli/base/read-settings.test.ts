@@ -222,7 +222,11 @@ describe('settings', () => {
       's3cret',
       /: expected a mapping of options, got a string$/,
     ],
-    'that is no YAML': ['a: [', /^cannot read the configuration file /],
+    'that is no YAML': [
+      'a: [',
+      /^cannot read the configuration file .* line 1, column 5$/,
+      'it has to be YAML: an option a line, as `poll: 5m`',
+    ],
     'with the same key twice': [
       'poll: 1s\npoll: 2s',
       /^cannot read the configuration file .*unique/,
@@ -280,6 +284,7 @@ describe('settings', () => {
   it('refuse a file that is not there', async () => {
     const error = await complaint({ config: '/nowhere/x.yaml' });
     assert.match(error.message, /^cannot read the configuration file "\/nowhere\/x\.yaml": ENOENT/);
+    assert.equal(error.hint, 'name it with --config or LOOKASIDE_CONFIG');
   });
 
   for (const [variable, hint] of [
