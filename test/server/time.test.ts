@@ -115,7 +115,11 @@ describeWith(['gpg', 'gpgv', 'git', 'faketime'], 'a server, whatever time it is'
   }
 
   /** A server without listeners, with all that it keeps in a state directory. */
-  async function start(stateDirectory: string, policy: Policy): Promise<Running> {
+  async function start(
+    stateDirectory: string,
+    policy: Policy,
+    onPublish: (store: SignatureStore) => void = () => undefined,
+  ): Promise<Running> {
     const log = createProgramLog(captureLines().stream);
     const source = await createGitSource({
       url: remote.path,
@@ -151,7 +155,7 @@ describeWith(['gpg', 'gpgv', 'git', 'faketime'], 'a server, whatever time it is'
       lookForGpgv: async () => gpgv.lookAgain(),
       hasGpgv: async () => (await gpgv.find()) !== undefined,
       onFirstLoad: () => undefined,
-      onPublish: () => undefined,
+      onPublish,
       onRefresh: () => undefined,
     });
     refresher.start();
@@ -254,6 +258,29 @@ describeWith(['gpg', 'gpgv', 'git', 'faketime'], 'a server, whatever time it is'
       { kind: 'restart' },
       { kind: 'clock', years: 0 },
     ]);
+  });
+
+  it('serves from the first moment of a start nothing whose time was over before', async () => {
+    const states = await makeTemporary();
+    const [policy = assert.fail()] = policies;
+    await clock.move(0);
+    await push([0, 1, 2, 3, 4, 5, 6, 7]);
+    const state = join(states, 'state');
+    await mkdir(state);
+    const before = await start(state, policy);
+    const served = observe(before.refresher.store());
+    await before.stop();
+    await clock.move(20 * YEAR);
+    const published: unknown[] = [];
+    const after = await start(state, policy, (store) => published.push(observe(store)));
+    try {
+      assert.notDeepEqual(published[0], served);
+      assert.deepEqual(published[0], observe(after.refresher.store()));
+    } finally {
+      await after.stop();
+      await clock.move(0);
+      await removeTemporary(states);
+    }
   });
 });
 
