@@ -2,9 +2,9 @@ import { DirectoryInUseError } from '../generator/system/directory-lock.ts';
 import { parseSource } from '../generator/sources/parse-source.ts';
 import { makeSourceState, writeStaticTree } from '../generator/publish/static-tree.ts';
 import { checkOnce, reportOn } from './check/check-once.ts';
-import { Complaint } from './base/usage-error.ts';
+import { UsageError } from './base/usage-error.ts';
 import { formatText } from './check/format-text.ts';
-import { hasColour, type World } from './base/process-io.ts';
+import { hasColour, type ProcessIo } from './base/process-io.ts';
 import type { Settings } from './base/options.ts';
 import { tellRefused } from './inputs/tell-refused.ts';
 import { messageOf } from '../generator/terms/errors.ts';
@@ -13,23 +13,23 @@ import { messageOf } from '../generator/terms/errors.ts';
  * `lookaside generate SOURCE --out DIR`. Faults are told on standard error; they fail the
  * run, and leave `DIR/current` as it is, only with `--on-invalid refuse`.
  */
-export async function generate(source: string, settings: Settings, world: World): Promise<number> {
-  return tellRefused(world, async () => generateFrom(source, settings, world));
+export async function generate(source: string, settings: Settings, io: ProcessIo): Promise<number> {
+  return tellRefused(io, async () => generateFrom(source, settings, io));
 }
 
-async function generateFrom(source: string, settings: Settings, world: World): Promise<number> {
+async function generateFrom(source: string, settings: Settings, io: ProcessIo): Promise<number> {
   const { out } = settings;
   if (out === undefined)
-    throw new Complaint('generate needs a place to write to', 'give --out DIR');
+    throw new UsageError('generate needs a place to write to', 'give --out DIR');
   const kept = await keptFor(source, out);
-  const checked = await checkOnce(source, settings, world, kept);
+  const checked = await checkOnce(source, settings, io, kept);
   const { store } = checked;
   const report = reportOn(checked, store.noteworthy());
-  world.stderr.write(
-    formatText(report, { colour: hasColour(world.stderr, world.environment), strict: false }),
+  io.stderr.write(
+    formatText(report, { colour: hasColour(io.stderr, io.environment), strict: false }),
   );
   if (settings['on-invalid'] === 'refuse' && report.summary.rejected > 0) {
-    world.stderr.write(
+    io.stderr.write(
       `lookaside: nothing was written: ${report.summary.rejected} files are rejected\n`,
     );
     return 1;
@@ -39,11 +39,11 @@ async function generateFrom(source: string, settings: Settings, world: World): P
       if (cause instanceof DirectoryInUseError) throw cause;
       const reason = messageOf(cause);
       const hint = 'what was published before is untouched';
-      throw new Complaint(`cannot write below ${out}: ${reason}`, hint, { cause });
+      throw new UsageError(`cannot write below ${out}: ${reason}`, hint, { cause });
     },
   );
   const { signatures, repositories } = store;
-  world.stdout.write(`${signatures} signatures of ${repositories} repositories in ${generation}\n`);
+  io.stdout.write(`${signatures} signatures of ${repositories} repositories in ${generation}\n`);
   return 0;
 }
 

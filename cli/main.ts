@@ -2,7 +2,7 @@
 // The only file of the program that touches `process`. An exception that nobody caught comes here:
 // `serve` decides about it (server/troubles/failures.ts), any other command ends with exit code 2.
 import { EventEmitter } from 'node:events';
-import { formatComplaint, formatStack } from './base/usage-error.ts';
+import { formatUsageError, formatStack } from './base/usage-error.ts';
 
 /** Nobody else does for process 1 what a signal does to any other process. */
 const isInit = process.pid === 1;
@@ -34,7 +34,7 @@ const complain = (error: unknown): void => {
   // What is stopped because of the first failure need not be told.
   if (hasFailed) return;
   const isTraced = /\blookaside\b/.test(process.env['NODE_DEBUG'] ?? '');
-  process.stderr.write(formatComplaint(error) + (isTraced ? formatStack(error) : ''));
+  process.stderr.write(formatUsageError(error) + (isTraced ? formatStack(error) : ''));
 };
 const takeFailure = (error: unknown): void => {
   if (failures.emit('failure', error)) return;

@@ -1,6 +1,6 @@
 // The command line: flags in, the right command run, an exit code out.
 import { Argument, Command, CommanderError, Option } from 'commander';
-import { Complaint } from './base/usage-error.ts';
+import { UsageError } from './base/usage-error.ts';
 import {
   type Command as CommandName,
   OPTION_NAMES,
@@ -13,7 +13,7 @@ import {
 } from './base/options.ts';
 import { readSettings } from './base/read-settings.ts';
 import { readVersion } from './base/read-version.ts';
-import { write, withoutColour, type World } from './base/process-io.ts';
+import { write, withoutColour, type ProcessIo } from './base/process-io.ts';
 import { suggest } from '../generator/terms/text.ts';
 
 interface CommandForm {
@@ -23,7 +23,7 @@ interface CommandForm {
   readonly run: (
     operands: readonly string[],
     settings: Settings,
-    world: World,
+    io: ProcessIo,
     /** The options that the command line has, by name. */
     flags: ReadonlySet<string>,
   ) => Promise<number>;
@@ -31,12 +31,12 @@ interface CommandForm {
 
 const WHAT_SOURCE_IS = 'a directory, or a git URL (with a scheme, in scp form, or ending in .git)';
 
-type RunOnSource = (source: string, settings: Settings, world: World) => Promise<number>;
+type RunOnSource = (source: string, settings: Settings, io: ProcessIo) => Promise<number>;
 
 const onSource = (summary: string, run: RunOnSource): CommandForm => ({
   summary,
   operands: [['<SOURCE>', WHAT_SOURCE_IS]],
-  run: async ([source = ''], settings, world) => run(source, settings, world),
+  run: async ([source = ''], settings, io) => run(source, settings, io),
 });
 
 /** Each command loads its modules when it runs: those of `serve` take longer to load than a short check runs. */
@@ -56,17 +56,17 @@ const COMMANDS: Record<CommandName, CommandForm> = {
   show: {
     summary: 'print what signature files say',
     operands: [['<FILE...>', 'a signature file; - for standard input']],
-    run: async (files, settings, world) => {
+    run: async (files, settings, io) => {
       const { show } = await import('./show.ts');
-      return show(files, settings, world);
+      return show(files, settings, io);
     },
   },
   'node-config': {
     summary: 'write the files that nodes need, or compare them with what nodes have',
     operands: [],
-    run: async (_operands, settings, world, flags) => {
+    run: async (_operands, settings, io, flags) => {
       const { nodeConfig } = await import('./node-config/node-config.ts');
-      return nodeConfig(settings, world, flags);
+      return nodeConfig(settings, io, flags);
     },
   },
   explain: {
@@ -75,9 +75,9 @@ const COMMANDS: Record<CommandName, CommandForm> = {
       ['<IMAGE>', 'the image as nodes pull it, for example quay.io/team/app:v1'],
       ['[SOURCE]', `${WHAT_SOURCE_IS}; or give --server`],
     ],
-    run: async ([image = '', source], settings, world, flags) => {
+    run: async ([image = '', source], settings, io, flags) => {
       const { explain } = await import('./explain/explain.ts');
-      return explain(image, source, settings, world, flags);
+      return explain(image, source, settings, io, flags);
     },
   },
 };
@@ -86,7 +86,7 @@ const CONFIG = 'YAML file with any of these options, under their names without t
 const HELP = ['-h, --help', 'print this help'] as const;
 
 /** Runs the program; gives the exit code: 0, 1 for faults in the data, 2 for wrong use. */
-export async function runProgram(args: readonly string[], world: World): Promise<number> {
+export async function runProgram(args: readonly string[], io: ProcessIo): Promise<number> {
   let exitCode = 0;
   const program = new Command('lookaside')
     .description('Checks, publishes and serves OpenPGP signatures of container images.')
@@ -102,16 +102,16 @@ export async function runProgram(args: readonly string[], world: World): Promise
     const options = addOptions(command, name);
     command.action(async () => {
       const flags = readFlags(command, options);
-      const settings = await readSettings(flags, world.environment, name);
-      const inWorld = settings['no-color'] ? withoutColour(world) : world;
+      const settings = await readSettings(flags, io.environment, name);
+      const inWorld = settings['no-color'] ? withoutColour(io) : io;
       exitCode = await form.run(command.args, settings, inWorld, new Set(Object.keys(flags)));
     });
   }
-  addQuestions(program, world);
+  addQuestions(program, io);
   for (const command of [program, ...program.commands]) {
     command.exitOverride().configureOutput({
-      writeOut: (text) => world.stdout.write(text),
-      writeErr: (text) => world.stderr.write(text),
+      writeOut: (text) => io.stdout.write(text),
+      writeErr: (text) => io.stderr.write(text),
       // The catch below reports it once, in our own form.
       outputError: () => undefined,
     });
@@ -123,12 +123,12 @@ export async function runProgram(args: readonly string[], world: World): Promise
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return 0;
     if (error.code === 'commander.help') return 2;
-    throw toComplaint(error);
+    throw toUsageError(error);
   }
 }
 
 /** Adds the commands about the program itself. */
-function addQuestions(program: Command, world: World): void {
+function addQuestions(program: Command, io: ProcessIo): void {
   program
     .command('completion')
     .description('print a completion script for a shell')
@@ -136,7 +136,7 @@ function addQuestions(program: Command, world: World): void {
     .helpOption(...HELP)
     .action(async (shell: string) => {
       const { formatCompletion } = await import('./completion.ts');
-      await write(world.stdout, formatCompletion(shell, program));
+      await write(io.stdout, formatCompletion(shell, program));
     });
   const named = new Argument('[COMMAND]', 'a command; without it, all are listed');
   program
@@ -147,7 +147,7 @@ function addQuestions(program: Command, world: World): void {
     .action((name?: string) => {
       const asked = program.commands.find((command) => command.name() === name);
       if (name !== undefined && !asked) {
-        throw new Complaint(`unknown command '${name}'`, suggest(name, named.argChoices ?? []));
+        throw new UsageError(`unknown command '${name}'`, suggest(name, named.argChoices ?? []));
       }
       (asked ?? program).outputHelp();
     });
@@ -155,7 +155,7 @@ function addQuestions(program: Command, world: World): void {
     .command('version')
     .description('print the version')
     .helpOption(...HELP)
-    .action(() => void world.stdout.write(`${readVersion()}\n`));
+    .action(() => void io.stdout.write(`${readVersion()}\n`));
   named.argChoices = program.commands.map((command) => command.name());
 }
 
@@ -205,10 +205,10 @@ function readFlags(command: Command, options: Named): Readonly<Record<string, un
   );
 }
 
-function toComplaint(error: CommanderError): Complaint {
+function toUsageError(error: CommanderError): UsageError {
   const [message = '', suggestion] = error.message.replace(/^error: /, '').split('\n');
   const meant = suggestion && /\(Did you mean (.*)\?\)/.exec(suggestion)?.[1];
-  return new Complaint(
+  return new UsageError(
     message.replace(/\.$/, ''),
     meant ? `did you mean ${meant}?` : 'see lookaside --help',
   );

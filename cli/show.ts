@@ -11,8 +11,8 @@ import { messageOf } from '../generator/terms/errors.ts';
 import { formatJson, toPrintable } from '../generator/terms/text.ts';
 import { toBudgets } from './base/budget-options.ts';
 import type { Settings } from './base/options.ts';
-import { Complaint } from './base/usage-error.ts';
-import { write, hasColour, type World } from './base/process-io.ts';
+import { UsageError } from './base/usage-error.ts';
+import { write, hasColour, type ProcessIo } from './base/process-io.ts';
 import { openEngines } from './inputs/open-engines.ts';
 import { withTemporaryState } from './inputs/open-source.ts';
 import { readPolicy } from './inputs/read-policy.ts';
@@ -27,19 +27,19 @@ const COLOURS = { accepted: 'green', rejected: 'red', unverified: 'yellow' } as 
 export async function show(
   files: readonly string[],
   settings: Settings,
-  world: World,
+  io: ProcessIo,
 ): Promise<number> {
   const { format } = settings;
   if (format !== 'text' && format !== 'json') {
-    throw new Complaint(
+    throw new UsageError(
       `show does not support the format ${format}`,
       'use --format text or --format json',
     );
   }
   const policy = await readPolicy(settings);
-  return withTemporaryState(world.signals, async (directory, ending) => {
+  return withTemporaryState(io.signals, async (directory, ending) => {
     const { openMessage, close } = await openEngines(
-      world.environment,
+      io.environment,
       directory,
       toBudgets(settings),
     );
@@ -47,31 +47,31 @@ export async function show(
     const options = { keyring: policy.keyring, openMessage };
     const shown = [];
     for (const path of files) {
-      const bytes = await readInput(path, world);
+      const bytes = await readInput(path, io);
       shown.push(await describeSignature(path, bytes, options, new Date()));
     }
     const output =
       format === 'json'
         ? `${formatJson({ files: shown }, 2)}\n`
-        : formatShown(shown, hasColour(world.stdout, world.environment));
-    await write(world.stdout, output);
+        : formatShown(shown, hasColour(io.stdout, io.environment));
+    await write(io.stdout, output);
     return 0;
   });
 }
 
 /** Of a larger file the size is enough to say what is wrong. */
-async function readInput(path: string, world: World): Promise<Uint8Array> {
+async function readInput(path: string, io: ProcessIo): Promise<Uint8Array> {
   try {
     const pieces: Uint8Array[] = [];
     let size = 0;
-    for await (const piece of path === '-' ? world.stdin : createReadStream(path)) {
+    for await (const piece of path === '-' ? io.stdin : createReadStream(path)) {
       pieces.push(Buffer.from(piece));
       size += piece.length;
       if (size > MAX_BLOB_BYTES) break;
     }
     return Buffer.concat(pieces);
   } catch (cause) {
-    throw new Complaint(`cannot read ${path}: ${messageOf(cause)}`, undefined, { cause });
+    throw new UsageError(`cannot read ${path}: ${messageOf(cause)}`, undefined, { cause });
   }
 }
 

@@ -5,7 +5,7 @@ import type { Environment } from './read-settings.ts';
 export type StandardStream = NodeJS.WritableStream & { readonly isTTY?: boolean };
 
 /** What a command gets of the process that it runs in. */
-export interface World {
+export interface ProcessIo {
   readonly environment: Environment;
   readonly stdin: NodeJS.ReadableStream;
   readonly stdout: StandardStream;
@@ -23,13 +23,13 @@ export interface World {
 }
 
 /** Whether a stream shows colours (https://no-color.org). */
-export function hasColour(stream: StandardStream, environment: World['environment']): boolean {
+export function hasColour(stream: StandardStream, environment: ProcessIo['environment']): boolean {
   return stream.isTTY === true && !environment['NO_COLOR'] && environment['TERM'] !== 'dumb';
 }
 
-/** The same world without colours, for the programs that are started in it too. */
-export function withoutColour(world: World): World {
-  return { ...world, environment: { ...world.environment, NO_COLOR: '1' } };
+/** The same without colours, for the programs that are started with it too. */
+export function withoutColour(io: ProcessIo): ProcessIo {
+  return { ...io, environment: { ...io.environment, NO_COLOR: '1' } };
 }
 
 /** A pipe may take a long text in pieces; exiting before the last would lose it. */

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import type { z } from 'zod';
-import { Complaint } from './usage-error.ts';
+import { UsageError } from './usage-error.ts';
 import { oneOf } from './option-values.ts';
 import {
   type Command,
@@ -28,7 +28,7 @@ const PREFIX = 'LOOKASIDE_';
 /**
  * Reads the settings of a run. `flags` are the command line's, by option name, `config` among
  * them; what is wrong is explained as `command` means it.
- * @throws Complaint for an unknown name or a value that the table refuses.
+ * @throws UsageError for an unknown name or a value that the table refuses.
  */
 export async function readSettings(
   flags: Readonly<Record<string, unknown>>,
@@ -69,7 +69,7 @@ function convert(name: OptionName, value: unknown, origin: string, command?: Com
   // A misspelt name is told before the right one that is missing.
   const issue = issues.find(({ code }) => code === 'unrecognized_keys') ?? issues[0];
   const where = [origin, ...(issue?.path ?? []).map(String)].join(': ');
-  throw new Complaint(`${where}: ${describeIssue(issue)}`, describeOption(name, command));
+  throw new UsageError(`${where}: ${describeIssue(issue)}`, describeOption(name, command));
 }
 
 type Issue = z.core.$ZodIssue;
@@ -95,7 +95,7 @@ function readEnvironment(environment: Environment): Values {
     if (name) values[name] = splitVariable(name, value);
     else if (variable !== variableOf(CONFIG) && !isServiceLink(variable, value)) {
       const hint = suggest(variable, [...names.keys(), variableOf(CONFIG)]);
-      throw new Complaint(`unknown environment variable ${variable}`, hint);
+      throw new UsageError(`unknown environment variable ${variable}`, hint);
     }
   }
   return values;
@@ -119,18 +119,18 @@ async function readConfig(file: string): Promise<Values> {
       cause instanceof Error && cause.name === 'YAMLParseError'
         ? 'it has to be YAML: an option a line, as `poll: 5m`'
         : `name it with --config or ${variableOf(CONFIG)}`;
-    throw new Complaint(message, hint, { cause });
+    throw new UsageError(message, hint, { cause });
   }
   if (document === null || document === undefined) return {};
   if (typeof document !== 'object' || Array.isArray(document)) {
     // Not what it is: a file of a secret that was given by mistake is one long text to YAML.
     const got = Array.isArray(document) ? 'a list' : `a ${typeof document}`;
-    throw new Complaint(`${file}: expected a mapping of options, got ${got}`);
+    throw new UsageError(`${file}: expected a mapping of options, got ${got}`);
   }
   const values: Values = {};
   for (const [key, value] of Object.entries(document)) {
     const name = OPTION_NAMES.find((known) => known === key);
-    if (!name) throw new Complaint(`${file}: unknown key ${key}`, suggest(key, OPTION_NAMES));
+    if (!name) throw new UsageError(`${file}: unknown key ${key}`, suggest(key, OPTION_NAMES));
     if (name === 'scopes') values[name] = withKeysRelativeTo(dirname(file), value);
     else if (name === 'scope') values[name] = withPathsRelativeTo(dirname(file), value);
     else values[name] = optionOf(name).isPath ? relativeTo(dirname(file), value) : value;

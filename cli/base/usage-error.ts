@@ -2,8 +2,8 @@ import { hintOf, messageOf } from '../../generator/terms/errors.ts';
 import { toLine } from '../../generator/terms/text.ts';
 
 /** Wrong use, or a disk, network or program that fails: told in one line, exit code 2. */
-export class Complaint extends Error {
-  override readonly name = 'Complaint';
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
   readonly hint: string | undefined;
   constructor(message: string, hint?: string, options?: ErrorOptions) {
     super(message, options);
@@ -12,7 +12,7 @@ export class Complaint extends Error {
 }
 
 /** `lookaside: MESSAGE` and, where there is a cure, a `hint:` line. */
-export function formatComplaint(error: unknown): string {
+export function formatUsageError(error: unknown): string {
   const hint = hintOf(error);
   const cure = hint === undefined ? '' : `hint: ${toLine(hint)}\n`;
   return `lookaside: ${toLine(messageOf(error))}\n${cure}`;

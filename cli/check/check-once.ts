@@ -12,7 +12,7 @@ import { type CheckReport, type ReportedFile, sortByPath } from '../../generator
 import { DirectoryInUseError } from '../../generator/system/directory-lock.ts';
 import { toBudgets } from '../base/budget-options.ts';
 import type { Settings } from '../base/options.ts';
-import type { World } from '../base/process-io.ts';
+import type { ProcessIo } from '../base/process-io.ts';
 import { openEngines, warnOfMissingGpgv } from '../inputs/open-engines.ts';
 import { openSource, withTemporaryState } from '../inputs/open-source.ts';
 import { readPolicy } from '../inputs/read-policy.ts';
@@ -40,10 +40,10 @@ export interface OpenChecked extends Checked {
 export async function checkOnce(
   location: string,
   settings: Settings,
-  world: World,
+  io: ProcessIo,
   kept?: string,
 ): Promise<Checked> {
-  return withRun(location, settings, world, async (temporary, run) =>
+  return withRun(location, settings, io, async (temporary, run) =>
     kept === undefined ? checkIn(temporary, run) : checkKept(kept, temporary, run),
   );
 }
@@ -52,10 +52,10 @@ export async function checkOnce(
 export async function withChecked<Result>(
   location: string,
   settings: Settings,
-  world: World,
+  io: ProcessIo,
   use: (checked: OpenChecked) => Promise<Result>,
 ): Promise<Result> {
-  return withRun(location, settings, world, async (temporary, run) =>
+  return withRun(location, settings, io, async (temporary, run) =>
     withSource(temporary, run, async (source) => {
       const checked = await checkSource(source, run, undefined);
       const { commit } = checked.source;
@@ -72,14 +72,14 @@ export async function withChecked<Result>(
 async function withRun<Result>(
   location: string,
   settings: Settings,
-  world: World,
+  io: ProcessIo,
   action: (temporary: string, run: Run) => Promise<Result>,
 ): Promise<Result> {
   const policy = await readPolicy(settings);
-  return withTemporaryState(world.signals, async (temporary, ending) => {
-    const engines = await openEngines(world.environment, temporary, toBudgets(settings));
+  return withTemporaryState(io.signals, async (temporary, ending) => {
+    const engines = await openEngines(io.environment, temporary, toBudgets(settings));
     const warning = warnOfMissingGpgv(policy, engines);
-    if (warning !== undefined) world.stderr.write(`lookaside: warning: ${warning}\n`);
+    if (warning !== undefined) io.stderr.write(`lookaside: warning: ${warning}\n`);
     ending.addEventListener('abort', () => void engines.close());
     const { openMessage } = engines;
     const judge = new PolicyJudge({
@@ -89,7 +89,7 @@ async function withRun<Result>(
       paths: toBudgets(settings),
     });
     try {
-      return await action(temporary, { location, settings, world, policy, engines, judge, ending });
+      return await action(temporary, { location, settings, io, policy, engines, judge, ending });
     } finally {
       await engines.close();
     }
@@ -122,14 +122,14 @@ async function checkIn(stateDirectory: string, run: Run, isKept = false): Promis
 
 async function withSource<Result>(
   stateDirectory: string,
-  { location, settings, world, ending }: Run,
+  { location, settings, io, ending }: Run,
   use: (source: ReadableSource | Source) => Promise<Result>,
 ): Promise<Result> {
   const source = await openSource(
     location,
     settings,
     stateDirectory,
-    world.environment,
+    io.environment,
     ending,
     createDirectoryPass,
   );

@@ -12,7 +12,7 @@ import { loadStore } from '../../generator/store/load-store.ts';
 import type { CheckReport } from '../../generator/store/report.ts';
 import type { SignatureStore } from '../../generator/store/store.ts';
 import type { Settings } from '../base/options.ts';
-import type { World } from '../base/process-io.ts';
+import type { ProcessIo } from '../base/process-io.ts';
 import type { Engines } from '../inputs/open-engines.ts';
 import { stateFile } from '../inputs/state-file.ts';
 import { showProgress } from './progress.ts';
@@ -26,7 +26,7 @@ export interface Checked extends Pick<CheckReport, 'source' | 'keys'> {
 export interface Run {
   readonly location: string;
   readonly settings: Settings;
-  readonly world: World;
+  readonly io: ProcessIo;
   readonly policy: Policy;
   readonly engines: Engines;
   readonly judge: Judge;
@@ -40,7 +40,7 @@ export async function checkSource(
   kept: string | undefined,
 ): Promise<Checked> {
   const { pass, load } = await openPass(source, run, kept);
-  const progress = showProgress(pass, run.world);
+  const progress = showProgress(pass, run.io);
   try {
     const store = await load(progress.step);
     const { commit } = pass;
@@ -87,13 +87,13 @@ export function canBeFollowed(source: ReadableSource | Source): source is Source
 async function goOn(
   source: Source,
   snapshot: Snapshot,
-  { policy, engines, judge, settings, world }: Run,
+  { policy, engines, judge, settings, io }: Run,
   kept: string,
   onChecked: () => void,
 ): Promise<SignatureStore> {
   const now = new Date();
   const expiryWarning = settings['expiry-warning'];
-  const made = `${engines.id}, OpenSSL ${world.openssl}, warning ${expiryWarning}`;
+  const made = `${engines.id}, OpenSSL ${io.openssl}, warning ${expiryWarning}`;
   const path = stateFile(kept, source.location, 'checkpoint');
   const checkpoint = new Checkpoint({
     file: new CheckpointFile(path, () => undefined),

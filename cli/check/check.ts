@@ -3,23 +3,23 @@ import { StateRefusedError } from '../../generator/sources/source.ts';
 import type { CheckReport } from '../../generator/store/report.ts';
 import { EMPTY } from '../../generator/store/store-directory.ts';
 import type { Settings } from '../base/options.ts';
-import { write, type World } from '../base/process-io.ts';
+import { write, type ProcessIo } from '../base/process-io.ts';
 import { readPolicy } from '../inputs/read-policy.ts';
 import { checkOnce, reportOn } from './check-once.ts';
 import { hasFaults } from './findings.ts';
 import { formatReport } from './format-report.ts';
 
 /** `lookaside check SOURCE`. */
-export async function check(source: string, settings: Settings, world: World): Promise<number> {
-  const report = await reportAll(source, settings, world);
-  await write(world.stdout, formatReport(report, source, settings, world));
+export async function check(source: string, settings: Settings, io: ProcessIo): Promise<number> {
+  const report = await reportAll(source, settings, io);
+  await write(io.stdout, formatReport(report, source, settings, io));
   return hasFaults(report, settings.strict) ? 1 : 0;
 }
 
 /** A state that `serve` would refuse is a fault of the data like any other. */
-async function reportAll(source: string, settings: Settings, world: World): Promise<CheckReport> {
+async function reportAll(source: string, settings: Settings, io: ProcessIo): Promise<CheckReport> {
   try {
-    const checked = await checkOnce(source, settings, world);
+    const checked = await checkOnce(source, settings, io);
     return reportOn(checked, checked.store.files());
   } catch (error) {
     if (!(error instanceof StateRefusedError)) throw error;

@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
 import type { CheckReport } from '../../generator/store/report.ts';
 import { formatJson } from '../../generator/terms/text.ts';
-import { hasColour, type World } from '../base/process-io.ts';
+import { hasColour, type ProcessIo } from '../base/process-io.ts';
 import type { Settings } from '../base/options.ts';
 import { readVersion } from '../base/read-version.ts';
 import { formatGithub } from './format-github.ts';
@@ -14,7 +14,7 @@ export function formatReport(
   report: CheckReport,
   source: string,
   { format, strict, path }: Settings,
-  { stdout, environment }: World,
+  { stdout, environment }: ProcessIo,
 ): string {
   const options = { strict, prefix: prefixOf(report, source, path), version: readVersion() };
   switch (format) {

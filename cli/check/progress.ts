@@ -1,6 +1,6 @@
 import type { SingleBar } from 'cli-progress';
 import type { Snapshot } from '../../generator/sources/source.ts';
-import type { World } from '../base/process-io.ts';
+import type { ProcessIo } from '../base/process-io.ts';
 
 /** Work shorter than this shows no bar. Milliseconds. */
 const PATIENCE = 1000;
@@ -8,7 +8,7 @@ const PATIENCE = 1000;
 /** A bar without colours, on a terminal that waits for a long check; on anything else, nothing. */
 export function showProgress(
   { count }: Pick<Snapshot, 'count'>,
-  { stderr: stream, environment }: Pick<World, 'stderr' | 'environment'>,
+  { stderr: stream, environment }: Pick<ProcessIo, 'stderr' | 'environment'>,
 ): { step: () => void; stop: () => void } {
   if (!stream.isTTY || environment['TERM'] === 'dumb') {
     return { step: () => undefined, stop: () => undefined };

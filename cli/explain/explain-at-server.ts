@@ -3,7 +3,7 @@ import { formatReference } from '../../generator/policy/signed-identity.ts';
 import type { DockerReference } from '../../generator/terms/image-name.ts';
 import { messageOf } from '../../generator/terms/errors.ts';
 import { toLine, parseUrl } from '../../generator/terms/text.ts';
-import { Complaint } from '../base/usage-error.ts';
+import { UsageError } from '../base/usage-error.ts';
 import { type ServerAnswer, answerSchema, refusalSchema } from './explain-answer.ts';
 
 /** Git may take seconds for each image. Milliseconds. */
@@ -16,19 +16,19 @@ const TRUST_HINT = 'name the file of its CA in NODE_EXTRA_CA_CERTS';
 /** The address of a running server; undefined for what is a SOURCE. */
 export function parseServer(text: string): URL | undefined {
   if (/^(?:[a-z0-9.-]+|\[[0-9a-f:]+\]):[0-9]+\/?$/i.test(text)) {
-    throw new Complaint(
+    throw new UsageError(
       `--server: expected a URL, got ${JSON.stringify(text)}`,
       `write http://${text}`,
     );
   }
   if (!isServerUrl(text)) return undefined;
   const url = parseUrl(text);
-  if (!url) throw new Complaint(`--server: expected a URL, got ${JSON.stringify(text)}`, HINT);
+  if (!url) throw new UsageError(`--server: expected a URL, got ${JSON.stringify(text)}`, HINT);
   if (url.username !== '' || url.password !== '') {
-    throw new Complaint('--server: expected no user name or password in the URL', HINT);
+    throw new UsageError('--server: expected no user name or password in the URL', HINT);
   }
   if (/[?#]/.test(text)) {
-    throw new Complaint('--server: expected no query and no fragment in the URL', HINT);
+    throw new UsageError('--server: expected no query and no fragment in the URL', HINT);
   }
   return url;
 }
@@ -40,7 +40,7 @@ export function isServerUrl(text: string): boolean {
 
 /**
  * What the server says of the manifests with these digests, in their order.
- * @throws Complaint
+ * @throws UsageError
  */
 export async function explainAtServer(
   server: URL,
@@ -53,13 +53,16 @@ export async function explainAtServer(
   const refused = status === 200 ? undefined : refusalSchema.safeParse(parseJson(text));
   if (refused?.success) {
     const hint = status === 503 ? 'try again' : undefined;
-    throw new Complaint(`the server at ${server.href} says: ${toLine(refused.data.message)}`, hint);
+    throw new UsageError(
+      `the server at ${server.href} says: ${toLine(refused.data.message)}`,
+      hint,
+    );
   }
   const answer = answerSchema.safeParse(parseJson(text));
   if (status !== 200 || !answer.success) {
     const what = status === 200 ? 'something else' : `status ${status}`;
     const message = `expected the status listener of a lookaside server at ${server.href}, got ${what}`;
-    throw new Complaint(message, `${HINT}; both must be of one version`);
+    throw new UsageError(message, `${HINT}; both must be of one version`);
   }
   const { images } = answer.data;
   if (
@@ -68,7 +71,7 @@ export async function explainAtServer(
   ) {
     return answer.data;
   }
-  throw new Complaint(`the server at ${server.href} answered for other images`, HINT);
+  throw new UsageError(`the server at ${server.href} answered for other images`, HINT);
 }
 
 function toQuestion(server: URL, image: DockerReference, hexes: readonly string[]): URL {
@@ -110,7 +113,7 @@ async function ask(url: URL, ending: AbortSignal, timeLimit: number): Promise<An
   } catch (cause) {
     // fetch says only that it failed; why is within.
     const inner = cause instanceof Error && cause.cause ? cause.cause : cause;
-    throw new Complaint(
+    throw new UsageError(
       `cannot ask the server at ${url.origin}: ${toLine(messageOf(inner))}`,
       isDistrust(inner) ? TRUST_HINT : HINT,
       { cause },

@@ -5,8 +5,8 @@ import { SourceError } from '../../generator/sources/source.ts';
 import type { CheckReport } from '../../generator/store/report.ts';
 import type { DockerReference } from '../../generator/terms/image-name.ts';
 import type { Settings } from '../base/options.ts';
-import type { World } from '../base/process-io.ts';
-import { Complaint } from '../base/usage-error.ts';
+import type { ProcessIo } from '../base/process-io.ts';
+import { UsageError } from '../base/usage-error.ts';
 import { withChecked } from '../check/check-once.ts';
 import { readPolicy } from '../inputs/read-policy.ts';
 import { isServerUrl } from './explain-at-server.ts';
@@ -18,7 +18,7 @@ export interface SourceAnswer extends Pick<CheckReport, 'source'> {
 
 /**
  * Says what is wrong with the policy or with a directory, before anybody else is asked.
- * @throws Complaint
+ * @throws UsageError
  */
 export async function checkPlace(location: string, settings: Settings): Promise<void> {
   await readPolicy(settings);
@@ -32,9 +32,9 @@ export async function explainAtSource(
   image: DockerReference,
   hexes: readonly string[],
   settings: Settings,
-  world: World,
+  io: ProcessIo,
 ): Promise<SourceAnswer> {
-  const answer = withChecked(location, settings, world, async ({ source, ...checked }) => {
+  const answer = withChecked(location, settings, io, async ({ source, ...checked }) => {
     const rejectedOf = (digestHex: string) => checked.store.rejectedOf(digestHex);
     const evidence = { ...checked, rejectedOf, now: new Date() };
     const images: ExplainedImage[] = [];
@@ -43,7 +43,7 @@ export async function explainAtSource(
   });
   return answer.catch((cause: unknown) => {
     if (!(cause instanceof SourceError) || !isServerUrl(location)) throw cause;
-    throw new Complaint(cause.message, `for a running server, write --server ${location}`, {
+    throw new UsageError(cause.message, `for a running server, write --server ${location}`, {
       cause,
     });
   });

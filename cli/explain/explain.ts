@@ -5,8 +5,8 @@ import type { ExplainedImage } from '../../generator/explain/explain-image.ts';
 import { formatReference } from '../../generator/policy/signed-identity.ts';
 import { type DockerReference, parsePulledImage } from '../../generator/terms/image-name.ts';
 import type { OptionName, Settings } from '../base/options.ts';
-import { Complaint } from '../base/usage-error.ts';
-import { write, type World } from '../base/process-io.ts';
+import { UsageError } from '../base/usage-error.ts';
+import { write, type ProcessIo } from '../base/process-io.ts';
 import { untilStopped } from '../inputs/open-source.ts';
 import { tellRefused } from '../inputs/tell-refused.ts';
 import type { ServerAnswer } from './explain-answer.ts';
@@ -36,22 +36,22 @@ export async function explain(
   name: string,
   source: string | undefined,
   settings: Settings,
-  world: World,
+  io: ProcessIo,
   flags: ReadonlySet<string>,
 ): Promise<number> {
-  return tellRefused(world, async () => explainImageOf(name, source, settings, world, flags));
+  return tellRefused(io, async () => explainImageOf(name, source, settings, io, flags));
 }
 
 async function explainImageOf(
   name: string,
   source: string | undefined,
   settings: Settings,
-  world: World,
+  io: ProcessIo,
   flags: ReadonlySet<string>,
 ): Promise<number> {
   const { format } = settings;
   if (format !== 'text' && format !== 'json') {
-    throw new Complaint(
+    throw new UsageError(
       `explain does not support the format ${format}`,
       'use --format text or --format json',
     );
@@ -60,15 +60,15 @@ async function explainImageOf(
   const place = findPlace(source, settings, flags);
   if (settings.authfile !== undefined) await checkAuthfile(settings.authfile);
   if (typeof place === 'string') await checkPlace(place, settings);
-  const { registry, list, manifests } = await readPlatforms(image, settings, world);
+  const { registry, list, manifests } = await readPlatforms(image, settings, io);
   const hexes = [
     ...manifests.map(({ digestHex }) => digestHex),
     ...(list === undefined ? [] : [list]),
   ];
   const { images, ...origin } =
     typeof place === 'string'
-      ? await explainAtSource(place, image, hexes, settings, world)
-      : await askServer(place, image, hexes, world);
+      ? await explainAtSource(place, image, hexes, settings, io)
+      : await askServer(place, image, hexes, io);
   const explanation: Explanation = {
     image: formatReference(image),
     origin,
@@ -76,16 +76,16 @@ async function explainImageOf(
     list: list === undefined ? undefined : images.at(-1),
     platforms: manifests.flatMap(({ platform }, at) => withPlatform(platform, images[at])),
   };
-  await write(world.stdout, formatExplained(explanation, format === 'json', world));
+  await write(io.stdout, formatExplained(explanation, format === 'json', io));
   return explanation.platforms.every(({ verdict }) => verdict === 'accepted') ? 0 : 1;
 }
 
 function readImage(name: string): DockerReference {
   const image = parsePulledImage(name);
   const hint = 'write it as in a pull, like quay.io/team/app:v1 or quay.io/team/app@sha256:…';
-  if (!image) throw new Complaint(`expected an image, got ${JSON.stringify(name)}`, hint);
+  if (!image) throw new UsageError(`expected an image, got ${JSON.stringify(name)}`, hint);
   if (image.digest !== undefined && !image.digest.startsWith('sha256:')) {
-    throw new Complaint(`expected a sha256 digest, got ${image.digest}`, 'nodes know no other');
+    throw new UsageError(`expected a sha256 digest, got ${image.digest}`, 'nodes know no other');
   }
   return image;
 }
@@ -98,19 +98,19 @@ function findPlace(
 ): string | URL {
   if (source !== undefined) {
     if (flags.has('server')) {
-      throw new Complaint('--server and SOURCE both say where to look', 'give one of them');
+      throw new UsageError('--server and SOURCE both say where to look', 'give one of them');
     }
     return source;
   }
   if (server === undefined) {
     const hint = 'give SOURCE, or --server with the address of the status listener of a server';
-    throw new Complaint('explain needs a place to look for signatures', hint);
+    throw new UsageError('explain needs a place to look for signatures', hint);
   }
   const url = parseServer(server);
   const unused = OF_A_SOURCE.find((name) => flags.has(name));
   if (url && unused !== undefined) {
     const hint = 'leave it out: the server goes by its own';
-    throw new Complaint(`--${unused} means nothing to a running server`, hint);
+    throw new UsageError(`--${unused} means nothing to a running server`, hint);
   }
   return url ?? server;
 }
@@ -119,7 +119,7 @@ async function askServer(
   server: URL,
   image: DockerReference,
   hexes: readonly string[],
-  { signals }: World,
+  { signals }: ProcessIo,
 ): Promise<Omit<ServerAnswer, 'version'> & { readonly server: string }> {
   const { generation, images } = await untilStopped(signals, async (ending) =>
     explainAtServer(server, image, hexes, ending),
@@ -136,16 +136,16 @@ function withPlatform(
 
 /**
  * Makes sure that skopeo can use a file of credentials: it would say so late, or not at all.
- * @throws Complaint
+ * @throws UsageError
  */
 async function checkAuthfile(file: string): Promise<void> {
   const text = await readFile(file, 'utf8').catch((cause: unknown) => {
-    throw new Complaint(`--authfile: ${messageOf(cause)}`, AUTHFILE_HINT, { cause });
+    throw new UsageError(`--authfile: ${messageOf(cause)}`, AUTHFILE_HINT, { cause });
   });
   try {
     JSON.parse(text);
   } catch {
     // What the parser says may quote a password.
-    throw new Complaint(`--authfile: expected JSON in ${file}`, AUTHFILE_HINT);
+    throw new UsageError(`--authfile: expected JSON in ${file}`, AUTHFILE_HINT);
   }
 }

@@ -3,7 +3,7 @@ import type { ExplainedImage, FoundSignature } from '../../generator/explain/exp
 import type { QuarantinedFile, SignedImage } from '../../generator/explain/reason.ts';
 import type { CheckReport } from '../../generator/store/report.ts';
 import { formatJson, toLine } from '../../generator/terms/text.ts';
-import { hasColour, type World } from '../base/process-io.ts';
+import { hasColour, type ProcessIo } from '../base/process-io.ts';
 import type { ServerAnswer } from './explain-answer.ts';
 import type { Pulled } from './read-platforms.ts';
 
@@ -39,7 +39,7 @@ const COLOURS = { accepted: 'green', refused: 'red', unknown: 'yellow' } as cons
 export function formatExplained(
   explanation: Explanation,
   isJson: boolean,
-  { stdout, environment }: World,
+  { stdout, environment }: ProcessIo,
 ): string {
   const { image, origin, registry, list, platforms } = explanation;
   if (isJson) {

@@ -29,7 +29,7 @@ export interface ManifestOptions {
 
 /**
  * Fetches the manifest of an image, as the registry has it.
- * @throws Complaint
+ * @throws UsageError
  */
 export async function readManifest(
   image: DockerReference,

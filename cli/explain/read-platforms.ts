@@ -3,8 +3,8 @@ import { formatReference } from '../../generator/policy/signed-identity.ts';
 import type { DockerReference } from '../../generator/terms/image-name.ts';
 import { toLine } from '../../generator/terms/text.ts';
 import type { Settings } from '../base/options.ts';
-import type { World } from '../base/process-io.ts';
-import { Complaint } from '../base/usage-error.ts';
+import type { ProcessIo } from '../base/process-io.ts';
+import { UsageError } from '../base/usage-error.ts';
 import { untilStopped } from '../inputs/open-source.ts';
 import { chooseInstances, type Instance, parseManifest } from './manifest.ts';
 import { readManifest } from './read-manifest.ts';
@@ -25,7 +25,7 @@ export interface PulledManifest extends Pick<Instance, 'digestHex'> {
 
 /** Far more than there are architectures; the server answers for a hundred at once. */
 const MOST_PLATFORMS = 50;
-/** Platforms that a complaint names. */
+/** Platforms that an error names. */
 const NAMED = 20;
 /** Who names a digest can do without the registry, and shall not wait long. Milliseconds. */
 const SHORT_TIME = 5000;
@@ -33,12 +33,12 @@ const SHORT_TIME = 5000;
 /**
  * Finds the manifests of an image. A digest is taken for the manifest's where the registry does not
  * say that it is a list's, unless platforms of a list are wanted.
- * @throws Complaint
+ * @throws UsageError
  */
 export async function readPlatforms(
   image: DockerReference,
   { platform: wanted, authfile }: Settings,
-  { signals, environment }: World,
+  { signals, environment }: ProcessIo,
 ): Promise<Pulled> {
   const name = formatReference(image);
   const isOptional = image.digest !== undefined && wanted.length === 0;
@@ -47,7 +47,7 @@ export async function readPlatforms(
     if (!isOptional) return readManifest(image, options);
     const asked = { ...options, timeLimit: SHORT_TIME };
     return readManifest(image, asked).catch((error: unknown) => {
-      if (error instanceof Complaint) return undefined;
+      if (error instanceof UsageError) return undefined;
       throw error;
     });
   });
@@ -55,12 +55,12 @@ export async function readPlatforms(
   const manifest = parseManifest(untrustedBytes);
   if (!manifest) {
     const hint = `look at it with \`skopeo inspect --raw docker://${name}\``;
-    throw new Complaint(`expected a manifest for ${name}, got something else`, hint);
+    throw new UsageError(`expected a manifest for ${name}, got something else`, hint);
   }
   const { digestHex, instances } = manifest;
   if (image.digest !== undefined && image.digest !== `sha256:${digestHex}`) {
     const message = `expected the manifest with ${image.digest}, got one with sha256:${digestHex}`;
-    throw new Complaint(
+    throw new UsageError(
       message,
       `${image.host} or a mirror gives out other bytes; nodes refuse them`,
     );
@@ -68,7 +68,7 @@ export async function readPlatforms(
   if (!instances) {
     if (wanted.length === 0) return toPulled('asked', digestHex);
     const hint = 'leave out --platform: nodes of every platform get this manifest';
-    throw new Complaint(`${name} is one manifest, not a list for several platforms`, hint);
+    throw new UsageError(`${name} is one manifest, not a list for several platforms`, hint);
   }
   return { registry: 'asked', list: digestHex, manifests: pick(name, instances, wanted) };
 }
@@ -84,22 +84,22 @@ function pick(
 ): readonly Instance[] {
   const missing = wanted.find((one) => chooseInstances(instances, one).length === 0);
   if (missing !== undefined) {
-    throw new Complaint(`the list of ${name} lacks ${missing}`, describeOthers(instances));
+    throw new UsageError(`the list of ${name} lacks ${missing}`, describeOthers(instances));
   }
   const chosen = wanted.flatMap((one) => chooseInstances(instances, one));
   const picked = wanted.length === 0 ? instances : [...new Set(chosen)];
   const nested = picked.find(({ isList }) => isList);
   if (nested) {
     const message = `nodes refuse the list of ${name}: its entry for ${nested.platform} is a list again`;
-    throw new Complaint(message, 'push the image again, or pick other platforms with --platform');
+    throw new UsageError(message, 'push the image again, or pick other platforms with --platform');
   }
   if (picked.length === 0) {
     const hint = 'push the image again, with a manifest for each platform';
-    throw new Complaint(`the list of ${name} names no platform that a node could have`, hint);
+    throw new UsageError(`the list of ${name} names no platform that a node could have`, hint);
   }
   if (picked.length > MOST_PLATFORMS) {
     const message = `the list of ${name} has ${picked.length} manifests, more than anybody reads`;
-    throw new Complaint(message, `pick up to ${MOST_PLATFORMS} with --platform`);
+    throw new UsageError(message, `pick up to ${MOST_PLATFORMS} with --platform`);
   }
   return picked;
 }

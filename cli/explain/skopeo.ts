@@ -3,7 +3,7 @@
 import { formatReference, nameOf } from '../../generator/policy/signed-identity.ts';
 import type { DockerReference } from '../../generator/terms/image-name.ts';
 import { toLine } from '../../generator/terms/text.ts';
-import { Complaint } from '../base/usage-error.ts';
+import { UsageError } from '../base/usage-error.ts';
 import { ProcessLimitError, ProcessStoppedError } from '../../generator/system/process-limits.ts';
 import { runProcess } from '../../generator/system/run-process.ts';
 import type { Environment } from '../base/read-settings.ts';
@@ -103,29 +103,29 @@ const CAUSES: readonly Cause[] = [
   },
 ];
 
-/** The complaint for what running skopeo threw. */
-export function explainSkopeo(image: DockerReference, cause: SkopeoError): Complaint {
+/** The error to report for what running skopeo threw. */
+export function explainSkopeo(image: DockerReference, cause: SkopeoError): UsageError {
   const name = formatReference(image);
   switch (cause.kind) {
     case 'cannot-run': {
       const hint = `install skopeo, or ${BY_DIGEST}`;
-      return new Complaint('skopeo, which asks the registry, cannot be run', hint, { cause });
+      return new UsageError('skopeo, which asks the registry, cannot be run', hint, { cause });
     }
     case 'too-large': {
       const message = `the manifest of ${name} is too large for any node`;
-      return new Complaint(message, 'push the image again', { cause });
+      return new UsageError(message, 'push the image again', { cause });
     }
     case 'too-late':
-      return new Complaint(`${image.host} did not answer in time`, BY_DIGEST, { cause });
+      return new UsageError(`${image.host} did not answer in time`, BY_DIGEST, { cause });
     case 'stopped':
-      return new Complaint('interrupted', undefined, { cause });
+      return new UsageError('interrupted', undefined, { cause });
     case 'failed': {
       const said = findMessage(image, cause);
       const words = withoutNames(image, said);
       const known = CAUSES.find((one) => one.said.test(words));
       const message = known?.message(name, image.host) ?? `skopeo cannot read ${name}`;
       const hint = known?.hint(nameOf(image), image.host) ?? BY_DIGEST;
-      return new Complaint(`${message}: ${toLine(said)}`, hint, { cause });
+      return new UsageError(`${message}: ${toLine(said)}`, hint, { cause });
     }
   }
 }

@@ -6,11 +6,11 @@ import type { Source } from '../../generator/sources/source.ts';
 import { makeScratchDirectory } from '../../generator/system/scratch-directory.ts';
 import type { Budgets } from '../../generator/terms/budgets.ts';
 import { toBudgets } from '../base/budget-options.ts';
-import { Complaint } from '../base/usage-error.ts';
+import { UsageError } from '../base/usage-error.ts';
 import type { Settings } from '../base/options.ts';
 import type { Environment } from '../base/read-settings.ts';
 import { explainDirectory, explainTemporary } from './unusable-directory.ts';
-import type { World } from '../base/process-io.ts';
+import type { ProcessIo } from '../base/process-io.ts';
 
 /** Signals that end the program. */
 export const STOPS = ['SIGINT', 'SIGTERM'] as const;
@@ -37,7 +37,7 @@ export async function openSource<DirectorySource>(
   const tokenFile = settings['git-token-file'];
   if (tokenFile !== undefined) {
     if (address.kind === 'directory' || !isSafeForToken(address.url)) {
-      throw new Complaint(
+      throw new UsageError(
         '--git-token-file is for https:// sources, got another one',
         'leave it out',
       );
@@ -74,10 +74,10 @@ function isSafeForToken(url: string): boolean {
 async function assertToken(file: string): Promise<void> {
   const token = await readFile(file, 'utf8').catch((cause: unknown) => {
     const hint = 'make it readable for the user that runs lookaside';
-    throw new Complaint(`--git-token-file: ${messageOf(cause)}`, hint, { cause });
+    throw new UsageError(`--git-token-file: ${messageOf(cause)}`, hint, { cause });
   });
   if (token.trim() === '') {
-    throw new Complaint(`--git-token-file: ${file} is empty`, 'put the token on its first line');
+    throw new UsageError(`--git-token-file: ${file} is empty`, 'put the token on its first line');
   }
 }
 
@@ -87,7 +87,7 @@ async function assertToken(file: string): Promise<void> {
  * still works in it would make it anew.
  */
 export async function withTemporaryState<Result>(
-  signals: World['signals'],
+  signals: ProcessIo['signals'],
   action: (directory: string, ending: AbortSignal) => Promise<Result>,
 ): Promise<Result> {
   let directory: string | undefined;
@@ -116,10 +116,10 @@ const STOP_TIME = 5000;
 
 /**
  * Runs an action that a signal to stop aborts; waits for its end then for `patience` milliseconds.
- * @throws Complaint once there was such a signal.
+ * @throws UsageError once there was such a signal.
  */
 export async function untilStopped<Result>(
-  signals: World['signals'],
+  signals: ProcessIo['signals'],
   action: (ending: AbortSignal) => Promise<Result>,
   patience = 0,
 ): Promise<Result> {
@@ -128,14 +128,14 @@ export async function untilStopped<Result>(
   let timer: NodeJS.Timeout | undefined;
   const interrupted = new Promise<never>((_resolve, reject) => {
     ending.signal.addEventListener('abort', () => {
-      timer = setTimeout(() => reject(new Complaint('interrupted')), patience);
+      timer = setTimeout(() => reject(new UsageError('interrupted')), patience);
     });
   });
   for (const name of STOPS) signals.once(name, stop);
   try {
     return await Promise.race([action(ending.signal), interrupted]);
   } catch (error) {
-    throw ending.signal.aborted ? new Complaint('interrupted') : error;
+    throw ending.signal.aborted ? new UsageError('interrupted') : error;
   } finally {
     clearTimeout(timer);
     // What follows may be ended the usual way.

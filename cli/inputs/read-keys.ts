@@ -1,7 +1,7 @@
 import { readFile, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KeyFileError, type Keyring, readKeyring } from '../../generator/openpgp/openpgp-js.ts';
-import { Complaint } from '../base/usage-error.ts';
+import { UsageError } from '../base/usage-error.ts';
 import { messageOf } from '../../generator/terms/errors.ts';
 
 /** A private key among public ones is no mere slip: the file may be handed out, or was. */
@@ -12,7 +12,7 @@ const KEY_FILE = /\.(?:asc|gpg)$/;
 
 /**
  * Reads the keyring from files and directories; undefined if none are named.
- * @throws Complaint naming the file that cannot be used.
+ * @throws UsageError naming the file that cannot be used.
  */
 export async function readKeys(paths: readonly string[]): Promise<Keyring | undefined> {
   if (paths.length === 0) return undefined;
@@ -24,7 +24,7 @@ export async function readKeys(paths: readonly string[]): Promise<Keyring | unde
 
 /**
  * Reads the keyring from files, each of them a file of keys.
- * @throws Complaint naming the file that cannot be used.
+ * @throws UsageError naming the file that cannot be used.
  */
 export async function readKeyFiles(files: readonly string[]): Promise<Keyring> {
   return explain(async () => readFiles(files));
@@ -40,14 +40,14 @@ async function explain(read: () => Promise<Keyring>): Promise<Keyring> {
   try {
     return await read();
   } catch (cause) {
-    if (cause instanceof Complaint) throw cause;
+    if (cause instanceof UsageError) throw cause;
     const reason = messageOf(cause);
     if (!(cause instanceof KeyFileError)) {
       const hint = 'name a file or directory that can be read with --keys';
-      throw new Complaint(`cannot read keys: ${reason}`, hint, { cause });
+      throw new UsageError(`cannot read keys: ${reason}`, hint, { cause });
     }
     const hint = 'export public keys with `gpg --export --armor KEY > KEY.asc`';
-    throw new Complaint(reason, cause.isPrivate ? PRIVATE_KEY_HINT : hint, { cause });
+    throw new UsageError(reason, cause.isPrivate ? PRIVATE_KEY_HINT : hint, { cause });
   }
 }
 
@@ -55,12 +55,14 @@ async function keyFiles(path: string): Promise<readonly string[]> {
   if (!(await stat(path)).isDirectory()) return [path];
   const names = (await readdir(path)).filter((name) => KEY_FILE.test(name)).toSorted();
   if (names.length === 0) {
-    throw new Complaint(`${path}: expected .asc or .gpg files, got none`, 'put public keys there');
+    throw new UsageError(`${path}: expected .asc or .gpg files, got none`, 'put public keys there');
   }
   return names.map((name) => join(path, name));
 }
 
 /** Whether keys were refused for a private one among them. */
-export function isPrivateKeyComplaint(error: unknown): error is Complaint {
-  return error instanceof Complaint && error.cause instanceof KeyFileError && error.cause.isPrivate;
+export function isPrivateKeyError(error: unknown): error is UsageError {
+  return (
+    error instanceof UsageError && error.cause instanceof KeyFileError && error.cause.isPrivate
+  );
 }

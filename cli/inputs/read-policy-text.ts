@@ -8,7 +8,7 @@ import {
   parsePolicyFile,
 } from '../../generator/policy/policy-json.ts';
 import { messageOf } from '../../generator/terms/errors.ts';
-import { Complaint } from '../base/usage-error.ts';
+import { UsageError } from '../base/usage-error.ts';
 import { PRIVATE_KEY_HINT } from './read-keys.ts';
 
 /** Far above any policy, and soon read: what is larger is another file. Bytes. */
@@ -22,17 +22,17 @@ export interface PolicyText {
 
 /**
  * Reads a policy file; `flag` is the option that named it.
- * @throws Complaint if it cannot be read, nodes would refuse it, or it holds a private key.
+ * @throws UsageError if it cannot be read, nodes would refuse it, or it holds a private key.
  */
 export async function readPolicyText(flag: string, file: string): Promise<PolicyText> {
   const hint = 'name a policy.json that can be read';
   const bytes = await buffer(createReadStream(file, { end: MAX_POLICY_BYTES })).catch(
     (cause: unknown) => {
-      throw new Complaint(`${flag}: cannot read ${file}: ${messageOf(cause)}`, hint, { cause });
+      throw new UsageError(`${flag}: cannot read ${file}: ${messageOf(cause)}`, hint, { cause });
     },
   );
   if (bytes.length > MAX_POLICY_BYTES) {
-    throw new Complaint(`${flag}: ${file}: expected at most 16 MiB, got more`, hint);
+    throw new UsageError(`${flag}: ${file}: expected at most 16 MiB, got more`, hint);
   }
   const policy = parsePolicyText(file, bytes.toString());
   refusePrivateData(file, policy);
@@ -42,19 +42,19 @@ export async function readPolicyText(flag: string, file: string): Promise<Policy
 /**
  * Holds a policy to the rule for all key material: a policy goes on to nodes, also in those parts
  * that are none of ours.
- * @throws Complaint if any key in it is private, or may be.
+ * @throws UsageError if any key in it is private, or may be.
  */
 export function refusePrivateData(file: string, { text }: PolicyText): void {
   const found = findPrivateData(text);
   if (!found) return;
   const got = found.finding === 'private' ? 'a private key' : 'a compressed packet';
   const message = `${file}: ${found.where}: expected public keys, got ${got}`;
-  throw new Complaint(message, PRIVATE_KEY_HINT);
+  throw new UsageError(message, PRIVATE_KEY_HINT);
 }
 
 /**
  * Takes the text of a policy file.
- * @throws Complaint if nodes would refuse it.
+ * @throws UsageError if nodes would refuse it.
  */
 export function parsePolicyText(file: string, text: string): PolicyText {
   try {
@@ -62,6 +62,6 @@ export function parsePolicyText(file: string, text: string): PolicyText {
   } catch (cause) {
     if (!(cause instanceof PolicyFileError)) throw cause;
     const reason = 'nodes refuse the whole file too: see containers-policy.json(5)';
-    throw new Complaint(`${file}: ${cause.message}`, reason, { cause });
+    throw new UsageError(`${file}: ${cause.message}`, reason, { cause });
   }
 }

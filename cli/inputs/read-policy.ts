@@ -11,13 +11,13 @@ import {
 } from '../../generator/policy/policy.ts';
 import type { UnreadSignedBy } from '../../generator/policy/policy-json.ts';
 import { DEFAULT_IDENTITY } from '../../generator/policy/signed-identity.ts';
-import { Complaint } from '../base/usage-error.ts';
+import { UsageError } from '../base/usage-error.ts';
 import type { Settings } from '../base/options.ts';
-import { isPrivateKeyComplaint, readKeyFiles, readKeys } from './read-keys.ts';
+import { isPrivateKeyError, readKeyFiles, readKeys } from './read-keys.ts';
 
 /**
  * Reads what is asked of signatures, keys and all.
- * @throws Complaint naming the file that cannot be used.
+ * @throws UsageError naming the file that cannot be used.
  */
 export async function readPolicy(settings: Settings): Promise<Policy> {
   const { policy, scopes = {}, keys } = settings;
@@ -25,7 +25,7 @@ export async function readPolicy(settings: Settings): Promise<Policy> {
   if (policy !== undefined) {
     if (keys.length > 0 || hasScopes) {
       const message = '--policy says by itself which keys are accepted for what';
-      throw new Complaint(message, 'leave out --keys and scopes, or --policy');
+      throw new UsageError(message, 'leave out --keys and scopes, or --policy');
     }
     return readPolicyFile(policy, settings['policy-root']);
   }
@@ -43,7 +43,7 @@ async function readScope(name: string, settings: ScopeSettings): Promise<Scope> 
   const { keys, require, signedIdentity = DEFAULT_IDENTITY, prefix } = settings;
   const keyring = await readKeys(keys);
   if (!keyring) {
-    throw new Complaint(
+    throw new UsageError(
       `scopes: ${JSON.stringify(name)}: expected keys, got none`,
       'name key files',
     );
@@ -74,17 +74,17 @@ async function readPolicyFile(file: string, root: string): Promise<Policy> {
     });
     return await createPolicy(await Promise.all(read));
   } catch (cause) {
-    if (!(cause instanceof Complaint)) throw cause;
-    const hint = isPrivateKeyComplaint(cause)
+    if (!(cause instanceof UsageError)) throw cause;
+    const hint = isPrivateKeyError(cause)
       ? cause.hint
       : 'with --policy-root DIR its key paths start at DIR';
-    throw new Complaint(`${file}: ${cause.message}`, hint, { cause });
+    throw new UsageError(`${file}: ${cause.message}`, hint, { cause });
   }
 }
 
 /**
  * Reads the keys of a requirement of a policy file; its key paths start at `root`.
- * @throws Complaint naming the file that cannot be used.
+ * @throws UsageError naming the file that cannot be used.
  */
 export async function readSignedBy(
   file: string,

@@ -1,10 +1,10 @@
 import { StateRefusedError } from '../../generator/sources/source.ts';
-import type { World } from '../base/process-io.ts';
-import { Complaint, formatComplaint } from '../base/usage-error.ts';
+import type { ProcessIo } from '../base/process-io.ts';
+import { UsageError, formatUsageError } from '../base/usage-error.ts';
 
 /** Runs a command; a state over its budget is told as a fault of the data, with its exit code. */
 export async function tellRefused(
-  { stderr }: Pick<World, 'stderr'>,
+  { stderr }: Pick<ProcessIo, 'stderr'>,
   run: () => Promise<number>,
 ): Promise<number> {
   try {
@@ -14,7 +14,7 @@ export async function tellRefused(
     const { message, hint, origin } = error;
     const what = origin.commit === undefined ? 'the source' : `commit ${origin.commit}`;
     const by = origin.author === undefined ? '' : `, brought by ${origin.author}`;
-    stderr.write(formatComplaint(new Complaint(`${what} is refused: ${message}${by}`, hint)));
+    stderr.write(formatUsageError(new UsageError(`${what} is refused: ${message}${by}`, hint)));
     return 1;
   }
 }

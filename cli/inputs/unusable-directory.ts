@@ -1,6 +1,6 @@
 // Directories that are not given but needed: the state directory, and the one for what is temporary.
 import { hintOf, messageOf } from '../../generator/terms/errors.ts';
-import { Complaint } from '../base/usage-error.ts';
+import { UsageError } from '../base/usage-error.ts';
 
 /** What the system, or git in its words, says of a directory that cannot be written. */
 const UNWRITABLE =
@@ -14,14 +14,14 @@ export function explainDirectory(error: unknown, directory: string): unknown {
   const message = messageOf(error);
   if (hintOf(error) !== undefined || !UNWRITABLE.test(message)) return error;
   const hint = `make ${directory} writable for the user that runs lookaside, with room on its disk`;
-  return new Complaint(`cannot work in ${directory}: ${message}`, hint, { cause: error });
+  return new UsageError(`cannot work in ${directory}: ${message}`, hint, { cause: error });
 }
 
 /** An error of making a temporary directory, with the cure. */
 export function explainTemporary(error: unknown): unknown {
   const isOfSystem = error instanceof Error && 'syscall' in error && error.syscall === 'mkdtemp';
   if (!isOfSystem) return error;
-  return new Complaint(
+  return new UsageError(
     `cannot make a temporary directory: ${error.message}`,
     'set TMPDIR to a directory that can be written',
     { cause: error },

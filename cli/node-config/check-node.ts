@@ -2,7 +2,7 @@ import { inspectNode } from '../../generator/nodes/check/inspect-node.ts';
 import { createWantedNode } from '../../generator/nodes/check/wanted-node.ts';
 import { toLine } from '../../generator/terms/text.ts';
 import type { Settings } from '../base/options.ts';
-import { write, type World } from '../base/process-io.ts';
+import { write, type ProcessIo } from '../base/process-io.ts';
 import { readNodePolicy, toNodeFilesOptions } from './describe-nodes.ts';
 import { formatNodeReport } from './format-node-report.ts';
 import { readNode } from './read-node.ts';
@@ -18,7 +18,7 @@ export interface NodeTree {
 export async function checkNode(
   { root, inside }: NodeTree,
   settings: Settings,
-  world: World,
+  io: ProcessIo,
 ): Promise<number> {
   const policy = await readNodePolicy(settings);
   const wanted = createWantedNode(policy, {
@@ -28,12 +28,12 @@ export async function checkNode(
   });
   const { state, unseen } = await readNode(inside, settings.rootless);
   for (const home of unseen) {
-    world.stderr.write(
+    io.stderr.write(
       `lookaside: warning: ${toLine(home)} may not be read: whether it hides the system's files is not known\n`,
     );
   }
   const findings = await inspectNode(state, wanted);
   const report = { root, scopes: wanted.scopes.size, findings };
-  await write(world.stdout, formatNodeReport(report, settings.format === 'json', world));
+  await write(io.stdout, formatNodeReport(report, settings.format === 'json', io));
   return findings.some(({ severity }) => severity === 'fault') ? 1 : 0;
 }

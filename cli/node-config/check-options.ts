@@ -1,7 +1,7 @@
 // Which flags of node-config have an effect in which of its modes. Only flags are checked: in the
 // environment and the configuration file an option may be meant for other runs.
 import type { OptionName, Settings } from '../base/options.ts';
-import { Complaint } from '../base/usage-error.ts';
+import { UsageError } from '../base/usage-error.ts';
 import { STANDARD_OUTPUT } from './write-files.ts';
 
 type Mode = 'check' | 'diff' | Settings['target'];
@@ -36,13 +36,13 @@ const RULES: readonly Rule[] = [
 
 /**
  * Refuses flags that would silently be ignored.
- * @throws Complaint
+ * @throws UsageError
  */
 export function checkOptions(settings: Settings, flags: ReadonlySet<string>): void {
   const mode = modeOf(settings);
   const place = mode === 'check' || mode === 'diff' ? `--${mode}` : `--target ${mode}`;
   const wrong = RULES.find(({ name, isOf }) => flags.has(name) && !isOf(mode, settings));
-  if (wrong) throw new Complaint(`--${wrong.name} has no effect with ${place}`, wrong.hint);
+  if (wrong) throw new UsageError(`--${wrong.name} has no effect with ${place}`, wrong.hint);
 }
 
 function modeOf({ check, diff, target }: Settings): Mode {

@@ -2,8 +2,8 @@
 import { stat } from 'node:fs/promises';
 import { messageOf } from '../../generator/terms/errors.ts';
 import type { Settings } from '../base/options.ts';
-import type { World } from '../base/process-io.ts';
-import { Complaint } from '../base/usage-error.ts';
+import type { ProcessIo } from '../base/process-io.ts';
+import { UsageError } from '../base/usage-error.ts';
 import { checkNode } from './check-node.ts';
 import { checkOptions } from './check-options.ts';
 import { diffNode } from './diff-node.ts';
@@ -15,7 +15,7 @@ import { openInside } from './rooted-files.ts';
  */
 export async function compareNode(
   settings: Settings,
-  world: World,
+  io: ProcessIo,
   flags: ReadonlySet<string>,
 ): Promise<number> {
   const { check, diff } = settings;
@@ -23,13 +23,13 @@ export async function compareNode(
     refuseOthers('--check', settings, flags);
     checkOptions(settings, flags);
     const inside = openInside(await findDirectory('--check', check));
-    return checkNode({ root: check, inside }, settings, world);
+    return checkNode({ root: check, inside }, settings, io);
   }
   const directory = diff ?? '';
   refuseOthers('--diff', settings, flags);
   checkOptions(settings, flags);
   const inside = openInside(await findDirectory('--diff', directory));
-  return diffNode({ root: directory, inside }, settings, world);
+  return diffNode({ root: directory, inside }, settings, io);
 }
 
 /** Refuses flags that would silently be ignored; in the configuration file they are for other runs. */
@@ -39,29 +39,29 @@ function refuseOthers(
   flags: ReadonlySet<string>,
 ): void {
   if (check !== undefined && diff !== undefined) {
-    throw new Complaint('--check and --diff cannot be used together', 'give one of them');
+    throw new UsageError('--check and --diff cannot be used together', 'give one of them');
   }
   if (flags.has('out')) {
-    throw new Complaint(`--out writes files, and ${flag} compares them`, 'give one of them');
+    throw new UsageError(`--out writes files, and ${flag} compares them`, 'give one of them');
   }
   if (flags.has('target')) {
-    throw new Complaint(`${flag} compares the files of a node`, 'leave out --target');
+    throw new UsageError(`${flag} compares the files of a node`, 'leave out --target');
   }
   if (flag === '--check' && flags.has('merge')) {
     const message = '--check takes what the policy of the node says of other scopes as it is';
-    throw new Complaint(message, 'leave out --merge');
+    throw new UsageError(message, 'leave out --merge');
   }
   const formats = flag === '--check' ? ['text', 'json'] : ['text'];
   if (!flags.has('format') || formats.includes(format)) return;
   const hint = `use ${formats.map((known) => `--format ${known}`).join(' or ')}`;
-  throw new Complaint(`${flag} does not support the format ${format}`, hint);
+  throw new UsageError(`${flag} does not support the format ${format}`, hint);
 }
 
 async function findDirectory(flag: string, path: string): Promise<string> {
   const hint = 'name a directory that stands for / of a node';
   const stats = await stat(path).catch((cause: unknown) => {
-    throw new Complaint(`${flag}: cannot read ${path}: ${messageOf(cause)}`, hint, { cause });
+    throw new UsageError(`${flag}: cannot read ${path}: ${messageOf(cause)}`, hint, { cause });
   });
   if (stats.isDirectory()) return path;
-  throw new Complaint(`${flag}: expected a directory, got ${path}`, hint);
+  throw new UsageError(`${flag}: expected a directory, got ${path}`, hint);
 }

@@ -9,36 +9,36 @@ import type { PolicyJson } from '../../generator/nodes/policy-file.ts';
 import type { StoreUrl } from '../../generator/nodes/store-url.ts';
 import { messageOf } from '../../generator/terms/errors.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
-import { Complaint } from '../base/usage-error.ts';
+import { UsageError } from '../base/usage-error.ts';
 import type { Settings } from '../base/options.ts';
 import { readPolicy } from '../inputs/read-policy.ts';
 import { STORE_URL_HINT, readStoreUrl } from '../inputs/read-store-url.ts';
 
 /**
  * The scopes of the configuration file and of flags, with their keys.
- * @throws Complaint if there are none.
+ * @throws UsageError if there are none.
  */
 export async function readNodePolicy(settings: Settings): Promise<Policy> {
   if (settings.policy !== undefined) {
     const message = 'node-config writes a policy from keys and scopes, not from --policy';
-    throw new Complaint(message, 'give --scope, --keys or scopes; --merge FILE keeps a policy');
+    throw new UsageError(message, 'give --scope, --keys or scopes; --merge FILE keeps a policy');
   }
   const scopes: NonNullable<Settings['scopes']> = { ...settings.scopes };
   for (const { name, path } of settings.scope) {
     if (settings.scopes && Object.hasOwn(settings.scopes, name)) {
       const message = `--scope: ${JSON.stringify(name)} is in the configuration file too`;
-      throw new Complaint(message, 'name its keys in one of them');
+      throw new UsageError(message, 'name its keys in one of them');
     }
     scopes[name] = { require: 'any', keys: [...(scopes[name]?.keys ?? []), path] };
   }
   const policy = await readPolicy({ ...settings, scopes });
   if (signedScopes(policy).length > 0) return policy;
-  throw new Complaint('expected keys, got none', 'give --scope quay.io/team=team.asc, or --keys');
+  throw new UsageError('expected keys, got none', 'give --scope quay.io/team=team.asc, or --keys');
 }
 
 /**
  * What the files of nodes are made from; `existing` is a policy to merge into.
- * @throws Complaint for an address that nodes could not use.
+ * @throws UsageError for an address that nodes could not use.
  */
 export function toNodeFilesOptions(
   settings: Settings,
@@ -61,17 +61,17 @@ export function toNodeFilesOptions(
 function readRootlessForm({ 'keys-as': form }: Settings): 'data' {
   if (form !== 'no-reboot') return 'data';
   const message = '--keys-as no-reboot: expected files for a system, got --rootless';
-  throw new Complaint(message, 'leave out one of them');
+  throw new UsageError(message, 'leave out one of them');
 }
 
 function readUrl(text: string | undefined): StoreUrl {
   if (text !== undefined) return readStoreUrl(text);
-  throw new Complaint('node-config needs the address of the store', STORE_URL_HINT);
+  throw new UsageError('node-config needs the address of the store', STORE_URL_HINT);
 }
 
 /**
  * The files of nodes.
- * @throws Complaint if one key file shall do for scopes with different keys.
+ * @throws UsageError if one key file shall do for scopes with different keys.
  */
 export function createFiles(...args: Parameters<typeof createNodeFiles>) {
   try {
@@ -79,6 +79,6 @@ export function createFiles(...args: Parameters<typeof createNodeFiles>) {
   } catch (cause) {
     if (!(cause instanceof SharedKeyFileError)) throw cause;
     const hint = 'use --keys-as data: the policy is taken without a reboot too';
-    throw new Complaint(`--keys-as no-reboot: ${messageOf(cause)}`, hint, { cause });
+    throw new UsageError(`--keys-as no-reboot: ${messageOf(cause)}`, hint, { cause });
   }
 }

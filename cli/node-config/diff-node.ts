@@ -10,15 +10,15 @@ import {
 import type { Policy } from '../../generator/policy/policy.ts';
 import { toPrintable } from '../../generator/terms/text.ts';
 import type { Settings } from '../base/options.ts';
-import { Complaint } from '../base/usage-error.ts';
-import { write, type World } from '../base/process-io.ts';
+import { UsageError } from '../base/usage-error.ts';
+import { write, type ProcessIo } from '../base/process-io.ts';
 import { parsePolicyText, refusePrivateData } from '../inputs/read-policy-text.ts';
 import type { NodeTree } from './check-node.ts';
 import { createFiles, readNodePolicy, toNodeFilesOptions } from './describe-nodes.ts';
 import { readExistingPolicy } from './installed-policy.ts';
 
 /** Prints how files differ from those that would be written; settles with the exit code. */
-export async function diffNode(tree: NodeTree, settings: Settings, world: World): Promise<number> {
+export async function diffNode(tree: NodeTree, settings: Settings, io: ProcessIo): Promise<number> {
   const policy = await readNodePolicy(settings);
   const existing = await readExisting(tree, policy, settings);
   const files = createFiles(policy, toNodeFilesOptions(settings, existing));
@@ -27,7 +27,7 @@ export async function diffNode(tree: NodeTree, settings: Settings, world: World)
     const patch = createPatch(file, await tree.inside.readFile(file.path));
     if (patch !== undefined) patches.push(patch);
   }
-  await write(world.stdout, patches.join(''));
+  await write(io.stdout, patches.join(''));
   return patches.length > 0 ? 1 : 0;
 }
 
@@ -46,7 +46,7 @@ async function readExisting(
     case 'missing':
       return undefined;
     case 'unreadable':
-      throw new Complaint(`${join(root, path)}: expected a policy, got ${found.reason}`);
+      throw new UsageError(`${join(root, path)}: expected a policy, got ${found.reason}`);
     case 'file': {
       const standing = parsePolicyText(join(root, path), Buffer.from(found.bytes).toString());
       refusePrivateData(join(root, path), standing);

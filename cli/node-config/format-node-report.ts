@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { styleText } from 'node:util';
 import type { NodeFinding } from '../../generator/nodes/check/finding.ts';
 import { formatJson, toPrintable } from '../../generator/terms/text.ts';
-import { hasColour, type World } from '../base/process-io.ts';
+import { hasColour, type ProcessIo } from '../base/process-io.ts';
 
 /** What `node-config --check` found. */
 export interface NodeReport {
@@ -16,7 +16,7 @@ export interface NodeReport {
 export function formatNodeReport(
   report: NodeReport,
   isJson: boolean,
-  { stdout, environment }: World,
+  { stdout, environment }: ProcessIo,
 ): string {
   const { root, findings } = report;
   if (isJson) return `${formatJson({ version: 1, root, findings }, 2)}\n`;

@@ -6,14 +6,14 @@ import type { NodeFile } from '../../generator/nodes/node-file.ts';
 import { signedScopes } from '../../generator/nodes/node-files.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
 import type { Settings } from '../base/options.ts';
-import { Complaint } from '../base/usage-error.ts';
+import { UsageError } from '../base/usage-error.ts';
 import { readConfig } from './read-node.ts';
 import { judgeReplaced } from './replaced-policy.ts';
 import { openInside } from './rooted-files.ts';
 
 /**
  * Looks for what the files would break or undo; gives what is to be said of it.
- * @throws Complaint if another file of registries.d has a scope of theirs, or if the policy would
+ * @throws UsageError if another file of registries.d has a scope of theirs, or if the policy would
  * let through more than the one that it replaces, unless `--force` is given.
  */
 export async function inspectOut(
@@ -44,7 +44,7 @@ export async function inspectOut(
   if (double) {
     const message = `${join(root, double.path)}: ${double.message}, so nodes would fail every pull`;
     const hint = `take it out of ${basename(double.path)}; if that is of an earlier run, remove it or give its --name`;
-    throw new Complaint(message, hint);
+    throw new UsageError(message, hint);
   }
   if (settings.merge !== undefined || found.policy.found.kind !== 'file') return [];
   const { bytes } = found.policy.found;

@@ -8,9 +8,9 @@ import {
 } from '../../generator/policy/strictness.ts';
 import type { Requirement, Policy } from '../../generator/policy/policy.ts';
 import type { UnreadRequirement } from '../../generator/policy/policy-json.ts';
-import { Complaint } from '../base/usage-error.ts';
+import { UsageError } from '../base/usage-error.ts';
 import type { Settings } from '../base/options.ts';
-import { isPrivateKeyComplaint } from '../inputs/read-keys.ts';
+import { isPrivateKeyError } from '../inputs/read-keys.ts';
 import { readSignedBy } from '../inputs/read-policy.ts';
 import { type PolicyText, readPolicyText } from '../inputs/read-policy-text.ts';
 import { signedScopes } from '../../generator/nodes/node-files.ts';
@@ -26,7 +26,7 @@ const MERGE_HINT =
 
 /**
  * Reads the keys of a policy; their paths start at `root`.
- * @throws Complaint if a key file holds a private key.
+ * @throws UsageError if a key file holds a private key.
  */
 export async function readStandingPolicy(
   file: string,
@@ -56,14 +56,14 @@ async function readRequirement(
     return await readSignedBy(file, requirement, root);
   } catch (error) {
     // No mere failure to compare: the policy, or the tree that it is in, would go on to nodes.
-    if (isPrivateKeyComplaint(error)) throw error;
+    if (isPrivateKeyError(error)) throw error;
     return { type: 'elsewhere', what: messageOf(error) };
   }
 }
 
 /**
  * Sentences on what a policy file keeps out, and what comes after it does not.
- * @throws Complaint with `hint` if scopes or the default become looser, unless `--force` is given.
+ * @throws UsageError with `hint` if scopes or the default become looser, unless `--force` is given.
  */
 export function judgeLoosenings(
   file: string,
@@ -77,7 +77,7 @@ export function judgeLoosenings(
     losses.push('the default would let through what it keeps out now');
   }
   const [loss] = losses;
-  if (loss !== undefined && !force) throw new Complaint(`${file}: ${loss}`, hint);
+  if (loss !== undefined && !force) throw new UsageError(`${file}: ${loss}`, hint);
   const others = loosenings.filter(({ kind }) => kind !== 'replaced').map(describe);
   return [...losses, ...others].map((sentence) => `${file}: ${sentence}`);
 }
@@ -103,7 +103,7 @@ function describe({ kind, scope, other, reason }: Loosening): string {
 
 /**
  * Reads the policy into which --merge puts our scopes.
- * @throws Complaint if nodes would refuse the file, or if one of our scopes, or what holds for
+ * @throws UsageError if nodes would refuse the file, or if one of our scopes, or what holds for
  * all others, would let through what the file keeps out, unless `--force` is given.
  */
 export async function readExistingPolicy(

@@ -7,25 +7,25 @@ import type { Policy } from '../../generator/policy/policy.ts';
 import { toPrintable } from '../../generator/terms/text.ts';
 import { checkOptions } from './check-options.ts';
 import { compareNode } from './compare-node.ts';
-import { Complaint } from '../base/usage-error.ts';
+import { UsageError } from '../base/usage-error.ts';
 import { createFiles, readNodePolicy, toNodeFilesOptions } from './describe-nodes.ts';
 import type { Settings } from '../base/options.ts';
 import { inspectOut } from './inspect-out.ts';
 import { type ExistingPolicy, readExistingPolicy } from './installed-policy.ts';
-import type { World } from '../base/process-io.ts';
+import type { ProcessIo } from '../base/process-io.ts';
 import { STANDARD_OUTPUT, writeFiles } from './write-files.ts';
 import { checkTarget, writeTarget } from './write-target.ts';
 
 /** Settles with the exit code. `flags` are the options that the command line has. */
 export async function nodeConfig(
   settings: Settings,
-  world: World,
+  io: ProcessIo,
   flags: ReadonlySet<string>,
 ): Promise<number> {
   const { out, check, diff } = settings;
-  if (check !== undefined || diff !== undefined) return compareNode(settings, world, flags);
+  if (check !== undefined || diff !== undefined) return compareNode(settings, io, flags);
   if (out === undefined) {
-    throw new Complaint(
+    throw new UsageError(
       'node-config needs --out: where to write the files',
       'give --out DIR, or --out -',
     );
@@ -47,9 +47,9 @@ export async function nodeConfig(
     ...(settings.target === 'flatpak' ? [] : adviseOnLayout(madeFrom.scopes, options)),
     ...target.advice,
   ];
-  await writeFiles(target.files, out, target.isConcatenable, world);
+  await writeFiles(target.files, out, target.isConcatenable, io);
   for (const sentence of warnings) {
-    world.stderr.write(`lookaside: warning: ${toPrintable(sentence)}\n`);
+    io.stderr.write(`lookaside: warning: ${toPrintable(sentence)}\n`);
   }
   return 0;
 }
@@ -71,7 +71,7 @@ async function readExisting(
 ): Promise<ExistingPolicy | undefined> {
   if (settings.merge !== undefined) return readExistingPolicy(settings.merge, policy, settings);
   if (settings.default !== undefined) return undefined;
-  throw new Complaint(
+  throw new UsageError(
     '--default is required: it decides about images outside all scopes',
     'give --default reject or --default insecureAcceptAnything, or --merge FILE',
   );

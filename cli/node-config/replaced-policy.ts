@@ -12,7 +12,7 @@ import {
 } from '../../generator/policy/policy.ts';
 import { scopesAround } from '../../generator/policy/scope-chain.ts';
 import type { Settings } from '../base/options.ts';
-import { Complaint } from '../base/usage-error.ts';
+import { UsageError } from '../base/usage-error.ts';
 import { type PolicyText, parsePolicyText } from '../inputs/read-policy-text.ts';
 import { judgeLoosenings, readStandingPolicy } from './installed-policy.ts';
 
@@ -20,7 +20,7 @@ const HINT = '--merge FILE keeps what it says of other images; --force replaces 
 
 /**
  * Compares a policy with that of a tree; its key paths start at `root`. Gives what is to be said.
- * @throws Complaint if something would be let through that the file keeps out, unless `--force` is
+ * @throws UsageError if something would be let through that the file keeps out, unless `--force` is
  * given.
  */
 export async function judgeReplaced(
@@ -45,7 +45,7 @@ function parse(file: string, untrustedBytes: Uint8Array): PolicyText | undefined
   try {
     return parsePolicyText(file, Buffer.from(untrustedBytes).toString());
   } catch (error) {
-    if (error instanceof Complaint) return undefined;
+    if (error instanceof UsageError) return undefined;
     throw error;
   }
 }

@@ -8,8 +8,8 @@ import type { WrittenFile } from '../../generator/nodes/targets/targets.ts';
 import { messageOf } from '../../generator/terms/errors.ts';
 import { syncPath } from '../../generator/system/durable.ts';
 import { renameDurably, writeNew } from '../../generator/system/durable.ts';
-import { Complaint } from '../base/usage-error.ts';
-import { write, type World } from '../base/process-io.ts';
+import { UsageError } from '../base/usage-error.ts';
+import { write, type ProcessIo } from '../base/process-io.ts';
 
 /** What `--out` has in place of a directory. */
 export const STANDARD_OUTPUT = '-';
@@ -20,13 +20,13 @@ const DIRECTORY_MODE = 0o755;
  * Writes files below a directory, in their order, each whole or not at all, and none where there
  * is no room for all; or to standard output: one after the other where they can be read so, else
  * as a tar archive.
- * @throws Complaint naming the file that cannot be written.
+ * @throws UsageError naming the file that cannot be written.
  */
 export async function writeFiles(
   files: readonly WrittenFile[],
   out: string,
   isConcatenable: boolean,
-  { stdout, stderr }: World,
+  { stdout, stderr }: ProcessIo,
 ): Promise<void> {
   if (out === STANDARD_OUTPUT) {
     const bytes =
@@ -102,12 +102,12 @@ async function makeDirectory(path: string): Promise<void> {
 
 function complain(path: string, cause: unknown): never {
   const hint = 'name a directory that can be written to with --out';
-  throw new Complaint(`cannot write ${path}: ${messageOf(cause)}`, hint, { cause });
+  throw new UsageError(`cannot write ${path}: ${messageOf(cause)}`, hint, { cause });
 }
 
 /**
  * Looks at where files go; paths are relative to `root`, and a link in place of a file is replaced.
- * @throws Complaint for a directory in place of a file, and for a link on the way, which may lead
+ * @throws UsageError for a directory in place of a file, and for a link on the way, which may lead
  * out of `root`; below `/` itself there is nothing else to be led to.
  */
 async function checkPlaces(root: string, paths: readonly string[]): Promise<void> {
@@ -115,7 +115,7 @@ async function checkPlaces(root: string, paths: readonly string[]): Promise<void
     const place = join(root, path);
     const stats = await lstat(place).catch(() => undefined);
     if (stats?.isDirectory()) {
-      throw new Complaint(`cannot write ${place}: it is a directory`, 'move it away');
+      throw new UsageError(`cannot write ${place}: it is a directory`, 'move it away');
     }
     if (resolve(root) !== '/') await refuseLinks(root, dirname(path));
   }
@@ -127,7 +127,7 @@ async function refuseLinks(root: string, directory: string): Promise<void> {
   const place = join(root, directory);
   const stats = await lstat(place).catch(() => undefined);
   if (!stats?.isSymbolicLink()) return;
-  throw new Complaint(
+  throw new UsageError(
     `cannot write below ${place}: it is a symbolic link, and may lead out of ${root}`,
     'replace it by a directory, or write to another --out',
   );

@@ -6,7 +6,7 @@ import {
 } from '../../generator/nodes/targets/target.ts';
 import { TARGETS } from '../../generator/nodes/targets/targets.ts';
 import type { Settings } from '../base/options.ts';
-import { Complaint } from '../base/usage-error.ts';
+import { UsageError } from '../base/usage-error.ts';
 
 /** What is written for a target, and what people have to know about it. */
 export interface TargetOutput {
@@ -19,17 +19,17 @@ const DEFAULT_POOLS = ['worker'];
 
 /**
  * Refuses one user's files in a form for the whole system.
- * @throws Complaint
+ * @throws UsageError
  */
 export function checkTarget({ target, rootless }: Settings): void {
   if (!rootless || TARGETS[target].isForHomes) return;
   const hint = 'write --target files below the home directory, or leave --rootless out';
-  throw new Complaint(`--target ${target} is for the whole system, not for one user`, hint);
+  throw new UsageError(`--target ${target} is for the whole system, not for one user`, hint);
 }
 
 /**
  * Writes a node's files in the form that was asked for.
- * @throws Complaint for a name, a pool or a file that the form cannot hold.
+ * @throws UsageError for a name, a pool or a file that the form cannot hold.
  */
 export function writeTarget(
   files: readonly NodeFile[],
@@ -45,6 +45,6 @@ export function writeTarget(
     return { files: written, isConcatenable, advice: adviseOn?.(files, options) ?? [] };
   } catch (cause) {
     if (!(cause instanceof TargetError)) throw cause;
-    throw new Complaint(`--target ${target}: ${cause.message}`, cause.hint, { cause });
+    throw new UsageError(`--target ${target}: ${cause.message}`, cause.hint, { cause });
   }
 }

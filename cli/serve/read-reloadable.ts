@@ -5,17 +5,17 @@ import { messageOf } from '../../generator/terms/errors.ts';
 import type { TlsFiles } from '../../server/listen/listener.ts';
 import type { Reloadable } from '../../server/start-server.ts';
 import type { Settings } from '../base/options.ts';
-import { Complaint } from '../base/usage-error.ts';
+import { UsageError } from '../base/usage-error.ts';
 import { readPolicy } from '../inputs/read-policy.ts';
 
 /**
  * Reads keys, policy, webhook secrets and certificates.
- * @throws Complaint naming the file that cannot be used.
+ * @throws UsageError naming the file that cannot be used.
  */
 export async function readReloadable(settings: Settings): Promise<Reloadable> {
   const { 'tls-cert': certFile, 'tls-key': keyFile, 'webhook-secret-file': secretFile } = settings;
   if ((certFile === undefined) !== (keyFile === undefined)) {
-    throw new Complaint('TLS needs both --tls-cert and --tls-key', 'give the one that is missing');
+    throw new UsageError('TLS needs both --tls-cert and --tls-key', 'give the one that is missing');
   }
   return {
     policy: await readPolicy(settings),
@@ -33,7 +33,7 @@ async function readTls(certFile: string, keyFile: string): Promise<TlsFiles> {
   try {
     createSecureContext({ cert, key });
   } catch (cause) {
-    throw new Complaint(
+    throw new UsageError(
       `--tls-cert ${certFile} and --tls-key ${keyFile} cannot be used: ${messageOf(cause)}`,
       'both must be PEM, and the key that of the certificate',
       { cause },
@@ -46,7 +46,7 @@ async function readSecrets(file: string): Promise<readonly string[]> {
   const text = (await readNamed(file, '--webhook-secret-file')).toString('utf8');
   const secrets = text.split(/\r?\n/).filter((line) => line !== '');
   if (secrets.length === 0) {
-    throw new Complaint(
+    throw new UsageError(
       `${file}: expected a webhook secret, got an empty file`,
       'make one with `openssl rand -hex 32`',
     );
@@ -60,6 +60,6 @@ async function readNamed(file: string, flag: string): Promise<Buffer> {
   } catch (cause) {
     const isForbidden = /\b(?:EACCES|EPERM)\b/.test(messageOf(cause));
     const hint = isForbidden ? 'make it readable for the user that runs lookaside' : undefined;
-    throw new Complaint(`${flag}: cannot read ${file}: ${messageOf(cause)}`, hint, { cause });
+    throw new UsageError(`${flag}: cannot read ${file}: ${messageOf(cause)}`, hint, { cause });
   }
 }

@@ -1,7 +1,7 @@
 // The signals that a server hears, from the first moment to the last: unheard, they would end the
 // process.
 import { STOPS } from '../inputs/open-source.ts';
-import type { World } from '../base/process-io.ts';
+import type { ProcessIo } from '../base/process-io.ts';
 
 /** A signal to stop came before all was there. */
 export class StoppedAtStart extends Error {
@@ -15,7 +15,7 @@ export class ServeSignals {
   #onReload: (() => void) | undefined;
   #isReloadWanted = false;
 
-  constructor(signals: World['signals']) {
+  constructor(signals: ProcessIo['signals']) {
     signals.on('SIGHUP', () => this.#wantReload());
     this.stopped = new Promise((resolve) => {
       for (const name of STOPS) signals.once(name, () => resolve(name));

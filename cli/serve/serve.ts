@@ -20,8 +20,8 @@ import { Failures } from '../../server/troubles/failures.ts';
 import { Troubles } from '../../server/troubles/troubles.ts';
 import { toBudgets } from '../base/budget-options.ts';
 import type { Settings } from '../base/options.ts';
-import { type World, hasColour } from '../base/process-io.ts';
-import { Complaint, formatComplaint } from '../base/usage-error.ts';
+import { type ProcessIo, hasColour } from '../base/process-io.ts';
+import { UsageError, formatUsageError } from '../base/usage-error.ts';
 import { NO_KEYS } from '../check/findings.ts';
 import {
   type LastingEngines,
@@ -48,11 +48,11 @@ const NO_INIT =
   'can be started. Use the entry point of the image, or run with --init';
 
 /** Settles with the exit code when it was told to stop. */
-export async function serve(source: string, settings: Settings, world: World): Promise<number> {
-  const signals = new ServeSignals(world.signals);
-  const { stderr } = world;
-  const log = createProgramLog(stderr.isTTY === true ? await forTerminal(world) : stderr);
-  const run = new ServeRun(settings, world, signals, log);
+export async function serve(source: string, settings: Settings, io: ProcessIo): Promise<number> {
+  const signals = new ServeSignals(io.signals);
+  const { stderr } = io;
+  const log = createProgramLog(stderr.isTTY === true ? await forTerminal(io) : stderr);
+  const run = new ServeRun(settings, io, signals, log);
   try {
     await run.untilStopped(source);
   } catch (error) {
@@ -66,7 +66,7 @@ export async function serve(source: string, settings: Settings, world: World): P
 /** What is open while the server runs, and how it is closed, however far the start came. */
 class ServeRun {
   readonly #settings: Settings;
-  readonly #world: World;
+  readonly #io: ProcessIo;
   readonly #signals: ServeSignals;
   readonly #log: ProgramLog;
   readonly #troubles = new Troubles(now);
@@ -81,14 +81,14 @@ class ServeRun {
   #checkpoint: CheckpointFile | undefined;
   #givenUp: GivenUpFile | undefined;
 
-  constructor(settings: Settings, world: World, signals: ServeSignals, log: ProgramLog) {
+  constructor(settings: Settings, io: ProcessIo, signals: ServeSignals, log: ProgramLog) {
     this.#settings = settings;
-    this.#world = world;
+    this.#io = io;
     this.#signals = signals;
     this.#log = log;
     const troubles = this.#troubles;
     this.#failures = new Failures({ troubles, log, elapsed, end: (why) => this.#end(why) });
-    world.failures.on('failure', this.#takeFailure);
+    io.failures.on('failure', this.#takeFailure);
     this.#reload = new Reload({ read: async () => this.#readAgain(), troubles, log });
     signals.onReload(() => this.#reload.request());
   }
@@ -98,7 +98,7 @@ class ServeRun {
    * came before all was there.
    */
   async untilStopped(location: string): Promise<void> {
-    const { environment, isInit } = this.#world;
+    const { environment, isInit } = this.#io;
     const shownUrl = readShownUrl(this.#settings.url);
     const reloadable = await this.#signals.orStopped(readReloadable(this.#settings));
     this.#accessLog = new AccessLogOutput(this.#troubles, this.#log);
@@ -125,7 +125,7 @@ class ServeRun {
       onServing: (url, store, { commit }) => {
         const from = commit === null ? '' : ` (commit ${commit.slice(0, ABBREVIATED)})`;
         const what = `${store.signatures} signatures of ${store.repositories} repositories`;
-        this.#world.stderr.write(`lookaside: serving ${what} on ${url}${from}\n`);
+        this.#io.stderr.write(`lookaside: serving ${what} on ${url}${from}\n`);
       },
     }).catch((error: unknown) => {
       throw explainListenError(error);
@@ -144,7 +144,7 @@ class ServeRun {
     await this.#givenUp?.close();
     this.#stopListening?.();
     await this.#accessLog?.close();
-    this.#world.failures.off('failure', this.#takeFailure);
+    this.#io.failures.off('failure', this.#takeFailure);
   }
 
   async #openSource(location: string): Promise<Source> {
@@ -153,7 +153,7 @@ class ServeRun {
       location,
       settings,
       settings['state-dir'],
-      this.#world.environment,
+      this.#io.environment,
       this.#ending.signal,
       async (path, subtree, _ending, budgets) => {
         const { createDirectorySource } =
@@ -180,7 +180,7 @@ class ServeRun {
   #engineOptions({ openMessage, id, gpgv, givenUp }: LastingEngines) {
     return {
       openMessage,
-      engines: `${id}, OpenSSL ${this.#world.openssl}`,
+      engines: `${id}, OpenSSL ${this.#io.openssl}`,
       gpgvVersion: () => gpgv.version,
       lookForGpgv: async () => {
         givenUp.askAgain();
@@ -228,9 +228,9 @@ class ServeRun {
 
   /** Ends the process at once: what it would answer might be wrong. */
   #end(why: string): void {
-    this.#world.stderr.write(formatComplaint(new Complaint(why)));
+    this.#io.stderr.write(formatUsageError(new UsageError(why)));
     this.#accessLog?.flushNow();
-    this.#world.exit(2);
+    this.#io.exit(2);
   }
 }
 
@@ -243,7 +243,7 @@ function now(): Date {
 }
 
 /** What makes a log readable takes long to load, and services have no terminal. */
-async function forTerminal({ stderr, environment }: World): Promise<NodeJS.WritableStream> {
+async function forTerminal({ stderr, environment }: ProcessIo): Promise<NodeJS.WritableStream> {
   const { createTerminalStream } = await import('../../generator/system/terminal-stream.ts');
   return createTerminalStream(stderr, hasColour(stderr, environment));
 }
@@ -272,13 +272,13 @@ async function untilNoted({ isNoted }: RunningServer): Promise<void> {
 function explainListenError(error: unknown): unknown {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   if (code === 'EADDRINUSE') {
-    return new Complaint(
+    return new UsageError(
       `cannot listen: ${messageOf(error)}`,
       'another program has the port; choose with --listen and --status-listen',
     );
   }
   if (code === 'EACCES' || code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
-    return new Complaint(
+    return new UsageError(
       `cannot listen: ${messageOf(error)}`,
       'choose another address with --listen and --status-listen',
     );

@@ -8,7 +8,7 @@ import * as fc from 'fast-check';
 import { parse, stringify } from 'yaml';
 import { OPTION_NAMES, type OptionName } from '../../cli/base/options.ts';
 import { readSettings } from '../../cli/base/read-settings.ts';
-import { Complaint } from '../../cli/base/usage-error.ts';
+import { UsageError } from '../../cli/base/usage-error.ts';
 import { runOrThrow } from '../kit/process/run.ts';
 import { useTemporary } from '../kit/temporary.ts';
 import { SAMPLES } from './option-samples.ts';
@@ -57,7 +57,7 @@ describe('the schema of the configuration file', () => {
     await writeFile(file, stringify(content));
     const taken = readSettings({ config: file }, {}).then(() => true);
     return taken.catch((error: unknown) => {
-      assert.ok(error instanceof Complaint, String(error));
+      assert.ok(error instanceof UsageError, String(error));
       return false;
     });
   };

@@ -4,7 +4,7 @@ import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { EventEmitter } from 'node:events';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
-import { formatComplaint } from '../../cli/base/usage-error.ts';
+import { formatUsageError } from '../../cli/base/usage-error.ts';
 import { readKeys } from '../../cli/inputs/read-keys.ts';
 import { runProgram } from '../../cli/program.ts';
 import { asNobody } from '../kit/process/as-nobody.ts';
@@ -24,7 +24,7 @@ interface Expected {
   readonly hint?: RegExp;
 }
 
-function assertComplaint(text: string, { message, hint }: Expected): void {
+function assertUsageError(text: string, { message, hint }: Expected): void {
   const [first = '', second, ...rest] = text.trimEnd().split('\n');
   assert.match(first, /^lookaside: ([^A-Z\s]|LOOKASIDE)/);
   assert.doesNotMatch(first, /\.$/);
@@ -54,7 +54,7 @@ async function complaintOf(
   const error: unknown = await runProgram(args, world).catch((reason: unknown) => reason);
   assert.equal(stdout.read(), null);
   assert.equal(stderr.read(), null);
-  return formatComplaint(error);
+  return formatUsageError(error);
 }
 
 describeWith(['git', 'git-http-backend', 'gpg'], 'lookaside complains', () => {
@@ -74,7 +74,7 @@ describeWith(['git', 'git-http-backend', 'gpg'], 'lookaside complains', () => {
     const { code, stdout, stderr } = await runLookaside(args, { env: { TMPDIR: temporary } });
     assert.equal(code, 2, stderr);
     assert.equal(stdout, '');
-    assertComplaint(stderr, expected);
+    assertUsageError(stderr, expected);
     // Nothing is left of what it began.
     assert.deepEqual(await readdir(temporary), []);
   };
@@ -148,17 +148,17 @@ describeWith(['git', 'git-http-backend', 'gpg'], 'lookaside complains', () => {
       ],
     };
     for (const [title, [args, expected]] of Object.entries(cases)) {
-      it(title, async () => assertComplaint(await complaintOf(args), expected));
+      it(title, async () => assertUsageError(await complaintOf(args), expected));
     }
 
     it('an unknown variable', async () =>
-      assertComplaint(await complaintOf(['check', '.'], { LOOKASIDE_KEYZ: 'x' }), {
+      assertUsageError(await complaintOf(['check', '.'], { LOOKASIDE_KEYZ: 'x' }), {
         message: /^unknown environment variable LOOKASIDE_KEYZ$/,
         hint: /did you mean LOOKASIDE_KEYS\?/,
       }));
 
     it('a bad value of a variable', async () =>
-      assertComplaint(await complaintOf(['check', '.'], { LOOKASIDE_FORMAT: 'x' }), {
+      assertUsageError(await complaintOf(['check', '.'], { LOOKASIDE_FORMAT: 'x' }), {
         message: /^LOOKASIDE_FORMAT: expected text, json, github, sarif or junit, got "x"$/,
       }));
 
@@ -241,7 +241,7 @@ describeWith(['git', 'git-http-backend', 'gpg'], 'lookaside complains', () => {
       ] as const) {
         await writeFile(at(name), content);
         const complaint = await complaintOf(['check', '.', '--keys', at(name)]);
-        assertComplaint(complaint, { message: /expected OpenPGP public keys, /, hint: cure });
+        assertUsageError(complaint, { message: /expected OpenPGP public keys, /, hint: cure });
         assert.ok(complaint.startsWith(`lookaside: ${at(name)}: `), complaint);
       }
     });
@@ -266,7 +266,7 @@ describeWith(['git', 'git-http-backend', 'gpg'], 'lookaside complains', () => {
       await chmod(at('key.asc'), 0);
       const reading = asNobody(() => readKeys([at('key.asc')]));
       await assert.rejects(reading, {
-        name: 'Complaint',
+        name: 'UsageError',
         message: new RegExp(`^cannot read keys: EACCES: .*${at('key.asc')}`),
       });
     });

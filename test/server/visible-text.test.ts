@@ -1,7 +1,7 @@
 // Whatever strangers write, nothing leaves that a terminal obeys, and no line of the log is endless.
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import { formatComplaint } from '../../cli/base/usage-error.ts';
+import { formatUsageError } from '../../cli/base/usage-error.ts';
 import { formatShown } from '../../cli/show.ts';
 import { escapeJson, formatJson, toLine } from '../../generator/terms/text.ts';
 import { reject } from '../../generator/terms/rejection.ts';
@@ -100,7 +100,7 @@ describe('text of strangers', () => {
   it('is visible in complaints, cut, and in what is shown of a signature', () => {
     fc.assert(
       fc.property(long, (one) => {
-        const complaint = formatComplaint(Object.assign(new Error(one), { hint: one }));
+        const complaint = formatUsageError(Object.assign(new Error(one), { hint: one }));
         assertVisible(complaint);
         assert.equal(complaint.match(/\n/g)?.length, 2);
         const claims = { dockerReference: one, manifestDigest: one, creator: one, timestamp: one };

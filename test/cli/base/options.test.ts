@@ -10,7 +10,7 @@ import {
   variableOf,
 } from '../../../cli/base/options.ts';
 import { readSettings } from '../../../cli/base/read-settings.ts';
-import { Complaint } from '../../../cli/base/usage-error.ts';
+import { UsageError } from '../../../cli/base/usage-error.ts';
 import { SAMPLES } from '../option-samples.ts';
 import { runInProcess } from '../../kit/program/run-in-process.ts';
 
@@ -27,7 +27,7 @@ describe('options', () => {
       for (const [value, message] of bad) {
         const hint = OPTIONS[name].description;
         await assert.rejects(readSettings({ [name]: value }, {}), (error) => {
-          assert.ok(error instanceof Complaint);
+          assert.ok(error instanceof UsageError);
           assert.equal(error.message, `--${name}: ${message}`);
           assert.equal(error.hint, hint);
           return true;
@@ -35,7 +35,7 @@ describe('options', () => {
         const isText = typeof value === 'string' && !optionOf(name).repeatable;
         if (!isText || name === 'scopes') continue;
         await assert.rejects(readSettings({}, { [variableOf(name)]: value }), {
-          name: 'Complaint',
+          name: 'UsageError',
           message: `${variableOf(name)}: ${message}`,
         });
       }

@@ -4,16 +4,16 @@ import { homedir } from 'node:os';
 import { join, relative } from 'node:path';
 import { toBudgets } from '../../../cli/base/budget-options.ts';
 import { type Environment, readSettings } from '../../../cli/base/read-settings.ts';
-import { Complaint } from '../../../cli/base/usage-error.ts';
+import { UsageError } from '../../../cli/base/usage-error.ts';
 import { DEFAULT_BUDGETS } from '../../../generator/terms/budgets.ts';
 import { useTemporary } from '../../kit/temporary.ts';
 
 const complaint = async (
   flags: Readonly<Record<string, unknown>>,
   environment: Environment = {},
-): Promise<Complaint> => {
+): Promise<UsageError> => {
   const error: unknown = await readSettings(flags, environment).catch((reason: unknown) => reason);
-  assert.ok(error instanceof Complaint, `got ${JSON.stringify(error)}`);
+  assert.ok(error instanceof UsageError, `got ${JSON.stringify(error)}`);
   assert.doesNotMatch(error.message, /\n/);
   return error;
 };

@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { OPTION_NAMES, variableOf } from '../../../cli/base/options.ts';
 import { readSettings } from '../../../cli/base/read-settings.ts';
 import { isServiceLinkName } from '../../../cli/base/service-links.ts';
-import { Complaint } from '../../../cli/base/usage-error.ts';
+import { UsageError } from '../../../cli/base/usage-error.ts';
 import { type Service, serviceLinks } from './service-links.ts';
 
 const names = fc
@@ -25,7 +25,7 @@ const isRefused = async (variable: string, value: string): Promise<boolean> => {
   const error: unknown = await readSettings({}, { [variable]: value }).catch(
     (reason: unknown) => reason,
   );
-  if (!(error instanceof Complaint)) return false;
+  if (!(error instanceof UsageError)) return false;
   assert.match(error.message, new RegExp(`^unknown environment variable ${variable}$`));
   return true;
 };

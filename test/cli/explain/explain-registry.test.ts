@@ -12,7 +12,7 @@ import { writeSignature } from '../../kit/signer/signature-tree.ts';
 import { useTemporary } from '../../kit/temporary.ts';
 import { describeWith } from '../../with-tools.ts';
 import { runInProcess } from '../../kit/program/run-in-process.ts';
-import { type Expected, assertComplaint } from './assert-complaint.ts';
+import { type Expected, assertUsageError } from './assert-usage-error.ts';
 
 const HEX = 'ab'.repeat(32);
 const BY_DIGEST = `quay.io/team/app@sha256:${HEX}`;
@@ -90,28 +90,28 @@ describe('lookaside explain', () => {
       ],
     };
     for (const [title, [said, expected]] of Object.entries(answers)) {
-      it(title, async () => assertComplaint(await explainWith(fatal(said)), expected));
+      it(title, async () => assertUsageError(await explainWith(fatal(said)), expected));
     }
 
     it('whose words count, not the name of the host', async () => {
       const script = fatal('pinging container registry denied.example: connection refused');
       await writeFile(at('skopeo'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
       const args = ['explain', 'denied.example/not-found:x509', '.'];
-      assertComplaint(await runInProcess(args, { PATH: directory() }), {
+      assertUsageError(await runInProcess(args, { PATH: directory() }), {
         message: /^denied\.example does not answer: /,
       });
     });
 
     it('as Go quotes', async () => {
       const script = String.raw`printf '%s\n' 'level=fatal msg="a \x1b[2J \"b\" \\ \u202e"' >&2; exit 1`;
-      assertComplaint(await explainWith(script), {
+      assertUsageError(await explainWith(script), {
         message: /: a \\u\{1b\}\[2J "b" \\ \\u\{202e\}$/,
       });
     });
 
     it('that is not there', async () => {
       const result = await runInProcess(['explain', TAGGED, '.'], { PATH: directory() });
-      assertComplaint(result, {
+      assertUsageError(result, {
         message: /^skopeo, which asks the registry, cannot be run$/,
         hint: /install skopeo, or name the image by the digest/,
       });
@@ -139,17 +139,17 @@ describe('lookaside explain', () => {
 
     it('for too much, or for what is no manifest', async () => {
       const endless = await explainWith('while :; do echo 0123456789012345678901234567; done');
-      assertComplaint(endless, { message: /too large for any node$/ });
+      assertUsageError(endless, { message: /too large for any node$/ });
       for (const output of ['', '<html>', '[]', '{}', '{"schemaVersion":"2"}', 'null']) {
         const result = await explainWith(`echo '${output}'`);
-        assertComplaint(result, { message: /^expected a manifest for \S+, got something else$/ });
+        assertUsageError(result, { message: /^expected a manifest for \S+, got something else$/ });
       }
     });
 
     it('for a list that no node can use', async () => {
       for (const manifests of ['[]', '[{"digest":"x","platform":{"os":"a","architecture":"b"}}]']) {
         const result = await explainWith(`echo '{"schemaVersion":2,"manifests":${manifests}}'`);
-        assertComplaint(result, { message: /names no platform that a node could have$/ });
+        assertUsageError(result, { message: /names no platform that a node could have$/ });
       }
     });
 
@@ -160,11 +160,11 @@ describe('lookaside explain', () => {
       }));
       await writeFile(at('list'), JSON.stringify({ schemaVersion: 2, manifests }));
       const script = `while read -r line || [ "$line" ]; do echo "$line"; done <'${at('list')}'`;
-      assertComplaint(await explainWith(script), {
+      assertUsageError(await explainWith(script), {
         message: /has 10000 manifests, more than anybody reads$/,
         hint: /--platform/,
       });
-      assertComplaint(await explainWith(script, '--platform', 'linux/none'), {
+      assertUsageError(await explainWith(script, '--platform', 'linux/none'), {
         message: /lacks linux\/none$/,
         hint: /^hint: it has linux\/a0, .*linux\/a19, and 9980 more$/,
       });
@@ -175,7 +175,7 @@ describe('lookaside explain', () => {
     it('and wants the bytes of the digest', async () => {
       const args = ['explain', BY_DIGEST, '.', '--platform', 'linux/amd64'];
       await writeFile(at('skopeo'), `#!/bin/sh\necho '{"schemaVersion":2}'\n`, { mode: 0o755 });
-      assertComplaint(await runInProcess(args, { PATH: directory() }), {
+      assertUsageError(await runInProcess(args, { PATH: directory() }), {
         message: new RegExp(`^expected the manifest with sha256:${HEX}, got one with sha256:`),
         hint: /mirror/,
       });
@@ -205,7 +205,7 @@ describe('lookaside explain', () => {
         const all = ['explain', name, directory(), '--keys', publisher.keyFile, ...args];
         return runInProcess(all, environment);
       };
-      assertComplaint(await explain(reference), {
+      assertUsageError(await explain(reference), {
         message: new RegExp(`^${registry.host} does not let us see ${reference}: unauthorized`),
         hint: /--authfile/,
       });
@@ -217,7 +217,7 @@ describe('lookaside explain', () => {
       assert.match(stdout.toString(), /would be accepted\n$/);
       assert.equal(code, 0);
       const missing = await explain(`${registry.host}/a/b:v2`, '--authfile', authfile);
-      assertComplaint(missing, { message: / has no \S+\/a\/b:v2: manifest unknown/ });
+      assertUsageError(missing, { message: / has no \S+\/a\/b:v2: manifest unknown/ });
     });
 
     it('goes by credentials wherever they are, for a list too', async () => {
@@ -258,7 +258,7 @@ describe('lookaside explain', () => {
         ['broken.json', /^--authfile: expected JSON in \S+$/],
       ] as const) {
         const result = await runInProcess(['explain', TAGGED, '.', '--authfile', at(file)]);
-        assertComplaint(result, { message, hint: /skopeo login --authfile/ });
+        assertUsageError(result, { message, hint: /skopeo login --authfile/ });
       }
     });
 
@@ -266,7 +266,7 @@ describe('lookaside explain', () => {
       const port = await freePort();
       const environment = { PATH: process.env['PATH'], HOME: directory() };
       const args = ['explain', `127.0.0.1:${port}/a/b:v1`, '.'];
-      assertComplaint(await runInProcess(args, environment), {
+      assertUsageError(await runInProcess(args, environment), {
         message: /^127\.0\.0\.1:\d+ does not answer: .*connection refused$/,
       });
     });

@@ -7,7 +7,7 @@ import { parsePulledImage } from '../../../generator/terms/image-name.ts';
 import { freePort } from '../../kit/process/free-port.ts';
 import { startLookaside } from '../../kit/program/lookaside.ts';
 import { useTemporary } from '../../kit/temporary.ts';
-import { type Expected, assertComplaint } from './assert-complaint.ts';
+import { type Expected, assertUsageError } from './assert-usage-error.ts';
 import { makeCertificate } from '../../kit/web/certificate.ts';
 import { runInProcess } from '../../kit/program/run-in-process.ts';
 
@@ -159,13 +159,13 @@ describe('lookaside explain asks a server', () => {
   for (const [title, [status, body, expected]] of Object.entries(wrong)) {
     it(title, async () => {
       answerWith(status, body);
-      assertComplaint(await ask(), expected);
+      assertUsageError(await ask(), expected);
     });
   }
 
   it('that sends us elsewhere', async () => {
     respond = (_request, response) => response.writeHead(302, { Location: '/x' }).end();
-    assertComplaint(await ask(), { message: /^cannot ask the server at \S+: .*redirect/ });
+    assertUsageError(await ask(), { message: /^cannot ask the server at \S+: .*redirect/ });
   });
 
   it('that hangs, and gives up or is interrupted', async () => {
@@ -174,7 +174,7 @@ describe('lookaside explain asks a server', () => {
     const never = new AbortController().signal;
     const late = explainAtServer(new URL(address), pulled, [HEX], never, 200);
     await assert.rejects(late, {
-      name: 'Complaint',
+      name: 'UsageError',
       message: /^cannot ask the server .*: no answer in time$/,
     });
     const ending = new AbortController();
@@ -189,7 +189,7 @@ describe('lookaside explain asks a server', () => {
     const port = await freePort();
     await new Promise<void>((resolve) => secure.listen(port, '127.0.0.1', resolve));
     const args = ['explain', BY_DIGEST, '--server', `https://127.0.0.1:${port}`];
-    assertComplaint(await runInProcess(args), {
+    assertUsageError(await runInProcess(args), {
       message: /^cannot ask the server at \S+: .*self-signed certificate/,
       hint: /NODE_EXTRA_CA_CERTS/,
     });
@@ -199,7 +199,7 @@ describe('lookaside explain asks a server', () => {
   it('that is down', async () => {
     const port = await freePort();
     const args = ['explain', BY_DIGEST, '--server', `http://127.0.0.1:${port}`];
-    assertComplaint(await runInProcess(args), {
+    assertUsageError(await runInProcess(args), {
       message: /^cannot ask the server at \S+: connect ECONNREFUSED/,
       hint: /--status-listen/,
     });
@@ -209,9 +209,9 @@ describe('lookaside explain asks a server', () => {
     const real = await startLookaside(directory());
     try {
       const askAt = async (url: string) => runInProcess(['explain', BY_DIGEST, '--server', url]);
-      assertComplaint(await askAt(real.baseUrl), { message: /got status 404$/ });
+      assertUsageError(await askAt(real.baseUrl), { message: /got status 404$/ });
       assert.equal((await askAt(real.statusUrl)).code, 1);
-      assertComplaint(await runInProcess(['explain', BY_DIGEST, real.statusUrl], process.env), {
+      assertUsageError(await runInProcess(['explain', BY_DIGEST, real.statusUrl], process.env), {
         message: /git/,
         hint: new RegExp(`^hint: for a running server, write --server ${real.statusUrl}$`),
       });

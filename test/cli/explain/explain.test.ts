@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { useTemporary } from '../../kit/temporary.ts';
 import { runInProcess } from '../../kit/program/run-in-process.ts';
-import { type Expected, assertComplaint } from './assert-complaint.ts';
+import { type Expected, assertUsageError } from './assert-usage-error.ts';
 
 const HEX = 'ab'.repeat(32);
 /** At a registry that nobody reaches. */
@@ -96,7 +96,7 @@ describe('lookaside explain', () => {
       ],
     };
     for (const [title, [args, expected]] of Object.entries(cases)) {
-      it(title, async () => assertComplaint(await runInProcess(['explain', ...args]), expected));
+      it(title, async () => assertUsageError(await runInProcess(['explain', ...args]), expected));
     }
   });
 
@@ -106,6 +106,6 @@ describe('lookaside explain', () => {
     assert.equal(code, 1);
     assert.ok(stdout.includes(`\nsource:     ${directory()}\n`));
     const asked = await runInProcess(['explain', BY_DIGEST], environment);
-    assertComplaint(asked, { message: /^cannot ask the server at / });
+    assertUsageError(asked, { message: /^cannot ask the server at / });
   });
 });

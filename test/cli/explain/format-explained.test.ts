@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import { PassThrough, Readable } from 'node:stream';
-import type { World } from '../../../cli/base/process-io.ts';
+import type { ProcessIo } from '../../../cli/base/process-io.ts';
 import { type Explanation, formatExplained } from '../../../cli/explain/format-explained.ts';
 import { unfailing } from '../../kit/program/unfailing.ts';
 
@@ -32,7 +32,7 @@ const explanation: Explanation = {
   platforms: [platform, refused],
 };
 
-function worldWith(isTTY: boolean, environment: World['environment'] = {}): World {
+function worldWith(isTTY: boolean, environment: ProcessIo['environment'] = {}): ProcessIo {
   const stdout = Object.assign(new PassThrough(), { isTTY });
   const stdin = Readable.from([]);
   const signals = new EventEmitter();

@@ -99,7 +99,7 @@ describe('skopeo is run', () => {
       const ending = new AbortController().signal;
       const options = { authfile: undefined, environment, ending, timeLimit: 1000 };
       await assert.rejects(readManifest(IMAGE, options), {
-        name: 'Complaint',
+        name: 'UsageError',
         message: 'quay.io did not answer in time',
       });
       await assertGone();

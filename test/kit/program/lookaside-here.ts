@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { PassThrough, Readable } from 'node:stream';
-import { formatComplaint } from '../../../cli/base/usage-error.ts';
+import { formatUsageError } from '../../../cli/base/usage-error.ts';
 import { runProgram } from '../../../cli/program.ts';
 import { unfailing } from './unfailing.ts';
 import { findLine } from '../process/background.ts';
@@ -31,7 +31,7 @@ export async function startLookasideHere(
     ...unfailing,
   })
     .catch((error: unknown) => {
-      stderr.stream.write(formatComplaint(error));
+      stderr.stream.write(formatUsageError(error));
       return 2;
     })
     .then((code) => (exitCode = code));

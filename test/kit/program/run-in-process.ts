@@ -1,8 +1,8 @@
 import { EventEmitter } from 'node:events';
 import { PassThrough, Readable } from 'node:stream';
 import { buffer, text } from 'node:stream/consumers';
-import type { World } from '../../../cli/base/process-io.ts';
-import { formatComplaint } from '../../../cli/base/usage-error.ts';
+import type { ProcessIo } from '../../../cli/base/process-io.ts';
+import { formatUsageError } from '../../../cli/base/usage-error.ts';
 import { runProgram } from '../../../cli/program.ts';
 import { unfailing } from './unfailing.ts';
 
@@ -23,7 +23,7 @@ export interface InProcessOptions {
 /** Runs `lookaside …` in this process, to its end. */
 export async function runInProcess(
   args: readonly string[],
-  environment: World['environment'] = {},
+  environment: ProcessIo['environment'] = {},
   { input = '', onStart, isTTY = false }: InProcessOptions = {},
 ): Promise<ProgramResult> {
   const stdout = Object.assign(new PassThrough(), { isTTY });
@@ -31,10 +31,10 @@ export async function runInProcess(
   const written = Promise.all([buffer(stdout), text(stderr)]);
   const stdin = Readable.from([Buffer.from(input)]);
   const signals = new EventEmitter();
-  const world = { environment, stdin, stdout, stderr, signals, openssl: '3', ...unfailing };
+  const io = { environment, stdin, stdout, stderr, signals, openssl: '3', ...unfailing };
   onStart?.(signals);
-  const code = await runProgram(args, world).catch((error: unknown) => {
-    stderr.write(formatComplaint(error));
+  const code = await runProgram(args, io).catch((error: unknown) => {
+    stderr.write(formatUsageError(error));
     return 2;
   });
   stdout.end();

@@ -8,7 +8,10 @@ export interface Expected {
 }
 
 /** Asserts that a run said nothing but why it cannot work. */
-export function assertComplaint({ code, stdout, stderr }: ProgramResult, expected: Expected): void {
+export function assertUsageError(
+  { code, stdout, stderr }: ProgramResult,
+  expected: Expected,
+): void {
   const [first = '', second = '', ...rest] = stderr.trimEnd().split('\n');
   assert.equal(code, 2, stdout.toString());
   assert.equal(stdout.toString(), '');
