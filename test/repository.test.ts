@@ -136,6 +136,16 @@ describe('the repository', () => {
     );
   });
 
+  it('exports each name once', () => {
+    const EXPORT = /^export (?:async )?(?:function\*?|class|interface|type|const) (\w+)/gm;
+    const names = files.flatMap(({ text }) => [...text.matchAll(EXPORT)].map(([, name]) => name));
+    assert.ok(names.length > 500);
+    assert.deepEqual(
+      names.filter((name, index) => names.indexOf(name) !== index),
+      [],
+    );
+  });
+
   it('has no open ends and no private key', async () => {
     const { stdout } = await runOrThrow('git', [
       'ls-files',

@@ -5,7 +5,7 @@ import { type NodeFinding, createFinding, nameScope } from './finding.ts';
 import type { PlacedSection, Sections } from './find-store.ts';
 import type { FoundFile } from './node-state.ts';
 import {
-  type RegistriesFile,
+  type ParsedRegistries,
   RegistriesFileError,
   type UnknownMember,
   parseRegistriesFile,
@@ -70,7 +70,7 @@ function isRead(path: string): boolean {
 }
 
 /** The content, or why nodes refuse it. */
-function parse({ found }: FoundFile): RegistriesFile | string {
+function parse({ found }: FoundFile): ParsedRegistries | string {
   switch (found.kind) {
     case 'missing':
       return 'expected a file, got a link to nowhere';
@@ -86,7 +86,7 @@ function parse({ found }: FoundFile): RegistriesFile | string {
   }
 }
 
-function sectionsOf({ docker, byDefault }: RegistriesFile) {
+function sectionsOf({ docker, byDefault }: ParsedRegistries) {
   // Nodes look up no scope '' under `docker`.
   const named = [...docker].filter(([scope]) => scope !== '');
   return byDefault ? [...named, ['', byDefault] as const] : named;

@@ -15,7 +15,7 @@ export interface UnknownMember {
   readonly scopes: readonly string[];
 }
 
-export interface RegistriesFile {
+export interface ParsedRegistries {
   /** Sections by scope. */
   readonly docker: ReadonlyMap<string, Members>;
   readonly byDefault: Members | undefined;
@@ -38,7 +38,7 @@ const SECTION = [...ADDRESSES, ATTACHMENTS];
  * Reads a file of registries.d.
  * @throws RegistriesFileError with the first fault.
  */
-export function parseRegistriesFile(bytes: Uint8Array): RegistriesFile {
+export function parseRegistriesFile(bytes: Uint8Array): ParsedRegistries {
   const unknown: UnknownMember[] = [];
   const docker = new Map<string, Members>();
   let byDefault: Members | undefined;

@@ -25,7 +25,7 @@ import {
   removePacks,
 } from './partial-clone.ts';
 import { GitLimitError, type GitLimits, type GitResult } from './processes/running-git.ts';
-import { type Environment, GitKilledError, runGit } from './processes/git-child.ts';
+import { type GitEnvironment, GitKilledError, runGit } from './processes/git-child.ts';
 import type { ProcessLimits } from '../../system/process-limits.ts';
 import { FETCHED, PUBLISHED } from './git-repository.ts';
 import { GitRunner } from './processes/git-runner.ts';
@@ -79,7 +79,7 @@ const GROWTH = 2;
 const LEAST_GROWTH = 256 * 1024 ** 2;
 
 export interface GitHelpersOptions {
-  readonly environment: Environment;
+  readonly environment: GitEnvironment;
   readonly budgets?: Budgets | undefined;
   /** DEADLINES if left out. */
   readonly deadlines?: TransferDeadlines;

@@ -4,7 +4,7 @@
 import { toComplaint } from '../../system/output-tail.ts';
 import { type HistoryChange, SourceError } from '../source.ts';
 import { HISTORY_FORMAT, HistoryReader, type LoggedCommit } from './parse-history.ts';
-import type { Environment } from './processes/git-child.ts';
+import type { GitEnvironment } from './processes/git-child.ts';
 import { GitRunner } from './processes/git-runner.ts';
 
 /** Git says nothing before it has found what it looks for. A commit may name a million files. */
@@ -33,7 +33,7 @@ interface HistoryRequest {
 /** For the clone at `directory`; no process is started before the first question. */
 export function openGitHistory(
   directory: string,
-  environment: Environment,
+  environment: GitEnvironment,
   ending: AbortSignal | undefined,
 ): GitHistory {
   let runner: GitRunner | undefined;

@@ -18,7 +18,7 @@ import {
 } from './clone-places.ts';
 import { toGitError } from './processes/git-error.ts';
 import { PARTIAL_CONFIG, WHOLE_CONFIG, hasMarks, makePartial, makeWhole } from './partial-clone.ts';
-import { type Environment, GitKilledError, runGit } from './processes/git-child.ts';
+import { type GitEnvironment, GitKilledError, runGit } from './processes/git-child.ts';
 import { SourceError } from '../source.ts';
 import { messageOf } from '../../terms/errors.ts';
 
@@ -55,7 +55,7 @@ export interface GitRepository {
  */
 export async function openGitRepository(
   directory: string,
-  environment: Environment,
+  environment: GitEnvironment,
   ending?: AbortSignal,
 ): Promise<GitRepository> {
   await recoverClone(directory);
@@ -102,7 +102,7 @@ const NO_REPOSITORY = /(?:failed: |; )fatal: not a git repository/;
 /** False only where git runs. Throws what keeps it from running. */
 async function isRepository(
   git: Git,
-  environment: Environment,
+  environment: GitEnvironment,
   ending: AbortSignal | undefined,
 ): Promise<boolean> {
   const fault = await faultOf(git);
@@ -151,7 +151,11 @@ async function mend(git: Git, directory: string): Promise<void> {
 /** Runs git on one clone, and gives what it prints. Throws a SourceError unless it succeeds. */
 type Git = (command: string, ...args: readonly string[]) => Promise<string>;
 
-function bind(directory: string, environment: Environment, ending: AbortSignal | undefined): Git {
+function bind(
+  directory: string,
+  environment: GitEnvironment,
+  ending: AbortSignal | undefined,
+): Git {
   return async (command, ...args) => {
     const options = { limits: LIMITS, ending };
     const end = await runGit(directory, environment, [command, ...args], options);

@@ -5,7 +5,7 @@
 import { access, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FAN_OUT, LOOSE, measureClone } from './disk-use.ts';
-import type { Environment } from './processes/git-child.ts';
+import type { GitEnvironment } from './processes/git-child.ts';
 
 const FOLDER = 'incoming';
 /** Its index is the last: a pack is there for git once that is. */
@@ -27,7 +27,7 @@ export class Incoming {
   }
 
   /** Makes git write there, and read from the clone as well. */
-  environment(): Environment {
+  environment(): GitEnvironment {
     return { GIT_OBJECT_DIRECTORY: this.#objects };
   }
 

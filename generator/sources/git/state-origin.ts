@@ -2,7 +2,7 @@
 // A commit may be as large as a push: only its first bytes are read.
 import { toPrintable } from '../../terms/text.ts';
 import type { StateOrigin } from '../source.ts';
-import { type Environment, readGit } from './processes/git-child.ts';
+import { type GitEnvironment, readGit } from './processes/git-child.ts';
 
 /** The author stands behind the tree and the parents; more of them has no honest merge. Bytes. */
 const HEADER_LENGTH = 64 * 1024;
@@ -17,7 +17,7 @@ const MAX_NAME_LENGTH = 100;
  */
 export async function readOrigin(
   directory: string,
-  environment: Environment,
+  environment: GitEnvironment,
   commit: string,
 ): Promise<StateOrigin> {
   const header = await readHeader(directory, environment, commit).catch(() => '');
@@ -27,7 +27,7 @@ export async function readOrigin(
 
 async function readHeader(
   directory: string,
-  environment: Environment,
+  environment: GitEnvironment,
   commit: string,
 ): Promise<string> {
   const git = readGit(

@@ -419,7 +419,9 @@ const signals: readonly Step[] = [
       await chaos.mend();
       await chaos.watch.during('down', async () => {
         await chaos.terminate();
-        // What may be lost is had again from the remote, in time only without its past.
+        // What may be lost is had again from the remote, in time only without its past; so the newest
+        // state there has to be one that is not refused.
+        chaos.world.prune();
         await chaos.world.publish({ force: true });
         for (let count = 1 + random.below(3); count > 0; count--) await damage(chaos.state, random);
         await chaos.startAgain();

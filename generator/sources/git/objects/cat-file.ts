@@ -3,7 +3,7 @@
 // question is open it may not be silent for long.
 import { SourceError } from '../../source.ts';
 import {
-  type Environment,
+  type GitEnvironment,
   GitKilledError,
   SEEKING_LIMIT,
   endOfGit,
@@ -63,7 +63,7 @@ interface ObjectRequest {
  */
 export function openCatFile(
   directory: string,
-  environment: Environment,
+  environment: GitEnvironment,
   mode: '--batch' | '--batch-check',
 ): CatFile {
   const child = startGit(directory, environment, [...SMALL, 'cat-file', mode], {

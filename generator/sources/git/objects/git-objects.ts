@@ -1,6 +1,6 @@
 // The two long-lived processes that read a clone: one tells types and sizes, the other gives
 // contents, so that nothing is read before its size is known.
-import type { Environment } from '../processes/git-child.ts';
+import type { GitEnvironment } from '../processes/git-child.ts';
 import { type CatFile, openCatFile } from './cat-file.ts';
 
 /** Brings what is missing of a clone. Both reject with a SourceError, or a StateRefusedError. */
@@ -13,7 +13,7 @@ export interface Missing {
 
 export class GitObjects {
   readonly directory: string;
-  readonly environment: Environment;
+  readonly environment: GitEnvironment;
   /** Brings what the clone lacks; undefined where nothing can. */
   readonly missing: Missing | undefined;
   /** Types and sizes of objects, by any name that git resolves. */
@@ -30,7 +30,7 @@ export class GitObjects {
   /** Starts the first of them. `ending` stops both at once. */
   constructor(
     directory: string,
-    environment: Environment,
+    environment: GitEnvironment,
     ending: AbortSignal | undefined,
     missing?: Missing,
   ) {

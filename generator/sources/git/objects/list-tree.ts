@@ -1,5 +1,5 @@
 import type { Entry } from '../../source.ts';
-import { type Environment, readGit } from '../processes/git-child.ts';
+import { type GitEnvironment, readGit } from '../processes/git-child.ts';
 import { NO_SIZE } from './left-out.ts';
 import { toEntry } from './tree-entry.ts';
 
@@ -13,7 +13,7 @@ const SPACE = 0x20;
  */
 export async function* listTree(
   directory: string,
-  environment: Environment,
+  environment: GitEnvironment,
   tree: string,
   ending?: AbortSignal,
 ): AsyncGenerator<Entry[]> {

@@ -11,7 +11,7 @@ import { BoundedProcess, type ProcessResult, runProcess } from '../../../system/
 import { SourceError } from '../../source.ts';
 
 /** As gitEnvironment makes it. */
-export type Environment = Readonly<Record<string, string>>;
+export type GitEnvironment = Readonly<Record<string, string>>;
 
 export interface GitOptions {
   readonly limits: Partial<ProcessLimits>;
@@ -46,7 +46,7 @@ export function giveWay(pid: number): void {
 /** Starts `git ARGS` on a bare clone. */
 export function startGit(
   directory: string,
-  environment: Environment,
+  environment: GitEnvironment,
   args: readonly [string, ...string[]],
   { limits, ...options }: GitOptions,
 ): BoundedProcess {
@@ -65,7 +65,7 @@ export function startGit(
  */
 export async function runGit(
   directory: string,
-  environment: Environment,
+  environment: GitEnvironment,
   args: readonly [string, ...string[]],
   options: {
     readonly limits: ProcessLimits;
@@ -106,7 +106,7 @@ export async function endOfGit(child: BoundedProcess, command: string): Promise<
  */
 export async function* readGit(
   directory: string,
-  environment: Environment,
+  environment: GitEnvironment,
   args: readonly [string, ...string[]],
   ending: AbortSignal | undefined,
 ): AsyncGenerator<Buffer> {

@@ -18,7 +18,7 @@ import {
   RunningGit,
   STOP_GRACE,
 } from './running-git.ts';
-import { type Environment, GitKilledError, giveWay } from './git-child.ts';
+import { type GitEnvironment, GitKilledError, giveWay } from './git-child.ts';
 import { createLineReader } from './git-output.ts';
 import { SourceError } from '../../source.ts';
 
@@ -61,7 +61,7 @@ export class GitRunner {
   #hardKill: NodeJS.Timeout | undefined;
 
   /** Starts the shell, with `environment` for every git. */
-  constructor(environment: Environment, { limits = {}, ending }: GitRunnerOptions = {}) {
+  constructor(environment: GitEnvironment, { limits = {}, ending }: GitRunnerOptions = {}) {
     this.#limits = { ...GIT_LIMITS, ...limits };
     this.#ending = ending;
     const args = ['-c', TAKE_ORDERS, 'sh', RUN_GIT];
