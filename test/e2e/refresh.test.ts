@@ -144,7 +144,8 @@ describeWith(['gpg', 'git', 'git-http-backend'], 'refresh', () => {
 
     await publisher.announce(server, await push());
     await eventually(() => assertServed(server, second));
-    assert.equal((await readStatus(server)).lastError, null);
+    // Told a moment after the state is in force.
+    await eventually(async () => assert.equal((await readStatus(server)).lastError, null));
   });
 
   it('follows the default branch unless told', async () => {
