@@ -31,7 +31,7 @@ export interface Instance {
 }
 
 /** What nodes get whose platform an index does not name, where it has an entry without one. */
-export const ANY_OTHER = 'any other';
+const ANY_OTHER = 'any other';
 
 export interface Manifest {
   readonly digestHex: string;

@@ -22,7 +22,7 @@ import { SearchMemory } from './search-memory.ts';
 
 /** A page shows at most this many of each kind. */
 export const ON_A_PAGE = 50;
-export const MOST_HITS = 100;
+const MOST_HITS = 100;
 const NEWEST = 8;
 /** Each may go through the whole store. */
 const MOST_WAITING = 8;

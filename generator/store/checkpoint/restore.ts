@@ -43,7 +43,7 @@ export interface Restored {
 }
 
 /** Why a checkpoint is of no use here. */
-export class UnusableCheckpointError extends Error {
+class UnusableCheckpointError extends Error {
   override readonly name = 'UnusableCheckpointError';
 }
 
