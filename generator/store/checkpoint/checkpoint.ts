@@ -85,8 +85,12 @@ export class Checkpoint {
     await this.#write(store, snapshot);
   }
 
-  /** Writes a checkpoint if anything has changed since the last one. For the end; as `keep`. */
+  /**
+   * Writes a checkpoint if anything has changed since the last one, which it lets come to its end. For
+   * the end; as `keep`.
+   */
   async keepLast(store: SignatureStore, snapshot: Snapshot): Promise<void> {
+    await this.#options.file.idle();
     if (this.#changed > 0) await this.#write(store, snapshot);
   }
 

@@ -502,6 +502,18 @@ describeWith(['git'], 'generator: a checkpoint of a git source', () => {
       await memory.keepLast(store, snapshot);
       assert.equal(await isWritten(), true);
     });
+
+    it('at the end with what has changed while one was being written', async () => {
+      const before = await push(stateOf({ [at(0)]: [0, 1] }));
+      const snapshot = await push(some());
+      const memory = openMemory();
+      void memory.keep(await load(before, EARLY), before, 0);
+      const store = await load(snapshot, EARLY);
+      void memory.keep(store, snapshot, 1);
+      await memory.keepLast(store, snapshot);
+      const restored = await openMemory().restore(snapshot, { now: EARLY });
+      assert.equal(restored?.changes, 0);
+    });
   });
 });
 
