@@ -34,4 +34,7 @@ node -e '
   const [dist, old, next] = process.argv.slice(1);
   if (fs.existsSync(dist)) fs.renameSync(dist, old);
   fs.renameSync(next, dist);
-' dist "$old" "$new"
+' dist "$old" "$new" || {
+  echo 'build: dist/ cannot be replaced; if another build has just replaced it, build again' >&2
+  exit 1
+}

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import {
   chmod,
   copyFile,
+  cp,
   mkdir,
   readFile,
   readdir,
@@ -17,55 +18,62 @@ import { useTemporary } from './kit/temporary.ts';
 const ROOT = join(import.meta.dirname, '..');
 const COMPILER = join(ROOT, 'node_modules/.bin/tsc');
 const MODULE = 'generator/greeting.ts';
+const MAIN = `#!/usr/bin/env node
+import { greeting } from '../${MODULE}';
+process.stdout.write(greeting);
+`;
+
+async function put(path: string, text: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, text);
+}
+
+/** Makes a clone in which everything was built once. */
+async function makeBuilt(clone: string): Promise<void> {
+  for (const directory of ['scripts', 'node_modules/.bin']) {
+    await mkdir(join(clone, directory), { recursive: true });
+  }
+  for (const name of ['package.json', 'tsconfig.json', 'tsconfig.build.json', 'scripts/build.sh']) {
+    await copyFile(join(ROOT, name), join(clone, name));
+  }
+  await symlink(join(ROOT, 'node_modules/@types'), join(clone, 'node_modules/@types'));
+  await symlink(COMPILER, join(clone, 'node_modules/.bin/tsc'));
+  await put(join(clone, 'cli/main.ts'), MAIN);
+  await put(join(clone, MODULE), `export const greeting = 'one';\n`);
+  await put(join(clone, 'generator/old.ts'), 'export const old = 1;\n');
+  await put(join(clone, 'server/page.css'), 'p {}\n');
+  await put(join(clone, 'server/old.css'), 'p {}\n');
+  await runOrThrow(join(clone, 'scripts/build.sh'), []);
+}
 
 describe('a build', () => {
+  const built = useTemporary('suite');
   const clone = useTemporary();
   const at = (path: string): string => join(clone(), path);
-  const put = async (path: string, text: string): Promise<void> => {
-    await mkdir(dirname(at(path)), { recursive: true });
-    await writeFile(at(path), text);
-  };
   const greet = async (words: string): Promise<void> =>
-    put(MODULE, `export const greeting: string = ${words};\n`);
+    put(at(MODULE), `export const greeting: string = ${words};\n`);
   const build = async (): Promise<RunResult> => run(at('scripts/build.sh'), []);
-  const buildWell = async (): Promise<void> => void (await runOrThrow(at('scripts/build.sh'), []));
+  const buildWell = async (): Promise<RunResult> => runOrThrow(at('scripts/build.sh'), []);
+  const list = async (): Promise<readonly string[]> => (await readdir(clone())).toSorted();
   /** What the command of the clone says. */
   const say = async (): Promise<string> => (await runOrThrow(at('dist/cli/main.js'), [])).stdout;
-  /** Puts a program before the compiler. */
+  /** Has a program run before the compiler. */
   const precede = async (program: string): Promise<void> => {
-    await rm(at('node_modules/.bin/tsc'));
-    await put('node_modules/.bin/tsc', `#!/bin/sh\n${program}\nexec '${COMPILER}' "$@"\n`);
-    await chmod(at('node_modules/.bin/tsc'), 0o755);
+    const path = at('node_modules/.bin/tsc');
+    await rm(path);
+    await put(path, `#!/bin/sh\n${program}\nexec '${COMPILER}' "$@"\n`);
+    await chmod(path, 0o755);
   };
 
-  beforeEach('make a clone', async () => {
-    await mkdir(at('scripts'));
-    await mkdir(at('node_modules/.bin'), { recursive: true });
-    for (const name of [
-      'package.json',
-      'tsconfig.json',
-      'tsconfig.build.json',
-      'scripts/build.sh',
-    ]) {
-      await copyFile(join(ROOT, name), at(name));
-    }
-    await symlink(join(ROOT, 'node_modules/@types'), at('node_modules/@types'));
-    await symlink(COMPILER, at('node_modules/.bin/tsc'));
-    await greet(`'one'`);
-    await put('generator/old.ts', 'export const old = 1;\n');
-    await put('server/page.css', 'p {}\n');
-    await put('server/old.css', 'p {}\n');
-    await put(
-      'cli/main.ts',
-      `#!/usr/bin/env node\nimport { greeting } from '../${MODULE}';\nprocess.stdout.write(greeting);\n`,
-    );
-    await buildWell();
-  });
+  before('build once', async () => makeBuilt(built()));
+  beforeEach('make a clone', async () =>
+    cp(built(), clone(), { recursive: true, verbatimSymlinks: true }),
+  );
 
   it('has what is there now, and nothing of what was', async () => {
     assert.equal(await say(), 'one');
     await greet(`'two'`);
-    await put('server/page.css', 'p { margin: 0 }\n');
+    await put(at('server/page.css'), 'p { margin: 0 }\n');
     await rm(at('generator/old.ts'));
     await rm(at('server/old.css'));
     await buildWell();
@@ -82,21 +90,31 @@ describe('a build', () => {
   });
 
   it('leaves the one before, and nothing else, where the compiler complains', async () => {
-    const before = await readdir(clone());
+    const before = await list();
     await greet('2');
     const { code, stdout } = await build();
     assert.notEqual(code, 0);
     assert.match(stdout, /greeting\.ts.*error TS2322/);
     assert.equal(await say(), 'one');
-    assert.deepEqual(await readdir(clone()), before);
+    assert.deepEqual(await list(), before);
   });
 
   it('leaves the one before, and nothing else, when it is stopped', async () => {
-    const before = await readdir(clone());
+    const before = await list();
     await precede('kill -TERM $PPID');
     assert.equal((await build()).code, 143);
     assert.equal(await say(), 'one');
-    assert.deepEqual(await readdir(clone()), before);
+    assert.deepEqual(await list(), before);
+  });
+
+  it('is one of them, and whole, where two run at once', async () => {
+    const before = await list();
+    await greet(`'two'`);
+    const both = await Promise.all([build(), build()]);
+    assert.ok(both.some(({ code }) => code === 0));
+    for (const { code, stderr } of both) if (code !== 0) assert.match(stderr, /build again\n$/);
+    assert.equal(await say(), 'two');
+    assert.deepEqual(await list(), before);
   });
 
   it('lets commands of the one before run until it is whole', async () => {

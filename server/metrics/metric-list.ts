@@ -1,4 +1,4 @@
-// Every metric of ours: its name, which dashboards and alerts hold to, and its labels.
+// All our metrics, with their labels. Dashboards and alerts rely on the names.
 
 export interface MetricDescription {
   readonly kind: 'counter' | 'gauge' | 'histogram';
