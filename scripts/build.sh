@@ -21,7 +21,7 @@ trap 'exit 143' TERM
 
 node_modules/.bin/tsc -p tsconfig.build.json --outDir "$new"
 # What modules read from files beside them: scripts for shells, and what pages are made of.
-find generator server -name '*.sh' -o -name '*.css' -o -name '*.js' |
+for room in "$new"/*; do find "${room##*/}" -type f ! -name '*.ts'; done |
   while IFS= read -r file; do
     mkdir -p "$new/$(dirname "$file")"
     cp "$file" "$new/$file"

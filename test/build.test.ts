@@ -41,8 +41,9 @@ async function makeBuilt(clone: string): Promise<void> {
   await put(join(clone, 'cli/main.ts'), MAIN);
   await put(join(clone, MODULE), `export const greeting = 'one';\n`);
   await put(join(clone, 'generator/old.ts'), 'export const old = 1;\n');
-  await put(join(clone, 'server/page.css'), 'p {}\n');
-  await put(join(clone, 'server/old.css'), 'p {}\n');
+  await put(join(clone, 'server/html/page.ts'), 'export const title = 1;\n');
+  await put(join(clone, 'server/html/page.css'), 'p {}\n');
+  await put(join(clone, 'server/html/old.css'), 'p {}\n');
   await runOrThrow(join(clone, 'scripts/build.sh'), []);
 }
 
@@ -73,19 +74,21 @@ describe('a build', () => {
   it('has what is there now, and nothing of what was', async () => {
     assert.equal(await say(), 'one');
     await greet(`'two'`);
-    await put(at('server/page.css'), 'p { margin: 0 }\n');
+    await put(at('server/html/page.css'), 'p { margin: 0 }\n');
     await rm(at('generator/old.ts'));
-    await rm(at('server/old.css'));
+    await rm(at('server/html/old.css'));
     await buildWell();
     assert.equal(await say(), 'two');
-    assert.equal(await readFile(at('dist/server/page.css'), 'utf8'), 'p { margin: 0 }\n');
+    assert.equal(await readFile(at('dist/server/html/page.css'), 'utf8'), 'p { margin: 0 }\n');
     assert.deepEqual((await readdir(at('dist'), { recursive: true })).toSorted(), [
       'cli',
       'cli/main.js',
       'generator',
       'generator/greeting.js',
       'server',
-      'server/page.css',
+      'server/html',
+      'server/html/page.css',
+      'server/html/page.js',
     ]);
   });
 
