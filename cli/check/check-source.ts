@@ -15,7 +15,7 @@ import type { Settings } from '../base/options.ts';
 import type { ProcessIo } from '../base/process-io.ts';
 import type { Engines } from '../inputs/open-engines.ts';
 import { stateFile } from '../inputs/state-file.ts';
-import { showProgress } from './progress.ts';
+import { Progress } from './progress.ts';
 
 /** What one pass over a source found. */
 export interface Checked extends Pick<CheckReport, 'source' | 'keys'> {
@@ -40,9 +40,9 @@ export async function checkSource(
   kept: string | undefined,
 ): Promise<Checked> {
   const { pass, load } = await openPass(source, run, kept);
-  const progress = showProgress(pass, run.io);
+  const progress = new Progress(pass, run.io);
   try {
-    const store = await load(progress.step);
+    const store = await load(() => progress.step());
     const { commit } = pass;
     const { kind, location } = source;
     return {

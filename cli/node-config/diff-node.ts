@@ -24,7 +24,7 @@ export async function diffNode(tree: NodeTree, settings: Settings, io: ProcessIo
   const files = createFiles(policy, toNodeFilesOptions(settings, existing));
   const patches = [];
   for (const file of files) {
-    const patch = createPatch(file, await tree.inside.readFile(file.path));
+    const patch = createPatch(file, await tree.files.readFile(file.path));
     if (patch !== undefined) patches.push(patch);
   }
   await write(io.stdout, patches.join(''));
@@ -33,7 +33,7 @@ export async function diffNode(tree: NodeTree, settings: Settings, io: ProcessIo
 
 /** Without a word on it, the policy that is there stays but for our scopes. */
 async function readExisting(
-  { root, inside }: NodeTree,
+  { root, files }: NodeTree,
   policy: Policy,
   settings: Settings,
 ): Promise<PolicyJson | undefined> {
@@ -41,7 +41,7 @@ async function readExisting(
   if (merge !== undefined) return (await readExistingPolicy(merge, policy, settings)).content;
   if (byDefault !== undefined) return undefined;
   const path = `${rootless ? '.config' : 'etc'}/containers/policy.json`;
-  const found = await inside.readFile(path);
+  const found = await files.readFile(path);
   switch (found.kind) {
     case 'missing':
       return undefined;

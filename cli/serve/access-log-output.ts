@@ -1,5 +1,5 @@
-// Standard output as the place of the access log. A reader that goes away, or a full disk, must not
-// stop the server: lines are lost then, and operators are told until they are written again.
+// Writes the access log to standard output. A reader that goes away, or a full disk, must not stop the
+// server: lines are lost meanwhile, and operators are told until lines can be written again.
 import { pino } from 'pino';
 import type { ProgramLog } from '../../generator/system/program-log.ts';
 import { messageOf } from '../../generator/terms/errors.ts';

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
 import { messageOf } from '../../generator/terms/errors.ts';
 import type { TlsFiles } from '../../server/listen/listener.ts';
-import type { Reloadable } from '../../server/start-server.ts';
+import type { Reloadable } from '../../server/server-options.ts';
 import type { Settings } from '../base/options.ts';
 import { UsageError } from '../base/usage-error.ts';
 import { readPolicy } from '../inputs/read-policy.ts';

@@ -10,12 +10,8 @@ import { processStarts } from '../../generator/system/process-starts.ts';
 import { type ProgramLog, createProgramLog } from '../../generator/system/program-log.ts';
 import { messageOf } from '../../generator/terms/errors.ts';
 import { Reload } from '../../server/follow/reload.ts';
-import {
-  type Reloadable,
-  type RunningServer,
-  type ServerOptions,
-  startServer,
-} from '../../server/start-server.ts';
+import type { Reloadable, ServerOptions } from '../../server/server-options.ts';
+import { type RunningServer, startServer } from '../../server/start-server.ts';
 import { Failures } from '../../server/troubles/failures.ts';
 import { Troubles } from '../../server/troubles/troubles.ts';
 import { toBudgets } from '../base/budget-options.ts';
@@ -248,7 +244,7 @@ async function forTerminal({ stderr, environment }: ProcessIo): Promise<NodeJS.W
   return createTerminalStream(stderr, hasColour(stderr, environment));
 }
 
-/** Tells while no process can be started. Gives the way to stop. */
+/** Reports when no process can be started, and when one can again. Returns the way to stop. */
 function tellOfProcesses(troubles: Troubles, log: ProgramLog): () => void {
   return processStarts.listen({
     onStartFailure: ({ message }) => {
