@@ -84,7 +84,7 @@ describe('generator: the address of a store', () => {
     'file://server/srv': /expected https:\/\/HOST or file:\/\/\/DIR/,
     'https://a.example/#b': /no fragment, which nodes drop/,
     'https://a.example/#': /no fragment, which nodes drop/,
-    'file:///srv?x': /no query behind a file, which nodes drop/,
+    'file:///srv?x': /no query after a file, which nodes ignore/,
     'https://a.example?ü': /a query in ASCII/,
     'https://a.example/../b': /without dot segments and escapes that nodes change/,
     'https://a.example/b/.': /without dot segments/,

@@ -52,7 +52,7 @@ describe('the name of a MachineConfig', () => {
     it(`is refused for ${pool}, whose generated ones would come after it`, () => {
       assert.throws(() => nameMachineConfig(pool, 'lookaside'), {
         name: 'TargetError',
-        message: new RegExp(`99-${pool}-generated-registries would come after`),
+        message: new RegExp(`99-${pool}-generated-registries, which comes after`),
       });
     });
   }

@@ -196,7 +196,7 @@ describeWith(['git', 'git-http-backend'], 'a git repository as a source', () => 
         await assert.rejects((await open({ path })).refresh(), {
           name: 'SourceError',
           message: `commit ${commit} has no directory "${path}"`,
-          hint: 'the subtree to publish is named with --path',
+          hint: 'name the subtree to publish with --path',
         });
       });
     }
