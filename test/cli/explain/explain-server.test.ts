@@ -128,7 +128,7 @@ describe('lookaside explain asks a server', () => {
     'of another version': [
       200,
       { ...answer, version: 2 },
-      { message: /got something else$/, hint: /one version/ },
+      { message: /got something else$/, hint: /the same version/ },
     ],
     'that has no reason of ours': [
       200,

@@ -102,7 +102,7 @@ describeWith(['gpg'], 'lookaside node-config merges', () => {
     );
     assert.match(
       await write(...args, '--force'),
-      /^lookaside: warning: .*: the default would let/m,
+      /^lookaside: warning: .*: the default would accept images/m,
     );
     await write(
       ...team(),
