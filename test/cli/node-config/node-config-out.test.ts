@@ -69,8 +69,18 @@ describeWith(['gpg'], 'lookaside node-config, over a tree that is there,', () =>
     const blue = await signedByData(at('blue.gpg'));
     const cases: readonly (readonly [object, unknown, readonly string[], RegExp])[] = [
       [{}, REJECT, ACCEPTING, /the default would accept images/],
-      [{ 'quay.io/team': [blue] }, REJECT, REJECTING, /the scope "quay\.io\/team" would accept images/],
-      [{ 'other.example': REJECT }, ANYTHING, ACCEPTING, /the scope "other\.example" would accept images/],
+      [
+        { 'quay.io/team': [blue] },
+        REJECT,
+        REJECTING,
+        /the scope "quay\.io\/team" would accept images/,
+      ],
+      [
+        { 'other.example': REJECT },
+        ANYTHING,
+        ACCEPTING,
+        /the scope "other\.example" would accept images/,
+      ],
       [{ 'quay.io/team/x': REJECT }, REJECT, REJECTING, /the scope "quay\.io\/team\/x" would/],
       [{ '': [blue] }, ANYTHING, ACCEPTING, /the scope "" would accept images/],
     ];
@@ -106,7 +116,10 @@ describeWith(['gpg'], 'lookaside node-config, over a tree that is there,', () =>
     await writePolicy(docker);
     await write(...team(), ...REJECTING);
     await writePolicy(docker);
-    assert.match(await refuse(...team('blue.gpg'), ...REJECTING), /"quay\.io\/team" would accept images/);
+    assert.match(
+      await refuse(...team('blue.gpg'), ...REJECTING),
+      /"quay\.io\/team" would accept images/,
+    );
   });
 
   it('loses nothing to a full disk: what was there stays, whole', async () => {

@@ -223,7 +223,10 @@ describe('generator: explain an image', () => {
     const changed = { [formatDirectory('team/app', HEX)]: commitOf('Remove') };
     const { reason } = await explain([], { changed });
     assert.equal(reason?.code, 'removed');
-    assert.match(reason?.message ?? '', /^commit c{12} by Ann removed its signatures on 2026-01-02T03:04:05Z$/);
+    assert.match(
+      reason?.message ?? '',
+      /^commit c{12} by Ann removed its signatures on 2026-01-02T03:04:05Z$/,
+    );
     assert.match(reason?.next ?? '', /`git checkout c{12}\^ -- 'team\/app@sha256=[0-9a-f]+'`/);
   });
 

@@ -70,7 +70,10 @@ describe('generator: advice on files for nodes', () => {
   });
 
   it('tells of an address that is that of a registry', async () => {
-    assert.match(await advise(at('https://quay.io')), /^the store has the address of the registry quay\.io: /);
+    assert.match(
+      await advise(at('https://quay.io')),
+      /^the store has the address of the registry quay\.io: /,
+    );
   });
 
   it("tells that the distribution's file is replaced, but not in a home directory", async () => {

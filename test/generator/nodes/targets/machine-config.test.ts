@@ -149,12 +149,18 @@ describe('advice on MachineConfigs', () => {
   });
 
   it('says that key files cost a reboot, where there are any', () => {
-    assert.match(adviseOnMachineConfigs(FILES, OPTIONS).join('\n'), /drains and reboots.*--keys-as/);
+    assert.match(
+      adviseOnMachineConfigs(FILES, OPTIONS).join('\n'),
+      /drains and reboots.*--keys-as/,
+    );
     assert.doesNotMatch(adviseOnMachineConfigs(inPolicy, OPTIONS).join('\n'), /drains/);
   });
 
   it("says that a cluster's own images may be refused", () => {
-    assert.match(adviseOnMachineConfigs(inPolicy, OPTIONS).join('\n'), /rejects .* the cluster's own included/);
+    assert.match(
+      adviseOnMachineConfigs(inPolicy, OPTIONS).join('\n'),
+      /rejects .* the cluster's own included/,
+    );
     assert.doesNotMatch(adviseOnMachineConfigs(FILES, OPTIONS).join('\n'), /own included/);
   });
 });
