@@ -401,7 +401,7 @@ export class Generations {
     const to = snapshot.commit;
     try {
       if (from && to && !(await source.isAncestor(from, to))) {
-        log.warn({ from, to }, 'the history of the branch was rewritten; following the new one');
+        log.warn({ from, to }, 'the history was rewritten; following the new one');
       }
       // First, or a start with this state would lack what is served in place of its files.
       await older?.keep(store);

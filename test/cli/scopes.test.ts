@@ -261,7 +261,7 @@ describeWith(['gpg', 'gpgv'], 'a policy', () => {
       ] as const) {
         const config = await configure({ scopes: { 'registry.example': { keys } } });
         const { code, stdout, stderr } = await check(...config);
-        assert.deepEqual([code, stdout.toString()], [2, '']);
+        assert.deepEqual([code, stdout], [2, '']);
         const place = `${config.at(-1)}: scopes: "registry.example"`;
         assert.equal(stderr, `lookaside: ${place}: ${told}`);
       }

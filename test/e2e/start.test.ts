@@ -130,7 +130,7 @@ describeWith(['gpg'], 'start', () => {
       what: 'a state directory that cannot be made',
       args: async () => [at('x.git'), '--state-dir', await write('file', '')],
       message: /^cannot make the state directory .*\/file/,
-      hint: /written/,
+      hint: /a writable directory with --state-dir/,
     },
   ];
 

@@ -495,7 +495,7 @@ describe('the refresher, as verdicts come and go', () => {
       assert.deepEqual([served(), kinds()], [['one'], ['state-refused']]);
       assert.match(
         refresher.status().lastError?.message ?? '',
-        /waits for 1 min: the server was ended/,
+        /waits for 1 min: the server was killed/,
       );
       assert.deepEqual(source.kept, []);
       refresher.request('poll');
