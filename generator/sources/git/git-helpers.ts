@@ -384,7 +384,7 @@ export class GitHelpers {
   #refuseTransfer(): StateRefusedError {
     const budget = formatBytes(this.#budgets.transfer);
     return new StateRefusedError(
-      `the newest state needs a transfer of more than ${budget}, which is the budget`,
+      `the newest state brings more than ${budget} of objects, which is the budget of a transfer`,
       {},
       'raise --max-transfer if that is intended; otherwise find out who pushed what',
     );
