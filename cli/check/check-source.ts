@@ -6,7 +6,7 @@ import { Checkpoint } from '../../generator/store/checkpoint/checkpoint.ts';
 import { CheckpointFile } from '../../generator/store/checkpoint/checkpoint-file.ts';
 import {
   createVerdictIds,
-  createVerdictTerms,
+  createSharedVerdicts,
 } from '../../generator/store/checkpoint/shared-verdict.ts';
 import { loadStore } from '../../generator/store/load-store.ts';
 import type { CheckReport } from '../../generator/store/report.ts';
@@ -99,7 +99,7 @@ async function goOn(
     file: new CheckpointFile(path, () => undefined),
     judge,
     policy,
-    verdictTerms: createVerdictTerms(
+    sharedVerdicts: createSharedVerdicts(
       policy,
       createVerdictIds(policy, made),
       () => engines.gpgv?.version,

@@ -29,7 +29,7 @@ export async function checkNode(
   const { state, unseen } = await readNode(files, settings.rootless);
   for (const home of unseen) {
     io.stderr.write(
-      `lookaside: warning: ${toLine(home)} may not be read: whether it hides the system's files is not known\n`,
+      `lookaside: warning: cannot read ${toLine(home)}: it may hold files that replace the system's\n`,
     );
   }
   const findings = await inspectNode(state, wanted);

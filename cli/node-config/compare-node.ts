@@ -48,7 +48,7 @@ function refuseOthers(
     throw new UsageError(`${flag} compares the files of a node`, 'leave out --target');
   }
   if (flag === '--check' && flags.has('merge')) {
-    const message = '--check takes what the policy of the node says of other scopes as it is';
+    const message = "--check accepts whatever the node's policy says about other scopes";
     throw new UsageError(message, 'leave out --merge');
   }
   const formats = flag === '--check' ? ['text', 'json'] : ['text'];

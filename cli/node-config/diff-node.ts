@@ -31,7 +31,7 @@ export async function diffNode(tree: NodeTree, settings: Settings, io: ProcessIo
   return patches.length > 0 ? 1 : 0;
 }
 
-/** Without a word on it, the policy that is there stays but for our scopes. */
+/** Unless --merge or --default says otherwise, the policy that is there stays, but for our scopes. */
 async function readExisting(
   { root, files }: NodeTree,
   policy: Policy,
@@ -48,9 +48,9 @@ async function readExisting(
     case 'unreadable':
       throw new UsageError(`${join(root, path)}: expected a policy, got ${found.reason}`);
     case 'file': {
-      const standing = parsePolicyText(join(root, path), Buffer.from(found.bytes).toString());
-      refusePrivateData(join(root, path), standing);
-      return readPolicyJson(standing.text);
+      const installed = parsePolicyText(join(root, path), Buffer.from(found.bytes).toString());
+      refusePrivateData(join(root, path), installed);
+      return readPolicyJson(installed.text);
     }
   }
 }

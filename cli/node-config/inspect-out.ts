@@ -43,7 +43,7 @@ export async function inspectOut(
   );
   if (double) {
     const message = `${join(root, double.path)}: ${double.message}, so nodes would fail every pull`;
-    const hint = `take it out of ${basename(double.path)}; if that is of an earlier run, remove it or give its --name`;
+    const hint = `remove it from ${basename(double.path)}; if an earlier run wrote that file, delete it or give its --name`;
     throw new UsageError(message, hint);
   }
   if (settings.merge !== undefined || found.policy.found.kind !== 'file') return [];

@@ -20,7 +20,7 @@ const MAX_TOTAL_BYTES = 4 * MAX_FILE_BYTES;
 const MAX_LINKS = 40;
 
 /** What an entry is that the user who asks may not read. */
-export const FORBIDDEN = 'one that may not be read by who runs this';
+export const FORBIDDEN = 'one that this user may not read';
 
 class UnreadableError extends Error {
   override readonly name = 'UnreadableError';
@@ -152,7 +152,7 @@ function refuseSpecial(stats: { isFile: () => boolean; isDirectory: () => boolea
 }
 
 function tooLarge(): UnreadableError {
-  return new UnreadableError('one of more bytes than are read here');
+  return new UnreadableError('one that is too large');
 }
 
 function toFailure(error: unknown): Exclude<FoundContent, { kind: 'file' }> {

@@ -61,7 +61,7 @@ export class AccessLogOutput implements LineSink {
     const message = `the access log cannot be written: ${messageOf(error)}`;
     if (!this.#hasFailed) this.#log.error(message);
     this.#hasFailed = true;
-    this.#troubles.raise('access-log', { message, hint: 'look at what reads standard output' });
+    this.#troubles.raise('access-log', { message, hint: 'check what reads standard output' });
   }
 
   #recover(): void {

@@ -35,7 +35,7 @@ async function readTls(certFile: string, keyFile: string): Promise<TlsFiles> {
   } catch (cause) {
     throw new UsageError(
       `--tls-cert ${certFile} and --tls-key ${keyFile} cannot be used: ${messageOf(cause)}`,
-      'both must be PEM, and the key that of the certificate',
+      'both must be PEM, and the key must belong to the certificate',
       { cause },
     );
   }

@@ -38,10 +38,10 @@ const CHECKPOINT_PATIENCE = 5000;
 const NOTE_PATIENCE = 1000;
 const NOTE_CHECK = 10;
 
-const MORE_PROCESSES = 'raise the limit of processes of this user or container, or of its memory';
+const MORE_PROCESSES = 'raise the limit on processes, or on memory, of this user or container';
 const NO_INIT =
-  'this is process 1, which should be an init: what ssh and git leave behind stays until no process ' +
-  'can be started. Use the entry point of the image, or run with --init';
+  'lookaside runs as process 1, which should be an init: processes that git and ssh leave behind pile ' +
+  'up until no other can be started. Use the entry point of the image, or run with --init';
 
 /** Settles with the exit code when it was told to stop. */
 export async function serve(source: string, settings: Settings, io: ProcessIo): Promise<number> {

@@ -4,9 +4,9 @@ import { type Judge, PolicyJudge } from '../../generator/gate/judge.ts';
 import { Checkpoint } from '../../generator/store/checkpoint/checkpoint.ts';
 import type { CheckpointFile } from '../../generator/store/checkpoint/checkpoint-file.ts';
 import {
-  type VerdictTerms,
+  type SharedVerdicts,
   createVerdictIds,
-  createVerdictTerms,
+  createSharedVerdicts,
 } from '../../generator/store/checkpoint/shared-verdict.ts';
 import type { OpenMessage } from '../../generator/openpgp/open-message.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
@@ -18,7 +18,7 @@ export interface StoreJudge extends Judge {
   /** Absent where nothing outlives this run. */
   readonly checkpoint?: Checkpoint;
   /** Tells whether another judge would say the same; absent where that cannot be told. */
-  readonly terms?: VerdictTerms;
+  readonly terms?: SharedVerdicts;
 }
 
 export interface JudgeMemory {
@@ -48,18 +48,21 @@ export function judgeWithMemory(options: JudgeMemory, policy: Policy): StoreJudg
     expiryWarning,
     ...(paths && { paths }),
   });
-  const terms = createVerdictTerms(policy, createVerdictIds(policy, engines), gpgvVersion);
+  const terms = createSharedVerdicts(policy, createVerdictIds(policy, engines), gpgvVersion);
   if (!checkpointFile) return { ...judge, terms };
   const checkpoint = new Checkpoint({
     file: checkpointFile,
     judge,
     policy,
-    verdictTerms: terms,
+    sharedVerdicts: terms,
     expiryWarning,
     effort: 'quick',
     leavesLapsed: true,
     onUnused: (error) =>
-      log.info({ error: messageOf(error) }, 'the checkpoint is of no use; every file is judged'),
+      log.info(
+        { error: messageOf(error) },
+        'the checkpoint cannot be used; every file is judged again',
+      ),
   });
   return { ...judge, terms, checkpoint };
 }

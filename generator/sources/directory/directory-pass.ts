@@ -63,7 +63,7 @@ async function* readBatches(
     yield batch;
     // Reading never waits, so signals and other work get their turn here.
     await setImmediate();
-    if (stop.aborted) throw new SourceError('the directory is not read to its end: told to stop');
+    if (stop.aborted) throw new SourceError('stopped before the directory was read to its end');
   }
 }
 

@@ -24,8 +24,8 @@ export async function openFollowedBranch(
   if (named !== undefined) {
     const find = async (): Promise<string> => {
       if (isBranchName(named)) return named;
-      const message = `expected a branch, as git-check-ref-format(1) has it, got ${JSON.stringify(named)}`;
-      throw new SourceError(message, { hint: 'name the branch alone, without refs/heads/' });
+      const message = `expected a branch name (git-check-ref-format(1)), got ${JSON.stringify(named)}`;
+      throw new SourceError(message, { hint: 'give the name alone, without refs/heads/' });
     };
     return { known: () => named, find, findAgain: undefined };
   }

@@ -198,7 +198,7 @@ export class GitHelpers {
     const message =
       branch === undefined
         ? 'the repository has no default branch'
-        : 'the repository names a default branch that is none: expected a name as git-check-ref-format(1) has it';
+        : 'the default branch of the repository does not have a valid branch name (git-check-ref-format(1))';
     throw new SourceError(message, { hint: 'name one with --branch' });
   }
 
@@ -386,7 +386,7 @@ export class GitHelpers {
     return new StateRefusedError(
       `the newest state brings more than ${budget} of objects, which is the budget of a transfer`,
       {},
-      'raise --max-transfer if that is meant; otherwise see who pushed what',
+      'raise --max-transfer if that is intended; otherwise find out who pushed what',
     );
   }
 
@@ -412,7 +412,7 @@ export class GitHelpers {
     throw new StateRefusedError(
       `with the newest state the clone would take ${needed} on the disk, above its budget of ${budget}`,
       await readOrigin(this.#directory, environment, commit),
-      'raise --max-disk if that is meant; otherwise see who pushed what',
+      'raise --max-disk if that is intended; otherwise find out who pushed what',
     );
   }
 

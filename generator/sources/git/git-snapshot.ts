@@ -81,7 +81,7 @@ export function createGitSnapshot(options: GitSnapshotOptions): Snapshot {
             return;
           }
           if (before === undefined) {
-            throw new SourceError(`commit ${previous.commit} is not of this repository`);
+            throw new SourceError(`commit ${previous.commit} is not in this repository`);
           }
           await ensureKept(before, previous.commit);
           yield* noticing(states.changes(objects, before, tree, refuse));

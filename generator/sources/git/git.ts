@@ -330,7 +330,7 @@ class GitSource {
     });
     if (tree === undefined) {
       throw new SourceError(`commit ${commit} has no directory ${JSON.stringify(path)}`, {
-        hint: 'the subtree to publish is named with --path',
+        hint: 'name the subtree to publish with --path',
       });
     }
     const snapshot = createGitSnapshot({
@@ -391,7 +391,7 @@ async function lockState(directory: string): Promise<() => Promise<void>> {
   try {
     await mkdir(directory, { recursive: true });
   } catch (cause) {
-    const hint = 'choose a state directory that can be written';
+    const hint = 'choose a writable directory with --state-dir';
     const reason = messageOf(cause);
     throw new SourceError(`cannot make the state directory ${directory}: ${reason}`, {
       cause,

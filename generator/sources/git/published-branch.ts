@@ -29,8 +29,8 @@ export class PublishedBranch {
     const branch = this.#followed.known();
     if (branch === noted.branch) return;
     const wanted = branch === undefined ? 'the default branch' : `branch ${branch}`;
-    throw new SourceError(`it is of branch ${noted.branch}, and ${wanted} is followed now`, {
-      hint: 'wait for the git host, or go back to the branch of before',
+    throw new SourceError(`it is from branch ${noted.branch}, but ${wanted} is followed now`, {
+      hint: 'wait for the git host, or follow the earlier branch again',
     });
   }
 

@@ -11,7 +11,7 @@ import type { Signature } from '../../gate/judge.ts';
 import { toBlobEntry } from '../../sources/source.ts';
 import { formatLocation } from '../../terms/location.ts';
 import { ByteReader, ByteWriter } from './bytes.ts';
-import type { Terms, VerdictTerms } from './shared-verdict.ts';
+import type { SharedVerdict, SharedVerdicts } from './shared-verdict.ts';
 
 /** What the first byte of a record says that it is. */
 const TERMS = 1;
@@ -77,16 +77,16 @@ export interface Records {
 export function* formatRecords(
   files: Iterable<CheckedFile>,
   ignored: number,
-  verdictTerms: VerdictTerms,
+  sharedVerdicts: SharedVerdicts,
   isLasting: (signature: Signature) => boolean,
 ): Generator<Buffer> {
   const writer = new ByteWriter();
   writer.byte(IGNORED);
   writer.number(ignored);
-  /** Terms of the block that is written, by their text: where they stand among its terms. */
+  /** Shared verdicts of the block that is written, by their text: their positions among its terms. */
   const places = new Map<string, number>();
   const placeOf = (signature: Signature): number => {
-    const text = verdictTerms.format(signature);
+    const text = sharedVerdicts.format(signature);
     const known = places.get(text);
     if (known !== undefined) return known;
     writer.byte(TERMS);
@@ -146,11 +146,11 @@ function writeEntry(writer: ByteWriter, entry: PresentEntry): void {
  */
 export function parseRecords(
   block: Buffer,
-  verdictTerms: VerdictTerms,
+  sharedVerdicts: SharedVerdicts,
   holds: (signature: Signature) => boolean,
 ): Records {
   const reader = new ByteReader(block);
-  const terms: (Terms | undefined)[] = [];
+  const terms: (SharedVerdict | undefined)[] = [];
   const files: PublishableFile[] = [];
   const older: PublishableFile[] = [];
   const lapsed: PresentEntry[] = [];
@@ -158,7 +158,7 @@ export function parseRecords(
   let ignored = 0;
   while (!reader.isAtEnd) {
     const kind = reader.byte();
-    if (kind === TERMS) terms.push(verdictTerms.parse(reader.text()));
+    if (kind === TERMS) terms.push(sharedVerdicts.parse(reader.text()));
     else if (kind === ENTRY) others.push(readEntry(reader));
     else if (kind === IGNORED) ignored += reader.number();
     else if (kind === SIGNATURE || kind === OLDER) {
@@ -179,7 +179,10 @@ interface ReadSignature {
   readonly file: PublishableFile | undefined;
 }
 
-function readSignature(reader: ByteReader, terms: readonly (Terms | undefined)[]): ReadSignature {
+function readSignature(
+  reader: ByteReader,
+  terms: readonly (SharedVerdict | undefined)[],
+): ReadSignature {
   const shared = terms[reader.number()];
   const directory = reader.text();
   const number = reader.number();
@@ -212,7 +215,7 @@ function readOwn(reader: ByteReader): Own {
   };
 }
 
-function toSignature(own: Own, shared: Terms, directory: string): Signature {
+function toSignature(own: Own, shared: SharedVerdict, directory: string): Signature {
   const { timestamp, dockerReference, hash, bytes, signedAt, validFrom, validUntil } = own;
   const { signer, scope, meets, creator, warnings, gpgv } = shared;
   const manifestDigest = `sha256:${directory.slice(directory.lastIndexOf('=') + 1)}`;

@@ -6,7 +6,7 @@ import type { Signer } from '../../openpgp/open-message.ts';
 import type { Policy, Scope, SignedBy } from '../../policy/policy.ts';
 
 /** What signatures by one key for one scope share. */
-export interface Terms {
+export interface SharedVerdict {
   readonly signer: Signer | undefined;
   readonly scope: Scope;
   readonly meets: readonly SignedBy[];
@@ -16,16 +16,16 @@ export interface Terms {
   readonly gpgv: string | undefined;
 }
 
-/** Reads and writes terms for one policy. */
-export interface VerdictTerms {
+/** Reads and writes what verdicts share, for one policy. */
+export interface SharedVerdicts {
   /** In one line without tabs. */
   readonly format: (signature: Signature) => string;
   /** Undefined if another judge said it. The same text gives the same object. */
-  readonly parse: (text: string) => Terms | undefined;
+  readonly parse: (text: string) => SharedVerdict | undefined;
 }
 
 const ID_LENGTH = 16;
-/** Terms that are remembered; more are only read again. */
+/** How many of them are remembered; more are only read again. */
 const MAX_TERMS = 1000;
 const termsSchema = z.tuple([
   z.string(),
@@ -43,19 +43,19 @@ const termsSchema = z.tuple([
 ]);
 
 /**
- * Terms of what a policy's judge says; `idOf` as createVerdictIds gives it. `findGpgv` gives the version
+ * What verdicts of a policy's judge share; `idOf` as createVerdictIds gives it. `findGpgv` gives the version
  * of the gpgv that is here now: the word of another version counts only while there is none, as no
  * answer is no reason to forget one.
  */
-export function createVerdictTerms(
+export function createSharedVerdicts(
   policy: Policy,
   idOf: (signer: Signer | undefined) => string,
   findGpgv: () => string | undefined,
-): VerdictTerms {
-  const known = new Map<string, Terms | undefined>();
-  let last: { readonly terms: Terms; readonly text: string } | undefined;
+): SharedVerdicts {
+  const known = new Map<string, SharedVerdict | undefined>();
+  let last: { readonly terms: SharedVerdict; readonly text: string } | undefined;
 
-  const read = (text: string): Terms | undefined => {
+  const read = (text: string): SharedVerdict | undefined => {
     const { data } = termsSchema.safeParse(toJson(text));
     if (!data) return undefined;
     const [judgedBy, fingerprints, scopeName, places, creator, warnings, version] = data;
@@ -67,7 +67,7 @@ export function createVerdictTerms(
     return { signer, scope, meets, creator, warnings, gpgv: version ?? undefined };
   };
 
-  const isCurrent = ({ gpgv }: Terms): boolean => {
+  const isCurrent = ({ gpgv }: SharedVerdict): boolean => {
     const current = findGpgv();
     return gpgv === undefined || current === undefined || gpgv === current;
   };
@@ -140,7 +140,7 @@ export function isLasting({ signer }: Signature, policy: Policy): boolean {
   return signer !== undefined || !policy.keyring;
 }
 
-function isSame(a: Terms, b: Terms): boolean {
+function isSame(a: SharedVerdict, b: SharedVerdict): boolean {
   return (
     a.signer === b.signer &&
     a.scope === b.scope &&

@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createScope } from '../../../generator/policy/policy.ts';
-import type { Terms } from '../../../generator/store/checkpoint/shared-verdict.ts';
+import type { SharedVerdict } from '../../../generator/store/checkpoint/shared-verdict.ts';
 import { SourceError, StateRefusedError } from '../../../generator/sources/source.ts';
 import { Troubles } from '../../../server/troubles/troubles.ts';
 import { TriedCommit } from '../../../server/follow/tried-commit.ts';
@@ -42,7 +42,7 @@ function fail(error: unknown): void {
 }
 
 /** A judge of a rule that says of another one's verdicts what is given. */
-function withTerms(judge: TimedJudge, said: Terms | undefined): StoreJudge {
+function withTerms(judge: TimedJudge, said: SharedVerdict | undefined): StoreJudge {
   return { ...judge, terms: { format: () => 'terms', parse: () => said } };
 }
 
@@ -495,7 +495,7 @@ describe('the refresher, as verdicts come and go', () => {
       assert.deepEqual([served(), kinds()], [['one'], ['state-refused']]);
       assert.match(
         refresher.status().lastError?.message ?? '',
-        /waits for 1 min: the server was ended/,
+        /waits for 1 min: the server was killed/,
       );
       assert.deepEqual(source.kept, []);
       refresher.request('poll');

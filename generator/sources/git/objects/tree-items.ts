@@ -137,7 +137,7 @@ class Cursor {
       this.#last < 0 ||
       compareItems(readItem(this.#tree, this.#last, this.#idLength).item, read.item) < 0;
     if (isInOrder && name.length > 0 && !name.includes(SLASH)) return read;
-    throw new OddTreeError('a directory has names that git does not write');
+    throw new OddTreeError('a directory has names that git does not allow');
   }
 }
 
