@@ -6,19 +6,19 @@ import { join, resolve } from 'node:path';
 import { type Budgets, DEFAULT_BUDGETS } from '../../terms/budgets.ts';
 import { messageOf } from '../../terms/errors.ts';
 import { lockDirectory } from '../../system/directory-lock.ts';
-import { type FollowedBranch, openFollowedBranch } from './followed-branch.ts';
-import { newCloneOf, removeClone, replaceClone } from './clone-places.ts';
-import { PublishedBranch } from './published-branch.ts';
+import { type FollowedBranch, openFollowedBranch } from './branch/followed-branch.ts';
+import { newCloneOf, removeClone, replaceClone } from './clone/clone-places.ts';
+import { PublishedBranch } from './branch/published-branch.ts';
 import { saysNothingOfClone } from './processes/git-error.ts';
-import { ensurePlain, isPartial } from './partial-clone.ts';
+import { ensurePlain, isPartial } from './clone/partial-clone.ts';
 import { GitLimitError } from './processes/running-git.ts';
 import { type TokenFile, gitEnvironment } from './processes/git-environment.ts';
-import { GitHelpers } from './git-helpers.ts';
+import { GitHelpers } from './transfers/transfers.ts';
 import { openGitHistory } from './git-history.ts';
 import { GitObjects } from './objects/git-objects.ts';
 import { GitKilledError } from './processes/git-child.ts';
 import { LeftOutError } from './objects/left-out.ts';
-import { type GitRepository, openGitRepository } from './git-repository.ts';
+import { type GitRepository, openGitRepository } from './clone/git-repository.ts';
 import { createGitSnapshot } from './git-snapshot.ts';
 import {
   type Snapshot,
@@ -27,7 +27,7 @@ import {
   type StateOrigin,
   StateRefusedError,
 } from '../source.ts';
-import { readOrigin } from './state-origin.ts';
+import { readOrigin } from './objects/state-origin.ts';
 import { TreeStates } from './objects/tree-states.ts';
 
 export interface GitSourceOptions {

@@ -4,8 +4,8 @@
 // or the remote says of files is no reason to touch one.
 import { access, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { FAN_OUT, LOOSE, measureClone } from './disk-use.ts';
-import type { GitEnvironment } from './processes/git-child.ts';
+import { FAN_OUT, LOOSE, measureClone } from '../clone/disk-use.ts';
+import type { GitEnvironment } from '../processes/git-child.ts';
 
 const FOLDER = 'incoming';
 /** Its index is the last: a pack is there for git once that is. */

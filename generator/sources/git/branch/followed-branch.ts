@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { replaceBytes } from '../../system/durable.ts';
-import { SourceError } from '../source.ts';
+import { replaceBytes } from '../../../system/durable.ts';
+import { SourceError } from '../../source.ts';
 import { isBranchName } from './branch-name.ts';
 
 /** The remote may choose another default branch, so it is asked again after this long. Milliseconds. */

@@ -10,9 +10,9 @@ import { constants } from 'node:fs';
 import { access, lstat, mkdir, readFile, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { syncPath } from '../../system/durable.ts';
-import { hasCode, messageOf } from '../../terms/errors.ts';
-import { SourceError } from '../source.ts';
+import { syncPath } from '../../../system/durable.ts';
+import { hasCode, messageOf } from '../../../terms/errors.ts';
+import { SourceError } from '../../source.ts';
 
 /** The other names of the clone at a path. */
 export const newCloneOf = (clone: string): string => `${clone}.new`;

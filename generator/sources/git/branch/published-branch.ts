@@ -1,8 +1,8 @@
 // Of which branch the state is that was published last. Another branch than the one that is followed
 // may hold what was withdrawn there: its state is not served, however long the remote is down.
 import { readFile } from 'node:fs/promises';
-import { replaceBytes } from '../../system/durable.ts';
-import { SourceError } from '../source.ts';
+import { replaceBytes } from '../../../system/durable.ts';
+import { SourceError } from '../../source.ts';
 import { isBranchName } from './branch-name.ts';
 import type { FollowedBranch } from './followed-branch.ts';
 

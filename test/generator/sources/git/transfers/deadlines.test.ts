@@ -1,16 +1,16 @@
 // What a remote may take in all, however busy it seems: it says something of its progress again and again.
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { GitLimitError } from '../../../../generator/sources/git/processes/running-git.ts';
+import { GitLimitError } from '../../../../../generator/sources/git/processes/running-git.ts';
 import {
   GitHelpers,
   type TransferDeadlines,
-} from '../../../../generator/sources/git/git-helpers.ts';
-import { openGitRepository } from '../../../../generator/sources/git/git-repository.ts';
-import { type GitRemote, makeGitRemote } from '../../../kit/remote/git-remote.ts';
-import { useTemporary } from '../../../kit/temporary.ts';
-import { SmartHttp, progressForEver } from '../../../kit/remote/smart-http.ts';
-import { describeWith } from '../../../with-tools.ts';
+} from '../../../../../generator/sources/git/transfers/transfers.ts';
+import { openGitRepository } from '../../../../../generator/sources/git/clone/git-repository.ts';
+import { type GitRemote, makeGitRemote } from '../../../../kit/remote/git-remote.ts';
+import { useTemporary } from '../../../../kit/temporary.ts';
+import { SmartHttp, progressForEver } from '../../../../kit/remote/smart-http.ts';
+import { describeWith } from '../../../../with-tools.ts';
 
 const NEVER = 1e9;
 const SOON = 1500;

@@ -3,8 +3,8 @@
 // seconds where there are a million. Here, what is missing is found when it is read.
 //
 // Of what git and the remote say nothing is taken but the name of an object, in its exact form.
-import type { GitLimits, GitResult, GitTalk } from './processes/running-git.ts';
-import type { GitRunner } from './processes/git-runner.ts';
+import type { GitLimits, GitResult, GitTalk } from '../processes/running-git.ts';
+import type { GitRunner } from '../processes/git-runner.ts';
 
 /** What comes is synced before a ref leads to it, not while a refresh waits for it. */
 export const UNSYNCED: readonly string[] = ['-c', 'core.fsync=none'];

@@ -8,8 +8,8 @@
 // read, remove and put together is told to git in other words.
 import { lstat, mkdir, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { MAX_BLOB_BYTES } from '../../openpgp/signature-file.ts';
-import { replaceBytes, syncPath } from '../../system/durable.ts';
+import { MAX_BLOB_BYTES } from '../../../openpgp/signature-file.ts';
+import { replaceBytes, syncPath } from '../../../system/durable.ts';
 
 /** What a remote is asked to leave out, as git-rev-list(1) has it for `--filter`. */
 export const FILTER = `blob:limit=${MAX_BLOB_BYTES + 1}`;

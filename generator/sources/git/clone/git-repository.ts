@@ -7,8 +7,8 @@
 // published.
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { replaceBytes } from '../../system/durable.ts';
-import type { ProcessLimits } from '../../system/process-limits.ts';
+import { replaceBytes } from '../../../system/durable.ts';
+import type { ProcessLimits } from '../../../system/process-limits.ts';
 import {
   assertReadable,
   makeCloneDirectory,
@@ -16,11 +16,11 @@ import {
   removeLeftovers,
   setCloneAside,
 } from './clone-places.ts';
-import { toGitError } from './processes/git-error.ts';
+import { toGitError } from '../processes/git-error.ts';
 import { PARTIAL_CONFIG, WHOLE_CONFIG, hasMarks, makePartial, makeWhole } from './partial-clone.ts';
-import { type GitEnvironment, GitKilledError, runGit } from './processes/git-child.ts';
-import { SourceError } from '../source.ts';
-import { messageOf } from '../../terms/errors.ts';
+import { type GitEnvironment, GitKilledError, runGit } from '../processes/git-child.ts';
+import { SourceError } from '../../source.ts';
+import { messageOf } from '../../../terms/errors.ts';
 
 /** All of these say nothing before they have their answer, which is a line. Milliseconds, bytes. */
 const LIMITS: ProcessLimits = {

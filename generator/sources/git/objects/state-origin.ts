@@ -1,8 +1,8 @@
 // Who brought a state, as its newest commit says, for what is told of a state that was refused.
 // A commit may be as large as a push: only its first bytes are read.
-import { toPrintable } from '../../terms/text.ts';
-import type { StateOrigin } from '../source.ts';
-import { type GitEnvironment, readGit } from './processes/git-child.ts';
+import { toPrintable } from '../../../terms/text.ts';
+import type { StateOrigin } from '../../source.ts';
+import { type GitEnvironment, readGit } from '../processes/git-child.ts';
 
 /** The author stands behind the tree and the parents; more of them has no honest merge. Bytes. */
 const HEADER_LENGTH = 64 * 1024;

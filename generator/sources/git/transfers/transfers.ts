@@ -7,11 +7,11 @@
 // asked to leave out what is too large to be served.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Budgets, DEFAULT_BUDGETS } from '../../terms/budgets.ts';
-import { isBranchName } from './branch-name.ts';
-import { oldCloneOf, passOver, removeClone } from './clone-places.ts';
-import { type DiskUse, measureClone } from './disk-use.ts';
-import { toGitError } from './processes/git-error.ts';
+import { type Budgets, DEFAULT_BUDGETS } from '../../../terms/budgets.ts';
+import { isBranchName } from '../branch/branch-name.ts';
+import { oldCloneOf, passOver, removeClone } from '../clone/clone-places.ts';
+import { type DiskUse, measureClone } from '../clone/disk-use.ts';
+import { toGitError } from '../processes/git-error.ts';
 import { Incoming } from './incoming.ts';
 import {
   FILTER,
@@ -23,16 +23,16 @@ import {
   packPath,
   ensurePlain,
   removePacks,
-} from './partial-clone.ts';
-import { GitLimitError, type GitLimits, type GitResult } from './processes/running-git.ts';
-import { type GitEnvironment, GitKilledError, runGit } from './processes/git-child.ts';
-import type { ProcessLimits } from '../../system/process-limits.ts';
-import { FETCHED, PUBLISHED } from './git-repository.ts';
-import { GitRunner } from './processes/git-runner.ts';
-import { syncPath } from '../../system/durable.ts';
-import { formatBytes } from '../../terms/text.ts';
-import { SourceError, StateRefusedError } from '../source.ts';
-import { readOrigin } from './state-origin.ts';
+} from '../clone/partial-clone.ts';
+import { GitLimitError, type GitLimits, type GitResult } from '../processes/running-git.ts';
+import { type GitEnvironment, GitKilledError, runGit } from '../processes/git-child.ts';
+import type { ProcessLimits } from '../../../system/process-limits.ts';
+import { FETCHED, PUBLISHED } from '../clone/git-repository.ts';
+import { GitRunner } from '../processes/git-runner.ts';
+import { syncPath } from '../../../system/durable.ts';
+import { formatBytes } from '../../../terms/text.ts';
+import { SourceError, StateRefusedError } from '../../source.ts';
+import { readOrigin } from '../objects/state-origin.ts';
 import {
   OBJECT_NAME,
   type TransferOptions,
