@@ -2,80 +2,100 @@ import { lstat, readlink } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 import { type FSWatcher, watch } from 'chokidar';
 
-/** Changes are gathered until there was none for this long, in milliseconds… */
+/** Changes are collected until there was none for this long, in milliseconds… */
 const QUIET_TIME = 100;
 /** …but not for longer than this, in milliseconds. */
 const LONGEST_WAIT = 2000;
 /** As many links as Linux follows in one path. */
 const MAX_LINKS = 40;
 
-export interface DirectoryWatch {
+/** Watches a directory, whatever becomes of it and of the links on the way to it. */
+export class DirectoryWatch {
+  readonly #root: string;
+  readonly #resolveRoot: (root: string) => Promise<string>;
+  readonly #onError: (error: Error) => void;
+  readonly #announcement: Debounced;
+  #tree: { readonly real: string; readonly watcher: FSWatcher } | undefined;
+  #links: FSWatcher | undefined;
+  /** One step after the other, lest a slow one bring back what a later one left. */
+  #following: Promise<void>;
+  #isClosed = false;
+
+  /**
+   * Calls `onChange`, debounced, when something below `root` changes, when a link on the way to it is
+   * flipped, or when it comes back after it was removed. `resolveRoot` gives the real directory
+   * behind the links, and rejects where there is none.
+   */
+  constructor(
+    root: string,
+    resolveRoot: (root: string) => Promise<string>,
+    onChange: () => void,
+    onError: (error: Error) => void,
+  ) {
+    this.#root = root;
+    this.#resolveRoot = resolveRoot;
+    this.#onError = onError;
+    this.#announcement = new Debounced(onChange);
+    this.#following = Promise.all([this.#follow(), this.#watchLinks()]).then(
+      () => undefined,
+      this.#report,
+    );
+  }
+
   /** Announces a change that no event will announce. */
-  readonly touch: () => void;
-  readonly close: () => Promise<void>;
-}
-
-/**
- * Calls back, debounced, when something below `root` changes, when a link on the way to it is
- * flipped, or when it comes back after it was removed. `resolveRoot` gives the real directory
- * behind the links, if there is one.
- */
-export function watchDirectory(
-  root: string,
-  resolveRoot: () => Promise<string>,
-  onChange: () => void,
-  onError: (error: Error) => void,
-): DirectoryWatch {
-  const report = (error: unknown): void =>
-    onError(error instanceof Error ? error : new Error(String(error)));
-  const announcement = debounce(onChange);
-  const touch = (): void => {
-    if (!closed) announcement.call();
+  readonly touch = (): void => {
+    if (!this.#isClosed) this.#announcement.call();
   };
-  let tree: { readonly real: string; readonly watcher: FSWatcher } | undefined;
-  let links: FSWatcher | undefined;
-  let closed = false;
 
-  const leave = async (): Promise<void> => {
-    await tree?.watcher.close();
-    tree = undefined;
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#announcement.cancel();
+    await this.#following;
+    await Promise.all([this.#leave(), this.#links?.close()]);
+  }
+
+  readonly #report = (error: unknown): void => {
+    this.#onError(error instanceof Error ? error : new Error(String(error)));
   };
-  const follow = async (): Promise<void> => {
-    const real = await resolveRoot();
-    if (real === tree?.real) return;
-    await leave();
-    if (closed) return;
+
+  /** Watches what lies below the real directory, if it is another one than before. */
+  async #follow(): Promise<void> {
+    const real = await this.#resolveRoot(this.#root);
+    if (real === this.#tree?.real) return;
+    await this.#leave();
+    if (this.#isClosed) return;
     const watcher = watch(real, { followSymlinks: false, ignoreInitial: true, ignored: isGit });
     // Raw events too: chokidar takes a link that became a file for unchanged.
-    watcher.on('all', touch).on('raw', touch).on('ready', touch).on('error', report);
-    tree = { real, watcher };
-  };
-  const watchWay = async (): Promise<void> => {
-    const way = [root, ...(await linksTo(root))];
-    if (closed) return;
+    watcher.on('all', this.touch).on('raw', this.touch).on('ready', this.touch);
+    watcher.on('error', this.#report);
+    this.#tree = { real, watcher };
+  }
+
+  async #leave(): Promise<void> {
+    await this.#tree?.watcher.close();
+    this.#tree = undefined;
+  }
+
+  /** Watches the directory itself and the links on the way to it, from the directories around them. */
+  async #watchLinks(): Promise<void> {
+    const way = [this.#root, ...(await linksTo(this.#root))];
+    if (this.#isClosed) return;
     const parents = way.map(dirname);
     const ignored = (path: string): boolean => !way.includes(path) && !parents.includes(path);
-    links = watch(parents, { followSymlinks: false, ignoreInitial: true, depth: 0, ignored });
-    links.on('all', (event, path) => {
-      if (!way.includes(resolve(path))) return;
-      // What is made anew under the same name is not what was watched.
-      if (event === 'unlinkDir') following = following.then(leave);
-      following = following.then(follow).then(touch, report);
+    this.#links = watch(parents, { followSymlinks: false, ignoreInitial: true, depth: 0, ignored });
+    this.#links.on('all', (event, path) => {
+      if (way.includes(resolve(path))) this.#followAgain(event === 'unlinkDir');
     });
-    links.on('error', report);
-  };
-  // One step after the other, lest a slow one bring back what a later one left.
-  let following = Promise.all([follow(), watchWay()]).then(() => undefined, report);
+    this.#links.on('error', this.#report);
+  }
 
-  return {
-    touch,
-    close: async () => {
-      closed = true;
-      announcement.cancel();
-      await following;
-      await Promise.all([leave(), links?.close()]);
-    },
-  };
+  /** Where the directory was removed, one that comes back under its name must be watched anew. */
+  #followAgain(isRemoved: boolean): void {
+    if (isRemoved) this.#following = this.#following.then(async () => this.#leave());
+    this.#following = this.#following
+      .then(async () => this.#follow())
+      .then(this.touch, this.#report);
+  }
 }
 
 function isGit(path: string): boolean {
@@ -100,20 +120,30 @@ async function linksTo(path: string): Promise<readonly string[]> {
   return links;
 }
 
-function debounce(action: () => void): { call: () => void; cancel: () => void } {
-  let timer: NodeJS.Timeout | undefined;
-  let firstCall = 0;
-  const fire = (): void => {
-    timer = undefined;
-    action();
-  };
-  return {
-    call: () => {
-      const now = performance.now();
-      if (timer === undefined) firstCall = now;
-      clearTimeout(timer);
-      timer = setTimeout(fire, Math.min(QUIET_TIME, Math.max(0, firstCall + LONGEST_WAIT - now)));
-    },
-    cancel: () => clearTimeout(timer),
-  };
+/** Calls an action once things are quiet. */
+class Debounced {
+  readonly #action: () => void;
+  #timer: NodeJS.Timeout | undefined;
+  #firstCall = 0;
+
+  constructor(action: () => void) {
+    this.#action = action;
+  }
+
+  call(): void {
+    const now = performance.now();
+    if (this.#timer === undefined) this.#firstCall = now;
+    clearTimeout(this.#timer);
+    const longest = Math.max(0, this.#firstCall + LONGEST_WAIT - now);
+    this.#timer = setTimeout(() => this.#fire(), Math.min(QUIET_TIME, longest));
+  }
+
+  cancel(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #fire(): void {
+    this.#timer = undefined;
+    this.#action();
+  }
 }
