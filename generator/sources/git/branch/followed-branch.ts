@@ -15,41 +15,66 @@ export interface FollowedBranch {
   readonly findAgain: (() => Promise<string>) | undefined;
 }
 
-/** Follows the branch that is `named`, or else the default branch, kept in `file` between runs. */
+/**
+ * Follows the branch that is `named`, or else the default branch of the remote, which is kept in `file`
+ * between runs.
+ */
 export async function openFollowedBranch(
   named: string | undefined,
   file: string,
   askRemote: () => Promise<string>,
 ): Promise<FollowedBranch> {
-  if (named !== undefined) {
-    const find = async (): Promise<string> => {
+  if (named !== undefined) return toFollowed(named);
+  const kept = await readFile(file, 'utf8').catch(() => '');
+  return new DefaultBranch(file, askRemote, isBranchName(kept) ? kept : undefined);
+}
+
+function toFollowed(named: string): FollowedBranch {
+  return {
+    known: () => named,
+    find: async () => {
       if (isBranchName(named)) return named;
       const message = `expected a branch, as git-check-ref-format(1) has it, got ${JSON.stringify(named)}`;
       throw new SourceError(message, { hint: 'name the branch alone, without refs/heads/' });
-    };
-    return { known: () => named, find, findAgain: undefined };
-  }
-  const kept = await readFile(file, 'utf8').catch(() => '');
-  let branch = isBranchName(kept) ? kept : undefined;
-  let askedAt = -Infinity;
-  const findAgain = async (): Promise<string> => {
-    branch = await askRemote();
-    askedAt = performance.now();
-    // Only for the next start: a full disk is no reason not to follow it now.
-    await replaceBytes(file, branch).catch(() => undefined);
-    return branch;
-  };
-  return {
-    known: () => branch,
-    findAgain,
-    find: async () => {
-      if (branch !== undefined && performance.now() - askedAt < DEFAULT_BRANCH_AGE) return branch;
-      try {
-        return await findAgain();
-      } catch (error) {
-        if (branch === undefined) throw error;
-        return branch;
-      }
     },
+    findAgain: undefined,
   };
+}
+
+/** The branch that the remote chooses. */
+class DefaultBranch implements FollowedBranch {
+  readonly #file: string;
+  readonly #askRemote: () => Promise<string>;
+  #branch: string | undefined;
+  #askedAt = -Infinity;
+
+  constructor(file: string, askRemote: () => Promise<string>, kept: string | undefined) {
+    this.#file = file;
+    this.#askRemote = askRemote;
+    this.#branch = kept;
+  }
+
+  known(): string | undefined {
+    return this.#branch;
+  }
+
+  async find(): Promise<string> {
+    const known = this.#branch;
+    if (known !== undefined && performance.now() - this.#askedAt < DEFAULT_BRANCH_AGE) return known;
+    try {
+      return await this.findAgain();
+    } catch (error) {
+      if (known === undefined) throw error;
+      return known;
+    }
+  }
+
+  async findAgain(): Promise<string> {
+    const branch = await this.#askRemote();
+    this.#branch = branch;
+    this.#askedAt = performance.now();
+    // The file is only for the next start: a full disk is no reason not to follow the branch now.
+    await replaceBytes(this.#file, branch).catch(() => undefined);
+    return branch;
+  }
 }

@@ -1,4 +1,4 @@
-// One git that a shell runs for us (../git-runner.ts): what it prints, what it may take, and how it
+// One git that a shell runs for us (git-runner.ts): what it prints, what it may take, and how it
 // is stopped, with all that it started.
 import { randomUUID } from 'node:crypto';
 import { StringDecoder } from 'node:string_decoder';
