@@ -9,7 +9,7 @@ import { type DirectoryIndex, type IndexedEntry, indexDirectory } from './direct
 import { resolveRoot } from './walk.ts';
 import type { Entry, Snapshot, Source } from '../source.ts';
 import { StateCounter } from '../state-counter.ts';
-import { DirectoryWatch } from './watch-directory.ts';
+import { DirectoryWatch } from './directory-watch.ts';
 import { messageOf } from '../../terms/errors.ts';
 
 const readBytes = promisify(readFile);
