@@ -89,7 +89,7 @@ export class DirectoryWatch {
     this.#links.on('error', this.#report);
   }
 
-  /** Where the directory was removed, one that comes back under its name must be watched anew. */
+  /** A directory that comes back after its removal is another one, though its path is the same. */
   #followAgain(isRemoved: boolean): void {
     if (isRemoved) this.#following = this.#following.then(async () => this.#leave());
     this.#following = this.#following

@@ -1,4 +1,4 @@
-// A plain directory as a source, read as it lies. Links inside it are never followed; the
+// A plain directory as a source, read in place. Links inside it are never followed; the
 // directory itself may be reached through one, which may be flipped from outside.
 import { readFile } from 'node:fs';
 import { join, resolve } from 'node:path';

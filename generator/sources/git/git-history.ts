@@ -149,7 +149,7 @@ class ChangesFound {
   }
 }
 
-/** A path and what it lies in, of so many components at most: a name may have thousands. */
+/** A path and the directories around it, of so many components at most: a path may have thousands. */
 function* leadingPaths(path: string, components: number): Generator<string> {
   let end = -1;
   for (let depth = 0; depth < components; depth++) {

@@ -28,14 +28,14 @@ export interface GitSourceOptions {
   readonly branch: string | undefined;
   /** The published subtree: '' or a path without slashes at its ends. */
   readonly path: string;
-  /** Where the clone lies between runs. */
+  /** Where the clone is kept between runs. */
   readonly stateDirectory: string;
   readonly tokenFile: string | undefined;
   /** The environment of the program. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** What a pusher may cost; DEFAULT_BUDGETS if left out. */
   readonly budgets?: Budgets | undefined;
-  /** Once aborted, git is stopped and nothing is read any more. */
+  /** Once aborted, git is stopped and nothing more is read. */
   readonly ending?: AbortSignal | undefined;
 }
 

@@ -14,7 +14,7 @@ export class PublishedBranch {
   readonly #file: string;
   readonly #followed: FollowedBranch;
 
-  /** `file` lies beside the clone. */
+  /** `file` is where the note is kept, beside the clone. */
   constructor(file: string, followed: FollowedBranch) {
     this.#file = file;
     this.#followed = followed;

@@ -46,7 +46,7 @@ export class CatFile {
   readonly #child: BoundedProcess;
   readonly #questions = new Queue<ObjectRequest>();
   readonly #ended: Promise<void>;
-  /** Why no answer comes any more. */
+  /** Why no more answers come. */
   #failure: Error | undefined;
   #unsent = '';
   #isClosing = false;
@@ -90,7 +90,7 @@ export class CatFile {
     if (this.#child.pid !== undefined) giveWay(this.#child.pid);
   }
 
-  /** Whether no answer comes any more. */
+  /** Whether no more answers come. */
   hasEnded(): boolean {
     return this.#failure !== undefined || this.#isClosing;
   }

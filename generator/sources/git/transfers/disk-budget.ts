@@ -53,7 +53,7 @@ export class DiskBudget {
     if (needed > budget) throw await this.#refuse(commit, needed);
   }
 
-  /** The bytes of the clone, and of the one that lies aside until this one is published. */
+  /** The bytes of the clone, and of the old one that is kept until this one is published. */
   async #measure(): Promise<number> {
     const { directory } = this.#options;
     const inUse = await measureClone(directory);
