@@ -5,8 +5,8 @@ import type { Pass, ReadableSource, Snapshot, Source } from '../../generator/sou
 import { Checkpoint } from '../../generator/store/checkpoint/checkpoint.ts';
 import { CheckpointFile } from '../../generator/store/checkpoint/checkpoint-file.ts';
 import {
+  SharedVerdicts,
   createVerdictIds,
-  createSharedVerdicts,
 } from '../../generator/store/checkpoint/shared-verdict.ts';
 import { loadStore } from '../../generator/store/load-store.ts';
 import type { CheckReport } from '../../generator/store/report.ts';
@@ -99,7 +99,7 @@ async function goOn(
     file: new CheckpointFile(path, () => undefined),
     judge,
     policy,
-    sharedVerdicts: createSharedVerdicts(
+    sharedVerdicts: new SharedVerdicts(
       policy,
       createVerdictIds(policy, made),
       () => engines.gpgv?.version,

@@ -4,9 +4,8 @@ import { type Judge, PolicyJudge } from '../../generator/gate/judge.ts';
 import { Checkpoint } from '../../generator/store/checkpoint/checkpoint.ts';
 import type { CheckpointFile } from '../../generator/store/checkpoint/checkpoint-file.ts';
 import {
-  type SharedVerdicts,
+  SharedVerdicts,
   createVerdictIds,
-  createSharedVerdicts,
 } from '../../generator/store/checkpoint/shared-verdict.ts';
 import type { OpenMessage } from '../../generator/openpgp/open-message.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
@@ -18,7 +17,7 @@ export interface StoreJudge extends Judge {
   /** Absent where nothing outlives this run. */
   readonly checkpoint?: Checkpoint;
   /** Tells whether another judge would say the same; absent where that cannot be told. */
-  readonly terms?: SharedVerdicts;
+  readonly sharedVerdicts?: Pick<SharedVerdicts, 'format' | 'parse'>;
 }
 
 export interface JudgeMemory {
@@ -48,13 +47,14 @@ export function judgeWithMemory(options: JudgeMemory, policy: Policy): StoreJudg
     expiryWarning,
     ...(paths && { paths }),
   });
-  const terms = createSharedVerdicts(policy, createVerdictIds(policy, engines), gpgvVersion);
-  if (!checkpointFile) return { ...judge, terms };
+  const idOf = createVerdictIds(policy, engines);
+  const sharedVerdicts = new SharedVerdicts(policy, idOf, gpgvVersion);
+  if (!checkpointFile) return { ...judge, sharedVerdicts };
   const checkpoint = new Checkpoint({
     file: checkpointFile,
     judge,
     policy,
-    sharedVerdicts: terms,
+    sharedVerdicts,
     expiryWarning,
     effort: 'quick',
     leavesLapsed: true,
@@ -64,5 +64,5 @@ export function judgeWithMemory(options: JudgeMemory, policy: Policy): StoreJudg
         'the checkpoint cannot be used; every file is judged again',
       ),
   });
-  return { ...judge, terms, checkpoint };
+  return { ...judge, sharedVerdicts, checkpoint };
 }

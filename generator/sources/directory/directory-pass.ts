@@ -49,7 +49,7 @@ export async function createDirectoryPass(
 }
 
 /**
- * Lists and reads all that lies below `root`, a batch at a time.
+ * Lists and reads everything below `root`, a batch at a time.
  * @throws SourceError for a folder that cannot be listed, and when `stop` says so;
  *   StateRefusedError for more than the budgets allow.
  */

@@ -14,7 +14,7 @@ import { ByteReader, ByteWriter } from './bytes.ts';
 import type { SharedVerdict, SharedVerdicts } from './shared-verdict.ts';
 
 /** What the first byte of a record says that it is. */
-const TERMS = 1;
+const SHARED = 1;
 const SIGNATURE = 2;
 const ENTRY = 3;
 const IGNORED = 4;
@@ -83,13 +83,13 @@ export function* formatRecords(
   const writer = new ByteWriter();
   writer.byte(IGNORED);
   writer.number(ignored);
-  /** Shared verdicts of the block that is written, by their text: their positions among its terms. */
+  /** The numbers of the shared verdicts of the block that is written, by their text. */
   const places = new Map<string, number>();
   const placeOf = (signature: Signature): number => {
     const text = sharedVerdicts.format(signature);
     const known = places.get(text);
     if (known !== undefined) return known;
-    writer.byte(TERMS);
+    writer.byte(SHARED);
     writer.text(text);
     places.set(text, places.size);
     return places.size - 1;
@@ -150,7 +150,7 @@ export function parseRecords(
   holds: (signature: Signature) => boolean,
 ): Records {
   const reader = new ByteReader(block);
-  const terms: (SharedVerdict | undefined)[] = [];
+  const shared: (SharedVerdict | undefined)[] = [];
   const files: PublishableFile[] = [];
   const older: PublishableFile[] = [];
   const lapsed: PresentEntry[] = [];
@@ -158,11 +158,11 @@ export function parseRecords(
   let ignored = 0;
   while (!reader.isAtEnd) {
     const kind = reader.byte();
-    if (kind === TERMS) terms.push(sharedVerdicts.parse(reader.text()));
+    if (kind === SHARED) shared.push(sharedVerdicts.parse(reader.text()));
     else if (kind === ENTRY) others.push(readEntry(reader));
     else if (kind === IGNORED) ignored += reader.number();
     else if (kind === SIGNATURE || kind === OLDER) {
-      const read = readSignature(reader, terms);
+      const read = readSignature(reader, shared);
       const { file } = read;
       const isGood = file !== undefined && holds(file.signature);
       if (isGood) (kind === OLDER ? older : files).push(file);
@@ -181,9 +181,9 @@ interface ReadSignature {
 
 function readSignature(
   reader: ByteReader,
-  terms: readonly (SharedVerdict | undefined)[],
+  sharedOfBlock: readonly (SharedVerdict | undefined)[],
 ): ReadSignature {
-  const shared = terms[reader.number()];
+  const shared = sharedOfBlock[reader.number()];
   const directory = reader.text();
   const number = reader.number();
   const path = formatLocation(directory, number);

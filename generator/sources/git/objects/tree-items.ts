@@ -1,4 +1,4 @@
-// Tree objects read as they lie, an entry at a time: one of 200 MB takes no more room than its bytes.
+// Tree objects, read in place, entry by entry: one of 200 MB takes no more memory than its bytes.
 import { SourceError } from '../../source.ts';
 
 /** One line of a tree object. */

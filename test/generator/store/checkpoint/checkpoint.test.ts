@@ -17,8 +17,8 @@ import { createGitSource } from '../../../../generator/sources/git/git.ts';
 import { type Snapshot, type Source, toBlobEntry } from '../../../../generator/sources/source.ts';
 import type { SignatureStore } from '../../../../generator/store/store.ts';
 import {
+  SharedVerdicts,
   createVerdictIds,
-  createSharedVerdicts,
 } from '../../../../generator/store/checkpoint/shared-verdict.ts';
 import { type GitRemote, makeGitRemote } from '../../../kit/remote/git-remote.ts';
 import { useTemporary } from '../../../kit/temporary.ts';
@@ -187,7 +187,7 @@ describeWith(['git'], 'generator: a checkpoint of a git source', () => {
       file: new CheckpointFile(checkpointPath(), (error) => assert.fail(String(error))),
       judge: judgeFor(policy, asked, expiryWarning),
       policy,
-      sharedVerdicts: createSharedVerdicts(
+      sharedVerdicts: new SharedVerdicts(
         policy,
         createVerdictIds(policy, engines),
         () => undefined,
@@ -553,7 +553,7 @@ describe('generator: a checkpoint of a directory', () => {
       file: new CheckpointFile(name, (error) => assert.fail(String(error))),
       judge: judgeFor(policy, asked),
       policy,
-      sharedVerdicts: createSharedVerdicts(policy, createVerdictIds(policy, '1'), () => undefined),
+      sharedVerdicts: new SharedVerdicts(policy, createVerdictIds(policy, '1'), () => undefined),
       expiryWarning: 0,
       effort: 'any',
       leavesLapsed: false,
