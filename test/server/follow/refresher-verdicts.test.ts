@@ -384,7 +384,7 @@ describe('the refresher, as verdicts come and go', () => {
       refresher.request('webhook');
       judge.onDear = () => undefined;
       gate.open();
-      await eventually(() => assert(served().includes('good')));
+      await eventually(() => assert.ok(served().includes('good'), served().join()));
       await refresher.idle();
       for (let tick = 0; tick < 5; tick++) await pass(1000);
       assert.deepEqual([codes(), kinds()], [[], []]);
