@@ -80,6 +80,22 @@ const COMMANDS: Record<CommandName, CommandForm> = {
       return explain(image, source, settings, io, flags);
     },
   },
+  init: {
+    summary: 'make a signature repository, or add what one lacks',
+    operands: [['<DIR>', 'a directory, which may be a git repository already']],
+    run: async ([directory = ''], settings, io) => {
+      const { init } = await import('./init.ts');
+      return init(directory, settings, io);
+    },
+  },
+  hook: {
+    summary: 'judge a push on the git server, before it is taken',
+    operands: [['<HOOK>', 'pre-receive']],
+    run: async ([name = ''], settings, io) => {
+      const { hook } = await import('./hook.ts');
+      return hook(name, settings, io);
+    },
+  },
 };
 
 const CONFIG = 'YAML file with any of these options, under their names without the dashes';

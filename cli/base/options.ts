@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { TARGET_NAMES } from '../../generator/nodes/targets/target.ts';
 import { BUDGET_OPTIONS } from '../../generator/terms/budgets.ts';
+import { FORGES } from '../../signing/init/forge.ts';
 import {
   LONGEST_TIMER,
   absoluteDirectory,
@@ -25,7 +26,8 @@ import {
 } from './option-values.ts';
 
 /** The commands that take an option. */
-export type Command = 'check' | 'generate' | 'serve' | 'show' | 'node-config' | 'explain';
+export type Command =
+  'check' | 'generate' | 'serve' | 'show' | 'node-config' | 'explain' | 'init' | 'hook';
 
 export interface Option {
   /** The value of the flag as help shows it; left out for a switch. */
@@ -57,8 +59,12 @@ const ALL: readonly Command[] = ['check', 'generate', 'serve'];
 const JUDGING: readonly Command[] = [...ALL, 'show'];
 /** Those that open a source. */
 const READING: readonly Command[] = [...ALL, 'explain'];
-/** All commands: each works with scopes and prints for people. */
-const EVERY: readonly Command[] = [...JUDGING, 'node-config', 'explain'];
+/** Those that judge what they read, wherever it comes from. */
+const GATING: readonly Command[] = [...READING, 'hook'];
+/** All commands that work with scopes. */
+const SCOPED: readonly Command[] = [...JUDGING, 'node-config', 'explain', 'hook'];
+/** All commands: each prints for people. */
+const EVERY: readonly Command[] = [...SCOPED, 'init'];
 
 const KEY_FILES = 'a file, or a directory of .asc and .gpg files';
 const NODE_ROOT = 'a directory that stands for / of a node';
@@ -73,6 +79,8 @@ export const OPTIONS = {
       show: `public keys to verify signatures with: ${KEY_FILES}`,
       'node-config': `public keys for images that no other scope covers: ${KEY_FILES}`,
       explain: `with SOURCE: public keys to accept: ${KEY_FILES}`,
+      init: `public keys to accept for images that no --scope covers: ${KEY_FILES}`,
+      hook: `public keys to accept, instead of what the pushed lookaside.yaml says: ${KEY_FILES}`,
     },
     repeatable: true,
     isPath: true,
@@ -80,14 +88,14 @@ export const OPTIONS = {
   },
   scopes: {
     description: 'who may sign which images, and under which names: see "Scopes"',
-    commands: EVERY,
+    commands: SCOPED,
     isInFileOnly: true,
     schema: scopes,
   },
   policy: {
     argument: 'FILE',
     description: "a node's policy.json to check against, instead of keys and scopes",
-    commands: [...JUDGING, 'explain'],
+    commands: [...JUDGING, 'explain', 'hook'],
     wording: {
       show: "a node's policy.json with the keys to verify with, instead of --keys",
       explain: "with SOURCE: a node's policy.json to check against, instead of keys and scopes",
@@ -99,7 +107,7 @@ export const OPTIONS = {
   'policy-root': {
     argument: 'DIR',
     description: `where the key paths of --policy start: ${NODE_ROOT}`,
-    commands: EVERY,
+    commands: SCOPED,
     wording: {
       'node-config': `where the key paths of --merge start: ${NODE_ROOT}`,
       explain: `with SOURCE: where the key paths of --policy start: ${NODE_ROOT}`,
@@ -111,16 +119,20 @@ export const OPTIONS = {
   branch: {
     argument: 'NAME',
     description: `branch of a git source to read; ${DEFAULT_BRANCH}`,
-    commands: READING,
-    wording: { serve: `branch of a git source to follow; ${DEFAULT_BRANCH}` },
+    commands: GATING,
+    wording: {
+      serve: `branch of a git source to follow; ${DEFAULT_BRANCH}`,
+      hook: "branch whose pushes are judged; default: the repository's default branch",
+    },
     schema: branch,
   },
   path: {
     argument: 'DIR',
     description: 'subtree of the source to publish',
-    commands: READING,
+    commands: GATING,
     wording: {
       check: 'subtree of the source to check',
+      hook: 'subtree of the repository that is published',
       explain: 'subtree of the source that is published',
     },
     default: '.',
@@ -174,7 +186,7 @@ export const OPTIONS = {
   },
   strict: {
     description: 'treat warnings as faults',
-    commands: ['check'],
+    commands: ['check', 'hook'],
     default: 'false',
     schema: flag,
   },
@@ -182,7 +194,7 @@ export const OPTIONS = {
     argument: 'DURATION',
     description:
       'warn about signatures and keys that expire within this time; 0s: only about those that have expired',
-    commands: ['check', 'generate', 'node-config'],
+    commands: ['check', 'generate', 'node-config', 'hook'],
     wording: {
       'node-config':
         'warn about keys that expire within this time; 0s: only about those that have expired',
@@ -274,21 +286,21 @@ export const OPTIONS = {
   [BUDGET_OPTIONS.pathDepth]: {
     argument: 'N',
     description: 'most components in the path of a signature; deeper files are rejected',
-    commands: READING,
+    commands: GATING,
     default: '32',
     schema: wholeNumber(1),
   },
   [BUDGET_OPTIONS.pathLength]: {
     argument: 'SIZE',
     description: 'most bytes in the path of a signature; files with longer paths are rejected',
-    commands: READING,
+    commands: GATING,
     default: '1024',
     schema: size,
   },
   [BUDGET_OPTIONS.gpgvTime]: {
     argument: 'DURATION',
     description: 'processor time that gpgv may spend on one file, in whole seconds',
-    commands: [...READING, 'show'],
+    commands: [...GATING, 'show'],
     default: '2s',
     schema: duration('a duration like 2s', LONGEST_TIMER).refine((given) => given >= 1000, {
       error: 'expected at least 1s of processor time',
@@ -298,14 +310,14 @@ export const OPTIONS = {
     argument: 'N',
     description:
       'most files in a state of the source, and most directories; a state with more is refused',
-    commands: READING,
+    commands: GATING,
     default: '4000000',
     schema: wholeNumber(1),
   },
   [BUDGET_OPTIONS.pathBytes]: {
     argument: 'SIZE',
     description: 'most bytes in all paths of a state together; a state with more is refused',
-    commands: READING,
+    commands: GATING,
     default: '1GiB',
     schema: size,
   },
@@ -328,7 +340,7 @@ export const OPTIONS = {
   scope: {
     argument: 'SCOPE=PATH',
     description: 'keys that may sign images of a scope, for example quay.io/team=team.asc',
-    commands: ['node-config'],
+    commands: ['node-config', 'init'],
     repeatable: true,
     schema: scopeFlags,
   },
@@ -450,6 +462,36 @@ export const OPTIONS = {
     commands: ['explain'],
     isPath: true,
     schema: text,
+  },
+  forge: {
+    argument: 'FORGE',
+    description: 'git host whose pipelines shall check proposals: github, gitlab or gitea',
+    commands: ['init'],
+    default: 'github',
+    schema: oneOf(...FORGES),
+  },
+  base: {
+    argument: 'REV',
+    description:
+      'check only what the commit that is checked out adds to this one, and what it takes away',
+    commands: ['check'],
+    schema: text,
+  },
+  'allow-removals': {
+    description: 'accept a change that takes away good signatures, or keys',
+    commands: ['check', 'hook'],
+    wording: {
+      check: 'with --base: accept a change that takes away good signatures, or keys',
+      hook: 'accept pushes that take away good signatures, keys, or the branch',
+    },
+    default: 'false',
+    schema: flag,
+  },
+  'all-branches': {
+    description: 'judge pushes to other branches too, by what they add to the branch',
+    commands: ['hook'],
+    default: 'false',
+    schema: flag,
   },
   'no-color': {
     description: 'print without colours, as with NO_COLOR in the environment',

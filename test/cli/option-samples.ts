@@ -470,5 +470,9 @@ export const SAMPLES: Readonly<Record<OptionName, Samples>> = {
   server: COLUMNS.text,
   platform: PLATFORMS,
   authfile: COLUMNS.text,
+  forge: choice('github', 'gitlab', 'gitea'),
+  base: COLUMNS.text,
+  'allow-removals': FLAG,
+  'all-branches': FLAG,
   'no-color': FLAG,
 };
