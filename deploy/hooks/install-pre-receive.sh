@@ -49,8 +49,9 @@ repository=$(git -C "$1" rev-parse --absolute-git-dir) || fail "$1 is no reposit
 [ "$(git --git-dir "$repository" rev-parse --is-bare-repository)" = true ] ||
   fail "$1 is a checkout: name the bare repository that people push to"
 
-program=$(command -v "${program:-lookaside}") || fail "there is no program ${program:-lookaside}: name it with -p"
-program=$(realpath "$program")
+program=${program:-lookaside}
+found=$(command -v "$program") || fail "there is no program $program: name it with -p"
+program=$(realpath "$found")
 [ -z "$config" ] || config=$(realpath -e "$config") || fail "there is no such configuration file"
 
 if [ -z "$forge" ]; then

@@ -85,8 +85,9 @@ export class ProposalReview {
     for await (const changes of readFileChanges(objects, from.tree, to.tree, budgets)) {
       await this.#take(changes);
     }
-    for (const added of this.#added) this.#files.push(await this.#report(added));
-    return { files: this.#files, losses: await this.#findLosses() };
+    // Git is asked for all directories at once: a question alone costs as much as many together.
+    const added = await Promise.all(this.#added.map(async (one) => this.#report(one)));
+    return { files: [...this.#files, ...added], losses: await this.#findLosses() };
   }
 
   async #take(changes: readonly FileChange[]): Promise<void> {
@@ -132,10 +133,9 @@ export class ProposalReview {
 
   async #findLosses(): Promise<readonly Loss[]> {
     const kept = new Set(this.#added.map(({ id }) => id));
-    const missing: GoneFile[] = [];
-    for (const gone of this.#gone) {
-      if (!kept.has(gone.item.id) && !(await this.#liesBeside(gone))) missing.push(gone);
-    }
+    const lost = this.#gone.filter(({ item }) => !kept.has(item.id));
+    const beside = await Promise.all(lost.map(async (gone) => this.#liesBeside(gone)));
+    const missing = lost.filter((_gone, at) => beside[at] !== true);
     const losses: Loss[] = [];
     for (let at = 0; at < missing.length; at += BATCH) {
       losses.push(...(await this.#judgeMissing(missing.slice(at, at + BATCH))));
