@@ -27,7 +27,15 @@ import {
 
 /** The commands that take an option. */
 export type Command =
-  'check' | 'generate' | 'serve' | 'show' | 'node-config' | 'explain' | 'init' | 'hook';
+  | 'check'
+  | 'generate'
+  | 'serve'
+  | 'show'
+  | 'push'
+  | 'node-config'
+  | 'explain'
+  | 'init'
+  | 'hook';
 
 export interface Option {
   /** The value of the flag as help shows it; left out for a switch. */
@@ -62,7 +70,7 @@ const READING: readonly Command[] = [...ALL, 'explain'];
 /** Those that judge what they read, wherever it comes from. */
 const GATING: readonly Command[] = [...READING, 'hook'];
 /** All commands that work with scopes. */
-const SCOPED: readonly Command[] = [...JUDGING, 'node-config', 'explain', 'hook'];
+const SCOPED: readonly Command[] = [...JUDGING, 'push', 'node-config', 'explain', 'hook'];
 /** All commands: each prints for people. */
 const EVERY: readonly Command[] = [...SCOPED, 'init'];
 
@@ -81,6 +89,7 @@ export const OPTIONS = {
       explain: `with SOURCE: public keys to accept: ${KEY_FILES}`,
       init: `public keys to accept for images that no --scope covers: ${KEY_FILES}`,
       hook: `public keys to accept, instead of what the pushed lookaside.yaml says: ${KEY_FILES}`,
+      push: `public keys to accept where the repository does not say itself: ${KEY_FILES}`,
     },
     repeatable: true,
     isPath: true,
@@ -95,8 +104,9 @@ export const OPTIONS = {
   policy: {
     argument: 'FILE',
     description: "a node's policy.json to check against, instead of keys and scopes",
-    commands: [...JUDGING, 'explain', 'hook'],
+    commands: [...JUDGING, 'explain', 'push', 'hook'],
     wording: {
+      push: "a node's policy.json to check against, instead of keys, where the repository does not say itself",
       show: "a node's policy.json with the keys to verify with, instead of --keys",
       explain: "with SOURCE: a node's policy.json to check against, instead of keys and scopes",
     },
@@ -119,9 +129,10 @@ export const OPTIONS = {
   branch: {
     argument: 'NAME',
     description: `branch of a git source to read; ${DEFAULT_BRANCH}`,
-    commands: GATING,
+    commands: [...GATING, 'push'],
     wording: {
       serve: `branch of a git source to follow; ${DEFAULT_BRANCH}`,
+      push: `branch to push to; ${DEFAULT_BRANCH}, and main for a repository without any`,
       hook: "branch whose pushes are judged; default: the repository's default branch",
     },
     schema: branch,
@@ -129,8 +140,9 @@ export const OPTIONS = {
   path: {
     argument: 'DIR',
     description: 'subtree of the source to publish',
-    commands: GATING,
+    commands: [...GATING, 'push'],
     wording: {
+      push: 'subtree of the repository that is published, where it does not say itself',
       check: 'subtree of the source to check',
       hook: 'subtree of the repository that is published',
       explain: 'subtree of the source that is published',
@@ -154,7 +166,8 @@ export const OPTIONS = {
   'git-token-file': {
     argument: 'FILE',
     description: 'file with the token for an https:// source',
-    commands: READING,
+    commands: [...READING, 'push'],
+    wording: { push: 'file with the token for an https:// repository' },
     isPath: true,
     schema: text,
   },
@@ -170,14 +183,16 @@ export const OPTIONS = {
   format: {
     argument: 'FORMAT',
     description: 'format of the report: text, json, github, sarif or junit',
-    commands: ['check', 'show', 'node-config', 'explain'],
+    commands: ['check', 'show', 'push', 'node-config', 'explain'],
     wording: {
       show: 'format of the output: text or json',
+      push: 'format of the report: text or json',
       'node-config': 'format of the report of --check: text or json',
       explain: 'format of the answer: text or json',
     },
     values: {
       show: ['text', 'json'],
+      push: ['text', 'json'],
       'node-config': ['text', 'json'],
       explain: ['text', 'json'],
     },
@@ -300,7 +315,7 @@ export const OPTIONS = {
   [BUDGET_OPTIONS.gpgvTime]: {
     argument: 'DURATION',
     description: 'processor time that gpgv may spend on one file, in whole seconds',
-    commands: [...GATING, 'show'],
+    commands: [...GATING, 'show', 'push'],
     default: '2s',
     schema: duration('a duration like 2s', LONGEST_TIMER).refine((given) => given >= 1000, {
       error: 'expected at least 1s of processor time',
@@ -492,6 +507,37 @@ export const OPTIONS = {
     commands: ['hook'],
     default: 'false',
     schema: flag,
+  },
+  to: {
+    argument: 'REPO',
+    description: 'signature repository to push to: a git URL, or the path of a repository',
+    commands: ['push'],
+    schema: text,
+  },
+  'dry-run': {
+    description: 'say what would be pushed, and push nothing',
+    commands: ['push'],
+    default: 'false',
+    schema: flag,
+  },
+  'keep-going': {
+    description: 'push the good signatures even if others are refused',
+    commands: ['push'],
+    default: 'false',
+    schema: flag,
+  },
+  clear: {
+    description: 'remove from the staging directory what is in the repository then',
+    commands: ['push'],
+    default: 'false',
+    schema: flag,
+  },
+  timeout: {
+    argument: 'DURATION',
+    description: 'how long to try again while others push too',
+    commands: ['push'],
+    default: '2m',
+    schema: duration('a duration like 2m', LONGEST_TIMER),
   },
   'no-color': {
     description: 'print without colours, as with NO_COLOR in the environment',

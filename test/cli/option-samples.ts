@@ -474,5 +474,10 @@ export const SAMPLES: Readonly<Record<OptionName, Samples>> = {
   base: COLUMNS.text,
   'allow-removals': FLAG,
   'all-branches': FLAG,
+  to: COLUMNS.text,
+  'dry-run': FLAG,
+  'keep-going': FLAG,
+  clear: FLAG,
+  timeout: duration('a duration like 2m', [['10m', 600_000]], []),
   'no-color': FLAG,
 };
