@@ -57,7 +57,7 @@ async function judgePush(settings: Settings, io: ProcessIo): Promise<readonly Ve
         plan.kind === 'deletion'
           ? judgeDeletion(plan.branch, settings)
           : judgeBranch(plan, settings, async () =>
-              reviewRange(plan, { repository, location: directory, settings, engines }),
+              reviewRange(plan, { repository, location: directory, settings, engines, temporary }),
             );
       const verdicts: Verdict[] = [];
       for (const plan of plans) verdicts.push(await judge(plan));

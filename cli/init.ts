@@ -3,7 +3,8 @@ import { gitEnvironment } from '../generator/sources/git/processes/git-environme
 import { hintOf, messageOf } from '../generator/terms/errors.ts';
 import { toPrintable, toShellWord } from '../generator/terms/text.ts';
 import { type InitStep, initRepository } from '../signing/init/init-repository.ts';
-import { CONFIGURATION, type InitialScope } from '../signing/init/repository-files.ts';
+import type { InitialScope } from '../signing/init/repository-files.ts';
+import { REPOSITORY_CONFIG } from '../signing/target/repository-config.ts';
 import type { Settings } from './base/options.ts';
 import { type ProcessIo, write } from './base/process-io.ts';
 import { UsageError } from './base/usage-error.ts';
@@ -60,12 +61,12 @@ function formatSteps(directory: string, steps: readonly InitStep[], hasKeys: boo
 
 function formatNext(directory: string, hasKeys: boolean): readonly string[] {
   const place = toShellWord(directory);
-  const keys = `  put public keys into keys/, and name your images in ${CONFIGURATION}`;
+  const keys = `  put public keys into keys/, and name your images in ${REPOSITORY_CONFIG}`;
   return [
     'next:',
     ...(hasKeys ? [] : [keys]),
     '  say where your image of Lookaside is, in the file for the pipeline',
-    `  lookaside check ${place} --config ${toShellWord(`${directory}/${CONFIGURATION}`)}`,
+    `  lookaside check ${place} --config ${toShellWord(`${directory}/${REPOSITORY_CONFIG}`)}`,
     `  git -C ${place} add --all && git -C ${place} commit -m 'A repository for signatures'`,
     `  git -C ${place} remote add origin URL && git -C ${place} push -u origin HEAD`,
   ];

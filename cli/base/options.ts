@@ -27,15 +27,7 @@ import {
 
 /** The commands that take an option. */
 export type Command =
-  | 'check'
-  | 'generate'
-  | 'serve'
-  | 'show'
-  | 'push'
-  | 'node-config'
-  | 'explain'
-  | 'init'
-  | 'hook';
+  'check' | 'generate' | 'serve' | 'show' | 'push' | 'node-config' | 'explain' | 'init' | 'hook';
 
 export interface Option {
   /** The value of the flag as help shows it; left out for a switch. */

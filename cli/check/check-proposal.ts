@@ -35,7 +35,13 @@ export async function checkProposal(
     const engines = await openEngines(io.environment, temporary, toBudgets(settings));
     try {
       const range = await findRange(repository, base);
-      return await reviewRange(range, { repository, location: source, settings, engines });
+      return await reviewRange(range, {
+        repository,
+        location: source,
+        settings,
+        engines,
+        temporary,
+      });
     } finally {
       await Promise.all([engines.close(), repository.close()]);
     }

@@ -7,6 +7,7 @@ import { type GitEnvironment, runGit } from '../sources/git/processes/git-child.
 import { SourceError } from '../sources/source.ts';
 import { toComplaint } from '../system/output-tail.ts';
 import type { ProcessLimits } from '../system/process-limits.ts';
+import { formatBytes } from '../terms/text.ts';
 
 /** Each answer is a line. Milliseconds, bytes. */
 const LIMITS: ProcessLimits = {
@@ -15,6 +16,9 @@ const LIMITS: ProcessLimits = {
   stdout: 64 * 1024,
   stderr: 1024 * 1024,
 };
+
+/** Larger than any file of keys or configuration: what a push brings is not all read into memory. Bytes. */
+const MOST_BYTES = 16 * 1024 ** 2;
 
 export class LocalRepository {
   readonly objects: GitObjects;
@@ -49,6 +53,23 @@ export class LocalRepository {
   async head(): Promise<string | undefined> {
     const { exitCode, stdout } = await this.#run('symbolic-ref', '--quiet', 'HEAD');
     return exitCode === 0 ? stdout.trim() : undefined;
+  }
+
+  /** Sees that objects are here and small enough to be read. Throws a SourceError. */
+  async bring(ids: Iterable<string>): Promise<void> {
+    const found = await Promise.all(Array.from(ids, async (id) => this.objects.sizes.ask(id)));
+    const large = found.find(({ size }) => size > MOST_BYTES);
+    if (large === undefined) return;
+    const most = formatBytes(MOST_BYTES);
+    throw new SourceError(`the ${large.type} ${large.id} is larger than ${most}`, {
+      hint: 'see what stands in place of the configuration and the keys',
+    });
+  }
+
+  /** The bytes of such an object. Throws a SourceError. */
+  async read(id: string): Promise<Buffer> {
+    const { bytes } = await this.objects.contents().ask(id);
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
   async close(): Promise<void> {

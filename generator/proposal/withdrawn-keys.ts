@@ -9,7 +9,8 @@ import { type Loss, toLoss } from '../terms/loss.ts';
 export function findWithdrawnKeys(old: Policy, now: Policy, file: string): readonly Loss[] {
   return [...old.scopes.values()].flatMap((scope) => {
     const covering = findAround(now.scopes, scope.name);
-    if (covering?.takesAnything) return [];
+    // Where nodes take anything, no key is needed; where there are no rules any more, all are lost.
+    if (now.isConfigured && covering?.takesAnything) return [];
     const accepted = new Set(keysOf(covering).map(({ fingerprint }) => fingerprint));
     const lost = keysOf(scope).filter(({ fingerprint }) => !accepted.has(fingerprint));
     return lost.map(({ fingerprint, userIds: [user] }) => {

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { Document, parseDocument } from 'yaml';
 import { type Keyring, armorKeys } from '../../generator/openpgp/openpgp-js.ts';
+import { REPOSITORY_CONFIG } from '../target/repository-config.ts';
 import type { Forge } from './forge.ts';
 
 /** Keys that may sign a part of all images. */
@@ -21,7 +22,6 @@ export interface RepositoryFile {
   readonly fingerprint?: string;
 }
 
-export const CONFIGURATION = 'lookaside.yaml';
 export const KEY_DIRECTORY_NAME = 'keys';
 export const ATTRIBUTES = '.gitattributes';
 
@@ -44,7 +44,7 @@ export function listRepositoryFiles(
     { path: `${KEY_DIRECTORY_NAME}/README.md`, text: readTemplate('keys.md') },
     ...listKeys(scopes),
     // Last: what it names is there before it is.
-    { path: CONFIGURATION, text: formatConfiguration(scopes) },
+    { path: REPOSITORY_CONFIG, text: formatConfiguration(scopes) },
   ];
 }
 
@@ -65,7 +65,7 @@ function pathOfKey(fingerprint: string): string {
 }
 
 function formatConfiguration(scopes: readonly InitialScope[]): string {
-  const template = readTemplate(CONFIGURATION);
+  const template = readTemplate(REPOSITORY_CONFIG);
   if (scopes.length === 0) return template.replaceAll(/^(?!#)(?=.)/gm, '# ');
   const [only, ...others] = scopes;
   const isOne = only !== undefined && others.length === 0;
