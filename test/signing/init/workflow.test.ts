@@ -1,9 +1,9 @@
-// The workflow that docs/ shows works as shown.
+// The workflow that `init` writes for GitHub works as written.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import { OPTIONS, OPTION_NAMES, optionOf } from '../../cli/base/options.ts';
+import { OPTIONS, OPTION_NAMES, optionOf } from '../../../cli/base/options.ts';
 
 const workflowSchema = z.object({
   on: z.string(),
@@ -24,10 +24,10 @@ const workflowSchema = z.object({
   ),
 });
 
-describe('docs/check-signatures.yaml', () => {
-  const workflow = workflowSchema.parse(
-    parse(readFileSync('docs/check-signatures.yaml', 'utf8'), { strict: true }),
-  );
+const TEMPLATE = 'signing/init/templates/github.yml';
+
+describe('the workflow for GitHub', () => {
+  const workflow = workflowSchema.parse(parse(readFileSync(TEMPLATE, 'utf8'), { strict: true }));
   const jobs = Object.values(workflow.jobs);
   const steps = jobs.flatMap((job) => job.steps);
   // What stands behind the name of the image, without where it goes.
@@ -39,7 +39,7 @@ describe('docs/check-signatures.yaml', () => {
     assert.equal(workflow.on, 'pull_request');
     assert.deepEqual(
       checks.map((words) => words.replace(/--format \w+/, '')),
-      ['check . --keys keys --strict ', 'check . --keys keys --strict '],
+      ['check . --base HEAD^1 --strict ', 'check . --base HEAD^1 --strict '],
     );
   });
 
