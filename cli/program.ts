@@ -61,6 +61,16 @@ const COMMANDS: Record<CommandName, CommandForm> = {
       return show(files, settings, io);
     },
   },
+  push: {
+    summary: 'push signatures that skopeo and podman made to the signature repository',
+    operands: [
+      ['<PATH...>', 'a staging directory, dir:COPY for a copy of an image, or a signature file'],
+    ],
+    run: async (paths, settings, io) => {
+      const { push } = await import('./push/push.ts');
+      return push(paths, settings, io);
+    },
+  },
   'node-config': {
     summary: 'write the files that nodes need, or compare them with what nodes have',
     operands: [],

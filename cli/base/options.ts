@@ -25,7 +25,7 @@ import {
 } from './option-values.ts';
 
 /** The commands that take an option. */
-export type Command = 'check' | 'generate' | 'serve' | 'show' | 'node-config' | 'explain';
+export type Command = 'check' | 'generate' | 'serve' | 'show' | 'push' | 'node-config' | 'explain';
 
 export interface Option {
   /** The value of the flag as help shows it; left out for a switch. */
@@ -58,7 +58,7 @@ const JUDGING: readonly Command[] = [...ALL, 'show'];
 /** Those that open a source. */
 const READING: readonly Command[] = [...ALL, 'explain'];
 /** All commands: each works with scopes and prints for people. */
-const EVERY: readonly Command[] = [...JUDGING, 'node-config', 'explain'];
+const EVERY: readonly Command[] = [...JUDGING, 'push', 'node-config', 'explain'];
 
 const KEY_FILES = 'a file, or a directory of .asc and .gpg files';
 const NODE_ROOT = 'a directory that stands for / of a node';
@@ -73,6 +73,7 @@ export const OPTIONS = {
       show: `public keys to verify signatures with: ${KEY_FILES}`,
       'node-config': `public keys for images that no other scope covers: ${KEY_FILES}`,
       explain: `with SOURCE: public keys to accept: ${KEY_FILES}`,
+      push: `public keys to accept where the repository does not say itself: ${KEY_FILES}`,
     },
     repeatable: true,
     isPath: true,
@@ -87,8 +88,9 @@ export const OPTIONS = {
   policy: {
     argument: 'FILE',
     description: "a node's policy.json to check against, instead of keys and scopes",
-    commands: [...JUDGING, 'explain'],
+    commands: [...JUDGING, 'explain', 'push'],
     wording: {
+      push: "a node's policy.json to check against, instead of keys, where the repository does not say itself",
       show: "a node's policy.json with the keys to verify with, instead of --keys",
       explain: "with SOURCE: a node's policy.json to check against, instead of keys and scopes",
     },
@@ -111,15 +113,19 @@ export const OPTIONS = {
   branch: {
     argument: 'NAME',
     description: `branch of a git source to read; ${DEFAULT_BRANCH}`,
-    commands: READING,
-    wording: { serve: `branch of a git source to follow; ${DEFAULT_BRANCH}` },
+    commands: [...READING, 'push'],
+    wording: {
+      serve: `branch of a git source to follow; ${DEFAULT_BRANCH}`,
+      push: `branch to push to; ${DEFAULT_BRANCH}, and main for a repository without any`,
+    },
     schema: branch,
   },
   path: {
     argument: 'DIR',
     description: 'subtree of the source to publish',
-    commands: READING,
+    commands: [...READING, 'push'],
     wording: {
+      push: 'subtree of the repository that is published, where it does not say itself',
       check: 'subtree of the source to check',
       explain: 'subtree of the source that is published',
     },
@@ -142,7 +148,8 @@ export const OPTIONS = {
   'git-token-file': {
     argument: 'FILE',
     description: 'file with the token for an https:// source',
-    commands: READING,
+    commands: [...READING, 'push'],
+    wording: { push: 'file with the token for an https:// repository' },
     isPath: true,
     schema: text,
   },
@@ -158,14 +165,16 @@ export const OPTIONS = {
   format: {
     argument: 'FORMAT',
     description: 'format of the report: text, json, github, sarif or junit',
-    commands: ['check', 'show', 'node-config', 'explain'],
+    commands: ['check', 'show', 'push', 'node-config', 'explain'],
     wording: {
       show: 'format of the output: text or json',
+      push: 'format of the report: text or json',
       'node-config': 'format of the report of --check: text or json',
       explain: 'format of the answer: text or json',
     },
     values: {
       show: ['text', 'json'],
+      push: ['text', 'json'],
       'node-config': ['text', 'json'],
       explain: ['text', 'json'],
     },
@@ -288,7 +297,7 @@ export const OPTIONS = {
   [BUDGET_OPTIONS.gpgvTime]: {
     argument: 'DURATION',
     description: 'processor time that gpgv may spend on one file, in whole seconds',
-    commands: [...READING, 'show'],
+    commands: [...READING, 'show', 'push'],
     default: '2s',
     schema: duration('a duration like 2s', LONGEST_TIMER).refine((given) => given >= 1000, {
       error: 'expected at least 1s of processor time',
@@ -450,6 +459,37 @@ export const OPTIONS = {
     commands: ['explain'],
     isPath: true,
     schema: text,
+  },
+  to: {
+    argument: 'REPO',
+    description: 'signature repository to push to: a git URL, or the path of a repository',
+    commands: ['push'],
+    schema: text,
+  },
+  'dry-run': {
+    description: 'say what would be pushed, and push nothing',
+    commands: ['push'],
+    default: 'false',
+    schema: flag,
+  },
+  'keep-going': {
+    description: 'push the good signatures even if others are refused',
+    commands: ['push'],
+    default: 'false',
+    schema: flag,
+  },
+  clear: {
+    description: 'remove from the staging directory what is in the repository then',
+    commands: ['push'],
+    default: 'false',
+    schema: flag,
+  },
+  timeout: {
+    argument: 'DURATION',
+    description: 'how long to try again while others push too',
+    commands: ['push'],
+    default: '2m',
+    schema: duration('a duration like 2m', LONGEST_TIMER),
   },
   'no-color': {
     description: 'print without colours, as with NO_COLOR in the environment',

@@ -470,5 +470,10 @@ export const SAMPLES: Readonly<Record<OptionName, Samples>> = {
   server: COLUMNS.text,
   platform: PLATFORMS,
   authfile: COLUMNS.text,
+  to: COLUMNS.text,
+  'dry-run': FLAG,
+  'keep-going': FLAG,
+  clear: FLAG,
+  timeout: duration('a duration like 2m', [['10m', 600_000]], []),
   'no-color': FLAG,
 };

@@ -1,0 +1,132 @@
+// The signature repository that is pushed to: its newest state read as far as it is looked at, and
+// commits put on top of it. There is no work tree, and of a repository of a million signatures some
+// directories come here, not the million.
+import { join } from 'node:path';
+import { mkdir } from 'node:fs/promises';
+import { type NewFile, makeCommit } from './make-commit.ts';
+import { type PushOutcome, pushCommit } from './push-commit.ts';
+import { type BranchTip, RemoteObjects, type Supply } from './remote-objects.ts';
+import { lookUpBranch } from './remote-refs.ts';
+import { type RepositoryAddress, parseRepository } from './repository-address.ts';
+import { TipTree } from './tip-tree.ts';
+import { UserGit, type UserGitOptions } from './user-git.ts';
+
+export interface SignatureRepositoryOptions extends UserGitOptions {
+  /** REPO: a git URL, or the path of a repository. */
+  readonly repository: string;
+  /** Default: the remote's default branch. */
+  readonly branch: string | undefined;
+  /** An existing directory for what is brought; whoever made it removes it. */
+  readonly directory: string;
+}
+
+/** What it cost to read the repository. */
+export interface ReadingCost {
+  readonly supply: Supply;
+  /** What came over the network. */
+  readonly bytes: number;
+}
+
+export class SignatureRepository {
+  readonly #git: UserGit;
+  readonly #address: RepositoryAddress;
+  readonly #objects: RemoteObjects;
+  readonly #branch: string;
+  #tip: BranchTip | undefined;
+  #tree: TipTree;
+
+  private constructor(
+    git: UserGit,
+    address: RepositoryAddress,
+    objects: RemoteObjects,
+    branch: string,
+    tip: BranchTip | undefined,
+  ) {
+    this.#git = git;
+    this.#address = address;
+    this.#objects = objects;
+    this.#branch = branch;
+    this.#tip = tip;
+    this.#tree = new TipTree(objects, tip?.tree);
+  }
+
+  /**
+   * Opens it with its newest state.
+   * @throws SourceAddressError for what is no repository's address
+   * @throws RepositoryError where the repository cannot be read, or has other branches only
+   */
+  static async open(options: SignatureRepositoryOptions): Promise<SignatureRepository> {
+    const { repository, branch, directory } = options;
+    const address = parseRepository(repository);
+    const git = new UserGit(options);
+    const base = join(directory, 'target');
+    await mkdir(base, { recursive: true });
+    const objects = await RemoteObjects.open(git, base, address);
+    try {
+      const found = await lookUpBranch(git, objects.directory, address.url, branch);
+      const tip = found.tip && (await objects.bringTip(found.name, found.tip));
+      return new SignatureRepository(git, address, objects, found.name, tip || undefined);
+    } catch (error) {
+      await objects.close();
+      throw error;
+    }
+  }
+
+  /** For people. */
+  get location(): string {
+    return this.#address.url;
+  }
+
+  get branch(): string {
+    return this.#branch;
+  }
+
+  /** The newest commit that was seen; undefined before the first push. */
+  get commit(): string | undefined {
+    return this.#tip?.commit;
+  }
+
+  /** The files and directories of the newest state that was seen. */
+  get tree(): TipTree {
+    return this.#tree;
+  }
+
+  /**
+   * Looks for a newer state.
+   * @throws RepositoryError
+   */
+  async refresh(): Promise<void> {
+    const { url } = this.#address;
+    const found = await lookUpBranch(this.#git, this.#objects.directory, url, this.#branch);
+    if (found.tip === this.#tip?.commit) return;
+    const tip = found.tip && (await this.#objects.bringTip(this.#branch, found.tip));
+    this.#tip = tip || undefined;
+    this.#tree = new TipTree(this.#objects, this.#tip?.tree);
+  }
+
+  /**
+   * Makes a commit of files on top of the newest state that was seen, and gives its name; nothing may
+   * stand at their paths.
+   * @throws RepositoryError
+   */
+  async commitFiles(files: readonly NewFile[], message: string): Promise<string> {
+    return makeCommit(this.#git, this.#objects.directory, this.#tip, files, message);
+  }
+
+  /** Pushes such a commit to the branch, or to another ref, never by force. */
+  async push(
+    commit: string,
+    ref = `refs/heads/${this.#branch}`,
+    options: readonly string[] = [],
+  ): Promise<PushOutcome> {
+    return pushCommit(this.#git, this.#objects.directory, commit, ref, options);
+  }
+
+  async cost(): Promise<ReadingCost> {
+    return { supply: this.#objects.supply, bytes: await this.#objects.size() };
+  }
+
+  async close(): Promise<void> {
+    await this.#objects.close();
+  }
+}
