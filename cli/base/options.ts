@@ -25,7 +25,8 @@ import {
 } from './option-values.ts';
 
 /** The commands that take an option. */
-export type Command = 'check' | 'generate' | 'serve' | 'show' | 'push' | 'node-config' | 'explain';
+export type Command =
+  'check' | 'generate' | 'serve' | 'show' | 'push' | 'sign' | 'node-config' | 'explain';
 
 export interface Option {
   /** The value of the flag as help shows it; left out for a switch. */
@@ -58,11 +59,13 @@ const JUDGING: readonly Command[] = [...ALL, 'show'];
 /** Those that open a source. */
 const READING: readonly Command[] = [...ALL, 'explain'];
 /** All commands: each works with scopes and prints for people. */
-const EVERY: readonly Command[] = [...JUDGING, 'push', 'node-config', 'explain'];
+const EVERY: readonly Command[] = [...JUDGING, 'push', 'sign', 'node-config', 'explain'];
 
 const KEY_FILES = 'a file, or a directory of .asc and .gpg files';
 const NODE_ROOT = 'a directory that stands for / of a node';
 const DEFAULT_BRANCH = "default: the remote's default branch";
+const TARGET_BRANCH = `branch to push to; ${DEFAULT_BRANCH}, and main for a repository without any`;
+const UNSAID = 'where the repository does not say itself';
 
 export const OPTIONS = {
   keys: {
@@ -73,7 +76,8 @@ export const OPTIONS = {
       show: `public keys to verify signatures with: ${KEY_FILES}`,
       'node-config': `public keys for images that no other scope covers: ${KEY_FILES}`,
       explain: `with SOURCE: public keys to accept: ${KEY_FILES}`,
-      push: `public keys to accept where the repository does not say itself: ${KEY_FILES}`,
+      push: `public keys to accept ${UNSAID}: ${KEY_FILES}`,
+      sign: `public keys to accept ${UNSAID}: ${KEY_FILES}`,
     },
     repeatable: true,
     isPath: true,
@@ -88,9 +92,10 @@ export const OPTIONS = {
   policy: {
     argument: 'FILE',
     description: "a node's policy.json to check against, instead of keys and scopes",
-    commands: [...JUDGING, 'explain', 'push'],
+    commands: [...JUDGING, 'explain', 'push', 'sign'],
     wording: {
-      push: "a node's policy.json to check against, instead of keys, where the repository does not say itself",
+      push: `a node's policy.json to check against, instead of keys, ${UNSAID}`,
+      sign: `a node's policy.json to check against, instead of keys, ${UNSAID}`,
       show: "a node's policy.json with the keys to verify with, instead of --keys",
       explain: "with SOURCE: a node's policy.json to check against, instead of keys and scopes",
     },
@@ -113,19 +118,21 @@ export const OPTIONS = {
   branch: {
     argument: 'NAME',
     description: `branch of a git source to read; ${DEFAULT_BRANCH}`,
-    commands: [...READING, 'push'],
+    commands: [...READING, 'push', 'sign'],
     wording: {
       serve: `branch of a git source to follow; ${DEFAULT_BRANCH}`,
-      push: `branch to push to; ${DEFAULT_BRANCH}, and main for a repository without any`,
+      push: TARGET_BRANCH,
+      sign: TARGET_BRANCH,
     },
     schema: branch,
   },
   path: {
     argument: 'DIR',
     description: 'subtree of the source to publish',
-    commands: [...READING, 'push'],
+    commands: [...READING, 'push', 'sign'],
     wording: {
-      push: 'subtree of the repository that is published, where it does not say itself',
+      push: `subtree of the repository that is published, ${UNSAID}`,
+      sign: `subtree of the repository that is published, ${UNSAID}`,
       check: 'subtree of the source to check',
       explain: 'subtree of the source that is published',
     },
@@ -148,8 +155,11 @@ export const OPTIONS = {
   'git-token-file': {
     argument: 'FILE',
     description: 'file with the token for an https:// source',
-    commands: [...READING, 'push'],
-    wording: { push: 'file with the token for an https:// repository' },
+    commands: [...READING, 'push', 'sign'],
+    wording: {
+      push: 'file with the token for an https:// repository',
+      sign: 'file with the token for an https:// repository',
+    },
     isPath: true,
     schema: text,
   },
@@ -165,16 +175,18 @@ export const OPTIONS = {
   format: {
     argument: 'FORMAT',
     description: 'format of the report: text, json, github, sarif or junit',
-    commands: ['check', 'show', 'push', 'node-config', 'explain'],
+    commands: ['check', 'show', 'push', 'sign', 'node-config', 'explain'],
     wording: {
       show: 'format of the output: text or json',
       push: 'format of the report: text or json',
+      sign: 'format of the report: text or json',
       'node-config': 'format of the report of --check: text or json',
       explain: 'format of the answer: text or json',
     },
     values: {
       show: ['text', 'json'],
       push: ['text', 'json'],
+      sign: ['text', 'json'],
       'node-config': ['text', 'json'],
       explain: ['text', 'json'],
     },
@@ -202,8 +214,11 @@ export const OPTIONS = {
   out: {
     argument: 'DIR',
     description: 'directory to write the tree to; DIR/current is the newest generation',
-    commands: ['generate', 'node-config'],
-    wording: { 'node-config': 'directory to write the files to, or - for standard output' },
+    commands: ['generate', 'node-config', 'sign'],
+    wording: {
+      'node-config': 'directory to write the files to, or - for standard output',
+      sign: 'directory to write signatures to instead of pushing them, laid out as skopeo does',
+    },
     isPath: true,
     schema: text,
   },
@@ -297,7 +312,7 @@ export const OPTIONS = {
   [BUDGET_OPTIONS.gpgvTime]: {
     argument: 'DURATION',
     description: 'processor time that gpgv may spend on one file, in whole seconds',
-    commands: [...READING, 'show', 'push'],
+    commands: [...READING, 'show', 'push', 'sign'],
     default: '2s',
     schema: duration('a duration like 2s', LONGEST_TIMER).refine((given) => given >= 1000, {
       error: 'expected at least 1s of processor time',
@@ -445,30 +460,69 @@ export const OPTIONS = {
     commands: ['explain'],
     schema: text,
   },
+  'sign-by': {
+    argument: 'KEY',
+    description:
+      'private key to sign with: a fingerprint, key ID or mail address, or the fingerprint of a subkey with ! behind it',
+    commands: ['sign'],
+    schema: text,
+  },
+  identity: {
+    argument: 'NAME',
+    description:
+      "name to sign images under, where it is another one than the registry's; without a tag, each image keeps its own",
+    commands: ['sign'],
+    schema: text,
+  },
+  'passphrase-file': {
+    argument: 'FILE',
+    description:
+      "file with the private key's passphrase on its first line; without it, gpg-agent asks",
+    commands: ['sign'],
+    isPath: true,
+    schema: text,
+  },
+  gpg: {
+    argument: 'PROGRAM',
+    description: 'gpg to sign with; it goes by GNUPGHOME and its own configuration',
+    commands: ['sign'],
+    default: 'gpg',
+    schema: text,
+  },
+  again: {
+    description: 'sign even what the same key has signed there under the same name',
+    commands: ['sign'],
+    default: 'false',
+    schema: flag,
+  },
   platform: {
     argument: 'OS/ARCH',
     description:
       'platforms of a multi-arch image to ask about, for example linux/arm64; default: all',
-    commands: ['explain'],
+    commands: ['explain', 'sign'],
+    wording: {
+      sign: 'platforms of a multi-arch image to sign, for example linux/arm64; default: all',
+    },
     repeatable: true,
     schema: platforms,
   },
   authfile: {
     argument: 'FILE',
     description: "credentials for the registry, in skopeo's format",
-    commands: ['explain'],
+    commands: ['explain', 'sign'],
     isPath: true,
     schema: text,
   },
   to: {
     argument: 'REPO',
     description: 'signature repository to push to: a git URL, or the path of a repository',
-    commands: ['push'],
+    commands: ['push', 'sign'],
     schema: text,
   },
   'dry-run': {
     description: 'say what would be pushed, and push nothing',
-    commands: ['push'],
+    commands: ['push', 'sign'],
+    wording: { sign: 'say what would be signed, and sign nothing' },
     default: 'false',
     schema: flag,
   },
@@ -487,7 +541,7 @@ export const OPTIONS = {
   timeout: {
     argument: 'DURATION',
     description: 'how long to try again while others push too',
-    commands: ['push'],
+    commands: ['push', 'sign'],
     default: '2m',
     schema: duration('a duration like 2m', LONGEST_TIMER),
   },
