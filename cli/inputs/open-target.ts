@@ -44,14 +44,18 @@ export async function openTarget(
   ending: AbortSignal,
 ): Promise<OpenTarget> {
   const tokenFile = settings['git-token-file'];
-  if (tokenFile !== undefined) await assertTokenFile(tokenFile, location);
+  // Over ssh it is for the API of the git host alone.
+  const isForGit = /^https?:/i.test(location);
+  if (tokenFile !== undefined && (isForGit || !settings['pull-request'])) {
+    await assertTokenFile(tokenFile, location);
+  }
   const repository = await SignatureRepository.open({
     repository: location,
     branch: settings.branch,
     directory,
     environment: io.environment,
     hasTerminal: hasTerminal(io),
-    token: tokenFile === undefined ? undefined : { file: tokenFile, url: location },
+    token: tokenFile === undefined || !isForGit ? undefined : { file: tokenFile, url: location },
     ending,
   });
   try {

@@ -25,6 +25,8 @@ export interface ReadingCost {
   readonly supply: Supply;
   /** What came over the network. */
   readonly bytes: number;
+  /** How long the newest commit took to come, with all that came with it. */
+  readonly milliseconds: number;
 }
 
 export class SignatureRepository {
@@ -123,7 +125,8 @@ export class SignatureRepository {
   }
 
   async cost(): Promise<ReadingCost> {
-    return { supply: this.#objects.supply, bytes: await this.#objects.size() };
+    const { supply, milliseconds } = this.#objects;
+    return { supply, bytes: await this.#objects.size(), milliseconds };
   }
 
   async close(): Promise<void> {
