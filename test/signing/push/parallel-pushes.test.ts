@@ -98,7 +98,10 @@ describeWith(['git', 'git-http-backend', 'gpg', 'gpgv'], 'many who push at once'
       const stored = [...(await world.signatures()).values()];
       assert.equal(new Set(stored).size, stored.length, 'each once');
       const known = new Set(images.map(({ bytes }) => blobOf(bytes)));
-      assert.ok(stored.every((id) => known.has(id)), 'nothing else');
+      assert.ok(
+        stored.every((id) => known.has(id)),
+        'nothing else',
+      );
       for (const [pusher, { code, pushed, stderr }] of ends.entries()) {
         if (pusher >= SIZE.killed) assert.equal(code, 0, stderr);
         const { own = [] } = stagings[pusher] ?? {};
