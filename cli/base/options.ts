@@ -2,6 +2,7 @@
 // configuration file and the tables in docs/ are made from it or tested against it.
 import { z } from 'zod';
 import { TARGET_NAMES } from '../../generator/nodes/targets/target.ts';
+import { FORGES } from '../../signing/push/forge.ts';
 import { BUDGET_OPTIONS } from '../../generator/terms/budgets.ts';
 import {
   LONGEST_TIMER,
@@ -519,6 +520,19 @@ export const OPTIONS = {
     commands: ['push', 'sign'],
     schema: text,
   },
+  'pull-request': {
+    description:
+      'push to a branch of its own and ask for it to be merged: by push options (GitLab, Gitea), or on GitHub with --git-token-file',
+    commands: ['push'],
+    default: 'false',
+    schema: flag,
+  },
+  forge: {
+    argument: 'FORGE',
+    description: `kind of git host: ${FORGES.join(', ')}; default: by the name of the host`,
+    commands: ['push'],
+    schema: oneOf(...FORGES),
+  },
   'dry-run': {
     description: 'say what would be pushed, and push nothing',
     commands: ['push', 'sign'],
@@ -537,6 +551,13 @@ export const OPTIONS = {
     commands: ['push'],
     default: 'false',
     schema: flag,
+  },
+  wait: {
+    argument: 'URL',
+    description:
+      'wait until the store at this address serves what was pushed, as long as --timeout',
+    commands: ['push'],
+    schema: text,
   },
   timeout: {
     argument: 'DURATION',
