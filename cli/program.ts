@@ -71,6 +71,14 @@ const COMMANDS: Record<CommandName, CommandForm> = {
       return push(paths, settings, io);
     },
   },
+  sign: {
+    summary: 'sign images with gpg, and push the signatures to the signature repository',
+    operands: [['<IMAGE...>', 'an image as nodes pull it, for example quay.io/team/app:v1']],
+    run: async (images, settings, io) => {
+      const { sign } = await import('./sign/sign.ts');
+      return sign(images, settings, io);
+    },
+  },
   'node-config': {
     summary: 'write the files that nodes need, or compare them with what nodes have',
     operands: [],

@@ -2,8 +2,8 @@
 // configuration file and the tables in docs/ are made from it or tested against it.
 import { z } from 'zod';
 import { TARGET_NAMES } from '../../generator/nodes/targets/target.ts';
+import { FORGES } from '../../signing/push/forge.ts';
 import { BUDGET_OPTIONS } from '../../generator/terms/budgets.ts';
-import { FORGES } from '../../signing/init/forge.ts';
 import {
   LONGEST_TIMER,
   absoluteDirectory,
@@ -27,7 +27,16 @@ import {
 
 /** The commands that take an option. */
 export type Command =
-  'check' | 'generate' | 'serve' | 'show' | 'push' | 'node-config' | 'explain' | 'init' | 'hook';
+  | 'check'
+  | 'generate'
+  | 'serve'
+  | 'show'
+  | 'push'
+  | 'sign'
+  | 'node-config'
+  | 'explain'
+  | 'init'
+  | 'hook';
 
 export interface Option {
   /** The value of the flag as help shows it; left out for a switch. */
@@ -62,13 +71,15 @@ const READING: readonly Command[] = [...ALL, 'explain'];
 /** Those that judge what they read, wherever it comes from. */
 const GATING: readonly Command[] = [...READING, 'hook'];
 /** All commands that work with scopes. */
-const SCOPED: readonly Command[] = [...JUDGING, 'push', 'node-config', 'explain', 'hook'];
+const SCOPED: readonly Command[] = [...JUDGING, 'push', 'sign', 'node-config', 'explain', 'hook'];
 /** All commands: each prints for people. */
 const EVERY: readonly Command[] = [...SCOPED, 'init'];
 
 const KEY_FILES = 'a file, or a directory of .asc and .gpg files';
 const NODE_ROOT = 'a directory that stands for / of a node';
 const DEFAULT_BRANCH = "default: the remote's default branch";
+const TARGET_BRANCH = `branch to push to; ${DEFAULT_BRANCH}, and main for a repository without any`;
+const UNSAID = 'where the repository does not say itself';
 
 export const OPTIONS = {
   keys: {
@@ -81,7 +92,8 @@ export const OPTIONS = {
       explain: `with SOURCE: public keys to accept: ${KEY_FILES}`,
       init: `public keys to accept for images that no --scope covers: ${KEY_FILES}`,
       hook: `public keys to accept, instead of what the pushed lookaside.yaml says: ${KEY_FILES}`,
-      push: `public keys to accept where the repository does not say itself: ${KEY_FILES}`,
+      push: `public keys to accept ${UNSAID}: ${KEY_FILES}`,
+      sign: `public keys to accept ${UNSAID}: ${KEY_FILES}`,
     },
     repeatable: true,
     isPath: true,
@@ -96,9 +108,10 @@ export const OPTIONS = {
   policy: {
     argument: 'FILE',
     description: "a node's policy.json to check against, instead of keys and scopes",
-    commands: [...JUDGING, 'explain', 'push', 'hook'],
+    commands: [...JUDGING, 'explain', 'push', 'sign', 'hook'],
     wording: {
-      push: "a node's policy.json to check against, instead of keys, where the repository does not say itself",
+      push: `a node's policy.json to check against, instead of keys, ${UNSAID}`,
+      sign: `a node's policy.json to check against, instead of keys, ${UNSAID}`,
       show: "a node's policy.json with the keys to verify with, instead of --keys",
       explain: "with SOURCE: a node's policy.json to check against, instead of keys and scopes",
     },
@@ -121,10 +134,11 @@ export const OPTIONS = {
   branch: {
     argument: 'NAME',
     description: `branch of a git source to read; ${DEFAULT_BRANCH}`,
-    commands: [...GATING, 'push'],
+    commands: [...GATING, 'push', 'sign'],
     wording: {
       serve: `branch of a git source to follow; ${DEFAULT_BRANCH}`,
-      push: `branch to push to; ${DEFAULT_BRANCH}, and main for a repository without any`,
+      push: TARGET_BRANCH,
+      sign: TARGET_BRANCH,
       hook: "branch whose pushes are judged; default: the repository's default branch",
     },
     schema: branch,
@@ -132,9 +146,10 @@ export const OPTIONS = {
   path: {
     argument: 'DIR',
     description: 'subtree of the source to publish',
-    commands: [...GATING, 'push'],
+    commands: [...GATING, 'push', 'sign'],
     wording: {
-      push: 'subtree of the repository that is published, where it does not say itself',
+      push: `subtree of the repository that is published, ${UNSAID}`,
+      sign: `subtree of the repository that is published, ${UNSAID}`,
       check: 'subtree of the source to check',
       hook: 'subtree of the repository that is published',
       explain: 'subtree of the source that is published',
@@ -158,8 +173,11 @@ export const OPTIONS = {
   'git-token-file': {
     argument: 'FILE',
     description: 'file with the token for an https:// source',
-    commands: [...READING, 'push'],
-    wording: { push: 'file with the token for an https:// repository' },
+    commands: [...READING, 'push', 'sign'],
+    wording: {
+      push: 'file with the token for an https:// repository',
+      sign: 'file with the token for an https:// repository',
+    },
     isPath: true,
     schema: text,
   },
@@ -175,16 +193,18 @@ export const OPTIONS = {
   format: {
     argument: 'FORMAT',
     description: 'format of the report: text, json, github, sarif or junit',
-    commands: ['check', 'show', 'push', 'node-config', 'explain'],
+    commands: ['check', 'show', 'push', 'sign', 'node-config', 'explain'],
     wording: {
       show: 'format of the output: text or json',
       push: 'format of the report: text or json',
+      sign: 'format of the report: text or json',
       'node-config': 'format of the report of --check: text or json',
       explain: 'format of the answer: text or json',
     },
     values: {
       show: ['text', 'json'],
       push: ['text', 'json'],
+      sign: ['text', 'json'],
       'node-config': ['text', 'json'],
       explain: ['text', 'json'],
     },
@@ -212,8 +232,11 @@ export const OPTIONS = {
   out: {
     argument: 'DIR',
     description: 'directory to write the tree to; DIR/current is the newest generation',
-    commands: ['generate', 'node-config'],
-    wording: { 'node-config': 'directory to write the files to, or - for standard output' },
+    commands: ['generate', 'node-config', 'sign'],
+    wording: {
+      'node-config': 'directory to write the files to, or - for standard output',
+      sign: 'directory to write signatures to instead of pushing them, laid out as skopeo does',
+    },
     isPath: true,
     schema: text,
   },
@@ -307,7 +330,7 @@ export const OPTIONS = {
   [BUDGET_OPTIONS.gpgvTime]: {
     argument: 'DURATION',
     description: 'processor time that gpgv may spend on one file, in whole seconds',
-    commands: [...GATING, 'show', 'push'],
+    commands: [...GATING, 'show', 'push', 'sign'],
     default: '2s',
     schema: duration('a duration like 2s', LONGEST_TIMER).refine((given) => given >= 1000, {
       error: 'expected at least 1s of processor time',
@@ -455,27 +478,58 @@ export const OPTIONS = {
     commands: ['explain'],
     schema: text,
   },
+  'sign-by': {
+    argument: 'KEY',
+    description:
+      'private key to sign with: a fingerprint, key ID or mail address, or the fingerprint of a subkey with ! behind it',
+    commands: ['sign'],
+    schema: text,
+  },
+  identity: {
+    argument: 'NAME',
+    description:
+      "name to sign images under, where it is another one than the registry's; without a tag, each image keeps its own",
+    commands: ['sign'],
+    schema: text,
+  },
+  'passphrase-file': {
+    argument: 'FILE',
+    description:
+      "file with the private key's passphrase on its first line; without it, gpg-agent asks",
+    commands: ['sign'],
+    isPath: true,
+    schema: text,
+  },
+  gpg: {
+    argument: 'PROGRAM',
+    description: 'gpg to sign with; it goes by GNUPGHOME and its own configuration',
+    commands: ['sign'],
+    default: 'gpg',
+    schema: text,
+  },
+  again: {
+    description: 'sign even what the same key has signed there under the same name',
+    commands: ['sign'],
+    default: 'false',
+    schema: flag,
+  },
   platform: {
     argument: 'OS/ARCH',
     description:
       'platforms of a multi-arch image to ask about, for example linux/arm64; default: all',
-    commands: ['explain'],
+    commands: ['explain', 'sign'],
+    wording: {
+      sign: 'platforms of a multi-arch image to sign, for example linux/arm64; default: all',
+    },
     repeatable: true,
     schema: platforms,
   },
   authfile: {
     argument: 'FILE',
     description: "credentials for the registry, in skopeo's format",
-    commands: ['explain'],
+    commands: ['explain', 'sign'],
     isPath: true,
     schema: text,
-  },
-  forge: {
-    argument: 'FORGE',
-    description: 'git host whose pipelines shall check proposals: github, gitlab or gitea',
-    commands: ['init'],
-    default: 'github',
-    schema: oneOf(...FORGES),
   },
   base: {
     argument: 'REV',
@@ -503,12 +557,29 @@ export const OPTIONS = {
   to: {
     argument: 'REPO',
     description: 'signature repository to push to: a git URL, or the path of a repository',
-    commands: ['push'],
+    commands: ['push', 'sign'],
     schema: text,
+  },
+  'pull-request': {
+    description:
+      'push to a branch of its own and ask for it to be merged: by push options (GitLab, Gitea), or on GitHub with --git-token-file',
+    commands: ['push'],
+    default: 'false',
+    schema: flag,
+  },
+  forge: {
+    argument: 'FORGE',
+    description: `kind of git host: ${FORGES.join(', ')}; default: by the name of the host`,
+    commands: ['push', 'init'],
+    wording: {
+      init: `git host whose pipelines shall check proposals: ${FORGES.join(', ')}; default: by the name of the remote's host, else github`,
+    },
+    schema: oneOf(...FORGES),
   },
   'dry-run': {
     description: 'say what would be pushed, and push nothing',
-    commands: ['push'],
+    commands: ['push', 'sign'],
+    wording: { sign: 'say what would be signed, and sign nothing' },
     default: 'false',
     schema: flag,
   },
@@ -524,10 +595,17 @@ export const OPTIONS = {
     default: 'false',
     schema: flag,
   },
+  wait: {
+    argument: 'URL',
+    description:
+      'wait until the store at this address serves what was pushed, as long as --timeout',
+    commands: ['push'],
+    schema: text,
+  },
   timeout: {
     argument: 'DURATION',
     description: 'how long to try again while others push too',
-    commands: ['push'],
+    commands: ['push', 'sign'],
     default: '2m',
     schema: duration('a duration like 2m', LONGEST_TIMER),
   },

@@ -5,10 +5,14 @@ import type { ProcessIo } from '../base/process-io.ts';
 /** Work shorter than this shows no bar. Milliseconds. */
 const PATIENCE = 1000;
 
-/** A bar without colours, on a terminal that waits for a long check; on anything else, nothing. */
+/**
+ * A bar without colours, on a terminal that waits for long work; on anything else, nothing. `what` is
+ * counted.
+ */
 export function showProgress(
   { count }: Pick<Snapshot, 'count'>,
   { stderr: stream, environment }: Pick<ProcessIo, 'stderr' | 'environment'>,
+  what = 'files',
 ): { step: () => void; stop: () => void } {
   if (!stream.isTTY || environment['TERM'] === 'dumb') {
     return { step: () => undefined, stop: () => undefined };
@@ -22,7 +26,7 @@ export function showProgress(
     if (stopped) return;
     bar = new Bar({
       stream,
-      format: '{bar} {percentage}% {value}/{total} files, {eta_formatted} left',
+      format: `{bar} {percentage}% {value}/{total} ${what}, {eta_formatted} left`,
     });
     bar.start(total, done);
   };

@@ -42,14 +42,18 @@ export async function openTarget(
   ending: AbortSignal,
 ): Promise<OpenTarget> {
   const tokenFile = settings['git-token-file'];
-  if (tokenFile !== undefined) await assertTokenFile(tokenFile, location);
+  // Over ssh it is for the API of the git host alone.
+  const isForGit = /^https?:/i.test(location);
+  if (tokenFile !== undefined && (isForGit || !settings['pull-request'])) {
+    await assertTokenFile(tokenFile, location);
+  }
   const repository = await SignatureRepository.open({
     repository: location,
     branch: settings.branch,
     directory,
     environment: io.environment,
     hasTerminal: hasTerminal(io),
-    token: tokenFile === undefined ? undefined : { file: tokenFile, url: location },
+    token: tokenFile === undefined || !isForGit ? undefined : { file: tokenFile, url: location },
     ending,
   });
   try {
@@ -85,10 +89,10 @@ async function readRule(
   if (own?.policy.isConfigured) return own;
   const policy = await readPolicy(given);
   if (policy.isConfigured) return { settings: own?.settings ?? given, policy };
-  const lacks = own ? `${REPOSITORY_CONFIG} names no keys` : `it has no ${REPOSITORY_CONFIG}`;
-  const message = `${repository.location} does not say who may sign: ${lacks} at the root of ${repository.branch}`;
+  const { location, branch } = repository;
+  const lack = own ? `its ${REPOSITORY_CONFIG} names no keys` : `there is no ${REPOSITORY_CONFIG}`;
   throw new UsageError(
-    message,
+    `${location} does not say who may sign: ${lack}, at the root of ${branch}`,
     'make one with `lookaside init`, or give the public keys with --keys',
   );
 }
@@ -154,13 +158,21 @@ export async function readTreeSettings(
 function toInside(path: string, directory: string): string {
   const inside = relative(directory, path);
   if (!/^\.\.(?:\/|$)/.test(inside)) return inside;
-  const message = `${REPOSITORY_CONFIG}: expected keys in the repository, got ${path}`;
+  const message = `${REPOSITORY_CONFIG}: expected keys in the repository, got ${inside}`;
   throw new UsageError(message, 'put the public keys into the repository, and name them there');
 }
 
-/** Copies files, and of directories the key files in them. */
+/**
+ * Copies files, and of directories the key files in them.
+ * @throws UsageError for what is not there
+ */
 async function copyFiles(tree: TipTree, paths: readonly string[], to: string): Promise<void> {
   const found = await tree.find(paths);
+  const missing = paths.find((path) => !found.has(path));
+  if (missing !== undefined) {
+    const message = `${REPOSITORY_CONFIG}: ${missing} is not in the repository`;
+    throw new UsageError(message, 'commit the public keys there, or name them as they are');
+  }
   const directories = [...found].filter(([, { kind }]) => kind === 'directory');
   const lists = await tree.list(directories.map(([path]) => path));
   const files = new Map(

@@ -9,7 +9,7 @@ import { toComplaint } from '../../generator/system/output-tail.ts';
 import type { ProcessLimits } from '../../generator/system/process-limits.ts';
 import { type ProcessResult, runProcess } from '../../generator/system/run-process.ts';
 import { hasCode } from '../../generator/terms/errors.ts';
-import type { Forge } from './forge.ts';
+import { type Forge, guessForge, parseHosted } from '../push/forge.ts';
 import {
   ATTRIBUTES,
   type InitialScope,
@@ -20,7 +20,8 @@ import {
 
 export interface InitOptions {
   readonly directory: string;
-  readonly forge: Forge;
+  /** Where proposals are checked; undefined: the kind that the host of the remote `origin` has by its name. */
+  readonly forge: Forge | undefined;
   readonly scopes: readonly InitialScope[];
   /** Of every git that is started. */
   readonly environment: GitEnvironment;
@@ -48,6 +49,7 @@ export class InitError extends Error {
 }
 
 const BRANCH = 'main';
+const DEFAULT_FORGE: Forge = 'github';
 /** What git has to be told to show what signatures say. It goes with the driver in `.gitattributes`. */
 const TEXTCONV = ['diff.lookaside.textconv', 'lookaside show'] as const;
 /** Git says it in English: see gitEnvironment. */
@@ -78,7 +80,8 @@ export async function initRepository(options: InitOptions): Promise<readonly Ini
     });
   const steps = [await ensureRepository(git, directory)];
   const known = await readKnownKeys(join(directory, KEY_DIRECTORY_NAME));
-  for (const file of listRepositoryFiles(options.forge, options.scopes)) {
+  const forge = options.forge ?? (await findForge(git)) ?? DEFAULT_FORGE;
+  for (const file of listRepositoryFiles(forge, options.scopes)) {
     steps.push(await ensureFile(directory, file, known));
   }
   steps.push(await ensureTextconv(git));
@@ -109,6 +112,12 @@ async function ensureRepository(git: Git, directory: string): Promise<InitStep> 
     `git init failed in ${directory}: ${toComplaint(made.stderr)}`,
     'see that git is 2.28 or newer, and that the directory can be written',
   );
+}
+
+async function findForge(git: Git): Promise<Forge | undefined> {
+  const { stdout } = await git('config', '--get', 'remote.origin.url');
+  const hosted = parseHosted(stdout.toString().trim());
+  return hosted && guessForge(hosted);
 }
 
 /** Writes the file where there is none. */

@@ -1,5 +1,5 @@
+import type { Signature } from '../../generator/gate/judge.ts';
 import { toLine } from '../../generator/terms/text.ts';
-import type { GoodCandidate } from './judge-candidates.ts';
 
 /** Longer subjects are cut by those who show them. */
 const SUBJECT_LENGTH = 72;
@@ -8,11 +8,11 @@ const MOST_LINES = 200;
 
 /** The message of a commit of signatures: which images, by whom, and by which run of CI. */
 export function formatCommitMessage(
-  signatures: readonly GoodCandidate[],
+  signatures: readonly Signature[],
   run: string | undefined,
 ): string {
   const lines = new Set(
-    signatures.map(({ signature: { claims, signer } }) => {
+    signatures.map(({ claims, signer }) => {
       const by = signer ? ` by ${signer.primaryFingerprint}` : '';
       return toLine(`${claims.dockerReference} ${claims.manifestDigest}${by}`);
     }),
@@ -24,10 +24,8 @@ export function formatCommitMessage(
 }
 
 /** `Sign quay.io/team/app:v1, …`, as far as it fits. */
-export function formatSubject(signatures: readonly GoodCandidate[]): string {
-  const images = [
-    ...new Set(signatures.map(({ signature }) => toLine(signature.claims.dockerReference))),
-  ];
+export function formatSubject(signatures: readonly Signature[]): string {
+  const images = [...new Set(signatures.map(({ claims }) => toLine(claims.dockerReference)))];
   let subject = `Sign ${images[0] ?? 'nothing'}`;
   for (const [index, image] of images.entries()) {
     if (index === 0) continue;

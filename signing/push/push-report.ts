@@ -18,11 +18,14 @@ export type PushedSignature =
     }
   | { readonly status: 'refused'; readonly origin: string; readonly rejection: Rejection };
 
-/** A branch that asks to be merged. */
+/** What asks to be merged. */
 export interface Proposal {
-  readonly branch: string;
-  /** Where people open or find the request; undefined where nobody said. */
+  /** The branch that was pushed; undefined where the git host keeps none. */
+  readonly branch: string | undefined;
+  /** Where people find the request, or open one; undefined where nobody said. */
   readonly link: string | undefined;
+  /** Whether the request is open, as far as is known; else a person has to open it. */
+  readonly isOpen: boolean;
 }
 
 export interface PushReport {
@@ -35,4 +38,12 @@ export interface PushReport {
   /** In the order of the candidates. */
   readonly signatures: readonly PushedSignature[];
   readonly proposal?: Proposal;
+}
+
+/** Whether the very bytes of a candidate are in the repository. */
+export function isInRepository(
+  one: PushedSignature | undefined,
+): one is Exclude<PushedSignature, { readonly status: 'refused' }> {
+  if (one === undefined || one.status === 'refused') return false;
+  return one.isSame && one.status !== 'would-be-new';
 }

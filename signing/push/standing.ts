@@ -8,7 +8,6 @@ import {
   parseSignatureName,
 } from '../../generator/terms/location.ts';
 import { isRejection } from '../../generator/terms/rejection.ts';
-import { RepositoryError } from '../target/repository-error.ts';
 import type { SignatureRepository } from '../target/signature-repository.ts';
 import type { TipEntry } from '../target/tip-tree.ts';
 
@@ -59,7 +58,7 @@ export class Standing {
     const { tree } = this.#repository;
     const unique = [...new Map(places.map((place) => [place.directory, place])).values()];
     const paths = unique.map(({ directory }) => joinSubtree(this.#subtree, directory));
-    await this.#assertFree(paths);
+    await this.#repository.assertDirectories(paths);
     const lists = await tree.list(paths);
     const entries = [...lists.values()].flat().filter((entry) => isSignature(entry));
     const unread = entries.filter(({ kind }) => kind === 'file').map(({ id }) => id);
@@ -92,22 +91,6 @@ export class Standing {
     const file = { number, path, id, bytes, signature };
     this.#known.set(key, file);
     return file;
-  }
-
-  /** Git would put the directory in the file's place. */
-  async #assertFree(paths: readonly string[]): Promise<void> {
-    const ways = paths.flatMap((path) => {
-      const parts = path.split('/');
-      return parts.map((_, index) => parts.slice(0, index + 1).join('/'));
-    });
-    const found = await this.#repository.tree.find(ways);
-    for (const [path, { kind }] of found) {
-      if (kind === 'directory') continue;
-      const message = `${this.#repository.location}: ${path}: expected a directory, got a file`;
-      throw new RepositoryError(message, {
-        hint: 'move the file away: signatures go below that name',
-      });
-    }
   }
 }
 

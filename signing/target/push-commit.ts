@@ -23,6 +23,8 @@ const OVERTAKEN =
 /** What git says of a connection that breaks, and of a server that is busy. */
 const BROKEN =
   /hung up unexpectedly|early EOF|unexpected disconnect|RPC failed|Connection (?:reset|refused|timed out|closed)|Failed to connect|Couldn't connect|Empty reply|Could not resolve host|error: 5\d\d|error: 429|Operation timed out|HTTP 5\d\d|HTTP 429/i;
+/** What no other attempt changes, whatever else git says of the connection. */
+const LASTING = /(?:HTTP|error:) 4(?!08|29)\d\d|denied|read.only/i;
 const OPTIONS_REFUSED = /does not support push options/;
 
 /** Whether a push failed only because the remote takes no push options. */
@@ -53,7 +55,7 @@ export async function pushCommit(
   const summary = line?.split('\t').at(-1) ?? '';
   if (OVERTAKEN.test(summary)) return { kind: 'overtaken', reason: toLine(summary) };
   const error = toRepositoryError('push', `${stderr}\n${summary}`);
-  const isBroken = line === undefined && BROKEN.test(stderr);
+  const isBroken = line === undefined && BROKEN.test(stderr) && !LASTING.test(stderr);
   return { kind: isBroken ? 'broken' : 'refused', error };
 }
 

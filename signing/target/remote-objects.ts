@@ -57,6 +57,7 @@ export class RemoteObjects {
   #reader: CatFile | undefined;
   /** Whether the remote has given something by its name. */
   #isProven = false;
+  #milliseconds = 0;
   /** What was brought by its name. */
   readonly #here = new Set<string>();
 
@@ -89,6 +90,11 @@ export class RemoteObjects {
     return this.#supply;
   }
 
+  /** How long newest commits took to come, in all. */
+  get milliseconds(): number {
+    return this.#milliseconds;
+  }
+
   /**
    * Brings the newest commit of a branch and its directory. `known` is the commit that the branch was at
    * a moment ago.
@@ -102,11 +108,13 @@ export class RemoteObjects {
       await this.#borrow(path);
       return this.#describe(known);
     }
+    const start = performance.now();
     const ref = `+refs/heads/${branch}:${TIP}`;
     if (this.#supply === 'whole') await this.#fetch(ALONE, ['--depth=1', REMOTE, ref]);
     else if (this.#isProven)
       await this.#fetch(BY_NAME, ['--depth=1', '--filter=tree:1', REMOTE, ref]);
     else await this.#bringFirst(ref, format);
+    this.#milliseconds += performance.now() - start;
     return this.#describe(await this.#readTip());
   }
 

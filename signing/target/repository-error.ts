@@ -15,10 +15,6 @@ export class RepositoryError extends Error {
 /** Cures for what git, ssh, gpg and git hosts say; the first that fits. */
 const CURES: readonly { readonly said: RegExp; readonly hint: string }[] = [
   {
-    said: /pre-receive hook declined|hook declined|update hook|GL-HOOK-ERR/i,
-    hint: 'a hook of the repository refuses the push: mend what it names, or ask who runs the repository',
-  },
-  {
     said: /protected branch|GH006|GL-PROTECTED/i,
     hint: 'the branch is protected: propose the change with --pull-request, or push with an account that may',
   },
@@ -29,6 +25,10 @@ const CURES: readonly { readonly said: RegExp; readonly hint: string }[] = [
   {
     said: /Read-only file system|insufficient permission|unable to write/i,
     hint: 'the repository may not be written to by this account',
+  },
+  {
+    said: /pre-receive hook declined|hook declined|update hook|GL-HOOK-ERR/i,
+    hint: 'a hook of the repository refuses the push: mend what it names, or ask who runs the repository',
   },
   {
     said: /Authentication failed|could not read (?:Username|Password)|HTTP (?:Basic: )?Access denied|error: 40[13]|Permission denied|Permission to .* denied|Invalid username/i,
@@ -71,7 +71,7 @@ const BOILERPLATE: ReadonlySet<string> = new Set([
   'fatal: Could not read from remote repository.',
 ]);
 /** `Receiving objects:  42% (21/50)`, by git or by the remote. */
-const PROGRESS = /^(?:remote: )?[A-Z][a-z]+(?: [a-z]+)*: +\d+(?:% \(\d+\/\d+\))?/;
+const PROGRESS = /^(?:remote: )?(?:[A-Z][a-z]+(?: [a-z]+)*: +\d+|Total \d+ \()/;
 /** What git says of options that it was given, and of what failed in the end. */
 const ASIDE = /^(?:hint: |error: failed to push some refs|To |warning: )/;
 

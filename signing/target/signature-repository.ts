@@ -1,13 +1,14 @@
 // The signature repository that is pushed to: its newest state read as far as it is looked at, and
 // commits put on top of it. There is no work tree, and of a repository of a million signatures some
 // directories come here, not the million.
-import { join } from 'node:path';
-import { mkdir } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { type NewFile, makeCommit } from './make-commit.ts';
 import { type PushOutcome, pushCommit } from './push-commit.ts';
 import { type BranchTip, RemoteObjects, type Supply } from './remote-objects.ts';
 import { lookUpBranch } from './remote-refs.ts';
 import { type RepositoryAddress, parseRepository } from './repository-address.ts';
+import { RepositoryError } from './repository-error.ts';
 import { TipTree } from './tip-tree.ts';
 import { UserGit, type UserGitOptions } from './user-git.ts';
 
@@ -25,6 +26,8 @@ export interface ReadingCost {
   readonly supply: Supply;
   /** What came over the network. */
   readonly bytes: number;
+  /** How long the newest commit took to come, with all that came with it. */
+  readonly milliseconds: number;
 }
 
 export class SignatureRepository {
@@ -59,8 +62,7 @@ export class SignatureRepository {
     const { repository, branch, directory } = options;
     const address = parseRepository(repository);
     const git = new UserGit(options);
-    const base = join(directory, 'target');
-    await mkdir(base, { recursive: true });
+    const base = await mkdtemp(join(directory, 'target-'));
     const objects = await RemoteObjects.open(git, base, address);
     try {
       const found = await lookUpBranch(git, objects.directory, address.url, branch);
@@ -105,11 +107,33 @@ export class SignatureRepository {
   }
 
   /**
-   * Makes a commit of files on top of the newest state that was seen, and gives its name; nothing may
-   * stand at their paths.
-   * @throws RepositoryError
+   * Sees that files can be put below directories, which need not be there yet.
+   * @throws RepositoryError where a file stands in the way: git would put the directory in its place
+   */
+  async assertDirectories(paths: readonly string[]): Promise<void> {
+    const ways = paths.flatMap((path) => {
+      const parts = path.split('/');
+      return parts.map((_, index) => parts.slice(0, index + 1).join('/'));
+    });
+    for (const [path, { kind }] of await this.#tree.find(ways)) {
+      if (kind === 'directory') continue;
+      const message = `${this.location}: ${path}: expected a directory, got a file`;
+      throw new RepositoryError(message, {
+        hint: 'move the file away: signatures go below that name',
+      });
+    }
+  }
+
+  /**
+   * Makes a commit of files on top of the newest state that was seen, and gives its name.
+   * @throws RepositoryError also where something stands at a path: nothing is ever overwritten
    */
   async commitFiles(files: readonly NewFile[], message: string): Promise<string> {
+    await this.assertDirectories(files.map(({ path }) => dirname(path)));
+    // This brings the directories on the way, too, which git reads to put the files into them.
+    for (const path of (await this.#tree.find(files.map((file) => file.path))).keys()) {
+      throw new RepositoryError(`${this.location}: ${path}: there is a file already`);
+    }
     return makeCommit(this.#git, this.#objects.directory, this.#tip, files, message);
   }
 
@@ -123,7 +147,8 @@ export class SignatureRepository {
   }
 
   async cost(): Promise<ReadingCost> {
-    return { supply: this.#objects.supply, bytes: await this.#objects.size() };
+    const { supply, milliseconds } = this.#objects;
+    return { supply, bytes: await this.#objects.size(), milliseconds };
   }
 
   async close(): Promise<void> {

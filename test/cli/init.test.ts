@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'yaml';
-import { FORGES } from '../../signing/init/forge.ts';
+import { FORGES } from '../../signing/push/forge.ts';
 import { runOrThrow } from '../kit/process/run.ts';
 import { runLookaside } from '../kit/program/lookaside.ts';
 import { putLookasideInPath } from '../kit/program/lookaside-in-path.ts';
@@ -152,6 +152,13 @@ describeWith(['git', 'gpg'], 'lookaside init', () => {
       assert.match(await readFile(join(place, path), 'utf8'), /check \. --base /);
     });
   }
+
+  it('sees by the remote which git host it is', async () => {
+    await runOrThrow('git', ['init', '--quiet', place], { env: GIT_ENV });
+    await git('remote', 'add', 'origin', 'git@gitlab.example.com:team/signatures.git');
+    await init();
+    assert.ok(existsSync(join(place, '.gitlab-ci.yml')));
+  });
 
   it('makes nothing where it was given a private key', async () => {
     const file = await publisher.signer.exportSecret(

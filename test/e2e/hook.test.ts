@@ -7,7 +7,7 @@ import { imageAt } from '../../scripts/bench/data/images.ts';
 import { signImage } from '../../scripts/bench/data/sign-image.ts';
 import { openSigningKey } from '../../scripts/bench/data/signing-key.ts';
 import { type GitRemote, makeGitRemote } from '../kit/remote/git-remote.ts';
-import { serveGitSsh } from '../kit/remote/git-ssh.ts';
+import { startGitSsh } from '../kit/remote/git-ssh.ts';
 import { type RunResult, run, runOrThrow } from '../kit/process/run.ts';
 import { putLookasideInPath } from '../kit/program/lookaside-in-path.ts';
 import { type Publisher, makePublisher } from '../kit/signer/publisher.ts';
@@ -51,7 +51,10 @@ describeWith(['git', 'gpg', 'git-http-backend', 'sshd'], 'the hook of a git serv
 
   const ways: Readonly<Record<string, () => Promise<Way>>> = {
     'a path': async () => ({ url: remote.path, stop: async () => undefined }),
-    ssh: async () => serveGitSsh(remote.path),
+    ssh: async () => {
+      const { urlOf, environment, stop } = await startGitSsh();
+      return { url: urlOf(remote.path), env: environment, stop };
+    },
     http: async () => {
       await remote.gitBare('config', 'http.receivepack', 'true');
       const { url, down } = await remote.serveHttp();

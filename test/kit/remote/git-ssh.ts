@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { toolPath } from '../../with-tools.ts';
@@ -7,48 +7,57 @@ import { freePort } from '../process/free-port.ts';
 import { runOrThrow } from '../process/run.ts';
 import { makeTemporary, removeTemporary } from '../temporary.ts';
 
+/** Where sshd puts those away that have not logged in, if it runs as root. */
+const PRIVILEGE_SEPARATION = '/run/sshd';
+
 export interface GitSsh {
-  /** `ssh://USER@127.0.0.1:PORT/PATH`. */
-  readonly url: string;
-  /** With which git reaches it: a key and known hosts of its own. */
-  readonly env: Readonly<Record<string, string>>;
+  /** The URL of a repository on this machine's disk. */
+  readonly urlOf: (path: string) => string;
+  /** What git needs in its environment to log in there: key, known host, no configuration. */
+  readonly environment: Readonly<Record<string, string>>;
   readonly stop: () => Promise<void>;
 }
 
-/** Where Debian's sshd leaves its rights behind, when it is started as root. */
-const PRIVILEGE_SEPARATION = '/run/sshd';
-
-/** Serves a repository by an sshd of its own. */
-export async function serveGitSsh(repository: string): Promise<GitSsh> {
-  const home = await makeTemporary(0o700);
+/** Starts an sshd on 127.0.0.1 that lets in the user of the tests, by a key of its own. */
+export async function startGitSsh(): Promise<GitSsh> {
+  const directory = await makeTemporary(0o700);
+  const at = (name: string): string => join(directory, name);
   const port = await freePort();
-  const [hostKey, userKey, config, known] = ['host', 'user', 'sshd_config', 'known_hosts'].map(
-    (name) => join(home, name),
-  ) as [string, string, string, string];
-  for (const key of [hostKey, userKey]) {
-    await runOrThrow('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', key]);
+  for (const name of ['host', 'client']) {
+    await runOrThrow('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', at(name)]);
+    await chmod(at(name), 0o600);
   }
-  const lines = [
-    `ListenAddress 127.0.0.1:${port}`,
-    `HostKey ${hostKey}`,
-    `AuthorizedKeysFile ${userKey}.pub`,
-    'PidFile none',
+  const { stdout: hostKey } = await runOrThrow('ssh-keygen', ['-y', '-f', at('host')]);
+  await writeFile(at('known_hosts'), `[127.0.0.1]:${port} ${hostKey}`);
+  const settings = [
+    `Port ${port}`,
+    'ListenAddress 127.0.0.1',
+    `HostKey ${at('host')}`,
+    `AuthorizedKeysFile ${at('client.pub')}`,
+    'AuthenticationMethods publickey',
+    'PermitRootLogin prohibit-password',
+    // The directory of the keys lies below one that everybody may write to.
     'StrictModes no',
     'UsePAM no',
-    'PasswordAuthentication no',
+    'PidFile none',
   ];
-  await writeFile(config, `${lines.join('\n')}\n`);
-  if (process.getuid?.() === 0) await mkdir(PRIVILEGE_SEPARATION, { recursive: true });
-  const server = await startBackground(toolPath('sshd'), ['-D', '-e', '-f', config]);
-  await server.waitForLine(/Server listening on/);
-  const options = [`-i ${userKey}`, '-o IdentitiesOnly=yes', `-o UserKnownHostsFile=${known}`];
-  options.push('-o StrictHostKeyChecking=accept-new', '-F /dev/null');
+  await writeFile(at('sshd_config'), `${settings.join('\n')}\n`);
+  if (process.geteuid?.() === 0) await mkdir(PRIVILEGE_SEPARATION, { recursive: true });
+  const sshd = await startBackground(toolPath('sshd'), ['-D', '-e', '-f', at('sshd_config')]);
+  await sshd.waitForPort(port);
+  const options = [
+    'IdentitiesOnly=yes',
+    `IdentityFile=${at('client')}`,
+    `UserKnownHostsFile=${at('known_hosts')}`,
+    'BatchMode=yes',
+  ];
+  const flags = options.map((option) => `-o ${option}`).join(' ');
   return {
-    url: `ssh://${userInfo().username}@127.0.0.1:${port}${repository}`,
-    env: { GIT_SSH_COMMAND: `ssh ${options.join(' ')}` },
+    urlOf: (path) => `ssh://${userInfo().username}@127.0.0.1:${port}${path}`,
+    environment: { GIT_SSH_COMMAND: `ssh -F none ${flags}` },
     stop: async () => {
-      await server.stop();
-      await removeTemporary(home);
+      await sshd.stop();
+      await removeTemporary(directory);
     },
   };
 }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readManifest } from '../../../cli/explain/read-manifest.ts';
+import { readManifest } from '../../../cli/registry/read-manifest.ts';
 import { parsePulledImage } from '../../../generator/terms/image-name.ts';
 import { eventually } from '../../kit/eventually.ts';
 import { useTemporary } from '../../kit/temporary.ts';
@@ -11,6 +11,7 @@ import { runInProcess } from '../../kit/program/run-in-process.ts';
 const TAGGED = 'quay.io/team/app:v1';
 const UNAUTHORIZED = 'unauthorized: authentication required';
 const IMAGE = parsePulledImage(TAGGED) ?? assert.fail();
+const OPTIONS = { authfile: undefined, instead: 'name the digest' };
 const isNotTls = (host: string) =>
   `pinging container registry ${host}: Get "https://${host}/v2/": tls: first record does not look like a TLS handshake`;
 
@@ -97,7 +98,7 @@ describe('skopeo is run', () => {
       await installHanging();
       const environment = { PATH: directory() };
       const ending = new AbortController().signal;
-      const options = { authfile: undefined, environment, ending, timeLimit: 1000 };
+      const options = { ...OPTIONS, environment, ending, timeLimit: 1000 };
       await assert.rejects(readManifest(IMAGE, options), {
         name: 'UsageError',
         message: 'quay.io did not answer in time',
@@ -121,7 +122,7 @@ describe('skopeo is run', () => {
       const hang = `echo $$ >'${at('pid')}'; echo $$ >'${at('helper')}'`;
       await install(`${hang}; while :; do echo 01234567890123456789; done`);
       const ending = new AbortController().signal;
-      const options = { authfile: undefined, environment: { PATH: directory() }, ending };
+      const options = { ...OPTIONS, environment: { PATH: directory() }, ending };
       await assert.rejects(readManifest(IMAGE, options), { message: /too large for any node$/ });
       await assertGone();
     });

@@ -26,11 +26,9 @@ interface Cause {
   readonly said: RegExp;
   /** `image` is the whole name. */
   readonly message: (image: string, host: string) => string;
-  /** `repository` is the name without tag and digest. */
-  readonly hint: (repository: string, host: string) => string;
+  /** `repository` is the name without tag and digest; `instead` is what needs no registry. */
+  readonly hint: (repository: string, host: string, instead: string) => string;
 }
-
-const BY_DIGEST = 'name the image by the digest of its manifest, which needs no registry';
 
 /** A status of HTTP in one of the ways that containers/image writes it. */
 const status = (codes: string) =>
@@ -62,7 +60,8 @@ const CAUSES: readonly Cause[] = [
   {
     said: /invalid reference format/i,
     message: (image) => `this skopeo cannot parse ${image}`,
-    hint: () => `older ones know no IPv6 addresses: write the name of the host, or ${BY_DIGEST}`,
+    hint: (_repository, _host, instead) =>
+      `older ones know no IPv6 addresses: write the name of the host, or ${instead}`,
   },
   {
     said: either('toomanyrequests', 'too many requests', status('429')),
@@ -99,16 +98,20 @@ const CAUSES: readonly Cause[] = [
       status('5[0-9]{2}'),
     ),
     message: (_image, host) => `${host} does not answer`,
-    hint: () => BY_DIGEST,
+    hint: (_repository, _host, instead) => instead,
   },
 ];
 
-/** The error to report for what running skopeo threw. */
-export function explainSkopeo(image: DockerReference, cause: SkopeoError): UsageError {
+/** The error to report for what running skopeo threw; `instead` is what the user can do without. */
+export function explainSkopeo(
+  image: DockerReference,
+  cause: SkopeoError,
+  instead: string,
+): UsageError {
   const name = formatReference(image);
   switch (cause.kind) {
     case 'cannot-run': {
-      const hint = `install skopeo, or ${BY_DIGEST}`;
+      const hint = `install skopeo, or ${instead}`;
       return new UsageError('skopeo, which asks the registry, cannot be run', hint, { cause });
     }
     case 'too-large': {
@@ -116,7 +119,7 @@ export function explainSkopeo(image: DockerReference, cause: SkopeoError): Usage
       return new UsageError(message, 'push the image again', { cause });
     }
     case 'too-late':
-      return new UsageError(`${image.host} did not answer in time`, BY_DIGEST, { cause });
+      return new UsageError(`${image.host} did not answer in time`, instead, { cause });
     case 'stopped':
       return new UsageError('interrupted', undefined, { cause });
     case 'failed': {
@@ -124,7 +127,7 @@ export function explainSkopeo(image: DockerReference, cause: SkopeoError): Usage
       const words = withoutNames(image, said);
       const known = CAUSES.find((one) => one.said.test(words));
       const message = known?.message(name, image.host) ?? `skopeo cannot read ${name}`;
-      const hint = known?.hint(nameOf(image), image.host) ?? BY_DIGEST;
+      const hint = known?.hint(nameOf(image), image.host, instead) ?? instead;
       return new UsageError(`${message}: ${toLine(said)}`, hint, { cause });
     }
   }

@@ -3,7 +3,7 @@ import { type KeyObject, createHash, generateKeyPairSync, sign } from 'node:cryp
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
-import { chooseInstances, parseManifest } from '../../../cli/explain/manifest.ts';
+import { chooseInstances, parseManifest } from '../../../cli/registry/manifest.ts';
 import { runOrThrow } from '../../kit/process/run.ts';
 import { useTemporary } from '../../kit/temporary.ts';
 import { describeWith } from '../../with-tools.ts';
@@ -58,6 +58,7 @@ describe('generator: manifests', () => {
       on(C, linux('arm64', '')),
     ];
     assert.deepEqual(instancesOf({ schemaVersion: 2, manifests }), [['linux/arm64', 2]]);
+    assert.equal(parse({ schemaVersion: 2, manifests })?.companions, manifests.length - 1);
   });
 
   it('without a platform are for any other, in an index', () => {

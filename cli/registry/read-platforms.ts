@@ -2,12 +2,9 @@
 import { formatReference } from '../../generator/policy/signed-identity.ts';
 import type { DockerReference } from '../../generator/terms/image-name.ts';
 import { toLine } from '../../generator/terms/text.ts';
-import type { Settings } from '../base/options.ts';
-import type { ProcessIo } from '../base/process-io.ts';
 import { UsageError } from '../base/usage-error.ts';
-import { untilStopped } from '../inputs/open-source.ts';
-import { chooseInstances, type Instance, parseManifest } from './manifest.ts';
-import { readManifest } from './read-manifest.ts';
+import { chooseInstances, type Instance, type Manifest, parseManifest } from './manifest.ts';
+import { type ManifestOptions, readManifest } from './read-manifest.ts';
 
 /** What nodes ask for: a manifest, or one of a list's for each platform. */
 export interface Pulled {
@@ -16,11 +13,18 @@ export interface Pulled {
   /** The digest of the list, in hexadecimal digits; undefined where there is none. */
   readonly list: string | undefined;
   readonly manifests: readonly PulledManifest[];
+  /** How many entries of the list no node can choose: attestations and other companions. */
+  readonly companions: number;
 }
 
 export interface PulledManifest extends Pick<Instance, 'digestHex'> {
   /** Null where all nodes get the same manifest. */
   readonly platform: string | null;
+}
+
+export interface PlatformOptions extends ManifestOptions {
+  /** `OS/ARCH[/VARIANT]`; empty for all. */
+  readonly wanted: readonly string[];
 }
 
 /** Far more than there are architectures; the server answers for a hundred at once. */
@@ -31,50 +35,88 @@ const NAMED = 20;
 const SHORT_TIME = 5000;
 
 /**
- * Finds the manifests of an image. A digest is taken for the manifest's where the registry does not
- * say that it is a list's, unless platforms of a list are wanted.
+ * Finds the manifests of an image.
  * @throws UsageError
  */
 export async function readPlatforms(
   image: DockerReference,
-  { platform: wanted, authfile }: Settings,
-  { signals, environment }: ProcessIo,
+  options: PlatformOptions,
 ): Promise<Pulled> {
-  const name = formatReference(image);
-  const isOptional = image.digest !== undefined && wanted.length === 0;
-  const untrustedBytes = await untilStopped(signals, async (ending) => {
-    const options = { authfile, environment, ending };
-    if (!isOptional) return readManifest(image, options);
-    const asked = { ...options, timeLimit: SHORT_TIME };
-    return readManifest(image, asked).catch((error: unknown) => {
+  return toPulled(image, await readChecked(image, options), options.wanted);
+}
+
+/**
+ * The same for questions that can do without the registry: a digest is taken for the manifest's where
+ * the registry does not say that it is a list's, unless platforms of a list are wanted.
+ * @throws UsageError
+ */
+export async function readPlatformsIfCan(
+  image: DockerReference,
+  options: PlatformOptions,
+): Promise<Pulled> {
+  const { digest } = image;
+  if (digest === undefined || options.wanted.length > 0) return readPlatforms(image, options);
+  const untrustedBytes = await readManifest(image, { ...options, timeLimit: SHORT_TIME }).catch(
+    (error: unknown) => {
       if (error instanceof UsageError) return undefined;
       throw error;
-    });
-  });
-  if (!untrustedBytes) return toPulled('not-asked', image.digest?.slice('sha256:'.length) ?? '');
+    },
+  );
+  return untrustedBytes
+    ? toPulled(image, check(image, untrustedBytes), [])
+    : toSingle('not-asked', digest.slice('sha256:'.length));
+}
+
+/**
+ * The digest that the registry has now under the name of an image, in hexadecimal digits.
+ * @throws UsageError
+ */
+export async function readDigest(
+  image: DockerReference,
+  options: ManifestOptions,
+): Promise<string> {
+  return (await readChecked(image, options)).digestHex;
+}
+
+async function readChecked(image: DockerReference, options: ManifestOptions): Promise<Manifest> {
+  return check(image, await readManifest(image, options));
+}
+
+function check(image: DockerReference, untrustedBytes: Uint8Array): Manifest {
+  const name = formatReference(image);
   const manifest = parseManifest(untrustedBytes);
   if (!manifest) {
     const hint = `look at it with \`skopeo inspect --raw docker://${name}\``;
     throw new UsageError(`expected a manifest for ${name}, got something else`, hint);
   }
-  const { digestHex, instances } = manifest;
-  if (image.digest !== undefined && image.digest !== `sha256:${digestHex}`) {
-    const message = `expected the manifest with ${image.digest}, got one with sha256:${digestHex}`;
-    throw new UsageError(
-      message,
-      `${image.host} or a mirror gives out other bytes; nodes refuse them`,
-    );
+  if (image.digest === undefined || image.digest === `sha256:${manifest.digestHex}`) {
+    return manifest;
   }
+  throw new UsageError(
+    `expected the manifest with ${image.digest}, got one with sha256:${manifest.digestHex}`,
+    `${image.host} or a mirror gives out other bytes; nodes refuse them`,
+  );
+}
+
+function toPulled(image: DockerReference, manifest: Manifest, wanted: readonly string[]): Pulled {
+  const { digestHex, instances, companions } = manifest;
+  const name = formatReference(image);
   if (!instances) {
-    if (wanted.length === 0) return toPulled('asked', digestHex);
+    if (wanted.length === 0) return toSingle('asked', digestHex);
     const hint = 'leave out --platform: nodes of every platform get this manifest';
     throw new UsageError(`${name} is one manifest, not a list for several platforms`, hint);
   }
-  return { registry: 'asked', list: digestHex, manifests: pick(name, instances, wanted) };
+  const manifests = pick(name, instances, wanted);
+  return { registry: 'asked', list: digestHex, manifests, companions };
 }
 
-function toPulled(registry: Pulled['registry'], digestHex: string): Pulled {
-  return { registry, list: undefined, manifests: [{ platform: null, digestHex }] };
+function toSingle(registry: Pulled['registry'], digestHex: string): Pulled {
+  return {
+    registry,
+    list: undefined,
+    manifests: [{ platform: null, digestHex }],
+    companions: 0,
+  };
 }
 
 function pick(

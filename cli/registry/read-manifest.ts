@@ -20,6 +20,8 @@ const TIME_LIMIT = 60_000;
 
 export interface ManifestOptions {
   readonly authfile: string | undefined;
+  /** What the user can do where the registry does not answer, as a hint. */
+  readonly instead: string;
   readonly environment: Environment;
   /** Stops skopeo. */
   readonly ending: AbortSignal;
@@ -51,7 +53,7 @@ export async function readManifest(
       const more = await findFlags(image, error, options);
       // Each is tried once.
       if (more.length === 0 || more.some((flag) => flags.includes(flag))) {
-        throw explainSkopeo(image, error);
+        throw explainSkopeo(image, error, options.instead);
       }
       flags.push(...more);
     }

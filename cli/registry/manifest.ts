@@ -37,6 +37,8 @@ export interface Manifest {
   readonly digestHex: string;
   /** Of a list, those that nodes can choose; undefined for a manifest that is none. */
   readonly instances: readonly Instance[] | undefined;
+  /** How many entries of a list no node can choose: attestations and other companions. */
+  readonly companions: number;
 }
 
 const DOCKER_LIST = 'application/vnd.docker.distribution.manifest.list.v2+json';
@@ -69,18 +71,26 @@ export function parseManifest(untrustedBytes: Uint8Array): Manifest | undefined 
     .digest('hex');
   // An index need not name its type.
   const isList = mediaType === undefined ? manifests !== undefined : LISTS.has(mediaType);
-  return { digestHex, instances: isList ? readInstances(manifests ?? [], mediaType) : undefined };
+  return isList
+    ? { digestHex, ...readInstances(manifests ?? [], mediaType) }
+    : { digestHex, instances: undefined, companions: 0 };
 }
 
 /** Of entries for one platform nodes choose the first. */
-function readInstances(entries: readonly unknown[], type: string | undefined): readonly Instance[] {
+function readInstances(
+  entries: readonly unknown[],
+  type: string | undefined,
+): Required<Pick<Manifest, 'instances' | 'companions'>> {
   const instances = new Map<string, Instance>();
+  let companions = 0;
   for (const entry of entries) {
     const found = instanceSchema.safeParse(entry);
-    if (!found.success) continue;
+    // Entries of docker's lists that name no platform are for none.
+    if (!found.success || (!found.data.platform && type === DOCKER_LIST)) {
+      companions += 1;
+      continue;
+    }
     const { digest, mediaType = '', platform: parts } = found.data;
-    // Entries of docker's lists are for no platform at all then.
-    if (!parts && type === DOCKER_LIST) continue;
     const platform = parts
       ? [parts.os, parts.architecture, parts.variant].filter(Boolean).join('/')
       : ANY_OTHER;
@@ -88,7 +98,7 @@ function readInstances(entries: readonly unknown[], type: string | undefined): r
     const digestHex = digest.slice('sha256:'.length);
     instances.set(platform, { platform, digestHex, isList: LISTS.has(mediaType) });
   }
-  return [...instances.values()];
+  return { instances: [...instances.values()], companions };
 }
 
 function parseJson(bytes: Uint8Array): unknown {
