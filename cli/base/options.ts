@@ -431,7 +431,8 @@ export const OPTIONS = {
   },
   staging: {
     argument: 'DIR',
-    description: 'for machines that sign: where skopeo and podman write signatures',
+    description:
+      'for machines that sign: where skopeo and podman write signatures, and read those of others',
     commands: ['node-config'],
     schema: absoluteDirectory,
   },

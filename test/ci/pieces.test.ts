@@ -90,11 +90,10 @@ describe('the pieces for pipelines', () => {
     it(`take parameters by variables, and use all of them: ${piece.path}`, () => {
       assert.doesNotMatch(piece.script, /\$\{\{|\$\[\[|\$\((?:params|workspaces|inputs)\./);
       const used = new Set(
-        [...readFileSync(piece.path, 'utf8').matchAll(INPUT)].map(([, ...names]) =>
-          names.find((name) => name !== undefined),
+        [...readFileSync(piece.path, 'utf8').matchAll(INPUT)].map(
+          ([, ...names]) => names.find((name) => name !== undefined) ?? '',
         ),
       );
-      // That of Tekton's secrets stands in a reference.
       assert.deepEqual([...used].toSorted(), Object.keys(piece.inputs).toSorted());
       for (const name of Object.keys(piece.env)) {
         if (name !== 'HOME' && name !== 'GIT_DEPTH')

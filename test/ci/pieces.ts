@@ -133,8 +133,8 @@ export function readPreparation(path: string): string {
 /** What a task's own test gives the task. */
 export function readGiven(path: string): Readonly<Record<string, string>> {
   const param = z.object({ name: z.string(), value: z.string() });
-  const task = z.object({ params: z.array(param).optional() });
-  const run = z.object({ spec: z.object({ pipelineSpec: z.object({ tasks: z.array(task) }) }) });
+  const used = z.object({ params: z.array(param).optional() });
+  const run = z.object({ spec: z.object({ pipelineSpec: z.object({ tasks: z.array(used) }) }) });
   const { spec } = run.parse(parse(readFileSync(path, 'utf8')));
   const params = spec.pipelineSpec.tasks.flatMap((one) => one.params ?? []);
   return Object.fromEntries(params.map(({ name, value }) => [name, value]));

@@ -46,7 +46,7 @@ export function adviseOn(policy: Policy, options: AdviceOptions): readonly strin
   if (options.clients === 'any') advice.push(...adviseOnOldClients(scopes));
   if (staging !== undefined) {
     advice.push(
-      'skopeo writes signatures from signature-1 on, over those of others: give the files of several signers the next free numbers',
+      `skopeo copy keeps the signatures that lie in ${staging}, so bring it up to date before you sign; podman push writes over them: lookaside sign does not`,
     );
   }
   return [...advice, ...adviseOnKeys(scopes, options)];
