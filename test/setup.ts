@@ -16,6 +16,7 @@ const DEBIAN_PACKAGES: Record<Tool, string> = {
   gpgv: 'gpgv',
   git: 'git',
   'git-http-backend': 'git',
+  sshd: 'openssh-server',
   nginx: 'nginx-light',
   apache2: 'apache2',
   'ignition-validate': 'ignition',

@@ -13,6 +13,7 @@ export const TOOLS = [
   'gpgv',
   'git',
   'git-http-backend',
+  'sshd',
   'nginx',
   'apache2',
   'ignition-validate',

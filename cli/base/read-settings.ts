@@ -154,6 +154,17 @@ async function readConfig(file: string): Promise<Values> {
   return values;
 }
 
+/**
+ * The paths of keys that a configuration file names, in full, whatever lies there.
+ * @throws UsageError for a file that cannot be used
+ */
+export async function listKeyPaths(file: string): Promise<readonly string[]> {
+  const { keys, scopes } = await readConfig(file);
+  const ofScopes = isMapping(scopes) ? Object.values(scopes) : [];
+  const found = [keys, ...ofScopes.map((scope) => isMapping(scope) && scope['keys'])];
+  return found.flat().filter((path) => typeof path === 'string');
+}
+
 /** Scopes have paths too, in their `keys`. */
 function withKeysRelativeTo(directory: string, scopes: unknown): unknown {
   if (!isMapping(scopes)) return scopes;

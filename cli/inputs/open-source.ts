@@ -36,13 +36,7 @@ export async function openSource<DirectorySource>(
   const budgets = toBudgets(settings);
   const tokenFile = settings['git-token-file'];
   if (tokenFile !== undefined) {
-    if (address.kind === 'directory' || !isSafeForToken(address.url)) {
-      throw new UsageError(
-        '--git-token-file is for https:// sources, got another one',
-        'leave it out',
-      );
-    }
-    await assertToken(tokenFile);
+    await assertTokenFile(tokenFile, address.kind === 'directory' ? '' : address.url);
   }
   if (address.kind === 'directory') {
     return openDirectory(address.path, settings.path, ending, budgets);
@@ -71,7 +65,15 @@ function isSafeForToken(url: string): boolean {
   return protocol === 'https:' || ['localhost', '127.0.0.1', '[::1]'].includes(hostname);
 }
 
-async function assertToken(file: string): Promise<void> {
+/**
+ * Sees that a token file can be used for a URL.
+ * @throws UsageError for a URL to which no token goes, and a file without a token
+ */
+export async function assertTokenFile(file: string, url: string): Promise<void> {
+  if (!isSafeForToken(url)) {
+    const message = '--git-token-file is for https:// sources, got another one';
+    throw new UsageError(message, 'leave it out');
+  }
   const token = await readFile(file, 'utf8').catch((cause: unknown) => {
     const hint = 'make it readable for the user that runs lookaside';
     throw new UsageError(`--git-token-file: ${messageOf(cause)}`, hint, { cause });

@@ -8,7 +8,8 @@ import { messageOf } from '../../generator/terms/errors.ts';
 export const PRIVATE_KEY_HINT =
   'export public keys with `gpg --export --armor KEY > KEY.asc`; if others could read the private one, sign with another key';
 
-const KEY_FILE = /\.(?:asc|gpg)$/;
+/** The names of files that are read in a directory of keys. */
+export const KEY_FILE = /\.(?:asc|gpg)$/;
 
 /**
  * Reads the keyring from files and directories; undefined if none are named. `origin` says who named

@@ -6,10 +6,11 @@ import { DEFAULT_BUDGETS, type PathBudgets } from '../terms/budgets.ts';
 import { type UntrustedClaims, parseClaims } from './claims.ts';
 import { type DockerReference, parseDockerReference } from '../terms/image-name.ts';
 import { Inquiry } from './inquiry.ts';
+import { openForAny, takesStrangers } from './open-for-any.ts';
 import type { Location } from '../terms/location.ts';
 import { type Algorithms, findWeakness } from '../openpgp/algorithms.ts';
 import type { Effort, OpenMessage, OpenedMessage, Signer } from '../openpgp/open-message.ts';
-import { type PlacedImage, explainPlace, suggestPlace, imagesAt } from './place.ts';
+import { type PlacedImage, explainPlace, imagesAt, suggestPlace } from './place.ts';
 import type { Policy, Scope, SignedBy } from '../policy/policy.ts';
 import { DEFAULT_IDENTITY, matchesIdentity } from '../policy/signed-identity.ts';
 import { type Rejection, isRejection, reject } from '../terms/rejection.ts';
@@ -120,9 +121,7 @@ export class PolicyJudge implements Judge {
     this.#policy = policy;
     this.#openMessage = openMessage;
     this.#expiryWarning = expiryWarning;
-    this.#takesStrangers =
-      policy.keyring !== undefined &&
-      [...policy.scopes.values()].some((scope) => scope.takesAnything);
+    this.#takesStrangers = takesStrangers(policy);
   }
 
   // Properties, not methods: whoever changes one of them spreads the judge.
@@ -138,7 +137,7 @@ export class PolicyJudge implements Judge {
     const blob = parseSignatureFile(bytes);
     if (isRejection(blob)) return undefined;
     const inquiry = new Inquiry(this.#openMessage, now, effort);
-    const opened = await this.#openForAny(inquiry, blob.untrustedMessage);
+    const opened = await openForAny(this.#policy, inquiry, blob.untrustedMessage);
     if (isRejection(opened) || !opened.signer) return undefined;
     const claims = parseClaims(opened.untrustedPayload);
     return isRejection(claims) ? undefined : suggestPlace(this.#policy, claims, parents, number);
@@ -146,26 +145,13 @@ export class PolicyJudge implements Judge {
 
   async #decide(file: OpenCase): Promise<Signature | Rejection> {
     const { inquiry, message } = file;
-    const verified = await this.#openForAny(inquiry, message);
+    const verified = await openForAny(this.#policy, inquiry, message);
     if (!isRejection(verified)) return this.#judgeOpened(file, verified);
     if (!this.#takesStrangers) return verified;
     const unverified = await inquiry.open(message, undefined);
     if (isRejection(unverified)) return verified;
     const verdict = await this.#judgeOpened(file, unverified);
     return isRejection(verdict) ? verified : verdict;
-  }
-
-  /** Opens a message for any key of the policy. */
-  async #openForAny(inquiry: Inquiry, message: Uint8Array): Promise<OpenedMessage | Rejection> {
-    const { keyring: all, isUniform, scopes } = this.#policy;
-    const opened = await inquiry.open(message, all);
-    if (!isRejection(opened) || isUniform) return opened;
-    // If a key is given in two states, one of them may be good.
-    for (const { keyring } of [...scopes.values()].flatMap(({ signedBy }) => signedBy)) {
-      const again = await inquiry.open(message, keyring);
-      if (!isRejection(again)) return again;
-    }
-    return opened;
   }
 
   /** Opens it for the keys of one requirement. */

@@ -199,16 +199,14 @@ function formatRule(rule: SignedIdentity): string {
 }
 
 /**
- * The cure for a signature in a wrong place: where it belongs by what it says; undefined if no
- * place is right. `parents` is the path that it lies below now; what stands there before the
- * repository is kept.
+ * Where a signature belongs by what it says; undefined if no place is right. `parents` is the path that
+ * it lies below now, or ''; what stands there before the repository is kept.
  */
-export function suggestPlace(
+export function findPlace(
   policy: Policy,
   { dockerReference, manifestDigest }: UntrustedClaims,
   parents: string,
-  number: number,
-): string | undefined {
+): ImageDirectory | undefined {
   const identity = parseDockerReference(dockerReference);
   const [algorithm, digestHex] = manifestDigest.split(':', 2);
   if (!identity || algorithm !== 'sha256' || digestHex === undefined) return undefined;
@@ -217,10 +215,46 @@ export function suggestPlace(
   const candidates = [parents, below(lead, image), image.repository].map((repository) =>
     parseDirectory(formatDirectory(repository, digestHex)),
   );
-  const right = candidates.find((place) => place && isGoodPlace(policy, place, identity));
+  return candidates.find((place) => place && isGoodPlace(policy, place, identity));
+}
+
+/** The cure for a signature in a wrong place, in a sentence; else as {@link findPlace}. */
+export function suggestPlace(
+  policy: Policy,
+  claims: UntrustedClaims,
+  parents: string,
+  number: number,
+): string | undefined {
+  const right = findPlace(policy, claims, parents);
   if (!right) return undefined;
   const place = JSON.stringify(formatLocation(right.directory, number));
   return `By its content it belongs to ${place}, or to the next free number there.`;
+}
+
+/**
+ * Where nodes would look for an image by the default rule: for a signature that belongs nowhere, and gets
+ * its fault there. A rejection where nodes look nowhere.
+ */
+export function defaultPlace({
+  dockerReference,
+  manifestDigest,
+}: UntrustedClaims): ImageDirectory | Rejection {
+  const identity = parseDockerReference(dockerReference);
+  if (!identity) {
+    const got = JSON.stringify(dockerReference);
+    return reject('invalid-identity', `expected an image name, got ${got}`);
+  }
+  const digestHex = manifestDigest.replace(/^sha256:/, '');
+  const place = parseDirectory(formatDirectory(identity.repository, digestHex));
+  if (place && digestHex !== manifestDigest) return place;
+  const got = JSON.stringify(manifestDigest);
+  return reject(
+    'invalid-digest',
+    `expected a sha256 digest as the image that is signed, got ${got}`,
+    {
+      hint: 'Sign the sha256 digest of the manifest: nodes look for no other.',
+    },
+  );
 }
 
 /** Whether nodes that look there may take the signed name. */

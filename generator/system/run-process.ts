@@ -40,6 +40,11 @@ export interface ProcessOptions {
    * killed at once: a process that only reads has nothing to clean up.
    */
   readonly grace?: number;
+  /**
+   * Whether it may ask people at the terminal, as git does for a password. It stays in the process
+   * group of this process then, so that only it is stopped, and not what it started.
+   */
+  readonly asksPeople?: boolean;
 }
 
 /** How a process ended, unless it was stopped. */
@@ -58,6 +63,7 @@ export class BoundedProcess {
   readonly #name: string;
   readonly #limits: Partial<ProcessLimits>;
   readonly #grace: number;
+  readonly #leadsGroup: boolean;
   readonly #child: ChildProcess | undefined;
   readonly #end: Promise<ProcessEnd>;
   readonly #complaint = new OutputTail(COMPLAINT_BYTES);
@@ -75,11 +81,21 @@ export class BoundedProcess {
   constructor(
     name: string,
     [command, ...args]: readonly [string, ...string[]],
-    { environment, directory, limits, ending, hasInput = false, status, grace = 0 }: ProcessOptions,
+    {
+      environment,
+      directory,
+      limits,
+      ending,
+      hasInput = false,
+      status,
+      grace = 0,
+      asksPeople = false,
+    }: ProcessOptions,
   ) {
     this.#name = name;
     this.#limits = limits;
     this.#grace = grace;
+    this.#leadsGroup = !asksPeople;
     try {
       if (ending?.aborted) throw new ProcessStoppedError(name);
       this.#child = spawn(command, args, {
@@ -91,7 +107,7 @@ export class BoundedProcess {
           'pipe',
           status === undefined ? 'ignore' : 'pipe',
         ],
-        detached: true,
+        detached: this.#leadsGroup,
       });
     } catch (error) {
       this.#failure = error instanceof ProcessStoppedError ? error : this.#toStartError(error);
@@ -165,21 +181,25 @@ export class BoundedProcess {
     this.#isExpected = isExpected;
     clearTimeout(this.#silence);
     const { silence } = this.#limits;
-    if (!isExpected || silence === undefined || this.#hasExited) return;
+    if (!isExpected || silence === undefined || this.#hasExited || !this.#child) return;
     this.#silence = setTimeout(() => this.#exceed('silence', silence), silence);
   }
 
   /** Stops it, and all that it started. */
   stop(error: Error = new ProcessStoppedError(this.#name)): void {
-    const pid = this.#child?.pid;
     if (this.#hasExited || this.#stopping.length > 0) return;
     this.#failure ??= error;
-    if (pid === undefined) return;
-    signalGroup(pid, this.#grace > 0 ? 'SIGTERM' : 'SIGKILL');
+    if (this.#child?.pid === undefined) return;
+    this.#signal(this.#grace > 0 ? 'SIGTERM' : 'SIGKILL');
     this.#stopping = [
-      setTimeout(() => void signalGroup(pid, 'SIGKILL'), this.#grace),
+      setTimeout(() => this.#signal('SIGKILL'), this.#grace),
       setTimeout(() => this.#abandon(), this.#grace + KILL_GRACE),
     ];
+  }
+
+  #signal(signal: NodeJS.Signals): void {
+    if (this.#leadsGroup) signalGroup(this.#child?.pid, signal);
+    else this.#child?.kill(signal);
   }
 
   async #untilEnd(ending: AbortSignal | undefined): Promise<ProcessEnd> {
@@ -193,7 +213,7 @@ export class BoundedProcess {
       const [exitCode, signal] = await this.#untilExit(child);
       this.#hasExited = true;
       // Processes left behind in the group would hold the pipes, and might run for hours.
-      signalGroup(child.pid, 'SIGKILL');
+      if (this.#leadsGroup) signalGroup(child.pid, 'SIGKILL');
       clearTimeout(this.#silence);
       if (!this.#failure) await this.#untilRead(child);
       if (this.#failure) throw this.#failure;

@@ -7,6 +7,8 @@ import { runGitBackend } from './git-backend.ts';
 export interface GitHttpOptions {
   /** The password that clients must give by basic authentication, with any user name. */
   readonly token?: string;
+  /** Whether the second version of git's protocol is kept from the program, as some proxies do. */
+  readonly withoutProtocol?: boolean;
 }
 
 export interface GitHttp {
@@ -27,7 +29,7 @@ export interface GitHttp {
 /** Serves one bare repository over smart HTTP with git's own CGI program. */
 export async function serveGitHttp(
   repository: string,
-  { token }: GitHttpOptions = {},
+  { token, withoutProtocol = false }: GitHttpOptions = {},
 ): Promise<GitHttp> {
   const port = await freePort();
   const requests: string[] = [];
@@ -43,6 +45,7 @@ export async function serveGitHttp(
     } else if (token !== undefined && readPassword(request) !== token) {
       response.writeHead(401, { 'WWW-Authenticate': 'Basic realm="git"' }).end();
     } else {
+      if (withoutProtocol) delete request.headers['git-protocol'];
       runGitBackend(dirname(repository), request, response);
     }
   }

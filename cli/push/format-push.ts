@@ -1,0 +1,127 @@
+import { styleText } from 'node:util';
+import { formatClaims } from '../../generator/store/report.ts';
+import { formatJson, toPrintable } from '../../generator/terms/text.ts';
+import type { PushReport, PushedSignature } from '../../signing/push/push-report.ts';
+import type { Settings } from '../base/options.ts';
+import { type ProcessIo, hasColour } from '../base/process-io.ts';
+
+type Colour = 'green' | 'red' | 'yellow';
+
+/** What came of a push. */
+export interface Outcome {
+  readonly report: PushReport;
+  /** How long it took until the store served all, in milliseconds, or why it does not yet. */
+  readonly served?: number | Error;
+}
+
+/** In the form that was asked for. */
+export function formatOutcome(
+  outcome: Outcome,
+  { format }: Pick<Settings, 'format'>,
+  { stdout, environment }: Pick<ProcessIo, 'stdout' | 'environment'>,
+): string {
+  if (format === 'json') return `${formatJson(toDocument(outcome), 2)}\n`;
+  return formatText(outcome, hasColour(stdout, environment));
+}
+
+/** For people: a line a signature, then what was pushed where. */
+function formatText({ report, served }: Outcome, colour: boolean): string {
+  const paint = (name: Colour, text: string): string =>
+    colour ? styleText(name, text, { validateStream: false }) : text;
+  const lines = [
+    ...report.signatures.flatMap((one) => formatSignature(one, paint)),
+    formatSummary(report, paint),
+    ...formatProposal(report),
+  ];
+  if (typeof served === 'number') lines.push(`served after ${(served / 1000).toFixed(1)} s`);
+  return lines.map((line) => `${line}\n`).join('');
+}
+
+type Paint = (name: Colour, text: string) => string;
+
+function formatSignature(one: PushedSignature, paint: Paint): readonly string[] {
+  if (one.status === 'refused') {
+    const { code, message, hint } = one.rejection;
+    const fault = `${toPrintable(one.origin)}: ${paint('red', code)}: ${toPrintable(message)}`;
+    return [fault, `  hint: ${toPrintable(hint)}`];
+  }
+  const { claims, signer, warnings } = one.signature;
+  const image = `${claims.dockerReference} ${claims.manifestDigest}`;
+  const by = signer ? `, signed by ${signer.primaryFingerprint}` : '';
+  const lines = [toPrintable(`${image}: ${describe(one)} ${one.path}${by}`)];
+  for (const { code, message } of one.status === 'there' ? [] : warnings) {
+    lines.push(`  ${paint('yellow', code)}: ${toPrintable(message)}`);
+  }
+  return lines;
+}
+
+function describe({ status, isSame }: Exclude<PushedSignature, { status: 'refused' }>): string {
+  switch (status) {
+    case 'new':
+      return 'new:';
+    case 'would-be-new':
+      return 'would be new:';
+    case 'there':
+      return isSame ? 'already there:' : 'already there by the same signer:';
+  }
+}
+
+function formatSummary(report: PushReport, paint: Paint): string {
+  const count = countByStatus(report);
+  const commit = report.commit === undefined ? '' : `, commit ${report.commit.slice(0, 12)}`;
+  const where = toPrintable(`${report.repository}, ${report.branch}`);
+  const parts = [
+    count.new > 0 && `${count.new} new`,
+    count['would-be-new'] > 0 && `${count['would-be-new']} would be new`,
+    count.there > 0 && `${count.there} already there`,
+    count.refused > 0 && `${count.refused} refused`,
+  ].filter((part) => part !== false);
+  const done = report.proposal ? 'proposed' : count.new > 0 ? 'pushed' : 'nothing pushed';
+  const verdict = count.refused > 0 ? 'red' : 'green';
+  const accepted = count.new > 0 ? '; nodes with its policy accept what is new' : '';
+  return `${paint(verdict, done)} to ${where}${commit}: ${parts.join(', ')}${accepted}`;
+}
+
+function formatProposal({ proposal, branch }: PushReport): readonly string[] {
+  if (!proposal) return [];
+  const name = proposal.branch === undefined ? '' : ` as ${proposal.branch}`;
+  const link = toPrintable(proposal.link ?? 'at the git host');
+  return proposal.isOpen
+    ? [`a request to merge into ${branch} is open${name}: ${link}`]
+    : [`open a request to merge into ${branch}${name}: ${link}`];
+}
+
+function countByStatus({ signatures }: PushReport): Record<PushedSignature['status'], number> {
+  const count = { new: 0, 'would-be-new': 0, there: 0, refused: 0 };
+  for (const { status } of signatures) count[status]++;
+  return count;
+}
+
+/** For programs; stable. */
+function toDocument({ report, served }: Outcome): object {
+  const { repository, branch, commit, signatures, proposal } = report;
+  return {
+    target: { repository, branch, ...(commit !== undefined && { commit }) },
+    ...(proposal && { proposal }),
+    summary: countByStatus(report),
+    ...(typeof served === 'number' && { served: { milliseconds: Math.round(served) } }),
+    signatures: signatures.map((one) => toSignatureDocument(one)),
+  };
+}
+
+function toSignatureDocument(one: PushedSignature): object {
+  if (one.status === 'refused') {
+    const { code, message, hint, breaksPulls } = one.rejection;
+    return { origin: one.origin, status: one.status, code, message, hint, breaksPulls };
+  }
+  const { origin, status, path, isSame, signature } = one;
+  return {
+    origin,
+    status,
+    path,
+    isSame,
+    claims: formatClaims(signature.claims),
+    signer: signature.signer ?? null,
+    warnings: signature.warnings,
+  };
+}

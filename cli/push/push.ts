@@ -1,0 +1,120 @@
+// `lookaside push PATH… --to REPO`: what skopeo and podman left behind goes to the signature repository.
+import { readFile } from 'node:fs/promises';
+import { formatBytes } from '../../generator/terms/text.ts';
+import type { CandidateFile } from '../../signing/gather/candidate.ts';
+import { clearStaging } from '../../signing/gather/clear-staging.ts';
+import { gatherFiles } from '../../signing/gather/gather.ts';
+import { proposeSignatures } from '../../signing/push/propose-signatures.ts';
+import { type PushReport, isInRepository } from '../../signing/push/push-report.ts';
+import { pushSignatures } from '../../signing/push/push-signatures.ts';
+import type { SignatureRepository } from '../../signing/target/signature-repository.ts';
+import { type ProcessIo, write } from '../base/process-io.ts';
+import type { Settings } from '../base/options.ts';
+import { Progress } from '../check/progress.ts';
+import { type OpenTarget, openTarget } from '../inputs/open-target.ts';
+import { withTemporaryState } from '../inputs/open-source.ts';
+import { type Outcome, formatOutcome } from './format-push.ts';
+import { describeRun } from './describe-run.ts';
+import { type PushOptions, readPushOptions } from './push-options.ts';
+import { waitForStore } from './wait-for-store.ts';
+
+/** One push. */
+interface PushRun {
+  readonly options: PushOptions;
+  readonly settings: Settings;
+  readonly io: ProcessIo;
+  readonly target: OpenTarget;
+  readonly candidates: readonly CandidateFile[];
+  readonly ending: AbortSignal;
+}
+
+/** 0 when all is in the repository, or proposed; 1 when something is refused. */
+export async function push(
+  paths: readonly string[],
+  settings: Settings,
+  io: ProcessIo,
+): Promise<number> {
+  const options = readPushOptions(settings);
+  const candidates = await gatherFiles(paths);
+  return withTemporaryState(io.signals, async (directory, ending) => {
+    const target = await openTarget(options.to, settings, io, directory, ending);
+    try {
+      return await pushTo({ options, settings, io, target, candidates, ending });
+    } finally {
+      await target.close();
+    }
+  });
+}
+
+async function pushTo(run: PushRun): Promise<number> {
+  const { settings, io, target, candidates } = run;
+  const report = await handOver(run);
+  if (settings.clear) await clearPushed(candidates, report);
+  const outcome = await waitIfAsked(run, report);
+  await tellCost(target.repository, io);
+  await write(io.stdout, formatOutcome(outcome, settings, io));
+  if (outcome.served instanceof Error) throw outcome.served;
+  return report.signatures.some(({ status }) => status === 'refused') ? 1 : 0;
+}
+
+async function handOver(run: PushRun): Promise<PushReport> {
+  const { options, settings, io, target, candidates, ending } = run;
+  const progress = new Progress({ count: async () => candidates.length }, io);
+  const batch = {
+    judge: target.judge,
+    subtree: target.settings.path,
+    now: new Date(),
+    keepsGoing: settings['keep-going'],
+    isDryRun: settings['dry-run'],
+    run: describeRun(io.environment),
+    onJudged: () => progress.step(),
+  };
+  try {
+    if (!settings['pull-request']) {
+      const { timeout } = settings;
+      return await pushSignatures(target.repository, candidates, { ...batch, timeout, ending });
+    }
+    const token = options.tokenFile && firstLine(await readFile(options.tokenFile, 'utf8'));
+    const { forge } = settings;
+    return await proposeSignatures(target.repository, candidates, { ...batch, forge, token });
+  } finally {
+    progress.stop();
+  }
+}
+
+function firstLine(text: string): string {
+  return text.trimStart().split('\n', 1)[0]?.trim() ?? '';
+}
+
+/** What was pushed before somebody signed again under the same name stays where it is. */
+async function clearPushed(
+  candidates: readonly CandidateFile[],
+  { signatures }: PushReport,
+): Promise<void> {
+  await clearStaging(candidates.filter((_, index) => isInRepository(signatures[index])));
+}
+
+async function waitIfAsked(
+  { options, settings, target, candidates, ending }: PushRun,
+  report: PushReport,
+): Promise<Outcome> {
+  if (options.store === undefined) return { report };
+  const awaited = candidates.flatMap(({ bytes }, index) => {
+    const pushed = report.signatures[index];
+    return isInRepository(pushed) ? [{ path: pushed.path, bytes }] : [];
+  });
+  const { timeout } = settings;
+  const subtree = target.settings.path;
+  const served = await waitForStore(awaited, { store: options.store, subtree, timeout, ending });
+  return { report, served };
+}
+
+/** A remote that leaves nothing out makes a push to a large repository slow: people may change that. */
+async function tellCost(repository: SignatureRepository, { stderr }: ProcessIo): Promise<void> {
+  const { supply, bytes, milliseconds } = await repository.cost();
+  if (supply !== 'whole') return;
+  const cost = `${formatBytes(bytes)} in ${(milliseconds / 1000).toFixed(1)} s`;
+  stderr.write(
+    `lookaside: note: ${repository.location} gives no parts of a state, so all of it was fetched: ${cost}\n`,
+  );
+}

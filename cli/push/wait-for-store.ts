@@ -1,0 +1,26 @@
+import { parseLocation } from '../../generator/terms/location.ts';
+import { RepositoryError } from '../../signing/target/repository-error.ts';
+import { type WaitOptions, waitUntilServed } from '../../signing/push/wait-until-served.ts';
+
+/** A signature in the repository; its path is from the root. */
+interface StoredSignature {
+  readonly path: string;
+  readonly bytes: Uint8Array;
+}
+
+/** Waits for a store that publishes a subtree; gives the milliseconds, or why the wait was in vain. */
+export async function waitForStore(
+  signatures: readonly StoredSignature[],
+  { subtree, ...options }: WaitOptions & { readonly subtree: string },
+): Promise<number | Error> {
+  const awaited = signatures.flatMap(({ path, bytes }) => {
+    const location = parseLocation(subtree === '' ? path : path.slice(subtree.length + 1));
+    return location ? [{ directory: location.directory, bytes }] : [];
+  });
+  try {
+    return await waitUntilServed(awaited, options);
+  } catch (error) {
+    if (error instanceof RepositoryError) return error;
+    throw error;
+  }
+}

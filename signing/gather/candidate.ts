@@ -1,0 +1,14 @@
+/** A signature that may be pushed; nothing of it is verified. */
+export interface Candidate {
+  /** Where it comes from, for people: a file, or an image. */
+  readonly origin: string;
+  readonly bytes: Uint8Array;
+}
+
+/** One that lies on the disk. */
+export interface CandidateFile extends Candidate {
+  /** Its path. */
+  readonly file: string;
+  /** The staging directory that it lies below; undefined where it lies in none. */
+  readonly staging: string | undefined;
+}

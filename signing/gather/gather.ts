@@ -1,0 +1,137 @@
+// What skopeo and podman leave behind, in whatever layout:
+//
+//   STAGING/[PREFIX/]REPO@sha256=HEX/signature-N   a staging directory, `podman image sign --directory`
+//   COPY/signature-N beside COPY/manifest.json      a `dir:` copy of an image
+//   COPY/HEX.signature-N                            the same of a list, for one of its images
+//   TREE/HOST:PORT/NAME:TAG/…                       copies made by `skopeo sync`
+//
+// What a signature is for, only the signature says: its path is never asked.
+import { createReadStream } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { MAX_BLOB_BYTES } from '../../generator/openpgp/signature-file.ts';
+import { hasCode, messageOf } from '../../generator/terms/errors.ts';
+import { parseDirectory, parseSignatureName } from '../../generator/terms/location.ts';
+import type { CandidateFile } from './candidate.ts';
+
+/** An operand of `push` that cannot be used. */
+export class GatherError extends Error {
+  override readonly name = 'GatherError';
+  readonly hint: string | undefined;
+  constructor(message: string, { hint, cause }: { hint?: string; cause?: unknown } = {}) {
+    super(message, cause === undefined ? {} : { cause });
+    this.hint = hint;
+  }
+}
+
+/** The prefix by which clients name a directory that holds an image. */
+const COPY = 'dir:';
+/** `HEX.signature-N` of sha256, `ALGORITHM-HEX.signature-N` of others (containers/image directory). */
+const OF_INSTANCE = /^(?:[a-z0-9]+-)?[0-9a-f]{64,128}\./;
+const MANIFEST = 'manifest.json';
+/** Files read at once. */
+const AT_ONCE = 64;
+
+/** A file that is named like a signature. */
+interface Found {
+  readonly file: string;
+  readonly staging: string | undefined;
+}
+
+/**
+ * Reads the signatures that lie at the operands, in the order of their paths.
+ * @throws GatherError for what is not there, cannot be read, or holds no signature
+ */
+export async function gatherFiles(operands: readonly string[]): Promise<readonly CandidateFile[]> {
+  const found: Found[] = [];
+  for (const operand of operands) found.push(...(await findFiles(operand)));
+  const once = new Map(found.map((one) => [one.file, one]));
+  const files = [...once.values()];
+  const read: CandidateFile[] = [];
+  for (let at = 0; at < files.length; at += AT_ONCE) {
+    read.push(...(await Promise.all(files.slice(at, at + AT_ONCE).map(readCandidate))));
+  }
+  return read;
+}
+
+async function findFiles(operand: string): Promise<readonly Found[]> {
+  const isCopy = operand.startsWith(COPY);
+  const path = isCopy ? operand.slice(COPY.length) : operand;
+  const stats = await explain(path, async () => stat(path));
+  if (stats.isFile() && !isCopy) return [{ file: path, staging: undefined }];
+  if (!stats.isDirectory()) {
+    throw new GatherError(`${operand}: expected a directory or a signature file`);
+  }
+  const found = isCopy ? await findInCopy(path) : await findBelow(path);
+  if (found.length > 0) return found;
+  throw new GatherError(`${operand}: expected signatures, found none`, {
+    hint: 'name the directory of lookaside-staging, or that of `skopeo copy … dir:DIR`',
+  });
+}
+
+/** All signatures below a directory. */
+async function findBelow(root: string): Promise<readonly Found[]> {
+  const found: Found[] = [];
+  const directories = [root];
+  for (let at = directories.pop(); at !== undefined; at = directories.pop()) {
+    const entries = await list(at);
+    const isCopy = entries.some((entry) => entry.isFile() && entry.name === MANIFEST);
+    const isStaged =
+      !isCopy && parseDirectory(`/${at}`.slice(`/${at}`.lastIndexOf('/') + 1)) !== undefined;
+    for (const entry of entries.toReversed()) {
+      const path = join(at, entry.name);
+      if (entry.isDirectory() && entry.name !== '.git') directories.push(path);
+    }
+    for (const { name } of entries.filter((entry) => entry.isFile())) {
+      const isSignature = parseSignatureName(isCopy ? name.replace(OF_INSTANCE, '') : name);
+      if (isSignature === undefined) continue;
+      found.push({ file: join(at, name), staging: isStaged ? root : undefined });
+    }
+  }
+  return found;
+}
+
+async function findInCopy(directory: string): Promise<readonly Found[]> {
+  const names = (await list(directory)).filter((entry) => entry.isFile()).map(({ name }) => name);
+  if (!names.includes(MANIFEST)) {
+    const hint = 'name the directory that `skopeo copy … dir:DIR` wrote';
+    throw new GatherError(`${COPY}${directory}: expected an image, got no ${MANIFEST}`, { hint });
+  }
+  return names
+    .filter((name) => parseSignatureName(name.replace(OF_INSTANCE, '')) !== undefined)
+    .map((name) => ({ file: join(directory, name), staging: undefined }));
+}
+
+async function list(directory: string) {
+  const entries = await explain(directory, async () => readdir(directory, { withFileTypes: true }));
+  return entries.toSorted((a, b) => compareNames(a.name, b.name));
+}
+
+/** signature-2 before signature-10. */
+function compareNames(a: string, b: string): number {
+  return a.localeCompare(b, 'en', { numeric: true });
+}
+
+/** Of a larger file the size is enough to say what is wrong. */
+async function readCandidate({ file, staging }: Found): Promise<CandidateFile> {
+  const pieces: Buffer[] = [];
+  await explain(file, async () => {
+    for await (const piece of createReadStream(file, { end: MAX_BLOB_BYTES })) {
+      pieces.push(Buffer.from(piece));
+    }
+  });
+  return { origin: file, file, staging, bytes: Buffer.concat(pieces) };
+}
+
+async function explain<Result>(path: string, read: () => Promise<Result>): Promise<Result> {
+  try {
+    return await read();
+  } catch (cause) {
+    if (hasCode(cause, 'ENOENT')) {
+      const hint = 'name a staging directory, dir:COPY, or a signature file';
+      throw new GatherError(`${path}: no such file or directory`, { hint, cause });
+    }
+    const hint = 'make it readable for the user that runs lookaside';
+    throw new GatherError(`cannot read ${path}: ${messageOf(cause)}`, { hint, cause });
+  }
+}

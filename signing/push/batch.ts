@@ -1,0 +1,124 @@
+// What is pushed together: judged once, planned on each state that is seen, told of in the end.
+import type { PlacingJudge } from '../../generator/gate/placing-judge.ts';
+import type { Candidate } from '../gather/candidate.ts';
+import type { SignatureRepository } from '../target/signature-repository.ts';
+import type { ChooseNumber } from './choose-number.ts';
+import { formatCommitMessage } from './commit-message.ts';
+import {
+  type GoodCandidate,
+  type JudgedCandidate,
+  isBad,
+  judgeCandidates,
+} from './judge-candidates.ts';
+import { type Placement, planPush } from './plan-push.ts';
+import type { PushedSignature } from './push-report.ts';
+import { Standing } from './standing.ts';
+
+/** What is pushed, and by which rule. */
+export interface BatchOptions {
+  readonly judge: Pick<PlacingJudge, 'judge' | 'place'>;
+  /** The published subtree of the repository; '' for all of it. */
+  readonly subtree: string;
+  readonly now: Date;
+  /** Pushes the good ones even if others are refused. Default: nothing is pushed then. */
+  readonly keepsGoing?: boolean;
+  readonly isDryRun?: boolean;
+  /** Pushes also what says the same as a signature that is there, by the same signer. */
+  readonly takesRepeats?: boolean;
+  /** The run of CI that signs, for the commit's message. */
+  readonly run?: string | undefined;
+  /** Is told of each candidate that is judged. */
+  readonly onJudged?: () => void;
+}
+
+/** A placement that is to be pushed. */
+export type NewPlacement = Extract<Placement, { readonly kind: 'new' }>;
+
+/** What a state lacks of a batch. */
+export interface BatchPlan {
+  readonly placements: readonly Placement[];
+  /** To be pushed now: nothing in a dry run, or where others are refused. */
+  readonly fresh: readonly NewPlacement[];
+}
+
+export class Batch {
+  readonly #repository: SignatureRepository;
+  readonly #options: BatchOptions;
+  readonly #judged: readonly JudgedCandidate[];
+  readonly #good: readonly GoodCandidate[];
+  readonly #standing: Standing;
+
+  private constructor(
+    repository: SignatureRepository,
+    options: BatchOptions,
+    judged: readonly JudgedCandidate[],
+  ) {
+    const { subtree, judge, now } = options;
+    this.#repository = repository;
+    this.#options = options;
+    this.#judged = judged;
+    this.#good = judged.filter((one): one is GoodCandidate => !isBad(one));
+    this.#standing = new Standing(repository, subtree, judge, now);
+  }
+
+  /** Judges candidates for a repository. */
+  static async judge(
+    repository: SignatureRepository,
+    candidates: readonly Candidate[],
+    options: BatchOptions,
+  ): Promise<Batch> {
+    const { judge, now, onJudged } = options;
+    const judged = await judgeCandidates(candidates, judge, now, onJudged);
+    return new Batch(repository, options, judged);
+  }
+
+  /**
+   * Plans for the newest state that the repository was seen in.
+   * @throws RepositoryError
+   */
+  async plan(chooseNumber: ChooseNumber): Promise<BatchPlan> {
+    const { subtree, takesRepeats = false, isDryRun = false, keepsGoing = false } = this.#options;
+    const standing = await this.#standing.find(this.#good.map(({ place }) => place));
+    const placements = planPush(this.#good, standing, { subtree, takesRepeats, chooseNumber });
+    const hasRefused =
+      this.#judged.some((one) => isBad(one)) || placements.some(({ kind }) => kind === 'refused');
+    const isHeldBack = isDryRun || (hasRefused && !keepsGoing);
+    return { placements, fresh: isHeldBack ? [] : placements.filter(isNew) };
+  }
+
+  /**
+   * Commits what is new on top of the state that it was planned for; gives the commit's name.
+   * @throws RepositoryError
+   */
+  async commit(fresh: readonly NewPlacement[]): Promise<string> {
+    const files = fresh.map(({ path, good }) => ({ path, bytes: good.candidate.bytes }));
+    const signatures = fresh.map(({ good }) => good.signature);
+    const message = formatCommitMessage(signatures, this.#options.run);
+    return this.#repository.commitFiles(files, message);
+  }
+
+  /** What became of each candidate, in their order, by a plan of which these are in the repository now. */
+  describe(
+    placements: readonly Placement[],
+    isPushed: (good: GoodCandidate) => boolean,
+  ): readonly PushedSignature[] {
+    const byCandidate = new Map(placements.map((one) => [one.good, one]));
+    return this.#judged.map((judged): PushedSignature => {
+      const { origin } = judged.candidate;
+      if (isBad(judged)) return { status: 'refused', origin, rejection: judged.rejection };
+      const placement = byCandidate.get(judged);
+      if (!placement) throw new Error(`no place was planned for ${origin}`);
+      if (placement.kind === 'refused') {
+        return { status: 'refused', origin, rejection: placement.rejection };
+      }
+      const isSame = placement.kind === 'new' || placement.isSame;
+      const fresh = isPushed(judged) ? 'new' : 'would-be-new';
+      const status = placement.kind === 'new' || (isSame && fresh === 'new') ? fresh : 'there';
+      return { status, origin, path: placement.path, isSame, signature: judged.signature };
+    });
+  }
+}
+
+function isNew(placement: Placement): placement is NewPlacement {
+  return placement.kind === 'new';
+}

@@ -1,0 +1,40 @@
+import type { Signature } from '../../generator/gate/judge.ts';
+import { toLine } from '../../generator/terms/text.ts';
+
+/** Longer subjects are cut by those who show them. */
+const SUBJECT_LENGTH = 72;
+/** Of a release with more, the commit itself tells. */
+const MOST_LINES = 200;
+
+/** The message of a commit of signatures: which images, by whom, and by which run of CI. */
+export function formatCommitMessage(
+  signatures: readonly Signature[],
+  run: string | undefined,
+): string {
+  const lines = new Set(
+    signatures.map(({ claims, signer }) => {
+      const by = signer ? ` by ${signer.primaryFingerprint}` : '';
+      return toLine(`${claims.dockerReference} ${claims.manifestDigest}${by}`);
+    }),
+  );
+  const shown = [...lines].slice(0, MOST_LINES);
+  if (lines.size > shown.length) shown.push(`and ${lines.size - shown.length} more`);
+  const trailer = run === undefined ? '' : `\n${toLine(run)}\n`;
+  return `${formatSubject(signatures)}\n\n${shown.join('\n')}\n${trailer}`;
+}
+
+/** `Sign quay.io/team/app:v1, …`, as far as it fits. */
+export function formatSubject(signatures: readonly Signature[]): string {
+  const images = [...new Set(signatures.map(({ claims }) => toLine(claims.dockerReference)))];
+  let subject = `Sign ${images[0] ?? 'nothing'}`;
+  for (const [index, image] of images.entries()) {
+    if (index === 0) continue;
+    const left = images.length - index;
+    const rest = ` and ${left} more`;
+    const longer = `${subject}, ${image}`;
+    const room = index === images.length - 1 ? SUBJECT_LENGTH : SUBJECT_LENGTH - rest.length;
+    if (longer.length > room) return `${subject}${rest}`;
+    subject = longer;
+  }
+  return subject;
+}

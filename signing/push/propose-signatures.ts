@@ -1,0 +1,169 @@
+// Proposes signatures instead of pushing them to the branch: a branch of its own, with one commit. Numbers
+// come from the signatures themselves, so that any two proposals can be merged, in any order, and each
+// signature is there then: a number behind the last one would be taken by both, and one of them lost.
+import { randomBytes } from 'node:crypto';
+import type { Candidate } from '../gather/candidate.ts';
+import { type PushOutcome, refusesOptions } from '../target/push-commit.ts';
+import type { SignatureRepository } from '../target/signature-repository.ts';
+import { Batch, type BatchOptions } from './batch.ts';
+import { chooseByContent } from './choose-number.ts';
+import { formatCommitMessage, formatSubject } from './commit-message.ts';
+import {
+  type Forge,
+  type HostedRepository,
+  type RequestText,
+  giteaOptions,
+  gitlabOptions,
+  guessForge,
+  parseHosted,
+} from './forge.ts';
+import { githubLink, openGithubRequest } from './open-github-request.ts';
+import type { Proposal, PushReport } from './push-report.ts';
+
+/** How signatures are proposed. */
+export interface ProposeSignaturesOptions extends BatchOptions {
+  /** The kind of git host; default: by the name of the host. */
+  readonly forge?: Forge | undefined;
+  /** For GitHub's API. */
+  readonly token?: string | undefined;
+}
+
+/**
+ * Proposes candidates.
+ * @throws RepositoryError where the repository cannot be read or takes no push, or the branch is pushed
+ * and no request could be opened for it
+ */
+export async function proposeSignatures(
+  repository: SignatureRepository,
+  candidates: readonly Candidate[],
+  options: ProposeSignaturesOptions,
+): Promise<PushReport> {
+  const batch = await Batch.judge(repository, candidates, options);
+  const { placements, fresh } = await batch.plan(chooseByContent);
+  const { location, branch, commit } = repository;
+  const report = { repository: location, branch };
+  if (fresh.length === 0) {
+    const signatures = batch.describe(placements, () => false);
+    return { ...report, commit, attempts: 0, signatures };
+  }
+  const made = await batch.commit(fresh);
+  const signed = fresh.map(({ good }) => good.signature);
+  const request = {
+    target: branch,
+    title: formatSubject(signed),
+    description: formatCommitMessage(signed, options.run).split('\n').slice(2).join('\n'),
+  };
+  const proposal = await new Proposer(repository, made, request, options).run();
+  const signatures = batch.describe(placements, () => true);
+  return { ...report, commit: made, attempts: 1, signatures, proposal };
+}
+
+class Proposer {
+  readonly #repository: SignatureRepository;
+  readonly #commit: string;
+  readonly #request: RequestText;
+  readonly #token: string | undefined;
+  readonly #name: string;
+  readonly #hosted: HostedRepository | undefined;
+  readonly #forge: Forge | undefined;
+
+  constructor(
+    repository: SignatureRepository,
+    commit: string,
+    request: RequestText,
+    { forge, token, now }: ProposeSignaturesOptions,
+  ) {
+    this.#repository = repository;
+    this.#commit = commit;
+    this.#request = request;
+    this.#token = token;
+    const time = now.toISOString().replaceAll(/[-:]|\.\d+/g, '');
+    this.#name = `lookaside/${time}-${randomBytes(4).toString('hex')}`;
+    this.#hosted = parseHosted(repository.location);
+    this.#forge = forge ?? (this.#hosted && guessForge(this.#hosted));
+  }
+
+  async run(): Promise<Proposal> {
+    switch (this.#forge) {
+      case 'github':
+        return this.#onGithub();
+      case 'gitea':
+        return this.#onGitea();
+      case 'gitlab':
+      case undefined:
+        return this.#onGitlab();
+    }
+  }
+
+  async #onGithub(): Promise<Proposal> {
+    const said = await this.#push(this.#branchRef);
+    const branch = this.#name;
+    const hosted = this.#hosted;
+    if (!hosted || this.#token === undefined) {
+      const link = findLink(said) ?? (hosted && githubLink(hosted, this.#request, branch));
+      return { branch, link, isOpen: false };
+    }
+    const link = await openGithubRequest(hosted, this.#token, branch, this.#request);
+    return { branch, link, isOpen: true };
+  }
+
+  /** Without a branch: Gitea keeps the proposal itself. */
+  async #onGitea(): Promise<Proposal> {
+    const ref = `refs/for/${this.#request.target}`;
+    const said = await this.#tryOptions(ref, giteaOptions(this.#name, this.#request));
+    if (said) return { branch: undefined, link: findLink(said), isOpen: true };
+    const link = findLink(await this.#push(this.#branchRef));
+    return { branch: this.#name, link, isOpen: false };
+  }
+
+  /** Other hosts pass over options that they do not know. */
+  async #onGitlab(): Promise<Proposal> {
+    const said = await this.#tryOptions(this.#branchRef, gitlabOptions(this.#request));
+    const isOpen = said !== undefined && this.#forge === 'gitlab';
+    return {
+      branch: this.#name,
+      link: findLink(said ?? (await this.#push(this.#branchRef))),
+      isOpen,
+    };
+  }
+
+  get #branchRef(): string {
+    return `refs/heads/${this.#name}`;
+  }
+
+  /** What the remote said to a push with options; undefined where it takes none. */
+  async #tryOptions(
+    ref: string,
+    options: readonly string[],
+  ): Promise<readonly string[] | undefined> {
+    const outcome = await this.#repository.push(this.#commit, ref, options);
+    if (outcome.kind === 'refused' && refusesOptions(outcome.error)) return undefined;
+    return readSaid(outcome, ref);
+  }
+
+  async #push(ref: string): Promise<readonly string[]> {
+    return readSaid(await this.#repository.push(this.#commit, ref), ref);
+  }
+}
+
+function readSaid(outcome: PushOutcome, ref: string): readonly string[] {
+  switch (outcome.kind) {
+    case 'pushed':
+      return outcome.said;
+    case 'broken':
+    case 'refused':
+      throw outcome.error;
+    case 'overtaken':
+      // Nobody else has a branch of this name.
+      throw new Error(`${ref} was not taken: ${outcome.reason}`);
+  }
+}
+
+/** Git hosts name the page of a request, or that where one is opened, below a push. */
+function findLink(said: readonly string[]): string | undefined {
+  for (const line of said) {
+    const [link] = /https?:\/\/\S+/.exec(line) ?? [];
+    if (link !== undefined) return link;
+  }
+  return undefined;
+}

@@ -1,0 +1,89 @@
+// What is told when the signature repository cannot be read or pushed to.
+import { toComplaint } from '../../generator/system/output-tail.ts';
+
+/** The signature repository cannot be read or pushed to. The message is for people. */
+export class RepositoryError extends Error {
+  override readonly name = 'RepositoryError';
+  /** What to do about it. */
+  readonly hint: string | undefined;
+  constructor(message: string, { hint, cause }: { hint?: string; cause?: unknown } = {}) {
+    super(message, cause === undefined ? {} : { cause });
+    this.hint = hint;
+  }
+}
+
+/** Cures for what git, ssh, gpg and git hosts say; the first that fits. */
+const CURES: readonly { readonly said: RegExp; readonly hint: string }[] = [
+  {
+    said: /protected branch|GH006|GL-PROTECTED/i,
+    hint: 'the branch is protected: propose the change with --pull-request, or push with an account that may',
+  },
+  {
+    said: /No space left on device|Disk quota exceeded|unable to create temporary object directory/,
+    hint: 'the disk of the repository is full or may not be written to: ask who runs it',
+  },
+  {
+    said: /Read-only file system|insufficient permission|unable to write/i,
+    hint: 'the repository may not be written to by this account',
+  },
+  {
+    said: /pre-receive hook declined|hook declined|update hook|GL-HOOK-ERR/i,
+    hint: 'a hook of the repository refuses the push: mend what it names, or ask who runs the repository',
+  },
+  {
+    said: /Authentication failed|could not read (?:Username|Password)|HTTP (?:Basic: )?Access denied|error: 40[13]|Permission denied|Permission to .* denied|Invalid username/i,
+    hint: "log in as git does (ssh agent, credential helper), or name a file with the host's token with --git-token-file",
+  },
+  {
+    said: /Host key verification failed/,
+    hint: 'add the key of the host to known_hosts: ssh-keyscan HOST',
+  },
+  {
+    said: /refusing to update checked out branch/,
+    hint: 'push to a bare repository, not into somebody’s working copy',
+  },
+  {
+    said: /dubious ownership/,
+    hint: 'let git trust it: git config --global --add safe.directory PATH',
+  },
+  {
+    said: /empty ident name|Please tell me who you are|unable to auto-detect email/i,
+    hint: 'tell git who commits: git config --global user.name NAME, and user.email ADDRESS',
+  },
+  {
+    said: /gpg failed to sign|failed to write commit object|signing failed/i,
+    hint: 'commits are to be signed (commit.gpgSign): unlock the key that user.signingKey names',
+  },
+  {
+    said: /not appear to be a git repository|not found|does not exist|No such file or directory/i,
+    hint: 'check the address of the repository',
+  },
+  {
+    said: /Could not resolve host|Failed to connect|Connection (?:refused|timed out|reset)|Couldn't connect/i,
+    hint: 'the host cannot be reached: try again later, or check the address and http.proxy',
+  },
+];
+
+/** What stands below every failure of a remote, and helps nobody. */
+const BOILERPLATE: ReadonlySet<string> = new Set([
+  'Please make sure you have the correct access rights',
+  'and the repository exists.',
+  'fatal: Could not read from remote repository.',
+]);
+/** `Receiving objects:  42% (21/50)`, by git or by the remote. */
+const PROGRESS = /^(?:remote: )?(?:[A-Z][a-z]+(?: [a-z]+)*: +\d+|Total \d+ \()/;
+/** What git says of options that it was given, and of what failed in the end. */
+const ASIDE = /^(?:hint: |error: failed to push some refs|To |warning: )/;
+
+/** The error of a `git COMMAND` that failed; `said` is what it wrote for people. */
+export function toRepositoryError(command: string, said: string): RepositoryError {
+  const lines = said
+    .split(/[\r\n]+/)
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && !BOILERPLATE.has(line) && !PROGRESS.test(line));
+  const telling = lines.filter((line) => !ASIDE.test(line));
+  const complaint = toComplaint((telling.length > 0 ? telling : lines).join('\n'));
+  const hint = CURES.find((cure) => cure.said.test(said))?.hint;
+  const message = `git ${command} failed: ${complaint.replace(/\.$/, '') || 'it says nothing'}`;
+  return new RepositoryError(message, hint === undefined ? {} : { hint });
+}

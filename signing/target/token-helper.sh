@@ -1,0 +1,6 @@
+#!/bin/sh
+# Gives git the token for a remote (gitcredentials(7)). It is read from its file each time, so it is in
+# no argument and no variable.
+
+[ "$1" = get ] || exit 0
+printf 'username=x-access-token\npassword=%s\n' "$(head -n 1 "$LOOKASIDE_GIT_TOKEN_FILE")"

@@ -1,0 +1,172 @@
+// The user's own git, with the user's configuration and credentials: ssh agent, credential helpers,
+// proxies, who commits and with which key. It works in a scratch repository of ours, so what ties it to
+// another repository is taken out of the environment, and nothing else.
+//
+// In a partial clone any git command may fetch what it misses, with the server's idea of what belongs to
+// it: that may be every directory there is. Only commands that are to talk to the remote can; any other
+// that misses something fails.
+import { fileURLToPath } from 'node:url';
+import { CatFile } from '../../generator/sources/git/objects/cat-file.ts';
+import { runProcess } from '../../generator/system/run-process.ts';
+import { toShellWord } from '../../generator/terms/text.ts';
+import { toRepositoryError } from './repository-error.ts';
+
+/** As `git rev-parse --local-env-vars` lists them, but for settings, which are the user's. */
+const TIES: ReadonlySet<string> = new Set([
+  'GIT_ALTERNATE_OBJECT_DIRECTORIES',
+  'GIT_COMMON_DIR',
+  'GIT_CONFIG',
+  'GIT_DIR',
+  'GIT_GRAFT_FILE',
+  'GIT_IMPLICIT_WORK_TREE',
+  'GIT_INDEX_FILE',
+  'GIT_NAMESPACE',
+  'GIT_OBJECT_DIRECTORY',
+  'GIT_PREFIX',
+  'GIT_QUARANTINE_PATH',
+  'GIT_REPLACE_REF_BASE',
+  'GIT_SHALLOW_FILE',
+  'GIT_WORK_TREE',
+]);
+
+const TOKEN_HELPER = fileURLToPath(new URL('token-helper.sh', import.meta.url));
+const MINUTE = 60_000;
+/** What talks to a remote tells of its progress; where people are asked, they may take their time. */
+const SILENCE = 2 * MINUTE;
+const DEADLINE = 60 * MINUTE;
+/** All refs of a remote, at worst. Bytes. */
+const MOST_OUTPUT = 256 * 1024 ** 2;
+const MOST_COMPLAINT = 16 * 1024 ** 2;
+
+export interface UserGitOptions {
+  /** That of the program. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Whether there is a terminal at which git may ask for a password. */
+  readonly hasTerminal: boolean;
+  /** The file with the token for an https:// remote, and the remote. */
+  readonly token?: { readonly file: string; readonly url: string } | undefined;
+  /** Stops what runs. */
+  readonly ending?: AbortSignal | undefined;
+}
+
+/** How a git ended. */
+export interface UserGitResult {
+  readonly exitCode: number | null;
+  readonly stdout: Buffer;
+  /** The end of what it wrote for people. */
+  readonly stderr: string;
+}
+
+/** What one git may do. */
+export interface UserGitCall {
+  /** What it reads. */
+  readonly input?: Uint8Array;
+  /** Whether it may talk to a remote. */
+  readonly isRemote?: boolean;
+  /** For git itself, in front of the command. */
+  readonly settings?: readonly string[];
+}
+
+export class UserGit {
+  readonly #options: UserGitOptions;
+  readonly #environment: Record<string, string>;
+  readonly #settings: readonly string[];
+
+  constructor(options: UserGitOptions) {
+    const { environment, hasTerminal, token } = options;
+    this.#options = options;
+    const kept = Object.entries(environment).flatMap(([name, value]) =>
+      value === undefined || TIES.has(name) ? [] : [[name, value] as const],
+    );
+    this.#environment = {
+      ...Object.fromEntries(kept),
+      // What git says is read by cures that know its English.
+      LC_ALL: 'C',
+      GIT_NO_LAZY_FETCH: '1',
+      ...(!hasTerminal && { GIT_TERMINAL_PROMPT: '0' }),
+      ...(token && { LOOKASIDE_GIT_TOKEN_FILE: token.file }),
+    };
+    this.#settings = token ? tokenSettings(token.url) : [];
+  }
+
+  /** Runs `git ARGS`, which begin with a command, on a git directory. */
+  async run(
+    directory: string,
+    args: readonly [string, ...string[]],
+    { input, isRemote = false, settings = [] }: UserGitCall = {},
+  ): Promise<UserGitResult> {
+    const credentials = isRemote ? this.#settings : [];
+    const words = ['--git-dir', directory, ...credentials, ...settings, ...args];
+    return this.#start(args[0], words, directory, isRemote, input);
+  }
+
+  /**
+   * The same for a git that has to succeed; gives what it prints.
+   * @throws RepositoryError with what it says.
+   */
+  async print(
+    directory: string,
+    args: readonly [string, ...string[]],
+    call: UserGitCall = {},
+  ): Promise<Buffer> {
+    const { exitCode, stdout, stderr } = await this.run(directory, args, call);
+    if (exitCode !== 0) throw toRepositoryError(args[0], stderr);
+    return stdout;
+  }
+
+  /**
+   * Where a repository on this machine, with a working copy or without, keeps its objects.
+   * @throws RepositoryError
+   */
+  async findObjects(path: string): Promise<string> {
+    const words = ['rev-parse', '--path-format=absolute', '--git-path', 'objects'];
+    const { exitCode, stdout, stderr } = await this.#start(
+      'rev-parse',
+      words,
+      path,
+      false,
+      undefined,
+    );
+    if (exitCode !== 0) throw toRepositoryError('rev-parse', stderr);
+    return stdout.toString().trimEnd();
+  }
+
+  /** Opens a reader of objects, which must be there. */
+  openObjects(directory: string): CatFile {
+    return new CatFile(directory, this.#aloneEnvironment(), '--batch');
+  }
+
+  async #start(
+    command: string,
+    words: readonly string[],
+    directory: string,
+    isRemote: boolean,
+    input: Uint8Array | undefined,
+  ): Promise<UserGitResult> {
+    const { hasTerminal, ending } = this.#options;
+    const limits = {
+      silence: isRemote && !hasTerminal ? SILENCE : DEADLINE,
+      deadline: DEADLINE,
+      stdout: MOST_OUTPUT,
+      stderr: MOST_COMPLAINT,
+    };
+    return runProcess(`git ${command}`, ['git', ...words], {
+      environment: isRemote ? this.#environment : this.#aloneEnvironment(),
+      directory,
+      limits,
+      ending,
+      asksPeople: hasTerminal,
+      ...(input && { input }),
+    });
+  }
+
+  #aloneEnvironment(): Record<string, string> {
+    return { ...this.#environment, GIT_ALLOW_PROTOCOL: '' };
+  }
+}
+
+/** The empty value drops the user's own helpers for this host. */
+function tokenSettings(url: string): readonly string[] {
+  const scope = `credential.${new URL(url).origin}.helper`;
+  return ['-c', `${scope}=`, '-c', `${scope}=!sh ${toShellWord(TOKEN_HELPER)}`];
+}

@@ -1,0 +1,182 @@
+import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Supply } from '../../../signing/target/remote-objects.ts';
+import { SignatureRepository } from '../../../signing/target/signature-repository.ts';
+import { PUSHER, blobOf } from '../../kit/push/push-world.ts';
+import { runOrThrow } from '../../kit/process/run.ts';
+import { type GitRemote, makeGitRemote } from '../../kit/remote/git-remote.ts';
+import { useTemporary } from '../../kit/temporary.ts';
+import { describeWith } from '../../with-tools.ts';
+
+const BYTES = Buffer.from('a new signature');
+/** Beside the one that is pushed to, so many directories. */
+const OTHERS = 40;
+
+describeWith(['git', 'git-http-backend'], 'the signature repository that is pushed to', () => {
+  const directory = useTemporary();
+  let remote: GitRemote;
+  let start = '';
+  before(async () => {
+    remote = await makeGitRemote();
+    const files = Array.from({ length: OTHERS }, (_, index) => [
+      `team/app${index % 4}@sha256=${String(index).padStart(64, '0')}/signature-1`,
+      `signature ${index}`,
+    ]);
+    await remote.publish({
+      'a "quoted" name/x': 'x',
+      'README.md': 'x',
+      ...Object.fromEntries(files),
+    });
+    start = await remote.git('rev-parse', 'HEAD');
+  });
+  after(() => remote.remove());
+  beforeEach(async () => {
+    await remote.push('--force');
+    await remote.gitBare('config', 'uploadpack.allowFilter', 'true');
+    await remote.gitBare('config', 'http.receivepack', 'true');
+  });
+
+  const open = async (
+    repository: string,
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<SignatureRepository> =>
+    SignatureRepository.open({
+      repository,
+      branch: undefined,
+      directory: directory(),
+      environment: { ...process.env, ...PUSHER, ...env },
+      hasTerminal: false,
+    });
+
+  const NEW = `team/app0@sha256=${'0'.repeat(64)}/signature-2`;
+
+  /** Reads, commits and pushes as `push` does, and tells how the objects came. */
+  async function pushTo(
+    repository: string,
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<{ readonly supply: Supply; readonly bytes: number }> {
+    const target = await open(repository, env);
+    try {
+      assert.equal(target.branch, 'main');
+      assert.equal(target.commit, start);
+      const place = `team/app0@sha256=${'0'.repeat(64)}`;
+      const lists = await target.tree.list([place, 'nowhere', 'README.md']);
+      assert.deepEqual(
+        lists.get(place)?.map(({ name, kind }) => `${kind} ${name}`),
+        ['file signature-1'],
+      );
+      assert.deepEqual(lists.get('nowhere'), []);
+      assert.equal((await target.tree.readFile(`${place}/signature-1`))?.toString(), 'signature 0');
+      const files = [
+        { path: NEW, bytes: BYTES },
+        { path: 'a "quoted" name/y', bytes: BYTES },
+      ];
+      const commit = await target.commitFiles(files, 'Sign\n');
+      assert.deepEqual(await target.push(commit), { kind: 'pushed', said: [] });
+      assert.equal(await remote.gitBare('rev-parse', 'main^'), start);
+      assert.equal(await remote.gitBare('rev-parse', `main:${NEW}`), blobOf(BYTES));
+      const changed = await remote.gitBare('diff', '--name-status', 'main^', 'main');
+      assert.equal(changed.split('\n').length, 2, changed);
+      await remote.gitBare('fsck', '--strict');
+      return await target.cost();
+    } finally {
+      await target.close();
+    }
+  }
+
+  it('gives a few objects over a file URL, and over http', async () => {
+    for (const url of [remote.fileUrl, (await remote.serveHttp()).url]) {
+      await remote.push('--force');
+      const { supply, bytes } = await pushTo(url);
+      assert.equal(supply, 'by name');
+      assert.ok(bytes < 5000, `${bytes} bytes`);
+    }
+  });
+
+  it('fetches nothing that it does not ask for', async () => {
+    const trace = join(directory(), 'trace');
+    await pushTo(remote.fileUrl, { GIT_TRACE: trace });
+    const fetches = [...(await readFile(trace, 'utf8')).matchAll(/built-in: git (fetch.*)/g)];
+    assert.ok(fetches.length > 3);
+    for (const [, call = ''] of fetches) assert.match(call, /^fetch --progress .*--filter=tree:0/);
+  });
+
+  it('lends its objects where it lies on this machine', async () => {
+    assert.deepEqual(
+      { ...(await pushTo(remote.path)), milliseconds: 0 },
+      { supply: 'borrowed', bytes: 0, milliseconds: 0 },
+    );
+  });
+
+  it('comes whole from a remote that leaves nothing out', async () => {
+    await remote.gitBare('config', 'uploadpack.allowFilter', 'false');
+    assert.equal((await pushTo(remote.fileUrl)).supply, 'whole');
+  });
+
+  it('comes whole from a remote that gives nothing by its name', async () => {
+    const server = await remote.serveHttp({ withoutProtocol: true });
+    assert.equal((await pushTo(server.url)).supply, 'whole');
+  });
+
+  it('is found where the configuration of the user sends git', async () => {
+    const config = join(directory(), 'gitconfig');
+    await writeFile(config, `[url "${remote.fileUrl}"]\n\tinsteadOf = company:signatures.git\n`);
+    await pushTo('company:signatures.git', { GIT_CONFIG_GLOBAL: config });
+  });
+
+  it('takes commits as the user signs and names them', async () => {
+    const key = join(directory(), 'key');
+    await runOrThrow('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', key]);
+    const config = join(directory(), 'gitconfig');
+    await writeFile(
+      config,
+      `[commit]\n\tgpgSign = true\n[gpg]\n\tformat = ssh\n[user]\n\tsigningKey = ${key}.pub\n`,
+    );
+    await pushTo(remote.fileUrl, { GIT_CONFIG_GLOBAL: config });
+    const commit = await remote.gitBare('cat-file', 'commit', 'main');
+    assert.match(commit, /^author Pusher <pusher@example\.test>/m);
+    assert.match(commit, /^gpgsig -----BEGIN SSH SIGNATURE-----/m);
+  });
+
+  it('says when somebody else was faster, and is pushed to from there', async () => {
+    const target = await open(remote.fileUrl);
+    try {
+      const late = await target.commitFiles([{ path: NEW, bytes: BYTES }], 'Sign\n');
+      await remote.publish({ 'other.txt': 'other' });
+      assert.equal((await target.push(late)).kind, 'overtaken');
+      await target.refresh();
+      assert.equal((await target.tree.readFile('other.txt'))?.toString(), 'other');
+      const commit = await target.commitFiles([{ path: NEW, bytes: BYTES }], 'Sign\n');
+      assert.equal((await target.push(commit)).kind, 'pushed');
+      assert.equal(await remote.gitBare('show', 'main:other.txt'), 'other');
+    } finally {
+      await target.close();
+      await remote.git('reset', '--hard', '--quiet', start);
+    }
+  });
+
+  it('may name its objects by SHA-256', async () => {
+    const bare = join(directory(), 'modern.git');
+    const work = join(directory(), 'modern');
+    const options = { env: PUSHER };
+    const init = ['init', '--quiet', '--object-format=sha256', '--initial-branch=main'];
+    await runOrThrow('git', [...init, '--bare', bare], options);
+    await runOrThrow('git', [...init, work], options);
+    await writeFile(join(work, 'README.md'), 'x');
+    await runOrThrow('git', ['-C', work, 'add', '.'], options);
+    await runOrThrow('git', ['-C', work, 'commit', '--quiet', '-m', 'one'], options);
+    await runOrThrow('git', ['-C', work, 'push', '--quiet', bare, 'main'], options);
+    await runOrThrow('git', ['-C', bare, 'config', 'uploadpack.allowFilter', 'true'], options);
+    for (const repository of [bare, `file://${bare}`]) {
+      const target = await open(repository);
+      const commit = await target.commitFiles(
+        [{ path: `${repository.length}`, bytes: BYTES }],
+        'x\n',
+      );
+      assert.equal((await target.push(commit)).kind, 'pushed');
+      await target.close();
+    }
+    await runOrThrow('git', ['-C', bare, 'fsck', '--strict'], options);
+  });
+});
