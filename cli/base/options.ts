@@ -523,14 +523,14 @@ export const OPTIONS = {
   'pull-request': {
     description:
       'push to a branch of its own and ask for it to be merged: by push options (GitLab, Gitea), or on GitHub with --git-token-file',
-    commands: ['push'],
+    commands: ['push', 'sign'],
     default: 'false',
     schema: flag,
   },
   forge: {
     argument: 'FORGE',
     description: `kind of git host: ${FORGES.join(', ')}; default: by the name of the host`,
-    commands: ['push'],
+    commands: ['push', 'sign'],
     schema: oneOf(...FORGES),
   },
   'dry-run': {
@@ -556,7 +556,7 @@ export const OPTIONS = {
     argument: 'URL',
     description:
       'wait until the store at this address serves what was pushed, as long as --timeout',
-    commands: ['push'],
+    commands: ['push', 'sign'],
     schema: text,
   },
   timeout: {
