@@ -13,7 +13,7 @@ import type { Settings } from '../base/options.ts';
 import { showProgress } from '../check/progress.ts';
 import { type OpenTarget, openTarget } from '../inputs/open-target.ts';
 import { withTemporaryState } from '../inputs/open-source.ts';
-import { type Outcome, formatOutcome } from './format-push.ts';
+import { type PushResult, formatOutcome } from './format-push.ts';
 import { describeRun } from './describe-run.ts';
 import { type PushOptions, readPushOptions } from './push-options.ts';
 import { waitForStore } from './wait-for-store.ts';
@@ -97,7 +97,7 @@ async function clearPushed(
 async function waitIfAsked(
   { options, settings, target, candidates, ending }: PushRun,
   report: PushReport,
-): Promise<Outcome> {
+): Promise<PushResult> {
   if (options.store === undefined) return { report };
   const awaited = candidates.flatMap(({ bytes }, index) => {
     const pushed = report.signatures[index];
