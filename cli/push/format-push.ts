@@ -8,7 +8,7 @@ import { type ProcessIo, hasColour } from '../base/process-io.ts';
 type Colour = 'green' | 'red' | 'yellow';
 
 /** What came of a push. */
-export interface Outcome {
+export interface PushResult {
   readonly report: PushReport;
   /** How long it took until the store served all, in milliseconds, or why it does not yet. */
   readonly served?: number | Error;
@@ -16,7 +16,7 @@ export interface Outcome {
 
 /** In the form that was asked for. */
 export function formatOutcome(
-  outcome: Outcome,
+  outcome: PushResult,
   { format }: Pick<Settings, 'format'>,
   { stdout, environment }: Pick<ProcessIo, 'stdout' | 'environment'>,
 ): string {
@@ -25,7 +25,7 @@ export function formatOutcome(
 }
 
 /** For people: a line a signature, then what was pushed where. */
-function formatText({ report, served }: Outcome, colour: boolean): string {
+function formatText({ report, served }: PushResult, colour: boolean): string {
   const paint = (name: Colour, text: string): string =>
     colour ? styleText(name, text, { validateStream: false }) : text;
   const lines = [
@@ -103,7 +103,7 @@ function countByStatus({ signatures }: PushReport): Record<PushedSignature['stat
 }
 
 /** For programs; stable. */
-function toDocument({ report, served }: Outcome): object {
+function toDocument({ report, served }: PushResult): object {
   const { repository, branch, commit, signatures, proposal } = report;
   return {
     target: { repository, branch, ...(commit !== undefined && { commit }) },

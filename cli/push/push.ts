@@ -10,8 +10,13 @@ import type { Settings } from '../base/options.ts';
 import { showProgress } from '../check/progress.ts';
 import { type OpenTarget, openTarget } from '../inputs/open-target.ts';
 import { withTemporaryState } from '../inputs/open-source.ts';
+<<<<<<< HEAD
 import { type Outcome, formatOutcome } from './format-push.ts';
 import { handOver } from './hand-over.ts';
+=======
+import { type PushResult, formatOutcome } from './format-push.ts';
+import { describeRun } from './describe-run.ts';
+>>>>>>> w/push
 import { type PushOptions, readPushOptions } from './push-options.ts';
 import { waitForStore } from './wait-for-store.ts';
 
@@ -81,7 +86,7 @@ async function clearPushed(
 async function waitIfAsked(
   { options, settings, target, candidates, ending }: PushRun,
   report: PushReport,
-): Promise<Outcome> {
+): Promise<PushResult> {
   if (options.store === undefined) return { report };
   const awaited = candidates.flatMap(({ bytes }, index) => {
     const pushed = report.signatures[index];

@@ -95,6 +95,7 @@ describe('what skopeo and podman leave behind', () => {
     operand.startsWith('dir:')
       ? `dir:${join(directory(), operand.slice('dir:'.length))}`
       : join(directory(), operand);
+  const name = (path: string): string => relative(directory(), path);
   const write = async (path: string): Promise<void> => {
     await mkdir(dirname(join(directory(), path)), { recursive: true });
     await writeFile(join(directory(), path), path);
@@ -104,7 +105,6 @@ describe('what skopeo and podman leave behind', () => {
     it(`is found: ${title}`, async () => {
       for (const file of files) await write(file);
       const gathered = await gatherFiles(operands.map(inside));
-      const name = (path: string): string => relative(directory(), path);
       assert.deepEqual(
         gathered.map(({ file, staging }) =>
           staging === undefined ? name(file) : `${name(file)} in ${name(staging)}`,

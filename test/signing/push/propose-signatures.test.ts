@@ -33,6 +33,7 @@ describeWith(['git', 'git-http-backend', 'gpg', 'gpgv'], 'a proposal of signatur
   });
   afterEach(() => world.stop());
 
+  const log = (): string => join(directory(), 'options');
   let count = 0;
   async function propose(
     images: readonly SignedImage[],
@@ -105,7 +106,6 @@ describeWith(['git', 'git-http-backend', 'gpg', 'gpgv'], 'a proposal of signatur
 
   describe('is opened', () => {
     const LINK = 'https://git.example/team/signatures/requests/1';
-    const log = (): string => join(directory(), 'options');
 
     /** A host that prints a link, as all do, and notes the options of the push. */
     async function beHost(): Promise<void> {
@@ -251,6 +251,6 @@ async function serveGithub(repository: string) {
 function permutations<Item>(items: readonly Item[]): readonly (readonly Item[])[] {
   if (items.length < 2) return [items];
   return items.flatMap((item, index) =>
-    permutations(items.filter((_, at) => at !== index)).map((rest) => [item, ...rest]),
+    permutations(items.filter((_, at) => at !== index)).map((rest) => [item].concat(rest)),
   );
 }
