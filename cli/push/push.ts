@@ -10,13 +10,8 @@ import type { Settings } from '../base/options.ts';
 import { showProgress } from '../check/progress.ts';
 import { type OpenTarget, openTarget } from '../inputs/open-target.ts';
 import { withTemporaryState } from '../inputs/open-source.ts';
-<<<<<<< HEAD
-import { type Outcome, formatOutcome } from './format-push.ts';
-import { handOver } from './hand-over.ts';
-=======
 import { type PushResult, formatOutcome } from './format-push.ts';
-import { describeRun } from './describe-run.ts';
->>>>>>> w/push
+import { handOver } from './hand-over.ts';
 import { type PushOptions, readPushOptions } from './push-options.ts';
 import { waitForStore } from './wait-for-store.ts';
 
