@@ -568,14 +568,14 @@ export const OPTIONS = {
   'pull-request': {
     description:
       'push to a branch of its own and ask for it to be merged: by push options (GitLab, Gitea), or on GitHub with --git-token-file',
-    commands: ['push'],
+    commands: ['push', 'sign'],
     default: 'false',
     schema: flag,
   },
   forge: {
     argument: 'FORGE',
     description: `kind of git host: ${FORGES.join(', ')}; default: by the name of the host`,
-    commands: ['push', 'init'],
+    commands: ['push', 'sign', 'init'],
     wording: {
       init: `git host whose pipelines shall check proposals: ${FORGES.join(', ')}; default: by the name of the remote's host, else github`,
     },
@@ -604,7 +604,7 @@ export const OPTIONS = {
     argument: 'URL',
     description:
       'wait until the store at this address serves what was pushed, as long as --timeout',
-    commands: ['push'],
+    commands: ['push', 'sign'],
     schema: text,
   },
   timeout: {
