@@ -172,7 +172,7 @@ describeWith(['chromium'], 'the landing page in a browser', () => {
   });
 
   it('can be read with the keyboard alone', async () => {
-    const { page, evaluate } = await open('with scopes', READERS['on a phone, light']);
+    const { page, evaluate } = await open('with scopes', READERS['on a phone, dark']);
     await page.keyboard.press('Tab');
     assert.equal(await evaluate('document.activeElement.textContent'), 'Skip to content');
     await page.keyboard.press('Enter');
