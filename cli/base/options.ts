@@ -5,6 +5,7 @@ import { TARGET_NAMES } from '../../generator/nodes/targets/target.ts';
 import { BUDGET_OPTIONS } from '../../generator/terms/budgets.ts';
 import {
   LONGEST_TIMER,
+  SCOPE_MEMBERS,
   absoluteDirectory,
   address,
   branch,
@@ -50,6 +51,8 @@ export interface Option {
   readonly isPath?: true;
   /** Has no flag and no environment variable. */
   readonly isInFileOnly?: true;
+  /** The members that a mapping may have at each depth, the outermost first. */
+  readonly members?: readonly (readonly string[])[];
   readonly schema: z.ZodType;
 }
 
@@ -82,6 +85,7 @@ export const OPTIONS = {
     description: 'who may sign which images, and under which names: see "Scopes"',
     commands: EVERY,
     isInFileOnly: true,
+    members: SCOPE_MEMBERS,
     schema: scopes,
   },
   policy: {
@@ -468,6 +472,9 @@ export type Settings = {
     | ((typeof OPTIONS)[Name] extends { default: string } | { repeatable: true }
         ? never
         : undefined);
+} & {
+  /** Where a value comes from, as errors name it: `--keys`, or `lookaside.yaml: keys`. Not for defaults. */
+  readonly origins: Readonly<Partial<Record<OptionName, string>>>;
 };
 
 export const OPTION_NAMES = Object.keys(OPTIONS) as readonly OptionName[];

@@ -6,10 +6,10 @@ import {
   recoverClone,
   replaceClone,
   setCloneAside,
-} from '../../../../generator/sources/git/clone-places.ts';
-import { startBackground } from '../../../kit/process/background.ts';
-import { builtModule } from '../../../kit/process/built-module.ts';
-import { useTemporary } from '../../../kit/temporary.ts';
+} from '../../../../../generator/sources/git/clone/clone-places.ts';
+import { startBackground } from '../../../../kit/process/background.ts';
+import { builtModule } from '../../../../kit/process/built-module.ts';
+import { useTemporary } from '../../../../kit/temporary.ts';
 
 /** What lies where: by the ends of names, the content of the clone. */
 type Places = Readonly<Record<string, string>>;
@@ -96,7 +96,7 @@ describe('the places of clones', () => {
   });
 
   it('hold a whole clone after a kill at any moment', async () => {
-    const module = builtModule('generator/sources/git/clone-places');
+    const module = builtModule('generator/sources/git/clone/clone-places');
     const script = `
       const { recoverClone, replaceClone } = await import(${JSON.stringify(module)});
       const { cp, rm } = await import('node:fs/promises');
