@@ -43,7 +43,10 @@ async function makePolicy() {
     expires: '2020-01-01T00:00:00Z',
   }));
   const many = await signedBy(MANY.map((name) => `lab/keys/${name}.gpg`));
-  const others = Array.from({ length: OTHERS }, (_, index) => [`r.example/team-${index}`, [expired]]);
+  const others = Array.from({ length: OTHERS }, (_, index) => [
+    `r.example/team-${index}`,
+    [expired],
+  ]);
   return policyOf({
     'mirror.example/team': [strange],
     [`${'long'.repeat(15)}.example:5000/team/app`]: [many],

@@ -2,7 +2,7 @@
  * The test files of `npm test`, those that take the longest first: one that begins last is waited
  * for at the end. How long they took is kept from run to run, out of the repository.
  */
-import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 
@@ -39,8 +39,13 @@ export function keepTimes(
   writeFileSync(KEPT, JSON.stringify(Object.fromEntries(all)));
 }
 
+/** Nothing where nothing was kept, or what was kept is damaged: then the order is worse, no more. */
 function readTimes(): Readonly<Record<string, number>> {
-  return existsSync(KEPT) ? times.parse(JSON.parse(readFileSync(KEPT, 'utf8'))) : {};
+  try {
+    return times.parse(JSON.parse(readFileSync(KEPT, 'utf8')));
+  } catch {
+    return {};
+  }
 }
 
 function timeOf(path: string, kept: Readonly<Record<string, number>>): number {
