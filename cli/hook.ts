@@ -76,12 +76,12 @@ function judgeDeletion(branch: string, settings: Settings): Verdict {
 
 async function judgeBranch(
   { branch }: Extract<PlannedReview, { kind: 'review' }>,
-  { strict, path: prefix }: Settings,
+  { strict }: Settings,
   review: () => ReturnType<typeof reviewRange>,
 ): Promise<Verdict> {
   const head = `lookaside: ${toPrintable(branch)}:`;
   try {
-    const report = await review();
+    const { report, subtree: prefix } = await review();
     const isGood = !hasFaults(report, strict);
     const faults = listFindings(report, { strict, prefix }).filter(
       ({ level }) => level === 'error',

@@ -177,6 +177,29 @@ describeWith(['git', 'gpg'], 'lookaside hook pre-receive', () => {
     assert.doesNotMatch(stdout, /lookaside\.yaml/);
   });
 
+  it('refuses more than its budget, and rules that are no text', async () => {
+    const { code, stdout } = await judge({ [at(4)]: 'x', [at(5)]: 'y' }, '--max-entries', '1');
+    assert.equal(code, 1);
+    assert.match(
+      stdout,
+      /^ {2}state-refused: what it changes is too much: .* --max-entries allows 1/m,
+    );
+    await remote.git('checkout', '--quiet', '-B', 'main', base);
+    const large = await judge({ 'lookaside.yaml': Buffer.alloc(17 * 1024 * 1024, '# \n') });
+    assert.equal(large.code, 2);
+    assert.match(large.stderr, /the blob [0-9a-f]{40} is larger than 16 MiB\nhint: /);
+  });
+
+  it('goes by the subtree that the pushed rules publish', async () => {
+    const rules = 'path: published\nscopes:\n  registry.example:\n    keys: keys\n';
+    const first = await remote.commit({ 'lookaside.yaml': rules });
+    const change = { [at(5)]: '<html>', [`published/${at(4)}`]: '<html>' };
+    const commit = await remote.commit(change);
+    const { code, stdout } = await run(`${first} ${commit} refs/heads/main`);
+    assert.equal(code, 1);
+    assert.match(stdout, /1 changed files: .*\n {2}published\/team\/app@\S+\/signature-4: html: /);
+  });
+
   it('judges the published subtree only', async () => {
     const changes = { [at(4)]: '<html>', [`published/${at(1)}`]: signatures[0] ?? '' };
     const { code, stdout } = await judge(changes, '--path', 'published');

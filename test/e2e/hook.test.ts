@@ -9,6 +9,7 @@ import { openSigningKey } from '../../scripts/bench/data/signing-key.ts';
 import { type GitRemote, makeGitRemote } from '../kit/remote/git-remote.ts';
 import { startGitSsh } from '../kit/remote/git-ssh.ts';
 import { type RunResult, run, runOrThrow } from '../kit/process/run.ts';
+import { runLookaside } from '../kit/program/lookaside.ts';
 import { putLookasideInPath } from '../kit/program/lookaside-in-path.ts';
 import { type Publisher, makePublisher } from '../kit/signer/publisher.ts';
 import { useTemporary } from '../kit/temporary.ts';
@@ -87,6 +88,24 @@ describeWith(['git', 'gpg', 'git-http-backend', 'sshd'], 'the hook of a git serv
       await way.stop();
     });
   }
+
+  it('takes the first push of a repository that init has made, by the rules in it', async () => {
+    assert.equal((await install()).code, 0);
+    const scope = `registry.example=${publisher.keyFile}`;
+    const made = await runLookaside(['init', remote.work, '--scope', scope]);
+    assert.equal(made.code, 0, made.stderr);
+    const signed = await publisher.sign();
+    await remote.commit({ [signed.location]: signed.bytes });
+    const push = async (): Promise<RunResult> =>
+      run('git', ['push', remote.path, 'HEAD:main'], { cwd: remote.work });
+    const taken = await push();
+    assert.equal(taken.code, 0, taken.stderr);
+    assert.match(taken.stderr, /main: good: 7 changed files: 1 accepted, 0 rejected, 6 ignored/);
+    const stranger = await publisher.signer.makeKey({ algorithm: 'ed25519' });
+    const other = await publisher.sign({ key: stranger });
+    await remote.commit({ [other.location]: other.bytes });
+    assert.match((await push()).stderr, /^remote: {3}\S+\/signature-1: unknown-signer: /m);
+  });
 
   it(`judges ${MANY} new signatures`, async () => {
     const key = await openSigningKey(directory());
