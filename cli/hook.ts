@@ -34,12 +34,21 @@ export async function hook(name: string, settings: Settings, io: ProcessIo): Pro
   if (name !== 'pre-receive') {
     throw new UsageError(`expected the hook pre-receive, got ${JSON.stringify(name)}`);
   }
-  const verdicts = await judgePush(settings, io);
-  const isGood = verdicts.every((verdict) => verdict.isGood);
-  const prefix = isGood ? '' : findLinePrefix(io.environment);
-  const lines = verdicts.flatMap((verdict) => verdict.lines);
-  await write(io.stdout, lines.map((line) => `${prefix}${line}\n`).join(''));
-  return isGood ? 0 : 1;
+  const mark = findLinePrefix(io.environment);
+  const say = async (lines: readonly string[], prefix: string): Promise<void> =>
+    write(io.stdout, lines.map((line) => `${prefix}${line}\n`).join(''));
+  try {
+    const verdicts = await judgePush(settings, io);
+    const isGood = verdicts.every((verdict) => verdict.isGood);
+    const lines = verdicts.flatMap((verdict) => verdict.lines);
+    await say(lines, isGood ? '' : mark);
+    return isGood ? 0 : 1;
+  } catch (error) {
+    // Where only marked lines reach the pusher, this one has to be marked as well.
+    if (mark === '') throw error;
+    await say(formatUsageError(error).trimEnd().split('\n'), mark);
+    return 2;
+  }
 }
 
 async function judgePush(settings: Settings, io: ProcessIo): Promise<readonly Verdict[]> {

@@ -67,7 +67,11 @@ async function findGitDirectory(
     throw new UsageError(`--base: cannot read ${source}: ${messageOf(cause)}`, hint, { cause });
   });
   if (found.exitCode === 0) return found.stdout.toString().trimEnd();
-  throw new UsageError(`--base: cannot read ${source}: ${toComplaint(found.stderr)}`, hint);
+  const isOfOther = /dubious ownership/.test(found.stderr);
+  throw new UsageError(
+    `--base: cannot read ${source}: ${toComplaint(found.stderr)}`,
+    isOfOther ? 'let git trust it: `git config --global --add safe.directory DIRECTORY`' : hint,
+  );
 }
 
 /** From where the proposal has left the branch that it goes to. */

@@ -217,8 +217,14 @@ describeWith(['git', 'gpg'], 'lookaside hook pre-receive', () => {
   it('says it so that GitLab shows it', async () => {
     const commit = await remote.commit({ [at(4)]: 'x' });
     const env = { GL_REPOSITORY: 'project-1', GL_PROTOCOL: 'web' };
-    const { stdout } = await run(`${base} ${commit} refs/heads/main`, [], env);
-    for (const line of stdout.trimEnd().split('\n')) assert.match(line, /^GL-HOOK-ERR: /);
+    for (const [update, code] of [
+      [`${base} ${commit} refs/heads/main`, 1],
+      ['nonsense', 2],
+    ] as const) {
+      const told = await run(update, [], env);
+      assert.equal(told.code, code);
+      for (const line of told.stdout.trimEnd().split('\n')) assert.match(line, /^GL-HOOK-ERR: ./);
+    }
   });
 
   describe('of several branches', () => {
