@@ -257,6 +257,15 @@ describeWith(['git', 'gpg'], 'lookaside hook pre-receive', () => {
       assert.match(stdout, /7 changed files: 3 accepted, 1 rejected, 3 ignored/);
     });
 
+    it('does not guess which one is published', async () => {
+      await remote.git('checkout', '--quiet', '--detach');
+      const update = `${base} ${base} refs/heads/main`;
+      const { code, stderr } = await run(update);
+      assert.equal(code, 2);
+      assert.match(stderr, /HEAD of the repository names no branch\nhint: name .* --branch/);
+      assert.equal((await run(update, ['--branch', 'main'])).code, 0);
+    });
+
     it('refuses to lose the default branch, and what a force push leaves behind', async () => {
       const deletion = `${base} ${NOTHING} refs/heads/main`;
       const deleted = await run(deletion);
