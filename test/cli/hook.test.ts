@@ -79,10 +79,11 @@ describeWith(['git', 'gpg'], 'lookaside hook pre-receive', () => {
       async () => ({ [at(2)]: await sign('v4'), [at(5)]: signatures[1] ?? '' }),
     ],
     [
-      'a move below a directory',
+      'a move that the rules ask for',
       () => ({
-        [at(1)]: null,
-        [`moved/${at(1)}`]: signatures[0] ?? '',
+        'lookaside.yaml': 'scopes:\n  registry.example:\n    keys: keys\n    prefix: moved\n',
+        ...Object.fromEntries([1, 2, 3].map((number) => [at(number), null])),
+        ...Object.fromEntries(signatures.map((bytes, index) => [`moved/${at(index + 1)}`, bytes])),
       }),
     ],
     ['the removal of a bad file', () => ({ [at(9)]: null })],
@@ -100,6 +101,11 @@ describeWith(['git', 'gpg'], 'lookaside hook pre-receive', () => {
       'a removed signature',
       () => ({ [at(2)]: null }),
       /signature-2: signature-removed: expected the signature of "registry\.example\/team\/app:v2" by [0-9A-F]{40}, got none\. Put the file back/,
+    ],
+    [
+      'a move to where nodes do not look',
+      () => ({ [at(1)]: null, [`moved/${at(1)}`]: signatures[0] ?? '' }),
+      /1 changed files: 1 accepted.*1 lost\n.*signature-1: signature-removed/,
     ],
     [
       'other bytes under the same number',
