@@ -27,13 +27,13 @@ export async function init(directory: string, settings: Settings, io: ProcessIo)
 }
 
 /** The scopes of `--scope`, and that of `--keys` for all other images. */
-async function readScopes({ scope, keys }: Settings): Promise<readonly InitialScope[]> {
+async function readScopes({ scope, keys, origins }: Settings): Promise<readonly InitialScope[]> {
   const paths = new Map<string, string[]>();
   for (const { name, path } of scope) paths.set(name, [...(paths.get(name) ?? []), path]);
   if (keys.length > 0) paths.set('', [...(paths.get('') ?? []), ...keys]);
   const scopes: InitialScope[] = [];
   for (const [name, files] of paths) {
-    const keyring = await readKeys(files);
+    const keyring = await readKeys(files, name === '' ? (origins.keys ?? '--keys') : '--scope');
     if (keyring) scopes.push({ name, keyring });
   }
   return scopes;

@@ -6,6 +6,7 @@ import { FORGES } from '../../signing/push/forge.ts';
 import { BUDGET_OPTIONS } from '../../generator/terms/budgets.ts';
 import {
   LONGEST_TIMER,
+  SCOPE_MEMBERS,
   absoluteDirectory,
   address,
   branch,
@@ -61,6 +62,8 @@ export interface Option {
   readonly isPath?: true;
   /** Has no flag and no environment variable. */
   readonly isInFileOnly?: true;
+  /** The members that a mapping may have at each depth, the outermost first. */
+  readonly members?: readonly (readonly string[])[];
   readonly schema: z.ZodType;
 }
 
@@ -103,6 +106,7 @@ export const OPTIONS = {
     description: 'who may sign which images, and under which names: see "Scopes"',
     commands: SCOPED,
     isInFileOnly: true,
+    members: SCOPE_MEMBERS,
     schema: scopes,
   },
   policy: {
@@ -564,14 +568,14 @@ export const OPTIONS = {
   'pull-request': {
     description:
       'push to a branch of its own and ask for it to be merged: by push options (GitLab, Gitea), or on GitHub with --git-token-file',
-    commands: ['push'],
+    commands: ['push', 'sign'],
     default: 'false',
     schema: flag,
   },
   forge: {
     argument: 'FORGE',
     description: `kind of git host: ${FORGES.join(', ')}; default: by the name of the host`,
-    commands: ['push', 'init'],
+    commands: ['push', 'sign', 'init'],
     wording: {
       init: `git host whose pipelines shall check proposals: ${FORGES.join(', ')}; default: by the name of the remote's host, else github`,
     },
@@ -600,7 +604,7 @@ export const OPTIONS = {
     argument: 'URL',
     description:
       'wait until the store at this address serves what was pushed, as long as --timeout',
-    commands: ['push'],
+    commands: ['push', 'sign'],
     schema: text,
   },
   timeout: {
@@ -627,6 +631,9 @@ export type Settings = {
     | ((typeof OPTIONS)[Name] extends { default: string } | { repeatable: true }
         ? never
         : undefined);
+} & {
+  /** Where a value comes from, as errors name it: `--keys`, or `lookaside.yaml: keys`. Not for defaults. */
+  readonly origins: Readonly<Partial<Record<OptionName, string>>>;
 };
 
 export const OPTION_NAMES = Object.keys(OPTIONS) as readonly OptionName[];

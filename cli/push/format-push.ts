@@ -1,14 +1,14 @@
 import { styleText } from 'node:util';
 import { formatClaims } from '../../generator/store/report.ts';
 import { formatJson, toPrintable } from '../../generator/terms/text.ts';
-import type { PushReport, PushedSignature } from '../../signing/push/push-report.ts';
+import type { Proposal, PushReport, PushedSignature } from '../../signing/push/push-report.ts';
 import type { Settings } from '../base/options.ts';
 import { type ProcessIo, hasColour } from '../base/process-io.ts';
 
 type Colour = 'green' | 'red' | 'yellow';
 
 /** What came of a push. */
-export interface Outcome {
+export interface PushResult {
   readonly report: PushReport;
   /** How long it took until the store served all, in milliseconds, or why it does not yet. */
   readonly served?: number | Error;
@@ -16,7 +16,7 @@ export interface Outcome {
 
 /** In the form that was asked for. */
 export function formatOutcome(
-  outcome: Outcome,
+  outcome: PushResult,
   { format }: Pick<Settings, 'format'>,
   { stdout, environment }: Pick<ProcessIo, 'stdout' | 'environment'>,
 ): string {
@@ -25,15 +25,15 @@ export function formatOutcome(
 }
 
 /** For people: a line a signature, then what was pushed where. */
-function formatText({ report, served }: Outcome, colour: boolean): string {
+function formatText({ report, served }: PushResult, colour: boolean): string {
   const paint = (name: Colour, text: string): string =>
     colour ? styleText(name, text, { validateStream: false }) : text;
   const lines = [
     ...report.signatures.flatMap((one) => formatSignature(one, paint)),
     formatSummary(report, paint),
-    ...formatProposal(report),
+    ...(report.proposal ? [formatProposal(report.proposal, report.branch)] : []),
   ];
-  if (typeof served === 'number') lines.push(`served after ${(served / 1000).toFixed(1)} s`);
+  if (typeof served === 'number') lines.push(formatServed(served));
   return lines.map((line) => `${line}\n`).join('');
 }
 
@@ -82,13 +82,18 @@ function formatSummary(report: PushReport, paint: Paint): string {
   return `${paint(verdict, done)} to ${where}${commit}: ${parts.join(', ')}${accepted}`;
 }
 
-function formatProposal({ proposal, branch }: PushReport): readonly string[] {
-  if (!proposal) return [];
+/** Where people find what was proposed for a branch, or what they have to do. */
+export function formatProposal(proposal: Proposal, branch: string): string {
   const name = proposal.branch === undefined ? '' : ` as ${proposal.branch}`;
   const link = toPrintable(proposal.link ?? 'at the git host');
   return proposal.isOpen
-    ? [`a request to merge into ${branch} is open${name}: ${link}`]
-    : [`open a request to merge into ${branch}${name}: ${link}`];
+    ? `a request to merge into ${branch} is open${name}: ${link}`
+    : `open a request to merge into ${branch}${name}: ${link}`;
+}
+
+/** How long it took until a store served all, for people. */
+export function formatServed(milliseconds: number): string {
+  return `served after ${(milliseconds / 1000).toFixed(1)} s`;
 }
 
 function countByStatus({ signatures }: PushReport): Record<PushedSignature['status'], number> {
@@ -98,7 +103,7 @@ function countByStatus({ signatures }: PushReport): Record<PushedSignature['stat
 }
 
 /** For programs; stable. */
-function toDocument({ report, served }: Outcome): object {
+function toDocument({ report, served }: PushResult): object {
   const { repository, branch, commit, signatures, proposal } = report;
   return {
     target: { repository, branch, ...(commit !== undefined && { commit }) },

@@ -3,9 +3,11 @@
 import { styleText } from 'node:util';
 import type { Warning } from '../../generator/gate/judge.ts';
 import { formatJson, toLine } from '../../generator/terms/text.ts';
+import type { Delivery } from '../../signing/sign/destination.ts';
 import type { ChosenKey } from '../../signing/sign/secret-keys.ts';
 import type { Statement } from '../../signing/sign/statement.ts';
 import { hasColour, type ProcessIo } from '../base/process-io.ts';
+import { formatProposal, formatServed } from '../push/format-push.ts';
 
 /** What became of a signature that was wanted. */
 export type SigningOutcome =
@@ -29,9 +31,11 @@ export interface SignReport {
   readonly key: Pick<ChosenKey, 'fingerprint' | 'name'>;
   /** Where they go. */
   readonly to: string;
-  /** The commit that has them; undefined where there is none. */
-  readonly commit: string | undefined;
   readonly isDryRun: boolean;
+  /** What went there; undefined where nothing was to go. */
+  readonly delivery: Delivery | undefined;
+  /** How long it took until a store served all, in milliseconds, or why it does not yet. */
+  readonly served: number | Error | undefined;
   readonly signatures: readonly SignedStatement[];
 }
 
@@ -57,7 +61,11 @@ export function formatSigned(report: SignReport, isJson: boolean, io: ProcessIo)
     `${paint(outcome.status, labelOf(outcome, report).padEnd(WIDTH))}${describe(statement, outcome)}`,
     ...more(outcome),
   ]);
-  return [...lines, toLine(summarize(report))].map((line) => `${line}\n`).join('');
+  const { delivery, served } = report;
+  lines.push(toLine(summarize(report)));
+  if (delivery?.proposal) lines.push(formatProposal(delivery.proposal, delivery.proposal.into));
+  if (typeof served === 'number') lines.push(formatServed(served));
+  return lines.map((line) => `${line}\n`).join('');
 }
 
 function labelOf({ status }: SigningOutcome, { isDryRun }: SignReport): string {
@@ -83,28 +91,32 @@ function more(outcome: SigningOutcome): readonly string[] {
   );
 }
 
-function summarize({ key, signatures, to, commit, isDryRun }: SignReport): string {
+function summarize({ key, signatures, to, delivery, isDryRun }: SignReport): string {
   const count = (status: SigningOutcome['status']): number =>
     signatures.filter(({ outcome }) => outcome.status === status).length;
   const by = `by ${key.name} (${key.fingerprint})`;
   if (count('refused') > 0) return `nothing went to ${to}, as nodes would not accept all of it`;
   if (isDryRun) return `${plural(count('unsigned'))} ${by} would go to ${to}`;
   if (count('new') === 0) return `nothing to do: ${to} has all signatures ${by}`;
+  const commit = delivery?.commit;
   const where = commit === undefined ? to : `${to}, commit ${commit.slice(0, ABBREVIATED)}`;
-  return `${plural(count('new'))} ${by} went to ${where}; nodes that go by its policy accept what is new`;
+  const how = delivery?.proposal ? 'proposed for' : 'went to';
+  return `${plural(count('new'))} ${by} ${how} ${where}; nodes that go by its policy accept what is new`;
 }
 
 function plural(count: number): string {
   return `${count} signature${count === 1 ? '' : 's'}`;
 }
 
-function toObject({ key, to, commit, isDryRun, signatures }: SignReport): object {
+function toObject({ key, to, isDryRun, delivery, served, signatures }: SignReport): object {
   return {
     version: 1,
     key: { fingerprint: key.fingerprint, name: key.name },
     to,
-    commit: commit ?? null,
+    commit: delivery?.commit ?? null,
+    proposal: delivery?.proposal ?? null,
     dryRun: isDryRun,
+    ...(typeof served === 'number' && { served: { milliseconds: Math.round(served) } }),
     signatures: signatures.map(toSignatureObject),
   };
 }

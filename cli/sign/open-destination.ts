@@ -14,7 +14,9 @@ import { UsageError } from '../base/usage-error.ts';
 import { openEngines } from '../inputs/open-engines.ts';
 import { openTarget } from '../inputs/open-target.ts';
 import { readPolicy } from '../inputs/read-policy.ts';
-import { describeRun } from '../push/describe-run.ts';
+import { handOver } from '../push/hand-over.ts';
+import { readStore } from '../push/push-options.ts';
+import { type PushedFile, waitForStore } from '../push/wait-for-store.ts';
 
 export interface DestinationOptions {
   /** For what is temporary; whoever made it removes it. */
@@ -44,29 +46,47 @@ function now(): Date {
   return new Date();
 }
 
+/** A place for signatures that is open. */
+export interface OpenDestination {
+  readonly destination: Destination;
+  /** Waits until the store of --wait serves signatures; gives the milliseconds, or why it does not. */
+  readonly wait: ((signatures: readonly PushedFile[]) => Promise<number | Error>) | undefined;
+}
+
 /** Opens it, with what it asks of signatures. */
 export async function openDestination(
   settings: Settings,
   io: ProcessIo,
   options: DestinationOptions,
-): Promise<Destination> {
+): Promise<OpenDestination> {
   const { directory, ending } = options;
   const out = findOut(settings);
-  if (out !== undefined) return openOut(out, settings, io, options);
+  if (out !== undefined) {
+    return { destination: await openOut(out, settings, io, options), wait: undefined };
+  }
+  const store = readStore(settings);
   const target = await openTarget(settings.to ?? '', settings, io, directory, ending);
   const { repository, policy, judge, close } = target;
-  return new RepositoryDestination({
+  const subtree = target.settings.path;
+  const takesRepeats = settings.again;
+  const destination = new RepositoryDestination({
     repository,
     policy,
     judge,
-    close,
+    subtree,
     now,
-    ending,
-    subtree: target.settings.path,
-    timeout: settings.timeout,
-    takesRepeats: settings.again,
-    run: describeRun(io.environment),
+    handOver: async (candidates) =>
+      handOver(candidates, { target, settings, io, ending, takesRepeats }),
+    close,
   });
+  const { timeout } = settings;
+  return {
+    destination,
+    wait:
+      store === undefined
+        ? undefined
+        : async (signatures) => waitForStore(signatures, { store, subtree, timeout, ending }),
+  };
 }
 
 /** Where nobody says which keys are accepted, it is the one that signs. */

@@ -1,7 +1,7 @@
 // `lookaside sign IMAGE…`: from images in a registry to signatures in the signature repository. Whatever
 // can fail is tried before anything is signed, and nothing is pushed or written unless all of it is good.
 import { type Rejection, isRejection } from '../../generator/terms/rejection.ts';
-import type { Delivered, Delivery, Destination } from '../../signing/sign/destination.ts';
+import type { Delivered, Delivery } from '../../signing/sign/destination.ts';
 import { Gpg } from '../../signing/sign/gpg.ts';
 import type { ChosenKey } from '../../signing/sign/secret-keys.ts';
 import { type Verdicts, signStatements } from '../../signing/sign/sign-statements.ts';
@@ -10,13 +10,13 @@ import type { Settings } from '../base/options.ts';
 import { type ProcessIo, write } from '../base/process-io.ts';
 import { readVersion } from '../base/read-version.ts';
 import { UsageError, formatUsageError } from '../base/usage-error.ts';
-import { showProgress } from '../check/progress.ts';
+import { Progress } from '../check/progress.ts';
 import { withTemporaryState } from '../inputs/open-source.ts';
 import { explainDirectory } from '../inputs/unusable-directory.ts';
 import { checkAuthfile } from '../registry/check-authfile.ts';
 import type { PlatformOptions } from '../registry/read-platforms.ts';
-import { type SigningOutcome, formatSigned } from './format-signed.ts';
-import { findOut, openDestination } from './open-destination.ts';
+import { type SignedStatement, type SigningOutcome, formatSigned } from './format-signed.ts';
+import { type OpenDestination, findOut, openDestination } from './open-destination.ts';
 import { type NamedImage, readImages } from './read-images.ts';
 import { type ResolvedImage, findMoved, resolveImages } from './resolve-images.ts';
 import { readPassphrase, withTerminal } from './unlock.ts';
@@ -43,7 +43,7 @@ export async function sign(
   return withTemporaryState(io.signals, async (directory, ending) => {
     const gpg = new Gpg({ program: settings.gpg, environment, passphrase, ending });
     const key = await gpg.findKey(wanted);
-    const destination = await openDestination(settings, io, { directory, ending, gpg, key });
+    const opened = await openDestination(settings, io, { directory, ending, gpg, key });
     const registry: PlatformOptions = {
       wanted: settings.platform,
       authfile: settings.authfile,
@@ -52,7 +52,7 @@ export async function sign(
       ending,
     };
     try {
-      return await signImages(named, { settings, io, gpg, key, destination, registry });
+      return await signImages(named, { settings, io, gpg, key, registry, ...opened });
     } catch (error) {
       if (!(error instanceof AggregateError)) {
         throw out === undefined ? error : explainDirectory(error, out);
@@ -62,7 +62,7 @@ export async function sign(
       for (const complaint of new Set(complaints)) io.stderr.write(complaint);
       return 2;
     } finally {
-      await destination.close();
+      await opened.destination.close();
     }
   });
 }
@@ -79,12 +79,11 @@ function warnOfDigests(named: readonly NamedImage[], { stderr }: ProcessIo): voi
 }
 
 /** What a run works with. */
-interface SigningRun {
+interface SigningRun extends OpenDestination {
   readonly settings: Settings;
   readonly io: ProcessIo;
   readonly gpg: Gpg;
   readonly key: ChosenKey;
-  readonly destination: Destination;
   readonly registry: PlatformOptions;
 }
 
@@ -111,8 +110,10 @@ async function signImages(named: readonly NamedImage[], run: SigningRun): Promis
     statement,
     outcome: toOutcome(statementId(statement), made, verdicts, delivered),
   }));
-  const report = { key, to: destination.name, isDryRun, commit: delivery?.commit, signatures };
+  const served = await waitIfAsked(signatures, verdicts, run);
+  const report = { key, to: destination.name, isDryRun, delivery, served, signatures };
   await write(io.stdout, formatSigned(report, settings.format === 'json', io));
+  if (served instanceof Error) throw served;
   return signatures.some(({ outcome }) => outcome.status === 'refused') ? 1 : 0;
 }
 
@@ -121,7 +122,7 @@ async function signWithProgress(
   statements: readonly Statement[],
   { io, gpg, key, destination }: SigningRun,
 ): Promise<Verdicts> {
-  let progress: ReturnType<typeof showProgress> | undefined;
+  let progress: Progress | undefined;
   const total = new Set(statements.map(statementId)).size;
   try {
     return await signStatements(statements, {
@@ -131,13 +132,26 @@ async function signWithProgress(
       creator: `lookaside ${readVersion()}`,
       now: () => new Date(),
       onSigned: () => {
-        progress ??= showProgress({ count: async () => total }, io, 'signatures');
+        progress ??= new Progress({ count: async () => total }, io, 'signatures');
         progress.step();
       },
     });
   } finally {
     progress?.stop();
   }
+}
+
+async function waitIfAsked(
+  signatures: readonly SignedStatement[],
+  verdicts: Verdicts,
+  { wait }: SigningRun,
+): Promise<number | Error | undefined> {
+  const stored = signatures.flatMap(({ statement, outcome }) => {
+    const verdict = verdicts.get(statementId(statement));
+    if (outcome.status !== 'new' || !verdict || isRejection(verdict)) return [];
+    return [{ path: outcome.path, bytes: verdict.signature.bytes }];
+  });
+  return stored.length > 0 ? wait?.(stored) : undefined;
 }
 
 /** Of a tag that was moved nobody knows which image was meant. */

@@ -4,6 +4,7 @@ import type { PlacedSignature } from '../../generator/gate/placing-judge.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
 import type { ImageDirectory } from '../../generator/terms/location.ts';
 import { type Rejection, isRejection } from '../../generator/terms/rejection.ts';
+import type { Proposal } from '../push/push-report.ts';
 import { type Statement, toClaims } from './statement.ts';
 
 /** Where signatures go: a signature repository, or a directory. */
@@ -28,6 +29,8 @@ export interface Delivery {
   readonly commit: string | undefined;
   /** In the order of the signatures. */
   readonly delivered: readonly (Delivered | Rejection)[];
+  /** What asks for a merge, and into which branch, where they are only proposed. */
+  readonly proposal?: Proposal & { readonly into: string };
 }
 
 /** A signature that is there. */

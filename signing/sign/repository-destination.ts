@@ -4,18 +4,22 @@ import type { PlacedSignature, PlacingJudge } from '../../generator/gate/placing
 import type { Policy } from '../../generator/policy/policy.ts';
 import { warnOfMissing } from '../../generator/store/report.ts';
 import type { Rejection } from '../../generator/terms/rejection.ts';
-import type { PushedSignature } from '../push/push-report.ts';
-import { type PushSignaturesOptions, pushSignatures } from '../push/push-signatures.ts';
+import type { Candidate } from '../gather/candidate.ts';
+import type { PushReport, PushedSignature } from '../push/push-report.ts';
 import { Standing } from '../push/standing.ts';
 import type { SignatureRepository } from '../target/signature-repository.ts';
 import { type Delivered, type Delivery, type Destination, isMade, placeOf } from './destination.ts';
 import { type Statement, statementId } from './statement.ts';
 
-export interface RepositoryDestinationOptions extends Omit<PushSignaturesOptions, 'judge' | 'now'> {
+export interface RepositoryDestinationOptions {
   readonly repository: SignatureRepository;
   readonly policy: Policy;
   readonly judge: PlacingJudge;
+  /** The published subtree of the repository; '' for all of it. */
+  readonly subtree: string;
   readonly now: () => Date;
+  /** Pushes or proposes them. */
+  readonly handOver: (candidates: readonly Candidate[]) => Promise<PushReport>;
   readonly close: () => Promise<void>;
 }
 
@@ -62,16 +66,16 @@ export class RepositoryDestination implements Destination {
   }
 
   async deliver(signatures: readonly PlacedSignature[]): Promise<Delivery> {
-    const { repository, now, ...options } = this.#options;
     const candidates = signatures.map(({ signature: { bytes, claims } }) => ({
       origin: `${claims.dockerReference} ${claims.manifestDigest}`,
       bytes,
     }));
-    const report = await pushSignatures(repository, candidates, { ...options, now: now() });
+    const report = await this.#options.handOver(candidates);
     const delivered = report.signatures.map((pushed, index) =>
       toDelivered(pushed, this.#warn(signatures, signatures[index])),
     );
-    return { commit: report.commit, delivered };
+    const { commit, branch, proposal } = report;
+    return { commit, delivered, ...(proposal && { proposal: { ...proposal, into: branch } }) };
   }
 
   async close(): Promise<void> {

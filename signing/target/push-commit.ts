@@ -24,7 +24,7 @@ const OVERTAKEN =
 const BROKEN =
   /hung up unexpectedly|early EOF|unexpected disconnect|RPC failed|Connection (?:reset|refused|timed out|closed)|Failed to connect|Couldn't connect|Empty reply|Could not resolve host|error: 5\d\d|error: 429|Operation timed out|HTTP 5\d\d|HTTP 429/i;
 /** What no other attempt changes, whatever else git says of the connection. */
-const LASTING = /(?:HTTP|error:) 4(?!08|29)\d\d|denied|read.only/i;
+const LASTING = /(?:HTTP|error:) 4(?!08|29)\d\d|denied|read.only|does not support push options/i;
 const OPTIONS_REFUSED = /does not support push options/;
 
 /** Whether a push failed only because the remote takes no push options. */

@@ -7,6 +7,7 @@ import { SignWorld } from '../../kit/push/sign-world.ts';
 import { architecture } from '../../kit/registry/scratch-image.ts';
 import { formatLocation } from '../../kit/signer/signature-tree.ts';
 import { runLookaside } from '../../kit/program/lookaside.ts';
+import { useLookaside } from '../../kit/program/use-lookaside.ts';
 import { useTemporary } from '../../kit/temporary.ts';
 import { describeWith } from '../../with-tools.ts';
 
@@ -26,6 +27,7 @@ interface Signed {
 }
 
 describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'lookaside sign', () => {
+  const servers = useLookaside();
   const directory = useTemporary();
   let world: SignWorld<By>;
   before(async () => {
@@ -144,6 +146,27 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'lookaside sig
     } finally {
       await world.accept(['one', 'two']);
     }
+  });
+
+  it('proposes signatures on a branch of their own', async () => {
+    const { reference } = await world.pushImage('team/proposed', 'v1');
+    const before = await tip();
+    const { code, stdout, stderr } = await world.sign('one', [reference, '--pull-request']);
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /\n1 signature by One .* proposed for .* \(main\), commit [0-9a-f]{12};/);
+    const [, branch = ''] = /^open a request to merge into main as (\S+): /m.exec(stdout) ?? [];
+    assert.equal(await tip(), before);
+    assert.equal(await world.remote.gitBare('rev-parse', `${branch}~`), before);
+  });
+
+  it('waits until the store serves what was pushed', async () => {
+    const { reference } = await world.pushImage('team/awaited', 'v1');
+    const keys = ['--keys', await world.keyFile('one'), '--keys', await world.keyFile('two')];
+    const state = ['--state-dir', directory(), '--poll', '100ms'];
+    const server = await servers.startHere(world.remote.path, [...keys, ...state]);
+    const { code, stdout, stderr } = await world.sign('one', [reference, '--wait', server.baseUrl]);
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /\nserved after \d+\.\d s\n$/);
   });
 
   describe('into a directory', () => {

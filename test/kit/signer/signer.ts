@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { readFile, rm } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Claims, formatClaims } from './claims.ts';
 import { runOrThrow } from '../process/run.ts';
@@ -66,6 +66,8 @@ export interface Signer {
 /** Makes a new GNUPGHOME. `stop` ends its agent and removes it. */
 export async function makeSigner(): Promise<Signer> {
   const home = await makeTemporary(0o700);
+  // Else it takes a second to unlock a key.
+  await writeFile(join(home, 'gpg-agent.conf'), 's2k-count 65536\n');
   const gpg = (args: readonly string[], input: string | Uint8Array = '') =>
     runOrThrow('gpg', ['--batch', '--yes', '--status-fd', '1', ...args], {
       input,

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { chooseByContent, chooseNext } from '../../../signing/push/choose-number.ts';
 
 const HIGHEST = 999_999_999;

@@ -1,0 +1,256 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { type IncomingMessage, type ServerResponse, createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { dirname, join } from 'node:path';
+import { json } from 'node:stream/consumers';
+import {
+  PushWorld,
+  type SignedImage,
+  blobOf,
+  randomDigest,
+  stage,
+} from '../../kit/push/push-world.ts';
+import { runGitBackend } from '../../kit/remote/git-backend.ts';
+import { useTemporary } from '../../kit/temporary.ts';
+import { describeWith } from '../../with-tools.ts';
+
+interface Document {
+  readonly proposal?: {
+    readonly branch?: string;
+    readonly link?: string;
+    readonly isOpen: boolean;
+  };
+  readonly signatures: readonly { readonly status: string; readonly path: string }[];
+}
+
+describeWith(['git', 'git-http-backend', 'gpg', 'gpgv'], 'a proposal of signatures', () => {
+  const directory = useTemporary();
+  let world: PushWorld;
+  beforeEach(async () => {
+    world = await PushWorld.make();
+  });
+  afterEach(() => world.stop());
+
+  const log = (): string => join(directory(), 'options');
+  let count = 0;
+  async function propose(
+    images: readonly SignedImage[],
+    args: readonly string[] = [],
+    to = world.remote.fileUrl,
+  ): Promise<Document> {
+    const staging = join(directory(), `staging-${count++}`);
+    await stage(staging, images);
+    const all = ['--pull-request', '--format', 'json', ...args];
+    const { code, stdout, stderr } = await world.push([staging], all, { to });
+    assert.equal(code, 0, stderr + stdout);
+    return JSON.parse(stdout) as Document;
+  }
+
+  it('can be merged with any others, in any order, and nothing is lost', async () => {
+    const digests = [randomDigest(), randomDigest()];
+    const sign = async (index: number): Promise<SignedImage> =>
+      world.sign({ digest: digests[index % 2] ?? '', tag: `v${index}` });
+    const images = await Promise.all(Array.from({ length: 9 }, async (_, index) => sign(index)));
+    // The third is in two of them, as when a run is repeated.
+    const batches = [images.slice(0, 3), images.slice(2, 5), images.slice(5, 8)];
+    const branches: string[] = [];
+    for (const batch of batches) {
+      const { proposal, signatures } = await propose(batch);
+      assert.match(proposal?.branch ?? '', /^lookaside\/\d{8}T\d{6}Z-[0-9a-f]{8}$/);
+      for (const { path } of signatures) assert.match(path, /\/signature-[1-9][0-9]{8}$/);
+      branches.push(proposal?.branch ?? '');
+    }
+    assert.equal((await world.signatures()).size, 0);
+    // Somebody pushes to the branch meanwhile.
+    const staging = join(directory(), 'direct');
+    await stage(staging, images.slice(8));
+    assert.equal((await world.push([staging])).code, 0);
+
+    const expected = images.map(({ bytes }) => blobOf(bytes)).toSorted();
+    const { git, gitBare } = world.remote;
+    await git('fetch', '--quiet', 'origin');
+    for (const order of permutations(branches)) {
+      await git('reset', '--hard', '--quiet', 'origin/main');
+      for (const branch of order) await git('merge', '--quiet', '--no-edit', `origin/${branch}`);
+      const listed = await git('ls-tree', '-r', 'HEAD');
+      const blobs = [...listed.matchAll(/blob (\S+)\t.*@sha256=/g)].map(([, id = '']) => id);
+      assert.deepEqual(blobs.toSorted(), expected);
+    }
+    assert.equal(await gitBare('rev-list', '--count', 'main'), '2');
+  });
+
+  it('takes the next number where other bytes have it', async () => {
+    const image = await world.sign();
+    const first = await propose([image]);
+    const [{ path } = { path: '' }] = first.signatures;
+    await world.remote.publish({ [path]: 'other bytes' });
+    const second = await propose([image]);
+    const numbers = [first, second].map(({ signatures }) =>
+      Number(/\d+$/.exec(signatures[0]?.path ?? '')?.[0]),
+    );
+    assert.equal(numbers[1], (numbers[0] ?? 0) + 1);
+  });
+
+  it('is none where all is there', async () => {
+    const image = await world.sign();
+    const staging = join(directory(), 'direct');
+    await stage(staging, [image]);
+    await world.push([staging]);
+    const { proposal, signatures } = await propose([image]);
+    assert.equal(proposal, undefined);
+    assert.equal(signatures[0]?.status, 'there');
+    assert.equal(await world.remote.gitBare('branch', '--list', 'lookaside/*'), '');
+  });
+
+  describe('is opened', () => {
+    const LINK = 'https://git.example/team/signatures/requests/1';
+
+    /** A host that prints a link, as all do, and notes the options of the push. */
+    async function beHost(): Promise<void> {
+      const { remote } = world;
+      await remote.gitBare('config', 'receive.advertisePushOptions', 'true');
+      const hook = join(remote.path, 'hooks/pre-receive');
+      await mkdir(dirname(hook), { recursive: true });
+      const script = [
+        '#!/bin/sh',
+        'read old new ref',
+        `echo "$ref" > '${log()}'`,
+        'n=0',
+        'while [ "$n" -lt "$GIT_PUSH_OPTION_COUNT" ]; do',
+        `  eval 'echo "$GIT_PUSH_OPTION_'$n'"' >> '${log()}'`,
+        '  n=$((n + 1))',
+        'done',
+        `echo 'View the request:' >&2`,
+        `echo '   ${LINK}' >&2`,
+        '',
+      ];
+      await writeFile(hook, script.join('\n'));
+      await chmod(hook, 0o755);
+    }
+
+    it('on GitLab by push options', async () => {
+      await beHost();
+      const image = await world.sign();
+      const { proposal } = await propose([image], ['--forge', 'gitlab']);
+      assert.deepEqual(proposal, { branch: proposal?.branch, link: LINK, isOpen: true });
+      const [ref, ...options] = (await readFile(log(), 'utf8')).trimEnd().split('\n');
+      assert.equal(ref, `refs/heads/${proposal?.branch}`);
+      const fingerprint = world.key.fingerprint;
+      assert.deepEqual(options, [
+        'merge_request.create',
+        'merge_request.target=main',
+        'merge_request.title=Sign registry.example/team/app:v1',
+        `merge_request.description=registry.example/team/app:v1 ${image.digest} by ${fingerprint}`,
+        'merge_request.remove_source_branch',
+      ]);
+    });
+
+    it('on Gitea by a topic', async () => {
+      await beHost();
+      const { proposal } = await propose([await world.sign()], ['--forge', 'gitea']);
+      assert.deepEqual(proposal, { link: LINK, isOpen: true });
+      const [ref, topic, title] = (await readFile(log(), 'utf8')).split('\n');
+      assert.equal(ref, 'refs/for/main');
+      assert.match(topic ?? '', /^topic=lookaside\//);
+      assert.equal(title, 'title=Sign registry.example/team/app:v1');
+    });
+
+    it('by a person, at the link, where a host takes no push options', async () => {
+      await beHost();
+      await world.remote.gitBare('config', 'receive.advertisePushOptions', 'false');
+      for (const forge of ['gitlab', 'gitea', 'github']) {
+        const image = await world.sign({ tag: forge });
+        const { proposal } = await propose([image], ['--forge', forge]);
+        assert.deepEqual(proposal, { branch: proposal?.branch, link: LINK, isOpen: false }, forge);
+      }
+    });
+
+    it('on GitHub by its API', async () => {
+      const token = join(directory(), 'token');
+      await writeFile(token, 's3cret\n');
+      await using host = await serveGithub(world.remote.path);
+      await world.remote.gitBare('config', 'http.receivepack', 'true');
+      const args = ['--forge', 'github', '--git-token-file', token];
+      const { proposal } = await propose([await world.sign()], args, host.url);
+      const link = 'https://github.example/pull/7';
+      assert.deepEqual(proposal, { branch: proposal?.branch, link, isOpen: true });
+      const [request] = host.requests;
+      assert.equal(request?.path, '/api/v3/repos/signatures/pulls');
+      assert.equal(request.authorization, 'Bearer s3cret');
+      const { head, base, title } = request.body as Record<string, string>;
+      assert.deepEqual(
+        { head, base, title },
+        { head: proposal?.branch, base: 'main', title: 'Sign registry.example/team/app:v1' },
+      );
+    });
+
+    it('by a person, where GitHub refuses, which is told', async () => {
+      const token = join(directory(), 'token');
+      await writeFile(token, 'wrong\n');
+      await using host = await serveGithub(world.remote.path);
+      await world.remote.gitBare('config', 'http.receivepack', 'true');
+      const staging = join(directory(), 'staging');
+      await stage(staging, [await world.sign()]);
+      const args = ['--pull-request', '--forge', 'github', '--git-token-file', token];
+      const { code, stdout, stderr } = await world.push([staging], args, { to: host.url });
+      assert.equal(code, 2);
+      assert.equal(stdout, '');
+      assert.match(
+        stderr,
+        /no pull request could be opened for lookaside\/\S+: 401 Bad credentials/,
+      );
+      assert.match(
+        stderr,
+        /hint: .*open the request by hand: http:\S+\/compare\/main\.\.\.lookaside/,
+      );
+      assert.doesNotMatch(stderr, /wrong/);
+      assert.match(await world.remote.gitBare('branch', '--list', 'lookaside/*'), /lookaside/);
+    });
+  });
+});
+
+interface ApiRequest {
+  readonly path: string;
+  readonly authorization: string | undefined;
+  readonly body: unknown;
+}
+
+/** Git over http, and GitHub's API beside it, for one good token. */
+async function serveGithub(repository: string) {
+  const requests: ApiRequest[] = [];
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const { url = '' } = request;
+    if (!url.startsWith('/api/')) {
+      runGitBackend(dirname(repository), request, response);
+      return;
+    }
+    const { authorization } = request.headers;
+    requests.push({ path: url, authorization, body: await json(request) });
+    const isGood = authorization === 'Bearer s3cret';
+    response.writeHead(isGood ? 201 : 401, { 'Content-Type': 'application/json' });
+    const good = { html_url: 'https://github.example/pull/7' };
+    response.end(JSON.stringify(isGood ? good : { message: 'Bad credentials' }));
+  };
+  const server = createServer((request, response) => void answer(request, response));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}/signatures.git`,
+    requests,
+    [Symbol.asyncDispose]: async () => {
+      server.close();
+      server.closeAllConnections();
+      await once(server, 'close');
+    },
+  };
+}
+
+function permutations<Item>(items: readonly Item[]): readonly (readonly Item[])[] {
+  if (items.length < 2) return [items];
+  return items.flatMap((item, index) =>
+    permutations(items.filter((_, at) => at !== index)).map((rest) => [item].concat(rest)),
+  );
+}
