@@ -140,6 +140,7 @@ describeWith(['git', 'gpg', 'git-http-backend', 'sshd'], 'the hook of a git serv
           const { code, stdout, stderr } = await install('-f', forge);
           assert.deepEqual([code, stderr], [0, '']);
           assert.match(stdout, new RegExp(`installed .*/${path}, which runs .*/bin/lookaside`));
+          assert.match(stdout, /^the default branch is main: pushes to it are judged/m);
         }
         assert.equal((await stat(join(remote.path, path))).mode & 0o111, 0o111);
       });

@@ -156,7 +156,7 @@ describeWith(['git'], 'the review of a proposal', () => {
     const files = { [at(1)]: 'x', [at(2)]: 'y', [at(3)]: 'z' };
     await assert.rejects(review({}, files, budgets), (error) => {
       assert.ok(error instanceof StateRefusedError);
-      assert.match(error.message, /3 files or more, and --max-entries allows 2/);
+      assert.match(error.message, /3 files or more, .*--max-entries allows 2/);
       return true;
     });
   });
