@@ -90,7 +90,7 @@ async function judgeBranch(
 ): Promise<Verdict> {
   const head = `lookaside: ${toPrintable(branch)}:`;
   try {
-    const { report, subtree: prefix } = await review();
+    const { report, newKeys, subtree: prefix } = await review();
     const isGood = !hasFaults(report, strict);
     const faults = listFindings(report, { strict, prefix }).filter(
       ({ level }) => level === 'error',
@@ -104,7 +104,8 @@ async function judgeBranch(
     if (faults.length > SHOWN) shown.push(`  and ${faults.length - SHOWN} more`);
     const warning = report.keys.length === 0 ? [`${head} warning: ${NO_KEYS}`] : [];
     const summary = `${head} ${formatSummary(report, strict)}`;
-    return { isGood, lines: [...warning, summary, ...shown] };
+    const notes = newKeys.slice(0, SHOWN).map((sentence) => `${head} ${toPrintable(sentence)}`);
+    return { isGood, lines: [...warning, ...notes, summary, ...shown] };
   } catch (error) {
     // Rules that cannot be read are as much of a fault as a bad signature.
     if (!(error instanceof UsageError)) throw error;

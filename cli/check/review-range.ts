@@ -4,7 +4,7 @@ import { PolicyJudge } from '../../generator/gate/judge.ts';
 import { type Policy, createSimplePolicy } from '../../generator/policy/policy.ts';
 import type { LocalRepository } from '../../generator/proposal/local-repository.ts';
 import { ProposalReview, type ReviewedProposal } from '../../generator/proposal/proposal-review.ts';
-import { findWithdrawnKeys } from '../../generator/proposal/withdrawn-keys.ts';
+import { describeNewKeys, findWithdrawnKeys } from '../../generator/proposal/key-changes.ts';
 import { StateRefusedError } from '../../generator/sources/source.ts';
 import { type CheckReport, type ReportedFile, sortByPath } from '../../generator/store/report.ts';
 import { EMPTY, type Summary } from '../../generator/store/store-directory.ts';
@@ -44,6 +44,8 @@ interface Rules {
 /** What a review has found. */
 export interface RangeReport {
   readonly report: CheckReport;
+  /** Sentences about keys that are accepted from now on. */
+  readonly newKeys: readonly string[];
   /** What is published after: '' or a path without slashes at its ends. */
   readonly subtree: string;
 }
@@ -57,6 +59,7 @@ export async function reviewRange(range: CommitRange, tools: ReviewTools): Promi
   const { location, settings } = tools;
   const rules = await readRules(range, tools);
   const { subtree } = rules;
+  const newKeys = describeNewKeys(rules.from, rules.to);
   const about = {
     source: { kind: 'git', location, commit: range.to },
     keys: rules.to.keyring?.keys ?? [],
@@ -71,12 +74,16 @@ export async function reviewRange(range: CommitRange, tools: ReviewTools): Promi
       files: sortByPath(files),
       losses: settings['allow-removals'] ? [] : sortLosses([...withdrawn, ...losses]),
     };
-    return { report, subtree };
+    return { report, newKeys, subtree };
   } catch (error) {
     if (!(error instanceof StateRefusedError)) throw error;
     const { message, hint = '' } = error;
     const refused = { code: 'state-refused', message, hint } as const;
-    return { report: { ...about, summary: EMPTY, files: [], losses: [], refused }, subtree };
+    return {
+      report: { ...about, summary: EMPTY, files: [], losses: [], refused },
+      newKeys,
+      subtree,
+    };
   }
 }
 

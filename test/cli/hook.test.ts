@@ -162,9 +162,22 @@ describeWith(['git', 'gpg'], 'lookaside hook pre-receive', () => {
       const { code, stdout, stderr } = await judge(await changes());
       assert.equal(stderr, '');
       assert.equal(code, said ? 1 : 0, stdout);
-      assert.match(stdout, said ?? /^lookaside: main: good: \d+ changed files: /);
+      assert.match(stdout, said ?? /^lookaside: main: good: \d+ changed files: /m);
     });
   }
+
+  it('tells of a key that is accepted from now on', async () => {
+    const key = await publisher.signer.makeKey({ algorithm: 'ed25519', name: 'New' });
+    const { code, stdout } = await judge({ 'keys/new.asc': await exportKey(key) });
+    const [told, summary] = stdout.split('\n');
+    assert.equal(code, 0);
+    const user = key.userId;
+    assert.equal(
+      told,
+      `lookaside: main: accepts the new key ${key.fingerprint} (${user}) for registry.example`,
+    );
+    assert.match(summary ?? '', /^lookaside: main: good: 1 changed files/);
+  });
 
   it('takes removals where they are allowed, but nothing bad', async () => {
     const removals = { [at(2)]: null, 'keys/other.asc': null };
