@@ -160,6 +160,7 @@ describeWith(['git', 'gpg', 'git-http-backend', 'sshd'], 'the hook of a git serv
 
     it('leaves the hook of others alone', async () => {
       const file = join(remote.path, 'hooks/pre-receive');
+      await mkdir(dirname(file), { recursive: true });
       await writeFile(file, '#!/bin/sh\nexit 0\n');
       const { code, stderr } = await install();
       assert.equal(code, 2);
