@@ -97,7 +97,11 @@ export class RepositoryDestination implements Destination {
   }
 }
 
-function toDelivered(pushed: PushedSignature, warnings: readonly Warning[]): Delivered | Rejection {
+function toDelivered(
+  pushed: PushedSignature,
+  warnings: readonly Warning[],
+): Delivered | Rejection | undefined {
   if (pushed.status === 'refused') return pushed.rejection;
+  if (pushed.status === 'would-be-new') return undefined;
   return { path: pushed.path, isNew: pushed.status === 'new', warnings };
 }

@@ -178,7 +178,8 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'lookaside sig
         args: (name) => [name, '--gpg', gpg],
         env: { PATH: at('bin') },
         code: 2,
-        message: /^lookaside: skopeo, which asks the registry, cannot be run\nhint: install skopeo/,
+        message:
+          /^lookaside: skopeo, which asks the registry, cannot be run\nhint: install skopeo\n$/,
       });
     });
 
@@ -188,7 +189,7 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'lookaside sig
       assert.equal(code, 2);
       assert.match(
         stderr,
-        /^lookaside: 127\.0\.0\.1:\d+ does not answer: .*\nhint: nothing was signed: try again when it answers\n$/,
+        /^lookaside: 127\.0\.0\.1:\d+ does not answer: .*\nhint: try again when it answers\n$/,
       );
     });
 
@@ -244,6 +245,20 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'lookaside sig
         `^lookaside: .*:v1 was moved while it was signed, from ${moving.digest} to ${other.digest}; nothing was pushed\nhint: sign again, or say which one: .*:v1@sha256:HEX\n$`,
       ),
     });
+  });
+
+  it('holds back what is good where something else is refused', async () => {
+    const both = await world.pushImage('team/held', 'v1');
+    // Each name is tried first, so that of two images the first one is signed.
+    const args = [image.reference, both.reference, '--format', 'json'];
+    await world.accept(['good', 'locked', 'expired'], {}, `${world.registry.host}/team/held`);
+    try {
+      const { code, stdout } = await world.sign('good', args);
+      const { signatures } = JSON.parse(stdout) as { signatures: { status: string }[] };
+      assert.deepEqual([code, ...signatures.map(({ status }) => status)], [1, 'refused', 'held']);
+    } finally {
+      await world.accept(['good', 'locked', 'expired']);
+    }
   });
 
   it('leaves nothing in a directory for what is refused', async () => {
