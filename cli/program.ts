@@ -98,6 +98,22 @@ const COMMANDS: Record<CommandName, CommandForm> = {
       return explain(image, source, settings, io, flags);
     },
   },
+  init: {
+    summary: 'make a signature repository, or add what one lacks',
+    operands: [['<DIR>', 'a directory, which may be a git repository already']],
+    run: async ([directory = ''], settings, io) => {
+      const { init } = await import('./init.ts');
+      return init(directory, settings, io);
+    },
+  },
+  hook: {
+    summary: 'judge a push on the git server, before it is taken',
+    operands: [['<HOOK>', 'pre-receive']],
+    run: async ([name = ''], settings, io) => {
+      const { hook } = await import('./hook.ts');
+      return hook(name, settings, io);
+    },
+  },
 };
 
 const CONFIG = 'YAML file with any of these options, under their names without the dashes';
@@ -121,8 +137,8 @@ export async function runProgram(args: readonly string[], io: ProcessIo): Promis
     command.action(async () => {
       const flags = readFlags(command, options);
       const settings = await readSettings(flags, io.environment, name);
-      const inWorld = settings['no-color'] ? withoutColour(io) : io;
-      exitCode = await form.run(command.args, settings, inWorld, new Set(Object.keys(flags)));
+      const ioOfRun = settings['no-color'] ? withoutColour(io) : io;
+      exitCode = await form.run(command.args, settings, ioOfRun, new Set(Object.keys(flags)));
     });
   }
   addQuestions(program, io);
@@ -145,14 +161,23 @@ export async function runProgram(args: readonly string[], io: ProcessIo): Promis
   }
 }
 
+const SHELLS: readonly string[] = ['bash', 'zsh', 'fish'];
+
 /** Adds the commands about the program itself. */
 function addQuestions(program: Command, io: ProcessIo): void {
+  const shells = new Argument('<SHELL>', 'the shell');
+  // Only for help and completion: commander's own complaint names no cure.
+  shells.argChoices = [...SHELLS];
   program
     .command('completion')
     .description('print a completion script for a shell')
-    .addArgument(new Argument('<SHELL>').choices(['bash', 'zsh', 'fish']))
+    .addArgument(shells)
     .helpOption(...HELP)
     .action(async (shell: string) => {
+      if (!SHELLS.includes(shell)) {
+        const hint = `there are scripts for ${SHELLS.join(', ')}`;
+        throw new UsageError(`unknown shell '${shell}'`, hint);
+      }
       const { formatCompletion } = await import('./completion.ts');
       await write(io.stdout, formatCompletion(shell, program));
     });

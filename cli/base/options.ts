@@ -6,6 +6,7 @@ import { FORGES } from '../../signing/push/forge.ts';
 import { BUDGET_OPTIONS } from '../../generator/terms/budgets.ts';
 import {
   LONGEST_TIMER,
+  SCOPE_MEMBERS,
   absoluteDirectory,
   address,
   branch,
@@ -27,7 +28,16 @@ import {
 
 /** The commands that take an option. */
 export type Command =
-  'check' | 'generate' | 'serve' | 'show' | 'push' | 'sign' | 'node-config' | 'explain';
+  | 'check'
+  | 'generate'
+  | 'serve'
+  | 'show'
+  | 'push'
+  | 'sign'
+  | 'node-config'
+  | 'explain'
+  | 'init'
+  | 'hook';
 
 export interface Option {
   /** The value of the flag as help shows it; left out for a switch. */
@@ -52,6 +62,8 @@ export interface Option {
   readonly isPath?: true;
   /** Has no flag and no environment variable. */
   readonly isInFileOnly?: true;
+  /** The members that a mapping may have at each depth, the outermost first. */
+  readonly members?: readonly (readonly string[])[];
   readonly schema: z.ZodType;
 }
 
@@ -59,8 +71,12 @@ const ALL: readonly Command[] = ['check', 'generate', 'serve'];
 const JUDGING: readonly Command[] = [...ALL, 'show'];
 /** Those that open a source. */
 const READING: readonly Command[] = [...ALL, 'explain'];
-/** All commands: each works with scopes and prints for people. */
-const EVERY: readonly Command[] = [...JUDGING, 'push', 'sign', 'node-config', 'explain'];
+/** Those that judge what they read, wherever it comes from. */
+const GATING: readonly Command[] = [...READING, 'hook'];
+/** All commands that work with scopes. */
+const SCOPED: readonly Command[] = [...JUDGING, 'push', 'sign', 'node-config', 'explain', 'hook'];
+/** All commands: each prints for people. */
+const EVERY: readonly Command[] = [...SCOPED, 'init'];
 
 const KEY_FILES = 'a file, or a directory of .asc and .gpg files';
 const NODE_ROOT = 'a directory that stands for / of a node';
@@ -77,6 +93,8 @@ export const OPTIONS = {
       show: `public keys to verify signatures with: ${KEY_FILES}`,
       'node-config': `public keys for images that no other scope covers: ${KEY_FILES}`,
       explain: `with SOURCE: public keys to accept: ${KEY_FILES}`,
+      init: `public keys to accept for images that no --scope covers: ${KEY_FILES}`,
+      hook: `public keys to accept, instead of what the pushed lookaside.yaml says: ${KEY_FILES}`,
       push: `public keys to accept ${UNSAID}: ${KEY_FILES}`,
       sign: `public keys to accept ${UNSAID}: ${KEY_FILES}`,
     },
@@ -86,14 +104,15 @@ export const OPTIONS = {
   },
   scopes: {
     description: 'who may sign which images, and under which names: see "Scopes"',
-    commands: EVERY,
+    commands: SCOPED,
     isInFileOnly: true,
+    members: SCOPE_MEMBERS,
     schema: scopes,
   },
   policy: {
     argument: 'FILE',
     description: "a node's policy.json to check against, instead of keys and scopes",
-    commands: [...JUDGING, 'explain', 'push', 'sign'],
+    commands: [...JUDGING, 'explain', 'push', 'sign', 'hook'],
     wording: {
       push: `a node's policy.json to check against, instead of keys, ${UNSAID}`,
       sign: `a node's policy.json to check against, instead of keys, ${UNSAID}`,
@@ -107,7 +126,7 @@ export const OPTIONS = {
   'policy-root': {
     argument: 'DIR',
     description: `where the key paths of --policy start: ${NODE_ROOT}`,
-    commands: EVERY,
+    commands: SCOPED,
     wording: {
       'node-config': `where the key paths of --merge start: ${NODE_ROOT}`,
       explain: `with SOURCE: where the key paths of --policy start: ${NODE_ROOT}`,
@@ -119,22 +138,24 @@ export const OPTIONS = {
   branch: {
     argument: 'NAME',
     description: `branch of a git source to read; ${DEFAULT_BRANCH}`,
-    commands: [...READING, 'push', 'sign'],
+    commands: [...GATING, 'push', 'sign'],
     wording: {
       serve: `branch of a git source to follow; ${DEFAULT_BRANCH}`,
       push: TARGET_BRANCH,
       sign: TARGET_BRANCH,
+      hook: "branch whose pushes are judged; default: the repository's default branch",
     },
     schema: branch,
   },
   path: {
     argument: 'DIR',
     description: 'subtree of the source to publish',
-    commands: [...READING, 'push', 'sign'],
+    commands: [...GATING, 'push', 'sign'],
     wording: {
       push: `subtree of the repository that is published, ${UNSAID}`,
       sign: `subtree of the repository that is published, ${UNSAID}`,
       check: 'subtree of the source to check',
+      hook: 'subtree of the repository that is published',
       explain: 'subtree of the source that is published',
     },
     default: '.',
@@ -196,7 +217,7 @@ export const OPTIONS = {
   },
   strict: {
     description: 'treat warnings as faults',
-    commands: ['check'],
+    commands: ['check', 'hook'],
     default: 'false',
     schema: flag,
   },
@@ -204,7 +225,7 @@ export const OPTIONS = {
     argument: 'DURATION',
     description:
       'warn about signatures and keys that expire within this time; 0s: only about those that have expired',
-    commands: ['check', 'generate', 'node-config'],
+    commands: ['check', 'generate', 'node-config', 'hook'],
     wording: {
       'node-config':
         'warn about keys that expire within this time; 0s: only about those that have expired',
@@ -299,21 +320,21 @@ export const OPTIONS = {
   [BUDGET_OPTIONS.pathDepth]: {
     argument: 'N',
     description: 'most components in the path of a signature; deeper files are rejected',
-    commands: READING,
+    commands: GATING,
     default: '32',
     schema: wholeNumber(1),
   },
   [BUDGET_OPTIONS.pathLength]: {
     argument: 'SIZE',
     description: 'most bytes in the path of a signature; files with longer paths are rejected',
-    commands: READING,
+    commands: GATING,
     default: '1024',
     schema: size,
   },
   [BUDGET_OPTIONS.gpgvTime]: {
     argument: 'DURATION',
     description: 'processor time that gpgv may spend on one file, in whole seconds',
-    commands: [...READING, 'show', 'push', 'sign'],
+    commands: [...GATING, 'show', 'push', 'sign'],
     default: '2s',
     schema: duration('a duration like 2s', LONGEST_TIMER).refine((given) => given >= 1000, {
       error: 'expected at least 1s of processor time',
@@ -323,14 +344,14 @@ export const OPTIONS = {
     argument: 'N',
     description:
       'most files in a state of the source, and most directories; a state with more is refused',
-    commands: READING,
+    commands: GATING,
     default: '4000000',
     schema: wholeNumber(1),
   },
   [BUDGET_OPTIONS.pathBytes]: {
     argument: 'SIZE',
     description: 'most bytes in all paths of a state together; a state with more is refused',
-    commands: READING,
+    commands: GATING,
     default: '1GiB',
     schema: size,
   },
@@ -353,7 +374,7 @@ export const OPTIONS = {
   scope: {
     argument: 'SCOPE=PATH',
     description: 'keys that may sign images of a scope, for example quay.io/team=team.asc',
-    commands: ['node-config'],
+    commands: ['node-config', 'init'],
     repeatable: true,
     schema: scopeFlags,
   },
@@ -414,7 +435,8 @@ export const OPTIONS = {
   },
   staging: {
     argument: 'DIR',
-    description: 'for machines that sign: where skopeo and podman write signatures',
+    description:
+      'for machines that sign: where skopeo and podman write signatures, and read those of others',
     commands: ['node-config'],
     schema: absoluteDirectory,
   },
@@ -514,6 +536,29 @@ export const OPTIONS = {
     isPath: true,
     schema: text,
   },
+  base: {
+    argument: 'REV',
+    description:
+      'check only what the commit that is checked out adds to this one, and what it takes away',
+    commands: ['check'],
+    schema: text,
+  },
+  'allow-removals': {
+    description: 'accept a change that takes away good signatures, or keys',
+    commands: ['check', 'hook'],
+    wording: {
+      check: 'with --base: accept a change that takes away good signatures, or keys',
+      hook: 'accept pushes that take away good signatures, keys, or the branch',
+    },
+    default: 'false',
+    schema: flag,
+  },
+  'all-branches': {
+    description: 'judge pushes to other branches too, by what they add to the branch',
+    commands: ['hook'],
+    default: 'false',
+    schema: flag,
+  },
   to: {
     argument: 'REPO',
     description: 'signature repository to push to: a git URL, or the path of a repository',
@@ -530,7 +575,10 @@ export const OPTIONS = {
   forge: {
     argument: 'FORGE',
     description: `kind of git host: ${FORGES.join(', ')}; default: by the name of the host`,
-    commands: ['push', 'sign'],
+    commands: ['push', 'sign', 'init'],
+    wording: {
+      init: `git host whose pipelines shall check proposals: ${FORGES.join(', ')}; default: by the name of the remote's host, else github`,
+    },
     schema: oneOf(...FORGES),
   },
   'dry-run': {
@@ -583,6 +631,9 @@ export type Settings = {
     | ((typeof OPTIONS)[Name] extends { default: string } | { repeatable: true }
         ? never
         : undefined);
+} & {
+  /** Where a value comes from, as errors name it: `--keys`, or `lookaside.yaml: keys`. Not for defaults. */
+  readonly origins: Readonly<Partial<Record<OptionName, string>>>;
 };
 
 export const OPTION_NAMES = Object.keys(OPTIONS) as readonly OptionName[];

@@ -7,7 +7,7 @@ import { type PushReport, isInRepository } from '../../signing/push/push-report.
 import type { SignatureRepository } from '../../signing/target/signature-repository.ts';
 import { type ProcessIo, write } from '../base/process-io.ts';
 import type { Settings } from '../base/options.ts';
-import { showProgress } from '../check/progress.ts';
+import { Progress } from '../check/progress.ts';
 import { type OpenTarget, openTarget } from '../inputs/open-target.ts';
 import { withTemporaryState } from '../inputs/open-source.ts';
 import { type PushResult, formatOutcome } from './format-push.ts';
@@ -61,9 +61,9 @@ async function handOverAll({
   candidates,
   ending,
 }: PushRun): Promise<PushReport> {
-  const progress = showProgress({ count: async () => candidates.length }, io);
+  const progress = new Progress({ count: async () => candidates.length }, io);
   try {
-    const choices = { keepsGoing: settings['keep-going'], onJudged: progress.step };
+    const choices = { keepsGoing: settings['keep-going'], onJudged: () => progress.step() };
     return await handOver(candidates, { target, settings, io, ending, ...choices });
   } finally {
     progress.stop();

@@ -10,7 +10,7 @@ import type { Settings } from '../base/options.ts';
 import { type ProcessIo, write } from '../base/process-io.ts';
 import { readVersion } from '../base/read-version.ts';
 import { UsageError, formatUsageError } from '../base/usage-error.ts';
-import { showProgress } from '../check/progress.ts';
+import { Progress } from '../check/progress.ts';
 import { withTemporaryState } from '../inputs/open-source.ts';
 import { explainDirectory } from '../inputs/unusable-directory.ts';
 import { checkAuthfile } from '../registry/check-authfile.ts';
@@ -120,7 +120,7 @@ async function signWithProgress(
   statements: readonly Statement[],
   { io, gpg, key, destination }: SigningRun,
 ): Promise<Verdicts> {
-  let progress: ReturnType<typeof showProgress> | undefined;
+  let progress: Progress | undefined;
   const total = new Set(statements.map(statementId)).size;
   try {
     return await signStatements(statements, {
@@ -130,7 +130,7 @@ async function signWithProgress(
       creator: `lookaside ${readVersion()}`,
       now: () => new Date(),
       onSigned: () => {
-        progress ??= showProgress({ count: async () => total }, io, 'signatures');
+        progress ??= new Progress({ count: async () => total }, io, 'signatures');
         progress.step();
       },
     });

@@ -10,6 +10,7 @@ import {
 } from '../gate/checked-file.ts';
 import type { Signature, Warning } from '../gate/judge.ts';
 import { formatLocation } from '../terms/location.ts';
+import type { Loss } from '../terms/loss.ts';
 import { MAX_SIGNATURES, type Numbering, numberSignatures } from './numbering.ts';
 import type { KeyInfo } from '../openpgp/openpgp-js.ts';
 import type { Signer } from '../openpgp/open-message.ts';
@@ -82,6 +83,10 @@ export interface CheckReport {
   readonly files: readonly ReportedFile[];
   /** The state costs more than its budget, so no file of it was looked at. */
   readonly refused?: RefusedState;
+  /** Only what is other than in this commit was looked at; null where nothing was there before. */
+  readonly base?: string | null;
+  /** What it takes away from nodes that they had in the base. */
+  readonly losses?: readonly Loss[];
 }
 
 /** Why a state is refused as a whole. */
@@ -144,7 +149,7 @@ function reportPublishable(
   const { path, signature } = file;
   const original = duplicates.get(file);
   const number = served.indexOf(original ?? file) + 1;
-  if (number === 0) return reportRejected(path, tooMany(served.length + overflow.length));
+  if (number === 0) return reportRejected(path, rejectExcess(served.length + overflow.length));
   const warnings = [...signature.warnings];
   if (original) {
     const message = `has the same bytes as signature ${original.number}; served once`;
@@ -198,12 +203,14 @@ const BY_TAG: ReadonlySet<string> = new Set([
   'remapIdentity',
 ]);
 
-function tooMany(count: number): Rejection {
+/** What a signature gets beyond the most that nodes read; `count` is how many there are. */
+export function rejectExcess(count: number): Rejection {
   const message = `expected at most ${MAX_SIGNATURES} signatures in the directory, got ${count}`;
   return reject('too-many-signatures', message, { breaksPulls: true });
 }
 
-function reportRejected(path: string, rejection: Rejection): RejectedFile {
+/** A file with what is wrong with it. */
+export function reportRejected(path: string, rejection: Rejection): RejectedFile {
   const { code, message, hint, breaksPulls } = rejection;
   return { path, status: 'rejected', code, message, hint, breaksPulls };
 }
