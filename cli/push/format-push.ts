@@ -45,11 +45,11 @@ function formatSignature(one: PushedSignature, paint: Paint): readonly string[] 
     const fault = `${toPrintable(one.origin)}: ${paint('red', code)}: ${toPrintable(message)}`;
     return [fault, `  hint: ${toPrintable(hint)}`];
   }
-  const { claims, signer, warnings } = one.signature;
+  const { claims, signer } = one.signature;
   const image = `${claims.dockerReference} ${claims.manifestDigest}`;
   const by = signer ? `, signed by ${signer.primaryFingerprint}` : '';
   const lines = [toPrintable(`${image}: ${describe(one)} ${one.path}${by}`)];
-  for (const { code, message } of one.status === 'there' ? [] : warnings) {
+  for (const { code, message } of one.status === 'there' ? [] : one.warnings) {
     lines.push(`  ${paint('yellow', code)}: ${toPrintable(message)}`);
   }
   return lines;
@@ -78,8 +78,18 @@ function formatSummary(report: PushReport, paint: Paint): string {
   ].filter((part) => part !== false);
   const done = report.proposal ? 'proposed' : count.new > 0 ? 'pushed' : 'nothing pushed';
   const verdict = count.refused > 0 ? 'red' : 'green';
-  const accepted = count.new > 0 ? '; nodes with its policy accept what is new' : '';
-  return `${paint(verdict, done)} to ${where}${commit}: ${parts.join(', ')}${accepted}`;
+  return `${paint(verdict, done)} to ${where}${commit}: ${parts.join(', ')}${formatAcceptance(report)}`;
+}
+
+/** What nodes make of the images that are signed now. */
+function formatAcceptance({ signatures }: PushReport): string {
+  const fresh = signatures.flatMap((one) => (one.status === 'new' ? [one.warnings] : []));
+  if (fresh.length === 0) return '';
+  const lacking = fresh.filter((warnings) =>
+    warnings.some(({ code }) => code === 'co-signature-missing'),
+  );
+  if (lacking.length === 0) return '; nodes with its policy accept what is new';
+  return `; nodes with its policy wait for another signature beside ${lacking.length} of them`;
 }
 
 /** Where people find what was proposed for a branch, or what they have to do. */
@@ -119,7 +129,7 @@ function toSignatureDocument(one: PushedSignature): object {
     const { code, message, hint, breaksPulls } = one.rejection;
     return { origin: one.origin, status: one.status, code, message, hint, breaksPulls };
   }
-  const { origin, status, path, isSame, signature } = one;
+  const { origin, status, path, isSame, signature, warnings } = one;
   return {
     origin,
     status,
@@ -127,6 +137,6 @@ function toSignatureDocument(one: PushedSignature): object {
     isSame,
     claims: formatClaims(signature.claims),
     signer: signature.signer ?? null,
-    warnings: signature.warnings,
+    warnings,
   };
 }
