@@ -7,7 +7,7 @@ import type { Delivery } from '../../signing/sign/destination.ts';
 import type { ChosenKey } from '../../signing/sign/secret-keys.ts';
 import { type Statement, statementId } from '../../signing/sign/statement.ts';
 import { hasColour, type ProcessIo } from '../base/process-io.ts';
-import { formatProposal, formatServed } from '../push/format-push.ts';
+import { formatAcceptance, formatProposal, formatServed } from '../push/format-push.ts';
 
 /** What became of a signature that was wanted. */
 export type SigningOutcome =
@@ -62,7 +62,7 @@ export function formatSigned(report: SignReport, isJson: boolean, io: ProcessIo)
     `${paint(outcome.status, labelOf(outcome, report).padEnd(WIDTH))}${describe(statement, outcome)}`,
     ...(outcome.status === 'refused' ? [`${INDENT}hint: ${toLine(outcome.hint)}`] : []),
   ]);
-  lines.push(...warningsOf(report));
+  lines.push(...formatWarnings(report));
   const { delivery, served } = report;
   lines.push(toLine(summarize(report)));
   if (delivery?.proposal) lines.push(formatProposal(delivery.proposal, delivery.proposal.into));
@@ -85,11 +85,20 @@ function describe(
 }
 
 /** Each once: what is to be said of a key is the same for all its signatures. */
-function warningsOf({ signatures }: SignReport): readonly string[] {
-  const warnings = signatures.flatMap(({ outcome }) =>
-    outcome.status === 'new' ? outcome.warnings : [],
-  );
-  return [...new Set(warnings.map(({ code, message }) => `warning: ${code}: ${toLine(message)}`))];
+function formatWarnings({ signatures }: SignReport): readonly string[] {
+  const lines = warningsOfNew(signatures)
+    .flat()
+    .map(({ code, message }) => `warning: ${code}: ${toLine(message)}`);
+  return [...new Set(lines)];
+}
+
+/** Of every signature that is new, once. */
+function warningsOfNew(signatures: readonly SignedStatement[]): readonly (readonly Warning[])[] {
+  const fresh = new Map<string, readonly Warning[]>();
+  for (const { statement, outcome } of signatures) {
+    if (outcome.status === 'new') fresh.set(statementId(statement), outcome.warnings);
+  }
+  return [...fresh.values()];
 }
 
 function summarize({ key, signatures, to, delivery, isDryRun }: SignReport): string {
@@ -106,7 +115,8 @@ function summarize({ key, signatures, to, delivery, isDryRun }: SignReport): str
   const commit = delivery?.commit;
   const where = commit === undefined ? to : `${to}, commit ${commit.slice(0, ABBREVIATED)}`;
   const how = delivery?.proposal ? 'proposed for' : 'went to';
-  return `${plural(count('new'))} ${by} ${how} ${where}; nodes that go by its policy accept what is new`;
+  const acceptance = formatAcceptance(warningsOfNew(signatures));
+  return `${plural(count('new'))} ${by} ${how} ${where}; ${acceptance}`;
 }
 
 function plural(count: number): string {

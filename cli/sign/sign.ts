@@ -190,8 +190,7 @@ function toOutcome(
   if (!fate) return { status: 'held' };
   if (isRejection(fate)) return toRefused(fate);
   if (!fate.isNew) return { status: 'there' };
-  const warnings = [...verdict.signature.warnings, ...fate.warnings];
-  return { status: 'new', path: fate.path, warnings };
+  return { status: 'new', path: fate.path, warnings: fate.warnings };
 }
 
 function toRefused({ code, message, hint }: Rejection): SigningOutcome {

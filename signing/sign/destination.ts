@@ -39,7 +39,7 @@ export interface Delivered {
   readonly path: string;
   /** False where somebody else has brought the like meanwhile. */
   readonly isNew: boolean;
-  /** What nodes still lack there, if more than one key has to sign. */
+  /** Of the gate. */
   readonly warnings: readonly Warning[];
 }
 

@@ -86,7 +86,8 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'lookaside sig
       'of a tag that is not there, and of every other': {
         args: (name) => [name, `${name}x`, `${name}y`],
         code: 2,
-        message: /^lookaside: .*:v1x is not in the registry\nhint: .*\nlookaside: .*:v1y is not in the registry\n/,
+        message:
+          /^lookaside: .*:v1x is not in the registry\nhint: .*\nlookaside: .*:v1y is not in the registry\n/,
       },
       'of a platform that a single image has not': {
         args: (name) => [name, '--platform', 'linux/s390x'],
