@@ -49,6 +49,18 @@ describe('system: a process', () => {
     assert.deepEqual([crashed.exitCode, crashed.signal], [null, 'SIGSEGV']);
   });
 
+  it('leads a group of its own, but one that asks people, who are at our terminal', async () => {
+    const groupOf = (stat: string): number => Number(stat.split(') ')[1]?.split(' ')[2]);
+    const own = groupOf(await readFile('/proc/self/stat', 'latin1'));
+    const apart = groupOf((await run('cat /proc/self/stat')).stdout.toString());
+    assert.notEqual(apart, own);
+    const options = { asksPeople: true };
+    const beside = await run('cat /proc/self/stat', {}, options);
+    assert.equal(groupOf(beside.stdout.toString()), own);
+    const late = run('exec sleep 60', { deadline: 100 }, options);
+    await assert.rejects(late, /it ran longer than 100 ms/);
+  });
+
   it('reads nothing, and sees no other environment than it is given', async () => {
     const { stdout } = await run('cat; echo "$ONE-$HOME"', {}, { environment: { ONE: '1' } });
     assert.equal(stdout.toString(), '1-\n');
