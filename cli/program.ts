@@ -113,8 +113,8 @@ export async function runProgram(args: readonly string[], io: ProcessIo): Promis
     command.action(async () => {
       const flags = readFlags(command, options);
       const settings = await readSettings(flags, io.environment, name);
-      const inWorld = settings['no-color'] ? withoutColour(io) : io;
-      exitCode = await form.run(command.args, settings, inWorld, new Set(Object.keys(flags)));
+      const ioOfRun = settings['no-color'] ? withoutColour(io) : io;
+      exitCode = await form.run(command.args, settings, ioOfRun, new Set(Object.keys(flags)));
     });
   }
   addQuestions(program, io);
@@ -137,14 +137,23 @@ export async function runProgram(args: readonly string[], io: ProcessIo): Promis
   }
 }
 
+const SHELLS: readonly string[] = ['bash', 'zsh', 'fish'];
+
 /** Adds the commands about the program itself. */
 function addQuestions(program: Command, io: ProcessIo): void {
+  const shells = new Argument('<SHELL>', 'the shell');
+  // Only for help and completion: commander's own complaint names no cure.
+  shells.argChoices = [...SHELLS];
   program
     .command('completion')
     .description('print a completion script for a shell')
-    .addArgument(new Argument('<SHELL>').choices(['bash', 'zsh', 'fish']))
+    .addArgument(shells)
     .helpOption(...HELP)
     .action(async (shell: string) => {
+      if (!SHELLS.includes(shell)) {
+        const hint = `there are scripts for ${SHELLS.join(', ')}`;
+        throw new UsageError(`unknown shell '${shell}'`, hint);
+      }
       const { formatCompletion } = await import('./completion.ts');
       await write(io.stdout, formatCompletion(shell, program));
     });

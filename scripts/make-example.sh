@@ -250,7 +250,7 @@ gpgv --keyring /tmp/release.gpg --output - $(grep '|team/worker:' "$tmp/list" | 
 
 ## How it was made
 
-\`scripts/make-example.sh\` makes the whole tree anew, with new keys. It builds small images, pushes them to a registry on the loopback with \`skopeo copy --sign-by\`, collects what \`lookaside-staging\` receives, and verifies every signature with \`skopeo standalone-verify\` and \`gpgv\`. With the same tools the images get the same digests each time. This tree was made with $(skopeo --version).
+\`scripts/make-example.sh\` makes the whole tree again, with new keys. It builds small images, pushes them to a registry on the loopback with \`skopeo copy --sign-by\`, collects what \`lookaside-staging\` receives, and verifies every signature with \`skopeo standalone-verify\` and \`gpgv\`. With the same tools the images get the same digests each time. This tree was made with $(skopeo --version).
 EOF
 }
 

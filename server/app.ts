@@ -6,7 +6,7 @@ import type { ProgramLog } from '../generator/system/program-log.ts';
 import type { Refresher } from './follow/refresher.ts';
 import { Webhook, type WebhookOptions } from './follow/webhook/webhook.ts';
 import { createPageHeaders } from './html/page-headers.ts';
-import { createLanding } from './landing/landing.ts';
+import { Landing } from './landing/landing.ts';
 import { PAGE_SOURCES } from './landing/render-page.ts';
 import { createClientAddress } from './listen/client-address.ts';
 import type { Lookup } from './lookups/lookup.ts';
@@ -38,7 +38,7 @@ export function createApp(options: AppOptions): Express {
   // Only those proxies are believed when they say that they were asked over TLS.
   if (trustedProxies.length > 0) app.set('trust proxy', [...trustedProxies]);
   app.use(createPageHeaders(PAGE_SOURCES));
-  app.use(createLanding({ policy, url, refresher }));
+  app.use(new Landing({ policy, url, refresher }).handle);
   const webhook = new Webhook({
     secrets: webhookSecrets,
     branch,

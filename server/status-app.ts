@@ -30,7 +30,8 @@ const refuseCrossSite: RequestHandler = (request, response, next) => {
   const { origin, host, 'sec-fetch-site': site = 'none' } = request.headers;
   const isOwn = origin === undefined || hostOf(origin) === host;
   if (isOwn && (site === 'none' || site === 'same-origin')) next();
-  else sendJson(response.status(403), { message: 'pages of other sites may not do this' });
+  else
+    sendJson(response.status(403), { message: 'pages of other sites may not request a refresh' });
 };
 
 /** On the loopback, answers 403 to requests that use a name which others may have pointed there. */

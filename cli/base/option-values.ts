@@ -1,6 +1,9 @@
 // The forms of values that options take, each with what a wrong one gets.
 import { z } from 'zod';
-import { signedIdentitySchema } from '../../generator/policy/signed-identity.ts';
+import {
+  SIGNED_IDENTITY_MEMBERS,
+  signedIdentitySchema,
+} from '../../generator/policy/signed-identity.ts';
 import {
   MAX_NAME_LENGTH,
   isNamePrefix,
@@ -179,17 +182,18 @@ function isReferencePrefix(name: string): boolean {
   return name.includes('/') && parseDockerReference(name) !== undefined;
 }
 
+const scope = z.strictObject({
+  keys: several,
+  require: z.enum(['any', 'all'], expected('any or all')).default('any'),
+  signedIdentity: signedIdentitySchema.optional(),
+  prefix: prefix.optional(),
+});
+
+/** The members of a scope, and those of its `signedIdentity`. */
+export const SCOPE_MEMBERS = [Object.keys(scope.shape), SIGNED_IDENTITY_MEMBERS];
+
 export const scopes = z
-  .record(
-    scopeName,
-    z.strictObject({
-      keys: several,
-      require: z.enum(['any', 'all'], expected('any or all')).default('any'),
-      signedIdentity: signedIdentitySchema.optional(),
-      prefix: prefix.optional(),
-    }),
-    expected('a mapping of scopes'),
-  )
+  .record(scopeName, scope, expected('a mapping of scopes'))
   .refine((given) => Object.keys(given).length > 0, 'expected at least one scope, got none')
   .meta({ minProperties: 1 });
 
@@ -203,7 +207,7 @@ export const scopeFlags = several.transform((values, context) =>
     const at = value.indexOf('=');
     const name = scopeName.safeParse(value.slice(0, at));
     if (at < 0 || at === value.length - 1 || !name.success) {
-      const form = 'expected SCOPE=PATH, as quay.io/team=team.asc';
+      const form = 'expected SCOPE=PATH, for example quay.io/team=team.asc';
       context.addIssue(`${form}, got ${JSON.stringify(value)}`);
       return z.NEVER;
     }
@@ -249,5 +253,5 @@ export const fileName = text.regex(/^(?!default$)[A-Za-z0-9][A-Za-z0-9_.-]{0,62}
 
 export const butaneVersion = text.regex(/^4\.[0-9]{1,2}\.0$/, {
   error: (issue) =>
-    `expected the version of an OpenShift release, as 4.14.0, got ${JSON.stringify(issue.input)}`,
+    `expected the version of an OpenShift release, for example 4.14.0, got ${JSON.stringify(issue.input)}`,
 });

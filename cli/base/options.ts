@@ -6,6 +6,7 @@ import { FORGES } from '../../signing/push/forge.ts';
 import { BUDGET_OPTIONS } from '../../generator/terms/budgets.ts';
 import {
   LONGEST_TIMER,
+  SCOPE_MEMBERS,
   absoluteDirectory,
   address,
   branch,
@@ -51,6 +52,8 @@ export interface Option {
   readonly isPath?: true;
   /** Has no flag and no environment variable. */
   readonly isInFileOnly?: true;
+  /** The members that a mapping may have at each depth, the outermost first. */
+  readonly members?: readonly (readonly string[])[];
   readonly schema: z.ZodType;
 }
 
@@ -84,6 +87,7 @@ export const OPTIONS = {
     description: 'who may sign which images, and under which names: see "Scopes"',
     commands: EVERY,
     isInFileOnly: true,
+    members: SCOPE_MEMBERS,
     schema: scopes,
   },
   policy: {
@@ -529,6 +533,9 @@ export type Settings = {
     | ((typeof OPTIONS)[Name] extends { default: string } | { repeatable: true }
         ? never
         : undefined);
+} & {
+  /** Where a value comes from, as errors name it: `--keys`, or `lookaside.yaml: keys`. Not for defaults. */
+  readonly origins: Readonly<Partial<Record<OptionName, string>>>;
 };
 
 export const OPTION_NAMES = Object.keys(OPTIONS) as readonly OptionName[];

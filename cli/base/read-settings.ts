@@ -40,14 +40,21 @@ export async function readSettings(
   const configFile = typeof flag === 'string' ? flag : environment[variableOf(CONFIG)];
   const config = configFile === undefined ? {} : await readConfig(configFile);
   const settings: Record<string, unknown> = {};
+  const origins: Partial<Record<OptionName, string>> = {};
   for (const name of OPTION_NAMES) {
-    settings[name] =
-      convert(name, flags[name], `--${name}`, command) ??
-      convert(name, variables[name], variableOf(name), command) ??
-      convert(name, config[name], `${configFile}: ${name}`, command) ??
-      defaultOf(name, environment);
+    const given = [
+      [flags[name], `--${name}`],
+      [variables[name], variableOf(name)],
+      [config[name], `${configFile}: ${name}`],
+    ] as const;
+    const [value, origin] = given.find(([one]) => one !== undefined) ?? [];
+    if (origin === undefined) settings[name] = defaultOf(name, environment);
+    else {
+      settings[name] = convert(name, value, origin, command);
+      origins[name] = origin;
+    }
   }
-  return settings as Settings;
+  return { ...settings, origins } as Settings;
 }
 
 function defaultOf(name: OptionName, environment: Environment): unknown {
@@ -69,7 +76,8 @@ function convert(name: OptionName, value: unknown, origin: string, command?: Com
   // A misspelt name is told before the right one that is missing.
   const issue = issues.find(({ code }) => code === 'unrecognized_keys') ?? issues[0];
   const where = [origin, ...(issue?.path ?? []).map(String)].join(': ');
-  throw new UsageError(`${where}: ${describeIssue(issue)}`, describeOption(name, command));
+  const hint = suggestMember(name, issue) ?? describeOption(name, command);
+  throw new UsageError(`${where}: ${describeIssue(issue)}`, hint);
 }
 
 type Issue = z.core.$ZodIssue;
@@ -79,6 +87,14 @@ function describeIssue(issue: Issue | undefined): string {
   if (issue?.code === 'unrecognized_keys') return `unknown key ${issue.keys.join(', ')}`;
   const inner = issue?.code === 'invalid_key' ? issue.issues[0] : undefined;
   return inner?.message ?? issue?.message ?? 'not a value of this option';
+}
+
+/** What a misspelt member was meant to be; undefined for one that is only in a wrong place. */
+function suggestMember(name: OptionName, issue: Issue | undefined): string | undefined {
+  if (issue?.code !== 'unrecognized_keys') return undefined;
+  const known = optionOf(name).members?.[issue.path.length - 1] ?? [];
+  const [member = ''] = issue.keys;
+  return known.length === 0 || known.includes(member) ? undefined : suggest(member, known);
 }
 
 function readEnvironment(environment: Environment): Values {
@@ -117,7 +133,7 @@ async function readConfig(file: string): Promise<Values> {
     const message = `cannot read the configuration file ${JSON.stringify(file)}: ${reason}`;
     const hint =
       cause instanceof Error && cause.name === 'YAMLParseError'
-        ? 'it has to be YAML: an option a line, as `poll: 5m`'
+        ? 'it must be YAML with one option a line, for example `poll: 5m`'
         : `name it with --config or ${variableOf(CONFIG)}`;
     throw new UsageError(message, hint, { cause });
   }

@@ -5,8 +5,8 @@ import type { Pass, ReadableSource, Snapshot, Source } from '../../generator/sou
 import { Checkpoint } from '../../generator/store/checkpoint/checkpoint.ts';
 import { CheckpointFile } from '../../generator/store/checkpoint/checkpoint-file.ts';
 import {
+  SharedVerdicts,
   createVerdictIds,
-  createVerdictTerms,
 } from '../../generator/store/checkpoint/shared-verdict.ts';
 import { loadStore } from '../../generator/store/load-store.ts';
 import type { CheckReport } from '../../generator/store/report.ts';
@@ -15,7 +15,7 @@ import type { Settings } from '../base/options.ts';
 import type { ProcessIo } from '../base/process-io.ts';
 import type { Engines } from '../inputs/open-engines.ts';
 import { stateFile } from '../inputs/state-file.ts';
-import { showProgress } from './progress.ts';
+import { Progress } from './progress.ts';
 
 /** What one pass over a source found. */
 export interface Checked extends Pick<CheckReport, 'source' | 'keys'> {
@@ -40,9 +40,9 @@ export async function checkSource(
   kept: string | undefined,
 ): Promise<Checked> {
   const { pass, load } = await openPass(source, run, kept);
-  const progress = showProgress(pass, run.io);
+  const progress = new Progress(pass, run.io);
   try {
-    const store = await load(progress.step);
+    const store = await load(() => progress.step());
     const { commit } = pass;
     const { kind, location } = source;
     return {
@@ -99,7 +99,7 @@ async function goOn(
     file: new CheckpointFile(path, () => undefined),
     judge,
     policy,
-    verdictTerms: createVerdictTerms(
+    sharedVerdicts: new SharedVerdicts(
       policy,
       createVerdictIds(policy, made),
       () => engines.gpgv?.version,

@@ -6,37 +6,45 @@ import type { ProcessIo } from '../base/process-io.ts';
 const PATIENCE = 1000;
 
 /** A bar without colours, on a terminal that waits for a long check; on anything else, nothing. */
-export function showProgress(
-  { count }: Pick<Snapshot, 'count'>,
-  { stderr: stream, environment }: Pick<ProcessIo, 'stderr' | 'environment'>,
-): { step: () => void; stop: () => void } {
-  if (!stream.isTTY || environment['TERM'] === 'dumb') {
-    return { step: () => undefined, stop: () => undefined };
+export class Progress {
+  readonly #countFiles: Snapshot['count'];
+  readonly #stream: ProcessIo['stderr'];
+  readonly #timer: NodeJS.Timeout | undefined;
+  #done = 0;
+  #isStopped = false;
+  #bar: SingleBar | undefined;
+
+  constructor(
+    { count }: Pick<Snapshot, 'count'>,
+    { stderr, environment }: Pick<ProcessIo, 'stderr' | 'environment'>,
+  ) {
+    this.#countFiles = count;
+    this.#stream = stderr;
+    if (!stderr.isTTY || environment['TERM'] === 'dumb') return;
+    // A listing that fails here fails in the check itself, which says so.
+    this.#timer = setTimeout(() => void this.#show().catch(() => undefined), PATIENCE);
   }
-  let done = 0;
-  let stopped = false;
-  let bar: SingleBar | undefined;
-  const start = async (): Promise<void> => {
-    const total = await count();
+
+  /** To be called after each file. */
+  step(): void {
+    this.#done++;
+    this.#bar?.update(this.#done);
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    clearTimeout(this.#timer);
+    this.#bar?.stop();
+  }
+
+  async #show(): Promise<void> {
+    const total = await this.#countFiles();
     const { SingleBar: Bar } = await import('cli-progress');
-    if (stopped) return;
-    bar = new Bar({
-      stream,
+    if (this.#isStopped) return;
+    this.#bar = new Bar({
+      stream: this.#stream,
       format: '{bar} {percentage}% {value}/{total} files, {eta_formatted} left',
     });
-    bar.start(total, done);
-  };
-  // A listing that fails here fails in the check itself, which says so.
-  const timer = setTimeout(() => void start().catch(() => undefined), PATIENCE);
-  return {
-    step: () => {
-      done++;
-      bar?.update(done);
-    },
-    stop: () => {
-      stopped = true;
-      clearTimeout(timer);
-      bar?.stop();
-    },
-  };
+    this.#bar.start(total, this.#done);
+  }
 }

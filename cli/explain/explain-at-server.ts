@@ -10,7 +10,7 @@ import { type ServerAnswer, answerSchema, refusalSchema } from './explain-answer
 const TIME_LIMIT = 120_000;
 /** Far more than a hundred images need. Bytes. */
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
-const HINT = 'give the address of its --status-listen, as http://127.0.0.1:9090';
+const HINT = 'give the address of its --status-listen, for example http://127.0.0.1:9090';
 const TRUST_HINT = 'name the file of its CA in NODE_EXTRA_CA_CERTS';
 
 /** The address of a running server; undefined for what is a SOURCE. */
@@ -62,7 +62,7 @@ export async function explainAtServer(
   if (status !== 200 || !answer.success) {
     const what = status === 200 ? 'something else' : `status ${status}`;
     const message = `expected the status listener of a lookaside server at ${server.href}, got ${what}`;
-    throw new UsageError(message, `${HINT}; both must be of one version`);
+    throw new UsageError(message, `${HINT}; both must have the same version`);
   }
   const { images } = answer.data;
   if (
@@ -106,7 +106,7 @@ async function ask(url: URL, ending: AbortSignal, timeLimit: number): Promise<An
     let size = 0;
     for await (const piece of response.body ?? []) {
       size += piece.length;
-      if (size > MAX_ANSWER_BYTES) throw new Error('the answer does not end');
+      if (size > MAX_ANSWER_BYTES) throw new Error('the answer is too large');
       pieces.push(piece);
     }
     return { status: response.status, text: Buffer.concat(pieces).toString() };

@@ -82,10 +82,13 @@ async function explainImageOf(
 
 function readImage(name: string): DockerReference {
   const image = parsePulledImage(name);
-  const hint = 'write it as in a pull, like quay.io/team/app:v1 or quay.io/team/app@sha256:…';
+  const hint = 'write it as in a pull: quay.io/team/app:v1 or quay.io/team/app@sha256:…';
   if (!image) throw new UsageError(`expected an image, got ${JSON.stringify(name)}`, hint);
   if (image.digest !== undefined && !image.digest.startsWith('sha256:')) {
-    throw new UsageError(`expected a sha256 digest, got ${image.digest}`, 'nodes know no other');
+    throw new UsageError(
+      `expected a sha256 digest, got ${image.digest}`,
+      'nodes use no other algorithm',
+    );
   }
   return image;
 }
@@ -109,8 +112,8 @@ function findPlace(
   const url = parseServer(server);
   const unused = OF_A_SOURCE.find((name) => flags.has(name));
   if (url && unused !== undefined) {
-    const hint = 'leave it out: the server goes by its own';
-    throw new UsageError(`--${unused} means nothing to a running server`, hint);
+    const hint = 'leave it out: the server uses its own';
+    throw new UsageError(`--${unused} has no effect with a running server`, hint);
   }
   return url ?? server;
 }

@@ -88,7 +88,7 @@ function abbreviate(commit: string): string {
 
 function describeList({ digest, signatures, verdict }: ExplainedImage): Fact {
   const count = `${signatures.length} signature${signatures.length === 1 ? '' : 's'}`;
-  const own = signatures.length > 0 ? ` (${verdict} by itself)` : '';
+  const own = signatures.length > 0 ? ` (${verdict})` : '';
   return ['list', `${digest}, ${count}${own}; \`skopeo copy --all\` asks for it, nodes do not`];
 }
 
@@ -100,7 +100,7 @@ function formatPlatform(explained: ExplainedPlatform, paint: Paint): readonly st
     ['digest', digest],
   ];
   const more: readonly Fact[] = [
-    ['scope', scope === null ? 'none' : scope === '' ? 'all other images' : scope],
+    ['scope', scope === null ? NO_SCOPE : scope === '' ? DEFAULT_SCOPE : scope],
     ['directory', directory],
     ...signatures.flatMap(describeSignature),
     ...describeReason(reason),
@@ -119,7 +119,7 @@ function describeSignature(signature: FoundSignature, index: number): readonly F
   return [
     [
       'signature',
-      `${index + 1}, of ${identity}, by ${describeSigner(signature)}, made ${signedAt}`,
+      `${index + 1}, for ${identity}, by ${describeSigner(signature)}, made ${signedAt}`,
     ],
     ...(fault === null ? [] : [['fault', fault] as const]),
     ...warnings.map(({ message }) => ['warning', message] as const),
@@ -127,7 +127,7 @@ function describeSignature(signature: FoundSignature, index: number): readonly F
 }
 
 function describeSigner({ signer, signingKey, userIds }: FoundSignature): string {
-  if (signer === null) return 'nobody that was checked';
+  if (signer === null) return 'a signer that was not checked';
   const owner = userIds.length > 0 ? ` (${userIds.join(', ')})` : '';
   const subkey = signingKey === null || signingKey === signer ? '' : `, subkey ${signingKey}`;
   return `${signer}${owner}${subkey}`;
@@ -161,6 +161,10 @@ function summarize({ image, platforms }: Explanation): string {
   return `${accepted} of ${platforms.length} platforms would be accepted`;
 }
 
+const NO_SCOPE = 'none, and there is no default';
+/** Whether or not there are scopes that have names. */
+const DEFAULT_SCOPE = 'none, so the default applies';
+
 /** What is said of a manifest that nobody has signed. */
 const FORGOTTEN: ReadonlySet<string | undefined> = new Set(['other-digests', 'unknown-repository']);
 
@@ -174,12 +178,12 @@ function advise({ registry, list, platforms }: Explanation): readonly string[] {
 }
 
 const CAUTION =
-  'The registry was not asked: of a list, nodes ask for the manifest of their platform, not for this digest.';
+  'The registry was not asked. If this digest is that of a list of platforms, nodes do not ask for its signatures, but for those of the manifest of their platform.';
 
 const IN_A_SENTENCE = {
   accepted: 'would be accepted',
   refused: 'would be refused',
-  unknown: 'may be accepted or refused: nobody can say',
+  unknown: 'may be accepted or refused; that cannot be known here',
 } as const;
 
 /** Every value may be a stranger's word. */

@@ -62,7 +62,7 @@ export async function readPlatforms(
     const message = `expected the manifest with ${image.digest}, got one with sha256:${digestHex}`;
     throw new UsageError(
       message,
-      `${image.host} or a mirror gives out other bytes; nodes refuse them`,
+      `${image.host} or its mirror sends another manifest, which nodes refuse`,
     );
   }
   if (!instances) {
@@ -90,7 +90,7 @@ function pick(
   const picked = wanted.length === 0 ? instances : [...new Set(chosen)];
   const nested = picked.find(({ isList }) => isList);
   if (nested) {
-    const message = `nodes refuse the list of ${name}: its entry for ${nested.platform} is a list again`;
+    const message = `nodes refuse the list of ${name}: its entry for ${nested.platform} is itself a list`;
     throw new UsageError(message, 'push the image again, or pick other platforms with --platform');
   }
   if (picked.length === 0) {
@@ -98,7 +98,7 @@ function pick(
     throw new UsageError(`the list of ${name} names no platform that a node could have`, hint);
   }
   if (picked.length > MOST_PLATFORMS) {
-    const message = `the list of ${name} has ${picked.length} manifests, more than anybody reads`;
+    const message = `the list of ${name} has ${picked.length} manifests, more than explain reads`;
     throw new UsageError(message, `pick up to ${MOST_PLATFORMS} with --platform`);
   }
   return picked;

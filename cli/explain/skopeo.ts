@@ -24,6 +24,8 @@ interface SkopeoOptions {
 interface Cause {
   /** What skopeo says, or the registry through it. */
   readonly said: RegExp;
+  /** What is said adds nothing to the message if it is no more than this. */
+  readonly saysNoMore?: RegExp;
   /** `image` is the whole name. */
   readonly message: (image: string, host: string) => string;
   /** `repository` is the name without tag and digest. */
@@ -62,18 +64,19 @@ const CAUSES: readonly Cause[] = [
   {
     said: /invalid reference format/i,
     message: (image) => `this skopeo cannot parse ${image}`,
-    hint: () => `older ones know no IPv6 addresses: write the name of the host, or ${BY_DIGEST}`,
+    hint: () =>
+      `older versions do not know IPv6 addresses: write the name of the host, or ${BY_DIGEST}`,
   },
   {
     said: either('toomanyrequests', 'too many requests', status('429')),
-    message: (_image, host) => `${host} answers no more requests for now`,
+    message: (_image, host) => `${host} refuses more requests for now`,
     hint: (_repository, host) => `log in with \`skopeo login ${host}\`, or wait`,
   },
   {
     said: LOGIN_WANTED,
-    message: (image, host) => `${host} does not let us see ${image}`,
+    message: (image, host) => `${host} denies access to ${image}`,
     hint: (_repository, host) =>
-      `log in with \`skopeo login ${host}\`, or give --authfile FILE; skopeo does not use the credsStore of docker, and some registries answer so for what they do not have`,
+      `log in with \`skopeo login ${host}\`, or give --authfile FILE; skopeo does not use docker's credsStore, and some registries answer like this for images that they do not have`,
   },
   {
     said: either(
@@ -83,7 +86,8 @@ const CAUSES: readonly Cause[] = [
       'not found',
       status('404'),
     ),
-    message: (image, host) => `${host} has no ${image}`,
+    saysNoMore: /^(?:(?:manifest|name) unknown|repository name not known to registry|[:;\s])+$/i,
+    message: (image) => `${image} is not in the registry`,
     hint: (repository) => `look for its tags with \`skopeo list-tags docker://${repository}\``,
   },
   {
@@ -125,7 +129,8 @@ export function explainSkopeo(image: DockerReference, cause: SkopeoError): Usage
       const known = CAUSES.find((one) => one.said.test(words));
       const message = known?.message(name, image.host) ?? `skopeo cannot read ${name}`;
       const hint = known?.hint(nameOf(image), image.host) ?? BY_DIGEST;
-      return new UsageError(`${message}: ${toLine(said)}`, hint, { cause });
+      const more = known?.saysNoMore?.test(said) === true ? '' : `: ${toLine(said)}`;
+      return new UsageError(`${message}${more}`, hint, { cause });
     }
   }
 }

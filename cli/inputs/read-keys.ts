@@ -12,15 +12,19 @@ export const PRIVATE_KEY_HINT =
 export const KEY_FILE = /\.(?:asc|gpg)$/;
 
 /**
- * Reads the keyring from files and directories; undefined if none are named.
+ * Reads the keyring from files and directories; undefined if none are named. `origin` says who named
+ * them: an option, or a place in the configuration file.
  * @throws UsageError naming the file that cannot be used.
  */
-export async function readKeys(paths: readonly string[]): Promise<Keyring | undefined> {
+export async function readKeys(
+  paths: readonly string[],
+  origin: string,
+): Promise<Keyring | undefined> {
   if (paths.length === 0) return undefined;
   return explain(async () => {
     const files = (await Promise.all(paths.map(async (path) => keyFiles(path)))).flat();
     return readFiles(files);
-  });
+  }, `${origin}: `);
 }
 
 /**
@@ -37,15 +41,15 @@ async function readFiles(files: readonly string[]): Promise<Keyring> {
   );
 }
 
-async function explain(read: () => Promise<Keyring>): Promise<Keyring> {
+async function explain(read: () => Promise<Keyring>, where = ''): Promise<Keyring> {
   try {
     return await read();
   } catch (cause) {
     if (cause instanceof UsageError) throw cause;
     const reason = messageOf(cause);
     if (!(cause instanceof KeyFileError)) {
-      const hint = 'name a file or directory that can be read with --keys';
-      throw new UsageError(`cannot read keys: ${reason}`, hint, { cause });
+      const hint = 'name a file of public keys that can be read, or a directory of them';
+      throw new UsageError(`${where}cannot read keys: ${reason}`, hint, { cause });
     }
     const hint = 'export public keys with `gpg --export --armor KEY > KEY.asc`';
     throw new UsageError(reason, cause.isPrivate ? PRIVATE_KEY_HINT : hint, { cause });

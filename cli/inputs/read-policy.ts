@@ -16,38 +16,45 @@ import type { Settings } from '../base/options.ts';
 import { isPrivateKeyError, readKeyFiles, readKeys } from './read-keys.ts';
 
 /**
- * Reads what is asked of signatures, keys and all.
+ * Reads what is asked of signatures, keys and all. `originOf` says who named the keys of a scope, which
+ * is the configuration file unless told.
  * @throws UsageError naming the file that cannot be used.
  */
-export async function readPolicy(settings: Settings): Promise<Policy> {
-  const { policy, scopes = {}, keys } = settings;
+export async function readPolicy(
+  settings: Settings,
+  originOf = (name: string): string => nameScopeIn(settings.origins.scopes ?? 'scopes', name),
+): Promise<Policy> {
+  const { policy, scopes = {}, keys, origins } = settings;
+  const keysFrom = origins.keys ?? '--keys';
   const hasScopes = Object.keys(scopes).length > 0;
   if (policy !== undefined) {
     if (keys.length > 0 || hasScopes) {
-      const message = '--policy says by itself which keys are accepted for what';
+      const message = '--policy cannot be used with --keys or scopes: it names the keys itself';
       throw new UsageError(message, 'leave out --keys and scopes, or --policy');
     }
-    return readPolicyFile(policy, settings['policy-root']);
+    return readPolicyFile(origins.policy ?? '--policy', policy, settings['policy-root']);
   }
-  if (!hasScopes) return createSimplePolicy(await readKeys(keys));
-  const read = Object.entries(scopes).map(async ([name, scope]) => readScope(name, scope));
+  if (!hasScopes) return createSimplePolicy(await readKeys(keys, keysFrom));
+  const read = Object.entries(scopes).map(async ([name, scope]) =>
+    readScope(name, scope, originOf(name)),
+  );
   const all = await Promise.all(read);
   if (scopes[''] || keys.length === 0) return createPolicy(all);
-  const { scopes: outside } = await createSimplePolicy(await readKeys(keys));
+  const { scopes: outside } = await createSimplePolicy(await readKeys(keys, keysFrom));
   return createPolicy([...all, ...outside.values()]);
+}
+
+/** A scope by the option that names its keys. */
+export function nameScopeIn(option: string, name: string): string {
+  return `${option}: ${JSON.stringify(name)}`;
 }
 
 type ScopeSettings = NonNullable<Settings['scopes']>[string];
 
-async function readScope(name: string, settings: ScopeSettings): Promise<Scope> {
+async function readScope(name: string, settings: ScopeSettings, origin: string): Promise<Scope> {
   const { keys, require, signedIdentity = DEFAULT_IDENTITY, prefix } = settings;
-  const keyring = await readKeys(keys);
-  if (!keyring) {
-    throw new UsageError(
-      `scopes: ${JSON.stringify(name)}: expected keys, got none`,
-      'name key files',
-    );
-  }
+  const keyring = await readKeys(keys, origin);
+  if (!keyring) throw new UsageError(`${origin}: expected keys, got none`, 'name key files');
   const keyrings = require === 'all' ? await splitKeyring(keyring) : [keyring];
   const requirements = keyrings.map((accepted): Requirement => ({
     type: 'signedBy',
@@ -62,9 +69,9 @@ async function splitKeyring({ blocks }: Keyring): Promise<readonly Keyring[]> {
   return Promise.all(blocks.map(async (bytes) => readKeyring([{ path: 'the scope', bytes }])));
 }
 
-async function readPolicyFile(file: string, root: string): Promise<Policy> {
+async function readPolicyFile(origin: string, file: string, root: string): Promise<Policy> {
   const { readPolicyText } = await import('./read-policy-text.ts');
-  const { scopes } = await readPolicyText('--policy', file);
+  const { scopes } = await readPolicyText(origin, file);
   try {
     const read = [...scopes].map(async ([name, unread]) => {
       const requirements = unread.map(async (requirement) =>

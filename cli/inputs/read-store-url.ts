@@ -38,6 +38,6 @@ export function readShownUrl(text: string | undefined): StoreUrl | undefined {
 }
 
 function refuseToShow(part: string): UsageError {
-  const message = `--url: expected no ${part}, as the page for people shows the address`;
+  const message = `--url: expected no ${part}, as the landing page shows the address`;
   return new UsageError(message, 'give the address without it');
 }

@@ -6,17 +6,17 @@ import { write, type ProcessIo } from '../base/process-io.ts';
 import { readNodePolicy, toNodeFilesOptions } from './describe-nodes.ts';
 import { formatNodeReport } from './format-node-report.ts';
 import { readNode } from './read-node.ts';
-import type { Inside } from './rooted-files.ts';
+import type { RootedFiles } from './rooted-files.ts';
 
 /** A tree as the command line names it. */
 export interface NodeTree {
   readonly root: string;
-  readonly inside: Inside;
+  readonly files: RootedFiles;
 }
 
 /** Says what is wrong with a node; settles with the exit code. */
 export async function checkNode(
-  { root, inside }: NodeTree,
+  { root, files }: NodeTree,
   settings: Settings,
   io: ProcessIo,
 ): Promise<number> {
@@ -26,10 +26,10 @@ export async function checkNode(
     now: new Date(),
     expiryWarning: settings['expiry-warning'],
   });
-  const { state, unseen } = await readNode(inside, settings.rootless);
+  const { state, unseen } = await readNode(files, settings.rootless);
   for (const home of unseen) {
     io.stderr.write(
-      `lookaside: warning: ${toLine(home)} may not be read: whether it hides the system's files is not known\n`,
+      `lookaside: warning: cannot read ${toLine(home)}: it may hold files that replace the system's\n`,
     );
   }
   const findings = await inspectNode(state, wanted);

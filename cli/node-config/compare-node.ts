@@ -7,7 +7,7 @@ import { UsageError } from '../base/usage-error.ts';
 import { checkNode } from './check-node.ts';
 import { checkOptions } from './check-options.ts';
 import { diffNode } from './diff-node.ts';
-import { openInside } from './rooted-files.ts';
+import { RootedFiles } from './rooted-files.ts';
 
 /**
  * Settles with the exit code: 1 for faults or differences. `flags` are the options that the command
@@ -22,14 +22,14 @@ export async function compareNode(
   if (check !== undefined) {
     refuseOthers('--check', settings, flags);
     checkOptions(settings, flags);
-    const inside = openInside(await findDirectory('--check', check));
-    return checkNode({ root: check, inside }, settings, io);
+    const files = new RootedFiles(await findDirectory('--check', check));
+    return checkNode({ root: check, files }, settings, io);
   }
   const directory = diff ?? '';
   refuseOthers('--diff', settings, flags);
   checkOptions(settings, flags);
-  const inside = openInside(await findDirectory('--diff', directory));
-  return diffNode({ root: directory, inside }, settings, io);
+  const files = new RootedFiles(await findDirectory('--diff', directory));
+  return diffNode({ root: directory, files }, settings, io);
 }
 
 /** Refuses flags that would silently be ignored; in the configuration file they are for other runs. */
@@ -48,7 +48,7 @@ function refuseOthers(
     throw new UsageError(`${flag} compares the files of a node`, 'leave out --target');
   }
   if (flag === '--check' && flags.has('merge')) {
-    const message = '--check takes what the policy of the node says of other scopes as it is';
+    const message = "--check accepts whatever the node's policy says about other scopes";
     throw new UsageError(message, 'leave out --merge');
   }
   const formats = flag === '--check' ? ['text', 'json'] : ['text'];

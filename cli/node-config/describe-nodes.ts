@@ -11,7 +11,7 @@ import { messageOf } from '../../generator/terms/errors.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
 import { UsageError } from '../base/usage-error.ts';
 import type { Settings } from '../base/options.ts';
-import { readPolicy } from '../inputs/read-policy.ts';
+import { nameScopeIn, readPolicy } from '../inputs/read-policy.ts';
 import { STORE_URL_HINT, readStoreUrl } from '../inputs/read-store-url.ts';
 
 /**
@@ -27,11 +27,15 @@ export async function readNodePolicy(settings: Settings): Promise<Policy> {
   for (const { name, path } of settings.scope) {
     if (settings.scopes && Object.hasOwn(settings.scopes, name)) {
       const message = `--scope: ${JSON.stringify(name)} is in the configuration file too`;
-      throw new UsageError(message, 'name its keys in one of them');
+      throw new UsageError(message, 'name its keys in only one of them');
     }
     scopes[name] = { require: 'any', keys: [...(scopes[name]?.keys ?? []), path] };
   }
-  const policy = await readPolicy({ ...settings, scopes });
+  const flagged = new Set(settings.scope.map(({ name }) => name));
+  const { scope: flag = '--scope', scopes: file = 'scopes' } = settings.origins;
+  const policy = await readPolicy({ ...settings, scopes }, (name) =>
+    nameScopeIn(flagged.has(name) ? flag : file, name),
+  );
   if (signedScopes(policy).length > 0) return policy;
   throw new UsageError('expected keys, got none', 'give --scope quay.io/team=team.asc, or --keys');
 }
@@ -60,7 +64,7 @@ export function toNodeFilesOptions(
 /** Nobody knows here where a home directory lies, so no key file could be named. */
 function readRootlessForm({ 'keys-as': form }: Settings): 'data' {
   if (form !== 'no-reboot') return 'data';
-  const message = '--keys-as no-reboot: expected files for a system, got --rootless';
+  const message = '--keys-as no-reboot cannot be used with --rootless';
   throw new UsageError(message, 'leave out one of them');
 }
 

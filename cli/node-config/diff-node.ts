@@ -24,16 +24,16 @@ export async function diffNode(tree: NodeTree, settings: Settings, io: ProcessIo
   const files = createFiles(policy, toNodeFilesOptions(settings, existing));
   const patches = [];
   for (const file of files) {
-    const patch = createPatch(file, await tree.inside.readFile(file.path));
+    const patch = createPatch(file, await tree.files.readFile(file.path));
     if (patch !== undefined) patches.push(patch);
   }
   await write(io.stdout, patches.join(''));
   return patches.length > 0 ? 1 : 0;
 }
 
-/** Without a word on it, the policy that is there stays but for our scopes. */
+/** Unless --merge or --default says otherwise, the policy that is there stays, but for our scopes. */
 async function readExisting(
-  { root, inside }: NodeTree,
+  { root, files }: NodeTree,
   policy: Policy,
   settings: Settings,
 ): Promise<PolicyJson | undefined> {
@@ -41,16 +41,16 @@ async function readExisting(
   if (merge !== undefined) return (await readExistingPolicy(merge, policy, settings)).content;
   if (byDefault !== undefined) return undefined;
   const path = `${rootless ? '.config' : 'etc'}/containers/policy.json`;
-  const found = await inside.readFile(path);
+  const found = await files.readFile(path);
   switch (found.kind) {
     case 'missing':
       return undefined;
     case 'unreadable':
       throw new UsageError(`${join(root, path)}: expected a policy, got ${found.reason}`);
     case 'file': {
-      const standing = parsePolicyText(join(root, path), Buffer.from(found.bytes).toString());
-      refusePrivateData(join(root, path), standing);
-      return readPolicyJson(standing.text);
+      const installed = parsePolicyText(join(root, path), Buffer.from(found.bytes).toString());
+      refusePrivateData(join(root, path), installed);
+      return readPolicyJson(installed.text);
     }
   }
 }

@@ -9,7 +9,7 @@ import type { Settings } from '../base/options.ts';
 import { UsageError } from '../base/usage-error.ts';
 import { readConfig } from './read-node.ts';
 import { judgeReplaced } from './replaced-policy.ts';
-import { openInside } from './rooted-files.ts';
+import { RootedFiles } from './rooted-files.ts';
 
 /**
  * Looks for what the files would break or undo; gives what is to be said of it.
@@ -24,7 +24,7 @@ export async function inspectOut(
 ): Promise<readonly string[]> {
   const ours = files.find(isPolicy);
   if (!ours) return [];
-  const found = await readConfig(openInside(root), dirname(ours.path));
+  const found = await readConfig(new RootedFiles(root), dirname(ours.path));
   const others = found.registries.kind === 'directory' ? found.registries.files : [];
   const names = new Set(signedScopes(policy).map(({ name }) => name));
   const placed = files.filter(({ path }) => dirname(path) === found.registriesPath);
@@ -43,7 +43,7 @@ export async function inspectOut(
   );
   if (double) {
     const message = `${join(root, double.path)}: ${double.message}, so nodes would fail every pull`;
-    const hint = `take it out of ${basename(double.path)}; if that is of an earlier run, remove it or give its --name`;
+    const hint = `remove it from ${basename(double.path)}; if an earlier run wrote that file, delete it or give its --name`;
     throw new UsageError(message, hint);
   }
   if (settings.merge !== undefined || found.policy.found.kind !== 'file') return [];

@@ -22,13 +22,13 @@ export interface ExistingPolicy {
 }
 
 const MERGE_HINT =
-  'compare keys and signedIdentity; with --policy-root DIR its key paths start at DIR; --force merges all the same';
+  'compare keys and signedIdentity; with --policy-root DIR its key paths start at DIR; --force merges anyway';
 
 /**
  * Reads the keys of a policy; their paths start at `root`.
  * @throws UsageError if a key file holds a private key.
  */
-export async function readStandingPolicy(
+export async function readInstalledPolicy(
   file: string,
   { scopes }: PolicyText,
   { transports }: PolicyJson,
@@ -74,7 +74,7 @@ export function judgeLoosenings(
 ): readonly string[] {
   const losses = loosenings.filter(({ kind }) => kind === 'replaced').map(describe);
   if (loosensDefault(existing, byDefault)) {
-    losses.push('the default would let through what it keeps out now');
+    losses.push('the default would accept images that it refuses now');
   }
   const [loss] = losses;
   if (loss !== undefined && !force) throw new UsageError(`${file}: ${loss}`, hint);
@@ -93,11 +93,11 @@ function describe({ kind, scope, other, reason }: Loosening): string {
   const why = reason === undefined ? '' : ` (${reason})`;
   switch (kind) {
     case 'replaced':
-      return `the scope ${name} would let through what it keeps out now${why}`;
+      return `the scope ${name} would accept images that it refuses now${why}`;
     case 'taken out':
-      return `images of ${name} are no longer held to ${around}, which keeps out more${why}`;
+      return `images of ${name} would no longer be under ${around}, which is stricter${why}`;
     case 'left':
-      return `${around} stays, and lets through images that ${name} keeps out${why}`;
+      return `${around} stays, and accepts images that ${name} refuses${why}`;
   }
 }
 
@@ -113,11 +113,11 @@ export async function readExistingPolicy(
 ): Promise<ExistingPolicy> {
   const read = await readPolicyText('--merge', file);
   const content = readPolicyJson(read.text);
-  const standing = await readStandingPolicy(file, read, content, settings['policy-root']);
-  const loosenings = findLoosenings(signedScopes(policy), standing);
+  const installed = await readInstalledPolicy(file, read, content, settings['policy-root']);
+  const loosenings = findLoosenings(signedScopes(policy), installed);
   const warnings = judgeLoosenings(file, content, loosenings, settings, MERGE_HINT);
-  const isOutside = standing.scopes.has('') && !policy.scopes.has('');
+  const isOutside = installed.scopes.has('') && !policy.scopes.has('');
   if (settings.default === undefined || !isOutside) return { content, warnings };
-  const outside = `${file}: the scope "" holds for images from registries, and not --default`;
+  const outside = `${file}: its scope "" applies to images from registries, not --default`;
   return { content, warnings: [...warnings, outside] };
 }

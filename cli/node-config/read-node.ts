@@ -8,7 +8,7 @@ import {
   type FoundDirectory,
   type NodeState,
 } from '../../generator/nodes/check/node-state.ts';
-import { FORBIDDEN, type Inside } from './rooted-files.ts';
+import { FORBIDDEN, type RootedFiles } from './rooted-files.ts';
 
 const SYSTEM = 'etc/containers';
 const USER = '.config/containers';
@@ -28,18 +28,18 @@ export interface ReadNode {
 }
 
 /** Reads a node by its root or, if rootless, by a home directory. */
-export async function readNode(inside: Inside, isRootless: boolean): Promise<ReadNode> {
+export async function readNode(node: RootedFiles, isRootless: boolean): Promise<ReadNode> {
   const keyFiles = new Map<string, FoundContent>();
   const readConfigAndKeys = async (directory: string): Promise<FoundConfig> => {
-    const config = await readConfig(inside, directory);
+    const config = await readConfig(node, directory);
     for (const path of findKeyPaths(config.policy)) {
-      if (!keyFiles.has(path)) keyFiles.set(path, await inside.readFile(path));
+      if (!keyFiles.has(path)) keyFiles.set(path, await node.readFile(path));
     }
     return config;
   };
   // First of all: what is read of users may use up what is read at all.
   const own = await readConfigAndKeys(isRootless ? USER : SYSTEM);
-  const homes = isRootless ? [] : await findHomes(inside);
+  const homes = isRootless ? [] : await findHomes(node);
   const users: FoundConfig[] = [];
   const unseen: string[] = [];
   for (const home of homes) {
@@ -47,13 +47,13 @@ export async function readNode(inside: Inside, isRootless: boolean): Promise<Rea
     if (isForbidden(user.policy.found) || isForbidden(user.registries)) unseen.push(home);
     else users.push(user);
   }
-  const closed = isRootless ? [] : await findClosed(inside, own);
+  const closed = isRootless ? [] : await findClosed(node, own);
   return { state: { own, users, keyFiles, closed }, unseen };
 }
 
 /** Asks of all that the tools of users read of the system's configuration. */
 async function findClosed(
-  inside: Inside,
+  node: RootedFiles,
   { policy, registries, registriesPath }: FoundConfig,
 ): Promise<readonly ClosedEntry[]> {
   const files = registries.kind === 'directory' ? registries.files : [];
@@ -61,7 +61,7 @@ async function findClosed(
   const paths = [policy.path, registriesPath, ...read.map(({ path }) => path)];
   const closed = new Map<string, ClosedEntry>();
   for (const path of [...paths, ...findKeyPaths(policy)]) {
-    const entry = await inside.findClosed(path);
+    const entry = await node.findClosed(path);
     if (entry) closed.set(entry.path, entry);
   }
   return [...closed.values()];
@@ -72,38 +72,38 @@ function isForbidden(found: FoundContent | FoundDirectory): boolean {
 }
 
 /** Reads a directory like `etc/containers`, without the keys. */
-export async function readConfig(inside: Inside, directory: string): Promise<FoundConfig> {
+export async function readConfig(node: RootedFiles, directory: string): Promise<FoundConfig> {
   const path = `${directory}/policy.json`;
   const registriesPath = `${directory}/registries.d`;
-  const policy = { path, found: await inside.readFile(path) };
-  return { policy, registriesPath, registries: await readDirectory(inside, registriesPath) };
+  const policy = { path, found: await node.readFile(path) };
+  return { policy, registriesPath, registries: await readDirectory(node, registriesPath) };
 }
 
-async function readDirectory(inside: Inside, directory: string): Promise<FoundDirectory> {
-  const listed = await inside.readNames(directory);
+async function readDirectory(node: RootedFiles, directory: string): Promise<FoundDirectory> {
+  const listed = await node.readNames(directory);
   if (listed.kind !== 'names') return listed;
   const files = [];
   for (const name of listed.names) {
     const path = `${directory}/${name}`;
-    files.push({ path, found: await inside.readFile(path, MAX_REGISTRIES_BYTES) });
+    files.push({ path, found: await node.readFile(path, MAX_REGISTRIES_BYTES) });
   }
   return { kind: 'directory', files };
 }
 
 /** Each home once: on some systems one path leads to the other. */
-async function findHomes(inside: Inside): Promise<readonly string[]> {
+async function findHomes(node: RootedFiles): Promise<readonly string[]> {
   const homes = [...ROOT_HOMES];
   for (const directory of HOME_DIRECTORIES) {
-    const listed = await inside.readNames(directory);
+    const listed = await node.readNames(directory);
     if (listed.kind === 'names') homes.push(...listed.names.map((name) => `${directory}/${name}`));
   }
-  const passwd = await inside.readFile(PASSWD, MAX_PASSWD_BYTES);
+  const passwd = await node.readFile(PASSWD, MAX_PASSWD_BYTES);
   if (passwd.kind === 'file') {
     homes.push(...parsePasswdHomes(Buffer.from(passwd.bytes).toString()));
   }
   const byPlace = new Map<string, string>();
   for (const home of homes) {
-    const place = await inside.follow(home);
+    const place = await node.follow(home);
     if (place !== '' && !byPlace.has(place)) byPlace.set(place, home);
   }
   return [...byPlace.values()];

@@ -14,9 +14,9 @@ import { scopesAround } from '../../generator/policy/scope-chain.ts';
 import type { Settings } from '../base/options.ts';
 import { UsageError } from '../base/usage-error.ts';
 import { type PolicyText, parsePolicyText } from '../inputs/read-policy-text.ts';
-import { judgeLoosenings, readStandingPolicy } from './installed-policy.ts';
+import { judgeLoosenings, readInstalledPolicy } from './installed-policy.ts';
 
-const HINT = '--merge FILE keeps what it says of other images; --force replaces it all the same';
+const HINT = '--merge FILE keeps what it says about other images; --force replaces it anyway';
 
 /**
  * Compares a policy with that of a tree; its key paths start at `root`. Gives what is to be said.
@@ -33,10 +33,10 @@ export async function judgeReplaced(
   const read = parse(file, bytes);
   if (!read) return [];
   const content = readPolicyJson(read.text);
-  const standing = await readStandingPolicy(file, read, content, root);
+  const installed = await readInstalledPolicy(file, read, content, root);
   const scopes = signedScopes(policy);
-  const gone = findGone([...standing.scopes.keys()], scopes, settings.default);
-  const loosenings = findLoosenings([...scopes, ...gone], standing);
+  const gone = findGone([...installed.scopes.keys()], scopes, settings.default);
+  const loosenings = findLoosenings([...scopes, ...gone], installed);
   return judgeLoosenings(file, content, loosenings, settings, HINT);
 }
 

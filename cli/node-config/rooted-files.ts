@@ -12,16 +12,6 @@ export type FoundNames =
   | { readonly kind: 'names'; readonly names: readonly string[] }
   | Exclude<FoundContent, { kind: 'file' }>;
 
-export interface Inside {
-  /** At most so many bytes; {@link MAX_FILE_BYTES} unless told. */
-  readonly readFile: (path: string, limit?: number) => Promise<FoundContent>;
-  readonly readNames: (path: string) => Promise<FoundNames>;
-  /** Where a path leads, relative to the root, without links; itself if that cannot be said. */
-  readonly follow: (path: string) => Promise<string>;
-  /** The first entry on the way to a file or directory, or itself, that is not open to all users. */
-  readonly findClosed: (path: string) => Promise<ClosedEntry | undefined>;
-}
-
 /** Above, no file of a node's configuration is meant; keys of many people have less. Bytes. */
 export const MAX_FILE_BYTES = 4 * 1024 * 1024;
 /** Of all files together, lest many large ones fill the memory. Bytes. */
@@ -30,43 +20,56 @@ const MAX_TOTAL_BYTES = 4 * MAX_FILE_BYTES;
 const MAX_LINKS = 40;
 
 /** What an entry is that the user who asks may not read. */
-export const FORBIDDEN = 'one that may not be read by who runs this';
+export const FORBIDDEN = 'one that this user may not read';
 
 class UnreadableError extends Error {
   override readonly name = 'UnreadableError';
 }
 
-/** Opens a tree by its root directory. */
-export function openInside(root: string): Inside {
-  let left = MAX_TOTAL_BYTES;
-  return {
-    readFile: async (path, limit = MAX_FILE_BYTES) =>
-      attempt(async () => {
-        const bytes = await readRegular(
-          join(root, await resolveInside(root, path)),
-          Math.min(limit, left),
-        );
-        left -= bytes.length;
-        return { kind: 'file', bytes } as const;
-      }),
-    readNames: async (path) =>
-      attempt(async () => {
-        const directory = join(root, await resolveInside(root, path));
-        if (!(await lstat(directory)).isDirectory()) throw new UnreadableError('a file');
-        return { kind: 'names', names: (await readdir(directory)).toSorted() } as const;
-      }),
-    follow: async (path) => resolveInside(root, path).catch(() => path),
-    findClosed: async (path) => {
-      const seen = new Map<string, Stats>();
-      const see: See = (entry, stats) => seen.set(entry, stats);
-      const end = await resolveInside(root, path, see).catch(() => undefined);
-      if (end === undefined) return undefined;
-      const closed = [...seen].find(([entry, stats]) => !isOpen(stats, entry === end));
-      if (!closed) return undefined;
-      const [entry, stats] = closed;
-      return { path: entry, isDirectory: stats.isDirectory(), mode: stats.mode & PERMISSIONS };
-    },
-  };
+/** The files of one tree. Paths are relative to its root. */
+export class RootedFiles {
+  readonly #root: string;
+  /** Bytes that may still be read. */
+  #left = MAX_TOTAL_BYTES;
+
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  /** Reads a file of at most so many bytes. */
+  async readFile(path: string, limit = MAX_FILE_BYTES): Promise<FoundContent> {
+    return attempt(async () => {
+      const place = join(this.#root, await resolveInside(this.#root, path));
+      const bytes = await readRegular(place, Math.min(limit, this.#left));
+      this.#left -= bytes.length;
+      return { kind: 'file', bytes } as const;
+    });
+  }
+
+  async readNames(path: string): Promise<FoundNames> {
+    return attempt(async () => {
+      const directory = join(this.#root, await resolveInside(this.#root, path));
+      if (!(await lstat(directory)).isDirectory()) throw new UnreadableError('a file');
+      return { kind: 'names', names: (await readdir(directory)).toSorted() } as const;
+    });
+  }
+
+  /** Where a path leads, without links; itself if that cannot be said. */
+  async follow(path: string): Promise<string> {
+    return resolveInside(this.#root, path).catch(() => path);
+  }
+
+  /** The first entry on the way to a file or directory, or itself, that is not open to all users. */
+  async findClosed(path: string): Promise<ClosedEntry | undefined> {
+    const seen = new Map<string, Stats>();
+    const see: See = (entry, stats) => seen.set(entry, stats);
+    const end = await resolveInside(this.#root, path, see).catch(() => undefined);
+    if (end === undefined) return undefined;
+    const closed = [...seen].find(([entry, stats]) => !isOpen(stats, entry === end));
+    if (!closed) return undefined;
+    const [entry, stats] = closed;
+    return { path: entry, isDirectory: stats.isDirectory(), mode: stats.mode & PERMISSIONS };
+  }
 }
 
 async function attempt<Result>(read: () => Promise<Result>) {
@@ -149,7 +152,7 @@ function refuseSpecial(stats: { isFile: () => boolean; isDirectory: () => boolea
 }
 
 function tooLarge(): UnreadableError {
-  return new UnreadableError('one of more bytes than are read here');
+  return new UnreadableError('one that is too large');
 }
 
 function toFailure(error: unknown): Exclude<FoundContent, { kind: 'file' }> {

@@ -67,7 +67,7 @@ async function writeAll(files: readonly WrittenFile[]): Promise<void> {
     for (const file of files) await stage(file, `${file.path}${suffix}`);
     for (const { path } of files) {
       await renameDurably(`${path}${suffix}`, path).catch((cause: unknown) =>
-        complain(path, cause),
+        throwUnwritable(path, cause),
       );
     }
   } catch (error) {
@@ -86,7 +86,7 @@ async function stage(file: WrittenFile, temporary: string): Promise<void> {
       return true;
     });
   } catch (cause) {
-    complain(file.path, cause);
+    throwUnwritable(file.path, cause);
   }
 }
 
@@ -100,7 +100,7 @@ async function makeDirectory(path: string): Promise<void> {
   }
 }
 
-function complain(path: string, cause: unknown): never {
+function throwUnwritable(path: string, cause: unknown): never {
   const hint = 'name a directory that can be written to with --out';
   throw new UsageError(`cannot write ${path}: ${messageOf(cause)}`, hint, { cause });
 }

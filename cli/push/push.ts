@@ -10,7 +10,7 @@ import { pushSignatures } from '../../signing/push/push-signatures.ts';
 import type { SignatureRepository } from '../../signing/target/signature-repository.ts';
 import { type ProcessIo, write } from '../base/process-io.ts';
 import type { Settings } from '../base/options.ts';
-import { showProgress } from '../check/progress.ts';
+import { Progress } from '../check/progress.ts';
 import { type OpenTarget, openTarget } from '../inputs/open-target.ts';
 import { withTemporaryState } from '../inputs/open-source.ts';
 import { type PushResult, formatOutcome } from './format-push.ts';
@@ -59,7 +59,7 @@ async function pushTo(run: PushRun): Promise<number> {
 
 async function handOver(run: PushRun): Promise<PushReport> {
   const { options, settings, io, target, candidates, ending } = run;
-  const progress = showProgress({ count: async () => candidates.length }, io);
+  const progress = new Progress({ count: async () => candidates.length }, io);
   const batch = {
     judge: target.judge,
     subtree: target.settings.path,
@@ -67,7 +67,7 @@ async function handOver(run: PushRun): Promise<PushReport> {
     keepsGoing: settings['keep-going'],
     isDryRun: settings['dry-run'],
     run: describeRun(io.environment),
-    onJudged: progress.step,
+    onJudged: () => progress.step(),
   };
   try {
     if (!settings['pull-request']) {

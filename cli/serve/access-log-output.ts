@@ -1,5 +1,5 @@
-// Standard output as the place of the access log. A reader that goes away, or a full disk, must not
-// stop the server: lines are lost then, and operators are told until they are written again.
+// Writes the access log to standard output. A reader that goes away, or a full disk, must not stop the
+// server: lines are lost meanwhile, and operators are told until lines can be written again.
 import { pino } from 'pino';
 import type { ProgramLog } from '../../generator/system/program-log.ts';
 import { messageOf } from '../../generator/terms/errors.ts';
@@ -61,7 +61,7 @@ export class AccessLogOutput implements LineSink {
     const message = `the access log cannot be written: ${messageOf(error)}`;
     if (!this.#hasFailed) this.#log.error(message);
     this.#hasFailed = true;
-    this.#troubles.raise('access-log', { message, hint: 'look at what reads standard output' });
+    this.#troubles.raise('access-log', { message, hint: 'check what reads standard output' });
   }
 
   #recover(): void {

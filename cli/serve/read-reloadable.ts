@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
 import { messageOf } from '../../generator/terms/errors.ts';
 import type { TlsFiles } from '../../server/listen/listener.ts';
-import type { Reloadable } from '../../server/start-server.ts';
+import type { Reloadable } from '../../server/server-options.ts';
 import type { Settings } from '../base/options.ts';
 import { UsageError } from '../base/usage-error.ts';
 import { readPolicy } from '../inputs/read-policy.ts';
@@ -35,7 +35,7 @@ async function readTls(certFile: string, keyFile: string): Promise<TlsFiles> {
   } catch (cause) {
     throw new UsageError(
       `--tls-cert ${certFile} and --tls-key ${keyFile} cannot be used: ${messageOf(cause)}`,
-      'both must be PEM, and the key that of the certificate',
+      'both must be PEM, and the key must belong to the certificate',
       { cause },
     );
   }

@@ -10,12 +10,8 @@ import { processStarts } from '../../generator/system/process-starts.ts';
 import { type ProgramLog, createProgramLog } from '../../generator/system/program-log.ts';
 import { messageOf } from '../../generator/terms/errors.ts';
 import { Reload } from '../../server/follow/reload.ts';
-import {
-  type Reloadable,
-  type RunningServer,
-  type ServerOptions,
-  startServer,
-} from '../../server/start-server.ts';
+import type { Reloadable, ServerOptions } from '../../server/server-options.ts';
+import { type RunningServer, startServer } from '../../server/start-server.ts';
 import { Failures } from '../../server/troubles/failures.ts';
 import { Troubles } from '../../server/troubles/troubles.ts';
 import { toBudgets } from '../base/budget-options.ts';
@@ -42,10 +38,10 @@ const CHECKPOINT_PATIENCE = 5000;
 const NOTE_PATIENCE = 1000;
 const NOTE_CHECK = 10;
 
-const MORE_PROCESSES = 'raise the limit of processes of this user or container, or of its memory';
+const MORE_PROCESSES = 'raise the limit on processes, or on memory, of this user or container';
 const NO_INIT =
-  'this is process 1, which should be an init: what ssh and git leave behind stays until no process ' +
-  'can be started. Use the entry point of the image, or run with --init';
+  'lookaside runs as process 1, which should be an init: processes that git and ssh leave behind pile ' +
+  'up until no other can be started. Use the entry point of the image, or run with --init';
 
 /** Settles with the exit code when it was told to stop. */
 export async function serve(source: string, settings: Settings, io: ProcessIo): Promise<number> {
@@ -248,7 +244,7 @@ async function forTerminal({ stderr, environment }: ProcessIo): Promise<NodeJS.W
   return createTerminalStream(stderr, hasColour(stderr, environment));
 }
 
-/** Tells while no process can be started. Gives the way to stop. */
+/** Reports when no process can be started, and when one can again. Returns the way to stop. */
 function tellOfProcesses(troubles: Troubles, log: ProgramLog): () => void {
   return processStarts.listen({
     onStartFailure: ({ message }) => {

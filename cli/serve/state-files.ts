@@ -46,7 +46,7 @@ export class StateFiles {
   openRefused(): RefusedFile {
     const words = {
       part: 'refused pulls',
-      unreadable: 'refused pulls of earlier runs cannot be read; counting anew',
+      unreadable: 'refused pulls of earlier runs cannot be read; counting starts again',
       unwritable: 'refused pulls cannot be kept for the next start',
     };
     const options = this.#optionsFor('refused', words);
@@ -72,8 +72,8 @@ export class StateFiles {
       givenUp,
       this.#optionsFor('given-up', {
         part: 'messages without a verdict',
-        unreadable: 'what gpgv gave up in earlier runs cannot be read; it is asked once more',
-        unwritable: 'what gpgv gave up cannot be kept for the next start',
+        unreadable: 'the list of messages that gpgv gave up on cannot be read; gpgv is asked again',
+        unwritable: 'the list of messages that gpgv gave up on cannot be kept for the next start',
       }),
     );
   }
@@ -85,7 +85,7 @@ export class StateFiles {
     return new TriedCommit({
       path,
       elapsed: () => performance.now(),
-      onError: (error) => this.#warn(path, 'the commit that is judged cannot be noted', error),
+      onError: (error) => this.#warn(path, 'cannot note which commit is being judged', error),
     });
   }
 
@@ -134,7 +134,7 @@ export class StateFiles {
 async function makeWritable(directory: string): Promise<void> {
   await mkdir(directory, { recursive: true }).catch((error: unknown) => {
     throw hasCode(error, 'EEXIST')
-      ? new Error(`${directory} is no directory`, { cause: error })
+      ? new Error(`${directory} is not a directory`, { cause: error })
       : error;
   });
   await access(directory, constants.W_OK | constants.X_OK);

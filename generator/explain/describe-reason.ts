@@ -43,8 +43,8 @@ export function describeReason(
   if (trouble === undefined) return { ...found, ...words };
   return {
     ...found,
-    message: `${words.message}. The newest state of the source is not served, so what was pushed lately is not here: ${trouble}`,
-    next: `Look first at why the newest state is not served. ${words.next}`,
+    message: `${words.message}. The newest state of the source is not served, so recent pushes are missing here: ${trouble}`,
+    next: `First find out why the newest state is not served. ${words.next}`,
   };
 }
 
@@ -63,14 +63,14 @@ function wordsFor(place: ImageDirectory, found: UnwordedReason, { removal }: Cir
     case 'other-digests': {
       const [newest] = found.images;
       return {
-        message: `${place.repository} has signatures, but none of this digest; the newest is of ${newest?.identity}, made ${newest?.signedAt}`,
-        next: 'Was the tag pushed again after it was signed? Sign the digest that is pulled, or pull one that is signed.',
+        message: `${place.repository} has signatures, but none for this digest; the newest one is for ${newest?.identity}, made ${newest?.signedAt}`,
+        next: 'Sign this digest, or pull one that is signed. A tag that is pushed again has a new digest, which must be signed too.',
       };
     }
     case 'unknown-repository':
       return {
-        message: `nothing of ${place.repository} is here`,
-        next: `Sign the image and push its signature as ${formatLocation(place.directory, 1)}; if the name is not what you expect, look at the lookaside URL that the node has for this registry.`,
+        message: `${place.repository} has no signatures here`,
+        next: `Sign the image and push its signature as ${formatLocation(place.directory, 1)}. If you expected another path, check the lookaside URL that the node has for this registry.`,
       };
   }
 }
@@ -87,8 +87,8 @@ const CURED_BY_SETTINGS: ReadonlySet<RejectionCode> = new Set([
 
 function endingFor(code: RejectionCode): string {
   if (code === 'cannot-verify') return 'Then start Lookaside again.';
-  if (!CURED_BY_SETTINGS.has(code)) return 'Then push: it is judged at once.';
-  return 'A push is judged at once; keys and the policy file are read again on SIGHUP, scopes at a start.';
+  if (!CURED_BY_SETTINGS.has(code)) return 'Then push: the file is checked at once.';
+  return 'A push takes effect at once, changed keys or a changed policy file after SIGHUP, changed scopes after a restart.';
 }
 
 function describeRemoval({ id, author, date }: HistoryCommit, removal: Removal | undefined): Words {
@@ -96,10 +96,10 @@ function describeRemoval({ id, author, date }: HistoryCommit, removal: Removal |
   const by = author.name || author.email || 'somebody';
   const directory = `'${removal?.directory.replaceAll("'", String.raw`'\''`)}'`;
   const next = removal?.isMerge
-    ? `That commit is a merge, which left them out: take ${directory} from the parent that has it`
-    : `If that was a mistake, bring them back with \`git checkout ${commit}^ -- ${directory}\``;
+    ? `That commit is a merge that left them out: restore ${directory} from the parent that has it`
+    : `If that was a mistake, restore them with \`git checkout ${commit}^ -- ${directory}\``;
   return {
-    message: `its signatures were in git until commit ${commit} by ${by} on ${date} removed them`,
+    message: `commit ${commit} by ${by} removed its signatures on ${date}`,
     next: `${next}, commit and push; otherwise deploy an image that is signed.`,
   };
 }
@@ -116,7 +116,7 @@ function describeElsewhere(place: ImageDirectory, images: readonly SignedImage[]
   }
   return {
     message,
-    next: `Nodes look for ${signed} below ${nameOf(wanted)}, and its signatures lie below ${nameOf(found)}: change the lookaside URL of these nodes, or move the directory to ${place.repository}.`,
+    next: `Nodes look for ${signed} below ${nameOf(wanted)}, but its signatures lie below ${nameOf(found)}: change the lookaside URL of these nodes, or move the directory to ${place.repository}.`,
   };
 }
 

@@ -1,5 +1,5 @@
 // What one signature file says, with or without keys; for people who look at a single file.
-import { MAX_BLOB_BYTES, parseBlob } from '../openpgp/signature-file.ts';
+import { MAX_BLOB_BYTES, parseSignatureFile } from '../openpgp/signature-file.ts';
 import { parseClaims } from '../gate/claims.ts';
 import { formatTime } from '../terms/text.ts';
 import { type Warning, warnOfSignature } from '../gate/judge.ts';
@@ -56,7 +56,7 @@ export async function describeSignature(
   { keyring, openMessage }: DescribeOptions,
   now: Date,
 ): Promise<ShownSignature> {
-  const blob = parseBlob(bytes);
+  const blob = parseSignatureFile(bytes);
   if (isRejection(blob)) {
     const verdict = { status: 'rejected', ...blob } as const;
     const nothing = { form: 'unknown', claims: null, signature: null } as const;

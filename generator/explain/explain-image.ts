@@ -1,7 +1,7 @@
 // Whether a node that pulls an image would accept it on the word of the signatures that are served:
 // what the node asks for, where it looks, and what it would hold against each signature.
 import type { Signature } from '../gate/judge.ts';
-import { type Policy, type Scope, findScope } from '../policy/policy.ts';
+import { type Policy, type Scope, describeScope, findScope } from '../policy/policy.ts';
 import { formatReference } from '../policy/signed-identity.ts';
 import { formatTime } from '../terms/text.ts';
 import type { DockerReference } from '../terms/image-name.ts';
@@ -116,7 +116,7 @@ function noScope(image: DockerReference): Obstacle {
 }
 
 function sayTakesAnything({ name }: Scope): string {
-  return `the scope ${JSON.stringify(name)} takes any image, signed or not`;
+  return `${describeScope(name)} accepts any image, signed or not`;
 }
 
 async function findReason(

@@ -1,6 +1,6 @@
 // What a node holds against one signature of an image.
 import type { Signature } from '../gate/judge.ts';
-import type { Policy, Scope, SignedBy } from '../policy/policy.ts';
+import { type Policy, type Scope, type SignedBy, describeScope } from '../policy/policy.ts';
 import { formatReference, matchesIdentity } from '../policy/signed-identity.ts';
 import { type DockerReference, parseDockerReference } from '../terms/image-name.ts';
 
@@ -60,9 +60,9 @@ export function findFault(pull: Pull, signature: Signature): string | undefined 
   const { scope, image } = pull;
   switch (nearest(scope.signedBy.map((wanted) => judgeFor(wanted, pull, signature)))) {
     case 'other-signer':
-      return `its key is none of the scope ${JSON.stringify(scope.name)}`;
+      return `${describeScope(scope.name)} does not accept its key`;
     case 'other-name':
-      return `it was made for another name than nodes want for ${formatReference(image)}`;
+      return `it was made for another name than the one that nodes require for ${formatReference(image)}`;
     case 'no-longer-good':
       return 'it or its key has expired, or the key is revoked';
     case undefined:

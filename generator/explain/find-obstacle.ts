@@ -1,6 +1,6 @@
 // What a node would hold against the signatures that it finds for an image.
 import type { Signature } from '../gate/judge.ts';
-import type { Scope, SignedBy } from '../policy/policy.ts';
+import { type Scope, type SignedBy, describeScope } from '../policy/policy.ts';
 import {
   formatReference,
   type SignedIdentity,
@@ -42,7 +42,7 @@ export function findObstacle(
   if (scope.requirements.some(({ type }) => type === 'unmeetable')) {
     return {
       code: 'policy-rejects',
-      message: `the scope ${JSON.stringify(scope.name)} ${scope.obstacle}`,
+      message: `${describeScope(scope.name)} ${scope.obstacle}`,
       next: 'No signature helps here: change the policy, or pull another image.',
     };
   }
@@ -60,26 +60,26 @@ export function findObstacle(
 function findElsewhere({ name, requirements, signedBy }: Scope): Obstacle | null {
   const elsewhere = requirements.find((requirement) => requirement.type === 'elsewhere');
   if (!elsewhere) return null;
-  const scope = `the scope ${JSON.stringify(name)}`;
+  const scope = describeScope(name);
   return {
     code: 'also-elsewhere',
     message:
       signedBy.length > 0
-        ? `nothing is wrong here, but ${scope} also ${elsewhere.what}`
-        : `${scope} ${elsewhere.what}, and for none of those that are kept here`,
-    next: 'Ask a node: what it finds elsewhere is not known here.',
+        ? `the signatures here are good, but ${scope} also ${elsewhere.what}`
+        : `${scope} ${elsewhere.what}, which this store does not keep`,
+    next: 'Pull the image on a node to find out: what is kept elsewhere is not known here.',
   };
 }
 
 const NO_KEYS: Obstacle = {
   code: 'no-keys',
-  message: 'no keys are configured, so nobody can say which signatures nodes accept',
+  message: 'no keys are configured, so it is not known which signatures nodes accept',
   next: 'Give the keys that the nodes have, with --keys, scopes or --policy.',
 };
 
 const NO_LONGER_GOOD: Pick<Obstacle, 'message' | 'next'> = {
   message: 'it is signed, but the signature or its key has expired, or the key is revoked',
-  next: 'Have it signed again by a good key, or extend the key and give its new public part to the scope and the nodes.',
+  next: 'Sign the image again with a valid key, or extend the key and give its new public part to the scope and to the nodes.',
 };
 
 function describeUnmet(
@@ -90,7 +90,7 @@ function describeUnmet(
   const fault = nearestFault(pull, unmet, signatures);
   if (fault === 'no-longer-good') return { code: fault, ...NO_LONGER_GOOD };
   if (fault === 'other-name') return { code: fault, ...describeNames(pull, unmet, signatures) };
-  const message = `it is signed, but not by a key of the scope ${JSON.stringify(pull.scope.name)}`;
+  const message = `it is signed, but not by a key that ${describeScope(pull.scope.name)} accepts`;
   return { code: 'other-signer', message, next: `Have it signed by ${describeKeys(unmet)}.` };
 }
 
@@ -101,7 +101,7 @@ function describeNames(
 ): Pick<Obstacle, 'message' | 'next'> {
   const name = formatReference(image);
   const wanted = namesFor(unmet, image);
-  const message = `it is signed as ${namesOf(signatures)}, and pulled as ${name}`;
+  const message = `it is signed as ${namesOf(signatures)}, but pulled as ${name}`;
   if (wanted === name) {
     return { message, next: `Sign it as ${name} too, or pull it as it is signed.` };
   }
@@ -120,7 +120,7 @@ function describeMissing(
   const keys = describeKeys(unmet);
   return {
     code: 'co-signature-missing',
-    message: `some signatures are good, and the scope asks for others too: by ${keys}${faults.join('')}`,
+    message: `some signatures are good, but the scope also requires one by ${keys}${faults.join('')}`,
     next: `Have it signed by ${keys} as ${namesFor(unmet, pull.image)} too.`,
   };
 }
@@ -130,10 +130,10 @@ function describeNear(pull: Pull, wanted: SignedBy, signatures: readonly Signatu
   const near = signatures.filter((one) => judgeFor(wanted, pull, one) !== 'other-signer');
   const fault = nearestFault(pull, [wanted], near);
   if (fault === 'no-longer-good') {
-    return `; what ${describeKeys([wanted])} has signed is no longer good`;
+    return `; the signature by ${describeKeys([wanted])} is no longer good`;
   }
   if (fault !== 'other-name') return '';
-  const names = `as ${namesOf(near)}, and not as ${namesFor([wanted], pull.image)}`;
+  const names = `as ${namesOf(near)}, not as ${namesFor([wanted], pull.image)}`;
   return `; ${describeKeys([wanted])} has signed it ${names}`;
 }
 

@@ -1,7 +1,7 @@
 // The rule: from the bytes and the place of one file to the verdict that a node with the policy would
 // reach for some image that it looks up at that place.
 import { hash } from 'node:crypto';
-import { parseBlob } from '../openpgp/signature-file.ts';
+import { parseSignatureFile } from '../openpgp/signature-file.ts';
 import { DEFAULT_BUDGETS, type PathBudgets } from '../terms/budgets.ts';
 import { type UntrustedClaims, parseClaims } from './claims.ts';
 import { type DockerReference, parseDockerReference } from '../terms/image-name.ts';
@@ -127,14 +127,14 @@ export class PolicyJudge implements Judge {
   // Properties, not methods: whoever changes one of them spreads the judge.
   readonly judge: Judge['judge'] = async (location, bytes, now, effort) => {
     const inquiry = new Inquiry(this.#openMessage, now, effort);
-    const blob = parseBlob(bytes);
+    const blob = parseSignatureFile(bytes);
     if (isRejection(blob)) return inquiry.conclude(blob);
     const message = blob.untrustedMessage;
     return inquiry.conclude(await this.#decide({ location, bytes, message, inquiry, now }));
   };
 
   readonly suggest: Judge['suggest'] = async (parents, number, bytes, now, effort) => {
-    const blob = parseBlob(bytes);
+    const blob = parseSignatureFile(bytes);
     if (isRejection(blob)) return undefined;
     const inquiry = new Inquiry(this.#openMessage, now, effort);
     const opened = await openForAny(this.#policy, inquiry, blob.untrustedMessage);

@@ -18,7 +18,7 @@ import {
   parseDirectory,
 } from '../terms/location.ts';
 import { type Rejection, reject } from '../terms/rejection.ts';
-import { type Policy, type Scope, findScope } from '../policy/policy.ts';
+import { type Policy, type Scope, describeScope, findScope } from '../policy/policy.ts';
 import {
   DEFAULT_IDENTITY,
   type SignedIdentity,
@@ -128,7 +128,7 @@ export function explainPlace(
   const scope = findScope(policy, identity);
   if (!scope) return reject('out-of-scope', `no scope covers ${signed}`);
   if (scope.obstacle !== undefined) {
-    return reject('policy-rejects', `the scope ${JSON.stringify(scope.name)} ${scope.obstacle}`);
+    return reject('policy-rejects', `${describeScope(scope.name)} ${scope.obstacle}`);
   }
   const place = suggestPlace(policy, claims, location.repository, location.number);
   const cure = place === undefined ? {} : { hint: place };
@@ -140,8 +140,8 @@ export function explainPlace(
   const fault = findNameFault(location, identity, signed, cure);
   if (fault) return fault;
   if (scope.prefix !== undefined && location.repository !== below(scope.prefix, identity)) {
-    const name = JSON.stringify(scope.name);
-    const message = `expected signatures of the scope ${name} in ${JSON.stringify(scope.prefix)}`;
+    const prefix = JSON.stringify(scope.prefix);
+    const message = `expected signatures for ${describeScope(scope.name)} below ${prefix}`;
     return reject('repository-mismatch', message, cure);
   }
   return mismatch(rule ?? DEFAULT_IDENTITY, signed);
@@ -228,12 +228,12 @@ export function suggestPlace(
   const right = findPlace(policy, claims, parents);
   if (!right) return undefined;
   const place = JSON.stringify(formatLocation(right.directory, number));
-  return `By what it signs it belongs to ${place}, or the next free number there.`;
+  return `By its content it belongs to ${place}, or to the next free number there.`;
 }
 
 /**
- * Where nodes would look for an image by the default rule: for a signature that belongs nowhere, and gets
- * its fault there. A rejection where nodes look nowhere.
+ * Where nodes look for the signatures of an image by default. A signature for which there is no right
+ * place is judged there, which says why. A rejection if nodes cannot ask for the image at all.
  */
 export function defaultPlace({
   dockerReference,

@@ -1,6 +1,6 @@
 // Judges signatures that lie nowhere yet: what they sign says where they belong.
 import type { OpenMessage, OpenedMessage } from '../openpgp/open-message.ts';
-import { parseBlob } from '../openpgp/signature-file.ts';
+import { parseSignatureFile } from '../openpgp/signature-file.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { ImageDirectory } from '../terms/location.ts';
 import { type Rejection, isRejection } from '../terms/rejection.ts';
@@ -28,9 +28,9 @@ export class PlacingJudge extends PolicyJudge {
 
   /** Where a signature belongs, and the verdict on it there, as of `now`. */
   async place(bytes: Uint8Array, now: Date): Promise<PlacedSignature | Rejection> {
-    const blob = parseBlob(bytes);
-    if (isRejection(blob)) return blob;
-    const opened = await this.#open(blob.untrustedMessage, now);
+    const file = parseSignatureFile(bytes);
+    if (isRejection(file)) return file;
+    const opened = await this.#open(file.untrustedMessage, now);
     if (isRejection(opened)) return opened;
     const claims = parseClaims(opened.untrustedPayload);
     if (isRejection(claims)) return claims;

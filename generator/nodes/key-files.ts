@@ -69,7 +69,9 @@ function placeInOneFile(scopes: readonly Scope[]): KeyPlaces {
   const keyrings = scopes.flatMap(({ signedBy }) => signedBy.map(({ keyring }) => keyring));
   const contents = new Map(keyrings.map((keyring) => [contentOf(keyring), keyring]));
   if (contents.size > 1) {
-    throw new SharedKeyFileError(`/${NO_REBOOT_PATH} holds the same keys for all scopes`);
+    throw new SharedKeyFileError(
+      `/${NO_REBOOT_PATH} is one file for all scopes, but these have different keys`,
+    );
   }
   return {
     files: [...contents.values()].map(({ packets }) => toKeyFile(NO_REBOOT_PATH, packets)),

@@ -43,8 +43,8 @@ export function parseStoreUrl(text: string): StoreUrl {
     throw new StoreUrlError(`expected https://HOST or file:///DIR, ${got}`);
   }
   if (fragment !== undefined || (isFile && query !== '')) {
-    const part = fragment === undefined ? 'query behind a file' : 'fragment';
-    throw new StoreUrlError(`expected no ${part}, which nodes drop, ${got}`);
+    const part = fragment === undefined ? 'query after a file' : 'fragment';
+    throw new StoreUrlError(`expected no ${part}, which nodes ignore, ${got}`);
   }
   if (!PLAIN_QUERY.test(query)) {
     throw new StoreUrlError(`expected a query in ASCII, ${got}`);

@@ -250,7 +250,7 @@ function gaveUpBefore(): Rejection {
 
 function gotNoTime(deadline: number): Rejection {
   const message = `gpgv had not ended after ${deadline / 1000} s`;
-  return reject('cannot-verify', message, { hint: 'Give the machine less to do.' });
+  return reject('cannot-verify', message, { hint: 'Reduce the load on the machine.' });
 }
 
 function tookMemory(): Rejection {

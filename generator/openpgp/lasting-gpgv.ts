@@ -81,7 +81,7 @@ export class LastingGpgv implements GpgvFinder {
       if (this.#isClosed) throw error;
       if (++this.#failures >= MAX_FAILURES && this.#found === gpgv) await this.#drop(gpgv);
       const verdict = reject('cannot-verify', `gpgv gave no verdict: ${messageOf(error)}`, {
-        hint: 'Wait: it is asked again. If that goes on, look at the log and at the machine.',
+        hint: 'Wait: it will be asked again. If this goes on, check the log and the machine.',
       });
       return { verdict, untrustedPayload: new Uint8Array() };
     }

@@ -9,7 +9,7 @@ import { ENCRYPTED_TAGS, readTag } from './packets/packets.ts';
 export const MAX_BLOB_BYTES = 4 * 1024 * 1024;
 
 /** A file's content whose form nodes accept; nothing in it is verified. */
-export interface Blob {
+export interface SignatureFile {
   /** The OpenPGP message: binary, or armored text where a frame lets that through. */
   readonly untrustedMessage: Uint8Array;
 }
@@ -35,7 +35,7 @@ export function checkBlobSize(bytes: number): Rejection | undefined {
 }
 
 /** Checks the form of a file's content and takes off the frame, if there is one. */
-export function parseBlob(bytes: Uint8Array): Blob | Rejection {
+export function parseSignatureFile(bytes: Uint8Array): SignatureFile | Rejection {
   const sizeFault = checkBlobSize(bytes.length);
   if (sizeFault) return sizeFault;
   const [first = FRAME] = bytes;
@@ -46,7 +46,7 @@ export function parseBlob(bytes: Uint8Array): Blob | Rejection {
 }
 
 /** `\0FORMAT\nDATA`, with FORMAT in printable ASCII. */
-function parseFrame(bytes: Uint8Array): Blob | Rejection {
+function parseFrame(bytes: Uint8Array): SignatureFile | Rejection {
   const newline = bytes.indexOf(NEWLINE);
   if (newline < 0) return breaking('unknown-format', 'expected a newline after the format name');
   const name = bytes.subarray(1, newline);

@@ -105,6 +105,11 @@ export async function createPolicy(scopes: readonly Scope[]): Promise<Policy> {
   };
 }
 
+/** A scope as sentences name it. */
+export function describeScope(name: string): string {
+  return name === '' ? 'the default of the policy' : `the scope ${JSON.stringify(name)}`;
+}
+
 /** A policy for all images alike: a signature by any key; without keys, anything. */
 export async function createSimplePolicy(keyring: Keyring | undefined): Promise<Policy> {
   const requirement: Requirement = keyring

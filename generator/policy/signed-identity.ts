@@ -133,6 +133,15 @@ const remapIdentity = z.strictObject({
   signedPrefix: prefix,
 });
 
+/** The members of all six types. */
+export const SIGNED_IDENTITY_MEMBERS: readonly string[] = [
+  'type',
+  'dockerReference',
+  'dockerRepository',
+  'prefix',
+  'signedPrefix',
+];
+
 /** Reads any of the six types. */
 export const signedIdentitySchema: z.ZodType<SignedIdentity> = z.discriminatedUnion(
   'type',

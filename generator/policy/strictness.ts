@@ -69,19 +69,19 @@ export interface Loosening {
 /** Compares scopes with the policy that they are put into. */
 export function findLoosenings(
   scopes: readonly Scope[],
-  standing: InstalledPolicy,
+  installed: InstalledPolicy,
 ): readonly Loosening[] {
   return [
-    ...scopes.flatMap((scope) => findLoosening(scope, standing) ?? []),
-    ...findLeft(scopes, standing),
+    ...scopes.flatMap((scope) => findLoosening(scope, installed) ?? []),
+    ...findLeft(scopes, installed),
   ];
 }
 
-function findLoosening(scope: Scope, standing: InstalledPolicy): Loosening | undefined {
+function findLoosening(scope: Scope, installed: InstalledPolicy): Loosening | undefined {
   const { name, requirements } = scope;
-  const own = standing.scopes.get(name);
-  const other = own ? name : [...scopesAround(name)].find((wide) => standing.scopes.has(wide));
-  const before = standing.scopes.get(other ?? '') ?? standing.byDefault;
+  const own = installed.scopes.get(name);
+  const other = own ? name : [...scopesAround(name)].find((wide) => installed.scopes.has(wide));
+  const before = installed.scopes.get(other ?? '') ?? installed.byDefault;
   // Whoever adds a scope to a policy that lets nothing through wants it to let something through.
   if (!own && before.some(({ type }) => type === 'unmeetable')) return undefined;
   if (isAsStrictAs(requirements, before)) return undefined;
@@ -96,11 +96,11 @@ function findReason(requirements: readonly Requirement[]): string | undefined {
 /** The rule for all other images does not apply to scopes that are already there. */
 function findLeft(
   scopes: readonly Scope[],
-  { scopes: standing }: InstalledPolicy,
+  { scopes: installed }: InstalledPolicy,
 ): readonly Loosening[] {
   const named = scopes.filter(({ name }) => name !== '');
   const ours = new Map(named.map((scope) => [scope.name, scope]));
-  return [...standing].flatMap(([other, requirements]) => {
+  return [...installed].flatMap(([other, requirements]) => {
     const scope = ours.has(other) ? undefined : findAround(ours, other);
     if (!scope || isAsStrictAs(requirements, scope.requirements)) return [];
     return { kind: 'left', scope: scope.name, other, reason: findReason(requirements) };

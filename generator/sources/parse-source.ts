@@ -33,7 +33,7 @@ export function parseSource(source: string): SourceAddress {
   const scheme = SCHEME.exec(source)?.[1]?.toLowerCase();
   if (TRANSPORT.test(source) || (scheme !== undefined && !SCHEMES.includes(scheme))) {
     const got = TRANSPORT.test(source) ? source.slice(0, source.indexOf(':') + 2) : `${scheme}://`;
-    throw new SourceAddressError(`${got} is not fetched from`, `use one of ${SCHEMES.join(', ')}`);
+    throw new SourceAddressError(`cannot fetch from ${got}`, `use one of ${SCHEMES.join(', ')}`);
   }
   if (scheme !== undefined) return { kind: 'git', url: withoutPassword(source) };
   if (SCP.test(source)) return { kind: 'git', url: source };
@@ -49,8 +49,8 @@ function withoutPassword(url: string): string {
   const user = authority.slice(0, Math.max(authority.lastIndexOf('@'), 0));
   if (user.includes(':') || (user !== '' && /^https?:/i.test(url))) {
     throw new SourceAddressError(
-      'the URL holds a user name or password, which would show in process lists and logs',
-      'put the token into a file and name it with --git-token-file',
+      'the URL contains a user name or password, which would show in process lists and logs',
+      'put the token into a file, and name the file with --git-token-file',
     );
   }
   return url;

@@ -13,16 +13,16 @@ export const NO_PATHS: StateTotals = { files: 0, directories: 0, pathBytes: 0 };
 
 /** What to do about a state that is refused. */
 export const BUDGET_HINT =
-  'take out of the branch what was not meant to be there, or raise the budget: see docs/limits.md';
+  'remove from the branch what does not belong there, or raise the budget: see docs/limits.md';
 
 /** Why a state with so much is refused, naming budget and option; undefined if it is not. */
 export function findExcess(totals: StateTotals, budgets: StateBudgets): string | undefined {
   const { entries, pathBytes } = budgets;
   for (const kind of ['files', 'directories'] as const) {
     if (totals[kind] > entries) {
-      return `it has ${totals[kind]} ${kind} or more, and --max-entries allows ${entries}`;
+      return `it has ${totals[kind]} ${kind} or more, but --max-entries allows ${entries}`;
     }
   }
   if (totals.pathBytes <= pathBytes) return undefined;
-  return `its paths take ${totals.pathBytes} bytes or more, and --max-path-bytes allows ${pathBytes}`;
+  return `its paths take ${totals.pathBytes} bytes or more, but --max-path-bytes allows ${pathBytes}`;
 }

@@ -29,7 +29,7 @@ interface Place {
   readonly end: number;
 }
 
-class KeptFile implements PublishableFile, Signature {
+class CompactFile implements PublishableFile, Signature {
   readonly directory: string;
   readonly number: number;
   readonly #terms: Terms;
@@ -141,9 +141,9 @@ export function createKeeper(): (file: PublishableFile, directory: string) => Pu
   const place = createBlocks();
   const share = createSharedTerms();
   return (file, directory) =>
-    file instanceof KeptFile
+    file instanceof CompactFile
       ? file
-      : new KeptFile(file, directory, share(file.signature), place(file));
+      : new CompactFile(file, directory, share(file.signature), place(file));
 }
 
 function createBlocks(): (file: PublishableFile) => Place {

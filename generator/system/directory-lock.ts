@@ -16,7 +16,7 @@ const START_TIME_FIELD = 19;
 /** Another running process holds the directory. */
 export class DirectoryInUseError extends Error {
   override readonly name = 'DirectoryInUseError';
-  readonly hint = 'give every process a directory of its own';
+  readonly hint = 'give every process its own directory';
   constructor(directory: string, pid: string) {
     super(`${directory} is in use by another lookaside${pid && ` (process ${pid})`}`);
   }

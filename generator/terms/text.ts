@@ -81,7 +81,7 @@ export function suggest(word: string, known: readonly string[]): string {
   const nearest = known.length > 0 ? closest(word, known) : '';
   return nearest !== '' && distance(word, nearest) <= Math.max(2, word.length / 3)
     ? `did you mean ${nearest}?`
-    : `known are ${known.join(', ')}`;
+    : `use one of ${known.join(', ')}`;
 }
 
 /** Undefined if text is no URL. Not `URL.canParse`: once compiled, Node 20's errs on Latin-1. */

@@ -167,10 +167,7 @@ export class Generations {
     await this.#closing(snapshot, async () => {
       await this.#load(snapshot, false);
       this.#notedCommit = snapshot.commit;
-      this.#options.log.info(
-        { commit: snapshot.commit },
-        'serving the state that was published last',
-      );
+      this.#options.log.info({ commit: snapshot.commit }, 'serving the last good state');
     });
   }
 
@@ -404,7 +401,7 @@ export class Generations {
     const to = snapshot.commit;
     try {
       if (from && to && !(await source.isAncestor(from, to))) {
-        log.warn({ from, to }, 'the history was rewritten; following it');
+        log.warn({ from, to }, 'the history was rewritten; following the new one');
       }
       // First, or a start with this state would lack what is served in place of its files.
       await older?.keep(store);
@@ -412,7 +409,7 @@ export class Generations {
       troubles.clear('state-directory', NOTED);
     } catch (error) {
       const reason = messageOf(error);
-      const message = 'cannot write down in the state directory which state is served';
+      const message = 'cannot record in the state directory which state is served';
       log.warn({ error: reason }, message);
       troubles.raise('state-directory', { message: `${message}: ${reason}` }, NOTED);
     } finally {

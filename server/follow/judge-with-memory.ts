@@ -4,9 +4,8 @@ import { type Judge, PolicyJudge } from '../../generator/gate/judge.ts';
 import { Checkpoint } from '../../generator/store/checkpoint/checkpoint.ts';
 import type { CheckpointFile } from '../../generator/store/checkpoint/checkpoint-file.ts';
 import {
-  type VerdictTerms,
+  SharedVerdicts,
   createVerdictIds,
-  createVerdictTerms,
 } from '../../generator/store/checkpoint/shared-verdict.ts';
 import type { OpenMessage } from '../../generator/openpgp/open-message.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
@@ -18,7 +17,7 @@ export interface StoreJudge extends Judge {
   /** Absent where nothing outlives this run. */
   readonly checkpoint?: Checkpoint;
   /** Tells whether another judge would say the same; absent where that cannot be told. */
-  readonly terms?: VerdictTerms;
+  readonly sharedVerdicts?: Pick<SharedVerdicts, 'format' | 'parse'>;
 }
 
 export interface JudgeMemory {
@@ -48,18 +47,22 @@ export function judgeWithMemory(options: JudgeMemory, policy: Policy): StoreJudg
     expiryWarning,
     ...(paths && { paths }),
   });
-  const terms = createVerdictTerms(policy, createVerdictIds(policy, engines), gpgvVersion);
-  if (!checkpointFile) return { ...judge, terms };
+  const idOf = createVerdictIds(policy, engines);
+  const sharedVerdicts = new SharedVerdicts(policy, idOf, gpgvVersion);
+  if (!checkpointFile) return { ...judge, sharedVerdicts };
   const checkpoint = new Checkpoint({
     file: checkpointFile,
     judge,
     policy,
-    verdictTerms: terms,
+    sharedVerdicts,
     expiryWarning,
     effort: 'quick',
     leavesLapsed: true,
     onUnused: (error) =>
-      log.info({ error: messageOf(error) }, 'the checkpoint is of no use; every file is judged'),
+      log.info(
+        { error: messageOf(error) },
+        'the checkpoint cannot be used; every file is judged again',
+      ),
   });
-  return { ...judge, terms, checkpoint };
+  return { ...judge, sharedVerdicts, checkpoint };
 }

@@ -88,8 +88,8 @@ function createFindStanding(
         directory === undefined ? undefined : store?.signatureAt(directory, path, wanted);
       if (!known) continue;
       if (store === next || served?.judge === judge) return known;
-      const terms = served?.judge.terms?.format(known);
-      const again = terms === undefined ? undefined : judge.terms?.parse(terms);
+      const text = served?.judge.sharedVerdicts?.format(known);
+      const again = text === undefined ? undefined : judge.sharedVerdicts?.parse(text);
       if (!again) continue;
       const { status, bytes, hash, claims, signedAt, validFrom, validUntil } = known;
       const { signer, scope, meets, warnings, gpgv } = again;

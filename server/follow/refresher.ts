@@ -255,7 +255,7 @@ export class Refresher {
       if (error instanceof LookupFailure) throw error;
       if (this.#stopped) return;
       const reason = messageOf(error);
-      this.#options.log.warn({ error: reason }, 'the state that was published last cannot be read');
+      this.#options.log.warn({ error: reason }, 'the last good state cannot be read');
     }
   }
 
@@ -329,7 +329,7 @@ export class Refresher {
       const commit = this.#awaited;
       this.#options.log.warn(
         { commit },
-        'the pushed commit is not visible on the branch; given up',
+        'the pushed commit does not appear on the branch; no longer waiting for it',
       );
       this.#awaited = undefined;
     }

@@ -102,9 +102,9 @@ export class Refusals {
   forNow(commit: string, pause: number): Refusal {
     const minutes = Math.ceil(pause / 60_000);
     const reason =
-      `commit ${commit} waits for ${minutes} min: the server was ended while it judged it` +
+      `commit ${commit} waits for ${minutes} min: the server was killed while judging it` +
       this.#keptWords();
-    const hint = 'look for what ended it, such as a limit of memory that is too low';
+    const hint = 'find out what killed it, for example a memory limit that is too low';
     this.#options.troubles.raise('state-refused', { message: reason, hint, commit });
     // The reason counts the minutes down, so it cannot be compared.
     const isLogged = this.#isLogged(`${commit} waits`);

@@ -17,7 +17,7 @@ export function readQuery<Schema extends z.ZodType>(
 
 function describe(issue: z.core.$ZodIssue): string {
   // What is written wrong would else be left out without a word.
-  if (issue.code === 'unrecognized_keys') return `${issue.keys[0]}: expected no such parameter`;
+  if (issue.code === 'unrecognized_keys') return `${issue.keys[0]}: unknown parameter`;
   const name = issue.path.join('.');
   return `${name ? `${name}: ` : ''}${issue.message}`;
 }

@@ -34,40 +34,57 @@ interface Kept {
   readonly pages: Pages;
 }
 
-/** Days are told on the page; it need not be made anew for every reader. Milliseconds. */
+/** The page tells ages in days, so it need not be made anew for every reader. Milliseconds. */
 const PAGE_AGE = 60_000;
 const DOWNLOADS = '/nodes/';
 
-/** Makes the handler of these routes; what is none of them is left to the next one. */
-export function createLanding(options: LandingOptions): RequestHandler {
-  const { policy, url, refresher, now = () => Date.now() } = options;
-  const readKept = createKept(policy);
+/** Answers these routes; what is none of them is left to the next handler. */
+export class Landing {
+  readonly #options: LandingOptions;
+  #kept: Kept | undefined;
 
-  const findAnswer = ({ path, protocol, headers }: Request): Answer | undefined => {
-    if (path !== '/' && !path.startsWith(DOWNLOADS)) return undefined;
-    const kept = readKept();
-    const download = kept.downloads.get(path);
-    if (path !== '/' && !download) return undefined;
-    const scheme = protocol === 'https' ? 'https' : 'http';
-    const address = findStoreAddress(url, scheme, headers.host);
-    if (download) {
-      return { contentType: download.contentType, body: kept.files.read(download, address) };
-    }
-    const { generation } = refresher.status();
-    const minute = Math.floor(now() / PAGE_AGE);
-    const render = (shown: StoreAddress): string => {
-      const facts = { ...kept.facts, ...shown, served: readServed(refresher) };
-      return renderPage({ ...facts, now: new Date(minute * PAGE_AGE) });
-    };
-    const body = kept.pages.read(address, { generation: generation?.number, minute }, render);
-    return { contentType: 'text/html; charset=utf-8', body };
-  };
+  constructor(options: LandingOptions) {
+    this.#options = options;
+  }
 
-  return (request, response, next) => {
-    const answer = findAnswer(request);
+  readonly handle: RequestHandler = (request, response, next) => {
+    const answer = this.#findAnswer(request);
     if (answer) send(request, response, answer);
     else next();
   };
+
+  #findAnswer({ path, protocol, headers }: Request): Answer | undefined {
+    if (path !== '/' && !path.startsWith(DOWNLOADS)) return undefined;
+    const kept = this.#readKept();
+    const download = kept.downloads.get(path);
+    if (path !== '/' && !download) return undefined;
+    const scheme = protocol === 'https' ? 'https' : 'http';
+    const address = findStoreAddress(this.#options.url, scheme, headers.host);
+    return download
+      ? { contentType: download.contentType, body: kept.files.read(download, address) }
+      : { contentType: 'text/html; charset=utf-8', body: this.#readPage(kept, address) };
+  }
+
+  #readPage({ facts, pages }: Kept, address: StoreAddress): Buffer {
+    const { refresher, now = Date.now } = this.#options;
+    const { generation } = refresher.status();
+    const minute = Math.floor(now() / PAGE_AGE);
+    return pages.read(address, { generation: generation?.number, minute }, (shown) => {
+      const served = readServed(refresher);
+      return renderPage({ ...facts, ...shown, served, now: new Date(minute * PAGE_AGE) });
+    });
+  }
+
+  /** What the policy in force gives, worked out once for each policy. */
+  #readKept(): Kept {
+    const policy = this.#options.policy();
+    if (this.#kept?.id === policy.id) return this.#kept;
+    const facts = createPolicyFacts(policy);
+    const downloads = new Map(facts.downloads.map((one) => [`/${one.path}`, one]));
+    const { id } = policy;
+    this.#kept = { id, facts, downloads, files: new KeptFiles(), pages: new Pages() };
+    return this.#kept;
+  }
 }
 
 function readServed({ store, status }: LandingOptions['refresher']): ServedSummary | undefined {
@@ -84,24 +101,4 @@ function send({ method }: Request, response: Response, { contentType, body }: An
   }
   response.set('Content-Type', contentType).set('Content-Length', String(body.length));
   response.end(method === 'HEAD' ? undefined : body);
-}
-
-/** Gives the function that works out what the policy in force gives, once for each. */
-function createKept(policy: () => Policy): () => Kept {
-  let kept: Kept | undefined;
-  return () => {
-    const inForce = policy();
-    if (kept?.id !== inForce.id) {
-      const facts = createPolicyFacts(inForce);
-      const downloads = new Map(facts.downloads.map((one) => [`/${one.path}`, one]));
-      kept = {
-        id: inForce.id,
-        facts,
-        downloads,
-        files: new KeptFiles(),
-        pages: new Pages(),
-      };
-    }
-    return kept;
-  };
 }

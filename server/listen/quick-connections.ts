@@ -15,6 +15,7 @@ import { inTheWay } from '../troubles/failures.ts';
 import { toPlainAddress } from './client-address.ts';
 import type { Held } from './connection-limit.ts';
 import { type PlainHeaders, readPlainRequest } from './plain-request.ts';
+import { InPlaceReader } from './read-in-place.ts';
 
 /** Bodies up to this many bytes are answered here. */
 export const MAX_BODY = 16 * 1024;
@@ -63,6 +64,7 @@ export function formatHead(status: number, headers: Headers): string {
 export class QuickConnections {
   readonly #options: QuickConnectionsOptions;
   readonly #connections = new Set<QuickConnection>();
+  readonly #reader = new InPlaceReader();
   readonly #writer = new AnswerWriter();
   /** The headers with which Node ends those of a connection that is kept. */
   readonly #formatTransport: () => string;
@@ -76,7 +78,7 @@ export class QuickConnections {
 
   /** Takes a connection on which nothing has been read. */
   take(socket: Socket): void {
-    const connection = new QuickConnection(socket, this.#answer, this.#leave);
+    const connection = new QuickConnection(socket, this.#reader, this.#answer, this.#leave);
     this.#connections.add(connection);
     socket.once('close', () => this.#connections.delete(connection));
   }
@@ -137,6 +139,7 @@ class QuickConnection implements Held {
   looks = 0;
   readonly #answer: (request: LoggedRequest, socket: Socket) => boolean;
   readonly #leave: (connection: QuickConnection, chunk: Buffer) => void;
+  readonly #stopReading: () => void;
   #client: string | undefined;
   /** Of the request that was answered last. */
   #headers: PlainHeaders | undefined;
@@ -144,6 +147,7 @@ class QuickConnection implements Held {
   /** `answer` gives false for a request that is not for here; then the connection has to `leave`. */
   constructor(
     socket: Socket,
+    reader: InPlaceReader,
     answer: (request: LoggedRequest, socket: Socket) => boolean,
     leave: (connection: QuickConnection, chunk: Buffer) => void,
   ) {
@@ -151,7 +155,8 @@ class QuickConnection implements Held {
     this.#answer = answer;
     this.#leave = leave;
     // A client that goes away is none of our troubles.
-    socket.on('data', this.#onData).on('end', this.#onEnd).on('error', ignore);
+    socket.on('end', this.#onEnd).on('error', ignore);
+    this.#stopReading = reader.read(socket, this.#onData);
   }
 
   /** Whether a request has been answered. */
@@ -166,11 +171,12 @@ class QuickConnection implements Held {
 
   /** Leaves the socket to others. */
   release(): void {
-    this.socket.off('data', this.#onData).off('end', this.#onEnd);
+    this.#stopReading();
+    this.socket.off('end', this.#onEnd);
   }
 
   readonly #onData = (chunk: Buffer): void => {
-    if (!inTheWay(() => this.#answerChunk(chunk))) this.#leave(this, chunk);
+    if (!inTheWay(() => this.#answerChunk(chunk))) this.#leave(this, Buffer.from(chunk));
   };
 
   readonly #onEnd = (): void => void this.socket.end();

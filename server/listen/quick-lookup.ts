@@ -17,38 +17,45 @@ const NOT_FOUND: QuickAnswer = { head: formatHead(404, EMPTY_HEADERS), body: und
 /** Takes the place of the hash; cannot be in a header. */
 const MARK = '\n\n';
 
-/** Makes the function that answers with 200 and 404, and leaves everything else to the lookup. */
-export function createQuickLookup({
-  store,
-  onAnswer,
-}: QuickLookupOptions): (request: LoggedRequest) => QuickAnswer | undefined {
-  const formatServedHead = createServedHead();
-  return (request) => {
+/** Answers with 200 and 404, and leaves everything else to the lookup. */
+export class QuickLookup {
+  readonly #store: QuickLookupOptions['store'];
+  readonly #onAnswer: QuickLookupOptions['onAnswer'];
+  readonly #heads = new ServedHeads();
+
+  constructor({ store, onAnswer }: QuickLookupOptions) {
+    this.#store = store;
+    this.#onAnswer = onAnswer;
+  }
+
+  readonly answer = (request: LoggedRequest): QuickAnswer | undefined => {
     const startedAt = performance.now();
     const path = request.target.slice(1);
-    const found = findSignature(store(), path);
+    const found = findSignature(this.#store(), path);
     if (found === 'unknown' || found === 'loading') return undefined;
     if (typeof found === 'string') {
-      onAnswer(request, { status: 404, bytes: 0, outcome: found, path, startedAt });
+      this.#onAnswer(request, { status: 404, bytes: 0, outcome: found, path, startedAt });
       return NOT_FOUND;
     }
     const { bytes, hash } = found;
-    if (bytes.length > MAX_BODY) return undefined;
-    onAnswer(request, { status: 200, bytes: bytes.length, outcome: 'served', path, startedAt });
-    return { head: formatServedHead(bytes.length, hash), body: bytes };
+    const { length } = bytes;
+    if (length > MAX_BODY) return undefined;
+    this.#onAnswer(request, { status: 200, bytes: length, outcome: 'served', path, startedAt });
+    return { head: this.#heads.format(length, hash), body: bytes };
   };
 }
 
-/** Gives the function that makes the head of a 200; it caches, by length, what comes before the hash. */
-function createServedHead(): (length: number, hash: string) => string {
-  const beginnings = new Map<number, string>();
-  const [, end = ''] = formatHead(200, servedHeaders(0, MARK)).split(MARK);
-  return (length, hash) => {
-    let beginning = beginnings.get(length);
+/** Makes heads of 200; what comes before the hash is kept for each length. */
+class ServedHeads {
+  readonly #beginnings = new Map<number, string>();
+  readonly #end = formatHead(200, servedHeaders(0, MARK)).split(MARK)[1] ?? '';
+
+  format(length: number, hash: string): string {
+    let beginning = this.#beginnings.get(length);
     if (beginning === undefined) {
       [beginning = ''] = formatHead(200, servedHeaders(length, MARK)).split(MARK);
-      beginnings.set(length, beginning);
+      this.#beginnings.set(length, beginning);
     }
-    return beginning + hash + end;
-  };
+    return beginning + hash + this.#end;
+  }
 }

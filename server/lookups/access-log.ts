@@ -27,9 +27,9 @@ export interface AccessLog {
    * Logs an answer. The line is written at the end of this turn of the event loop, or of the next one
    * where requests came faster than they were answered; a line with a reason follows when that is known.
    */
-  readonly log: (request: LoggedRequest, answer: Answer) => void;
+  log(request: LoggedRequest, answer: Answer): void;
   /** Settles when the line of every answer so far is written. */
-  readonly flush: () => Promise<void>;
+  flush(): Promise<void>;
 }
 
 /** Why a directory has no signature; the line waits for the answer. */
@@ -46,83 +46,118 @@ export function createAccessLog(
   sink: LineSink,
   reasonOf: ReasonOf,
 ): AccessLog {
-  const write = createBatch(sink);
-  if (form === 'json') return createJsonLog(write, reasonOf);
-  const format = createCombined();
-  return {
-    log: form === 'none' ? () => undefined : (...logged) => write(format(...logged)),
-    flush: endOfTurn,
+  switch (form) {
+    case 'combined':
+      return new CombinedLog(sink);
+    case 'json':
+      return new JsonLog(sink, reasonOf);
+    case 'none':
+      return { log: () => undefined, flush: endOfTurn };
+  }
+}
+
+/** Gathers the lines of one turn of the event loop into one write, as each write costs sinks much. */
+class LineBatch {
+  readonly #sink: LineSink;
+  #lines = '';
+
+  constructor(sink: LineSink) {
+    this.#sink = sink;
+  }
+
+  add(line: string): void {
+    if (this.#lines === '') setImmediate(this.#flush);
+    this.#lines += line;
+  }
+
+  readonly #flush = (): void => {
+    const lines = this.#lines;
+    this.#lines = '';
+    this.#sink.write(lines);
   };
 }
 
-/**
- * Gathers the lines of one turn of the event loop into one write, as sinks do much work for each.
- */
-function createBatch(sink: LineSink): (line: string) => void {
-  let lines = '';
-  const flush = (): void => {
-    const all = lines;
-    lines = '';
-    sink.write(all);
-  };
-  return (line) => {
-    if (lines === '') setImmediate(flush);
-    lines += line;
-  };
-}
+/** Apache's combined form. Most lines begin and end as the one before, so both parts are kept. */
+class CombinedLog implements AccessLog {
+  readonly #batch: LineBatch;
+  readonly #readTime = cachedPerSecond(formatTime);
+  #client = '';
+  #time = '';
+  #start = '';
+  #userAgent: string | undefined;
+  #referer: string | undefined;
+  #end = formatEnd(undefined, undefined);
 
-function createJsonLog(write: (line: string) => void, reasonOf: ReasonOf): AccessLog {
-  const waiting = new Set<Promise<void>>();
-  const writeLater = async (fields: object, reason: Promise<ReasonCode>): Promise<void> => {
-    write(formatJson({ ...fields, reason: await reason }));
-  };
-  return {
-    log: (request, answer) => {
-      const fields = listFields(request, answer);
-      if (answer.outcome !== 'unsigned') {
-        write(formatJson(fields));
-        return;
-      }
-      const { path = '' } = answer;
-      const reason = reasonOf(path.slice(0, path.lastIndexOf('/')));
-      if (typeof reason === 'string') {
-        write(formatJson({ ...fields, reason }));
-        return;
-      }
-      const written = writeLater(fields, reason).finally(() => waiting.delete(written));
-      waiting.add(written);
-    },
-    flush: async () => {
-      await Promise.all(waiting);
-      await endOfTurn();
-    },
-  };
-}
+  constructor(sink: LineSink) {
+    this.#batch = new LineBatch(sink);
+  }
 
-function createCombined(): (request: LoggedRequest, answer: Answer) => string {
-  const formatTimeOnce = cachedPerSecond(formatTime);
-  // Most lines begin and end as the one before, so both are kept.
-  let client = '';
-  let time = '';
-  let start = '';
-  let agent: string | undefined;
-  let referer: string | undefined;
-  let end = formatEnd(referer, agent);
-  return (request, { status, bytes }) => {
-    const now = formatTimeOnce();
-    if (now !== time || request.client !== client) {
-      ({ client } = request);
-      time = now;
-      start = `${client} - - [${time}] "`;
-    }
-    if (request.userAgent !== agent || request.referer !== referer) {
-      ({ userAgent: agent, referer } = request);
-      end = formatEnd(referer, agent);
+  log(request: LoggedRequest, { status, bytes }: Answer): void {
+    const time = this.#readTime();
+    if (time !== this.#time || request.client !== this.#client) this.#renewStart(request, time);
+    if (request.userAgent !== this.#userAgent || request.referer !== this.#referer) {
+      this.#renewEnd(request);
     }
     const { method, target, needsNoEscape, httpVersion } = request;
     const path = needsNoEscape ? target : escape(target);
-    return `${start}${method} ${path} HTTP/${httpVersion}" ${status} ${bytes || '-'}${end}`;
-  };
+    this.#batch.add(
+      `${this.#start}${method} ${path} HTTP/${httpVersion}" ${status} ${bytes || '-'}${this.#end}`,
+    );
+  }
+
+  async flush(): Promise<void> {
+    await endOfTurn();
+  }
+
+  #renewStart({ client }: LoggedRequest, time: string): void {
+    this.#client = client;
+    this.#time = time;
+    this.#start = `${client} - - [${time}] "`;
+  }
+
+  #renewEnd({ referer, userAgent }: LoggedRequest): void {
+    this.#referer = referer;
+    this.#userAgent = userAgent;
+    this.#end = formatEnd(referer, userAgent);
+  }
+}
+
+/** One JSON object a line. */
+class JsonLog implements AccessLog {
+  readonly #batch: LineBatch;
+  readonly #reasonOf: ReasonOf;
+  /** Lines whose reason is not known yet. */
+  readonly #waiting = new Set<Promise<void>>();
+
+  constructor(sink: LineSink, reasonOf: ReasonOf) {
+    this.#batch = new LineBatch(sink);
+    this.#reasonOf = reasonOf;
+  }
+
+  log(request: LoggedRequest, answer: Answer): void {
+    const fields = listFields(request, answer);
+    if (answer.outcome !== 'unsigned') {
+      this.#batch.add(formatJson(fields));
+      return;
+    }
+    const { path = '' } = answer;
+    const reason = this.#reasonOf(path.slice(0, path.lastIndexOf('/')));
+    if (typeof reason === 'string') {
+      this.#batch.add(formatJson({ ...fields, reason }));
+      return;
+    }
+    const written = this.#addLater(fields, reason).finally(() => this.#waiting.delete(written));
+    this.#waiting.add(written);
+  }
+
+  async flush(): Promise<void> {
+    await Promise.all(this.#waiting);
+    await endOfTurn();
+  }
+
+  async #addLater(fields: object, reason: Promise<ReasonCode>): Promise<void> {
+    this.#batch.add(formatJson({ ...fields, reason: await reason }));
+  }
 }
 
 function formatEnd(referer = '-', userAgent = '-'): string {

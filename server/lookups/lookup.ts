@@ -28,13 +28,6 @@ export interface Answer {
   readonly startedAt: number;
 }
 
-export interface Lookup {
-  /** Answers a request for a location; does nothing and gives false for any other. */
-  readonly answer: (request: IncomingMessage, response: ServerResponse) => boolean;
-  /** Answers a request that nothing else wanted: 404. */
-  readonly answerUnknown: (request: IncomingMessage, response: ServerResponse) => void;
-}
-
 export interface LookupOptions {
   /** The store in force; undefined before the first generation. */
   readonly store: () => SignatureStore | undefined;
@@ -44,44 +37,53 @@ export interface LookupOptions {
 /** When a client should ask again while the first generation loads, in seconds. */
 const RETRY_AFTER = 5;
 
-/** Makes the lookup over a store that is replaced from time to time. */
-export function createLookup({ store, onAnswer }: LookupOptions): Lookup {
-  const end = (
-    request: IncomingMessage,
-    response: ServerResponse,
-    startedAt: number,
-    status: number,
-    outcome: Outcome,
-    path?: string,
-    headers: Headers = [],
-  ): void => {
-    response.writeHead(status, [...EMPTY_HEADERS, ...headers]).end();
-    onAnswer(request, { status, bytes: 0, outcome, path, startedAt });
-  };
+/** Looks signatures up in a store that is replaced from time to time. */
+export class Lookup {
+  readonly #store: LookupOptions['store'];
+  readonly #onAnswer: LookupOptions['onAnswer'];
 
-  const answer = (request: IncomingMessage, response: ServerResponse): boolean => {
+  constructor({ store, onAnswer }: LookupOptions) {
+    this.#store = store;
+    this.#onAnswer = onAnswer;
+  }
+
+  /** Answers a request for a location; does nothing and gives false for any other. */
+  answer(request: IncomingMessage, response: ServerResponse): boolean {
     const startedAt = performance.now();
     const path = parseRequestPath(request.url ?? '');
     if (path === undefined) return false;
-    const found = findSignature(store(), path);
+    const found = findSignature(this.#store(), path);
     if (found === 'unknown') return false;
     if (request.method !== 'GET' && request.method !== 'HEAD') {
-      end(request, response, startedAt, 405, 'refused', path, ['Allow', 'GET, HEAD']);
+      const allowed = ['Allow', 'GET, HEAD'];
+      this.#end(request, response, { status: 405, outcome: 'refused', path, startedAt }, allowed);
     } else if (found === 'loading') {
-      end(request, response, startedAt, 503, found, path, ['Retry-After', String(RETRY_AFTER)]);
+      const wait = ['Retry-After', String(RETRY_AFTER)];
+      this.#end(request, response, { status: 503, outcome: found, path, startedAt }, wait);
     } else if (typeof found === 'string') {
-      end(request, response, startedAt, 404, found, path);
+      this.#end(request, response, { status: 404, outcome: found, path, startedAt });
     } else {
       const [status, bytes] = send(request, response, found);
-      onAnswer(request, { status, bytes, outcome: 'served', path, startedAt });
+      this.#onAnswer(request, { status, bytes, outcome: 'served', path, startedAt });
     }
     return true;
-  };
+  }
 
-  return {
-    answer,
-    answerUnknown: (request, response) => end(request, response, performance.now(), 404, 'unknown'),
-  };
+  /** Answers a request that nothing else wanted: 404. */
+  answerUnknown(request: IncomingMessage, response: ServerResponse): void {
+    const startedAt = performance.now();
+    this.#end(request, response, { status: 404, outcome: 'unknown', path: undefined, startedAt });
+  }
+
+  #end(
+    request: IncomingMessage,
+    response: ServerResponse,
+    answer: Omit<Answer, 'bytes'>,
+    headers: Headers = [],
+  ): void {
+    response.writeHead(answer.status, [...EMPTY_HEADERS, ...headers]).end();
+    this.#onAnswer(request, { ...answer, bytes: 0 });
+  }
 }
 
 function send(

@@ -1,6 +1,7 @@
-// When keys end for what is served: a key may go on when the subkey that signed may not. Nodes refuse
+// When keys expire as far as nodes are concerned. A subkey may expire before its key, and nodes refuse
 // what an expired subkey has signed, so the earliest end of all parts in use counts.
-import type { Keyring } from '../../generator/openpgp/openpgp-js.ts';
+import type { KeyLife } from '../../generator/openpgp/key-state.ts';
+import type { KeyInfo, Keyring } from '../../generator/openpgp/openpgp-js.ts';
 import type { SignatureStore } from '../../generator/store/store.ts';
 
 export interface KeyExpiriesOptions {
@@ -14,35 +15,50 @@ export interface KeyExpiriesOptions {
 }
 
 /**
- * Gives what reads the end of each key that has one, in milliseconds since 1970, by the fingerprint of
- * the primary key: the first of its own end and those of the subkeys that have made served
- * signatures, and the moment from which no part of it can sign. A subkey that was in use when it
- * expired counts as long as there are files that an expired key signed. Those of an earlier run are
- * not known, and gpgv alone can read some keys: of those the end may be told too late, or not at all.
+ * Knows which subkeys are in use. One that was in use when it expired counts as long as there are files
+ * that an expired key signed. Those that expired in an earlier run are not known; and of keys that gpgv
+ * alone can read the end may be given too late, or not at all.
  */
-export function createKeyExpiries({
-  keyring,
-  store,
-  hasExpired,
-  now = Date.now,
-}: KeyExpiriesOptions): () => ReadonlyMap<string, number> {
+export class KeyExpiries {
+  readonly #options: KeyExpiriesOptions;
   /** Subkeys that were in use when that was last read, or until they expired. */
-  const used = new Set<string>();
-  const updateUse = (subkey: string, until: number): void => {
-    if (store()?.hasSigned(subkey)) used.add(subkey);
-    else if (until > now() || !hasExpired()) used.delete(subkey);
-  };
-  return () => {
-    const { keys, lives } = keyring() ?? { keys: [], lives: new Map<string, never>() };
-    const ends = keys.map(({ fingerprint, expires }): [string, number] => {
-      const parts = [...(lives.get(fingerprint)?.signers ?? [])];
-      const subkeys = parts.filter(([part]) => part !== fingerprint);
-      for (const [subkey, until] of subkeys) updateUse(subkey, until);
-      const last = parts.length === 0 ? Infinity : Math.max(...parts.map(([, until]) => until));
-      const own = expires === null ? Infinity : Date.parse(expires);
-      const inUse = subkeys.filter(([subkey]) => used.has(subkey)).map(([, until]) => until);
-      return [fingerprint, Math.min(own, last, ...inUse)];
-    });
+  readonly #used = new Set<string>();
+
+  constructor(options: KeyExpiriesOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * The end of each key that has one, in milliseconds since 1970, by the fingerprint of the primary
+   * key: the first of its own end, those of the subkeys that have made served signatures, and the
+   * moment from which no part of it can sign.
+   */
+  read(): ReadonlyMap<string, number> {
+    const { keys, lives } = this.#options.keyring() ?? {
+      keys: [],
+      lives: new Map<string, never>(),
+    };
+    const ends = keys.map((key): [string, number] => [
+      key.fingerprint,
+      this.#endOf(key, lives.get(key.fingerprint)),
+    ]);
     return new Map(ends.filter(([, end]) => Number.isFinite(end)));
-  };
+  }
+
+  /** Infinity for a key that does not end. */
+  #endOf({ fingerprint, expires }: KeyInfo, life: KeyLife | undefined): number {
+    const parts = [...(life?.signers ?? [])];
+    const subkeys = parts.filter(([part]) => part !== fingerprint);
+    for (const [subkey, until] of subkeys) this.#updateUse(subkey, until);
+    const inUse = subkeys.filter(([subkey]) => this.#used.has(subkey)).map(([, until]) => until);
+    const last = parts.length === 0 ? Infinity : Math.max(...parts.map(([, until]) => until));
+    const own = expires === null ? Infinity : Date.parse(expires);
+    return Math.min(own, last, ...inUse);
+  }
+
+  #updateUse(subkey: string, until: number): void {
+    const { store, hasExpired, now = Date.now } = this.#options;
+    if (store()?.hasSigned(subkey)) this.#used.add(subkey);
+    else if (until > now() || !hasExpired()) this.#used.delete(subkey);
+  }
 }

@@ -1,7 +1,7 @@
 // How many lookups there were, by outcome: since the start, and in each minute of the last hour.
-// Adding one costs a few numbers, and the memory is bounded: minutes without lookups take none.
+// Counting one is cheap, and the memory is bounded: minutes without lookups take none.
 import type { Outcome } from '../lookups/lookup.ts';
-import { type DurationCounts, createDurationCounts } from './duration-counts.ts';
+import { DurationCounts } from './duration-counts.ts';
 
 export type OutcomeCounts = Readonly<Record<Outcome, number>>;
 
@@ -12,18 +12,6 @@ export interface MinuteCounts extends Pick<
 > {
   /** When the minute began, ISO 8601. */
   readonly at: string;
-}
-
-export interface LookupCounts {
-  /** Counts a lookup that is answered now; `startedAt` by the same clock as `elapsed`. */
-  readonly add: (outcome: Outcome, startedAt: number) => void;
-  /** Since the start. */
-  readonly totals: () => OutcomeCounts;
-  readonly formatDurations: DurationCounts['format'];
-  /** The last 60 whole minutes, the oldest first; those before the start have zeros. */
-  readonly lastHour: () => readonly MinuteCounts[];
-  /** Since when all are counted; milliseconds since 1970. */
-  readonly startedAt: number;
 }
 
 /** Both in milliseconds. */
@@ -49,54 +37,82 @@ const MINUTE = 60_000;
 /** Whole minutes that are kept. */
 const HOUR = 60;
 
-/** Makes the counts; all are 0. Minutes begin with those of the wall clock as it is now. */
-export function createLookupCounts({ elapsed, now }: Clocks): LookupCounts {
-  const begunAt = now();
-  const offset = begunAt - elapsed();
-  const toNumber = (time: number): number => Math.floor((time + offset) / MINUTE);
-  const durations = createDurationCounts(BOUNDS);
+export class LookupCounts {
+  /** When counting began; milliseconds since 1970. */
+  readonly startedAt: number;
+  readonly #clocks: Clocks;
+  /** The wall clock less the clock that never jumps, at the start: minutes begin by it. */
+  readonly #offset: number;
+  readonly #durations = new DurationCounts(BOUNDS);
   /** Of all minutes before the current one. */
-  const before = countNothing();
+  readonly #before = countNothing();
   /** Minutes before the current one, the oldest first. */
-  let minutes: readonly Minute[] = [];
-  let current: Minute = { number: toNumber(elapsed()), counts: countNothing() };
-  let currentEnd = (current.number + 1) * MINUTE - offset;
+  #minutes: readonly Minute[] = [];
+  #current: Minute;
+  /** By the clock that never jumps. */
+  #currentEnd: number;
 
-  const beginMinute = (number: number): void => {
-    addTo(before, current.counts);
-    minutes = [...minutes, current].filter((minute) => minute.number >= number - HOUR);
-    current = { number, counts: countNothing() };
-    currentEnd = (number + 1) * MINUTE - offset;
-  };
+  /** All counts are 0. Minutes begin with those of the wall clock as it is now. */
+  constructor(clocks: Clocks) {
+    this.#clocks = clocks;
+    this.startedAt = clocks.now();
+    this.#offset = this.startedAt - clocks.elapsed();
+    this.#current = { number: this.#toNumber(clocks.elapsed()), counts: countNothing() };
+    this.#currentEnd = this.#endOf(this.#current.number);
+  }
 
-  return {
-    startedAt: begunAt,
-    add: (outcome, startedAt) => {
-      const endedAt = elapsed();
-      if (endedAt >= currentEnd) beginMinute(toNumber(endedAt));
-      current.counts[outcome]++;
-      durations.add((endedAt - startedAt) / 1000);
-    },
-    totals: () => {
-      const totals = { ...before };
-      addTo(totals, current.counts);
-      return totals;
-    },
-    formatDurations: durations.format,
-    lastHour: () => {
-      const time = elapsed();
-      const running = toNumber(time);
-      // Told by the wall clock as it is now, so that the list has no gap where it was set.
-      const shift = Math.round((now() - offset - time) / MINUTE);
-      const counted = new Map([...minutes, current].map(({ number, counts }) => [number, counts]));
-      return Array.from({ length: HOUR }, (_, index) => {
-        const number = running - HOUR + index;
-        const { served, end, unsigned, unknown, loading } = counted.get(number) ?? countNothing();
-        const at = new Date((number + shift) * MINUTE).toISOString();
-        return { at, served, end, unsigned, unknown, loading };
-      });
-    },
-  };
+  get durations(): Pick<DurationCounts, 'format'> {
+    return this.#durations;
+  }
+
+  /** Counts a lookup that is answered now; `startedAt` by the clock that never jumps. */
+  add(outcome: Outcome, startedAt: number): void {
+    const endedAt = this.#clocks.elapsed();
+    if (endedAt >= this.#currentEnd) this.#beginMinute(this.#toNumber(endedAt));
+    this.#current.counts[outcome]++;
+    this.#durations.add((endedAt - startedAt) / 1000);
+  }
+
+  /** Since the start. */
+  totals(): OutcomeCounts {
+    const totals = { ...this.#before };
+    addTo(totals, this.#current.counts);
+    return totals;
+  }
+
+  /** The last 60 whole minutes, the oldest first; those before the start have zeros. */
+  lastHour(): readonly MinuteCounts[] {
+    const time = this.#clocks.elapsed();
+    const running = this.#toNumber(time);
+    // Shown by the wall clock as it is now, so that the list has no gap where the clock was set.
+    const shift = Math.round((this.#clocks.now() - this.#offset - time) / MINUTE);
+    const counted = new Map(
+      [...this.#minutes, this.#current].map(({ number, counts }) => [number, counts]),
+    );
+    return Array.from({ length: HOUR }, (_, index) => {
+      const number = running - HOUR + index;
+      const { served, end, unsigned, unknown, loading } = counted.get(number) ?? countNothing();
+      const at = new Date((number + shift) * MINUTE).toISOString();
+      return { at, served, end, unsigned, unknown, loading };
+    });
+  }
+
+  #toNumber(time: number): number {
+    return Math.floor((time + this.#offset) / MINUTE);
+  }
+
+  #endOf(number: number): number {
+    return (number + 1) * MINUTE - this.#offset;
+  }
+
+  #beginMinute(number: number): void {
+    addTo(this.#before, this.#current.counts);
+    this.#minutes = [...this.#minutes, this.#current].filter(
+      (minute) => minute.number >= number - HOUR,
+    );
+    this.#current = { number, counts: countNothing() };
+    this.#currentEnd = this.#endOf(number);
+  }
 }
 
 function countNothing(): Record<Outcome, number> {

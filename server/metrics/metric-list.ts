@@ -1,7 +1,6 @@
-// Every metric of ours: its name, which dashboards and alerts hold to, and its labels.
-import type { Registry } from 'prom-client';
+// All our metrics, with their labels. Dashboards and alerts rely on the names.
 
-interface MetricDescription {
+export interface MetricDescription {
   readonly kind: 'counter' | 'gauge' | 'histogram';
   readonly label?: string;
   readonly help: string;
@@ -78,14 +77,3 @@ export const METRICS = {
 } as const satisfies Readonly<Record<string, MetricDescription>>;
 
 export type MetricName = keyof typeof METRICS;
-
-/** What prom-client asks of a metric that the registry is given afterwards. */
-export function describeMetric(name: MetricName): {
-  readonly name: MetricName;
-  readonly help: string;
-  readonly labelNames: readonly string[];
-  readonly registers: Registry[];
-} {
-  const { help, label }: MetricDescription = METRICS[name];
-  return { name, help, labelNames: label === undefined ? [] : [label], registers: [] };
-}

@@ -1,11 +1,11 @@
-// What is measured, for Prometheus. What formats it is loaded late, so that the server starts sooner,
-// and ahead of the first scrape, which would keep lookups waiting for it.
+// What is measured, for Prometheus. What formats it is loaded after the start, so that the server starts
+// sooner, and before the first scrape, as loading it would keep lookups waiting.
 import type { LastRefresh } from '../follow/refresher.ts';
 import type { WebhookResult } from '../follow/webhook/webhook.ts';
-import { createDurationCounts } from './duration-counts.ts';
-import type { Exposition, MetricValues } from './exposition.ts';
+import { DurationCounts } from './duration-counts.ts';
+import type { Exposition, MetricRegistry, MetricValues } from './metric-registry.ts';
 
-type Formatter = Pick<typeof import('./exposition.ts'), 'createExposition'>;
+type RegistryModule = Pick<typeof import('./metric-registry.ts'), 'MetricRegistry'>;
 
 export type MetricsOptions = Pick<
   MetricValues,
@@ -19,28 +19,18 @@ export type MetricsOptions = Pick<
   | 'backgroundFailures'
 >;
 
-export interface Metrics {
-  /** Loads what formats them; throws what that throws, and is then tried again by `read`. */
-  readonly load: () => Promise<void>;
-  /** All of them as they are now. */
-  readonly read: () => Promise<Exposition>;
-  readonly addRefresh: (refresh: LastRefresh) => void;
-  readonly addDelivery: (result: WebhookResult) => void;
-}
-
 /** Seconds: from a directory that has not changed to the first load of a large repository. */
 const REFRESH_BOUNDS = [0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
 
-const importExposition = async (): Promise<Formatter> => import('./exposition.ts');
+const importRegistry = async (): Promise<RegistryModule> => import('./metric-registry.ts');
 
-/** Makes the metrics of one server. */
-export function createMetrics(
-  options: MetricsOptions,
-  importFormatter = importExposition,
-): Metrics {
-  const refreshes = { changed: 0, unchanged: 0, refused: 0, failed: 0 };
-  const refreshDurations = createDurationCounts(REFRESH_BOUNDS);
-  const deliveries = {
+/** The metrics of one server. */
+export class Metrics {
+  readonly #options: MetricsOptions;
+  readonly #importRegistry: () => Promise<RegistryModule>;
+  readonly #refreshes = { changed: 0, unchanged: 0, refused: 0, failed: 0 };
+  readonly #refreshDurations = new DurationCounts(REFRESH_BOUNDS);
+  readonly #deliveries = {
     accepted: 0,
     ignored: 0,
     ping: 0,
@@ -50,32 +40,41 @@ export function createMetrics(
     busy: 0,
     invalid: 0,
   };
-  let lastSuccess = 0;
-  let readAll: (() => Promise<Exposition>) | undefined;
+  #lastSuccess = 0;
+  #registry: MetricRegistry | undefined;
 
-  return {
-    load: async () => {
-      await importFormatter();
-    },
-    read: async () => {
-      const { createExposition } = await importFormatter();
-      // Watches the process from now on: not where nobody asks.
-      readAll ??= createExposition({
-        ...options,
-        refreshes,
-        refreshDurations,
-        lastSuccess: () => lastSuccess,
-        deliveries,
-      });
-      return readAll();
-    },
-    addRefresh: ({ at, result, durationMs }) => {
-      refreshes[result]++;
-      refreshDurations.add(durationMs / 1000);
-      if (result === 'changed' || result === 'unchanged') lastSuccess = Date.parse(at) / 1000;
-    },
-    addDelivery: (result) => {
-      deliveries[result]++;
-    },
-  };
+  /** `load` imports the module that formats them. */
+  constructor(options: MetricsOptions, load = importRegistry) {
+    this.#options = options;
+    this.#importRegistry = load;
+  }
+
+  /** Loads what formats them; throws what that throws, and `read` tries again. */
+  async load(): Promise<void> {
+    await this.#importRegistry();
+  }
+
+  /** All of them as they are now. */
+  async read(): Promise<Exposition> {
+    const { MetricRegistry: Registry } = await this.#importRegistry();
+    // It watches the process from now on: not where nobody asks.
+    this.#registry ??= new Registry({
+      ...this.#options,
+      refreshes: this.#refreshes,
+      refreshDurations: this.#refreshDurations,
+      lastSuccess: () => this.#lastSuccess,
+      deliveries: this.#deliveries,
+    });
+    return this.#registry.read();
+  }
+
+  addRefresh({ at, result, durationMs }: LastRefresh): void {
+    this.#refreshes[result]++;
+    this.#refreshDurations.add(durationMs / 1000);
+    if (result === 'changed' || result === 'unchanged') this.#lastSuccess = Date.parse(at) / 1000;
+  }
+
+  addDelivery(result: WebhookResult): void {
+    this.#deliveries[result]++;
+  }
 }

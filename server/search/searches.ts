@@ -9,6 +9,7 @@ import {
 import type { Reason } from '../../generator/explain/reason.ts';
 import type { RejectedFile } from '../../generator/store/report.ts';
 import type { SignatureStore } from '../../generator/store/store.ts';
+import { keepNewest } from '../../generator/terms/keep-newest.ts';
 import type { Refresher } from '../follow/refresher.ts';
 import {
   type FoundPage,
@@ -17,8 +18,7 @@ import {
   findRejected,
   findRepositories,
 } from './find-page.ts';
-import { Lane } from './lane.ts';
-import { SearchMemory } from './search-memory.ts';
+import { Lane, type Turn } from './lane.ts';
 
 /** A page shows at most this many of each kind. */
 export const ON_A_PAGE = 50;
@@ -26,6 +26,8 @@ const MOST_HITS = 100;
 const NEWEST = 8;
 /** Each may go through the whole store. */
 const MOST_WAITING = 8;
+/** Answers of each kind that are remembered; the one that was asked for longest ago goes first. */
+const REMEMBERED = 16;
 const NONE = { total: 0, items: [], hasMore: false };
 
 type SearchedState = Pick<Refresher, 'store' | 'status' | 'rejected' | 'rejectedOf'>;
@@ -139,6 +141,59 @@ export class Searches {
       const store = this.#state.store();
       return store ? search(store) : empty;
     };
+  }
+}
+
+interface SharedTurn<Value> extends Turn<Value> {
+  waiting: number;
+}
+
+/** Remembers the answers to searches of one kind, but no failures. */
+class SearchMemory<Value> {
+  readonly #lane: Lane;
+  readonly #stamp: () => unknown;
+  readonly #answers = new Map<string, SharedTurn<Value>>();
+  #stampBefore: unknown;
+
+  /** When `stamp` gives another value than before, all answers are forgotten. */
+  constructor(lane: Lane, stamp: () => unknown) {
+    this.#lane = lane;
+    this.#stamp = stamp;
+  }
+
+  /**
+   * The answer to a search, remembered or found in its turn. Equal searches are one; when the
+   * signals of all who wait for one have fired before its turn, it is dropped.
+   */
+  async ask(key: string, search: () => Promise<Value>, signal: AbortSignal): Promise<Value> {
+    signal.throwIfAborted();
+    const shared = this.#share(key, search);
+    shared.waiting++;
+    const forget = (): void => {
+      if (this.#answers.get(key) === shared) this.#answers.delete(key);
+    };
+    const leave = (): void => {
+      shared.waiting--;
+      if (shared.waiting === 0 && shared.drop()) forget();
+    };
+    signal.addEventListener('abort', leave, { once: true });
+    try {
+      return await shared.answer;
+    } catch (error) {
+      forget();
+      throw error;
+    } finally {
+      signal.removeEventListener('abort', leave);
+    }
+  }
+
+  #share(key: string, search: () => Promise<Value>): SharedTurn<Value> {
+    const stamp = this.#stamp();
+    if (this.#stampBefore !== stamp) this.#answers.clear();
+    this.#stampBefore = stamp;
+    const shared = this.#answers.get(key) ?? { ...this.#lane.take(search), waiting: 0 };
+    keepNewest(this.#answers, key, shared, REMEMBERED);
+    return shared;
   }
 }
 

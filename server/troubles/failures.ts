@@ -101,7 +101,7 @@ export class Failures {
   }
 }
 
-const HINT = 'the log has the stack: report it; a restart is not needed for lookups';
+const HINT = 'report it with the stack from the log; lookups go on without a restart';
 
 function describe(error: unknown): string {
   const cause = error instanceof LookupFailure ? error.cause : error;

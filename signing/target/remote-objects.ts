@@ -7,7 +7,7 @@
 import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CatFile } from '../../generator/sources/git/objects/cat-file.ts';
-import { OBJECT_NAME } from '../../generator/sources/git/transfer-branch.ts';
+import { OBJECT_NAME } from '../../generator/sources/git/transfers/transfer-branch.ts';
 import type { RepositoryAddress } from './repository-address.ts';
 import { RepositoryError, toRepositoryError } from './repository-error.ts';
 import type { UserGit, UserGitResult } from './user-git.ts';

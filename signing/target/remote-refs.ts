@@ -1,6 +1,6 @@
 // Which branches a remote has.
-import { isBranchName } from '../../generator/sources/git/branch-name.ts';
-import { OBJECT_NAME } from '../../generator/sources/git/transfer-branch.ts';
+import { isBranchName } from '../../generator/sources/git/branch/branch-name.ts';
+import { OBJECT_NAME } from '../../generator/sources/git/transfers/transfer-branch.ts';
 import { RepositoryError } from './repository-error.ts';
 import type { UserGit } from './user-git.ts';
 

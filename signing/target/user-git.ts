@@ -6,7 +6,7 @@
 // it: that may be every directory there is. Only commands that are to talk to the remote can; any other
 // that misses something fails.
 import { fileURLToPath } from 'node:url';
-import { openCatFile, type CatFile } from '../../generator/sources/git/objects/cat-file.ts';
+import { CatFile } from '../../generator/sources/git/objects/cat-file.ts';
 import { runProcess } from '../../generator/system/run-process.ts';
 import { toShellWord } from '../../generator/terms/text.ts';
 import { toRepositoryError } from './repository-error.ts';
@@ -133,7 +133,7 @@ export class UserGit {
 
   /** Opens a reader of objects, which must be there. */
   openObjects(directory: string): CatFile {
-    return openCatFile(directory, this.#aloneEnvironment(), '--batch');
+    return new CatFile(directory, this.#aloneEnvironment(), '--batch');
   }
 
   async #start(

@@ -72,7 +72,7 @@ describeWith(['git'], 'the budgets of what is pushed', () => {
   for (const [format, said] of [
     [
       'text',
-      /^state-refused: the state is refused: it has 3 \w+ or more, and --max-entries allows 2$/m,
+      /^state-refused: the state is refused: it has 3 \w+ or more, but --max-entries allows 2$/m,
     ],
     ['json', /"code": "state-refused",\n\s+"message": "it has 3 \w+ or more/],
     ['github', /^::error title=state-refused::the state is refused: it has 3 \w+ or more/m],

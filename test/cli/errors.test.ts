@@ -132,7 +132,7 @@ describeWith(['git', 'git-http-backend', 'gpg'], 'lookaside complains', () => {
       ],
       'a transport that runs programs': [
         ['check', 'ext::sh -c id'],
-        { message: /^ext:: is not fetched from$/, hint: /use one of file, git, http/ },
+        { message: /^cannot fetch from ext::$/, hint: /use one of file, git, http/ },
       ],
       'a SOURCE that looks like a flag': [
         ['check', '--', '-x'],
@@ -140,7 +140,7 @@ describeWith(['git', 'git-http-backend', 'gpg'], 'lookaside complains', () => {
       ],
       'a password in the URL': [
         ['check', `https://me:${SECRET}@git.example/x.git`],
-        { message: /^the URL holds a user name or password/, hint: /--git-token-file/ },
+        { message: /^the URL contains a user name or password/, hint: /--git-token-file/ },
       ],
       'a configuration that is not there': [
         ['check', '.', '--config', '/nowhere.yaml'],
@@ -216,8 +216,8 @@ describeWith(['git', 'git-http-backend', 'gpg'], 'lookaside complains', () => {
     const cure = /gpg --export/;
     it('that are not there', async () =>
       complains(['check', '.', '--keys', at('none.asc')], {
-        message: /^cannot read keys: ENOENT: .*none\.asc/,
-        hint: /--keys/,
+        message: /^--keys: cannot read keys: ENOENT: .*none\.asc/,
+        hint: /name a file of public keys that can be read/,
       }));
 
     it('in a directory that has none', async () => {
@@ -264,10 +264,10 @@ describeWith(['git', 'git-http-backend', 'gpg'], 'lookaside complains', () => {
     it('that may not be read', async () => {
       await writeFile(at('key.asc'), 'x');
       await chmod(at('key.asc'), 0);
-      const reading = asNobody(() => readKeys([at('key.asc')]));
+      const reading = asNobody(() => readKeys([at('key.asc')], '--keys'));
       await assert.rejects(reading, {
         name: 'UsageError',
-        message: new RegExp(`^cannot read keys: EACCES: .*${at('key.asc')}`),
+        message: new RegExp(`^--keys: cannot read keys: EACCES: .*${at('key.asc')}`),
       });
     });
   });

@@ -262,10 +262,10 @@ const SCOPE_FLAG: Samples = {
     ...['quay.io/team', 'quay.io/team=', 'team=a.asc', 'quay.io/Team=a.asc', '=', '*=a'].map(
       (value): [unknown, string] => [
         value,
-        `expected SCOPE=PATH, as quay.io/team=team.asc, got ${JSON.stringify(value)}`,
+        `expected SCOPE=PATH, for example quay.io/team=team.asc, got ${JSON.stringify(value)}`,
       ],
     ),
-    [['a.b=c', 'x'], 'expected SCOPE=PATH, as quay.io/team=team.asc, got "x"'],
+    [['a.b=c', 'x'], 'expected SCOPE=PATH, for example quay.io/team=team.asc, got "x"'],
     ['', 'expected a value or a list of values, got ""'],
     [7, 'expected a value or a list of values, got 7'],
   ],
@@ -345,7 +345,7 @@ const BUTANE: Samples = {
     ...['4.12', '5.1.0', '4.12.1', 'v4.12.0', '4.100.0', '4.12.0-rc.1'].map(
       (version): [unknown, string] => [
         version,
-        `expected the version of an OpenShift release, as 4.14.0, got ${JSON.stringify(version)}`,
+        `expected the version of an OpenShift release, for example 4.14.0, got ${JSON.stringify(version)}`,
       ],
     ),
     [4.12, 'expected text, got 4.12'],

@@ -251,16 +251,31 @@ describeWith(['gpg', 'gpgv'], 'a policy', () => {
     });
 
     it('must have keys that are there', async () => {
-      for (const [keys, message] of [
-        ['keys/none.asc', /^lookaside: cannot read keys: ENOENT: .*\/etc\/keys\/none\.asc/],
-        [[], /^lookaside: scopes: "registry\.example": expected keys, got none\nhint: /],
+      for (const [keys, told] of [
+        [
+          'keys/none.asc',
+          `cannot read keys: ENOENT: no such file or directory, stat '${at('etc/keys/none.asc')}'\n` +
+            'hint: name a file of public keys that can be read, or a directory of them\n',
+        ],
+        [[], 'expected keys, got none\nhint: name key files\n'],
       ] as const) {
         const config = await configure({ scopes: { 'registry.example': { keys } } });
         const { code, stdout, stderr } = await check(...config);
-        assert.equal(code, 2);
-        assert.equal(stdout, '');
-        assert.match(stderr, message);
+        assert.deepEqual([code, stdout], [2, '']);
+        const place = `${config.at(-1)}: scopes: "registry.example"`;
+        assert.equal(stderr, `lookaside: ${place}: ${told}`);
       }
+    });
+
+    it('must have keys that are there outside all scopes, too', async () => {
+      const config = await configure({ keys: 'keys/none.asc' });
+      const { code, stderr } = await check(...config);
+      assert.equal(code, 2);
+      const place = `${config.at(-1)}: keys`;
+      assert.match(
+        stderr,
+        new RegExp(`^lookaside: ${place}: cannot read keys: ENOENT: .*none\\.asc'\n`),
+      );
     });
   });
 
@@ -333,7 +348,7 @@ describeWith(['gpg', 'gpgv'], 'a policy', () => {
         assert.equal(stdout, '');
         assert.equal(
           stderr,
-          'lookaside: --policy says by itself which keys are accepted for what\n' +
+          'lookaside: --policy cannot be used with --keys or scopes: it names the keys itself\n' +
             'hint: leave out --keys and scopes, or --policy\n',
         );
       }

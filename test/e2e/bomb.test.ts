@@ -65,7 +65,7 @@ describeWith(['git'], 'a repository that is a bomb', () => {
     const args = ['--state-dir', directory(), '--poll', '1s'];
     const first = await start(remote.path, args);
     pushBomb();
-    const refused = /it has 10000000\d files or more, and --max-entries allows 4000000/;
+    const refused = /it has 10000000\d files or more, but --max-entries allows 4000000/;
     await eventually(() => {
       assert.match(first.stderr(), refused);
     }, 30_000);

@@ -125,7 +125,7 @@ describeWith(['gpg', 'git', 'git-http-backend'], 'crash', () => {
     const server = await serve();
     assert.equal(server.commit, before.commit);
     await assertServed(server, first);
-    await server.waitForLine(/"level":"info".*"serving the state that was published last"/);
+    await server.waitForLine(/"level":"info".*"serving the last good state"/);
     assert.match(await waitForFailure(server), /git fetch failed/);
     await http.up();
     await eventually(() => assertServed(server, second), HEALED);

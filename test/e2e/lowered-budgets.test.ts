@@ -49,7 +49,7 @@ describeWith(['git'], 'budgets that were lowered since', () => {
           assert.match(trouble?.message ?? '', said);
         });
       await refused(
-        /it has 3 files or more, and --max-entries allows 2; the last good state is kept/,
+        /it has 3 files or more, but --max-entries allows 2; the last good state is kept/,
       );
       await remote.publish({ three: '3' });
       await refused(/it has 4 files or more/);

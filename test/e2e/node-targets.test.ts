@@ -72,7 +72,7 @@ describe('node-config --target', () => {
 
   it('machineconfig warns of what applying it undoes', async () => {
     const { stderr } = await runNodeConfig('machineconfig', '-');
-    assert.match(stderr, /^lookaside: warning: the operator's own policy\.json loses/m);
+    assert.match(stderr, /^lookaside: warning: this policy\.json replaces the operator's/m);
   });
 
   it('butane holds the files', async () => {

@@ -73,7 +73,7 @@ describeWith(['gpg', 'git', 'unshare', 'tini'], 'as process 1', () => {
 
   it('without an init it warns, and stops all the same', async () => {
     const inside = await start(directory(), true);
-    await inside.background.waitForLine(/"level":"warn".*this is process 1/);
+    await inside.background.waitForLine(/"level":"warn".*lookaside runs as process 1/);
     await inside.background.waitForLine(/^lookaside: serving /);
     assert.equal(await stop(inside), 0);
   });

@@ -66,8 +66,8 @@ describeWith(['gpg'], 'start', () => {
     {
       what: 'a missing key',
       args: async () => [directory(), '--keys', at('missing.asc')],
-      message: /^cannot read keys: .*missing\.asc/,
-      hint: /with --keys/,
+      message: /^--keys: cannot read keys: .*missing\.asc/,
+      hint: /name a file of public keys that can be read/,
     },
     {
       what: 'a key that cannot be read',
@@ -75,8 +75,8 @@ describeWith(['gpg'], 'start', () => {
         await mkdir(at('keys/directory.asc'), { recursive: true });
         return [directory(), '--keys', at('keys')];
       },
-      message: /^cannot read keys: .*directory\.asc|^cannot read keys: EISDIR/,
-      hint: /with --keys/,
+      message: /^--keys: cannot read keys: (?:.*directory\.asc|EISDIR)/,
+      hint: /name a file of public keys that can be read/,
     },
     {
       what: 'a key file that holds no key',
@@ -130,7 +130,7 @@ describeWith(['gpg'], 'start', () => {
       what: 'a state directory that cannot be made',
       args: async () => [at('x.git'), '--state-dir', await write('file', '')],
       message: /^cannot make the state directory .*\/file/,
-      hint: /written/,
+      hint: /a writable directory with --state-dir/,
     },
   ];
 

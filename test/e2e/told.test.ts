@@ -95,7 +95,11 @@ describe('what is wrong with the server', () => {
   it('is told of a state directory that is a file, and of lookups nothing is lost', async () => {
     await writeFile(at('file'), '');
     const server = await serve('--state-dir', at('file'));
-    await assertTold(server, 'state-directory', /file is no directory|file\/.*ENOTDIR|not a dir/);
+    await assertTold(
+      server,
+      'state-directory',
+      /file is not a directory|file\/.*ENOTDIR|not a dir/,
+    );
     assert.equal((await fetch(`${server.baseUrl}/${TWICE}/signature-1`)).status, 200);
   });
 

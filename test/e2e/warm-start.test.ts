@@ -34,7 +34,7 @@ const KILLS = 5;
 const LONGEST_LOAD = 400;
 /** The checkpoint of a small store takes less to write, in milliseconds. */
 const LONGEST_WRITE = 30;
-const OF_NO_USE = /"level":"info".*"the checkpoint is of no use; every file is judged"/;
+const OF_NO_USE = /"level":"info".*"the checkpoint cannot be used; every file is judged again"/;
 const UNWRITABLE = /"level":"warn".*"the checkpoint cannot be written; the next start is slower"/;
 
 const inMirrors = (files: readonly SignedFile[]): readonly SignedFile[] =>

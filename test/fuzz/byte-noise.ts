@@ -3,7 +3,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { createOpenMessage } from '../../generator/openpgp/open-message.ts';
 import { type Keyring, readKeyring } from '../../generator/openpgp/openpgp-js.ts';
-import { parseBlob } from '../../generator/openpgp/signature-file.ts';
+import { parseSignatureFile } from '../../generator/openpgp/signature-file.ts';
 import { isRejection } from '../../generator/terms/rejection.ts';
 import type { Case } from './cases.ts';
 import { decompress } from './compression.ts';
@@ -81,7 +81,7 @@ function withoutCompression(message: BaseMessage): readonly BaseMessage[] {
 }
 
 async function openPayload(bytes: Buffer, keyring: Keyring): Promise<Buffer | undefined> {
-  const blob = parseBlob(bytes);
+  const blob = parseSignatureFile(bytes);
   if (isRejection(blob)) return undefined;
   const opened = await open(blob.untrustedMessage, keyring, new Date());
   return isRejection(opened) ? undefined : Buffer.from(opened.untrustedPayload);

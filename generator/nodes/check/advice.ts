@@ -21,21 +21,21 @@ export function adviseOn(policy: Policy, options: AdviceOptions): readonly strin
   const advice: string[] = [];
   if (isOpenToOthers(url)) {
     advice.push(
-      'the store is read over http: whoever is on the way can withhold signatures; serve https',
+      'nodes read the store over http: anyone on the network path can withhold signatures; use https',
     );
   }
   if (hasCredentials(url) || url.query !== '') {
     advice.push(
-      'the address holds a password or a query, and registries.d is read by all users of a node',
+      'the address of the store has a password or a query in it, and all users of a node can read registries.d',
     );
   }
   for (const { name } of scopes) {
     if (!namesRegistry(url, name)) continue;
-    advice.push(`the address of the store is that of the registry ${name}: is it meant?`);
+    advice.push(`the store has the address of the registry ${name}: check that this is intended`);
   }
   if (scopes.some(({ name }) => name === '') && !options.isRootless) {
     advice.push(
-      `registries.d/${DEFAULT_FILE} replaces the distribution's file: see that no update brings the old one back`,
+      `registries.d/${DEFAULT_FILE} replaces the distribution's file: make sure that no update brings the old one back`,
     );
   }
   if (options.isRootless) {
@@ -46,7 +46,7 @@ export function adviseOn(policy: Policy, options: AdviceOptions): readonly strin
   if (options.clients === 'any') advice.push(...adviseOnOldClients(scopes));
   if (staging !== undefined) {
     advice.push(
-      'skopeo writes signatures from signature-1 on, over those of others: give the files of several signers the next free numbers',
+      'skopeo starts at signature-1 and overwrites the signatures of others: where several people sign, rename each file to the next free number',
     );
   }
   return [...advice, ...adviseOnKeys(scopes, options)];
@@ -67,7 +67,7 @@ function adviseOnOldClients(scopes: readonly Scope[]): readonly string[] {
 
 const KEY_CURES: Readonly<Record<KeyFaultCode, string>> = {
   'key-revoked': 'sign with another key',
-  'key-cannot-sign': 'give it a subkey that signs',
+  'key-cannot-sign': 'give it a subkey that can sign',
   'key-expired': 'extend it',
   'key-expires-soon': 'extend it',
 };
@@ -93,16 +93,16 @@ export function adviseOnLayout(
 ): readonly string[] {
   const coversAll = scopes.some(({ name }) => name === '');
   const advice = [
-    `nodes fail every pull if another file of their registries.d has ${coversAll ? 'default-docker or ' : ''}one of these scopes, as Red Hat's registry.redhat.io.yaml or one of another --name: take it out there`,
+    `nodes fail every pull if another file in registries.d also has ${coversAll ? 'default-docker or ' : ''}one of these scopes, for example Red Hat's registry.redhat.io.yaml or a file with another --name: remove the scope there`,
   ];
   if (existing === undefined) {
     advice.push(
-      'the policy.json of nodes is replaced as a whole: --merge FILE keeps what it says of other images',
+      'the policy.json of nodes is replaced as a whole: --merge FILE keeps what it says about other images',
     );
   }
   if (byDefault !== undefined && coversAll) {
     advice.push(
-      'keys without a scope hold for all other images from registries: --default holds for other places only',
+      'keys without a scope apply to all other images from registries: --default only applies to images from elsewhere',
     );
   }
   if (byDefault === 'reject') advice.push(adviseOnReject(staging !== undefined));
@@ -111,8 +111,8 @@ export function adviseOnLayout(
 
 function adviseOnReject(isForSigning: boolean): string {
   return isForSigning
-    ? '--default reject keeps a machine that signs from copying out of dir:, oci:, docker-archive: and containers-storage:, so skopeo copy --sign-by fails there: --merge a policy that accepts these transports'
-    : '--default reject also refuses images from dir:, oci:, docker-archive: and containers-storage:, as of podman load: --merge a policy that accepts those in use';
+    ? 'with --default reject, a machine that signs cannot copy from dir:, oci:, docker-archive: or containers-storage:, so skopeo copy --sign-by fails: use --merge with a policy that accepts these transports'
+    : '--default reject also refuses images from dir:, oci:, docker-archive: and containers-storage:, for example in podman load: use --merge with a policy that accepts the transports you need';
 }
 
 /** One word behind the host is a user, though people write images so. */

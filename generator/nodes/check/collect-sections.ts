@@ -73,7 +73,7 @@ function isRead(path: string): boolean {
 function parse({ found }: FoundFile): ParsedRegistries | string {
   switch (found.kind) {
     case 'missing':
-      return 'expected a file, got a link to nowhere';
+      return 'expected a file, got a broken link';
     case 'unreadable':
       return `expected a file, got ${found.reason}`;
     case 'file':

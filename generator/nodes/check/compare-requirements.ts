@@ -114,8 +114,8 @@ function describeKeys(
   scope: string,
 ): string {
   const faults = [
-    ...(strange.length > 0 ? [`strange are ${strange.join(', ')}`] : []),
-    ...(missing.length > 0 ? [`missing are ${missing.join(', ')}`] : []),
+    ...(strange.length > 0 ? [`unexpected ${strange.join(', ')}`] : []),
+    ...(missing.length > 0 ? [`missing ${missing.join(', ')}`] : []),
   ];
   return `expected the keys of ${nameScope(scope)}, got others: ${faults.join('; ')}`;
 }

@@ -60,7 +60,7 @@ function inspectKey(
   if (!code || (outdated && judgeKey(stateOf(ours, options.now), options) !== code)) {
     return outdated ? [outdated] : [];
   }
-  const message = `expected a key that stays good, got ${nameKey(copy.key)}, which ${sayKeyState(state)}`;
+  const message = `expected a key that stays valid, got ${nameKey(copy.key)}, which ${sayKeyState(state)}`;
   const severity = code === 'key-expires-soon' ? 'warning' : 'fault';
   const fault = createFinding(code, path, message, { severity });
   return outdated ? [outdated, fault] : [fault];
@@ -121,10 +121,10 @@ export function sayKeyState(state: KeyState): string {
       return 'is revoked';
     case 'cannot-sign':
       return state.since === undefined
-        ? 'has no part that may sign'
-        : `has had no part that may sign since ${state.since}`;
+        ? 'cannot sign'
+        : `has not been able to sign since ${state.since}`;
     case 'expired':
-      return `has expired on ${state.at}`;
+      return `expired on ${state.at}`;
     case 'expires':
       return `expires on ${state.at}`;
     case 'good':

@@ -69,13 +69,15 @@ function describeHiding(
   });
   if (own.length === 0) return undefined;
   const codes = new Set(own.map(({ code }) => code));
-  return `expected what the system has, got what hides it, with ${[...codes].join(', ')}`;
+  return `expected the same as in the system's configuration, got faults: ${[...codes].join(', ')}`;
 }
 
 /** What keeps the tools of users, who are not root, from what they read as root's do. */
 function inspectModes(closed: readonly ClosedEntry[]): readonly NodeFinding[] {
   return closed.map(({ path, isDirectory, mode }) => {
-    const expected = isDirectory ? 'a directory that is open to all' : 'a file that all may read';
+    const expected = isDirectory
+      ? 'a directory that is open to all users'
+      : 'a file that all users may read';
     const digits = mode.toString(OCTAL).padStart(MODE_DIGITS, '0');
     const message = `expected ${expected}, got one of mode ${digits}`;
     return createFinding('not-readable-by-users', path, message, { severity: 'warning' });

@@ -153,7 +153,7 @@ function inspectStaging(
     const found = findStore(sections, scope.name, members);
     if (found && !judgeStore(found.untrustedText, expected, scope.name)) continue;
     const got = found ? `${quoteStore(found.untrustedText)} in ${found.member}` : 'none';
-    const message = `expected ${quoteStore(expected)} for signatures that are made here, got ${got}`;
+    const message = `expected ${quoteStore(expected)} for signatures made on this machine, got ${got}`;
     return [createFinding('staging-differs', found?.path ?? path, message, { scope: scope.name })];
   }
   return [];

@@ -53,7 +53,7 @@ ${items.join('')}  notify: Reload CRI-O
 
 function formatHandlers(role: string): string {
   return `---
-- name: Look which services run
+- name: Find out which services run
   ansible.builtin.service_facts:
   listen: Reload CRI-O
   when: ${role}_reload
@@ -76,7 +76,7 @@ function formatDefaults(role: string): string {
 ${role}_root: ""
 ${role}_owner: root
 ${role}_group: root
-# Keep what was there before, beside it.
+# Keep a backup beside each file that is replaced.
 ${role}_backup: true
 # Podman, Skopeo and Buildah read the files each time, CRI-O when reloaded.
 ${role}_reload: "{{ ${role}_root | length == 0 }}"
@@ -113,8 +113,8 @@ are. It installs
 ${files.map(({ path }) => `- \`/${path}\``).join('\n')}
 
 and reloads CRI-O where it runs. A file that is replaced is kept beside the new one
-(\`${role}_backup\`). A file that an earlier version of the role installed, and this one does not, is
-left: remove it yourself.
+(\`${role}_backup\`). A file that only an
+earlier version of the role installed stays: remove it yourself.
 
 \`\`\`yaml
 - hosts: nodes

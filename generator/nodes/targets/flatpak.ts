@@ -2,7 +2,7 @@
 // (flatpak common/flatpak-oci-signatures.c): for each remote it has one store and one keyring, any
 // key of which will do, and the signed repository must be that of the image.
 import { basename } from 'node:path/posix';
-import type { Scope } from '../../policy/policy.ts';
+import { type Scope, describeScope } from '../../policy/policy.ts';
 import { placeKeys } from '../key-files.ts';
 import type { NodeFile } from '../node-file.ts';
 import { formatStoreUrl } from '../store-url.ts';
@@ -46,16 +46,14 @@ export function writeFlatpakOptions(
 }
 
 function checkScope({ name, signedBy }: Scope): void {
-  const scope = JSON.stringify(name);
+  const scope = describeScope(name);
   if (signedBy.length !== 1) {
     throw new TargetError(
-      `the scope ${scope} asks for signatures by several keys, and flatpak takes any of them`,
+      `${scope} requires signatures by several keys, but for flatpak any one of them is enough`,
     );
   }
   const unknown = signedBy.find(({ signedIdentity: { type } }) => !KNOWN_IDENTITIES.has(type));
   if (!unknown) return;
   const { type } = unknown.signedIdentity;
-  throw new TargetError(
-    `the scope ${scope} has a signedIdentity that flatpak does not know: ${type}`,
-  );
+  throw new TargetError(`${scope} has a signedIdentity that flatpak does not know: ${type}`);
 }

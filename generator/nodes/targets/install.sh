@@ -146,7 +146,7 @@ check_registries() {
     path=$registries/${file##*/}
     if [ ! -f "$file" ] || content "$path" >/dev/null || is_recorded "$path"; then continue; fi
     if grep -qE -e "$sections" "$file"; then
-      fail "$file has a scope of these files too, so nodes would fail every pull: take it out there"
+      fail "$file has a scope of these files too, so nodes would fail every pull: remove the scope there"
     fi
   done
 }
@@ -276,8 +276,8 @@ DIR/var/lib/$name-node-config.
 
   --undo     brings back what was there before
   --dry-run  says what would be done
-  --force    overwrites also what others have changed since, and takes it that another file of
-             registries.d has a scope of these
+  --force    overwrites also what others have changed since, and allows another file of
+             registries.d to have one of these scopes
 END
 }
 
@@ -313,4 +313,4 @@ state=$root/var/lib/$name-node-config
 
 set -- @PATHS@
 if [ "$do" = undo ]; then undo; else install_files "$@"; fi
-if [ -z "$root$would" ]; then say 'CRI-O takes them after: systemctl reload crio'; fi
+if [ -z "$root$would" ]; then say 'CRI-O reads them after: systemctl reload crio'; fi

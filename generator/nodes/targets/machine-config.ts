@@ -80,8 +80,8 @@ export function nameMachineConfig(pool: string, name: string): string {
   const behind = [pool, 'worker'].map(nameGenerated).find((theirs) => ours < theirs);
   if (behind === undefined) return ours;
   throw new TargetError(
-    `the pool ${pool}: its ${behind} would come after ${ours}, and its policy.json win`,
-    `write for another pool, and give its MachineConfig a name behind ${behind} yourself`,
+    `the pool ${pool} has ${behind}, which comes after ${ours}, so its policy.json would win`,
+    `write for another pool, and rename its MachineConfig so that it comes after ${behind}`,
   );
 }
 
@@ -97,11 +97,10 @@ export function explainName(pool: string, name: string): string {
  The name: as soon as there are allowed or blocked registries (image.config.openshift.io/cluster),
  a ClusterImagePolicy or an ImagePolicy, the machine-config operator writes a policy.json too, in
  ${nameGenerated(pool)}. Of two MachineConfigs with the same file the later name wins,
- so a name like 50-${name} would lose its policy then, without a word.
+ so with a name like 50-${name} this policy would silently lose.
 
- What it undoes: with this name it is the operator's policy.json that loses. What it says is in
- force only as far as it was merged into this one (--merge FILE); make this file anew when it
- changes.`;
+ What it undoes: with this name it is the operator's policy.json that loses. Its rules apply only
+ if they were merged into this one (--merge FILE); write this file again when they change.`;
 }
 
 /** What people have to know before they apply MachineConfigs with these files. */
@@ -110,22 +109,20 @@ export function adviseOnMachineConfigs(
   { pools }: TargetOptions,
 ): readonly string[] {
   const advice = [
-    "the operator's own policy.json loses to this one: allowed and blocked registries and ClusterImagePolicy objects hold only as far as --merge has put them in",
-    'a namespace with an ImagePolicy is judged by /etc/crio/policies, which the operator writes without these scopes',
+    "this policy.json replaces the operator's: allowed and blocked registries and ClusterImagePolicy objects only apply if --merge has put them in",
+    'a namespace with an ImagePolicy uses /etc/crio/policies instead, which the operator writes without these scopes',
   ];
   if (rejectsByDefault(files)) {
-    advice.push(
-      "by default this policy rejects: the cluster's own images are refused too where no scope covers them",
-    );
+    advice.push("this policy rejects images outside all scopes, the cluster's own included");
   }
   if (pools.every((pool) => OWN_POOLS.has(pool))) {
     advice.push(
-      'a custom pool puts its own MachineConfigs behind those of worker: add it to --pool',
+      'the MachineConfigs of a custom pool come after those of worker: add the pool to --pool',
     );
   }
   if (files.some(({ path }) => path.startsWith(`${KEY_DIRECTORY}/`))) {
     advice.push(
-      `nodes are drained and started anew for a change below /${KEY_DIRECTORY}: --keys-as data or no-reboot needs a reload of CRI-O only`,
+      `a change below /${KEY_DIRECTORY} drains and reboots the nodes: with --keys-as data or no-reboot only CRI-O is reloaded`,
     );
   }
   return advice;

@@ -28,7 +28,7 @@ export function formatHereDocument(text: string, path: string): string {
   const delimiter = DELIMITERS.find((word) => !lines.some((line) => clashes(line, word)));
   if (delimiter === undefined) {
     throw new TargetError(
-      `/${path} has a line for each letter that dash would damage`,
+      `/${path} cannot be put into a shell script: dash would damage some of its lines`,
       'Leave out lines that begin with one capital letter and a character that is not ASCII.',
     );
   }

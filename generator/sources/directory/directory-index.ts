@@ -13,7 +13,7 @@ export interface IndexedEntry {
   readonly modifiedAt: number;
 }
 
-/** What lies below a directory, by path. */
+/** What is below a directory, by path. */
 export type DirectoryIndex = ReadonlyMap<string, IndexedEntry>;
 
 // In the thread pool: a file system that hangs stops nothing else.

@@ -49,7 +49,7 @@ export async function createDirectoryPass(
 }
 
 /**
- * Lists and reads all that lies below `root`, a batch at a time.
+ * Lists and reads everything below `root`, a batch at a time.
  * @throws SourceError for a folder that cannot be listed, and when `stop` says so;
  *   StateRefusedError for more than the budgets allow.
  */
@@ -63,7 +63,7 @@ async function* readBatches(
     yield batch;
     // Reading never waits, so signals and other work get their turn here.
     await setImmediate();
-    if (stop.aborted) throw new SourceError('the directory is not read to its end: told to stop');
+    if (stop.aborted) throw new SourceError('stopped before the directory was read to its end');
   }
 }
 

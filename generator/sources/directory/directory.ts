@@ -1,15 +1,15 @@
-// A plain directory as a source, read as it lies. Links inside it are never followed; the
+// A plain directory as a source, read in place. Links inside it are never followed; the
 // directory itself may be reached through one, which may be flipped from outside.
 import { readFile } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { DEFAULT_BUDGETS, type StateBudgets } from '../../terms/budgets.ts';
-import { reject } from '../../terms/rejection.ts';
+import { type Rejection, reject } from '../../terms/rejection.ts';
 import { type DirectoryIndex, type IndexedEntry, indexDirectory } from './directory-index.ts';
 import { resolveRoot } from './walk.ts';
 import type { Entry, Snapshot, Source } from '../source.ts';
 import { StateCounter } from '../state-counter.ts';
-import { type DirectoryWatch, watchDirectory } from './watch-directory.ts';
+import { DirectoryWatch } from './directory-watch.ts';
 import { messageOf } from '../../terms/errors.ts';
 
 const readBytes = promisify(readFile);
@@ -28,52 +28,72 @@ export async function createDirectorySource(
 ): Promise<Source> {
   const root = resolve(location, path);
   await resolveRoot(root);
-  const indexes = new WeakMap<Snapshot, DirectoryIndex>();
-  let watching: DirectoryWatch | undefined;
+  return new DirectorySource(location, root, budgets);
+}
 
-  const refresh = async (): Promise<Snapshot> => {
-    const real = await resolveRoot(root);
-    const index = new Map(await indexDirectory(real, new StateCounter(budgets)));
+class DirectorySource implements Source {
+  readonly kind = 'directory';
+  readonly location: string;
+  readonly #root: string;
+  readonly #budgets: StateBudgets;
+  readonly #indexes = new WeakMap<Snapshot, DirectoryIndex>();
+  #watching: DirectoryWatch | undefined;
+
+  constructor(location: string, root: string, budgets: StateBudgets) {
+    this.location = location;
+    this.#root = root;
+    this.#budgets = budgets;
+  }
+
+  // Properties, not methods: whoever changes one of them spreads the source.
+  readonly refresh: Source['refresh'] = async () => {
+    const real = await resolveRoot(this.#root);
+    const index = new Map(await indexDirectory(real, new StateCounter(this.#budgets)));
     const snapshot: Snapshot = {
       entries: async function* () {
         for (const { entry } of index.values()) yield entry;
       },
       count: async () => index.size,
-      changesSince: async function* (previous) {
-        const before = indexes.get(previous) ?? new Map<string, IndexedEntry>();
-        if (postponeUnsettled(index, before)) setTimeout(() => watching?.touch(), SETTLE_TIME);
-        yield* compare(before, index);
-      },
-      read: async (entry) => {
-        try {
-          return await readBytes(join(real, entry.path));
-        } catch (error) {
-          const reason = messageOf(error);
-          return reject('unreadable', `the file cannot be read: ${reason}`);
-        }
-      },
+      changesSince: (previous) => this.#changesSince(previous, index),
+      read: async ({ path }) => readEntry(join(real, path)),
       close: async () => undefined,
     };
-    indexes.set(snapshot, index);
+    this.#indexes.set(snapshot, index);
     return snapshot;
   };
 
-  return {
-    kind: 'directory',
-    location,
-    branch: () => undefined,
-    refresh,
-    hasCommit: async () => true,
-    isAncestor: async () => true,
-    recall: async () => undefined,
-    keep: async () => undefined,
-    lastChange: async () => undefined,
-    watch: (onChange, onError) => {
-      watching = watchDirectory(root, async () => resolveRoot(root), onChange, onError);
-      return watching.close;
-    },
-    close: async () => undefined,
+  readonly watch: Source['watch'] = (onChange, onError) => {
+    const watching = new DirectoryWatch(this.#root, resolveRoot, onChange, onError);
+    this.#watching = watching;
+    return async () => watching.close();
   };
+
+  // A directory has no history.
+  readonly branch: Source['branch'] = () => undefined;
+  readonly hasCommit: Source['hasCommit'] = async () => true;
+  readonly isAncestor: Source['isAncestor'] = async () => true;
+  readonly recall: Source['recall'] = async () => undefined;
+  readonly keep: Source['keep'] = async () => undefined;
+  readonly lastChange: Source['lastChange'] = async () => undefined;
+  readonly close: Source['close'] = async () => undefined;
+
+  /** Leaves out of `index` what is just being written, and asks for another refresh in that case. */
+  async *#changesSince(
+    previous: Snapshot,
+    index: Map<string, IndexedEntry>,
+  ): AsyncGenerator<Entry> {
+    const before = this.#indexes.get(previous) ?? new Map<string, IndexedEntry>();
+    if (postponeUnsettled(index, before)) setTimeout(() => this.#watching?.touch(), SETTLE_TIME);
+    yield* compare(before, index);
+  }
+}
+
+async function readEntry(path: string): Promise<Uint8Array | Rejection> {
+  try {
+    return await readBytes(path);
+  } catch (error) {
+    return reject('unreadable', `the file cannot be read: ${messageOf(error)}`);
+  }
 }
 
 /** Keeps what was known of files that are just being written; says whether there are any. */

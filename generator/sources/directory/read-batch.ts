@@ -63,7 +63,7 @@ function readSmall(path: Buffer, room: Uint8Array): Uint8Array | undefined {
     } while (count > 0 && length < room.length);
     return length < room.length ? room.subarray(0, length) : undefined;
   } catch {
-    // Whoever asks for it is told why.
+    // The caller that asks for its bytes later gets the reason.
     return undefined;
   } finally {
     if (file !== undefined) closeSync(file);

@@ -17,7 +17,7 @@ const GIT = '.git';
 const LISTED = { withFileTypes: true, encoding: 'buffer' } as const;
 
 /**
- * Gives all that lies below a root, without following links and leaving out `.git`. All of it is
+ * Gives everything below a root, without following links and leaving out `.git`. All of it is
  * counted.
  * @throws SourceError for a folder that cannot be listed, and what the counter throws.
  */

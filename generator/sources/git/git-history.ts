@@ -1,6 +1,6 @@
-// What the history of a clone says of paths, asked of git in a shell of its own: a long history
-// takes seconds to go through, and no refresh waits for that. What is asked meanwhile is asked
-// together, in one walk.
+// What the history of a clone says of paths. Git runs in a shell of its own: a long history takes
+// seconds to go through, and no refresh waits for that. Questions that come meanwhile are answered
+// together, by one walk through the history.
 import { toComplaint } from '../../system/output-tail.ts';
 import { type HistoryChange, SourceError } from '../source.ts';
 import { HISTORY_FORMAT, HistoryReader, type LoggedCommit } from './parse-history.ts';
@@ -14,15 +14,6 @@ const MOST_PATHS = 256;
 const SETTINGS = ['-c', 'i18n.logOutputEncoding=UTF-8', '-c', 'core.quotePath=false'];
 const LOG = ['--literal-pathspecs', 'log', '--no-show-signature', '--no-renames', '--name-status'];
 
-export interface GitHistory {
-  /**
-   * The last commit up to one that changed a path or anything below it; undefined if none did, or
-   * nothing is asked any more. Rejects with a SourceError.
-   */
-  readonly lastChange: (commit: string, path: string) => Promise<HistoryChange | undefined>;
-  readonly close: () => Promise<void>;
-}
-
 interface HistoryRequest {
   readonly commit: string;
   readonly path: string;
@@ -30,74 +21,96 @@ interface HistoryRequest {
   readonly reject: (error: unknown) => void;
 }
 
-/** For the clone at `directory`; no process is started before the first question. */
-export function openGitHistory(
-  directory: string,
-  environment: GitEnvironment,
-  ending: AbortSignal | undefined,
-): GitHistory {
-  let runner: GitRunner | undefined;
-  let waiting: readonly HistoryRequest[] = [];
-  let isWorking = false;
+export class GitHistory {
+  readonly #directory: string;
+  readonly #environment: GitEnvironment;
+  readonly #ending: AbortSignal | undefined;
+  #runner: GitRunner | undefined;
+  #waiting: readonly HistoryRequest[] = [];
+  #isWorking = false;
 
-  /** Gives what it finds of `paths` in the output of `git log`. */
-  const log = async (paths: readonly string[], args: readonly string[]): Promise<Changes> => {
-    if (runner === undefined || runner.hasEnded()) {
-      runner = new GitRunner({ ...environment, GIT_DIR: directory }, { limits: LIMITS, ending });
+  /** For the clone at `directory`; no process is started before the first question. */
+  constructor(directory: string, environment: GitEnvironment, ending: AbortSignal | undefined) {
+    this.#directory = directory;
+    this.#environment = environment;
+    this.#ending = ending;
+  }
+
+  /**
+   * The last commit up to one that changed a path or anything below it; undefined if none did, or once
+   * all is ending. Rejects with a SourceError.
+   */
+  async lastChange(commit: string, path: string): Promise<HistoryChange | undefined> {
+    // Git cannot be asked for such a name, and what is around it may be somebody else's work.
+    if (/[\n\0]/.test(path)) return undefined;
+    return new Promise((resolve, reject) => {
+      this.#waiting = [...this.#waiting, { commit, path, resolve, reject }];
+      if (this.#isWorking) return;
+      this.#isWorking = true;
+      // What else is asked in this turn of the event loop comes along.
+      setImmediate(() => void this.#work());
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#runner?.close();
+  }
+
+  async #work(): Promise<void> {
+    for (let first = this.#waiting[0]; first; first = this.#waiting[0]) {
+      const { commit } = first;
+      const requests = this.#waiting.filter((one) => one.commit === commit).slice(0, MOST_PATHS);
+      const taken = new Set(requests);
+      this.#waiting = this.#waiting.filter((one) => !taken.has(one));
+      await this.#answer(commit, requests);
     }
+    this.#isWorking = false;
+  }
+
+  async #answer(commit: string, requests: readonly HistoryRequest[]): Promise<void> {
+    try {
+      const paths = new Set(requests.map(({ path }) => path));
+      const changes = await this.#findChanges(commit, [...paths]);
+      for (const { path, resolve } of requests) resolve(changes.get(path));
+    } catch (error) {
+      for (const { resolve, reject } of requests) {
+        if (this.#ending?.aborted) resolve(undefined);
+        else reject(error);
+      }
+    }
+  }
+
+  async #findChanges(commit: string, paths: readonly string[]): Promise<Changes> {
+    const last = paths.length === 1 ? ['-1'] : [];
+    const found = await this.#log(paths, [...last, '-c', HISTORY_FORMAT, commit, '--', ...paths]);
+    const missing = paths.filter((path) => !found.has(path));
+    if (missing.length === 0) return found;
+    // Where a merge took the side without a path, git leaves out the side that had it.
+    const whole = ['-m', '--full-history', '--diff-filter=D', HISTORY_FORMAT];
+    const removed = await this.#log(missing, [...whole, commit, '--', ...missing]);
+    return new Map([...found, ...removed]);
+  }
+
+  /** Gives what the output of `git log` says of `paths`. */
+  async #log(paths: readonly string[], args: readonly string[]): Promise<Changes> {
     const found = new ChangesFound(paths);
     const reader = new HistoryReader((commit) => found.add(commit));
     const onLine = (line: string): void => reader.readLine(line);
-    const { exitCode, stderr } = await runner.run([...SETTINGS, ...LOG, ...args], { onLine });
+    const { exitCode, stderr } = await this.#ready().run([...SETTINGS, ...LOG, ...args], {
+      onLine,
+    });
     if (exitCode !== 0) throw new SourceError(`git log failed: ${toComplaint(stderr)}`);
     reader.end();
     return found.changes;
-  };
+  }
 
-  const findChanges = async (commit: string, paths: readonly string[]): Promise<Changes> => {
-    const last = paths.length === 1 ? ['-1'] : [];
-    const found = await log(paths, [...last, '-c', HISTORY_FORMAT, commit, '--', ...paths]);
-    const missing = paths.filter((path) => !found.has(path));
-    if (missing.length === 0) return found;
-    // Git leaves out the side of a merge on which a path was, if it took the one where it was not.
-    const whole = ['-m', '--full-history', '--diff-filter=D', HISTORY_FORMAT];
-    const removed = await log(missing, [...whole, commit, '--', ...missing]);
-    return new Map([...found, ...removed]);
-  };
-
-  const work = async (): Promise<void> => {
-    for (let first = waiting[0]; first; first = waiting[0]) {
-      const { commit } = first;
-      const questions = waiting.filter((one) => one.commit === commit).slice(0, MOST_PATHS);
-      const taken = new Set(questions);
-      waiting = waiting.filter((one) => !taken.has(one));
-      try {
-        const changes = await findChanges(commit, [...new Set(questions.map(({ path }) => path))]);
-        for (const { path, resolve } of questions) resolve(changes.get(path));
-      } catch (error) {
-        for (const { resolve, reject } of questions) {
-          if (ending?.aborted) resolve(undefined);
-          else reject(error);
-        }
-      }
+  #ready(): GitRunner {
+    if (this.#runner === undefined || this.#runner.hasEnded()) {
+      const located = { ...this.#environment, GIT_DIR: this.#directory };
+      this.#runner = new GitRunner(located, { limits: LIMITS, ending: this.#ending });
     }
-    isWorking = false;
-  };
-
-  return {
-    lastChange: async (commit, path) => {
-      // Such a name cannot be said to git, and what is around it may be somebody else's work.
-      if (/[\n\0]/.test(path)) return undefined;
-      return new Promise((resolve, reject) => {
-        waiting = [...waiting, { commit, path, resolve, reject }];
-        if (isWorking) return;
-        isWorking = true;
-        // What else is asked in this turn comes along.
-        setImmediate(() => void work());
-      });
-    },
-    close: async () => runner?.close(),
-  };
+    return this.#runner;
+  }
 }
 
 type Changes = ReadonlyMap<string, HistoryChange>;
@@ -136,7 +149,7 @@ class ChangesFound {
   }
 }
 
-/** A path and what it lies in, of so many components at most: a name may have thousands. */
+/** A path and the directories around it, of so many components at most: a path may have thousands. */
 function* leadingPaths(path: string, components: number): Generator<string> {
   let end = -1;
   for (let depth = 0; depth < components; depth++) {

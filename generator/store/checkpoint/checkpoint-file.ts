@@ -28,18 +28,23 @@ export class CheckpointFile {
     return this.#writing;
   }
 
-  /** Breaks off what is written in so many milliseconds; until then more may be. For the end. */
+  /** Settles when nothing is being written. */
+  async idle(): Promise<void> {
+    await this.#writing;
+  }
+
+  /** Gives writing so many milliseconds from now; until then more may be written. For the end. */
   closeIn(patience: number): void {
     this.#timer ??= setTimeout(() => this.#ending.abort(), patience);
   }
 
-  /** Breaks off what is written now. */
+  /** Waits for what is being written as long as `closeIn` allows; without it, breaks it off. */
   async close(): Promise<void> {
     this.#isFree = false;
     this.#isClosed = true;
-    clearTimeout(this.#timer);
-    this.#ending.abort();
+    if (this.#timer === undefined) this.#ending.abort();
     await this.#writing;
+    clearTimeout(this.#timer);
   }
 
   async #attempt(blocks: Iterable<Buffer>): Promise<void> {

@@ -9,7 +9,7 @@ import type { Effort } from '../../openpgp/open-message.ts';
 import type { Snapshot } from '../../sources/source.ts';
 import type { SignatureStore } from '../store.ts';
 import { holdsAt } from '../../terms/validity.ts';
-import { type VerdictTerms, isLasting } from './shared-verdict.ts';
+import { type SharedVerdicts, isLasting } from './shared-verdict.ts';
 import type { CheckpointFile } from './checkpoint-file.ts';
 import { formatHeader, formatRecords } from './records.ts';
 import { type Restored, restoreStore } from './restore.ts';
@@ -19,7 +19,7 @@ export interface CheckpointOptions {
   readonly judge: Judge;
   /** The judge's. */
   readonly policy: Policy;
-  readonly verdictTerms: VerdictTerms;
+  readonly sharedVerdicts: SharedVerdicts;
   /** The judge's. Milliseconds. */
   readonly expiryWarning: number;
   /** What the verdict on a file may cost that the checkpoint does not tell. */
@@ -58,13 +58,13 @@ export class Checkpoint {
 
   /** The store of a snapshot; undefined if there is no checkpoint that can be used. */
   async restore(snapshot: Snapshot, request: RestoreRequest): Promise<Restored | undefined> {
-    const { file, judge, verdictTerms, effort, leavesLapsed, expiryWarning } = this.#options;
+    const { file, judge, sharedVerdicts, effort, leavesLapsed, expiryWarning } = this.#options;
     const { now, onChecked = () => undefined, older = new Map() } = request;
     this.#changed = Infinity;
     const holds = (signature: Signature): boolean =>
       leavesLapsed || !isStale(signature, now, expiryWarning);
     const { path } = file;
-    const job = { path, snapshot, judge, verdictTerms, effort, holds, now, onChecked, older };
+    const job = { path, snapshot, judge, sharedVerdicts, effort, holds, now, onChecked, older };
     try {
       const restored = await restoreStore(job);
       this.#changed = restored.changes;
@@ -85,13 +85,17 @@ export class Checkpoint {
     await this.#write(store, snapshot);
   }
 
-  /** Writes a checkpoint if anything has changed since the last one. For the end; as `keep`. */
+  /**
+   * Writes a checkpoint if anything has changed since the last one, which it lets come to its end. For
+   * the end; as `keep`.
+   */
   async keepLast(store: SignatureStore, snapshot: Snapshot): Promise<void> {
+    await this.#options.file.idle();
     if (this.#changed > 0) await this.#write(store, snapshot);
   }
 
   async #write(store: SignatureStore, { tree }: Snapshot): Promise<void> {
-    const { file, policy, verdictTerms } = this.#options;
+    const { file, policy, sharedVerdicts } = this.#options;
     if (!file.isFree) return;
     this.#changed = 0;
     const files = store.freeze();
@@ -99,7 +103,7 @@ export class Checkpoint {
     await file.write(
       (function* () {
         yield formatHeader(tree?.id);
-        yield* formatRecords(files, ignored, verdictTerms, (signature) =>
+        yield* formatRecords(files, ignored, sharedVerdicts, (signature) =>
           isLasting(signature, policy),
         );
       })(),

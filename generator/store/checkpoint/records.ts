@@ -11,10 +11,10 @@ import type { Signature } from '../../gate/judge.ts';
 import { toBlobEntry } from '../../sources/source.ts';
 import { formatLocation } from '../../terms/location.ts';
 import { ByteReader, ByteWriter } from './bytes.ts';
-import type { Terms, VerdictTerms } from './shared-verdict.ts';
+import type { SharedVerdict, SharedVerdicts } from './shared-verdict.ts';
 
 /** What the first byte of a record says that it is. */
-const TERMS = 1;
+const SHARED = 1;
 const SIGNATURE = 2;
 const ENTRY = 3;
 const IGNORED = 4;
@@ -77,19 +77,19 @@ export interface Records {
 export function* formatRecords(
   files: Iterable<CheckedFile>,
   ignored: number,
-  verdictTerms: VerdictTerms,
+  sharedVerdicts: SharedVerdicts,
   isLasting: (signature: Signature) => boolean,
 ): Generator<Buffer> {
   const writer = new ByteWriter();
   writer.byte(IGNORED);
   writer.number(ignored);
-  /** Terms of the block that is written, by their text: where they stand among its terms. */
+  /** The numbers of the shared verdicts of the block that is written, by their text. */
   const places = new Map<string, number>();
   const placeOf = (signature: Signature): number => {
-    const text = verdictTerms.format(signature);
+    const text = sharedVerdicts.format(signature);
     const known = places.get(text);
     if (known !== undefined) return known;
-    writer.byte(TERMS);
+    writer.byte(SHARED);
     writer.text(text);
     places.set(text, places.size);
     return places.size - 1;
@@ -146,11 +146,11 @@ function writeEntry(writer: ByteWriter, entry: PresentEntry): void {
  */
 export function parseRecords(
   block: Buffer,
-  verdictTerms: VerdictTerms,
+  sharedVerdicts: SharedVerdicts,
   holds: (signature: Signature) => boolean,
 ): Records {
   const reader = new ByteReader(block);
-  const terms: (Terms | undefined)[] = [];
+  const shared: (SharedVerdict | undefined)[] = [];
   const files: PublishableFile[] = [];
   const older: PublishableFile[] = [];
   const lapsed: PresentEntry[] = [];
@@ -158,11 +158,11 @@ export function parseRecords(
   let ignored = 0;
   while (!reader.isAtEnd) {
     const kind = reader.byte();
-    if (kind === TERMS) terms.push(verdictTerms.parse(reader.text()));
+    if (kind === SHARED) shared.push(sharedVerdicts.parse(reader.text()));
     else if (kind === ENTRY) others.push(readEntry(reader));
     else if (kind === IGNORED) ignored += reader.number();
     else if (kind === SIGNATURE || kind === OLDER) {
-      const read = readSignature(reader, terms);
+      const read = readSignature(reader, shared);
       const { file } = read;
       const isGood = file !== undefined && holds(file.signature);
       if (isGood) (kind === OLDER ? older : files).push(file);
@@ -179,8 +179,11 @@ interface ReadSignature {
   readonly file: PublishableFile | undefined;
 }
 
-function readSignature(reader: ByteReader, terms: readonly (Terms | undefined)[]): ReadSignature {
-  const shared = terms[reader.number()];
+function readSignature(
+  reader: ByteReader,
+  sharedOfBlock: readonly (SharedVerdict | undefined)[],
+): ReadSignature {
+  const shared = sharedOfBlock[reader.number()];
   const directory = reader.text();
   const number = reader.number();
   const path = formatLocation(directory, number);
@@ -212,7 +215,7 @@ function readOwn(reader: ByteReader): Own {
   };
 }
 
-function toSignature(own: Own, shared: Terms, directory: string): Signature {
+function toSignature(own: Own, shared: SharedVerdict, directory: string): Signature {
   const { timestamp, dockerReference, hash, bytes, signedAt, validFrom, validUntil } = own;
   const { signer, scope, meets, creator, warnings, gpgv } = shared;
   const manifestDigest = `sha256:${directory.slice(directory.lastIndexOf('=') + 1)}`;

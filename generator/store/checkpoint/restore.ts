@@ -11,7 +11,7 @@ import { fillStore } from '../load-store.ts';
 import { SignatureStore } from '../store.ts';
 import { readBlocks } from './blocks.ts';
 import { type Records, parseHeader, parseRecords } from './records.ts';
-import type { VerdictTerms } from './shared-verdict.ts';
+import type { SharedVerdicts } from './shared-verdict.ts';
 
 /** Files of a directory that are read at once. */
 const READ_AT_ONCE = 32;
@@ -21,7 +21,7 @@ export interface RestoreOptions {
   readonly path: string;
   readonly snapshot: Snapshot;
   readonly judge: Judge;
-  readonly verdictTerms: VerdictTerms;
+  readonly sharedVerdicts: SharedVerdicts;
   /** What the verdict on a file may cost. */
   readonly effort: Effort;
   /** Whether a verdict still holds. */
@@ -74,7 +74,7 @@ async function readCheckpoint(
   file: FileHandle,
   store: SignatureStore,
   older: Map<string, Signature>,
-  { snapshot, verdictTerms, holds, onChecked, older: wanted }: RestoreOptions,
+  { snapshot, sharedVerdicts, holds, onChecked, older: wanted }: RestoreOptions,
 ): Promise<Comparison> {
   const blocks = readBlocks(file);
   const header = await blocks.next();
@@ -82,7 +82,7 @@ async function readCheckpoint(
   if (!made) throw new UnusableCheckpointError('it has another form');
   const comparison = await compare(snapshot, made.tree);
   for await (const block of blocks) {
-    const records = parseRecords(block, verdictTerms, holds);
+    const records = parseRecords(block, sharedVerdicts, holds);
     for (const { path, signature } of [...records.files, ...records.older]) {
       const bytes = wanted.get(path);
       // Those of the block are overwritten.

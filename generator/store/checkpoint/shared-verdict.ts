@@ -1,4 +1,4 @@
-// What many verdicts have in common, as text: by whom, for which scope and key, with which warnings.
+// What many verdicts have in common, as text: the signer, the scope, what was met, and the warnings.
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { Signature, Warning } from '../../gate/judge.ts';
@@ -6,7 +6,7 @@ import type { Signer } from '../../openpgp/open-message.ts';
 import type { Policy, Scope, SignedBy } from '../../policy/policy.ts';
 
 /** What signatures by one key for one scope share. */
-export interface Terms {
+export interface SharedVerdict {
   readonly signer: Signer | undefined;
   readonly scope: Scope;
   readonly meets: readonly SignedBy[];
@@ -16,18 +16,10 @@ export interface Terms {
   readonly gpgv: string | undefined;
 }
 
-/** Reads and writes terms for one policy. */
-export interface VerdictTerms {
-  /** In one line without tabs. */
-  readonly format: (signature: Signature) => string;
-  /** Undefined if another judge said it. The same text gives the same object. */
-  readonly parse: (text: string) => Terms | undefined;
-}
-
 const ID_LENGTH = 16;
-/** Terms that are remembered; more are only read again. */
-const MAX_TERMS = 1000;
-const termsSchema = z.tuple([
+/** Texts whose meaning is remembered; more are only read again. */
+const MAX_KNOWN = 1000;
+const sharedSchema = z.tuple([
   z.string(),
   z.tuple([z.string(), z.string()]).nullable(),
   z.string(),
@@ -42,59 +34,70 @@ const termsSchema = z.tuple([
   z.string().nullable(),
 ]);
 
-/**
- * Terms of what a policy's judge says; `idOf` as createVerdictIds gives it. `findGpgv` gives the version
- * of the gpgv that is here now: the word of another version counts only while there is none, as no
- * answer is no reason to forget one.
- */
-export function createVerdictTerms(
-  policy: Policy,
-  idOf: (signer: Signer | undefined) => string,
-  findGpgv: () => string | undefined,
-): VerdictTerms {
-  const known = new Map<string, Terms | undefined>();
-  let last: { readonly terms: Terms; readonly text: string } | undefined;
+/** Formats and parses what the verdicts of one policy share. */
+export class SharedVerdicts {
+  readonly #policy: Policy;
+  readonly #idOf: (signer: Signer | undefined) => string;
+  readonly #findGpgv: () => string | undefined;
+  readonly #known = new Map<string, SharedVerdict | undefined>();
+  #last: { readonly shared: SharedVerdict; readonly text: string } | undefined;
 
-  const read = (text: string): Terms | undefined => {
-    const { data } = termsSchema.safeParse(toJson(text));
+  /**
+   * `idOf` as createVerdictIds gives it. `findGpgv` gives the version of the gpgv that is here now. A
+   * verdict by another version counts only while there is none: without an answer there is no reason
+   * to forget one.
+   */
+  constructor(
+    policy: Policy,
+    idOf: (signer: Signer | undefined) => string,
+    findGpgv: () => string | undefined,
+  ) {
+    this.#policy = policy;
+    this.#idOf = idOf;
+    this.#findGpgv = findGpgv;
+  }
+
+  /** One line without tabs. */
+  format({ signer, scope, meets, claims: { creator }, warnings, gpgv }: Signature): string {
+    const shared = { signer, scope, meets, creator, warnings, gpgv };
+    if (this.#last && isSame(this.#last.shared, shared)) return this.#last.text;
+    const text = JSON.stringify([
+      this.#idOf(signer),
+      signer ? [signer.fingerprint, signer.primaryFingerprint] : null,
+      scope.name,
+      meets.map((requirement) => scope.signedBy.indexOf(requirement)),
+      creator,
+      warnings,
+      gpgv ?? null,
+    ]);
+    this.#last = { shared, text };
+    return text;
+  }
+
+  /** Undefined if this judge might say something else. The same text gives the same object. */
+  parse(text: string): SharedVerdict | undefined {
+    if (this.#known.size >= MAX_KNOWN) this.#known.clear();
+    if (!this.#known.has(text)) this.#known.set(text, this.#read(text));
+    const shared = this.#known.get(text);
+    return shared && this.#isCurrent(shared) ? shared : undefined;
+  }
+
+  #read(text: string): SharedVerdict | undefined {
+    const { data } = sharedSchema.safeParse(toJson(text));
     if (!data) return undefined;
     const [judgedBy, fingerprints, scopeName, places, creator, warnings, version] = data;
     const [fingerprint = '', primaryFingerprint = ''] = fingerprints ?? [];
     const signer = fingerprints ? { fingerprint, primaryFingerprint } : undefined;
-    const scope = policy.scopes.get(scopeName);
-    if (!scope || judgedBy !== idOf(signer)) return undefined;
+    const scope = this.#policy.scopes.get(scopeName);
+    if (!scope || judgedBy !== this.#idOf(signer)) return undefined;
     const meets = places.flatMap((place) => scope.signedBy[place] ?? []);
     return { signer, scope, meets, creator, warnings, gpgv: version ?? undefined };
-  };
+  }
 
-  const isCurrent = ({ gpgv }: Terms): boolean => {
-    const current = findGpgv();
+  #isCurrent({ gpgv }: SharedVerdict): boolean {
+    const current = this.#findGpgv();
     return gpgv === undefined || current === undefined || gpgv === current;
-  };
-
-  return {
-    format: ({ signer, scope, meets, claims: { creator }, warnings, gpgv }) => {
-      const terms = { signer, scope, meets, creator, warnings, gpgv };
-      if (last && isSame(last.terms, terms)) return last.text;
-      const text = JSON.stringify([
-        idOf(signer),
-        signer ? [signer.fingerprint, signer.primaryFingerprint] : null,
-        scope.name,
-        meets.map((requirement) => scope.signedBy.indexOf(requirement)),
-        creator,
-        warnings,
-        gpgv ?? null,
-      ]);
-      last = { terms, text };
-      return text;
-    },
-    parse: (text) => {
-      if (known.size >= MAX_TERMS) known.clear();
-      if (!known.has(text)) known.set(text, read(text));
-      const terms = known.get(text);
-      return terms && isCurrent(terms) ? terms : undefined;
-    },
-  };
+  }
 }
 
 /**
@@ -135,12 +138,15 @@ function withoutKeys(name: string, value: unknown): unknown {
   return name === 'keyring' ? undefined : value;
 }
 
-/** What no key has signed yet may be verified the next time, as by an engine that is there then. */
+/**
+ * Whether a verdict is worth keeping: a signature by none of the keys may be verified the next time, as
+ * by an engine that is there then.
+ */
 export function isLasting({ signer }: Signature, policy: Policy): boolean {
   return signer !== undefined || !policy.keyring;
 }
 
-function isSame(a: Terms, b: Terms): boolean {
+function isSame(a: SharedVerdict, b: SharedVerdict): boolean {
   return (
     a.signer === b.signer &&
     a.scope === b.scope &&

@@ -80,7 +80,8 @@ export class Webhook {
     const { 'content-encoding': encoding = 'identity' } = request.headers;
     if (signatureOf(request) === undefined) this.#answerUnauthorized(response);
     // The signature is over the bytes as they come, not over what they unpack to.
-    else if (encoding !== 'identity') this.#answer(response, 'invalid', 'expected a plain body');
+    else if (encoding !== 'identity')
+      this.#answer(response, 'invalid', 'expected a body without Content-Encoding');
     else next();
   };
 
@@ -145,10 +146,10 @@ export class Webhook {
     if (unread === 'too-large') {
       this.#answer(response, unread, `expected at most ${this.#room.limits.large} bytes`);
     } else if (unread === 'too-slow') {
-      this.#answer(response, unread, 'the body did not come in time');
+      this.#answer(response, unread, 'the body did not arrive in time');
     } else if (unread === 'busy') {
       response.set('Retry-After', RETRY_AFTER);
-      this.#answer(response, unread, 'too many deliveries at once; deliver it again');
+      this.#answer(response, unread, 'too many deliveries at once; try again');
     } else {
       this.#answer(response, 'invalid', 'the client went away');
     }

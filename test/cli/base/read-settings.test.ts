@@ -93,6 +93,17 @@ describe('settings', () => {
       server: undefined,
       platform: [],
       authfile: undefined,
+      origins: {},
+    });
+  });
+
+  it('say where each value comes from', async () => {
+    const config = await writeConfig({ branch: 'a', path: 'b', poll: '1s' });
+    const { origins } = await readSettings({ config, branch: 'c' }, { LOOKASIDE_PATH: 'd' });
+    assert.deepEqual(origins, {
+      branch: '--branch',
+      path: 'LOOKASIDE_PATH',
+      poll: `${config}: poll`,
     });
   });
 
@@ -233,7 +244,7 @@ describe('settings', () => {
     'that is no YAML': [
       'a: [',
       /^cannot read the configuration file .* line 1, column 5$/,
-      'it has to be YAML: an option a line, as `poll: 5m`',
+      'it must be YAML with one option a line, for example `poll: 5m`',
     ],
     'with the same key twice': [
       'poll: 1s\npoll: 2s',
@@ -267,10 +278,22 @@ describe('settings', () => {
     'with an unknown member of a scope': [
       'scopes: {registry.example: {keys: a.asc, requires: all}}',
       /: scopes: registry\.example: unknown key requires$/,
+      'did you mean require?',
+    ],
+    'with a misspelt member of a signedIdentity': [
+      'scopes: {registry.example: {keys: a.asc, signedIdentity: {type: matchExact, prefx: a}}}',
+      /: scopes: registry\.example: signedIdentity: unknown key prefx$/,
+      'did you mean prefix?',
+    ],
+    'with a member of a scope that is like none': [
+      'scopes: {registry.example: {keys: a.asc, colour: red}}',
+      /: scopes: registry\.example: unknown key colour$/,
+      'use one of keys, require, signedIdentity, prefix',
     ],
     'with two kinds of signedIdentity in one': [
       'scopes: {registry.example: {keys: a.asc, signedIdentity: {type: matchExact, prefix: a}}}',
       /: scopes: registry\.example: signedIdentity: unknown key prefix$/,
+      'who may sign which images, and under which names: see "Scopes"',
     ],
     'with the same scope twice': [
       'scopes:\n  registry.example: {keys: a.asc}\n  registry.example: {keys: b.asc}',

@@ -88,7 +88,7 @@ describeWith(['gpg', 'gpgv', 'git'], 'lookaside check', () => {
         status: 'rejected',
         code: 'digest-mismatch',
         message: `expected the digest ${OTHER_DIGEST}, got ${JSON.stringify(DIGEST)}`,
-        hint: `By what it signs it belongs to ${JSON.stringify(GOOD)}, or the next free number there.`,
+        hint: `By its content it belongs to ${JSON.stringify(GOOD)}, or to the next free number there.`,
         breaksPulls: false,
       },
     ],

@@ -128,7 +128,7 @@ describe('lookaside explain asks a server', () => {
     'of another version': [
       200,
       { ...answer, version: 2 },
-      { message: /got something else$/, hint: /one version/ },
+      { message: /got something else$/, hint: /the same version/ },
     ],
     'that has no reason of ours': [
       200,
@@ -153,7 +153,7 @@ describe('lookaside explain asks a server', () => {
     'that does not end': [
       200,
       'x'.repeat(17 * 1024 * 1024),
-      { message: /^cannot ask the server at \S+: the answer does not end$/ },
+      { message: /^cannot ask the server at \S+: the answer is too large$/ },
     ],
   };
   for (const [title, [status, body, expected]] of Object.entries(wrong)) {

@@ -88,7 +88,7 @@ describe('lookaside explain', () => {
       ],
       'of keys for a server': [
         [BY_DIGEST, '--server', 'http://127.0.0.1:1', '--keys', 'x'],
-        { message: /^--keys means nothing to a running server$/, hint: /leave it out/ },
+        { message: /^--keys has no effect with a running server$/, hint: /leave it out/ },
       ],
       'of a SOURCE that is not there': [
         [BY_DIGEST, '--server', '/nowhere/at/all'],

@@ -32,7 +32,7 @@ const explanation: Explanation = {
   platforms: [platform, refused],
 };
 
-function worldWith(isTTY: boolean, environment: ProcessIo['environment'] = {}): ProcessIo {
+function ioWith(isTTY: boolean, environment: ProcessIo['environment'] = {}): ProcessIo {
   const stdout = Object.assign(new PassThrough(), { isTTY });
   const stdin = Readable.from([]);
   const signals = new EventEmitter();
@@ -48,7 +48,7 @@ function worldWith(isTTY: boolean, environment: ProcessIo['environment'] = {}): 
 }
 
 describe('what lookaside explain prints', () => {
-  const plain = formatExplained(explanation, false, worldWith(false));
+  const plain = formatExplained(explanation, false, ioWith(false));
 
   it('is a block a platform, and a sum', () => {
     assert.equal(
@@ -89,33 +89,48 @@ next:       sign
     };
     const one = { ...platform, note: 'anything goes', signatures: [signature] };
     const told = { ...explanation, list: one, platforms: [one] };
-    const text = formatExplained(told, false, worldWith(false));
-    assert.match(text, /^list: .*, 1 signature \(accepted by itself\); `skopeo copy --all` asks/m);
+    const text = formatExplained(told, false, ioWith(false));
+    assert.match(text, /^list: .*, 1 signature \(accepted\); `skopeo copy --all` asks/m);
     assert.match(text, /, by AA \(Ann <ann@example.test>\), subkey BB, made 2026-/);
     assert.match(text, /^warning: {4}podman before 5\.7 refuses it$/m);
     assert.match(text, /^note: {7}anything goes$/m);
   });
 
+  it('says which scope applies, if any does', () => {
+    for (const [scope, line] of [
+      ['quay.io/team', 'scope:      quay.io/team'],
+      ['', 'scope:      none, so the default applies'],
+      [null, 'scope:      none, and there is no default'],
+    ] as const) {
+      const told = { ...explanation, platforms: [{ ...platform, scope }] };
+      const lines = formatExplained(told, false, ioWith(false)).split('\n');
+      assert.ok(lines.includes(line), line);
+    }
+  });
+
   it('has a caution where a digest may be that of a list, whatever the verdict', () => {
     for (const one of [platform, refused]) {
       const told = { ...explanation, list: undefined, platforms: [one] };
-      const text = formatExplained({ ...told, registry: 'not-asked' }, false, worldWith(false));
-      assert.match(text, /\nThe registry was not asked: of a list, nodes ask for [^\n]+\n$/);
+      const text = formatExplained({ ...told, registry: 'not-asked' }, false, ioWith(false));
+      assert.match(
+        text,
+        /\nThe registry was not asked\. If this digest is that of a list of platforms, [^\n]+\n$/,
+      );
     }
   });
 
   it('has verdicts in colour on a terminal that shows them', () => {
-    const coloured = formatExplained(explanation, false, worldWith(true));
+    const coloured = formatExplained(explanation, false, ioWith(true));
     // oxlint-disable-next-line no-control-regex -- what is looked for
     const escapes = coloured.match(/\u001b\[\d+m\w+\u001b\[\d+m/g);
     assert.deepEqual(escapes, ['\u001b[32maccepted\u001b[39m', '\u001b[31mrefused\u001b[39m']);
     for (const environment of [{ NO_COLOR: '1' }, { TERM: 'dumb' }]) {
-      assert.equal(formatExplained(explanation, false, worldWith(true, environment)), plain);
+      assert.equal(formatExplained(explanation, false, ioWith(true, environment)), plain);
     }
   });
 
   it('is the same for programs on any terminal', () => {
-    const text = formatExplained(explanation, true, worldWith(true));
+    const text = formatExplained(explanation, true, ioWith(true));
     const { origin, ...rest } = explanation;
     assert.deepEqual(JSON.parse(text), { version: 1, ...rest, ...origin, accepted: false });
   });

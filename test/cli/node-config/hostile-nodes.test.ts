@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { cp, mkdir, open, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { MAX_FILE_BYTES, openInside } from '../../../cli/node-config/rooted-files.ts';
+import { MAX_FILE_BYTES, RootedFiles } from '../../../cli/node-config/rooted-files.ts';
 import { runLookaside } from '../../kit/program/lookaside.ts';
 import { runOrThrow } from '../../kit/process/run.ts';
 import { useTemporary } from '../../kit/temporary.ts';
@@ -109,7 +109,7 @@ describeWith(['gpg'], 'lookaside node-config --check of a hostile tree', () => {
     for (let number = 0; number < 6; number += 1) {
       await put(at(`srv/${number}`), Buffer.alloc(MAX_FILE_BYTES));
     }
-    const inside = openInside(directory());
+    const inside = new RootedFiles(directory());
     const kinds = [];
     for (let number = 0; number < 6; number += 1) {
       kinds.push((await inside.readFile(`srv/${number}`)).kind);

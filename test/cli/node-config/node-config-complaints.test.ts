@@ -38,7 +38,7 @@ describeWith(['gpg'], 'lookaside node-config complains', () => {
     },
     'keys that are not there': {
       args: () => [...out(), ...REJECTING, '--scope', `quay.io=${at('none.asc')}`],
-      message: /^cannot read keys: ENOENT: .*none\.asc/,
+      message: /^--scope: "quay\.io": cannot read keys: ENOENT: .*none\.asc/,
       hint: /^hint: /,
     },
     'a private key': {
@@ -68,7 +68,7 @@ describeWith(['gpg'], 'lookaside node-config complains', () => {
         return [...out(), ...REJECTING, ...team(), '--config', at('a.yaml')];
       },
       message: /^--scope: "quay\.io\/team" is in the configuration file too$/,
-      hint: /^hint: name its keys in one of them$/,
+      hint: /^hint: name its keys in only one of them$/,
     },
     'an address that is none': {
       args: () => [...out(), ...REJECTING, ...team(), '--url', 'sigs.example'],
@@ -80,12 +80,13 @@ describeWith(['gpg'], 'lookaside node-config complains', () => {
         const other = `h.example=${at('blue.gpg')}`;
         return [...out(), ...REJECTING, ...team(), '--scope', other, '--keys-as', 'no-reboot'];
       },
-      message: /^--keys-as no-reboot: \/etc\/\S+ holds the same keys for all scopes$/,
+      message:
+        /^--keys-as no-reboot: \/etc\/\S+ is one file for all scopes, but these have different keys$/,
       hint: /^hint: use --keys-as data: the policy is taken without a reboot too$/,
     },
     'a file of the system for a home directory': {
       args: () => [...out(), ...REJECTING, ...team(), '--rootless', '--keys-as', 'no-reboot'],
-      message: /^--keys-as no-reboot: expected files for a system, got --rootless$/,
+      message: /^--keys-as no-reboot cannot be used with --rootless$/,
       hint: /^hint: leave out one of them$/,
     },
     'a policy that is not there': {

@@ -75,12 +75,12 @@ describeWith(['gpg'], 'lookaside node-config merges', () => {
       const merge = await withDocker({ 'quay.io/team': requirements });
       const args = [...team(), ...merge, '--policy-root', at()];
       const { code, stderr } = await call('--out', at('out'), ...args);
-      const loss = `the scope "quay.io/team" would let through what it keeps out now${reason}`;
+      const loss = `the scope "quay.io/team" would accept images that it refuses now${reason}`;
       assert.equal(code, 2);
       assert.equal(
         stderr,
         `lookaside: ${at('policy.json')}: ${loss}\n` +
-          'hint: compare keys and signedIdentity; with --policy-root DIR its key paths start at DIR; --force merges all the same\n',
+          'hint: compare keys and signedIdentity; with --policy-root DIR its key paths start at DIR; --force merges anyway\n',
       );
       assert.deepEqual(await filesIn(at()), ['blue.gpg', 'policy.json', 'red.asc']);
     }
@@ -89,10 +89,7 @@ describeWith(['gpg'], 'lookaside node-config merges', () => {
       ...(await withDocker({ 'quay.io/team': REJECT })),
       '--force',
     );
-    assert.match(
-      said,
-      /^lookaside: warning: .*: the scope "quay\.io\/team" would let through what/m,
-    );
+    assert.match(said, /^lookaside: warning: .*: the scope "quay\.io\/team" would accept images/m);
   });
 
   it('not where the default would let through more, but with --force', async () => {
@@ -101,11 +98,11 @@ describeWith(['gpg'], 'lookaside node-config merges', () => {
     assert.equal(code, 2);
     assert.match(
       stderr,
-      /policy\.json: the default would let through what it keeps out now\nhint: /,
+      /policy\.json: the default would accept images that it refuses now\nhint: /,
     );
     assert.match(
       await write(...args, '--force'),
-      /^lookaside: warning: .*: the default would let/m,
+      /^lookaside: warning: .*: the default would accept images/m,
     );
     await write(
       ...team(),
@@ -128,9 +125,9 @@ describeWith(['gpg'], 'lookaside node-config merges', () => {
     assert.deepEqual(
       warnings.map((line) => line.replace(`lookaside: warning: ${at('policy.json')}: `, '')),
       [
-        'images of "quay.io/team" are no longer held to the scope "quay.io", which keeps out more',
-        'the scope "quay.io/team/open" stays, and lets through images that "quay.io/team" keeps out',
-        'the scope "" holds for images from registries, and not --default',
+        'images of "quay.io/team" would no longer be under the scope "quay.io", which is stricter',
+        'the scope "quay.io/team/open" stays, and accepts images that "quay.io/team" refuses',
+        'its scope "" applies to images from registries, not --default',
       ],
     );
     assert.match(said, /^lookaside: warning: nodes fail every pull if another file/m);
@@ -139,7 +136,7 @@ describeWith(['gpg'], 'lookaside node-config merges', () => {
       ...team(),
       ...(await withDocker({}, [await signedByData(at('blue.gpg'))])),
     );
-    assert.match(outside, /images of "quay\.io\/team" are no longer held to the default, which/);
+    assert.match(outside, /images of "quay\.io\/team" would no longer be under the default, which/);
   });
 
   it('and prints no control characters of the policy', async () => {

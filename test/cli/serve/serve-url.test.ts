@@ -21,8 +21,10 @@ describe('lookaside serve --url', () => {
     'sigs.example': /^lookaside: --url: expected an https:\/\/ address of a store, got "sigs/,
     'https://sigs.example/#top': /^lookaside: --url: expected no fragment/,
     'file:///srv/signatures': /^lookaside: --url: expected an address of this server, got file:/,
-    'https://me:secret@sigs.example': /^lookaside: --url: expected no password, as the page/,
-    'https://sigs.example/p?token=secret': /^lookaside: --url: expected no query, as the page/,
+    'https://me:secret@sigs.example':
+      /^lookaside: --url: expected no password, as the landing page/,
+    'https://sigs.example/p?token=secret':
+      /^lookaside: --url: expected no query, as the landing page/,
   };
   for (const [url, message] of Object.entries(refused)) {
     it(`does not start with ${url}`, async () => {

@@ -64,7 +64,7 @@ describe('generator: what nodes hold against signatures', () => {
     const at = (validUntil: number) => [signed(red, `${NAME}:v1`, { validUntil })];
     const { code, next, faults } = await explain([by(red)], at(NOW.getTime()));
     assert.equal(code, 'no-longer-good');
-    assert.match(next ?? '', /^Have it signed again by a good key, or extend the key/);
+    assert.match(next ?? '', /^Sign the image again with a valid key, or extend the key/);
     assert.match(faults[0] ?? '', /has expired/);
     assert.equal((await explain([by(red)], at(NOW.getTime() + 1))).code, undefined);
   });
@@ -114,7 +114,7 @@ describe('generator: what nodes hold against signatures', () => {
       assert.equal(code, 'other-name');
       assert.equal(
         message,
-        `it is signed as x.test/y:z, and pulled as ${image}; nodes want it signed as ${wanted}`,
+        `it is signed as x.test/y:z, but pulled as ${image}; nodes want it signed as ${wanted}`,
       );
       assert.equal(next, `Sign it as ${wanted}.`);
     }
@@ -127,8 +127,6 @@ describe('generator: what nodes hold against signatures', () => {
     const { code, message } = await explain([by(red), by(blue)], signatures);
     assert.equal(code, 'co-signature-missing');
     const fingerprint = blue.keys[0]?.fingerprint;
-    assert.ok(
-      message?.endsWith(`; ${fingerprint} has signed it as ${NAME}:v0, and not as ${NAME}:v1`),
-    );
+    assert.ok(message?.endsWith(`; ${fingerprint} has signed it as ${NAME}:v0, not as ${NAME}:v1`));
   });
 });

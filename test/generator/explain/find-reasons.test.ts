@@ -127,7 +127,7 @@ describe('generator: reasons', () => {
     assert.equal((await codeAfter([`${directory}/README`]))?.code, 'unknown-repository');
     const inSubtree = await codeAfter([`it's/${formatLocation(directory, 2)}`]);
     assert.equal(inSubtree?.code, 'removed');
-    assert.match(inSubtree?.message ?? '', / by somebody on /);
+    assert.match(inSubtree?.message ?? '', / by somebody removed its signatures on /);
     const quoted = String.raw`'it'\''s/${directory}'`;
     assert.ok(inSubtree?.next.includes(`\`git checkout cccccccccccc^ -- ${quoted}\``));
     const merged = await codeAfter([formatLocation(directory, 1)], true);

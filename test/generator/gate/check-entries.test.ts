@@ -35,7 +35,7 @@ async function check(snapshot: Snapshot, judge: Judge): Promise<readonly Checked
 }
 
 const named = (path: string, number = 1) =>
-  `By what it signs it belongs to "${path}@sha256=${HEX}/signature-${number}", or the next free number there.`;
+  `By its content it belongs to "${path}@sha256=${HEX}/signature-${number}", or to the next free number there.`;
 const upper = HEX.toUpperCase();
 
 describe('generator: check entries', () => {

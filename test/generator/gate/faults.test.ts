@@ -32,7 +32,7 @@ const MADE = new Date('2020-01-01T00:00:00Z');
 const LATER = new Date('2020-01-02T00:00:00Z');
 
 /** A signature in a wrong place says itself where it belongs. */
-const BELONGS = /belongs to "team\/app@sha256=(?:ab){32}\/signature-1", or the next free number/;
+const BELONGS = /belongs to "team\/app@sha256=(?:ab){32}\/signature-1", or to the next free number/;
 
 /** Codes that come from what a source finds in place of a file: see check-entries. */
 const FROM_SOURCES = ['symlink', 'submodule', 'special-file', 'name-not-utf8', 'unreadable'];

@@ -35,7 +35,7 @@ function explain(policy: Policy, name: string, repository: string): Rejection | 
 }
 
 const suggest = (policy: Policy, name: string, parents: string) =>
-  /"(.*)", or the next/.exec(suggestPlace(policy, claimsOf(name), parents, 7) ?? '')?.[1];
+  /"(.*)", or to the next/.exec(suggestPlace(policy, claimsOf(name), parents, 7) ?? '')?.[1];
 
 const at = (repository: string) => `${repository}@sha256=${HEX}/signature-7`;
 
@@ -134,7 +134,7 @@ describe('generator: the place of a signature', () => {
         /by remapIdentity from m\.example to quay\.io/,
       ],
       ['out-of-scope', 'ghcr.io/a/b:1', 'a/b', /^no scope covers "ghcr\.io\/a\/b:1"$/],
-      ['repository-mismatch', 'p.example/a/b:1', 'a/b', /scope "p\.example" in "prefix"$/],
+      ['repository-mismatch', 'p.example/a/b:1', 'a/b', /the scope "p\.example" below "prefix"$/],
     ];
     const policy = await policyOf(
       ['e.example', 'exact', { type: 'exactRepository', dockerRepository: 'e.example/x/y' }],

@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import {
   MAX_BLOB_BYTES,
   checkBlobSize,
-  parseBlob,
+  parseSignatureFile,
 } from '../../../generator/openpgp/signature-file.ts';
 import { type RejectionCode, isRejection } from '../../../generator/terms/rejection.ts';
 import { rejectionOf } from '../../kit/samples/samples.ts';
@@ -18,26 +18,26 @@ const sigstore = (json: string) => `\0sigstore-json\n${json}`;
 describe('generator: blob', () => {
   it('takes exactly the first bytes that nodes take', () => {
     for (let first = 1; first < 256; first++) {
-      const blob = parseBlob(Buffer.from([first, 1, 2]));
+      const blob = parseSignatureFile(Buffer.from([first, 1, 2]));
       assert.equal(!isRejection(blob), TAKEN.has(first), `0x${first.toString(16)}`);
     }
   });
 
   it('passes an unframed message on as it is', () => {
     const bytes = Buffer.from([0xa3, 0, 0x0a, 1]);
-    assert.deepEqual(parseBlob(bytes), { untrustedMessage: bytes });
+    assert.deepEqual(parseSignatureFile(bytes), { untrustedMessage: bytes });
   });
 
   it('takes the frame off, at the first newline', () => {
     const bytes = Buffer.from('\0simple-signing\n\xa3\n\0', 'latin1');
-    const blob = parseBlob(bytes);
+    const blob = parseSignatureFile(bytes);
     assert(!isRejection(blob));
     assert.equal(Buffer.from(blob.untrustedMessage).toString('latin1'), '\xa3\n\0');
   });
 
   it('takes the largest file that nodes take', () => {
     const bytes = Buffer.alloc(MAX_BLOB_BYTES, 0xa3);
-    assert(!isRejection(parseBlob(bytes)));
+    assert(!isRejection(parseSignatureFile(bytes)));
     assert.equal(checkBlobSize(MAX_BLOB_BYTES), undefined);
   });
 
@@ -92,7 +92,7 @@ describe('generator: blob', () => {
   ];
   for (const [title, code, content, message, breaksPulls] of faults) {
     it(`rejects ${title}: ${code}`, () => {
-      const rejection = rejectionOf(parseBlob(Buffer.from(content, 'latin1')));
+      const rejection = rejectionOf(parseSignatureFile(Buffer.from(content, 'latin1')));
       assert.equal(rejection.code, code);
       assert.match(rejection.message, message);
       assert.notEqual(rejection.hint, '');
@@ -105,7 +105,7 @@ describe('generator: blob', () => {
     0x84, 0x85, 0x86, 0x8c, 0x8d, 0x8e, 0xa4, 0xa7, 0xc1, 0xc3, 0xc9, 0xd2, 0xd4,
   ]) {
     it(`rejects an encrypted message that starts with 0x${first.toString(16)}`, () => {
-      const rejection = rejectionOf(parseBlob(Buffer.from([first, 1, 3])));
+      const rejection = rejectionOf(parseSignatureFile(Buffer.from([first, 1, 3])));
       assert.equal(rejection.code, 'encrypted');
       assert.equal(rejection.breaksPulls, true);
     });
@@ -130,7 +130,7 @@ describe('generator: blob', () => {
     fc.assert(
       fc.property(frame, fc.uint8Array({ maxLength: 64 }), (start, rest) => {
         const bytes = Buffer.concat([Buffer.from(start), rest]);
-        const blob = parseBlob(bytes);
+        const blob = parseSignatureFile(bytes);
         if (!isRejection(blob)) assert(bytes.includes(Buffer.from(blob.untrustedMessage)));
       }),
     );

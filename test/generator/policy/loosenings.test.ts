@@ -24,10 +24,10 @@ describe('generator: what scopes loosen in a policy', () => {
   /** What a scope of images signed by red loosens: `KIND OTHER (REASON)`. */
   const loosened = (
     name: string,
-    standing: Readonly<Record<string, readonly Requirement[]>>,
+    installed: Readonly<Record<string, readonly Requirement[]>>,
     byDefault = REJECT,
   ): readonly string[] => {
-    const scopes = new Map(Object.entries(standing));
+    const scopes = new Map(Object.entries(installed));
     const found = findLoosenings([createScope(name, undefined, red)], { scopes, byDefault });
     return found.map(({ kind, scope, other = 'the default', reason }) => {
       assert.equal(scope, name);
@@ -79,7 +79,7 @@ describe('generator: what scopes loosen in a policy', () => {
 
   it('is not a scope within one that is replaced with it', () => {
     const scopes = [IN, `${IN}/a`].map((name) => createScope(name, undefined, red));
-    const standing = { scopes: new Map([[`${IN}/a`, ANYTHING]]), byDefault: REJECT };
-    assert.deepEqual(findLoosenings(scopes, standing), []);
+    const installed = { scopes: new Map([[`${IN}/a`, ANYTHING]]), byDefault: REJECT };
+    assert.deepEqual(findLoosenings(scopes, installed), []);
   });
 });

@@ -32,7 +32,7 @@ describe('a locked directory', () => {
   afterEach(async () => {
     await Promise.all(processes.splice(0).map((one) => one.stop('SIGKILL')));
   });
-  const inUse = { name: 'DirectoryInUseError', hint: 'give every process a directory of its own' };
+  const inUse = { name: 'DirectoryInUseError', hint: 'give every process its own directory' };
 
   it('is locked once, and again when it was unlocked', async () => {
     const unlock = await lockDirectory(directory());

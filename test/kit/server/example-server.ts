@@ -2,11 +2,8 @@ import { cp, readFile, readdir } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { createSimplePolicy } from '../../../generator/policy/policy.ts';
 import { createDirectorySource } from '../../../generator/sources/directory/directory.ts';
-import {
-  type RunningServer,
-  type ServerOptions,
-  startServer,
-} from '../../../server/start-server.ts';
+import type { ServerOptions } from '../../../server/server-options.ts';
+import { type RunningServer, startServer } from '../../../server/start-server.ts';
 import { makeTemporary, removeTemporary } from '../temporary.ts';
 import { gpgv, openMessage } from '../samples/samples.ts';
 import { captureLines, type CapturedLines } from './captured-lines.ts';

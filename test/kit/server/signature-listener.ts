@@ -6,9 +6,9 @@ import {
   type TlsFiles,
   listen,
 } from '../../../server/listen/listener.ts';
-import { createQuickLookup } from '../../../server/listen/quick-lookup.ts';
+import { QuickLookup } from '../../../server/listen/quick-lookup.ts';
 import { createAccessLog } from '../../../server/lookups/access-log.ts';
-import { createLookup } from '../../../server/lookups/lookup.ts';
+import { Lookup } from '../../../server/lookups/lookup.ts';
 import { type CapturedLines, captureLines } from './captured-lines.ts';
 import { at, createFakeJudge } from './fake-judge.ts';
 import { createMemorySource } from './memory-source.ts';
@@ -42,19 +42,22 @@ export async function startListener(options: {
   const store = await loadStore(snapshot, createFakeJudge(), new Date());
   const log = captureLines();
   const requests: IncomingMessage[] = [];
-  const { log: write, flush } = createAccessLog('combined', log, () => 'unknown-repository');
-  const lookup = createLookup({
+  const accessLog = createAccessLog('combined', log, () => 'unknown-repository');
+  const lookup = new Lookup({
     store: () => store,
     onAnswer: ({ method = '', url: target = '', httpVersion, headers }, answer) => {
       const { referer, 'user-agent': userAgent } = headers;
       const needsNoEscape = false;
-      write(
+      accessLog.log(
         { client: '127.0.0.1', method, target, needsNoEscape, httpVersion, referer, userAgent },
         answer,
       );
     },
   });
-  const answerPlain = createQuickLookup({ store: () => store, onAnswer: write });
+  const { answer: answerPlain } = new QuickLookup({
+    store: () => store,
+    onAnswer: (request, answer) => accessLog.log(request, answer),
+  });
   const listener = await listen({
     host: '127.0.0.1',
     port: 0,
@@ -68,5 +71,5 @@ export async function startListener(options: {
     ...(limits ? { limits } : {}),
     ...(maxConnections === undefined ? {} : { maxConnections }),
   });
-  return Object.assign(listener, { log, flush, requests });
+  return Object.assign(listener, { log, flush: async () => accessLog.flush(), requests });
 }

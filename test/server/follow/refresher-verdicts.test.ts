@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createScope } from '../../../generator/policy/policy.ts';
-import type { Terms } from '../../../generator/store/checkpoint/shared-verdict.ts';
+import type { SharedVerdict } from '../../../generator/store/checkpoint/shared-verdict.ts';
 import { SourceError, StateRefusedError } from '../../../generator/sources/source.ts';
 import { Troubles } from '../../../server/troubles/troubles.ts';
 import { TriedCommit } from '../../../server/follow/tried-commit.ts';
@@ -42,8 +42,8 @@ function fail(error: unknown): void {
 }
 
 /** A judge of a rule that says of another one's verdicts what is given. */
-function withTerms(judge: TimedJudge, said: Terms | undefined): StoreJudge {
-  return { ...judge, terms: { format: () => 'terms', parse: () => said } };
+function withSharedVerdict(judge: TimedJudge, said: SharedVerdict | undefined): StoreJudge {
+  return { ...judge, sharedVerdicts: { format: () => 'text', parse: () => said } };
 }
 
 describe('the refresher, as verdicts come and go', () => {
@@ -300,20 +300,22 @@ describe('the refresher, as verdicts come and go', () => {
     });
 
     const scope = createScope('', undefined, []);
-    const terms = { signer: undefined, scope, meets: [], creator: null, warnings: [] };
+    const shared = { signer: undefined, scope, meets: [], creator: null, warnings: [] };
     const rules = {
       'another rule that says the same of it': {
-        said: { ...terms, gpgv: '2.2.40' },
+        said: { ...shared, gpgv: '2.2.40' },
         left: ['one', 'usual'],
       },
       'another rule that does not': { said: undefined, left: ['one'] },
     };
     for (const [what, { said, left }] of Object.entries(rules)) {
       it(`serves ${left.length} where there is no verdict now by ${what}`, async () => {
-        await start(stateOf('a', 'one', 'usual'), { judge: withTerms(createTimedJudge(), said) });
+        await start(stateOf('a', 'one', 'usual'), {
+          judge: withSharedVerdict(createTimedJudge(), said),
+        });
         const next = createTimedJudge();
         next.hasGpgv = false;
-        refresher.replaceJudge(withTerms(next, said));
+        refresher.replaceJudge(withSharedVerdict(next, said));
         await reload();
         assert.deepEqual(served(), left);
       });
@@ -382,7 +384,7 @@ describe('the refresher, as verdicts come and go', () => {
       refresher.request('webhook');
       judge.onDear = () => undefined;
       gate.open();
-      await eventually(() => assert(served().includes('good')));
+      await eventually(() => assert.ok(served().includes('good'), served().join()));
       await refresher.idle();
       for (let tick = 0; tick < 5; tick++) await pass(1000);
       assert.deepEqual([codes(), kinds()], [[], []]);
@@ -495,7 +497,7 @@ describe('the refresher, as verdicts come and go', () => {
       assert.deepEqual([served(), kinds()], [['one'], ['state-refused']]);
       assert.match(
         refresher.status().lastError?.message ?? '',
-        /waits for 1 min: the server was ended/,
+        /waits for 1 min: the server was killed/,
       );
       assert.deepEqual(source.kept, []);
       refresher.request('poll');

@@ -68,7 +68,7 @@ describe('/explain.json', () => {
         { image: IMAGE, digest: 'x' },
         'digest.0: expected sha256: and 64 hexadecimal digits, got "x"',
       ],
-      [{ image: IMAGE, digest: DIGEST, digests: 'x' }, 'digests: expected no such parameter'],
+      [{ image: IMAGE, digest: DIGEST, digests: 'x' }, 'digests: unknown parameter'],
       [{ image: IMAGE, digest: many }, 'digest: expected at most 100 digests'],
     ] as const) {
       const { status, body } = await ask(query);

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { eventually } from '../../kit/eventually.ts';
-import type { ServerOptions } from '../../../server/start-server.ts';
+import type { ServerOptions } from '../../../server/server-options.ts';
 import { type ExampleServer, TWICE, startExample } from '../../kit/server/example-server.ts';
 import { at } from '../../kit/server/fake-judge.ts';
 import { createGate } from '../../kit/server/gate.ts';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { createKeyExpiries } from '../../../server/metrics/key-expiries.ts';
+import { KeyExpiries } from '../../../server/metrics/key-expiries.ts';
 import { publishable } from '../../kit/samples/samples.ts';
 import { storeOf } from '../../kit/samples/store-of.ts';
 
@@ -11,7 +11,7 @@ function endOf(own: number | null, parts: Readonly<Record<string, number>>) {
   const expires = own === null ? null : new Date(own).toISOString();
   const state = { now: 0, signedBy: '', hasExpired: false };
   const life = { isRevoked: false, signers: new Map(Object.entries(parts)) };
-  const read = createKeyExpiries({
+  const expiries = new KeyExpiries({
     keyring: () => ({
       keys: [{ fingerprint: KEY, userIds: [], expires }],
       lives: new Map([[KEY, life]]),
@@ -23,7 +23,7 @@ function endOf(own: number | null, parts: Readonly<Record<string, number>>) {
     hasExpired: () => state.hasExpired,
     now: () => state.now,
   });
-  return { state, read: () => read().get(KEY) };
+  return { state, read: () => expiries.read().get(KEY) };
 }
 
 describe('server: metrics: the end of a key', () => {

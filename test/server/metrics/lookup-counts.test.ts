@@ -1,11 +1,7 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import type { Outcome } from '../../../server/lookups/lookup.ts';
-import {
-  type Clocks,
-  type LookupCounts,
-  createLookupCounts,
-} from '../../../server/metrics/lookup-counts.ts';
+import { type Clocks, LookupCounts } from '../../../server/metrics/lookup-counts.ts';
 
 const OUTCOMES: readonly Outcome[] = ['served', 'end', 'unsigned', 'unknown', 'loading', 'refused'];
 const MINUTE = 60_000;
@@ -26,7 +22,7 @@ class FakeClocks implements Clocks {
 
 function setUp(): { readonly clocks: FakeClocks; readonly counts: LookupCounts } {
   const clocks = new FakeClocks();
-  return { clocks, counts: createLookupCounts(clocks) };
+  return { clocks, counts: new LookupCounts(clocks) };
 }
 
 const floor = (time: number): number => Math.floor(time / MINUTE);
@@ -68,8 +64,8 @@ describe('the counts of lookups', () => {
       counts.add('end', clocks.elapsed() - seconds * 1000);
     }
     const samples = new Map(
-      counts
-        .formatDurations('d')
+      counts.durations
+        .format('d')
         .trimEnd()
         .split('\n')
         .map((line): [string, number] => {

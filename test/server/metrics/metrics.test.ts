@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createSimplePolicy } from '../../../generator/policy/policy.ts';
-import { createLookupCounts } from '../../../server/metrics/lookup-counts.ts';
+import { LookupCounts } from '../../../server/metrics/lookup-counts.ts';
 import { METRICS } from '../../../server/metrics/metric-list.ts';
-import { createMetrics } from '../../../server/metrics/metrics.ts';
-import type { ServerOptions } from '../../../server/start-server.ts';
+import { Metrics } from '../../../server/metrics/metrics.ts';
+import type { ServerOptions } from '../../../server/server-options.ts';
 import { eventually } from '../../kit/eventually.ts';
 import { runOrThrow } from '../../kit/process/run.ts';
 import { sendPush } from '../../kit/program/send-push.ts';
@@ -266,10 +266,10 @@ describe('the metrics', () => {
     await start();
     let imports = 0;
     const status = { generation: null, lastRefresh: null, lastError: null, runningSince: null };
-    const metrics = createMetrics(
+    const metrics = new Metrics(
       {
         refresher: { store: () => undefined, status: () => status, rejectedCodes: () => new Map() },
-        lookupCounts: createLookupCounts({ elapsed: () => 0, now: () => 0 }),
+        lookupCounts: new LookupCounts({ elapsed: () => 0, now: () => 0 }),
         keyring: () => undefined,
         refusedImages: () => 0,
         newlyRefused: () => 0,
@@ -279,7 +279,7 @@ describe('the metrics', () => {
       },
       async () => {
         if (++imports === 1) throw new Error('no such module');
-        return import('../../../server/metrics/exposition.ts');
+        return import('../../../server/metrics/metric-registry.ts');
       },
     );
     await assert.rejects(metrics.read(), /no such module/);

@@ -123,7 +123,7 @@ describe('server: reasons', () => {
     state.trouble = 'commit abc is refused';
     const { message = '', next = '' } = (await reasons.of([other], 1000)).get(other) ?? {};
     assert.match(message, /The newest state of the source is not served.*commit abc is refused/);
-    assert.match(next, /^Look first at why/);
+    assert.match(next, /^First find out why/);
   });
 
   describe('for a log', () => {

@@ -82,8 +82,8 @@ describe('the status pages of very much', () => {
     };
     server = await startStatus(world);
     for (const [name, index, said] of [
-      ['made/up', 9, /nothing of made\/up is here/],
-      ['team/app', 9, /team\/app has signatures, but none of this digest/],
+      ['made/up', 9, /made\/up has no signatures here/],
+      ['team/app', 9, /team\/app has signatures, but none for this digest/],
       ['made/up', 1, /the digest is signed in team\/app/],
     ] as const) {
       const { status, text } = await readPage(server, imageOf(directoryOf(name, index)));

@@ -97,7 +97,7 @@ describe('the status pages', () => {
       ['/repository?name=nobody/knows', /This repository is not known here/],
       [
         imageOf(directoryOf('nobody/knows', 9)),
-        /not known here .*nothing of nobody\/knows is here/,
+        /not known here .*nobody\/knows has no signatures here/,
       ],
       ['/search?q=nobody', /Nothing found/],
       [`/search?q=${hexOf(77)}`, /Nothing found/],

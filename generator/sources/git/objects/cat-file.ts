@@ -1,6 +1,7 @@
-// Objects of a bare clone, by one `git cat-file` that answers in the order of questions. It
+// Objects of a bare clone, read by one `git cat-file` that answers in the order of the questions. It
 // lives on between refreshes: git looks for new packs by itself when it misses an object. While a
 // question is open it may not be silent for long.
+import type { BoundedProcess } from '../../../system/run-process.ts';
 import { SourceError } from '../../source.ts';
 import {
   type GitEnvironment,
@@ -25,7 +26,7 @@ export interface GitObject {
 /** The clone has no object of a name. */
 export class ObjectMissingError extends SourceError {}
 
-/** Git keeps what it has read, by default 96 MiB and all files that fit into the address space. */
+/** By default git caches 96 MiB of what it has read, and maps all packs that the address space has room for. */
 const SMALL: readonly [string, ...string[]] = [
   '-c',
   'core.deltaBaseCacheLimit=8m',
@@ -35,163 +36,187 @@ const SMALL: readonly [string, ...string[]] = [
   'core.packedGitLimit=32m',
 ];
 
-/** One running `git cat-file`. */
-export interface CatFile {
-  /**
-   * Asks for an object by a name without a newline. Questions may overlap. Rejects with a
-   * SourceError when there is none, or when git has ended.
-   */
-  readonly ask: (name: string) => Promise<GitObject>;
-  /** Lets others go before it from now on. */
-  readonly giveWay: () => void;
-  /** Whether no answer comes any more. */
-  readonly hasEnded: () => boolean;
-  /** Answers what was asked, and ends git. */
-  readonly close: () => Promise<void>;
-  /** Ends git at once. */
-  readonly kill: () => void;
-}
-
 interface ObjectRequest {
   readonly resolve: (answer: GitObject) => void;
   readonly reject: (error: Error) => void;
 }
 
-/**
- * Starts `git cat-file`. `--batch` reads every object that is named into memory, whatever its
- * size; `--batch-check` reads only types and sizes.
- */
-export function openCatFile(
-  directory: string,
-  environment: GitEnvironment,
-  mode: '--batch' | '--batch-check',
-): CatFile {
-  const child = startGit(directory, environment, [...SMALL, 'cat-file', mode], {
-    limits: { silence: SEEKING_LIMIT },
-    hasInput: true,
-  });
-  const questions = createQueue<ObjectRequest>();
-  /** Why no answer comes any more. */
-  let failure: Error | undefined;
-  let unsent = '';
-  let closing = false;
+/** One running `git cat-file`. */
+export class CatFile {
+  readonly #child: BoundedProcess;
+  readonly #questions = new Queue<ObjectRequest>();
+  readonly #ended: Promise<void>;
+  /** Why no more answers come. */
+  #failure: Error | undefined;
+  #unsent = '';
+  #isClosing = false;
 
-  const fail = (error: Error): void => {
-    failure ??= error;
-    for (let next = questions.take(); next; next = questions.take()) next.reject(failure);
-  };
-  // One write for all that is asked in one turn of the event loop.
-  const send = (): void => {
-    child.stdin?.write(unsent);
-    unsent = '';
-    if (closing) child.stdin?.end();
-  };
+  /**
+   * Starts git for the clone at `directory`. `--batch` reads every object that is named into memory,
+   * whatever its size; `--batch-check` reads only types and sizes.
+   */
+  constructor(directory: string, environment: GitEnvironment, mode: '--batch' | '--batch-check') {
+    this.#child = startGit(directory, environment, [...SMALL, 'cat-file', mode], {
+      limits: { silence: SEEKING_LIMIT },
+      hasInput: true,
+    });
+    const answers = new AnswerParser(mode === '--batch', {
+      onObject: (object) => this.#take()?.resolve(object),
+      onOther: (line) => this.#take()?.reject(toMissing(line)),
+    });
+    this.#child.readTo((chunk) => answers.push(chunk));
+    this.#ended = this.#untilEnded();
+  }
+
+  /**
+   * Asks for an object by a name without a newline. Questions may overlap. Rejects with an
+   * ObjectMissingError when there is none, and with a SourceError when git has ended.
+   */
+  async ask(name: string): Promise<GitObject> {
+    return new Promise((resolve, reject) => {
+      if (this.#failure) {
+        reject(this.#failure);
+        return;
+      }
+      this.#questions.add({ resolve, reject });
+      this.#child.expectOutput(true);
+      if (this.#unsent === '') setImmediate(() => this.#send());
+      this.#unsent += `${name}\n`;
+    });
+  }
+
+  /** Lowers the priority of git from now on. */
+  giveWay(): void {
+    if (this.#child.pid !== undefined) giveWay(this.#child.pid);
+  }
+
+  /** Whether no more answers come. */
+  hasEnded(): boolean {
+    return this.#failure !== undefined || this.#isClosing;
+  }
+
+  /** Waits for the answers to what was asked, and ends git. */
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    this.#child.expectOutput(true);
+    if (this.#unsent === '') this.#child.stdin?.end();
+    await this.#ended;
+  }
+
+  /** Ends git at once. */
+  kill(): void {
+    this.#child.stop();
+  }
+
+  /** Writes once for all that is asked in one turn of the event loop. */
+  #send(): void {
+    this.#child.stdin?.write(this.#unsent);
+    this.#unsent = '';
+    if (this.#isClosing) this.#child.stdin?.end();
+  }
+
   /** The question that is answered now. */
-  const take = (): ObjectRequest | undefined => {
-    const question = questions.take();
-    child.expectOutput(closing || !questions.isEmpty());
+  #take(): ObjectRequest | undefined {
+    const question = this.#questions.take();
+    this.#child.expectOutput(this.#isClosing || !this.#questions.isEmpty());
     return question;
-  };
-  const parse = parseAnswers(
-    mode === '--batch',
-    (object) => take()?.resolve(object),
-    (line) => {
-      const message = `git cat-file: expected an object, got ${JSON.stringify(line)}`;
-      take()?.reject(new ObjectMissingError(message));
-    },
-  );
-  child.readTo(parse);
-  const ended = (async () => {
-    try {
-      await endOfGit(child, 'cat-file');
-      fail(new GitKilledError('git cat-file has ended'));
-    } catch (error) {
-      fail(error instanceof Error ? error : new SourceError(String(error)));
-    }
-  })();
+  }
 
-  return {
-    ask: async (name) =>
-      new Promise((resolve, reject) => {
-        if (failure) {
-          reject(failure);
-          return;
-        }
-        questions.add({ resolve, reject });
-        child.expectOutput(true);
-        if (unsent === '') setImmediate(send);
-        unsent += `${name}\n`;
-      }),
-    giveWay: () => {
-      if (child.pid !== undefined) giveWay(child.pid);
-    },
-    hasEnded: () => failure !== undefined || closing,
-    close: async () => {
-      closing = true;
-      child.expectOutput(true);
-      if (unsent === '') child.stdin?.end();
-      await ended;
-    },
-    kill: () => child.stop(),
-  };
+  async #untilEnded(): Promise<void> {
+    try {
+      await endOfGit(this.#child, 'cat-file');
+      this.#fail(new GitKilledError('git cat-file has ended'));
+    } catch (error) {
+      this.#fail(error instanceof Error ? error : new SourceError(String(error)));
+    }
+  }
+
+  #fail(error: Error): void {
+    this.#failure ??= error;
+    for (let next = this.#questions.take(); next; next = this.#questions.take()) {
+      next.reject(this.#failure);
+    }
+  }
+}
+
+function toMissing(line: string): ObjectMissingError {
+  return new ObjectMissingError(`git cat-file: expected an object, got ${JSON.stringify(line)}`);
 }
 
 const NEWLINE = 0x0a;
 const HEADING = /^([0-9a-f]+) (blob|tree|commit|tag) (\d+)$/;
 const NOTHING = new Uint8Array();
 
-/** Parses what cat-file writes, however the pipe cuts it. */
-function parseAnswers(
-  withBytes: boolean,
-  onObject: (object: GitObject) => void,
-  onMissing: (line: string) => void,
-): (chunk: Buffer) => void {
-  let heading = '';
-  /** An object whose content is on its way, and how much of it has come. */
-  let current: GitObject | undefined;
-  let filled = 0;
+/** Told of each answer, in the order of the questions. */
+interface AnswerListener {
+  readonly onObject: (object: GitObject) => void;
+  /** A line that is not the heading of an object: there is none. */
+  readonly onOther: (line: string) => void;
+}
 
-  const readHeading = (line: string): void => {
+/** Parses what cat-file writes, however the pipe cuts it. */
+class AnswerParser {
+  readonly #withBytes: boolean;
+  readonly #listener: AnswerListener;
+  #heading = '';
+  /** An object whose content is on its way, and how much of it has come. */
+  #current: GitObject | undefined;
+  #filled = 0;
+
+  constructor(withBytes: boolean, listener: AnswerListener) {
+    this.#withBytes = withBytes;
+    this.#listener = listener;
+  }
+
+  push(chunk: Buffer): void {
+    let at = 0;
+    while (at < chunk.length) {
+      at = this.#current
+        ? this.#readContent(this.#current, chunk, at)
+        : this.#readHeading(chunk, at);
+    }
+  }
+
+  /** Gives the place behind what it has read. */
+  #readHeading(chunk: Buffer, at: number): number {
+    const end = chunk.indexOf(NEWLINE, at);
+    this.#heading += chunk.toString('latin1', at, end < 0 ? chunk.length : end);
+    if (end < 0) return chunk.length;
+    const line = this.#heading;
+    this.#heading = '';
+    this.#startObject(line);
+    return end + 1;
+  }
+
+  #startObject(line: string): void {
     const [, id = '', type, size = ''] = HEADING.exec(line) ?? [];
     if (!isObjectType(type)) {
-      onMissing(line);
+      this.#listener.onOther(line);
       return;
     }
     const object = { id, type, size: Number(size), bytes: NOTHING };
-    if (!withBytes) onObject(object);
-    else {
-      // A copy: a slice would keep the whole chunk of the pipe in memory.
-      current = { ...object, bytes: allocate(object.size) };
-      filled = 0;
+    if (!this.#withBytes) {
+      this.#listener.onObject(object);
+      return;
     }
-  };
+    // A copy: a slice would keep the whole chunk of the pipe in memory.
+    this.#current = { ...object, bytes: allocate(object.size) };
+    this.#filled = 0;
+  }
 
-  return (chunk) => {
-    let at = 0;
-    while (at < chunk.length) {
-      if (current === undefined) {
-        const end = chunk.indexOf(NEWLINE, at);
-        heading += chunk.toString('latin1', at, end < 0 ? chunk.length : end);
-        if (end < 0) return;
-        at = end + 1;
-        const line = heading;
-        heading = '';
-        readHeading(line);
-        continue;
-      }
-      const { bytes } = current;
-      const copied = Math.min(bytes.length - filled, chunk.length - at);
-      bytes.set(chunk.subarray(at, at + copied), filled);
-      filled += copied;
-      at += copied;
-      // The content is followed by a newline, which may come later.
-      if (at === chunk.length) return;
-      at += 1;
-      const object = current;
-      current = undefined;
-      onObject(object);
-    }
-  };
+  /** Gives the place behind what it has read. */
+  #readContent(object: GitObject, chunk: Buffer, start: number): number {
+    const { bytes } = object;
+    const copied = Math.min(bytes.length - this.#filled, chunk.length - start);
+    bytes.set(chunk.subarray(start, start + copied), this.#filled);
+    this.#filled += copied;
+    const end = start + copied;
+    // The content is followed by a newline, which may come later.
+    if (end === chunk.length) return end;
+    this.#current = undefined;
+    this.#listener.onObject(object);
+    return end + 1;
+  }
 }
 
 function isObjectType(type: string | undefined): type is ObjectType {
@@ -204,25 +229,24 @@ function allocate(size: number): Uint8Array {
   return new Uint8Array(pooled.buffer, pooled.byteOffset, size);
 }
 
-interface Queue<Item> {
-  readonly add: (item: Item) => void;
-  readonly take: () => Item | undefined;
-  readonly isEmpty: () => boolean;
-}
-
 /** First in, first out; `shift` of a long array moves all of it. */
-function createQueue<Item>(): Queue<Item> {
-  let incoming: Item[] = [];
-  let outgoing: Item[] = [];
-  return {
-    add: (item) => void incoming.push(item),
-    isEmpty: () => incoming.length === 0 && outgoing.length === 0,
-    take: () => {
-      if (outgoing.length === 0) {
-        outgoing = incoming.toReversed();
-        incoming = [];
-      }
-      return outgoing.pop();
-    },
-  };
+class Queue<Item> {
+  #incoming: Item[] = [];
+  #outgoing: Item[] = [];
+
+  add(item: Item): void {
+    this.#incoming.push(item);
+  }
+
+  take(): Item | undefined {
+    if (this.#outgoing.length === 0) {
+      this.#outgoing = this.#incoming.toReversed();
+      this.#incoming = [];
+    }
+    return this.#outgoing.pop();
+  }
+
+  isEmpty(): boolean {
+    return this.#incoming.length === 0 && this.#outgoing.length === 0;
+  }
 }

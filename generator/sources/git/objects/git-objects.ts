@@ -1,9 +1,9 @@
 // The two long-lived processes that read a clone: one tells types and sizes, the other gives
 // contents, so that nothing is read before its size is known.
 import type { GitEnvironment } from '../processes/git-child.ts';
-import { type CatFile, openCatFile } from './cat-file.ts';
+import { CatFile } from './cat-file.ts';
 
-/** Brings what is missing of a clone. Both reject with a SourceError, or a StateRefusedError. */
+/** Brings what is missing from a clone. Both reject with a SourceError, or a StateRefusedError. */
 export interface Missing {
   /** These blobs, if the remote gives them by their names. */
   readonly byName: (ids: readonly string[]) => Promise<void>;
@@ -38,7 +38,7 @@ export class GitObjects {
     this.environment = environment;
     this.missing = missing;
     this.#ending = ending;
-    this.sizes = openCatFile(directory, environment, '--batch-check');
+    this.sizes = new CatFile(directory, environment, '--batch-check');
     if (ending?.aborted) this.#kill();
     ending?.addEventListener('abort', this.#kill, { once: true });
   }
@@ -50,7 +50,7 @@ export class GitObjects {
     return this.#contents;
   };
 
-  /** Lets others go before them from now on: what follows are refreshes, for which nobody waits. */
+  /** Lowers their priority from now on: what follows are refreshes, for which nobody waits. */
   giveWay(): void {
     if (this.#isGivingWay) return;
     this.#isGivingWay = true;
@@ -69,7 +69,7 @@ export class GitObjects {
   }
 
   #openContents(): CatFile {
-    const started = openCatFile(this.directory, this.environment, '--batch');
+    const started = new CatFile(this.directory, this.environment, '--batch');
     if (this.#isGivingWay) started.giveWay();
     return started;
   }

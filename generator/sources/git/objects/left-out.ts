@@ -53,7 +53,7 @@ async function findSizes(
   const sizes = await readSizes(ids, objects);
   if (sizes.size === ids.length) return sizes;
   throw new LeftOutError('the remote leaves out files that are named like signatures', {
-    hint: 'it says that they are too large, and does not give them when it is asked for them',
+    hint: 'it treats them as too large, and does not send them when asked',
   });
 }
 

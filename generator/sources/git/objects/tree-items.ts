@@ -1,4 +1,4 @@
-// Tree objects read as they lie, an entry at a time: one of 200 MB takes no more room than its bytes.
+// Tree objects, read in place, entry by entry: one of 200 MB takes no more memory than its bytes.
 import { SourceError } from '../../source.ts';
 
 /** One line of a tree object. */
@@ -137,7 +137,7 @@ class Cursor {
       this.#last < 0 ||
       compareItems(readItem(this.#tree, this.#last, this.#idLength).item, read.item) < 0;
     if (isInOrder && name.length > 0 && !name.includes(SLASH)) return read;
-    throw new OddTreeError('a directory has names that git does not write');
+    throw new OddTreeError('a directory has names that git does not allow');
   }
 }
 

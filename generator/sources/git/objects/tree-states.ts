@@ -184,7 +184,7 @@ export class TreeStates {
     const totals = sum(NO_PATHS, added, NO_PATHS);
     await this.#refuseExcess(tree, totals, refuse);
     if (isOdd && findExcess(totals, ODD) !== undefined) {
-      const reason = `it has names that git does not write, and more than ${ODD.entries} files`;
+      const reason = `it has names that git does not allow, and more than ${ODD.entries} files`;
       return this.#refuse(tree, reason, refuse);
     }
     return this.#note(tree, { ...totals, depth, isOdd });
@@ -217,7 +217,7 @@ export class TreeStates {
 
 /** The state before is one that would be refused today. */
 async function notComparable(reason: string): Promise<never> {
-  throw new SourceError(`the earlier state cannot be built upon: ${reason}`);
+  throw new SourceError(`the earlier state cannot be used: ${reason}`);
 }
 
 /** Changes when totals are counted in another way. */

@@ -316,7 +316,7 @@ function none(): Counts {
   return { files: 0, directories: 0, pathBytes: 0 };
 }
 
-/** One file or directory; `own` has paths relative to the directory it lies in, `all` whole ones. */
+/** One file or directory; `own` has paths relative to the directory it is in, `all` whole ones. */
 function add(own: Counts, all: Counts, item: TreeItem, length: number, prefix: number): void {
   const kind = isTree(item) ? 'directories' : 'files';
   own[kind] += 1;

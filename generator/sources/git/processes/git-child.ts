@@ -1,5 +1,5 @@
-// A git that this process starts itself, on a bare clone: what answers questions or lists. Errors are
-// SourceErrors; what says nothing of the clone is a GitKilledError.
+// A git that this process starts itself, on a bare clone, to answer questions or to list. Errors are
+// SourceErrors; those that say nothing about the clone are GitKilledErrors.
 import { setPriority } from 'node:os';
 import { toComplaint } from '../../../system/output-tail.ts';
 import {
@@ -19,22 +19,22 @@ export interface GitOptions {
   readonly hasInput?: boolean;
 }
 
-/** Git was stopped from outside, or never started, which says nothing of the clone. */
+/** Git was stopped from outside, or never started, which says nothing about the clone. */
 export class GitKilledError extends SourceError {}
 
-/** Git seeks for a while in a large clone before it says anything. Milliseconds. */
+/** How long git may search in a large clone before it prints anything. Milliseconds. */
 export const SEEKING_LIMIT = 120_000;
 /** A listing lasts as long as all that is listed is judged. Milliseconds. */
 const LISTING_LIMIT = 6 * 60 * 60_000;
-/** Git cannot start in a directory that is gone, as ours may be, or the clone that is made anew. */
+/** Git cannot start in a directory that was removed, as our own may be, or a clone that is replaced. */
 const WORKING_DIRECTORY = '/';
-/** Git complains at a broken clone in a few lines. Bytes. */
+/** Git needs a few lines to complain about a broken clone. Bytes. */
 const COMPLAINT_LIMIT = 16 * 1024 * 1024;
 
-/** As nice(1) counts. Nodes wait for lookups, and nobody for git. */
+/** For nice(1). Nodes wait for lookups; nothing waits for git. */
 const NICENESS = 10;
 
-/** Lets others go before a git, or the shell that starts it, and what it starts from now on. */
+/** Lowers the priority of a git, or of the shell that starts it, and of what it starts from now on. */
 export function giveWay(pid: number): void {
   try {
     setPriority(pid, NICENESS);
@@ -61,7 +61,7 @@ export function startGit(
 
 /**
  * Runs `git ARGS`, which begin with a command, on a bare clone, and gives all that it prints. Rejects
- * with a SourceError where nobody knows how it would have ended.
+ * with a SourceError where it was stopped or could not be started.
  */
 export async function runGit(
   directory: string,
@@ -101,8 +101,8 @@ export async function endOfGit(child: BoundedProcess, command: string): Promise<
 }
 
 /**
- * What `git ARGS` prints, no faster than somebody takes it; whoever takes no more stops it. Throws
- * a SourceError unless it succeeded.
+ * What `git ARGS` prints, no faster than it is consumed; a consumer that stops early stops git. Throws
+ * a SourceError unless git succeeded.
  */
 export async function* readGit(
   directory: string,

@@ -28,7 +28,7 @@ const PROGRAMS: ReadonlySet<string> = new Set([
 const SLOW_BYTES_PER_SECOND = '1';
 const SLOW_SECONDS = '30';
 
-/** Where the token for HTTPS lies, and the host that may have it. */
+/** The file with the token for HTTPS, and the URL whose host may have it. */
 export interface TokenFile {
   readonly url: string;
   readonly path: string;

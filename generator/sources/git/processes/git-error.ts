@@ -17,17 +17,17 @@ const HINTS = [
   },
 ];
 
-/** What git says below every failure of a remote, and what helps nobody. */
+/** What git adds to every failure of a remote, and what is of no help. */
 const BOILERPLATE: ReadonlySet<string> = new Set([
   'Please make sure you have the correct access rights',
   'and the repository exists.',
 ]);
 /** `Receiving objects:  42% (21/50)`, by git or by the remote. */
 const PROGRESS = /^(?:remote: )?[A-Z][a-z]+(?: [a-z]+)*: +\d+(?:% \(\d+\/\d+\))?/;
-/** A git that could not be started at all is told of with a stack. */
+/** The error of a git that could not be started has a stack. */
 const STACK_LINE = /^\s+at /;
 
-/** What is told when `git COMMAND` fails; `said` is what it wrote for people. */
+/** The error for a `git COMMAND` that failed; `said` is what git wrote to stderr. */
 export function toGitError(command: string, said: string, cause?: unknown): SourceError {
   const lines = said
     .split(/[\r\n]+/)

@@ -1,10 +1,10 @@
-// Runs git without forking this process, which takes tens of milliseconds when a large store is
-// in memory, and stops every lookup meanwhile. A shell that was started early forks instead, and
-// lives on whatever happens to a git: each leads a session of its own, and is stopped with all that
-// it started. When this process is gone, however it ended, the shell ends what runs and itself.
+// Runs git without forking this process: with a large store in memory a fork takes tens of
+// milliseconds, in which no lookup is answered. A shell that was started early forks instead. It
+// outlives each git, which has a session of its own and is stopped with all that it started. When this
+// process ends, however it ends, the shell stops what runs, and ends too.
 //
-// What talks to a remote, what takes long and what a refresh needs goes through here. What is asked
-// of the clone alone at a start, or seldom, is forked by this process itself (git-child.ts).
+// Commands that talk to a remote, take long or are part of a refresh go through here. Questions about
+// the clone alone, asked at a start or seldom, are forked by this process itself (git-child.ts).
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import type { Writable } from 'node:stream';
@@ -41,14 +41,14 @@ const GIT_LIMITS: GitLimits = {
 export interface GitRunnerOptions {
   /** Where one is left out, GIT_LIMITS has it. */
   readonly limits?: Partial<GitLimits>;
-  /** Once aborted, what runs is stopped, and nothing can be run any more. */
+  /** Once aborted, what runs is stopped, and nothing more can be run. */
   readonly ending?: AbortSignal | undefined;
 }
 
-/** A shell that has not said by then that nothing is left of a git hangs. Milliseconds. */
+/** How long the shell may take to say that nothing is left of a git; later, it hangs. Milliseconds. */
 const ANSWER_LIMIT = 5000;
 
-/** A shell for all, and one git at a time. */
+/** One shell, which runs one git at a time. */
 export class GitRunner {
   readonly #limits: GitLimits;
   readonly #ending: AbortSignal | undefined;
@@ -93,7 +93,7 @@ export class GitRunner {
     return result;
   }
 
-  /** Whether nothing can be run any more. */
+  /** Whether nothing more can be run. */
   hasEnded(): boolean {
     return this.#failure !== undefined;
   }

@@ -1,4 +1,4 @@
-// One git that a shell runs for us (../git-runner.ts): what it prints, what it may take, and how it
+// One git that a shell runs for us (git-runner.ts): what it prints, what it may take, and how it
 // is stopped, with all that it started.
 import { randomUUID } from 'node:crypto';
 import { StringDecoder } from 'node:string_decoder';
@@ -62,7 +62,7 @@ export class GitLimitError extends SourceError {
   }
 }
 
-/** What a git that is told to stop may take to clean up. Milliseconds. */
+/** How long a git that is told to stop may take to clean up. Milliseconds. */
 export const STOP_GRACE = 1000;
 /** What git says where the system lets it start nothing; a remote may say it too. */
 const NO_FORK =
@@ -74,10 +74,10 @@ const BLOCK = 512;
 
 /** One git, from its order to its end. */
 export class RunningGit {
-  /** What nobody else can know. */
+  /** A secret of this run: what a remote says can never be taken for it. */
   readonly mark = randomUUID();
   readonly order: string;
-  /** Settles when it has said all, or cannot any more. */
+  /** Settles when it has printed everything, or can print no more. */
   readonly printed: Promise<void>;
   /** Settles when nothing is left of it. */
   readonly ended: Promise<void>;
@@ -115,7 +115,7 @@ export class RunningGit {
     this.#silence = setTimeout(() => this.#exceed('silence', silence), silence);
     this.#deadline = setTimeout(() => this.#exceed('deadline', deadline), deadline);
     const readLine = createLineReader((line) => {
-      // Nobody reads an answer any more, or the next git would.
+      // This git reads no more answers: the next one would.
       if (this.#failure) return;
       onLine?.(line);
       if (talk) say(talk.answer(line));
@@ -146,7 +146,7 @@ export class RunningGit {
     if (word === 'unstarted') this.#failToStart();
   }
 
-  /** Stops it: first kindly, then for sure. */
+  /** Stops it: with SIGTERM first, which it may take some time to obey. */
   stop(error: SourceError): void {
     this.#failure ??= error;
     if (this.#kindly) return;
@@ -159,12 +159,12 @@ export class RunningGit {
     return this.#failure !== undefined && this.#isInGroupOfShell;
   }
 
-  /** What is left of it; the shell does not do it any more. */
+  /** Kills what is left of it, where the shell no longer does. */
   kill(): void {
     signalGroup(this.#leader, 'SIGKILL');
   }
 
-  /** Nobody will say how it ended. */
+  /** For a shell that will not say how it ended. */
   abandon(error: SourceError): void {
     this.kill();
     this.#failure ??= error;

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
-import { type GitHistory, openGitHistory } from '../../../../generator/sources/git/git-history.ts';
+import { GitHistory } from '../../../../generator/sources/git/git-history.ts';
 import { type GitRemote, makeGitRemote } from '../../../kit/remote/git-remote.ts';
 import { describeWith } from '../../../with-tools.ts';
 import { type State, importStates } from '../../../kit/remote/import-states.ts';
@@ -24,7 +24,7 @@ describeWith(['git'], 'the history of a clone', () => {
     await remote.remove();
   });
   const open = (path: string, ending?: AbortSignal): GitHistory => {
-    const history = openGitHistory(path, environment, ending);
+    const history = new GitHistory(path, environment, ending);
     opened.push(history);
     return history;
   };

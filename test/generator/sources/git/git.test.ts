@@ -196,7 +196,7 @@ describeWith(['git', 'git-http-backend'], 'a git repository as a source', () => 
         await assert.rejects((await open({ path })).refresh(), {
           name: 'SourceError',
           message: `commit ${commit} has no directory "${path}"`,
-          hint: 'the subtree to publish is named with --path',
+          hint: 'name the subtree to publish with --path',
         });
       });
     }
@@ -402,7 +402,7 @@ describeWith(['git', 'git-http-backend'], 'a git repository as a source', () => 
   describe('whose configuration changes while the remote is down', () => {
     const isServed = { same: { branch: 'dev' }, default: {}, name: { branch: 'main' } };
     const OTHER =
-      /^it is of branch (?:main|dev), and (?:branch (?:main|dev)|the default branch) is/;
+      /^it is from branch (?:main|dev), but (?:branch (?:main|dev)|the default branch) is/;
 
     it('recalls what was published from the same branch, however it is named', async () => {
       const snapshot = await publishThen(isServed.default, isServed.name);

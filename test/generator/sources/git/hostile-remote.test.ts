@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isBranchName } from '../../../../generator/sources/git/branch-name.ts';
+import { isBranchName } from '../../../../generator/sources/git/branch/branch-name.ts';
 import { createGitSource } from '../../../../generator/sources/git/git.ts';
 import type { Source } from '../../../../generator/sources/source.ts';
 import { type GitRemote, makeGitRemote } from '../../../kit/remote/git-remote.ts';

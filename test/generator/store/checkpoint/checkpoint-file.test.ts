@@ -32,20 +32,27 @@ describe('generator: the file of a checkpoint', () => {
 
   it('lets at the end what is being written come to its end', async () => {
     const file = new CheckpointFile(path(), unexpected);
+    void file.write(Array.from({ length: 100 }, () => BLOCK));
     file.closeIn(LONG);
-    await file.write([BLOCK]);
     await file.close();
     assert.deepEqual(await readdir(directory()), ['x.checkpoint']);
     assert.equal(file.isFree, false);
   });
 
-  it('breaks off at the end what takes too long, without a word', async () => {
+  it('breaks off at the end what takes too long, and reports no error', async () => {
     const file = new CheckpointFile(path(), unexpected);
     const written = file.write(endless());
     file.closeIn(1);
     await written;
     assert.deepEqual(await readdir(directory()), []);
     await file.close();
+  });
+
+  it('breaks off what is being written where nothing is to be waited for', async () => {
+    const file = new CheckpointFile(path(), unexpected);
+    void file.write(endless());
+    await file.close();
+    assert.deepEqual(await readdir(directory()), []);
   });
 
   it('says why it fails, and tries no more', async () => {

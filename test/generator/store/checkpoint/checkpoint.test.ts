@@ -17,8 +17,8 @@ import { createGitSource } from '../../../../generator/sources/git/git.ts';
 import { type Snapshot, type Source, toBlobEntry } from '../../../../generator/sources/source.ts';
 import type { SignatureStore } from '../../../../generator/store/store.ts';
 import {
+  SharedVerdicts,
   createVerdictIds,
-  createVerdictTerms,
 } from '../../../../generator/store/checkpoint/shared-verdict.ts';
 import { type GitRemote, makeGitRemote } from '../../../kit/remote/git-remote.ts';
 import { useTemporary } from '../../../kit/temporary.ts';
@@ -187,7 +187,11 @@ describeWith(['git'], 'generator: a checkpoint of a git source', () => {
       file: new CheckpointFile(checkpointPath(), (error) => assert.fail(String(error))),
       judge: judgeFor(policy, asked, expiryWarning),
       policy,
-      verdictTerms: createVerdictTerms(policy, createVerdictIds(policy, engines), () => undefined),
+      sharedVerdicts: new SharedVerdicts(
+        policy,
+        createVerdictIds(policy, engines),
+        () => undefined,
+      ),
       expiryWarning,
       effort: 'any',
       leavesLapsed: false,
@@ -502,6 +506,18 @@ describeWith(['git'], 'generator: a checkpoint of a git source', () => {
       await memory.keepLast(store, snapshot);
       assert.equal(await isWritten(), true);
     });
+
+    it('at the end with what has changed while one was being written', async () => {
+      const before = await push(stateOf({ [at(0)]: [0, 1] }));
+      const snapshot = await push(some());
+      const memory = openMemory();
+      void memory.keep(await load(before, EARLY), before, 0);
+      const store = await load(snapshot, EARLY);
+      void memory.keep(store, snapshot, 1);
+      await memory.keepLast(store, snapshot);
+      const restored = await openMemory().restore(snapshot, { now: EARLY });
+      assert.equal(restored?.changes, 0);
+    });
   });
 });
 
@@ -537,7 +553,7 @@ describe('generator: a checkpoint of a directory', () => {
       file: new CheckpointFile(name, (error) => assert.fail(String(error))),
       judge: judgeFor(policy, asked),
       policy,
-      verdictTerms: createVerdictTerms(policy, createVerdictIds(policy, '1'), () => undefined),
+      sharedVerdicts: new SharedVerdicts(policy, createVerdictIds(policy, '1'), () => undefined),
       expiryWarning: 0,
       effort: 'any',
       leavesLapsed: false,

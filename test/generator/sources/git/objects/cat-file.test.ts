@@ -2,10 +2,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  type CatFile,
-  openCatFile,
-} from '../../../../../generator/sources/git/objects/cat-file.ts';
+import { CatFile } from '../../../../../generator/sources/git/objects/cat-file.ts';
 import { gitEnvironment } from '../../../../../generator/sources/git/processes/git-environment.ts';
 import { useTemporary } from '../../../../kit/temporary.ts';
 import { describeWith } from '../../../../with-tools.ts';
@@ -23,7 +20,7 @@ describeWith(['git'], 'git cat-file', () => {
     execFileSync('git', ['--git-dir', repository, ...args], { input, encoding: 'utf8' }).trim();
   const store = (content: string | Uint8Array) => git(content, 'hash-object', '-w', '--stdin');
   const openMode = (mode: '--batch' | '--batch-check'): CatFile => {
-    const opened = openCatFile(repository, environment, mode);
+    const opened = new CatFile(repository, environment, mode);
     open.push(opened);
     return opened;
   };
@@ -123,7 +120,7 @@ describeWith(['git'], 'git cat-file', () => {
   });
 
   it('says why git ended', async () => {
-    const nowhere = openCatFile(join(directory(), 'none'), environment, '--batch');
+    const nowhere = new CatFile(join(directory(), 'none'), environment, '--batch');
     await assert.rejects(nowhere.ask('HEAD'), {
       message: /^git cat-file failed: fatal: not a git/,
     });

@@ -156,7 +156,7 @@ describeWith(['git'], 'the states of a clone', () => {
     const running = open({ entries: 2 });
     assert.equal((await list(running, one)).length, 1);
     await assert.rejects(compare(running, one, three), {
-      message: 'it has 3 files or more, and --max-entries allows 2',
+      message: 'it has 3 files or more, but --max-entries allows 2',
     });
     await assert.rejects(list(running, three), { message: /--max-entries allows 2/ });
     assert.equal((await compare(running, one, two)).length, 1);
@@ -164,7 +164,7 @@ describeWith(['git'], 'the states of a clone', () => {
     await assert.rejects(compare(running, two, three), { message: /--max-entries allows 2/ });
     const empty = tree(...['a', 'b', 'c'].map((name) => [name, '40000', tree()] as const));
     await assert.rejects(list(running, empty), {
-      message: 'it has 3 directories or more, and --max-entries allows 2',
+      message: 'it has 3 directories or more, but --max-entries allows 2',
     });
   });
 
@@ -174,7 +174,7 @@ describeWith(['git'], 'the states of a clone', () => {
     assert.equal((await list(running, small)).length, 1);
     await assert.rejects(compare(running, small, large), {
       // Two more of 3 + 101 bytes.
-      message: 'its paths take 208 bytes or more, and --max-path-bytes allows 200',
+      message: 'its paths take 208 bytes or more, but --max-path-bytes allows 200',
     });
   });
 
@@ -184,7 +184,7 @@ describeWith(['git'], 'the states of a clone', () => {
       const hostile = bomb(levels);
       const startedAt = performance.now();
       const message =
-        /^it has (?:[0-9.e+]+|Infinity) files or more, and --max-entries allows 4000000$/;
+        /^it has (?:[0-9.e+]+|Infinity) files or more, but --max-entries allows 4000000$/;
       await assert.rejects(compare(open(), served, hostile), { message });
       await assert.rejects(list(open(), hostile), { message });
       assert.ok(performance.now() - startedAt < 60_000);

@@ -4,22 +4,22 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { readFile, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { MAX_BLOB_BYTES } from '../../../../generator/openpgp/signature-file.ts';
-import { DEFAULT_BUDGETS } from '../../../../generator/terms/budgets.ts';
-import { measureClone } from '../../../../generator/sources/git/disk-use.ts';
-import { isPartial } from '../../../../generator/sources/git/partial-clone.ts';
-import { createGitSource } from '../../../../generator/sources/git/git.ts';
+import { MAX_BLOB_BYTES } from '../../../../../generator/openpgp/signature-file.ts';
+import { DEFAULT_BUDGETS } from '../../../../../generator/terms/budgets.ts';
+import { measureClone } from '../../../../../generator/sources/git/clone/disk-use.ts';
+import { isPartial } from '../../../../../generator/sources/git/clone/partial-clone.ts';
+import { createGitSource } from '../../../../../generator/sources/git/git.ts';
 import {
   type Snapshot,
   type Source,
   SourceError,
   StateRefusedError,
-} from '../../../../generator/sources/source.ts';
-import { type GitRemote, makeGitRemote } from '../../../kit/remote/git-remote.ts';
-import { useTemporary } from '../../../kit/temporary.ts';
-import { SmartHttp, serveWell, withholding } from '../../../kit/remote/smart-http.ts';
-import { describeWith } from '../../../with-tools.ts';
-import { collect } from '../../../kit/remote/collect.ts';
+} from '../../../../../generator/sources/source.ts';
+import { type GitRemote, makeGitRemote } from '../../../../kit/remote/git-remote.ts';
+import { useTemporary } from '../../../../kit/temporary.ts';
+import { SmartHttp, serveWell, withholding } from '../../../../kit/remote/smart-http.ts';
+import { describeWith } from '../../../../with-tools.ts';
+import { collect } from '../../../../kit/remote/collect.ts';
 
 const MIB = 1024 ** 2;
 const DIRECTORY = `app@sha256=${'a'.repeat(64)}`;

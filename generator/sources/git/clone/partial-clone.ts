@@ -1,24 +1,24 @@
-// A clone from which blobs may be missing that are too large to be served. Its configuration says so,
-// by a promisor remote from which nothing can be fetched: `git gc` takes a hole for a fault in any other
-// clone. The configuration is also what decides whether a transfer may leave anything out, so a clone
-// that was made without stays whole.
+// A partial clone: blobs that are too large to be served may be missing from it. Its configuration says
+// so, by a promisor remote from which nothing can be fetched: in any other clone `git gc` takes a missing
+// object for a fault. The configuration also decides whether a transfer may leave anything out, so a
+// clone that was made without it stays complete.
 //
-// Git marks packs whose holes are excused by a file beside them. That is for people who run `git gc` in
-// a clone. It removes nothing of marked packs, and whoever asks git for what is excused ends it: what we
-// read, remove and put together is told to git in other words.
+// A pack from which objects may be missing is marked by a `.promisor` file beside it, for people who run
+// `git gc` in the clone. Git removes nothing from marked packs, and ends when it is asked for an object
+// that is missing. So what we do reads, prunes and repacks the clone in other ways (`ensurePlain`).
 import { lstat, mkdir, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { MAX_BLOB_BYTES } from '../../openpgp/signature-file.ts';
-import { replaceBytes, syncPath } from '../../system/durable.ts';
+import { MAX_BLOB_BYTES } from '../../../openpgp/signature-file.ts';
+import { replaceBytes, syncPath } from '../../../system/durable.ts';
 
 /** What a remote is asked to leave out, as git-rev-list(1) has it for `--filter`. */
 export const FILTER = `blob:limit=${MAX_BLOB_BYTES + 1}`;
 
-/** What `git init` writes, and nothing of ours. */
+/** The configuration of a complete clone, as `git init` writes it. */
 export const WHOLE_CONFIG =
   '[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = true\n';
 
-/** The remote has an address that no git can fetch from, whatever its version. */
+/** The configuration of a partial clone. No version of git can fetch from the address of its remote. */
 export const PARTIAL_CONFIG = `[core]
 	repositoryformatversion = 1
 	filemode = true
@@ -39,12 +39,12 @@ export async function isPartial(clone: string): Promise<boolean> {
   return NAMES_PROMISOR.test(config);
 }
 
-/** Lets blobs be missing from a clone. */
+/** Makes a partial clone of an empty one. */
 export async function makePartial(clone: string): Promise<void> {
   await replaceBytes(join(clone, 'config'), PARTIAL_CONFIG);
 }
 
-/** For a clone from which nothing is missing: from now on nothing may be. */
+/** Makes a complete clone of a partial one from which nothing is missing. */
 export async function makeWhole(clone: string): Promise<void> {
   await replaceBytes(join(clone, 'config'), WHOLE_CONFIG);
   for (const name of await listPacks(clone)) {
@@ -55,12 +55,12 @@ export async function makeWhole(clone: string): Promise<void> {
 const PACKS = 'objects/pack';
 const MARK = '.promisor';
 
-/** Whether a clone has packs with holes, whatever its configuration says. */
+/** Whether a clone has marked packs, whatever its configuration says. */
 export async function hasMarks(clone: string): Promise<boolean> {
   return (await listPacks(clone)).some((name) => name.endsWith(MARK));
 }
 
-/** Excuses the holes of all packs. */
+/** Marks all packs as ones from which objects may be missing. */
 export async function markPacks(clone: string): Promise<void> {
   const names = new Set(await listPacks(clone));
   for (const name of names) {
@@ -70,10 +70,10 @@ export async function markPacks(clone: string): Promise<void> {
 }
 
 /**
- * Makes a repository in which git takes the objects of a partial clone for those of any other, if it is
- * not there. Where a promisor remote is named, git cannot be asked what is missing: it ends ("could not
- * fetch"); and it does not put packs together by `--geometric` ("cannot use internal rev list with
- * --stdin-packs"); both seen with 2.39.5. Gives its directory, which has no refs.
+ * Makes a second repository on the objects of a partial clone, if it is not there: one without refs and
+ * without the promisor remote. With that remote, a git that is asked for a missing object ends ("could
+ * not fetch"), and `git repack --geometric` fails ("cannot use internal rev list with --stdin-packs");
+ * both seen with 2.39.5. Gives its directory.
  */
 export async function ensurePlain(clone: string): Promise<string> {
   const plain = join(clone, 'plain');
@@ -87,8 +87,8 @@ export async function ensurePlain(clone: string): Promise<string> {
 }
 
 /**
- * Writes all that refs lead to, or with `--revs` the commits that are read, as far as it is there, to
- * a pack at this path with a name behind it.
+ * Arguments for git to write a pack of all that the refs lead to, or with `--revs` of all that the commits
+ * on its stdin lead to, as far as it is there. `path` is the beginning of the path of the pack.
  */
 export const packArguments = (
   path: string,
@@ -102,22 +102,22 @@ export const packArguments = (
   path,
 ];
 
-/** Where packs of a clone are written to by `packArguments`. */
+/** The path for `packArguments` that puts the pack into a clone. */
 export const packPath = (clone: string): string => join(clone, PACKS, 'pack');
 
-/** The names of all files of packs. */
+/** The names of all files in the directory of packs. */
 export async function listPacks(clone: string): Promise<readonly string[]> {
   return readdir(join(clone, PACKS)).catch(() => []);
 }
 
-/** Removes the packs that these files are of, but for the one with this hash. */
+/** Removes the packs with these files, except the one with the hash `kept`. */
 export async function removePacks(
   clone: string,
   files: readonly string[],
   kept: string,
 ): Promise<void> {
   await syncPath(join(clone, PACKS));
-  // Without its index a pack is not there for git.
+  // First the indexes: without its index git does not see a pack.
   const others = files.filter((name) => !name.startsWith(`pack-${kept}.`));
   const indexes = new Set(others.filter((name) => name.endsWith('.idx')));
   for (const name of new Set([...indexes, ...others])) {

@@ -6,9 +6,9 @@ import {
   recoverClone,
   replaceClone,
   setCloneAside,
-} from '../../../../generator/sources/git/clone-places.ts';
-import { startBackground } from '../../../kit/process/background.ts';
-import { useTemporary } from '../../../kit/temporary.ts';
+} from '../../../../../generator/sources/git/clone/clone-places.ts';
+import { startBackground } from '../../../../kit/process/background.ts';
+import { useTemporary } from '../../../../kit/temporary.ts';
 
 /** What lies where: by the ends of names, the content of the clone. */
 type Places = Readonly<Record<string, string>>;
@@ -95,7 +95,10 @@ describe('the places of clones', () => {
   });
 
   it('hold a whole clone after a kill at any moment', async () => {
-    const module = new URL('../../../../generator/sources/git/clone-places.ts', import.meta.url);
+    const module = new URL(
+      '../../../../../generator/sources/git/clone/clone-places.ts',
+      import.meta.url,
+    );
     const script = `
       const { recoverClone, replaceClone } = await import(${JSON.stringify(module.href)});
       const { cp, rm } = await import('node:fs/promises');

@@ -1,18 +1,18 @@
-// What a remote sends is kept apart until all of it has come: git writes it into a directory of
-// objects of its own, from where it sees those of the clone, and only whole packs are moved over. So
-// nothing of a transfer that was broken off, killed or refused is ever in the clone, and whatever git
-// or the remote says of files is no reason to touch one.
+// What a remote sends is kept apart until all of it has come: git writes it into another object
+// directory, with that of the clone as its alternate, and only complete packs are moved into the clone.
+// So nothing of a transfer that was broken off, killed or refused is ever in the clone, and no file is
+// touched because git or the remote names it.
 import { access, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { FAN_OUT, LOOSE, measureClone } from './disk-use.ts';
-import type { GitEnvironment } from './processes/git-child.ts';
+import { FAN_OUT, LOOSE, measureClone } from '../clone/disk-use.ts';
+import type { GitEnvironment } from '../processes/git-child.ts';
 
 const FOLDER = 'incoming';
-/** Its index is the last: a pack is there for git once that is. */
+/** The files of a pack. The index is moved last: git does not see a pack before it sees its index. */
 const PACK_PARTS = ['pack', 'rev', 'idx'];
 const PACK = /^(pack-[0-9a-f]{40}(?:[0-9a-f]{24})?)\.pack$/;
 
-/** Of one clone; for one transfer at a time. */
+/** The incoming objects of one clone; for one transfer at a time. */
 export class Incoming {
   readonly #directory: string;
   readonly #objects: string;
@@ -26,12 +26,12 @@ export class Incoming {
     this.#cloneObjects = join(clone, 'objects');
   }
 
-  /** Makes git write there, and read from the clone as well. */
+  /** Variables that make git write its objects here; it reads those of the clone too. */
   environment(): GitEnvironment {
     return { GIT_OBJECT_DIRECTORY: this.#objects };
   }
 
-  /** Whether there is a clone for it to go to. */
+  /** Whether the clone has a directory for what comes. */
   async hasClone(): Promise<boolean> {
     return isThere(this.#cloneObjects);
   }
@@ -46,16 +46,16 @@ export class Incoming {
     await rm(this.#directory, { recursive: true, force: true, maxRetries: 3 });
     await mkdir(join(this.#objects, 'pack'), { recursive: true });
     await mkdir(join(this.#objects, 'info'));
-    // As git reads it, from the directory of objects: no path of ours has to be quoted.
+    // Relative to the object directory, so that no path has to be quoted.
     await writeFile(this.#alternates, '../../objects\n');
   }
 
-  /** What has come, in bytes on the disk. */
+  /** Bytes that what has come takes on the disk. */
   async size(): Promise<number> {
     return (await measureClone(this.#directory)).bytes;
   }
 
-  /** Moves what has come into the clone. Gives the files and directories that are to be synced. */
+  /** Moves what has come into the clone. Gives the files and directories that must be synced. */
   async accept(): Promise<readonly string[]> {
     return [...(await this.#acceptPacks()), ...(await this.#acceptLoose())];
   }
@@ -68,11 +68,11 @@ export class Incoming {
       if (pack === undefined || !names.has(`${pack}.idx`)) return [];
       return PACK_PARTS.map((part) => `${pack}.${part}`).filter((part) => names.has(part));
     });
-    // One of the same name holds the same, unless it was damaged.
+    // A pack of the same name that is there already has the same content, or is damaged.
     return move(from, join(this.#cloneObjects, 'pack'), whole);
   }
 
-  /** A server of plain files is asked for one object after the other. */
+  /** From a server of plain files, git takes one object after the other. */
   async #acceptLoose(): Promise<readonly string[]> {
     const moved: string[] = [];
     for (const folder of (await readdir(this.#objects)).filter((name) => FAN_OUT.test(name))) {

@@ -1,4 +1,4 @@
-// What a clone takes on the disk, without a look into its objects.
+// What a clone takes on the disk, by the sizes of its files.
 import type { Dirent } from 'node:fs';
 import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -7,17 +7,17 @@ export interface DiskUse {
   /** On the disk, in whole blocks. */
   readonly bytes: number;
   readonly packs: number;
-  /** Objects that lie alone. */
+  /** Loose objects: those in no pack. */
   readonly loose: number;
 }
 
 /** Of stat(2). Bytes. */
 const BLOCK = 512;
-/** Folders of objects that lie alone, and names of those in them. */
+/** Folders of loose objects, and the names of the objects in them. */
 export const FAN_OUT = /^[0-9a-f]{2}$/;
 export const LOOSE = /^[0-9a-f]{38}(?:[0-9a-f]{24})?$/;
 
-/** Measures the objects of the clone at `directory`, half-written packs too; nothing there is 0. */
+/** Measures the objects of the clone at `directory`, incomplete packs too; 0 where there is none. */
 export async function measureClone(directory: string): Promise<DiskUse> {
   const objects = join(directory, 'objects');
   let [bytes, packs, loose] = [0, 0, 0];

@@ -1,45 +1,45 @@
-// Brings the newest commit of a branch with nothing but what a transfer takes. `git fetch` then
-// walks every directory of the store, old and new, to see that none is missing, which takes
-// seconds where there are a million. Here, what is missing is found when it is read.
+// Brings the newest commit of a branch, and does nothing else. `git fetch` then walks through every
+// directory of the store, old and new, to check that none is missing, which takes seconds where there
+// are a million. Here, a missing object is found when it is read.
 //
-// Of what git and the remote say nothing is taken but the name of an object, in its exact form.
-import type { GitLimits, GitResult, GitTalk } from './processes/running-git.ts';
-import type { GitRunner } from './processes/git-runner.ts';
+// Of what git and the remote say, only object names are used, and only in their exact form.
+import type { GitLimits, GitResult, GitTalk } from '../processes/running-git.ts';
+import type { RestartingRunner } from '../processes/restarting-runner.ts';
 
-/** What comes is synced before a ref leads to it, not while a refresh waits for it. */
+/** What comes is synced before a ref is set (CloneRefs), not while a refresh waits for it. */
 export const UNSYNCED: readonly string[] = ['-c', 'core.fsync=none'];
 
 const HTTP = /^https?(?=:)/i;
 /** `helper::address`, which only `git fetch` speaks. */
 const FOREIGN = /^[a-z0-9+.-]+::/i;
-/** The name of an object, in full. */
+/** A full object name. */
 export const OBJECT_NAME = /^[0-9a-f]{40}(?:[0-9a-f]{24})?$/;
 
-/**
- * The address that the user's settings (`url.….insteadOf`) make of a URL; undefined where git cannot
- * tell.
- */
-export async function resolveUrl(runner: GitRunner, url: string): Promise<string | undefined> {
+/** Applies the user's settings (`url.….insteadOf`) to a URL; undefined where git cannot read them. */
+export async function resolveUrl(
+  runner: RestartingRunner,
+  url: string,
+): Promise<string | undefined> {
   const { exitCode, stdout } = await runner.run(['ls-remote', '--get-url', '--', url]);
   return exitCode === 0 ? stdout.trim() : undefined;
 }
 
-/** How something is brought. */
+/** What a transfer may take and leave out. */
 export interface TransferOptions {
   readonly limits: Partial<GitLimits>;
   /** What the remote may leave out, if it can, as git-rev-list(1) has it for `--filter`. */
   readonly filter?: string | undefined;
-  /** Brings what is here already, too: the remote is not told of it. */
+  /** Brings everything again: the remote is not told what is here already. */
   readonly isAnew?: boolean;
 }
 
 /**
- * Transfers what is missing of a ref to where `runner` has git write objects, and gives its
- * commit. `url` is as resolveUrl gives it. No ref is set. Undefined when that does not work, for
- * whatever reason: then a fetch says why. Rejects as the runner does.
+ * Transfers what is missing of a ref to where `runner` has git write objects, and gives its commit. No
+ * ref is set. `url` is one that resolveUrl gave. Undefined when that does not work, for whatever reason:
+ * then a fetch says why. Rejects as the runner does.
  */
 export async function transferBranch(
-  runner: GitRunner,
+  runner: RestartingRunner,
   url: string,
   ref: string,
   options: TransferOptions,
@@ -53,11 +53,11 @@ export async function transferBranch(
 }
 
 /**
- * Transfers blobs by their names, whatever a remote has left out. It may refuse that, or fail: what has
- * come is seen afterwards. Rejects as the runner does.
+ * Transfers blobs by their object names. The remote may refuse that: which ones have come must be checked
+ * afterwards. Rejects as the runner does.
  */
 export async function transferBlobs(
-  runner: GitRunner,
+  runner: RestartingRunner,
   url: string,
   ids: readonly string[],
   limits: Partial<GitLimits>,
@@ -67,14 +67,14 @@ export async function transferBlobs(
   else await fetchPack(runner, url, ids, options);
 }
 
-/** What git says that it has brought, in lines of `OBJECT SP REF`. */
+/** Gives what git prints of what it has brought: lines of `OBJECT SP REF`. */
 async function fetchPack(
-  runner: GitRunner,
+  runner: RestartingRunner,
   url: string,
   wanted: readonly string[],
   { limits, filter, isAnew }: TransferOptions,
 ): Promise<readonly string[]> {
-  // No option, nor what only `git fetch` speaks.
+  // It must not be taken for an option, and some addresses only `git fetch` speaks.
   if (url.startsWith('-') || FOREIGN.test(url)) return [];
   const args = ['fetch-pack', ...(isAnew ? ['--refetch'] : ['--thin'])];
   if (filter !== undefined) args.push(`--filter=${filter}`);
@@ -93,12 +93,12 @@ export interface HttpTransfer extends Pick<GitResult, 'exitCode' | 'stderr'> {
 }
 
 /**
- * The same for a ref over HTTP: we speak with git's helper ourselves, as gitremote-helpers(7) says.
- * `git fetch` would take what the remote says of its refs for words of the helper: a name with
- * line breaks in it makes git remove a file of the remote's choice. Here such words mean nothing.
+ * Does what transferBranch does for a ref over HTTP, by talking to git's helper as gitremote-helpers(7)
+ * has it. `git fetch` would take what the remote says of its refs for words of the helper: a name with
+ * line breaks makes git remove a file of the remote's choice. Here such words mean nothing.
  */
 export async function transferOverHttp(
-  runner: GitRunner,
+  runner: RestartingRunner,
   url: string,
   ref: string,
   options: TransferOptions,
@@ -111,9 +111,9 @@ export async function transferOverHttp(
   return { ...result, commit };
 }
 
-/** Asks for what `want` says once all refs were told, one after the other, to `onRef`. */
+/** Gives each ref of the remote to `onRef`, and then asks for what `want` gives. */
 async function talkOverHttp(
-  runner: GitRunner,
+  runner: RestartingRunner,
   url: string,
   { limits, filter, isAnew }: TransferOptions,
   want: () => readonly string[],
@@ -123,7 +123,7 @@ async function talkOverHttp(
   const settings = ['verbosity 1', 'progress true'];
   if (filter !== undefined) settings.push(`filter ${filter}`);
   if (isAnew) settings.push('refetch true');
-  // The second version of the protocol cannot be had this way.
+  // The helper does not speak version 2 of the protocol in this way.
   const talk: GitTalk = {
     start: `${settings.map((one) => `option ${one}\n`).join('')}list\n`,
     answer: (line) => {
@@ -139,7 +139,7 @@ async function talkOverHttp(
   return runner.run([...args, url, url], { talk, onLine: ignore, limits });
 }
 
-/** In a list of `OBJECT SP REF`. */
+/** The commit of a ref in lines of `OBJECT SP REF`; undefined if it is not there. */
 export function findCommit(lines: readonly string[], ref: string): string | undefined {
   for (const line of lines) {
     const [id = '', name] = line.split(' ');
@@ -148,5 +148,5 @@ export function findCommit(lines: readonly string[], ref: string): string | unde
   return undefined;
 }
 
-/** What was answered need not be kept. */
+/** For lines that nobody needs: with a listener the runner does not keep them. */
 function ignore(): void {}

@@ -1,18 +1,18 @@
-// Where clones lie, and how one takes the place of another. At any moment one of them is whole; a
-// start after a kill finds it and goes on from there:
+// Where clones are, and how one replaces another. At any moment one of them is whole, and a start after
+// a kill finds it:
 //
 //   clone        in use
-//   clone.new    being made; goes with whoever made it
-//   clone.whole  made, synced, about to take the place of the one in use
-//   clone.old    what was in use before, kept until the new one is published
+//   clone.new    being made; removed if its maker does not finish it
+//   clone.whole  complete, about to replace the one in use
+//   clone.old    what was in use before, kept until a state of the new one is published
 //   clone.gone   being removed
 import { constants } from 'node:fs';
 import { access, lstat, mkdir, readFile, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { syncPath } from '../../system/durable.ts';
-import { hasCode, messageOf } from '../../terms/errors.ts';
-import { SourceError } from '../source.ts';
+import { syncPath } from '../../../system/durable.ts';
+import { hasCode, messageOf } from '../../../terms/errors.ts';
+import { SourceError } from '../../source.ts';
 
 /** The other names of the clone at a path. */
 export const newCloneOf = (clone: string): string => `${clone}.new`;
@@ -20,10 +20,10 @@ export const oldCloneOf = (clone: string): string => `${clone}.old`;
 const wholeCloneOf = (clone: string): string => `${clone}.whole`;
 const goneCloneOf = (clone: string): string => `${clone}.gone`;
 
-/** A git whose starter was killed is gone by then. Milliseconds. */
+/** A git whose parent was killed has ended by then. Milliseconds. */
 const ORPHANS_LIVE_FOR = 4000;
 
-/** Brings what a killed process left to one clone in use, and removes what is of no use. */
+/** Leaves one clone in use after a process was killed, and removes what is of no use. */
 export async function recoverClone(clone: string): Promise<void> {
   await removeClone(newCloneOf(clone));
   await removeClone(goneCloneOf(clone));
@@ -34,23 +34,23 @@ export async function recoverClone(clone: string): Promise<void> {
   }
 }
 
-/** Puts the clone at `clone.new`, which must be whole, in the place of the one in use. */
+/** Replaces the clone in use by the one at `clone.new`, which must be whole. */
 export async function replaceClone(clone: string): Promise<void> {
   await rename(newCloneOf(clone), wholeCloneOf(clone));
   await syncPath(dirname(clone));
   await takePlace(clone);
 }
 
-/** Moves the clone in use out of the way, without another in its place. */
+/** Moves the clone in use out of the way. */
 export async function setCloneAside(clone: string): Promise<void> {
-  // One that lies aside already was published; what was made since was not.
+  // If there is an old one already, that was published, and what was made since was not.
   const isOldThere = await isThere(oldCloneOf(clone));
   await rename(clone, isOldThere ? goneCloneOf(clone) : oldCloneOf(clone));
   await syncPath(dirname(clone));
   await removeClone(goneCloneOf(clone));
 }
 
-/** Removes a clone, if it is there; never what a link leads to. */
+/** Removes a clone, if it is there; where a link is in its place, only the link. */
 export async function removeClone(path: string): Promise<void> {
   await rm(path, { recursive: true, force: true, maxRetries: 3 });
 }
@@ -62,8 +62,8 @@ async function takePlace(clone: string): Promise<void> {
 }
 
 /**
- * Throws a SourceError where the clone, or the HEAD that git looks for, cannot be read: git takes
- * that for no repository at all.
+ * Git takes a clone that it may not read for no repository at all: this tells the two apart.
+ * @throws SourceError where the clone, or its HEAD, cannot be read
  */
 export async function assertReadable(clone: string): Promise<void> {
   try {
@@ -80,14 +80,14 @@ export async function assertReadable(clone: string): Promise<void> {
   }
 }
 
-/** Catches errors of the system that have one of these codes. */
+/** For `catch`: passes over errors of the system with one of these codes, and throws any other. */
 export function passOver(...codes: readonly string[]): (error: unknown) => undefined {
   return (error) => {
     if (!hasCode(error, ...codes)) throw error;
   };
 }
 
-/** What git leaves when it is killed, by the folders of a clone; and nothing else. */
+/** Names of what git leaves behind when it is killed, and of nothing else, by folders of a clone. */
 const LEFTOVERS: Readonly<Record<string, RegExp>> = {
   '.': /^(?:(?:HEAD|FETCH_HEAD|config|packed-refs|shallow|gc\.pid)\.lock|packed-refs\.new|gc\.pid)$/,
   'refs/lookaside': /^(?:fetched|published)\.lock$/,
@@ -98,14 +98,14 @@ const LEFTOVERS: Readonly<Record<string, RegExp>> = {
 };
 
 /**
- * Removes locks and half packs that a killed process left. Only regular files of exactly these names
- * go, and a lock only once no git that was orphaned can hold it.
+ * Removes locks and incomplete packs that a killed process left. Only regular files with exactly these
+ * names are removed, and a lock only once no orphaned git can hold it.
  */
 export async function removeLeftovers(clone: string): Promise<void> {
   const found: { path: string; lockedAt: number }[] = [];
   for (const [folder, pattern] of Object.entries(LEFTOVERS)) {
     const directory = join(clone, folder);
-    // A link in place of a folder leads elsewhere.
+    // A link in place of a folder leads out of the clone.
     const stats = await lstat(directory).catch(() => undefined);
     if (!stats?.isDirectory()) continue;
     for (const entry of await readdir(directory, { withFileTypes: true })) {

@@ -1,20 +1,20 @@
-// Of which branch the state is that was published last. Another branch than the one that is followed
-// may hold what was withdrawn there: its state is not served, however long the remote is down.
+// The branch of the state that was published last. If another branch is followed now, that state may
+// have what was withdrawn there: it is not served, however long the remote is down.
 import { readFile } from 'node:fs/promises';
-import { replaceBytes } from '../../system/durable.ts';
-import { SourceError } from '../source.ts';
+import { replaceBytes } from '../../../system/durable.ts';
+import { SourceError } from '../../source.ts';
 import { isBranchName } from './branch-name.ts';
 import type { FollowedBranch } from './followed-branch.ts';
 
 const NAMED = 'named';
-/** The remote chose it, and may choose another: who follows that follows both. */
+/** The remote's default branch. It may choose another one: whoever follows the default follows both. */
 const DEFAULT = 'default';
 
 export class PublishedBranch {
   readonly #file: string;
   readonly #followed: FollowedBranch;
 
-  /** `file` lies beside the clone. */
+  /** `file` is where the note is kept, beside the clone. */
   constructor(file: string, followed: FollowedBranch) {
     this.#file = file;
     this.#followed = followed;
@@ -29,14 +29,14 @@ export class PublishedBranch {
     const branch = this.#followed.known();
     if (branch === noted.branch) return;
     const wanted = branch === undefined ? 'the default branch' : `branch ${branch}`;
-    throw new SourceError(`it is of branch ${noted.branch}, and ${wanted} is followed now`, {
-      hint: 'wait for the git host, or go back to the branch of before',
+    throw new SourceError(`it is from branch ${noted.branch}, but ${wanted} is followed now`, {
+      hint: 'wait for the git host, or follow the earlier branch again',
     });
   }
 
   /**
-   * Notes the branch of the state that is published next. `forget` takes the published state away
-   * first where that was of another branch: a kill in between never leaves it under a wrong name.
+   * Notes the branch of the state that is published next. Where the one that is published is of another
+   * branch, `forget` removes it first: a kill in between never leaves it under a wrong name.
    */
   async note(forget: () => Promise<void>): Promise<void> {
     const branch = this.#followed.known();
@@ -54,7 +54,7 @@ export class PublishedBranch {
   }
 }
 
-/** Anything else than a note is none. */
+/** Undefined for anything but a note. */
 function parse(text: string): { readonly how: string; readonly branch: string } | undefined {
   const [, how, branch] = /^(named|default) (.+)\n$/.exec(text) ?? [];
   return how === undefined || branch === undefined || !isBranchName(branch)

@@ -1,12 +1,12 @@
-// Who brought a state, as its newest commit says, for what is told of a state that was refused.
-// A commit may be as large as a push: only its first bytes are read.
-import { toPrintable } from '../../terms/text.ts';
-import type { StateOrigin } from '../source.ts';
-import { type GitEnvironment, readGit } from './processes/git-child.ts';
+// Who brought a state, as its newest commit says, for the message when a state is refused. A commit may
+// be as large as a push: only its first bytes are read.
+import { toPrintable } from '../../../terms/text.ts';
+import type { StateOrigin } from '../../source.ts';
+import { type GitEnvironment, readGit } from '../processes/git-child.ts';
 
-/** The author stands behind the tree and the parents; more of them has no honest merge. Bytes. */
+/** The author comes after the tree and the parents, which take less in any honest merge. Bytes. */
 const HEADER_LENGTH = 64 * 1024;
-/** A git that takes longer to show one commit is not waited for. Milliseconds. */
+/** How long git may take to show one commit. Milliseconds. */
 const PATIENCE = 10_000;
 /** Characters of a name, and of an address. */
 const MAX_NAME_LENGTH = 100;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { readOrigin } from '../../../../generator/sources/git/state-origin.ts';
-import { type GitRemote, makeGitRemote } from '../../../kit/remote/git-remote.ts';
-import { runOrThrow } from '../../../kit/process/run.ts';
-import { describeWith } from '../../../with-tools.ts';
+import { readOrigin } from '../../../../../generator/sources/git/objects/state-origin.ts';
+import { type GitRemote, makeGitRemote } from '../../../../kit/remote/git-remote.ts';
+import { runOrThrow } from '../../../../kit/process/run.ts';
+import { describeWith } from '../../../../with-tools.ts';
 
 describeWith(['git'], 'who brought a state', () => {
   let remote: GitRemote;

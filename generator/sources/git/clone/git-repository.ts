@@ -1,14 +1,14 @@
 // A bare clone on disk: what is made, noted and asked there without a remote. No work tree ever
-// exists, so nothing of a hostile repository is checked out. Each git is bounded like all others, as
-// even a question about commits is as long as whoever pushes makes the history.
+// exists, so nothing of a hostile repository is checked out. Each git has limits: whoever pushes decides
+// how long the history is, and so how long a question about commits takes.
 //
-// A git that cannot run never costs a clone. Only where git runs, can read the clone, and says
-// itself that it is no repository is it made anew; what was there lies aside until the new one is
-// published.
+// A git that cannot run is never a reason to give up a clone. Only where git runs, can read the clone,
+// and says itself that it is no repository, another clone is made. The old one is kept aside until a
+// state of the new one is published.
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { replaceBytes } from '../../system/durable.ts';
-import type { ProcessLimits } from '../../system/process-limits.ts';
+import { replaceBytes } from '../../../system/durable.ts';
+import type { ProcessLimits } from '../../../system/process-limits.ts';
 import {
   assertReadable,
   makeCloneDirectory,
@@ -16,13 +16,14 @@ import {
   removeLeftovers,
   setCloneAside,
 } from './clone-places.ts';
-import { toGitError } from './processes/git-error.ts';
+import { PUBLISHED } from './clone-refs.ts';
+import { toGitError } from '../processes/git-error.ts';
 import { PARTIAL_CONFIG, WHOLE_CONFIG, hasMarks, makePartial, makeWhole } from './partial-clone.ts';
-import { type GitEnvironment, GitKilledError, runGit } from './processes/git-child.ts';
-import { SourceError } from '../source.ts';
-import { messageOf } from '../../terms/errors.ts';
+import { type GitEnvironment, GitKilledError, runGit } from '../processes/git-child.ts';
+import { SourceError } from '../../source.ts';
+import { messageOf } from '../../../terms/errors.ts';
 
-/** All of these say nothing before they have their answer, which is a line. Milliseconds, bytes. */
+/** None of these prints anything before its answer, which is a line. Milliseconds, bytes. */
 const LIMITS: ProcessLimits = {
   silence: 120_000,
   deadline: 120_000,
@@ -30,22 +31,53 @@ const LIMITS: ProcessLimits = {
   stderr: 1024 * 1024,
 };
 
-/** The newest commit of the branch. */
-export const FETCHED = 'refs/lookaside/fetched';
-/** The commit that was published last. */
-export const PUBLISHED = 'refs/lookaside/published';
+/** A bare clone that git can read. Rejects with a GitKilledError where git does not answer. */
+export class GitRepository {
+  readonly #git: Git;
 
-export interface GitRepository {
-  readonly directory: string;
+  constructor(git: Git) {
+    this.#git = git;
+  }
+
   /** The commit that was published last, if one is kept. */
-  readonly published: () => Promise<string | undefined>;
-  readonly setPublished: (commit: string) => Promise<void>;
-  readonly forgetPublished: () => Promise<void>;
+  async published(): Promise<string | undefined> {
+    return attempt(this.#resolve(`${PUBLISHED}^{commit}`));
+  }
+
+  async setPublished(commit: string): Promise<void> {
+    await this.#git('update-ref', PUBLISHED, commit);
+  }
+
+  async forgetPublished(): Promise<void> {
+    await this.#git('update-ref', '-d', PUBLISHED);
+  }
+
   /** Whether a commit is here, and `newest` was made on top of it or is it. */
-  readonly hasCommit: (commit: string, newest: string) => Promise<boolean>;
-  readonly isAncestor: (previous: string, next: string) => Promise<boolean>;
-  /** The object name of the directory at a path of a commit, or undefined if there is none. */
-  readonly treeAt: (commit: string, path: string) => Promise<string | undefined>;
+  async hasCommit(commit: string, newest: string): Promise<boolean> {
+    const found = await attempt(this.#resolve(`${commit}^{commit}`));
+    return found !== undefined && this.isAncestor(commit, newest);
+  }
+
+  /** Whether `next` was made on top of `previous`, or is it. */
+  async isAncestor(previous: string, next: string): Promise<boolean> {
+    const answer = await attempt(this.#git('merge-base', '--is-ancestor', previous, next));
+    return answer !== undefined;
+  }
+
+  /**
+   * The object name of the directory at a path of a commit; undefined if there is none.
+   * @throws SourceError where git cannot read the commit
+   */
+  async treeAt(commit: string, path: string): Promise<string | undefined> {
+    if (path === '') return this.#resolve(`${commit}^{tree}`);
+    const found = await this.#git('ls-tree', '-d', '-z', '--full-tree', commit, '--', path);
+    return /^040000 tree ([0-9a-f]+)\t/.exec(found)?.[1];
+  }
+
+  async #resolve(name: string): Promise<string> {
+    const args = ['--verify', '--quiet', '--end-of-options', name];
+    return (await this.#git('rev-parse', ...args)).trim();
+  }
 }
 
 /**
@@ -64,39 +96,24 @@ export async function openGitRepository(
   await removeLeftovers(directory);
   if (isEmpty) await makeEmpty(git, directory);
   else if (!(await isRepository(git, environment, ending))) await mend(git, directory);
-  return {
-    directory,
-    published: async () => attempt(resolve(git, `${PUBLISHED}^{commit}`)),
-    setPublished: async (commit) => void (await git('update-ref', PUBLISHED, commit)),
-    forgetPublished: async () => void (await git('update-ref', '-d', PUBLISHED)),
-    hasCommit: async (commit, newest) =>
-      (await attempt(resolve(git, `${commit}^{commit}`))) !== undefined &&
-      (await attempt(git('merge-base', '--is-ancestor', commit, newest))) !== undefined,
-    isAncestor: async (previous, next) =>
-      (await attempt(git('merge-base', '--is-ancestor', previous, next))) !== undefined,
-    treeAt: async (commit, path) => {
-      if (path === '') return resolve(git, `${commit}^{tree}`);
-      const found = await git('ls-tree', '-d', '-z', '--full-tree', commit, '--', path);
-      return /^040000 tree ([0-9a-f]+)\t/.exec(found)?.[1];
-    },
-  };
+  return new GitRepository(git);
 }
 
-/** Blobs may be missing from it, if that costs nothing: see partial-clone.ts. */
+/** A partial clone, where git copes well with missing blobs: see partial-clone.ts. */
 async function makeEmpty(git: Git, directory: string): Promise<void> {
   await git('init', '--quiet', '--bare', '--template=', '--', directory);
   await makePartial(directory);
   const said = await git('cat-file', '-t', NOWHERE).catch(messageOf);
-  // A git that does not know GIT_NO_LAZY_FETCH starts another one for each object that is missing.
+  // A git that does not know GIT_NO_LAZY_FETCH starts another git for each object that is missing.
   if (!said.includes(NO_LAZY_FETCH)) await makeWhole(directory);
 }
 
 /** An object that no repository has. */
 const NOWHERE = '1'.repeat(40);
-/** What git says of it where it obeys gitEnvironment. It says it in English. */
+/** What git says of it where it knows GIT_NO_LAZY_FETCH; in English, as gitEnvironment sets LC_ALL. */
 const NO_LAZY_FETCH = 'lazy fetching disabled';
 
-/** Git's own word on a directory. It is said in English: see gitEnvironment. */
+/** What git says of a directory that is no repository; in English, as gitEnvironment sets LC_ALL. */
 const NO_REPOSITORY = /(?:failed: |; )fatal: not a git repository/;
 
 /** False only where git runs. Throws what keeps it from running. */
@@ -108,7 +125,8 @@ async function isRepository(
   const fault = await faultOf(git);
   if (fault === undefined) return true;
   if (NO_REPOSITORY.test(fault.message)) return false;
-  // Of nothing but the settings of the user: what it can say of no repository, it says of this one.
+  // Without any repository only the settings of the user are left to complain about: where git does not
+  // get past them, it says nothing about this clone.
   const elsewhere = await faultOf(bind('/dev/null', environment, ending));
   if (elsewhere && NO_REPOSITORY.test(elsewhere.message)) return false;
   throw fault;
@@ -127,8 +145,8 @@ async function faultOf(git: Git): Promise<SourceError | undefined> {
 const HEAD = 'ref: refs/heads/main\n';
 
 /**
- * Makes a clone of what git takes for none. Without its HEAD and its configuration it has all that it
- * ever had: both are written again. Where that does not do, it is set aside.
+ * Repairs a clone that git takes for no repository. Its HEAD and its configuration hold no data: both are
+ * written again. Where that does not help, it is set aside, and an empty one is made.
  */
 async function mend(git: Git, directory: string): Promise<void> {
   await assertReadable(directory);
@@ -166,11 +184,7 @@ function bind(
   };
 }
 
-async function resolve(git: Git, name: string): Promise<string> {
-  return (await git('rev-parse', '--verify', '--quiet', '--end-of-options', name)).trim();
-}
-
-/** Undefined where git says no. Throws where it says nothing, as it cannot run. */
+/** Undefined where git says no. Throws where git does not answer because it cannot run. */
 async function attempt(result: Promise<string>): Promise<string | undefined> {
   try {
     return await result;

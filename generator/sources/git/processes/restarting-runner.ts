@@ -1,0 +1,45 @@
+// Git commands for as long as this program runs: a shell that was stopped, or died, is replaced by
+// another one before the next command.
+import type { GitEnvironment } from './git-child.ts';
+import { GitRunner, type GitRunnerOptions } from './git-runner.ts';
+import type { GitResult, GitRun } from './running-git.ts';
+
+export interface RestartingRunnerOptions extends GitRunnerOptions {
+  /** Runs before each command. */
+  readonly prepare?: () => Promise<void>;
+}
+
+/** Runs git as GitRunner does, with a new GitRunner after one has ended. */
+export class RestartingRunner {
+  readonly #environment: GitEnvironment;
+  readonly #options: RestartingRunnerOptions;
+  #runner: GitRunner;
+
+  /** Starts a shell at once, while this process is small. */
+  constructor(environment: GitEnvironment, options: RestartingRunnerOptions) {
+    this.#environment = environment;
+    this.#options = options;
+    this.#runner = this.#start();
+  }
+
+  /** Runs `git ARGS`. Rejects as GitRunner does, or as `prepare` does. */
+  async run(args: readonly string[], run?: GitRun): Promise<GitResult> {
+    await this.#options.prepare?.();
+    if (this.#runner.hasEnded()) this.#runner = this.#start();
+    return this.#runner.run(args, run);
+  }
+
+  /** Stops the command that runs, and those that wait. */
+  kill(): void {
+    this.#runner.kill();
+  }
+
+  /** Waits for the command that runs, and ends the shell. */
+  async close(): Promise<void> {
+    await this.#runner.close();
+  }
+
+  #start(): GitRunner {
+    return new GitRunner(this.#environment, this.#options);
+  }
+}

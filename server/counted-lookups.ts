@@ -1,0 +1,48 @@
+// Both ways in which a lookup is answered, and what becomes of each answer: it is counted and logged, and
+// where an image has no signature, the pull is remembered as refused.
+import type { IncomingMessage } from 'node:http';
+import { createClientAddress } from './listen/client-address.ts';
+import { QuickLookup } from './listen/quick-lookup.ts';
+import { type LoggedRequest, createAccessLog } from './lookups/access-log.ts';
+import { type Answer, Lookup } from './lookups/lookup.ts';
+import type { Parts } from './parts.ts';
+import type { ServerOptions } from './server-options.ts';
+
+export interface CountedLookups {
+  /** Behind node:http. */
+  readonly lookup: Lookup;
+  /** Before it. */
+  readonly answerPlain: QuickLookup['answer'];
+  /** Settles when every answer is in the access log. */
+  readonly flush: () => Promise<void>;
+}
+
+/** @throws TrustedProxiesError */
+export function createCountedLookups(
+  options: Pick<ServerOptions, 'accessLog' | 'accessLogSink' | 'trustedProxies'>,
+  { refresher, reasons, lookups, refused }: Parts,
+): CountedLookups {
+  const accessLog = createAccessLog(options.accessLog, options.accessLogSink, (directory) =>
+    reasons.codeOf(directory),
+  );
+  const clientAddress = createClientAddress(options.trustedProxies);
+  const noteAnswer = (request: LoggedRequest, answer: Answer): void => {
+    const { outcome, path, startedAt } = answer;
+    lookups.add(outcome, startedAt);
+    if (outcome === 'unsigned' && path !== undefined) refused.record(path, request.client);
+    accessLog.log(request, answer);
+  };
+  const { store } = refresher;
+  const lookup = new Lookup({
+    store,
+    onAnswer: (request, answer) => noteAnswer(toLogged(request, clientAddress(request)), answer),
+  });
+  const { answer: answerPlain } = new QuickLookup({ store, onAnswer: noteAnswer });
+  return { lookup, answerPlain, flush: async () => accessLog.flush() };
+}
+
+function toLogged(request: IncomingMessage, client: string): LoggedRequest {
+  const { method = '', url: target = '', httpVersion, headers } = request;
+  const { referer, 'user-agent': userAgent } = headers;
+  return { client, method, target, needsNoEscape: false, httpVersion, referer, userAgent };
+}

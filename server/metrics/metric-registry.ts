@@ -1,0 +1,206 @@
+// All metrics in Prometheus' text format. Their values are read at each scrape, so what is gone vanishes.
+// No label holds a path, a digest of an image or an address: clients must not be able to add series.
+import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client';
+import type { Keyring } from '../../generator/openpgp/openpgp-js.ts';
+import { toLine } from '../../generator/terms/text.ts';
+import type { LastRefresh, Refresher } from '../follow/refresher.ts';
+import type { WebhookResult } from '../follow/webhook/webhook.ts';
+import { TROUBLE_KINDS, type Troubles } from '../troubles/troubles.ts';
+import type { DurationCounts } from './duration-counts.ts';
+import { KeyExpiries } from './key-expiries.ts';
+import type { LookupCounts } from './lookup-counts.ts';
+import { METRICS, type MetricDescription, type MetricName } from './metric-list.ts';
+
+/** What the metrics are read from. */
+export interface MetricValues {
+  readonly refresher: Pick<Refresher, 'store' | 'status' | 'rejectedCodes'>;
+  readonly lookupCounts: Pick<LookupCounts, 'totals' | 'durations'>;
+  /** The keys in force; undefined where nothing is verified. */
+  readonly keyring: () => Pick<Keyring, 'keys' | 'lives'> | undefined;
+  /** Images that nodes wanted in the last week and that still have no signature. */
+  readonly refusedImages: () => number;
+  /** How often one was wanted that was not remembered. */
+  readonly newlyRefused: () => number;
+  readonly refreshes: Readonly<Record<LastRefresh['result'], number>>;
+  readonly refreshDurations: Pick<DurationCounts, 'format'>;
+  /** Of a refresh, in seconds since 1970; 0 before the first. */
+  readonly lastSuccess: () => number;
+  readonly deliveries: Readonly<Record<WebhookResult, number>>;
+  readonly troubles: Pick<Troubles, 'list'>;
+  /** Milliseconds since 1970. */
+  readonly reloadedAt: () => number;
+  readonly backgroundFailures: () => number;
+}
+
+/** The answer to a scrape. */
+export interface Exposition {
+  readonly contentType: string;
+  readonly text: string;
+}
+
+/** A value, and that of the metric's label; undefined for a metric without one. */
+type Sample = readonly [label: string | undefined, value: number];
+
+type HistogramName = 'lookaside_lookup_duration_seconds' | 'lookaside_refresh_duration_seconds';
+
+/** The metrics of one server, and those of its process. */
+export class MetricRegistry {
+  readonly #values: MetricValues;
+  readonly #keyExpiries: KeyExpiries;
+  readonly #ofServer = new Registry();
+  readonly #ofProcess = watchProcess();
+
+  /** Watches the process from now on. */
+  constructor(values: MetricValues) {
+    const { keyring, refresher } = values;
+    this.#values = values;
+    this.#keyExpiries = new KeyExpiries({
+      keyring,
+      store: refresher.store,
+      hasExpired: () => refresher.rejectedCodes().has('key-expired'),
+    });
+    this.#addLookups();
+    this.#addStore();
+    this.#addUpdates();
+    this.#addServer();
+    this.#addKeys();
+  }
+
+  /** All metrics as they are now. */
+  async read(): Promise<Exposition> {
+    const { lookupCounts, refreshDurations } = this.#values;
+    const texts = [
+      await this.#ofServer.metrics(),
+      formatHistogram('lookaside_lookup_duration_seconds', lookupCounts.durations),
+      formatHistogram('lookaside_refresh_duration_seconds', refreshDurations),
+      await this.#ofProcess.metrics(),
+    ];
+    return { contentType: this.#ofServer.contentType, text: texts.join('\n') };
+  }
+
+  #addLookups(): void {
+    const { lookupCounts, refusedImages, newlyRefused } = this.#values;
+    this.#counter('lookaside_lookups_total', () => Object.entries(lookupCounts.totals()));
+    this.#gauge('lookaside_refused_images', () => unlabelled(refusedImages()));
+    this.#counter('lookaside_newly_refused_images_total', () => unlabelled(newlyRefused()));
+  }
+
+  #addStore(): void {
+    const { store, rejectedCodes, status } = this.#values.refresher;
+    this.#gauge('lookaside_signatures', () => unlabelled(store()?.signatures ?? 0));
+    this.#gauge('lookaside_repositories', () => unlabelled(store()?.repositories ?? 0));
+    this.#gauge('lookaside_rejected_files', rejectedCodes);
+    this.#gauge('lookaside_source_info', () => {
+      const commit = status().generation?.commit;
+      return commit ? [[commit, 1]] : [];
+    });
+  }
+
+  #addUpdates(): void {
+    const { refreshes, lastSuccess, deliveries } = this.#values;
+    this.#counter('lookaside_refresh_total', () => Object.entries(refreshes));
+    this.#gauge('lookaside_last_refresh_success_timestamp_seconds', () =>
+      unlabelled(lastSuccess()),
+    );
+    this.#counter('lookaside_webhook_deliveries_total', () => Object.entries(deliveries));
+  }
+
+  #addServer(): void {
+    const { troubles, reloadedAt, backgroundFailures } = this.#values;
+    this.#gauge('lookaside_trouble', () => {
+      const lasting = new Set(troubles.list().map(({ kind }) => kind));
+      return TROUBLE_KINDS.map((kind) => [kind, lasting.has(kind) ? 1 : 0]);
+    });
+    this.#gauge('lookaside_last_reload_success_timestamp_seconds', () =>
+      unlabelled(reloadedAt() / 1000),
+    );
+    this.#counter('lookaside_background_failures_total', () => unlabelled(backgroundFailures()));
+  }
+
+  #addKeys(): void {
+    const { refresher, keyring } = this.#values;
+    this.#gauge('lookaside_key_expiry_timestamp_seconds', () =>
+      Array.from(this.#keyExpiries.read(), ([fingerprint, end]): Sample => [
+        fingerprint,
+        end / 1000,
+      ]),
+    );
+    this.#gauge('lookaside_key_images', () => {
+      const signers = refresher.store()?.signers;
+      return (keyring()?.keys ?? []).map(({ fingerprint }) => [
+        fingerprint,
+        signers?.get(fingerprint)?.soleImages ?? 0,
+      ]);
+    });
+  }
+
+  #gauge(name: MetricName, read: () => Iterable<Sample>): void {
+    const { description, toLabels } = describe(name);
+    const gauge = new Gauge({
+      ...description,
+      collect() {
+        this.reset();
+        for (const [label, value] of read()) this.set(toLabels(label), value);
+      },
+    });
+    this.#ofServer.registerMetric(gauge);
+  }
+
+  /** Its values are counted elsewhere, and never fall. */
+  #counter(name: MetricName, read: () => Iterable<Sample>): void {
+    const { description, toLabels } = describe(name);
+    const counter = new Counter({
+      ...description,
+      collect() {
+        this.reset();
+        for (const [label, value] of read()) this.inc(toLabels(label), value);
+      },
+    });
+    this.#ofServer.registerMetric(counter);
+  }
+}
+
+function unlabelled(value: number): readonly Sample[] {
+  return [[undefined, value]];
+}
+
+/** What prom-client wants to know of a metric, and what gives its labels. */
+function describe(name: MetricName) {
+  const { help, label: labelName }: MetricDescription = METRICS[name];
+  const labelNames = labelName === undefined ? [] : [labelName];
+  // Left to itself prom-client adds every metric to a registry that all servers would share.
+  const registers: Registry[] = [];
+  const toLabels = (label: string | undefined): Record<string, string> =>
+    labelName === undefined || label === undefined ? {} : { [labelName]: toLine(label) };
+  return { description: { name, help, labelNames, registers }, toLabels };
+}
+
+function formatHistogram(name: HistogramName, durations: Pick<DurationCounts, 'format'>): string {
+  const { help, kind } = METRICS[name];
+  return `# HELP ${name} ${help}\n# TYPE ${name} ${kind}\n${durations.format(name)}`;
+}
+
+/** Gauges that prom-client names like counters; other metrics have their sums. */
+const MISNAMED = [
+  'nodejs_active_handles_total',
+  'nodejs_active_requests_total',
+  'nodejs_active_resources_total',
+];
+
+let processRegistry: Registry | undefined;
+
+/**
+ * Processor, memory, event loop and garbage collection. What watches them cannot be stopped, so it is
+ * started once, however many servers the process runs.
+ */
+function watchProcess(): Registry {
+  processRegistry ??= createProcessRegistry();
+  return processRegistry;
+}
+
+function createProcessRegistry(): Registry {
+  const created = new Registry();
+  collectDefaultMetrics({ register: created });
+  for (const name of MISNAMED) created.removeSingleMetric(name);
+  return created;
+}

@@ -1,0 +1,117 @@
+// The parts of a server that last, apart from its listeners.
+import type { Policy } from '../generator/policy/policy.ts';
+import type { SignatureStore } from '../generator/store/store.ts';
+import type { ProgramLog } from '../generator/system/program-log.ts';
+import { toPrintable } from '../generator/terms/text.ts';
+import { judgeWithMemory } from './follow/judge-with-memory.ts';
+import { Refresher, type RefresherOptions } from './follow/refresher.ts';
+import { yieldToLookups } from './follow/yield-to-lookups.ts';
+import { LookupCounts } from './metrics/lookup-counts.ts';
+import { Metrics } from './metrics/metrics.ts';
+import { Reasons } from './refused/reasons.ts';
+import { RefusedPulls } from './refused/refused-pulls.ts';
+import type { Reloadable, ServerOptions } from './server-options.ts';
+import type { StatusServices } from './status/services.ts';
+
+/** What may be read again while the server runs, as it is in force. */
+export class InForce {
+  readonly #now: () => Date;
+  #values: Reloadable;
+  #reloadedAt: number;
+
+  constructor(values: Reloadable, now: () => Date) {
+    this.#values = values;
+    this.#now = now;
+    this.#reloadedAt = now().getTime();
+  }
+
+  readonly policy = (): Policy => this.#values.policy;
+  readonly webhookSecrets = (): readonly string[] => this.#values.webhookSecrets;
+  /** Milliseconds since 1970. */
+  readonly reloadedAt = (): number => this.#reloadedAt;
+
+  replace(next: Reloadable): void {
+    this.#values = next;
+    this.#reloadedAt = this.#now().getTime();
+  }
+}
+
+/** What follows the source, and what keeps account of lookups. */
+export interface Parts extends StatusServices {
+  readonly refresher: Refresher;
+  readonly refused: RefusedPulls;
+  readonly reasons: Reasons;
+  readonly metrics: Metrics;
+  readonly lookups: LookupCounts;
+  /** Settles when the refused pulls are written for the next run. */
+  readonly stopKeeping: () => Promise<void>;
+}
+
+/** Makes them; nothing is asked of the source before the refresher starts. */
+export async function createParts(
+  options: ServerOptions,
+  { policy, reloadedAt }: InForce,
+  onFirstLoad: RefresherOptions['onFirstLoad'],
+): Promise<Parts> {
+  const { source, troubles, failures, log, refusedFile } = options;
+  const refresher = new Refresher({
+    ...options,
+    elapsed,
+    judge: judgeWithMemory(options, options.policy),
+    onFirstLoad,
+    onPublish: (store, { commit }) => {
+      yieldToLookups(() => settleRefused(refused, store, commit, log));
+    },
+    onRefresh: (refresh) => metrics.addRefresh(refresh),
+  });
+  const refused = new RefusedPulls({
+    isKnown: (repository) => refresher.store()?.hasRepository(repository) ?? false,
+    saved: await refusedFile?.read(),
+  });
+  const stopKeeping = refusedFile?.keep(refused);
+  const reasons = new Reasons({ source, refresher, failures, log });
+  const lookups = new LookupCounts({ elapsed, now: () => Date.now() });
+  const metrics = new Metrics({
+    refresher,
+    lookupCounts: lookups,
+    keyring: () => policy().keyring,
+    refusedImages: () => refused.count(),
+    newlyRefused: () => refused.appeared(),
+    troubles,
+    reloadedAt,
+    backgroundFailures: () => failures.count,
+  });
+  return {
+    source,
+    troubles,
+    failures,
+    log,
+    policy,
+    reloadedAt,
+    refresher,
+    refused,
+    reasons,
+    lookups,
+    metrics,
+    stopKeeping: async () => stopKeeping?.(),
+  };
+}
+
+/** A clock that never jumps, in milliseconds. */
+function elapsed(): number {
+  return performance.now();
+}
+
+/** Images that were refused and are signed in a new state are refused no longer. */
+function settleRefused(
+  refused: RefusedPulls,
+  store: SignatureStore,
+  commit: string | null,
+  log: ProgramLog,
+): void {
+  const arrived = refused.settle((directory) => store.find(directory, 1) !== undefined, commit);
+  for (const { directory, firstSeen, arrivedAt } of arrived) {
+    const waitedMs = arrivedAt - firstSeen;
+    log.info({ directory: toPrintable(directory), waitedMs }, 'a refused image is signed now');
+  }
+}

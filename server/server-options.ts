@@ -1,0 +1,51 @@
+import type { StoreUrl } from '../generator/nodes/store-url.ts';
+import type { Policy } from '../generator/policy/policy.ts';
+import type { Source } from '../generator/sources/source.ts';
+import type { SignatureStore } from '../generator/store/store.ts';
+import type { Generation } from './follow/generations.ts';
+import type { JudgeMemory } from './follow/judge-with-memory.ts';
+import type { RefresherOptions } from './follow/refresher.ts';
+import type { TlsFiles } from './listen/listener.ts';
+import type { AccessLogForm, LineSink } from './lookups/access-log.ts';
+import type { RefusedFile } from './refused/refused-file.ts';
+import type { Failures } from './troubles/failures.ts';
+import type { Troubles } from './troubles/troubles.ts';
+
+/** What may be read again while the server runs. */
+export interface Reloadable {
+  /** What signatures have to meet. */
+  readonly policy: Policy;
+  readonly webhookSecrets: readonly string[];
+  readonly tls: TlsFiles | undefined;
+}
+
+/** All that a server is started with. */
+export interface ServerOptions
+  extends
+    Reloadable,
+    JudgeMemory,
+    Pick<RefresherOptions, 'now' | 'tried' | 'older' | 'lookForGpgv' | 'hasGpgv'> {
+  readonly source: Source;
+  /** Keeps refused pulls between runs; undefined for nowhere. */
+  readonly refusedFile: RefusedFile | undefined;
+  /** What is wrong with the server, for operators. */
+  readonly troubles: Troubles;
+  /** Told of what fails unexpectedly. */
+  readonly failures: Failures;
+  /** Milliseconds after which a refresh counts as hanging; ten minutes by default. */
+  readonly hangingAfter?: number;
+  readonly onInvalid: 'quarantine' | 'refuse';
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly statusListen: { readonly host: string; readonly port: number };
+  /** At once, to the store; the system may allow fewer. */
+  readonly maxConnections?: number;
+  /** Milliseconds between two polls; 0 for none. */
+  readonly poll: number;
+  readonly accessLog: AccessLogForm;
+  readonly accessLogSink: LineSink;
+  readonly trustedProxies: readonly string[];
+  /** Where nodes find the store; undefined if that is not configured. */
+  readonly url: StoreUrl | undefined;
+  /** Called once, when the first generation is served at `url`. */
+  readonly onServing: (url: string, store: SignatureStore, generation: Generation) => void;
+}
