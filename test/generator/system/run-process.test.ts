@@ -26,6 +26,9 @@ const run = async (script: string, limits: Partial<ProcessLimits> = {}, options 
 const open = (script: string, options: Partial<ProcessOptions> = {}): BoundedProcess =>
   new BoundedProcess('it', ['/bin/sh', '-c', script], { limits: LIMITS, ...options });
 
+/** The process group, as /proc/PID/stat has it. */
+const groupOf = (stat: string): number => Number(stat.split(') ')[1]?.split(' ')[2]);
+
 describe('system: a process', () => {
   const directory = useTemporary();
   const at = (name: string): string => join(directory(), name);
@@ -50,7 +53,6 @@ describe('system: a process', () => {
   });
 
   it('leads a group of its own, but one that asks people, who are at our terminal', async () => {
-    const groupOf = (stat: string): number => Number(stat.split(') ')[1]?.split(' ')[2]);
     const own = groupOf(await readFile('/proc/self/stat', 'latin1'));
     const apart = groupOf((await run('cat /proc/self/stat')).stdout.toString());
     assert.notEqual(apart, own);
