@@ -39,7 +39,7 @@ describeWith(
       staged = at('staging', path);
     });
 
-    it('tells of a disk that is full, and pushes once there is room', async function full() {
+    it('tells of a disk that is full, and pushes once there is room', async function onFullDisk() {
       await mkdir(at('disk'));
       const disk = await SmallDisk.mount(at('disk'), 4 * MIB);
       if (!disk) {
