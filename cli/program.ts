@@ -71,6 +71,14 @@ const COMMANDS: Record<CommandName, CommandForm> = {
       return push(paths, settings, io);
     },
   },
+  sign: {
+    summary: 'sign images with gpg, and push the signatures to the signature repository',
+    operands: [['<IMAGE...>', 'an image as nodes pull it, for example quay.io/team/app:v1']],
+    run: async (images, settings, io) => {
+      const { sign } = await import('./sign/sign.ts');
+      return sign(images, settings, io);
+    },
+  },
   'node-config': {
     summary: 'write the files that nodes need, or compare them with what nodes have',
     operands: [],
@@ -88,6 +96,22 @@ const COMMANDS: Record<CommandName, CommandForm> = {
     run: async ([image = '', source], settings, io, flags) => {
       const { explain } = await import('./explain/explain.ts');
       return explain(image, source, settings, io, flags);
+    },
+  },
+  init: {
+    summary: 'make a signature repository, or add what one lacks',
+    operands: [['<DIR>', 'a directory, which may be a git repository already']],
+    run: async ([directory = ''], settings, io) => {
+      const { init } = await import('./init.ts');
+      return init(directory, settings, io);
+    },
+  },
+  hook: {
+    summary: 'judge a push on the git server, before it is taken',
+    operands: [['<HOOK>', 'pre-receive']],
+    run: async ([name = ''], settings, io) => {
+      const { hook } = await import('./hook.ts');
+      return hook(name, settings, io);
     },
   },
 };

@@ -5,6 +5,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { addCost } from './run/costs.ts';
 import { openRunDirectory, removeRunDirectory } from './run/run-directory.ts';
 import { findTool, formatLeftOut, type Tool, TOOLS } from './with-tools.ts';
 
@@ -16,6 +17,11 @@ const DEBIAN_PACKAGES: Record<Tool, string> = {
   gpgv: 'gpgv',
   git: 'git',
   'git-http-backend': 'git',
+  sshd: 'openssh-server',
+  'softhsm2-util': 'softhsm2',
+  'gnupg-pkcs11-scd': 'gnupg-pkcs11-scd',
+  'pkcs11-tool': 'opensc',
+  openssl: 'openssl',
   nginx: 'nginx-light',
   apache2: 'apache2',
   'ignition-validate': 'ignition',
@@ -53,12 +59,22 @@ if (stillMissing.length > 0 && process.env['CI'] === 'true') {
   throw new Error(`not installed, and CI must not leave suites out: ${stillMissing.join(', ')}`);
 }
 
+let lastFile: string | undefined;
+
 export const mochaHooks = {
   // A worker takes away all listeners after each file.
   beforeAll(): void {
     if (!process.listeners('unhandledRejection').includes(fail)) {
       process.on('unhandledRejection', fail);
     }
+  },
+  afterEach(this: Mocha.Context): void {
+    lastFile = this.currentTest?.file ?? lastFile;
+    if (lastFile !== undefined) addCost(lastFile);
+  },
+  // What the hooks of the last suite took, and what ends with them.
+  afterAll(): void {
+    if (lastFile !== undefined) addCost(lastFile);
   },
 };
 

@@ -19,7 +19,7 @@ async function listScripts(...rooms: readonly string[]): Promise<readonly string
 
 describeWith(['shellcheck'], 'the shell scripts', () => {
   it('leave shellcheck nothing to say', async () => {
-    const scripts = await listScripts('generator', 'server', 'scripts');
+    const scripts = await listScripts('generator', 'server', 'signing', 'scripts', 'deploy');
     assert.ok(scripts.length > 2);
     await runOrThrow(toolPath('shellcheck'), ['--severity=style', ...scripts]);
   });

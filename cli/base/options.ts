@@ -27,7 +27,17 @@ import {
 } from './option-values.ts';
 
 /** The commands that take an option. */
-export type Command = 'check' | 'generate' | 'serve' | 'show' | 'push' | 'node-config' | 'explain';
+export type Command =
+  | 'check'
+  | 'generate'
+  | 'serve'
+  | 'show'
+  | 'push'
+  | 'sign'
+  | 'node-config'
+  | 'explain'
+  | 'init'
+  | 'hook';
 
 export interface Option {
   /** The value of the flag as help shows it; left out for a switch. */
@@ -61,12 +71,18 @@ const ALL: readonly Command[] = ['check', 'generate', 'serve'];
 const JUDGING: readonly Command[] = [...ALL, 'show'];
 /** Those that open a source. */
 const READING: readonly Command[] = [...ALL, 'explain'];
-/** All commands: each works with scopes and prints for people. */
-const EVERY: readonly Command[] = [...JUDGING, 'push', 'node-config', 'explain'];
+/** Those that judge what they read, wherever it comes from. */
+const GATING: readonly Command[] = [...READING, 'hook'];
+/** All commands that work with scopes. */
+const SCOPED: readonly Command[] = [...JUDGING, 'push', 'sign', 'node-config', 'explain', 'hook'];
+/** All commands: each prints for people. */
+const EVERY: readonly Command[] = [...SCOPED, 'init'];
 
 const KEY_FILES = 'a file, or a directory of .asc and .gpg files';
 const NODE_ROOT = 'a directory that stands for / of a node';
 const DEFAULT_BRANCH = "default: the remote's default branch";
+const TARGET_BRANCH = `branch to push to; ${DEFAULT_BRANCH}, and main for a repository without any`;
+const UNSAID = 'where the repository does not say itself';
 
 export const OPTIONS = {
   keys: {
@@ -77,7 +93,10 @@ export const OPTIONS = {
       show: `public keys to verify signatures with: ${KEY_FILES}`,
       'node-config': `public keys for images that no other scope covers: ${KEY_FILES}`,
       explain: `with SOURCE: public keys to accept: ${KEY_FILES}`,
-      push: `public keys to accept where the repository does not say itself: ${KEY_FILES}`,
+      init: `public keys to accept for images that no --scope covers: ${KEY_FILES}`,
+      hook: `public keys to accept, instead of what the pushed lookaside.yaml says: ${KEY_FILES}`,
+      push: `public keys to accept ${UNSAID}: ${KEY_FILES}`,
+      sign: `public keys to accept ${UNSAID}: ${KEY_FILES}`,
     },
     repeatable: true,
     isPath: true,
@@ -85,7 +104,7 @@ export const OPTIONS = {
   },
   scopes: {
     description: 'who may sign which images, and under which names: see "Scopes"',
-    commands: EVERY,
+    commands: SCOPED,
     isInFileOnly: true,
     members: SCOPE_MEMBERS,
     schema: scopes,
@@ -93,9 +112,10 @@ export const OPTIONS = {
   policy: {
     argument: 'FILE',
     description: "a node's policy.json to check against, instead of keys and scopes",
-    commands: [...JUDGING, 'explain', 'push'],
+    commands: [...JUDGING, 'explain', 'push', 'sign', 'hook'],
     wording: {
-      push: "a node's policy.json to check against, instead of keys, where the repository does not say itself",
+      push: `a node's policy.json to check against, instead of keys, ${UNSAID}`,
+      sign: `a node's policy.json to check against, instead of keys, ${UNSAID}`,
       show: "a node's policy.json with the keys to verify with, instead of --keys",
       explain: "with SOURCE: a node's policy.json to check against, instead of keys and scopes",
     },
@@ -106,7 +126,7 @@ export const OPTIONS = {
   'policy-root': {
     argument: 'DIR',
     description: `where the key paths of --policy start: ${NODE_ROOT}`,
-    commands: EVERY,
+    commands: SCOPED,
     wording: {
       'node-config': `where the key paths of --merge start: ${NODE_ROOT}`,
       explain: `with SOURCE: where the key paths of --policy start: ${NODE_ROOT}`,
@@ -118,20 +138,24 @@ export const OPTIONS = {
   branch: {
     argument: 'NAME',
     description: `branch of a git source to read; ${DEFAULT_BRANCH}`,
-    commands: [...READING, 'push'],
+    commands: [...GATING, 'push', 'sign'],
     wording: {
       serve: `branch of a git source to follow; ${DEFAULT_BRANCH}`,
-      push: `branch to push to; ${DEFAULT_BRANCH}, and main for a repository without any`,
+      push: TARGET_BRANCH,
+      sign: TARGET_BRANCH,
+      hook: "branch whose pushes are judged; default: the repository's default branch",
     },
     schema: branch,
   },
   path: {
     argument: 'DIR',
     description: 'subtree of the source to publish',
-    commands: [...READING, 'push'],
+    commands: [...GATING, 'push', 'sign'],
     wording: {
-      push: 'subtree of the repository that is published, where it does not say itself',
+      push: `subtree of the repository that is published, ${UNSAID}`,
+      sign: `subtree of the repository that is published, ${UNSAID}`,
       check: 'subtree of the source to check',
+      hook: 'subtree of the repository that is published',
       explain: 'subtree of the source that is published',
     },
     default: '.',
@@ -153,8 +177,11 @@ export const OPTIONS = {
   'git-token-file': {
     argument: 'FILE',
     description: 'file with the token for an https:// source',
-    commands: [...READING, 'push'],
-    wording: { push: 'file with the token for an https:// repository' },
+    commands: [...READING, 'push', 'sign'],
+    wording: {
+      push: 'file with the token for an https:// repository',
+      sign: 'file with the token for an https:// repository',
+    },
     isPath: true,
     schema: text,
   },
@@ -170,16 +197,18 @@ export const OPTIONS = {
   format: {
     argument: 'FORMAT',
     description: 'format of the report: text, json, github, sarif or junit',
-    commands: ['check', 'show', 'push', 'node-config', 'explain'],
+    commands: ['check', 'show', 'push', 'sign', 'node-config', 'explain'],
     wording: {
       show: 'format of the output: text or json',
       push: 'format of the report: text or json',
+      sign: 'format of the report: text or json',
       'node-config': 'format of the report of --check: text or json',
       explain: 'format of the answer: text or json',
     },
     values: {
       show: ['text', 'json'],
       push: ['text', 'json'],
+      sign: ['text', 'json'],
       'node-config': ['text', 'json'],
       explain: ['text', 'json'],
     },
@@ -188,7 +217,7 @@ export const OPTIONS = {
   },
   strict: {
     description: 'treat warnings as faults',
-    commands: ['check'],
+    commands: ['check', 'hook'],
     default: 'false',
     schema: flag,
   },
@@ -196,7 +225,7 @@ export const OPTIONS = {
     argument: 'DURATION',
     description:
       'warn about signatures and keys that expire within this time; 0s: only about those that have expired',
-    commands: ['check', 'generate', 'node-config'],
+    commands: ['check', 'generate', 'node-config', 'hook'],
     wording: {
       'node-config':
         'warn about keys that expire within this time; 0s: only about those that have expired',
@@ -207,8 +236,11 @@ export const OPTIONS = {
   out: {
     argument: 'DIR',
     description: 'directory to write the tree to; DIR/current is the newest generation',
-    commands: ['generate', 'node-config'],
-    wording: { 'node-config': 'directory to write the files to, or - for standard output' },
+    commands: ['generate', 'node-config', 'sign'],
+    wording: {
+      'node-config': 'directory to write the files to, or - for standard output',
+      sign: 'directory to write signatures to instead of pushing them, laid out as skopeo does',
+    },
     isPath: true,
     schema: text,
   },
@@ -288,21 +320,21 @@ export const OPTIONS = {
   [BUDGET_OPTIONS.pathDepth]: {
     argument: 'N',
     description: 'most components in the path of a signature; deeper files are rejected',
-    commands: READING,
+    commands: GATING,
     default: '32',
     schema: wholeNumber(1),
   },
   [BUDGET_OPTIONS.pathLength]: {
     argument: 'SIZE',
     description: 'most bytes in the path of a signature; files with longer paths are rejected',
-    commands: READING,
+    commands: GATING,
     default: '1024',
     schema: size,
   },
   [BUDGET_OPTIONS.gpgvTime]: {
     argument: 'DURATION',
     description: 'processor time that gpgv may spend on one file, in whole seconds',
-    commands: [...READING, 'show', 'push'],
+    commands: [...GATING, 'show', 'push', 'sign'],
     default: '2s',
     schema: duration('a duration like 2s', LONGEST_TIMER).refine((given) => given >= 1000, {
       error: 'expected at least 1s of processor time',
@@ -312,14 +344,14 @@ export const OPTIONS = {
     argument: 'N',
     description:
       'most files in a state of the source, and most directories; a state with more is refused',
-    commands: READING,
+    commands: GATING,
     default: '4000000',
     schema: wholeNumber(1),
   },
   [BUDGET_OPTIONS.pathBytes]: {
     argument: 'SIZE',
     description: 'most bytes in all paths of a state together; a state with more is refused',
-    commands: READING,
+    commands: GATING,
     default: '1GiB',
     schema: size,
   },
@@ -342,7 +374,7 @@ export const OPTIONS = {
   scope: {
     argument: 'SCOPE=PATH',
     description: 'keys that may sign images of a scope, for example quay.io/team=team.asc',
-    commands: ['node-config'],
+    commands: ['node-config', 'init'],
     repeatable: true,
     schema: scopeFlags,
   },
@@ -403,7 +435,8 @@ export const OPTIONS = {
   },
   staging: {
     argument: 'DIR',
-    description: 'for machines that sign: where skopeo and podman write signatures',
+    description:
+      'for machines that sign: where skopeo and podman write signatures, and read those of others',
     commands: ['node-config'],
     schema: absoluteDirectory,
   },
@@ -450,43 +483,108 @@ export const OPTIONS = {
     commands: ['explain'],
     schema: text,
   },
+  'sign-by': {
+    argument: 'KEY',
+    description:
+      'private key to sign with: a fingerprint, key ID or mail address, or the fingerprint of a subkey with ! behind it',
+    commands: ['sign'],
+    schema: text,
+  },
+  identity: {
+    argument: 'NAME',
+    description:
+      "name to sign images under, where it is another one than the registry's; without a tag, each image keeps its own",
+    commands: ['sign'],
+    schema: text,
+  },
+  'passphrase-file': {
+    argument: 'FILE',
+    description:
+      "file with the private key's passphrase on its first line; without it, gpg-agent asks",
+    commands: ['sign'],
+    isPath: true,
+    schema: text,
+  },
+  gpg: {
+    argument: 'PROGRAM',
+    description: 'gpg to sign with; it goes by GNUPGHOME and its own configuration',
+    commands: ['sign'],
+    default: 'gpg',
+    schema: text,
+  },
+  again: {
+    description: 'sign even what the same key has signed there under the same name',
+    commands: ['sign'],
+    default: 'false',
+    schema: flag,
+  },
   platform: {
     argument: 'OS/ARCH',
     description:
       'platforms of a multi-arch image to ask about, for example linux/arm64; default: all',
-    commands: ['explain'],
+    commands: ['explain', 'sign'],
+    wording: {
+      sign: 'platforms of a multi-arch image to sign, for example linux/arm64; default: all',
+    },
     repeatable: true,
     schema: platforms,
   },
   authfile: {
     argument: 'FILE',
     description: "credentials for the registry, in skopeo's format",
-    commands: ['explain'],
+    commands: ['explain', 'sign'],
     isPath: true,
     schema: text,
+  },
+  base: {
+    argument: 'REV',
+    description:
+      'check only what the commit that is checked out adds to this one, and what it takes away',
+    commands: ['check'],
+    schema: text,
+  },
+  'allow-removals': {
+    description: 'accept a change that takes away good signatures, or keys',
+    commands: ['check', 'hook'],
+    wording: {
+      check: 'with --base: accept a change that takes away good signatures, or keys',
+      hook: 'accept pushes that take away good signatures, keys, or the branch',
+    },
+    default: 'false',
+    schema: flag,
+  },
+  'all-branches': {
+    description: 'judge pushes to other branches too, by what they add to the branch',
+    commands: ['hook'],
+    default: 'false',
+    schema: flag,
   },
   to: {
     argument: 'REPO',
     description: 'signature repository to push to: a git URL, or the path of a repository',
-    commands: ['push'],
+    commands: ['push', 'sign'],
     schema: text,
   },
   'pull-request': {
     description:
       'push to a branch of its own and ask for it to be merged: by push options (GitLab, Gitea), or on GitHub with --git-token-file',
-    commands: ['push'],
+    commands: ['push', 'sign'],
     default: 'false',
     schema: flag,
   },
   forge: {
     argument: 'FORGE',
     description: `kind of git host: ${FORGES.join(', ')}; default: by the name of the host`,
-    commands: ['push'],
+    commands: ['push', 'sign', 'init'],
+    wording: {
+      init: `git host whose pipelines shall check proposals: ${FORGES.join(', ')}; default: by the name of the remote's host, else github`,
+    },
     schema: oneOf(...FORGES),
   },
   'dry-run': {
     description: 'say what would be pushed, and push nothing',
-    commands: ['push'],
+    commands: ['push', 'sign'],
+    wording: { sign: 'say what would be signed, and sign nothing' },
     default: 'false',
     schema: flag,
   },
@@ -506,13 +604,13 @@ export const OPTIONS = {
     argument: 'URL',
     description:
       'wait until the store at this address serves what was pushed, as long as --timeout',
-    commands: ['push'],
+    commands: ['push', 'sign'],
     schema: text,
   },
   timeout: {
     argument: 'DURATION',
     description: 'how long to try again while others push too',
-    commands: ['push'],
+    commands: ['push', 'sign'],
     default: '2m',
     schema: duration('a duration like 2m', LONGEST_TIMER),
   },

@@ -6,6 +6,7 @@ import type { Settings } from '../base/options.ts';
 import { write, type ProcessIo } from '../base/process-io.ts';
 import { readPolicy } from '../inputs/read-policy.ts';
 import { checkOnce, reportOn } from './check-once.ts';
+import { checkProposal } from './check-proposal.ts';
 import { hasFaults } from './findings.ts';
 import { formatReport } from './format-report.ts';
 
@@ -18,6 +19,7 @@ export async function check(source: string, settings: Settings, io: ProcessIo): 
 
 /** A state that `serve` would refuse is a fault of the data like any other. */
 async function reportAll(source: string, settings: Settings, io: ProcessIo): Promise<CheckReport> {
+  if (settings.base !== undefined) return checkProposal(source, settings.base, settings, io);
   try {
     const checked = await checkOnce(source, settings, io);
     return reportOn(checked, checked.store.files());

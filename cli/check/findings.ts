@@ -1,6 +1,7 @@
 // What a report has to tell of its files: faults and warnings, in the form that all formats for
 // people and machines are made from.
 import type { CheckReport, RefusedState, ReportedFile } from '../../generator/store/report.ts';
+import type { Loss } from '../../generator/terms/loss.ts';
 import { toPrintable } from '../../generator/terms/text.ts';
 
 /** What a warning without keys says, in reports and logs alike. */
@@ -26,6 +27,26 @@ export interface Finding {
   /** The cure, one printable line; undefined if none is known. */
   readonly hint: string | undefined;
   readonly breaksPulls: boolean;
+}
+
+/** What a report for machines says of all files, and of what a proposal takes away. */
+export function listFindings(report: CheckReport, options: FindingOptions): readonly Finding[] {
+  return [
+    ...report.files.flatMap((file) => toFindings(file, options)),
+    ...(report.losses ?? []).map(toLossFinding),
+  ];
+}
+
+/** What a report for machines says of something that a proposal takes away. */
+export function toLossFinding({ path, code, message, hint }: Loss): Finding {
+  return {
+    path,
+    code,
+    level: 'error',
+    message: toPrintable(message),
+    hint: toPrintable(hint),
+    breaksPulls: false,
+  };
 }
 
 /** What a report for machines says of one file; nothing of a good one. */
@@ -54,10 +75,10 @@ export function toFindings(file: ReportedFile, options: FindingOptions): readonl
 
 /** Whether a check with this report fails: for faults, and if strict for warnings. */
 export function hasFaults(
-  { summary, files, keys, refused }: CheckReport,
+  { summary, files, keys, refused, losses = [] }: CheckReport,
   strict: boolean,
 ): boolean {
-  if (summary.rejected > 0 || refused) return true;
+  if (summary.rejected > 0 || refused || losses.length > 0) return true;
   return (
     strict &&
     (keys.length === 0 || files.some((file) => 'warnings' in file && file.warnings.length > 0))
@@ -79,8 +100,10 @@ export function formatSummary(report: CheckReport, strict: boolean): string {
     ...(unverified > 0 ? [`${unverified} unverified`] : []),
     `${rejected} rejected`,
     `${ignored} ignored`,
+    ...(report.losses ? [`${report.losses.length} lost`] : []),
   ];
-  return `${verdict}: ${accepted + unverified + rejected + ignored} files: ${counts.join(', ')}`;
+  const files = report.base === undefined ? 'files' : 'changed files';
+  return `${verdict}: ${accepted + unverified + rejected + ignored} ${files}: ${counts.join(', ')}`;
 }
 
 /** What a file would do if a web server had it; nothing for most. */

@@ -11,12 +11,12 @@ import {
   formatFinding,
   formatRefused,
   formatSummary,
-  toFindings,
+  listFindings,
 } from './findings.ts';
 
 /** One command a finding, then a notice with the counts. */
 export function formatGithub(report: CheckReport, options: FindingOptions): string {
-  const findings = report.files.flatMap((file) => toFindings(file, options));
+  const findings = listFindings(report, options);
   const lines = findings.map((finding) => {
     const { path, code, level } = finding;
     return formatCommand(level, { file: path, title: code }, formatFinding(finding));

@@ -1,7 +1,7 @@
 // The report as JUnit XML, which most CI systems read: one suite, a test case for every file
 // that is not ignored. It is well-formed XML 1.0 whatever the names of files are.
 import Builder from 'fast-xml-builder';
-import type { CheckReport, RefusedState, ReportedFile } from '../../generator/store/report.ts';
+import type { CheckReport, RefusedState } from '../../generator/store/report.ts';
 import { toPrintable } from '../../generator/terms/text.ts';
 import {
   NO_KEYS,
@@ -9,6 +9,7 @@ import {
   type FindingOptions,
   formatRefused,
   toFindings,
+  toLossFinding,
   toRepositoryPath,
 } from './findings.ts';
 
@@ -34,7 +35,12 @@ const NO_KEYS_CASE: TestCase = {
 /** One suite; a file with several errors has one failure that tells them all. */
 export function formatJunit(report: CheckReport, options: FindingOptions): string {
   const files = report.files.filter(({ status }) => status !== 'ignored');
-  const testcase = files.map((file) => toTestCase(file, options));
+  const testcase = files.map((file) =>
+    toTestCase(toRepositoryPath(file.path, options.prefix), toFindings(file, options)),
+  );
+  for (const loss of report.losses ?? []) {
+    testcase.push(toTestCase(loss.path, [toLossFinding(loss)]));
+  }
   if (options.strict && report.keys.length === 0) testcase.push(NO_KEYS_CASE);
   if (report.refused) testcase.push(toRefusedCase(report.refused));
   const failures = testcase.filter(({ failure }) => failure !== undefined).length;
@@ -62,10 +68,8 @@ export function formatJunit(report: CheckReport, options: FindingOptions): strin
   });
 }
 
-function toTestCase(file: ReportedFile, options: FindingOptions): TestCase {
-  const path = toRepositoryPath(file.path, options.prefix);
+function toTestCase(path: string, findings: readonly Finding[]): TestCase {
   const slash = path.lastIndexOf('/');
-  const findings = toFindings(file, options);
   const errors = findings.filter(({ level }) => level === 'error');
   const warnings = findings.filter(({ level }) => level === 'warning');
   const [first] = errors;

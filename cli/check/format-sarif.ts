@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import type { Log, ReportingDescriptor, Result, Run } from 'sarif';
 import type { CheckReport } from '../../generator/store/report.ts';
+import { LOSSES } from '../../generator/terms/loss.ts';
 import { REJECTIONS } from '../../generator/terms/rejection.ts';
 import { formatJson, parseUrl } from '../../generator/terms/text.ts';
 import {
@@ -11,7 +12,7 @@ import {
   type FindingOptions,
   formatFinding,
   formatRefused,
-  toFindings,
+  listFindings,
 } from './findings.ts';
 
 const SCHEMA =
@@ -24,7 +25,7 @@ export interface SarifOptions extends FindingOptions {
 
 /** A SARIF log with one run. Equal reports give equal logs. */
 export function formatSarif(report: CheckReport, options: SarifOptions): string {
-  const findings = report.files.flatMap((file) => toFindings(file, options));
+  const findings = listFindings(report, options);
   const firsts = new Map<string, Finding>();
   for (const finding of findings) {
     if (!firsts.has(finding.code)) firsts.set(finding.code, finding);
@@ -48,9 +49,7 @@ export function formatSarif(report: CheckReport, options: SarifOptions): string 
 
 /** GitHub wants both descriptions and a help of every rule. */
 function toRule({ code, level, message }: Finding): ReportingDescriptor {
-  const { cause, cure } = isRejectionCode(code)
-    ? REJECTIONS[code]
-    : { cause: message, cure: message };
+  const { cause, cure } = CODES.get(code) ?? { cause: message, cure: message };
   return {
     id: code,
     shortDescription: { text: escapeMessage(cause) },
@@ -60,9 +59,10 @@ function toRule({ code, level, message }: Finding): ReportingDescriptor {
   };
 }
 
-function isRejectionCode(code: string): code is keyof typeof REJECTIONS {
-  return Object.hasOwn(REJECTIONS, code);
-}
+/** What is known of the codes of faults; warnings explain themselves. */
+const CODES: ReadonlyMap<string, { readonly cause: string; readonly cure: string }> = new Map(
+  Object.entries({ ...REJECTIONS, ...LOSSES }),
+);
 
 function toResult(finding: Finding, ruleIndex: number): Result {
   const { path, code, level, breaksPulls } = finding;

@@ -1,7 +1,15 @@
 import { styleText } from 'node:util';
 import type { CheckReport, ReportedFile } from '../../generator/store/report.ts';
+import type { Loss } from '../../generator/terms/loss.ts';
 import { toPrintable } from '../../generator/terms/text.ts';
-import { NO_KEYS, describeHarm, formatRefused, formatSummary, hasFaults } from './findings.ts';
+import {
+  NO_KEYS,
+  describeHarm,
+  formatRefused,
+  formatSummary,
+  hasFaults,
+  toLossFinding,
+} from './findings.ts';
 
 interface Style {
   readonly colour: boolean;
@@ -12,6 +20,7 @@ interface Style {
 /** The report for people: a line a fault with its cure, then a summary. */
 export function formatText(report: CheckReport, style: Style): string {
   const lines = report.files.flatMap((file) => formatFile(file, style));
+  lines.push(...(report.losses ?? []).flatMap((loss) => formatLoss(loss, style)));
   if (report.keys.length === 0) lines.push(`${paint('yellow', 'warning', style)}: ${NO_KEYS}`);
   if (report.refused) {
     const code = paint('red', report.refused.code, style);
@@ -42,6 +51,11 @@ function formatFile(file: ReportedFile, style: Style): readonly string[] {
           `${toPrintable(file.path)}: ${paint(style.strict ? 'red' : 'yellow', code, style)}: ${toPrintable(message)}`,
       );
   }
+}
+
+function formatLoss(loss: Loss, style: Style): readonly string[] {
+  const { path, code, message, hint } = toLossFinding(loss);
+  return [`${toPrintable(path)}: ${paint('red', code, style)}: ${message}`, `  hint: ${hint}`];
 }
 
 function paint(colour: 'red' | 'yellow' | 'green', text: string, style: Style): string {

@@ -5,19 +5,23 @@ import type { ProcessIo } from '../base/process-io.ts';
 /** Work shorter than this shows no bar. Milliseconds. */
 const PATIENCE = 1000;
 
-/** A bar without colours, on a terminal that waits for a long check; on anything else, nothing. */
+/** A bar without colours, on a terminal that waits for long work; on anything else, nothing. */
 export class Progress {
   readonly #countFiles: Snapshot['count'];
   readonly #stream: ProcessIo['stderr'];
+  readonly #what: string;
   readonly #timer: NodeJS.Timeout | undefined;
   #done = 0;
   #isStopped = false;
   #bar: SingleBar | undefined;
 
+  /** `what` is counted. */
   constructor(
     { count }: Pick<Snapshot, 'count'>,
     { stderr, environment }: Pick<ProcessIo, 'stderr' | 'environment'>,
+    what = 'files',
   ) {
+    this.#what = what;
     this.#countFiles = count;
     this.#stream = stderr;
     if (!stderr.isTTY || environment['TERM'] === 'dumb') return;
@@ -43,7 +47,7 @@ export class Progress {
     if (this.#isStopped) return;
     this.#bar = new Bar({
       stream: this.#stream,
-      format: '{bar} {percentage}% {value}/{total} files, {eta_formatted} left',
+      format: `{bar} {percentage}% {value}/{total} ${this.#what}, {eta_formatted} left`,
     });
     this.#bar.start(total, this.#done);
   }

@@ -1,6 +1,5 @@
 // `lookaside explain IMAGE [SOURCE]`: whether nodes that pull an image would accept it, for people
 // who were called because they do not.
-import { readFile } from 'node:fs/promises';
 import type { ExplainedImage } from '../../generator/explain/explain-image.ts';
 import { formatReference } from '../../generator/policy/signed-identity.ts';
 import { type DockerReference, parsePulledImage } from '../../generator/terms/image-name.ts';
@@ -13,10 +12,10 @@ import type { ServerAnswer } from './explain-answer.ts';
 import { explainAtServer, parseServer } from './explain-at-server.ts';
 import { checkPlace, explainAtSource } from './explain-at-source.ts';
 import { type Explanation, formatExplained } from './format-explained.ts';
-import { readPlatforms } from './read-platforms.ts';
-import { messageOf } from '../../generator/terms/errors.ts';
+import { checkAuthfile } from '../registry/check-authfile.ts';
+import { readPlatformsIfCan } from '../registry/read-platforms.ts';
 
-const AUTHFILE_HINT = 'make one with `skopeo login --authfile FILE REGISTRY`';
+const BY_DIGEST = 'name the image by the digest of its manifest, which needs no registry';
 
 /** What a running server knows by itself. */
 const OF_A_SOURCE: readonly OptionName[] = [
@@ -60,7 +59,15 @@ async function explainImageOf(
   const place = findPlace(source, settings, flags);
   if (settings.authfile !== undefined) await checkAuthfile(settings.authfile);
   if (typeof place === 'string') await checkPlace(place, settings);
-  const { registry, list, manifests } = await readPlatforms(image, settings, io);
+  const { registry, list, manifests } = await untilStopped(io.signals, async (ending) =>
+    readPlatformsIfCan(image, {
+      wanted: settings.platform,
+      authfile: settings.authfile,
+      environment: io.environment,
+      instead: BY_DIGEST,
+      ending,
+    }),
+  );
   const hexes = [
     ...manifests.map(({ digestHex }) => digestHex),
     ...(list === undefined ? [] : [list]),
@@ -135,20 +142,4 @@ function withPlatform(
   image: ExplainedImage | undefined,
 ): Explanation['platforms'] {
   return image ? [{ platform, ...image }] : [];
-}
-
-/**
- * Makes sure that skopeo can use a file of credentials: it would say so late, or not at all.
- * @throws UsageError
- */
-async function checkAuthfile(file: string): Promise<void> {
-  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
-    throw new UsageError(`--authfile: ${messageOf(cause)}`, AUTHFILE_HINT, { cause });
-  });
-  try {
-    JSON.parse(text);
-  } catch {
-    // What the parser says may quote a password.
-    throw new UsageError(`--authfile: expected JSON in ${file}`, AUTHFILE_HINT);
-  }
 }

@@ -5,7 +5,7 @@ import type { CheckReport } from '../../generator/store/report.ts';
 import { formatJson, toLine } from '../../generator/terms/text.ts';
 import { hasColour, type ProcessIo } from '../base/process-io.ts';
 import type { ServerAnswer } from './explain-answer.ts';
-import type { Pulled } from './read-platforms.ts';
+import type { Pulled } from '../registry/read-platforms.ts';
 
 /** What nodes of a platform get. */
 export interface ExplainedPlatform extends ExplainedImage {

@@ -4,6 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { PlacingJudge } from '../../generator/gate/placing-judge.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
+import { REPOSITORY_CONFIG } from '../../signing/target/repository-config.ts';
 import { SignatureRepository } from '../../signing/target/signature-repository.ts';
 import type { TipTree } from '../../signing/target/tip-tree.ts';
 import { toBudgets } from '../base/budget-options.ts';
@@ -15,9 +16,6 @@ import { openEngines, warnOfMissingGpgv } from './open-engines.ts';
 import { assertTokenFile } from './open-source.ts';
 import { KEY_FILE } from './read-keys.ts';
 import { readPolicy } from './read-policy.ts';
-
-/** The configuration of a signature repository, at the root of its branch. */
-export const REPOSITORY_CONFIG = 'lookaside.yaml';
 
 /** A signature repository that is open to be pushed to. */
 export interface OpenTarget {
@@ -88,18 +86,9 @@ async function readRule(
   given: Settings,
   directory: string,
 ): Promise<Pick<OpenTarget, 'settings' | 'policy'>> {
-  const own = await readTreeSettings(
-    repository.tree,
-    join(directory, 'configuration'),
-    repository.location,
-  );
-  // The keys of a node's policy lie on some node, not in the repository.
-  if (own && own.settings.policy === undefined) {
-    const policy = await withNames(own.directory, repository.location, async () =>
-      readPolicy(own.settings),
-    );
-    if (policy.isConfigured) return { settings: own.settings, policy };
-  }
+  const place = join(directory, 'configuration');
+  const own = await readTreeRule(repository.tree, place, repository.location);
+  if (own?.policy.isConfigured) return own;
   const policy = await readPolicy(given);
   if (policy.isConfigured) return { settings: own?.settings ?? given, policy };
   const { location, branch } = repository;
@@ -108,6 +97,30 @@ async function readRule(
     `${location} does not say who may sign: ${lack}, at the root of ${branch}`,
     'make one with `lookaside init`, or give the public keys with --keys',
   );
+}
+
+/** What a tree says of itself: how it is served, and who may sign what. */
+export interface TreeRule {
+  readonly settings: Settings;
+  readonly policy: Policy;
+}
+
+/**
+ * Reads the rule of a signature repository, by way of `directory`; undefined where it has no
+ * configuration. `location` is for messages.
+ * @throws UsageError for one that cannot be used
+ */
+export async function readTreeRule(
+  tree: TipTree,
+  directory: string,
+  location: string,
+): Promise<TreeRule | undefined> {
+  const own = await readTreeSettings(tree, directory, location);
+  if (!own) return undefined;
+  // The keys of a node's policy lie on some node, not in the repository.
+  const settings = { ...own.settings, policy: undefined };
+  const policy = await withNames(own.directory, location, async () => readPolicy(settings));
+  return { settings: own.settings, policy };
 }
 
 /** The settings that a tree has for itself. */

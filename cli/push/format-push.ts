@@ -1,7 +1,7 @@
 import { styleText } from 'node:util';
 import { formatClaims } from '../../generator/store/report.ts';
 import { formatJson, toPrintable } from '../../generator/terms/text.ts';
-import type { PushReport, PushedSignature } from '../../signing/push/push-report.ts';
+import type { Proposal, PushReport, PushedSignature } from '../../signing/push/push-report.ts';
 import type { Settings } from '../base/options.ts';
 import { type ProcessIo, hasColour } from '../base/process-io.ts';
 
@@ -31,9 +31,9 @@ function formatText({ report, served }: PushResult, colour: boolean): string {
   const lines = [
     ...report.signatures.flatMap((one) => formatSignature(one, paint)),
     formatSummary(report, paint),
-    ...formatProposal(report),
+    ...(report.proposal ? [formatProposal(report.proposal, report.branch)] : []),
   ];
-  if (typeof served === 'number') lines.push(`served after ${(served / 1000).toFixed(1)} s`);
+  if (typeof served === 'number') lines.push(formatServed(served));
   return lines.map((line) => `${line}\n`).join('');
 }
 
@@ -92,13 +92,18 @@ function formatAcceptance({ signatures }: PushReport): string {
   return `; nodes with its policy wait for another signature beside ${lacking.length} of them`;
 }
 
-function formatProposal({ proposal, branch }: PushReport): readonly string[] {
-  if (!proposal) return [];
+/** Where people find what was proposed for a branch, or what they have to do. */
+export function formatProposal(proposal: Proposal, branch: string): string {
   const name = proposal.branch === undefined ? '' : ` as ${proposal.branch}`;
   const link = toPrintable(proposal.link ?? 'at the git host');
   return proposal.isOpen
-    ? [`a request to merge into ${branch} is open${name}: ${link}`]
-    : [`open a request to merge into ${branch}${name}: ${link}`];
+    ? `a request to merge into ${branch} is open${name}: ${link}`
+    : `open a request to merge into ${branch}${name}: ${link}`;
+}
+
+/** How long it took until a store served all, for people. */
+export function formatServed(milliseconds: number): string {
+  return `served after ${(milliseconds / 1000).toFixed(1)} s`;
 }
 
 function countByStatus({ signatures }: PushReport): Record<PushedSignature['status'], number> {

@@ -8,7 +8,6 @@ export interface PushOptions {
   readonly to: string;
   /** The store to wait for, without a slash at the end. */
   readonly store: string | undefined;
-  readonly tokenFile: string | undefined;
 }
 
 /**
@@ -16,7 +15,7 @@ export interface PushOptions {
  * @throws UsageError
  */
 export function readPushOptions(settings: Settings): PushOptions {
-  const { to, format, wait } = settings;
+  const { to, format } = settings;
   if (to === undefined) {
     const hint = 'name the signature repository, for example --to git@HOST:ORG/signatures.git';
     throw new UsageError('push needs --to', hint);
@@ -25,20 +24,25 @@ export function readPushOptions(settings: Settings): PushOptions {
     const hint = 'use --format text or --format json';
     throw new UsageError(`push does not support the format ${format}`, hint);
   }
-  if (wait !== undefined && (settings['pull-request'] || settings['dry-run'])) {
+  return { to, store: readStore(settings) };
+}
+
+/**
+ * The store that is to be waited for; undefined for none.
+ * @throws UsageError for what is no address, and where nothing is to be served
+ */
+export function readStore(settings: Settings): string | undefined {
+  const { wait } = settings;
+  if (wait === undefined) return undefined;
+  if (settings['pull-request'] || settings['dry-run']) {
     const other = settings['dry-run'] ? '--dry-run' : '--pull-request';
     const message = `--wait and ${other} exclude each other: the store serves what is on the branch`;
     throw new UsageError(message, 'leave one of them out');
   }
-  const tokenFile = settings['git-token-file'];
-  return { to, store: wait === undefined ? undefined : readStore(wait), tokenFile };
-}
-
-function readStore(text: string): string {
-  const url = parseUrl(text);
-  if (url && /^https?:$/.test(url.protocol)) return text.replace(/\/+$/, '');
+  const url = parseUrl(wait);
+  if (url && /^https?:$/.test(url.protocol)) return wait.replace(/\/+$/, '');
   throw new UsageError(
-    `--wait: expected the http:// or https:// address of a store, got ${JSON.stringify(text)}`,
+    `--wait: expected the http:// or https:// address of a store, got ${JSON.stringify(wait)}`,
     'give --wait https://signatures.example.com',
   );
 }

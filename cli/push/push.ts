@@ -1,12 +1,9 @@
 // `lookaside push PATH… --to REPO`: what skopeo and podman left behind goes to the signature repository.
-import { readFile } from 'node:fs/promises';
 import { formatBytes } from '../../generator/terms/text.ts';
 import type { CandidateFile } from '../../signing/gather/candidate.ts';
 import { clearStaging } from '../../signing/gather/clear-staging.ts';
 import { gatherFiles } from '../../signing/gather/gather.ts';
-import { proposeSignatures } from '../../signing/push/propose-signatures.ts';
 import { type PushReport, isInRepository } from '../../signing/push/push-report.ts';
-import { pushSignatures } from '../../signing/push/push-signatures.ts';
 import type { SignatureRepository } from '../../signing/target/signature-repository.ts';
 import { type ProcessIo, write } from '../base/process-io.ts';
 import type { Settings } from '../base/options.ts';
@@ -14,7 +11,7 @@ import { Progress } from '../check/progress.ts';
 import { type OpenTarget, openTarget } from '../inputs/open-target.ts';
 import { withTemporaryState } from '../inputs/open-source.ts';
 import { type PushResult, formatOutcome } from './format-push.ts';
-import { describeRun } from './describe-run.ts';
+import { handOver } from './hand-over.ts';
 import { type PushOptions, readPushOptions } from './push-options.ts';
 import { waitForStore } from './wait-for-store.ts';
 
@@ -48,7 +45,7 @@ export async function push(
 
 async function pushTo(run: PushRun): Promise<number> {
   const { settings, io, target, candidates } = run;
-  const report = await handOver(run);
+  const report = await handOverAll(run);
   if (settings.clear) await clearPushed(candidates, report);
   const outcome = await waitIfAsked(run, report);
   await tellCost(target.repository, io);
@@ -57,33 +54,20 @@ async function pushTo(run: PushRun): Promise<number> {
   return report.signatures.some(({ status }) => status === 'refused') ? 1 : 0;
 }
 
-async function handOver(run: PushRun): Promise<PushReport> {
-  const { options, settings, io, target, candidates, ending } = run;
+async function handOverAll({
+  settings,
+  io,
+  target,
+  candidates,
+  ending,
+}: PushRun): Promise<PushReport> {
   const progress = new Progress({ count: async () => candidates.length }, io);
-  const batch = {
-    judge: target.judge,
-    subtree: target.settings.path,
-    now: new Date(),
-    keepsGoing: settings['keep-going'],
-    isDryRun: settings['dry-run'],
-    run: describeRun(io.environment),
-    onJudged: () => progress.step(),
-  };
   try {
-    if (!settings['pull-request']) {
-      const { timeout } = settings;
-      return await pushSignatures(target.repository, candidates, { ...batch, timeout, ending });
-    }
-    const token = options.tokenFile && firstLine(await readFile(options.tokenFile, 'utf8'));
-    const { forge } = settings;
-    return await proposeSignatures(target.repository, candidates, { ...batch, forge, token });
+    const choices = { keepsGoing: settings['keep-going'], onJudged: () => progress.step() };
+    return await handOver(candidates, { target, settings, io, ending, ...choices });
   } finally {
     progress.stop();
   }
-}
-
-function firstLine(text: string): string {
-  return text.trimStart().split('\n', 1)[0]?.trim() ?? '';
 }
 
 /** What was pushed before somebody signed again under the same name stays where it is. */

@@ -3,14 +3,14 @@ import { RepositoryError } from '../../signing/target/repository-error.ts';
 import { type WaitOptions, waitUntilServed } from '../../signing/push/wait-until-served.ts';
 
 /** A signature in the repository; its path is from the root. */
-interface StoredSignature {
+export interface PushedFile {
   readonly path: string;
   readonly bytes: Uint8Array;
 }
 
 /** Waits for a store that publishes a subtree; gives the milliseconds, or why the wait was in vain. */
 export async function waitForStore(
-  signatures: readonly StoredSignature[],
+  signatures: readonly PushedFile[],
   { subtree, ...options }: WaitOptions & { readonly subtree: string },
 ): Promise<number | Error> {
   const awaited = signatures.flatMap(({ path, bytes }) => {

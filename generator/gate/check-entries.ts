@@ -19,7 +19,7 @@ const LARGE_AT_ONCE = 32;
  * Checks the entries of a snapshot: place, size, bytes, verdict as of `now`. Default: any effort.
  */
 export function checkEntries(
-  snapshot: Pass,
+  snapshot: Pick<Pass, 'read'>,
   entries: AsyncIterable<Entry>,
   judge: Judge,
   now: Date,
@@ -37,7 +37,7 @@ export function checkEntries(
 }
 
 async function checkEntry(
-  snapshot: Pass,
+  snapshot: Pick<Pass, 'read'>,
   entry: Entry,
   judge: Judge,
   now: Date,
@@ -89,7 +89,7 @@ async function checkEntry(
 
 /** A good signature in a wrong place says itself where it belongs. */
 async function withSuggestion(
-  snapshot: Pass,
+  snapshot: Pick<Pass, 'read'>,
   entry: FileEntry,
   { rejection, parents, number }: RejectedPath,
   judge: Judge,

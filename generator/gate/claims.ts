@@ -1,5 +1,5 @@
 // The signed payload, read as paranoidly as the nodes do (containers/image
-// signature/simple.go, strictUnmarshalJSON): exact members, right types, none twice.
+// signature/simple.go, strictUnmarshalJSON): exact members, right types, none twice. And written.
 import { type Rejection, reject } from '../terms/rejection.ts';
 import { type Member, hasInfiniteNumber, isJson, membersOf } from '../terms/strict-json.ts';
 
@@ -146,6 +146,23 @@ function quote(text: string): string {
 /** Keeps messages one readable line, whatever the payload holds. */
 function clip(json: string): string {
   return json.length <= 80 ? json : `${json.slice(0, 77)}…`;
+}
+
+/**
+ * A payload as skopeo and podman write it (containers/image signature/simple.go, MarshalJSON). The
+ * inverse of {@link parseClaims}.
+ */
+export function formatPayload(claims: UntrustedClaims): Uint8Array {
+  const { dockerReference, manifestDigest, creator, timestamp } = claims;
+  const payload = {
+    critical: {
+      identity: { 'docker-reference': dockerReference },
+      image: { 'docker-manifest-digest': manifestDigest },
+      type: SIGNATURE_TYPE,
+    },
+    optional: { ...(creator !== null && { creator }), ...(timestamp !== null && { timestamp }) },
+  };
+  return Buffer.from(JSON.stringify(payload));
 }
 
 /** A longer payload is not usual. Bytes. */

@@ -15,7 +15,7 @@ export type Clients = 'any' | '5.22+';
 export interface RegistriesOptions {
   readonly url: StoreUrl;
   readonly clients: Clients;
-  /** A directory that machines which sign write to, absolute. */
+  /** For machines that sign: the directory that they write to, and read from; absolute. */
   readonly staging: string | undefined;
   /** For one user's home directory instead of the system. */
   readonly isRootless: boolean;
@@ -35,10 +35,28 @@ const DEFAULT_STAGING = '/var/lib/containers/sigstore';
 const LINE_WIDTH = { lineWidth: 0 };
 
 /** What a node's registries.d says of a scope. */
-export function toSection(scope: Scope, { url, clients, staging }: RegistriesOptions): Section {
-  const store = formatStoreUrl(url, scope.prefix ?? '');
-  const written =
-    staging === undefined ? undefined : formatFileUrl(join(staging, scope.prefix ?? ''));
+export function toSection(scope: Scope, options: RegistriesOptions): Section {
+  const { staging, clients } = options;
+  return formatSection(storeOf(scope, options), staging && stagingOf(scope, staging), clients);
+}
+
+/**
+ * The address that a machine reads the signatures of a scope from. One that signs reads where it
+ * writes. `skopeo copy` writes the signatures of an image anew from signature-1 on, those that it has
+ * read and then its own, and removes what lies behind (containers/image docker/docker_image_dest.go,
+ * putSignaturesToLookaside): what it does not read is lost.
+ */
+export function storeOf(scope: Scope, { url, staging }: RegistriesOptions): string {
+  return staging === undefined
+    ? formatStoreUrl(url, scope.prefix ?? '')
+    : stagingOf(scope, staging);
+}
+
+function stagingOf({ prefix = '' }: Scope, staging: string): string {
+  return formatFileUrl(join(staging, prefix));
+}
+
+function formatSection(store: string, written: string | undefined, clients: Clients): Section {
   const section = {
     lookaside: store,
     ...(written !== undefined && { 'lookaside-staging': written }),
@@ -106,8 +124,9 @@ function toSections(scopes: readonly Scope[], options: RegistriesOptions): Recor
 }
 
 function toDefault(scope: Scope, options: RegistriesOptions): Record<string, Section> {
-  const { staging = options.isRootless ? undefined : DEFAULT_STAGING } = options;
-  return { 'default-docker': toSection(scope, { ...options, staging }) };
+  const { staging = options.isRootless ? undefined : DEFAULT_STAGING, clients } = options;
+  const written = staging && stagingOf(scope, staging);
+  return { 'default-docker': formatSection(storeOf(scope, options), written, clients) };
 }
 
 const OWN_FILE = ` Written by lookaside node-config: where signatures of images are.

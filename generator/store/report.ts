@@ -10,10 +10,10 @@ import {
 } from '../gate/checked-file.ts';
 import type { Signature, Warning } from '../gate/judge.ts';
 import { formatLocation } from '../terms/location.ts';
+import type { Loss } from '../terms/loss.ts';
 import { MAX_SIGNATURES, type Numbering, numberSignatures } from './numbering.ts';
 import type { KeyInfo } from '../openpgp/openpgp-js.ts';
 import type { Signer } from '../openpgp/open-message.ts';
-import type { SignedBy } from '../policy/policy.ts';
 import { type Rejection, type RejectionCode, reject } from '../terms/rejection.ts';
 import { type Summary, findPublishable } from './store-directory.ts';
 
@@ -83,6 +83,10 @@ export interface CheckReport {
   readonly files: readonly ReportedFile[];
   /** The state costs more than its budget, so no file of it was looked at. */
   readonly refused?: RefusedState;
+  /** Only what is other than in this commit was looked at; null where nothing was there before. */
+  readonly base?: string | null;
+  /** What it takes away from nodes that they had in the base. */
+  readonly losses?: readonly Loss[];
 }
 
 /** Why a state is refused as a whole. */
@@ -145,7 +149,7 @@ function reportPublishable(
   const { path, signature } = file;
   const original = duplicates.get(file);
   const number = served.indexOf(original ?? file) + 1;
-  if (number === 0) return reportRejected(path, tooMany(served.length + overflow.length));
+  if (number === 0) return reportRejected(path, rejectExcess(served.length + overflow.length));
   const warnings = [...signature.warnings];
   if (original) {
     const message = `has the same bytes as signature ${original.number}; served once`;
@@ -158,10 +162,9 @@ function reportPublishable(
     const message = `OpenShift's updater reads signatures 1 to ${READ_BY_UPDATES} only`;
     warnings.push({ code: 'many-signatures', message });
   }
-  for (const { keyring } of findMissing(signature, served)) {
-    const wanted = keyring.keys.map(({ fingerprint }) => fingerprint).join(' or ');
-    const message = `nodes refuse the image until it is signed by ${wanted} too`;
-    warnings.push({ code: 'co-signature-missing', message });
+  if (signature.scope.signedBy.length > 1) {
+    const others = served.map((other) => other.signature);
+    warnings.push(...warnOfMissing(signature, others));
   }
   return {
     path,
@@ -173,19 +176,23 @@ function reportPublishable(
   };
 }
 
-/** Requirements of a signature's scope that no signature of the same image meets. */
-function findMissing(
+/** What nodes want of an image beside a signature, and none of all that are at its place gives. */
+export function warnOfMissing(
   { scope, claims }: Signature,
-  served: readonly PublishableFile[],
-): readonly SignedBy[] {
-  if (scope.signedBy.length < 2) return [];
-  return scope.signedBy.filter((wanted) => {
+  all: readonly Signature[],
+): readonly Warning[] {
+  const missing = scope.signedBy.filter((wanted) => {
     const isByTag = BY_TAG.has(wanted.signedIdentity.type);
-    return !served.some(
-      ({ signature: other }) =>
+    return !all.some(
+      (other) =>
         other.meets.includes(wanted) &&
         (!isByTag || other.claims.dockerReference === claims.dockerReference),
     );
+  });
+  return missing.map(({ keyring }) => {
+    const wanted = keyring.keys.map(({ fingerprint }) => fingerprint).join(' or ');
+    const message = `nodes refuse the image until it is signed by ${wanted} too`;
+    return { code: 'co-signature-missing', message };
   });
 }
 
@@ -196,12 +203,14 @@ const BY_TAG: ReadonlySet<string> = new Set([
   'remapIdentity',
 ]);
 
-function tooMany(count: number): Rejection {
+/** What a signature gets beyond the most that nodes read; `count` is how many there are. */
+export function rejectExcess(count: number): Rejection {
   const message = `expected at most ${MAX_SIGNATURES} signatures in the directory, got ${count}`;
   return reject('too-many-signatures', message, { breaksPulls: true });
 }
 
-function reportRejected(path: string, rejection: Rejection): RejectedFile {
+/** A file with what is wrong with it. */
+export function reportRejected(path: string, rejection: Rejection): RejectedFile {
   const { code, message, hint, breaksPulls } = rejection;
   return { path, status: 'rejected', code, message, hint, breaksPulls };
 }

@@ -181,7 +181,7 @@ export class BoundedProcess {
     this.#isExpected = isExpected;
     clearTimeout(this.#silence);
     const { silence } = this.#limits;
-    if (!isExpected || silence === undefined || this.#hasExited) return;
+    if (!isExpected || silence === undefined || this.#hasExited || !this.#child) return;
     this.#silence = setTimeout(() => this.#exceed('silence', silence), silence);
   }
 

@@ -17,14 +17,17 @@ export interface TipEntry {
   readonly id: string;
 }
 
+/** Gives objects by their names; `bring` is told first of all that are going to be read. */
+export type TipObjects = Pick<RemoteObjects, 'bring' | 'read'>;
+
 export class TipTree {
-  readonly #objects: RemoteObjects;
+  readonly #objects: TipObjects;
   readonly #root: string;
   /** Directories that were read, by their object names. */
   readonly #trees = new Map<string, Buffer>();
 
   /** `root` is the object name of the outermost directory; undefined where there is nothing yet. */
-  constructor(objects: RemoteObjects, root: string | undefined) {
+  constructor(objects: TipObjects, root: string | undefined) {
     this.#objects = objects;
     this.#root = root ?? '';
   }

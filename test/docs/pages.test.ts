@@ -9,11 +9,11 @@ import { type Page, anchorsOf, linksOf, readPages, withoutBlocks } from './pages
 
 /** Flags of other programs, as gpg, skopeo, podman, git and curl, and of the install script. */
 const FLAGS_OF_OTHERS = new Set(
-  `add-port all armor bare batch dearmor dest-tls-verify detach-sign dry-run export filter
-   geometric home-dir ignore init initial-branch keep keyring kill missing omit output passphrase
+  `add-port all armor bare batch dearmor dest-tls-verify detach-sign dry-run eval export filter
+   geometric home-dir ignore init initial-branch input-type keep keyring kill missing no-install-recommends omit output passphrase
    preserve-digests quick-generate-key quick-set-expire raw read-only registries remove-signatures
    request retry retry-connrefused retry-delay rm root runroot shell sign sign-by signature-policy
-   silent src-tls-verify storage-driver system tls-verify undo`.split(/\s+/),
+   silent src-tls-verify storage-driver system tls-verify undo user`.split(/\s+/),
 );
 /** These name flags of scripts. */
 const ABOUT_SCRIPTS = new Set(['CONTRIBUTING.md', 'docs/performance.md']);
@@ -121,7 +121,8 @@ describe('the pages', () => {
   });
 
   it('have the parts that the code gives', async () => {
-    await runOrThrow('npx', ['--no-install', 'tsx', 'scripts/update-docs.ts', '--check']);
+    const update = ['--import', 'tsx', 'scripts/update-docs.ts', '--check'];
+    await runOrThrow(process.execPath, update);
   });
 
   it('say where npx works, and do not send readers to a registry', () => {

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { atLength } from '../kit/at-length.ts';
 import { describeWith } from '../with-tools.ts';
 import { assertServed } from '../kit/program/assert-served.ts';
 import { eventually } from '../kit/eventually.ts';
@@ -16,7 +17,7 @@ import { stallAfter } from '../kit/remote/stalling-proxy.ts';
 import { useLookaside } from '../kit/program/use-lookaside.ts';
 import { useTemporary } from '../kit/temporary.ts';
 
-const KILLS = 5;
+const KILLS = atLength(3, 10);
 /** A refresh of a small repository takes less, in milliseconds. */
 const LONGEST_REFRESH = 200;
 /** Retries come with pauses that double; in milliseconds. */
@@ -43,7 +44,9 @@ describeWith(['gpg', 'git', 'git-http-backend'], 'crash', () => {
   });
   afterEach(() => remote.remove());
 
-  const serve = (url = http.url) => servers.start(url, publisher.serveArgs(state()));
+  const serve = (url = http.url) => servers.startHere(url, publisher.serveArgs(state()));
+  /** What can be killed is a process of its own. */
+  const serveApart = (url = http.url) => servers.start(url, publisher.serveArgs(state()));
   const push = () => remote.publish({ [second.location]: second.bytes });
 
   it('starts cleanly after it was killed amid the clone', async () => {
@@ -63,7 +66,7 @@ describeWith(['gpg', 'git', 'git-http-backend'], 'crash', () => {
 
   it('starts cleanly after it was killed amid a refresh', async () => {
     for (let kill = 0; kill < KILLS; kill++) {
-      const server = await serve(remote.path);
+      const server = await serveApart(remote.path);
       await assertServed(server, first);
       const commit = await remote.publish({ kill: String(kill) });
       assert.doesNotMatch(server.stderr(), /"level":"(warn|error)"/);
@@ -117,7 +120,7 @@ describeWith(['gpg', 'git', 'git-http-backend'], 'crash', () => {
   });
 
   it('starts from the state of last time while the git host is down, and says so', async () => {
-    const before = await serve();
+    const before = await serveApart();
     await before.waitForLine(/"msg":"refreshed"/);
     assert.equal(await before.stop('SIGKILL'), null);
     await push();
@@ -132,7 +135,7 @@ describeWith(['gpg', 'git', 'git-http-backend'], 'crash', () => {
   });
 
   it('knows at the next start what it had just begun to serve when it was stopped', async () => {
-    const before = await serve();
+    const before = await serveApart();
     assert.equal(await before.stop('SIGTERM'), 0);
     await http.down();
     const server = await serve();
@@ -141,7 +144,7 @@ describeWith(['gpg', 'git', 'git-http-backend'], 'crash', () => {
   });
 
   it('leaves a state directory alone that another one uses', async () => {
-    const server = await serve();
+    const server = await serveApart();
     const args = ['serve', http.url, '--listen', '127.0.0.1:0', ...publisher.serveArgs(state())];
     const { code, stderr } = await runLookasideProcess(args, { timeout: 30_000 });
     assert.equal(code, 2);

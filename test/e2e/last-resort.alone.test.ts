@@ -108,8 +108,10 @@ describe('an exception that nobody foresaw', () => {
       await mkdir(temporary);
       const args = ['check', `http://127.0.0.1:${address.port}/x.git`];
       const env = { ...sabotaged(name), TMPDIR: temporary };
-      const result = await runLookasideProcess(args, { env });
-      const traced = await runLookasideProcess(args, { env: { ...env, NODE_DEBUG: 'lookaside' } });
+      const [result, traced] = await Promise.all([
+        runLookasideProcess(args, { env }),
+        runLookasideProcess(args, { env: { ...env, NODE_DEBUG: 'lookaside' } }),
+      ]);
       silent.close();
       assert.deepEqual([result.code, traced.code], [2, 2]);
       assert.match(result.stderr, /^lookaside: sabotage.*\n$/);

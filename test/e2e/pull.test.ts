@@ -32,10 +32,18 @@ describeWith(['skopeo', 'podman', 'docker-registry', 'gpg', 'git'], 'pull', () =
   afterEach(() => node.remove());
 
   async function serve(source: string, ...args: readonly string[]): Promise<void> {
-    const keys = ['--keys', images.keyFile, '--keys', images.otherKeyFile];
-    server = await servers.start(source, [...keys, '--state-dir', directory(), ...args]);
+    server = await servers.startHere(source, argsOf(...args));
     node = await nodeOf(server.baseUrl);
   }
+  /** As a process of its own, which has an access log. */
+  async function serveLogged(source: string, ...args: readonly string[]): Promise<void> {
+    server = await servers.start(source, argsOf(...args));
+    node = await nodeOf(server.baseUrl);
+  }
+  const argsOf = (...more: readonly string[]): readonly string[] => {
+    const keys = ['--keys', images.keyFile, '--keys', images.otherKeyFile];
+    return [...keys, '--state-dir', directory(), ...more];
+  };
   const nodeOf = (lookaside: string, key = images.keyFile) =>
     makeNode({ scope: images.registry.host, lookaside, keys: [key] });
 
@@ -69,7 +77,7 @@ describeWith(['skopeo', 'podman', 'docker-registry', 'gpg', 'git'], 'pull', () =
 
   for (const [client, pull] of Object.entries(clients)) {
     it(`with ${client} takes a list whose instance is signed`, async () => {
-      await serve(images.remote.path);
+      await serveLogged(images.remote.path);
       assertAccepted(await pull(images.list.reference));
       const instance = images.list.instances.get(architecture) ?? '';
       const first = `/${formatLocation('team/app', instance, 1)}`;
@@ -97,7 +105,7 @@ describeWith(['skopeo', 'podman', 'docker-registry', 'gpg', 'git'], 'pull', () =
   it('never serves a signature by a key that is not accepted', async () => {
     await serve(images.remote.work);
     await server.stop();
-    server = await servers.start(images.remote.work, ['--keys', images.keyFile]);
+    server = await servers.startHere(images.remote.work, ['--keys', images.keyFile]);
     const other = await nodeOf(server.baseUrl, images.otherKeyFile);
     assertRefused(await other.copyWithSkopeo(images.foreign.reference), NO_SIGNATURE);
     await other.remove();
@@ -112,7 +120,7 @@ describeWith(['skopeo', 'podman', 'docker-registry', 'gpg', 'git'], 'pull', () =
   });
 
   it('works with the configuration below the HOME of a user', async () => {
-    await serve(images.remote.work);
+    await serveLogged(images.remote.work);
     const env = { HOME: node.home, XDG_CONFIG_HOME: undefined };
     const copy = (image: string, to: string) =>
       run('skopeo', ['copy', '--src-tls-verify=false', `docker://${image}`, `dir:${to}`], { env });
@@ -135,7 +143,7 @@ describeWith(['skopeo', 'podman', 'docker-registry', 'gpg', 'git'], 'pull', () =
 
   for (const [client, pull] of Object.entries(clients)) {
     it(`leaves exactly its requests in the access log with ${client}`, async () => {
-      await serve(images.remote.work);
+      await serveLogged(images.remote.work);
       await pull(images.signed.reference);
       await pull(images.unsigned.reference);
       assert.deepEqual(await requests(), [
@@ -147,7 +155,7 @@ describeWith(['skopeo', 'podman', 'docker-registry', 'gpg', 'git'], 'pull', () =
   }
 
   it('names a refused pull in the access log', async () => {
-    await serve(images.remote.work, '--access-log', 'json');
+    await serveLogged(images.remote.work, '--access-log', 'json');
     await node.copyWithSkopeo(images.signed.reference);
     await node.copyWithSkopeo(images.unsigned.reference);
     assert.equal(await server.stop(), 0);

@@ -86,37 +86,44 @@ describeWith(['gpg', 'git'], 'a refused pull', () => {
   afterEach(() => remote.remove());
 
   const serve = async (...more: readonly string[]): Promise<void> => {
-    const args = [...publisher.serveArgs(directory()), '--access-log', 'json', ...more];
+    server = await servers.startHere(remote.path, [...publisher.serveArgs(directory()), ...more]);
+  };
+  /** As a process of its own, which has an access log. */
+  const serveLogged = async (): Promise<void> => {
+    const args = [...publisher.serveArgs(directory()), '--access-log', 'json'];
     server = await servers.start(remote.path, args);
   };
-  /**
-   * Asks for an image as a node does, and gives what operators are told. Again where the log did not
-   * wait until all was looked through.
-   */
+  /** Asks for an image as a node does, and gives what operators are told. */
   const refuse = async (repository: string, digest: string) =>
     eventually(async () => {
-      const path = formatLocation(repository, digest, 1);
-      assert.equal((await lookUp(server, path)).status, 404);
+      assert.equal((await lookUp(server, formatLocation(repository, digest, 1))).status, 404);
       const { refused } = await readRefused(server);
       const told = refused.find((one) => one.repository === repository && one.digest === digest);
       assert.ok(told?.reason);
+      return { ...told, reason: told.reason };
+    });
+  /** The same, where the log names the reason. Again where it did not wait until all was looked through. */
+  const refuseLogged = async (repository: string, digest: string) =>
+    eventually(async () => {
+      const told = await refuse(repository, digest);
       const line = await eventually(async () => {
         const lines = server.stdout().split('\n').filter(Boolean);
         const found = lines.map((one) => logged.parse(JSON.parse(one)));
-        const own = found.findLast((one) => one.path === `/${path}`);
+        const path = `/${formatLocation(repository, digest, 1)}`;
+        const own = found.findLast((one) => one.path === path);
         assert.ok(own);
         return own;
       });
       assert.deepEqual([line.outcome, line.reason], ['unsigned', told.reason.code]);
-      return { ...told, reason: told.reason };
+      return told;
     });
 
   it('is told with its client and its time, and closes when the signature comes', async () => {
-    await serve();
+    await serveLogged();
     const digest = makeDigest();
     const startedAt = Date.now();
-    await refuse('team/app', digest);
-    const told = await refuse('team/app', digest);
+    await refuseLogged('team/app', digest);
+    const told = await refuseLogged('team/app', digest);
     assert.deepEqual([told.count, told.clients, told.prefix], [2, ['127.0.0.1'], null]);
     assert.ok(Math.abs(Date.parse(told.firstSeen) - startedAt) < MINUTE);
     assert.ok(told.firstSeen <= told.lastSeen);
@@ -141,8 +148,8 @@ describeWith(['gpg', 'git'], 'a refused pull', () => {
     const path = formatLocation('team/app', digest, 1);
     const id = await remote.publish({ [path]: '<!doctype html>' });
     await remote.publish({ 'README.md': 'later' });
-    await serve();
-    const { reason } = await refuse('team/app', digest);
+    await serveLogged();
+    const { reason } = await refuseLogged('team/app', digest);
     assert.equal(reason.code, 'quarantined');
     const [file] = reason.files ?? [];
     assert.deepEqual([file?.path, file?.code, file?.commit?.id], [path, 'html', id]);
@@ -181,8 +188,8 @@ describeWith(['gpg', 'git'], 'a refused pull', () => {
     await remote.publish({ [location]: bytes });
     const id = await remote.publish({ [location]: null });
     await remote.publish({ 'README.md': 'later' });
-    await serve();
-    const { reason } = await refuse('team/app', digest);
+    await serveLogged();
+    const { reason } = await refuseLogged('team/app', digest);
     assert.deepEqual([reason.code, reason.commit?.id], ['removed', id]);
     assert.equal(reason.commit?.author.name, 'Author');
     assert.match(reason.next, /git checkout [0-9a-f]{12}\^ -- /);

@@ -60,7 +60,7 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv'], 'a policy.json', () =
   before('sign images', async () => {
     [registry, signer, home] = await Promise.all([startRegistry(), makeSigner(), makeTemporary()]);
     const red = await signer.makeKey({ name: 'Red' });
-    const blue = await signer.makeKey({ name: 'Blue' });
+    const blue = await signer.makeKey({ name: 'Blue', algorithm: 'ed25519' });
     const { host } = registry;
     names = {
       host,

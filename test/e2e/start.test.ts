@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { describeWith } from '../with-tools.ts';
 import { makeCertificate } from '../kit/web/certificate-files.ts';
 import { freePort } from '../kit/process/free-port.ts';
-import { runLookasideProcess } from '../kit/program/lookaside.ts';
+import { runLookaside } from '../kit/program/lookaside.ts';
 import { makePublisher, type Publisher } from '../kit/signer/publisher.ts';
 import { takesConnections } from '../kit/process/takes-connections.ts';
 import { useTemporary } from '../kit/temporary.ts';
@@ -141,8 +141,7 @@ describeWith(['gpg'], 'start', () => {
       const address = busy.address();
       assert.ok(address !== null && typeof address === 'object');
       const [listen, status] = [await freePort(), await freePort()];
-      const result = await runLookasideProcess(['serve', ...(await args(address.port))], {
-        timeout: 30_000,
+      const result = await runLookaside(['serve', ...(await args(address.port))], {
         env: {
           LOOKASIDE_LISTEN: `127.0.0.1:${listen}`,
           LOOKASIDE_STATUS_LISTEN: `127.0.0.1:${status}`,

@@ -29,7 +29,7 @@ import { useLookaside } from '../kit/program/use-lookaside.ts';
 /** The same signatures lie below so many prefixes. */
 const MIRRORS = atLength(10, 40);
 const FLIPS = 10;
-const KILLS = 5;
+const KILLS = atLength(3, 10);
 /** The first load takes less, in milliseconds. */
 const LONGEST_LOAD = 400;
 /** The checkpoint of a small store takes less to write, in milliseconds. */
@@ -214,7 +214,7 @@ describeWith(['gpg', 'git'], 'warm start', () => {
     const source = await makeDirectory();
     const keys = `--keys=${otherKeyFile}`;
     const run = async (files: readonly SignedFile[]): Promise<bigint> => {
-      const server = await servers.start(source, argsOf(keys));
+      const server = await servers.startHere(source, argsOf(keys));
       await assertAllServed(server, files);
       await stop(server);
       assert.doesNotMatch(server.stderr(), OF_NO_USE);
@@ -237,7 +237,7 @@ describeWith(['gpg', 'git'], 'warm start', () => {
     const source = await makeDirectory();
     await writeFile(join(state(), 'file'), '');
     const args = publisher.serveArgs(join(state(), 'file', 'state'));
-    const server = await servers.start(source, [...args, `--keys=${otherKeyFile}`]);
+    const server = await servers.startHere(source, [...args, `--keys=${otherKeyFile}`]);
     await assertAllServed(server);
     assert.match(server.stderr(), UNWRITABLE);
     await stop(server);
@@ -255,7 +255,7 @@ describeWith(['gpg', 'git'], 'warm start', () => {
 
   it('takes away what is signed by a key that was taken away, and nothing else', async () => {
     await servedBefore();
-    const server = await servers.start(remote.path, argsOf());
+    const server = await servers.startHere(remote.path, argsOf());
     await assertAllServed(server, ours);
     await Promise.all(theirs.map(async (file) => assertMissing(server, file)));
     assert.match(server.stderr(), /"code":"unknown-signer"/);
@@ -274,7 +274,7 @@ describeWith(['gpg', 'git'], 'warm start', () => {
     assert.notDeepEqual(await readFile(changed), before);
     const keys = [`--keys=${changed}`, `--keys=${otherKeyFile}`];
     const args = argsOf().filter((arg) => !arg.startsWith('--keys='));
-    const server = await servers.start(remote.path, [...args, ...keys]);
+    const server = await servers.startHere(remote.path, [...args, ...keys]);
     await assertAllServed(server);
     await stop(server);
   });

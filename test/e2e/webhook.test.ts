@@ -36,7 +36,7 @@ describeWith(['gpg', 'git', 'git-http-backend'], 'webhook', () => {
   afterEach(() => remote.remove());
 
   const serve = (secretFile = publisher.secretFile) =>
-    servers.start(http.url, [
+    servers.startHere(http.url, [
       ...publisher.serveArgs(directory()),
       '--webhook-secret-file',
       secretFile,
@@ -111,7 +111,7 @@ describeWith(['gpg', 'git', 'git-http-backend'], 'webhook', () => {
 
   it('is not there without a secret', async () => {
     const args = ['--keys', publisher.keyFile, '--state-dir', directory(), '--poll', '0s'];
-    const server = await servers.start(http.url, args);
+    const server = await servers.startHere(http.url, args);
     const asked = http.requests().length;
     assert.equal((await publisher.announce(server, await push())).status, 404);
     assert.equal(http.requests().length, asked);

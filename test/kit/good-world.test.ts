@@ -102,6 +102,8 @@ describeWith(['gpg', 'gpgv', 'git', 'faketime'], 'the kit: a good world', () => 
   it('has a toolbox whose git breaks and heals', async () => {
     const toolbox = await Toolbox.make(join(directory(), 'bin'));
     const server = await start({ PATH: toolbox.path });
+    // A git of the first refresh would hang, and those after it would wait.
+    await server.process.waitForLine(/"msg":"refreshed"/, SOON);
     await toolbox.breakGit('hangs');
     await toolbox.remove('git');
     const more = await world.sign();

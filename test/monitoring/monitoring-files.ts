@@ -13,6 +13,8 @@ export function readMonitoring(name: string): string {
 
 /** Runs promtool, and gives what it says; throws when it complains. */
 export async function promtool(args: readonly string[], cwd = DIRECTORY): Promise<string> {
-  const { stdout } = await runOrThrow(toolPath('promtool'), args, { cwd });
+  // It spends an eighth of its time on looking for garbage.
+  const env = { GOGC: '400' };
+  const { stdout } = await runOrThrow(toolPath('promtool'), args, { cwd, env });
   return stdout;
 }

@@ -31,25 +31,37 @@ export function readPasses(): readonly Pass[] {
 
 /**
  * The end of a run: how long the tests of each room took (its hooks with it; rooms run beside each
- * other, so that these make more than the whole), how many there were, and what failed.
+ * other, so that these make more than the whole), what they cost of the processors, how many there
+ * were, and what failed.
  */
-export function formatResults(passes: readonly Pass[], seconds: number): string {
+export function formatResults(
+  passes: readonly Pass[],
+  costs: ReadonlyMap<string, number>,
+  seconds: number,
+): string {
   const sum = (name: 'passes' | 'pending' | 'failures'): number =>
     passes.reduce((total, found) => total + found[name], 0);
   const pending = sum('pending') === 0 ? '' : `, ${sum('pending')} pending`;
   const counts = `${sum('passes')} passed, ${sum('failures')} failed${pending}`;
   return [
     ...passes.map(({ failed }) => failed).filter((failed) => failed !== ''),
-    ...formatRooms(passes.flatMap(({ files }) => files)),
-    `${counts} in ${Math.round(seconds)} s`,
+    ...formatRooms(
+      passes.flatMap(({ files }) => files),
+      costs,
+    ),
+    `${counts} in ${Math.round(seconds)} s, of processors ${inSeconds(sumOf(costs.values()))} s`,
   ].join('\n');
 }
 
 /** A line a room, the longest first; the parts of a room that has some after it. */
-function formatRooms(files: readonly FileTime[]): readonly string[] {
+function formatRooms(
+  files: readonly FileTime[],
+  costs: ReadonlyMap<string, number>,
+): readonly string[] {
   return sumsBy(files, ({ file }) => roomOf(file)[0]).map(({ name, own, milliseconds, tests }) => {
-    const room = `${name.padEnd(COLUMN)}${inSeconds(milliseconds).padStart(5)} s`;
-    const line = `${room}${String(tests).padStart(6)} tests`;
+    const cost = sumOf(own.map(({ file }) => costs.get(file) ?? 0));
+    const times = [milliseconds, cost].map((time) => `${inSeconds(time).padStart(5)} s`);
+    const line = `${name.padEnd(COLUMN)}${times.join(' ')}${String(tests).padStart(6)} tests`;
     const parts = sumsBy(own, ({ file }) => roomOf(file)[1]).map(
       (part) => `${part.name} ${inSeconds(part.milliseconds)}`,
     );
@@ -78,6 +90,10 @@ function sumsBy(files: readonly FileTime[], nameOf: (file: FileTime) => string):
 function roomOf(file: string): readonly [string, string] {
   const [, room = '', part = ''] = file.split('/').slice(0, -1);
   return [room || 'test', part || 'itself'];
+}
+
+function sumOf(numbers: Iterable<number>): number {
+  return [...numbers].reduce((sum, number) => sum + number, 0);
 }
 
 const inSeconds = (milliseconds: number): string => `${Math.round(milliseconds / SECOND)}`;

@@ -46,7 +46,7 @@ export function adviseOn(policy: Policy, options: AdviceOptions): readonly strin
   if (options.clients === 'any') advice.push(...adviseOnOldClients(scopes));
   if (staging !== undefined) {
     advice.push(
-      'skopeo starts at signature-1 and overwrites the signatures of others: where several people sign, rename each file to the next free number',
+      `skopeo copy keeps the signatures in ${staging}, so bring it up to date before you sign; podman push overwrites them, and lookaside sign does not`,
     );
   }
   return [...advice, ...adviseOnKeys(scopes, options)];

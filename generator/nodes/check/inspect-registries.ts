@@ -5,7 +5,8 @@ import { READ_MEMBERS, storeIn } from './find-store.ts';
 import { judgeStore, inspectStore } from './inspect-store.ts';
 import type { FoundConfig } from './node-state.ts';
 import { findAround } from '../../policy/scope-chain.ts';
-import { type WantedNode, storeOf } from './wanted-node.ts';
+import { storeOf } from '../registries-d.ts';
+import type { WantedNode } from './wanted-node.ts';
 
 /** The faults of a registries.d, and what people should look at. */
 export function inspectRegistries(

@@ -14,8 +14,8 @@ import {
   WRITE_MEMBERS,
   findStore,
 } from './find-store.ts';
-import { toSection } from '../registries-d.ts';
-import { type WantedNode, storeOf } from './wanted-node.ts';
+import { storeOf, toSection } from '../registries-d.ts';
+import type { WantedNode } from './wanted-node.ts';
 import {
   StoreUrlError,
   isOpenToOthers,

@@ -2,7 +2,6 @@ import type { Policy, Scope } from '../../policy/policy.ts';
 import { signedScopes } from '../node-files.ts';
 import type { DefaultRequirement } from '../policy-file.ts';
 import type { RegistriesOptions } from '../registries-d.ts';
-import { formatStoreUrl } from '../store-url.ts';
 
 /** What a node should do, whatever files make it do so. */
 export interface WantedNode extends RegistriesOptions {
@@ -18,9 +17,4 @@ export interface WantedNode extends RegistriesOptions {
 /** Takes from a policy what nodes can be configured for. */
 export function createWantedNode(policy: Policy, options: Omit<WantedNode, 'scopes'>): WantedNode {
   return { ...options, scopes: new Map(signedScopes(policy).map((scope) => [scope.name, scope])) };
-}
-
-/** The address that nodes should have for a scope. */
-export function storeOf({ prefix }: Scope, { url }: WantedNode): string {
-  return formatStoreUrl(url, prefix ?? '');
 }

@@ -10,6 +10,8 @@ const member = (name: string, from: string, to: string) => (root: string) =>
 const add = (name: string, text: string) => (root: string) =>
   put(join(root, REGISTRIES, name), text);
 
+const STAGING = ['--staging', '/srv/signatures'];
+
 /** Mistakes by which nodes ask the wrong store. */
 export const STORE_MISTAKES: readonly Mistake[] = [
   {
@@ -141,10 +143,18 @@ export const STORE_MISTAKES: readonly Mistake[] = [
     plant: toStore(`${STORE}#signatures`),
   },
   {
-    title: 'no place for signatures that are made there',
+    title: 'another place for signatures that are made there',
     code: 'staging-differs',
     path: LOOKASIDE,
-    plant: async () => undefined,
-    checkArgs: ['--staging', '/srv/signatures', '--clients', '5.22+'],
+    args: () => STAGING,
+    plant: (root) =>
+      edit(join(root, LOOKASIDE), /-staging: file:\/\/\/srv/g, '-staging: file:///old'),
+  },
+  {
+    title: 'a machine that signs and does not see what others signed',
+    code: 'store-differs',
+    path: LOOKASIDE,
+    args: () => STAGING,
+    plant: (root) => edit(join(root, LOOKASIDE), / (lookaside|sigstore): .*$/gm, ` $1: ${STORE}`),
   },
 ];

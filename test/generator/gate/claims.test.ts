@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import { parseClaims } from '../../../generator/gate/claims.ts';
+import { formatPayload, parseClaims, readUsualPayload } from '../../../generator/gate/claims.ts';
 import { type RejectionCode, isRejection } from '../../../generator/terms/rejection.ts';
 import { rejectionOf } from '../../kit/samples/samples.ts';
 import {
@@ -31,6 +31,25 @@ function withOptional(json: string): string {
 describe('generator: claims', () => {
   it('reads a payload', () => {
     assert.deepEqual(parseClaims(Buffer.from(GOOD)), CLAIMS);
+  });
+
+  it('writes a payload as it reads it', () => {
+    assert.equal(Buffer.from(formatPayload(CLAIMS)).toString(), GOOD);
+    assert.deepEqual(readUsualPayload(formatPayload(CLAIMS)), CLAIMS);
+    const claims = fc.record(
+      {
+        dockerReference: fc.string({ unit: 'grapheme' }),
+        manifestDigest: fc.string(),
+        creator: fc.option(fc.string({ maxLength: 256 })),
+        timestamp: fc.option(fc.maxSafeInteger()),
+      },
+      { noNullPrototype: true },
+    );
+    fc.assert(
+      fc.property(claims, (made) => {
+        assert.deepEqual(parseClaims(formatPayload(made)), made);
+      }),
+    );
   });
 
   const { creator, timestamp } = CLAIMS;

@@ -26,21 +26,19 @@ function sectionsOf(...args: Parameters<typeof textsOf>): Record<string, unknown
   );
 }
 
-/** Two scopes, the first with a prefix, on machines that sign. */
-const stagedSections = (staging: string) => ({
-  'quay.io': {
-    lookaside: `${STORE}/images`,
-    'lookaside-staging': `file://${staging === '/' ? '' : staging}/images`,
-    sigstore: `${STORE}/images`,
-    'sigstore-staging': `file://${staging === '/' ? '' : staging}/images`,
-  },
-  'a.example': {
-    lookaside: STORE,
-    'lookaside-staging': `file://${staging}`,
-    sigstore: STORE,
-    'sigstore-staging': `file://${staging}`,
-  },
-});
+/** Two scopes, the first with a prefix, on machines that sign: they read where they write. */
+const stagedSections = (staging: string) => {
+  const sectionOf = (place: string) => ({
+    lookaside: place,
+    'lookaside-staging': place,
+    sigstore: place,
+    'sigstore-staging': place,
+  });
+  return {
+    'quay.io': sectionOf(`file://${staging === '/' ? '' : staging}/images`),
+    'a.example': sectionOf(`file://${staging}`),
+  };
+};
 
 describe('generator: registries.d', () => {
   it('names the store for old clients and new', () => {
@@ -67,7 +65,7 @@ describe('generator: registries.d', () => {
     });
   });
 
-  it('says where machines that sign write', () => {
+  it('says where machines that sign write, and that they read there', () => {
     const scopes = [scopeOf('quay.io', 'images'), scopeOf('a.example')];
     for (const staging of ['/srv/signatures', '/']) {
       assert.deepEqual(sectionsOf(scopes, { staging }), {
@@ -88,7 +86,7 @@ describe('generator: registries.d', () => {
     });
     assert.deepEqual(sectionsOf([scopeOf('')], { clients: '5.22+', staging: '/srv' }), {
       'default.yaml': {
-        'default-docker': { lookaside: STORE, 'lookaside-staging': 'file:///srv' },
+        'default-docker': { lookaside: 'file:///srv', 'lookaside-staging': 'file:///srv' },
       },
     });
   });

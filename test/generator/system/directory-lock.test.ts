@@ -3,9 +3,10 @@ import { readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { lockDirectory } from '../../../generator/system/directory-lock.ts';
 import { type Background, startBackground } from '../../kit/process/background.ts';
+import { builtModule } from '../../kit/process/built-module.ts';
 import { useTemporary } from '../../kit/temporary.ts';
 
-const MODULE = new URL('../../../generator/system/directory-lock.ts', import.meta.url).href;
+const MODULE = builtModule('generator/system/directory-lock');
 
 /** Says what becomes of a lock that it asks for, and holds it until it is killed. */
 const HOLDER = `
@@ -24,8 +25,8 @@ describe('a locked directory', () => {
   const directory = useTemporary();
   const processes: Background[] = [];
   const start = async (...args: string[]): Promise<Background> => {
-    const tsx = ['--import', 'tsx', '--input-type=module', '-e', HOLDER, directory(), ...args];
-    const holder = await startBackground(process.execPath, tsx);
+    const words = ['--input-type=module', '-e', HOLDER, directory(), ...args];
+    const holder = await startBackground(process.execPath, words);
     processes.push(holder);
     return holder;
   };

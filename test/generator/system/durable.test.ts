@@ -9,10 +9,11 @@ import {
   writeNew,
 } from '../../../generator/system/durable.ts';
 import { startBackground } from '../../kit/process/background.ts';
+import { builtModule } from '../../kit/process/built-module.ts';
 import { run } from '../../kit/process/run.ts';
 import { useTemporary } from '../../kit/temporary.ts';
 
-const MODULE = new URL('../../../generator/system/durable.ts', import.meta.url).href;
+const MODULE = builtModule('generator/system/durable');
 const SIZE = 1_000_000;
 const ROOM_OF_ONE_BLOCK = 'trap "" XFSZ; ulimit -f 1; exec "$0" "$@"';
 
@@ -28,14 +29,7 @@ describe('a file that has to outlast what happens', () => {
   const directory = useTemporary();
   const path = () => join(directory(), 'file');
   const names = async () => (await readdir(directory())).toSorted();
-  const node = (repeat: string) => [
-    '--import',
-    'tsx',
-    '--input-type=module',
-    '-e',
-    script(repeat),
-    path(),
-  ];
+  const node = (repeat: string) => ['--input-type=module', '-e', script(repeat), path()];
 
   it('is replaced by what was written, for its owner alone', async () => {
     await writeFile(path(), 'old');

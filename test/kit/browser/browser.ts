@@ -5,10 +5,16 @@ import { toolPath } from '../../with-tools.ts';
 /** A name of this machine to which browsers give less than to its loopback address. */
 export const PLAIN_HOST = 'store.example';
 
+/** What a page is shown on, and how. */
+interface Reader {
+  readonly viewport: { readonly width: number; readonly height: number };
+  readonly colorScheme: 'dark' | 'light';
+}
+
 const PHONE = { viewport: { width: 360, height: 740 } } as const;
 const DESK = { viewport: { width: 1280, height: 900 } } as const;
 /** How pages are read; in short, each width and each scheme once. */
-export const READERS: Readonly<Record<string, BrowserContextOptions>> = {
+export const READERS: Readonly<Record<string, Reader>> = {
   'on a phone, dark': { ...PHONE, colorScheme: 'dark' },
   'on a desk, light': { ...DESK, colorScheme: 'light' },
   ...atLength(

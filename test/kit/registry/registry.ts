@@ -35,6 +35,8 @@ export interface Registry {
   readonly host: string;
   /** Makes a new scratch image and pushes it. Throws when the registry does not take it. */
   readonly pushImage: (options: PushImageOptions) => Promise<PushedImage>;
+  /** Gives an image, with all its platforms, another name. */
+  readonly copy: (from: string, to: string) => Promise<void>;
   readonly log: () => string;
   readonly stop: () => Promise<void>;
 }
@@ -73,6 +75,11 @@ export async function startRegistry({ isPrivate }: RegistryOptions = {}): Promis
       await runOrThrow('skopeo', ['--insecure-policy', ...copy, ...images]);
       await removeTemporary(layout);
       return { ...image, name, reference };
+    },
+    async copy(from, to) {
+      const tls = ['--src-tls-verify=false', '--dest-tls-verify=false'];
+      const images = [`docker://${from}`, `docker://${to}`];
+      await runOrThrow('skopeo', ['--insecure-policy', 'copy', '--all', ...tls, ...images]);
     },
     log: () => background.stderr(),
     async stop() {

@@ -34,7 +34,10 @@ export async function makeSignedImages(): Promise<SignedImages> {
     makeSigner(),
     makeGitRemote(),
   ]);
-  const [key, other] = await Promise.all([signer.makeKey(), signer.makeKey()]);
+  const [key, other] = await Promise.all([
+    signer.makeKey(),
+    signer.makeKey({ algorithm: 'ed25519' }),
+  ]);
   const push = (tag: string, architectures?: readonly string[]) =>
     registry.pushImage({ repository: 'team/app', tag, ...(architectures && { architectures }) });
   const sign = async (by: SigningKey, dockerReference: string, digest: string, number = 1) => {

@@ -1,4 +1,4 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type GitHttp, type GitHttpOptions, serveGitHttp } from './git-http.ts';
@@ -40,16 +40,33 @@ const GIT_ENV = {
   GIT_COMMITTER_EMAIL: 'author@example.test',
 };
 
+/** What takes time and no test looks at: looking for garbage, waiting for the disk, packing tightly. */
+const QUICKLY = [
+  'gc.auto=0',
+  'receive.autogc=false',
+  'maintenance.auto=false',
+  'core.fsync=none',
+  'core.looseCompression=0',
+  'pack.compression=1',
+  // What is pushed stays in the pack in which it came, which is sent again as it is.
+  'receive.unpackLimit=1',
+];
+const [BARE, WORK] = ['signatures.git', 'checkout'];
+
+/** A bare repository and a clone of it as git makes them: copied, they take no process. */
+let template: Promise<string> | undefined;
+
 /** Makes an empty bare repository with the branch `main`, and a clone of it. */
 export async function makeGitRemote(branch = 'main'): Promise<GitRemote> {
   const root = await makeTemporary();
-  const path = join(root, 'signatures.git');
-  const work = join(root, 'checkout');
+  const path = join(root, BARE);
+  const work = join(root, WORK);
   const servers: GitHttp[] = [];
   const git = (...args: readonly string[]) => gitIn(work, args);
-  await gitIn(root, ['init', '--quiet', '--bare', '--initial-branch', branch, path]);
-  await gitIn(root, ['init', '--quiet', '--initial-branch', branch, work]);
-  await git('remote', 'add', 'origin', path);
+  await cp(await (template ??= makeTemplate()), root, { recursive: true });
+  for (const head of [join(path, 'HEAD'), join(work, '.git/HEAD')]) {
+    await writeFile(head, `ref: refs/heads/${branch}\n`);
+  }
 
   async function commit(changes: Changes = {}, message = 'Change signatures'): Promise<string> {
     for (const [name, content] of Object.entries(changes)) {
@@ -59,7 +76,7 @@ export async function makeGitRemote(branch = 'main'): Promise<GitRemote> {
     }
     await git('add', '--all');
     await git('commit', '--quiet', '--allow-empty', '--message', message);
-    return git('rev-parse', 'HEAD');
+    return readHead(join(work, '.git'));
   }
   const push = async (...args: readonly string[]) => {
     await git('push', '--quiet', ...args, 'origin', `HEAD:refs/heads/${branch}`);
@@ -88,6 +105,28 @@ export async function makeGitRemote(branch = 'main'): Promise<GitRemote> {
       await removeTemporary(root);
     },
   };
+}
+
+async function makeTemplate(): Promise<string> {
+  const root = await makeTemporary();
+  // Without the samples of hooks.
+  const init = ['init', '--quiet', '--template='];
+  await gitIn(root, [...init, '--bare', BARE]);
+  await gitIn(root, [...init, WORK]);
+  await gitIn(join(root, WORK), ['remote', 'add', 'origin', join('..', BARE)]);
+  for (const directory of [BARE, WORK]) {
+    for (const setting of QUICKLY) {
+      await gitIn(join(root, directory), ['config', ...setting.split('=')]);
+    }
+  }
+  return root;
+}
+
+/** The commit that was just made on the branch of a repository. */
+async function readHead(repository: string): Promise<string> {
+  const read = async (name: string) => (await readFile(join(repository, name), 'utf8')).trimEnd();
+  const head = await read('HEAD');
+  return head.startsWith('ref: ') ? read(head.slice('ref: '.length)) : head;
 }
 
 async function gitIn(cwd: string, args: readonly string[]): Promise<string> {

@@ -137,8 +137,9 @@ describeWith(['git', 'git-http-backend'], 'the kit: a misbehaving git host', () 
 
   it('changes while a client is there', async () => {
     host.behave(silence);
+    const asked = host.requests.length;
     const fetching = run('git', ['ls-remote', host.url], { env });
-    await sleep(100);
+    await eventually(() => assert.ok(host.requests.length > asked, 'not yet'));
     host.behave(serveWell);
     const { stdout } = await runOrThrow('git', ['ls-remote', host.url], { env });
     assert.match(stdout, new RegExp(commit));

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { readFile, rm } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Claims, formatClaims } from './claims.ts';
 import { runOrThrow } from '../process/run.ts';
@@ -19,6 +19,12 @@ export interface KeyOptions {
   readonly algorithm?: string;
   /** As gpg reads it: none (the default), 2y, seconds=60, 20200201T000000… */
   readonly expires?: string;
+  /** What the primary key is for: sign, unless told or a subkey signs. */
+  readonly usage?: 'sign' | 'encr' | 'cert';
+  /** What the private key is locked with; nothing unless told. `sign` then needs it in its `args`. */
+  readonly passphrase?: string;
+  /** The whole user ID; one of its own unless told. */
+  readonly userId?: string;
   /** The primary key only certifies; a subkey signs. */
   readonly subkey?: boolean;
   /** The subkey's, where it is another. */
@@ -57,9 +63,11 @@ export interface Signer {
   readonly stop: () => Promise<void>;
 }
 
-/** Makes a new GNUPGHOME for keys without passphrases. `stop` ends its agent and removes it. */
+/** Makes a new GNUPGHOME. `stop` ends its agent and removes it. */
 export async function makeSigner(): Promise<Signer> {
   const home = await makeTemporary(0o700);
+  // Else it takes a second to unlock a key.
+  await writeFile(join(home, 'gpg-agent.conf'), 's2k-count 65536\n');
   const gpg = (args: readonly string[], input: string | Uint8Array = '') =>
     runOrThrow('gpg', ['--batch', '--yes', '--status-fd', '1', ...args], {
       input,
@@ -67,8 +75,8 @@ export async function makeSigner(): Promise<Signer> {
     });
   // Two that write the keyring at a time may break it.
   let written: Promise<unknown> = Promise.resolve();
-  const generate = async (time: readonly string[], args: readonly string[]) => {
-    const loopback = ['--pinentry-mode', 'loopback', '--passphrase', ''];
+  const generate = async (time: readonly string[], passphrase: string, args: readonly string[]) => {
+    const loopback = ['--pinentry-mode', 'loopback', '--passphrase', passphrase];
     const writing = written.then(async () => gpg([...time, ...loopback, ...args]));
     written = writing.catch(() => undefined);
     const { stdout } = await writing;
@@ -80,10 +88,10 @@ export async function makeSigner(): Promise<Signer> {
     home,
     async makeKey(options = {}) {
       const { name = 'Signer', algorithm = 'rsa3072', expires = 'none', subkey, at } = options;
-      const userId = `${name} <${randomUUID()}@example.test>`;
-      const usage = subkey === true ? 'cert' : 'sign';
+      const { userId = `${name} <${randomUUID()}@example.test>`, passphrase = '' } = options;
+      const usage = options.usage ?? (subkey === true ? 'cert' : 'sign');
       const primary = ['--quick-generate-key', userId, algorithm, usage, expires];
-      const fingerprint = await generate(fakeTime(at), primary);
+      const fingerprint = await generate(fakeTime(at), passphrase, primary);
       const added = [
         '--quick-add-key',
         fingerprint,
@@ -92,7 +100,7 @@ export async function makeSigner(): Promise<Signer> {
         options.subkeyExpires ?? expires,
       ];
       const signingFingerprint =
-        subkey === true ? await generate(fakeTime(at), added) : fingerprint;
+        subkey === true ? await generate(fakeTime(at), passphrase, added) : fingerprint;
       return { userId, fingerprint, signingFingerprint };
     },
     async revoke({ fingerprint }, what = 'primary') {

@@ -12,7 +12,7 @@ import { run } from '../../kit/process/run.ts';
 import { directoryOf, firstLocation } from './paths.ts';
 import { APP, pullsOf, useRefusedFile } from './use-refused-file.ts';
 
-const KEEP_PULLS = fileURLToPath(new URL('keep-pulls.ts', import.meta.url));
+const KEEP_PULLS = fileURLToPath(new URL('keep-pulls.mjs', import.meta.url));
 const ROOM_OF_ONE_BLOCK = 'trap "" XFSZ; ulimit -f 1; exec "$0" "$@"';
 
 describe('server: file of refused pulls', () => {
@@ -133,7 +133,7 @@ describe('server: file of refused pulls', () => {
   });
 
   it('stays as it was on a full disk', async () => {
-    const node = ['--import', 'tsx', KEEP_PULLS, path()];
+    const node = [KEEP_PULLS, path()];
     await run(process.execPath, [...node, '1']);
     const before = await readFile(path(), 'utf8');
     const args = ['-c', ROOM_OF_ONE_BLOCK, process.execPath, ...node, '200'];
@@ -147,7 +147,7 @@ describe('server: file of refused pulls', () => {
   it('is whole, whenever a process is killed that writes it', async () => {
     let count = 0;
     for (let kill = 0; kill < 6; kill++) {
-      const node = ['--import', 'tsx', KEEP_PULLS, path()];
+      const node = [KEEP_PULLS, path()];
       const child = await startBackground(process.execPath, node);
       await child.waitForLine(new RegExp(`^read ${count}$`), 20_000);
       const { ino } = await stat(path()).catch(() => ({ ino: 0 }));

@@ -89,8 +89,11 @@ describe('generator: advice on files for nodes', () => {
     assert.equal(await advise({ clients: '5.22+' }, '*.example', keyring, remap), '');
   });
 
-  it('tells that skopeo writes over signatures of others', async () => {
-    assert.match(await advise({ staging: '/srv' }), /^skopeo starts at signature-1 and overwrites/);
+  it('tells what skopeo keeps of the signatures of others', async () => {
+    assert.match(
+      await advise({ staging: '/srv' }),
+      /^skopeo copy keeps the signatures in \/srv,.*podman push overwrites them/,
+    );
   });
 
   it('tells of a key that is revoked, and of one that cannot sign', async () => {

@@ -20,6 +20,7 @@ import { type GitSourceOptions, createGitSource } from '../../../../generator/so
 import type { Snapshot, Source } from '../../../../generator/sources/source.ts';
 import { asNobody } from '../../../kit/process/as-nobody.ts';
 import { startBackground } from '../../../kit/process/background.ts';
+import { builtModule } from '../../../kit/process/built-module.ts';
 import { type GitRemote, makeGitRemote } from '../../../kit/remote/git-remote.ts';
 import { run } from '../../../kit/process/run.ts';
 import { useTemporary } from '../../../kit/temporary.ts';
@@ -444,13 +445,13 @@ describeWith(['git', 'git-http-backend'], 'a clone that was damaged', () => {
       await writeFile(join(remote.work, `big${index}`), Buffer.alloc(50_000, `${index}`));
     }
     await remote.publish({});
-    const module = new URL('../../../../generator/sources/git/git.ts', import.meta.url).href;
+    const module = builtModule('generator/sources/git/git');
     const script = `
       const { createGitSource } = await import(${JSON.stringify(module)});
       const source = await createGitSource({ url: process.argv[1], path: 'sigs/deep',
         stateDirectory: process.argv[2], environment: process.env });
       for (;;) { console.log('refresh'); await source.refresh(); }`;
-    const args = ['--import', 'tsx', '--input-type=module', '-e', script];
+    const args = ['--input-type=module', '-e', script];
     for (const delay of [0, 20, 60]) {
       const child = await startBackground(process.execPath, [...args, remote.fileUrl, state()]);
       await child.waitForLine(/refresh/);
@@ -468,7 +469,7 @@ describeWith(['git', 'git-http-backend'], 'a clone that was damaged', () => {
     it('loses nothing to a full disk, and goes on when there is room', async () => {
       const good = await remote.git('rev-parse', 'HEAD');
       const bad = await remote.commit({ 'sigs/deep/a': randomBytes(6 * 1024 * 1024) });
-      const module = new URL('../../../../generator/sources/git/git.ts', import.meta.url).href;
+      const module = builtModule('generator/sources/git/git');
       const script = `
         const { execFileSync } = await import('node:child_process');
         const { createGitSource } = await import(${JSON.stringify(module)});
@@ -490,7 +491,7 @@ describeWith(['git', 'git-http-backend'], 'a clone that was damaged', () => {
         }
         await source.close();`;
       const args = [remote.fileUrl, state(), remote.path, good, bad];
-      const command = ['--import', 'tsx', '--input-type=module', '-e', script, ...args];
+      const command = ['--input-type=module', '-e', script, ...args];
       await remote.gitBare('fetch', '--quiet', remote.work, `${bad}:refs/keep`);
       const mounted = 'mount -t tmpfs -o size=4m tmpfs "$0" && exec "$@"';
       const { stdout, stderr } = await run('unshare', [

@@ -8,6 +8,7 @@ import {
   setCloneAside,
 } from '../../../../../generator/sources/git/clone/clone-places.ts';
 import { startBackground } from '../../../../kit/process/background.ts';
+import { builtModule } from '../../../../kit/process/built-module.ts';
 import { useTemporary } from '../../../../kit/temporary.ts';
 
 /** What lies where: by the ends of names, the content of the clone. */
@@ -95,12 +96,9 @@ describe('the places of clones', () => {
   });
 
   it('hold a whole clone after a kill at any moment', async () => {
-    const module = new URL(
-      '../../../../../generator/sources/git/clone/clone-places.ts',
-      import.meta.url,
-    );
+    const module = builtModule('generator/sources/git/clone/clone-places');
     const script = `
-      const { recoverClone, replaceClone } = await import(${JSON.stringify(module.href)});
+      const { recoverClone, replaceClone } = await import(${JSON.stringify(module)});
       const { cp, rm } = await import('node:fs/promises');
       const clone = process.argv[1];
       await recoverClone(clone);
@@ -110,7 +108,7 @@ describe('the places of clones', () => {
         console.log('replaced');
       }`;
     await put({ clone: 'whole' });
-    const args = ['--import', 'tsx', '--input-type=module', '-e', script, clone()];
+    const args = ['--input-type=module', '-e', script, clone()];
     for (const delay of [0, 2, 5, 9]) {
       const child = await startBackground(process.execPath, args);
       await child.waitForLine(/replaced/, 30_000);

@@ -11,6 +11,7 @@ import { DEFAULT_BUDGETS, type StateBudgets } from '../../../../../generator/ter
 import { useTemporary } from '../../../../kit/temporary.ts';
 import { describeWith } from '../../../../with-tools.ts';
 import { collect } from '../../../../kit/remote/collect.ts';
+import { ObjectPack } from '../../../../kit/remote/object-pack.ts';
 import { type State, type StateFile, importStates } from '../../../../kit/remote/import-states.ts';
 
 const environment = gitEnvironment(process.env, undefined);
@@ -85,14 +86,16 @@ describeWith(['git'], 'the states of a clone', () => {
     );
   const blob = () => git(['hash-object', '-w', '--stdin'], 'x');
   /** Ten of a tree in each of some levels; the last has ten files. */
-  const bomb = (levels: number): string => {
-    let [mode, id] = ['100644', blob()];
+  const bomb = async (levels: number): Promise<string> => {
+    const pack = new ObjectPack();
+    let entry = pack.blob(Buffer.from('x'));
+    const names = Array.from({ length: 10 }, (_, index) => `d${index}`);
     for (let level = 0; level < levels; level++) {
-      const names = Array.from({ length: 10 }, (_, index) => `d${index}`);
-      id = tree(...names.map((name) => [name, mode, id] as const));
-      mode = '40000';
+      const same = entry;
+      entry = pack.tree(new Map(names.map((name) => [name, same])));
     }
-    return id;
+    await pack.writeTo(repository);
+    return entry.id;
   };
 
   it('differ as git diff-tree tells it, and add up, for any trees', async () => {
@@ -181,7 +184,7 @@ describeWith(['git'], 'the states of a clone', () => {
   for (const levels of [8, 100, 400]) {
     it(`are refused after some reads where ${levels} small trees multiply`, async () => {
       const [served = ''] = await treesOf(spread(1, 'x'));
-      const hostile = bomb(levels);
+      const hostile = await bomb(levels);
       const startedAt = performance.now();
       const message =
         /^it has (?:[0-9.e+]+|Infinity) files or more, but --max-entries allows 4000000$/;

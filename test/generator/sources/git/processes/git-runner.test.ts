@@ -6,6 +6,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { GitLimits } from '../../../../../generator/sources/git/processes/running-git.ts';
 import { GitRunner } from '../../../../../generator/sources/git/processes/git-runner.ts';
 import { eventually } from '../../../../kit/eventually.ts';
+import { builtModule } from '../../../../kit/process/built-module.ts';
 import { useTemporary } from '../../../../kit/temporary.ts';
 
 /** Longer than any git here runs, in milliseconds. */
@@ -263,17 +264,12 @@ describe('the shell that runs git', () => {
 
   it('ends what runs when the program is killed', async () => {
     await open(`echo $$ >${at('git')}; exec sleep 60`);
-    const module = new URL(
-      '../../../../../generator/sources/git/processes/git-runner.ts',
-      import.meta.url,
-    );
+    const module = builtModule('generator/sources/git/processes/git-runner');
     const environment = JSON.stringify({ PATH: `${at('bin')}:${process.env['PATH']}` });
     const script = `import { GitRunner } from '${module}'; await new GitRunner(${environment}).run(['x']);`;
-    const program = spawn(
-      process.execPath,
-      ['--import', 'tsx', '--input-type=module', '--eval', script],
-      { stdio: 'ignore' },
-    );
+    const program = spawn(process.execPath, ['--input-type=module', '--eval', script], {
+      stdio: 'ignore',
+    });
     await eventually(async () => assert.match(await readFile(at('git'), 'latin1'), /\d/));
     program.kill('SIGKILL');
     await assertGone('git');

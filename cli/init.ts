@@ -1,0 +1,73 @@
+// `lookaside init DIR`: a signature repository that is ready to be pushed.
+import { gitEnvironment } from '../generator/sources/git/processes/git-environment.ts';
+import { hintOf, messageOf } from '../generator/terms/errors.ts';
+import { toPrintable, toShellWord } from '../generator/terms/text.ts';
+import { type InitStep, initRepository } from '../signing/init/init-repository.ts';
+import type { InitialScope } from '../signing/init/repository-files.ts';
+import { REPOSITORY_CONFIG } from '../signing/target/repository-config.ts';
+import type { Settings } from './base/options.ts';
+import { type ProcessIo, write } from './base/process-io.ts';
+import { UsageError } from './base/usage-error.ts';
+import { untilStopped } from './inputs/open-source.ts';
+import { readKeys } from './inputs/read-keys.ts';
+
+/** Settles with the exit code. */
+export async function init(directory: string, settings: Settings, io: ProcessIo): Promise<number> {
+  // Before anything is made.
+  const scopes = await readScopes(settings);
+  const { forge } = settings;
+  const environment = gitEnvironment(io.environment, undefined);
+  const steps = await untilStopped(io.signals, async (ending) =>
+    initRepository({ directory, forge, scopes, environment, ending }),
+  ).catch((cause: unknown) => {
+    throw explain(directory, cause);
+  });
+  await write(io.stdout, formatSteps(directory, steps, scopes.length > 0));
+  return 0;
+}
+
+/** The scopes of `--scope`, and that of `--keys` for all other images. */
+async function readScopes({ scope, keys, origins }: Settings): Promise<readonly InitialScope[]> {
+  const paths = new Map<string, string[]>();
+  for (const { name, path } of scope) paths.set(name, [...(paths.get(name) ?? []), path]);
+  if (keys.length > 0) paths.set('', [...(paths.get('') ?? []), ...keys]);
+  const scopes: InitialScope[] = [];
+  for (const [name, files] of paths) {
+    const keyring = await readKeys(files, name === '' ? (origins.keys ?? '--keys') : '--scope');
+    if (keyring) scopes.push({ name, keyring });
+  }
+  return scopes;
+}
+
+function explain(directory: string, cause: unknown): unknown {
+  if (hintOf(cause) !== undefined || cause instanceof UsageError) return cause;
+  const hint = 'name a directory that can be written';
+  const message = `cannot make a signature repository in ${directory}: ${messageOf(cause)}`;
+  return new UsageError(message, hint, { cause });
+}
+
+function formatSteps(directory: string, steps: readonly InitStep[], hasKeys: boolean): string {
+  const isChanged = steps.some(({ outcome }) => outcome === 'made');
+  const told = steps.filter(({ outcome }) => outcome !== 'kept');
+  const lines = told.map(({ outcome, what, note }) => {
+    const word = outcome === 'made' ? 'made' : 'left as it is:';
+    return `  ${word} ${toPrintable(note === undefined ? what : `${what} (${note})`)}`;
+  });
+  const head = isChanged
+    ? `${toPrintable(directory)} is a signature repository`
+    : `${toPrintable(directory)}: nothing was missing`;
+  return [head, ...lines, ...(isChanged ? formatNext(directory, hasKeys) : []), ''].join('\n');
+}
+
+function formatNext(directory: string, hasKeys: boolean): readonly string[] {
+  const place = toShellWord(directory);
+  const keys = `  put public keys into keys/, and name your images in ${REPOSITORY_CONFIG}`;
+  return [
+    'next:',
+    ...(hasKeys ? [] : [keys]),
+    '  say where your image of Lookaside is, in the file for the pipeline',
+    `  lookaside check ${place} --config ${toShellWord(`${directory}/${REPOSITORY_CONFIG}`)}`,
+    `  git -C ${place} add --all && git -C ${place} commit -m 'A repository for signatures'`,
+    `  git -C ${place} remote add origin URL && git -C ${place} push -u origin HEAD`,
+  ];
+}

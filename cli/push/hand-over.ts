@@ -1,0 +1,54 @@
+// How signatures get into the signature repository: pushed to its branch, or proposed.
+import { readFile } from 'node:fs/promises';
+import type { Candidate } from '../../signing/gather/candidate.ts';
+import { proposeSignatures } from '../../signing/push/propose-signatures.ts';
+import type { PushReport } from '../../signing/push/push-report.ts';
+import { pushSignatures } from '../../signing/push/push-signatures.ts';
+import type { ProcessIo } from '../base/process-io.ts';
+import type { Settings } from '../base/options.ts';
+import type { OpenTarget } from '../inputs/open-target.ts';
+import { describeRun } from './describe-run.ts';
+
+export interface HandOver {
+  readonly target: OpenTarget;
+  readonly settings: Settings;
+  readonly io: ProcessIo;
+  readonly ending: AbortSignal;
+  /** Pushes the good ones even if others are refused. */
+  readonly keepsGoing?: boolean;
+  /** Pushes also what says the same as a signature that is there, by the same signer. */
+  readonly takesRepeats?: boolean;
+  /** Is told of each candidate that is judged. */
+  readonly onJudged?: () => void;
+}
+
+/**
+ * Pushes candidates, or proposes them with --pull-request.
+ * @throws RepositoryError
+ */
+export async function handOver(
+  candidates: readonly Candidate[],
+  { target, settings, io, ending, ...choices }: HandOver,
+): Promise<PushReport> {
+  const { repository, judge } = target;
+  const batch = {
+    judge,
+    subtree: target.settings.path,
+    now: new Date(),
+    isDryRun: settings['dry-run'],
+    run: describeRun(io.environment),
+    ...choices,
+  };
+  if (!settings['pull-request']) {
+    return pushSignatures(repository, candidates, { ...batch, timeout: settings.timeout, ending });
+  }
+  const { forge } = settings;
+  const token = await readToken(settings['git-token-file']);
+  return proposeSignatures(repository, candidates, { ...batch, forge, token });
+}
+
+async function readToken(file: string | undefined): Promise<string | undefined> {
+  if (file === undefined) return undefined;
+  const text = await readFile(file, 'utf8');
+  return text.trimStart().split('\n', 1)[0]?.trim() ?? '';
+}

@@ -1,0 +1,78 @@
+// What a registry has under the name of an image, asked through skopeo: it goes by the same
+// credentials, mirrors, certificates and proxies as a node.
+import { access, constants } from 'node:fs/promises';
+import { join } from 'node:path';
+import { formatReference } from '../../generator/policy/signed-identity.ts';
+import type { DockerReference } from '../../generator/terms/image-name.ts';
+import type { Environment } from '../base/read-settings.ts';
+import {
+  SkopeoError,
+  runSkopeo,
+  explainSkopeo,
+  isLoginWanted,
+  isPlainHttpOnLoopback,
+} from './skopeo.ts';
+
+/** The most that nodes read of a manifest (containers/image iolimits, MaxManifestBodySize). */
+const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
+/** A registry that answers at all answers sooner. Milliseconds. */
+const TIME_LIMIT = 60_000;
+
+export interface ManifestOptions {
+  readonly authfile: string | undefined;
+  /** What the user can do where the registry does not answer, as a hint. */
+  readonly instead: string;
+  readonly environment: Environment;
+  /** Stops skopeo. */
+  readonly ending: AbortSignal;
+  /** Milliseconds, for all tries. */
+  readonly timeLimit?: number;
+}
+
+/**
+ * Fetches the manifest of an image, as the registry has it.
+ * @throws UsageError
+ */
+export async function readManifest(
+  image: DockerReference,
+  options: ManifestOptions,
+): Promise<Uint8Array> {
+  const { authfile, environment, ending, timeLimit = TIME_LIMIT } = options;
+  const deadline = performance.now() + timeLimit;
+  const flags = authfile === undefined ? [] : ['--authfile', authfile];
+  for (;;) {
+    try {
+      return await runSkopeo(['inspect', '--raw', ...flags, `docker://${formatReference(image)}`], {
+        environment,
+        ending,
+        timeLimit: Math.max(deadline - performance.now(), 1),
+        maxBytes: MAX_MANIFEST_BYTES,
+      });
+    } catch (error) {
+      if (!(error instanceof SkopeoError)) throw error;
+      const more = await findFlags(image, error, options);
+      // Each is tried once.
+      if (more.length === 0 || more.some((flag) => flags.includes(flag))) {
+        throw explainSkopeo(image, error, options.instead);
+      }
+      flags.push(...more);
+    }
+  }
+}
+
+/** What may help where skopeo failed. */
+async function findFlags(
+  image: DockerReference,
+  error: SkopeoError,
+  { authfile, environment }: ManifestOptions,
+): Promise<readonly string[]> {
+  // As docker does; nobody listens on the way. Where registries.conf leads elsewhere, TLS stays.
+  if (isPlainHttpOnLoopback(image, error)) return ['--tls-verify=false'];
+  const { DOCKER_CONFIG: directory, REGISTRY_AUTH_FILE: named } = environment;
+  if (!directory || named || authfile !== undefined || !isLoginWanted(image, error)) return [];
+  const file = join(directory, 'config.json');
+  return access(file, constants.R_OK).then(
+    () => ['--authfile', file],
+    () => [],
+  );
+}

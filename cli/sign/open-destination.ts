@@ -1,0 +1,111 @@
+// Where `sign` brings signatures: to the repository of --to, or to the directory of --out.
+import { PlacingJudge } from '../../generator/gate/placing-judge.ts';
+import { readKeyring } from '../../generator/openpgp/openpgp-js.ts';
+import { type Policy, createSimplePolicy } from '../../generator/policy/policy.ts';
+import type { Destination } from '../../signing/sign/destination.ts';
+import { DirectoryDestination } from '../../signing/sign/directory-destination.ts';
+import type { Gpg } from '../../signing/sign/gpg.ts';
+import { RepositoryDestination } from '../../signing/sign/repository-destination.ts';
+import type { ChosenKey } from '../../signing/sign/secret-keys.ts';
+import { toBudgets } from '../base/budget-options.ts';
+import type { Settings } from '../base/options.ts';
+import type { ProcessIo } from '../base/process-io.ts';
+import { UsageError } from '../base/usage-error.ts';
+import { openEngines } from '../inputs/open-engines.ts';
+import { openTarget } from '../inputs/open-target.ts';
+import { readPolicy } from '../inputs/read-policy.ts';
+import { handOver } from '../push/hand-over.ts';
+import { readStore } from '../push/push-options.ts';
+import { type PushedFile, waitForStore } from '../push/wait-for-store.ts';
+
+export interface DestinationOptions {
+  /** For what is temporary; whoever made it removes it. */
+  readonly directory: string;
+  readonly ending: AbortSignal;
+  readonly gpg: Gpg;
+  readonly key: ChosenKey;
+}
+
+/**
+ * The directory of --out; undefined for the repository of --to.
+ * @throws UsageError unless one of them is given.
+ */
+export function findOut({ to, out }: Settings): string | undefined {
+  if (to !== undefined && out !== undefined) {
+    throw new UsageError('--to and --out both say where signatures go', 'give one of them');
+  }
+  if (to === undefined && out === undefined) {
+    const hint =
+      'name the signature repository, for example --to git@HOST:ORG/signatures.git, or a directory with --out DIR';
+    throw new UsageError('sign needs a place for the signatures', hint);
+  }
+  return out;
+}
+
+function now(): Date {
+  return new Date();
+}
+
+/** A place for signatures that is open. */
+export interface OpenDestination {
+  readonly destination: Destination;
+  /** Waits until the store of --wait serves signatures; gives the milliseconds, or why it does not. */
+  readonly wait: ((signatures: readonly PushedFile[]) => Promise<number | Error>) | undefined;
+}
+
+/** Opens it, with what it asks of signatures. */
+export async function openDestination(
+  settings: Settings,
+  io: ProcessIo,
+  options: DestinationOptions,
+): Promise<OpenDestination> {
+  const { directory, ending } = options;
+  const out = findOut(settings);
+  if (out !== undefined) {
+    return { destination: await openOut(out, settings, io, options), wait: undefined };
+  }
+  const store = readStore(settings);
+  const target = await openTarget(settings.to ?? '', settings, io, directory, ending);
+  const { repository, policy, judge, close } = target;
+  const subtree = target.settings.path;
+  const takesRepeats = settings.again;
+  const destination = new RepositoryDestination({
+    repository,
+    policy,
+    judge,
+    subtree,
+    now,
+    handOver: async (candidates) =>
+      handOver(candidates, { target, settings, io, ending, takesRepeats }),
+    close,
+  });
+  const { timeout } = settings;
+  return {
+    destination,
+    wait:
+      store === undefined
+        ? undefined
+        : async (signatures) => waitForStore(signatures, { store, subtree, timeout, ending }),
+  };
+}
+
+/** Where nobody says which keys are accepted, it is the one that signs. */
+async function openOut(
+  out: string,
+  settings: Settings,
+  { environment }: ProcessIo,
+  { directory, gpg, key }: DestinationOptions,
+): Promise<Destination> {
+  const given = await readPolicy(settings);
+  const policy = given.isConfigured ? given : await policyOf(gpg, key);
+  const budgets = toBudgets(settings);
+  const { openMessage, close } = await openEngines(environment, directory, budgets);
+  const expiryWarning = settings['expiry-warning'];
+  const judge = new PlacingJudge({ policy, openMessage, expiryWarning, paths: budgets });
+  return new DirectoryDestination({ directory: out, policy, judge, close, now });
+}
+
+async function policyOf(gpg: Gpg, key: ChosenKey): Promise<Policy> {
+  const bytes = await gpg.exportKey(key);
+  return createSimplePolicy(await readKeyring([{ path: `the key of ${key.name}`, bytes }]));
+}

@@ -1,0 +1,199 @@
+// `lookaside sign IMAGE…`: from images in a registry to signatures in the signature repository. Whatever
+// can fail is tried before anything is signed, and nothing is pushed or written unless all of it is good.
+import { type Rejection, isRejection } from '../../generator/terms/rejection.ts';
+import type { Delivered, Delivery } from '../../signing/sign/destination.ts';
+import { Gpg } from '../../signing/sign/gpg.ts';
+import type { ChosenKey } from '../../signing/sign/secret-keys.ts';
+import { type Verdicts, signStatements } from '../../signing/sign/sign-statements.ts';
+import { type Statement, statementId } from '../../signing/sign/statement.ts';
+import type { Settings } from '../base/options.ts';
+import { type ProcessIo, write } from '../base/process-io.ts';
+import { readVersion } from '../base/read-version.ts';
+import { UsageError, formatUsageError } from '../base/usage-error.ts';
+import { Progress } from '../check/progress.ts';
+import { withTemporaryState } from '../inputs/open-source.ts';
+import { explainDirectory } from '../inputs/unusable-directory.ts';
+import { checkAuthfile } from '../registry/check-authfile.ts';
+import type { PlatformOptions } from '../registry/read-platforms.ts';
+import { type SignedStatement, type SigningOutcome, formatSigned } from './format-signed.ts';
+import { type OpenDestination, findOut, openDestination } from './open-destination.ts';
+import { type NamedImage, readImages } from './read-images.ts';
+import { type ResolvedImage, findMoved, resolveImages } from './resolve-images.ts';
+import { readPassphrase, withTerminal } from './unlock.ts';
+
+const REGISTRY_HINT = 'nothing was signed: try again when it answers';
+
+/** Settles with the exit code: 1 where a signature would be refused, or a tag moved meanwhile. */
+export async function sign(
+  names: readonly string[],
+  settings: Settings,
+  io: ProcessIo,
+): Promise<number> {
+  const named = readImages(names, settings.identity);
+  const wanted = settings['sign-by'];
+  if (wanted === undefined) {
+    const hint = 'give --sign-by KEY, one of `gpg --list-secret-keys`';
+    throw new UsageError('sign needs a key to sign with', hint);
+  }
+  const out = findOut(settings);
+  if (settings.authfile !== undefined) await checkAuthfile(settings.authfile);
+  const passphrase = await readPassphrase(settings['passphrase-file']);
+  const environment = await withTerminal(io);
+  warnOfDigests(named, io);
+  return withTemporaryState(io.signals, async (directory, ending) => {
+    const gpg = new Gpg({ program: settings.gpg, environment, passphrase, ending });
+    const key = await gpg.findKey(wanted);
+    const opened = await openDestination(settings, io, { directory, ending, gpg, key });
+    const registry: PlatformOptions = {
+      wanted: settings.platform,
+      authfile: settings.authfile,
+      environment: io.environment,
+      instead: REGISTRY_HINT,
+      ending,
+    };
+    try {
+      return await signImages(named, { settings, io, gpg, key, registry, ...opened });
+    } catch (error) {
+      if (!(error instanceof AggregateError)) {
+        throw out === undefined ? error : explainDirectory(error, out);
+      }
+      const complaints = error.errors.map((one: unknown) => formatUsageError(one));
+      // A registry that is down is down for all images.
+      for (const complaint of new Set(complaints)) io.stderr.write(complaint);
+      return 2;
+    } finally {
+      await opened.destination.close();
+    }
+  });
+}
+
+/** Names without a tag are good for few nodes. */
+function warnOfDigests(named: readonly NamedImage[], { stderr }: ProcessIo): void {
+  for (const { name, identity } of named) {
+    if (!identity.includes('@')) continue;
+    stderr.write(
+      `lookaside: warning: ${name} is signed by its digest, which nodes take only when they pull that digest\n` +
+        'hint: give it with its tag too, NAME:TAG@sha256:…, or --identity NAME:TAG\n',
+    );
+  }
+}
+
+/** What a run works with. */
+interface SigningRun extends OpenDestination {
+  readonly settings: Settings;
+  readonly io: ProcessIo;
+  readonly gpg: Gpg;
+  readonly key: ChosenKey;
+  readonly registry: PlatformOptions;
+}
+
+async function signImages(named: readonly NamedImage[], run: SigningRun): Promise<number> {
+  const { settings, io, key, destination, registry } = run;
+  const images = await resolveImages(named, registry);
+  tellCompanions(images, io);
+  const statements = images.flatMap((image) => image.statements);
+  const found = await destination.findMade(statements, key.fingerprint);
+  const made = settings.again ? new Set<string>() : found;
+  const wanted = statements.filter((one) => !made.has(statementId(one)));
+  const isDryRun = settings['dry-run'];
+  const verdicts: Verdicts = isDryRun ? new Map() : await signWithProgress(wanted, run);
+  const good = [...verdicts].flatMap(([id, verdict]) =>
+    isRejection(verdict) ? [] : [{ id, verdict }],
+  );
+  let delivery: Delivery | undefined;
+  if (good.length > 0 && good.length === verdicts.size) {
+    if (await tellMoved(images, run)) return 1;
+    delivery = await destination.deliver(good.map(({ verdict }) => verdict));
+  }
+  const delivered = new Map(delivery?.delivered.map((one, index) => [good[index]?.id, one]));
+  const signatures = statements.map((statement) => ({
+    statement,
+    outcome: toOutcome(statementId(statement), made, verdicts, delivered),
+  }));
+  const served = await waitIfAsked(signatures, verdicts, run);
+  const report = { key, to: destination.name, isDryRun, delivery, served, signatures };
+  await write(io.stdout, formatSigned(report, settings.format === 'json', io));
+  if (served instanceof Error) throw served;
+  return signatures.some(({ outcome }) => outcome.status === 'refused') ? 1 : 0;
+}
+
+/** The bar comes after the first signature: until then pinentry may have the terminal. */
+async function signWithProgress(
+  statements: readonly Statement[],
+  { io, gpg, key, destination }: SigningRun,
+): Promise<Verdicts> {
+  let progress: Progress | undefined;
+  const total = new Set(statements.map(statementId)).size;
+  try {
+    return await signStatements(statements, {
+      gpg,
+      key,
+      destination,
+      creator: `lookaside ${readVersion()}`,
+      now: () => new Date(),
+      onSigned: () => {
+        progress ??= new Progress({ count: async () => total }, io, 'signatures');
+        progress.step();
+      },
+    });
+  } finally {
+    progress?.stop();
+  }
+}
+
+async function waitIfAsked(
+  signatures: readonly SignedStatement[],
+  verdicts: Verdicts,
+  { wait }: SigningRun,
+): Promise<number | Error | undefined> {
+  const stored = signatures.flatMap(({ statement, outcome }) => {
+    const verdict = verdicts.get(statementId(statement));
+    if (outcome.status !== 'new' || !verdict || isRejection(verdict)) return [];
+    return [{ path: outcome.path, bytes: verdict.signature.bytes }];
+  });
+  return stored.length > 0 ? wait?.(stored) : undefined;
+}
+
+/** Of a tag that was moved nobody knows which image was meant. */
+async function tellMoved(
+  images: readonly ResolvedImage[],
+  { io, registry }: SigningRun,
+): Promise<boolean> {
+  const moved = await findMoved(images, registry);
+  for (const { image, nowHex } of moved) {
+    const message = `${image.name} was moved while it was signed, from sha256:${image.digestHex} to sha256:${nowHex}; nothing was pushed`;
+    const hint = `sign again, or say which one: ${image.name}@sha256:HEX`;
+    io.stderr.write(formatUsageError(new UsageError(message, hint)));
+  }
+  return moved.length > 0;
+}
+
+function tellCompanions(images: readonly ResolvedImage[], { stderr }: ProcessIo): void {
+  for (const { name, companions } of images) {
+    if (companions === 0) continue;
+    const what = companions === 1 ? '1 entry' : `${companions} entries`;
+    stderr.write(
+      `lookaside: ${name}: ${what} for no platform, as attestations are, not signed: no node pulls them\n`,
+    );
+  }
+}
+
+function toOutcome(
+  id: string,
+  made: ReadonlySet<string>,
+  verdicts: Verdicts,
+  delivered: ReadonlyMap<string | undefined, Delivered | Rejection>,
+): SigningOutcome {
+  if (made.has(id)) return { status: 'there' };
+  const verdict = verdicts.get(id);
+  const fate = delivered.get(id);
+  const refusal = [verdict, fate].find((one) => one !== undefined && isRejection(one));
+  if (refusal && isRejection(refusal)) {
+    const { code, message, hint } = refusal;
+    return { status: 'refused', code, message, hint };
+  }
+  if (!verdict || !fate || isRejection(verdict) || isRejection(fate)) return { status: 'unsigned' };
+  if (!fate.isNew) return { status: 'there' };
+  const warnings = [...verdict.signature.warnings, ...fate.warnings];
+  return { status: 'new', path: fate.path, warnings };
+}

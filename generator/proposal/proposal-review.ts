@@ -1,0 +1,185 @@
+// What a proposal adds to a signature repository, and what it takes away: the changed paths between two
+// trees, each judged where it lies. What is new is judged by the rules of the new state, as it will be
+// once it is served; whether something good is lost is judged by the rules that held before, lest a
+// proposal changes the rules and takes away what they protected.
+//
+// Not told: what else becomes bad when rules change, beyond keys that a scope accepts no longer.
+import { join } from 'node:path/posix';
+import { checkEntries } from '../gate/check-entries.ts';
+import type { CheckedFile, PublishableFile } from '../gate/checked-file.ts';
+import type { Judge } from '../gate/judge.ts';
+import { toEntries } from '../sources/git/objects/change.ts';
+import type { GitObjects } from '../sources/git/objects/git-objects.ts';
+import type { TreeItem } from '../sources/git/objects/tree-items.ts';
+import { decodePath } from '../sources/decode-path.ts';
+import type { Pass } from '../sources/source.ts';
+import { MAX_SIGNATURES } from '../store/numbering.ts';
+import { type ReportedFile, formatClaims, rejectExcess, reportRejected } from '../store/report.ts';
+import type { StateBudgets } from '../terms/budgets.ts';
+import { formatLocation, parseLocation } from '../terms/location.ts';
+import { isUndecided } from '../terms/rejection.ts';
+import { type NumberedFiles, readNumberedFiles } from './digest-directory.ts';
+import { type FileChange, readFileChanges } from './file-changes.ts';
+import { type Loss, toLoss } from '../terms/loss.ts';
+
+/** One of the two states that are compared. */
+export interface ReviewedState {
+  /** The published tree; undefined where there is none. */
+  readonly tree: string | undefined;
+  readonly judge: Judge;
+}
+
+export interface ProposalReviewOptions {
+  readonly objects: GitObjects;
+  readonly from: ReviewedState;
+  readonly to: ReviewedState;
+  /** Where the trees lie in the repository: '' or a path without slashes at its ends. */
+  readonly prefix: string;
+  readonly budgets: StateBudgets;
+  readonly now: Date;
+}
+
+export interface ReviewedProposal {
+  /** Every path that has other bytes than before, or is new. */
+  readonly files: readonly ReportedFile[];
+  readonly losses: readonly Loss[];
+}
+
+/** A good signature that is new under its path. */
+interface AddedFile {
+  readonly file: PublishableFile;
+  readonly id: string;
+}
+
+/** Something that lay at a path before, and lies there no longer. */
+interface GoneFile {
+  readonly name: Buffer;
+  readonly path: string;
+  readonly item: TreeItem;
+  readonly isReplaced: boolean;
+}
+
+/** Files that are gone and are judged together, at most. */
+const BATCH = 512;
+
+/** Reviews one proposal. */
+export class ProposalReview {
+  readonly #options: ProposalReviewOptions;
+  readonly #pass: Pick<Pass, 'read'>;
+  readonly #files: ReportedFile[] = [];
+  readonly #added: AddedFile[] = [];
+  readonly #gone: GoneFile[] = [];
+  /** The digest directories of the new state that were looked into. */
+  readonly #directories = new Map<string, Promise<NumberedFiles>>();
+
+  constructor(options: ProposalReviewOptions) {
+    this.#options = options;
+    this.#pass = {
+      read: async ({ id }) => (await options.objects.contents().ask(id)).bytes,
+    };
+  }
+
+  /** Throws a StateRefusedError for a proposal over its budgets, and a SourceError. */
+  async review(): Promise<ReviewedProposal> {
+    const { objects, from, to, budgets } = this.#options;
+    for await (const changes of readFileChanges(objects, from.tree, to.tree, budgets)) {
+      await this.#take(changes);
+    }
+    // Git is asked for all directories at once: a question alone costs as much as many together.
+    const added = await Promise.all(this.#added.map(async (one) => this.#report(one)));
+    return { files: [...this.#files, ...added], losses: await this.#findLosses() };
+  }
+
+  async #take(changes: readonly FileChange[]): Promise<void> {
+    const present = changes.filter(({ old, now }) => now && now.id !== old?.id);
+    const ids = new Map(present.map(({ name, now }) => [decodePath(name).path, now?.id ?? '']));
+    for await (const file of this.#judge(present, this.#options.to.judge)) {
+      if (file.kind === 'publishable') this.#added.push({ file, id: ids.get(file.path) ?? '' });
+      else if (file.kind === 'rejected')
+        this.#files.push(reportRejected(file.path, file.rejection));
+      else if (file.kind === 'ignored') this.#files.push({ path: file.path, status: 'ignored' });
+    }
+    for (const { name, old, now } of changes) {
+      const { path } = decodePath(name);
+      if (!old || old.id === now?.id || !parseLocation(path)) continue;
+      this.#gone.push({ name, path, item: old, isReplaced: now !== undefined });
+    }
+  }
+
+  async *#judge(changes: readonly FileChange[], judge: Judge): AsyncGenerator<CheckedFile> {
+    const { objects, now } = this.#options;
+    const entries = await toEntries(
+      changes.map(({ name, now: item }) => ({ name, now: item, wasThere: false })),
+      objects,
+    );
+    yield* checkEntries(this.#pass, toAsync(entries), judge, now);
+  }
+
+  /** With the number under which it is served if all that lies beside it is good. */
+  async #report({ file, id }: AddedFile): Promise<ReportedFile> {
+    const { path, directory, signature } = file;
+    const beside = await this.#directory(directory);
+    const number = [...new Set(beside.values())].indexOf(id) + 1;
+    if (number > MAX_SIGNATURES) return reportRejected(path, rejectExcess(number));
+    return {
+      path,
+      status: signature.status,
+      servedAs: `/${formatLocation(directory, number)}`,
+      claims: formatClaims(signature.claims),
+      ...(signature.signer && { signer: signature.signer }),
+      warnings: signature.warnings,
+    };
+  }
+
+  async #findLosses(): Promise<readonly Loss[]> {
+    const kept = new Set(this.#added.map(({ id }) => id));
+    const lost = this.#gone.filter(({ item }) => !kept.has(item.id));
+    const beside = await Promise.all(lost.map(async (gone) => this.#liesBeside(gone)));
+    const missing = lost.filter((_gone, at) => beside[at] !== true);
+    const losses: Loss[] = [];
+    for (let at = 0; at < missing.length; at += BATCH) {
+      losses.push(...(await this.#judgeMissing(missing.slice(at, at + BATCH))));
+    }
+    return losses;
+  }
+
+  /** Whether the same bytes lie in the same directory under another number. */
+  async #liesBeside({ path, item }: GoneFile): Promise<boolean> {
+    const { directory = '' } = parseLocation(path) ?? {};
+    return [...(await this.#directory(directory)).values()].includes(item.id);
+  }
+
+  /** What was bad before, or has expired since, is no loss. */
+  async #judgeMissing(missing: readonly GoneFile[]): Promise<readonly Loss[]> {
+    const byPath = new Map(missing.map((gone) => [gone.path, gone]));
+    const changes = missing.map(({ name, item }) => ({ name, old: undefined, now: item }));
+    const losses: Loss[] = [];
+    for await (const file of this.#judge(changes, this.#options.from.judge)) {
+      const isOpen = file.kind === 'rejected' && isUndecided(file.rejection);
+      if (file.kind !== 'publishable' && !isOpen) continue;
+      const code = byPath.get(file.path)?.isReplaced ? 'signature-replaced' : 'signature-removed';
+      losses.push(toLoss(code, join(this.#options.prefix, file.path), describe(file)));
+    }
+    return losses;
+  }
+
+  async #directory(directory: string): Promise<NumberedFiles> {
+    const { objects, to } = this.#options;
+    const known = this.#directories.get(directory);
+    if (known) return known;
+    const reading = readNumberedFiles(objects, to.tree, directory);
+    this.#directories.set(directory, reading);
+    return reading;
+  }
+}
+
+function describe(file: CheckedFile): string {
+  if (file.kind !== 'publishable') return 'expected the signature that lay there, got none';
+  const { claims, signer } = file.signature;
+  const by = signer === undefined ? '' : ` by ${signer.primaryFingerprint}`;
+  return `expected the signature of ${JSON.stringify(claims.dockerReference)}${by}, got none`;
+}
+
+async function* toAsync<Item>(items: Iterable<Item>): AsyncGenerator<Item> {
+  yield* items;
+}

@@ -1,0 +1,92 @@
+// What a push changes, as git tells a pre-receive hook (githooks(5)), and which of it is judged.
+import type { LocalRepository } from '../../generator/proposal/local-repository.ts';
+import { SourceError } from '../../generator/sources/source.ts';
+
+/** One line of what the hook reads: `OLD NEW REF`. */
+export interface RefUpdate {
+  /** Undefined for a ref that is new. */
+  readonly old: string | undefined;
+  /** Undefined for a ref that is deleted. */
+  readonly now: string | undefined;
+  readonly ref: string;
+}
+
+/** What has to be said of one update. */
+export type PlannedReview =
+  | {
+      readonly kind: 'review';
+      /** Without `refs/heads/`. */
+      readonly branch: string;
+      /** Undefined where all of it is new. */
+      readonly from: string | undefined;
+      readonly to: string;
+    }
+  | { readonly kind: 'deletion'; readonly branch: string };
+
+export interface ReviewPlan {
+  /** The branch that is published; that of HEAD if undefined. */
+  readonly branch: string | undefined;
+  /** Whether pushes to other branches are judged too. */
+  readonly isForAll: boolean;
+}
+
+const UPDATE = /^([0-9a-f]{40}(?:[0-9a-f]{24})?) ([0-9a-f]{40}(?:[0-9a-f]{24})?) (.+)$/;
+const NOTHING = /^0+$/;
+const HEADS = 'refs/heads/';
+
+/**
+ * Reads what git writes to the hook.
+ * @throws SourceError for anything else.
+ */
+export function parseRefUpdates(text: string): readonly RefUpdate[] {
+  const lines = text.split('\n').filter((line) => line !== '');
+  return lines.map((line) => {
+    const [, old = '', now = '', ref = ''] = UPDATE.exec(line) ?? [];
+    if (ref === '') {
+      const hint =
+        'the command is for git, which starts it as the hook pre-receive of a repository';
+      throw new SourceError(`expected lines OLD NEW REF, got ${JSON.stringify(line)}`, { hint });
+    }
+    return { old: idOf(old), now: idOf(now), ref };
+  });
+}
+
+function idOf(name: string): string | undefined {
+  return NOTHING.test(name) ? undefined : name;
+}
+
+/**
+ * What of a push is judged: for the published branch all that differs from what it was, a force push
+ * too, and all that it has where it is new. Of other branches, only what each adds to the published
+ * one, since it left that.
+ * @throws SourceError where nobody knows which branch is published.
+ */
+export async function planReviews(
+  updates: readonly RefUpdate[],
+  repository: LocalRepository,
+  { branch, isForAll }: ReviewPlan,
+): Promise<readonly PlannedReview[]> {
+  const published = branch === undefined ? await repository.head() : `${HEADS}${branch}`;
+  if (published === undefined) {
+    const hint = 'name the branch that is published with --branch';
+    throw new SourceError('HEAD of the repository names no branch', { hint });
+  }
+  const plans: PlannedReview[] = [];
+  for (const update of updates) {
+    const { old, now, ref } = update;
+    if (!ref.startsWith(HEADS)) continue;
+    const name = ref.slice(HEADS.length);
+    if (ref === published) {
+      plans.push(
+        now === undefined
+          ? { kind: 'deletion', branch: name }
+          : { kind: 'review', branch: name, from: old, to: now },
+      );
+    } else if (isForAll && now !== undefined) {
+      const tip = await repository.commitOf(published);
+      const from = tip === undefined ? undefined : await repository.mergeBase(tip, now);
+      plans.push({ kind: 'review', branch: name, from, to: now });
+    }
+  }
+  return plans;
+}

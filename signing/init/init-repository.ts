@@ -1,0 +1,194 @@
+// Makes a signature repository, or gives an existing one what it lacks. Nothing that exists is changed:
+// each file is written only where there is none, and a setting of git only where it has none.
+import { lstat, mkdir, readFile, readdir, realpath } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { readKeyring } from '../../generator/openpgp/openpgp-js.ts';
+import type { GitEnvironment } from '../../generator/sources/git/processes/git-child.ts';
+import { writeNew } from '../../generator/system/durable.ts';
+import { toComplaint } from '../../generator/system/output-tail.ts';
+import type { ProcessLimits } from '../../generator/system/process-limits.ts';
+import { type ProcessResult, runProcess } from '../../generator/system/run-process.ts';
+import { hasCode } from '../../generator/terms/errors.ts';
+import { type Forge, guessForge, parseHosted } from '../push/forge.ts';
+import {
+  ATTRIBUTES,
+  type InitialScope,
+  KEY_DIRECTORY_NAME,
+  type RepositoryFile,
+  listRepositoryFiles,
+} from './repository-files.ts';
+
+export interface InitOptions {
+  readonly directory: string;
+  /** Where proposals are checked; undefined: the kind that the host of the remote `origin` has by its name. */
+  readonly forge: Forge | undefined;
+  readonly scopes: readonly InitialScope[];
+  /** Of every git that is started. */
+  readonly environment: GitEnvironment;
+  readonly ending?: AbortSignal;
+}
+
+/** What was done about one file or setting. */
+export interface InitStep {
+  /** `made` what lacked; `kept` what is as it would be made; `left` what is there and is another. */
+  readonly outcome: 'made' | 'kept' | 'left';
+  /** Relative to the repository. */
+  readonly what: string;
+  /** What people may want to know of it: one line. */
+  readonly note?: string;
+}
+
+/** The directory cannot become a signature repository. */
+export class InitError extends Error {
+  override readonly name = 'InitError';
+  readonly hint: string;
+  constructor(message: string, hint: string) {
+    super(message);
+    this.hint = hint;
+  }
+}
+
+const BRANCH = 'main';
+const DEFAULT_FORGE: Forge = 'github';
+/** What git has to be told to show what signatures say. It goes with the driver in `.gitattributes`. */
+const TEXTCONV = ['diff.lookaside.textconv', 'lookaside show'] as const;
+/** Git says it in English: see gitEnvironment. */
+const NO_REPOSITORY = /not a git repository/;
+const FILE_MODE = 0o644;
+/** Milliseconds, bytes. */
+const LIMITS: ProcessLimits = {
+  silence: 60_000,
+  deadline: 60_000,
+  stdout: 64 * 1024,
+  stderr: 1024 * 1024,
+};
+
+/**
+ * Makes the repository, or completes it.
+ * @throws InitError where the directory lies within another repository, or is a bare one; errors of
+ * the disk and of git.
+ */
+export async function initRepository(options: InitOptions): Promise<readonly InitStep[]> {
+  await mkdir(options.directory, { recursive: true });
+  const directory = await realpath(resolve(options.directory));
+  const git = async (...args: readonly string[]): Promise<ProcessResult> =>
+    runProcess(`git ${args[0]}`, ['git', ...args], {
+      environment: options.environment,
+      directory,
+      limits: LIMITS,
+      ending: options.ending,
+    });
+  const steps = [await ensureRepository(git, directory)];
+  const known = await readKnownKeys(join(directory, KEY_DIRECTORY_NAME));
+  const forge = options.forge ?? (await findForge(git)) ?? DEFAULT_FORGE;
+  for (const file of listRepositoryFiles(forge, options.scopes)) {
+    steps.push(await ensureFile(directory, file, known));
+  }
+  steps.push(await ensureTextconv(git));
+  return steps;
+}
+
+type Git = (...args: readonly string[]) => Promise<ProcessResult>;
+
+async function ensureRepository(git: Git, directory: string): Promise<InitStep> {
+  const found = await git('rev-parse', '--is-bare-repository', '--show-toplevel');
+  const [isBare, top] = found.stdout.toString().split('\n');
+  if (isBare === 'true') {
+    const hint = 'name a checkout of it, and push from there';
+    throw new InitError(`${directory} is a bare repository`, hint);
+  }
+  if (found.exitCode === 0) {
+    if (top === directory) return { outcome: 'kept', what: '.git' };
+    const hint = `name ${top} itself, or a directory outside it`;
+    throw new InitError(`${directory} lies within the repository ${top}`, hint);
+  }
+  if (!NO_REPOSITORY.test(found.stderr)) {
+    const message = `cannot use ${directory}: ${toComplaint(found.stderr)}`;
+    throw new InitError(message, 'name a directory that git can read, or that is none yet');
+  }
+  const made = await git('init', '--quiet', `--initial-branch=${BRANCH}`);
+  if (made.exitCode === 0) return { outcome: 'made', what: '.git', note: `branch ${BRANCH}` };
+  throw new InitError(
+    `git init failed in ${directory}: ${toComplaint(made.stderr)}`,
+    'see that git is 2.28 or newer, and that the directory can be written',
+  );
+}
+
+async function findForge(git: Git): Promise<Forge | undefined> {
+  const { stdout } = await git('config', '--get', 'remote.origin.url');
+  const hosted = parseHosted(stdout.toString().trim());
+  return hosted && guessForge(hosted);
+}
+
+/** Writes the file where there is none. */
+async function ensureFile(
+  directory: string,
+  { path, text, fingerprint }: RepositoryFile,
+  known: ReadonlyMap<string, string>,
+): Promise<InitStep> {
+  const holder = fingerprint === undefined ? undefined : known.get(fingerprint);
+  if (holder !== undefined && holder !== path) {
+    const note = `it has the key ${fingerprint}`;
+    return { outcome: 'left', what: holder, note };
+  }
+  const place = join(directory, path);
+  const there = await readIfThere(place);
+  if (there === undefined) {
+    await mkdir(dirname(place), { recursive: true });
+    await writeNew(place, FILE_MODE, async (file) => {
+      await file.writeFile(text);
+      return true;
+    });
+    return { outcome: 'made', what: path };
+  }
+  if (there === text) return { outcome: 'kept', what: path };
+  const lacking = path === ATTRIBUTES ? findLacking(there, text) : [];
+  const note = lacking.length === 0 ? {} : { note: `it lacks: ${lacking.join(', ')}` };
+  return { outcome: 'left', what: path, ...note };
+}
+
+/** The lines that say something and are not there. */
+function findLacking(there: string, text: string): readonly string[] {
+  const lines = new Set(there.split('\n').map((line) => line.trim()));
+  return text.split('\n').filter((line) => !/^(?:#|$)/.test(line) && !lines.has(line));
+}
+
+/** The text of a file; '' for what is there and cannot be read as one. */
+async function readIfThere(place: string): Promise<string | undefined> {
+  try {
+    const stats = await lstat(place);
+    return stats.isFile() ? await readFile(place, 'utf8') : '';
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
+
+/** Which file of the directory has which key. Files that hold no keys are passed over. */
+async function readKnownKeys(directory: string): Promise<ReadonlyMap<string, string>> {
+  const known = new Map<string, string>();
+  const names = await readdir(directory).catch(() => []);
+  for (const name of names.filter((one) => /\.(?:asc|gpg)$/.test(one))) {
+    const path = `${KEY_DIRECTORY_NAME}/${name}`;
+    const keyring = await readFile(join(directory, name))
+      .then(async (bytes) => readKeyring([{ path, bytes }]))
+      .catch(() => undefined);
+    for (const { fingerprint } of keyring?.keys ?? []) known.set(fingerprint, path);
+  }
+  return known;
+}
+
+async function ensureTextconv(git: Git): Promise<InitStep> {
+  const [name, value] = TEXTCONV;
+  const what = `git config ${name}`;
+  const found = await git('config', '--get', name);
+  const there = found.stdout.toString().trim();
+  if (there === value) return { outcome: 'kept', what };
+  if (there !== '') return { outcome: 'left', what, note: `it is ${JSON.stringify(there)}` };
+  const set = await git('config', '--local', name, value);
+  if (set.exitCode === 0) return { outcome: 'made', what, note: 'for this clone' };
+  throw new InitError(
+    `git config failed: ${toComplaint(set.stderr)}`,
+    'see that .git/config can be written',
+  );
+}

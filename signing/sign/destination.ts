@@ -1,0 +1,65 @@
+import type { Signature, Warning } from '../../generator/gate/judge.ts';
+import { defaultPlace, findPlace } from '../../generator/gate/place.ts';
+import type { PlacedSignature } from '../../generator/gate/placing-judge.ts';
+import type { Policy } from '../../generator/policy/policy.ts';
+import type { ImageDirectory } from '../../generator/terms/location.ts';
+import { type Rejection, isRejection } from '../../generator/terms/rejection.ts';
+import type { Proposal } from '../push/push-report.ts';
+import { type Statement, toClaims } from './statement.ts';
+
+/** Where signatures go: a signature repository, or a directory. */
+export interface Destination {
+  /** For people. */
+  readonly name: string;
+  /** Which of the statements a good signature by a key makes there already, by `statementId`. */
+  readonly findMade: (
+    statements: readonly Statement[],
+    fingerprint: string,
+  ) => Promise<ReadonlySet<string>>;
+  /** What the gate says of a new signature, at the place where it belongs and as of now. */
+  readonly judge: (bytes: Uint8Array) => Promise<PlacedSignature | Rejection>;
+  /** Adds signatures to what is there; all of them, or none where one is refused. */
+  readonly deliver: (signatures: readonly PlacedSignature[]) => Promise<Delivery>;
+  readonly close: () => Promise<void>;
+}
+
+/** What became of signatures at their destination. */
+export interface Delivery {
+  /** The commit that has them; undefined where there is none. */
+  readonly commit: string | undefined;
+  /** In the order of the signatures. */
+  readonly delivered: readonly (Delivered | Rejection)[];
+  /** What asks for a merge, and into which branch, where they are only proposed. */
+  readonly proposal?: Proposal & { readonly into: string };
+}
+
+/** A signature that is there. */
+export interface Delivered {
+  /** From the root of the repository or directory. */
+  readonly path: string;
+  /** False where somebody else has brought the like meanwhile. */
+  readonly isNew: boolean;
+  /** What nodes still lack there, if more than one key has to sign. */
+  readonly warnings: readonly Warning[];
+}
+
+/** Where a signature of a statement belongs; undefined where nodes look nowhere for it. */
+export function placeOf(policy: Policy, statement: Statement): ImageDirectory | undefined {
+  const claims = toClaims(statement, null, null);
+  const place = findPlace(policy, claims, '') ?? defaultPlace(claims);
+  return isRejection(place) ? undefined : place;
+}
+
+/** Whether one of some good signatures makes a statement, by a key. */
+export function isMade(
+  { identity, digestHex }: Statement,
+  fingerprint: string,
+  signatures: readonly Signature[],
+): boolean {
+  return signatures.some(
+    ({ claims, signer }) =>
+      signer?.primaryFingerprint === fingerprint &&
+      claims.dockerReference === identity &&
+      claims.manifestDigest === `sha256:${digestHex}`,
+  );
+}

@@ -1,0 +1,115 @@
+// Signatures that go to a directory, beside what it has, for somebody to push them. They lie where skopeo
+// and podman would put them, or, if their scope has a prefix, where they are served: a checkout of the
+// signature repository does too.
+import { mkdir, readFile, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Signature } from '../../generator/gate/judge.ts';
+import type { PlacedSignature, PlacingJudge } from '../../generator/gate/placing-judge.ts';
+import type { Policy } from '../../generator/policy/policy.ts';
+import { writeNew } from '../../generator/system/durable.ts';
+import { hasCode } from '../../generator/terms/errors.ts';
+import {
+  type ImageDirectory,
+  formatLocation,
+  parseSignatureName,
+} from '../../generator/terms/location.ts';
+import { type Rejection, isRejection } from '../../generator/terms/rejection.ts';
+import { type Delivered, type Delivery, type Destination, isMade, placeOf } from './destination.ts';
+import { type Statement, statementId } from './statement.ts';
+
+export interface DirectoryDestinationOptions {
+  /** It need not be there. */
+  readonly directory: string;
+  readonly policy: Policy;
+  readonly judge: PlacingJudge;
+  readonly now: () => Date;
+  readonly close: () => Promise<void>;
+}
+
+/** Signatures are public. */
+const MODE = 0o644;
+
+export class DirectoryDestination implements Destination {
+  readonly #options: DirectoryDestinationOptions;
+
+  constructor(options: DirectoryDestinationOptions) {
+    this.#options = options;
+  }
+
+  get name(): string {
+    return this.#options.directory;
+  }
+
+  async findMade(
+    statements: readonly Statement[],
+    fingerprint: string,
+  ): Promise<ReadonlySet<string>> {
+    const made = new Set<string>();
+    for (const statement of statements) {
+      const place = placeOf(this.#options.policy, statement);
+      const good = place ? await this.#readGood(place) : [];
+      if (isMade(statement, fingerprint, good)) made.add(statementId(statement));
+    }
+    return made;
+  }
+
+  async judge(bytes: Uint8Array): Promise<PlacedSignature | Rejection> {
+    const { judge, now } = this.#options;
+    return judge.place(bytes, now());
+  }
+
+  async deliver(signatures: readonly PlacedSignature[]): Promise<Delivery> {
+    const delivered: Delivered[] = [];
+    for (const { place, signature } of signatures) {
+      const path = await this.#add(place, signature.bytes);
+      delivered.push({ path, isNew: true, warnings: [] });
+    }
+    return { commit: undefined, delivered };
+  }
+
+  async close(): Promise<void> {
+    await this.#options.close();
+  }
+
+  /** Writes a file under the first number above all that are there; gives its path. */
+  async #add({ directory }: ImageDirectory, bytes: Uint8Array): Promise<string> {
+    const root = this.#options.directory;
+    await mkdir(join(root, directory), { recursive: true });
+    for (;;) {
+      const number = Math.max(0, ...(await this.#readNumbers(directory))) + 1;
+      const path = formatLocation(directory, number);
+      try {
+        await writeNew(join(root, path), MODE, async (file) => {
+          await file.writeFile(bytes);
+          return true;
+        });
+        return path;
+      } catch (error) {
+        // Somebody else was faster: their file stays.
+        if (!hasCode(error, 'EEXIST')) throw error;
+      }
+    }
+  }
+
+  /** The signatures at a place that nodes would accept. */
+  async #readGood(place: ImageDirectory): Promise<readonly Signature[]> {
+    const { directory: root, judge, now } = this.#options;
+    const good: Signature[] = [];
+    for (const number of await this.#readNumbers(place.directory)) {
+      const bytes = await readFile(join(root, formatLocation(place.directory, number)));
+      const verdict = await judge.judge({ ...place, number }, bytes, now());
+      if (!isRejection(verdict)) good.push(verdict);
+    }
+    return good;
+  }
+
+  async #readNumbers(directory: string): Promise<readonly number[]> {
+    const names = await readdir(join(this.#options.directory, directory)).catch(
+      (error: unknown) => {
+        if (hasCode(error, 'ENOENT')) return [];
+        throw error;
+      },
+    );
+    return names.flatMap((name) => parseSignatureName(name) ?? []);
+  }
+}

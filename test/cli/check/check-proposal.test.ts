@@ -1,0 +1,166 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { XmlDocument } from 'libxml2-wasm';
+import { type GitRemote, makeGitRemote } from '../../kit/remote/git-remote.ts';
+import { runOrThrow } from '../../kit/process/run.ts';
+import { runLookaside } from '../../kit/program/lookaside.ts';
+import { type Publisher, type SignedFile, makePublisher } from '../../kit/signer/publisher.ts';
+import { useTemporary } from '../../kit/temporary.ts';
+import { describeWith } from '../../with-tools.ts';
+
+describeWith(['git', 'gpg'], 'lookaside check --base', () => {
+  const directory = useTemporary('suite');
+  let publisher: Publisher;
+  let remote: GitRemote;
+  let [old, added, later]: readonly SignedFile[] = [];
+  let proposal = '';
+
+  before('make a proposal that takes one signature away, while main goes on', async () => {
+    publisher = await makePublisher();
+    remote = await makeGitRemote();
+    [old, added, later] = [await publisher.sign(), await publisher.sign(), await publisher.sign()];
+    await remote.commit({ [pathOf(old)]: bytesOf(old), 'bad@sha256=1/signature-1': 'old fault' });
+    await remote.git('checkout', '--quiet', '-b', 'proposal');
+    proposal = await remote.commit({
+      [pathOf(old)]: null,
+      [pathOf(added)]: bytesOf(added),
+      'new@sha256=1/signature-1': 'new fault',
+    });
+    await remote.git('checkout', '--quiet', 'main');
+    await remote.commit({ [pathOf(later)]: bytesOf(later) });
+    await remote.git('checkout', '--quiet', 'proposal');
+  });
+  after(async () => {
+    await remote.remove();
+    await publisher.stop();
+  });
+
+  const check = async (...args: readonly string[]) =>
+    runLookaside(['check', remote.work, '--keys', publisher.keyFile, ...args]);
+
+  it('tells what the proposal adds and takes away, and nothing else', async () => {
+    const { code, stdout } = await check('--base', 'main');
+    assert.equal(code, 1);
+    assert.deepEqual(
+      stdout.split('\n').filter((line) => !line.startsWith('  hint: ')),
+      [
+        'new@sha256=1/signature-1: invalid-digest: expected 64 hexadecimal digits, got 1 characters: "1"',
+        `${pathOf(old)}: signature-removed: expected the signature of "registry.example/team/app:v1" by ${publisher.key.fingerprint}, got none`,
+        'faults: 2 changed files: 1 accepted, 1 rejected, 0 ignored, 1 lost',
+        '',
+      ],
+    );
+  });
+
+  it('tells it as JSON', async () => {
+    const { stdout } = await check('--base', 'main', '--format', 'json');
+    const report = JSON.parse(stdout) as Record<string, unknown>;
+    const base = await remote.git('merge-base', 'main', 'proposal');
+    assert.deepEqual(report['source'], { kind: 'git', location: remote.work, commit: proposal });
+    assert.equal(report['base'], base);
+    assert.deepEqual(
+      (report['losses'] as readonly { path: string; code: string }[]).map(({ path, code }) => [
+        path,
+        code,
+      ]),
+      [[pathOf(old), 'signature-removed']],
+    );
+  });
+
+  it('tells it to CI', async () => {
+    const github = await check('--base', 'main', '--format', 'github');
+    assert.match(github.stdout, /^::error file=\S+signature-1,title=signature-removed::expected/m);
+    const sarif = await check('--base', 'main', '--format', 'sarif');
+    const { runs } = JSON.parse(sarif.stdout) as {
+      runs: { tool: { driver: { rules: { id: string; help: { text: string } }[] } } }[];
+    };
+    const rule = runs[0]?.tool.driver.rules.find(({ id }) => id === 'signature-removed');
+    assert.match(rule?.help.text ?? '', /^Put the file back/);
+    const junit = await check('--base', 'main', '--format', 'junit');
+    using document = XmlDocument.fromString(junit.stdout);
+    const failures = document.find('//failure/@type').map((type) => type.content);
+    assert.deepEqual(failures, ['invalid-digest', 'signature-removed']);
+  });
+
+  it('accepts losses where they are allowed', async () => {
+    const { stdout } = await check('--base', 'main', '--allow-removals');
+    assert.match(stdout, /1 accepted, 1 rejected, 0 ignored, 0 lost/);
+  });
+
+  it('takes a bare repository, too', async () => {
+    const bare = join(directory(), 'bare.git');
+    const args = ['clone', '--quiet', '--bare', '--branch', 'proposal', remote.work, bare];
+    await runOrThrow('git', args);
+    const { stdout } = await runLookaside(['check', bare, '--base', 'main']);
+    assert.match(stdout, /2 changed files/);
+  });
+
+  it('finds nothing in a proposal without changes', async () => {
+    const { code, stdout } = await check('--base', 'HEAD');
+    assert.equal(code, 0);
+    assert.match(stdout, /^good: 0 changed files: /);
+  });
+
+  const faults: readonly (readonly [
+    title: string,
+    args: () => readonly string[] | Promise<readonly string[]>,
+    said: RegExp,
+  ])[] = [
+    [
+      'a revision that is not here',
+      () => [remote.work, '--base', 'nowhere'],
+      /--base: there is no commit nowhere here\nhint: fetch it first/,
+    ],
+    [
+      'a directory that is no repository',
+      () => [directory(), '--base', 'main'],
+      /--base: cannot read .*not a git repository.*\nhint: name a checkout/,
+    ],
+    [
+      'a repository elsewhere',
+      () => ['https://git.example/x.git', '--base', 'main'],
+      /expected a repository on this machine, got https:/,
+    ],
+    [
+      'a directory that is not there',
+      () => [join(directory(), 'none'), '--base', 'main'],
+      /--base: cannot read .*none/,
+    ],
+    [
+      'a clone without the history',
+      async () => {
+        const shallow = join(directory(), 'shallow');
+        const { href } = pathToFileURL(remote.work);
+        const args = ['--quiet', '--depth', '1', '--no-single-branch', '--branch', 'proposal'];
+        await runOrThrow('git', ['clone', ...args, href, shallow]);
+        return [shallow, '--base', 'origin/main'];
+      },
+      /origin\/main and HEAD have no commit in common here\nhint: fetch it first/,
+    ],
+    [
+      'a repository without a commit',
+      async () => {
+        const empty = join(directory(), 'empty');
+        await runOrThrow('git', ['init', '--quiet', empty]);
+        return [empty, '--base', 'main'];
+      },
+      /nothing is committed yet/,
+    ],
+  ];
+  for (const [title, args, said] of faults) {
+    it(`refuses ${title}`, async () => {
+      const { code, stderr } = await runLookaside(['check', ...(await args())]);
+      assert.equal(code, 2);
+      assert.match(stderr, said);
+    });
+  }
+});
+
+function pathOf(file: SignedFile | undefined): string {
+  return file?.location ?? '';
+}
+
+function bytesOf(file: SignedFile | undefined): Buffer {
+  return file?.bytes ?? Buffer.alloc(0);
+}

@@ -1,0 +1,258 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Changes, type GitRemote, makeGitRemote } from '../kit/remote/git-remote.ts';
+import type { RunResult } from '../kit/process/run.ts';
+import { runLookaside } from '../kit/program/lookaside.ts';
+import { formatLocation } from '../kit/signer/signature-tree.ts';
+import type { SigningKey } from '../kit/signer/signer.ts';
+import { type Publisher, makePublisher } from '../kit/signer/publisher.ts';
+import { useTemporary } from '../kit/temporary.ts';
+import { describeWith } from '../with-tools.ts';
+
+const DIGEST = `sha256:${'ab'.repeat(32)}`;
+const NOTHING = '0'.repeat(40);
+const at = (number: number): string => formatLocation('team/app', DIGEST, number);
+
+/** What a hook is asked, with the answer; undefined for "all good". */
+type Row = readonly [title: string, changes: () => Changes | Promise<Changes>, said?: RegExp];
+
+describeWith(['git', 'gpg'], 'lookaside hook pre-receive', () => {
+  const directory = useTemporary('suite');
+  let publisher: Publisher;
+  let remote: GitRemote;
+  let other: SigningKey;
+  let [base, ownKey, otherKey] = ['', '', ''];
+  let signatures: readonly Buffer[] = [];
+
+  const sign = async (tag: string, key?: SigningKey): Promise<Buffer> =>
+    publisher.signer.sign(key ?? publisher.key, {
+      dockerReference: `registry.example/team/app:${tag}`,
+      manifestDigest: DIGEST,
+    });
+  const exportKey = async (key: SigningKey): Promise<string> =>
+    readFile(await publisher.signer.exportKeys(join(directory(), 'key.asc'), key), 'utf8');
+
+  before('make a repository with three signatures and one bad file', async () => {
+    publisher = await makePublisher();
+    remote = await makeGitRemote();
+    other = await publisher.signer.makeKey({ algorithm: 'ed25519', name: 'Other' });
+    signatures = [await sign('v1'), await sign('v2'), await sign('v3', other)];
+    [ownKey, otherKey] = [await exportKey(publisher.key), await exportKey(other)];
+    base = await remote.commit({
+      'lookaside.yaml': 'scopes:\n  registry.example:\n    keys: keys\n',
+      'keys/own.asc': ownKey,
+      'keys/other.asc': otherKey,
+      [at(1)]: signatures[0] ?? '',
+      [at(2)]: signatures[1] ?? '',
+      [at(3)]: signatures[2] ?? '',
+      [at(9)]: '<html>',
+    });
+  });
+  after(async () => {
+    await remote.remove();
+    await publisher.stop();
+  });
+  beforeEach(async () => {
+    await remote.git('checkout', '--quiet', '-B', 'main', base);
+  });
+
+  /** Runs the hook as git does, but for the quarantine. */
+  const run = async (
+    update: string,
+    args: readonly string[] = [],
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<RunResult> =>
+    runLookaside(['hook', 'pre-receive', ...args], {
+      input: `${update}\n`,
+      env: { GIT_DIR: join(remote.work, '.git'), ...env },
+    });
+  const judge = async (changes: Changes, ...args: readonly string[]): Promise<RunResult> =>
+    run(`${base} ${await remote.commit(changes)} refs/heads/main`, args);
+
+  const rows: readonly Row[] = [
+    ['another signature', async () => ({ [at(4)]: await sign('v4') })],
+    ['a signature with a hole before it', async () => ({ [at(123_456)]: await sign('v4') })],
+    ['other numbers for the same bytes', () => ({ [at(2)]: null, [at(5)]: signatures[1] ?? '' })],
+    [
+      'a signature in the place of another that has moved',
+      async () => ({ [at(2)]: await sign('v4'), [at(5)]: signatures[1] ?? '' }),
+    ],
+    [
+      'a move below a directory',
+      () => ({
+        [at(1)]: null,
+        [`moved/${at(1)}`]: signatures[0] ?? '',
+      }),
+    ],
+    ['the removal of a bad file', () => ({ [at(9)]: null })],
+    ['a good signature in the place of a bad file', async () => ({ [at(9)]: await sign('v4') })],
+    [
+      'a key together with what it signed',
+      async () => {
+        const key = await publisher.signer.makeKey({ algorithm: 'ed25519' });
+        return { 'keys/new.asc': await exportKey(key), [at(4)]: await sign('v4', key) };
+      },
+    ],
+    ['the same key in another file', () => ({ 'keys/own.asc': null, 'keys/mine.asc': ownKey })],
+    ['text for people', () => ({ 'README.md': 'Read me.\n' })],
+    [
+      'a removed signature',
+      () => ({ [at(2)]: null }),
+      /signature-2: signature-removed: expected the signature of "registry\.example\/team\/app:v2" by [0-9A-F]{40}, got none\. Put the file back/,
+    ],
+    [
+      'other bytes under the same number',
+      async () => ({ [at(2)]: await sign('v4') }),
+      /signature-2: signature-replaced: .*next free number/,
+    ],
+    ['a bad file', () => ({ [at(4)]: '<html>' }), /signature-4: html: /],
+    [
+      'a signature by a stranger',
+      async () => {
+        const key = await publisher.signer.makeKey({ algorithm: 'ed25519' });
+        return { [at(4)]: await sign('v4', key) };
+      },
+      /signature-4: unknown-signer: /,
+    ],
+    [
+      'a signature in a wrong place',
+      async () => ({ [`other/${at(1).replace('team/app', 'app')}`]: await sign('v4') }),
+      /repository-mismatch: /,
+    ],
+    [
+      'a key that is withdrawn',
+      () => ({ 'keys/other.asc': null }),
+      /lookaside\.yaml: key-withdrawn: expected the key [0-9A-F]{40} \(Other.*\) for registry\.example, got none/,
+    ],
+    [
+      'a key that is withdrawn together with what it signed',
+      () => ({ 'keys/other.asc': null, [at(3)]: null }),
+      /2 lost\n(?:.*\n)*.*signature-3: signature-removed/,
+    ],
+    ['rules that are taken away', () => ({ 'lookaside.yaml': null }), /key-withdrawn/],
+    [
+      'rules that cannot be read',
+      () => ({ 'lookaside.yaml': 'scopes: [' }),
+      /main: refused\n {2}lookaside: .*lookaside\.yaml/,
+    ],
+    [
+      'rules whose keys are not there',
+      () => ({ 'lookaside.yaml': 'scopes:\n  registry.example:\n    keys: nowhere\n' }),
+      /main: refused\n {2}lookaside: .*nowhere/,
+    ],
+    [
+      'a private key among the keys',
+      async () => ({
+        'keys/own.asc': await readFile(
+          await publisher.signer.exportSecret(join(directory(), 's.asc'), publisher.key),
+        ),
+      }),
+      /main: refused\n {2}lookaside: .*private key/,
+    ],
+  ];
+  for (const [title, changes, said] of rows) {
+    it(`${said ? 'refuses' : 'takes'} ${title}`, async () => {
+      const { code, stdout, stderr } = await judge(await changes());
+      assert.equal(stderr, '');
+      assert.equal(code, said ? 1 : 0, stdout);
+      assert.match(stdout, said ?? /^lookaside: main: good: \d+ changed files: /);
+    });
+  }
+
+  it('takes removals where they are allowed, but nothing bad', async () => {
+    const removals = { [at(2)]: null, 'keys/other.asc': null };
+    assert.equal((await judge(removals, '--allow-removals')).code, 0);
+    await remote.git('checkout', '--quiet', '-B', 'main', base);
+    const { code, stdout } = await judge({ ...removals, [at(4)]: 'x' }, '--allow-removals');
+    assert.deepEqual([code, /signature-4: unknown-format/.test(stdout)], [1, true]);
+  });
+
+  it('goes by the keys of the server where there are some', async () => {
+    const file = await publisher.signer.exportKeys(join(directory(), 'server.asc'), publisher.key);
+    const changes = { 'lookaside.yaml': 'nonsense: [', [at(4)]: await sign('v4', other) };
+    const { code, stdout } = await judge(changes, '--keys', file);
+    assert.equal(code, 1);
+    assert.match(stdout, /signature-4: unknown-signer/);
+    assert.doesNotMatch(stdout, /lookaside\.yaml/);
+  });
+
+  it('judges the published subtree only', async () => {
+    const changes = { [at(4)]: '<html>', [`published/${at(1)}`]: signatures[0] ?? '' };
+    const { code, stdout } = await judge(changes, '--path', 'published');
+    assert.equal(code, 0, stdout);
+    assert.match(stdout, /1 changed files: 1 accepted/);
+  });
+
+  it('tells of twenty faults, and of how many more there are', async () => {
+    const bad = Object.fromEntries(Array.from({ length: 25 }, (_, index) => [at(20 + index), 'x']));
+    const { stdout } = await judge(bad);
+    assert.equal(stdout.match(/unknown-format/g)?.length, 20);
+    assert.match(stdout, /^ {2}and 5 more$/m);
+  });
+
+  it('says it so that GitLab shows it', async () => {
+    const commit = await remote.commit({ [at(4)]: 'x' });
+    const env = { GL_REPOSITORY: 'project-1', GL_PROTOCOL: 'web' };
+    const { stdout } = await run(`${base} ${commit} refs/heads/main`, [], env);
+    for (const line of stdout.trimEnd().split('\n')) assert.match(line, /^GL-HOOK-ERR: /);
+  });
+
+  describe('of several branches', () => {
+    it('judges the default one, or the one it is told', async () => {
+      const commit = await remote.commit({ [at(4)]: 'x' });
+      const update = `${base} ${commit} refs/heads/other`;
+      const passed = await run(update);
+      assert.deepEqual([passed.code, passed.stdout], [0, '']);
+      assert.equal((await run(update, ['--branch', 'other'])).code, 1);
+      const tag = await run(`${NOTHING} ${commit} refs/tags/main`, ['--all-branches']);
+      assert.equal(tag.code, 0);
+    });
+
+    it('judges what others add to the default one', async () => {
+      await remote.git('checkout', '--quiet', '-b', 'proposal');
+      const commit = await remote.commit({ [at(4)]: 'x' });
+      await remote.git('checkout', '--quiet', 'main');
+      // What the default branch has got since is not taken away by the proposal.
+      await remote.commit({ [at(5)]: await sign('v5') });
+      const { code, stdout } = await run(`${NOTHING} ${commit} refs/heads/proposal`, [
+        '--all-branches',
+      ]);
+      assert.equal(code, 1);
+      assert.match(stdout, /proposal: faults: 1 changed files: 0 accepted, 1 rejected, .* 0 lost/);
+    });
+
+    it('judges all of the first push', async () => {
+      const { code, stdout } = await run(`${NOTHING} ${base} refs/heads/main`);
+      assert.equal(code, 1);
+      assert.match(stdout, /7 changed files: 3 accepted, 1 rejected, 3 ignored/);
+    });
+
+    it('refuses to lose the default branch, and what a force push leaves behind', async () => {
+      const deletion = `${base} ${NOTHING} refs/heads/main`;
+      const deleted = await run(deletion);
+      assert.deepEqual([deleted.code, /may not be deleted/.test(deleted.stdout)], [1, true]);
+      assert.equal((await run(deletion, ['--allow-removals'])).code, 0);
+      await remote.git('checkout', '--quiet', '--orphan', 'anew');
+      await remote.git('rm', '--quiet', '-f', at(1));
+      const commit = await remote.commit();
+      const forced = await run(`${base} ${commit} refs/heads/main`, ['--branch', 'main']);
+      assert.deepEqual(
+        [forced.code, /signature-1: signature-removed/.test(forced.stdout)],
+        [1, true],
+      );
+    });
+  });
+
+  for (const [title, args, update, said] of [
+    ['another hook', ['hook', 'update'], '', /expected the hook pre-receive, got "update"/],
+    ['what git does not say', ['hook', 'pre-receive'], 'hello', /expected lines OLD NEW REF/],
+  ] as const) {
+    it(`refuses ${title}`, async () => {
+      const env = { GIT_DIR: join(remote.work, '.git') };
+      const { code, stderr } = await runLookaside(args, { input: `${update}\n`, env });
+      assert.equal(code, 2);
+      assert.match(stderr, said);
+    });
+  }
+});

@@ -1,0 +1,265 @@
+// What `lookaside sign` says where it cannot sign, and that nothing is half done then.
+import assert from 'node:assert/strict';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { SignWorld, type SignRunOptions } from '../../kit/push/sign-world.ts';
+import { freePort } from '../../kit/process/free-port.ts';
+import { runLookaside } from '../../kit/program/lookaside.ts';
+import type { PushedImage } from '../../kit/registry/registry.ts';
+import { useTemporary } from '../../kit/temporary.ts';
+import { describeWith, toolPath } from '../../with-tools.ts';
+
+const PASSPHRASE = 'correct horse';
+const KEYS = {
+  good: { name: 'Good' },
+  locked: { name: 'Locked', passphrase: PASSPHRASE },
+  stranger: { name: 'Stranger' },
+  expired: { name: 'Old', at: new Date('2020-02-01T00:00:00Z'), expires: '1y' },
+};
+type By = keyof typeof KEYS;
+
+/** What is said, by whom, and with which exit code. */
+interface Fault extends SignRunOptions {
+  readonly by?: By;
+  readonly args: (image: string) => readonly string[];
+  readonly code: number;
+  /** A line of standard error without `lookaside: `, or of standard output. */
+  readonly message: RegExp;
+  readonly hint?: RegExp;
+}
+
+describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'lookaside sign', () => {
+  const directory = useTemporary();
+  const at = (...names: readonly string[]): string => join(directory(), ...names);
+  let world: SignWorld<By>;
+  let image: PushedImage;
+  before(async () => {
+    world = await SignWorld.make(KEYS);
+    await world.accept(['good', 'locked', 'expired']);
+    image = await world.pushImage('team/app', 'v1');
+  });
+  after(() => world.stop());
+
+  const program = async (name: string, script: string): Promise<string> => {
+    await writeFile(at(name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    return at(name);
+  };
+  const tip = async (): Promise<string> => world.remote.gitBare('rev-parse', 'main');
+
+  /** Has it fail, and sees that the repository is as it was. */
+  const fail = async (fault: Fault): Promise<void> => {
+    const before = await tip();
+    const { args, by = 'good', code, message, hint } = fault;
+    const result = await world.sign(by, args(image.reference), fault);
+    assert.equal(result.code, code, result.stderr + result.stdout);
+    assert.match(`${result.stderr}${result.stdout}`, message);
+    if (hint) assert.match(`${result.stderr}${result.stdout}`, hint);
+    assert.equal(await tip(), before);
+  };
+
+  describe('complains', () => {
+    const faults: Readonly<Record<string, Fault>> = {
+      'of a key that no scope accepts': {
+        by: 'stranger',
+        args: (name) => [name],
+        code: 1,
+        message: /^refused .*: unknown-signer: .*\n +hint: Add the public key .*\nnothing went to /,
+      },
+      'of an image that no scope covers': {
+        args: (name) => [name, '--identity', 'quay.io/team/app'],
+        code: 1,
+        message: /^refused .*: out-of-scope: no scope covers "quay\.io\/team\/app:v1"/,
+      },
+      'of an expired key': {
+        by: 'expired',
+        args: (name) => [name],
+        code: 2,
+        message: /^lookaside: the key [0-9A-F]{40} of Old <.*> expired on 2021-01-31\nhint: extend/,
+      },
+      'of a passphrase that nobody can be asked for': {
+        by: 'locked',
+        args: (name) => [name],
+        code: 2,
+        message: /^lookaside: gpg-agent cannot ask for the passphrase of Locked/,
+        hint: /^hint: .*GPG_TTY/m,
+      },
+      'of a tag that is not there, and of every other': {
+        args: (name) => [name, `${name}x`, `${name}y`],
+        code: 2,
+        message: /^lookaside: .* has no .*:v1x: .*\nhint: .*\nlookaside: .* has no .*:v1y: /,
+      },
+      'of a platform that a single image has not': {
+        args: (name) => [name, '--platform', 'linux/s390x'],
+        code: 2,
+        message: /^lookaside: .* is one manifest, not a list/,
+      },
+      'of no gpg': {
+        args: (name) => [name, '--gpg', '/nowhere/gpg'],
+        code: 2,
+        message: /^lookaside: gpg, which signs, cannot be run as "\/nowhere\/gpg"/,
+        hint: /^hint: install GnuPG, or name the program with --gpg PROGRAM$/m,
+      },
+      'of a repository that is not there': {
+        args: (name) => [name],
+        to: '/nowhere/signatures.git',
+        code: 2,
+        message: /^lookaside: .*\/nowhere\/signatures\.git/,
+        hint: /^hint: /m,
+      },
+      'of nowhere to bring signatures to': {
+        args: (name) => [name],
+        to: '',
+        code: 2,
+        message: /^lookaside: sign needs a place for the signatures\nhint: .*--to .*--out DIR\n$/,
+      },
+      'of two places': {
+        args: (name) => [name, '--out', '/nowhere'],
+        code: 2,
+        message: /^lookaside: --to and --out both say where signatures go\n/,
+      },
+      'of what is no image': {
+        args: () => ['Quay.io/Team/App'],
+        code: 2,
+        message: /^lookaside: expected an image, got "Quay\.io\/Team\/App"\nhint: /,
+      },
+      'of a digest that nodes do not know': {
+        args: (name) => [`${name}@sha512:${'0'.repeat(128)}`],
+        code: 2,
+        message: /^lookaside: expected a sha256 digest, got sha512:0+\n/,
+      },
+      'of a digest that is of something else': {
+        args: (name) => [`${name}@sha256:${'0'.repeat(64)}`],
+        code: 2,
+        message: /^lookaside: .* has no .*@sha256:0+: /,
+      },
+      'of one tag for two images': {
+        args: (name) => [name, `${name}x`, '--identity', 'quay.io/team/app:v1'],
+        code: 2,
+        message:
+          /^lookaside: --identity .* has a tag, and can name one image only\nhint: leave out/,
+      },
+      'of an identity that is none': {
+        args: (name) => [name, '--identity', `quay.io/a@sha256:${'0'.repeat(64)}`],
+        code: 2,
+        message: /^lookaside: --identity: expected a name with or without a tag, got "quay/,
+      },
+      'of a file of credentials that is not there': {
+        args: (name) => [name, '--authfile', '/nowhere/auth.json'],
+        code: 2,
+        message: /^lookaside: --authfile: ENOENT/,
+      },
+      'of a passphrase file that is not there': {
+        args: (name) => [name, '--passphrase-file', '/nowhere/passphrase'],
+        code: 2,
+        message: /^lookaside: --passphrase-file: ENOENT.*\nhint: make it readable/,
+      },
+      'of a passphrase file without a passphrase': {
+        args: (name) => [name, '--passphrase-file', '/dev/null'],
+        code: 2,
+        message:
+          /^lookaside: --passphrase-file: expected a passphrase on the first line of \/dev\/null/,
+      },
+    };
+    for (const [title, fault] of Object.entries(faults)) {
+      it(title, async () => fail(fault));
+    }
+
+    it('of no key', async () => {
+      const { code, stderr } = await runLookaside(['sign', image.reference, '--out', at('out')]);
+      assert.equal(code, 2);
+      assert.match(stderr, /^lookaside: sign needs a key to sign with\nhint: give --sign-by KEY/);
+    });
+
+    it('of no skopeo', async () => {
+      const gpg = toolPath('gpg');
+      await mkdir(at('bin'));
+      await program('bin/git', `exec '${toolPath('git')}' "$@"`);
+      await fail({
+        args: (name) => [name, '--gpg', gpg],
+        env: { PATH: at('bin') },
+        code: 2,
+        message: /^lookaside: skopeo, which asks the registry, cannot be run\nhint: install skopeo/,
+      });
+    });
+
+    it('of a registry that is down, once', async () => {
+      const host = `127.0.0.1:${await freePort()}`;
+      const { code, stderr } = await world.sign('good', [`${host}/a:1`, `${host}/a:1`]);
+      assert.equal(code, 2);
+      assert.match(
+        stderr,
+        /^lookaside: 127\.0\.0\.1:\d+ does not answer: .*\nhint: nothing was signed: try again when it answers\n$/,
+      );
+    });
+
+    it('of a wrong passphrase', async () => {
+      await writeFile(at('passphrase'), 'wrong\n');
+      await fail({
+        by: 'locked',
+        args: (name) => [name, '--passphrase-file', at('passphrase')],
+        code: 2,
+        message:
+          /^lookaside: the passphrase does not unlock the private key of Locked <.*>\nhint: /,
+      });
+    });
+
+    it('of a directory that cannot be written to', async () => {
+      await writeFile(at('file'), '');
+      await fail({
+        args: (name) => [name, '--out', at('file', 'out')],
+        to: '',
+        code: 2,
+        message: /^lookaside: .*ENOTDIR/,
+      });
+    });
+
+    it('of a hook that refuses the push', async () => {
+      const hook = join(world.remote.path, 'hooks', 'pre-receive');
+      await mkdir(join(world.remote.path, 'hooks'), { recursive: true });
+      await writeFile(hook, '#!/bin/sh\necho "not today" >&2\nexit 1\n', { mode: 0o755 });
+      try {
+        await fail({
+          args: (name) => [name],
+          code: 2,
+          message: /^lookaside: git push failed: .*/,
+          hint: /^hint: a hook of the repository refuses the push/m,
+        });
+      } finally {
+        await writeFile(hook, '#!/bin/sh\n', { mode: 0o755 });
+      }
+    });
+  });
+
+  it('pushes nothing where a tag moves while it is signed', async () => {
+    const moving = await world.pushImage('team/moving', 'v1');
+    const other = await world.pushImage('team/moving', 'v2');
+    const copy = 'skopeo --insecure-policy copy --src-tls-verify=false --dest-tls-verify=false';
+    // When it signs, somebody pushes the tag again.
+    const move = `case "$*" in *--sign) ${copy} docker://${other.reference} docker://${moving.reference} >&2;; esac`;
+    const gpg = await program('gpg', `${move}\nexec '${toolPath('gpg')}' "$@"`);
+    await fail({
+      args: () => [image.reference, moving.reference, '--gpg', gpg],
+      code: 1,
+      message: new RegExp(
+        `^lookaside: .*:v1 was moved while it was signed, from ${moving.digest} to ${other.digest}; nothing was pushed\nhint: sign again, or say which one: .*:v1@sha256:HEX\n$`,
+      ),
+    });
+  });
+
+  it('leaves nothing in a directory for what is refused', async () => {
+    const keys = await world.keyFile('good');
+    const args = [image.reference, '--out', at('out'), '--keys', keys];
+    const { code } = await world.sign('stranger', args, { to: '' });
+    assert.equal(code, 1);
+    await assert.rejects(readdir(at('out')), { code: 'ENOENT' });
+  });
+
+  describe('when the passphrase is right', () => {
+    it('unlocks a key with the first line of a file', async () => {
+      await writeFile(at('passphrase'), `${PASSPHRASE}\r\nand more\n`);
+      const args = [image.reference, '--passphrase-file', at('passphrase')];
+      const { code, stderr } = await world.sign('locked', args);
+      assert.deepEqual([code, stderr], [0, '']);
+    });
+  });
+});
