@@ -159,7 +159,9 @@ describeWith(TOOLS, 'lookaside explain says what a node does', () => {
     const damaged = new RegExp(`^commit: {5}${made.damagedBy.slice(0, 12)} by Author on 2`, 'm');
     assert.match(broken.stdout, damaged);
     const gone = await explain(removed.reference, ...atSource());
-    const removal = new RegExp(`commit ${made.removedBy.slice(0, 12)} by Author removed its signatures on `);
+    const removal = new RegExp(
+      `commit ${made.removedBy.slice(0, 12)} by Author removed its signatures on `,
+    );
     assert.match(gone.stdout, removal);
     assert.match(gone.stdout, /^next: .*git checkout [0-9a-f]+\^ -- /m);
     const both = await explain(list.reference, '--server', server.statusUrl);

@@ -188,6 +188,6 @@ describeWith(['chromium'], 'the landing page in a browser', () => {
       "[...document.querySelectorAll('pre')].find((pre) => pre.scrollWidth > pre.clientWidth)";
     await evaluate(`${wide}.focus()`);
     await page.keyboard.press('ArrowRight');
-    await eventually(async () => assert.ok(await evaluate(`${wide}.scrollLeft > 0`)));
+    await eventually(async () => assert.ok(await evaluate(`${wide}.scrollLeft > 0`), 'not yet'));
   });
 });

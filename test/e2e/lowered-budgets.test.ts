@@ -33,7 +33,7 @@ describeWith(['git'], 'budgets that were lowered since', () => {
     it(`take away nothing, are told, and hold for what is pushed, with ${what}`, async () => {
       const args = ['--state-dir', directory(), '--poll', '1s'];
       const first = await start(remote.path, args);
-      await eventually(async () => assert.ok((await readStatus(first)).lastRefresh));
+      await eventually(async () => assert.ok((await readStatus(first)).lastRefresh, 'not yet'));
       await first.stop();
       if (!isCheckpointThere) {
         const images = (await readdir(directory())).filter((name) => name.endsWith('.checkpoint'));

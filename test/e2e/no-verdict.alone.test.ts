@@ -95,7 +95,7 @@ describeWith(['git', 'gpgv'], 'a gpgv that runs out of time', () => {
       const second = await start(source, args, { env: { PATH: toolbox.path } });
       assert.deepEqual((await lookUp(second, good)).bytes, bytes);
       await isTold(second);
-      await eventually(async () => assert.ok((await readStatus(second)).lastRefresh));
+      await eventually(async () => assert.ok((await readStatus(second)).lastRefresh, 'not yet'));
       assert.equal(await calls(), 1);
       await publish({ [good]: null });
       await eventually(async () => assert.equal((await lookUp(second, good)).status, 404), 20_000);

@@ -77,7 +77,7 @@ describeWith(['gpg', 'git', 'git-http-backend'], 'refresh', () => {
     const commit = await remote.commit({ [second.location]: second.bytes });
     const asked = requests().length;
     await publisher.announce(server, commit);
-    await eventually(() => assert.ok(requests().length > asked));
+    await eventually(() => assert.ok(requests().length > asked, 'not yet'));
     await eventually(async () => {
       const { lastRefresh } = await readStatus(server);
       assert.deepEqual([lastRefresh?.reason, lastRefresh?.result], ['retry', 'unchanged']);

@@ -43,7 +43,7 @@ describe('the server', () => {
   it('polls, until it stops', async () => {
     const source = memorySource();
     server = await startExample({ source, poll: 20 });
-    await eventually(() => assert.ok(source.count.refreshes > 3));
+    await eventually(() => assert.ok(source.count.refreshes > 3, 'not yet'));
     await server.stop();
     const { refreshes } = source.count;
     await new Promise((resolve) => setTimeout(resolve, 100));
@@ -69,7 +69,7 @@ describe('the server', () => {
     await eventually(() => assert.equal(said.length, 1));
     source.state = { commit: 'b', files: { [at(1)]: 'no signature' } };
     server.reload({ policy, webhookSecrets: [], tls: undefined });
-    await eventually(() => assert.ok(source.kept.includes('b')));
+    await eventually(() => assert.ok(source.kept.includes('b'), 'not yet'));
     assert.deepEqual(said, [[server.url, 0, 'a']]);
   });
 

@@ -42,7 +42,7 @@ describe('something that throws', () => {
       source[where] = breaks;
       source.state = { commit: 'b'.repeat(40), files: {} };
       await refresh();
-      await eventually(async () => assert.ok((await failures()) > 0));
+      await eventually(async () => assert.ok((await failures()) > 0, 'not yet'));
       const { troubles, runningSince } = await readStatus(server);
       assert.deepEqual(
         new Set(troubles.map(({ kind }) => kind)),

@@ -139,7 +139,7 @@ describeWith(['git', 'git-http-backend'], 'the kit: a misbehaving git host', () 
     host.behave(silence);
     const asked = host.requests.length;
     const fetching = run('git', ['ls-remote', host.url], { env });
-    await eventually(() => assert.ok(host.requests.length > asked));
+    await eventually(() => assert.ok(host.requests.length > asked, 'not yet'));
     host.behave(serveWell);
     const { stdout } = await runOrThrow('git', ['ls-remote', host.url], { env });
     assert.match(stdout, new RegExp(commit));

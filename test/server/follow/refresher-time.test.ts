@@ -79,7 +79,7 @@ describe('the refresher, as things happen at the wrong time', () => {
 
     it('is waited for until the remote shows it', async () => {
       refresher.request('webhook', 'b');
-      await eventually(() => assert.ok(source.count.refreshes >= 3));
+      await eventually(() => assert.ok(source.count.refreshes >= 3, 'not yet'));
       assert.equal(commit(), 'a');
       source.state = SECOND;
       await eventually(() => assert.equal(commit(), 'b'));
@@ -119,7 +119,7 @@ describe('the refresher, as things happen at the wrong time', () => {
         throw new Error('the clone is broken');
       };
       refresher.request('webhook', 'b');
-      await eventually(() => assert.ok(source.count.refreshes >= 3));
+      await eventually(() => assert.ok(source.count.refreshes >= 3, 'not yet'));
       source.onHasCommit = () => true;
       source.state = SECOND;
       await eventually(() => assert.equal(commit(), 'b'));

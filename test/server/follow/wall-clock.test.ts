@@ -57,7 +57,7 @@ describe('the wall clock', () => {
 
   it('looks by itself until it is stopped', async () => {
     clock.start();
-    await eventually(() => assert(ticks > 0));
+    await eventually(() => assert(ticks > 0, 'not yet'));
     clock.stop();
   });
 });

@@ -196,7 +196,7 @@ describe('quick connections', () => {
       await start({ tls: await makeCertificate(directory(), 'slow'), limits: SHORT });
       const socket = await connect(listener);
       assert.match(await readToEnd(socket), /^HTTP\/1\.1 408 /);
-      await eventually(() => assert.ok(socket.destroyed || socket.readableEnded));
+      await eventually(() => assert.ok(socket.destroyed || socket.readableEnded, 'not yet'));
       socket.destroy();
     });
   });

@@ -234,7 +234,7 @@ describe('a watched directory', () => {
   it('is silent once it is stopped', async () => {
     const follower = await start();
     await writeFile(at('x'), 'half');
-    await eventually(() => assert.ok(follower.changes() > 1));
+    await eventually(() => assert.ok(follower.changes() > 1, 'not yet'));
     await follower.stop();
     const before = follower.changes();
     await writeFile(at('y'), 'x');

@@ -179,7 +179,7 @@ describeWith(['git', 'git-http-backend'], 'git in its environment', () => {
     const fetching = (await open({ url: `http://127.0.0.1:${port}/x.git`, tokenFile })).refresh();
     const failed = assert.rejects(fetching, { name: 'SourceError' });
     try {
-      await eventually(() => assert.ok(requests > 1));
+      await eventually(() => assert.ok(requests > 1, 'not yet'));
       const seen = await gitProcesses(port);
       assert.ok(seen.length > 0);
       for (const text of seen) assert.ok(!text.includes(TOKEN), text);
