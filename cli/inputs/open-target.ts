@@ -12,7 +12,7 @@ import type { Settings } from '../base/options.ts';
 import type { ProcessIo } from '../base/process-io.ts';
 import { listKeyPaths, readSettings } from '../base/read-settings.ts';
 import { UsageError } from '../base/usage-error.ts';
-import { openEngines } from './open-engines.ts';
+import { openEngines, warnOfMissingGpgv } from './open-engines.ts';
 import { assertTokenFile } from './open-source.ts';
 import { KEY_FILE } from './read-keys.ts';
 import { readPolicy } from './read-policy.ts';
@@ -61,6 +61,8 @@ export async function openTarget(
     const budgets = toBudgets(rule.settings);
     const engines = await openEngines(io.environment, directory, budgets);
     const { policy } = rule;
+    const warning = warnOfMissingGpgv(policy, engines);
+    if (warning !== undefined) io.stderr.write(`lookaside: warning: ${warning}\n`);
     const { openMessage } = engines;
     const expiryWarning = rule.settings['expiry-warning'];
     const judge = new PlacingJudge({ policy, openMessage, expiryWarning, paths: budgets });

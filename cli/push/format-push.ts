@@ -1,4 +1,5 @@
 import { styleText } from 'node:util';
+import type { Warning } from '../../generator/gate/judge.ts';
 import { formatClaims } from '../../generator/store/report.ts';
 import { formatJson, toPrintable } from '../../generator/terms/text.ts';
 import type { Proposal, PushReport, PushedSignature } from '../../signing/push/push-report.ts';
@@ -45,11 +46,11 @@ function formatSignature(one: PushedSignature, paint: Paint): readonly string[] 
     const fault = `${toPrintable(one.origin)}: ${paint('red', code)}: ${toPrintable(message)}`;
     return [fault, `  hint: ${toPrintable(hint)}`];
   }
-  const { claims, signer, warnings } = one.signature;
+  const { claims, signer } = one.signature;
   const image = `${claims.dockerReference} ${claims.manifestDigest}`;
   const by = signer ? `, signed by ${signer.primaryFingerprint}` : '';
   const lines = [toPrintable(`${image}: ${describe(one)} ${one.path}${by}`)];
-  for (const { code, message } of one.status === 'there' ? [] : warnings) {
+  for (const { code, message } of one.status === 'there' ? [] : one.warnings) {
     lines.push(`  ${paint('yellow', code)}: ${toPrintable(message)}`);
   }
   return lines;
@@ -78,8 +79,18 @@ function formatSummary(report: PushReport, paint: Paint): string {
   ].filter((part) => part !== false);
   const done = report.proposal ? 'proposed' : count.new > 0 ? 'pushed' : 'nothing pushed';
   const verdict = count.refused > 0 ? 'red' : 'green';
-  const accepted = count.new > 0 ? '; nodes with its policy accept what is new' : '';
-  return `${paint(verdict, done)} to ${where}${commit}: ${parts.join(', ')}${accepted}`;
+  const fresh = report.signatures.flatMap((one) => (one.status === 'new' ? [one.warnings] : []));
+  const acceptance = fresh.length > 0 ? `; ${formatAcceptance(fresh)}` : '';
+  return `${paint(verdict, done)} to ${where}${commit}: ${parts.join(', ')}${acceptance}`;
+}
+
+/** What nodes make of the images with new signatures, by the warnings about each of these. */
+export function formatAcceptance(fresh: readonly (readonly Warning[])[]): string {
+  const lacking = fresh.filter((warnings) =>
+    warnings.some(({ code }) => code === 'co-signature-missing'),
+  );
+  if (lacking.length === 0) return 'nodes with its policy accept what is new';
+  return `nodes with its policy wait for another signature beside ${lacking.length} of them`;
 }
 
 /** Where people find what was proposed for a branch, or what they have to do. */
@@ -119,7 +130,7 @@ function toSignatureDocument(one: PushedSignature): object {
     const { code, message, hint, breaksPulls } = one.rejection;
     return { origin: one.origin, status: one.status, code, message, hint, breaksPulls };
   }
-  const { origin, status, path, isSame, signature } = one;
+  const { origin, status, path, isSame, signature, warnings } = one;
   return {
     origin,
     status,
@@ -127,6 +138,6 @@ function toSignatureDocument(one: PushedSignature): object {
     isSame,
     claims: formatClaims(signature.claims),
     signer: signature.signer ?? null,
-    warnings: signature.warnings,
+    warnings,
   };
 }

@@ -232,8 +232,8 @@ export function suggestPlace(
 }
 
 /**
- * Where nodes would look for an image by the default rule: for a signature that belongs nowhere, and gets
- * its fault there. A rejection where nodes look nowhere.
+ * Where nodes look for the signatures of an image by default. A signature for which there is no right
+ * place is judged there, which says why. A rejection if nodes cannot ask for the image at all.
  */
 export function defaultPlace({
   dockerReference,

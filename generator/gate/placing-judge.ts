@@ -28,9 +28,9 @@ export class PlacingJudge extends PolicyJudge {
 
   /** Where a signature belongs, and the verdict on it there, as of `now`. */
   async place(bytes: Uint8Array, now: Date): Promise<PlacedSignature | Rejection> {
-    const blob = parseSignatureFile(bytes);
-    if (isRejection(blob)) return blob;
-    const opened = await this.#open(blob.untrustedMessage, now);
+    const file = parseSignatureFile(bytes);
+    if (isRejection(file)) return file;
+    const opened = await this.#open(file.untrustedMessage, now);
     if (isRejection(opened)) return opened;
     const claims = parseClaims(opened.untrustedPayload);
     if (isRejection(claims)) return claims;

@@ -4,6 +4,7 @@ import { hostile } from './parts/hostile.ts';
 import { load } from './parts/load.ts';
 import { lookups } from './parts/lookups.ts';
 import { memory } from './parts/memory.ts';
+import { push } from './parts/push.ts';
 import { refresh } from './parts/refresh.ts';
 import { start } from './parts/start.ts';
 import { verify } from './parts/verify.ts';
@@ -17,6 +18,7 @@ export const PARTS = {
   memory,
   start,
   generate,
+  push,
   load,
   hostile,
 } as const satisfies Record<PartName, Part>;

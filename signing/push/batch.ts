@@ -1,5 +1,7 @@
 // What is pushed together: judged once, planned on each state that is seen, told of in the end.
+import type { Warning } from '../../generator/gate/judge.ts';
 import type { PlacingJudge } from '../../generator/gate/placing-judge.ts';
+import { reportDirectory } from '../../generator/store/report.ts';
 import type { Candidate } from '../gather/candidate.ts';
 import type { SignatureRepository } from '../target/signature-repository.ts';
 import type { ChooseNumber } from './choose-number.ts';
@@ -10,7 +12,7 @@ import {
   isBad,
   judgeCandidates,
 } from './judge-candidates.ts';
-import { type Placement, planPush } from './plan-push.ts';
+import { type Placement, type PushPlan, planPush } from './plan-push.ts';
 import type { PushedSignature } from './push-report.ts';
 import { Standing } from './standing.ts';
 
@@ -35,8 +37,7 @@ export interface BatchOptions {
 export type NewPlacement = Extract<Placement, { readonly kind: 'new' }>;
 
 /** What a state lacks of a batch. */
-export interface BatchPlan {
-  readonly placements: readonly Placement[];
+export interface BatchPlan extends PushPlan {
   /** To be pushed now: nothing in a dry run, or where others are refused. */
   readonly fresh: readonly NewPlacement[];
 }
@@ -79,11 +80,12 @@ export class Batch {
   async plan(chooseNumber: ChooseNumber): Promise<BatchPlan> {
     const { subtree, takesRepeats = false, isDryRun = false, keepsGoing = false } = this.#options;
     const standing = await this.#standing.find(this.#good.map(({ place }) => place));
-    const placements = planPush(this.#good, standing, { subtree, takesRepeats, chooseNumber });
+    const plan = planPush(this.#good, standing, { subtree, takesRepeats, chooseNumber });
+    const { placements } = plan;
     const hasRefused =
       this.#judged.some((one) => isBad(one)) || placements.some(({ kind }) => kind === 'refused');
     const isHeldBack = isDryRun || (hasRefused && !keepsGoing);
-    return { placements, fresh: isHeldBack ? [] : placements.filter(isNew) };
+    return { ...plan, fresh: isHeldBack ? [] : placements.filter(isNew) };
   }
 
   /**
@@ -98,11 +100,9 @@ export class Batch {
   }
 
   /** What became of each candidate, in their order, by a plan of which these are in the repository now. */
-  describe(
-    placements: readonly Placement[],
-    isPushed: (good: GoodCandidate) => boolean,
-  ): readonly PushedSignature[] {
-    const byCandidate = new Map(placements.map((one) => [one.good, one]));
+  describe(plan: PushPlan, isPushed: (good: GoodCandidate) => boolean): readonly PushedSignature[] {
+    const byCandidate = new Map(plan.placements.map((one) => [one.good, one]));
+    const warnings = findWarnings(plan);
     return this.#judged.map((judged): PushedSignature => {
       const { origin } = judged.candidate;
       if (isBad(judged)) return { status: 'refused', origin, rejection: judged.rejection };
@@ -111,12 +111,29 @@ export class Batch {
       if (placement.kind === 'refused') {
         return { status: 'refused', origin, rejection: placement.rejection };
       }
+      const { path } = placement;
       const isSame = placement.kind === 'new' || placement.isSame;
       const fresh = isPushed(judged) ? 'new' : 'would-be-new';
       const status = placement.kind === 'new' || (isSame && fresh === 'new') ? fresh : 'there';
-      return { status, origin, path: placement.path, isSame, signature: judged.signature };
+      const { signature } = judged;
+      return { status, origin, path, isSame, signature, warnings: warnings.get(path) ?? [] };
     });
   }
+}
+
+/** What the gate warns of when all is there, by paths. That holes are closed is meant to be so. */
+function findWarnings({ directories }: PushPlan): ReadonlyMap<string, readonly Warning[]> {
+  const found = new Map<string, readonly Warning[]>();
+  for (const [name, files] of directories) {
+    for (const reported of reportDirectory(name, files)) {
+      if (reported.status !== 'accepted' && reported.status !== 'unverified') continue;
+      found.set(
+        reported.path,
+        reported.warnings.filter(({ code }) => code !== 'renumbered'),
+      );
+    }
+  }
+  return found;
 }
 
 function isNew(placement: Placement): placement is NewPlacement {

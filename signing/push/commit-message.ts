@@ -1,6 +1,9 @@
 import type { Signature } from '../../generator/gate/judge.ts';
 import { toLine } from '../../generator/terms/text.ts';
 
+/** What the message says of a signature. */
+type SaidSignature = Pick<Signature, 'claims' | 'signer'>;
+
 /** Longer subjects are cut by those who show them. */
 const SUBJECT_LENGTH = 72;
 /** Of a release with more, the commit itself tells. */
@@ -8,7 +11,7 @@ const MOST_LINES = 200;
 
 /** The message of a commit of signatures: which images, by whom, and by which run of CI. */
 export function formatCommitMessage(
-  signatures: readonly Signature[],
+  signatures: readonly SaidSignature[],
   run: string | undefined,
 ): string {
   const lines = new Set(
@@ -24,7 +27,7 @@ export function formatCommitMessage(
 }
 
 /** `Sign quay.io/team/app:v1, …`, as far as it fits. */
-export function formatSubject(signatures: readonly Signature[]): string {
+export function formatSubject(signatures: readonly SaidSignature[]): string {
   const images = [...new Set(signatures.map(({ claims }) => toLine(claims.dockerReference)))];
   let subject = `Sign ${images[0] ?? 'nothing'}`;
   for (const [index, image] of images.entries()) {

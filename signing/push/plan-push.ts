@@ -1,5 +1,6 @@
 // Which candidates are new to the repository, and under which number each of them goes there.
 import { createHash } from 'node:crypto';
+import type { PublishableFile } from '../../generator/gate/checked-file.ts';
 import type { Signature } from '../../generator/gate/judge.ts';
 import { MAX_SIGNATURES } from '../../generator/store/numbering.ts';
 import { formatLocation } from '../../generator/terms/location.ts';
@@ -27,21 +28,31 @@ export interface PlanOptions {
   readonly takesRepeats: boolean;
 }
 
+/** What is to be done with each candidate, and what the directories hold then. */
+export interface PushPlan {
+  /** In the order of the candidates. */
+  readonly placements: readonly Placement[];
+  /** All that nodes would accept in each directory, by its name. */
+  readonly directories: ReadonlyMap<string, readonly PublishableFile[]>;
+}
+
 /** Plans a push onto what stands in the directories, by their names. */
 export function planPush(
   candidates: readonly GoodCandidate[],
   standing: ReadonlyMap<string, readonly StandingFile[]>,
   options: PlanOptions,
-): readonly Placement[] {
-  const places = new Map<string, PlannedDirectory>();
-  return candidates.map((good) => {
+): PushPlan {
+  const planned = new Map<string, PlannedDirectory>();
+  const placements = candidates.map((good) => {
     const { directory } = good.place;
-    const planned =
-      places.get(directory) ??
+    const place =
+      planned.get(directory) ??
       new PlannedDirectory(directory, standing.get(directory) ?? [], options);
-    places.set(directory, planned);
-    return planned.add(good);
+    planned.set(directory, place);
+    return place.add(good);
   });
+  const directories = [...planned].map(([name, { publishable }]) => [name, publishable] as const);
+  return { placements, directories: new Map(directories) };
 }
 
 /** One directory, with what is planned for it so far. */
@@ -51,16 +62,20 @@ class PlannedDirectory {
   readonly #taken: Set<number>;
   /** Paths, by the SHA-256 of the bytes. */
   readonly #byBytes = new Map<string, string>();
-  readonly #good: { readonly signature: Signature; readonly path: string }[] = [];
+  readonly #publishable: PublishableFile[] = [];
 
   constructor(directory: string, standing: readonly StandingFile[], options: PlanOptions) {
     this.#directory = directory;
     this.#options = options;
     this.#taken = new Set(standing.map(({ number }) => number));
-    for (const { bytes, path, signature } of standing) {
+    for (const { bytes, path, number, signature } of standing) {
       this.#byBytes.set(hashOf(bytes), path);
-      if (signature) this.#good.push({ signature, path });
+      if (signature) this.#keep(path, number, signature);
     }
+  }
+
+  get publishable(): readonly PublishableFile[] {
+    return this.#publishable;
   }
 
   add(good: GoodCandidate): Placement {
@@ -69,9 +84,9 @@ class PlannedDirectory {
     if (same !== undefined) return { kind: 'there', good, path: same, isSame: true };
     const repeated = this.#options.takesRepeats
       ? undefined
-      : this.#good.find(({ signature }) => isRepeat(good.signature, signature));
+      : this.#publishable.find(({ signature }) => isRepeat(good.signature, signature));
     if (repeated) return { kind: 'there', good, path: repeated.path, isSame: false };
-    if (this.#good.length >= MAX_SIGNATURES) {
+    if (this.#publishable.length >= MAX_SIGNATURES) {
       const message = `expected at most ${MAX_SIGNATURES} signatures in ${this.#directory}`;
       return { kind: 'refused', good, rejection: reject('too-many-signatures', message) };
     }
@@ -80,8 +95,13 @@ class PlannedDirectory {
     const path = joinSubtree(subtree, formatLocation(this.#directory, number));
     this.#taken.add(number);
     this.#byBytes.set(hashOf(bytes), path);
-    this.#good.push({ signature: good.signature, path });
+    this.#keep(path, number, good.signature);
     return { kind: 'new', good, path };
+  }
+
+  #keep(path: string, number: number, signature: Signature): void {
+    const directory = this.#directory;
+    this.#publishable.push({ kind: 'publishable', path, directory, number, signature });
   }
 }
 

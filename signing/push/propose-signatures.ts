@@ -39,11 +39,12 @@ export async function proposeSignatures(
   options: ProposeSignaturesOptions,
 ): Promise<PushReport> {
   const batch = await Batch.judge(repository, candidates, options);
-  const { placements, fresh } = await batch.plan(chooseByContent);
+  const plan = await batch.plan(chooseByContent);
+  const { fresh } = plan;
   const { location, branch, commit } = repository;
   const report = { repository: location, branch };
   if (fresh.length === 0) {
-    const signatures = batch.describe(placements, () => false);
+    const signatures = batch.describe(plan, () => false);
     return { ...report, commit, attempts: 0, signatures };
   }
   const made = await batch.commit(fresh);
@@ -54,7 +55,7 @@ export async function proposeSignatures(
     description: formatCommitMessage(signed, options.run).split('\n').slice(2).join('\n'),
   };
   const proposal = await new Proposer(repository, made, request, options).run();
-  const signatures = batch.describe(placements, () => true);
+  const signatures = batch.describe(plan, () => true);
   return { ...report, commit: made, attempts: 1, signatures, proposal };
 }
 

@@ -1,5 +1,5 @@
 // What is told of a push, to people and as JSON.
-import type { Signature } from '../../generator/gate/judge.ts';
+import type { Signature, Warning } from '../../generator/gate/judge.ts';
 import type { Rejection } from '../../generator/terms/rejection.ts';
 
 /** What became of one candidate; paths are from the root of the repository. */
@@ -15,6 +15,8 @@ export type PushedSignature =
       /** Whether the file there has these very bytes, or only says the same by the same signer. */
       readonly isSame: boolean;
       readonly signature: Signature;
+      /** Of the gate, about the directory as it is then. */
+      readonly warnings: readonly Warning[];
     }
   | { readonly status: 'refused'; readonly origin: string; readonly rejection: Rejection };
 

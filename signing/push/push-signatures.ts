@@ -62,7 +62,8 @@ class BranchPush {
 
   async run(): Promise<PushReport> {
     for (;;) {
-      const { placements, fresh } = await this.#batch.plan(chooseNext);
+      const plan = await this.#batch.plan(chooseNext);
+      const { fresh } = plan;
       let { commit } = this.#repository;
       if (fresh.length > 0) {
         commit = await this.#batch.commit(fresh);
@@ -76,7 +77,7 @@ class BranchPush {
         }
       }
       const { location, branch } = this.#repository;
-      const signatures = this.#batch.describe(placements, (good) => this.#pushed.has(good));
+      const signatures = this.#batch.describe(plan, (good) => this.#pushed.has(good));
       return { repository: location, branch, commit, attempts: this.#attempts, signatures };
     }
   }

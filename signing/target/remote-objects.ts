@@ -39,6 +39,8 @@ const ALONE: readonly string[] = [
 ];
 /** What is here may not be held against what is asked for. */
 const BY_NAME: readonly string[] = [...ALONE, '-c', 'fetch.negotiationAlgorithm=noop'];
+/** Nothing but the objects that are named; GitHub allows no other depth of trees. */
+const NOTHING_BELOW = '--filter=tree:0';
 const MODESTLY: readonly string[] = [
   '--progress',
   '--no-tags',
@@ -96,8 +98,8 @@ export class RemoteObjects {
   }
 
   /**
-   * Brings the newest commit of a branch and its directory. `known` is the commit that the branch was at
-   * a moment ago.
+   * Brings the newest commit of a branch, without what is in it. `known` is the commit that the branch was
+   * at a moment ago.
    * @throws RepositoryError
    */
   async bringTip(branch: string, known: string): Promise<BranchTip> {
@@ -111,8 +113,7 @@ export class RemoteObjects {
     const start = performance.now();
     const ref = `+refs/heads/${branch}:${TIP}`;
     if (this.#supply === 'whole') await this.#fetch(ALONE, ['--depth=1', REMOTE, ref]);
-    else if (this.#isProven)
-      await this.#fetch(BY_NAME, ['--depth=1', '--filter=tree:1', REMOTE, ref]);
+    else if (this.#isProven) await this.#fetch(BY_NAME, ['--depth=1', NOTHING_BELOW, REMOTE, ref]);
     else await this.#bringFirst(ref, format);
     this.#milliseconds += performance.now() - start;
     return this.#describe(await this.#readTip());
@@ -123,7 +124,7 @@ export class RemoteObjects {
     if (this.#supply !== 'by name') return;
     const missing = [...new Set(ids)].filter((id) => !this.#here.has(id));
     if (missing.length === 0) return;
-    const args = ['--filter=tree:0', '--stdin', REMOTE];
+    const args = [NOTHING_BELOW, '--stdin', REMOTE];
     const input = Buffer.from(missing.map((id) => `${id}\n`).join(''));
     const { exitCode, stderr } = await this.#tryFetch(BY_NAME, args, input);
     if (exitCode !== 0) throw toRepositoryError('fetch', stderr);
@@ -154,15 +155,18 @@ export class RemoteObjects {
 
   /** The first time it shows what the remote can do. */
   async #bringFirst(ref: string, format: ObjectFormat): Promise<void> {
-    await this.#fetch(BY_NAME, ['--depth=1', '--filter=tree:0', REMOTE, ref]);
+    await this.#fetch(BY_NAME, ['--depth=1', NOTHING_BELOW, REMOTE, ref]);
     if ((await this.#countObjects()) > 1) {
       this.#supply = 'whole';
       return;
     }
     const { tree } = await this.#describe(await this.#readTip());
-    const { exitCode, stderr } = await this.#tryFetch(BY_NAME, ['--filter=tree:0', REMOTE, tree]);
-    this.#isProven = exitCode === 0;
-    if (this.#isProven) return;
+    const { exitCode, stderr } = await this.#tryFetch(BY_NAME, [NOTHING_BELOW, REMOTE, tree]);
+    if (exitCode === 0) {
+      this.#isProven = true;
+      this.#here.add(tree);
+      return;
+    }
     if (!/unadvertised object|not our ref/.test(stderr)) throw toRepositoryError('fetch', stderr);
     // Into another repository: in this one git takes the commit for known.
     await this.#init('whole.git', format);
@@ -177,9 +181,7 @@ export class RemoteObjects {
   }
 
   async #describe(commit: string): Promise<BranchTip> {
-    const tree = treeOf(await this.read(commit));
-    this.#here.add(tree);
-    return { commit, tree };
+    return { commit, tree: treeOf(await this.read(commit)) };
   }
 
   async #countObjects(): Promise<number> {

@@ -7,3 +7,4 @@ import '../e2e/landing-page.test.ts';
 import '../e2e/status-page.test.ts';
 import '../e2e/warm-start.test.ts';
 import '../fuzz/skopeo.test.ts';
+import '../signing/push/parallel-pushes.test.ts';

@@ -17,12 +17,16 @@ export interface LookasideRun {
 const LOOK_EVERY = 20;
 
 /** Runs `lookaside …` to its end. Throws with its words if the exit code is not 0. */
-export async function runLookaside(args: readonly string[], home: string): Promise<LookasideRun> {
+export async function runLookaside(
+  args: readonly string[],
+  home: string,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<LookasideRun> {
   const started = performance.now();
   const child = spawn(process.execPath, [MAIN_FILE, ...args], {
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, ...lookasideEnvironment(home) },
+    env: { ...process.env, ...lookasideEnvironment(home), ...environment },
   });
   const pid = child.pid ?? 0;
   trackGroup(pid);

@@ -9,6 +9,7 @@ export const PART_NAMES = [
   'memory',
   'start',
   'generate',
+  'push',
   'load',
   'hostile',
 ] as const;

@@ -1,29 +1,223 @@
 import assert from 'node:assert/strict';
-import { readdir } from 'node:fs/promises';
+import { readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { PushWorld, stage } from '../../kit/push/push-world.ts';
+import { PushWorld, blobOf, randomDigest, stage } from '../../kit/push/push-world.ts';
 import { useTemporary } from '../../kit/temporary.ts';
 import { describeWith } from '../../with-tools.ts';
 
-describeWith(['git', 'gpg', 'gpgv'], 'lookaside push', () => {
+describeWith(['git', 'git-http-backend', 'gpg', 'gpgv'], 'lookaside push', () => {
   const directory = useTemporary();
+  const staging = (): string => join(directory(), 'staging');
   let world: PushWorld;
-  beforeEach(async () => {
+  let start = '';
+  before(async () => {
     world = await PushWorld.make();
+    start = await world.remote.git('rev-parse', 'HEAD');
   });
-  afterEach(() => world.stop());
+  after(() => world.stop());
+  afterEach(async () => {
+    await world.remote.git('reset', '--hard', '--quiet', start);
+    await world.remote.push('--force');
+  });
 
-  it('pushes what is staged, and nothing the second time', async () => {
-    const staging = join(directory(), 'staging');
-    const images = [await world.sign(), await world.sign({ repository: 'team/other' })];
-    const staged = await stage(staging, images);
-    const first = await world.push([staging]);
-    assert.equal(first.code, 0, first.stderr + first.stdout);
-    assert.match(first.stdout, /2 new/);
-    assert.deepEqual([...(await world.signatures()).keys()].toSorted(), staged.toSorted());
-    const second = await world.push([staging]);
-    assert.equal(second.code, 0, second.stderr);
-    assert.match(second.stdout, /nothing pushed.*2 already there/);
-    assert.equal((await readdir(staging)).length, 1);
+  const pushed = async (
+    args: readonly string[] = [],
+    options: Parameters<PushWorld['push']>[2] = {},
+  ): Promise<string> => {
+    const { code, stdout, stderr } = await world.push([staging()], args, options);
+    assert.equal(code, 0, stdout + stderr);
+    assert.equal(stderr, '');
+    return stdout;
+  };
+
+  it('pushes what is staged, once, and says what and where', async () => {
+    const image = await world.sign();
+    const [path = ''] = await stage(staging(), [image]);
+    const first = await pushed();
+    const commit = await world.remote.gitBare('rev-parse', 'main');
+    const { fingerprint } = world.key;
+    const name = `registry.example/team/app:v1 ${image.digest}`;
+    assert.equal(
+      first,
+      `${name}: new: ${path}, signed by ${fingerprint}\n` +
+        `pushed to ${world.remote.fileUrl}, main, commit ${commit.slice(0, 12)}: 1 new; nodes with its policy accept what is new\n`,
+    );
+    assert.deepEqual(await world.signatures(), new Map([[path, blobOf(image.bytes)]]));
+    const second = await pushed();
+    assert.match(second, /: already there: /);
+    assert.match(second, /^nothing pushed to .*: 1 already there$/m);
+    assert.equal(await world.remote.gitBare('rev-parse', 'main'), commit);
+    assert.deepEqual(await readFile(join(staging(), path)), image.bytes);
+  });
+
+  it('commits in one commit that names images, signers and the run of CI', async () => {
+    await stage(staging(), [await world.sign(), await world.sign({ tag: 'v2' })]);
+    await pushed([], { env: { CI_JOB_URL: 'https://ci.example/jobs/7' } });
+    const message = await world.remote.gitBare('log', '-1', '--format=%an%n%B', 'main');
+    const lines = message.trimEnd().split('\n');
+    assert.equal(lines[0], 'Pusher');
+    assert.match(
+      lines[1] ?? '',
+      /^Sign registry\.example\/team\/app:v[12], registry\.example\/team\/app:v[12]$/,
+    );
+    const by = new RegExp(
+      `^registry\\.example/team/app:v[12] sha256:[0-9a-f]{64} by ${world.key.fingerprint}$`,
+    );
+    assert.match(lines[3] ?? '', by);
+    assert.match(lines[4] ?? '', by);
+    assert.equal(lines[6], 'https://ci.example/jobs/7');
+    assert.equal(await world.remote.gitBare('rev-list', '--count', `${start}..main`), '1');
+  });
+
+  it('takes the number behind the last one, whatever is there', async () => {
+    const image = await world.sign();
+    const [path = ''] = await stage(staging(), [image]);
+    await world.remote.publish({
+      [path]: '<html>',
+      [path.replace(/1$/, '7')]: (await world.sign({ digest: image.digest, tag: 'v7' })).bytes,
+    });
+    assert.match(await pushed(), /1 new/);
+    const stored = await world.signatures();
+    assert.equal(stored.size, 3);
+    assert.equal(stored.get(path.replace(/1$/, '8')), blobOf(image.bytes));
+  });
+
+  it('leaves out what says the same by the same signer, unless it is good for longer', async () => {
+    const digest = randomDigest();
+    await stage(staging(), [await world.sign({ digest })]);
+    await pushed();
+    await rm(staging(), { recursive: true });
+    await stage(staging(), [await world.sign({ digest, creator: 'another program' })]);
+    assert.match(await pushed(['--clear']), /already there by the same signer: /);
+    assert.equal((await readdir(staging(), { recursive: true })).length, 3, 'it stays where it is');
+    assert.equal((await world.signatures()).size, 1);
+  });
+
+  it('renews a signature that ends', async () => {
+    const digest = randomDigest();
+    const claims = { dockerReference: 'registry.example/team/app:v1', manifestDigest: digest };
+    const ending = { args: ['--default-sig-expire', '1d'] };
+    const short = await world.signer.sign(world.key, claims, ending);
+    await stage(staging(), [{ repository: 'team/app', digest, bytes: short }]);
+    await pushed();
+    await stage(staging(), [await world.sign({ digest })]);
+    assert.match(await pushed(), /1 new/);
+    assert.equal((await world.signatures()).size, 2);
+  });
+
+  it('puts what it pushes below the subtree and the prefix that the repository sets', async () => {
+    await world.remote.publish({
+      'lookaside.yaml':
+        'path: served\nscopes:\n  registry.example:\n    keys: keys\n    prefix: prod/signatures\n',
+    });
+    const [path = ''] = await stage(staging(), [await world.sign()]);
+    assert.match(await pushed(), /new: served\/prod\/signatures\/team\/app@sha256=/);
+    assert.deepEqual([...(await world.signatures()).keys()], [`served/prod/signatures/${path}`]);
+    assert.match(await pushed(), /already there: served\/prod\/signatures\/team\/app@sha256=/);
+  });
+
+  it('removes with --clear what is in the repository, and directories that are empty then', async () => {
+    await stage(staging(), [await world.sign(), await world.sign({ repository: 'other' })]);
+    await writeFile(join(staging(), 'README.md'), 'x');
+    await pushed(['--clear']);
+    assert.deepEqual(await readdir(staging()), ['README.md']);
+    assert.equal((await world.signatures()).size, 2);
+  });
+
+  it('pushes nothing in a dry run', async () => {
+    await stage(staging(), [await world.sign()]);
+    const before = await readdir(staging(), { recursive: true });
+    assert.match(await pushed(['--dry-run', '--clear']), /nothing pushed to .*: 1 would be new$/m);
+    assert.equal(await world.remote.gitBare('rev-parse', 'main'), start);
+    assert.deepEqual(await readdir(staging(), { recursive: true }), before);
+  });
+
+  it('says where another signature is needed before nodes accept', async () => {
+    const other = await world.signer.makeKey({ algorithm: 'ed25519' });
+    await world.remote.publish({
+      'lookaside.yaml': 'scopes:\n  registry.example:\n    keys: keys\n    require: all\n',
+      'keys/other.asc': await world.exportKey(other),
+    });
+    const digest = randomDigest();
+    await stage(staging(), [await world.sign({ digest })]);
+    const first = await pushed();
+    assert.match(first, new RegExp(`co-signature-missing: .*${other.fingerprint}`));
+    assert.match(first, /nodes with its policy wait for another signature beside 1 of them$/m);
+    await rm(staging(), { recursive: true });
+    await stage(staging(), [await world.sign({ digest, key: other })]);
+    assert.match(await pushed(), /1 new; nodes with its policy accept what is new$/m);
+  });
+
+  it('tells programs the same in JSON', async () => {
+    const image = await world.sign();
+    const [path = ''] = await stage(staging(), [image]);
+    await writeFile(join(staging(), 'signature-1'), '<html>');
+    const { code, stdout } = await world.push([staging()], ['--keep-going', '--format', 'json']);
+    assert.equal(code, 1);
+    const commit = await world.remote.gitBare('rev-parse', 'main');
+    const { fingerprint } = world.key;
+    const document = JSON.parse(stdout) as { signatures: { claims?: { timestamp?: string } }[] };
+    const { timestamp } = document.signatures[1]?.claims ?? {};
+    assert.match(timestamp ?? '', /^\d{4}-.*Z$/);
+    assert.deepEqual(document, {
+      target: { repository: world.remote.fileUrl, branch: 'main', commit },
+      summary: { new: 1, 'would-be-new': 0, there: 0, refused: 1 },
+      signatures: [
+        {
+          origin: join(staging(), 'signature-1'),
+          status: 'refused',
+          code: 'html',
+          message: 'expected an OpenPGP message, got a web page',
+          hint: 'Fetch the signature again, and look at what the server that it came from answers.',
+          breaksPulls: true,
+        },
+        {
+          origin: join(staging(), path),
+          status: 'new',
+          path,
+          isSame: true,
+          claims: {
+            dockerReference: 'registry.example/team/app:v1',
+            manifestDigest: image.digest,
+            creator: 'atomic 5.23.1',
+            timestamp,
+          },
+          signer: { fingerprint, primaryFingerprint: fingerprint },
+          warnings: [],
+        },
+      ],
+    });
+  });
+
+  it('gives the token to the host of the repository', async () => {
+    await world.remote.gitBare('config', 'http.receivepack', 'true');
+    const host = await world.remote.serveHttp({ token: 's3cret' });
+    const token = join(directory(), 'token');
+    await writeFile(token, 's3cret\n');
+    await stage(staging(), [await world.sign()]);
+    assert.match(await pushed(['--git-token-file', token], { to: host.url }), /1 new/);
+  });
+
+  it('tells what it cost where a host gives no parts of a state', async () => {
+    await world.remote.gitBare('config', 'uploadpack.allowFilter', 'false');
+    try {
+      await stage(staging(), [await world.sign()]);
+      const { code, stderr } = await world.push([staging()]);
+      assert.equal(code, 0);
+      assert.match(
+        stderr,
+        /^lookaside: note: file:\S+ gives no parts of a state, so all of it was fetched: [\d.]+ (?:bytes|KiB) in \d+\.\d s\n$/,
+      );
+    } finally {
+      await world.remote.gitBare('config', 'uploadpack.allowFilter', 'true');
+    }
+  });
+
+  it('needs to know where to', async () => {
+    const none = await world.push([staging()], ['--pull-request', '--wait', 'http://127.0.0.1:1']);
+    assert.match(none.stderr, /--wait and --pull-request exclude each other/);
+    assert.equal(none.code, 2);
+    const wrong = await world.push([staging()], ['--wait', 'somewhere']);
+    assert.match(wrong.stderr, /--wait: expected the http:\/\/ or https:\/\/ address of a store/);
   });
 });

@@ -26,6 +26,9 @@ const run = async (script: string, limits: Partial<ProcessLimits> = {}, options 
 const open = (script: string, options: Partial<ProcessOptions> = {}): BoundedProcess =>
   new BoundedProcess('it', ['/bin/sh', '-c', script], { limits: LIMITS, ...options });
 
+/** The process group, as /proc/PID/stat has it. */
+const groupOf = (stat: string): number => Number(stat.split(') ')[1]?.split(' ')[2]);
+
 describe('system: a process', () => {
   const directory = useTemporary();
   const at = (name: string): string => join(directory(), name);
@@ -47,6 +50,17 @@ describe('system: a process', () => {
     assert.deepEqual([exitCode, signal, stdout.toString(), stderr], [3, null, 'yes\n', 'no\n']);
     const crashed = await run('kill -SEGV $$');
     assert.deepEqual([crashed.exitCode, crashed.signal], [null, 'SIGSEGV']);
+  });
+
+  it('leads a group of its own, but one that asks people, who are at our terminal', async () => {
+    const own = groupOf(await readFile('/proc/self/stat', 'latin1'));
+    const apart = groupOf((await run('cat /proc/self/stat')).stdout.toString());
+    assert.notEqual(apart, own);
+    const options = { asksPeople: true };
+    const beside = await run('cat /proc/self/stat', {}, options);
+    assert.equal(groupOf(beside.stdout.toString()), own);
+    const late = run('exec sleep 60', { deadline: 100 }, options);
+    await assert.rejects(late, /it ran longer than 100 ms/);
   });
 
   it('reads nothing, and sees no other environment than it is given', async () => {

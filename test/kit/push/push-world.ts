@@ -34,6 +34,8 @@ export interface ImageOptions {
   readonly tag?: string;
   readonly digest?: string;
   readonly key?: SigningKey;
+  /** The program that signs, as it says: what makes other bytes of the same. */
+  readonly creator?: string;
 }
 
 const HOST = 'registry.example';
@@ -76,9 +78,15 @@ export class PushWorld {
     tag = 'v1',
     digest = randomDigest(),
     key = this.key,
+    creator,
   }: ImageOptions = {}): Promise<SignedImage> {
     const dockerReference = `${HOST}/${repository}:${tag}`;
-    const bytes = await this.signer.sign(key, { dockerReference, manifestDigest: digest });
+    const claims = {
+      dockerReference,
+      manifestDigest: digest,
+      ...(creator !== undefined && { creator }),
+    };
+    const bytes = await this.signer.sign(key, claims);
     return { repository, digest, bytes };
   }
 

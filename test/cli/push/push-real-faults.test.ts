@@ -1,0 +1,143 @@
+// Faults of the machine that the repository lies on, as they are.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { cp, mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { startBackground } from '../../kit/process/background.ts';
+import { run } from '../../kit/process/run.ts';
+import { SmallDisk } from '../../kit/process/small-disk.ts';
+import { PUSHER, PushWorld, type SignedImage, stage } from '../../kit/push/push-world.ts';
+import { runGitBackend } from '../../kit/remote/git-backend.ts';
+import { useTemporary } from '../../kit/temporary.ts';
+import { describeWith } from '../../with-tools.ts';
+
+const MAIN = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url));
+const MIB = 1024 * 1024;
+
+describeWith(
+  ['git', 'git-http-backend', 'gpg', 'gpgv', 'unshare'],
+  'lookaside push, when a machine fails',
+  () => {
+    let image: SignedImage;
+    let staged = '';
+    afterEach('the staging directory is as it was', async () => {
+      assert.deepEqual(await readFile(staged), image.bytes);
+    });
+    const directory = useTemporary();
+    const at = (...names: string[]): string => join(directory(), ...names);
+    let world: PushWorld;
+    before(async () => {
+      world = await PushWorld.make();
+      image = await world.sign();
+    });
+    after(() => world.stop());
+    beforeEach(async () => {
+      const [path = ''] = await stage(at('staging'), [image]);
+      staged = at('staging', path);
+    });
+
+    it('tells of a disk that is full, and pushes once there is room', async function onFullDisk() {
+      await mkdir(at('disk'));
+      const disk = await SmallDisk.mount(at('disk'), 4 * MIB);
+      if (!disk) {
+        this.skip();
+        return;
+      }
+      try {
+        const repository = join(disk.path, 'signatures.git');
+        await cp(world.remote.path, join(disk.outside, 'signatures.git'), { recursive: true });
+        await disk.fill();
+        const push = async () => {
+          const words = [process.execPath, MAIN, 'push', at('staging'), '--to', repository];
+          const [command = '', ...args] = [...disk.wrapper, ...words];
+          return run(command, args, { env: PUSHER });
+        };
+        const full = await push();
+        assert.equal(full.code, 2, full.stdout);
+        assert.match(full.stderr, /^lookaside: git push failed: .*No space left on device/);
+        assert.match(full.stderr, /hint: the disk of the repository is full/);
+        await disk.empty();
+        const roomy = await push();
+        assert.equal(roomy.code, 0, roomy.stderr);
+        assert.match(roomy.stdout, /1 new/);
+      } finally {
+        await disk.unmount();
+      }
+    });
+
+    it('tells of a repository that it may only read', async function reading() {
+      if (process.geteuid?.() !== 0) {
+        this.skip();
+        return;
+      }
+      const repository = at('signatures.git');
+      await cp(world.remote.path, repository, { recursive: true });
+      await writeFile(at('gitconfig'), '[safe]\n\tdirectory = *\n');
+      const words = [process.execPath, MAIN, 'push', at('staging'), '--to', repository];
+      const result = await run('setpriv', ['--reuid=nobody', '--clear-groups', '--', ...words], {
+        env: { ...PUSHER, GIT_CONFIG_GLOBAL: at('gitconfig') },
+      });
+      assert.equal(result.code, 2, result.stdout);
+      assert.match(
+        result.stderr,
+        /^lookaside: git push failed: .*(?:insufficient permission|unable to create|Permission denied)/,
+      );
+      assert.match(result.stderr, /\nhint: .*(?:written to|log in)/);
+    });
+
+    it('goes on after a connection that breaks, and pushes nothing twice', async () => {
+      await world.remote.gitBare('config', 'http.receivepack', 'true');
+      const start = await world.remote.gitBare('rev-parse', 'main');
+      let broken = 0;
+      const server = createServer((request, response) => {
+        runGitBackend(join(world.remote.path, '..'), request, response);
+        // The push comes through, and its answer does not.
+        if (request.method !== 'POST' || !request.url?.endsWith('/git-receive-pack')) return;
+        if (broken++ > 0) return;
+        response.write = () => {
+          response.destroy();
+          return false;
+        };
+      });
+      server.listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const { port } = server.address() as AddressInfo;
+      try {
+        const to = `http://127.0.0.1:${port}/signatures.git`;
+        const { code, stdout, stderr } = await world.push([at('staging')], ['--timeout', '1m'], {
+          to,
+        });
+        assert.equal(code, 0, stderr);
+        assert.equal(broken >= 1, true);
+        assert.match(stdout, /: new: .*\n.*: 1 new/);
+        assert.equal(await world.remote.gitBare('rev-list', '--count', `${start}..main`), '1');
+      } finally {
+        server.close();
+        server.closeAllConnections();
+      }
+    });
+
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      it(`leaves nothing behind on ${signal}, and says so`, async () => {
+        const host = createServer(() => undefined).listen(0, '127.0.0.1');
+        await once(host, 'listening');
+        const asked = once(host, 'connection');
+        const { port } = host.address() as AddressInfo;
+        await mkdir(at('tmp'));
+        const words = ['push', at('staging'), '--to', `http://127.0.0.1:${port}/signatures.git`];
+        const program = await startBackground(process.execPath, [MAIN, ...words], {
+          env: { ...PUSHER, TMPDIR: at('tmp') },
+        });
+        await asked;
+        assert.equal(await program.stop(signal), 2);
+        assert.equal(program.stderr(), 'lookaside: interrupted\n');
+        assert.deepEqual(await readdir(at('tmp')), []);
+        host.close();
+        host.closeAllConnections();
+      });
+    }
+  },
+);
