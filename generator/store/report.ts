@@ -32,16 +32,17 @@ export interface ReportedClaims {
 
 /** One file of the report. */
 export type ReportedFile =
-  | {
-      readonly path: string;
-      readonly status: 'accepted' | 'unverified';
-      readonly servedAs: string;
-      readonly claims: ReportedClaims;
-      readonly signer?: Signer;
-      readonly warnings: readonly Warning[];
-    }
-  | RejectedFile
-  | { readonly path: string; readonly status: 'ignored' };
+  AcceptedFile | RejectedFile | { readonly path: string; readonly status: 'ignored' };
+
+/** A file that is published. */
+export interface AcceptedFile {
+  readonly path: string;
+  readonly status: 'accepted' | 'unverified';
+  readonly servedAs: string;
+  readonly claims: ReportedClaims;
+  readonly signer?: Signer;
+  readonly warnings: readonly Warning[];
+}
 
 /** A file that may not be published, and why. */
 export interface RejectedFile {
