@@ -84,7 +84,7 @@ describeWith(['skopeo', 'docker-registry'], 'lookaside explain chooses of a list
     assert.equal(code, 2);
     assert.match(
       stderr,
-      /nodes refuse the list of \S+: its entry for linux\/amd64 is a list again/,
+      /nodes refuse the list of \S+: its entry for linux\/amd64 is itself a list/,
     );
     await registry.stop();
   });
