@@ -1,7 +1,7 @@
 // Pushes a commit to one ref, never by force, and tells what became of it.
 import { toLine } from '../../generator/terms/text.ts';
 import { REMOTE } from './remote-objects.ts';
-import { type RepositoryError, toRepositoryError } from './repository-error.ts';
+import { PROGRESS_LINE, type RepositoryError, toRepositoryError } from './repository-error.ts';
 import type { UserGit } from './user-git.ts';
 
 export type PushOutcome =
@@ -62,5 +62,5 @@ export async function pushCommit(
 function remoteLines(stderr: string): readonly string[] {
   return [...stderr.matchAll(/^remote: *(.*?) *$/gm)]
     .map(([, line = '']) => toLine(line))
-    .filter((line) => line !== '');
+    .filter((line) => line !== '' && !PROGRESS_LINE.test(line));
 }
