@@ -14,8 +14,18 @@ export type PushOutcome =
   /** It would be refused again. */
   | { readonly kind: 'refused'; readonly error: RepositoryError };
 
-/** What git does at a push beside it, if the user has configured so. */
-const SETTINGS: readonly string[] = ['-c', 'push.negotiate=false', '-c', 'pack.useSparse=true'];
+/**
+ * What git does at a push beside it, if the user has configured so: hooks for all repositories would look
+ * for a work tree.
+ */
+const SETTINGS: readonly string[] = [
+  '-c',
+  'push.negotiate=false',
+  '-c',
+  'pack.useSparse=true',
+  '-c',
+  'core.hooksPath=/dev/null',
+];
 
 /** What git says of a ref that another push holds or has moved. */
 const OVERTAKEN =

@@ -105,7 +105,7 @@ describeWith(['git', 'git-http-backend', 'gpg', 'gpgv'], 'a proposal of signatur
   });
 
   describe('is opened', () => {
-    const LINK = 'https://git.example/team/signatures/requests/1';
+    const LINK = 'https://git.example/team/signatures/pulls/1';
 
     /** A host that prints a link, as all do, and notes the options of the push. */
     async function beHost(): Promise<void> {
@@ -122,6 +122,7 @@ describeWith(['git', 'git-http-backend', 'gpg', 'gpgv'], 'a proposal of signatur
         `  eval 'echo "$GIT_PUSH_OPTION_'$n'"' >> '${log()}'`,
         '  n=$((n + 1))',
         'done',
+        `echo 'Welcome to https://git.example/' >&2`,
         `echo 'View the request:' >&2`,
         `echo '   ${LINK}' >&2`,
         '',
