@@ -55,7 +55,8 @@ export async function proposeSignatures(
     description: formatCommitMessage(signed, options.run).split('\n').slice(2).join('\n'),
   };
   const proposal = await new Proposer(repository, made, request, options).run();
-  const signatures = batch.describe(plan, () => true);
+  const proposed = new Set(fresh.map(({ good }) => good));
+  const signatures = batch.describe(plan, (good) => proposed.has(good));
   return { ...report, commit: made, attempts: 1, signatures, proposal };
 }
 
