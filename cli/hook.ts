@@ -34,12 +34,21 @@ export async function hook(name: string, settings: Settings, io: ProcessIo): Pro
   if (name !== 'pre-receive') {
     throw new UsageError(`expected the hook pre-receive, got ${JSON.stringify(name)}`);
   }
-  const verdicts = await judgePush(settings, io);
-  const isGood = verdicts.every((verdict) => verdict.isGood);
-  const prefix = isGood ? '' : findLinePrefix(io.environment);
-  const lines = verdicts.flatMap((verdict) => verdict.lines);
-  await write(io.stdout, lines.map((line) => `${prefix}${line}\n`).join(''));
-  return isGood ? 0 : 1;
+  const mark = findLinePrefix(io.environment);
+  const say = async (lines: readonly string[], prefix: string): Promise<void> =>
+    write(io.stdout, lines.map((line) => `${prefix}${line}\n`).join(''));
+  try {
+    const verdicts = await judgePush(settings, io);
+    const isGood = verdicts.every((verdict) => verdict.isGood);
+    const lines = verdicts.flatMap((verdict) => verdict.lines);
+    await say(lines, isGood ? '' : mark);
+    return isGood ? 0 : 1;
+  } catch (error) {
+    // Where only marked lines reach the pusher, this one has to be marked as well.
+    if (mark === '') throw error;
+    await say(formatUsageError(error).trimEnd().split('\n'), mark);
+    return 2;
+  }
 }
 
 async function judgePush(settings: Settings, io: ProcessIo): Promise<readonly Verdict[]> {
@@ -76,12 +85,12 @@ function judgeDeletion(branch: string, settings: Settings): Verdict {
 
 async function judgeBranch(
   { branch }: Extract<PlannedReview, { kind: 'review' }>,
-  { strict, path: prefix }: Settings,
+  { strict }: Settings,
   review: () => ReturnType<typeof reviewRange>,
 ): Promise<Verdict> {
   const head = `lookaside: ${toPrintable(branch)}:`;
   try {
-    const report = await review();
+    const { report, newKeys, subtree: prefix } = await review();
     const isGood = !hasFaults(report, strict);
     const faults = listFindings(report, { strict, prefix }).filter(
       ({ level }) => level === 'error',
@@ -95,7 +104,8 @@ async function judgeBranch(
     if (faults.length > SHOWN) shown.push(`  and ${faults.length - SHOWN} more`);
     const warning = report.keys.length === 0 ? [`${head} warning: ${NO_KEYS}`] : [];
     const summary = `${head} ${formatSummary(report, strict)}`;
-    return { isGood, lines: [...warning, summary, ...shown] };
+    const notes = newKeys.slice(0, SHOWN).map((sentence) => `${head} ${toPrintable(sentence)}`);
+    return { isGood, lines: [...warning, ...notes, summary, ...shown] };
   } catch (error) {
     // Rules that cannot be read are as much of a fault as a bad signature.
     if (!(error instanceof UsageError)) throw error;

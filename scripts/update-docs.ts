@@ -11,6 +11,7 @@ import {
   variableOf,
 } from '../cli/base/options.ts';
 import { NODE_FINDINGS } from '../generator/nodes/check/finding.ts';
+import { LOSSES } from '../generator/terms/loss.ts';
 import { REJECTIONS } from '../generator/terms/rejection.ts';
 import { METRICS } from '../server/metrics/metric-list.ts';
 import { TROUBLES } from '../server/troubles/troubles.ts';
@@ -27,6 +28,7 @@ const PAGES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'configuration.md': { options: OPTION_NAMES.map(toSection).join('\n\n') },
   'rejection-codes.md': {
     codes: listCodes(REJECTIONS, (code) => `### ${code}`),
+    losses: listCodes(LOSSES, (code) => `### ${code}`),
   },
   'nodes.md': { findings: listCodes(NODE_FINDINGS, (code) => `#### ${code}`) },
   'metrics.md': { metrics: list(Object.entries(METRICS).map(describeMetric)) },

@@ -3,7 +3,6 @@
 import { LocalRepository } from '../../generator/proposal/local-repository.ts';
 import { gitEnvironment } from '../../generator/sources/git/processes/git-environment.ts';
 import { parseSource } from '../../generator/sources/parse-source.ts';
-import type { CheckReport } from '../../generator/store/report.ts';
 import { toComplaint } from '../../generator/system/output-tail.ts';
 import { runProcess } from '../../generator/system/run-process.ts';
 import { messageOf } from '../../generator/terms/errors.ts';
@@ -13,7 +12,7 @@ import type { ProcessIo } from '../base/process-io.ts';
 import { UsageError } from '../base/usage-error.ts';
 import { openEngines } from '../inputs/open-engines.ts';
 import { withTemporaryState } from '../inputs/open-source.ts';
-import { type CommitRange, reviewRange } from './review-range.ts';
+import { type CommitRange, type RangeReport, reviewRange } from './review-range.ts';
 
 /** It prints one line. Milliseconds, bytes. */
 const LIMITS = { silence: 60_000, deadline: 60_000, stdout: 64 * 1024, stderr: 1024 * 1024 };
@@ -27,7 +26,7 @@ export async function checkProposal(
   base: string,
   settings: Settings,
   io: ProcessIo,
-): Promise<CheckReport> {
+): Promise<RangeReport> {
   return withTemporaryState(io.signals, async (temporary, ending) => {
     const environment = gitEnvironment(io.environment, undefined);
     const directory = await findGitDirectory(source, environment, ending);
@@ -68,7 +67,11 @@ async function findGitDirectory(
     throw new UsageError(`--base: cannot read ${source}: ${messageOf(cause)}`, hint, { cause });
   });
   if (found.exitCode === 0) return found.stdout.toString().trimEnd();
-  throw new UsageError(`--base: cannot read ${source}: ${toComplaint(found.stderr)}`, hint);
+  const isOfOther = /dubious ownership/.test(found.stderr);
+  throw new UsageError(
+    `--base: cannot read ${source}: ${toComplaint(found.stderr)}`,
+    isOfOther ? 'let git trust it: `git config --global --add safe.directory DIRECTORY`' : hint,
+  );
 }
 
 /** From where the proposal has left the branch that it goes to. */

@@ -12,14 +12,17 @@ import { formatReport } from './format-report.ts';
 
 /** `lookaside check SOURCE`. */
 export async function check(source: string, settings: Settings, io: ProcessIo): Promise<number> {
-  const report = await reportAll(source, settings, io);
-  await write(io.stdout, formatReport(report, source, settings, io));
+  const { base, path } = settings;
+  const { report, subtree } =
+    base === undefined
+      ? { report: await reportAll(source, settings, io), subtree: path }
+      : await checkProposal(source, base, settings, io);
+  await write(io.stdout, formatReport(report, source, { ...settings, path: subtree }, io));
   return hasFaults(report, settings.strict) ? 1 : 0;
 }
 
 /** A state that `serve` would refuse is a fault of the data like any other. */
 async function reportAll(source: string, settings: Settings, io: ProcessIo): Promise<CheckReport> {
-  if (settings.base !== undefined) return checkProposal(source, settings.base, settings, io);
   try {
     const checked = await checkOnce(source, settings, io);
     return reportOn(checked, checked.store.files());

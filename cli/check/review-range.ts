@@ -4,7 +4,7 @@ import { PolicyJudge } from '../../generator/gate/judge.ts';
 import { type Policy, createSimplePolicy } from '../../generator/policy/policy.ts';
 import type { LocalRepository } from '../../generator/proposal/local-repository.ts';
 import { ProposalReview, type ReviewedProposal } from '../../generator/proposal/proposal-review.ts';
-import { findWithdrawnKeys } from '../../generator/proposal/withdrawn-keys.ts';
+import { describeNewKeys, findWithdrawnKeys } from '../../generator/proposal/key-changes.ts';
 import { StateRefusedError } from '../../generator/sources/source.ts';
 import { type CheckReport, type ReportedFile, sortByPath } from '../../generator/store/report.ts';
 import { EMPTY, type Summary } from '../../generator/store/store-directory.ts';
@@ -38,7 +38,15 @@ export interface ReviewTools {
 interface Rules {
   readonly from: Policy;
   readonly to: Policy;
-  /** What is published after. */
+  readonly subtree: string;
+}
+
+/** What a review has found. */
+export interface RangeReport {
+  readonly report: CheckReport;
+  /** Sentences about keys that are accepted from now on. */
+  readonly newKeys: readonly string[];
+  /** What is published after: '' or a path without slashes at its ends. */
   readonly subtree: string;
 }
 
@@ -47,9 +55,11 @@ interface Rules {
  * settings of this run have keys.
  * @throws UsageError where the new state has rules that cannot be read; SourceError.
  */
-export async function reviewRange(range: CommitRange, tools: ReviewTools): Promise<CheckReport> {
+export async function reviewRange(range: CommitRange, tools: ReviewTools): Promise<RangeReport> {
   const { location, settings } = tools;
   const rules = await readRules(range, tools);
+  const { subtree } = rules;
+  const newKeys = describeNewKeys(rules.from, rules.to);
   const about = {
     source: { kind: 'git', location, commit: range.to },
     keys: rules.to.keyring?.keys ?? [],
@@ -58,17 +68,22 @@ export async function reviewRange(range: CommitRange, tools: ReviewTools): Promi
   try {
     const { files, losses } = await review(range, rules, tools);
     const withdrawn = findWithdrawnKeys(rules.from, rules.to, REPOSITORY_CONFIG);
-    return {
+    const report = {
       ...about,
       summary: summarize(files),
       files: sortByPath(files),
       losses: settings['allow-removals'] ? [] : sortLosses([...withdrawn, ...losses]),
     };
+    return { report, newKeys, subtree };
   } catch (error) {
     if (!(error instanceof StateRefusedError)) throw error;
     const { message, hint = '' } = error;
     const refused = { code: 'state-refused', message, hint } as const;
-    return { ...about, summary: EMPTY, files: [], losses: [], refused };
+    return {
+      report: { ...about, summary: EMPTY, files: [], losses: [], refused },
+      newKeys,
+      subtree,
+    };
   }
 }
 

@@ -173,7 +173,9 @@ function advise({ registry, list, platforms }: Explanation): readonly string[] {
   if (registry === 'not-asked') return [CAUTION];
   if (!list || !platforms.some(({ reason }) => FORGOTTEN.has(reason?.code))) return [];
   return [list, ...platforms].some(({ signatures }) => signatures.length > 0)
-    ? ['Every platform needs signatures of its own: `skopeo copy --all --sign-by` makes them.']
+    ? [
+        'Every platform needs signatures of its own: `lookaside sign` makes them, and `skopeo copy --all --sign-by`.',
+      ]
     : [];
 }
 

@@ -1,4 +1,5 @@
 import { styleText } from 'node:util';
+import type { Warning } from '../../generator/gate/judge.ts';
 import { formatClaims } from '../../generator/store/report.ts';
 import { formatJson, toPrintable } from '../../generator/terms/text.ts';
 import type { Proposal, PushReport, PushedSignature } from '../../signing/push/push-report.ts';
@@ -78,18 +79,18 @@ function formatSummary(report: PushReport, paint: Paint): string {
   ].filter((part) => part !== false);
   const done = report.proposal ? 'proposed' : count.new > 0 ? 'pushed' : 'nothing pushed';
   const verdict = count.refused > 0 ? 'red' : 'green';
-  return `${paint(verdict, done)} to ${where}${commit}: ${parts.join(', ')}${formatAcceptance(report)}`;
+  const fresh = report.signatures.flatMap((one) => (one.status === 'new' ? [one.warnings] : []));
+  const acceptance = fresh.length > 0 ? `; ${formatAcceptance(fresh)}` : '';
+  return `${paint(verdict, done)} to ${where}${commit}: ${parts.join(', ')}${acceptance}`;
 }
 
-/** What nodes make of the images that are signed now. */
-function formatAcceptance({ signatures }: PushReport): string {
-  const fresh = signatures.flatMap((one) => (one.status === 'new' ? [one.warnings] : []));
-  if (fresh.length === 0) return '';
+/** What nodes make of the images with new signatures, by the warnings about each of these. */
+export function formatAcceptance(fresh: readonly (readonly Warning[])[]): string {
   const lacking = fresh.filter((warnings) =>
     warnings.some(({ code }) => code === 'co-signature-missing'),
   );
-  if (lacking.length === 0) return '; nodes with its policy accept what is new';
-  return `; nodes with its policy wait for another signature beside ${lacking.length} of them`;
+  if (lacking.length === 0) return 'nodes with its policy accept what is new';
+  return `nodes with its policy wait for another signature beside ${lacking.length} of them`;
 }
 
 /** Where people find what was proposed for a branch, or what they have to do. */

@@ -20,8 +20,8 @@ const TIME_LIMIT = 60_000;
 
 export interface ManifestOptions {
   readonly authfile: string | undefined;
-  /** What the user can do where the registry does not answer, as a hint. */
-  readonly instead: string;
+  /** What the user can do without the registry, as a hint; undefined for nothing. */
+  readonly instead: string | undefined;
   readonly environment: Environment;
   /** Stops skopeo. */
   readonly ending: AbortSignal;

@@ -140,7 +140,7 @@ function pick(
     throw new UsageError(`the list of ${name} names no platform that a node could have`, hint);
   }
   if (picked.length > MOST_PLATFORMS) {
-    const message = `the list of ${name} has ${picked.length} manifests, more than explain reads`;
+    const message = `the list of ${name} has ${picked.length} manifests, more than are read`;
     throw new UsageError(message, `pick up to ${MOST_PLATFORMS} with --platform`);
   }
   return picked;

@@ -28,9 +28,12 @@ interface Cause {
   readonly saysNoMore?: RegExp;
   /** `image` is the whole name. */
   readonly message: (image: string, host: string) => string;
-  /** `repository` is the name without tag and digest; `instead` is what needs no registry. */
-  readonly hint: (repository: string, host: string, instead: string) => string;
+  /** `repository` is the name without tag and digest; `instead` is what needs no registry, if there is. */
+  readonly hint: (repository: string, host: string, instead: string | undefined) => string;
 }
+
+/** Where there is nothing else to do. */
+const AGAIN = 'try again when it answers';
 
 /** A status of HTTP in one of the ways that containers/image writes it. */
 const status = (codes: string) =>
@@ -63,7 +66,7 @@ const CAUSES: readonly Cause[] = [
     said: /invalid reference format/i,
     message: (image) => `this skopeo cannot parse ${image}`,
     hint: (_repository, _host, instead) =>
-      `older versions do not know IPv6 addresses: write the name of the host, or ${instead}`,
+      orElse('older versions do not know IPv6 addresses: write the name of the host', instead),
   },
   {
     said: either('toomanyrequests', 'too many requests', status('429')),
@@ -101,20 +104,24 @@ const CAUSES: readonly Cause[] = [
       status('5[0-9]{2}'),
     ),
     message: (_image, host) => `${host} does not answer`,
-    hint: (_repository, _host, instead) => instead,
+    hint: (_repository, _host, instead) => instead ?? AGAIN,
   },
 ];
 
-/** The error to report for what running skopeo threw; `instead` is what the user can do without. */
+function orElse(hint: string, instead: string | undefined): string {
+  return instead === undefined ? hint : `${hint}, or ${instead}`;
+}
+
+/** The error to report for what running skopeo threw; `instead` is what the user can do without it. */
 export function explainSkopeo(
   image: DockerReference,
   cause: SkopeoError,
-  instead: string,
+  instead: string | undefined,
 ): UsageError {
   const name = formatReference(image);
   switch (cause.kind) {
     case 'cannot-run': {
-      const hint = `install skopeo, or ${instead}`;
+      const hint = orElse('install skopeo', instead);
       return new UsageError('skopeo, which asks the registry, cannot be run', hint, { cause });
     }
     case 'too-large': {
@@ -122,7 +129,7 @@ export function explainSkopeo(
       return new UsageError(message, 'push the image again', { cause });
     }
     case 'too-late':
-      return new UsageError(`${image.host} did not answer in time`, instead, { cause });
+      return new UsageError(`${image.host} did not answer in time`, instead ?? AGAIN, { cause });
     case 'stopped':
       return new UsageError('interrupted', undefined, { cause });
     case 'failed': {
@@ -130,7 +137,7 @@ export function explainSkopeo(
       const words = withoutNames(image, said);
       const known = CAUSES.find((one) => one.said.test(words));
       const message = known?.message(name, image.host) ?? `skopeo cannot read ${name}`;
-      const hint = known?.hint(nameOf(image), image.host, instead) ?? instead;
+      const hint = known?.hint(nameOf(image), image.host, instead) ?? instead ?? AGAIN;
       const more = known?.saysNoMore?.test(said) === true ? '' : `: ${toLine(said)}`;
       return new UsageError(`${message}${more}`, hint, { cause });
     }

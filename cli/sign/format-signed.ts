@@ -5,16 +5,16 @@ import type { Warning } from '../../generator/gate/judge.ts';
 import { formatJson, toLine } from '../../generator/terms/text.ts';
 import type { Delivery } from '../../signing/sign/destination.ts';
 import type { ChosenKey } from '../../signing/sign/secret-keys.ts';
-import type { Statement } from '../../signing/sign/statement.ts';
+import { type Statement, statementId } from '../../signing/sign/statement.ts';
 import { hasColour, type ProcessIo } from '../base/process-io.ts';
-import { formatProposal, formatServed } from '../push/format-push.ts';
+import { formatAcceptance, formatProposal, formatServed } from '../push/format-push.ts';
 
 /** What became of a signature that was wanted. */
 export type SigningOutcome =
   /** It is made, nodes would accept it, and it lies at its destination. */
   | { readonly status: 'new'; readonly path: string; readonly warnings: readonly Warning[] }
-  /** `there`: it was made before. `unsigned`: it is not made, in a dry run or for the fault of others. */
-  | { readonly status: 'there' | 'unsigned' }
+  /** `there`: it was made before. `held`: it is not made, or held back: a dry run, or others are refused. */
+  | { readonly status: 'there' | 'held' }
   | {
       readonly status: 'refused';
       readonly code: string;
@@ -41,14 +41,15 @@ export interface SignReport {
 
 /** Digits of a commit. */
 const ABBREVIATED = 12;
-const COLOURS = { new: 'green', there: 'green', unsigned: 'yellow', refused: 'red' } as const;
+const COLOURS = { new: 'green', there: 'green', held: 'yellow', refused: 'red' } as const;
 const LABELS = {
   new: 'signed',
   there: 'already there',
-  unsigned: 'not signed',
+  held: 'held back',
   refused: 'refused',
 } as const;
 const WIDTH = Math.max(...Object.values(LABELS).map(({ length }) => length)) + 2;
+const INDENT = ' '.repeat(WIDTH);
 
 /** The report in full. */
 export function formatSigned(report: SignReport, isJson: boolean, io: ProcessIo): string {
@@ -59,8 +60,9 @@ export function formatSigned(report: SignReport, isJson: boolean, io: ProcessIo)
       : text;
   const lines = report.signatures.flatMap(({ outcome, statement }) => [
     `${paint(outcome.status, labelOf(outcome, report).padEnd(WIDTH))}${describe(statement, outcome)}`,
-    ...more(outcome),
+    ...(outcome.status === 'refused' ? [`${INDENT}hint: ${toLine(outcome.hint)}`] : []),
   ]);
+  lines.push(...formatWarnings(report));
   const { delivery, served } = report;
   lines.push(toLine(summarize(report)));
   if (delivery?.proposal) lines.push(formatProposal(delivery.proposal, delivery.proposal.into));
@@ -69,7 +71,7 @@ export function formatSigned(report: SignReport, isJson: boolean, io: ProcessIo)
 }
 
 function labelOf({ status }: SigningOutcome, { isDryRun }: SignReport): string {
-  return status === 'unsigned' && isDryRun ? 'would sign' : LABELS[status];
+  return status === 'held' && isDryRun ? 'would sign' : LABELS[status];
 }
 
 function describe(
@@ -82,26 +84,39 @@ function describe(
   return toLine(`${image}${which}${as}, sha256:${digestHex}${fault}`);
 }
 
-function more(outcome: SigningOutcome): readonly string[] {
-  const indent = ' '.repeat(WIDTH);
-  if (outcome.status === 'refused') return [`${indent}hint: ${toLine(outcome.hint)}`];
-  if (outcome.status !== 'new') return [];
-  return outcome.warnings.map(
-    ({ code, message }) => `${indent}warning: ${code}: ${toLine(message)}`,
-  );
+/** Each once: what is to be said of a key is the same for all its signatures. */
+function formatWarnings({ signatures }: SignReport): readonly string[] {
+  const lines = warningsOfNew(signatures)
+    .flat()
+    .map(({ code, message }) => `warning: ${code}: ${toLine(message)}`);
+  return [...new Set(lines)];
+}
+
+/** Of every signature that is new, once. */
+function warningsOfNew(signatures: readonly SignedStatement[]): readonly (readonly Warning[])[] {
+  const fresh = new Map<string, readonly Warning[]>();
+  for (const { statement, outcome } of signatures) {
+    if (outcome.status === 'new') fresh.set(statementId(statement), outcome.warnings);
+  }
+  return [...fresh.values()];
 }
 
 function summarize({ key, signatures, to, delivery, isDryRun }: SignReport): string {
   const count = (status: SigningOutcome['status']): number =>
-    signatures.filter(({ outcome }) => outcome.status === status).length;
+    new Set(
+      signatures
+        .filter(({ outcome }) => outcome.status === status)
+        .map(({ statement }) => statementId(statement)),
+    ).size;
   const by = `by ${key.name} (${key.fingerprint})`;
   if (count('refused') > 0) return `nothing went to ${to}, as nodes would not accept all of it`;
-  if (isDryRun) return `${plural(count('unsigned'))} ${by} would go to ${to}`;
-  if (count('new') === 0) return `nothing to do: ${to} has all signatures ${by}`;
+  if (count('new') + count('held') === 0) return `nothing to do: ${to} has all signatures ${by}`;
+  if (isDryRun) return `${plural(count('held'))} ${by} would go to ${to}`;
   const commit = delivery?.commit;
   const where = commit === undefined ? to : `${to}, commit ${commit.slice(0, ABBREVIATED)}`;
   const how = delivery?.proposal ? 'proposed for' : 'went to';
-  return `${plural(count('new'))} ${by} ${how} ${where}; nodes that go by its policy accept what is new`;
+  const acceptance = formatAcceptance(warningsOfNew(signatures));
+  return `${plural(count('new'))} ${by} ${how} ${where}; ${acceptance}`;
 }
 
 function plural(count: number): string {

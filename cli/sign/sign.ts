@@ -21,8 +21,6 @@ import { type NamedImage, readImages } from './read-images.ts';
 import { type ResolvedImage, findMoved, resolveImages } from './resolve-images.ts';
 import { readPassphrase, withTerminal } from './unlock.ts';
 
-const REGISTRY_HINT = 'nothing was signed: try again when it answers';
-
 /** Settles with the exit code: 1 where a signature would be refused, or a tag moved meanwhile. */
 export async function sign(
   names: readonly string[],
@@ -48,7 +46,7 @@ export async function sign(
       wanted: settings.platform,
       authfile: settings.authfile,
       environment: io.environment,
-      instead: REGISTRY_HINT,
+      instead: undefined,
       ending,
     };
     try {
@@ -182,18 +180,19 @@ function toOutcome(
   id: string,
   made: ReadonlySet<string>,
   verdicts: Verdicts,
-  delivered: ReadonlyMap<string | undefined, Delivered | Rejection>,
+  delivered: ReadonlyMap<string | undefined, Delivered | Rejection | undefined>,
 ): SigningOutcome {
   if (made.has(id)) return { status: 'there' };
   const verdict = verdicts.get(id);
+  if (!verdict) return { status: 'held' };
+  if (isRejection(verdict)) return toRefused(verdict);
   const fate = delivered.get(id);
-  const refusal = [verdict, fate].find((one) => one !== undefined && isRejection(one));
-  if (refusal && isRejection(refusal)) {
-    const { code, message, hint } = refusal;
-    return { status: 'refused', code, message, hint };
-  }
-  if (!verdict || !fate || isRejection(verdict) || isRejection(fate)) return { status: 'unsigned' };
+  if (!fate) return { status: 'held' };
+  if (isRejection(fate)) return toRefused(fate);
   if (!fate.isNew) return { status: 'there' };
-  const warnings = [...verdict.signature.warnings, ...fate.warnings];
-  return { status: 'new', path: fate.path, warnings };
+  return { status: 'new', path: fate.path, warnings: fate.warnings };
+}
+
+function toRefused({ code, message, hint }: Rejection): SigningOutcome {
+  return { status: 'refused', code, message, hint };
 }

@@ -86,3 +86,5 @@ if [ "$(id -u)" = 0 ]; then
 fi
 mv "$hook.new" "$hook"
 echo "installed $hook, which runs $program"
+echo "the default branch is $(git --git-dir "$repository" symbolic-ref --short HEAD): pushes to it are judged," \
+  "unless the configuration names another branch"

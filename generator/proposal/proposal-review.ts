@@ -14,7 +14,13 @@ import type { TreeItem } from '../sources/git/objects/tree-items.ts';
 import { decodePath } from '../sources/decode-path.ts';
 import type { Pass } from '../sources/source.ts';
 import { MAX_SIGNATURES } from '../store/numbering.ts';
-import { type ReportedFile, formatClaims, rejectExcess, reportRejected } from '../store/report.ts';
+import {
+  type AcceptedFile,
+  type ReportedFile,
+  formatClaims,
+  rejectExcess,
+  reportRejected,
+} from '../store/report.ts';
 import type { StateBudgets } from '../terms/budgets.ts';
 import { formatLocation, parseLocation } from '../terms/location.ts';
 import { isUndecided } from '../terms/rejection.ts';
@@ -45,10 +51,10 @@ export interface ReviewedProposal {
   readonly losses: readonly Loss[];
 }
 
-/** A good signature that is new under its path. */
-interface AddedFile {
-  readonly file: PublishableFile;
+/** A good signature that is new under its path, without its bytes: a push may have a million of them. */
+interface AddedFile extends Pick<PublishableFile, 'path' | 'directory'> {
   readonly id: string;
+  readonly about: Omit<AcceptedFile, 'path' | 'servedAs'>;
 }
 
 /** Something that lay at a path before, and lies there no longer. */
@@ -94,7 +100,7 @@ export class ProposalReview {
     const present = changes.filter(({ old, now }) => now && now.id !== old?.id);
     const ids = new Map(present.map(({ name, now }) => [decodePath(name).path, now?.id ?? '']));
     for await (const file of this.#judge(present, this.#options.to.judge)) {
-      if (file.kind === 'publishable') this.#added.push({ file, id: ids.get(file.path) ?? '' });
+      if (file.kind === 'publishable') this.#added.push(toAdded(file, ids.get(file.path) ?? ''));
       else if (file.kind === 'rejected')
         this.#files.push(reportRejected(file.path, file.rejection));
       else if (file.kind === 'ignored') this.#files.push({ path: file.path, status: 'ignored' });
@@ -116,31 +122,32 @@ export class ProposalReview {
   }
 
   /** With the number under which it is served if all that lies beside it is good. */
-  async #report({ file, id }: AddedFile): Promise<ReportedFile> {
-    const { path, directory, signature } = file;
+  async #report({ path, directory, id, about }: AddedFile): Promise<ReportedFile> {
     const beside = await this.#directory(directory);
     const number = [...new Set(beside.values())].indexOf(id) + 1;
     if (number > MAX_SIGNATURES) return reportRejected(path, rejectExcess(number));
-    return {
-      path,
-      status: signature.status,
-      servedAs: `/${formatLocation(directory, number)}`,
-      claims: formatClaims(signature.claims),
-      ...(signature.signer && { signer: signature.signer }),
-      warnings: signature.warnings,
-    };
+    return { path, servedAs: `/${formatLocation(directory, number)}`, ...about };
   }
 
+  /**
+   * What lies in its directory under another number is not lost. What lies elsewhere is: nodes look where
+   * it was, unless the new rules say that it belongs elsewhere.
+   */
   async #findLosses(): Promise<readonly Loss[]> {
-    const kept = new Set(this.#added.map(({ id }) => id));
-    const lost = this.#gone.filter(({ item }) => !kept.has(item.id));
-    const beside = await Promise.all(lost.map(async (gone) => this.#liesBeside(gone)));
-    const missing = lost.filter((_gone, at) => beside[at] !== true);
-    const losses: Loss[] = [];
-    for (let at = 0; at < missing.length; at += BATCH) {
-      losses.push(...(await this.#judgeMissing(missing.slice(at, at + BATCH))));
-    }
-    return losses;
+    const beside = await Promise.all(this.#gone.map(async (gone) => this.#liesBeside(gone)));
+    const away = this.#gone.filter((_gone, at) => beside[at] !== true);
+    const added = new Set(this.#added.map(({ id }) => id));
+    const { from, to } = this.#options;
+    return [
+      ...(await this.#judgeGone(
+        away.filter(({ item }) => !added.has(item.id)),
+        from.judge,
+      )),
+      ...(await this.#judgeGone(
+        away.filter(({ item }) => added.has(item.id)),
+        to.judge,
+      )),
+    ];
   }
 
   /** Whether the same bytes lie in the same directory under another number. */
@@ -149,16 +156,20 @@ export class ProposalReview {
     return [...(await this.#directory(directory)).values()].includes(item.id);
   }
 
-  /** What was bad before, or has expired since, is no loss. */
-  async #judgeMissing(missing: readonly GoneFile[]): Promise<readonly Loss[]> {
-    const byPath = new Map(missing.map((gone) => [gone.path, gone]));
-    const changes = missing.map(({ name, item }) => ({ name, old: undefined, now: item }));
+  /** Those that were good where they lay; what was bad, or has expired since, is no loss. */
+  async #judgeGone(gone: readonly GoneFile[], judge: Judge): Promise<readonly Loss[]> {
     const losses: Loss[] = [];
-    for await (const file of this.#judge(changes, this.#options.from.judge)) {
-      const isOpen = file.kind === 'rejected' && isUndecided(file.rejection);
-      if (file.kind !== 'publishable' && !isOpen) continue;
-      const code = byPath.get(file.path)?.isReplaced ? 'signature-replaced' : 'signature-removed';
-      losses.push(toLoss(code, join(this.#options.prefix, file.path), describe(file)));
+    for (let at = 0; at < gone.length; at += BATCH) {
+      const batch = gone.slice(at, at + BATCH);
+      const byPath = new Map(batch.map((one) => [one.path, one]));
+      const changes = batch.map(({ name, item }) => ({ name, old: undefined, now: item }));
+      for await (const file of this.#judge(changes, judge)) {
+        const isOpen = file.kind === 'rejected' && isUndecided(file.rejection);
+        if (file.kind !== 'publishable' && !isOpen) continue;
+        const isReplaced = byPath.get(file.path)?.isReplaced === true;
+        const code = isReplaced ? 'signature-replaced' : 'signature-removed';
+        losses.push(toLoss(code, join(this.#options.prefix, file.path), describe(file)));
+      }
     }
     return losses;
   }
@@ -171,6 +182,12 @@ export class ProposalReview {
     this.#directories.set(directory, reading);
     return reading;
   }
+}
+
+function toAdded({ path, directory, signature }: PublishableFile, id: string): AddedFile {
+  const { status, claims, signer, warnings } = signature;
+  const about = { status, claims: formatClaims(claims), ...(signer && { signer }), warnings };
+  return { path, directory, id, about };
 }
 
 function describe(file: CheckedFile): string {

@@ -14,6 +14,7 @@ import type { Loss } from '../terms/loss.ts';
 import { MAX_SIGNATURES, type Numbering, numberSignatures } from './numbering.ts';
 import type { KeyInfo } from '../openpgp/openpgp-js.ts';
 import type { Signer } from '../openpgp/open-message.ts';
+import type { SignedBy } from '../policy/policy.ts';
 import { type Rejection, type RejectionCode, reject } from '../terms/rejection.ts';
 import { type Summary, findPublishable } from './store-directory.ts';
 
@@ -31,16 +32,17 @@ export interface ReportedClaims {
 
 /** One file of the report. */
 export type ReportedFile =
-  | {
-      readonly path: string;
-      readonly status: 'accepted' | 'unverified';
-      readonly servedAs: string;
-      readonly claims: ReportedClaims;
-      readonly signer?: Signer;
-      readonly warnings: readonly Warning[];
-    }
-  | RejectedFile
-  | { readonly path: string; readonly status: 'ignored' };
+  AcceptedFile | RejectedFile | { readonly path: string; readonly status: 'ignored' };
+
+/** A file that is published. */
+export interface AcceptedFile {
+  readonly path: string;
+  readonly status: 'accepted' | 'unverified';
+  readonly servedAs: string;
+  readonly claims: ReportedClaims;
+  readonly signer?: Signer;
+  readonly warnings: readonly Warning[];
+}
 
 /** A file that may not be published, and why. */
 export interface RejectedFile {
@@ -162,9 +164,10 @@ function reportPublishable(
     const message = `OpenShift's updater reads signatures 1 to ${READ_BY_UPDATES} only`;
     warnings.push({ code: 'many-signatures', message });
   }
-  if (signature.scope.signedBy.length > 1) {
-    const others = served.map((other) => other.signature);
-    warnings.push(...warnOfMissing(signature, others));
+  for (const { keyring } of findMissing(signature, served)) {
+    const wanted = keyring.keys.map(({ fingerprint }) => fingerprint).join(' or ');
+    const message = `nodes refuse the image until it is signed by ${wanted} too`;
+    warnings.push({ code: 'co-signature-missing', message });
   }
   return {
     path,
@@ -176,23 +179,19 @@ function reportPublishable(
   };
 }
 
-/** What nodes want of an image beside a signature, and none of all that are at its place gives. */
-export function warnOfMissing(
+/** Requirements of a signature's scope that no signature of the same image meets. */
+function findMissing(
   { scope, claims }: Signature,
-  all: readonly Signature[],
-): readonly Warning[] {
-  const missing = scope.signedBy.filter((wanted) => {
+  served: readonly PublishableFile[],
+): readonly SignedBy[] {
+  if (scope.signedBy.length < 2) return [];
+  return scope.signedBy.filter((wanted) => {
     const isByTag = BY_TAG.has(wanted.signedIdentity.type);
-    return !all.some(
-      (other) =>
+    return !served.some(
+      ({ signature: other }) =>
         other.meets.includes(wanted) &&
         (!isByTag || other.claims.dockerReference === claims.dockerReference),
     );
-  });
-  return missing.map(({ keyring }) => {
-    const wanted = keyring.keys.map(({ fingerprint }) => fingerprint).join(' or ');
-    const message = `nodes refuse the image until it is signed by ${wanted} too`;
-    return { code: 'co-signature-missing', message };
   });
 }
 

@@ -4,8 +4,7 @@
 /** Every code with its cause and its cure. */
 export const LOSSES = {
   'signature-removed': {
-    cause:
-      'A good signature is removed, and its bytes lie nowhere else. Nodes may refuse the image.',
+    cause: 'A good signature is removed from where nodes look for it. Nodes may refuse the image.',
     cure: 'Put the file back; `--allow-removals` allows it where it is meant.',
   },
   'signature-replaced': {

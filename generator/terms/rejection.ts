@@ -19,7 +19,7 @@ export const REJECTIONS = {
   },
   cleartext: {
     cause: 'The file is a cleartext-signed message, which nodes refuse.',
-    cure: 'Sign the image with `skopeo copy --sign-by` or `podman push --sign-by`.',
+    cure: 'Sign the image with `lookaside sign`, `skopeo copy --sign-by` or `podman push --sign-by`.',
   },
   html: {
     cause: 'The file is a web page, saved in place of a signature.',
@@ -27,7 +27,7 @@ export const REJECTIONS = {
   },
   'bare-json': {
     cause: 'The file is bare JSON, not a signed message.',
-    cure: 'Sign the payload: `skopeo standalone-sign`, or `skopeo copy --sign-by`.',
+    cure: 'Sign the payload with `lookaside sign` or `skopeo copy --sign-by`.',
   },
   encrypted: {
     cause: 'The message is encrypted.',
@@ -47,11 +47,11 @@ export const REJECTIONS = {
   },
   'not-signed': {
     cause: 'The OpenPGP message holds no signature.',
-    cure: 'Sign the image with `skopeo copy --sign-by` or `podman push --sign-by`.',
+    cure: 'Sign the image with `lookaside sign`, `skopeo copy --sign-by` or `podman push --sign-by`.',
   },
   detached: {
     cause: 'The file is a detached OpenPGP signature, without the payload that it signs.',
-    cure: 'Sign with `gpg --sign`, not `gpg --detach-sign`, or let skopeo sign.',
+    cure: 'Sign with `lookaside sign`, or with `gpg --sign`, not `gpg --detach-sign`.',
   },
   'multiple-signatures': {
     cause: 'The message holds more than one signature packet. Nodes want exactly one.',

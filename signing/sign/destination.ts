@@ -27,8 +27,8 @@ export interface Destination {
 export interface Delivery {
   /** The commit that has them; undefined where there is none. */
   readonly commit: string | undefined;
-  /** In the order of the signatures. */
-  readonly delivered: readonly (Delivered | Rejection)[];
+  /** In the order of the signatures; undefined for one that is held back for the fault of others. */
+  readonly delivered: readonly (Delivered | Rejection | undefined)[];
   /** What asks for a merge, and into which branch, where they are only proposed. */
   readonly proposal?: Proposal & { readonly into: string };
 }
@@ -39,7 +39,7 @@ export interface Delivered {
   readonly path: string;
   /** False where somebody else has brought the like meanwhile. */
   readonly isNew: boolean;
-  /** What nodes still lack there, if more than one key has to sign. */
+  /** Of the gate. */
   readonly warnings: readonly Warning[];
 }
 

@@ -62,7 +62,7 @@ export class DirectoryDestination implements Destination {
     const delivered: Delivered[] = [];
     for (const { place, signature } of signatures) {
       const path = await this.#add(place, signature.bytes);
-      delivered.push({ path, isNew: true, warnings: [] });
+      delivered.push({ path, isNew: true, warnings: signature.warnings });
     }
     return { commit: undefined, delivered };
   }

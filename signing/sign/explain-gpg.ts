@@ -66,13 +66,19 @@ const CAUSES: readonly GpgCause[] = [
   },
 ];
 
-/**
- * The error for a gpg that did not sign. `status` is what it wrote for programs, `said` for people.
- */
-export function explainGpg(key: string, status: string, said: string): SigningError {
-  const code = [...status.matchAll(/^\[GNUPG:\] FAILURE sign ([0-9]+)$/gm)]
+/** The last error that gpg told to programs, as a code of libgpg-error; undefined for none. */
+export function findErrorCode(status: string): number | undefined {
+  return [...status.matchAll(/^\[GNUPG:\] (?:FAILURE|ERROR) \S+ ([0-9]+)$/gm)]
     .map(([, value]) => Number(value) & CODE_MASK)
     .at(-1);
+}
+
+/**
+ * The error for a gpg that failed. `key` is how the user may know the key, `status` what gpg wrote for
+ * programs, `said` what it wrote for people.
+ */
+export function explainGpg(key: string, status: string, said: string): SigningError {
+  const code = findErrorCode(status);
   const known = CAUSES.find(({ codes }) => code !== undefined && codes.includes(code));
   if (known) return new SigningError(known.message(key), known.hint);
   const words = lastLine(said);

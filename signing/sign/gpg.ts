@@ -7,7 +7,7 @@ import {
 } from '../../generator/system/process-limits.ts';
 import { type ProcessResult, runProcess } from '../../generator/system/run-process.ts';
 import { messageOf } from '../../generator/terms/errors.ts';
-import { explainGpg, lastLine } from './explain-gpg.ts';
+import { explainGpg, findErrorCode, lastLine } from './explain-gpg.ts';
 import { type ChosenKey, type SecretKey, chooseKey, parseSecretKeys } from './secret-keys.ts';
 import { SigningError } from './signing-error.ts';
 
@@ -37,6 +37,9 @@ const NEWLINE = Buffer.from('\n');
 /** Whatever gpg.conf says: binary, as one packet for one reader, and without compression to go wrong. */
 const FORM = ['--no-armor', '--no-textmode', '--no-encrypt-to', '--compress-level', '0'];
 
+/** What gpg says where it has no such key: NO_PUBKEY, NO_SECKEY, NOT_FOUND, INV_USER_ID. */
+const MISSING: ReadonlySet<number | undefined> = new Set([9, 17, 27, 37]);
+
 /** An address alone means exactly that address to us, and everything that contains it to gpg. */
 const ADDRESS = /^[^\s<>@]+@[^\s<>@]+$/;
 
@@ -53,8 +56,8 @@ export class Gpg {
    * @throws SigningError with the candidates, or with what is wrong with the key.
    */
   async findKey(wanted: string): Promise<ChosenKey> {
-    const found = await this.#listKeys([ADDRESS.test(wanted) ? `<${wanted}>` : wanted]);
-    const others = found.length > 0 ? [] : await this.#listKeys([]);
+    const found = await this.#listKeys(wanted, [ADDRESS.test(wanted) ? `<${wanted}>` : wanted]);
+    const others = found.length > 0 ? [] : await this.#listKeys(wanted, []);
     return chooseKey(wanted, found, others);
   }
 
@@ -86,10 +89,14 @@ export class Gpg {
     throw new SigningError(`gpg cannot export the key of ${name}: ${lastLine(stderr)}`, hint);
   }
 
-  /** All private keys, or those that gpg finds by some words. */
-  async #listKeys(words: readonly string[]): Promise<readonly SecretKey[]> {
+  /** All private keys, or those that gpg finds by some words; it is the key `wanted` that is missed. */
+  async #listKeys(wanted: string, words: readonly string[]): Promise<readonly SecretKey[]> {
     const args = ['--with-colons', '--fixed-list-mode', '--list-secret-keys', '--', ...words];
-    const { stdout } = await this.#run(args);
+    const { exitCode, stdout, stderr, status } = await this.#run(args);
+    const said = status.toString();
+    if (exitCode !== 0 && stdout.length === 0 && !MISSING.has(findErrorCode(said))) {
+      throw explainGpg(wanted, said, stderr);
+    }
     return parseSecretKeys(stdout.toString());
   }
 

@@ -1,8 +1,6 @@
 // Signatures that go to the signature repository.
-import type { Signature, Warning } from '../../generator/gate/judge.ts';
 import type { PlacedSignature, PlacingJudge } from '../../generator/gate/placing-judge.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
-import { warnOfMissing } from '../../generator/store/report.ts';
 import type { Rejection } from '../../generator/terms/rejection.ts';
 import type { Candidate } from '../gather/candidate.ts';
 import type { PushReport, PushedSignature } from '../push/push-report.ts';
@@ -25,8 +23,6 @@ export interface RepositoryDestinationOptions {
 
 export class RepositoryDestination implements Destination {
   readonly #options: RepositoryDestinationOptions;
-  /** The good signatures at the places that were looked at, by directory. */
-  #standing: ReadonlyMap<string, readonly Signature[]> = new Map();
 
   constructor(options: RepositoryDestinationOptions) {
     this.#options = options;
@@ -48,15 +44,11 @@ export class RepositoryDestination implements Destination {
     });
     const standing = new Standing(repository, subtree, judge, now());
     const found = await standing.find(placed.map(({ place }) => place));
-    this.#standing = new Map(
-      [...found].map(([directory, files]) => [
-        directory,
-        files.flatMap(({ signature }) => (signature ? [signature] : [])),
-      ]),
-    );
-    const made = placed.filter(({ statement, place }) =>
-      isMade(statement, fingerprint, this.#standing.get(place.directory) ?? []),
-    );
+    const made = placed.filter(({ statement, place }) => {
+      const files = found.get(place.directory) ?? [];
+      const good = files.flatMap(({ signature }) => (signature ? [signature] : []));
+      return isMade(statement, fingerprint, good);
+    });
     return new Set(made.map(({ statement }) => statementId(statement)));
   }
 
@@ -71,9 +63,7 @@ export class RepositoryDestination implements Destination {
       bytes,
     }));
     const report = await this.#options.handOver(candidates);
-    const delivered = report.signatures.map((pushed, index) =>
-      toDelivered(pushed, this.#warn(signatures, signatures[index])),
-    );
+    const delivered = report.signatures.map(toDelivered);
     const { commit, branch, proposal } = report;
     return { commit, delivered, ...(proposal && { proposal: { ...proposal, into: branch } }) };
   }
@@ -81,23 +71,11 @@ export class RepositoryDestination implements Destination {
   async close(): Promise<void> {
     await this.#options.close();
   }
-
-  #warn(
-    signatures: readonly PlacedSignature[],
-    placed: PlacedSignature | undefined,
-  ): readonly Warning[] {
-    if (!placed) return [];
-    const { directory } = placed.place;
-    const beside = signatures.filter(({ place }) => place.directory === directory);
-    const standing = this.#standing.get(directory) ?? [];
-    return warnOfMissing(placed.signature, [
-      ...standing,
-      ...beside.map(({ signature }) => signature),
-    ]);
-  }
 }
 
-function toDelivered(pushed: PushedSignature, warnings: readonly Warning[]): Delivered | Rejection {
+function toDelivered(pushed: PushedSignature): Delivered | Rejection | undefined {
   if (pushed.status === 'refused') return pushed.rejection;
-  return { path: pushed.path, isNew: pushed.status === 'new', warnings };
+  if (pushed.status === 'would-be-new') return undefined;
+  const { path, status, warnings } = pushed;
+  return { path, isNew: status === 'new', warnings };
 }

@@ -91,7 +91,8 @@ export function chooseKey(
   found: readonly SecretKey[],
   others: readonly SecretKey[],
 ): ChosenKey {
-  if (found.length === 0) {
+  const [first] = found;
+  if (!first) {
     const hint =
       others.length > 0
         ? `it has ${nameKeys(others)}`
@@ -101,7 +102,7 @@ export function chooseKey(
   const [, exact] = EXACT.exec(wanted) ?? [];
   const usable = found.filter((key) => findUsable(key, exact) !== undefined);
   const [key, second] = usable;
-  if (!key) throw explainUnusable(found, exact);
+  if (!key) throw explainUnusable(first, exact);
   if (second) {
     const hint = `name one by its fingerprint: ${nameKeys(usable)}`;
     throw new SigningError(`several keys are ${quote(wanted)}`, hint);
@@ -128,9 +129,8 @@ function partsMeant(
   return parts.filter(({ fingerprint }) => fingerprint.endsWith(exact.toUpperCase()));
 }
 
-function explainUnusable(found: readonly SecretKey[], exact: string | undefined): SigningError {
-  const [key] = found;
-  if (!key) throw new RangeError('no key was found');
+/** Why a key cannot sign, or with `exact` that part of it. */
+function explainUnusable(key: SecretKey, exact: string | undefined): SigningError {
   const [primary] = key.parts;
   const meant = partsMeant(key.parts, exact);
   const signing = meant.filter(({ canSign }) => canSign);

@@ -31,14 +31,17 @@ export async function signStatements(
   statements: readonly Statement[],
   options: SignOptions,
 ): Promise<Verdicts> {
-  const trials = new Map(statements.toReversed().map((one) => [one.identity, one]));
-  const verdicts = await signAll([...trials.values()].toReversed(), options);
+  const trials = new Map<string, Statement>();
+  for (const statement of statements) {
+    if (!trials.has(statement.identity)) trials.set(statement.identity, statement);
+  }
+  const verdicts = await signAll(trials.values(), options);
   if ([...verdicts.values()].some(isRejection)) return verdicts;
   const rest = statements.filter((one) => !verdicts.has(statementId(one)));
   return new Map([...verdicts, ...(await signAll(rest, options))]);
 }
 
-async function signAll(statements: readonly Statement[], options: SignOptions): Promise<Verdicts> {
+async function signAll(statements: Iterable<Statement>, options: SignOptions): Promise<Verdicts> {
   const verdicts = new Map<string, PlacedSignature | Rejection>();
   // One by one: an agent signs no faster for several at once.
   for (const statement of statements) {

@@ -2,7 +2,7 @@
 // does what it says, run as it stands.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { NoOperationTraceWriter, parseWorkflow } from '@actions/workflow-parser';
 import { parseAction } from '@actions/workflow-parser/actions/action-parser';
@@ -13,11 +13,15 @@ import { type GitRemote, makeGitRemote } from '../kit/remote/git-remote.ts';
 import { type RunResult, run, runOrThrow } from '../kit/process/run.ts';
 import { runLookaside } from '../kit/program/lookaside.ts';
 import { putLookasideInPath } from '../kit/program/lookaside-in-path.ts';
+import { PUSHER } from '../kit/push/push-world.ts';
+import { SignWorld } from '../kit/push/sign-world.ts';
+import { formatLocation } from '../kit/signer/signature-tree.ts';
 import { type Publisher, makePublisher } from '../kit/signer/publisher.ts';
 import { useTemporary } from '../kit/temporary.ts';
 import { describeWith, toolPath } from '../with-tools.ts';
 import {
   type Piece,
+  eventListener,
   gitlabJob,
   readAction,
   readComponent,
@@ -84,6 +88,13 @@ describe('the pieces for pipelines', () => {
   it('are a pipeline with the keywords of GitLab: gitlab.yml of init', () => {
     const jobs = z.record(z.string(), gitlabJob);
     jobs.parse(parse(readFileSync(`${TEMPLATES}/gitlab.yml`, 'utf8')));
+  });
+
+  it('are called by an EventListener as Tekton reads it: docs/coming-from.md', () => {
+    const [, text = ''] =
+      /```yaml\n(apiVersion: triggers[^`]+)```/.exec(readFileSync('docs/coming-from.md', 'utf8')) ??
+      [];
+    eventListener.parse(parse(text));
   });
 
   for (const piece of ALL) {
@@ -257,3 +268,61 @@ describeWith(['git', 'gpg'], 'the scripts for pipelines', () => {
     });
   }
 });
+
+describeWith(
+  ['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'],
+  'the scripts for releases',
+  () => {
+    const directory = useTemporary();
+    const PASSPHRASE = 'correct horse';
+    let world: SignWorld<'release'>;
+    let secret = '';
+    before(async () => {
+      world = await SignWorld.make({ release: { passphrase: PASSPHRASE } });
+      await world.accept(['release']);
+      const wanted = ['--export-secret-keys', world.keys.release.fingerprint];
+      const loopback = ['--batch', '--armor', '--pinentry-mode', 'loopback'];
+      const args = [...loopback, '--passphrase', PASSPHRASE, ...wanted];
+      secret = (await runOrThrow('gpg', args, { env: { GNUPGHOME: world.signer.home } })).stdout;
+    });
+    after(() => world.stop());
+
+    for (const [name, piece] of Object.entries(SIGNS)) {
+      it(`sign images at ${name}, and leave no secret behind`, async () => {
+        const images = await Promise.all(
+          ['1.0', 'latest'].map(async (tag) => world.pushImage(`team/${name}`, tag)),
+        );
+        const names = images.map(({ reference }) => reference);
+        const temporary = join(directory(), 'tmp');
+        await mkdir(temporary);
+        const { code, stdout, stderr } = await run('sh', ['-c', piece.script], {
+          cwd: directory(),
+          env: {
+            ...PUSHER,
+            ...resolveEnv(piece, {
+              images: names.join(name === 'github' ? '\n' : ' '),
+              'sign-by': world.keys.release.fingerprint,
+              to: world.remote.path,
+              // Each system has its own names for secrets.
+              'private-key': secret,
+              SIGNING_KEY: secret,
+              passphrase: PASSPHRASE,
+              SIGNING_PASSPHRASE: PASSPHRASE,
+            }),
+            PATH: await putLookasideInPath(directory()),
+            HOME: directory(),
+            TMPDIR: temporary,
+            GNUPGHOME: undefined,
+          },
+        });
+        assert.equal(code, 0, stderr);
+        for (const reference of names) assert.ok(stdout.includes(reference), stdout);
+        const signed = new Set(await world.signatures());
+        for (const { digest } of images) {
+          assert.ok(signed.has(formatLocation(`team/${name}`, digest, 1)));
+        }
+        assert.deepEqual(await readdir(temporary), []);
+      });
+    }
+  },
+);

@@ -79,10 +79,11 @@ describeWith(['git', 'gpg'], 'lookaside hook pre-receive', () => {
       async () => ({ [at(2)]: await sign('v4'), [at(5)]: signatures[1] ?? '' }),
     ],
     [
-      'a move below a directory',
+      'a move that the rules ask for',
       () => ({
-        [at(1)]: null,
-        [`moved/${at(1)}`]: signatures[0] ?? '',
+        'lookaside.yaml': 'scopes:\n  registry.example:\n    keys: keys\n    prefix: moved\n',
+        ...Object.fromEntries([1, 2, 3].map((number) => [at(number), null])),
+        ...Object.fromEntries(signatures.map((bytes, index) => [`moved/${at(index + 1)}`, bytes])),
       }),
     ],
     ['the removal of a bad file', () => ({ [at(9)]: null })],
@@ -100,6 +101,11 @@ describeWith(['git', 'gpg'], 'lookaside hook pre-receive', () => {
       'a removed signature',
       () => ({ [at(2)]: null }),
       /signature-2: signature-removed: expected the signature of "registry\.example\/team\/app:v2" by [0-9A-F]{40}, got none\. Put the file back/,
+    ],
+    [
+      'a move to where nodes do not look',
+      () => ({ [at(1)]: null, [`moved/${at(1)}`]: signatures[0] ?? '' }),
+      /1 changed files: 1 accepted.*1 lost\n.*signature-1: signature-removed/,
     ],
     [
       'other bytes under the same number',
@@ -156,9 +162,22 @@ describeWith(['git', 'gpg'], 'lookaside hook pre-receive', () => {
       const { code, stdout, stderr } = await judge(await changes());
       assert.equal(stderr, '');
       assert.equal(code, said ? 1 : 0, stdout);
-      assert.match(stdout, said ?? /^lookaside: main: good: \d+ changed files: /);
+      assert.match(stdout, said ?? /^lookaside: main: good: \d+ changed files: /m);
     });
   }
+
+  it('tells of a key that is accepted from now on', async () => {
+    const key = await publisher.signer.makeKey({ algorithm: 'ed25519', name: 'New' });
+    const { code, stdout } = await judge({ 'keys/new.asc': await exportKey(key) });
+    const [told, summary] = stdout.split('\n');
+    assert.equal(code, 0);
+    const user = key.userId;
+    assert.equal(
+      told,
+      `lookaside: main: accepts the new key ${key.fingerprint} (${user}) for registry.example`,
+    );
+    assert.match(summary ?? '', /^lookaside: main: good: 1 changed files/);
+  });
 
   it('takes removals where they are allowed, but nothing bad', async () => {
     const removals = { [at(2)]: null, 'keys/other.asc': null };
@@ -175,6 +194,29 @@ describeWith(['git', 'gpg'], 'lookaside hook pre-receive', () => {
     assert.equal(code, 1);
     assert.match(stdout, /signature-4: unknown-signer/);
     assert.doesNotMatch(stdout, /lookaside\.yaml/);
+  });
+
+  it('refuses more than its budget, and rules that are no text', async () => {
+    const { code, stdout } = await judge({ [at(4)]: 'x', [at(5)]: 'y' }, '--max-entries', '1');
+    assert.equal(code, 1);
+    assert.match(
+      stdout,
+      /^ {2}state-refused: what it changes is too much: .* --max-entries allows 1/m,
+    );
+    await remote.git('checkout', '--quiet', '-B', 'main', base);
+    const large = await judge({ 'lookaside.yaml': Buffer.alloc(17 * 1024 * 1024, '# \n') });
+    assert.equal(large.code, 2);
+    assert.match(large.stderr, /the blob [0-9a-f]{40} is larger than 16 MiB\nhint: /);
+  });
+
+  it('goes by the subtree that the pushed rules publish', async () => {
+    const rules = 'path: published\nscopes:\n  registry.example:\n    keys: keys\n';
+    const first = await remote.commit({ 'lookaside.yaml': rules });
+    const change = { [at(5)]: '<html>', [`published/${at(4)}`]: '<html>' };
+    const commit = await remote.commit(change);
+    const { code, stdout } = await run(`${first} ${commit} refs/heads/main`);
+    assert.equal(code, 1);
+    assert.match(stdout, /1 changed files: .*\n {2}published\/team\/app@\S+\/signature-4: html: /);
   });
 
   it('judges the published subtree only', async () => {
@@ -194,8 +236,14 @@ describeWith(['git', 'gpg'], 'lookaside hook pre-receive', () => {
   it('says it so that GitLab shows it', async () => {
     const commit = await remote.commit({ [at(4)]: 'x' });
     const env = { GL_REPOSITORY: 'project-1', GL_PROTOCOL: 'web' };
-    const { stdout } = await run(`${base} ${commit} refs/heads/main`, [], env);
-    for (const line of stdout.trimEnd().split('\n')) assert.match(line, /^GL-HOOK-ERR: /);
+    for (const [update, code] of [
+      [`${base} ${commit} refs/heads/main`, 1],
+      ['nonsense', 2],
+    ] as const) {
+      const told = await run(update, [], env);
+      assert.equal(told.code, code);
+      for (const line of told.stdout.trimEnd().split('\n')) assert.match(line, /^GL-HOOK-ERR: ./);
+    }
   });
 
   describe('of several branches', () => {
@@ -226,6 +274,15 @@ describeWith(['git', 'gpg'], 'lookaside hook pre-receive', () => {
       const { code, stdout } = await run(`${NOTHING} ${base} refs/heads/main`);
       assert.equal(code, 1);
       assert.match(stdout, /7 changed files: 3 accepted, 1 rejected, 3 ignored/);
+    });
+
+    it('does not guess which one is published', async () => {
+      await remote.git('checkout', '--quiet', '--detach');
+      const update = `${base} ${base} refs/heads/main`;
+      const { code, stderr } = await run(update);
+      assert.equal(code, 2);
+      assert.match(stderr, /HEAD of the repository names no branch\nhint: name .* --branch/);
+      assert.equal((await run(update, ['--branch', 'main'])).code, 0);
     });
 
     it('refuses to lose the default branch, and what a force push leaves behind', async () => {

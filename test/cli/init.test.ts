@@ -187,6 +187,30 @@ describeWith(['git', 'gpg'], 'lookaside init', () => {
       /lies within the repository .*\nhint: name/,
     ],
     [
+      'what git does not understand',
+      async () => {
+        await mkdir(place);
+        await writeFile(join(place, '.git'), 'nonsense');
+      },
+      /cannot use .*invalid gitfile format.*\nhint: name a directory that git can read/,
+    ],
+    [
+      'what git cannot make a repository of',
+      async () => {
+        await mkdir(join(place, '.git'), { recursive: true });
+        await writeFile(join(place, '.git/refs'), '');
+      },
+      /git init failed in .*\nhint: see that git is 2\.28 or newer/,
+    ],
+    [
+      'settings that git cannot change',
+      async () => {
+        await runOrThrow('git', ['init', '--quiet', place], { env: GIT_ENV });
+        await writeFile(join(place, '.git/config.lock'), '');
+      },
+      /git config failed: .*\nhint: see that \.git\/config can be written/,
+    ],
+    [
       'a file',
       async () => writeFile(place, ''),
       /cannot make a signature repository in .*EEXIST.*\nhint: name a directory/,

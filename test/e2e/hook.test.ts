@@ -9,6 +9,7 @@ import { openSigningKey } from '../../scripts/bench/data/signing-key.ts';
 import { type GitRemote, makeGitRemote } from '../kit/remote/git-remote.ts';
 import { startGitSsh } from '../kit/remote/git-ssh.ts';
 import { type RunResult, run, runOrThrow } from '../kit/process/run.ts';
+import { runLookaside } from '../kit/program/lookaside.ts';
 import { putLookasideInPath } from '../kit/program/lookaside-in-path.ts';
 import { type Publisher, makePublisher } from '../kit/signer/publisher.ts';
 import { useTemporary } from '../kit/temporary.ts';
@@ -88,6 +89,24 @@ describeWith(['git', 'gpg', 'git-http-backend', 'sshd'], 'the hook of a git serv
     });
   }
 
+  it('takes the first push of a repository that init has made, by the rules in it', async () => {
+    assert.equal((await install()).code, 0);
+    const scope = `registry.example=${publisher.keyFile}`;
+    const made = await runLookaside(['init', remote.work, '--scope', scope]);
+    assert.equal(made.code, 0, made.stderr);
+    const signed = await publisher.sign();
+    await remote.commit({ [signed.location]: signed.bytes });
+    const push = async (): Promise<RunResult> =>
+      run('git', ['push', remote.path, 'HEAD:main'], { cwd: remote.work });
+    const taken = await push();
+    assert.equal(taken.code, 0, taken.stderr);
+    assert.match(taken.stderr, /main: good: 7 changed files: 1 accepted, 0 rejected, 6 ignored/);
+    const stranger = await publisher.signer.makeKey({ algorithm: 'ed25519' });
+    const other = await publisher.sign({ key: stranger });
+    await remote.commit({ [other.location]: other.bytes });
+    assert.match((await push()).stderr, /^remote: {3}\S+\/signature-1: unknown-signer: /m);
+  });
+
   it(`judges ${MANY} new signatures`, async () => {
     const key = await openSigningKey(directory());
     const keyFile = join(directory(), 'key.gpg');
@@ -121,6 +140,7 @@ describeWith(['git', 'gpg', 'git-http-backend', 'sshd'], 'the hook of a git serv
           const { code, stdout, stderr } = await install('-f', forge);
           assert.deepEqual([code, stderr], [0, '']);
           assert.match(stdout, new RegExp(`installed .*/${path}, which runs .*/bin/lookaside`));
+          assert.match(stdout, /^the default branch is main: pushes to it are judged/m);
         }
         assert.equal((await stat(join(remote.path, path))).mode & 0o111, 0o111);
       });
@@ -140,6 +160,7 @@ describeWith(['git', 'gpg', 'git-http-backend', 'sshd'], 'the hook of a git serv
 
     it('leaves the hook of others alone', async () => {
       const file = join(remote.path, 'hooks/pre-receive');
+      await mkdir(dirname(file), { recursive: true });
       await writeFile(file, '#!/bin/sh\nexit 0\n');
       const { code, stderr } = await install();
       assert.equal(code, 2);

@@ -105,7 +105,7 @@ describeWith(
     });
 
     it('and warns of the subkey, which older nodes refuse', () => {
-      assert.match(said[2] ?? '', /^ +warning: signing-subkey: /m);
+      assert.match(said[2] ?? '', /^warning: signing-subkey: /m);
       assert.doesNotMatch(said.slice(0, 2).join('\n'), /warning/);
     });
   },

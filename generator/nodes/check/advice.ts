@@ -3,7 +3,7 @@ import { toKeyState } from '../../openpgp/key-state.ts';
 import type { Policy, Scope } from '../../policy/policy.ts';
 import { type NodeFilesOptions, signedScopes } from '../node-files.ts';
 import { DEFAULT_FILE } from '../registries-d.ts';
-import { hasCredentials, isOpenToOthers, namesRegistry } from '../store-url.ts';
+import { type StoreUrl, hasCredentials, isOpenToOthers, namesRegistry } from '../store-url.ts';
 import {
   type JudgeKeyOptions,
   type KeyFaultCode,
@@ -18,21 +18,8 @@ export type AdviceOptions = NodeFilesOptions & JudgeKeyOptions;
 export function adviseOn(policy: Policy, options: AdviceOptions): readonly string[] {
   const scopes = signedScopes(policy);
   const { url, staging } = options;
-  const advice: string[] = [];
-  if (isOpenToOthers(url)) {
-    advice.push(
-      'nodes read the store over http: anyone on the network path can withhold signatures; use https',
-    );
-  }
-  if (hasCredentials(url) || url.query !== '') {
-    advice.push(
-      'the address of the store has a password or a query in it, and all users of a node can read registries.d',
-    );
-  }
-  for (const { name } of scopes) {
-    if (!namesRegistry(url, name)) continue;
-    advice.push(`the store has the address of the registry ${name}: check that this is intended`);
-  }
+  // One that signs is given the directory in place of the address.
+  const advice = staging === undefined ? adviseOnAddress(url, scopes) : [];
   if (scopes.some(({ name }) => name === '') && !options.isRootless) {
     advice.push(
       `registries.d/${DEFAULT_FILE} replaces the distribution's file: make sure that no update brings the old one back`,
@@ -50,6 +37,25 @@ export function adviseOn(policy: Policy, options: AdviceOptions): readonly strin
     );
   }
   return [...advice, ...adviseOnKeys(scopes, options)];
+}
+
+function adviseOnAddress(url: StoreUrl, scopes: readonly Scope[]): string[] {
+  const advice: string[] = [];
+  if (isOpenToOthers(url)) {
+    advice.push(
+      'nodes read the store over http: anyone on the network path can withhold signatures; use https',
+    );
+  }
+  if (hasCredentials(url) || url.query !== '') {
+    advice.push(
+      'the address of the store has a password or a query in it, and all users of a node can read registries.d',
+    );
+  }
+  for (const { name } of scopes) {
+    if (!namesRegistry(url, name)) continue;
+    advice.push(`the store has the address of the registry ${name}: check that this is intended`);
+  }
+  return advice;
 }
 
 /** What is younger than the store's own `sigstore` key, which the oldest clients know. */

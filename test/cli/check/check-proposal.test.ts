@@ -148,6 +148,21 @@ describeWith(['git', 'gpg'], 'lookaside check --base', () => {
       /nothing is committed yet/,
     ],
   ];
+  // Only root can give files away.
+  if (process.getuid?.() === 0) {
+    it("refuses another user's repository, and says how git trusts it", async () => {
+      const other = join(directory(), 'other');
+      await runOrThrow('git', ['clone', '--quiet', remote.work, other]);
+      await runOrThrow('chown', ['--recursive', 'nobody', other]);
+      const env = { GIT_CONFIG_GLOBAL: join(directory(), 'gitconfig'), SUDO_UID: undefined };
+      const refused = await runLookaside(['check', other, '--base', 'HEAD'], { env });
+      assert.equal(refused.code, 2);
+      assert.match(refused.stderr, /hint: let git trust it: `git config --global --add safe\.dir/);
+      await runOrThrow('git', ['config', '--global', '--add', 'safe.directory', other], { env });
+      assert.equal((await runLookaside(['check', other, '--base', 'HEAD'], { env })).code, 0);
+    });
+  }
+
   for (const [title, args, said] of faults) {
     it(`refuses ${title}`, async () => {
       const { code, stderr } = await runLookaside(['check', ...(await args())]);

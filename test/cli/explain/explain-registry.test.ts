@@ -161,7 +161,7 @@ describe('lookaside explain', () => {
       await writeFile(at('list'), JSON.stringify({ schemaVersion: 2, manifests }));
       const script = `while read -r line || [ "$line" ]; do echo "$line"; done <'${at('list')}'`;
       assertUsageError(await explainWith(script), {
-        message: /has 10000 manifests, more than explain reads$/,
+        message: /has 10000 manifests, more than are read$/,
         hint: /--platform/,
       });
       assertUsageError(await explainWith(script, '--platform', 'linux/none'), {

@@ -26,19 +26,18 @@ function sectionsOf(...args: Parameters<typeof textsOf>): Record<string, unknown
   );
 }
 
-/** Two scopes, the first with a prefix, on machines that sign: they read where they write. */
-const stagedSections = (staging: string) => {
-  const sectionOf = (place: string) => ({
-    lookaside: place,
-    'lookaside-staging': place,
-    sigstore: place,
-    'sigstore-staging': place,
-  });
-  return {
-    'quay.io': sectionOf(`file://${staging === '/' ? '' : staging}/images`),
-    'a.example': sectionOf(`file://${staging}`),
-  };
-};
+/** The section of a machine that signs: it reads where it writes. */
+const stagedSection = (place: string) => ({
+  lookaside: place,
+  'lookaside-staging': place,
+  sigstore: place,
+  'sigstore-staging': place,
+});
+/** Two scopes, the first with a prefix. */
+const stagedSections = (staging: string) => ({
+  'quay.io': stagedSection(`file://${staging === '/' ? '' : staging}/images`),
+  'a.example': stagedSection(`file://${staging}`),
+});
 
 describe('generator: registries.d', () => {
   it('names the store for old clients and new', () => {

@@ -156,7 +156,7 @@ describeWith(['git'], 'the review of a proposal', () => {
     const files = { [at(1)]: 'x', [at(2)]: 'y', [at(3)]: 'z' };
     await assert.rejects(review({}, files, budgets), (error) => {
       assert.ok(error instanceof StateRefusedError);
-      assert.match(error.message, /3 files or more, and --max-entries allows 2/);
+      assert.match(error.message, /3 files or more, .*--max-entries allows 2/);
       return true;
     });
   });
@@ -185,13 +185,12 @@ function toState(files: Files): State {
   );
 }
 
-/** Good bytes that lie neither in their directory any more, nor anywhere where they are new. */
+/** Good bytes that do not lie in their directory any more. */
 function isLost(path: string, from: Files, to: Files): boolean {
   const content = from[path];
-  if (!isGood(content) || to[path] === content) return false;
+  if (!isGood(content)) return false;
   return !Object.entries(to).some(
-    ([other, bytes]) =>
-      bytes === content && (from[other] !== bytes || directoryOf(other) === directoryOf(path)),
+    ([other, bytes]) => bytes === content && directoryOf(other) === directoryOf(path),
   );
 }
 

@@ -49,15 +49,19 @@ export class SignWorld<Name extends string> {
     return new SignWorld(registry, signer, remote, keys);
   }
 
-  /** Pushes a configuration with one scope, the registry, and the keys that it accepts. */
-  async accept(names: readonly Name[], scope: object = {}): Promise<void> {
+  /** Pushes a configuration with one scope, the registry unless told, and the keys that it accepts. */
+  async accept(
+    names: readonly Name[],
+    scope: object = {},
+    scopeName = this.registry.host,
+  ): Promise<void> {
     const files = await Promise.all(
       names.map(async (name) => [`keys/${name}.asc`, await this.exportKey(name)] as const),
     );
     // Empty at first.
     await this.remote.git('pull', '--quiet', '--ff-only', 'origin', 'main').catch(() => undefined);
     // JSON is YAML.
-    const config = { scopes: { [this.registry.host]: { keys: 'keys', ...scope } } };
+    const config = { scopes: { [scopeName]: { keys: 'keys', ...scope } } };
     await this.remote.publish({
       'lookaside.yaml': JSON.stringify(config),
       ...Object.fromEntries(files),

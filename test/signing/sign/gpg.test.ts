@@ -195,6 +195,25 @@ describeWith(['gpg'], 'gpg signs', () => {
       assert.match(hint, /GPG_TTY.*--passphrase-file/);
     });
 
+    it('of a gpg without an agent', async () => {
+      const file = join(signer.home, 'gpg.conf');
+      await writeFile(file, 'agent-program /nowhere/gpg-agent\n');
+      await run('gpgconf', ['--homedir', signer.home, '--kill', 'all']);
+      try {
+        const [message, hint] = await complain(open().findKey(keys.plain.fingerprint));
+        assert.equal(message, 'gpg has no agent, which keeps the private keys');
+        assert.match(hint, /gpg-connect-agent/);
+      } finally {
+        await writeFile(file, '');
+      }
+    });
+
+    it('of a GNUPGHOME that is not there', async () => {
+      const environment = { PATH: process.env['PATH'], GNUPGHOME: '/nowhere', LC_ALL: 'C' };
+      const [message] = await complain(open({ environment }).findKey('me@example.test'));
+      assert.match(message, /^gpg cannot sign: .*\/nowhere: directory does not exist!$/);
+    });
+
     it('of a gpg that is not there', async () => {
       const [message, hint] = await complain(open({ program: '/nowhere/gpg' }).findKey('x'));
       assert.match(message, /^gpg, which signs, cannot be run as "\/nowhere\/gpg": .*ENOENT/);
