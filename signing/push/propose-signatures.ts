@@ -55,7 +55,8 @@ export async function proposeSignatures(
     description: formatCommitMessage(signed, options.run).split('\n').slice(2).join('\n'),
   };
   const proposal = await new Proposer(repository, made, request, options).run();
-  const signatures = batch.describe(plan, () => true);
+  const proposed = new Set(fresh.map(({ good }) => good));
+  const signatures = batch.describe(plan, (good) => proposed.has(good));
   return { ...report, commit: made, attempts: 1, signatures, proposal };
 }
 
@@ -160,11 +161,11 @@ function readSaid(outcome: PushOutcome, ref: string): readonly string[] {
   }
 }
 
-/** Git hosts name the page of a request, or that where one is opened, below a push. */
+/** A page of a request, or that where one is opened, by its address at the known git hosts. */
+const REQUEST_PAGE = /\/(?:merge_requests|pulls?|compare)(?:\/|\?|$)/;
+
+/** Git hosts name such a page below a push, and may say other things. */
 function findLink(said: readonly string[]): string | undefined {
-  for (const line of said) {
-    const [link] = /https?:\/\/\S+/.exec(line) ?? [];
-    if (link !== undefined) return link;
-  }
-  return undefined;
+  const links = said.flatMap((line) => /https?:\/\/\S+/.exec(line)?.[0] ?? []);
+  return links.find((link) => REQUEST_PAGE.test(link)) ?? links[0];
 }

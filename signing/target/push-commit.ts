@@ -1,7 +1,7 @@
 // Pushes a commit to one ref, never by force, and tells what became of it.
 import { toLine } from '../../generator/terms/text.ts';
 import { REMOTE } from './remote-objects.ts';
-import { type RepositoryError, toRepositoryError } from './repository-error.ts';
+import { PROGRESS_LINE, type RepositoryError, toRepositoryError } from './repository-error.ts';
 import type { UserGit } from './user-git.ts';
 
 export type PushOutcome =
@@ -14,8 +14,18 @@ export type PushOutcome =
   /** It would be refused again. */
   | { readonly kind: 'refused'; readonly error: RepositoryError };
 
-/** What git does at a push beside it, if the user has configured so. */
-const SETTINGS: readonly string[] = ['-c', 'push.negotiate=false', '-c', 'pack.useSparse=true'];
+/**
+ * What git does at a push beside it, if the user has configured so: hooks for all repositories would look
+ * for a work tree.
+ */
+const SETTINGS: readonly string[] = [
+  '-c',
+  'push.negotiate=false',
+  '-c',
+  'pack.useSparse=true',
+  '-c',
+  'core.hooksPath=/dev/null',
+];
 
 /** What git says of a ref that another push holds or has moved. */
 const OVERTAKEN =
@@ -62,5 +72,5 @@ export async function pushCommit(
 function remoteLines(stderr: string): readonly string[] {
   return [...stderr.matchAll(/^remote: *(.*?) *$/gm)]
     .map(([, line = '']) => toLine(line))
-    .filter((line) => line !== '');
+    .filter((line) => line !== '' && !PROGRESS_LINE.test(line));
 }

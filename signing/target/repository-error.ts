@@ -71,7 +71,7 @@ const BOILERPLATE: ReadonlySet<string> = new Set([
   'fatal: Could not read from remote repository.',
 ]);
 /** `Receiving objects:  42% (21/50)`, by git or by the remote. */
-const PROGRESS = /^(?:remote: )?(?:[A-Z][a-z]+(?: [a-z]+)*: +\d+|Total \d+ \()/;
+export const PROGRESS_LINE = /^(?:remote: )?(?:[A-Z][a-z]+(?: [a-z]+)*: +\d+|Total \d+ \()/;
 /** What git says of options that it was given, and of what failed in the end. */
 const ASIDE = /^(?:hint: |error: failed to push some refs|To |warning: )/;
 
@@ -80,7 +80,7 @@ export function toRepositoryError(command: string, said: string): RepositoryErro
   const lines = said
     .split(/[\r\n]+/)
     .map((line) => line.trim())
-    .filter((line) => line !== '' && !BOILERPLATE.has(line) && !PROGRESS.test(line));
+    .filter((line) => line !== '' && !BOILERPLATE.has(line) && !PROGRESS_LINE.test(line));
   const telling = lines.filter((line) => !ASIDE.test(line));
   const complaint = toComplaint((telling.length > 0 ? telling : lines).join('\n'));
   const hint = CURES.find((cure) => cure.said.test(said))?.hint;

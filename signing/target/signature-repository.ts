@@ -63,13 +63,14 @@ export class SignatureRepository {
     const address = parseRepository(repository);
     const git = new UserGit(options);
     const base = await mkdtemp(join(directory, 'target-'));
+    await git.rememberPasswords(join(base, 'passwords'));
     const objects = await RemoteObjects.open(git, base, address);
     try {
       const found = await lookUpBranch(git, objects.directory, address.url, branch);
       const tip = found.tip && (await objects.bringTip(found.name, found.tip));
       return new SignatureRepository(git, address, objects, found.name, tip || undefined);
     } catch (error) {
-      await objects.close();
+      await Promise.all([objects.close(), git.close(objects.directory)]);
       throw error;
     }
   }
@@ -152,6 +153,6 @@ export class SignatureRepository {
   }
 
   async close(): Promise<void> {
-    await this.#objects.close();
+    await Promise.all([this.#objects.close(), this.#git.close(this.#objects.directory)]);
   }
 }

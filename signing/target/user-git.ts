@@ -5,6 +5,8 @@
 // In a partial clone any git command may fetch what it misses, with the server's idea of what belongs to
 // it: that may be every directory there is. Only commands that are to talk to the remote can; any other
 // that misses something fails.
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CatFile } from '../../generator/sources/git/objects/cat-file.ts';
 import { runProcess } from '../../generator/system/run-process.ts';
@@ -49,6 +51,9 @@ export interface UserGitOptions {
   readonly ending?: AbortSignal | undefined;
 }
 
+/** A password that was typed is kept in memory while it is of use, and no longer than this. Seconds. */
+const REMEMBERED = 900;
+
 /** How a git ended. */
 export interface UserGitResult {
   readonly exitCode: number | null;
@@ -70,7 +75,9 @@ export interface UserGitCall {
 export class UserGit {
   readonly #options: UserGitOptions;
   readonly #environment: Record<string, string>;
-  readonly #settings: readonly string[];
+  #settings: readonly string[];
+  /** Of the process that keeps passwords in memory; undefined where nobody is asked. */
+  #socket: string | undefined;
 
   constructor(options: UserGitOptions) {
     const { environment, hasTerminal, token } = options;
@@ -87,6 +94,25 @@ export class UserGit {
       ...(token && { LOOKASIDE_GIT_TOKEN_FILE: token.file }),
     };
     this.#settings = token ? tokenSettings(token.url) : [];
+  }
+
+  /**
+   * Has git ask people once, not for each of the steps that talk to the remote: what they type is kept in
+   * the memory of a process until `close`. Its socket lies in a new directory at `path`.
+   */
+  async rememberPasswords(path: string): Promise<void> {
+    if (!this.#options.hasTerminal) return;
+    await mkdir(path, { mode: 0o700 });
+    this.#socket = join(path, 'socket');
+    const helper = `cache --timeout ${REMEMBERED} --socket ${toShellWord(this.#socket)}`;
+    this.#settings = [...this.#settings, '-c', `credential.helper=${helper}`];
+  }
+
+  /** Forgets passwords. `directory` is a git directory. */
+  async close(directory: string): Promise<void> {
+    if (this.#socket === undefined) return;
+    await this.run(directory, ['credential-cache', '--socket', this.#socket, 'exit']);
+    this.#socket = undefined;
   }
 
   /** Runs `git ARGS`, which begin with a command, on a git directory. */

@@ -93,11 +93,17 @@ describeWith(['git', 'git-http-backend', 'gpg', 'gpgv'], 'a proposal of signatur
     assert.equal(numbers[1], (numbers[0] ?? 0) + 1);
   });
 
-  it('is none where all is there', async () => {
+  it('has what is not there, and is none where all is', async () => {
     const image = await world.sign();
     const staging = join(directory(), 'direct');
     await stage(staging, [image]);
     await world.push([staging]);
+    const both = await propose([image, await world.sign({ digest: image.digest, tag: 'v2' })]);
+    assert.deepEqual(
+      both.signatures.map(({ status }) => status),
+      ['there', 'new'],
+    );
+    await world.remote.gitBare('branch', '-D', both.proposal?.branch ?? '');
     const { proposal, signatures } = await propose([image]);
     assert.equal(proposal, undefined);
     assert.equal(signatures[0]?.status, 'there');
@@ -105,7 +111,7 @@ describeWith(['git', 'git-http-backend', 'gpg', 'gpgv'], 'a proposal of signatur
   });
 
   describe('is opened', () => {
-    const LINK = 'https://git.example/team/signatures/requests/1';
+    const LINK = 'https://git.example/team/signatures/pulls/1';
 
     /** A host that prints a link, as all do, and notes the options of the push. */
     async function beHost(): Promise<void> {
@@ -122,6 +128,7 @@ describeWith(['git', 'git-http-backend', 'gpg', 'gpgv'], 'a proposal of signatur
         `  eval 'echo "$GIT_PUSH_OPTION_'$n'"' >> '${log()}'`,
         '  n=$((n + 1))',
         'done',
+        `echo 'Welcome to https://git.example/' >&2`,
         `echo 'View the request:' >&2`,
         `echo '   ${LINK}' >&2`,
         '',
