@@ -128,7 +128,7 @@ describeWith(
       const { troubles } = await readStatus(listening);
       const told = troubles.find(({ kind }) => kind === 'no-process');
       assert.match(told?.message ?? '', /EAGAIN/);
-      assert.match(told?.hint ?? '', /limit of processes/);
+      assert.match(told?.hint ?? '', /limit on processes/);
       const page = await (await fetch(listening.statusUrl)).text();
       assert.match(page, /class="state trouble"/);
       assert.match(page, /<li data-key="no-process">/);
