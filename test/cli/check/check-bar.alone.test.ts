@@ -32,10 +32,10 @@ describeWith(['gpg', 'git'], 'lookaside check', () => {
     const [publisher, remote] = await Promise.all([makePublisher(), makeGitRemote()]);
     const { location, bytes } = await publisher.sign();
     await remote.publish({ [location]: bytes });
-    // Contents come from `git cat-file`, which here takes its time.
+    // Contents come from `git cat-file --batch`, which here takes its time; the count does not.
     const bin = join(directory(), 'bin');
     await mkdir(bin);
-    const slowGit = `case "$*" in *cat-file*) sleep 2 ;; esac; exec ${toolPath('git')} "$@"`;
+    const slowGit = `case "$*" in *"cat-file --batch") sleep 3 ;; esac; exec ${toolPath('git')} "$@"`;
     await writeFile(join(bin, 'git'), `#!/bin/sh\n${slowGit}\n`, { mode: 0o755 });
     const PATH = `${bin}:${process.env['PATH']}`;
     const args = ['check', remote.path, '--keys', publisher.keyFile];
