@@ -22,7 +22,7 @@ import { describeWith } from '../../with-tools.ts';
 const MAIN = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url));
 
 const SIZE = atLength(
-  { pushers: 5, signatures: 40, digests: 6, killed: 2 },
+  { pushers: 4, signatures: 24, digests: 4, killed: 1 },
   { pushers: 20, signatures: 500, digests: 50, killed: 5 },
 );
 
