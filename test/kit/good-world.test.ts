@@ -74,7 +74,10 @@ describeWith(['gpg', 'gpgv', 'git', 'faketime'], 'the kit: a good world', () => 
     await server.process.stop('SIGKILL');
     await eventually(async () => {
       const { wrong } = await lookups.take();
-      assert.ok(wrong.some(({ what }) => what === 'ECONNREFUSED'), 'none was refused');
+      assert.ok(
+        wrong.some(({ what }) => what === 'ECONNREFUSED'),
+        'none was refused',
+      );
     });
     lookups.stop();
     world.add(first, ...others);
