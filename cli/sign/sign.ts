@@ -70,7 +70,7 @@ function warnOfDigests(named: readonly NamedImage[], { stderr }: ProcessIo): voi
   for (const { name, identity } of named) {
     if (!identity.includes('@')) continue;
     stderr.write(
-      `lookaside: warning: ${name} is signed by its digest, which nodes take only when they pull that digest\n` +
+      `lookaside: warning: ${name} is signed under its digest: nodes accept that only when they pull this digest\n` +
         'hint: give it with its tag too, NAME:TAG@sha256:…, or --identity NAME:TAG\n',
     );
   }
@@ -169,10 +169,11 @@ async function tellMoved(
 function tellCompanions(images: readonly ResolvedImage[], { stderr }: ProcessIo): void {
   for (const { name, companions } of images) {
     if (companions === 0) continue;
-    const what = companions === 1 ? '1 entry' : `${companions} entries`;
-    stderr.write(
-      `lookaside: ${name}: ${what} for no platform, as attestations are, not signed: no node pulls them\n`,
-    );
+    const what =
+      companions === 1
+        ? '1 entry without a platform, such as an attestation, was not signed: nodes never pull it'
+        : `${companions} entries without a platform, such as attestations, were not signed: nodes never pull them`;
+    stderr.write(`lookaside: ${name}: ${what}\n`);
   }
 }
 

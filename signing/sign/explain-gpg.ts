@@ -49,7 +49,7 @@ const CAUSES: readonly GpgCause[] = [
   {
     // NO_AGENT, AGENT
     codes: [77, 78],
-    message: () => 'gpg has no agent, which keeps the private keys',
+    message: () => 'gpg cannot reach gpg-agent, which holds the private keys',
     hint: 'see why with `gpg-connect-agent /bye`: it has to be installed, and the path of GNUPGHOME short and writable',
   },
   {

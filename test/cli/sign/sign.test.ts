@@ -79,7 +79,7 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'lookaside sig
     assert.equal(code, 0, stderr);
     assert.match(
       stderr,
-      /^lookaside: .*: 1 entry for no platform, as attestations are, not signed/,
+      /^lookaside: .*: 1 entry without a platform, such as an attestation, was not signed: nodes never pull it\n$/,
     );
     const { signatures } = JSON.parse(stdout) as Signed;
     assert.deepEqual(
@@ -127,7 +127,7 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'lookaside sig
     assert.equal(code, 0);
     assert.match(
       stderr,
-      /^lookaside: warning: .* is signed by its digest, .*\nhint: .*NAME:TAG@sha256/,
+      /^lookaside: warning: .* is signed under its digest: nodes accept .*\nhint: .*NAME:TAG@sha256/,
     );
   });
 

@@ -150,7 +150,7 @@ describeWith(['gpg'], 'gpg signs', () => {
 
     it('of a name that several keys have', async () => {
       const [message, hint] = await complain(open().findKey('twin@example.test'));
-      assert.equal(message, 'several keys are "twin@example.test"');
+      assert.equal(message, 'several keys match "twin@example.test"');
       for (const { fingerprint } of [keys.twin, keys.otherTwin]) {
         assert.ok(hint.includes(fingerprint), hint);
       }
@@ -167,7 +167,7 @@ describeWith(['gpg'], 'gpg signs', () => {
       ['expiredSubkey', '', /^the key .* expired on 2021-01-31$/, /--quick-set-expire/],
       ['expiredSubkey', '!', /^the subkey .* expired on 2021-01-31$/, /--quick-set-expire/],
       ['revoked', '', /^the key .* of Revoked <.*> is revoked$/, /^sign with another key$/],
-      ['encrypting', '', /^the key .* cannot sign: it is made for something else$/, /another key/],
+      ['encrypting', '', /^the key .* cannot sign: it has no signing capability$/, /another key/],
     ];
     for (const [name, exact, message, hint] of unusable) {
       it(`of a key that may not sign: ${name}${exact}`, async () => {
@@ -201,7 +201,7 @@ describeWith(['gpg'], 'gpg signs', () => {
       await run('gpgconf', ['--homedir', signer.home, '--kill', 'all']);
       try {
         const [message, hint] = await complain(open().findKey(keys.plain.fingerprint));
-        assert.equal(message, 'gpg has no agent, which keeps the private keys');
+        assert.equal(message, 'gpg cannot reach gpg-agent, which holds the private keys');
         assert.match(hint, /gpg-connect-agent/);
       } finally {
         await writeFile(file, '');
@@ -235,7 +235,7 @@ describeWith(['gpg'], 'gpg signs', () => {
       [99, /^nobody gave the passphrase or PIN/],
       [198, /^nobody gave the passphrase or PIN/],
       [85, /pinentry has no terminal$/],
-      [77, /^gpg has no agent/],
+      [77, /^gpg cannot reach gpg-agent/],
       [112, /^gpg cannot reach the token/],
       [17, /^the agent does not have the private key/],
       [1, /^gpg cannot sign: signing failed: for a reason$/],
