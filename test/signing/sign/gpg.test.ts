@@ -115,14 +115,28 @@ describeWith(['gpg'], 'gpg signs', () => {
     assert.equal(await sign(open(), keys.rsa.fingerprint), keys.rsa.fingerprint);
   });
 
-  it('whatever gpg.conf says of the form', async () => {
+  const withConfig = async (text: string, action: () => Promise<unknown>): Promise<void> => {
     const file = join(signer.home, 'gpg.conf');
-    await writeFile(file, 'armor\ntextmode\ncompress-algo bzip2\ncomment x\n');
+    await writeFile(file, `${text}\n`);
     try {
-      await sign(open(), keys.plain.fingerprint);
+      await action();
     } finally {
       await writeFile(file, '');
     }
+  };
+
+  it('whatever gpg.conf says of the form', async () => {
+    const form = 'armor\ntextmode\ncompress-algo bzip2\ncomment x';
+    const place = `output ${join(directory(), 'elsewhere')}`;
+    await withConfig(`${form}\n${place}`, async () => sign(open(), keys.plain.fingerprint));
+  });
+
+  it('alone, although gpg.conf names other keys for other things', async () => {
+    const { plain, rsa } = keys;
+    const others = ['default-key', 'encrypt-to', 'hidden-encrypt-to', 'recipient'];
+    const lines = others.map((option) => `${option} ${rsa.fingerprint}`);
+    lines.push(`local-user ${plain.fingerprint}`);
+    await withConfig(lines.join('\n'), async () => sign(open(), plain.fingerprint));
   });
 
   it('with a passphrase', async () => {
@@ -176,6 +190,28 @@ describeWith(['gpg'], 'gpg signs', () => {
         const [said, cure] = await complain(open().findKey(wanted));
         assert.match(said, message);
         assert.match(cure, hint);
+      });
+    }
+
+    const otherSigner = /^remove `local-user` from gpg\.conf: --sign-by alone says who signs$/;
+    const configurations: Readonly<Record<string, readonly [() => string, () => string]>> = {
+      'another signer': [
+        () => `local-user ${keys.rsa.fingerprint}`,
+        () =>
+          `gpg made 2 signatures in one, by ${keys.rsa.fingerprint} and ${keys.plain.fingerprint}: nodes accept only one`,
+      ],
+      'another signer who is not there': [
+        () => 'local-user nobody@example.test',
+        () => `gpg is to sign with nobody@example.test besides ${keys.plain.userId}, and cannot`,
+      ],
+    };
+    for (const [title, [lineOf, messageOf]] of Object.entries(configurations)) {
+      it(`of a gpg.conf that wants ${title}`, async () => {
+        await withConfig(lineOf(), async () => {
+          const [message, cure] = await complain(sign(open(), keys.plain.fingerprint));
+          assert.equal(message, messageOf());
+          assert.match(cure, otherSigner);
+        });
       });
     }
 
