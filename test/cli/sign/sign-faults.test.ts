@@ -118,6 +118,12 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'lookaside sig
         code: 2,
         message: /^lookaside: --to and --out both say where signatures go\n/,
       },
+      'of a format that it does not have': {
+        args: (name) => [name, '--format', 'sarif'],
+        code: 2,
+        message:
+          /^lookaside: sign does not support the format sarif\nhint: use --format text or --format json\n$/,
+      },
       'of what is no image': {
         args: () => ['Quay.io/Team/App'],
         code: 2,
@@ -163,6 +169,28 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'lookaside sig
     };
     for (const [title, fault] of Object.entries(faults)) {
       it(title, async () => fail(fault));
+    }
+
+    for (const option of [
+      ['--branch', 'main'],
+      ['--path', 'signatures'],
+      ['--git-token-file', '/nowhere/token'],
+      ['--pull-request'],
+      ['--forge', 'gitlab'],
+      ['--wait', 'https://signatures.example.test'],
+      ['--timeout', '1m'],
+    ]) {
+      it(`of ${option[0]} with --out, where it has no effect`, async () => {
+        await fail({
+          args: (name) => [name, '--out', at('out'), ...option],
+          to: '',
+          code: 2,
+          message: new RegExp(
+            `^lookaside: ${option[0]} is for signatures that are pushed, and --out`,
+          ),
+          hint: /^hint: leave one of them out$/m,
+        });
+      });
     }
 
     it('of no key', async () => {
@@ -239,13 +267,29 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'lookaside sig
     // When it signs, somebody pushes the tag again.
     const move = `case "$*" in *--sign) ${copy} docker://${other.reference} docker://${moving.reference} >&2;; esac`;
     const gpg = await program('gpg', `${move}\nexec '${toolPath('gpg')}' "$@"`);
+
     await fail({
       args: () => [image.reference, moving.reference, '--gpg', gpg],
       code: 1,
       message: new RegExp(
-        `^lookaside: .*:v1 was moved while it was signed, from ${moving.digest} to ${other.digest}; nothing was pushed\nhint: sign again, or say which one: .*:v1@sha256:HEX\n$`,
+        `^held back .*\nrefused .*, ${moving.digest}: tag-moved: the tag was moved while it was signed, to ${other.digest}\n +hint: sign again, or say which one: .*:v1@sha256:HEX\nnothing went to .*, because of what is refused\n$`,
       ),
     });
+    const again = await world.pushImage('team/moving', 'v1');
+    const args = [image.reference, moving.reference, '--gpg', gpg, '--format', 'json'];
+    const { code, stdout } = await world.sign('good', args);
+    const { commit, signatures } = JSON.parse(stdout) as {
+      commit: unknown;
+      signatures: { digest: string; status: string; code?: string }[];
+    };
+    assert.deepEqual([code, commit], [1, null]);
+    assert.deepEqual(
+      signatures.map(({ digest, status, code: fault }) => [digest, status, fault]),
+      [
+        [image.digest, 'held', undefined],
+        [again.digest, 'refused', 'tag-moved'],
+      ],
+    );
   });
 
   it('holds back what is good where something else is refused', async () => {
@@ -260,6 +304,22 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'lookaside sig
     } finally {
       await world.accept(['good', 'locked', 'expired']);
     }
+  });
+
+  it('leaves nothing in a directory where not all of it can be written', async () => {
+    const other = await world.pushImage('other/app', 'v1');
+    // When it signs, somebody puts a file where it needs a directory.
+    const block = `case "$*" in *--sign) mkdir -p '${at('out')}'; touch '${at('out', 'other')}';; esac`;
+    const gpg = await program('gpg', `${block}\nexec '${toolPath('gpg')}' "$@"`);
+    const args = [image.reference, other.reference, '--out', at('out'), '--gpg', gpg];
+    const { code, stderr } = await world.sign('good', args, { to: '' });
+    assert.equal(code, 2);
+    assert.match(stderr, /^lookaside: .*(?:EEXIST|ENOTDIR).*\/other/);
+    const left = await readdir(at('out', 'team'), { recursive: true });
+    assert.deepEqual(
+      left.filter((name) => name.includes('signature-')),
+      [],
+    );
   });
 
   it('leaves nothing in a directory for what is refused', async () => {
