@@ -155,17 +155,6 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'lookaside sig
         code: 2,
         message: /^lookaside: --authfile: ENOENT/,
       },
-      'of a passphrase file that is not there': {
-        args: (name) => [name, '--passphrase-file', '/nowhere/passphrase'],
-        code: 2,
-        message: /^lookaside: --passphrase-file: ENOENT.*\nhint: make it readable/,
-      },
-      'of a passphrase file without a passphrase': {
-        args: (name) => [name, '--passphrase-file', '/dev/null'],
-        code: 2,
-        message:
-          /^lookaside: --passphrase-file: expected a passphrase on the first line of \/dev\/null/,
-      },
     };
     for (const [title, fault] of Object.entries(faults)) {
       it(title, async () => fail(fault));
