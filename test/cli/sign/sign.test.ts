@@ -159,6 +159,29 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'lookaside sig
     assert.equal(await world.remote.gitBare('rev-parse', `${branch}~`), before);
   });
 
+  it('proposes once more what is proposed already, and both can be merged', async () => {
+    const { reference, digest } = await world.pushImage('team/proposed-twice', 'v1');
+    const { git } = world.remote;
+    await git('fetch', '--quiet', 'origin');
+    await git('reset', '--quiet', '--hard', 'origin/main');
+    for (const _ of [1, 2]) {
+      const { code, stdout, stderr } = await world.sign('one', [reference, '--pull-request']);
+      assert.equal(code, 0, stderr);
+      const [, branch = ''] = /^open a request to merge into main as (\S+): /m.exec(stdout) ?? [];
+      await git('fetch', '--quiet', 'origin', branch);
+      await git('merge', '--quiet', '--no-edit', 'FETCH_HEAD');
+    }
+    const keys = ['--keys', await world.keyFile('one'), '--keys', await world.keyFile('two')];
+    const checked = await runLookaside(['check', world.remote.work, ...keys, '--format', 'json']);
+    const { files } = JSON.parse(checked.stdout) as { files: { path: string; status: string }[] };
+    assert.deepEqual(
+      files
+        .filter(({ path }) => path.includes(digest.replace(':', '=')))
+        .map(({ status }) => status),
+      ['accepted', 'accepted'],
+    );
+  });
+
   it('waits until the store serves what was pushed', async () => {
     const { reference } = await world.pushImage('team/awaited', 'v1');
     const keys = ['--keys', await world.keyFile('one'), '--keys', await world.keyFile('two')];
