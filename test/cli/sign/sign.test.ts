@@ -160,26 +160,27 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'lookaside sig
   });
 
   it('proposes once more what is proposed already, and both can be merged', async () => {
-    const { reference, digest } = await world.pushImage('team/proposed-twice', 'v1');
+    const { reference } = await world.pushImage('team/proposed-twice', 'v1');
     const { git } = world.remote;
     await git('fetch', '--quiet', 'origin');
     await git('reset', '--quiet', '--hard', 'origin/main');
+    // One path only, where both are made in the same second: they are the same bytes then.
+    const proposed = new Set<string>();
     for (const _ of [1, 2]) {
       const { code, stdout, stderr } = await world.sign('one', [reference, '--pull-request']);
       assert.equal(code, 0, stderr);
       const [, branch = ''] = /^open a request to merge into main as (\S+): /m.exec(stdout) ?? [];
       await git('fetch', '--quiet', 'origin', branch);
+      const changed = await git('diff', '--name-only', 'origin/main', 'FETCH_HEAD');
+      for (const path of changed.split('\n')) proposed.add(path);
       await git('merge', '--quiet', '--no-edit', 'FETCH_HEAD');
     }
     const keys = ['--keys', await world.keyFile('one'), '--keys', await world.keyFile('two')];
     const checked = await runLookaside(['check', world.remote.work, ...keys, '--format', 'json']);
     const { files } = JSON.parse(checked.stdout) as { files: { path: string; status: string }[] };
-    assert.deepEqual(
-      files
-        .filter(({ path }) => path.includes(digest.replace(':', '=')))
-        .map(({ status }) => status),
-      ['accepted', 'accepted'],
-    );
+    const accepted = files.filter(({ status }) => status === 'accepted').map(({ path }) => path);
+    const there = accepted.filter((path) => path.startsWith('team/proposed-twice@'));
+    assert.deepEqual(there.toSorted(), [...proposed].toSorted());
   });
 
   it('waits until the store serves what was pushed', async () => {
