@@ -66,6 +66,11 @@ function now(): Date {
 /** A place for signatures that is open. */
 export interface OpenDestination {
   readonly destination: Destination;
+  /**
+   * Tries, without writing anything, whether signatures would be let in there; undefined where that shows
+   * by itself. Throws RepositoryError.
+   */
+  readonly tryDelivery: (() => Promise<void>) | undefined;
   /** Waits until the store of --wait serves signatures; gives the milliseconds, or why it does not. */
   readonly wait: ((signatures: readonly PushedFile[]) => Promise<number | Error>) | undefined;
 }
@@ -79,7 +84,8 @@ export async function openDestination(
   const { directory, ending } = options;
   const out = findOut(settings);
   if (out !== undefined) {
-    return { destination: await openOut(out, settings, io, options), wait: undefined };
+    const destination = await openOut(out, settings, io, options);
+    return { destination, tryDelivery: undefined, wait: undefined };
   }
   const store = readStore(settings);
   const target = await openTarget(settings.to ?? '', settings, io, directory, ending);
@@ -99,6 +105,7 @@ export async function openDestination(
   const { timeout } = settings;
   return {
     destination,
+    tryDelivery: async () => repository.assertPushable(),
     wait:
       store === undefined
         ? undefined

@@ -96,6 +96,8 @@ async function signImages(named: readonly NamedImage[], run: SigningRun): Promis
   const made = settings.again ? new Set<string>() : found;
   const wanted = statements.filter((one) => !made.has(statementId(one)));
   const isDryRun = settings['dry-run'];
+  // Nobody shall sign for nothing.
+  if (!isDryRun && wanted.length > 0) await run.tryDelivery?.();
   const verdicts: Verdicts = isDryRun ? new Map() : await signWithProgress(wanted, run);
   const good = [...verdicts].flatMap(([id, verdict]) =>
     isRejection(verdict) ? [] : [{ id, verdict }],

@@ -1,11 +1,12 @@
 // What `lookaside sign` says where it cannot sign, and that nothing is half done then.
 import assert from 'node:assert/strict';
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SignWorld, type SignRunOptions } from '../../kit/push/sign-world.ts';
 import { freePort } from '../../kit/process/free-port.ts';
 import { runLookaside } from '../../kit/program/lookaside.ts';
 import type { PushedImage } from '../../kit/registry/registry.ts';
+import { startGitSsh } from '../../kit/remote/git-ssh.ts';
 import { useTemporary } from '../../kit/temporary.ts';
 import { describeWith, toolPath } from '../../with-tools.ts';
 
@@ -28,7 +29,17 @@ interface Fault extends SignRunOptions {
   readonly hint?: RegExp;
 }
 
-describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'lookaside sign', () => {
+const TOOLS = [
+  'skopeo',
+  'docker-registry',
+  'gpg',
+  'gpgv',
+  'git',
+  'git-http-backend',
+  'sshd',
+] as const;
+
+describeWith(TOOLS, 'lookaside sign', () => {
   const directory = useTemporary();
   const at = (...names: readonly string[]): string => join(directory(), ...names);
   let world: SignWorld<By>;
@@ -55,6 +66,14 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'lookaside sig
     assert.match(`${result.stderr}${result.stdout}`, message);
     if (hint) assert.match(`${result.stderr}${result.stdout}`, hint);
     assert.equal(await tip(), before);
+  };
+
+  /** Has it fail at a repository that can be read only, and looks at what gpg was asked for. */
+  const failToPush = async (fault: Omit<Fault, 'args' | 'code'>): Promise<void> => {
+    const log = `echo "$*" >>'${at('calls')}'`;
+    const gpg = await program('gpg', `${log}\nexec '${toolPath('gpg')}' "$@"`);
+    await fail({ ...fault, args: (name) => [name, '--gpg', gpg], code: 2 });
+    assert.doesNotMatch(await readFile(at('calls'), 'utf8'), /--sign$/m);
   };
 
   describe('complains', () => {
@@ -229,6 +248,36 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'lookaside sig
         to: '',
         code: 2,
         message: /^lookaside: .*ENOTDIR/,
+      });
+    });
+
+    describe('before it signs', () => {
+      it('of a repository that may only be read, over http', async () => {
+        await world.remote.gitBare('config', 'http.receivepack', 'false');
+        const { url } = await world.remote.serveHttp();
+        await failToPush({
+          to: url,
+          message: /^lookaside: git push failed: .*403/,
+          hint: /^hint: log in as git does/m,
+        });
+      });
+
+      it('of a repository that may only be read, over ssh', async () => {
+        const ssh = await startGitSsh();
+        try {
+          const { GIT_SSH_COMMAND: command = '' } = ssh.environment;
+          // As a git host does for a key that may only read.
+          const refuse =
+            'case "$*" in *git-receive-pack*) echo "ERROR: The key you are authenticating with has been marked as read only." >&2; exit 1;; esac';
+          const wrapper = await program('ssh', `${refuse}\nexec ${command} "$@"`);
+          await failToPush({
+            to: ssh.urlOf(world.remote.path),
+            env: { GIT_SSH_COMMAND: wrapper, GIT_SSH_VARIANT: 'ssh' },
+            message: /^lookaside: git push failed: ERROR: The key .* read only/,
+          });
+        } finally {
+          await ssh.stop();
+        }
       });
     });
 
