@@ -12,6 +12,7 @@ import { formatJson, toPrintable } from '../generator/terms/text.ts';
 import { toBudgets } from './base/budget-options.ts';
 import type { Settings } from './base/options.ts';
 import { UsageError } from './base/usage-error.ts';
+import { assertFormat } from './base/assert-format.ts';
 import { write, hasColour, type ProcessIo } from './base/process-io.ts';
 import { openEngines } from './inputs/open-engines.ts';
 import { withTemporaryState } from './inputs/open-source.ts';
@@ -30,12 +31,7 @@ export async function show(
   io: ProcessIo,
 ): Promise<number> {
   const { format } = settings;
-  if (format !== 'text' && format !== 'json') {
-    throw new UsageError(
-      `show does not support the format ${format}`,
-      'use --format text or --format json',
-    );
-  }
+  assertFormat('show', settings);
   const policy = await readPolicy(settings);
   return withTemporaryState(io.signals, async (directory, ending) => {
     const { openMessage, close } = await openEngines(

@@ -82,7 +82,7 @@ const KEY_FILES = 'a file, or a directory of .asc and .gpg files';
 const NODE_ROOT = 'a directory that stands for / of a node';
 const DEFAULT_BRANCH = "default: the remote's default branch";
 const TARGET_BRANCH = `branch to push to; ${DEFAULT_BRANCH}, and main for a repository without any`;
-const UNSAID = 'where the repository does not say itself';
+const UNSAID = 'if the repository does not say so itself';
 
 export const OPTIONS = {
   keys: {
@@ -493,7 +493,7 @@ export const OPTIONS = {
   identity: {
     argument: 'NAME',
     description:
-      "name to sign images under, where it is another one than the registry's; without a tag, each image keeps its own",
+      'name to sign under, if nodes pull the image under another name; without a tag, each image keeps its own',
     commands: ['sign'],
     schema: text,
   },
@@ -513,7 +513,7 @@ export const OPTIONS = {
     schema: text,
   },
   again: {
-    description: 'sign even what the same key has signed there under the same name',
+    description: 'sign again what this key has already signed under this name',
     commands: ['sign'],
     default: 'false',
     schema: flag,
@@ -595,7 +595,7 @@ export const OPTIONS = {
     schema: flag,
   },
   clear: {
-    description: 'remove from the staging directory what is in the repository then',
+    description: 'after the push, remove from the staging directory what the repository has',
     commands: ['push'],
     default: 'false',
     schema: flag,

@@ -3,6 +3,7 @@
 import type { ExplainedImage } from '../../generator/explain/explain-image.ts';
 import { formatReference } from '../../generator/policy/signed-identity.ts';
 import { type DockerReference, parsePulledImage } from '../../generator/terms/image-name.ts';
+import { assertFormat } from '../base/assert-format.ts';
 import type { OptionName, Settings } from '../base/options.ts';
 import { UsageError } from '../base/usage-error.ts';
 import { write, type ProcessIo } from '../base/process-io.ts';
@@ -49,12 +50,7 @@ async function explainImageOf(
   flags: ReadonlySet<string>,
 ): Promise<number> {
   const { format } = settings;
-  if (format !== 'text' && format !== 'json') {
-    throw new UsageError(
-      `explain does not support the format ${format}`,
-      'use --format text or --format json',
-    );
-  }
+  assertFormat('explain', settings);
   const image = readImage(name);
   const place = findPlace(source, settings, flags);
   if (settings.authfile !== undefined) await checkAuthfile(settings.authfile);

@@ -2,7 +2,7 @@ import { styleText } from 'node:util';
 import type { ExplainedImage, FoundSignature } from '../../generator/explain/explain-image.ts';
 import type { QuarantinedFile, SignedImage } from '../../generator/explain/reason.ts';
 import type { CheckReport } from '../../generator/store/report.ts';
-import { formatJson, toLine } from '../../generator/terms/text.ts';
+import { abbreviate, formatJson, toLine } from '../../generator/terms/text.ts';
 import { hasColour, type ProcessIo } from '../base/process-io.ts';
 import type { ServerAnswer } from './explain-answer.ts';
 import type { Pulled } from '../registry/read-platforms.ts';
@@ -31,7 +31,6 @@ export interface Explanation {
 type Fact = readonly [name: string, value: string];
 type Paint = (verdict: ExplainedImage['verdict']) => string;
 
-const ABBREVIATED = 12;
 const WIDTH = 'signature:  '.length;
 const COLOURS = { accepted: 'green', refused: 'red', unknown: 'yellow' } as const;
 
@@ -80,10 +79,6 @@ function describeOrigin(origin: Origin): Fact {
   const { commit, loadedAt } = origin.generation;
   const state = commit === null ? '' : `, commit ${abbreviate(commit)}`;
   return ['server', `${origin.server}${state}, loaded ${loadedAt}`];
-}
-
-function abbreviate(commit: string): string {
-  return commit.slice(0, ABBREVIATED);
 }
 
 function describeList({ digest, signatures, verdict }: ExplainedImage): Fact {

@@ -63,7 +63,7 @@ export async function readPlatformsIfCan(
     },
   );
   return untrustedBytes
-    ? toPulled(image, check(image, untrustedBytes), [])
+    ? toPulled(image, parseAsked(image, untrustedBytes), [])
     : toSingle('not-asked', digest.slice('sha256:'.length));
 }
 
@@ -79,10 +79,11 @@ export async function readDigest(
 }
 
 async function readChecked(image: DockerReference, options: ManifestOptions): Promise<Manifest> {
-  return check(image, await readManifest(image, options));
+  return parseAsked(image, await readManifest(image, options));
 }
 
-function check(image: DockerReference, untrustedBytes: Uint8Array): Manifest {
+/** The manifest that was asked for, and no other. */
+function parseAsked(image: DockerReference, untrustedBytes: Uint8Array): Manifest {
   const name = formatReference(image);
   const manifest = parseManifest(untrustedBytes);
   if (!manifest) {

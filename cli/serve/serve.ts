@@ -9,6 +9,7 @@ import type { CheckpointFile } from '../../generator/store/checkpoint/checkpoint
 import { processStarts } from '../../generator/system/process-starts.ts';
 import { type ProgramLog, createProgramLog } from '../../generator/system/program-log.ts';
 import { messageOf } from '../../generator/terms/errors.ts';
+import { abbreviate } from '../../generator/terms/text.ts';
 import { Reload } from '../../server/follow/reload.ts';
 import type { Reloadable, ServerOptions } from '../../server/server-options.ts';
 import { type RunningServer, startServer } from '../../server/start-server.ts';
@@ -31,7 +32,6 @@ import { readReloadable } from './read-reloadable.ts';
 import { ServeSignals, StoppedAtStart } from './serve-signals.ts';
 import { StateFiles } from './state-files.ts';
 
-const ABBREVIATED = 12;
 /** What a checkpoint that is being written may keep a stop waiting. Milliseconds. */
 const CHECKPOINT_PATIENCE = 5000;
 /** The same of a state that the next start does not know of yet. Milliseconds. */
@@ -119,7 +119,7 @@ class ServeRun {
       accessLogSink: this.#accessLog,
       url: shownUrl,
       onServing: (url, store, { commit }) => {
-        const from = commit === null ? '' : ` (commit ${commit.slice(0, ABBREVIATED)})`;
+        const from = commit === null ? '' : ` (commit ${abbreviate(commit)})`;
         const what = `${store.signatures} signatures of ${store.repositories} repositories`;
         this.#io.stderr.write(`lookaside: serving ${what} on ${url}${from}\n`);
       },

@@ -2,7 +2,7 @@
 // whose form is stable.
 import { styleText } from 'node:util';
 import type { Warning } from '../../generator/gate/judge.ts';
-import { formatJson, toLine } from '../../generator/terms/text.ts';
+import { abbreviate, formatJson, toLine } from '../../generator/terms/text.ts';
 import type { Delivery } from '../../signing/sign/destination.ts';
 import type { ChosenKey } from '../../signing/sign/secret-keys.ts';
 import { type Statement, statementId } from '../../signing/sign/statement.ts';
@@ -15,6 +15,7 @@ export type SigningOutcome =
   | { readonly status: 'new'; readonly path: string; readonly warnings: readonly Warning[] }
   /** `there`: it was made before. `held`: it is not made, or held back: a dry run, or others are refused. */
   | { readonly status: 'there' | 'held' }
+  /** With a code of the gate, or `tag-moved`. */
   | {
       readonly status: 'refused';
       readonly code: string;
@@ -39,8 +40,6 @@ export interface SignReport {
   readonly signatures: readonly SignedStatement[];
 }
 
-/** Digits of a commit. */
-const ABBREVIATED = 12;
 const COLOURS = { new: 'green', there: 'green', held: 'yellow', refused: 'red' } as const;
 const LABELS = {
   new: 'signed',
@@ -109,11 +108,11 @@ function summarize({ key, signatures, to, delivery, isDryRun }: SignReport): str
         .map(({ statement }) => statementId(statement)),
     ).size;
   const by = `by ${key.name} (${key.fingerprint})`;
-  if (count('refused') > 0) return `nothing went to ${to}, as nodes would not accept all of it`;
+  if (count('refused') > 0) return `nothing went to ${to}, because of what is refused`;
   if (count('new') + count('held') === 0) return `nothing to do: ${to} has all signatures ${by}`;
   if (isDryRun) return `${plural(count('held'))} ${by} would go to ${to}`;
   const commit = delivery?.commit;
-  const where = commit === undefined ? to : `${to}, commit ${commit.slice(0, ABBREVIATED)}`;
+  const where = commit === undefined ? to : `${to}, commit ${abbreviate(commit)}`;
   const how = delivery?.proposal ? 'proposed for' : 'went to';
   const acceptance = formatAcceptance(warningsOfNew(signatures));
   return `${plural(count('new'))} ${by} ${how} ${where}; ${acceptance}`;

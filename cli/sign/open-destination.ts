@@ -8,7 +8,7 @@ import type { Gpg } from '../../signing/sign/gpg.ts';
 import { RepositoryDestination } from '../../signing/sign/repository-destination.ts';
 import type { ChosenKey } from '../../signing/sign/secret-keys.ts';
 import { toBudgets } from '../base/budget-options.ts';
-import type { Settings } from '../base/options.ts';
+import type { OptionName, Settings } from '../base/options.ts';
 import type { ProcessIo } from '../base/process-io.ts';
 import { UsageError } from '../base/usage-error.ts';
 import { openEngines } from '../inputs/open-engines.ts';
@@ -26,11 +26,22 @@ export interface DestinationOptions {
   readonly key: ChosenKey;
 }
 
+/** Options that say something of the repository of --to, or of a push. */
+const FOR_REPOSITORY = [
+  'branch',
+  'path',
+  'git-token-file',
+  'pull-request',
+  'forge',
+  'wait',
+  'timeout',
+] as const satisfies readonly OptionName[];
+
 /**
  * The directory of --out; undefined for the repository of --to.
- * @throws UsageError unless one of them is given.
+ * @throws UsageError unless one of them is given, and with it only what has an effect.
  */
-export function findOut({ to, out }: Settings): string | undefined {
+export function findOut({ to, out, origins }: Settings): string | undefined {
   if (to !== undefined && out !== undefined) {
     throw new UsageError('--to and --out both say where signatures go', 'give one of them');
   }
@@ -38,6 +49,12 @@ export function findOut({ to, out }: Settings): string | undefined {
     const hint =
       'name the signature repository, for example --to git@HOST:ORG/signatures.git, or a directory with --out DIR';
     throw new UsageError('sign needs a place for the signatures', hint);
+  }
+  // In the environment and in files they may be for other runs.
+  const idle = FOR_REPOSITORY.find((name) => origins[name] === `--${name}`);
+  if (out !== undefined && idle !== undefined) {
+    const message = `--${idle} is for signatures that are pushed, and --out writes them to a directory`;
+    throw new UsageError(message, 'leave one of them out');
   }
   return out;
 }
@@ -49,6 +66,11 @@ function now(): Date {
 /** A place for signatures that is open. */
 export interface OpenDestination {
   readonly destination: Destination;
+  /**
+   * Tries, without writing anything, whether signatures would be let in there; undefined where that shows
+   * by itself. Throws RepositoryError.
+   */
+  readonly tryDelivery: (() => Promise<void>) | undefined;
   /** Waits until the store of --wait serves signatures; gives the milliseconds, or why it does not. */
   readonly wait: ((signatures: readonly PushedFile[]) => Promise<number | Error>) | undefined;
 }
@@ -62,7 +84,8 @@ export async function openDestination(
   const { directory, ending } = options;
   const out = findOut(settings);
   if (out !== undefined) {
-    return { destination: await openOut(out, settings, io, options), wait: undefined };
+    const destination = await openOut(out, settings, io, options);
+    return { destination, tryDelivery: undefined, wait: undefined };
   }
   const store = readStore(settings);
   const target = await openTarget(settings.to ?? '', settings, io, directory, ending);
@@ -82,6 +105,7 @@ export async function openDestination(
   const { timeout } = settings;
   return {
     destination,
+    tryDelivery: async () => repository.assertPushable(),
     wait:
       store === undefined
         ? undefined

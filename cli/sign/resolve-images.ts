@@ -48,26 +48,20 @@ function toResolved(image: NamedImage, { list, manifests, companions }: Pulled):
   return { ...image, digestHex: statements[0]?.digestHex ?? '', statements, companions };
 }
 
-/** An image whose tag names another manifest by now. */
-export interface MovedImage {
-  readonly image: ResolvedImage;
-  /** 64 hexadecimal digits. */
-  readonly nowHex: string;
-}
-
 /**
- * Finds the images whose tag has moved since they were resolved.
+ * Finds the images whose tag has moved since they were resolved: their names, and the digest of each
+ * now, in hexadecimal digits.
  * @throws AggregateError of UsageErrors
  */
 export async function findMoved(
   images: readonly ResolvedImage[],
   options: PlatformOptions,
-): Promise<readonly MovedImage[]> {
+): Promise<readonly (readonly [name: string, nowHex: string])[]> {
   const tagged = images.filter(({ asked }) => asked.digest === undefined);
-  const look = async (image: ResolvedImage): Promise<MovedImage> => ({
-    image,
-    nowHex: await readDigest(image.asked, options),
-  });
+  const look = async ({ name, asked, digestHex }: ResolvedImage) => {
+    const nowHex = await readDigest(asked, options);
+    return nowHex === digestHex ? [] : [[name, nowHex] as const];
+  };
   const seen = await pMap(tagged, look, { concurrency: CONCURRENCY, stopOnError: false });
-  return seen.filter(({ image, nowHex }) => nowHex !== image.digestHex);
+  return seen.flat();
 }

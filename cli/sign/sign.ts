@@ -1,11 +1,12 @@
 // `lookaside sign IMAGE…`: from images in a registry to signatures in the signature repository. Whatever
 // can fail is tried before anything is signed, and nothing is pushed or written unless all of it is good.
 import { type Rejection, isRejection } from '../../generator/terms/rejection.ts';
-import type { Delivered, Delivery } from '../../signing/sign/destination.ts';
+import type { Delivered } from '../../signing/sign/destination.ts';
 import { Gpg } from '../../signing/sign/gpg.ts';
 import type { ChosenKey } from '../../signing/sign/secret-keys.ts';
 import { type Verdicts, signStatements } from '../../signing/sign/sign-statements.ts';
 import { type Statement, statementId } from '../../signing/sign/statement.ts';
+import { assertFormat } from '../base/assert-format.ts';
 import type { Settings } from '../base/options.ts';
 import { type ProcessIo, write } from '../base/process-io.ts';
 import { readVersion } from '../base/read-version.ts';
@@ -33,6 +34,7 @@ export async function sign(
     const hint = 'give --sign-by KEY, one of `gpg --list-secret-keys`';
     throw new UsageError('sign needs a key to sign with', hint);
   }
+  assertFormat('sign', settings);
   const out = findOut(settings);
   if (settings.authfile !== undefined) await checkAuthfile(settings.authfile);
   const passphrase = await readPassphrase(settings['passphrase-file']);
@@ -70,7 +72,7 @@ function warnOfDigests(named: readonly NamedImage[], { stderr }: ProcessIo): voi
   for (const { name, identity } of named) {
     if (!identity.includes('@')) continue;
     stderr.write(
-      `lookaside: warning: ${name} is signed by its digest, which nodes take only when they pull that digest\n` +
+      `lookaside: warning: ${name} is signed under its digest: nodes accept that only when they pull this digest\n` +
         'hint: give it with its tag too, NAME:TAG@sha256:…, or --identity NAME:TAG\n',
     );
   }
@@ -94,19 +96,24 @@ async function signImages(named: readonly NamedImage[], run: SigningRun): Promis
   const made = settings.again ? new Set<string>() : found;
   const wanted = statements.filter((one) => !made.has(statementId(one)));
   const isDryRun = settings['dry-run'];
+  // Nobody shall sign for nothing.
+  if (!isDryRun && wanted.length > 0) await run.tryDelivery?.();
   const verdicts: Verdicts = isDryRun ? new Map() : await signWithProgress(wanted, run);
   const good = [...verdicts].flatMap(([id, verdict]) =>
     isRejection(verdict) ? [] : [{ id, verdict }],
   );
-  let delivery: Delivery | undefined;
-  if (good.length > 0 && good.length === verdicts.size) {
-    if (await tellMoved(images, run)) return 1;
-    delivery = await destination.deliver(good.map(({ verdict }) => verdict));
-  }
+  const isGood = good.length > 0 && good.length === verdicts.size;
+  // Of a tag that was moved nobody knows which image was meant.
+  const moved = new Map(isGood ? await findMoved(images, registry) : []);
+  const delivery =
+    isGood && moved.size === 0
+      ? await destination.deliver(good.map(({ verdict }) => verdict))
+      : undefined;
   const delivered = new Map(delivery?.delivered.map((one, index) => [good[index]?.id, one]));
   const signatures = statements.map((statement) => ({
     statement,
-    outcome: toOutcome(statementId(statement), made, verdicts, delivered),
+    outcome:
+      toMoved(statement, moved) ?? toOutcome(statementId(statement), made, verdicts, delivered),
   }));
   const served = await waitIfAsked(signatures, verdicts, run);
   const report = { key, to: destination.name, isDryRun, delivery, served, signatures };
@@ -152,27 +159,14 @@ async function waitIfAsked(
   return stored.length > 0 ? wait?.(stored) : undefined;
 }
 
-/** Of a tag that was moved nobody knows which image was meant. */
-async function tellMoved(
-  images: readonly ResolvedImage[],
-  { io, registry }: SigningRun,
-): Promise<boolean> {
-  const moved = await findMoved(images, registry);
-  for (const { image, nowHex } of moved) {
-    const message = `${image.name} was moved while it was signed, from sha256:${image.digestHex} to sha256:${nowHex}; nothing was pushed`;
-    const hint = `sign again, or say which one: ${image.name}@sha256:HEX`;
-    io.stderr.write(formatUsageError(new UsageError(message, hint)));
-  }
-  return moved.length > 0;
-}
-
 function tellCompanions(images: readonly ResolvedImage[], { stderr }: ProcessIo): void {
   for (const { name, companions } of images) {
     if (companions === 0) continue;
-    const what = companions === 1 ? '1 entry' : `${companions} entries`;
-    stderr.write(
-      `lookaside: ${name}: ${what} for no platform, as attestations are, not signed: no node pulls them\n`,
-    );
+    const what =
+      companions === 1
+        ? '1 entry without a platform, such as an attestation, was not signed: nodes never pull it'
+        : `${companions} entries without a platform, such as attestations, were not signed: nodes never pull them`;
+    stderr.write(`lookaside: ${name}: ${what}\n`);
   }
 }
 
@@ -191,6 +185,20 @@ function toOutcome(
   if (isRejection(fate)) return toRefused(fate);
   if (!fate.isNew) return { status: 'there' };
   return { status: 'new', path: fate.path, warnings: fate.warnings };
+}
+
+function toMoved(
+  { image }: Statement,
+  moved: ReadonlyMap<string, string>,
+): SigningOutcome | undefined {
+  const nowHex = moved.get(image);
+  if (nowHex === undefined) return undefined;
+  return {
+    status: 'refused',
+    code: 'tag-moved',
+    message: `the tag was moved while it was signed, to sha256:${nowHex}`,
+    hint: `sign again, or say which one: ${image}@sha256:HEX`,
+  };
 }
 
 function toRefused({ code, message, hint }: Rejection): SigningOutcome {

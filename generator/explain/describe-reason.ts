@@ -5,7 +5,7 @@ import type { RejectionCode } from '../terms/rejection.ts';
 import type { Reason, SignedImage } from './reason.ts';
 import type { Signature } from '../gate/judge.ts';
 import type { SignatureStore } from '../store/store.ts';
-import { formatTime } from '../terms/text.ts';
+import { abbreviate, formatTime } from '../terms/text.ts';
 
 /** A reason before it is put in words. */
 type UnwordedReason = Reason extends infer Whole
@@ -29,8 +29,6 @@ export interface Circumstances {
   /** Why the newest state of the source is not the one that is served. */
   readonly trouble?: string | undefined;
 }
-
-const ABBREVIATED = 12;
 
 /** Puts what was found at a place in words. */
 export function describeReason(
@@ -92,7 +90,7 @@ function endingFor(code: RejectionCode): string {
 }
 
 function describeRemoval({ id, author, date }: HistoryCommit, removal: Removal | undefined): Words {
-  const commit = id.slice(0, ABBREVIATED);
+  const commit = abbreviate(id);
   const by = author.name || author.email || 'somebody';
   const directory = `'${removal?.directory.replaceAll("'", String.raw`'\''`)}'`;
   const next = removal?.isMerge

@@ -71,6 +71,14 @@ export function formatBytes(bytes: number): string {
   return `${Number.isInteger(amount) ? amount : amount.toFixed(1)} ${UNITS[unit]}`;
 }
 
+/** Digits of a commit or digest that tell it from others. */
+const ABBREVIATED = 12;
+
+/** The first digits of a commit or digest, for people. */
+export function abbreviate(digits: string): string {
+  return digits.slice(0, ABBREVIATED);
+}
+
 /** Quotes a text as one word of a POSIX shell. */
 export function toShellWord(text: string): string {
   return `'${text.replaceAll("'", String.raw`'\''`)}'`;

@@ -3,6 +3,7 @@ import type { Signature, Warning } from '../../generator/gate/judge.ts';
 import type { HistoryCommit } from '../../generator/sources/source.ts';
 import { type RejectedFile, formatClaims } from '../../generator/store/report.ts';
 import { formatDirectory, formatLocation, parseDirectory } from '../../generator/terms/location.ts';
+import { abbreviate } from '../../generator/terms/text.ts';
 import { renderFact } from '../html/facts.ts';
 import { type Html, type Part, html } from '../html/html.ts';
 import type { FoundPage } from '../search/find-page.ts';
@@ -15,9 +16,6 @@ import { renderChange, renderFindings, renderReason } from './parts/render-reaso
 import { renderSomeRejected } from './parts/render-rejected.ts';
 import { renderTime } from './parts/render-time.ts';
 import type { StatusServices } from './services.ts';
-
-/** Digits of a digest that tell it from others for the eye. */
-const ABBREVIATED = 12;
 
 /** What is known of an image: `?directory=REPOSITORY@sha256=HEX`, or `?repository=…&digest=sha256:HEX`. */
 export async function makeImagePage(request: PageRequest): Promise<Page> {
@@ -33,7 +31,7 @@ export async function makeImagePage(request: PageRequest): Promise<Page> {
   if (!services.refresher.store()) {
     return notLoaded(services.refresher.status(), renderImage(facts));
   }
-  const name = `${place.repository} sha256:${place.digestHex.slice(0, ABBREVIATED)}`;
+  const name = `${place.repository} sha256:${abbreviate(place.digestHex)}`;
   const isKnown = facts.signatures.length + facts.rejected.total > 0 || facts.pull !== undefined;
   return {
     status: isKnown ? 200 : 404,

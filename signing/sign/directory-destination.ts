@@ -1,7 +1,7 @@
 // Signatures that go to a directory, beside what it has, for somebody to push them. They lie where skopeo
 // and podman would put them, or, if their scope has a prefix, where they are served: a checkout of the
 // signature repository does too.
-import { mkdir, readFile, readdir } from 'node:fs/promises';
+import { mkdir, readFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Signature } from '../../generator/gate/judge.ts';
 import type { PlacedSignature, PlacingJudge } from '../../generator/gate/placing-judge.ts';
@@ -60,9 +60,15 @@ export class DirectoryDestination implements Destination {
 
   async deliver(signatures: readonly PlacedSignature[]): Promise<Delivery> {
     const delivered: Delivered[] = [];
-    for (const { place, signature } of signatures) {
-      const path = await this.#add(place, signature.bytes);
-      delivered.push({ path, isNew: true, warnings: signature.warnings });
+    try {
+      for (const { place, signature } of signatures) {
+        const path = await this.#add(place, signature.bytes);
+        delivered.push({ path, isNew: true, warnings: signature.warnings });
+      }
+    } catch (error) {
+      // Half of what was wanted is nothing that somebody should push.
+      await Promise.allSettled(delivered.map(async ({ path }) => rm(this.#pathOf(path))));
+      throw error;
     }
     return { commit: undefined, delivered };
   }
@@ -73,13 +79,12 @@ export class DirectoryDestination implements Destination {
 
   /** Writes a file under the first number above all that are there; gives its path. */
   async #add({ directory }: ImageDirectory, bytes: Uint8Array): Promise<string> {
-    const root = this.#options.directory;
-    await mkdir(join(root, directory), { recursive: true });
+    await mkdir(this.#pathOf(directory), { recursive: true });
     for (;;) {
       const number = Math.max(0, ...(await this.#readNumbers(directory))) + 1;
       const path = formatLocation(directory, number);
       try {
-        await writeNew(join(root, path), MODE, async (file) => {
+        await writeNew(this.#pathOf(path), MODE, async (file) => {
           await file.writeFile(bytes);
           return true;
         });
@@ -93,10 +98,10 @@ export class DirectoryDestination implements Destination {
 
   /** The signatures at a place that nodes would accept. */
   async #readGood(place: ImageDirectory): Promise<readonly Signature[]> {
-    const { directory: root, judge, now } = this.#options;
+    const { judge, now } = this.#options;
     const good: Signature[] = [];
     for (const number of await this.#readNumbers(place.directory)) {
-      const bytes = await readFile(join(root, formatLocation(place.directory, number)));
+      const bytes = await readFile(this.#pathOf(formatLocation(place.directory, number)));
       const verdict = await judge.judge({ ...place, number }, bytes, now());
       if (!isRejection(verdict)) good.push(verdict);
     }
@@ -104,12 +109,15 @@ export class DirectoryDestination implements Destination {
   }
 
   async #readNumbers(directory: string): Promise<readonly number[]> {
-    const names = await readdir(join(this.#options.directory, directory)).catch(
-      (error: unknown) => {
-        if (hasCode(error, 'ENOENT')) return [];
-        throw error;
-      },
-    );
+    const names = await readdir(this.#pathOf(directory)).catch((error: unknown) => {
+      if (hasCode(error, 'ENOENT')) return [];
+      throw error;
+    });
     return names.flatMap((name) => parseSignatureName(name) ?? []);
+  }
+
+  /** Of a file or directory in it, by its path from there. */
+  #pathOf(path: string): string {
+    return join(this.#options.directory, path);
   }
 }

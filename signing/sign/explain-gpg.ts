@@ -1,6 +1,7 @@
 // Why gpg made no signature, with a cure for each cause. gpg says it with a code of libgpg-error on its
 // status file descriptor (doc/DETAILS, FAILURE), in any language; its words are only quoted.
 import { toLine } from '../../generator/terms/text.ts';
+import type { ChosenKey } from './secret-keys.ts';
 import { SigningError } from './signing-error.ts';
 
 interface GpgCause {
@@ -49,7 +50,7 @@ const CAUSES: readonly GpgCause[] = [
   {
     // NO_AGENT, AGENT
     codes: [77, 78],
-    message: () => 'gpg has no agent, which keeps the private keys',
+    message: () => 'gpg cannot reach gpg-agent, which holds the private keys',
     hint: 'see why with `gpg-connect-agent /bye`: it has to be installed, and the path of GNUPGHOME short and writable',
   },
   {
@@ -84,6 +85,30 @@ export function explainGpg(key: string, status: string, said: string): SigningEr
   const words = lastLine(said);
   const hint = `see whether \`echo test | gpg --local-user '${key}' --sign | wc -c\` works`;
   return new SigningError(`gpg cannot sign${words === '' ? '' : `: ${words}`}`, hint);
+}
+
+const ONE_SIGNER = 'remove `local-user` from gpg.conf: --sign-by alone says who signs';
+
+/**
+ * What is wrong where the configuration of gpg has it sign with other keys too; undefined where it has
+ * not. `status` is what gpg wrote for programs (doc/DETAILS, SIG_CREATED and INV_SGNR).
+ */
+export function findOtherSigners(
+  status: string,
+  { localUser, name }: ChosenKey,
+): SigningError | undefined {
+  const unable = [...status.matchAll(/^\[GNUPG:\] INV_SGNR \d+ (.+)$/gm)].find(
+    ([, signer]) => signer !== localUser,
+  );
+  if (unable) {
+    const other = toLine(unable[1] ?? '');
+    return new SigningError(`gpg is to sign with ${other} besides ${name}, and cannot`, ONE_SIGNER);
+  }
+  const made = [...status.matchAll(/^\[GNUPG:\] SIG_CREATED .*?([0-9A-F]+)$/gm)];
+  if (made.length <= 1) return undefined;
+  const signers = made.map(([, fingerprint]) => fingerprint).join(' and ');
+  const message = `gpg made ${made.length} signatures in one, by ${signers}: nodes accept only one`;
+  return new SigningError(message, ONE_SIGNER);
 }
 
 /** The last that gpg said, without its name before it. */

@@ -7,7 +7,7 @@ import {
 } from '../../generator/system/process-limits.ts';
 import { type ProcessResult, runProcess } from '../../generator/system/run-process.ts';
 import { messageOf } from '../../generator/terms/errors.ts';
-import { explainGpg, findErrorCode, lastLine } from './explain-gpg.ts';
+import { explainGpg, findErrorCode, findOtherSigners, lastLine } from './explain-gpg.ts';
 import { type ChosenKey, type SecretKey, chooseKey, parseSecretKeys } from './secret-keys.ts';
 import { SigningError } from './signing-error.ts';
 
@@ -32,9 +32,11 @@ const LIMITS = { silence: PATIENCE, deadline: PATIENCE, stdout: MAX_OUTPUT, stde
 /** Bytes. */
 const MAX_STATUS = 64 * 1024;
 const STATUS = '3';
+/** It asks nobody, tells us how it goes, and gives what it makes to us, even if gpg.conf has an `output`. */
+const ALWAYS = ['--batch', '--no-tty', '--status-fd', STATUS, '--output', '-'];
 const NEWLINE = Buffer.from('\n');
 
-/** Whatever gpg.conf says: binary, as one packet for one reader, and without compression to go wrong. */
+/** Whatever gpg.conf says: binary, not encrypted, and without compression to go wrong. */
 const FORM = ['--no-armor', '--no-textmode', '--no-encrypt-to', '--compress-level', '0'];
 
 /** What gpg says where it has no such key: NO_PUBKEY, NO_SECKEY, NOT_FOUND, INV_USER_ID. */
@@ -74,8 +76,11 @@ export class Gpg {
       passphrase === undefined ? payload : Buffer.concat([passphrase, NEWLINE, payload]);
     const args = [...unlock, ...FORM, '--local-user', key.localUser, '--sign'];
     const { exitCode, stdout, stderr, status } = await this.#run(args, input);
+    const told = status.toString();
+    const fault = findOtherSigners(told, key);
+    if (fault) throw fault;
     if (exitCode === 0 && stdout.length > 0) return stdout;
-    throw explainGpg(key.name, status.toString(), stderr);
+    throw explainGpg(key.name, told, stderr);
   }
 
   /**
@@ -102,7 +107,7 @@ export class Gpg {
 
   async #run(args: readonly string[], input?: Uint8Array): Promise<ProcessResult> {
     const { program, environment, ending } = this.#options;
-    const command = [program, '--batch', '--no-tty', '--status-fd', STATUS, ...args] as const;
+    const command = [program, ...ALWAYS, ...args] as const;
     const options = {
       environment,
       ending,

@@ -105,7 +105,7 @@ export function chooseKey(
   if (!key) throw explainUnusable(first, exact);
   if (second) {
     const hint = `name one by its fingerprint: ${nameKeys(usable)}`;
-    throw new SigningError(`several keys are ${quote(wanted)}`, hint);
+    throw new SigningError(`several keys match ${quote(wanted)}`, hint);
   }
   const { fingerprint } = key.parts[0];
   // Without a `!` gpg takes the newest part that may sign.
@@ -139,7 +139,7 @@ function explainUnusable(key: SecretKey, exact: string | undefined): SigningErro
   const who = `${exact === undefined ? 'the key' : 'the subkey'} ${meant[0]?.fingerprint ?? primary.fingerprint}`;
   const name = `${who} of ${nameOfKey(key)}`;
   const by = 'sign with another key';
-  if (!part) return new SigningError(`${name} cannot sign: it is made for something else`, by);
+  if (!part) return new SigningError(`${name} cannot sign: it has no signing capability`, by);
   if (part.state === 'expired') {
     const on = part.expiresAt === undefined ? '' : ` on ${formatTime(part.expiresAt).slice(0, 10)}`;
     const hint = `extend it with \`gpg --quick-set-expire ${primary.fingerprint} 2y\` and give the new public key to store and nodes, or ${by}`;

@@ -42,19 +42,27 @@ export function refusesOptions({ message }: RepositoryError): boolean {
   return OPTIONS_REFUSED.test(message);
 }
 
-/** Pushes a commit to `ref` of the remote; `options` are push options. */
+/** How a commit is pushed. */
+export interface PushManner {
+  /** Push options. */
+  readonly options?: readonly string[];
+  /** Goes as far as it can without sending anything: the remote says whether this user may push. */
+  readonly isDryRun?: boolean;
+}
+
+/** Pushes a commit to `ref` of the remote. */
 export async function pushCommit(
   git: UserGit,
   directory: string,
   commit: string,
   ref: string,
-  options: readonly string[] = [],
+  { options = [], isDryRun = false }: PushManner = {},
 ): Promise<PushOutcome> {
   const modestly = ['--porcelain', '--progress', '--no-follow-tags', '--recurse-submodules=no'];
   const words = options.flatMap((option) => ['-o', option]);
   const { exitCode, stdout, stderr } = await git.run(
     directory,
-    ['push', ...modestly, ...words, REMOTE, `${commit}:${ref}`],
+    ['push', ...modestly, ...(isDryRun ? ['--dry-run'] : []), ...words, REMOTE, `${commit}:${ref}`],
     { isRemote: true, settings: SETTINGS },
   );
   if (exitCode === 0) return { kind: 'pushed', said: remoteLines(stderr) };

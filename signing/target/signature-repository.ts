@@ -144,7 +144,21 @@ export class SignatureRepository {
     ref = `refs/heads/${this.#branch}`,
     options: readonly string[] = [],
   ): Promise<PushOutcome> {
-    return pushCommit(this.#git, this.#objects.directory, commit, ref, options);
+    return pushCommit(this.#git, this.#objects.directory, commit, ref, { options });
+  }
+
+  /**
+   * Makes sure that this user may push, as far as the remote says it before anything is sent: hooks and
+   * protected branches are asked at the push itself, and an empty repository at none but that.
+   * @throws RepositoryError
+   */
+  async assertPushable(): Promise<void> {
+    if (this.commit === undefined) return;
+    const { directory } = this.#objects;
+    const ref = `refs/heads/${this.#branch}`;
+    const outcome = await pushCommit(this.#git, directory, this.commit, ref, { isDryRun: true });
+    // A connection that breaks, or a branch that has moved, does not stop the push either.
+    if (outcome.kind === 'refused') throw outcome.error;
   }
 
   async cost(): Promise<ReadingCost> {

@@ -1,10 +1,10 @@
+import { abbreviate } from '../../../generator/terms/text.ts';
 import { Html, html } from '../../html/html.ts';
 import { formatNumber, renderFact } from '../../html/facts.ts';
 import { describeState } from './describe-state.ts';
 import type { OverviewFacts, ServedCounts } from './overview-facts.ts';
 import { renderTime } from './render-time.ts';
 
-const ABBREVIATED = 12;
 /** Told apart by their form, not by their colour alone. */
 const SIGNS = {
   well: '<circle cx="8" cy="8" r="7"/><path d="M4.5 8.2l2.4 2.4 4.6-5"/>',
@@ -62,7 +62,7 @@ const RESULTS = {
 
 /** A commit by its beginning. */
 export function renderCommit(commit: string): Html {
-  return html`<code title="${commit}">${commit.slice(0, ABBREVIATED)}</code>`;
+  return html`<code title="${commit}">${abbreviate(commit)}</code>`;
 }
 
 function renderCounts({ signatures, images, repositories, signers }: ServedCounts): Html {

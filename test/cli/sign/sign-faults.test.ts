@@ -1,11 +1,12 @@
 // What `lookaside sign` says where it cannot sign, and that nothing is half done then.
 import assert from 'node:assert/strict';
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SignWorld, type SignRunOptions } from '../../kit/push/sign-world.ts';
 import { freePort } from '../../kit/process/free-port.ts';
 import { runLookaside } from '../../kit/program/lookaside.ts';
 import type { PushedImage } from '../../kit/registry/registry.ts';
+import { startGitSsh } from '../../kit/remote/git-ssh.ts';
 import { useTemporary } from '../../kit/temporary.ts';
 import { describeWith, toolPath } from '../../with-tools.ts';
 
@@ -28,7 +29,17 @@ interface Fault extends SignRunOptions {
   readonly hint?: RegExp;
 }
 
-describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'lookaside sign', () => {
+const TOOLS = [
+  'skopeo',
+  'docker-registry',
+  'gpg',
+  'gpgv',
+  'git',
+  'git-http-backend',
+  'sshd',
+] as const;
+
+describeWith(TOOLS, 'lookaside sign', () => {
   const directory = useTemporary();
   const at = (...names: readonly string[]): string => join(directory(), ...names);
   let world: SignWorld<By>;
@@ -55,6 +66,14 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'lookaside sig
     assert.match(`${result.stderr}${result.stdout}`, message);
     if (hint) assert.match(`${result.stderr}${result.stdout}`, hint);
     assert.equal(await tip(), before);
+  };
+
+  /** Has it fail at a repository that can be read only, and looks at what gpg was asked for. */
+  const failToPush = async (fault: Omit<Fault, 'args' | 'code'>): Promise<void> => {
+    const log = `echo "$*" >>'${at('calls')}'`;
+    const gpg = await program('gpg', `${log}\nexec '${toolPath('gpg')}' "$@"`);
+    await fail({ ...fault, args: (name) => [name, '--gpg', gpg], code: 2 });
+    assert.doesNotMatch(await readFile(at('calls'), 'utf8'), /--sign$/m);
   };
 
   describe('complains', () => {
@@ -118,6 +137,12 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'lookaside sig
         code: 2,
         message: /^lookaside: --to and --out both say where signatures go\n/,
       },
+      'of a format that it does not have': {
+        args: (name) => [name, '--format', 'sarif'],
+        code: 2,
+        message:
+          /^lookaside: sign does not support the format sarif\nhint: use --format text or --format json\n$/,
+      },
       'of what is no image': {
         args: () => ['Quay.io/Team/App'],
         code: 2,
@@ -149,20 +174,31 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'lookaside sig
         code: 2,
         message: /^lookaside: --authfile: ENOENT/,
       },
-      'of a passphrase file that is not there': {
-        args: (name) => [name, '--passphrase-file', '/nowhere/passphrase'],
-        code: 2,
-        message: /^lookaside: --passphrase-file: ENOENT.*\nhint: make it readable/,
-      },
-      'of a passphrase file without a passphrase': {
-        args: (name) => [name, '--passphrase-file', '/dev/null'],
-        code: 2,
-        message:
-          /^lookaside: --passphrase-file: expected a passphrase on the first line of \/dev\/null/,
-      },
     };
     for (const [title, fault] of Object.entries(faults)) {
       it(title, async () => fail(fault));
+    }
+
+    for (const option of [
+      ['--branch', 'main'],
+      ['--path', 'signatures'],
+      ['--git-token-file', '/nowhere/token'],
+      ['--pull-request'],
+      ['--forge', 'gitlab'],
+      ['--wait', 'https://signatures.example.test'],
+      ['--timeout', '1m'],
+    ]) {
+      it(`of ${option[0]} with --out, where it has no effect`, async () => {
+        await fail({
+          args: (name) => [name, '--out', at('out'), ...option],
+          to: '',
+          code: 2,
+          message: new RegExp(
+            `^lookaside: ${option[0]} is for signatures that are pushed, and --out`,
+          ),
+          hint: /^hint: leave one of them out$/m,
+        });
+      });
     }
 
     it('of no key', async () => {
@@ -215,6 +251,36 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'lookaside sig
       });
     });
 
+    describe('before it signs', () => {
+      it('of a repository that may only be read, over http', async () => {
+        await world.remote.gitBare('config', 'http.receivepack', 'false');
+        const { url } = await world.remote.serveHttp();
+        await failToPush({
+          to: url,
+          message: /^lookaside: git push failed: .*403/,
+          hint: /^hint: log in as git does/m,
+        });
+      });
+
+      it('of a repository that may only be read, over ssh', async () => {
+        const ssh = await startGitSsh();
+        try {
+          const { GIT_SSH_COMMAND: command = '' } = ssh.environment;
+          // As a git host does for a key that may only read.
+          const refuse =
+            'case "$*" in *git-receive-pack*) echo "ERROR: The key you are authenticating with has been marked as read only." >&2; exit 1;; esac';
+          const wrapper = await program('ssh', `${refuse}\nexec ${command} "$@"`);
+          await failToPush({
+            to: ssh.urlOf(world.remote.path),
+            env: { GIT_SSH_COMMAND: wrapper, GIT_SSH_VARIANT: 'ssh' },
+            message: /^lookaside: git push failed: ERROR: The key .* read only/,
+          });
+        } finally {
+          await ssh.stop();
+        }
+      });
+    });
+
     it('of a hook that refuses the push', async () => {
       const hook = join(world.remote.path, 'hooks', 'pre-receive');
       await mkdir(join(world.remote.path, 'hooks'), { recursive: true });
@@ -239,13 +305,29 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'lookaside sig
     // When it signs, somebody pushes the tag again.
     const move = `case "$*" in *--sign) ${copy} docker://${other.reference} docker://${moving.reference} >&2;; esac`;
     const gpg = await program('gpg', `${move}\nexec '${toolPath('gpg')}' "$@"`);
+
     await fail({
       args: () => [image.reference, moving.reference, '--gpg', gpg],
       code: 1,
       message: new RegExp(
-        `^lookaside: .*:v1 was moved while it was signed, from ${moving.digest} to ${other.digest}; nothing was pushed\nhint: sign again, or say which one: .*:v1@sha256:HEX\n$`,
+        `^held back .*\nrefused .*, ${moving.digest}: tag-moved: the tag was moved while it was signed, to ${other.digest}\n +hint: sign again, or say which one: .*:v1@sha256:HEX\nnothing went to .*, because of what is refused\n$`,
       ),
     });
+    const again = await world.pushImage('team/moving', 'v1');
+    const args = [image.reference, moving.reference, '--gpg', gpg, '--format', 'json'];
+    const { code, stdout } = await world.sign('good', args);
+    const { commit, signatures } = JSON.parse(stdout) as {
+      commit: unknown;
+      signatures: { digest: string; status: string; code?: string }[];
+    };
+    assert.deepEqual([code, commit], [1, null]);
+    assert.deepEqual(
+      signatures.map(({ digest, status, code: fault }) => [digest, status, fault]),
+      [
+        [image.digest, 'held', undefined],
+        [again.digest, 'refused', 'tag-moved'],
+      ],
+    );
   });
 
   it('holds back what is good where something else is refused', async () => {
@@ -260,6 +342,22 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'lookaside sig
     } finally {
       await world.accept(['good', 'locked', 'expired']);
     }
+  });
+
+  it('leaves nothing in a directory where not all of it can be written', async () => {
+    const other = await world.pushImage('other/app', 'v1');
+    // When it signs, somebody puts a file where it needs a directory.
+    const block = `case "$*" in *--sign) mkdir -p '${at('out')}'; touch '${at('out', 'other')}';; esac`;
+    const gpg = await program('gpg', `${block}\nexec '${toolPath('gpg')}' "$@"`);
+    const args = [image.reference, other.reference, '--out', at('out'), '--gpg', gpg];
+    const { code, stderr } = await world.sign('good', args, { to: '' });
+    assert.equal(code, 2);
+    assert.match(stderr, /^lookaside: .*(?:EEXIST|ENOTDIR).*\/other/);
+    const left = await readdir(at('out', 'team'), { recursive: true });
+    assert.deepEqual(
+      left.filter((name) => name.includes('signature-')),
+      [],
+    );
   });
 
   it('leaves nothing in a directory for what is refused', async () => {

@@ -79,7 +79,7 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'lookaside sig
     assert.equal(code, 0, stderr);
     assert.match(
       stderr,
-      /^lookaside: .*: 1 entry for no platform, as attestations are, not signed/,
+      /^lookaside: .*: 1 entry without a platform, such as an attestation, was not signed: nodes never pull it\n$/,
     );
     const { signatures } = JSON.parse(stdout) as Signed;
     assert.deepEqual(
@@ -127,7 +127,7 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'lookaside sig
     assert.equal(code, 0);
     assert.match(
       stderr,
-      /^lookaside: warning: .* is signed by its digest, .*\nhint: .*NAME:TAG@sha256/,
+      /^lookaside: warning: .* is signed under its digest: nodes accept .*\nhint: .*NAME:TAG@sha256/,
     );
   });
 
@@ -157,6 +157,30 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'lookaside sig
     const [, branch = ''] = /^open a request to merge into main as (\S+): /m.exec(stdout) ?? [];
     assert.equal(await tip(), before);
     assert.equal(await world.remote.gitBare('rev-parse', `${branch}~`), before);
+  });
+
+  it('proposes once more what is proposed already, and both can be merged', async () => {
+    const { reference } = await world.pushImage('team/proposed-twice', 'v1');
+    const { git } = world.remote;
+    await git('fetch', '--quiet', 'origin');
+    await git('reset', '--quiet', '--hard', 'origin/main');
+    // One path only, where both are made in the same second: they are the same bytes then.
+    const proposed = new Set<string>();
+    for (const _ of [1, 2]) {
+      const { code, stdout, stderr } = await world.sign('one', [reference, '--pull-request']);
+      assert.equal(code, 0, stderr);
+      const [, branch = ''] = /^open a request to merge into main as (\S+): /m.exec(stdout) ?? [];
+      await git('fetch', '--quiet', 'origin', branch);
+      const changed = await git('diff', '--name-only', 'origin/main', 'FETCH_HEAD');
+      for (const path of changed.split('\n')) proposed.add(path);
+      await git('merge', '--quiet', '--no-edit', 'FETCH_HEAD');
+    }
+    const keys = ['--keys', await world.keyFile('one'), '--keys', await world.keyFile('two')];
+    const checked = await runLookaside(['check', world.remote.work, ...keys, '--format', 'json']);
+    const { files } = JSON.parse(checked.stdout) as { files: { path: string; status: string }[] };
+    const accepted = files.filter(({ status }) => status === 'accepted').map(({ path }) => path);
+    const there = accepted.filter((path) => path.startsWith('team/proposed-twice@'));
+    assert.deepEqual(there.toSorted(), [...proposed].toSorted());
   });
 
   it('waits until the store serves what was pushed', async () => {

@@ -115,14 +115,28 @@ describeWith(['gpg'], 'gpg signs', () => {
     assert.equal(await sign(open(), keys.rsa.fingerprint), keys.rsa.fingerprint);
   });
 
-  it('whatever gpg.conf says of the form', async () => {
+  const withConfig = async (text: string, action: () => Promise<unknown>): Promise<void> => {
     const file = join(signer.home, 'gpg.conf');
-    await writeFile(file, 'armor\ntextmode\ncompress-algo bzip2\ncomment x\n');
+    await writeFile(file, `${text}\n`);
     try {
-      await sign(open(), keys.plain.fingerprint);
+      await action();
     } finally {
       await writeFile(file, '');
     }
+  };
+
+  it('whatever gpg.conf says of the form', async () => {
+    const form = 'armor\ntextmode\ncompress-algo bzip2\ncomment x';
+    const place = `output ${join(directory(), 'elsewhere')}`;
+    await withConfig(`${form}\n${place}`, async () => sign(open(), keys.plain.fingerprint));
+  });
+
+  it('alone, although gpg.conf names other keys for other things', async () => {
+    const { plain, rsa } = keys;
+    const others = ['default-key', 'encrypt-to', 'hidden-encrypt-to', 'recipient'];
+    const lines = others.map((option) => `${option} ${rsa.fingerprint}`);
+    lines.push(`local-user ${plain.fingerprint}`);
+    await withConfig(lines.join('\n'), async () => sign(open(), plain.fingerprint));
   });
 
   it('with a passphrase', async () => {
@@ -150,7 +164,7 @@ describeWith(['gpg'], 'gpg signs', () => {
 
     it('of a name that several keys have', async () => {
       const [message, hint] = await complain(open().findKey('twin@example.test'));
-      assert.equal(message, 'several keys are "twin@example.test"');
+      assert.equal(message, 'several keys match "twin@example.test"');
       for (const { fingerprint } of [keys.twin, keys.otherTwin]) {
         assert.ok(hint.includes(fingerprint), hint);
       }
@@ -167,7 +181,7 @@ describeWith(['gpg'], 'gpg signs', () => {
       ['expiredSubkey', '', /^the key .* expired on 2021-01-31$/, /--quick-set-expire/],
       ['expiredSubkey', '!', /^the subkey .* expired on 2021-01-31$/, /--quick-set-expire/],
       ['revoked', '', /^the key .* of Revoked <.*> is revoked$/, /^sign with another key$/],
-      ['encrypting', '', /^the key .* cannot sign: it is made for something else$/, /another key/],
+      ['encrypting', '', /^the key .* cannot sign: it has no signing capability$/, /another key/],
     ];
     for (const [name, exact, message, hint] of unusable) {
       it(`of a key that may not sign: ${name}${exact}`, async () => {
@@ -176,6 +190,28 @@ describeWith(['gpg'], 'gpg signs', () => {
         const [said, cure] = await complain(open().findKey(wanted));
         assert.match(said, message);
         assert.match(cure, hint);
+      });
+    }
+
+    const otherSigner = /^remove `local-user` from gpg\.conf: --sign-by alone says who signs$/;
+    const configurations: Readonly<Record<string, readonly [() => string, () => string]>> = {
+      'another signer': [
+        () => `local-user ${keys.rsa.fingerprint}`,
+        () =>
+          `gpg made 2 signatures in one, by ${keys.rsa.fingerprint} and ${keys.plain.fingerprint}: nodes accept only one`,
+      ],
+      'another signer who is not there': [
+        () => 'local-user nobody@example.test',
+        () => `gpg is to sign with nobody@example.test besides ${keys.plain.userId}, and cannot`,
+      ],
+    };
+    for (const [title, [lineOf, messageOf]] of Object.entries(configurations)) {
+      it(`of a gpg.conf that wants ${title}`, async () => {
+        await withConfig(lineOf(), async () => {
+          const [message, cure] = await complain(sign(open(), keys.plain.fingerprint));
+          assert.equal(message, messageOf());
+          assert.match(cure, otherSigner);
+        });
       });
     }
 
@@ -201,7 +237,7 @@ describeWith(['gpg'], 'gpg signs', () => {
       await run('gpgconf', ['--homedir', signer.home, '--kill', 'all']);
       try {
         const [message, hint] = await complain(open().findKey(keys.plain.fingerprint));
-        assert.equal(message, 'gpg has no agent, which keeps the private keys');
+        assert.equal(message, 'gpg cannot reach gpg-agent, which holds the private keys');
         assert.match(hint, /gpg-connect-agent/);
       } finally {
         await writeFile(file, '');
@@ -235,7 +271,7 @@ describeWith(['gpg'], 'gpg signs', () => {
       [99, /^nobody gave the passphrase or PIN/],
       [198, /^nobody gave the passphrase or PIN/],
       [85, /pinentry has no terminal$/],
-      [77, /^gpg has no agent/],
+      [77, /^gpg cannot reach gpg-agent/],
       [112, /^gpg cannot reach the token/],
       [17, /^the agent does not have the private key/],
       [1, /^gpg cannot sign: signing failed: for a reason$/],

@@ -1,15 +1,50 @@
-// On a real terminal, where pinentry asks for the passphrase.
+// How the private key is unlocked: by the first line of a file, or by pinentry on a real terminal.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { readPassphrase } from '../../../cli/sign/unlock.ts';
 import { SignWorld } from '../../kit/push/sign-world.ts';
 import { useTemporary } from '../../kit/temporary.ts';
 import { describeWith } from '../../with-tools.ts';
 
 const MAIN = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url));
 const PASSPHRASE = 'correct horse';
+
+describe('the passphrase', () => {
+  const directory = useTemporary();
+  const read = async (text: string): Promise<string | undefined> => {
+    const file = join(directory(), 'passphrase');
+    await writeFile(file, text, 'latin1');
+    const bytes = await readPassphrase(file);
+    return bytes && Buffer.from(bytes).toString('latin1');
+  };
+
+  it('is the first line of a file, byte for byte', async () => {
+    for (const text of [PASSPHRASE, ' with spaces ', '\u00e9\u00ff']) {
+      for (const end of ['', '\n', '\r\n', '\nand more\n']) {
+        assert.equal(await read(`${text}${end}`), text);
+      }
+    }
+    assert.equal(await readPassphrase(undefined), undefined);
+  });
+
+  it('cannot be in a file that is not there, or begins with an empty line', async () => {
+    await assert.rejects(readPassphrase('/nowhere/passphrase'), {
+      message: /^--passphrase-file: ENOENT/,
+      hint: /^make it readable/,
+    });
+    for (const text of ['', `\n${PASSPHRASE}\n`]) {
+      await assert.rejects(read(text), {
+        message:
+          /^--passphrase-file: expected a passphrase on the first line of .*passphrase, got none$/,
+        hint: /^leave the option out/,
+      });
+    }
+  });
+});
 
 describeWith(['script', 'skopeo', 'docker-registry', 'gpg', 'gpgv'], 'at a terminal', () => {
   const directory = useTemporary();
