@@ -128,7 +128,7 @@ describe('the pieces for pipelines', () => {
     for (const { path, script } of ALL) {
       const commands = [...script.matchAll(/\blookaside ([a-z]+) /g)].map(([, name]) => name);
       const lines = script.split('\n').filter((line) => /\bset -- |\blookaside /.test(line));
-      const flags = lines.flatMap((line) => [...line.matchAll(/ --([a-z][a-z-]+)/g)]);
+      const flags = lines.flatMap((line) => Array.from(line.matchAll(/ --([a-z][a-z-]+)/g)));
       assert.ok(flags.length > 3, path);
       for (const [, flag = ''] of flags) {
         const known = OPTION_NAMES.find((name) => name === flag);

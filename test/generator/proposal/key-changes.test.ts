@@ -35,7 +35,7 @@ describeWith(['gpg'], 'the keys of two policies', () => {
     if (!scopes) return createSimplePolicy(undefined);
     return createPolicy(
       Object.entries(scopes).map(([name, letters]) => {
-        const signedBy = [...letters].flatMap((letter) => {
+        const signedBy = letters.split('').flatMap((letter) => {
           const keyring = keyrings.get(letter);
           return keyring
             ? [{ type: 'signedBy', keyring, signedIdentity: DEFAULT_IDENTITY } as const]

@@ -38,12 +38,12 @@ const DIRECTORIES = ['a', 'b/c'].map((name) => `${name}@sha256=${'ab'.repeat(32)
 const locations = fc
   .tuple(fc.constantFrom(...DIRECTORIES), fc.integer({ min: 1, max: 4 }))
   .map(([directory, number]) => formatLocation(directory, number));
-const files: fc.Arbitrary<StateFile> = fc.record({
+const contents: fc.Arbitrary<StateFile> = fc.record({
   mode: fc.constantFrom('100644', '100644', '100755', '120000', '160000'),
   content: fc.constantFrom('good 1', 'good 2', 'good 3', 'bad 1', 'bad 2'),
 });
 const trees = fc
-  .dictionary(locations, files, { maxKeys: 8 })
+  .dictionary(locations, contents, { maxKeys: 8 })
   .map((all): State => new Map(Object.entries(all)));
 /** What is published of a commit. */
 const subtrees = fc.constantFrom('', 'published');
@@ -101,12 +101,6 @@ describeWith(['git'], 'the review of a proposal', () => {
 
   it('tells what changed and what is lost, as a model does, for any trees and rules', async () => {
     const side = fc.record({ state: trees, subtree: subtrees, rejected: rules });
-    const toSide = ({ rejected, ...rest }: Omit<Side, 'judge'> & { rejected: RegExp }) => ({
-      ...rest,
-      judge: createRejecting(rejected),
-      isGood: (file: StateFile | undefined): boolean =>
-        file !== undefined && kindOf(file) === 'file' && !rejected.test(file.content),
-    });
     await fc.assert(
       fc.asyncProperty(side, side, async (before, after) => {
         const [from, to] = [toSide(before), toSide(after)];
@@ -315,6 +309,16 @@ function toState(files: Files): State {
   return new Map(
     Object.entries(files).map(([path, content]) => [path, { mode: '100644', content }]),
   );
+}
+
+/** With its rules as a judge, and as the model has them. */
+function toSide({ rejected, ...rest }: Omit<Side, 'judge'> & { rejected: RegExp }) {
+  return {
+    ...rest,
+    judge: createRejecting(rejected),
+    isGood: (file: StateFile | undefined): boolean =>
+      file !== undefined && kindOf(file) === 'file' && !rejected.test(file.content),
+  };
 }
 
 /** As a commit has it; beside what is published lies what nobody looks at. */
