@@ -2,7 +2,7 @@
 import { gitEnvironment } from '../generator/sources/git/processes/git-environment.ts';
 import { hintOf, messageOf } from '../generator/terms/errors.ts';
 import { toPrintable, toShellWord } from '../generator/terms/text.ts';
-import { type InitStep, initRepository } from '../signing/init/init-repository.ts';
+import { type InitReport, initRepository } from '../signing/init/init-repository.ts';
 import type { InitialScope } from '../signing/init/repository-files.ts';
 import { REPOSITORY_CONFIG } from '../signing/target/repository-config.ts';
 import type { Settings } from './base/options.ts';
@@ -17,12 +17,12 @@ export async function init(directory: string, settings: Settings, io: ProcessIo)
   const scopes = await readScopes(settings);
   const { forge } = settings;
   const environment = gitEnvironment(io.environment, undefined);
-  const steps = await untilStopped(io.signals, async (ending) =>
+  const report = await untilStopped(io.signals, async (ending) =>
     initRepository({ directory, forge, scopes, environment, ending }),
   ).catch((cause: unknown) => {
     throw explain(directory, cause);
   });
-  await write(io.stdout, formatSteps(directory, steps, scopes.length > 0));
+  await write(io.stdout, formatReport(directory, report, scopes.length > 0));
   return 0;
 }
 
@@ -46,7 +46,8 @@ function explain(directory: string, cause: unknown): unknown {
   return new UsageError(message, hint, { cause });
 }
 
-function formatSteps(directory: string, steps: readonly InitStep[], hasKeys: boolean): string {
+function formatReport(directory: string, report: InitReport, hasKeys: boolean): string {
+  const { steps } = report;
   const isChanged = steps.some(({ outcome }) => outcome === 'made');
   const told = steps.filter(({ outcome }) => outcome !== 'kept');
   const lines = told.map(({ outcome, what, note }) => {
@@ -56,18 +57,24 @@ function formatSteps(directory: string, steps: readonly InitStep[], hasKeys: boo
   const head = isChanged
     ? `${toPrintable(directory)} is a signature repository`
     : `${toPrintable(directory)}: nothing was missing`;
-  return [head, ...lines, ...(isChanged ? formatNext(directory, hasKeys) : []), ''].join('\n');
+  return [head, ...lines, ...(isChanged ? formatNext(directory, report, hasKeys) : []), ''].join(
+    '\n',
+  );
 }
 
-function formatNext(directory: string, hasKeys: boolean): readonly string[] {
+function formatNext(
+  directory: string,
+  { pipeline, hasOrigin }: InitReport,
+  hasKeys: boolean,
+): readonly string[] {
   const place = toShellWord(directory);
   const keys = `  put public keys into keys/, and name your images in ${REPOSITORY_CONFIG}`;
   return [
     'next:',
     ...(hasKeys ? [] : [keys]),
-    '  say where your image of Lookaside is, in the file for the pipeline',
+    `  set your Lookaside image in ${pipeline}`,
     `  lookaside check ${place} --config ${toShellWord(`${directory}/${REPOSITORY_CONFIG}`)}`,
     `  git -C ${place} add --all && git -C ${place} commit -m 'A repository for signatures'`,
-    `  git -C ${place} remote add origin URL && git -C ${place} push -u origin HEAD`,
+    `  ${hasOrigin ? '' : `git -C ${place} remote add origin URL && `}git -C ${place} push -u origin HEAD`,
   ];
 }

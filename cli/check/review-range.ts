@@ -2,17 +2,19 @@
 import { join } from 'node:path';
 import { PolicyJudge } from '../../generator/gate/judge.ts';
 import { type Policy, createSimplePolicy } from '../../generator/policy/policy.ts';
-import type { LocalRepository } from '../../generator/proposal/local-repository.ts';
+import { type LocalRepository, TooLargeError } from '../../generator/proposal/local-repository.ts';
 import { ProposalReview, type ReviewedProposal } from '../../generator/proposal/proposal-review.ts';
 import { describeNewKeys, findWithdrawnKeys } from '../../generator/proposal/key-changes.ts';
 import { StateRefusedError } from '../../generator/sources/source.ts';
 import { type CheckReport, type ReportedFile, sortByPath } from '../../generator/store/report.ts';
 import { EMPTY, type Summary } from '../../generator/store/store-directory.ts';
+import type { Budgets } from '../../generator/terms/budgets.ts';
 import type { Loss } from '../../generator/terms/loss.ts';
 import { REPOSITORY_CONFIG } from '../../signing/target/repository-config.ts';
 import { TipTree } from '../../signing/target/tip-tree.ts';
 import { toBudgets } from '../base/budget-options.ts';
 import type { Settings } from '../base/options.ts';
+import { UsageError } from '../base/usage-error.ts';
 import type { Engines } from '../inputs/open-engines.ts';
 import { type TreeRule, readTreeRule } from '../inputs/open-target.ts';
 import { readPolicy } from '../inputs/read-policy.ts';
@@ -34,11 +36,18 @@ export interface ReviewTools {
   readonly temporary: string;
 }
 
-/** The rules before and after. */
+/** By what one of the two commits is served. */
 interface Rules {
-  readonly from: Policy;
-  readonly to: Policy;
+  readonly policy: Policy;
+  /** What is published: '' or a path without slashes at its ends. */
   readonly subtree: string;
+  readonly budgets: Budgets;
+}
+
+/** Those before and after. */
+interface RulesOfRange {
+  readonly from: Rules;
+  readonly to: Rules;
 }
 
 /** What a review has found. */
@@ -58,21 +67,23 @@ export interface RangeReport {
 export async function reviewRange(range: CommitRange, tools: ReviewTools): Promise<RangeReport> {
   const { location, settings } = tools;
   const rules = await readRules(range, tools);
-  const { subtree } = rules;
-  const newKeys = describeNewKeys(rules.from, rules.to);
+  const { from, to } = rules;
+  const { subtree } = to;
+  const newKeys = describeNewKeys(from.policy, to.policy);
   const about = {
     source: { kind: 'git', location, commit: range.to },
-    keys: rules.to.keyring?.keys ?? [],
+    keys: to.policy.keyring?.keys ?? [],
     base: range.from ?? null,
   } as const;
   try {
     const { files, losses } = await review(range, rules, tools);
-    const withdrawn = findWithdrawnKeys(rules.from, rules.to, REPOSITORY_CONFIG);
+    const withdrawn = findWithdrawnKeys(from.policy, to.policy, REPOSITORY_CONFIG);
     const report = {
       ...about,
       summary: summarize(files),
       files: sortByPath(files),
-      losses: settings['allow-removals'] ? [] : sortLosses([...withdrawn, ...losses]),
+      // A key first: it tells why what it signed is lost.
+      losses: settings['allow-removals'] ? [] : [...withdrawn, ...sortLosses(losses)],
     };
     return { report, newKeys, subtree };
   } catch (error) {
@@ -89,47 +100,78 @@ export async function reviewRange(range: CommitRange, tools: ReviewTools): Promi
 
 async function review(
   range: CommitRange,
-  rules: Rules,
+  { from, to }: RulesOfRange,
   { repository, settings, engines }: ReviewTools,
 ): Promise<ReviewedProposal> {
-  const budgets = toBudgets(settings);
-  const [from, to] = await Promise.all([
-    range.from === undefined ? undefined : repository.treeAt(range.from, rules.subtree),
-    repository.treeAt(range.to, rules.subtree),
+  const [before, after] = await Promise.all([
+    range.from === undefined ? undefined : repository.treeAt(range.from, from.subtree),
+    repository.treeAt(range.to, to.subtree),
   ]);
-  const toJudge = (policy: Policy) =>
+  const toJudge = ({ policy, budgets }: Rules) =>
     new PolicyJudge({
       policy,
       openMessage: engines.openMessage,
       expiryWarning: settings['expiry-warning'],
       paths: budgets,
     });
+  const judge = toJudge(to);
+  const isSame = idOf(from) === idOf(to);
   return new ProposalReview({
     objects: repository.objects,
-    from: { tree: from, judge: toJudge(rules.from) },
-    to: { tree: to, judge: toJudge(rules.to) },
-    prefix: rules.subtree,
-    budgets,
+    from: { tree: before, judge: isSame ? judge : toJudge(from), subtree: from.subtree },
+    to: { tree: after, judge, subtree: to.subtree },
+    budgets: toBudgets(settings),
+    stateBudgets: to.budgets,
     now: new Date(),
   }).review();
 }
 
-async function readRules({ from, to }: CommitRange, tools: ReviewTools): Promise<Rules> {
+/** Changes with anything that decides what is published of a tree. */
+function idOf({ policy, budgets }: Rules): string {
+  return JSON.stringify([policy.id, policy.isConfigured, budgets]);
+}
+
+async function readRules({ from, to }: CommitRange, tools: ReviewTools): Promise<RulesOfRange> {
   const { keys, scopes, policy, path } = tools.settings;
   if (keys.length > 0 || scopes !== undefined || policy !== undefined) {
     const own = await readPolicy(tools.settings);
-    return { from: own, to: own, subtree: path };
+    const rules = { policy: own, subtree: path, budgets: toBudgets(tools.settings) };
+    return { from: rules, to: rules };
   }
   const now = await readRule(to, tools);
-  // Rules that could not be read protected nothing.
-  const before =
-    from === undefined ? undefined : await readRule(from, tools).catch(() => undefined);
+  const before = from === undefined ? undefined : await readOldRule(from, tools);
   const after = now?.policy ?? (await createSimplePolicy(undefined));
+  const toRules = (rule: TreeRule | undefined): Rules => ({
+    policy: rule?.policy ?? after,
+    subtree: path === '' ? (rule?.settings.path ?? '') : path,
+    budgets: tighten(toBudgets(tools.settings), rule && toBudgets(rule.settings)),
+  });
+  return { from: toRules(before === 'unusable' ? now : before), to: toRules(now) };
+}
+
+/** What is pushed may cost no more than this run allows, and is served within its own limits. */
+function tighten(own: Budgets, told: Budgets | undefined): Budgets {
+  if (!told) return own;
   return {
-    from: before?.policy ?? after,
-    to: after,
-    subtree: path === '' ? (now?.settings.path ?? '') : path,
+    ...own,
+    pathDepth: Math.min(own.pathDepth, told.pathDepth),
+    pathLength: Math.min(own.pathLength, told.pathLength),
+    entries: Math.min(own.entries, told.entries),
+    pathBytes: Math.min(own.pathBytes, told.pathBytes),
   };
+}
+
+/** Rules that nobody could use protected nothing. What only cannot be read now is an error. */
+async function readOldRule(
+  commit: string,
+  tools: ReviewTools,
+): Promise<TreeRule | 'unusable' | undefined> {
+  try {
+    return await readRule(commit, tools);
+  } catch (error) {
+    if (error instanceof UsageError || error instanceof TooLargeError) return 'unusable';
+    throw error;
+  }
 }
 
 async function readRule(commit: string, tools: ReviewTools): Promise<TreeRule | undefined> {

@@ -117,8 +117,10 @@ export async function readTreeRule(
 ): Promise<TreeRule | undefined> {
   const own = await readTreeSettings(tree, directory, location);
   if (!own) return undefined;
-  // The keys of a node's policy lie on some node, not in the repository.
-  const settings = { ...own.settings, policy: undefined };
+  const { keys, scopes } = own.settings;
+  // The keys of a node's policy lie on some node, not in the repository. Both together nobody can use.
+  const isAlone = keys.length === 0 && scopes === undefined;
+  const settings = isAlone ? { ...own.settings, policy: undefined } : own.settings;
   const policy = await withNames(own.directory, location, async () => readPolicy(settings));
   return { settings: own.settings, policy };
 }

@@ -20,6 +20,9 @@ const LIMITS: ProcessLimits = {
 /** Larger than any file of keys or configuration: what a push brings is not all read into memory. Bytes. */
 const MOST_BYTES = 16 * 1024 ** 2;
 
+/** Something that is there and is too large to be read. */
+export class TooLargeError extends SourceError {}
+
 export class LocalRepository {
   readonly objects: GitObjects;
   readonly #ending: AbortSignal | undefined;
@@ -55,13 +58,13 @@ export class LocalRepository {
     return exitCode === 0 ? stdout.trim() : undefined;
   }
 
-  /** Sees that objects are here and small enough to be read. Throws a SourceError. */
+  /** Sees that objects are here and small enough to be read. Throws a SourceError, or a TooLargeError. */
   async bring(ids: Iterable<string>): Promise<void> {
     const found = await Promise.all(Array.from(ids, async (id) => this.objects.sizes.ask(id)));
     const large = found.find(({ size }) => size > MOST_BYTES);
     if (large === undefined) return;
     const most = formatBytes(MOST_BYTES);
-    throw new SourceError(`the ${large.type} ${large.id} is larger than ${most}`, {
+    throw new TooLargeError(`the ${large.type} ${large.id} is larger than ${most}`, {
       hint: 'see what stands in place of the configuration and the keys',
     });
   }

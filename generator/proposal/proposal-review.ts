@@ -1,15 +1,15 @@
 // What a proposal adds to a signature repository, and what it takes away: the changed paths between two
 // trees, each judged where it lies. What is new is judged by the rules of the new state, as it will be
 // once it is served; whether something good is lost is judged by the rules that held before, lest a
-// proposal changes the rules and takes away what they protected.
-//
-// Not told: what else becomes bad when rules change, beyond keys that a scope accepts no longer.
+// proposal changes the rules and takes away what they protected. Where the rules change, files that
+// did not change are judged as well: the new rules may no longer publish them.
 import { join } from 'node:path/posix';
 import { checkEntries } from '../gate/check-entries.ts';
 import type { CheckedFile, PublishableFile } from '../gate/checked-file.ts';
 import type { Judge } from '../gate/judge.ts';
 import { toEntries } from '../sources/git/objects/change.ts';
 import type { GitObjects } from '../sources/git/objects/git-objects.ts';
+import { isFileMode } from '../sources/git/objects/tree-entry.ts';
 import type { TreeItem } from '../sources/git/objects/tree-items.ts';
 import { decodePath } from '../sources/decode-path.ts';
 import type { Pass } from '../sources/source.ts';
@@ -21,27 +21,31 @@ import {
   rejectExcess,
   reportRejected,
 } from '../store/report.ts';
-import type { StateBudgets } from '../terms/budgets.ts';
-import { formatLocation, parseLocation } from '../terms/location.ts';
+import { DEFAULT_BUDGETS, type StateBudgets } from '../terms/budgets.ts';
+import { formatLocation, parseLocation, shortenPath } from '../terms/location.ts';
 import { isUndecided } from '../terms/rejection.ts';
-import { type NumberedFiles, readNumberedFiles } from './digest-directory.ts';
+import { DigestDirectories } from './digest-directories.ts';
 import { type FileChange, readFileChanges } from './file-changes.ts';
-import { type Loss, toLoss } from '../terms/loss.ts';
+import { type Loss, type LossCode, toLoss } from '../terms/loss.ts';
 
 /** One of the two states that are compared. */
 export interface ReviewedState {
   /** The published tree; undefined where there is none. */
   readonly tree: string | undefined;
   readonly judge: Judge;
+  /** Where the tree lies in its commit: '' or a path without slashes at its ends. */
+  readonly subtree: string;
 }
 
 export interface ProposalReviewOptions {
   readonly objects: GitObjects;
+  /** Where both have the same judge, the rules did not change. */
   readonly from: ReviewedState;
   readonly to: ReviewedState;
-  /** Where the trees lie in the repository: '' or a path without slashes at its ends. */
-  readonly prefix: string;
+  /** For what changes. */
   readonly budgets: StateBudgets;
+  /** For all that the new state publishes. */
+  readonly stateBudgets: StateBudgets;
   readonly now: Date;
 }
 
@@ -57,15 +61,23 @@ interface AddedFile extends Pick<PublishableFile, 'path' | 'directory'> {
   readonly about: Omit<AcceptedFile, 'path' | 'servedAs'>;
 }
 
-/** Something that lay at a path before, and lies there no longer. */
-interface GoneFile {
+/** Something that lay at a path before, and may be lost. */
+interface EndangeredFile {
   readonly name: Buffer;
   readonly path: string;
   readonly item: TreeItem;
-  readonly isReplaced: boolean;
+  /** What it is if it was good. */
+  readonly code: LossCode;
+  /** Whether nobody can say whether it will be served: then it is lost only if it was surely good. */
+  readonly isOpen: boolean;
 }
 
-/** Files that are gone and are judged together, at most. */
+interface JudgedFile {
+  readonly file: EndangeredFile;
+  readonly checked: CheckedFile;
+}
+
+/** Files that are judged together, at most. */
 const BATCH = 512;
 
 /** Reviews one proposal. */
@@ -74,18 +86,20 @@ export class ProposalReview {
   readonly #pass: Pick<Pass, 'read'>;
   readonly #files: ReportedFile[] = [];
   readonly #added: AddedFile[] = [];
-  readonly #gone: GoneFile[] = [];
-  /** The digest directories of the new state that were looked into. */
-  readonly #directories = new Map<string, Promise<NumberedFiles>>();
+  readonly #gone: EndangeredFile[] = [];
+  /** Paths of signatures that changed in any way. */
+  readonly #changed = new Set<string>();
+  /** Those of the new state. */
+  readonly #directories: DigestDirectories;
 
   constructor(options: ProposalReviewOptions) {
+    const { objects, to } = options;
     this.#options = options;
-    this.#pass = {
-      read: async ({ id }) => (await options.objects.contents().ask(id)).bytes,
-    };
+    this.#pass = { read: async ({ id }) => (await objects.contents().ask(id)).bytes };
+    this.#directories = new DigestDirectories(objects, to.tree, to.judge.paths);
   }
 
-  /** Throws a StateRefusedError for a proposal over its budgets, and a SourceError. */
+  /** Throws a StateRefusedError for a proposal or a new state over its budgets, and a SourceError. */
   async review(): Promise<ReviewedProposal> {
     const { objects, from, to, budgets } = this.#options;
     for await (const changes of readFileChanges(objects, from.tree, to.tree, budgets)) {
@@ -97,7 +111,7 @@ export class ProposalReview {
   }
 
   async #take(changes: readonly FileChange[]): Promise<void> {
-    const present = changes.filter(({ old, now }) => now && now.id !== old?.id);
+    const present = changes.filter(({ old, now }) => now && !isSame(old, now));
     const ids = new Map(present.map(({ name, now }) => [decodePath(name).path, now?.id ?? '']));
     for await (const file of this.#judge(present, this.#options.to.judge)) {
       if (file.kind === 'publishable') this.#added.push(toAdded(file, ids.get(file.path) ?? ''));
@@ -107,8 +121,10 @@ export class ProposalReview {
     }
     for (const { name, old, now } of changes) {
       const { path } = decodePath(name);
-      if (!old || old.id === now?.id || !parseLocation(path)) continue;
-      this.#gone.push({ name, path, item: old, isReplaced: now !== undefined });
+      if (isSame(old, now) || !parseLocation(path)) continue;
+      this.#changed.add(path);
+      const code = now === undefined ? 'signature-removed' : 'signature-replaced';
+      if (old) this.#gone.push({ name, path, item: old, code, isOpen: false });
     }
   }
 
@@ -121,67 +137,105 @@ export class ProposalReview {
     yield* checkEntries(this.#pass, toAsync(entries), judge, now);
   }
 
-  /** With the number under which it is served if all that lies beside it is good. */
+  /**
+   * With the number under which it is served if all that lies beside it is good. Of more than nodes
+   * read, the oldest are not served, so that a new one may displace another.
+   */
   async #report({ path, directory, id, about }: AddedFile): Promise<ReportedFile> {
-    const beside = await this.#directory(directory);
-    const number = [...new Set(beside.values())].indexOf(id) + 1;
-    if (number > MAX_SIGNATURES) return reportRejected(path, rejectExcess(number));
+    const beside = await this.#directories.idsIn(directory);
+    if (beside.length > MAX_SIGNATURES) return reportRejected(path, rejectExcess(beside.length));
+    const number = beside.indexOf(id) + 1;
     return { path, servedAs: `/${formatLocation(directory, number)}`, ...about };
   }
 
   /**
-   * What lies in its directory under another number is not lost. What lies elsewhere is: nodes look where
-   * it was, unless the new rules say that it belongs elsewhere.
+   * What was good by the old rules and will be served no more. What lies in its directory under another
+   * number still is. What lies elsewhere is lost, since nodes look where it was, unless the new rules
+   * say that it belongs elsewhere.
    */
   async #findLosses(): Promise<readonly Loss[]> {
-    const beside = await Promise.all(this.#gone.map(async (gone) => this.#liesBeside(gone)));
-    const away = this.#gone.filter((_gone, at) => beside[at] !== true);
-    const added = new Set(this.#added.map(({ id }) => id));
     const { from, to } = this.#options;
-    return [
-      ...(await this.#judgeGone(
-        away.filter(({ item }) => !added.has(item.id)),
-        from.judge,
-      )),
-      ...(await this.#judgeGone(
-        away.filter(({ item }) => added.has(item.id)),
-        to.judge,
-      )),
-    ];
+    const isByOtherRules = from.judge !== to.judge;
+    const excluded = isByOtherRules ? await this.#findExcluded() : [];
+    const good = await this.#selectGood([...this.#gone, ...excluded], from.judge);
+    // A new limit for paths does not say where a signature belongs.
+    const { paths } = from.judge;
+    const placing = { ...to.judge, ...(paths && { paths }) };
+    const files = good.map(({ file }) => file);
+    const stillGood = isByOtherRules ? await this.#selectGood(files, placing) : good;
+    const belonging = new Set(stillGood.map(({ file }) => file));
+    const added = new Set(this.#added.map(({ id }) => id));
+    const beside = await Promise.all(files.map(async (file) => this.#liesBeside(file)));
+    return good
+      .filter(({ file }, at) =>
+        belonging.has(file) ? beside[at] !== true : !added.has(file.item.id),
+      )
+      .map(({ file: { path, code }, checked }) =>
+        toLoss(code, join(from.subtree, path), describe(checked, code)),
+      );
   }
 
-  /** Whether the same bytes lie in the same directory under another number. */
-  async #liesBeside({ path, item }: GoneFile): Promise<boolean> {
+  /** Whether the same bytes lie in the same directory, where they can be served. */
+  async #liesBeside({ path, item }: EndangeredFile): Promise<boolean> {
     const { directory = '' } = parseLocation(path) ?? {};
-    return [...(await this.#directory(directory)).values()].includes(item.id);
+    return (await this.#directories.idsIn(directory)).includes(item.id);
   }
 
-  /** Those that were good where they lay; what was bad, or has expired since, is no loss. */
-  async #judgeGone(gone: readonly GoneFile[], judge: Judge): Promise<readonly Loss[]> {
-    const losses: Loss[] = [];
-    for (let at = 0; at < gone.length; at += BATCH) {
-      const batch = gone.slice(at, at + BATCH);
-      const byPath = new Map(batch.map((one) => [one.path, one]));
-      const changes = batch.map(({ name, item }) => ({ name, old: undefined, now: item }));
-      for await (const file of this.#judge(changes, judge)) {
-        const isOpen = file.kind === 'rejected' && isUndecided(file.rejection);
-        if (file.kind !== 'publishable' && !isOpen) continue;
-        const isReplaced = byPath.get(file.path)?.isReplaced === true;
-        const code = isReplaced ? 'signature-replaced' : 'signature-removed';
-        losses.push(toLoss(code, join(this.#options.prefix, file.path), describe(file)));
+  /** What did not change, and is not published by the new rules. */
+  async #findExcluded(): Promise<readonly EndangeredFile[]> {
+    const { objects, to, stateBudgets } = this.#options;
+    const excluded: EndangeredFile[] = [];
+    for await (const files of readFileChanges(objects, undefined, to.tree, stateBudgets)) {
+      const kept: EndangeredFile[] = [];
+      for (const { name, now: item } of files) {
+        const { path } = decodePath(name);
+        if (!item || !parseLocation(path) || this.#changed.has(path)) continue;
+        kept.push({ name, path, item, code: 'signature-excluded', isOpen: false });
+      }
+      for await (const { file, checked } of this.#judgeFiles(kept, to.judge)) {
+        if (checked.kind !== 'publishable') excluded.push({ ...file, isOpen: isOpen(checked) });
       }
     }
-    return losses;
+    return excluded;
   }
 
-  async #directory(directory: string): Promise<NumberedFiles> {
-    const { objects, to } = this.#options;
-    const known = this.#directories.get(directory);
-    if (known) return known;
-    const reading = readNumberedFiles(objects, to.tree, directory);
-    this.#directories.set(directory, reading);
-    return reading;
+  /** Those that are good where they lay; what was bad, or has expired since, is no loss. */
+  async #selectGood(
+    files: readonly EndangeredFile[],
+    judge: Judge,
+  ): Promise<readonly JudgedFile[]> {
+    const good: JudgedFile[] = [];
+    for (let at = 0; at < files.length; at += BATCH) {
+      for await (const one of this.#judgeFiles(files.slice(at, at + BATCH), judge)) {
+        const { file, checked } = one;
+        const isGood = checked.kind === 'publishable' || (isOpen(checked) && !file.isOpen);
+        if (isGood) good.push(one);
+      }
+    }
+    return good;
   }
+
+  async *#judgeFiles(files: readonly EndangeredFile[], judge: Judge): AsyncGenerator<JudgedFile> {
+    const { paths = DEFAULT_BUDGETS } = judge;
+    // As verdicts name them.
+    const byPath = new Map(files.map((file) => [shortenPath(file.path, paths), file]));
+    const changes = files.map(({ name, item }) => ({ name, old: undefined, now: item }));
+    for await (const checked of this.#judge(changes, judge)) {
+      const file = byPath.get(checked.path);
+      if (file) yield { file, checked };
+    }
+  }
+}
+
+/** Whether the same file stands there; whether it can be executed does not count. */
+function isSame(old: TreeItem | undefined, now: TreeItem | undefined): boolean {
+  if (!old || !now || old.id !== now.id) return old === now;
+  return old.mode === now.mode || (isFileMode(old.mode) && isFileMode(now.mode));
+}
+
+/** Whether nobody can say whether a file is good. */
+function isOpen(file: CheckedFile): boolean {
+  return file.kind === 'rejected' && isUndecided(file.rejection);
 }
 
 function toAdded({ path, directory, signature }: PublishableFile, id: string): AddedFile {
@@ -190,11 +244,12 @@ function toAdded({ path, directory, signature }: PublishableFile, id: string): A
   return { path, directory, id, about };
 }
 
-function describe(file: CheckedFile): string {
-  if (file.kind !== 'publishable') return 'expected the signature that lay there, got none';
+function describe(file: CheckedFile, code: LossCode): string {
+  const got = code === 'signature-excluded' ? 'got rules that exclude it' : 'got none';
+  if (file.kind !== 'publishable') return `expected the signature that lay there, ${got}`;
   const { claims, signer } = file.signature;
   const by = signer === undefined ? '' : ` by ${signer.primaryFingerprint}`;
-  return `expected the signature of ${JSON.stringify(claims.dockerReference)}${by}, got none`;
+  return `expected the signature of ${JSON.stringify(claims.dockerReference)}${by}, ${got}`;
 }
 
 async function* toAsync<Item>(items: Iterable<Item>): AsyncGenerator<Item> {

@@ -11,6 +11,11 @@ export const LOSSES = {
     cause: 'Other bytes take the place of a good signature. Nodes may refuse the image.',
     cure: 'Put the file back, and give the new signature the next free number.',
   },
+  'signature-excluded': {
+    cause:
+      'A change of rules, keys or limits takes a good signature out of what is served. Nodes may refuse the image.',
+    cure: 'Take the change back until nothing needs the signature; `--allow-removals` allows it where it is meant.',
+  },
   'key-withdrawn': {
     cause: 'A scope no longer accepts a key: what the key signed is no longer served.',
     cure: 'Put the key back until nothing needs it; `--allow-removals` allows it where it is meant.',

@@ -59,7 +59,8 @@ function idOf(name: string): string | undefined {
  * What of a push is judged: for the published branch all that differs from what it was, a force push
  * too, and all that it has where it is new. Of other branches, only what each adds to the published
  * one, since it left that.
- * @throws SourceError where nobody knows which branch is published.
+ * @throws SourceError where nobody knows which branch is published, or where it is not there yet and
+ * the push goes to others: it would pass unseen.
  */
 export async function planReviews(
   updates: readonly RefUpdate[],
@@ -71,6 +72,7 @@ export async function planReviews(
     const hint = 'name the branch that is published with --branch';
     throw new SourceError('HEAD of the repository names no branch', { hint });
   }
+  if (!isForAll) await refuseUnseen(updates, repository, published);
   const plans: PlannedReview[] = [];
   for (const update of updates) {
     const { old, now, ref } = update;
@@ -89,4 +91,23 @@ export async function planReviews(
     }
   }
   return plans;
+}
+
+async function refuseUnseen(
+  updates: readonly RefUpdate[],
+  repository: LocalRepository,
+  published: string,
+): Promise<void> {
+  const isElsewhere = updates.some(
+    ({ now, ref }) => now !== undefined && ref.startsWith(HEADS) && ref !== published,
+  );
+  if (!isElsewhere || updates.some(({ ref }) => ref === published)) return;
+  if ((await repository.commitOf(published)) !== undefined) return;
+  const name = published.slice(HEADS.length);
+  throw new SourceError(
+    `the published branch ${name} does not exist, and this push does not make it`,
+    {
+      hint: `push to ${name} first; or, on the server, name the published branch with --branch, or with \`git symbolic-ref HEAD refs/heads/BRANCH\``,
+    },
+  );
 }

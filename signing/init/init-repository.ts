@@ -14,6 +14,7 @@ import {
   ATTRIBUTES,
   type InitialScope,
   KEY_DIRECTORY_NAME,
+  PIPELINES,
   type RepositoryFile,
   listRepositoryFiles,
 } from './repository-files.ts';
@@ -36,6 +37,14 @@ export interface InitStep {
   readonly what: string;
   /** What people may want to know of it: one line. */
   readonly note?: string;
+}
+
+export interface InitReport {
+  readonly steps: readonly InitStep[];
+  /** The file of the pipeline, relative to the repository. */
+  readonly pipeline: string;
+  /** Whether it has a remote `origin`. */
+  readonly hasOrigin: boolean;
 }
 
 /** The directory cannot become a signature repository. */
@@ -68,7 +77,7 @@ const LIMITS: ProcessLimits = {
  * @throws InitError where the directory lies within another repository, or is a bare one; errors of
  * the disk and of git.
  */
-export async function initRepository(options: InitOptions): Promise<readonly InitStep[]> {
+export async function initRepository(options: InitOptions): Promise<InitReport> {
   await mkdir(options.directory, { recursive: true });
   const directory = await realpath(resolve(options.directory));
   const git = async (...args: readonly string[]): Promise<ProcessResult> =>
@@ -80,12 +89,13 @@ export async function initRepository(options: InitOptions): Promise<readonly Ini
     });
   const steps = [await ensureRepository(git, directory)];
   const known = await readKnownKeys(join(directory, KEY_DIRECTORY_NAME));
-  const forge = options.forge ?? (await findForge(git)) ?? DEFAULT_FORGE;
+  const origin = await findOrigin(git);
+  const forge = options.forge ?? guessForgeOf(origin) ?? DEFAULT_FORGE;
   for (const file of listRepositoryFiles(forge, options.scopes)) {
     steps.push(await ensureFile(directory, file, known));
   }
   steps.push(await ensureTextconv(git));
-  return steps;
+  return { steps, pipeline: PIPELINES[forge], hasOrigin: origin !== undefined };
 }
 
 type Git = (...args: readonly string[]) => Promise<ProcessResult>;
@@ -114,9 +124,14 @@ async function ensureRepository(git: Git, directory: string): Promise<InitStep> 
   );
 }
 
-async function findForge(git: Git): Promise<Forge | undefined> {
+async function findOrigin(git: Git): Promise<string | undefined> {
   const { stdout } = await git('config', '--get', 'remote.origin.url');
-  const hosted = parseHosted(stdout.toString().trim());
+  const url = stdout.toString().trim();
+  return url === '' ? undefined : url;
+}
+
+function guessForgeOf(origin: string | undefined): Forge | undefined {
+  const hosted = origin === undefined ? undefined : parseHosted(origin);
   return hosted && guessForge(hosted);
 }
 

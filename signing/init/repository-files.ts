@@ -26,7 +26,7 @@ export const KEY_DIRECTORY_NAME = 'keys';
 export const ATTRIBUTES = '.gitattributes';
 
 /** Where each git host looks for what it runs. */
-const PIPELINES: Readonly<Record<Forge, string>> = {
+export const PIPELINES: Readonly<Record<Forge, string>> = {
   github: '.github/workflows/check-signatures.yml',
   gitlab: '.gitlab-ci.yml',
   gitea: '.gitea/workflows/check-signatures.yml',

@@ -8,12 +8,11 @@ import { NoOperationTraceWriter, parseWorkflow } from '@actions/workflow-parser'
 import { parseAction } from '@actions/workflow-parser/actions/action-parser';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import { OPTIONS, optionOf } from '../../cli/base/options.ts';
+import { OPTION_NAMES, optionOf } from '../../cli/base/options.ts';
 import { type GitRemote, makeGitRemote } from '../kit/remote/git-remote.ts';
 import { type RunResult, run, runOrThrow } from '../kit/process/run.ts';
 import { runLookaside } from '../kit/program/lookaside.ts';
 import { putLookasideInPath } from '../kit/program/lookaside-in-path.ts';
-import { PUSHER } from '../kit/push/push-world.ts';
 import { SignWorld } from '../kit/push/sign-world.ts';
 import { formatLocation } from '../kit/signer/signature-tree.ts';
 import { type Publisher, makePublisher } from '../kit/signer/publisher.ts';
@@ -41,6 +40,11 @@ const SIGNS = {
   github: readAction(`${CI}/github/sign/action.yml`),
   gitlab: readComponent(`${CI}/gitlab/templates/sign.yml`),
   tekton: readTask(`${CI}/tekton/task/lookaside-sign/0.1/lookaside-sign.yaml`),
+};
+/** Who commits, by the names that each system has for it. */
+const AUTHOR = {
+  'author-name': 'CI',
+  'author-email': 'ci@test',
 };
 const ALL: readonly Piece[] = [...Object.values(CHECKS), ...Object.values(SIGNS)];
 
@@ -123,11 +127,12 @@ describe('the pieces for pipelines', () => {
   it('call commands with flags that they take', () => {
     for (const { path, script } of ALL) {
       const commands = [...script.matchAll(/\blookaside ([a-z]+) /g)].map(([, name]) => name);
-      for (const [, flag = ''] of script.matchAll(
-        /"\$@"[^\n]* --([a-z][a-z-]+)|-- [^\n]*--([a-z-]+)/g,
-      )) {
-        if (!Object.hasOwn(OPTIONS, flag)) continue;
-        const taken: readonly string[] = optionOf(flag as keyof typeof OPTIONS).commands;
+      const lines = script.split('\n').filter((line) => /\bset -- |\blookaside /.test(line));
+      const flags = lines.flatMap((line) => Array.from(line.matchAll(/ --([a-z][a-z-]+)/g)));
+      assert.ok(flags.length > 3, path);
+      for (const [, flag = ''] of flags) {
+        const known = OPTION_NAMES.find((name) => name === flag);
+        const taken: readonly string[] = known ? optionOf(known).commands : [];
         assert.ok(
           commands.some((name) => name !== undefined && taken.includes(name)),
           `${path}: --${flag}`,
@@ -209,6 +214,21 @@ describeWith(['git', 'gpg'], 'the scripts for pipelines', () => {
       }
     });
 
+    // Only root can give files away.
+    if (process.getuid?.() === 0) {
+      it(`check at ${name} what another user has checked out`, async () => {
+        const base = await remote.git('rev-parse', 'HEAD');
+        await runOrThrow('chown', ['--recursive', 'nobody', remote.work]);
+        try {
+          const given = { base, CI_MERGE_REQUEST_DIFF_BASE_SHA: base };
+          const { code, stdout, stderr } = await start(piece, given);
+          assert.equal(code, 0, `${stdout}${stderr}`);
+        } finally {
+          await runOrThrow('chown', ['--recursive', 'root', remote.work]);
+        }
+      });
+    }
+
     it(`check at ${name} whether a signature is taken away, unless that is allowed`, async () => {
       const signed = await publisher.sign();
       const base = await remote.commit({ [signed.location]: signed.bytes });
@@ -225,28 +245,16 @@ describeWith(['git', 'gpg'], 'the scripts for pipelines', () => {
       const staging = join(directory(), 'staging');
       await mkdir(join(staging, signed.location, '..'), { recursive: true });
       await writeFile(join(staging, signed.location), signed.bytes);
-      await runOrThrow('git', [
-        'config',
-        '--file',
-        join(directory(), 'gitconfig'),
-        'user.name',
-        'CI',
-      ]);
-      await runOrThrow('git', [
-        'config',
-        '--file',
-        join(directory(), 'gitconfig'),
-        'user.email',
-        'ci@test',
-      ]);
       const { code, stderr } = await start(
         piece,
-        { to: remote.path, staging: 'staging' },
+        { to: remote.path, staging: 'staging', ...AUTHOR },
         directory(),
       );
       assert.equal(code, 0, stderr);
       const listed = await remote.gitBare('ls-tree', '-r', '--name-only', 'main');
       assert.ok(listed.split('\n').includes(signed.location), listed);
+      const names = await remote.gitBare('log', '-1', '--format=%an <%ae> %cn <%ce>', 'main');
+      assert.equal(names, 'CI <ci@test> CI <ci@test>');
     });
   }
 
@@ -298,18 +306,20 @@ describeWith(
         const { code, stdout, stderr } = await run('sh', ['-c', piece.script], {
           cwd: directory(),
           env: {
-            ...PUSHER,
+            GIT_CONFIG_GLOBAL: '/dev/null',
+            GIT_CONFIG_SYSTEM: '/dev/null',
             ...resolveEnv(piece, {
               images: names.join(name === 'github' ? '\n' : ' '),
               'sign-by': world.keys.release.fingerprint,
               to: world.remote.path,
+              ...AUTHOR,
               // Each system has its own names for secrets.
               'private-key': secret,
               SIGNING_KEY: secret,
               passphrase: PASSPHRASE,
               SIGNING_PASSPHRASE: PASSPHRASE,
             }),
-            PATH: await putLookasideInPath(directory()),
+            PATH: await recordEnvironments(),
             HOME: directory(),
             TMPDIR: temporary,
             GNUPGHOME: undefined,
@@ -322,7 +332,25 @@ describeWith(
           assert.ok(signed.has(formatLocation(`team/${name}`, digest, 1)));
         }
         assert.deepEqual(await readdir(temporary), []);
+        const environments = await readFile(join(directory(), 'environments'), 'utf8');
+        assert.match(environments, /^lookaside$/m);
+        assert.match(environments, /^gpg$/m);
+        assert.doesNotMatch(environments, /PRIVATE KEY|correct horse/);
       });
+    }
+
+    /** Writes down what the programs of a script have in their environments. */
+    async function recordEnvironments(): Promise<string> {
+      const path = await putLookasideInPath(directory());
+      const recorder = join(directory(), 'recorder');
+      await mkdir(recorder);
+      for (const name of ['lookaside', 'gpg']) {
+        const real = (await runOrThrow('which', [name], { env: { PATH: path } })).stdout.trim();
+        const note = `{ echo ${name}; env; } >> '${directory()}/environments'`;
+        const file = join(recorder, name);
+        await writeFile(file, `#!/bin/sh\n${note}\nexec '${real}' "$@"\n`, { mode: 0o755 });
+      }
+      return `${recorder}:${path}`;
     }
   },
 );

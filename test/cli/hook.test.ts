@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Changes, type GitRemote, makeGitRemote } from '../kit/remote/git-remote.ts';
 import type { RunResult } from '../kit/process/run.ts';
@@ -11,7 +11,9 @@ import { useTemporary } from '../kit/temporary.ts';
 import { describeWith } from '../with-tools.ts';
 
 const DIGEST = `sha256:${'ab'.repeat(32)}`;
+const EMPTY_TREE = '4b825dc642cb6eb9a060e54bf8d69288fbee4904';
 const NOTHING = '0'.repeat(40);
+const RULES = 'scopes:\n  registry.example:\n    keys: keys\n';
 const at = (number: number): string => formatLocation('team/app', DIGEST, number);
 
 /** What a hook is asked, with the answer; undefined for "all good". */
@@ -40,7 +42,7 @@ describeWith(['git', 'gpg'], 'lookaside hook pre-receive', () => {
     signatures = [await sign('v1'), await sign('v2'), await sign('v3', other)];
     [ownKey, otherKey] = [await exportKey(publisher.key), await exportKey(other)];
     base = await remote.commit({
-      'lookaside.yaml': 'scopes:\n  registry.example:\n    keys: keys\n',
+      'lookaside.yaml': RULES,
       'keys/own.asc': ownKey,
       'keys/other.asc': otherKey,
       [at(1)]: signatures[0] ?? '',
@@ -96,6 +98,16 @@ describeWith(['git', 'gpg'], 'lookaside hook pre-receive', () => {
       },
     ],
     ['the same key in another file', () => ({ 'keys/own.asc': null, 'keys/mine.asc': ownKey })],
+    [
+      'another subtree, to which everything has moved',
+      () => ({
+        'lookaside.yaml': `path: published\n${RULES}`,
+        ...Object.fromEntries([1, 2, 3, 9].map((number) => [at(number), null])),
+        ...Object.fromEntries(
+          signatures.map((bytes, index) => [`published/${at(index + 1)}`, bytes]),
+        ),
+      }),
+    ],
     ['text for people', () => ({ 'README.md': 'Read me.\n' })],
     [
       'a removed signature',
@@ -137,6 +149,46 @@ describeWith(['git', 'gpg'], 'lookaside hook pre-receive', () => {
       /2 lost\n(?:.*\n)*.*signature-3: signature-removed/,
     ],
     ['rules that are taken away', () => ({ 'lookaside.yaml': null }), /key-withdrawn/],
+    [
+      'another subtree, where nothing is',
+      () => ({ 'lookaside.yaml': `path: empty\n${RULES}` }),
+      /0 changed files: .* 3 lost\n(?:.*\n)*.*signature-3: signature-removed/,
+    ],
+    [
+      'another subtree, with all signatures gone',
+      () => ({
+        'lookaside.yaml': `path: empty\n${RULES}`,
+        ...Object.fromEntries([1, 2, 3].map((number) => [at(number), null])),
+      }),
+      /0 changed files: .* 3 lost\n/,
+    ],
+    [
+      'another prefix without a move',
+      () => ({ 'lookaside.yaml': `${RULES}    prefix: moved\n` }),
+      /signature-1: signature-excluded: expected the signature of "registry\.example\/team\/app:v1" by [0-9A-F]{40}, got rules that exclude it\. Take the change back/,
+    ],
+    [
+      'another signed name',
+      () => ({
+        'lookaside.yaml': `${RULES}    signedIdentity: { type: exactRepository, dockerRepository: registry.example/other }\n`,
+      }),
+      /3 lost\n(?:.*\n)*.*signature-3: signature-excluded/,
+    ],
+    [
+      'a limit that takes signatures out of what is served',
+      () => ({ 'lookaside.yaml': `max-path-depth: 2\n${RULES}` }),
+      /3 lost\n(?:.*\n)*.*signature-3: signature-excluded/,
+    ],
+    [
+      'a limit by which the whole is refused',
+      () => ({ 'lookaside.yaml': `max-entries: 2\n${RULES}` }),
+      /state-refused: .* --max-entries allows 2/,
+    ],
+    [
+      'a policy beside keys, which nobody can use',
+      () => ({ 'lookaside.yaml': `policy: policy.json\n${RULES}` }),
+      /main: refused\n {2}lookaside: .*--policy cannot be used with --keys or scopes/,
+    ],
     [
       'rules that cannot be read',
       () => ({ 'lookaside.yaml': 'scopes: [' }),
@@ -207,6 +259,41 @@ describeWith(['git', 'gpg'], 'lookaside hook pre-receive', () => {
     const large = await judge({ 'lookaside.yaml': Buffer.alloc(17 * 1024 * 1024, '# \n') });
     assert.equal(large.code, 2);
     assert.match(large.stderr, /the blob [0-9a-f]{40} is larger than 16 MiB\nhint: /);
+  });
+
+  for (const mode of ['120000', '160000']) {
+    it(`refuses to make a signature something else with the same bytes: ${mode}`, async () => {
+      const id = await remote.git('rev-parse', `HEAD:${at(2)}`);
+      await remote.git('update-index', '--cacheinfo', `${mode},${id},${at(2)}`);
+      await remote.git('commit', '--quiet', '--message', mode);
+      const commit = await remote.git('rev-parse', 'HEAD');
+      await remote.git('reset', '--quiet', '--hard', base);
+      const { code, stdout } = await run(`${base} ${commit} refs/heads/main`);
+      assert.equal(code, 1);
+      assert.match(stdout, /signature-2: (?:symlink|submodule): /);
+      assert.match(stdout, /signature-2: signature-replaced: /);
+    });
+  }
+
+  it('takes rules in the place of others that nobody could use, and nothing where they cannot be read', async () => {
+    const broken = await remote.commit({ 'lookaside.yaml': 'scopes: [' });
+    const large = await remote.commit({ 'lookaside.yaml': Buffer.alloc(17 * 1024 ** 2, '# \n') });
+    const good = await remote.commit({ 'lookaside.yaml': RULES });
+    for (const from of [broken, large]) {
+      const { code, stdout } = await run(`${from} ${good} refs/heads/main`);
+      assert.equal(code, 0, stdout);
+    }
+    const tree = await remote.git('rev-parse', `${base}:keys`);
+    const object = join(remote.work, '.git/objects', tree.slice(0, 2), tree.slice(2));
+    await rename(object, `${object}.away`);
+    try {
+      const after = await remote.git('commit-tree', '-m', 'empty', EMPTY_TREE);
+      const { code, stderr } = await run(`${base} ${after} refs/heads/main`);
+      assert.equal(code, 2);
+      assert.match(stderr, /missing/);
+    } finally {
+      await rename(`${object}.away`, object);
+    }
   });
 
   it('goes by the subtree that the pushed rules publish', async () => {
@@ -283,6 +370,21 @@ describeWith(['git', 'gpg'], 'lookaside hook pre-receive', () => {
       assert.equal(code, 2);
       assert.match(stderr, /HEAD of the repository names no branch\nhint: name .* --branch/);
       assert.equal((await run(update, ['--branch', 'main'])).code, 0);
+    });
+
+    it('refuses to judge nothing because the published branch is not there', async () => {
+      await remote.git('symbolic-ref', 'HEAD', 'refs/heads/unborn');
+      const update = `${NOTHING} ${base} refs/heads/main`;
+      const { code, stderr } = await run(update);
+      assert.equal(code, 2);
+      assert.match(
+        stderr,
+        /published branch unborn does not exist, and this push does not make it\nhint: .*--branch/,
+      );
+      assert.equal((await run(`${NOTHING} ${base} refs/tags/v1`)).code, 0);
+      assert.equal((await run(update, ['--all-branches'])).code, 1);
+      const first = `${NOTHING} ${base} refs/heads/unborn`;
+      assert.match((await run(`${update}\n${first}`)).stdout, /unborn: faults: 7 changed files/);
     });
 
     it('refuses to lose the default branch, and what a force push leaves behind', async () => {

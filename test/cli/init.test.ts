@@ -146,9 +146,10 @@ describeWith(['git', 'gpg'], 'lookaside init', () => {
 
   for (const forge of FORGES) {
     it(`has the check where ${forge} looks for it`, async () => {
-      await init('--forge', forge);
+      const { stdout } = await init('--forge', forge);
       const path =
         forge === 'gitlab' ? '.gitlab-ci.yml' : `.${forge}/workflows/check-signatures.yml`;
+      assert.ok(stdout.includes(`\n  set your Lookaside image in ${path}\n`), stdout);
       assert.match(await readFile(join(place, path), 'utf8'), /check \. --base /);
     });
   }
@@ -156,7 +157,9 @@ describeWith(['git', 'gpg'], 'lookaside init', () => {
   it('sees by the remote which git host it is', async () => {
     await runOrThrow('git', ['init', '--quiet', place], { env: GIT_ENV });
     await git('remote', 'add', 'origin', 'git@gitlab.example.com:team/signatures.git');
-    await init();
+    const { stdout } = await init();
+    assert.doesNotMatch(stdout, /remote add/);
+    assert.match(stdout, /^ {2}git -C \S+ push -u origin HEAD$/m);
     assert.ok(existsSync(join(place, '.gitlab-ci.yml')));
   });
 

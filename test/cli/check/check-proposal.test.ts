@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { XmlDocument } from 'libxml2-wasm';
 import { type GitRemote, makeGitRemote } from '../../kit/remote/git-remote.ts';
 import { runOrThrow } from '../../kit/process/run.ts';
 import { runLookaside } from '../../kit/program/lookaside.ts';
+import { PUSHER } from '../../kit/push/push-world.ts';
 import { type Publisher, type SignedFile, makePublisher } from '../../kit/signer/publisher.ts';
 import { useTemporary } from '../../kit/temporary.ts';
 import { describeWith } from '../../with-tools.ts';
@@ -94,6 +96,29 @@ describeWith(['git', 'gpg'], 'lookaside check --base', () => {
     await runOrThrow('git', args);
     const { stdout } = await runLookaside(['check', bare, '--base', 'main']);
     assert.match(stdout, /2 changed files/);
+  });
+
+  it('tells what another subtree or another limit takes out of service', async () => {
+    const place = join(directory(), 'rules');
+    await runOrThrow('git', ['clone', '--quiet', '--branch', 'main', remote.work, place]);
+    const key = await readFile(publisher.keyFile, 'utf8');
+    const commit = async (rules: string): Promise<void> => {
+      await writeFile(join(place, 'key.asc'), key);
+      await writeFile(join(place, 'lookaside.yaml'), `${rules}keys: key.asc\n`);
+      await runOrThrow('git', ['-C', place, 'add', '--all'], { env: PUSHER });
+      await runOrThrow('git', ['-C', place, 'commit', '-qm', 'rules'], { env: PUSHER });
+    };
+    await commit('');
+    for (const [rules, lost] of [
+      ['path: elsewhere\n', /signature-1: signature-removed: (?:.*\n)*.* 2 lost$/m],
+      ['max-path-depth: 1\n', /signature-1: signature-excluded: (?:.*\n)*.* 2 lost$/m],
+      ['poll: 5m\n', /^good: 1 changed files: .* 0 lost$/m],
+    ] as const) {
+      await commit(rules);
+      const { stdout } = await runLookaside(['check', place, '--base', 'HEAD~1']);
+      assert.match(stdout, lost);
+      await runOrThrow('git', ['-C', place, 'reset', '--quiet', '--hard', 'HEAD~1']);
+    }
   });
 
   it('finds nothing in a proposal without changes', async () => {
