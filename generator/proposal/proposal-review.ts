@@ -156,7 +156,8 @@ export class ProposalReview {
   async #findLosses(): Promise<readonly Loss[]> {
     const { from, to } = this.#options;
     const isByOtherRules = from.judge !== to.judge;
-    const excluded = isByOtherRules ? await this.#findExcluded() : [];
+    const served = new Set(this.#added.map(({ id }) => id));
+    const excluded = isByOtherRules ? await this.#findExcluded(served) : [];
     const good = await this.#selectGood([...this.#gone, ...excluded], from.judge);
     // A new limit for paths does not say where a signature belongs.
     const { paths } = from.judge;
@@ -164,11 +165,10 @@ export class ProposalReview {
     const files = good.map(({ file }) => file);
     const stillGood = isByOtherRules ? await this.#selectGood(files, placing) : good;
     const belonging = new Set(stillGood.map(({ file }) => file));
-    const added = new Set(this.#added.map(({ id }) => id));
     const beside = await Promise.all(files.map(async (file) => this.#liesBeside(file)));
     return good
       .filter(({ file }, at) =>
-        belonging.has(file) ? beside[at] !== true : !added.has(file.item.id),
+        belonging.has(file) ? beside[at] !== true : !served.has(file.item.id),
       )
       .map(({ file: { path, code }, checked }) =>
         toLoss(code, join(from.subtree, path), describe(checked, code)),
@@ -181,8 +181,8 @@ export class ProposalReview {
     return (await this.#directories.idsIn(directory)).includes(item.id);
   }
 
-  /** What did not change, and is not published by the new rules. */
-  async #findExcluded(): Promise<readonly EndangeredFile[]> {
+  /** What did not change and is not published by the new rules; what is published joins `served`. */
+  async #findExcluded(served: Set<string>): Promise<readonly EndangeredFile[]> {
     const { objects, to, stateBudgets } = this.#options;
     const excluded: EndangeredFile[] = [];
     for await (const files of readFileChanges(objects, undefined, to.tree, stateBudgets)) {
@@ -193,7 +193,8 @@ export class ProposalReview {
         kept.push({ name, path, item, code: 'signature-excluded', isOpen: false });
       }
       for await (const { file, checked } of this.#judgeFiles(kept, to.judge)) {
-        if (checked.kind !== 'publishable') excluded.push({ ...file, isOpen: isOpen(checked) });
+        if (checked.kind === 'publishable') served.add(file.item.id);
+        else excluded.push({ ...file, isOpen: isOpen(checked) });
       }
     }
     return excluded;

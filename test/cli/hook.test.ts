@@ -231,6 +231,14 @@ describeWith(['git', 'gpg'], 'lookaside hook pre-receive', () => {
     assert.match(summary ?? '', /^lookaside: main: good: 1 changed files/);
   });
 
+  it('takes rules for another place where the signatures lie already', async () => {
+    const copies = signatures.map((bytes, index) => [`moved/${at(index + 1)}`, bytes] as const);
+    const both = await remote.commit(Object.fromEntries(copies));
+    const commit = await remote.commit({ 'lookaside.yaml': `${RULES}    prefix: moved\n` });
+    const { code, stdout } = await run(`${both} ${commit} refs/heads/main`);
+    assert.equal(code, 0, stdout);
+  });
+
   it('takes removals where they are allowed, but nothing bad', async () => {
     const removals = { [at(2)]: null, 'keys/other.asc': null };
     assert.equal((await judge(removals, '--allow-removals')).code, 0);
