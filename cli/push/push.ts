@@ -46,10 +46,11 @@ export async function push(
 async function pushTo(run: PushRun): Promise<number> {
   const { settings, io, target, candidates } = run;
   const report = await handOverAll(run);
-  if (settings.clear) await clearPushed(candidates, report);
   const outcome = await waitIfAsked(run, report);
   await tellCost(target.repository, io);
+  // Whatever fails from here on, people know what was pushed.
   await write(io.stdout, formatOutcome(outcome, settings, io));
+  if (settings.clear && !report.isHeldBack) await clearPushed(candidates, report);
   if (outcome.served instanceof Error) throw outcome.served;
   return report.signatures.some(({ status }) => status === 'refused') ? 1 : 0;
 }

@@ -1,5 +1,4 @@
 import { parseLocation } from '../../generator/terms/location.ts';
-import { RepositoryError } from '../../signing/target/repository-error.ts';
 import { type WaitOptions, waitUntilServed } from '../../signing/push/wait-until-served.ts';
 
 /** A signature in the repository; its path is from the root. */
@@ -8,7 +7,10 @@ export interface PushedFile {
   readonly bytes: Uint8Array;
 }
 
-/** Waits for a store that publishes a subtree; gives the milliseconds, or why the wait was in vain. */
+/**
+ * Waits for a store that publishes a subtree; gives the milliseconds, or why the wait was in vain, so that
+ * people are told first what was pushed.
+ */
 export async function waitForStore(
   signatures: readonly PushedFile[],
   { subtree, ...options }: WaitOptions & { readonly subtree: string },
@@ -20,7 +22,6 @@ export async function waitForStore(
   try {
     return await waitUntilServed(awaited, options);
   } catch (error) {
-    if (error instanceof RepositoryError) return error;
-    throw error;
+    return error instanceof Error ? error : new Error('the wait ended early', { cause: error });
   }
 }

@@ -38,7 +38,9 @@ export type NewPlacement = Extract<Placement, { readonly kind: 'new' }>;
 
 /** What a state lacks of a batch. */
 export interface BatchPlan extends PushPlan {
-  /** To be pushed now: nothing in a dry run, or where others are refused. */
+  /** Whether nothing may be pushed: in a dry run, or where others are refused. */
+  readonly isHeldBack: boolean;
+  /** To be pushed now. */
   readonly fresh: readonly NewPlacement[];
 }
 
@@ -85,7 +87,7 @@ export class Batch {
     const hasRefused =
       this.#judged.some((one) => isBad(one)) || placements.some(({ kind }) => kind === 'refused');
     const isHeldBack = isDryRun || (hasRefused && !keepsGoing);
-    return { ...plan, fresh: isHeldBack ? [] : placements.filter(isNew) };
+    return { ...plan, isHeldBack, fresh: isHeldBack ? [] : placements.filter(isNew) };
   }
 
   /**

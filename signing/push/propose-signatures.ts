@@ -40,9 +40,9 @@ export async function proposeSignatures(
 ): Promise<PushReport> {
   const batch = await Batch.judge(repository, candidates, options);
   const plan = await batch.plan(chooseByContent);
-  const { fresh } = plan;
+  const { fresh, isHeldBack } = plan;
   const { location, branch, commit } = repository;
-  const report = { repository: location, branch };
+  const report = { repository: location, branch, isHeldBack };
   if (fresh.length === 0) {
     const signatures = batch.describe(plan, () => false);
     return { ...report, commit, attempts: 0, signatures };

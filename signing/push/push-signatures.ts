@@ -77,8 +77,10 @@ class BranchPush {
         }
       }
       const { location, branch } = this.#repository;
+      const { isHeldBack } = plan;
       const signatures = this.#batch.describe(plan, (good) => this.#pushed.has(good));
-      return { repository: location, branch, commit, attempts: this.#attempts, signatures };
+      const attempts = this.#attempts;
+      return { repository: location, branch, commit, attempts, isHeldBack, signatures };
     }
   }
 

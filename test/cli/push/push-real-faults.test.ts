@@ -88,6 +88,46 @@ describeWith(
       assert.match(result.stderr, /\nhint: .*(?:written to|log in)/);
     });
 
+    it('tells what it pushed also where --clear may not remove it', async function clearing() {
+      if (process.geteuid?.() !== 0) {
+        this.skip();
+        return;
+      }
+      const repository = at('signatures.git');
+      await cp(world.remote.path, repository, { recursive: true });
+      await run('chmod', ['-R', 'a+rwX', repository]);
+      await writeFile(at('gitconfig'), '[safe]\n\tdirectory = *\n');
+      const words = [process.execPath, MAIN, 'push', at('staging'), '--to', repository, '--clear'];
+      const result = await run('setpriv', ['--reuid=nobody', '--clear-groups', '--', ...words], {
+        env: { ...PUSHER, GIT_CONFIG_GLOBAL: at('gitconfig') },
+      });
+      assert.equal(result.code, 2, result.stderr);
+      assert.match(result.stdout, /: 1 new/);
+      assert.equal(
+        result.stderr,
+        `lookaside: cannot remove ${staged}: EACCES: permission denied\n` +
+          'hint: the repository has it: remove it by hand, or make its directory writable\n',
+      );
+    });
+
+    it('tells what it pushed also where the wait for the store is interrupted', async () => {
+      const store = createServer((_request, response) => response.writeHead(404).end());
+      store.listen(0, '127.0.0.1');
+      await once(store, 'listening');
+      const asked = once(store, 'request');
+      const { port } = store.address() as AddressInfo;
+      await world.remote.gitBare('branch', '--force', 'waited', 'main');
+      const where = ['--to', world.remote.fileUrl, '--branch', 'waited'];
+      const words = ['push', at('staging'), ...where, '--wait', `http://127.0.0.1:${port}`];
+      const program = await startBackground(process.execPath, [MAIN, ...words], { env: PUSHER });
+      await asked;
+      assert.equal(await program.stop('SIGINT'), 2);
+      assert.match(program.stdout(), /: 1 new/);
+      assert.equal(program.stderr(), 'lookaside: interrupted\n');
+      store.close();
+      store.closeAllConnections();
+    });
+
     it('goes on after a connection that breaks, and pushes nothing twice', async () => {
       await world.remote.gitBare('config', 'http.receivepack', 'true');
       const start = await world.remote.gitBare('rev-parse', 'main');

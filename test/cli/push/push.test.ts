@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFile, readdir, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { PushWorld, blobOf, randomDigest, stage } from '../../kit/push/push-world.ts';
 import { useTemporary } from '../../kit/temporary.ts';
 import { describeWith } from '../../with-tools.ts';
@@ -122,6 +122,25 @@ describeWith(['git', 'git-http-backend', 'gpg', 'gpgv'], 'lookaside push', () =>
     await pushed(['--clear']);
     assert.deepEqual(await readdir(staging()), ['README.md']);
     assert.equal((await world.signatures()).size, 2);
+  });
+
+  it('removes with --clear also from ./STAGING', async () => {
+    const name = relative(process.cwd(), staging());
+    for (const operand of [`./${name}`, `${name}/`]) {
+      await stage(staging(), [await world.sign()]);
+      const { code, stderr } = await world.push([operand], ['--clear']);
+      assert.equal(code, 0, stderr);
+      assert.deepEqual(await readdir(staging()), [], operand);
+    }
+  });
+
+  it('removes nothing in a dry run, nor where one that is refused holds the others back', async () => {
+    const [path = ''] = await stage(staging(), [await world.sign()]);
+    await pushed();
+    await pushed(['--dry-run', '--clear']);
+    await writeFile(join(staging(), 'signature-1'), '<html>');
+    assert.equal((await world.push([staging()], ['--clear'])).code, 1);
+    await readFile(join(staging(), path));
   });
 
   it('pushes nothing in a dry run', async () => {
