@@ -14,7 +14,8 @@ import { TipTree } from '../../signing/target/tip-tree.ts';
 import { toBudgets } from '../base/budget-options.ts';
 import type { Settings } from '../base/options.ts';
 import type { Engines } from '../inputs/open-engines.ts';
-import { type TreeRule, readTreeRule } from '../inputs/open-target.ts';
+import { readTreeRule } from '../inputs/open-target.ts';
+import type { TreeRule } from '../inputs/target-rules.ts';
 import { readPolicy } from '../inputs/read-policy.ts';
 
 /** Two commits in full; `from` is undefined where nothing was there before. */

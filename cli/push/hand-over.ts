@@ -1,5 +1,4 @@
 // How signatures get into the signature repository: pushed to its branch, or proposed.
-import { readFile } from 'node:fs/promises';
 import type { Candidate } from '../../signing/gather/candidate.ts';
 import { proposeSignatures } from '../../signing/push/propose-signatures.ts';
 import type { PushReport } from '../../signing/push/push-report.ts';
@@ -30,10 +29,9 @@ export async function handOver(
   candidates: readonly Candidate[],
   { target, settings, io, ending, ...choices }: HandOver,
 ): Promise<PushReport> {
-  const { repository, judge } = target;
+  const { repository, readRule, token } = target;
   const batch = {
-    judge,
-    subtree: target.settings.path,
+    readRule,
     now: new Date(),
     isDryRun: settings['dry-run'],
     run: describeRun(io.environment),
@@ -43,12 +41,5 @@ export async function handOver(
     return pushSignatures(repository, candidates, { ...batch, timeout: settings.timeout, ending });
   }
   const { forge } = settings;
-  const token = await readToken(settings['git-token-file']);
   return proposeSignatures(repository, candidates, { ...batch, forge, token });
-}
-
-async function readToken(file: string | undefined): Promise<string | undefined> {
-  if (file === undefined) return undefined;
-  const text = await readFile(file, 'utf8');
-  return text.trimStart().split('\n', 1)[0]?.trim() ?? '';
 }

@@ -89,7 +89,7 @@ async function waitIfAsked(
     return isInRepository(pushed) ? [{ path: pushed.path, bytes }] : [];
   });
   const { timeout } = settings;
-  const subtree = target.settings.path;
+  const { subtree } = await target.readRule();
   const served = await waitForStore(awaited, { store: options.store, subtree, timeout, ending });
   return { report, served };
 }

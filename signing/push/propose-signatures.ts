@@ -38,7 +38,7 @@ export async function proposeSignatures(
   candidates: readonly Candidate[],
   options: ProposeSignaturesOptions,
 ): Promise<PushReport> {
-  const batch = await Batch.judge(repository, candidates, options);
+  const batch = new Batch(repository, candidates, options);
   const plan = await batch.plan(chooseByContent);
   const { fresh, isHeldBack } = plan;
   const { location, branch, commit } = repository;
@@ -55,8 +55,8 @@ export async function proposeSignatures(
     description: formatCommitMessage(signed, options.run).split('\n').slice(2).join('\n'),
   };
   const proposal = await new Proposer(repository, made, request, options).run();
-  const proposed = new Set(fresh.map(({ good }) => good));
-  const signatures = batch.describe(plan, (good) => proposed.has(good));
+  const proposed = new Set(fresh.map(({ good }) => good.candidate));
+  const signatures = batch.describe(plan, (one) => proposed.has(one));
   return { ...report, commit: made, attempts: 1, signatures, proposal };
 }
 

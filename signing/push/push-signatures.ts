@@ -8,7 +8,6 @@ import { RepositoryError } from '../target/repository-error.ts';
 import type { SignatureRepository } from '../target/signature-repository.ts';
 import { Batch, type BatchOptions } from './batch.ts';
 import { chooseNext } from './choose-number.ts';
-import type { GoodCandidate } from './judge-candidates.ts';
 import type { PushReport } from './push-report.ts';
 
 /** How signatures are pushed to a branch. */
@@ -36,7 +35,7 @@ export async function pushSignatures(
   candidates: readonly Candidate[],
   options: PushSignaturesOptions,
 ): Promise<PushReport> {
-  const batch = await Batch.judge(repository, candidates, options);
+  const batch = new Batch(repository, candidates, options);
   return new BranchPush(repository, batch, options).run();
 }
 
@@ -46,7 +45,7 @@ class BranchPush {
   readonly #ending: AbortSignal | undefined;
   readonly #end: number;
   /** What is there, or may be although nobody said so. */
-  readonly #pushed = new Set<GoodCandidate>();
+  readonly #pushed = new Set<Candidate>();
   #attempts = 0;
 
   constructor(
@@ -70,7 +69,8 @@ class BranchPush {
         this.#attempts++;
         const outcome = await this.#repository.push(commit);
         if (outcome.kind === 'refused') throw outcome.error;
-        if (outcome.kind !== 'overtaken') for (const { good } of fresh) this.#pushed.add(good);
+        if (outcome.kind !== 'overtaken')
+          for (const { good } of fresh) this.#pushed.add(good.candidate);
         if (outcome.kind !== 'pushed') {
           await this.#refresh(outcome);
           continue;
@@ -78,7 +78,7 @@ class BranchPush {
       }
       const { location, branch } = this.#repository;
       const { isHeldBack } = plan;
-      const signatures = this.#batch.describe(plan, (good) => this.#pushed.has(good));
+      const signatures = this.#batch.describe(plan, (one) => this.#pushed.has(one));
       const attempts = this.#attempts;
       return { repository: location, branch, commit, attempts, isHeldBack, signatures };
     }

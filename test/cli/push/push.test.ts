@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { PushWorld, blobOf, randomDigest, stage } from '../../kit/push/push-world.ts';
+import { PushWorld, blobOf, installHook, randomDigest, stage } from '../../kit/push/push-world.ts';
 import { useTemporary } from '../../kit/temporary.ts';
 import { describeWith } from '../../with-tools.ts';
 
@@ -214,7 +214,34 @@ describeWith(['git', 'git-http-backend', 'gpg', 'gpgv'], 'lookaside push', () =>
     const token = join(directory(), 'token');
     await writeFile(token, 's3cret\n');
     await stage(staging(), [await world.sign()]);
-    assert.match(await pushed(['--git-token-file', token], { to: host.url }), /1 new/);
+    // Named from here: git runs elsewhere.
+    const named = relative(process.cwd(), token);
+    assert.match(await pushed(['--git-token-file', named], { to: host.url }), /1 new/);
+  });
+
+  it('goes by the newest rule, also where that changes while it pushes', async () => {
+    const { remote } = world;
+    await remote.publish({ 'lookaside.yaml': 'scopes:\n  elsewhere.example:\n    keys: keys\n' });
+    const changed = await remote.git('rev-parse', 'HEAD');
+    await remote.gitBare('branch', 'changed', changed);
+    await remote.git('reset', '--hard', '--quiet', start);
+    await remote.push('--force');
+    await installHook(
+      remote.path,
+      'pre-receive',
+      'unset GIT_QUARANTINE_PATH GIT_OBJECT_DIRECTORY GIT_ALTERNATE_OBJECT_DIRECTORIES\n' +
+        `git update-ref refs/heads/main ${changed}`,
+    );
+    try {
+      await stage(staging(), [await world.sign()]);
+      const { code, stdout } = await world.push([staging()]);
+      assert.equal(code, 1, stdout);
+      assert.match(stdout, /out-of-scope/);
+      assert.match(stdout, /nothing .*: 1 refused$/m);
+      assert.equal(await remote.gitBare('rev-parse', 'main'), changed);
+    } finally {
+      await installHook(remote.path, 'pre-receive', 'exit 0');
+    }
   });
 
   it('tells what it cost where a host gives no parts of a state', async () => {
