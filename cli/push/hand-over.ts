@@ -35,11 +35,11 @@ export async function handOver(
     now: new Date(),
     isDryRun: settings['dry-run'],
     run: describeRun(io.environment),
+    timeout: settings.timeout,
+    ending,
     ...choices,
   };
-  if (!settings['pull-request']) {
-    return pushSignatures(repository, candidates, { ...batch, timeout: settings.timeout, ending });
-  }
+  if (!settings['pull-request']) return pushSignatures(repository, candidates, batch);
   const { forge } = settings;
   return proposeSignatures(repository, candidates, { ...batch, forge, token });
 }

@@ -4,7 +4,9 @@
 import { randomBytes } from 'node:crypto';
 import type { Candidate } from '../gather/candidate.ts';
 import { type PushOutcome, refusesOptions } from '../target/push-commit.ts';
+import { RepositoryError } from '../target/repository-error.ts';
 import type { SignatureRepository } from '../target/signature-repository.ts';
+import { Backoff, type BackoffOptions } from './backoff.ts';
 import { Batch, type BatchOptions } from './batch.ts';
 import { chooseByContent } from './choose-number.ts';
 import { formatCommitMessage, formatSubject } from './commit-message.ts';
@@ -21,7 +23,7 @@ import { githubLink, openGithubRequest } from './open-github-request.ts';
 import type { Proposal, PushReport } from './push-report.ts';
 
 /** How signatures are proposed. */
-export interface ProposeSignaturesOptions extends BatchOptions {
+export interface ProposeSignaturesOptions extends BatchOptions, BackoffOptions {
   /** The kind of git host; default: by the name of the host. */
   readonly forge?: Forge | undefined;
   /** For GitHub's API. */
@@ -65,6 +67,7 @@ class Proposer {
   readonly #commit: string;
   readonly #request: RequestText;
   readonly #token: string | undefined;
+  readonly #backoff: Backoff;
   readonly #name: string;
   readonly #hosted: HostedRepository | undefined;
   readonly #forge: Forge | undefined;
@@ -73,8 +76,10 @@ class Proposer {
     repository: SignatureRepository,
     commit: string,
     request: RequestText,
-    { forge, token, now }: ProposeSignaturesOptions,
+    options: ProposeSignaturesOptions,
   ) {
+    const { forge, token, now } = options;
+    this.#backoff = new Backoff(options);
     this.#repository = repository;
     this.#commit = commit;
     this.#request = request;
@@ -138,16 +143,25 @@ class Proposer {
     ref: string,
     options: readonly string[],
   ): Promise<readonly string[] | undefined> {
-    const outcome = await this.#repository.push(this.#commit, ref, options);
+    const outcome = await this.#tryPush(ref, options);
     if (outcome.kind === 'refused' && refusesOptions(outcome.error)) return undefined;
     return readSaid(outcome, ref);
   }
 
   async #push(ref: string): Promise<readonly string[]> {
-    return readSaid(await this.#repository.push(this.#commit, ref), ref);
+    return readSaid(await this.#tryPush(ref, []), ref);
+  }
+
+  /** Once more after a connection that breaks: the name stays, so there are never two of one proposal. */
+  async #tryPush(ref: string, options: readonly string[]): Promise<PushOutcome> {
+    for (let attempts = 1; ; attempts++) {
+      const outcome = await this.#repository.push(this.#commit, ref, options);
+      if (outcome.kind !== 'broken' || !(await this.#backoff.pause(attempts))) return outcome;
+    }
   }
 }
 
+/** What the remote said to a push. */
 function readSaid(outcome: PushOutcome, ref: string): readonly string[] {
   switch (outcome.kind) {
     case 'pushed':
@@ -156,8 +170,13 @@ function readSaid(outcome: PushOutcome, ref: string): readonly string[] {
     case 'refused':
       throw outcome.error;
     case 'overtaken':
+    case 'locked': {
       // Nobody else has a branch of this name.
-      throw new Error(`${ref} was not taken: ${outcome.reason}`);
+      const reason = outcome.kind === 'locked' ? outcome.reason : 'it is there already';
+      throw new RepositoryError(`nothing was proposed: ${ref} could not be made: ${reason}`, {
+        hint: 'remove or rename what is in the way of that name',
+      });
+    }
   }
 }
 

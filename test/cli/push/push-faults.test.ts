@@ -1,7 +1,7 @@
 // What can go wrong with a push: one clear line, the right exit code, nothing half done, and the staging
 // directory as it was.
 import assert from 'node:assert/strict';
-import { readFile, readdir, writeFile } from 'node:fs/promises';
+import { readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { freePort } from '../../kit/process/free-port.ts';
 import { PushWorld, type SignedImage, installHook, stage } from '../../kit/push/push-world.ts';
@@ -127,8 +127,18 @@ const FAULTS: readonly Fault[] = [
       );
       return { args: ['--timeout', '1s'] };
     },
-    message: /nothing is pushed: others were faster on main, \d+ times|once/,
+    message: /not pushed: other pushes to main came first (?:once|\d+ times), until --timeout$/,
     hint: /longer --timeout/,
+  },
+  {
+    title: 'a lock that a push left behind',
+    cause: async ({ remote }) => {
+      await writeFile(join(remote.path, 'refs/heads/main.lock'), '');
+      return { args: ['--timeout', '1s'] };
+    },
+    message:
+      /not pushed: main could not be moved, tried (?:once|\d+ times), until --timeout: error: cannot lock ref 'refs\/heads\/main': .*File exists/,
+    hint: /remove the lock/,
   },
 ];
 
@@ -150,6 +160,7 @@ describeWith(
     });
     afterEach(async () => {
       await installHook(world.remote.path, 'pre-receive', 'exit 0');
+      await rm(join(world.remote.path, 'refs/heads/main.lock'), { force: true });
       await world.remote.git('reset', '--hard', '--quiet', start);
       await world.remote.push('--force');
     });
