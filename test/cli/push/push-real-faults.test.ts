@@ -161,10 +161,12 @@ describeWith(
         runGitBackend(join(world.remote.path, '..'), request, response);
         if (request.method !== 'POST' || !request.url?.endsWith('/git-receive-pack')) return;
         if (pushes++ > 0) return;
+        // A client that has got nothing at all would ask again by itself.
         response.write = () => {
-          response.destroy();
-          return false;
+          response.flushHeaders();
+          return true;
         };
+        response.end = () => response.destroy();
       });
       server.listen(0, '127.0.0.1');
       await once(server, 'listening');
