@@ -72,6 +72,11 @@ export interface UserGitCall {
   readonly settings?: readonly string[];
 }
 
+interface GitStart extends Pick<UserGitCall, 'isRemote' | 'input'> {
+  /** Whether it runs also after everything else was stopped. */
+  readonly isCleanup?: boolean;
+}
+
 export class UserGit {
   readonly #options: UserGitOptions;
   readonly #environment: Record<string, string>;
@@ -111,7 +116,8 @@ export class UserGit {
   /** Forgets passwords. `directory` is a git directory. */
   async close(directory: string): Promise<void> {
     if (this.#socket === undefined) return;
-    await this.run(directory, ['credential-cache', '--socket', this.#socket, 'exit']);
+    const words = ['--git-dir', directory, 'credential-cache', '--socket', this.#socket, 'exit'];
+    await this.#start('credential-cache', words, directory, { isCleanup: true });
     this.#socket = undefined;
   }
 
@@ -123,7 +129,7 @@ export class UserGit {
   ): Promise<UserGitResult> {
     const credentials = isRemote ? this.#settings : [];
     const words = ['--git-dir', directory, ...credentials, ...settings, ...args];
-    return this.#start(args[0], words, directory, isRemote, input);
+    return this.#start(args[0], words, directory, { isRemote, ...(input && { input }) });
   }
 
   /**
@@ -146,13 +152,7 @@ export class UserGit {
    */
   async findObjects(path: string): Promise<string> {
     const words = ['rev-parse', '--path-format=absolute', '--git-path', 'objects'];
-    const { exitCode, stdout, stderr } = await this.#start(
-      'rev-parse',
-      words,
-      path,
-      false,
-      undefined,
-    );
+    const { exitCode, stdout, stderr } = await this.#start('rev-parse', words, path);
     if (exitCode !== 0) throw toRepositoryError('rev-parse', stderr);
     return stdout.toString().trimEnd();
   }
@@ -166,8 +166,7 @@ export class UserGit {
     command: string,
     words: readonly string[],
     directory: string,
-    isRemote: boolean,
-    input: Uint8Array | undefined,
+    { isRemote = false, isCleanup = false, input }: GitStart = {},
   ): Promise<UserGitResult> {
     const { hasTerminal, ending } = this.#options;
     const limits = {
@@ -180,7 +179,7 @@ export class UserGit {
       environment: isRemote ? this.#environment : this.#aloneEnvironment(),
       directory,
       limits,
-      ending,
+      ending: isCleanup ? undefined : ending,
       asksPeople: hasTerminal,
       ...(input && { input }),
     });
