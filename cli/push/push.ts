@@ -100,6 +100,6 @@ async function tellCost(repository: SignatureRepository, { stderr }: ProcessIo):
   if (supply !== 'whole') return;
   const cost = `${formatBytes(bytes)} in ${(milliseconds / 1000).toFixed(1)} s`;
   stderr.write(
-    `lookaside: note: ${repository.location} gives no parts of a state, so all of it was fetched: ${cost}\n`,
+    `lookaside: note: ${repository.location} cannot send parts of a commit, so all its files were fetched: ${cost} (on the server: git config uploadpack.allowFilter true)\n`,
   );
 }

@@ -127,8 +127,8 @@ function digestedBytes(bytes: Uint8Array, parsed: unknown): Uint8Array {
 }
 
 /**
- * What nodes of a platform (`os/architecture[/variant]`) get (containers/image ChooseInstance); without a variant, those of every
- * variant. Empty where they get nothing.
+ * What nodes of a platform (`os/architecture[/variant]`) get (containers/image ChooseInstance); without a
+ * variant, those of every variant. Empty where they get nothing.
  */
 export function chooseInstances(
   instances: readonly Instance[],

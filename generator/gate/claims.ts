@@ -1,5 +1,6 @@
 // The signed payload, read as paranoidly as the nodes do (containers/image
-// signature/simple.go, strictUnmarshalJSON): exact members, right types, none twice. And written.
+// signature/simple.go, strictUnmarshalJSON): exact members, right types, none twice. Also
+// writes payloads.
 import { type Rejection, reject } from '../terms/rejection.ts';
 import { type Member, hasInfiniteNumber, isJson, membersOf } from '../terms/strict-json.ts';
 

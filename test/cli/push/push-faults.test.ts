@@ -81,13 +81,13 @@ const FAULTS: readonly Fault[] = [
   {
     title: 'a repository that does not say who may sign',
     cause: async (world) => void (await world.remote.publish({ 'lookaside.yaml': null })),
-    message: /does not say who may sign: there is no lookaside\.yaml/,
+    message: /does not say who may sign: there is no lookaside\.yaml at the root of main/,
     hint: /lookaside init.*--keys/,
   },
   {
     title: 'a configuration that names no keys',
     cause: async (world) => void (await world.remote.publish({ 'lookaside.yaml': 'poll: 5m\n' })),
-    message: /lookaside\.yaml names no keys/,
+    message: /lookaside\.yaml at the root of main names no keys/,
     hint: /--keys/,
   },
   {
@@ -204,7 +204,7 @@ describeWith(
       assert.match(held.stdout, /unknown-signer/);
       assert.match(held.stdout, /out-of-scope/);
       assert.match(held.stdout, /html/);
-      assert.match(held.stdout, /nothing pushed.*1 would be new, 3 refused/);
+      assert.match(held.stdout, /nothing was pushed.*1 would be new, 3 refused/);
       assert.deepEqual([...(await world.signatures()).keys()], []);
       assert.deepEqual(await readdir(staging, { recursive: true }), before);
 

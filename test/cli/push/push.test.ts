@@ -40,12 +40,12 @@ describeWith(['git', 'git-http-backend', 'gpg', 'gpgv'], 'lookaside push', () =>
     assert.equal(
       first,
       `${name}: new: ${path}, signed by ${fingerprint}\n` +
-        `pushed to ${world.remote.fileUrl}, main, commit ${commit.slice(0, 12)}: 1 new; nodes with its policy accept what is new\n`,
+        `pushed to ${world.remote.fileUrl}, main, commit ${commit.slice(0, 12)}: 1 new; nodes that use the repository's policy accept the new signatures\n`,
     );
     assert.deepEqual(await world.signatures(), new Map([[path, blobOf(image.bytes)]]));
     const second = await pushed();
     assert.match(second, /: already there: /);
-    assert.match(second, /^nothing pushed to .*: 1 already there$/m);
+    assert.match(second, /^nothing was pushed to .*: 1 already there$/m);
     assert.equal(await world.remote.gitBare('rev-parse', 'main'), commit);
     assert.deepEqual(await readFile(join(staging(), path)), image.bytes);
   });
@@ -146,7 +146,10 @@ describeWith(['git', 'git-http-backend', 'gpg', 'gpgv'], 'lookaside push', () =>
   it('pushes nothing in a dry run', async () => {
     await stage(staging(), [await world.sign()]);
     const before = await readdir(staging(), { recursive: true });
-    assert.match(await pushed(['--dry-run', '--clear']), /nothing pushed to .*: 1 would be new$/m);
+    assert.match(
+      await pushed(['--dry-run', '--clear']),
+      /nothing was pushed to .*: 1 would be new$/m,
+    );
     assert.equal(await world.remote.gitBare('rev-parse', 'main'), start);
     assert.deepEqual(await readdir(staging(), { recursive: true }), before);
   });
@@ -161,10 +164,13 @@ describeWith(['git', 'git-http-backend', 'gpg', 'gpgv'], 'lookaside push', () =>
     await stage(staging(), [await world.sign({ digest })]);
     const first = await pushed();
     assert.match(first, new RegExp(`co-signature-missing: .*${other.fingerprint}`));
-    assert.match(first, /nodes with its policy wait for another signature beside 1 of them$/m);
+    assert.match(first, /1 of them needs another signature before nodes accept the image$/m);
     await rm(staging(), { recursive: true });
     await stage(staging(), [await world.sign({ digest, key: other })]);
-    assert.match(await pushed(), /1 new; nodes with its policy accept what is new$/m);
+    assert.match(
+      await pushed(),
+      /1 new; nodes that use the repository's policy accept the new signatures$/m,
+    );
   });
 
   it('tells programs the same in JSON', async () => {
@@ -244,7 +250,7 @@ describeWith(['git', 'git-http-backend', 'gpg', 'gpgv'], 'lookaside push', () =>
     }
   });
 
-  it('tells what it cost where a host gives no parts of a state', async () => {
+  it('tells what it cost where a host cannot send parts of a commit', async () => {
     await world.remote.gitBare('config', 'uploadpack.allowFilter', 'false');
     try {
       await stage(staging(), [await world.sign()]);
@@ -252,7 +258,7 @@ describeWith(['git', 'git-http-backend', 'gpg', 'gpgv'], 'lookaside push', () =>
       assert.equal(code, 0);
       assert.match(
         stderr,
-        /^lookaside: note: file:\S+ gives no parts of a state, so all of it was fetched: [\d.]+ (?:bytes|KiB) in \d+\.\d s\n$/,
+        /^lookaside: note: file:\S+ cannot send parts of a commit, so all its files were fetched: [\d.]+ (?:bytes|KiB) in \d+\.\d s \(on the server: git config uploadpack\.allowFilter true\)\n$/,
       );
     } finally {
       await world.remote.gitBare('config', 'uploadpack.allowFilter', 'true');
