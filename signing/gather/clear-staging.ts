@@ -2,8 +2,9 @@
 // meanwhile: a file is taken aside before it is removed, and put back if it is not what was pushed.
 import { randomBytes } from 'node:crypto';
 import { constants, copyFile, readFile, rename, rmdir, unlink } from 'node:fs/promises';
-import { dirname, join, relative } from 'node:path';
+import { dirname, relative } from 'node:path';
 import { hasCode, messageOf } from '../../generator/terms/errors.ts';
+import { formatLocation } from '../../generator/terms/location.ts';
 import type { CandidateFile } from './candidate.ts';
 import { GatherError } from './gather.ts';
 
@@ -49,8 +50,7 @@ async function removeIfSame(file: string, bytes: Uint8Array): Promise<boolean> {
 async function putBack(aside: string, directory: string): Promise<void> {
   for (let number = 1; ; number++) {
     try {
-      const file = join(directory, `signature-${number}`);
-      await copyFile(aside, file, constants.COPYFILE_EXCL);
+      await copyFile(aside, formatLocation(directory, number), constants.COPYFILE_EXCL);
       return;
     } catch (error) {
       if (!hasCode(error, 'EEXIST')) throw error;

@@ -7,8 +7,8 @@
 // that misses something fails.
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { CatFile } from '../../generator/sources/git/objects/cat-file.ts';
+import { tokenSettings } from '../../generator/sources/git/processes/token-settings.ts';
 import { runProcess } from '../../generator/system/run-process.ts';
 import { toShellWord } from '../../generator/terms/text.ts';
 import { toRepositoryError } from './repository-error.ts';
@@ -31,7 +31,6 @@ const TIES: ReadonlySet<string> = new Set([
   'GIT_WORK_TREE',
 ]);
 
-const TOKEN_HELPER = fileURLToPath(new URL('token-helper.sh', import.meta.url));
 const MINUTE = 60_000;
 /** What talks to a remote tells of its progress; where people are asked, they may take their time. */
 const SILENCE = 2 * MINUTE;
@@ -98,7 +97,8 @@ export class UserGit {
       ...(!hasTerminal && { GIT_TERMINAL_PROMPT: '0' }),
       ...(token && { LOOKASIDE_GIT_TOKEN_FILE: token.file }),
     };
-    this.#settings = token ? tokenSettings(token.url) : [];
+    const settings = token ? tokenSettings(token.url) : [];
+    this.#settings = settings.flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   }
 
   /**
@@ -188,10 +188,4 @@ export class UserGit {
   #aloneEnvironment(): Record<string, string> {
     return { ...this.#environment, GIT_ALLOW_PROTOCOL: '' };
   }
-}
-
-/** The empty value drops the user's own helpers for this host. */
-function tokenSettings(url: string): readonly string[] {
-  const scope = `credential.${new URL(url).origin}.helper`;
-  return ['-c', `${scope}=`, '-c', `${scope}=!sh ${toShellWord(TOKEN_HELPER)}`];
 }
