@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import type { PlacingJudge } from '../../generator/gate/placing-judge.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
-import { guessForge, isApiHost, parseHosted } from '../../signing/push/forge.ts';
+import { guessForge, isApiHost, parseHosted } from '../../signing/target/forge.ts';
 import { REPOSITORY_CONFIG } from '../../signing/target/repository-config.ts';
 import { SignatureRepository } from '../../signing/target/signature-repository.ts';
 import type { TipTree } from '../../signing/target/tip-tree.ts';

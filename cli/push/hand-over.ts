@@ -4,9 +4,9 @@ import { proposeSignatures } from '../../signing/push/propose-signatures.ts';
 import type { PushReport } from '../../signing/push/push-report.ts';
 import { pushSignatures } from '../../signing/push/push-signatures.ts';
 import type { ProcessIo } from '../base/process-io.ts';
+import type { Environment } from '../base/read-settings.ts';
 import type { Settings } from '../base/options.ts';
 import type { OpenTarget } from '../inputs/open-target.ts';
-import { describeRun } from './describe-run.ts';
 
 export interface HandOver {
   readonly target: OpenTarget;
@@ -42,4 +42,20 @@ export async function handOver(
   if (!settings['pull-request']) return pushSignatures(repository, candidates, batch);
   const { forge } = settings;
   return proposeSignatures(repository, candidates, { ...batch, forge, token });
+}
+
+/**
+ * The address of the CI run that this process is part of, as GitHub (and Gitea, with the same names),
+ * GitLab and Jenkins tell it; undefined outside.
+ */
+function describeRun(environment: Environment): string | undefined {
+  const {
+    GITHUB_SERVER_URL: server,
+    GITHUB_REPOSITORY: repository,
+    GITHUB_RUN_ID: run,
+    CI_JOB_URL: job,
+    BUILD_URL: build,
+  } = environment;
+  const isComplete = server !== undefined && repository !== undefined && run !== undefined;
+  return isComplete ? `${server}/${repository}/actions/runs/${run}` : (job ?? build);
 }

@@ -1,4 +1,5 @@
 import { parseLocation } from '../../generator/terms/location.ts';
+import { stripSubtree } from '../../signing/push/standing.ts';
 import { type WaitOptions, waitUntilServed } from '../../signing/push/wait-until-served.ts';
 
 /** A signature in the repository; its path is from the root. */
@@ -16,7 +17,7 @@ export async function waitForStore(
   { subtree, ...options }: WaitOptions & { readonly subtree: string },
 ): Promise<number | Error> {
   const awaited = signatures.flatMap(({ path, bytes }) => {
-    const location = parseLocation(subtree === '' ? path : path.slice(subtree.length + 1));
+    const location = parseLocation(stripSubtree(subtree, path));
     return location ? [{ directory: location.directory, bytes }] : [];
   });
   try {

@@ -2,7 +2,7 @@
 import { messageOf } from '../../generator/terms/errors.ts';
 import { toLine } from '../../generator/terms/text.ts';
 import { RepositoryError } from '../target/repository-error.ts';
-import { GITHUB, type HostedRepository, type RequestText } from './forge.ts';
+import { GITHUB, type HostedRepository, type RequestText } from '../target/forge.ts';
 
 /** Milliseconds. */
 const PATIENCE = 30_000;

@@ -18,7 +18,7 @@ import {
   gitlabOptions,
   guessForge,
   parseHosted,
-} from './forge.ts';
+} from '../target/forge.ts';
 import { githubLink, openGithubRequest } from './open-github-request.ts';
 import type { Proposal, PushReport } from './push-report.ts';
 
