@@ -2,7 +2,7 @@
 // configuration file and the tables in docs/ are made from it or tested against it.
 import { z } from 'zod';
 import { TARGET_NAMES } from '../../generator/nodes/targets/target.ts';
-import { FORGES } from '../../signing/push/forge.ts';
+import { FORGES } from '../../signing/target/forge.ts';
 import { BUDGET_OPTIONS } from '../../generator/terms/budgets.ts';
 import {
   LONGEST_TIMER,

@@ -16,7 +16,8 @@ import { toBudgets } from '../base/budget-options.ts';
 import type { Settings } from '../base/options.ts';
 import { UsageError } from '../base/usage-error.ts';
 import type { Engines } from '../inputs/open-engines.ts';
-import { type TreeRule, readTreeRule } from '../inputs/open-target.ts';
+import { readTreeRule } from '../inputs/open-target.ts';
+import type { TreeRule } from '../inputs/target-rules.ts';
 import { readPolicy } from '../inputs/read-policy.ts';
 
 /** Two commits in full; `from` is undefined where nothing was there before. */

@@ -74,13 +74,22 @@ export async function assertTokenFile(file: string, url: string): Promise<void> 
     const message = '--git-token-file is for https:// sources, got another one';
     throw new UsageError(message, 'leave it out');
   }
-  const token = await readFile(file, 'utf8').catch((cause: unknown) => {
+  await readTokenFile(file);
+}
+
+/**
+ * Reads a token: the first line of its file, as `token-helper.sh` does.
+ * @throws UsageError for a file that cannot be read, or has none
+ */
+export async function readTokenFile(file: string): Promise<string> {
+  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
     const hint = 'make it readable for the user that runs lookaside';
     throw new UsageError(`--git-token-file: ${messageOf(cause)}`, hint, { cause });
   });
-  if (token.trim() === '') {
-    throw new UsageError(`--git-token-file: ${file} is empty`, 'put the token on its first line');
-  }
+  const token = text.split('\n', 1)[0]?.trim() ?? '';
+  if (token !== '') return token;
+  const fault = text.trim() === '' ? `${file} is empty` : `the first line of ${file} is empty`;
+  throw new UsageError(`--git-token-file: ${fault}`, 'put the token on its first line');
 }
 
 /**

@@ -1,9 +1,10 @@
 // The signature repository that a command pushes to, with the rule that it sets itself: `lookaside.yaml`
 // at the root of its branch says who may sign what, and names key files beside it.
-import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname, join, relative } from 'node:path';
-import { PlacingJudge } from '../../generator/gate/placing-judge.ts';
+import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
+import { dirname, join, relative, resolve } from 'node:path';
+import type { PlacingJudge } from '../../generator/gate/placing-judge.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
+import { guessForge, isApiHost, parseHosted } from '../../signing/target/forge.ts';
 import { REPOSITORY_CONFIG } from '../../signing/target/repository-config.ts';
 import { SignatureRepository } from '../../signing/target/signature-repository.ts';
 import type { TipTree } from '../../signing/target/tip-tree.ts';
@@ -13,9 +14,10 @@ import type { ProcessIo } from '../base/process-io.ts';
 import { listKeyPaths, readSettings } from '../base/read-settings.ts';
 import { UsageError } from '../base/usage-error.ts';
 import { openEngines, warnOfMissingGpgv } from './open-engines.ts';
-import { assertTokenFile } from './open-source.ts';
+import { assertTokenFile, readTokenFile } from './open-source.ts';
 import { KEY_FILE } from './read-keys.ts';
 import { readPolicy } from './read-policy.ts';
+import { type TargetRule, type TreeRule, TargetRules } from './target-rules.ts';
 
 /** A signature repository that is open to be pushed to. */
 export interface OpenTarget {
@@ -24,6 +26,13 @@ export interface OpenTarget {
   readonly settings: Settings;
   readonly policy: Policy;
   readonly judge: PlacingJudge;
+  /**
+   * The rule of the newest state that the repository was seen in: another one once its files have changed.
+   * @throws UsageError as `openTarget` does
+   */
+  readonly readRule: () => Promise<TargetRule>;
+  /** For the API of the git host; undefined where none was given. */
+  readonly token: string | undefined;
   /** Ends what was started. */
   readonly close: () => Promise<void>;
 }
@@ -41,35 +50,36 @@ export async function openTarget(
   directory: string,
   ending: AbortSignal,
 ): Promise<OpenTarget> {
-  const tokenFile = settings['git-token-file'];
-  // Over ssh it is for the API of the git host alone.
-  const isForGit = /^https?:/i.test(location);
-  if (tokenFile !== undefined && (isForGit || !settings['pull-request'])) {
-    await assertTokenFile(tokenFile, location);
-  }
+  const token = await readToken(location, settings);
   const repository = await SignatureRepository.open({
     repository: location,
     branch: settings.branch,
     directory,
     environment: io.environment,
     hasTerminal: hasTerminal(io),
-    token: tokenFile === undefined || !isForGit ? undefined : { file: tokenFile, url: location },
+    token: token?.isForGit ? { file: token.file, url: location } : undefined,
     ending,
   });
   try {
-    const rule = await readRule(repository, settings, directory);
-    const budgets = toBudgets(rule.settings);
-    const engines = await openEngines(io.environment, directory, budgets);
-    const { policy } = rule;
-    const warning = warnOfMissingGpgv(policy, engines);
+    const read = async (): Promise<TreeRule> => readTargetRule(repository, settings, directory);
+    const first = await read();
+    const engines = await openEngines(io.environment, directory, toBudgets(first.settings));
+    const warning = warnOfMissingGpgv(first.policy, engines);
     if (warning !== undefined) io.stderr.write(`lookaside: warning: ${warning}\n`);
-    const { openMessage } = engines;
-    const expiryWarning = rule.settings['expiry-warning'];
-    const judge = new PlacingJudge({ policy, openMessage, expiryWarning, paths: budgets });
+    const rules = await TargetRules.open(repository, engines, first, read);
+    const { judge } = await rules.read();
     const close = async (): Promise<void> => {
       await Promise.all([engines.close(), repository.close()]);
     };
-    return { repository, ...rule, judge, close };
+    return {
+      repository,
+      settings: first.settings,
+      policy: first.policy,
+      judge,
+      readRule: async () => rules.read(),
+      token: token?.text,
+      close,
+    };
   } catch (error) {
     await repository.close();
     throw error;
@@ -81,28 +91,56 @@ function hasTerminal({ stdin, stderr }: ProcessIo): boolean {
   return stderr.isTTY === true && 'isTTY' in stdin && stdin.isTTY === true;
 }
 
-async function readRule(
+/** The token of --git-token-file, and whether git is to have it or only the API of the git host. */
+interface TargetToken {
+  readonly file: string;
+  readonly text: string;
+  readonly isForGit: boolean;
+}
+
+/**
+ * Reads the token before anything is signed or pushed.
+ * @throws UsageError for a file without one, and for a repository whose host may not have it
+ */
+async function readToken(location: string, settings: Settings): Promise<TargetToken | undefined> {
+  const given = settings['git-token-file'];
+  if (given === undefined) return undefined;
+  // Git runs in another directory.
+  const file = resolve(given);
+  const isForGit = /^https?:/i.test(location);
+  if (isForGit || !settings['pull-request']) await assertTokenFile(file, location);
+  const hosted = parseHosted(location);
+  const isForApi = hosted && (settings.forge ?? guessForge(hosted)) === 'github';
+  if (isForApi && !isApiHost(hosted)) {
+    throw new UsageError(
+      `--git-token-file: expected the https:// address of the repository, got ${location}: its host may be a name of your ssh configuration`,
+      'give --to https://HOST/ORG/signatures.git, so that it is known who gets the token',
+    );
+  }
+  return { file, text: await readTokenFile(file), isForGit };
+}
+
+/** What the repository says, or else the command. */
+async function readTargetRule(
   repository: SignatureRepository,
   given: Settings,
   directory: string,
-): Promise<Pick<OpenTarget, 'settings' | 'policy'>> {
-  const place = join(directory, 'configuration');
+): Promise<TreeRule> {
+  // Each time another one: a key that was withdrawn must not be found in it.
+  const place = await mkdtemp(join(directory, 'configuration-'));
   const own = await readTreeRule(repository.tree, place, repository.location);
   if (own?.policy.isConfigured) return own;
   const policy = await readPolicy(given);
-  if (policy.isConfigured) return { settings: own?.settings ?? given, policy };
+  const { settings = given, paths = [REPOSITORY_CONFIG] } = own ?? {};
+  if (policy.isConfigured) return { settings, policy, paths };
   const { location, branch } = repository;
-  const lack = own ? `its ${REPOSITORY_CONFIG} names no keys` : `there is no ${REPOSITORY_CONFIG}`;
+  const lack = own
+    ? `${REPOSITORY_CONFIG} at the root of ${branch} names no keys`
+    : `there is no ${REPOSITORY_CONFIG} at the root of ${branch}`;
   throw new UsageError(
-    `${location} does not say who may sign: ${lack}, at the root of ${branch}`,
+    `${location} does not say who may sign: ${lack}`,
     'make one with `lookaside init`, or give the public keys with --keys',
   );
-}
-
-/** What a tree says of itself: how it is served, and who may sign what. */
-export interface TreeRule {
-  readonly settings: Settings;
-  readonly policy: Policy;
 }
 
 /**
@@ -122,7 +160,7 @@ export async function readTreeRule(
   const isAlone = keys.length === 0 && scopes === undefined;
   const settings = isAlone ? { ...own.settings, policy: undefined } : own.settings;
   const policy = await withNames(own.directory, location, async () => readPolicy(settings));
-  return { settings: own.settings, policy };
+  return { settings: own.settings, policy, paths: own.paths };
 }
 
 /** The settings that a tree has for itself. */
@@ -130,6 +168,8 @@ export interface TreeSettings {
   readonly settings: Settings;
   /** Where its files are now, under their own names. */
   readonly directory: string;
+  /** The files and directories that were read, from the root. */
+  readonly paths: readonly string[];
 }
 
 /**
@@ -148,13 +188,10 @@ export async function readTreeSettings(
   await mkdir(directory, { recursive: true });
   await writeFile(file, text);
   return withNames(directory, location, async () => {
-    const paths = await listKeyPaths(file);
-    await copyFiles(
-      tree,
-      paths.map((path) => toInside(path, directory)),
-      directory,
-    );
-    return { settings: await readSettings({ config: file }, {}), directory };
+    const keys = (await listKeyPaths(file)).map((path) => toInside(path, directory));
+    await copyFiles(tree, keys, directory);
+    const paths = [REPOSITORY_CONFIG, ...keys];
+    return { settings: await readSettings({ config: file }, {}), directory, paths };
   });
 }
 

@@ -77,20 +77,32 @@ function formatSummary(report: PushReport, paint: Paint): string {
     count.there > 0 && `${count.there} already there`,
     count.refused > 0 && `${count.refused} refused`,
   ].filter((part) => part !== false);
-  const done = report.proposal ? 'proposed' : count.new > 0 ? 'pushed' : 'nothing pushed';
+  const done = report.proposal ? 'proposed' : count.new > 0 ? 'pushed' : 'nothing was pushed';
   const verdict = count.refused > 0 ? 'red' : 'green';
   const fresh = report.signatures.flatMap((one) => (one.status === 'new' ? [one.warnings] : []));
-  const acceptance = fresh.length > 0 ? `; ${formatAcceptance(fresh)}` : '';
+  const acceptance =
+    fresh.length > 0 ? `; ${formatAcceptance(fresh, report.proposal !== undefined)}` : '';
   return `${paint(verdict, done)} to ${where}${commit}: ${parts.join(', ')}${acceptance}`;
 }
 
-/** What nodes make of the images with new signatures, by the warnings about each of these. */
-export function formatAcceptance(fresh: readonly (readonly Warning[])[]): string {
+/**
+ * What nodes make of the images with new signatures, by the warnings about each of these; of a proposal
+ * nodes see nothing before it is merged.
+ */
+export function formatAcceptance(
+  fresh: readonly (readonly Warning[])[],
+  isProposed = false,
+): string {
   const lacking = fresh.filter((warnings) =>
     warnings.some(({ code }) => code === 'co-signature-missing'),
   );
-  if (lacking.length === 0) return 'nodes with its policy accept what is new';
-  return `nodes with its policy wait for another signature beside ${lacking.length} of them`;
+  if (lacking.length > 0) {
+    const verb = lacking.length === 1 ? 'needs' : 'need';
+    return `${lacking.length} of them ${verb} another signature before nodes accept the image`;
+  }
+  return isProposed
+    ? "nodes that use the repository's policy will accept the new signatures, once merged"
+    : "nodes that use the repository's policy accept the new signatures";
 }
 
 /** Where people find what was proposed for a branch, or what they have to do. */

@@ -1,13 +1,12 @@
 // How signatures get into the signature repository: pushed to its branch, or proposed.
-import { readFile } from 'node:fs/promises';
 import type { Candidate } from '../../signing/gather/candidate.ts';
 import { proposeSignatures } from '../../signing/push/propose-signatures.ts';
 import type { PushReport } from '../../signing/push/push-report.ts';
 import { pushSignatures } from '../../signing/push/push-signatures.ts';
 import type { ProcessIo } from '../base/process-io.ts';
+import type { Environment } from '../base/read-settings.ts';
 import type { Settings } from '../base/options.ts';
 import type { OpenTarget } from '../inputs/open-target.ts';
-import { describeRun } from './describe-run.ts';
 
 export interface HandOver {
   readonly target: OpenTarget;
@@ -30,25 +29,33 @@ export async function handOver(
   candidates: readonly Candidate[],
   { target, settings, io, ending, ...choices }: HandOver,
 ): Promise<PushReport> {
-  const { repository, judge } = target;
+  const { repository, readRule, token } = target;
   const batch = {
-    judge,
-    subtree: target.settings.path,
+    readRule,
     now: new Date(),
     isDryRun: settings['dry-run'],
     run: describeRun(io.environment),
+    timeout: settings.timeout,
+    ending,
     ...choices,
   };
-  if (!settings['pull-request']) {
-    return pushSignatures(repository, candidates, { ...batch, timeout: settings.timeout, ending });
-  }
+  if (!settings['pull-request']) return pushSignatures(repository, candidates, batch);
   const { forge } = settings;
-  const token = await readToken(settings['git-token-file']);
   return proposeSignatures(repository, candidates, { ...batch, forge, token });
 }
 
-async function readToken(file: string | undefined): Promise<string | undefined> {
-  if (file === undefined) return undefined;
-  const text = await readFile(file, 'utf8');
-  return text.trimStart().split('\n', 1)[0]?.trim() ?? '';
+/**
+ * The address of the CI run that this process is part of, as GitHub (and Gitea, with the same names),
+ * GitLab and Jenkins tell it; undefined outside.
+ */
+function describeRun(environment: Environment): string | undefined {
+  const {
+    GITHUB_SERVER_URL: server,
+    GITHUB_REPOSITORY: repository,
+    GITHUB_RUN_ID: run,
+    CI_JOB_URL: job,
+    BUILD_URL: build,
+  } = environment;
+  const isComplete = server !== undefined && repository !== undefined && run !== undefined;
+  return isComplete ? `${server}/${repository}/actions/runs/${run}` : (job ?? build);
 }

@@ -46,10 +46,11 @@ export async function push(
 async function pushTo(run: PushRun): Promise<number> {
   const { settings, io, target, candidates } = run;
   const report = await handOverAll(run);
-  if (settings.clear) await clearPushed(candidates, report);
   const outcome = await waitIfAsked(run, report);
   await tellCost(target.repository, io);
+  // Whatever fails from here on, people know what was pushed.
   await write(io.stdout, formatOutcome(outcome, settings, io));
+  if (settings.clear && !report.isHeldBack) await clearPushed(candidates, report);
   if (outcome.served instanceof Error) throw outcome.served;
   return report.signatures.some(({ status }) => status === 'refused') ? 1 : 0;
 }
@@ -88,7 +89,7 @@ async function waitIfAsked(
     return isInRepository(pushed) ? [{ path: pushed.path, bytes }] : [];
   });
   const { timeout } = settings;
-  const subtree = target.settings.path;
+  const { subtree } = await target.readRule();
   const served = await waitForStore(awaited, { store: options.store, subtree, timeout, ending });
   return { report, served };
 }
@@ -99,6 +100,6 @@ async function tellCost(repository: SignatureRepository, { stderr }: ProcessIo):
   if (supply !== 'whole') return;
   const cost = `${formatBytes(bytes)} in ${(milliseconds / 1000).toFixed(1)} s`;
   stderr.write(
-    `lookaside: note: ${repository.location} gives no parts of a state, so all of it was fetched: ${cost}\n`,
+    `lookaside: note: ${repository.location} cannot send parts of a commit, so all its files were fetched: ${cost} (on the server: git config uploadpack.allowFilter true)\n`,
   );
 }

@@ -1,5 +1,5 @@
 import { parseLocation } from '../../generator/terms/location.ts';
-import { RepositoryError } from '../../signing/target/repository-error.ts';
+import { stripSubtree } from '../../signing/push/standing.ts';
 import { type WaitOptions, waitUntilServed } from '../../signing/push/wait-until-served.ts';
 
 /** A signature in the repository; its path is from the root. */
@@ -8,19 +8,21 @@ export interface PushedFile {
   readonly bytes: Uint8Array;
 }
 
-/** Waits for a store that publishes a subtree; gives the milliseconds, or why the wait was in vain. */
+/**
+ * Waits for a store that publishes a subtree; gives the milliseconds, or why the wait was in vain, so that
+ * people are told first what was pushed.
+ */
 export async function waitForStore(
   signatures: readonly PushedFile[],
   { subtree, ...options }: WaitOptions & { readonly subtree: string },
 ): Promise<number | Error> {
   const awaited = signatures.flatMap(({ path, bytes }) => {
-    const location = parseLocation(subtree === '' ? path : path.slice(subtree.length + 1));
+    const location = parseLocation(stripSubtree(subtree, path));
     return location ? [{ directory: location.directory, bytes }] : [];
   });
   try {
     return await waitUntilServed(awaited, options);
   } catch (error) {
-    if (error instanceof RepositoryError) return error;
-    throw error;
+    return error instanceof Error ? error : new Error('the wait ended early', { cause: error });
   }
 }

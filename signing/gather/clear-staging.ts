@@ -1,45 +1,67 @@
 // Empties a staging directory of what is safe in the signature repository. Signers may write to it
-// meanwhile: a file is taken aside before it is compared, and put back if it is not what was pushed.
+// meanwhile: a file is taken aside before it is removed, and put back if it is not what was pushed.
 import { randomBytes } from 'node:crypto';
-import { link, readFile, rename, rmdir, unlink } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import { hasCode } from '../../generator/terms/errors.ts';
+import { constants, copyFile, readFile, rename, rmdir, unlink } from 'node:fs/promises';
+import { dirname, relative } from 'node:path';
+import { hasCode, messageOf } from '../../generator/terms/errors.ts';
+import { formatLocation } from '../../generator/terms/location.ts';
 import type { CandidateFile } from './candidate.ts';
+import { GatherError } from './gather.ts';
 
-/** Removes files with the bytes that were gathered, and directories that are empty then; gives their number. */
+/**
+ * Removes files with the bytes that were gathered, and directories that are empty then; gives their number.
+ * @throws GatherError for one that cannot be removed
+ */
 export async function clearStaging(files: readonly CandidateFile[]): Promise<number> {
   let removed = 0;
-  for (const file of files) {
-    if (file.staging === undefined || !(await removeIfSame(file))) continue;
-    removed++;
-    await removeEmpty(dirname(file.file), file.staging);
+  for (const { file, bytes, staging } of files) {
+    if (staging === undefined) continue;
+    try {
+      if (!(await removeIfSame(file, bytes))) continue;
+      removed++;
+      await removeEmpty(dirname(file), staging);
+    } catch (cause) {
+      const hint = 'the repository has it: remove it by hand, or make its directory writable';
+      throw new GatherError(`cannot remove ${file}: ${systemReason(cause)}`, { hint, cause });
+    }
   }
   return removed;
 }
 
-async function removeIfSame({ file, bytes }: CandidateFile): Promise<boolean> {
+async function removeIfSame(file: string, bytes: Uint8Array): Promise<boolean> {
   const aside = `${file}.${randomBytes(6).toString('hex')}`;
   try {
+    if (!(await readFile(file)).equals(bytes)) return false;
     await rename(file, aside);
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return false;
     throw error;
   }
-  if ((await readFile(aside)).equals(bytes)) {
-    await unlink(aside);
-    return true;
+  const isSame = (await readFile(aside)).equals(bytes);
+  if (!isSame) await putBack(aside, dirname(file));
+  await unlink(aside);
+  return isSame;
+}
+
+/**
+ * Copies a signature to the first number of a directory that is free: another file may have come to its
+ * place. Not linked, which not all file systems can.
+ */
+async function putBack(aside: string, directory: string): Promise<void> {
+  for (let number = 1; ; number++) {
+    try {
+      await copyFile(aside, formatLocation(directory, number), constants.COPYFILE_EXCL);
+      return;
+    } catch (error) {
+      if (!hasCode(error, 'EEXIST')) throw error;
+    }
   }
-  // Not renamed: another file may have come to its place.
-  await link(aside, file).then(
-    async () => unlink(aside),
-    () => undefined,
-  );
-  return false;
 }
 
 /** Removes a directory and those around it, as far as they are empty, but for the staging directory. */
 async function removeEmpty(directory: string, root: string): Promise<void> {
-  if (directory === root || !directory.startsWith(root)) return;
+  const inside = relative(root, directory);
+  if (inside === '' || inside.startsWith('..')) return;
   try {
     await rmdir(directory);
   } catch (error) {
@@ -47,4 +69,9 @@ async function removeEmpty(directory: string, root: string): Promise<void> {
     throw error;
   }
   await removeEmpty(dirname(directory), root);
+}
+
+/** Without the names of files that were aside for a moment. */
+function systemReason(error: unknown): string {
+  return messageOf(error).split(',', 1)[0] ?? '';
 }

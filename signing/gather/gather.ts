@@ -33,7 +33,7 @@ const MANIFEST = 'manifest.json';
 const AT_ONCE = 64;
 
 /** A file that is named like a signature. */
-interface Found {
+interface FoundFile {
   readonly file: string;
   readonly staging: string | undefined;
 }
@@ -43,7 +43,7 @@ interface Found {
  * @throws GatherError for what is not there, cannot be read, or holds no signature
  */
 export async function gatherFiles(operands: readonly string[]): Promise<readonly CandidateFile[]> {
-  const found: Found[] = [];
+  const found: FoundFile[] = [];
   for (const operand of operands) found.push(...(await findFiles(operand)));
   const once = new Map(found.map((one) => [one.file, one]));
   const files = [...once.values()];
@@ -54,7 +54,7 @@ export async function gatherFiles(operands: readonly string[]): Promise<readonly
   return read;
 }
 
-async function findFiles(operand: string): Promise<readonly Found[]> {
+async function findFiles(operand: string): Promise<readonly FoundFile[]> {
   const isCopy = operand.startsWith(COPY);
   const path = isCopy ? operand.slice(COPY.length) : operand;
   const stats = await explain(path, async () => stat(path));
@@ -70,8 +70,8 @@ async function findFiles(operand: string): Promise<readonly Found[]> {
 }
 
 /** All signatures below a directory. */
-async function findBelow(root: string): Promise<readonly Found[]> {
-  const found: Found[] = [];
+async function findBelow(root: string): Promise<readonly FoundFile[]> {
+  const found: FoundFile[] = [];
   const directories = [root];
   for (let at = directories.pop(); at !== undefined; at = directories.pop()) {
     const entries = await list(at);
@@ -91,7 +91,7 @@ async function findBelow(root: string): Promise<readonly Found[]> {
   return found;
 }
 
-async function findInCopy(directory: string): Promise<readonly Found[]> {
+async function findInCopy(directory: string): Promise<readonly FoundFile[]> {
   const names = (await list(directory)).filter((entry) => entry.isFile()).map(({ name }) => name);
   if (!names.includes(MANIFEST)) {
     const hint = 'name the directory that `skopeo copy … dir:DIR` wrote';
@@ -113,7 +113,7 @@ function compareNames(a: string, b: string): number {
 }
 
 /** Of a larger file the size is enough to say what is wrong. */
-async function readCandidate({ file, staging }: Found): Promise<CandidateFile> {
+async function readCandidate({ file, staging }: FoundFile): Promise<CandidateFile> {
   const pieces: Buffer[] = [];
   await explain(file, async () => {
     for await (const piece of createReadStream(file, { end: MAX_BLOB_BYTES })) {

@@ -9,7 +9,7 @@ import { toComplaint } from '../../generator/system/output-tail.ts';
 import type { ProcessLimits } from '../../generator/system/process-limits.ts';
 import { type ProcessResult, runProcess } from '../../generator/system/run-process.ts';
 import { hasCode } from '../../generator/terms/errors.ts';
-import { type Forge, guessForge, parseHosted } from '../push/forge.ts';
+import { type Forge, guessForge, parseHosted } from '../target/forge.ts';
 import {
   ATTRIBUTES,
   type InitialScope,

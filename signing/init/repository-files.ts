@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { Document, parseDocument } from 'yaml';
 import { type Keyring, armorKeys } from '../../generator/openpgp/openpgp-js.ts';
 import { REPOSITORY_CONFIG } from '../target/repository-config.ts';
-import type { Forge } from '../push/forge.ts';
+import type { Forge } from '../target/forge.ts';
 
 /** Keys that may sign a part of all images. */
 export interface InitialScope {

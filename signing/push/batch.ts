@@ -1,4 +1,5 @@
-// What is pushed together: judged once, planned on each state that is seen, told of in the end.
+// What is pushed together: judged by the rule of the repository, planned on each state that is seen, told
+// of in the end.
 import type { Warning } from '../../generator/gate/judge.ts';
 import type { PlacingJudge } from '../../generator/gate/placing-judge.ts';
 import { reportDirectory } from '../../generator/store/report.ts';
@@ -16,11 +17,17 @@ import { type Placement, type PushPlan, planPush } from './plan-push.ts';
 import type { PushedSignature } from './push-report.ts';
 import { Standing } from './standing.ts';
 
-/** What is pushed, and by which rule. */
-export interface BatchOptions {
+/** By which rule a state of the repository takes signatures. */
+export interface PushRule {
   readonly judge: Pick<PlacingJudge, 'judge' | 'place'>;
   /** The published subtree of the repository; '' for all of it. */
   readonly subtree: string;
+}
+
+/** What is pushed, and by which rule. */
+export interface BatchOptions {
+  /** Gives the rule of the newest state that was seen: the same object until it changes. */
+  readonly readRule: () => Promise<PushRule>;
   readonly now: Date;
   /** Pushes the good ones even if others are refused. Default: nothing is pushed then. */
   readonly keepsGoing?: boolean;
@@ -38,54 +45,67 @@ export type NewPlacement = Extract<Placement, { readonly kind: 'new' }>;
 
 /** What a state lacks of a batch. */
 export interface BatchPlan extends PushPlan {
-  /** To be pushed now: nothing in a dry run, or where others are refused. */
+  /** All candidates, in their order. */
+  readonly judged: readonly JudgedCandidate[];
+  /** Whether nothing may be pushed: in a dry run, or where others are refused. */
+  readonly isHeldBack: boolean;
+  /** To be pushed now. */
   readonly fresh: readonly NewPlacement[];
+}
+
+/** The candidates by one rule. */
+interface JudgedBatch {
+  readonly rule: PushRule;
+  readonly all: readonly JudgedCandidate[];
+  readonly standing: Standing;
 }
 
 export class Batch {
   readonly #repository: SignatureRepository;
+  readonly #candidates: readonly Candidate[];
   readonly #options: BatchOptions;
-  readonly #judged: readonly JudgedCandidate[];
-  readonly #good: readonly GoodCandidate[];
-  readonly #standing: Standing;
+  #judged: JudgedBatch | undefined;
 
-  private constructor(
-    repository: SignatureRepository,
-    options: BatchOptions,
-    judged: readonly JudgedCandidate[],
-  ) {
-    const { subtree, judge, now } = options;
-    this.#repository = repository;
-    this.#options = options;
-    this.#judged = judged;
-    this.#good = judged.filter((one): one is GoodCandidate => !isBad(one));
-    this.#standing = new Standing(repository, subtree, judge, now);
-  }
-
-  /** Judges candidates for a repository. */
-  static async judge(
+  constructor(
     repository: SignatureRepository,
     candidates: readonly Candidate[],
     options: BatchOptions,
-  ): Promise<Batch> {
-    const { judge, now, onJudged } = options;
-    const judged = await judgeCandidates(candidates, judge, now, onJudged);
-    return new Batch(repository, options, judged);
+  ) {
+    this.#repository = repository;
+    this.#candidates = candidates;
+    this.#options = options;
   }
 
   /**
-   * Plans for the newest state that the repository was seen in.
+   * Plans for the newest state that the repository was seen in, by the rule that it has there.
    * @throws RepositoryError
    */
   async plan(chooseNumber: ChooseNumber): Promise<BatchPlan> {
-    const { subtree, takesRepeats = false, isDryRun = false, keepsGoing = false } = this.#options;
-    const standing = await this.#standing.find(this.#good.map(({ place }) => place));
-    const plan = planPush(this.#good, standing, { subtree, takesRepeats, chooseNumber });
+    const { takesRepeats = false, isDryRun = false, keepsGoing = false } = this.#options;
+    const { rule, all, standing } = await this.#judge();
+    const { subtree } = rule;
+    const good = all.filter((one): one is GoodCandidate => !isBad(one));
+    const found = await standing.find(good.map(({ place }) => place));
+    const plan = planPush(good, found, { subtree, takesRepeats, chooseNumber });
     const { placements } = plan;
     const hasRefused =
-      this.#judged.some((one) => isBad(one)) || placements.some(({ kind }) => kind === 'refused');
+      good.length < all.length || placements.some(({ kind }) => kind === 'refused');
     const isHeldBack = isDryRun || (hasRefused && !keepsGoing);
-    return { ...plan, fresh: isHeldBack ? [] : placements.filter(isNew) };
+    return { ...plan, judged: all, isHeldBack, fresh: isHeldBack ? [] : placements.filter(isNew) };
+  }
+
+  /** Once, and again when the rule has changed: a key may have been withdrawn. */
+  async #judge(): Promise<JudgedBatch> {
+    const { readRule, now, onJudged } = this.#options;
+    const rule = await readRule();
+    if (this.#judged?.rule === rule) return this.#judged;
+    const isFirst = this.#judged === undefined;
+    const { judge, subtree } = rule;
+    const onOne = isFirst ? onJudged : undefined;
+    const all = await judgeCandidates(this.#candidates, judge, now, onOne);
+    const standing = new Standing(this.#repository, subtree, judge, now);
+    this.#judged = { rule, all, standing };
+    return this.#judged;
   }
 
   /**
@@ -100,10 +120,13 @@ export class Batch {
   }
 
   /** What became of each candidate, in their order, by a plan of which these are in the repository now. */
-  describe(plan: PushPlan, isPushed: (good: GoodCandidate) => boolean): readonly PushedSignature[] {
+  describe(
+    plan: BatchPlan,
+    isPushed: (candidate: Candidate) => boolean,
+  ): readonly PushedSignature[] {
     const byCandidate = new Map(plan.placements.map((one) => [one.good, one]));
     const warnings = findWarnings(plan);
-    return this.#judged.map((judged): PushedSignature => {
+    return plan.judged.map((judged): PushedSignature => {
       const { origin } = judged.candidate;
       if (isBad(judged)) return { status: 'refused', origin, rejection: judged.rejection };
       const placement = byCandidate.get(judged);
@@ -113,7 +136,7 @@ export class Batch {
       }
       const { path } = placement;
       const isSame = placement.kind === 'new' || placement.isSame;
-      const fresh = isPushed(judged) ? 'new' : 'would-be-new';
+      const fresh = isPushed(judged.candidate) ? 'new' : 'would-be-new';
       const status = placement.kind === 'new' || (isSame && fresh === 'new') ? fresh : 'there';
       const { signature } = judged;
       return { status, origin, path, isSame, signature, warnings: warnings.get(path) ?? [] };

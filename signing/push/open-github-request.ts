@@ -2,11 +2,10 @@
 import { messageOf } from '../../generator/terms/errors.ts';
 import { toLine } from '../../generator/terms/text.ts';
 import { RepositoryError } from '../target/repository-error.ts';
-import type { HostedRepository, RequestText } from './forge.ts';
+import { GITHUB, type HostedRepository, type RequestText } from '../target/forge.ts';
 
 /** Milliseconds. */
 const PATIENCE = 30_000;
-const PUBLIC_HOST = 'github.com';
 
 /** Where a person opens the request. */
 export function githubLink(
@@ -28,7 +27,7 @@ export async function openGithubRequest(
   request: RequestText,
 ): Promise<string> {
   const { origin, host, path } = hosted;
-  const api = host === PUBLIC_HOST ? `https://api.${PUBLIC_HOST}` : `${origin}/api/v3`;
+  const api = host === GITHUB ? `https://api.${GITHUB}` : `${origin}/api/v3`;
   const { target, title, description } = request;
   const hint = `the branch is pushed; open the request by hand: ${githubLink(hosted, request, branch)}`;
   const fail = (reason: string, cause?: unknown): never => {

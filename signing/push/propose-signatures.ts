@@ -4,7 +4,9 @@
 import { randomBytes } from 'node:crypto';
 import type { Candidate } from '../gather/candidate.ts';
 import { type PushOutcome, refusesOptions } from '../target/push-commit.ts';
+import { RepositoryError } from '../target/repository-error.ts';
 import type { SignatureRepository } from '../target/signature-repository.ts';
+import { Backoff, type BackoffOptions } from './backoff.ts';
 import { Batch, type BatchOptions } from './batch.ts';
 import { chooseByContent } from './choose-number.ts';
 import { formatCommitMessage, formatSubject } from './commit-message.ts';
@@ -16,12 +18,12 @@ import {
   gitlabOptions,
   guessForge,
   parseHosted,
-} from './forge.ts';
+} from '../target/forge.ts';
 import { githubLink, openGithubRequest } from './open-github-request.ts';
 import type { Proposal, PushReport } from './push-report.ts';
 
 /** How signatures are proposed. */
-export interface ProposeSignaturesOptions extends BatchOptions {
+export interface ProposeSignaturesOptions extends BatchOptions, BackoffOptions {
   /** The kind of git host; default: by the name of the host. */
   readonly forge?: Forge | undefined;
   /** For GitHub's API. */
@@ -38,11 +40,11 @@ export async function proposeSignatures(
   candidates: readonly Candidate[],
   options: ProposeSignaturesOptions,
 ): Promise<PushReport> {
-  const batch = await Batch.judge(repository, candidates, options);
+  const batch = new Batch(repository, candidates, options);
   const plan = await batch.plan(chooseByContent);
-  const { fresh } = plan;
+  const { fresh, isHeldBack } = plan;
   const { location, branch, commit } = repository;
-  const report = { repository: location, branch };
+  const report = { repository: location, branch, isHeldBack };
   if (fresh.length === 0) {
     const signatures = batch.describe(plan, () => false);
     return { ...report, commit, attempts: 0, signatures };
@@ -55,8 +57,8 @@ export async function proposeSignatures(
     description: formatCommitMessage(signed, options.run).split('\n').slice(2).join('\n'),
   };
   const proposal = await new Proposer(repository, made, request, options).run();
-  const proposed = new Set(fresh.map(({ good }) => good));
-  const signatures = batch.describe(plan, (good) => proposed.has(good));
+  const proposed = new Set(fresh.map(({ good }) => good.candidate));
+  const signatures = batch.describe(plan, (one) => proposed.has(one));
   return { ...report, commit: made, attempts: 1, signatures, proposal };
 }
 
@@ -65,6 +67,7 @@ class Proposer {
   readonly #commit: string;
   readonly #request: RequestText;
   readonly #token: string | undefined;
+  readonly #backoff: Backoff;
   readonly #name: string;
   readonly #hosted: HostedRepository | undefined;
   readonly #forge: Forge | undefined;
@@ -73,8 +76,10 @@ class Proposer {
     repository: SignatureRepository,
     commit: string,
     request: RequestText,
-    { forge, token, now }: ProposeSignaturesOptions,
+    options: ProposeSignaturesOptions,
   ) {
+    const { forge, token, now } = options;
+    this.#backoff = new Backoff(options);
     this.#repository = repository;
     this.#commit = commit;
     this.#request = request;
@@ -138,16 +143,25 @@ class Proposer {
     ref: string,
     options: readonly string[],
   ): Promise<readonly string[] | undefined> {
-    const outcome = await this.#repository.push(this.#commit, ref, options);
+    const outcome = await this.#tryPush(ref, options);
     if (outcome.kind === 'refused' && refusesOptions(outcome.error)) return undefined;
     return readSaid(outcome, ref);
   }
 
   async #push(ref: string): Promise<readonly string[]> {
-    return readSaid(await this.#repository.push(this.#commit, ref), ref);
+    return readSaid(await this.#tryPush(ref, []), ref);
+  }
+
+  /** Once more after a connection that breaks: the name stays, so there are never two of one proposal. */
+  async #tryPush(ref: string, options: readonly string[]): Promise<PushOutcome> {
+    for (let attempts = 1; ; attempts++) {
+      const outcome = await this.#repository.push(this.#commit, ref, options);
+      if (outcome.kind !== 'broken' || !(await this.#backoff.pause(attempts))) return outcome;
+    }
   }
 }
 
+/** What the remote said to a push. */
 function readSaid(outcome: PushOutcome, ref: string): readonly string[] {
   switch (outcome.kind) {
     case 'pushed':
@@ -156,8 +170,13 @@ function readSaid(outcome: PushOutcome, ref: string): readonly string[] {
     case 'refused':
       throw outcome.error;
     case 'overtaken':
+    case 'locked': {
       // Nobody else has a branch of this name.
-      throw new Error(`${ref} was not taken: ${outcome.reason}`);
+      const reason = outcome.kind === 'locked' ? outcome.reason : 'it is there already';
+      throw new RepositoryError(`nothing was proposed: ${ref} could not be made: ${reason}`, {
+        hint: 'remove or rename what is in the way of that name',
+      });
+    }
   }
 }
 

@@ -37,6 +37,8 @@ export interface PushReport {
   readonly commit: string | undefined;
   /** How many commits it took, as others pushed too; 0 where nothing was pushed. */
   readonly attempts: number;
+  /** Whether nothing may change: in a dry run, or because some are refused. */
+  readonly isHeldBack: boolean;
   /** In the order of the candidates. */
   readonly signatures: readonly PushedSignature[];
   readonly proposal?: Proposal;

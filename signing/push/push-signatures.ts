@@ -1,29 +1,20 @@
 // Hands signatures to the signature repository so that none is lost, whoever else pushes: what is new
 // goes below numbers that nothing has, in one commit on top of the newest state. Where somebody else was
 // faster, all of it is planned anew on what they pushed. Nothing is forced, overwritten or removed.
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Candidate } from '../gather/candidate.ts';
 import type { PushOutcome } from '../target/push-commit.ts';
 import { RepositoryError } from '../target/repository-error.ts';
 import type { SignatureRepository } from '../target/signature-repository.ts';
+import { Backoff, type BackoffOptions } from './backoff.ts';
 import { Batch, type BatchOptions } from './batch.ts';
 import { chooseNext } from './choose-number.ts';
-import type { GoodCandidate } from './judge-candidates.ts';
 import type { PushReport } from './push-report.ts';
 
-/** How signatures are pushed to a branch. */
-export interface PushSignaturesOptions extends BatchOptions {
-  /** How long to try again where others push too, or the connection breaks. Milliseconds. */
-  readonly timeout: number;
-  readonly ending?: AbortSignal | undefined;
-}
-
-/** Between two attempts at most, at first and later. Milliseconds. */
-const FIRST_PAUSE = 100;
-const LONGEST_PAUSE = 3000;
+/** How signatures are pushed to a branch: tried again where others push too, or the connection breaks. */
+export type PushSignaturesOptions = BatchOptions & BackoffOptions;
 
 /** What did not work, and may another time. */
-type Setback = Extract<PushOutcome, { readonly kind: 'overtaken' | 'broken' }>;
+type Setback = Extract<PushOutcome, { readonly kind: 'overtaken' | 'locked' | 'broken' }>;
 
 /**
  * Pushes candidates to the branch of a repository.
@@ -36,28 +27,24 @@ export async function pushSignatures(
   candidates: readonly Candidate[],
   options: PushSignaturesOptions,
 ): Promise<PushReport> {
-  const batch = await Batch.judge(repository, candidates, options);
+  const batch = new Batch(repository, candidates, options);
   return new BranchPush(repository, batch, options).run();
 }
 
 class BranchPush {
   readonly #repository: SignatureRepository;
   readonly #batch: Batch;
-  readonly #ending: AbortSignal | undefined;
-  readonly #end: number;
+  readonly #backoff: Backoff;
   /** What is there, or may be although nobody said so. */
-  readonly #pushed = new Set<GoodCandidate>();
+  readonly #pushed = new Set<Candidate>();
   #attempts = 0;
+  /** Whether anybody else has moved the branch meanwhile. */
+  #isMoved = false;
 
-  constructor(
-    repository: SignatureRepository,
-    batch: Batch,
-    { timeout, ending }: PushSignaturesOptions,
-  ) {
+  constructor(repository: SignatureRepository, batch: Batch, options: BackoffOptions) {
     this.#repository = repository;
     this.#batch = batch;
-    this.#ending = ending;
-    this.#end = performance.now() + timeout;
+    this.#backoff = new Backoff(options);
   }
 
   async run(): Promise<PushReport> {
@@ -70,25 +57,31 @@ class BranchPush {
         this.#attempts++;
         const outcome = await this.#repository.push(commit);
         if (outcome.kind === 'refused') throw outcome.error;
-        if (outcome.kind !== 'overtaken') for (const { good } of fresh) this.#pushed.add(good);
+        if (outcome.kind !== 'overtaken')
+          for (const { good } of fresh) this.#pushed.add(good.candidate);
         if (outcome.kind !== 'pushed') {
           await this.#refresh(outcome);
           continue;
         }
       }
       const { location, branch } = this.#repository;
-      const signatures = this.#batch.describe(plan, (good) => this.#pushed.has(good));
-      return { repository: location, branch, commit, attempts: this.#attempts, signatures };
+      const { isHeldBack } = plan;
+      const signatures = this.#batch.describe(plan, (one) => this.#pushed.has(one));
+      const attempts = this.#attempts;
+      return { repository: location, branch, commit, attempts, isHeldBack, signatures };
     }
   }
 
   /** Looks for the newest state, after a while, and as often as it takes while there is time. */
   async #refresh(setback: Setback): Promise<void> {
+    const { commit } = this.#repository;
+    if (setback.kind === 'overtaken') this.#isMoved = true;
     let last = setback;
     for (let tries = this.#attempts; ; tries++) {
-      await this.#pause(tries, last);
+      if (!(await this.#backoff.pause(tries))) throw this.#describeSetback(last);
       try {
         await this.#repository.refresh();
+        if (this.#repository.commit !== commit) this.#isMoved = true;
         return;
       } catch (error) {
         if (!(error instanceof RepositoryError)) throw error;
@@ -97,18 +90,18 @@ class BranchPush {
     }
   }
 
-  /** Waits for a part of a time that grows, so that many who wait do not come back at once. */
-  async #pause(tries: number, setback: Setback): Promise<void> {
-    const longest = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** Math.min(tries, 10));
-    const pause = Math.random() * longest;
-    if (performance.now() + pause < this.#end) {
-      await sleep(pause, undefined, { signal: this.#ending });
-      return;
-    }
-    if (setback.kind === 'broken') throw setback.error;
+  /** Why there is no other attempt. */
+  #describeSetback(setback: Setback): RepositoryError {
+    if (setback.kind === 'broken') return setback.error;
     const { location, branch } = this.#repository;
     const times = this.#attempts === 1 ? 'once' : `${this.#attempts} times`;
-    const message = `${location}: nothing is pushed: others were faster on ${branch}, ${times}: ${setback.reason}`;
-    throw new RepositoryError(message, { hint: 'try again, with a longer --timeout' });
+    if (setback.kind === 'overtaken' || this.#isMoved) {
+      const message = `${location}: not pushed: other pushes to ${branch} came first ${times}, until --timeout`;
+      return new RepositoryError(message, { hint: 'try again, with a longer --timeout' });
+    }
+    const message = `${location}: not pushed: ${branch} could not be moved, tried ${times}, until --timeout: ${setback.reason}`;
+    const hint =
+      'see whether another push hangs; if there is none, whoever runs the repository can remove the lock that is named';
+    return new RepositoryError(message, { hint });
   }
 }

@@ -28,6 +28,11 @@ export function joinSubtree(subtree: string, path: string): string {
   return subtree === '' ? path : `${subtree}/${path}`;
 }
 
+/** The other way round: a path below the published subtree, of one in the repository. */
+export function stripSubtree(subtree: string, path: string): string {
+  return subtree === '' ? path : path.slice(subtree.length + 1);
+}
+
 /** Looks up what stands in directories, and remembers verdicts from one state to the next. */
 export class Standing {
   readonly #repository: SignatureRepository;

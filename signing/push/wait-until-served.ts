@@ -1,6 +1,8 @@
 // Waits until a store serves what was pushed. A store renumbers what has holes, so that a signature is
-// looked for under every number that the directory has.
+// looked for under every number that its directory has.
 import { setTimeout as sleep } from 'node:timers/promises';
+import pMap from 'p-map';
+import { MAX_BLOB_BYTES } from '../../generator/openpgp/signature-file.ts';
 import { MAX_SIGNATURES } from '../../generator/store/numbering.ts';
 import { formatLocation } from '../../generator/terms/location.ts';
 import { messageOf } from '../../generator/terms/errors.ts';
@@ -21,9 +23,13 @@ export interface WaitOptions {
   readonly ending?: AbortSignal | undefined;
 }
 
-/** Between two looks at what was missing. Milliseconds. */
-const PAUSE = 250;
+/** Between two looks at what was missing, at first and later. Milliseconds. */
+const FIRST_PAUSE = 250;
+const LONGEST_PAUSE = 4000;
+/** For one answer. Milliseconds. */
 const PATIENCE = 10_000;
+/** Directories that are asked for at once. */
+const AT_ONCE = 8;
 
 /**
  * Waits until all of them are served with these bytes; gives how long that took, in milliseconds.
@@ -31,53 +37,111 @@ const PATIENCE = 10_000;
  */
 export async function waitUntilServed(
   awaited: readonly AwaitedSignature[],
-  { store, timeout, ending }: WaitOptions,
+  options: WaitOptions,
 ): Promise<number> {
-  const start = performance.now();
-  let missing = awaited;
-  for (;;) {
-    let last = '';
-    const left: AwaitedSignature[] = [];
-    for (const one of missing) {
-      const fault = await findFault(one, store, ending);
-      if (fault === undefined) continue;
-      left.push(one);
-      last = fault;
+  return new StoreWait(awaited, options).run();
+}
+
+class StoreWait {
+  readonly #store: string;
+  readonly #timeout: number;
+  readonly #ending: AbortSignal | undefined;
+  readonly #start = performance.now();
+  /** What is not served yet, by directory. */
+  readonly #missing = new Map<string, readonly Uint8Array[]>();
+  /** Why, as the store said last. */
+  #fault: string | undefined;
+
+  constructor(awaited: readonly AwaitedSignature[], { store, timeout, ending }: WaitOptions) {
+    this.#store = store;
+    this.#timeout = timeout;
+    this.#ending = ending;
+    for (const { directory, bytes } of awaited) {
+      this.#missing.set(directory, [...(this.#missing.get(directory) ?? []), bytes]);
     }
-    missing = left;
-    const taken = performance.now() - start;
-    if (missing.length === 0) return taken;
-    if (taken > timeout) {
-      const count = missing.length === 1 ? '1 signature is' : `${missing.length} signatures are`;
-      throw new RepositoryError(`${store}: ${count} pushed, but not served yet: ${last}`, {
+  }
+
+  async run(): Promise<number> {
+    for (let pause = FIRST_PAUSE; ; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
+      const look = async (directory: string): Promise<void> => this.#look(directory);
+      await pMap([...this.#missing.keys()], look, { concurrency: AT_ONCE });
+      if (this.#missing.size === 0) return performance.now() - this.#start;
+      if (this.#left() <= 0) throw this.#describeFault();
+      await sleep(Math.min(pause, this.#left()), undefined, { signal: this.#ending });
+    }
+  }
+
+  /** Milliseconds. */
+  #left(): number {
+    return Math.ceil(this.#start + this.#timeout - performance.now());
+  }
+
+  /** Looks through the numbers of a directory, up to the first that is not there. */
+  async #look(directory: string): Promise<void> {
+    for (let number = 1; number <= MAX_SIGNATURES; number++) {
+      if (this.#left() <= 0) return;
+      const location = formatLocation(directory, number);
+      try {
+        const served = await this.#get(location);
+        if (typeof served === 'string') {
+          this.#fault = served;
+          return;
+        }
+        if (this.#strike(directory, served)) return;
+      } catch (error) {
+        this.#ending?.throwIfAborted();
+        const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
+        // Cut off by the end of the time, which says nothing of the store.
+        if (this.#left() > 0) this.#fault = undefined;
+        this.#fault ??= messageOf(cause);
+        return;
+      }
+    }
+    this.#fault = `${formatLocation(directory, MAX_SIGNATURES)} is another signature`;
+  }
+
+  /** The bytes at a location, or what the store says instead. */
+  async #get(location: string): Promise<Uint8Array | string> {
+    const limit = AbortSignal.timeout(Math.max(1, Math.min(PATIENCE, this.#left())));
+    const signal = this.#ending ? AbortSignal.any([this.#ending, limit]) : limit;
+    const response = await fetch(`${this.#store}/${encodeURI(location)}`, { signal });
+    if (response.status !== 200) {
+      await response.body?.cancel();
+      return `${response.status} for ${location}`;
+    }
+    return (await readBody(response)) ?? `${location} is larger than a signature`;
+  }
+
+  /** Takes off what is served; gives whether the directory has all of it. */
+  #strike(directory: string, served: Uint8Array): boolean {
+    const missing = this.#missing.get(directory) ?? [];
+    const left = missing.filter((bytes) => Buffer.compare(bytes, served) !== 0);
+    if (left.length === 0) this.#missing.delete(directory);
+    else this.#missing.set(directory, left);
+    return left.length === 0;
+  }
+
+  #describeFault(): RepositoryError {
+    const count = [...this.#missing.values()].flat().length;
+    const what = count === 1 ? '1 signature is' : `${count} signatures are`;
+    return new RepositoryError(
+      `${this.#store}: ${what} pushed, but not served yet: ${this.#fault ?? 'it was not asked in time'}`,
+      {
         hint: 'see whether the store follows this branch, or wait longer with --timeout',
-      });
-    }
-    await sleep(PAUSE, undefined, { signal: ending });
+      },
+    );
   }
 }
 
-/** Why a signature is not served yet; undefined if it is. */
-async function findFault(
-  { directory, bytes }: AwaitedSignature,
-  store: string,
-  ending: AbortSignal | undefined,
-): Promise<string | undefined> {
-  for (let number = 1; number <= MAX_SIGNATURES; number++) {
-    const location = formatLocation(directory, number);
-    try {
-      const limit = AbortSignal.timeout(PATIENCE);
-      const response = await fetch(`${store}/${encodeURI(location)}`, {
-        signal: ending ? AbortSignal.any([ending, limit]) : limit,
-      });
-      const body = new Uint8Array(await response.arrayBuffer());
-      if (response.status !== 200) return `${response.status} for ${location}`;
-      if (Buffer.compare(body, bytes) === 0) return undefined;
-    } catch (error) {
-      ending?.throwIfAborted();
-      const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
-      return messageOf(cause);
-    }
+/** The body of an answer; undefined for one that no signature is as large as. */
+async function readBody({ body }: Response): Promise<Uint8Array | undefined> {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const part of body ?? []) {
+    parts.push(part);
+    size += part.length;
+    // This ends the loop, which cancels the rest.
+    if (size > MAX_BLOB_BYTES) return undefined;
   }
-  return `${formatLocation(directory, MAX_SIGNATURES)} is another signature`;
+  return Buffer.concat(parts);
 }

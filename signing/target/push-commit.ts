@@ -7,17 +7,16 @@ import type { UserGit } from './user-git.ts';
 export type PushOutcome =
   /** With what the remote said, line by line. */
   | { readonly kind: 'pushed'; readonly said: readonly string[] }
-  /** Somebody else was faster, or is at it: from the new tip it may work. */
-  | { readonly kind: 'overtaken'; readonly reason: string }
+  /** Somebody else was faster: from the new tip it may work. */
+  | { readonly kind: 'overtaken' }
+  /** Another push holds the ref, or did not let go of it when it died. With what the remote said. */
+  | { readonly kind: 'locked'; readonly reason: string }
   /** The connection broke: nobody knows whether it came through. */
   | { readonly kind: 'broken'; readonly error: RepositoryError }
   /** It would be refused again. */
   | { readonly kind: 'refused'; readonly error: RepositoryError };
 
-/**
- * What git does at a push beside it, if the user has configured so: hooks for all repositories would look
- * for a work tree.
- */
+/** Turns off what the user's settings add to a push. */
 const SETTINGS: readonly string[] = [
   '-c',
   'push.negotiate=false',
@@ -27,9 +26,14 @@ const SETTINGS: readonly string[] = [
   'core.hooksPath=/dev/null',
 ];
 
-/** What git says of a ref that another push holds or has moved. */
+/** What git says of a ref that another push has moved, */
 const OVERTAKEN =
-  /\[rejected\] \((?:fetch first|non-fast-forward|stale info)\)|\[remote rejected\] \((?:failed to update ref|cannot lock ref.*|failed to lock.*|incorrect old value provided|reference already exists|failed to write)\)/;
+  /\[rejected\] \((?:fetch first|non-fast-forward|stale info)\)|\((?:incorrect old value provided|reference already exists)\)/;
+/** the remote's git of the same, */
+const IS_ELSEWHERE = /is at [0-9a-f]+ but expected/;
+/** and git of one that could not be moved, be it that another push holds it. */
+const LOCKED =
+  /\[remote rejected\] \((?:failed to update ref|cannot lock ref.*|failed to lock.*|failed to write)\)/;
 /** What git says of a connection that breaks, and of a server that is busy. */
 const BROKEN =
   /hung up unexpectedly|early EOF|unexpected disconnect|RPC failed|Connection (?:reset|refused|timed out|closed)|Failed to connect|Couldn't connect|Empty reply|Could not resolve host|error: 5\d\d|error: 429|Operation timed out|HTTP 5\d\d|HTTP 429/i;
@@ -71,10 +75,20 @@ export async function pushCommit(
     .split('\n')
     .find((one) => one.startsWith('!\t'));
   const summary = line?.split('\t').at(-1) ?? '';
-  if (OVERTAKEN.test(summary)) return { kind: 'overtaken', reason: toLine(summary) };
+  const isLocked = LOCKED.test(summary);
+  if (OVERTAKEN.test(summary) || (isLocked && IS_ELSEWHERE.test(stderr))) {
+    return { kind: 'overtaken' };
+  }
+  if (isLocked && !LASTING.test(stderr)) return { kind: 'locked', reason: readFault(stderr) };
   const error = toRepositoryError('push', `${stderr}\n${summary}`);
   const isBroken = line === undefined && BROKEN.test(stderr) && !LASTING.test(stderr);
   return { kind: isBroken ? 'broken' : 'refused', error };
+}
+
+/** The first error of the remote; what its git says below it is advice. */
+function readFault(stderr: string): string {
+  const said = remoteLines(stderr);
+  return said.find((line) => line.startsWith('error: ')) ?? said[0] ?? 'it does not say why';
 }
 
 function remoteLines(stderr: string): readonly string[] {

@@ -1,6 +1,5 @@
-// Brings of a remote what is looked at, and no more: the newest commit, then, level by level, those
-// directories that lead to where signatures go. Whoever lets git fetch by itself what it misses gets all
-// directories below the first one.
+// Fetches only what is read: the newest commit, then level by level the directories on the way to the
+// signatures. Git's own lazy fetch would take every directory below the root.
 //
 // A repository on this machine lends its objects, and nothing is copied. A remote that leaves nothing
 // out, or gives nothing by its name, sends its newest state whole.
@@ -37,7 +36,7 @@ const ALONE: readonly string[] = [
   '-c',
   'fetch.unpackLimit=1',
 ];
-/** What is here may not be held against what is asked for. */
+/** No negotiation: git would claim to have all that hangs from a commit that is here. */
 const BY_NAME: readonly string[] = [...ALONE, '-c', 'fetch.negotiationAlgorithm=noop'];
 /** Nothing but the objects that are named; GitHub allows no other depth of trees. */
 const NOTHING_BELOW = '--filter=tree:0';

@@ -23,12 +23,12 @@ const CURES: readonly { readonly said: RegExp; readonly hint: string }[] = [
     hint: 'the disk of the repository is full or may not be written to: ask who runs it',
   },
   {
-    said: /Read-only file system|insufficient permission|unable to write/i,
+    said: /Read-only file system|insufficient permission|unable to write|Unable to create '.*\.lock': Permission denied/i,
     hint: 'the repository may not be written to by this account',
   },
   {
     said: /pre-receive hook declined|hook declined|update hook|GL-HOOK-ERR/i,
-    hint: 'a hook of the repository refuses the push: mend what it names, or ask who runs the repository',
+    hint: 'a hook of the repository refuses the push: fix what it reports, or ask who runs the repository',
   },
   {
     said: /Authentication failed|could not read (?:Username|Password)|HTTP (?:Basic: )?Access denied|error: 40[13]|Permission denied|Permission to .* denied|Invalid username/i,
@@ -53,6 +53,10 @@ const CURES: readonly { readonly said: RegExp; readonly hint: string }[] = [
   {
     said: /gpg failed to sign|failed to write commit object|signing failed/i,
     hint: 'commits are to be signed (commit.gpgSign): unlock the key that user.signingKey names',
+  },
+  {
+    said: /cannot run (?:ssh|\S*\/ssh): /,
+    hint: 'install ssh, or set GIT_SSH_COMMAND to the command that git shall run',
   },
   {
     said: /not appear to be a git repository|not found|does not exist|No such file or directory/i,

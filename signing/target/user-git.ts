@@ -7,8 +7,8 @@
 // that misses something fails.
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { CatFile } from '../../generator/sources/git/objects/cat-file.ts';
+import { tokenSettings } from '../../generator/sources/git/processes/token-settings.ts';
 import { runProcess } from '../../generator/system/run-process.ts';
 import { toShellWord } from '../../generator/terms/text.ts';
 import { toRepositoryError } from './repository-error.ts';
@@ -31,7 +31,6 @@ const TIES: ReadonlySet<string> = new Set([
   'GIT_WORK_TREE',
 ]);
 
-const TOKEN_HELPER = fileURLToPath(new URL('token-helper.sh', import.meta.url));
 const MINUTE = 60_000;
 /** What talks to a remote tells of its progress; where people are asked, they may take their time. */
 const SILENCE = 2 * MINUTE;
@@ -72,6 +71,11 @@ export interface UserGitCall {
   readonly settings?: readonly string[];
 }
 
+interface GitStart extends Pick<UserGitCall, 'isRemote' | 'input'> {
+  /** Whether it runs also after everything else was stopped. */
+  readonly isCleanup?: boolean;
+}
+
 export class UserGit {
   readonly #options: UserGitOptions;
   readonly #environment: Record<string, string>;
@@ -93,7 +97,8 @@ export class UserGit {
       ...(!hasTerminal && { GIT_TERMINAL_PROMPT: '0' }),
       ...(token && { LOOKASIDE_GIT_TOKEN_FILE: token.file }),
     };
-    this.#settings = token ? tokenSettings(token.url) : [];
+    const settings = token ? tokenSettings(token.url) : [];
+    this.#settings = settings.flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   }
 
   /**
@@ -111,7 +116,8 @@ export class UserGit {
   /** Forgets passwords. `directory` is a git directory. */
   async close(directory: string): Promise<void> {
     if (this.#socket === undefined) return;
-    await this.run(directory, ['credential-cache', '--socket', this.#socket, 'exit']);
+    const words = ['--git-dir', directory, 'credential-cache', '--socket', this.#socket, 'exit'];
+    await this.#start('credential-cache', words, directory, { isCleanup: true });
     this.#socket = undefined;
   }
 
@@ -123,7 +129,7 @@ export class UserGit {
   ): Promise<UserGitResult> {
     const credentials = isRemote ? this.#settings : [];
     const words = ['--git-dir', directory, ...credentials, ...settings, ...args];
-    return this.#start(args[0], words, directory, isRemote, input);
+    return this.#start(args[0], words, directory, { isRemote, ...(input && { input }) });
   }
 
   /**
@@ -146,13 +152,7 @@ export class UserGit {
    */
   async findObjects(path: string): Promise<string> {
     const words = ['rev-parse', '--path-format=absolute', '--git-path', 'objects'];
-    const { exitCode, stdout, stderr } = await this.#start(
-      'rev-parse',
-      words,
-      path,
-      false,
-      undefined,
-    );
+    const { exitCode, stdout, stderr } = await this.#start('rev-parse', words, path);
     if (exitCode !== 0) throw toRepositoryError('rev-parse', stderr);
     return stdout.toString().trimEnd();
   }
@@ -166,8 +166,7 @@ export class UserGit {
     command: string,
     words: readonly string[],
     directory: string,
-    isRemote: boolean,
-    input: Uint8Array | undefined,
+    { isRemote = false, isCleanup = false, input }: GitStart = {},
   ): Promise<UserGitResult> {
     const { hasTerminal, ending } = this.#options;
     const limits = {
@@ -180,7 +179,7 @@ export class UserGit {
       environment: isRemote ? this.#environment : this.#aloneEnvironment(),
       directory,
       limits,
-      ending,
+      ending: isCleanup ? undefined : ending,
       asksPeople: hasTerminal,
       ...(input && { input }),
     });
@@ -189,10 +188,4 @@ export class UserGit {
   #aloneEnvironment(): Record<string, string> {
     return { ...this.#environment, GIT_ALLOW_PROTOCOL: '' };
   }
-}
-
-/** The empty value drops the user's own helpers for this host. */
-function tokenSettings(url: string): readonly string[] {
-  const scope = `credential.${new URL(url).origin}.helper`;
-  return ['-c', `${scope}=`, '-c', `${scope}=!sh ${toShellWord(TOKEN_HELPER)}`];
 }

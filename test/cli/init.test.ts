@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'yaml';
-import { FORGES } from '../../signing/push/forge.ts';
+import { FORGES } from '../../signing/target/forge.ts';
 import { runOrThrow } from '../kit/process/run.ts';
 import { runLookaside } from '../kit/program/lookaside.ts';
 import { putLookasideInPath } from '../kit/program/lookaside-in-path.ts';

@@ -53,7 +53,7 @@ describeWith(
         },
       );
       assert.equal(code, 0, stderr);
-      assert.match(stdout, /1 new; nodes with its policy accept/);
+      assert.match(stdout, /1 new; nodes that use the repository's policy accept/);
     });
 
     it('has its images signed like any other', async () => {

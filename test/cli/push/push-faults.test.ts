@@ -1,10 +1,10 @@
 // What can go wrong with a push: one clear line, the right exit code, nothing half done, and the staging
 // directory as it was.
 import assert from 'node:assert/strict';
-import { chmod, mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
+import { readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { freePort } from '../../kit/process/free-port.ts';
-import { PushWorld, type SignedImage, stage } from '../../kit/push/push-world.ts';
+import { PushWorld, type SignedImage, installHook, stage } from '../../kit/push/push-world.ts';
 import { makeGitRemote } from '../../kit/remote/git-remote.ts';
 import { useTemporary } from '../../kit/temporary.ts';
 import { describeWith } from '../../with-tools.ts';
@@ -22,19 +22,15 @@ interface Call {
   readonly args?: readonly string[];
 }
 
-/** A hook that the bare repository runs. */
-async function installHook({ remote }: PushWorld, name: string, script: string): Promise<void> {
-  const hook = join(remote.path, 'hooks', name);
-  await mkdir(join(remote.path, 'hooks'), { recursive: true });
-  await writeFile(hook, `#!/bin/sh\n${script}\n`);
-  await chmod(hook, 0o755);
-}
-
 const FAULTS: readonly Fault[] = [
   {
     title: 'a hook that refuses',
     cause: async (world) =>
-      installHook(world, 'pre-receive', 'echo "policy: no pushes on Fridays" >&2; exit 1'),
+      installHook(
+        world.remote.path,
+        'pre-receive',
+        'echo "policy: no pushes on Fridays" >&2; exit 1',
+      ),
     message: /no pushes on Fridays/,
     hint: /hook of the repository refuses/,
   },
@@ -42,7 +38,7 @@ const FAULTS: readonly Fault[] = [
     title: 'a full disk',
     cause: async (world) =>
       installHook(
-        world,
+        world.remote.path,
         'pre-receive',
         'echo "fatal: write error: No space left on device" >&2; exit 1',
       ),
@@ -85,13 +81,13 @@ const FAULTS: readonly Fault[] = [
   {
     title: 'a repository that does not say who may sign',
     cause: async (world) => void (await world.remote.publish({ 'lookaside.yaml': null })),
-    message: /does not say who may sign: there is no lookaside\.yaml/,
+    message: /does not say who may sign: there is no lookaside\.yaml at the root of main/,
     hint: /lookaside init.*--keys/,
   },
   {
     title: 'a configuration that names no keys',
     cause: async (world) => void (await world.remote.publish({ 'lookaside.yaml': 'poll: 5m\n' })),
-    message: /lookaside\.yaml names no keys/,
+    message: /lookaside\.yaml at the root of main names no keys/,
     hint: /--keys/,
   },
   {
@@ -124,15 +120,25 @@ const FAULTS: readonly Fault[] = [
     cause: async (world) => {
       // A commit on top of the newest, just before the push is looked at.
       await installHook(
-        world,
+        world.remote.path,
         'pre-receive',
         'read old new ref; unset GIT_QUARANTINE_PATH GIT_OBJECT_DIRECTORY GIT_ALTERNATE_OBJECT_DIRECTORIES\n' +
           'tip=$(git rev-parse main); git update-ref refs/heads/main $(git -c user.name=x -c user.email=x@x commit-tree -p $tip -m other $tip^{tree})',
       );
       return { args: ['--timeout', '1s'] };
     },
-    message: /nothing is pushed: others were faster on main, \d+ times|once/,
+    message: /not pushed: other pushes to main came first (?:once|\d+ times), until --timeout$/,
     hint: /longer --timeout/,
+  },
+  {
+    title: 'a lock that a push left behind',
+    cause: async ({ remote }) => {
+      await writeFile(join(remote.path, 'refs/heads/main.lock'), '');
+      return { args: ['--timeout', '1s'] };
+    },
+    message:
+      /not pushed: main could not be moved, tried (?:once|\d+ times), until --timeout: error: cannot lock ref 'refs\/heads\/main': .*File exists/,
+    hint: /remove the lock/,
   },
 ];
 
@@ -153,7 +159,8 @@ describeWith(
       start = await world.remote.git('rev-parse', 'HEAD');
     });
     afterEach(async () => {
-      await installHook(world, 'pre-receive', 'exit 0');
+      await installHook(world.remote.path, 'pre-receive', 'exit 0');
+      await rm(join(world.remote.path, 'refs/heads/main.lock'), { force: true });
       await world.remote.git('reset', '--hard', '--quiet', start);
       await world.remote.push('--force');
     });
@@ -197,7 +204,7 @@ describeWith(
       assert.match(held.stdout, /unknown-signer/);
       assert.match(held.stdout, /out-of-scope/);
       assert.match(held.stdout, /html/);
-      assert.match(held.stdout, /nothing pushed.*1 would be new, 3 refused/);
+      assert.match(held.stdout, /nothing was pushed.*1 would be new, 3 refused/);
       assert.deepEqual([...(await world.signatures()).keys()], []);
       assert.deepEqual(await readdir(staging, { recursive: true }), before);
 

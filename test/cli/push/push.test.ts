@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile, readdir, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { PushWorld, blobOf, randomDigest, stage } from '../../kit/push/push-world.ts';
+import { join, relative } from 'node:path';
+import { PushWorld, blobOf, installHook, randomDigest, stage } from '../../kit/push/push-world.ts';
 import { useTemporary } from '../../kit/temporary.ts';
 import { describeWith } from '../../with-tools.ts';
 
@@ -40,12 +40,12 @@ describeWith(['git', 'git-http-backend', 'gpg', 'gpgv'], 'lookaside push', () =>
     assert.equal(
       first,
       `${name}: new: ${path}, signed by ${fingerprint}\n` +
-        `pushed to ${world.remote.fileUrl}, main, commit ${commit.slice(0, 12)}: 1 new; nodes with its policy accept what is new\n`,
+        `pushed to ${world.remote.fileUrl}, main, commit ${commit.slice(0, 12)}: 1 new; nodes that use the repository's policy accept the new signatures\n`,
     );
     assert.deepEqual(await world.signatures(), new Map([[path, blobOf(image.bytes)]]));
     const second = await pushed();
     assert.match(second, /: already there: /);
-    assert.match(second, /^nothing pushed to .*: 1 already there$/m);
+    assert.match(second, /^nothing was pushed to .*: 1 already there$/m);
     assert.equal(await world.remote.gitBare('rev-parse', 'main'), commit);
     assert.deepEqual(await readFile(join(staging(), path)), image.bytes);
   });
@@ -124,10 +124,32 @@ describeWith(['git', 'git-http-backend', 'gpg', 'gpgv'], 'lookaside push', () =>
     assert.equal((await world.signatures()).size, 2);
   });
 
+  it('removes with --clear also from ./STAGING', async () => {
+    const name = relative(process.cwd(), staging());
+    for (const operand of [`./${name}`, `${name}/`]) {
+      await stage(staging(), [await world.sign()]);
+      const { code, stderr } = await world.push([operand], ['--clear']);
+      assert.equal(code, 0, stderr);
+      assert.deepEqual(await readdir(staging()), [], operand);
+    }
+  });
+
+  it('removes nothing in a dry run, nor where one that is refused holds the others back', async () => {
+    const [path = ''] = await stage(staging(), [await world.sign()]);
+    await pushed();
+    await pushed(['--dry-run', '--clear']);
+    await writeFile(join(staging(), 'signature-1'), '<html>');
+    assert.equal((await world.push([staging()], ['--clear'])).code, 1);
+    await readFile(join(staging(), path));
+  });
+
   it('pushes nothing in a dry run', async () => {
     await stage(staging(), [await world.sign()]);
     const before = await readdir(staging(), { recursive: true });
-    assert.match(await pushed(['--dry-run', '--clear']), /nothing pushed to .*: 1 would be new$/m);
+    assert.match(
+      await pushed(['--dry-run', '--clear']),
+      /nothing was pushed to .*: 1 would be new$/m,
+    );
     assert.equal(await world.remote.gitBare('rev-parse', 'main'), start);
     assert.deepEqual(await readdir(staging(), { recursive: true }), before);
   });
@@ -142,10 +164,13 @@ describeWith(['git', 'git-http-backend', 'gpg', 'gpgv'], 'lookaside push', () =>
     await stage(staging(), [await world.sign({ digest })]);
     const first = await pushed();
     assert.match(first, new RegExp(`co-signature-missing: .*${other.fingerprint}`));
-    assert.match(first, /nodes with its policy wait for another signature beside 1 of them$/m);
+    assert.match(first, /1 of them needs another signature before nodes accept the image$/m);
     await rm(staging(), { recursive: true });
     await stage(staging(), [await world.sign({ digest, key: other })]);
-    assert.match(await pushed(), /1 new; nodes with its policy accept what is new$/m);
+    assert.match(
+      await pushed(),
+      /1 new; nodes that use the repository's policy accept the new signatures$/m,
+    );
   });
 
   it('tells programs the same in JSON', async () => {
@@ -195,10 +220,37 @@ describeWith(['git', 'git-http-backend', 'gpg', 'gpgv'], 'lookaside push', () =>
     const token = join(directory(), 'token');
     await writeFile(token, 's3cret\n');
     await stage(staging(), [await world.sign()]);
-    assert.match(await pushed(['--git-token-file', token], { to: host.url }), /1 new/);
+    // Named from here: git runs elsewhere.
+    const named = relative(process.cwd(), token);
+    assert.match(await pushed(['--git-token-file', named], { to: host.url }), /1 new/);
   });
 
-  it('tells what it cost where a host gives no parts of a state', async () => {
+  it('goes by the newest rule, also where that changes while it pushes', async () => {
+    const { remote } = world;
+    await remote.publish({ 'lookaside.yaml': 'scopes:\n  elsewhere.example:\n    keys: keys\n' });
+    const changed = await remote.git('rev-parse', 'HEAD');
+    await remote.gitBare('branch', 'changed', changed);
+    await remote.git('reset', '--hard', '--quiet', start);
+    await remote.push('--force');
+    await installHook(
+      remote.path,
+      'pre-receive',
+      'unset GIT_QUARANTINE_PATH GIT_OBJECT_DIRECTORY GIT_ALTERNATE_OBJECT_DIRECTORIES\n' +
+        `git update-ref refs/heads/main ${changed}`,
+    );
+    try {
+      await stage(staging(), [await world.sign()]);
+      const { code, stdout } = await world.push([staging()]);
+      assert.equal(code, 1, stdout);
+      assert.match(stdout, /out-of-scope/);
+      assert.match(stdout, /nothing .*: 1 refused$/m);
+      assert.equal(await remote.gitBare('rev-parse', 'main'), changed);
+    } finally {
+      await installHook(remote.path, 'pre-receive', 'exit 0');
+    }
+  });
+
+  it('tells what it cost where a host cannot send parts of a commit', async () => {
     await world.remote.gitBare('config', 'uploadpack.allowFilter', 'false');
     try {
       await stage(staging(), [await world.sign()]);
@@ -206,7 +258,7 @@ describeWith(['git', 'git-http-backend', 'gpg', 'gpgv'], 'lookaside push', () =>
       assert.equal(code, 0);
       assert.match(
         stderr,
-        /^lookaside: note: file:\S+ gives no parts of a state, so all of it was fetched: [\d.]+ (?:bytes|KiB) in \d+\.\d s\n$/,
+        /^lookaside: note: file:\S+ cannot send parts of a commit, so all its files were fetched: [\d.]+ (?:bytes|KiB) in \d+\.\d s \(on the server: git config uploadpack\.allowFilter true\)\n$/,
       );
     } finally {
       await world.remote.gitBare('config', 'uploadpack.allowFilter', 'true');

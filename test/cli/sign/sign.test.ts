@@ -54,7 +54,7 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'lookaside sig
     assert.equal(line, `signed         ${reference}, ${digest}`);
     assert.match(
       summary ?? '',
-      /^1 signature by One <.+> \([0-9A-F]{40}\) went to .+ \(main\), commit [0-9a-f]{12}; nodes with its policy accept what is new$/,
+      /^1 signature by One <.+> \([0-9A-F]{40}\) went to .+ \(main\), commit [0-9a-f]{12}; nodes that use the repository's policy accept the new signatures$/,
     );
     assert.ok((await world.signatures()).includes(formatLocation('team/app', digest, 1)));
   });

@@ -3,7 +3,7 @@
  * somebody, and with no settings of who runs the tests.
  */
 import { randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { toBlobEntry } from '../../../generator/sources/source.ts';
 import type { RunResult } from '../process/run.ts';
@@ -115,6 +115,14 @@ export class PushWorld {
     await this.signer.stop();
     await this.remote.remove();
   }
+}
+
+/** Gives a bare repository a hook, a script for sh. */
+export async function installHook(path: string, name: string, script: string): Promise<void> {
+  const hook = join(path, 'hooks', name);
+  await mkdir(join(path, 'hooks'), { recursive: true });
+  await writeFile(hook, `#!/bin/sh\n${script}\n`);
+  await chmod(hook, 0o755);
 }
 
 /** What git names a file with these bytes by. */

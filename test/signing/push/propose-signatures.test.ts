@@ -193,6 +193,38 @@ describeWith(['git', 'git-http-backend', 'gpg', 'gpgv'], 'a proposal of signatur
       );
     });
 
+    const TOKENS: readonly (readonly [title: string, to: string, text: string | null, RegExp])[] = [
+      ['that is missing', 'git@github.com:org/s.git', null, /--git-token-file: ENOENT/],
+      ['that is empty', 'git@github.com:org/s.git', '\n', /--git-token-file: \S+ is empty/],
+      [
+        'below an empty line',
+        'git@github.com:org/s.git',
+        '\ns3cret\n',
+        /--git-token-file: the first line of \S+ is empty/,
+      ],
+      [
+        'for a host that perhaps only ssh knows',
+        'git@github.work:org/s.git',
+        's3cret\n',
+        /expected the https:\/\/ address of the repository, got git@github\.work:org\/s\.git/,
+      ],
+    ];
+    for (const [title, to, text, message] of TOKENS) {
+      it(`not with a token ${title}, which is told before anything is pushed`, async () => {
+        const token = join(directory(), 'token');
+        if (text !== null) await writeFile(token, text);
+        const staging = join(directory(), 'staging');
+        await stage(staging, [await world.sign()]);
+        const args = ['--pull-request', '--git-token-file', token];
+        const env = { GIT_SSH_COMMAND: 'echo ssh was started >&2; exit 1; :' };
+        const { code, stderr } = await world.push([staging], args, { to, env });
+        assert.equal(code, 2);
+        assert.match(stderr, message);
+        assert.match(stderr, /\nhint: /);
+        assert.doesNotMatch(stderr, /ssh was started/);
+      });
+    }
+
     it('by a person, where GitHub refuses, which is told', async () => {
       const token = join(directory(), 'token');
       await writeFile(token, 'wrong\n');

@@ -1,5 +1,6 @@
 // The environment that every git process runs in. Nothing that a hostile repository or a
 // stray setting says may run a program, ask a question or reach another protocol.
+import { tokenSettings } from './token-settings.ts';
 
 /** What a git process may inherit beside our own settings. */
 const INHERITED: ReadonlySet<string> = new Set([
@@ -48,7 +49,7 @@ export function gitEnvironment(
     if (value !== undefined && !isLeftOut) environment[name] = value;
   }
   if (!('GIT_SSH' in environment)) environment['GIT_SSH_COMMAND'] ??= 'ssh -oBatchMode=yes';
-  const settings = token ? [...SETTINGS, ...tokenSettings(token)] : SETTINGS;
+  const settings = token ? [...SETTINGS, ...tokenSettings(token.url)] : SETTINGS;
   return {
     ...environment,
     ...(token && { LOOKASIDE_GIT_TOKEN_FILE: token.path }),
@@ -85,18 +86,6 @@ const SETTINGS: readonly (readonly [string, string])[] = [
   ['http.lowSpeedLimit', SLOW_BYTES_PER_SECOND],
   ['http.lowSpeedTime', SLOW_SECONDS],
 ];
-
-function tokenSettings({ url }: TokenFile): readonly (readonly [string, string])[] {
-  const helper =
-    '!f() { test "$1" = get || exit 0; echo username=x-access-token; ' +
-    String.raw`printf "password=%s\n" "$(head -n 1 "$LOOKASIDE_GIT_TOKEN_FILE")"; }; f`;
-  const scope = `credential.${new URL(url).origin}.helper`;
-  // The empty value drops helpers of the user's own configuration for this host.
-  return [
-    [scope, ''],
-    [scope, helper],
-  ];
-}
 
 function toConfigVariables(settings: typeof SETTINGS): Record<string, string> {
   const variables: Record<string, string> = { GIT_CONFIG_COUNT: String(settings.length) };

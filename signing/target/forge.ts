@@ -9,6 +9,8 @@ export interface HostedRepository {
   /** `https://HOST`, or with http where that is how git gets there. */
   readonly origin: string;
   readonly host: string;
+  /** Whether the URL is one of the web. The host in one of ssh may be a name that only ssh knows. */
+  readonly isWeb: boolean;
   /** `OWNER/NAME`; with GitLab there may be groups in front. */
   readonly path: string;
 }
@@ -21,14 +23,15 @@ export function parseHosted(url: string): HostedRepository | undefined {
   const scp = SCP.exec(url)?.groups;
   if (scp && !url.includes('://')) {
     const { host = '', path = '' } = scp;
-    return { origin: `https://${host}`, host, path: trimPath(path) };
+    return { origin: `https://${host}`, host, isWeb: false, path: trimPath(path) };
   }
   const parsed = parseUrl(url);
   if (!parsed || parsed.hostname === '') return undefined;
   const { protocol, hostname, host, pathname } = parsed;
   // The port of ssh is not that of the web.
-  const origin = /^https?:$/.test(protocol) ? `${protocol}//${host}` : `https://${hostname}`;
-  return { origin, host: hostname, path: trimPath(pathname) };
+  const isWeb = /^https?:$/.test(protocol);
+  const origin = isWeb ? `${protocol}//${host}` : `https://${hostname}`;
+  return { origin, host: hostname, isWeb, path: trimPath(pathname) };
 }
 
 function trimPath(path: string): string {
@@ -44,6 +47,14 @@ const NAMES: readonly (readonly [pattern: RegExp, forge: Forge])[] = [
 /** The kind of git host by the name of the host; undefined where that does not tell. */
 export function guessForge({ host }: HostedRepository): Forge | undefined {
   return NAMES.find(([pattern]) => pattern.test(host.toLowerCase()))?.[1];
+}
+
+/** Where everybody knows GitHub to be. */
+export const GITHUB = 'github.com';
+
+/** Whether it is known whose API a token for this repository would go to. */
+export function isApiHost({ isWeb, host }: HostedRepository): boolean {
+  return isWeb || host === GITHUB;
 }
 
 /** What is asked for. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { guessForge, parseHosted } from '../../../signing/push/forge.ts';
+import { guessForge, parseHosted } from '../../../signing/target/forge.ts';
 
 const URLS: readonly (readonly [url: string, expected: string | undefined])[] = [
   ['https://github.com/org/signatures.git', 'https://github.com org/signatures github'],

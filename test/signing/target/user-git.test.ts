@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict';
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { UserGit } from '../../../signing/target/user-git.ts';
+import { eventually } from '../../kit/eventually.ts';
+import { runOrThrow } from '../../kit/process/run.ts';
+import { PUSHER } from '../../kit/push/push-world.ts';
+import { useTemporary } from '../../kit/temporary.ts';
+import { describeWith } from '../../with-tools.ts';
+
+describeWith(['git'], 'git as the user has it', () => {
+  const directory = useTemporary();
+
+  it('forgets passwords at its end, also after it was stopped', async () => {
+    const repository = join(directory(), 'scratch.git');
+    await runOrThrow('git', ['init', '--quiet', '--bare', repository]);
+    const stopping = new AbortController();
+    const git = new UserGit({
+      environment: { ...process.env, ...PUSHER },
+      hasTerminal: true,
+      ending: stopping.signal,
+    });
+    const place = join(directory(), 'passwords');
+    await git.rememberPasswords(place);
+    const socket = join(place, 'socket');
+    await git.print(repository, ['credential-cache', '--socket', socket, 'store'], {
+      input: Buffer.from('protocol=https\nhost=git.example\nusername=x\npassword=s3cret\n\n'),
+    });
+    await stat(socket);
+    stopping.abort();
+    await git.close(repository);
+    await eventually(() => assert.rejects(stat(socket), { code: 'ENOENT' }));
+  });
+});
