@@ -91,7 +91,7 @@ function formatSummary(report: PushReport, paint: Paint): string {
  */
 export function formatAcceptance(
   fresh: readonly (readonly Warning[])[],
-  isProposed = false,
+  isProposed: boolean,
 ): string {
   const lacking = fresh.filter((warnings) =>
     warnings.some(({ code }) => code === 'co-signature-missing'),

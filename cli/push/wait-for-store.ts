@@ -1,5 +1,5 @@
 import { parseLocation } from '../../generator/terms/location.ts';
-import { stripSubtree } from '../../signing/push/standing.ts';
+import { stripSubtree } from '../../signing/push/published-signatures.ts';
 import { type WaitOptions, waitUntilServed } from '../../signing/push/wait-until-served.ts';
 
 /** A signature in the repository; its path is from the root. */

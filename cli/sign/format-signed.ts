@@ -114,7 +114,7 @@ function summarize({ key, signatures, to, delivery, isDryRun }: SignReport): str
   const commit = delivery?.commit;
   const where = commit === undefined ? to : `${to}, commit ${abbreviate(commit)}`;
   const how = delivery?.proposal ? 'proposed for' : 'went to';
-  const acceptance = formatAcceptance(warningsOfNew(signatures));
+  const acceptance = formatAcceptance(warningsOfNew(signatures), delivery?.proposal !== undefined);
   return `${plural(count('new'))} ${by} ${how} ${where}; ${acceptance}`;
 }
 

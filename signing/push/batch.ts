@@ -15,7 +15,7 @@ import {
 } from './judge-candidates.ts';
 import { type Placement, type PushPlan, planPush } from './plan-push.ts';
 import type { PushedSignature } from './push-report.ts';
-import { Standing } from './standing.ts';
+import { PublishedSignatures } from './published-signatures.ts';
 
 /** By which rule a state of the repository takes signatures. */
 export interface PushRule {
@@ -57,7 +57,7 @@ export interface BatchPlan extends PushPlan {
 interface JudgedBatch {
   readonly rule: PushRule;
   readonly all: readonly JudgedCandidate[];
-  readonly standing: Standing;
+  readonly published: PublishedSignatures;
 }
 
 export class Batch {
@@ -82,10 +82,10 @@ export class Batch {
    */
   async plan(chooseNumber: ChooseNumber): Promise<BatchPlan> {
     const { takesRepeats = false, isDryRun = false, keepsGoing = false } = this.#options;
-    const { rule, all, standing } = await this.#judge();
+    const { rule, all, published } = await this.#judge();
     const { subtree } = rule;
     const good = all.filter((one): one is GoodCandidate => !isBad(one));
-    const found = await standing.find(good.map(({ place }) => place));
+    const found = await published.find(good.map(({ place }) => place));
     const plan = planPush(good, found, { subtree, takesRepeats, chooseNumber });
     const { placements } = plan;
     const hasRefused =
@@ -103,8 +103,8 @@ export class Batch {
     const { judge, subtree } = rule;
     const onOne = isFirst ? onJudged : undefined;
     const all = await judgeCandidates(this.#candidates, judge, now, onOne);
-    const standing = new Standing(this.#repository, subtree, judge, now);
-    this.#judged = { rule, all, standing };
+    const published = new PublishedSignatures(this.#repository, subtree, judge, now);
+    this.#judged = { rule, all, published };
     return this.#judged;
   }
 

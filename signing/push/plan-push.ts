@@ -7,7 +7,7 @@ import { formatLocation } from '../../generator/terms/location.ts';
 import { type Rejection, reject } from '../../generator/terms/rejection.ts';
 import type { ChooseNumber } from './choose-number.ts';
 import type { GoodCandidate } from './judge-candidates.ts';
-import { type StandingFile, joinSubtree } from './standing.ts';
+import { type PublishedFile, joinSubtree } from './published-signatures.ts';
 
 /** What becomes of a good candidate. Paths are from the root of the repository. */
 export type Placement =
@@ -39,7 +39,7 @@ export interface PushPlan {
 /** Plans a push onto what stands in the directories, by their names. */
 export function planPush(
   candidates: readonly GoodCandidate[],
-  standing: ReadonlyMap<string, readonly StandingFile[]>,
+  published: ReadonlyMap<string, readonly PublishedFile[]>,
   options: PlanOptions,
 ): PushPlan {
   const planned = new Map<string, PlannedDirectory>();
@@ -47,7 +47,7 @@ export function planPush(
     const { directory } = good.place;
     const place =
       planned.get(directory) ??
-      new PlannedDirectory(directory, standing.get(directory) ?? [], options);
+      new PlannedDirectory(directory, published.get(directory) ?? [], options);
     planned.set(directory, place);
     return place.add(good);
   });
@@ -64,11 +64,11 @@ class PlannedDirectory {
   readonly #byBytes = new Map<string, string>();
   readonly #publishable: PublishableFile[] = [];
 
-  constructor(directory: string, standing: readonly StandingFile[], options: PlanOptions) {
+  constructor(directory: string, published: readonly PublishedFile[], options: PlanOptions) {
     this.#directory = directory;
     this.#options = options;
-    this.#taken = new Set(standing.map(({ number }) => number));
-    for (const { bytes, path, number, signature } of standing) {
+    this.#taken = new Set(published.map(({ number }) => number));
+    for (const { bytes, path, number, signature } of published) {
       this.#byBytes.set(hashOf(bytes), path);
       if (signature) this.#keep(path, number, signature);
     }

@@ -4,7 +4,7 @@ import type { Policy } from '../../generator/policy/policy.ts';
 import type { Rejection } from '../../generator/terms/rejection.ts';
 import type { Candidate } from '../gather/candidate.ts';
 import type { PushReport, PushedSignature } from '../push/push-report.ts';
-import { Standing } from '../push/standing.ts';
+import { PublishedSignatures } from '../push/published-signatures.ts';
 import type { SignatureRepository } from '../target/signature-repository.ts';
 import { type Delivered, type Delivery, type Destination, isMade, placeOf } from './destination.ts';
 import { type Statement, statementId } from './statement.ts';
@@ -42,8 +42,8 @@ export class RepositoryDestination implements Destination {
       const place = placeOf(policy, statement);
       return place ? [{ statement, place }] : [];
     });
-    const standing = new Standing(repository, subtree, judge, now());
-    const found = await standing.find(placed.map(({ place }) => place));
+    const published = new PublishedSignatures(repository, subtree, judge, now());
+    const found = await published.find(placed.map(({ place }) => place));
     const made = placed.filter(({ statement, place }) => {
       const files = found.get(place.directory) ?? [];
       const good = files.flatMap(({ signature }) => (signature ? [signature] : []));

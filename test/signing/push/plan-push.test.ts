@@ -7,7 +7,7 @@ import { parseDirectory, parseLocation } from '../../../generator/terms/location
 import { chooseByContent, chooseNext } from '../../../signing/push/choose-number.ts';
 import type { GoodCandidate } from '../../../signing/push/judge-candidates.ts';
 import { type PlanOptions, planPush } from '../../../signing/push/plan-push.ts';
-import type { StandingFile } from '../../../signing/push/standing.ts';
+import type { PublishedFile } from '../../../signing/push/published-signatures.ts';
 
 const HEX = 'ab'.repeat(32);
 const SCOPE = createScope('', undefined, [{ type: 'insecureAcceptAnything' }]);
@@ -72,7 +72,7 @@ describe('one push after the other', () => {
     it(`leaves each signature once, and nothing moves, by ${name}`, () => {
       fc.assert(
         fc.property(strangers, fc.array(fc.array(sketch, { maxLength: 6 })), (numbers, pushes) => {
-          const files = new Map<string, StandingFile>();
+          const files = new Map<string, PublishedFile>();
           for (const number of numbers) {
             const path = `served/team/app0@sha256=${HEX}/signature-${number}`;
             files.set(path, {
@@ -87,8 +87,8 @@ describe('one push after the other', () => {
           const told = new Set<string>();
           for (const drawn of pushes) {
             const candidates = drawn.map(toCandidate);
-            const standing = standingOf(files);
-            const { placements } = planPush(candidates, standing, { ...OPTIONS, chooseNumber });
+            const published = publishedOf(files);
+            const { placements } = planPush(candidates, published, { ...OPTIONS, chooseNumber });
             assert.equal(placements.length, candidates.length);
             for (const [index, placement] of placements.entries()) {
               const { candidate, signature } = candidates[index] ?? assert.fail();
@@ -141,13 +141,13 @@ describe('one push after the other', () => {
   });
 });
 
-function standingOf(
-  files: ReadonlyMap<string, StandingFile>,
-): ReadonlyMap<string, readonly StandingFile[]> {
-  const standing = new Map<string, StandingFile[]>();
+function publishedOf(
+  files: ReadonlyMap<string, PublishedFile>,
+): ReadonlyMap<string, readonly PublishedFile[]> {
+  const published = new Map<string, PublishedFile[]>();
   for (const [path, file] of files) {
     const directory = parseLocation(path.slice('served/'.length))?.directory ?? '';
-    standing.set(directory, [...(standing.get(directory) ?? []), file]);
+    published.set(directory, [...(published.get(directory) ?? []), file]);
   }
-  return standing;
+  return published;
 }

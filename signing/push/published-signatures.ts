@@ -12,7 +12,7 @@ import type { SignatureRepository } from '../target/signature-repository.ts';
 import type { TipEntry } from '../target/tip-tree.ts';
 
 /** What stands under a number of a directory. */
-export interface StandingFile {
+export interface PublishedFile {
   readonly number: number;
   /** From the root of the repository. */
   readonly path: string;
@@ -34,12 +34,12 @@ export function stripSubtree(subtree: string, path: string): string {
 }
 
 /** Looks up what stands in directories, and remembers verdicts from one state to the next. */
-export class Standing {
+export class PublishedSignatures {
   readonly #repository: SignatureRepository;
   readonly #subtree: string;
   readonly #judge: Pick<PlacingJudge, 'judge'>;
   readonly #now: Date;
-  readonly #known = new Map<string, StandingFile>();
+  readonly #known = new Map<string, PublishedFile>();
 
   constructor(
     repository: SignatureRepository,
@@ -59,7 +59,7 @@ export class Standing {
    */
   async find(
     places: readonly ImageDirectory[],
-  ): Promise<ReadonlyMap<string, readonly StandingFile[]>> {
+  ): Promise<ReadonlyMap<string, readonly PublishedFile[]>> {
     const { tree } = this.#repository;
     const unique = [...new Map(places.map((place) => [place.directory, place])).values()];
     const paths = unique.map(({ directory }) => joinSubtree(this.#subtree, directory));
@@ -68,7 +68,7 @@ export class Standing {
     const entries = [...lists.values()].flat().filter((entry) => isSignature(entry));
     const unread = entries.filter(({ kind }) => kind === 'file').map(({ id }) => id);
     const bytes = await tree.read(unread);
-    const standing = unique.map(async (place) => {
+    const published = unique.map(async (place) => {
       const path = joinSubtree(this.#subtree, place.directory);
       const files = (lists.get(path) ?? []).filter((entry) => isSignature(entry));
       const judged = files.map(async (entry) =>
@@ -76,14 +76,14 @@ export class Standing {
       );
       return [place.directory, await Promise.all(judged)] as const;
     });
-    return new Map(await Promise.all(standing));
+    return new Map(await Promise.all(published));
   }
 
   async #judgeEntry(
     place: ImageDirectory,
     { name, id }: TipEntry,
     bytes: Uint8Array = new Uint8Array(),
-  ): Promise<StandingFile> {
+  ): Promise<PublishedFile> {
     const number = parseSignatureName(name) ?? 0;
     const path = joinSubtree(this.#subtree, formatLocation(place.directory, number));
     const key = `${path} ${id}`;
