@@ -13,7 +13,7 @@ const times = z.record(z.string(), z.number());
 /** Where most of a run's time goes. Of a file that has not run here yet, this is all that is known. */
 const LONG_ROOMS = ['test/e2e/', 'test/generator/sources/', 'test/cli/'];
 /** `npm run test:long` runs these. */
-const LONG = 'test/long/';
+const LONG = /^test\/long\/|\.long\.test\.ts$/;
 const ALONE = '.alone.test.ts';
 
 /** Paths of all test files, those that want the machine for themselves apart. */
@@ -22,7 +22,7 @@ export function listTestFiles(): { readonly beside: string[]; readonly alone: st
   const kept = readTimes();
   const files = names
     .map((name) => join('test', name))
-    .filter((path) => path.endsWith('.test.ts') && !path.startsWith(LONG))
+    .filter((path) => path.endsWith('.test.ts') && !LONG.test(path))
     .toSorted((one, other) => timeOf(other, kept) - timeOf(one, kept) || (one < other ? -1 : 1));
   return {
     beside: files.filter((path) => !path.endsWith(ALONE)),

@@ -17,7 +17,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { lockDirectory } from '../../generator/system/directory-lock.ts';
 import { parseLocation } from '../../generator/terms/location.ts';
-import { atLength } from '../kit/at-length.ts';
 import { startBackground } from '../kit/process/background.ts';
 import { type GitRemote, makeGitRemote } from '../kit/remote/git-remote.ts';
 import { runLookaside } from '../kit/program/lookaside.ts';
@@ -27,7 +26,7 @@ import { describeWith } from '../with-tools.ts';
 
 const EXAMPLE = fileURLToPath(new URL('../../signatures', import.meta.url));
 const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
-const KILLS = atLength(5, 20);
+const KILLS = 20;
 /** A run on a small repository takes less, in milliseconds. */
 const LONGEST_RUN = 1500;
 

@@ -5,7 +5,6 @@ import { z } from 'zod';
 import { createSimplePolicy } from '../../generator/policy/policy.ts';
 import { type ExampleServer, startExample } from '../kit/server/example-server.ts';
 import { BLUE, GREEN, RED, policyOf, signedBy } from '../server/landing/policies.ts';
-import { atLength } from '../kit/at-length.ts';
 import { describeWith } from '../with-tools.ts';
 import { eventually } from '../kit/eventually.ts';
 import {
@@ -20,7 +19,7 @@ import {
 const HOSTILE = `<img src="x" onerror='alert(1)'>\u202e${'long'.repeat(50)}`;
 const MANY = ['two-a', 'lab', 'ed25519', 'ecdsa-p256', 'dsa2048', 'rsa1024', 'with-subkey'];
 /** More scopes than are shown unfolded, all alike; axe takes long for many. */
-const OTHERS = atLength(8, 40);
+const OTHERS = 40;
 const UNFOLD = "document.querySelectorAll('details').forEach((one) => (one.open = true))";
 const CLIPBOARD = ['clipboard-read', 'clipboard-write'];
 /** Milliseconds. */

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { atLength } from '../kit/at-length.ts';
 import { describeWith } from '../with-tools.ts';
 import { assertServed } from '../kit/program/assert-served.ts';
 import { eventually } from '../kit/eventually.ts';
@@ -11,8 +10,8 @@ import { readStatus } from '../kit/program/read-status.ts';
 import { useLookaside } from '../kit/program/use-lookaside.ts';
 import { useTemporary } from '../kit/temporary.ts';
 
-const PUSHES = atLength(40, 200);
-const CLIENTS = atLength(25, 50);
+const PUSHES = 200;
+const CLIENTS = 50;
 /** Between two lookups of a client, in milliseconds, so that the clients leave time for the pushes. */
 const PAUSE = 100;
 
