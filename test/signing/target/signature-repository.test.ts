@@ -13,6 +13,11 @@ const BYTES = Buffer.from('a new signature');
 /** Beside the one that is pushed to, so many directories. */
 const OTHERS = 40;
 
+/** `team` in the object of a directory. */
+function entryOf(mode: string, id: string): Buffer {
+  return Buffer.concat([Buffer.from(`${mode} team\0`), Buffer.from(id, 'hex')]);
+}
+
 describeWith(['git', 'git-http-backend'], 'the signature repository that is pushed to', () => {
   const directory = useTemporary();
   let remote: GitRemote;
@@ -137,6 +142,46 @@ describeWith(['git', 'git-http-backend'], 'the signature repository that is push
     const commit = await remote.gitBare('cat-file', 'commit', 'main');
     assert.match(commit, /^author Pusher <pusher@example\.test>/m);
     assert.match(commit, /^gpgsig -----BEGIN SSH SIGNATURE-----/m);
+  });
+
+  it('keeps names that differ only in case, whatever the user has configured', async () => {
+    const config = join(directory(), 'gitconfig');
+    await writeFile(config, '[core]\n\tignoreCase = true\n');
+    const digest = `sha256=${'e'.repeat(64)}`;
+    const [path, other] = [`team/new@${digest}/signature-1`, `case/new@${digest}/signature-1`];
+    const kept = [`team/new@${digest}/Signature-1`, `Case/new@${digest}/signature-1`];
+    await remote.publish(Object.fromEntries(kept.map((name) => [name, 'kept'])));
+    const filled = await remote.git('rev-parse', 'HEAD');
+    for (const repository of [remote.path, remote.fileUrl]) {
+      await remote.push('--force');
+      const target = await open(repository, { GIT_CONFIG_GLOBAL: config });
+      const files = [path, other].map((name) => ({ path: name, bytes: BYTES }));
+      const commit = await target.commitFiles(files, 'Sign\n');
+      assert.equal((await target.push(commit)).kind, 'pushed');
+      await target.close();
+      const changed = await remote.gitBare('diff', '--name-status', filled, 'main');
+      assert.equal(changed, `A\t${other}\nA\t${path}`);
+    }
+    await remote.git('reset', '--hard', '--quiet', start);
+  });
+
+  it('is not pushed to where git would take away what is there', async () => {
+    // A name that is a file as well as a directory: git hides one of them, and drops it.
+    const blob = await remote.gitBare('rev-parse', 'main:README.md');
+    const tree = await remote.gitBare('rev-parse', 'main:team');
+    const file = join(directory(), 'tree');
+    await writeFile(file, Buffer.concat([entryOf('100644', blob), entryOf('40000', tree)]));
+    const write = ['hash-object', '-w', '-t', 'tree', '--literally', file];
+    const root = await remote.gitBare(...write);
+    const identity = ['-c', 'user.name=x', '-c', 'user.email=x@example.test'];
+    const odd = await remote.gitBare(...identity, 'commit-tree', '-m', 'odd', root);
+    await remote.gitBare('update-ref', 'refs/heads/main', odd);
+    const target = await open(remote.path);
+    await assert.rejects(target.commitFiles([{ path: NEW, bytes: BYTES }], 'Sign\n'), {
+      name: 'RepositoryError',
+      message: /team/,
+    });
+    await target.close();
   });
 
   it('says when somebody else was faster, and is pushed to from there', async () => {
