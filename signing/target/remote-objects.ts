@@ -154,8 +154,10 @@ export class RemoteObjects {
 
   /** The first time it shows what the remote can do. */
   async #bringFirst(ref: string, format: ObjectFormat): Promise<void> {
+    // There are some of ours where the first push to an empty repository was overtaken.
+    const before = await this.#countObjects();
     await this.#fetch(BY_NAME, ['--depth=1', NOTHING_BELOW, REMOTE, ref]);
-    if ((await this.#countObjects()) > 1) {
+    if ((await this.#countObjects()) > before + 1) {
       this.#supply = 'whole';
       return;
     }

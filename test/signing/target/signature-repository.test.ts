@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Supply } from '../../../signing/target/remote-objects.ts';
 import { SignatureRepository } from '../../../signing/target/signature-repository.ts';
@@ -199,6 +199,70 @@ describeWith(['git', 'git-http-backend'], 'the signature repository that is push
       await target.close();
       await remote.git('reset', '--hard', '--quiet', start);
     }
+  });
+
+  /** An empty bare repository, and a commit for a first push to it. */
+  async function makeEmpty(head: string): Promise<string> {
+    const bare = join(directory(), 'empty.git');
+    const init = ['init', '--quiet', '--template=', '--bare', `--initial-branch=${head}`, bare];
+    await runOrThrow('git', init, { env: PUSHER });
+    await runOrThrow('git', ['-C', bare, 'config', 'uploadpack.allowFilter', 'true']);
+    return bare;
+  }
+
+  it('takes its first commit on the branch that its HEAD names', async () => {
+    const bare = await makeEmpty('master');
+    for (const repository of [`file://${bare}`, bare]) {
+      const target = await open(repository);
+      assert.equal(target.branch, 'master');
+      if (target.commit === undefined) {
+        const commit = await target.commitFiles([{ path: NEW, bytes: BYTES }], 'Sign\n');
+        assert.equal((await target.push(commit)).kind, 'pushed');
+      }
+      await target.close();
+    }
+  });
+
+  it('is read by its only branch where HEAD names none that is there', async () => {
+    const bare = await makeEmpty('master');
+    await remote.git('push', '--quiet', bare, 'HEAD:refs/heads/main');
+    const target = await open(`file://${bare}`);
+    assert.deepEqual([target.branch, target.commit], ['main', start]);
+    await target.close();
+    await remote.git('push', '--quiet', bare, 'HEAD:refs/heads/other');
+    await assert.rejects(open(`file://${bare}`), { message: /has no default branch$/ });
+  });
+
+  it('may be overtaken on its first commit', async () => {
+    const bare = await makeEmpty('main');
+    const target = await open(`file://${bare}`);
+    const late = await target.commitFiles([{ path: NEW, bytes: BYTES }], 'Sign\n');
+    await remote.git('push', '--quiet', bare, 'HEAD:refs/heads/main');
+    assert.equal((await target.push(late)).kind, 'overtaken');
+    await target.refresh();
+    assert.equal(target.commit, start);
+    const commit = await target.commitFiles([{ path: NEW, bytes: BYTES }], 'Sign\n');
+    assert.equal((await target.push(commit)).kind, 'pushed');
+    assert.equal((await target.cost()).supply, 'by name');
+    await target.close();
+  });
+
+  it('is found although its first commit comes while it is looked at', async () => {
+    const bare = await makeEmpty('main');
+    // Git that is asked for the second time finds a branch.
+    const bin = join(directory(), 'bin');
+    const real = (await runOrThrow('which', ['git'])).stdout.trim();
+    const count = join(directory(), 'asked');
+    const first = `${real} -C ${remote.work} push --quiet ${bare} HEAD:refs/heads/main`;
+    await mkdir(bin);
+    await writeFile(
+      join(bin, 'git'),
+      `#!/bin/sh\ncase "$*" in *ls-remote*--heads*) [ -e ${count} ] || { : >${count}; env -u GIT_ALLOW_PROTOCOL ${first} >&2; } ;; esac\nexec ${real} "$@"\n`,
+      { mode: 0o755 },
+    );
+    const target = await open(`file://${bare}`, { PATH: `${bin}:${process.env['PATH']}` });
+    assert.deepEqual([target.branch, target.commit], ['main', start]);
+    await target.close();
   });
 
   it('may name its objects by SHA-256', async () => {
