@@ -130,6 +130,36 @@ describeWith(['git', 'git-http-backend'], 'the signature repository that is push
     await pushTo('company:signatures.git', { GIT_CONFIG_GLOBAL: config });
   });
 
+  it('is found there also in place of a path', async () => {
+    const config = join(directory(), 'gitconfig');
+    const path = join(directory(), 'moved.git');
+    await runOrThrow('git', ['init', '--quiet', '--bare', path]);
+    await writeFile(config, `[url "${remote.fileUrl}"]\n\tinsteadOf = ${path}\n`);
+    assert.equal((await pushTo(path, { GIT_CONFIG_GLOBAL: config })).supply, 'by name');
+  });
+
+  it('is not read where git would push to another one', async () => {
+    const config = join(directory(), 'gitconfig');
+    const url = 'https://user:s3cret@other.example/signatures.git';
+    await writeFile(config, `[url "${url}"]\n\tpushInsteadOf = ${remote.fileUrl}\n`);
+    await assert.rejects(open(remote.fileUrl, { GIT_CONFIG_GLOBAL: config }), {
+      message: `${remote.fileUrl}: git reads from ${remote.fileUrl}, but pushes to https://other.example/signatures.git`,
+      hint: /--to.*pushInsteadOf/,
+    });
+  });
+
+  it('may be pushed to by ssh and read otherwise', async () => {
+    const config = join(directory(), 'gitconfig');
+    await writeFile(
+      config,
+      `[url "ssh://git@127.0.0.1:1/"]\n\tpushInsteadOf = http://127.0.0.1:1/\n`,
+    );
+    // It gets as far as the host, which is down.
+    await assert.rejects(open('http://127.0.0.1:1/a.git', { GIT_CONFIG_GLOBAL: config }), {
+      message: /^git ls-remote failed: /,
+    });
+  });
+
   it('takes commits as the user signs and names them', async () => {
     const key = join(directory(), 'key');
     await runOrThrow('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', key]);
