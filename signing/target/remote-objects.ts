@@ -7,6 +7,7 @@ import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CatFile } from '../../generator/sources/git/objects/cat-file.ts';
 import { OBJECT_NAME } from '../../generator/sources/git/transfers/transfer-branch.ts';
+import { parseHosted } from './forge.ts';
 import type { RepositoryAddress } from './repository-address.ts';
 import { RepositoryError, toRepositoryError } from './repository-error.ts';
 import type { UserGit, UserGitResult } from './user-git.ts';
@@ -54,6 +55,8 @@ export class RemoteObjects {
   readonly #address: RepositoryAddress;
   #directory: string;
   #format: ObjectFormat = 'sha1';
+  /** Where it lies on this machine's disk. */
+  #path: string | undefined;
   #supply: Supply;
   #reader: CatFile | undefined;
   /** Whether the remote has given something by its name. */
@@ -62,23 +65,27 @@ export class RemoteObjects {
   /** What was brought by its name. */
   readonly #here = new Set<string>();
 
-  private constructor(git: UserGit, base: string, address: RepositoryAddress, supply: Supply) {
+  private constructor(git: UserGit, base: string, address: RepositoryAddress) {
     this.#git = git;
     this.#base = base;
     this.#address = address;
     this.#directory = join(base, 'scratch.git');
-    this.#supply = supply;
+    this.#path = address.path;
+    this.#supply = address.path === undefined ? 'by name' : 'borrowed';
   }
 
-  /** Makes a repository below `base`, an empty directory, for what comes. */
+  /**
+   * Makes a repository below `base`, an empty directory, for what comes.
+   * @throws RepositoryError where the user's git would push to another repository than it reads
+   */
   static async open(
     git: UserGit,
     base: string,
     address: RepositoryAddress,
   ): Promise<RemoteObjects> {
-    const supply = address.path === undefined ? 'by name' : 'borrowed';
-    const made = new RemoteObjects(git, base, address, supply);
+    const made = new RemoteObjects(git, base, address);
     await made.#init('scratch.git', 'sha1');
+    await made.#followSettings();
     return made;
   }
 
@@ -104,9 +111,8 @@ export class RemoteObjects {
   async bringTip(branch: string, known: string): Promise<BranchTip> {
     const format = known.length === SHA256_LENGTH ? 'sha256' : 'sha1';
     if (format !== this.#format) await this.#init('sha256.git', format);
-    const { path } = this.#address;
-    if (path !== undefined) {
-      await this.#borrow(path);
+    if (this.#path !== undefined) {
+      await this.#borrow(this.#path);
       return this.#describe(known);
     }
     const start = performance.now();
@@ -154,8 +160,10 @@ export class RemoteObjects {
 
   /** The first time it shows what the remote can do. */
   async #bringFirst(ref: string, format: ObjectFormat): Promise<void> {
+    // There are some of ours where the first push to an empty repository was overtaken.
+    const before = await this.#countObjects();
     await this.#fetch(BY_NAME, ['--depth=1', NOTHING_BELOW, REMOTE, ref]);
-    if ((await this.#countObjects()) > 1) {
+    if ((await this.#countObjects()) > before + 1) {
       this.#supply = 'whole';
       return;
     }
@@ -201,6 +209,22 @@ export class RemoteObjects {
     await this.#print(['config', `remote.${REMOTE}.url`, this.#address.url]);
   }
 
+  /** `url.*.insteadOf` and `url.*.pushInsteadOf` lead git elsewhere. */
+  async #followSettings(): Promise<void> {
+    const from = (await this.#print(['remote', 'get-url', REMOTE])).trimEnd();
+    const to = (await this.#print(['remote', 'get-url', '--push', REMOTE])).trimEnd();
+    const { url } = this.#address;
+    if (!isSameRepository(from, to)) {
+      const [read, pushed] = [withoutUser(from), withoutUser(to)];
+      throw new RepositoryError(`${url}: git reads from ${read}, but pushes to ${pushed}`, {
+        hint: 'name the one that is pushed to with --to, or take url.*.pushInsteadOf out of your git configuration',
+      });
+    }
+    if (from === url) return;
+    this.#path = undefined;
+    this.#supply = 'by name';
+  }
+
   async #borrow(path: string): Promise<void> {
     const info = join(this.#directory, 'objects/info');
     await mkdir(info, { recursive: true });
@@ -227,6 +251,19 @@ export class RemoteObjects {
   async #print(args: readonly [string, ...string[]]): Promise<string> {
     return (await this.#git.print(this.#directory, args)).toString();
   }
+}
+
+/** Whether two addresses are of one repository, be it over https:// and ssh. */
+function isSameRepository(one: string, other: string): boolean {
+  if (one === other) return true;
+  const [first, second] = [parseHosted(one), parseHosted(other)];
+  if (!first || !second) return false;
+  return first.host === second.host && first.path === second.path;
+}
+
+/** Settings may have a password in an address. */
+function withoutUser(url: string): string {
+  return url.replace(/:\/\/[^/]*@/, '://');
 }
 
 /** The directory of a commit. */

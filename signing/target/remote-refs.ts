@@ -1,4 +1,6 @@
 // Which branches a remote has.
+import { mkdtemp } from 'node:fs/promises';
+import { join } from 'node:path';
 import { isBranchName } from '../../generator/sources/git/branch/branch-name.ts';
 import { OBJECT_NAME } from '../../generator/sources/git/transfers/transfer-branch.ts';
 import { RepositoryError } from './repository-error.ts';
@@ -10,7 +12,7 @@ export interface RemoteBranch {
   readonly tip: string | undefined;
 }
 
-/** The branch of the first push to an empty repository, unless told. */
+/** The branch of the first push to an empty repository that does not say which is its default. */
 const FIRST_BRANCH = 'main';
 const HEADS = 'refs/heads/';
 
@@ -29,23 +31,46 @@ export async function lookUpBranch(
     const said = await git.print(directory, ['ls-remote', ...args], { isRemote: true });
     return said.toString();
   };
-  const named = wanted === undefined ? [] : [`${HEADS}${wanted}`];
-  const listed = await list('--symref', '--', url, 'HEAD', ...named);
-  const name = wanted ?? findHead(listed);
-  if (name !== undefined) {
-    const tip = findTip(listed, wanted === undefined ? 'HEAD' : `${HEADS}${name}`);
-    if (tip !== undefined) return { name, tip };
+  const find = async (): Promise<RemoteBranch | undefined> => {
+    const named = wanted === undefined ? [] : [`${HEADS}${wanted}`];
+    const listed = await list('--symref', '--', url, 'HEAD', ...named);
+    const name = wanted ?? findHead(listed);
+    const tip = name && findTip(listed, wanted === undefined ? 'HEAD' : `${HEADS}${name}`);
+    return name && tip ? { name, tip } : undefined;
+  };
+  const found = await find();
+  if (found) return found;
+  const others = await list('--heads', '--', url);
+  if (others === '') {
+    return { name: wanted ?? (await readUnbornHead(git, directory, url)), tip: undefined };
   }
-  const others = [...(await list('--heads', '--', url)).matchAll(/\trefs\/heads\/(.+)$/gm)];
-  if (others.length === 0) return { name: name ?? FIRST_BRANCH, tip: undefined };
-  const known = others
-    .slice(0, 3)
-    .map(([, other]) => other)
-    .join(', ');
-  const fault = name === undefined ? 'has no default branch' : `has no branch ${name}`;
+  // The first push of somebody else may have come between the two questions.
+  return (await find()) ?? chooseOther(url, others, wanted);
+}
+
+/** @throws RepositoryError unless there is no doubt which one is meant */
+function chooseOther(url: string, listed: string, wanted: string | undefined): RemoteBranch {
+  const others = [...listed.matchAll(/\trefs\/heads\/(.+)$/gm)].map(([, name = '']) => name);
+  // The first push made it where the remote did not say what its HEAD names.
+  const [only, ...more] = others;
+  if (wanted === undefined && only === FIRST_BRANCH && more.length === 0) {
+    return { name: FIRST_BRANCH, tip: findTip(listed, `${HEADS}${FIRST_BRANCH}`) };
+  }
+  const fault = wanted === undefined ? 'has no default branch' : `has no branch ${wanted}`;
+  const known = others.slice(0, 3).join(', ');
   throw new RepositoryError(`${url} ${fault}`, {
     hint: `name one that is there with --branch: ${known}${others.length > 3 ? ', …' : ''}`,
   });
+}
+
+/** The branch that HEAD of an empty repository names. Git tells it only to those who clone. */
+async function readUnbornHead(git: UserGit, directory: string, url: string): Promise<string> {
+  const clone = join(await mkdtemp(join(directory, 'empty-')), 'clone.git');
+  const form = ['--bare', '--quiet', '--template=', '--depth=1', '--filter=tree:0', '--no-local'];
+  const settings = ['-c', 'protocol.version=2', '-c', `init.defaultBranch=${FIRST_BRANCH}`];
+  await git.print(directory, ['clone', ...form, '--', url, clone], { isRemote: true, settings });
+  const head = (await git.print(clone, ['symbolic-ref', '--short', 'HEAD'])).toString().trim();
+  return isBranchName(head) ? head : FIRST_BRANCH;
 }
 
 function findHead(listed: string): string | undefined {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Supply } from '../../../signing/target/remote-objects.ts';
 import { SignatureRepository } from '../../../signing/target/signature-repository.ts';
@@ -12,6 +12,11 @@ import { describeWith } from '../../with-tools.ts';
 const BYTES = Buffer.from('a new signature');
 /** Beside the one that is pushed to, so many directories. */
 const OTHERS = 40;
+
+/** `team` in the object of a directory. */
+function entryOf(mode: string, id: string): Buffer {
+  return Buffer.concat([Buffer.from(`${mode} team\0`), Buffer.from(id, 'hex')]);
+}
 
 describeWith(['git', 'git-http-backend'], 'the signature repository that is pushed to', () => {
   const directory = useTemporary();
@@ -125,6 +130,36 @@ describeWith(['git', 'git-http-backend'], 'the signature repository that is push
     await pushTo('company:signatures.git', { GIT_CONFIG_GLOBAL: config });
   });
 
+  it('is found there also in place of a path', async () => {
+    const config = join(directory(), 'gitconfig');
+    const path = join(directory(), 'moved.git');
+    await runOrThrow('git', ['init', '--quiet', '--bare', path]);
+    await writeFile(config, `[url "${remote.fileUrl}"]\n\tinsteadOf = ${path}\n`);
+    assert.equal((await pushTo(path, { GIT_CONFIG_GLOBAL: config })).supply, 'by name');
+  });
+
+  it('is not read where git would push to another one', async () => {
+    const config = join(directory(), 'gitconfig');
+    const url = 'https://user:s3cret@other.example/signatures.git';
+    await writeFile(config, `[url "${url}"]\n\tpushInsteadOf = ${remote.fileUrl}\n`);
+    await assert.rejects(open(remote.fileUrl, { GIT_CONFIG_GLOBAL: config }), {
+      message: `${remote.fileUrl}: git reads from ${remote.fileUrl}, but pushes to https://other.example/signatures.git`,
+      hint: /--to.*pushInsteadOf/,
+    });
+  });
+
+  it('may be pushed to by ssh and read otherwise', async () => {
+    const config = join(directory(), 'gitconfig');
+    await writeFile(
+      config,
+      `[url "ssh://git@127.0.0.1:1/"]\n\tpushInsteadOf = http://127.0.0.1:1/\n`,
+    );
+    // It gets as far as the host, which is down.
+    await assert.rejects(open('http://127.0.0.1:1/a.git', { GIT_CONFIG_GLOBAL: config }), {
+      message: /^git ls-remote failed: /,
+    });
+  });
+
   it('takes commits as the user signs and names them', async () => {
     const key = join(directory(), 'key');
     await runOrThrow('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', key]);
@@ -137,6 +172,46 @@ describeWith(['git', 'git-http-backend'], 'the signature repository that is push
     const commit = await remote.gitBare('cat-file', 'commit', 'main');
     assert.match(commit, /^author Pusher <pusher@example\.test>/m);
     assert.match(commit, /^gpgsig -----BEGIN SSH SIGNATURE-----/m);
+  });
+
+  it('keeps names that differ only in case, whatever the user has configured', async () => {
+    const config = join(directory(), 'gitconfig');
+    await writeFile(config, '[core]\n\tignoreCase = true\n');
+    const digest = `sha256=${'e'.repeat(64)}`;
+    const [path, other] = [`team/new@${digest}/signature-1`, `case/new@${digest}/signature-1`];
+    const kept = [`team/new@${digest}/Signature-1`, `Case/new@${digest}/signature-1`];
+    await remote.publish(Object.fromEntries(kept.map((name) => [name, 'kept'])));
+    const filled = await remote.git('rev-parse', 'HEAD');
+    for (const repository of [remote.path, remote.fileUrl]) {
+      await remote.push('--force');
+      const target = await open(repository, { GIT_CONFIG_GLOBAL: config });
+      const files = [path, other].map((name) => ({ path: name, bytes: BYTES }));
+      const commit = await target.commitFiles(files, 'Sign\n');
+      assert.equal((await target.push(commit)).kind, 'pushed');
+      await target.close();
+      const changed = await remote.gitBare('diff', '--name-status', filled, 'main');
+      assert.equal(changed, `A\t${other}\nA\t${path}`);
+    }
+    await remote.git('reset', '--hard', '--quiet', start);
+  });
+
+  it('is not pushed to where git would take away what is there', async () => {
+    // A name that is a file as well as a directory: git hides one of them, and drops it.
+    const blob = await remote.gitBare('rev-parse', 'main:README.md');
+    const tree = await remote.gitBare('rev-parse', 'main:team');
+    const file = join(directory(), 'tree');
+    await writeFile(file, Buffer.concat([entryOf('100644', blob), entryOf('40000', tree)]));
+    const write = ['hash-object', '-w', '-t', 'tree', '--literally', file];
+    const root = await remote.gitBare(...write);
+    const identity = ['-c', 'user.name=x', '-c', 'user.email=x@example.test'];
+    const odd = await remote.gitBare(...identity, 'commit-tree', '-m', 'odd', root);
+    await remote.gitBare('update-ref', 'refs/heads/main', odd);
+    const target = await open(remote.path);
+    await assert.rejects(target.commitFiles([{ path: NEW, bytes: BYTES }], 'Sign\n'), {
+      name: 'RepositoryError',
+      message: /team/,
+    });
+    await target.close();
   });
 
   it('says when somebody else was faster, and is pushed to from there', async () => {
@@ -154,6 +229,70 @@ describeWith(['git', 'git-http-backend'], 'the signature repository that is push
       await target.close();
       await remote.git('reset', '--hard', '--quiet', start);
     }
+  });
+
+  /** An empty bare repository, and a commit for a first push to it. */
+  async function makeEmpty(head: string): Promise<string> {
+    const bare = join(directory(), 'empty.git');
+    const init = ['init', '--quiet', '--template=', '--bare', `--initial-branch=${head}`, bare];
+    await runOrThrow('git', init, { env: PUSHER });
+    await runOrThrow('git', ['-C', bare, 'config', 'uploadpack.allowFilter', 'true']);
+    return bare;
+  }
+
+  it('takes its first commit on the branch that its HEAD names', async () => {
+    const bare = await makeEmpty('master');
+    for (const repository of [`file://${bare}`, bare]) {
+      const target = await open(repository);
+      assert.equal(target.branch, 'master');
+      if (target.commit === undefined) {
+        const commit = await target.commitFiles([{ path: NEW, bytes: BYTES }], 'Sign\n');
+        assert.equal((await target.push(commit)).kind, 'pushed');
+      }
+      await target.close();
+    }
+  });
+
+  it('is read by its only branch where HEAD names none that is there', async () => {
+    const bare = await makeEmpty('master');
+    await remote.git('push', '--quiet', bare, 'HEAD:refs/heads/main');
+    const target = await open(`file://${bare}`);
+    assert.deepEqual([target.branch, target.commit], ['main', start]);
+    await target.close();
+    await remote.git('push', '--quiet', bare, 'HEAD:refs/heads/other');
+    await assert.rejects(open(`file://${bare}`), { message: /has no default branch$/ });
+  });
+
+  it('may be overtaken on its first commit', async () => {
+    const bare = await makeEmpty('main');
+    const target = await open(`file://${bare}`);
+    const late = await target.commitFiles([{ path: NEW, bytes: BYTES }], 'Sign\n');
+    await remote.git('push', '--quiet', bare, 'HEAD:refs/heads/main');
+    assert.equal((await target.push(late)).kind, 'overtaken');
+    await target.refresh();
+    assert.equal(target.commit, start);
+    const commit = await target.commitFiles([{ path: NEW, bytes: BYTES }], 'Sign\n');
+    assert.equal((await target.push(commit)).kind, 'pushed');
+    assert.equal((await target.cost()).supply, 'by name');
+    await target.close();
+  });
+
+  it('is found although its first commit comes while it is looked at', async () => {
+    const bare = await makeEmpty('main');
+    // Git that is asked for the second time finds a branch.
+    const bin = join(directory(), 'bin');
+    const real = (await runOrThrow('which', ['git'])).stdout.trim();
+    const count = join(directory(), 'asked');
+    const first = `${real} -C ${remote.work} push --quiet ${bare} HEAD:refs/heads/main`;
+    await mkdir(bin);
+    await writeFile(
+      join(bin, 'git'),
+      `#!/bin/sh\ncase "$*" in *ls-remote*--heads*) [ -e ${count} ] || { : >${count}; env -u GIT_ALLOW_PROTOCOL ${first} >&2; } ;; esac\nexec ${real} "$@"\n`,
+      { mode: 0o755 },
+    );
+    const target = await open(`file://${bare}`, { PATH: `${bin}:${process.env['PATH']}` });
+    assert.deepEqual([target.branch, target.commit], ['main', start]);
+    await target.close();
   });
 
   it('may name its objects by SHA-256', async () => {
