@@ -342,6 +342,30 @@ describeWith(['git', 'gpg'], 'lookaside hook pre-receive', () => {
   });
 
   describe('of several branches', () => {
+    it('judges the branch that a symbolic ref stands for', async () => {
+      const commit = await remote.commit({ [at(2)]: null });
+      await remote.git('symbolic-ref', 'refs/heads/alias', 'refs/heads/main');
+      await remote.git('symbolic-ref', 'refs/tags/alias', 'refs/heads/alias');
+      try {
+        for (const [ref, ...args] of [
+          ['refs/heads/alias'],
+          ['refs/tags/alias'],
+          ['refs/heads/alias', '--branch', 'main'],
+          ['refs/heads/main', '--branch', 'alias'],
+        ]) {
+          const { code, stdout } = await run(`${base} ${commit} ${ref}`, args);
+          assert.equal(code, 1, stdout);
+          assert.match(stdout, /^lookaside: main: faults: .*\n.*signature-2: signature-removed/);
+          const deleted = await run(`${base} ${NOTHING} ${ref}`, args);
+          assert.equal(deleted.code, 1);
+          assert.match(deleted.stdout, /main: refused: the branch .* may not be deleted/);
+        }
+      } finally {
+        await remote.git('symbolic-ref', '--delete', 'refs/tags/alias');
+        await remote.git('symbolic-ref', '--delete', 'refs/heads/alias');
+      }
+    });
+
     it('judges the default one, or the one it is told', async () => {
       const commit = await remote.commit({ [at(4)]: 'x' });
       const update = `${base} ${commit} refs/heads/other`;
