@@ -341,6 +341,24 @@ describeWith(['git', 'gpg'], 'lookaside hook pre-receive', () => {
     }
   });
 
+  for (const what of ['commit', 'tree']) {
+    it(`looks at what is pushed, not at the ${what} that a replace ref puts in its place`, async () => {
+      const commit = await remote.commit({ [at(2)]: null });
+      const [pushed, shown] = await Promise.all(
+        [commit, base].map(async (one) => remote.git('rev-parse', `${one}^{${what}}`)),
+      );
+      assert.ok(pushed !== undefined && shown !== undefined);
+      await remote.git('replace', pushed, shown);
+      try {
+        const { code, stdout } = await run(`${base} ${commit} refs/heads/main`);
+        assert.equal(code, 1, stdout);
+        assert.match(stdout, /signature-2: signature-removed/);
+      } finally {
+        await remote.git('replace', '--delete', pushed);
+      }
+    });
+  }
+
   describe('of several branches', () => {
     it('judges the branch that a symbolic ref stands for', async () => {
       const commit = await remote.commit({ [at(2)]: null });

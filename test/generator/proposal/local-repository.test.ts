@@ -56,6 +56,19 @@ describeWith(['git'], 'a repository on this machine', () => {
     await remote.git('checkout', '--quiet', 'main');
   });
 
+  it('sees no object in the place of another', async () => {
+    await remote.git('replace', second, first);
+    const environment = gitEnvironment(process.env, undefined);
+    const fresh = new LocalRepository(join(remote.work, '.git'), environment, undefined);
+    try {
+      assert.notEqual(await fresh.treeAt(second, ''), await fresh.treeAt(first, ''));
+      assert.equal(await fresh.mergeBase(first, second), first);
+    } finally {
+      await fresh.close();
+      await remote.git('replace', '--delete', second);
+    }
+  });
+
   it('reads no more into memory than keys and rules need', async () => {
     const [small, large] = await Promise.all(
       [`${first}:a/file`, `${second}:large`].map(async (name) => remote.git('rev-parse', name)),
