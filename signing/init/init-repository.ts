@@ -1,10 +1,11 @@
 // Makes a signature repository, or gives an existing one what it lacks. Nothing that exists is changed:
 // each file is written only where there is none, and a setting of git only where it has none.
-import { lstat, mkdir, readFile, readdir, realpath } from 'node:fs/promises';
+import { lstat, readFile, readdir, realpath } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { readKeyring } from '../../generator/openpgp/openpgp-js.ts';
 import type { GitEnvironment } from '../../generator/sources/git/processes/git-child.ts';
 import { writeNew } from '../../generator/system/durable.ts';
+import { makeDirectories } from '../../generator/system/make-directories.ts';
 import { toComplaint } from '../../generator/system/output-tail.ts';
 import type { ProcessLimits } from '../../generator/system/process-limits.ts';
 import { type ProcessResult, runProcess } from '../../generator/system/run-process.ts';
@@ -78,7 +79,7 @@ const LIMITS: ProcessLimits = {
  * the disk and of git.
  */
 export async function initRepository(options: InitOptions): Promise<InitReport> {
-  await mkdir(options.directory, { recursive: true });
+  await makeDirectories(options.directory);
   const directory = await realpath(resolve(options.directory));
   const git = async (...args: readonly string[]): Promise<ProcessResult> =>
     runProcess(`git ${args[0]}`, ['git', ...args], {
@@ -88,9 +89,9 @@ export async function initRepository(options: InitOptions): Promise<InitReport> 
       ending: options.ending,
     });
   const steps = [await ensureRepository(git, directory)];
-  const known = await readKnownKeys(join(directory, KEY_DIRECTORY_NAME));
   const origin = await findOrigin(git);
   const forge = options.forge ?? guessForgeOf(origin) ?? DEFAULT_FORGE;
+  const known = await readKnownKeys(join(directory, KEY_DIRECTORY_NAME));
   for (const file of listRepositoryFiles(forge, options.scopes)) {
     steps.push(await ensureFile(directory, file, known));
   }
@@ -149,7 +150,7 @@ async function ensureFile(
   const place = join(directory, path);
   const there = await readIfThere(place);
   if (there === undefined) {
-    await mkdir(dirname(place), { recursive: true });
+    await makeDirectories(dirname(place));
     await writeNew(place, FILE_MODE, async (file) => {
       await file.writeFile(text);
       return true;

@@ -1,12 +1,13 @@
 // Signatures that go to a directory, beside what it has, for somebody to push them. They lie where skopeo
 // and podman would put them, or, if their scope has a prefix, where they are served: a checkout of the
 // signature repository does too.
-import { mkdir, readFile, readdir, rm } from 'node:fs/promises';
+import { readFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Signature } from '../../generator/gate/judge.ts';
 import type { PlacedSignature, PlacingJudge } from '../../generator/gate/placing-judge.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
 import { writeNew } from '../../generator/system/durable.ts';
+import { makeDirectories } from '../../generator/system/make-directories.ts';
 import { hasCode } from '../../generator/terms/errors.ts';
 import {
   type ImageDirectory,
@@ -79,7 +80,7 @@ export class DirectoryDestination implements Destination {
 
   /** Writes a file under the first number above all that are there; gives its path. */
   async #add({ directory }: ImageDirectory, bytes: Uint8Array): Promise<string> {
-    await mkdir(this.#pathOf(directory), { recursive: true });
+    await makeDirectories(this.#pathOf(directory));
     for (;;) {
       const number = Math.max(0, ...(await this.#readNumbers(directory))) + 1;
       const path = formatLocation(directory, number);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, readdir, stat, writeFile } from 'node:fs/promises';
+import { platform } from 'node:os';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { FORGES } from '../../signing/target/forge.ts';
@@ -103,6 +104,16 @@ describeWith(['git', 'gpg'], 'lookaside init', () => {
     assert.deepEqual(await readdir(join(place, 'keys')), ['README.md', 'team.asc']);
     assert.equal((await git('symbolic-ref', '--short', 'HEAD')).trim(), 'trunk');
     assert.equal((await checkAll()).code, 0);
+  });
+
+  it('says that it cannot make a directory where nobody can', async function () {
+    if (platform() !== 'linux') this.skip();
+    const { code, stderr } = await runLookaside(['init', '/proc/lookaside'], { env: GIT_ENV });
+    assert.equal(code, 2);
+    assert.match(
+      stderr,
+      /^lookaside: cannot make a signature repository in \/proc\/lookaside: ENOENT.*\nhint: name a directory that can be written\n$/,
+    );
   });
 
   it('shows in diffs what signatures say', async () => {
