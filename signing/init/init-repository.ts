@@ -75,8 +75,8 @@ const LIMITS: ProcessLimits = {
 
 /**
  * Makes the repository, or completes it.
- * @throws InitError where the directory lies within another repository, or is a bare one; errors of
- * the disk and of git.
+ * @throws InitError where the directory lies within another repository, is a bare one, or has something
+ * else where files need a directory; errors of the disk and of git.
  */
 export async function initRepository(options: InitOptions): Promise<InitReport> {
   await makeDirectories(options.directory);
@@ -91,8 +91,10 @@ export async function initRepository(options: InitOptions): Promise<InitReport> 
   const steps = [await ensureRepository(git, directory)];
   const origin = await findOrigin(git);
   const forge = options.forge ?? guessForgeOf(origin) ?? DEFAULT_FORGE;
+  const files = listRepositoryFiles(forge, options.scopes);
+  for (const { path } of files) await assertDirectories(directory, dirname(path));
   const known = await readKnownKeys(join(directory, KEY_DIRECTORY_NAME));
-  for (const file of listRepositoryFiles(forge, options.scopes)) {
+  for (const file of files) {
     steps.push(await ensureFile(directory, file, known));
   }
   steps.push(await ensureTextconv(git));
@@ -134,6 +136,23 @@ async function findOrigin(git: Git): Promise<string | undefined> {
 function guessForgeOf(origin: string | undefined): Forge | undefined {
   const hosted = origin === undefined ? undefined : parseHosted(origin);
   return hosted && guessForge(hosted);
+}
+
+/** Sees that a path below the repository has only directories on it, as far as it is there. */
+async function assertDirectories(directory: string, path: string): Promise<void> {
+  if (path === '.') return;
+  await assertDirectories(directory, dirname(path));
+  const place = join(directory, path);
+  const stats = await lstat(place).catch((error: unknown) => {
+    if (hasCode(error, 'ENOENT')) return undefined;
+    throw error;
+  });
+  if (!stats || stats.isDirectory()) return;
+  const what = stats.isSymbolicLink() ? 'a symbolic link, below which git keeps no files' : 'none';
+  throw new InitError(
+    `expected a directory at ${place}, got ${what}`,
+    'put a directory in its place, or move it away',
+  );
 }
 
 /** Writes the file where there is none. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, readdir, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, stat, symlink, writeFile } from 'node:fs/promises';
 import { platform } from 'node:os';
 import { join } from 'node:path';
 import { parse } from 'yaml';
@@ -105,6 +105,24 @@ describeWith(['git', 'gpg'], 'lookaside init', () => {
     assert.equal((await git('symbolic-ref', '--short', 'HEAD')).trim(), 'trunk');
     assert.equal((await checkAll()).code, 0);
   });
+
+  for (const [title, target] of [
+    ['a link that leads out of it', '..'],
+    ['a link that leads nowhere', 'nowhere'],
+  ] as const) {
+    it(`writes nothing where its directory of keys is ${title}`, async () => {
+      await mkdir(place);
+      await symlink(target, join(place, 'keys'));
+      const { code, stdout, stderr } = await init('--keys', publisher.keyFile);
+      assert.deepEqual([code, stdout], [2, '']);
+      assert.match(
+        stderr,
+        /^lookaside: expected a directory at .*\/keys, got a symbolic link, .*\nhint: /,
+      );
+      assert.deepEqual(await readdir(directory()), ['signatures']);
+      assert.deepEqual((await readdir(place)).toSorted(), ['.git', 'keys']);
+    });
+  }
 
   it('says that it cannot make a directory where nobody can', async function () {
     if (platform() !== 'linux') this.skip();
