@@ -1,10 +1,11 @@
 // Signatures that go to a directory, beside what it has, for somebody to push them. They lie where skopeo
 // and podman would put them, or, if their scope has a prefix, where they are served: a checkout of the
 // signature repository does too.
-import { readFile, readdir, rm } from 'node:fs/promises';
+import { lstat, readFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Signature } from '../../generator/gate/judge.ts';
 import type { PlacedSignature, PlacingJudge } from '../../generator/gate/placing-judge.ts';
+import { checkBlobSize } from '../../generator/openpgp/signature-file.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
 import { writeNew } from '../../generator/system/durable.ts';
 import { makeDirectories } from '../../generator/system/make-directories.ts';
@@ -102,7 +103,11 @@ export class DirectoryDestination implements Destination {
     const { judge, now } = this.#options;
     const good: Signature[] = [];
     for (const number of await this.#readNumbers(place.directory)) {
-      const bytes = await readFile(this.#pathOf(formatLocation(place.directory, number)));
+      const path = this.#pathOf(formatLocation(place.directory, number));
+      const stats = await lstat(path);
+      // What is no file is no signature, and whoever reads from a pipe waits.
+      if (!stats.isFile() || checkBlobSize(stats.size)) continue;
+      const bytes = await readFile(path);
       const verdict = await judge.judge({ ...place, number }, bytes, now());
       if (!isRejection(verdict)) good.push(verdict);
     }
