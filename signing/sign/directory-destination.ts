@@ -42,6 +42,10 @@ export class DirectoryDestination implements Destination {
     return this.#options.directory;
   }
 
+  get policy(): Policy {
+    return this.#options.policy;
+  }
+
   async findMade(
     statements: readonly Statement[],
     fingerprint: string,
