@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { chmod, mkdir, rm, lstat } from 'node:fs/promises';
+import { chmod, rm, lstat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { pack } from 'tar-stream';
@@ -8,6 +8,7 @@ import type { WrittenFile } from '../../generator/nodes/targets/targets.ts';
 import { messageOf } from '../../generator/terms/errors.ts';
 import { syncPath } from '../../generator/system/durable.ts';
 import { renameDurably, writeNew } from '../../generator/system/durable.ts';
+import { makeDirectories } from '../../generator/system/make-directories.ts';
 import { UsageError } from '../base/usage-error.ts';
 import { write, type ProcessIo } from '../base/process-io.ts';
 
@@ -92,7 +93,7 @@ async function stage(file: WrittenFile, temporary: string): Promise<void> {
 
 async function makeDirectory(path: string): Promise<void> {
   const whole = resolve(path);
-  const first = await mkdir(whole, { recursive: true });
+  const first = await makeDirectories(whole);
   if (first === undefined) return;
   for (let made = whole; made.length >= first.length; made = dirname(made)) {
     await chmod(made, DIRECTORY_MODE);

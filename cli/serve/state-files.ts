@@ -2,11 +2,12 @@
 // to serve: what cannot be read or written is logged, and harms nothing; what stays unwritable is shown
 // to operators until it works again.
 import { constants } from 'node:fs';
-import { access, mkdir } from 'node:fs/promises';
+import { access } from 'node:fs/promises';
 import { GivenUpFile } from '../../generator/openpgp/given-up-file.ts';
 import type { GivenUp } from '../../generator/openpgp/given-up.ts';
 import type { Source } from '../../generator/sources/source.ts';
 import { CheckpointFile } from '../../generator/store/checkpoint/checkpoint-file.ts';
+import { makeDirectories } from '../../generator/system/make-directories.ts';
 import type { ProgramLog } from '../../generator/system/program-log.ts';
 import { hasCode, messageOf } from '../../generator/terms/errors.ts';
 import { OlderFiles } from '../../server/follow/older-files.ts';
@@ -132,7 +133,7 @@ export class StateFiles {
 }
 
 async function makeWritable(directory: string): Promise<void> {
-  await mkdir(directory, { recursive: true }).catch((error: unknown) => {
+  await makeDirectories(directory).catch((error: unknown) => {
     throw hasCode(error, 'EEXIST')
       ? new Error(`${directory} is not a directory`, { cause: error })
       : error;

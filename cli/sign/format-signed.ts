@@ -69,8 +69,9 @@ export function formatSigned(report: SignReport, isJson: boolean, io: ProcessIo)
   return lines.map((line) => `${line}\n`).join('');
 }
 
-function labelOf({ status }: SigningOutcome, { isDryRun }: SignReport): string {
-  return status === 'held' && isDryRun ? 'would sign' : LABELS[status];
+function labelOf({ status }: SigningOutcome, { isDryRun, signatures }: SignReport): string {
+  const isHeldBack = signatures.some(({ outcome }) => outcome.status === 'refused');
+  return status === 'held' && isDryRun && !isHeldBack ? 'would sign' : LABELS[status];
 }
 
 function describe(
@@ -108,7 +109,9 @@ function summarize({ key, signatures, to, delivery, isDryRun }: SignReport): str
         .map(({ statement }) => statementId(statement)),
     ).size;
   const by = `by ${key.name} (${key.fingerprint})`;
-  if (count('refused') > 0) return `nothing went to ${to}, because of what is refused`;
+  if (count('refused') > 0) {
+    return `nothing ${isDryRun ? 'would go' : 'went'} to ${to}, because of what is refused`;
+  }
   if (count('new') + count('held') === 0) return `nothing to do: ${to} has all signatures ${by}`;
   if (isDryRun) return `${plural(count('held'))} ${by} would go to ${to}`;
   const commit = delivery?.commit;

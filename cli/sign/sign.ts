@@ -2,6 +2,7 @@
 // can fail is tried before anything is signed, and nothing is pushed or written unless all of it is good.
 import { type Rejection, isRejection } from '../../generator/terms/rejection.ts';
 import type { Delivered } from '../../signing/sign/destination.ts';
+import { foreseeRefusals } from '../../signing/sign/foresee-refusals.ts';
 import { Gpg } from '../../signing/sign/gpg.ts';
 import type { ChosenKey } from '../../signing/sign/secret-keys.ts';
 import { type Verdicts, signStatements } from '../../signing/sign/sign-statements.ts';
@@ -98,7 +99,9 @@ async function signImages(named: readonly NamedImage[], run: SigningRun): Promis
   const isDryRun = settings['dry-run'];
   // Nobody shall sign for nothing.
   if (!isDryRun && wanted.length > 0) await run.tryDelivery?.();
-  const verdicts: Verdicts = isDryRun ? new Map() : await signWithProgress(wanted, run);
+  const verdicts: Verdicts = isDryRun
+    ? await foreseeRefusals(wanted, destination.policy, key.fingerprint, new Date())
+    : await signWithProgress(wanted, run);
   const good = [...verdicts].flatMap(([id, verdict]) =>
     isRejection(verdict) ? [] : [{ id, verdict }],
   );

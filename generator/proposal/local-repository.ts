@@ -52,10 +52,15 @@ export class LocalRepository {
     throw new SourceError(`git merge-base failed: ${toComplaint(stderr)}`);
   }
 
-  /** The ref that HEAD names, as `refs/heads/main`; undefined where HEAD is a commit. */
-  async head(): Promise<string | undefined> {
-    const { exitCode, stdout } = await this.#run('symbolic-ref', '--quiet', 'HEAD');
-    return exitCode === 0 ? stdout.trim() : undefined;
+  /**
+   * The ref that a symbolic one stands for, as `refs/heads/main` for HEAD, whether that is there or not;
+   * undefined for a ref that is not symbolic.
+   */
+  async referent(ref: string): Promise<string | undefined> {
+    const { exitCode, stdout, stderr } = await this.#run('symbolic-ref', '--quiet', ref);
+    if (exitCode === 0) return stdout.trim();
+    if (exitCode === 1) return undefined;
+    throw new SourceError(`git symbolic-ref failed: ${toComplaint(stderr)}`);
   }
 
   /** Sees that objects are here and small enough to be read. Throws a SourceError, or a TooLargeError. */

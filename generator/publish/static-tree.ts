@@ -9,21 +9,12 @@
 // reads any more is kept, DIR/.lookaside/spare, and only what changed is changed in it. Nothing
 // is carried on unseen; see tree-facts.ts for how it is seen without reading it all.
 import type { Stats } from 'node:fs';
-import {
-  chmod,
-  lstat,
-  mkdir,
-  readdir,
-  readlink,
-  rename,
-  symlink,
-  unlink,
-  utimes,
-} from 'node:fs/promises';
+import { chmod, lstat, readdir, readlink, rename, symlink, unlink, utimes } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { lockDirectory } from '../system/directory-lock.ts';
 import { removeTree } from '../system/durable.ts';
 import { syncPath } from '../system/durable.ts';
+import { makeDirectories } from '../system/make-directories.ts';
 import { TreeFacts } from './tree-facts.ts';
 import {
   DIRECTORY_MODE,
@@ -76,7 +67,7 @@ export async function makeSourceState(out: string): Promise<string> {
   const state = join(resolve(out), STATE);
   await makeReadable(state);
   const directory = join(state, SOURCE);
-  await mkdir(directory, { recursive: true, mode: PRIVATE_MODE });
+  await makeDirectories(directory, PRIVATE_MODE);
   await chmod(directory, PRIVATE_MODE);
   return directory;
 }
@@ -113,7 +104,7 @@ async function writeLocked(
 
 /** Makes a directory, and its parents, that a web server can read whatever the umask is. */
 async function makeReadable(path: string): Promise<void> {
-  const first = await mkdir(path, { recursive: true });
+  const first = await makeDirectories(path);
   if (first === undefined) return;
   for (let made = path; made.length >= first.length; made = dirname(made)) {
     await chmod(made, DIRECTORY_MODE);

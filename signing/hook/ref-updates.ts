@@ -1,4 +1,5 @@
 // What a push changes, as git tells a pre-receive hook (githooks(5)), and which of it is judged.
+import pMap from 'p-map';
 import type { LocalRepository } from '../../generator/proposal/local-repository.ts';
 import { SourceError } from '../../generator/sources/source.ts';
 
@@ -33,6 +34,8 @@ export interface ReviewPlan {
 const UPDATE = /^([0-9a-f]{40}(?:[0-9a-f]{24})?) ([0-9a-f]{40}(?:[0-9a-f]{24})?) (.+)$/;
 const NOTHING = /^0+$/;
 const HEADS = 'refs/heads/';
+/** Refs that git is asked about at once. */
+const CONCURRENCY = 4;
 
 /**
  * Reads what git writes to the hook.
@@ -63,15 +66,12 @@ function idOf(name: string): string | undefined {
  * the push goes to others: it would pass unseen.
  */
 export async function planReviews(
-  updates: readonly RefUpdate[],
+  named: readonly RefUpdate[],
   repository: LocalRepository,
   { branch, isForAll }: ReviewPlan,
 ): Promise<readonly PlannedReview[]> {
-  const published = branch === undefined ? await repository.head() : `${HEADS}${branch}`;
-  if (published === undefined) {
-    const hint = 'name the branch that is published with --branch';
-    throw new SourceError('HEAD of the repository names no branch', { hint });
-  }
+  const published = await findPublished(branch, repository);
+  const updates = await resolveRefs(named, repository);
   if (!isForAll) await refuseUnseen(updates, repository, published);
   const plans: PlannedReview[] = [];
   for (const update of updates) {
@@ -91,6 +91,30 @@ export async function planReviews(
     }
   }
   return plans;
+}
+
+async function findPublished(
+  branch: string | undefined,
+  repository: LocalRepository,
+): Promise<string> {
+  const ref = branch === undefined ? 'HEAD' : `${HEADS}${branch}`;
+  const published = await repository.referent(ref);
+  if (published !== undefined) return published;
+  if (branch !== undefined) return ref;
+  const hint = 'name the branch that is published with --branch';
+  throw new SourceError('HEAD of the repository names no branch', { hint });
+}
+
+/** With the refs that change: a push to a symbolic ref changes, or deletes, the one that it stands for. */
+async function resolveRefs(
+  updates: readonly RefUpdate[],
+  repository: LocalRepository,
+): Promise<readonly RefUpdate[]> {
+  const resolve = async (update: RefUpdate): Promise<RefUpdate> => ({
+    ...update,
+    ref: (await repository.referent(update.ref)) ?? update.ref,
+  });
+  return pMap(updates, resolve, { concurrency: CONCURRENCY });
 }
 
 async function refuseUnseen(

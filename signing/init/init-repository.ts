@@ -1,10 +1,11 @@
 // Makes a signature repository, or gives an existing one what it lacks. Nothing that exists is changed:
 // each file is written only where there is none, and a setting of git only where it has none.
-import { lstat, mkdir, readFile, readdir, realpath } from 'node:fs/promises';
+import { lstat, readFile, readdir, realpath } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { readKeyring } from '../../generator/openpgp/openpgp-js.ts';
 import type { GitEnvironment } from '../../generator/sources/git/processes/git-child.ts';
 import { writeNew } from '../../generator/system/durable.ts';
+import { makeDirectories } from '../../generator/system/make-directories.ts';
 import { toComplaint } from '../../generator/system/output-tail.ts';
 import type { ProcessLimits } from '../../generator/system/process-limits.ts';
 import { type ProcessResult, runProcess } from '../../generator/system/run-process.ts';
@@ -74,11 +75,11 @@ const LIMITS: ProcessLimits = {
 
 /**
  * Makes the repository, or completes it.
- * @throws InitError where the directory lies within another repository, or is a bare one; errors of
- * the disk and of git.
+ * @throws InitError where the directory lies within another repository, is a bare one, or has something
+ * else where files need a directory; errors of the disk and of git.
  */
 export async function initRepository(options: InitOptions): Promise<InitReport> {
-  await mkdir(options.directory, { recursive: true });
+  await makeDirectories(options.directory);
   const directory = await realpath(resolve(options.directory));
   const git = async (...args: readonly string[]): Promise<ProcessResult> =>
     runProcess(`git ${args[0]}`, ['git', ...args], {
@@ -88,10 +89,12 @@ export async function initRepository(options: InitOptions): Promise<InitReport> 
       ending: options.ending,
     });
   const steps = [await ensureRepository(git, directory)];
-  const known = await readKnownKeys(join(directory, KEY_DIRECTORY_NAME));
   const origin = await findOrigin(git);
   const forge = options.forge ?? guessForgeOf(origin) ?? DEFAULT_FORGE;
-  for (const file of listRepositoryFiles(forge, options.scopes)) {
+  const files = listRepositoryFiles(forge, options.scopes);
+  for (const { path } of files) await assertDirectories(directory, dirname(path));
+  const known = await readKnownKeys(join(directory, KEY_DIRECTORY_NAME));
+  for (const file of files) {
     steps.push(await ensureFile(directory, file, known));
   }
   steps.push(await ensureTextconv(git));
@@ -135,6 +138,23 @@ function guessForgeOf(origin: string | undefined): Forge | undefined {
   return hosted && guessForge(hosted);
 }
 
+/** Sees that a path below the repository has only directories on it, as far as it is there. */
+async function assertDirectories(directory: string, path: string): Promise<void> {
+  if (path === '.') return;
+  await assertDirectories(directory, dirname(path));
+  const place = join(directory, path);
+  const stats = await lstat(place).catch((error: unknown) => {
+    if (hasCode(error, 'ENOENT')) return undefined;
+    throw error;
+  });
+  if (!stats || stats.isDirectory()) return;
+  const what = stats.isSymbolicLink() ? 'a symbolic link, below which git keeps no files' : 'none';
+  throw new InitError(
+    `expected a directory at ${place}, got ${what}`,
+    'put a directory in its place, or move it away',
+  );
+}
+
 /** Writes the file where there is none. */
 async function ensureFile(
   directory: string,
@@ -149,7 +169,7 @@ async function ensureFile(
   const place = join(directory, path);
   const there = await readIfThere(place);
   if (there === undefined) {
-    await mkdir(dirname(place), { recursive: true });
+    await makeDirectories(dirname(place));
     await writeNew(place, FILE_MODE, async (file) => {
       await file.writeFile(text);
       return true;

@@ -11,6 +11,8 @@ import { type Statement, toClaims } from './statement.ts';
 export interface Destination {
   /** For people. */
   readonly name: string;
+  /** By which signatures are judged there. */
+  readonly policy: Policy;
   /** Which of the statements a good signature by a key makes there already, by `statementId`. */
   readonly findMade: (
     statements: readonly Statement[],

@@ -1,12 +1,14 @@
 // Signatures that go to a directory, beside what it has, for somebody to push them. They lie where skopeo
 // and podman would put them, or, if their scope has a prefix, where they are served: a checkout of the
 // signature repository does too.
-import { mkdir, readFile, readdir, rm } from 'node:fs/promises';
+import { lstat, readFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Signature } from '../../generator/gate/judge.ts';
 import type { PlacedSignature, PlacingJudge } from '../../generator/gate/placing-judge.ts';
+import { checkBlobSize } from '../../generator/openpgp/signature-file.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
 import { writeNew } from '../../generator/system/durable.ts';
+import { makeDirectories } from '../../generator/system/make-directories.ts';
 import { hasCode } from '../../generator/terms/errors.ts';
 import {
   type ImageDirectory,
@@ -38,6 +40,10 @@ export class DirectoryDestination implements Destination {
 
   get name(): string {
     return this.#options.directory;
+  }
+
+  get policy(): Policy {
+    return this.#options.policy;
   }
 
   async findMade(
@@ -79,7 +85,7 @@ export class DirectoryDestination implements Destination {
 
   /** Writes a file under the first number above all that are there; gives its path. */
   async #add({ directory }: ImageDirectory, bytes: Uint8Array): Promise<string> {
-    await mkdir(this.#pathOf(directory), { recursive: true });
+    await makeDirectories(this.#pathOf(directory));
     for (;;) {
       const number = Math.max(0, ...(await this.#readNumbers(directory))) + 1;
       const path = formatLocation(directory, number);
@@ -101,7 +107,11 @@ export class DirectoryDestination implements Destination {
     const { judge, now } = this.#options;
     const good: Signature[] = [];
     for (const number of await this.#readNumbers(place.directory)) {
-      const bytes = await readFile(this.#pathOf(formatLocation(place.directory, number)));
+      const path = this.#pathOf(formatLocation(place.directory, number));
+      const stats = await lstat(path);
+      // What is no file is no signature, and whoever reads from a pipe waits.
+      if (!stats.isFile() || checkBlobSize(stats.size)) continue;
+      const bytes = await readFile(path);
       const verdict = await judge.judge({ ...place, number }, bytes, now());
       if (!isRejection(verdict)) good.push(verdict);
     }

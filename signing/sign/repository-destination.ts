@@ -33,6 +33,10 @@ export class RepositoryDestination implements Destination {
     return `${location} (${branch})`;
   }
 
+  get policy(): Policy {
+    return this.#options.policy;
+  }
+
   async findMade(
     statements: readonly Statement[],
     fingerprint: string,

@@ -94,6 +94,7 @@ export class UserGit {
       // What git says is read by cures that know its English.
       LC_ALL: 'C',
       GIT_NO_LAZY_FETCH: '1',
+      GIT_NO_REPLACE_OBJECTS: '1',
       ...(!hasTerminal && { GIT_TERMINAL_PROMPT: '0' }),
       ...(token && { LOOKASIDE_GIT_TOKEN_FILE: token.file }),
     };

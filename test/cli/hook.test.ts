@@ -16,6 +16,14 @@ const NOTHING = '0'.repeat(40);
 const RULES = 'scopes:\n  registry.example:\n    keys: keys\n';
 const at = (number: number): string => formatLocation('team/app', DIGEST, number);
 
+/** The first packet of an armored key: the primary key alone, as gpg writes its length. */
+function firstPacket(armored: string): Buffer {
+  const [, body = ''] = armored.split('\n\n');
+  const bytes = Buffer.from(body.split('\n=')[0] ?? '', 'base64');
+  const isShort = ((bytes[0] ?? 0) & 3) === 0;
+  return bytes.subarray(0, isShort ? 2 + bytes.readUInt8(1) : 3 + bytes.readUInt16BE(1));
+}
+
 /** What a hook is asked, with the answer; undefined for "all good". */
 type Row = readonly [title: string, changes: () => Changes | Promise<Changes>, said?: RegExp];
 
@@ -139,6 +147,18 @@ describeWith(['git', 'gpg'], 'lookaside hook pre-receive', () => {
       /repository-mismatch: /,
     ],
     [
+      'a key without what says that it may sign, in the place of the whole key',
+      () => ({ 'keys/other.asc': firstPacket(otherKey) }),
+      /signature-3: signature-excluded/,
+    ],
+    [
+      'a narrower scope with another key',
+      () => ({
+        'lookaside.yaml': `${RULES}  registry.example/team/app:\n    keys: keys/other.asc\n`,
+      }),
+      /2 lost\n(?:.*\n)*.*signature-2: signature-excluded/,
+    ],
+    [
       'a key that is withdrawn',
       () => ({ 'keys/other.asc': null }),
       /lookaside\.yaml: key-withdrawn: expected the key [0-9A-F]{40} \(Other.*\) for registry\.example, got none/,
@@ -217,6 +237,20 @@ describeWith(['git', 'gpg'], 'lookaside hook pre-receive', () => {
       assert.match(stdout, said ?? /^lookaside: main: good: \d+ changed files: /m);
     });
   }
+
+  it('refuses an older copy of a key, which has expired', async () => {
+    const { signer } = publisher;
+    const at2020 = new Date('2020-02-01T00:00:00Z');
+    const key = await signer.makeKey({ algorithm: 'ed25519', at: at2020, expires: '1y' });
+    const older = await exportKey(key);
+    await signer.extend(key, 'none');
+    const changes = { 'keys/renewed.asc': await exportKey(key), [at(4)]: await sign('v4', key) };
+    const renewed = await remote.commit(changes);
+    const commit = await remote.commit({ 'keys/renewed.asc': older });
+    const { code, stdout } = await run(`${renewed} ${commit} refs/heads/main`);
+    assert.equal(code, 1, stdout);
+    assert.match(stdout, /signature-4: signature-excluded/);
+  });
 
   it('tells of a key that is accepted from now on', async () => {
     const key = await publisher.signer.makeKey({ algorithm: 'ed25519', name: 'New' });
@@ -341,7 +375,49 @@ describeWith(['git', 'gpg'], 'lookaside hook pre-receive', () => {
     }
   });
 
+  for (const what of ['commit', 'tree']) {
+    it(`looks at what is pushed, not at the ${what} that a replace ref puts in its place`, async () => {
+      const commit = await remote.commit({ [at(2)]: null });
+      const [pushed, shown] = await Promise.all(
+        [commit, base].map(async (one) => remote.git('rev-parse', `${one}^{${what}}`)),
+      );
+      assert.ok(pushed !== undefined && shown !== undefined);
+      await remote.git('replace', pushed, shown);
+      try {
+        const { code, stdout } = await run(`${base} ${commit} refs/heads/main`);
+        assert.equal(code, 1, stdout);
+        assert.match(stdout, /signature-2: signature-removed/);
+      } finally {
+        await remote.git('replace', '--delete', pushed);
+      }
+    });
+  }
+
   describe('of several branches', () => {
+    it('judges the branch that a symbolic ref stands for', async () => {
+      const commit = await remote.commit({ [at(2)]: null });
+      await remote.git('symbolic-ref', 'refs/heads/alias', 'refs/heads/main');
+      await remote.git('symbolic-ref', 'refs/tags/alias', 'refs/heads/alias');
+      try {
+        for (const [ref, ...args] of [
+          ['refs/heads/alias'],
+          ['refs/tags/alias'],
+          ['refs/heads/alias', '--branch', 'main'],
+          ['refs/heads/main', '--branch', 'alias'],
+        ]) {
+          const { code, stdout } = await run(`${base} ${commit} ${ref}`, args);
+          assert.equal(code, 1, stdout);
+          assert.match(stdout, /^lookaside: main: faults: .*\n.*signature-2: signature-removed/);
+          const deleted = await run(`${base} ${NOTHING} ${ref}`, args);
+          assert.equal(deleted.code, 1);
+          assert.match(deleted.stdout, /main: refused: the branch .* may not be deleted/);
+        }
+      } finally {
+        await remote.git('symbolic-ref', '--delete', 'refs/tags/alias');
+        await remote.git('symbolic-ref', '--delete', 'refs/heads/alias');
+      }
+    });
+
     it('judges the default one, or the one it is told', async () => {
       const commit = await remote.commit({ [at(4)]: 'x' });
       const update = `${base} ${commit} refs/heads/other`;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, readdir, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, stat, symlink, writeFile } from 'node:fs/promises';
+import { platform } from 'node:os';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { FORGES } from '../../signing/target/forge.ts';
@@ -103,6 +104,34 @@ describeWith(['git', 'gpg'], 'lookaside init', () => {
     assert.deepEqual(await readdir(join(place, 'keys')), ['README.md', 'team.asc']);
     assert.equal((await git('symbolic-ref', '--short', 'HEAD')).trim(), 'trunk');
     assert.equal((await checkAll()).code, 0);
+  });
+
+  for (const [title, target] of [
+    ['a link that leads out of it', '..'],
+    ['a link that leads nowhere', 'nowhere'],
+  ] as const) {
+    it(`writes nothing where its directory of keys is ${title}`, async () => {
+      await mkdir(place);
+      await symlink(target, join(place, 'keys'));
+      const { code, stdout, stderr } = await init('--keys', publisher.keyFile);
+      assert.deepEqual([code, stdout], [2, '']);
+      assert.match(
+        stderr,
+        /^lookaside: expected a directory at .*\/keys, got a symbolic link, .*\nhint: /,
+      );
+      assert.deepEqual(await readdir(directory()), ['signatures']);
+      assert.deepEqual((await readdir(place)).toSorted(), ['.git', 'keys']);
+    });
+  }
+
+  it('says that it cannot make a directory where nobody can', async function () {
+    if (platform() !== 'linux') this.skip();
+    const { code, stderr } = await runLookaside(['init', '/proc/lookaside'], { env: GIT_ENV });
+    assert.equal(code, 2);
+    assert.match(
+      stderr,
+      /^lookaside: cannot make a signature repository in \/proc\/lookaside: ENOENT.*\nhint: name a directory that can be written\n$/,
+    );
   });
 
   it('shows in diffs what signatures say', async () => {

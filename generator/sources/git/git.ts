@@ -1,9 +1,9 @@
 // A branch of a git remote as a source: fetched into a bare clone in the state directory, and read from
 // there object by object. A refresh costs what changed between two commits.
 import { createHash } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { lockDirectory } from '../../system/directory-lock.ts';
+import { makeDirectories } from '../../system/make-directories.ts';
 import { type Budgets, DEFAULT_BUDGETS } from '../../terms/budgets.ts';
 import { messageOf } from '../../terms/errors.ts';
 import { type Snapshot, type Source, SourceError } from '../source.ts';
@@ -228,7 +228,7 @@ async function isNear(
 
 async function lockState(directory: string): Promise<() => Promise<void>> {
   try {
-    await mkdir(directory, { recursive: true });
+    await makeDirectories(directory);
   } catch (cause) {
     const hint = 'choose a writable directory with --state-dir';
     const reason = messageOf(cause);

@@ -89,6 +89,18 @@ describeWith(TOOLS, 'lookaside sign', () => {
         code: 1,
         message: /^refused .*: out-of-scope: no scope covers "quay\.io\/team\/app:v1"/,
       },
+      'of a key that no scope accepts, before it signs': {
+        by: 'stranger',
+        args: (name) => [name, '--dry-run'],
+        code: 1,
+        message:
+          /^refused .*: unknown-signer: the key [0-9A-F]{40} is not in the keyring\n +hint: Add the public key .*\nnothing would go to /,
+      },
+      'of an image that no scope covers, before it signs': {
+        args: (name) => [name, '--identity', 'quay.io/team/app', '--dry-run'],
+        code: 1,
+        message: /^refused .*: out-of-scope: no scope covers "quay\.io\/team\/app:v1"/,
+      },
       'of an expired key': {
         by: 'expired',
         args: (name) => [name],

@@ -1,8 +1,9 @@
 // What `lookaside sign` does with a registry, a gpg and a git that work. What goes wrong is in
 // sign-faults.test.ts; that nodes accept what it makes, in test/e2e/sign.test.ts.
 import assert from 'node:assert/strict';
-import { readFile, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { runOrThrow } from '../../kit/process/run.ts';
 import { SignWorld } from '../../kit/push/sign-world.ts';
 import { architecture } from '../../kit/registry/scratch-image.ts';
 import { formatLocation } from '../../kit/signer/signature-tree.ts';
@@ -211,6 +212,19 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'lookaside sig
       const { code, stdout } = await runLookaside(['check', out, ...flags]);
       assert.equal(code, 0);
       assert.match(stdout, /2 accepted/);
+    });
+
+    it('passes over what is no file among the signatures', async () => {
+      const { reference, digest } = await world.pushImage('team/pipes', 'v1');
+      const out = join(directory(), 'staging');
+      const at = (number: number): string =>
+        join(out, formatLocation('team/pipes', digest, number));
+      await mkdir(at(2), { recursive: true });
+      await runOrThrow('mkfifo', [at(1)]);
+      await symlink(at(1), at(3));
+      const { code, stderr } = await world.sign('one', [reference, '--out', out], { to: '' });
+      assert.deepEqual([code, stderr], [0, '']);
+      assert.equal((await lstat(at(4))).isFile(), true);
     });
 
     it('goes by the policy that is given', async () => {

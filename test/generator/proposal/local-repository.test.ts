@@ -43,11 +43,30 @@ describeWith(['git'], 'a repository on this machine', () => {
     await assert.rejects(repository.mergeBase(first, 'nowhere'), SourceError);
   });
 
-  it('knows which branch HEAD names', async () => {
-    assert.equal(await repository.head(), 'refs/heads/main');
+  it('knows which branch a symbolic ref stands for', async () => {
+    await remote.git('symbolic-ref', 'refs/heads/unborn', 'refs/heads/nowhere');
+    await remote.git('symbolic-ref', 'refs/heads/chain', 'HEAD');
+    assert.equal(await repository.referent('HEAD'), 'refs/heads/main');
+    assert.equal(await repository.referent('refs/heads/chain'), 'refs/heads/main');
+    assert.equal(await repository.referent('refs/heads/unborn'), 'refs/heads/nowhere');
+    assert.equal(await repository.referent('refs/heads/main'), undefined);
+    assert.equal(await repository.referent('refs/heads/absent'), undefined);
     await remote.git('checkout', '--quiet', '--detach');
-    assert.equal(await repository.head(), undefined);
+    assert.equal(await repository.referent('HEAD'), undefined);
     await remote.git('checkout', '--quiet', 'main');
+  });
+
+  it('sees no object in the place of another', async () => {
+    await remote.git('replace', second, first);
+    const environment = gitEnvironment(process.env, undefined);
+    const fresh = new LocalRepository(join(remote.work, '.git'), environment, undefined);
+    try {
+      assert.notEqual(await fresh.treeAt(second, ''), await fresh.treeAt(first, ''));
+      assert.equal(await fresh.mergeBase(first, second), first);
+    } finally {
+      await fresh.close();
+      await remote.git('replace', '--delete', second);
+    }
   });
 
   it('reads no more into memory than keys and rules need', async () => {

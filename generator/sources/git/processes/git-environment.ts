@@ -58,6 +58,8 @@ export function gitEnvironment(
     GIT_OPTIONAL_LOCKS: '0',
     // A missing object is missing: nothing that is read asks a remote.
     GIT_NO_LAZY_FETCH: '1',
+    // An object is what its name says: no ref puts another in its place.
+    GIT_NO_REPLACE_OBJECTS: '1',
     GIT_ALLOW_PROTOCOL: 'file:git:http:https:ssh',
     ...toConfigVariables(settings),
   };

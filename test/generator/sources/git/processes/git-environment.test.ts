@@ -58,6 +58,7 @@ describe('the environment of git', () => {
       undefined,
     );
     assert.equal(environment['GIT_TERMINAL_PROMPT'], '0');
+    assert.equal(environment['GIT_NO_REPLACE_OBJECTS'], '1');
     assert.equal(environment['GIT_SSH_COMMAND'], 'ssh -oBatchMode=yes');
     assert.equal(environment['LC_ALL'], 'C');
     assert.equal(environment['GIT_ALLOW_PROTOCOL'], 'file:git:http:https:ssh');
