@@ -4,7 +4,13 @@ import assert from 'node:assert/strict';
 import { readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { freePort } from '../../kit/process/free-port.ts';
-import { DEFAULT_CONFIG, PushWorld, type SignedImage, installHook, stage } from '../../kit/push/push-world.ts';
+import {
+  DEFAULT_CONFIG,
+  PushWorld,
+  type SignedImage,
+  installHook,
+  stage,
+} from '../../kit/push/push-world.ts';
 import { makeGitRemote } from '../../kit/remote/git-remote.ts';
 import { useTemporary } from '../../kit/temporary.ts';
 import { describeWith } from '../../with-tools.ts';
