@@ -11,6 +11,9 @@ export class UsageError extends Error {
   }
 }
 
+/** An image that no node could pull, however it is signed: told as an error, with exit code 1. */
+export class RefusedImageError extends UsageError {}
+
 /** `lookaside: MESSAGE` and, where there is a cure, a `hint:` line. */
 export function formatUsageError(error: unknown): string {
   const hint = hintOf(error);

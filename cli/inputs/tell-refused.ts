@@ -1,8 +1,11 @@
 import { StateRefusedError } from '../../generator/sources/source.ts';
 import type { ProcessIo } from '../base/process-io.ts';
-import { UsageError, formatUsageError } from '../base/usage-error.ts';
+import { RefusedImageError, UsageError, formatUsageError } from '../base/usage-error.ts';
 
-/** Runs a command; a state over its budget is told as a fault of the data, with its exit code. */
+/**
+ * Runs a command. A state over its budget, or an image that no node could pull, is told as a fault of
+ * the data, with its exit code.
+ */
 export async function tellRefused(
   { stderr }: Pick<ProcessIo, 'stderr'>,
   run: () => Promise<number>,
@@ -10,6 +13,10 @@ export async function tellRefused(
   try {
     return await run();
   } catch (error) {
+    if (error instanceof RefusedImageError) {
+      stderr.write(formatUsageError(error));
+      return 1;
+    }
     if (!(error instanceof StateRefusedError)) throw error;
     const { message, hint, origin } = error;
     const what = origin.commit === undefined ? 'the source' : `commit ${origin.commit}`;

@@ -2,7 +2,7 @@
 import { formatReference } from '../../generator/policy/signed-identity.ts';
 import type { DockerReference } from '../../generator/terms/image-name.ts';
 import { toLine } from '../../generator/terms/text.ts';
-import { UsageError } from '../base/usage-error.ts';
+import { RefusedImageError, UsageError } from '../base/usage-error.ts';
 import { chooseInstances, type Instance, type Manifest, parseManifest } from './manifest.ts';
 import { type ManifestOptions, readManifest } from './read-manifest.ts';
 
@@ -134,11 +134,17 @@ function pick(
   const nested = picked.find(({ isList }) => isList);
   if (nested) {
     const message = `nodes refuse the list of ${name}: its entry for ${nested.platform} is itself a list`;
-    throw new UsageError(message, 'push the image again, or pick other platforms with --platform');
+    throw new RefusedImageError(
+      message,
+      'push the image again, or pick other platforms with --platform',
+    );
   }
   if (picked.length === 0) {
     const hint = 'push the image again, with a manifest for each platform';
-    throw new UsageError(`the list of ${name} names no platform that a node could have`, hint);
+    throw new RefusedImageError(
+      `the list of ${name} names no platform that a node could have`,
+      hint,
+    );
   }
   if (picked.length > MOST_PLATFORMS) {
     const message = `the list of ${name} has ${picked.length} manifests, more than are read`;

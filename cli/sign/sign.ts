@@ -11,7 +11,7 @@ import { assertFormat } from '../base/assert-format.ts';
 import type { Settings } from '../base/options.ts';
 import { type ProcessIo, write } from '../base/process-io.ts';
 import { readVersion } from '../base/read-version.ts';
-import { UsageError, formatUsageError } from '../base/usage-error.ts';
+import { RefusedImageError, UsageError, formatUsageError } from '../base/usage-error.ts';
 import { Progress } from '../check/progress.ts';
 import { withTemporaryState } from '../inputs/open-source.ts';
 import { explainDirectory } from '../inputs/unusable-directory.ts';
@@ -23,7 +23,7 @@ import { type NamedImage, readImages } from './read-images.ts';
 import { type ResolvedImage, findMoved, resolveImages } from './resolve-images.ts';
 import { readPassphrase, withTerminal } from './unlock.ts';
 
-/** Settles with the exit code: 1 where a signature would be refused, or a tag moved meanwhile. */
+/** Settles with the exit code: 1 where a signature or an image would be refused, or a tag moved meanwhile. */
 export async function sign(
   names: readonly string[],
   settings: Settings,
@@ -61,7 +61,7 @@ export async function sign(
       const complaints = error.errors.map((one: unknown) => formatUsageError(one));
       // A registry that is down is down for all images.
       for (const complaint of new Set(complaints)) io.stderr.write(complaint);
-      return 2;
+      return error.errors.every((one) => one instanceof RefusedImageError) ? 1 : 2;
     } finally {
       await opened.destination.close();
     }

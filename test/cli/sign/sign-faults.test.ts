@@ -232,6 +232,24 @@ describeWith(TOOLS, 'lookaside sign', () => {
       });
     });
 
+    it('of a list in a list, which nodes refuse', async () => {
+      const type = 'application/vnd.oci.image.index.v1+json';
+      const manifests = `http://${world.registry.host}/v2/team/nested/manifests`;
+      const list = await world.pushImage('team/nested', 'v1', ['amd64', 's390x']);
+      const put = async (tag: string, body: string): Promise<void> => {
+        const headers = { 'Content-Type': type };
+        const { status } = await fetch(`${manifests}/${tag}`, { method: 'PUT', headers, body });
+        assert.equal(status, 201);
+      };
+      const platform = { os: 'linux', architecture: 'amd64' };
+      const entry = { mediaType: type, size: 1, digest: list.digest, platform };
+      await put('outer', JSON.stringify({ schemaVersion: 2, mediaType: type, manifests: [entry] }));
+      const message = /^lookaside: nodes refuse the list of .*is itself a list\nhint: push/;
+      await fail({ args: () => [`${list.name}:outer`], code: 1, message });
+      const absent = [`${list.name}:outer`, `${list.name}:absent`];
+      await fail({ args: () => absent, code: 2, message: /itself a list\n(?:.*\n)*.*not in the/ });
+    });
+
     it('of a registry that is down, once', async () => {
       const host = `127.0.0.1:${await freePort()}`;
       const { code, stderr } = await world.sign('good', [`${host}/a:1`, `${host}/a:1`]);
