@@ -107,10 +107,15 @@ export const address = z
     return { host, port: Number(port) };
   });
 
+/** `.git`, as some system spells it: git puts none of them into a work tree. */
+const NO_GIT_DIRECTORY =
+  /^(?!(?:[\s\S]*\/)?(?:\.[Gg][Ii][Tt]|[Gg][Ii][Tt]~1)[ .]*(?:[:\\][^/]*)?(?:\/|$))/;
+
 /** A subtree: no leading, trailing or doubled slash, no dot segments; '' for the whole. */
 export const subtree = z
   .string(expected('a path'))
   .regex(/^(?!\/)(?!(?:[\s\S]*\/)?\.\.(?:\/|$))/, expected('a path inside the repository'))
+  .regex(NO_GIT_DIRECTORY, expected('a path that git can check out'))
   .transform((value) =>
     value
       .split('/')

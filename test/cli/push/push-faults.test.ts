@@ -4,7 +4,13 @@ import assert from 'node:assert/strict';
 import { readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { freePort } from '../../kit/process/free-port.ts';
-import { PushWorld, type SignedImage, installHook, stage } from '../../kit/push/push-world.ts';
+import {
+  DEFAULT_CONFIG,
+  PushWorld,
+  type SignedImage,
+  installHook,
+  stage,
+} from '../../kit/push/push-world.ts';
 import { makeGitRemote } from '../../kit/remote/git-remote.ts';
 import { useTemporary } from '../../kit/temporary.ts';
 import { describeWith } from '../../with-tools.ts';
@@ -95,6 +101,15 @@ const FAULTS: readonly Fault[] = [
     cause: async (world) => void (await world.remote.publish({ 'lookaside.yaml': 'scopez: 5\n' })),
     message: /signatures\.git: lookaside\.yaml: unknown key scopez/,
     hint: /did you mean scopes/,
+  },
+  {
+    title: 'a subtree that nobody could check out',
+    cause: async (world) =>
+      void (await world.remote.publish({
+        'lookaside.yaml': `path: sub/.GIT\n${DEFAULT_CONFIG}`,
+      })),
+    message: /lookaside\.yaml: path: expected a path that git can check out, got "sub\/\.GIT"/,
+    hint: /subtree of the/,
   },
   {
     title: 'a key file that the repository does not have',
