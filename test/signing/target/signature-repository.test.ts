@@ -160,6 +160,22 @@ describeWith(['git', 'git-http-backend'], 'the signature repository that is push
     });
   });
 
+  it('gives no file that is larger than is asked for', async () => {
+    for (const repository of [remote.path, remote.fileUrl]) {
+      const target = await open(repository);
+      const entries = await target.tree.list([`team/app0@sha256=${'0'.repeat(64)}`, '']);
+      const ids = [...entries.values()]
+        .flat()
+        .filter(({ kind }) => kind === 'file')
+        .map(({ id }) => id);
+      assert.equal(ids.length, 2);
+      const read = await target.readFiles(ids, 1);
+      assert.deepEqual([...read.values()].map(String), ['x']);
+      assert.equal((await target.readFiles([], 1)).size, 0);
+      await target.close();
+    }
+  });
+
   it('takes commits as the user signs and names them', async () => {
     const key = join(directory(), 'key');
     await runOrThrow('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', key]);
