@@ -190,6 +190,21 @@ describeWith(['git', 'git-http-backend'], 'the signature repository that is push
     assert.match(commit, /^gpgsig -----BEGIN SSH SIGNATURE-----/m);
   });
 
+  it('tells of a key for commits that is not there', async () => {
+    const config = join(directory(), 'gitconfig');
+    const key = join(directory(), 'none.pub');
+    await writeFile(
+      config,
+      `[commit]\n\tgpgSign = true\n[gpg]\n\tformat = ssh\n[user]\n\tsigningKey = ${key}\n`,
+    );
+    const target = await open(remote.fileUrl, { GIT_CONFIG_GLOBAL: config });
+    await assert.rejects(target.commitFiles([{ path: NEW, bytes: BYTES }], 'Sign\n'), {
+      message: /none\.pub/,
+      hint: /key that user\.signingKey names/,
+    });
+    await target.close();
+  });
+
   it('keeps names that differ only in case, whatever the user has configured', async () => {
     const config = join(directory(), 'gitconfig');
     await writeFile(config, '[core]\n\tignoreCase = true\n');
