@@ -81,7 +81,7 @@ const EVERY: readonly Command[] = [...SCOPED, 'init'];
 const KEY_FILES = 'a file, or a directory of .asc and .gpg files';
 const NODE_ROOT = 'a directory that stands for / of a node';
 const DEFAULT_BRANCH = "default: the remote's default branch";
-const TARGET_BRANCH = `branch to push to; ${DEFAULT_BRANCH}, and main for a repository without any`;
+const TARGET_BRANCH = `branch to push to; ${DEFAULT_BRANCH}, and main for a repository that names none`;
 const UNSAID = 'if the repository does not say so itself';
 
 export const OPTIONS = {

@@ -19,6 +19,13 @@ import { KEY_FILE } from './read-keys.ts';
 import { readPolicy } from './read-policy.ts';
 import { type TargetRule, type TreeRule, TargetRules } from './target-rules.ts';
 
+/**
+ * How long a remote may say nothing, which is as long as --timeout but for these. Hooks take a while, and
+ * of a push that is cut off nobody knows whether it came through. Milliseconds.
+ */
+const LEAST_PATIENCE = 10_000;
+const MOST_PATIENCE = 120_000;
+
 /** A signature repository that is open to be pushed to. */
 export interface OpenTarget {
   readonly repository: SignatureRepository;
@@ -58,6 +65,7 @@ export async function openTarget(
     environment: io.environment,
     hasTerminal: hasTerminal(io),
     token: token?.isForGit ? { file: token.file, url: location } : undefined,
+    patience: Math.min(MOST_PATIENCE, Math.max(LEAST_PATIENCE, settings.timeout)),
     ending,
   });
   try {

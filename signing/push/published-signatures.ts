@@ -1,7 +1,7 @@
 // The signatures that the repository has already, below the directories that candidates go to.
 import type { Signature } from '../../generator/gate/judge.ts';
 import type { PlacingJudge } from '../../generator/gate/placing-judge.ts';
-import { checkBlobSize } from '../../generator/openpgp/signature-file.ts';
+import { MAX_BLOB_BYTES, checkBlobSize } from '../../generator/openpgp/signature-file.ts';
 import {
   type ImageDirectory,
   formatLocation,
@@ -18,6 +18,7 @@ export interface PublishedFile {
   readonly path: string;
   /** Its object name. */
   readonly id: string;
+  /** None of what is larger than a signature. */
   readonly bytes: Uint8Array;
   /** Undefined where nodes would not accept it. */
   readonly signature: Signature | undefined;
@@ -67,7 +68,7 @@ export class PublishedSignatures {
     const lists = await tree.list(paths);
     const entries = [...lists.values()].flat().filter((entry) => isSignature(entry));
     const unread = entries.filter(({ kind }) => kind === 'file').map(({ id }) => id);
-    const bytes = await tree.read(unread);
+    const bytes = await this.#repository.readFiles(unread, MAX_BLOB_BYTES);
     const published = unique.map(async (place) => {
       const path = joinSubtree(this.#subtree, place.directory);
       const files = (lists.get(path) ?? []).filter((entry) => isSignature(entry));

@@ -143,6 +143,16 @@ export class RemoteObjects {
     return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
+  /** Which of objects that are here have at most so many bytes. */
+  async selectSmall(ids: readonly string[], limit: number): Promise<readonly string[]> {
+    if (ids.length === 0) return [];
+    const input = Buffer.from(ids.map((id) => `${id}\n`).join(''));
+    const args = ['cat-file', '--batch-check=%(objectsize)'] as const;
+    const printed = await this.#git.print(this.#directory, [...args], { input });
+    const sizes = printed.toString().split('\n');
+    return ids.filter((_, index) => Number(sizes[index]) <= limit);
+  }
+
   /** What has come over the network and is kept. Bytes. */
   async size(): Promise<number> {
     const packs = join(this.#directory, 'objects/pack');

@@ -51,8 +51,8 @@ const CURES: readonly { readonly said: RegExp; readonly hint: string }[] = [
     hint: 'tell git who commits: git config --global user.name NAME, and user.email ADDRESS',
   },
   {
-    said: /gpg failed to sign|failed to write commit object|signing failed/i,
-    hint: 'commits are to be signed (commit.gpgSign): unlock the key that user.signingKey names',
+    said: /gpg failed to sign|failed to write commit object|signing failed|load public key|user\.signingkey/i,
+    hint: 'commits are to be signed (commit.gpgSign): see that the key that user.signingKey names is there, and unlock it',
   },
   {
     said: /cannot run (?:ssh|\S*\/ssh): /,

@@ -94,6 +94,12 @@ export class SignatureRepository {
     return this.#tree;
   }
 
+  /** The bytes of files of the newest state, by their object names; larger ones than the limit are left out. */
+  async readFiles(ids: readonly string[], limit: number): Promise<ReadonlyMap<string, Buffer>> {
+    await this.#objects.bring(ids);
+    return this.#tree.read(await this.#objects.selectSmall(ids, limit));
+  }
+
   /**
    * Looks for a newer state.
    * @throws RepositoryError

@@ -9,9 +9,10 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CatFile } from '../../generator/sources/git/objects/cat-file.ts';
 import { tokenSettings } from '../../generator/sources/git/processes/token-settings.ts';
+import { ProcessLimitError } from '../../generator/system/process-limits.ts';
 import { runProcess } from '../../generator/system/run-process.ts';
 import { toShellWord } from '../../generator/terms/text.ts';
-import { toRepositoryError } from './repository-error.ts';
+import { RepositoryError, toRepositoryError } from './repository-error.ts';
 
 /** As `git rev-parse --local-env-vars` lists them, but for settings, which are the user's. */
 const TIES: ReadonlySet<string> = new Set([
@@ -46,6 +47,8 @@ export interface UserGitOptions {
   readonly hasTerminal: boolean;
   /** The file with the token for an https:// remote, and the remote. */
   readonly token?: { readonly file: string; readonly url: string } | undefined;
+  /** How long a remote may say nothing, in milliseconds. Default: two minutes. */
+  readonly patience?: number;
   /** Stops what runs. */
   readonly ending?: AbortSignal | undefined;
 }
@@ -122,7 +125,10 @@ export class UserGit {
     this.#socket = undefined;
   }
 
-  /** Runs `git ARGS`, which begin with a command, on a git directory. */
+  /**
+   * Runs `git ARGS`, which begin with a command, on a git directory.
+   * @throws RepositoryError where it says nothing for too long
+   */
   async run(
     directory: string,
     args: readonly [string, ...string[]],
@@ -169,21 +175,28 @@ export class UserGit {
     directory: string,
     { isRemote = false, isCleanup = false, input }: GitStart = {},
   ): Promise<UserGitResult> {
-    const { hasTerminal, ending } = this.#options;
+    const { hasTerminal, ending, patience = SILENCE } = this.#options;
     const limits = {
-      silence: isRemote && !hasTerminal ? SILENCE : DEADLINE,
+      silence: isRemote && !hasTerminal ? patience : DEADLINE,
       deadline: DEADLINE,
       stdout: MOST_OUTPUT,
       stderr: MOST_COMPLAINT,
     };
-    return runProcess(`git ${command}`, ['git', ...words], {
+    const options = {
       environment: isRemote ? this.#environment : this.#aloneEnvironment(),
       directory,
       limits,
       ending: isCleanup ? undefined : ending,
       asksPeople: hasTerminal,
       ...(input && { input }),
-    });
+    };
+    try {
+      return await runProcess(`git ${command}`, ['git', ...words], options);
+    } catch (cause) {
+      if (!(cause instanceof ProcessLimitError) || cause.limit !== 'silence') throw cause;
+      const hint = 'the host does not answer: try again later, or wait longer with --timeout';
+      throw new RepositoryError(cause.message, { hint, cause });
+    }
   }
 
   #aloneEnvironment(): Record<string, string> {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
+import { MAX_BLOB_BYTES } from '../../../generator/openpgp/signature-file.ts';
 import { PushWorld, blobOf, installHook, randomDigest, stage } from '../../kit/push/push-world.ts';
 import { useTemporary } from '../../kit/temporary.ts';
 import { describeWith } from '../../with-tools.ts';
@@ -80,6 +81,19 @@ describeWith(['git', 'git-http-backend', 'gpg', 'gpgv'], 'lookaside push', () =>
     const stored = await world.signatures();
     assert.equal(stored.size, 3);
     assert.equal(stored.get(path.replace(/1$/, '8')), blobOf(image.bytes));
+  });
+
+  it('takes what is larger than a signature for one that is there', async () => {
+    const image = await world.sign();
+    const [path = ''] = await stage(staging(), [image]);
+    const large = Buffer.alloc(MAX_BLOB_BYTES + 1);
+    await world.remote.publish({ [path]: large });
+    assert.match(await pushed(), /1 new/);
+    const expected = new Map([
+      [path, blobOf(large)],
+      [path.replace(/1$/, '2'), blobOf(image.bytes)],
+    ]);
+    assert.deepEqual(await world.signatures(), expected);
   });
 
   it('leaves out what says the same by the same signer, unless it is good for longer', async () => {

@@ -160,6 +160,22 @@ describeWith(['git', 'git-http-backend'], 'the signature repository that is push
     });
   });
 
+  it('gives no file that is larger than is asked for', async () => {
+    for (const repository of [remote.path, remote.fileUrl]) {
+      const target = await open(repository);
+      const entries = await target.tree.list([`team/app0@sha256=${'0'.repeat(64)}`, '']);
+      const ids = [...entries.values()]
+        .flat()
+        .filter(({ kind }) => kind === 'file')
+        .map(({ id }) => id);
+      assert.equal(ids.length, 2);
+      const read = await target.readFiles(ids, 1);
+      assert.deepEqual([...read.values()].map(String), ['x']);
+      assert.equal((await target.readFiles([], 1)).size, 0);
+      await target.close();
+    }
+  });
+
   it('takes commits as the user signs and names them', async () => {
     const key = join(directory(), 'key');
     await runOrThrow('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', key]);
@@ -172,6 +188,21 @@ describeWith(['git', 'git-http-backend'], 'the signature repository that is push
     const commit = await remote.gitBare('cat-file', 'commit', 'main');
     assert.match(commit, /^author Pusher <pusher@example\.test>/m);
     assert.match(commit, /^gpgsig -----BEGIN SSH SIGNATURE-----/m);
+  });
+
+  it('tells of a key for commits that is not there', async () => {
+    const config = join(directory(), 'gitconfig');
+    const key = join(directory(), 'none.pub');
+    await writeFile(
+      config,
+      `[commit]\n\tgpgSign = true\n[gpg]\n\tformat = ssh\n[user]\n\tsigningKey = ${key}\n`,
+    );
+    const target = await open(remote.fileUrl, { GIT_CONFIG_GLOBAL: config });
+    await assert.rejects(target.commitFiles([{ path: NEW, bytes: BYTES }], 'Sign\n'), {
+      message: /none\.pub/,
+      hint: /key that user\.signingKey names/,
+    });
+    await target.close();
   });
 
   it('keeps names that differ only in case, whatever the user has configured', async () => {

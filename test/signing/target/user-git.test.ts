@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { stat } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { UserGit } from '../../../signing/target/user-git.ts';
 import { eventually } from '../../kit/eventually.ts';
@@ -10,6 +12,25 @@ import { describeWith } from '../../with-tools.ts';
 
 describeWith(['git'], 'git as the user has it', () => {
   const directory = useTemporary();
+
+  it('waits no longer than it is told for a remote that says nothing', async () => {
+    const silent = createServer();
+    silent.listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const { port } = silent.address() as AddressInfo;
+    const environment = { ...process.env, ...PUSHER };
+    const git = new UserGit({ environment, hasTerminal: false, patience: 300 });
+    const url = `http://127.0.0.1:${port}/signatures.git`;
+    try {
+      await assert.rejects(git.run(directory(), ['ls-remote', url], { isRemote: true }), {
+        name: 'RepositoryError',
+        message: 'git ls-remote was stopped: it said nothing for 300 ms',
+        hint: /does not answer.*--timeout/,
+      });
+    } finally {
+      silent.close();
+    }
+  });
 
   it('forgets passwords at its end, also after it was stopped', async () => {
     const repository = join(directory(), 'scratch.git');
