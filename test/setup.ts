@@ -31,6 +31,7 @@ const DEBIAN_PACKAGES: Record<Tool, string> = {
   'ansible-lint': 'ansible-lint',
   chromium: 'chromium',
   promtool: 'prometheus',
+  taskset: 'util-linux',
   tini: 'tini',
   unshare: 'util-linux',
   prlimit: 'util-linux',

@@ -27,6 +27,7 @@ export const TOOLS = [
   'ansible-lint',
   'chromium',
   'promtool',
+  'taskset',
   'tini',
   'unshare',
   'prlimit',

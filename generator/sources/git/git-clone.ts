@@ -70,6 +70,11 @@ export class GitClone {
     await removeClone(oldCloneOf(this.#directory));
   }
 
+  /** Lets lookups go before what follows. Packing is not bound to it. */
+  giveWay(): void {
+    this.#git.stayOnOneProcessor();
+  }
+
   /** Waits for what runs, and ends both shells. */
   async close(): Promise<void> {
     await Promise.all([this.#git.close(), this.maintenance.close()]);

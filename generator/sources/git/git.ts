@@ -117,6 +117,7 @@ class GitSource implements Source {
   readonly keep: Source['keep'] = async (snapshot) => {
     this.#options.states.serve(this.#trees.get(snapshot));
     this.#objects?.giveWay();
+    this.#options.clone.giveWay();
     if (snapshot.commit !== undefined) await this.#followed.keep(snapshot.commit);
   };
 

@@ -9,8 +9,8 @@ import {
   SEEKING_LIMIT,
   endOfGit,
   startGit,
-  giveWay,
 } from '../processes/git-child.ts';
+import { giveWay } from '../processes/give-way.ts';
 
 export type ObjectType = 'blob' | 'tree' | 'commit' | 'tag';
 

@@ -1,6 +1,5 @@
 // A git that this process starts itself, on a bare clone, to answer questions or to list. Errors are
 // SourceErrors; those that say nothing about the clone are GitKilledErrors.
-import { setPriority } from 'node:os';
 import { toComplaint } from '../../../system/output-tail.ts';
 import {
   type ProcessLimits,
@@ -30,18 +29,6 @@ const LISTING_LIMIT = 6 * 60 * 60_000;
 const WORKING_DIRECTORY = '/';
 /** Git needs a few lines to complain about a broken clone. Bytes. */
 const COMPLAINT_LIMIT = 16 * 1024 * 1024;
-
-/** For nice(1). Nodes wait for lookups; nothing waits for git. */
-const NICENESS = 10;
-
-/** Lowers the priority of a git, or of the shell that starts it, and of what it starts from now on. */
-export function giveWay(pid: number): void {
-  try {
-    setPriority(pid, NICENESS);
-  } catch {
-    // It has ended, or may not be changed: all goes on as before.
-  }
-}
 
 /** Starts `git ARGS` on a bare clone. */
 export function startGit(

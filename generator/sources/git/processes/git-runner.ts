@@ -18,8 +18,9 @@ import {
   RunningGit,
   STOP_GRACE,
 } from './running-git.ts';
-import { type GitEnvironment, GitKilledError, giveWay } from './git-child.ts';
+import { type GitEnvironment, GitKilledError } from './git-child.ts';
 import { createLineReader } from './git-output.ts';
+import { giveWayAsSession } from './give-way.ts';
 import { SourceError } from '../../source.ts';
 
 const TAKE_ORDERS = readFileSync(new URL('take-orders.sh', import.meta.url), 'utf8');
@@ -93,6 +94,11 @@ export class GitRunner {
     return result;
   }
 
+  /** All that is run from now on stays on that processor, as taskset(1) numbers it, if there is taskset. */
+  stayOn(processor: number): void {
+    this.#shell?.stdin?.write(`stay ${processor}\n`);
+  }
+
   /** Whether nothing more can be run. */
   hasEnded(): boolean {
     return this.#failure !== undefined;
@@ -147,7 +153,7 @@ export class GitRunner {
   }
 
   async #untilClosed(shell: ChildProcess): Promise<void> {
-    if (shell.pid !== undefined) giveWay(shell.pid);
+    if (shell.pid !== undefined) giveWayAsSession(shell.pid);
     const [, stdout, stderr, control] = shell.stdio ?? [];
     for (const pipe of shell.stdio ?? []) pipe?.on('error', () => undefined);
     stdout?.on('data', (chunk: Buffer) => this.#running?.readStdout(chunk));

@@ -1,6 +1,7 @@
 // Git commands for as long as this program runs: a shell that was stopped, or died, is replaced by
 // another one before the next command.
 import type { GitEnvironment } from './git-child.ts';
+import { chooseProcessor } from './give-way.ts';
 import { GitRunner, type GitRunnerOptions } from './git-runner.ts';
 import type { GitResult, GitRun } from './running-git.ts';
 
@@ -14,6 +15,7 @@ export class RestartingRunner {
   readonly #environment: GitEnvironment;
   readonly #options: RestartingRunnerOptions;
   #runner: GitRunner;
+  #processor: number | undefined;
 
   /** Starts a shell at once, while this process is small. */
   constructor(environment: GitEnvironment, options: RestartingRunnerOptions) {
@@ -29,6 +31,13 @@ export class RestartingRunner {
     return this.#runner.run(args, run);
   }
 
+  /** Leaves the other processors to lookups, from now on. A transfer takes no longer for it. */
+  stayOnOneProcessor(): void {
+    if (this.#processor !== undefined) return;
+    this.#processor = chooseProcessor();
+    if (this.#processor !== undefined) this.#runner.stayOn(this.#processor);
+  }
+
   /** Stops the command that runs, and those that wait. */
   kill(): void {
     this.#runner.kill();
@@ -40,6 +49,8 @@ export class RestartingRunner {
   }
 
   #start(): GitRunner {
-    return new GitRunner(this.#environment, this.#options);
+    const runner = new GitRunner(this.#environment, this.#options);
+    if (this.#processor !== undefined) runner.stayOn(this.#processor);
+    return runner;
   }
 }

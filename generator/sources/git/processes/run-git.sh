@@ -3,6 +3,8 @@
 # marks, the first with the word `begin`, the second with its exit code (git-output.ts).
 # Where a file may not grow without end, a write beyond that fails, and git says so.
 
+# Linux weighs each session as a whole (sched(7)); give-way.ts has the figure.
+{ echo 10 >/proc/$$/autogroup; } 2>/dev/null
 mark=$1 blocks=$2
 shift 2
 if [ "$blocks" != - ]; then

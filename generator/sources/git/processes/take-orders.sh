@@ -1,7 +1,7 @@
 #!/bin/sh
 # Takes orders. `run` reads as many words as it says, one a line, and starts git with them: no word
 # is ever evaluated. It says who leads its group: 0 where a shell can make none, because it has
-# neither setsid(1) nor job control. `end` kills what is left of the group, waits for it, passes over
+# neither setsid(1) nor job control. `stay` keeps it on one processor, and what it starts. `end` kills what is left of the group, waits for it, passes over
 # what git has not read, up to a line that is the mark, and marks the end of what was printed with the
 # word `over` (git-output.ts). When nobody gives orders any more, what runs is ended.
 # Its argument is the text of run-git.sh.
@@ -34,6 +34,10 @@ while IFS=' ' read -r order mark blocks talk count; do
     while IFS= read -r word <&4 && [ "$word" != "$mark" ]; do :; done
     printf '\000%sover\n' "$mark" >&2
     printf '\000%sover\n' "$mark"
+    continue
+  fi
+  if [ "$order" = stay ]; then
+    taskset -cp "$mark" $$ >/dev/null 2>&1
     continue
   fi
   set --

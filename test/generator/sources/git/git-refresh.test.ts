@@ -106,6 +106,29 @@ describeWith(['git', 'git-http-backend'], 'a git source that runs', () => {
     });
   }
 
+  describeWith(['taskset'], 'where there is taskset', () => {
+    it('leaves the other processors to lookups once a state is published', async () => {
+      const bin = await makeTemporary();
+      const log = join(bin, 'log');
+      const allowed = 'grep ^Cpus_allowed_list: /proc/self/status';
+      const script = `echo "$(${allowed}) $*" >>${log}; exec ${toolPath('git')} "$@"`;
+      await writeFile(join(bin, 'git'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+      const environment = { ...process.env, PATH: `${bin}:${process.env['PATH']}` };
+      const opened = await open(remote.path, undefined, environment);
+      const all = /^Cpus_allowed_list:.*$/m.exec(await readFile('/proc/self/status', 'utf8'))?.[0];
+      const first = await opened.refresh();
+      const before = await readFile(log, 'utf8');
+      for (const line of before.trim().split('\n')) assert.ok(line.startsWith(`${all} `), line);
+      await opened.keep(first);
+      await writeFile(log, '');
+      await remote.publish({ second: 'second' });
+      await opened.refresh();
+      const transfers = /^.* fetch-pack .*$/m.exec(await readFile(log, 'utf8'));
+      assert.match(transfers?.[0] ?? '', /^Cpus_allowed_list:\t\d+ /);
+      await removeTemporary(bin);
+    });
+  });
+
   it('goes where the settings of the user say', async () => {
     const config = join(state(), 'gitconfig');
     const url = 'https://git.example.invalid/signatures';

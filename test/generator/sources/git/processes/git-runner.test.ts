@@ -3,11 +3,13 @@ import { spawn } from 'node:child_process';
 import { mkdir, readFile, readdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { parseProcessors } from '../../../../../generator/sources/git/processes/give-way.ts';
 import type { GitLimits } from '../../../../../generator/sources/git/processes/running-git.ts';
 import { GitRunner } from '../../../../../generator/sources/git/processes/git-runner.ts';
 import { eventually } from '../../../../kit/eventually.ts';
 import { builtModule } from '../../../../kit/process/built-module.ts';
 import { useTemporary } from '../../../../kit/temporary.ts';
+import { describeWith } from '../../../../with-tools.ts';
 
 /** Longer than any git here runs, in milliseconds. */
 const LONG = 30_000;
@@ -58,6 +60,23 @@ describe('the shell that runs git', () => {
     const runner = await open('cut -d" " -f19 /proc/self/stat');
     const { stdout } = await runner.run([]);
     assert(Number(stdout) >= 10, stdout);
+  });
+
+  it('lets other sessions go before that of git, where Linux weighs sessions', async () => {
+    const runner = await open('cat /proc/self/autogroup 2>/dev/null || echo none');
+    const { stdout } = await runner.run([]);
+    assert.match(stdout, /^(?:\/autogroup-\d+ nice 10|none)\n$/);
+  });
+
+  describeWith(['taskset'], 'where there is taskset', () => {
+    it('keeps git on one processor from when it is told to', async () => {
+      const runner = await open('grep ^Cpus_allowed_list /proc/self/status');
+      const all = /\t(.+)\n/.exec((await runner.run([])).stdout)?.[1] ?? '';
+      const [processor = NaN] = parseProcessors(all);
+      runner.stayOn(processor);
+      const after = await runner.run([]);
+      assert.equal(after.stdout, `Cpus_allowed_list:\t${processor}\n`);
+    });
   });
 
   it('evaluates nothing', async () => {
