@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { PolicyJudge } from '../../generator/gate/judge.ts';
 import { type Policy, createSimplePolicy } from '../../generator/policy/policy.ts';
 import { type LocalRepository, TooLargeError } from '../../generator/proposal/local-repository.ts';
+import { ConcernedPlaces } from '../../generator/proposal/concerned-places.ts';
 import { ProposalReview, type ReviewedProposal } from '../../generator/proposal/proposal-review.ts';
 import { describeNewKeys, findWithdrawnKeys } from '../../generator/proposal/key-changes.ts';
 import { StateRefusedError } from '../../generator/sources/source.ts';
@@ -115,21 +116,30 @@ async function review(
       expiryWarning: settings['expiry-warning'],
       paths: budgets,
     });
+  const now = new Date();
   const judge = toJudge(to);
-  const isSame = idOf(from) === idOf(to);
+  const hasSameLimits = JSON.stringify(from.budgets) === JSON.stringify(to.budgets);
+  const isSame = hasSameLimits && idOf(from.policy) === idOf(to.policy);
+  const findConcerned = async (): Promise<ConcernedPlaces> => {
+    if (!hasSameLimits) return ConcernedPlaces.everywhere;
+    // Nobody asks what is lost.
+    if (settings['allow-removals']) return ConcernedPlaces.nowhere;
+    return ConcernedPlaces.between(from.policy, to.policy, now);
+  };
   return new ProposalReview({
     objects: repository.objects,
     from: { tree: before, judge: isSame ? judge : toJudge(from), subtree: from.subtree },
     to: { tree: after, judge, subtree: to.subtree },
     budgets: toBudgets(settings),
     stateBudgets: to.budgets,
-    now: new Date(),
+    concerned: await findConcerned(),
+    now,
   }).review();
 }
 
-/** Changes with anything that decides what is published of a tree. */
-function idOf({ policy, budgets }: Rules): string {
-  return JSON.stringify([policy.id, policy.isConfigured, budgets]);
+/** Changes with anything that a policy asks for. */
+function idOf({ id, isConfigured }: Policy): string {
+  return JSON.stringify([id, isConfigured]);
 }
 
 async function readRules({ from, to }: CommitRange, tools: ReviewTools): Promise<RulesOfRange> {

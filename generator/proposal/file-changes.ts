@@ -22,7 +22,8 @@ export interface FileChange {
 const BATCH = 512;
 
 /**
- * The paths in which two trees differ, in batches; undefined is a tree without files. Throws a
+ * The paths in which two trees differ, in batches; undefined is a tree without files. What is below
+ * directories that `passesOver` names is left out. Throws a
  * StateRefusedError where there is more than the budgets allow, or where no git wrote the trees, and a
  * SourceError where an object is missing.
  */
@@ -31,8 +32,15 @@ export async function* readFileChanges(
   from: string | undefined,
   to: string | undefined,
   budgets: StateBudgets,
+  passesOver?: (path: Buffer) => boolean,
 ): AsyncGenerator<readonly FileChange[]> {
-  const walk = new TreeWalk({ contents: objects.contents(), sizes: objects.sizes, from, to });
+  const walk = new TreeWalk({
+    contents: objects.contents(),
+    sizes: objects.sizes,
+    from,
+    to,
+    ...(passesOver && { passesOver }),
+  });
   let batch: FileChange[] = [];
   try {
     for await (const { place, differences } of walk.visits()) {

@@ -2,7 +2,8 @@
 // trees, each judged where it lies. What is new is judged by the rules of the new state, as it will be
 // once it is served; whether something good is lost is judged by the rules that held before, lest a
 // proposal changes the rules and takes away what they protected. Where the rules change, files that
-// did not change are judged as well: the new rules may no longer publish them.
+// did not change are judged as well, as far as the change concerns them: the new rules may no longer
+// publish them.
 import { join } from 'node:path/posix';
 import { checkEntries } from '../gate/check-entries.ts';
 import type { CheckedFile, PublishableFile } from '../gate/checked-file.ts';
@@ -22,8 +23,9 @@ import {
   reportRejected,
 } from '../store/report.ts';
 import { DEFAULT_BUDGETS, type StateBudgets } from '../terms/budgets.ts';
-import { formatLocation, parseLocation, shortenPath } from '../terms/location.ts';
+import { formatLocation, parseDirectory, parseLocation, shortenPath } from '../terms/location.ts';
 import { isUndecided } from '../terms/rejection.ts';
+import { ConcernedPlaces } from './concerned-places.ts';
 import { DigestDirectories } from './digest-directories.ts';
 import { type FileChange, readFileChanges } from './file-changes.ts';
 import { type Loss, type LossCode, toLoss } from '../terms/loss.ts';
@@ -46,6 +48,8 @@ export interface ProposalReviewOptions {
   readonly budgets: StateBudgets;
   /** For all that the new state publishes. */
   readonly stateBudgets: StateBudgets;
+  /** Where other rules may take away what did not change; everywhere if left out. */
+  readonly concerned?: ConcernedPlaces;
   readonly now: Date;
 }
 
@@ -156,8 +160,7 @@ export class ProposalReview {
   async #findLosses(): Promise<readonly Loss[]> {
     const { from, to } = this.#options;
     const isByOtherRules = from.judge !== to.judge;
-    const served = new Set(this.#added.map(({ id }) => id));
-    const excluded = isByOtherRules ? await this.#findExcluded(served) : [];
+    const excluded = isByOtherRules ? await this.#findExcluded() : [];
     const good = await this.#selectGood([...this.#gone, ...excluded], from.judge);
     // A new limit for paths does not say where a signature belongs.
     const { paths } = from.judge;
@@ -166,6 +169,8 @@ export class ProposalReview {
     const stillGood = isByOtherRules ? await this.#selectGood(files, placing) : good;
     const belonging = new Set(stillGood.map(({ file }) => file));
     const beside = await Promise.all(files.map(async (file) => this.#liesBeside(file)));
+    const moved = files.filter((file) => !belonging.has(file));
+    const served = await this.#selectServed(new Set(moved.map(({ item }) => item.id)));
     return good
       .filter(({ file }, at) =>
         belonging.has(file) ? beside[at] !== true : !served.has(file.item.id),
@@ -181,23 +186,47 @@ export class ProposalReview {
     return (await this.#directories.idsIn(directory)).includes(item.id);
   }
 
-  /** What did not change and is not published by the new rules; what is published joins `served`. */
-  async #findExcluded(served: Set<string>): Promise<readonly EndangeredFile[]> {
-    const { objects, to, stateBudgets } = this.#options;
-    const excluded: EndangeredFile[] = [];
-    for await (const files of readFileChanges(objects, undefined, to.tree, stateBudgets)) {
-      const kept: EndangeredFile[] = [];
-      for (const { name, now: item } of files) {
-        const { path } = decodePath(name);
-        if (!item || !parseLocation(path) || this.#changed.has(path)) continue;
-        kept.push({ name, path, item, code: 'signature-excluded', isOpen: false });
-      }
-      for await (const { file, checked } of this.#judgeFiles(kept, to.judge)) {
+  /** Which of some files, by their object names, are served from anywhere. */
+  async #selectServed(ids: ReadonlySet<string>): Promise<ReadonlySet<string>> {
+    const served = new Set(this.#added.map(({ id }) => id).filter((id) => ids.has(id)));
+    if (served.size === ids.size) return served;
+    for await (const kept of this.#readKept(ConcernedPlaces.everywhere)) {
+      const asked = kept.filter(({ item: { id } }) => ids.has(id) && !served.has(id));
+      for await (const { file, checked } of this.#judgeFiles(asked, this.#options.to.judge)) {
         if (checked.kind === 'publishable') served.add(file.item.id);
-        else excluded.push({ ...file, isOpen: isOpen(checked) });
+      }
+    }
+    return served;
+  }
+
+  /** What did not change and is not published by the new rules. */
+  async #findExcluded(): Promise<readonly EndangeredFile[]> {
+    const { to, concerned = ConcernedPlaces.everywhere } = this.#options;
+    if (concerned.isEmpty) return [];
+    const excluded: EndangeredFile[] = [];
+    for await (const kept of this.#readKept(concerned)) {
+      for await (const { file, checked } of this.#judgeFiles(kept, to.judge)) {
+        if (checked.kind !== 'publishable') excluded.push({ ...file, isOpen: isOpen(checked) });
       }
     }
     return excluded;
+  }
+
+  /** The signatures at some places that did not change. */
+  async *#readKept(places: ConcernedPlaces): AsyncGenerator<readonly EndangeredFile[]> {
+    const { objects, to, stateBudgets } = this.#options;
+    const passesOver = (directory: Buffer): boolean => {
+      const place = parseDirectory(decodePath(directory).path);
+      return place !== undefined && !places.has(place.repository);
+    };
+    const walk = readFileChanges(objects, undefined, to.tree, stateBudgets, passesOver);
+    for await (const files of walk) {
+      yield files.flatMap(({ name, now: item }): readonly EndangeredFile[] => {
+        const { path } = decodePath(name);
+        if (!item || !parseLocation(path) || this.#changed.has(path)) return [];
+        return [{ name, path, item, code: 'signature-excluded', isOpen: false }];
+      });
+    }
   }
 
   /** Those that are good where they lay; what was bad, or has expired since, is no loss. */
