@@ -16,6 +16,8 @@ export interface FileChange {
   readonly name: Buffer;
   readonly old: TreeItem | undefined;
   readonly now: TreeItem | undefined;
+  /** The object name of the directory that it lies in after; undefined where there is none. */
+  readonly directory: string | undefined;
 }
 
 /** Changes that are given together, at least: they are judged side by side. */
@@ -43,11 +45,12 @@ export async function* readFileChanges(
   });
   let batch: FileChange[] = [];
   try {
-    for await (const { place, differences } of walk.visits()) {
+    for await (const { place, tree, differences } of walk.visits()) {
       refuseExcess(walk, budgets);
       for (const { name, old, now } of differences) {
         const [before, after] = [toFile(old), toFile(now)];
-        if (before || after) batch.push({ name: pathOf(place, name), old: before, now: after });
+        if (!before && !after) continue;
+        batch.push({ name: pathOf(place, name), old: before, now: after, directory: tree });
       }
       if (batch.length < BATCH) continue;
       yield batch;

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
+import { ConcernedPlaces } from '../../../generator/proposal/concerned-places.ts';
 import {
+  MOST_EXCLUDED,
   ProposalReview,
   type ReviewedProposal,
 } from '../../../generator/proposal/proposal-review.ts';
@@ -261,6 +263,65 @@ describeWith(['git'], 'the review of a proposal', () => {
       const files = { [at(1)]: 'x', [at(2)]: 'y', [at(3)]: 'z' };
       const few = { ...DEFAULT_BUDGETS, entries: 2 };
       await assert.rejects(told(files, files, within({}), few), StateRefusedError);
+    });
+  });
+
+  describe('where the rules change', () => {
+    /** A directory for each image. */
+    const many = (count: number, lead = ''): Files =>
+      Object.fromEntries(
+        Array.from({ length: count }, (_, index) => [
+          `${lead}app@sha256=${index.toString(16).padStart(64, '0')}/signature-1`,
+          `good ${index}`,
+        ]),
+      );
+    /** Which repositories the new rules were asked about, and what was found. */
+    const told = async (files: Files, rejected: (repository: string) => boolean, rest = {}) => {
+      await importStates(repository, [toState(files)]);
+      const asked: string[] = [];
+      const by = createFakeJudge();
+      const judge: Judge = {
+        ...by,
+        judge: async (location, bytes, now) => {
+          asked.push(location.repository);
+          const isBad = rejected(location.repository);
+          return by.judge(location, isBad ? Buffer.from('bad') : bytes, now);
+        },
+      };
+      const tree = await treeAt('main:');
+      const budgets = DEFAULT_BUDGETS;
+      const review = await new ProposalReview({
+        objects,
+        from: { tree, judge: by, subtree: '' },
+        to: { tree, judge, subtree: '' },
+        budgets,
+        stateBudgets: budgets,
+        now: new Date(),
+        ...rest,
+      }).review();
+      return { ...review, asked };
+    };
+
+    it('judges nothing where they concern nothing', async () => {
+      const { asked, losses } = await told(many(3), () => true, {
+        concerned: ConcernedPlaces.nowhere,
+      });
+      assert.deepEqual([asked, losses], [[], []]);
+    });
+
+    it('looks at no more once they exclude very much', async () => {
+      const all = await told(many(MOST_EXCLUDED - 1), () => true);
+      assert.deepEqual([all.losses.length, all.isCut], [MOST_EXCLUDED - 1, false]);
+      const cut = await told(many(4 * MOST_EXCLUDED), () => true);
+      assert.ok(cut.isCut);
+      assert.ok(cut.losses.length >= MOST_EXCLUDED && cut.losses.length < 2 * MOST_EXCLUDED);
+      assert.ok(cut.asked.length < 8 * MOST_EXCLUDED, `asked ${cut.asked.length} times`);
+    });
+
+    it('counts nothing that is served where it belongs, however much', async () => {
+      const files = { ...many(2 * MOST_EXCLUDED), ...many(2 * MOST_EXCLUDED, 'moved/') };
+      const moved = await told(files, (place) => place === 'app');
+      assert.deepEqual([moved.losses, moved.isCut], [[], false]);
     });
   });
 

@@ -27,6 +27,8 @@ export interface Place {
 /** Some of what differs in one directory. */
 export interface Visit {
   readonly place: Place;
+  /** The object name of the directory as it is after; undefined where there is none. */
+  readonly tree: string | undefined;
   readonly differences: readonly TreeDifference[];
 }
 
@@ -146,7 +148,9 @@ export class TreeWalk {
         }
         frame.unread = this.#select(frame.place, part).map(toPair);
         this.#count(frame, part);
-        if (part.length > 0) yield { place: frame.place, differences: part };
+        if (part.length > 0) {
+          yield { place: frame.place, tree: frame.pair.to, differences: part };
+        }
         if (part.length === 0 || ++visits % BREATH === 0) await setImmediate();
       }
     }
