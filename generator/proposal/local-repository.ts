@@ -63,6 +63,12 @@ export class LocalRepository {
     throw new SourceError(`git symbolic-ref failed: ${toComplaint(stderr)}`);
   }
 
+  /** The sizes of objects in bytes, by their names. Throws a SourceError. */
+  async sizes(ids: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    const found = await Promise.all(ids.map(async (id) => this.objects.sizes.ask(id)));
+    return new Map(ids.map((id, index) => [id, found[index]?.size ?? 0]));
+  }
+
   /** Sees that objects are here and small enough to be read. Throws a SourceError, or a TooLargeError. */
   async bring(ids: Iterable<string>): Promise<void> {
     const found = await Promise.all(Array.from(ids, async (id) => this.objects.sizes.ask(id)));

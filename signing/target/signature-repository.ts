@@ -96,8 +96,8 @@ export class SignatureRepository {
 
   /** The bytes of files of the newest state, by their object names; larger ones than the limit are left out. */
   async readFiles(ids: readonly string[], limit: number): Promise<ReadonlyMap<string, Buffer>> {
-    await this.#objects.bring(ids);
-    return this.#tree.read(await this.#objects.selectSmall(ids, limit));
+    const sizes = await this.#tree.sizes(ids);
+    return this.#tree.read(ids.filter((id) => (sizes.get(id) ?? Infinity) <= limit));
   }
 
   /**

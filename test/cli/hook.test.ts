@@ -299,8 +299,8 @@ describeWith(['git', 'gpg'], 'lookaside hook pre-receive', () => {
     );
     await remote.git('checkout', '--quiet', '-B', 'main', base);
     const large = await judge({ 'lookaside.yaml': Buffer.alloc(17 * 1024 * 1024, '# \n') });
-    assert.equal(large.code, 2);
-    assert.match(large.stderr, /the blob [0-9a-f]{40} is larger than 16 MiB\nhint: /);
+    assert.equal(large.code, 1);
+    assert.match(large.stdout, /main: refused\n {2}.*lookaside\.yaml: expected at most 1 MiB, got/);
   });
 
   for (const mode of ['120000', '160000']) {
