@@ -29,13 +29,27 @@ export class LocalRepository {
 
   /** `directory` is the repository itself, absolute: of a checkout, its `.git`. */
   constructor(directory: string, environment: GitEnvironment, ending: AbortSignal | undefined) {
-    this.objects = new GitObjects(directory, environment, ending);
+    // The history is what the commits say: no file puts others in the place of their parents.
+    const own = { ...environment, GIT_GRAFT_FILE: '/dev/null' };
+    this.objects = new GitObjects(directory, own, ending);
     this.#ending = ending;
   }
 
   /** The commit that a revision names, in full; undefined if it names none that is here. */
   async commitOf(revision: string): Promise<string | undefined> {
     return (await this.#find(`${revision}^{commit}`))?.id;
+  }
+
+  /** What a revision names; undefined if it names nothing that is here. */
+  async typeOf(revision: string): Promise<string | undefined> {
+    return (await this.#find(revision))?.type;
+  }
+
+  /** Whether it is a clone without the whole history. Throws a SourceError. */
+  async isShallow(): Promise<boolean> {
+    const { exitCode, stdout, stderr } = await this.#run('rev-parse', '--is-shallow-repository');
+    if (exitCode === 0) return stdout.trim() === 'true';
+    throw new SourceError(`git rev-parse failed: ${toComplaint(stderr)}`);
   }
 
   /** The object name of the directory at a path of a commit; '' is the whole. Undefined if there is none. */
