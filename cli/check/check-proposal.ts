@@ -1,7 +1,9 @@
 // `lookaside check SOURCE --base REV`: what the commit that is checked out adds to another one, and what
 // it takes away. What is not committed is not looked at.
 import { LocalRepository } from '../../generator/proposal/local-repository.ts';
+import { SHORT_GIT } from '../../generator/sources/git/processes/git-child.ts';
 import { gitEnvironment } from '../../generator/sources/git/processes/git-environment.ts';
+import { OWNER_CURE } from '../../generator/sources/git/processes/git-error.ts';
 import { parseSource } from '../../generator/sources/parse-source.ts';
 import { toComplaint } from '../../generator/system/output-tail.ts';
 import { runProcess } from '../../generator/system/run-process.ts';
@@ -13,9 +15,6 @@ import { UsageError } from '../base/usage-error.ts';
 import { openEngines } from '../inputs/open-engines.ts';
 import { withTemporaryState } from '../inputs/open-source.ts';
 import { type CommitRange, type RangeReport, reviewRange } from './review-range.ts';
-
-/** It prints one line. Milliseconds, bytes. */
-const LIMITS = { silence: 60_000, deadline: 60_000, stdout: 64 * 1024, stderr: 1024 * 1024 };
 
 /**
  * Reports on the proposal that is checked out in a repository on this machine.
@@ -58,16 +57,15 @@ async function findGitDirectory(
   const found = await runProcess('git rev-parse', ['git', 'rev-parse', '--absolute-git-dir'], {
     environment,
     directory: place,
-    limits: LIMITS,
+    limits: SHORT_GIT,
     ending,
   }).catch((cause: unknown) => {
     throw new UsageError(`--base: cannot read ${source}: ${messageOf(cause)}`, hint, { cause });
   });
   if (found.exitCode === 0) return found.stdout.toString().trimEnd();
-  const isOfOther = /dubious ownership/.test(found.stderr);
   throw new UsageError(
     `--base: cannot read ${source}: ${toComplaint(found.stderr)}`,
-    isOfOther ? 'let git trust it: `git config --global --add safe.directory DIRECTORY`' : hint,
+    OWNER_CURE.said.test(found.stderr) ? OWNER_CURE.hint : hint,
   );
 }
 

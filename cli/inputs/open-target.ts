@@ -7,7 +7,7 @@ import type { Policy } from '../../generator/policy/policy.ts';
 import { guessForge, isApiHost, parseHosted } from '../../signing/target/forge.ts';
 import { REPOSITORY_CONFIG } from '../../signing/target/repository-config.ts';
 import { SignatureRepository } from '../../signing/target/signature-repository.ts';
-import type { TipTree } from '../../signing/target/tip-tree.ts';
+import type { TipTree } from '../../generator/sources/git/objects/tip-tree.ts';
 import { toBudgets } from '../base/budget-options.ts';
 import type { Settings } from '../base/options.ts';
 import type { ProcessIo } from '../base/process-io.ts';

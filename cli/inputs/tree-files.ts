@@ -4,7 +4,7 @@ import { dirname } from 'node:path/posix';
 import { MOST_KEY_BYTES, MOST_TEXT_BYTES } from '../../generator/system/read-bounded.ts';
 import { formatBytes } from '../../generator/terms/text.ts';
 import { REPOSITORY_CONFIG } from '../../signing/target/repository-config.ts';
-import type { TipEntry, TipTree } from '../../signing/target/tip-tree.ts';
+import type { TipEntry, TipTree } from '../../generator/sources/git/objects/tip-tree.ts';
 import { UsageError } from '../base/usage-error.ts';
 
 /** Files of keys, far above what anybody has. */

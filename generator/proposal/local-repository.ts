@@ -3,19 +3,10 @@
 // through variables that git has set there; whoever opens the repository hands them on.
 import { GitObjects } from '../sources/git/objects/git-objects.ts';
 import { ObjectMissingError, type GitObject } from '../sources/git/objects/cat-file.ts';
-import { type GitEnvironment, runGit } from '../sources/git/processes/git-child.ts';
+import { type GitEnvironment, SHORT_GIT, runGit } from '../sources/git/processes/git-child.ts';
 import { SourceError } from '../sources/source.ts';
 import { toComplaint } from '../system/output-tail.ts';
-import type { ProcessLimits } from '../system/process-limits.ts';
 import { formatBytes } from '../terms/text.ts';
-
-/** Each answer is a line. Milliseconds, bytes. */
-const LIMITS: ProcessLimits = {
-  silence: 120_000,
-  deadline: 120_000,
-  stdout: 64 * 1024,
-  stderr: 1024 * 1024,
-};
 
 /** Larger than any file of keys or configuration: what a push brings is not all read into memory. Bytes. */
 const MOST_BYTES = 16 * 1024 ** 2;
@@ -120,7 +111,7 @@ export class LocalRepository {
     ...args: readonly string[]
   ): Promise<{ exitCode: number | null; stdout: string; stderr: string }> {
     const { directory, environment } = this.objects;
-    const options = { limits: LIMITS, ending: this.#ending };
+    const options = { limits: SHORT_GIT, ending: this.#ending };
     const end = await runGit(directory, environment, [command, ...args], options);
     return { ...end, stdout: end.stdout.toString() };
   }

@@ -9,7 +9,7 @@ import { type BranchTip, RemoteObjects, type Supply } from './remote-objects.ts'
 import { lookUpBranch } from './remote-refs.ts';
 import { type RepositoryAddress, parseRepository } from './repository-address.ts';
 import { RepositoryError } from './repository-error.ts';
-import { TipTree } from './tip-tree.ts';
+import { TipTree } from '../../generator/sources/git/objects/tip-tree.ts';
 import { UserGit, type UserGitOptions } from './user-git.ts';
 
 export interface SignatureRepositoryOptions extends UserGitOptions {

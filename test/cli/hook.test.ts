@@ -447,6 +447,25 @@ describeWith(['git', 'gpg'], 'lookaside hook pre-receive', () => {
       assert.match(stdout, /7 changed files: 3 accepted, 1 rejected, 3 ignored/);
     });
 
+    it('refuses what is no commit', async () => {
+      await remote.git('tag', '--annotate', '--message', 'x', 'annotated');
+      for (const [name, said] of [
+        [
+          'annotated',
+          /refs\/heads\/main: expected a commit, got a tag\nhint: push the commit itself/,
+        ],
+        ['HEAD^{tree}', /refs\/heads\/main: expected a commit, got a tree\n/],
+      ] as const) {
+        const id = await remote.git('rev-parse', name);
+        const { code, stderr } = await run(`${base} ${id} refs/heads/main`);
+        assert.equal(code, 2);
+        assert.match(stderr, said);
+        // Of a tag it may be anything.
+        assert.equal((await run(`${NOTHING} ${id} refs/tags/x`)).code, 0);
+      }
+      await remote.git('tag', '--delete', 'annotated');
+    });
+
     it('does not guess which one is published', async () => {
       await remote.git('checkout', '--quiet', '--detach');
       const update = `${base} ${base} refs/heads/main`;

@@ -1,12 +1,7 @@
 // The directories of one commit, read level by level: whatever is asked for together is brought
 // together, a round trip a level, however many directories there are beside.
-import {
-  type TreeItem,
-  compareTrees,
-  isTree,
-} from '../../generator/sources/git/objects/tree-items.ts';
-import { isFileMode } from '../../generator/sources/git/objects/tree-entry.ts';
-import type { RemoteObjects } from './remote-objects.ts';
+import { type TreeItem, compareTrees, isTree } from './tree-items.ts';
+import { isFileMode } from './tree-entry.ts';
 
 const NOTHING = Buffer.alloc(0);
 
@@ -19,7 +14,13 @@ export interface TipEntry {
 }
 
 /** Gives objects by their names; `bring` is told first of all that are going to be read. */
-export type TipObjects = Pick<RemoteObjects, 'bring' | 'read' | 'sizes'>;
+export interface TipObjects {
+  readonly bring: (ids: Iterable<string>) => Promise<void>;
+  /** Of one that is here. */
+  readonly read: (id: string) => Promise<Buffer>;
+  /** In bytes, by their names. */
+  readonly sizes: (ids: readonly string[]) => Promise<ReadonlyMap<string, number>>;
+}
 
 export class TipTree {
   readonly #objects: TipObjects;
