@@ -208,15 +208,11 @@ export class ProposalReview {
     const stillGood = from.judge === to.judge ? good : await this.#selectGood(files, placing);
     const belonging = new Set(stillGood.map(({ file }) => file));
     const beside = await Promise.all(files.map(async (file) => this.#liesBeside(file)));
-    return good
-      .map((judged, at) => ({
-        ...judged,
-        belongs: belonging.has(judged.file),
-        isBeside: beside[at] === true,
-      }))
-      .filter(({ file, belongs, isBeside }) =>
-        belongs ? !isBeside : !this.#addedIds.has(file.item.id),
-      );
+    return good.flatMap(({ file, checked }, at) => {
+      const belongs = belonging.has(file);
+      const isServed = belongs ? beside[at] === true : this.#addedIds.has(file.item.id);
+      return isServed ? [] : { file, checked, belongs };
+    });
   }
 
   /** Without what belongs elsewhere and is served from there. */

@@ -6,6 +6,7 @@ import { ConcernedPlaces } from '../../../generator/proposal/concerned-places.ts
 import {
   MOST_EXCLUDED,
   ProposalReview,
+  type ProposalReviewOptions,
   type ReviewedProposal,
 } from '../../../generator/proposal/proposal-review.ts';
 import type { Judge } from '../../../generator/gate/judge.ts';
@@ -94,6 +95,37 @@ describeWith(['git'], 'the review of a proposal', () => {
     assert.ok(before && after);
     const options = { objects, from: before, to: after, budgets, stateBudgets };
     return new ProposalReview({ ...options, now: new Date() }).review();
+  }
+
+  /** Which repositories the new rules were asked about, and what was found. */
+  async function reviewRules(
+    files: Files,
+    rejected: (repository: string) => boolean,
+    rest: Pick<ProposalReviewOptions, 'concerned'> = {},
+  ) {
+    await importStates(repository, [toState(files)]);
+    const asked: string[] = [];
+    const by = createFakeJudge();
+    const judge: Judge = {
+      ...by,
+      judge: async (location, bytes, now) => {
+        asked.push(location.repository);
+        const isBad = rejected(location.repository);
+        return by.judge(location, isBad ? Buffer.from('bad') : bytes, now);
+      },
+    };
+    const tree = await treeAt('main:');
+    const budgets = DEFAULT_BUDGETS;
+    const found = await new ProposalReview({
+      objects,
+      from: { tree, judge: by, subtree: '' },
+      to: { tree, judge, subtree: '' },
+      budgets,
+      stateBudgets: budgets,
+      now: new Date(),
+      ...rest,
+    }).review();
+    return { ...found, asked };
   }
 
   async function treeAt(name: string): Promise<string | undefined> {
@@ -267,60 +299,25 @@ describeWith(['git'], 'the review of a proposal', () => {
   });
 
   describe('where the rules change', () => {
-    /** A directory for each image. */
-    const many = (count: number, lead = ''): Files =>
-      Object.fromEntries(
-        Array.from({ length: count }, (_, index) => [
-          `${lead}app@sha256=${index.toString(16).padStart(64, '0')}/signature-1`,
-          `good ${index}`,
-        ]),
-      );
-    /** Which repositories the new rules were asked about, and what was found. */
-    const told = async (files: Files, rejected: (repository: string) => boolean, rest = {}) => {
-      await importStates(repository, [toState(files)]);
-      const asked: string[] = [];
-      const by = createFakeJudge();
-      const judge: Judge = {
-        ...by,
-        judge: async (location, bytes, now) => {
-          asked.push(location.repository);
-          const isBad = rejected(location.repository);
-          return by.judge(location, isBad ? Buffer.from('bad') : bytes, now);
-        },
-      };
-      const tree = await treeAt('main:');
-      const budgets = DEFAULT_BUDGETS;
-      const review = await new ProposalReview({
-        objects,
-        from: { tree, judge: by, subtree: '' },
-        to: { tree, judge, subtree: '' },
-        budgets,
-        stateBudgets: budgets,
-        now: new Date(),
-        ...rest,
-      }).review();
-      return { ...review, asked };
-    };
-
     it('judges nothing where they concern nothing', async () => {
-      const { asked, losses } = await told(many(3), () => true, {
+      const { asked, losses } = await reviewRules(toImages(3), () => true, {
         concerned: ConcernedPlaces.nowhere,
       });
       assert.deepEqual([asked, losses], [[], []]);
     });
 
     it('looks at no more once they exclude very much', async () => {
-      const all = await told(many(MOST_EXCLUDED - 1), () => true);
+      const all = await reviewRules(toImages(MOST_EXCLUDED - 1), () => true);
       assert.deepEqual([all.losses.length, all.isCut], [MOST_EXCLUDED - 1, false]);
-      const cut = await told(many(4 * MOST_EXCLUDED), () => true);
+      const cut = await reviewRules(toImages(4 * MOST_EXCLUDED), () => true);
       assert.ok(cut.isCut);
       assert.ok(cut.losses.length >= MOST_EXCLUDED && cut.losses.length < 2 * MOST_EXCLUDED);
       assert.ok(cut.asked.length < 8 * MOST_EXCLUDED, `asked ${cut.asked.length} times`);
     });
 
     it('counts nothing that is served where it belongs, however much', async () => {
-      const files = { ...many(2 * MOST_EXCLUDED), ...many(2 * MOST_EXCLUDED, 'moved/') };
-      const moved = await told(files, (place) => place === 'app');
+      const files = { ...toImages(2 * MOST_EXCLUDED), ...toImages(2 * MOST_EXCLUDED, 'moved/') };
+      const moved = await reviewRules(files, (place) => place === 'app');
       assert.deepEqual([moved.losses, moved.isCut], [[], false]);
     });
   });
@@ -365,6 +362,17 @@ describeWith(['git'], 'the review of a proposal', () => {
     );
   });
 });
+
+/** A directory for each image. */
+function toImages(count: number, lead = ''): Files {
+  const numbers = Array.from({ length: count }, (_, index) => index);
+  return Object.fromEntries(
+    numbers.map((index) => [
+      `${lead}app@sha256=${index.toString(16).padStart(64, '0')}/signature-1`,
+      `good ${index}`,
+    ]),
+  );
+}
 
 function toState(files: Files): State {
   return new Map(
