@@ -1,5 +1,4 @@
 // Flag over environment over configuration file over default, each checked by the table.
-import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import type { z } from 'zod';
@@ -15,6 +14,7 @@ import {
   variableOf,
 } from './options.ts';
 import { isServiceLink } from './service-links.ts';
+import { MOST_TEXT_BYTES, readBounded } from '../../generator/system/read-bounded.ts';
 import { messageOf } from '../../generator/terms/errors.ts';
 import { suggest } from '../../generator/terms/text.ts';
 
@@ -123,26 +123,33 @@ function splitVariable(name: OptionName, value: string): string | readonly strin
   return repeatable ? value.split(isPath ? ':' : ',') : value;
 }
 
-async function readConfig(file: string): Promise<Values> {
+/** The document of a configuration file. */
+async function readDocument(file: string): Promise<Readonly<Record<string, unknown>>> {
+  const explain = (cause: unknown, hint: string): UsageError => {
+    const [said = ''] = messageOf(cause).split('\n', 1);
+    const reason = said.replace(/:$/, '').replace(`${file}: `, '');
+    const message = `cannot read the configuration file ${JSON.stringify(file)}: ${reason}`;
+    return new UsageError(message, hint, { cause });
+  };
+  const bytes = await readBounded(file, MOST_TEXT_BYTES).catch((cause: unknown) => {
+    throw explain(cause, `name it with --config or ${variableOf(CONFIG)}`);
+  });
+  const { parse } = await import('yaml');
   let document: unknown;
   try {
-    const { parse } = await import('yaml');
-    document = parse(await readFile(file, 'utf8'));
+    document = parse(bytes.toString());
   } catch (cause) {
-    const reason = messageOf(cause).split('\n', 1)[0]?.replace(/:$/, '');
-    const message = `cannot read the configuration file ${JSON.stringify(file)}: ${reason}`;
-    const hint =
-      cause instanceof Error && cause.name === 'YAMLParseError'
-        ? 'it must be YAML with one option a line, for example `poll: 5m`'
-        : `name it with --config or ${variableOf(CONFIG)}`;
-    throw new UsageError(message, hint, { cause });
+    throw explain(cause, 'it must be YAML with one option a line, for example `poll: 5m`');
   }
   if (document === null || document === undefined) return {};
-  if (typeof document !== 'object' || Array.isArray(document)) {
-    // Not what it is: a file of a secret that was given by mistake is one long text to YAML.
-    const got = Array.isArray(document) ? 'a list' : `a ${typeof document}`;
-    throw new UsageError(`${file}: expected a mapping of options, got ${got}`);
-  }
+  if (isMapping(document)) return document;
+  // Not what it is: a file of a secret that was given by mistake is one long text to YAML.
+  const got = Array.isArray(document) ? 'a list' : `a ${typeof document}`;
+  throw new UsageError(`${file}: expected a mapping of options, got ${got}`);
+}
+
+async function readConfig(file: string): Promise<Values> {
+  const document = await readDocument(file);
   const values: Values = {};
   for (const [key, value] of Object.entries(document)) {
     const name = OPTION_NAMES.find((known) => known === key);
@@ -155,11 +162,11 @@ async function readConfig(file: string): Promise<Values> {
 }
 
 /**
- * The paths of keys that a configuration file names, in full, whatever lies there.
+ * The paths of keys that a configuration file names, as it writes them, whatever lies there.
  * @throws UsageError for a file that cannot be used
  */
 export async function listKeyPaths(file: string): Promise<readonly string[]> {
-  const { keys, scopes } = await readConfig(file);
+  const { keys, scopes } = await readDocument(file);
   const ofScopes = isMapping(scopes) ? Object.values(scopes) : [];
   const found = [keys, ...ofScopes.map((scope) => isMapping(scope) && scope['keys'])];
   return found.flat().filter((path) => typeof path === 'string');

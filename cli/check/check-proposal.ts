@@ -1,7 +1,9 @@
 // `lookaside check SOURCE --base REV`: what the commit that is checked out adds to another one, and what
 // it takes away. What is not committed is not looked at.
 import { LocalRepository } from '../../generator/proposal/local-repository.ts';
+import { SHORT_GIT } from '../../generator/sources/git/processes/git-child.ts';
 import { gitEnvironment } from '../../generator/sources/git/processes/git-environment.ts';
+import { OWNER_CURE } from '../../generator/sources/git/processes/git-error.ts';
 import { parseSource } from '../../generator/sources/parse-source.ts';
 import { toComplaint } from '../../generator/system/output-tail.ts';
 import { runProcess } from '../../generator/system/run-process.ts';
@@ -13,9 +15,6 @@ import { UsageError } from '../base/usage-error.ts';
 import { openEngines } from '../inputs/open-engines.ts';
 import { withTemporaryState } from '../inputs/open-source.ts';
 import { type CommitRange, type RangeReport, reviewRange } from './review-range.ts';
-
-/** It prints one line. Milliseconds, bytes. */
-const LIMITS = { silence: 60_000, deadline: 60_000, stdout: 64 * 1024, stderr: 1024 * 1024 };
 
 /**
  * Reports on the proposal that is checked out in a repository on this machine.
@@ -34,12 +33,9 @@ export async function checkProposal(
     const engines = await openEngines(io.environment, temporary, toBudgets(settings));
     try {
       const range = await findRange(repository, base);
-      return await reviewRange(range, {
-        repository,
-        location: source,
-        settings,
-        engines,
-        temporary,
+      const tools = { repository, location: source, settings, engines, temporary };
+      return await reviewRange(range, tools).catch((error: unknown) => {
+        throw explainMissing(error, source);
       });
     } finally {
       await Promise.all([engines.close(), repository.close()]);
@@ -61,27 +57,58 @@ async function findGitDirectory(
   const found = await runProcess('git rev-parse', ['git', 'rev-parse', '--absolute-git-dir'], {
     environment,
     directory: place,
-    limits: LIMITS,
+    limits: SHORT_GIT,
     ending,
   }).catch((cause: unknown) => {
     throw new UsageError(`--base: cannot read ${source}: ${messageOf(cause)}`, hint, { cause });
   });
   if (found.exitCode === 0) return found.stdout.toString().trimEnd();
-  const isOfOther = /dubious ownership/.test(found.stderr);
   throw new UsageError(
     `--base: cannot read ${source}: ${toComplaint(found.stderr)}`,
-    isOfOther ? 'let git trust it: `git config --global --add safe.directory DIRECTORY`' : hint,
+    OWNER_CURE.said.test(found.stderr) ? OWNER_CURE.hint : hint,
   );
 }
 
+/** What git hosts and their pipelines call the commit before the first one. */
+const NO_COMMIT = /^(?:0{40}|0{64})$/;
+const CURE_SHALLOW =
+  'fetch it first, with its history, which this clone was made without: `git fetch --unshallow`; in a workflow of GitHub or Gitea give actions/checkout `fetch-depth: 0`, in a pipeline of GitLab set `GIT_DEPTH: "0"`';
+
 /** From where the proposal has left the branch that it goes to. */
 async function findRange(repository: LocalRepository, base: string): Promise<CommitRange> {
-  const hint =
-    'fetch it first, with its history: `git fetch --unshallow`, or a clone without a depth';
-  const [target, to] = await Promise.all([repository.commitOf(base), repository.commitOf('HEAD')]);
+  const to = await repository.commitOf('HEAD');
   if (to === undefined) throw new UsageError('--base: nothing is committed yet', 'commit first');
-  if (target === undefined) throw new UsageError(`--base: there is no commit ${base} here`, hint);
+  if (NO_COMMIT.test(base)) return { from: undefined, to };
+  const target = await repository.commitOf(base);
+  if (target === undefined) throw await explainBase(repository, base);
   const from = await repository.mergeBase(target, to);
   if (from !== undefined) return { from, to };
+  const hint = (await repository.isShallow())
+    ? CURE_SHALLOW
+    : `make the proposal on top of ${base}; to report all of it, give ${'0'.repeat(40)} as the base`;
   throw new UsageError(`--base: ${base} and HEAD have no commit in common here`, hint);
+}
+
+async function explainBase(repository: LocalRepository, base: string): Promise<UsageError> {
+  const type = await repository.typeOf(base);
+  if (type !== undefined) {
+    const hint = 'name a branch, a tag or a commit';
+    return new UsageError(`--base: expected a commit, got the ${type} ${base}`, hint);
+  }
+  const hint = (await repository.isShallow())
+    ? CURE_SHALLOW
+    : 'fetch it first: `git fetch origin BRANCH`, and name it as `git branch --all` does, such as origin/main';
+  return new UsageError(`--base: there is no commit ${base} here`, hint);
+}
+
+/** What a clone that was made with a filter says of files that it left out. */
+const LEFT_OUT = /could not fetch [0-9a-f]+ from promisor remote/;
+
+function explainMissing(error: unknown, source: string): unknown {
+  if (!LEFT_OUT.test(messageOf(error))) return error;
+  return new UsageError(
+    `--base: ${source} was cloned with a filter, and lacks files that have to be judged`,
+    'bring them with `git fetch --refetch --no-filter`, or clone without --filter',
+    { cause: error },
+  );
 }

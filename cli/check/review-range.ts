@@ -3,15 +3,20 @@ import { join } from 'node:path';
 import { PolicyJudge } from '../../generator/gate/judge.ts';
 import { type Policy, createSimplePolicy } from '../../generator/policy/policy.ts';
 import { type LocalRepository, TooLargeError } from '../../generator/proposal/local-repository.ts';
-import { ProposalReview, type ReviewedProposal } from '../../generator/proposal/proposal-review.ts';
+import { ConcernedPlaces } from '../../generator/proposal/concerned-places.ts';
+import {
+  MOST_EXCLUDED,
+  ProposalReview,
+  type ReviewedProposal,
+} from '../../generator/proposal/proposal-review.ts';
 import { describeNewKeys, findWithdrawnKeys } from '../../generator/proposal/key-changes.ts';
 import { StateRefusedError } from '../../generator/sources/source.ts';
 import { type CheckReport, type ReportedFile, sortByPath } from '../../generator/store/report.ts';
 import { EMPTY, type Summary } from '../../generator/store/store-directory.ts';
 import type { Budgets } from '../../generator/terms/budgets.ts';
-import type { Loss } from '../../generator/terms/loss.ts';
+import { type Loss, toLoss } from '../../generator/terms/loss.ts';
 import { REPOSITORY_CONFIG } from '../../signing/target/repository-config.ts';
-import { TipTree } from '../../signing/target/tip-tree.ts';
+import { TipTree } from '../../generator/sources/git/objects/tip-tree.ts';
 import { toBudgets } from '../base/budget-options.ts';
 import type { Settings } from '../base/options.ts';
 import { UsageError } from '../base/usage-error.ts';
@@ -51,6 +56,13 @@ interface RulesOfRange {
   readonly to: Rules;
 }
 
+/** In place of those that were not looked at. */
+const MANY_EXCLUDED = toLoss(
+  'signature-excluded',
+  REPOSITORY_CONFIG,
+  `expected rules that keep what was good, got rules that exclude ${MOST_EXCLUDED} signatures and perhaps more: the rest was not looked at`,
+);
+
 /** What a review has found. */
 export interface RangeReport {
   readonly report: CheckReport;
@@ -77,14 +89,16 @@ export async function reviewRange(range: CommitRange, tools: ReviewTools): Promi
     base: range.from ?? null,
   } as const;
   try {
-    const { files, losses } = await review(range, rules, tools);
+    const { files, losses, isCut } = await review(range, rules, tools);
     const withdrawn = findWithdrawnKeys(from.policy, to.policy, REPOSITORY_CONFIG);
     const report = {
       ...about,
       summary: summarize(files),
       files: sortByPath(files),
-      // A key first: it tells why what it signed is lost.
-      losses: settings['allow-removals'] ? [] : [...withdrawn, ...sortLosses(losses)],
+      // What tells why they are lost comes first.
+      losses: settings['allow-removals']
+        ? []
+        : [...withdrawn, ...(isCut ? [MANY_EXCLUDED] : []), ...sortLosses(losses)],
     };
     return { report, newKeys, subtree };
   } catch (error) {
@@ -115,21 +129,30 @@ async function review(
       expiryWarning: settings['expiry-warning'],
       paths: budgets,
     });
+  const now = new Date();
   const judge = toJudge(to);
-  const isSame = idOf(from) === idOf(to);
+  const hasSameLimits = JSON.stringify(from.budgets) === JSON.stringify(to.budgets);
+  const isSame = hasSameLimits && idOf(from.policy) === idOf(to.policy);
+  const findConcerned = async (): Promise<ConcernedPlaces> => {
+    if (!hasSameLimits) return ConcernedPlaces.everywhere;
+    // Nobody asks what is lost.
+    if (settings['allow-removals']) return ConcernedPlaces.nowhere;
+    return ConcernedPlaces.between(from.policy, to.policy, now);
+  };
   return new ProposalReview({
     objects: repository.objects,
     from: { tree: before, judge: isSame ? judge : toJudge(from), subtree: from.subtree },
     to: { tree: after, judge, subtree: to.subtree },
     budgets: toBudgets(settings),
     stateBudgets: to.budgets,
-    now: new Date(),
+    concerned: await findConcerned(),
+    now,
   }).review();
 }
 
-/** Changes with anything that decides what is published of a tree. */
-function idOf({ policy, budgets }: Rules): string {
-  return JSON.stringify([policy.id, policy.isConfigured, budgets]);
+/** Changes with anything that a policy asks for. */
+function idOf({ id, isConfigured }: Policy): string {
+  return JSON.stringify([id, isConfigured]);
 }
 
 async function readRules({ from, to }: CommitRange, tools: ReviewTools): Promise<RulesOfRange> {

@@ -1,8 +1,9 @@
-import { readFile, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { messageOf } from '../../generator/terms/errors.ts';
 import { parseSource } from '../../generator/sources/parse-source.ts';
 import type { Source } from '../../generator/sources/source.ts';
+import { MOST_TEXT_BYTES, readBounded } from '../../generator/system/read-bounded.ts';
 import { makeScratchDirectory } from '../../generator/system/scratch-directory.ts';
 import type { Budgets } from '../../generator/terms/budgets.ts';
 import { toBudgets } from '../base/budget-options.ts';
@@ -82,10 +83,11 @@ export async function assertTokenFile(file: string, url: string): Promise<void> 
  * @throws UsageError for a file that cannot be read, or has none
  */
 export async function readTokenFile(file: string): Promise<string> {
-  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
+  const bytes = await readBounded(file, MOST_TEXT_BYTES).catch((cause: unknown) => {
     const hint = 'make it readable for the user that runs lookaside';
     throw new UsageError(`--git-token-file: ${messageOf(cause)}`, hint, { cause });
   });
+  const text = bytes.toString();
   const token = text.split('\n', 1)[0]?.trim() ?? '';
   if (token !== '') return token;
   const fault = text.trim() === '' ? `${file} is empty` : `the first line of ${file} is empty`;

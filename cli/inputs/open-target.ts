@@ -7,7 +7,7 @@ import type { Policy } from '../../generator/policy/policy.ts';
 import { guessForge, isApiHost, parseHosted } from '../../signing/target/forge.ts';
 import { REPOSITORY_CONFIG } from '../../signing/target/repository-config.ts';
 import { SignatureRepository } from '../../signing/target/signature-repository.ts';
-import type { TipTree } from '../../signing/target/tip-tree.ts';
+import type { TipTree } from '../../generator/sources/git/objects/tip-tree.ts';
 import { toBudgets } from '../base/budget-options.ts';
 import type { Settings } from '../base/options.ts';
 import type { ProcessIo } from '../base/process-io.ts';
@@ -17,6 +17,7 @@ import { openEngines, warnOfMissingGpgv } from './open-engines.ts';
 import { assertTokenFile, readTokenFile } from './open-source.ts';
 import { KEY_FILE } from './read-keys.ts';
 import { readPolicy } from './read-policy.ts';
+import { assertKeyPaths, readConfigFile, readKeyTexts } from './tree-files.ts';
 import { type TargetRule, type TreeRule, TargetRules } from './target-rules.ts';
 
 /**
@@ -190,24 +191,25 @@ export async function readTreeSettings(
   directory: string,
   location: string,
 ): Promise<TreeSettings | undefined> {
-  const text = await tree.readFile(REPOSITORY_CONFIG);
+  const text = await withNames(directory, location, async () => readConfigFile(tree));
   if (text === undefined) return undefined;
   const file = join(directory, REPOSITORY_CONFIG);
   await mkdir(directory, { recursive: true });
   await writeFile(file, text);
   return withNames(directory, location, async () => {
     const keys = (await listKeyPaths(file)).map((path) => toInside(path, directory));
+    await assertKeyPaths(tree, keys);
     await copyFiles(tree, keys, directory);
     const paths = [REPOSITORY_CONFIG, ...keys];
     return { settings: await readSettings({ config: file }, {}), directory, paths };
   });
 }
 
-/** The path from the root of the repository, for one in the directory that stands for it. */
+/** The path from the root of the repository, which `directory` stands for. */
 function toInside(path: string, directory: string): string {
-  const inside = relative(directory, path);
+  const inside = relative(directory, resolve(directory, path));
   if (!/^\.\.(?:\/|$)/.test(inside)) return inside;
-  const message = `${REPOSITORY_CONFIG}: expected keys in the repository, got ${inside}`;
+  const message = `${REPOSITORY_CONFIG}: expected keys in the repository, got ${path}`;
   throw new UsageError(message, 'put the public keys into the repository, and name them there');
 }
 
@@ -233,7 +235,7 @@ async function copyFiles(tree: TipTree, paths: readonly string[], to: string): P
       if (kind === 'file' && KEY_FILE.test(name)) files.set(join(path, name), id);
     }
   }
-  const bytes = await tree.read(files.values());
+  const bytes = await readKeyTexts(tree, files);
   for (const [path, id] of files) {
     const copy = join(to, path);
     await mkdir(dirname(copy), { recursive: true });

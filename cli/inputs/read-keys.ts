@@ -1,6 +1,7 @@
-import { readFile, readdir, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KeyFileError, type Keyring, readKeyring } from '../../generator/openpgp/openpgp-js.ts';
+import { MOST_KEY_BYTES, readBounded } from '../../generator/system/read-bounded.ts';
 import { UsageError } from '../base/usage-error.ts';
 import { messageOf } from '../../generator/terms/errors.ts';
 
@@ -37,7 +38,9 @@ export async function readKeyFiles(files: readonly string[]): Promise<Keyring> {
 
 async function readFiles(files: readonly string[]): Promise<Keyring> {
   return readKeyring(
-    await Promise.all(files.map(async (path) => ({ path, bytes: await readFile(path) }))),
+    await Promise.all(
+      files.map(async (path) => ({ path, bytes: await readBounded(path, MOST_KEY_BYTES) })),
+    ),
   );
 }
 

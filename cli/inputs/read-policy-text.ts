@@ -1,12 +1,11 @@
 // A node's policy.json as it is on the disk.
-import { createReadStream } from 'node:fs';
-import { buffer } from 'node:stream/consumers';
 import {
   type PolicyFile,
   PolicyFileError,
   findPrivateData,
   parsePolicyFile,
 } from '../../generator/policy/policy-json.ts';
+import { readBounded } from '../../generator/system/read-bounded.ts';
 import { messageOf } from '../../generator/terms/errors.ts';
 import { UsageError } from '../base/usage-error.ts';
 import { PRIVATE_KEY_HINT } from './read-keys.ts';
@@ -26,14 +25,11 @@ export interface PolicyText {
  */
 export async function readPolicyText(flag: string, file: string): Promise<PolicyText> {
   const hint = 'name a policy.json that can be read';
-  const bytes = await buffer(createReadStream(file, { end: MAX_POLICY_BYTES })).catch(
-    (cause: unknown) => {
-      throw new UsageError(`${flag}: cannot read ${file}: ${messageOf(cause)}`, hint, { cause });
-    },
-  );
-  if (bytes.length > MAX_POLICY_BYTES) {
-    throw new UsageError(`${flag}: ${file}: expected at most 16 MiB, got more`, hint);
-  }
+  const bytes = await readBounded(file, MAX_POLICY_BYTES).catch((cause: unknown) => {
+    const said = messageOf(cause);
+    const reason = said.startsWith(`${file}: `) ? said : `cannot read ${file}: ${said}`;
+    throw new UsageError(`${flag}: ${reason}`, hint, { cause });
+  });
   const policy = parsePolicyText(file, bytes.toString());
   refusePrivateData(file, policy);
   return policy;

@@ -2,7 +2,7 @@
 import { PlacingJudge } from '../../generator/gate/placing-judge.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
 import type { SignatureRepository } from '../../signing/target/signature-repository.ts';
-import type { TipTree } from '../../signing/target/tip-tree.ts';
+import type { TipTree } from '../../generator/sources/git/objects/tip-tree.ts';
 import { toBudgets } from '../base/budget-options.ts';
 import type { Settings } from '../base/options.ts';
 import type { Engines } from './open-engines.ts';

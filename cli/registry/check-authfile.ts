@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { MOST_TEXT_BYTES, readBounded } from '../../generator/system/read-bounded.ts';
 import { messageOf } from '../../generator/terms/errors.ts';
 import { UsageError } from '../base/usage-error.ts';
 
@@ -9,11 +9,11 @@ const HINT = 'make one with `skopeo login --authfile FILE REGISTRY`';
  * @throws UsageError
  */
 export async function checkAuthfile(file: string): Promise<void> {
-  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
+  const bytes = await readBounded(file, MOST_TEXT_BYTES).catch((cause: unknown) => {
     throw new UsageError(`--authfile: ${messageOf(cause)}`, HINT, { cause });
   });
   try {
-    JSON.parse(text);
+    JSON.parse(bytes.toString());
   } catch {
     // What the parser says may quote a password.
     throw new UsageError(`--authfile: expected JSON in ${file}`, HINT);

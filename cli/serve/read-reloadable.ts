@@ -1,6 +1,6 @@
 // What a server reads at its start, and again at SIGHUP.
-import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
+import { MOST_TEXT_BYTES, readBounded } from '../../generator/system/read-bounded.ts';
 import { messageOf } from '../../generator/terms/errors.ts';
 import type { TlsFiles } from '../../server/listen/listener.ts';
 import type { Reloadable } from '../../server/server-options.ts';
@@ -56,10 +56,11 @@ async function readSecrets(file: string): Promise<readonly string[]> {
 
 async function readNamed(file: string, flag: string): Promise<Buffer> {
   try {
-    return await readFile(file);
+    return await readBounded(file, MOST_TEXT_BYTES);
   } catch (cause) {
-    const isForbidden = /\b(?:EACCES|EPERM)\b/.test(messageOf(cause));
+    const said = messageOf(cause).replace(`${file}: `, '');
+    const isForbidden = /\b(?:EACCES|EPERM)\b/.test(said);
     const hint = isForbidden ? 'make it readable for the user that runs lookaside' : undefined;
-    throw new UsageError(`${flag}: cannot read ${file}: ${messageOf(cause)}`, hint, { cause });
+    throw new UsageError(`${flag}: cannot read ${file}: ${said}`, hint, { cause });
   }
 }

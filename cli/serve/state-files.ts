@@ -101,6 +101,10 @@ export class StateFiles {
     try {
       await makeWritable(this.#directory);
     } catch (error) {
+      this.#log.warn(
+        { path: this.#directory, error: messageOf(error), hint: STATE_DIRECTORY_HINT },
+        'nothing is kept for the next start: it verifies every file again, and knows no refused pulls',
+      );
       onError(error);
       return undefined;
     }

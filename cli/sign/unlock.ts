@@ -1,5 +1,6 @@
 // What gpg needs to unlock a private key.
-import { readFile, readlink } from 'node:fs/promises';
+import { readlink } from 'node:fs/promises';
+import { MOST_TEXT_BYTES, readBounded } from '../../generator/system/read-bounded.ts';
 import { messageOf } from '../../generator/terms/errors.ts';
 import type { ProcessIo } from '../base/process-io.ts';
 import type { Environment } from '../base/read-settings.ts';
@@ -13,11 +14,11 @@ const LINE_END = /\r?\n/;
  */
 export async function readPassphrase(file: string | undefined): Promise<Uint8Array | undefined> {
   if (file === undefined) return undefined;
-  const text = await readFile(file, 'latin1').catch((cause: unknown) => {
+  const bytes = await readBounded(file, MOST_TEXT_BYTES).catch((cause: unknown) => {
     const hint = 'make it readable for the user that signs, and for nobody else';
     throw new UsageError(`--passphrase-file: ${messageOf(cause)}`, hint, { cause });
   });
-  const [first = ''] = text.split(LINE_END, 1);
+  const [first = ''] = bytes.toString('latin1').split(LINE_END, 1);
   if (first !== '') return Buffer.from(first, 'latin1');
   const message = `--passphrase-file: expected a passphrase on the first line of ${file}, got none`;
   throw new UsageError(message, 'leave the option out for a key without a passphrase');

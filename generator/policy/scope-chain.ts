@@ -24,8 +24,8 @@ export function scopeChain(scope: string): readonly string[] {
   return [scope, ...scopesAround(scope)];
 }
 
-/** Without tag and digest; the colon of a port stands before the first slash. */
-function toName(scope: string): string {
+/** A scope without tag and digest; the colon of a port stands before the first slash. */
+export function toName(scope: string): string {
   const [name = ''] = scope.split('@', 1);
   const colon = name.lastIndexOf(':');
   return name.includes('/') && colon > name.lastIndexOf('/') ? name.slice(0, colon) : name;

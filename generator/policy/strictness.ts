@@ -38,7 +38,8 @@ const BY_STRICTNESS: readonly SignedIdentity['type'][] = [
   'matchRepository',
 ];
 
-function isRuleAsStrictAs(own: SignedIdentity, other: SignedIdentity): boolean {
+/** Whether every name that a rule takes is taken by the other rule too. */
+export function isRuleAsStrictAs(own: SignedIdentity, other: SignedIdentity): boolean {
   const rank = BY_STRICTNESS.indexOf(own.type);
   if (rank >= 0) return rank <= BY_STRICTNESS.indexOf(other.type);
   return JSON.stringify(toSignedIdentityJson(own)) === JSON.stringify(toSignedIdentityJson(other));

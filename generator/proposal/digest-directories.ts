@@ -1,5 +1,4 @@
 // The digest directories of a tree: which bytes are served from them, whatever their numbers.
-import { ObjectMissingError } from '../sources/git/objects/cat-file.ts';
 import type { GitObjects } from '../sources/git/objects/git-objects.ts';
 import { isFileMode } from '../sources/git/objects/tree-entry.ts';
 import { readOddTree } from '../sources/git/objects/tree-items.ts';
@@ -9,43 +8,36 @@ import { classifyPath } from '../terms/location.ts';
 /** Object names of files, each once, in the order of their numbers. */
 type NumberedIds = readonly string[];
 
-/** Those of one tree, each read once. */
+/** Those of one state, each read once. */
 export class DigestDirectories {
   readonly #objects: GitObjects;
-  readonly #tree: string | undefined;
   readonly #paths: PathBudgets | undefined;
   readonly #known = new Map<string, Promise<NumberedIds>>();
 
   /** `paths` are the limits for paths that are served; the defaults if left out. */
-  constructor(objects: GitObjects, tree: string | undefined, paths?: PathBudgets) {
+  constructor(objects: GitObjects, paths?: PathBudgets) {
     this.#objects = objects;
-    this.#tree = tree;
     this.#paths = paths;
   }
 
   /**
    * Object names of the files that can be served from a directory, each once, in the order of their
-   * numbers; none where there is no such directory. Throws a SourceError.
+   * numbers. `tree` is its object name; undefined where there is no such directory. Git is not asked by
+   * paths: it would go through all directories on the way for each. Throws a SourceError.
    */
-  async idsIn(directory: string): Promise<NumberedIds> {
+  async idsIn(directory: string, tree: string | undefined): Promise<NumberedIds> {
+    if (tree === undefined) return [];
     const known = this.#known.get(directory);
     if (known) return known;
-    const reading = this.#read(directory);
+    const reading = this.#read(directory, tree);
     this.#known.set(directory, reading);
     return reading;
   }
 
-  async #read(directory: string): Promise<NumberedIds> {
-    if (this.#tree === undefined) return [];
-    try {
-      const { type, bytes } = await this.#objects.contents().ask(`${this.#tree}:${directory}`);
-      if (type !== 'tree') return [];
-      const content = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-      return this.#list(content, directory, this.#tree.length / 2);
-    } catch (error) {
-      if (error instanceof ObjectMissingError) return [];
-      throw error;
-    }
+  async #read(directory: string, tree: string): Promise<NumberedIds> {
+    const { bytes } = await this.#objects.contents().ask(tree);
+    const content = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    return this.#list(content, directory, tree.length / 2);
   }
 
   #list(content: Buffer, directory: string, idLength: number): NumberedIds {

@@ -16,13 +16,16 @@ export interface FileChange {
   readonly name: Buffer;
   readonly old: TreeItem | undefined;
   readonly now: TreeItem | undefined;
+  /** The object name of the directory that it lies in after; undefined where there is none. */
+  readonly directory: string | undefined;
 }
 
 /** Changes that are given together, at least: they are judged side by side. */
 const BATCH = 512;
 
 /**
- * The paths in which two trees differ, in batches; undefined is a tree without files. Throws a
+ * The paths in which two trees differ, in batches; undefined is a tree without files. What is below
+ * directories that `passesOver` names is left out. Throws a
  * StateRefusedError where there is more than the budgets allow, or where no git wrote the trees, and a
  * SourceError where an object is missing.
  */
@@ -31,15 +34,23 @@ export async function* readFileChanges(
   from: string | undefined,
   to: string | undefined,
   budgets: StateBudgets,
+  passesOver?: (path: Buffer) => boolean,
 ): AsyncGenerator<readonly FileChange[]> {
-  const walk = new TreeWalk({ contents: objects.contents(), sizes: objects.sizes, from, to });
+  const walk = new TreeWalk({
+    contents: objects.contents(),
+    sizes: objects.sizes,
+    from,
+    to,
+    ...(passesOver && { passesOver }),
+  });
   let batch: FileChange[] = [];
   try {
-    for await (const { place, differences } of walk.visits()) {
+    for await (const { place, tree, differences } of walk.visits()) {
       refuseExcess(walk, budgets);
       for (const { name, old, now } of differences) {
         const [before, after] = [toFile(old), toFile(now)];
-        if (before || after) batch.push({ name: pathOf(place, name), old: before, now: after });
+        if (!before && !after) continue;
+        batch.push({ name: pathOf(place, name), old: before, now: after, directory: tree });
       }
       if (batch.length < BATCH) continue;
       yield batch;

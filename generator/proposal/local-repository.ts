@@ -3,19 +3,10 @@
 // through variables that git has set there; whoever opens the repository hands them on.
 import { GitObjects } from '../sources/git/objects/git-objects.ts';
 import { ObjectMissingError, type GitObject } from '../sources/git/objects/cat-file.ts';
-import { type GitEnvironment, runGit } from '../sources/git/processes/git-child.ts';
+import { type GitEnvironment, SHORT_GIT, runGit } from '../sources/git/processes/git-child.ts';
 import { SourceError } from '../sources/source.ts';
 import { toComplaint } from '../system/output-tail.ts';
-import type { ProcessLimits } from '../system/process-limits.ts';
 import { formatBytes } from '../terms/text.ts';
-
-/** Each answer is a line. Milliseconds, bytes. */
-const LIMITS: ProcessLimits = {
-  silence: 120_000,
-  deadline: 120_000,
-  stdout: 64 * 1024,
-  stderr: 1024 * 1024,
-};
 
 /** Larger than any file of keys or configuration: what a push brings is not all read into memory. Bytes. */
 const MOST_BYTES = 16 * 1024 ** 2;
@@ -29,13 +20,27 @@ export class LocalRepository {
 
   /** `directory` is the repository itself, absolute: of a checkout, its `.git`. */
   constructor(directory: string, environment: GitEnvironment, ending: AbortSignal | undefined) {
-    this.objects = new GitObjects(directory, environment, ending);
+    // The history is what the commits say: no file puts others in the place of their parents.
+    const own = { ...environment, GIT_GRAFT_FILE: '/dev/null' };
+    this.objects = new GitObjects(directory, own, ending);
     this.#ending = ending;
   }
 
   /** The commit that a revision names, in full; undefined if it names none that is here. */
   async commitOf(revision: string): Promise<string | undefined> {
     return (await this.#find(`${revision}^{commit}`))?.id;
+  }
+
+  /** What a revision names; undefined if it names nothing that is here. */
+  async typeOf(revision: string): Promise<string | undefined> {
+    return (await this.#find(revision))?.type;
+  }
+
+  /** Whether it is a clone without the whole history. Throws a SourceError. */
+  async isShallow(): Promise<boolean> {
+    const { exitCode, stdout, stderr } = await this.#run('rev-parse', '--is-shallow-repository');
+    if (exitCode === 0) return stdout.trim() === 'true';
+    throw new SourceError(`git rev-parse failed: ${toComplaint(stderr)}`);
   }
 
   /** The object name of the directory at a path of a commit; '' is the whole. Undefined if there is none. */
@@ -61,6 +66,12 @@ export class LocalRepository {
     if (exitCode === 0) return stdout.trim();
     if (exitCode === 1) return undefined;
     throw new SourceError(`git symbolic-ref failed: ${toComplaint(stderr)}`);
+  }
+
+  /** The sizes of objects in bytes, by their names. Throws a SourceError. */
+  async sizes(ids: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    const found = await Promise.all(ids.map(async (id) => this.objects.sizes.ask(id)));
+    return new Map(ids.map((id, index) => [id, found[index]?.size ?? 0]));
   }
 
   /** Sees that objects are here and small enough to be read. Throws a SourceError, or a TooLargeError. */
@@ -100,7 +111,7 @@ export class LocalRepository {
     ...args: readonly string[]
   ): Promise<{ exitCode: number | null; stdout: string; stderr: string }> {
     const { directory, environment } = this.objects;
-    const options = { limits: LIMITS, ending: this.#ending };
+    const options = { limits: SHORT_GIT, ending: this.#ending };
     const end = await runGit(directory, environment, [command, ...args], options);
     return { ...end, stdout: end.stdout.toString() };
   }

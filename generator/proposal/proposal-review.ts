@@ -2,7 +2,8 @@
 // trees, each judged where it lies. What is new is judged by the rules of the new state, as it will be
 // once it is served; whether something good is lost is judged by the rules that held before, lest a
 // proposal changes the rules and takes away what they protected. Where the rules change, files that
-// did not change are judged as well: the new rules may no longer publish them.
+// did not change are judged as well, as far as the change concerns them: the new rules may no longer
+// publish them.
 import { join } from 'node:path/posix';
 import { checkEntries } from '../gate/check-entries.ts';
 import type { CheckedFile, PublishableFile } from '../gate/checked-file.ts';
@@ -22,8 +23,9 @@ import {
   reportRejected,
 } from '../store/report.ts';
 import { DEFAULT_BUDGETS, type StateBudgets } from '../terms/budgets.ts';
-import { formatLocation, parseLocation, shortenPath } from '../terms/location.ts';
+import { formatLocation, parseDirectory, parseLocation, shortenPath } from '../terms/location.ts';
 import { isUndecided } from '../terms/rejection.ts';
+import { ConcernedPlaces } from './concerned-places.ts';
 import { DigestDirectories } from './digest-directories.ts';
 import { type FileChange, readFileChanges } from './file-changes.ts';
 import { type Loss, type LossCode, toLoss } from '../terms/loss.ts';
@@ -46,6 +48,8 @@ export interface ProposalReviewOptions {
   readonly budgets: StateBudgets;
   /** For all that the new state publishes. */
   readonly stateBudgets: StateBudgets;
+  /** Where other rules may take away what did not change; everywhere if left out. */
+  readonly concerned?: ConcernedPlaces;
   readonly now: Date;
 }
 
@@ -53,11 +57,15 @@ export interface ReviewedProposal {
   /** Every path that has other bytes than before, or is new. */
   readonly files: readonly ReportedFile[];
   readonly losses: readonly Loss[];
+  /** Whether the new rules exclude so much that the rest was not looked at: see MOST_EXCLUDED. */
+  readonly isCut: boolean;
 }
 
 /** A good signature that is new under its path, without its bytes: a push may have a million of them. */
 interface AddedFile extends Pick<PublishableFile, 'path' | 'directory'> {
   readonly id: string;
+  /** The object name of the directory. */
+  readonly tree: string | undefined;
   readonly about: Omit<AcceptedFile, 'path' | 'servedAs'>;
 }
 
@@ -66,6 +74,8 @@ interface EndangeredFile {
   readonly name: Buffer;
   readonly path: string;
   readonly item: TreeItem;
+  /** The object name of its directory, as that is now; undefined where there is none. */
+  readonly tree: string | undefined;
   /** What it is if it was good. */
   readonly code: LossCode;
   /** Whether nobody can say whether it will be served: then it is lost only if it was surely good. */
@@ -77,8 +87,16 @@ interface JudgedFile {
   readonly checked: CheckedFile;
 }
 
+/** One that is served no more where it was. */
+interface LostFile extends JudgedFile {
+  /** Whether it is where it belongs by the new rules. */
+  readonly belongs: boolean;
+}
+
 /** Files that are judged together, at most. */
 const BATCH = 512;
+/** Files that new rules exclude and that are looked at: whoever meant it needs no longer list. */
+export const MOST_EXCLUDED = 1000;
 
 /** Reviews one proposal. */
 export class ProposalReview {
@@ -86,6 +104,7 @@ export class ProposalReview {
   readonly #pass: Pick<Pass, 'read'>;
   readonly #files: ReportedFile[] = [];
   readonly #added: AddedFile[] = [];
+  readonly #addedIds = new Set<string>();
   readonly #gone: EndangeredFile[] = [];
   /** Paths of signatures that changed in any way. */
   readonly #changed = new Set<string>();
@@ -96,7 +115,7 @@ export class ProposalReview {
     const { objects, to } = options;
     this.#options = options;
     this.#pass = { read: async ({ id }) => (await objects.contents().ask(id)).bytes };
-    this.#directories = new DigestDirectories(objects, to.tree, to.judge.paths);
+    this.#directories = new DigestDirectories(objects, to.judge.paths);
   }
 
   /** Throws a StateRefusedError for a proposal or a new state over its budgets, and a SourceError. */
@@ -107,28 +126,38 @@ export class ProposalReview {
     }
     // Git is asked for all directories at once: a question alone costs as much as many together.
     const added = await Promise.all(this.#added.map(async (one) => this.#report(one)));
-    return { files: [...this.#files, ...added], losses: await this.#findLosses() };
+    const { lost, isCut } = await this.#findLosses();
+    const losses = lost.map(({ file: { path, code }, checked }) =>
+      toLoss(code, join(from.subtree, path), describe(checked, code)),
+    );
+    return { files: [...this.#files, ...added], losses, isCut };
   }
 
   async #take(changes: readonly FileChange[]): Promise<void> {
     const present = changes.filter(({ old, now }) => now && !isSame(old, now));
-    const ids = new Map(present.map(({ name, now }) => [decodePath(name).path, now?.id ?? '']));
+    const byPath = new Map(present.map((change) => [decodePath(change.name).path, change]));
     for await (const file of this.#judge(present, this.#options.to.judge)) {
-      if (file.kind === 'publishable') this.#added.push(toAdded(file, ids.get(file.path) ?? ''));
-      else if (file.kind === 'rejected')
+      if (file.kind === 'publishable') {
+        const added = toAdded(file, byPath.get(file.path));
+        this.#added.push(added);
+        this.#addedIds.add(added.id);
+      } else if (file.kind === 'rejected')
         this.#files.push(reportRejected(file.path, file.rejection));
       else if (file.kind === 'ignored') this.#files.push({ path: file.path, status: 'ignored' });
     }
-    for (const { name, old, now } of changes) {
+    for (const { name, old, now, directory: tree } of changes) {
       const { path } = decodePath(name);
       if (isSame(old, now) || !parseLocation(path)) continue;
       this.#changed.add(path);
       const code = now === undefined ? 'signature-removed' : 'signature-replaced';
-      if (old) this.#gone.push({ name, path, item: old, code, isOpen: false });
+      if (old) this.#gone.push({ name, path, item: old, tree, code, isOpen: false });
     }
   }
 
-  async *#judge(changes: readonly FileChange[], judge: Judge): AsyncGenerator<CheckedFile> {
+  async *#judge(
+    changes: readonly Pick<FileChange, 'name' | 'now'>[],
+    judge: Judge,
+  ): AsyncGenerator<CheckedFile> {
     const { objects, now } = this.#options;
     const entries = await toEntries(
       changes.map(({ name, now: item }) => ({ name, now: item, wasThere: false })),
@@ -141,63 +170,105 @@ export class ProposalReview {
    * With the number under which it is served if all that lies beside it is good. Of more than nodes
    * read, the oldest are not served, so that a new one may displace another.
    */
-  async #report({ path, directory, id, about }: AddedFile): Promise<ReportedFile> {
-    const beside = await this.#directories.idsIn(directory);
+  async #report({ path, directory, id, tree, about }: AddedFile): Promise<ReportedFile> {
+    const beside = await this.#directories.idsIn(directory, tree);
     if (beside.length > MAX_SIGNATURES) return reportRejected(path, rejectExcess(beside.length));
     const number = beside.indexOf(id) + 1;
     return { path, servedAs: `/${formatLocation(directory, number)}`, ...about };
   }
 
+  /** What was good by the old rules and will be served no more. */
+  async #findLosses(): Promise<{ readonly lost: readonly LostFile[]; readonly isCut: boolean }> {
+    const removed = await this.#dropServed(await this.#selectLost(this.#gone));
+    let most = MOST_EXCLUDED;
+    let excluded: LostFile[] = [];
+    for await (const files of this.#findExcluded()) {
+      excluded.push(...(await this.#selectLost(files)));
+      if (excluded.length < most) continue;
+      excluded = await this.#dropServed(excluded);
+      if (excluded.length >= most) return { lost: [...removed, ...excluded], isCut: true };
+      // Everything has moved, or much of it: the rest is looked at as a whole.
+      most = Infinity;
+    }
+    return { lost: [...removed, ...(await this.#dropServed(excluded))], isCut: false };
+  }
+
   /**
-   * What was good by the old rules and will be served no more. What lies in its directory under another
-   * number still is. What lies elsewhere is lost, since nodes look where it was, unless the new rules
-   * say that it belongs elsewhere.
+   * What was good by the old rules, and is not served by what the proposal adds. What lies in its
+   * directory under another number still is. What lies elsewhere is lost, since nodes look where it was,
+   * unless the new rules say that it belongs elsewhere.
    */
-  async #findLosses(): Promise<readonly Loss[]> {
+  async #selectLost(endangered: readonly EndangeredFile[]): Promise<LostFile[]> {
     const { from, to } = this.#options;
-    const isByOtherRules = from.judge !== to.judge;
-    const served = new Set(this.#added.map(({ id }) => id));
-    const excluded = isByOtherRules ? await this.#findExcluded(served) : [];
-    const good = await this.#selectGood([...this.#gone, ...excluded], from.judge);
+    const good = await this.#selectGood(endangered, from.judge);
     // A new limit for paths does not say where a signature belongs.
     const { paths } = from.judge;
     const placing = { ...to.judge, ...(paths && { paths }) };
     const files = good.map(({ file }) => file);
-    const stillGood = isByOtherRules ? await this.#selectGood(files, placing) : good;
+    const stillGood = from.judge === to.judge ? good : await this.#selectGood(files, placing);
     const belonging = new Set(stillGood.map(({ file }) => file));
     const beside = await Promise.all(files.map(async (file) => this.#liesBeside(file)));
-    return good
-      .filter(({ file }, at) =>
-        belonging.has(file) ? beside[at] !== true : !served.has(file.item.id),
-      )
-      .map(({ file: { path, code }, checked }) =>
-        toLoss(code, join(from.subtree, path), describe(checked, code)),
-      );
+    return good.flatMap(({ file, checked }, at) => {
+      const belongs = belonging.has(file);
+      const isServed = belongs ? beside[at] === true : this.#addedIds.has(file.item.id);
+      return isServed ? [] : { file, checked, belongs };
+    });
+  }
+
+  /** Without what belongs elsewhere and is served from there. */
+  async #dropServed(lost: readonly LostFile[]): Promise<LostFile[]> {
+    const moved = lost.filter(({ belongs }) => !belongs).map(({ file: { item } }) => item.id);
+    const served = await this.#selectServed(new Set(moved));
+    return lost.filter(({ file, belongs }) => belongs || !served.has(file.item.id));
   }
 
   /** Whether the same bytes lie in the same directory, where they can be served. */
-  async #liesBeside({ path, item }: EndangeredFile): Promise<boolean> {
+  async #liesBeside({ path, item, tree }: EndangeredFile): Promise<boolean> {
     const { directory = '' } = parseLocation(path) ?? {};
-    return (await this.#directories.idsIn(directory)).includes(item.id);
+    return (await this.#directories.idsIn(directory, tree)).includes(item.id);
   }
 
-  /** What did not change and is not published by the new rules; what is published joins `served`. */
-  async #findExcluded(served: Set<string>): Promise<readonly EndangeredFile[]> {
-    const { objects, to, stateBudgets } = this.#options;
-    const excluded: EndangeredFile[] = [];
-    for await (const files of readFileChanges(objects, undefined, to.tree, stateBudgets)) {
-      const kept: EndangeredFile[] = [];
-      for (const { name, now: item } of files) {
-        const { path } = decodePath(name);
-        if (!item || !parseLocation(path) || this.#changed.has(path)) continue;
-        kept.push({ name, path, item, code: 'signature-excluded', isOpen: false });
-      }
-      for await (const { file, checked } of this.#judgeFiles(kept, to.judge)) {
+  /** Which files, by their object names, did not change and are served from anywhere. */
+  async #selectServed(ids: ReadonlySet<string>): Promise<ReadonlySet<string>> {
+    const served = new Set<string>();
+    if (ids.size === 0) return served;
+    for await (const kept of this.#readKept(ConcernedPlaces.everywhere)) {
+      const asked = kept.filter(({ item: { id } }) => ids.has(id) && !served.has(id));
+      for await (const { file, checked } of this.#judgeFiles(asked, this.#options.to.judge)) {
         if (checked.kind === 'publishable') served.add(file.item.id);
-        else excluded.push({ ...file, isOpen: isOpen(checked) });
       }
     }
-    return excluded;
+    return served;
+  }
+
+  /** What did not change and is not published by the new rules. */
+  async *#findExcluded(): AsyncGenerator<readonly EndangeredFile[]> {
+    const { from, to, concerned = ConcernedPlaces.everywhere } = this.#options;
+    if (from.judge === to.judge || concerned.isEmpty) return;
+    for await (const kept of this.#readKept(concerned)) {
+      const excluded: EndangeredFile[] = [];
+      for await (const { file, checked } of this.#judgeFiles(kept, to.judge)) {
+        if (checked.kind !== 'publishable') excluded.push({ ...file, isOpen: isOpen(checked) });
+      }
+      yield excluded;
+    }
+  }
+
+  /** The signatures at some places that did not change. */
+  async *#readKept(places: ConcernedPlaces): AsyncGenerator<readonly EndangeredFile[]> {
+    const { objects, to, stateBudgets } = this.#options;
+    const passesOver = (directory: Buffer): boolean => {
+      const place = parseDirectory(decodePath(directory).path);
+      return place !== undefined && !places.has(place.repository);
+    };
+    const walk = readFileChanges(objects, undefined, to.tree, stateBudgets, passesOver);
+    for await (const files of walk) {
+      yield files.flatMap(({ name, now: item, directory: tree }): readonly EndangeredFile[] => {
+        const { path } = decodePath(name);
+        if (!item || !parseLocation(path) || this.#changed.has(path)) return [];
+        return [{ name, path, item, tree, code: 'signature-excluded', isOpen: false }];
+      });
+    }
   }
 
   /** Those that are good where they lay; what was bad, or has expired since, is no loss. */
@@ -220,7 +291,7 @@ export class ProposalReview {
     const { paths = DEFAULT_BUDGETS } = judge;
     // As verdicts name them.
     const byPath = new Map(files.map((file) => [shortenPath(file.path, paths), file]));
-    const changes = files.map(({ name, item }) => ({ name, old: undefined, now: item }));
+    const changes = files.map(({ name, item }) => ({ name, now: item }));
     for await (const checked of this.#judge(changes, judge)) {
       const file = byPath.get(checked.path);
       if (file) yield { file, checked };
@@ -239,10 +310,13 @@ function isOpen(file: CheckedFile): boolean {
   return file.kind === 'rejected' && isUndecided(file.rejection);
 }
 
-function toAdded({ path, directory, signature }: PublishableFile, id: string): AddedFile {
+function toAdded(
+  { path, directory, signature }: PublishableFile,
+  change: FileChange | undefined,
+): AddedFile {
   const { status, claims, signer, warnings } = signature;
   const about = { status, claims: formatClaims(claims), ...(signer && { signer }), warnings };
-  return { path, directory, id, about };
+  return { path, directory, id: change?.now?.id ?? '', tree: change?.directory, about };
 }
 
 function describe(file: CheckedFile, code: LossCode): string {

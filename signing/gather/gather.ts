@@ -7,6 +7,7 @@
 //
 // What a signature is for, only the signature says: its path is never asked.
 import { createReadStream } from 'node:fs';
+import type { Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MAX_BLOB_BYTES } from '../../generator/openpgp/signature-file.ts';
@@ -82,24 +83,47 @@ async function findBelow(root: string): Promise<readonly FoundFile[]> {
       const path = join(at, entry.name);
       if (entry.isDirectory() && entry.name !== '.git') directories.push(path);
     }
-    for (const { name } of entries.filter((entry) => entry.isFile())) {
-      const isSignature = parseSignatureName(isCopy ? name.replace(OF_INSTANCE, '') : name);
-      if (isSignature === undefined) continue;
-      found.push({ file: join(at, name), staging: isStaged ? root : undefined });
+    for (const entry of entries) {
+      refuseLink(at, entry);
+      const name = isCopy ? entry.name.replace(OF_INSTANCE, '') : entry.name;
+      if (parseSignatureName(name) === undefined) continue;
+      // Elsewhere a directory may be a namespace of that name.
+      if (entry.isDirectory() && !isCopy && !isStaged) continue;
+      found.push({ file: pathOfFile(at, entry), staging: isStaged ? root : undefined });
     }
   }
   return found;
 }
 
 async function findInCopy(directory: string): Promise<readonly FoundFile[]> {
-  const names = (await list(directory)).filter((entry) => entry.isFile()).map(({ name }) => name);
-  if (!names.includes(MANIFEST)) {
+  const entries = await list(directory);
+  if (!entries.some((entry) => entry.isFile() && entry.name === MANIFEST)) {
     const hint = 'name the directory that `skopeo copy … dir:DIR` wrote';
     throw new GatherError(`${COPY}${directory}: expected an image, got no ${MANIFEST}`, { hint });
   }
-  return names
-    .filter((name) => parseSignatureName(name.replace(OF_INSTANCE, '')) !== undefined)
-    .map((name) => ({ file: join(directory, name), staging: undefined }));
+  return entries
+    .filter(({ name }) => parseSignatureName(name.replace(OF_INSTANCE, '')) !== undefined)
+    .map((entry) => ({ file: pathOfFile(directory, entry), staging: undefined }));
+}
+
+/** A link may lead anywhere, also to a file that others change: it is not followed, nor passed over. */
+function refuseLink(directory: string, entry: Dirent): void {
+  if (!entry.isSymbolicLink() || parseDirectory(entry.name) === undefined) return;
+  throw new GatherError(
+    `${join(directory, entry.name)}: expected a directory of signatures, got a symbolic link`,
+    { hint: 'put the directory itself there, or remove the link' },
+  );
+}
+
+/** The path of something that is named like a signature. */
+function pathOfFile(directory: string, entry: Dirent): string {
+  const path = join(directory, entry.name);
+  if (entry.isFile()) return path;
+  const links = entry.isSymbolicLink() ? 'a symbolic link' : 'something else';
+  const got = entry.isDirectory() ? 'a directory' : links;
+  throw new GatherError(`${path}: expected a signature file, got ${got}`, {
+    hint: 'put the file itself there, or remove it: links are not followed',
+  });
 }
 
 async function list(directory: string) {

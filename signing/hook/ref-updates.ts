@@ -63,7 +63,7 @@ function idOf(name: string): string | undefined {
  * too, and all that it has where it is new. Of other branches, only what each adds to the published
  * one, since it left that.
  * @throws SourceError where nobody knows which branch is published, or where it is not there yet and
- * the push goes to others: it would pass unseen.
+ * the push goes to others: it would pass unseen. Also for what is no commit.
  */
 export async function planReviews(
   named: readonly RefUpdate[],
@@ -77,6 +77,7 @@ export async function planReviews(
   for (const update of updates) {
     const { old, now, ref } = update;
     if (!ref.startsWith(HEADS)) continue;
+    if (ref === published || isForAll) await assertCommit(update, repository);
     const name = ref.slice(HEADS.length);
     if (ref === published) {
       plans.push(
@@ -91,6 +92,18 @@ export async function planReviews(
     }
   }
   return plans;
+}
+
+/** Git takes nothing else for a branch either, but only says so once the hook has agreed. */
+async function assertCommit({ now, ref }: RefUpdate, repository: LocalRepository): Promise<void> {
+  const type = now === undefined ? 'commit' : await repository.typeOf(now);
+  if (type === 'commit') return;
+  throw new SourceError(
+    `${ref}: expected a commit, got ${type === undefined ? 'nothing' : `a ${type}`}`,
+    {
+      hint: 'push the commit itself: git push origin HEAD:BRANCH',
+    },
+  );
 }
 
 async function findPublished(

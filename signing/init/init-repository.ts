@@ -3,11 +3,10 @@
 import { lstat, readFile, readdir, realpath } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { readKeyring } from '../../generator/openpgp/openpgp-js.ts';
-import type { GitEnvironment } from '../../generator/sources/git/processes/git-child.ts';
+import { type GitEnvironment, SHORT_GIT } from '../../generator/sources/git/processes/git-child.ts';
 import { writeNew } from '../../generator/system/durable.ts';
 import { makeDirectories } from '../../generator/system/make-directories.ts';
 import { toComplaint } from '../../generator/system/output-tail.ts';
-import type { ProcessLimits } from '../../generator/system/process-limits.ts';
 import { type ProcessResult, runProcess } from '../../generator/system/run-process.ts';
 import { hasCode } from '../../generator/terms/errors.ts';
 import { type Forge, guessForge, parseHosted } from '../target/forge.ts';
@@ -65,13 +64,6 @@ const TEXTCONV = ['diff.lookaside.textconv', 'lookaside show'] as const;
 /** Git says it in English: see gitEnvironment. */
 const NO_REPOSITORY = /not a git repository/;
 const FILE_MODE = 0o644;
-/** Milliseconds, bytes. */
-const LIMITS: ProcessLimits = {
-  silence: 60_000,
-  deadline: 60_000,
-  stdout: 64 * 1024,
-  stderr: 1024 * 1024,
-};
 
 /**
  * Makes the repository, or completes it.
@@ -85,7 +77,7 @@ export async function initRepository(options: InitOptions): Promise<InitReport> 
     runProcess(`git ${args[0]}`, ['git', ...args], {
       environment: options.environment,
       directory,
-      limits: LIMITS,
+      limits: SHORT_GIT,
       ending: options.ending,
     });
   const steps = [await ensureRepository(git, directory)];

@@ -9,7 +9,7 @@ import {
 } from '../../generator/terms/location.ts';
 import { isRejection } from '../../generator/terms/rejection.ts';
 import type { SignatureRepository } from '../target/signature-repository.ts';
-import type { TipEntry } from '../target/tip-tree.ts';
+import type { TipEntry } from '../../generator/sources/git/objects/tip-tree.ts';
 
 /** What stands under a number of a directory. */
 export interface PublishedFile {

@@ -143,14 +143,15 @@ export class RemoteObjects {
     return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
-  /** Which of objects that are here have at most so many bytes. */
-  async selectSmall(ids: readonly string[], limit: number): Promise<readonly string[]> {
-    if (ids.length === 0) return [];
+  /** The sizes of objects in bytes, by their names; brings them. */
+  async sizes(ids: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    if (ids.length === 0) return new Map();
+    await this.bring(ids);
     const input = Buffer.from(ids.map((id) => `${id}\n`).join(''));
     const args = ['cat-file', '--batch-check=%(objectsize)'] as const;
     const printed = await this.#git.print(this.#directory, [...args], { input });
     const sizes = printed.toString().split('\n');
-    return ids.filter((_, index) => Number(sizes[index]) <= limit);
+    return new Map(ids.map((id, index) => [id, Number(sizes[index])]));
   }
 
   /** What has come over the network and is kept. Bytes. */

@@ -2,6 +2,7 @@
 import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isBranchName } from '../../generator/sources/git/branch/branch-name.ts';
+import { findHeadName } from '../../generator/sources/git/transfers/remote-refs.ts';
 import { OBJECT_NAME } from '../../generator/sources/git/transfers/transfer-branch.ts';
 import { RepositoryError } from './repository-error.ts';
 import type { UserGit } from './user-git.ts';
@@ -74,7 +75,7 @@ async function readUnbornHead(git: UserGit, directory: string, url: string): Pro
 }
 
 function findHead(listed: string): string | undefined {
-  const name = /^ref: refs\/heads\/(.+)\tHEAD$/m.exec(listed)?.[1];
+  const name = findHeadName(listed);
   return name !== undefined && isBranchName(name) ? name : undefined;
 }
 

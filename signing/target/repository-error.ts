@@ -1,4 +1,5 @@
 // What is told when the signature repository cannot be read or pushed to.
+import { OWNER_CURE } from '../../generator/sources/git/processes/git-error.ts';
 import { toComplaint } from '../../generator/system/output-tail.ts';
 
 /** The signature repository cannot be read or pushed to. The message is for people. */
@@ -42,10 +43,7 @@ const CURES: readonly { readonly said: RegExp; readonly hint: string }[] = [
     said: /refusing to update checked out branch/,
     hint: 'push to a bare repository, not into somebody’s working copy',
   },
-  {
-    said: /dubious ownership/,
-    hint: 'let git trust it: git config --global --add safe.directory PATH',
-  },
+  OWNER_CURE,
   {
     said: /empty ident name|Please tell me who you are|unable to auto-detect email/i,
     hint: 'tell git who commits: git config --global user.name NAME, and user.email ADDRESS',

@@ -9,7 +9,7 @@ import { type BranchTip, RemoteObjects, type Supply } from './remote-objects.ts'
 import { lookUpBranch } from './remote-refs.ts';
 import { type RepositoryAddress, parseRepository } from './repository-address.ts';
 import { RepositoryError } from './repository-error.ts';
-import { TipTree } from './tip-tree.ts';
+import { TipTree } from '../../generator/sources/git/objects/tip-tree.ts';
 import { UserGit, type UserGitOptions } from './user-git.ts';
 
 export interface SignatureRepositoryOptions extends UserGitOptions {
@@ -96,8 +96,8 @@ export class SignatureRepository {
 
   /** The bytes of files of the newest state, by their object names; larger ones than the limit are left out. */
   async readFiles(ids: readonly string[], limit: number): Promise<ReadonlyMap<string, Buffer>> {
-    await this.#objects.bring(ids);
-    return this.#tree.read(await this.#objects.selectSmall(ids, limit));
+    const sizes = await this.#tree.sizes(ids);
+    return this.#tree.read(ids.filter((id) => (sizes.get(id) ?? Infinity) <= limit));
   }
 
   /**

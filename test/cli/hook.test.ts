@@ -299,8 +299,8 @@ describeWith(['git', 'gpg'], 'lookaside hook pre-receive', () => {
     );
     await remote.git('checkout', '--quiet', '-B', 'main', base);
     const large = await judge({ 'lookaside.yaml': Buffer.alloc(17 * 1024 * 1024, '# \n') });
-    assert.equal(large.code, 2);
-    assert.match(large.stderr, /the blob [0-9a-f]{40} is larger than 16 MiB\nhint: /);
+    assert.equal(large.code, 1);
+    assert.match(large.stdout, /main: refused\n {2}.*lookaside\.yaml: expected at most 1 MiB, got/);
   });
 
   for (const mode of ['120000', '160000']) {
@@ -445,6 +445,25 @@ describeWith(['git', 'gpg'], 'lookaside hook pre-receive', () => {
       const { code, stdout } = await run(`${NOTHING} ${base} refs/heads/main`);
       assert.equal(code, 1);
       assert.match(stdout, /7 changed files: 3 accepted, 1 rejected, 3 ignored/);
+    });
+
+    it('refuses what is no commit', async () => {
+      await remote.git('tag', '--annotate', '--message', 'x', 'annotated');
+      for (const [name, said] of [
+        [
+          'annotated',
+          /refs\/heads\/main: expected a commit, got a tag\nhint: push the commit itself/,
+        ],
+        ['HEAD^{tree}', /refs\/heads\/main: expected a commit, got a tree\n/],
+      ] as const) {
+        const id = await remote.git('rev-parse', name);
+        const { code, stderr } = await run(`${base} ${id} refs/heads/main`);
+        assert.equal(code, 2);
+        assert.match(stderr, said);
+        // Of a tag it may be anything.
+        assert.equal((await run(`${NOTHING} ${id} refs/tags/x`)).code, 0);
+      }
+      await remote.git('tag', '--delete', 'annotated');
     });
 
     it('does not guess which one is published', async () => {

@@ -168,6 +168,13 @@ describeWith(['git'], 'a directory that cannot be written', () => {
         assert.ok(trouble.message.includes(at(state)), trouble.message);
         assert.match(trouble.hint ?? '', /--state-dir/);
         assert.match(server.stderr(), /the checkpoint cannot be written/);
+        // access(2) asks what the real user may, who is still root here.
+        if (state !== 'read-only') {
+          assert.match(
+            server.stderr(),
+            /"hint":"make the directory of --state-dir.*nothing is kept/,
+          );
+        }
         await server.stop('SIGKILL');
       });
     });

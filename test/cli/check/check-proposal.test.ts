@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { XmlDocument } from 'libxml2-wasm';
@@ -121,6 +121,25 @@ describeWith(['git', 'gpg'], 'lookaside check --base', () => {
     }
   });
 
+  it('reports all where there was no commit before, as pipelines tell it', async () => {
+    const { code, stdout } = await check('--base', '0'.repeat(40));
+    assert.equal(code, 1);
+    assert.match(stdout, /^faults: 3 changed files: 1 accepted, 2 rejected, 0 ignored, 0 lost$/m);
+  });
+
+  it('takes a tag, and goes by what the commits say, whatever a file of grafts does', async () => {
+    await remote.git('tag', '--annotate', '--message', 'base', 'base', 'main');
+    const grafts = join(remote.work, '.git/info/grafts');
+    await mkdir(join(grafts, '..'), { recursive: true });
+    await writeFile(grafts, `${proposal}\n`);
+    try {
+      assert.match((await check('--base', 'base')).stdout, /^faults: 2 changed files: /m);
+    } finally {
+      await rm(grafts);
+      await remote.git('tag', '--delete', 'base');
+    }
+  });
+
   it('finds nothing in a proposal without changes', async () => {
     const { code, stdout } = await check('--base', 'HEAD');
     assert.equal(code, 0);
@@ -135,7 +154,32 @@ describeWith(['git', 'gpg'], 'lookaside check --base', () => {
     [
       'a revision that is not here',
       () => [remote.work, '--base', 'nowhere'],
-      /--base: there is no commit nowhere here\nhint: fetch it first/,
+      /--base: there is no commit nowhere here\nhint: fetch it first: `git fetch origin BRANCH`/,
+    ],
+    [
+      'what is no commit',
+      () => [remote.work, '--base', 'HEAD^{tree}'],
+      /--base: expected a commit, got the tree HEAD\^\{tree\}\nhint: name a branch, a tag or a commit/,
+    ],
+    [
+      'a branch that was never one with it',
+      async () => {
+        const id = await remote.git('commit-tree', '-m', 'alone', 'HEAD^{tree}');
+        return [remote.work, '--base', id];
+      },
+      /have no commit in common here\nhint: make the proposal on top of [0-9a-f]{40}; to report all of it, give 0{40}/,
+    ],
+    [
+      'a clone that left files out',
+      async () => {
+        const place = join(directory(), 'filtered');
+        await remote.git('config', 'uploadpack.allowFilter', 'true');
+        const { href } = pathToFileURL(remote.work);
+        const args = ['--quiet', '--no-checkout', '--filter=blob:none', '--branch', 'proposal'];
+        await runOrThrow('git', ['clone', ...args, href, place]);
+        return [place, '--base', 'origin/main'];
+      },
+      /filtered was cloned with a filter, and lacks files .*\nhint: bring them with `git fetch --refetch --no-filter`/,
     ],
     [
       'a directory that is no repository',
@@ -161,7 +205,7 @@ describeWith(['git', 'gpg'], 'lookaside check --base', () => {
         await runOrThrow('git', ['clone', ...args, href, shallow]);
         return [shallow, '--base', 'origin/main'];
       },
-      /origin\/main and HEAD have no commit in common here\nhint: fetch it first/,
+      /origin\/main and HEAD have no commit in common here\nhint: fetch it first, with its history, .*`git fetch --unshallow`.*fetch-depth: 0.*GIT_DEPTH: "0"/,
     ],
     [
       'a repository without a commit',
@@ -182,7 +226,7 @@ describeWith(['git', 'gpg'], 'lookaside check --base', () => {
       const env = { GIT_CONFIG_GLOBAL: join(directory(), 'gitconfig'), SUDO_UID: undefined };
       const refused = await runLookaside(['check', other, '--base', 'HEAD'], { env });
       assert.equal(refused.code, 2);
-      assert.match(refused.stderr, /hint: let git trust it: `git config --global --add safe\.dir/);
+      assert.match(refused.stderr, /hint: let git trust it: git config --global --add safe\.dir/);
       await runOrThrow('git', ['config', '--global', '--add', 'safe.directory', other], { env });
       assert.equal((await runLookaside(['check', other, '--base', 'HEAD'], { env })).code, 0);
     });

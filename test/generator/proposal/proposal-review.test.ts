@@ -2,8 +2,11 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
+import { ConcernedPlaces } from '../../../generator/proposal/concerned-places.ts';
 import {
+  MOST_EXCLUDED,
   ProposalReview,
+  type ProposalReviewOptions,
   type ReviewedProposal,
 } from '../../../generator/proposal/proposal-review.ts';
 import type { Judge } from '../../../generator/gate/judge.ts';
@@ -92,6 +95,37 @@ describeWith(['git'], 'the review of a proposal', () => {
     assert.ok(before && after);
     const options = { objects, from: before, to: after, budgets, stateBudgets };
     return new ProposalReview({ ...options, now: new Date() }).review();
+  }
+
+  /** Which repositories the new rules were asked about, and what was found. */
+  async function reviewRules(
+    files: Files,
+    rejected: (repository: string) => boolean,
+    rest: Pick<ProposalReviewOptions, 'concerned'> = {},
+  ) {
+    await importStates(repository, [toState(files)]);
+    const asked: string[] = [];
+    const by = createFakeJudge();
+    const judge: Judge = {
+      ...by,
+      judge: async (location, bytes, now) => {
+        asked.push(location.repository);
+        const isBad = rejected(location.repository);
+        return by.judge(location, isBad ? Buffer.from('bad') : bytes, now);
+      },
+    };
+    const tree = await treeAt('main:');
+    const budgets = DEFAULT_BUDGETS;
+    const found = await new ProposalReview({
+      objects,
+      from: { tree, judge: by, subtree: '' },
+      to: { tree, judge, subtree: '' },
+      budgets,
+      stateBudgets: budgets,
+      now: new Date(),
+      ...rest,
+    }).review();
+    return { ...found, asked };
   }
 
   async function treeAt(name: string): Promise<string | undefined> {
@@ -264,6 +298,30 @@ describeWith(['git'], 'the review of a proposal', () => {
     });
   });
 
+  describe('where the rules change', () => {
+    it('judges nothing where they concern nothing', async () => {
+      const { asked, losses } = await reviewRules(toImages(3), () => true, {
+        concerned: ConcernedPlaces.nowhere,
+      });
+      assert.deepEqual([asked, losses], [[], []]);
+    });
+
+    it('looks at no more once they exclude very much', async () => {
+      const all = await reviewRules(toImages(MOST_EXCLUDED - 1), () => true);
+      assert.deepEqual([all.losses.length, all.isCut], [MOST_EXCLUDED - 1, false]);
+      const cut = await reviewRules(toImages(4 * MOST_EXCLUDED), () => true);
+      assert.ok(cut.isCut);
+      assert.ok(cut.losses.length >= MOST_EXCLUDED && cut.losses.length < 2 * MOST_EXCLUDED);
+      assert.ok(cut.asked.length < 8 * MOST_EXCLUDED, `asked ${cut.asked.length} times`);
+    });
+
+    it('counts nothing that is served where it belongs, however much', async () => {
+      const files = { ...toImages(2 * MOST_EXCLUDED), ...toImages(2 * MOST_EXCLUDED, 'moved/') };
+      const moved = await reviewRules(files, (place) => place === 'app');
+      assert.deepEqual([moved.losses, moved.isCut], [[], false]);
+    });
+  });
+
   it('tells what a move loses by the old rules only', async () => {
     const judge = createFakeJudge();
     const bad = toState({ [at(1)]: 'bad 1' });
@@ -304,6 +362,17 @@ describeWith(['git'], 'the review of a proposal', () => {
     );
   });
 });
+
+/** A directory for each image. */
+function toImages(count: number, lead = ''): Files {
+  const numbers = Array.from({ length: count }, (_, index) => index);
+  return Object.fromEntries(
+    numbers.map((index) => [
+      `${lead}app@sha256=${index.toString(16).padStart(64, '0')}/signature-1`,
+      `good ${index}`,
+    ]),
+  );
+}
 
 function toState(files: Files): State {
   return new Map(

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
-import { gatherFiles } from '../../../signing/gather/gather.ts';
+import { type GatherError, gatherFiles } from '../../../signing/gather/gather.ts';
 import { useTemporary } from '../../kit/temporary.ts';
 
 const HEX = 'ab'.repeat(32);
@@ -119,8 +119,37 @@ describe('what skopeo and podman leave behind', () => {
   it('is never found through a link', async () => {
     await write('outside/signature-1');
     await write(`s/app@sha256=${HEX}/signature-1`);
-    await symlink(join(directory(), 'outside'), join(directory(), 's', `x@sha256=${HEX}`));
-    await symlink(join(directory(), 'outside/signature-1'), join(directory(), 's/signature-2'));
+    await symlink(join(directory(), 'outside'), join(directory(), 's', 'signatures'));
+    assert.equal((await gatherFiles([join(directory(), 's')])).length, 1);
+  });
+
+  const odd: readonly (readonly [title: string, path: string, operand: string, got: string])[] = [
+    ['a link to a file', `s/app@sha256=${HEX}/signature-2`, 's', 'a symbolic link'],
+    ['a link beside', 's/signature-2', 's', 'a symbolic link'],
+    ['a link to a directory', `s/x@sha256=${HEX}`, 's', 'a symbolic link'],
+    ['a link in a copy', 'c/signature-2', 'dir:c', 'a symbolic link'],
+    ['a link in a tree of copies', `c/${HEX}.signature-2`, 'c', 'a symbolic link'],
+    ['a directory', `s/app@sha256=${HEX}/signature-2/`, 's', 'a directory'],
+    ['a directory in a copy', 'c/signature-2/', 'dir:c', 'a directory'],
+  ];
+  for (const [title, path, operand, got] of odd) {
+    it(`is not passed over silently: ${title}`, async () => {
+      for (const file of [`s/app@sha256=${HEX}/signature-1`, 'c/manifest.json', 'c/signature-1'])
+        await write(file);
+      const at = join(directory(), path);
+      await (path.endsWith('/') ? mkdir(at) : symlink(join(directory(), 'outside'), at));
+      const place = at.replace(/\/$/, '');
+      await assert.rejects(gatherFiles([inside(operand)]), ({ message, hint }: GatherError) => {
+        assert.ok(message.startsWith(`${place}: expected a `), message);
+        assert.ok(message.endsWith(`, got ${got}`), message);
+        assert.match(hint ?? '', /itself there, or remove/);
+        return true;
+      });
+    });
+  }
+
+  it('may lie in a namespace that is named like one', async () => {
+    await write(`s/signature-2/app@sha256=${HEX}/signature-1`);
     assert.equal((await gatherFiles([join(directory(), 's')])).length, 1);
   });
 

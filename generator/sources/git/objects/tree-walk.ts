@@ -27,6 +27,8 @@ export interface Place {
 /** Some of what differs in one directory. */
 export interface Visit {
   readonly place: Place;
+  /** The object name of the directory as it is after; undefined where there is none. */
+  readonly tree: string | undefined;
   readonly differences: readonly TreeDifference[];
 }
 
@@ -59,6 +61,8 @@ export interface TreeWalkOptions {
    * but counted.
    */
   readonly isCounting?: boolean;
+  /** Directories that are not gone into; they are counted, and nothing below them. */
+  readonly passesOver?: (path: Buffer) => boolean;
 }
 
 /** The largest directory that is read: two million digests in one take 220 MB. Bytes. */
@@ -142,9 +146,11 @@ export class TreeWalk {
           this.#remember(frame, stack.at(-1));
           continue;
         }
-        frame.unread = part.filter(({ old, now }) => isTree(old) || isTree(now)).map(toPair);
+        frame.unread = this.#select(frame.place, part).map(toPair);
         this.#count(frame, part);
-        if (part.length > 0) yield { place: frame.place, differences: part };
+        if (part.length > 0) {
+          yield { place: frame.place, tree: frame.pair.to, differences: part };
+        }
         if (part.length === 0 || ++visits % BREATH === 0) await setImmediate();
       }
     }
@@ -168,6 +174,15 @@ export class TreeWalk {
       added: none(),
       removed: none(),
     };
+  }
+
+  /** Those with directories to go into. */
+  #select(place: Place, part: readonly TreeDifference[]): TreeDifference[] {
+    const { passesOver } = this.#options;
+    return part.filter(
+      ({ name, old, now }) =>
+        (isTree(old) || isTree(now)) && passesOver?.(pathOf(place, name)) !== true,
+    );
   }
 
   /** Takes some pairs off the list, and reads them. */

@@ -21,6 +21,13 @@ export interface GitOptions {
 /** Git was stopped from outside, or never started, which says nothing about the clone. */
 export class GitKilledError extends SourceError {}
 
+/** Of one that prints a few lines and is soon done. Milliseconds, bytes. */
+export const SHORT_GIT: ProcessLimits = {
+  silence: 120_000,
+  deadline: 120_000,
+  stdout: 64 * 1024,
+  stderr: 1024 * 1024,
+};
 /** How long git may search in a large clone before it prints anything. Milliseconds. */
 export const SEEKING_LIMIT = 120_000;
 /** A listing lasts as long as all that is listed is judged. Milliseconds. */

@@ -3,6 +3,12 @@ import { SourceError, StateRefusedError } from '../../source.ts';
 import { GitKilledError } from './git-child.ts';
 import { GitLimitError } from './running-git.ts';
 
+/** The cure for a repository of another user, which git refuses to read. */
+export const OWNER_CURE = {
+  said: /dubious ownership/,
+  hint: 'let git trust it: git config --global --add safe.directory PATH',
+};
+
 /** Cures for what git says of a remote. */
 const HINTS = [
   { said: /couldn't find remote ref/, hint: 'name a branch that is there with --branch' },
@@ -11,10 +17,7 @@ const HINTS = [
     said: /Authentication failed|could not read (?:Username|Password)/,
     hint: 'give a token that may read it with --git-token-file',
   },
-  {
-    said: /dubious ownership/,
-    hint: 'let git trust it: git config --global --add safe.directory PATH',
-  },
+  OWNER_CURE,
 ];
 
 /** What git adds to every failure of a remote, and what is of no help. */

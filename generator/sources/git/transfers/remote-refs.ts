@@ -5,6 +5,11 @@ import { toGitError } from '../processes/git-error.ts';
 import type { RestartingRunner } from '../processes/restarting-runner.ts';
 import { findCommit } from './transfer-branch.ts';
 
+/** The branch that HEAD of a remote names, as `ls-remote --symref` lists it: any text. */
+export function findHeadName(listed: string): string | undefined {
+  return /^ref: refs\/heads\/(.+)\tHEAD$/m.exec(listed)?.[1];
+}
+
 export class RemoteRefs {
   readonly #url: string;
   readonly #git: RestartingRunner;
@@ -21,7 +26,7 @@ export class RemoteRefs {
    */
   async defaultBranch(): Promise<string> {
     const answer = await this.#list('HEAD', '--symref');
-    const branch = /^ref: refs\/heads\/(.+)\tHEAD$/m.exec(answer)?.[1];
+    const branch = findHeadName(answer);
     if (branch !== undefined && isBranchName(branch)) return branch;
     const message =
       branch === undefined

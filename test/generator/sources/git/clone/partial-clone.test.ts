@@ -2,13 +2,12 @@
 // signature away in this way, and a clone with holes is as good as any other.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { readFile, readdir, rm, stat } from 'node:fs/promises';
+import { readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MAX_BLOB_BYTES } from '../../../../../generator/openpgp/signature-file.ts';
-import { DEFAULT_BUDGETS } from '../../../../../generator/terms/budgets.ts';
+import type { Budgets } from '../../../../../generator/terms/budgets.ts';
 import { measureClone } from '../../../../../generator/sources/git/clone/disk-use.ts';
 import { isPartial } from '../../../../../generator/sources/git/clone/partial-clone.ts';
-import { createGitSource } from '../../../../../generator/sources/git/git.ts';
 import {
   type Snapshot,
   type Source,
@@ -16,6 +15,7 @@ import {
   StateRefusedError,
 } from '../../../../../generator/sources/source.ts';
 import { type GitRemote, makeGitRemote } from '../../../../kit/remote/git-remote.ts';
+import { findClone, openGitSource } from '../../../../kit/remote/open-git-source.ts';
 import { useTemporary } from '../../../../kit/temporary.ts';
 import { SmartHttp, serveWell, withholding } from '../../../../kit/remote/smart-http.ts';
 import { describeWith } from '../../../../with-tools.ts';
@@ -49,23 +49,12 @@ describeWith(['git', 'git-http-backend'], 'a clone with blobs left out', () => {
   let host: SmartHttp;
   let source: Source | undefined;
 
-  const open = async (url: string, budgets: Partial<typeof DEFAULT_BUDGETS> = {}) => {
+  const open = async (url: string, budgets: Partial<Budgets> = {}) => {
     await source?.close();
-    source = await createGitSource({
-      url,
-      branch: undefined,
-      path: '',
-      stateDirectory: state(),
-      tokenFile: undefined,
-      environment: process.env,
-      budgets: { ...DEFAULT_BUDGETS, ...budgets },
-    });
+    source = await openGitSource(url, state(), budgets);
     return source;
   };
-  const clone = async (): Promise<string> => {
-    const [name = ''] = await readdir(state());
-    return join(state(), name, 'clone.git');
-  };
+  const clone = async (): Promise<string> => findClone(state());
   const inClone = async (...args: readonly string[]): Promise<string> =>
     remote.git('--git-dir', await clone(), ...args);
   const isThere = async (path: string): Promise<boolean> => {

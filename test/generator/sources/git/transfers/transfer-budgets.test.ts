@@ -4,12 +4,12 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DEFAULT_BUDGETS } from '../../../../../generator/terms/budgets.ts';
+import type { Budgets } from '../../../../../generator/terms/budgets.ts';
 import { measureClone } from '../../../../../generator/sources/git/clone/disk-use.ts';
-import { createGitSource } from '../../../../../generator/sources/git/git.ts';
 import { type Source, StateRefusedError } from '../../../../../generator/sources/source.ts';
 import type { GitHttp } from '../../../../kit/remote/git-http.ts';
 import { type GitRemote, makeGitRemote } from '../../../../kit/remote/git-remote.ts';
+import { findClone, openGitSource } from '../../../../kit/remote/open-git-source.ts';
 import { useTemporary } from '../../../../kit/temporary.ts';
 import { describeWith } from '../../../../with-tools.ts';
 import { collect } from '../../../../kit/remote/collect.ts';
@@ -32,26 +32,12 @@ describeWith(['git', 'git-http-backend'], 'the budgets of a clone', () => {
   const state = useTemporary();
   let remote: GitRemote;
   let source: Source | undefined;
-  const open = async (
-    budgets: Partial<typeof DEFAULT_BUDGETS>,
-    url = remote.fileUrl,
-  ): Promise<Source> => {
+  const open = async (budgets: Partial<Budgets>, url = remote.fileUrl): Promise<Source> => {
     await source?.close();
-    source = await createGitSource({
-      url,
-      branch: undefined,
-      path: '',
-      stateDirectory: state(),
-      tokenFile: undefined,
-      environment: process.env,
-      budgets: { ...DEFAULT_BUDGETS, ...budgets },
-    });
+    source = await openGitSource(url, state(), budgets);
     return source;
   };
-  const cloneDirectory = async (): Promise<string> => {
-    const [name = ''] = await readdir(state());
-    return join(state(), name, 'clone.git');
-  };
+  const cloneDirectory = async (): Promise<string> => findClone(state());
   /** All that git has written, whether or not it counts. */
   const sizeOnDisk = async (): Promise<number> => {
     const clone = await cloneDirectory();

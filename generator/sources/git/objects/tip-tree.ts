@@ -1,24 +1,26 @@
 // The directories of one commit, read level by level: whatever is asked for together is brought
 // together, a round trip a level, however many directories there are beside.
-import {
-  type TreeItem,
-  compareTrees,
-  isTree,
-} from '../../generator/sources/git/objects/tree-items.ts';
-import type { RemoteObjects } from './remote-objects.ts';
+import { type TreeItem, compareTrees, isTree } from './tree-items.ts';
+import { isFileMode } from './tree-entry.ts';
 
 const NOTHING = Buffer.alloc(0);
 
 /** What stands in a directory under a name. */
 export interface TipEntry {
   readonly name: string;
-  readonly kind: 'file' | 'directory' | 'other';
+  readonly kind: 'file' | 'directory' | 'symlink' | 'submodule';
   /** Its object name. */
   readonly id: string;
 }
 
 /** Gives objects by their names; `bring` is told first of all that are going to be read. */
-export type TipObjects = Pick<RemoteObjects, 'bring' | 'read'>;
+export interface TipObjects {
+  readonly bring: (ids: Iterable<string>) => Promise<void>;
+  /** Of one that is here. */
+  readonly read: (id: string) => Promise<Buffer>;
+  /** In bytes, by their names. */
+  readonly sizes: (ids: readonly string[]) => Promise<ReadonlyMap<string, number>>;
+}
 
 export class TipTree {
   readonly #objects: TipObjects;
@@ -78,6 +80,11 @@ export class TipTree {
     return (await this.read([entry.id])).get(entry.id);
   }
 
+  /** The sizes of files in bytes, by their object names. */
+  async sizes(ids: Iterable<string>): Promise<ReadonlyMap<string, number>> {
+    return this.#objects.sizes([...new Set(ids)]);
+  }
+
   /** One level down. */
   async #descend(asked: readonly Ask[]): Promise<Ask[]> {
     await this.#bring(asked.map(({ at }) => at.id));
@@ -135,7 +142,11 @@ function toBytesOf(name: string): string {
 }
 
 function toTipEntry(item: TreeItem): TipEntry {
-  const isFile = item.mode === '100644' || item.mode === '100755';
-  const kind = isTree(item) ? 'directory' : isFile ? 'file' : 'other';
-  return { name: item.name.toString(), kind, id: item.id };
+  return { name: item.name.toString(), kind: kindOf(item), id: item.id };
+}
+
+function kindOf(item: TreeItem): TipEntry['kind'] {
+  if (isTree(item)) return 'directory';
+  if (isFileMode(item.mode)) return 'file';
+  return item.mode === '120000' ? 'symlink' : 'submodule';
 }
