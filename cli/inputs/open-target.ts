@@ -18,6 +18,7 @@ import { assertTokenFile, readTokenFile } from './open-source.ts';
 import { KEY_FILE } from './read-keys.ts';
 import { readPolicy } from './read-policy.ts';
 import { type TargetRule, type TreeRule, TargetRules } from './target-rules.ts';
+import { explainTemporary } from './unusable-directory.ts';
 
 /**
  * How long a remote may say nothing, which is as long as --timeout but for these. Hooks take a while, and
@@ -67,6 +68,8 @@ export async function openTarget(
     token: token?.isForGit ? { file: token.file, url: location } : undefined,
     patience: Math.min(MOST_PATIENCE, Math.max(LEAST_PATIENCE, settings.timeout)),
     ending,
+  }).catch((error: unknown) => {
+    throw explainTemporary(error);
   });
   try {
     const read = async (): Promise<TreeRule> => readTargetRule(repository, settings, directory);
@@ -90,7 +93,7 @@ export async function openTarget(
     };
   } catch (error) {
     await repository.close();
-    throw error;
+    throw explainTemporary(error);
   }
 }
 

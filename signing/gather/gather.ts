@@ -12,17 +12,8 @@ import { join } from 'node:path';
 import { MAX_BLOB_BYTES } from '../../generator/openpgp/signature-file.ts';
 import { hasCode, messageOf } from '../../generator/terms/errors.ts';
 import { parseDirectory, parseSignatureName } from '../../generator/terms/location.ts';
+import { SigningError } from '../signing-error.ts';
 import type { CandidateFile } from './candidate.ts';
-
-/** An operand of `push` that cannot be used. */
-export class GatherError extends Error {
-  override readonly name = 'GatherError';
-  readonly hint: string | undefined;
-  constructor(message: string, { hint, cause }: { hint?: string; cause?: unknown } = {}) {
-    super(message, cause === undefined ? {} : { cause });
-    this.hint = hint;
-  }
-}
 
 /** The prefix by which clients name a directory that holds an image. */
 const COPY = 'dir:';
@@ -40,7 +31,7 @@ interface FoundFile {
 
 /**
  * Reads the signatures that lie at the operands, in the order of their paths.
- * @throws GatherError for what is not there, cannot be read, or holds no signature
+ * @throws SigningError for what is not there, cannot be read, or holds no signature
  */
 export async function gatherFiles(operands: readonly string[]): Promise<readonly CandidateFile[]> {
   const found: FoundFile[] = [];
@@ -60,11 +51,11 @@ async function findFiles(operand: string): Promise<readonly FoundFile[]> {
   const stats = await explain(path, async () => stat(path));
   if (stats.isFile() && !isCopy) return [{ file: path, staging: undefined }];
   if (!stats.isDirectory()) {
-    throw new GatherError(`${operand}: expected a directory or a signature file`);
+    throw new SigningError(`${operand}: expected a directory or a signature file`);
   }
   const found = isCopy ? await findInCopy(path) : await findBelow(path);
   if (found.length > 0) return found;
-  throw new GatherError(`${operand}: expected signatures, found none`, {
+  throw new SigningError(`${operand}: expected signatures, found none`, {
     hint: 'name the directory of lookaside-staging, or that of `skopeo copy … dir:DIR`',
   });
 }
@@ -95,7 +86,7 @@ async function findInCopy(directory: string): Promise<readonly FoundFile[]> {
   const names = (await list(directory)).filter((entry) => entry.isFile()).map(({ name }) => name);
   if (!names.includes(MANIFEST)) {
     const hint = 'name the directory that `skopeo copy … dir:DIR` wrote';
-    throw new GatherError(`${COPY}${directory}: expected an image, got no ${MANIFEST}`, { hint });
+    throw new SigningError(`${COPY}${directory}: expected an image, got no ${MANIFEST}`, { hint });
   }
   return names
     .filter((name) => parseSignatureName(name.replace(OF_INSTANCE, '')) !== undefined)
@@ -129,9 +120,9 @@ async function explain<Result>(path: string, read: () => Promise<Result>): Promi
   } catch (cause) {
     if (hasCode(cause, 'ENOENT')) {
       const hint = 'name a staging directory, dir:COPY, or a signature file';
-      throw new GatherError(`${path}: no such file or directory`, { hint, cause });
+      throw new SigningError(`${path}: no such file or directory`, { hint, cause });
     }
     const hint = 'make it readable for the user that runs lookaside';
-    throw new GatherError(`cannot read ${path}: ${messageOf(cause)}`, { hint, cause });
+    throw new SigningError(`cannot read ${path}: ${messageOf(cause)}`, { hint, cause });
   }
 }

@@ -128,7 +128,7 @@ describe('what skopeo and podman leave behind', () => {
     it(`is not: ${title}`, async () => {
       await mkdir(join(directory(), 'empty'));
       await write('file');
-      await assert.rejects(gatherFiles([inside(operand)]), { name: 'GatherError', message });
+      await assert.rejects(gatherFiles([inside(operand)]), { name: 'SigningError', message });
     });
   }
 

@@ -58,7 +58,7 @@ describeWith(['git', 'git-http-backend', 'gpg', 'gpgv'], 'a proposal of signatur
     const branches: string[] = [];
     for (const batch of batches) {
       const { proposal, signatures } = await propose(batch);
-      assert.match(proposal?.branch ?? '', /^lookaside\/\d{8}T\d{6}Z-[0-9a-f]{8}$/);
+      assert.match(proposal?.branch ?? '', /^lookaside\/[0-9a-f]{16}$/);
       for (const { path } of signatures) assert.match(path, /\/signature-[1-9][0-9]{8}$/);
       branches.push(proposal?.branch ?? '');
     }
@@ -86,6 +86,7 @@ describeWith(['git', 'git-http-backend', 'gpg', 'gpgv'], 'a proposal of signatur
     const first = await propose([image]);
     const [{ path } = { path: '' }] = first.signatures;
     await world.remote.publish({ [path]: 'other bytes' });
+    await world.remote.gitBare('branch', '-D', first.proposal?.branch ?? '');
     const second = await propose([image]);
     const numbers = [first, second].map(({ signatures }) =>
       Number(/\d+$/.exec(signatures[0]?.path ?? '')?.[0]),
