@@ -7,6 +7,8 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { Candidate } from '../gather/candidate.ts';
 import type { RequestText } from '../target/forge.ts';
 import type { SignatureRepository } from '../target/signature-repository.ts';
+import { RepositoryError } from '../target/repository-error.ts';
+import { Backoff, type BackoffOptions } from './backoff.ts';
 import { Batch, type BatchOptions } from './batch.ts';
 import { chooseByContent } from './choose-number.ts';
 import { type SaidSignature, formatCommitMessage, formatSubject } from './commit-message.ts';
@@ -14,7 +16,7 @@ import { type ForgeOptions, Proposer } from './proposer.ts';
 import type { Proposal, PushReport } from './push-report.ts';
 
 /** How signatures are proposed. */
-export interface ProposeSignaturesOptions extends BatchOptions, ForgeOptions {}
+export interface ProposeSignaturesOptions extends BatchOptions, BackoffOptions, ForgeOptions {}
 
 /**
  * Proposes candidates, unless an earlier run has proposed the same.
@@ -27,24 +29,36 @@ export async function proposeSignatures(
   options: ProposeSignaturesOptions,
 ): Promise<PushReport> {
   const batch = new Batch(repository, candidates, options);
-  const plan = await batch.plan(chooseByContent);
-  const { fresh, isHeldBack } = plan;
-  const { location, branch, commit } = repository;
-  const report = { repository: location, branch, isHeldBack };
-  if (fresh.length === 0) {
-    const signatures = batch.describe(plan, () => undefined);
-    return { ...report, commit, attempts: 0, signatures };
+  const backoff = new Backoff(options);
+  for (let attempts = 1; ; attempts++) {
+    const plan = await batch.plan(chooseByContent);
+    const { fresh, isHeldBack } = plan;
+    const { location, branch, commit } = repository;
+    const report = { repository: location, branch, isHeldBack };
+    if (fresh.length === 0) {
+      const signatures = batch.describe(plan, () => undefined);
+      return { ...report, commit, attempts: 0, signatures };
+    }
+    const signed = fresh.map(({ good }) => good.signature);
+    const proposer = makeProposer(repository, signed, backoff, options);
+    const earlier = options.takesRepeats ? undefined : await proposer.find();
+    const made = earlier ? undefined : await batch.commit(fresh);
+    const proposal = earlier ?? (await proposer.open(made ?? ''));
+    if (proposal) {
+      const [fate, tries] = proposal.isEarlier
+        ? (['proposed', 0] as const)
+        : (['new', attempts] as const);
+      const chosen = new Set(fresh.map(({ good }) => good.candidate));
+      const signatures = batch.describe(plan, (one) => (chosen.has(one) ? fate : undefined));
+      const result = proposal.isEarlier ? commit : made;
+      return { ...report, commit: result, attempts: tries, signatures, proposal };
+    }
+    if (!(await backoff.pause(attempts))) {
+      const message = `${location}: nothing was proposed: other pushes to ${branch} came first, until --timeout`;
+      throw new RepositoryError(message, { hint: 'try again, with a longer --timeout' });
+    }
+    await repository.refresh();
   }
-  const signed = fresh.map(({ good }) => good.signature);
-  const proposer = makeProposer(repository, signed, options);
-  const earlier = options.takesRepeats ? undefined : await proposer.find();
-  const made = earlier ? undefined : await batch.commit(fresh);
-  const proposal = earlier ?? (await proposer.open(made ?? ''));
-  const fate = proposal.isEarlier ? 'proposed' : 'new';
-  const chosen = new Set(fresh.map(({ good }) => good.candidate));
-  const signatures = batch.describe(plan, (one) => (chosen.has(one) ? fate : undefined));
-  const attempts = proposal.isEarlier ? 0 : 1;
-  return { ...report, commit: proposal.isEarlier ? commit : made, attempts, signatures, proposal };
 }
 
 /**
@@ -54,14 +68,15 @@ export async function proposeSignatures(
 export async function findProposal(
   repository: SignatureRepository,
   wanted: readonly SaidSignature[],
-  options: ForgeOptions & Pick<BatchOptions, 'run'>,
+  options: BackoffOptions & ForgeOptions & Pick<BatchOptions, 'run'>,
 ): Promise<Proposal | undefined> {
-  return makeProposer(repository, wanted, options).find();
+  return makeProposer(repository, wanted, new Backoff(options), options).find();
 }
 
 function makeProposer(
   repository: SignatureRepository,
   said: readonly SaidSignature[],
+  backoff: Backoff,
   options: ForgeOptions & Pick<BatchOptions, 'run' | 'takesRepeats'>,
 ): Proposer {
   const request: RequestText = {
@@ -71,7 +86,13 @@ function makeProposer(
   };
   // Whoever wants the same once more gets another one.
   const salt = options.takesRepeats ? randomBytes(8).toString('hex') : '';
-  return new Proposer(repository, nameProposal(said, request.target, salt), request, options);
+  return new Proposer(
+    repository,
+    nameProposal(said, request.target, salt),
+    request,
+    backoff,
+    options,
+  );
 }
 
 /** The same for all that say the same by the same signers, for the same branch. */

@@ -14,12 +14,12 @@ import {
   listLink,
   parseHosted,
 } from '../target/forge.ts';
-import { Backoff, type BackoffOptions } from './backoff.ts';
+import type { Backoff } from './backoff.ts';
 import { findGithubRequest, openGithubRequest } from './github-requests.ts';
 import type { Proposal } from './push-report.ts';
 
 /** How requests are opened. */
-export interface ForgeOptions extends BackoffOptions {
+export interface ForgeOptions {
   /** The kind of git host; default: by the name of the host. */
   readonly forge?: Forge | undefined;
   /** For GitHub's API. */
@@ -43,13 +43,14 @@ export class Proposer {
     repository: SignatureRepository,
     name: string,
     request: RequestText,
+    backoff: Backoff,
     options: ForgeOptions,
   ) {
     this.#repository = repository;
     this.#name = name;
     this.#request = request;
     this.#token = options.token;
-    this.#backoff = new Backoff(options);
+    this.#backoff = backoff;
     this.#hosted = parseHosted(repository.location);
     this.#forge = options.forge ?? (this.#hosted && guessForge(this.#hosted));
   }
@@ -65,10 +66,10 @@ export class Proposer {
   }
 
   /**
-   * Proposes a commit.
+   * Proposes a commit; undefined where the branch that it was made on has moved, so that another is needed.
    * @throws RepositoryError
    */
-  async open(commit: string): Promise<Proposal> {
+  async open(commit: string): Promise<Proposal | undefined> {
     switch (this.#forge) {
       case 'github':
         return this.#openOnGithub(commit);
@@ -80,9 +81,9 @@ export class Proposer {
     }
   }
 
-  async #openOnGithub(commit: string): Promise<Proposal> {
+  async #openOnGithub(commit: string): Promise<Proposal | undefined> {
     const said = await this.#push(commit, this.#branchRef);
-    if (said === 'there') return this.#describeEarlier();
+    if (said === 'behind') return this.find();
     const branch = this.#name;
     const hosted = this.#hosted;
     if (!hosted || this.#token === undefined) {
@@ -94,26 +95,27 @@ export class Proposer {
   }
 
   /** Without a branch: Gitea keeps the proposal itself. */
-  async #openOnGitea(commit: string): Promise<Proposal> {
+  async #openOnGitea(commit: string): Promise<Proposal | undefined> {
     const ref = `refs/for/${this.#request.target}`;
     const options = giteaOptions(this.#name, this.#request);
     const said = await this.#tryOptions(commit, ref, options);
-    if (said === 'there') {
+    if (said === 'behind') return undefined;
+    if (said === 'open') {
       const link = this.#hosted && listLink(this.#hosted, 'gitea', this.#name);
       return { branch: undefined, link, isOpen: true, isEarlier: true };
     }
     if (said) return { branch: undefined, link: findLink(said), isOpen: true };
     const pushed = await this.#push(commit, this.#branchRef);
-    if (pushed === 'there') return this.#describeEarlier();
+    if (pushed === 'behind') return this.find();
     return { branch: this.#name, link: findLink(pushed), isOpen: false };
   }
 
   /** Other hosts pass over options that they do not know. */
-  async #openOnGitlab(commit: string): Promise<Proposal> {
+  async #openOnGitlab(commit: string): Promise<Proposal | undefined> {
     const options = gitlabOptions(this.#request);
     const opened = await this.#tryOptions(commit, this.#branchRef, options);
     const said = opened ?? (await this.#push(commit, this.#branchRef));
-    if (said === 'there') return this.#describeEarlier();
+    if (said === 'behind' || said === 'open') return this.find();
     const isOpen = opened !== undefined && this.#forge === 'gitlab';
     return { branch: this.#name, link: findLink(said), isOpen };
   }
@@ -145,14 +147,14 @@ export class Proposer {
     commit: string,
     ref: string,
     options: readonly string[],
-  ): Promise<readonly string[] | 'there' | undefined> {
+  ): Promise<readonly string[] | 'behind' | 'open' | undefined> {
     const outcome = await this.#tryPush(commit, ref, options);
     if (outcome.kind === 'refused' && refusesOptions(outcome.error)) return undefined;
-    if (outcome.kind === 'refused' && IS_OPEN.test(outcome.error.message)) return 'there';
+    if (outcome.kind === 'refused' && IS_OPEN.test(outcome.error.message)) return 'open';
     return readSaid(outcome, ref);
   }
 
-  async #push(commit: string, ref: string): Promise<readonly string[] | 'there'> {
+  async #push(commit: string, ref: string): Promise<readonly string[] | 'behind'> {
     return readSaid(await this.#tryPush(commit, ref, []), ref);
   }
 
@@ -179,13 +181,13 @@ export class Proposer {
   }
 }
 
-/** What the remote said to a push; `there` where a branch of the name is there by now. */
-function readSaid(outcome: PushOutcome, ref: string): readonly string[] | 'there' {
+/** What the remote said to a push; `behind` where a branch of the name, or a newer state, is there by now. */
+function readSaid(outcome: PushOutcome, ref: string): readonly string[] | 'behind' {
   switch (outcome.kind) {
     case 'pushed':
       return outcome.said;
     case 'overtaken':
-      return 'there';
+      return 'behind';
     case 'broken':
     case 'refused':
       throw outcome.error;

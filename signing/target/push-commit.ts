@@ -28,6 +28,11 @@ const IS_ELSEWHERE = /is at [0-9a-f]+ but expected/;
 /** and git of one that could not be moved, be it that another push holds it. */
 const LOCKED =
   /\[remote rejected\] \((?:failed to update ref|cannot lock ref.*|failed to lock.*|failed to write)\)/;
+/**
+ * Git packs all that hangs from a commit if the remote names none of the commits below it any more: what
+ * we left out is missing then.
+ */
+const BASE_GONE = /could not fetch [0-9a-f]+ from promisor remote/;
 /** What git says of a connection that breaks, and of a server that is busy. */
 const BROKEN =
   /hung up unexpectedly|early EOF|unexpected disconnect|RPC failed|Connection (?:reset|refused|timed out|closed)|Failed to connect|Couldn't connect|Empty reply|Could not resolve host|error: 5\d\d|error: 429|Operation timed out|HTTP 5\d\d|HTTP 429/i;
@@ -78,7 +83,8 @@ function toOutcome({ exitCode, stdout, stderr }: UserGitResult): PushOutcome {
     .find((one) => one.startsWith('!\t'));
   const summary = line?.split('\t').at(-1) ?? '';
   const isLocked = LOCKED.test(summary);
-  if (OVERTAKEN.test(summary) || (isLocked && IS_ELSEWHERE.test(stderr))) {
+  const isBehind = isLocked ? IS_ELSEWHERE.test(stderr) : BASE_GONE.test(stderr);
+  if (OVERTAKEN.test(summary) || isBehind) {
     return { kind: 'overtaken' };
   }
   if (isLocked && !LASTING.test(stderr)) return { kind: 'locked', reason: readFault(stderr) };

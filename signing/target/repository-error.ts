@@ -94,7 +94,8 @@ const BOILERPLATE: ReadonlySet<string> = new Set([
   'fatal: Could not read from remote repository.',
 ]);
 /** `Receiving objects:  42% (21/50)`, by git or by the remote. */
-export const PROGRESS_LINE = /^(?:remote: )?(?:[A-Z][a-z]+(?: [a-z]+)*: +\d+|Total \d+ \(|Delta compression using )/;
+export const PROGRESS_LINE =
+  /^(?:remote: )?(?:[A-Z][a-z]+(?: [a-z]+)*: +\d+|Total \d+ \(|Delta compression using )/;
 /** What git says of options that it was given, and of what failed in the end. */
 const ASIDE =
   /^(?:hint: |error: failed to push some refs|To |warning: |fast-import: dumping crash report|\*\*\* Please tell me|Run$|git config --global user|to set your account's|Omit --global|(?:Author|Committer) identity unknown)/;

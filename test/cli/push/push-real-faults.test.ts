@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { startBackground } from '../../kit/process/background.ts';
 import { type RunResult, run } from '../../kit/process/run.ts';
 import { SmallDisk } from '../../kit/process/small-disk.ts';
-import { PUSHER, PushWorld, type SignedImage, stage } from '../../kit/push/push-world.ts';
+import { PUSHER, PushWorld, type SignedImage, blobOf, stage } from '../../kit/push/push-world.ts';
 import { runGitBackend } from '../../kit/remote/git-backend.ts';
 import { useTemporary } from '../../kit/temporary.ts';
 import { describeWith } from '../../with-tools.ts';
@@ -44,7 +44,8 @@ describeWith(
     });
     after(() => world.stop());
     beforeEach(async () => {
-      await world.remote.gitBare('update-ref', 'refs/heads/main', start);
+      await world.remote.git('reset', '--hard', '--quiet', start);
+      await world.remote.push('--force');
       const [path = ''] = await stage(at('staging'), [image]);
       staged = at('staging', path);
     });
@@ -263,28 +264,60 @@ describeWith(
     }
 
     it('says the truth of a push after which the host falls silent', async () => {
-      const args = ['--timeout', '1s'];
       await using deaf = await serveSilent(false);
-      const lost = await world.push([at('staging')], args, { to: deaf.url });
+      await using mute = await serveSilent(true);
+      await stage(at('lost'), [await world.sign()]);
+      await stage(at('proposed'), [await world.sign()]);
+      const args = ['--timeout', '1s'];
+      const [lost, pushed, proposed] = await Promise.all([
+        world.push([at('lost')], [...args, '--clear'], { to: deaf.url }),
+        world.push([at('staging')], args, { to: mute.url }),
+        world.push([at('proposed')], [...args, '--pull-request'], { to: mute.url }),
+      ]);
       assert.deepEqual([lost.code, lost.stdout], [2, '']);
       assert.equal(
         lost.stderr,
         'lookaside: git push was stopped: it said nothing for 10 s; looked up afterwards, main does not have the signatures\n' +
           'hint: run the same command again later: what is there by then is not pushed twice\n',
       );
-      assert.equal(await world.remote.gitBare('rev-parse', 'main'), start);
-
-      await using mute = await serveSilent(true);
-      await stage(at('other'), [await world.sign()]);
-      const [direct, proposed] = await Promise.all([
-        world.push([at('staging')], args, { to: mute.url }),
-        world.push([at('other')], [...args, '--pull-request'], { to: mute.url }),
-      ]);
-      assert.equal(direct.code, 0, direct.stderr);
-      assert.match(direct.stdout, /: new: .*\npushed to .*: 1 new/);
+      assert.equal((await readdir(at('lost'), { recursive: true })).length, 3);
+      assert.equal(pushed.code, 0, pushed.stderr);
+      assert.match(pushed.stdout, /: new: .*\npushed to .*: 1 new/);
       assert.equal(await world.remote.gitBare('rev-parse', 'main^'), start);
       assert.equal(proposed.code, 0, proposed.stderr);
       assert.match(proposed.stdout, /: new: .*\nproposed to .*: 1 new/);
+    });
+
+    it('proposes on the newest state where that moves while it works', async () => {
+      await world.remote.gitBare('config', 'http.receivepack', 'true');
+      const signed = await world.sign();
+      await stage(at('proposed'), [signed]);
+      let isMoved = false;
+      const moveOnce = async (): Promise<void> => {
+        if (isMoved) return;
+        isMoved = true;
+        await world.remote.publish({ 'README.md': 'moved\n' });
+      };
+      const server = createServer((request, response) => {
+        const isStart = request.url?.includes('service=git-receive-pack') === true;
+        void (isStart ? moveOnce() : Promise.resolve()).then(() => {
+          runGitBackend(join(world.remote.path, '..'), request, response);
+        });
+      });
+      await using host = await listen(server, () => 0);
+      const args = ['--pull-request', '--format', 'json'];
+      const { code, stdout, stderr } = await world.push([at('proposed')], args, { to: host.url });
+      assert.equal(code, 0, stderr);
+      const { proposal } = JSON.parse(stdout) as { proposal: { branch: string } };
+      const { gitBare } = world.remote;
+      assert.equal(
+        await gitBare('rev-parse', `${proposal.branch}^`),
+        await gitBare('rev-parse', 'main'),
+      );
+      assert.deepEqual(
+        [...(await world.signatures(proposal.branch)).values()],
+        [blobOf(signed.bytes)],
+      );
     });
 
     it('says that nobody knows where the host cannot be asked any more', async () => {
