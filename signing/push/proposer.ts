@@ -192,6 +192,7 @@ function readSaid(outcome: PushOutcome, ref: string): readonly string[] | 'behin
     case 'refused':
       throw outcome.error;
     case 'locked':
+      if (/reference already exists/.test(outcome.reason)) return 'behind';
       throw new RepositoryError(
         `nothing was proposed: ${ref} could not be made: ${outcome.reason}`,
         { hint: 'remove or rename what is in the way of that name' },

@@ -10,7 +10,7 @@ import { formatLocation } from '../../kit/signer/signature-tree.ts';
 import { runLookaside } from '../../kit/program/lookaside.ts';
 import { useLookaside } from '../../kit/program/use-lookaside.ts';
 import { useTemporary } from '../../kit/temporary.ts';
-import { describeWith } from '../../with-tools.ts';
+import { describeWith, toolPath } from '../../with-tools.ts';
 
 const KEYS = { one: { name: 'One' }, two: { name: 'Two' } };
 type By = keyof typeof KEYS;
@@ -163,15 +163,45 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'lookaside sig
     assert.equal(await world.remote.gitBare('rev-parse', `${branch}~`), before);
   });
 
-  it('proposes once more what is proposed already, and both can be merged', async () => {
+  it('signs nothing that is proposed already, and tells where', async () => {
+    const { reference } = await world.pushImage('team/pending', 'v1', ['amd64', 's390x']);
+    const calls = join(directory(), 'calls');
+    const gpg = join(directory(), 'gpg');
+    const script = `#!/bin/sh\necho "$*" >>'${calls}'\nexec '${toolPath('gpg')}' "$@"\n`;
+    await writeFile(gpg, script, { mode: 0o755 });
+    const first = await world.sign('one', [reference, '--pull-request']);
+    const args = [reference, '--pull-request', '--gpg', gpg];
+    const { code, stdout, stderr } = await world.sign('one', args);
+    assert.equal(code, 0, stderr);
+    assert.match(
+      stdout,
+      /^(?:proposed .*\n){3}nothing to do: 3 signatures by One .* are proposed for .* already\n/,
+    );
+    assert.equal(stdout.split('\n').at(-2), first.stdout.split('\n').at(-2));
+    assert.doesNotMatch(await readFile(calls, 'utf8'), /--sign$/m);
+    const { signatures, proposal } = JSON.parse(
+      (await world.sign('one', [...args, '--format', 'json'])).stdout,
+    ) as { signatures: { status: string }[]; proposal: { isEarlier: boolean } };
+    assert.deepEqual(
+      signatures.map(({ status }) => status),
+      Array(3).fill('proposed'),
+    );
+    assert.equal(proposal.isEarlier, true);
+    // Of somebody else, they are others.
+    const other = await world.sign('two', [reference, '--pull-request']);
+    assert.match(other.stdout, /\n3 signatures by Two .* proposed for /);
+  });
+
+  it('proposes with --again what is proposed already, and both can be merged', async () => {
     const { reference } = await world.pushImage('team/proposed-twice', 'v1');
     const { git } = world.remote;
     await git('fetch', '--quiet', 'origin');
     await git('reset', '--quiet', '--hard', 'origin/main');
     // One path only, where both are made in the same second: they are the same bytes then.
     const proposed = new Set<string>();
-    for (const _ of [1, 2]) {
-      const { code, stdout, stderr } = await world.sign('one', [reference, '--pull-request']);
+    for (const again of [[], ['--again']]) {
+      const args = [reference, '--pull-request', ...again];
+      const { code, stdout, stderr } = await world.sign('one', args);
       assert.equal(code, 0, stderr);
       const [, branch = ''] = /^open a request to merge into main as (\S+): /m.exec(stdout) ?? [];
       await git('fetch', '--quiet', 'origin', branch);
