@@ -224,7 +224,7 @@ describeWith(['git', 'git-http-backend', 'gpg', 'gpgv'], 'a proposal of signatur
       await installHook(
         remote.path,
         'proc-receive',
-        `printf '001aversion=1\\000push-options0000%04x%s0000' ${reason.length + 4} '${reason}'`,
+        `printf '001aversion=1\\000push-options0000%04x%s0000' ${reason.length + 4} '${reason}'; cat >/dev/null`,
       );
       const { url } = await remote.serveHttp();
       const again = await propose([await world.sign()], ['--forge', 'gitea'], url);
