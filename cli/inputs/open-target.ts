@@ -5,7 +5,7 @@ import { dirname, join, relative, resolve } from 'node:path';
 import type { PlacingJudge } from '../../generator/gate/placing-judge.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
 import { guessForge, isApiHost, parseHosted } from '../../signing/target/forge.ts';
-import { REPOSITORY_CONFIG } from '../../signing/target/repository-config.ts';
+import { REPOSITORY_CONFIG } from '../../signing/target/repository-address.ts';
 import { SignatureRepository } from '../../signing/target/signature-repository.ts';
 import type { TipTree } from '../../signing/target/tip-tree.ts';
 import { toBudgets } from '../base/budget-options.ts';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { chmod, cp, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
-import { type Server, createServer } from 'node:http';
+import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -208,21 +208,6 @@ describeWith(
       return listen(server, () => pushes);
     }
 
-    async function listen(server: Server, pushes: () => number): Promise<BrokenHost> {
-      server.listen(0, '127.0.0.1');
-      await once(server, 'listening');
-      const { port } = server.address() as AddressInfo;
-      return {
-        url: `http://127.0.0.1:${port}/signatures.git`,
-        pushes,
-        [Symbol.asyncDispose]: async () => {
-          server.close();
-          server.closeAllConnections();
-          await once(server, 'close');
-        },
-      };
-    }
-
     it('goes on after a connection that breaks, and pushes nothing twice', async () => {
       await using host = await serveBroken();
       const args = ['--timeout', '1m'];
@@ -293,17 +278,14 @@ describeWith(
       const signed = await world.sign();
       await stage(at('proposed'), [signed]);
       let isMoved = false;
-      const moveOnce = async (): Promise<void> => {
-        if (isMoved) return;
-        isMoved = true;
-        await world.remote.publish({ 'README.md': 'moved\n' });
+      const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+        if (!isMoved && request.url?.includes('service=git-receive-pack') === true) {
+          isMoved = true;
+          await world.remote.publish({ 'README.md': 'moved\n' });
+        }
+        runGitBackend(join(world.remote.path, '..'), request, response);
       };
-      const server = createServer((request, response) => {
-        const isStart = request.url?.includes('service=git-receive-pack') === true;
-        void (isStart ? moveOnce() : Promise.resolve()).then(() => {
-          runGitBackend(join(world.remote.path, '..'), request, response);
-        });
-      });
+      const server = createServer((request, response) => void answer(request, response));
       await using host = await listen(server, () => 0);
       const args = ['--pull-request', '--format', 'json'];
       const { code, stdout, stderr } = await world.push([at('proposed')], args, { to: host.url });
@@ -363,3 +345,18 @@ describeWith(
     }
   },
 );
+
+async function listen(server: Server, pushes: () => number): Promise<BrokenHost> {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}/signatures.git`,
+    pushes,
+    [Symbol.asyncDispose]: async () => {
+      server.close();
+      server.closeAllConnections();
+      await once(server, 'close');
+    },
+  };
+}

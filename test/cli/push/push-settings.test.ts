@@ -3,8 +3,7 @@
 import assert from 'node:assert/strict';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { RunResult } from '../../kit/process/run.ts';
-import { runOrThrow } from '../../kit/process/run.ts';
+import { type RunResult, runOrThrow } from '../../kit/process/run.ts';
 import { runLookaside } from '../../kit/program/lookaside.ts';
 import { PushWorld, type SignedImage, installHook, stage } from '../../kit/push/push-world.ts';
 import { useTemporary } from '../../kit/temporary.ts';
@@ -113,11 +112,6 @@ describeWith(
         env: { GIT_CONFIG_GLOBAL: at('gitconfig'), ...env },
       });
     };
-    const assertPushed = ({ code, stdout, stderr }: RunResult): void => {
-      assert.equal(code, 0, stderr);
-      assert.match(stdout, /: 1 new/);
-    };
-
     for (const [title, fault] of Object.entries(FAULTS)) {
       it(`tells of ${title}`, async () => {
         const result = await push({ ...fault, args: ['--clear', ...(fault.args ?? [])] });
@@ -249,3 +243,8 @@ describeWith(
     });
   },
 );
+
+function assertPushed({ code, stdout, stderr }: RunResult): void {
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /: 1 new/);
+}
