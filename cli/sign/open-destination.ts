@@ -142,8 +142,10 @@ async function findEarlier(
     claims: toClaims(statement, null, null),
     signer: { primaryFingerprint: fingerprint },
   }));
-  const { repository, token } = target;
+  const { repository } = target;
   const { forge, timeout } = settings;
+  // With a token, a request that lacks would be opened.
+  const token = settings['dry-run'] ? undefined : target.token;
   const run = describeRun(io.environment);
   const proposal = await findProposal(repository, said, { forge, token, timeout, ending, run });
   return proposal && { ...proposal, into: repository.branch };

@@ -218,7 +218,7 @@ function toOutcome(
   const fate = delivered.get(id);
   if (!fate) return { status: 'held' };
   if (isRejection(fate)) return toRefused(fate);
-  if (!fate.isNew) return { status: 'there' };
+  if (!fate.isNew) return { status: fate.isProposed ? 'proposed' : 'there' };
   return { status: 'new', path: fate.path, warnings: fate.warnings };
 }
 

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { lstat, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runOrThrow } from '../../kit/process/run.ts';
+import { installHook } from '../../kit/push/push-world.ts';
 import { SignWorld } from '../../kit/push/sign-world.ts';
 import { architecture } from '../../kit/registry/scratch-image.ts';
 import { formatLocation } from '../../kit/signer/signature-tree.ts';
@@ -187,6 +188,27 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'lookaside sig
       Array(3).fill('proposed'),
     );
     assert.equal(proposal.isEarlier, true);
+    // A host that keeps no branches says it only at the push.
+    const forGitea = [reference, '--pull-request', '--forge', 'gitea'];
+    const { gitBare, path } = world.remote;
+    await gitBare('config', 'receive.advertisePushOptions', 'true');
+    await gitBare('branch', '-D', /lookaside\/[0-9a-f]+/.exec(first.stdout)?.[0] ?? '');
+    await installHook(
+      path,
+      'pre-receive',
+      'echo "request \\`force-push\\` push option" >&2; exit 1',
+    );
+    try {
+      const late = await world.sign('one', forGitea);
+      assert.equal(late.code, 0, late.stderr);
+      assert.match(
+        late.stdout,
+        /^(?:proposed .*\n){3}nothing to do: 3 .* proposed for .* already\n/,
+      );
+    } finally {
+      await gitBare('config', 'receive.advertisePushOptions', 'false');
+      await installHook(path, 'pre-receive', 'exit 0');
+    }
     // Of somebody else, they are others.
     const other = await world.sign('two', [reference, '--pull-request']);
     assert.match(other.stdout, /\n3 signatures by Two .* proposed for /);
