@@ -4,7 +4,7 @@ import { hintOf, messageOf } from '../generator/terms/errors.ts';
 import { toPrintable, toShellWord } from '../generator/terms/text.ts';
 import { type InitReport, initRepository } from '../signing/init/init-repository.ts';
 import type { InitialScope } from '../signing/init/repository-files.ts';
-import { REPOSITORY_CONFIG } from '../signing/target/repository-config.ts';
+import { REPOSITORY_CONFIG } from '../signing/target/repository-address.ts';
 import type { Settings } from './base/options.ts';
 import { type ProcessIo, write } from './base/process-io.ts';
 import { UsageError } from './base/usage-error.ts';

@@ -34,6 +34,7 @@ const DEBIAN_PACKAGES: Record<Tool, string> = {
   taskset: 'util-linux',
   tini: 'tini',
   unshare: 'util-linux',
+  setpriv: 'util-linux',
   prlimit: 'util-linux',
   faketime: 'faketime',
   bzip2: 'bzip2',

@@ -30,6 +30,7 @@ export const TOOLS = [
   'taskset',
   'tini',
   'unshare',
+  'setpriv',
   'prlimit',
   'faketime',
   'bzip2',

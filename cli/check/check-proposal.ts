@@ -7,7 +7,7 @@ import { OWNER_CURE } from '../../generator/sources/git/processes/git-error.ts';
 import { parseSource } from '../../generator/sources/parse-source.ts';
 import { toComplaint } from '../../generator/system/output-tail.ts';
 import { runProcess } from '../../generator/system/run-process.ts';
-import { messageOf } from '../../generator/terms/errors.ts';
+import { hintOf, messageOf } from '../../generator/terms/errors.ts';
 import { toBudgets } from '../base/budget-options.ts';
 import type { Settings } from '../base/options.ts';
 import type { ProcessIo } from '../base/process-io.ts';
@@ -60,6 +60,7 @@ async function findGitDirectory(
     limits: SHORT_GIT,
     ending,
   }).catch((cause: unknown) => {
+    if (hintOf(cause) !== undefined) throw cause;
     throw new UsageError(`--base: cannot read ${source}: ${messageOf(cause)}`, hint, { cause });
   });
   if (found.exitCode === 0) return found.stdout.toString().trimEnd();

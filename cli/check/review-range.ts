@@ -15,7 +15,7 @@ import { type CheckReport, type ReportedFile, sortByPath } from '../../generator
 import { EMPTY, type Summary } from '../../generator/store/store-directory.ts';
 import type { Budgets } from '../../generator/terms/budgets.ts';
 import { type Loss, toLoss } from '../../generator/terms/loss.ts';
-import { REPOSITORY_CONFIG } from '../../signing/target/repository-config.ts';
+import { REPOSITORY_CONFIG } from '../../signing/target/repository-address.ts';
 import { TipTree } from '../../generator/sources/git/objects/tip-tree.ts';
 import { toBudgets } from '../base/budget-options.ts';
 import type { Settings } from '../base/options.ts';

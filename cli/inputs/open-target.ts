@@ -5,7 +5,7 @@ import { dirname, join, relative, resolve } from 'node:path';
 import type { PlacingJudge } from '../../generator/gate/placing-judge.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
 import { guessForge, isApiHost, parseHosted } from '../../signing/target/forge.ts';
-import { REPOSITORY_CONFIG } from '../../signing/target/repository-config.ts';
+import { REPOSITORY_CONFIG } from '../../signing/target/repository-address.ts';
 import { SignatureRepository } from '../../signing/target/signature-repository.ts';
 import type { TipTree } from '../../generator/sources/git/objects/tip-tree.ts';
 import { toBudgets } from '../base/budget-options.ts';
@@ -19,6 +19,7 @@ import { KEY_FILE } from './read-keys.ts';
 import { readPolicy } from './read-policy.ts';
 import { assertKeyPaths, readConfigFile, readKeyTexts } from './tree-files.ts';
 import { type TargetRule, type TreeRule, TargetRules } from './target-rules.ts';
+import { explainTemporary } from './unusable-directory.ts';
 
 /**
  * How long a remote may say nothing, which is as long as --timeout but for these. Hooks take a while, and
@@ -68,6 +69,8 @@ export async function openTarget(
     token: token?.isForGit ? { file: token.file, url: location } : undefined,
     patience: Math.min(MOST_PATIENCE, Math.max(LEAST_PATIENCE, settings.timeout)),
     ending,
+  }).catch((error: unknown) => {
+    throw explainTemporary(error);
   });
   try {
     const read = async (): Promise<TreeRule> => readTargetRule(repository, settings, directory);
@@ -91,7 +94,7 @@ export async function openTarget(
     };
   } catch (error) {
     await repository.close();
-    throw error;
+    throw explainTemporary(error);
   }
 }
 

@@ -3,7 +3,7 @@
 import { dirname } from 'node:path/posix';
 import { MOST_KEY_BYTES, MOST_TEXT_BYTES } from '../../generator/system/read-bounded.ts';
 import { formatBytes } from '../../generator/terms/text.ts';
-import { REPOSITORY_CONFIG } from '../../signing/target/repository-config.ts';
+import { REPOSITORY_CONFIG } from '../../signing/target/repository-address.ts';
 import type { TipEntry, TipTree } from '../../generator/sources/git/objects/tip-tree.ts';
 import { UsageError } from '../base/usage-error.ts';
 

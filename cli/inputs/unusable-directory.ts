@@ -1,5 +1,5 @@
 // Directories that are not given but needed: the state directory, and the one for what is temporary.
-import { hintOf, messageOf } from '../../generator/terms/errors.ts';
+import { hasCode, hintOf, messageOf } from '../../generator/terms/errors.ts';
 import { UsageError } from '../base/usage-error.ts';
 
 /** What the system, or git in its words, says of a directory that cannot be written. */
@@ -17,13 +17,12 @@ export function explainDirectory(error: unknown, directory: string): unknown {
   return new UsageError(`cannot work in ${directory}: ${message}`, hint, { cause: error });
 }
 
-/** An error of making a temporary directory, with the cure. */
+/** An error of making a temporary directory, or of having no room in it, with the cure. */
 export function explainTemporary(error: unknown): unknown {
-  const isOfSystem = error instanceof Error && 'syscall' in error && error.syscall === 'mkdtemp';
-  if (!isOfSystem) return error;
-  return new UsageError(
-    `cannot make a temporary directory: ${error.message}`,
-    'set TMPDIR to a directory that can be written',
-    { cause: error },
-  );
+  if (!(error instanceof Error) || !('syscall' in error)) return error;
+  const isMaking = error.syscall === 'mkdtemp';
+  if (!isMaking && !hasCode(error, 'ENOSPC', 'EDQUOT', 'EROFS')) return error;
+  const what = isMaking ? 'cannot make a temporary directory' : 'cannot write temporary files';
+  const hint = `set TMPDIR to a directory that can be written${isMaking ? '' : ', with room on its disk'}`;
+  return new UsageError(`${what}: ${error.message}`, hint, { cause: error });
 }

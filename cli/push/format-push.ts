@@ -13,6 +13,8 @@ export interface PushResult {
   readonly report: PushReport;
   /** How long it took until the store served all, in milliseconds, or why it does not yet. */
   readonly served?: number | Error;
+  /** Whether nothing was pushed, but it was tried how far a push would come. */
+  readonly isTried?: boolean;
 }
 
 /** In the form that was asked for. */
@@ -26,13 +28,14 @@ export function formatOutcome(
 }
 
 /** For people: a line a signature, then what was pushed where. */
-function formatText({ report, served }: PushResult, colour: boolean): string {
+function formatText({ report, served, isTried }: PushResult, colour: boolean): string {
   const paint = (name: Colour, text: string): string =>
     colour ? styleText(name, text, { validateStream: false }) : text;
   const lines = [
     ...report.signatures.flatMap((one) => formatSignature(one, paint)),
     formatSummary(report, paint),
     ...(report.proposal ? [formatProposal(report.proposal, report.branch)] : []),
+    ...(isTried ? [formatUntried([HOST_RULES])] : []),
   ];
   if (typeof served === 'number') lines.push(formatServed(served));
   return lines.map((line) => `${line}\n`).join('');
@@ -64,6 +67,8 @@ function describe({ status, isSame }: Exclude<PushedSignature, { status: 'refuse
       return 'would be new:';
     case 'there':
       return isSame ? 'already there:' : 'already there by the same signer:';
+    case 'proposed':
+      return 'proposed already:';
   }
 }
 
@@ -75,9 +80,11 @@ function formatSummary(report: PushReport, paint: Paint): string {
     count.new > 0 && `${count.new} new`,
     count['would-be-new'] > 0 && `${count['would-be-new']} would be new`,
     count.there > 0 && `${count.there} already there`,
+    count.proposed > 0 && `${count.proposed} proposed already`,
     count.refused > 0 && `${count.refused} refused`,
   ].filter((part) => part !== false);
-  const done = report.proposal ? 'proposed' : count.new > 0 ? 'pushed' : 'nothing was pushed';
+  const isProposed = report.proposal?.isEarlier === undefined && report.proposal !== undefined;
+  const done = isProposed ? 'proposed' : count.new > 0 ? 'pushed' : 'nothing was pushed';
   const verdict = count.refused > 0 ? 'red' : 'green';
   const fresh = report.signatures.flatMap((one) => (one.status === 'new' ? [one.warnings] : []));
   const acceptance =
@@ -114,15 +121,29 @@ export function formatProposal(proposal: Proposal, branch: string): string {
     : `open a request to merge into ${branch}${name}: ${link}`;
 }
 
+/** What only a push shows. */
+export const HOST_RULES = 'what the host decides at the push itself (hooks, protected branches)';
+
+/** What a dry run could not try. */
+export function formatUntried(parts: readonly string[]): string {
+  return `not tried: ${parts.join(', and ')}`;
+}
+
 /** How long it took until a store served all, for people. */
 export function formatServed(milliseconds: number): string {
   return `served after ${(milliseconds / 1000).toFixed(1)} s`;
 }
 
 function countByStatus({ signatures }: PushReport): Record<PushedSignature['status'], number> {
-  const count = { new: 0, 'would-be-new': 0, there: 0, refused: 0 };
+  const count = { new: 0, 'would-be-new': 0, there: 0, proposed: 0, refused: 0 };
   for (const { status } of signatures) count[status]++;
   return count;
+}
+
+/** Without what only few runs can have. */
+function toSummary(report: PushReport): object {
+  const { proposed, ...count } = countByStatus(report);
+  return proposed > 0 ? { ...count, proposed } : count;
 }
 
 /** For programs; stable. */
@@ -131,7 +152,7 @@ function toDocument({ report, served }: PushResult): object {
   return {
     target: { repository, branch, ...(commit !== undefined && { commit }) },
     ...(proposal && { proposal }),
-    summary: countByStatus(report),
+    summary: toSummary(report),
     ...(typeof served === 'number' && { served: { milliseconds: Math.round(served) } }),
     signatures: signatures.map((one) => toSignatureDocument(one)),
   };

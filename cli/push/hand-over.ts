@@ -3,10 +3,12 @@ import type { Candidate } from '../../signing/gather/candidate.ts';
 import { proposeSignatures } from '../../signing/push/propose-signatures.ts';
 import type { PushReport } from '../../signing/push/push-report.ts';
 import { pushSignatures } from '../../signing/push/push-signatures.ts';
+import type { PushOutcome } from '../../signing/target/push-commit.ts';
 import type { ProcessIo } from '../base/process-io.ts';
 import type { Environment } from '../base/read-settings.ts';
 import type { Settings } from '../base/options.ts';
 import type { OpenTarget } from '../inputs/open-target.ts';
+import { explainTemporary } from '../inputs/unusable-directory.ts';
 
 export interface HandOver {
   readonly target: OpenTarget;
@@ -19,6 +21,21 @@ export interface HandOver {
   readonly takesRepeats?: boolean;
   /** Is told of each candidate that is judged. */
   readonly onJudged?: () => void;
+}
+
+/**
+ * Tries how far a push would come, without sending anything; undefined where nothing is in its way so far.
+ * @throws RepositoryError where nothing can be committed
+ */
+export async function tryHandOver({
+  target: { repository },
+  settings,
+}: Pick<HandOver, 'target' | 'settings'>): Promise<
+  Extract<PushOutcome, { readonly kind: 'refused' | 'broken' }> | undefined
+> {
+  const ref = settings['pull-request'] ? 'refs/heads/lookaside/trial' : undefined;
+  const outcome = await repository.tryPush(ref);
+  return outcome.kind === 'refused' || outcome.kind === 'broken' ? outcome : undefined;
 }
 
 /**
@@ -39,16 +56,21 @@ export async function handOver(
     ending,
     ...choices,
   };
-  if (!settings['pull-request']) return pushSignatures(repository, candidates, batch);
   const { forge } = settings;
-  return proposeSignatures(repository, candidates, { ...batch, forge, token });
+  try {
+    return settings['pull-request']
+      ? await proposeSignatures(repository, candidates, { ...batch, forge, token })
+      : await pushSignatures(repository, candidates, batch);
+  } catch (error) {
+    throw explainTemporary(error);
+  }
 }
 
 /**
  * The address of the CI run that this process is part of, as GitHub (and Gitea, with the same names),
  * GitLab and Jenkins tell it; undefined outside.
  */
-function describeRun(environment: Environment): string | undefined {
+export function describeRun(environment: Environment): string | undefined {
   const {
     GITHUB_SERVER_URL: server,
     GITHUB_REPOSITORY: repository,

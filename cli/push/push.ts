@@ -11,7 +11,7 @@ import { Progress } from '../check/progress.ts';
 import { type OpenTarget, openTarget } from '../inputs/open-target.ts';
 import { withTemporaryState } from '../inputs/open-source.ts';
 import { type PushResult, formatOutcome } from './format-push.ts';
-import { handOver } from './hand-over.ts';
+import { handOver, tryHandOver } from './hand-over.ts';
 import { type PushOptions, readPushOptions } from './push-options.ts';
 import { waitForStore } from './wait-for-store.ts';
 
@@ -46,7 +46,8 @@ export async function push(
 async function pushTo(run: PushRun): Promise<number> {
   const { settings, io, target, candidates } = run;
   const report = await handOverAll(run);
-  const outcome = await waitIfAsked(run, report);
+  const isTried = await tryIfDry(run, report);
+  const outcome = { ...(await waitIfAsked(run, report)), isTried };
   await tellCost(target.repository, io);
   // Whatever fails from here on, people know what was pushed.
   await write(io.stdout, formatOutcome(outcome, settings, io));
@@ -69,6 +70,15 @@ async function handOverAll({
   } finally {
     progress.stop();
   }
+}
+
+/** In a dry run, whether it was tried how far a push would come. */
+async function tryIfDry(run: PushRun, { signatures }: PushReport): Promise<boolean> {
+  if (!run.settings['dry-run']) return false;
+  if (!signatures.some(({ status }) => status === 'would-be-new')) return false;
+  const obstacle = await tryHandOver(run);
+  if (obstacle) throw obstacle.error;
+  return true;
 }
 
 /** What was pushed before somebody signed again under the same name stays where it is. */

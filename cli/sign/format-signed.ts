@@ -7,14 +7,23 @@ import type { Delivery } from '../../signing/sign/destination.ts';
 import type { ChosenKey } from '../../signing/sign/secret-keys.ts';
 import { type Statement, statementId } from '../../signing/sign/statement.ts';
 import { hasColour, type ProcessIo } from '../base/process-io.ts';
-import { formatAcceptance, formatProposal, formatServed } from '../push/format-push.ts';
+import {
+  HOST_RULES,
+  formatAcceptance,
+  formatProposal,
+  formatServed,
+  formatUntried,
+} from '../push/format-push.ts';
 
 /** What became of a signature that was wanted. */
 export type SigningOutcome =
   /** It is made, nodes would accept it, and it lies at its destination. */
   | { readonly status: 'new'; readonly path: string; readonly warnings: readonly Warning[] }
-  /** `there`: it was made before. `held`: it is not made, or held back: a dry run, or others are refused. */
-  | { readonly status: 'there' | 'held' }
+  /**
+   * `there`: it was made before. `proposed`: an earlier run has proposed it. `held`: it is not made, or held
+   * back: a dry run, or others are refused.
+   */
+  | { readonly status: 'there' | 'proposed' | 'held' }
   /** With a code of the gate, or `tag-moved`. */
   | {
       readonly status: 'refused';
@@ -33,6 +42,8 @@ export interface SignReport {
   /** Where they go. */
   readonly to: string;
   readonly isDryRun: boolean;
+  /** Whether they go to a repository, not to a directory. */
+  readonly isPushed: boolean;
   /** What went there; undefined where nothing was to go. */
   readonly delivery: Delivery | undefined;
   /** How long it took until a store served all, in milliseconds, or why it does not yet. */
@@ -40,14 +51,23 @@ export interface SignReport {
   readonly signatures: readonly SignedStatement[];
 }
 
-const COLOURS = { new: 'green', there: 'green', held: 'yellow', refused: 'red' } as const;
+const COLOURS = {
+  new: 'green',
+  there: 'green',
+  proposed: 'yellow',
+  held: 'yellow',
+  refused: 'red',
+} as const;
 const LABELS = {
   new: 'signed',
   there: 'already there',
+  proposed: 'proposed',
   held: 'held back',
   refused: 'refused',
 } as const;
 const WIDTH = Math.max(...Object.values(LABELS).map(({ length }) => length)) + 2;
+/** What a dry run does not unlock. */
+const SECRET = 'the passphrase or PIN of the key';
 const INDENT = ' '.repeat(WIDTH);
 
 /** The report in full. */
@@ -66,6 +86,9 @@ export function formatSigned(report: SignReport, isJson: boolean, io: ProcessIo)
   lines.push(toLine(summarize(report)));
   if (delivery?.proposal) lines.push(formatProposal(delivery.proposal, delivery.proposal.into));
   if (typeof served === 'number') lines.push(formatServed(served));
+  const wasTried =
+    report.isDryRun && report.signatures.some(({ outcome }) => outcome.status === 'held');
+  if (wasTried) lines.push(formatUntried(report.isPushed ? [SECRET, HOST_RULES] : [SECRET]));
   return lines.map((line) => `${line}\n`).join('');
 }
 
@@ -112,6 +135,8 @@ function summarize({ key, signatures, to, delivery, isDryRun }: SignReport): str
   if (count('refused') > 0) {
     return `nothing ${isDryRun ? 'would go' : 'went'} to ${to}, because of what is refused`;
   }
+  if (count('proposed') > 0)
+    return `nothing to do: ${plural(count('proposed'))} ${by} ${count('proposed') === 1 ? 'is' : 'are'} proposed for ${to} already`;
   if (count('new') + count('held') === 0) return `nothing to do: ${to} has all signatures ${by}`;
   if (isDryRun) return `${plural(count('held'))} ${by} would go to ${to}`;
   const commit = delivery?.commit;

@@ -2,11 +2,13 @@
 import { PlacingJudge } from '../../generator/gate/placing-judge.ts';
 import { readKeyring } from '../../generator/openpgp/openpgp-js.ts';
 import { type Policy, createSimplePolicy } from '../../generator/policy/policy.ts';
-import type { Destination } from '../../signing/sign/destination.ts';
+import { findProposal } from '../../signing/push/propose-signatures.ts';
+import type { Delivery, Destination } from '../../signing/sign/destination.ts';
 import { DirectoryDestination } from '../../signing/sign/directory-destination.ts';
 import type { Gpg } from '../../signing/sign/gpg.ts';
 import { RepositoryDestination } from '../../signing/sign/repository-destination.ts';
 import type { ChosenKey } from '../../signing/sign/secret-keys.ts';
+import { type Statement, toClaims } from '../../signing/sign/statement.ts';
 import { toBudgets } from '../base/budget-options.ts';
 import type { OptionName, Settings } from '../base/options.ts';
 import type { ProcessIo } from '../base/process-io.ts';
@@ -14,7 +16,7 @@ import { UsageError } from '../base/usage-error.ts';
 import { openEngines } from '../inputs/open-engines.ts';
 import { openTarget } from '../inputs/open-target.ts';
 import { readPolicy } from '../inputs/read-policy.ts';
-import { handOver } from '../push/hand-over.ts';
+import { type HandOver, describeRun, handOver, tryHandOver } from '../push/hand-over.ts';
 import { readStore } from '../push/push-options.ts';
 import { type PushedFile, waitForStore } from '../push/wait-for-store.ts';
 
@@ -63,14 +65,23 @@ function now(): Date {
   return new Date();
 }
 
+export type EarlierProposal = NonNullable<Delivery['proposal']>;
+
 /** A place for signatures that is open. */
 export interface OpenDestination {
   readonly destination: Destination;
   /**
-   * Tries, without writing anything, whether signatures would be let in there; undefined where that shows
-   * by itself. Throws RepositoryError.
+   * Tries, without writing anything, whether signatures would be let in there, as far as that shows before;
+   * undefined where it shows by itself.
+   * @throws RepositoryError
    */
   readonly tryDelivery: (() => Promise<void>) | undefined;
+  /**
+   * What an earlier run has proposed of the same, by the same key; undefined where nothing is proposed.
+   * @throws RepositoryError
+   */
+  readonly findEarlier:
+    ((statements: readonly Statement[]) => Promise<EarlierProposal | undefined>) | undefined;
   /** Waits until the store of --wait serves signatures; gives the milliseconds, or why it does not. */
   readonly wait: ((signatures: readonly PushedFile[]) => Promise<number | Error>) | undefined;
 }
@@ -85,7 +96,7 @@ export async function openDestination(
   const out = findOut(settings);
   if (out !== undefined) {
     const destination = await openOut(out, settings, io, options);
-    return { destination, tryDelivery: undefined, wait: undefined };
+    return { destination, tryDelivery: undefined, findEarlier: undefined, wait: undefined };
   }
   const store = readStore(settings);
   const target = await openTarget(settings.to ?? '', settings, io, directory, ending);
@@ -105,12 +116,39 @@ export async function openDestination(
   const { timeout } = settings;
   return {
     destination,
-    tryDelivery: async () => repository.assertPushable(),
+    tryDelivery: async () => {
+      const obstacle = await tryHandOver({ target, settings });
+      // A connection that breaks does not stop the push either.
+      if (obstacle && (obstacle.kind === 'refused' || settings['dry-run'])) throw obstacle.error;
+    },
+    findEarlier:
+      settings['pull-request'] && !settings.again
+        ? async (statements) =>
+            findEarlier(statements, options.key, { target, settings, io, ending })
+        : undefined,
     wait:
       store === undefined
         ? undefined
         : async (signatures) => waitForStore(signatures, { store, subtree, timeout, ending }),
   };
+}
+
+async function findEarlier(
+  statements: readonly Statement[],
+  { fingerprint }: ChosenKey,
+  { target, settings, io, ending }: HandOver,
+): Promise<EarlierProposal | undefined> {
+  const said = statements.map((statement) => ({
+    claims: toClaims(statement, null, null),
+    signer: { primaryFingerprint: fingerprint },
+  }));
+  const { repository } = target;
+  const { forge, timeout } = settings;
+  // With a token, a request that lacks would be opened.
+  const token = settings['dry-run'] ? undefined : target.token;
+  const run = describeRun(io.environment);
+  const proposal = await findProposal(repository, said, { forge, token, timeout, ending, run });
+  return proposal && { ...proposal, into: repository.branch };
 }
 
 /** Where nobody says which keys are accepted, it is the one that signs. */

@@ -18,7 +18,12 @@ import { explainDirectory } from '../inputs/unusable-directory.ts';
 import { checkAuthfile } from '../registry/check-authfile.ts';
 import type { PlatformOptions } from '../registry/read-platforms.ts';
 import { type SignedStatement, type SigningOutcome, formatSigned } from './format-signed.ts';
-import { type OpenDestination, findOut, openDestination } from './open-destination.ts';
+import {
+  type EarlierProposal,
+  type OpenDestination,
+  findOut,
+  openDestination,
+} from './open-destination.ts';
 import { type NamedImage, readImages } from './read-images.ts';
 import { type ResolvedImage, findMoved, resolveImages } from './resolve-images.ts';
 import { readPassphrase, withTerminal } from './unlock.ts';
@@ -98,7 +103,9 @@ async function signImages(named: readonly NamedImage[], run: SigningRun): Promis
   const wanted = statements.filter((one) => !made.has(statementId(one)));
   const isDryRun = settings['dry-run'];
   // Nobody shall sign for nothing.
-  if (!isDryRun && wanted.length > 0) await run.tryDelivery?.();
+  const earlier = wanted.length > 0 ? await run.findEarlier?.(wanted) : undefined;
+  if (earlier) return tellEarlier(statements, made, earlier, run);
+  if (wanted.length > 0) await run.tryDelivery?.();
   const verdicts: Verdicts = isDryRun
     ? await foreseeRefusals(wanted, destination.policy, key.fingerprint, new Date())
     : await signWithProgress(wanted, run);
@@ -119,10 +126,35 @@ async function signImages(named: readonly NamedImage[], run: SigningRun): Promis
       toMoved(statement, moved) ?? toOutcome(statementId(statement), made, verdicts, delivered),
   }));
   const served = await waitIfAsked(signatures, verdicts, run);
-  const report = { key, to: destination.name, isDryRun, delivery, served, signatures };
+  const isPushed = run.tryDelivery !== undefined;
+  const report = { key, to: destination.name, isDryRun, isPushed, delivery, served, signatures };
   await write(io.stdout, formatSigned(report, settings.format === 'json', io));
   if (served instanceof Error) throw served;
   return signatures.some(({ outcome }) => outcome.status === 'refused') ? 1 : 0;
+}
+
+/** For what an earlier run has proposed there is nothing to do but to merge it. */
+async function tellEarlier(
+  statements: readonly Statement[],
+  made: ReadonlySet<string>,
+  proposal: EarlierProposal,
+  { settings, io, key, destination }: SigningRun,
+): Promise<number> {
+  const signatures = statements.map((statement) => ({
+    statement,
+    outcome: { status: made.has(statementId(statement)) ? 'there' : 'proposed' } as const,
+  }));
+  const report = {
+    key,
+    to: destination.name,
+    isDryRun: settings['dry-run'],
+    isPushed: true,
+    delivery: { commit: undefined, delivered: [], proposal },
+    served: undefined,
+    signatures,
+  };
+  await write(io.stdout, formatSigned(report, settings.format === 'json', io));
+  return 0;
 }
 
 /** The bar comes after the first signature: until then pinentry may have the terminal. */
@@ -186,7 +218,7 @@ function toOutcome(
   const fate = delivered.get(id);
   if (!fate) return { status: 'held' };
   if (isRejection(fate)) return toRefused(fate);
-  if (!fate.isNew) return { status: 'there' };
+  if (!fate.isNew) return { status: fate.isProposed ? 'proposed' : 'there' };
   return { status: 'new', path: fate.path, warnings: fate.warnings };
 }
 

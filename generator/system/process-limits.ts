@@ -66,10 +66,12 @@ export class ProcessStartError extends Error {
   override readonly name = 'ProcessStartError';
   /** The name of the system's error, as `ENOENT`. */
   readonly code: string | undefined;
+  readonly #command: string;
   constructor(command: string, cause: unknown) {
     const code = codeOf(cause);
     super(`cannot start ${command}: ${explainStart(code, cause)}`, { cause });
     this.code = code;
+    this.#command = command;
   }
 
   /** For a program that reports that it could not start another one. */
@@ -78,6 +80,12 @@ export class ProcessStartError extends Error {
       command,
       Object.assign(new Error('cannot fork'), { code: 'EAGAIN' }),
     );
+  }
+
+  /** What to do about it. Command names begin with that of the program. */
+  get hint(): string | undefined {
+    const [program = ''] = this.#command.split(' ', 1);
+    return this.isMissing ? `install ${program}, or put its directory into PATH` : undefined;
   }
 
   /** No program has that name. */

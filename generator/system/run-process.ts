@@ -3,8 +3,10 @@
 // silent, and how long it may run, are limited too. A process that left for another session is not
 // waited for, even if it holds the pipes.
 import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { finished } from 'node:stream/promises';
 import type { Readable, Writable } from 'node:stream';
+import { hasCode } from '../terms/errors.ts';
 import { OutputTail } from './output-tail.ts';
 import {
   type ProcessLimits,
@@ -61,6 +63,7 @@ export interface ProcessEnd {
 /** A process whose output is to be read, by `readTo` or `chunks`. */
 export class BoundedProcess {
   readonly #name: string;
+  readonly #directory: string | undefined;
   readonly #limits: Partial<ProcessLimits>;
   readonly #grace: number;
   readonly #leadsGroup: boolean;
@@ -93,6 +96,7 @@ export class BoundedProcess {
     }: ProcessOptions,
   ) {
     this.#name = name;
+    this.#directory = directory;
     this.#limits = limits;
     this.#grace = grace;
     this.#leadsGroup = !asksPeople;
@@ -276,9 +280,17 @@ export class BoundedProcess {
   }
 
   #toStartError(cause: unknown): ProcessStartError {
-    const error = new ProcessStartError(this.#name, cause);
+    const error = new ProcessStartError(this.#name, this.#findCause(cause));
     processStarts.failed(error);
     return error;
+  }
+
+  /** For the system, a program and a working directory that are not there are the same. */
+  #findCause(cause: unknown): unknown {
+    const place = this.#directory;
+    if (place === undefined || !hasCode(cause, 'ENOENT') || existsSync(place)) return cause;
+    const message = `there is no directory ${place}`;
+    return Object.assign(new Error(message, { cause }), { code: 'ENOTDIR' });
   }
 }
 

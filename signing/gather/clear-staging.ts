@@ -5,12 +5,12 @@ import { constants, copyFile, readFile, rename, rmdir, unlink } from 'node:fs/pr
 import { dirname, relative } from 'node:path';
 import { hasCode, messageOf } from '../../generator/terms/errors.ts';
 import { formatLocation } from '../../generator/terms/location.ts';
+import { SigningError } from '../signing-error.ts';
 import type { CandidateFile } from './candidate.ts';
-import { GatherError } from './gather.ts';
 
 /**
  * Removes files with the bytes that were gathered, and directories that are empty then; gives their number.
- * @throws GatherError for one that cannot be removed
+ * @throws SigningError for one that cannot be removed
  */
 export async function clearStaging(files: readonly CandidateFile[]): Promise<number> {
   let removed = 0;
@@ -22,7 +22,7 @@ export async function clearStaging(files: readonly CandidateFile[]): Promise<num
       await removeEmpty(dirname(file), staging);
     } catch (cause) {
       const hint = 'the repository has it: remove it by hand, or make its directory writable';
-      throw new GatherError(`cannot remove ${file}: ${systemReason(cause)}`, { hint, cause });
+      throw new SigningError(`cannot remove ${file}: ${systemReason(cause)}`, { hint, cause });
     }
   }
   return removed;

@@ -13,17 +13,8 @@ import { join } from 'node:path';
 import { MAX_BLOB_BYTES } from '../../generator/openpgp/signature-file.ts';
 import { hasCode, messageOf } from '../../generator/terms/errors.ts';
 import { parseDirectory, parseSignatureName } from '../../generator/terms/location.ts';
+import { SigningError } from '../signing-error.ts';
 import type { CandidateFile } from './candidate.ts';
-
-/** An operand of `push` that cannot be used. */
-export class GatherError extends Error {
-  override readonly name = 'GatherError';
-  readonly hint: string | undefined;
-  constructor(message: string, { hint, cause }: { hint?: string; cause?: unknown } = {}) {
-    super(message, cause === undefined ? {} : { cause });
-    this.hint = hint;
-  }
-}
 
 /** The prefix by which clients name a directory that holds an image. */
 const COPY = 'dir:';
@@ -41,7 +32,7 @@ interface FoundFile {
 
 /**
  * Reads the signatures that lie at the operands, in the order of their paths.
- * @throws GatherError for what is not there, cannot be read, or holds no signature
+ * @throws SigningError for what is not there, cannot be read, or holds no signature
  */
 export async function gatherFiles(operands: readonly string[]): Promise<readonly CandidateFile[]> {
   const found: FoundFile[] = [];
@@ -61,11 +52,11 @@ async function findFiles(operand: string): Promise<readonly FoundFile[]> {
   const stats = await explain(path, async () => stat(path));
   if (stats.isFile() && !isCopy) return [{ file: path, staging: undefined }];
   if (!stats.isDirectory()) {
-    throw new GatherError(`${operand}: expected a directory or a signature file`);
+    throw new SigningError(`${operand}: expected a directory or a signature file`);
   }
   const found = isCopy ? await findInCopy(path) : await findBelow(path);
   if (found.length > 0) return found;
-  throw new GatherError(`${operand}: expected signatures, found none`, {
+  throw new SigningError(`${operand}: expected signatures, found none`, {
     hint: 'name the directory of lookaside-staging, or that of `skopeo copy … dir:DIR`',
   });
 }
@@ -99,7 +90,7 @@ async function findInCopy(directory: string): Promise<readonly FoundFile[]> {
   const entries = await list(directory);
   if (!entries.some((entry) => entry.isFile() && entry.name === MANIFEST)) {
     const hint = 'name the directory that `skopeo copy … dir:DIR` wrote';
-    throw new GatherError(`${COPY}${directory}: expected an image, got no ${MANIFEST}`, { hint });
+    throw new SigningError(`${COPY}${directory}: expected an image, got no ${MANIFEST}`, { hint });
   }
   return entries
     .filter(({ name }) => parseSignatureName(name.replace(OF_INSTANCE, '')) !== undefined)
@@ -109,7 +100,7 @@ async function findInCopy(directory: string): Promise<readonly FoundFile[]> {
 /** A link may lead anywhere, also to a file that others change: it is not followed, nor passed over. */
 function refuseLink(directory: string, entry: Dirent): void {
   if (!entry.isSymbolicLink() || parseDirectory(entry.name) === undefined) return;
-  throw new GatherError(
+  throw new SigningError(
     `${join(directory, entry.name)}: expected a directory of signatures, got a symbolic link`,
     { hint: 'put the directory itself there, or remove the link' },
   );
@@ -121,7 +112,7 @@ function pathOfFile(directory: string, entry: Dirent): string {
   if (entry.isFile()) return path;
   const links = entry.isSymbolicLink() ? 'a symbolic link' : 'something else';
   const got = entry.isDirectory() ? 'a directory' : links;
-  throw new GatherError(`${path}: expected a signature file, got ${got}`, {
+  throw new SigningError(`${path}: expected a signature file, got ${got}`, {
     hint: 'put the file itself there, or remove it: links are not followed',
   });
 }
@@ -153,9 +144,9 @@ async function explain<Result>(path: string, read: () => Promise<Result>): Promi
   } catch (cause) {
     if (hasCode(cause, 'ENOENT')) {
       const hint = 'name a staging directory, dir:COPY, or a signature file';
-      throw new GatherError(`${path}: no such file or directory`, { hint, cause });
+      throw new SigningError(`${path}: no such file or directory`, { hint, cause });
     }
     const hint = 'make it readable for the user that runs lookaside';
-    throw new GatherError(`cannot read ${path}: ${messageOf(cause)}`, { hint, cause });
+    throw new SigningError(`cannot read ${path}: ${messageOf(cause)}`, { hint, cause });
   }
 }

@@ -9,6 +9,7 @@ import { makeDirectories } from '../../generator/system/make-directories.ts';
 import { toComplaint } from '../../generator/system/output-tail.ts';
 import { type ProcessResult, runProcess } from '../../generator/system/run-process.ts';
 import { hasCode } from '../../generator/terms/errors.ts';
+import { SigningError } from '../signing-error.ts';
 import { type Forge, guessForge, parseHosted } from '../target/forge.ts';
 import {
   ATTRIBUTES,
@@ -47,16 +48,6 @@ export interface InitReport {
   readonly hasOrigin: boolean;
 }
 
-/** The directory cannot become a signature repository. */
-export class InitError extends Error {
-  override readonly name = 'InitError';
-  readonly hint: string;
-  constructor(message: string, hint: string) {
-    super(message);
-    this.hint = hint;
-  }
-}
-
 const BRANCH = 'main';
 const DEFAULT_FORGE: Forge = 'github';
 /** What git has to be told to show what signatures say. It goes with the driver in `.gitattributes`. */
@@ -67,7 +58,7 @@ const FILE_MODE = 0o644;
 
 /**
  * Makes the repository, or completes it.
- * @throws InitError where the directory lies within another repository, is a bare one, or has something
+ * @throws SigningError where the directory lies within another repository, is a bare one, or has something
  * else where files need a directory; errors of the disk and of git.
  */
 export async function initRepository(options: InitOptions): Promise<InitReport> {
@@ -100,23 +91,23 @@ async function ensureRepository(git: Git, directory: string): Promise<InitStep> 
   const [isBare, top] = found.stdout.toString().split('\n');
   if (isBare === 'true') {
     const hint = 'name a checkout of it, and push from there';
-    throw new InitError(`${directory} is a bare repository`, hint);
+    throw new SigningError(`${directory} is a bare repository`, { hint });
   }
   if (found.exitCode === 0) {
     if (top === directory) return { outcome: 'kept', what: '.git' };
     const hint = `name ${top} itself, or a directory outside it`;
-    throw new InitError(`${directory} lies within the repository ${top}`, hint);
+    throw new SigningError(`${directory} lies within the repository ${top}`, { hint });
   }
   if (!NO_REPOSITORY.test(found.stderr)) {
     const message = `cannot use ${directory}: ${toComplaint(found.stderr)}`;
-    throw new InitError(message, 'name a directory that git can read, or that is none yet');
+    const hint = 'name a directory that git can read, or that is none yet';
+    throw new SigningError(message, { hint });
   }
   const made = await git('init', '--quiet', `--initial-branch=${BRANCH}`);
   if (made.exitCode === 0) return { outcome: 'made', what: '.git', note: `branch ${BRANCH}` };
-  throw new InitError(
-    `git init failed in ${directory}: ${toComplaint(made.stderr)}`,
-    'see that git is 2.28 or newer, and that the directory can be written',
-  );
+  throw new SigningError(`git init failed in ${directory}: ${toComplaint(made.stderr)}`, {
+    hint: 'see that git is 2.28 or newer, and that the directory can be written',
+  });
 }
 
 async function findOrigin(git: Git): Promise<string | undefined> {
@@ -141,10 +132,9 @@ async function assertDirectories(directory: string, path: string): Promise<void>
   });
   if (!stats || stats.isDirectory()) return;
   const what = stats.isSymbolicLink() ? 'a symbolic link, below which git keeps no files' : 'none';
-  throw new InitError(
-    `expected a directory at ${place}, got ${what}`,
-    'put a directory in its place, or move it away',
-  );
+  throw new SigningError(`expected a directory at ${place}, got ${what}`, {
+    hint: 'put a directory in its place, or move it away',
+  });
 }
 
 /** Writes the file where there is none. */
@@ -214,8 +204,7 @@ async function ensureTextconv(git: Git): Promise<InitStep> {
   if (there !== '') return { outcome: 'left', what, note: `it is ${JSON.stringify(there)}` };
   const set = await git('config', '--local', name, value);
   if (set.exitCode === 0) return { outcome: 'made', what, note: 'for this clone' };
-  throw new InitError(
-    `git config failed: ${toComplaint(set.stderr)}`,
-    'see that .git/config can be written',
-  );
+  throw new SigningError(`git config failed: ${toComplaint(set.stderr)}`, {
+    hint: 'see that .git/config can be written',
+  });
 }

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { Document, parseDocument } from 'yaml';
 import { type Keyring, armorKeys } from '../../generator/openpgp/openpgp-js.ts';
-import { REPOSITORY_CONFIG } from '../target/repository-config.ts';
+import { REPOSITORY_CONFIG } from '../target/repository-address.ts';
 import type { Forge } from '../target/forge.ts';
 
 /** Keys that may sign a part of all images. */

@@ -119,10 +119,10 @@ export class Batch {
     return this.#repository.commitFiles(files, message);
   }
 
-  /** What became of each candidate, in their order, by a plan of which these are in the repository now. */
+  /** What became of each candidate, in their order, by a plan; `fateOf` is undefined for what was not pushed. */
   describe(
     plan: BatchPlan,
-    isPushed: (candidate: Candidate) => boolean,
+    fateOf: (candidate: Candidate) => 'new' | 'proposed' | undefined,
   ): readonly PushedSignature[] {
     const byCandidate = new Map(plan.placements.map((one) => [one.good, one]));
     const warnings = findWarnings(plan);
@@ -136,7 +136,7 @@ export class Batch {
       }
       const { path } = placement;
       const isSame = placement.kind === 'new' || placement.isSame;
-      const fresh = isPushed(judged.candidate) ? 'new' : 'would-be-new';
+      const fresh = fateOf(judged.candidate) ?? 'would-be-new';
       const status = placement.kind === 'new' || (isSame && fresh === 'new') ? fresh : 'there';
       const { signature } = judged;
       return { status, origin, path, isSame, signature, warnings: warnings.get(path) ?? [] };

@@ -2,7 +2,9 @@ import type { Signature } from '../../generator/gate/judge.ts';
 import { toLine } from '../../generator/terms/text.ts';
 
 /** What the message says of a signature. */
-type SaidSignature = Pick<Signature, 'claims' | 'signer'>;
+export interface SaidSignature extends Pick<Signature, 'claims'> {
+  readonly signer?: Pick<NonNullable<Signature['signer']>, 'primaryFingerprint'> | undefined;
+}
 
 /** Longer subjects are cut by those who show them. */
 const SUBJECT_LENGTH = 72;

@@ -7,9 +7,9 @@ export type PushedSignature =
   | {
       /**
        * `new`: it is in the repository now; `would-be-new`: it would be, but for a dry run or others that
-       * are refused; `there`: it was there before.
+       * are refused; `there`: it was there before; `proposed`: an earlier run has proposed the like.
        */
-      readonly status: 'new' | 'would-be-new' | 'there';
+      readonly status: 'new' | 'would-be-new' | 'there' | 'proposed';
       readonly origin: string;
       readonly path: string;
       /** Whether the file there has these very bytes, or only says the same by the same signer. */
@@ -28,6 +28,8 @@ export interface Proposal {
   readonly link: string | undefined;
   /** Whether the request is open, as far as is known; else a person has to open it. */
   readonly isOpen: boolean;
+  /** Whether an earlier run has proposed the same, and nothing was pushed now. */
+  readonly isEarlier?: true;
 }
 
 export interface PushReport {
@@ -49,5 +51,5 @@ export function isInRepository(
   one: PushedSignature | undefined,
 ): one is Exclude<PushedSignature, { readonly status: 'refused' }> {
   if (one === undefined || one.status === 'refused') return false;
-  return one.isSame && one.status !== 'would-be-new';
+  return one.isSame && (one.status === 'new' || one.status === 'there');
 }

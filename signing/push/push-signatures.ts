@@ -19,8 +19,8 @@ type Setback = Extract<PushOutcome, { readonly kind: 'overtaken' | 'locked' | 'b
 /**
  * Pushes candidates to the branch of a repository.
  * @throws RepositoryError where the repository cannot be read or takes no push, and when others were
- * faster until the time was over. Then nothing of these signatures is there that was not before, unless
- * the connection broke in the last moment.
+ * faster until the time was over. Then nothing of these signatures is there that was not before. After a
+ * connection that breaks the branch is looked at, and where that fails the error says that nobody knows.
  */
 export async function pushSignatures(
   repository: SignatureRepository,
@@ -31,6 +31,8 @@ export async function pushSignatures(
   return new BranchPush(repository, batch, options).run();
 }
 
+const AGAIN = 'run the same command again later: what is there by then is not pushed twice';
+
 class BranchPush {
   readonly #repository: SignatureRepository;
   readonly #batch: Batch;
@@ -40,6 +42,8 @@ class BranchPush {
   #attempts = 0;
   /** Whether anybody else has moved the branch meanwhile. */
   #isMoved = false;
+  /** Why there is no other attempt, once the time is over and it was only looked what came of the last. */
+  #end: RepositoryError | undefined;
 
   constructor(repository: SignatureRepository, batch: Batch, options: BackoffOptions) {
     this.#repository = repository;
@@ -53,6 +57,7 @@ class BranchPush {
       const { fresh } = plan;
       let { commit } = this.#repository;
       if (fresh.length > 0) {
+        if (this.#end) throw this.#describeUnpushed(this.#end);
         commit = await this.#batch.commit(fresh);
         this.#attempts++;
         const outcome = await this.#repository.push(commit);
@@ -66,7 +71,9 @@ class BranchPush {
       }
       const { location, branch } = this.#repository;
       const { isHeldBack } = plan;
-      const signatures = this.#batch.describe(plan, (one) => this.#pushed.has(one));
+      const signatures = this.#batch.describe(plan, (one) =>
+        this.#pushed.has(one) ? 'new' : undefined,
+      );
       const attempts = this.#attempts;
       return { repository: location, branch, commit, attempts, isHeldBack, signatures };
     }
@@ -78,16 +85,33 @@ class BranchPush {
     if (setback.kind === 'overtaken') this.#isMoved = true;
     let last = setback;
     for (let tries = this.#attempts; ; tries++) {
-      if (!(await this.#backoff.pause(tries))) throw this.#describeSetback(last);
+      if (!(await this.#backoff.pause(tries))) {
+        if (setback.kind !== 'broken') throw this.#describeSetback(last);
+        // Whatever came of it, people are told the truth.
+        this.#end = setback.error;
+      }
       try {
         await this.#repository.refresh();
         if (this.#repository.commit !== commit) this.#isMoved = true;
         return;
       } catch (error) {
         if (!(error instanceof RepositoryError)) throw error;
+        if (this.#end) throw this.#describeUnknown(this.#end, error);
         last = { kind: 'broken', error };
       }
     }
+  }
+
+  #describeUnpushed(cause: RepositoryError): RepositoryError {
+    const { branch } = this.#repository;
+    const message = `${cause.message}; looked up afterwards, ${branch} does not have the signatures`;
+    return new RepositoryError(message, { hint: AGAIN, cause });
+  }
+
+  #describeUnknown(cause: RepositoryError, { message: reason }: RepositoryError): RepositoryError {
+    const { branch } = this.#repository;
+    const message = `${cause.message}; nobody knows whether ${branch} has the signatures: ${reason}`;
+    return new RepositoryError(message, { hint: AGAIN, cause });
   }
 
   /** Why there is no other attempt. */

@@ -41,6 +41,8 @@ export interface Delivered {
   readonly path: string;
   /** False where somebody else has brought the like meanwhile. */
   readonly isNew: boolean;
+  /** Whether an earlier run has proposed the like, and it is not there yet. */
+  readonly isProposed?: boolean;
   /** Of the gate. */
   readonly warnings: readonly Warning[];
 }

@@ -2,7 +2,7 @@
 // status file descriptor (doc/DETAILS, FAILURE), in any language; its words are only quoted.
 import { toLine } from '../../generator/terms/text.ts';
 import type { ChosenKey } from './secret-keys.ts';
-import { SigningError } from './signing-error.ts';
+import { SigningError } from '../signing-error.ts';
 
 interface GpgCause {
   /** Codes of libgpg-error (err-codes.h). */
@@ -81,10 +81,10 @@ export function findErrorCode(status: string): number | undefined {
 export function explainGpg(key: string, status: string, said: string): SigningError {
   const code = findErrorCode(status);
   const known = CAUSES.find(({ codes }) => code !== undefined && codes.includes(code));
-  if (known) return new SigningError(known.message(key), known.hint);
+  if (known) return new SigningError(known.message(key), { hint: known.hint });
   const words = lastLine(said);
   const hint = `see whether \`echo test | gpg --local-user '${key}' --sign | wc -c\` works`;
-  return new SigningError(`gpg cannot sign${words === '' ? '' : `: ${words}`}`, hint);
+  return new SigningError(`gpg cannot sign${words === '' ? '' : `: ${words}`}`, { hint });
 }
 
 const ONE_SIGNER = 'remove `local-user` from gpg.conf: --sign-by alone says who signs';
@@ -102,13 +102,15 @@ export function findOtherSigners(
   );
   if (unable) {
     const other = toLine(unable[1] ?? '');
-    return new SigningError(`gpg is to sign with ${other} besides ${name}, and cannot`, ONE_SIGNER);
+    return new SigningError(`gpg is to sign with ${other} besides ${name}, and cannot`, {
+      hint: ONE_SIGNER,
+    });
   }
   const made = [...status.matchAll(/^\[GNUPG:\] SIG_CREATED .*?([0-9A-F]+)$/gm)];
   if (made.length <= 1) return undefined;
   const signers = made.map(([, fingerprint]) => fingerprint).join(' and ');
   const message = `gpg made ${made.length} signatures in one, by ${signers}: nodes accept only one`;
-  return new SigningError(message, ONE_SIGNER);
+  return new SigningError(message, { hint: ONE_SIGNER });
 }
 
 /** The last that gpg said, without its name before it. */

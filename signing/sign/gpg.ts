@@ -9,7 +9,7 @@ import { type ProcessResult, runProcess } from '../../generator/system/run-proce
 import { messageOf } from '../../generator/terms/errors.ts';
 import { explainGpg, findErrorCode, findOtherSigners, lastLine } from './explain-gpg.ts';
 import { type ChosenKey, type SecretKey, chooseKey, parseSecretKeys } from './secret-keys.ts';
-import { SigningError } from './signing-error.ts';
+import { SigningError } from '../signing-error.ts';
 
 export interface GpgOptions {
   /** Its name or path. */
@@ -91,7 +91,7 @@ export class Gpg {
     const { stdout, stderr } = await this.#run(['--no-armor', '--export', fingerprint]);
     if (stdout.length > 0) return stdout;
     const hint = 'see what `gpg --export` says';
-    throw new SigningError(`gpg cannot export the key of ${name}: ${lastLine(stderr)}`, hint);
+    throw new SigningError(`gpg cannot export the key of ${name}: ${lastLine(stderr)}`, { hint });
   }
 
   /** All private keys, or those that gpg finds by some words; it is the key `wanted` that is missed. */
@@ -124,18 +124,18 @@ export class Gpg {
 
 function explainRun(program: string, cause: unknown): unknown {
   if (cause instanceof ProcessStoppedError) {
-    return new SigningError('interrupted', 'nothing was signed or pushed', { cause });
+    return new SigningError('interrupted', { hint: 'nothing was signed or pushed', cause });
   }
   if (cause instanceof ProcessStartError) {
     const hint = cause.isMissing
       ? 'install GnuPG, or name the program with --gpg PROGRAM'
       : 'name a program that can be run with --gpg PROGRAM';
     const message = `gpg, which signs, cannot be run as ${JSON.stringify(program)}: ${messageOf(cause)}`;
-    return new SigningError(message, hint, { cause });
+    return new SigningError(message, { hint, cause });
   }
   if (cause instanceof ProcessLimitError) {
     const hint = 'see whether pinentry waits for you, or the token for a touch';
-    return new SigningError(messageOf(cause), hint, { cause });
+    return new SigningError(messageOf(cause), { hint, cause });
   }
   return cause;
 }

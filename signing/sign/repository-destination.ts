@@ -81,5 +81,5 @@ function toDelivered(pushed: PushedSignature): Delivered | Rejection | undefined
   if (pushed.status === 'refused') return pushed.rejection;
   if (pushed.status === 'would-be-new') return undefined;
   const { path, status, warnings } = pushed;
-  return { path, isNew: status === 'new', warnings };
+  return { path, isNew: status === 'new', isProposed: status === 'proposed', warnings };
 }

@@ -1,7 +1,7 @@
 // Which of a user's private keys is meant, and whether it may sign, by gpg's list for programs
 // (doc/DETAILS, "Format of the colon listings").
 import { formatTime, toLine } from '../../generator/terms/text.ts';
-import { SigningError } from './signing-error.ts';
+import { SigningError } from '../signing-error.ts';
 
 /** A key of which gpg has private parts. */
 export interface SecretKey {
@@ -97,7 +97,7 @@ export function chooseKey(
       others.length > 0
         ? `it has ${nameKeys(others)}`
         : 'it has none: set GNUPGHOME to the directory of your keys, or import one with `gpg --import`';
-    throw new SigningError(`gpg has no private key ${quote(wanted)}`, hint);
+    throw new SigningError(`gpg has no private key ${quote(wanted)}`, { hint });
   }
   const [, exact] = EXACT.exec(wanted) ?? [];
   const usable = found.filter((key) => findUsable(key, exact) !== undefined);
@@ -105,7 +105,7 @@ export function chooseKey(
   if (!key) throw explainUnusable(first, exact);
   if (second) {
     const hint = `name one by its fingerprint: ${nameKeys(usable)}`;
-    throw new SigningError(`several keys match ${quote(wanted)}`, hint);
+    throw new SigningError(`several keys match ${quote(wanted)}`, { hint });
   }
   const { fingerprint } = key.parts[0];
   // Without a `!` gpg takes the newest part that may sign.
@@ -139,17 +139,18 @@ function explainUnusable(key: SecretKey, exact: string | undefined): SigningErro
   const who = `${exact === undefined ? 'the key' : 'the subkey'} ${meant[0]?.fingerprint ?? primary.fingerprint}`;
   const name = `${who} of ${nameOfKey(key)}`;
   const by = 'sign with another key';
-  if (!part) return new SigningError(`${name} cannot sign: it has no signing capability`, by);
+  if (!part)
+    return new SigningError(`${name} cannot sign: it has no signing capability`, { hint: by });
   if (part.state === 'expired') {
     const on = part.expiresAt === undefined ? '' : ` on ${formatTime(part.expiresAt).slice(0, 10)}`;
     const hint = `extend it with \`gpg --quick-set-expire ${primary.fingerprint} 2y\` and give the new public key to store and nodes, or ${by}`;
-    return new SigningError(`${name} expired${on}`, hint);
+    return new SigningError(`${name} expired${on}`, { hint });
   }
   if (part.state === 'good') {
     const hint = 'import it with `gpg --import`, plug in its token, or sign where it is';
-    return new SigningError(`the private part of ${name} is not here`, hint);
+    return new SigningError(`the private part of ${name} is not here`, { hint });
   }
-  return new SigningError(`${name} is ${part.state}`, by);
+  return new SigningError(`${name} is ${part.state}`, { hint: by });
 }
 
 function nameKeys(keys: readonly SecretKey[]): string {

@@ -57,6 +57,25 @@ export function isApiHost({ isWeb, host }: HostedRepository): boolean {
   return isWeb || host === GITHUB;
 }
 
+/** Where a person opens a request for a branch, on GitHub and Gitea. */
+export function compareLink(
+  { origin, path }: HostedRepository,
+  { target }: Pick<RequestText, 'target'>,
+  branch: string,
+): string {
+  return `${origin}/${path}/compare/${target}...${branch}?expand=1`;
+}
+
+/** Where open requests are listed: on GitLab those for a branch, on Gitea all. */
+export function listLink(
+  { origin, path }: HostedRepository,
+  forge: 'gitlab' | 'gitea',
+  branch: string,
+): string {
+  if (forge === 'gitea') return `${origin}/${path}/pulls`;
+  return `${origin}/${path}/-/merge_requests?${new URLSearchParams({ source_branch: branch })}`;
+}
+
 /** What is asked for. */
 export interface RequestText {
   /** The branch to merge to. */

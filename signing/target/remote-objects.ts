@@ -57,6 +57,7 @@ export class RemoteObjects {
   #format: ObjectFormat = 'sha1';
   /** Where it lies on this machine's disk. */
   #path: string | undefined;
+  #detour: string | undefined;
   #supply: Supply;
   #reader: CatFile | undefined;
   /** Whether the remote has given something by its name. */
@@ -96,6 +97,11 @@ export class RemoteObjects {
 
   get supply(): Supply {
     return this.#supply;
+  }
+
+  /** Where the settings of the user lead git instead, by `url.*.insteadOf`; undefined if they do not. */
+  get detour(): string | undefined {
+    return this.#detour;
   }
 
   /** How long newest commits took to come, in all. */
@@ -232,6 +238,7 @@ export class RemoteObjects {
       });
     }
     if (from === url) return;
+    this.#detour = withoutUser(from);
     this.#path = undefined;
     this.#supply = 'by name';
   }

@@ -49,6 +49,25 @@ export async function lookUpBranch(
   return (await find()) ?? chooseOther(url, others, wanted);
 }
 
+/**
+ * The refs of a remote whose names match a pattern, with what they point to.
+ * @throws RepositoryError if it cannot be asked
+ */
+export async function listRefs(
+  git: UserGit,
+  directory: string,
+  url: string,
+  pattern: string,
+): Promise<ReadonlyMap<string, string>> {
+  const args = ['ls-remote', '--', url, pattern] as const;
+  const listed = await git.print(directory, [...args], { isRemote: true });
+  const lines = listed
+    .toString()
+    .split('\n')
+    .map((line) => line.split('\t'));
+  return new Map(lines.flatMap(([id = '', name]) => (name === undefined ? [] : [[name, id]])));
+}
+
 /** @throws RepositoryError unless there is no doubt which one is meant */
 function chooseOther(url: string, listed: string, wanted: string | undefined): RemoteBranch {
   const others = [...listed.matchAll(/\trefs\/heads\/(.+)$/gm)].map(([, name = '']) => name);

@@ -1,6 +1,9 @@
 import { resolve } from 'node:path';
 import { parseSource } from '../../generator/sources/parse-source.ts';
 
+/** The configuration of a signature repository, at the root of its branch: who may sign what. */
+export const REPOSITORY_CONFIG = 'lookaside.yaml';
+
 /** Where a signature repository is. */
 export interface RepositoryAddress {
   /** As git takes it, and as people are told. */

@@ -1,20 +1,27 @@
 // What is told when the signature repository cannot be read or pushed to.
 import { OWNER_CURE } from '../../generator/sources/git/processes/git-error.ts';
 import { toComplaint } from '../../generator/system/output-tail.ts';
+import { SigningError } from '../signing-error.ts';
 
 /** The signature repository cannot be read or pushed to. The message is for people. */
-export class RepositoryError extends Error {
+export class RepositoryError extends SigningError {
   override readonly name = 'RepositoryError';
-  /** What to do about it. */
-  readonly hint: string | undefined;
-  constructor(message: string, { hint, cause }: { hint?: string; cause?: unknown } = {}) {
-    super(message, cause === undefined ? {} : { cause });
-    this.hint = hint;
-  }
 }
 
-/** Cures for what git, ssh, gpg and git hosts say; the first that fits. */
-const CURES: readonly { readonly said: RegExp; readonly hint: string }[] = [
+interface Cure {
+  /** What git, ssh, gpg and git hosts say. */
+  readonly said: RegExp;
+  readonly hint: string;
+}
+
+/** Of a git that works here; what the remote says has its name before it. */
+const SCRATCH_CURE: Cure = {
+  said: /^(?!remote:).*(?:No space left on device|Disk quota exceeded|Out of diskspace|Read-only file system|failed to write new configuration file|could not write '.*'|unable to write)/im,
+  hint: 'the directory for temporary files is full or cannot be written to: set TMPDIR to one with room',
+};
+
+/** The first that fits. */
+const CURES: readonly Cure[] = [
   {
     said: /protected branch|GH006|GL-PROTECTED/i,
     hint: 'the branch is protected: propose the change with --pull-request, or push with an account that may',
@@ -28,7 +35,7 @@ const CURES: readonly { readonly said: RegExp; readonly hint: string }[] = [
     hint: 'the repository may not be written to by this account',
   },
   {
-    said: /pre-receive hook declined|hook declined|update hook|GL-HOOK-ERR/i,
+    said: /hook declined|aborted by hook|update hook|GL-HOOK-ERR/i,
     hint: 'a hook of the repository refuses the push: fix what it reports, or ask who runs the repository',
   },
   {
@@ -53,6 +60,18 @@ const CURES: readonly { readonly said: RegExp; readonly hint: string }[] = [
     hint: 'commits are to be signed (commit.gpgSign): see that the key that user.signingKey names is there, and unlock it',
   },
   {
+    said: /does not support --signed push/,
+    hint: 'your git configuration asks for signed pushes, which this host does not take: git config --global push.gpgSign if-asked',
+  },
+  {
+    said: /does not support push options/,
+    hint: 'this host takes no push options: set push.pushOption in your git configuration only where they are taken, not globally',
+  },
+  {
+    said: /transport '.*' not allowed/,
+    hint: 'your git does not allow such addresses: see `git config --get-regexp ^protocol`, and GIT_ALLOW_PROTOCOL',
+  },
+  {
     said: /cannot run (?:ssh|\S*\/ssh): /,
     hint: 'install ssh, or set GIT_SSH_COMMAND to the command that git shall run',
   },
@@ -73,9 +92,11 @@ const BOILERPLATE: ReadonlySet<string> = new Set([
   'fatal: Could not read from remote repository.',
 ]);
 /** `Receiving objects:  42% (21/50)`, by git or by the remote. */
-export const PROGRESS_LINE = /^(?:remote: )?(?:[A-Z][a-z]+(?: [a-z]+)*: +\d+|Total \d+ \()/;
+export const PROGRESS_LINE =
+  /^(?:remote: )?(?:[A-Z][a-z]+(?: [a-z]+)*: +\d+|Total \d+ \(|Delta compression using )/;
 /** What git says of options that it was given, and of what failed in the end. */
-const ASIDE = /^(?:hint: |error: failed to push some refs|To |warning: )/;
+const ASIDE =
+  /^(?:hint: |error: failed to push some refs|To |warning: |fast-import: dumping crash report|\*\*\* Please tell me|Run$|git config --global user|to set your account's|Omit --global|(?:Author|Committer) identity unknown)/;
 
 /** The error of a `git COMMAND` that failed; `said` is what it wrote for people. */
 export function toRepositoryError(command: string, said: string): RepositoryError {
@@ -85,7 +106,8 @@ export function toRepositoryError(command: string, said: string): RepositoryErro
     .filter((line) => line !== '' && !BOILERPLATE.has(line) && !PROGRESS_LINE.test(line));
   const telling = lines.filter((line) => !ASIDE.test(line));
   const complaint = toComplaint((telling.length > 0 ? telling : lines).join('\n'));
-  const hint = CURES.find((cure) => cure.said.test(said))?.hint;
+  const cures = command === 'push' ? CURES : [SCRATCH_CURE, ...CURES];
+  const hint = cures.find((cure) => cure.said.test(said))?.hint;
   const message = `git ${command} failed: ${complaint.replace(/\.$/, '') || 'it says nothing'}`;
   return new RepositoryError(message, hint === undefined ? {} : { hint });
 }

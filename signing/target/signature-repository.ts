@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { type NewFile, makeCommit } from './make-commit.ts';
 import { type PushOutcome, pushCommit } from './push-commit.ts';
 import { type BranchTip, RemoteObjects, type Supply } from './remote-objects.ts';
-import { lookUpBranch } from './remote-refs.ts';
+import { listRefs, lookUpBranch } from './remote-refs.ts';
 import { type RepositoryAddress, parseRepository } from './repository-address.ts';
 import { RepositoryError } from './repository-error.ts';
 import { TipTree } from '../../generator/sources/git/objects/tip-tree.ts';
@@ -71,7 +71,7 @@ export class SignatureRepository {
       return new SignatureRepository(git, address, objects, found.name, tip || undefined);
     } catch (error) {
       await Promise.all([objects.close(), git.close(objects.directory)]);
-      throw error;
+      throw explainDetour(error, address.url, objects.detour);
     }
   }
 
@@ -154,17 +154,22 @@ export class SignatureRepository {
   }
 
   /**
-   * Makes sure that this user may push, as far as the remote says it before anything is sent: hooks and
-   * protected branches are asked at the push itself, and an empty repository at none but that.
+   * Tries whether this user can commit, and may push, as far as the remote says it before anything is
+   * sent: hooks and protected branches are asked only at the push itself.
+   * @throws RepositoryError where nothing can be committed
+   */
+  async tryPush(ref = `refs/heads/${this.#branch}`): Promise<PushOutcome> {
+    const { directory } = this.#objects;
+    const commit = await makeCommit(this.#git, directory, this.#tip, [], 'A trial\n');
+    return pushCommit(this.#git, directory, commit, ref, { isDryRun: true });
+  }
+
+  /**
+   * The refs of the remote now whose names match a pattern, as ls-remote takes it, with what they point to.
    * @throws RepositoryError
    */
-  async assertPushable(): Promise<void> {
-    if (this.commit === undefined) return;
-    const { directory } = this.#objects;
-    const ref = `refs/heads/${this.#branch}`;
-    const outcome = await pushCommit(this.#git, directory, this.commit, ref, { isDryRun: true });
-    // A connection that breaks, or a branch that has moved, does not stop the push either.
-    if (outcome.kind === 'refused') throw outcome.error;
+  async listRefs(pattern: string): Promise<ReadonlyMap<string, string>> {
+    return listRefs(this.#git, this.#objects.directory, this.#address.url, pattern);
   }
 
   async cost(): Promise<ReadingCost> {
@@ -175,4 +180,12 @@ export class SignatureRepository {
   async close(): Promise<void> {
     await Promise.all([this.#objects.close(), this.#git.close(this.#objects.directory)]);
   }
+}
+
+/** An error of a repository to which git was led by the settings of the user. */
+function explainDetour(error: unknown, url: string, detour: string | undefined): unknown {
+  if (detour === undefined || !(error instanceof RepositoryError)) return error;
+  const way = `url.*.insteadOf in your git configuration makes ${detour} of ${url}`;
+  const hint = error.hint === undefined ? way : `${way}; ${error.hint}`;
+  return new RepositoryError(error.message, { hint, cause: error });
 }

@@ -23,6 +23,7 @@ const TIES: ReadonlySet<string> = new Set([
   'GIT_GRAFT_FILE',
   'GIT_IMPLICIT_WORK_TREE',
   'GIT_INDEX_FILE',
+  'GIT_INTERNAL_SUPER_PREFIX',
   'GIT_NAMESPACE',
   'GIT_OBJECT_DIRECTORY',
   'GIT_PREFIX',
@@ -31,6 +32,15 @@ const TIES: ReadonlySet<string> = new Set([
   'GIT_SHALLOW_FILE',
   'GIT_WORK_TREE',
 ]);
+
+/** Hooks of the user are for their own repositories, and what git says is read without colours. */
+const PLAINLY: readonly string[] = [
+  'core.hooksPath=/dev/null',
+  'color.ui=false',
+  'color.push=false',
+  'color.remote=false',
+  'color.transport=false',
+].flatMap((setting) => ['-c', setting]);
 
 const MINUTE = 60_000;
 /** What talks to a remote tells of its progress; where people are asked, they may take their time. */
@@ -135,7 +145,7 @@ export class UserGit {
     { input, isRemote = false, settings = [] }: UserGitCall = {},
   ): Promise<UserGitResult> {
     const credentials = isRemote ? this.#settings : [];
-    const words = ['--git-dir', directory, ...credentials, ...settings, ...args];
+    const words = ['--git-dir', directory, ...PLAINLY, ...credentials, ...settings, ...args];
     return this.#start(args[0], words, directory, { isRemote, ...(input && { input }) });
   }
 
@@ -158,8 +168,14 @@ export class UserGit {
    * @throws RepositoryError
    */
   async findObjects(path: string): Promise<string> {
+    // Whoever names a repository means it, also where git is told to find none by itself.
+    const settings = ['-c', 'safe.bareRepository=all'];
     const words = ['rev-parse', '--path-format=absolute', '--git-path', 'objects'];
-    const { exitCode, stdout, stderr } = await this.#start('rev-parse', words, path);
+    const { exitCode, stdout, stderr } = await this.#start(
+      'rev-parse',
+      [...settings, ...words],
+      path,
+    );
     if (exitCode !== 0) throw toRepositoryError('rev-parse', stderr);
     return stdout.toString().trimEnd();
   }
@@ -194,7 +210,8 @@ export class UserGit {
       return await runProcess(`git ${command}`, ['git', ...words], options);
     } catch (cause) {
       if (!(cause instanceof ProcessLimitError) || cause.limit !== 'silence') throw cause;
-      const hint = 'the host does not answer: try again later, or wait longer with --timeout';
+      const hint =
+        'the host does not answer, or git waits for a credential helper or ssh: see what `git ls-remote REPO` does, or wait longer with --timeout';
       throw new RepositoryError(cause.message, { hint, cause });
     }
   }

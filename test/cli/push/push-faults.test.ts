@@ -61,6 +61,15 @@ const FAULTS: readonly Fault[] = [
     hint: /log in as git does/,
   },
   {
+    title: 'an account that may only read, in a dry run',
+    cause: async (world) => {
+      await world.remote.gitBare('config', 'http.receivepack', 'false');
+      return { to: (await world.remote.serveHttp()).url, args: ['--dry-run'] };
+    },
+    message: /403/,
+    hint: /log in as git does/,
+  },
+  {
     title: 'a password that is asked for and not known',
     cause: async ({ remote }) => ({ to: (await remote.serveHttp({ token: 's3cret' })).url }),
     message: /could not read Username|Authentication failed/,

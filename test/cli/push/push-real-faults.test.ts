@@ -1,21 +1,22 @@
 // Faults of the machine that the repository lies on, as they are.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { cp, mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
+import { chmod, cp, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startBackground } from '../../kit/process/background.ts';
-import { run } from '../../kit/process/run.ts';
+import { type RunResult, run } from '../../kit/process/run.ts';
 import { SmallDisk } from '../../kit/process/small-disk.ts';
-import { PUSHER, PushWorld, type SignedImage, stage } from '../../kit/push/push-world.ts';
+import { PUSHER, PushWorld, type SignedImage, blobOf, stage } from '../../kit/push/push-world.ts';
 import { runGitBackend } from '../../kit/remote/git-backend.ts';
 import { useTemporary } from '../../kit/temporary.ts';
 import { describeWith } from '../../with-tools.ts';
 
 const MAIN = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url));
 const MIB = 1024 * 1024;
+const PAGE = 4096;
 
 interface BrokenHost extends AsyncDisposable {
   readonly url: string;
@@ -24,11 +25,12 @@ interface BrokenHost extends AsyncDisposable {
 }
 
 describeWith(
-  ['git', 'git-http-backend', 'gpg', 'gpgv', 'unshare'],
+  ['git', 'git-http-backend', 'gpg', 'gpgv', 'unshare', 'setpriv'],
   'lookaside push, when a machine fails',
   () => {
     let image: SignedImage;
     let staged = '';
+    let start = '';
     afterEach('the staging directory is as it was', async () => {
       assert.deepEqual(await readFile(staged), image.bytes);
     });
@@ -38,27 +40,42 @@ describeWith(
     before(async () => {
       world = await PushWorld.make();
       image = await world.sign();
+      start = await world.remote.git('rev-parse', 'HEAD');
     });
     after(() => world.stop());
     beforeEach(async () => {
+      await world.remote.git('reset', '--hard', '--quiet', start);
+      await world.remote.push('--force');
       const [path = ''] = await stage(at('staging'), [image]);
       staged = at('staging', path);
     });
 
-    it('tells of a disk that is full, and pushes once there is room', async function onFullDisk() {
+    const main = (to: string, ...args: readonly string[]): readonly [string, ...string[]] => [
+      process.execPath,
+      MAIN,
+      'push',
+      at('staging'),
+      '--to',
+      to,
+      ...args,
+    ];
+
+    /** A disk of its own, in `disk`. */
+    async function mountDisk(bytes: number): Promise<SmallDisk> {
       await mkdir(at('disk'));
-      const disk = await SmallDisk.mount(at('disk'), 4 * MIB);
-      if (!disk) {
-        this.skip();
-        return;
-      }
+      const disk = await SmallDisk.mount(at('disk'), bytes);
+      assert.ok(disk, 'nothing can be mounted here');
+      return disk;
+    }
+
+    it('tells of a disk that is full, and pushes once there is room', async () => {
+      const disk = await mountDisk(4 * MIB);
       try {
         const repository = join(disk.path, 'signatures.git');
         await cp(world.remote.path, join(disk.outside, 'signatures.git'), { recursive: true });
         await disk.fill();
         const push = async () => {
-          const words = [process.execPath, MAIN, 'push', at('staging'), '--to', repository];
-          const [command = '', ...args] = [...disk.wrapper, ...words];
+          const [command = '', ...args] = [...disk.wrapper, ...main(repository)];
           return run(command, args, { env: PUSHER });
         };
         const full = await push();
@@ -74,62 +91,82 @@ describeWith(
       }
     });
 
-    it('tells of a repository that it may only read', async function reading() {
-      if (process.geteuid?.() !== 0) {
-        this.skip();
-        return;
+    it('tells of no room for temporary files, whenever that runs out', async () => {
+      const disk = await mountDisk(MIB);
+      try {
+        // Of the directory, of git and of what is read: the more room, the later.
+        const { path, fileUrl } = world.remote;
+        for (const [pages, to] of [
+          [0, path],
+          [1, path],
+          [10, path],
+          [10, fileUrl],
+          [16, fileUrl],
+        ] as const) {
+          await disk.empty();
+          await writeFile(join(disk.outside, 'room'), Buffer.alloc(pages * PAGE));
+          await disk.fill();
+          await rm(join(disk.outside, 'room'));
+          const [command = '', ...args] = [...disk.wrapper, ...main(to)];
+          const env = { ...PUSHER, TMPDIR: disk.path };
+          const { code, stdout, stderr } = await run(command, args, { env });
+          assert.deepEqual([code, stdout], [2, ''], `${pages}: ${stderr}`);
+          assert.match(stderr, /^lookaside: .*\nhint: .*set TMPDIR to .*\n$/);
+          assert.deepEqual(await readdir(disk.outside), ['filler']);
+        }
+      } finally {
+        await disk.unmount();
       }
+    });
+
+    /**
+     * Pushes to a copy of the repository as somebody who may do to it what these calls of chmod leave, each
+     * with a path in it: as nobody where we are root, whom no mode keeps out.
+     */
+    async function pushAsNobody(
+      modes: readonly (readonly [mode: string, path: string])[],
+      ...args: readonly string[]
+    ): Promise<RunResult> {
       const repository = at('signatures.git');
       await cp(world.remote.path, repository, { recursive: true });
+      for (const [mode, path] of modes) await run('chmod', ['-R', mode, join(repository, path)]);
       await writeFile(at('gitconfig'), '[safe]\n\tdirectory = *\n');
-      const words = [process.execPath, MAIN, 'push', at('staging'), '--to', repository];
-      const result = await run('setpriv', ['--reuid=nobody', '--clear-groups', '--', ...words], {
-        env: { ...PUSHER, GIT_CONFIG_GLOBAL: at('gitconfig') },
-      });
-      assert.equal(result.code, 2, result.stdout);
+      const nobody = ['setpriv', '--reuid=nobody', '--clear-groups', '--'];
+      const wrapper = process.geteuid?.() === 0 ? nobody : [];
+      const [command = '', ...words] = [...wrapper, ...main(repository, ...args)];
+      const env = { ...PUSHER, GIT_CONFIG_GLOBAL: at('gitconfig') };
+      const result = await run(command, words, { env });
+      await run('chmod', ['-R', 'u+rwX', directory()]);
+      return result;
+    }
+
+    it('tells of a repository that it may only read', async () => {
+      const { code, stdout, stderr } = await pushAsNobody([['a-w', '.']]);
+      assert.equal(code, 2, stdout);
       assert.match(
-        result.stderr,
+        stderr,
         /^lookaside: git push failed: .*(?:insufficient permission|unable to create|Permission denied)/,
       );
-      assert.match(result.stderr, /\nhint: .*(?:written to|log in)/);
+      assert.match(stderr, /\nhint: .*(?:written to|log in)/);
     });
 
-    it('tells of a branch that it may not move, at once', async function moving() {
-      if (process.geteuid?.() !== 0) {
-        this.skip();
-        return;
-      }
-      const repository = at('signatures.git');
-      await cp(world.remote.path, repository, { recursive: true });
-      await run('chmod', ['-R', 'a+rwX', repository]);
-      await run('chmod', ['-R', 'go-w', join(repository, 'refs')]);
-      await writeFile(at('gitconfig'), '[safe]\n\tdirectory = *\n');
-      const words = [process.execPath, MAIN, 'push', at('staging'), '--to', repository];
-      const result = await run('setpriv', ['--reuid=nobody', '--clear-groups', '--', ...words], {
-        env: { ...PUSHER, GIT_CONFIG_GLOBAL: at('gitconfig') },
-      });
-      assert.equal(result.code, 2, result.stdout);
-      assert.match(result.stderr, /^lookaside: git push failed: .*Permission denied/);
-      assert.match(result.stderr, /\nhint: the repository may not be written to by this account/);
+    it('tells of a branch that it may not move, at once', async () => {
+      const { code, stdout, stderr } = await pushAsNobody([
+        ['a+rwX', '.'],
+        ['a-w', 'refs'],
+      ]);
+      assert.equal(code, 2, stdout);
+      assert.match(stderr, /^lookaside: git push failed: .*Permission denied/);
+      assert.match(stderr, /\nhint: the repository may not be written to by this account/);
     });
 
-    it('tells what it pushed also where --clear may not remove it', async function clearing() {
-      if (process.geteuid?.() !== 0) {
-        this.skip();
-        return;
-      }
-      const repository = at('signatures.git');
-      await cp(world.remote.path, repository, { recursive: true });
-      await run('chmod', ['-R', 'a+rwX', repository]);
-      await writeFile(at('gitconfig'), '[safe]\n\tdirectory = *\n');
-      const words = [process.execPath, MAIN, 'push', at('staging'), '--to', repository, '--clear'];
-      const result = await run('setpriv', ['--reuid=nobody', '--clear-groups', '--', ...words], {
-        env: { ...PUSHER, GIT_CONFIG_GLOBAL: at('gitconfig') },
-      });
-      assert.equal(result.code, 2, result.stderr);
-      assert.match(result.stdout, /: 1 new/);
+    it('tells what it pushed also where --clear may not remove it', async () => {
+      await chmod(dirname(staged), 0o555);
+      const { code, stdout, stderr } = await pushAsNobody([['a+rwX', '.']], '--clear');
+      assert.equal(code, 2, stderr);
+      assert.match(stdout, /: 1 new/);
       assert.equal(
-        result.stderr,
+        stderr,
         `lookaside: cannot remove ${staged}: EACCES: permission denied\n` +
           'hint: the repository has it: remove it by hand, or make its directory writable\n',
       );
@@ -168,22 +205,10 @@ describeWith(
         };
         response.end = () => response.destroy();
       });
-      server.listen(0, '127.0.0.1');
-      await once(server, 'listening');
-      const { port } = server.address() as AddressInfo;
-      return {
-        url: `http://127.0.0.1:${port}/signatures.git`,
-        pushes: () => pushes,
-        [Symbol.asyncDispose]: async () => {
-          server.close();
-          server.closeAllConnections();
-          await once(server, 'close');
-        },
-      };
+      return listen(server, () => pushes);
     }
 
     it('goes on after a connection that breaks, and pushes nothing twice', async () => {
-      const start = await world.remote.gitBare('rev-parse', 'main');
       await using host = await serveBroken();
       const args = ['--timeout', '1m'];
       const { code, stdout, stderr } = await world.push([at('staging')], args, { to: host.url });
@@ -204,6 +229,99 @@ describeWith(
       const branches = await world.remote.gitBare('branch', '--list', 'lookaside/*');
       assert.equal(branches.split('\n').length, 1);
       assert.match(branches, /lookaside\//);
+    });
+
+    /** Git over http that says nothing to a push: it never came in, or only nobody hears that it did. */
+    async function serveSilent(takesPushes: boolean): Promise<BrokenHost> {
+      await world.remote.gitBare('config', 'http.receivepack', 'true');
+      let pushes = 0;
+      const server = createServer((request, response) => {
+        const isPush = request.method === 'POST' && request.url?.endsWith('/git-receive-pack');
+        if (isPush) {
+          pushes++;
+          response.write = () => true;
+          response.end = () => response;
+          if (!takesPushes) return;
+        }
+        runGitBackend(join(world.remote.path, '..'), request, response);
+      });
+      return listen(server, () => pushes);
+    }
+
+    it('says the truth of a push after which the host falls silent', async () => {
+      await using deaf = await serveSilent(false);
+      await using mute = await serveSilent(true);
+      await stage(at('lost'), [await world.sign()]);
+      await stage(at('proposed'), [await world.sign()]);
+      const args = ['--timeout', '1s'];
+      const [lost, pushed, proposed] = await Promise.all([
+        world.push([at('lost')], [...args, '--clear'], { to: deaf.url }),
+        world.push([at('staging')], args, { to: mute.url }),
+        world.push([at('proposed')], [...args, '--pull-request'], { to: mute.url }),
+      ]);
+      assert.deepEqual([lost.code, lost.stdout], [2, '']);
+      assert.equal(
+        lost.stderr,
+        'lookaside: git push was stopped: it said nothing for 10 s; looked up afterwards, main does not have the signatures\n' +
+          'hint: run the same command again later: what is there by then is not pushed twice\n',
+      );
+      assert.equal((await readdir(at('lost'), { recursive: true })).length, 3);
+      assert.equal(pushed.code, 0, pushed.stderr);
+      assert.match(pushed.stdout, /: new: .*\npushed to .*: 1 new/);
+      assert.equal(await world.remote.gitBare('rev-parse', 'main^'), start);
+      assert.equal(proposed.code, 0, proposed.stderr);
+      assert.match(proposed.stdout, /: new: .*\nproposed to .*: 1 new/);
+    });
+
+    it('proposes on the newest state where that moves while it works', async () => {
+      await world.remote.gitBare('config', 'http.receivepack', 'true');
+      const signed = await world.sign();
+      await stage(at('proposed'), [signed]);
+      let isMoved = false;
+      const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+        if (!isMoved && request.url?.includes('service=git-receive-pack') === true) {
+          isMoved = true;
+          await world.remote.publish({ 'README.md': 'moved\n' });
+        }
+        runGitBackend(join(world.remote.path, '..'), request, response);
+      };
+      const server = createServer((request, response) => void answer(request, response));
+      await using host = await listen(server, () => 0);
+      const args = ['--pull-request', '--format', 'json'];
+      const { code, stdout, stderr } = await world.push([at('proposed')], args, { to: host.url });
+      assert.equal(code, 0, stderr);
+      const { proposal } = JSON.parse(stdout) as { proposal: { branch: string } };
+      const { gitBare } = world.remote;
+      assert.equal(
+        await gitBare('rev-parse', `${proposal.branch}^`),
+        await gitBare('rev-parse', 'main'),
+      );
+      assert.deepEqual(
+        [...(await world.signatures(proposal.branch)).values()],
+        [blobOf(signed.bytes)],
+      );
+    });
+
+    it('says that nobody knows where the host cannot be asked any more', async () => {
+      await world.remote.gitBare('config', 'http.receivepack', 'true');
+      const server = createServer((request, response) => {
+        const isPush = request.method === 'POST' && request.url?.endsWith('/git-receive-pack');
+        if (!isPush) {
+          runGitBackend(join(world.remote.path, '..'), request, response);
+          return;
+        }
+        request.destroy();
+        server.close();
+        server.closeAllConnections();
+      });
+      const host = await listen(server, () => 0);
+      const args = ['--timeout', '1s'];
+      const { code, stdout, stderr } = await world.push([at('staging')], args, { to: host.url });
+      assert.deepEqual([code, stdout], [2, '']);
+      assert.match(
+        stderr,
+        /^lookaside: git push failed: .*; nobody knows whether main has the signatures: .*\nhint: run the same command again later/,
+      );
     });
 
     for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -227,3 +345,18 @@ describeWith(
     }
   },
 );
+
+async function listen(server: Server, pushes: () => number): Promise<BrokenHost> {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}/signatures.git`,
+    pushes,
+    [Symbol.asyncDispose]: async () => {
+      server.close();
+      server.closeAllConnections();
+      await once(server, 'close');
+    },
+  };
+}

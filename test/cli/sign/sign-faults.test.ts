@@ -72,7 +72,9 @@ describeWith(TOOLS, 'lookaside sign', () => {
   const failToPush = async (fault: Omit<Fault, 'args' | 'code'>): Promise<void> => {
     const log = `echo "$*" >>'${at('calls')}'`;
     const gpg = await program('gpg', `${log}\nexec '${toolPath('gpg')}' "$@"`);
-    await fail({ ...fault, args: (name) => [name, '--gpg', gpg], code: 2 });
+    for (const dryRun of [[], ['--dry-run']]) {
+      await fail({ ...fault, args: (name) => [name, '--gpg', gpg, ...dryRun], code: 2 });
+    }
     assert.doesNotMatch(await readFile(at('calls'), 'utf8'), /--sign$/m);
   };
 
@@ -289,6 +291,31 @@ describeWith(TOOLS, 'lookaside sign', () => {
           to: url,
           message: /^lookaside: git push failed: .*403/,
           hint: /^hint: log in as git does/m,
+        });
+      });
+
+      it('of nobody who commits', async () => {
+        await writeFile(at('gitconfig'), '[user]\n\tuseConfigOnly = true\n');
+        const names = ['AUTHOR_NAME', 'AUTHOR_EMAIL', 'COMMITTER_NAME', 'COMMITTER_EMAIL'];
+        const unset = Object.fromEntries(names.map((name) => [`GIT_${name}`, undefined]));
+        await failToPush({
+          env: { ...unset, GIT_CONFIG_GLOBAL: at('gitconfig') },
+          message:
+            /^lookaside: git commit-tree failed: fatal: no (?:email|name) was given[^;\n]*\n/,
+          hint: /^hint: tell git who commits/m,
+        });
+      });
+
+      it('of a key for commits that is not there', async () => {
+        const key = at('none.pub');
+        await writeFile(
+          at('gitconfig'),
+          `[commit]\n\tgpgSign = true\n[gpg]\n\tformat = ssh\n[user]\n\tsigningKey = ${key}\n`,
+        );
+        await failToPush({
+          env: { GIT_CONFIG_GLOBAL: at('gitconfig') },
+          message: /^lookaside: git commit-tree failed: .*none\.pub/,
+          hint: /^hint: commits are to be signed \(commit\.gpgSign\)/m,
         });
       });
 

@@ -4,13 +4,14 @@ import assert from 'node:assert/strict';
 import { lstat, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runOrThrow } from '../../kit/process/run.ts';
+import { installHook } from '../../kit/push/push-world.ts';
 import { SignWorld } from '../../kit/push/sign-world.ts';
 import { architecture } from '../../kit/registry/scratch-image.ts';
 import { formatLocation } from '../../kit/signer/signature-tree.ts';
 import { runLookaside } from '../../kit/program/lookaside.ts';
 import { useLookaside } from '../../kit/program/use-lookaside.ts';
 import { useTemporary } from '../../kit/temporary.ts';
-import { describeWith } from '../../with-tools.ts';
+import { describeWith, toolPath } from '../../with-tools.ts';
 
 const KEYS = { one: { name: 'One' }, two: { name: 'Two' } };
 type By = keyof typeof KEYS;
@@ -110,7 +111,10 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'lookaside sig
     const before = await tip();
     const { code, stdout } = await world.sign('one', [reference, '--dry-run']);
     assert.equal(code, 0);
-    assert.match(stdout, /^would sign {5}.*\n1 signature by One .* would go to .*\n$/);
+    assert.match(
+      stdout,
+      /^would sign {5}.*\n1 signature by One .* would go to .*\nnot tried: the passphrase or PIN of the key, and what the host decides at the push itself \(hooks, protected branches\)\n$/,
+    );
     assert.equal(await tip(), before);
   });
 
@@ -160,15 +164,66 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'lookaside sig
     assert.equal(await world.remote.gitBare('rev-parse', `${branch}~`), before);
   });
 
-  it('proposes once more what is proposed already, and both can be merged', async () => {
+  it('signs nothing that is proposed already, and tells where', async () => {
+    const { reference } = await world.pushImage('team/pending', 'v1', ['amd64', 's390x']);
+    const calls = join(directory(), 'calls');
+    const gpg = join(directory(), 'gpg');
+    const script = `#!/bin/sh\necho "$*" >>'${calls}'\nexec '${toolPath('gpg')}' "$@"\n`;
+    await writeFile(gpg, script, { mode: 0o755 });
+    const first = await world.sign('one', [reference, '--pull-request']);
+    const args = [reference, '--pull-request', '--gpg', gpg];
+    const { code, stdout, stderr } = await world.sign('one', args);
+    assert.equal(code, 0, stderr);
+    assert.match(
+      stdout,
+      /^(?:proposed .*\n){3}nothing to do: 3 signatures by One .* are proposed for .* already\n/,
+    );
+    assert.equal(stdout.split('\n').at(-2), first.stdout.split('\n').at(-2));
+    assert.doesNotMatch(await readFile(calls, 'utf8'), /--sign$/m);
+    const { signatures, proposal } = JSON.parse(
+      (await world.sign('one', [...args, '--format', 'json'])).stdout,
+    ) as { signatures: { status: string }[]; proposal: { isEarlier: boolean } };
+    assert.deepEqual(
+      signatures.map(({ status }) => status),
+      Array(3).fill('proposed'),
+    );
+    assert.equal(proposal.isEarlier, true);
+    // A host that keeps no branches says it only at the push.
+    const forGitea = [reference, '--pull-request', '--forge', 'gitea'];
+    const { gitBare, path } = world.remote;
+    await gitBare('config', 'receive.advertisePushOptions', 'true');
+    await gitBare('branch', '-D', /lookaside\/[0-9a-f]+/.exec(first.stdout)?.[0] ?? '');
+    await installHook(
+      path,
+      'pre-receive',
+      'echo "request \\`force-push\\` push option" >&2; exit 1',
+    );
+    try {
+      const late = await world.sign('one', forGitea);
+      assert.equal(late.code, 0, late.stderr);
+      assert.match(
+        late.stdout,
+        /^(?:proposed .*\n){3}nothing to do: 3 .* proposed for .* already\n/,
+      );
+    } finally {
+      await gitBare('config', 'receive.advertisePushOptions', 'false');
+      await installHook(path, 'pre-receive', 'exit 0');
+    }
+    // Of somebody else, they are others.
+    const other = await world.sign('two', [reference, '--pull-request']);
+    assert.match(other.stdout, /\n3 signatures by Two .* proposed for /);
+  });
+
+  it('proposes with --again what is proposed already, and both can be merged', async () => {
     const { reference } = await world.pushImage('team/proposed-twice', 'v1');
     const { git } = world.remote;
     await git('fetch', '--quiet', 'origin');
     await git('reset', '--quiet', '--hard', 'origin/main');
     // One path only, where both are made in the same second: they are the same bytes then.
     const proposed = new Set<string>();
-    for (const _ of [1, 2]) {
-      const { code, stdout, stderr } = await world.sign('one', [reference, '--pull-request']);
+    for (const again of [[], ['--again']]) {
+      const args = [reference, '--pull-request', ...again];
+      const { code, stdout, stderr } = await world.sign('one', args);
       assert.equal(code, 0, stderr);
       const [, branch = ''] = /^open a request to merge into main as (\S+): /m.exec(stdout) ?? [];
       await git('fetch', '--quiet', 'origin', branch);

@@ -6,6 +6,8 @@ import { open, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Background, startBackground } from './background.ts';
 
+/** Others may mount only where they are root by a name space of their own. */
+const IS_ROOT = process.geteuid?.() === 0;
 const FILLER = 'filler';
 const CHUNK = Buffer.alloc(1024 * 1024);
 
@@ -20,7 +22,8 @@ export class SmallDisk {
 
   private constructor(path: string, holder: Background) {
     this.path = path;
-    this.wrapper = ['nsenter', `--mount=/proc/${holder.pid}/ns/mnt`, '--'];
+    const user = IS_ROOT ? [] : [`--user=/proc/${holder.pid}/ns/user`, '--preserve-credentials'];
+    this.wrapper = ['nsenter', ...user, `--mount=/proc/${holder.pid}/ns/mnt`, '--'];
     this.outside = join(`/proc/${holder.pid}/root`, path);
     this.#holder = holder;
   }
@@ -29,6 +32,7 @@ export class SmallDisk {
   static async mount(path: string, bytes: number): Promise<SmallDisk | undefined> {
     const mount = `mount -t tmpfs -o size=${bytes} tmpfs '${path}' && echo mounted && exec sleep 86400`;
     const holder = await startBackground('unshare', [
+      ...(IS_ROOT ? [] : ['--user', '--map-root-user']),
       '--mount',
       '--propagation=private',
       'sh',

@@ -87,13 +87,18 @@ export class SignWorld<Name extends string> {
   }
 
   /** Signs with `lookaside sign …`. */
-  async sign(
-    by: Name,
+  async sign(by: Name, args: readonly string[], options: SignRunOptions = {}): Promise<RunResult> {
+    return this.signBy(this.keys[by].fingerprint, args, options);
+  }
+
+  /** The same with a key that is not of the world. */
+  async signBy(
+    fingerprint: string,
     args: readonly string[],
     { to = this.remote.path, env = {} }: SignRunOptions = {},
   ): Promise<RunResult> {
     const place = to === '' ? [] : ['--to', to];
-    const key = ['--sign-by', this.keys[by].fingerprint];
+    const key = ['--sign-by', fingerprint];
     return runLookaside(['sign', ...args, ...key, ...place], { env: { ...this.#env, ...env } });
   }
 

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
-import { type GatherError, gatherFiles } from '../../../signing/gather/gather.ts';
+import { gatherFiles } from '../../../signing/gather/gather.ts';
+import type { SigningError } from '../../../signing/signing-error.ts';
 import { useTemporary } from '../../kit/temporary.ts';
 
 const HEX = 'ab'.repeat(32);
@@ -139,7 +140,7 @@ describe('what skopeo and podman leave behind', () => {
       const at = join(directory(), path);
       await (path.endsWith('/') ? mkdir(at) : symlink(join(directory(), 'outside'), at));
       const place = at.replace(/\/$/, '');
-      await assert.rejects(gatherFiles([inside(operand)]), ({ message, hint }: GatherError) => {
+      await assert.rejects(gatherFiles([inside(operand)]), ({ message, hint }: SigningError) => {
         assert.ok(message.startsWith(`${place}: expected a `), message);
         assert.ok(message.endsWith(`, got ${got}`), message);
         assert.match(hint ?? '', /itself there, or remove/);
@@ -157,7 +158,7 @@ describe('what skopeo and podman leave behind', () => {
     it(`is not: ${title}`, async () => {
       await mkdir(join(directory(), 'empty'));
       await write('file');
-      await assert.rejects(gatherFiles([inside(operand)]), { name: 'GatherError', message });
+      await assert.rejects(gatherFiles([inside(operand)]), { name: 'SigningError', message });
     });
   }
 

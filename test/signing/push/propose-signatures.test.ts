@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { type IncomingMessage, type ServerResponse, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
@@ -9,6 +9,7 @@ import {
   PushWorld,
   type SignedImage,
   blobOf,
+  installHook,
   randomDigest,
   stage,
 } from '../../kit/push/push-world.ts';
@@ -21,6 +22,7 @@ interface Document {
     readonly branch?: string;
     readonly link?: string;
     readonly isOpen: boolean;
+    readonly isEarlier?: boolean;
   };
   readonly signatures: readonly { readonly status: string; readonly path: string }[];
 }
@@ -58,7 +60,7 @@ describeWith(['git', 'git-http-backend', 'gpg', 'gpgv'], 'a proposal of signatur
     const branches: string[] = [];
     for (const batch of batches) {
       const { proposal, signatures } = await propose(batch);
-      assert.match(proposal?.branch ?? '', /^lookaside\/\d{8}T\d{6}Z-[0-9a-f]{8}$/);
+      assert.match(proposal?.branch ?? '', /^lookaside\/[0-9a-f]{16}$/);
       for (const { path } of signatures) assert.match(path, /\/signature-[1-9][0-9]{8}$/);
       branches.push(proposal?.branch ?? '');
     }
@@ -86,6 +88,7 @@ describeWith(['git', 'git-http-backend', 'gpg', 'gpgv'], 'a proposal of signatur
     const first = await propose([image]);
     const [{ path } = { path: '' }] = first.signatures;
     await world.remote.publish({ [path]: 'other bytes' });
+    await world.remote.gitBare('branch', '-D', first.proposal?.branch ?? '');
     const second = await propose([image]);
     const numbers = [first, second].map(({ signatures }) =>
       Number(/\d+$/.exec(signatures[0]?.path ?? '')?.[0]),
@@ -108,6 +111,50 @@ describeWith(['git', 'git-http-backend', 'gpg', 'gpgv'], 'a proposal of signatur
     assert.equal(proposal, undefined);
     assert.equal(signatures[0]?.status, 'there');
     assert.equal(await world.remote.gitBare('branch', '--list', 'lookaside/*'), '');
+  });
+
+  it('is made once for the same signatures, and once more for others', async () => {
+    const digest = randomDigest();
+    const image = await world.sign({ digest });
+    const staged = join(directory(), `staging-${count}`);
+    const first = await propose([image]);
+    const again = [image, await world.sign({ digest, creator: 'another program' })];
+    for (const one of again) {
+      const second = await propose([one], ['--clear']);
+      assert.deepEqual(second.proposal, { ...first.proposal, isEarlier: true });
+      assert.deepEqual(
+        second.signatures.map(({ status }) => status),
+        ['proposed'],
+      );
+    }
+    assert.equal(
+      (await readdir(`${directory()}/staging-${count - 1}`, { recursive: true })).length,
+      3,
+    );
+    const branches = async (): Promise<number> =>
+      (await world.remote.gitBare('branch', '--list', 'lookaside/*')).split('\n').length;
+    assert.equal(await branches(), 1);
+    const other = await world.sign({ digest, tag: 'v2' });
+    const both = await propose([image, other]);
+    assert.equal(both.proposal?.isEarlier, undefined);
+    assert.equal(await branches(), 2);
+
+    const { code, stdout } = await world.push([staged], ['--pull-request']);
+    assert.equal(code, 0);
+    assert.match(stdout, /: proposed already: /);
+    assert.match(stdout, /^nothing was pushed to .*: 1 proposed already$/m);
+    assert.match(stdout, /^open a request to merge into main as lookaside\/[0-9a-f]{16}: at the/m);
+  });
+
+  it('is one where the same is proposed twice at the same time', async () => {
+    const image = await world.sign();
+    const both = await Promise.all([propose([image]), propose([image])]);
+    const branches = await world.remote.gitBare('branch', '--list', 'lookaside/*');
+    const expected = both.map(() => branches.trim());
+    assert.deepEqual(
+      both.map(({ proposal }) => proposal?.branch),
+      expected,
+    );
   });
 
   describe('is opened', () => {
@@ -154,6 +201,38 @@ describeWith(['git', 'git-http-backend', 'gpg', 'gpgv'], 'a proposal of signatur
       ]);
     });
 
+    it('on GitLab once, and its link is told again', async () => {
+      await beHost();
+      await world.remote.gitBare('config', 'http.receivepack', 'true');
+      const { url } = await world.remote.serveHttp();
+      const image = await world.sign();
+      const { proposal } = await propose([image], ['--forge', 'gitlab'], url);
+      const again = await propose([image], ['--forge', 'gitlab'], url);
+      const { origin } = new URL(url);
+      const branch = encodeURIComponent(proposal?.branch ?? '');
+      const link = `${origin}/signatures/-/merge_requests?source_branch=${branch}`;
+      assert.deepEqual(again.proposal, { ...proposal, link, isEarlier: true });
+    });
+
+    it('on Gitea once, which refuses another one with the same topic', async () => {
+      const { remote } = world;
+      await remote.gitBare('config', 'receive.advertisePushOptions', 'true');
+      await remote.gitBare('config', 'http.receivepack', 'true');
+      await remote.gitBare('config', 'receive.procReceiveRefs', 'refs/for');
+      // As git-receive-pack(1) has it, in lines with their lengths in front.
+      const reason = 'ng refs/for/main request `force-push` push option';
+      await installHook(
+        remote.path,
+        'proc-receive',
+        `printf '001aversion=1\\000push-options0000%04x%s0000' ${reason.length + 4} '${reason}'; cat >/dev/null`,
+      );
+      const { url } = await remote.serveHttp();
+      const again = await propose([await world.sign()], ['--forge', 'gitea'], url);
+      const link = `${new URL(url).origin}/signatures/pulls`;
+      assert.deepEqual(again.proposal, { link, isOpen: true, isEarlier: true });
+      assert.equal(again.signatures[0]?.status, 'proposed');
+    });
+
     it('on Gitea by a topic', async () => {
       await beHost();
       const { proposal } = await propose([await world.sign()], ['--forge', 'gitea']);
@@ -191,6 +270,29 @@ describeWith(['git', 'git-http-backend', 'gpg', 'gpgv'], 'a proposal of signatur
         { head, base, title },
         { head: proposal?.branch, base: 'main', title: 'Sign registry.example/team/app:v1' },
       );
+    });
+
+    it('on GitHub once, where it is found open', async () => {
+      const token = join(directory(), 'token');
+      await writeFile(token, 's3cret\n');
+      await using host = await serveGithub(world.remote.path);
+      await world.remote.gitBare('config', 'http.receivepack', 'true');
+      const args = ['--forge', 'github', '--git-token-file', token];
+      const image = await world.sign();
+      const { proposal } = await propose([image], [], host.url);
+      // Pushed without the token, nobody has opened it yet.
+      for (const method of ['POST', 'none']) {
+        const again = await propose([image], args, host.url);
+        const link = 'https://github.example/pull/7';
+        assert.deepEqual(again.proposal, { ...proposal, link, isOpen: true, isEarlier: true });
+        const [asked, opened] = host.requests.splice(0);
+        assert.equal(asked?.method, 'GET');
+        assert.match(
+          asked.path,
+          /\/pulls\?state=open&head=signatures%3Alookaside%2F[0-9a-f]{16}&base=main$/,
+        );
+        assert.equal(opened?.method ?? 'none', method);
+      }
     });
 
     const TOKENS: readonly (readonly [title: string, to: string, text: string | null, RegExp])[] = [
@@ -251,6 +353,7 @@ describeWith(['git', 'git-http-backend', 'gpg', 'gpgv'], 'a proposal of signatur
 });
 
 interface ApiRequest {
+  readonly method: string | undefined;
   readonly path: string;
   readonly authorization: string | undefined;
   readonly body: unknown;
@@ -259,6 +362,7 @@ interface ApiRequest {
 /** Git over http, and GitHub's API beside it, for one good token. */
 async function serveGithub(repository: string) {
   const requests: ApiRequest[] = [];
+  let isOpen = false;
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const { url = '' } = request;
     if (!url.startsWith('/api/')) {
@@ -266,11 +370,18 @@ async function serveGithub(repository: string) {
       return;
     }
     const { authorization } = request.headers;
-    requests.push({ path: url, authorization, body: await json(request) });
+    const { method } = request;
     const isGood = authorization === 'Bearer s3cret';
+    const pull = { html_url: 'https://github.example/pull/7' };
+    if (method === 'GET') {
+      requests.push({ method, path: url, authorization, body: undefined });
+      response.writeHead(isGood ? 200 : 401).end(JSON.stringify(isOpen ? [pull] : []));
+      return;
+    }
+    requests.push({ method, path: url, authorization, body: await json(request) });
+    isOpen ||= isGood;
     response.writeHead(isGood ? 201 : 401, { 'Content-Type': 'application/json' });
-    const good = { html_url: 'https://github.example/pull/7' };
-    response.end(JSON.stringify(isGood ? good : { message: 'Bad credentials' }));
+    response.end(JSON.stringify(isGood ? pull : { message: 'Bad credentials' }));
   };
   const server = createServer((request, response) => void answer(request, response));
   server.listen(0, '127.0.0.1');

@@ -6,7 +6,7 @@ import { createOpenMessage } from '../../../generator/openpgp/open-message.ts';
 import { readKeyring } from '../../../generator/openpgp/openpgp-js.ts';
 import { isRejection } from '../../../generator/terms/rejection.ts';
 import { Gpg, type GpgOptions } from '../../../signing/sign/gpg.ts';
-import { SigningError } from '../../../signing/sign/signing-error.ts';
+import { SigningError } from '../../../signing/signing-error.ts';
 import { run } from '../../kit/process/run.ts';
 import {
   makeSigner,
@@ -44,7 +44,7 @@ async function complain(action: Promise<unknown>): Promise<readonly [string, str
     (cause: unknown) => cause,
   );
   assert.ok(error instanceof SigningError, String(error));
-  return [error.message, error.hint];
+  return [error.message, error.hint ?? ''];
 }
 
 describeWith(['gpg'], 'gpg signs', () => {

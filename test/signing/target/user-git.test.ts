@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { stat } from 'node:fs/promises';
+import { readFile, stat, writeFile } from 'node:fs/promises';
+import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { UserGit } from '../../../signing/target/user-git.ts';
@@ -30,6 +31,30 @@ describeWith(['git'], 'git as the user has it', () => {
     } finally {
       silent.close();
     }
+  });
+
+  it('waits no longer for a helper that hangs, and leaves none behind', async () => {
+    const pid = join(directory(), 'pid');
+    const config = join(directory(), 'gitconfig');
+    const helper = `!f() { echo $$ >'${pid}'; exec sleep 600; }; f`;
+    await writeFile(config, `[credential]\n\thelper = "${helper}"\n`);
+    const host = createHttpServer((_request, response) => {
+      response.writeHead(401, { 'WWW-Authenticate': 'Basic' }).end();
+    });
+    host.listen(0, '127.0.0.1');
+    await once(host, 'listening');
+    const { port } = host.address() as AddressInfo;
+    const environment = { ...process.env, ...PUSHER, GIT_CONFIG_GLOBAL: config };
+    const git = new UserGit({ environment, hasTerminal: false, patience: 1000 });
+    const url = `http://127.0.0.1:${port}/signatures.git`;
+    await assert.rejects(git.run(directory(), ['ls-remote', url], { isRemote: true }), {
+      message: 'git ls-remote was stopped: it said nothing for 1 s',
+      hint: /git waits for a credential helper or ssh: see what `git ls-remote REPO` does/,
+    });
+    const helperId = Number(await readFile(pid, 'utf8'));
+    await eventually(() => assert.throws(() => process.kill(helperId, 0), { code: 'ESRCH' }));
+    host.close();
+    host.closeAllConnections();
   });
 
   it('forgets passwords at its end, also after it was stopped', async () => {

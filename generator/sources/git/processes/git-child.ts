@@ -7,6 +7,7 @@ import {
   ProcessStoppedError,
 } from '../../../system/process-limits.ts';
 import { BoundedProcess, type ProcessResult, runProcess } from '../../../system/run-process.ts';
+import { hintOf, messageOf } from '../../../terms/errors.ts';
 import { SourceError } from '../../source.ts';
 
 /** As gitEnvironment makes it. */
@@ -116,9 +117,11 @@ export async function* readGit(
 
 function toSourceError(error: unknown): SourceError {
   if (error instanceof SourceError) return error;
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
+  const hint = hintOf(error);
+  const options = { cause: error, ...(hint !== undefined && { hint }) };
   // A git that took too much tells something about what it was asked; all else does not.
   return error instanceof ProcessLimitError
-    ? new SourceError(message, { cause: error })
-    : new GitKilledError(message, { cause: error });
+    ? new SourceError(message, options)
+    : new GitKilledError(message, options);
 }
