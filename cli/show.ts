@@ -8,6 +8,7 @@ import {
 } from '../generator/explain/describe-signature.ts';
 import { MAX_BLOB_BYTES } from '../generator/openpgp/signature-file.ts';
 import { messageOf } from '../generator/terms/errors.ts';
+import { nameFileIn } from '../generator/terms/rejection.ts';
 import { formatJson, toPrintable } from '../generator/terms/text.ts';
 import { toBudgets } from './base/budget-options.ts';
 import type { Settings } from './base/options.ts';
@@ -84,7 +85,7 @@ export function formatShown(shown: readonly ShownSignature[], colour: boolean): 
 }
 
 function formatSignature(
-  { claims, signature, form, size, verdict }: ShownSignature,
+  { path, claims, signature, form, size, verdict }: ShownSignature,
   colour: boolean,
 ): string[] {
   const facts: [name: string, value: string | null | undefined][] = [
@@ -97,7 +98,7 @@ function formatSignature(
     ['key', signature && (signature.keyId ?? 'not named')],
     ['algorithm', signature && `${signature.publicKeyAlgorithm}, ${signature.hashAlgorithm}`],
     ['form', `${formatForm(form, signature?.version)}, ${size} bytes`],
-    ...formatVerdict(verdict),
+    ...formatVerdict(verdict, path),
   ];
   const paint = (name: string, value: string): string =>
     colour && name === 'verdict'
@@ -117,7 +118,7 @@ function formatForm(form: ShownSignature['form'], version: number | undefined): 
   return form === 'unknown' ? 'not a signature' : `${form} OpenPGP message${packet}`;
 }
 
-function formatVerdict(verdict: ShownVerdict): [name: string, value: string][] {
+function formatVerdict(verdict: ShownVerdict, path: string): [name: string, value: string][] {
   switch (verdict.status) {
     case 'unverified':
       return [['verdict', 'not verified: no keys were given']];
@@ -132,7 +133,7 @@ function formatVerdict(verdict: ShownVerdict): [name: string, value: string][] {
     case 'rejected':
       return [
         ['verdict', `rejected: ${verdict.code}: ${verdict.message}`],
-        ['hint', verdict.hint],
+        ['hint', path === '-' ? verdict.hint : nameFileIn(verdict.hint, path)],
       ];
   }
 }

@@ -15,7 +15,7 @@ import { MAX_SIGNATURES, type Numbering, numberSignatures } from './numbering.ts
 import type { KeyInfo } from '../openpgp/openpgp-js.ts';
 import type { Signer } from '../openpgp/open-message.ts';
 import type { SignedBy } from '../policy/policy.ts';
-import { type Rejection, type RejectionCode, reject } from '../terms/rejection.ts';
+import { type Rejection, type RejectionCode, nameFileIn, reject } from '../terms/rejection.ts';
 import { type Summary, findPublishable } from './store-directory.ts';
 
 /** library-go's reader stops there (verify/store/sigstore, maxSignatureSearch). */
@@ -210,7 +210,8 @@ export function rejectExcess(count: number): Rejection {
 
 /** A file with what is wrong with it. */
 export function reportRejected(path: string, rejection: Rejection): RejectedFile {
-  const { code, message, hint, breaksPulls } = rejection;
+  const { code, message, breaksPulls } = rejection;
+  const hint = nameFileIn(rejection.hint, path);
   return { path, status: 'rejected', code, message, hint, breaksPulls };
 }
 
