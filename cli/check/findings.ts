@@ -1,6 +1,11 @@
 // What a report has to tell of its files: faults and warnings, in the form that all formats for
 // people and machines are made from.
-import type { CheckReport, RefusedState, ReportedFile } from '../../generator/store/report.ts';
+import {
+  type CheckReport,
+  type RefusedState,
+  type ReportedFile,
+  warningsOf,
+} from '../../generator/store/report.ts';
 import type { Loss } from '../../generator/terms/loss.ts';
 import { toPrintable } from '../../generator/terms/text.ts';
 
@@ -53,16 +58,15 @@ export function toLossFinding({ path, code, message, hint }: Loss): Finding {
 export function toFindings(file: ReportedFile, options: FindingOptions): readonly Finding[] {
   const path = toRepositoryPath(file.path, options.prefix);
   switch (file.status) {
-    case 'ignored':
-      return [];
     case 'rejected': {
       const { code, breaksPulls } = file;
       const message = `${toPrintable(file.message)}${describeHarm(file)}`;
       return [{ path, code, level: 'error', message, hint: toPrintable(file.hint), breaksPulls }];
     }
+    case 'ignored':
     case 'accepted':
     case 'unverified':
-      return file.warnings.map(({ code, message }) => ({
+      return warningsOf(file).map(({ code, message }) => ({
         path,
         code,
         level: options.strict ? 'error' : 'warning',
@@ -79,10 +83,7 @@ export function hasFaults(
   strict: boolean,
 ): boolean {
   if (summary.rejected > 0 || refused || losses.length > 0) return true;
-  return (
-    strict &&
-    (keys.length === 0 || files.some((file) => 'warnings' in file && file.warnings.length > 0))
-  );
+  return strict && (keys.length === 0 || files.some((file) => warningsOf(file).length > 0));
 }
 
 /** Why a state is refused, in one printable line; who brought it with it. */

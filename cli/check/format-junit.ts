@@ -1,7 +1,7 @@
 // The report as JUnit XML, which most CI systems read: one suite, a test case for every file
 // that is not ignored. It is well-formed XML 1.0 whatever the names of files are.
 import Builder from 'fast-xml-builder';
-import type { CheckReport, RefusedState } from '../../generator/store/report.ts';
+import { type CheckReport, type RefusedState, isNoteworthy } from '../../generator/store/report.ts';
 import { toPrintable } from '../../generator/terms/text.ts';
 import {
   NO_KEYS,
@@ -34,7 +34,7 @@ const NO_KEYS_CASE: TestCase = {
 
 /** One suite; a file with several errors has one failure that tells them all. */
 export function formatJunit(report: CheckReport, options: FindingOptions): string {
-  const files = report.files.filter(({ status }) => status !== 'ignored');
+  const files = report.files.filter((file) => file.status !== 'ignored' || isNoteworthy(file));
   const testcase = files.map((file) =>
     toTestCase(toRepositoryPath(file.path, options.prefix), toFindings(file, options)),
   );

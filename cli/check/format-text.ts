@@ -1,5 +1,5 @@
 import { styleText } from 'node:util';
-import type { CheckReport, ReportedFile } from '../../generator/store/report.ts';
+import { type CheckReport, type ReportedFile, warningsOf } from '../../generator/store/report.ts';
 import type { Loss } from '../../generator/terms/loss.ts';
 import { toPrintable } from '../../generator/terms/text.ts';
 import {
@@ -35,8 +35,6 @@ export function formatText(report: CheckReport, style: Style): string {
 
 function formatFile(file: ReportedFile, style: Style): readonly string[] {
   switch (file.status) {
-    case 'ignored':
-      return [];
     case 'rejected': {
       const code = paint('red', file.code, style);
       return [
@@ -44,9 +42,10 @@ function formatFile(file: ReportedFile, style: Style): readonly string[] {
         `  hint: ${toPrintable(file.hint)}`,
       ];
     }
+    case 'ignored':
     case 'accepted':
     case 'unverified':
-      return file.warnings.map(
+      return warningsOf(file).map(
         ({ code, message }) =>
           `${toPrintable(file.path)}: ${paint(style.strict ? 'red' : 'yellow', code, style)}: ${toPrintable(message)}`,
       );

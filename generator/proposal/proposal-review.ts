@@ -19,6 +19,7 @@ import {
   type ReportedFile,
   formatClaims,
   rejectExcess,
+  reportIgnored,
   reportRejected,
 } from '../store/report.ts';
 import { DEFAULT_BUDGETS, type StateBudgets } from '../terms/budgets.ts';
@@ -117,7 +118,7 @@ export class ProposalReview {
       if (file.kind === 'publishable') this.#added.push(toAdded(file, ids.get(file.path) ?? ''));
       else if (file.kind === 'rejected')
         this.#files.push(reportRejected(file.path, file.rejection));
-      else if (file.kind === 'ignored') this.#files.push({ path: file.path, status: 'ignored' });
+      else if (file.kind === 'ignored') this.#files.push(reportIgnored(file.path));
     }
     for (const { name, old, now } of changes) {
       const { path } = decodePath(name);

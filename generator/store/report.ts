@@ -9,7 +9,7 @@ import {
   isWaiting,
 } from '../gate/checked-file.ts';
 import type { Signature, Warning } from '../gate/judge.ts';
-import { formatLocation } from '../terms/location.ts';
+import { formatLocation, isStrayDotFile } from '../terms/location.ts';
 import type { Loss } from '../terms/loss.ts';
 import { MAX_SIGNATURES, type Numbering, numberSignatures } from './numbering.ts';
 import type { KeyInfo } from '../openpgp/openpgp-js.ts';
@@ -31,8 +31,15 @@ export interface ReportedClaims {
 }
 
 /** One file of the report. */
-export type ReportedFile =
-  AcceptedFile | RejectedFile | { readonly path: string; readonly status: 'ignored' };
+export type ReportedFile = AcceptedFile | RejectedFile | ReportedIgnored;
+
+/** A file that is no signature, and does no harm. */
+export interface ReportedIgnored {
+  readonly path: string;
+  readonly status: 'ignored';
+  /** Absent where there are none. */
+  readonly warnings?: readonly Warning[];
+}
 
 /** A file that is published. */
 export interface AcceptedFile {
@@ -62,7 +69,12 @@ export function isRejected(file: ReportedFile): file is RejectedFile {
 
 /** Whether there is something to say of a file. */
 export function isNoteworthy(file: ReportedFile): boolean {
-  return isRejected(file) || ('warnings' in file && file.warnings.length > 0);
+  return isRejected(file) || warningsOf(file).length > 0;
+}
+
+/** What some nodes may take badly of a file that is not rejected. */
+export function warningsOf(file: ReportedFile): readonly Warning[] {
+  return 'warnings' in file ? (file.warnings ?? []) : [];
 }
 
 /** Whether the files of a directory are one good signature, of which there is nothing to say. */
@@ -140,7 +152,7 @@ function reportWaiting(
 /** A file that is not published. */
 export function* reportOther(file: CheckedFile): Generator<ReportedFile> {
   if (file.kind === 'rejected') yield reportRejected(file.path, file.rejection);
-  else if (file.kind === 'ignored') yield { path: file.path, status: 'ignored' };
+  else if (file.kind === 'ignored') yield reportIgnored(file.path);
 }
 
 function reportPublishable(
@@ -206,6 +218,13 @@ const BY_TAG: ReadonlySet<string> = new Set([
 export function rejectExcess(count: number): Rejection {
   const message = `expected at most ${MAX_SIGNATURES} signatures in the directory, got ${count}`;
   return reject('too-many-signatures', message, { breaksPulls: true });
+}
+
+/** A file that is ignored, with a warning where it lies among signatures. */
+export function reportIgnored(path: string): ReportedIgnored {
+  if (!isStrayDotFile(path)) return { path, status: 'ignored' };
+  const message = 'lies among signatures, and is ignored: move it out of the digest directory';
+  return { path, status: 'ignored', warnings: [{ code: 'dot-file', message }] };
 }
 
 /** A file with what is wrong with it. */
