@@ -3,11 +3,11 @@ import { type CheckReport, type ReportedFile, warningsOf } from '../../generator
 import type { Loss } from '../../generator/terms/loss.ts';
 import { toPrintable } from '../../generator/terms/text.ts';
 import {
-  NO_KEYS,
   describeHarm,
   formatRefused,
   formatSummary,
   hasFaults,
+  listRemarks,
   toLossFinding,
 } from './findings.ts';
 
@@ -21,7 +21,8 @@ interface Style {
 export function formatText(report: CheckReport, style: Style): string {
   const lines = report.files.flatMap((file) => formatFile(file, style));
   lines.push(...(report.losses ?? []).flatMap((loss) => formatLoss(loss, style)));
-  if (report.keys.length === 0) lines.push(`${paint('yellow', 'warning', style)}: ${NO_KEYS}`);
+  for (const { message } of listRemarks(report))
+    lines.push(`${paint(style.strict ? 'red' : 'yellow', 'warning', style)}: ${message}`);
   if (report.refused) {
     const code = paint('red', report.refused.code, style);
     lines.push(`${code}: ${formatRefused(report.refused)}`, `  hint: ${report.refused.hint}`);
