@@ -59,6 +59,8 @@ export interface RejectedFile {
   readonly message: string;
   readonly hint: string;
   readonly breaksPulls: boolean;
+  /** The name that was signed, where it lies in no scope that takes signatures. */
+  readonly signedAs?: string;
   /** Where the file that lay at its path before is served, until there is a verdict on this one. */
   readonly olderServedAs?: string;
 }
@@ -229,9 +231,10 @@ export function reportIgnored(path: string): ReportedIgnored {
 
 /** A file with what is wrong with it. */
 export function reportRejected(path: string, rejection: Rejection): RejectedFile {
-  const { code, message, breaksPulls } = rejection;
+  const { code, message, breaksPulls, signedAs } = rejection;
   const hint = nameFileIn(rejection.hint, path);
-  return { path, status: 'rejected', code, message, hint, breaksPulls };
+  const name = signedAs === undefined ? {} : { signedAs };
+  return { path, status: 'rejected', code, message, hint, breaksPulls, ...name };
 }
 
 /** Claims with a time that people can read. */
