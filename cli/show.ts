@@ -19,12 +19,14 @@ import { openEngines } from './inputs/open-engines.ts';
 import { withTemporaryState } from './inputs/open-source.ts';
 import { readPolicy } from './inputs/read-policy.ts';
 
+/** In the environment of each program that git runs (git(1), setup.c). */
+const SET_BY_GIT = 'GIT_PREFIX';
 const WIDTH = 'algorithm:  '.length;
 const COLOURS = { accepted: 'green', rejected: 'red', unverified: 'yellow' } as const;
 
 /**
- * Always 0 where the files can be read: what a signature is worth is `check`'s word, and git
- * takes no text from a textconv that fails.
+ * 0 where each file is a signature, whatever it is worth: that is `check`'s word. 1 where one is
+ * something else, unless git asks: it takes no text from a textconv that fails.
  */
 export async function show(
   files: readonly string[],
@@ -52,7 +54,8 @@ export async function show(
         ? `${formatJson({ files: shown }, 2)}\n`
         : formatShown(shown, hasColour(io.stdout, io.environment));
     await write(io.stdout, output);
-    return 0;
+    const isForGit = io.environment[SET_BY_GIT] !== undefined;
+    return !isForGit && shown.some(({ form }) => form === 'unknown') ? 1 : 0;
   });
 }
 
