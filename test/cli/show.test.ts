@@ -184,7 +184,7 @@ describeWith(['gpg', 'gpgv', 'git'], 'lookaside show', () => {
         },
       ],
     });
-    assert.equal(code, 0);
+    assert.equal(code, 1);
   });
 
   it('ends with 2 for what cannot be read, and for a format that it does not know', async () => {
