@@ -18,6 +18,7 @@ import { write, hasColour, type ProcessIo } from './base/process-io.ts';
 import { openEngines } from './inputs/open-engines.ts';
 import { withTemporaryState } from './inputs/open-source.ts';
 import { readPolicy } from './inputs/read-policy.ts';
+import { findUnreadKeyFiles } from './inputs/unread-key-files.ts';
 
 /** In the environment of each program that git runs (git(1), setup.c). */
 const SET_BY_GIT = 'GIT_PREFIX';
@@ -36,6 +37,9 @@ export async function show(
   const { format } = settings;
   assertFormat('show', settings);
   const policy = await readPolicy(settings);
+  for (const warning of await findUnreadKeyFiles(settings)) {
+    io.stderr.write(`lookaside: warning: ${warning}\n`);
+  }
   return withTemporaryState(io.signals, async (directory, ending) => {
     const { openMessage, close } = await openEngines(
       io.environment,

@@ -213,6 +213,41 @@ describeWith(['gpg', 'gpgv', 'openssl', 'sshd'], 'files that are given as keys',
     });
   }
 
+  it('files of other endings beside keys are named in a warning', async () => {
+    const keys = at('keys');
+    await mkdir(join(keys, 'old'), { recursive: true });
+    await writeFile(join(keys, 'team.asc'), material.armored);
+    await writeFile(join(keys, 'README.md'), 'x');
+    await writeFile(join(keys, '.hidden'), 'x');
+    assert.equal((await check(keys)).stderr, '');
+    for (const name of ['b.pub', 'a.key', 'c.pgp']) {
+      await writeFile(join(keys, name), material.armored);
+    }
+    const warning = `lookaside: warning: ${keys}: only .asc and .gpg files are read as keys, not a.key, b.pub, c.pgp: give keys one of these endings, and move the rest elsewhere\n`;
+    await writeFile(at('scopes.yaml'), JSON.stringify({ scopes: { 'a.example': { keys } } }));
+    await writeFile(at('signature'), material.signature);
+    for (const args of [
+      ['check', at('tree'), '--keys', keys],
+      ['check', at('tree'), '--config', at('scopes.yaml')],
+      ['show', at('signature'), '--keys', keys],
+      ['explain', `a.example/x@sha256:${HEX}`, at('tree'), '--keys', keys],
+      [
+        'node-config',
+        '--scope',
+        `a.example=${keys}`,
+        '--url',
+        'https://a.example',
+        '--default',
+        'reject',
+        '--out',
+        at('node'),
+      ],
+    ]) {
+      const { stderr } = await runLookaside(args);
+      assert.ok(stderr.includes(warning), `${args.join(' ')}: ${stderr}`);
+    }
+  });
+
   it('keys as GnuPG 1 keeps them are keys', async () => {
     const home = at('gnupg-1');
     await mkdir(home, { mode: 0o700 });
