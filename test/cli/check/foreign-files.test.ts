@@ -732,3 +732,57 @@ async function writeImage(directory: string): Promise<string> {
   await writeFile(join(directory, 'manifest.json'), manifest);
   return manifest;
 }
+
+/** What `git lfs` does as a filter of git, in a few lines: it is not there on all machines. */
+const GIT_LFS = `#!/bin/sh
+store=$(git rev-parse --git-dir)/stored
+case $1 in
+  clean) mkdir -p "$store"; cat > "$store/new"; sum=$(sha256sum < "$store/new" | cut -c-64)
+    printf 'version https://git-lfs.github.com/spec/v1\\noid sha256:%s\\nsize %s\\n' "$sum" "$(wc -c < "$store/new")"
+    mv "$store/new" "$store/$sum" ;;
+  smudge) cat "$store/$(sed -n 's/^oid sha256://p')" ;;
+  pull) ;;
+esac
+`;
+
+describeWith(['gpg', 'gpgv', 'git'], 'check: signatures in a git filter', () => {
+  const directory = useTemporary('suite');
+
+  it('are taken out of it as the hint says', async () => {
+    const signer = await makeSigner();
+    const key = await signer.makeKey({ algorithm: 'ed25519' });
+    const keyFile = await signer.exportKeys(join(signer.home, 'keys.asc'), key);
+    const work = join(directory(), 'work');
+    const path = join(work, `team/app@sha256=${HEX}/signature-1`);
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, await signer.sign(key, CLAIMS));
+    await writeFile(
+      join(work, '.gitattributes'),
+      'signature-* filter=lfs diff=lfs merge=lfs -text\n',
+    );
+    const program = join(directory(), 'git-lfs');
+    await writeFile(program, GIT_LFS, { mode: 0o755 });
+    const env = {
+      PATH: `${directory()}:${process.env['PATH']}`,
+      ...Object.fromEntries(
+        ['AUTHOR', 'COMMITTER'].flatMap((who) => [
+          [`GIT_${who}_NAME`, 'A'],
+          [`GIT_${who}_EMAIL`, 'a@example.test'],
+        ]),
+      ),
+    };
+    const sh = async (command: string) => runOrThrow('sh', ['-ec', command], { cwd: work, env });
+    await sh(`git init -q -b main && git config filter.lfs.clean '${program} clean' &&
+      git config filter.lfs.smudge '${program} smudge' && git add . && git commit -qm Add &&
+      git clone -q --bare . ../bare.git`);
+    const check = async () =>
+      runLookaside(['check', join(directory(), 'bare.git'), '--keys', keyFile]);
+
+    const { stdout } = await check();
+    assert.match(stdout, /: unknown-format: expected an OpenPGP message, got a Git LFS pointer /);
+    for (const [, command = ''] of stdout.matchAll(/`([^`]+)`/g)) await sh(command);
+    await sh('git push -q ../bare.git main');
+    assert.match((await check()).stdout, /^good: 2 files: 1 accepted, 0 rejected, 1 ignored$/m);
+    await signer.stop();
+  });
+});
