@@ -8,6 +8,7 @@ import {
 } from '../generator/explain/describe-signature.ts';
 import { MAX_BLOB_BYTES } from '../generator/openpgp/signature-file.ts';
 import { messageOf } from '../generator/terms/errors.ts';
+import { nameFileIn } from '../generator/terms/rejection.ts';
 import { formatJson, toPrintable } from '../generator/terms/text.ts';
 import { toBudgets } from './base/budget-options.ts';
 import type { Settings } from './base/options.ts';
@@ -17,13 +18,16 @@ import { write, hasColour, type ProcessIo } from './base/process-io.ts';
 import { openEngines } from './inputs/open-engines.ts';
 import { withTemporaryState } from './inputs/open-source.ts';
 import { readPolicy } from './inputs/read-policy.ts';
+import { findUnreadKeyFiles } from './inputs/unread-key-files.ts';
 
+/** In the environment of each program that git runs (git(1), setup.c). */
+const SET_BY_GIT = 'GIT_PREFIX';
 const WIDTH = 'algorithm:  '.length;
 const COLOURS = { accepted: 'green', rejected: 'red', unverified: 'yellow' } as const;
 
 /**
- * Always 0 where the files can be read: what a signature is worth is `check`'s word, and git
- * takes no text from a textconv that fails.
+ * 0 where each file is a signature, whatever it is worth: that is `check`'s word. 1 where one is
+ * something else, unless git asks: it takes no text from a textconv that fails.
  */
 export async function show(
   files: readonly string[],
@@ -33,6 +37,9 @@ export async function show(
   const { format } = settings;
   assertFormat('show', settings);
   const policy = await readPolicy(settings);
+  for (const warning of await findUnreadKeyFiles(settings)) {
+    io.stderr.write(`lookaside: warning: ${warning}\n`);
+  }
   return withTemporaryState(io.signals, async (directory, ending) => {
     const { openMessage, close } = await openEngines(
       io.environment,
@@ -51,7 +58,8 @@ export async function show(
         ? `${formatJson({ files: shown }, 2)}\n`
         : formatShown(shown, hasColour(io.stdout, io.environment));
     await write(io.stdout, output);
-    return 0;
+    const isForGit = io.environment[SET_BY_GIT] !== undefined;
+    return !isForGit && shown.some(({ form }) => form === 'unknown') ? 1 : 0;
   });
 }
 
@@ -84,7 +92,7 @@ export function formatShown(shown: readonly ShownSignature[], colour: boolean): 
 }
 
 function formatSignature(
-  { claims, signature, form, size, verdict }: ShownSignature,
+  { path, claims, signature, form, size, verdict }: ShownSignature,
   colour: boolean,
 ): string[] {
   const facts: [name: string, value: string | null | undefined][] = [
@@ -97,7 +105,7 @@ function formatSignature(
     ['key', signature && (signature.keyId ?? 'not named')],
     ['algorithm', signature && `${signature.publicKeyAlgorithm}, ${signature.hashAlgorithm}`],
     ['form', `${formatForm(form, signature?.version)}, ${size} bytes`],
-    ...formatVerdict(verdict),
+    ...formatVerdict(verdict, path),
   ];
   const paint = (name: string, value: string): string =>
     colour && name === 'verdict'
@@ -117,7 +125,7 @@ function formatForm(form: ShownSignature['form'], version: number | undefined): 
   return form === 'unknown' ? 'not a signature' : `${form} OpenPGP message${packet}`;
 }
 
-function formatVerdict(verdict: ShownVerdict): [name: string, value: string][] {
+function formatVerdict(verdict: ShownVerdict, path: string): [name: string, value: string][] {
   switch (verdict.status) {
     case 'unverified':
       return [['verdict', 'not verified: no keys were given']];
@@ -132,7 +140,7 @@ function formatVerdict(verdict: ShownVerdict): [name: string, value: string][] {
     case 'rejected':
       return [
         ['verdict', `rejected: ${verdict.code}: ${verdict.message}`],
-        ['hint', verdict.hint],
+        ['hint', path === '-' ? verdict.hint : nameFileIn(verdict.hint, path)],
       ];
   }
 }

@@ -165,11 +165,30 @@ const scopeName = z
     error: ({ input }) => {
       const isLong = typeof input === 'string' && input.length > MAX_NAME_LENGTH;
       const form = 'HOST, HOST/NAMESPACE, HOST/NAMESPACE/REPOSITORY or *.DOMAIN';
-      if (!isLong) return `expected ${form}, got ${JSON.stringify(input)}`;
+      if (!isLong) return `expected ${form}, got ${JSON.stringify(input)}${whyNoScope(input)}`;
       return `expected ${form} of at most ${MAX_NAME_LENGTH} characters, got ${input.length}`;
     },
   })
   .meta({ pattern: SCOPE_FORM });
+
+/** What is wrong with a scope, behind the scope itself; '' where nobody knows. */
+function whyNoScope(name: unknown): string {
+  const isWrong = typeof name === 'string' && !isScopeName(name);
+  const found = isWrong && SCOPE_FAULTS.find(([fault]) => fault.test(name));
+  return found ? `: ${found[1]}` : '';
+}
+
+const SCOPE_FAULTS: readonly (readonly [RegExp, string])[] = [
+  [/^[a-z][a-z0-9+.-]*:\/\//i, 'leave out the scheme'],
+  [/\s/, 'leave out the white space'],
+  [/\/$/, 'leave out the slash at the end'],
+  [/^\*$/, 'for images outside all scopes give --keys'],
+  [/^\*\.[^/]*[/:]/, 'a wildcard takes no port and no repository behind the domain'],
+  [/.\*/, 'a wildcard stands only before a domain; a scope covers all that lies below it'],
+  [/^index\.docker\.io(?:\/|$)/, 'nodes call it docker.io'],
+  [/\/[^:@]*[A-Z]/, 'repositories are in lower case'],
+  [/^[^./:]+(?:\/|$)/, 'it has no host: docker.io is that of images without one'],
+];
 
 function isScopeName(name: string): boolean {
   if (name === '') return true;
@@ -213,7 +232,8 @@ export const scopeFlags = several.transform((values, context) =>
     const name = scopeName.safeParse(value.slice(0, at));
     if (at < 0 || at === value.length - 1 || !name.success) {
       const form = 'expected SCOPE=PATH, for example quay.io/team=team.asc';
-      context.addIssue(`${form}, got ${JSON.stringify(value)}`);
+      const reason = at > 0 ? whyNoScope(value.slice(0, at)) : '';
+      context.addIssue(`${form}, got ${JSON.stringify(value)}${reason}`);
       return z.NEVER;
     }
     return { name: name.data, path: value.slice(at + 1) };

@@ -16,6 +16,7 @@ import type { ProcessIo } from '../base/process-io.ts';
 import { openEngines, warnOfMissingGpgv } from '../inputs/open-engines.ts';
 import { openSource, withTemporaryState } from '../inputs/open-source.ts';
 import { readPolicy } from '../inputs/read-policy.ts';
+import { findUnreadKeyFiles } from '../inputs/unread-key-files.ts';
 import { type Checked, type Run, canBeFollowed, checkSource } from './check-source.ts';
 
 /** What is to be told: of all files, or of some of them. */
@@ -76,6 +77,9 @@ async function withRun<Result>(
   action: (temporary: string, run: Run) => Promise<Result>,
 ): Promise<Result> {
   const policy = await readPolicy(settings);
+  for (const warning of await findUnreadKeyFiles(settings)) {
+    io.stderr.write(`lookaside: warning: ${warning}\n`);
+  }
   return withTemporaryState(io.signals, async (temporary, ending) => {
     const engines = await openEngines(io.environment, temporary, toBudgets(settings));
     const warning = warnOfMissingGpgv(policy, engines);

@@ -10,6 +10,7 @@ import {
 } from '../../generator/store/checkpoint/shared-verdict.ts';
 import { loadStore } from '../../generator/store/load-store.ts';
 import type { CheckReport } from '../../generator/store/report.ts';
+import { isStrayDotFile } from '../../generator/terms/location.ts';
 import type { SignatureStore } from '../../generator/store/store.ts';
 import type { Settings } from '../base/options.ts';
 import type { ProcessIo } from '../base/process-io.ts';
@@ -71,7 +72,7 @@ async function openPass(
     return { pass, load: async (onChecked) => goOn(source, pass, run, kept, onChecked) };
   }
   const pass = await source.refresh();
-  const listsIgnored = run.settings.format === 'json';
+  const listsIgnored = run.settings.format === 'json' || isStrayDotFile;
   return {
     pass,
     load: async (onChecked) => loadStore(pass, run.judge, new Date(), onChecked, { listsIgnored }),

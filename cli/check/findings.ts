@@ -1,6 +1,11 @@
 // What a report has to tell of its files: faults and warnings, in the form that all formats for
 // people and machines are made from.
-import type { CheckReport, RefusedState, ReportedFile } from '../../generator/store/report.ts';
+import {
+  type CheckReport,
+  type RefusedState,
+  type ReportedFile,
+  warningsOf,
+} from '../../generator/store/report.ts';
 import type { Loss } from '../../generator/terms/loss.ts';
 import { toPrintable } from '../../generator/terms/text.ts';
 
@@ -53,16 +58,15 @@ export function toLossFinding({ path, code, message, hint }: Loss): Finding {
 export function toFindings(file: ReportedFile, options: FindingOptions): readonly Finding[] {
   const path = toRepositoryPath(file.path, options.prefix);
   switch (file.status) {
-    case 'ignored':
-      return [];
     case 'rejected': {
       const { code, breaksPulls } = file;
       const message = `${toPrintable(file.message)}${describeHarm(file)}`;
       return [{ path, code, level: 'error', message, hint: toPrintable(file.hint), breaksPulls }];
     }
+    case 'ignored':
     case 'accepted':
     case 'unverified':
-      return file.warnings.map(({ code, message }) => ({
+      return warningsOf(file).map(({ code, message }) => ({
         path,
         code,
         level: options.strict ? 'error' : 'warning',
@@ -74,15 +78,40 @@ export function toFindings(file: ReportedFile, options: FindingOptions): readonl
 }
 
 /** Whether a check with this report fails: for faults, and if strict for warnings. */
-export function hasFaults(
-  { summary, files, keys, refused, losses = [] }: CheckReport,
-  strict: boolean,
-): boolean {
+export function hasFaults(report: CheckReport, strict: boolean): boolean {
+  const { summary, files, refused, losses = [] } = report;
   if (summary.rejected > 0 || refused || losses.length > 0) return true;
-  return (
-    strict &&
-    (keys.length === 0 || files.some((file) => 'warnings' in file && file.warnings.length > 0))
-  );
+  const hasRemarks = listRemarks(report).length > 0;
+  return strict && (hasRemarks || files.some((file) => warningsOf(file).length > 0));
+}
+
+/** A warning that is about no file. */
+export interface Remark {
+  readonly code: 'no-keys' | 'no-signatures';
+  readonly message: string;
+}
+
+const NO_SIGNATURES =
+  'nothing here could be a signature: no file lies where nodes look, in REPOSITORY@sha256=HEX/signature-N (see --path and --branch)';
+
+/** What there is to say of a check as a whole. */
+export function listRemarks({
+  summary: { accepted, unverified, rejected },
+  files,
+  keys,
+  refused,
+  base,
+}: CheckReport): readonly Remark[] {
+  // A proposal may change anything, and of a state that is refused no file is known.
+  const isEmpty =
+    accepted + unverified + rejected === 0 &&
+    files.every(({ status }) => status === 'ignored') &&
+    refused === undefined &&
+    base === undefined;
+  return [
+    ...(keys.length === 0 ? [{ code: 'no-keys', message: NO_KEYS } as const] : []),
+    ...(isEmpty ? [{ code: 'no-signatures', message: NO_SIGNATURES } as const] : []),
+  ];
 }
 
 /** Why a state is refused, in one printable line; who brought it with it. */

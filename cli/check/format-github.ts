@@ -7,11 +7,11 @@ import { toPrintable } from '../../generator/terms/text.ts';
 import {
   type Finding,
   type FindingOptions,
-  NO_KEYS,
   formatFinding,
   formatRefused,
   formatSummary,
   listFindings,
+  listRemarks,
 } from './findings.ts';
 
 /** One command a finding, then a notice with the counts. */
@@ -21,8 +21,8 @@ export function formatGithub(report: CheckReport, options: FindingOptions): stri
     const { path, code, level } = finding;
     return formatCommand(level, { file: path, title: code }, formatFinding(finding));
   });
-  if (report.keys.length === 0)
-    lines.push(formatCommand(options.strict ? 'error' : 'warning', { title: 'no-keys' }, NO_KEYS));
+  for (const { code, message } of listRemarks(report))
+    lines.push(formatCommand(options.strict ? 'error' : 'warning', { title: code }, message));
   if (report.refused) {
     const { code, hint } = report.refused;
     lines.push(

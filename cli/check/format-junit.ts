@@ -1,13 +1,14 @@
 // The report as JUnit XML, which most CI systems read: one suite, a test case for every file
 // that is not ignored. It is well-formed XML 1.0 whatever the names of files are.
 import Builder from 'fast-xml-builder';
-import type { CheckReport, RefusedState } from '../../generator/store/report.ts';
+import { type CheckReport, type RefusedState, isNoteworthy } from '../../generator/store/report.ts';
 import { toPrintable } from '../../generator/terms/text.ts';
 import {
-  NO_KEYS,
+  type Remark,
   type Finding,
   type FindingOptions,
   formatRefused,
+  listRemarks,
   toFindings,
   toLossFinding,
   toRepositoryPath,
@@ -25,23 +26,26 @@ interface TestCase {
   readonly 'system-out'?: string;
 }
 
-/** A strict check without keys fails, and so must its suite. */
-const NO_KEYS_CASE: TestCase = {
-  '@classname': '.',
-  '@name': 'keys',
-  failure: { '@type': 'no-keys', '@message': NO_KEYS, '#text': NO_KEYS },
-};
+/** What makes a strict check fail must make its suite fail. */
+function toRemarkCase({ code, message }: Remark): TestCase {
+  return {
+    '@classname': '.',
+    '@name': code === 'no-keys' ? 'keys' : 'signatures',
+    failure: { '@type': code, '@message': message, '#text': message },
+  };
+}
 
 /** One suite; a file with several errors has one failure that tells them all. */
 export function formatJunit(report: CheckReport, options: FindingOptions): string {
-  const files = report.files.filter(({ status }) => status !== 'ignored');
+  const files = report.files.filter((file) => file.status !== 'ignored' || isNoteworthy(file));
   const testcase = files.map((file) =>
     toTestCase(toRepositoryPath(file.path, options.prefix), toFindings(file, options)),
   );
   for (const loss of report.losses ?? []) {
     testcase.push(toTestCase(loss.path, [toLossFinding(loss)]));
   }
-  if (options.strict && report.keys.length === 0) testcase.push(NO_KEYS_CASE);
+  const remarks = listRemarks(report);
+  if (options.strict) testcase.push(...remarks.map(toRemarkCase));
   if (report.refused) testcase.push(toRefusedCase(report.refused));
   const failures = testcase.filter(({ failure }) => failure !== undefined).length;
   const counts = { '@tests': testcase.length, '@failures': failures, '@errors': 0 };
@@ -62,7 +66,9 @@ export function formatJunit(report: CheckReport, options: FindingOptions): strin
         ...counts,
         '@skipped': 0,
         testcase,
-        ...(report.keys.length === 0 && { 'system-out': `warning: ${NO_KEYS}` }),
+        ...(remarks.length > 0 && {
+          'system-out': remarks.map(({ message }) => `warning: ${message}`).join('\n'),
+        }),
       },
     },
   });

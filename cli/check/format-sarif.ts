@@ -7,12 +7,12 @@ import { LOSSES } from '../../generator/terms/loss.ts';
 import { REJECTIONS } from '../../generator/terms/rejection.ts';
 import { formatJson, parseUrl } from '../../generator/terms/text.ts';
 import {
-  NO_KEYS,
   type Finding,
   type FindingOptions,
   formatFinding,
   formatRefused,
   listFindings,
+  listRemarks,
 } from './findings.ts';
 
 const SCHEMA =
@@ -84,9 +84,11 @@ function toResult(finding: Finding, ruleIndex: number): Result {
 
 /** A state that is refused has no file to point at: the run tells of it (3.20.21). */
 function toInvocation(
-  { keys, refused }: CheckReport,
+  report: CheckReport,
   strict: boolean,
 ): NonNullable<Run['invocations']>[number] {
+  const { refused } = report;
+  const remarks = listRemarks(report);
   return {
     executionSuccessful: !refused,
     ...(refused && {
@@ -98,10 +100,11 @@ function toInvocation(
         },
       ],
     }),
-    ...(keys.length === 0 && {
-      toolConfigurationNotifications: [
-        { level: strict ? 'error' : 'warning', message: { text: NO_KEYS } },
-      ],
+    ...(remarks.length > 0 && {
+      toolConfigurationNotifications: remarks.map(({ message }) => ({
+        level: strict ? 'error' : 'warning',
+        message: { text: message },
+      })),
     }),
   };
 }

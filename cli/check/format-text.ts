@@ -1,13 +1,13 @@
 import { styleText } from 'node:util';
-import type { CheckReport, ReportedFile } from '../../generator/store/report.ts';
+import { type CheckReport, type ReportedFile, warningsOf } from '../../generator/store/report.ts';
 import type { Loss } from '../../generator/terms/loss.ts';
 import { toPrintable } from '../../generator/terms/text.ts';
 import {
-  NO_KEYS,
   describeHarm,
   formatRefused,
   formatSummary,
   hasFaults,
+  listRemarks,
   toLossFinding,
 } from './findings.ts';
 
@@ -21,7 +21,8 @@ interface Style {
 export function formatText(report: CheckReport, style: Style): string {
   const lines = report.files.flatMap((file) => formatFile(file, style));
   lines.push(...(report.losses ?? []).flatMap((loss) => formatLoss(loss, style)));
-  if (report.keys.length === 0) lines.push(`${paint('yellow', 'warning', style)}: ${NO_KEYS}`);
+  for (const { message } of listRemarks(report))
+    lines.push(`${paint(style.strict ? 'red' : 'yellow', 'warning', style)}: ${message}`);
   if (report.refused) {
     const code = paint('red', report.refused.code, style);
     lines.push(`${code}: ${formatRefused(report.refused)}`, `  hint: ${report.refused.hint}`);
@@ -35,8 +36,6 @@ export function formatText(report: CheckReport, style: Style): string {
 
 function formatFile(file: ReportedFile, style: Style): readonly string[] {
   switch (file.status) {
-    case 'ignored':
-      return [];
     case 'rejected': {
       const code = paint('red', file.code, style);
       return [
@@ -44,9 +43,10 @@ function formatFile(file: ReportedFile, style: Style): readonly string[] {
         `  hint: ${toPrintable(file.hint)}`,
       ];
     }
+    case 'ignored':
     case 'accepted':
     case 'unverified':
-      return file.warnings.map(
+      return warningsOf(file).map(
         ({ code, message }) =>
           `${toPrintable(file.path)}: ${paint(style.strict ? 'red' : 'yellow', code, style)}: ${toPrintable(message)}`,
       );

@@ -1,8 +1,10 @@
 // `lookaside explain IMAGE [SOURCE]`: whether nodes that pull an image would accept it, for people
 // who were called because they do not.
+import { existsSync } from 'node:fs';
 import type { ExplainedImage } from '../../generator/explain/explain-image.ts';
 import { formatReference } from '../../generator/policy/signed-identity.ts';
 import { type DockerReference, parsePulledImage } from '../../generator/terms/image-name.ts';
+import { toShellWord } from '../../generator/terms/text.ts';
 import { assertFormat } from '../base/assert-format.ts';
 import type { OptionName, Settings } from '../base/options.ts';
 import { UsageError } from '../base/usage-error.ts';
@@ -51,6 +53,7 @@ async function explainImageOf(
 ): Promise<number> {
   const { format } = settings;
   assertFormat('explain', settings);
+  assertNotSwapped(name, source);
   const image = readImage(name);
   const place = findPlace(source, settings, flags);
   if (settings.authfile !== undefined) await checkAuthfile(settings.authfile);
@@ -83,9 +86,44 @@ async function explainImageOf(
   return explanation.platforms.every(({ verdict }) => verdict === 'accepted') ? 0 : 1;
 }
 
+/** IMAGE and SOURCE look alike to neither people nor this: a place on the disk, or a URL, is no image. */
+function assertNotSwapped(name: string, source: string | undefined): void {
+  if (source === undefined || !isSource(name) || isSource(source)) return;
+  if (!parsePulledImage(source.replace(SCHEME, ''))) return;
+  throw new UsageError(
+    `expected IMAGE before SOURCE, got ${JSON.stringify(name)} before ${JSON.stringify(source)}`,
+    `write lookaside explain ${toShellWord(source)} ${toShellWord(name)}`,
+  );
+}
+
+function isSource(text: string): boolean {
+  return (
+    existsSync(text) || /^(?:\.{0,2}\/|(?:https?|ssh|git|file):\/\/|[^/:]+@[^/:]+:)/.test(text)
+  );
+}
+
+/** What skopeo and podman put before the name of an image in a registry, or of their copy of it. */
+const SCHEME = /^(?:docker:\/\/|docker-daemon:|containers-storage:(?:\[[^\]]*\])?)(?=[^/])/;
+/** Places that have no name under which nodes could pull. */
+const NOT_PULLED = /^(?:dir|docker-archive|oci|oci-archive|ostree|sif|tarball):/;
+const DIGEST_ALONE = /^(?:@?sha256:)?[0-9a-f]{64}$/i;
+
 function readImage(name: string): DockerReference {
-  const image = parsePulledImage(name);
+  if (DIGEST_ALONE.test(name)) {
+    const hex = name.slice(-64).toLowerCase();
+    throw new UsageError(
+      `expected an image, got the digest ${JSON.stringify(name)} without the name of its image`,
+      `put the name before it, as in a pull: quay.io/team/app@sha256:${hex}`,
+    );
+  }
+  const image = parsePulledImage(name.replace(SCHEME, ''));
   const hint = 'write it as in a pull: quay.io/team/app:v1 or quay.io/team/app@sha256:…';
+  if (NOT_PULLED.test(name) && !existsSync(name)) {
+    throw new UsageError(
+      `expected an image in a registry, got ${JSON.stringify(name)}, which no node pulls`,
+      hint,
+    );
+  }
   if (!image) throw new UsageError(`expected an image, got ${JSON.stringify(name)}`, hint);
   if (image.digest !== undefined && !image.digest.startsWith('sha256:')) {
     throw new UsageError(

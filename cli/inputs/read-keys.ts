@@ -55,7 +55,9 @@ async function explain(read: () => Promise<Keyring>, where = ''): Promise<Keyrin
       throw new UsageError(`${where}cannot read keys: ${reason}`, hint, { cause });
     }
     const hint = 'export public keys with `gpg --export --armor KEY > KEY.asc`';
-    throw new UsageError(reason, cause.isPrivate ? PRIVATE_KEY_HINT : hint, { cause });
+    throw new UsageError(reason, cause.hint ?? (cause.isPrivate ? PRIVATE_KEY_HINT : hint), {
+      cause,
+    });
   }
 }
 
@@ -70,7 +72,11 @@ async function keyFiles(path: string): Promise<readonly string[]> {
 
 /** Whether keys were refused for a private one among them. */
 export function isPrivateKeyError(error: unknown): error is UsageError {
-  return (
-    error instanceof UsageError && error.cause instanceof KeyFileError && error.cause.isPrivate
-  );
+  return hasOwnCure(error) && error.cause instanceof KeyFileError && error.cause.isPrivate;
+}
+
+/** Whether it is known what a key file is instead, and so what to do. */
+export function hasOwnCure(error: unknown): error is UsageError {
+  if (!(error instanceof UsageError && error.cause instanceof KeyFileError)) return false;
+  return error.cause.isPrivate || error.cause.hint !== undefined;
 }

@@ -13,7 +13,7 @@ import type { UnreadSignedBy } from '../../generator/policy/policy-json.ts';
 import { DEFAULT_IDENTITY } from '../../generator/policy/signed-identity.ts';
 import { UsageError } from '../base/usage-error.ts';
 import type { Settings } from '../base/options.ts';
-import { isPrivateKeyError, readKeyFiles, readKeys } from './read-keys.ts';
+import { hasOwnCure, readKeyFiles, readKeys } from './read-keys.ts';
 
 /**
  * Reads what is asked of signatures, keys and all. `originOf` says who named the keys of a scope, which
@@ -82,7 +82,7 @@ async function readPolicyFile(origin: string, file: string, root: string): Promi
     return await createPolicy(await Promise.all(read));
   } catch (cause) {
     if (!(cause instanceof UsageError)) throw cause;
-    const hint = isPrivateKeyError(cause)
+    const hint = hasOwnCure(cause)
       ? cause.hint
       : 'with --policy-root DIR its key paths start at DIR';
     throw new UsageError(`${file}: ${cause.message}`, hint, { cause });

@@ -8,6 +8,7 @@ import { toPrintable } from '../../generator/terms/text.ts';
 import { checkOptions } from './check-options.ts';
 import { compareNode } from './compare-node.ts';
 import { UsageError } from '../base/usage-error.ts';
+import { findUnreadKeyFiles } from '../inputs/unread-key-files.ts';
 import { createFiles, readNodePolicy, toNodeFilesOptions } from './describe-nodes.ts';
 import type { Settings } from '../base/options.ts';
 import { inspectOut } from './inspect-out.ts';
@@ -41,6 +42,7 @@ export async function nodeConfig(
   const found = await inspectPlace(files, out, policy, settings);
   const now = new Date();
   const warnings = [
+    ...(await findUnreadKeyFiles(settings)),
     ...(existing?.warnings ?? []),
     ...found,
     ...adviseOn(policy, { ...options, now, expiryWarning: settings['expiry-warning'] }),

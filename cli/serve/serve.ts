@@ -20,6 +20,7 @@ import type { Settings } from '../base/options.ts';
 import { type ProcessIo, hasColour } from '../base/process-io.ts';
 import { UsageError, formatUsageError } from '../base/usage-error.ts';
 import { NO_KEYS } from '../check/findings.ts';
+import { findUnreadKeyFiles } from '../inputs/unread-key-files.ts';
 import {
   type LastingEngines,
   openLastingEngines,
@@ -105,7 +106,7 @@ class ServeRun {
     const source = await this.#signals.orStopped(this.#openSource(location));
     this.#source = source;
     const files = await this.#openStateFiles(source, engines);
-    this.#warnOfKeys(reloadable.policy);
+    await this.#warnOfKeys(reloadable.policy);
     const server = await startServer({
       ...reloadable,
       ...this.#engineOptions(engines),
@@ -202,11 +203,12 @@ class ServeRun {
 
   async #readAgain(): Promise<Reloadable> {
     const next = await readReloadable(this.#settings);
-    this.#warnOfKeys(next.policy);
+    await this.#warnOfKeys(next.policy);
     return next;
   }
 
-  #warnOfKeys(policy: Policy): void {
+  async #warnOfKeys(policy: Policy): Promise<void> {
+    for (const unread of await findUnreadKeyFiles(this.#settings)) this.#log.warn(unread);
     const engines = this.#engines;
     const warning = policy.keyring ? engines && warnOfMissingGpgv(policy, engines) : NO_KEYS;
     if (warning !== undefined) this.#log.warn(warning);

@@ -5,11 +5,13 @@ import { type Policy, type Scope, describeScope, findScope } from '../policy/pol
 import { formatReference } from '../policy/signed-identity.ts';
 import { formatTime } from '../terms/text.ts';
 import type { DockerReference } from '../terms/image-name.ts';
-import { formatLocation, formatDirectory } from '../terms/location.ts';
+import { formatDirectory, formatLocation, parseDirectory } from '../terms/location.ts';
 import { findFault } from './find-fault.ts';
-import { type Obstacle, findObstacle } from './find-obstacle.ts';
+import { type Obstacle, findObstacle, findOtherName } from './find-obstacle.ts';
 import { type Evidence, findReasons, findRejectedHere } from './find-reasons.ts';
 import type { Reason } from './reason.ts';
+import type { RejectedFile } from '../store/report.ts';
+import { liesIn, rejectedFor } from './rejected-for.ts';
 
 /** A signature that nodes find for an image. */
 export interface FoundSignature {
@@ -64,7 +66,11 @@ export async function explainImage(
   const directory = findDirectory(scope, image, digestHex);
   const signatures = store.signaturesIn(directory);
   const obstacle = pull ? findObstacle(pull, signatures) : noScope(image);
-  const reason = await findReason(directory, obstacle, options);
+  const otherName =
+    pull && obstacle === 'unsigned'
+      ? findOtherName(pull, rejectedIn(directory, options))
+      : undefined;
+  const reason = otherName ?? (await findReason(directory, obstacle, options));
   return {
     image: formatReference(image),
     digest: `sha256:${digestHex}`,
@@ -129,6 +135,11 @@ async function findReason(
   }
   if (obstacle === null || !MAY_BE_REJECTED.has(obstacle.code)) return obstacle;
   return (await findRejectedHere(directory, evidence)) ?? obstacle;
+}
+
+function rejectedIn(directory: string, sight: Evidence): readonly RejectedFile[] {
+  const place = parseDirectory(directory);
+  return place ? rejectedFor(place, sight).filter((file) => liesIn(place, file)) : [];
 }
 
 /** Where another signature would help, and may lie there with a fault. */

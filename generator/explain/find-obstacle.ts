@@ -8,7 +8,8 @@ import {
   remapReference,
 } from '../policy/signed-identity.ts';
 import { type Pull, judgeFor, nearest } from './find-fault.ts';
-import type { DockerReference } from '../terms/image-name.ts';
+import { type DockerReference, parseDockerReference } from '../terms/image-name.ts';
+import type { RejectedFile } from '../store/report.ts';
 
 /** What stands between a node and an image, where it is not that signatures are missing. */
 export interface Obstacle {
@@ -81,6 +82,27 @@ const NO_LONGER_GOOD: Pick<Obstacle, 'message' | 'next'> = {
   message: 'it is signed, but the signature or its key has expired, or the key is revoked',
   next: 'Sign the image again with a valid key, or extend the key and give its new public part to the scope and to the nodes.',
 };
+
+/**
+ * The obstacle of an image that was signed, in its place, under another name which lies in no scope that
+ * takes signatures; undefined where the rejected files there have other faults.
+ */
+export function findOtherName(
+  { image, scope }: Pull,
+  rejected: readonly RejectedFile[],
+): Obstacle | undefined {
+  const names = rejected.map(({ signedAs }) => signedAs);
+  const [first] = names;
+  if (first === undefined || names.includes(undefined)) return undefined;
+  const identity = parseDockerReference(first);
+  if (!identity || nameOf(identity) === nameOf(image)) return undefined;
+  const wanted = namesFor(scope.signedBy, image);
+  return {
+    code: 'other-name',
+    message: `it is signed as ${[...new Set(names)].join(', ')}, but pulled as ${formatReference(image)}`,
+    next: `Sign it as ${wanted}, or add a scope for ${identity.host}, here and on the nodes, and pull it as it is signed.`,
+  };
+}
 
 function describeUnmet(
   pull: Pull,

@@ -1,12 +1,13 @@
 import pLimit from 'p-limit';
 import { pMapIterable } from 'p-map';
-import { checkBlobSize } from '../openpgp/signature-file.ts';
+import { explainForeignSignature } from '../openpgp/foreign/foreign-signature-file.ts';
+import { checkBlobSize, parseSignatureFile } from '../openpgp/signature-file.ts';
 import { DEFAULT_BUDGETS } from '../terms/budgets.ts';
 import type { CheckedFile } from './checked-file.ts';
 import type { Judge } from './judge.ts';
 import type { Effort } from '../openpgp/open-message.ts';
 import { type RejectedPath, classifyPath, shortenPath } from '../terms/location.ts';
-import { type Rejection, isRejection, reject } from '../terms/rejection.ts';
+import { REJECTIONS, type Rejection, isRejection, reject } from '../terms/rejection.ts';
 import type { Entry, FileEntry, Pass } from '../sources/source.ts';
 
 /** Files checked at once: enough that a source can be asked for many together. */
@@ -91,17 +92,47 @@ async function checkEntry(
 async function withSuggestion(
   snapshot: Pick<Pass, 'read'>,
   entry: FileEntry,
-  { rejection, parents, number }: RejectedPath,
+  place: RejectedPath,
   judge: Judge,
   now: Date,
   effort: Effort | undefined,
 ): Promise<Rejection> {
-  if (checkBlobSize(entry.size)) return rejection;
+  const { rejection, parents, number } = place;
+  const { code, message } = rejection;
+  const fault = checkBlobSize(entry.size);
+  if (fault) return reject(code, message, { hint: sayNoSignature(code, fault) ?? rejection.hint });
   const bytes = await snapshot.read(entry);
   if (isRejection(bytes)) return rejection;
-  const hint = await judge.suggest(parents, number, bytes, now, effort);
-  return hint === undefined ? rejection : reject(rejection.code, rejection.message, { hint });
+  if (code === 'stray-file' && BACKUP.test(entry.path)) return reject(code, message, REMOVE_BACKUP);
+  const form = parseSignatureFile(bytes);
+  const hint = isRejection(form)
+    ? sayNoSignature(code, form, bytes)
+    : await judge.suggest(parents, number, bytes, now, effort);
+  return hint === undefined ? rejection : reject(code, message, { hint });
 }
+
+/** How editors, merges and patches name the copies that they leave behind. */
+const BACKUP = /(?:~|\.(?:bak|old|orig|rej|save|sw[op]|tmp))$|\/#[^/]*#$/;
+const REMOVE_BACKUP = { hint: 'An editor or a merge has left this copy behind: remove it.' };
+
+/** The cure for what lies or is named like a signature, and is none; undefined where it should be one. */
+function sayNoSignature(
+  code: Rejection['code'],
+  { code: form, message }: Rejection,
+  bytes?: Uint8Array,
+): string | undefined {
+  if (code === 'stray-file') {
+    return form === 'armored'
+      ? DEARMOR
+      : `Not a signature (${message}): move it out of the digest directory.`;
+  }
+  const isForeign = bytes && form !== 'armored' && explainForeignSignature(bytes, true);
+  return code === 'misplaced' && isForeign
+    ? `Not a signature (${message}): give it a name that does not begin with \`signature-\`.`
+    : undefined;
+}
+
+const DEARMOR = `${REJECTIONS.armored.cure.slice(0, -1)}, and name it signature-N, with the next free number.`;
 
 const NOT_A_FILE = {
   symlink: 'expected a regular file, got a symbolic link',

@@ -25,7 +25,8 @@ export interface Warning {
     | 'co-signature-missing'
     | 'many-signatures'
     | 'duplicate'
-    | 'renumbered';
+    | 'renumbered'
+    | 'dot-file';
   readonly message: string;
 }
 

@@ -18,6 +18,7 @@ import {
   parseDirectory,
 } from '../terms/location.ts';
 import { type Rejection, reject } from '../terms/rejection.ts';
+import { toLine } from '../terms/text.ts';
 import { type Policy, type Scope, describeScope, findScope } from '../policy/policy.ts';
 import {
   DEFAULT_IDENTITY,
@@ -126,9 +127,13 @@ export function explainPlace(
   if (renaming) return mismatch(renaming, signed);
 
   const scope = findScope(policy, identity);
-  if (!scope) return reject('out-of-scope', `no scope covers ${signed}`);
-  if (scope.obstacle !== undefined) {
-    return reject('policy-rejects', `${describeScope(scope.name)} ${scope.obstacle}`);
+  if (scope?.obstacle !== undefined || !scope) {
+    const fault = scope
+      ? reject('policy-rejects', `${describeScope(scope.name)} ${scope.obstacle}`)
+      : reject('out-of-scope', `no scope covers ${signed}`);
+    const hint = suggestHost(open, identity, signed);
+    const signedAs = claims.dockerReference;
+    return { ...fault, signedAs, ...(hint !== undefined && { hint: toLine(hint) }) };
   }
   const place = suggestPlace(policy, claims, location.repository, location.number);
   const cure = place === undefined ? {} : { hint: place };
@@ -145,6 +150,28 @@ export function explainPlace(
     return reject('repository-mismatch', message, cure);
   }
   return mismatch(rule ?? DEFAULT_IDENTITY, signed);
+}
+
+/** The cure where the image has a scope under another host: most often one of the two has a port. */
+function suggestHost(
+  open: readonly PlacedImage[],
+  identity: DockerReference,
+  signed: string,
+): string | undefined {
+  const other = open.find(
+    ({ image, scope }) =>
+      scope.name.startsWith(image.host) &&
+      image.repository === identity.repository &&
+      stripPort(image.host) === stripPort(identity.host),
+  );
+  if (!other) return undefined;
+  const { digest: _, ...image } = { ...other.image, tag: identity.tag };
+  const wanted = JSON.stringify(formatReference({ ...image, digest: identity.digest }));
+  return `Sign it as ${wanted}, which ${describeScope(other.scope.name)} covers, or add a scope for ${signed}.`;
+}
+
+function stripPort(host: string): string {
+  return host.replace(/:[0-9]+$/, '');
 }
 
 function below(prefix: string, { repository }: DockerReference): string {

@@ -13,7 +13,8 @@ import {
 } from 'openpgp';
 import { formatTime } from '../terms/text.ts';
 import { messageOf } from '../terms/errors.ts';
-import { type Rejection, reject } from '../terms/rejection.ts';
+import { type Rejection, nameFileIn, reject } from '../terms/rejection.ts';
+import { describeChecksum, describeForeignKeyFile } from './foreign/foreign-key-file.ts';
 import type { KeyLife } from './key-state.ts';
 import { type KeyBlock, readKeyBlocks } from './packets/key-blocks.ts';
 import type { PlainMessage } from './packets/plain-message.ts';
@@ -83,14 +84,18 @@ export class KeyFileError extends Error {
   override readonly name = 'KeyFileError';
   /** Whether the file holds a private key. */
   readonly isPrivate: boolean;
-  constructor(message: string, { isPrivate = false, ...options }: KeyFileErrorOptions = {}) {
+  /** The cure, if there is one for this kind of file. */
+  readonly hint: string | undefined;
+  constructor(message: string, { isPrivate = false, hint, ...options }: KeyFileErrorOptions = {}) {
     super(message, options);
     this.isPrivate = isPrivate;
+    this.hint = hint;
   }
 }
 
 interface KeyFileErrorOptions extends ErrorOptions {
   readonly isPrivate?: boolean;
+  readonly hint?: string;
 }
 
 /**
@@ -136,7 +141,7 @@ interface ReadKey {
 export async function readKeyring(files: readonly KeyFile[]): Promise<Keyring> {
   const byFingerprint = new Map<string, ReadKey>();
   for (const file of files) {
-    for (const block of await readKeyFile(file)) {
+    for (const block of await orSayWhatItIs(file, readKeyFile(file))) {
       const { fingerprint } = block.primary;
       const known = byFingerprint.get(fingerprint);
       const key = { block, parsed: await parseKey(block) };
@@ -161,6 +166,25 @@ export async function readKeyring(files: readonly KeyFile[]): Promise<Keyring> {
     packets,
     forGpgv: [...new Set(all.filter(needsGpgv).map((key) => key.primaryFingerprint))],
   };
+}
+
+/** Says of a file that cannot be used what it is instead. */
+async function orSayWhatItIs(
+  { path, bytes }: KeyFile,
+  reading: Promise<readonly KeyBlock[]>,
+): Promise<readonly KeyBlock[]> {
+  const outcome = await reading.catch((error: unknown) => error);
+  const isRead = Array.isArray(outcome);
+  const foreign = isRead ? describeChecksum(bytes) : describeForeignKeyFile(bytes);
+  if (isRead && !foreign) return outcome;
+  const isFault = isRead || (outcome instanceof KeyFileError && !outcome.isPrivate);
+  if (!foreign || !(isFault || foreign.isPrivate)) throw outcome;
+  const { got, hint, isPrivate } = foreign;
+  throw new KeyFileError(`${path}: expected OpenPGP public keys, got ${got}`, {
+    isPrivate,
+    hint: nameFileIn(hint, path),
+    cause: outcome,
+  });
 }
 
 async function readKeyFile({ path, bytes }: KeyFile): Promise<readonly KeyBlock[]> {

@@ -3,6 +3,8 @@
 // and were served would fail every pull of its image, whatever the node's policy.
 import { type Rejection, reject } from '../terms/rejection.ts';
 import { type Member, isJson, membersOf } from '../terms/strict-json.ts';
+import { explainForeignSignature } from './foreign/foreign-signature-file.ts';
+import { describeChangedBytes } from './packets/changed-bytes.ts';
 import { ENCRYPTED_TAGS, readTag } from './packets/packets.ts';
 
 /** The most bytes that nodes read of a signature (iolimits.MaxSignatureBodySize). */
@@ -15,6 +17,7 @@ export interface SignatureFile {
 }
 
 const FRAME = 0x00;
+const EQUALS_SIGN = 0x3d;
 const NEWLINE = 0x0a;
 
 /**
@@ -40,6 +43,9 @@ export function parseSignatureFile(bytes: Uint8Array): SignatureFile | Rejection
   if (sizeFault) return sizeFault;
   const [first = FRAME] = bytes;
   if (first === FRAME) return parseFrame(bytes);
+  // Nodes skip such a file: no packet begins so.
+  const foreign = first === EQUALS_SIGN ? explainForeignSignature(bytes, false) : undefined;
+  if (foreign) return foreign;
   return OPENPGP_FIRST_BYTES.has(first)
     ? { untrustedMessage: bytes }
     : unknownFirstByte(bytes, first);
@@ -48,10 +54,10 @@ export function parseSignatureFile(bytes: Uint8Array): SignatureFile | Rejection
 /** `\0FORMAT\nDATA`, with FORMAT in printable ASCII. */
 function parseFrame(bytes: Uint8Array): SignatureFile | Rejection {
   const newline = bytes.indexOf(NEWLINE);
-  if (newline < 0) return breaking('unknown-format', 'expected a newline after the format name');
+  if (newline < 0) return brokenFrame(bytes, 'expected a newline after the format name');
   const name = bytes.subarray(1, newline);
   if (name.some((byte) => byte < 0x20 || byte > 0x7e)) {
-    return breaking('unknown-format', 'expected a format name in printable ASCII');
+    return brokenFrame(bytes, 'expected a format name in printable ASCII');
   }
   const format = Buffer.from(name).toString('latin1');
   const data = bytes.subarray(newline + 1);
@@ -67,18 +73,16 @@ function parseFrame(bytes: Uint8Array): SignatureFile | Rejection {
   }
 }
 
+/** Another format may begin with the same byte. */
+function brokenFrame(bytes: Uint8Array, message: string): Rejection {
+  return explainForeignSignature(bytes, true) ?? breaking('unknown-format', message);
+}
+
 function unknownFirstByte(bytes: Uint8Array, first: number): Rejection {
-  const start = Buffer.from(bytes.subarray(0, 64)).toString('latin1').trimStart();
-  if (start.startsWith('-----BEGIN PGP SIGNED MESSAGE-----')) {
-    return breaking('cleartext', 'expected a binary OpenPGP message, got a cleartext-signed one');
-  }
-  if (start.startsWith('-----BEGIN PGP')) {
-    return breaking('armored', 'expected a binary OpenPGP message, got ASCII armor');
-  }
-  if (start.startsWith('<')) return breaking('html', 'expected an OpenPGP message, got a web page');
-  if (start.startsWith('{') || start.startsWith('[')) {
-    return breaking('bare-json', 'expected an OpenPGP message, got JSON');
-  }
+  const known =
+    describeChangedBytes('unknown-format', bytes, MAX_BLOB_BYTES) ??
+    explainForeignSignature(bytes, true);
+  if (known) return { ...known, breaksPulls: true };
   if (first >= 0x80 && ENCRYPTED_TAGS.has(readTag(first))) {
     return breaking('encrypted', 'expected a signed OpenPGP message, got an encrypted one');
   }

@@ -20,6 +20,7 @@ import {
   type ReportedFile,
   formatClaims,
   rejectExcess,
+  reportIgnored,
   reportRejected,
 } from '../store/report.ts';
 import { DEFAULT_BUDGETS, type StateBudgets } from '../terms/budgets.ts';
@@ -143,7 +144,7 @@ export class ProposalReview {
         this.#addedIds.add(added.id);
       } else if (file.kind === 'rejected')
         this.#files.push(reportRejected(file.path, file.rejection));
-      else if (file.kind === 'ignored') this.#files.push({ path: file.path, status: 'ignored' });
+      else if (file.kind === 'ignored') this.#files.push(reportIgnored(file.path));
     }
     for (const { name, old, now, directory: tree } of changes) {
       const { path } = decodePath(name);

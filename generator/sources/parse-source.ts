@@ -1,4 +1,5 @@
-import { resolve } from 'node:path';
+import { statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 
 /** What SOURCE names: a directory, or something that git fetches from. */
 export type SourceAddress =
@@ -21,7 +22,10 @@ const TRANSPORT = /^[a-z][a-z0-9-]*::/i;
 const SCP = /^[^/:\s]+:\S/;
 const SCHEMES = ['file', 'git', 'http', 'https', 'ssh'];
 
-/** Tells a git URL (a scheme, scp form, or a name ending in `.git`) from a directory. */
+/**
+ * Tells a git URL (a scheme, scp form, a name ending in `.git`, a bare repository of any name) from a
+ * directory.
+ */
 export function parseSource(source: string): SourceAddress {
   if (source === '' || source.startsWith('-')) {
     const hint = source === '' ? 'write . for this directory' : `write ./${source} for a directory`;
@@ -38,9 +42,24 @@ export function parseSource(source: string): SourceAddress {
   if (scheme !== undefined) return { kind: 'git', url: withoutPassword(source) };
   if (SCP.test(source)) return { kind: 'git', url: source };
   // In full, as git runs in another directory.
-  return source.endsWith('.git')
+  return source.endsWith('.git') || isBareRepository(source)
     ? { kind: 'git', url: resolve(source) }
     : { kind: 'directory', path: source };
+}
+
+/** Whether a directory is what git makes with `--bare`, whatever its name. */
+function isBareRepository(path: string): boolean {
+  const kindOf = (name: string) => statSync(join(path, name), { throwIfNoEntry: false });
+  try {
+    return (
+      kindOf('HEAD')?.isFile() === true &&
+      kindOf('objects')?.isDirectory() === true &&
+      kindOf('refs')?.isDirectory() === true
+    );
+  } catch {
+    // What cannot be read is told when it is read.
+    return false;
+  }
 }
 
 /** A user name is fine for ssh; over HTTP it is as often as not the token. */

@@ -4,7 +4,7 @@ import type { CheckedFile } from '../gate/checked-file.ts';
 import type { Judge } from '../gate/judge.ts';
 import type { Effort } from '../openpgp/open-message.ts';
 import type { Pass } from '../sources/source.ts';
-import { SignatureStore } from './store.ts';
+import { type ListsIgnored, SignatureStore } from './store.ts';
 
 /** Files taken into a store at once, at least. */
 const BATCH = 256;
@@ -12,8 +12,8 @@ const BATCH = 256;
 export interface LoadOptions {
   /** Any where it is left out. */
   readonly effort?: Effort;
-  /** Whether the store names ignored files. */
-  readonly listsIgnored?: boolean;
+  /** None where it is left out. */
+  readonly listsIgnored?: ListsIgnored;
 }
 
 /** Checks every file of a snapshot as of `now`, and builds the store. `onChecked` counts along. */

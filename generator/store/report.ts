@@ -9,13 +9,13 @@ import {
   isWaiting,
 } from '../gate/checked-file.ts';
 import type { Signature, Warning } from '../gate/judge.ts';
-import { formatLocation } from '../terms/location.ts';
+import { formatLocation, isStrayDotFile } from '../terms/location.ts';
 import type { Loss } from '../terms/loss.ts';
 import { MAX_SIGNATURES, type Numbering, numberSignatures } from './numbering.ts';
 import type { KeyInfo } from '../openpgp/openpgp-js.ts';
 import type { Signer } from '../openpgp/open-message.ts';
 import type { SignedBy } from '../policy/policy.ts';
-import { type Rejection, type RejectionCode, reject } from '../terms/rejection.ts';
+import { type Rejection, type RejectionCode, nameFileIn, reject } from '../terms/rejection.ts';
 import { type Summary, findPublishable } from './store-directory.ts';
 
 /** library-go's reader stops there (verify/store/sigstore, maxSignatureSearch). */
@@ -31,8 +31,15 @@ export interface ReportedClaims {
 }
 
 /** One file of the report. */
-export type ReportedFile =
-  AcceptedFile | RejectedFile | { readonly path: string; readonly status: 'ignored' };
+export type ReportedFile = AcceptedFile | RejectedFile | ReportedIgnored;
+
+/** A file that is no signature, and does no harm. */
+export interface ReportedIgnored {
+  readonly path: string;
+  readonly status: 'ignored';
+  /** Absent where there are none. */
+  readonly warnings?: readonly Warning[];
+}
 
 /** A file that is published. */
 export interface AcceptedFile {
@@ -52,6 +59,8 @@ export interface RejectedFile {
   readonly message: string;
   readonly hint: string;
   readonly breaksPulls: boolean;
+  /** The name that was signed, where it lies in no scope that takes signatures. */
+  readonly signedAs?: string;
   /** Where the file that lay at its path before is served, until there is a verdict on this one. */
   readonly olderServedAs?: string;
 }
@@ -62,7 +71,12 @@ export function isRejected(file: ReportedFile): file is RejectedFile {
 
 /** Whether there is something to say of a file. */
 export function isNoteworthy(file: ReportedFile): boolean {
-  return isRejected(file) || ('warnings' in file && file.warnings.length > 0);
+  return isRejected(file) || warningsOf(file).length > 0;
+}
+
+/** What some nodes may take badly of a file that is not rejected. */
+export function warningsOf(file: ReportedFile): readonly Warning[] {
+  return 'warnings' in file ? (file.warnings ?? []) : [];
 }
 
 /** Whether the files of a directory are one good signature, of which there is nothing to say. */
@@ -140,7 +154,7 @@ function reportWaiting(
 /** A file that is not published. */
 export function* reportOther(file: CheckedFile): Generator<ReportedFile> {
   if (file.kind === 'rejected') yield reportRejected(file.path, file.rejection);
-  else if (file.kind === 'ignored') yield { path: file.path, status: 'ignored' };
+  else if (file.kind === 'ignored') yield reportIgnored(file.path);
 }
 
 function reportPublishable(
@@ -208,10 +222,19 @@ export function rejectExcess(count: number): Rejection {
   return reject('too-many-signatures', message, { breaksPulls: true });
 }
 
+/** A file that is ignored, with a warning where it lies among signatures. */
+export function reportIgnored(path: string): ReportedIgnored {
+  if (!isStrayDotFile(path)) return { path, status: 'ignored' };
+  const message = 'lies among signatures, and is ignored: move it out of the digest directory';
+  return { path, status: 'ignored', warnings: [{ code: 'dot-file', message }] };
+}
+
 /** A file with what is wrong with it. */
 export function reportRejected(path: string, rejection: Rejection): RejectedFile {
-  const { code, message, hint, breaksPulls } = rejection;
-  return { path, status: 'rejected', code, message, hint, breaksPulls };
+  const { code, message, breaksPulls, signedAs } = rejection;
+  const hint = nameFileIn(rejection.hint, path);
+  const name = signedAs === undefined ? {} : { signedAs };
+  return { path, status: 'rejected', code, message, hint, breaksPulls, ...name };
 }
 
 /** Claims with a time that people can read. */

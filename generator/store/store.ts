@@ -50,6 +50,9 @@ export interface Update {
 
 const NO_FILES: readonly CheckedFile[] = [];
 
+/** Which ignored files are named: all, none, or those with such paths. */
+export type ListsIgnored = boolean | ((path: string) => boolean);
+
 export class SignatureStore {
   readonly #directories = new DirectoryMap<Directory>();
   /** Rejected files that lie at no location. */
@@ -67,9 +70,15 @@ export class SignatureStore {
   /** When the verdicts on all files hold, or less. */
   #validity: Validity = ALWAYS;
 
-  /** Without `listsIgnored` it names no ignored file, and none takes any room. */
-  constructor(listsIgnored = true) {
-    this.#ignored = listsIgnored ? new Map() : undefined;
+  readonly #listsIgnored: (path: string) => boolean;
+
+  /**
+   * Without `listsIgnored` it names no ignored file, and none takes any room. Where it lists some of
+   * them, whoever looks into it must give it each path only once.
+   */
+  constructor(listsIgnored: ListsIgnored = true) {
+    this.#ignored = listsIgnored === false ? undefined : new Map();
+    this.#listsIgnored = typeof listsIgnored === 'function' ? listsIgnored : () => true;
   }
 
   /** The signature with a number (from 1) in a directory. */
@@ -407,7 +416,8 @@ export class SignatureStore {
   #setOther(file: CheckedFile): void {
     const before = this.#others.get(file.path);
     if (before) this.#rejected.remove([...reportOther(before)].filter(isRejected));
-    if (file.kind === 'ignored') this.#ignored?.set(file.path, file);
+    const isListed = file.kind === 'ignored' && this.#listsIgnored(file.path);
+    if (isListed) this.#ignored?.set(file.path, file);
     else this.#ignored?.delete(file.path);
     if (file.kind !== 'rejected') {
       this.#others.delete(file.path);

@@ -101,6 +101,7 @@ export function classifyPath(path: string, budgets: PathBudgets = DEFAULT_BUDGET
   const name = components.pop() ?? '';
   const digestAt = components.findIndex((component) => isDigestLike(component));
   const number = numberIn(name) ?? 1;
+  if (digestAt >= 0 && hasDot(components.slice(digestAt + 1), name)) return { kind: 'ignored' };
   if (digestAt >= 0) {
     const rejection = locationFault(components, digestAt, name);
     const parents = components
@@ -159,8 +160,28 @@ function countComponents(path: string): number {
 function isMeant(path: string): boolean {
   const components = path.split('/');
   const name = components.pop() ?? '';
-  return name.startsWith(NAME_PREFIX) || components.some((component) => isDigestLike(component));
+  const digestAt = components.findIndex((component) => isDigestLike(component));
+  if (digestAt < 0) return name.startsWith(NAME_PREFIX);
+  return !hasDot(components.slice(digestAt + 1), name);
 }
+
+/**
+ * Whether a file that no program means for a signature lies in a digest directory: `.gitkeep`, or what
+ * an editor or a file manager leaves behind. It is ignored, and nodes never ask for it.
+ */
+export function isStrayDotFile(path: string): boolean {
+  const components = path.split('/');
+  const name = components.pop() ?? '';
+  const digestAt = components.findIndex((component) => isDigestLike(component));
+  return digestAt >= 0 && hasDot(components.slice(digestAt + 1), name);
+}
+
+function hasDot(directories: readonly string[], name: string): boolean {
+  return [...directories, name].some((component) => DOT_NAME.test(component));
+}
+
+/** Not a directory's own name, nor its parent's. */
+const DOT_NAME = /^\.(?!\.?$)/;
 
 function isDigestLike(component: string): boolean {
   return DIGEST_LIKE.test(component);

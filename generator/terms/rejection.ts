@@ -1,6 +1,6 @@
 // Why a file may not be published. The set of codes is closed: reports, the docs and other people's
 // checks rely on it.
-import { toLine } from './text.ts';
+import { toLine, toShellWord } from './text.ts';
 import { ALWAYS, type Validity } from './validity.ts';
 
 /** Every rejection code with its cause and its cure, as docs/rejection-codes.md lists them. */
@@ -15,7 +15,7 @@ export const REJECTIONS = {
   },
   armored: {
     cause: 'The file is ASCII-armored. Nodes read binary OpenPGP only.',
-    cure: 'Convert it with `gpg --dearmor < FILE > signature-N`.',
+    cure: 'Convert it in place with `gpg --dearmor < FILE > FILE.new && mv FILE.new FILE`.',
   },
   cleartext: {
     cause: 'The file is a cleartext-signed message, which nodes refuse.',
@@ -26,15 +26,16 @@ export const REJECTIONS = {
     cure: 'Fetch the signature again, and look at what the server that it came from answers.',
   },
   'bare-json': {
-    cause: 'The file is bare JSON, not a signed message.',
+    cause: 'The file is JSON or another document, not a signed message.',
     cure: 'Sign the payload with `lookaside sign` or `skopeo copy --sign-by`.',
   },
   encrypted: {
-    cause: 'The message is encrypted.',
+    cause: 'The message or the whole file is encrypted.',
     cure: 'Sign without encrypting.',
   },
   sigstore: {
-    cause: 'The file is a sigstore signature. This store serves OpenPGP signatures.',
+    cause:
+      'The file is a sigstore signature, or what belongs to one: a payload, a bundle, an attestation. This store serves OpenPGP signatures.',
     cure: 'Keep sigstore signatures beside the image in the registry (`use-sigstore-attachments`).',
   },
   'unknown-format': {
@@ -42,7 +43,8 @@ export const REJECTIONS = {
     cure: 'Check what wrote the file; git must not change its bytes (`.gitattributes`: `-text`).',
   },
   malformed: {
-    cause: 'The OpenPGP packets do not parse: the file is cut short or damaged.',
+    cause:
+      'The OpenPGP packets do not parse: the file is cut short, changed, or has something behind the message.',
     cure: 'Copy the file again in binary mode, or sign the image again.',
   },
   'not-signed': {
@@ -220,9 +222,12 @@ export type RejectionCode = keyof typeof REJECTIONS;
 export interface Rejection {
   readonly code: RejectionCode;
   readonly message: string;
+  /** The cure; FILE in it stands for the path of the file. */
   readonly hint: string;
   /** Whether serving the file would fail every pull of its image, whatever the node's policy. */
   readonly breaksPulls: boolean;
+  /** The name that was signed, by a known key, where it lies in no scope that takes signatures. */
+  readonly signedAs?: string;
   /** How long it holds; absent if for ever. */
   readonly validity?: Validity;
 }
@@ -237,6 +242,11 @@ export function reject(
   }: { hint?: string; breaksPulls?: boolean } = {},
 ): Rejection {
   return { code, message: toSharedLine(message), hint: toSharedLine(hint), breaksPulls };
+}
+
+/** A cure with the name of its file in it, so that its commands can be pasted. */
+export function nameFileIn(hint: string, path: string): string {
+  return hint.includes('FILE') ? hint.replaceAll(/\bFILE\b/g, () => toShellWord(path)) : hint;
 }
 
 /** Texts that many files have in common, kept once: a push may have millions of files. */

@@ -141,6 +141,28 @@ const duration = (
 });
 
 const KEYS = { keys: 'a.asc' };
+const WILDCARD = 'a wildcard takes no port and no repository behind the domain';
+const NO_HOST = 'it has no host: docker.io is that of images without one';
+/** What is said of some bad scopes, behind them. */
+const SCOPE_FAULTS: ReadonlyMap<string, string> = new Map([
+  ['https://registry.example', 'leave out the scheme'],
+  ['registry.example/', 'leave out the slash at the end'],
+  ['a b', 'leave out the white space'],
+  ['*', 'for images outside all scopes give --keys'],
+  ['*.example/team', WILDCARD],
+  ['*.example:5000', WILDCARD],
+  ['registry.*', 'a wildcard stands only before a domain; a scope covers all that lies below it'],
+  ['quay.io/Team', 'repositories are in lower case'],
+  ['registry.example/Team', 'repositories are in lower case'],
+  ['team', NO_HOST],
+  ['team/app', NO_HOST],
+]);
+
+function faultOf(scope: string): string {
+  const fault = SCOPE_FAULTS.get(scope);
+  return fault === undefined ? '' : `: ${fault}`;
+}
+
 const SCOPE_NAME = 'expected HOST, HOST/NAMESPACE, HOST/NAMESPACE/REPOSITORY or *.DOMAIN, got ';
 
 const SCOPES: Samples = {
@@ -200,7 +222,7 @@ const SCOPES: Samples = {
       'a b',
     ].map((name): [unknown, string] => [
       { [name]: KEYS },
-      `${name}: ${SCOPE_NAME}${JSON.stringify(name)}`,
+      `${name}: ${SCOPE_NAME}${JSON.stringify(name)}${faultOf(name)}`,
     ]),
     ...[`*.${'x.'.repeat(500)}io`, `registry.example/${'x'.repeat(240)}`].map(
       (name): [unknown, string] => [
@@ -266,7 +288,7 @@ const SCOPE_FLAG: Samples = {
     ...['quay.io/team', 'quay.io/team=', 'team=a.asc', 'quay.io/Team=a.asc', '=', '*=a'].map(
       (value): [unknown, string] => [
         value,
-        `expected SCOPE=PATH, for example quay.io/team=team.asc, got ${JSON.stringify(value)}`,
+        `expected SCOPE=PATH, for example quay.io/team=team.asc, got ${JSON.stringify(value)}${faultOf(value.replace(/=?[^=]*$/, ''))}`,
       ],
     ),
     [['a.b=c', 'x'], 'expected SCOPE=PATH, for example quay.io/team=team.asc, got "x"'],

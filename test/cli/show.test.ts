@@ -115,13 +115,20 @@ describeWith(['gpg', 'gpgv', 'git'], 'lookaside show', () => {
     for (const [input, rejection] of [
       ['', 'empty: expected an OpenPGP message, got 0 bytes'],
       ['<html>', 'html: expected an OpenPGP message, got a web page'],
+      [
+        await readFile(keyFile, 'latin1'),
+        'unknown-format: expected an OpenPGP message, got a public key',
+      ],
+      ['{"spdxVersion":"SPDX-2.3"}', 'bare-json: expected an OpenPGP message, got an SBOM in SPDX'],
     ] as const) {
       const { code, stdout } = await show(['-'], { input });
       const [form, verdict, hint] = stdout.split('\n');
       assert.equal(form, `form:       not a signature, ${input.length} bytes`);
       assert.equal(verdict, `verdict:    rejected: ${rejection}`);
       assert.match(hint ?? '', /^hint: {7}\S/);
-      assert.equal(code, 0);
+      assert.equal(code, 1);
+      const asked = await show(['-'], { input, env: { GIT_PREFIX: '' } });
+      assert.deepEqual([asked.code, asked.stdout], [0, stdout]);
     }
   });
 
@@ -177,7 +184,7 @@ describeWith(['gpg', 'gpgv', 'git'], 'lookaside show', () => {
         },
       ],
     });
-    assert.equal(code, 0);
+    assert.equal(code, 1);
   });
 
   it('ends with 2 for what cannot be read, and for a format that it does not know', async () => {

@@ -1,9 +1,11 @@
 // What is wrong with a message, by its packets: a clearer explanation than an engine's "no". It decides
 // nothing.
 import { type Rejection, reject } from '../../terms/rejection.ts';
+import { describeBytesBehind, describeChangedBytes } from './changed-bytes.ts';
 import {
   ENCRYPTED_TAGS,
   INFLATABLE,
+  PRIVATE_TAGS,
   type Packet,
   TAG,
   inflatePacket,
@@ -25,8 +27,54 @@ export function findMessageFault(
   // Armor, which is let through in a frame, has no packets to look at.
   if (Buffer.from(bytes.subarray(0, ARMOR_WITHIN)).includes(ARMOR)) return undefined;
   const packets = openPackets(bytes, maxInflatedBytes);
-  return packets && faultOf(packets);
+  return (
+    findNewerVersion(packets ?? []) ??
+    describeChangedBytes('malformed', bytes, maxInflatedBytes) ??
+    findBytesBehind(bytes, packets ?? []) ??
+    (packets && faultOf(packets))
+  );
 }
+
+const LAST_VERSION = 4;
+/** Versions of a signature that some client reads: GnuPG 2.3 and later 5, Sequoia 6. */
+const NEWER_VERSIONS: ReadonlySet<number> = new Set([5, 6]);
+
+/** A signature in a form that GnuPG 2.2 does not read, as newer keys make it. */
+function findNewerVersion(packets: readonly Packet[]): Rejection | undefined {
+  const version = packets.find(
+    ({ tag, body, isWhole }) =>
+      tag === TAG.signature && isWhole && NEWER_VERSIONS.has(body[0] ?? LAST_VERSION),
+  )?.body[0];
+  if (version === undefined) return undefined;
+  const takers =
+    version === 6 ? 'podman and skopeo that verify with Sequoia' : 'GnuPG 2.3 and later';
+  return reject(
+    'unsupported-signature',
+    `expected a signature of version ${LAST_VERSION}, got one of version ${version}`,
+    {
+      hint: `Only nodes with ${takers} take version ${version}: sign with an RSA or Ed25519 key of version ${LAST_VERSION}, as \`gpg --quick-generate-key USER rsa3072 sign\` makes it.`,
+    },
+  );
+}
+
+/** A whole message, and behind it what begins no packet, or one that is not whole. */
+function findBytesBehind(bytes: Uint8Array, packets: readonly Packet[]): Rejection | undefined {
+  const tags = packets.map(({ tag }) => tag);
+  const form = FORMS.find((wanted) => wanted.every((tag, at) => tags[at] === tag));
+  const next = form && packets[form.length];
+  if (!next || next.isWhole || !packets.slice(0, form.length).every(({ isWhole }) => isWhole)) {
+    return undefined;
+  }
+  // Bytes behind the message within a compressed packet are no end of the file.
+  const behind = bytes.subarray(bytes.length - next.bytes.length);
+  return Buffer.compare(behind, next.bytes) === 0 ? describeBytesBehind(behind) : undefined;
+}
+
+/** What a signed message consists of. */
+const FORMS: readonly (readonly number[])[] = [
+  [TAG.onePassSignature, TAG.literal, TAG.signature],
+  [TAG.signature, TAG.literal],
+];
 
 /** The fault of a message that starts with compressed data, if that is damaged or cut short. */
 export function findCompressionFault(
@@ -59,7 +107,12 @@ function openPackets(bytes: Uint8Array, maxInflatedBytes: number): readonly Pack
 }
 
 function faultOf(packets: readonly Packet[]): Rejection | undefined {
-  const tags = packets.map(({ tag }) => tag);
+  const tags = packets.flatMap(({ tag, bytes }) => (hasHeader(bytes) ? [tag] : []));
+  const [first] = tags;
+  if (first !== undefined && KEYS.has(first)) {
+    const what = first === TAG.publicKey ? 'a public key' : 'a PRIVATE key';
+    return reject('not-signed', `expected a signed message, got ${what}`);
+  }
   if (tags.some((tag) => ENCRYPTED_TAGS.has(tag))) {
     return reject('encrypted', 'expected a signed OpenPGP message, got an encrypted one');
   }
@@ -78,6 +131,13 @@ function faultOf(packets: readonly Packet[]): Rejection | undefined {
   }
   return undefined;
 }
+
+/** The first bit is set in each header. */
+function hasHeader([first = 0]: Uint8Array): boolean {
+  return first >= 0x80;
+}
+
+const KEYS: ReadonlySet<number> = new Set([TAG.publicKey, ...PRIVATE_TAGS]);
 
 function cutShort(): Rejection {
   return reject(

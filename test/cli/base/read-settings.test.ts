@@ -281,7 +281,7 @@ describe('settings', () => {
     ],
     'with a scope without a host': [
       'scopes: {team/app: {keys: a.asc}}',
-      /: scopes: team\/app: expected HOST, HOST\/NAMESPACE, .* or \*\.DOMAIN, got "team\/app"$/,
+      /: scopes: team\/app: expected HOST, HOST\/NAMESPACE, .* or \*\.DOMAIN, got "team\/app": it has no host: docker\.io is that of images without one$/,
     ],
     'with an unknown member of a scope': [
       'scopes: {registry.example: {keys: a.asc, requires: all}}',

@@ -135,12 +135,13 @@ describe('cli: format github', () => {
     ['an empty report', []],
     ['ignored files only', [IGNORED]],
   ] as const) {
-    it(`has the counts alone for ${name}`, () => {
+    it(`says of ${name} that there is no signature, and has the counts`, () => {
       const log = readLog(formatGithub(reportOf(files), { ...OPTIONS, strict: true }));
       assert.deepEqual(
         log.map((command) => command.name),
-        ['notice'],
+        ['error', 'notice'],
       );
+      assert.match(log[0]?.data ?? '', /^nothing here could be a signature/);
     });
   }
 

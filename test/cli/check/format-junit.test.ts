@@ -127,10 +127,12 @@ describe('cli: format junit', () => {
     ['an empty report', []],
     ['ignored files only', [IGNORED]],
   ] as const) {
-    it(`has a suite without cases for ${name}`, () => {
-      const suite = suiteOf(files, { strict: true });
-      assert.deepEqual(countsOf(suite), ['0', '0', '0', '0']);
-      assert.deepEqual(suite.children, []);
+    it(`has a suite without cases for ${name}, and if strict a failure`, () => {
+      const lax = suiteOf(files);
+      assert.deepEqual(countsOf(lax), ['0', '0', '0', '0']);
+      assert.match(lax.children[0]?.text ?? '', /^warning: nothing here could be a signature/);
+      const strict = suiteOf(files, { strict: true });
+      assert.deepEqual(countsOf(strict), ['1', '1', '0', '0']);
     });
   }
 

@@ -155,8 +155,9 @@ describe('cli: format sarif', () => {
   }
 
   it('says that nobody was verified without keys', () => {
-    assert.equal(noticesOf(reportOf([])), undefined);
-    const [notice] = noticesOf(reportOf([], { keys: [] })) ?? [];
+    const files = [published('a', 'm')];
+    assert.equal(noticesOf(reportOf(files)), undefined);
+    const [notice] = noticesOf(reportOf(files, { keys: [] })) ?? [];
     assert.equal(notice?.level, 'warning');
     assert.match(notice.message.text ?? '', /^no keys were given/);
   });

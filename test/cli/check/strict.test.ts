@@ -79,7 +79,7 @@ describeWith(['gpg'], 'lookaside check --strict', () => {
     assert.equal((await check(...keys())).code, 1);
     assert.equal((await check('--strict', ...keys())).code, 1);
     await rm(join(directory(), 'team'), { recursive: true });
-    assert.equal((await check('--strict', ...keys())).code, 0);
+    assert.equal((await check('--strict', ...keys())).code, 1);
   });
 
   it('can be told by the environment and by the configuration file', async () => {

@@ -27,7 +27,44 @@ describe('lookaside explain', () => {
         ['--', '--x', '.'],
         { message: /^expected an image, got "--x"$/ },
       ],
-      'of a URL for an IMAGE': [['docker://quay.io/a', '.'], { message: /^expected an image/ }],
+      'of a URL for an IMAGE': [['https://quay.io/a', '.'], { message: /^expected an image/ }],
+      'of IMAGE and SOURCE swapped': [
+        ['.', 'quay.io/team/app:v1'],
+        {
+          message: /^expected IMAGE before SOURCE, got "\." before "quay\.io\/team\/app:v1"$/,
+          hint: /^hint: write lookaside explain 'quay\.io\/team\/app:v1' '\.'$/,
+        },
+      ],
+      'of a URL and IMAGE swapped': [
+        ['https://git.example/signatures.git', 'docker://quay.io/team/app:v1'],
+        {
+          message:
+            /^expected IMAGE before SOURCE, got "https:\/\/git\.example\/signatures\.git" before /,
+          hint: /^hint: write lookaside explain 'docker:\/\/quay\.io\/team\/app:v1' 'https:\/\/git\.example\/signatures\.git'$/,
+        },
+      ],
+      'of a digest without a name': [
+        [`sha256:${HEX}`, '.'],
+        {
+          message:
+            /^expected an image, got the digest "sha256:[0-9a-f]{64}" without the name of its image$/,
+          hint: /^hint: put the name before it, as in a pull: quay\.io\/team\/app@sha256:[0-9a-f]{64}$/,
+        },
+      ],
+      'of bare hexadecimal digits': [
+        [HEX, '.'],
+        {
+          message:
+            /^expected an image, got the digest "[0-9a-f]{64}" without the name of its image$/,
+        },
+      ],
+      'of an image that no node pulls': [
+        ['oci:layout:v1', '.'],
+        {
+          message: /^expected an image in a registry, got "oci:layout:v1", which no node pulls$/,
+          hint: /as in a pull/,
+        },
+      ],
       'of a digest that nodes do not know': [
         [`quay.io/a@sha512:${DIGITS}`, '.'],
         { message: /^expected a sha256 digest, got sha512:0+$/ },
@@ -97,6 +134,20 @@ describe('lookaside explain', () => {
     };
     for (const [title, [args, expected]] of Object.entries(cases)) {
       it(title, async () => assertUsageError(await runInProcess(['explain', ...args]), expected));
+    }
+  });
+
+  it('takes the transport off the name of an image', async () => {
+    const plain = await runInProcess(['explain', BY_DIGEST, directory()]);
+    for (const transport of [
+      'docker://',
+      'docker-daemon:',
+      'containers-storage:',
+      'containers-storage:[overlay@/var/lib/containers/storage+/run]',
+    ]) {
+      const { code, stdout } = await runInProcess(['explain', transport + BY_DIGEST, directory()]);
+      assert.equal(stdout.toString(), plain.stdout.toString(), transport);
+      assert.equal(code, 1);
     }
   });
 

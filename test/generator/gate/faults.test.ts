@@ -167,7 +167,7 @@ describeWith(['gpg', 'gpgv'], 'generator: every fault of a signature file', () =
     {
       title: 'bare JSON',
       code: 'bare-json',
-      message: /^expected an OpenPGP message, got JSON$/,
+      message: /^expected an OpenPGP message, got the payload of a signature, unsigned$/,
       hint: /Sign the payload/,
       breaksPulls: true,
       make: () => Buffer.from(PAYLOAD),

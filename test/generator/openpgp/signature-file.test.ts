@@ -54,7 +54,7 @@ describe('generator: blob', () => {
     ['a line feed', 'unknown-format', '\n', /starts with 0x0a/, true],
     ['a literal packet', 'unknown-format', '\xcb\x01', /starts with 0xcb/, true],
     ['a marker packet', 'unknown-format', '\xca\x03PGP', /starts with 0xca/, true],
-    ['UTF-16', 'unknown-format', '\xff\xfe<\0', /starts with 0xff/, true],
+    ['UTF-16', 'unknown-format', '\xff\xfe<\0', /got text in UTF-16/, true],
     ['a frame without end', 'unknown-format', '\0simple-signing', /expected a newline/, true],
     ['a frame without format', 'unknown-format', '\0\n\xa3', /got ""/, true],
     ['only the first byte of a frame', 'unknown-format', '\0', /expected a newline/, true],

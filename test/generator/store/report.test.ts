@@ -78,7 +78,7 @@ describe('generator: report', () => {
 
   it('warns of a signature that is served under another number', () => {
     const [first, second] = report(publishable(at(1)), publishable(at(3)));
-    assert(first && 'warnings' in first && second && 'warnings' in second);
+    assert(first && 'servedAs' in first && second && 'servedAs' in second);
     assert.deepEqual(first.warnings, []);
     assert.equal(second.servedAs, `/${at(2)}`);
     const [warning] = second.warnings;
@@ -88,7 +88,7 @@ describe('generator: report', () => {
 
   it('warns of a copy, and names the one that is served', () => {
     const [, copy] = report(publishable(at(1), { hash: 'a' }), publishable(at(2), { hash: 'a' }));
-    assert(copy && 'warnings' in copy);
+    assert(copy && 'servedAs' in copy);
     assert.equal(copy.servedAs, `/${at(1)}`);
     assert.deepEqual(copy.warnings, [
       { code: 'duplicate', message: 'has the same bytes as signature 1; served once' },
@@ -163,10 +163,18 @@ describe('generator: report', () => {
   });
 
   it('shows rejected files with code, message, hint and harm', () => {
-    const rejection = reject('armored', 'm', { breaksPulls: true });
+    const rejection = reject('html', 'm', { breaksPulls: true });
     assert.deepEqual(report(refusedAt(at(1), rejection)), [
       { path: at(1), status: 'rejected', ...rejection },
     ]);
+  });
+
+  it('names the file in commands', () => {
+    const rejection = reject('armored', 'm', { hint: '`x < FILE > FILE.new`' });
+    const [shown] = report(refusedAt(`it's/${at(1)}`, rejection));
+    const word = `'it'\\''s/${at(1)}'`;
+    assert(shown?.status === 'rejected');
+    assert.equal(shown.hint, `\`x < ${word} > ${word}.new\``);
   });
 
   it('shows ignored files, and nothing of removed ones', () => {

@@ -90,6 +90,8 @@ describe('generator: location', () => {
     '',
     '../x',
     '.git/config',
+    `${DIRECTORY}/.gitkeep`,
+    `${DIRECTORY}/.idea/signature-1`,
   ]) {
     it(`ignores ${JSON.stringify(path)}`, () => {
       assert.deepEqual(classifyPath(path), { kind: 'ignored' });
@@ -110,7 +112,6 @@ describe('generator: location', () => {
     ['stray-file', `${DIRECTORY}/Signature-1`, /"Signature-1"/, /Name it/],
     ['stray-file', `${DIRECTORY}/signature-1\n`, /"signature-1\\n"/, /signature-1"/],
     ['stray-file', `${DIRECTORY}/signature-１`, /"signature-１"/, /Name it/],
-    ['stray-file', `${DIRECTORY}/.gitkeep`, /".gitkeep"/, /Name it/],
     ['stray-file', `${DIRECTORY}/`, /got ""/, /Name it/],
     ['stray-file', `${DIRECTORY}/old/signature-1`, /got a subdirectory/, /Move the file out/],
     ['stray-file', `a@sha256=${HEX}/b@sha256=${HEX}/signature-1`, /subdirectory/, /Move the file/],

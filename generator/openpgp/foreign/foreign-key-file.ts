@@ -1,0 +1,135 @@
+// What to say of a file that was given as keys and holds none that a node could import.
+import { TAG, readTag } from '../packets/packets.ts';
+import { type FileKind, recognizeFile } from './known-files.ts';
+
+/** What was given instead of keys. */
+export interface ForeignKeyFile {
+  /** Behind "got". */
+  readonly got: string;
+  /** Without a full stop; FILE in it stands for the path of the file. */
+  readonly hint: string;
+  readonly isPrivate: boolean;
+}
+
+const EXPORT = 'export public keys with `gpg --export --armor KEY > KEY.asc`';
+const OPENPGP_ONLY = `nodes verify by OpenPGP keys: ${EXPORT}`;
+const SIGNER = `give the public key of the signer: ${EXPORT}`;
+const DOCUMENT = `name a file of OpenPGP keys: ${EXPORT}`;
+const AS_IT_IS = 'commit the key file as it is, without a filter in .gitattributes';
+const PRIVATE =
+  'export public keys with `gpg --export --armor KEY > KEY.asc`; if others could read the private one, sign with another key';
+const PRIVATE_KINDS: ReadonlySet<FileKind> = new Set([
+  'cosign-private-key',
+  'ssh-private-key',
+  'pem-private-key',
+  'age-private-key',
+  'minisign-private-key',
+  'json-private-key',
+  'der-private-key',
+]);
+/** Keys of OpenPGP, whose own reader says what is wrong with them. */
+const KEY_KINDS: ReadonlySet<FileKind> = new Set([
+  'openpgp-public-key',
+  'openpgp-private-key',
+  'binary-public-key',
+  'binary-private-key',
+]);
+
+/** Cures of files that are not just {@link OPENPGP_ONLY another kind of key}. */
+const CURES: Readonly<Partial<Record<FileKind, string>>> = {
+  'utf-16': 'PowerShell writes text for `>`: `gpg --armor --output KEY.asc --export KEY`',
+  'git-lfs': `${AS_IT_IS}, or fetch it first with \`git lfs pull\``,
+  'git-crypt': `${AS_IT_IS}, or decrypt it first with \`git-crypt unlock\``,
+  'git-annex': `${AS_IT_IS}, or fetch it first with \`git annex get FILE\``,
+  conflict: `key files cannot be merged line by line: ${EXPORT}`,
+  'openpgp-revocation':
+    'import it, and give the key that it revokes: `gpg --import FILE && gpg --export --armor KEY > KEY.asc`',
+  cleartext: SIGNER,
+  armored: SIGNER,
+  'armored-detached': SIGNER,
+  'ssh-signature': OPENPGP_ONLY,
+  age: 'decrypt it first: `age -d -i IDENTITY FILE > KEY.asc`',
+  sops: 'decrypt it first: `sops -d FILE > KEY.asc`',
+  'ansible-vault': 'decrypt it first: `ansible-vault view FILE > KEY.asc`',
+  html: `fetch the key itself, not the page of a key server that shows it, or ${EXPORT}`,
+  xml: DOCUMENT,
+  'xml-error': 'fetch the file again, and look at what the server that it came from answers',
+  'json-error': 'fetch the file again, and look at what the server that it came from answers',
+  json: DOCUMENT,
+  policy: 'give a policy with `--policy`, and with `--keys` files of OpenPGP keys',
+  gzip: 'unpack it: `gzip -dc < FILE > FILE.new && mv FILE.new FILE`',
+  archive: 'unpack it, and name the key files in it',
+  compressed: 'unpack it first',
+  keybox:
+    'export the keys in it: `gpg --no-default-keyring --keyring "$(realpath FILE)" --export --armor > keys.asc`',
+  'base64-key': 'decode it: `base64 -d < FILE > FILE.new && mv FILE.new FILE`',
+  'base64-signature': SIGNER,
+  'link-text': DOCUMENT,
+  'utf-8-mark': 'an editor put it there: `tail -c +4 FILE > FILE.new && mv FILE.new FILE`',
+  'lost-bytes': `the file was read as text, and its bytes are lost: ${EXPORT}`,
+};
+
+/**
+ * Says of a file that is given as keys what it is instead; undefined where nobody knows, and for keys
+ * in OpenPGP whose armor is whole.
+ */
+export function describeForeignKeyFile(bytes: Uint8Array): ForeignKeyFile | undefined {
+  if (bytes.length === 0)
+    return publicly('an empty file', `gpg writes nothing where it has no such key: ${EXPORT}`);
+  if (isBlank(bytes)) return publicly('nothing but white space', EXPORT);
+  const known = recognizeFile(bytes);
+  if (!known) return isMessage(bytes) ? publicly('a signature', SIGNER) : undefined;
+  const { kind, name } = known;
+  if (KEY_KINDS.has(kind)) return describeChecksum(bytes);
+  const isPrivate = PRIVATE_KINDS.has(kind);
+  return { got: name, hint: isPrivate ? PRIVATE : (CURES[kind] ?? OPENPGP_ONLY), isPrivate };
+}
+
+/** Says it of a file with a checksum that is not that of its armor: of such a file nodes import nothing. */
+export function describeChecksum(bytes: Uint8Array): ForeignKeyFile | undefined {
+  const text = Buffer.from(bytes).toString('latin1');
+  for (const [, body = '', sum = ''] of text.matchAll(ARMOR)) {
+    const expected = Buffer.from(sum, 'base64').readUIntBE(0, 3);
+    if (crc24(Buffer.from(body, 'base64')) !== expected) {
+      const hint = `the file was changed or is cut short: ${EXPORT}`;
+      return publicly('armor whose checksum does not match', hint);
+    }
+  }
+  return undefined;
+}
+
+/** From the blank line behind the headers to the checksum. */
+const ARMOR =
+  /-----BEGIN PGP PUBLIC KEY BLOCK-----[ \t]*\r?\n(?:[^\r\n]+: [^\r\n]*\r?\n)*[ \t]*\r?\n([A-Za-z0-9+/=\r\n]+)\r?\n=([A-Za-z0-9+/]{4})[ \t]*\r?\n-----END/g;
+
+/** RFC 4880, section 6.1. */
+function crc24(bytes: Uint8Array): number {
+  let crc = 0xb704ce;
+  for (const byte of bytes) {
+    crc ^= byte << 16;
+    for (let bit = 0; bit < 8; bit++) {
+      crc <<= 1;
+      if ((crc & 0x1000000) !== 0) crc ^= 0x1864cfb;
+    }
+  }
+  return crc & 0xffffff;
+}
+
+function publicly(got: string, hint: string): ForeignKeyFile {
+  return { got, hint, isPrivate: false };
+}
+
+function isBlank(bytes: Uint8Array): boolean {
+  return bytes.every((byte) => byte === 0x20 || (byte >= 0x09 && byte <= 0x0d));
+}
+
+/** As signatures begin: one-pass, signature or compressed. */
+function isMessage([first = 0]: Uint8Array): boolean {
+  return MESSAGE_TAGS.has(first < 0x80 ? 0 : readTag(first));
+}
+
+const MESSAGE_TAGS: ReadonlySet<number> = new Set([
+  TAG.onePassSignature,
+  TAG.signature,
+  TAG.compressed,
+]);
