@@ -44,6 +44,14 @@ export const policyMistakes = (keys: () => Keys): readonly Mistake[] => [
     plant: (root) => edit(join(root, POLICY), /^\{/, '{"default": [{"type": "reject"}],'),
   },
   {
+    title: 'a scope that its transport does not know',
+    code: 'policy-unreadable',
+    path: POLICY,
+    plant: policy((_docker, all) => {
+      Object.assign(Object(all['transports']), { oci: { images: ANYTHING } });
+    }),
+  },
+  {
     title: 'a directory for a policy',
     code: 'policy-unreadable',
     path: POLICY,

@@ -46,6 +46,19 @@ describe('generator: policy.json', () => {
     ]);
   });
 
+  for (const [title, keyData, expected] of [
+    ['line breaks', '"a2\\n\\r\\nV5\\n"', 'key'],
+    ['line breaks in its padding', '"a2V5a2V5MQ=\\n=\\n"', 'keykey1'],
+    ['nothing in it', '""', ''],
+    ['its bytes as numbers', '[107,101,null]', 'ke\0'],
+  ] as const) {
+    it(`takes keyData with ${title}, as encoding/json does`, () => {
+      const [requirement] = parsePolicyFile(signedBy(`${GPG},"keyData":${keyData}`)).get('') ?? [];
+      assert.ok(requirement?.type === 'signedBy' && requirement.keyData);
+      assert.equal(Buffer.from(requirement.keyData).toString(), expected);
+    });
+  }
+
   it('has what the transport says of all else before the default', () => {
     const policy = parsePolicyFile(scoped('"":[{"type":"reject"}]'));
     assert.equal(policy.get('')?.[0]?.type, 'unmeetable');
@@ -69,7 +82,13 @@ describe('generator: policy.json', () => {
       `{"type":"signedBy","keyType":"signedByX509CAs",${KEY_PATH}}`,
       'asks for signedByX509CAs keys',
     ],
+    [`{"type":"signedBy",${GPG},"keyPaths":[]}`, 'names no keys'],
     [`{"type":"sigstoreSigned",${KEY_PATH}}`, 'asks for a sigstore signature'],
+    ['{"type":"sigstoreSigned","keyData":"Zm9v\\nIGJhcg==\\n"}', 'asks for a sigstore signature'],
+    [
+      '{"type":"sigstoreSigned","keyData":"","keyPath":"","rekorPublicKeyPath":null}',
+      'asks for a sigstore signature',
+    ],
     [
       '{"type":"sigstoreSigned","fulcio":{"caPath":"/ca","oidcIssuer":"i","subjectEmail":"e"},"rekorPublicKeyPath":"/r","signedIdentity":{"type":"matchRepository"}}',
       'asks for a sigstore signature',
@@ -146,9 +165,23 @@ describe('generator: policy.json', () => {
     ['two other keys', signedBy(`${GPG},${KEY_PATH},"keyData":"a2V5"`), /exactly one of keyPath/],
     ['an empty keyPath', signedBy(`${GPG},"keyPath":""`), /keyPath/],
     ['a keyPath of another type', signedBy(`${GPG},"keyPath":1`), /keyPath/],
-    ['no keyPaths', signedBy(`${GPG},"keyPaths":[]`), /keyPaths/],
+    ['keyPaths that are null', signedBy(`${GPG},"keyPaths":null`), /keyPaths/],
     ['keyPaths of another type', signedBy(`${GPG},"keyPaths":"/a"`), /keyPaths/],
-    ['keyData that is no base64', signedBy(`${GPG},"keyData":"?"`), /keyData/],
+    ...['?', 'a2V', 'a2V5 ', 'a2==V5', '_-==', '===='].map(
+      (text) =>
+        [
+          'keyData that is no base64',
+          signedBy(`${GPG},"keyData":"${text}"`),
+          /keyData: expected padded base64 without spaces$/,
+        ] as const,
+    ),
+    ['keyData that is null', signedBy(`${GPG},"keyData":null`), /keyData/],
+    ['keyData that is no list of bytes', signedBy(`${GPG},"keyData":[256]`), /keyData/],
+    [
+      'a scope of another transport',
+      `{"default":${ANYTHING},"transports":{"docker":{},"oci":{"images":${ANYTHING}}}}`,
+      /^transports\.oci: expected an absolute path, got "images"$/,
+    ],
     ['an unknown field', signedBy(`${GPG},${KEY_PATH},"keyring":1`), /keyring/],
     [
       'a wrong identity',
