@@ -35,6 +35,7 @@ export async function inspectOut(
       ...others.filter(({ path }) => !paths.has(path)),
     ],
     names,
+    settings.clients,
   );
   const double = findings.find(
     ({ code, scope }) =>

@@ -1,7 +1,10 @@
 // A file of registries.d as nodes read it: whatever they cannot read fails every pull, and what
 // they do not know they pass over without a word (containers/image docker/registries_d.go).
-import { parseAllDocuments, type Document, isScalar, visit } from 'yaml';
+import { isMap, isScalar } from 'yaml';
 import { messageOf } from '../../terms/errors.ts';
+import type { Clients } from '../registries-d.ts';
+import { type YamlReader, GoValues, YamlValueError } from './go-values.ts';
+import { type YamlDocument, YamlError, parseGoYaml } from './go-yaml.ts';
 
 /** The members of a section that hold addresses. */
 export type Members = ReadonlyMap<string, string>;
@@ -34,102 +37,145 @@ const ADDRESSES = ['lookaside', 'lookaside-staging', 'sigstore', 'sigstore-stagi
 const ATTACHMENTS = 'use-sigstore-attachments';
 const SECTION = [...ADDRESSES, ATTACHMENTS];
 
+/** How clients read YAML, the newest last. */
+const READERS: Readonly<Record<Clients, readonly YamlReader[]>> = {
+  any: ['yaml.v2', 'yaml.v3'],
+  '5.22+': ['yaml.v2', 'yaml.v3'],
+  '5.40+': ['yaml.v3'],
+};
+const WHO: Readonly<Record<YamlReader, string>> = {
+  'yaml.v2': 'clients before containers/image 5.25',
+  'yaml.v3': 'clients from containers/image 5.25 on',
+};
+
 /**
- * Reads a file of registries.d.
+ * Reads a file of registries.d, as the newest clients do.
+ * @throws RegistriesFileError with the first fault that any of the clients finds.
+ */
+export function parseRegistriesFile(bytes: Uint8Array, clients: Clients): ParsedRegistries {
+  const document = explain(() => parseGoYaml(bytes));
+  const readers = READERS[clients];
+  const read = readers.map((reader) => attempt(() => readRegistries(document, reader)));
+  const faults = read.filter((one) => one instanceof RegistriesFileError);
+  const newest = read.at(-1);
+  if (newest !== undefined && !(newest instanceof RegistriesFileError) && faults.length === 0) {
+    return newest;
+  }
+  const [fault] = faults;
+  if (!fault || faults.length === readers.length) throw fault ?? new RegistriesFileError('');
+  const reader = readers[read.indexOf(fault)] ?? 'yaml.v3';
+  throw new RegistriesFileError(`${fault.message} (${WHO[reader]})`, { cause: fault });
+}
+
+/**
+ * Reads a file as one kind of client does.
  * @throws RegistriesFileError with the first fault.
  */
-export function parseRegistriesFile(bytes: Uint8Array): ParsedRegistries {
-  const unknown: UnknownMember[] = [];
-  const docker = new Map<string, Members>();
-  let byDefault: Members | undefined;
-  for (const [name, value] of toMapping(parseYaml(bytes), 'the file')) {
-    if (name === DEFAULT) {
-      byDefault = value === null ? undefined : readSection('', value, unknown);
-    } else if (name === DOCKER) {
-      for (const [scope, section] of toMapping(value, DOCKER)) {
-        docker.set(scope, readSection(scope, section, unknown));
-      }
-    } else {
-      unknown.push({ name, known: TOP, scopes: guessScopes(value) });
-    }
-  }
-  return { docker, byDefault, unknown };
+export function readRegistriesFile(bytes: Uint8Array, reader: YamlReader): ParsedRegistries {
+  return readRegistries(
+    explain(() => parseGoYaml(bytes)),
+    reader,
+  );
 }
 
-function parseYaml(bytes: Uint8Array): unknown {
+function attempt<Result>(read: () => Result): Result | RegistriesFileError {
   try {
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-    // Nodes read the first document, and no further.
-    const [document] = parseAllDocuments(text, { merge: true, uniqueKeys: false });
-    if (!document) return null;
-    const [error] = document.errors;
-    if (error) throw error;
-    const twice = findRepeatedKey(document);
-    if (twice !== undefined) {
-      const line = text.slice(0, twice).split('\n').length;
-      throw new RegistriesFileError(`each key once, got one twice in line ${line}`);
-    }
-    return document.toJS({ mapAsMap: true });
+    return read();
+  } catch (error) {
+    if (error instanceof RegistriesFileError) return error;
+    throw error;
+  }
+}
+
+/** Whatever a parser trips over, as a file that is nested too deep, nodes cannot read either. */
+function explain<Result>(read: () => Result): Result {
+  try {
+    return read();
   } catch (cause) {
-    const [reason = ''] = messageOf(cause).split('\n', 1);
-    throw new RegistriesFileError(`expected YAML: ${reason.replace(/:$/, '')}`, { cause });
+    const reason = messageOf(cause);
+    if (cause instanceof YamlValueError) throw new RegistriesFileError(reason, { cause });
+    const text = cause instanceof YamlError ? reason : 'a file that can be parsed';
+    throw new RegistriesFileError(`expected YAML: ${text}`, { cause });
   }
 }
 
-function readSection(scope: string, value: unknown, unknown: UnknownMember[]): Members {
-  const where = scope === '' ? DEFAULT : `${DOCKER}: ${scope}`;
-  const members = new Map<string, string>();
-  for (const [name, member] of toMapping(value, where)) {
-    if (name === ATTACHMENTS) {
-      if (member !== null && typeof member !== 'boolean') {
-        throw new RegistriesFileError(`${where}: ${name}: expected true or false`);
+function readRegistries(document: YamlDocument | undefined, reader: YamlReader): ParsedRegistries {
+  return explain(() => {
+    const empty = { docker: new Map(), byDefault: undefined, unknown: [] };
+    return document ? new RegistriesReader(document, reader).read() : empty;
+  });
+}
+
+class RegistriesReader {
+  readonly #values: GoValues;
+  readonly #root: unknown;
+  /** Clients that read by way of JSON know a member however its letters are written. */
+  readonly #anyCase: boolean;
+  readonly #unknown: UnknownMember[] = [];
+  readonly #docker = new Map<string, Members>();
+  #byDefault: Map<string, string> | undefined;
+
+  constructor(document: YamlDocument, reader: YamlReader) {
+    this.#values = new GoValues(document, reader);
+    this.#root = document.root;
+    this.#anyCase = reader === 'yaml.v2';
+  }
+
+  read(): ParsedRegistries {
+    for (const [name, value] of this.#membersOf(this.#root, 'the file', TOP)) {
+      if (name === DEFAULT) {
+        if (this.#values.isNull(value)) this.#byDefault = undefined;
+        else
+          this.#byDefault = new Map([...(this.#byDefault ?? []), ...this.#readSection('', value)]);
+      } else if (name === DOCKER) {
+        for (const [scope, section] of this.#values.membersOf(value, DOCKER)) {
+          this.#docker.set(scope, this.#readSection(scope, section));
+        }
+      } else {
+        this.#values.checkUnused(value);
+        this.#unknown.push({ name, known: TOP, scopes: guessScopes(value) });
       }
-    } else if (!ADDRESSES.includes(name)) {
-      unknown.push({ name, known: SECTION, scopes: [scope] });
-    } else if (member !== null && member !== '') {
-      members.set(name, readAddress(member, `${where}: ${name}`));
     }
+    return { docker: this.#docker, byDefault: this.#byDefault, unknown: this.#unknown };
   }
-  return members;
-}
 
-/** Nodes take any scalar for its text. */
-function readAddress(value: unknown, where: string): string {
-  if (typeof value === 'string') return value;
-  if (typeof value === 'number' || typeof value === 'boolean') return String(value);
-  throw new RegistriesFileError(`${where}: expected an address`);
-}
+  #readSection(scope: string, value: unknown): Members {
+    const where = scope === '' ? DEFAULT : `${DOCKER}: ${scope}`;
+    const members = new Map<string, string>();
+    for (const [name, member] of this.#membersOf(value, where, SECTION)) {
+      if (name === ATTACHMENTS) this.#values.checkSwitch(member, `${where}: ${name}`);
+      else if (ADDRESSES.includes(name)) {
+        const address = this.#values.readText(member, `${where}: ${name}`);
+        // Nothing is as good as an empty text, but does not take the place of a text.
+        if (address === '') members.delete(name);
+        else if (address !== undefined) members.set(name, address);
+      } else {
+        this.#values.checkUnused(member);
+        this.#unknown.push({ name, known: SECTION, scopes: [scope] });
+      }
+    }
+    return members;
+  }
 
-/** Nothing is as good as a mapping without members. */
-function toMapping(value: unknown, where: string): readonly (readonly [string, unknown])[] {
-  if (value === null || value === undefined) return [];
-  if (!(value instanceof Map)) throw new RegistriesFileError(`${where}: expected a mapping`);
-  return [...value].map(([name, member]: readonly [unknown, unknown]) => [String(name), member]);
+  #membersOf(
+    node: unknown,
+    where: string,
+    known: readonly string[],
+  ): readonly (readonly [name: string, value: unknown])[] {
+    const members = [...this.#values.membersOf(node, where)];
+    if (!this.#anyCase) return members;
+    // JSON is written with its members sorted.
+    const sorted = members.toSorted(([a], [b]) => (a < b ? -1 : 1));
+    return sorted.map(([name, value]) => {
+      const meant = known.find((one) => one === name.toLowerCase());
+      return [meant ?? name, value];
+    });
+  }
 }
 
 /** Which scopes a misspelt `docker` or `default-docker` was for. */
 function guessScopes(value: unknown): readonly string[] {
-  if (!(value instanceof Map)) return [];
-  const names = [...value.keys()].map(String);
+  if (!isMap(value)) return [];
+  const names = value.items.flatMap(({ key }) => (isScalar(key) ? String(key.value) : []));
   return names.some((name) => SECTION.includes(name)) ? [''] : names;
-}
-
-/**
- * Where a mapping of a YAML document has a key for the second time, as an offset into its text;
- * undefined if none does. The parser's own look at it takes hours for a file of some megabytes.
- */
-export function findRepeatedKey(document: Document): number | undefined {
-  let offset: number | undefined;
-  visit(document, {
-    Map: (_key, { items }) => {
-      const names = new Set<unknown>();
-      for (const { key } of items) {
-        if (!isScalar(key)) continue;
-        if (names.has(key.value)) offset ??= key.range?.[0] ?? 0;
-        names.add(key.value);
-      }
-      return offset === undefined ? undefined : visit.BREAK;
-    },
-  });
-  return offset;
 }
