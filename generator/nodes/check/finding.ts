@@ -90,7 +90,8 @@ export const NODE_FINDINGS = {
     cure: 'Open it to everybody: `chmod a+r` for a file, `chmod a+rx` for a directory.',
   },
   'user-registries-hide': {
-    cause: "A user's registries.d replaces the system's, and is not as it should be.",
+    cause:
+      "A user's registries.d, which replaces the system's or is read with it, is not as it should be.",
     cure: 'Remove the directory, or install the files for the user with `--rootless`.',
   },
   'user-policy-hides': {
