@@ -92,6 +92,8 @@ export interface PolicyParts {
   readonly byDefault: readonly UnreadRequirement[];
   /** Requirements by scope for images from registries, as written; '' may be among them. */
   readonly docker: PolicyFile;
+  /** Names of all transports, as written; nodes take any. */
+  readonly transports: readonly string[];
 }
 
 /**
@@ -129,7 +131,8 @@ export function parsePolicyParts(text: string): PolicyParts {
     }
   }
   const docker = new Map(Object.entries(result.data.transports['docker'] ?? {}));
-  return { byDefault: result.data.default, docker };
+  const transports = Object.keys(result.data.transports);
+  return { byDefault: result.data.default, docker, transports };
 }
 
 /** Members of requirements that hold keys or certificates in base64, one or a list. */

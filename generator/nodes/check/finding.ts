@@ -128,6 +128,11 @@ export const NODE_FINDINGS = {
     cause: 'A scope of policy.json within one of ours accepts images that ours refuses.',
     cure: 'Remove the scope, or give it the requirements of the one around it.',
   },
+  'unmatched-scope': {
+    cause:
+      'A scope or transport of policy.json is one that no image has. Nodes ignore it silently, and the default applies.',
+    cure: 'Write the scope as nodes name images, for example `docker.io/library/app`, and the transport as `docker`.',
+  },
   'weaker-default': {
     cause: 'policy.json accepts images that no scope covers, and `--default` rejects them.',
     cure: 'Correct the default of policy.json, or install the file again.',

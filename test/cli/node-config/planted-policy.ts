@@ -134,6 +134,22 @@ export const policyMistakes = (keys: () => Keys): readonly Mistake[] => [
     plant: policy((docker) => Object.assign(docker, { 'vendor.example': ANYTHING })),
   },
   {
+    title: 'a scope that no image has',
+    code: 'unmatched-scope',
+    severity: 'warning',
+    path: POLICY,
+    plant: policy((docker) => Object.assign(docker, { 'https://quay.io/other': [SIGSTORE] })),
+  },
+  {
+    title: 'a transport that nodes do not know',
+    code: 'unmatched-scope',
+    severity: 'warning',
+    path: POLICY,
+    plant: policy((_docker, all) => {
+      Object.assign(Object(all['transports']), { Docker: { 'quay.io/other': [SIGSTORE] } });
+    }),
+  },
+  {
     title: 'a default that takes anything',
     code: 'weaker-default',
     path: POLICY,
