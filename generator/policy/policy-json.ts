@@ -154,8 +154,9 @@ export function findPrivateData(text: string): PrivateData | undefined {
   let closed: PrivateData | undefined;
   for (let next = left.pop(); next; next = left.pop()) {
     const [where, value] = next;
-    if (typeof value === 'string' && isData(where)) {
-      const finding = findPrivateKey(Buffer.from(value, 'base64'));
+    const data = isData(where) ? goBytes.safeParse(value).data : undefined;
+    if (data || (typeof value === 'string' && isData(where))) {
+      const finding = findPrivateKey(data ?? Buffer.from(String(value), 'base64'));
       if (finding === 'private') return { where, finding };
       if (finding === 'closed') closed = { where, finding };
     } else if (value instanceof Object) {

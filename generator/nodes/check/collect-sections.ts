@@ -10,7 +10,7 @@ import {
   RegistriesFileError,
   type UnknownMember,
   parseRegistriesFile,
-} from './registries-file.ts';
+} from '../registries/registries-file.ts';
 
 /** A file that nodes do not read, and the scopes that it was meant for. */
 export interface IgnoredFile {

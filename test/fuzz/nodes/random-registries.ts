@@ -1,6 +1,6 @@
 // Sets of files for registries.d: scopes around an image and beside it, in one file or in two, in
 // all forms of YAML, with addresses that are good, wrong or none.
-import { YAML_FORMS } from '../../generator/nodes/check/yaml-forms.ts';
+import { YAML_FORMS } from '../../generator/nodes/registries/yaml-forms.ts';
 import type { Random } from '../random.ts';
 
 /** Content by name. */

@@ -13,7 +13,7 @@ import { judgeStore } from '../../../generator/nodes/check/inspect-store.ts';
 import {
   RegistriesFileError,
   readRegistriesFile,
-} from '../../../generator/nodes/check/registries-file.ts';
+} from '../../../generator/nodes/registries/registries-file.ts';
 import { atLength } from '../../kit/at-length.ts';
 import { run } from '../../kit/process/run.ts';
 import { type Registry, startRegistry } from '../../kit/registry/registry.ts';

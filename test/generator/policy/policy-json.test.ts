@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { PolicyFileError, parsePolicyFile } from '../../../generator/policy/policy-json.ts';
+import { PolicyFileError, findPrivateData, parsePolicyFile } from '../../../generator/policy/policy-json.ts';
 import { DEFAULT_IDENTITY } from '../../../generator/policy/signed-identity.ts';
 
 const ANYTHING = '[{"type":"insecureAcceptAnything"}]';
@@ -242,5 +242,14 @@ describe('generator: policy.json', () => {
   it('has members of any name that JSON allows', () => {
     const text = `{"default":${ANYTHING},"transports":{"docker":{"toString":${ANYTHING},"constructor":[{"type":"reject"}]}}}`;
     assert.deepEqual([...parsePolicyFile(text).keys()].toSorted(), ['', 'constructor', 'toString']);
+  });
+
+  it('gives away a private key, also one that is written as numbers', () => {
+    // The head of a version 4 secret key packet.
+    const secret = Buffer.from([0x94, 0x03, 0x04, 0x00, 0x00]);
+    for (const data of [secret.toString('base64'), [...secret]]) {
+      const text = JSON.stringify({ transports: { atomic: { x: [{ keyData: data }] } } });
+      assert.equal(findPrivateData(text)?.where, 'transports.atomic.x.0.keyData');
+    }
   });
 });

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import type { YamlReader } from '../../../../generator/nodes/check/go-values.ts';
+import type { YamlReader } from '../../../../generator/nodes/registries/go-values.ts';
 import {
   RegistriesFileError,
   parseRegistriesFile,
   readRegistriesFile,
-} from '../../../../generator/nodes/check/registries-file.ts';
+} from '../../../../generator/nodes/registries/registries-file.ts';
 import type { Clients } from '../../../../generator/nodes/registries-d.ts';
 import { YAML_FORMS } from './yaml-forms.ts';
 
