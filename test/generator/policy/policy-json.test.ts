@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict';
-import { PolicyFileError, findPrivateData, parsePolicyFile } from '../../../generator/policy/policy-json.ts';
+import {
+  PolicyFileError,
+  findPrivateData,
+  parsePolicyFile,
+} from '../../../generator/policy/policy-json.ts';
 import { DEFAULT_IDENTITY } from '../../../generator/policy/signed-identity.ts';
 
 const ANYTHING = '[{"type":"insecureAcceptAnything"}]';
