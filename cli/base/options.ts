@@ -414,10 +414,10 @@ export const OPTIONS = {
   clients: {
     argument: 'VERSION',
     description:
-      'oldest containers/image library of the nodes: any, or 5.22+ (podman 4.2, skopeo 1.9)',
+      'oldest containers/image library of the nodes: any, 5.22+ (podman 4.2, skopeo 1.9) or 5.40+ (podman 6, skopeo 1.23)',
     commands: ['node-config'],
     default: 'any',
-    schema: oneOf('any', '5.22+'),
+    schema: oneOf('any', '5.22+', '5.40+'),
   },
   'keys-as': {
     argument: 'FORM',

@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { PolicyJudge } from '../../generator/gate/judge.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
+import { warnOfUnmatched } from '../../generator/policy/unmatched-scope.ts';
 import { createDirectoryPass } from '../../generator/sources/directory/directory-pass.ts';
 import {
   type HistoryChange,
@@ -10,6 +11,7 @@ import {
 } from '../../generator/sources/source.ts';
 import { type CheckReport, type ReportedFile, sortByPath } from '../../generator/store/report.ts';
 import { DirectoryInUseError } from '../../generator/system/directory-lock.ts';
+import { toPrintable } from '../../generator/terms/text.ts';
 import { toBudgets } from '../base/budget-options.ts';
 import type { Settings } from '../base/options.ts';
 import type { ProcessIo } from '../base/process-io.ts';
@@ -82,8 +84,10 @@ async function withRun<Result>(
   }
   return withTemporaryState(io.signals, async (temporary, ending) => {
     const engines = await openEngines(io.environment, temporary, toBudgets(settings));
-    const warning = warnOfMissingGpgv(policy, engines);
-    if (warning !== undefined) io.stderr.write(`lookaside: warning: ${warning}\n`);
+    const missing = warnOfMissingGpgv(policy, engines) ?? [];
+    for (const warning of [missing, warnOfUnmatched(policy.scopes.keys())].flat()) {
+      io.stderr.write(`lookaside: warning: ${toPrintable(warning)}\n`);
+    }
     ending.addEventListener('abort', () => void engines.close());
     const { openMessage } = engines;
     const judge = new PolicyJudge({

@@ -6,11 +6,25 @@ import {
   type FoundContent,
   type FoundConfig,
   type FoundDirectory,
+  type FoundFile,
   type NodeState,
 } from '../../generator/nodes/check/node-state.ts';
+import {
+  type NewerSearch,
+  findPolicyVariable,
+  listDropIns,
+  mergeDirectories,
+} from '../../generator/nodes/check/newer-search.ts';
 import { FORBIDDEN, type RootedFiles } from './rooted-files.ts';
 
 const SYSTEM = 'etc/containers';
+/** What distributions bring, for clients from containers/image 5.40 on. */
+export const SHARED = 'usr/share/containers';
+/** Of all programs, as pam_env(8) reads it. */
+const ENVIRONMENT = 'etc/environment';
+/** Of directories for one user each. */
+const MAX_UIDS = 100;
+const MISSING = { kind: 'missing' } as const;
 const USER = '.config/containers';
 /** Of a file of registries.d, which has some hundred; YAML is slow to read. */
 const MAX_REGISTRIES_BYTES = 256 * 1024;
@@ -47,8 +61,83 @@ export async function readNode(node: RootedFiles, isRootless: boolean): Promise<
     if (isForbidden(user.policy.found) || isForbidden(user.registries)) unseen.push(home);
     else users.push(user);
   }
+  const newer = await readNewer(node, own, users, isRootless);
+  for (const path of findKeyPaths(newer.system[0]?.policy ?? own.policy)) {
+    if (!keyFiles.has(path)) keyFiles.set(path, await node.readFile(path));
+  }
   const closed = isRootless ? [] : await findClosed(node, own);
-  return { state: { own, users, keyFiles, closed }, unseen };
+  return { state: { own, users, keyFiles, newer, closed }, unseen };
+}
+
+/** Reads what clients from containers/image 5.40 on read beside or in place of the rest. */
+async function readNewer(
+  node: RootedFiles,
+  own: FoundConfig,
+  users: readonly FoundConfig[],
+  isRootless: boolean,
+): Promise<NewerSearch> {
+  // Nothing is known of the system that a home directory is on.
+  if (isRootless) {
+    return { system: [{ ...own, registries: mergeDirectories([own.registries]) }], users: [] };
+  }
+  const variable = await node.readFile(ENVIRONMENT, MAX_PASSWD_BYTES);
+  const named =
+    variable.kind === 'file'
+      ? findPolicyVariable(Buffer.from(variable.bytes).toString())
+      : undefined;
+  const policy = await findNewerPolicy(node, own, named);
+  const readAll = async (uid: 'root' | 'other' | number): Promise<FoundDirectory[]> => {
+    const read = [];
+    for (const path of [SHARED, SYSTEM].flatMap((place) => listDropIns(place, uid))) {
+      read.push(await readDirectory(node, path));
+    }
+    return read;
+  };
+  const { registriesPath } = own;
+  const system = [];
+  for (const uid of ['root', 'other', ...(await findUids(node))] as const) {
+    system.push({ policy, registriesPath, registries: mergeDirectories(await readAll(uid)) });
+  }
+  const merged = [];
+  for (const user of users) {
+    const isRoot = ROOT_HOMES.some((home) => user.registriesPath.startsWith(`${home}/`));
+    const below = await readAll(isRoot ? 'root' : 'other');
+    const registries = mergeDirectories([...below, user.registries]);
+    merged.push({
+      ...user,
+      registries: user.registries.kind === 'missing' ? user.registries : registries,
+      ...(named !== undefined && { policy: { ...user.policy, found: MISSING } }),
+    });
+  }
+  return { system, users: merged };
+}
+
+/** The policy of the variable, else the first that is there. */
+async function findNewerPolicy(
+  node: RootedFiles,
+  own: FoundConfig,
+  named: string | undefined,
+): Promise<FoundFile> {
+  if (named !== undefined) {
+    return { path: named.replace(/^\/+/, ''), found: await node.readFile(named) };
+  }
+  if (own.policy.found.kind !== 'missing') return own.policy;
+  const shared = {
+    path: `${SHARED}/policy.json`,
+    found: await node.readFile(`${SHARED}/policy.json`),
+  };
+  return shared.found.kind === 'missing' ? own.policy : shared;
+}
+
+/** Users who have directories of their own below those of the system. */
+async function findUids(node: RootedFiles): Promise<readonly number[]> {
+  const uids = new Set<number>();
+  for (const place of [SHARED, SYSTEM]) {
+    const listed = await node.readNames(`${place}/registries.rootless.d`);
+    const names = listed.kind === 'names' ? listed.names : [];
+    for (const name of names) if (/^[1-9][0-9]{0,9}$/.test(name)) uids.add(Number(name));
+  }
+  return [...uids].slice(0, MAX_UIDS);
 }
 
 /** Asks of all that the tools of users read of the system's configuration. */
@@ -79,13 +168,15 @@ export async function readConfig(node: RootedFiles, directory: string): Promise<
   return { policy, registriesPath, registries: await readDirectory(node, registriesPath) };
 }
 
-async function readDirectory(node: RootedFiles, directory: string): Promise<FoundDirectory> {
+/** Reads a directory of registries.d. */
+export async function readDirectory(node: RootedFiles, directory: string): Promise<FoundDirectory> {
   const listed = await node.readNames(directory);
   if (listed.kind !== 'names') return listed;
   const files = [];
   for (const name of listed.names) {
     const path = `${directory}/${name}`;
-    files.push({ path, found: await node.readFile(path, MAX_REGISTRIES_BYTES) });
+    const found = await node.readFile(path, MAX_REGISTRIES_BYTES);
+    files.push({ path, found, isRegular: await node.isRegular(path) });
   }
   return { kind: 'directory', files };
 }

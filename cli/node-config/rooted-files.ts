@@ -3,7 +3,7 @@
 // than a bearable part is read, whatever its size is said to be.
 import { type Stats, constants } from 'node:fs';
 import { lstat, open, readdir, readlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { ClosedEntry, FoundContent } from '../../generator/nodes/check/node-state.ts';
 import { messageOf } from '../../generator/terms/errors.ts';
 
@@ -52,6 +52,14 @@ export class RootedFiles {
       if (!(await lstat(directory)).isDirectory()) throw new UnreadableError('a file');
       return { kind: 'names', names: (await readdir(directory)).toSorted() } as const;
     });
+  }
+
+  /** Whether a file lies at a path, and no link to one. */
+  async isRegular(path: string): Promise<boolean> {
+    const directory = await resolveInside(this.#root, dirname(path)).catch(() => undefined);
+    if (directory === undefined) return false;
+    const stats = await lstat(join(this.#root, directory, basename(path))).catch(() => undefined);
+    return stats?.isFile() ?? false;
   }
 
   /** Where a path leads, without links; itself if that cannot be said. */

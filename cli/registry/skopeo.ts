@@ -159,7 +159,7 @@ export function isPlainHttpOnLoopback(image: DockerReference, error: SkopeoError
 
 function isLoopback(host: string): boolean {
   const name = host.replace(/:[0-9]+$/, '');
-  return ['localhost', '[::1]'].includes(name) || /^127(?:\.[0-9]{1,3}){3}$/.test(name);
+  return name === 'localhost' || /^127(?:\.[0-9]{1,3}){3}$/.test(name);
 }
 
 /** The last line is why it ended; its words stand in quotes, behind the names that we know. */

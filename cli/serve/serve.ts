@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { GivenUpFile } from '../../generator/openpgp/given-up-file.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
+import { warnOfUnmatched } from '../../generator/policy/unmatched-scope.ts';
 import type { Source } from '../../generator/sources/source.ts';
 import type { CheckpointFile } from '../../generator/store/checkpoint/checkpoint-file.ts';
 import { processStarts } from '../../generator/system/process-starts.ts';
@@ -212,6 +213,7 @@ class ServeRun {
     const engines = this.#engines;
     const warning = policy.keyring ? engines && warnOfMissingGpgv(policy, engines) : NO_KEYS;
     if (warning !== undefined) this.#log.warn(warning);
+    for (const unmatched of warnOfUnmatched(policy.scopes.keys())) this.#log.warn(unmatched);
   }
 
   async #stop(server: RunningServer, engines: LastingEngines): Promise<void> {

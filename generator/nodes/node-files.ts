@@ -45,7 +45,7 @@ export function createNodeFiles(policy: Policy, options: NodeFilesOptions): read
   const keys = placeKeys(scopes, {
     form: options.keyForm,
     name,
-    haveKeyPaths: options.clients === '5.22+',
+    haveKeyPaths: options.clients !== 'any',
   });
   const content = existing
     ? mergePolicyJson(existing, scopes, keys, byDefault)

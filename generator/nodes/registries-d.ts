@@ -7,10 +7,10 @@ import type { NodeFile } from './node-file.ts';
 import { type StoreUrl, formatFileUrl, formatStoreUrl } from './store-url.ts';
 
 /**
- * Which clients a node may have: any; or containers/image 5.22 and later only, which know
- * `lookaside` and `keyPaths`.
+ * Which clients a node may have: any; containers/image 5.22 and later only, which know `lookaside`
+ * and `keyPaths`; or 5.40 and later only, which read several directories together.
  */
-export type Clients = 'any' | '5.22+';
+export type Clients = 'any' | '5.22+' | '5.40+';
 
 export interface RegistriesOptions {
   readonly url: StoreUrl;
@@ -61,7 +61,7 @@ function formatSection(store: string, written: string | undefined, clients: Clie
     lookaside: store,
     ...(written !== undefined && { 'lookaside-staging': written }),
   };
-  if (clients === '5.22+') return section;
+  if (clients !== 'any') return section;
   return {
     ...section,
     sigstore: store,

@@ -3,7 +3,10 @@
 import { z } from 'zod';
 import { type PrivateKeyFinding, findPrivateKey } from '../openpgp/packets/private-keys.ts';
 import { findRepeatedMember, isJson } from '../terms/strict-json.ts';
+import { goBytes, goStrings } from './policy-members.ts';
 import { type SignedIdentity, DEFAULT_IDENTITY, signedIdentitySchema } from './signed-identity.ts';
+import { sigstoreSchema } from './sigstore-requirement.ts';
+import { findScopeFault } from './transport-scopes.ts';
 
 /** A `signedBy` requirement whose keys are not read yet. */
 export interface UnreadSignedBy {
@@ -35,8 +38,8 @@ const signedBy = z
     type: z.literal('signedBy'),
     keyType: z.enum(KEY_TYPES),
     keyPath: z.string().min(1).optional(),
-    keyPaths: z.array(z.string()).min(1).optional(),
-    keyData: z.base64().min(1).optional(),
+    keyPaths: goStrings.optional(),
+    keyData: goBytes.optional(),
     signedIdentity: signedIdentitySchema.default(DEFAULT_IDENTITY),
   })
   .transform((fields, context): UnreadRequirement => {
@@ -46,94 +49,14 @@ const signedBy = z
       return z.NEVER;
     }
     if (keyType !== 'GPGKeys') return { type: 'unmeetable', what: `asks for ${keyType} keys` };
+    if (keyPaths?.length === 0) return { type: 'unmeetable', what: 'names no keys' };
     return {
       type: 'signedBy',
       keyPaths: keyPaths ?? (keyPath === undefined ? [] : [keyPath]),
-      keyData: keyData === undefined ? undefined : Buffer.from(keyData, 'base64'),
+      keyData,
       signedIdentity,
     };
   });
-
-const path = z.string().min(1);
-const paths = z.array(path).min(1);
-const data = z.base64().min(1);
-const datas = z.array(data).min(1);
-
-const fulcio = z
-  .strictObject({
-    caPath: path.optional(),
-    caData: data.optional(),
-    oidcIssuer: z.string().min(1),
-    subjectEmail: z.string().min(1),
-  })
-  .refine((fields) => count(fields, ['caPath', 'caData']) === 1, {
-    error: 'expected exactly one of caPath and caData',
-  });
-
-const pki = z
-  .strictObject({
-    caRootsPath: path.optional(),
-    caRootsData: data.optional(),
-    caIntermediatesPath: path.optional(),
-    caIntermediatesData: data.optional(),
-    subjectEmail: z.string().optional(),
-    subjectHostname: z.string().optional(),
-  })
-  .refine((fields) => count(fields, ['caRootsPath', 'caRootsData']) === 1, {
-    error: 'expected exactly one of caRootsPath and caRootsData',
-  })
-  .refine((fields) => count(fields, ['caIntermediatesPath', 'caIntermediatesData']) <= 1, {
-    error: 'expected at most one of caIntermediatesPath and caIntermediatesData',
-  })
-  .refine((fields) => count(fields, ['subjectEmail', 'subjectHostname']) >= 1, {
-    error: 'expected subjectEmail or subjectHostname',
-  });
-
-const TRUST = ['keyPath', 'keyPaths', 'keyData', 'keyDatas', 'fulcio', 'pki'];
-const REKOR = [
-  'rekorPublicKeyPath',
-  'rekorPublicKeyPaths',
-  'rekorPublicKeyData',
-  'rekorPublicKeyDatas',
-];
-
-/**
- * A `sigstoreSigned` requirement, which no OpenPGP signature meets: read only to refuse what nodes
- * refuse (containers/image signature/policy_config_sigstore.go).
- */
-const sigstoreSchema = z
-  .strictObject({
-    type: z.literal('sigstoreSigned'),
-    keyPath: path.optional(),
-    keyPaths: paths.optional(),
-    keyData: data.optional(),
-    keyDatas: datas.optional(),
-    fulcio: fulcio.optional(),
-    pki: pki.optional(),
-    rekorPublicKeyPath: path.optional(),
-    rekorPublicKeyPaths: paths.optional(),
-    rekorPublicKeyData: data.optional(),
-    rekorPublicKeyDatas: datas.optional(),
-    signedIdentity: signedIdentitySchema.optional(),
-  })
-  .refine((fields) => count(fields, TRUST) === 1, {
-    error: `expected exactly one of ${TRUST.join(', ')}`,
-  })
-  .refine((fields) => count(fields, REKOR) <= 1, {
-    error: `expected at most one of ${REKOR.join(', ')}`,
-  })
-  .refine((fields) => fields.fulcio === undefined || count(fields, REKOR) === 1, {
-    error: 'expected a Rekor public key with fulcio',
-  })
-  .refine((fields) => fields.pki === undefined || count(fields, REKOR) === 0, {
-    error: 'expected no Rekor public key with pki',
-  });
-
-function count(fields: object, names: readonly string[]): number {
-  return Object.entries(fields).filter(
-    ([name, value]) => names.includes(name) && value !== undefined,
-  ).length;
-}
 
 const sigstoreSigned = sigstoreSchema.transform((): UnreadRequirement => ({
   type: 'elsewhere',
@@ -169,6 +92,8 @@ export interface PolicyParts {
   readonly byDefault: readonly UnreadRequirement[];
   /** Requirements by scope for images from registries, as written; '' may be among them. */
   readonly docker: PolicyFile;
+  /** Names of all transports, as written; nodes take any. */
+  readonly transports: readonly string[];
 }
 
 /**
@@ -198,8 +123,16 @@ export function parsePolicyParts(text: string): PolicyParts {
     const where = issue?.path.join('.') || 'the file';
     throw new PolicyFileError(`${where}: ${issue?.message}`);
   }
+  for (const [transport, scopes] of Object.entries(result.data.transports)) {
+    for (const scope of Object.keys(scopes)) {
+      const fault = findScopeFault(transport, scope);
+      if (fault === undefined) continue;
+      throw new PolicyFileError(`transports.${transport}: ${fault}, got ${JSON.stringify(scope)}`);
+    }
+  }
   const docker = new Map(Object.entries(result.data.transports['docker'] ?? {}));
-  return { byDefault: result.data.default, docker };
+  const transports = Object.keys(result.data.transports);
+  return { byDefault: result.data.default, docker, transports };
 }
 
 /** Members of requirements that hold keys or certificates in base64, one or a list. */
@@ -221,8 +154,9 @@ export function findPrivateData(text: string): PrivateData | undefined {
   let closed: PrivateData | undefined;
   for (let next = left.pop(); next; next = left.pop()) {
     const [where, value] = next;
-    if (typeof value === 'string' && isData(where)) {
-      const finding = findPrivateKey(Buffer.from(value, 'base64'));
+    const data = isData(where) ? goBytes.safeParse(value).data : undefined;
+    if (data || (typeof value === 'string' && isData(where))) {
+      const finding = findPrivateKey(data ?? Buffer.from(String(value), 'base64'));
       if (finding === 'private') return { where, finding };
       if (finding === 'closed') closed = { where, finding };
     } else if (value instanceof Object) {

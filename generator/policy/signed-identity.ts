@@ -1,7 +1,12 @@
 // The six rules of containers-policy.json for which signed name is good for which image
 // (containers/image signature/policy_reference_match.go).
 import { z } from 'zod';
-import { type DockerReference, isNamePrefix, parseDockerReference } from '../terms/image-name.ts';
+import {
+  type DockerReference,
+  isNamePrefix,
+  parseDockerReference,
+  parseFullName,
+} from '../terms/image-name.ts';
 
 /** A `signedIdentity` object, checked; references in it are parsed. */
 export type SignedIdentity =
@@ -52,7 +57,7 @@ function isSameReference(a: DockerReference, b: DockerReference): boolean {
 
 /**
  * The image under its other name: itself if it does not lie below the prefix, undefined if the result
- * is no valid name.
+ * is no valid name in full form (containers/image signature/policy_reference_match.go).
  */
 export function remapReference(
   image: DockerReference,
@@ -61,7 +66,7 @@ export function remapReference(
 ): DockerReference | undefined {
   const name = nameOf(image);
   if (name !== prefix && !name.startsWith(`${prefix}/`)) return image;
-  return parseDockerReference(signedPrefix + formatReference(image).slice(prefix.length));
+  return parseFullName(signedPrefix + formatReference(image).slice(prefix.length));
 }
 
 /** A rule as policy.json has it; the inverse of parsing it. */

@@ -1,4 +1,5 @@
-// Image names as the nodes parse them (distribution/reference, ParseNormalizedNamed).
+// Image names as the nodes parse them (containers/image docker/reference, ParseNormalizedNamed): not
+// quite as Docker does, which takes IPv6 addresses and hosts in capitals too.
 
 /** A parsed image name with its host filled in. */
 export interface DockerReference {
@@ -17,7 +18,7 @@ const DEFAULT_HOST = 'docker.io';
 const LEGACY_DEFAULT_HOST = 'index.docker.io';
 
 const HOST_LABEL = '(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])';
-const HOST = `(?:${HOST_LABEL}(?:\\.${HOST_LABEL})*|\\[[a-fA-F0-9:]+\\])(?::[0-9]+)?`;
+const HOST = `${HOST_LABEL}(?:\\.${HOST_LABEL})*(?::[0-9]+)?`;
 const COMPONENT = '[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*';
 const REPOSITORY = `${COMPONENT}(?:/${COMPONENT})*`;
 const TAG = '[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}';
@@ -48,6 +49,17 @@ export function parsePulledImage(text: string): DockerReference | undefined {
   return { ...reference, tag: reference.tag ?? 'latest' };
 }
 
+/**
+ * Parses an image name that must be in its full form (reference.ParseNamed): with host, `library/`
+ * and all. Undefined for any other.
+ */
+export function parseFullName(text: string): DockerReference | undefined {
+  const reference = parseDockerReference(text);
+  if (!reference) return undefined;
+  const { host, repository } = reference;
+  return text.startsWith(`${host}/${repository}`) ? reference : undefined;
+}
+
 /** Whether text is a host, with or without the first components of a repository behind it. */
 export function isNamePrefix(text: string): boolean {
   return NAME_PREFIX.test(text);
@@ -66,8 +78,7 @@ export function normalizeHost(host: string): string {
 function splitHost(text: string): { host: string; rest: string } {
   const slash = text.indexOf('/');
   const first = text.slice(0, Math.max(slash, 0));
-  // No namespace has upper case, so such a first component is taken for a host.
-  const hasHost = slash > 0 && (looksLikeHost(first) || first !== first.toLowerCase());
+  const hasHost = slash > 0 && looksLikeHost(first);
   const host = hasHost ? normalizeHost(first) : DEFAULT_HOST;
   const rest = hasHost ? text.slice(slash + 1) : text;
   const isBare = host === DEFAULT_HOST && !rest.includes('/');

@@ -2,5 +2,7 @@
 import '../e2e/crash.test.ts';
 import '../e2e/hostile.test.ts';
 import '../e2e/warm-start.test.ts';
+import '../fuzz/nodes/policies.test.ts';
+import '../fuzz/nodes/registries.test.ts';
 import '../fuzz/skopeo.test.ts';
 import '../signing/push/parallel-pushes.test.ts';

@@ -27,7 +27,9 @@ export function adviseOn(policy: Policy, options: AdviceOptions): readonly strin
   }
   if (options.isRootless) {
     advice.push(
-      'once a home directory has .config/containers/registries.d or policy.json, those of /etc/containers are not read for that user',
+      options.clients === '5.40+'
+        ? 'once a home directory has .config/containers/policy.json, that of /etc/containers is not read for that user; the files of registries.d are read together with those of the system, where a file of the same name is hidden and a scope in two files fails every pull'
+        : 'once a home directory has .config/containers/registries.d or policy.json, those of /etc/containers are not read for that user',
     );
   }
   if (options.clients === 'any') advice.push(...adviseOnOldClients(scopes));
@@ -99,7 +101,7 @@ export function adviseOnLayout(
 ): readonly string[] {
   const coversAll = scopes.some(({ name }) => name === '');
   const advice = [
-    `nodes fail every pull if another file in registries.d also has ${coversAll ? 'default-docker or ' : ''}one of these scopes, for example Red Hat's registry.redhat.io.yaml or a file with another --name: remove the scope there`,
+    `nodes fail every pull if another file in registries.d also has ${coversAll ? 'default-docker or ' : ''}one of these scopes, for example Red Hat's registry.redhat.io.yaml or a file with another --name: remove the scope there; clients from containers/image 5.40 on also read those of /usr/share/containers and of users`,
   ];
   if (existing === undefined) {
     advice.push(

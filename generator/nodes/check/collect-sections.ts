@@ -3,13 +3,14 @@ import { messageOf } from '../../terms/errors.ts';
 import { suggest } from '../../terms/text.ts';
 import { type NodeFinding, createFinding, nameScope } from './finding.ts';
 import type { PlacedSection, Sections } from './find-store.ts';
+import type { Clients } from '../registries-d.ts';
 import type { FoundFile } from './node-state.ts';
 import {
   type ParsedRegistries,
   RegistriesFileError,
   type UnknownMember,
   parseRegistriesFile,
-} from './registries-file.ts';
+} from '../registries/registries-file.ts';
 
 /** A file that nodes do not read, and the scopes that it was meant for. */
 export interface IgnoredFile {
@@ -35,6 +36,7 @@ export interface CollectedSections {
 export function collectSections(
   files: readonly FoundFile[],
   ours: ReadonlySet<string>,
+  clients: Clients,
 ): CollectedSections {
   const findings: NodeFinding[] = [];
   const sections = new Map<string, PlacedSection>();
@@ -43,7 +45,7 @@ export function collectSections(
   const read = files.filter(({ path }) => isRead(path));
   let isWhole = true;
   for (const file of read) {
-    const parsed = parse(file);
+    const parsed = parse(file, clients);
     if (typeof parsed === 'string') {
       isWhole = false;
       findings.push(createFinding('registries-unreadable', file.path, parsed));
@@ -61,7 +63,9 @@ export function collectSections(
       findings.push(describeUnknown(member, file.path, ours));
     }
   }
-  const ignored = files.filter(({ path }) => !isRead(path)).map((file) => readIgnored(file));
+  const ignored = files
+    .filter(({ path }) => !isRead(path))
+    .map((file) => readIgnored(file, clients));
   return { sections, doubled, misspelt, ignored, hasFiles: read.length > 0, isWhole, findings };
 }
 
@@ -70,7 +74,7 @@ function isRead(path: string): boolean {
 }
 
 /** The content, or why nodes refuse it. */
-function parse({ found }: FoundFile): ParsedRegistries | string {
+function parse({ found }: FoundFile, clients: Clients): ParsedRegistries | string {
   switch (found.kind) {
     case 'missing':
       return 'expected a file, got a broken link';
@@ -78,7 +82,7 @@ function parse({ found }: FoundFile): ParsedRegistries | string {
       return `expected a file, got ${found.reason}`;
     case 'file':
       try {
-        return parseRegistriesFile(found.bytes);
+        return parseRegistriesFile(found.bytes, clients);
       } catch (error) {
         if (!(error instanceof RegistriesFileError)) throw error;
         return messageOf(error);
@@ -121,8 +125,8 @@ function describeUnknown(
   );
 }
 
-function readIgnored(file: FoundFile): IgnoredFile {
-  const parsed = parse(file);
+function readIgnored(file: FoundFile, clients: Clients): IgnoredFile {
+  const parsed = parse(file, clients);
   const scopes = typeof parsed === 'string' ? [] : sectionsOf(parsed).map(([scope]) => scope);
   return { path: file.path, scopes: new Set(scopes) };
 }

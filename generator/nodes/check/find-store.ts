@@ -1,6 +1,6 @@
 // Which address nodes take for the images of a scope: the most specific section that has one, not
 // the most specific section (containers/image docker/registries_d.go, signatureTopLevel).
-import type { Members } from './registries-file.ts';
+import type { Members } from '../registries/registries-file.ts';
 import { scopeChain } from '../../policy/scope-chain.ts';
 
 /** A section and the file that has it. */

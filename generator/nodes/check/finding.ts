@@ -90,7 +90,8 @@ export const NODE_FINDINGS = {
     cure: 'Open it to everybody: `chmod a+r` for a file, `chmod a+rx` for a directory.',
   },
   'user-registries-hide': {
-    cause: "A user's registries.d replaces the system's, and is not as it should be.",
+    cause:
+      "A user's registries.d, which replaces the system's or is read with it, is not as it should be.",
     cure: 'Remove the directory, or install the files for the user with `--rootless`.',
   },
   'user-policy-hides': {
@@ -126,6 +127,11 @@ export const NODE_FINDINGS = {
   'weaker-subscope': {
     cause: 'A scope of policy.json within one of ours accepts images that ours refuses.',
     cure: 'Remove the scope, or give it the requirements of the one around it.',
+  },
+  'unmatched-scope': {
+    cause:
+      'A scope or transport of policy.json is one that no image has. Nodes ignore it silently, and the default applies.',
+    cure: 'Write the scope as nodes name images, for example `docker.io/library/app`, and the transport as `docker`.',
   },
   'weaker-default': {
     cause: 'policy.json accepts images that no scope covers, and `--default` rejects them.',

@@ -10,6 +10,8 @@ import {
   parsePolicyParts,
 } from '../../policy/policy-json.ts';
 import { isJson } from '../../terms/strict-json.ts';
+import { TRANSPORTS } from '../../policy/transport-scopes.ts';
+import { findUnmatched } from '../../policy/unmatched-scope.ts';
 import { isAsStrictAs } from '../../policy/strictness.ts';
 import {
   describeDifference,
@@ -57,6 +59,7 @@ export async function inspectPolicy(
     ...(holdsPrivateKey(found) ? [privateKeyAt(path)] : []),
     ...(await inspectNarrower(policy, lookup, wanted)),
     ...(await inspectDefault(policy, lookup, wanted)),
+    ...inspectUnmatched(policy, path),
   ];
 }
 
@@ -173,4 +176,26 @@ async function inspectDefault(
   if (isAsStrictAs(requirements, [{ type: 'unmeetable', what: 'rejects every image' }])) return [];
   const message = `expected reject for ${nameScope('')}, got ${nameRequirements(requirements)}`;
   return [createFinding('weaker-default', lookup.policyPath, message)];
+}
+
+/** What nodes take and never use: with a default that accepts, those images are open. */
+function inspectUnmatched(
+  { docker, transports }: PolicyParts,
+  path: string,
+): readonly NodeFinding[] {
+  const scopes = [...docker.keys()].flatMap((scope) => {
+    const unmatched = findUnmatched(scope);
+    if (!unmatched) return [];
+    const message = `expected a scope that covers images, got ${JSON.stringify(scope)}: ${unmatched.reason}`;
+    const hint = `${unmatched.cure.charAt(0).toUpperCase()}${unmatched.cure.slice(1)}.`;
+    return createFinding('unmatched-scope', path, message, { scope, severity: 'warning', hint });
+  });
+  const unknown = transports.filter((name) => !TRANSPORTS.includes(name));
+  return [
+    ...scopes,
+    ...unknown.map((name) => {
+      const message = `expected a transport that nodes know, got ${JSON.stringify(name)}`;
+      return createFinding('unmatched-scope', path, message, { severity: 'warning' });
+    }),
+  ];
 }

@@ -18,7 +18,7 @@ export function inspectRegistries(
     return [createFinding('registries-unreadable', registriesPath, message)];
   }
   const files = registries.kind === 'missing' ? [] : registries.files;
-  const collected = collectSections(files, new Set(wanted.scopes.keys()));
+  const collected = collectSections(files, new Set(wanted.scopes.keys()), wanted.clients);
   const { sections, doubled } = collected;
   const inspected = [...wanted.scopes.values()]
     .filter(({ name }) => !doubled.has(name))

@@ -1,5 +1,7 @@
 // What was read of a node, before anything is made of it. All of it is untrusted.
 
+import type { NewerSearch } from './newer-search.ts';
+
 /** What lies at a path. */
 export type FoundContent =
   | { readonly kind: 'file'; readonly bytes: Uint8Array }
@@ -11,6 +13,8 @@ export type FoundContent =
 export interface FoundFile {
   readonly path: string;
   readonly found: FoundContent;
+  /** Whether no link, directory or device lies there. */
+  readonly isRegular?: boolean;
 }
 
 export type FoundDirectory =
@@ -40,6 +44,8 @@ export interface NodeState {
   readonly users: readonly FoundConfig[];
   /** Key files by the path that a policy gives them. */
   readonly keyFiles: ReadonlyMap<string, FoundContent>;
+  /** What clients from containers/image 5.40 on find in place of `own` and `users`. */
+  readonly newer: NewerSearch;
   /** What keeps users from what `own` names. */
   readonly closed: readonly ClosedEntry[];
 }

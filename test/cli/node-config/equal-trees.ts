@@ -21,6 +21,13 @@ export const equalTrees = (keys: () => Keys): Readonly<Record<string, Mistake['p
     });
     await rm(join(root, TEAM_KEYS));
   },
+  'keys inside the policy, in lines': async (root) => {
+    const keyData = (await readFile(keys().team)).toString('base64').replaceAll(/.{1,76}/g, '$&\n');
+    await editPolicy(join(root, POLICY), (docker) => {
+      docker[TEAM] = [{ type: 'signedBy', keyType: 'GPGKeys', keyData }];
+    });
+    await rm(join(root, TEAM_KEYS));
+  },
   'a section for all registries of a domain, and files of others': async (root) => {
     await edit(join(root, LOOKASIDE), `  ${TEAM}:`, '  "*.io":');
     await writeFile(join(root, REGISTRIES, 'README'), 'what is here');

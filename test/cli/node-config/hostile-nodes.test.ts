@@ -66,7 +66,10 @@ describeWith(['gpg'], 'lookaside node-config --check of a hostile tree', () => {
         await mkdir(at('dev'));
         await runOrThrow('mkfifo', [at('dev/zero')]);
         await replace(path, make);
-        assert.deepEqual(await check(), [`${code} ${path}`]);
+        // Clients from containers/image 5.40 on pass over what is no file.
+        const isPassedOver = path === LOOKASIDE && !/gibibyte|bytes/.test(what);
+        const more = isPassedOver ? [`missing-file ${REGISTRIES}`] : [];
+        assert.deepEqual(await check(), [...more, `${code} ${path}`]);
       });
     }
   }

@@ -44,6 +44,14 @@ export const policyMistakes = (keys: () => Keys): readonly Mistake[] => [
     plant: (root) => edit(join(root, POLICY), /^\{/, '{"default": [{"type": "reject"}],'),
   },
   {
+    title: 'a scope that its transport does not know',
+    code: 'policy-unreadable',
+    path: POLICY,
+    plant: policy((_docker, all) => {
+      Object.assign(Object(all['transports']), { oci: { images: ANYTHING } });
+    }),
+  },
+  {
     title: 'a directory for a policy',
     code: 'policy-unreadable',
     path: POLICY,
@@ -124,6 +132,22 @@ export const policyMistakes = (keys: () => Keys): readonly Mistake[] => [
     path: POLICY,
     args: ({ second }) => ['--keys', second],
     plant: policy((docker) => Object.assign(docker, { 'vendor.example': ANYTHING })),
+  },
+  {
+    title: 'a scope that no image has',
+    code: 'unmatched-scope',
+    severity: 'warning',
+    path: POLICY,
+    plant: policy((docker) => Object.assign(docker, { 'https://quay.io/other': [SIGSTORE] })),
+  },
+  {
+    title: 'a transport that nodes do not know',
+    code: 'unmatched-scope',
+    severity: 'warning',
+    path: POLICY,
+    plant: policy((_docker, all) => {
+      Object.assign(Object(all['transports']), { Docker: { 'quay.io/other': [SIGSTORE] } });
+    }),
   },
   {
     title: 'a default that takes anything',

@@ -59,7 +59,7 @@ const requirement = fc.constantFrom(
 );
 const requirements = fc.array(requirement, { minLength: 1, maxLength: 2 });
 const transports = fc.dictionary(
-  fc.constantFrom('docker', 'docker-daemon', 'dir', 'atomic', 'unknown'),
+  fc.constantFrom('docker', 'docker-daemon', 'unknown'),
   fc.dictionary(scopeNames, requirements, { noNullPrototype: true }),
   { noNullPrototype: true },
 );

@@ -23,7 +23,7 @@ const hosts = fc.constantFrom(
   'a-b.example:5000',
   'localhost',
   '127.0.0.1:80',
-  '[::1]:5000',
+  'xn--bcher-kva.example:5000',
 );
 const components = fc.constantFrom('team', 'app', 'a.b', 'a__b', 'a-b', '0');
 const tags = fc.constantFrom('', ':v1', ':V_1.0', `@sha256:${'ab'.repeat(32)}`);

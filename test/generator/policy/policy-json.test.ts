@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict';
-import { PolicyFileError, parsePolicyFile } from '../../../generator/policy/policy-json.ts';
+import {
+  PolicyFileError,
+  findPrivateData,
+  parsePolicyFile,
+} from '../../../generator/policy/policy-json.ts';
 import { DEFAULT_IDENTITY } from '../../../generator/policy/signed-identity.ts';
 
 const ANYTHING = '[{"type":"insecureAcceptAnything"}]';
@@ -46,6 +50,19 @@ describe('generator: policy.json', () => {
     ]);
   });
 
+  for (const [title, keyData, expected] of [
+    ['line breaks', '"a2\\n\\r\\nV5\\n"', 'key'],
+    ['line breaks in its padding', '"a2V5a2V5MQ=\\n=\\n"', 'keykey1'],
+    ['nothing in it', '""', ''],
+    ['its bytes as numbers', '[107,101,null]', 'ke\0'],
+  ] as const) {
+    it(`takes keyData with ${title}, as encoding/json does`, () => {
+      const [requirement] = parsePolicyFile(signedBy(`${GPG},"keyData":${keyData}`)).get('') ?? [];
+      assert.ok(requirement?.type === 'signedBy' && requirement.keyData);
+      assert.equal(Buffer.from(requirement.keyData).toString(), expected);
+    });
+  }
+
   it('has what the transport says of all else before the default', () => {
     const policy = parsePolicyFile(scoped('"":[{"type":"reject"}]'));
     assert.equal(policy.get('')?.[0]?.type, 'unmeetable');
@@ -69,7 +86,13 @@ describe('generator: policy.json', () => {
       `{"type":"signedBy","keyType":"signedByX509CAs",${KEY_PATH}}`,
       'asks for signedByX509CAs keys',
     ],
+    [`{"type":"signedBy",${GPG},"keyPaths":[]}`, 'names no keys'],
     [`{"type":"sigstoreSigned",${KEY_PATH}}`, 'asks for a sigstore signature'],
+    ['{"type":"sigstoreSigned","keyData":"Zm9v\\nIGJhcg==\\n"}', 'asks for a sigstore signature'],
+    [
+      '{"type":"sigstoreSigned","keyData":"","keyPath":"","rekorPublicKeyPath":null}',
+      'asks for a sigstore signature',
+    ],
     [
       '{"type":"sigstoreSigned","fulcio":{"caPath":"/ca","oidcIssuer":"i","subjectEmail":"e"},"rekorPublicKeyPath":"/r","signedIdentity":{"type":"matchRepository"}}',
       'asks for a sigstore signature',
@@ -146,9 +169,23 @@ describe('generator: policy.json', () => {
     ['two other keys', signedBy(`${GPG},${KEY_PATH},"keyData":"a2V5"`), /exactly one of keyPath/],
     ['an empty keyPath', signedBy(`${GPG},"keyPath":""`), /keyPath/],
     ['a keyPath of another type', signedBy(`${GPG},"keyPath":1`), /keyPath/],
-    ['no keyPaths', signedBy(`${GPG},"keyPaths":[]`), /keyPaths/],
+    ['keyPaths that are null', signedBy(`${GPG},"keyPaths":null`), /keyPaths/],
     ['keyPaths of another type', signedBy(`${GPG},"keyPaths":"/a"`), /keyPaths/],
-    ['keyData that is no base64', signedBy(`${GPG},"keyData":"?"`), /keyData/],
+    ...['?', 'a2V', 'a2V5 ', 'a2==V5', '_-==', '===='].map(
+      (text) =>
+        [
+          'keyData that is no base64',
+          signedBy(`${GPG},"keyData":"${text}"`),
+          /keyData: expected padded base64 without spaces$/,
+        ] as const,
+    ),
+    ['keyData that is null', signedBy(`${GPG},"keyData":null`), /keyData/],
+    ['keyData that is no list of bytes', signedBy(`${GPG},"keyData":[256]`), /keyData/],
+    [
+      'a scope of another transport',
+      `{"default":${ANYTHING},"transports":{"docker":{},"oci":{"images":${ANYTHING}}}}`,
+      /^transports\.oci: expected an absolute path, got "images"$/,
+    ],
     ['an unknown field', signedBy(`${GPG},${KEY_PATH},"keyring":1`), /keyring/],
     [
       'a wrong identity',
@@ -209,5 +246,14 @@ describe('generator: policy.json', () => {
   it('has members of any name that JSON allows', () => {
     const text = `{"default":${ANYTHING},"transports":{"docker":{"toString":${ANYTHING},"constructor":[{"type":"reject"}]}}}`;
     assert.deepEqual([...parsePolicyFile(text).keys()].toSorted(), ['', 'constructor', 'toString']);
+  });
+
+  it('gives away a private key, also one that is written as numbers', () => {
+    // The head of a version 4 secret key packet.
+    const secret = Buffer.from([0x94, 0x03, 0x04, 0x00, 0x00]);
+    for (const data of [secret.toString('base64'), [...secret]]) {
+      const text = JSON.stringify({ transports: { atomic: { x: [{ keyData: data }] } } });
+      assert.equal(findPrivateData(text)?.where, 'transports.atomic.x.0.keyData');
+    }
   });
 });

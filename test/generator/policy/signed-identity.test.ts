@@ -20,6 +20,11 @@ function matches(rule: unknown, image: string, identity: string): boolean {
   return matchesIdentity(signedIdentitySchema.parse(rule), parse(image), parse(identity));
 }
 
+/** Renames the images of a mirror. */
+function to(signedPrefix: string): object {
+  return { type: 'remapIdentity', prefix: 'mirror.example', signedPrefix };
+}
+
 describe('generator: signed identity', () => {
   const exactReference = { type: 'exactReference', dockerReference: 'quay.io/ns/app:v1' };
   const exactRepository = { type: 'exactRepository', dockerRepository: 'quay.io/ns/app' };
@@ -77,6 +82,13 @@ describe('generator: signed identity', () => {
     [whole, 'mirror.example/a/b:v1', 'quay.io/c:v1', true],
     [whole, 'mirror.example/a/b/c:v1', 'quay.io/c/c:v1', true],
     [whole, 'mirror.example/a/bc:v1', 'quay.io/cc:v1', false],
+    // Nodes take no name that has another, full form.
+    [to('index.docker.io'), 'mirror.example/library/app:v1', 'docker.io/library/app:v1', false],
+    [to('docker.io'), 'mirror.example/app:v1', 'docker.io/library/app:v1', false],
+    [to('docker.io'), 'mirror.example/library/app:v1', 'app:v1', true],
+    [to('mirror'), 'mirror.example/team/app:v1', 'mirror/team/app:v1', false],
+    [to('mirror'), 'mirror.example/app:v1', 'docker.io/mirror/app:v1', false],
+    [to('localhost'), 'mirror.example/app:v1', 'localhost/app:v1', true],
   ];
   for (const [rule, image, identity, expected] of rows) {
     const type = typeof rule === 'string' ? { type: rule } : rule;
@@ -109,6 +121,8 @@ describe('generator: signed identity', () => {
     { type: 'exactReference' },
     { type: 'exactReference', dockerReference: 'quay.io/ns/app' },
     { type: 'exactReference', dockerReference: 'quay.io/NS/app:v1' },
+    { type: 'exactReference', dockerReference: 'Team/app:v1' },
+    { type: 'exactReference', dockerReference: '[::1]:5000/app:v1' },
     { type: 'exactReference', dockerReference: 5 },
     { type: 'exactReference', dockerRepository: 'quay.io/ns/app' },
     { type: 'exactRepository', dockerRepository: '' },

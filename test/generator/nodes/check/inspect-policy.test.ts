@@ -139,7 +139,8 @@ describe('generator: policy.json of a node', () => {
     const policy = toPolicy({ [SCOPE]: [signedBy({ keyPath: '/old.gpg' })] });
     const own = { policy, registries, registriesPath: 'd' };
     const users = [{ ...own, policy: { ...policy, path: 'root/policy.json' } }];
-    const findings = await inspectNode({ own, users, keyFiles: expired, closed: [] }, old);
+    const state = { own, users, keyFiles: expired, newer: { system: [own], users }, closed: [] };
+    const findings = await inspectNode(state, old);
     assert.deepEqual(
       findings.map(({ code, path }) => [code, path]),
       [

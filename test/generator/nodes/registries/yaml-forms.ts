@@ -1,0 +1,127 @@
+// Files of registries.d in all forms of YAML, and whether clients read them: those up to
+// containers/image 5.24 (yaml.v2, by way of JSON), as skopeo 1.9.3 does, and those from 5.25 on
+// (yaml.v3), by the source of its decode.go.
+export interface YamlForm {
+  readonly text: string | Buffer;
+  readonly old: boolean;
+  readonly new: boolean;
+}
+
+const good = (text: string | Buffer): YamlForm => ({ text, old: true, new: true });
+const bad = (text: string | Buffer): YamlForm => ({ text, old: false, new: false });
+const oldOnly = (text: string): YamlForm => ({ text, old: true, new: false });
+const newOnly = (text: string): YamlForm => ({ text, old: false, new: true });
+
+/** A section with one member. */
+const section = (member: string) => `docker:\n  a.example:\n    ${member}\n`;
+const attachments = (value: string) => section(`use-sigstore-attachments: ${value}`);
+const lookaside = (value: string) => section(`lookaside: ${value}`);
+const merged = (value: string) => `x: &a {lookaside: file:///merged}\n${section(`<<: ${value}`)}`;
+const utf16 = (text: string) => Buffer.from(`\uFEFF${text}`, 'utf16le');
+
+/** By title. */
+export const YAML_FORMS: Readonly<Record<string, YamlForm>> = {
+  'true for a switch': good(attachments('true')),
+  'yes for a switch': good(attachments('yes')),
+  'On for a switch': good(attachments('On')),
+  'n for a switch': good(attachments('n')),
+  'nothing for a switch': good(attachments('')),
+  'null for a switch': good(attachments('~')),
+  'a quoted yes for a switch': newOnly(attachments('"yes"')),
+  'a quoted true for a switch': bad(attachments('"true"')),
+  'a tagged bool for a switch': good(attachments('!!bool true')),
+  'a tagged text for a switch': bad(attachments('!!str true')),
+  'a tagged yes for a switch': oldOnly(attachments('!!bool yes')),
+  'a tag of their own on a switch': bad(attachments('!own true')),
+  'a number for a switch': bad(attachments('1')),
+  'a list for a switch': bad(attachments('[]')),
+  'a number for an address': good(lookaside('5')),
+  'a date for an address': good(lookaside('2001-01-01')),
+  'a switch for an address': good(lookaside('yes')),
+  'null for an address': good(lookaside('null')),
+  'nothing for an address': good(lookaside('')),
+  'a list for an address': bad(lookaside('[]')),
+  'a mapping for an address': bad(lookaside('{}')),
+  'a tag that does not fit': bad(lookaside('!!int abc')),
+  'base64 for an address': good(lookaside('!!binary ZmlsZTovLy94')),
+  'what is not base64 for an address': bad(lookaside("!!binary '?'")),
+  'an escape in a comment': bad('# \u001B[0m\ndocker: {}\n'),
+  'an escape behind the first document': bad('docker: {}\n---\n\u001B\n'),
+  'a delete in a comment': bad('# \u007F\n'),
+  'a C1 control': bad('# \u0081\n'),
+  'U+FFFE': bad('# \uFFFE\n'),
+  'a NUL': bad('# \0\n'),
+  'an escaped control': good('docker: {"a\\u001b": {}}\n'),
+  'an emoji': good('# \u{1F600}\n'),
+  'a line break of old': bad('# \u2028docker: [\n'),
+  'NEL for a line break': good('docker:\u0085  a.example: {}\n'),
+  'CRLF for a line break': good('docker:\r\n  a.example:\r\n    lookaside: file:///x\r\n'),
+  'CR for a line break': good('docker:\r  a.example:\r    lookaside: file:///x\r'),
+  'UTF-16, little end first': good(utf16('docker: {}\n')),
+  'UTF-16, big end first': good(utf16('docker: {}\n').swap16()),
+  'a fault in UTF-16': bad(utf16('docker: []\n').swap16()),
+  'UTF-16 without a mark': bad(utf16('docker: {}\n').subarray(2)),
+  'UTF-16 that is cut short': bad(utf16('docker: {}\n').subarray(0, -1)),
+  'UTF-8 with a mark': good('\uFEFFdocker: {}\n'),
+  'Latin-1': bad(Buffer.from([0x23, 0xe9, 0x0a])),
+  'a tab for an indent': bad('docker:\n\ta.example: {}\n'),
+  'a tab behind a colon': good('docker:\t{}\n'),
+  'a key twice': oldOnly('docker: {}\ndocker: {}\n'),
+  'a scope twice': oldOnly('docker: {a.example: {}, a.example: {}}\n'),
+  'a member twice': oldOnly(section('lookaside: file:///x\n    lookaside: file:///y')),
+  'a key twice where nobody looks': good('x: {a: 1, a: 2}\n'),
+  'a key twice, once in quotes': oldOnly('docker: {a.example: {}, "a.example": {}}\n'),
+  'a key in capitals': good('Docker:\n  a.example:\n    LOOKASIDE: file:///x\n'),
+  'a list in capitals': newOnly('Docker: []\n'),
+  'an alias': good('x: &a {lookaside: file:///x}\ndocker:\n  a.example: *a\n'),
+  'an alias for a key': good(`x: &a lookaside\n${section('*a : file:///x')}`),
+  'an alias without its anchor': bad('docker: *x\n'),
+  'an alias inside its anchor': newOnly('docker: &a\n  a.example: *a\n'),
+  'an alias for itself, in use': bad('docker: &a\n  a.example:\n    lookaside: *a\n'),
+  'a merge': good(merged('*a')),
+  'a merge of a list': good(merged('[*a]')),
+  'a merge of a number': bad(merged('5')),
+  'a merge of nothing': bad(merged('')),
+  'a merge in quotes': good(section('"<<": 5')),
+  'a second document with a fault': good('docker: {}\n---\ndocker: []\n'),
+  'a first document with a fault': bad('docker: []\n---\ndocker: {}\n'),
+  'an empty first document': good('---\n---\ndocker: []\n'),
+  'an end of the document': good('docker: {}\n...\ndocker: [\n'),
+  'an empty file': good(''),
+  'a comment and no more': good('# nothing\n'),
+  'null and no more': good('null\n'),
+  'a word and no more': bad('docker\n'),
+  'a number and no more': bad('5\n'),
+  'a list and no more': bad('- docker\n'),
+  'no scopes': good('docker:\n'),
+  'no section': good('docker:\n  a.example:\n'),
+  'no default': good('default-docker: ~\n'),
+  'an empty text for scopes': bad("docker: ''\n"),
+  'an empty text for a section': bad('docker: {a.example: ""}\n'),
+  'a list for scopes': bad('docker: []\n'),
+  'a list for a section': bad('docker: {a.example: []}\n'),
+  'a number for a scope': good('docker: {5000: {}}\n'),
+  'a switch for a scope': good('docker: {yes: {}}\n'),
+  'null for a scope': newOnly('docker: {~: {}}\n'),
+  'a mapping for a scope': bad('docker: {{a: b}: {}}\n'),
+  'a mapping for a key where nobody looks': newOnly('x: {{a: b}: 1}\n'),
+  'a list for a key': newOnly('x: {? [a] : 1}\n'),
+  'infinity where nobody looks': newOnly('x: [.inf]\n'),
+  'a wrong tag where nobody looks': newOnly('x: !!int 5.5\n'),
+  'no base64 where nobody looks': newOnly("x: !!binary '?'\n"),
+  'an unknown member': good('note: [ours]\n'),
+  'an unknown member of a section': good(section('lookasid: [x]')),
+  '%YAML 1.1': good('%YAML 1.1\n---\ndocker: {}\n'),
+  '%YAML 1.2': bad('%YAML 1.2\n---\ndocker: {}\n'),
+  'an unknown directive': bad('%OURS 1\n---\ndocker: {}\n'),
+  JSON: good('{"docker":{"a.example":{"lookaside":"file:///x"}}}'),
+  'JSON with an escaped slash': bad('{"docker":{"a.example":{"lookaside":"file:\\/\\/\\/x"}}}'),
+  'JSON with an escaped backslash': good('{"docker":{"a.example":{"lookaside":"file:\\\\/x"}}}'),
+  'an unknown escape': bad('docker: {"a\\q": {}}\n'),
+  'a bad indent': bad('docker:\n  a.example: {}\n b.example: {}\n'),
+  'a colon too many': bad(lookaside('file:///x: y')),
+  'a word that starts with @': bad('docker: {@a: {}}\n'),
+  'a bracket too few': bad('docker: {\n'),
+  'a key with a question mark': good('? docker\n: {}\n'),
+  'a tag on a mapping': good('docker: !!map {}\n'),
+};
