@@ -16,7 +16,7 @@ import { assertFormat } from './base/assert-format.ts';
 import { write, hasColour, type ProcessIo } from './base/process-io.ts';
 import { openEngines } from './inputs/open-engines.ts';
 import { withTemporaryState } from './inputs/open-source.ts';
-import { readPolicy } from './inputs/read-policy.ts';
+import { readPolicy, warnOfKeyFaults } from './inputs/read-policy.ts';
 
 const WIDTH = 'algorithm:  '.length;
 const COLOURS = { accepted: 'green', rejected: 'red', unverified: 'yellow' } as const;
@@ -33,6 +33,7 @@ export async function show(
   const { format } = settings;
   assertFormat('show', settings);
   const policy = await readPolicy(settings);
+  warnOfKeyFaults(policy, io.stderr);
   return withTemporaryState(io.signals, async (directory, ending) => {
     const { openMessage, close } = await openEngines(
       io.environment,

@@ -1,6 +1,7 @@
 // What a report has to tell of its files: faults and warnings, in the form that all formats for
 // people and machines are made from.
 import type { CheckReport, RefusedState, ReportedFile } from '../../generator/store/report.ts';
+import type { ScopeKeyFault } from '../../generator/policy/key-faults.ts';
 import type { Loss } from '../../generator/terms/loss.ts';
 import { toPrintable } from '../../generator/terms/text.ts';
 
@@ -74,15 +75,35 @@ export function toFindings(file: ReportedFile, options: FindingOptions): readonl
 }
 
 /** Whether a check with this report fails: for faults, and if strict for warnings. */
-export function hasFaults(
-  { summary, files, keys, refused, losses = [] }: CheckReport,
-  strict: boolean,
-): boolean {
+export function hasFaults(report: CheckReport, strict: boolean): boolean {
+  const { summary, files, keys, refused, losses = [] } = report;
   if (summary.rejected > 0 || refused || losses.length > 0) return true;
+  if (listKeyFindings(report, strict).some(({ level }) => level === 'error')) return true;
   return (
     strict &&
     (keys.length === 0 || files.some((file) => 'warnings' in file && file.warnings.length > 0))
   );
+}
+
+/** What a report says of keys that cannot be used: they lie in no file of the repository. */
+export type KeyFinding = Pick<Finding, 'code' | 'level' | 'message'> & { readonly hint: string };
+
+/**
+ * A scope that cannot be judged is a fault; one that goes on without some of its files is not, nor is what
+ * a proposal has found as it is.
+ */
+export function listKeyFindings(
+  { keyFaults = [] }: CheckReport,
+  strict: boolean,
+): readonly KeyFinding[] {
+  const isError = ({ code, isKnown = false }: ScopeKeyFault): boolean =>
+    !isKnown && (strict || code === 'scope-not-judged');
+  return keyFaults.map((fault) => ({
+    code: fault.code,
+    level: isError(fault) ? 'error' : 'warning',
+    message: toPrintable(fault.message),
+    hint: toPrintable(fault.hint),
+  }));
 }
 
 /** Why a state is refused, in one printable line; who brought it with it. */

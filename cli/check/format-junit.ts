@@ -7,7 +7,9 @@ import {
   NO_KEYS,
   type Finding,
   type FindingOptions,
+  type KeyFinding,
   formatRefused,
+  listKeyFindings,
   toFindings,
   toLossFinding,
   toRepositoryPath,
@@ -25,6 +27,9 @@ interface TestCase {
   readonly 'system-out'?: string;
 }
 
+/** What is said of a finding. */
+type Told = Pick<Finding, 'code' | 'level' | 'message' | 'hint'>;
+
 /** A strict check without keys fails, and so must its suite. */
 const NO_KEYS_CASE: TestCase = {
   '@classname': '.',
@@ -41,6 +46,7 @@ export function formatJunit(report: CheckReport, options: FindingOptions): strin
   for (const loss of report.losses ?? []) {
     testcase.push(toTestCase(loss.path, [toLossFinding(loss)]));
   }
+  testcase.push(...toKeysCases(listKeyFindings(report, options.strict)));
   if (options.strict && report.keys.length === 0) testcase.push(NO_KEYS_CASE);
   if (report.refused) testcase.push(toRefusedCase(report.refused));
   const failures = testcase.filter(({ failure }) => failure !== undefined).length;
@@ -68,7 +74,7 @@ export function formatJunit(report: CheckReport, options: FindingOptions): strin
   });
 }
 
-function toTestCase(path: string, findings: readonly Finding[]): TestCase {
+function toTestCase(path: string, findings: readonly Told[]): TestCase {
   const slash = path.lastIndexOf('/');
   const errors = findings.filter(({ level }) => level === 'error');
   const warnings = findings.filter(({ level }) => level === 'warning');
@@ -98,7 +104,13 @@ function toRefusedCase(refused: RefusedState): TestCase {
   };
 }
 
-function toLines(findings: readonly Finding[]): string {
+/** One case for all keys, where there is something to say of them. */
+function toKeysCases(findings: readonly KeyFinding[]): readonly TestCase[] {
+  if (findings.length === 0) return [];
+  return [{ ...toTestCase('keys', findings), '@classname': '.' }];
+}
+
+function toLines(findings: readonly Told[]): string {
   return findings
     .flatMap(({ code, message, hint }) => [
       `${code}: ${message}`,

@@ -1,7 +1,7 @@
 // The report as SARIF 2.1.0, for code scanning: one result a finding, at the first line of its
 // file. Section numbers are those of the OASIS standard.
 import { createHash } from 'node:crypto';
-import type { Log, ReportingDescriptor, Result, Run } from 'sarif';
+import type { Log, Notification, ReportingDescriptor, Result, Run } from 'sarif';
 import type { CheckReport } from '../../generator/store/report.ts';
 import { LOSSES } from '../../generator/terms/loss.ts';
 import { REJECTIONS } from '../../generator/terms/rejection.ts';
@@ -13,6 +13,7 @@ import {
   formatFinding,
   formatRefused,
   listFindings,
+  listKeyFindings,
 } from './findings.ts';
 
 const SCHEMA =
@@ -84,9 +85,20 @@ function toResult(finding: Finding, ruleIndex: number): Result {
 
 /** A state that is refused has no file to point at: the run tells of it (3.20.21). */
 function toInvocation(
-  { keys, refused }: CheckReport,
+  report: CheckReport,
   strict: boolean,
 ): NonNullable<Run['invocations']>[number] {
+  const { keys, refused } = report;
+  const notifications: Notification[] = listKeyFindings(report, strict).map(
+    ({ code, level, message, hint }) => ({
+      descriptor: { id: code },
+      level,
+      message: { text: escapeMessage(`${message}; ${hint}`) },
+    }),
+  );
+  if (keys.length === 0) {
+    notifications.push({ level: strict ? 'error' : 'warning', message: { text: NO_KEYS } });
+  }
   return {
     executionSuccessful: !refused,
     ...(refused && {
@@ -98,11 +110,7 @@ function toInvocation(
         },
       ],
     }),
-    ...(keys.length === 0 && {
-      toolConfigurationNotifications: [
-        { level: strict ? 'error' : 'warning', message: { text: NO_KEYS } },
-      ],
-    }),
+    ...(notifications.length > 0 && { toolConfigurationNotifications: notifications }),
   };
 }
 

@@ -13,7 +13,7 @@ import type { ProcessIo } from '../base/process-io.ts';
 import { UsageError } from '../base/usage-error.ts';
 import { openEngines } from '../inputs/open-engines.ts';
 import { openTarget } from '../inputs/open-target.ts';
-import { readPolicy } from '../inputs/read-policy.ts';
+import { readPolicy, warnOfKeyFaults } from '../inputs/read-policy.ts';
 import { handOver } from '../push/hand-over.ts';
 import { readStore } from '../push/push-options.ts';
 import { type PushedFile, waitForStore } from '../push/wait-for-store.ts';
@@ -117,10 +117,11 @@ export async function openDestination(
 async function openOut(
   out: string,
   settings: Settings,
-  { environment }: ProcessIo,
+  { environment, stderr }: ProcessIo,
   { directory, gpg, key }: DestinationOptions,
 ): Promise<Destination> {
   const given = await readPolicy(settings);
+  warnOfKeyFaults(given, stderr);
   const policy = given.isConfigured ? given : await policyOf(gpg, key);
   const budgets = toBudgets(settings);
   const { openMessage, close } = await openEngines(environment, directory, budgets);
