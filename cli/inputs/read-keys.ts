@@ -69,6 +69,7 @@ export async function readUsableKeys(named: NamedKeys): Promise<UsableKeys> {
   const found = (await Promise.all(paths.map(async (path) => readPath(path, named)))).flat();
   const read = await importFiles(found.filter((one) => 'bytes' in one));
   const broken = [...found.filter((one) => 'error' in one), ...read.faults];
+  if (broken.length === 0) return { ...read, faults: [] };
   const standIns = broken.map(({ path }) => lastGood.filter((file) => liesAt(file.path, path)));
   const isLost = broken.some(
     ({ error }, index) => standIns[index]?.length === 0 && takesAll(error, isForNode),
@@ -77,7 +78,7 @@ export async function readUsableKeys(named: NamedKeys): Promise<UsableKeys> {
   // A list that is another one now may have nothing left of what was good.
   const usable = files.length > 0 ? files : lastGood;
   return {
-    keyring: usable === read.files ? read.keyring : await readKeyring(usable),
+    keyring: await readKeyring(usable),
     files: usable,
     faults: broken.map(({ error }, index) =>
       toFault(error, usable === lastGood ? lastGood : standIns[index]),
