@@ -15,6 +15,7 @@ import {
   formatSummary,
   hasFaults,
   listFindings,
+  listKeyFindings,
 } from './check/findings.ts';
 import { reviewRange } from './check/review-range.ts';
 import { openEngines } from './inputs/open-engines.ts';
@@ -99,6 +100,9 @@ async function judgeBranch(
       const { path, code } = finding;
       return `  ${toPrintable(path)}: ${code}: ${formatFinding(finding)}`;
     });
+    for (const { code, level, message, hint } of listKeyFindings(report, strict)) {
+      shown.push(`  ${level === 'error' ? '' : 'warning: '}${code}: ${message}. ${hint}`);
+    }
     const { refused } = report;
     if (refused) shown.push(`  ${refused.code}: ${toPrintable(refused.message)}. ${refused.hint}`);
     if (faults.length > SHOWN) shown.push(`  and ${faults.length - SHOWN} more`);

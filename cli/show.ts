@@ -17,7 +17,7 @@ import { assertFormat } from './base/assert-format.ts';
 import { write, hasColour, type ProcessIo } from './base/process-io.ts';
 import { openEngines } from './inputs/open-engines.ts';
 import { withTemporaryState } from './inputs/open-source.ts';
-import { readPolicy } from './inputs/read-policy.ts';
+import { readPolicy, warnOfKeyFaults } from './inputs/read-policy.ts';
 import { findUnreadKeyFiles } from './inputs/unread-key-files.ts';
 
 /** In the environment of each program that git runs (git(1), setup.c). */
@@ -37,6 +37,7 @@ export async function show(
   const { format } = settings;
   assertFormat('show', settings);
   const policy = await readPolicy(settings);
+  warnOfKeyFaults(policy, io.stderr);
   for (const warning of await findUnreadKeyFiles(settings)) {
     io.stderr.write(`lookaside: warning: ${warning}\n`);
   }

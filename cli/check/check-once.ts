@@ -22,11 +22,8 @@ import { findUnreadKeyFiles } from '../inputs/unread-key-files.ts';
 import { type Checked, type Run, canBeFollowed, checkSource } from './check-source.ts';
 
 /** What is to be told: of all files, or of some of them. */
-export function reportOn(
-  { source, keys, store }: Checked,
-  files: Iterable<ReportedFile>,
-): CheckReport {
-  return { source, keys, summary: store.summary, files: sortByPath(files) };
+export function reportOn({ store, ...told }: Checked, files: Iterable<ReportedFile>): CheckReport {
+  return { ...told, summary: store.summary, files: sortByPath(files) };
 }
 
 /** What was checked, while its source is open. */

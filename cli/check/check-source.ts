@@ -1,5 +1,6 @@
 // One pass over a source that is open.
 import type { Judge } from '../../generator/gate/judge.ts';
+import { listKeyFaults } from '../../generator/policy/key-faults.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
 import type { Pass, ReadableSource, Snapshot, Source } from '../../generator/sources/source.ts';
 import { Checkpoint } from '../../generator/store/checkpoint/checkpoint.ts';
@@ -19,7 +20,7 @@ import { stateFile } from '../inputs/state-file.ts';
 import { Progress } from './progress.ts';
 
 /** What one pass over a source found. */
-export interface Checked extends Pick<CheckReport, 'source' | 'keys'> {
+export interface Checked extends Pick<CheckReport, 'source' | 'keys' | 'keyFaults'> {
   readonly store: SignatureStore;
 }
 
@@ -48,13 +49,20 @@ export async function checkSource(
     const { kind, location } = source;
     return {
       source: { kind, location, ...(commit !== undefined && { commit }) },
-      keys: run.policy.keyring?.keys ?? [],
+      ...reportKeys(run.policy),
       store,
     };
   } finally {
     progress.stop();
     await pass.close();
   }
+}
+
+/** What a report says of the keys of a policy. */
+export function reportKeys(policy: Policy): Pick<CheckReport, 'keys' | 'keyFaults'> {
+  const keyFaults = listKeyFaults(policy);
+  const keys = policy.keyring?.keys ?? [];
+  return { keys, ...(keyFaults.length > 0 && { keyFaults }) };
 }
 
 interface OpenPass {

@@ -6,6 +6,7 @@ import type { Settings } from '../base/options.ts';
 import { write, type ProcessIo } from '../base/process-io.ts';
 import { readPolicy } from '../inputs/read-policy.ts';
 import { checkOnce, reportOn } from './check-once.ts';
+import { reportKeys } from './check-source.ts';
 import { checkProposal } from './check-proposal.ts';
 import { hasFaults } from './findings.ts';
 import { formatReport } from './format-report.ts';
@@ -38,14 +39,14 @@ async function reportRefused(
   { message, hint = '', origin: { commit, author } }: StateRefusedError,
 ): Promise<CheckReport> {
   const address = parseSource(source);
-  const { keyring } = await readPolicy(settings);
+  const policy = await readPolicy(settings);
   return {
     source: {
       kind: address.kind,
       location: address.kind === 'git' ? address.url : address.path,
       ...(commit !== undefined && { commit }),
     },
-    keys: keyring?.keys ?? [],
+    ...reportKeys(policy),
     summary: EMPTY,
     files: [],
     refused: { code: 'state-refused', message, hint, ...(author !== undefined && { author }) },

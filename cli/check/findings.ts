@@ -1,5 +1,6 @@
 // What a report has to tell of its files: faults and warnings, in the form that all formats for
 // people and machines are made from.
+import type { ScopeKeyFault } from '../../generator/policy/key-faults.ts';
 import {
   type CheckReport,
   type RefusedState,
@@ -81,6 +82,7 @@ export function toFindings(file: ReportedFile, options: FindingOptions): readonl
 export function hasFaults(report: CheckReport, strict: boolean): boolean {
   const { summary, files, refused, losses = [] } = report;
   if (summary.rejected > 0 || refused || losses.length > 0) return true;
+  if (listKeyFindings(report, strict).some(({ level }) => level === 'error')) return true;
   const hasRemarks = listRemarks(report).length > 0;
   return strict && (hasRemarks || files.some((file) => warningsOf(file).length > 0));
 }
@@ -99,6 +101,7 @@ export function listRemarks({
   summary: { accepted, unverified, rejected },
   files,
   keys,
+  keyFaults = [],
   refused,
   base,
 }: CheckReport): readonly Remark[] {
@@ -109,9 +112,32 @@ export function listRemarks({
     refused === undefined &&
     base === undefined;
   return [
-    ...(keys.length === 0 ? [{ code: 'no-keys', message: NO_KEYS } as const] : []),
+    ...(keys.length === 0 && keyFaults.length === 0
+      ? [{ code: 'no-keys', message: NO_KEYS } as const]
+      : []),
     ...(isEmpty ? [{ code: 'no-signatures', message: NO_SIGNATURES } as const] : []),
   ];
+}
+
+/** What a report says of keys that cannot be used: they lie in no file of the repository. */
+export type KeyFinding = Pick<Finding, 'code' | 'level' | 'message'> & { readonly hint: string };
+
+/**
+ * A scope that cannot be judged is a fault; one that goes on without some of its files is not, nor is what
+ * a proposal has found as it is.
+ */
+export function listKeyFindings(
+  { keyFaults = [] }: CheckReport,
+  strict: boolean,
+): readonly KeyFinding[] {
+  const isError = ({ code, isKnown = false }: ScopeKeyFault): boolean =>
+    !isKnown && (strict || code === 'scope-not-judged');
+  return keyFaults.map((fault) => ({
+    code: fault.code,
+    level: isError(fault) ? 'error' : 'warning',
+    message: toPrintable(fault.message),
+    hint: toPrintable(fault.hint),
+  }));
 }
 
 /** Why a state is refused, in one printable line; who brought it with it. */

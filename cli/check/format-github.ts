@@ -12,6 +12,7 @@ import {
   formatSummary,
   listFindings,
   listRemarks,
+  listKeyFindings,
 } from './findings.ts';
 
 /** One command a finding, then a notice with the counts. */
@@ -21,6 +22,9 @@ export function formatGithub(report: CheckReport, options: FindingOptions): stri
     const { path, code, level } = finding;
     return formatCommand(level, { file: path, title: code }, formatFinding(finding));
   });
+  for (const { code, level, message, hint } of listKeyFindings(report, options.strict)) {
+    lines.push(formatCommand(level, { title: code }, `${message}; ${hint}`));
+  }
   for (const { code, message } of listRemarks(report))
     lines.push(formatCommand(options.strict ? 'error' : 'warning', { title: code }, message));
   if (report.refused) {

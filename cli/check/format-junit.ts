@@ -7,8 +7,10 @@ import {
   type Remark,
   type Finding,
   type FindingOptions,
+  type KeyFinding,
   formatRefused,
   listRemarks,
+  listKeyFindings,
   toFindings,
   toLossFinding,
   toRepositoryPath,
@@ -25,6 +27,9 @@ interface TestCase {
   };
   readonly 'system-out'?: string;
 }
+
+/** What is said of a finding. */
+type Told = Pick<Finding, 'code' | 'level' | 'message' | 'hint'>;
 
 /** What makes a strict check fail must make its suite fail. */
 function toRemarkCase({ code, message }: Remark): TestCase {
@@ -44,6 +49,7 @@ export function formatJunit(report: CheckReport, options: FindingOptions): strin
   for (const loss of report.losses ?? []) {
     testcase.push(toTestCase(loss.path, [toLossFinding(loss)]));
   }
+  testcase.push(...toKeysCases(listKeyFindings(report, options.strict)));
   const remarks = listRemarks(report);
   if (options.strict) testcase.push(...remarks.map(toRemarkCase));
   if (report.refused) testcase.push(toRefusedCase(report.refused));
@@ -74,7 +80,7 @@ export function formatJunit(report: CheckReport, options: FindingOptions): strin
   });
 }
 
-function toTestCase(path: string, findings: readonly Finding[]): TestCase {
+function toTestCase(path: string, findings: readonly Told[]): TestCase {
   const slash = path.lastIndexOf('/');
   const errors = findings.filter(({ level }) => level === 'error');
   const warnings = findings.filter(({ level }) => level === 'warning');
@@ -104,7 +110,13 @@ function toRefusedCase(refused: RefusedState): TestCase {
   };
 }
 
-function toLines(findings: readonly Finding[]): string {
+/** One case for all keys, where there is something to say of them. */
+function toKeysCases(findings: readonly KeyFinding[]): readonly TestCase[] {
+  if (findings.length === 0) return [];
+  return [{ ...toTestCase('keys', findings), '@classname': '.' }];
+}
+
+function toLines(findings: readonly Told[]): string {
   return findings
     .flatMap(({ code, message, hint }) => [
       `${code}: ${message}`,

@@ -1,7 +1,7 @@
 // The report as SARIF 2.1.0, for code scanning: one result a finding, at the first line of its
 // file. Section numbers are those of the OASIS standard.
 import { createHash } from 'node:crypto';
-import type { Log, ReportingDescriptor, Result, Run } from 'sarif';
+import type { Log, Notification, ReportingDescriptor, Result, Run } from 'sarif';
 import type { CheckReport } from '../../generator/store/report.ts';
 import { LOSSES } from '../../generator/terms/loss.ts';
 import { REJECTIONS } from '../../generator/terms/rejection.ts';
@@ -13,6 +13,7 @@ import {
   formatRefused,
   listFindings,
   listRemarks,
+  listKeyFindings,
 } from './findings.ts';
 
 const SCHEMA =
@@ -88,7 +89,17 @@ function toInvocation(
   strict: boolean,
 ): NonNullable<Run['invocations']>[number] {
   const { refused } = report;
-  const remarks = listRemarks(report);
+  const notifications: Notification[] = [
+    ...listKeyFindings(report, strict).map(({ code, level, message, hint }) => ({
+      descriptor: { id: code },
+      level,
+      message: { text: escapeMessage(`${message}; ${hint}`) },
+    })),
+    ...listRemarks(report).map(({ message }) => ({
+      level: strict ? ('error' as const) : ('warning' as const),
+      message: { text: message },
+    })),
+  ];
   return {
     executionSuccessful: !refused,
     ...(refused && {
@@ -100,12 +111,7 @@ function toInvocation(
         },
       ],
     }),
-    ...(remarks.length > 0 && {
-      toolConfigurationNotifications: remarks.map(({ message }) => ({
-        level: strict ? 'error' : 'warning',
-        message: { text: message },
-      })),
-    }),
+    ...(notifications.length > 0 && { toolConfigurationNotifications: notifications }),
   };
 }
 

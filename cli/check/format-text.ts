@@ -3,11 +3,13 @@ import { type CheckReport, type ReportedFile, warningsOf } from '../../generator
 import type { Loss } from '../../generator/terms/loss.ts';
 import { toPrintable } from '../../generator/terms/text.ts';
 import {
+  type KeyFinding,
   describeHarm,
   formatRefused,
   formatSummary,
   hasFaults,
   listRemarks,
+  listKeyFindings,
   toLossFinding,
 } from './findings.ts';
 
@@ -21,6 +23,7 @@ interface Style {
 export function formatText(report: CheckReport, style: Style): string {
   const lines = report.files.flatMap((file) => formatFile(file, style));
   lines.push(...(report.losses ?? []).flatMap((loss) => formatLoss(loss, style)));
+  lines.push(...listKeyFindings(report, style.strict).flatMap((one) => formatKeys(one, style)));
   for (const { message } of listRemarks(report))
     lines.push(`${paint(style.strict ? 'red' : 'yellow', 'warning', style)}: ${message}`);
   if (report.refused) {
@@ -56,6 +59,11 @@ function formatFile(file: ReportedFile, style: Style): readonly string[] {
 function formatLoss(loss: Loss, style: Style): readonly string[] {
   const { path, code, message, hint } = toLossFinding(loss);
   return [`${toPrintable(path)}: ${paint('red', code, style)}: ${message}`, `  hint: ${hint}`];
+}
+
+function formatKeys({ code, level, message, hint }: KeyFinding, style: Style): readonly string[] {
+  const painted = paint(level === 'error' ? 'red' : 'yellow', code, style);
+  return [`${painted}: ${message}`, `  hint: ${hint}`];
 }
 
 function paint(colour: 'red' | 'yellow' | 'green', text: string, style: Style): string {

@@ -1,6 +1,7 @@
 // What lies between two commits, judged: for `check --base`, and for the hook of a git server.
 import { join } from 'node:path';
 import { PolicyJudge } from '../../generator/gate/judge.ts';
+import { type ScopeKeyFault, listKeyFaults } from '../../generator/policy/key-faults.ts';
 import { type Policy, createSimplePolicy } from '../../generator/policy/policy.ts';
 import { type LocalRepository, TooLargeError } from '../../generator/proposal/local-repository.ts';
 import { ConcernedPlaces } from '../../generator/proposal/concerned-places.ts';
@@ -24,6 +25,7 @@ import type { Engines } from '../inputs/open-engines.ts';
 import { readTreeRule } from '../inputs/open-target.ts';
 import type { TreeRule } from '../inputs/target-rules.ts';
 import { readPolicy } from '../inputs/read-policy.ts';
+import { reportKeys } from './check-source.ts';
 
 /** Two commits in full; `from` is undefined where nothing was there before. */
 export interface CommitRange {
@@ -85,7 +87,8 @@ export async function reviewRange(range: CommitRange, tools: ReviewTools): Promi
   const newKeys = describeNewKeys(from.policy, to.policy);
   const about = {
     source: { kind: 'git', location, commit: range.to },
-    keys: to.policy.keyring?.keys ?? [],
+    ...reportKeys(to.policy),
+    ...findKeyFaults(rules, range),
     base: range.from ?? null,
   } as const;
   try {
@@ -111,6 +114,28 @@ export async function reviewRange(range: CommitRange, tools: ReviewTools): Promi
       subtree,
     };
   }
+}
+
+/** What cannot be used of the keys that apply after; what was so before is no fault of what is pushed. */
+function findKeyFaults(
+  { from, to }: RulesOfRange,
+  range: CommitRange,
+): Pick<CheckReport, 'keyFaults'> {
+  const after = listKeyFaults(to.policy);
+  if (after.length === 0 || from.policy === to.policy) return {};
+  // Both name the commit that they were read from.
+  const nameless = ({ message }: ScopeKeyFault): string =>
+    [range.from ?? '', range.to].reduce(
+      (text, commit) => text.replaceAll(`${commit}: `, ''),
+      message,
+    );
+  const before = new Set(listKeyFaults(from.policy).map(nameless));
+  const isKnown = (fault: ScopeKeyFault): boolean => before.has(nameless(fault));
+  return { keyFaults: after.map((fault) => (isKnown(fault) ? toKnown(fault) : fault)) };
+}
+
+function toKnown(fault: ScopeKeyFault): ScopeKeyFault {
+  return { ...fault, isKnown: true };
 }
 
 async function review(

@@ -8,7 +8,7 @@ import type { Settings } from '../base/options.ts';
 import type { ProcessIo } from '../base/process-io.ts';
 import { UsageError } from '../base/usage-error.ts';
 import { withChecked } from '../check/check-once.ts';
-import { readPolicy } from '../inputs/read-policy.ts';
+import { readPolicy, warnOfKeyFaults } from '../inputs/read-policy.ts';
 import { isServerUrl } from './explain-at-server.ts';
 
 /** What a source says of images, and in which state. */
@@ -17,11 +17,15 @@ export interface SourceAnswer extends Pick<CheckReport, 'source'> {
 }
 
 /**
- * Says what is wrong with the policy or with a directory, before anybody else is asked.
+ * Says what is wrong with the policy, its keys or a directory, before anybody else is asked.
  * @throws UsageError
  */
-export async function checkPlace(location: string, settings: Settings): Promise<void> {
-  await readPolicy(settings);
+export async function checkPlace(
+  location: string,
+  settings: Settings,
+  { stderr }: ProcessIo,
+): Promise<void> {
+  warnOfKeyFaults(await readPolicy(settings), stderr);
   const address = parseSource(location);
   if (address.kind === 'directory') await resolveRoot(address.path);
 }

@@ -57,7 +57,7 @@ async function explainImageOf(
   const image = readImage(name);
   const place = findPlace(source, settings, flags);
   if (settings.authfile !== undefined) await checkAuthfile(settings.authfile);
-  if (typeof place === 'string') await checkPlace(place, settings);
+  if (typeof place === 'string') await checkPlace(place, settings, io);
   const { registry, list, manifests } = await untilStopped(io.signals, async (ending) =>
     readPlatformsIfCan(image, {
       wanted: settings.platform,

@@ -16,7 +16,7 @@ import { UsageError } from '../base/usage-error.ts';
 import { openEngines, warnOfMissingGpgv } from './open-engines.ts';
 import { assertTokenFile, readTokenFile } from './open-source.ts';
 import { KEY_FILE } from './read-keys.ts';
-import { readPolicy } from './read-policy.ts';
+import { readPolicy, warnOfKeyFaults } from './read-policy.ts';
 import { assertKeyPaths, readConfigFile, readKeyTexts } from './tree-files.ts';
 import { type TargetRule, type TreeRule, TargetRules } from './target-rules.ts';
 import { explainTemporary } from './unusable-directory.ts';
@@ -78,6 +78,7 @@ export async function openTarget(
     const engines = await openEngines(io.environment, directory, toBudgets(first.settings));
     const warning = warnOfMissingGpgv(first.policy, engines);
     if (warning !== undefined) io.stderr.write(`lookaside: warning: ${warning}\n`);
+    warnOfKeyFaults(first.policy, io.stderr);
     const rules = await TargetRules.open(repository, engines, first, read);
     const { judge } = await rules.read();
     const close = async (): Promise<void> => {
@@ -171,7 +172,10 @@ export async function readTreeRule(
   // The keys of a node's policy lie on some node, not in the repository. Both together nobody can use.
   const isAlone = keys.length === 0 && scopes === undefined;
   const settings = isAlone ? { ...own.settings, policy: undefined } : own.settings;
-  const policy = await withNames(own.directory, location, async () => readPolicy(settings));
+  const tell = (error: UsageError): UsageError => withTreeNames(error, own.directory, location);
+  const policy = await withNames(own.directory, location, async () =>
+    readPolicy(settings, { tell }),
+  );
   return { settings: own.settings, policy, paths: own.paths };
 }
 
@@ -187,7 +191,7 @@ export interface TreeSettings {
 /**
  * Reads the configuration of a signature repository, and puts the key files that it names into
  * `directory`, where the settings find them; undefined where there is none. `location` is for messages.
- * @throws UsageError for one that cannot be used, or names what is not in the repository
+ * @throws UsageError for one that cannot be used, or names what cannot be in the repository
  */
 export async function readTreeSettings(
   tree: TipTree,
@@ -216,17 +220,9 @@ function toInside(path: string, directory: string): string {
   throw new UsageError(message, 'put the public keys into the repository, and name them there');
 }
 
-/**
- * Copies files, and of directories the key files in them.
- * @throws UsageError for what is not there
- */
+/** Copies files, and of directories the key files in them; what is not there is told of when it is read. */
 async function copyFiles(tree: TipTree, paths: readonly string[], to: string): Promise<void> {
   const found = await tree.find(paths);
-  const missing = paths.find((path) => !found.has(path));
-  if (missing !== undefined) {
-    const message = `${REPOSITORY_CONFIG}: ${missing} is not in the repository`;
-    throw new UsageError(message, 'commit the public keys there, or name them as they are');
-  }
   const directories = [...found].filter(([, { kind }]) => kind === 'directory');
   const lists = await tree.list(directories.map(([path]) => path));
   const files = new Map(
@@ -255,8 +251,18 @@ async function withNames<Result>(
   try {
     return await action();
   } catch (cause) {
-    if (!(cause instanceof UsageError)) throw cause;
-    const message = cause.message.replaceAll(`${directory}/`, '').replaceAll(directory, '.');
-    throw new UsageError(`${location}: ${message}`, cause.hint, { cause });
+    throw cause instanceof UsageError ? withTreeNames(cause, directory, location) : cause;
   }
+}
+
+/** What the system says of a file that was not copied. */
+const NOT_COPIED = /cannot read keys: ENOENT: [^,]*, \w+ '(.*)'$/;
+
+function withTreeNames(cause: UsageError, directory: string, location: string): UsageError {
+  const inTree = cause.message.replaceAll(`${directory}/`, '').replaceAll(directory, '.');
+  const message = inTree.replace(NOT_COPIED, '$1 is not in the repository');
+  const hint =
+    message === inTree ? cause.hint : 'commit the public keys there, or name them as they are';
+  const named = message.startsWith(`${location}: `) ? message : `${location}: ${message}`;
+  return new UsageError(named, hint, { cause: cause.cause });
 }

@@ -1,47 +1,75 @@
-// The policy of a run: from --policy, or from scopes and --keys.
+// The policy of a run: from --policy, or from scopes and --keys. A key file that cannot be used costs the
+// scope that names it, and no other.
 import { join } from 'node:path';
-import { type Keyring, readKeyring } from '../../generator/openpgp/openpgp-js.ts';
+import { type KeyFile, type Keyring, readKeyring } from '../../generator/openpgp/openpgp-js.ts';
+import { canJudge, listKeyFaults } from '../../generator/policy/key-faults.ts';
 import {
   type Policy,
   type Requirement,
   type Scope,
+  type SignedBy,
   createPolicy,
   createScope,
   createSimplePolicy,
 } from '../../generator/policy/policy.ts';
 import type { UnreadSignedBy } from '../../generator/policy/policy-json.ts';
 import { DEFAULT_IDENTITY } from '../../generator/policy/signed-identity.ts';
+import { toLine } from '../../generator/terms/text.ts';
 import { UsageError } from '../base/usage-error.ts';
-import type { Settings } from '../base/options.ts';
-import { hasOwnCure, readKeyFiles, readKeys } from './read-keys.ts';
+import { type Settings, variableOf } from '../base/options.ts';
+import {
+  type NamedKeys,
+  type UsableKeys,
+  hasOwnCure,
+  isMissingFile,
+  readUsableData,
+  readUsableKeys,
+} from './read-keys.ts';
+
+/** The key files that were good last, by the requirement that they were read for. */
+export interface KeyMemory {
+  readonly recall: (requirement: string) => readonly KeyFile[];
+  readonly note: (requirement: string, files: readonly KeyFile[]) => void;
+}
+
+/** Knows nothing, and keeps nothing. */
+const NO_MEMORY: KeyMemory = { recall: () => [], note: () => undefined };
+
+interface ReadPolicyOptions {
+  /** Says who named the keys of a scope, which is the configuration file unless told. */
+  readonly originOf?: (scope: string) => string;
+  readonly memory?: KeyMemory;
+  /** Tells what is wrong with a file in other words, for files that lie somewhere else than they seem to. */
+  readonly tell?: (error: UsageError) => UsageError;
+}
 
 /**
- * Reads what is asked of signatures, keys and all. `originOf` says who named the keys of a scope, which
- * is the configuration file unless told.
- * @throws UsageError naming the file that cannot be used.
+ * Reads what is asked of signatures, with the keys that can be used; `listKeyFaults` tells of the others.
+ * @throws UsageError naming what is wrong: with the policy itself, with a file of --keys that is not
+ * there, or with the first of the keys where no signature at all could be judged.
  */
 export async function readPolicy(
   settings: Settings,
-  originOf = (name: string): string => nameScopeIn(settings.origins.scopes ?? 'scopes', name),
+  { originOf, ...options }: ReadPolicyOptions = {},
 ): Promise<Policy> {
-  const { policy, scopes = {}, keys, origins } = settings;
-  const keysFrom = origins.keys ?? '--keys';
-  const hasScopes = Object.keys(scopes).length > 0;
-  if (policy !== undefined) {
-    if (keys.length > 0 || hasScopes) {
-      const message = '--policy cannot be used with --keys or scopes: it names the keys itself';
-      throw new UsageError(message, 'leave out --keys and scopes, or --policy');
-    }
-    return readPolicyFile(origins.policy ?? '--policy', policy, settings['policy-root']);
-  }
-  if (!hasScopes) return createSimplePolicy(await readKeys(keys, keysFrom));
-  const read = Object.entries(scopes).map(async ([name, scope]) =>
-    readScope(name, scope, originOf(name)),
-  );
-  const all = await Promise.all(read);
-  if (scopes[''] || keys.length === 0) return createPolicy(all);
-  const { scopes: outside } = await createSimplePolicy(await readKeys(keys, keysFrom));
-  return createPolicy([...all, ...outside.values()]);
+  const reader = new PolicyReader(options);
+  const policy = await reader.read(settings, originOf);
+  if (reader.firstFault && !canJudge(policy)) throw reader.firstFault;
+  return policy;
+}
+
+/**
+ * As `readPolicy`, for those who hand keys on.
+ * @throws UsageError for any key file that cannot be used.
+ */
+export async function readWholePolicy(
+  settings: Settings,
+  originOf?: ReadPolicyOptions['originOf'],
+): Promise<Policy> {
+  const reader = new PolicyReader({});
+  const policy = await reader.read(settings, originOf);
+  if (reader.firstFault) throw reader.firstFault;
+  return policy;
 }
 
 /** A scope by the option that names its keys. */
@@ -49,44 +77,172 @@ export function nameScopeIn(option: string, name: string): string {
   return `${option}: ${JSON.stringify(name)}`;
 }
 
-type ScopeSettings = NonNullable<Settings['scopes']>[string];
-
-async function readScope(name: string, settings: ScopeSettings, origin: string): Promise<Scope> {
-  const { keys, require, signedIdentity = DEFAULT_IDENTITY, prefix } = settings;
-  const keyring = await readKeys(keys, origin);
-  if (!keyring) throw new UsageError(`${origin}: expected keys, got none`, 'name key files');
-  const keyrings = require === 'all' ? await splitKeyring(keyring) : [keyring];
-  const requirements = keyrings.map((accepted): Requirement => ({
-    type: 'signedBy',
-    keyring: accepted,
-    signedIdentity,
-  }));
-  return createScope(name, prefix, requirements);
+/** Says on standard error which key files cannot be used, and what that means for their scope. */
+export function warnOfKeyFaults(policy: Policy, stderr: NodeJS.WritableStream): void {
+  for (const { message, hint } of listKeyFaults(policy)) {
+    stderr.write(`lookaside: warning: ${toLine(message)}\nhint: ${toLine(hint)}\n`);
+  }
 }
 
-/** A keyring for each key: every one of them must have signed. */
+type ScopeSettings = NonNullable<Settings['scopes']>[string];
+
+function asItIs(error: UsageError): UsageError {
+  return error;
+}
+
+/** Reads one policy. */
+class PolicyReader {
+  readonly #memory: KeyMemory;
+  readonly #tell: (error: UsageError) => UsageError;
+  #firstFault: UsageError | undefined;
+
+  constructor({ memory = NO_MEMORY, tell = asItIs }: Omit<ReadPolicyOptions, 'originOf'>) {
+    this.#memory = memory;
+    this.#tell = tell;
+  }
+
+  /** What is wrong with the keys, if anything is. */
+  get firstFault(): UsageError | undefined {
+    return this.#firstFault;
+  }
+
+  async read(
+    settings: Settings,
+    originOf = (name: string): string => nameScopeIn(settings.origins.scopes ?? 'scopes', name),
+  ): Promise<Policy> {
+    const { policy, scopes = {}, keys, origins } = settings;
+    const hasScopes = Object.keys(scopes).length > 0;
+    if (policy !== undefined) {
+      if (keys.length > 0 || hasScopes) {
+        const message = '--policy cannot be used with --keys or scopes: it names the keys itself';
+        throw new UsageError(message, 'leave out --keys and scopes, or --policy');
+      }
+      return this.#readFile(origins.policy ?? '--policy', policy, settings['policy-root']);
+    }
+    if (!hasScopes && keys.length === 0) return createSimplePolicy(undefined);
+    const all: Scope[] = [];
+    for (const [name, scope] of Object.entries(scopes)) {
+      all.push(await this.#readScope(name, scope, originOf(name)));
+    }
+    if (keys.length === 0 || scopes['']) return createPolicy(all);
+    return createPolicy([...all, await this.#readOutside(keys, origins.keys ?? '--keys')]);
+  }
+
+  /** What --keys says of all that no scope covers. */
+  async #readOutside(paths: readonly string[], origin: string): Promise<Scope> {
+    const read = await this.#readKeys('', { paths, origin });
+    const isGiven = origin === '--keys' || origin === variableOf('keys');
+    const missing = read.faults.find(({ error, isKept }) => !isKept && isMissingFile(error));
+    if (isGiven && missing) throw missing.error;
+    return createScope('', undefined, [toSignedBy(read, DEFAULT_IDENTITY)]);
+  }
+
+  async #readScope(name: string, settings: ScopeSettings, origin: string): Promise<Scope> {
+    const { keys: paths, require, signedIdentity = DEFAULT_IDENTITY, prefix } = settings;
+    if (paths.length === 0) {
+      throw new UsageError(`${origin}: expected keys, got none`, 'name key files');
+    }
+    const read = await this.#readKeys(name, { paths, origin });
+    const requirements =
+      require === 'all'
+        ? await splitKeys(read, signedIdentity)
+        : [toSignedBy(read, signedIdentity)];
+    return createScope(name, prefix, requirements);
+  }
+
+  async #readFile(origin: string, file: string, root: string): Promise<Policy> {
+    const { readPolicyText } = await import('./read-policy-text.ts');
+    const { scopes } = await readPolicyText(origin, file);
+    const all: Scope[] = [];
+    for (const [name, unread] of scopes) {
+      const requirements: Requirement[] = [];
+      for (const [index, requirement] of unread.entries()) {
+        requirements.push(
+          requirement.type === 'signedBy'
+            ? await this.#readSignedBy(file, requirement, root, `${name} ${index}`)
+            : requirement,
+        );
+      }
+      all.push(createScope(name, undefined, requirements));
+    }
+    return createPolicy(all);
+  }
+
+  async #readSignedBy(
+    file: string,
+    requirement: UnreadSignedBy,
+    root: string,
+    place: string,
+  ): Promise<SignedBy> {
+    const read = await readKeysOf(file, requirement, root, this.#memory.recall(place));
+    const told = this.#take(place, read, (error) => inPolicy(file, error));
+    return toSignedBy(told, requirement.signedIdentity);
+  }
+
+  async #readKeys(place: string, named: NamedKeys): Promise<UsableKeys> {
+    const read = await readUsableKeys({ ...named, lastGood: this.#memory.recall(place) });
+    return this.#take(place, read, this.#tell);
+  }
+
+  #take(place: string, read: UsableKeys, tell: (error: UsageError) => UsageError): UsableKeys {
+    this.#memory.note(place, read.files);
+    const faults = read.faults.map((fault) => ({ ...fault, error: tell(fault.error) }));
+    this.#firstFault ??= faults[0]?.error;
+    return { ...read, faults };
+  }
+}
+
+function toSignedBy(
+  { keyring, faults }: UsableKeys,
+  signedIdentity: SignedBy['signedIdentity'],
+): SignedBy {
+  const keyFaults = faults.map(({ error: { message, hint = '' }, isKept }) => ({
+    message,
+    hint,
+    isKept,
+  }));
+  return {
+    type: 'signedBy',
+    keyring,
+    signedIdentity,
+    ...(keyFaults.length > 0 && { keyFaults }),
+  };
+}
+
+/**
+ * A requirement for each key: every one of them must have signed. What cannot be used stands for a key
+ * too, or fewer would do.
+ */
+async function splitKeys(
+  read: UsableKeys,
+  signedIdentity: SignedBy['signedIdentity'],
+): Promise<readonly SignedBy[]> {
+  const nothing = await readKeyring([]);
+  const lost = read.faults.filter(({ isKept }) => !isKept);
+  const kept = read.faults.filter(({ isKept }) => isKept);
+  const keyrings = await splitKeyring(read.keyring);
+  return [
+    ...keyrings.map((keyring, index) =>
+      toSignedBy({ ...read, keyring, faults: index === 0 ? kept : [] }, signedIdentity),
+    ),
+    ...lost.map((fault) =>
+      toSignedBy({ ...read, keyring: nothing, faults: [fault] }, signedIdentity),
+    ),
+  ];
+}
+
 async function splitKeyring({ blocks }: Keyring): Promise<readonly Keyring[]> {
   return Promise.all(blocks.map(async (bytes) => readKeyring([{ path: 'the scope', bytes }])));
 }
 
-async function readPolicyFile(origin: string, file: string, root: string): Promise<Policy> {
-  const { readPolicyText } = await import('./read-policy-text.ts');
-  const { scopes } = await readPolicyText(origin, file);
-  try {
-    const read = [...scopes].map(async ([name, unread]) => {
-      const requirements = unread.map(async (requirement) =>
-        requirement.type === 'signedBy' ? readSignedBy(file, requirement, root) : requirement,
-      );
-      return createScope(name, undefined, await Promise.all(requirements));
-    });
-    return await createPolicy(await Promise.all(read));
-  } catch (cause) {
-    if (!(cause instanceof UsageError)) throw cause;
-    const hint = hasOwnCure(cause)
-      ? cause.hint
-      : 'with --policy-root DIR its key paths start at DIR';
-    throw new UsageError(`${file}: ${cause.message}`, hint, { cause });
-  }
+/** What is wrong with keys that a policy file names, told as that of the file. */
+function inPolicy(file: string, cause: UsageError): UsageError {
+  const hint = hasOwnCure(cause)
+    ? cause.hint
+    : 'put public keys there; with --policy-root DIR its key paths start at DIR';
+  const isNamed = cause.message.startsWith(`${file}: `);
+  const message = isNamed ? cause.message : `${file}: ${cause.message}`;
+  return new UsageError(message, hint, { cause: cause.cause });
 }
 
 /**
@@ -95,12 +251,23 @@ async function readPolicyFile(origin: string, file: string, root: string): Promi
  */
 export async function readSignedBy(
   file: string,
-  { keyPaths, keyData, signedIdentity }: UnreadSignedBy,
+  requirement: UnreadSignedBy,
   root: string,
 ): Promise<Requirement> {
-  const keyring =
-    keyData === undefined
-      ? await readKeyFiles(keyPaths.map((path) => join(root, path)))
-      : await readKeyring([{ path: `${file}: keyData`, bytes: keyData }]);
-  return { type: 'signedBy', keyring, signedIdentity };
+  const read = await readKeysOf(file, requirement, root);
+  if (read.faults[0]) throw read.faults[0].error;
+  return toSignedBy(read, requirement.signedIdentity);
+}
+
+async function readKeysOf(
+  file: string,
+  { keyPaths, keyData }: UnreadSignedBy,
+  root: string,
+  lastGood?: readonly KeyFile[],
+): Promise<UsableKeys> {
+  if (keyData !== undefined) {
+    return readUsableData({ path: `${file}: keyData`, bytes: keyData }, lastGood);
+  }
+  const paths = keyPaths.map((path) => join(root, path));
+  return readUsableKeys({ paths, isForNode: true, ...(lastGood && { lastGood }) });
 }

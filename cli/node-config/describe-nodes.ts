@@ -11,7 +11,7 @@ import { messageOf } from '../../generator/terms/errors.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
 import { UsageError } from '../base/usage-error.ts';
 import type { Settings } from '../base/options.ts';
-import { nameScopeIn, readPolicy } from '../inputs/read-policy.ts';
+import { nameScopeIn, readWholePolicy } from '../inputs/read-policy.ts';
 import { STORE_URL_HINT, readStoreUrl } from '../inputs/read-store-url.ts';
 
 /**
@@ -33,7 +33,7 @@ export async function readNodePolicy(settings: Settings): Promise<Policy> {
   }
   const flagged = new Set(settings.scope.map(({ name }) => name));
   const { scope: flag = '--scope', scopes: file = 'scopes' } = settings.origins;
-  const policy = await readPolicy({ ...settings, scopes }, (name) =>
+  const policy = await readWholePolicy({ ...settings, scopes }, (name) =>
     nameScopeIn(flagged.has(name) ? flag : file, name),
   );
   if (signedScopes(policy).length > 0) return policy;

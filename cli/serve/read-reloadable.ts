@@ -6,19 +6,20 @@ import type { TlsFiles } from '../../server/listen/listener.ts';
 import type { Reloadable } from '../../server/server-options.ts';
 import type { Settings } from '../base/options.ts';
 import { UsageError } from '../base/usage-error.ts';
-import { readPolicy } from '../inputs/read-policy.ts';
+import { type KeyMemory, readPolicy } from '../inputs/read-policy.ts';
 
 /**
- * Reads keys, policy, webhook secrets and certificates.
+ * Reads keys, policy, webhook secrets and certificates. Keys that `memory` has stand in for those that
+ * cannot be used.
  * @throws UsageError naming the file that cannot be used.
  */
-export async function readReloadable(settings: Settings): Promise<Reloadable> {
+export async function readReloadable(settings: Settings, memory: KeyMemory): Promise<Reloadable> {
   const { 'tls-cert': certFile, 'tls-key': keyFile, 'webhook-secret-file': secretFile } = settings;
   if ((certFile === undefined) !== (keyFile === undefined)) {
     throw new UsageError('TLS needs both --tls-cert and --tls-key', 'give the one that is missing');
   }
   return {
-    policy: await readPolicy(settings),
+    policy: await readPolicy(settings, { memory }),
     webhookSecrets: secretFile === undefined ? [] : await readSecrets(secretFile),
     tls:
       certFile !== undefined && keyFile !== undefined

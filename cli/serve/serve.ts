@@ -3,8 +3,10 @@
 import { tmpdir } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { GivenUpFile } from '../../generator/openpgp/given-up-file.ts';
+import { type ScopeKeyFault, listKeyFaults } from '../../generator/policy/key-faults.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
 import { warnOfUnmatched } from '../../generator/policy/unmatched-scope.ts';
+import { parseSource } from '../../generator/sources/parse-source.ts';
 import type { Source } from '../../generator/sources/source.ts';
 import type { CheckpointFile } from '../../generator/store/checkpoint/checkpoint-file.ts';
 import { processStarts } from '../../generator/system/process-starts.ts';
@@ -30,6 +32,7 @@ import {
 import { openSource } from '../inputs/open-source.ts';
 import { readShownUrl } from '../inputs/read-store-url.ts';
 import { AccessLogOutput } from './access-log-output.ts';
+import type { LastGoodKeys } from './last-good-keys.ts';
 import { readReloadable } from './read-reloadable.ts';
 import { ServeSignals, StoppedAtStart } from './serve-signals.ts';
 import { StateFiles } from './state-files.ts';
@@ -50,9 +53,9 @@ export async function serve(source: string, settings: Settings, io: ProcessIo): 
   const signals = new ServeSignals(io.signals);
   const { stderr } = io;
   const log = createProgramLog(stderr.isTTY === true ? await forTerminal(io) : stderr);
-  const run = new ServeRun(settings, io, signals, log);
+  const run = new ServeRun(source, settings, io, signals, log);
   try {
-    await run.untilStopped(source);
+    await run.untilStopped();
   } catch (error) {
     if (!(error instanceof StoppedAtStart)) throw error;
   } finally {
@@ -63,6 +66,7 @@ export async function serve(source: string, settings: Settings, io: ProcessIo): 
 
 /** What is open while the server runs, and how it is closed, however far the start came. */
 class ServeRun {
+  readonly #location: string;
   readonly #settings: Settings;
   readonly #io: ProcessIo;
   readonly #signals: ServeSignals;
@@ -70,6 +74,8 @@ class ServeRun {
   readonly #troubles = new Troubles(now);
   readonly #failures: Failures;
   readonly #reload: Reload<Reloadable>;
+  readonly #stateFiles: StateFiles;
+  readonly #keys: LastGoodKeys;
   readonly #ending = new AbortController();
   readonly #takeFailure = (error: unknown): void => this.#failures.take(error);
   #accessLog: AccessLogOutput | undefined;
@@ -79,7 +85,14 @@ class ServeRun {
   #checkpoint: CheckpointFile | undefined;
   #givenUp: GivenUpFile | undefined;
 
-  constructor(settings: Settings, io: ProcessIo, signals: ServeSignals, log: ProgramLog) {
+  constructor(
+    location: string,
+    settings: Settings,
+    io: ProcessIo,
+    signals: ServeSignals,
+    log: ProgramLog,
+  ) {
+    this.#location = location;
     this.#settings = settings;
     this.#io = io;
     this.#signals = signals;
@@ -89,24 +102,29 @@ class ServeRun {
     io.failures.on('failure', this.#takeFailure);
     this.#reload = new Reload({ read: async () => this.#readAgain(), troubles, log });
     signals.onReload(() => this.#reload.request());
+    const source = toStateSource(location);
+    this.#stateFiles = new StateFiles(settings['state-dir'], source, troubles, log);
+    this.#keys = this.#stateFiles.openKeys();
   }
 
   /**
    * Opens all, serves, and settles when a signal has stopped it. Throws `StoppedAtStart` where that
    * came before all was there.
    */
-  async untilStopped(location: string): Promise<void> {
+  async untilStopped(): Promise<void> {
     const { environment, isInit } = this.#io;
     const shownUrl = readShownUrl(this.#settings.url);
-    const reloadable = await this.#signals.orStopped(readReloadable(this.#settings));
+    await this.#keys.open();
+    const reloadable = await this.#signals.orStopped(this.#read());
     this.#accessLog = new AccessLogOutput(this.#troubles, this.#log);
     this.#stopListening = tellOfProcesses(this.#troubles, this.#log);
     if (isInit === true) this.#log.warn(NO_INIT);
     const engines = await openLastingEngines(environment, tmpdir(), toBudgets(this.#settings));
     this.#engines = engines;
-    const source = await this.#signals.orStopped(this.#openSource(location));
+    const source = await this.#signals.orStopped(this.#openSource(this.#location));
     this.#source = source;
-    const files = await this.#openStateFiles(source, engines);
+    const files = await this.#openStateFiles(engines);
+    await this.#keys.keep();
     await this.#warnOfKeys(reloadable.policy);
     const server = await startServer({
       ...reloadable,
@@ -161,9 +179,8 @@ class ServeRun {
     );
   }
 
-  async #openStateFiles(source: Source, { givenUp }: LastingEngines) {
-    const directory = this.#settings['state-dir'];
-    const files = new StateFiles(directory, source, this.#troubles, this.#log);
+  async #openStateFiles({ givenUp }: LastingEngines) {
+    const files = this.#stateFiles;
     this.#checkpoint = await this.#signals.orStopped(files.openCheckpoint());
     this.#givenUp = files.openGivenUp(givenUp);
     await this.#signals.orStopped(this.#givenUp.open());
@@ -202,13 +219,20 @@ class ServeRun {
     } satisfies Partial<ServerOptions>;
   }
 
+  async #read(): Promise<Reloadable> {
+    this.#keys.begin();
+    return readReloadable(this.#settings, this.#keys);
+  }
+
   async #readAgain(): Promise<Reloadable> {
-    const next = await readReloadable(this.#settings);
+    const next = await this.#read();
+    await this.#keys.keep();
     await this.#warnOfKeys(next.policy);
     return next;
   }
 
   async #warnOfKeys(policy: Policy): Promise<void> {
+    tellOfKeyFaults(listKeyFaults(policy), this.#troubles, this.#log);
     for (const unread of await findUnreadKeyFiles(this.#settings)) this.#log.warn(unread);
     const engines = this.#engines;
     const warning = policy.keyring ? engines && warnOfMissingGpgv(policy, engines) : NO_KEYS;
@@ -232,6 +256,28 @@ class ServeRun {
     this.#accessLog?.flushNow();
     this.#io.exit(2);
   }
+}
+
+/** A source as state files are named for it. */
+function toStateSource(location: string): Pick<Source, 'kind' | 'location'> {
+  const address = parseSource(location);
+  return { kind: address.kind, location: address.kind === 'git' ? address.url : address.path };
+}
+
+/** Every fault is logged; as a trouble they are one, which names them all. */
+function tellOfKeyFaults(
+  faults: readonly ScopeKeyFault[],
+  troubles: Troubles,
+  log: ProgramLog,
+): void {
+  const [first] = faults;
+  if (!first) {
+    troubles.clear('keys-unusable');
+    return;
+  }
+  for (const { scope, message, hint } of faults) log.error({ scope, hint }, message);
+  const message = faults.map((fault) => fault.message).join('; ');
+  troubles.raise('keys-unusable', { message, hint: `${first.hint}; then send SIGHUP` });
 }
 
 function elapsed(): number {

@@ -3,6 +3,7 @@
 // to operators until it works again.
 import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { GivenUpFile } from '../../generator/openpgp/given-up-file.ts';
 import type { GivenUp } from '../../generator/openpgp/given-up.ts';
 import type { Source } from '../../generator/sources/source.ts';
@@ -14,6 +15,7 @@ import { OlderFiles } from '../../server/follow/older-files.ts';
 import { TriedCommit } from '../../server/follow/tried-commit.ts';
 import { RefusedFile } from '../../server/refused/refused-file.ts';
 import type { Troubles } from '../../server/troubles/troubles.ts';
+import { LastGoodKeys } from './last-good-keys.ts';
 import { STATE_DIRECTORY_HINT, stateFile } from '../inputs/state-file.ts';
 
 /** What is said of a file that fails. */
@@ -41,6 +43,19 @@ export class StateFiles {
     this.#source = source;
     this.#troubles = troubles;
     this.#log = log;
+  }
+
+  /** Key files that were good last. */
+  openKeys(): LastGoodKeys {
+    const { kind, location } = this.#source;
+    return new LastGoodKeys({
+      ...this.#optionsFor('keys', {
+        part: 'keys',
+        unreadable: 'the keys that were good last cannot be read; what is there now has to do',
+        unwritable: 'keys cannot be kept for a start at which their files cannot be used',
+      }),
+      source: kind === 'git' ? location : resolve(location),
+    });
   }
 
   /** Refused pulls. */

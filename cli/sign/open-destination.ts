@@ -15,7 +15,7 @@ import type { ProcessIo } from '../base/process-io.ts';
 import { UsageError } from '../base/usage-error.ts';
 import { openEngines } from '../inputs/open-engines.ts';
 import { openTarget } from '../inputs/open-target.ts';
-import { readPolicy } from '../inputs/read-policy.ts';
+import { readPolicy, warnOfKeyFaults } from '../inputs/read-policy.ts';
 import { type HandOver, describeRun, handOver, tryHandOver } from '../push/hand-over.ts';
 import { readStore } from '../push/push-options.ts';
 import { type PushedFile, waitForStore } from '../push/wait-for-store.ts';
@@ -155,10 +155,11 @@ async function findEarlier(
 async function openOut(
   out: string,
   settings: Settings,
-  { environment }: ProcessIo,
+  { environment, stderr }: ProcessIo,
   { directory, gpg, key }: DestinationOptions,
 ): Promise<Destination> {
   const given = await readPolicy(settings);
+  warnOfKeyFaults(given, stderr);
   const policy = given.isConfigured ? given : await policyOf(gpg, key);
   const budgets = toBudgets(settings);
   const { openMessage, close } = await openEngines(environment, directory, budgets);

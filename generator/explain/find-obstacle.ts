@@ -1,5 +1,6 @@
 // What a node would hold against the signatures that it finds for an image.
 import type { Signature } from '../gate/judge.ts';
+import { lacksKeys, rejectUnjudged } from '../policy/key-faults.ts';
 import { type Scope, type SignedBy, describeScope } from '../policy/policy.ts';
 import {
   formatReference,
@@ -14,7 +15,7 @@ import type { RejectedFile } from '../store/report.ts';
 /** What stands between a node and an image, where it is not that signatures are missing. */
 export interface Obstacle {
   /**
-   * `no-keys`: without keys nobody can say; `no-scope`: no scope covers the image;
+   * `no-keys`: without keys, or where those of the scope cannot be used, nobody can say; `no-scope`: no scope covers the image;
    * `policy-rejects`: the policy takes no such image, however it is signed; `also-elsewhere`: nodes
    * ask for what is not kept here, and nothing is wrong with what is; `other-name`, `other-signer`,
    * `no-longer-good`: the signatures are of another name, by other keys, or have expired;
@@ -47,6 +48,8 @@ export function findObstacle(
       next: 'No signature helps here: change the policy, or pull another image.',
     };
   }
+  const unread = scope.signedBy.find(lacksKeys);
+  if (unread) return lackOfKeys(scope, unread);
   const unmet = scope.signedBy.filter((wanted) =>
     signatures.every((signature) => judgeFor(wanted, pull, signature) !== undefined),
   );
@@ -69,6 +72,16 @@ function findElsewhere({ name, requirements, signedBy }: Scope): Obstacle | null
         ? `the signatures here are good, but ${scope} also ${elsewhere.what}`
         : `${scope} ${elsewhere.what}, which this store does not keep`,
     next: 'Pull the image on a node to find out: what is kept elsewhere is not known here.',
+  };
+}
+
+/** What a node does depends on the files that it has itself. */
+function lackOfKeys(scope: Scope, requirement: SignedBy): Obstacle {
+  const { message, hint } = rejectUnjudged(scope, requirement);
+  return {
+    code: 'no-keys',
+    message: `${message}; a node that lacks these keys too refuses every image of it`,
+    next: hint,
   };
 }
 

@@ -11,9 +11,10 @@ import type { Location } from '../terms/location.ts';
 import { type Algorithms, findWeakness } from '../openpgp/algorithms.ts';
 import type { Effort, OpenMessage, OpenedMessage, Signer } from '../openpgp/open-message.ts';
 import { type PlacedImage, explainPlace, imagesAt, suggestPlace } from './place.ts';
+import { lacksKeys, rejectUnjudged } from '../policy/key-faults.ts';
 import type { Policy, Scope, SignedBy } from '../policy/policy.ts';
 import { DEFAULT_IDENTITY, matchesIdentity } from '../policy/signed-identity.ts';
-import { type Rejection, isRejection, reject } from '../terms/rejection.ts';
+import { type Rejection, isRejection, isUndecided, reject } from '../terms/rejection.ts';
 import { formatTime } from '../terms/text.ts';
 
 /** Something that some nodes take badly although the file may be published. */
@@ -114,7 +115,7 @@ export class PolicyJudge implements Judge {
   readonly #policy: Policy;
   readonly #openMessage: OpenMessage;
   readonly #expiryWarning: number;
-  /** Whether a signature by none of the keys may be good in some scope. */
+  /** Whether a signature by none of the keys may be good in some scope, for all that is known. */
   readonly #takesStrangers: boolean;
 
   constructor({ policy, openMessage, expiryWarning, paths = DEFAULT_BUDGETS }: JudgeOptions) {
@@ -152,7 +153,8 @@ export class PolicyJudge implements Judge {
     const unverified = await inquiry.open(message, undefined);
     if (isRejection(unverified)) return verified;
     const verdict = await this.#judgeOpened(file, unverified);
-    return isRejection(verdict) ? verified : verdict;
+    if (!isRejection(verdict)) return verdict;
+    return isUndecided(verdict) && DEPENDS_ON_KEYS.has(verified.code) ? verdict : verified;
   }
 
   /** Opens it for the keys of one requirement. */
@@ -199,7 +201,7 @@ export class PolicyJudge implements Judge {
     for (const placed of imagesAt(this.#policy, file.location, identity)) {
       const match = await this.#findMet(placed, identity, opened, file);
       if (!match) continue;
-      if (isRejection(match)) refusal ??= match;
+      if (isRejection(match)) refusal = refusal && !isUndecided(match) ? refusal : match;
       else if (match.meets.length === match.scope.signedBy.length) return match;
       else if (!partial || match.meets.length > partial.meets.length) partial = match;
     }
@@ -216,10 +218,15 @@ export class PolicyJudge implements Judge {
     if (scope.obstacle !== undefined) return undefined;
     if (scope.takesAnything && isNamed(image, identity)) return { scope, meets: [], opened };
     let refusal: Rejection | undefined;
+    let unjudged: Rejection | undefined;
     let accepted: OpenedMessage | undefined;
     const meets: SignedBy[] = [];
     for (const requirement of scope.signedBy) {
       if (!matchesIdentity(requirement.signedIdentity, image, identity)) continue;
+      if (lacksKeys(requirement)) {
+        unjudged ??= rejectUnjudged(scope, requirement);
+        continue;
+      }
       const good = await this.#openFor(requirement, opened, file);
       if (isRejection(good)) {
         refusal ??= good;
@@ -228,12 +235,19 @@ export class PolicyJudge implements Judge {
       accepted = good;
       meets.push(requirement);
     }
-    if (!accepted) return refusal;
+    if (!accepted) return unjudged ?? refusal;
     const isAll = meets.length === scope.signedBy.length;
     // The list of the scope itself, not one for each of a million signatures.
     return { scope, meets: isAll ? scope.signedBy : meets, opened: accepted };
   }
 }
+
+/** What other keys, or another copy of the same key, could turn into a yes. */
+const DEPENDS_ON_KEYS: ReadonlySet<string> = new Set([
+  'unknown-signer',
+  'key-expired',
+  'key-revoked',
+] satisfies Rejection['code'][]);
 
 /** Where nodes take anything, the place is still checked, by the default rule. */
 function isNamed(image: DockerReference, identity: DockerReference): boolean {

@@ -1,5 +1,6 @@
 // From the description of a store to the files that nodes need: which keys, which store, which
 // policy. Every other form that node-config writes is made from these files.
+import { isUnjudged } from '../policy/key-faults.ts';
 import type { Policy, Scope } from '../policy/policy.ts';
 import { type KeyForm, placeKeys } from './key-files.ts';
 import type { NodeFile } from './node-file.ts';
@@ -27,10 +28,16 @@ export interface NodeFilesOptions extends RegistriesOptions {
 export const SYSTEM_DIRECTORY = 'etc/containers';
 const USER = '.config/containers';
 
-/** The scopes that a node can be configured for: those that ask for nothing but signatures. */
+/**
+ * The scopes that a node can be configured for: those that ask for nothing but signatures, by keys that
+ * are there.
+ */
 export function signedScopes(policy: Policy): readonly Scope[] {
   return [...policy.scopes.values()].filter(
-    ({ requirements, signedBy }) => signedBy.length > 0 && signedBy.length === requirements.length,
+    (scope) =>
+      scope.signedBy.length > 0 &&
+      scope.signedBy.length === scope.requirements.length &&
+      !isUnjudged(scope),
   );
 }
 

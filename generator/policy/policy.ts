@@ -2,6 +2,7 @@
 // specific scope wins whole (containers/image docker/policyconfiguration/naming.go).
 import { createHash } from 'node:crypto';
 import { type Keyring, readKeyring } from '../openpgp/openpgp-js.ts';
+import type { KeyFault } from './key-faults.ts';
 import { type DockerReference, parseDockerReference } from '../terms/image-name.ts';
 import { scopesAround } from './scope-chain.ts';
 import {
@@ -14,8 +15,11 @@ import {
 /** A signature by a key of the keyring, made under a name that the rule takes. */
 export interface SignedBy {
   readonly type: 'signedBy';
+  /** Has no keys where none can be used: then nobody can say here which signatures are good. */
   readonly keyring: Keyring;
   readonly signedIdentity: SignedIdentity;
+  /** What was given as its keys and cannot be used; absent if all can. */
+  readonly keyFaults?: readonly KeyFault[];
 }
 
 /** What must hold for an image. */
@@ -143,7 +147,9 @@ function firstComponent(path: string): string {
   return path.split('/', 1)[0] ?? '';
 }
 
-function describeKeyring(_name: string, value: unknown): unknown {
+/** How a fault is worded changes nothing; a requirement without keys says so by its keyring. */
+function describeKeyring(name: string, value: unknown): unknown {
+  if (name === 'keyFaults') return undefined;
   return value instanceof Object && 'find' in value && 'id' in value ? value.id : value;
 }
 

@@ -14,6 +14,7 @@ import type { Loss } from '../terms/loss.ts';
 import { MAX_SIGNATURES, type Numbering, numberSignatures } from './numbering.ts';
 import type { KeyInfo } from '../openpgp/openpgp-js.ts';
 import type { Signer } from '../openpgp/open-message.ts';
+import type { ScopeKeyFault } from '../policy/key-faults.ts';
 import type { SignedBy } from '../policy/policy.ts';
 import { type Rejection, type RejectionCode, nameFileIn, reject } from '../terms/rejection.ts';
 import { type Summary, findPublishable } from './store-directory.ts';
@@ -97,6 +98,8 @@ export interface CheckReport {
   readonly keys: readonly KeyInfo[];
   readonly summary: Summary;
   readonly files: readonly ReportedFile[];
+  /** Keys that cannot be used, and what that means for their scopes; absent where all can. */
+  readonly keyFaults?: readonly ScopeKeyFault[];
   /** The state costs more than its budget, so no file of it was looked at. */
   readonly refused?: RefusedState;
   /** Only what is other than in this commit was looked at; null where nothing was there before. */

@@ -61,8 +61,8 @@ export const REJECTIONS = {
   },
   'cannot-verify': {
     cause:
-      'Only gpgv can judge this signature, and gpgv is missing or gave up. The signature may be good.',
-    cure: 'Install gpgv (Debian: gpgv, RHEL: gnupg2) where Lookaside runs.',
+      'Nobody can say here whether the signature is good: only gpgv can judge it, and gpgv is missing or gave up; or no key file of its scope can be used.',
+    cure: 'Install gpgv (Debian: gpgv, RHEL: gnupg2) where Lookaside runs, or mend the key file that the message names.',
   },
   'unsupported-signature': {
     cause:

@@ -1,4 +1,6 @@
+import { listKeyFaults } from '../../generator/policy/key-faults.ts';
 import { sortByPath } from '../../generator/store/report.ts';
+import { toLine } from '../../generator/terms/text.ts';
 import type { StatusServices } from '../status/services.ts';
 
 /** What `/status.json` says, in its version 1: members are added, none changes its meaning. */
@@ -21,6 +23,12 @@ export function toStatusJson(services: StatusServices): object {
       const signed = signers.get(fingerprint) ?? NONE;
       return { fingerprint, userIds, expires, signed };
     }),
+    keyFaults: listKeyFaults(policy()).map(({ scope, code, message, hint }) => ({
+      scope,
+      code,
+      message: toLine(message),
+      hint: toLine(hint),
+    })),
     refused: { images: refused.count(), dropped: refused.dropped() },
     rejected: sortByPath(refresher.rejected()),
   };

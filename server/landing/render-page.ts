@@ -130,8 +130,8 @@ function renderScopes({ scopes, otherScopes, url, now }: PageFacts): Html {
 function describeOthers(otherScopes: number): string {
   if (otherScopes === 0) return '';
   return otherScopes === 1
-    ? 'One more group asks for something other than signatures by keys, and is not shown.'
-    : `${otherScopes} more groups ask for something other than signatures by keys, and are not shown.`;
+    ? 'One more group asks for something other than signatures by keys that are known here, and is not shown.'
+    : `${otherScopes} more groups ask for something other than signatures by keys that are known here, and are not shown.`;
 }
 
 /** How to use a store that cannot say whose signatures it has. */

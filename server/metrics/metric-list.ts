@@ -64,6 +64,11 @@ export const METRICS = {
     label: 'fingerprint',
     help: 'When a key, or the first of its subkeys that made served signatures, or the last one that can sign, expires; keys that do not expire are left out',
   },
+  lookaside_unusable_key_files: {
+    kind: 'gauge',
+    label: 'scope',
+    help: 'Key files of a scope that cannot be used, or directories of them; scopes without any are left out, and the scope of all other images is "default"',
+  },
   lookaside_key_images: {
     kind: 'gauge',
     label: 'fingerprint',

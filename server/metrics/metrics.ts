@@ -12,6 +12,7 @@ export type MetricsOptions = Pick<
   | 'refresher'
   | 'lookupCounts'
   | 'keyring'
+  | 'keyFaults'
   | 'refusedImages'
   | 'newlyRefused'
   | 'troubles'

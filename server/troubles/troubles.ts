@@ -10,9 +10,12 @@ export const TROUBLES = {
   'refresh-hanging': 'A refresh takes far longer than it should. The last good state is served.',
   'state-refused': 'The newest state of the source is refused. The last good one is served.',
   'reload-failed':
-    'SIGHUP had no effect: the earlier keys, secrets and certificates stay in force.',
+    'SIGHUP had no effect: the earlier policy, secrets and certificates stay in force.',
+  'keys-unusable':
+    'Key files cannot be used. Scopes that had good keys keep them; others cannot be judged.',
   'no-process': 'No process can be started, so neither git nor gpgv can run. Lookups go on.',
-  'undecided-files': 'Some files wait for a verdict that gpgv could not give.',
+  'undecided-files':
+    'Some files wait for a verdict: gpgv could not give one, or their scope has no keys.',
   'state-directory':
     'The state directory cannot be written. The next start is slower, or lacks what was good.',
   'access-log': 'The access log cannot be written.',

@@ -252,6 +252,44 @@ describeWith(['git', 'gpg'], 'lookaside hook pre-receive', () => {
     assert.match(stdout, /signature-4: signature-excluded/);
   });
 
+  it('takes what other scopes bring where the keys of one cannot be used, but no new such fault', async () => {
+    const key = await publisher.signer.makeKey({ algorithm: 'ed25519' });
+    const vendor = async (number: number): Promise<Changes> => {
+      const dockerReference = `vendor.example/team/app:v${number}`;
+      const claims = { dockerReference, manifestDigest: DIGEST };
+      return { [at(number)]: await publisher.signer.sign(key, claims) };
+    };
+    const rules = `${RULES}  vendor.example:\n    keys: vendor.asc\n`;
+    const keyFile = { 'vendor.asc': await exportKey(key) };
+    const good = await remote.commit({ 'lookaside.yaml': rules, ...keyFile, ...(await vendor(4)) });
+    const broken = await remote.commit({ 'vendor.asc': '<html>' });
+    const byThis = await run(`${good} ${broken} refs/heads/main`);
+    assert.equal(byThis.code, 1, byThis.stdout);
+    assert.match(
+      byThis.stdout,
+      /^ {2}scope-not-judged: the scope "vendor\.example" cannot be judged: .*: vendor\.asc: expected OpenPGP public keys, .*\. export public keys/m,
+    );
+    const ours = await remote.commit({ [at(5)]: await sign('v5') });
+    const others = await run(`${broken} ${ours} refs/heads/main`);
+    assert.equal(others.code, 0, others.stdout);
+    assert.match(others.stdout, /^lookaside: main: good: 1 changed files: 1 accepted/m);
+    assert.match(others.stdout, /^ {2}warning: scope-not-judged: the scope "vendor\.example"/m);
+    const theirs = await remote.commit(await vendor(6));
+    const same = await run(`${ours} ${theirs} refs/heads/main`);
+    assert.equal(same.code, 1, same.stdout);
+    assert.match(
+      same.stdout,
+      /signature-6: cannot-verify: the scope "vendor\.example" cannot be judged/,
+    );
+    const secret = await publisher.signer.exportSecret(join(directory(), 'v.asc'), key);
+    const leaked = await remote.commit({ 'vendor.asc': await readFile(secret) });
+    const worse = await run(`${theirs} ${leaked} refs/heads/main`);
+    assert.equal(worse.code, 1, worse.stdout);
+    assert.match(worse.stdout, /^ {2}scope-not-judged: .*vendor\.asc: .*a private key/m);
+    const mended = await remote.commit(keyFile);
+    assert.equal((await run(`${theirs} ${mended} refs/heads/main`)).code, 0);
+  });
+
   it('tells of a key that is accepted from now on', async () => {
     const key = await publisher.signer.makeKey({ algorithm: 'ed25519', name: 'New' });
     const { code, stdout } = await judge({ 'keys/new.asc': await exportKey(key) });

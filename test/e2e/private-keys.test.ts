@@ -112,6 +112,12 @@ describeWith(['gpg', 'gpgv'], 'a private key among public ones', () => {
     assertFree(Buffer.from(stderr));
     return stderr;
   };
+  const assertNotJudged = async (...args: readonly string[]): Promise<void> => {
+    const { code, stdout, stderr } = await call(args);
+    assert.equal(code, 1, stderr);
+    assert.match(stdout, /^scope-not-judged: .*: expected public keys, got a private key$/m);
+    assertFree(Buffer.from(stdout + stderr));
+  };
   const scope = (name: string) => ['--scope', `quay.io/team=${fileOf(name)}`];
 
   it('is something that this test would see', async () => {
@@ -181,13 +187,16 @@ describeWith(['gpg', 'gpgv'], 'a private key among public ones', () => {
       }),
       keyDatas: docker(good, { ...sigstore, keyDatas: ['aGk=', base64(Buffer.from(privateKey))] }),
     };
-    for (const transports of Object.values(policies)) {
+    for (const [where, transports] of Object.entries(policies)) {
       await writeFile(
         at('policy.json'),
         JSON.stringify({ default: [{ type: 'reject' }], transports }),
       );
       const policy = at('policy.json');
-      await assertRefused('check', at('store'), '--policy', policy, '--policy-root', '/');
+      const check = ['check', at('store'), '--policy', policy, '--policy-root', '/'];
+      // There are other keys to judge by.
+      if (where === 'keyPath') await assertNotJudged(...check);
+      else await assertRefused(...check);
       const merge = ['--merge', policy, '--policy-root', '/', '--out', at('out'), '--force'];
       await assertRefused('node-config', ...scope('public.gpg'), ...URL, ...merge);
     }

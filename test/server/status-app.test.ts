@@ -65,6 +65,7 @@ describe('the status listener', () => {
         lastError: null,
         runningSince: null,
         troubles: [],
+        keyFaults: [],
         signatures: 3,
         images: 3,
         repositories: 2,

@@ -1,5 +1,7 @@
 // What could silently undo a configuration, or surprise who lays it out.
+import { findWeakness, nameAlgorithms } from '../../openpgp/algorithms.ts';
 import { toKeyState } from '../../openpgp/key-state.ts';
+import { readPackets } from '../../openpgp/packets/packets.ts';
 import type { Policy, Scope } from '../../policy/policy.ts';
 import { type NodeFilesOptions, signedScopes } from '../node-files.ts';
 import { DEFAULT_FILE } from '../registries-d.ts';
@@ -38,8 +40,50 @@ export function adviseOn(policy: Policy, options: AdviceOptions): readonly strin
       `skopeo copy keeps the signatures in ${staging}, so bring it up to date before you sign; podman push overwrites them, and lookaside sign does not`,
     );
   }
-  return [...advice, ...adviseOnKeys(scopes, options)];
+  return [...advice, ...adviseOnKeys(scopes, options), ...adviseOnClients(scopes, options)];
 }
+
+/** Algorithms that Go's own OpenPGP lacks (x/crypto openpgp/packet/public_key.go, RFC 9580, section 9.1). */
+const UNKNOWN_TO_GO: ReadonlySet<number> = new Set([22, 27, 28]);
+/** Of a version 4 key, behind version and date. */
+const ALGORITHM_AT = 5;
+
+/** Keys whose signatures some clients refuse however good they are, by name. */
+function adviseOnClients(
+  scopes: readonly Scope[],
+  { clients, now }: AdviceOptions,
+): readonly string[] {
+  const advice = new Set<string>();
+  for (const { keyring } of scopes.flatMap(({ signedBy }) => signedBy)) {
+    for (const [index, key] of keyring.keys.entries()) {
+      const name = `the key ${nameKey(key)}`;
+      const [primary] = readPackets(keyring.blocks[index] ?? NOTHING, 0);
+      const algorithm = primary?.body[ALGORITHM_AT] ?? 0;
+      const { publicKey } = nameAlgorithms(algorithm, 0, undefined);
+      const signers = [...(keyring.lives.get(key.fingerprint)?.signers ?? [])];
+      if (signers.some(([part, until]) => part !== key.fingerprint && until > now.getTime())) {
+        advice.add(
+          `${name} has a subkey that signs: podman before 5.7 and skopeo before 1.21 refuse what the subkey signed; for such nodes, sign with a primary key`,
+        );
+      }
+      if (clients === 'any' && UNKNOWN_TO_GO.has(algorithm)) {
+        advice.add(
+          `${name} is for ${publicKey}, which clients built with containers_image_openpgp do not know; for such nodes, sign with RSA`,
+        );
+      }
+      const [found] = keyring.find(key.fingerprint.slice(-16).toLowerCase());
+      const weakness = findWeakness(nameAlgorithms(algorithm, 0, found?.bits));
+      if (weakness !== undefined) {
+        advice.add(
+          `${name} is ${weakness}, which RHEL 9 and clients built with Sequoia refuse; sign with RSA of at least 2048 bits`,
+        );
+      }
+    }
+  }
+  return [...advice];
+}
+
+const NOTHING = new Uint8Array();
 
 function adviseOnAddress(url: StoreUrl, scopes: readonly Scope[]): string[] {
   const advice: string[] = [];

@@ -46,18 +46,33 @@ export async function readRequirements(
       requirements.push(one);
       continue;
     }
-    const read = await Promise.all(listKeys(one, lookup).map(async (file) => readPlace(file)));
+    const listed = listKeys(one, lookup);
+    const read = await Promise.all(listed.map(async (file) => readPlace(file)));
     const good = read.filter((place) => 'keyring' in place);
-    findings.push(...read.filter((place) => 'code' in place));
+    const faults = read.flatMap((place, index) =>
+      'code' in place ? toFault(place, listed[index], good.length > 0) : [],
+    );
+    findings.push(...faults);
     const merged = await readKeyring(good);
     places.push(...good.map((place) => ({ ...place, merged })));
     requirements.push(
-      good.length < read.length
+      faults.some(({ severity }) => severity === 'fault') || good.length === 0
         ? { type: 'unmeetable', what: 'has keys that cannot be read' }
         : { type: 'signedBy', keyring: merged, signedIdentity: one.signedIdentity },
     );
   }
   return { requirements, places, findings };
+}
+
+/** Nodes pass over a file without keys beside others (containers/image signature/mechanism_gpgme.go). */
+function toFault(
+  fault: NodeFinding,
+  listed: ListedKeys | undefined,
+  hasOthers: boolean,
+): NodeFinding {
+  const isPassedOver =
+    hasOthers && fault.code === 'key-file-unreadable' && listed?.found.kind === 'file';
+  return isPassedOver ? { ...fault, severity: 'warning' } : fault;
 }
 
 type ReadPlace = Omit<PlacedKeys, 'merged'>;

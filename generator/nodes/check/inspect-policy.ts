@@ -107,19 +107,20 @@ async function inspectScope(
   const { requirements, places, findings } = await readRequirements(unread, lookup);
   const states = inspectKeyStates(places, signedBy, wanted);
   const comparison = compareRequirements(requirements, wantedRequirements);
-  if (comparison === undefined) return states;
+  const passedOver = findings.filter(({ severity }) => severity === 'warning');
+  if (comparison === undefined) return [...passedOver, ...states];
   if (from !== name) {
     const got = from === undefined ? 'the default of the policy' : `those of ${nameScope(from)}`;
     const message = `expected requirements for ${nameScope(name)}, got ${got}`;
     return [createFinding('policy-scope-missing', lookup.policyPath, message, { scope: name })];
   }
   // Without its keys a requirement cannot be compared.
-  if (findings.length > 0) return [...findings, ...states];
+  if (findings.length > passedOver.length) return [...findings, ...states];
   const difference = describeDifference(comparison, scope, requirements, {
     policyPath: lookup.policyPath,
     keyPath: findKeyPath(places, comparison) ?? lookup.policyPath,
   });
-  return [difference, ...states];
+  return [...passedOver, difference, ...states];
 }
 
 /** The file with a key that should not be there; else the only one. */

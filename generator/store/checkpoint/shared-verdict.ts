@@ -135,7 +135,7 @@ function keyIdOf({ fingerprint }: Signer): string {
 }
 
 function withoutKeys(name: string, value: unknown): unknown {
-  return name === 'keyring' ? undefined : value;
+  return name === 'keyring' || name === 'keyFaults' ? undefined : value;
 }
 
 /**

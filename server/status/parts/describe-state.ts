@@ -73,6 +73,7 @@ const WORDS: Readonly<Record<TroubleKind, string>> = {
   'state-refused': 'the newest state is refused',
   'refresh-hanging': 'a refresh does not end',
   'reload-failed': 'a reload failed',
+  'keys-unusable': 'key files cannot be used',
   'no-process': 'no process can be started',
   'undecided-files': 'some files wait for a verdict',
   'state-directory': 'the state directory cannot be used',

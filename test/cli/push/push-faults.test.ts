@@ -123,7 +123,8 @@ const FAULTS: readonly Fault[] = [
   {
     title: 'a key file that the repository does not have',
     cause: async (world) => void (await world.remote.publish({ 'keys/signer.asc': null })),
-    message: /lookaside\.yaml: keys\/signer\.asc is not in the repository/,
+    message:
+      /lookaside\.yaml: scopes: "registry\.example": keys\/signer\.asc is not in the repository/,
     hint: /commit the public keys/,
   },
   {
@@ -211,6 +212,25 @@ describeWith(
         assert.deepEqual(await readFile(join(staging, path)), image.bytes);
       });
     }
+
+    it('pushes for the other scopes where the keys of one cannot be used, and says so', async () => {
+      const scopes = ['registry.example', 'registry.example/vendor'];
+      const keys = ['keys/signer.asc', 'keys/vendor.asc'];
+      const lines = scopes.map((scope, index) => `  ${scope}:\n    keys: ${keys[index]}\n`);
+      await world.remote.publish({ 'lookaside.yaml': `scopes:\n${lines.join('')}` });
+      const staging = join(directory(), 'staging');
+      const theirs = await world.sign({ repository: 'vendor/app' });
+      await stage(staging, [image, theirs]);
+      const { code, stdout, stderr } = await world.push([staging, '--keep-going']);
+      assert.equal(code, 1, stderr);
+      assert.match(
+        stderr,
+        /^lookaside: warning: the scope "registry\.example\/vendor" cannot be judged: .*lookaside\.yaml: scopes: "registry\.example\/vendor": keys\/vendor\.asc is not in the repository\nhint: commit the public keys there/m,
+      );
+      assert.match(stdout, /cannot-verify: the scope "registry\.example\/vendor" cannot be judged/);
+      const [pushed = '', ...more] = (await world.signatures()).keys();
+      assert.deepEqual([pushed.startsWith('team/app@'), more], [true, []]);
+    });
 
     it('pushes nothing if one of many is bad, and with --keep-going the good ones', async () => {
       const staging = join(directory(), 'staging');

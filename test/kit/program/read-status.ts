@@ -1,3 +1,4 @@
+import type { ScopeKeyFault } from '../../../generator/policy/key-faults.ts';
 import type { RejectedFile } from '../../../generator/store/report.ts';
 import type { Summary } from '../../../generator/store/store-directory.ts';
 import type { RefreshStatus } from '../../../server/follow/refresher.ts';
@@ -11,6 +12,7 @@ export interface Status extends RefreshStatus {
   readonly keys: readonly { readonly fingerprint: string }[];
   readonly rejected: readonly RejectedFile[];
   readonly troubles: readonly Trouble[];
+  readonly keyFaults: readonly Pick<ScopeKeyFault, 'scope' | 'code'>[];
   readonly reloadedAt: string;
 }
 

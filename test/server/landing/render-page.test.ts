@@ -189,14 +189,14 @@ describe('the page', () => {
     const text = textOf(render(await policyOf(some)));
     assert.match(
       text,
-      /One more group asks for something other than signatures by keys, and is not shown/,
+      /One more group asks for something other than signatures by keys that are known here, and is not shown/,
     );
     assert.match(text, /Get that policy from the people who run the store/);
     assert.doesNotMatch(text, /nodes\/policy\.json/);
     const two = textOf(render(await policyOf({ ...some, '': [ANYTHING] })));
     assert.match(
       two,
-      /2 more groups ask for something other than signatures by keys, and are not shown/,
+      /2 more groups ask for something other than signatures by keys that are known here, and are not shown/,
     );
     const none = await policyOf({ 'r.example': [await signedBy([RED]), ANYTHING] });
     assert.match(

@@ -35,8 +35,8 @@ describe('generator: advice on files for nodes', () => {
   let expiring: Keyring;
   let revoked: Keyring;
   before(async () => {
-    keyring = await keyringOf('lab/keys/ed25519.gpg');
-    expiring = await keyringOf('lab/keys/expired-key.gpg', 'lab/keys/ed25519.gpg');
+    keyring = await keyringOf('lab/keys/lab.gpg');
+    expiring = await keyringOf('lab/keys/expired-key.gpg', 'lab/keys/lab.gpg');
     revoked = await keyringOf('lab/keys/revoked-key.gpg');
   });
 
@@ -96,6 +96,34 @@ describe('generator: advice on files for nodes', () => {
       /^skopeo copy keeps the signatures in \/srv,.*podman push overwrites them/,
     );
   });
+
+  const limited: Readonly<Record<string, readonly [any: RegExp, newer: RegExp]>> = {
+    'lab.gpg': [/^$/, /^$/],
+    'ecdsa-p256.gpg': [/^$/, /^$/],
+    'ed25519.gpg': [
+      /^the key [0-9A-F]{40} \(.*\) is for EdDSA, which .*containers_image_openpgp.*RSA$/,
+      /^$/,
+    ],
+    'with-subkey.gpg': [
+      /^the key [0-9A-F]{40} \(.*\) has a subkey that signs: podman before 5\.7 and skopeo before 1\.21 refuse .*$/,
+      /^the key [0-9A-F]{40} \(.*\) has a subkey that signs: /,
+    ],
+    'rsa1024.gpg': [
+      /^the key [0-9A-F]{40} \(.*\) is RSA-1024, which RHEL 9 and clients built with Sequoia refuse; .*$/,
+      /^the key [0-9A-F]{40} \(.*\) is RSA-1024, /,
+    ],
+    'dsa2048.gpg': [
+      /^the key [0-9A-F]{40} \(.*\) is DSA, which RHEL 9 /,
+      /^the key [0-9A-F]{40} \(.*\) is DSA, which RHEL 9 /,
+    ],
+  };
+  for (const [file, [any, newer]] of Object.entries(limited)) {
+    it(`tells of a key that some clients cannot use, by its name: ${file}`, async () => {
+      const accepted = await keyringOf(`lab/keys/${file}`);
+      assert.match(await advise({}, 'quay.io', accepted), any);
+      assert.match(await advise({ clients: '5.22+' }, 'quay.io', accepted), newer);
+    });
+  }
 
   it('tells of a key that is revoked, and of one that cannot sign', async () => {
     const [{ fingerprint } = { fingerprint: '' }] = revoked.keys;

@@ -108,6 +108,32 @@ describe('generator: policy.json of a node', () => {
     );
   });
 
+  it('passes over a key file without keys beside others, with a warning', async () => {
+    const keyFiles = new Map([
+      ['/a.gpg', toFound(join(NAMES))],
+      ['/page.asc', toFound(Buffer.from('<html>'))],
+    ]);
+    const inFiles = async (...keyPaths: readonly string[]) => {
+      const findings = await inspect({ [SCOPE]: [signedBy({ keyPaths })] }, keyFiles);
+      return findings.map(({ code, severity, path }) => [code, severity, path]);
+    };
+    assert.deepEqual(await inFiles('/page.asc', '/a.gpg'), [
+      ['key-file-unreadable', 'warning', 'page.asc'],
+    ]);
+    const [[, severity] = []] = await inFiles('/page.asc');
+    assert.equal(severity, 'fault');
+    // Such a scope within ours lets in what the other files of the list are for.
+    const narrower = {
+      [SCOPE]: [signedBy({ keyPath: '/a.gpg' })],
+      [`${SCOPE}/app`]: [signedBy({ keyPaths: ['/page.asc', '/old.gpg'] })],
+    };
+    const found = await inspect(narrower, new Map([...keyFiles, ...expired]));
+    assert.deepEqual(
+      found.map(({ code }) => code),
+      ['weaker-subscope'],
+    );
+  });
+
   it('takes a scope whose keys cannot be read for one that nothing meets', async () => {
     const keyData = join(NAMES).toString('base64');
     const docker = {

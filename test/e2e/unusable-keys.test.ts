@@ -1,0 +1,331 @@
+// A key file that cannot be used costs its own scope and no other: what the program says beside what a
+// node with the same policy and the same files does.
+import assert from 'node:assert/strict';
+import { copyFile, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { stringify } from 'yaml';
+import type { CheckReport } from '../../generator/store/report.ts';
+import type { PullResult } from '../kit/node/clients.ts';
+import { type Node, makeNode } from '../kit/node/node.ts';
+import { runInProcess } from '../kit/program/run-in-process.ts';
+import { type PushedImage, type Registry, startRegistry } from '../kit/registry/registry.ts';
+import { formatLocation, writeSignature } from '../kit/signer/signature-tree.ts';
+import { type Signer, type SigningKey, makeSigner } from '../kit/signer/signer.ts';
+import { useTemporary } from '../kit/temporary.ts';
+import { describeWith } from '../with-tools.ts';
+
+const NO_SUCH_FILE = /no such file/;
+const NO_KEYS = /No public keys imported/;
+
+const signedBy = (keys: object): object => ({ type: 'signedBy', keyType: 'GPGKeys', ...keys });
+
+function verdictOn(place: string, report: CheckReport | undefined): string | undefined {
+  const file = report?.files.find(({ path }) => path === place);
+  return file?.status === 'rejected' ? file.code : file?.status;
+}
+
+describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv'], 'a key file that cannot be used', () => {
+  const directory = useTemporary('suite');
+  const at = (...names: string[]): string => join(directory(), ...names);
+  let registry: Registry;
+  let signer: Signer;
+  let team: SigningKey;
+  let vendor: SigningKey;
+  let node: Node;
+  let ours: PushedImage;
+  let theirs: PushedImage;
+  /** Places of the signatures, by whose they are. */
+  let places: { readonly ours: string; readonly theirs: string };
+
+  before(async () => {
+    [registry, signer] = await Promise.all([startRegistry(), makeSigner()]);
+    [team, vendor] = [
+      await signer.makeKey({ name: 'Team', algorithm: 'rsa2048' }),
+      await signer.makeKey({ name: 'Vendor', algorithm: 'ed25519' }),
+    ];
+    ours = await registry.pushImage({ repository: 'team/app', tag: 'v1' });
+    theirs = await registry.pushImage({ repository: 'vendor/app', tag: 'v1' });
+    places = {
+      ours: await sign(ours, 'team/app', team),
+      theirs: await sign(theirs, 'vendor/app', vendor),
+    };
+    await signer.exportKeys(at('team.asc'), team);
+    await signer.exportKeys(at('vendor.asc'), vendor);
+    await signer.exportKeys(at('vendor.gpg'), vendor);
+    await signer.exportSecret(at('private.asc'), vendor);
+    const lookaside = `file://${at('store')}`;
+    node = await makeNode({ scope: registry.host, lookaside, keys: [] });
+    await writeFile(at('page.asc'), '<!DOCTYPE html><title>Not Found</title>');
+    await writeFile(at('empty.asc'), '');
+    await mkdir(at('directory.asc'));
+    await symlink('nowhere', at('dangling.asc'));
+  });
+  after(async () => Promise.all([registry.stop(), signer.stop(), node.remove()]));
+
+  const sign = async (
+    image: PushedImage,
+    repository: string,
+    key: SigningKey,
+    madeAt = new Date(),
+  ): Promise<string> => {
+    const { reference: dockerReference, digest } = image;
+    const claims = { dockerReference, manifestDigest: digest };
+    const bytes = await signer.sign(key, claims, { at: madeAt });
+    await writeSignature(at('store'), { repository, digest, number: 1 }, bytes);
+    return formatLocation(repository, digest, 1);
+  };
+
+  const pathOf = (name: string): object => signedBy({ keyPath: at(name) });
+  const pathsOf = (...names: readonly string[]): object =>
+    signedBy({ keyPaths: names.map((name) => at(name)) });
+
+  /** A policy that asks for the team's key, and for what is given of the vendor's images. */
+  const writePolicy = async (requirement: object): Promise<string> => {
+    const policy = {
+      default: [{ type: 'reject' }],
+      transports: {
+        docker: {
+          [`${registry.host}/team`]: [pathOf('team.asc')],
+          [`${registry.host}/vendor`]: [requirement],
+        },
+      },
+    };
+    await writeFile(at('policy.json'), JSON.stringify(policy));
+    return at('policy.json');
+  };
+
+  const configure = async (content: object): Promise<string> => {
+    await writeFile(at('lookaside.yaml'), stringify(content));
+    return at('lookaside.yaml');
+  };
+
+  const check = async (...args: readonly string[]) => {
+    const { code, stdout, stderr } = await runInProcess([
+      'check',
+      at('store'),
+      '--format=json',
+      ...args,
+    ]);
+    return {
+      code,
+      stderr,
+      report: stdout.length > 0 ? (JSON.parse(stdout.toString()) as CheckReport) : undefined,
+    };
+  };
+
+  const scopesWith = async (vendors: object): Promise<string> =>
+    configure({
+      scopes: {
+        [`${registry.host}/team`]: { keys: 'team.asc' },
+        [`${registry.host}/vendor`]: vendors,
+      },
+    });
+
+  const explain = async (image: PushedImage, ...args: readonly string[]) => {
+    const words = ['explain', image.reference, at('store'), ...args, '--format=json'];
+    const { code, stdout, stderr } = await runInProcess(words);
+    const { verdict, reason } = JSON.parse(stdout.toString()).platforms[0];
+    return { code, verdict, reason, stderr };
+  };
+  /** What a node with this policy, and these files, does. */
+  const pull = async (policy: string, image: PushedImage): Promise<PullResult> => {
+    await copyFile(policy, join(node.home, '.config/containers/policy.json'));
+    return node.copyWithSkopeo(image.reference);
+  };
+
+  describe('of a policy', () => {
+    const lost: Readonly<Record<string, readonly [requirement: () => object, node: RegExp]>> = {
+      'is missing': [() => pathOf('none.asc'), NO_SUCH_FILE],
+      'is a link to nowhere': [() => pathOf('dangling.asc'), NO_SUCH_FILE],
+      'is a directory': [() => pathOf('directory.asc'), /is a directory/],
+      'is a web page': [() => pathOf('page.asc'), NO_KEYS],
+      'is empty': [() => pathOf('empty.asc'), NO_KEYS],
+      'is missing beside a good one': [() => pathsOf('vendor.asc', 'none.asc'), NO_SUCH_FILE],
+      'is a directory beside a good one': [
+        () => pathsOf('directory.asc', 'vendor.asc'),
+        /is a directory/,
+      ],
+      'is one of several without any key': [() => pathsOf('page.asc', 'empty.asc'), NO_KEYS],
+      'is data that is no key': [
+        () => signedBy({ keyData: Buffer.from('no key').toString('base64') }),
+        NO_KEYS,
+      ],
+    };
+    for (const [title, [requirement, refusal]] of Object.entries(lost)) {
+      it(`leaves the other scopes as they are where it ${title}, as on a node`, async () => {
+        const policy = await writePolicy(requirement());
+        const { code, report } = await check(`--policy=${policy}`);
+        assert.equal(code, 1);
+        assert.equal(verdictOn(places.ours, report), 'accepted');
+        assert.equal(verdictOn(places.theirs, report), 'cannot-verify');
+        assert.ok(report?.keyFaults?.length);
+        for (const { scope, code: fault, message } of report?.keyFaults ?? []) {
+          assert.deepEqual([scope, fault], [`${registry.host}/vendor`, 'scope-not-judged']);
+          assert.match(message, /^the scope ".*\/vendor" cannot be judged: .*policy\.json: /);
+        }
+        assert.equal((await pull(policy, ours)).outcome, 'accepted');
+        const { outcome, stderr } = await pull(policy, theirs);
+        assert.equal(outcome, 'refused');
+        assert.match(stderr, refusal);
+      });
+    }
+
+    for (const [title, names] of [
+      ['a web page before the key', ['page.asc', 'vendor.asc']],
+      ['an empty file behind it', ['vendor.asc', 'empty.asc']],
+    ] as const) {
+      it(`is passed over beside others that hold keys, as on a node: ${title}`, async () => {
+        const policy = await writePolicy(pathsOf(...names));
+        const { code, report } = await check(`--policy=${policy}`);
+        assert.equal(code, 0);
+        assert.equal(verdictOn(places.theirs, report), 'accepted');
+        const [fault, ...others] = report?.keyFaults ?? [];
+        assert.equal(others.length, 0);
+        assert.equal(fault?.code, 'key-file-unusable');
+        assert.match(fault.message, /expected OpenPGP public keys.*; its other keys are used$/);
+        assert.equal((await check(`--policy=${policy}`, '--strict')).code, 1);
+        assert.equal((await pull(policy, theirs)).outcome, 'accepted');
+      });
+    }
+
+    it('is refused with a private key in it, which nodes would use, but in its own scope only', async () => {
+      for (const requirement of [pathOf('private.asc'), pathsOf('vendor.asc', 'private.asc')]) {
+        const policy = await writePolicy(requirement);
+        const { code, report } = await check(`--policy=${policy}`);
+        assert.equal(code, 1);
+        assert.equal(verdictOn(places.ours, report), 'accepted');
+        assert.equal(verdictOn(places.theirs, report), 'cannot-verify');
+        assert.match(report?.keyFaults?.[0]?.message ?? '', /got a private key$/);
+      }
+    });
+  });
+
+  describe('of scopes', () => {
+    const NOT_JUDGED = [1, 'accepted', 'cannot-verify'] as const;
+    const GOES_ON = [0, 'accepted', 'accepted'] as const;
+    const table: Readonly<Record<string, readonly [scope: object, expected: readonly unknown[]]>> =
+      {
+        'that is missing': [{ keys: 'none.asc' }, NOT_JUDGED],
+        'that is a directory without keys': [{ keys: 'directory.asc' }, NOT_JUDGED],
+        'that is a web page': [{ keys: 'page.asc' }, NOT_JUDGED],
+        'that is private beside a good one': [{ keys: ['vendor.asc', 'private.asc'] }, NOT_JUDGED],
+        'that is missing beside a good one': [{ keys: ['vendor.asc', 'none.asc'] }, GOES_ON],
+        'that is a web page beside a good one': [{ keys: ['page.asc', 'vendor.gpg'] }, GOES_ON],
+        // The other key has to sign as well, whatever it is.
+        'of which all must sign': [
+          { keys: ['vendor.asc', 'none.asc'], require: 'all' },
+          [1, 'accepted', 'accepted'],
+        ],
+      };
+    for (const [title, [scope, expected]] of Object.entries(table)) {
+      it(title, async () => {
+        const { code, report } = await check(`--config=${await scopesWith(scope)}`);
+        const { ours: our, theirs: their } = places;
+        assert.deepEqual([code, verdictOn(our, report), verdictOn(their, report)], expected);
+      });
+    }
+
+    it('of which all must sign: one of them is not enough', async () => {
+      const config = await scopesWith({ keys: ['vendor.asc', 'none.asc'], require: 'all' });
+      const { report } = await check(`--config=${config}`);
+      const file = report?.files.find(({ path }) => path === places.theirs);
+      const codes = file && 'warnings' in file ? file.warnings.map(({ code }) => code) : [];
+      assert.deepEqual(codes, ['co-signature-missing']);
+      const { code, verdict } = await explain(theirs, `--config=${config}`);
+      assert.deepEqual([code, verdict], [1, 'unknown']);
+    });
+
+    it('that may hold another state of a key that has expired in another scope', async () => {
+      const at2020 = new Date('2020-02-01T00:00:00Z');
+      const key = await signer.makeKey({ algorithm: 'ed25519', at: at2020, expires: '1y' });
+      await signer.exportKeys(at('expired.asc'), key);
+      const image = await registry.pushImage({ repository: 'vendor/old', tag: 'v1' });
+      const place = await sign(image, 'vendor/old', key, new Date('2020-03-01T00:00:00Z'));
+      const scopes = {
+        [`${registry.host}/team`]: { keys: ['team.asc', 'expired.asc'] },
+        [`${registry.host}/vendor`]: { keys: 'none.asc' },
+      };
+      const { report } = await check(`--config=${await configure({ scopes })}`);
+      assert.equal(verdictOn(place, report), 'cannot-verify');
+      await rm(at('store', dirname(place)), { recursive: true });
+    });
+
+    it('is an error where nothing else could be judged', async () => {
+      const config = await configure({ scopes: { [registry.host]: { keys: 'page.asc' } } });
+      const { code, stderr, report } = await check(`--config=${config}`);
+      assert.deepEqual([code, report], [2, undefined]);
+      assert.match(stderr, /^lookaside: .*page\.asc: expected OpenPGP public keys.*\nhint: export/);
+    });
+  });
+
+  describe('of --keys', () => {
+    it('is an error where it is not there', async () => {
+      for (const keys of ['none.asc', 'dangling.asc']) {
+        const { code, stderr } = await check(`--keys=${at('team.asc')}`, `--keys=${at(keys)}`);
+        assert.equal(code, 2);
+        assert.match(stderr, /^lookaside: --keys: cannot read keys: ENOENT/);
+      }
+    });
+
+    it('is passed over beside good ones, with a warning', async () => {
+      const { code, report } = await check(`--keys=${at('team.asc')}`, `--keys=${at('page.asc')}`);
+      // The vendor's key is not given.
+      assert.equal(code, 1);
+      assert.equal(verdictOn(places.ours, report), 'accepted');
+      assert.equal(verdictOn(places.theirs, report), 'unknown-signer');
+      assert.match(
+        report?.keyFaults?.[0]?.message ?? '',
+        /page\.asc: expected OpenPGP public keys/,
+      );
+    });
+  });
+
+  describe('is told of', () => {
+    let policy: string;
+    before(async () => (policy = `--policy=${await writePolicy(pathOf('none.asc'))}`));
+
+    const formats: Readonly<Record<string, RegExp>> = {
+      text: /^scope-not-judged: the scope ".*\/vendor" cannot be judged: .*none\.asc'\n {2}hint: put public keys there/m,
+      github: /^::error title=scope-not-judged::the scope ".*\/vendor" cannot be judged/m,
+      sarif:
+        /"toolConfigurationNotifications": \[\s*\{\s*"descriptor": \{\s*"id": "scope-not-judged"/,
+      junit: /<testcase classname="\." name="keys">\s*<failure type="scope-not-judged"/,
+    };
+    for (const [format, expected] of Object.entries(formats)) {
+      it(`by check as ${format}`, async () => {
+        const { code, stdout } = await runInProcess([
+          'check',
+          at('store'),
+          `--format=${format}`,
+          policy,
+        ]);
+        assert.equal(code, 1);
+        assert.match(stdout.toString(), expected);
+      });
+    }
+
+    it('by explain, which says of the others what it always says', async () => {
+      const our = await explain(ours, policy);
+      assert.deepEqual([our.code, our.verdict], [0, 'accepted']);
+      assert.match(our.stderr, /^lookaside: warning: the scope ".*\/vendor" cannot be judged: /);
+      const their = await explain(theirs, policy);
+      assert.deepEqual([their.code, their.verdict, their.reason.code], [1, 'unknown', 'no-keys']);
+      assert.match(their.reason.message, /none\.asc'; a node that lacks these keys too refuses/);
+    });
+
+    it('by generate, which publishes the others', async () => {
+      const out = at('out');
+      const { code, stderr } = await runInProcess([
+        'generate',
+        at('store'),
+        `--out=${out}`,
+        policy,
+      ]);
+      assert.equal(code, 0, stderr);
+      assert.match(stderr, /^scope-not-judged: the scope ".*\/vendor" cannot be judged: /m);
+      await readFile(join(out, 'current', places.ours));
+      await assert.rejects(readFile(join(out, 'current', places.theirs)), { code: 'ENOENT' });
+      await rm(out, { recursive: true });
+    });
+  });
+});
