@@ -125,7 +125,8 @@ function lengthAt(bytes: Uint8Array, start: number): Length {
     : oldLength(bytes, start + 1, first & 0x03);
 }
 
-function isNewFraming(first: number): boolean {
+/** Whether a packet that starts with this byte is in the newer of the two framings. */
+export function isNewFraming(first: number): boolean {
   return (first & 0x40) !== 0;
 }
 

@@ -62,7 +62,7 @@ describe('generator: plain OpenPGP messages', () => {
       assert.equal(Buffer.from(plain?.untrustedPayload ?? []).toString(), PAYLOAD);
       assert.deepEqual(Buffer.from(plain?.untrustedPackets ?? []), message);
       assert.equal(plain?.signature.keyId, key.keyId.toString('hex'));
-      assert.equal(plain.signature.hasPlainSubpackets, true);
+      assert.equal(plain.signature.hasPlainFields, true);
     }
   });
 
@@ -178,7 +178,7 @@ describe('generator: plain OpenPGP messages', () => {
     ];
     for (const [isPlain, parts] of rows) {
       assert.equal(
-        read(forgeMessage(key, parts))?.signature.hasPlainSubpackets,
+        read(forgeMessage(key, parts))?.signature.hasPlainFields,
         isPlain,
         JSON.stringify(parts),
       );

@@ -1,0 +1,156 @@
+import assert from 'node:assert/strict';
+import { randomInt } from 'node:crypto';
+import { atLength } from '../../kit/at-length.ts';
+import { describeWith } from '../../with-tools.ts';
+import { formatCompared } from '../compare.ts';
+import { HASHES } from '../key-material.ts';
+import { makeRandom } from '../random.ts';
+import { formatNotation } from '../subpacket.ts';
+import { MessageJudges, formatComparedMessage } from './compare-messages.ts';
+import { type CraftedMessage, craftMessages } from './crafted-message.ts';
+import {
+  type Draft,
+  SUBPACKET,
+  createdAt,
+  fingerprintOf,
+  formatDraft,
+  makeDraft,
+} from './draft.ts';
+import { compareWithSkopeo } from './fuzz-messages.ts';
+
+const MESSAGES = atLength(500, 3000);
+const BY_SKOPEO = atLength(20, 100);
+
+/** Judged in process, by the kind of the key: hashes by their numbers. All others are for gpgv. */
+const IN_PROCESS: Readonly<Record<string, readonly number[]>> = {
+  'RSA-2048': [8, 9, 10, 11],
+  'RSA-3072': [8, 9, 10, 11],
+  'P-256': [8, 9, 10],
+  'P-384': [9, 10],
+  'P-521': [10],
+  'EdDSA-22': [8, 9, 10],
+};
+/** What GnuPG 2.2 takes beside those. */
+const BY_GPGV: Readonly<Record<string, readonly number[]>> = {
+  'RSA-2048': [2, 3],
+  'RSA-3072': [2, 3],
+  'RSA-1024': [2, 3, 8, 9, 10, 11],
+  'DSA-1024': [2, 3, 8, 9, 10, 11],
+  'DSA-2048': [8, 9, 10],
+  secp256k1: [8, 9, 10],
+  brainpoolP256r1: [8, 9, 10],
+  brainpoolP384r1: [9, 10],
+  brainpoolP512r1: [10],
+  'EdDSA-22': [2, 3, 11],
+};
+
+describeWith(['gpg', 'gpgv'], 'fuzz: crafted messages against gpg', () => {
+  const seed = randomInt(2 ** 32);
+  let judges: MessageJudges;
+  before(async () => {
+    judges = await MessageJudges.open();
+  });
+  after(() => judges.close());
+
+  /** A draft of what GnuPG writes, by a key of a kind. */
+  function draftBy(kind: string): Draft {
+    const by = judges.keys.find((key) => key.kind === kind) ?? assert.fail(kind);
+    const draft = makeDraft(makeRandom(0), by, Buffer.from('payload'));
+    const hashed = [fingerprintOf(by), createdAt(draft.created)];
+    return { ...draft, hash: 10, hashed, order: ['onePass', 'literal', 'signature'], layers: [] };
+  }
+
+  const judge = async (what: string, draft: Draft) =>
+    judges.compare({ what, bytes: formatDraft(draft) });
+
+  it('agrees on every pair of algorithm and hash, and never takes in process what gpg refuses', async () => {
+    for (const { kind } of judges.keys) {
+      const inProcess: number[] = [];
+      const taken: number[] = [];
+      for (const [hash, name] of HASHES) {
+        const compared = await judge(`${kind} ${name}`, { ...draftBy(kind), hash });
+        assert.equal(compared.fault, undefined, formatComparedMessage(compared));
+        if (compared.isTakenInProcess) inProcess.push(hash);
+        else if (compared.isTaken) taken.push(hash);
+      }
+      assert.deepEqual(inProcess, IN_PROCESS[kind] ?? [], kind);
+      assert.deepEqual(taken, BY_GPGV[kind] ?? [], kind);
+    }
+  }).timeout(60_000);
+
+  const withHashed = (draft: Draft, type: number, data: Buffer): Draft => ({
+    ...draft,
+    hashed: [...draft.hashed, { type, data }],
+  });
+  const namedOnlyBy = (draft: Draft, data: Buffer, isHashed: boolean): Draft => {
+    const fingerprint = { type: SUBPACKET.fingerprint, data };
+    const made = createdAt(draft.created);
+    return isHashed
+      ? { ...draft, hashed: [fingerprint, made], unhashed: [] }
+      : { ...draft, hashed: [made], unhashed: [fingerprint] };
+  };
+  const withVersion = (draft: Draft, version: number): Buffer =>
+    Buffer.concat([Buffer.from([version]), draft.by.key.fingerprint]);
+
+  const refused: readonly (readonly [string, (draft: Draft) => Draft])[] = [
+    ...[0, 4, 5].map(
+      (version) =>
+        [
+          `a fingerprint of version ${version} that is not hashed, and no key ID`,
+          (draft: Draft) => namedOnlyBy(draft, withVersion(draft, version), false),
+        ] as const,
+    ),
+    [
+      'a fingerprint that begins like that of no key, and no key ID',
+      (draft) => namedOnlyBy(draft, Buffer.from(withVersion(draft, 4).with(1, 0).with(2, 0)), true),
+    ],
+    [
+      'more than 10,000 hashed bytes',
+      (draft) => withHashed(draft, SUBPACKET.notation, formatNotation('a@b', 'x'.repeat(9990))),
+    ],
+    [
+      'an empty notation that is no text, at which gpg crashes',
+      (draft) => withHashed(draft, SUBPACKET.notation, formatNotation('a@b', '', false)),
+    ],
+    [
+      'a signature packet in pieces',
+      ({ framings, ...draft }) => ({
+        ...draft,
+        framings: { ...framings, signature: { framing: 'new-partial', piece: 64 } },
+      }),
+    ],
+  ];
+  for (const [title, change] of refused) {
+    it(`refuses, as gpg does: ${title}`, async () => {
+      for (const kind of ['RSA-2048', 'P-256', 'EdDSA-22']) {
+        const compared = await judge(`${kind} with ${title}`, change(draftBy(kind)));
+        assert.equal(compared.fault, undefined, formatComparedMessage(compared));
+        assert.equal(compared.isTakenInProcess, false, kind);
+        assert.equal(compared.isTaken, false, kind);
+      }
+    });
+  }
+
+  it(`says the same of ${MESSAGES} messages (seed ${seed})`, async () => {
+    const messages = craftMessages(judges.keys, seed, MESSAGES);
+    const results = await judges.compareAll(messages);
+    const again = `npm run fuzz -- --seed ${seed} --messages ${MESSAGES}`;
+    const faults = results.filter(({ fault }) => fault !== undefined).map(formatComparedMessage);
+    assert.equal(faults.length, 0, [again, ...faults].join('\n'));
+    const count = (isTaken: (one: (typeof results)[number]) => boolean): number =>
+      results.filter(isTaken).length;
+    assert.ok(count((one) => one.isTakenInProcess) > MESSAGES / 20);
+    assert.ok(count((one) => one.isTaken && !one.isTakenInProcess) > MESSAGES / 20);
+    assert.ok(count((one) => !one.isTaken) > MESSAGES / 5);
+  }).timeout(600_000);
+
+  describeWith(['skopeo', 'docker-registry'], 'and against skopeo', () => {
+    it(`says the same of ${BY_SKOPEO} messages (seed ${seed})`, async () => {
+      const messages: readonly CraftedMessage[] = [
+        ...craftMessages(judges.keys, seed ^ 1, BY_SKOPEO),
+      ];
+      const disagreed = await compareWithSkopeo(messages, judges.keyring);
+      assert.deepEqual(disagreed.map(formatCompared), []);
+    }).timeout(600_000);
+  });
+});
