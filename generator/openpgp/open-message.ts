@@ -10,7 +10,11 @@ import { type Validity, wholeSecond } from '../terms/validity.ts';
 import { type Algorithms, nameAlgorithms } from './algorithms.ts';
 import type { GpgvEngine } from './gpgv.ts';
 import { STRAY_PACKET } from './gpgv-status.ts';
-import { findCompressionFault, findMessageFault } from './packets/message-fault.ts';
+import {
+  findCompressionFault,
+  findMessageFault,
+  findSecondSignature,
+} from './packets/message-fault.ts';
 import { isBomb } from './packets/packets.ts';
 import { type Keyring, type SigningKey, verifyPlain } from './openpgp-js.ts';
 import { type PlainMessage, readPlainMessage } from './packets/plain-message.ts';
@@ -214,6 +218,8 @@ async function askGpgv(
     const isLasting = FORM_FAULTS.has(verdict.code) || isUndecided(verdict);
     return isLasting ? verdict : during(aDayFrom(now), verdict);
   }
+  const second = findSecondSignature(message, MAX_BLOB_BYTES);
+  if (second) return second;
   const { fingerprint, primaryFingerprint, createdAt, expiresAt } = verdict;
   const [key] = keyring?.find(fingerprint.slice(-16).toLowerCase()) ?? [];
   const expired = key?.isPlain ? findExpiry(expiresAt, key, now) : undefined;

@@ -7,6 +7,7 @@ import {
   type Packet,
   TAG,
   inflatePacket,
+  openCompressed,
   readPackets,
 } from './packets.ts';
 import { type SignaturePacket, readSignaturePacket } from './signature-packet.ts';
@@ -38,6 +39,28 @@ export function findCompressionFault(
   return isInflatable && !inflatePacket(first.body, maxInflatedBytes) ? cutShort() : undefined;
 }
 
+/**
+ * The fault of a message with several signature packets, in whatever layers of compression. Beside a
+ * compressed one gpgv passes over them in silence; gpg reports each, and nodes take one only. The
+ * message is no bomb.
+ */
+export function findSecondSignature(
+  bytes: Uint8Array,
+  maxInflatedBytes: number,
+): Rejection | undefined {
+  let found = 0;
+  const left: Uint8Array[] = [bytes];
+  for (let next = left.pop(); next; next = left.pop()) {
+    for (const { tag, body } of readPackets(next, MAX_PACKETS)) {
+      const inner = tag === TAG.compressed ? openCompressed(body, maxInflatedBytes) : undefined;
+      if (inner) left.push(inner);
+      // What cannot be opened here, bzip2, holds one.
+      else if (tag === TAG.signature || tag === TAG.compressed) found++;
+    }
+  }
+  return found > 1 ? tooManySignatures(found) : undefined;
+}
+
 /** What the first signature packet of a binary message says. */
 export function findSignaturePacket(
   bytes: Uint8Array,
@@ -65,10 +88,7 @@ function faultOf(packets: readonly Packet[]): Rejection | undefined {
   }
   const count = (tag: number): number => tags.filter((found) => found === tag).length;
   const signatures = Math.max(count(TAG.signature), count(TAG.onePassSignature));
-  const got = signatures > MAX_PACKETS ? `more than ${MAX_PACKETS}` : signatures;
-  if (signatures > 1) {
-    return reject('multiple-signatures', `expected exactly one signature, got ${got}`);
-  }
+  if (signatures > 1) return tooManySignatures(signatures);
   if (packets.length === 0 || packets.some(({ isWhole }) => !isWhole)) return cutShort();
   if (count(TAG.literal) === 0 && signatures === 1) {
     return reject('detached', 'expected a signed message, got a detached signature');
@@ -77,6 +97,11 @@ function faultOf(packets: readonly Packet[]): Rejection | undefined {
     return reject('not-signed', 'expected a signed message, got plain data');
   }
   return undefined;
+}
+
+function tooManySignatures(count: number): Rejection {
+  const got = count > MAX_PACKETS ? `more than ${MAX_PACKETS}` : count;
+  return reject('multiple-signatures', `expected exactly one signature, got ${got}`);
 }
 
 function cutShort(): Rejection {

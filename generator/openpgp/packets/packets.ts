@@ -215,7 +215,7 @@ export function isBomb(bytes: Uint8Array, maxBytes: number): boolean {
   for (let next = left.pop(); next; next = left.pop()) {
     for (const { tag, body } of readPackets(next, MAX_PIECES)) {
       if (tag !== TAG.compressed) continue;
-      const inner = body[0] === UNCOMPRESSED ? body.subarray(1) : inflate(body, maxBytes);
+      const inner = openOrTooLarge(body, maxBytes);
       if (inner === 'too large') return true;
       budget -= (inner?.length ?? 0) + 1;
       if (budget < 0) return true;
@@ -223,6 +223,16 @@ export function isBomb(bytes: Uint8Array, maxBytes: number): boolean {
     }
   }
   return false;
+}
+
+function openOrTooLarge(body: Uint8Array, maxBytes: number): Uint8Array | 'too large' | undefined {
+  return body[0] === UNCOMPRESSED ? body.subarray(1) : inflate(body, maxBytes);
+}
+
+/** What a compressed packet holds, with anything behind it; undefined as for `inflatePacket`. */
+export function openCompressed(body: Uint8Array, maxBytes: number): Uint8Array | undefined {
+  const inner = openOrTooLarge(body, maxBytes);
+  return inner === 'too large' ? undefined : inner;
 }
 
 /** All layers together may hold this many times what one layer may. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
 import { atLength } from '../../kit/at-length.ts';
 import { describeWith } from '../../with-tools.ts';
+import { COMPRESSION } from '../compression.ts';
 import { formatCompared } from '../compare.ts';
 import { HASHES } from '../key-material.ts';
 import { makeRandom } from '../random.ts';
@@ -20,6 +21,8 @@ import { compareWithSkopeo } from './fuzz-messages.ts';
 
 const MESSAGES = atLength(500, 3000);
 const BY_SKOPEO = atLength(20, 100);
+
+const EMPTY_SIGNATURE = Buffer.from([0x88, 0]);
 
 /** Judged in process, by the kind of the key: hashes by their numbers. All others are for gpgv. */
 const IN_PROCESS: Readonly<Record<string, readonly number[]>> = {
@@ -111,6 +114,14 @@ describeWith(['gpg', 'gpgv'], 'fuzz: crafted messages against gpg', () => {
     [
       'an empty notation that is no text, at which gpg crashes',
       (draft) => withHashed(draft, SUBPACKET.notation, formatNotation('a@b', '', false)),
+    ],
+    [
+      'an empty signature packet beside a compressed message, which gpgv passes over',
+      (draft) => ({
+        ...draft,
+        layers: [{ algorithm: COMPRESSION.zip, framing: 'old-indeterminate' }],
+        finish: (message) => Buffer.concat([EMPTY_SIGNATURE, message]),
+      }),
     ],
     [
       'a signature packet in pieces',
