@@ -54,20 +54,19 @@ export function digestOf(hash: number, signed: Buffer): Buffer {
 /** The material of an RSA, DSA, EC or Ed25519 key; the last as the newer algorithm if `isNew`. */
 export function toKeyMaterial(secret: KeyObject, isNew = false): KeyMaterial {
   const der = createPublicKey(secret).export({ format: 'der', type: 'spki' });
-  switch (secret.asymmetricKeyType) {
-    case 'rsa':
-      return rsaMaterial(secret);
-    case 'dsa':
-      return {
-        algorithm: DSA,
-        parameters: Buffer.concat(dsaIntegers(der).map(formatInteger)),
-        sign: (hash, signed) => signWithPair(secret, hash, signed),
-      };
-    case 'ec':
-      return ecMaterial(secret, der);
-    default:
-      return isNew ? ed25519Material(secret, der) : eddsaMaterial(secret, der);
-  }
+  const type = secret.asymmetricKeyType;
+  if (type === 'rsa') return rsaMaterial(secret);
+  if (type === 'dsa') return dsaMaterial(secret, der);
+  if (type === 'ec') return ecMaterial(secret, der);
+  return isNew ? ed25519Material(secret, der) : eddsaMaterial(secret, der);
+}
+
+function dsaMaterial(secret: KeyObject, der: Buffer): KeyMaterial {
+  return {
+    algorithm: DSA,
+    parameters: Buffer.concat(dsaIntegers(der).map(formatInteger)),
+    sign: (hash, signed) => signWithPair(secret, hash, signed),
+  };
 }
 
 function rsaMaterial(secret: KeyObject): KeyMaterial {

@@ -181,19 +181,24 @@ function issuerOf(
   hashed: readonly Subpacket[],
   unhashed: readonly Subpacket[],
 ): Pick<SignaturePacket, 'keyId' | 'keyFingerprint'> {
-  let keyId: string | undefined;
-  let hasIssuer = false;
-  for (const { type, body } of [...hashed, ...unhashed]) {
-    if (type !== ISSUER && type !== ISSUER_FINGERPRINT) continue;
-    const isExact = type === ISSUER ? body.length === ISSUER_BYTES : isFingerprint(body);
-    const named = toHex(body.subarray(-ISSUER_BYTES));
-    if (!isExact || (keyId ?? named) !== named) return NOBODY;
-    keyId = named;
-    hasIssuer ||= type === ISSUER;
+  let id: Uint8Array | undefined;
+  let fingerprint: Uint8Array | undefined;
+  let isNamed = false;
+  for (const area of [hashed, unhashed]) {
+    for (const { type, body } of area) {
+      if (type !== ISSUER && type !== ISSUER_FINGERPRINT) continue;
+      const isExact = type === ISSUER ? body.length === ISSUER_BYTES : isFingerprint(body);
+      const named = body.subarray(-ISSUER_BYTES);
+      if (!isExact || !named.every((byte, at) => byte === (id ?? named)[at])) return NOBODY;
+      id = named;
+      if (type === ISSUER_FINGERPRINT && area === hashed) fingerprint = body.subarray(1);
+      isNamed ||= type === ISSUER || area === hashed;
+    }
   }
-  const fingerprint = hashed.find(({ type }) => type === ISSUER_FINGERPRINT)?.body.subarray(1);
-  if (!hasIssuer && !fingerprint) return NOBODY;
-  return { keyId, keyFingerprint: fingerprint && toHex(fingerprint).toUpperCase() };
+  if (!id || !isNamed) return NOBODY;
+  if (!fingerprint) return { keyId: toHex(id), keyFingerprint: undefined };
+  const hex = toHex(fingerprint);
+  return { keyId: hex.slice(-2 * ISSUER_BYTES), keyFingerprint: hex.toUpperCase() };
 }
 
 const NOBODY = { keyId: undefined, keyFingerprint: undefined };

@@ -47,6 +47,23 @@ const BY_GPGV: Readonly<Record<string, readonly number[]>> = {
   'EdDSA-22': [2, 3, 11],
 };
 
+function withHashed(draft: Draft, type: number, data: Buffer): Draft {
+  return { ...draft, hashed: [...draft.hashed, { type, data }] };
+}
+
+/** No other subpacket says whose signature it is. */
+function namedOnlyBy(draft: Draft, data: Buffer, isHashed: boolean): Draft {
+  const fingerprint = { type: SUBPACKET.fingerprint, data };
+  const made = createdAt(draft.created);
+  return isHashed
+    ? { ...draft, hashed: [fingerprint, made], unhashed: [] }
+    : { ...draft, hashed: [made], unhashed: [fingerprint] };
+}
+
+function withVersion(draft: Draft, version: number): Buffer {
+  return Buffer.concat([Buffer.from([version]), draft.by.key.fingerprint]);
+}
+
 describeWith(['gpg', 'gpgv'], 'fuzz: crafted messages against gpg', () => {
   const seed = randomInt(2 ** 32);
   let judges: MessageJudges;
@@ -80,20 +97,6 @@ describeWith(['gpg', 'gpgv'], 'fuzz: crafted messages against gpg', () => {
       assert.deepEqual(taken, BY_GPGV[kind] ?? [], kind);
     }
   }).timeout(60_000);
-
-  const withHashed = (draft: Draft, type: number, data: Buffer): Draft => ({
-    ...draft,
-    hashed: [...draft.hashed, { type, data }],
-  });
-  const namedOnlyBy = (draft: Draft, data: Buffer, isHashed: boolean): Draft => {
-    const fingerprint = { type: SUBPACKET.fingerprint, data };
-    const made = createdAt(draft.created);
-    return isHashed
-      ? { ...draft, hashed: [fingerprint, made], unhashed: [] }
-      : { ...draft, hashed: [made], unhashed: [fingerprint] };
-  };
-  const withVersion = (draft: Draft, version: number): Buffer =>
-    Buffer.concat([Buffer.from([version]), draft.by.key.fingerprint]);
 
   const refused: readonly (readonly [string, (draft: Draft) => Draft])[] = [
     ...[0, 4, 5].map(

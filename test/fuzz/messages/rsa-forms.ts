@@ -87,7 +87,7 @@ function toBlock(form: RsaForm, start: Buffer, digest: Buffer, size: number): Bu
       return Buffer.from(pad(right, size).with(0, 1));
     case 'a byte of the padding changed':
       return Buffer.from(pad(right, size).with(9, 0xfe));
-    default:
+    case 'as it should be':
       return pad(right, size);
   }
 }
