@@ -20,7 +20,7 @@ import {
 import { compareWithSkopeo } from './fuzz-messages.ts';
 
 const MESSAGES = atLength(500, 3000);
-const BY_SKOPEO = atLength(20, 100);
+const BY_SKOPEO = atLength(10, 100);
 
 const EMPTY_SIGNATURE = Buffer.from([0x88, 0]);
 
