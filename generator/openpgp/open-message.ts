@@ -148,7 +148,7 @@ async function openPlain(
   }
   if (!plainAlgorithms.hashes.has(hashAlgorithm)) return undecided(`uses ${algorithms.hash}`);
   if (plainAlgorithms.publicKey !== publicKeyAlgorithm) {
-    return undecided(`says ${algorithms.publicKey}, unlike its key`);
+    return undecided(`has the algorithm number ${publicKeyAlgorithm}, unlike its key`);
   }
   if ((keyFingerprint ?? key.fingerprint) !== key.fingerprint) {
     return undecided('does not name one key as its signer');

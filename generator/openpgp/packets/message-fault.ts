@@ -7,6 +7,7 @@ import {
   type Packet,
   TAG,
   inflatePacket,
+  isPacketStart,
   openCompressed,
   readPackets,
 } from './packets.ts';
@@ -51,7 +52,8 @@ export function findSecondSignature(
   let found = 0;
   const left: Uint8Array[] = [bytes];
   for (let next = left.pop(); next; next = left.pop()) {
-    for (const { tag, body } of readPackets(next, MAX_PACKETS)) {
+    for (const { tag, body, bytes: whole } of readPackets(next, MAX_PACKETS)) {
+      if (!isPacketStart(whole[0] ?? 0)) continue;
       const inner = tag === TAG.compressed ? openCompressed(body, maxInflatedBytes) : undefined;
       if (inner) left.push(inner);
       // What cannot be opened here, bzip2, holds one.
@@ -89,7 +91,8 @@ function faultOf(packets: readonly Packet[]): Rejection | undefined {
   const count = (tag: number): number => tags.filter((found) => found === tag).length;
   const signatures = Math.max(count(TAG.signature), count(TAG.onePassSignature));
   if (signatures > 1) return tooManySignatures(signatures);
-  if (packets.length === 0 || packets.some(({ isWhole }) => !isWhole)) return cutShort();
+  const isCut = ({ isWhole, isIndeterminate }: Packet): boolean => !isWhole && !isIndeterminate;
+  if (packets.length === 0 || packets.some((packet) => isCut(packet))) return cutShort();
   if (count(TAG.literal) === 0 && signatures === 1) {
     return reject('detached', 'expected a signed message, got a detached signature');
   }

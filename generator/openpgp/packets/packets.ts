@@ -103,7 +103,7 @@ const MAX_PIECES = 1000;
 
 function packetAt(bytes: Uint8Array, start: number): Packet {
   const first = bytes[start] ?? 0;
-  if (first < 0x80) return brokenPacket(bytes, start, readTag(first));
+  if (!isPacketStart(first)) return brokenPacket(bytes, start, readTag(first));
   const tag = readTag(first);
   const length = lengthAt(bytes, start);
   const from = start + 1 + length.octets;
@@ -123,6 +123,11 @@ function lengthAt(bytes: Uint8Array, start: number): Length {
   return isNewFraming(first)
     ? newLength(bytes, start + 1)
     : oldLength(bytes, start + 1, first & 0x03);
+}
+
+/** Whether a packet may start with this byte. */
+export function isPacketStart(first: number): boolean {
+  return first >= 0x80;
 }
 
 /** Whether a packet that starts with this byte is in the newer of the two framings. */

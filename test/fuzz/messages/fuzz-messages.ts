@@ -1,5 +1,7 @@
 // Crafted messages in large numbers, for `npm run fuzz -- --messages N`.
+import type { Case } from '../cases.ts';
 import { PLACES } from '../place.ts';
+import { keepFile, makeReplayDirectory } from '../replay.ts';
 import { type Gate, openGate } from '../gate.ts';
 import { type Compared, SLOTS, compareAll, formatCompared } from '../compare.ts';
 import { startSkopeo } from '../skopeo.ts';
@@ -17,6 +19,7 @@ export async function fuzzMessages(
   print: (line: string) => void,
 ): Promise<boolean> {
   const judges = await MessageJudges.open();
+  const directory = await makeReplayDirectory();
   const sample: CraftedMessage[] = [];
   const counts = { done: 0, inProcess: 0, taken: 0, faults: 0 };
   try {
@@ -27,7 +30,8 @@ export async function fuzzMessages(
       if (counts.done % SAMPLE === 0) sample.push(compared.message);
       if (compared.fault !== undefined) {
         counts.faults++;
-        print(`message ${counts.done}\n${formatComparedMessage(compared)}`);
+        const file = keepFile(directory, counts.faults, toCase(compared.message), judges.keyring);
+        print(`message ${counts.done}\n${formatComparedMessage(compared)}\n    ${file}`);
       }
       if (counts.done % MESSAGES_BETWEEN_REPORTS === 0) print(describeCounts(counts));
     });
@@ -35,6 +39,7 @@ export async function fuzzMessages(
     const disagreed = await compareWithSkopeo(sample, judges.keyring);
     print(`${sample.length} of them by skopeo, ${disagreed.length} disagreements`);
     for (const one of disagreed) print(formatCompared(one));
+    if (counts.faults > 0) print(`again: npm run fuzz -- --replay ${directory}/*/*/*/*`);
     return counts.faults === 0 && disagreed.length === 0;
   } finally {
     await judges.close();
@@ -43,6 +48,10 @@ export async function fuzzMessages(
 
 function describeCounts(counts: Readonly<Record<string, number>>): string {
   return `${counts['done']} messages, ${counts['taken']} taken, ${counts['inProcess']} of them in process, ${counts['faults']} faults`;
+}
+
+function toCase({ what, bytes }: CraftedMessage): Case {
+  return { kinds: ['crafted'], what, place: PLACES[0], bytes };
 }
 
 /** The messages as signature files that the gate and a real skopeo judge unlike. */
@@ -54,10 +63,7 @@ export async function compareWithSkopeo(
   const gate: Gate = await openGate(keyring);
   const skopeo = await startSkopeo(keyring, SLOTS);
   try {
-    const cases = messages.map(({ what, bytes }) => {
-      return { kinds: ['crafted'], what, place: PLACES[0], bytes };
-    });
-    const results = await compareAll(cases, { gate, skopeo });
+    const results = await compareAll(messages.map(toCase), { gate, skopeo });
     return results.filter(({ isAgreed }) => !isAgreed);
   } finally {
     await skopeo.stop();

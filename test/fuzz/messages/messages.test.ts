@@ -22,6 +22,7 @@ import { compareWithSkopeo } from './fuzz-messages.ts';
 const MESSAGES = atLength(500, 3000);
 const BY_SKOPEO = atLength(10, 100);
 
+const MARKER = Buffer.from([0xca, 3, ...Buffer.from('PGP')]);
 const EMPTY_SIGNATURE = Buffer.from([0x88, 0]);
 
 /** Judged in process, by the kind of the key: hashes by their numbers. All others are for gpgv. */
@@ -142,6 +143,49 @@ describeWith(['gpg', 'gpgv'], 'fuzz: crafted messages against gpg', () => {
         assert.equal(compared.isTakenInProcess, false, kind);
         assert.equal(compared.isTaken, false, kind);
       }
+    });
+  }
+
+  it('takes what gpg takes beside a line break that it never reads', async () => {
+    const compared = await judge('a newline behind a compressed message', {
+      ...draftBy('RSA-2048'),
+      layers: [{ algorithm: COMPRESSION.zlib, framing: 'old-2' }],
+      finish: (message) => Buffer.concat([message, Buffer.from('\n')]),
+    });
+    assert.equal(compared.fault, undefined, formatComparedMessage(compared));
+    assert.equal(compared.isTaken, true);
+  });
+
+  const reasons: readonly (readonly [string, RegExp, (draft: Draft) => Draft])[] = [
+    ['P-256', /^cannot-verify: the signature uses SHA-224$/, (draft) => ({ ...draft, hash: 11 })],
+    ['P-521', /^cannot-verify: the signature uses SHA-384$/, (draft) => ({ ...draft, hash: 9 })],
+    [
+      'RSA-2048',
+      /^cannot-verify: the signature has the algorithm number 3, unlike its key$/,
+      (draft) => ({ ...draft, algorithm: 3 }),
+    ],
+    [
+      'P-384',
+      /^cannot-verify: the message is not in the form that GnuPG writes$/,
+      (draft) => ({
+        ...draft,
+        layers: [{ algorithm: COMPRESSION.zip, framing: 'old-indeterminate' }],
+        finish: (message) => Buffer.concat([MARKER, message]),
+      }),
+    ],
+    [
+      'EdDSA-22',
+      /^cannot-verify: the signature does not name one key as its signer$/,
+      (draft) => ({
+        ...namedOnlyBy(draft, withVersion(draft, 5), false),
+        order: ['signature', 'literal'],
+      }),
+    ],
+  ];
+  for (const [kind, reason, change] of reasons) {
+    it(`says without gpgv why it has to be asked: ${kind}, ${reason.source}`, async () => {
+      const { verdicts } = await judge(kind, change(draftBy(kind)));
+      assert.match(verdicts[0]?.replace('in process: ', '') ?? '', reason);
     });
   }
 
