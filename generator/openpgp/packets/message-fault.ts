@@ -91,7 +91,6 @@ function faultOf(packets: readonly Packet[]): Rejection | undefined {
   const count = (tag: number): number => tags.filter((found) => found === tag).length;
   const signatures = Math.max(count(TAG.signature), count(TAG.onePassSignature));
   if (signatures > 1) return tooManySignatures(signatures);
-  const isCut = ({ isWhole, isIndeterminate }: Packet): boolean => !isWhole && !isIndeterminate;
   if (packets.length === 0 || packets.some((packet) => isCut(packet))) return cutShort();
   if (count(TAG.literal) === 0 && signatures === 1) {
     return reject('detached', 'expected a signed message, got a detached signature');
@@ -100,6 +99,10 @@ function faultOf(packets: readonly Packet[]): Rejection | undefined {
     return reject('not-signed', 'expected a signed message, got plain data');
   }
   return undefined;
+}
+
+function isCut({ isWhole, isIndeterminate }: Packet): boolean {
+  return !isWhole && !isIndeterminate;
 }
 
 function tooManySignatures(count: number): Rejection {

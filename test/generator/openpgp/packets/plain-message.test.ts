@@ -75,6 +75,13 @@ describe('generator: plain OpenPGP messages', () => {
       'packets in pieces',
       { change: (all) => all.map((one) => ({ ...one, framing: 'new-partial' })) },
     ],
+    [
+      'a literal in pieces of 512 bytes',
+      {
+        payload: Buffer.alloc(2000, 'x'),
+        change: ([a, b, c]) => some(a, b && { ...b, framing: 'new-partial', piece: 512 }, c),
+      },
+    ],
     ['long lengths', { change: (all) => all.map((one) => ({ ...one, framing: 'new-5' })) }],
     ['a signature first', { change: ([, literal, signature]) => some(signature, literal) }],
   ];
@@ -113,6 +120,19 @@ describe('generator: plain OpenPGP messages', () => {
     [
       'an indeterminate length at the end',
       { change: ([a, b, c]) => some(a, b, c && { ...c, framing: 'old-indeterminate' }) },
+    ],
+    [
+      'a literal in pieces of 256 bytes',
+      {
+        payload: Buffer.alloc(2000, 'x'),
+        change: ([a, b, c]) => some(a, b && { ...b, framing: 'new-partial', piece: 256 }, c),
+      },
+    ],
+    [
+      'a signature in pieces',
+      {
+        change: ([a, b, c]) => some(a, b, c && { ...c, framing: 'new-partial', piece: 64 }),
+      },
     ],
     [
       'a length that is too long',
