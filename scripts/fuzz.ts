@@ -1,6 +1,7 @@
 // Compares our verdicts with skopeo's, over signature files made at random from a seed, and then
-// lets the in-process engine alone judge real signatures with random bytes changed.
-// Usage: npm run fuzz -- [--seed N] [--cases N] [--noise N] [--replay FILE…]
+// lets the in-process engine alone judge real signatures with random bytes changed. Last come messages
+// that are crafted field by field, with keys of all kinds, for us and the real gpg.
+// Usage: npm run fuzz -- [--seed N] [--cases N] [--noise N] [--messages N] [--replay FILE…]
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { judgeNoise, toCase } from '../test/fuzz/byte-noise.ts';
@@ -13,12 +14,14 @@ import {
   openJudges,
 } from '../test/fuzz/compare.ts';
 import { type Material, makeMaterial } from '../test/fuzz/material.ts';
+import { fuzzMessages } from '../test/fuzz/messages/fuzz-messages.ts';
 import { makeRandom } from '../test/fuzz/random.ts';
 import { keepFile, makeReplayDirectory, readKept } from '../test/fuzz/replay.ts';
 import { formatSummary } from '../test/fuzz/summary.ts';
 
 const DEFAULT_CASES = 3000;
 const DEFAULT_NOISE = 100_000;
+const DEFAULT_MESSAGES = 50_000;
 const PROGRESS_EVERY = 250;
 
 const { values, positionals } = parseArgs({
@@ -26,15 +29,23 @@ const { values, positionals } = parseArgs({
     seed: { type: 'string', default: String(randomInt(2 ** 32)) },
     cases: { type: 'string', default: String(DEFAULT_CASES) },
     noise: { type: 'string', default: String(DEFAULT_NOISE) },
+    messages: { type: 'string', default: String(DEFAULT_MESSAGES) },
     replay: { type: 'boolean', default: false },
   },
   allowPositionals: true,
 });
 
-process.exitCode = (await (values.replay ? replay(positionals) : fuzz())) ? 0 : 1;
+process.exitCode = (await (values.replay ? replay(positionals) : fuzzAll())) ? 0 : 1;
 
-async function fuzz(): Promise<boolean> {
+async function fuzzAll(): Promise<boolean> {
   const seed = toCount('seed', values.seed);
+  const messages = toCount('messages', values.messages);
+  const others = [values.cases, values.noise];
+  const isAgreed = others.every((count) => count === '0') || (await fuzz(seed));
+  return messages === 0 ? isAgreed : (await fuzzMessages(seed, messages, print)) && isAgreed;
+}
+
+async function fuzz(seed: number): Promise<boolean> {
   const count = toCount('cases', values.cases);
   print(`seed ${seed}, ${count} cases`);
   const directory = await makeReplayDirectory();

@@ -6,6 +6,7 @@ import {
   type OpenMessage,
   createOpenMessage,
 } from '../../generator/openpgp/open-message.ts';
+import { PLAIN_RULE } from '../../generator/openpgp/packets/plain-message.ts';
 import { RsaVerifier } from '../../generator/openpgp/rsa-in-thread.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
 import type { Budgets } from '../../generator/terms/budgets.ts';
@@ -27,21 +28,25 @@ export interface Engines {
 export async function openEngines(
   environment: Environment,
   directory: string,
-  { gpgvTime, pathDepth, pathLength }: Budgets,
+  budgets: Budgets,
 ): Promise<Engines> {
-  const options = { path: environment['PATH'], directory, timeLimit: gpgvTime };
+  const options = { path: environment['PATH'], directory, timeLimit: budgets.gpgvTime };
   const gpgv = await openGpgv(options).catch((error: unknown) => {
     throw explainTemporary(error);
   });
   const rsa = new RsaVerifier();
   return {
     openMessage: createOpenMessage(gpgv, rsa.isSignedByRsa),
-    id: `lookaside ${readVersion()}, gpgv ${gpgv?.version ?? 'none'}, paths ${pathDepth} ${pathLength}`,
+    id: `${judgedBy(budgets)}, gpgv ${gpgv?.version ?? 'none'}`,
     gpgv,
     close: async () => {
       await Promise.all([rsa.close(), gpgv?.close()]);
     },
   };
+}
+
+function judgedBy({ pathDepth, pathLength }: Budgets): string {
+  return `lookaside ${readVersion()}, plain ${PLAIN_RULE}, paths ${pathDepth} ${pathLength}`;
 }
 
 function elapsed(): number {
@@ -63,10 +68,10 @@ export interface LastingEngines {
 export async function openLastingEngines(
   environment: Environment,
   directory: string,
-  { gpgvTime, pathDepth, pathLength }: Budgets,
+  budgets: Budgets,
 ): Promise<LastingEngines> {
   const givenUp = new GivenUp({ elapsed, now: () => new Date() });
-  const options = { path: environment['PATH'], directory, timeLimit: gpgvTime, givenUp };
+  const options = { path: environment['PATH'], directory, timeLimit: budgets.gpgvTime, givenUp };
   const open = async (): Promise<Gpgv | undefined> => openGpgv(options);
   const gpgv = new LastingGpgv({ open, elapsed });
   await gpgv.lookAgain().catch((error: unknown) => {
@@ -75,7 +80,7 @@ export async function openLastingEngines(
   const rsa = new RsaVerifier();
   return {
     openMessage: createOpenMessage(gpgv, rsa.isSignedByRsa),
-    id: `lookaside ${readVersion()}, paths ${pathDepth} ${pathLength}`,
+    id: judgedBy(budgets),
     gpgv,
     givenUp,
     close: async () => {

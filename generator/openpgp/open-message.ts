@@ -7,10 +7,14 @@ import { MAX_BLOB_BYTES } from './signature-file.ts';
 import { formatTime } from '../terms/text.ts';
 import { type Rejection, during, isRejection, isUndecided, reject } from '../terms/rejection.ts';
 import { type Validity, wholeSecond } from '../terms/validity.ts';
-import { type Algorithms, PLAIN_HASHES, nameAlgorithms } from './algorithms.ts';
+import { type Algorithms, nameAlgorithms } from './algorithms.ts';
 import type { GpgvEngine } from './gpgv.ts';
 import { STRAY_PACKET } from './gpgv-status.ts';
-import { findCompressionFault, findMessageFault } from './packets/message-fault.ts';
+import {
+  findCompressionFault,
+  findMessageFault,
+  findSecondSignature,
+} from './packets/message-fault.ts';
 import { isBomb } from './packets/packets.ts';
 import { type Keyring, type SigningKey, verifyPlain } from './openpgp-js.ts';
 import { type PlainMessage, readPlainMessage } from './packets/plain-message.ts';
@@ -127,7 +131,7 @@ async function openPlain(
   isSignedByRsa: IsSignedByRsa,
 ): Promise<OpenedMessage | Rejection> {
   const { signature, untrustedPayload } = plain;
-  const { keyId, createdAt, expiresAt } = signature;
+  const { keyId, keyFingerprint, createdAt, expiresAt } = signature;
   if (keyId === undefined) return undecided('does not name one key as its signer');
   const [key, other] = keyring.find(keyId);
   if (!key) {
@@ -136,11 +140,18 @@ async function openPlain(
   const { publicKeyAlgorithm, hashAlgorithm, version } = signature;
   const algorithms = nameAlgorithms(publicKeyAlgorithm, hashAlgorithm, key.bits);
   if (version !== 4) return undecided(`has a packet of version ${version}`);
-  if (!PLAIN_HASHES.has(hashAlgorithm)) return undecided(`uses ${algorithms.hash}`);
-  if (!signature.hasPlainSubpackets) return undecided('has parts that engines read differently');
-  if (!key.isPlain || other) {
+  if (!signature.hasPlainFields) return undecided('has parts that engines read differently');
+  const { plainAlgorithms } = key;
+  if (!key.isPlain || !plainAlgorithms || other) {
     const bits = key.bits === undefined ? '' : ` of ${key.bits} bits`;
     return undecided(`is by the ${algorithms.publicKey} key ${key.fingerprint}${bits}`);
+  }
+  if (!plainAlgorithms.hashes.has(hashAlgorithm)) return undecided(`uses ${algorithms.hash}`);
+  if (plainAlgorithms.publicKey !== publicKeyAlgorithm) {
+    return undecided(`has the algorithm number ${publicKeyAlgorithm}, unlike its key`);
+  }
+  if ((keyFingerprint ?? key.fingerprint) !== key.fingerprint) {
+    return undecided('does not name one key as its signer');
   }
   const expired = findExpiry(expiresAt, key, now);
   if (expired) return expired;
@@ -207,6 +218,8 @@ async function askGpgv(
     const isLasting = FORM_FAULTS.has(verdict.code) || isUndecided(verdict);
     return isLasting ? verdict : during(aDayFrom(now), verdict);
   }
+  const second = findSecondSignature(message, MAX_BLOB_BYTES);
+  if (second) return second;
   const { fingerprint, primaryFingerprint, createdAt, expiresAt } = verdict;
   const [key] = keyring?.find(fingerprint.slice(-16).toLowerCase()) ?? [];
   const expired = key?.isPlain ? findExpiry(expiresAt, key, now) : undefined;

@@ -14,6 +14,7 @@ import {
 import { formatTime } from '../terms/text.ts';
 import { messageOf } from '../terms/errors.ts';
 import { type Rejection, nameFileIn, reject } from '../terms/rejection.ts';
+import { type PlainAlgorithms, readPlainAlgorithms } from './algorithms.ts';
 import { describeChecksum, describeForeignKeyFile } from './foreign/foreign-key-file.ts';
 import type { KeyLife } from './key-state.ts';
 import { type KeyBlock, readKeyBlocks } from './packets/key-blocks.ts';
@@ -50,6 +51,8 @@ export interface SigningKey {
   readonly certifiedAt: number;
   /** Whether all engines read the key alike; if not, only gpgv's verdict counts. */
   readonly isPlain: boolean;
+  /** Of its signatures that are judged in process, if it is plain; undefined if none is. */
+  readonly plainAlgorithms: PlainAlgorithms | undefined;
   /** For signatures by RSA; undefined for keys of another kind. */
   readonly rsa: RsaKey | undefined;
   /** Why OpenPGP.js says that a plain key may not sign as of `now`; undefined if it may. */
@@ -275,6 +278,7 @@ function toSigningKeys({ block, parsed }: ReadKey): readonly SigningKey[] {
       certified?.isUnambiguous === true &&
       own?.isUnambiguous === true &&
       own.maySign,
+    plainAlgorithms: readPlainAlgorithms(packetBody),
     rsa: readRsaKey(packetBody),
     findRefusal: askOnce(parsed, part),
   });

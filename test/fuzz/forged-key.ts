@@ -1,23 +1,12 @@
 // A signing key whose signatures are computed here and not by gpg, so that they are good
 // whatever their fields say: version 3, any subpackets, any type, any time.
-import { type KeyObject, createHash, createPublicKey, sign } from 'node:crypto';
-import { formatInteger } from './integer.ts';
+import { type KeyObject, createHash } from 'node:crypto';
+import { type KeyMaterial, digestOf, toKeyMaterial } from './key-material.ts';
 import { formatPackets } from './packet.ts';
 import { formatHashedPart, formatSignature } from './signature-packet.ts';
 import { type Subpacket, formatSeconds, formatSubpackets } from './subpacket.ts';
 
-/** Hash algorithms of RFC 9580, section 9.5, by their numbers. */
-export const HASHES: ReadonlyMap<number, string> = new Map([
-  [1, 'md5'],
-  [2, 'sha1'],
-  [3, 'ripemd160'],
-  [8, 'sha256'],
-  [9, 'sha384'],
-  [10, 'sha512'],
-  [11, 'sha224'],
-]);
 const SHA256 = 8;
-const RSA = 1;
 const POSITIVE_CERTIFICATION = 0x13;
 const CREATED = 2;
 const KEY_EXPIRES = 9;
@@ -36,12 +25,16 @@ export interface ForgedKeyOptions {
   readonly hash?: number;
   /** Of the self-signature; 4 unless told. */
   readonly version?: 3 | 4;
+  /** Writes an Ed25519 key as algorithm 27 of RFC 9580; as 22 unless told. */
+  readonly isNewAlgorithm?: boolean;
 }
 
 /** What a signature says about itself. */
 export interface SignatureSpec {
   readonly version: 3 | 4;
   readonly type: number;
+  /** What it says of the key's algorithm; the truth unless told. */
+  readonly publicKeyAlgorithm?: number;
   /** Signs lines as if they ended with CR LF, as text signatures do by the specification. */
   readonly isText?: boolean;
   /** A number of {@link HASHES}. */
@@ -56,6 +49,8 @@ export interface ForgedKey {
   readonly name: string;
   /** Seconds since 1970. */
   readonly created: number;
+  /** A number of RFC 9580, section 9.1. */
+  readonly publicKeyAlgorithm: number;
   /** 8 bytes. */
   readonly keyId: Buffer;
   /** 20 bytes. */
@@ -66,16 +61,15 @@ export interface ForgedKey {
   readonly sign: (payload: Buffer, spec: SignatureSpec) => Buffer;
 }
 
-/** Makes an OpenPGP key of an RSA key. Keys of other options or times are other keys. */
+/** Makes an OpenPGP key of a private key. Keys of other options or times are other keys. */
 export function forgeKey(secret: KeyObject, options: ForgedKeyOptions): ForgedKey {
   const { name, created, flags, expires, hash = SHA256, version = 4 } = options;
-  const { n = '', e = '' } = createPublicKey(secret).export({ format: 'jwk' });
-  const material = [n, e].map((text) => formatInteger(Buffer.from(text, 'base64url')));
+  const material = toKeyMaterial(secret, options.isNewAlgorithm);
   const body = Buffer.concat([
     Buffer.from([4]),
     formatSeconds(created),
-    Buffer.from([RSA]),
-    ...material,
+    Buffer.from([material.algorithm]),
+    material.parameters,
   ]);
   const length = Buffer.alloc(2);
   length.writeUInt16BE(body.length);
@@ -84,7 +78,9 @@ export function forgeKey(secret: KeyObject, options: ForgedKeyOptions): ForgedKe
   const keyId = fingerprint.subarray(-8);
 
   const signBytes = (data: Buffer, spec: SignatureSpec) =>
-    spec.version === 3 ? signVersion3(secret, keyId, data, spec) : signVersion4(secret, data, spec);
+    spec.version === 3
+      ? signVersion3(material, keyId, data, spec)
+      : signVersion4(material, data, spec);
 
   const userId = Buffer.from(`${name} <${name.replaceAll(/\W/g, '-')}@example.test>`);
   const userIdStart = version === 3 ? Buffer.alloc(0) : Buffer.from([0xb4, 0, 0, 0, userId.length]);
@@ -103,6 +99,7 @@ export function forgeKey(secret: KeyObject, options: ForgedKeyOptions): ForgedKe
   return {
     name,
     created,
+    publicKeyAlgorithm: material.algorithm,
     keyId,
     fingerprint,
     publicKey: formatPackets([
@@ -118,11 +115,11 @@ function toText(payload: Buffer): Buffer {
   return Buffer.from(payload.toString('latin1').replaceAll(/\r?\n/g, '\r\n'), 'latin1');
 }
 
-function signVersion4(secret: KeyObject, data: Buffer, spec: SignatureSpec): Buffer {
+function signVersion4(material: KeyMaterial, data: Buffer, spec: SignatureSpec): Buffer {
   const fields = {
     version: 4,
     type: spec.type,
-    publicKeyAlgorithm: RSA,
+    publicKeyAlgorithm: spec.publicKeyAlgorithm ?? material.algorithm,
     hashAlgorithm: spec.hash,
     hashed: formatSubpackets(spec.hashed),
   };
@@ -130,23 +127,22 @@ function signVersion4(secret: KeyObject, data: Buffer, spec: SignatureSpec): Buf
   const trailer = Buffer.concat([Buffer.from([4, 0xff]), formatSeconds(part.length)]);
   const signed = Buffer.concat([data, part, trailer]);
   const unhashed = formatSubpackets(spec.unhashed);
-  return formatSignature({ ...fields, unhashed, ...computed(secret, spec.hash, signed) });
+  return formatSignature({ ...fields, unhashed, ...computed(material, spec.hash, signed) });
 }
 
 function signVersion3(
-  secret: KeyObject,
+  material: KeyMaterial,
   keyId: Buffer,
   data: Buffer,
-  { type, created, hash }: SignatureSpec,
+  { type, created, hash, publicKeyAlgorithm = material.algorithm }: SignatureSpec,
 ): Buffer {
   const part = Buffer.concat([Buffer.from([type]), formatSeconds(created)]);
-  const { digestStart, integers } = computed(secret, hash, Buffer.concat([data, part]));
-  const algorithms = Buffer.from([RSA, hash]);
+  const { digestStart, integers } = computed(material, hash, Buffer.concat([data, part]));
+  const algorithms = Buffer.from([publicKeyAlgorithm, hash]);
   return Buffer.concat([Buffer.from([3, 5]), part, keyId, algorithms, digestStart, integers]);
 }
 
-function computed(secret: KeyObject, hash: number, signed: Buffer) {
-  const name = HASHES.get(hash) ?? '';
-  const digestStart = createHash(name).update(signed).digest().subarray(0, 2);
-  return { digestStart, integers: formatInteger(sign(name, signed, secret)) };
+function computed(material: KeyMaterial, hash: number, signed: Buffer) {
+  const digestStart = digestOf(hash, signed).subarray(0, 2);
+  return { digestStart, integers: material.sign(hash, signed) };
 }

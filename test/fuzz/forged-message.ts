@@ -1,6 +1,7 @@
 // Messages that are signed well, but written as no signing program writes them.
 import { COMPRESSION, compress } from './compression.ts';
-import { type ForgedKey, HASHES, type SignatureSpec } from './forged-key.ts';
+import type { ForgedKey, SignatureSpec } from './forged-key.ts';
+import { HASHES } from './key-material.ts';
 import { FRAMINGS, type Framing, type Packet, TAG, formatPackets } from './packet.ts';
 import type { Random } from './random.ts';
 import { makeSubpacket } from './make-subpacket.ts';
@@ -13,7 +14,6 @@ export interface ForgedMessage {
 }
 
 const BINARY = 0;
-const RSA = 1;
 const SHA256 = 8;
 const SIGNED_AT = Date.UTC(2024, 1, 2) / 1000;
 const YEAR = 365 * 24 * 3600;
@@ -104,14 +104,15 @@ function makeSpec(random: Random, key: ForgedKey): { what: string; spec: Signatu
 }
 
 /** The body of a one-pass packet (RFC 9580, section 5.4). */
-function formatOnePass(
-  key: Pick<ForgedKey, 'keyId'>,
+export function formatOnePass(
+  { keyId, publicKeyAlgorithm }: Pick<ForgedKey, 'keyId' | 'publicKeyAlgorithm'>,
   { type, hash }: Pick<SignatureSpec, 'type' | 'hash'>,
 ): Buffer {
-  return Buffer.concat([Buffer.from([3, type, hash, RSA]), key.keyId, Buffer.from([1])]);
+  return Buffer.concat([Buffer.from([3, type, hash, publicKeyAlgorithm]), keyId, Buffer.from([1])]);
 }
 
-function formatLiteral(mode: string, name: string, date: number, payload: Buffer): Buffer {
+/** The body of a literal packet (RFC 9580, section 5.9). */
+export function formatLiteral(mode: string, name: string, date: number, payload: Buffer): Buffer {
   const start = Buffer.concat([
     Buffer.from(mode, 'latin1'),
     Buffer.from([name.length]),

@@ -22,6 +22,9 @@ export function formatSubpackets(subpackets: readonly Subpacket[]): Buffer {
 
 function formatLength(length: number, isLong: boolean): Buffer {
   if (length < 192 && !isLong) return Buffer.from([length]);
+  if (length <= 8383 && !isLong) {
+    return Buffer.from([192 + ((length - 192) >> 8), (length - 192) & 0xff]);
+  }
   const out = Buffer.alloc(5, 0xff);
   out.writeUInt32BE(length, 1);
   return out;

@@ -13,7 +13,7 @@ export interface Verdict {
 const NOT_ACCEPTED = /Signature by key [0-9A-F]+ is not accepted/;
 
 /** gpgv stops at keys, user IDs and encrypted data beside a signed message; gpg goes on. */
-const STOPS_GPGV = /^(?:encrypted: |malformed: a packet has no place)/;
+export const STOPS_GPGV = /^(?:encrypted: |malformed: a packet has no place)/;
 
 /** Whether the gate says what the node does, but for what the documentation lists. */
 export function isAgreed(gate: Verdict, node: Verdict): boolean {

@@ -9,6 +9,8 @@ import {
   type Packet,
   TAG,
   inflatePacket,
+  isPacketStart,
+  openCompressed,
   readPackets,
 } from './packets.ts';
 import { type SignaturePacket, readSignaturePacket } from './signature-packet.ts';
@@ -86,6 +88,29 @@ export function findCompressionFault(
   return isInflatable && !inflatePacket(first.body, maxInflatedBytes) ? cutShort() : undefined;
 }
 
+/**
+ * The fault of a message with several signature packets, in whatever layers of compression. Beside a
+ * compressed one gpgv passes over them in silence; gpg reports each, and nodes take one only. The
+ * message is no bomb.
+ */
+export function findSecondSignature(
+  bytes: Uint8Array,
+  maxInflatedBytes: number,
+): Rejection | undefined {
+  let found = 0;
+  const left: Uint8Array[] = [bytes];
+  for (let next = left.pop(); next; next = left.pop()) {
+    for (const { tag, body, bytes: whole } of readPackets(next, MAX_PACKETS)) {
+      if (!isPacketStart(whole[0] ?? 0)) continue;
+      const inner = tag === TAG.compressed ? openCompressed(body, maxInflatedBytes) : undefined;
+      if (inner) left.push(inner);
+      // What cannot be opened here, bzip2, holds one.
+      else if (tag === TAG.signature || tag === TAG.compressed) found++;
+    }
+  }
+  return found > 1 ? tooManySignatures(found) : undefined;
+}
+
 /** What the first signature packet of a binary message says. */
 export function findSignaturePacket(
   bytes: Uint8Array,
@@ -106,8 +131,10 @@ function openPackets(bytes: Uint8Array, maxInflatedBytes: number): readonly Pack
   return inflated && [...readPackets(inflated, MAX_PACKETS), ...outer.slice(1)];
 }
 
+const KEYS: ReadonlySet<number> = new Set([TAG.publicKey, ...PRIVATE_TAGS]);
+
 function faultOf(packets: readonly Packet[]): Rejection | undefined {
-  const tags = packets.flatMap(({ tag, bytes }) => (hasHeader(bytes) ? [tag] : []));
+  const tags = packets.flatMap(({ tag, bytes }) => (isPacketStart(bytes[0] ?? 0) ? [tag] : []));
   const [first] = tags;
   if (first !== undefined && KEYS.has(first)) {
     const what = first === TAG.publicKey ? 'a public key' : 'a PRIVATE key';
@@ -118,11 +145,8 @@ function faultOf(packets: readonly Packet[]): Rejection | undefined {
   }
   const count = (tag: number): number => tags.filter((found) => found === tag).length;
   const signatures = Math.max(count(TAG.signature), count(TAG.onePassSignature));
-  const got = signatures > MAX_PACKETS ? `more than ${MAX_PACKETS}` : signatures;
-  if (signatures > 1) {
-    return reject('multiple-signatures', `expected exactly one signature, got ${got}`);
-  }
-  if (packets.length === 0 || packets.some(({ isWhole }) => !isWhole)) return cutShort();
+  if (signatures > 1) return tooManySignatures(signatures);
+  if (packets.length === 0 || packets.some((packet) => isCut(packet))) return cutShort();
   if (count(TAG.literal) === 0 && signatures === 1) {
     return reject('detached', 'expected a signed message, got a detached signature');
   }
@@ -132,12 +156,14 @@ function faultOf(packets: readonly Packet[]): Rejection | undefined {
   return undefined;
 }
 
-/** The first bit is set in each header. */
-function hasHeader([first = 0]: Uint8Array): boolean {
-  return first >= 0x80;
+function isCut({ isWhole, isIndeterminate }: Packet): boolean {
+  return !isWhole && !isIndeterminate;
 }
 
-const KEYS: ReadonlySet<number> = new Set([TAG.publicKey, ...PRIVATE_TAGS]);
+function tooManySignatures(count: number): Rejection {
+  const got = count > MAX_PACKETS ? `more than ${MAX_PACKETS}` : count;
+  return reject('multiple-signatures', `expected exactly one signature, got ${got}`);
+}
 
 function cutShort(): Rejection {
   return reject(

@@ -103,7 +103,7 @@ const MAX_PIECES = 1000;
 
 function packetAt(bytes: Uint8Array, start: number): Packet {
   const first = bytes[start] ?? 0;
-  if (first < 0x80) return brokenPacket(bytes, start, readTag(first));
+  if (!isPacketStart(first)) return brokenPacket(bytes, start, readTag(first));
   const tag = readTag(first);
   const length = lengthAt(bytes, start);
   const from = start + 1 + length.octets;
@@ -125,7 +125,13 @@ function lengthAt(bytes: Uint8Array, start: number): Length {
     : oldLength(bytes, start + 1, first & 0x03);
 }
 
-function isNewFraming(first: number): boolean {
+/** Whether a packet may start with this byte. */
+export function isPacketStart(first: number): boolean {
+  return first >= 0x80;
+}
+
+/** Whether a packet that starts with this byte is in the newer of the two framings. */
+export function isNewFraming(first: number): boolean {
   return (first & 0x40) !== 0;
 }
 
@@ -214,7 +220,7 @@ export function isBomb(bytes: Uint8Array, maxBytes: number): boolean {
   for (let next = left.pop(); next; next = left.pop()) {
     for (const { tag, body } of readPackets(next, MAX_PIECES)) {
       if (tag !== TAG.compressed) continue;
-      const inner = body[0] === UNCOMPRESSED ? body.subarray(1) : inflate(body, maxBytes);
+      const inner = openOrTooLarge(body, maxBytes);
       if (inner === 'too large') return true;
       budget -= (inner?.length ?? 0) + 1;
       if (budget < 0) return true;
@@ -222,6 +228,16 @@ export function isBomb(bytes: Uint8Array, maxBytes: number): boolean {
     }
   }
   return false;
+}
+
+function openOrTooLarge(body: Uint8Array, maxBytes: number): Uint8Array | 'too large' | undefined {
+  return body[0] === UNCOMPRESSED ? body.subarray(1) : inflate(body, maxBytes);
+}
+
+/** What a compressed packet holds, with anything behind it; undefined as for `inflatePacket`. */
+export function openCompressed(body: Uint8Array, maxBytes: number): Uint8Array | undefined {
+  const inner = openOrTooLarge(body, maxBytes);
+  return inner === 'too large' ? undefined : inner;
 }
 
 /** All layers together may hold this many times what one layer may. */

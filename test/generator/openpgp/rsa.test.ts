@@ -249,7 +249,7 @@ describe('generator: OpenPGP: RSA', () => {
       if (!message) continue;
       const isGood = (await verifyPlain(message, signer, NOW, isSignedByRsa)) === undefined;
       // What only OpenPGP.js refuses is beside the signature, and looked at before.
-      if (isGood && message.signature.hasPlainSubpackets) {
+      if (isGood && message.signature.hasPlainFields) {
         assert.equal(
           await verifyPlain(message, withoutRsa, NOW, isSignedByRsa),
           undefined,

@@ -18,7 +18,6 @@ export const ISSUER_FINGERPRINT = 33;
 
 const SIGNED_AT = Date.UTC(2024, 0, 15) / 1000;
 const KEY_MADE_AT = Date.UTC(2023, 0, 15) / 1000;
-const RSA = 1;
 export const SHA256 = 8;
 const MAY_SIGN = 2;
 
@@ -62,7 +61,7 @@ export function forgeMessage(key: ForgedKey, parts: MessageParts = {}): Buffer {
     ...parts.spec,
   } as const;
   const onePass = Buffer.concat([
-    Buffer.from([3, spec.type, spec.hash, RSA]),
+    Buffer.from([3, spec.type, spec.hash, key.publicKeyAlgorithm]),
     key.keyId,
     Buffer.from([1]),
   ]);

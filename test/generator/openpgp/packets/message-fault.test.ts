@@ -98,10 +98,7 @@ describe('generator: faults of OpenPGP messages', () => {
 
   it('shows what the signature says, compressed or not', async () => {
     const found = findSignaturePacket(new Uint8Array(message), MOST);
-    assert.deepEqual(
-      [found?.version, found?.hashAlgorithm, found?.hasPlainSubpackets],
-      [4, 8, true],
-    );
+    assert.deepEqual([found?.version, found?.hashAlgorithm, found?.hasPlainFields], [4, 8, true]);
     assert.deepEqual(findSignaturePacket(zip(message), MOST), found);
     const version3 = await readVector('redhat/rhel7-7.6.signature');
     assert.equal(findSignaturePacket(version3, MOST)?.version, 3);

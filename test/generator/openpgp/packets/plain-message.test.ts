@@ -62,7 +62,7 @@ describe('generator: plain OpenPGP messages', () => {
       assert.equal(Buffer.from(plain?.untrustedPayload ?? []).toString(), PAYLOAD);
       assert.deepEqual(Buffer.from(plain?.untrustedPackets ?? []), message);
       assert.equal(plain?.signature.keyId, key.keyId.toString('hex'));
-      assert.equal(plain.signature.hasPlainSubpackets, true);
+      assert.equal(plain.signature.hasPlainFields, true);
     }
   });
 
@@ -74,6 +74,13 @@ describe('generator: plain OpenPGP messages', () => {
     [
       'packets in pieces',
       { change: (all) => all.map((one) => ({ ...one, framing: 'new-partial' })) },
+    ],
+    [
+      'a literal in pieces of 512 bytes',
+      {
+        payload: Buffer.alloc(2000, 'x'),
+        change: ([a, b, c]) => some(a, b && { ...b, framing: 'new-partial', piece: 512 }, c),
+      },
     ],
     ['long lengths', { change: (all) => all.map((one) => ({ ...one, framing: 'new-5' })) }],
     ['a signature first', { change: ([, literal, signature]) => some(signature, literal) }],
@@ -113,6 +120,19 @@ describe('generator: plain OpenPGP messages', () => {
     [
       'an indeterminate length at the end',
       { change: ([a, b, c]) => some(a, b, c && { ...c, framing: 'old-indeterminate' }) },
+    ],
+    [
+      'a literal in pieces of 256 bytes',
+      {
+        payload: Buffer.alloc(2000, 'x'),
+        change: ([a, b, c]) => some(a, b && { ...b, framing: 'new-partial', piece: 256 }, c),
+      },
+    ],
+    [
+      'a signature in pieces',
+      {
+        change: ([a, b, c]) => some(a, b, c && { ...c, framing: 'new-partial', piece: 64 }),
+      },
     ],
     [
       'a length that is too long',
@@ -178,7 +198,7 @@ describe('generator: plain OpenPGP messages', () => {
     ];
     for (const [isPlain, parts] of rows) {
       assert.equal(
-        read(forgeMessage(key, parts))?.signature.hasPlainSubpackets,
+        read(forgeMessage(key, parts))?.signature.hasPlainFields,
         isPlain,
         JSON.stringify(parts),
       );

@@ -60,13 +60,25 @@ function bodyOf({
 const read = (parts: Parts): SignaturePacket =>
   readSignaturePacket(bodyOf(parts)) ?? assert.fail('it was not read');
 
+/** Notations that take so many bytes, if that is more than 1,000. */
+function notations(bytes: number): readonly Subpacket[] {
+  const [most, overhead] = [1000, 3];
+  const sizes: number[] = [];
+  for (let left = bytes; left > 0; left -= most) sizes.push(left < 2 * most ? left : most);
+  return sizes.slice(0, Math.floor(bytes / most)).map((size) => ({
+    type: NOTATION,
+    data: formatNotation('a@b', 'x'.repeat(size - overhead - 11)),
+  }));
+}
+
 const expires = (seconds: number) => ({ type: EXPIRES, data: formatSeconds(seconds) });
 
 describe('generator: OpenPGP signature packets', () => {
   it('are read with all that they say', () => {
     const lifetime = { type: EXPIRES, data: formatSeconds(60) };
     const hashed = [created, lifetime, fingerprint];
-    const parts = { hashed, publicKeyAlgorithm: 22, hashAlgorithm: 10, type: 1 };
+    const integers = Buffer.from([0, 9, 1, 0xff, 0, 1, 1]);
+    const parts = { hashed, publicKeyAlgorithm: 22, hashAlgorithm: 10, type: 1, integers };
     const signedFields = bodyOf(parts).subarray(0, 6 + formatSubpackets(hashed).length);
     assert.deepEqual(read(parts), {
       version: 4,
@@ -74,12 +86,13 @@ describe('generator: OpenPGP signature packets', () => {
       publicKeyAlgorithm: 22,
       hashAlgorithm: 10,
       keyId: '0123456789abcdef',
+      keyFingerprint: '0707070707070707070707070123456789ABCDEF',
       createdAt: MADE * 1000,
       expiresAt: (MADE + 60) * 1000,
       signedFields,
       digestStart: Buffer.from([1, 2]),
-      integers: Buffer.from([0, 9, 1, 0xff]),
-      hasPlainSubpackets: true,
+      integers,
+      hasPlainFields: true,
     });
   });
 
@@ -98,12 +111,13 @@ describe('generator: OpenPGP signature packets', () => {
       publicKeyAlgorithm: 17,
       hashAlgorithm: 2,
       keyId: '0123456789abcdef',
+      keyFingerprint: undefined,
       createdAt: MADE * 1000,
       expiresAt: Infinity,
       signedFields: Buffer.concat([Buffer.from([0]), formatSeconds(MADE)]),
       digestStart: Buffer.from([1, 2]),
       integers: Buffer.from([0, 1, 1]),
-      hasPlainSubpackets: false,
+      hasPlainFields: false,
     });
     assert.equal(readSignaturePacket(body.subarray(0, 18)), undefined);
     assert.equal(
@@ -116,7 +130,7 @@ describe('generator: OpenPGP signature packets', () => {
     ['what GnuPG writes', {}],
     ['no issuer but in the fingerprint', { unhashed: [] }],
     ['no fingerprint', { hashed: [created] }],
-    ['a fingerprint that is not hashed', { hashed: [created], unhashed: [issuer, fingerprint] }],
+    ['an issuer that is hashed', { hashed: [created, issuer], unhashed: [] }],
     ['several notations', { hashed: [created, notation, notation] }],
     ['a policy', { hashed: [created, { type: 26, data: Buffer.from('https://example.test/') }] }],
     ["a signer's name", { hashed: [created, { type: 28, data: Buffer.from('a@example.test') }] }],
@@ -131,11 +145,14 @@ describe('generator: OpenPGP signature packets', () => {
     ],
     ['a lifetime of 0', { hashed: [created, expires(0)] }],
     ['a lifetime up to the last second', { hashed: [created, expires(LAST_SECOND - MADE)] }],
-    ['two integers', { integers: Buffer.from([0, 9, 1, 0xff, 0, 1, 1]) }],
-    ['a long length', { hashed: [{ ...created, isLong: true }] }],
+    [
+      'two integers by a curve',
+      { publicKeyAlgorithm: 19, integers: Buffer.from([0, 9, 1, 0xff, 0, 1, 1]) },
+    ],
+    ['as many bytes as GnuPG takes', { hashed: [created, ...notations(10_000 - 6)] }],
   ];
   for (const [title, parts] of plain) {
-    it(`are plain with ${title}`, () => assert.equal(read(parts).hasPlainSubpackets, true));
+    it(`are plain with ${title}`, () => assert.equal(read(parts).hasPlainFields, true));
   }
 
   const odd: readonly (readonly [string, Parts])[] = [
@@ -145,6 +162,32 @@ describe('generator: OpenPGP signature packets', () => {
     ['an unknown subpacket, not hashed', { unhashed: [{ type: 60, data: Buffer.alloc(1) }] }],
     ['a subpacket of keys', { hashed: [created, { type: 9, data: formatSeconds(1) }] }],
     ['an embedded signature', { unhashed: [{ type: 32, data: Buffer.alloc(20, 4) }] }],
+    ['a fingerprint that is not hashed', { hashed: [created], unhashed: [issuer, fingerprint] }],
+    [
+      'a fingerprint of version 5',
+      { hashed: [created, { ...fingerprint, data: Buffer.from(FINGERPRINT.with(0, 5)) }] },
+    ],
+    ['a long length', { hashed: [{ ...created, isLong: true }] }],
+    ['a byte more than GnuPG takes', { hashed: [created, ...notations(10_001 - 6)] }],
+    ['a notation that is cut short', { hashed: [created, { ...notation, data: Buffer.alloc(7) }] }],
+    [
+      'a notation with a byte behind',
+      {
+        hashed: [created, { ...notation, data: Buffer.concat([notation.data, Buffer.from('c')]) }],
+      },
+    ],
+    [
+      'a notation that is no text',
+      { hashed: [created, { ...notation, data: formatNotation('a@example.test', '', false) }] },
+    ],
+    [
+      'a notation without name',
+      { hashed: [created, { ...notation, data: formatNotation('', 'b') }] },
+    ],
+    ['an empty policy', { hashed: [created, { type: 26, data: Buffer.alloc(0) }] }],
+    ["an empty signer's name", { hashed: [created, { type: 28, data: Buffer.alloc(0) }] }],
+    ['two integers by RSA', { integers: Buffer.from([0, 9, 1, 0xff, 0, 1, 1]) }],
+    ['one integer by a curve', { publicKeyAlgorithm: 19 }],
     ['two times', { hashed: [created, created] }],
     ['two lifetimes', { hashed: [created, expires(1), expires(2)] }],
     ['two issuers', { unhashed: [issuer, issuer] }],
@@ -160,13 +203,30 @@ describe('generator: OpenPGP signature packets', () => {
     ['no integer', { integers: Buffer.alloc(0) }],
   ];
   for (const [title, parts] of odd) {
-    it(`are not plain with ${title}`, () => assert.equal(read(parts).hasPlainSubpackets, false));
+    it(`are not plain with ${title}`, () => assert.equal(read(parts).hasPlainFields, false));
   }
 
   const other = Buffer.from('fedcba9876543210', 'hex');
   const names: readonly (readonly [string, Parts, string | undefined])[] = [
     ['issuer and fingerprint', {}, '0123456789abcdef'],
     ['neither', { hashed: [created], unhashed: [] }, undefined],
+    ['the fingerprint alone', { unhashed: [] }, '0123456789abcdef'],
+    ['the issuer alone', { hashed: [created] }, '0123456789abcdef'],
+    [
+      'a fingerprint alone that is not hashed',
+      { hashed: [created], unhashed: [fingerprint] },
+      undefined,
+    ],
+    [
+      'a fingerprint of version 0',
+      { hashed: [created, { ...fingerprint, data: Buffer.from(FINGERPRINT.with(0, 0)) }] },
+      undefined,
+    ],
+    [
+      'a fingerprint of another key that is not hashed',
+      { unhashed: [issuer, { ...fingerprint, data: Buffer.alloc(21, 4) }] },
+      undefined,
+    ],
     ['two that differ', { unhashed: [{ type: ISSUER, data: other }] }, undefined],
     ['a short issuer', { unhashed: [{ type: ISSUER, data: KEY_ID.subarray(1) }] }, undefined],
     [

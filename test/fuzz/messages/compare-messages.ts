@@ -1,0 +1,143 @@
+// Our verdict on a message, by both engines and by the one in process alone, beside those of the real
+// gpg and gpgv.
+import pMap from 'p-map';
+import { openGpgv } from '../../../generator/openpgp/gpgv.ts';
+import {
+  type OpenMessage,
+  type OpenedMessage,
+  createOpenMessage,
+} from '../../../generator/openpgp/open-message.ts';
+import { type Keyring, readKeyring } from '../../../generator/openpgp/openpgp-js.ts';
+import { type Rejection, isRejection } from '../../../generator/terms/rejection.ts';
+import { makeTemporary, removeTemporary } from '../../kit/temporary.ts';
+import { STOPS_GPGV } from '../verdict.ts';
+import type { CraftedMessage } from './crafted-message.ts';
+import { type MessageKey, makeMessageKeys } from './message-keys.ts';
+import { type GpgVerdict, NodeGpg } from './node-gpg.ts';
+
+/** A message with all verdicts. */
+export interface ComparedMessage {
+  readonly message: CraftedMessage;
+  /** Whether the engine in process takes it, without gpgv. */
+  readonly isTakenInProcess: boolean;
+  readonly isTaken: boolean;
+  /** What is wrong with our verdict; undefined if it is a node's. */
+  readonly fault: string | undefined;
+  /** All that was said, in lines. */
+  readonly verdicts: readonly string[];
+}
+
+const CONCURRENCY = 3;
+
+/** The judges, with keys of all kinds. */
+export class MessageJudges {
+  readonly keys: readonly MessageKey[];
+  /** Binary. */
+  readonly keyring: Buffer;
+  readonly node: NodeGpg;
+  readonly #read: Keyring;
+  readonly #inProcess = createOpenMessage(undefined);
+  readonly #withGpgv: OpenMessage;
+  readonly #close: () => Promise<void>;
+
+  private constructor(
+    keys: readonly MessageKey[],
+    keyring: Buffer,
+    node: NodeGpg,
+    read: Keyring,
+    withGpgv: OpenMessage,
+    close: () => Promise<void>,
+  ) {
+    this.keys = keys;
+    this.keyring = keyring;
+    this.node = node;
+    this.#read = read;
+    this.#withGpgv = withGpgv;
+    this.#close = close;
+  }
+
+  static async open(): Promise<MessageJudges> {
+    const keys = makeMessageKeys();
+    const keyring = Buffer.concat(keys.map(({ key }) => key.publicKey));
+    const directory = await makeTemporary();
+    const gpgv = await openGpgv({ path: process.env['PATH'], directory });
+    if (!gpgv) throw new Error('expected a gpgv that can be used, got none');
+    const node = await NodeGpg.open(keyring);
+    const read = await readKeyring([{ path: 'keys.gpg', bytes: keyring }]);
+    return new MessageJudges(keys, keyring, node, read, createOpenMessage(gpgv), async () => {
+      await gpgv.close();
+      await node.close();
+      await removeTemporary(directory);
+    });
+  }
+
+  /** Has every message judged by all, several at once. */
+  async compareAll(
+    messages: Iterable<CraftedMessage>,
+    onResult: (compared: ComparedMessage) => void = () => {},
+  ): Promise<readonly ComparedMessage[]> {
+    return pMap(
+      messages,
+      async (message) => {
+        const compared = await this.compare(message);
+        onResult(compared);
+        return compared;
+      },
+      { concurrency: CONCURRENCY },
+    );
+  }
+
+  async compare(message: CraftedMessage): Promise<ComparedMessage> {
+    const { bytes } = message;
+    const node = await this.node.judge(bytes);
+    const now = new Date();
+    const inProcess = await this.#inProcess(bytes, this.#read, now);
+    const ours = await this.#withGpgv(bytes, this.#read, now);
+    const isTakenInProcess = !isRejection(inProcess);
+    const gpgv = isTakenInProcess ? await this.node.judgeByGpgv(bytes) : undefined;
+    return {
+      message,
+      isTakenInProcess,
+      isTaken: !isRejection(ours),
+      fault: findFault(inProcess, ours, node, gpgv),
+      verdicts: [
+        `in process: ${describeOpened(inProcess)}`,
+        `with gpgv:  ${describeOpened(ours)}`,
+        `gpg:        ${node.why}`,
+        ...(gpgv ? [`gpgv:       ${gpgv.why}`] : []),
+      ],
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.#close();
+  }
+}
+
+function findFault(
+  inProcess: OpenedMessage | Rejection,
+  ours: OpenedMessage | Rejection,
+  node: GpgVerdict,
+  gpgv: GpgVerdict | undefined,
+): string | undefined {
+  if (!isRejection(inProcess) && !node.isGood) return 'taken in process, refused by gpg';
+  if (gpgv && !gpgv.isGood) return 'taken in process, refused by gpgv';
+  if (isRejection(ours)) {
+    const isListed = STOPS_GPGV.test(`${ours.code}: ${ours.message}`);
+    return node.isGood && !isListed ? 'refused, taken by gpg' : undefined;
+  }
+  if (!node.isGood) return 'taken, refused by gpg';
+  const payload = Buffer.from(ours.untrustedPayload).toString();
+  return payload === node.payload ? undefined : 'taken with another payload than by gpg';
+}
+
+function describeOpened(opened: OpenedMessage | Rejection): string {
+  if (isRejection(opened)) return `${opened.code}: ${opened.message}`;
+  return `taken${opened.gpgv === undefined ? '' : ' by gpgv'}`;
+}
+
+/** One disagreement in a few lines. */
+export function formatComparedMessage({ message, fault, verdicts }: ComparedMessage): string {
+  const lines = [`${fault}: ${message.what}`, ...verdicts, message.bytes.toString('base64')];
+  return lines.map((line, index) => (index === 0 ? `  ${line}` : `    ${line}`)).join('\n');
+}

@@ -1,0 +1,79 @@
+// The gpg that nodes judge by: keys imported into a home of their own, as containers/image does, and
+// each message given to gpg as GPGME gives it. What counts is what gpg writes to its status
+// descriptor, read as GPGME and containers/image read it (signature/mechanism_gpgme.go), not its exit
+// code.
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { run } from '../../kit/process/run.ts';
+import { makeTemporary, removeTemporary } from '../../kit/temporary.ts';
+
+/** What gpg or gpgv says of a message. */
+export interface GpgVerdict {
+  readonly isGood: boolean;
+  /** Its status lines, for people. */
+  readonly why: string;
+  readonly payload: string;
+}
+
+const STATUS = /^\[GNUPG:\] (.*)$/gm;
+const RESULT = /^(?:GOODSIG|EXPSIG|EXPKEYSIG|REVKEYSIG|BADSIG|ERRSIG) /;
+/** gpg reports its exit code so, also where it only warns. */
+const FAULT = /^(?:NODATA|UNEXPECTED|ERROR|FAILURE (?!gpg-exit))/;
+
+export class NodeGpg {
+  readonly #home: string;
+  readonly #keyring: string;
+
+  private constructor(home: string) {
+    this.#home = home;
+    this.#keyring = join(home, 'keyring.pgp');
+  }
+
+  /** Imports the keys; of those that gpg refuses, nothing is said. */
+  static async open(keyring: Buffer): Promise<NodeGpg> {
+    const gpg = new NodeGpg(await makeTemporary(0o700));
+    await writeFile(gpg.#keyring, keyring);
+    await gpg.#run('gpg', ['--batch', '--no-tty', '--quiet', '--import', gpg.#keyring]);
+    return gpg;
+  }
+
+  async judge(message: Buffer): Promise<GpgVerdict> {
+    const args = ['--batch', '--no-tty', '--status-fd', '2', '--output', '-'];
+    return toVerdict(await this.#run('gpg', args, message));
+  }
+
+  /** The verdict of gpgv, which is given the keys as they are. */
+  async judgeByGpgv(message: Buffer): Promise<GpgVerdict> {
+    const args = ['--keyring', this.#keyring, '--status-fd', '2', '--output', '-'];
+    return toVerdict(await this.#run('gpgv', args, message));
+  }
+
+  /** The fingerprints of the keys that were imported. */
+  async listKeys(): Promise<readonly string[]> {
+    const { stdout } = await this.#run('gpg', ['--batch', '--with-colons', '--list-keys']);
+    return [...stdout.matchAll(/^fpr:+([0-9A-F]+):/gm)].map(([, fingerprint = '']) => fingerprint);
+  }
+
+  async close(): Promise<void> {
+    await removeTemporary(this.#home);
+  }
+
+  async #run(
+    command: 'gpg' | 'gpgv',
+    args: readonly string[],
+    input: Uint8Array = Buffer.alloc(0),
+  ) {
+    return run(command, ['--homedir', this.#home, ...args], { env: { LC_ALL: 'C' }, input });
+  }
+}
+
+function toVerdict({ stdout, stderr }: { stdout: string; stderr: string }): GpgVerdict {
+  const lines = [...stderr.matchAll(STATUS)].map(([, line = '']) => line);
+  const results = lines.filter((line) => RESULT.test(line));
+  const isGood =
+    results.length === 1 &&
+    results[0]?.startsWith('GOODSIG ') === true &&
+    lines.some((line) => line.startsWith('VALIDSIG ')) &&
+    !lines.some((line) => FAULT.test(line));
+  return { isGood, why: lines.join('; ') || stderr.trim(), payload: stdout };
+}
