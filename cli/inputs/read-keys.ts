@@ -52,7 +52,8 @@ async function explain(read: () => Promise<Keyring>, where = ''): Promise<Keyrin
       throw new UsageError(`${where}cannot read keys: ${reason}`, hint, { cause });
     }
     const hint = 'export public keys with `gpg --export --armor KEY > KEY.asc`';
-    throw new UsageError(reason, cause.isPrivate ? PRIVATE_KEY_HINT : hint, { cause });
+    const cure = cause.isPrivate ? PRIVATE_KEY_HINT : (cause.cure ?? hint);
+    throw new UsageError(reason, cure, { cause });
   }
 }
 
