@@ -13,7 +13,7 @@ import { DirectoryInUseError } from '../../generator/system/directory-lock.ts';
 import { toBudgets } from '../base/budget-options.ts';
 import type { Settings } from '../base/options.ts';
 import type { ProcessIo } from '../base/process-io.ts';
-import { openEngines, warnOfMissingGpgv } from '../inputs/open-engines.ts';
+import { openEngines, warnOfKeys } from '../inputs/open-engines.ts';
 import { openSource, withTemporaryState } from '../inputs/open-source.ts';
 import { readPolicy } from '../inputs/read-policy.ts';
 import { type Checked, type Run, canBeFollowed, checkSource } from './check-source.ts';
@@ -78,8 +78,9 @@ async function withRun<Result>(
   const policy = await readPolicy(settings);
   return withTemporaryState(io.signals, async (temporary, ending) => {
     const engines = await openEngines(io.environment, temporary, toBudgets(settings));
-    const warning = warnOfMissingGpgv(policy, engines);
-    if (warning !== undefined) io.stderr.write(`lookaside: warning: ${warning}\n`);
+    for (const warning of warnOfKeys(policy, engines)) {
+      io.stderr.write(`lookaside: warning: ${warning}\n`);
+    }
     ending.addEventListener('abort', () => void engines.close());
     const { openMessage } = engines;
     const judge = new PolicyJudge({

@@ -65,8 +65,13 @@ async function readScope(name: string, settings: ScopeSettings, origin: string):
 }
 
 /** A keyring for each key: every one of them must have signed. */
-async function splitKeyring({ blocks }: Keyring): Promise<readonly Keyring[]> {
-  return Promise.all(blocks.map(async (bytes) => readKeyring([{ path: 'the scope', bytes }])));
+async function splitKeyring({ blocks, notes }: Keyring): Promise<readonly Keyring[]> {
+  return Promise.all(
+    blocks.map(async (bytes) => ({
+      ...(await readKeyring([{ path: 'the scope', bytes }])),
+      notes,
+    })),
+  );
 }
 
 async function readPolicyFile(origin: string, file: string, root: string): Promise<Policy> {

@@ -20,11 +20,7 @@ import type { Settings } from '../base/options.ts';
 import { type ProcessIo, hasColour } from '../base/process-io.ts';
 import { UsageError, formatUsageError } from '../base/usage-error.ts';
 import { NO_KEYS } from '../check/findings.ts';
-import {
-  type LastingEngines,
-  openLastingEngines,
-  warnOfMissingGpgv,
-} from '../inputs/open-engines.ts';
+import { type LastingEngines, openLastingEngines, warnOfKeys } from '../inputs/open-engines.ts';
 import { openSource } from '../inputs/open-source.ts';
 import { readShownUrl } from '../inputs/read-store-url.ts';
 import { AccessLogOutput } from './access-log-output.ts';
@@ -208,8 +204,8 @@ class ServeRun {
 
   #warnOfKeys(policy: Policy): void {
     const engines = this.#engines;
-    const warning = policy.keyring ? engines && warnOfMissingGpgv(policy, engines) : NO_KEYS;
-    if (warning !== undefined) this.#log.warn(warning);
+    if (!policy.keyring) this.#log.warn(NO_KEYS);
+    else if (engines) for (const warning of warnOfKeys(policy, engines)) this.#log.warn(warning);
   }
 
   async #stop(server: RunningServer, engines: LastingEngines): Promise<void> {

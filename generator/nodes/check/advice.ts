@@ -1,5 +1,6 @@
 // What could silently undo a configuration, or surprise who lays it out.
 import { toKeyState } from '../../openpgp/key-state.ts';
+import { listKeyWarnings } from '../../policy/key-warnings.ts';
 import type { Policy, Scope } from '../../policy/policy.ts';
 import { type NodeFilesOptions, signedScopes } from '../node-files.ts';
 import { DEFAULT_FILE } from '../registries-d.ts';
@@ -36,7 +37,7 @@ export function adviseOn(policy: Policy, options: AdviceOptions): readonly strin
       `skopeo copy keeps the signatures in ${staging}, so bring it up to date before you sign; podman push overwrites them, and lookaside sign does not`,
     );
   }
-  return [...advice, ...adviseOnKeys(scopes, options)];
+  return [...advice, ...listKeyWarnings(policy), ...adviseOnKeys(scopes, options)];
 }
 
 function adviseOnAddress(url: StoreUrl, scopes: readonly Scope[]): string[] {

@@ -25,6 +25,7 @@ import {
   inspectPrivacy,
   keyPathsOf,
   privateKeyAt,
+  inspectKeyNotes,
   readRequirements,
 } from './inspect-keys.ts';
 import type { FoundContent, FoundFile } from './node-state.ts';
@@ -102,7 +103,7 @@ async function inspectScope(
   const { name, requirements: wantedRequirements, signedBy } = scope;
   const { from, unread } = findRequirements(policy, name);
   const { requirements, places, findings } = await readRequirements(unread, lookup);
-  const states = inspectKeyStates(places, signedBy, wanted);
+  const states = [...inspectKeyNotes(places), ...inspectKeyStates(places, signedBy, wanted)];
   const comparison = compareRequirements(requirements, wantedRequirements);
   if (comparison === undefined) return states;
   if (from !== name) {

@@ -32,11 +32,8 @@ const BOUNDED: ReadonlySet<number> = new Set([1, 2, 3, 4, 5, 6, 7, 10, 12, 13, 1
 const UNBOUNDED: ReadonlySet<number> = new Set([8, 9, 11, 16, 18, 61, 63]);
 
 const VALUES = new Uint8Array(256).fill(255);
-for (const [value, letter] of [
-  ...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/',
-].entries()) {
-  VALUES[letter.charCodeAt(0)] = value;
-}
+const LETTERS = Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/');
+for (const [value, letter] of LETTERS.entries()) VALUES[letter] = value;
 const NO_VALUE = 255;
 
 /** Takes the armor off, if there is any. */

@@ -5,7 +5,7 @@ import type { KeyNote, KeyNoteCode } from './key-notes.ts';
 import type { KeyPart } from './key-part.ts';
 import {
   type KeyParts,
-  type Part,
+  type AnyPart,
   SIGNATURE_TYPE,
   formatParts,
   isBySelf,
@@ -14,7 +14,7 @@ import {
 } from './key-parts.ts';
 import { mergeKey } from './merge-key.ts';
 import { type PrunedKey, pruneKey } from './prune-key.ts';
-import { type ReadItem, readBlocks } from './read-blocks.ts';
+import { type ReadItem, readKeyItems } from './read-key-items.ts';
 import { repairKey } from './repair-key.ts';
 import type { SignaturePart } from './signature-part.ts';
 import { PartVerifier, isKnownAlgorithm } from './verify-part.ts';
@@ -72,7 +72,7 @@ export class KeyImport {
       return false;
     }
     let isTaken = false;
-    for (const item of readBlocks(armor.bytes)) {
+    for (const item of readKeyItems(armor.bytes)) {
       const outcome = this.#take(path, item);
       isTaken ||= outcome === 'taken';
       if (outcome === 'end') break;
@@ -163,7 +163,7 @@ export class KeyImport {
 /** `end`: nothing behind it in the file is imported. */
 type Outcome = 'taken' | 'dropped' | 'end';
 
-function isUnwritable(part: Part): boolean {
+function isUnwritable(part: AnyPart): boolean {
   return part.kind === 'user' && !part.isPhoto && part.body.length >= MIN_UNWRITABLE_BYTES;
 }
 

@@ -5,7 +5,7 @@ import type { KeyNoteCode } from './key-notes.ts';
 import type { KeyPart } from './key-part.ts';
 import {
   type KeyParts,
-  type Part,
+  type AnyPart,
   SIGNATURE_TYPE,
   isBySelf,
   isCertification,
@@ -112,7 +112,7 @@ function findEnd(
 /** The newest date of the self-signatures of a key and one of its parts. Milliseconds since 1970. */
 function newestDate({ primary, parts }: KeyParts, wanted: KeyPart): number {
   let newest = 0;
-  let head: Part = primary;
+  let head: AnyPart = primary;
   for (const part of parts) {
     if (part.kind !== 'signature') head = part;
     else if (isBySelf(part, primary) && (head.kind !== 'subkey' || head === wanted)) {
@@ -124,7 +124,7 @@ function newestDate({ primary, parts }: KeyParts, wanted: KeyPart): number {
 
 /** Whether a key has no photo, no revocation, and only signatures that GnuPG makes by itself. */
 function hasPlainPackets({ primary, parts }: KeyParts): boolean {
-  let head: Part = primary;
+  let head: AnyPart = primary;
   return parts.every((part) => {
     if (part.kind !== 'signature') {
       head = part;
@@ -139,8 +139,8 @@ function hasPlainPackets({ primary, parts }: KeyParts): boolean {
 
 /** Whether it makes no difference which user ID decides. */
 function doUsersAgree({ primary, parts }: KeyParts): boolean {
-  const newest = new Map<Part, SignaturePart>();
-  let head: Part = primary;
+  const newest = new Map<AnyPart, SignaturePart>();
+  let head: AnyPart = primary;
   for (const part of parts) {
     if (part.kind !== 'signature') head = part;
     else if (head.kind === 'user' && isBySelf(part, primary)) {
@@ -156,7 +156,7 @@ function doUsersAgree({ primary, parts }: KeyParts): boolean {
 
 /** Whether there is only one way to read the self-signatures that concern a part. */
 function isPlainPart({ primary, parts }: KeyParts, key: KeyPart): boolean {
-  let head: Part = primary;
+  let head: AnyPart = primary;
   return parts.every((part) => {
     if (part.kind !== 'signature') head = part;
     const isOther = head.kind === 'subkey' && head !== key;

@@ -10,12 +10,12 @@ export interface UserPart {
   readonly body: Uint8Array;
 }
 
-export type Part = KeyPart | UserPart | SignaturePart;
+export type AnyPart = KeyPart | UserPart | SignaturePart;
 
 /** A key with everything that belongs to it; the primary key comes first. */
 export interface KeyParts {
   readonly primary: KeyPart;
-  readonly parts: readonly Part[];
+  readonly parts: readonly AnyPart[];
 }
 
 /** Signature types (RFC 9580, section 5.2.1). */
@@ -77,11 +77,11 @@ export function haveSameIntegers(one: SignaturePart, other: SignaturePart): bool
 }
 
 /** The packets of a key, framed as GnuPG frames them. */
-export function formatParts(parts: readonly Part[]): Uint8Array {
+export function formatParts(parts: readonly AnyPart[]): Uint8Array {
   return Buffer.concat(parts.map((part) => formatPacket(tagOf(part), part.body)));
 }
 
-function tagOf(part: Part): number {
+function tagOf(part: AnyPart): number {
   switch (part.kind) {
     case 'primary':
       return TAG.publicKey;

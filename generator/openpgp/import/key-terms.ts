@@ -3,7 +3,7 @@
 import { ALGORITHM, type KeyPart } from './key-part.ts';
 import {
   type KeyParts,
-  type Part,
+  type AnyPart,
   SIGNATURE_TYPE,
   type UserPart,
   concernsUser,
@@ -92,7 +92,7 @@ export function readTermsAt(key: KeyParts, context: TermsContext): KeyTimeTerms 
 }
 
 interface TermSection {
-  readonly head: Exclude<Part, SignaturePart>;
+  readonly head: Exclude<AnyPart, SignaturePart>;
   readonly signatures: SignaturePart[];
 }
 
@@ -108,7 +108,7 @@ function toTermSections({ parts }: KeyParts): readonly TermSection[] {
 function isGood(
   signature: SignaturePart,
   primary: KeyPart,
-  part: Part,
+  part: AnyPart,
   { verifier }: TermsContext,
 ): boolean {
   return isBySelf(signature, primary) && verifier.verifySelf(signature, primary, part) !== 'bad';
@@ -116,7 +116,7 @@ function isGood(
 
 /** Whether all self-signatures can be computed here. */
 function isCertainIn({ primary, parts }: KeyParts, { verifier }: TermsContext): boolean {
-  let head: Part = primary;
+  let head: AnyPart = primary;
   return parts.every((part) => {
     if (part.kind !== 'signature') head = part;
     return (

@@ -2,7 +2,7 @@
 // where. Nothing is judged anew.
 import {
   type KeyParts,
-  type Part,
+  type AnyPart,
   SIGNATURE_TYPE,
   concernsSubkey,
   isSameKey,
@@ -13,7 +13,7 @@ import type { SignaturePart } from './signature-part.ts';
 
 /** A primary key, user ID or subkey, with the signatures behind it. */
 interface Component {
-  readonly head: Exclude<Part, SignaturePart>;
+  readonly head: Exclude<AnyPart, SignaturePart>;
   signatures: readonly SignaturePart[];
 }
 
@@ -28,7 +28,9 @@ export function mergeKey(known: KeyParts, again: KeyParts): KeyParts {
     if (!same) insert(merged, one);
     else if (before.has(same)) addSignatures(same, one.signatures);
   }
-  return { primary: known.primary, parts: merged.flatMap((one) => [one.head, ...one.signatures]) };
+  const parts: AnyPart[] = [];
+  for (const { head, signatures } of merged) parts.push(head, ...signatures);
+  return { primary: known.primary, parts };
 }
 
 function toComponents({ parts }: KeyParts): Component[] {

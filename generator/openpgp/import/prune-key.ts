@@ -3,7 +3,7 @@
 // keeps some of them, but none of them counts.
 import {
   type KeyParts,
-  type Part,
+  type AnyPart,
   type UserPart,
   SIGNATURE_TYPE,
   concernsSubkey,
@@ -48,8 +48,8 @@ export function pruneKey(key: KeyParts, verifier: PartVerifier): PrunedKey | und
 class Pruner {
   readonly #key: KeyParts;
   readonly #verifier: PartVerifier;
-  readonly #good = new Set<Part>();
-  readonly #deleted = new Set<Part>();
+  readonly #good = new Set<AnyPart>();
+  readonly #deleted = new Set<AnyPart>();
   readonly #notes = new Set<KeyNoteCode>();
   #isCertain = true;
 
@@ -80,7 +80,7 @@ class Pruner {
     return true;
   }
 
-  #check(signature: SignaturePart, part: Part): PartVerdict {
+  #check(signature: SignaturePart, part: AnyPart): PartVerdict {
     const verdict = this.#verifier.verifySelf(signature, this.#key.primary, part);
     if (verdict === 'unknown') this.#isCertain = false;
     return verdict;
@@ -105,7 +105,7 @@ class Pruner {
 
   result(): PrunedKey {
     const { primary, parts } = this.#key;
-    const kept: Part[] = [primary];
+    const kept: AnyPart[] = [primary];
     let isUserSeen = false;
     let isSubkeySeen = false;
     /** Behind a user ID or subkey that is dropped. */

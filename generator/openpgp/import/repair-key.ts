@@ -4,7 +4,7 @@
 import type { KeyPart } from './key-part.ts';
 import {
   type KeyParts,
-  type Part,
+  type AnyPart,
   SIGNATURE_TYPE,
   haveSameIntegers,
   isBySelf,
@@ -29,7 +29,7 @@ export function repairKey(
 }
 
 /** Moves what belongs to a user ID that is there already behind the first. */
-function collapseUsers(parts: readonly Part[]): readonly Part[] {
+function collapseUsers(parts: readonly AnyPart[]): readonly AnyPart[] {
   const sections = toSections(parts);
   const kept: Section[] = [];
   for (const section of sections) {
@@ -49,11 +49,11 @@ function collapseUsers(parts: readonly Part[]): readonly Part[] {
 }
 
 interface Section {
-  parts: readonly Part[];
+  parts: readonly AnyPart[];
 }
 
 /** A primary key, user ID or subkey, each with the signatures behind it. */
-function toSections(parts: readonly Part[]): Section[] {
+function toSections(parts: readonly AnyPart[]): Section[] {
   const sections: Section[] = [];
   for (const part of parts) {
     const last = sections.at(-1);
@@ -64,8 +64,8 @@ function toSections(parts: readonly Part[]): Section[] {
 }
 
 /** Of signatures that GnuPG holds for the same, the first. */
-function distinctOf(parts: readonly Part[]): readonly Part[] {
-  const kept: Part[] = [];
+function distinctOf(parts: readonly AnyPart[]): readonly AnyPart[] {
+  const kept: AnyPart[] = [];
   for (const part of parts) {
     const isKnown =
       part.kind === 'signature' &&
@@ -76,7 +76,7 @@ function distinctOf(parts: readonly Part[]): readonly Part[] {
 }
 
 /** Of equal signatures below the same part, the last stays. */
-function removeDuplicates(parts: readonly Part[]): readonly Part[] {
+function removeDuplicates(parts: readonly AnyPart[]): readonly AnyPart[] {
   const sections = toSections(parts);
   return sections.flatMap(({ parts: section }) => {
     const seen = new Map<string, SignaturePart[]>();
@@ -92,7 +92,7 @@ function removeDuplicates(parts: readonly Part[]): readonly Part[] {
   });
 }
 
-type Component = Exclude<Part, SignaturePart>;
+type Component = Exclude<AnyPart, SignaturePart>;
 
 /**
  * Self-signatures go behind the part that they sign. So do all others of keys that are there, but

@@ -3,7 +3,7 @@
 import { createHash, verify as compute } from 'node:crypto';
 import { derInteger, derSequence } from './der.ts';
 import type { KeyMaterial, KeyPart } from './key-part.ts';
-import { type Part, SIGNATURE_TYPE, concernsSubkey, concernsUser } from './key-parts.ts';
+import { type AnyPart, SIGNATURE_TYPE, concernsSubkey, concernsUser } from './key-parts.ts';
 import type { SignaturePart } from './signature-part.ts';
 
 /** `unknown`: GnuPG may be able to compute it, and we are not. */
@@ -28,7 +28,7 @@ export function isKnownAlgorithm(algorithm: number): boolean {
 }
 
 /** Whether a signature of its type can be over such a part at all. */
-export function canCover(signature: SignaturePart, part: Part): boolean {
+export function canCover(signature: SignaturePart, part: AnyPart): boolean {
   switch (part.kind) {
     case 'primary': {
       const { directKey, keyRevocation, back } = SIGNATURE_TYPE;
@@ -45,12 +45,12 @@ export function canCover(signature: SignaturePart, part: Part): boolean {
 
 /** Remembers what it computed: imports ask for the same several times. */
 export class PartVerifier {
-  readonly #known = new WeakMap<SignaturePart, Map<Part, PartVerdict>>();
+  readonly #known = new WeakMap<SignaturePart, Map<AnyPart, PartVerdict>>();
 
   /** Whether `signer` made a signature over a part of the key of `primary`, whatever its date. */
-  verify(signature: SignaturePart, signer: KeyPart, primary: KeyPart, part: Part): PartVerdict {
+  verify(signature: SignaturePart, signer: KeyPart, primary: KeyPart, part: AnyPart): PartVerdict {
     if (!canCover(signature, part)) return 'bad';
-    const known = this.#known.get(signature) ?? new Map<Part, PartVerdict>();
+    const known = this.#known.get(signature) ?? new Map<AnyPart, PartVerdict>();
     this.#known.set(signature, known);
     const before = signer === primary ? known.get(part) : undefined;
     if (before) return before;
@@ -62,7 +62,7 @@ export class PartVerifier {
   }
 
   /** The same for a self-signature, which may not be older than the key. */
-  verifySelf(signature: SignaturePart, primary: KeyPart, part: Part): PartVerdict {
+  verifySelf(signature: SignaturePart, primary: KeyPart, part: AnyPart): PartVerdict {
     if (signature.created < primary.created) return 'bad';
     return this.verify(signature, primary, primary, part);
   }
@@ -76,7 +76,7 @@ function bytesOf(
   signature: SignaturePart,
   signer: KeyPart,
   primary: KeyPart,
-  part: Part,
+  part: AnyPart,
 ): Uint8Array {
   const { version, type } = signature;
   switch (part.kind) {
@@ -87,7 +87,8 @@ function bytesOf(
       header.writeUInt32BE(part.body.length, 1);
       return Buffer.concat([primary.hashed, ...(version > 3 ? [header] : []), part.body]);
     }
-    default:
+    case 'primary':
+    case 'signature':
       return type === SIGNATURE_TYPE.back
         ? Buffer.concat([primary.hashed, signer.hashed])
         : primary.hashed;

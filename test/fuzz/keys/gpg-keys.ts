@@ -57,6 +57,6 @@ function findGood(status: string): readonly string[] {
   return status.split('\n').flatMap((line) => {
     const [, started] = /^\[GNUPG:\] FILE_START 1 (.*)$/.exec(line) ?? [];
     path = started ?? path;
-    return /^\[GNUPG:\] GOODSIG /.test(line) ? [path] : [];
+    return line.startsWith('[GNUPG:] GOODSIG ') ? [path] : [];
   });
 }

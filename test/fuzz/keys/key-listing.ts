@@ -10,18 +10,17 @@ export function listOurs(files: readonly FileToImport[], now: number): KeyListin
   const imported = new KeyImport();
   for (const file of files) imported.importFile(file);
   const { verifier, findPrimary } = imported;
-  const lines = imported.keys.flatMap(({ parts }) => {
-    if (parts.primary.created > now) return [];
+  const lines: string[] = [];
+  for (const { parts } of imported.keys) {
+    if (parts.primary.created > now) continue;
     const terms = readTermsAt(parts, { verifier, findOther: findPrimary, now });
     const main = letterOf(terms.primary, now);
-    return [
-      formatLine('pub', terms.primary, main),
-      ...terms.subkeys.map((one) => {
-        const isInherited = main === 'i' || main === 'r' || (main === 'e' && !one.isRevoked);
-        return formatLine('sub', one, isInherited && one.isValid ? main : letterOf(one, now));
-      }),
-    ];
-  });
+    lines.push(formatLine('pub', terms.primary, main));
+    for (const one of terms.subkeys) {
+      const isInherited = main === 'i' || main === 'r' || (main === 'e' && !one.isRevoked);
+      lines.push(formatLine('sub', one, isInherited && one.isValid ? main : letterOf(one, now)));
+    }
+  }
   return lines;
 }
 

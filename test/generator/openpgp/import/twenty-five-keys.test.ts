@@ -201,7 +201,7 @@ const KEYS: Readonly<Record<string, Make>> = {
       formatArmor('PUBLIC KEY BLOCK', file(one, user(one, certified(BORN)))),
     );
     return {
-      files: [Buffer.concat([Buffer.from('\uFEFF'), hidden ?? '', seen ?? ''].map(Buffer.from))],
+      files: [Buffer.from(`\uFEFF${hidden?.toString()}${seen?.toString()}`)],
     };
   },
   'a second file with an expiry': (key) => ({

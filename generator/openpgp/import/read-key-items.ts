@@ -2,7 +2,7 @@
 // what it skips, and what ends the import, with the loss of the key at hand and of all behind it.
 import { type Packet, TAG, eachPacket } from '../packets/packets.ts';
 import { type KeyPart, readKeyPart } from './key-part.ts';
-import { type KeyParts, type Part, SIGNATURE_TYPE } from './key-parts.ts';
+import { type KeyParts, type AnyPart, SIGNATURE_TYPE } from './key-parts.ts';
 import type { KeyNoteCode } from './key-notes.ts';
 import { type BrokenSignature, type SignaturePart, readSignaturePart } from './signature-part.ts';
 
@@ -30,7 +30,7 @@ const INDETERMINATE_TAGS: ReadonlySet<number> = new Set([8, 9, 11]);
 const PRIVATE_TAGS: ReadonlySet<number> = new Set([5, 7]);
 
 /** The keys of binary packets, with what is lost on the way. */
-export function readBlocks(bytes: Uint8Array): readonly ReadItem[] {
+export function readKeyItems(bytes: Uint8Array): readonly ReadItem[] {
   const reader = new BlockReader();
   for (const packet of eachPacket(bytes)) if (!reader.take(packet)) break;
   return reader.end();
@@ -39,7 +39,7 @@ export function readBlocks(bytes: Uint8Array): readonly ReadItem[] {
 class BlockReader {
   readonly #items: ReadItem[] = [];
   #primary: KeyPart | undefined;
-  #parts: Part[] = [];
+  #parts: AnyPart[] = [];
   /** In a key of another version: all of it is skipped. */
   #skipsKey = false;
   /** Behind a user ID that is too long. */
@@ -147,7 +147,7 @@ class BlockReader {
     return true;
   }
 
-  #add(part: Part, isSignature = false): void {
+  #add(part: AnyPart, isSignature = false): void {
     if (!isSignature) this.#skipsSignatures = false;
     if (this.#skipsKey) return;
     if (this.#primary) this.#parts.push(part);
