@@ -63,11 +63,11 @@ export class KeyImport {
     if (armor.hasBadHeader) note('armor-header');
     if (armor.readsEnd) note('armor-end-as-data');
     if (armor.hasWrongChecksum) {
-      note('armor-checksum');
+      if (!armor.hasBadHeader) note('armor-checksum');
       return false;
     }
     if (armor.isEndless) note('armor-endless');
-    if (armor.isArmored && armor.blocks === 0) {
+    if ((armor.isArmored && armor.blocks === 0) || isUtf16(bytes)) {
       note('no-key-block');
       return false;
     }
@@ -162,6 +162,11 @@ export class KeyImport {
 
 /** `end`: nothing behind it in the file is imported. */
 type Outcome = 'taken' | 'dropped' | 'end';
+
+/** As PowerShell writes what it is given. */
+function isUtf16([first, second]: Uint8Array): boolean {
+  return first === 0xff && second === 0xfe;
+}
 
 function isUnwritable(part: AnyPart): boolean {
   return part.kind === 'user' && !part.isPhoto && part.body.length >= MIN_UNWRITABLE_BYTES;
