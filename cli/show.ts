@@ -7,6 +7,7 @@ import {
   type ShownVerdict,
 } from '../generator/explain/describe-signature.ts';
 import { MAX_BLOB_BYTES } from '../generator/openpgp/signature-file.ts';
+import { listKeyWarnings } from '../generator/policy/key-warnings.ts';
 import { messageOf } from '../generator/terms/errors.ts';
 import { nameFileIn } from '../generator/terms/rejection.ts';
 import { formatJson, toPrintable } from '../generator/terms/text.ts';
@@ -48,6 +49,9 @@ export async function show(
       toBudgets(settings),
     );
     ending.addEventListener('abort', () => void close());
+    for (const warning of listKeyWarnings(policy)) {
+      io.stderr.write(`lookaside: warning: ${warning}\n`);
+    }
     const options = { keyring: policy.keyring, openMessage };
     const shown = [];
     for (const path of files) {

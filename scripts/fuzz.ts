@@ -2,6 +2,8 @@
 // lets the in-process engine alone judge real signatures with random bytes changed. Last come messages
 // that are crafted field by field, with keys of all kinds, for us and the real gpg.
 // Usage: npm run fuzz -- [--seed N] [--cases N] [--noise N] [--messages N] [--replay FILE…]
+// With --keys N it compares instead what we and gpg import of N crafted keys, and of N / 5 that gpg
+// made.
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { judgeNoise, toCase } from '../test/fuzz/byte-noise.ts';
@@ -13,6 +15,7 @@ import {
   formatCompared,
   openJudges,
 } from '../test/fuzz/compare.ts';
+import { fuzzKeys } from '../test/fuzz/keys/fuzz-keys.ts';
 import { type Material, makeMaterial } from '../test/fuzz/material.ts';
 import { fuzzMessages } from '../test/fuzz/messages/fuzz-messages.ts';
 import { makeRandom } from '../test/fuzz/random.ts';
@@ -30,12 +33,30 @@ const { values, positionals } = parseArgs({
     cases: { type: 'string', default: String(DEFAULT_CASES) },
     noise: { type: 'string', default: String(DEFAULT_NOISE) },
     messages: { type: 'string', default: String(DEFAULT_MESSAGES) },
+    keys: { type: 'string' },
     replay: { type: 'boolean', default: false },
   },
   allowPositionals: true,
 });
 
-process.exitCode = (await (values.replay ? replay(positionals) : fuzzAll())) ? 0 : 1;
+process.exitCode = (await run()) ? 0 : 1;
+
+async function run(): Promise<boolean> {
+  if (values.keys !== undefined) return fuzzKeyFiles(toCount('keys', values.keys));
+  return values.replay ? replay(positionals) : fuzzAll();
+}
+
+async function fuzzKeyFiles(crafted: number): Promise<boolean> {
+  const seed = toCount('seed', values.seed);
+  const byGpg = Math.ceil(crafted / 5);
+  print(`seed ${seed}, ${crafted} crafted keys, ${byGpg} by gpg`);
+  const found = await fuzzKeys({ seed, crafted, byGpg }, (done, disagreements) => {
+    print(`${done} crafted keys, ${disagreements} disagreements`);
+  });
+  for (const one of found) print(one);
+  print(`seed ${seed}: ${crafted + byGpg} keys, ${found.length} disagreements`);
+  return found.length === 0;
+}
 
 async function fuzzAll(): Promise<boolean> {
   const seed = toCount('seed', values.seed);

@@ -11,6 +11,7 @@ import {
   variableOf,
 } from '../cli/base/options.ts';
 import { NODE_FINDINGS } from '../generator/nodes/check/finding.ts';
+import { KEY_NOTES } from '../generator/openpgp/import/key-notes.ts';
 import { LOSSES } from '../generator/terms/loss.ts';
 import { REJECTIONS } from '../generator/terms/rejection.ts';
 import { METRICS } from '../server/metrics/metric-list.ts';
@@ -29,6 +30,7 @@ const PAGES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'rejection-codes.md': {
     codes: listCodes(REJECTIONS, (code) => `### ${code}`),
     losses: listCodes(LOSSES, (code) => `### ${code}`),
+    'notes on keys': listCodes(toKeyCodes(), (code) => `### ${code}`),
   },
   'nodes.md': { findings: listCodes(NODE_FINDINGS, (code) => `#### ${code}`) },
   'metrics.md': { metrics: list(Object.entries(METRICS).map(describeMetric)) },
@@ -55,6 +57,16 @@ function toSection(name: OptionName): string {
     ...Object.entries(wording).map(([command, meaning]) => `${command}: ${meaning}`),
   ];
   return `### ${name}\n\n${toSentence(description)}\n\n${list(facts)}`;
+}
+
+/** As sentences: of a key, what it has or is. */
+function toKeyCodes(): Codes {
+  return Object.fromEntries(
+    Object.entries(KEY_NOTES).map(([code, { of, cause, cure }]) => {
+      const sentence = of === 'key' ? `the key ${cause}` : cause;
+      return [code, { cause: toSentence(sentence), cure: toSentence(cure) }];
+    }),
+  );
 }
 
 function listCodes(codes: Codes, title: (code: string) => string): string {

@@ -54,7 +54,10 @@ const isWorker = process.env['MOCHA_WORKER_ID'] !== undefined;
 const ownsRun = openRunDirectory();
 
 const missing = isWorker ? [] : missingTools();
-if (missing.length > 0 && isDebian() && process.getuid?.() === 0) install(missing);
+const data = isWorker ? [] : missingData();
+if (missing.length + data.length > 0 && isDebian() && process.getuid?.() === 0) {
+  install(missing, data);
+}
 
 const stillMissing = isWorker ? [] : missingTools();
 if (stillMissing.length > 0 && process.env['CI'] === 'true') {
@@ -99,6 +102,12 @@ export function mochaGlobalTeardown(): void {
   }, EXIT_PATIENCE).unref();
 }
 
+/** Data that only the long tests read. */
+function missingData(): readonly string[] {
+  const isThere = existsSync('/usr/share/keyrings/debian-keyring.gpg');
+  return process.env['TEST_LONG'] === '1' && !isThere ? ['debian-keyring'] : [];
+}
+
 function missingTools(): Tool[] {
   return TOOLS.filter((tool) => findTool(tool) === undefined);
 }
@@ -109,8 +118,8 @@ function isDebian(): boolean {
 }
 
 /** Installs Debian packages without letting them start a service; says so when it cannot. */
-function install(tools: readonly Tool[]): void {
-  const packages = [...new Set(tools.map((tool) => DEBIAN_PACKAGES[tool]))];
+function install(tools: readonly Tool[], others: readonly string[]): void {
+  const packages = [...new Set(tools.map((tool) => DEBIAN_PACKAGES[tool])), ...others];
   process.stderr.write(`installing for the tests: ${packages.join(', ')}\n`);
   const ownPolicy = !existsSync(POLICY_RC_D);
   if (ownPolicy) writeFileSync(POLICY_RC_D, '#!/bin/sh\nexit 101\n', { mode: 0o755 });

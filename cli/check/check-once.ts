@@ -15,7 +15,7 @@ import { toPrintable } from '../../generator/terms/text.ts';
 import { toBudgets } from '../base/budget-options.ts';
 import type { Settings } from '../base/options.ts';
 import type { ProcessIo } from '../base/process-io.ts';
-import { openEngines, warnOfMissingGpgv } from '../inputs/open-engines.ts';
+import { openEngines, warnOfKeys } from '../inputs/open-engines.ts';
 import { openSource, withTemporaryState } from '../inputs/open-source.ts';
 import { readPolicy } from '../inputs/read-policy.ts';
 import { findUnreadKeyFiles } from '../inputs/unread-key-files.ts';
@@ -81,8 +81,10 @@ async function withRun<Result>(
   }
   return withTemporaryState(io.signals, async (temporary, ending) => {
     const engines = await openEngines(io.environment, temporary, toBudgets(settings));
-    const missing = warnOfMissingGpgv(policy, engines) ?? [];
-    for (const warning of [missing, warnOfUnmatched(policy.scopes.keys())].flat()) {
+    for (const warning of [
+      warnOfKeys(policy, engines),
+      warnOfUnmatched(policy.scopes.keys()),
+    ].flat()) {
       io.stderr.write(`lookaside: warning: ${toPrintable(warning)}\n`);
     }
     ending.addEventListener('abort', () => void engines.close());

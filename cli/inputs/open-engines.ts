@@ -8,6 +8,7 @@ import {
 } from '../../generator/openpgp/open-message.ts';
 import { PLAIN_RULE } from '../../generator/openpgp/packets/plain-message.ts';
 import { RsaVerifier } from '../../generator/openpgp/rsa-in-thread.ts';
+import { listKeyWarnings } from '../../generator/policy/key-warnings.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
 import type { Budgets } from '../../generator/terms/budgets.ts';
 import type { Environment } from '../base/read-settings.ts';
@@ -89,12 +90,11 @@ export async function openLastingEngines(
   };
 }
 
-/** What to say at the start where the keys need an engine that is not there. */
-export function warnOfMissingGpgv(
-  policy: Policy,
-  { gpgv }: Engines | LastingEngines,
-): string | undefined {
+/** What to say of the keys at the start: what nodes do not take, and if an engine for them is missing. */
+export function warnOfKeys(policy: Policy, { gpgv }: Engines | LastingEngines): readonly string[] {
+  const warnings = listKeyWarnings(policy);
   const keys = policy.keyring?.forGpgv ?? [];
-  if (gpgv?.version !== undefined || keys.length === 0) return undefined;
-  return `only gpgv can judge signatures by ${keys.join(', ')}, and it is not installed. ${INSTALL_GPGV}`;
+  if (gpgv?.version !== undefined || keys.length === 0) return warnings;
+  const missing = `only gpgv can judge signatures by ${keys.join(', ')}, and it is not installed. ${INSTALL_GPGV}`;
+  return [...warnings, missing];
 }

@@ -13,7 +13,7 @@ import type { Settings } from '../base/options.ts';
 import type { ProcessIo } from '../base/process-io.ts';
 import { listKeyPaths, readSettings } from '../base/read-settings.ts';
 import { UsageError } from '../base/usage-error.ts';
-import { openEngines, warnOfMissingGpgv } from './open-engines.ts';
+import { openEngines, warnOfKeys } from './open-engines.ts';
 import { assertTokenFile, readTokenFile } from './open-source.ts';
 import { KEY_FILE } from './read-keys.ts';
 import { readPolicy, warnOfKeyFaults } from './read-policy.ts';
@@ -76,8 +76,9 @@ export async function openTarget(
     const read = async (): Promise<TreeRule> => readTargetRule(repository, settings, directory);
     const first = await read();
     const engines = await openEngines(io.environment, directory, toBudgets(first.settings));
-    const warning = warnOfMissingGpgv(first.policy, engines);
-    if (warning !== undefined) io.stderr.write(`lookaside: warning: ${warning}\n`);
+    for (const warning of warnOfKeys(first.policy, engines)) {
+      io.stderr.write(`lookaside: warning: ${warning}\n`);
+    }
     warnOfKeyFaults(first.policy, io.stderr);
     const rules = await TargetRules.open(repository, engines, first, read);
     const { judge } = await rules.read();

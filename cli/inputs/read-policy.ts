@@ -231,8 +231,14 @@ async function splitKeys(
   ];
 }
 
-async function splitKeyring({ blocks }: Keyring): Promise<readonly Keyring[]> {
-  return Promise.all(blocks.map(async (bytes) => readKeyring([{ path: 'the scope', bytes }])));
+/** A keyring for each key: every one of them must have signed. */
+async function splitKeyring({ blocks, notes }: Keyring): Promise<readonly Keyring[]> {
+  return Promise.all(
+    blocks.map(async (bytes) => ({
+      ...(await readKeyring([{ path: 'the scope', bytes }])),
+      notes,
+    })),
+  );
 }
 
 /** What is wrong with keys that a policy file names, told as that of the file. */

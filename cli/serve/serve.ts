@@ -24,11 +24,7 @@ import { type ProcessIo, hasColour } from '../base/process-io.ts';
 import { UsageError, formatUsageError } from '../base/usage-error.ts';
 import { NO_KEYS } from '../check/findings.ts';
 import { findUnreadKeyFiles } from '../inputs/unread-key-files.ts';
-import {
-  type LastingEngines,
-  openLastingEngines,
-  warnOfMissingGpgv,
-} from '../inputs/open-engines.ts';
+import { type LastingEngines, openLastingEngines, warnOfKeys } from '../inputs/open-engines.ts';
 import { openSource } from '../inputs/open-source.ts';
 import { readShownUrl } from '../inputs/read-store-url.ts';
 import { AccessLogOutput } from './access-log-output.ts';
@@ -235,8 +231,8 @@ class ServeRun {
     tellOfKeyFaults(listKeyFaults(policy), this.#troubles, this.#log);
     for (const unread of await findUnreadKeyFiles(this.#settings)) this.#log.warn(unread);
     const engines = this.#engines;
-    const warning = policy.keyring ? engines && warnOfMissingGpgv(policy, engines) : NO_KEYS;
-    if (warning !== undefined) this.#log.warn(warning);
+    if (!policy.keyring) this.#log.warn(NO_KEYS);
+    else if (engines) for (const warning of warnOfKeys(policy, engines)) this.#log.warn(warning);
     for (const unmatched of warnOfUnmatched(policy.scopes.keys())) this.#log.warn(unmatched);
   }
 

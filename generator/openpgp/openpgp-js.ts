@@ -1,26 +1,20 @@
-// The first engine, and the only file that knows OpenPGP.js. It reads keys, and verifies plain messages
-// by plain keys, in process. Only its "yes" is a verdict; a "no" is a reason to ask gpgv.
+// The first engine, and the only file that knows OpenPGP.js. It makes keyrings of what nodes import
+// (import/), and verifies plain messages by plain keys, in process. Only its "yes" is a verdict; a "no"
+// is a reason to ask gpgv.
 import { createHash } from 'node:crypto';
-import {
-  type Key,
-  type Subkey,
-  armor,
-  enums,
-  readKey,
-  readMessage,
-  unarmor,
-  verify,
-} from 'openpgp';
+import { type Key, type Subkey, armor, enums, readKey, readMessage, verify } from 'openpgp';
 import { formatTime } from '../terms/text.ts';
 import { messageOf } from '../terms/errors.ts';
 import { type Rejection, nameFileIn, reject } from '../terms/rejection.ts';
 import { type PlainAlgorithms, readPlainAlgorithms } from './algorithms.ts';
-import { describeChecksum, describeForeignKeyFile } from './foreign/foreign-key-file.ts';
+import { describeForeignKeyFile } from './foreign/foreign-key-file.ts';
+import { type ImportedKey, KeyImport } from './import/import-keys.ts';
+import { type KeyFacts, type PartFacts, readKeyFacts } from './import/key-facts.ts';
+import { KEY_NOTES, type KeyNote, describeNote } from './import/key-notes.ts';
+import { formatParts } from './import/key-parts.ts';
 import type { KeyLife } from './key-state.ts';
-import { type KeyBlock, readKeyBlocks } from './packets/key-blocks.ts';
 import type { PlainMessage } from './packets/plain-message.ts';
 import { findPrivateKey } from './packets/private-keys.ts';
-import { LAST_SECOND } from './packets/signature-packet.ts';
 import { type IsSignedByRsa, type RsaKey, readRsaKey } from './rsa.ts';
 
 /** A public key that is accepted, for reports. */
@@ -64,16 +58,18 @@ export interface Keyring {
   /** Changes when a key does. */
   readonly id: string;
   readonly keys: readonly KeyInfo[];
-  /** How the keys end, by fingerprint; those that OpenPGP.js cannot read are left out. */
+  /** How the keys end, by fingerprint. */
   readonly lives: ReadonlyMap<string, KeyLife>;
   /** The keys with an OpenPGP key ID (16 lower-case hex digits). */
   readonly find: (keyId: string) => readonly SigningKey[];
-  /** Each key as binary OpenPGP packets, built anew: see `readKeyBlocks`. */
+  /** Each key as binary OpenPGP packets, as nodes import it: built anew, from public keys alone. */
   readonly blocks: readonly Uint8Array[];
   /** All of them, for gpgv. */
   readonly packets: Uint8Array;
   /** The fingerprints of keys that only gpgv can judge. */
   readonly forGpgv: readonly string[];
+  /** What of the files nodes do not take, or other clients do not. */
+  readonly notes: readonly KeyNote[];
 }
 
 /** A key file as it was read. */
@@ -107,11 +103,6 @@ interface KeyFileErrorOptions extends ErrorOptions {
  */
 const VERIFY_CONFIG = { allowInsecureVerificationWithReformattedKeys: true };
 
-const ARMOR = '-----BEGIN PGP';
-const PUBLIC_KEY_BLOCK =
-  /-----BEGIN PGP PUBLIC KEY BLOCK-----[\s\S]*?-----END PGP PUBLIC KEY BLOCK-----/g;
-const NOTHING = new Uint8Array();
-
 /** Algorithms whose signatures both engines compute alike. */
 const PLAIN_ALGORITHMS: ReadonlySet<string> = new Set([
   'rsaEncryptSign',
@@ -127,95 +118,105 @@ const PLAIN_CURVES: ReadonlySet<string> = new Set([
 ]);
 /** Below, OpenPGP.js refuses what nodes take. */
 const PLAIN_RSA_BITS = 2048;
-const SIGNING_FLAG = enums.keyFlags.signData;
-/** Nodes respect a revocation whatever its date. */
-const END_OF_TIME = new Date(LAST_SECOND * 1000);
+/** Part of the names of keyrings and keys: verdicts by another reading of keys are made again. */
+const READING = 'as GnuPG 2.2.40 imports them, 1';
 
 /** A key on its way into a keyring. */
 interface ReadKey {
-  readonly block: KeyBlock;
+  readonly imported: ImportedKey;
+  readonly bytes: Uint8Array;
+  readonly facts: KeyFacts;
   readonly parsed: Key | undefined;
 }
 
 /**
- * Reads the public keys of key files, armored (several blocks a file) or binary.
- * @throws KeyFileError naming the file.
+ * Reads the public keys of key files, armored (several blocks a file) or binary, as a node imports
+ * them, in this order. Keys by which no signature counts are left out, with a note. As of `now`, if a
+ * key says different things at different times.
+ * @throws KeyFileError naming the file of which nothing is left.
  */
-export async function readKeyring(files: readonly KeyFile[]): Promise<Keyring> {
-  const byFingerprint = new Map<string, ReadKey>();
-  for (const file of files) {
-    for (const block of await orSayWhatItIs(file, readKeyFile(file))) {
-      const { fingerprint } = block.primary;
-      const known = byFingerprint.get(fingerprint);
-      const key = { block, parsed: await parseKey(block) };
-      byFingerprint.set(fingerprint, known ? await merge(known, key) : key);
-    }
-  }
-  const keys = [...byFingerprint.values()];
+export async function readKeyring(
+  files: readonly KeyFile[],
+  now: Date = new Date(),
+): Promise<Keyring> {
+  const { keys, notes } = await importKeys(files, now);
   const byKeyId = new Map<string, SigningKey[]>();
   for (const key of keys.flatMap((read) => toSigningKeys(read))) {
     const keyId = key.fingerprint.slice(-16).toLowerCase();
     byKeyId.set(keyId, [...(byKeyId.get(keyId) ?? []), key]);
   }
-  const blocks = keys.map(({ block }) => block.bytes);
+  const blocks = keys.map(({ bytes }) => bytes);
   const packets = Buffer.concat(blocks);
-  const all = [...byKeyId.values()].flat();
   return {
-    id: createHash('sha256').update(packets).digest('base64url'),
-    keys: keys.map((key) => toKeyInfo(key)),
-    lives: await readLives(keys),
+    id: createHash('sha256').update(READING).update(packets).digest('base64url'),
+    keys: keys.map(({ facts }) => toKeyInfo(facts)),
+    lives: new Map(keys.map(({ facts }) => [facts.primary.key.fingerprint, toLife(facts)])),
     find: (keyId) => byKeyId.get(keyId) ?? [],
     blocks,
     packets,
-    forGpgv: [...new Set(all.filter(needsGpgv).map((key) => key.primaryFingerprint))],
+    forGpgv: keys.flatMap((key) => (needsGpgv(key) ? [key.facts.primary.key.fingerprint] : [])),
+    notes,
   };
 }
 
-/** Says of a file that cannot be used what it is instead. */
-async function orSayWhatItIs(
-  { path, bytes }: KeyFile,
-  reading: Promise<readonly KeyBlock[]>,
-): Promise<readonly KeyBlock[]> {
-  const outcome = await reading.catch((error: unknown) => error);
-  const isRead = Array.isArray(outcome);
-  const foreign = isRead ? describeChecksum(bytes) : describeForeignKeyFile(bytes);
-  if (isRead && !foreign) return outcome;
-  const isFault = isRead || (outcome instanceof KeyFileError && !outcome.isPrivate);
-  if (!foreign || !(isFault || foreign.isPrivate)) throw outcome;
+async function importKeys(files: readonly KeyFile[], now: Date) {
+  const importing = new KeyImport();
+  const taken = files.filter((file) => {
+    refusePrivateKey(file);
+    return importing.importFile(file);
+  });
+  const { verifier, findPrimary: findOther } = importing;
+  const context = { verifier, findOther, now: Math.floor(now.getTime() / 1000) };
+  const notes = [...importing.notes];
+  const keys: ReadKey[] = [];
+  for (const imported of importing.keys) {
+    const { parts, path } = imported;
+    const facts = readKeyFacts(parts, context);
+    const { fingerprint } = parts.primary;
+    notes.push(...facts.notes.map((code) => ({ code, path, fingerprint })));
+    const bytes = formatParts(parts.parts);
+    if (facts.isValid) keys.push({ imported, bytes, facts, parsed: await parseKey(bytes) });
+  }
+  refuseEmptyFile(files, taken, keys, notes);
+  return { keys, notes };
+}
+
+/** A file has to give a key, or more of one. */
+function refuseEmptyFile(
+  files: readonly KeyFile[],
+  taken: readonly KeyFile[],
+  keys: readonly ReadKey[],
+  notes: readonly KeyNote[],
+): void {
+  const isLeft = ({ path }: KeyFile): boolean =>
+    keys.some(({ imported }) => imported.path === path) ||
+    notes.every((note) => note.path !== path || note.code !== 'nothing-certified');
+  const empty = files.find((file) => !taken.includes(file) || !isLeft(file));
+  if (!empty) return;
+  const { path } = empty;
+  const own = notes.filter((note) => note.path === path);
+  const reasons = own.map((note) => describeNote(note).slice(path.length + 2));
+  const [first] = own;
+  const why = reasons.length > 0 ? `: ${[...new Set(reasons)].join('; ')}` : '';
+  throw sayWhatItIs(
+    empty,
+    new KeyFileError(
+      `${path}: expected OpenPGP public keys that nodes import, got none${why}`,
+      first ? { hint: KEY_NOTES[first.code].cure } : {},
+    ),
+  );
+}
+
+/** An error that says what a file is instead of keys, where that can be seen. */
+function sayWhatItIs({ path, bytes }: KeyFile, error: KeyFileError): KeyFileError {
+  const foreign = describeForeignKeyFile(bytes);
+  if (!foreign || (error.isPrivate && !foreign.isPrivate)) return error;
   const { got, hint, isPrivate } = foreign;
-  throw new KeyFileError(`${path}: expected OpenPGP public keys, got ${got}`, {
+  return new KeyFileError(`${path}: expected OpenPGP public keys, got ${got}`, {
     isPrivate,
     hint: nameFileIn(hint, path),
-    cause: outcome,
+    cause: error,
   });
-}
-
-async function readKeyFile({ path, bytes }: KeyFile): Promise<readonly KeyBlock[]> {
-  refusePrivateKey(path, bytes);
-  const text = Buffer.from(bytes).toString('latin1');
-  const binary = text.includes(ARMOR) ? await unarmorKeys(path, text) : bytes;
-  const blocks = readKeyBlocks(binary);
-  if (!blocks) {
-    throw new KeyFileError(`${path}: expected OpenPGP public keys, but the file does not parse`);
-  }
-  if (blocks.length === 0) {
-    throw new KeyFileError(`${path}: expected OpenPGP public keys of version 4, got none`);
-  }
-  return blocks;
-}
-
-async function unarmorKeys(path: string, text: string): Promise<Uint8Array> {
-  const blocks = text.match(PUBLIC_KEY_BLOCK) ?? [];
-  if (blocks.length === 0) {
-    throw new KeyFileError(`${path}: expected OpenPGP public keys, got none`);
-  }
-  try {
-    const read = await Promise.all(blocks.map(async (block) => unarmor(block)));
-    return Buffer.concat(read.map(({ data }) => (data instanceof Uint8Array ? data : NOTHING)));
-  } catch (cause) {
-    const message = `${path}: expected OpenPGP public keys, but the armor does not parse`;
-    throw new KeyFileError(message, { cause });
-  }
 }
 
 /**
@@ -227,18 +228,19 @@ export function armorKeys(packets: Uint8Array): string {
 }
 
 /** One rule for whatever is given as keys, in whatever form. */
-function refusePrivateKey(path: string, bytes: Uint8Array): void {
-  const finding = findPrivateKey(bytes);
+function refusePrivateKey(file: KeyFile): void {
+  const finding = findPrivateKey(file.bytes);
   if (finding === 'private') {
-    const message = `${path}: expected public keys, got a private key`;
-    throw new KeyFileError(message, { isPrivate: true });
+    const message = `${file.path}: expected public keys, got a private key`;
+    throw sayWhatItIs(file, new KeyFileError(message, { isPrivate: true }));
   }
   if (finding === 'closed') {
-    throw new KeyFileError(`${path}: expected OpenPGP public keys, got a compressed packet`);
+    const message = `${file.path}: expected OpenPGP public keys, got a compressed packet`;
+    throw sayWhatItIs(file, new KeyFileError(message));
   }
 }
 
-async function parseKey({ bytes }: KeyBlock): Promise<Key | undefined> {
+async function parseKey(bytes: Uint8Array): Promise<Key | undefined> {
   try {
     return await readKey({ binaryKey: bytes });
   } catch {
@@ -246,114 +248,34 @@ async function parseKey({ bytes }: KeyBlock): Promise<Key | undefined> {
   }
 }
 
-/** The same key twice: the newer expiry and any revocation count, as in nodes' keyrings. */
-async function merge(known: ReadKey, again: ReadKey): Promise<ReadKey> {
-  if (!known.parsed || !again.parsed) return known;
-  const parsed = await known.parsed.update(again.parsed);
-  const [block] = readKeyBlocks(parsed.write()) ?? [];
-  return block ? { block, parsed } : known;
-}
-
-function toSigningKeys({ block, parsed }: ReadKey): readonly SigningKey[] {
-  const primaryFingerprint = block.primary.fingerprint;
-  const blockId = createHash('sha256').update(block.bytes).digest('base64url');
-  const certified = parsed && readCertifications(parsed);
-  const toSigningKey = (
-    { fingerprint, packetBody, hasPlainPackets }: KeyBlock['primary'],
-    part: Key | Subkey | undefined,
-    own: KeyTerms | undefined,
-  ): SigningKey => ({
-    fingerprint,
-    primaryFingerprint,
-    blockId,
-    parsed,
-    createdAt: part?.getCreationTime().getTime() ?? 0,
-    bits: part?.getAlgorithmInfo().bits,
-    expiresAt: Math.min(certified?.expiresAt ?? Infinity, own?.expiresAt ?? Infinity),
-    certifiedAt: parsed ? newestDate(parsed, part) : 0,
-    isPlain:
-      hasPlainPackets &&
-      part !== undefined &&
-      hasPlainAlgorithm(part) &&
-      certified?.isUnambiguous === true &&
-      own?.isUnambiguous === true &&
-      own.maySign,
-    plainAlgorithms: readPlainAlgorithms(packetBody),
-    rsa: readRsaKey(packetBody),
-    findRefusal: askOnce(parsed, part),
+function toSigningKeys({ facts, bytes, parsed }: ReadKey): readonly SigningKey[] {
+  const primaryFingerprint = facts.primary.key.fingerprint;
+  const blockId = createHash('sha256').update(READING).update(bytes).digest('base64url');
+  return [facts.primary, ...facts.subkeys].map((part): SigningKey => {
+    const found = findPart(parsed, part);
+    return {
+      fingerprint: part.key.fingerprint,
+      primaryFingerprint,
+      blockId,
+      parsed,
+      createdAt: part.key.created * 1000,
+      bits: found?.getAlgorithmInfo().bits,
+      expiresAt: part.until,
+      certifiedAt: part.certifiedAt,
+      isPlain: isPlain(part, found),
+      plainAlgorithms: readPlainAlgorithms(part.key.body),
+      rsa: readRsaKey(part.key.body),
+      findRefusal: askOnce(parsed, found),
+    };
   });
-  return [
-    toSigningKey(block.primary, parsed, certified),
-    ...block.subkeys.map((subkey) => {
-      const part = parsed?.subkeys.find((found) => fingerprintOf(found) === subkey.fingerprint);
-      return toSigningKey(subkey, part, part && readBindings(part));
-    }),
-  ];
 }
 
-/** What self-signatures say of a key. */
-interface KeyTerms {
-  readonly expiresAt: number;
-  readonly maySign: boolean;
-  /** Whether it does not forbid the key to sign. */
-  readonly mightSign: boolean;
-  /** Whether there is only one way to read them. */
-  readonly isUnambiguous: boolean;
+function findPart(parsed: Key | undefined, { key }: PartFacts): Key | Subkey | undefined {
+  return parsed?.getKeys().find((found) => fingerprintOf(found) === key.fingerprint);
 }
 
-type SelfSignature = Subkey['bindingSignatures'][number];
-
-/** The terms of a primary key, if the newest certification of each user ID says the same. */
-function readCertifications(key: Key): KeyTerms {
-  const newest = key.users.map(({ selfCertifications }) => newestOf(selfCertifications));
-  const terms = newest.map((signature) => readTerms(signature, key.getCreationTime()));
-  const [first] = terms;
-  if (!first) return { expiresAt: Infinity, maySign: false, mightSign: true, isUnambiguous: false };
-  const agree = terms.every(
-    ({ expiresAt, maySign }) => expiresAt === first.expiresAt && maySign === first.maySign,
-  );
-  const expiresAt = Math.max(...terms.map((term) => term.expiresAt));
-  return {
-    ...first,
-    mightSign: terms.some(({ mightSign }) => mightSign),
-    expiresAt,
-    isUnambiguous: agree && terms.every(({ isUnambiguous }) => isUnambiguous),
-  };
-}
-
-function readBindings(subkey: Subkey): KeyTerms {
-  const newest = newestOf(subkey.bindingSignatures);
-  const terms = readTerms(newest, subkey.getCreationTime());
-  return { ...terms, isUnambiguous: terms.isUnambiguous && newest?.embeddedSignature !== null };
-}
-
-/** The newest date of all self-signatures of a key and its part. Milliseconds since 1970. */
-function newestDate(key: Key, part: Key | Subkey | undefined): number {
-  const certifications = key.users.flatMap(({ selfCertifications }) => selfCertifications);
-  const bindings = part && 'bindingSignatures' in part ? part.bindingSignatures : [];
-  const dates = [...certifications, ...bindings].map(({ created }) => Number(created));
-  return Math.max(0, ...dates);
-}
-
-function newestOf(signatures: readonly SelfSignature[]): SelfSignature | undefined {
-  return signatures.toSorted((a, b) => Number(b.created) - Number(a.created))[0];
-}
-
-function readTerms(signature: SelfSignature | undefined, created: Date): KeyTerms {
-  const seconds = signature?.keyExpirationTime ?? 0;
-  const flags = signature?.keyFlags?.[0];
-  const isUnambiguous =
-    signature !== undefined &&
-    signature.signatureNeverExpires &&
-    created.getTime() / 1000 + seconds <= LAST_SECOND &&
-    signature.revocationKeyClass === null &&
-    signature.keyFlags !== null;
-  return {
-    expiresAt: seconds === 0 ? Infinity : created.getTime() + seconds * 1000,
-    maySign: ((flags ?? 0) & SIGNING_FLAG) !== 0,
-    mightSign: flags === undefined || (flags & SIGNING_FLAG) !== 0,
-    isUnambiguous,
-  };
+function isPlain(part: PartFacts, found: Key | Subkey | undefined): boolean {
+  return part.hasPlainPackets && part.isSigner && found !== undefined && hasPlainAlgorithm(found);
 }
 
 function hasPlainAlgorithm(part: Key | Subkey): boolean {
@@ -363,46 +285,21 @@ function hasPlainAlgorithm(part: Key | Subkey): boolean {
 }
 
 /** Encryption subkeys are not plain either, but they sign nothing. */
-function needsGpgv({ isPlain, parsed, fingerprint }: SigningKey): boolean {
-  if (isPlain) return false;
-  const part = parsed?.getKeys().find((found) => fingerprintOf(found) === fingerprint);
-  if (!part) return true;
-  if (!('mainKey' in part)) return !hasPlainAlgorithm(part) || readCertifications(part).maySign;
-  return readBindings(part).maySign;
+function needsGpgv({ facts, parsed }: ReadKey): boolean {
+  return [facts.primary, ...facts.subkeys].some(
+    (part) => part.isForSigning && !isPlain(part, findPart(parsed, part)),
+  );
 }
 
-function toKeyInfo({ block, parsed }: ReadKey): KeyInfo {
-  const { expiresAt } = parsed ? readCertifications(parsed) : { expiresAt: Infinity };
-  return {
-    fingerprint: block.primary.fingerprint,
-    userIds: block.userIds,
-    expires: Number.isFinite(expiresAt) ? formatTime(expiresAt) : null,
-  };
+function toKeyInfo({ primary, userIds }: KeyFacts): KeyInfo {
+  const { key, until } = primary;
+  const expires = Number.isFinite(until) ? formatTime(until) : null;
+  return { fingerprint: key.fingerprint, userIds, expires };
 }
 
-async function readLives(keys: readonly ReadKey[]): Promise<ReadonlyMap<string, KeyLife>> {
-  const lives = new Map<string, KeyLife>();
-  for (const { block, parsed } of keys) {
-    if (parsed) lives.set(block.primary.fingerprint, await readLife(block, parsed));
-  }
-  return lives;
-}
-
-async function readLife({ primary, subkeys }: KeyBlock, parsed: Key): Promise<KeyLife> {
-  const { mightSign, expiresAt } = readCertifications(parsed);
-  const signers = new Map(mightSign ? [[primary.fingerprint, expiresAt]] : []);
-  for (const { fingerprint } of subkeys) {
-    const part = parsed.subkeys.find((found) => fingerprintOf(found) === fingerprint);
-    const own = part && readBindings(part);
-    if (own?.mightSign === false || (part && (await isSubkeyRevoked(part, parsed)))) continue;
-    signers.set(fingerprint, Math.min(expiresAt, own?.expiresAt ?? Infinity));
-  }
-  return { isRevoked: await parsed.isRevoked(undefined, undefined, END_OF_TIME), signers };
-}
-
-async function isSubkeyRevoked(subkey: Subkey, primary: Key): Promise<boolean> {
-  const binding = newestOf(subkey.bindingSignatures);
-  return binding !== undefined && subkey.isRevoked(binding, primary.keyPacket, END_OF_TIME);
+function toLife({ primary, subkeys, isRevoked }: KeyFacts): KeyLife {
+  const signers = [primary, ...subkeys].filter((part) => part.isSigner);
+  return { isRevoked, signers: new Map(signers.map(({ key, until }) => [key.fingerprint, until])) };
 }
 
 /**

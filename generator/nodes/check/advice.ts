@@ -2,6 +2,7 @@
 import { findWeakness, nameAlgorithms } from '../../openpgp/algorithms.ts';
 import { toKeyState } from '../../openpgp/key-state.ts';
 import { readPackets } from '../../openpgp/packets/packets.ts';
+import { listKeyWarnings } from '../../policy/key-warnings.ts';
 import type { Policy, Scope } from '../../policy/policy.ts';
 import { type NodeFilesOptions, signedScopes } from '../node-files.ts';
 import { DEFAULT_FILE } from '../registries-d.ts';
@@ -40,7 +41,12 @@ export function adviseOn(policy: Policy, options: AdviceOptions): readonly strin
       `skopeo copy keeps the signatures in ${staging}, so bring it up to date before you sign; podman push overwrites them, and lookaside sign does not`,
     );
   }
-  return [...advice, ...adviseOnKeys(scopes, options), ...adviseOnClients(scopes, options)];
+  return [
+    ...advice,
+    ...listKeyWarnings(policy),
+    ...adviseOnKeys(scopes, options),
+    ...adviseOnClients(scopes, options),
+  ];
 }
 
 /** Algorithms that Go's own OpenPGP lacks (x/crypto openpgp/packet/public_key.go, RFC 9580, section 9.1). */

@@ -153,6 +153,11 @@ export const NODE_FINDINGS = {
     cause: 'A key file of the node, or its policy, holds a private key: whoever reads it can sign.',
     cure: 'Replace it with the public key; treat the key as stolen, and sign with another one.',
   },
+  'key-not-taken': {
+    cause:
+      'Nodes do not take all of a key file, or not all clients do: see the [notes on keys](rejection-codes.md#notes-on-keys).',
+    cure: 'Install the keys again, from files that `lookaside node-config --out DIR` writes.',
+  },
   'key-revoked': {
     cause: 'A key on the node is revoked. Nodes refuse everything that it signed.',
     cure: 'Sign with another key; then install the keys again.',

@@ -1,6 +1,7 @@
 // The keys that a policy names, as they lie on the node.
 import { messageOf } from '../../terms/errors.ts';
 import { type KeyFile, KeyFileError, type Keyring, readKeyring } from '../../openpgp/openpgp-js.ts';
+import { KEY_NOTES, describeNote } from '../../openpgp/import/key-notes.ts';
 import { findPrivateKey } from '../../openpgp/packets/private-keys.ts';
 import type { Requirement } from '../../policy/policy.ts';
 import type { UnreadRequirement, UnreadSignedBy } from '../../policy/policy-json.ts';
@@ -114,6 +115,17 @@ async function parseKeys(path: string, bytes: Uint8Array): Promise<ReadPlace | N
     if (error.isPrivate) return privateKeyAt(path);
     return createFinding('key-file-unreadable', path, messageOf(error).replace(`${path}: `, ''));
   }
+}
+
+/** What of key files nodes do not take, or other clients do not. */
+export function inspectKeyNotes(places: readonly PlacedKeys[]): readonly NodeFinding[] {
+  return places.flatMap(({ path, keyring }) =>
+    keyring.notes.map((note) => {
+      const message = `expected a key file that all nodes take whole, but ${describeNote(note).slice(note.path.length + 2)}`;
+      const hint = KEY_NOTES[note.code].cure;
+      return createFinding('key-not-taken', path, message, { severity: 'warning', hint });
+    }),
+  );
 }
 
 /** Key files with a private key, whatever requirement names them and whether or not it is ours. */

@@ -27,6 +27,7 @@ import {
   inspectPrivacy,
   keyPathsOf,
   privateKeyAt,
+  inspectKeyNotes,
   readRequirements,
 } from './inspect-keys.ts';
 import type { FoundContent, FoundFile } from './node-state.ts';
@@ -105,7 +106,7 @@ async function inspectScope(
   const { name, requirements: wantedRequirements, signedBy } = scope;
   const { from, unread } = findRequirements(policy, name);
   const { requirements, places, findings } = await readRequirements(unread, lookup);
-  const states = inspectKeyStates(places, signedBy, wanted);
+  const states = [...inspectKeyNotes(places), ...inspectKeyStates(places, signedBy, wanted)];
   const comparison = compareRequirements(requirements, wantedRequirements);
   const passedOver = findings.filter(({ severity }) => severity === 'warning');
   if (comparison === undefined) return [...passedOver, ...states];

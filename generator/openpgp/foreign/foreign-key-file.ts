@@ -71,7 +71,7 @@ const CURES: Readonly<Partial<Record<FileKind, string>>> = {
 
 /**
  * Says of a file that is given as keys what it is instead; undefined where nobody knows, and for keys
- * in OpenPGP whose armor is whole.
+ * in OpenPGP.
  */
 export function describeForeignKeyFile(bytes: Uint8Array): ForeignKeyFile | undefined {
   if (bytes.length === 0)
@@ -80,39 +80,9 @@ export function describeForeignKeyFile(bytes: Uint8Array): ForeignKeyFile | unde
   const known = recognizeFile(bytes);
   if (!known) return isMessage(bytes) ? publicly('a signature', SIGNER) : undefined;
   const { kind, name } = known;
-  if (KEY_KINDS.has(kind)) return describeChecksum(bytes);
+  if (KEY_KINDS.has(kind)) return undefined;
   const isPrivate = PRIVATE_KINDS.has(kind);
   return { got: name, hint: isPrivate ? PRIVATE : (CURES[kind] ?? OPENPGP_ONLY), isPrivate };
-}
-
-/** Says it of a file with a checksum that is not that of its armor: of such a file nodes import nothing. */
-export function describeChecksum(bytes: Uint8Array): ForeignKeyFile | undefined {
-  const text = Buffer.from(bytes).toString('latin1');
-  for (const [, body = '', sum = ''] of text.matchAll(ARMOR)) {
-    const expected = Buffer.from(sum, 'base64').readUIntBE(0, 3);
-    if (crc24(Buffer.from(body, 'base64')) !== expected) {
-      const hint = `the file was changed or is cut short: ${EXPORT}`;
-      return publicly('armor whose checksum does not match', hint);
-    }
-  }
-  return undefined;
-}
-
-/** From the blank line behind the headers to the checksum. */
-const ARMOR =
-  /-----BEGIN PGP PUBLIC KEY BLOCK-----[ \t]*\r?\n(?:[^\r\n]+: [^\r\n]*\r?\n)*[ \t]*\r?\n([A-Za-z0-9+/=\r\n]+)\r?\n=([A-Za-z0-9+/]{4})[ \t]*\r?\n-----END/g;
-
-/** RFC 4880, section 6.1. */
-function crc24(bytes: Uint8Array): number {
-  let crc = 0xb704ce;
-  for (const byte of bytes) {
-    crc ^= byte << 16;
-    for (let bit = 0; bit < 8; bit++) {
-      crc <<= 1;
-      if ((crc & 0x1000000) !== 0) crc ^= 0x1864cfb;
-    }
-  }
-  return crc & 0xffffff;
 }
 
 function publicly(got: string, hint: string): ForeignKeyFile {

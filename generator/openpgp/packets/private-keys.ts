@@ -1,6 +1,6 @@
 // Finds private keys wherever and however they are hidden in given bytes. This decides whether a file
 // is refused. It is not what keeps private keys from being published: whatever is published is built
-// anew from public packets (key-blocks.ts), so nothing that is missed here can get out.
+// anew from public packets (import/), so nothing that is missed here can get out.
 import {
   PRIVATE_TAGS,
   PUBLIC_KEY_TAGS,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { setTimeout } from 'node:timers/promises';
-import { readKeyBlocks } from '../../../generator/openpgp/packets/key-blocks.ts';
+import { readPackets } from '../../../generator/openpgp/packets/packets.ts';
 import {
   type PlainMessage,
   readPlainMessage,
@@ -23,8 +23,8 @@ function scriptOf(code: string): URL {
 
 describe('generator: OpenPGP: RSA in a thread', () => {
   const signer = forgeSigner();
-  const [block] = readKeyBlocks(signer.publicKey) ?? [];
-  const key = readRsaKey(block?.primary.packetBody ?? new Uint8Array()) ?? assert.fail();
+  const [primary] = readPackets(signer.publicKey, 1);
+  const key = readRsaKey(primary?.body ?? new Uint8Array()) ?? assert.fail();
   const read = (payload: string) =>
     readPlainMessage(forgeMessage(signer, { payload: Buffer.from(payload) }), 1000) ??
     assert.fail();

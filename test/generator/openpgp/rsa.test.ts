@@ -5,7 +5,7 @@ import {
   readKeyring,
   verifyPlain,
 } from '../../../generator/openpgp/openpgp-js.ts';
-import { readKeyBlocks } from '../../../generator/openpgp/packets/key-blocks.ts';
+import { readPackets } from '../../../generator/openpgp/packets/packets.ts';
 import {
   type PlainMessage,
   readPlainMessage,
@@ -37,8 +37,8 @@ const read = (bytes: Uint8Array): PlainMessage => {
   return message ?? assert.fail('it is not plain');
 };
 const bodyOf = ({ publicKey }: Pick<ForgedKey, 'publicKey'>): Buffer => {
-  const [block] = readKeyBlocks(publicKey) ?? [];
-  return Buffer.from(block?.primary.packetBody ?? assert.fail());
+  const [primary] = readPackets(publicKey, 1);
+  return Buffer.from(primary?.body ?? assert.fail());
 };
 const keyOf = (key: ForgedKey): RsaKey => readRsaKey(bodyOf(key)) ?? assert.fail();
 const makeSecret = (modulusLength: number): KeyObject =>

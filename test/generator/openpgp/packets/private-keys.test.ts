@@ -20,6 +20,7 @@ import { createDownloads } from '../../../../server/landing/downloads.ts';
 import { createNodeGuide } from '../../../../server/landing/node-guide.ts';
 import { run, runOrThrow } from '../../../kit/process/run.ts';
 import { type Signer, makeSigner } from '../../../kit/signer/signer.ts';
+import { formatArmor } from '../../../fuzz/keys/armor-text.ts';
 import { FRAMINGS, type Packet, formatPackets, parsePackets } from '../../../fuzz/packet.ts';
 import { describeWith } from '../../../with-tools.ts';
 
@@ -28,15 +29,8 @@ const ALGORITHMS = ['ed25519', 'rsa2048', 'nistp256', 'dsa2048'];
 const PRIVATE: ReadonlySet<number> = new Set([5, 7]);
 const PUBLIC: ReadonlySet<number> = new Set([2, 6, 13, 14, 17]);
 
-/** Armor as gpg writes it, of any type. */
-function armor(label: string, bytes: Uint8Array, newline = '\n'): Buffer {
-  const lines =
-    Buffer.from(bytes)
-      .toString('base64')
-      .match(/.{1,64}/g) ?? [];
-  const all = [`-----BEGIN PGP ${label}-----`, '', ...lines, `-----END PGP ${label}-----`, ''];
-  return Buffer.from(all.join(newline));
-}
+const armor = (label: string, bytes: Uint8Array, newline = '\n'): Buffer =>
+  formatArmor(label, bytes, { newline });
 
 const packet = (tag: number, body: Uint8Array, framing: Packet['framing'] = 'new-5') =>
   formatPackets([{ tag, framing, body: Buffer.from(body) }]);
@@ -93,7 +87,7 @@ async function give(bytes: Uint8Array): Promise<Outcome> {
     keyring = await readKeyring([{ path: 'team.gpg', bytes }]);
   } catch (error) {
     if (!(error instanceof KeyFileError)) throw error;
-    assert.match(error.message, /^team\.gpg: expected [A-Za-z0-9 ,]+$/);
+    assert.match(error.message, /^team\.gpg: expected [A-Za-z0-9 ,:;."()-]+$/);
     return { isRefused: true, isPrivate: error.isPrivate };
   }
   for (const outgoing of await listOutgoing(keyring)) {

@@ -1,0 +1,201 @@
+// What a node has of its key files: `gpg --import` of GnuPG 2.2.40, as Debian builds it, into one
+// fresh keyring, file by file (g10/import.c: import, import_one_real, import_revoke_cert).
+import { unarmorAsGnupg } from './armor.ts';
+import type { KeyNote, KeyNoteCode } from './key-notes.ts';
+import type { KeyPart } from './key-part.ts';
+import {
+  type KeyParts,
+  type AnyPart,
+  SIGNATURE_TYPE,
+  formatParts,
+  isBySelf,
+  isCertification,
+  isSameSignature,
+} from './key-parts.ts';
+import { mergeKey } from './merge-key.ts';
+import { type PrunedKey, pruneKey } from './prune-key.ts';
+import { type ReadItem, readKeyItems } from './read-key-items.ts';
+import { repairKey } from './repair-key.ts';
+import type { SignaturePart } from './signature-part.ts';
+import { PartVerifier, isKnownAlgorithm } from './verify-part.ts';
+
+/** A key file, and where it is from. */
+export interface FileToImport {
+  readonly path: string;
+  readonly bytes: Uint8Array;
+}
+
+/** A key as it lies in the keyring afterwards. */
+export interface ImportedKey {
+  readonly parts: KeyParts;
+  /** The file that it came in first. */
+  readonly path: string;
+}
+
+const MAX_KEY_BYTES = 5 * 1024 * 1024;
+const MIN_UNWRITABLE_BYTES = 2039;
+const MARK = Buffer.from('efbbbf2d2d2d2d2d424547494e', 'hex');
+
+/** A keyring of GnuPG while files are imported into it. */
+export class KeyImport {
+  readonly verifier = new PartVerifier();
+  readonly #keys = new Map<string, ImportedKey>();
+  readonly #notes: KeyNote[] = [];
+
+  /** In the order in which they came. */
+  get keys(): readonly ImportedKey[] {
+    return [...this.#keys.values()];
+  }
+
+  get notes(): readonly KeyNote[] {
+    return this.#notes;
+  }
+
+  /** The primary key with an ID (lower-case hex), if it is there. */
+  readonly findPrimary = (keyId: string): KeyPart | undefined =>
+    [...this.#keys.values()].find(({ parts }) => parts.primary.keyId === keyId)?.parts.primary;
+
+  /** Imports a file; false if nothing came of it. */
+  importFile({ path, bytes }: FileToImport): boolean {
+    const armor = unarmorAsGnupg(bytes);
+    const note = (code: KeyNoteCode): void => this.#note(path, code, undefined);
+    if (Buffer.from(bytes).includes(MARK)) note('byte-order-mark');
+    if (armor.hasBadHeader) note('armor-header');
+    if (armor.readsEnd) note('armor-end-as-data');
+    if (armor.hasWrongChecksum) {
+      if (!armor.hasBadHeader) note('armor-checksum');
+      return false;
+    }
+    if (armor.isEndless) note('armor-endless');
+    if ((armor.isArmored && armor.blocks === 0) || isUtf16(bytes)) {
+      note('no-key-block');
+      return false;
+    }
+    let isTaken = false;
+    for (const item of readKeyItems(armor.bytes)) {
+      const outcome = this.#take(path, item);
+      isTaken ||= outcome === 'taken';
+      if (outcome === 'end') break;
+    }
+    return isTaken;
+  }
+
+  #note(path: string, code: KeyNoteCode, primary: KeyPart | undefined, detail?: string): void {
+    const fingerprint = primary?.fingerprint;
+    this.#notes.push({ code, path, fingerprint, ...(detail === undefined ? {} : { detail }) });
+  }
+
+  #take(path: string, item: ReadItem): Outcome {
+    switch (item.kind) {
+      case 'note':
+        this.#note(path, item.code, item.primary, item.detail);
+        return 'dropped';
+      case 'revocation':
+        return this.#importRevocation(path, item.signature);
+      case 'key':
+        return this.#importKey(path, item.key);
+    }
+  }
+
+  #importKey(path: string, read: KeyParts): Outcome {
+    const pruned = this.#prune(read);
+    if (!pruned) {
+      this.#note(path, 'misplaced-certification', read.primary);
+      return 'dropped';
+    }
+    const { primary, parts } = pruned.key;
+    const known = this.#keys.get(primary.fingerprint);
+    const hasUser = parts.some(({ kind }) => kind === 'user');
+    if (!known && !hasUser) {
+      this.#note(path, whyNoUser(read, this.verifier), primary);
+      return 'dropped';
+    }
+    if (parts.some(isUnwritable)) {
+      this.#note(path, 'unwritable-user-id', primary);
+      return 'end';
+    }
+    for (const code of pruned.notes) this.#note(path, code, primary);
+    if (known && !hasUser) this.#note(path, 'merged-without-user-id', primary);
+    const merged = known ? mergeKey(known.parts, pruned.key) : pruned.key;
+    return this.#keep(path, merged);
+  }
+
+  #prune(read: KeyParts): PrunedKey | undefined {
+    return pruneKey(repairKey(read, this.verifier, this.findPrimary), this.verifier);
+  }
+
+  #keep(path: string, key: KeyParts): Outcome {
+    const { fingerprint } = key.primary;
+    const isLarge = sizeOf(key) > MAX_KEY_BYTES;
+    const parts = isLarge ? withoutOthers(key) : key;
+    if (isLarge && sizeOf(parts) > MAX_KEY_BYTES) {
+      this.#note(path, 'oversized-key', key.primary);
+      return 'dropped';
+    }
+    this.#keys.set(fingerprint, { parts, path: this.#keys.get(fingerprint)?.path ?? path });
+    return 'taken';
+  }
+
+  /** A revocation that does not verify ends the import; one of an absent key is passed over. */
+  #importRevocation(path: string, revocation: SignaturePart): Outcome {
+    const known = [...this.#keys.values()].find(
+      ({ parts }) => parts.primary.keyId === revocation.issuer,
+    );
+    const primary = known?.parts.primary;
+    const isGood = primary && this.verifier.verifySelf(revocation, primary, primary) !== 'bad';
+    if (!known || !isGood) {
+      this.#note(path, 'lost-revocation', primary);
+      return known ? 'end' : 'dropped';
+    }
+    const [, ...rest] = known.parts.parts;
+    const isKnown = rest.some(
+      (part) =>
+        part.kind === 'signature' &&
+        part.type === SIGNATURE_TYPE.keyRevocation &&
+        isSameSignature(part, revocation),
+    );
+    const parts = isKnown ? known.parts.parts : [primary, revocation, ...rest];
+    this.#keys.set(primary.fingerprint, { ...known, parts: { primary, parts } });
+    return 'taken';
+  }
+}
+
+/** `end`: nothing behind it in the file is imported. */
+type Outcome = 'taken' | 'dropped' | 'end';
+
+/** As PowerShell writes what it is given. */
+function isUtf16([first, second]: Uint8Array): boolean {
+  return first === 0xff && second === 0xfe;
+}
+
+function isUnwritable(part: AnyPart): boolean {
+  return part.kind === 'user' && !part.isPhoto && part.body.length >= MIN_UNWRITABLE_BYTES;
+}
+
+function sizeOf({ parts }: KeyParts): number {
+  return formatParts(parts).length;
+}
+
+function withoutOthers({ primary, parts }: KeyParts): KeyParts {
+  return {
+    primary,
+    parts: parts.filter((part) => part.kind !== 'signature' || isBySelf(part, primary)),
+  };
+}
+
+/** Why GnuPG keeps no user ID of a key. */
+function whyNoUser({ primary, parts }: KeyParts, verifier: PartVerifier): KeyNoteCode {
+  if (!isKnownAlgorithm(primary.algorithm)) return 'unknown-algorithm';
+  const users = parts.filter((part) => part.kind === 'user');
+  if (users.length === 0) return 'no-user-id';
+  const good = parts.filter(
+    (part) =>
+      part.kind === 'signature' &&
+      isCertification(part) &&
+      users.some((user) => verifier.verify(part, primary, primary, user) === 'good'),
+  );
+  if (good.some((part) => part.kind === 'signature' && !isBySelf(part, primary))) {
+    return 'self-signature-without-issuer';
+  }
+  return good.length > 0 ? 'self-signature-older-than-key' : 'no-self-certification';
+}

@@ -1,0 +1,178 @@
+// What everybody asks of an imported key: until when it and its subkeys are good, which may sign,
+// and whether other programs read it like GnuPG does.
+import { LAST_SECOND } from '../packets/signature-packet.ts';
+import type { KeyNoteCode } from './key-notes.ts';
+import type { KeyPart } from './key-part.ts';
+import {
+  type KeyParts,
+  type AnyPart,
+  SIGNATURE_TYPE,
+  isBySelf,
+  isCertification,
+} from './key-parts.ts';
+import { type KeyTimeTerms, type PartTerms, type TermsContext, readTermsAt } from './key-terms.ts';
+import type { SignaturePart } from './signature-part.ts';
+
+/** A primary key or subkey as of a time. Times are milliseconds since 1970. */
+export interface PartFacts {
+  readonly key: KeyPart;
+  /** Until when it is good without a new file; Infinity for ever. In the past, it has ended. */
+  readonly until: number;
+  /** Whether it may sign data, by what it is for. */
+  readonly isForSigning: boolean;
+  /** Whether its signatures count until then: it is valid, not revoked, and may sign. */
+  readonly isSigner: boolean;
+  /** Whether engines read it alike, as far as packets say. */
+  readonly hasPlainPackets: boolean;
+  /** The date of the newest self-signature. */
+  readonly certifiedAt: number;
+}
+
+export interface KeyFacts {
+  readonly primary: PartFacts;
+  readonly subkeys: readonly PartFacts[];
+  readonly isRevoked: boolean;
+  /** No signature by it counts, though it is in the keyring. */
+  readonly isValid: boolean;
+  readonly userIds: readonly string[];
+  readonly notes: readonly KeyNoteCode[];
+}
+
+/** The facts of a key as of `context.now`. */
+export function readKeyFacts(key: KeyParts, context: TermsContext): KeyFacts {
+  const time = { ...context, now: Math.max(context.now, key.primary.created) };
+  const terms = readTermsAt(key, time);
+  const until = findEnd(key, time, ({ primary }) => primary);
+  const isPlain = hasPlainPackets(key) && doUsersAgree(key);
+  const toFacts = (part: PartTerms, end: number): PartFacts => ({
+    key: part.key,
+    until: end,
+    isForSigning: part.maySign && part.isCrossCertified,
+    isSigner: part.isValid && !part.isRevoked && part.maySign && part.isCrossCertified,
+    hasPlainPackets:
+      isPlain && part.isCertain && part.isValid && !part.isRevoked && isPlainPart(key, part.key),
+    certifiedAt: newestDate(key, part.key),
+  });
+  return {
+    primary: toFacts(terms.primary, until),
+    subkeys: terms.subkeys.map((part, index) =>
+      toFacts(
+        part,
+        Math.min(
+          until,
+          findEnd(key, time, ({ subkeys }) => subkeys[index]),
+        ),
+      ),
+    ),
+    isRevoked: terms.primary.isRevoked,
+    isValid: terms.primary.isValid,
+    userIds: key.parts.flatMap((part) =>
+      part.kind === 'user' && !part.isPhoto ? [Buffer.from(part.body).toString('utf8')] : [],
+    ),
+    notes: noteTerms(terms, key.primary.created > context.now),
+  };
+}
+
+function noteTerms(terms: KeyTimeTerms, isFuture: boolean): readonly KeyNoteCode[] {
+  const { primary, subkeys, isMaybeRevoked } = terms;
+  const isClaimed = subkeys.some(
+    (one) => one.isValid && !one.isRevoked && one.maySign && !one.isCrossCertified,
+  );
+  return [
+    ...(isFuture ? (['from-the-future'] as const) : []),
+    ...(primary.isValid ? [] : (['nothing-certified'] as const)),
+    ...(isClaimed ? (['subkey-not-cross-certified'] as const) : []),
+    ...(isMaybeRevoked ? (['revoker-absent'] as const) : []),
+  ];
+}
+
+/**
+ * Until when a part is good: its expiry, or the end of a signature that makes it one. An end in the
+ * past is the expiry that holds now.
+ */
+function findEnd(
+  key: KeyParts,
+  context: TermsContext,
+  pick: (terms: KeyTimeTerms) => PartTerms | undefined,
+): number {
+  const ends = key.parts.flatMap((part) =>
+    part.kind === 'signature' && part.expires > context.now ? [part.expires] : [],
+  );
+  const starts = [context.now, ...new Set(ends)].toSorted((one, other) => one - other);
+  for (const [index, now] of starts.entries()) {
+    const part = pick(readTermsAt(key, { ...context, now }));
+    if (!part) return Infinity;
+    if (!part.isValid && index > 0) return now * 1000;
+    const next = starts[index + 1] ?? Infinity;
+    if (part.expires !== 0 && part.expires < next) return part.expires * 1000;
+  }
+  return Infinity;
+}
+
+/** The newest date of the self-signatures of a key and one of its parts. Milliseconds since 1970. */
+function newestDate({ primary, parts }: KeyParts, wanted: KeyPart): number {
+  let newest = 0;
+  let head: AnyPart = primary;
+  for (const part of parts) {
+    if (part.kind !== 'signature') head = part;
+    else if (isBySelf(part, primary) && (head.kind !== 'subkey' || head === wanted)) {
+      newest = Math.max(newest, part.created * 1000);
+    }
+  }
+  return newest;
+}
+
+/** Whether a key has no photo, no revocation, and only signatures that GnuPG makes by itself. */
+function hasPlainPackets({ primary, parts }: KeyParts): boolean {
+  let head: AnyPart = primary;
+  return parts.every((part) => {
+    if (part.kind !== 'signature') {
+      head = part;
+      return part.kind !== 'user' || !part.isPhoto;
+    }
+    const { binding, subkeyRevocation } = SIGNATURE_TYPE;
+    if (part.version !== 4) return false;
+    if (head.kind === 'user') return isCertification(part);
+    return head.kind === 'subkey' && (part.type === binding || part.type === subkeyRevocation);
+  });
+}
+
+/** Whether it makes no difference which user ID decides. */
+function doUsersAgree({ primary, parts }: KeyParts): boolean {
+  const newest = new Map<AnyPart, SignaturePart>();
+  let head: AnyPart = primary;
+  for (const part of parts) {
+    if (part.kind !== 'signature') head = part;
+    else if (head.kind === 'user' && isBySelf(part, primary)) {
+      const known = newest.get(head);
+      if (!known || part.created >= known.created) newest.set(head, part);
+    }
+  }
+  const said = [...newest.values()].map(
+    ({ keyLifetime, keyFlags }) => `${keyLifetime} ${keyFlags}`,
+  );
+  return new Set(said).size <= 1;
+}
+
+/** Whether there is only one way to read the self-signatures that concern a part. */
+function isPlainPart({ primary, parts }: KeyParts, key: KeyPart): boolean {
+  let head: AnyPart = primary;
+  return parts.every((part) => {
+    if (part.kind !== 'signature') head = part;
+    const isOther = head.kind === 'subkey' && head !== key;
+    if (part.kind !== 'signature' || isOther || !isBySelf(part, primary)) return true;
+    const from = head.kind === 'subkey' ? head.created : primary.created;
+    return isPlainSelfSignature(part, from) && (head.kind !== 'subkey' || isBinding(part));
+  });
+}
+
+function isBinding({ type }: SignaturePart): boolean {
+  return type === SIGNATURE_TYPE.binding;
+}
+
+function isPlainSelfSignature(
+  { expires, keyFlags, keyLifetime }: SignaturePart,
+  from: number,
+): boolean {
+  return expires === 0 && keyFlags !== undefined && from + keyLifetime <= LAST_SECOND;
+}

@@ -1,0 +1,186 @@
+// What a node would not take of a key file, or takes where other clients do not: a closed table of
+// causes and cures.
+import { toPrintable } from '../../terms/text.ts';
+
+/** Something about a key file that its owner should know. */
+export interface KeyNote {
+  readonly code: KeyNoteCode;
+  /** The key file. */
+  readonly path: string;
+  /** The key that it is about, or that is lost; undefined where that is not known. Upper-case hex. */
+  readonly fingerprint: string | undefined;
+  /** A name, a line or a number to tell. */
+  readonly detail?: string;
+}
+
+interface NoteTerms {
+  /** What the cause is about: the file, or the key whose name is put before it. */
+  readonly of: 'file' | 'key';
+  readonly cause: string;
+  readonly cure: string;
+}
+
+const EXPORT = 'export the key again: `gpg --export --armor KEY > KEY.asc`';
+const ASK = 'ask its owner to certify the user ID again, and to export the key';
+
+/** Why a key, a part of it, or a whole file is not what nodes import. */
+export const KEY_NOTES = {
+  'armor-checksum': {
+    of: 'file',
+    cause: 'the checksum of the armor is wrong, so GnuPG takes nothing of the file',
+    cure: `the file was changed or cut: ${EXPORT}`,
+  },
+  'armor-header': {
+    of: 'file',
+    cause:
+      'a line behind BEGIN is neither empty nor a header such as "Comment: text", so GnuPG reads it as part of the key',
+    cure: 'remove the line, and leave an empty one behind BEGIN',
+  },
+  'armor-end-as-data': {
+    of: 'file',
+    cause:
+      'the armor has neither checksum nor padding, so GnuPG reads the END line as part of the key',
+    cure: EXPORT,
+  },
+  'armor-endless': {
+    of: 'file',
+    cause: 'the armor has no END line: GnuPG takes it, Sequoia does not',
+    cure: EXPORT,
+  },
+  'byte-order-mark': {
+    of: 'file',
+    cause: 'a byte order mark is in front of BEGIN, so GnuPG does not see that block',
+    cure: 'save the file as UTF-8 without a byte order mark, or export the key again',
+  },
+  'no-key-block': {
+    of: 'file',
+    cause: 'GnuPG finds no line "-----BEGIN PGP PUBLIC KEY BLOCK-----"',
+    cure: `the line must stand alone, without spaces in front, in ASCII or UTF-8: ${EXPORT}`,
+  },
+  'broken-packet': {
+    of: 'file',
+    cause:
+      'something is not an OpenPGP packet, or is cut short: GnuPG loses the key it belongs to, and all keys behind it',
+    cure: `nothing may be in front of, between or behind binary keys, not even a line break: ${EXPORT}`,
+  },
+  'compressed-keys': {
+    of: 'file',
+    cause: 'the keys are in a compressed packet, which newer GnuPG and Sequoia refuse',
+    cure: EXPORT,
+  },
+  'newer-key': {
+    of: 'file',
+    cause:
+      'one of the keys has a version after 4: GnuPG 2.2 skips it, GnuPG 2.4 loses the key before a version 6 one as well, Sequoia takes both',
+    cure: 'put each key into a file of its own',
+  },
+  'newer-part': {
+    of: 'file',
+    cause:
+      'a subkey or signature has a version after 4: GnuPG 2.2 loses the key it belongs to, and all keys behind it',
+    cure: 'put each key into a file of its own, and export this one without that part',
+  },
+  'old-key': {
+    of: 'file',
+    cause: 'one of the keys has a version before 4: GnuPG skips it',
+    cure: 'make a new key',
+  },
+  'oversized-user-id': {
+    of: 'key',
+    cause: 'has a user ID of more than 2048 bytes, which GnuPG drops',
+    cure: 'give the key a shorter user ID with `gpg --quick-add-uid`',
+  },
+  'unwritable-user-id': {
+    of: 'key',
+    cause:
+      'has a user ID of 2039 to 2048 bytes: GnuPG can read but not store it, and loses the key and all keys behind it',
+    cure: 'delete that user ID, or give the key a shorter one',
+  },
+  'oversized-key': {
+    of: 'key',
+    cause: 'has more than 5 MiB: GnuPG skips it',
+    cure: 'export it without the signatures of others: `gpg --export-options export-minimal --export KEY`',
+  },
+  'no-user-id': {
+    of: 'key',
+    cause: 'has no user ID, like keys from keys.openpgp.org: GnuPG does not import it',
+    cure: 'ask its owner for the key with its user ID, as `gpg --export` writes it',
+  },
+  'no-self-certification': {
+    of: 'key',
+    cause:
+      'has no user ID with a good signature by the key itself (it is missing, damaged, or uses MD5): GnuPG does not import it',
+    cure: ASK,
+  },
+  'self-signature-without-issuer': {
+    of: 'key',
+    cause:
+      'has self-signatures that do not name its key ID: GnuPG 2.2 does not recognize them and does not import the key, GnuPG 2.4 does',
+    cure: ASK,
+  },
+  'self-signature-older-than-key': {
+    of: 'key',
+    cause: 'is younger than its self-signature: GnuPG does not import it',
+    cure: `set the clock right where the key is kept, and ${ASK}`,
+  },
+  'misplaced-certification': {
+    of: 'key',
+    cause: 'has a certification in front of its user IDs: GnuPG does not import it',
+    cure: EXPORT,
+  },
+  'unknown-algorithm': {
+    of: 'key',
+    cause: 'uses an algorithm that GnuPG 2.2 does not know: GnuPG does not import it',
+    cure: 'sign with RSA, or with Ed25519 as `gpg --quick-gen-key` makes it',
+  },
+  'nothing-certified': {
+    of: 'key',
+    cause:
+      'is imported, but no signature by it counts: its self-signature may not be exported, or lies where GnuPG does not look',
+    cure: ASK,
+  },
+  'subkey-not-bound': {
+    of: 'key',
+    cause: 'has a subkey without a good binding signature: GnuPG drops the subkey',
+    cure: EXPORT,
+  },
+  'subkey-not-cross-certified': {
+    of: 'key',
+    cause:
+      'has a signing subkey whose newest binding lacks a good signature by the subkey: no signature by the subkey counts',
+    cure: 'ask its owner for `gpg --edit-key KEY cross-certify save`, and to export the key',
+  },
+  'lost-revocation': {
+    of: 'file',
+    cause: 'a revocation belongs to no key in front of it, or does not verify: it has no effect',
+    cure: 'put the key in front of its revocation',
+  },
+  'revoker-absent': {
+    of: 'key',
+    cause: 'may be revoked by another key that is not among these keys: nodes take it for good',
+    cure: 'add the key of the revoker, or do not trust this key any more',
+  },
+  'from-the-future': {
+    of: 'key',
+    cause: 'was made in the future: GnuPG does not import it before then',
+    cure: 'set the clock right, here or where the key was made',
+  },
+  'merged-without-user-id': {
+    of: 'key',
+    cause: "comes again without user IDs: only Debian's GnuPG adds that to what it has",
+    cure: EXPORT,
+  },
+} as const satisfies Readonly<Record<string, NoteTerms>>;
+
+export type KeyNoteCode = keyof typeof KEY_NOTES;
+
+/** What a note says, with the name of the file in front. */
+export function describeNote({ code, path, fingerprint, detail }: KeyNote): string {
+  const { of, cause }: NoteTerms = KEY_NOTES[code];
+  const more = [
+    ...(of === 'file' && fingerprint !== undefined ? [`key ${fingerprint}`] : []),
+    ...(detail === undefined ? [] : [toPrintable(detail)]),
+  ];
+  const about = of === 'key' ? `the key ${fingerprint ?? ''} ` : '';
+  return `${path}: ${about}${cause}${more.length > 0 ? ` (${more.join(', ')})` : ''}`;
+}

@@ -1,0 +1,253 @@
+// What an imported key says of itself at a time: whether it is good, until when, and what for
+// (g10/getkey.c of 2.2.40: merge_selfsigs_main, fixup_uidnode, merge_selfsigs_subkey).
+import { ALGORITHM, type KeyPart } from './key-part.ts';
+import {
+  type KeyParts,
+  type AnyPart,
+  SIGNATURE_TYPE,
+  type UserPart,
+  concernsUser,
+  isBySelf,
+} from './key-parts.ts';
+import { type SignaturePart, readSignaturePart } from './signature-part.ts';
+import type { FindPrimary } from './repair-key.ts';
+import type { PartVerifier } from './verify-part.ts';
+
+/** The terms of a key or subkey at a time. Times are seconds since 1970. */
+export interface PartTerms {
+  readonly key: KeyPart;
+  /** Whether a self-signature makes it one; with an invalid primary key nothing is valid. */
+  readonly isValid: boolean;
+  readonly isRevoked: boolean;
+  /** It is good up to and with that second; 0 for ever. A subkey's does not look at its primary. */
+  readonly expires: number;
+  /** Whether it may sign data. */
+  readonly maySign: boolean;
+  /** Of a subkey: whether it signed that it belongs to the key. */
+  readonly isCrossCertified: boolean;
+  /** Whether the algorithm of the deciding signature, or the key, could be computed here. */
+  readonly isCertain: boolean;
+}
+
+export interface KeyTimeTerms {
+  readonly primary: PartTerms;
+  readonly subkeys: readonly PartTerms[];
+  /** A designated revoker's key is absent. */
+  readonly isMaybeRevoked: boolean;
+}
+
+/** What decides besides the key itself. */
+export interface TermsContext {
+  readonly verifier: PartVerifier;
+  readonly findOther: FindPrimary;
+  /** Seconds since 1970. */
+  readonly now: number;
+}
+
+const SIGN = 0x02;
+const SIGNING_ALGORITHMS: ReadonlySet<number> = new Set([
+  ALGORITHM.rsa,
+  ALGORITHM.rsaSign,
+  ALGORITHM.dsa,
+  ALGORITHM.ecdsa,
+  ALGORITHM.eddsa,
+]);
+const { directKey, keyRevocation, subkeyRevocation, binding, back } = SIGNATURE_TYPE;
+/** GnuPG adds times in 32 bits. */
+const WRAP = 2 ** 32;
+
+/** The terms of a key as of `context.now`. */
+export function readTermsAt(key: KeyParts, context: TermsContext): KeyTimeTerms {
+  const sections = toTermSections(key);
+  const [own] = sections;
+  const users = sections.filter(({ head }) => head.kind === 'user');
+  const firstSubkey = sections.findIndex(({ head }) => head.kind === 'subkey');
+  const seen =
+    firstSubkey < 0 ? users : users.filter((user) => sections.indexOf(user) < firstSubkey);
+  const direct = newestDirect(own?.signatures ?? [], key.primary, context);
+  const claims = seen.flatMap(({ head, signatures }) =>
+    head.kind === 'user' ? readUser(head, signatures, key.primary, context) : [],
+  );
+  const revocation = findRevocation(key.primary, own?.signatures ?? [], context);
+  const isFuture = key.primary.created > context.now;
+  const isValid = !isFuture && (direct !== undefined || claims.length > 0);
+  const counting = claims.flatMap(({ signature, counts }) => (counts ? [signature] : []));
+  const flags =
+    direct?.keyFlags ?? newest(counting, ({ keyFlags }) => keyFlags !== undefined)?.keyFlags;
+  const lifetime =
+    direct?.keyLifetime || newest(counting, (one) => one.keyLifetime > 0)?.keyLifetime;
+  const primary: PartTerms = {
+    key: key.primary,
+    isValid,
+    isRevoked: revocation === 'revoked',
+    expires: lifetime ? (key.primary.created + lifetime) % WRAP : 0,
+    maySign: maySign(key.primary, flags),
+    isCrossCertified: true,
+    isCertain: revocation !== 'unknown' && isCertainIn(key, context),
+  };
+  const subkeys = sections.flatMap(({ head, signatures }) =>
+    head.kind === 'subkey' ? [readSubkey(head, signatures, primary, context)] : [],
+  );
+  return { primary, subkeys, isMaybeRevoked: revocation === 'absent' };
+}
+
+interface TermSection {
+  readonly head: Exclude<AnyPart, SignaturePart>;
+  readonly signatures: SignaturePart[];
+}
+
+function toTermSections({ parts }: KeyParts): readonly TermSection[] {
+  const sections: TermSection[] = [];
+  for (const part of parts) {
+    if (part.kind === 'signature') sections.at(-1)?.signatures.push(part);
+    else sections.push({ head: part, signatures: [] });
+  }
+  return sections;
+}
+
+function isGood(
+  signature: SignaturePart,
+  primary: KeyPart,
+  part: AnyPart,
+  { verifier }: TermsContext,
+): boolean {
+  return isBySelf(signature, primary) && verifier.verifySelf(signature, primary, part) !== 'bad';
+}
+
+/** Whether all self-signatures can be computed here. */
+function isCertainIn({ primary, parts }: KeyParts, { verifier }: TermsContext): boolean {
+  let head: AnyPart = primary;
+  return parts.every((part) => {
+    if (part.kind !== 'signature') head = part;
+    return (
+      part.kind !== 'signature' ||
+      !isBySelf(part, primary) ||
+      verifier.verifySelf(part, primary, head) !== 'unknown'
+    );
+  });
+}
+
+function hasEnded({ expires }: SignaturePart, now: number): boolean {
+  return expires !== 0 && expires <= now;
+}
+
+/** Of the same second, the last in the file. */
+function latest(signatures: readonly SignaturePart[]): SignaturePart | undefined {
+  let found: SignaturePart | undefined;
+  for (const signature of signatures) {
+    if (!found || signature.created >= found.created) found = signature;
+  }
+  return found;
+}
+
+/** Of the same second, the first user ID. */
+function newest(
+  signatures: readonly SignaturePart[],
+  hasIt: (signature: SignaturePart) => boolean,
+): SignaturePart | undefined {
+  let found: SignaturePart | undefined;
+  for (const signature of signatures.filter(hasIt)) {
+    if (!found || signature.created > found.created) found = signature;
+  }
+  return found;
+}
+
+function newestDirect(
+  signatures: readonly SignaturePart[],
+  primary: KeyPart,
+  context: TermsContext,
+): SignaturePart | undefined {
+  return latest(
+    signatures.filter(
+      (one) =>
+        one.type === directKey &&
+        isGood(one, primary, primary, context) &&
+        !hasEnded(one, context.now),
+    ),
+  );
+}
+
+/** The deciding signature of a user ID; it counts unless it revokes, or has ended. */
+function readUser(
+  user: UserPart,
+  signatures: readonly SignaturePart[],
+  primary: KeyPart,
+  context: TermsContext,
+) {
+  const good = signatures.filter((one) => concernsUser(one) && isGood(one, primary, user, context));
+  const signature = latest(good);
+  if (!signature) return [];
+  const isRevoked = signature.type === SIGNATURE_TYPE.userRevocation;
+  return [{ signature, counts: !isRevoked && !hasEnded(signature, context.now) }];
+}
+
+function maySign({ algorithm }: KeyPart, flags: number | undefined): boolean {
+  return SIGNING_ALGORITHMS.has(algorithm) && (flags === undefined || (flags & SIGN) !== 0);
+}
+
+type Revocation = 'revoked' | 'none' | 'absent' | 'unknown';
+
+function findRevocation(
+  primary: KeyPart,
+  signatures: readonly SignaturePart[],
+  context: TermsContext,
+): Revocation {
+  const revocations = signatures.filter(({ type }) => type === keyRevocation);
+  if (revocations.some((one) => isGood(one, primary, primary, context))) return 'revoked';
+  const designated = signatures
+    .filter((one) => one.type === directKey && isGood(one, primary, primary, context))
+    .flatMap(({ revokers }) => revokers);
+  let found: Revocation = 'none';
+  for (const revocation of revocations) {
+    const isByRevoker = designated.some((one) => one.endsWith(revocation.issuer));
+    if (!isByRevoker || revocation.issuer === '') continue;
+    const revoker = context.findOther(revocation.issuer);
+    if (!revoker) {
+      found = 'absent';
+      continue;
+    }
+    if (revocation.created < revoker.created || revoker.created > context.now) continue;
+    const verdict = context.verifier.verify(revocation, revoker, primary, primary);
+    if (verdict === 'good') return 'revoked';
+    if (verdict === 'unknown') found = 'unknown';
+  }
+  return found;
+}
+
+function readSubkey(
+  key: KeyPart,
+  signatures: readonly SignaturePart[],
+  primary: PartTerms,
+  context: TermsContext,
+): PartTerms {
+  const good = signatures.filter((one) => isGood(one, primary.key, key, context));
+  const bound = latest(good.filter((one) => one.type === binding && !hasEnded(one, context.now)));
+  const lifetime = bound?.keyLifetime ?? 0;
+  const crossed = bound ? isCrossCertified(bound, key, primary.key, context) : 'bad';
+  return {
+    key,
+    isValid: primary.isValid && bound !== undefined,
+    isRevoked: primary.isRevoked || good.some(({ type }) => type === subkeyRevocation),
+    expires: lifetime === 0 ? 0 : (key.created + lifetime) % WRAP,
+    maySign: bound !== undefined && maySign(key, bound.keyFlags),
+    isCrossCertified: crossed !== 'bad',
+    isCertain: primary.isCertain && crossed !== 'unknown',
+  };
+}
+
+/** The newest signature within the binding decides; the first of the same second. */
+function isCrossCertified(
+  bound: SignaturePart,
+  key: KeyPart,
+  primary: KeyPart,
+  { verifier, now }: TermsContext,
+) {
+  let found: SignaturePart | undefined;
+  for (const body of bound.embedded) {
+    const read = readSignaturePart(body);
+    if (typeof read === 'string' || read.type !== back) continue;
+    if (read.created > (found?.created ?? 0)) found = read;
+  }
+  if (!found || found.created < key.created || key.created > now) return 'bad';
+  return verifier.verify(found, key, primary, primary);
+}

@@ -1,0 +1,161 @@
+// Whether a key made a signature over a part of a key (g10/sig-check.c of 2.2.40:
+// check_signature_over_key_or_uid, check_signature_end_simple; g10/seskey.c: encode_md_value).
+import { createHash, verify as compute } from 'node:crypto';
+import { derInteger, derSequence } from './der.ts';
+import type { KeyMaterial, KeyPart } from './key-part.ts';
+import { type AnyPart, SIGNATURE_TYPE, concernsSubkey, concernsUser } from './key-parts.ts';
+import type { SignaturePart } from './signature-part.ts';
+
+/** `unknown`: GnuPG may be able to compute it, and we are not. */
+export type PartVerdict = 'good' | 'bad' | 'unknown';
+
+/** Hash algorithms of GnuPG but MD5, which it refuses. */
+const HASHES: ReadonlyMap<number, readonly [string, number]> = new Map([
+  [2, ['sha1', 20]],
+  [3, ['ripemd160', 20]],
+  [8, ['sha256', 32]],
+  [9, ['sha384', 48]],
+  [10, ['sha512', 64]],
+  [11, ['sha224', 28]],
+]);
+/** `openpgp_pk_test_algo`. */
+const KNOWN_ALGORITHMS: ReadonlySet<number> = new Set([1, 2, 3, 16, 17, 18, 19, 22]);
+const EDDSA_BYTES = 32;
+
+/** Whether GnuPG knows an algorithm of public keys. */
+export function isKnownAlgorithm(algorithm: number): boolean {
+  return KNOWN_ALGORITHMS.has(algorithm);
+}
+
+/** Whether a signature of its type can be over such a part at all. */
+export function canCover(signature: SignaturePart, part: AnyPart): boolean {
+  switch (part.kind) {
+    case 'primary': {
+      const { directKey, keyRevocation, back } = SIGNATURE_TYPE;
+      return [directKey, keyRevocation, back].some((type) => type === signature.type);
+    }
+    case 'subkey':
+      return concernsSubkey(signature);
+    case 'user':
+      return concernsUser(signature);
+    case 'signature':
+      return false;
+  }
+}
+
+/** Remembers what it computed: imports ask for the same several times. */
+export class PartVerifier {
+  readonly #known = new WeakMap<SignaturePart, Map<AnyPart, PartVerdict>>();
+
+  /** Whether `signer` made a signature over a part of the key of `primary`, whatever its date. */
+  verify(signature: SignaturePart, signer: KeyPart, primary: KeyPart, part: AnyPart): PartVerdict {
+    if (!canCover(signature, part)) return 'bad';
+    const known = this.#known.get(signature) ?? new Map<AnyPart, PartVerdict>();
+    this.#known.set(signature, known);
+    const before = signer === primary ? known.get(part) : undefined;
+    if (before) return before;
+    const verdict = isUsable(signature)
+      ? computeVerdict(signature, signer, bytesOf(signature, signer, primary, part))
+      : 'bad';
+    if (signer === primary) known.set(part, verdict);
+    return verdict;
+  }
+
+  /** The same for a self-signature, which may not be older than the key. */
+  verifySelf(signature: SignaturePart, primary: KeyPart, part: AnyPart): PartVerdict {
+    if (signature.created < primary.created) return 'bad';
+    return this.verify(signature, primary, primary, part);
+  }
+}
+
+function isUsable({ publicKeyAlgorithm, hashAlgorithm, hasUnknownCritical }: SignaturePart) {
+  return isKnownAlgorithm(publicKeyAlgorithm) && HASHES.has(hashAlgorithm) && !hasUnknownCritical;
+}
+
+function bytesOf(
+  signature: SignaturePart,
+  signer: KeyPart,
+  primary: KeyPart,
+  part: AnyPart,
+): Uint8Array {
+  const { version, type } = signature;
+  switch (part.kind) {
+    case 'subkey':
+      return Buffer.concat([primary.hashed, part.hashed]);
+    case 'user': {
+      const header = Buffer.from([part.isPhoto ? 0xd1 : 0xb4, 0, 0, 0, 0]);
+      header.writeUInt32BE(part.body.length, 1);
+      return Buffer.concat([primary.hashed, ...(version > 3 ? [header] : []), part.body]);
+    }
+    case 'primary':
+    case 'signature':
+      return type === SIGNATURE_TYPE.back
+        ? Buffer.concat([primary.hashed, signer.hashed])
+        : primary.hashed;
+  }
+}
+
+function computeVerdict(
+  { hashAlgorithm, trailer, integers }: SignaturePart,
+  { material }: KeyPart,
+  bytes: Uint8Array,
+): PartVerdict {
+  const [name, length] = HASHES.get(hashAlgorithm) ?? ['', 0];
+  const signed = Buffer.concat([bytes, trailer]);
+  try {
+    const isGood = isSignedBy(material, name, length, signed, integers);
+    return isGood === undefined ? 'unknown' : isGood ? 'good' : 'bad';
+  } catch {
+    return 'unknown';
+  }
+}
+
+function isSignedBy(
+  material: KeyMaterial,
+  hashName: string,
+  hashBytes: number,
+  signed: Uint8Array,
+  [first, second]: readonly Uint8Array[],
+): boolean | undefined {
+  switch (material.kind) {
+    case 'unsupported':
+      return false;
+    case 'unknown':
+      return undefined;
+    case 'rsa': {
+      const integer = first && padTo(reduce(first, material.modulus), material.modulus.length);
+      return integer !== undefined && compute(hashName, signed, material.key, integer);
+    }
+    case 'dsa':
+    case 'ecdsa': {
+      if (!first || !second || hashBytes < material.bits / 8) return false;
+      const signature = derSequence(derInteger(first), derInteger(second));
+      return compute(hashName, signed, material.key, signature);
+    }
+    case 'ed25519': {
+      const halves = [first, second].map((half) => half?.length && padTo(half, EDDSA_BYTES));
+      const [r, s] = halves;
+      if (!r || !s) return false;
+      const digest = createHash(hashName).update(signed).digest();
+      return compute(null, digest, material.key, Buffer.concat([r, s]));
+    }
+  }
+}
+
+function padTo(integer: Uint8Array, bytes: number): Uint8Array | undefined {
+  if (integer.length > bytes) return undefined;
+  return Buffer.concat([Buffer.alloc(bytes - integer.length), integer]);
+}
+
+/** OpenSSL wants less than the modulus, GnuPG takes any number. */
+function reduce(integer: Uint8Array, modulus: Uint8Array): Uint8Array {
+  const isLess =
+    integer.length < modulus.length ||
+    (integer.length === modulus.length && Buffer.compare(integer, modulus) < 0);
+  if (isLess || modulus.length === 0) return integer;
+  const [value, limit] = [integer, modulus].map((one) =>
+    BigInt(`0x0${Buffer.from(one).toString('hex')}`),
+  );
+  const rest = ((value ?? 0n) % (limit ?? 1n)).toString(16);
+  return Buffer.from(rest.length % 2 === 0 ? rest : `0${rest}`, 'hex');
+}

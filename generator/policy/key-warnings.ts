@@ -1,0 +1,17 @@
+// What of the keys of a policy nodes do not take, or other clients do not, in sentences with cures.
+import { KEY_NOTES, describeNote } from '../openpgp/import/key-notes.ts';
+import type { Keyring } from '../openpgp/openpgp-js.ts';
+import type { Policy } from './policy.ts';
+
+/** A sentence for each, once. */
+export function listKeyWarnings({ scopes }: Pick<Policy, 'scopes'>): readonly string[] {
+  const keyrings = [...scopes.values()].flatMap(({ signedBy }) =>
+    signedBy.map(({ keyring }) => keyring),
+  );
+  return [...new Set(keyrings.flatMap((keyring) => describeKeyNotes(keyring)))];
+}
+
+/** The notes of a keyring, each with its cure. */
+export function describeKeyNotes({ notes }: Pick<Keyring, 'notes'>): readonly string[] {
+  return notes.map((note) => `${describeNote(note)}; ${KEY_NOTES[note.code].cure}`);
+}
