@@ -69,7 +69,9 @@ class BlockReader {
     return this.#items;
   }
 
-  #note(code: KeyNoteCode, detail?: string, primary = this.#primary): void {
+  /** The key at hand, if there is one, is named. */
+  #note(code: KeyNoteCode, detail?: string): void {
+    const primary = code === 'old-key' ? undefined : this.#primary;
     this.#items.push({ kind: 'note', code, primary, ...(detail === undefined ? {} : { detail }) });
   }
 
@@ -94,7 +96,7 @@ class BlockReader {
     if (version !== 4) {
       const isOld = version === 2 || version === 3;
       this.#skipsKey = true;
-      this.#note(isOld ? 'old-key' : 'newer-key', `version ${version}`, undefined);
+      this.#note(isOld ? 'old-key' : 'newer-key', `version ${version}`);
       return true;
     }
     const key = readKeyPart('primary', body);
