@@ -18,6 +18,9 @@ export type ReadItem =
       readonly detail?: string;
     };
 
+const KEY_TAGS: ReadonlySet<number> = new Set([TAG.publicKey, TAG.publicSubkey]);
+/** Up to its algorithm. Bytes. */
+const KEY_START = 6;
 const MAX_USER_ID_BYTES = 2048;
 const MAX_PHOTO_BYTES = 16 * 1024 * 1024;
 const MARKER = 10;
@@ -50,6 +53,11 @@ class BlockReader {
     const fault = findFrameFault(packet);
     if (fault) return this.#break(fault);
     const { tag, body } = packet;
+    // GnuPG takes the start of a key packet for a key of no algorithm.
+    if (KEY_TAGS.has(tag) && !packet.isWhole && body[0] === 4 && body.length < KEY_START) {
+      this.#finish();
+      return false;
+    }
     if (tag === TAG.publicKey) return this.#takePrimary(body);
     if (tag === TAG.publicSubkey) return this.#takeSubkey(body);
     if (tag === TAG.signature) return this.#takeSignature(packet);
