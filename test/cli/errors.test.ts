@@ -241,7 +241,10 @@ describeWith(['git', 'git-http-backend', 'gpg'], 'lookaside complains', () => {
       ] as const) {
         await writeFile(at(name), content);
         const complaint = await complaintOf(['check', '.', '--keys', at(name)]);
-        assertUsageError(complaint, { message: /expected OpenPGP public keys, /, hint: cure });
+        assertUsageError(complaint, {
+          message: /expected OpenPGP public keys that nodes import, got none/,
+          hint: cure,
+        });
         assert.ok(complaint.startsWith(`lookaside: ${at(name)}: `), complaint);
       }
     });

@@ -18,7 +18,8 @@ export interface Unarmored {
   readonly readsEnd: boolean;
 }
 
-const MAX_LINE = 20_000;
+/** Of a longer line GnuPG keeps only the start. Bytes, its line feed included. */
+const MAX_LINE = 19_999;
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 const EQUALS = 0x3d;
@@ -87,16 +88,19 @@ class ArmorFilter {
     };
   }
 
-  /** The next line, its line feed included; false at the end. Overlong ones are not read. */
+  /** The next line, its line feed included; false at the end. Overlong ones are passed over. */
   #nextLine(): boolean {
-    do {
-      const feed = this.#file.indexOf(LINE_FEED, this.#at);
-      const end = feed < 0 ? this.#file.length : feed + 1;
-      this.#line = this.#file.subarray(this.#at, end);
-      this.#at = end;
-    } while (this.#line.length >= MAX_LINE && this.#at < this.#file.length);
-    this.#lineAt = 0;
+    do this.#readLine();
+    while (this.#line.length > MAX_LINE && this.#at < this.#file.length);
     return this.#line.length > 0;
+  }
+
+  #readLine(): void {
+    const feed = this.#file.indexOf(LINE_FEED, this.#at);
+    const end = feed < 0 ? this.#file.length : feed + 1;
+    this.#line = this.#file.subarray(this.#at, end);
+    this.#at = end;
+    this.#lineAt = 0;
   }
 
   #text(): string {
@@ -108,7 +112,9 @@ class ArmorFilter {
   /** Goes on to the data of the next block, or takes the rest as it is. */
   #findBlock(): boolean {
     const start = this.#at;
-    if (!this.#nextLine()) return false;
+    this.#readLine();
+    if (this.#line.length === 0) return false;
+    if (this.#line.length > MAX_LINE) return this.#takeOverlong();
     const [first, second] = this.#line;
     const isEmpty = first === LINE_FEED || (first === CARRIAGE_RETURN && second === LINE_FEED);
     if (!isEmpty && this.#line.length >= 2 && !looksArmored(this.#line)) {
@@ -124,6 +130,15 @@ class ArmorFilter {
     const rest = Buffer.from(this.#file.subarray(data)).toString('latin1');
     this.#isEndless ||= !END.test(rest.split(/^-----BEGIN /m, 1)[0] ?? '');
     return true;
+  }
+
+  /** GnuPG takes it for binary, and loses what is beyond its limit. */
+  #takeOverlong(): false {
+    const kept = this.#line.subarray(0, MAX_LINE - 1);
+    this.#isBinary = true;
+    this.#out.push(kept, Buffer.of(LINE_FEED), this.#file.subarray(this.#at));
+    this.#at = this.#file.length;
+    return false;
   }
 
   /** The line that is no header is the first of the data, empty or not. */

@@ -178,7 +178,7 @@ export type KeyNoteCode = keyof typeof KEY_NOTES;
 export function describeNote({ code, path, fingerprint, detail }: KeyNote): string {
   const { of, cause }: NoteTerms = KEY_NOTES[code];
   const more = [
-    ...(of === 'file' && fingerprint !== undefined ? [`key ${fingerprint}`] : []),
+    ...(of === 'file' && fingerprint !== undefined ? [`in or behind the key ${fingerprint}`] : []),
     ...(detail === undefined ? [] : [toPrintable(detail)]),
   ];
   const about = of === 'key' ? `the key ${fingerprint ?? ''} ` : '';

@@ -18,6 +18,9 @@ export type ReadItem =
       readonly detail?: string;
     };
 
+const KEY_TAGS: ReadonlySet<number> = new Set([TAG.publicKey, TAG.publicSubkey]);
+/** Up to its algorithm. Bytes. */
+const KEY_START = 6;
 const MAX_USER_ID_BYTES = 2048;
 const MAX_PHOTO_BYTES = 16 * 1024 * 1024;
 const MARKER = 10;
@@ -50,6 +53,11 @@ class BlockReader {
     const fault = findFrameFault(packet);
     if (fault) return this.#break(fault);
     const { tag, body } = packet;
+    // GnuPG takes the start of a key packet for a key of no algorithm.
+    if (KEY_TAGS.has(tag) && !packet.isWhole && body[0] === 4 && body.length < KEY_START) {
+      this.#finish();
+      return false;
+    }
     if (tag === TAG.publicKey) return this.#takePrimary(body);
     if (tag === TAG.publicSubkey) return this.#takeSubkey(body);
     if (tag === TAG.signature) return this.#takeSignature(packet);
@@ -69,7 +77,9 @@ class BlockReader {
     return this.#items;
   }
 
-  #note(code: KeyNoteCode, detail?: string, primary = this.#primary): void {
+  /** The key at hand, if there is one, is named. */
+  #note(code: KeyNoteCode, detail?: string): void {
+    const primary = code === 'old-key' ? undefined : this.#primary;
     this.#items.push({ kind: 'note', code, primary, ...(detail === undefined ? {} : { detail }) });
   }
 
@@ -94,7 +104,7 @@ class BlockReader {
     if (version !== 4) {
       const isOld = version === 2 || version === 3;
       this.#skipsKey = true;
-      this.#note(isOld ? 'old-key' : 'newer-key', `version ${version}`, undefined);
+      this.#note(isOld ? 'old-key' : 'newer-key', `version ${version}`);
       return true;
     }
     const key = readKeyPart('primary', body);

@@ -139,10 +139,14 @@ interface Areas {
 }
 
 function readAreas(body: Uint8Array, length: number): Areas | BrokenSignature {
+  // What is missing of a length counts as 0, and then the numbers are missing.
+  const isKnown = INTEGERS.has(body[2] ?? 0);
+  if (body.length < 6) return 'broken';
   const hashedEnd = 6 + bigEndian(body, 4, 6);
   if (hashedEnd > length || hashedEnd - 6 > MAX_AREA_BYTES) return 'broken';
   if (hashedEnd > body.length) return 'cut-short';
   if (hashedEnd + 2 > length) return 'broken';
+  if (hashedEnd + 2 > body.length) return isKnown ? 'broken' : 'cut-short';
   const unhashedEnd = hashedEnd + 2 + bigEndian(body, hashedEnd, hashedEnd + 2);
   if (unhashedEnd > length || unhashedEnd - hashedEnd - 2 > MAX_AREA_BYTES) return 'broken';
   if (unhashedEnd > body.length) return 'cut-short';

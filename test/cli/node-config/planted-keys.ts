@@ -48,6 +48,16 @@ export const keyMistakes = (keys: () => Keys): readonly Mistake[] => [
     plant: write(TEAM_KEYS, 'x'),
   },
   {
+    title: 'a key file without its last line',
+    code: 'key-not-taken',
+    severity: 'warning',
+    path: TEAM_KEYS,
+    plant: async (root) => {
+      const text = await readFile(join(root, TEAM_KEYS), 'utf8');
+      await put(join(root, TEAM_KEYS), text.replace(/-----END.*\n/, ''));
+    },
+  },
+  {
     title: 'a private key',
     code: 'private-key',
     path: TEAM_KEYS,

@@ -1,6 +1,6 @@
 // Our imports beside those of the real gpg, many cases in one keyring: they share no key.
 import { KeyImport } from '../../../generator/openpgp/import/import-keys.ts';
-import { readKeyFacts } from '../../../generator/openpgp/import/key-facts.ts';
+import { type PartFacts, readKeyFacts } from '../../../generator/openpgp/import/key-facts.ts';
 import { importIntoGnupg } from './gpg-keys.ts';
 import { type KeyListing, listOurs } from './key-listing.ts';
 import type { KeyCase } from './random-key.ts';
@@ -52,10 +52,11 @@ function predict(one: KeyCase, now: number): readonly boolean[] {
   const imported = new KeyImport();
   for (const file of toFiles(one)) imported.importFile(file);
   const context = { verifier: imported.verifier, findOther: imported.findPrimary, now };
-  const parts = imported.keys.flatMap(({ parts: key }) => {
+  const parts: PartFacts[] = [];
+  for (const { parts: key } of imported.keys) {
     const { primary, subkeys, isValid } = readKeyFacts(key, context);
-    return isValid && key.primary.created <= now ? [primary, ...subkeys] : [];
-  });
+    if (isValid && key.primary.created <= now) parts.push(primary, ...subkeys);
+  }
   return one.messages.map(({ signer, signed }) =>
     parts.some(
       ({ key, isSigner, until }) =>

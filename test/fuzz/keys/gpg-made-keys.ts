@@ -16,7 +16,7 @@ export async function makeGpgKeys(random: Random, count: number, now: number): P
     const pinentry = ['--pinentry-mode', 'loopback', '--passphrase', ''];
     return (await runOrThrow('gpg', [...quiet, ...pinentry, ...clock, ...args])).stdout;
   };
-  const export_ = join(home, 'all.gpg');
+  const exported = join(home, 'all.gpg');
   try {
     const born = now - 400 * DAY;
     const plans = Array.from({ length: count }, (_, index) => makePlan(random, index));
@@ -33,8 +33,8 @@ export async function makeGpgKeys(random: Random, count: number, now: number): P
         await gpg(born + days * DAY, ...command.map((word) => word.replace('KEY', fingerprint)));
       }
     }
-    await gpg(now, '--output', export_, '--export');
-    return await readFile(export_);
+    await gpg(now, '--output', exported, '--export');
+    return await readFile(exported);
   } finally {
     await runOrThrow('gpgconf', ['--homedir', home, '--kill', 'all']);
     await removeTemporary(home);

@@ -244,7 +244,7 @@ const ROWS: Readonly<Record<string, Row>> = {
     taken: 'b',
     notes: ['oversized-key'],
     make: ({ b, keys: [key] }) => {
-      const photo = Buffer.alloc(5_300_000, 1);
+      const photo = Buffer.alloc(5_300_000, '1\n');
       const signature = signUser(key ?? assert.fail(), photo, { type: 0x13, created: BORN }, true);
       return [keyWith(key, packetOf.photo(photo), signature), b];
     },
