@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import type { CheckReport } from '../../generator/store/report.ts';
+import type { CheckReport, ReportedFile } from '../../generator/store/report.ts';
 import { formatJson } from '../../generator/terms/text.ts';
 import { hasColour, type ProcessIo } from '../base/process-io.ts';
 import type { Settings } from '../base/options.ts';
@@ -21,7 +21,7 @@ export function formatReport(
     case 'text':
       return formatText(report, { colour: hasColour(stdout, environment), strict });
     case 'json':
-      return `${formatJson(report, 2)}\n`;
+      return `${formatJson({ ...report, files: report.files.map(withoutName) }, 2)}\n`;
     case 'github':
       return formatGithub(report, options);
     case 'sarif':
@@ -29,6 +29,13 @@ export function formatReport(
     case 'junit':
       return formatJunit(report, options);
   }
+}
+
+/** What was signed is for explain, and stands in the message. */
+function withoutName(file: ReportedFile): ReportedFile {
+  if (!('signedAs' in file)) return file;
+  const { signedAs: _, ...rest } = file;
+  return rest;
 }
 
 /**

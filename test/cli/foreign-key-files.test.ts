@@ -48,14 +48,14 @@ const ROWS: readonly Row[] = [
   { title: 'a line break', got: 'nothing but white space', hint: EXPORT, make: text('\n') },
   {
     title: 'a wrong checksum',
-    got: 'armor whose checksum does not match',
-    hint: `the file was changed or is cut short: ${EXPORT}`,
+    got: 'none: the checksum of the armor is wrong, so GnuPG takes nothing of the file',
+    hint: 'the file was changed or cut: export the key again: `gpg --export --armor KEY > KEY.asc`',
     make: ({ armored }) => armored.replace(/^=....$/m, '=AAAA'),
   },
   {
     title: 'a letter changed',
-    got: 'armor whose checksum does not match',
-    hint: `the file was changed or is cut short: ${EXPORT}`,
+    got: 'none: the checksum of the armor is wrong, so GnuPG takes nothing of the file',
+    hint: 'the file was changed or cut: export the key again: `gpg --export --armor KEY > KEY.asc`',
     make: ({ armored }) =>
       armored.replace(
         /^(\w{20})(\w)/m,
@@ -201,7 +201,7 @@ describeWith(['gpg', 'gpgv', 'openssl', 'sshd'], 'files that are given as keys',
       const cure = hint.replaceAll(/\bFILE\b/g, `'${file}'`);
       assert.equal(
         stderr,
-        `lookaside: ${file}: expected OpenPGP public keys, got ${got}\nhint: ${cure}\n`,
+        `lookaside: ${file}: expected OpenPGP public keys${got.startsWith('none: ') ? ' that nodes import' : ''}, got ${got}\nhint: ${cure}\n`,
       );
       assert.equal(code, 2);
       if (cured === undefined) return;

@@ -484,7 +484,7 @@ export const SAMPLES: Readonly<Record<OptionName, Samples>> = {
   default: choice('reject', 'insecureAcceptAnything'),
   merge: COLUMNS.text,
   force: FLAG,
-  clients: choice('any', '5.22+'),
+  clients: choice('any', '5.22+', '5.40+'),
   'keys-as': choice('file', 'data', 'no-reboot'),
   rootless: FLAG,
   staging: STAGING,

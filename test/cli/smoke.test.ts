@@ -18,7 +18,7 @@ describe('as a process of its own', () => {
   > = {
     check: { args: [EXAMPLE], code: 0, stdout: /^good: 11 files: /m },
     explain: { args: [IMAGE, EXAMPLE], code: 1, stdout: /^verdict: {4}unknown: no-keys$/m },
-    show: { args: ['/dev/null'], code: 0, stdout: /^verdict: {4}rejected: empty/m },
+    show: { args: ['/dev/null'], code: 1, stdout: /^verdict: {4}rejected: empty/m },
     completion: { args: ['bash'], code: 0, stdout: /complete / },
     serve: { args: ['--help'], code: 0, stdout: /^Usage: lookaside serve / },
   };

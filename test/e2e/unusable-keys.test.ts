@@ -254,7 +254,7 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv'], 'a key file that cann
       const config = await configure({ scopes: { [registry.host]: { keys: 'page.asc' } } });
       const { code, stderr, report } = await check(`--config=${config}`);
       assert.deepEqual([code, report], [2, undefined]);
-      assert.match(stderr, /^lookaside: .*page\.asc: expected OpenPGP public keys.*\nhint: export/);
+      assert.match(stderr, /^lookaside: .*page\.asc: expected OpenPGP public keys, got a web page\nhint: fetch the key/);
     });
   });
 

@@ -18,6 +18,8 @@ const WHITE_SPACE: ReadonlySet<number> = new Set([0x09, LINE_FEED, CARRIAGE_RETU
 const MARK = Buffer.from('\ufeff');
 /** Nobody leaves more blank lines. Bytes. */
 const MOST_BLANK = 64;
+/** Far more than any signature has, and little to try all changes on. Bytes. */
+const MOST_BYTES = 64 * 1024;
 const DOES_NOT = 'keep git from changing bytes with `* -text` in .gitattributes';
 
 const CHANGES: readonly Change[] = [
@@ -45,6 +47,7 @@ export function describeChangedBytes(
   bytes: Uint8Array,
   maxInflatedBytes: number,
 ): Rejection | undefined {
+  if (bytes.length > MOST_BYTES) return undefined;
   const isWhole = (restored: Uint8Array | undefined): boolean =>
     restored !== undefined && readPlainMessage(restored, maxInflatedBytes) !== undefined;
   const change = CHANGES.find(({ undo }) => isWhole(undo(bytes)));
