@@ -242,7 +242,8 @@ describeWith(['git', 'git-http-backend', 'gpg'], 'lookaside complains', () => {
         await writeFile(at(name), content);
         const complaint = await complaintOf(['check', '.', '--keys', at(name)]);
         assertUsageError(complaint, {
-          message: /expected OpenPGP public keys(?: that nodes import, got none|, got an empty file)/,
+          message:
+            /expected OpenPGP public keys(?: that nodes import, got none|, got an empty file)/,
           hint: cure,
         });
         assert.ok(complaint.startsWith(`lookaside: ${at(name)}: `), complaint);
