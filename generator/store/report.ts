@@ -16,6 +16,7 @@ import type { KeyInfo } from '../openpgp/openpgp-js.ts';
 import type { Signer } from '../openpgp/open-message.ts';
 import type { ScopeKeyFault } from '../policy/key-faults.ts';
 import type { SignedBy } from '../policy/policy.ts';
+import type { NewKey } from '../proposal/key-changes.ts';
 import { type Rejection, type RejectionCode, nameFileIn, reject } from '../terms/rejection.ts';
 import { type Summary, findPublishable } from './store-directory.ts';
 
@@ -104,6 +105,8 @@ export interface CheckReport {
   readonly refused?: RefusedState;
   /** Only what is other than in this commit was looked at; null where nothing was there before. */
   readonly base?: string | null;
+  /** Keys that are accepted from now on; absent where there are none. */
+  readonly newKeys?: readonly NewKey[];
   /** What it takes away from nodes that they had in the base. */
   readonly losses?: readonly Loss[];
 }
