@@ -108,7 +108,10 @@ function toTestCase(
       },
     }),
     ...(warnings.length + notes.length > 0 && {
-      'system-out': [...notes.map(toXmlText), toLines(warnings)].join('\n').trimEnd(),
+      'system-out': [
+        ...notes.map(toXmlText),
+        ...(warnings.length > 0 ? [toLines(warnings)] : []),
+      ].join('\n'),
     }),
   };
 }

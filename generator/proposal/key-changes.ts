@@ -2,17 +2,8 @@ import { toKeyState } from '../openpgp/key-state.ts';
 import type { KeyInfo, Keyring } from '../openpgp/openpgp-js.ts';
 import { findAround } from '../policy/scope-chain.ts';
 import type { Policy, Scope } from '../policy/policy.ts';
+import type { NewKey } from '../store/report.ts';
 import { type Loss, toLoss } from '../terms/loss.ts';
-
-/** A key that a scope accepts from now on: what it signs is served. */
-export interface NewKey extends Pick<KeyInfo, 'fingerprint' | 'userIds'> {
-  /** As in {@link Scope}. */
-  readonly scope: string;
-  /** A sentence for people, without a full stop. */
-  readonly message: string;
-  /** Why nothing that it signs is good; absent where it may sign. */
-  readonly warning?: { readonly code: 'new-key-unusable'; readonly message: string };
-}
 
 /**
  * The keys that a scope accepted and accepts no longer: by its own section, or by the one that holds for

@@ -16,7 +16,6 @@ import type { KeyInfo } from '../openpgp/openpgp-js.ts';
 import type { Signer } from '../openpgp/open-message.ts';
 import type { ScopeKeyFault } from '../policy/key-faults.ts';
 import type { SignedBy } from '../policy/policy.ts';
-import type { NewKey } from '../proposal/key-changes.ts';
 import { type Rejection, type RejectionCode, nameFileIn, reject } from '../terms/rejection.ts';
 import { type Summary, findPublishable } from './store-directory.ts';
 
@@ -109,6 +108,16 @@ export interface CheckReport {
   readonly newKeys?: readonly NewKey[];
   /** What it takes away from nodes that they had in the base. */
   readonly losses?: readonly Loss[];
+}
+
+/** A key that a scope accepts from now on: what it signs is served. */
+export interface NewKey extends Pick<KeyInfo, 'fingerprint' | 'userIds'> {
+  /** As scopes are named; '' for all images that no scope covers. */
+  readonly scope: string;
+  /** A sentence for people, without a full stop. */
+  readonly message: string;
+  /** Why nothing that it signs is good; absent where it may sign. */
+  readonly warning?: { readonly code: 'new-key-unusable'; readonly message: string };
 }
 
 /** Why a state is refused as a whole. */

@@ -3,13 +3,14 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, readdir, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'yaml';
-import { FORGES } from '../../signing/target/forge.ts';
-import { runOrThrow } from '../kit/process/run.ts';
-import { runLookaside } from '../kit/program/lookaside.ts';
-import { putLookasideInPath } from '../kit/program/lookaside-in-path.ts';
-import { type Publisher, makePublisher } from '../kit/signer/publisher.ts';
-import { useTemporary } from '../kit/temporary.ts';
-import { describeWith } from '../with-tools.ts';
+import { FORGES } from '../../../signing/target/forge.ts';
+import { runOrThrow } from '../../kit/process/run.ts';
+import { runLookaside } from '../../kit/program/lookaside.ts';
+import { putLookasideInPath } from '../../kit/program/lookaside-in-path.ts';
+import { type Publisher, makePublisher } from '../../kit/signer/publisher.ts';
+import type { SigningKey } from '../../kit/signer/signer.ts';
+import { useTemporary } from '../../kit/temporary.ts';
+import { describeWith } from '../../with-tools.ts';
 
 const GIT_ENV = {
   GIT_CONFIG_GLOBAL: '/dev/null',
@@ -176,6 +177,165 @@ describeWith(['git', 'gpg'], 'lookaside init', () => {
     assert.match(armored, /^-----BEGIN PGP PUBLIC KEY BLOCK-----\n/);
     await assertGoodButEmpty();
   });
+
+  describe('asked for a scope that the configuration lacks', () => {
+    let file = '';
+    let other: SigningKey;
+    before(async () => {
+      other = await publisher.signer.makeKey({ algorithm: 'ed25519', name: 'Contractor' });
+    });
+    beforeEach(async () => {
+      file = await publisher.signer.exportKeys(join(directory(), 'contractor.asc'), other);
+    });
+
+    const ask = async () => init('--scope', `quay.example/contractor=${file}`);
+    const configuration = (): string => join(place, 'lookaside.yaml');
+
+    for (const [title, prepare] of [
+      ['of one scope', async () => init('--scope', `registry.example=${publisher.keyFile}`)],
+      ['for all images', async () => init('--keys', publisher.keyFile)],
+      ['that is an example', async () => init()],
+      [
+        'that takes whatever lies in keys/',
+        async () => {
+          await init();
+          await writeFile(join(place, 'keys/team.asc'), await readFile(publisher.keyFile));
+          await writeFile(configuration(), 'scopes:\n  registry.example:\n    keys: keys\n');
+        },
+      ],
+      [
+        'without scopes',
+        async () => {
+          await init();
+          await writeFile(join(place, 'keys/team.asc'), await readFile(publisher.keyFile));
+          await writeFile(configuration(), 'keys: keys/\n');
+        },
+      ],
+    ] as const) {
+      it(`says what to add to a configuration ${title}, and puts no key where it counts for others`, async () => {
+        await prepare();
+        const before = await snapshot();
+        const { code, stdout, stderr } = await ask();
+        assert.deepEqual([code, stdout], [2, '']);
+        assert.match(
+          stderr,
+          /^lookaside: .*\/lookaside\.yaml: expected the scope "quay\.example\/contractor", which is not in it; nothing was written\nhint: /,
+        );
+        assert.deepEqual(await snapshot(), before);
+
+        // What it says can be pasted as it stands.
+        const [, copy = '', below, line = ''] =
+          /^hint: (mkdir .*), and (?:add this line to lookaside\.yaml|have this in lookaside\.yaml (below "scopes:")): (.*)$/m.exec(
+            stderr,
+          ) ?? [];
+        await runOrThrow('sh', ['-c', copy]);
+        const text = await readFile(configuration(), 'utf8');
+        const changed =
+          below === undefined
+            ? `${text}${line}\n`
+            : text.replace(/^scopes:\n/m, (head) => `${head}  ${line}\n`);
+        await writeFile(configuration(), changed);
+        const again = await ask();
+        assert.equal(again.code, 0, again.stderr);
+
+        const [forged, own] = [
+          await publisher.sign({ key: other }),
+          await publisher.signer.sign(other, {
+            dockerReference: 'quay.example/contractor/tool:v1',
+            manifestDigest: `sha256:${'ab'.repeat(32)}`,
+          }),
+        ];
+        const path = `contractor/tool@sha256=${'ab'.repeat(32)}/signature-1`;
+        for (const [at, bytes] of [
+          [forged.location, forged.bytes] as const,
+          [path, own] as const,
+        ]) {
+          await mkdir(join(place, at, '..'), { recursive: true });
+          await writeFile(join(place, at), bytes);
+        }
+        const { stdout: report } = await checkAll();
+        assert.match(report, /1 accepted, 1 rejected/);
+        assert.match(report, /^team\/app@.*\/signature-1: [a-z-]+: /m);
+      });
+    }
+
+    it('names the key that a scope lacks', async () => {
+      await init('--scope', `quay.example/contractor=${publisher.keyFile}`);
+      const before = await snapshot();
+      const { code, stderr } = await ask();
+      assert.equal(code, 2);
+      assert.ok(
+        stderr.includes(
+          `expected the key ${other.fingerprint} for the scope "quay.example/contractor", which does not name it`,
+        ),
+      );
+      const kept = `keys/${publisher.key.fingerprint}.asc`;
+      assert.ok(
+        stderr.includes(`quay.example/contractor: { keys: [${kept}, keys/contractor.asc] }\n`),
+        stderr,
+      );
+      assert.deepEqual(await snapshot(), before);
+    });
+  });
+
+  it('takes no other key into a scope because its file lies in keys/', async () => {
+    await init('--scope', `registry.example=${publisher.keyFile}`);
+    const other = await publisher.signer.makeKey({ algorithm: 'ed25519' });
+    await publisher.signer.exportKeys(join(place, 'keys/new.asc'), other);
+    const { location, bytes } = await publisher.sign({ key: other });
+    await mkdir(join(place, location, '..'), { recursive: true });
+    await writeFile(join(place, location), bytes);
+    assert.match((await checkAll()).stdout, /signature-1: unknown-signer: /);
+    // The README tells what else to do.
+    const readme = await readFile(join(place, 'README.md'), 'utf8');
+    const [, rules = ''] = /```yaml\n([^`]*)```/.exec(readme) ?? [];
+    await writeFile(join(place, 'lookaside.yaml'), rules);
+    assert.match((await checkAll()).stdout, /^good: .* 1 accepted, 0 rejected/m);
+  });
+
+  it('trusts no key that happens to lie in the file of another', async () => {
+    const other = await publisher.signer.makeKey({ algorithm: 'ed25519' });
+    await mkdir(join(place, 'keys'), { recursive: true });
+    const both = join(place, `keys/${publisher.key.fingerprint}.asc`);
+    await publisher.signer.exportKeys(both, publisher.key, other);
+    const { code, stderr } = await init('--keys', publisher.keyFile);
+    assert.equal(code, 2);
+    assert.match(stderr, /expected the key [0-9A-F]{40} alone in .*\nhint: move the file away/);
+    assert.equal(existsSync(join(place, 'lookaside.yaml')), false);
+  });
+
+  for (const [title, isRevoked, reason] of [
+    ['has expired', false, / expired on 2024-\S+: nodes refuse what it signed\n$/],
+    ['is revoked', true, / is revoked: nodes refuse what it signed\n$/],
+  ] as const) {
+    it(`warns of a key that ${title}`, async () => {
+      const { signer } = publisher;
+      const dates = isRevoked ? {} : { expires: '1d', at: new Date('2024-01-01T00:00:00Z') };
+      const old = await signer.makeKey({ algorithm: 'ed25519', ...dates });
+      if (isRevoked) await signer.revoke(old);
+      const file = await signer.exportKeys(join(directory(), 'old.asc'), old);
+      const { code, stderr } = await init('--keys', file);
+      assert.equal(code, 0);
+      assert.ok(stderr.startsWith(`lookaside: warning: the key ${old.fingerprint} (`), stderr);
+      assert.match(stderr, reason);
+    });
+  }
+
+  for (const [there, lacking] of [
+    ['.gitlab-ci.yml', '.github/workflows/check-signatures.yml'],
+    ['.gitea/workflows/build.yml', '.github/workflows/check-signatures.yml'],
+  ] as const) {
+    it(`adds no pipeline of another git host beside ${there}`, async () => {
+      await mkdir(join(place, there, '..'), { recursive: true });
+      await writeFile(join(place, there), 'ours: {}\n');
+      const { stdout } = await init();
+      assert.ok(!existsSync(join(place, lacking)));
+      assert.ok(stdout.includes(`(no ${lacking} is added beside it: --forge github adds one)\n`));
+      assert.equal(await readFile(join(place, there), 'utf8'), 'ours: {}\n');
+      await init('--forge', 'github');
+      assert.ok(existsSync(join(place, lacking)));
+    });
+  }
 
   for (const forge of FORGES) {
     it(`has the check where ${forge} looks for it`, async () => {
