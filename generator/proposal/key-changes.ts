@@ -69,7 +69,7 @@ function findMissingKeys(
     if (to.isConfigured && covering?.takesAnything) return [];
     const accepted = new Set(keysOf(covering).map(({ key }) => key.fingerprint));
     const missing = keysOf(scope).filter(({ key }) => !accepted.has(key.fingerprint));
-    return missing.map((one) => ({ ...one, scope: scope.name }));
+    return missing.map(({ key, keyring }) => ({ key, keyring, scope: scope.name }));
   });
 }
 

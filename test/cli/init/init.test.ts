@@ -47,6 +47,8 @@ describeWith(['git', 'gpg'], 'lookaside init', () => {
     assert.match(stdout, /: 0 accepted, 0 rejected, \d+ ignored\n$/);
   };
 
+  const configuration = (): string => join(place, 'lookaside.yaml');
+
   /** Every file with its time and content. */
   async function snapshot(): Promise<ReadonlyMap<string, string>> {
     const found = new Map<string, string>();
@@ -189,7 +191,6 @@ describeWith(['git', 'gpg'], 'lookaside init', () => {
     });
 
     const ask = async () => init('--scope', `quay.example/contractor=${file}`);
-    const configuration = (): string => join(place, 'lookaside.yaml');
 
     for (const [title, prepare] of [
       ['of one scope', async () => init('--scope', `registry.example=${publisher.keyFile}`)],
@@ -343,7 +344,10 @@ describeWith(['git', 'gpg'], 'lookaside init', () => {
       const path =
         forge === 'gitlab' ? '.gitlab-ci.yml' : `.${forge}/workflows/check-signatures.yml`;
       assert.ok(stdout.includes(`\n  set your Lookaside image in ${path}\n`), stdout);
-      assert.match(await readFile(join(place, path), 'utf8'), /check \. --base /);
+      assert.match(
+        await readFile(join(place, path), 'utf8'),
+        /\blookaside check |check \. --base /,
+      );
     });
   }
 
