@@ -81,12 +81,13 @@ export async function initRepository(options: InitOptions): Promise<InitReport> 
   const forge = options.forge ?? (await findForge(directory, guessed));
   const known = await readKnownKeys(join(directory, KEY_DIRECTORY_NAME));
   const isConfigured = (await readIfThere(join(directory, REPOSITORY_CONFIG))) !== undefined;
-  const files = listRepositoryFiles(forge, options.scopes, known).filter(
-    // Where a configuration names keys already, no other may come to count by lying there.
-    ({ fingerprint }) => fingerprint === undefined || !isConfigured,
-  );
+  const all = listRepositoryFiles(forge, options.scopes, known);
+  // Where a configuration names keys already, no other may come to count by lying there.
+  const files = isConfigured
+    ? all.filter(({ fingerprint }) => fingerprint === undefined || known.has(fingerprint))
+    : all;
   for (const { path } of files) await assertDirectories(directory, dirname(path));
-  for (const file of files) await assertOwnKey(directory, file, known);
+  if (!isConfigured) for (const file of files) await assertOwnKey(directory, file, known);
   for (const file of files) {
     const step = await ensureFile(directory, file, known);
     const isOther =
@@ -209,6 +210,9 @@ async function ensureFile(
     return { outcome: 'made', what: path };
   }
   if (there === text) return { outcome: 'kept', what: path };
+  if (holder !== undefined) {
+    return { outcome: 'left', what: path, note: 'it has another copy of the key' };
+  }
   const lacking = path === ATTRIBUTES ? findLacking(there, text) : [];
   const note = lacking.length === 0 ? {} : { note: `it lacks: ${lacking.join(', ')}` };
   return { outcome: 'left', what: path, ...note };

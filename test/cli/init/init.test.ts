@@ -4,7 +4,7 @@ import { mkdir, readFile, readdir, stat, symlink, writeFile } from 'node:fs/prom
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { FORGES } from '../../../signing/target/forge.ts';
-import { runOrThrow } from '../../kit/process/run.ts';
+import { run, runOrThrow } from '../../kit/process/run.ts';
 import { runLookaside } from '../../kit/program/lookaside.ts';
 import { putLookasideInPath } from '../../kit/program/lookaside-in-path.ts';
 import { type Publisher, makePublisher } from '../../kit/signer/publisher.ts';
@@ -277,6 +277,69 @@ describeWith(['git', 'gpg'], 'lookaside init', () => {
       );
       assert.deepEqual(await snapshot(), before);
     });
+  });
+
+  it('names the file of a key that it was given another copy of', async () => {
+    const { signer } = publisher;
+    const key = await signer.makeKey({ algorithm: 'ed25519', expires: '1y' });
+    const first = await signer.exportKeys(join(directory(), 'first.asc'), key);
+    await init('--scope', `registry.example=${first}`);
+    const before = await snapshot();
+    await signer.extend(key, '2y');
+    const second = await signer.exportKeys(join(directory(), 'second.asc'), key);
+    const { code, stdout } = await init('--scope', `registry.example=${second}`);
+    assert.equal(code, 0);
+    const path = `keys/${key.fingerprint}.asc`;
+    assert.ok(
+      stdout.includes(`  left as it is: ${path} (it has another copy of the key)\n`),
+      stdout,
+    );
+    assert.deepEqual(await snapshot(), before);
+  });
+
+  it('makes a repository that is checked whole as docs/signing.md says', async () => {
+    const other = await publisher.signer.makeKey({ algorithm: 'ed25519' });
+    const file = await publisher.signer.exportKeys(join(directory(), 'other.asc'), other);
+    await init('--scope', `registry.example=${publisher.keyFile}`, '--scope', `b.example=${file}`);
+    const { location, bytes } = await publisher.sign({ key: other });
+    await mkdir(join(place, location, '..'), { recursive: true });
+    await writeFile(join(place, location), bytes);
+    const page = await readFile('docs/signing.md', 'utf8');
+    const [, command = ''] = /`(lookaside check \.[^`]*)`\s+checks\s+the\s+whole/.exec(page) ?? [];
+    const PATH = await putLookasideInPath(directory());
+    const { code, stdout } = await run('sh', ['-c', command], { cwd: place, env: { PATH } });
+    assert.equal(code, 1);
+    assert.match(stdout, /signature-1: signer-not-accepted: /);
+  });
+
+  it('takes a store made by hand to git, where jobs lose nothing: docs/coming-from.md', async () => {
+    const page = await readFile('docs/coming-from.md', 'utf8');
+    const [, moving = ''] = /Then move to git: ([^#]*)/.exec(page) ?? [];
+    assert.match(moving, /`lookaside init`/);
+    assert.match(moving, /`lookaside push`/);
+    const digest = `sha256:${'cd'.repeat(32)}`;
+    const stored = await publisher.sign({ digest });
+    await mkdir(join(place, stored.location, '..'), { recursive: true });
+    await writeFile(join(place, stored.location), stored.bytes);
+    await init('--keys', publisher.keyFile);
+    await git('add', '--all');
+    await git('commit', '--quiet', '--message', 'the store');
+    await runOrThrow('git', ['clone', '--quiet', '--bare', place, remote], { env: GIT_ENV });
+    const jobs = ['first', 'second'].map(async (name) => {
+      const staging = join(directory(), name, stored.location);
+      await mkdir(join(staging, '..'), { recursive: true });
+      const claims = {
+        dockerReference: `registry.example/team/app:${name}`,
+        manifestDigest: digest,
+      };
+      await writeFile(staging, await publisher.signer.sign(publisher.key, claims));
+      return runLookaside(['push', join(directory(), name), '--to', remote], { env: GIT_ENV });
+    });
+    for (const { code, stderr } of await Promise.all(jobs)) assert.equal(code, 0, stderr);
+    const listed = await runOrThrow('git', ['ls-tree', '-r', '--name-only', 'main'], {
+      cwd: remote,
+    });
+    assert.equal(listed.stdout.match(/signature-\d$/gm)?.length, 3);
   });
 
   it('takes no other key into a scope because its file lies in keys/', async () => {
