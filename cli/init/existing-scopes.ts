@@ -75,15 +75,19 @@ async function describeCure(
   const copies = [...names].map(
     ([path, name]) => `cp ${toShellWord(path)} ${toShellWord(join(target, name))}`,
   );
-  const lines = lacking.map(({ name, files: own }) => {
+  const changes = lacking.map(({ name, files: own }) => {
     const paths = own.map(({ path }) => `${place}/${names.get(path) ?? ''}`);
     const there = relativePaths(directory, settings, name);
-    return `${quote(name)}: { keys: [${[...there, ...paths].map(quote).join(', ')}] }`;
+    const keys = `keys: [${[...there, ...paths].map(quote).join(', ')}]`;
+    // What else a scope says stays.
+    if (settings.scopes?.[name]) return `below "${name}:", in place of its keys: ${keys}`;
+    const line = `${quote(name)}: { ${keys} }`;
+    return settings.scopes === undefined ? line : `below "scopes:": ${line}`;
   });
   const change =
     settings.scopes === undefined
-      ? `add this line to ${REPOSITORY_CONFIG}: scopes: { ${lines.join(', ')} }`
-      : `have this in ${REPOSITORY_CONFIG} below "scopes:": ${lines.join(' and on a line of its own ')}`;
+      ? `add this line to ${REPOSITORY_CONFIG}: scopes: { ${changes.join(', ')} }`
+      : `have this in ${REPOSITORY_CONFIG} ${changes.join(' and ')}`;
   return `${[`mkdir -p ${toShellWord(target)}`, ...copies].join(' && ')}, and ${change}`;
 }
 

@@ -272,7 +272,9 @@ describeWith(['git', 'gpg'], 'lookaside init', () => {
       );
       const kept = `keys/${publisher.key.fingerprint}.asc`;
       assert.ok(
-        stderr.includes(`quay.example/contractor: { keys: [${kept}, keys/contractor.asc] }\n`),
+        stderr.includes(
+          `, and have this in lookaside.yaml below "quay.example/contractor:", in place of its keys: keys: [${kept}, keys/contractor.asc]\n`,
+        ),
         stderr,
       );
       assert.deepEqual(await snapshot(), before);
