@@ -14,6 +14,7 @@ import {
   formatFinding,
   formatSummary,
   hasFaults,
+  listAddedKeys,
   listFindings,
   listKeyFindings,
 } from './check/findings.ts';
@@ -91,7 +92,7 @@ async function judgeBranch(
 ): Promise<Verdict> {
   const head = `lookaside: ${toPrintable(branch)}:`;
   try {
-    const { report, newKeys, subtree: prefix } = await review();
+    const { report, subtree: prefix } = await review();
     const isGood = !hasFaults(report, strict);
     const faults = listFindings(report, { strict, prefix }).filter(
       ({ level }) => level === 'error',
@@ -108,7 +109,9 @@ async function judgeBranch(
     if (faults.length > SHOWN) shown.push(`  and ${faults.length - SHOWN} more`);
     const warning = report.keys.length === 0 ? [`${head} warning: ${NO_KEYS}`] : [];
     const summary = `${head} ${formatSummary(report, strict)}`;
-    const notes = newKeys.slice(0, SHOWN).map((sentence) => `${head} ${toPrintable(sentence)}`);
+    const notes = listAddedKeys(report)
+      .slice(0, SHOWN)
+      .map((sentence) => `${head} ${sentence}`);
     return { isGood, lines: [...warning, ...notes, summary, ...shown] };
   } catch (error) {
     // Rules that cannot be read are as much of a fault as a bad signature.

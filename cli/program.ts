@@ -102,7 +102,7 @@ const COMMANDS: Record<CommandName, CommandForm> = {
     summary: 'make a signature repository, or add what one lacks',
     operands: [['<DIR>', 'a directory, which may be a git repository already']],
     run: async ([directory = ''], settings, io) => {
-      const { init } = await import('./init.ts');
+      const { init } = await import('./init/init.ts');
       return init(directory, settings, io);
     },
   },

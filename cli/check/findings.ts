@@ -1,5 +1,6 @@
 // What a report has to tell of its files: faults and warnings, in the form that all formats for
 // people and machines are made from.
+import type { Signer } from '../../generator/openpgp/open-message.ts';
 import type { ScopeKeyFault } from '../../generator/policy/key-faults.ts';
 import {
   type CheckReport,
@@ -127,17 +128,53 @@ export type KeyFinding = Pick<Finding, 'code' | 'level' | 'message'> & { readonl
  * a proposal has found as it is.
  */
 export function listKeyFindings(
-  { keyFaults = [] }: CheckReport,
+  { keyFaults = [], newKeys = [] }: CheckReport,
   strict: boolean,
 ): readonly KeyFinding[] {
   const isError = ({ code, isKnown = false }: ScopeKeyFault): boolean =>
     !isKnown && (strict || code === 'scope-not-judged');
-  return keyFaults.map((fault) => ({
-    code: fault.code,
-    level: isError(fault) ? 'error' : 'warning',
-    message: toPrintable(fault.message),
-    hint: toPrintable(fault.hint),
-  }));
+  const unusable = newKeys.flatMap(({ warning }) => warning ?? []);
+  return [
+    ...keyFaults.map((fault): KeyFinding => ({
+      code: fault.code,
+      level: isError(fault) ? 'error' : 'warning',
+      message: toPrintable(fault.message),
+      hint: toPrintable(fault.hint),
+    })),
+    ...unusable.map(({ code, message }): KeyFinding => ({
+      code,
+      level: strict ? 'error' : 'warning',
+      message: toPrintable(message),
+      hint: UNUSABLE_HINT,
+    })),
+  ];
+}
+
+const UNUSABLE_HINT = 'extend the key and export it again, or leave it out';
+
+/** The keys that a proposal makes accepted, a printable sentence each. */
+export function listAddedKeys({ newKeys = [] }: CheckReport): readonly string[] {
+  return newKeys.map(({ message }) => toPrintable(message));
+}
+
+/** The good signatures that a proposal adds, by path, a printable sentence each; none of a whole state. */
+export function listAddedSignatures({
+  base,
+  files,
+  keys,
+}: CheckReport): readonly { readonly path: string; readonly message: string }[] {
+  if (base === undefined) return [];
+  const users = new Map(keys.map(({ fingerprint, userIds: [user] }) => [fingerprint, user]));
+  const nameSigner = ({ primaryFingerprint }: Signer): string => {
+    const user = users.get(primaryFingerprint);
+    return user === undefined ? primaryFingerprint : `${primaryFingerprint} (${user})`;
+  };
+  return files.flatMap((file) => {
+    if (file.status !== 'accepted' && file.status !== 'unverified') return [];
+    const { path, claims, signer } = file;
+    const by = signer === undefined ? ' (who signed is not checked)' : ` by ${nameSigner(signer)}`;
+    return { path, message: `adds a signature of ${JSON.stringify(claims.dockerReference)}${by}` };
+  });
 }
 
 /** Why a state is refused, in one printable line; who brought it with it. */

@@ -10,10 +10,16 @@ import {
   formatFinding,
   formatRefused,
   formatSummary,
+  listAddedKeys,
+  listAddedSignatures,
   listFindings,
   listRemarks,
   listKeyFindings,
+  toRepositoryPath,
 } from './findings.ts';
+
+/** Added signatures that are told one by one: GitHub shows a notice in full. */
+const SHOWN = 20;
 
 /** One command a finding, then a notice with the counts. */
 export function formatGithub(report: CheckReport, options: FindingOptions): string {
@@ -32,6 +38,17 @@ export function formatGithub(report: CheckReport, options: FindingOptions): stri
     lines.push(
       formatCommand('error', { title: code }, `${formatRefused(report.refused)}; ${hint}`),
     );
+  }
+  for (const message of listAddedKeys(report)) {
+    lines.push(formatCommand('notice', { title: 'new-key' }, message));
+  }
+  const added = listAddedSignatures(report);
+  if (added.length > 0) {
+    const shown = added
+      .slice(0, SHOWN)
+      .map(({ path, message }) => `${toRepositoryPath(path, options.prefix)}: ${message}`);
+    if (added.length > SHOWN) shown.push(`and ${added.length - SHOWN} more`);
+    lines.push(formatCommand('notice', { title: 'new-signatures' }, shown.join('\n')));
   }
   lines.push(
     formatCommand('notice', { title: 'lookaside' }, formatSummary(report, options.strict)),

@@ -9,6 +9,8 @@ import {
   type FindingOptions,
   type KeyFinding,
   formatRefused,
+  listAddedKeys,
+  listAddedSignatures,
   listRemarks,
   listKeyFindings,
   toFindings,
@@ -43,13 +45,18 @@ function toRemarkCase({ code, message }: Remark): TestCase {
 /** One suite; a file with several errors has one failure that tells them all. */
 export function formatJunit(report: CheckReport, options: FindingOptions): string {
   const files = report.files.filter((file) => file.status !== 'ignored' || isNoteworthy(file));
+  const added = new Map(listAddedSignatures(report).map((one) => [one.path, [one.message]]));
   const testcase = files.map((file) =>
-    toTestCase(toRepositoryPath(file.path, options.prefix), toFindings(file, options)),
+    toTestCase(
+      toRepositoryPath(file.path, options.prefix),
+      toFindings(file, options),
+      added.get(file.path),
+    ),
   );
   for (const loss of report.losses ?? []) {
     testcase.push(toTestCase(loss.path, [toLossFinding(loss)]));
   }
-  testcase.push(...toKeysCases(listKeyFindings(report, options.strict)));
+  testcase.push(...toKeysCases(listKeyFindings(report, options.strict), listAddedKeys(report)));
   const remarks = listRemarks(report);
   if (options.strict) testcase.push(...remarks.map(toRemarkCase));
   if (report.refused) testcase.push(toRefusedCase(report.refused));
@@ -80,7 +87,11 @@ export function formatJunit(report: CheckReport, options: FindingOptions): strin
   });
 }
 
-function toTestCase(path: string, findings: readonly Told[]): TestCase {
+function toTestCase(
+  path: string,
+  findings: readonly Told[],
+  notes: readonly string[] = [],
+): TestCase {
   const slash = path.lastIndexOf('/');
   const errors = findings.filter(({ level }) => level === 'error');
   const warnings = findings.filter(({ level }) => level === 'warning');
@@ -96,7 +107,12 @@ function toTestCase(path: string, findings: readonly Told[]): TestCase {
         '#text': toLines(errors),
       },
     }),
-    ...(warnings.length > 0 && { 'system-out': toLines(warnings) }),
+    ...(warnings.length + notes.length > 0 && {
+      'system-out': [
+        ...notes.map(toXmlText),
+        ...(warnings.length > 0 ? [toLines(warnings)] : []),
+      ].join('\n'),
+    }),
   };
 }
 
@@ -111,9 +127,12 @@ function toRefusedCase(refused: RefusedState): TestCase {
 }
 
 /** One case for all keys, where there is something to say of them. */
-function toKeysCases(findings: readonly KeyFinding[]): readonly TestCase[] {
-  if (findings.length === 0) return [];
-  return [{ ...toTestCase('keys', findings), '@classname': '.' }];
+function toKeysCases(
+  findings: readonly KeyFinding[],
+  added: readonly string[],
+): readonly TestCase[] {
+  if (findings.length + added.length === 0) return [];
+  return [{ ...toTestCase('keys', findings, added), '@classname': '.' }];
 }
 
 function toLines(findings: readonly Told[]): string {

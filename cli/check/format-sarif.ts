@@ -11,6 +11,7 @@ import {
   type FindingOptions,
   formatFinding,
   formatRefused,
+  listAddedKeys,
   listFindings,
   listRemarks,
   listKeyFindings,
@@ -90,6 +91,11 @@ function toInvocation(
 ): NonNullable<Run['invocations']>[number] {
   const { refused } = report;
   const notifications: Notification[] = [
+    ...listAddedKeys(report).map((message) => ({
+      descriptor: { id: 'new-key' },
+      level: 'note' as const,
+      message: { text: escapeMessage(message) },
+    })),
     ...listKeyFindings(report, strict).map(({ code, level, message, hint }) => ({
       descriptor: { id: code },
       level,

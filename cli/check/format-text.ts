@@ -8,10 +8,15 @@ import {
   formatRefused,
   formatSummary,
   hasFaults,
+  listAddedKeys,
+  listAddedSignatures,
   listRemarks,
   listKeyFindings,
   toLossFinding,
 } from './findings.ts';
+
+/** Added signatures that are told one by one. */
+const SHOWN = 100;
 
 interface Style {
   readonly colour: boolean;
@@ -21,7 +26,8 @@ interface Style {
 
 /** The report for people: a line a fault with its cure, then a summary. */
 export function formatText(report: CheckReport, style: Style): string {
-  const lines = report.files.flatMap((file) => formatFile(file, style));
+  const lines = [...listAddedKeys(report), ...formatAdded(report)];
+  lines.push(...report.files.flatMap((file) => formatFile(file, style)));
   lines.push(...(report.losses ?? []).flatMap((loss) => formatLoss(loss, style)));
   lines.push(...listKeyFindings(report, style.strict).flatMap((one) => formatKeys(one, style)));
   for (const { message } of listRemarks(report))
@@ -35,6 +41,14 @@ export function formatText(report: CheckReport, style: Style): string {
     paint(verdict, word, style),
   );
   return `${[...lines, summary].join('\n')}\n`;
+}
+
+function formatAdded(report: CheckReport): readonly string[] {
+  const added = listAddedSignatures(report).map(
+    ({ path, message }) => `${toPrintable(path)}: ${toPrintable(message)}`,
+  );
+  const shown = added.slice(0, SHOWN);
+  return added.length > SHOWN ? [...shown, `and ${added.length - SHOWN} more signatures`] : shown;
 }
 
 function formatFile(file: ReportedFile, style: Style): readonly string[] {

@@ -10,7 +10,7 @@ import {
   ProposalReview,
   type ReviewedProposal,
 } from '../../generator/proposal/proposal-review.ts';
-import { describeNewKeys, findWithdrawnKeys } from '../../generator/proposal/key-changes.ts';
+import { findNewKeys, findWithdrawnKeys } from '../../generator/proposal/key-changes.ts';
 import { StateRefusedError } from '../../generator/sources/source.ts';
 import { type CheckReport, type ReportedFile, sortByPath } from '../../generator/store/report.ts';
 import { EMPTY, type Summary } from '../../generator/store/store-directory.ts';
@@ -56,6 +56,8 @@ interface Rules {
 interface RulesOfRange {
   readonly from: Rules;
   readonly to: Rules;
+  /** What was accepted before; unlike `from`, nothing where there were no rules that could be used. */
+  readonly accepted: Policy;
 }
 
 /** In place of those that were not looked at. */
@@ -68,8 +70,6 @@ const MANY_EXCLUDED = toLoss(
 /** What a review has found. */
 export interface RangeReport {
   readonly report: CheckReport;
-  /** Sentences about keys that are accepted from now on. */
-  readonly newKeys: readonly string[];
   /** What is published after: '' or a path without slashes at its ends. */
   readonly subtree: string;
 }
@@ -84,12 +84,13 @@ export async function reviewRange(range: CommitRange, tools: ReviewTools): Promi
   const rules = await readRules(range, tools);
   const { from, to } = rules;
   const { subtree } = to;
-  const newKeys = describeNewKeys(from.policy, to.policy);
+  const newKeys = findNewKeys(rules.accepted, to.policy, new Date());
   const about = {
     source: { kind: 'git', location, commit: range.to },
     ...reportKeys(to.policy),
     ...findKeyFaults(rules, range),
     base: range.from ?? null,
+    ...(newKeys.length > 0 && { newKeys }),
   } as const;
   try {
     const { files, losses, isCut } = await review(range, rules, tools);
@@ -103,14 +104,13 @@ export async function reviewRange(range: CommitRange, tools: ReviewTools): Promi
         ? []
         : [...withdrawn, ...(isCut ? [MANY_EXCLUDED] : []), ...sortLosses(losses)],
     };
-    return { report, newKeys, subtree };
+    return { report, subtree };
   } catch (error) {
     if (!(error instanceof StateRefusedError)) throw error;
     const { message, hint = '' } = error;
     const refused = { code: 'state-refused', message, hint } as const;
     return {
       report: { ...about, summary: EMPTY, files: [], losses: [], refused },
-      newKeys,
       subtree,
     };
   }
@@ -185,7 +185,7 @@ async function readRules({ from, to }: CommitRange, tools: ReviewTools): Promise
   if (keys.length > 0 || scopes !== undefined || policy !== undefined) {
     const own = await readPolicy(tools.settings);
     const rules = { policy: own, subtree: path, budgets: toBudgets(tools.settings) };
-    return { from: rules, to: rules };
+    return { from: rules, to: rules, accepted: own };
   }
   const now = await readRule(to, tools);
   const before = from === undefined ? undefined : await readOldRule(from, tools);
@@ -195,7 +195,12 @@ async function readRules({ from, to }: CommitRange, tools: ReviewTools): Promise
     subtree: path === '' ? (rule?.settings.path ?? '') : path,
     budgets: tighten(toBudgets(tools.settings), rule && toBudgets(rule.settings)),
   });
-  return { from: toRules(before === 'unusable' ? now : before), to: toRules(now) };
+  const old = before === 'unusable' ? undefined : before;
+  return {
+    from: toRules(before === 'unusable' ? now : before),
+    to: toRules(now),
+    accepted: old?.policy ?? (await createSimplePolicy(undefined)),
+  };
 }
 
 /** What is pushed may cost no more than this run allows, and is served within its own limits. */

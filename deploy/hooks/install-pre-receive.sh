@@ -5,7 +5,7 @@ set -eu
 
 usage() {
   cat <<'END'
-usage: install-pre-receive.sh [-f plain|gitlab|gitea] [-p PROGRAM] [-c CONFIG] REPOSITORY
+usage: install-pre-receive.sh [-f plain|gitlab|gitea] [-p PROGRAM] [-c CONFIG] [-r] REPOSITORY
 
   -f  where the git server looks for hooks; default: plain, or gitea where it has its directory
         plain   hooks/pre-receive
@@ -13,6 +13,8 @@ usage: install-pre-receive.sh [-f plain|gitlab|gitea] [-p PROGRAM] [-c CONFIG] R
         gitea   hooks/pre-receive.d/lookaside
   -p  the program; default: the lookaside in PATH
   -c  its configuration file: keys and scopes of the server, in place of those that are pushed
+  -r  whoever may push may take signatures and keys away, or delete the branch, if they say so:
+      git push -o lookaside.allow-removals
 END
 }
 
@@ -24,11 +26,13 @@ fail() {
 forge=
 program=
 config=
-while getopts f:p:c:h option; do
+removals=
+while getopts f:p:c:rh option; do
   case $option in
     f) forge=$OPTARG ;;
     p) program=$OPTARG ;;
     c) config=$OPTARG ;;
+    r) removals=true ;;
     h)
       usage
       exit 0
@@ -75,6 +79,12 @@ if [ -n "$config" ]; then
   git --git-dir "$repository" config lookaside.config "$config"
 else
   git --git-dir "$repository" config --unset lookaside.config || true
+fi
+if [ -n "$removals" ]; then
+  git --git-dir "$repository" config lookaside.removalsByOption true
+  git --git-dir "$repository" config receive.advertisePushOptions true
+else
+  git --git-dir "$repository" config --unset lookaside.removalsByOption || true
 fi
 
 # The new hook gets its name only once it is whole: a push may come at any moment.

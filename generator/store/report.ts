@@ -104,8 +104,20 @@ export interface CheckReport {
   readonly refused?: RefusedState;
   /** Only what is other than in this commit was looked at; null where nothing was there before. */
   readonly base?: string | null;
+  /** Keys that are accepted from now on; absent where there are none. */
+  readonly newKeys?: readonly NewKey[];
   /** What it takes away from nodes that they had in the base. */
   readonly losses?: readonly Loss[];
+}
+
+/** A key that a scope accepts from now on: what it signs is served. */
+export interface NewKey extends Pick<KeyInfo, 'fingerprint' | 'userIds'> {
+  /** As scopes are named; '' for all images that no scope covers. */
+  readonly scope: string;
+  /** A sentence for people, without a full stop. */
+  readonly message: string;
+  /** Why nothing that it signs is good; absent where it may sign. */
+  readonly warning?: { readonly code: 'new-key-unusable'; readonly message: string };
 }
 
 /** Why a state is refused as a whole. */

@@ -9,8 +9,9 @@ import { makeDirectories } from '../../generator/system/make-directories.ts';
 import { toComplaint } from '../../generator/system/output-tail.ts';
 import { type ProcessResult, runProcess } from '../../generator/system/run-process.ts';
 import { hasCode } from '../../generator/terms/errors.ts';
+import { REPOSITORY_CONFIG } from '../target/repository-address.ts';
 import { SigningError } from '../signing-error.ts';
-import { type Forge, guessForge, parseHosted } from '../target/forge.ts';
+import { FORGES, type Forge, guessForge, parseHosted } from '../target/forge.ts';
 import {
   ATTRIBUTES,
   type InitialScope,
@@ -22,7 +23,10 @@ import {
 
 export interface InitOptions {
   readonly directory: string;
-  /** Where proposals are checked; undefined: the kind that the host of the remote `origin` has by its name. */
+  /**
+   * Where proposals are checked; undefined: where the repository has pipelines already, or else the kind
+   * that the host of the remote `origin` has by its name.
+   */
   readonly forge: Forge | undefined;
   readonly scopes: readonly InitialScope[];
   /** Of every git that is started. */
@@ -73,12 +77,22 @@ export async function initRepository(options: InitOptions): Promise<InitReport> 
     });
   const steps = [await ensureRepository(git, directory)];
   const origin = await findOrigin(git);
-  const forge = options.forge ?? guessForgeOf(origin) ?? DEFAULT_FORGE;
-  const files = listRepositoryFiles(forge, options.scopes);
-  for (const { path } of files) await assertDirectories(directory, dirname(path));
+  const guessed = guessForgeOf(origin) ?? DEFAULT_FORGE;
+  const forge = options.forge ?? (await findForge(directory, guessed));
   const known = await readKnownKeys(join(directory, KEY_DIRECTORY_NAME));
+  const isConfigured = (await readIfThere(join(directory, REPOSITORY_CONFIG))) !== undefined;
+  const all = listRepositoryFiles(forge, options.scopes, known);
+  // Where a configuration names keys already, no other may come to count by lying there.
+  const files = isConfigured
+    ? all.filter(({ fingerprint }) => fingerprint === undefined || known.has(fingerprint))
+    : all;
+  for (const { path } of files) await assertDirectories(directory, dirname(path));
+  if (!isConfigured) for (const file of files) await assertOwnKey(directory, file, known);
   for (const file of files) {
-    steps.push(await ensureFile(directory, file, known));
+    const step = await ensureFile(directory, file, known);
+    const isOther =
+      options.forge === undefined && forge !== guessed && file.path === PIPELINES[forge];
+    steps.push(isOther ? { ...step, note: describeOther(guessed) } : step);
   }
   steps.push(await ensureTextconv(git));
   return { steps, pipeline: PIPELINES[forge], hasOrigin: origin !== undefined };
@@ -121,6 +135,43 @@ function guessForgeOf(origin: string | undefined): Forge | undefined {
   return hosted && guessForge(hosted);
 }
 
+/** The one that the repository has pipelines of, at best this one's; `guessed` where it has none. */
+async function findForge(directory: string, guessed: Forge): Promise<Forge> {
+  const isThere = async (path: string): Promise<boolean> =>
+    (await readIfThere(join(directory, path))) !== undefined;
+  const hasPipelines = async (forge: Forge): Promise<boolean> => {
+    const path = PIPELINES[forge];
+    if (dirname(path) === '.') return isThere(path);
+    const names = await readdir(join(directory, dirname(path))).catch(() => []);
+    return names.length > 0;
+  };
+  for (const has of [async (forge: Forge) => isThere(PIPELINES[forge]), hasPipelines]) {
+    const there: Forge[] = [];
+    for (const forge of FORGES) if (await has(forge)) there.push(forge);
+    if (there[0]) return there.includes(guessed) ? guessed : there[0];
+  }
+  return guessed;
+}
+
+function describeOther(forge: Forge): string {
+  return `no ${PIPELINES[forge]} is added beside it: --forge ${forge} adds one`;
+}
+
+/** Sees that the file of a key has no other keys, which would be trusted with it. */
+async function assertOwnKey(
+  directory: string,
+  { path, text, fingerprint }: RepositoryFile,
+  known: ReadonlyMap<string, string>,
+): Promise<void> {
+  if (fingerprint === undefined || known.has(fingerprint)) return;
+  const place = join(directory, path);
+  const there = await readIfThere(place);
+  if (there === undefined || there === text) return;
+  throw new SigningError(`expected the key ${fingerprint} alone in ${place}, got something else`, {
+    hint: 'move the file away, or give it the name of what it has',
+  });
+}
+
 /** Sees that a path below the repository has only directories on it, as far as it is there. */
 async function assertDirectories(directory: string, path: string): Promise<void> {
   if (path === '.') return;
@@ -159,6 +210,9 @@ async function ensureFile(
     return { outcome: 'made', what: path };
   }
   if (there === text) return { outcome: 'kept', what: path };
+  if (holder !== undefined) {
+    return { outcome: 'left', what: path, note: 'it has another copy of the key' };
+  }
   const lacking = path === ATTRIBUTES ? findLacking(there, text) : [];
   const note = lacking.length === 0 ? {} : { note: `it lacks: ${lacking.join(', ')}` };
   return { outcome: 'left', what: path, ...note };
@@ -181,7 +235,7 @@ async function readIfThere(place: string): Promise<string | undefined> {
   }
 }
 
-/** Which file of the directory has which key. Files that hold no keys are passed over. */
+/** Which file of the directory has which key and no other. Files that hold no keys are passed over. */
 async function readKnownKeys(directory: string): Promise<ReadonlyMap<string, string>> {
   const known = new Map<string, string>();
   const names = await readdir(directory).catch(() => []);
@@ -190,7 +244,8 @@ async function readKnownKeys(directory: string): Promise<ReadonlyMap<string, str
     const keyring = await readFile(join(directory, name))
       .then(async (bytes) => readKeyring([{ path, bytes }]))
       .catch(() => undefined);
-    for (const { fingerprint } of keyring?.keys ?? []) known.set(fingerprint, path);
+    const [key, ...others] = keyring?.keys ?? [];
+    if (key && others.length === 0) known.set(key.fingerprint, path);
   }
   return known;
 }

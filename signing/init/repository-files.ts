@@ -32,19 +32,27 @@ export const PIPELINES: Readonly<Record<Forge, string>> = {
   gitea: '.gitea/workflows/check-signatures.yml',
 };
 
-/** The files of a repository for these scopes; without scopes, its configuration is an example. */
+/**
+ * The files of a repository for these scopes; without scopes, its configuration is an example. `known` has
+ * the files of keys that are there, by fingerprint.
+ */
 export function listRepositoryFiles(
   forge: Forge,
   scopes: readonly InitialScope[],
+  known: ReadonlyMap<string, string>,
 ): readonly RepositoryFile[] {
+  const sections = scopes.map(({ name, keyring: { keys } }): ScopeSection => {
+    const paths = keys.map(({ fingerprint }) => known.get(fingerprint) ?? pathOfKey(fingerprint));
+    return [name, { keys: paths }];
+  });
   return [
     { path: ATTRIBUTES, text: readTemplate('gitattributes') },
-    { path: 'README.md', text: readTemplate('readme.md') },
+    { path: 'README.md', text: formatReadme(sections) },
     { path: PIPELINES[forge], text: readTemplate(`${forge}.yml`) },
     { path: `${KEY_DIRECTORY_NAME}/README.md`, text: readTemplate('keys.md') },
     ...listKeys(scopes),
     // Last: what it names is there before it is.
-    { path: REPOSITORY_CONFIG, text: formatConfiguration(scopes) },
+    { path: REPOSITORY_CONFIG, text: formatConfiguration(sections) },
   ];
 }
 
@@ -64,21 +72,29 @@ function pathOfKey(fingerprint: string): string {
   return `${KEY_DIRECTORY_NAME}/${fingerprint}.asc`;
 }
 
-function formatConfiguration(scopes: readonly InitialScope[]): string {
+/** A scope of the configuration, which names each key by its file: another file widens no scope. */
+type ScopeSection = readonly [name: string, section: { readonly keys: readonly string[] }];
+
+function formatConfiguration(sections: readonly ScopeSection[]): string {
   const template = readTemplate(REPOSITORY_CONFIG);
-  if (scopes.length === 0) return template.replaceAll(/^(?!#)(?=.)/gm, '# ');
-  const [only, ...others] = scopes;
-  const isOne = only !== undefined && others.length === 0;
-  const sections = scopes.map(({ name, keyring }): [string, { keys: string | string[] }] => [
-    name,
-    // One scope takes whatever key is put into the directory; several must tell theirs apart.
-    { keys: isOne ? KEY_DIRECTORY_NAME : keyring.keys.map((key) => pathOfKey(key.fingerprint)) },
-  ]);
+  if (sections.length === 0) return template.replaceAll(/^(?!#)(?=.)/gm, '# ');
   const { commentBefore } = parseDocument(template);
   const document = new Document({ scopes: Object.fromEntries(sections) });
   document.commentBefore = commentBefore;
   return document.toString();
 }
+
+/** How a key is added, told by the example of the first scope. */
+function formatReadme([first]: readonly ScopeSection[]): string {
+  const template = readTemplate('readme.md');
+  if (!first) return template;
+  const [name, { keys }] = first;
+  const example = new Document({ scopes: { [name]: { keys: [...keys, NEW_KEY] } } });
+  return template.replace(/^scopes:\n(?: .*\n)+/m, () => example.toString());
+}
+
+/** The file of a key that comes in addition, in the README. */
+const NEW_KEY = `${KEY_DIRECTORY_NAME}/new.asc`;
 
 function readTemplate(name: string): string {
   return readFileSync(new URL(`templates/${name}`, import.meta.url), 'utf8');

@@ -206,7 +206,7 @@ describeWith(['git', 'gpg'], 'the scripts for pipelines', () => {
       if (name === 'github') {
         assert.match(bad.stdout, /^::error file=/m);
         const summary = await readFile(join(directory(), 'summary'), 'utf8');
-        assert.match(summary, /```\n.*signature-2: html/);
+        assert.match(summary, /```\n.*signature-1: adds a signature of .*\n.*signature-2: html/);
       }
       if (name === 'gitlab') {
         const junit = await readFile(join(remote.work, 'lookaside.xml'), 'utf8');
@@ -236,6 +236,9 @@ describeWith(['git', 'gpg'], 'the scripts for pipelines', () => {
       const given = { base, CI_MERGE_REQUEST_DIFF_BASE_SHA: base };
       assert.equal((await start(piece, given)).code, 1);
       assert.equal((await start(piece, { ...given, 'allow-removals': 'true' })).code, 0);
+      if (name !== 'gitlab') return;
+      const labelled = { ...given, CI_MERGE_REQUEST_LABELS: 'bug,allow-removals' };
+      assert.equal((await start(piece, labelled)).code, 0);
     });
   }
 

@@ -303,6 +303,17 @@ describeWith(['git', 'gpg'], 'lookaside hook pre-receive', () => {
     assert.match(summary ?? '', /^lookaside: main: good: 1 changed files/);
   });
 
+  it('warns of a new key that has expired', async () => {
+    const at2024 = new Date('2024-01-01T00:00:00Z');
+    const key = await publisher.signer.makeKey({ algorithm: 'ed25519', expires: '1d', at: at2024 });
+    const changes = { 'keys/old.asc': await exportKey(key) };
+    const { code, stdout } = await judge(changes);
+    assert.equal(code, 0, stdout);
+    assert.match(stdout, /^ {2}warning: new-key-unusable: the new key .* expired on 2024-01-02T/m);
+    await remote.git('checkout', '--quiet', '-B', 'main', base);
+    assert.equal((await judge(changes, '--strict')).code, 1);
+  });
+
   it('takes rules for another place where the signatures lie already', async () => {
     const copies = signatures.map((bytes, index) => [`moved/${at(index + 1)}`, bytes] as const);
     const both = await remote.commit(Object.fromEntries(copies));

@@ -107,6 +107,25 @@ describeWith(['git', 'gpg', 'git-http-backend', 'sshd'], 'the hook of a git serv
     assert.match((await push()).stderr, /^remote: {3}\S+\/signature-1: unknown-signer: /m);
   });
 
+  it('lets a pusher take a signature back by a push option, only where it was installed so', async () => {
+    const rules = await writeRules(publisher.keyFile);
+    await install('-c', rules, '-r');
+    const signed = await publisher.sign();
+    await remote.commit({ [signed.location]: signed.bytes });
+    const push = async (...options: readonly string[]): Promise<RunResult> =>
+      run('git', ['push', ...options, remote.path, 'HEAD:main'], { cwd: remote.work });
+    assert.equal((await push()).code, 0);
+    await remote.commit({ [signed.location]: null });
+    const refused = await push('-o', 'other', '-o', 'lookaside.allow-removals.not');
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /signature-removed: .*`git push -o lookaside\.allow-removals`/);
+    await install('-c', rules);
+    assert.equal((await push('-o', 'lookaside.allow-removals')).code, 1);
+    await install('-c', rules, '-r');
+    const taken = await push('-o', 'other', '-o', 'lookaside.allow-removals');
+    assert.equal(taken.code, 0, taken.stderr);
+  });
+
   it(`judges ${MANY} new signatures`, async () => {
     const key = await openSigningKey(directory());
     const keyFile = join(directory(), 'key.gpg');

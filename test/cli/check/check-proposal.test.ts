@@ -47,6 +47,7 @@ describeWith(['git', 'gpg'], 'lookaside check --base', () => {
     assert.deepEqual(
       stdout.split('\n').filter((line) => !line.startsWith('  hint: ')),
       [
+        `${pathOf(added)}: adds a signature of "registry.example/team/app:v1" by ${publisher.key.fingerprint} (${publisher.key.userId})`,
         'new@sha256=1/signature-1: invalid-digest: expected 64 hexadecimal digits, got 1 characters: "1"',
         `${pathOf(old)}: signature-removed: expected the signature of "registry.example/team/app:v1" by ${publisher.key.fingerprint}, got none`,
         'faults: 2 changed files: 1 accepted, 1 rejected, 0 ignored, 1 lost',
@@ -73,6 +74,13 @@ describeWith(['git', 'gpg'], 'lookaside check --base', () => {
   it('tells it to CI', async () => {
     const github = await check('--base', 'main', '--format', 'github');
     assert.match(github.stdout, /^::error file=\S+signature-1,title=signature-removed::expected/m);
+    assert.match(
+      github.stdout,
+      new RegExp(
+        `^::notice title=new-signatures::${pathOf(added)}: adds a signature of "registry\\.example/team/app:v1" by `,
+        'm',
+      ),
+    );
     const sarif = await check('--base', 'main', '--format', 'sarif');
     const { runs } = JSON.parse(sarif.stdout) as {
       runs: { tool: { driver: { rules: { id: string; help: { text: string } }[] } } }[];
@@ -83,6 +91,79 @@ describeWith(['git', 'gpg'], 'lookaside check --base', () => {
     using document = XmlDocument.fromString(junit.stdout);
     const failures = document.find('//failure/@type').map((type) => type.content);
     assert.deepEqual(failures, ['invalid-digest', 'signature-removed']);
+    const said = document.find('//testcase/system-out').map(({ content }) => content);
+    assert.match(said.join('\n'), /^adds a signature of "registry\.example\/team\/app:v1" by /);
+  });
+
+  describe('with keys of its own', () => {
+    let place = '';
+    beforeEach(async () => {
+      place = join(directory(), 'keys');
+      await rm(place, { recursive: true, force: true });
+      await runOrThrow('git', ['clone', '--quiet', '--branch', 'main', remote.work, place]);
+    });
+
+    const commit = async (scopes: Readonly<Record<string, string>>): Promise<void> => {
+      const lines = Object.entries(scopes).map(
+        ([scope, keys]) => `  ${scope}:\n    keys: ${keys}\n`,
+      );
+      await writeFile(join(place, 'lookaside.yaml'), `scopes:\n${lines.join('')}`);
+      await runOrThrow('git', ['-C', place, 'add', '--all'], { env: PUSHER });
+      await runOrThrow('git', ['-C', place, 'commit', '-qm', 'keys'], { env: PUSHER });
+    };
+    const checkLast = async (...args: readonly string[]) =>
+      runLookaside(['check', place, '--base', 'HEAD~1', ...args]);
+
+    it('tells in every format which key is trusted from then on', async () => {
+      const { signer, key, keyFile } = publisher;
+      await writeFile(join(place, 'key.asc'), await readFile(keyFile));
+      await commit({ 'registry.example': 'key.asc' });
+      const first = `accepts the new key ${key.fingerprint} (${key.userId}) for registry.example`;
+      assert.ok((await checkLast()).stdout.startsWith(`${first}\n`));
+      const made = await signer.makeKey({ algorithm: 'ed25519', name: 'Contractor' });
+      await signer.exportKeys(join(place, 'other.asc'), made);
+      await commit({ 'registry.example': 'key.asc', 'quay.example/contractor': 'other.asc' });
+      const said = `accepts the new key ${made.fingerprint} (${made.userId}) for quay.example/contractor`;
+      const { code, stdout } = await checkLast('--strict');
+      assert.deepEqual([code, stdout.split('\n')[0]], [0, said]);
+      const { stdout: json } = await checkLast('--format', 'json');
+      const { newKeys } = JSON.parse(json) as { newKeys: readonly unknown[] };
+      const { fingerprint, userId } = made;
+      assert.deepEqual(newKeys, [
+        { scope: 'quay.example/contractor', fingerprint, userIds: [userId], message: said },
+      ]);
+      const { stdout: github } = await checkLast('--format', 'github');
+      assert.ok(github.includes(`::notice title=new-key::${said}\n`), github);
+      const { stdout: junit } = await checkLast('--format', 'junit');
+      using document = XmlDocument.fromString(junit);
+      assert.equal(document.get('//testcase[@name="keys"]/system-out')?.content, said);
+      const { stdout: sarif } = await checkLast('--format', 'sarif');
+      assert.match(sarif, /"level": "note",\n\s+"message": \{\n\s+"text": "accepts the new key /);
+    });
+
+    for (const [title, revoked, reason] of [
+      ['has expired', false, /expired on \S+: nodes refuse what it signed/],
+      ['is revoked', true, /is revoked: nodes refuse what it signed/],
+    ] as const) {
+      it(`warns of a new key that ${title}`, async () => {
+        const { signer, keyFile } = publisher;
+        const dates = revoked ? {} : { expires: '1d', at: new Date('2024-01-01T00:00:00Z') };
+        const made = await signer.makeKey({ algorithm: 'ed25519', name: 'Old', ...dates });
+        if (revoked) await signer.revoke(made);
+        await writeFile(join(place, 'key.asc'), await readFile(keyFile));
+        await commit({ 'registry.example': 'key.asc' });
+        await signer.exportKeys(join(place, 'old.asc'), made);
+        await commit({ 'registry.example': '[key.asc, old.asc]' });
+        const { code, stdout } = await checkLast();
+        assert.equal(code, 0, stdout);
+        assert.match(stdout, /^new-key-unusable: the new key .*\n {2}hint: extend the key/m);
+        assert.match(stdout, reason);
+        assert.equal((await checkLast('--strict')).code, 1);
+        const { stdout: json } = await checkLast('--format', 'json');
+        const { newKeys } = JSON.parse(json) as { newKeys: { warning: { code: string } }[] };
+        assert.equal(newKeys[0]?.warning.code, 'new-key-unusable');
+      });
+    }
   });
 
   it('accepts losses where they are allowed', async () => {

@@ -9,7 +9,7 @@ import {
   createSimplePolicy,
 } from '../../../generator/policy/policy.ts';
 import { DEFAULT_IDENTITY } from '../../../generator/policy/signed-identity.ts';
-import { describeNewKeys, findWithdrawnKeys } from '../../../generator/proposal/key-changes.ts';
+import { findNewKeys, findWithdrawnKeys } from '../../../generator/proposal/key-changes.ts';
 import { type Publisher, makePublisher } from '../../kit/signer/publisher.ts';
 import { useTemporary } from '../../kit/temporary.ts';
 import { describeWith } from '../../with-tools.ts';
@@ -91,8 +91,8 @@ describeWith(['gpg'], 'the keys of two policies', () => {
       }
       // The other way round, they are new.
       assert.deepEqual(
-        describeNewKeys(after, before).map((sentence) =>
-          sentence.replace(/^accepts the new key [0-9A-F]{40} \((\w).*\) (for .*)$/, '$1 $2'),
+        findNewKeys(after, before, new Date()).map(({ message }) =>
+          message.replace(/^accepts the new key [0-9A-F]{40} \((\w).*\) (for .*)$/, '$1 $2'),
         ),
         missing,
       );

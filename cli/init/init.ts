@@ -1,20 +1,22 @@
 // `lookaside init DIR`: a signature repository that is ready to be pushed.
-import { gitEnvironment } from '../generator/sources/git/processes/git-environment.ts';
-import { hintOf, messageOf } from '../generator/terms/errors.ts';
-import { toPrintable, toShellWord } from '../generator/terms/text.ts';
-import { type InitReport, initRepository } from '../signing/init/init-repository.ts';
-import type { InitialScope } from '../signing/init/repository-files.ts';
-import { REPOSITORY_CONFIG } from '../signing/target/repository-address.ts';
-import type { Settings } from './base/options.ts';
-import { type ProcessIo, write } from './base/process-io.ts';
-import { UsageError } from './base/usage-error.ts';
-import { untilStopped } from './inputs/open-source.ts';
-import { readKeys } from './inputs/read-keys.ts';
+import { gitEnvironment } from '../../generator/sources/git/processes/git-environment.ts';
+import { describeUnusableKey } from '../../generator/proposal/key-changes.ts';
+import { hintOf, messageOf } from '../../generator/terms/errors.ts';
+import { toLine, toPrintable, toShellWord } from '../../generator/terms/text.ts';
+import { type InitReport, initRepository } from '../../signing/init/init-repository.ts';
+import { REPOSITORY_CONFIG } from '../../signing/target/repository-address.ts';
+import type { Settings } from '../base/options.ts';
+import { type ProcessIo, write } from '../base/process-io.ts';
+import { UsageError } from '../base/usage-error.ts';
+import { untilStopped } from '../inputs/open-source.ts';
+import { readUsableKeys } from '../inputs/read-keys.ts';
+import { type AskedScope, assertScopes } from './existing-scopes.ts';
 
 /** Settles with the exit code. */
 export async function init(directory: string, settings: Settings, io: ProcessIo): Promise<number> {
   // Before anything is made.
   const scopes = await readScopes(settings);
+  await assertScopes(directory, scopes);
   const { forge } = settings;
   const environment = gitEnvironment(io.environment, undefined);
   const report = await untilStopped(io.signals, async (ending) =>
@@ -22,21 +24,39 @@ export async function init(directory: string, settings: Settings, io: ProcessIo)
   ).catch((cause: unknown) => {
     throw explain(directory, cause);
   });
+  for (const warning of listWarnings(scopes)) {
+    await write(io.stderr, `lookaside: warning: ${toLine(warning)}\n`);
+  }
   await write(io.stdout, formatReport(directory, report, scopes.length > 0));
   return 0;
 }
 
 /** The scopes of `--scope`, and that of `--keys` for all other images. */
-async function readScopes({ scope, keys, origins }: Settings): Promise<readonly InitialScope[]> {
+async function readScopes({ scope, keys, origins }: Settings): Promise<readonly AskedScope[]> {
   const paths = new Map<string, string[]>();
   for (const { name, path } of scope) paths.set(name, [...(paths.get(name) ?? []), path]);
   if (keys.length > 0) paths.set('', [...(paths.get('') ?? []), ...keys]);
-  const scopes: InitialScope[] = [];
+  const scopes: AskedScope[] = [];
   for (const [name, files] of paths) {
-    const keyring = await readKeys(files, name === '' ? (origins.keys ?? '--keys') : '--scope');
-    if (keyring) scopes.push({ name, keyring });
+    const origin = name === '' ? (origins.keys ?? '--keys') : '--scope';
+    const { faults, ...usable } = await readUsableKeys({ paths: files, origin });
+    if (faults[0]) throw faults[0].error;
+    scopes.push({ name, ...usable });
   }
   return scopes;
+}
+
+/** Keys that may sign nothing, each once. */
+function listWarnings(scopes: readonly AskedScope[]): ReadonlySet<string> {
+  const now = new Date();
+  return new Set(
+    scopes.flatMap(({ keyring }) =>
+      keyring.keys.flatMap((key) => {
+        const reason = describeUnusableKey(key, keyring, now);
+        return reason === undefined ? [] : `the key ${reason}`;
+      }),
+    ),
+  );
 }
 
 function explain(directory: string, cause: unknown): unknown {
@@ -49,7 +69,7 @@ function explain(directory: string, cause: unknown): unknown {
 function formatReport(directory: string, report: InitReport, hasKeys: boolean): string {
   const { steps } = report;
   const isChanged = steps.some(({ outcome }) => outcome === 'made');
-  const told = steps.filter(({ outcome }) => outcome !== 'kept');
+  const told = steps.filter(({ outcome, note }) => outcome !== 'kept' || note !== undefined);
   const lines = told.map(({ outcome, what, note }) => {
     const word = outcome === 'made' ? 'made' : 'left as it is:';
     return `  ${word} ${toPrintable(note === undefined ? what : `${what} (${note})`)}`;
@@ -68,7 +88,7 @@ function formatNext(
   hasKeys: boolean,
 ): readonly string[] {
   const place = toShellWord(directory);
-  const keys = `  put public keys into keys/, and name your images in ${REPOSITORY_CONFIG}`;
+  const keys = `  put public keys into keys/, and name them and your images in ${REPOSITORY_CONFIG}`;
   return [
     'next:',
     ...(hasKeys ? [] : [keys]),
