@@ -188,6 +188,10 @@ async function signWithProgress(
   }
 }
 
+function isThere({ outcome }: SignedStatement): boolean {
+  return outcome.status === 'there';
+}
+
 /** What was there before is waited for too: an earlier run may have ended before it was served. */
 async function waitIfAsked(
   signatures: readonly SignedStatement[],
@@ -196,7 +200,6 @@ async function waitIfAsked(
   { wait, destination, key }: SigningRun,
 ): Promise<number | Error | undefined> {
   if (!wait || signatures.some(({ outcome }) => outcome.status === 'refused')) return undefined;
-  const isThere = ({ outcome }: SignedStatement): boolean => outcome.status === 'there';
   const lacking = signatures
     .filter((one) => isThere(one) && !made.has(statementId(one.statement)))
     .map(({ statement }) => statement);

@@ -407,9 +407,9 @@ describeWith(['git', 'gpg'], 'lookaside hook pre-receive', () => {
       outside.stderr,
       /not a git repository: .*\nhint: run it in the repository on the git server, .*GIT_DIR\n$/,
     );
-    const other = await runLookaside(['hook', 'post-receive'], { input: '' });
-    assert.equal(other.code, 2);
-    assert.match(other.stderr, /got "post-receive"\nhint: .*`lookaside hook pre-receive`/);
+    const unknown = await runLookaside(['hook', 'post-receive'], { input: '' });
+    assert.equal(unknown.code, 2);
+    assert.match(unknown.stderr, /got "post-receive"\nhint: .*`lookaside hook pre-receive`/);
   });
 
   it('says it so that GitLab shows it', async () => {
