@@ -1,7 +1,7 @@
 // `lookaside sign IMAGE…`: from images in a registry to signatures in the signature repository. Whatever
 // can fail is tried before anything is signed, and nothing is pushed or written unless all of it is good.
 import { type Rejection, isRejection } from '../../generator/terms/rejection.ts';
-import type { Delivered, Destination } from '../../signing/sign/destination.ts';
+import type { Delivered, MadeSignature } from '../../signing/sign/destination.ts';
 import { foreseeRefusals } from '../../signing/sign/foresee-refusals.ts';
 import { Gpg } from '../../signing/sign/gpg.ts';
 import type { ChosenKey } from '../../signing/sign/secret-keys.ts';
@@ -85,7 +85,7 @@ function warnOfDigests(named: readonly NamedImage[], { stderr }: ProcessIo): voi
   }
 }
 
-type MadeSignatures = Awaited<ReturnType<Destination['findMade']>>;
+type MadeSignatures = ReadonlyMap<string, MadeSignature>;
 
 /** What a run works with. */
 interface SigningRun extends OpenDestination {

@@ -17,7 +17,7 @@ export interface Destination {
   readonly findMade: (
     statements: readonly Statement[],
     fingerprint: string,
-  ) => Promise<ReadonlyMap<string, StoredSignature>>;
+  ) => Promise<ReadonlyMap<string, MadeSignature>>;
   /** What the gate says of a new signature, at the place where it belongs and as of now. */
   readonly judge: (bytes: Uint8Array) => Promise<PlacedSignature | Rejection>;
   /** Adds signatures to what is there; all of them, or none where one is refused. */
@@ -26,7 +26,7 @@ export interface Destination {
 }
 
 /** A good signature that is there. */
-export interface StoredSignature {
+export interface MadeSignature {
   /** From the root of the repository or directory. */
   readonly path: string;
   readonly signature: Signature;
@@ -65,8 +65,8 @@ export function placeOf(policy: Policy, statement: Statement): ImageDirectory | 
 export function findMaker(
   { identity, digestHex }: Statement,
   fingerprint: string,
-  signatures: readonly StoredSignature[],
-): StoredSignature | undefined {
+  signatures: readonly MadeSignature[],
+): MadeSignature | undefined {
   return signatures.find(
     ({ signature: { claims, signer } }) =>
       signer?.primaryFingerprint === fingerprint &&

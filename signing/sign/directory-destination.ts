@@ -19,7 +19,7 @@ import {
   type Delivered,
   type Delivery,
   type Destination,
-  type StoredSignature,
+  type MadeSignature,
   findMaker,
   placeOf,
 } from './destination.ts';
@@ -55,8 +55,8 @@ export class DirectoryDestination implements Destination {
   async findMade(
     statements: readonly Statement[],
     fingerprint: string,
-  ): Promise<ReadonlyMap<string, StoredSignature>> {
-    const made = new Map<string, StoredSignature>();
+  ): Promise<ReadonlyMap<string, MadeSignature>> {
+    const made = new Map<string, MadeSignature>();
     for (const statement of statements) {
       const place = placeOf(this.#options.policy, statement);
       const good = place ? await this.#readGood(place) : [];
@@ -110,9 +110,9 @@ export class DirectoryDestination implements Destination {
   }
 
   /** The signatures at a place that nodes would accept. */
-  async #readGood(place: ImageDirectory): Promise<readonly StoredSignature[]> {
+  async #readGood(place: ImageDirectory): Promise<readonly MadeSignature[]> {
     const { judge, now } = this.#options;
-    const good: StoredSignature[] = [];
+    const good: MadeSignature[] = [];
     for (const number of await this.#readNumbers(place.directory)) {
       const path = formatLocation(place.directory, number);
       const file = this.#pathOf(path);

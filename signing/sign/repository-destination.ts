@@ -10,7 +10,7 @@ import {
   type Delivered,
   type Delivery,
   type Destination,
-  type StoredSignature,
+  type MadeSignature,
   findMaker,
   placeOf,
 } from './destination.ts';
@@ -47,7 +47,7 @@ export class RepositoryDestination implements Destination {
   async findMade(
     statements: readonly Statement[],
     fingerprint: string,
-  ): Promise<ReadonlyMap<string, StoredSignature>> {
+  ): Promise<ReadonlyMap<string, MadeSignature>> {
     const { repository, policy, judge, subtree, now } = this.#options;
     const placed = statements.flatMap((statement) => {
       const place = placeOf(policy, statement);

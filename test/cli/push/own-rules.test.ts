@@ -38,12 +38,6 @@ describeWith(['git', 'gpg', 'gpgv'], 'a repository with rules of its own', () =>
     await stage(staging(), [image]);
     return world.push([staging()], args);
   };
-  const overruled = (option: string): RegExp =>
-    new RegExp(
-      `^lookaside: warning: ${option} has no effect: file:.*/signatures\\.git (?:has rules of its own, in|sets it in) its lookaside\\.yaml$`,
-      'm',
-    );
-
   const PATHS: readonly (readonly [
     what: string,
     config: string,
@@ -146,3 +140,11 @@ describeWith(['git', 'gpg', 'gpgv'], 'a repository with rules of its own', () =>
     assert.match(stderr, overruled('--keys'));
   });
 });
+
+/** What is said of an option that the repository overrules. */
+function overruled(option: string): RegExp {
+  return new RegExp(
+    `^lookaside: warning: ${option} has no effect: file:.*/signatures\\.git (?:has rules of its own, in|sets it in) its lookaside\\.yaml$`,
+    'm',
+  );
+}
