@@ -51,7 +51,8 @@ export interface OpenTarget {
 
 /**
  * Opens REPO and reads how it is served and what it asks of signatures. What it does not say itself, the
- * options of the command do; those that it leaves without effect are told. `directory` is for what comes; whoever made it removes it.
+ * options of the command do; those that it leaves without effect are told. `directory` is for what comes;
+ * whoever made it removes it.
  * @throws UsageError where nobody says who may sign
  * @throws RepositoryError where the repository cannot be read
  */

@@ -9,8 +9,8 @@ import type { OpenTarget } from '../inputs/open-target.ts';
 export type RuleGiver =
   /** The signature repository at this location. */
   | { readonly kind: 'repository'; readonly location: string }
-  /** The options of this run; `location` is that of the repository, undefined for a directory. */
-  | { readonly kind: 'options'; readonly location: string | undefined }
+  /** The options of this run. */
+  | { readonly kind: 'options' }
   /** Nobody: it is judged as if the key that signs were accepted. */
   | { readonly kind: 'nobody' };
 
@@ -18,7 +18,7 @@ export function findRuleGiver({
   hasOwnRules,
   repository: { location },
 }: Pick<OpenTarget, 'hasOwnRules' | 'repository'>): RuleGiver {
-  return { kind: hasOwnRules ? 'repository' : 'options', location };
+  return hasOwnRules ? { kind: 'repository', location } : { kind: 'options' };
 }
 
 const NODES = {
@@ -57,6 +57,8 @@ const CURES: Readonly<Partial<Record<RejectionCode, (location: string) => string
   'out-of-scope': addScope,
   'policy-rejects': (location) =>
     `Change the policy of the scope in ${REPOSITORY_CONFIG} of ${location}, or sign under a name that another scope covers.`,
+  'path-too-deep': (location) => shorten(location, 'max-path-depth'),
+  'path-too-long': (location) => shorten(location, 'max-path-length'),
 };
 
 function addKey(location: string): string {
@@ -65,6 +67,10 @@ function addKey(location: string): string {
 
 function addScope(location: string): string {
   return `Add a scope for the image to ${REPOSITORY_CONFIG} of ${location} and push that, or sign under a name that a scope covers.`;
+}
+
+function shorten(location: string, limit: string): string {
+  return `Shorten the prefix of the scope, or raise ${limit}, in ${REPOSITORY_CONFIG} of ${location}, and push that.`;
 }
 
 /** A refusal with a cure for somebody who has the signature in hand, and nothing published yet. */

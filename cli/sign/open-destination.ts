@@ -169,9 +169,7 @@ async function openOut(
   const expiryWarning = settings['expiry-warning'];
   const judge = new PlacingJudge({ policy, openMessage, expiryWarning, paths: budgets });
   const destination = new DirectoryDestination({ directory: out, policy, judge, close, now });
-  const giver: RuleGiver = given.isConfigured
-    ? { kind: 'options', location: undefined }
-    : { kind: 'nobody' };
+  const giver: RuleGiver = given.isConfigured ? { kind: 'options' } : { kind: 'nobody' };
   return { destination, giver };
 }
 

@@ -62,9 +62,10 @@ async function findFiles(operand: string): Promise<readonly FoundFile[]> {
   });
 }
 
-/** Whether there is nothing below a directory but directories. */
+/** Whether there is nothing below a directory but directories, and what keeps them, like `.gitkeep`. */
 async function hasNoFile(directory: string): Promise<boolean> {
   for (const entry of await list(directory)) {
+    if (entry.isFile() && entry.name.startsWith('.')) continue;
     if (!entry.isDirectory() || !(await hasNoFile(join(directory, entry.name)))) return false;
   }
   return true;

@@ -3,7 +3,6 @@
 // directories come here, not the million.
 import { mkdtemp } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { type NewFile, makeCommit } from './make-commit.ts';
 import { type PushOutcome, pushCommit } from './push-commit.ts';
 import { type BranchTip, RemoteObjects, type Supply } from './remote-objects.ts';
@@ -169,7 +168,7 @@ export class SignatureRepository {
   /** What a remote on this machine says only at the push itself; undefined for nothing. */
   async #foreseeRefusal(ref: string): Promise<PushOutcome | undefined> {
     const { url, path } = this.#address;
-    const place = path ?? (/^file:\/\/\//i.test(url) ? fileURLToPath(url) : undefined);
+    const place = path ?? /^file:\/\/(\/[^%]*)$/i.exec(url)?.[1];
     if (place === undefined || this.#objects.detour !== undefined) return undefined;
     if (!(await this.#git.isKeptByCheckout(place, ref))) return undefined;
     const message = `${url}: ${this.#branch} is checked out there, and git refuses to update a branch that is`;

@@ -101,6 +101,16 @@ describeWith(['git', 'gpg', 'gpgv'], 'a repository with rules of its own', () =>
     );
   });
 
+  it('tells of a place that is deeper than its own limit allows what to change in it', async () => {
+    const config = `max-path-depth: 3\n${DEFAULT_CONFIG}    prefix: prod/signatures\n`;
+    const { code, stdout } = await push(config);
+    assert.equal(code, 1, stdout);
+    assert.match(
+      stdout,
+      /: path-too-deep: .*\n {2}hint: Shorten the prefix of the scope, or raise max-path-depth, in lookaside\.yaml of file:\S+, and push that\.$/m,
+    );
+  });
+
   it('is not praised for a policy that it does not have', async () => {
     const { stdout } = await push('# nothing yet\n', '--keys', keys);
     assert.match(

@@ -164,6 +164,7 @@ describe('what skopeo and podman leave behind', () => {
 
   it('is nothing in a directory without files', async () => {
     await mkdir(join(directory(), 'staging/team/app'), { recursive: true });
+    await write('staging/.gitkeep');
     assert.deepEqual(await gatherFiles([join(directory(), 'staging')]), []);
   });
 
