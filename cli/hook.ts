@@ -2,6 +2,7 @@
 // it from a verdict refuses the push.
 import { text } from 'node:stream/consumers';
 import { LocalRepository } from '../generator/proposal/local-repository.ts';
+import { SourceError } from '../generator/sources/source.ts';
 import { toPrintable } from '../generator/terms/text.ts';
 import { findHookRepository, findLinePrefix } from '../signing/hook/hook-repository.ts';
 import { type PlannedReview, parseRefUpdates, planReviews } from '../signing/hook/ref-updates.ts';
@@ -34,13 +35,18 @@ interface Verdict {
 /** Settles with the exit code: git refuses the push unless it is 0. */
 export async function hook(name: string, settings: Settings, io: ProcessIo): Promise<number> {
   if (name !== 'pre-receive') {
-    throw new UsageError(`expected the hook pre-receive, got ${JSON.stringify(name)}`);
+    throw new UsageError(
+      `expected the hook pre-receive, got ${JSON.stringify(name)}`,
+      'the hook of git is pre-receive: call `lookaside hook pre-receive` in it',
+    );
   }
   const mark = findLinePrefix(io.environment);
   const say = async (lines: readonly string[], prefix: string): Promise<void> =>
     write(io.stdout, lines.map((line) => `${prefix}${line}\n`).join(''));
   try {
-    const verdicts = await judgePush(settings, io);
+    const verdicts = await judgePush(settings, io).catch((error: unknown) => {
+      throw explainPlace(error);
+    });
     const isGood = verdicts.every((verdict) => verdict.isGood);
     const lines = verdicts.flatMap((verdict) => verdict.lines);
     await say(lines, isGood ? '' : mark);
@@ -51,6 +57,15 @@ export async function hook(name: string, settings: Settings, io: ProcessIo): Pro
     await say(formatUsageError(error).trimEnd().split('\n'), mark);
     return 2;
   }
+}
+
+/** Whoever tries the hook by hand is told where it belongs. */
+function explainPlace(error: unknown): unknown {
+  if (!(error instanceof SourceError) || !/: not a git repository/.test(error.message))
+    return error;
+  const hint =
+    'run it in the repository on the git server, as its hooks/pre-receive does, or name that in GIT_DIR';
+  return new SourceError(error.message, { hint, cause: error });
 }
 
 async function judgePush(settings: Settings, io: ProcessIo): Promise<readonly Verdict[]> {

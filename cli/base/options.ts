@@ -595,7 +595,8 @@ export const OPTIONS = {
     schema: flag,
   },
   clear: {
-    description: 'after the push, remove from the staging directory what the repository has',
+    description:
+      'after the push, remove from staging directories, and of files named themselves, what the repository has',
     commands: ['push'],
     default: 'false',
     schema: flag,
@@ -603,7 +604,7 @@ export const OPTIONS = {
   wait: {
     argument: 'URL',
     description:
-      'wait until the store at this address serves what was pushed, as long as --timeout',
+      'wait until the store at this address serves what was pushed, or was there already, as long as --timeout',
     commands: ['push', 'sign'],
     schema: text,
   },

@@ -7,9 +7,10 @@ import type { Policy } from '../../generator/policy/policy.ts';
 import { guessForge, isApiHost, parseHosted } from '../../signing/target/forge.ts';
 import { REPOSITORY_CONFIG } from '../../signing/target/repository-address.ts';
 import { SignatureRepository } from '../../signing/target/signature-repository.ts';
+import { BUDGET_OPTIONS } from '../../generator/terms/budgets.ts';
 import type { TipTree } from '../../generator/sources/git/objects/tip-tree.ts';
 import { toBudgets } from '../base/budget-options.ts';
-import type { Settings } from '../base/options.ts';
+import type { OptionName, Settings } from '../base/options.ts';
 import type { ProcessIo } from '../base/process-io.ts';
 import { listKeyPaths, readSettings } from '../base/read-settings.ts';
 import { UsageError } from '../base/usage-error.ts';
@@ -35,6 +36,8 @@ export interface OpenTarget {
   readonly settings: Settings;
   readonly policy: Policy;
   readonly judge: PlacingJudge;
+  /** Whether the repository says itself who may sign; else it was said for this run. */
+  readonly hasOwnRules: boolean;
   /**
    * The rule of the newest state that the repository was seen in: another one once its files have changed.
    * @throws UsageError as `openTarget` does
@@ -47,8 +50,9 @@ export interface OpenTarget {
 }
 
 /**
- * Opens REPO and reads what it asks of signatures; where it says nothing of that, the options of the
- * command do. `directory` is for what comes; whoever made it removes it.
+ * Opens REPO and reads how it is served and what it asks of signatures. What it does not say itself, the
+ * options of the command do; those that it leaves without effect are told. `directory` is for what comes;
+ * whoever made it removes it.
  * @throws UsageError where nobody says who may sign
  * @throws RepositoryError where the repository cannot be read
  */
@@ -73,8 +77,11 @@ export async function openTarget(
     throw explainTemporary(error);
   });
   try {
-    const read = async (): Promise<TreeRule> => readTargetRule(repository, settings, directory);
+    const read = async () => readTargetRule(repository, settings, directory);
     const first = await read();
+    for (const warning of describeOverruled(settings, first, repository)) {
+      io.stderr.write(`lookaside: warning: ${warning}\n`);
+    }
     const engines = await openEngines(io.environment, directory, toBudgets(first.settings));
     for (const warning of warnOfKeys(first.policy, engines)) {
       io.stderr.write(`lookaside: warning: ${warning}\n`);
@@ -90,6 +97,7 @@ export async function openTarget(
       settings: first.settings,
       policy: first.policy,
       judge,
+      hasOwnRules: first.hasOwnRules,
       readRule: async () => rules.read(),
       token: token?.text,
       close,
@@ -134,19 +142,37 @@ async function readToken(location: string, settings: Settings): Promise<TargetTo
   return { file, text: await readTokenFile(file), isForGit };
 }
 
-/** What the repository says, or else the command. */
+/** The rule of a repository that is pushed to, and whether the repository says itself who may sign. */
+interface OpenRule extends TreeRule {
+  readonly hasOwnRules: boolean;
+}
+
+/** What says who may sign, together. */
+const RULES: readonly OptionName[] = ['keys', 'scopes', 'policy', 'policy-root'];
+
+/** What says, one by one, how it is served. */
+const SERVED_BY: readonly OptionName[] = [
+  'path',
+  'expiry-warning',
+  ...Object.values(BUDGET_OPTIONS),
+];
+
+/** What the repository says, and where it says nothing, the command. */
 async function readTargetRule(
   repository: SignatureRepository,
   given: Settings,
   directory: string,
-): Promise<TreeRule> {
+): Promise<OpenRule> {
   // Each time another one: a key that was withdrawn must not be found in it.
   const place = await mkdtemp(join(directory, 'configuration-'));
   const own = await readTreeRule(repository.tree, place, repository.location);
-  if (own?.policy.isConfigured) return own;
+  const { paths = [REPOSITORY_CONFIG] } = own ?? {};
+  if (own?.policy.isConfigured) {
+    return { ...own, settings: overrule(given, own.settings), hasOwnRules: true };
+  }
   const policy = await readPolicy(given);
-  const { settings = given, paths = [REPOSITORY_CONFIG] } = own ?? {};
-  if (policy.isConfigured) return { settings, policy, paths };
+  const settings = own ? overrule(given, own.settings) : given;
+  if (policy.isConfigured) return { settings, policy, paths, hasOwnRules: false };
   const { location, branch } = repository;
   const lack = own
     ? `${REPOSITORY_CONFIG} at the root of ${branch} names no keys`
@@ -155,6 +181,31 @@ async function readTargetRule(
     `${location} does not say who may sign: ${lack}`,
     'make one with `lookaside init`, or give the public keys with --keys',
   );
+}
+
+/** The settings of a run, but for what the repository says of how it is served. */
+function overrule(given: Settings, own: Settings): Settings {
+  const said = SERVED_BY.filter((name) => own.origins[name] !== undefined);
+  return { ...given, ...Object.fromEntries(said.map((name) => [name, own[name]])) };
+}
+
+/** Sentences about flags without effect, as the repository says something else. Not of other runs' settings. */
+function describeOverruled(
+  given: Settings,
+  { settings, hasOwnRules }: OpenRule,
+  { location }: SignatureRepository,
+): readonly string[] {
+  const isFlag = (name: OptionName): boolean => given.origins[name] === `--${name}`;
+  const rules = hasOwnRules ? RULES.filter(isFlag) : [];
+  const overruled = rules.map(
+    (name) =>
+      `--${name} has no effect: ${location} has rules of its own, in its ${REPOSITORY_CONFIG}`,
+  );
+  const others = SERVED_BY.filter(isFlag).flatMap((name) => {
+    const isSame = JSON.stringify(settings[name]) === JSON.stringify(given[name]);
+    return isSame ? [] : `--${name} has no effect: ${location} sets it in its ${REPOSITORY_CONFIG}`;
+  });
+  return [...overruled, ...others];
 }
 
 /**

@@ -1,16 +1,17 @@
 import { styleText } from 'node:util';
-import type { Warning } from '../../generator/gate/judge.ts';
 import { formatClaims } from '../../generator/store/report.ts';
 import { formatJson, toPrintable } from '../../generator/terms/text.ts';
 import type { Proposal, PushReport, PushedSignature } from '../../signing/push/push-report.ts';
 import type { Settings } from '../base/options.ts';
 import { type ProcessIo, hasColour } from '../base/process-io.ts';
+import { type RuleGiver, cureRefusal, formatAcceptance } from './rule-giver.ts';
 
 type Colour = 'green' | 'red' | 'yellow';
 
 /** What came of a push. */
 export interface PushResult {
   readonly report: PushReport;
+  readonly giver: RuleGiver;
   /** How long it took until the store served all, in milliseconds, or why it does not yet. */
   readonly served?: number | Error;
   /** Whether nothing was pushed, but it was tried how far a push would come. */
@@ -20,20 +21,25 @@ export interface PushResult {
 /** In the form that was asked for. */
 export function formatOutcome(
   outcome: PushResult,
-  { format }: Pick<Settings, 'format'>,
+  settings: Pick<Settings, 'format' | 'keep-going'>,
   { stdout, environment }: Pick<ProcessIo, 'stdout' | 'environment'>,
 ): string {
-  if (format === 'json') return `${formatJson(toDocument(outcome), 2)}\n`;
-  return formatText(outcome, hasColour(stdout, environment));
+  if (settings.format === 'json') return `${formatJson(toDocument(outcome), 2)}\n`;
+  return formatText(outcome, settings, hasColour(stdout, environment));
 }
 
 /** For people: a line a signature, then what was pushed where. */
-function formatText({ report, served, isTried }: PushResult, colour: boolean): string {
+function formatText(
+  { report, giver, served, isTried }: PushResult,
+  { 'keep-going': keepsGoing }: Pick<Settings, 'keep-going'>,
+  colour: boolean,
+): string {
   const paint = (name: Colour, text: string): string =>
     colour ? styleText(name, text, { validateStream: false }) : text;
   const lines = [
-    ...report.signatures.flatMap((one) => formatSignature(one, paint)),
-    formatSummary(report, paint),
+    ...report.signatures.flatMap((one) => formatSignature(one, giver, paint)),
+    formatSummary(report, giver, paint),
+    ...(keepsGoing ? [] : formatHeldBack(report)),
     ...(report.proposal ? [formatProposal(report.proposal, report.branch)] : []),
     ...(isTried ? [formatUntried([HOST_RULES])] : []),
   ];
@@ -43,9 +49,9 @@ function formatText({ report, served, isTried }: PushResult, colour: boolean): s
 
 type Paint = (name: Colour, text: string) => string;
 
-function formatSignature(one: PushedSignature, paint: Paint): readonly string[] {
+function formatSignature(one: PushedSignature, giver: RuleGiver, paint: Paint): readonly string[] {
   if (one.status === 'refused') {
-    const { code, message, hint } = one.rejection;
+    const { code, message, hint } = cureRefusal(one.rejection, giver);
     const fault = `${toPrintable(one.origin)}: ${paint('red', code)}: ${toPrintable(message)}`;
     return [fault, `  hint: ${toPrintable(hint)}`];
   }
@@ -72,10 +78,11 @@ function describe({ status, isSame }: Exclude<PushedSignature, { status: 'refuse
   }
 }
 
-function formatSummary(report: PushReport, paint: Paint): string {
+function formatSummary(report: PushReport, giver: RuleGiver, paint: Paint): string {
   const count = countByStatus(report);
   const commit = report.commit === undefined ? '' : `, commit ${report.commit.slice(0, 12)}`;
   const where = toPrintable(`${report.repository}, ${report.branch}`);
+  if (report.signatures.length === 0) return `nothing to push to ${where}: no signature is staged`;
   const parts = [
     count.new > 0 && `${count.new} new`,
     count['would-be-new'] > 0 && `${count['would-be-new']} would be new`,
@@ -88,34 +95,26 @@ function formatSummary(report: PushReport, paint: Paint): string {
   const verdict = count.refused > 0 ? 'red' : 'green';
   const fresh = report.signatures.flatMap((one) => (one.status === 'new' ? [one.warnings] : []));
   const acceptance =
-    fresh.length > 0 ? `; ${formatAcceptance(fresh, report.proposal !== undefined)}` : '';
+    fresh.length > 0 ? `; ${formatAcceptance(fresh, report.proposal !== undefined, giver)}` : '';
   return `${paint(verdict, done)} to ${where}${commit}: ${parts.join(', ')}${acceptance}`;
 }
 
-/**
- * What nodes make of the images with new signatures, by the warnings about each of these; of a proposal
- * nodes see nothing before it is merged.
- */
-export function formatAcceptance(
-  fresh: readonly (readonly Warning[])[],
-  isProposed: boolean,
-): string {
-  const lacking = fresh.filter((warnings) =>
-    warnings.some(({ code }) => code === 'co-signature-missing'),
-  );
-  if (lacking.length > 0) {
-    const verb = lacking.length === 1 ? 'needs' : 'need';
-    return `${lacking.length} of them ${verb} another signature before nodes accept the image`;
-  }
-  return isProposed
-    ? "nodes that use the repository's policy will accept the new signatures, once merged"
-    : "nodes that use the repository's policy accept the new signatures";
+/** What people can do where good signatures are held back for the fault of others. */
+function formatHeldBack(report: PushReport): readonly string[] {
+  const count = countByStatus(report);
+  const held = count['would-be-new'];
+  if (held === 0 || count.refused === 0) return [];
+  const what = held === 1 ? 'the good one' : `the ${held} good ones`;
+  return [`hint: --keep-going pushes ${what} without those that are refused`];
 }
 
 /** Where people find what was proposed for a branch, or what they have to do. */
 export function formatProposal(proposal: Proposal, branch: string): string {
   const name = proposal.branch === undefined ? '' : ` as ${proposal.branch}`;
   const link = toPrintable(proposal.link ?? 'at the git host');
+  if (proposal.isEarlier && !proposal.isOpen) {
+    return `the branch ${proposal.branch} is there already; open or look at the request to merge it into ${branch}: ${link}`;
+  }
   return proposal.isOpen
     ? `a request to merge into ${branch} is open${name}: ${link}`
     : `open a request to merge into ${branch}${name}: ${link}`;
@@ -147,20 +146,21 @@ function toSummary(report: PushReport): object {
 }
 
 /** For programs; stable. */
-function toDocument({ report, served }: PushResult): object {
+function toDocument({ report, giver, served }: PushResult): object {
   const { repository, branch, commit, signatures, proposal } = report;
   return {
+    version: 1,
     target: { repository, branch, ...(commit !== undefined && { commit }) },
     ...(proposal && { proposal }),
     summary: toSummary(report),
     ...(typeof served === 'number' && { served: { milliseconds: Math.round(served) } }),
-    signatures: signatures.map((one) => toSignatureDocument(one)),
+    signatures: signatures.map((one) => toSignatureDocument(one, giver)),
   };
 }
 
-function toSignatureDocument(one: PushedSignature): object {
+function toSignatureDocument(one: PushedSignature, giver: RuleGiver): object {
   if (one.status === 'refused') {
-    const { code, message, hint, breaksPulls } = one.rejection;
+    const { code, message, hint, breaksPulls } = cureRefusal(one.rejection, giver);
     return { origin: one.origin, status: one.status, code, message, hint, breaksPulls };
   }
   const { origin, status, path, isSame, signature, warnings } = one;

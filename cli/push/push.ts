@@ -1,9 +1,13 @@
 // `lookaside push PATH… --to REPO`: what skopeo and podman left behind goes to the signature repository.
-import { formatBytes } from '../../generator/terms/text.ts';
+import { formatBytes, toPrintable } from '../../generator/terms/text.ts';
 import type { CandidateFile } from '../../signing/gather/candidate.ts';
 import { clearStaging } from '../../signing/gather/clear-staging.ts';
 import { gatherFiles } from '../../signing/gather/gather.ts';
-import { type PushReport, isInRepository } from '../../signing/push/push-report.ts';
+import {
+  type PushReport,
+  type PushedSignature,
+  isInRepository,
+} from '../../signing/push/push-report.ts';
 import type { SignatureRepository } from '../../signing/target/signature-repository.ts';
 import { type ProcessIo, write } from '../base/process-io.ts';
 import type { Settings } from '../base/options.ts';
@@ -13,6 +17,7 @@ import { withTemporaryState } from '../inputs/open-source.ts';
 import { type PushResult, formatOutcome } from './format-push.ts';
 import { handOver, tryHandOver } from './hand-over.ts';
 import { type PushOptions, readPushOptions } from './push-options.ts';
+import { findRuleGiver } from './rule-giver.ts';
 import { waitForStore } from './wait-for-store.ts';
 
 /** One push. */
@@ -47,12 +52,14 @@ async function pushTo(run: PushRun): Promise<number> {
   const { settings, io, target, candidates } = run;
   const report = await handOverAll(run);
   const isTried = await tryIfDry(run, report);
-  const outcome = { ...(await waitIfAsked(run, report)), isTried };
+  const served = await waitIfAsked(run, report);
+  const giver = findRuleGiver(target);
+  const outcome: PushResult = { report, giver, isTried, ...(served !== undefined && { served }) };
   await tellCost(target.repository, io);
   // Whatever fails from here on, people know what was pushed.
   await write(io.stdout, formatOutcome(outcome, settings, io));
-  if (settings.clear && !report.isHeldBack) await clearPushed(candidates, report);
-  if (outcome.served instanceof Error) throw outcome.served;
+  if (settings.clear) await clearPushed(candidates, report, settings, io);
+  if (served instanceof Error) throw served;
   return report.signatures.some(({ status }) => status === 'refused') ? 1 : 0;
 }
 
@@ -81,27 +88,61 @@ async function tryIfDry(run: PushRun, { signatures }: PushReport): Promise<boole
   return true;
 }
 
-/** What was pushed before somebody signed again under the same name stays where it is. */
+/** Removes what the repository has, and tells what stays where it is, and why. */
 async function clearPushed(
   candidates: readonly CandidateFile[],
-  { signatures }: PushReport,
+  { signatures, isHeldBack }: PushReport,
+  settings: Settings,
+  { stderr }: ProcessIo,
 ): Promise<void> {
-  await clearStaging(candidates.filter((_, index) => isInRepository(signatures[index])));
+  if (settings['dry-run']) return;
+  const fates = candidates.map((candidate, index) => {
+    const reason = isHeldBack ? REFUSED : whyKept(candidate, signatures[index]);
+    return { candidate, reason };
+  });
+  await clearStaging(fates.filter(({ reason }) => !reason).map(({ candidate }) => candidate));
+  for (const why of KEPT) {
+    const kept = fates.filter(({ reason }) => reason === why);
+    const [first] = kept;
+    if (!first) continue;
+    const more = kept.length > 1 ? ` and ${kept.length - 1} more` : '';
+    stderr.write(
+      `lookaside: note: --clear leaves ${toPrintable(first.candidate.file)}${more}: ${why}\n`,
+    );
+  }
+}
+
+const REFUSED = 'nothing is removed while a signature is refused';
+const REPEATED =
+  'the repository has other bytes that say the same by the same signer, so remove it by hand';
+const PROPOSED = 'it is proposed, and not merged yet';
+const COPIED = 'it belongs to the copy of an image';
+const KEPT = [REFUSED, REPEATED, PROPOSED, COPIED] as const;
+
+/** Why --clear leaves a file; what is refused itself is told already. */
+function whyKept(
+  { staging }: CandidateFile,
+  pushed: PushedSignature | undefined,
+): (typeof KEPT)[number] | 'refused' | undefined {
+  if (!pushed || pushed.status === 'refused') return 'refused';
+  if (pushed.status === 'proposed') return PROPOSED;
+  if (!isInRepository(pushed)) return REPEATED;
+  return staging === undefined ? COPIED : undefined;
 }
 
 async function waitIfAsked(
   { options, settings, target, candidates, ending }: PushRun,
   report: PushReport,
-): Promise<PushResult> {
-  if (options.store === undefined) return { report };
+): Promise<number | Error | undefined> {
+  if (options.store === undefined) return undefined;
   const awaited = candidates.flatMap(({ bytes }, index) => {
     const pushed = report.signatures[index];
     return isInRepository(pushed) ? [{ path: pushed.path, bytes }] : [];
   });
+  if (awaited.length === 0) return undefined;
   const { timeout } = settings;
   const { subtree } = await target.readRule();
-  const served = await waitForStore(awaited, { store: options.store, subtree, timeout, ending });
-  return { report, served };
+  return waitForStore(awaited, { store: options.store, subtree, timeout, ending });
 }
 
 /** A remote that leaves nothing out makes a push to a large repository slow: people may change that. */

@@ -7,13 +7,8 @@ import type { Delivery } from '../../signing/sign/destination.ts';
 import type { ChosenKey } from '../../signing/sign/secret-keys.ts';
 import { type Statement, statementId } from '../../signing/sign/statement.ts';
 import { hasColour, type ProcessIo } from '../base/process-io.ts';
-import {
-  HOST_RULES,
-  formatAcceptance,
-  formatProposal,
-  formatServed,
-  formatUntried,
-} from '../push/format-push.ts';
+import { HOST_RULES, formatProposal, formatServed, formatUntried } from '../push/format-push.ts';
+import { type RuleGiver, formatAcceptance } from '../push/rule-giver.ts';
 
 /** What became of a signature that was wanted. */
 export type SigningOutcome =
@@ -41,6 +36,7 @@ export interface SignReport {
   readonly key: Pick<ChosenKey, 'fingerprint' | 'name'>;
   /** Where they go. */
   readonly to: string;
+  readonly giver: RuleGiver;
   readonly isDryRun: boolean;
   /** Whether they go to a repository, not to a directory. */
   readonly isPushed: boolean;
@@ -124,7 +120,7 @@ function warningsOfNew(signatures: readonly SignedStatement[]): readonly (readon
   return [...fresh.values()];
 }
 
-function summarize({ key, signatures, to, delivery, isDryRun }: SignReport): string {
+function summarize({ key, signatures, to, giver, delivery, isDryRun }: SignReport): string {
   const count = (status: SigningOutcome['status']): number =>
     new Set(
       signatures
@@ -142,7 +138,8 @@ function summarize({ key, signatures, to, delivery, isDryRun }: SignReport): str
   const commit = delivery?.commit;
   const where = commit === undefined ? to : `${to}, commit ${abbreviate(commit)}`;
   const how = delivery?.proposal ? 'proposed for' : 'went to';
-  const acceptance = formatAcceptance(warningsOfNew(signatures), delivery?.proposal !== undefined);
+  const isProposed = delivery?.proposal !== undefined;
+  const acceptance = formatAcceptance(warningsOfNew(signatures), isProposed, giver);
   return `${plural(count('new'))} ${by} ${how} ${where}; ${acceptance}`;
 }
 

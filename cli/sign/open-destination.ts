@@ -18,6 +18,7 @@ import { openTarget } from '../inputs/open-target.ts';
 import { readPolicy, warnOfKeyFaults } from '../inputs/read-policy.ts';
 import { type HandOver, describeRun, handOver, tryHandOver } from '../push/hand-over.ts';
 import { readStore } from '../push/push-options.ts';
+import { type RuleGiver, findRuleGiver } from '../push/rule-giver.ts';
 import { type PushedFile, waitForStore } from '../push/wait-for-store.ts';
 
 export interface DestinationOptions {
@@ -70,6 +71,7 @@ export type EarlierProposal = NonNullable<Delivery['proposal']>;
 /** A place for signatures that is open. */
 export interface OpenDestination {
   readonly destination: Destination;
+  readonly giver: RuleGiver;
   /**
    * Tries, without writing anything, whether signatures would be let in there, as far as that shows before;
    * undefined where it shows by itself.
@@ -95,8 +97,8 @@ export async function openDestination(
   const { directory, ending } = options;
   const out = findOut(settings);
   if (out !== undefined) {
-    const destination = await openOut(out, settings, io, options);
-    return { destination, tryDelivery: undefined, findEarlier: undefined, wait: undefined };
+    const opened = await openOut(out, settings, io, options);
+    return { ...opened, tryDelivery: undefined, findEarlier: undefined, wait: undefined };
   }
   const store = readStore(settings);
   const target = await openTarget(settings.to ?? '', settings, io, directory, ending);
@@ -116,6 +118,7 @@ export async function openDestination(
   const { timeout } = settings;
   return {
     destination,
+    giver: findRuleGiver(target),
     tryDelivery: async () => {
       const obstacle = await tryHandOver({ target, settings });
       // A connection that breaks does not stop the push either.
@@ -157,7 +160,7 @@ async function openOut(
   settings: Settings,
   { environment, stderr }: ProcessIo,
   { directory, gpg, key }: DestinationOptions,
-): Promise<Destination> {
+): Promise<Pick<OpenDestination, 'destination' | 'giver'>> {
   const given = await readPolicy(settings);
   warnOfKeyFaults(given, stderr);
   const policy = given.isConfigured ? given : await policyOf(gpg, key);
@@ -165,7 +168,9 @@ async function openOut(
   const { openMessage, close } = await openEngines(environment, directory, budgets);
   const expiryWarning = settings['expiry-warning'];
   const judge = new PlacingJudge({ policy, openMessage, expiryWarning, paths: budgets });
-  return new DirectoryDestination({ directory: out, policy, judge, close, now });
+  const destination = new DirectoryDestination({ directory: out, policy, judge, close, now });
+  const giver: RuleGiver = given.isConfigured ? { kind: 'options' } : { kind: 'nobody' };
+  return { destination, giver };
 }
 
 async function policyOf(gpg: Gpg, key: ChosenKey): Promise<Policy> {

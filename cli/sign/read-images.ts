@@ -15,7 +15,7 @@ export interface NamedImage {
 }
 
 /**
- * Reads IMAGE… and `--identity`.
+ * Reads IMAGE…, each once, and `--identity`.
  * @throws UsageError
  */
 export function readImages(
@@ -27,7 +27,8 @@ export function readImages(
     const message = `--identity ${identity} has a tag, and can name one image only`;
     throw new UsageError(message, 'leave out the tag: each image keeps its own');
   }
-  return names.map((name) => readImage(name, as));
+  const images = names.map((name) => readImage(name, as));
+  return [...new Map(images.map((image) => [image.name, image])).values()];
 }
 
 function readImage(text: string, as: DockerReference | undefined): NamedImage {

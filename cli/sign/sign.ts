@@ -1,7 +1,7 @@
 // `lookaside sign IMAGE…`: from images in a registry to signatures in the signature repository. Whatever
 // can fail is tried before anything is signed, and nothing is pushed or written unless all of it is good.
 import { type Rejection, isRejection } from '../../generator/terms/rejection.ts';
-import type { Delivered } from '../../signing/sign/destination.ts';
+import type { Delivered, MadeSignature } from '../../signing/sign/destination.ts';
 import { foreseeRefusals } from '../../signing/sign/foresee-refusals.ts';
 import { Gpg } from '../../signing/sign/gpg.ts';
 import type { ChosenKey } from '../../signing/sign/secret-keys.ts';
@@ -16,6 +16,7 @@ import { Progress } from '../check/progress.ts';
 import { withTemporaryState } from '../inputs/open-source.ts';
 import { explainDirectory } from '../inputs/unusable-directory.ts';
 import { checkAuthfile } from '../registry/check-authfile.ts';
+import { type RuleGiver, cureRefusal } from '../push/rule-giver.ts';
 import type { PlatformOptions } from '../registry/read-platforms.ts';
 import { type SignedStatement, type SigningOutcome, formatSigned } from './format-signed.ts';
 import {
@@ -84,6 +85,8 @@ function warnOfDigests(named: readonly NamedImage[], { stderr }: ProcessIo): voi
   }
 }
 
+type MadeSignatures = ReadonlyMap<string, MadeSignature>;
+
 /** What a run works with. */
 interface SigningRun extends OpenDestination {
   readonly settings: Settings;
@@ -99,7 +102,7 @@ async function signImages(named: readonly NamedImage[], run: SigningRun): Promis
   tellCompanions(images, io);
   const statements = images.flatMap((image) => image.statements);
   const found = await destination.findMade(statements, key.fingerprint);
-  const made = settings.again ? new Set<string>() : found;
+  const made: MadeSignatures = settings.again ? new Map() : found;
   const wanted = statements.filter((one) => !made.has(statementId(one)));
   const isDryRun = settings['dry-run'];
   // Nobody shall sign for nothing.
@@ -123,11 +126,14 @@ async function signImages(named: readonly NamedImage[], run: SigningRun): Promis
   const signatures = statements.map((statement) => ({
     statement,
     outcome:
-      toMoved(statement, moved) ?? toOutcome(statementId(statement), made, verdicts, delivered),
+      toMoved(statement, moved) ??
+      toOutcome(statementId(statement), { made, verdicts, delivered, giver: run.giver }),
   }));
-  const served = await waitIfAsked(signatures, verdicts, run);
+  const served = await waitIfAsked(signatures, made, verdicts, run);
   const isPushed = run.tryDelivery !== undefined;
-  const report = { key, to: destination.name, isDryRun, isPushed, delivery, served, signatures };
+  const to = destination.name;
+  const { giver } = run;
+  const report = { key, to, giver, isDryRun, isPushed, delivery, served, signatures };
   await write(io.stdout, formatSigned(report, settings.format === 'json', io));
   if (served instanceof Error) throw served;
   return signatures.some(({ outcome }) => outcome.status === 'refused') ? 1 : 0;
@@ -136,9 +142,9 @@ async function signImages(named: readonly NamedImage[], run: SigningRun): Promis
 /** For what an earlier run has proposed there is nothing to do but to merge it. */
 async function tellEarlier(
   statements: readonly Statement[],
-  made: ReadonlySet<string>,
+  made: MadeSignatures,
   proposal: EarlierProposal,
-  { settings, io, key, destination }: SigningRun,
+  { settings, io, key, destination, giver }: SigningRun,
 ): Promise<number> {
   const signatures = statements.map((statement) => ({
     statement,
@@ -147,6 +153,7 @@ async function tellEarlier(
   const report = {
     key,
     to: destination.name,
+    giver,
     isDryRun: settings['dry-run'],
     isPushed: true,
     delivery: { commit: undefined, delivered: [], proposal },
@@ -181,17 +188,33 @@ async function signWithProgress(
   }
 }
 
+function isThere({ outcome }: SignedStatement): boolean {
+  return outcome.status === 'there';
+}
+
+/** What was there before is waited for too: an earlier run may have ended before it was served. */
 async function waitIfAsked(
   signatures: readonly SignedStatement[],
+  made: MadeSignatures,
   verdicts: Verdicts,
-  { wait }: SigningRun,
+  { wait, destination, key }: SigningRun,
 ): Promise<number | Error | undefined> {
-  const stored = signatures.flatMap(({ statement, outcome }) => {
-    const verdict = verdicts.get(statementId(statement));
-    if (outcome.status !== 'new' || !verdict || isRejection(verdict)) return [];
-    return [{ path: outcome.path, bytes: verdict.signature.bytes }];
+  if (!wait || signatures.some(({ outcome }) => outcome.status === 'refused')) return undefined;
+  const lacking = signatures
+    .filter((one) => isThere(one) && !made.has(statementId(one.statement)))
+    .map(({ statement }) => statement);
+  // Somebody else has brought the like meanwhile.
+  const others = await destination.findMade(lacking, key.fingerprint);
+  const stored = signatures.flatMap((one) => {
+    const id = statementId(one.statement);
+    const verdict = verdicts.get(id);
+    if (one.outcome.status === 'new' && verdict && !isRejection(verdict)) {
+      return [{ path: one.outcome.path, bytes: verdict.signature.bytes }];
+    }
+    const found = isThere(one) ? (made.get(id) ?? others.get(id)) : undefined;
+    return found ? [{ path: found.path, bytes: found.signature.bytes }] : [];
   });
-  return stored.length > 0 ? wait?.(stored) : undefined;
+  return stored.length > 0 ? wait(stored) : undefined;
 }
 
 function tellCompanions(images: readonly ResolvedImage[], { stderr }: ProcessIo): void {
@@ -205,19 +228,22 @@ function tellCompanions(images: readonly ResolvedImage[], { stderr }: ProcessIo)
   }
 }
 
-function toOutcome(
-  id: string,
-  made: ReadonlySet<string>,
-  verdicts: Verdicts,
-  delivered: ReadonlyMap<string | undefined, Delivered | Rejection | undefined>,
-): SigningOutcome {
+/** What a run has made of its statements, each by `statementId`. */
+interface Results {
+  readonly made: MadeSignatures;
+  readonly verdicts: Verdicts;
+  readonly delivered: ReadonlyMap<string | undefined, Delivered | Rejection | undefined>;
+  readonly giver: RuleGiver;
+}
+
+function toOutcome(id: string, { made, verdicts, delivered, giver }: Results): SigningOutcome {
   if (made.has(id)) return { status: 'there' };
   const verdict = verdicts.get(id);
   if (!verdict) return { status: 'held' };
-  if (isRejection(verdict)) return toRefused(verdict);
+  if (isRejection(verdict)) return toRefused(verdict, giver);
   const fate = delivered.get(id);
   if (!fate) return { status: 'held' };
-  if (isRejection(fate)) return toRefused(fate);
+  if (isRejection(fate)) return toRefused(fate, giver);
   if (!fate.isNew) return { status: fate.isProposed ? 'proposed' : 'there' };
   return { status: 'new', path: fate.path, warnings: fate.warnings };
 }
@@ -236,6 +262,7 @@ function toMoved(
   };
 }
 
-function toRefused({ code, message, hint }: Rejection): SigningOutcome {
+function toRefused(rejection: Rejection, giver: RuleGiver): SigningOutcome {
+  const { code, message, hint } = cureRefusal(rejection, giver);
   return { status: 'refused', code, message, hint };
 }

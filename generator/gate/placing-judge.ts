@@ -2,7 +2,7 @@
 import type { OpenMessage, OpenedMessage } from '../openpgp/open-message.ts';
 import { parseSignatureFile } from '../openpgp/signature-file.ts';
 import type { Policy } from '../policy/policy.ts';
-import type { ImageDirectory } from '../terms/location.ts';
+import { type ImageDirectory, classifyPath, formatLocation } from '../terms/location.ts';
 import { type Rejection, isRejection } from '../terms/rejection.ts';
 import { parseClaims } from './claims.ts';
 import { Inquiry } from './inquiry.ts';
@@ -36,6 +36,8 @@ export class PlacingJudge extends PolicyJudge {
     if (isRejection(claims)) return claims;
     const place = findPlace(this.#policy, claims, '') ?? defaultPlace(claims);
     if (isRejection(place)) return place;
+    const found = classifyPath(formatLocation(place.directory, 1), this.paths);
+    if (found.kind === 'rejected') return found.rejection;
     const signature = await this.judge({ ...place, number: 1 }, bytes, now);
     return isRejection(signature) ? signature : { place, signature };
   }

@@ -9,6 +9,9 @@ export interface Candidate {
 export interface CandidateFile extends Candidate {
   /** Its path. */
   readonly file: string;
-  /** The staging directory that it lies below; undefined where it lies in none. */
+  /**
+   * The staging directory that it lies below, or of a file that was named itself, its own; undefined where it
+   * belongs to something else, as to a copy of an image.
+   */
   readonly staging: string | undefined;
 }

@@ -1,5 +1,5 @@
-// Empties a staging directory of what is safe in the signature repository. Signers may write to it
-// meanwhile: a file is taken aside before it is removed, and put back if it is not what was pushed.
+// Removes staged files that are safe in the signature repository, and directories that are empty then. Signers
+// may write there meanwhile: a file is taken aside before it is removed, and put back if it is not what was pushed.
 import { randomBytes } from 'node:crypto';
 import { constants, copyFile, readFile, rename, rmdir, unlink } from 'node:fs/promises';
 import { dirname, relative } from 'node:path';

@@ -9,7 +9,7 @@
 import { createReadStream } from 'node:fs';
 import type { Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { MAX_BLOB_BYTES } from '../../generator/openpgp/signature-file.ts';
 import { hasCode, messageOf } from '../../generator/terms/errors.ts';
 import { parseDirectory, parseSignatureName } from '../../generator/terms/location.ts';
@@ -31,8 +31,8 @@ interface FoundFile {
 }
 
 /**
- * Reads the signatures that lie at the operands, in the order of their paths.
- * @throws SigningError for what is not there, cannot be read, or holds no signature
+ * Reads the signatures that lie at the operands, in the order of their paths; none of an empty directory.
+ * @throws SigningError for what is not there, cannot be read, or holds other things only
  */
 export async function gatherFiles(operands: readonly string[]): Promise<readonly CandidateFile[]> {
   const found: FoundFile[] = [];
@@ -50,15 +50,25 @@ async function findFiles(operand: string): Promise<readonly FoundFile[]> {
   const isCopy = operand.startsWith(COPY);
   const path = isCopy ? operand.slice(COPY.length) : operand;
   const stats = await explain(path, async () => stat(path));
-  if (stats.isFile() && !isCopy) return [{ file: path, staging: undefined }];
+  if (stats.isFile() && !isCopy) return [{ file: path, staging: dirname(path) }];
   if (!stats.isDirectory()) {
     throw new SigningError(`${operand}: expected a directory or a signature file`);
   }
   const found = isCopy ? await findInCopy(path) : await findBelow(path);
-  if (found.length > 0) return found;
+  // What is staged goes away once it is pushed.
+  if (found.length > 0 || (!isCopy && (await hasNoFile(path)))) return found;
   throw new SigningError(`${operand}: expected signatures, found none`, {
     hint: 'name the directory of lookaside-staging, or that of `skopeo copy … dir:DIR`',
   });
+}
+
+/** Whether there is nothing below a directory but directories, and what keeps them, like `.gitkeep`. */
+async function hasNoFile(directory: string): Promise<boolean> {
+  for (const entry of await list(directory)) {
+    if (entry.isFile() && entry.name.startsWith('.')) continue;
+    if (!entry.isDirectory() || !(await hasNoFile(join(directory, entry.name)))) return false;
+  }
+  return true;
 }
 
 /** All signatures below a directory. */

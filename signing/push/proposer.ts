@@ -100,14 +100,14 @@ export class Proposer {
     const options = giteaOptions(this.#name, this.#request);
     const said = await this.#tryOptions(commit, ref, options);
     if (said === 'behind') return undefined;
-    if (said === 'open') {
-      const link = this.#hosted && listLink(this.#hosted, 'gitea', this.#name);
-      return { branch: undefined, link, isOpen: true, isEarlier: true };
-    }
-    if (said) return { branch: undefined, link: findLink(said), isOpen: true };
+    const hosted = this.#hosted;
+    const listed = hosted && listLink(hosted, 'gitea', this.#name);
+    if (said === 'open') return { branch: undefined, link: listed, isOpen: true, isEarlier: true };
+    if (said) return { branch: undefined, link: findLink(said) ?? listed, isOpen: true };
     const pushed = await this.#push(commit, this.#branchRef);
     if (pushed === 'behind') return this.find();
-    return { branch: this.#name, link: findLink(pushed), isOpen: false };
+    const link = findLink(pushed) ?? (hosted && compareLink(hosted, this.#request, this.#name));
+    return { branch: this.#name, link, isOpen: false };
   }
 
   /** Other hosts pass over options that they do not know. */
@@ -116,8 +116,10 @@ export class Proposer {
     const opened = await this.#tryOptions(commit, this.#branchRef, options);
     const said = opened ?? (await this.#push(commit, this.#branchRef));
     if (said === 'behind' || said === 'open') return this.find();
-    const isOpen = opened !== undefined && this.#forge === 'gitlab';
-    return { branch: this.#name, link: findLink(said), isOpen };
+    const isGitlab = this.#forge === 'gitlab';
+    const listed = isGitlab && this.#hosted && listLink(this.#hosted, 'gitlab', this.#name);
+    const link = findLink(said) ?? (listed || undefined);
+    return { branch: this.#name, link, isOpen: opened !== undefined && isGitlab };
   }
 
   /** That of an earlier run, whose branch is at the remote. */
@@ -126,8 +128,9 @@ export class Proposer {
     const hosted = this.#hosted;
     const earlier = { branch, isEarlier: true } as const;
     if (!hosted || this.#forge === undefined) return { ...earlier, link: undefined, isOpen: false };
+    // Only GitHub is asked: elsewhere the request may be merged or closed by now, or was never opened.
     if (this.#forge === 'gitlab') {
-      return { ...earlier, link: listLink(hosted, 'gitlab', branch), isOpen: true };
+      return { ...earlier, link: listLink(hosted, 'gitlab', branch), isOpen: false };
     }
     if (this.#forge === 'gitea' || this.#token === undefined) {
       return { ...earlier, link: compareLink(hosted, this.#request, branch), isOpen: false };

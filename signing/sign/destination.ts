@@ -13,16 +13,23 @@ export interface Destination {
   readonly name: string;
   /** By which signatures are judged there. */
   readonly policy: Policy;
-  /** Which of the statements a good signature by a key makes there already, by `statementId`. */
+  /** The good signatures by a key that make some of the statements there already, by `statementId`. */
   readonly findMade: (
     statements: readonly Statement[],
     fingerprint: string,
-  ) => Promise<ReadonlySet<string>>;
+  ) => Promise<ReadonlyMap<string, MadeSignature>>;
   /** What the gate says of a new signature, at the place where it belongs and as of now. */
   readonly judge: (bytes: Uint8Array) => Promise<PlacedSignature | Rejection>;
   /** Adds signatures to what is there; all of them, or none where one is refused. */
   readonly deliver: (signatures: readonly PlacedSignature[]) => Promise<Delivery>;
   readonly close: () => Promise<void>;
+}
+
+/** A good signature that is there. */
+export interface MadeSignature {
+  /** From the root of the repository or directory. */
+  readonly path: string;
+  readonly signature: Signature;
 }
 
 /** What became of signatures at their destination. */
@@ -54,14 +61,14 @@ export function placeOf(policy: Policy, statement: Statement): ImageDirectory | 
   return isRejection(place) ? undefined : place;
 }
 
-/** Whether one of some good signatures makes a statement, by a key. */
-export function isMade(
+/** Which of some good signatures makes a statement, by a key. */
+export function findMaker(
   { identity, digestHex }: Statement,
   fingerprint: string,
-  signatures: readonly Signature[],
-): boolean {
-  return signatures.some(
-    ({ claims, signer }) =>
+  signatures: readonly MadeSignature[],
+): MadeSignature | undefined {
+  return signatures.find(
+    ({ signature: { claims, signer } }) =>
       signer?.primaryFingerprint === fingerprint &&
       claims.dockerReference === identity &&
       claims.manifestDigest === `sha256:${digestHex}`,

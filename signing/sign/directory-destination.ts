@@ -3,7 +3,6 @@
 // signature repository does too.
 import { lstat, readFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Signature } from '../../generator/gate/judge.ts';
 import type { PlacedSignature, PlacingJudge } from '../../generator/gate/placing-judge.ts';
 import { checkBlobSize } from '../../generator/openpgp/signature-file.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
@@ -16,7 +15,14 @@ import {
   parseSignatureName,
 } from '../../generator/terms/location.ts';
 import { type Rejection, isRejection } from '../../generator/terms/rejection.ts';
-import { type Delivered, type Delivery, type Destination, isMade, placeOf } from './destination.ts';
+import {
+  type Delivered,
+  type Delivery,
+  type Destination,
+  type MadeSignature,
+  findMaker,
+  placeOf,
+} from './destination.ts';
 import { type Statement, statementId } from './statement.ts';
 
 export interface DirectoryDestinationOptions {
@@ -49,12 +55,13 @@ export class DirectoryDestination implements Destination {
   async findMade(
     statements: readonly Statement[],
     fingerprint: string,
-  ): Promise<ReadonlySet<string>> {
-    const made = new Set<string>();
+  ): Promise<ReadonlyMap<string, MadeSignature>> {
+    const made = new Map<string, MadeSignature>();
     for (const statement of statements) {
       const place = placeOf(this.#options.policy, statement);
       const good = place ? await this.#readGood(place) : [];
-      if (isMade(statement, fingerprint, good)) made.add(statementId(statement));
+      const maker = findMaker(statement, fingerprint, good);
+      if (maker) made.set(statementId(statement), maker);
     }
     return made;
   }
@@ -103,17 +110,18 @@ export class DirectoryDestination implements Destination {
   }
 
   /** The signatures at a place that nodes would accept. */
-  async #readGood(place: ImageDirectory): Promise<readonly Signature[]> {
+  async #readGood(place: ImageDirectory): Promise<readonly MadeSignature[]> {
     const { judge, now } = this.#options;
-    const good: Signature[] = [];
+    const good: MadeSignature[] = [];
     for (const number of await this.#readNumbers(place.directory)) {
-      const path = this.#pathOf(formatLocation(place.directory, number));
-      const stats = await lstat(path);
+      const path = formatLocation(place.directory, number);
+      const file = this.#pathOf(path);
+      const stats = await lstat(file);
       // What is no file is no signature, and whoever reads from a pipe waits.
       if (!stats.isFile() || checkBlobSize(stats.size)) continue;
-      const bytes = await readFile(path);
+      const bytes = await readFile(file);
       const verdict = await judge.judge({ ...place, number }, bytes, now());
-      if (!isRejection(verdict)) good.push(verdict);
+      if (!isRejection(verdict)) good.push({ path, signature: verdict });
     }
     return good;
   }

@@ -6,7 +6,14 @@ import type { Candidate } from '../gather/candidate.ts';
 import type { PushReport, PushedSignature } from '../push/push-report.ts';
 import { PublishedSignatures } from '../push/published-signatures.ts';
 import type { SignatureRepository } from '../target/signature-repository.ts';
-import { type Delivered, type Delivery, type Destination, isMade, placeOf } from './destination.ts';
+import {
+  type Delivered,
+  type Delivery,
+  type Destination,
+  type MadeSignature,
+  findMaker,
+  placeOf,
+} from './destination.ts';
 import { type Statement, statementId } from './statement.ts';
 
 export interface RepositoryDestinationOptions {
@@ -40,7 +47,7 @@ export class RepositoryDestination implements Destination {
   async findMade(
     statements: readonly Statement[],
     fingerprint: string,
-  ): Promise<ReadonlySet<string>> {
+  ): Promise<ReadonlyMap<string, MadeSignature>> {
     const { repository, policy, judge, subtree, now } = this.#options;
     const placed = statements.flatMap((statement) => {
       const place = placeOf(policy, statement);
@@ -48,12 +55,13 @@ export class RepositoryDestination implements Destination {
     });
     const published = new PublishedSignatures(repository, subtree, judge, now());
     const found = await published.find(placed.map(({ place }) => place));
-    const made = placed.filter(({ statement, place }) => {
+    const made = placed.flatMap(({ statement, place }) => {
       const files = found.get(place.directory) ?? [];
-      const good = files.flatMap(({ signature }) => (signature ? [signature] : []));
-      return isMade(statement, fingerprint, good);
+      const good = files.flatMap(({ path, signature }) => (signature ? [{ path, signature }] : []));
+      const maker = findMaker(statement, fingerprint, good);
+      return maker ? [[statementId(statement), maker] as const] : [];
     });
-    return new Set(made.map(({ statement }) => statementId(statement)));
+    return new Map(made);
   }
 
   async judge(bytes: Uint8Array): Promise<PlacedSignature | Rejection> {

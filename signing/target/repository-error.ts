@@ -20,6 +20,8 @@ const SCRATCH_CURE: Cure = {
   hint: 'the directory for temporary files is full or cannot be written to: set TMPDIR to one with room',
 };
 
+export const CHECKOUT_CURE = 'push to a bare repository, not into somebody’s working copy';
+
 /** The first that fits. */
 const CURES: readonly Cure[] = [
   {
@@ -48,7 +50,7 @@ const CURES: readonly Cure[] = [
   },
   {
     said: /refusing to update checked out branch/,
-    hint: 'push to a bare repository, not into somebody’s working copy',
+    hint: CHECKOUT_CURE,
   },
   OWNER_CURE,
   {

@@ -8,7 +8,7 @@ import { type PushOutcome, pushCommit } from './push-commit.ts';
 import { type BranchTip, RemoteObjects, type Supply } from './remote-objects.ts';
 import { listRefs, lookUpBranch } from './remote-refs.ts';
 import { type RepositoryAddress, parseRepository } from './repository-address.ts';
-import { RepositoryError } from './repository-error.ts';
+import { CHECKOUT_CURE, RepositoryError } from './repository-error.ts';
 import { TipTree } from '../../generator/sources/git/objects/tip-tree.ts';
 import { UserGit, type UserGitOptions } from './user-git.ts';
 
@@ -161,7 +161,18 @@ export class SignatureRepository {
   async tryPush(ref = `refs/heads/${this.#branch}`): Promise<PushOutcome> {
     const { directory } = this.#objects;
     const commit = await makeCommit(this.#git, directory, this.#tip, [], 'A trial\n');
-    return pushCommit(this.#git, directory, commit, ref, { isDryRun: true });
+    const outcome = await pushCommit(this.#git, directory, commit, ref, { isDryRun: true });
+    return outcome.kind === 'pushed' ? ((await this.#foreseeRefusal(ref)) ?? outcome) : outcome;
+  }
+
+  /** What a remote on this machine says only at the push itself; undefined for nothing. */
+  async #foreseeRefusal(ref: string): Promise<PushOutcome | undefined> {
+    const { url, path } = this.#address;
+    const place = path ?? /^file:\/\/(\/[^%]*)$/i.exec(url)?.[1];
+    if (place === undefined || this.#objects.detour !== undefined) return undefined;
+    if (!(await this.#git.isKeptByCheckout(place, ref))) return undefined;
+    const message = `${url}: ${this.#branch} is checked out there, and git refuses to update a branch that is`;
+    return { kind: 'refused', error: new RepositoryError(message, { hint: CHECKOUT_CURE }) };
   }
 
   /**

@@ -180,6 +180,20 @@ export class UserGit {
     return stdout.toString().trimEnd();
   }
 
+  /**
+   * Whether a repository on this machine refuses pushes to a ref because that is checked out there, by
+   * `receive.denyCurrentBranch`; false where it cannot be asked.
+   */
+  async isKeptByCheckout(path: string, ref: string): Promise<boolean> {
+    const ask = async (...words: [string, ...string[]]): Promise<UserGitResult> =>
+      this.#start(words[0], ['-c', 'safe.bareRepository=all', ...words], path);
+    const trees = await ask('worktree', 'list', '--porcelain');
+    if (!trees.stdout.toString().split('\n').includes(`branch ${ref}`)) return false;
+    const { stdout } = await ask('config', '--get', 'receive.denyCurrentBranch');
+    const action = stdout.toString().trim();
+    return !/^(?:ignore|warn|updateInstead|false|no|off|0)$/i.test(action);
+  }
+
   /** Opens a reader of objects, which must be there. */
   openObjects(directory: string): CatFile {
     return new CatFile(directory, this.#aloneEnvironment(), '--batch');

@@ -411,6 +411,18 @@ describeWith(['git', 'gpg'], 'lookaside hook pre-receive', () => {
     assert.match(stdout, /^ {2}and 5 more$/m);
   });
 
+  it('tells whoever tries it by hand where it belongs', async () => {
+    const outside = await runLookaside(['hook', 'pre-receive'], { cwd: directory(), input: '' });
+    assert.equal(outside.code, 2);
+    assert.match(
+      outside.stderr,
+      /not a git repository: .*\nhint: run it in the repository on the git server, .*GIT_DIR\n$/,
+    );
+    const unknown = await runLookaside(['hook', 'post-receive'], { input: '' });
+    assert.equal(unknown.code, 2);
+    assert.match(unknown.stderr, /got "post-receive"\nhint: .*`lookaside hook pre-receive`/);
+  });
+
   it('says it so that GitLab shows it', async () => {
     const commit = await remote.commit({ [at(4)]: 'x' });
     const env = { GL_REPOSITORY: 'project-1', GL_PROTOCOL: 'web' };

@@ -248,13 +248,17 @@ describeWith(
       assert.match(held.stdout, /unknown-signer/);
       assert.match(held.stdout, /out-of-scope/);
       assert.match(held.stdout, /html/);
-      assert.match(held.stdout, /nothing was pushed.*1 would be new, 3 refused/);
+      assert.match(
+        held.stdout,
+        /nothing was pushed.*1 would be new, 3 refused\nhint: --keep-going pushes the good one without those that are refused\n$/,
+      );
       assert.deepEqual([...(await world.signatures()).keys()], []);
       assert.deepEqual(await readdir(staging, { recursive: true }), before);
 
       const gone = await world.push([staging], ['--keep-going', '--clear']);
       assert.equal(gone.code, 1);
       assert.match(gone.stdout, /pushed to .*1 new, 3 refused/);
+      assert.doesNotMatch(gone.stdout, /--keep-going/);
       assert.equal((await world.signatures()).size, 1);
       assert.equal((await readdir(staging, { recursive: true })).length, before.length - 1);
     });

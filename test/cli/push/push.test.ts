@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { MAX_BLOB_BYTES } from '../../../generator/openpgp/signature-file.ts';
 import { PushWorld, blobOf, installHook, randomDigest, stage } from '../../kit/push/push-world.ts';
@@ -102,7 +102,13 @@ describeWith(['git', 'git-http-backend', 'gpg', 'gpgv'], 'lookaside push', () =>
     await pushed();
     await rm(staging(), { recursive: true });
     await stage(staging(), [await world.sign({ digest, creator: 'another program' })]);
-    assert.match(await pushed(['--clear']), /already there by the same signer: /);
+    const { code, stdout, stderr } = await world.push([staging()], ['--clear']);
+    assert.equal(code, 0);
+    assert.match(stdout, /already there by the same signer: /);
+    assert.match(
+      stderr,
+      /^lookaside: note: --clear leaves \S+\/signature-1: the repository has other bytes that say the same by the same signer, so remove it by hand\n$/,
+    );
     assert.equal((await readdir(staging(), { recursive: true })).length, 3, 'it stays where it is');
     assert.equal((await world.signatures()).size, 1);
   });
@@ -148,12 +154,52 @@ describeWith(['git', 'git-http-backend', 'gpg', 'gpgv'], 'lookaside push', () =>
     }
   });
 
+  it('removes with --clear a file that is named itself, but none of a copy, which it tells', async () => {
+    const image = await world.sign();
+    const file = join(directory(), 'named.sig');
+    const copy = join(directory(), 'copy');
+    await mkdir(copy);
+    await writeFile(file, image.bytes);
+    await writeFile(join(copy, 'manifest.json'), '{}');
+    await writeFile(join(copy, 'signature-1'), image.bytes);
+    const operands = [file, `dir:${copy}`];
+    const { code, stderr } = await world.push(operands, ['--clear']);
+    assert.equal(code, 0, stderr);
+    await assert.rejects(readFile(file), { code: 'ENOENT' });
+    assert.deepEqual(await readFile(join(copy, 'signature-1')), image.bytes);
+    assert.equal(
+      stderr,
+      `lookaside: note: --clear leaves ${join(copy, 'signature-1')}: it belongs to the copy of an image\n`,
+    );
+  });
+
+  it('has nothing to push from an empty staging directory, as after --clear', async () => {
+    await stage(staging(), [await world.sign()]);
+    await pushed(['--clear']);
+    const commit = await world.remote.gitBare('rev-parse', 'main');
+    const store = ['--wait', 'http://127.0.0.1:1'];
+    const again = await pushed(['--clear', ...store]);
+    assert.equal(
+      again,
+      `nothing to push to ${world.remote.fileUrl}, main: no signature is staged\n`,
+    );
+    assert.equal(await pushed(['--dry-run']), again);
+    assert.equal(await pushed(['--pull-request']), again);
+    const document = JSON.parse(await pushed(['--format', 'json'])) as { signatures: unknown[] };
+    assert.deepEqual(document.signatures, []);
+    assert.equal(await world.remote.gitBare('rev-parse', 'main'), commit);
+    const missing = await world.push([join(directory(), 'missing')]);
+    assert.equal(missing.code, 2);
+  });
+
   it('removes nothing in a dry run, nor where one that is refused holds the others back', async () => {
     const [path = ''] = await stage(staging(), [await world.sign()]);
     await pushed();
     await pushed(['--dry-run', '--clear']);
     await writeFile(join(staging(), 'signature-1'), '<html>');
-    assert.equal((await world.push([staging()], ['--clear'])).code, 1);
+    const { code, stderr } = await world.push([staging()], ['--clear']);
+    assert.equal(code, 1);
+    assert.match(stderr, / and 1 more: nothing is removed while a signature is refused\n$/);
     await readFile(join(staging(), path));
   });
 
@@ -199,6 +245,7 @@ describeWith(['git', 'git-http-backend', 'gpg', 'gpgv'], 'lookaside push', () =>
     const { timestamp } = document.signatures[1]?.claims ?? {};
     assert.match(timestamp ?? '', /^\d{4}-.*Z$/);
     assert.deepEqual(document, {
+      version: 1,
       target: { repository: world.remote.fileUrl, branch: 'main', commit },
       summary: { new: 1, 'would-be-new': 0, there: 0, refused: 1 },
       signatures: [

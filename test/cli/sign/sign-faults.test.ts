@@ -84,24 +84,27 @@ describeWith(TOOLS, 'lookaside sign', () => {
         by: 'stranger',
         args: (name) => [name],
         code: 1,
-        message: /^refused .*: unknown-signer: .*\n +hint: Add the public key .*\nnothing went to /,
+        message:
+          /^refused .*: unknown-signer: .*\n +hint: In a checkout of .*, put the public key .*\nnothing went to /,
       },
       'of an image that no scope covers': {
         args: (name) => [name, '--identity', 'quay.io/team/app'],
         code: 1,
         message: /^refused .*: out-of-scope: no scope covers "quay\.io\/team\/app:v1"/,
+        hint: /\n +hint: Add a scope for the image to lookaside\.yaml of \/.*, or sign under a name that a scope covers\.\n/,
       },
       'of a key that no scope accepts, before it signs': {
         by: 'stranger',
         args: (name) => [name, '--dry-run'],
         code: 1,
         message:
-          /^refused .*: unknown-signer: the key [0-9A-F]{40} is not in the keyring\n +hint: Add the public key .*\nnothing would go to /,
+          /^refused .*: unknown-signer: the key [0-9A-F]{40} is not in the keyring\n +hint: In a checkout of .*, put the public key .*\nnothing would go to /,
       },
       'of an image that no scope covers, before it signs': {
         args: (name) => [name, '--identity', 'quay.io/team/app', '--dry-run'],
         code: 1,
         message: /^refused .*: out-of-scope: no scope covers "quay\.io\/team\/app:v1"/,
+        hint: /\n +hint: Add a scope for the image to lookaside\.yaml of \/.*, or sign under a name that a scope covers\.\n/,
       },
       'of an expired key': {
         by: 'expired',

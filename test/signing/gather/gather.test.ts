@@ -75,13 +75,13 @@ const LAYOUTS: readonly {
     title: 'files of any name, once each',
     files: ['a.sig', 'b/signature-1'],
     operands: ['b/signature-1', 'a.sig', 'a.sig'],
-    found: ['b/signature-1', 'a.sig'],
+    found: ['b/signature-1 in b', 'a.sig in '],
   },
 ];
 
 const FAULTS: readonly (readonly [title: string, operand: string, message: RegExp])[] = [
   ['what is not there', 'none', /none: no such file or directory/],
-  ['a directory without signatures', 'empty', /empty: expected signatures, found none/],
+  ['a directory of other files', '.', /: expected signatures, found none/],
   [
     'a copy without a manifest',
     'dir:empty',
@@ -161,6 +161,12 @@ describe('what skopeo and podman leave behind', () => {
       await assert.rejects(gatherFiles([inside(operand)]), { name: 'SigningError', message });
     });
   }
+
+  it('is nothing in a directory without files', async () => {
+    await mkdir(join(directory(), 'staging/team/app'), { recursive: true });
+    await write('staging/.gitkeep');
+    assert.deepEqual(await gatherFiles([join(directory(), 'staging')]), []);
+  });
 
   it('is read no further than nodes read it', async () => {
     await writeFile(join(directory(), 'large'), Buffer.alloc(5 * 1024 * 1024));

@@ -143,7 +143,10 @@ describeWith(['git', 'git-http-backend', 'gpg', 'gpgv'], 'a proposal of signatur
     assert.equal(code, 0);
     assert.match(stdout, /: proposed already: /);
     assert.match(stdout, /^nothing was pushed to .*: 1 proposed already$/m);
-    assert.match(stdout, /^open a request to merge into main as lookaside\/[0-9a-f]{16}: at the/m);
+    assert.match(
+      stdout,
+      /^the branch lookaside\/[0-9a-f]{16} is there already; open or look at the request to merge it into main: at the git host$/m,
+    );
   });
 
   it('is one where the same is proposed twice at the same time', async () => {
@@ -211,8 +214,34 @@ describeWith(['git', 'git-http-backend', 'gpg', 'gpgv'], 'a proposal of signatur
       const { origin } = new URL(url);
       const branch = encodeURIComponent(proposal?.branch ?? '');
       const link = `${origin}/signatures/-/merge_requests?source_branch=${branch}`;
-      assert.deepEqual(again.proposal, { ...proposal, link, isEarlier: true });
+      // Nobody has asked whether it is open: it may be merged, or never was.
+      assert.deepEqual(again.proposal, { ...proposal, link, isOpen: false, isEarlier: true });
+      const staged = join(directory(), `staging-${count - 1}`);
+      const args = ['--pull-request', '--forge', 'gitlab'];
+      const { stdout } = await world.push([staged], args, { to: url });
+      const last = stdout.trimEnd().split('\n').at(-1);
+      assert.equal(
+        last,
+        `the branch ${proposal?.branch} is there already; open or look at the request to merge it into main: ${link}`,
+      );
     });
+
+    for (const [forge, page] of [
+      ['gitlab', /^\/signatures\/-\/merge_requests\?source_branch=lookaside%2F[0-9a-f]{16}$/],
+      ['gitea', /^\/signatures\/pulls$/],
+    ] as const) {
+      it(`on ${forge} at a link, also where the host names none`, async () => {
+        const { gitBare, serveHttp } = world.remote;
+        await gitBare('config', 'receive.advertisePushOptions', 'true');
+        await gitBare('config', 'http.receivepack', 'true');
+        const { url } = await serveHttp();
+        const { proposal } = await propose([await world.sign()], ['--forge', forge], url);
+        const { origin, pathname, search } = new URL(proposal?.link ?? '');
+        assert.equal(origin, new URL(url).origin);
+        assert.match(`${pathname}${search}`, page);
+        assert.equal(proposal?.isOpen, true);
+      });
+    }
 
     it('on Gitea once, which refuses another one with the same topic', async () => {
       const { remote } = world;
