@@ -138,7 +138,7 @@ class PolicyReader {
     const read = await this.#readKeys('', { paths, origin });
     const isGiven = origin === '--keys' || origin === variableOf('keys');
     const missing = read.faults.find(({ error, isKept }) => !isKept && isMissingFile(error));
-    if (isGiven && missing) throw missing.error;
+    if (isGiven && missing && this.#memory.isNew()) throw missing.error;
     return createScope('', undefined, [toSignedBy(read, DEFAULT_IDENTITY)]);
   }
 

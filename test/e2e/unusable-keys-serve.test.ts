@@ -45,6 +45,11 @@ const assertWell = async (server: Lookaside): Promise<void> =>
     assert.doesNotMatch(metrics, /^lookaside_unusable_key_files\{/m);
   });
 
+const codesOf = async (server: Lookaside): Promise<readonly string[]> =>
+  (await readStatus(server)).keyFaults.map(({ code }) => code);
+const nodesPolicyOf = async (server: Lookaside): Promise<Response> =>
+  fetch(`${server.baseUrl}/nodes/policy.json`);
+
 describeWith(['gpg', 'gpgv', 'git'], 'a server whose key files cannot be used', () => {
   const directory = useTemporary();
   const servers = useLookaside();
@@ -97,6 +102,33 @@ describeWith(['gpg', 'gpgv', 'git'], 'a server whose key files cannot be used', 
       `--state-dir=${at('state')}`,
       '--poll=0s',
       ...args,
+    ]);
+
+  /** A policy with requirements for all of `registry.example`, each by its key files. */
+  const ask = async (...requirements: readonly (readonly string[])[]): Promise<void> => {
+    const rules = requirements.map((names) => ({
+      type: 'signedBy',
+      keyType: 'GPGKeys',
+      keyPaths: names.map((name) => `/${name}`),
+    }));
+    const transports = { docker: { 'registry.example': rules } };
+    const policy = { default: [{ type: 'reject' }], transports };
+    await writeFile(at('policy.json'), JSON.stringify(policy));
+  };
+  /** Also that nodes are told to ask for both. */
+  const assertBoth = async (server: Lookaside): Promise<void> => {
+    await assertServed(server, ours);
+    await assertServed(server, theirs);
+    const told = await (await nodesPolicyOf(server)).text();
+    const files = new Set(told.match(/[\w.-]+\.(?:asc|gpg)/g));
+    assert.equal(files.size, 2, told);
+  };
+  const startByPolicy = async (): Promise<Lookaside> =>
+    servers.startHere(remote.path, [
+      `--policy=${at('policy.json')}`,
+      `--policy-root=${directory()}`,
+      `--state-dir=${at('state')}`,
+      '--poll=0s',
     ]);
 
   const breakages = {
@@ -258,29 +290,6 @@ describeWith(['gpg', 'gpgv', 'git'], 'a server whose key files cannot be used', 
   });
 
   describe('with a policy or a list that changes', () => {
-    /** A policy with requirements for all of `registry.example`, each by its key files. */
-    const ask = async (...requirements: readonly (readonly string[])[]): Promise<void> => {
-      const rules = requirements.map((names) => ({
-        type: 'signedBy',
-        keyType: 'GPGKeys',
-        keyPaths: names.map((name) => `/${name}`),
-      }));
-      const transports = { docker: { 'registry.example': rules } };
-      const policy = { default: [{ type: 'reject' }], transports };
-      await writeFile(at('policy.json'), JSON.stringify(policy));
-    };
-    const startByPolicy = async (): Promise<Lookaside> =>
-      servers.startHere(remote.path, [
-        `--policy=${at('policy.json')}`,
-        `--policy-root=${directory()}`,
-        `--state-dir=${at('state')}`,
-        '--poll=0s',
-      ]);
-    const codesOf = async (server: Lookaside): Promise<readonly string[]> =>
-      (await readStatus(server)).keyFaults.map(({ code }) => code);
-    const nodesPolicyOf = async (server: Lookaside): Promise<Response> =>
-      fetch(`${server.baseUrl}/nodes/policy.json`);
-
     it('takes the keys of no requirement for those of another, whatever their order', async () => {
       await ask(['team.asc'], ['vendor.asc']);
       const first = await startByPolicy();
@@ -288,13 +297,6 @@ describeWith(['gpg', 'gpgv', 'git'], 'a server whose key files cannot be used', 
       await ask(['vendor.asc'], ['team.asc']);
       first.signal('SIGHUP');
       await eventually(async () => assert.deepEqual(await codesOf(first), ['key-file-unusable']));
-      const assertBoth = async (server: Lookaside): Promise<void> => {
-        await assertServed(server, ours);
-        await assertServed(server, theirs);
-        const told = await (await nodesPolicyOf(server)).text();
-        const files = new Set(told.match(/[\w.-]+\.(?:asc|gpg)/g));
-        assert.equal(files.size, 2, told);
-      };
       await assertBoth(first);
       await assertBoth(await first.stop().then(startByPolicy));
     });
