@@ -200,21 +200,27 @@ async function listFiles(path: string): Promise<readonly string[]> {
 
 /**
  * Reads the files that can be imported, one by one where they cannot be all together. One that only adds
- * to the key of another, as a revocation does, counts beside it.
+ * to the key of another, as a revocation does, counts beside it; of two that rule each other out, the
+ * first counts.
  */
 async function importFiles(files: readonly KeyFile[]): Promise<ImportedFiles> {
   const whole = await tryToImport(files);
   if (!(whole instanceof KeyFileError)) return { files, faults: [], keyring: whole };
   const alone = await Promise.all(files.map(async (file) => tryToImport([file])));
-  let good = files.filter((_file, index) => !(alone[index] instanceof KeyFileError));
-  let keyring = await readKeyring(good);
+  const sure = files.filter((_file, index) => !(alone[index] instanceof KeyFileError));
+  const together = await tryToImport(sure);
+  const isClash = together instanceof KeyFileError;
+  let [good, keyring] = isClash ? [[], await readKeyring([])] : [sure, together];
   const faults: BrokenPath[] = [];
-  for (const [index, error] of alone.entries()) {
-    if (!(error instanceof KeyFileError)) continue;
-    const added = files.filter((file, at) => at === index || good.includes(file));
-    const imported = error.isPrivate || good.length === 0 ? error : await tryToImport(added);
+  for (const [index, file] of files.entries()) {
+    if (good.includes(file)) continue;
+    const added = files.filter((one) => one === file || good.includes(one));
+    const error = alone[index];
+    const isRefused = error instanceof KeyFileError && (error.isPrivate || sure.length === 0);
+    const imported = isRefused ? error : await tryToImport(added);
     if (imported instanceof KeyFileError) {
-      faults.push({ path: files[index]?.path ?? '', error: explainKeyFile(error) });
+      const cause = error instanceof KeyFileError ? error : imported;
+      faults.push({ path: file.path, error: explainKeyFile(cause) });
     } else {
       [good, keyring] = [added, imported];
     }
