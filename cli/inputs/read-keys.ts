@@ -30,7 +30,7 @@ export interface NamedKeys {
    * (containers/image signature/policy_eval_signedby.go), while one that holds no keys does.
    */
   readonly isForNode?: boolean;
-  /** What was good last of files by their full paths; a file that is broken now is stood in by its own copy. */
+  /** What was good last, by full paths: each copy stands in for its own file where that is broken. */
   readonly lastGood?: readonly KeyFile[];
 }
 
@@ -44,7 +44,7 @@ export interface FoundFault extends Pick<KeyFault, 'isKept' | 'isRevised'> {
 export interface KeyCopies {
   /** As they are now. */
   readonly good: readonly KeyFile[];
-  /** Of files that are broken now: what was good last, and what they still say of it, such as a revocation. */
+  /** Of files that are broken now: what was good last, and what they say of it now, as a revocation. */
   readonly kept: readonly KeyFile[];
 }
 

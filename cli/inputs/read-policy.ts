@@ -50,7 +50,8 @@ interface ReadPolicyOptions {
 /**
  * Reads what is asked of signatures, with the keys that can be used; `listKeyFaults` tells of the others.
  * @throws UsageError naming what is wrong: with the policy itself, with a file of --keys that is not
- * there, or with the first of the keys where no signature at all could be judged, unless a policy was in force.
+ * there, or with the first of the keys where no signature at all could be judged. Where a policy was in
+ * force before, what cannot be judged now is not.
  */
 export async function readPolicy(
   settings: Settings,
