@@ -1,6 +1,6 @@
 // Key files, read as far as they can be used: what is wrong with one of them says nothing about others.
 import { readdir, stat } from 'node:fs/promises';
-import { join, normalize } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import {
   type KeyFile,
   KeyFileError,
@@ -30,23 +30,30 @@ export interface NamedKeys {
    * (containers/image signature/policy_eval_signedby.go), while one that holds no keys does.
    */
   readonly isForNode?: boolean;
-  /** The files that were good last, which stand in for those that are not now. */
+  /** What was good last, by full paths: each copy stands in for its own file where that is broken. */
   readonly lastGood?: readonly KeyFile[];
 }
 
 /** What is wrong with something that was named. */
-export interface FoundFault extends Pick<KeyFault, 'isKept'> {
+export interface FoundFault extends Pick<KeyFault, 'isKept' | 'isRevised'> {
   /** Has a hint. */
   readonly error: UsageError;
+}
+
+/** What may stand in one day for files that were named, by their full paths. */
+export interface KeyCopies {
+  /** As they are now. */
+  readonly good: readonly KeyFile[];
+  /** Of files that are broken now: what was good last, and what they say of it now, as a revocation. */
+  readonly kept: readonly KeyFile[];
 }
 
 /** What could be used of the keys that were named. */
 export interface UsableKeys {
   /** Without keys where none could be used. */
   readonly keyring: Keyring;
-  /** What the keyring was read from. */
-  readonly files: readonly KeyFile[];
   readonly faults: readonly FoundFault[];
+  readonly copies: KeyCopies;
 }
 
 /**
@@ -66,43 +73,79 @@ export async function readKeys(
 
 /** Reads what can be used of files and directories, and says what cannot. */
 export async function readUsableKeys(named: NamedKeys): Promise<UsableKeys> {
-  const { paths, isForNode = false, lastGood = [] } = named;
+  const { paths, isForNode = false } = named;
   const found = (await Promise.all(paths.map(async (path) => readPath(path, named)))).flat();
-  const read = await importFiles(found.filter((one) => 'bytes' in one));
+  const given = found.filter((one) => 'bytes' in one);
+  const read = await importFiles(given);
+  const good = read.files.map(toCopy);
   const broken = [...found.filter((one) => 'error' in one), ...read.faults];
-  if (broken.length === 0) return { ...read, faults: [] };
-  const standIns = broken.map(({ path }) => lastGood.filter((file) => liesAt(file.path, path)));
-  const isLost = broken.some(
-    ({ error }, index) => standIns[index]?.length === 0 && takesAll(error, isForNode),
-  );
-  const files = isLost ? [] : [...read.files, ...standIns.flat()];
-  // A list that is another one now may have nothing left of what was good.
-  const usable = files.length > 0 ? files : lastGood;
+  if (broken.length === 0) {
+    return { keyring: read.keyring, faults: [], copies: { good, kept: [] } };
+  }
+  const copies = broken.map(({ path }) => copiesOf(path, named, given));
+  const { files, keyring } = await importBeside(read, copies.flat(), given);
+  const added = given.filter((file) => files.includes(file) && !read.files.includes(file));
+  const faults = broken.flatMap(({ path, error }, index): readonly FoundFault[] => {
+    const isKept = copies[index]?.some((copy) => files.includes(copy)) ?? false;
+    const isRevised = added.some((file) => file.path === path);
+    return isRevised && !isKept ? [] : [{ error, isKept, ...(isRevised && { isRevised }) }];
+  });
+  const isLost = faults.some(({ error, isKept }) => !isKept && takesAll(error, isForNode));
   return {
-    keyring: await readKeyring(usable),
-    files: usable,
-    faults: broken.map(({ error }, index) =>
-      toFault(error, usable === lastGood ? lastGood : standIns[index]),
-    ),
+    keyring: isLost ? await readKeyring([]) : keyring,
+    // What costs the whole requirement is told first.
+    faults: faults.toSorted((one, other) => Number(one.isKept) - Number(other.isKept)),
+    copies: { good, kept: [...copies.flat(), ...added].map(toCopy) },
   };
 }
 
 /** Keys that lie in no file of their own, as in a policy; the path of `file` is for messages. */
-export async function readUsableData(
-  file: KeyFile,
-  lastGood: readonly KeyFile[] = [],
-): Promise<UsableKeys> {
-  const { files, faults, keyring } = await importFiles([file]);
-  if (faults.length === 0) return { files, faults: [], keyring };
+export async function readUsableData(file: KeyFile): Promise<UsableKeys> {
+  const { faults, keyring } = await importFiles([file]);
   return {
-    files: lastGood,
-    faults: faults.map(({ error }) => toFault(error, lastGood)),
-    keyring: await readKeyring(lastGood),
+    keyring,
+    faults: faults.map(({ error }) => ({ error, isKept: false })),
+    // The same text was never good before.
+    copies: { good: [], kept: [] },
   };
 }
 
-function toFault(error: UsageError, standIns: readonly KeyFile[] = []): FoundFault {
-  return { error, isKept: standIns.length > 0 };
+/** What was good last of the very thing that lies at `path`, which may be a directory. */
+function copiesOf(
+  path: string,
+  { isForNode = false, lastGood = [] }: NamedKeys,
+  given: readonly KeyFile[],
+): readonly KeyFile[] {
+  const place = resolve(path);
+  return lastGood.flatMap((copy) => {
+    const isInside = !isForNode && KEY_FILE.test(copy.path) && dirname(copy.path) === place;
+    if (copy.path !== place && !isInside) return [];
+    const own = { path: isInside ? join(path, basename(copy.path)) : path, bytes: copy.bytes };
+    return given.some((file) => isSameFile(file, own)) ? [] : [own];
+  });
+}
+
+function isSameFile(one: KeyFile, other: KeyFile): boolean {
+  return one.path === other.path && Buffer.from(one.bytes).equals(other.bytes);
+}
+
+function toCopy({ path, bytes }: KeyFile): KeyFile {
+  return { path: resolve(path), bytes };
+}
+
+/**
+ * Imports copies before all that was given, so that whatever that revokes is revoked of them too: a
+ * certificate that revokes the key whose place it has taken is no key file by itself.
+ */
+async function importBeside(
+  read: ImportedFiles,
+  copies: readonly KeyFile[],
+  given: readonly KeyFile[],
+): Promise<ImportedFiles> {
+  if (copies.length === 0) return read;
+  const beside = await importFiles([...copies, ...given]);
+  // No copy is worth a file that can be used now.
+  return read.files.every((file) => beside.files.includes(file)) ? beside : read;
 }
 
 /** Something that was named as keys and cannot be used. */
@@ -114,11 +157,6 @@ interface BrokenPath {
 /** Whether nothing may be taken beside it: a slip with a private key is looked into first. */
 function takesAll(error: UsageError, isForNode: boolean): boolean {
   return (isForNode && !(error.cause instanceof KeyFileError)) || isPrivateKeyError(error);
-}
-
-/** `path` may be a directory. */
-function liesAt(file: string, path: string): boolean {
-  return file === path || file.startsWith(`${normalize(path).replace(/\/$/, '')}/`);
 }
 
 async function readPath(
@@ -162,21 +200,27 @@ async function listFiles(path: string): Promise<readonly string[]> {
 
 /**
  * Reads the files that can be imported, one by one where they cannot be all together. One that only adds
- * to the key of another, as a revocation does, counts beside it.
+ * to the key of another, as a revocation does, counts beside it; of two that rule each other out, the
+ * first counts.
  */
 async function importFiles(files: readonly KeyFile[]): Promise<ImportedFiles> {
   const whole = await tryToImport(files);
   if (!(whole instanceof KeyFileError)) return { files, faults: [], keyring: whole };
   const alone = await Promise.all(files.map(async (file) => tryToImport([file])));
-  let good = files.filter((_file, index) => !(alone[index] instanceof KeyFileError));
-  let keyring = await readKeyring(good);
+  const sure = files.filter((_file, index) => !(alone[index] instanceof KeyFileError));
+  const together = await tryToImport(sure);
+  const isClash = together instanceof KeyFileError;
+  let [good, keyring] = isClash ? [[], await readKeyring([])] : [sure, together];
   const faults: BrokenPath[] = [];
-  for (const [index, error] of alone.entries()) {
-    if (!(error instanceof KeyFileError)) continue;
-    const added = files.filter((file, at) => at === index || good.includes(file));
-    const imported = error.isPrivate || good.length === 0 ? error : await tryToImport(added);
+  for (const [index, file] of files.entries()) {
+    if (good.includes(file)) continue;
+    const added = files.filter((one) => one === file || good.includes(one));
+    const error = alone[index];
+    const isRefused = error instanceof KeyFileError && (error.isPrivate || sure.length === 0);
+    const imported = isRefused ? error : await tryToImport(added);
     if (imported instanceof KeyFileError) {
-      faults.push({ path: files[index]?.path ?? '', error: explainKeyFile(error) });
+      const cause = error instanceof KeyFileError ? error : imported;
+      faults.push({ path: file.path, error: explainKeyFile(cause) });
     } else {
       [good, keyring] = [added, imported];
     }

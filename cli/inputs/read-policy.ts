@@ -18,6 +18,8 @@ import { toLine } from '../../generator/terms/text.ts';
 import { UsageError } from '../base/usage-error.ts';
 import { type Settings, variableOf } from '../base/options.ts';
 import {
+  type FoundFault,
+  type KeyCopies,
   type NamedKeys,
   type UsableKeys,
   hasOwnCure,
@@ -26,14 +28,16 @@ import {
   readUsableKeys,
 } from './read-keys.ts';
 
-/** The key files that were good last, by the requirement that they were read for. */
+/** The key files that were good last, by the scope that named them and their full paths. */
 export interface KeyMemory {
-  readonly recall: (requirement: string) => readonly KeyFile[];
-  readonly note: (requirement: string, files: readonly KeyFile[]) => void;
+  /** Whether no policy was in force before, neither in this run nor in an earlier one. */
+  readonly isNew: () => boolean;
+  readonly recall: (scope: string) => readonly KeyFile[];
+  readonly note: (scope: string, copies: KeyCopies) => void;
 }
 
 /** Knows nothing, and keeps nothing. */
-const NO_MEMORY: KeyMemory = { recall: () => [], note: () => undefined };
+const NO_MEMORY: KeyMemory = { isNew: () => true, recall: () => [], note: () => undefined };
 
 interface ReadPolicyOptions {
   /** Says who named the keys of a scope, which is the configuration file unless told. */
@@ -46,7 +50,8 @@ interface ReadPolicyOptions {
 /**
  * Reads what is asked of signatures, with the keys that can be used; `listKeyFaults` tells of the others.
  * @throws UsageError naming what is wrong: with the policy itself, with a file of --keys that is not
- * there, or with the first of the keys where no signature at all could be judged.
+ * there, or with the first of the keys where no signature at all could be judged. Where a policy was in
+ * force before, what cannot be judged now is not.
  */
 export async function readPolicy(
   settings: Settings,
@@ -54,7 +59,8 @@ export async function readPolicy(
 ): Promise<Policy> {
   const reader = new PolicyReader(options);
   const policy = await reader.read(settings, originOf);
-  if (reader.firstFault && !canJudge(policy)) throw reader.firstFault;
+  const isNew = options.memory?.isNew() ?? true;
+  if (reader.firstFault && isNew && !canJudge(policy)) throw reader.firstFault;
   return policy;
 }
 
@@ -133,7 +139,7 @@ class PolicyReader {
     const read = await this.#readKeys('', { paths, origin });
     const isGiven = origin === '--keys' || origin === variableOf('keys');
     const missing = read.faults.find(({ error, isKept }) => !isKept && isMissingFile(error));
-    if (isGiven && missing) throw missing.error;
+    if (isGiven && missing && this.#memory.isNew()) throw missing.error;
     return createScope('', undefined, [toSignedBy(read, DEFAULT_IDENTITY)]);
   }
 
@@ -156,10 +162,10 @@ class PolicyReader {
     const all: Scope[] = [];
     for (const [name, unread] of scopes) {
       const requirements: Requirement[] = [];
-      for (const [index, requirement] of unread.entries()) {
+      for (const requirement of unread) {
         requirements.push(
           requirement.type === 'signedBy'
-            ? await this.#readSignedBy(file, requirement, root, `${name} ${index}`)
+            ? await this.#readSignedBy(file, requirement, root, name)
             : requirement,
         );
       }
@@ -172,20 +178,20 @@ class PolicyReader {
     file: string,
     requirement: UnreadSignedBy,
     root: string,
-    place: string,
+    scope: string,
   ): Promise<SignedBy> {
-    const read = await readKeysOf(file, requirement, root, this.#memory.recall(place));
-    const told = this.#take(place, read, (error) => inPolicy(file, error));
+    const read = await readKeysOf(file, requirement, root, this.#memory.recall(scope));
+    const told = this.#take(scope, read, (error) => inPolicy(file, error));
     return toSignedBy(told, requirement.signedIdentity);
   }
 
-  async #readKeys(place: string, named: NamedKeys): Promise<UsableKeys> {
-    const read = await readUsableKeys({ ...named, lastGood: this.#memory.recall(place) });
-    return this.#take(place, read, this.#tell);
+  async #readKeys(scope: string, named: NamedKeys): Promise<UsableKeys> {
+    const read = await readUsableKeys({ ...named, lastGood: this.#memory.recall(scope) });
+    return this.#take(scope, read, this.#tell);
   }
 
-  #take(place: string, read: UsableKeys, tell: (error: UsageError) => UsageError): UsableKeys {
-    this.#memory.note(place, read.files);
+  #take(scope: string, read: UsableKeys, tell: (error: UsageError) => UsageError): UsableKeys {
+    this.#memory.note(scope, read.copies);
     const faults = read.faults.map((fault) => ({ ...fault, error: tell(fault.error) }));
     this.#firstFault ??= faults[0]?.error;
     return { ...read, faults };
@@ -196,10 +202,10 @@ function toSignedBy(
   { keyring, faults }: UsableKeys,
   signedIdentity: SignedBy['signedIdentity'],
 ): SignedBy {
-  const keyFaults = faults.map(({ error: { message, hint = '' }, isKept }) => ({
+  const keyFaults = faults.map(({ error: { message, hint = '' }, ...kept }) => ({
     message,
     hint,
-    isKept,
+    ...kept,
   }));
   return {
     type: 'signedBy',
@@ -218,9 +224,10 @@ async function splitKeys(
   signedIdentity: SignedBy['signedIdentity'],
 ): Promise<readonly SignedBy[]> {
   const nothing = await readKeyring([]);
-  const lost = read.faults.filter(({ isKept }) => !isKept);
-  const kept = read.faults.filter(({ isKept }) => isKept);
   const keyrings = await splitKeyring(read.keyring);
+  const isKept = (fault: FoundFault): boolean => fault.isKept && keyrings.length > 0;
+  const lost = read.faults.filter((fault) => !isKept(fault));
+  const kept = read.faults.filter(isKept);
   return [
     ...keyrings.map((keyring, index) =>
       toSignedBy({ ...read, keyring, faults: index === 0 ? kept : [] }, signedIdentity),
@@ -272,7 +279,7 @@ async function readKeysOf(
   lastGood?: readonly KeyFile[],
 ): Promise<UsableKeys> {
   if (keyData !== undefined) {
-    return readUsableData({ path: `${file}: keyData`, bytes: keyData }, lastGood);
+    return readUsableData({ path: `${file}: keyData`, bytes: keyData });
   }
   const paths = keyPaths.map((path) => join(root, path));
   return readUsableKeys({ paths, isForNode: true, ...(lastGood && { lastGood }) });

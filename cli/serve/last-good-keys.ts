@@ -1,13 +1,14 @@
-// The key files that were good last, by the requirement that they were read for: in memory while a server
-// runs, and in the state directory for its next start. They stand in for files that cannot be used any
-// more. What this file holds is imported like any other key file; one that cannot be used is as none.
+// The key files that were good last, by the scope that named them and their full paths: in memory while a
+// server runs, and in the state directory for its next start. Each stands in for itself when it cannot be
+// used any more. What this file holds is imported like any other key file; one that cannot be used is as none.
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { z } from 'zod';
-import { type KeyFile, KeyFileError, readKeyring } from '../../generator/openpgp/openpgp-js.ts';
+import type { KeyFile } from '../../generator/openpgp/openpgp-js.ts';
 import { replaceBytes } from '../../generator/system/durable.ts';
 import { hasCode } from '../../generator/terms/errors.ts';
+import type { KeyCopies } from '../inputs/read-keys.ts';
 import type { KeyMemory } from '../inputs/read-policy.ts';
 
 export interface LastGoodKeysOptions {
@@ -22,7 +23,7 @@ export interface LastGoodKeysOptions {
   readonly onWritten: () => void;
 }
 
-const HEAD = 'lookaside keys that were good last, 1';
+const HEAD = 'lookaside keys that were good last, 2';
 /** Far above any keyring. Bytes. */
 const MAX_BYTES = 64 * 1024 * 1024;
 /** What is no regular file is neither followed nor waited for. */
@@ -36,13 +37,14 @@ const savedSchema = z.strictObject({
   files: z.array(z.tuple([z.string(), z.array(z.tuple([z.string(), z.base64()]))])),
 });
 
-type FilesByRequirement = ReadonlyMap<string, readonly KeyFile[]>;
+type FilesByScope = ReadonlyMap<string, readonly KeyFile[]>;
 
 export class LastGoodKeys implements KeyMemory {
   readonly #options: LastGoodKeysOptions;
-  #good: FilesByRequirement = new Map();
+  #good: FilesByScope = new Map();
   /** What the policy that is being read has noted so far. */
-  #noted = new Map<string, readonly KeyFile[]>();
+  readonly #noted = new Map<string, KeyCopies>();
+  #isNew = true;
   /** What the file holds. */
   #written = '';
 
@@ -56,28 +58,38 @@ export class LastGoodKeys implements KeyMemory {
     const { path, source, onUnreadable } = this.#options;
     try {
       const text = await readRegular(path);
-      this.#good = await importable(parse(text, source));
+      const good = parse(text, source);
       this.#written = text;
+      if (!good) return;
+      this.#good = good;
+      this.#isNew = false;
     } catch (error) {
       if (!hasCode(error, 'ENOENT', 'ENOTDIR')) onUnreadable(error);
     }
   }
 
-  readonly recall: KeyMemory['recall'] = (requirement) => this.#good.get(requirement) ?? [];
+  readonly isNew: KeyMemory['isNew'] = () => this.#isNew;
 
-  readonly note: KeyMemory['note'] = (requirement, files) => {
-    this.#noted.set(requirement, files);
+  readonly recall: KeyMemory['recall'] = (scope) => this.#good.get(scope) ?? [];
+
+  readonly note: KeyMemory['note'] = (scope, { good, kept }) => {
+    const noted = this.#noted.get(scope);
+    this.#noted.set(scope, {
+      good: [...(noted?.good ?? []), ...good],
+      kept: [...(noted?.kept ?? []), ...kept],
+    });
   };
 
   /** To be called before a policy is read. */
   begin(): void {
-    this.#noted = new Map();
+    this.#noted.clear();
   }
 
   /** To be called when the policy has been read: its keys are those that were good last. */
   async keep(): Promise<void> {
     const { path, source, onUnwritable, onWritten } = this.#options;
-    this.#good = this.#noted;
+    this.#good = new Map([...this.#noted].map(([scope, copies]) => [scope, unite(copies)]));
+    this.#isNew = false;
     const text = format(this.#good, source);
     if (text === this.#written) return;
     try {
@@ -88,6 +100,18 @@ export class LastGoodKeys implements KeyMemory {
       onUnwritable(error);
     }
   }
+}
+
+/** A file that some requirement could use as it is now has no older copy. */
+function unite({ good, kept }: KeyCopies): readonly KeyFile[] {
+  const newest = new Map(good.map((file) => [file.path, file]));
+  const older = kept.filter(({ path }) => !newest.has(path));
+  const distinct = new Map(older.map((file) => [`${file.path} ${toBase64(file)}`, file]));
+  return [...newest.values(), ...distinct.values()];
+}
+
+function toBase64({ bytes }: KeyFile): string {
+  return Buffer.from(bytes).toString('base64');
 }
 
 async function readRegular(path: string): Promise<string> {
@@ -102,23 +126,26 @@ async function readRegular(path: string): Promise<string> {
   }
 }
 
-function format(good: FilesByRequirement, source: string): string {
-  const files = [...good].map(([requirement, list]) => [
-    requirement,
-    list.map(({ path, bytes }) => [path, Buffer.from(bytes).toString('base64')]),
+function format(good: FilesByScope, source: string): string {
+  const files = [...good].map(([scope, list]) => [
+    scope,
+    list.map((file) => [file.path, toBase64(file)]),
   ]);
   return `${JSON.stringify({ head: HEAD, source, sha256: sumOf(files), files })}\n`;
 }
 
-/** @throws Error for what `format` does not write */
-function parse(text: string, source: string): FilesByRequirement {
+/**
+ * Undefined if it is of another source.
+ * @throws Error for what `format` does not write
+ */
+function parse(text: string, source: string): FilesByScope | undefined {
   const { data } = savedSchema.safeParse(JSON.parse(text));
   if (!data) throw new Error('it has another form');
   if (data.sha256 !== sumOf(data.files)) throw new Error('it is damaged');
-  if (data.source !== source) return new Map();
+  if (data.source !== source) return undefined;
   return new Map(
-    data.files.map(([requirement, list]) => [
-      requirement,
+    data.files.map(([scope, list]) => [
+      scope,
       list.map(([path, content]) => ({ path, bytes: Buffer.from(content, 'base64') })),
     ]),
   );
@@ -126,23 +153,4 @@ function parse(text: string, source: string): FilesByRequirement {
 
 function sumOf(files: unknown): string {
   return createHash('sha256').update(JSON.stringify(files)).digest('hex');
-}
-
-/** Another version of this program may be stricter than the one that wrote them. */
-async function importable(saved: FilesByRequirement): Promise<FilesByRequirement> {
-  const good = new Map<string, readonly KeyFile[]>();
-  for (const [requirement, files] of saved) {
-    if (await canImport(files)) good.set(requirement, files);
-  }
-  return good;
-}
-
-async function canImport(files: readonly KeyFile[]): Promise<boolean> {
-  try {
-    await readKeyring(files);
-    return true;
-  } catch (error) {
-    if (error instanceof KeyFileError) return false;
-    throw error;
-  }
 }

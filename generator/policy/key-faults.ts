@@ -10,6 +10,8 @@ export interface KeyFault {
   readonly hint: string;
   /** Whether its last good keys are used instead. */
   readonly isKept: boolean;
+  /** Whether it still says something of those, as a certificate does that revokes one of them. */
+  readonly isRevised?: boolean;
 }
 
 /** A fault, with the scope that it is in and what it means there. */
@@ -47,7 +49,7 @@ export function listKeyFaults({ scopes }: Pick<Policy, 'scopes'>): readonly Scop
 }
 
 function describeFault(scope: string, requirement: SignedBy, fault: KeyFault): ScopeKeyFault {
-  const { message, hint, isKept } = fault;
+  const { message, hint } = fault;
   const where = describeScope(scope);
   if (lacksKeys(requirement)) {
     return {
@@ -57,8 +59,18 @@ function describeFault(scope: string, requirement: SignedBy, fault: KeyFault): S
       hint,
     };
   }
-  const rest = isKept ? 'its last good keys stay in force' : 'its other keys are used';
-  return { scope, code: 'key-file-unusable', message: `${where}: ${message}; ${rest}`, hint };
+  return {
+    scope,
+    code: 'key-file-unusable',
+    message: `${where}: ${message}; ${tellRest(fault)}`,
+    hint,
+  };
+}
+
+function tellRest({ isKept, isRevised = false }: KeyFault): string {
+  if (!isKept) return 'its other keys are used';
+  const rest = 'its last good keys stay in force';
+  return isRevised ? `${rest} as far as it does not revoke them` : rest;
 }
 
 /** The verdict on a signature that a requirement without keys may ask for. */

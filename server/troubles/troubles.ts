@@ -12,7 +12,7 @@ export const TROUBLES = {
   'reload-failed':
     'SIGHUP had no effect: the earlier policy, secrets and certificates stay in force.',
   'keys-unusable':
-    'Key files cannot be used. Scopes that had good keys keep them; others cannot be judged.',
+    'Key files cannot be used. Those that were good keep their keys; scopes that need others are not judged.',
   'no-process': 'No process can be started, so neither git nor gpgv can run. Lookups go on.',
   'undecided-files':
     'Some files wait for a verdict: gpgv could not give one, or their scope has no keys.',

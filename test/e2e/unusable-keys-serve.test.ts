@@ -1,6 +1,6 @@
 // A server whose key files break goes on with the keys that were good last, scope by scope.
 import assert from 'node:assert/strict';
-import { readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { copyFile, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { eventually } from '../kit/eventually.ts';
@@ -45,6 +45,11 @@ const assertWell = async (server: Lookaside): Promise<void> =>
     assert.doesNotMatch(metrics, /^lookaside_unusable_key_files\{/m);
   });
 
+const codesOf = async (server: Lookaside): Promise<readonly string[]> =>
+  (await readStatus(server)).keyFaults.map(({ code }) => code);
+const nodesPolicyOf = async (server: Lookaside): Promise<Response> =>
+  fetch(`${server.baseUrl}/nodes/policy.json`);
+
 describeWith(['gpg', 'gpgv', 'git'], 'a server whose key files cannot be used', () => {
   const directory = useTemporary();
   const servers = useLookaside();
@@ -57,6 +62,9 @@ describeWith(['gpg', 'gpgv', 'git'], 'a server whose key files cannot be used', 
   let theirs: SignedFile;
   /** Of the team, by a key that is not accepted yet. */
   let next: SignedFile;
+  /** By somebody whose key is revoked: `left.asc` is it before, `gone.asc` after, `left.rev` in between. */
+  let left: SignedFile;
+  let home: string;
 
   before(async () => {
     [publisher, remote] = await Promise.all([makePublisher(), makeGitRemote()]);
@@ -66,7 +74,18 @@ describeWith(['gpg', 'gpgv', 'git'], 'a server whose key files cannot be used', 
     ours = await sign({ repository: 'team/app' });
     theirs = await sign({ repository: 'vendor/app', key: vendor });
     next = await sign({ repository: 'team/next', key: successor });
-    const files = [ours, theirs, next].map(({ location, bytes }) => [location, bytes] as const);
+    const leaver = await signer.makeKey({ algorithm: 'ed25519' });
+    left = await sign({ repository: 'left/app', key: leaver });
+    home = signer.home;
+    await signer.exportKeys(join(home, 'left.asc'), leaver);
+    const certificate = join(home, 'openpgp-revocs.d', `${leaver.fingerprint}.rev`);
+    const revocation = (await readFile(certificate, 'utf8')).replace(/^:-----/m, '-----');
+    await writeFile(join(home, 'left.rev'), revocation);
+    await signer.revoke(leaver);
+    await signer.exportKeys(join(home, 'gone.asc'), leaver);
+    const files = [ours, theirs, next, left].map(
+      ({ location, bytes }) => [location, bytes] as const,
+    );
     await remote.publish(Object.fromEntries(files));
   });
   after(async () => Promise.all([publisher.stop(), remote.remove()]));
@@ -83,6 +102,33 @@ describeWith(['gpg', 'gpgv', 'git'], 'a server whose key files cannot be used', 
       `--state-dir=${at('state')}`,
       '--poll=0s',
       ...args,
+    ]);
+
+  /** A policy with requirements for all of `registry.example`, each by its key files. */
+  const ask = async (...requirements: readonly (readonly string[])[]): Promise<void> => {
+    const rules = requirements.map((names) => ({
+      type: 'signedBy',
+      keyType: 'GPGKeys',
+      keyPaths: names.map((name) => `/${name}`),
+    }));
+    const transports = { docker: { 'registry.example': rules } };
+    const policy = { default: [{ type: 'reject' }], transports };
+    await writeFile(at('policy.json'), JSON.stringify(policy));
+  };
+  /** Also that nodes are told to ask for both. */
+  const assertBoth = async (server: Lookaside): Promise<void> => {
+    await assertServed(server, ours);
+    await assertServed(server, theirs);
+    const told = await (await nodesPolicyOf(server)).text();
+    const files = new Set(told.match(/[\w.-]+\.(?:asc|gpg)/g));
+    assert.equal(files.size, 2, told);
+  };
+  const startByPolicy = async (): Promise<Lookaside> =>
+    servers.startHere(remote.path, [
+      `--policy=${at('policy.json')}`,
+      `--policy-root=${directory()}`,
+      `--state-dir=${at('state')}`,
+      '--poll=0s',
     ]);
 
   const breakages = {
@@ -240,6 +286,69 @@ describeWith(['gpg', 'gpgv', 'git'], 'a server whose key files cannot be used', 
       await writeFile(at('state', name), text.replace(remote.path, '/srv/other.git'));
       const server = await start();
       await assertMissing(server, theirs);
+    });
+  });
+
+  describe('with a policy or a list that changes', () => {
+    it('takes the keys of no requirement for those of another, whatever their order', async () => {
+      await ask(['team.asc'], ['vendor.asc']);
+      const first = await startByPolicy();
+      await writeFile(at('vendor.asc'), '');
+      await ask(['vendor.asc'], ['team.asc']);
+      first.signal('SIGHUP');
+      await eventually(async () => assert.deepEqual(await codesOf(first), ['key-file-unusable']));
+      await assertBoth(first);
+      await assertBoth(await first.stop().then(startByPolicy));
+    });
+
+    it('lets no file that never was good keep a key that its own file has revoked', async () => {
+      await copyFile(join(home, 'left.asc'), at('left.asc'));
+      await ask(['left.asc', 'vendor.asc']);
+      const first = await startByPolicy();
+      await assertServed(first, left);
+      await copyFile(join(home, 'gone.asc'), at('left.asc'));
+      await ask(['left.asc', 'vendor.asc', 'new.asc']);
+      first.signal('SIGHUP');
+      await eventually(async () => assertMissing(first, left));
+      const second = await first.stop().then(startByPolicy);
+      assert.deepEqual(await codesOf(second), ['scope-not-judged']);
+      await assertMissing(second, left);
+      assert.equal((await nodesPolicyOf(second)).status, 404);
+      await copyFile(at('team.asc'), at('new.asc'));
+      second.signal('SIGHUP');
+      await eventually(async () => assertServed(second, theirs));
+      await assertMissing(second, left);
+    });
+
+    it('withdraws a key whose file has become the certificate that revokes it', async () => {
+      await copyFile(join(home, 'left.asc'), at('left.asc'));
+      await ask(['left.asc', 'team.asc']);
+      const first = await startByPolicy();
+      await assertServed(first, left);
+      await copyFile(join(home, 'left.rev'), at('left.asc'));
+      first.signal('SIGHUP');
+      await eventually(async () => assertMissing(first, left));
+      const { troubles } = await readStatus(first);
+      assert.match(troubles[0]?.message ?? '', /left\.asc: .* as far as it does not revoke them$/);
+      await writeFile(at('left.asc'), '');
+      const second = await first.stop().then(startByPolicy);
+      await assertMissing(second, left);
+      await assertServed(second, ours);
+    });
+
+    it('drops no signer of which all must sign for a private key that never was public', async () => {
+      const demand = async (...keys: readonly string[]): Promise<void> => {
+        const scopes = { 'registry.example': { keys, require: 'all' } };
+        await writeFile(at('lookaside.yaml'), stringify({ scopes }));
+      };
+      await demand('team.asc');
+      const first = await start();
+      await publisher.signer.exportSecret(at('more.asc'), vendor);
+      await demand('team.asc', 'more.asc');
+      const server = await first.stop().then(async () => start());
+      assert.deepEqual(await codesOf(server), ['scope-not-judged']);
+      assert.equal((await nodesPolicyOf(server)).status, 404);
+      await assertMissing(server, ours);
     });
   });
 
