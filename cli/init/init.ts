@@ -39,9 +39,9 @@ async function readScopes({ scope, keys, origins }: Settings): Promise<readonly 
   const scopes: AskedScope[] = [];
   for (const [name, files] of paths) {
     const origin = name === '' ? (origins.keys ?? '--keys') : '--scope';
-    const { faults, ...usable } = await readUsableKeys({ paths: files, origin });
+    const { faults, keyring, copies } = await readUsableKeys({ paths: files, origin });
     if (faults[0]) throw faults[0].error;
-    scopes.push({ name, ...usable });
+    scopes.push({ name, keyring, files: copies.good });
   }
   return scopes;
 }
