@@ -33,7 +33,7 @@ export function lexAsGo(text: string): readonly string[] {
   for (let count = 0; count < MAX_UNINDENTED; count++) {
     const lexemes = [...new Lexer().lex(indented)];
     const next = indentOne(indented, lexemes);
-    if (next === undefined) return [...adapt(lexemes)];
+    if (next === undefined) return [...adapt(lexemes.filter(isFilled))];
     indented = next;
   }
   throw new LexemeError('lines within braces and quotes indented', 0);
@@ -42,6 +42,13 @@ export function lexAsGo(text: string): readonly string[] {
 /** The text that lexemes are of. */
 export function joinLexemes(lexemes: readonly string[]): string {
   return lexemes.filter((lexeme) => !isMark(lexeme)).join('');
+}
+
+/** The lexer puts a word without text between a mark and a comma. */
+function isFilled(lexeme: string, index: number, lexemes: readonly string[]): boolean {
+  const isEmpty = (at: number): boolean =>
+    lexemes[at] === WORD && lexemes[at + 1] === '' && lexemes[at + 2] === ',';
+  return !isEmpty(index) && !isEmpty(index - 1);
 }
 
 function isMark(lexeme: string): boolean {
@@ -126,11 +133,7 @@ function* adapt(lexemes: readonly string[]): Generator<string> {
     if (depth > 0 && lexeme === ':' && (OPENING.has(before) || before === ',')) {
       throw new LexemeError('a key in front of each colon', at);
     }
-    if (depth > 0 && lexeme === '-' && next === WORD && lexemes[index + 2] === '') {
-      // The lexer finds an item without text here.
-      yield WORD;
-      index += 2;
-    }
+    if (depth > 0 && lexeme === '-' && INDICATORS.has(next)) yield WORD;
     yield lexeme.startsWith('"') ? readEscapes(lexeme, at) : lexeme;
     if (!isMark(lexeme)) at += lexeme.length;
     if (lexeme.trim() !== '' && !lexeme.startsWith('#')) before = lexeme;
