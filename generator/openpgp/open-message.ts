@@ -14,8 +14,16 @@ import {
   findCompressionFault,
   findMessageFault,
   findSecondSignature,
+  findSignaturePacket,
 } from './packets/message-fault.ts';
 import { isBomb } from './packets/packets.ts';
+import type { SignaturePacket } from './packets/signature-packet.ts';
+import {
+  KEY_NOTES,
+  type KeyNote,
+  type KeyNoteCode,
+  describeNote,
+} from './import/key-notes.ts';
 import { type Keyring, type SigningKey, verifyPlain } from './openpgp-js.ts';
 import { type PlainMessage, readPlainMessage } from './packets/plain-message.ts';
 import { type IsSignedByRsa, isSignedByRsa as computeAtOnce } from './rsa.ts';
@@ -215,6 +223,11 @@ async function askGpgv(
       const validity = { from: -Infinity, until: Infinity };
       return { untrustedPayload, signedAt: 0, expiresAt: Infinity, validity };
     }
+    const { code } = verdict;
+    if (keyring && (code === 'unsupported-signature' || code === 'unknown-signer')) {
+      const fault = findSubkeyFault(findSignaturePacket(message, MAX_BLOB_BYTES), keyring);
+      if (fault) return during(aDayFrom(now), fault);
+    }
     const isLasting = FORM_FAULTS.has(verdict.code) || isUndecided(verdict);
     return isLasting ? verdict : during(aDayFrom(now), verdict);
   }
@@ -239,6 +252,32 @@ async function askGpgv(
       : { from, until: Math.min(known, until) },
     gpgv: gpgv.version,
   };
+}
+
+/** Why GnuPG takes no signature by a subkey, where notes on the keys tell. */
+function findSubkeyFault(
+  signature: SignaturePacket | undefined,
+  { find, notes }: Keyring,
+): Rejection | undefined {
+  const keyId = signature?.keyId ?? signature?.keyFingerprint?.slice(-16).toLowerCase() ?? '';
+  const key = find(keyId).find(
+    ({ fingerprint, primaryFingerprint }) => fingerprint !== primaryFingerprint,
+  );
+  const isOf = (code: KeyNoteCode, fingerprint: string) => (note: KeyNote) =>
+    note.code === code && note.fingerprint === fingerprint;
+  if (!key) return undefined;
+  const adopted = notes.find(isOf('subkey-of-other', key.fingerprint));
+  if (adopted) {
+    const { cure } = KEY_NOTES['subkey-of-other'];
+    return reject('unknown-signer', describeNote(adopted), { hint: `In the key files, ${cure}.` });
+  }
+  const isClaimed = notes.some(isOf('subkey-not-cross-certified', key.primaryFingerprint));
+  if (!isClaimed) return undefined;
+  const message = `the signature is by the subkey ${key.fingerprint}, which has not signed that it belongs to the key ${key.primaryFingerprint}`;
+  const [first = '', ...rest] = KEY_NOTES['subkey-not-cross-certified'].cure;
+  return reject('unsupported-signature', message, {
+    hint: `${first.toUpperCase()}${rest.join('')}.`,
+  });
 }
 
 /** Expired stays expired; an expired key is reported until the signature has expired as well. */

@@ -45,7 +45,7 @@ export function joinLexemes(lexemes: readonly string[]): string {
 }
 
 /** The lexer puts a word without text between a mark and a comma. */
-function isFilled(lexeme: string, index: number, lexemes: readonly string[]): boolean {
+function isFilled(_lexeme: string, index: number, lexemes: readonly string[]): boolean {
   const isEmpty = (at: number): boolean =>
     lexemes[at] === WORD && lexemes[at + 1] === '' && lexemes[at + 2] === ',';
   return !isEmpty(index) && !isEmpty(index - 1);
