@@ -18,12 +18,7 @@ import {
 } from './packets/message-fault.ts';
 import { isBomb } from './packets/packets.ts';
 import type { SignaturePacket } from './packets/signature-packet.ts';
-import {
-  KEY_NOTES,
-  type KeyNote,
-  type KeyNoteCode,
-  describeNote,
-} from './import/key-notes.ts';
+import { KEY_NOTES, type KeyNoteCode } from './import/key-notes.ts';
 import { type Keyring, type SigningKey, verifyPlain } from './openpgp-js.ts';
 import { type PlainMessage, readPlainMessage } from './packets/plain-message.ts';
 import { type IsSignedByRsa, isSignedByRsa as computeAtOnce } from './rsa.ts';
@@ -254,30 +249,31 @@ async function askGpgv(
   };
 }
 
-/** Why GnuPG takes no signature by a subkey, where notes on the keys tell. */
+/** Why GnuPG takes no signature by a subkey, or by a key that it takes for one. */
 function findSubkeyFault(
   signature: SignaturePacket | undefined,
   { find, notes }: Keyring,
 ): Rejection | undefined {
-  const keyId = signature?.keyId ?? signature?.keyFingerprint?.slice(-16).toLowerCase() ?? '';
-  const key = find(keyId).find(
-    ({ fingerprint, primaryFingerprint }) => fingerprint !== primaryFingerprint,
-  );
-  const isOf = (code: KeyNoteCode, fingerprint: string) => (note: KeyNote) =>
-    note.code === code && note.fingerprint === fingerprint;
+  const keys = find(signature?.keyId ?? '');
+  const isPrimary = (key: SigningKey): boolean => key.fingerprint === key.primaryFingerprint;
+  const key = keys.find((one) => !isPrimary(one));
   if (!key) return undefined;
-  const adopted = notes.find(isOf('subkey-of-other', key.fingerprint));
-  if (adopted) {
-    const { cure } = KEY_NOTES['subkey-of-other'];
-    return reject('unknown-signer', describeNote(adopted), { hint: `In the key files, ${cure}.` });
+  const { fingerprint, primaryFingerprint: other } = key;
+  const isOf = (code: KeyNoteCode, of: string): boolean =>
+    notes.some((note) => note.code === code && note.fingerprint === of);
+  if (isOf('subkey-of-other', fingerprint) || keys.some(isPrimary)) {
+    return reject(
+      'unknown-signer',
+      `the signature is by the key ${fingerprint}, which GnuPG takes for a subkey of the key ${other} in front of it`,
+      { hint: `In the key files, ${KEY_NOTES['subkey-of-other'].cure}.` },
+    );
   }
-  const isClaimed = notes.some(isOf('subkey-not-cross-certified', key.primaryFingerprint));
-  if (!isClaimed) return undefined;
-  const message = `the signature is by the subkey ${key.fingerprint}, which has not signed that it belongs to the key ${key.primaryFingerprint}`;
-  const [first = '', ...rest] = KEY_NOTES['subkey-not-cross-certified'].cure;
-  return reject('unsupported-signature', message, {
-    hint: `${first.toUpperCase()}${rest.join('')}.`,
-  });
+  if (!isOf('subkey-not-cross-certified', other)) return undefined;
+  return reject(
+    'unsupported-signature',
+    `the signature is by the subkey ${fingerprint}, which has not signed that it belongs to the key ${other}`,
+    { hint: `For the key ${other}, ${KEY_NOTES['subkey-not-cross-certified'].cure}.` },
+  );
 }
 
 /** Expired stays expired; an expired key is reported until the signature has expired as well. */
