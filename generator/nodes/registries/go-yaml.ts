@@ -42,7 +42,8 @@ export function parseGoYaml(bytes: Uint8Array): YamlDocument | undefined {
   const [document] = new Composer(options).compose(tokens);
   if (!document) return undefined;
   const [error] = document.errors;
-  if (error) throw new YamlError(`${messageOf(error)}${lineAt(joinLexemes(lexemes), error.pos[0])}`);
+  if (error)
+    throw new YamlError(`${messageOf(error)}${lineAt(joinLexemes(lexemes), error.pos[0])}`);
   checkDirectives(document);
   return { root: document.contents, targets: findTargets(document) };
 }

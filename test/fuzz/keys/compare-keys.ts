@@ -61,10 +61,7 @@ function predict(one: KeyCase, now: number): readonly boolean[] {
     // A key may be a subkey of another one too: GnuPG takes the first.
     const part = parts.find(({ key }) => key.fingerprint === signer.fingerprint);
     return (
-      part !== undefined &&
-      part.isSigner &&
-      now * 1000 <= part.until &&
-      part.key.created <= signed
+      part !== undefined && part.isSigner && now * 1000 <= part.until && part.key.created <= signed
     );
   });
 }

@@ -136,7 +136,9 @@ export const YAML_FORMS: Readonly<Record<string, YamlForm>> = {
   'an escaped tab': good(lookaside('"file:///\\\t"')),
   'NEL in quotes': good('docker:\n  a.example: {lookaside: "file:///x\u0085"}\n'),
   'a line of less indent in quotes': good('docker:\n  a.example:\n    lookaside: "file:///x\n"\n'),
-  'a line of less indent in apostrophes': good("docker:\n  a.example:\n    lookaside: 'x\n y\nz'\n"),
+  'a line of less indent in apostrophes': good(
+    "docker:\n  a.example:\n    lookaside: 'x\n y\nz'\n",
+  ),
   'the end of the document in quotes': bad('docker:\n  a.example:\n    lookaside: "x\n---\n"\n'),
   'lines of less indent in braces': good('docker:\n  a.example: {\nlookaside: "x",\n# ours\n}\n'),
   'the end of the document in braces': bad('docker:\n  a.example: {\n---\n}\n'),

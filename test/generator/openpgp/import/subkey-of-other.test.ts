@@ -2,7 +2,11 @@
 import assert from 'node:assert/strict';
 import { KeyFileError, readKeyring } from '../../../../generator/openpgp/openpgp-js.ts';
 import { KeyImport } from '../../../../generator/openpgp/import/import-keys.ts';
-import { createPolicy, createScope, createSimplePolicy } from '../../../../generator/policy/policy.ts';
+import {
+  createPolicy,
+  createScope,
+  createSimplePolicy,
+} from '../../../../generator/policy/policy.ts';
 import { DEFAULT_IDENTITY } from '../../../../generator/policy/signed-identity.ts';
 import { isRejection } from '../../../../generator/terms/rejection.ts';
 import { openMessage } from '../../../kit/samples/samples.ts';
@@ -130,7 +134,11 @@ describeWith(['gpg', 'gpgv'], 'generator: OpenPGP: a key that is a subkey of ano
     const scopes = await Promise.all(
       [claims, b].map(async (bytes, index) => {
         const keyring = await readKeyring([{ path: `${index}.gpg`, bytes }]);
-        const requirement = { type: 'signedBy', keyring, signedIdentity: DEFAULT_IDENTITY } as const;
+        const requirement = {
+          type: 'signedBy',
+          keyring,
+          signedIdentity: DEFAULT_IDENTITY,
+        } as const;
         return createScope(`${index}.example`, undefined, [requirement]);
       }),
     );
