@@ -255,7 +255,6 @@ function findSubkeyFault(
   { find, notes }: Keyring,
 ): Rejection | undefined {
   const keys = find(signature?.keyId ?? '');
-  const isPrimary = (key: SigningKey): boolean => key.fingerprint === key.primaryFingerprint;
   const key = keys.find((one) => !isPrimary(one));
   if (!key) return undefined;
   const { fingerprint, primaryFingerprint: other } = key;
@@ -274,6 +273,10 @@ function findSubkeyFault(
     `the signature is by the subkey ${fingerprint}, which has not signed that it belongs to the key ${other}`,
     { hint: `For the key ${other}, ${KEY_NOTES['subkey-not-cross-certified'].cure}.` },
   );
+}
+
+function isPrimary({ fingerprint, primaryFingerprint }: SigningKey): boolean {
+  return fingerprint === primaryFingerprint;
 }
 
 /** Expired stays expired; an expired key is reported until the signature has expired as well. */

@@ -102,7 +102,7 @@ function encode(random: Random, text: string): Buffer {
 const FLOW_WORDS = ['a', 'a.b', 'x:y', 'a:', '-', '-a', 'a?b', '?a', ':a', 'file:///x', 'a b', '5'];
 const QUOTED = ['"a"', "'a'", "'it''s'", '"\\n"', '"a: b"', '""', "''"];
 const BREAKS = ['\n', '\n  ', '\n     ', '\u0085', ' # ours\n', '\n\n'];
-const ESCAPES = [...'0abtnvfre "\\/N_LPqxuU\'\t\n'];
+const ESCAPES = '0abtnvfre "\\/N_LPqxuU\'\t\n'.split('');
 const CODES = ['41', '00e9', 'd800', 'dfff', 'e000', 'fffe', '0001f600', '00110000', 'zz', '1'];
 
 /** Braces, brackets and escapes where no client looks, in forms that readers take differently. */
