@@ -14,8 +14,11 @@ import {
   findCompressionFault,
   findMessageFault,
   findSecondSignature,
+  findSignaturePacket,
 } from './packets/message-fault.ts';
 import { isBomb } from './packets/packets.ts';
+import type { SignaturePacket } from './packets/signature-packet.ts';
+import { KEY_NOTES, type KeyNoteCode } from './import/key-notes.ts';
 import { type Keyring, type SigningKey, verifyPlain } from './openpgp-js.ts';
 import { type PlainMessage, readPlainMessage } from './packets/plain-message.ts';
 import { type IsSignedByRsa, isSignedByRsa as computeAtOnce } from './rsa.ts';
@@ -215,6 +218,11 @@ async function askGpgv(
       const validity = { from: -Infinity, until: Infinity };
       return { untrustedPayload, signedAt: 0, expiresAt: Infinity, validity };
     }
+    const { code } = verdict;
+    if (keyring && (code === 'unsupported-signature' || code === 'unknown-signer')) {
+      const fault = findSubkeyFault(findSignaturePacket(message, MAX_BLOB_BYTES), keyring);
+      if (fault) return during(aDayFrom(now), fault);
+    }
     const isLasting = FORM_FAULTS.has(verdict.code) || isUndecided(verdict);
     return isLasting ? verdict : during(aDayFrom(now), verdict);
   }
@@ -239,6 +247,36 @@ async function askGpgv(
       : { from, until: Math.min(known, until) },
     gpgv: gpgv.version,
   };
+}
+
+/** Why GnuPG takes no signature by a subkey, or by a key that it takes for one. */
+function findSubkeyFault(
+  signature: SignaturePacket | undefined,
+  { find, notes }: Keyring,
+): Rejection | undefined {
+  const keys = find(signature?.keyId ?? '');
+  const key = keys.find((one) => !isPrimary(one));
+  if (!key) return undefined;
+  const { fingerprint, primaryFingerprint: other } = key;
+  const isOf = (code: KeyNoteCode, of: string): boolean =>
+    notes.some((note) => note.code === code && note.fingerprint === of);
+  if (isOf('subkey-of-other', fingerprint) || keys.some(isPrimary)) {
+    return reject(
+      'unknown-signer',
+      `the signature is by the key ${fingerprint}, which GnuPG takes for a subkey of the key ${other} in front of it`,
+      { hint: `In the key files, ${KEY_NOTES['subkey-of-other'].cure}.` },
+    );
+  }
+  if (!isOf('subkey-not-cross-certified', other)) return undefined;
+  return reject(
+    'unsupported-signature',
+    `the signature is by the subkey ${fingerprint}, which has not signed that it belongs to the key ${other}`,
+    { hint: `For the key ${other}, ${KEY_NOTES['subkey-not-cross-certified'].cure}.` },
+  );
+}
+
+function isPrimary({ fingerprint, primaryFingerprint }: SigningKey): boolean {
+  return fingerprint === primaryFingerprint;
 }
 
 /** Expired stays expired; an expired key is reported until the signature has expired as well. */

@@ -139,7 +139,18 @@ export async function readKeyring(
   files: readonly KeyFile[],
   now: Date = new Date(),
 ): Promise<Keyring> {
-  const { keys, notes } = await importKeys(files, now);
+  return toKeyring(await importKeys(new KeyImport(), files, now));
+}
+
+/** The keys of several keyrings, which no node need have together, with the notes on them. */
+export async function joinKeyrings(keyrings: readonly Keyring[]): Promise<Keyring> {
+  const blocks = new Set(keyrings.flatMap((keyring) => keyring.blocks));
+  const files = [...blocks].map((bytes) => ({ path: 'the policy', bytes }));
+  const { keys } = await importKeys(new KeyImport({ isOneNode: false }), files, new Date());
+  return toKeyring({ keys, notes: keyrings.flatMap(({ notes }) => notes) });
+}
+
+function toKeyring({ keys, notes }: ReadKeys): Keyring {
   const byKeyId = new Map<string, SigningKey[]>();
   for (const key of keys.flatMap((read) => toSigningKeys(read))) {
     const keyId = key.fingerprint.slice(-16).toLowerCase();
@@ -159,8 +170,16 @@ export async function readKeyring(
   };
 }
 
-async function importKeys(files: readonly KeyFile[], now: Date) {
-  const importing = new KeyImport();
+interface ReadKeys {
+  readonly keys: readonly ReadKey[];
+  readonly notes: readonly KeyNote[];
+}
+
+async function importKeys(
+  importing: KeyImport,
+  files: readonly KeyFile[],
+  now: Date,
+): Promise<ReadKeys> {
   const taken = files.filter((file) => {
     refusePrivateKey(file);
     return importing.importFile(file);

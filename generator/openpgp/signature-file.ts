@@ -16,6 +16,9 @@ export interface SignatureFile {
   readonly untrustedMessage: Uint8Array;
 }
 
+/** Tab, line feed, carriage return and space. */
+const WHITE_SPACE: ReadonlySet<number> = new Set([0x09, 0x0a, 0x0d, 0x20]);
+const LOST = 'The signature is lost: copy the file again in binary mode, or sign the image again.';
 const FRAME = 0x00;
 const EQUALS_SIGN = 0x3d;
 const NEWLINE = 0x0a;
@@ -85,6 +88,10 @@ function unknownFirstByte(bytes: Uint8Array, first: number): Rejection {
   if (known) return { ...known, breaksPulls: true };
   if (first >= 0x80 && ENCRYPTED_TAGS.has(readTag(first))) {
     return breaking('encrypted', 'expected a signed OpenPGP message, got an encrypted one');
+  }
+  if (bytes.every((byte) => WHITE_SPACE.has(byte))) {
+    const message = 'expected an OpenPGP message, got nothing but white space';
+    return reject('unknown-format', message, { breaksPulls: true, hint: LOST });
   }
   const got = `0x${first.toString(16).padStart(2, '0')}`;
   return breaking('unknown-format', `expected an OpenPGP message, got one that starts with ${got}`);

@@ -1,7 +1,7 @@
 // What nodes ask of the signatures of an image, as containers-policy.json(5) has it: the most
 // specific scope wins whole (containers/image docker/policyconfiguration/naming.go).
 import { createHash } from 'node:crypto';
-import { type Keyring, readKeyring } from '../openpgp/openpgp-js.ts';
+import { type Keyring, joinKeyrings } from '../openpgp/openpgp-js.ts';
 import type { KeyFault } from './key-faults.ts';
 import { type DockerReference, parseDockerReference } from '../terms/image-name.ts';
 import { scopesAround } from './scope-chain.ts';
@@ -88,8 +88,7 @@ export interface Policy {
 export async function createPolicy(scopes: readonly Scope[]): Promise<Policy> {
   const keyrings = scopes.flatMap(({ signedBy }) => signedBy.map(({ keyring }) => keyring));
   const blocks = new Set(keyrings.flatMap((keyring) => keyring.blocks));
-  const files = [...blocks].map((bytes) => ({ path: 'the policy', bytes }));
-  const keyring = keyrings.length > 0 ? await readKeyring(files) : undefined;
+  const keyring = keyrings.length > 0 ? await joinKeyrings(keyrings) : undefined;
   const contents = new Set([...blocks].map((bytes) => Buffer.from(bytes).toString('base64')));
   const tags = new Map<string, readonly string[]>();
   for (const { name } of scopes) {

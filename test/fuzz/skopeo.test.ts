@@ -4,8 +4,10 @@ import { atLength } from '../kit/at-length.ts';
 import { describeWith } from '../with-tools.ts';
 import { judgeNoise, toCase } from './byte-noise.ts';
 import { makeCases } from './cases.ts';
+import { COMPRESSION, compress, decompress } from './compression.ts';
 import { type Judges, compareAll, formatCompared, openJudges } from './compare.ts';
 import { type Material, makeMaterial } from './material.ts';
+import { TAG, parsePackets } from './packet.ts';
 import { PLACES } from './place.ts';
 import { makeRandom } from './random.ts';
 
@@ -37,6 +39,30 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv'], 'fuzz: the gate again
     const results = await compareAll(accepted.map(toCase), judges);
     const disagreements = results.filter(({ isAgreed }) => !isAgreed).map(formatCompared);
     assert.deepEqual(disagreements, []);
+  });
+
+  it('refuses what stands behind the message within a compressed packet, as skopeo does', async () => {
+    const [base = assert.fail()] = material.messages;
+    const [first = assert.fail()] = parsePackets(base.bytes) ?? [];
+    const content =
+      first.tag === TAG.compressed ? decompress(first.body)?.content : Buffer.from(base.bytes);
+    const behind = ['', '00', '0000', '0a', '7f', 'ca', 'ca03504750'];
+    const cases = behind.map((bytes) => {
+      const body = compress({
+        algorithm: COMPRESSION.zlib,
+        content: Buffer.concat([content ?? assert.fail(), Buffer.from(bytes, 'hex')]),
+      });
+      // Of a length that is not told, as GnuPG writes it.
+      return toCase({ what: bytes, bytes: Buffer.concat([Buffer.of(0xa3), body]) });
+    });
+    const results = await compareAll(cases, judges);
+    assert.deepEqual(results.filter(({ isAgreed }) => !isAgreed).map(formatCompared), []);
+    const refused: string[] = [];
+    for (const { what, place, bytes } of cases) {
+      const { outcome } = await judges.skopeo.judge(place, bytes);
+      if (outcome === 'refused') refused.push(what);
+    }
+    assert.deepEqual(refused, ['00', '0000', '0a', '7f', 'ca']);
   });
 
   const good = () => material.messages[0]?.bytes ?? Buffer.alloc(0);

@@ -1,7 +1,8 @@
 // YAML as the YAML reader of nodes parses it (go-yaml, which follows libyaml and so YAML 1.1), up to
 // the tree of nodes; what a client makes of the tree is another matter.
-import { type Document, Lexer, type Scalar, isScalar, parseAllDocuments, visit } from 'yaml';
+import { Composer, type Document, Parser, visit } from 'yaml';
 import { messageOf } from '../../terms/errors.ts';
+import { LexemeError, joinLexemes, lexAsGo } from './go-lexemes.ts';
 
 /** Text that nodes cannot parse; the message names the rule. */
 export class YamlError extends Error {
@@ -26,7 +27,8 @@ export function parseGoYaml(bytes: Uint8Array): YamlDocument | undefined {
     const code = forbidden[0].codePointAt(0)?.toString(16).toUpperCase().padStart(4, '0');
     throw new YamlError(`no control characters, got U+${code}${lineAt(text, forbidden.index)}`);
   }
-  checkDepth(text);
+  const lexemes = takeApart(text);
+  checkDepth(lexemes);
   // All numbers and words stay text: each client resolves them in its own way.
   const options = {
     schema: 'failsafe',
@@ -35,12 +37,15 @@ export function parseGoYaml(bytes: Uint8Array): YamlDocument | undefined {
     // A file of faults would take minutes: each is shown with the text around it.
     prettyErrors: false,
   } as const;
-  const [document] = parseAllDocuments(text, options);
+  const parser = new Parser();
+  const tokens = [...lexemes.flatMap((lexeme) => [...parser.next(lexeme)]), ...parser.end()];
+  const [document] = new Composer(options).compose(tokens);
   if (!document) return undefined;
   const [error] = document.errors;
-  if (error) throw new YamlError(`${messageOf(error)}${lineAt(text, error.pos[0])}`);
+  if (error)
+    throw new YamlError(`${messageOf(error)}${lineAt(joinLexemes(lexemes), error.pos[0])}`);
   checkDirectives(document);
-  return { root: document.contents, targets: findTargets(document, text) };
+  return { root: document.contents, targets: findTargets(document) };
 }
 
 /** The characters that libyaml calls not printable, wherever they stand (readerc.go). */
@@ -62,10 +67,19 @@ function decode(bytes: Uint8Array): string {
 /** Nesting above which a file was made to keep us busy; the parser uses the stack. */
 const MAX_DEPTH = 200;
 
-function checkDepth(text: string): void {
+function takeApart(text: string): readonly string[] {
+  try {
+    return lexAsGo(text);
+  } catch (error) {
+    if (!(error instanceof LexemeError)) throw error;
+    throw new YamlError(`${error.message}${lineAt(text, error.offset)}`, { cause: error });
+  }
+}
+
+function checkDepth(lexemes: readonly string[]): void {
   let flow = 0;
   let block = 0;
-  for (const token of new Lexer().lex(text)) {
+  for (const token of lexemes) {
     if (token === '[' || token === '{') flow += 1;
     else if (token === ']' || token === '}') flow -= 1;
     else if (flow === 0 && (token === '-' || token === '?' || token === ':')) block += 1;
@@ -81,8 +95,8 @@ function checkDirectives({ directives, warnings }: Document.Parsed): void {
   if (directive) throw new YamlError('no directives but %YAML and %TAG');
 }
 
-/** Follows aliases, and refuses what this parser takes and that of nodes does not. */
-function findTargets(document: Document.Parsed, text: string): ReadonlyMap<unknown, unknown> {
+/** Follows aliases. */
+function findTargets(document: Document.Parsed): ReadonlyMap<unknown, unknown> {
   const anchors = new Map<string, unknown>();
   const targets = new Map<unknown, unknown>();
   visit(document, {
@@ -94,16 +108,9 @@ function findTargets(document: Document.Parsed, text: string): ReadonlyMap<unkno
     },
     Value: (_key, node) => {
       if (node.anchor !== undefined) anchors.set(node.anchor, node);
-      if (isScalar(node)) checkEscapes(node, text);
     },
   });
   return targets;
-}
-
-function checkEscapes({ type, srcToken }: Scalar, text: string): void {
-  if (type !== 'QUOTE_DOUBLE' || !srcToken || !('source' in srcToken)) return;
-  if (!/^(?:[^\\]|\\[^/])*\\\//s.test(srcToken.source)) return;
-  throw new YamlError(`no escape "\\/"${lineAt(text, srcToken.offset)}`);
 }
 
 function lineAt(text: string, offset: number): string {

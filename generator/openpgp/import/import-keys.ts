@@ -40,7 +40,17 @@ const MARK = Buffer.from('efbbbf2d2d2d2d2d424547494e', 'hex');
 export class KeyImport {
   readonly verifier = new PartVerifier();
   readonly #keys = new Map<string, ImportedKey>();
+  /** By the fingerprint of a primary key or subkey, the first key in the keyring that has it. */
+  readonly #holders = new Map<string, string>();
+  /** The place of each key in the keyring. */
+  readonly #ranks = new Map<string, number>();
   readonly #notes: KeyNote[] = [];
+  readonly #isOneNode: boolean;
+
+  /** Keys that no node has together do not stand in each other's way. */
+  constructor({ isOneNode = true }: { readonly isOneNode?: boolean } = {}) {
+    this.#isOneNode = isOneNode;
+  }
 
   /** In the order in which they came. */
   get keys(): readonly ImportedKey[] {
@@ -104,6 +114,7 @@ export class KeyImport {
       return 'dropped';
     }
     const { primary, parts } = pruned.key;
+    if (this.#isSubkeyOfOther(path, primary)) return 'dropped';
     const known = this.#keys.get(primary.fingerprint);
     const hasUser = parts.some(({ kind }) => kind === 'user');
     if (!known && !hasUser) {
@@ -120,6 +131,15 @@ export class KeyImport {
     return this.#keep(path, merged);
   }
 
+  /** GnuPG looks for a primary key among subkeys too, and stops there ("doesn't match our copy"). */
+  #isSubkeyOfOther(path: string, primary: KeyPart): boolean {
+    const holder = this.#holders.get(primary.fingerprint);
+    if (!this.#isOneNode || holder === undefined || holder === primary.fingerprint) return false;
+    const from = this.#keys.get(holder)?.path ?? path;
+    this.#note(path, 'subkey-of-other', primary, `of the key ${holder} in ${from}`);
+    return true;
+  }
+
   #prune(read: KeyParts): PrunedKey | undefined {
     return pruneKey(repairKey(read, this.verifier, this.findPrimary), this.verifier);
   }
@@ -133,7 +153,20 @@ export class KeyImport {
       return 'dropped';
     }
     this.#keys.set(fingerprint, { parts, path: this.#keys.get(fingerprint)?.path ?? path });
+    this.#hold(parts);
     return 'taken';
+  }
+
+  #hold({ primary: { fingerprint }, parts }: KeyParts): void {
+    const rank = this.#ranks.get(fingerprint) ?? this.#ranks.size;
+    this.#ranks.set(fingerprint, rank);
+    for (const part of parts) {
+      if (part.kind !== 'primary' && part.kind !== 'subkey') continue;
+      const holder = this.#holders.get(part.fingerprint);
+      if (!holder || rank < (this.#ranks.get(holder) ?? 0)) {
+        this.#holders.set(part.fingerprint, fingerprint);
+      }
+    }
   }
 
   /** A revocation that does not verify ends the import; one of an absent key is passed over. */

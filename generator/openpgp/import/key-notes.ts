@@ -128,6 +128,12 @@ export const KEY_NOTES = {
     cause: 'has a certification in front of its user IDs: GnuPG does not import it',
     cure: EXPORT,
   },
+  'subkey-of-other': {
+    of: 'key',
+    cause:
+      'is in the keyring already, as a subkey of another key: GnuPG does not import it ("doesn\'t match our copy")',
+    cure: 'put this key in front of the other one, or take the other one out: anybody can make a copy of their key with this one as a subkey',
+  },
   'unknown-algorithm': {
     of: 'key',
     cause: 'uses an algorithm that GnuPG 2.2 does not know: GnuPG does not import it',

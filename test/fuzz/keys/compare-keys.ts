@@ -57,15 +57,13 @@ function predict(one: KeyCase, now: number): readonly boolean[] {
     const { primary, subkeys, isValid } = readKeyFacts(key, context);
     if (isValid && key.primary.created <= now) parts.push(primary, ...subkeys);
   }
-  return one.messages.map(({ signer, signed }) =>
-    parts.some(
-      ({ key, isSigner, until }) =>
-        key.fingerprint === signer.fingerprint &&
-        isSigner &&
-        now * 1000 <= until &&
-        key.created <= signed,
-    ),
-  );
+  return one.messages.map(({ signer, signed }) => {
+    // A key may be a subkey of another one too: GnuPG takes the first.
+    const part = parts.find(({ key }) => key.fingerprint === signer.fingerprint);
+    return (
+      part !== undefined && part.isSigner && now * 1000 <= part.until && part.key.created <= signed
+    );
+  });
 }
 
 function groupByKey(listing: KeyListing): ReadonlyMap<string, readonly string[]> {

@@ -28,6 +28,7 @@ export function makeRegistries(random: Random, image: string): RegistriesSet {
     files[name] = encode(random, formatFile(random, own));
   }
   if (random.chance(0.15)) files['form.yaml'] = Buffer.from(random.pick(FORMS).text);
+  if (random.chance(0.4)) files['flow.yaml'] = Buffer.from(makeFlow(random));
   return files;
 }
 
@@ -96,4 +97,58 @@ function encode(random: Random, text: string): Buffer {
     Buffer.from(marked, 'utf16le'),
     Buffer.from(marked, 'utf16le').swap16(),
   ]);
+}
+
+const FLOW_WORDS = ['a', 'a.b', 'x:y', 'a:', '-', '-a', 'a?b', '?a', ':a', 'file:///x', 'a b', '5'];
+const QUOTED = ['"a"', "'a'", "'it''s'", '"\\n"', '"a: b"', '""', "''"];
+const BREAKS = ['\n', '\n  ', '\n     ', '\u0085', ' # ours\n', '\n\n'];
+const ESCAPES = '0abtnvfre "\\/N_LPqxuU\'\t\n'.split('');
+const CODES = ['41', '00e9', 'd800', 'dfff', 'e000', 'fffe', '0001f600', '00110000', 'zz', '1'];
+
+/** Braces, brackets and escapes where no client looks, in forms that readers take differently. */
+function makeFlow(random: Random): string {
+  const lead = random.pick(['note:', 'note: ', '? note\n: ', 'note:\n  ', '']);
+  const flow = random.pick([formatMapping, formatMapping, formatList])(random, 0);
+  return `${lead === '' ? `{note: ${flow}}` : `${lead} ${flow}`}\n`;
+}
+
+function formatMapping(random: Random, depth: number): string {
+  const items = Array.from({ length: random.below(4) }, (_, index) => {
+    // Each key once: newer clients look for that.
+    const key = random.chance(0.3) ? `"${index}"` : `${index}${random.pick(FLOW_WORDS)}`;
+    const colon = random.pick([': ', ': ', ': ', ':', ' : ', ' :', `:${formatBreak(random)}`, '']);
+    return `${random.chance(0.03) ? '? ' : ''}${key}${colon}${formatValue(random, depth)}`;
+  });
+  return `{${joinItems(random, items)}}`;
+}
+
+function formatList(random: Random, depth: number): string {
+  const items = Array.from({ length: random.below(4) }, () => formatValue(random, depth));
+  return `[${joinItems(random, items)}]`;
+}
+
+function joinItems(random: Random, items: readonly string[]): string {
+  const end = random.chance(0.1) ? random.pick([',', formatBreak(random), ', ']) : '';
+  return `${items.join(random.pick([', ', ',', ' , ', `,${formatBreak(random)}`]))}${end}`;
+}
+
+function formatValue(random: Random, depth: number): string {
+  const dice = random.below(10);
+  if (dice < 3 && depth < 3) {
+    return random.pick([formatMapping, formatList])(random, depth + 1);
+  }
+  if (dice < 6) return random.pick(QUOTED);
+  if (dice === 6) return formatEscaped(random);
+  return random.pick(random.chance(0.5) ? ['a', '5', 'a.b', ''] : FLOW_WORDS);
+}
+
+function formatBreak(random: Random): string {
+  return random.pick(BREAKS);
+}
+
+function formatEscaped(random: Random): string {
+  const escape = random.pick(ESCAPES);
+  const code = /[xuU]/.test(escape) ? random.pick(CODES) : '';
+  const more = random.chance(0.2) ? random.pick(BREAKS) : '';
+  return `"a\\${escape}${code}${more}b"`;
 }

@@ -279,6 +279,24 @@ const ROWS: Readonly<Record<string, Row>> = {
     make: ({ keys: [key, other] }) =>
       keyWith(key, certified(key ?? assert.fail(), 'u'), packetOf.subkey(other ?? assert.fail())),
   },
+  'a key that is a subkey in front of it': {
+    taken: 'a',
+    notes: ['subkey-of-other'],
+    make: ({ a, b, keys: [key, other] }) => {
+      const [own, subkey] = [key ?? assert.fail(), other ?? assert.fail()];
+      const binding = signSubkey(own, subkey, { type: 0x18, created: BORN });
+      return [a, packetOf.subkey(subkey), binding, b];
+    },
+  },
+  'a key that is a subkey behind it': {
+    taken: 'a b',
+    notes: [],
+    make: ({ a, b, keys: [key, other] }) => {
+      const [own, subkey] = [key ?? assert.fail(), other ?? assert.fail()];
+      const binding = signSubkey(own, subkey, { type: 0x18, created: BORN });
+      return [b, a, packetOf.subkey(subkey), binding];
+    },
+  },
   'subkeys in front of the user ID': {
     taken: 'a',
     notes: [],
