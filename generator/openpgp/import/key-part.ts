@@ -96,6 +96,12 @@ export function readKeyPart(kind: KeyPart['kind'], body: Uint8Array): KeyPart | 
   };
 }
 
+/** Whether GnuPG takes a key packet that the file ends in: it reads on behind the end, as if it had none. */
+export function isCutKeyTaken(body: Uint8Array, length: number): boolean {
+  const [version, , , , , algorithm = 0xff] = body;
+  return version === 4 && length >= SHORTEST && length <= LONGEST && !PARAMETERS.has(algorithm);
+}
+
 interface Parameter {
   readonly value: Uint8Array;
   readonly bytes: Uint8Array;

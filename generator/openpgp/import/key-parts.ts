@@ -48,6 +48,14 @@ export function isBySelf({ issuer }: SignaturePart, { keyId }: KeyPart): boolean
   return issuer === keyId;
 }
 
+/** Where GnuPG looks for revocations of a key: also behind subkeys that come before all user IDs. */
+export function signaturesBeforeUsers(parts: readonly AnyPart[]): readonly SignaturePart[] {
+  const end = parts.findIndex(({ kind }) => kind === 'user');
+  return parts
+    .slice(0, end < 0 ? parts.length : end)
+    .filter((part): part is SignaturePart => part.kind === 'signature');
+}
+
 /** The same user ID, or the same photo. */
 export function isSameUser(one: UserPart, other: UserPart): boolean {
   return one.isPhoto === other.isPhoto && Buffer.compare(one.body, other.body) === 0;

@@ -8,6 +8,7 @@ import {
   type UserPart,
   concernsUser,
   isBySelf,
+  signaturesBeforeUsers,
 } from './key-parts.ts';
 import { type SignaturePart, readSignaturePart } from './signature-part.ts';
 import type { FindPrimary } from './repair-key.ts';
@@ -68,7 +69,7 @@ export function readTermsAt(key: KeyParts, context: TermsContext): KeyTimeTerms 
   const claims = seen.flatMap(({ head, signatures }) =>
     head.kind === 'user' ? readUser(head, signatures, key.primary, context) : [],
   );
-  const revocation = findRevocation(key.primary, own?.signatures ?? [], context);
+  const revocation = findRevocation(key, own?.signatures ?? [], context);
   const isFuture = key.primary.created > context.now;
   const isValid = !isFuture && (direct !== undefined || claims.length > 0);
   const counting = claims.flatMap(({ signature, counts }) => (counts ? [signature] : []));
@@ -187,18 +188,20 @@ function maySign({ algorithm }: KeyPart, flags: number | undefined): boolean {
 
 type Revocation = 'revoked' | 'none' | 'absent' | 'unknown';
 
+/** Its own revocations count in front of all else, those by others up to the first user ID. */
 function findRevocation(
-  primary: KeyPart,
+  { primary, parts }: KeyParts,
   signatures: readonly SignaturePart[],
   context: TermsContext,
 ): Revocation {
-  const revocations = signatures.filter(({ type }) => type === keyRevocation);
-  if (revocations.some((one) => isGood(one, primary, primary, context))) return 'revoked';
+  const isRevocation = ({ type }: SignaturePart): boolean => type === keyRevocation;
+  const own = signatures.filter(isRevocation);
+  if (own.some((one) => isGood(one, primary, primary, context))) return 'revoked';
   const designated = signatures
     .filter((one) => one.type === directKey && isGood(one, primary, primary, context))
     .flatMap(({ revokers }) => revokers);
   let found: Revocation = 'none';
-  for (const revocation of revocations) {
+  for (const revocation of signaturesBeforeUsers(parts).filter(isRevocation)) {
     const isByRevoker = designated.some((one) => one.endsWith(revocation.issuer));
     if (!isByRevoker || revocation.issuer === '') continue;
     const revoker = context.findOther(revocation.issuer);

@@ -1,7 +1,7 @@
 // Cuts binary packets into keys as GnuPG does when it imports (g10/import.c of 2.2.40: read_block):
 // what it skips, and what ends the import, with the loss of the key at hand and of all behind it.
-import { type Packet, TAG, eachPacket } from '../packets/packets.ts';
-import { type KeyPart, readKeyPart } from './key-part.ts';
+import { type Packet, TAG, bodyLengthOf, eachPacket } from '../packets/packets.ts';
+import { type KeyPart, isCutKeyTaken, readKeyPart } from './key-part.ts';
 import { type KeyParts, type AnyPart, SIGNATURE_TYPE } from './key-parts.ts';
 import type { KeyNoteCode } from './key-notes.ts';
 import { type BrokenSignature, type SignaturePart, readSignaturePart } from './signature-part.ts';
@@ -19,8 +19,6 @@ export type ReadItem =
     };
 
 const KEY_TAGS: ReadonlySet<number> = new Set([TAG.publicKey, TAG.publicSubkey]);
-/** Up to its algorithm. Bytes. */
-const KEY_START = 6;
 const MAX_USER_ID_BYTES = 2048;
 const MAX_PHOTO_BYTES = 16 * 1024 * 1024;
 const MARKER = 10;
@@ -53,8 +51,7 @@ class BlockReader {
     const fault = findFrameFault(packet);
     if (fault) return this.#break(fault);
     const { tag, body } = packet;
-    // GnuPG takes the start of a key packet for a key of no algorithm.
-    if (KEY_TAGS.has(tag) && !packet.isWhole && body[0] === 4 && body.length < KEY_START) {
+    if (KEY_TAGS.has(tag) && !packet.isWhole && isCutKeyTaken(body, bodyLengthOf(packet))) {
       this.#finish();
       return false;
     }
@@ -126,11 +123,11 @@ class BlockReader {
     return true;
   }
 
-  #takeUser({ tag, body, bytes, isWhole }: Packet): boolean {
+  #takeUser(packet: Packet): boolean {
+    const { tag, body } = packet;
     const isPhoto = tag === TAG.userAttribute;
     const limit = isPhoto ? MAX_PHOTO_BYTES : MAX_USER_ID_BYTES;
-    const isTooLong = isWhole ? body.length > limit : bytes.length > limit;
-    if (isTooLong) {
+    if (bodyLengthOf(packet) > limit) {
       if (!this.#skipsKey && this.#primary) this.#note('oversized-user-id');
       this.#skipsSignatures = true;
       return true;
@@ -139,8 +136,9 @@ class BlockReader {
     return true;
   }
 
-  #takeSignature({ body, isWhole }: Packet): boolean {
-    const signature = readSignaturePart(body, isWhole ? body.length : Infinity);
+  #takeSignature(packet: Packet): boolean {
+    const { body } = packet;
+    const signature = readSignaturePart(body, bodyLengthOf(packet));
     if (signature === 'cut-short') {
       this.#finish();
       return false;

@@ -72,6 +72,11 @@ export function bodyAt(bytes: Uint8Array, start: number): Uint8Array {
   return bytes.subarray(from, from + length.bytes);
 }
 
+/** How long the body of a packet in one piece says that it is. */
+export function bodyLengthOf({ bytes }: Packet): number {
+  return lengthAt(bytes, 0).bytes;
+}
+
 /**
  * A packet of our own making, framed as GnuPG frames it (build-packet.c): what it exported comes
  * out as it was. Tags above 15 have the new framing only.
