@@ -10,7 +10,7 @@ import {
   isBySelf,
   signaturesBeforeUsers,
 } from './key-parts.ts';
-import { type SignaturePart, readSignaturePart } from './signature-part.ts';
+import type { SignaturePart } from './signature-part.ts';
 import type { FindPrimary } from './repair-key.ts';
 import type { PartVerifier } from './verify-part.ts';
 
@@ -53,7 +53,7 @@ const SIGNING_ALGORITHMS: ReadonlySet<number> = new Set([
   ALGORITHM.ecdsa,
   ALGORITHM.eddsa,
 ]);
-const { directKey, keyRevocation, subkeyRevocation, binding, back } = SIGNATURE_TYPE;
+const { directKey, keyRevocation, subkeyRevocation, binding } = SIGNATURE_TYPE;
 /** GnuPG adds times in 32 bits. */
 const WRAP = 2 ** 32;
 
@@ -61,10 +61,10 @@ const WRAP = 2 ** 32;
 export function readTermsAt(key: KeyParts, context: TermsContext): KeyTimeTerms {
   const sections = toTermSections(key);
   const [own] = sections;
-  const users = sections.filter(({ head }) => head.kind === 'user');
   const firstSubkey = sections.findIndex(({ head }) => head.kind === 'subkey');
-  const seen =
-    firstSubkey < 0 ? users : users.filter((user) => sections.indexOf(user) < firstSubkey);
+  const seen = (firstSubkey < 0 ? sections : sections.slice(0, firstSubkey)).filter(
+    ({ head }) => head.kind === 'user',
+  );
   const direct = newestDirect(own?.signatures ?? [], key.primary, context);
   const claims = seen.flatMap(({ head, signatures }) =>
     head.kind === 'user' ? readUser(head, signatures, key.primary, context) : [],
@@ -238,19 +238,12 @@ function readSubkey(
   };
 }
 
-/** The newest signature within the binding decides; the first of the same second. */
 function isCrossCertified(
-  bound: SignaturePart,
+  { back: found }: SignaturePart,
   key: KeyPart,
   primary: KeyPart,
   { verifier, now }: TermsContext,
 ) {
-  let found: SignaturePart | undefined;
-  for (const body of bound.embedded) {
-    const read = readSignaturePart(body);
-    if (typeof read === 'string' || read.type !== back) continue;
-    if (read.created > (found?.created ?? 0)) found = read;
-  }
   if (!found || found.created < key.created || key.created > now) return 'bad';
   return verifier.verify(found, key, primary, primary);
 }

@@ -31,8 +31,8 @@ export interface SignaturePart {
   readonly keyLifetime: number;
   /** The first octet of the key flags, 0 where they are empty; undefined if it has none. */
   readonly keyFlags: number | undefined;
-  /** Signatures within it, hashed ones first. */
-  readonly embedded: readonly Uint8Array[];
+  /** Of the signatures of a subkey within it the newest, hashed ones first. */
+  readonly back: SignaturePart | undefined;
   /** The fingerprints of designated revokers, lower-case hex. */
   readonly revokers: readonly string[];
 }
@@ -77,6 +77,7 @@ const LEAST: ReadonlyMap<number, number> = new Map([
   [SUBPACKET.issuer, 8],
   [SUBPACKET.issuerFingerprint, 21],
 ]);
+const BACK = 0x19;
 const DIRECT_KEY = 0x1f;
 /** How many integers a signature of an algorithm has, `pubkey_get_nsig`. */
 const INTEGERS: ReadonlyMap<number, number> = new Map([
@@ -131,7 +132,7 @@ function readVersion3(body: Uint8Array, length: number): SignaturePart | BrokenS
     isExportable: true,
     keyLifetime: 0,
     keyFlags: undefined,
-    embedded: [],
+    back: undefined,
     revokers: [],
   };
 }
@@ -178,6 +179,7 @@ function readVersion4(body: Uint8Array, length: number): SignaturePart | BrokenS
   const end = Buffer.from([4, 0xff, 0, 0, 0, 0]);
   end.writeUInt32BE(hashedEnd, 2);
   const written = integers.map(({ bytes }) => bytes);
+  let back: { readonly newest: SignaturePart | undefined } | undefined;
   return {
     kind: 'signature',
     body: Buffer.concat([body.subarray(0, unhashedEnd + 2), ...written]),
@@ -196,7 +198,9 @@ function readVersion4(body: Uint8Array, length: number): SignaturePart | BrokenS
     isExportable: exportable?.[0] !== 0,
     keyLifetime: seconds(find(hashed, SUBPACKET.keyExpires)),
     keyFlags: firstOctet(find(hashed, SUBPACKET.keyFlags)),
-    embedded: [hashed, unhashed].flatMap((area) => findAll(area, SUBPACKET.embedded)),
+    get back() {
+      return (back ??= { newest: newestBack([hashed, unhashed]) }).newest;
+    },
     revokers: type === DIRECT_KEY ? readRevokers(hashed) : [],
   };
 }
@@ -228,6 +232,17 @@ function readIntegers(
     at = mpi.end;
   }
   return integers;
+}
+
+/** The first of the same second. */
+function newestBack(areas: readonly Uint8Array[]): SignaturePart | undefined {
+  let found: SignaturePart | undefined;
+  for (const body of areas.flatMap((area) => findAll(area, SUBPACKET.embedded))) {
+    const read = readSignaturePart(body);
+    if (typeof read === 'string' || read.type !== BACK) continue;
+    if (read.created > (found?.created ?? 0)) found = read;
+  }
+  return found;
 }
 
 function seconds(body: Uint8Array | undefined): number {

@@ -376,6 +376,8 @@ describeWith(['gpg'], 'generator: OpenPGP: what nodes import of a key file', () 
   it('has a row, or a test elsewhere, for each note', () => {
     const elsewhere: readonly KeyNoteCode[] = [
       'compressed-keys',
+      'too-many-parts',
+      'too-much-to-verify',
       'no-user-id',
       'self-signature-without-issuer',
       'unknown-algorithm',
