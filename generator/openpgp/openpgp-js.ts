@@ -139,16 +139,17 @@ interface ReadKey {
 /**
  * Reads the public keys of key files, armored (several blocks a file) or binary, as a node imports
  * them, in this order. Keys by which no signature counts are left out, with a note. As of `now`, if a
- * key says different things at different times.
+ * key says different things at different times. Another reading of keys has other names for them.
  * @throws KeyFileError naming the file of which nothing is left.
  */
 export async function readKeyring(
   files: readonly KeyFile[],
   now: Date = new Date(),
+  reading = READING,
 ): Promise<Keyring> {
   const { keys, notes } = await importKeys(files, now);
   const byKeyId = new Map<string, SigningKey[]>();
-  for (const key of keys.flatMap((read) => toSigningKeys(read))) {
+  for (const key of keys.flatMap((read) => toSigningKeys(read, reading))) {
     const keyId = key.fingerprint.slice(-16).toLowerCase();
     const same = byKeyId.get(keyId);
     if (same) same.push(key);
@@ -157,7 +158,7 @@ export async function readKeyring(
   const blocks = keys.map(({ bytes }) => bytes);
   const packets = Buffer.concat(blocks);
   return {
-    id: createHash('sha256').update(READING).update(packets).digest('base64url'),
+    id: createHash('sha256').update(reading).update(packets).digest('base64url'),
     keys: keys.map(({ facts }) => toKeyInfo(facts)),
     lives: new Map(keys.map(({ facts }) => [facts.primary.key.fingerprint, toLife(facts)])),
     find: (keyId) => byKeyId.get(keyId) ?? [],
@@ -278,9 +279,12 @@ async function parseKey(bytes: Uint8Array): Promise<Pick<ReadKey, 'parsed' | 'fo
   }
 }
 
-function toSigningKeys({ facts, bytes, parsed, found: parts }: ReadKey): readonly SigningKey[] {
+function toSigningKeys(
+  { facts, bytes, parsed, found: parts }: ReadKey,
+  reading: string,
+): readonly SigningKey[] {
   const primaryFingerprint = facts.primary.key.fingerprint;
-  const blockId = createHash('sha256').update(READING).update(bytes).digest('base64url');
+  const blockId = createHash('sha256').update(reading).update(bytes).digest('base64url');
   return [facts.primary, ...facts.subkeys].map((part): SigningKey => {
     const found = parts.get(part.key.fingerprint);
     return {
