@@ -104,7 +104,7 @@ export const KEY_NOTES = {
   'too-many-parts': {
     of: 'file',
     cause:
-      'a key has more user IDs and subkeys, or more self-signatures, than any that is used (1000 each), or more packets or keys (250,000 and 10,000), so it is not read',
+      'a key has more user IDs and subkeys, or more self-signatures, than any that is used (1000 each), or the file has more packets or keys (250,000 and 10,000), so it is not read',
     cure: EXPORT,
   },
   'too-much-to-verify': {

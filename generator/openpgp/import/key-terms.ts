@@ -188,13 +188,16 @@ function maySign({ algorithm }: KeyPart, flags: number | undefined): boolean {
 
 type Revocation = 'revoked' | 'none' | 'absent' | 'unknown';
 
+function isRevocation({ type }: SignaturePart): boolean {
+  return type === keyRevocation;
+}
+
 /** Its own revocations count in front of all else, those by others up to the first user ID. */
 function findRevocation(
   { primary, parts }: KeyParts,
   signatures: readonly SignaturePart[],
   context: TermsContext,
 ): Revocation {
-  const isRevocation = ({ type }: SignaturePart): boolean => type === keyRevocation;
   const own = signatures.filter(isRevocation);
   if (own.some((one) => isGood(one, primary, primary, context))) return 'revoked';
   const designated = signatures

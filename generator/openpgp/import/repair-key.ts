@@ -39,7 +39,10 @@ function collapseUsers(parts: readonly AnyPart[]): readonly AnyPart[] {
     }
   }
   const collapsed = new Map([...users.values()].map((same) => [same[0], collapse(same)]));
-  return kept.flatMap((section) => [section.head, ...(collapsed.get(section) ?? section.rest)]);
+  return kept.flatMap((section) => {
+    const head: readonly AnyPart[] = [section.head];
+    return head.concat(collapsed.get(section) ?? section.rest);
+  });
 }
 
 /** The last section comes first. */
@@ -85,7 +88,8 @@ function removeDuplicates(parts: readonly AnyPart[]): readonly AnyPart[] {
       const name = `${part.hashAlgorithm} ${nameIntegers(part)}`;
       return !seen.has(name) && seen.add(name);
     });
-    return [head, ...kept.toReversed()];
+    const first: readonly AnyPart[] = [head];
+    return first.concat(kept.toReversed());
   });
 }
 
