@@ -3,7 +3,7 @@
 // that are crafted field by field, with keys of all kinds, for us and the real gpg.
 // Usage: npm run fuzz -- [--seed N] [--cases N] [--noise N] [--messages N] [--replay FILE…]
 // With --keys N it compares instead what we and gpg import of N crafted keys, and of N / 5 that gpg
-// made.
+// made. A disagreement begins with the options that make its case alone, with new keys.
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { judgeNoise, toCase } from '../test/fuzz/byte-noise.ts';

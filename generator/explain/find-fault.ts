@@ -3,6 +3,7 @@ import type { Signature } from '../gate/judge.ts';
 import { type Policy, type Scope, type SignedBy, describeScope } from '../policy/policy.ts';
 import { formatReference, matchesIdentity } from '../policy/signed-identity.ts';
 import { type DockerReference, parseDockerReference } from '../terms/image-name.ts';
+import { hasPassed } from '../terms/validity.ts';
 
 /** An image as nodes see it at a moment. */
 export interface Pull {
@@ -47,7 +48,7 @@ function isGoodCopy(wanted: SignedBy, { policy, now }: Pull, signature: Signatur
   if (!signer || policy.isUniform || meets.includes(wanted)) return true;
   const life = wanted.keyring.lives.get(signer.primaryFingerprint);
   if (!life) return true;
-  return !life.isRevoked && (life.signers.get(signer.fingerprint) ?? 0) > now.getTime();
+  return !life.isRevoked && !hasPassed(life.signers.get(signer.fingerprint) ?? 0, now);
 }
 
 /** The fault of what came nearest to being good; undefined if something is good. */

@@ -1,11 +1,12 @@
 // Whether a key is still of use at a given time, by what the key says of itself.
 import { formatTime } from '../terms/text.ts';
+import { hasPassed } from '../terms/validity.ts';
 
 /** How a key ends. Times are milliseconds since 1970, Infinity for never. */
 export interface KeyLife {
   readonly isRevoked: boolean;
   /**
-   * Until when the primary key and its subkeys may sign, by fingerprint. Those that are revoked
+   * The last second in which the primary key and its subkeys may sign, by fingerprint. Those that are revoked
    * or made for something else are left out; those that cannot be read are not.
    */
   readonly signers: ReadonlyMap<string, number>;
@@ -27,9 +28,9 @@ export type KeyState =
 export function toKeyState(expires: string | null, life: KeyLife | undefined, now: Date): KeyState {
   if (life?.isRevoked) return { kind: 'revoked' };
   const own = expires === null ? Infinity : Date.parse(expires);
-  if (expires !== null && own <= now.getTime()) return { kind: 'expired', at: expires };
+  if (expires !== null && hasPassed(own, now)) return { kind: 'expired', at: expires };
   const signs = life ? Math.max(...life.signers.values()) : Infinity;
-  if (signs <= now.getTime()) {
+  if (hasPassed(signs, now)) {
     return { kind: 'cannot-sign', since: signs > 0 ? formatTime(signs) : undefined };
   }
   const end = Math.min(own, signs);
@@ -56,6 +57,6 @@ export function compareLives(
 
 function signersAt({ isRevoked, signers }: KeyLife, now: Date): readonly string[] {
   if (isRevoked) return [];
-  const good = [...signers].filter(([, until]) => until > now.getTime());
+  const good = [...signers].filter(([, until]) => !hasPassed(until, now));
   return good.map(([fingerprint]) => fingerprint).toSorted();
 }

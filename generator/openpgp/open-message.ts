@@ -6,7 +6,7 @@
 import { MAX_BLOB_BYTES } from './signature-file.ts';
 import { formatTime } from '../terms/text.ts';
 import { type Rejection, during, isRejection, isUndecided, reject } from '../terms/rejection.ts';
-import { type Validity, wholeSecond } from '../terms/validity.ts';
+import { type Validity, hasPassed, wholeSecond } from '../terms/validity.ts';
 import { type Algorithms, nameAlgorithms } from './algorithms.ts';
 import type { GpgvEngine } from './gpgv.ts';
 import { STRAY_PACKET } from './gpgv-status.ts';
@@ -161,13 +161,15 @@ async function openPlain(
   if (createdAt > now.getTime() || createdAt < key.createdAt) {
     return undecided(`is dated ${toDay(createdAt)}, ahead of the clock or before its key`);
   }
-  const refusal = await verifyPlain(plain, key, now, isSignedByRsa);
+  // OpenPGP.js takes the second of the expiry for expired.
+  const clock = new Date(Math.min(now.getTime(), key.expiresAt - 1));
+  const refusal = await verifyPlain(plain, key, clock, isSignedByRsa);
   if (refusal) return refusal;
   const { fingerprint, primaryFingerprint } = key;
   const signer = { fingerprint, primaryFingerprint };
-  const until = Math.min(expiresAt, key.expiresAt);
-  const validity = plainValidity(createdAt, key, until, now);
-  return { untrustedPayload, signer, algorithms, signedAt: createdAt, expiresAt: until, validity };
+  const validity = plainValidity(createdAt, key, Math.min(expiresAt, endOf(key)), now);
+  const end = Math.min(expiresAt, key.expiresAt);
+  return { untrustedPayload, signer, algorithms, signedAt: createdAt, expiresAt: end, validity };
 }
 
 /**
@@ -233,8 +235,9 @@ async function askGpgv(
   const expired = key?.isPlain ? findExpiry(expiresAt, key, now) : undefined;
   if (expired) return expired;
   // gpgv has the last word on an unusual key, but what OpenPGP.js reads is good enough for a warning.
-  const isAhead = key !== undefined && key.expiresAt > now.getTime();
+  const isAhead = key !== undefined && !hasPassed(key.expiresAt, now);
   const known = Math.min(expiresAt, isAhead ? key.expiresAt : Infinity);
+  const end = Math.min(expiresAt, isAhead ? endOf(key) : Infinity);
   const { from, until } = aDayFrom(now);
   return {
     untrustedPayload,
@@ -243,8 +246,8 @@ async function askGpgv(
     signedAt: createdAt,
     expiresAt: known,
     validity: key?.isPlain
-      ? plainValidity(createdAt, key, known, now)
-      : { from, until: Math.min(known, until) },
+      ? plainValidity(createdAt, key, end, now)
+      : { from, until: Math.min(end, until) },
     gpgv: gpgv.version,
   };
 }
@@ -285,11 +288,16 @@ function findExpiry(signature: number, key: SigningKey, now: Date): Rejection | 
     const message = `the signature expired on ${toDay(signature)}`;
     return during({ from: signature, until: Infinity }, reject('signature-expired', message));
   }
-  if (key.expiresAt <= now.getTime()) {
+  if (hasPassed(key.expiresAt, now)) {
     const message = `the key ${key.fingerprint} expired on ${toDay(key.expiresAt)}`;
-    return during({ from: key.expiresAt, until: signature }, reject('key-expired', message));
+    return during({ from: endOf(key), until: signature }, reject('key-expired', message));
   }
   return undefined;
+}
+
+/** A key is good in the second of its expiry as well. */
+function endOf({ expiresAt }: SigningKey): number {
+  return expiresAt + 1000;
 }
 
 function undecided(what: string): Rejection {

@@ -12,6 +12,8 @@ import { type ImportedKey, KeyImport } from './import/import-keys.ts';
 import { type KeyFacts, type PartFacts, readKeyFacts } from './import/key-facts.ts';
 import { KEY_NOTES, type KeyNote, describeNote } from './import/key-notes.ts';
 import { formatParts } from './import/key-parts.ts';
+import type { TermsContext } from './import/key-terms.ts';
+import { KeyWorkError } from './import/verify-part.ts';
 import type { KeyLife } from './key-state.ts';
 import type { PlainMessage } from './packets/plain-message.ts';
 import { findPrivateKey } from './packets/private-keys.ts';
@@ -39,7 +41,7 @@ export interface SigningKey {
   readonly createdAt: number;
   /** Of an RSA or DSA key; undefined for other kinds. */
   readonly bits: number | undefined;
-  /** Milliseconds since 1970; Infinity if never or not known. */
+  /** The last second in which it is good. Milliseconds since 1970; Infinity if never or not known. */
   readonly expiresAt: number;
   /** The date of its newest self-signature: earlier, it may be read differently. Milliseconds since 1970. */
   readonly certifiedAt: number;
@@ -119,7 +121,10 @@ const PLAIN_CURVES: ReadonlySet<string> = new Set([
 /** Below, OpenPGP.js refuses what nodes take. */
 const PLAIN_RSA_BITS = 2048;
 /** Part of the names of keyrings and keys: verdicts by another reading of keys are made again. */
-const READING = 'as GnuPG 2.2.40 imports them, 1';
+const READING = 'as GnuPG 2.2.40 imports them, 2';
+
+/** In one message. */
+const MOST_REASONS = 10;
 
 /** A key on its way into a keyring. */
 interface ReadKey {
@@ -127,17 +132,20 @@ interface ReadKey {
   readonly bytes: Uint8Array;
   readonly facts: KeyFacts;
   readonly parsed: Key | undefined;
+  /** The parts of `parsed`, by fingerprint. */
+  readonly found: ReadonlyMap<string, Key | Subkey>;
 }
 
 /**
  * Reads the public keys of key files, armored (several blocks a file) or binary, as a node imports
  * them, in this order. Keys by which no signature counts are left out, with a note. As of `now`, if a
- * key says different things at different times.
+ * key says different things at different times. Another reading of keys has other names for them.
  * @throws KeyFileError naming the file of which nothing is left.
  */
 export async function readKeyring(
   files: readonly KeyFile[],
   now: Date = new Date(),
+  reading = READING,
 ): Promise<Keyring> {
   return toKeyring(await importKeys(new KeyImport(), files, now));
 }
@@ -152,14 +160,16 @@ export async function joinKeyrings(keyrings: readonly Keyring[]): Promise<Keyrin
 
 function toKeyring({ keys, notes }: ReadKeys): Keyring {
   const byKeyId = new Map<string, SigningKey[]>();
-  for (const key of keys.flatMap((read) => toSigningKeys(read))) {
+  for (const key of keys.flatMap((read) => toSigningKeys(read, reading))) {
     const keyId = key.fingerprint.slice(-16).toLowerCase();
-    byKeyId.set(keyId, [...(byKeyId.get(keyId) ?? []), key]);
+    const same = byKeyId.get(keyId);
+    if (same) same.push(key);
+    else byKeyId.set(keyId, [key]);
   }
   const blocks = keys.map(({ bytes }) => bytes);
   const packets = Buffer.concat(blocks);
   return {
-    id: createHash('sha256').update(READING).update(packets).digest('base64url'),
+    id: createHash('sha256').update(reading).update(packets).digest('base64url'),
     keys: keys.map(({ facts }) => toKeyInfo(facts)),
     lives: new Map(keys.map(({ facts }) => [facts.primary.key.fingerprint, toLife(facts)])),
     find: (keyId) => byKeyId.get(keyId) ?? [],
@@ -188,16 +198,29 @@ async function importKeys(
   const context = { verifier, findOther, now: Math.floor(now.getTime() / 1000) };
   const notes = [...importing.notes];
   const keys: ReadKey[] = [];
+  verifier.startFile();
   for (const imported of importing.keys) {
     const { parts, path } = imported;
-    const facts = readKeyFacts(parts, context);
+    const facts = tryToReadFacts(imported, context);
     const { fingerprint } = parts.primary;
     notes.push(...facts.notes.map((code) => ({ code, path, fingerprint })));
     const bytes = formatParts(parts.parts);
-    if (facts.isValid) keys.push({ imported, bytes, facts, parsed: await parseKey(bytes) });
+    if (facts.isValid) keys.push({ imported, bytes, facts, ...(await parseKey(bytes)) });
   }
   refuseEmptyFile(files, taken, keys, notes);
   return { keys, notes };
+}
+
+function tryToReadFacts({ parts, path }: ImportedKey, context: TermsContext): KeyFacts {
+  try {
+    return readKeyFacts(parts, context);
+  } catch (error) {
+    if (!(error instanceof KeyWorkError)) throw error;
+    const code = 'too-much-to-verify';
+    const { cure } = KEY_NOTES[code];
+    const message = describeNote({ code, path, fingerprint: parts.primary.fingerprint });
+    throw new KeyFileError(message, { hint: cure });
+  }
 }
 
 /** A file has to give a key, or more of one. */
@@ -214,9 +237,8 @@ function refuseEmptyFile(
   if (!empty) return;
   const { path } = empty;
   const own = notes.filter((note) => note.path === path);
-  const reasons = own.map((note) => describeNote(note).slice(path.length + 2));
   const [first] = own;
-  const why = reasons.length > 0 ? `: ${[...new Set(reasons)].join('; ')}` : '';
+  const why = first ? `: ${explain(own)}` : '';
   throw sayWhatItIs(
     empty,
     new KeyFileError(
@@ -224,6 +246,13 @@ function refuseEmptyFile(
       first ? { hint: KEY_NOTES[first.code].cure } : {},
     ),
   );
+}
+
+/** What notes of one file say, or some of them: the last says why a file is not read. */
+function explain(notes: readonly KeyNote[]): string {
+  const some = [...notes.slice(0, MOST_REASONS - 1), ...notes.slice(MOST_REASONS - 1).slice(-1)];
+  const reasons = some.map((note) => describeNote(note).slice(note.path.length + 2));
+  return [...new Set(reasons)].join('; ');
 }
 
 /** An error that says what a file is instead of keys, where that can be seen. */
@@ -259,19 +288,24 @@ function refusePrivateKey(file: KeyFile): void {
   }
 }
 
-async function parseKey(bytes: Uint8Array): Promise<Key | undefined> {
+async function parseKey(bytes: Uint8Array): Promise<Pick<ReadKey, 'parsed' | 'found'>> {
   try {
-    return await readKey({ binaryKey: bytes });
+    const parsed = await readKey({ binaryKey: bytes });
+    const parts = parsed.getKeys().toReversed();
+    return { parsed, found: new Map(parts.map((part) => [fingerprintOf(part), part])) };
   } catch {
-    return undefined;
+    return { parsed: undefined, found: new Map() };
   }
 }
 
-function toSigningKeys({ facts, bytes, parsed }: ReadKey): readonly SigningKey[] {
+function toSigningKeys(
+  { facts, bytes, parsed, found: parts }: ReadKey,
+  reading: string,
+): readonly SigningKey[] {
   const primaryFingerprint = facts.primary.key.fingerprint;
-  const blockId = createHash('sha256').update(READING).update(bytes).digest('base64url');
+  const blockId = createHash('sha256').update(reading).update(bytes).digest('base64url');
   return [facts.primary, ...facts.subkeys].map((part): SigningKey => {
-    const found = findPart(parsed, part);
+    const found = parts.get(part.key.fingerprint);
     return {
       fingerprint: part.key.fingerprint,
       primaryFingerprint,
@@ -289,10 +323,6 @@ function toSigningKeys({ facts, bytes, parsed }: ReadKey): readonly SigningKey[]
   });
 }
 
-function findPart(parsed: Key | undefined, { key }: PartFacts): Key | Subkey | undefined {
-  return parsed?.getKeys().find((found) => fingerprintOf(found) === key.fingerprint);
-}
-
 function isPlain(part: PartFacts, found: Key | Subkey | undefined): boolean {
   return part.hasPlainPackets && part.isSigner && found !== undefined && hasPlainAlgorithm(found);
 }
@@ -304,9 +334,9 @@ function hasPlainAlgorithm(part: Key | Subkey): boolean {
 }
 
 /** Encryption subkeys are not plain either, but they sign nothing. */
-function needsGpgv({ facts, parsed }: ReadKey): boolean {
+function needsGpgv({ facts, found }: ReadKey): boolean {
   return [facts.primary, ...facts.subkeys].some(
-    (part) => part.isForSigning && !isPlain(part, findPart(parsed, part)),
+    (part) => part.isForSigning && !isPlain(part, found.get(part.key.fingerprint)),
   );
 }
 

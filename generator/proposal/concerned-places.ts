@@ -4,6 +4,7 @@ import type { Keyring, SigningKey } from '../openpgp/openpgp-js.ts';
 import type { Policy, Scope, SignedBy } from '../policy/policy.ts';
 import { findAround, toName } from '../policy/scope-chain.ts';
 import { isRuleAsStrictAs } from '../policy/strictness.ts';
+import { hasPassed } from '../terms/validity.ts';
 
 /** Where the signatures of one scope may lie. */
 interface ScopePlace {
@@ -116,7 +117,7 @@ async function stillSigns(
 }
 
 async function maySign(key: SigningKey, now: Date): Promise<boolean> {
-  return key.expiresAt > now.getTime() && (await key.findRefusal(now)) === undefined;
+  return !hasPassed(key.expiresAt, now) && (await key.findRefusal(now)) === undefined;
 }
 
 /** Undefined also where another key has the same ID. */

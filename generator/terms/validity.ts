@@ -9,6 +9,8 @@ export interface Validity {
   readonly until: number;
 }
 
+const SECOND = 1000;
+
 export const ALWAYS: Validity = { from: -Infinity, until: Infinity };
 
 /** When both hold. */
@@ -18,6 +20,14 @@ export function intersect(one: Validity, other: Validity): Validity {
 
 export function holdsAt({ from, until }: Validity, now: Date): boolean {
   return from <= now.getTime() && now.getTime() < until;
+}
+
+/**
+ * Whether the last second of something has passed: a key is good up to and with the second of its
+ * expiry. Milliseconds since 1970.
+ */
+export function hasPassed(lastSecond: number, now: Date): boolean {
+  return now.getTime() >= lastSecond + SECOND;
 }
 
 /** Rounds down to a whole second: that is what verdicts keep, as it takes less room. */

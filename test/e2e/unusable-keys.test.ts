@@ -4,6 +4,9 @@ import assert from 'node:assert/strict';
 import { copyFile, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { stringify } from 'yaml';
+import { readRequirements } from '../../generator/nodes/check/inspect-keys.ts';
+import type { FoundContent } from '../../generator/nodes/check/node-state.ts';
+import { DEFAULT_IDENTITY } from '../../generator/policy/signed-identity.ts';
 import type { CheckReport } from '../../generator/store/report.ts';
 import type { PullResult } from '../kit/node/clients.ts';
 import { type Node, makeNode } from '../kit/node/node.ts';
@@ -188,6 +191,52 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv'], 'a key file that cann
       });
     }
 
+    it('is a revocation alone, which counts behind the key that it revokes, as on a node', async () => {
+      const name = `${vendor.fingerprint}.rev`;
+      const written = await readFile(join(signer.home, 'openpgp-revocs.d', name), 'utf8');
+      // gpg puts a colon in front of it, so that nobody imports it unawares.
+      await writeFile(at('revocation.asc'), written.replace(/^:-----BEGIN/m, '-----BEGIN'));
+      for (const [names, isRevoked] of [
+        [['vendor.asc', 'revocation.asc'], true],
+        [['revocation.asc', 'vendor.asc'], false],
+      ] as const) {
+        const policy = await writePolicy(pathsOf(...names));
+        const { report } = await check(`--policy=${policy}`);
+        const verdict = verdictOn(places.theirs, report);
+        assert.equal(verdict, isRevoked ? 'key-revoked' : 'accepted');
+        assert.equal(report?.keyFaults?.length ?? 0, isRevoked ? 0 : 1);
+        const { outcome } = await pull(policy, theirs);
+        assert.equal(outcome, isRevoked ? 'refused' : 'accepted');
+
+        const paths = names.map((file) => at(file));
+        const contents = paths.map(async (path): Promise<[string, FoundContent]> => [
+          path,
+          { kind: 'file', bytes: await readFile(path) },
+        ]);
+        const { requirements, findings } = await readRequirements(
+          [
+            {
+              type: 'signedBy',
+              keyPaths: paths,
+              keyData: undefined,
+              signedIdentity: DEFAULT_IDENTITY,
+            },
+          ],
+          { policyPath: policy, keyFiles: new Map(await Promise.all(contents)) },
+        );
+        const [first] = requirements;
+        const keyring = first?.type === 'signedBy' ? first.keyring : assert.fail();
+        assert.equal(keyring.lives.get(vendor.fingerprint)?.isRevoked, isRevoked);
+        assert.deepEqual(
+          findings.map(({ code, severity }) => [code, severity]),
+          isRevoked ? [] : [['key-file-unreadable', 'warning']],
+        );
+      }
+      const [key, revocation] = [at('vendor.asc'), at('revocation.asc')];
+      const given = await check(`--keys=${key}`, `--keys=${revocation}`);
+      assert.equal(verdictOn(places.theirs, given.report), 'key-revoked');
+    });
+
     it('is refused with a private key in it, which nodes would use, but in its own scope only', async () => {
       for (const requirement of [pathOf('private.asc'), pathsOf('vendor.asc', 'private.asc')]) {
         const policy = await writePolicy(requirement);
@@ -254,7 +303,10 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv'], 'a key file that cann
       const config = await configure({ scopes: { [registry.host]: { keys: 'page.asc' } } });
       const { code, stderr, report } = await check(`--config=${config}`);
       assert.deepEqual([code, report], [2, undefined]);
-      assert.match(stderr, /^lookaside: .*page\.asc: expected OpenPGP public keys, got a web page\nhint: fetch the key/);
+      assert.match(
+        stderr,
+        /^lookaside: .*page\.asc: expected OpenPGP public keys, got a web page\nhint: fetch the key/,
+      );
     });
   });
 

@@ -14,6 +14,7 @@ import {
   nameKey,
   sayKeyState,
 } from './inspect-key-states.ts';
+import { hasPassed } from '../../terms/validity.ts';
 
 export type AdviceOptions = NodeFilesOptions & JudgeKeyOptions;
 
@@ -67,7 +68,7 @@ function adviseOnClients(
       const algorithm = primary?.body[ALGORITHM_AT] ?? 0;
       const { publicKey } = nameAlgorithms(algorithm, 0, undefined);
       const signers = [...(keyring.lives.get(key.fingerprint)?.signers ?? [])];
-      if (signers.some(([part, until]) => part !== key.fingerprint && until > now.getTime())) {
+      if (signers.some(([part, until]) => part !== key.fingerprint && !hasPassed(until, now))) {
         advice.add(
           `${name} has a subkey that signs: podman before 5.7 and skopeo before 1.21 refuse what the subkey signed; for such nodes, sign with a primary key`,
         );

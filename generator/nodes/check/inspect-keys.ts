@@ -50,11 +50,11 @@ export async function readRequirements(
     const listed = listKeys(one, lookup);
     const read = await Promise.all(listed.map(async (file) => readPlace(file)));
     const good = read.filter((place) => 'keyring' in place);
+    const { merged, added } = await mergeFiles(listed, read);
     const faults = read.flatMap((place, index) =>
-      'code' in place ? toFault(place, listed[index], good.length > 0) : [],
+      'code' in place && !added.has(index) ? toFault(place, listed[index], good.length > 0) : [],
     );
     findings.push(...faults);
-    const merged = await readKeyring(good);
     places.push(...good.map((place) => ({ ...place, merged })));
     requirements.push(
       faults.some(({ severity }) => severity === 'fault') || good.length === 0
@@ -63,6 +63,36 @@ export async function readRequirements(
     );
   }
   return { requirements, places, findings };
+}
+
+/**
+ * The keys of all files, as nodes put them together, and which files count beside others only: they add
+ * to a key of a file before them, as a revocation does.
+ */
+async function mergeFiles(
+  listed: readonly ListedKeys[],
+  read: readonly (ReadPlace | NodeFinding)[],
+): Promise<{ readonly merged: Keyring; readonly added: ReadonlySet<number> }> {
+  const added = new Set<number>();
+  const filesWith = (other?: number): readonly KeyFile[] =>
+    listed.flatMap(({ path, found }, index) => {
+      const place = read[index];
+      const counts = (place && 'keyring' in place) || added.has(index) || index === other;
+      return counts && found.kind === 'file' ? [{ path, bytes: found.bytes }] : [];
+    });
+  let merged = await readKeyring(filesWith());
+  if (merged.keys.length === 0) return { merged, added };
+  for (const [index, place] of read.entries()) {
+    if (!('code' in place) || place.code !== 'key-file-unreadable') continue;
+    if (listed[index]?.found.kind !== 'file') continue;
+    try {
+      merged = await readKeyring(filesWith(index));
+      added.add(index);
+    } catch (error) {
+      if (!(error instanceof KeyFileError)) throw error;
+    }
+  }
+  return { merged, added };
 }
 
 /** Nodes pass over a file without keys beside others (containers/image signature/mechanism_gpgme.go). */

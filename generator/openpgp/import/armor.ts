@@ -24,7 +24,8 @@ const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 const EQUALS = 0x3d;
 const BEGIN = /^-----BEGIN PGP (?:PUBLIC KEY|PRIVATE KEY|SECRET KEY) BLOCK-----[ \t\r\n]*$/;
-const END = /^-----END PGP (?:PUBLIC KEY|PRIVATE KEY|SECRET KEY) BLOCK-----/m;
+const END = /^-----END PGP (?:PUBLIC KEY|PRIVATE KEY|SECRET KEY) BLOCK-----/gm;
+const NEXT_BEGIN = /^-----BEGIN /gm;
 const SPACE = /^[ \t\r\n]*$/;
 const HEADER = /^[^:]*:[ \r\n]/;
 
@@ -36,6 +37,8 @@ const VALUES = new Uint8Array(256).fill(255);
 const LETTERS = Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/');
 for (const [value, letter] of LETTERS.entries()) VALUES[letter] = value;
 const NO_VALUE = 255;
+/** As much as tells a quoted letter. */
+const QUOTED = 8;
 
 /** Takes the armor off, if there is any. */
 export function unarmorAsGnupg(file: Uint8Array): Unarmored {
@@ -67,9 +70,14 @@ class ArmorFilter {
   #isEndless = false;
   #readsEnd = false;
   #hasBadHeader = false;
+  readonly #ends: LineFinder;
+  readonly #begins: LineFinder;
 
   constructor(file: Uint8Array) {
     this.#file = file;
+    const text = Buffer.from(file.buffer, file.byteOffset, file.length).toString('latin1');
+    this.#ends = new LineFinder(text, END);
+    this.#begins = new LineFinder(text, NEXT_BEGIN);
   }
 
   run(): void {
@@ -127,8 +135,7 @@ class ArmorFilter {
     this.#blocks++;
     const data = this.#at;
     this.#skipHeaders();
-    const rest = Buffer.from(this.#file.subarray(data)).toString('latin1');
-    this.#isEndless ||= !END.test(rest.split(/^-----BEGIN /m, 1)[0] ?? '');
+    this.#isEndless ||= this.#ends.next(data) >= this.#begins.next(data);
     return true;
   }
 
@@ -180,7 +187,7 @@ class ArmorFilter {
       index = (index + 1) % 4;
     }
     this.#finish(decoded);
-    this.#readsEnd = END.test(Buffer.from(this.#file.subarray(start)).toString('latin1'));
+    this.#readsEnd = this.#ends.next(start) < Infinity;
   }
 
   #finish(decoded: readonly number[]): void {
@@ -189,7 +196,8 @@ class ArmorFilter {
 
   /** The letter that mail programs wrote as `=3D` and the like; undefined for a true equals sign. */
   #quotedPrintable(): number | undefined {
-    const rest = Buffer.from(this.#line.subarray(this.#lineAt)).toString('latin1');
+    const part = this.#line.subarray(this.#lineAt, this.#lineAt + QUOTED);
+    const rest = Buffer.from(part).toString('latin1');
     const [, hex] = /^([0-9A-Fa-f]{2})[=\n\r\t ]/.exec(rest) ?? [];
     if (hex === undefined || rest.length <= 2) {
       if (/^3D[A-Za-z0-9+/]{4}\n/.test(rest)) this.#lineAt += 2;
@@ -222,6 +230,27 @@ class ArmorFilter {
     if (values.length === 0) return;
     const sum = values.reduce((total, value) => total * 64 + value, 0);
     this.#hasWrongChecksum = values.length < 4 || sum !== crc24(decoded);
+  }
+}
+
+/** Finds lines from places that come in their order: all of the text is searched once. */
+class LineFinder {
+  readonly #text: string;
+  readonly #pattern: RegExp;
+  #found = -1;
+
+  constructor(text: string, pattern: RegExp) {
+    this.#text = text;
+    this.#pattern = new RegExp(pattern);
+  }
+
+  /** Where the next one starts; Infinity if there is none. */
+  next(from: number): number {
+    if (this.#found < from) {
+      this.#pattern.lastIndex = from;
+      this.#found = this.#pattern.exec(this.#text)?.index ?? Infinity;
+    }
+    return this.#found;
   }
 }
 

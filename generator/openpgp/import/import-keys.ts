@@ -7,17 +7,18 @@ import {
   type KeyParts,
   type AnyPart,
   SIGNATURE_TYPE,
-  formatParts,
   isBySelf,
   isCertification,
+  isReasonable,
   isSameSignature,
+  lengthOf,
 } from './key-parts.ts';
 import { mergeKey } from './merge-key.ts';
 import { type PrunedKey, pruneKey } from './prune-key.ts';
 import { type ReadItem, readKeyItems } from './read-key-items.ts';
 import { repairKey } from './repair-key.ts';
 import type { SignaturePart } from './signature-part.ts';
-import { PartVerifier, isKnownAlgorithm } from './verify-part.ts';
+import { KeyWorkError, PartVerifier, isKnownAlgorithm } from './verify-part.ts';
 
 /** A key file, and where it is from. */
 export interface FileToImport {
@@ -34,6 +35,8 @@ export interface ImportedKey {
 
 const MAX_KEY_BYTES = 5 * 1024 * 1024;
 const MIN_UNWRITABLE_BYTES = 2039;
+/** Of signatures and user IDs, to say why none is good. */
+const MOST_TO_EXPLAIN = 20;
 const MARK = Buffer.from('efbbbf2d2d2d2d2d424547494e', 'hex');
 
 /** A keyring of GnuPG while files are imported into it. */
@@ -44,6 +47,7 @@ export class KeyImport {
   readonly #holders = new Map<string, string>();
   /** The place of each key in the keyring. */
   readonly #ranks = new Map<string, number>();
+  readonly #byKeyId = new Map<string, string>();
   readonly #notes: KeyNote[] = [];
   readonly #isOneNode: boolean;
 
@@ -63,9 +67,13 @@ export class KeyImport {
 
   /** The primary key with an ID (lower-case hex), if it is there. */
   readonly findPrimary = (keyId: string): KeyPart | undefined =>
-    [...this.#keys.values()].find(({ parts }) => parts.primary.keyId === keyId)?.parts.primary;
+    this.#findKey(keyId)?.parts.primary;
 
-  /** Imports a file; false if nothing came of it. */
+  #findKey(keyId: string): ImportedKey | undefined {
+    return this.#keys.get(this.#byKeyId.get(keyId) ?? '');
+  }
+
+  /** Imports a file; false if nothing came of it, or if it takes too much to read it. */
   importFile({ path, bytes }: FileToImport): boolean {
     const armor = unarmorAsGnupg(bytes);
     const note = (code: KeyNoteCode): void => this.#note(path, code, undefined);
@@ -81,9 +89,21 @@ export class KeyImport {
       note('no-key-block');
       return false;
     }
+    this.verifier.startFile();
+    try {
+      return this.#importItems(path, readKeyItems(armor.bytes));
+    } catch (error) {
+      if (!(error instanceof KeyWorkError)) throw error;
+      note('too-much-to-verify');
+      return false;
+    }
+  }
+
+  #importItems(path: string, items: Iterable<ReadItem>): boolean {
     let isTaken = false;
-    for (const item of readKeyItems(armor.bytes)) {
+    for (const item of items) {
       const outcome = this.#take(path, item);
+      if (outcome === 'refused') return false;
       isTaken ||= outcome === 'taken';
       if (outcome === 'end') break;
     }
@@ -104,6 +124,9 @@ export class KeyImport {
         return this.#importRevocation(path, item.signature);
       case 'key':
         return this.#importKey(path, item.key);
+      case 'too many':
+        this.#note(path, 'too-many-parts', undefined);
+        return 'refused';
     }
   }
 
@@ -145,15 +168,20 @@ export class KeyImport {
   }
 
   #keep(path: string, key: KeyParts): Outcome {
-    const { fingerprint } = key.primary;
-    const isLarge = sizeOf(key) > MAX_KEY_BYTES;
+    const { fingerprint, keyId } = key.primary;
+    if (!isReasonable(key)) {
+      this.#note(path, 'too-many-parts', key.primary);
+      return 'refused';
+    }
+    const isLarge = lengthOf(key.parts) > MAX_KEY_BYTES;
     const parts = isLarge ? withoutOthers(key) : key;
-    if (isLarge && sizeOf(parts) > MAX_KEY_BYTES) {
+    if (isLarge && lengthOf(parts.parts) > MAX_KEY_BYTES) {
       this.#note(path, 'oversized-key', key.primary);
       return 'dropped';
     }
     this.#keys.set(fingerprint, { parts, path: this.#keys.get(fingerprint)?.path ?? path });
     this.#hold(parts);
+    if (!this.#byKeyId.has(keyId)) this.#byKeyId.set(keyId, fingerprint);
     return 'taken';
   }
 
@@ -171,9 +199,7 @@ export class KeyImport {
 
   /** A revocation that does not verify ends the import; one of an absent key is passed over. */
   #importRevocation(path: string, revocation: SignaturePart): Outcome {
-    const known = [...this.#keys.values()].find(
-      ({ parts }) => parts.primary.keyId === revocation.issuer,
-    );
+    const known = this.#findKey(revocation.issuer);
     const primary = known?.parts.primary;
     const isGood = primary && this.verifier.verifySelf(revocation, primary, primary) !== 'bad';
     if (!known || !isGood) {
@@ -188,13 +214,12 @@ export class KeyImport {
         isSameSignature(part, revocation),
     );
     const parts = isKnown ? known.parts.parts : [primary, revocation, ...rest];
-    this.#keys.set(primary.fingerprint, { ...known, parts: { primary, parts } });
-    return 'taken';
+    return this.#keep(path, { primary, parts });
   }
 }
 
-/** `end`: nothing behind it in the file is imported. */
-type Outcome = 'taken' | 'dropped' | 'end';
+/** `end`: nothing behind it in the file is imported; `refused`: the file is not taken at all. */
+type Outcome = 'taken' | 'dropped' | 'end' | 'refused';
 
 /** As PowerShell writes what it is given. */
 function isUtf16([first, second]: Uint8Array): boolean {
@@ -203,10 +228,6 @@ function isUtf16([first, second]: Uint8Array): boolean {
 
 function isUnwritable(part: AnyPart): boolean {
   return part.kind === 'user' && !part.isPhoto && part.body.length >= MIN_UNWRITABLE_BYTES;
-}
-
-function sizeOf({ parts }: KeyParts): number {
-  return formatParts(parts).length;
 }
 
 function withoutOthers({ primary, parts }: KeyParts): KeyParts {
@@ -221,13 +242,15 @@ function whyNoUser({ primary, parts }: KeyParts, verifier: PartVerifier): KeyNot
   if (!isKnownAlgorithm(primary.algorithm)) return 'unknown-algorithm';
   const users = parts.filter((part) => part.kind === 'user');
   if (users.length === 0) return 'no-user-id';
-  const good = parts.filter(
-    (part) =>
-      part.kind === 'signature' &&
-      isCertification(part) &&
-      users.some((user) => verifier.verify(part, primary, primary, user) === 'good'),
-  );
-  if (good.some((part) => part.kind === 'signature' && !isBySelf(part, primary))) {
+  const certifications = parts.filter((part) => part.kind === 'signature').filter(isCertification);
+  const good = certifications
+    .slice(0, MOST_TO_EXPLAIN)
+    .filter((part) =>
+      users
+        .slice(0, MOST_TO_EXPLAIN)
+        .some((user) => verifier.verify(part, primary, primary, user) === 'good'),
+    );
+  if (good.some((part) => !isBySelf(part, primary))) {
     return 'self-signature-without-issuer';
   }
   return good.length > 0 ? 'self-signature-older-than-key' : 'no-self-certification';

@@ -16,7 +16,7 @@ import type { SignaturePart } from './signature-part.ts';
 /** A primary key or subkey as of a time. Times are milliseconds since 1970. */
 export interface PartFacts {
   readonly key: KeyPart;
-  /** Until when it is good without a new file; Infinity for ever. In the past, it has ended. */
+  /** The last second in which it is good without a new file; Infinity for ever. In the past, it has ended. */
   readonly until: number;
   /** Whether it may sign data, by what it is for. */
   readonly isForSigning: boolean;
@@ -39,11 +39,13 @@ export interface KeyFacts {
 }
 
 /** The facts of a key as of `context.now`. */
-export function readKeyFacts(key: KeyParts, context: TermsContext): KeyFacts {
-  const time = { ...context, now: Math.max(context.now, key.primary.created) };
-  const terms = readTermsAt(key, time);
-  const until = findEnd(key, time, ({ primary }) => primary);
-  const isPlain = hasPlainPackets(key) && doUsersAgree(key);
+export function readKeyFacts(whole: KeyParts, context: TermsContext): KeyFacts {
+  const time = { ...context, now: Math.max(context.now, whole.primary.created) };
+  const key = withoutBystanders(whole);
+  const timeline = new Timeline(key, time);
+  const { terms } = timeline;
+  const until = timeline.findEnd(({ primary }) => primary);
+  const isPlain = hasPlainPackets(whole) && doUsersAgree(key);
   const toFacts = (part: PartTerms, end: number): PartFacts => ({
     key: part.key,
     until: end,
@@ -60,7 +62,7 @@ export function readKeyFacts(key: KeyParts, context: TermsContext): KeyFacts {
         part,
         Math.min(
           until,
-          findEnd(key, time, ({ subkeys }) => subkeys[index]),
+          timeline.findEnd(({ subkeys }) => subkeys[index]),
         ),
       ),
     ),
@@ -86,27 +88,57 @@ function noteTerms(terms: KeyTimeTerms, isFuture: boolean): readonly KeyNoteCode
   ];
 }
 
-/**
- * Until when a part is good: its expiry, or the end of a signature that makes it one. An end in the
- * past is the expiry that holds now.
- */
-function findEnd(
-  key: KeyParts,
-  context: TermsContext,
-  pick: (terms: KeyTimeTerms) => PartTerms | undefined,
-): number {
-  const ends = key.parts.flatMap((part) =>
-    part.kind === 'signature' && part.expires > context.now ? [part.expires] : [],
+/** Without the signatures by others that change nothing: there may be very many. */
+function withoutBystanders({ primary, parts }: KeyParts): KeyParts {
+  const kept = parts.filter(
+    (part) =>
+      part.kind !== 'signature' ||
+      isBySelf(part, primary) ||
+      part.type === SIGNATURE_TYPE.keyRevocation,
   );
-  const starts = [context.now, ...new Set(ends)].toSorted((one, other) => one - other);
-  for (const [index, now] of starts.entries()) {
-    const part = pick(readTermsAt(key, { ...context, now }));
-    if (!part) return Infinity;
-    if (!part.isValid && index > 0) return now * 1000;
-    const next = starts[index + 1] ?? Infinity;
-    if (part.expires !== 0 && part.expires < next) return part.expires * 1000;
+  return { primary, parts: kept };
+}
+
+/** The terms of a key from now on: they change when a signature ends. */
+class Timeline {
+  readonly #key: KeyParts;
+  readonly #context: TermsContext;
+  readonly #starts: readonly number[];
+  readonly #terms: KeyTimeTerms[] = [];
+
+  constructor(key: KeyParts, context: TermsContext) {
+    this.#key = key;
+    this.#context = context;
+    const ends = key.parts.flatMap((part) =>
+      part.kind === 'signature' && part.expires > context.now ? [part.expires] : [],
+    );
+    this.#starts = [context.now, ...new Set(ends)].toSorted((one, other) => one - other);
   }
-  return Infinity;
+
+  /** As of now. */
+  get terms(): KeyTimeTerms {
+    return this.#termsFrom(0, this.#context.now);
+  }
+
+  #termsFrom(index: number, now: number): KeyTimeTerms {
+    return (this.#terms[index] ??= readTermsAt(this.#key, { ...this.#context, now }));
+  }
+
+  /**
+   * The last second in which a part is good: its expiry, or the one before a signature ends that makes
+   * it one. An end in the past is the expiry that holds now. Milliseconds since 1970.
+   */
+  findEnd(pick: (terms: KeyTimeTerms) => PartTerms | undefined): number {
+    for (const [index, now] of this.#starts.entries()) {
+      const part = pick(this.#termsFrom(index, now));
+      if (!part) return Infinity;
+      const isOver = !part.isValid || (part.expires !== 0 && part.expires < now);
+      if (isOver && index > 0) return (now - 1) * 1000;
+      const next = this.#starts[index + 1] ?? Infinity;
+      if (part.expires !== 0 && part.expires < next) return part.expires * 1000;
+    }
+    return Infinity;
+  }
 }
 
 /** The newest date of the self-signatures of a key and one of its parts. Milliseconds since 1970. */

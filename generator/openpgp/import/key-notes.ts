@@ -101,6 +101,17 @@ export const KEY_NOTES = {
     cause: 'has more than 5 MiB: GnuPG skips it',
     cure: 'export it without the signatures of others: `gpg --export-options export-minimal --export KEY`',
   },
+  'too-many-parts': {
+    of: 'file',
+    cause:
+      'a key has more user IDs and subkeys, or more self-signatures, than any that is used (1000 each), or the file has more packets or keys (250,000 and 10,000), so it is not read',
+    cure: EXPORT,
+  },
+  'too-much-to-verify': {
+    of: 'file',
+    cause: 'its keys have more self-signatures to verify than any that are used, so it is not read',
+    cure: EXPORT,
+  },
   'no-user-id': {
     of: 'key',
     cause: 'has no user ID, like keys from keys.openpgp.org: GnuPG does not import it',

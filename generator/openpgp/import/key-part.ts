@@ -69,6 +69,8 @@ const DSA_PUBLIC_KEY = Buffer.from('2a8648ce380401', 'hex');
 /** OpenSSL verifies with no others. */
 const DSA_ORDERS: ReadonlySet<number> = new Set([160, 224, 256]);
 const LEAST_ORDER = 160;
+const MAX_RSA_BITS_WITH_ANY_EXPONENT = 3072;
+const MAX_EXPONENT_BITS = 64;
 
 /** Reads the body of a key packet of version 4; undefined if it cannot be read, which ends an import. */
 export function readKeyPart(kind: KeyPart['kind'], body: Uint8Array): KeyPart | undefined {
@@ -94,6 +96,12 @@ export function readKeyPart(kind: KeyPart['kind'], body: Uint8Array): KeyPart | 
       return (material ??= toMaterial(algorithm, values));
     },
   };
+}
+
+/** Whether GnuPG takes a key packet that the file ends in: it reads on behind the end, as if it had none. */
+export function isCutKeyTaken(body: Uint8Array, length: number): boolean {
+  const [version, , , , , algorithm = 0xff] = body;
+  return version === 4 && length >= SHORTEST && length <= LONGEST && !PARAMETERS.has(algorithm);
 }
 
 interface Parameter {
@@ -146,10 +154,21 @@ function toMaterial(algorithm: number, values: readonly Uint8Array[]): KeyMateri
 const EMPTY = new Uint8Array();
 
 function toRsa([modulus = EMPTY, exponent = EMPTY]: readonly Uint8Array[]): KeyMaterial {
+  if (!isRsaOfOpenssl(modulus, exponent)) return { kind: 'unknown' };
   const n = Buffer.from(modulus).toString('base64url');
   const e = Buffer.from(exponent).toString('base64url');
   const key = createPublicKey({ format: 'jwk', key: { kty: 'RSA', n, e } });
   return { kind: 'rsa', key, modulus };
+}
+
+/** OpenSSL refuses odd exponents of long keys, which would take minutes, and GnuPG does not. */
+function isRsaOfOpenssl(modulus: Uint8Array, exponent: Uint8Array): boolean {
+  const isLong = bitsOf(modulus) > MAX_RSA_BITS_WITH_ANY_EXPONENT;
+  const isLess =
+    exponent.length < modulus.length ||
+    (exponent.length === modulus.length && Buffer.compare(exponent, modulus) < 0);
+  const isOdd = ((modulus.at(-1) ?? 0) & 1) === 1;
+  return isLess && isOdd && (!isLong || bitsOf(exponent) <= MAX_EXPONENT_BITS);
 }
 
 function toDsa([p = EMPTY, q = EMPTY, g = EMPTY, y = EMPTY]: readonly Uint8Array[]): KeyMaterial {

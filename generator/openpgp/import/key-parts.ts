@@ -1,5 +1,5 @@
 // What a key consists of, in the order of the file.
-import { TAG, formatPacket } from '../packets/packets.ts';
+import { TAG, formatPacket, packetHeaderLength } from '../packets/packets.ts';
 import type { KeyPart } from './key-part.ts';
 import type { SignaturePart } from './signature-part.ts';
 
@@ -29,6 +29,9 @@ export const SIGNATURE_TYPE = {
 } as const;
 
 const CERTIFICATION = 0x10;
+/** Those of all Debian developers have a tenth of it at most. */
+const MOST_COMPONENTS = 1000;
+const MOST_OWN_SIGNATURES = 1000;
 
 export function isCertification({ type }: SignaturePart): boolean {
   return (type & 0xfc) === CERTIFICATION;
@@ -46,6 +49,38 @@ export function concernsSubkey({ type }: SignaturePart): boolean {
 /** GnuPG knows self-signatures by the key ID of their issuer. */
 export function isBySelf({ issuer }: SignaturePart, { keyId }: KeyPart): boolean {
   return issuer === keyId;
+}
+
+/**
+ * Counts the parts of a key as they come: user IDs, subkeys, and the signatures that have to be
+ * computed. Those by others cost nothing.
+ */
+export class PartCounter {
+  #components = 0;
+  #signatures = 0;
+
+  /** False if it is one too many for a key that anybody uses. */
+  add(part: AnyPart, primary: KeyPart): boolean {
+    if (part.kind !== 'signature') this.#components++;
+    else if (isBySelf(part, primary) || part.type === SIGNATURE_TYPE.keyRevocation) {
+      this.#signatures++;
+    }
+    return this.#components <= MOST_COMPONENTS && this.#signatures <= MOST_OWN_SIGNATURES;
+  }
+}
+
+/** Whether a key has no more parts than any that is used. */
+export function isReasonable({ primary, parts }: KeyParts): boolean {
+  const counter = new PartCounter();
+  return parts.every((part) => counter.add(part, primary));
+}
+
+/** Where GnuPG looks for revocations of a key: also behind subkeys that come before all user IDs. */
+export function signaturesBeforeUsers(parts: readonly AnyPart[]): readonly SignaturePart[] {
+  const end = parts.findIndex(({ kind }) => kind === 'user');
+  return parts
+    .slice(0, end < 0 ? parts.length : end)
+    .filter((part): part is SignaturePart => part.kind === 'signature');
 }
 
 /** The same user ID, or the same photo. */
@@ -74,6 +109,16 @@ export function haveSameIntegers(one: SignaturePart, other: SignaturePart): bool
       return others !== undefined && Buffer.compare(integer, others) === 0;
     })
   );
+}
+
+/** How long they are together. Bytes. */
+export function lengthOf(parts: readonly AnyPart[]): number {
+  let total = 0;
+  for (const part of parts) {
+    const { length } = part.body;
+    total += packetHeaderLength(tagOf(part), length) + length;
+  }
+  return total;
 }
 
 /** The packets of a key, framed as GnuPG frames them. */

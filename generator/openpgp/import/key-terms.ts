@@ -8,8 +8,9 @@ import {
   type UserPart,
   concernsUser,
   isBySelf,
+  signaturesBeforeUsers,
 } from './key-parts.ts';
-import { type SignaturePart, readSignaturePart } from './signature-part.ts';
+import type { SignaturePart } from './signature-part.ts';
 import type { FindPrimary } from './repair-key.ts';
 import type { PartVerifier } from './verify-part.ts';
 
@@ -52,7 +53,7 @@ const SIGNING_ALGORITHMS: ReadonlySet<number> = new Set([
   ALGORITHM.ecdsa,
   ALGORITHM.eddsa,
 ]);
-const { directKey, keyRevocation, subkeyRevocation, binding, back } = SIGNATURE_TYPE;
+const { directKey, keyRevocation, subkeyRevocation, binding } = SIGNATURE_TYPE;
 /** GnuPG adds times in 32 bits. */
 const WRAP = 2 ** 32;
 
@@ -60,15 +61,15 @@ const WRAP = 2 ** 32;
 export function readTermsAt(key: KeyParts, context: TermsContext): KeyTimeTerms {
   const sections = toTermSections(key);
   const [own] = sections;
-  const users = sections.filter(({ head }) => head.kind === 'user');
   const firstSubkey = sections.findIndex(({ head }) => head.kind === 'subkey');
-  const seen =
-    firstSubkey < 0 ? users : users.filter((user) => sections.indexOf(user) < firstSubkey);
+  const seen = (firstSubkey < 0 ? sections : sections.slice(0, firstSubkey)).filter(
+    ({ head }) => head.kind === 'user',
+  );
   const direct = newestDirect(own?.signatures ?? [], key.primary, context);
   const claims = seen.flatMap(({ head, signatures }) =>
     head.kind === 'user' ? readUser(head, signatures, key.primary, context) : [],
   );
-  const revocation = findRevocation(key.primary, own?.signatures ?? [], context);
+  const revocation = findRevocation(key, own?.signatures ?? [], context);
   const isFuture = key.primary.created > context.now;
   const isValid = !isFuture && (direct !== undefined || claims.length > 0);
   const counting = claims.flatMap(({ signature, counts }) => (counts ? [signature] : []));
@@ -187,18 +188,23 @@ function maySign({ algorithm }: KeyPart, flags: number | undefined): boolean {
 
 type Revocation = 'revoked' | 'none' | 'absent' | 'unknown';
 
+function isRevocation({ type }: SignaturePart): boolean {
+  return type === keyRevocation;
+}
+
+/** Its own revocations count in front of all else, those by others up to the first user ID. */
 function findRevocation(
-  primary: KeyPart,
+  { primary, parts }: KeyParts,
   signatures: readonly SignaturePart[],
   context: TermsContext,
 ): Revocation {
-  const revocations = signatures.filter(({ type }) => type === keyRevocation);
-  if (revocations.some((one) => isGood(one, primary, primary, context))) return 'revoked';
+  const own = signatures.filter(isRevocation);
+  if (own.some((one) => isGood(one, primary, primary, context))) return 'revoked';
   const designated = signatures
     .filter((one) => one.type === directKey && isGood(one, primary, primary, context))
     .flatMap(({ revokers }) => revokers);
   let found: Revocation = 'none';
-  for (const revocation of revocations) {
+  for (const revocation of signaturesBeforeUsers(parts).filter(isRevocation)) {
     const isByRevoker = designated.some((one) => one.endsWith(revocation.issuer));
     if (!isByRevoker || revocation.issuer === '') continue;
     const revoker = context.findOther(revocation.issuer);
@@ -235,19 +241,12 @@ function readSubkey(
   };
 }
 
-/** The newest signature within the binding decides; the first of the same second. */
 function isCrossCertified(
-  bound: SignaturePart,
+  { back: found }: SignaturePart,
   key: KeyPart,
   primary: KeyPart,
   { verifier, now }: TermsContext,
 ) {
-  let found: SignaturePart | undefined;
-  for (const body of bound.embedded) {
-    const read = readSignaturePart(body);
-    if (typeof read === 'string' || read.type !== back) continue;
-    if (read.created > (found?.created ?? 0)) found = read;
-  }
   if (!found || found.created < key.created || key.created > now) return 'bad';
   return verifier.verify(found, key, primary, primary);
 }

@@ -8,13 +8,14 @@ import {
   isSameKey,
   isSameSignature,
   isSameUser,
+  signaturesBeforeUsers,
 } from './key-parts.ts';
 import type { SignaturePart } from './signature-part.ts';
 
 /** A primary key, user ID or subkey, with the signatures behind it. */
 interface Component {
   readonly head: Exclude<AnyPart, SignaturePart>;
-  signatures: readonly SignaturePart[];
+  readonly signatures: SignaturePart[];
 }
 
 /** A key with what another copy of it adds. */
@@ -22,7 +23,7 @@ export function mergeKey(known: KeyParts, again: KeyParts): KeyParts {
   const merged = toComponents(known);
   const added = toComponents(again);
   const before = new Set(merged);
-  mergeOwn(merged, added);
+  mergeOwn(merged, known, again);
   for (const one of added.slice(1)) {
     const same = merged.find(({ head }) => isSame(head, one.head));
     if (!same) insert(merged, one);
@@ -38,7 +39,7 @@ function toComponents({ parts }: KeyParts): Component[] {
   for (const part of parts) {
     const last = components.at(-1);
     if (part.kind !== 'signature') components.push({ head: part, signatures: [] });
-    else if (last) last.signatures = [...last.signatures, part];
+    else last?.signatures.push(part);
   }
   return components;
 }
@@ -49,15 +50,16 @@ function isSame(one: Component['head'], other: Component['head']): boolean {
 }
 
 /** Revocations and direct signatures go in front of those that are there. */
-function mergeOwn([own]: readonly Component[], [others]: readonly Component[]): void {
-  if (!own || !others) return;
+function mergeOwn([own]: readonly Component[], known: KeyParts, again: KeyParts): void {
+  if (!own) return;
+  const before = signaturesBeforeUsers(known.parts);
+  const others = signaturesBeforeUsers(again.parts);
   for (const type of [SIGNATURE_TYPE.keyRevocation, SIGNATURE_TYPE.directKey]) {
-    for (const signature of others.signatures) {
-      if (signature.type !== type) continue;
-      const isKnown = own.signatures.some(
-        (other) => other.type === type && isSameSignature(other, signature),
-      );
-      if (!isKnown) own.signatures = [signature, ...own.signatures];
+    const same = before.filter((one) => one.type === type);
+    for (const signature of others) {
+      if (signature.type !== type || same.some((one) => isSameSignature(one, signature))) continue;
+      same.push(signature);
+      own.signatures.unshift(signature);
     }
   }
 }
@@ -70,7 +72,7 @@ function addSignatures(known: Component, signatures: readonly SignaturePart[]): 
     const isKnown = known.signatures.some((other) =>
       isSubkey ? isNewer(other, signature) : isSameSignature(other, signature),
     );
-    if (!isKnown) known.signatures = [...known.signatures, signature];
+    if (!isKnown) known.signatures.push(signature);
   }
 }
 

@@ -1,8 +1,8 @@
 // Cuts binary packets into keys as GnuPG does when it imports (g10/import.c of 2.2.40: read_block):
 // what it skips, and what ends the import, with the loss of the key at hand and of all behind it.
-import { type Packet, TAG, eachPacket } from '../packets/packets.ts';
-import { type KeyPart, readKeyPart } from './key-part.ts';
-import { type KeyParts, type AnyPart, SIGNATURE_TYPE } from './key-parts.ts';
+import { type Packet, TAG, bodyLengthOf, eachPacket } from '../packets/packets.ts';
+import { type KeyPart, isCutKeyTaken, readKeyPart } from './key-part.ts';
+import { type KeyParts, type AnyPart, PartCounter, SIGNATURE_TYPE } from './key-parts.ts';
 import type { KeyNoteCode } from './key-notes.ts';
 import { type BrokenSignature, type SignaturePart, readSignaturePart } from './signature-part.ts';
 
@@ -16,11 +16,11 @@ export type ReadItem =
       readonly code: KeyNoteCode;
       readonly primary: KeyPart | undefined;
       readonly detail?: string;
-    };
+    }
+  /** More than anybody uses: the rest is not read. */
+  | { readonly kind: 'too many' };
 
 const KEY_TAGS: ReadonlySet<number> = new Set([TAG.publicKey, TAG.publicSubkey]);
-/** Up to its algorithm. Bytes. */
-const KEY_START = 6;
 const MAX_USER_ID_BYTES = 2048;
 const MAX_PHOTO_BYTES = 16 * 1024 * 1024;
 const MARKER = 10;
@@ -32,15 +32,28 @@ const PARTIAL_TAGS: ReadonlySet<number> = new Set([8, 9, 11, 18, 20]);
 const INDETERMINATE_TAGS: ReadonlySet<number> = new Set([8, 9, 11]);
 const PRIVATE_TAGS: ReadonlySet<number> = new Set([5, 7]);
 
-/** The keys of binary packets, with what is lost on the way. */
-export function readKeyItems(bytes: Uint8Array): readonly ReadItem[] {
+/** More than a file of 16 MiB has if its keys are real. */
+const MOST_PACKETS = 250_000;
+const MOST_KEYS = 10_000;
+
+/** The keys of binary packets, with what is lost on the way, one by one. */
+export function* readKeyItems(bytes: Uint8Array): Generator<ReadItem> {
   const reader = new BlockReader();
-  for (const packet of eachPacket(bytes)) if (!reader.take(packet)) break;
-  return reader.end();
+  for (const packet of eachPacket(bytes)) {
+    const goesOn = reader.take(packet);
+    yield* reader.giveItems();
+    if (!goesOn) break;
+  }
+  reader.finish();
+  yield* reader.giveItems();
 }
 
 class BlockReader {
-  readonly #items: ReadItem[] = [];
+  #items: ReadItem[] = [];
+  readonly #noted = new Set<string>();
+  #packets = 0;
+  #keys = 0;
+  #counter = new PartCounter();
   #primary: KeyPart | undefined;
   #parts: AnyPart[] = [];
   /** In a key of another version: all of it is skipped. */
@@ -50,12 +63,12 @@ class BlockReader {
 
   /** False where the import ends. */
   take(packet: Packet): boolean {
+    if (++this.#packets > MOST_PACKETS) return this.#refuse();
     const fault = findFrameFault(packet);
     if (fault) return this.#break(fault);
     const { tag, body } = packet;
-    // GnuPG takes the start of a key packet for a key of no algorithm.
-    if (KEY_TAGS.has(tag) && !packet.isWhole && body[0] === 4 && body.length < KEY_START) {
-      this.#finish();
+    if (KEY_TAGS.has(tag) && !packet.isWhole && isCutKeyTaken(body, bodyLengthOf(packet))) {
+      this.finish();
       return false;
     }
     if (tag === TAG.publicKey) return this.#takePrimary(body);
@@ -72,14 +85,25 @@ class BlockReader {
     return true;
   }
 
-  end(): readonly ReadItem[] {
-    this.#finish();
-    return this.#items;
+  /** What was read since the last time. */
+  giveItems(): readonly ReadItem[] {
+    const items = this.#items;
+    if (items.length > 0) this.#items = [];
+    return items;
   }
 
-  /** The key at hand, if there is one, is named. */
+  #refuse(): false {
+    this.#items.push({ kind: 'too many' });
+    this.#primary = undefined;
+    return false;
+  }
+
+  /** The key at hand, if there is one, is named; of each it is told once. */
   #note(code: KeyNoteCode, detail?: string): void {
     const primary = code === 'old-key' ? undefined : this.#primary;
+    const name = `${code} ${primary?.fingerprint} ${detail}`;
+    if (this.#noted.has(name)) return;
+    this.#noted.add(name);
     this.#items.push({ kind: 'note', code, primary, ...(detail === undefined ? {} : { detail }) });
   }
 
@@ -90,7 +114,8 @@ class BlockReader {
     return false;
   }
 
-  #finish(): void {
+  /** The key at hand is whole. */
+  finish(): void {
     if (this.#primary) {
       this.#items.push({ kind: 'key', key: { primary: this.#primary, parts: this.#parts } });
     }
@@ -110,10 +135,11 @@ class BlockReader {
     const key = readKeyPart('primary', body);
     if (!key) return this.#break('broken-packet');
     this.#skipsKey = false;
-    this.#finish();
+    this.finish();
     this.#primary = key;
     this.#parts = [key];
-    return true;
+    this.#counter = new PartCounter();
+    return ++this.#keys <= MOST_KEYS || this.#refuse();
   }
 
   #takeSubkey(body: Uint8Array): boolean {
@@ -122,27 +148,26 @@ class BlockReader {
     if (version !== 4) return this.#break('newer-part', `a subkey of version ${version}`);
     const key = readKeyPart('subkey', body);
     if (!key) return this.#break('broken-packet');
-    this.#add(key);
-    return true;
+    return this.#add(key);
   }
 
-  #takeUser({ tag, body, bytes, isWhole }: Packet): boolean {
+  #takeUser(packet: Packet): boolean {
+    const { tag, body } = packet;
     const isPhoto = tag === TAG.userAttribute;
     const limit = isPhoto ? MAX_PHOTO_BYTES : MAX_USER_ID_BYTES;
-    const isTooLong = isWhole ? body.length > limit : bytes.length > limit;
-    if (isTooLong) {
+    if (bodyLengthOf(packet) > limit) {
       if (!this.#skipsKey && this.#primary) this.#note('oversized-user-id');
       this.#skipsSignatures = true;
       return true;
     }
-    this.#add({ kind: 'user', isPhoto, body });
-    return true;
+    return this.#add({ kind: 'user', isPhoto, body });
   }
 
-  #takeSignature({ body, isWhole }: Packet): boolean {
-    const signature = readSignaturePart(body, isWhole ? body.length : Infinity);
+  #takeSignature(packet: Packet): boolean {
+    const { body } = packet;
+    const signature = readSignaturePart(body, bodyLengthOf(packet));
     if (signature === 'cut-short') {
-      this.#finish();
+      this.finish();
       return false;
     }
     if (signature === 'too-short') return true;
@@ -153,14 +178,14 @@ class BlockReader {
       this.#items.push({ kind: 'revocation', signature });
       return true;
     }
-    this.#add(signature, true);
-    return true;
+    return this.#add(signature);
   }
 
-  #add(part: AnyPart, isSignature = false): void {
-    if (!isSignature) this.#skipsSignatures = false;
-    if (this.#skipsKey) return;
-    if (this.#primary) this.#parts.push(part);
+  #add(part: AnyPart): boolean {
+    if (part.kind !== 'signature') this.#skipsSignatures = false;
+    if (this.#skipsKey || !this.#primary) return true;
+    this.#parts.push(part);
+    return this.#counter.add(part, this.#primary) || this.#refuse();
   }
 }
 

@@ -2,15 +2,7 @@
 // key_check_all_keysigs, both of 2.2.40): user IDs that come twice, signatures that come twice, and
 // self-signatures that lie in the wrong place.
 import type { KeyPart } from './key-part.ts';
-import {
-  type KeyParts,
-  type AnyPart,
-  SIGNATURE_TYPE,
-  haveSameIntegers,
-  isBySelf,
-  isSameSignature,
-  isSameUser,
-} from './key-parts.ts';
+import { type KeyParts, type AnyPart, SIGNATURE_TYPE, isBySelf } from './key-parts.ts';
 import type { SignaturePart } from './signature-part.ts';
 import type { PartVerifier } from './verify-part.ts';
 
@@ -30,65 +22,74 @@ export function repairKey(
 
 /** Moves what belongs to a user ID that is there already behind the first. */
 function collapseUsers(parts: readonly AnyPart[]): readonly AnyPart[] {
-  const sections = toSections(parts);
   const kept: Section[] = [];
-  for (const section of sections) {
-    const [head] = section.parts;
-    const same =
-      head?.kind === 'user'
-        ? kept.find(({ parts: [other] }) => other?.kind === 'user' && isSameUser(other, head))
-        : undefined;
-    if (!same) kept.push(section);
+  const users = new Map<string, Section[]>();
+  for (const section of toSections(parts)) {
+    const { head } = section;
+    if (head.kind !== 'user') {
+      kept.push(section);
+      continue;
+    }
+    const name = `${head.isPhoto} ${Buffer.from(head.body).toString('latin1')}`;
+    const same = users.get(name);
+    if (same) same.push(section);
     else {
-      const [first, ...rest] = same.parts;
-      const added = section.parts.slice(1);
-      same.parts = first ? [first, ...distinctOf([...added, ...rest])] : same.parts;
+      users.set(name, [section]);
+      kept.push(section);
     }
   }
-  return kept.flatMap((section) => section.parts);
+  const collapsed = new Map([...users.values()].map((same) => [same[0], collapse(same)]));
+  return kept.flatMap((section) => {
+    const head: readonly AnyPart[] = [section.head];
+    return head.concat(collapsed.get(section) ?? section.rest);
+  });
 }
 
+/** The last section comes first. */
+function collapse(sections: readonly Section[]): readonly AnyPart[] {
+  const all = sections.toReversed().flatMap(({ rest }) => rest);
+  return sections.length > 1 ? distinctOf(all) : all;
+}
+
+/** A primary key, user ID or subkey, with the signatures behind it. */
 interface Section {
-  parts: readonly AnyPart[];
+  readonly head: AnyPart;
+  readonly rest: SignaturePart[];
 }
 
-/** A primary key, user ID or subkey, each with the signatures behind it. */
-function toSections(parts: readonly AnyPart[]): Section[] {
+function toSections(parts: readonly AnyPart[]): readonly Section[] {
   const sections: Section[] = [];
   for (const part of parts) {
     const last = sections.at(-1);
-    if (part.kind === 'signature' && last) last.parts = [...last.parts, part];
-    else sections.push({ parts: [part] });
+    if (part.kind === 'signature' && last) last.rest.push(part);
+    else sections.push({ head: part, rest: [] });
   }
   return sections;
 }
 
 /** Of signatures that GnuPG holds for the same, the first. */
-function distinctOf(parts: readonly AnyPart[]): readonly AnyPart[] {
-  const kept: AnyPart[] = [];
-  for (const part of parts) {
-    const isKnown =
-      part.kind === 'signature' &&
-      kept.some((other) => other.kind === 'signature' && isSameSignature(other, part));
-    if (!isKnown) kept.push(part);
-  }
-  return kept;
+function distinctOf(signatures: readonly SignaturePart[]): readonly SignaturePart[] {
+  const seen = new Set<string>();
+  return signatures.filter((signature) => {
+    const name = `${signature.issuer} ${signature.publicKeyAlgorithm} ${nameIntegers(signature)}`;
+    return !seen.has(name) && seen.add(name);
+  });
+}
+
+function nameIntegers({ integers }: SignaturePart): string {
+  return integers.map((integer) => Buffer.from(integer).toString('base64')).join();
 }
 
 /** Of equal signatures below the same part, the last stays. */
 function removeDuplicates(parts: readonly AnyPart[]): readonly AnyPart[] {
-  const sections = toSections(parts);
-  return sections.flatMap(({ parts: section }) => {
-    const seen = new Map<string, SignaturePart[]>();
-    const kept = section.toReversed().filter((part) => {
-      if (part.kind !== 'signature') return true;
-      const name = `${part.hashAlgorithm} ${Buffer.from(part.integers[0] ?? []).toString('base64')}`;
-      const others = seen.get(name) ?? [];
-      if (others.some((other) => haveSameIntegers(other, part))) return false;
-      seen.set(name, [...others, part]);
-      return true;
+  return toSections(parts).flatMap(({ head, rest }) => {
+    const seen = new Set<string>();
+    const kept = rest.toReversed().filter((part) => {
+      const name = `${part.hashAlgorithm} ${nameIntegers(part)}`;
+      return !seen.has(name) && seen.add(name);
     });
-    return kept.toReversed();
+    const first: readonly AnyPart[] = [head];
+    return first.concat(kept.toReversed());
   });
 }
 
@@ -100,6 +101,7 @@ type Component = Exclude<AnyPart, SignaturePart>;
  */
 function reorder({ primary, parts }: KeyParts, verifier: PartVerifier, findOther: FindPrimary) {
   const ordered = [...parts];
+  const components = parts.filter((part) => part.kind !== 'signature');
   let isMoved = false;
   let current: Component = primary;
   for (const part of parts) {
@@ -110,9 +112,8 @@ function reorder({ primary, parts }: KeyParts, verifier: PartVerifier, findOther
     const isRevocation = part.type === SIGNATURE_TYPE.keyRevocation;
     const signer = isBySelf(part, primary) ? primary : isRevocation && findOther(part.issuer);
     if (!signer || verifier.verify(part, signer, primary, current) !== 'bad') continue;
-    const signed = ordered.find(
-      (other) =>
-        other.kind !== 'signature' && verifier.verify(part, signer, primary, other) === 'good',
+    const signed = components.find(
+      (other) => verifier.verify(part, signer, primary, other) === 'good',
     );
     if (!signed || signed === current) continue;
     ordered.splice(ordered.indexOf(part), 1);

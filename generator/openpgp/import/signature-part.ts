@@ -31,8 +31,8 @@ export interface SignaturePart {
   readonly keyLifetime: number;
   /** The first octet of the key flags, 0 where they are empty; undefined if it has none. */
   readonly keyFlags: number | undefined;
-  /** Signatures within it, hashed ones first. */
-  readonly embedded: readonly Uint8Array[];
+  /** Of the signatures of a subkey within it the newest, hashed ones first. */
+  readonly back: SignaturePart | undefined;
   /** The fingerprints of designated revokers, lower-case hex. */
   readonly revokers: readonly string[];
 }
@@ -56,6 +56,8 @@ export const SUBPACKET = {
 
 const MAX_AREA_BYTES = 10_000;
 const SHORTEST = 16;
+/** Without its numbers. */
+const VERSION_3_BYTES = 19;
 /** `can_handle_critical`; notations and key blocks are looked at more closely. */
 const UNDERSTOOD: ReadonlySet<number> = new Set([
   2, 3, 4, 5, 6, 7, 9, 11, 12, 16, 21, 22, 24, 25, 26, 27, 29, 30, 32, 33,
@@ -75,6 +77,7 @@ const LEAST: ReadonlyMap<number, number> = new Map([
   [SUBPACKET.issuer, 8],
   [SUBPACKET.issuerFingerprint, 21],
 ]);
+const BACK = 0x19;
 const DIRECT_KEY = 0x1f;
 /** How many integers a signature of an algorithm has, `pubkey_get_nsig`. */
 const INTEGERS: ReadonlyMap<number, number> = new Map([
@@ -88,29 +91,32 @@ const INTEGERS: ReadonlyMap<number, number> = new Map([
 ]);
 const MAX_OPAQUE_BYTES = (5 * 16_384) / 8;
 
-/**
- * Reads the body of a signature packet; `isCut` says that the file ends before its end, and `length`
- * how long it should be.
- */
+/** Reads the body of a signature packet; `length` says how long it is if the file ends before. */
 export function readSignaturePart(
   body: Uint8Array,
   length = body.length,
 ): SignaturePart | BrokenSignature {
   if (length < SHORTEST) return 'too-short';
-  const [version = 0] = body;
+  const version = octetAt(body, 0);
   if (version === 4) return readVersion4(body, length);
-  return version === 2 || version === 3 ? readVersion3(body) : 'newer';
+  return version === 2 || version === 3 ? readVersion3(body, length) : 'newer';
 }
 
-function readVersion3(body: Uint8Array): SignaturePart | BrokenSignature {
-  if (body.length < 19) return 'broken';
-  const [version = 3] = body;
-  const [type = 0, publicKeyAlgorithm = 0, hashAlgorithm = 0] = [body[2], body[15], body[16]];
-  const integers = readIntegers(body.subarray(19), publicKeyAlgorithm);
-  if (!integers) return 'broken';
+/** Behind the end of the file GnuPG reads on, as if it had no end. */
+function octetAt(body: Uint8Array, at: number): number {
+  return body[at] ?? 0xff;
+}
+
+function readVersion3(body: Uint8Array, length: number): SignaturePart | BrokenSignature {
+  if (length < VERSION_3_BYTES) return 'broken';
+  const version = octetAt(body, 0);
+  const [type, publicKeyAlgorithm] = [octetAt(body, 2), octetAt(body, 15)];
+  const hashAlgorithm = octetAt(body, 16);
+  const integers = readIntegers(body, VERSION_3_BYTES, length, publicKeyAlgorithm);
+  if (typeof integers === 'string') return integers;
   return {
     kind: 'signature',
-    body: Buffer.concat([body.subarray(0, 19), ...integers.map(({ bytes }) => bytes)]),
+    body: Buffer.concat([body.subarray(0, VERSION_3_BYTES), ...integers.map(({ bytes }) => bytes)]),
     version,
     type,
     created: bigEndian(body, 3, 7),
@@ -126,7 +132,7 @@ function readVersion3(body: Uint8Array): SignaturePart | BrokenSignature {
     isExportable: true,
     keyLifetime: 0,
     keyFlags: undefined,
-    embedded: [],
+    back: undefined,
     revokers: [],
   };
 }
@@ -139,29 +145,30 @@ interface Areas {
 }
 
 function readAreas(body: Uint8Array, length: number): Areas | BrokenSignature {
-  // What is missing of a length counts as 0, and then the numbers are missing.
-  const isKnown = INTEGERS.has(body[2] ?? 0);
-  if (body.length < 6) return 'broken';
-  const hashedEnd = 6 + bigEndian(body, 4, 6);
-  if (hashedEnd > length || hashedEnd - 6 > MAX_AREA_BYTES) return 'broken';
-  if (hashedEnd > body.length) return 'cut-short';
-  if (hashedEnd + 2 > length) return 'broken';
-  if (hashedEnd + 2 > body.length) return isKnown ? 'broken' : 'cut-short';
-  const unhashedEnd = hashedEnd + 2 + bigEndian(body, hashedEnd, hashedEnd + 2);
-  if (unhashedEnd > length || unhashedEnd - hashedEnd - 2 > MAX_AREA_BYTES) return 'broken';
-  if (unhashedEnd > body.length) return 'cut-short';
+  const hashedEnd = endOfArea(body, 4, length);
+  if (typeof hashedEnd === 'string') return hashedEnd;
+  const unhashedEnd = endOfArea(body, hashedEnd, length);
+  if (typeof unhashedEnd === 'string') return unhashedEnd;
   if (unhashedEnd + 2 > length) return 'broken';
   const hashed = body.subarray(6, hashedEnd);
   return { hashed, unhashed: body.subarray(hashedEnd + 2, unhashedEnd), hashedEnd, unhashedEnd };
+}
+
+function endOfArea(body: Uint8Array, at: number, length: number): number | BrokenSignature {
+  const bytes = octetAt(body, at) * 256 + octetAt(body, at + 1);
+  const end = at + 2 + bytes;
+  if (at + 2 > length || end > length || bytes > MAX_AREA_BYTES) return 'broken';
+  return bytes > 0 && end > body.length ? 'cut-short' : end;
 }
 
 function readVersion4(body: Uint8Array, length: number): SignaturePart | BrokenSignature {
   const areas = readAreas(body, length);
   if (typeof areas === 'string') return areas;
   const { hashed, unhashed, hashedEnd, unhashedEnd } = areas;
-  const [, type = 0, publicKeyAlgorithm = 0, hashAlgorithm = 0] = body;
-  const integers = readIntegers(body.subarray(unhashedEnd + 2), publicKeyAlgorithm);
-  if (!integers) return 'broken';
+  const [type, publicKeyAlgorithm] = [octetAt(body, 1), octetAt(body, 2)];
+  const hashAlgorithm = octetAt(body, 3);
+  const integers = readIntegers(body, unhashedEnd + 2, length, publicKeyAlgorithm);
+  if (typeof integers === 'string') return integers;
   const isRead = publicKeyAlgorithm !== 0;
   const created = seconds(isRead ? find(hashed, SUBPACKET.created) : undefined);
   const lifetime = seconds(find(hashed, SUBPACKET.expires));
@@ -172,6 +179,7 @@ function readVersion4(body: Uint8Array, length: number): SignaturePart | BrokenS
   const end = Buffer.from([4, 0xff, 0, 0, 0, 0]);
   end.writeUInt32BE(hashedEnd, 2);
   const written = integers.map(({ bytes }) => bytes);
+  let back: { readonly newest: SignaturePart | undefined } | undefined;
   return {
     kind: 'signature',
     body: Buffer.concat([body.subarray(0, unhashedEnd + 2), ...written]),
@@ -190,26 +198,51 @@ function readVersion4(body: Uint8Array, length: number): SignaturePart | BrokenS
     isExportable: exportable?.[0] !== 0,
     keyLifetime: seconds(find(hashed, SUBPACKET.keyExpires)),
     keyFlags: firstOctet(find(hashed, SUBPACKET.keyFlags)),
-    embedded: [hashed, unhashed].flatMap((area) => findAll(area, SUBPACKET.embedded)),
+    get back() {
+      return (back ??= { newest: newestBack([hashed, unhashed]) }).newest;
+    },
     revokers: type === DIRECT_KEY ? readRevokers(hashed) : [],
   };
 }
 
-/** Undefined if they cannot be read, which ends the import. */
-function readIntegers(bytes: Uint8Array, algorithm: number) {
+interface ReadInteger {
+  readonly bytes: Uint8Array;
+  readonly value: Uint8Array;
+}
+
+/** Numbers of an unknown algorithm are taken as they are. */
+function readIntegers(
+  body: Uint8Array,
+  from: number,
+  length: number,
+  algorithm: number,
+): readonly ReadInteger[] | BrokenSignature {
   const count = INTEGERS.get(algorithm);
+  const bytes = body.subarray(from);
   if (count === undefined) {
-    return bytes.length > MAX_OPAQUE_BYTES ? undefined : [{ bytes, value: bytes }];
+    if (length - from > MAX_OPAQUE_BYTES) return 'broken';
+    return body.length < length ? 'cut-short' : [{ bytes, value: bytes }];
   }
-  const integers: { readonly bytes: Uint8Array; readonly value: Uint8Array }[] = [];
+  const integers: ReadInteger[] = [];
   let at = 0;
   for (let index = 0; index < count; index++) {
     const mpi = readMpi(bytes, at);
-    if (!mpi) return undefined;
+    if (!mpi) return 'broken';
     integers.push(mpi);
     at = mpi.end;
   }
   return integers;
+}
+
+/** The first of the same second. */
+function newestBack(areas: readonly Uint8Array[]): SignaturePart | undefined {
+  let found: SignaturePart | undefined;
+  for (const body of areas.flatMap((area) => findAll(area, SUBPACKET.embedded))) {
+    const read = readSignaturePart(body);
+    if (typeof read === 'string' || read.type !== BACK) continue;
+    if (read.created > (found?.created ?? 0)) found = read;
+  }
+  return found;
 }
 
 function seconds(body: Uint8Array | undefined): number {

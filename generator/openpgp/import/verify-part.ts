@@ -43,21 +43,45 @@ export function canCover(signature: SignaturePart, part: AnyPart): boolean {
   }
 }
 
+/** What the signatures of a file may cost together; those of all Debian developers take a third. */
+const MOST_WORK = 30_000;
+/** Bits of RSA that cost as much as an Ed25519 signature, about 0.1 ms. */
+const RSA_UNIT = 4096;
+/** What others cost at most, in such units. */
+const SLOW_CURVE = 10;
+
+/** Keys that would take minutes to verify. */
+export class KeyWorkError extends Error {
+  override readonly name = 'KeyWorkError';
+}
+
 /** Remembers what it computed: imports ask for the same several times. */
 export class PartVerifier {
-  readonly #known = new WeakMap<SignaturePart, Map<AnyPart, PartVerdict>>();
+  readonly #known = new WeakMap<SignaturePart, Map<KeyPart, Map<AnyPart, PartVerdict>>>();
+  #work = 0;
 
-  /** Whether `signer` made a signature over a part of the key of `primary`, whatever its date. */
+  /** Begins to count anew what is computed. */
+  startFile(): void {
+    this.#work = 0;
+  }
+
+  /**
+   * Whether `signer` made a signature over a part of the key of `primary`, whatever its date.
+   * @throws KeyWorkError if too much was computed since `startFile`.
+   */
   verify(signature: SignaturePart, signer: KeyPart, primary: KeyPart, part: AnyPart): PartVerdict {
     if (!canCover(signature, part)) return 'bad';
-    const known = this.#known.get(signature) ?? new Map<AnyPart, PartVerdict>();
-    this.#known.set(signature, known);
-    const before = signer === primary ? known.get(part) : undefined;
+    if (!isUsable(signature)) return 'bad';
+    const bySigner = this.#known.get(signature) ?? new Map<KeyPart, Map<AnyPart, PartVerdict>>();
+    this.#known.set(signature, bySigner);
+    const known = bySigner.get(signer) ?? new Map<AnyPart, PartVerdict>();
+    bySigner.set(signer, known);
+    const before = known.get(part);
     if (before) return before;
-    const verdict = isUsable(signature)
-      ? computeVerdict(signature, signer, bytesOf(signature, signer, primary, part))
-      : 'bad';
-    if (signer === primary) known.set(part, verdict);
+    this.#work += workOf(signer.material);
+    if (this.#work > MOST_WORK) throw new KeyWorkError('the keys have too much to verify');
+    const verdict = computeVerdict(signature, signer, bytesOf(signature, signer, primary, part));
+    known.set(part, verdict);
     return verdict;
   }
 
@@ -65,6 +89,20 @@ export class PartVerifier {
   verifySelf(signature: SignaturePart, primary: KeyPart, part: AnyPart): PartVerdict {
     if (signature.created < primary.created) return 'bad';
     return this.verify(signature, primary, primary, part);
+  }
+}
+
+function workOf(material: KeyMaterial): number {
+  switch (material.kind) {
+    case 'unsupported':
+    case 'unknown':
+    case 'ed25519':
+      return 1;
+    case 'rsa':
+      return Math.max(1, ((material.modulus.length * 8) / RSA_UNIT) ** 2);
+    case 'dsa':
+    case 'ecdsa':
+      return SLOW_CURVE;
   }
 }
 

@@ -72,6 +72,11 @@ export function bodyAt(bytes: Uint8Array, start: number): Uint8Array {
   return bytes.subarray(from, from + length.bytes);
 }
 
+/** How long the body of a packet in one piece says that it is. */
+export function bodyLengthOf({ bytes }: Packet): number {
+  return lengthAt(bytes, 0).bytes;
+}
+
 /**
  * A packet of our own making, framed as GnuPG frames it (build-packet.c): what it exported comes
  * out as it was. Tags above 15 have the new framing only.
@@ -80,12 +85,21 @@ export function formatPacket(tag: number, body: Uint8Array): Uint8Array {
   const { length } = body;
   if (tag > MAX_OLD_TAG)
     return Buffer.concat([Buffer.from([0xc0 | tag]), newLengthOf(length), body]);
-  const type = length < 0x100 ? 0 : length < 0x10000 ? 1 : 2;
+  const type = oldLengthType(length);
   const octets = 2 ** type;
   const header = Buffer.alloc(1 + octets);
   header[0] = 0x80 | (tag << 2) | type;
   header.writeUIntBE(length, 1, octets);
   return Buffer.concat([header, body]);
+}
+
+/** How many octets `formatPacket` puts in front of a body. */
+export function packetHeaderLength(tag: number, length: number): number {
+  return 1 + (tag > MAX_OLD_TAG ? newLengthOf(length).length : 2 ** oldLengthType(length));
+}
+
+function oldLengthType(length: number): number {
+  return length < 0x100 ? 0 : length < 0x10000 ? 1 : 2;
 }
 
 const MAX_OLD_TAG = 15;

@@ -1,20 +1,39 @@
 // Keys made packet by packet, with self-signatures that gpg never makes: of any date, hash, version
 // and content, good or not, in any place.
-import {
-  type KeyObject,
-  type KeyPairKeyObjectResult,
-  createHash,
-  generateKeyPairSync,
-  sign,
-} from 'node:crypto';
-import { HASHES } from '../key-material.ts';
-import { formatInteger } from '../integer.ts';
+import { type KeyObject, createHash, generateKeyPairSync } from 'node:crypto';
+import { type KeyMaterial, digestOf, toKeyMaterial } from '../key-material.ts';
 import { formatPackets } from '../packet.ts';
 import { formatHashedPart, formatSignature } from '../signature-packet.ts';
 import { type Subpacket, formatSeconds, formatSubpackets } from '../subpacket.ts';
 
-export const CRAFTED_ALGORITHMS = ['ed25519', 'p256', 'p384', 'p521', 'secp256k1', 'rsa'] as const;
-export type CraftedAlgorithm = (typeof CRAFTED_ALGORITHMS)[number];
+const ec = (namedCurve: string) => () => generateKeyPairSync('ec', { namedCurve }).privateKey;
+/** Some keys take long to make: their dates tell them apart. */
+const once = (make: () => KeyObject) => {
+  let made: KeyObject | undefined;
+  return () => (made ??= make());
+};
+const MAKERS = {
+  ed25519: () => generateKeyPairSync('ed25519').privateKey,
+  p256: ec('prime256v1'),
+  p384: ec('secp384r1'),
+  p521: ec('secp521r1'),
+  secp256k1: ec('secp256k1'),
+  brainpoolP256: ec('brainpoolP256r1'),
+  brainpoolP384: ec('brainpoolP384r1'),
+  brainpoolP512: ec('brainpoolP512r1'),
+  rsa: once(() => generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey),
+  dsa: once(() => {
+    const lengths = { modulusLength: 2048, divisorLength: 256 };
+    return generateKeyPairSync('dsa', lengths).privateKey;
+  }),
+  oldDsa: once(() => {
+    const lengths = { modulusLength: 1024, divisorLength: 160 };
+    return generateKeyPairSync('dsa', lengths).privateKey;
+  }),
+} satisfies Readonly<Record<string, () => KeyObject>>;
+
+export type CraftedAlgorithm = keyof typeof MAKERS;
+export const CRAFTED_ALGORITHMS = Object.keys(MAKERS) as readonly CraftedAlgorithm[];
 
 /** A key that signs whatever it is told. */
 export interface CraftedKey {
@@ -26,7 +45,7 @@ export interface CraftedKey {
   readonly hashed: Buffer;
   /** Upper-case hex. */
   readonly fingerprint: string;
-  readonly secret: KeyObject;
+  readonly material: KeyMaterial;
 }
 
 /** A signature in a key. Times are seconds since 1970, spans seconds. */
@@ -50,59 +69,18 @@ export interface CraftedSignature {
 }
 
 const SHA256 = 8;
-const NUMBER: Readonly<Record<CraftedAlgorithm, number>> = {
-  ed25519: 22,
-  p256: 19,
-  p384: 19,
-  p521: 19,
-  secp256k1: 19,
-  rsa: 1,
-};
-const CURVES = {
-  p256: { name: 'prime256v1', oid: '2a8648ce3d030107' },
-  p384: { name: 'secp384r1', oid: '2b81040022' },
-  p521: { name: 'secp521r1', oid: '2b81040023' },
-  secp256k1: { name: 'secp256k1', oid: '2b8104000a' },
-} as const;
-const ED25519_OID = '2b06010401da470f01';
+/** Their signatures are refused by GnuPG over shorter hashes. */
+const LONG_GROUPS: ReadonlySet<CraftedAlgorithm> = new Set(['p521', 'brainpoolP512']);
 const SUBPACKET = { created: 2, expires: 3, keyExpires: 9, issuer: 16, flags: 27, fingerprint: 33 };
 
-/** RSA keys take long to make: their dates tell them apart. */
-let rsa: KeyPairKeyObjectResult | undefined;
-
 export function craftKey(algorithm: CraftedAlgorithm, created: number): CraftedKey {
-  const { publicKey, privateKey } = makePair(algorithm);
-  const body = Buffer.concat([
-    Buffer.of(4),
-    formatSeconds(created),
-    Buffer.of(NUMBER[algorithm]),
-    formatMaterial(algorithm, publicKey),
-  ]);
+  const material = toKeyMaterial(MAKERS[algorithm]());
+  const start = Buffer.concat([Buffer.of(4), formatSeconds(created)]);
+  const body = Buffer.concat([start, Buffer.of(material.algorithm), material.parameters]);
   const header = Buffer.of(0x99, body.length >> 8, body.length & 0xff);
   const hashed = Buffer.concat([header, body]);
   const fingerprint = createHash('sha1').update(hashed).digest('hex').toUpperCase();
-  return { algorithm, created, body, hashed, fingerprint, secret: privateKey };
-}
-
-function makePair(algorithm: CraftedAlgorithm): KeyPairKeyObjectResult {
-  if (algorithm === 'ed25519') return generateKeyPairSync('ed25519');
-  if (algorithm !== 'rsa') {
-    return generateKeyPairSync('ec', { namedCurve: CURVES[algorithm].name });
-  }
-  return (rsa ??= generateKeyPairSync('rsa', { modulusLength: 2048 }));
-}
-
-function formatMaterial(algorithm: CraftedAlgorithm, key: KeyObject): Buffer {
-  const { n = '', e = '', x = '', y = '' } = key.export({ format: 'jwk' });
-  const [nBytes, eBytes, xBytes, yBytes] = [n, e, x, y].map((text) =>
-    Buffer.from(text, 'base64url'),
-  );
-  if (!nBytes || !eBytes || !xBytes || !yBytes) throw new Error('the key has no numbers');
-  if (algorithm === 'rsa') return Buffer.concat([formatInteger(nBytes), formatInteger(eBytes)]);
-  const isEdwards = algorithm === 'ed25519';
-  const oid = Buffer.from(isEdwards ? ED25519_OID : CURVES[algorithm].oid, 'hex');
-  const point = isEdwards ? [Buffer.of(0x40), xBytes] : [Buffer.of(4), xBytes, yBytes];
-  return Buffer.concat([Buffer.of(oid.length), oid, formatInteger(Buffer.concat(point))]);
+  return { algorithm, created, body, hashed, fingerprint, material };
 }
 
 /** The packets of parts of a key. */
@@ -165,7 +143,8 @@ export function crossCertify(
 
 /** A signed message over a payload. */
 export function signMessage(signer: CraftedKey, payload: string, created: number): Buffer {
-  const spec = { type: 0, created, hash: signer.algorithm === 'p521' ? 10 : 9, flags: null };
+  const hash = LONG_GROUPS.has(signer.algorithm) ? 10 : 9;
+  const spec = { type: 0, created, hash, flags: null };
   const literal = Buffer.concat([Buffer.from('b\0\0\0\0\0', 'latin1'), Buffer.from(payload)]);
   const signature = signatureBody(signer, Buffer.from(payload), spec);
   return Buffer.concat([frame(2, signature), frame(11, literal)]);
@@ -180,7 +159,7 @@ function formatVersion4(key: CraftedKey, data: Buffer, spec: CraftedSignature): 
   const fields = {
     version: 4,
     type,
-    publicKeyAlgorithm: NUMBER[key.algorithm],
+    publicKeyAlgorithm: key.material.algorithm,
     hashAlgorithm: hash,
     hashed: formatSubpackets(hashedOf(key, spec)),
   };
@@ -221,24 +200,13 @@ function formatVersion3(key: CraftedKey, data: Buffer, spec: CraftedSignature): 
   const part = Buffer.concat([Buffer.of(type), formatSeconds(created)]);
   const computed = compute(key, hash, Buffer.concat([data, part]), isForged);
   const keyId = Buffer.from(key.fingerprint, 'hex').subarray(-8);
-  const algorithms = Buffer.of(NUMBER[key.algorithm], hash);
+  const algorithms = Buffer.of(key.material.algorithm, hash);
   const { digestStart, integers } = computed;
   return Buffer.concat([Buffer.of(3, 5), part, keyId, algorithms, digestStart, integers]);
 }
 
-function compute(key: CraftedKey, hash: number, signed: Buffer, isForged = false) {
-  const name = HASHES.get(hash) ?? 'sha256';
-  const digest = createHash(name).update(signed).digest();
+function compute({ material }: CraftedKey, hash: number, signed: Buffer, isForged = false) {
   const data = isForged ? Buffer.concat([signed, Buffer.of(1)]) : signed;
-  return { digestStart: digest.subarray(0, 2), integers: formatIntegers(key, name, data) };
-}
-
-function formatIntegers({ algorithm, secret }: CraftedKey, name: string, data: Buffer): Buffer {
-  if (algorithm === 'rsa') return formatInteger(sign(name, data, secret));
-  const both =
-    algorithm === 'ed25519'
-      ? sign(null, createHash(name).update(data).digest(), secret)
-      : sign(name, data, { key: secret, dsaEncoding: 'ieee-p1363' });
-  const half = both.length / 2;
-  return Buffer.concat([both.subarray(0, half), both.subarray(half)].map(formatInteger));
+  const digestStart = digestOf(hash, signed).subarray(0, 2);
+  return { digestStart, integers: material.sign(hash, data) };
 }

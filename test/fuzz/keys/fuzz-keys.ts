@@ -4,7 +4,7 @@ import { compareKeyCases, formatKeyDisagreement } from './compare-keys.ts';
 import { makeGpgKeys } from './gpg-made-keys.ts';
 import { importIntoGnupg } from './gpg-keys.ts';
 import { listOurs } from './key-listing.ts';
-import { makeKeyCase } from './random-key.ts';
+import { type KeyCase, makeKeyCase } from './random-key.ts';
 
 export interface KeyRun {
   readonly seed: number;
@@ -16,22 +16,26 @@ export interface KeyRun {
 /** Cases that share one keyring. */
 const BATCH = 500;
 
-/** What we and gpg say differently, in some lines each. */
+/** What we and gpg say differently, in some lines each. Case N is case 0 of the seed that is N more. */
 export async function fuzzKeys(
   { seed, crafted, byGpg }: KeyRun,
   onProgress: (done: number, disagreements: number) => void = () => {},
 ): Promise<readonly string[]> {
-  const random = makeRandom(seed);
   const found: string[] = [];
   for (let done = 0; done < crafted; done += BATCH) {
     const now = secondsNow();
     const length = Math.min(BATCH, crafted - done);
-    const cases = Array.from({ length }, () => makeKeyCase(random, now));
+    const cases = Array.from({ length }, (_, index) => makeSeededCase(seed + done + index, now));
     found.push(...(await compareKeyCases(cases)).map(formatKeyDisagreement));
     onProgress(done + length, found.length);
   }
   if (byGpg > 0) found.push(...(await compareGpgKeys(seed, byGpg)));
   return found;
+}
+
+function makeSeededCase(seed: number, now: number): KeyCase {
+  const one = makeKeyCase(makeRandom(seed), now);
+  return { ...one, what: `--seed ${seed} --keys 1: ${one.what}` };
 }
 
 async function compareGpgKeys(seed: number, count: number): Promise<readonly string[]> {

@@ -174,9 +174,9 @@ class KeyMaker {
 
   #subkey(): Buffer[] {
     const random = this.#random;
-    const algorithm = random.pick(['ed25519', 'ed25519', 'p256', 'rsa'] as const);
-    // All RSA keys have the same numbers: by the second they are others.
-    const second = algorithm === 'rsa' ? 1 + this.#signers.length : 0;
+    const algorithm = random.chance(0.5) ? 'ed25519' : random.pick(CRAFTED_ALGORITHMS);
+    // Some have the same numbers: by the second they are others.
+    const second = algorithm === 'ed25519' ? 0 : 1 + this.#signers.length;
     const days = random.pick([0, 0, 10, 10, 600]);
     const subkey = craftKey(algorithm, this.#key.created + days * DAY + second);
     this.#signers.push(subkey);

@@ -31,7 +31,7 @@ function signed(keyring: Keyring, dockerReference: string, more: Partial<Signatu
 /** What a keyring says of its key once that has ended. */
 function ended(keyring: Keyring, isRevoked: boolean): Keyring {
   const [key] = keyring.keys;
-  const until = NOW.getTime() - (isRevoked ? 0 : 1);
+  const until = NOW.getTime() - (isRevoked ? 0 : 1000);
   const signers = new Map(key ? [[key.fingerprint, until]] : []);
   return { ...keyring, lives: new Map(key ? [[key.fingerprint, { isRevoked, signers }]] : []) };
 }

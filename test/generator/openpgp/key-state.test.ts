@@ -44,7 +44,13 @@ describe('generator: OpenPGP: the state of a key', () => {
       'an end now',
       '2026-06-01T00:00:00Z',
       undefined,
-      { kind: 'expired', at: '2026-06-01T00:00:00Z' },
+      { kind: 'expires', at: '2026-06-01T00:00:00Z' },
+    ],
+    [
+      'an end a second ago',
+      '2026-05-31T23:59:59Z',
+      undefined,
+      { kind: 'expired', at: '2026-05-31T23:59:59Z' },
     ],
     ['a revocation', BEFORE, lifeOf({ A: at(BEFORE) }, true), { kind: 'revoked' }],
     [

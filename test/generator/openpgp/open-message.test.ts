@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { deflateRawSync, deflateSync } from 'node:zlib';
 import * as fc from 'fast-check';
 import { INSTALL_GPGV } from '../../../generator/openpgp/open-message.ts';
 import { type Keyring, readKeyring } from '../../../generator/openpgp/openpgp-js.ts';
 import { MAX_BLOB_BYTES } from '../../../generator/openpgp/signature-file.ts';
 import { isRejection } from '../../../generator/terms/rejection.ts';
-import { runOrThrow } from '../../kit/process/run.ts';
+import { run, runOrThrow } from '../../kit/process/run.ts';
 import { type Signer, type SigningKey, makeSigner } from '../../kit/signer/signer.ts';
+import { makeTemporary, removeTemporary } from '../../kit/temporary.ts';
 import { formatNotation, formatSeconds } from '../../fuzz/subpacket.ts';
 import { describeWith } from '../../with-tools.ts';
 import {
@@ -406,7 +407,39 @@ describeWith(['gpg', 'gpgv'], 'generator: OpenPGP: keys that changed', () => {
     const opened = await open(asRenewed);
     assert(!isRejection(opened), isRejection(opened) ? opened.message : '');
     assert.equal(opened.signer?.fingerprint, key.fingerprint);
-    assert.equal(opened.validity.until, Date.parse('2090-01-01T12:00:00Z'));
+    assert.equal(opened.expiresAt, Date.parse('2090-01-01T12:00:00Z'));
+    assert.equal(opened.validity.until, Date.parse('2090-01-01T12:00:01Z'));
+  });
+
+  it('takes a key in the second of its expiry, as gpg does, and not in the next', async () => {
+    const files = [{ path: asMade, bytes: await readFile(asMade) }];
+    const keyring = await readKeyring(files);
+    const end = Date.parse(keyring.keys[0]?.expires ?? '');
+    const judge = async (now: number) => openMessage(signature, keyring, new Date(now));
+    for (const [now, until] of [
+      [end - 1, end + 1000],
+      [end + 999, end + 1000],
+    ] as const) {
+      const opened = await judge(now);
+      assert(!isRejection(opened), isRejection(opened) ? opened.message : '');
+      assert.equal(opened.validity.until, until);
+      assert.equal(opened.expiresAt, end);
+    }
+    const refused = rejectionOf(await judge(end + 1000));
+    assert.equal(refused.code, 'key-expired');
+    assert.equal(refused.validity?.from, end + 1000);
+    const gpgSays = async (seconds: number) => {
+      const args = ['--batch', '--faked-system-time', `${seconds}!`, '--status-fd', '1'];
+      const home = await makeTemporary(0o700);
+      const env = { GNUPGHOME: home };
+      const message = join(home, 'message');
+      await writeFile(message, signature);
+      await runOrThrow('gpg', [...args, '--import', asMade], { env });
+      const { stdout } = await run('gpg', [...args, '--verify', message], { env });
+      await removeTemporary(home);
+      return stdout.includes('GOODSIG');
+    };
+    assert.deepEqual([await gpgSays(end / 1000), await gpgSays(end / 1000 + 1)], [true, false]);
   });
 
   it('takes the newer expiry of a key that is given twice, in either order', async () => {

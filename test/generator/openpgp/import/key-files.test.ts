@@ -47,6 +47,23 @@ const certified = (key: CraftedKey, name: string): Buffer =>
   Buffer.concat([packetOf.user(name), signUser(key, name, { type: 0x13, created: BORN })]);
 const keyWith = (key: CraftedKey | undefined, ...packets: readonly Buffer[]): Buffer =>
   Buffer.concat([packetOf.primary(key ?? assert.fail()), ...packets]);
+/** The subkey in front of the user ID, and the revocation behind the subkey. */
+function keyRevokedByOther(
+  [key, other, subkey]: readonly CraftedKey[],
+  { hasRevocation }: { readonly hasRevocation: boolean },
+): Buffer {
+  if (!key || !other || !subkey) return assert.fail();
+  const data = Buffer.concat([Buffer.of(0x80, 22), Buffer.from(other.fingerprint, 'hex')]);
+  const binding = signSubkey(key, subkey, { type: 0x18, created: BORN });
+  return keyWith(
+    key,
+    signPrimary(key, { type: 0x1f, created: BORN, hashedMore: [{ type: 12, data }] }),
+    ...(hasRevocation ? [packetOf.subkey(subkey), binding] : []),
+    ...(hasRevocation ? [signPrimary(other, { type: 0x20, created: BORN + 9 }, key)] : []),
+    certified(key, 'u'),
+  );
+}
+
 /** As long as it takes to have neither padding nor checksum. */
 const tripled = (bytes: Buffer): Buffer =>
   Buffer.concat([bytes, frame(60, Buffer.alloc((3 - ((bytes.length + 6) % 3)) % 3))]);
@@ -306,6 +323,20 @@ const ROWS: Readonly<Record<string, Row>> = {
       return keyWith(own, packetOf.subkey(subkey), binding, certified(own, 'u'));
     },
   },
+  'a revocation by a designated revoker, behind a subkey': {
+    taken: 'a b',
+    notes: [],
+    make: ({ b, keys }) => [keyRevokedByOther(keys, { hasRevocation: true }), b],
+  },
+  'the same in another copy of the key': {
+    taken: 'a b',
+    notes: [],
+    make: ({ b, keys }) => [
+      keyRevokedByOther(keys, { hasRevocation: false }),
+      keyRevokedByOther(keys, { hasRevocation: true }),
+      b,
+    ],
+  },
   'a revocation behind its key in another block': {
     taken: 'a',
     notes: [],
@@ -363,6 +394,8 @@ describeWith(['gpg'], 'generator: OpenPGP: what nodes import of a key file', () 
   it('has a row, or a test elsewhere, for each note', () => {
     const elsewhere: readonly KeyNoteCode[] = [
       'compressed-keys',
+      'too-many-parts',
+      'too-much-to-verify',
       'no-user-id',
       'self-signature-without-issuer',
       'unknown-algorithm',

@@ -47,6 +47,19 @@ async function idIn(
 }
 
 describe('generator: by whom a signature was judged', () => {
+  it('is another one where keys are read in another way, for keys of theirs and of nobody', async () => {
+    const files = [{ path: 'a.gpg', bytes: ours.publicKey }];
+    const idWith = async (signer: Signer | undefined, reading?: string) => {
+      const keyring = await readKeyring(files, new Date(), reading);
+      const requirement: SignedBy = { type: 'signedBy', keyring, signedIdentity: DEFAULT_IDENTITY };
+      return idIn([createScope('a.example', undefined, [requirement])], signer);
+    };
+    for (const signer of [toSigner(ours), undefined]) {
+      assert.equal(await idWith(signer), await idWith(signer));
+      assert.notEqual(await idWith(signer), await idWith(signer, 'in another way'));
+    }
+  });
+
   const [ours, other, third] = [keyOfDay(1), keyOfDay(2), keyOfDay(3)];
   const [oursRenewed, otherRenewed] = [keyOfDay(1, 3000 * DAY), keyOfDay(2, 3000 * DAY)];
   const exact: SignedIdentity = { type: 'matchExact' };
