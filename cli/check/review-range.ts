@@ -158,11 +158,11 @@ async function review(
   const judge = toJudge(to);
   const hasSameLimits = JSON.stringify(from.budgets) === JSON.stringify(to.budgets);
   const isSame = hasSameLimits && idOf(from.policy) === idOf(to.policy);
-  const findConcerned = async (): Promise<ConcernedPlaces> => {
+  const findConcerned = async (old: Policy, other: Policy): Promise<ConcernedPlaces> => {
     if (!hasSameLimits) return ConcernedPlaces.everywhere;
     // Nobody asks what is lost.
     if (settings['allow-removals']) return ConcernedPlaces.nowhere;
-    return ConcernedPlaces.between(from.policy, to.policy, now);
+    return ConcernedPlaces.between(old, other, now);
   };
   return new ProposalReview({
     objects: repository.objects,
@@ -170,7 +170,9 @@ async function review(
     to: { tree: after, judge, subtree: to.subtree },
     budgets: toBudgets(settings),
     stateBudgets: to.budgets,
-    concerned: await findConcerned(),
+    concerned: await findConcerned(from.policy, to.policy),
+    // What is good by the new rules and was not by the old ones.
+    gaining: await findConcerned(to.policy, from.policy),
     now,
   }).review();
 }

@@ -62,6 +62,8 @@ export interface Keyring {
   readonly lives: ReadonlyMap<string, KeyLife>;
   /** The keys with an OpenPGP key ID (16 lower-case hex digits). */
   readonly find: (keyId: string) => readonly SigningKey[];
+  /** Their primary keys and subkeys, in the order in which engines look through them. */
+  readonly parts: readonly SigningKey[];
   /** Each key as binary OpenPGP packets, as nodes import it: built anew, from public keys alone. */
   readonly blocks: readonly Uint8Array[];
   /** All of them, for gpgv. */
@@ -141,8 +143,9 @@ export async function readKeyring(
 ): Promise<Keyring> {
   const { keys, notes } = await importKeys(files, now);
   const byKeyId = new Map<string, SigningKey[]>();
-  for (const key of keys.flatMap((read) => toSigningKeys(read))) {
-    const keyId = key.fingerprint.slice(-16).toLowerCase();
+  const parts = keys.flatMap((read) => toSigningKeys(read));
+  for (const key of parts) {
+    const keyId = keyIdOf(key);
     byKeyId.set(keyId, [...(byKeyId.get(keyId) ?? []), key]);
   }
   const blocks = keys.map(({ bytes }) => bytes);
@@ -152,11 +155,29 @@ export async function readKeyring(
     keys: keys.map(({ facts }) => toKeyInfo(facts)),
     lives: new Map(keys.map(({ facts }) => [facts.primary.key.fingerprint, toLife(facts)])),
     find: (keyId) => byKeyId.get(keyId) ?? [],
+    parts,
     blocks,
     packets,
     forGpgv: keys.flatMap((key) => (needsGpgv(key) ? [key.facts.primary.key.fingerprint] : [])),
     notes,
   };
+}
+
+/** By which signatures name a key: 16 lower-case hex digits. */
+export function keyIdOf({ fingerprint }: Pick<SigningKey, 'fingerprint'>): string {
+  return fingerprint.slice(-16).toLowerCase();
+}
+
+/** Whether two keyrings have the same keys with an ID, in the same order: then engines find the same. */
+export function findsSame(one: Keyring, other: Keyring, keyId: string): boolean {
+  const [keys, others] = [one.find(keyId), other.find(keyId)];
+  return (
+    keys.length === others.length &&
+    keys.every(({ fingerprint, blockId }, index) => {
+      const twin = others[index];
+      return twin?.fingerprint === fingerprint && twin.blockId === blockId;
+    })
+  );
 }
 
 async function importKeys(files: readonly KeyFile[], now: Date) {
@@ -250,7 +271,9 @@ async function parseKey(bytes: Uint8Array): Promise<Key | undefined> {
 
 function toSigningKeys({ facts, bytes, parsed }: ReadKey): readonly SigningKey[] {
   const primaryFingerprint = facts.primary.key.fingerprint;
-  const blockId = createHash('sha256').update(READING).update(bytes).digest('base64url');
+  // Another key may revoke it, as soon as that is there to verify the revocation.
+  const reading = facts.isRevoked ? `${READING}, revoked` : READING;
+  const blockId = createHash('sha256').update(reading).update(bytes).digest('base64url');
   return [facts.primary, ...facts.subkeys].map((part): SigningKey => {
     const found = findPart(parsed, part);
     return {
