@@ -28,7 +28,7 @@ import { formatLocation, parseDirectory, parseLocation, shortenPath } from '../t
 import { isUndecided } from '../terms/rejection.ts';
 import { ConcernedPlaces } from './concerned-places.ts';
 import { DigestDirectories } from './digest-directories.ts';
-import { type FileChange, readFileChanges } from './file-changes.ts';
+import { type FileChange, readFileChanges, refuseLargeTree } from './file-changes.ts';
 import { type Loss, type LossCode, toLoss } from '../terms/loss.ts';
 
 /** One of the two states that are compared. */
@@ -126,13 +126,13 @@ export class ProposalReview {
 
   /** Throws a StateRefusedError for a proposal or a new state over its budgets, and a SourceError. */
   async review(): Promise<ReviewedProposal> {
-    const { objects, from, to, budgets } = this.#options;
+    const { objects, from, to, budgets, stateBudgets } = this.#options;
     let isLarger = from.judge !== to.judge;
     for await (const changes of readFileChanges(objects, from.tree, to.tree, budgets)) {
       await this.#take(changes);
       isLarger ||= changes.some(({ old, now }) => now && !old);
     }
-    if (isLarger) await this.#refuseExcess();
+    if (isLarger && to.tree !== undefined) await refuseLargeTree(objects, to.tree, stateBudgets);
     // Git is asked for all directories at once: a question alone costs as much as many together.
     const added = await Promise.all(this.#added.map(async (one) => this.#report(one)));
     const { lost, isCut } = await this.#findLosses();
@@ -140,13 +140,6 @@ export class ProposalReview {
       toLoss(one.file.code, join(from.subtree, one.file.path), describe(one)),
     );
     return { files: [...this.#files, ...added], losses, isCut };
-  }
-
-  /** As the server will, which counts all paths. */
-  async #refuseExcess(): Promise<void> {
-    const { objects, to, stateBudgets } = this.#options;
-    const walk = readFileChanges(objects, undefined, to.tree, stateBudgets);
-    while ((await walk.next()).done !== true);
   }
 
   async #take(changes: readonly FileChange[]): Promise<void> {

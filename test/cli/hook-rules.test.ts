@@ -94,6 +94,28 @@ describeWith(['git', 'gpg', 'gpgv', 'skopeo'], 'lookaside hook pre-receive, of r
     return files.filter(({ status }) => status === 'accepted').map(({ path }) => path);
   };
 
+  /** Exit codes of programs that verify the signature with a home into which key files were imported. */
+  const verdicts = async (...files: readonly string[]): Promise<readonly number[]> => {
+    const home = join(directory(), files.map((file) => file.length).join('-'));
+    await mkdir(home, { mode: 0o700 });
+    const env = { GNUPGHOME: home };
+    for (const file of files) {
+      await writeFile(join(home, 'in.asc'), file);
+      await run('gpg', ['--batch', '--quiet', '--import', join(home, 'in.asc')], { env });
+    }
+    await writeFile(join(home, 'manifest'), MANIFEST);
+    await writeFile(join(home, 'signature'), signature);
+    const named = [join(home, 'manifest'), 'registry.example/team/app:v1'];
+    const fingerprint = own?.fingerprint ?? '';
+    const by = [...named, fingerprint, join(home, 'signature')];
+    const results = [
+      await run('gpg', ['--batch', '--verify', join(home, 'signature')], { env }),
+      await run('skopeo', ['standalone-verify', ...by], { env }),
+    ];
+    await run('gpgconf', ['--kill', 'all'], { env });
+    return results.map(({ code }) => Math.min(code ?? 1, 1));
+  };
+
   const rows: readonly Row[] = [
     {
       title: 'a key before another one of the same ID',
@@ -162,29 +184,9 @@ describeWith(['git', 'gpg', 'gpgv', 'skopeo'], 'lookaside hook pre-receive, of r
   }
 
   it('says of keys of one ID what gpg and skopeo say that import the files in their order', async () => {
-    const said = async (...files: readonly string[]): Promise<readonly number[]> => {
-      const home = join(directory(), files.map((file) => file.length).join('-'));
-      await mkdir(home, { mode: 0o700 });
-      const env = { GNUPGHOME: home };
-      for (const file of files) {
-        await writeFile(join(home, 'in.asc'), file);
-        await run('gpg', ['--batch', '--quiet', '--import', join(home, 'in.asc')], { env });
-      }
-      await writeFile(join(home, 'manifest'), MANIFEST);
-      await writeFile(join(home, 'signature'), signature);
-      const files1 = [join(home, 'manifest'), 'registry.example/team/app:v1'];
-      const fingerprint = own?.fingerprint ?? '';
-      const by = [...files1, fingerprint, join(home, 'signature')];
-      const results = [
-        await run('gpg', ['--batch', '--verify', join(home, 'signature')], { env }),
-        await run('skopeo', ['standalone-verify', ...by], { env }),
-      ];
-      await run('gpgconf', ['--kill', 'all'], { env });
-      return results.map(({ code }) => Math.min(code ?? 1, 1));
-    };
-    assert.deepEqual(await said(keys.own), [0, 0]);
-    assert.deepEqual(await said(keys.own, keys.adopter), [0, 0]);
-    assert.deepEqual(await said(keys.adopter, keys.own), [1, 1]);
+    assert.deepEqual(await verdicts(keys.own), [0, 0]);
+    assert.deepEqual(await verdicts(keys.own, keys.adopter), [0, 0]);
+    assert.deepEqual(await verdicts(keys.adopter, keys.own), [1, 1]);
   });
 
   it('refuses a key by which newer signatures displace what was served', async () => {

@@ -1,5 +1,9 @@
 import * as openpgp from 'openpgp';
 
+interface Signs {
+  readonly sign: (...args: readonly unknown[]) => Promise<void>;
+}
+
 /**
  * A new key that takes the primary key of another as a subkey of its own, without asking it: whoever has a
  * public key can make one. Both armored.
@@ -23,13 +27,8 @@ export async function makeAdoptingKey(victim: string): Promise<string> {
     keyFlags: new Uint8Array([openpgp.enums.keyFlags.signData]),
   });
   // The types know neither the parts of what is signed nor the last two parameters.
-  await Reflect.apply(binding.sign, binding, [
-    own,
-    { key: own, bind },
-    new Date(),
-    false,
-    openpgp.config,
-  ]);
+  const untyped: unknown = binding;
+  await (untyped as Signs).sign(own, { key: own, bind }, new Date(), false, openpgp.config);
   const packets = privateKey.toPublic().toPacketList();
   packets.push(bind, binding);
   const { publicKey } = openpgp.enums.armor;
