@@ -10,7 +10,11 @@ import {
   ProposalReview,
   type ReviewedProposal,
 } from '../../generator/proposal/proposal-review.ts';
-import { describeNewKeys, findWithdrawnKeys } from '../../generator/proposal/key-changes.ts';
+import {
+  describeNewKeys,
+  findKeyEnds,
+  findWithdrawnKeys,
+} from '../../generator/proposal/key-changes.ts';
 import { StateRefusedError } from '../../generator/sources/source.ts';
 import { type CheckReport, type ReportedFile, sortByPath } from '../../generator/store/report.ts';
 import { EMPTY, type Summary } from '../../generator/store/store-directory.ts';
@@ -88,7 +92,7 @@ export async function reviewRange(range: CommitRange, tools: ReviewTools): Promi
   const about = {
     source: { kind: 'git', location, commit: range.to },
     ...reportKeys(to.policy),
-    ...findKeyFaults(rules, range),
+    ...findKeyFaults(rules, range, settings['expiry-warning']),
     base: range.from ?? null,
   } as const;
   try {
@@ -120,9 +124,12 @@ export async function reviewRange(range: CommitRange, tools: ReviewTools): Promi
 function findKeyFaults(
   { from, to }: RulesOfRange,
   range: CommitRange,
+  expiryWarning: number,
 ): Pick<CheckReport, 'keyFaults'> {
+  if (from.policy === to.policy) return {};
+  const ends = findKeyEnds(from.policy, to.policy, new Date(), expiryWarning);
   const after = listKeyFaults(to.policy);
-  if (after.length === 0 || from.policy === to.policy) return {};
+  if (after.length + ends.length === 0) return {};
   // Both name the commit that they were read from.
   const nameless = ({ message }: ScopeKeyFault): string =>
     [range.from ?? '', range.to].reduce(
@@ -131,7 +138,9 @@ function findKeyFaults(
     );
   const before = new Set(listKeyFaults(from.policy).map(nameless));
   const isKnown = (fault: ScopeKeyFault): boolean => before.has(nameless(fault));
-  return { keyFaults: after.map((fault) => (isKnown(fault) ? toKnown(fault) : fault)) };
+  return {
+    keyFaults: [...after.map((fault) => (isKnown(fault) ? toKnown(fault) : fault)), ...ends],
+  };
 }
 
 function toKnown(fault: ScopeKeyFault): ScopeKeyFault {

@@ -205,6 +205,25 @@ describeWith(['git', 'gpg', 'gpgv', 'skopeo'], 'lookaside hook pre-receive, of r
     );
   });
 
+  it('tells of a key that ends sooner than before, and refuses it if strict', async () => {
+    const key = await signer.makeKey({ algorithm: 'ed25519', name: 'Renewed' });
+    const from = await remote.commit({ 'keys/renewed.asc': await exportKey(key) });
+    await signer.extend(key, '2w');
+    const to = await remote.commit({ 'keys/renewed.asc': await exportKey(key) });
+    const said =
+      /^ {2}(warning: )?key-ends-sooner: the key [0-9A-F]{40} \(Renewed.*\) for registry\.example\/team is good until [0-9-]+T\S+; before, it did not expire\. extend the key/m;
+    const usual = await judge(from, to);
+    assert.equal(usual.code, 0, usual.stdout);
+    assert.equal(said.exec(usual.stdout)?.[1], 'warning: ', usual.stdout);
+    const strict = await judge(from, to, '--strict');
+    assert.equal(strict.code, 1, strict.stdout);
+    assert.equal(said.exec(strict.stdout)?.[1], undefined);
+    const after = await remote.commit({ 'keys/other.asc': keys.other });
+    const later = await judge(to, after, '--strict', '--expiry-warning', '30d');
+    assert.equal(later.code, 0, later.stdout);
+    assert.match(later.stdout, /^ {2}warning: key-expires-soon: the key .*\(Renewed/m);
+  });
+
   it('refuses what makes the whole larger than its configuration allows', async () => {
     const from = await remote.commit({ 'lookaside.yaml': `max-entries: 6\n${TEAM}` });
     const more = ['a', 'b', 'c'].map((name) => [at(`team/${name}`), signature] as const);
