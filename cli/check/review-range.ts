@@ -48,6 +48,9 @@ export interface ReviewTools {
   readonly temporary: string;
 }
 
+/** What is proposed has rules that nobody can use: a fault of the data like any other. */
+export class UnusableRulesError extends UsageError {}
+
 /** By what one of the two commits is served. */
 interface Rules {
   readonly policy: Policy;
@@ -81,7 +84,7 @@ export interface RangeReport {
 /**
  * The report on a range. What is pushed brings its rules along, in its own configuration, unless the
  * settings of this run have keys.
- * @throws UsageError where the new state has rules that cannot be read; SourceError.
+ * @throws UnusableRulesError where the new state has such; SourceError.
  */
 export async function reviewRange(range: CommitRange, tools: ReviewTools): Promise<RangeReport> {
   const { location, settings } = tools;
@@ -198,7 +201,7 @@ async function readRules({ from, to }: CommitRange, tools: ReviewTools): Promise
     const rules = { policy: own, subtree: path, budgets: toBudgets(tools.settings) };
     return { from: rules, to: rules };
   }
-  const now = await readRule(to, tools);
+  const now = await readNewRule(to, tools);
   const before = from === undefined ? undefined : await readOldRule(from, tools);
   const after = now?.policy ?? (await createSimplePolicy(undefined));
   const toRules = (rule: TreeRule | undefined): Rules => ({
@@ -219,6 +222,15 @@ function tighten(own: Budgets, told: Budgets | undefined): Budgets {
     entries: Math.min(own.entries, told.entries),
     pathBytes: Math.min(own.pathBytes, told.pathBytes),
   };
+}
+
+async function readNewRule(commit: string, tools: ReviewTools): Promise<TreeRule | undefined> {
+  try {
+    return await readRule(commit, tools);
+  } catch (error) {
+    if (!(error instanceof UsageError || error instanceof TooLargeError)) throw error;
+    throw new UnusableRulesError(error.message, error.hint, { cause: error });
+  }
 }
 
 /** Rules that nobody could use protected nothing. What only cannot be read now is an error. */

@@ -17,6 +17,7 @@ const at = (repository: string, number = 1): string => formatLocation(repository
 const scope = (name: string, keys: string, rest = ''): string =>
   `  ${name}:\n    keys: ${keys}\n${rest}`;
 const TEAM = `scopes:\n${scope('registry.example/team', 'keys')}`;
+const TOO_DEEP = /lookaside\.yaml.*it is nested too deeply/;
 const MIRROR = scope(
   'mirror.example/copy',
   'keys',
@@ -223,6 +224,26 @@ describeWith(['git', 'gpg', 'gpgv', 'skopeo'], 'lookaside hook pre-receive, of r
     assert.equal(later.code, 0, later.stdout);
     assert.match(later.stdout, /^ {2}warning: key-expires-soon: the key .*\(Renewed/m);
   });
+
+  const unusable: readonly (readonly [title: string, rules: string, said: RegExp])[] = [
+    ['no YAML', 'scopes: [', /lookaside\.yaml/],
+    ['names keys that are not there', TEAM.replace('keys: keys', 'keys: none'), /none/],
+    ['is nested without end', '['.repeat(100_000), TOO_DEEP],
+    ['has lists in lists without end', `${'- '.repeat(100_000)}x`, TOO_DEEP],
+  ];
+  for (const [title, rules, said] of unusable) {
+    it(`reports a configuration that ${title} as a fault of the proposal, as the hook does`, async () => {
+      const to = await remote.commit({ 'lookaside.yaml': rules });
+      assert.equal((await judge(base, to)).code, 1);
+      const { code, stdout, stderr } = await runLookaside(['check', remote.work, '--base', base]);
+      assert.deepEqual([code, stderr], [1, '']);
+      const [first = '', hint = ''] = stdout.split('\n');
+      assert.match(first, /^state-refused: /);
+      assert.match(first, said);
+      assert.match(hint, /^ {2}hint: ./);
+      assert.doesNotMatch(stdout, /no keys were given|call stack/);
+    });
+  }
 
   it('refuses what makes the whole larger than its configuration allows', async () => {
     const from = await remote.commit({ 'lookaside.yaml': `max-entries: 6\n${TEAM}` });
