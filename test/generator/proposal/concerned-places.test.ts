@@ -96,12 +96,10 @@ describeWith(['git', 'gpg', 'gpgv'], 'the places that a change of rules concerns
     const [ownFile, adopter] = [join(signer.home, 'one.asc'), join(signer.home, 'adopter.asc')];
     await signer.exportKeys(ownFile, one);
     await writeFile(adopter, await makeAdoptingKey(await readFile(ownFile, 'utf8')));
-    const read = async (...paths: readonly string[]): Promise<Keyring> =>
-      readKeyring(
-        await Promise.all(paths.map(async (path) => ({ path, bytes: await readFile(path) }))),
-      );
-    keyrings.set('behind', await read(adopter, ownFile)).set('adopter', await read(adopter));
-    keyrings.set('hidden', await read(ownFile, adopter));
+    keyrings
+      .set('behind', await readKeys(adopter, ownFile))
+      .set('adopter', await readKeys(adopter));
+    keyrings.set('hidden', await readKeys(ownFile, adopter));
     await signer.extend(one, '3y');
     keyrings.set('extended', await exported(one));
     await signer.revoke(one);
@@ -152,23 +150,23 @@ describeWith(['git', 'gpg', 'gpgv'], 'the places that a change of rules concerns
     );
   });
 
+  /** What nodes find: of each directory and of each image, which bytes. */
+  const findServed = async (judge: PolicyJudge, tree: Readonly<Record<string, number>>) => {
+    const served = new Map<string, { readonly here: string; readonly images: string[] }>();
+    for (const [path, index] of Object.entries(tree)) {
+      const location = locationOf(path);
+      const signature = await judge.judge(location, messages[index] ?? assert.fail(), now);
+      if (isRejection(signature)) continue;
+      const images = judge.findImages(location, signature).map((name) => `${name} ${index}`);
+      served.set(path, { here: `${location.directory} ${index}`, images });
+    }
+    return served;
+  };
   it('miss nothing that vanishes, in the review of any rules, copies and moves', async () => {
     const repository = join(signer.home, 'repository.git');
     execFileSync('git', ['init', '--quiet', '--bare', repository]);
     const objects = new GitObjects(repository, gitEnvironment(process.env, undefined), undefined);
     const side = fc.record({ rows: scopes, tree: trees });
-    /** What nodes find: of each directory and of each image, which bytes. */
-    const findServed = async (judge: PolicyJudge, tree: Readonly<Record<string, number>>) => {
-      const served = new Map<string, { readonly here: string; readonly images: string[] }>();
-      for (const [path, index] of Object.entries(tree)) {
-        const location = locationOf(path);
-        const signature = await judge.judge(location, messages[index] ?? assert.fail(), now);
-        if (isRejection(signature)) continue;
-        const images = judge.findImages(location, signature).map((name) => `${name} ${index}`);
-        served.set(path, { here: `${location.directory} ${index}`, images });
-      }
-      return served;
-    };
     const review = async (before: ReviewedSide, after: ReviewedSide) => {
       const states = [before, after].map(
         ({ tree }) =>
@@ -273,3 +271,8 @@ describeWith(['git', 'gpg', 'gpgv'], 'the places that a change of rules concerns
     });
   }
 });
+
+async function readKeys(...paths: readonly string[]): Promise<Keyring> {
+  const files = paths.map(async (path) => ({ path, bytes: await readFile(path) }));
+  return readKeyring(await Promise.all(files));
+}
