@@ -4,7 +4,10 @@ import { LocalRepository } from '../../generator/proposal/local-repository.ts';
 import { SHORT_GIT } from '../../generator/sources/git/processes/git-child.ts';
 import { gitEnvironment } from '../../generator/sources/git/processes/git-environment.ts';
 import { OWNER_CURE } from '../../generator/sources/git/processes/git-error.ts';
+import { ObjectMissingError } from '../../generator/sources/git/objects/cat-file.ts';
 import { parseSource } from '../../generator/sources/parse-source.ts';
+import type { CheckReport } from '../../generator/store/report.ts';
+import { EMPTY } from '../../generator/store/store-directory.ts';
 import { toComplaint } from '../../generator/system/output-tail.ts';
 import { runProcess } from '../../generator/system/run-process.ts';
 import { hintOf, messageOf } from '../../generator/terms/errors.ts';
@@ -14,7 +17,12 @@ import type { ProcessIo } from '../base/process-io.ts';
 import { UsageError } from '../base/usage-error.ts';
 import { openEngines } from '../inputs/open-engines.ts';
 import { withTemporaryState } from '../inputs/open-source.ts';
-import { type CommitRange, type RangeReport, reviewRange } from './review-range.ts';
+import {
+  type CommitRange,
+  type RangeReport,
+  UnusableRulesError,
+  reviewRange,
+} from './review-range.ts';
 
 /**
  * Reports on the proposal that is checked out in a repository on this machine.
@@ -35,6 +43,7 @@ export async function checkProposal(
       const range = await findRange(repository, base);
       const tools = { repository, location: source, settings, engines, temporary };
       return await reviewRange(range, tools).catch((error: unknown) => {
+        if (error instanceof UnusableRulesError) return reportUnusable(error, source, range);
         throw explainMissing(error, source);
       });
     } finally {
@@ -102,13 +111,35 @@ async function explainBase(repository: LocalRepository, base: string): Promise<U
   return new UsageError(`--base: there is no commit ${base} here`, hint);
 }
 
+/** As the hook refuses such a push: nothing of it can be judged. */
+function reportUnusable(
+  { message, hint = '' }: UnusableRulesError,
+  location: string,
+  { from, to }: CommitRange,
+): RangeReport {
+  const report: CheckReport = {
+    source: { kind: 'git', location, commit: to },
+    keys: [],
+    summary: EMPTY,
+    files: [],
+    losses: [],
+    base: from ?? null,
+    refused: { code: 'state-refused', message, hint },
+  };
+  return { report, subtree: '' };
+}
+
 /** What a clone that was made with a filter says of files that it left out. */
 const LEFT_OUT = /could not fetch [0-9a-f]+ from promisor remote/;
 
 function explainMissing(error: unknown, source: string): unknown {
-  if (!LEFT_OUT.test(messageOf(error))) return error;
+  const isMissing = error instanceof ObjectMissingError;
+  if (!isMissing && !LEFT_OUT.test(messageOf(error))) return error;
+  const lack = 'lacks files that have to be judged';
   return new UsageError(
-    `--base: ${source} was cloned with a filter, and lacks files that have to be judged`,
+    isMissing
+      ? `--base: ${source} ${lack}, as a clone does that was made with a filter`
+      : `--base: ${source} was cloned with a filter, and ${lack}`,
     'bring them with `git fetch --refetch --no-filter`, or clone without --filter',
     { cause: error },
   );

@@ -10,7 +10,11 @@ import {
   ProposalReview,
   type ReviewedProposal,
 } from '../../generator/proposal/proposal-review.ts';
-import { findNewKeys, findWithdrawnKeys } from '../../generator/proposal/key-changes.ts';
+import {
+  findKeyEnds,
+  findNewKeys,
+  findWithdrawnKeys,
+} from '../../generator/proposal/key-changes.ts';
 import { StateRefusedError } from '../../generator/sources/source.ts';
 import { type CheckReport, type ReportedFile, sortByPath } from '../../generator/store/report.ts';
 import { EMPTY, type Summary } from '../../generator/store/store-directory.ts';
@@ -43,6 +47,9 @@ export interface ReviewTools {
   /** A directory for what is read on the way. */
   readonly temporary: string;
 }
+
+/** What is proposed has rules that nobody can use: a fault of the data like any other. */
+export class UnusableRulesError extends UsageError {}
 
 /** By what one of the two commits is served. */
 interface Rules {
@@ -77,7 +84,7 @@ export interface RangeReport {
 /**
  * The report on a range. What is pushed brings its rules along, in its own configuration, unless the
  * settings of this run have keys.
- * @throws UsageError where the new state has rules that cannot be read; SourceError.
+ * @throws UnusableRulesError where the new state has such; SourceError.
  */
 export async function reviewRange(range: CommitRange, tools: ReviewTools): Promise<RangeReport> {
   const { location, settings } = tools;
@@ -88,7 +95,7 @@ export async function reviewRange(range: CommitRange, tools: ReviewTools): Promi
   const about = {
     source: { kind: 'git', location, commit: range.to },
     ...reportKeys(to.policy),
-    ...findKeyFaults(rules, range),
+    ...findKeyFaults(rules, range, settings['expiry-warning']),
     base: range.from ?? null,
     ...(newKeys.length > 0 && { newKeys }),
   } as const;
@@ -120,9 +127,12 @@ export async function reviewRange(range: CommitRange, tools: ReviewTools): Promi
 function findKeyFaults(
   { from, to }: RulesOfRange,
   range: CommitRange,
+  expiryWarning: number,
 ): Pick<CheckReport, 'keyFaults'> {
+  if (from.policy === to.policy) return {};
+  const ends = findKeyEnds(from.policy, to.policy, new Date(), expiryWarning);
   const after = listKeyFaults(to.policy);
-  if (after.length === 0 || from.policy === to.policy) return {};
+  if (after.length + ends.length === 0) return {};
   // Both name the commit that they were read from.
   const nameless = ({ message }: ScopeKeyFault): string =>
     [range.from ?? '', range.to].reduce(
@@ -131,7 +141,9 @@ function findKeyFaults(
     );
   const before = new Set(listKeyFaults(from.policy).map(nameless));
   const isKnown = (fault: ScopeKeyFault): boolean => before.has(nameless(fault));
-  return { keyFaults: after.map((fault) => (isKnown(fault) ? toKnown(fault) : fault)) };
+  return {
+    keyFaults: [...after.map((fault) => (isKnown(fault) ? toKnown(fault) : fault)), ...ends],
+  };
 }
 
 function toKnown(fault: ScopeKeyFault): ScopeKeyFault {
@@ -158,11 +170,11 @@ async function review(
   const judge = toJudge(to);
   const hasSameLimits = JSON.stringify(from.budgets) === JSON.stringify(to.budgets);
   const isSame = hasSameLimits && idOf(from.policy) === idOf(to.policy);
-  const findConcerned = async (): Promise<ConcernedPlaces> => {
+  const findConcerned = async (old: Policy, other: Policy): Promise<ConcernedPlaces> => {
     if (!hasSameLimits) return ConcernedPlaces.everywhere;
     // Nobody asks what is lost.
     if (settings['allow-removals']) return ConcernedPlaces.nowhere;
-    return ConcernedPlaces.between(from.policy, to.policy, now);
+    return ConcernedPlaces.between(old, other, now);
   };
   return new ProposalReview({
     objects: repository.objects,
@@ -170,7 +182,9 @@ async function review(
     to: { tree: after, judge, subtree: to.subtree },
     budgets: toBudgets(settings),
     stateBudgets: to.budgets,
-    concerned: await findConcerned(),
+    concerned: await findConcerned(from.policy, to.policy),
+    // What is good by the new rules and was not by the old ones.
+    gaining: await findConcerned(to.policy, from.policy),
     now,
   }).review();
 }
@@ -187,7 +201,7 @@ async function readRules({ from, to }: CommitRange, tools: ReviewTools): Promise
     const rules = { policy: own, subtree: path, budgets: toBudgets(tools.settings) };
     return { from: rules, to: rules, accepted: own };
   }
-  const now = await readRule(to, tools);
+  const now = await readNewRule(to, tools);
   const before = from === undefined ? undefined : await readOldRule(from, tools);
   const after = now?.policy ?? (await createSimplePolicy(undefined));
   const toRules = (rule: TreeRule | undefined): Rules => ({
@@ -213,6 +227,15 @@ function tighten(own: Budgets, told: Budgets | undefined): Budgets {
     entries: Math.min(own.entries, told.entries),
     pathBytes: Math.min(own.pathBytes, told.pathBytes),
   };
+}
+
+async function readNewRule(commit: string, tools: ReviewTools): Promise<TreeRule | undefined> {
+  try {
+    return await readRule(commit, tools);
+  } catch (error) {
+    if (!(error instanceof UsageError || error instanceof TooLargeError)) throw error;
+    throw new UnusableRulesError(error.message, error.hint, { cause: error });
+  }
 }
 
 /** Rules that nobody could use protected nothing. What only cannot be read now is an error. */

@@ -13,7 +13,7 @@ import type { Effort, OpenMessage, OpenedMessage, Signer } from '../openpgp/open
 import { type PlacedImage, explainPlace, imagesAt, suggestPlace } from './place.ts';
 import { lacksKeys, rejectUnjudged } from '../policy/key-faults.ts';
 import type { Policy, Scope, SignedBy } from '../policy/policy.ts';
-import { DEFAULT_IDENTITY, matchesIdentity } from '../policy/signed-identity.ts';
+import { DEFAULT_IDENTITY, matchesIdentity, nameOf } from '../policy/signed-identity.ts';
 import { type Rejection, isRejection, isUndecided, reject } from '../terms/rejection.ts';
 import { formatTime } from '../terms/text.ts';
 
@@ -81,6 +81,11 @@ export interface Judge {
     now: Date,
     effort?: Effort,
   ) => Promise<string | undefined>;
+  /**
+   * The images, as HOST/REPOSITORY, for which a signature at a location is good by its scope: nodes that ask
+   * for others take no notice of it. Left out where there is only one.
+   */
+  readonly findImages?: (location: Location, signature: Signature) => readonly string[];
 }
 
 export interface JudgeOptions {
@@ -143,6 +148,21 @@ export class PolicyJudge implements Judge {
     if (isRejection(opened) || !opened.signer) return undefined;
     const claims = parseClaims(opened.untrustedPayload);
     return isRejection(claims) ? undefined : suggestPlace(this.#policy, claims, parents, number);
+  };
+
+  readonly findImages: NonNullable<Judge['findImages']> = (location, signature) => {
+    const { claims, scope: own, meets } = signature;
+    const identity = parseDockerReference(claims.dockerReference);
+    if (!identity) return [];
+    const names = new Set<string>();
+    for (const { scope, image } of imagesAt(this.#policy, location, identity)) {
+      if (scope !== own) continue;
+      const isTaken =
+        (scope.takesAnything && isNamed(image, identity)) ||
+        meets.some(({ signedIdentity }) => matchesIdentity(signedIdentity, image, identity));
+      if (isTaken) names.add(nameOf(image));
+    }
+    return [...names];
   };
 
   async #decide(file: OpenCase): Promise<Signature | Rejection> {

@@ -4,7 +4,10 @@ import type { Policy } from '../policy/policy.ts';
 import { type Rejection, isRejection } from '../terms/rejection.ts';
 import type { Inquiry } from './inquiry.ts';
 
-/** Opens a message for any key of a policy. */
+/**
+ * Opens a message for any key of a policy. A node has one keyring for each requirement: all keys together
+ * say nothing against a signature where another scope's key may stand before the one that made it.
+ */
 export async function openForAny(
   { keyring: all, isUniform, scopes }: Policy,
   inquiry: Inquiry,
@@ -12,13 +15,14 @@ export async function openForAny(
 ): Promise<OpenedMessage | Rejection> {
   const opened = await inquiry.open(message, all);
   if (!isRejection(opened) || isUniform) return opened;
-  // If a key is given in two states, one of them may be good.
+  let refusal: Rejection | undefined;
   for (const { keyring } of [...scopes.values()].flatMap(({ signedBy }) => signedBy)) {
     if (keyring.keys.length === 0) continue;
     const again = await inquiry.open(message, keyring);
     if (!isRejection(again)) return again;
+    if (again.code !== 'unknown-signer') refusal ??= again;
   }
-  return opened;
+  return refusal ?? opened;
 }
 
 /**

@@ -64,6 +64,8 @@ export interface Keyring {
   readonly lives: ReadonlyMap<string, KeyLife>;
   /** The keys with an OpenPGP key ID (16 lower-case hex digits). */
   readonly find: (keyId: string) => readonly SigningKey[];
+  /** Their primary keys and subkeys, in the order in which engines look through them. */
+  readonly parts: readonly SigningKey[];
   /** Each key as binary OpenPGP packets, as nodes import it: built anew, from public keys alone. */
   readonly blocks: readonly Uint8Array[];
   /** All of them, for gpgv. */
@@ -147,7 +149,7 @@ export async function readKeyring(
   now: Date = new Date(),
   reading = READING,
 ): Promise<Keyring> {
-  return toKeyring(await importKeys(new KeyImport(), files, now));
+  return toKeyring(await importKeys(new KeyImport(), files, now), reading);
 }
 
 /** The keys of several keyrings, which no node need have together, with the notes on them. */
@@ -155,13 +157,14 @@ export async function joinKeyrings(keyrings: readonly Keyring[]): Promise<Keyrin
   const blocks = new Set(keyrings.flatMap((keyring) => keyring.blocks));
   const files = [...blocks].map((bytes) => ({ path: 'the policy', bytes }));
   const { keys } = await importKeys(new KeyImport({ isOneNode: false }), files, new Date());
-  return toKeyring({ keys, notes: keyrings.flatMap(({ notes }) => notes) });
+  return toKeyring({ keys, notes: keyrings.flatMap(({ notes }) => notes) }, READING);
 }
 
-function toKeyring({ keys, notes }: ReadKeys): Keyring {
+function toKeyring({ keys, notes }: ReadKeys, reading: string): Keyring {
   const byKeyId = new Map<string, SigningKey[]>();
-  for (const key of keys.flatMap((read) => toSigningKeys(read, reading))) {
-    const keyId = key.fingerprint.slice(-16).toLowerCase();
+  const parts = keys.flatMap((read) => toSigningKeys(read, reading));
+  for (const key of parts) {
+    const keyId = keyIdOf(key);
     const same = byKeyId.get(keyId);
     if (same) same.push(key);
     else byKeyId.set(keyId, [key]);
@@ -173,11 +176,29 @@ function toKeyring({ keys, notes }: ReadKeys): Keyring {
     keys: keys.map(({ facts }) => toKeyInfo(facts)),
     lives: new Map(keys.map(({ facts }) => [facts.primary.key.fingerprint, toLife(facts)])),
     find: (keyId) => byKeyId.get(keyId) ?? [],
+    parts,
     blocks,
     packets,
     forGpgv: keys.flatMap((key) => (needsGpgv(key) ? [key.facts.primary.key.fingerprint] : [])),
     notes,
   };
+}
+
+/** By which signatures name a key: 16 lower-case hex digits. */
+export function keyIdOf({ fingerprint }: Pick<SigningKey, 'fingerprint'>): string {
+  return fingerprint.slice(-16).toLowerCase();
+}
+
+/** Whether two keyrings have the same keys with an ID, in the same order: then engines find the same. */
+export function findsSame(one: Keyring, other: Keyring, keyId: string): boolean {
+  const [keys, others] = [one.find(keyId), other.find(keyId)];
+  return (
+    keys.length === others.length &&
+    keys.every(({ fingerprint, blockId }, index) => {
+      const twin = others[index];
+      return twin?.fingerprint === fingerprint && twin.blockId === blockId;
+    })
+  );
 }
 
 interface ReadKeys {
@@ -303,7 +324,9 @@ function toSigningKeys(
   reading: string,
 ): readonly SigningKey[] {
   const primaryFingerprint = facts.primary.key.fingerprint;
-  const blockId = createHash('sha256').update(reading).update(bytes).digest('base64url');
+  // Another key may revoke it, as soon as that is there to verify the revocation.
+  const own = facts.isRevoked ? `${reading}, revoked` : reading;
+  const blockId = createHash('sha256').update(own).update(bytes).digest('base64url');
   return [facts.primary, ...facts.subkeys].map((part): SigningKey => {
     const found = parts.get(part.key.fingerprint);
     return {

@@ -20,9 +20,10 @@ export interface ScopeKeyFault {
   readonly scope: string;
   /**
    * `scope-not-judged`: no key is left that could tell which signatures are good. `key-file-unusable`:
-   * the scope goes on with its other keys, or with those that were good last.
+   * the scope goes on with its other keys, or with those that were good last. Of a proposal
+   * `key-ends-sooner`: a key of the scope is good for less long than before; `key-expires-soon`: not for long.
    */
-  readonly code: 'scope-not-judged' | 'key-file-unusable';
+  readonly code: 'scope-not-judged' | 'key-file-unusable' | 'key-ends-sooner' | 'key-expires-soon';
   readonly message: string;
   readonly hint: string;
   /** Of a proposal: whether it was so before, and is none of its doing. */

@@ -1,7 +1,7 @@
 // What nodes ask of the signatures of an image, as containers-policy.json(5) has it: the most
 // specific scope wins whole (containers/image docker/policyconfiguration/naming.go).
 import { createHash } from 'node:crypto';
-import { type Keyring, joinKeyrings } from '../openpgp/openpgp-js.ts';
+import { type Keyring, findsSame, joinKeyrings, keyIdOf } from '../openpgp/openpgp-js.ts';
 import type { KeyFault } from './key-faults.ts';
 import { type DockerReference, parseDockerReference } from '../terms/image-name.ts';
 import { scopesAround } from './scope-chain.ts';
@@ -74,7 +74,10 @@ export interface Policy {
   readonly isConfigured: boolean;
   /** All keys of all requirements; undefined if none asks for a signature. */
   readonly keyring: Keyring | undefined;
-  /** Whether each key is the same wherever it is given, so that one verification is enough. */
+  /**
+   * Whether all keys together answer as those of each requirement do, so that one verification is enough:
+   * each is the same wherever it is given, and no other has its ID.
+   */
   readonly isUniform: boolean;
   /** Hosts named by scopes and their rules, and an invented one for each scope without a host. */
   readonly hosts: ReadonlySet<string>;
@@ -87,9 +90,7 @@ export interface Policy {
 /** Puts scopes together. Names of scopes must differ. */
 export async function createPolicy(scopes: readonly Scope[]): Promise<Policy> {
   const keyrings = scopes.flatMap(({ signedBy }) => signedBy.map(({ keyring }) => keyring));
-  const blocks = new Set(keyrings.flatMap((keyring) => keyring.blocks));
   const keyring = keyrings.length > 0 ? await joinKeyrings(keyrings) : undefined;
-  const contents = new Set([...blocks].map((bytes) => Buffer.from(bytes).toString('base64')));
   const tags = new Map<string, readonly string[]>();
   for (const { name } of scopes) {
     const reference = name.includes('/') ? parseDockerReference(name) : undefined;
@@ -101,11 +102,16 @@ export async function createPolicy(scopes: readonly Scope[]): Promise<Policy> {
     scopes: new Map(scopes.map((scope) => [scope.name, scope])),
     isConfigured: true,
     keyring,
-    isUniform: contents.size === (keyring?.keys.length ?? 0),
+    isUniform: keyrings.every((one) => keyring !== undefined && answersAs(keyring, one)),
     hosts: findHosts(scopes),
     tags,
     prefixes: new Set(scopes.flatMap(({ prefix }) => prefix ?? [])),
   };
+}
+
+/** Whether whoever knows all keys finds those of one keyring as with that keyring alone. */
+function answersAs(all: Keyring, one: Keyring): boolean {
+  return all.id === one.id || one.parts.every((key) => findsSame(all, one, keyIdOf(key)));
 }
 
 /** A scope as sentences name it. */

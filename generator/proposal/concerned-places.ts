@@ -1,6 +1,6 @@
 // Where a change of rules may take signatures out of what is served. A repository has a hundred thousand
 // of them, and most changes concern few: a scope more, a key more, a key that expires later.
-import type { Keyring, SigningKey } from '../openpgp/openpgp-js.ts';
+import { type Keyring, type SigningKey, findsSame, keyIdOf } from '../openpgp/openpgp-js.ts';
 import type { Policy, Scope, SignedBy } from '../policy/policy.ts';
 import { findAround, toName } from '../policy/scope-chain.ts';
 import { isRuleAsStrictAs } from '../policy/strictness.ts';
@@ -27,6 +27,7 @@ export class ConcernedPlaces {
 
   /** By what two policies ask for as of `now`; rather too many than too few. */
   static async between(from: Policy, to: Policy, now: Date): Promise<ConcernedPlaces> {
+    if (becomesAmbiguous(from.keyring, to.keyring)) return ConcernedPlaces.everywhere;
     const places: ScopePlace[] = [];
     // For each image its scope has one of these names, before or after.
     for (const name of new Set([...from.scopes.keys(), ...to.scopes.keys()])) {
@@ -51,6 +52,14 @@ export class ConcernedPlaces {
       return place.startsWith(prefix === '' ? inside : `/${prefix}${inside}`);
     });
   }
+}
+
+/** Whether a key ID may stand for several keys now, anywhere, and did not, or for others. */
+function becomesAmbiguous(from: Keyring | undefined, to: Keyring | undefined): boolean {
+  if (!to) return false;
+  const ids = new Set(to.parts.map(keyIdOf));
+  if (ids.size === to.parts.length) return false;
+  return [...ids].some((id) => to.find(id).length > 1 && (!from || !findsSame(from, to, id)));
 }
 
 /** Without host, tag and digest. */
@@ -85,11 +94,10 @@ async function isMetWith(
 }
 
 async function acceptsAllOf(keyring: Keyring, other: Keyring, now: Date): Promise<boolean> {
-  const same = new Set(keyring.blocks.map(toText));
-  for (const [index, block] of other.blocks.entries()) {
-    if (same.has(toText(block))) continue;
-    const { fingerprint = '' } = other.keys[index] ?? {};
-    if (!(await stillSigns(keyring, other, fingerprint, now))) return false;
+  for (const old of other.parts) {
+    // A key of the same bytes may stand behind another with its ID, which engines find instead.
+    if (findsSame(keyring, other, keyIdOf(old))) continue;
+    if (!(await stillSigns(keyring, other, old, now))) return false;
   }
   return true;
 }
@@ -101,19 +109,16 @@ async function acceptsAllOf(keyring: Keyring, other: Keyring, now: Date): Promis
 async function stillSigns(
   keyring: Keyring,
   before: Keyring,
-  fingerprint: string,
+  { fingerprint, primaryFingerprint }: SigningKey,
   now: Date,
 ): Promise<boolean> {
-  const life = before.lives.get(fingerprint);
-  if (!life) return false;
-  for (const signer of life.signers.keys()) {
-    const old = findKey(before, signer, fingerprint);
-    if (old?.isPlain !== true) return false;
-    if (!(await maySign(old, now))) continue;
-    const key = findKey(keyring, signer, fingerprint);
-    if (key?.isPlain !== true || !(await maySign(key, now))) return false;
-  }
-  return true;
+  const life = before.lives.get(primaryFingerprint);
+  if (life && !life.signers.has(fingerprint)) return true;
+  const old = findKey(before, fingerprint, primaryFingerprint);
+  if (old?.isPlain !== true) return false;
+  if (!(await maySign(old, now))) return true;
+  const key = findKey(keyring, fingerprint, primaryFingerprint);
+  return key?.isPlain === true && (await maySign(key, now));
 }
 
 async function maySign(key: SigningKey, now: Date): Promise<boolean> {
@@ -122,11 +127,7 @@ async function maySign(key: SigningKey, now: Date): Promise<boolean> {
 
 /** Undefined also where another key has the same ID. */
 function findKey(keyring: Keyring, fingerprint: string, primary: string): SigningKey | undefined {
-  const [key, other] = keyring.find(fingerprint.slice(-16).toLowerCase());
+  const [key, other] = keyring.find(keyIdOf({ fingerprint }));
   if (!key || other) return undefined;
   return key.fingerprint === fingerprint && key.primaryFingerprint === primary ? key : undefined;
-}
-
-function toText(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('latin1');
 }

@@ -6,7 +6,9 @@ import {
   isTree,
 } from '../sources/git/objects/tree-items.ts';
 import { TreeWalk, pathOf } from '../sources/git/objects/tree-walk.ts';
+import { readGit } from '../sources/git/processes/git-child.ts';
 import { StateRefusedError } from '../sources/source.ts';
+import { StateCounter } from '../sources/state-counter.ts';
 import { BUDGET_HINT, findExcess } from '../sources/state-budget.ts';
 import type { StateBudgets } from '../terms/budgets.ts';
 
@@ -20,6 +22,8 @@ export interface FileChange {
   readonly directory: string | undefined;
 }
 
+const TAB = 0x09;
+const FOUR = 0x34;
 /** Changes that are given together, at least: they are judged side by side. */
 const BATCH = 512;
 
@@ -69,6 +73,32 @@ export async function* readFileChanges(
 
 function toFile(item: TreeItem | undefined): TreeItem | undefined {
   return isTree(item) ? undefined : item;
+}
+
+/**
+ * Counts all paths of a tree, as a server will that publishes it: git lists a hundred thousand of them in
+ * less time than their contents take. Throws a StateRefusedError for more than the budgets allow, and a
+ * SourceError.
+ */
+export async function refuseLargeTree(
+  { directory, environment, ending }: GitObjects,
+  tree: string,
+  budgets: StateBudgets,
+): Promise<void> {
+  const counter = new StateCounter(budgets);
+  const args = ['ls-tree', '-r', '-t', '-z', '--full-tree', tree] as const;
+  let rest: Buffer = Buffer.alloc(0);
+  for await (const chunk of readGit(directory, environment, args, ending)) {
+    const bytes = rest.length > 0 ? Buffer.concat([rest, chunk]) : chunk;
+    let from = 0;
+    for (let nul = bytes.indexOf(0); nul >= 0; nul = bytes.indexOf(0, from)) {
+      // `MODE SP TYPE SP ID TAB PATH`; the mode of a directory is the only one with a 4 there.
+      const kind = bytes[from + 1] === FOUR ? 'directories' : 'files';
+      counter.add(kind, nul - bytes.indexOf(TAB, from) - 1);
+      from = nul + 1;
+    }
+    rest = bytes.subarray(from);
+  }
 }
 
 /** Every change costs a place in memory, whichever side it is on. */

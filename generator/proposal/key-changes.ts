@@ -1,9 +1,11 @@
 import { toKeyState } from '../openpgp/key-state.ts';
 import type { KeyInfo, Keyring } from '../openpgp/openpgp-js.ts';
+import type { ScopeKeyFault } from '../policy/key-faults.ts';
 import { findAround } from '../policy/scope-chain.ts';
 import type { Policy, Scope } from '../policy/policy.ts';
 import type { NewKey } from '../store/report.ts';
 import { type Loss, toLoss } from '../terms/loss.ts';
+import { formatTime } from '../terms/text.ts';
 
 /**
  * The keys that a scope accepted and accepts no longer: by its own section, or by the one that holds for
@@ -56,6 +58,59 @@ export function describeUnusableKey(
 interface AcceptedKey {
   readonly key: KeyInfo;
   readonly keyring: Keyring;
+}
+
+const EXTEND = 'extend the key, export it again and put the file in the place of the older one';
+
+/**
+ * The keys of scopes that are good for less long than before, and those that are good for less than
+ * `warning` (milliseconds) as of `at`: nothing that they signed is served after that.
+ */
+export function findKeyEnds(
+  old: Policy,
+  now: Policy,
+  at: Date,
+  warning: number,
+): readonly ScopeKeyFault[] {
+  return [...now.scopes.values()].flatMap((scope) => {
+    const before = findAround(old.scopes, scope.name);
+    return keysOf(scope).flatMap(({ key }): readonly ScopeKeyFault[] => {
+      const [was, is] = [endOf(before, key), endOf(scope, key) ?? Infinity];
+      const isLeft = is - at.getTime() > warning;
+      const isSooner = was !== undefined && is < was && was > at.getTime();
+      if (!isSooner && (isLeft || is <= at.getTime())) return [];
+      const change = isSooner
+        ? `; before, it ${was === Infinity ? 'did not expire' : `was good until ${formatTime(was)}`}`
+        : '';
+      const message = `the key ${nameKey(key)} for ${nameImages(scope.name)} ${describeEnd(is)}${change}`;
+      return [
+        {
+          scope: scope.name,
+          code: isSooner ? 'key-ends-sooner' : 'key-expires-soon',
+          message,
+          hint: EXTEND,
+          ...(was !== undefined && !isSooner && { isKnown: true }),
+        },
+      ];
+    });
+  });
+}
+
+/** When the last part of a key that may sign ends; -Infinity if it is revoked, undefined if it is not there. */
+function endOf(scope: Scope | undefined, { fingerprint, expires }: KeyInfo): number | undefined {
+  const has = ({ keys }: Keyring): boolean => keys.some((key) => key.fingerprint === fingerprint);
+  const keyrings = (scope?.signedBy ?? []).map(({ keyring }) => keyring).filter(has);
+  const ends = keyrings.map(({ lives }) => {
+    const life = lives.get(fingerprint);
+    if (!life) return expires === null ? Infinity : Date.parse(expires);
+    return life.isRevoked ? -Infinity : Math.max(...life.signers.values());
+  });
+  return ends.length === 0 ? undefined : Math.max(...ends);
+}
+
+function describeEnd(end: number): string {
+  if (end === -Infinity) return 'is revoked, or made for something else';
+  return end === Infinity ? 'does not expire' : `is good until ${formatTime(end)}`;
 }
 
 /** What one policy accepts for a scope, and another does not. */

@@ -14,7 +14,7 @@ import { isFileMode } from '../sources/git/objects/tree-entry.ts';
 import type { TreeItem } from '../sources/git/objects/tree-items.ts';
 import { decodePath } from '../sources/decode-path.ts';
 import type { Pass } from '../sources/source.ts';
-import { MAX_SIGNATURES } from '../store/numbering.ts';
+import { MAX_SIGNATURES, numberSignatures } from '../store/numbering.ts';
 import {
   type AcceptedFile,
   type ReportedFile,
@@ -28,7 +28,7 @@ import { formatLocation, parseDirectory, parseLocation, shortenPath } from '../t
 import { isUndecided } from '../terms/rejection.ts';
 import { ConcernedPlaces } from './concerned-places.ts';
 import { DigestDirectories } from './digest-directories.ts';
-import { type FileChange, readFileChanges } from './file-changes.ts';
+import { type FileChange, readFileChanges, refuseLargeTree } from './file-changes.ts';
 import { type Loss, type LossCode, toLoss } from '../terms/loss.ts';
 
 /** One of the two states that are compared. */
@@ -51,6 +51,8 @@ export interface ProposalReviewOptions {
   readonly stateBudgets: StateBudgets;
   /** Where other rules may take away what did not change; everywhere if left out. */
   readonly concerned?: ConcernedPlaces;
+  /** Where other rules may take what they did not before, next to it; everywhere if left out. */
+  readonly gaining?: ConcernedPlaces;
   readonly now: Date;
 }
 
@@ -92,6 +94,8 @@ interface JudgedFile {
 interface LostFile extends JudgedFile {
   /** Whether it is where it belongs by the new rules. */
   readonly belongs: boolean;
+  /** Of more signatures than nodes read, which the new rules take, it is among the oldest. */
+  readonly isDisplaced?: boolean;
 }
 
 /** Files that are judged together, at most. */
@@ -105,7 +109,8 @@ export class ProposalReview {
   readonly #pass: Pick<Pass, 'read'>;
   readonly #files: ReportedFile[] = [];
   readonly #added: AddedFile[] = [];
-  readonly #addedIds = new Set<string>();
+  /** The images for which files are good that were added, by their object names; where rules changed. */
+  readonly #addedImages = new Map<string, readonly string[]>();
   readonly #gone: EndangeredFile[] = [];
   /** Paths of signatures that changed in any way. */
   readonly #changed = new Set<string>();
@@ -121,15 +126,18 @@ export class ProposalReview {
 
   /** Throws a StateRefusedError for a proposal or a new state over its budgets, and a SourceError. */
   async review(): Promise<ReviewedProposal> {
-    const { objects, from, to, budgets } = this.#options;
+    const { objects, from, to, budgets, stateBudgets } = this.#options;
+    let isLarger = from.judge !== to.judge;
     for await (const changes of readFileChanges(objects, from.tree, to.tree, budgets)) {
       await this.#take(changes);
+      isLarger ||= changes.some(({ old, now }) => now && !old);
     }
+    if (isLarger && to.tree !== undefined) await refuseLargeTree(objects, to.tree, stateBudgets);
     // Git is asked for all directories at once: a question alone costs as much as many together.
     const added = await Promise.all(this.#added.map(async (one) => this.#report(one)));
     const { lost, isCut } = await this.#findLosses();
-    const losses = lost.map(({ file: { path, code }, checked }) =>
-      toLoss(code, join(from.subtree, path), describe(checked, code)),
+    const losses = lost.map((one) =>
+      toLoss(one.file.code, join(from.subtree, one.file.path), describe(one)),
     );
     return { files: [...this.#files, ...added], losses, isCut };
   }
@@ -141,7 +149,7 @@ export class ProposalReview {
       if (file.kind === 'publishable') {
         const added = toAdded(file, byPath.get(file.path));
         this.#added.push(added);
-        this.#addedIds.add(added.id);
+        this.#noteImages(this.#addedImages, added.id, file);
       } else if (file.kind === 'rejected')
         this.#files.push(reportRejected(file.path, file.rejection));
       else if (file.kind === 'ignored') this.#files.push(reportIgnored(file.path));
@@ -153,6 +161,13 @@ export class ProposalReview {
       const code = now === undefined ? 'signature-removed' : 'signature-replaced';
       if (old) this.#gone.push({ name, path, item: old, tree, code, isOpen: false });
     }
+  }
+
+  #noteImages(known: Map<string, readonly string[]>, id: string, file: PublishableFile): void {
+    const { from, to } = this.#options;
+    // By the same rules nothing belongs elsewhere.
+    if (from.judge === to.judge) return;
+    known.set(id, [...(known.get(id) ?? []), ...imagesOf(to.judge, file)]);
   }
 
   async *#judge(
@@ -191,13 +206,15 @@ export class ProposalReview {
       // Everything has moved, or much of it: the rest is looked at as a whole.
       most = Infinity;
     }
-    return { lost: [...removed, ...(await this.#dropServed(excluded))], isCut: false };
+    excluded = await this.#dropServed(excluded);
+    const displaced = await this.#findDisplaced();
+    return { lost: [...removed, ...excluded, ...displaced], isCut: false };
   }
 
   /**
    * What was good by the old rules, and is not served by what the proposal adds. What lies in its
    * directory under another number still is. What lies elsewhere is lost, since nodes look where it was,
-   * unless the new rules say that it belongs elsewhere.
+   * unless the new rules say that they look there for the same image.
    */
   async #selectLost(endangered: readonly EndangeredFile[]): Promise<LostFile[]> {
     const { from, to } = this.#options;
@@ -211,7 +228,9 @@ export class ProposalReview {
     const beside = await Promise.all(files.map(async (file) => this.#liesBeside(file)));
     return good.flatMap(({ file, checked }, at) => {
       const belongs = belonging.has(file);
-      const isServed = belongs ? beside[at] === true : this.#addedIds.has(file.item.id);
+      const isServed = belongs
+        ? beside[at] === true
+        : this.#hasMoved(checked, this.#addedImages.get(file.item.id));
       return isServed ? [] : { file, checked, belongs };
     });
   }
@@ -219,8 +238,16 @@ export class ProposalReview {
   /** Without what belongs elsewhere and is served from there. */
   async #dropServed(lost: readonly LostFile[]): Promise<LostFile[]> {
     const moved = lost.filter(({ belongs }) => !belongs).map(({ file: { item } }) => item.id);
-    const served = await this.#selectServed(new Set(moved));
-    return lost.filter(({ file, belongs }) => belongs || !served.has(file.item.id));
+    const served = await this.#findServed(new Set(moved));
+    return lost.filter(
+      ({ file, checked, belongs }) => belongs || !this.#hasMoved(checked, served.get(file.item.id)),
+    );
+  }
+
+  /** Whether what is served elsewhere stands for all images for which the lost file was good. */
+  #hasMoved(lost: CheckedFile, images: readonly string[] | undefined): boolean {
+    if (!images || lost.kind !== 'publishable') return false;
+    return imagesOf(this.#options.from.judge, lost).every((image) => images.includes(image));
   }
 
   /** Whether the same bytes lie in the same directory, where they can be served. */
@@ -229,14 +256,14 @@ export class ProposalReview {
     return (await this.#directories.idsIn(directory, tree)).includes(item.id);
   }
 
-  /** Which files, by their object names, did not change and are served from anywhere. */
-  async #selectServed(ids: ReadonlySet<string>): Promise<ReadonlySet<string>> {
-    const served = new Set<string>();
+  /** The images for which files, by their object names, are served that did not change, from anywhere. */
+  async #findServed(ids: ReadonlySet<string>): Promise<ReadonlyMap<string, readonly string[]>> {
+    const served = new Map<string, readonly string[]>();
     if (ids.size === 0) return served;
     for await (const kept of this.#readKept(ConcernedPlaces.everywhere)) {
-      const asked = kept.filter(({ item: { id } }) => ids.has(id) && !served.has(id));
+      const asked = kept.filter(({ item: { id } }) => ids.has(id));
       for await (const { file, checked } of this.#judgeFiles(asked, this.#options.to.judge)) {
-        if (checked.kind === 'publishable') served.add(file.item.id);
+        if (checked.kind === 'publishable') this.#noteImages(served, file.item.id, checked);
       }
     }
     return served;
@@ -253,6 +280,40 @@ export class ProposalReview {
       }
       yield excluded;
     }
+  }
+
+  /** What was served and is among the oldest now that the new rules take more of its directory. */
+  async #findDisplaced(): Promise<readonly LostFile[]> {
+    const { from, to, gaining = ConcernedPlaces.everywhere } = this.#options;
+    if (from.judge === to.judge || gaining.isEmpty) return [];
+    const displaced: LostFile[] = [];
+    for await (const kept of this.#readKept(gaining)) {
+      for (const files of groupByDirectory(kept)) {
+        if (new Set(files.map(({ item }) => item.id)).size <= MAX_SIGNATURES) continue;
+        const { overflow } = await this.#number(files, to.judge);
+        if (overflow.length === 0) continue;
+        const dropped = new Set(overflow.map(({ path }) => path));
+        const before = await this.#number(files, from.judge);
+        for (const checked of before.served) {
+          const file = dropped.has(checked.path) && before.files.get(checked.path);
+          if (file) displaced.push({ file, checked, belongs: true, isDisplaced: true });
+        }
+      }
+      if (displaced.length >= MOST_EXCLUDED) break;
+    }
+    return displaced;
+  }
+
+  /** Which files of one directory a judge lets be served. */
+  async #number(files: readonly EndangeredFile[], judge: Judge) {
+    const byPath = new Map<string, EndangeredFile>();
+    const good: PublishableFile[] = [];
+    for await (const { file, checked } of this.#judgeFiles(files, judge)) {
+      if (checked.kind !== 'publishable') continue;
+      byPath.set(checked.path, file);
+      good.push(checked);
+    }
+    return { ...numberSignatures(good), files: byPath };
   }
 
   /** The signatures at some places that did not change. */
@@ -320,8 +381,29 @@ function toAdded(
   return { path, directory, id: change?.now?.id ?? '', tree: change?.directory, about };
 }
 
-function describe(file: CheckedFile, code: LossCode): string {
-  const got = code === 'signature-excluded' ? 'got rules that exclude it' : 'got none';
+/** The files of each digest directory: those of one lie in one batch. */
+function groupByDirectory(files: readonly EndangeredFile[]): Iterable<readonly EndangeredFile[]> {
+  const groups = new Map<string, EndangeredFile[]>();
+  for (const file of files) {
+    const { directory = '' } = parseLocation(file.path) ?? {};
+    const group = groups.get(directory) ?? [];
+    groups.set(directory, group);
+    group.push(file);
+  }
+  return groups.values();
+}
+
+/** The images for which a good file is good; one without a name where its judge knows only one. */
+function imagesOf({ findImages }: Judge, { path, signature }: PublishableFile): readonly string[] {
+  const location = parseLocation(path);
+  return (location && findImages?.(location, signature)) ?? [''];
+}
+
+function describe({ file: { code }, checked: file, isDisplaced = false }: LostFile): string {
+  const excluding = isDisplaced
+    ? `got rules that take more than the newest ${MAX_SIGNATURES} of its directory, which are all that nodes read`
+    : 'got rules that exclude it';
+  const got = code === 'signature-excluded' ? excluding : 'got none';
   if (file.kind !== 'publishable') return `expected the signature that lay there, ${got}`;
   const { claims, signer } = file.signature;
   const by = signer === undefined ? '' : ` by ${signer.primaryFingerprint}`;

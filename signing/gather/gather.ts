@@ -152,6 +152,10 @@ async function explain<Result>(path: string, read: () => Promise<Result>): Promi
   try {
     return await read();
   } catch (cause) {
+    if (hasCode(cause, 'ENOENT') && path.includes('\uFFFD')) {
+      const hint = 'rename it: nodes look for no such name';
+      throw new SigningError(`${path}: expected a name in UTF-8`, { hint, cause });
+    }
     if (hasCode(cause, 'ENOENT')) {
       const hint = 'name a staging directory, dir:COPY, or a signature file';
       throw new SigningError(`${path}: no such file or directory`, { hint, cause });

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { PolicyJudge } from '../../../generator/gate/judge.ts';
+import { type Gpgv, openGpgv } from '../../../generator/openpgp/gpgv.ts';
 import { type OpenMessage, createOpenMessage } from '../../../generator/openpgp/open-message.ts';
 import { type Keyring, readKeyring } from '../../../generator/openpgp/openpgp-js.ts';
 import { type Policy, createPolicy, createScope } from '../../../generator/policy/policy.ts';
@@ -11,8 +13,14 @@ import {
   signedIdentitySchema,
 } from '../../../generator/policy/signed-identity.ts';
 import { ConcernedPlaces } from '../../../generator/proposal/concerned-places.ts';
+import { ProposalReview } from '../../../generator/proposal/proposal-review.ts';
+import { GitObjects } from '../../../generator/sources/git/objects/git-objects.ts';
+import { gitEnvironment } from '../../../generator/sources/git/processes/git-environment.ts';
+import { DEFAULT_BUDGETS } from '../../../generator/terms/budgets.ts';
 import { isRejection } from '../../../generator/terms/rejection.ts';
+import { importStates } from '../../kit/remote/import-states.ts';
 import { HEX, locationOf } from '../../kit/samples/samples.ts';
+import { makeAdoptingKey } from '../../kit/signer/adopting-key.ts';
 import { type Signer, type SigningKey, makeSigner } from '../../kit/signer/signer.ts';
 import { describeWith } from '../../with-tools.ts';
 
@@ -24,9 +32,16 @@ interface Row {
   readonly prefix: string | undefined;
 }
 
+/** Rules, and what lies where. */
+interface ReviewedSide {
+  readonly rows: readonly Row[];
+  readonly tree: Readonly<Record<string, number>>;
+}
+
 const NAMES = ['', '*.example', 'a.example', 'a.example/team', 'a.example/team/app', 'b.test'];
 const REFERENCES = ['a.example/team/app:v1', 'a.example/team/app', 'b.test/app:v1'];
 const REPOSITORIES = ['team/app', 'app', 'moved/team/app', 'a.example/team/app', 'team/app/app'];
+const EVERYWHERE = ['team/app', 'x/team/app', 'other/app'];
 const DEFAULT = { type: 'matchRepoDigestOrExact' };
 const RULES: readonly unknown[] = [
   DEFAULT,
@@ -37,19 +52,29 @@ const RULES: readonly unknown[] = [
 ];
 const scope = fc.record({
   name: fc.constantFrom(...NAMES),
-  keys: fc.constantFrom('one', 'two', 'both', 'extended'),
+  keys: fc.constantFrom('one', 'two', 'both', 'extended', 'behind', 'hidden', 'adopter'),
   rule: fc.constantFrom(...RULES),
   prefix: fc.constantFrom(undefined, undefined, undefined, 'moved', ''),
 });
 const scopes = fc.uniqueArray(scope, { selector: ({ name }) => name, minLength: 1, maxLength: 4 });
 
-describeWith(['gpg'], 'the places that a change of rules concerns', () => {
+/** Signatures by their place in the list of all, at a few paths of a tree. */
+const trees = fc.dictionary(
+  fc
+    .tuple(fc.constantFrom('team/app', 'app', 'moved/team/app'), fc.integer({ min: 1, max: 2 }))
+    .map(([repository, number]) => `${repository}@sha256=${HEX}/signature-${number}`),
+  fc.nat({ max: 2 * REFERENCES.length - 1 }),
+  { minKeys: 1, maxKeys: 4 },
+);
+
+describeWith(['git', 'gpg', 'gpgv'], 'the places that a change of rules concerns', () => {
   // After all that is made.
   let now = new Date();
   const keyrings = new Map<string, Keyring>();
   const messages: Buffer[] = [];
   const answers = new Map<string, ReturnType<OpenMessage>>();
   let signer: Signer;
+  let gpgv: Gpgv | undefined;
   let keys: readonly SigningKey[] = [];
 
   const exported = async (...chosen: readonly SigningKey[]): Promise<Keyring> => {
@@ -68,15 +93,27 @@ describeWith(['gpg'], 'the places that a change of rules concerns', () => {
         messages.push(await signer.sign(key, { dockerReference, manifestDigest: `sha256:${HEX}` }));
       }
     }
+    const [ownFile, adopter] = [join(signer.home, 'one.asc'), join(signer.home, 'adopter.asc')];
+    await signer.exportKeys(ownFile, one);
+    await writeFile(adopter, await makeAdoptingKey(await readFile(ownFile, 'utf8')));
+    keyrings
+      .set('behind', await readKeys(adopter, ownFile))
+      .set('adopter', await readKeys(adopter));
+    keyrings.set('hidden', await readKeys(ownFile, adopter));
     await signer.extend(one, '3y');
     keyrings.set('extended', await exported(one));
     await signer.revoke(one);
     keyrings.set('revoked', await exported(one));
     now = new Date(Date.now() + 1000);
   });
-  after(async () => signer.stop());
-
-  const open = createOpenMessage(undefined);
+  after(async () => {
+    await gpgv?.close();
+    await signer.stop();
+  });
+  const open: OpenMessage = async (...question) => {
+    gpgv ??= await openGpgv({ path: process.env['PATH'], directory: signer.home });
+    return createOpenMessage(gpgv)(...question);
+  };
   const openMessage: OpenMessage = async (message, keyring, at) => {
     const question = `${messages.findIndex((one) => one.equals(message))} ${keyring?.id}`;
     const answer = answers.get(question) ?? open(message, keyring, at);
@@ -113,6 +150,73 @@ describeWith(['gpg'], 'the places that a change of rules concerns', () => {
     );
   });
 
+  /** What nodes find: of each directory and of each image, which bytes. */
+  const findServed = async (judge: PolicyJudge, tree: Readonly<Record<string, number>>) => {
+    const served = new Map<string, { readonly here: string; readonly images: string[] }>();
+    for (const [path, index] of Object.entries(tree)) {
+      const location = locationOf(path);
+      const signature = await judge.judge(location, messages[index] ?? assert.fail(), now);
+      if (isRejection(signature)) continue;
+      const images = judge.findImages(location, signature).map((name) => `${name} ${index}`);
+      served.set(path, { here: `${location.directory} ${index}`, images });
+    }
+    return served;
+  };
+  it('miss nothing that vanishes, in the review of any rules, copies and moves', async () => {
+    const repository = join(signer.home, 'repository.git');
+    execFileSync('git', ['init', '--quiet', '--bare', repository]);
+    const objects = new GitObjects(repository, gitEnvironment(process.env, undefined), undefined);
+    const side = fc.record({ rows: scopes, tree: trees });
+    const review = async (before: ReviewedSide, after: ReviewedSide) => {
+      const states = [before, after].map(
+        ({ tree }) =>
+          new Map(
+            Object.entries(tree).map(([path, index]) => {
+              const content = messages[index]?.toString('latin1') ?? '';
+              return [path, { mode: '100644', content }] as const;
+            }),
+          ),
+      );
+      await importStates(repository, states);
+      const [from, to] = await Promise.all(
+        [before, after].map(async ({ rows, tree }, index) => {
+          const policy = await toPolicy(rows);
+          const judge = new PolicyJudge({ policy, openMessage, expiryWarning: 0 });
+          const commit = `main~${1 - index}^{tree}`;
+          const args = ['--git-dir', repository, 'rev-parse', commit];
+          const id = execFileSync('git', args).toString().trim();
+          return { tree: id, judge, subtree: '', policy, served: await findServed(judge, tree) };
+        }),
+      );
+      assert.ok(from && to);
+      const { losses } = await new ProposalReview({
+        objects,
+        from,
+        to,
+        budgets: DEFAULT_BUDGETS,
+        stateBudgets: DEFAULT_BUDGETS,
+        concerned: await ConcernedPlaces.between(from.policy, to.policy, now),
+        gaining: await ConcernedPlaces.between(to.policy, from.policy, now),
+        now,
+      }).review();
+      return { from, to, lost: new Set(losses.map(({ path }) => path)) };
+    };
+    await fc.assert(
+      fc.asyncProperty(side, side, async (before, after) => {
+        const { from, to, lost } = await review(before, after);
+        const remaining = [...to.served.values()];
+        const places = new Set(remaining.map(({ here }) => here));
+        const found = new Set(remaining.flatMap(({ images }) => images));
+        for (const [path, { here, images }] of from.served) {
+          const isFound = places.has(here) || images.every((image) => found.has(image));
+          if (!isFound) assert.ok(lost.has(path), path);
+        }
+      }),
+      { numRuns: 40 },
+    );
+    await objects.close();
+  });
+
   const team = { name: 'a.example/team' };
   const host = { name: 'a.example' };
   const rows: readonly (readonly [
@@ -133,6 +237,14 @@ describeWith(['gpg'], 'the places that a change of rules concerns', () => {
       ['team/app', 'x/team/app'],
     ],
     ['a scope less', [host, { ...team, keys: 'both' }], [host], ['team/app', 'x/team/app']],
+    ['a key of the same ID before', [team], [{ ...team, keys: 'behind' }], EVERYWHERE],
+    ['a key of the same ID behind', [team], [{ ...team, keys: 'hidden' }], EVERYWHERE],
+    [
+      'a key of the same ID in another scope',
+      [team],
+      [{ name: 'b.test', keys: 'adopter' }, team],
+      EVERYWHERE,
+    ],
     ['a key less', [{ ...team, keys: 'both' }], [team], ['team/app', 'x/team/app']],
     ['a key that is revoked', [team], [{ ...team, keys: 'revoked' }], ['team/app', 'x/team/app']],
     ['another prefix', [{ ...team, prefix: 'x' }], [{ ...team, prefix: 'y' }], ['x/team/app']],
@@ -159,3 +271,8 @@ describeWith(['gpg'], 'the places that a change of rules concerns', () => {
     });
   }
 });
+
+async function readKeys(...paths: readonly string[]): Promise<Keyring> {
+  const files = paths.map(async (path) => ({ path, bytes: await readFile(path) }));
+  return readKeyring(await Promise.all(files));
+}

@@ -173,4 +173,11 @@ describe('what skopeo and podman leave behind', () => {
     const [file] = await gatherFiles([join(directory(), 'large')]);
     assert.equal(file?.bytes.length, 4 * 1024 * 1024 + 1);
   });
+
+  it('says of a name that is not UTF-8 what is wrong with it', async () => {
+    await mkdir(Buffer.concat([Buffer.from(`${directory()}/n`), Buffer.from([0xff])]));
+    const message = /n\uFFFD: expected a name in UTF-8$/;
+    const hint = 'rename it: nodes look for no such name';
+    await assert.rejects(gatherFiles([directory()]), { message, hint });
+  });
 });

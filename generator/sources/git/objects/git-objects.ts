@@ -16,9 +16,10 @@ export class GitObjects {
   readonly environment: GitEnvironment;
   /** Brings what the clone lacks; undefined where nothing can. */
   readonly missing: Missing | undefined;
+  /** Stops both at once. */
+  readonly ending: AbortSignal | undefined;
   /** Types and sizes of objects, by any name that git resolves. */
   readonly sizes: CatFile;
-  readonly #ending: AbortSignal | undefined;
   readonly #kill = (): void => {
     this.sizes.kill();
     this.#contents?.kill();
@@ -37,7 +38,7 @@ export class GitObjects {
     this.directory = directory;
     this.environment = environment;
     this.missing = missing;
-    this.#ending = ending;
+    this.ending = ending;
     this.sizes = new CatFile(directory, environment, '--batch-check');
     if (ending?.aborted) this.#kill();
     ending?.addEventListener('abort', this.#kill, { once: true });
@@ -46,7 +47,7 @@ export class GitObjects {
   /** Whole objects; starts when it is first asked for. */
   readonly contents = (): CatFile => {
     this.#contents ??= this.#openContents();
-    if (this.#isClosed || this.#ending?.aborted) this.#contents.kill();
+    if (this.#isClosed || this.ending?.aborted) this.#contents.kill();
     return this.#contents;
   };
 
@@ -64,7 +65,7 @@ export class GitObjects {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    this.#ending?.removeEventListener('abort', this.#kill);
+    this.ending?.removeEventListener('abort', this.#kill);
     await Promise.all([this.sizes.close(), this.#contents?.close()]);
   }
 
