@@ -3,6 +3,7 @@
 import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import type { PlacingJudge } from '../../generator/gate/placing-judge.ts';
+import { canJudge, listKeyFaults } from '../../generator/policy/key-faults.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
 import { guessForge, isApiHost, parseHosted } from '../../signing/target/forge.ts';
 import { REPOSITORY_CONFIG } from '../../signing/target/repository-address.ts';
@@ -143,8 +144,8 @@ async function readTargetRule(
   // Each time another one: a key that was withdrawn must not be found in it.
   const place = await mkdtemp(join(directory, 'configuration-'));
   const own = await readTreeRule(repository.tree, place, repository.location);
-  if (own?.policy.isConfigured) return own;
-  const policy = await readPolicy(given);
+  if (own?.policy.isConfigured) return { ...own, policy: usable(own.policy) };
+  const policy = usable(await readPolicy(given));
   const { settings = given, paths = [REPOSITORY_CONFIG] } = own ?? {};
   if (policy.isConfigured) return { settings, policy, paths };
   const { location, branch } = repository;
@@ -155,6 +156,13 @@ async function readTargetRule(
     `${location} does not say who may sign: ${lack}`,
     'make one with `lookaside init`, or give the public keys with --keys',
   );
+}
+
+/** @throws UsageError where no signature at all could be pushed, for lack of keys */
+function usable(policy: Policy): Policy {
+  const [fault] = canJudge(policy) ? [] : listKeyFaults(policy);
+  if (fault) throw new UsageError(fault.message, fault.hint);
+  return policy;
 }
 
 /**
