@@ -1,6 +1,11 @@
+import { dirname } from 'node:path';
 import { DirectoryInUseError } from '../generator/system/directory-lock.ts';
 import { parseSource } from '../generator/sources/parse-source.ts';
-import { makeSourceState, writeStaticTree } from '../generator/publish/static-tree.ts';
+import {
+  makeSourceState,
+  readPublished,
+  writeStaticTree,
+} from '../generator/publish/static-tree.ts';
 import { checkOnce, reportOn } from './check/check-once.ts';
 import { UsageError } from './base/usage-error.ts';
 import { formatText } from './check/format-text.ts';
@@ -8,10 +13,14 @@ import { hasColour, type ProcessIo } from './base/process-io.ts';
 import type { Settings } from './base/options.ts';
 import { tellRefused } from './inputs/tell-refused.ts';
 import { messageOf } from '../generator/terms/errors.ts';
+import type { RejectionCode } from '../generator/terms/rejection.ts';
+import { toPrintable } from '../generator/terms/text.ts';
+import type { SignatureStore } from '../generator/store/store.ts';
 
 /**
  * `lookaside generate SOURCE --out DIR`. Faults are told on standard error; they fail the
- * run, and leave `DIR/current` as it is, only with `--on-invalid refuse`.
+ * run, and leave `DIR/current` as it is, only with `--on-invalid refuse`. A scope that cannot be judged
+ * fails it too, and nothing that is published goes for lack of its keys.
  */
 export async function generate(source: string, settings: Settings, io: ProcessIo): Promise<number> {
   return tellRefused(io, async () => generateFrom(source, settings, io));
@@ -23,7 +32,7 @@ async function generateFrom(source: string, settings: Settings, io: ProcessIo): 
     throw new UsageError('generate needs a place to write to', 'give --out DIR');
   const kept = await keptFor(source, out);
   const checked = await checkOnce(source, settings, io, kept);
-  const { store } = checked;
+  const { store, keyFaults = [] } = checked;
   const report = reportOn(checked, store.noteworthy());
   io.stderr.write(
     formatText(report, { colour: hasColour(io.stderr, io.environment), strict: false }),
@@ -31,6 +40,15 @@ async function generateFrom(source: string, settings: Settings, io: ProcessIo): 
   if (settings['on-invalid'] === 'refuse' && report.summary.rejected > 0) {
     io.stderr.write(
       `lookaside: nothing was written: ${report.summary.rejected} files are rejected\n`,
+    );
+    return 1;
+  }
+  const lost = keyFaults.length > 0 ? await findUnjudged(store, out) : [];
+  if (lost.length > 0) {
+    const some = lost.slice(0, MOST_NAMED).map(toPrintable).join(', ');
+    const more = lost.length > MOST_NAMED ? ` and ${lost.length - MOST_NAMED} more` : '';
+    io.stderr.write(
+      `lookaside: nothing was written: for lack of these keys, published signatures would be lost: ${some}${more}\n`,
     );
     return 1;
   }
@@ -44,7 +62,30 @@ async function generateFrom(source: string, settings: Settings, io: ProcessIo): 
   );
   const { signatures, repositories } = store;
   io.stdout.write(`${signatures} signatures of ${repositories} repositories in ${generation}\n`);
-  return 0;
+  return keyFaults.some(({ code }) => code === 'scope-not-judged') ? 1 : 0;
+}
+
+/** Digest directories. */
+const MOST_NAMED = 3;
+
+/** Verdicts that the keys of a file that cannot be used could turn into a yes. */
+const FOR_LACK_OF_KEYS: ReadonlySet<RejectionCode> = new Set([
+  'cannot-verify',
+  'unknown-signer',
+  'key-expired',
+]);
+
+/** The digest directories of which something is published that would go only because keys are lacking. */
+async function findUnjudged(store: SignatureStore, out: string): Promise<readonly string[]> {
+  const rejected = [...store.rejectedFiles()].filter(({ code }) => FOR_LACK_OF_KEYS.has(code));
+  const directories = new Set(rejected.map(({ path }) => dirname(path)));
+  const lost: string[] = [];
+  for (const directory of directories) {
+    const wanted = store.signaturesIn(directory).map(({ bytes }) => bytes);
+    const published = await readPublished(out, directory);
+    if (!published.every((bytes) => wanted.some((one) => bytes.equals(one)))) lost.push(directory);
+  }
+  return lost;
 }
 
 /** Of a directory nothing is kept; nor where that cannot be done. */

@@ -122,7 +122,8 @@ async function judgeBranch(
     const { refused } = report;
     if (refused) shown.push(`  ${refused.code}: ${toPrintable(refused.message)}. ${refused.hint}`);
     if (faults.length > SHOWN) shown.push(`  and ${faults.length - SHOWN} more`);
-    const warning = report.keys.length === 0 ? [`${head} warning: ${NO_KEYS}`] : [];
+    const hasNoKeys = report.keys.length === 0 && report.keyFaults === undefined;
+    const warning = hasNoKeys ? [`${head} warning: ${NO_KEYS}`] : [];
     const summary = `${head} ${formatSummary(report, strict)}`;
     const notes = listAddedKeys(report)
       .slice(0, SHOWN)

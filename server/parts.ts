@@ -1,5 +1,5 @@
 // The parts of a server that last, apart from its listeners.
-import { listKeyFaults } from '../generator/policy/key-faults.ts';
+import { countKeyFaults } from '../generator/policy/key-faults.ts';
 import type { Policy } from '../generator/policy/policy.ts';
 import type { SignatureStore } from '../generator/store/store.ts';
 import type { ProgramLog } from '../generator/system/program-log.ts';
@@ -76,7 +76,7 @@ export async function createParts(
     refresher,
     lookupCounts: lookups,
     keyring: () => policy().keyring,
-    keyFaults: () => listKeyFaults(policy()),
+    keyFaults: () => countKeyFaults(policy()),
     refusedImages: () => refused.count(),
     newlyRefused: () => refused.appeared(),
     troubles,

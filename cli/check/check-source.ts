@@ -1,5 +1,6 @@
 // One pass over a source that is open.
 import type { Judge } from '../../generator/gate/judge.ts';
+import { formatEnd } from '../../generator/openpgp/key-state.ts';
 import { listKeyFaults } from '../../generator/policy/key-faults.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
 import type { Pass, ReadableSource, Snapshot, Source } from '../../generator/sources/source.ts';
@@ -49,7 +50,7 @@ export async function checkSource(
     const { kind, location } = source;
     return {
       source: { kind, location, ...(commit !== undefined && { commit }) },
-      ...reportKeys(run.policy),
+      ...reportKeys(run.policy, store),
       store,
     };
   } finally {
@@ -58,10 +59,18 @@ export async function checkSource(
   }
 }
 
-/** What a report says of the keys of a policy. */
-export function reportKeys(policy: Policy): Pick<CheckReport, 'keys' | 'keyFaults'> {
+/** What a report says of the keys of a policy; `store` knows which subkeys are in use. */
+export function reportKeys(
+  policy: Policy,
+  store?: Pick<SignatureStore, 'hasSigned'>,
+): Pick<CheckReport, 'keys' | 'keyFaults'> {
   const keyFaults = listKeyFaults(policy);
-  const keys = policy.keyring?.keys ?? [];
+  const isInUse = (subkey: string): boolean => store?.hasSigned(subkey) ?? false;
+  const { keys: all = [], lives } = policy.keyring ?? {};
+  const keys = all.map((key) => {
+    const { fingerprint, userIds } = key;
+    return { fingerprint, userIds, expires: formatEnd(key, lives?.get(fingerprint), isInUse) };
+  });
   return { keys, ...(keyFaults.length > 0 && { keyFaults }) };
 }
 

@@ -3,6 +3,7 @@
 import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import type { PlacingJudge } from '../../generator/gate/placing-judge.ts';
+import { canJudge, listKeyFaults } from '../../generator/policy/key-faults.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
 import { guessForge, isApiHost, parseHosted } from '../../signing/target/forge.ts';
 import { REPOSITORY_CONFIG } from '../../signing/target/repository-address.ts';
@@ -168,9 +169,10 @@ async function readTargetRule(
   const own = await readTreeRule(repository.tree, place, repository.location);
   const { paths = [REPOSITORY_CONFIG] } = own ?? {};
   if (own?.policy.isConfigured) {
-    return { ...own, settings: overrule(given, own.settings), hasOwnRules: true };
+    const settings = overrule(given, own.settings);
+    return { ...own, policy: usable(own.policy), settings, hasOwnRules: true };
   }
-  const policy = await readPolicy(given);
+  const policy = usable(await readPolicy(given));
   const settings = own ? overrule(given, own.settings) : given;
   if (policy.isConfigured) return { settings, policy, paths, hasOwnRules: false };
   const { location, branch } = repository;
@@ -181,6 +183,13 @@ async function readTargetRule(
     `${location} does not say who may sign: ${lack}`,
     'make one with `lookaside init`, or give the public keys with --keys',
   );
+}
+
+/** @throws UsageError where no signature at all could be pushed, for lack of keys */
+function usable(policy: Policy): Policy {
+  const [fault] = canJudge(policy) ? [] : listKeyFaults(policy);
+  if (fault) throw new UsageError(fault.message, fault.hint);
+  return policy;
 }
 
 /** The settings of a run, but for what the repository says of how it is served. */

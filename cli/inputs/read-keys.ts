@@ -7,6 +7,8 @@ import {
   type Keyring,
   readKeyring,
 } from '../../generator/openpgp/openpgp-js.ts';
+import { KEY_NOTES, describeNote } from '../../generator/openpgp/import/key-notes.ts';
+import { splitKeyFile } from '../../generator/openpgp/split-key-file.ts';
 import type { KeyFault } from '../../generator/policy/key-faults.ts';
 import { MOST_KEY_BYTES, readBounded } from '../../generator/system/read-bounded.ts';
 import { hasCode, messageOf } from '../../generator/terms/errors.ts';
@@ -30,6 +32,8 @@ export interface NamedKeys {
    * (containers/image signature/policy_eval_signedby.go), while one that holds no keys does.
    */
   readonly isForNode?: boolean;
+  /** Key by key, to be written anew: each key that is lost is a fault, and none takes another along. */
+  readonly isKeyByKey?: boolean;
   /** What was good last, by full paths: each copy stands in for its own file where that is broken. */
   readonly lastGood?: readonly KeyFile[];
 }
@@ -76,7 +80,7 @@ export async function readUsableKeys(named: NamedKeys): Promise<UsableKeys> {
   const { paths, isForNode = false } = named;
   const found = (await Promise.all(paths.map(async (path) => readPath(path, named)))).flat();
   const given = found.filter((one) => 'bytes' in one);
-  const read = await importFiles(given);
+  const read = named.isKeyByKey ? await importKeyByKey(given) : await importFiles(given);
   const good = read.files.map(toCopy);
   const broken = [...found.filter((one) => 'error' in one), ...read.faults];
   if (broken.length === 0) {
@@ -226,6 +230,19 @@ async function importFiles(files: readonly KeyFile[]): Promise<ImportedFiles> {
     }
   }
   return { files: good, faults, keyring };
+}
+
+/** For those who write keys anew: what was given, and cannot be written, is a fault. */
+async function importKeyByKey(files: readonly KeyFile[]): Promise<ImportedFiles> {
+  const split = files.map((file) => splitKeyFile(file));
+  const read = await importFiles(split.flatMap((one) => one.files));
+  const lost = read.keyring.notes.filter(({ code }) => code === 'nothing-certified');
+  const faults = lost.map((note) => {
+    const error = new KeyFileError(describeNote(note), { hint: KEY_NOTES[note.code].cure });
+    return { path: note.path, error: explainKeyFile(error) };
+  });
+  const notes = [...read.keyring.notes, ...split.flatMap((one) => one.notes)];
+  return { ...read, faults: [...read.faults, ...faults], keyring: { ...read.keyring, notes } };
 }
 
 async function tryToImport(files: readonly KeyFile[]): Promise<Keyring | KeyFileError> {

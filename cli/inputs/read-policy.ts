@@ -2,7 +2,7 @@
 // scope that names it, and no other.
 import { join } from 'node:path';
 import { type KeyFile, type Keyring, readKeyring } from '../../generator/openpgp/openpgp-js.ts';
-import { canJudge, listKeyFaults } from '../../generator/policy/key-faults.ts';
+import { lacksKeys, listKeyFaults } from '../../generator/policy/key-faults.ts';
 import {
   type Policy,
   type Requirement,
@@ -45,34 +45,31 @@ interface ReadPolicyOptions {
   readonly memory?: KeyMemory;
   /** Tells what is wrong with a file in other words, for files that lie somewhere else than they seem to. */
   readonly tell?: (error: UsageError) => UsageError;
+  readonly isKeyByKey?: boolean;
 }
 
 /**
  * Reads what is asked of signatures, with the keys that can be used; `listKeyFaults` tells of the others.
  * @throws UsageError naming what is wrong: with the policy itself, with a file of --keys that is not
- * there, or with the first of the keys where no signature at all could be judged. Where a policy was in
- * force before, what cannot be judged now is not.
+ * there, or with the first of them where --keys is all that was given and none can be used. Where a policy
+ * was in force before, what cannot be judged now is not.
  */
 export async function readPolicy(
   settings: Settings,
   { originOf, ...options }: ReadPolicyOptions = {},
 ): Promise<Policy> {
-  const reader = new PolicyReader(options);
-  const policy = await reader.read(settings, originOf);
-  const isNew = options.memory?.isNew() ?? true;
-  if (reader.firstFault && isNew && !canJudge(policy)) throw reader.firstFault;
-  return policy;
+  return new PolicyReader(options).read(settings, originOf);
 }
 
 /**
- * As `readPolicy`, for those who hand keys on.
- * @throws UsageError for any key file that cannot be used.
+ * As `readPolicy`, for those who hand keys on, which are read one by one.
+ * @throws UsageError for any key file, and any key, that cannot be used.
  */
 export async function readWholePolicy(
   settings: Settings,
   originOf?: ReadPolicyOptions['originOf'],
 ): Promise<Policy> {
-  const reader = new PolicyReader({});
+  const reader = new PolicyReader({ isKeyByKey: true });
   const policy = await reader.read(settings, originOf);
   if (reader.firstFault) throw reader.firstFault;
   return policy;
@@ -100,10 +97,16 @@ function asItIs(error: UsageError): UsageError {
 class PolicyReader {
   readonly #memory: KeyMemory;
   readonly #tell: (error: UsageError) => UsageError;
+  readonly #isKeyByKey: boolean;
   #firstFault: UsageError | undefined;
 
-  constructor({ memory = NO_MEMORY, tell = asItIs }: Omit<ReadPolicyOptions, 'originOf'>) {
+  constructor({
+    memory = NO_MEMORY,
+    tell = asItIs,
+    isKeyByKey = false,
+  }: Omit<ReadPolicyOptions, 'originOf'>) {
     this.#memory = memory;
+    this.#isKeyByKey = isKeyByKey;
     this.#tell = tell;
   }
 
@@ -131,16 +134,23 @@ class PolicyReader {
       all.push(await this.#readScope(name, scope, originOf(name)));
     }
     if (keys.length === 0 || scopes['']) return createPolicy(all);
-    return createPolicy([...all, await this.#readOutside(keys, origins.keys ?? '--keys')]);
+    const named = { paths: keys, origin: origins.keys ?? '--keys' };
+    return createPolicy([...all, await this.#readOutside(named, !hasScopes)]);
   }
 
-  /** What --keys says of all that no scope covers. */
-  async #readOutside(paths: readonly string[], origin: string): Promise<Scope> {
+  /** What --keys says of all that no scope covers, or of all images. */
+  async #readOutside(
+    { paths, origin }: Required<Pick<NamedKeys, 'paths' | 'origin'>>,
+    isAlone: boolean,
+  ): Promise<Scope> {
     const read = await this.#readKeys('', { paths, origin });
+    const requirement = toSignedBy(read, DEFAULT_IDENTITY);
+    const lost = read.faults.filter(({ isKept }) => !isKept);
+    const isUseless = isAlone && lacksKeys(requirement);
+    const [fault] = isUseless ? lost : lost.filter(({ error }) => isMissingFile(error));
     const isGiven = origin === '--keys' || origin === variableOf('keys');
-    const missing = read.faults.find(({ error, isKept }) => !isKept && isMissingFile(error));
-    if (isGiven && missing && this.#memory.isNew()) throw missing.error;
-    return createScope('', undefined, [toSignedBy(read, DEFAULT_IDENTITY)]);
+    if (fault && isGiven && this.#memory.isNew()) throw fault.error;
+    return { ...createScope('', undefined, [requirement]), origin };
   }
 
   async #readScope(name: string, settings: ScopeSettings, origin: string): Promise<Scope> {
@@ -186,7 +196,8 @@ class PolicyReader {
   }
 
   async #readKeys(scope: string, named: NamedKeys): Promise<UsableKeys> {
-    const read = await readUsableKeys({ ...named, lastGood: this.#memory.recall(scope) });
+    const lastGood = this.#memory.recall(scope);
+    const read = await readUsableKeys({ ...named, lastGood, isKeyByKey: this.#isKeyByKey });
     return this.#take(scope, read, this.#tell);
   }
 

@@ -121,8 +121,8 @@ function noScope(image: DockerReference): Obstacle {
   };
 }
 
-function sayTakesAnything({ name }: Scope): string {
-  return `${describeScope(name)} accepts any image, signed or not`;
+function sayTakesAnything(scope: Scope): string {
+  return `${describeScope(scope)} accepts any image, signed or not`;
 }
 
 async function findReason(

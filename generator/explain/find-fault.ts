@@ -61,7 +61,7 @@ export function findFault(pull: Pull, signature: Signature): string | undefined 
   const { scope, image } = pull;
   switch (nearest(scope.signedBy.map((wanted) => judgeFor(wanted, pull, signature)))) {
     case 'other-signer':
-      return `${describeScope(scope.name)} does not accept its key`;
+      return `${describeScope(scope)} does not accept its key`;
     case 'other-name':
       return `it was made for another name than the one that nodes require for ${formatReference(image)}`;
     case 'no-longer-good':

@@ -1,6 +1,6 @@
 // What a node would hold against the signatures that it finds for an image.
 import type { Signature } from '../gate/judge.ts';
-import { lacksKeys, rejectUnjudged } from '../policy/key-faults.ts';
+import { isUnjudged, rejectUnjudged } from '../policy/key-faults.ts';
 import { type Scope, type SignedBy, describeScope } from '../policy/policy.ts';
 import {
   formatReference,
@@ -44,12 +44,11 @@ export function findObstacle(
   if (scope.requirements.some(({ type }) => type === 'unmeetable')) {
     return {
       code: 'policy-rejects',
-      message: `${describeScope(scope.name)} ${scope.obstacle}`,
+      message: `${describeScope(scope)} ${scope.obstacle}`,
       next: 'No signature helps here: change the policy, or pull another image.',
     };
   }
-  const unread = scope.signedBy.find(lacksKeys);
-  if (unread) return lackOfKeys(scope, unread);
+  if (isUnjudged(scope)) return lackOfKeys(scope);
   const unmet = scope.signedBy.filter((wanted) =>
     signatures.every((signature) => judgeFor(wanted, pull, signature) !== undefined),
   );
@@ -61,23 +60,24 @@ export function findObstacle(
 }
 
 /** Another kind of signature that nodes look for in other places. */
-function findElsewhere({ name, requirements, signedBy }: Scope): Obstacle | null {
+function findElsewhere(scope: Scope): Obstacle | null {
+  const { requirements, signedBy } = scope;
   const elsewhere = requirements.find((requirement) => requirement.type === 'elsewhere');
   if (!elsewhere) return null;
-  const scope = describeScope(name);
+  const where = describeScope(scope);
   return {
     code: 'also-elsewhere',
     message:
       signedBy.length > 0
-        ? `the signatures here are good, but ${scope} also ${elsewhere.what}`
-        : `${scope} ${elsewhere.what}, which this store does not keep`,
+        ? `the signatures here are good, but ${where} also ${elsewhere.what}`
+        : `${where} ${elsewhere.what}, which this store does not keep`,
     next: 'Pull the image on a node to find out: what is kept elsewhere is not known here.',
   };
 }
 
 /** What a node does depends on the files that it has itself. */
-function lackOfKeys(scope: Scope, requirement: SignedBy): Obstacle {
-  const { message, hint } = rejectUnjudged(scope, requirement);
+function lackOfKeys(scope: Scope): Obstacle {
+  const { message, hint } = rejectUnjudged(scope);
   return {
     code: 'no-keys',
     message: `${message}; a node that lacks these keys too refuses every image of it`,
@@ -125,7 +125,7 @@ function describeUnmet(
   const fault = nearestFault(pull, unmet, signatures);
   if (fault === 'no-longer-good') return { code: fault, ...NO_LONGER_GOOD };
   if (fault === 'other-name') return { code: fault, ...describeNames(pull, unmet, signatures) };
-  const message = `it is signed, but not by a key that ${describeScope(pull.scope.name)} accepts`;
+  const message = `it is signed, but not by a key that ${describeScope(pull.scope)} accepts`;
   return { code: 'other-signer', message, next: `Have it signed by ${describeKeys(unmet)}.` };
 }
 

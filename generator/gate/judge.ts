@@ -244,7 +244,7 @@ export class PolicyJudge implements Judge {
     for (const requirement of scope.signedBy) {
       if (!matchesIdentity(requirement.signedIdentity, image, identity)) continue;
       if (lacksKeys(requirement)) {
-        unjudged ??= rejectUnjudged(scope, requirement);
+        unjudged ??= rejectUnjudged(scope);
         continue;
       }
       const good = await this.#openFor(requirement, opened, file);

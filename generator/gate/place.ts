@@ -129,7 +129,7 @@ export function explainPlace(
   const scope = findScope(policy, identity);
   if (scope?.obstacle !== undefined || !scope) {
     const fault = scope
-      ? reject('policy-rejects', `${describeScope(scope.name)} ${scope.obstacle}`)
+      ? reject('policy-rejects', `${describeScope(scope)} ${scope.obstacle}`)
       : reject('out-of-scope', `no scope covers ${signed}`);
     const hint = suggestHost(open, identity, signed);
     const signedAs = claims.dockerReference;
@@ -146,7 +146,7 @@ export function explainPlace(
   if (fault) return fault;
   if (scope.prefix !== undefined && location.repository !== below(scope.prefix, identity)) {
     const prefix = JSON.stringify(scope.prefix);
-    const message = `expected signatures for ${describeScope(scope.name)} below ${prefix}`;
+    const message = `expected signatures for ${describeScope(scope)} below ${prefix}`;
     return reject('repository-mismatch', message, cure);
   }
   return mismatch(rule ?? DEFAULT_IDENTITY, signed);
@@ -167,7 +167,7 @@ function suggestHost(
   if (!other) return undefined;
   const { digest: _, ...image } = { ...other.image, tag: identity.tag };
   const wanted = JSON.stringify(formatReference({ ...image, digest: identity.digest }));
-  return `Sign it as ${wanted}, which ${describeScope(other.scope.name)} covers, or add a scope for ${signed}.`;
+  return `Sign it as ${wanted}, which ${describeScope(other.scope)} covers, or add a scope for ${signed}.`;
 }
 
 function stripPort(host: string): string {

@@ -38,6 +38,40 @@ export function toKeyState(expires: string | null, life: KeyLife | undefined, no
   return life ? { kind: 'good' } : { kind: 'unknown' };
 }
 
+/** What is known of when a key ends. */
+interface EndingKey {
+  readonly fingerprint: string;
+  /** Of the primary key: ISO 8601, or null if never. */
+  readonly expires: string | null;
+}
+
+/**
+ * When signatures by a key stop to count, in milliseconds since 1970, Infinity if they do not: the first
+ * of its own end, those of the subkeys in use, and the moment from which no part of it can sign.
+ */
+export function findEnd(
+  { fingerprint, expires }: EndingKey,
+  life: KeyLife | undefined,
+  isInUse: (subkey: string) => boolean,
+): number {
+  const parts = [...(life?.signers ?? [])];
+  const inUse = parts.filter(([part]) => part !== fingerprint && isInUse(part));
+  const last = parts.length === 0 ? Infinity : Math.max(...parts.map(([, until]) => until));
+  const own = expires === null ? Infinity : Date.parse(expires);
+  return Math.min(own, last, ...inUse.map(([, until]) => until));
+}
+
+/** The same as ISO 8601, or null; for a key that could never sign, its own end. */
+export function formatEnd(
+  key: EndingKey,
+  life: KeyLife | undefined,
+  isInUse: (subkey: string) => boolean,
+): string | null {
+  const end = findEnd(key, life, isInUse);
+  if (end <= 0) return key.expires;
+  return Number.isFinite(end) ? formatTime(end) : null;
+}
+
 /**
  * How two copies of a key differ: in which parts may sign as of `now`, or only in how long they may.
  * Undefined if they do not differ.

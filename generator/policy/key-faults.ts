@@ -40,45 +40,82 @@ export function isUnjudged({ signedBy }: Pick<Scope, 'signedBy'>): boolean {
   return signedBy.some(lacksKeys);
 }
 
-/** All faults of the keys of a policy, scope by scope. */
+/**
+ * All faults of the keys of a policy, scope by scope: those of a scope that mean the same for it are one,
+ * and each file is named once.
+ */
 export function listKeyFaults({ scopes }: Pick<Policy, 'scopes'>): readonly ScopeKeyFault[] {
-  return [...scopes.values()].flatMap(({ name, signedBy }) =>
-    signedBy.flatMap((requirement) =>
-      (requirement.keyFaults ?? []).map((fault) => describeFault(name, requirement, fault)),
+  return [...scopes.values()].flatMap(listFaultsOf);
+}
+
+function listFaultsOf(scope: Scope): readonly ScopeKeyFault[] {
+  const lost = scope.signedBy.filter(lacksKeys).flatMap(faultsOf);
+  const others = scope.signedBy.filter((one) => !lacksKeys(one)).flatMap(faultsOf);
+  return [
+    describeFaults(scope, 'scope-not-judged', lost),
+    ...RESTS.map(([rest, isSo]) =>
+      describeFaults(scope, 'key-file-unusable', others.filter(isSo), rest),
     ),
-  );
+  ].flat();
 }
 
-function describeFault(scope: string, requirement: SignedBy, fault: KeyFault): ScopeKeyFault {
-  const { message, hint } = fault;
+/** What becomes of a scope that goes on, by what is wrong with its files. */
+const RESTS: readonly (readonly [string, (fault: KeyFault) => boolean])[] = [
+  ['its other keys are used', ({ isKept }) => !isKept],
+  ['its last good keys stay in force', ({ isKept, isRevised = false }) => isKept && !isRevised],
+  [
+    'its last good keys stay in force as far as it does not revoke them',
+    ({ isKept, isRevised = false }) => isKept && isRevised,
+  ],
+];
+
+/** How many files, directories and data cannot be used, by the scope that names them. */
+export function countKeyFaults({ scopes }: Pick<Policy, 'scopes'>): ReadonlyMap<string, number> {
+  const counts = [...scopes].map(([name, { signedBy }]): [string, number] => {
+    const messages = signedBy.flatMap(faultsOf).map(({ message }) => message);
+    return [name, new Set(messages).size];
+  });
+  return new Map(counts.filter(([, count]) => count > 0));
+}
+
+function faultsOf({ keyFaults = [] }: SignedBy): readonly KeyFault[] {
+  return keyFaults;
+}
+
+function describeFaults(
+  scope: Scope,
+  code: ScopeKeyFault['code'],
+  faults: readonly KeyFault[],
+  rest?: string,
+): readonly ScopeKeyFault[] {
+  if (faults.length === 0) return [];
+  const { name } = scope;
+  const causes = joinOnce(faults.map(({ message }) => message));
+  const hint = joinOnce(faults.map((fault) => fault.hint));
+  const where = `${describeScope(scope)}: `;
+  const message =
+    rest === undefined
+      ? sayNotJudged(scope, causes)
+      : `${causes.startsWith(where) ? '' : where}${causes}; ${rest}`;
+  return [{ scope: name, code, message, hint }];
+}
+
+function sayNotJudged(scope: Scope, causes: string): string {
   const where = describeScope(scope);
-  if (lacksKeys(requirement)) {
-    return {
-      scope,
-      code: 'scope-not-judged',
-      message: `${where} cannot be judged: ${message}`,
-      hint,
-    };
-  }
-  return {
-    scope,
-    code: 'key-file-unusable',
-    message: `${where}: ${message}; ${tellRest(fault)}`,
-    hint,
-  };
+  const isNamed = causes.startsWith(`${where}: `);
+  return `${where} cannot be judged: ${isNamed ? causes.slice(where.length + 2) : causes}`;
 }
 
-function tellRest({ isKept, isRevised = false }: KeyFault): string {
-  if (!isKept) return 'its other keys are used';
-  const rest = 'its last good keys stay in force';
-  return isRevised ? `${rest} as far as it does not revoke them` : rest;
+function joinOnce(texts: readonly string[]): string {
+  return [...new Set(texts)].join('; ');
 }
 
 /** The verdict on a signature that a requirement without keys may ask for. */
-export function rejectUnjudged({ name }: Scope, { keyFaults = [] }: SignedBy): Rejection {
-  const [fault] = keyFaults;
-  const message = `${describeScope(name)} cannot be judged: ${fault?.message ?? 'it has no keys'}`;
-  return reject('cannot-verify', message, fault && { hint: toSentence(fault.hint) });
+export function rejectUnjudged(scope: Scope): Rejection {
+  const keyFaults = scope.signedBy.filter(lacksKeys).flatMap(faultsOf);
+  const causes = joinOnce(keyFaults.map(({ message }) => message));
+  const hint = joinOnce(keyFaults.map((fault) => fault.hint));
+  return reject('cannot-verify', sayNotJudged(scope, causes), { hint: toSentence(hint) });
 }
 
 function toSentence(words: string): string {

@@ -35,6 +35,8 @@ export type Requirement =
 export interface Scope {
   /** As containers-policy.json writes it; '' for all that no other scope covers. */
   readonly name: string;
+  /** What sentences call it where no policy names it, as `--keys`. */
+  readonly origin?: string;
   /** Where its signatures lie in the tree, without slashes at the ends; undefined: anywhere. */
   readonly prefix: string | undefined;
   readonly requirements: readonly Requirement[];
@@ -115,7 +117,8 @@ function answersAs(all: Keyring, one: Keyring): boolean {
 }
 
 /** A scope as sentences name it. */
-export function describeScope(name: string): string {
+export function describeScope({ name, origin }: Pick<Scope, 'name' | 'origin'>): string {
+  if (origin !== undefined) return origin;
   return name === '' ? 'the default of the policy' : `the scope ${JSON.stringify(name)}`;
 }
 
@@ -152,9 +155,9 @@ function firstComponent(path: string): string {
   return path.split('/', 1)[0] ?? '';
 }
 
-/** How a fault is worded changes nothing; a requirement without keys says so by its keyring. */
+/** How a fault is worded changes nothing, nor what a scope is called; one without keys says so by its keyring. */
 function describeKeyring(name: string, value: unknown): unknown {
-  if (name === 'keyFaults') return undefined;
+  if (name === 'keyFaults' || name === 'origin') return undefined;
   return value instanceof Object && 'find' in value && 'id' in value ? value.id : value;
 }
 

@@ -9,11 +9,22 @@
 // reads any more is kept, DIR/.lookaside/spare, and only what changed is changed in it. Nothing
 // is carried on unseen; see tree-facts.ts for how it is seen without reading it all.
 import type { Stats } from 'node:fs';
-import { chmod, lstat, readdir, readlink, rename, symlink, unlink, utimes } from 'node:fs/promises';
+import {
+  chmod,
+  lstat,
+  readFile,
+  readdir,
+  readlink,
+  rename,
+  symlink,
+  unlink,
+  utimes,
+} from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { lockDirectory } from '../system/directory-lock.ts';
 import { removeTree } from '../system/durable.ts';
 import { syncPath } from '../system/durable.ts';
+import { hasCode } from '../terms/errors.ts';
 import { makeDirectories } from '../system/make-directories.ts';
 import { TreeFacts } from './tree-facts.ts';
 import {
@@ -70,6 +81,16 @@ export async function makeSourceState(out: string): Promise<string> {
   await makeDirectories(directory, PRIVATE_MODE);
   await chmod(directory, PRIVATE_MODE);
   return directory;
+}
+
+/** The signatures that `current` has in a digest directory; none where there is no such tree. */
+export async function readPublished(out: string, directory: string): Promise<readonly Buffer[]> {
+  const published = join(resolve(out), CURRENT, directory);
+  const names = await readdir(published).catch((error: unknown) => {
+    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return [];
+    throw error;
+  });
+  return Promise.all(names.map(async (name) => readFile(join(published, name))));
 }
 
 async function writeLocked(

@@ -1,3 +1,4 @@
+import { formatEnd } from '../../generator/openpgp/key-state.ts';
 import { listKeyFaults } from '../../generator/policy/key-faults.ts';
 import { sortByPath } from '../../generator/store/report.ts';
 import { toLine } from '../../generator/terms/text.ts';
@@ -8,7 +9,8 @@ export function toStatusJson(services: StatusServices): object {
   const { source, refresher, policy, refused, troubles, reloadedAt } = services;
   const store = refresher.store();
   const signers = store?.signers ?? new Map<string, never>();
-  const keys = policy().keyring?.keys ?? [];
+  const { keys = [], lives } = policy().keyring ?? {};
+  const isInUse = (subkey: string): boolean => store?.hasSigned(subkey) ?? false;
   return {
     version: 1,
     source: { kind: source.kind, location: source.location, branch: source.branch() ?? null },
@@ -19,7 +21,9 @@ export function toStatusJson(services: StatusServices): object {
     images: store?.images ?? 0,
     repositories: store?.repositories ?? 0,
     summary: store?.summary ?? null,
-    keys: keys.map(({ fingerprint, userIds, expires }) => {
+    keys: keys.map((key) => {
+      const { fingerprint, userIds } = key;
+      const expires = formatEnd(key, lives?.get(fingerprint), isInUse);
       const signed = signers.get(fingerprint) ?? NONE;
       return { fingerprint, userIds, expires, signed };
     }),

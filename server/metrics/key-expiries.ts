@@ -1,6 +1,6 @@
 // When keys expire as far as nodes are concerned. A subkey may expire before its key, and nodes refuse
 // what an expired subkey has signed, so the earliest end of all parts in use counts.
-import type { KeyLife } from '../../generator/openpgp/key-state.ts';
+import { type KeyLife, findEnd } from '../../generator/openpgp/key-state.ts';
 import type { KeyInfo, Keyring } from '../../generator/openpgp/openpgp-js.ts';
 import type { SignatureStore } from '../../generator/store/store.ts';
 
@@ -46,14 +46,11 @@ export class KeyExpiries {
   }
 
   /** Infinity for a key that does not end. */
-  #endOf({ fingerprint, expires }: KeyInfo, life: KeyLife | undefined): number {
-    const parts = [...(life?.signers ?? [])];
-    const subkeys = parts.filter(([part]) => part !== fingerprint);
-    for (const [subkey, until] of subkeys) this.#updateUse(subkey, until);
-    const inUse = subkeys.filter(([subkey]) => this.#used.has(subkey)).map(([, until]) => until);
-    const last = parts.length === 0 ? Infinity : Math.max(...parts.map(([, until]) => until));
-    const own = expires === null ? Infinity : Date.parse(expires);
-    return Math.min(own, last, ...inUse);
+  #endOf(key: KeyInfo, life: KeyLife | undefined): number {
+    for (const [part, until] of life?.signers ?? []) {
+      if (part !== key.fingerprint) this.#updateUse(part, until);
+    }
+    return findEnd(key, life, (subkey) => this.#used.has(subkey));
   }
 
   #updateUse(subkey: string, until: number): void {

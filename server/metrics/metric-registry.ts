@@ -2,7 +2,6 @@
 // No label holds a path, a digest of an image or an address: clients must not be able to add series.
 import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client';
 import type { Keyring } from '../../generator/openpgp/openpgp-js.ts';
-import type { ScopeKeyFault } from '../../generator/policy/key-faults.ts';
 import { toLine } from '../../generator/terms/text.ts';
 import type { LastRefresh, Refresher } from '../follow/refresher.ts';
 import type { WebhookResult } from '../follow/webhook/webhook.ts';
@@ -18,8 +17,8 @@ export interface MetricValues {
   readonly lookupCounts: Pick<LookupCounts, 'totals' | 'durations'>;
   /** The keys in force; undefined where nothing is verified. */
   readonly keyring: () => Pick<Keyring, 'keys' | 'lives'> | undefined;
-  /** What of the keys in force cannot be used. */
-  readonly keyFaults: () => readonly Pick<ScopeKeyFault, 'scope'>[];
+  /** How many files of the keys in force cannot be used, by scope. */
+  readonly keyFaults: () => ReadonlyMap<string, number>;
   /** Images that nodes wanted in the last week and that still have no signature. */
   readonly refusedImages: () => number;
   /** How often one was wanted that was not remembered. */
@@ -128,11 +127,9 @@ export class MetricRegistry {
         end / 1000,
       ]),
     );
-    this.#gauge('lookaside_unusable_key_files', () => {
-      const counts = new Map<string, number>();
-      for (const { scope } of keyFaults()) counts.set(scope, (counts.get(scope) ?? 0) + 1);
-      return Array.from(counts, ([scope, count]): Sample => [scope || 'default', count]);
-    });
+    this.#gauge('lookaside_unusable_key_files', () =>
+      Array.from(keyFaults(), ([scope, count]): Sample => [scope || 'default', count]),
+    );
     this.#gauge('lookaside_key_images', () => {
       const signers = refresher.store()?.signers;
       return (keyring()?.keys ?? []).map(({ fingerprint }) => [

@@ -217,7 +217,7 @@ describeWith(['git', 'gpg'], 'lookaside hook pre-receive', () => {
     [
       'rules whose keys are not there',
       () => ({ 'lookaside.yaml': 'scopes:\n  registry.example:\n    keys: nowhere\n' }),
-      /main: refused\n {2}lookaside: .*nowhere/,
+      /main: faults: (?:.*\n)*.*scope-not-judged: the scope "registry\.example" .*nowhere/,
     ],
     [
       'a private key among the keys',
@@ -226,7 +226,7 @@ describeWith(['git', 'gpg'], 'lookaside hook pre-receive', () => {
           await publisher.signer.exportSecret(join(directory(), 's.asc'), publisher.key),
         ),
       }),
-      /main: refused\n {2}lookaside: .*private key/,
+      /main: faults: (?:.*\n)*.*scope-not-judged: the scope "registry\.example" .*private key/,
     ],
   ];
   for (const [title, changes, said] of rows) {

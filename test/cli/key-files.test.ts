@@ -100,6 +100,51 @@ describeWith(['gpg', 'gpgv'], 'lookaside, of key files', () => {
     assert.match(odd.stdout, /one of the keys has a version after 4/);
   });
 
+  const nodeConfig = (keys: string) => {
+    const scope = ['--scope', `${NAME}=${keys}`, '--url', 'https://sigs.example'];
+    return runLookaside(['node-config', ...scope, '--default', 'reject', '--out', at('node')]);
+  };
+
+  it('that hold a good key which a newer one takes along, node-config writes the good one', async () => {
+    const bytes = Buffer.concat([usual(key), usual(other), VERSION_6, NEWER_SUBKEY]);
+    assert.equal((await check(other, bytes)).code, 1);
+    const written = await nodeConfig(at('mixed.gpg'));
+    assert.equal(written.code, 0, written.stderr);
+    assert.match(written.stderr, SKIPPED);
+    const [file = ''] = /\S+\.asc$/m.exec(written.stderr) ?? [];
+    const gnupg = await importIntoGnupg([await readFile(file)]);
+    for (const { fingerprint } of [key, other]) {
+      assert.ok(
+        gnupg.listing.some((line) => line.includes(fingerprint)),
+        fingerprint,
+      );
+    }
+    await gnupg.close();
+  });
+
+  it('that hold a key which clients would not have, node-config writes none, in a file or in a directory', async () => {
+    const bad = fileOf(key);
+    const spoiled = Buffer.concat([usual(key), NEWER_SUBKEY]);
+    const uncertified = fileOf(key, packetOf.user('u'));
+    for (const [lost, why] of [
+      [bad, /has no user ID/],
+      [spoiled, /a subkey of version 6/],
+      [uncertified, /has no user ID with a good signature by the key itself/],
+    ] as const) {
+      const file = await put('both.gpg', Buffer.concat([lost, usual(other)]));
+      const turned = await put('turned.gpg', Buffer.concat([usual(other), lost]));
+      await put('keys/a.gpg', lost);
+      await put('keys/b.gpg', usual(other));
+      for (const given of [file, turned, at('keys')]) {
+        const { code, stderr } = await nodeConfig(given);
+        assert.equal(code, 2, stderr);
+        assert.match(stderr, why);
+        assert.ok(stderr.includes(key.fingerprint), stderr);
+        await assert.rejects(readFile(at('node/etc/containers/policy.json')), { code: 'ENOENT' });
+      }
+    }
+  });
+
   it('that hold a newer subkey, loses what GnuPG loses', async () => {
     const bytes = Buffer.concat([usual(key), usual(other), NEWER_SUBKEY]);
     const first = await check(key, bytes);

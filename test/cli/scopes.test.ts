@@ -251,30 +251,33 @@ describeWith(['gpg', 'gpgv'], 'a policy', () => {
     });
 
     it('must have keys that are there', async () => {
-      for (const [keys, told] of [
-        [
-          'keys/none.asc',
-          `cannot read keys: ENOENT: no such file or directory, stat '${at('etc/keys/none.asc')}'\n` +
-            'hint: name a file of public keys that can be read, or a directory of them\n',
-        ],
-        [[], 'expected keys, got none\nhint: name key files\n'],
-      ] as const) {
-        const config = await configure({ scopes: { 'registry.example': { keys } } });
-        const { code, stdout, stderr } = await check(...config);
-        assert.deepEqual([code, stdout], [2, '']);
-        const place = `${config.at(-1)}: scopes: "registry.example"`;
-        assert.equal(stderr, `lookaside: ${place}: ${told}`);
-      }
+      const none = await configure({ scopes: { 'registry.example': { keys: 'keys/none.asc' } } });
+      const { code, stdout } = await check(...none);
+      assert.equal(code, 1);
+      const place = `${none.at(-1)}: scopes: "registry.example"`;
+      const why = `cannot read keys: ENOENT: no such file or directory, stat '${at('etc/keys/none.asc')}'`;
+      const told =
+        `scope-not-judged: the scope "registry.example" cannot be judged: ${place}: ${why}\n` +
+        '  hint: name a file of public keys that can be read, or a directory of them\n';
+      assert.ok(stdout.startsWith(told), stdout);
+
+      const config = await configure({ scopes: { 'registry.example': { keys: [] } } });
+      const empty = await check(...config);
+      assert.deepEqual([empty.code, empty.stdout], [2, '']);
+      const cause = `${config.at(-1)}: scopes: "registry.example": expected keys, got none`;
+      assert.equal(empty.stderr, `lookaside: ${cause}\nhint: name key files\n`);
     });
 
     it('must have keys that are there outside all scopes, too', async () => {
       const config = await configure({ keys: 'keys/none.asc' });
-      const { code, stderr } = await check(...config);
-      assert.equal(code, 2);
+      const { code, stdout } = await check(...config);
+      assert.equal(code, 1);
       const place = `${config.at(-1)}: keys`;
       assert.match(
-        stderr,
-        new RegExp(`^lookaside: ${place}: cannot read keys: ENOENT: .*none\\.asc'\n`),
+        stdout,
+        new RegExp(
+          `^scope-not-judged: ${place} cannot be judged: cannot read keys: ENOENT: .*none\\.asc'\n`,
+        ),
       );
     });
   });
@@ -356,10 +359,10 @@ describeWith(['gpg', 'gpgv'], 'a policy', () => {
 
     it('names the key file that is not there, as it looked for it', async () => {
       const policy = await withDocker({ 'registry.example': [signedBy('none.asc')] });
-      const { code, stderr } = await check(...policy);
-      assert.equal(code, 2);
-      assert.ok(stderr.includes(at('root', KEYS_OF_NODE, 'none.asc')), stderr);
-      assert.match(stderr, /^lookaside: .*\bcannot read keys: ENOENT/);
+      const { code, stdout } = await check(...policy);
+      assert.equal(code, 1);
+      assert.ok(stdout.includes(at('root', KEYS_OF_NODE, 'none.asc')), stdout);
+      assert.match(stdout, /^scope-not-judged: .*\bcannot read keys: ENOENT/);
     });
 
     it('names itself where it is not there', async () => {

@@ -143,7 +143,9 @@ describeWith(['skopeo', 'podman', 'docker-registry', 'gpg', 'gpgv'], 'keys for n
         }
         const written = keyFilesOf(await readdir(at('tree'), { recursive: true }));
         const imported = await importFrom(written.map((path) => at('tree', path)));
-        const expected = form.includes('--keys-as=data') ? [] : await listKeys(file);
+        // What GnuPG loses for what lies behind it is written all the same.
+        const whole = file === 'v6-behind.gpg' ? 'both.gpg' : file;
+        const expected = form.includes('--keys-as=data') ? [] : await listKeys(whole);
         assert.deepEqual(imported, expected);
         await rm(at('tree'), { recursive: true });
       }

@@ -19,7 +19,12 @@ const TEAM = 'registry.example/team';
 const VENDOR = 'registry.example/vendor';
 
 /** In all places where operators look. */
-const assertTold = async (server: Lookaside, code: string, message: RegExp): Promise<void> => {
+const assertTold = async (
+  server: Lookaside,
+  code: string,
+  message: RegExp,
+  scopes: readonly string[] = [VENDOR],
+): Promise<void> => {
   const [trouble, ...others] = (await readStatus(server)).troubles.filter(
     ({ kind }) => kind !== 'undecided-files',
   );
@@ -28,7 +33,7 @@ const assertTold = async (server: Lookaside, code: string, message: RegExp): Pro
   const { keyFaults } = await readStatus(server);
   assert.deepEqual(
     keyFaults.map((fault) => [fault.scope, fault.code]),
-    [[VENDOR, code]],
+    scopes.map((scope) => [scope, code]),
   );
   const metrics = await (await fetch(`${server.statusUrl}/metrics`)).text();
   assert.match(metrics, /^lookaside_trouble\{kind="keys-unusable"\} 1$/m);
@@ -158,10 +163,21 @@ describeWith(['gpg', 'gpgv', 'git'], 'a server whose key files cannot be used', 
       });
     }
 
-    it('starts not where no scope could be judged', async () => {
+    it('serves nothing where no scope could be judged, says so, and serves them once they are mended', async () => {
       await rm(at('team.asc'));
       await rm(at('vendor.asc'));
-      await assert.rejects(start(), /it ended with 2: .*cannot read keys: ENOENT.*team\.asc/s);
+      const server = await start();
+      await assertMissing(server, ours);
+      await assertMissing(server, theirs);
+      const both =
+        /\/team" cannot be judged: .*team\.asc.*\/vendor" cannot be judged: .*vendor\.asc/;
+      await assertTold(server, 'scope-not-judged', both, [TEAM, VENDOR]);
+      await publisher.signer.exportKeys(at('team.asc'), publisher.key);
+      await publisher.signer.exportKeys(at('vendor.asc'), vendor);
+      server.signal('SIGHUP');
+      await eventually(() => assertServed(server, ours));
+      await eventually(() => assertServed(server, theirs));
+      await assertWell(server);
     });
 
     it('hands out no policy for nodes that lacks a scope, nor an empty key file', async () => {

@@ -136,6 +136,17 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv'], 'a key file that cann
     return node.copyWithSkopeo(image.reference);
   };
 
+  const generate = async (policy: string) => {
+    const words = ['generate', at('store'), `--out=${at('published')}`, `--policy=${policy}`];
+    const { code, stderr } = await runInProcess(words);
+    return { code, stderr };
+  };
+  const published = async (place: string): Promise<boolean> =>
+    readFile(join(at('published'), 'current', place)).then(
+      () => true,
+      () => false,
+    );
+
   describe('of a policy', () => {
     const lost: Readonly<Record<string, readonly [requirement: () => object, node: RegExp]>> = {
       'is missing': [() => pathOf('none.asc'), NO_SUCH_FILE],
@@ -237,6 +248,47 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv'], 'a key file that cann
       assert.equal(verdictOn(places.theirs, given.report), 'key-revoked');
     });
 
+    for (const byDefault of ['reject', 'insecureAcceptAnything']) {
+      it(`is told with each scope that it is in, whatever the default: ${byDefault}`, async () => {
+        const [one, two] = ['team', 'vendor'].map((name) => `${registry.host}/${name}`);
+        const docker = { [`${one}`]: [pathOf('none.asc')], [`${two}`]: [pathOf('page.asc')] };
+        const policy = { default: [{ type: byDefault }], transports: { docker } };
+        await writeFile(at('both.json'), JSON.stringify(policy));
+        const { code, report } = await check(`--policy=${at('both.json')}`);
+        assert.equal(code, 1);
+        const faults = report?.keyFaults?.map(({ scope, message }) => [scope, message]) ?? [];
+        assert.deepEqual(
+          faults.map(([scope]) => scope),
+          [one, two],
+        );
+        assert.match(faults[0]?.[1] ?? '', /ENOENT.*none\.asc/);
+        assert.match(faults[1]?.[1] ?? '', /page\.asc: expected OpenPGP public keys/);
+        for (const place of Object.values(places)) {
+          assert.equal(verdictOn(place, report), 'cannot-verify');
+        }
+      });
+    }
+
+    it('is named once, and its scope once, where several are missing', async () => {
+      const policy = await writePolicy(pathsOf('none.asc', 'gone.asc'));
+      const { report } = await check(`--policy=${policy}`);
+      const [fault, ...others] = report?.keyFaults ?? [];
+      assert.equal(others.length, 0);
+      assert.match(
+        fault?.message ?? '',
+        /^the scope "[^"]*\/vendor" cannot be judged: [^;]*none\.asc'; [^;]*gone\.asc'$/,
+      );
+      assert.doesNotMatch(fault?.hint ?? '', /;.*put public keys there.*put public keys there/);
+      const told = await explain(theirs, `--policy=${policy}`);
+      const lines = told.stderr.match(/cannot be judged/g);
+      assert.equal(lines?.length, 1, told.stderr);
+      assert.match(told.reason.message, /none\.asc'; [^;]*gone\.asc'; a node that lacks/);
+      // Each key has to sign, and this one stands for two.
+      const shared = await scopesWith({ keys: ['none.asc', 'none.asc'], require: 'all' });
+      const [twice] = (await check(`--config=${shared}`)).report?.keyFaults ?? [];
+      assert.equal(twice?.message.match(/none\.asc/g)?.length, 1);
+    });
+
     it('is refused with a private key in it, which nodes would use, but in its own scope only', async () => {
       for (const requirement of [pathOf('private.asc'), pathsOf('vendor.asc', 'private.asc')]) {
         const policy = await writePolicy(requirement);
@@ -299,14 +351,18 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv'], 'a key file that cann
       await rm(at('store', dirname(place)), { recursive: true });
     });
 
-    it('is an error where nothing else could be judged', async () => {
+    it('is a fault of the data, not of the call, where nothing else could be judged either', async () => {
       const config = await configure({ scopes: { [registry.host]: { keys: 'page.asc' } } });
-      const { code, stderr, report } = await check(`--config=${config}`);
-      assert.deepEqual([code, report], [2, undefined]);
-      assert.match(
-        stderr,
-        /^lookaside: .*page\.asc: expected OpenPGP public keys, got a web page\nhint: fetch the key/,
-      );
+      const { code, report } = await check(`--config=${config}`);
+      assert.equal(code, 1);
+      for (const place of Object.values(places)) {
+        assert.equal(verdictOn(place, report), 'cannot-verify');
+      }
+      const [fault, ...others] = report?.keyFaults ?? [];
+      assert.equal(others.length, 0);
+      assert.equal(fault?.code, 'scope-not-judged');
+      assert.match(fault.message, /page\.asc: expected OpenPGP public keys, got a web page$/);
+      assert.match(fault.hint, /^fetch the key/);
     });
   });
 
@@ -317,6 +373,18 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv'], 'a key file that cann
         assert.equal(code, 2);
         assert.match(stderr, /^lookaside: --keys: cannot read keys: ENOENT/);
       }
+    });
+
+    it('is an error where it is all that there is, and holds no keys', async () => {
+      const { code, stderr } = await check(`--keys=${at('page.asc')}`);
+      assert.equal(code, 2);
+      assert.match(stderr, /page\.asc: expected OpenPGP public keys, got a web page\nhint: fetch/);
+    });
+
+    it('is told as that of --keys: nobody gave a policy', async () => {
+      const args = [`--keys=${at('team.asc')}`, `--keys=${at('page.asc')}`];
+      const { report } = await check(...args);
+      assert.match(report?.keyFaults?.[0]?.message ?? '', /^--keys: .*page\.asc: expected/);
     });
 
     it('is passed over beside good ones, with a warning', async () => {
@@ -373,11 +441,54 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv'], 'a key file that cann
         `--out=${out}`,
         policy,
       ]);
-      assert.equal(code, 0, stderr);
+      assert.equal(code, 1, stderr);
       assert.match(stderr, /^scope-not-judged: the scope ".*\/vendor" cannot be judged: /m);
       await readFile(join(out, 'current', places.ours));
       await assert.rejects(readFile(join(out, 'current', places.theirs)), { code: 'ENOENT' });
       await rm(out, { recursive: true });
+    });
+  });
+
+  describe('costs nothing that generate has published', () => {
+    beforeEach(async () => {
+      await copyFile(at('vendor.asc'), at('changing.asc'));
+      const { code, stderr } = await generate(await writePolicy(pathOf('changing.asc')));
+      assert.equal(code, 0, stderr);
+    });
+    afterEach(async () => rm(at('published'), { recursive: true }));
+
+    const breakages: Readonly<Record<string, () => Promise<object>>> = {
+      'is overwritten': async () => {
+        await writeFile(at('changing.asc'), 'x\n');
+        return pathOf('changing.asc');
+      },
+      'is gone': async () => {
+        await rm(at('changing.asc'));
+        return pathOf('changing.asc');
+      },
+      'is passed over beside another': async () => pathsOf('team.asc', 'page.asc'),
+    };
+    for (const [title, change] of Object.entries(breakages)) {
+      it(`where it ${title}`, async () => {
+        const { code, stderr } = await generate(await writePolicy(await change()));
+        assert.equal(code, 1);
+        assert.match(stderr, /the scope ".*\/vendor"/);
+        assert.match(stderr, /^lookaside: nothing was written: .*would be lost: vendor/m);
+        assert.ok(await published(places.theirs));
+        assert.ok(await published(places.ours));
+      });
+    }
+
+    it('and lets go what was withdrawn, and takes what is new in other scopes', async () => {
+      await rm(at('store', dirname(places.theirs)), { recursive: true });
+      const image = await registry.pushImage({ repository: 'team/next', tag: 'v1' });
+      const place = await sign(image, 'team/next', team);
+      const { code } = await generate(await writePolicy(pathOf('none.asc')));
+      assert.equal(code, 1);
+      assert.ok(await published(place));
+      assert.ok(!(await published(places.theirs)));
+      await rm(at('store', dirname(place)), { recursive: true });
+      await sign(theirs, 'vendor/app', vendor);
     });
   });
 });

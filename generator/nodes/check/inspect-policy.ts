@@ -58,6 +58,7 @@ export async function inspectPolicy(
     ...findings,
     ...inspectPrivacy(requirementsOf(policy), lookup),
     ...(holdsPrivateKey(found) ? [privateKeyAt(path)] : []),
+    ...(await inspectOthersKeys(policy, lookup, wanted)),
     ...(await inspectNarrower(policy, lookup, wanted)),
     ...(await inspectDefault(policy, lookup, wanted)),
     ...inspectUnmatched(policy, path),
@@ -146,6 +147,26 @@ function findRequirements({ docker, byDefault }: PolicyParts, scope: string): Fo
     if (unread) return { from, unread };
   }
   return { from: undefined, unread: byDefault };
+}
+
+/** Scopes that nobody asked for: nodes refuse all images of those whose keys they cannot read. */
+async function inspectOthersKeys(
+  { docker, byDefault }: PolicyParts,
+  lookup: KeyLookup,
+  wanted: WantedNode,
+): Promise<readonly NodeFinding[]> {
+  const findings: NodeFinding[] = [];
+  for (const [name, unread] of new Map([['', byDefault], ...docker])) {
+    if (wanted.scopes.has(name)) continue;
+    const read = await readRequirements(unread, lookup);
+    for (const { code, path, message } of read.findings) {
+      // Those are told of whatever scope they are in.
+      if (code === 'private-key') continue;
+      const told = `${message}, for ${nameScope(name)}`;
+      findings.push(createFinding(code, path, told, { scope: name, severity: 'warning' }));
+    }
+  }
+  return findings;
 }
 
 /** Scopes of others within ours; outside all scopes they may be meant. */

@@ -45,8 +45,9 @@ export function writeFlatpakOptions(
   });
 }
 
-function checkScope({ name, signedBy }: Scope): void {
-  const scope = describeScope(name);
+function checkScope(wanted: Scope): void {
+  const { signedBy } = wanted;
+  const scope = describeScope(wanted);
   if (signedBy.length !== 1) {
     throw new TargetError(
       `${scope} requires signatures by several keys, but for flatpak any one of them is enough`,

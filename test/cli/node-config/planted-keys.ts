@@ -14,6 +14,13 @@ const append = async (path: string, other: string): Promise<void> =>
   appendFile(path, await readFile(other));
 const write = (path: string, text: string) => (root: string) => put(join(root, path), text);
 
+const otherScope =
+  (members: object) =>
+  (root: string): Promise<void> =>
+    editPolicy(join(root, POLICY), (docker) => {
+      docker['vendor.example'] = [signedBy(members)];
+    });
+
 /** Mistakes with keys, and with what users have in place of the system's files. */
 export const keyMistakes = (keys: () => Keys): readonly Mistake[] => [
   {
@@ -46,6 +53,30 @@ export const keyMistakes = (keys: () => Keys): readonly Mistake[] => [
     code: 'key-file-unreadable',
     path: TEAM_KEYS,
     plant: write(TEAM_KEYS, 'x'),
+  },
+  {
+    title: 'no key file of a scope that nobody asked for',
+    code: 'key-file-missing',
+    severity: 'warning',
+    path: `${KEYS}/vendor.asc`,
+    plant: otherScope({ keyPath: `/${KEYS}/vendor.asc` }),
+  },
+  {
+    title: 'no keys in the key file of a scope that nobody asked for',
+    code: 'key-file-unreadable',
+    severity: 'warning',
+    path: `${KEYS}/vendor.asc`,
+    plant: async (root) => {
+      await otherScope({ keyPaths: [`/${KEYS}/vendor.asc`] })(root);
+      await put(join(root, KEYS, 'vendor.asc'), 'x');
+    },
+  },
+  {
+    title: 'data that is no key, in a scope that nobody asked for',
+    code: 'key-file-unreadable',
+    severity: 'warning',
+    path: POLICY,
+    plant: otherScope({ keyData: Buffer.from('no key').toString('base64') }),
   },
   {
     title: 'a key file without its last line',

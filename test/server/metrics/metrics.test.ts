@@ -271,7 +271,7 @@ describe('the metrics', () => {
         refresher: { store: () => undefined, status: () => status, rejectedCodes: () => new Map() },
         lookupCounts: new LookupCounts({ elapsed: () => 0, now: () => 0 }),
         keyring: () => undefined,
-        keyFaults: () => [],
+        keyFaults: () => new Map(),
         refusedImages: () => 0,
         newlyRefused: () => 0,
         troubles: new Troubles(() => new Date()),

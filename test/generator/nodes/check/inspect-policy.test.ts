@@ -129,8 +129,8 @@ describe('generator: policy.json of a node', () => {
     };
     const found = await inspect(narrower, new Map([...keyFiles, ...expired]));
     assert.deepEqual(
-      found.map(({ code }) => code),
-      ['weaker-subscope'],
+      found.map(({ code, severity }) => `${severity} ${code}`),
+      ['warning key-file-unreadable', 'fault weaker-subscope'],
     );
   });
 
@@ -141,7 +141,21 @@ describe('generator: policy.json of a node', () => {
       [`${SCOPE}/app`]: [signedBy({ keyPath: '/gone.gpg' })],
       'other.example': [signedBy({ keyPath: '/gone.gpg' })],
     };
-    assert.deepEqual(await inspect(docker), []);
+    // No way in, but no image of them can be pulled.
+    assert.deepEqual(
+      (await inspect(docker)).map(({ code, severity, path, scope }) => [
+        code,
+        severity,
+        path,
+        scope,
+      ]),
+      [`${SCOPE}/app`, 'other.example'].map((scope) => [
+        'key-file-missing',
+        'warning',
+        'gone.gpg',
+        scope,
+      ]),
+    );
     const [finding] = await inspect({ [SCOPE]: [signedBy({ keyData: 'AAAA' })] });
     assert.deepEqual([finding?.code, finding?.path], ['key-file-unreadable', PATH]);
   });
