@@ -2,7 +2,7 @@
 // it from a verdict refuses the push.
 import { text } from 'node:stream/consumers';
 import { LocalRepository } from '../generator/proposal/local-repository.ts';
-import { toPrintable } from '../generator/terms/text.ts';
+import { asSentence, toPrintable } from '../generator/terms/text.ts';
 import { findHookRepository, findLinePrefix } from '../signing/hook/hook-repository.ts';
 import { type PlannedReview, parseRefUpdates, planReviews } from '../signing/hook/ref-updates.ts';
 import { toBudgets } from './base/budget-options.ts';
@@ -101,10 +101,13 @@ async function judgeBranch(
       return `  ${toPrintable(path)}: ${code}: ${formatFinding(finding)}`;
     });
     for (const { code, level, message, hint } of listKeyFindings(report, strict)) {
-      shown.push(`  ${level === 'error' ? '' : 'warning: '}${code}: ${message}. ${hint}`);
+      shown.push(
+        `  ${level === 'error' ? '' : 'warning: '}${code}: ${message}. ${asSentence(hint)}`,
+      );
     }
     const { refused } = report;
-    if (refused) shown.push(`  ${refused.code}: ${toPrintable(refused.message)}. ${refused.hint}`);
+    if (refused)
+      shown.push(`  ${refused.code}: ${toPrintable(refused.message)}. ${asSentence(refused.hint)}`);
     if (faults.length > SHOWN) shown.push(`  and ${faults.length - SHOWN} more`);
     const warning = report.keys.length === 0 ? [`${head} warning: ${NO_KEYS}`] : [];
     const summary = `${head} ${formatSummary(report, strict)}`;

@@ -1,6 +1,7 @@
 // What a policy lacks where key files cannot be used. A fault of one scope says nothing about the others:
 // a node too refuses the images of that scope alone.
 import { type Rejection, reject } from '../terms/rejection.ts';
+import { asSentence } from '../terms/text.ts';
 import { type Policy, type Scope, type SignedBy, describeScope } from './policy.ts';
 
 /** A file, or a directory of files, that was given as keys and cannot be used. */
@@ -65,11 +66,7 @@ function describeFault(scope: string, requirement: SignedBy, fault: KeyFault): S
 export function rejectUnjudged({ name }: Scope, { keyFaults = [] }: SignedBy): Rejection {
   const [fault] = keyFaults;
   const message = `${describeScope(name)} cannot be judged: ${fault?.message ?? 'it has no keys'}`;
-  return reject('cannot-verify', message, fault && { hint: toSentence(fault.hint) });
-}
-
-function toSentence(words: string): string {
-  return `${words.charAt(0).toUpperCase()}${words.slice(1)}.`;
+  return reject('cannot-verify', message, fault && { hint: asSentence(fault.hint) });
 }
 
 /** Whether there is a scope for which some signature can be told good from bad. */

@@ -109,6 +109,13 @@ export async function createPolicy(scopes: readonly Scope[]): Promise<Policy> {
   };
 }
 
+/** What each scope of a policy asks for. */
+export function requirementsByScope({
+  scopes,
+}: Pick<Policy, 'scopes'>): ReadonlyMap<string, readonly Requirement[]> {
+  return new Map([...scopes.values()].map(({ name, requirements }) => [name, requirements]));
+}
+
 /** A scope as sentences name it. */
 export function describeScope(name: string): string {
   return name === '' ? 'the default of the policy' : `the scope ${JSON.stringify(name)}`;
