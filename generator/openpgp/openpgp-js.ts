@@ -10,10 +10,13 @@ import { type PlainAlgorithms, readPlainAlgorithms } from './algorithms.ts';
 import { describeForeignKeyFile } from './foreign/foreign-key-file.ts';
 import { type ImportedKey, KeyImport } from './import/import-keys.ts';
 import { type KeyFacts, type PartFacts, readKeyFacts } from './import/key-facts.ts';
-import { KEY_NOTES, type KeyNote, describeNote } from './import/key-notes.ts';
+import { unarmorAsGnupg } from './import/armor.ts';
+import { type KeyNote, explainEmpty, withoutDoubles } from './import/key-notes.ts';
+import { readKeyPart } from './import/key-part.ts';
 import { formatParts } from './import/key-parts.ts';
 import type { KeyLife } from './key-state.ts';
 import type { PlainMessage } from './packets/plain-message.ts';
+import { TAG, readPackets } from './packets/packets.ts';
 import { findPrivateKey } from './packets/private-keys.ts';
 import { type IsSignedByRsa, type RsaKey, readRsaKey } from './rsa.ts';
 
@@ -53,6 +56,13 @@ export interface SigningKey {
   readonly findRefusal: (now: Date) => Promise<Rejection | undefined>;
 }
 
+/** A key in a file of which nodes do not import it. */
+export interface LostKey {
+  /** Upper-case hex. */
+  readonly fingerprint: string;
+  readonly path: string;
+}
+
 /** The keys whose signatures are accepted. */
 export interface Keyring {
   /** Changes when a key does. */
@@ -70,6 +80,8 @@ export interface Keyring {
   readonly forGpgv: readonly string[];
   /** What of the files nodes do not take, or other clients do not. */
   readonly notes: readonly KeyNote[];
+  /** Keys that lie in the files, and are not among these, by key ID (16 lower-case hex digits). */
+  readonly lost: ReadonlyMap<string, LostKey>;
 }
 
 /** A key file as it was read. */
@@ -116,6 +128,10 @@ const PLAIN_CURVES: ReadonlySet<string> = new Set([
   enums.curve.nistP521,
   enums.curve.ed25519Legacy,
 ]);
+/** Of a key that GnuPG 2.2 reads. */
+const LAST_VERSION = 4;
+/** Of a key file, that are looked through for keys that were lost. */
+const MOST_PACKETS = 100_000;
 /** Below, OpenPGP.js refuses what nodes take. */
 const PLAIN_RSA_BITS = 2048;
 /** Part of the names of keyrings and keys: verdicts by another reading of keys are made again. */
@@ -139,7 +155,7 @@ export async function readKeyring(
   files: readonly KeyFile[],
   now: Date = new Date(),
 ): Promise<Keyring> {
-  const { keys, notes } = await importKeys(files, now);
+  const { keys, notes, lost } = await importKeys(files, now);
   const byKeyId = new Map<string, SigningKey[]>();
   for (const key of keys.flatMap((read) => toSigningKeys(read))) {
     const keyId = key.fingerprint.slice(-16).toLowerCase();
@@ -156,6 +172,7 @@ export async function readKeyring(
     packets,
     forGpgv: keys.flatMap((key) => (needsGpgv(key) ? [key.facts.primary.key.fingerprint] : [])),
     notes,
+    lost,
   };
 }
 
@@ -167,7 +184,7 @@ async function importKeys(files: readonly KeyFile[], now: Date) {
   });
   const { verifier, findPrimary: findOther } = importing;
   const context = { verifier, findOther, now: Math.floor(now.getTime() / 1000) };
-  const notes = [...importing.notes];
+  const notes = [...withoutDoubles(importing.notes)];
   const keys: ReadKey[] = [];
   for (const imported of importing.keys) {
     const { parts, path } = imported;
@@ -178,7 +195,34 @@ async function importKeys(files: readonly KeyFile[], now: Date) {
     if (facts.isValid) keys.push({ imported, bytes, facts, parsed: await parseKey(bytes) });
   }
   refuseEmptyFile(files, taken, keys, notes);
-  return { keys, notes };
+  return { keys, notes, lost: findLost(files, keys) };
+}
+
+/** The keys of files that are no signers, by key ID in lower case. */
+function findLost(
+  files: readonly KeyFile[],
+  keys: readonly ReadKey[],
+): ReadonlyMap<string, LostKey> {
+  const kept = new Set(
+    keys.flatMap(({ facts }) =>
+      [facts.primary, ...facts.subkeys].map(({ key }) => key.fingerprint),
+    ),
+  );
+  const lost = new Map<string, LostKey>();
+  for (const file of files) {
+    for (const body of readPrimaries(file)) {
+      const key = body[0] === LAST_VERSION ? readKeyPart('primary', body) : undefined;
+      if (!key || kept.has(key.fingerprint)) continue;
+      lost.set(key.keyId, { fingerprint: key.fingerprint, path: file.path });
+    }
+  }
+  return lost;
+}
+
+/** The bodies of the primary keys in a file, imported or not. */
+function readPrimaries({ bytes }: KeyFile): readonly Uint8Array[] {
+  const packets = readPackets(unarmorAsGnupg(bytes).bytes, MOST_PACKETS);
+  return packets.filter(({ tag }) => tag === TAG.publicKey).map(({ body }) => body);
 }
 
 /** A file has to give a key, or more of one. */
@@ -195,14 +239,13 @@ function refuseEmptyFile(
   if (!empty) return;
   const { path } = empty;
   const own = notes.filter((note) => note.path === path);
-  const reasons = own.map((note) => describeNote(note).slice(path.length + 2));
-  const [first] = own;
-  const why = reasons.length > 0 ? `: ${[...new Set(reasons)].join('; ')}` : '';
+  const { reasons, cure } = explainEmpty(own, readPrimaries(empty).length);
+  const why = reasons.length > 0 ? `: ${reasons.join('; ')}` : '';
   throw sayWhatItIs(
     empty,
     new KeyFileError(
       `${path}: expected OpenPGP public keys that nodes import, got none${why}`,
-      first ? { hint: KEY_NOTES[first.code].cure } : {},
+      cure === undefined ? {} : { hint: cure },
     ),
   );
 }

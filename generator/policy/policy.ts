@@ -89,7 +89,8 @@ export async function createPolicy(scopes: readonly Scope[]): Promise<Policy> {
   const keyrings = scopes.flatMap(({ signedBy }) => signedBy.map(({ keyring }) => keyring));
   const blocks = new Set(keyrings.flatMap((keyring) => keyring.blocks));
   const files = [...blocks].map((bytes) => ({ path: 'the policy', bytes }));
-  const keyring = keyrings.length > 0 ? await readKeyring(files) : undefined;
+  const lost = new Map(keyrings.flatMap((one) => [...one.lost]));
+  const keyring = keyrings.length > 0 ? { ...(await readKeyring(files)), lost } : undefined;
   const contents = new Set([...blocks].map((bytes) => Buffer.from(bytes).toString('base64')));
   const tags = new Map<string, readonly string[]>();
   for (const { name } of scopes) {
