@@ -279,7 +279,7 @@ function refusePrivateKey(file: KeyFile): void {
   }
   if (finding === 'closed') {
     const message = `${file.path}: expected OpenPGP public keys, got a compressed packet`;
-    throw sayWhatItIs(file, new KeyFileError(message));
+    throw new KeyFileError(message);
   }
 }
 

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { deflateRawSync } from 'node:zlib';
 import { importIntoGnupg } from '../fuzz/keys/gpg-keys.ts';
 import {
   type CraftedKey,
@@ -140,6 +141,16 @@ describeWith(['gpg', 'gpgv'], 'lookaside, of key files', () => {
     assert.equal(code, 2);
     assert.doesNotMatch(stderr, /no END line/);
     assert.match(stderr, /cut short/);
+  });
+
+  it('that hold keys in a compressed packet, says that', async () => {
+    const packed = frame(8, Buffer.concat([Buffer.of(1), deflateRawSync(usual(key))]));
+    const { code, stderr } = await check(key, packed, 'packed.gpg');
+    assert.equal(code, 2);
+    assert.match(
+      stderr,
+      /packed\.gpg: expected OpenPGP public keys, got keys in a compressed packet\nhint: newer GnuPG and Sequoia refuse them there: export public keys /,
+    );
   });
 
   it('in a directory that has none by their names, names what is there', async () => {

@@ -122,6 +122,15 @@ const CHANGED: readonly Row[] = [
     isCured: true,
   },
   {
+    title: 'something behind a message that is no whole one without it',
+    code: 'malformed',
+    message: 'expected the end of the file, got 4 bytes (no OpenPGP packet) behind the message',
+    hint: REJECTIONS['bad-signature'].cure,
+    make: ({ plain }) =>
+      Buffer.concat([plain.subarray(0, 2), Buffer.of(9), plain.subarray(3), Buffer.from('done')]),
+    isSkipped: true,
+  },
+  {
     title: 'text behind, in a frame',
     code: 'malformed',
     message: 'expected the end of the file, got 4 bytes (no OpenPGP packet) behind the message',
