@@ -3,7 +3,11 @@
 import { existsSync } from 'node:fs';
 import type { ExplainedImage } from '../../generator/explain/explain-image.ts';
 import { formatReference } from '../../generator/policy/signed-identity.ts';
-import { type DockerReference, parsePulledImage } from '../../generator/terms/image-name.ts';
+import {
+  type DockerReference,
+  looksLikeHost,
+  parsePulledImage,
+} from '../../generator/terms/image-name.ts';
 import { toShellWord } from '../../generator/terms/text.ts';
 import { assertFormat } from '../base/assert-format.ts';
 import type { OptionName, Settings } from '../base/options.ts';
@@ -107,8 +111,7 @@ function isSource(text: string): boolean {
 /** What skopeo and podman put before the name of an image in a registry, or of their copy of it. */
 const SCHEME = /^(?:docker:\/\/|docker-daemon:|containers-storage:(?:\[[^\]]*\])?)(?=[^/])/;
 /** Images on the machine whose name has no host: nodes look up no signatures for them. */
-const LOCAL =
-  /^(?:docker-daemon|containers-storage):(?:\[[^\]]*\])?(?!localhost\/|[^/]*[.:][^/]*\/)/;
+const LOCAL = /^(?:docker-daemon|containers-storage):/;
 const WEB = /^https?:\/\//i;
 /** Places that have no name under which nodes could pull. */
 const NOT_PULLED = /^(?:dir|docker-archive|oci|oci-archive|ostree|sif|tarball):/;
@@ -122,7 +125,9 @@ function readImage(name: string): DockerReference {
       `put the name before it, as in a pull: quay.io/team/app@sha256:${hex}`,
     );
   }
-  if (LOCAL.test(name) && !existsSync(name)) {
+  const [host = '', path] = name.replace(SCHEME, '').split('/');
+  const isLocal = LOCAL.test(name) && (path === undefined || !looksLikeHost(host));
+  if (isLocal && !existsSync(name)) {
     throw new UsageError(
       `expected an image in a registry, got ${JSON.stringify(name)}, which lies on the machine: no signatures are looked up for it`,
       'write the name under which nodes pull it: quay.io/team/app:v1',

@@ -754,11 +754,12 @@ case $1 in
 esac
 `;
 
+const takeOut = (path: string) =>
+  `Take signatures out of git-annex: \`git annex get '${path}' && git annex unannex '${path}' && git -c annex.largefiles=nothing add '${path}'\`.`;
+
 describeWith(['git'], 'check: a link of git-annex in place of a signature', () => {
   const directory = useTemporary('suite');
   const place = `team/app@sha256=${HEX}`;
-  const cure = (path: string) =>
-    `Take signatures out of git-annex: \`git annex get '${path}' && git annex unannex '${path}' && git -c annex.largefiles=nothing add '${path}'\`.`;
   before('make', async () => {
     const work = join(directory(), 'work');
     await mkdir(join(work, place), { recursive: true });
@@ -786,7 +787,7 @@ describeWith(['git'], 'check: a link of git-annex in place of a signature', () =
       const annexed = `${root}/signature-1`;
       assert(
         stdout.includes(
-          `${annexed}: symlink: expected a regular file, got a git-annex link\n  hint: ${cure(annexed)}\n`,
+          `${annexed}: symlink: expected a regular file, got a git-annex link\n  hint: ${takeOut(annexed)}\n`,
         ),
         stdout,
       );
@@ -802,7 +803,7 @@ describeWith(['git'], 'check: a link of git-annex in place of a signature', () =
     const shown = await runLookaside(['show', annexed]);
     assert.deepEqual([shown.code, shown.stderr], [1, '']);
     assert.match(shown.stdout, /expected an OpenPGP message, got a git-annex link\n/);
-    assert(shown.stdout.includes(cure(annexed)), shown.stdout);
+    assert(shown.stdout.includes(takeOut(annexed)), shown.stdout);
     const dangling = join(directory(), 'work', place, 'signature-2');
     const { code, stderr } = await runLookaside(['show', dangling]);
     assert.equal(code, 2);
