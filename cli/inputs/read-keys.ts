@@ -159,7 +159,7 @@ async function listFiles(path: string): Promise<readonly string[]> {
   const found = (await readdir(path)).toSorted();
   const names = found.filter((name) => KEY_FILE.test(name));
   if (names.length === 0) {
-    const others = found.filter((name) => !name.startsWith('.'));
+    const others = found.filter((name) => !/^(?:\.|README|LICENSE|CODEOWNERS$)/i.test(name));
     const [first] = others;
     if (first === undefined) {
       const message = `${path}: expected .asc or .gpg files, got none`;

@@ -218,8 +218,6 @@ const SCOPES: Samples = {
       'team/app',
       'registry.example/',
       'registry.example//team',
-      'registry.example/app:v1@',
-      'registry.example/app@sha256:ab',
       '/registry.example',
       'https://registry.example',
       '*',
