@@ -3,7 +3,7 @@
 import { text } from 'node:stream/consumers';
 import { LocalRepository } from '../generator/proposal/local-repository.ts';
 import { SourceError } from '../generator/sources/source.ts';
-import { toPrintable } from '../generator/terms/text.ts';
+import { asSentence, toPrintable } from '../generator/terms/text.ts';
 import { findHookRepository, findLinePrefix } from '../signing/hook/hook-repository.ts';
 import { type PlannedReview, parseRefUpdates, planReviews } from '../signing/hook/ref-updates.ts';
 import { toBudgets } from './base/budget-options.ts';
@@ -117,10 +117,13 @@ async function judgeBranch(
       return `  ${toPrintable(path)}: ${code}: ${formatFinding(finding)}`;
     });
     for (const { code, level, message, hint } of listKeyFindings(report, strict)) {
-      shown.push(`  ${level === 'error' ? '' : 'warning: '}${code}: ${message}. ${hint}`);
+      shown.push(
+        `  ${level === 'error' ? '' : 'warning: '}${code}: ${message}. ${asSentence(hint)}`,
+      );
     }
     const { refused } = report;
-    if (refused) shown.push(`  ${refused.code}: ${toPrintable(refused.message)}. ${refused.hint}`);
+    if (refused)
+      shown.push(`  ${refused.code}: ${toPrintable(refused.message)}. ${asSentence(refused.hint)}`);
     if (faults.length > SHOWN) shown.push(`  and ${faults.length - SHOWN} more`);
     const hasNoKeys = report.keys.length === 0 && report.keyFaults === undefined;
     const warning = hasNoKeys ? [`${head} warning: ${NO_KEYS}`] : [];

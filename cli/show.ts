@@ -1,14 +1,16 @@
 // `lookaside show FILE…`: what a signature says, for people who review it before it is published.
 import { createReadStream } from 'node:fs';
+import { readlink } from 'node:fs/promises';
 import { styleText } from 'node:util';
 import {
   describeSignature,
   type ShownSignature,
   type ShownVerdict,
 } from '../generator/explain/describe-signature.ts';
+import { explainLink } from '../generator/openpgp/foreign/foreign-signature-file.ts';
 import { MAX_BLOB_BYTES } from '../generator/openpgp/signature-file.ts';
 import { listKeyWarnings } from '../generator/policy/key-warnings.ts';
-import { messageOf } from '../generator/terms/errors.ts';
+import { hasCode, messageOf } from '../generator/terms/errors.ts';
 import { nameFileIn } from '../generator/terms/rejection.ts';
 import { formatJson, toPrintable } from '../generator/terms/text.ts';
 import { toBudgets } from './base/budget-options.ts';
@@ -80,8 +82,22 @@ async function readInput(path: string, io: ProcessIo): Promise<Uint8Array> {
     }
     return Buffer.concat(pieces);
   } catch (cause) {
-    throw new UsageError(`cannot read ${path}: ${messageOf(cause)}`, undefined, { cause });
+    const target = hasCode(cause, 'ENOENT') ? await readLink(path) : undefined;
+    // Where git-annex has not brought the content, the link tells what the file is.
+    if (target && explainLink(target)) return target;
+    if (!target)
+      throw new UsageError(`cannot read ${path}: ${messageOf(cause)}`, undefined, { cause });
+    throw new UsageError(
+      `cannot read ${path}: it is a symbolic link to ${JSON.stringify(target.toString())}, which is not there`,
+      'name the signature itself',
+      { cause },
+    );
   }
+}
+
+/** Where a link leads; undefined for what is none. */
+async function readLink(path: string): Promise<Buffer | undefined> {
+  return readlink(path, { encoding: 'buffer' }).catch(() => undefined);
 }
 
 /**

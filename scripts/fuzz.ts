@@ -1,9 +1,9 @@
 // Compares our verdicts with skopeo's, over signature files made at random from a seed, and then
-// lets the in-process engine alone judge real signatures with random bytes changed. Last come messages
-// that are crafted field by field, with keys of all kinds, for us and the real gpg.
-// Usage: npm run fuzz -- [--seed N] [--cases N] [--noise N] [--messages N] [--replay FILE…]
-// With --keys N it compares instead what we and gpg import of N crafted keys, and of N / 5 that gpg
-// made. A disagreement begins with the options that make its case alone, with new keys.
+// lets the in-process engine alone judge real signatures with random bytes changed. Then come messages
+// that are crafted field by field, with keys of all kinds, for us and the real gpg; last, what we and
+// gpg import of crafted keys, and of a fifth as many that gpg made. A disagreement about a key begins
+// with the options that make its case alone, with new keys.
+// Usage: npm run fuzz -- [--seed N] [--cases N] [--noise N] [--messages N] [--keys N] [--replay FILE…]
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { judgeNoise, toCase } from '../test/fuzz/byte-noise.ts';
@@ -25,6 +25,9 @@ import { formatSummary } from '../test/fuzz/summary.ts';
 const DEFAULT_CASES = 3000;
 const DEFAULT_NOISE = 100_000;
 const DEFAULT_MESSAGES = 50_000;
+const DEFAULT_KEYS = 2000;
+/** Crafted keys for each that gpg makes. */
+const CRAFTED_PER_GPG = 5;
 const PROGRESS_EVERY = 250;
 
 const { values, positionals } = parseArgs({
@@ -33,22 +36,16 @@ const { values, positionals } = parseArgs({
     cases: { type: 'string', default: String(DEFAULT_CASES) },
     noise: { type: 'string', default: String(DEFAULT_NOISE) },
     messages: { type: 'string', default: String(DEFAULT_MESSAGES) },
-    keys: { type: 'string' },
+    keys: { type: 'string', default: String(DEFAULT_KEYS) },
     replay: { type: 'boolean', default: false },
   },
   allowPositionals: true,
 });
 
-process.exitCode = (await run()) ? 0 : 1;
+process.exitCode = (await (values.replay ? replay(positionals) : fuzzAll())) ? 0 : 1;
 
-async function run(): Promise<boolean> {
-  if (values.keys !== undefined) return fuzzKeyFiles(toCount('keys', values.keys));
-  return values.replay ? replay(positionals) : fuzzAll();
-}
-
-async function fuzzKeyFiles(crafted: number): Promise<boolean> {
-  const seed = toCount('seed', values.seed);
-  const byGpg = Math.ceil(crafted / 5);
+async function fuzzKeyFiles(seed: number, crafted: number): Promise<boolean> {
+  const byGpg = Math.ceil(crafted / CRAFTED_PER_GPG);
   print(`seed ${seed}, ${crafted} crafted keys, ${byGpg} by gpg`);
   const found = await fuzzKeys({ seed, crafted, byGpg }, (done, disagreements) => {
     print(`${done} crafted keys, ${disagreements} disagreements`);
@@ -61,9 +58,12 @@ async function fuzzKeyFiles(crafted: number): Promise<boolean> {
 async function fuzzAll(): Promise<boolean> {
   const seed = toCount('seed', values.seed);
   const messages = toCount('messages', values.messages);
+  const keys = toCount('keys', values.keys);
   const others = [values.cases, values.noise];
-  const isAgreed = others.every((count) => count === '0') || (await fuzz(seed));
-  return messages === 0 ? isAgreed : (await fuzzMessages(seed, messages, print)) && isAgreed;
+  const agreed = [others.every((count) => count === '0') || (await fuzz(seed))];
+  if (messages > 0) agreed.push(await fuzzMessages(seed, messages, print));
+  if (keys > 0) agreed.push(await fuzzKeyFiles(seed, keys));
+  return agreed.every(Boolean);
 }
 
 async function fuzz(seed: number): Promise<boolean> {

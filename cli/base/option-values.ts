@@ -182,6 +182,9 @@ const SCOPE_FAULTS: readonly (readonly [RegExp, string])[] = [
   [/^[a-z][a-z0-9+.-]*:\/\//i, 'leave out the scheme'],
   [/\s/, 'leave out the white space'],
   [/\/$/, 'leave out the slash at the end'],
+  [/\/\//, 'write one slash where there are two'],
+  [/[@:]$/, 'leave out the sign at the end, or write a tag behind ":" or a digest behind "@"'],
+  [/@/, 'a digest is "sha256:" and 64 hexadecimal digits in lower case'],
   [/^\*$/, 'for images outside all scopes give --keys'],
   [/^\*\.[^/]*[/:]/, 'a wildcard takes no port and no repository behind the domain'],
   [/.\*/, 'a wildcard stands only before a domain; a scope covers all that lies below it'],
@@ -231,7 +234,7 @@ export const scopeFlags = several.transform((values, context) =>
     const at = value.indexOf('=');
     const name = scopeName.safeParse(value.slice(0, at));
     if (at < 0 || at === value.length - 1 || !name.success) {
-      const form = 'expected SCOPE=PATH, for example quay.io/team=team.asc';
+      const form = 'expected SCOPE=PATH';
       const reason = at > 0 ? whyNoScope(value.slice(0, at)) : '';
       context.addIssue(`${form}, got ${JSON.stringify(value)}${reason}`);
       return z.NEVER;

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { PolicyJudge } from '../../generator/gate/judge.ts';
-import type { Policy } from '../../generator/policy/policy.ts';
-import { warnOfUnmatched } from '../../generator/policy/unmatched-scope.ts';
+import { type Policy, requirementsByScope } from '../../generator/policy/policy.ts';
+import { warnOfPolicy } from '../../generator/policy/unmatched-scope.ts';
 import { createDirectoryPass } from '../../generator/sources/directory/directory-pass.ts';
 import {
   type HistoryChange,
@@ -83,7 +83,7 @@ async function withRun<Result>(
     const engines = await openEngines(io.environment, temporary, toBudgets(settings));
     for (const warning of [
       warnOfKeys(policy, engines),
-      warnOfUnmatched(policy.scopes.keys()),
+      warnOfPolicy(requirementsByScope(policy)),
     ].flat()) {
       io.stderr.write(`lookaside: warning: ${toPrintable(warning)}\n`);
     }

@@ -9,7 +9,7 @@ import {
   warningsOf,
 } from '../../generator/store/report.ts';
 import type { Loss } from '../../generator/terms/loss.ts';
-import { toPrintable } from '../../generator/terms/text.ts';
+import { asSentence, toPrintable } from '../../generator/terms/text.ts';
 
 /** What a warning without keys says, in reports and logs alike. */
 export const NO_KEYS =
@@ -212,5 +212,5 @@ export function toRepositoryPath(path: string, prefix: string): string {
 
 /** Message and cure in one line. */
 export function formatFinding({ message, hint }: Finding): string {
-  return hint === undefined ? message : `${message}. ${hint}`;
+  return hint === undefined ? message : `${message}. ${asSentence(hint)}`;
 }

@@ -3,7 +3,11 @@
 import { existsSync } from 'node:fs';
 import type { ExplainedImage } from '../../generator/explain/explain-image.ts';
 import { formatReference } from '../../generator/policy/signed-identity.ts';
-import { type DockerReference, parsePulledImage } from '../../generator/terms/image-name.ts';
+import {
+  type DockerReference,
+  looksLikeHost,
+  parsePulledImage,
+} from '../../generator/terms/image-name.ts';
 import { toShellWord } from '../../generator/terms/text.ts';
 import { assertFormat } from '../base/assert-format.ts';
 import type { OptionName, Settings } from '../base/options.ts';
@@ -88,7 +92,9 @@ async function explainImageOf(
 
 /** IMAGE and SOURCE look alike to neither people nor this: a place on the disk, or a URL, is no image. */
 function assertNotSwapped(name: string, source: string | undefined): void {
-  if (source === undefined || !isSource(name) || isSource(source)) return;
+  if (source === undefined || isSource(source)) return;
+  const isPlace = isSource(name) || (/\/.*[:@]/.test(source) && !/[/:@]/.test(name));
+  if (!isPlace) return;
   if (!parsePulledImage(source.replace(SCHEME, ''))) return;
   throw new UsageError(
     `expected IMAGE before SOURCE, got ${JSON.stringify(name)} before ${JSON.stringify(source)}`,
@@ -104,6 +110,9 @@ function isSource(text: string): boolean {
 
 /** What skopeo and podman put before the name of an image in a registry, or of their copy of it. */
 const SCHEME = /^(?:docker:\/\/|docker-daemon:|containers-storage:(?:\[[^\]]*\])?)(?=[^/])/;
+/** Images on the machine whose name has no host: nodes look up no signatures for them. */
+const LOCAL = /^(?:docker-daemon|containers-storage):/;
+const WEB = /^https?:\/\//i;
 /** Places that have no name under which nodes could pull. */
 const NOT_PULLED = /^(?:dir|docker-archive|oci|oci-archive|ostree|sif|tarball):/;
 const DIGEST_ALONE = /^(?:@?sha256:)?[0-9a-f]{64}$/i;
@@ -116,6 +125,14 @@ function readImage(name: string): DockerReference {
       `put the name before it, as in a pull: quay.io/team/app@sha256:${hex}`,
     );
   }
+  const [host = '', path] = name.replace(SCHEME, '').split('/');
+  const isLocal = LOCAL.test(name) && (path === undefined || !looksLikeHost(host));
+  if (isLocal && !existsSync(name)) {
+    throw new UsageError(
+      `expected an image in a registry, got ${JSON.stringify(name)}, which lies on the machine: no signatures are looked up for it`,
+      'write the name under which nodes pull it: quay.io/team/app:v1',
+    );
+  }
   const image = parsePulledImage(name.replace(SCHEME, ''));
   const hint = 'write it as in a pull: quay.io/team/app:v1 or quay.io/team/app@sha256:…';
   if (NOT_PULLED.test(name) && !existsSync(name)) {
@@ -124,7 +141,10 @@ function readImage(name: string): DockerReference {
       hint,
     );
   }
-  if (!image) throw new UsageError(`expected an image, got ${JSON.stringify(name)}`, hint);
+  if (!image) {
+    const { reason = '', cure = hint } = explainBadName(name);
+    throw new UsageError(`expected an image, got ${JSON.stringify(name)}${reason}`, cure);
+  }
   if (image.digest !== undefined && !image.digest.startsWith('sha256:')) {
     throw new UsageError(
       `expected a sha256 digest, got ${image.digest}`,
@@ -132,6 +152,16 @@ function readImage(name: string): DockerReference {
     );
   }
   return image;
+}
+
+/** What is wrong with the name of an image, behind it, and what to write. */
+function explainBadName(name: string): { readonly reason?: string; readonly cure?: string } {
+  const bare = name.replace(WEB, '').replace(/\/+$/, '');
+  const [, host = '', path = '', rest = ''] = /^([^/]+\/)([^:@]*)(.*)$/s.exec(bare) ?? [];
+  const reason = WEB.test(name) ? 'names have no scheme' : 'repositories are in lower case';
+  const meant = `${host}${path.toLowerCase()}${rest}`;
+  const isMeant = meant !== name && parsePulledImage(meant) !== undefined;
+  return isMeant ? { reason: `: ${reason}`, cure: `write ${meant}` } : {};
 }
 
 /** A running server, or a SOURCE. */

@@ -34,7 +34,7 @@ export async function assertScopes(directory: string, asked: readonly AskedScope
   });
   const [first] = lacking;
   if (!first) return;
-  const where = describeScope(first.scope.name);
+  const where = describeScope(first.scope);
   const lack = first.isNew
     ? `expected ${where}, which is not in it`
     : `expected the key ${first.missing.join(', ')} for ${where}, which does not name it`;

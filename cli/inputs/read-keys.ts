@@ -1,6 +1,6 @@
 // Key files, read as far as they can be used: what is wrong with one of them says nothing about others.
 import { readdir, stat } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, parse, resolve } from 'node:path';
 import {
   type KeyFile,
   KeyFileError,
@@ -17,6 +17,9 @@ import { UsageError } from '../base/usage-error.ts';
 /** A private key among public ones is no mere slip: the file may be handed out, or was. */
 export const PRIVATE_KEY_HINT =
   'export public keys with `gpg --export --armor KEY > KEY.asc`; if others could read the private one, sign with another key';
+
+/** So many names are told of a directory without keys. */
+const SHOWN = 5;
 
 /** The names of files that are read in a directory of keys. */
 export const KEY_FILE = /\.(?:asc|gpg)$/;
@@ -195,9 +198,20 @@ function explainUnreadable(cause: unknown, origin: string | undefined): UsageErr
 
 async function listFiles(path: string): Promise<readonly string[]> {
   if (!(await stat(path)).isDirectory()) return [path];
-  const names = (await readdir(path)).filter((name) => KEY_FILE.test(name)).toSorted();
+  const found = (await readdir(path)).toSorted();
+  const names = found.filter((name) => KEY_FILE.test(name));
   if (names.length === 0) {
-    throw new UsageError(`${path}: expected .asc or .gpg files, got none`, 'put public keys there');
+    const others = found.filter((name) => !/^(?:\.|README|LICENSE|CODEOWNERS$)/i.test(name));
+    const [first] = others;
+    if (first === undefined) {
+      const message = `${path}: expected .asc or .gpg files, got none`;
+      throw new UsageError(message, 'put public keys there');
+    }
+    const more = others.length > SHOWN ? ` and ${others.length - SHOWN} more` : '';
+    throw new UsageError(
+      `${path}: expected .asc or .gpg files, got only ${others.slice(0, SHOWN).join(', ')}${more}`,
+      `rename what is an OpenPGP key, for example ${first} to ${parse(first).name}.asc, or export it anew: \`gpg --export --armor KEY > KEY.asc\``,
+    );
   }
   return names.map((name) => join(path, name));
 }

@@ -250,11 +250,12 @@ async function splitKeys(
 }
 
 /** A keyring for each key: every one of them must have signed. */
-async function splitKeyring({ blocks, notes }: Keyring): Promise<readonly Keyring[]> {
+async function splitKeyring({ blocks, notes, lost }: Keyring): Promise<readonly Keyring[]> {
   return Promise.all(
     blocks.map(async (bytes) => ({
       ...(await readKeyring([{ path: 'the scope', bytes }])),
       notes,
+      lost,
     })),
   );
 }

@@ -6,7 +6,7 @@ import {
   type InstalledPolicy,
   findLoosenings,
 } from '../../generator/policy/strictness.ts';
-import { warnOfUnmatched } from '../../generator/policy/unmatched-scope.ts';
+import { warnOfPolicy } from '../../generator/policy/unmatched-scope.ts';
 import type { Requirement, Policy } from '../../generator/policy/policy.ts';
 import type { UnreadRequirement } from '../../generator/policy/policy-json.ts';
 import { UsageError } from '../base/usage-error.ts';
@@ -116,10 +116,9 @@ export async function readExistingPolicy(
   const content = readPolicyJson(read.text);
   const installed = await readInstalledPolicy(file, read, content, settings['policy-root']);
   const loosenings = findLoosenings(signedScopes(policy), installed);
-  const docker = Object.keys(content.transports['docker'] ?? {});
   const warnings = [
     ...judgeLoosenings(file, content, loosenings, settings, MERGE_HINT),
-    ...warnOfUnmatched(docker).map((sentence) => `${file}: ${sentence}`),
+    ...warnOfPolicy(read.scopes).map((sentence) => `${file}: ${sentence}`),
   ];
   const isOutside = installed.scopes.has('') && !policy.scopes.has('');
   if (settings.default === undefined || !isOutside) return { content, warnings };

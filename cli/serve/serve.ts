@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { GivenUpFile } from '../../generator/openpgp/given-up-file.ts';
 import { type ScopeKeyFault, listKeyFaults } from '../../generator/policy/key-faults.ts';
-import type { Policy } from '../../generator/policy/policy.ts';
-import { warnOfUnmatched } from '../../generator/policy/unmatched-scope.ts';
+import { type Policy, requirementsByScope } from '../../generator/policy/policy.ts';
+import { warnOfPolicy } from '../../generator/policy/unmatched-scope.ts';
 import { parseSource } from '../../generator/sources/parse-source.ts';
 import type { Source } from '../../generator/sources/source.ts';
 import type { CheckpointFile } from '../../generator/store/checkpoint/checkpoint-file.ts';
@@ -233,7 +233,7 @@ class ServeRun {
     const engines = this.#engines;
     if (!policy.keyring) this.#log.warn(NO_KEYS);
     else if (engines) for (const warning of warnOfKeys(policy, engines)) this.#log.warn(warning);
-    for (const unmatched of warnOfUnmatched(policy.scopes.keys())) this.#log.warn(unmatched);
+    for (const unmatched of warnOfPolicy(requirementsByScope(policy))) this.#log.warn(unmatched);
   }
 
   async #stop(server: RunningServer, engines: LastingEngines): Promise<void> {

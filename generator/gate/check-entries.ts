@@ -1,6 +1,6 @@
 import pLimit from 'p-limit';
 import { pMapIterable } from 'p-map';
-import { explainForeignSignature } from '../openpgp/foreign/foreign-signature-file.ts';
+import { explainForeignSignature, explainLink } from '../openpgp/foreign/foreign-signature-file.ts';
 import { checkBlobSize, parseSignatureFile } from '../openpgp/signature-file.ts';
 import { DEFAULT_BUDGETS } from '../terms/budgets.ts';
 import type { CheckedFile } from './checked-file.ts';
@@ -8,13 +8,15 @@ import type { Judge } from './judge.ts';
 import type { Effort } from '../openpgp/open-message.ts';
 import { type RejectedPath, classifyPath, shortenPath } from '../terms/location.ts';
 import { REJECTIONS, type Rejection, isRejection, reject } from '../terms/rejection.ts';
-import type { Entry, FileEntry, Pass } from '../sources/source.ts';
+import type { Entry, FileEntry, LinkEntry, Pass } from '../sources/source.ts';
 
 /** Files checked at once: enough that a source can be asked for many together. */
 const CONCURRENCY = 256;
 /** Files larger than signatures usually are; fewer of these are in memory at once. Bytes. */
 const LARGE = 16 * 1024;
 const LARGE_AT_ONCE = 32;
+/** No file system takes a longer target of a link. Bytes. */
+const MAX_TARGET_BYTES = 4096;
 
 /**
  * Checks the entries of a snapshot: place, size, bytes, verdict as of `now`. Default: any effort.
@@ -53,15 +55,10 @@ async function checkEntry(
     // A link or submodule may also stand where a digest directory should.
     const isMeant =
       place.kind !== 'ignored' || classifyPath(`${entry.path}/-`, paths).kind !== 'ignored';
-    return isMeant
-      ? {
-          kind: 'rejected',
-          path,
-          directory,
-          entry,
-          rejection: reject(entry.kind, NOT_A_FILE[entry.kind]),
-        }
-      : { kind: 'ignored', path, directory, entry };
+    if (!isMeant) return { kind: 'ignored', path, directory, entry };
+    const annexed = entry.kind === 'symlink' ? await findAnnexed(snapshot, entry) : undefined;
+    const rejection = annexed ?? reject(entry.kind, NOT_A_FILE[entry.kind]);
+    return { kind: 'rejected', path, directory, entry, rejection };
   }
   switch (place.kind) {
     case 'ignored':
@@ -86,6 +83,16 @@ async function checkEntry(
           };
     }
   }
+}
+
+/** The fault of a link by which git-annex stands for a file; undefined for any other. */
+async function findAnnexed(
+  snapshot: Pick<Pass, 'read'>,
+  { target }: LinkEntry,
+): Promise<Rejection | undefined> {
+  if (!target || !(target.size <= MAX_TARGET_BYTES)) return undefined;
+  const bytes = target.bytes ?? (await snapshot.read(target));
+  return isRejection(bytes) ? undefined : explainLink(bytes);
 }
 
 /** A good signature in a wrong place says itself where it belongs. */

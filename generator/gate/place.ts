@@ -18,7 +18,7 @@ import {
   parseDirectory,
 } from '../terms/location.ts';
 import { type Rejection, reject } from '../terms/rejection.ts';
-import { toLine } from '../terms/text.ts';
+import { asSentence, toLine } from '../terms/text.ts';
 import { type Policy, type Scope, describeScope, findScope } from '../policy/policy.ts';
 import {
   DEFAULT_IDENTITY,
@@ -26,7 +26,9 @@ import {
   formatReference,
   matchesIdentity,
   nameOf,
+  remapReference,
 } from '../policy/signed-identity.ts';
+import { findShortPrefix } from '../policy/unmatched-scope.ts';
 
 /** An image that nodes may ask for at a place, and the scope that they judge it by. */
 export interface PlacedImage {
@@ -124,7 +126,7 @@ export function explainPlace(
   const open = placed.filter(({ scope }) => scope.obstacle === undefined);
   const rules = open.flatMap(({ scope }) => scope.signedBy.map((one) => one.signedIdentity));
   const renaming = rules.find(({ type }) => RENAMING.has(type));
-  if (renaming) return mismatch(renaming, signed);
+  if (renaming) return mismatch(renaming, signed, open);
 
   const scope = findScope(policy, identity);
   if (scope?.obstacle !== undefined || !scope) {
@@ -149,7 +151,7 @@ export function explainPlace(
     const message = `expected signatures for ${describeScope(scope)} below ${prefix}`;
     return reject('repository-mismatch', message, cure);
   }
-  return mismatch(rule ?? DEFAULT_IDENTITY, signed);
+  return mismatch(rule ?? DEFAULT_IDENTITY, signed, open);
 }
 
 /** The cure where the image has a scope under another host: most often one of the two has a port. */
@@ -185,8 +187,16 @@ const RENAMING: ReadonlySet<string> = new Set([
   'remapIdentity',
 ] satisfies SignedIdentity['type'][]);
 
-function mismatch(rule: SignedIdentity, signed: string): Rejection {
-  return reject('identity-mismatch', `expected an identity by ${formatRule(rule)}, got ${signed}`);
+function mismatch(rule: SignedIdentity, signed: string, open: readonly PlacedImage[]): Rejection {
+  const isRemapped =
+    rule.type === 'remapIdentity' &&
+    open.some(({ image }) => !remapReference(image, rule.prefix, rule.signedPrefix));
+  const short = isRemapped ? findShortPrefix(rule) : undefined;
+  const message = `expected an identity by ${formatRule(rule)}, got ${signed}`;
+  if (!short) return reject('identity-mismatch', message);
+  return reject('identity-mismatch', `${message}: ${short.reason}`, {
+    hint: asSentence(short.cure),
+  });
 }
 
 /** What is wrong with the place by the default rule for names. */

@@ -138,7 +138,8 @@ async function openPlain(
   if (keyId === undefined) return undecided('does not name one key as its signer');
   const [key, other] = keyring.find(keyId);
   if (!key) {
-    return reject('unknown-signer', `no key of the keyring has the ID ${keyId.toUpperCase()}`);
+    const message = `no key of the keyring has the ID ${keyId.toUpperCase()}`;
+    return explainLost(reject('unknown-signer', message), keyring, keyId);
   }
   const { publicKeyAlgorithm, hashAlgorithm, version } = signature;
   const algorithms = nameAlgorithms(publicKeyAlgorithm, hashAlgorithm, key.bits);
@@ -226,7 +227,9 @@ async function askGpgv(
       if (fault) return during(aDayFrom(now), fault);
     }
     const isLasting = FORM_FAULTS.has(verdict.code) || isUndecided(verdict);
-    return isLasting ? verdict : during(aDayFrom(now), verdict);
+    if (isLasting) return verdict;
+    const keyId = findSignaturePacket(message, MAX_BLOB_BYTES)?.keyId;
+    return during(aDayFrom(now), explainLost(verdict, keyring, keyId));
   }
   const second = findSecondSignature(message, MAX_BLOB_BYTES);
   if (second) return second;
@@ -280,6 +283,20 @@ function findSubkeyFault(
 
 function isPrimary({ fingerprint, primaryFingerprint }: SigningKey): boolean {
   return fingerprint === primaryFingerprint;
+}
+
+/** Says of a signer that nobody knows where its key was lost, if it was. */
+function explainLost(
+  verdict: Rejection,
+  keyring: Keyring | undefined,
+  keyId: string | undefined,
+): Rejection {
+  const lost = verdict.code === 'unknown-signer' ? keyring?.lost.get(keyId ?? '') : undefined;
+  if (!lost) return verdict;
+  const { fingerprint, path } = lost;
+  const hint = `A warning about ${path} says why: mend the file, or ask the owner of the key for it as \`gpg --export\` writes it.`;
+  const message = `the key ${fingerprint} is in ${path}, but nodes do not import it from there`;
+  return reject('unknown-signer', message, { hint });
 }
 
 /** Expired stays expired; an expired key is reported until the signature has expired as well. */

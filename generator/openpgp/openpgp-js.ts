@@ -10,12 +10,21 @@ import { type PlainAlgorithms, readPlainAlgorithms } from './algorithms.ts';
 import { describeForeignKeyFile } from './foreign/foreign-key-file.ts';
 import { type ImportedKey, KeyImport } from './import/import-keys.ts';
 import { type KeyFacts, type PartFacts, readKeyFacts } from './import/key-facts.ts';
-import { KEY_NOTES, type KeyNote, describeNote } from './import/key-notes.ts';
+import { unarmorAsGnupg } from './import/armor.ts';
+import {
+  KEY_NOTES,
+  type KeyNote,
+  describeNote,
+  explainEmpty,
+  withoutDoubles,
+} from './import/key-notes.ts';
+import { readKeyPart } from './import/key-part.ts';
 import { formatParts } from './import/key-parts.ts';
 import type { TermsContext } from './import/key-terms.ts';
 import { KeyWorkError } from './import/verify-part.ts';
 import type { KeyLife } from './key-state.ts';
 import type { PlainMessage } from './packets/plain-message.ts';
+import { TAG, readPackets } from './packets/packets.ts';
 import { findPrivateKey } from './packets/private-keys.ts';
 import { type IsSignedByRsa, type RsaKey, readRsaKey } from './rsa.ts';
 
@@ -55,6 +64,13 @@ export interface SigningKey {
   readonly findRefusal: (now: Date) => Promise<Rejection | undefined>;
 }
 
+/** A key in a file of which nodes do not import it. */
+export interface LostKey {
+  /** Upper-case hex. */
+  readonly fingerprint: string;
+  readonly path: string;
+}
+
 /** The keys whose signatures are accepted. */
 export interface Keyring {
   /** Changes when a key does. */
@@ -74,6 +90,8 @@ export interface Keyring {
   readonly forGpgv: readonly string[];
   /** What of the files nodes do not take, or other clients do not. */
   readonly notes: readonly KeyNote[];
+  /** Keys that lie in the files, and are not among these, by key ID (16 lower-case hex digits). */
+  readonly lost: ReadonlyMap<string, LostKey>;
 }
 
 /** A key file as it was read. */
@@ -120,13 +138,16 @@ const PLAIN_CURVES: ReadonlySet<string> = new Set([
   enums.curve.nistP521,
   enums.curve.ed25519Legacy,
 ]);
+/** Of a key that GnuPG 2.2 reads. */
+const LAST_VERSION = 4;
+/** Of a key file, that are looked through for keys that were lost. */
+const MOST_PACKETS = 100_000;
 /** Below, OpenPGP.js refuses what nodes take. */
 const PLAIN_RSA_BITS = 2048;
 /** Part of the names of keyrings and keys: verdicts by another reading of keys are made again. */
 const READING = 'as GnuPG 2.2.40 imports them, 2';
 
 /** In one message. */
-const MOST_REASONS = 10;
 
 /** A key on its way into a keyring. */
 interface ReadKey {
@@ -157,10 +178,12 @@ export async function joinKeyrings(keyrings: readonly Keyring[]): Promise<Keyrin
   const blocks = new Set(keyrings.flatMap((keyring) => keyring.blocks));
   const files = [...blocks].map((bytes) => ({ path: 'the policy', bytes }));
   const { keys } = await importKeys(new KeyImport({ isOneNode: false }), files, new Date());
-  return toKeyring({ keys, notes: keyrings.flatMap(({ notes }) => notes) }, READING);
+  const notes = keyrings.flatMap((keyring) => keyring.notes);
+  const lost = new Map(keyrings.flatMap((keyring) => [...keyring.lost]));
+  return toKeyring({ keys, notes, lost }, READING);
 }
 
-function toKeyring({ keys, notes }: ReadKeys, reading: string): Keyring {
+function toKeyring({ keys, notes, lost }: ReadKeys, reading: string): Keyring {
   const byKeyId = new Map<string, SigningKey[]>();
   const parts = keys.flatMap((read) => toSigningKeys(read, reading));
   for (const key of parts) {
@@ -181,6 +204,7 @@ function toKeyring({ keys, notes }: ReadKeys, reading: string): Keyring {
     packets,
     forGpgv: keys.flatMap((key) => (needsGpgv(key) ? [key.facts.primary.key.fingerprint] : [])),
     notes,
+    lost,
   };
 }
 
@@ -204,6 +228,7 @@ export function findsSame(one: Keyring, other: Keyring, keyId: string): boolean 
 interface ReadKeys {
   readonly keys: readonly ReadKey[];
   readonly notes: readonly KeyNote[];
+  readonly lost: Keyring['lost'];
 }
 
 async function importKeys(
@@ -217,7 +242,7 @@ async function importKeys(
   });
   const { verifier, findPrimary: findOther } = importing;
   const context = { verifier, findOther, now: Math.floor(now.getTime() / 1000) };
-  const notes = [...importing.notes];
+  const notes = [...withoutDoubles(importing.notes)];
   const keys: ReadKey[] = [];
   verifier.startFile();
   for (const imported of importing.keys) {
@@ -229,7 +254,34 @@ async function importKeys(
     if (facts.isValid) keys.push({ imported, bytes, facts, ...(await parseKey(bytes)) });
   }
   refuseEmptyFile(files, taken, keys, notes);
-  return { keys, notes };
+  return { keys, notes, lost: findLost(files, keys) };
+}
+
+/** The keys of files that are no signers, by key ID in lower case. */
+function findLost(
+  files: readonly KeyFile[],
+  keys: readonly ReadKey[],
+): ReadonlyMap<string, LostKey> {
+  const kept = new Set(
+    keys.flatMap(({ facts }) =>
+      [facts.primary, ...facts.subkeys].map(({ key }) => key.fingerprint),
+    ),
+  );
+  const lost = new Map<string, LostKey>();
+  for (const file of files) {
+    for (const body of readPrimaries(file)) {
+      const key = body[0] === LAST_VERSION ? readKeyPart('primary', body) : undefined;
+      if (!key || kept.has(key.fingerprint)) continue;
+      lost.set(key.keyId, { fingerprint: key.fingerprint, path: file.path });
+    }
+  }
+  return lost;
+}
+
+/** The bodies of the primary keys in a file, imported or not. */
+function readPrimaries({ bytes }: KeyFile): readonly Uint8Array[] {
+  const packets = readPackets(unarmorAsGnupg(bytes).bytes, MOST_PACKETS);
+  return packets.filter(({ tag }) => tag === TAG.publicKey).map(({ body }) => body);
 }
 
 function tryToReadFacts({ parts, path }: ImportedKey, context: TermsContext): KeyFacts {
@@ -258,22 +310,15 @@ function refuseEmptyFile(
   if (!empty) return;
   const { path } = empty;
   const own = notes.filter((note) => note.path === path);
-  const [first] = own;
-  const why = first ? `: ${explain(own)}` : '';
+  const { reasons, cure } = explainEmpty(own, readPrimaries(empty).length);
+  const why = reasons.length > 0 ? `: ${reasons.join('; ')}` : '';
   throw sayWhatItIs(
     empty,
     new KeyFileError(
       `${path}: expected OpenPGP public keys that nodes import, got none${why}`,
-      first ? { hint: KEY_NOTES[first.code].cure } : {},
+      cure === undefined ? {} : { hint: cure },
     ),
   );
-}
-
-/** What notes of one file say, or some of them: the last says why a file is not read. */
-function explain(notes: readonly KeyNote[]): string {
-  const some = [...notes.slice(0, MOST_REASONS - 1), ...notes.slice(MOST_REASONS - 1).slice(-1)];
-  const reasons = some.map((note) => describeNote(note).slice(note.path.length + 2));
-  return [...new Set(reasons)].join('; ');
 }
 
 /** An error that says what a file is instead of keys, where that can be seen. */
@@ -305,7 +350,7 @@ function refusePrivateKey(file: KeyFile): void {
   }
   if (finding === 'closed') {
     const message = `${file.path}: expected OpenPGP public keys, got a compressed packet`;
-    throw sayWhatItIs(file, new KeyFileError(message));
+    throw new KeyFileError(message);
   }
 }
 

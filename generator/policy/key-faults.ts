@@ -1,6 +1,7 @@
 // What a policy lacks where key files cannot be used. A fault of one scope says nothing about the others:
 // a node too refuses the images of that scope alone.
 import { type Rejection, reject } from '../terms/rejection.ts';
+import { asSentence } from '../terms/text.ts';
 import { type Policy, type Scope, type SignedBy, describeScope } from './policy.ts';
 
 /** A file, or a directory of files, that was given as keys and cannot be used. */
@@ -115,11 +116,7 @@ export function rejectUnjudged(scope: Scope): Rejection {
   const keyFaults = scope.signedBy.filter(lacksKeys).flatMap(faultsOf);
   const causes = joinOnce(keyFaults.map(({ message }) => message));
   const hint = joinOnce(keyFaults.map((fault) => fault.hint));
-  return reject('cannot-verify', sayNotJudged(scope, causes), { hint: toSentence(hint) });
-}
-
-function toSentence(words: string): string {
-  return `${words.charAt(0).toUpperCase()}${words.slice(1)}.`;
+  return reject('cannot-verify', sayNotJudged(scope, causes), { hint: asSentence(hint) });
 }
 
 /** Whether there is a scope for which some signature can be told good from bad. */

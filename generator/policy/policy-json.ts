@@ -37,7 +37,7 @@ const signedBy = z
   .strictObject({
     type: z.literal('signedBy'),
     keyType: z.enum(KEY_TYPES),
-    keyPath: z.string().min(1).optional(),
+    keyPath: z.string().min(1, 'expected the path of a key file, got ""').optional(),
     keyPaths: goStrings.optional(),
     keyData: goBytes.optional(),
     signedIdentity: signedIdentitySchema.default(DEFAULT_IDENTITY),

@@ -116,6 +116,13 @@ function answersAs(all: Keyring, one: Keyring): boolean {
   return all.id === one.id || one.parts.every((key) => findsSame(all, one, keyIdOf(key)));
 }
 
+/** What each scope of a policy asks for. */
+export function requirementsByScope({
+  scopes,
+}: Pick<Policy, 'scopes'>): ReadonlyMap<string, readonly Requirement[]> {
+  return new Map([...scopes.values()].map(({ name, requirements }) => [name, requirements]));
+}
+
 /** A scope as sentences name it. */
 export function describeScope({ name, origin }: Pick<Scope, 'name' | 'origin'>): string {
   if (origin !== undefined) return origin;

@@ -5,15 +5,15 @@ import { goBytes, goString, goStrings } from './policy-members.ts';
 import { signedIdentitySchema } from './signed-identity.ts';
 
 const data = goBytes.nullable();
-const paths = goStrings.min(1);
-const datas = z.array(data).min(1);
+const paths = goStrings.min(1, 'expected at least one path, got none');
+const datas = z.array(data).min(1, 'expected at least one key, got none');
 
 const fulcio = z
   .strictObject({
     caPath: goString.optional(),
     caData: data.optional(),
-    oidcIssuer: z.string().min(1),
-    subjectEmail: z.string().min(1),
+    oidcIssuer: z.string().min(1, 'expected an issuer, got ""'),
+    subjectEmail: z.string().min(1, 'expected an address, got ""'),
   })
   .refine((fields) => count(fields, ['caPath', 'caData']) === 1, {
     error: 'expected exactly one of caPath and caData',
@@ -61,8 +61,17 @@ export const sigstoreSchema = z
     rekorPublicKeyDatas: datas.optional(),
     signedIdentity: signedIdentitySchema.optional(),
   })
-  .refine((fields) => count(fields, TRUST) === 1, {
-    error: `expected exactly one of ${TRUST.join(', ')}`,
+  .superRefine((fields, context) => {
+    const given = count(fields, TRUST);
+    if (given === 1 && fields.keyPath !== undefined && fields.keyData !== undefined) {
+      context.addIssue('expected keyPath or keyData, got both: skopeo 1.9 refuses that');
+    } else if (given !== 1) {
+      const isForOld = fields.keyPath === '' && given === 0;
+      const got = isForOld
+        ? ', got an empty keyPath: skopeo 1.9 takes it, newer clients do not'
+        : '';
+      context.addIssue(`expected exactly one of ${TRUST.join(', ')}${got}`);
+    }
   })
   .refine((fields) => count(fields, REKOR) <= 1, {
     error: `expected at most one of ${REKOR.join(', ')}`,

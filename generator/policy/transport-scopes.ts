@@ -43,7 +43,7 @@ function refuseAll(): string {
 
 function findPathFault(scope: string): string | undefined {
   if (!scope.startsWith('/')) return 'expected an absolute path';
-  if (scope === '/') return 'expected "" for all paths, got "/"';
+  if (scope === '/') return 'expected "" for all paths';
   const cleaned = clean(scope);
   return cleaned === scope ? undefined : `expected ${JSON.stringify(cleaned)}`;
 }

@@ -1,6 +1,9 @@
 // Scopes that nodes take without a word and use for no image: where the default accepts anything,
 // the images that they were written for are open (containers/image docker/policyconfiguration).
 import { isNamePrefix, looksLikeHost, normalizeHost, parseFullName } from '../terms/image-name.ts';
+import { describeScope } from './policy.ts';
+import { scopeChain } from './scope-chain.ts';
+import type { SignedIdentity } from './signed-identity.ts';
 
 /** Why a scope covers no image, or not those that people think of, and what to write. */
 export interface UnmatchedScope {
@@ -58,16 +61,73 @@ export function findUnmatched(scope: string): UnmatchedScope | undefined {
   return { reason: `it has ${reasons.join(', ')}`, cure: `write ${JSON.stringify(repaired)}` };
 }
 
+/**
+ * What is wrong with a scope that covers a namespace of docker.io, and not the official image of the same
+ * name, which none of the scopes covers then; undefined if nothing is.
+ */
+export function findNamesake(
+  scope: string,
+  scopes: ReadonlySet<string>,
+): UnmatchedScope | undefined {
+  const [, name] = /^docker\.io\/([^/:@]+)$/.exec(scope) ?? [];
+  if (name === undefined || name === 'library' || !canMatch(scope)) return undefined;
+  const image = `docker.io/library/${name}`;
+  const isCovered = scopeChain(image).some((around) => around !== '' && scopes.has(around));
+  if (isCovered) return undefined;
+  return {
+    reason: `it covers ${scope}/…, but not the image ${JSON.stringify(name)}, whose name is ${image}`,
+    cure: `write ${JSON.stringify(image)} if that image is meant`,
+  };
+}
+
 /** A sentence of it. */
-export function describeUnmatched(scope: string, { reason, cure }: UnmatchedScope): string {
+function describeUnmatched(scope: string, { reason, cure }: UnmatchedScope): string {
   return `the scope ${JSON.stringify(scope)} covers no image: ${reason}; ${cure}`;
 }
 
-/** Sentences about the scopes among these that cover no image. */
+/**
+ * What is wrong with a rule that gives images names in no full form: no signature is ever good under
+ * one (reference.ParseNamed); undefined if nothing is.
+ */
+export function findShortPrefix(rule: SignedIdentity): UnmatchedScope | undefined {
+  if (rule.type !== 'remapIdentity') return undefined;
+  const { prefix, signedPrefix } = rule;
+  const [host = ''] = signedPrefix.split('/', 1);
+  if (looksLikeHost(host) && normalizeHost(host) === host) return undefined;
+  const full = looksLikeHost(host) ? renameDockerHub(signedPrefix) : `docker.io/${signedPrefix}`;
+  return {
+    reason: `the signedPrefix ${JSON.stringify(signedPrefix)} is no name in full form, so nodes take no signature for images of ${JSON.stringify(prefix)}`,
+    cure: `change it in the policy to ${JSON.stringify(full)}, or to the name of another host with what stands behind it`,
+  };
+}
+
+/** Sentences about what nodes take of a policy and never use: scopes, and rules for names. */
+export function warnOfPolicy(rules: ReadonlyMap<string, readonly NamingRule[]>): readonly string[] {
+  const prefixes = [...rules].flatMap(([scope, requirements]) =>
+    requirements.flatMap(({ signedIdentity }) => {
+      const short = signedIdentity && findShortPrefix(signedIdentity);
+      return short ? [`${describeScope({ name: scope })}: ${short.reason}; ${short.cure}`] : [];
+    }),
+  );
+  return [...warnOfUnmatched(rules.keys()), ...new Set(prefixes)];
+}
+
+/** A requirement, as far as it says under which names signatures are good. */
+interface NamingRule {
+  readonly type: string;
+  readonly signedIdentity?: SignedIdentity;
+}
+
+/** Sentences about the scopes of a policy that cover no image, or not the one of their name. */
 export function warnOfUnmatched(scopes: Iterable<string>): readonly string[] {
-  return [...scopes].flatMap((scope) => {
+  const all = new Set(scopes);
+  return [...all].flatMap((scope) => {
     const unmatched = findUnmatched(scope);
-    return unmatched ? [describeUnmatched(scope, unmatched)] : [];
+    if (unmatched) return [describeUnmatched(scope, unmatched)];
+    const namesake = findNamesake(scope, all);
+    return namesake
+      ? [`the scope ${JSON.stringify(scope)}: ${namesake.reason}; ${namesake.cure}`]
+      : [];
   });
 }
 

@@ -23,16 +23,33 @@ export function toBlobEntry(path: string, bytes: Uint8Array): FileEntry {
   return { kind: 'file', path, size, id };
 }
 
+/** A symbolic link, which is never followed. */
+export interface LinkEntry {
+  readonly kind: 'symlink';
+  readonly path: string;
+  /** Where it leads, to be read as a file; undefined where that is not known. */
+  readonly target?: FileEntry;
+  /** As for a file. */
+  readonly wasThere?: boolean;
+}
+
 /** One path of a source, or what became of it. */
 export type Entry =
   | FileEntry
+  | LinkEntry
   | {
-      readonly kind: 'symlink' | 'submodule' | 'special-file' | 'name-not-utf8' | 'unreadable';
+      readonly kind: 'submodule' | 'special-file' | 'name-not-utf8' | 'unreadable';
       readonly path: string;
       /** As for a file. */
       readonly wasThere?: boolean;
     }
   | { readonly kind: 'removed'; readonly path: string };
+
+/** What changes with the content of an entry; '' where it has none. */
+export function idOf(entry: Entry): string {
+  if (entry.kind === 'symlink') return entry.target?.id ?? '';
+  return entry.kind === 'file' ? entry.id : '';
+}
 
 /** One state of a source, held open so that its files can be read. */
 export interface Snapshot {

@@ -79,6 +79,11 @@ export function abbreviate(digits: string): string {
   return digits.slice(0, ABBREVIATED);
 }
 
+/** Words that begin and end as a sentence does; those that end with a sign keep it. */
+export function asSentence(words: string): string {
+  return `${words.charAt(0).toUpperCase()}${words.slice(1)}${/[.?!]$/.test(words) ? '' : '.'}`;
+}
+
 /** Quotes a text as one word of a POSIX shell. */
 export function toShellWord(text: string): string {
   return `'${text.replaceAll("'", String.raw`'\''`)}'`;

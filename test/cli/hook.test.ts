@@ -267,7 +267,7 @@ describeWith(['git', 'gpg'], 'lookaside hook pre-receive', () => {
     assert.equal(byThis.code, 1, byThis.stdout);
     assert.match(
       byThis.stdout,
-      /^ {2}scope-not-judged: the scope "vendor\.example" cannot be judged: .*: vendor\.asc: expected OpenPGP public keys, got a web page\. fetch the key itself/m,
+      /^ {2}scope-not-judged: the scope "vendor\.example" cannot be judged: .*: vendor\.asc: expected OpenPGP public keys, got a web page\. Fetch the key itself, .*\.$/m,
     );
     const ours = await remote.commit({ [at(5)]: await sign('v5') });
     const others = await run(`${broken} ${ours} refs/heads/main`);

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { deflateRawSync } from 'node:zlib';
 import { importIntoGnupg } from '../fuzz/keys/gpg-keys.ts';
 import {
   type CraftedKey,
@@ -158,6 +159,68 @@ describeWith(['gpg', 'gpgv'], 'lookaside, of key files', () => {
     const second = await check(other, bytes);
     assert.equal(second.code, 1);
     assert.match(second.stdout, /"unknown-signer"/);
+    const lost = `the key ${other.fingerprint} is in ${at('mixed.gpg')}, but nodes do not import it from there`;
+    assert(second.stdout.includes(lost), second.stdout);
+  });
+
+  it('that hold a newer key with signatures, says once what is lost, and a cure that applies', async () => {
+    const signature = frame(2, Buffer.from([6, ...Array.from({ length: 60 }, () => 1)]));
+    const newer = Buffer.concat([VERSION_6, packetOf.user('n'), signature]);
+    const beside = await check(key, Buffer.concat([usual(key), usual(other), newer]));
+    assert.equal(beside.code, 0, beside.stdout);
+    assert.equal(beside.stderr.match(/warning: \S*mixed\.gpg/g)?.length, 1, beside.stderr);
+    assert.match(beside.stderr, /GnuPG 2\.2 loses the key it belongs to/);
+    assert.doesNotMatch(beside.stderr, /GnuPG 2\.2 skips it/);
+    const alone = await check(key, newer, 'alone.gpg');
+    assert.equal(alone.code, 2);
+    assert.match(
+      alone.stderr,
+      /\nhint: give nodes a key of version 4 to verify by: `gpg --quick-generate-key USER rsa3072 sign` makes one\n/,
+    );
+  });
+
+  it('that are cut short, does not blame what GnuPG takes', async () => {
+    const armor = usual(key).toString('base64').replaceAll(/.{64}/g, '$&\n');
+    const cut = `-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n${armor.slice(0, 64)}`;
+    const { code, stderr } = await check(key, Buffer.from(cut), 'cut.asc');
+    assert.equal(code, 2);
+    assert.doesNotMatch(stderr, /no END line/);
+    assert.match(stderr, /cut short/);
+  });
+
+  it('that hold keys in a compressed packet, says that', async () => {
+    const packed = frame(8, Buffer.concat([Buffer.of(1), deflateRawSync(usual(key))]));
+    const { code, stderr } = await check(key, packed, 'packed.gpg');
+    assert.equal(code, 2);
+    assert.match(
+      stderr,
+      /packed\.gpg: expected OpenPGP public keys, got keys in a compressed packet\nhint: newer GnuPG and Sequoia refuse them there: export public keys /,
+    );
+  });
+
+  it('in a directory that has none by their names, names what is there', async () => {
+    await put('keys/team.pub', usual(key));
+    const { code, stderr } = await runLookaside(['check', at('keys'), '--keys', at('keys')]);
+    assert.equal(code, 2);
+    assert.equal(
+      stderr,
+      `lookaside: ${at('keys')}: expected .asc or .gpg files, got only team.pub\nhint: rename what is an OpenPGP key, for example team.pub to team.asc, or export it anew: \`gpg --export --armor KEY > KEY.asc\`\n`,
+    );
+  });
+
+  it('on a node, --check tells the cure of the key itself', async () => {
+    const whole = await put('whole.gpg', usual(key));
+    const words = ['--scope', `${NAME}=${whole}`, '--url', 'https://sigs.example'];
+    const rest = [...words, '--default', 'reject', '--clients', '5.22+'];
+    await runLookaside(['node-config', ...rest, '--out', at('node')]);
+    const policy = await readFile(at('node/etc/containers/policy.json'), 'utf8');
+    const [, path = ''] = /"(\/etc\/pki\/[^"]+)"/.exec(policy) ?? [];
+    await writeFile(at('node', path), fileOf(key));
+    const { stdout } = await runLookaside(['node-config', ...rest, '--check', at('node')]);
+    assert.match(
+      stdout,
+      /hint: Ask its owner for the key with its user ID, as `gpg --export` writes it\.\n/,
+    );
   });
 
   it('that hold no key for nodes, says why and what to do', async () => {

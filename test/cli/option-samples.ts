@@ -146,6 +146,15 @@ const NO_HOST = 'it has no host: docker.io is that of images without one';
 /** What is said of some bad scopes, behind them. */
 const SCOPE_FAULTS: ReadonlyMap<string, string> = new Map([
   ['https://registry.example', 'leave out the scheme'],
+  ['registry.example//team', 'write one slash where there are two'],
+  [
+    'registry.example/app:v1@',
+    'leave out the sign at the end, or write a tag behind ":" or a digest behind "@"',
+  ],
+  [
+    'registry.example/app@sha256:ab',
+    'a digest is "sha256:" and 64 hexadecimal digits in lower case',
+  ],
   ['registry.example/', 'leave out the slash at the end'],
   ['a b', 'leave out the white space'],
   ['*', 'for images outside all scopes give --keys'],
@@ -208,6 +217,7 @@ const SCOPES: Samples = {
     ...[
       'team/app',
       'registry.example/',
+      'registry.example//team',
       '/registry.example',
       'https://registry.example',
       '*',
@@ -285,13 +295,20 @@ const SCOPE_FLAG: Samples = {
     [[], []],
   ],
   bad: [
-    ...['quay.io/team', 'quay.io/team=', 'team=a.asc', 'quay.io/Team=a.asc', '=', '*=a'].map(
-      (value): [unknown, string] => [
-        value,
-        `expected SCOPE=PATH, for example quay.io/team=team.asc, got ${JSON.stringify(value)}${faultOf(value.replace(/=?[^=]*$/, ''))}`,
-      ],
-    ),
-    [['a.b=c', 'x'], 'expected SCOPE=PATH, for example quay.io/team=team.asc, got "x"'],
+    ...[
+      'quay.io/team',
+      'quay.io/team=',
+      'registry.example//team=a.asc',
+      'registry.example/app:v1@=a.asc',
+      'team=a.asc',
+      'quay.io/Team=a.asc',
+      '=',
+      '*=a',
+    ].map((value): [unknown, string] => [
+      value,
+      `expected SCOPE=PATH, got ${JSON.stringify(value)}${faultOf(value.replace(/=?[^=]*$/, ''))}`,
+    ]),
+    [['a.b=c', 'x'], 'expected SCOPE=PATH, got "x"'],
     ['', 'expected a value or a list of values, got ""'],
     [7, 'expected a value or a list of values, got 7'],
   ],

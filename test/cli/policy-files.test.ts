@@ -78,11 +78,29 @@ describeWith(['gpg'], 'lookaside check --policy', () => {
     });
   }
 
+  it('says of a signedPrefix that no signature matches to change it, and not to sign again', async () => {
+    const signedIdentity = {
+      type: 'remapIdentity',
+      prefix: 'reg.example.com',
+      signedPrefix: 'mirror',
+    };
+    const docker = { 'reg.example.com': signedBy({ keyPath, signedIdentity }) };
+    const { code, stdout, stderr } = await check('docker.io', { transports: { docker } });
+    assert.equal(code, 1);
+    const reason =
+      'the signedPrefix "mirror" is no name in full form, so nodes take no signature for images of "reg.example.com"';
+    const cure =
+      'hange it in the policy to "docker.io/mirror", or to the name of another host with what stands behind it';
+    assert.equal(stderr, `lookaside: warning: the scope "reg.example.com": ${reason}; c${cure}\n`);
+    assert.match(stdout, new RegExp(`identity-mismatch: .*: ${reason}\n  hint: C${cure}\\.\n`));
+  });
+
   it('warns of scopes that cover no image, with what to write', async () => {
     const docker = {
       'reg.example.com/team': signedBy({ keyPath }),
       'https://reg.example.com/Other/': signedBy({ keyPath }),
       'library/app': signedBy({ keyPath }),
+      'docker.io/other': [{ type: 'reject' }],
     };
     const { code, stderr } = await check('reg.example.com', {
       default: ANYTHING,
@@ -92,6 +110,7 @@ describeWith(['gpg'], 'lookaside check --policy', () => {
     assert.deepEqual(stderr.split('\n'), [
       'lookaside: warning: the scope "https://reg.example.com/Other/" covers no image: it has a scheme, a slash at its end, capitals in its path; write "reg.example.com/other"',
       'lookaside: warning: the scope "library/app" covers no image: it has no host; write "docker.io/library/app"',
+      'lookaside: warning: the scope "docker.io/other": it covers docker.io/other/…, but not the image "other", whose name is docker.io/library/other; write "docker.io/library/other" if that image is meant',
       '',
     ]);
   });

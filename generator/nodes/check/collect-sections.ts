@@ -1,6 +1,6 @@
 // registries.d as a whole: what nodes make of its files together.
 import { messageOf } from '../../terms/errors.ts';
-import { suggest } from '../../terms/text.ts';
+import { asSentence, suggest } from '../../terms/text.ts';
 import { type NodeFinding, createFinding, nameScope } from './finding.ts';
 import type { PlacedSection, Sections } from './find-store.ts';
 import type { Clients } from '../registries-d.ts';
@@ -120,7 +120,7 @@ function describeUnknown(
     {
       scope,
       severity: isOurs ? 'fault' : 'warning',
-      hint: `${meant.charAt(0).toUpperCase()}${meant.slice(1)}${meant.endsWith('?') ? '' : '.'}`,
+      hint: asSentence(meant),
     },
   );
 }

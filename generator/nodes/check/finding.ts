@@ -130,7 +130,7 @@ export const NODE_FINDINGS = {
   },
   'unmatched-scope': {
     cause:
-      'A scope or transport of policy.json is one that no image has. Nodes ignore it silently, and the default applies.',
+      'A scope or transport of policy.json is one that no image has, so nodes ignore it silently, and the default applies; or a `signedPrefix` is one that no signature has.',
     cure: 'Write the scope as nodes name images, for example `docker.io/library/app`, and the transport as `docker`.',
   },
   'weaker-default': {

@@ -1,5 +1,6 @@
 // The keys that a policy names, as they lie on the node.
 import { messageOf } from '../../terms/errors.ts';
+import { asSentence } from '../../terms/text.ts';
 import { type KeyFile, KeyFileError, type Keyring, readKeyring } from '../../openpgp/openpgp-js.ts';
 import { KEY_NOTES, describeNote } from '../../openpgp/import/key-notes.ts';
 import { findPrivateKey } from '../../openpgp/packets/private-keys.ts';
@@ -143,7 +144,9 @@ async function parseKeys(path: string, bytes: Uint8Array): Promise<ReadPlace | N
   } catch (error) {
     if (!(error instanceof KeyFileError)) throw error;
     if (error.isPrivate) return privateKeyAt(path);
-    return createFinding('key-file-unreadable', path, messageOf(error).replace(`${path}: `, ''));
+    const hint = error.hint === undefined ? undefined : asSentence(error.hint);
+    const message = messageOf(error).replace(`${path}: `, '');
+    return createFinding('key-file-unreadable', path, message, { hint });
   }
 }
 
@@ -152,7 +155,7 @@ export function inspectKeyNotes(places: readonly PlacedKeys[]): readonly NodeFin
   return places.flatMap(({ path, keyring }) =>
     keyring.notes.map((note) => {
       const message = `expected a key file that all nodes take whole, but ${describeNote(note).slice(note.path.length + 2)}`;
-      const hint = KEY_NOTES[note.code].cure;
+      const hint = asSentence(KEY_NOTES[note.code].cure);
       return createFinding('key-not-taken', path, message, { severity: 'warning', hint });
     }),
   );

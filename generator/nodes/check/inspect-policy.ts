@@ -1,5 +1,6 @@
 // What is wrong with a policy.json: by what it makes nodes ask for, not by how it is written.
 import { messageOf } from '../../terms/errors.ts';
+import { asSentence } from '../../terms/text.ts';
 import { holdsPrivateKeyInText } from '../../openpgp/packets/private-keys.ts';
 import type { Scope } from '../../policy/policy.ts';
 import {
@@ -11,7 +12,7 @@ import {
 } from '../../policy/policy-json.ts';
 import { isJson } from '../../terms/strict-json.ts';
 import { TRANSPORTS } from '../../policy/transport-scopes.ts';
-import { findUnmatched } from '../../policy/unmatched-scope.ts';
+import { findNamesake, findShortPrefix, findUnmatched } from '../../policy/unmatched-scope.ts';
 import { isAsStrictAs } from '../../policy/strictness.ts';
 import {
   describeDifference,
@@ -203,22 +204,39 @@ async function inspectDefault(
 
 /** What nodes take and never use: with a default that accepts, those images are open. */
 function inspectUnmatched(
-  { docker, transports }: PolicyParts,
+  { docker, byDefault, transports }: PolicyParts,
   path: string,
 ): readonly NodeFinding[] {
   const scopes = [...docker.keys()].flatMap((scope) => {
-    const unmatched = findUnmatched(scope);
+    const unmatched = findUnmatched(scope) ?? findNamesake(scope, new Set(docker.keys()));
     if (!unmatched) return [];
     const message = `expected a scope that covers images, got ${JSON.stringify(scope)}: ${unmatched.reason}`;
-    const hint = `${unmatched.cure.charAt(0).toUpperCase()}${unmatched.cure.slice(1)}.`;
+    const hint = asSentence(unmatched.cure);
     return createFinding('unmatched-scope', path, message, { scope, severity: 'warning', hint });
   });
   const unknown = transports.filter((name) => !TRANSPORTS.includes(name));
+  const prefixes = [...docker, ['', docker.has('') ? [] : byDefault] as const].flatMap(
+    ([scope, unread]) => unread.flatMap((one) => inspectPrefix(one, scope, path)),
+  );
   return [
     ...scopes,
+    ...prefixes,
     ...unknown.map((name) => {
       const message = `expected a transport that nodes know, got ${JSON.stringify(name)}`;
       return createFinding('unmatched-scope', path, message, { severity: 'warning' });
     }),
   ];
+}
+
+function inspectPrefix(
+  requirement: UnreadRequirement,
+  scope: string,
+  path: string,
+): readonly NodeFinding[] {
+  const short =
+    requirement.type === 'signedBy' ? findShortPrefix(requirement.signedIdentity) : undefined;
+  if (!short) return [];
+  const message = `expected requirements for ${nameScope(scope)} that a signature can meet, but ${short.reason}`;
+  const hint = asSentence(short.cure);
+  return [createFinding('unmatched-scope', path, message, { scope, severity: 'warning', hint })];
 }

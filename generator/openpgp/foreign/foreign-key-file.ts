@@ -1,5 +1,5 @@
 // What to say of a file that was given as keys and holds none that a node could import.
-import { TAG, readTag } from '../packets/packets.ts';
+import { TAG, inflatePacket, readPackets, readTag } from '../packets/packets.ts';
 import { type FileKind, recognizeFile } from './known-files.ts';
 
 /** What was given instead of keys. */
@@ -78,7 +78,7 @@ export function describeForeignKeyFile(bytes: Uint8Array): ForeignKeyFile | unde
     return publicly('an empty file', `gpg writes nothing where it has no such key: ${EXPORT}`);
   if (isBlank(bytes)) return publicly('nothing but white space', EXPORT);
   const known = recognizeFile(bytes);
-  if (!known) return isMessage(bytes) ? publicly('a signature', SIGNER) : undefined;
+  if (!known) return holdsPackedKeys(bytes) ? PACKED : describeMessage(bytes);
   const { kind, name } = known;
   if (KEY_KINDS.has(kind)) return undefined;
   const isPrivate = PRIVATE_KINDS.has(kind);
@@ -91,6 +91,24 @@ function publicly(got: string, hint: string): ForeignKeyFile {
 
 function isBlank(bytes: Uint8Array): boolean {
   return bytes.every((byte) => byte === 0x20 || (byte >= 0x09 && byte <= 0x0d));
+}
+
+const PACKED = publicly(
+  'keys in a compressed packet',
+  `newer GnuPG and Sequoia refuse them there: ${EXPORT}`,
+);
+/** Far more than a key has. Bytes. */
+const MOST_INFLATED = 1024 * 1024;
+
+function holdsPackedKeys(bytes: Uint8Array): boolean {
+  const [first] = readPackets(bytes, 1);
+  const inner =
+    first?.tag === TAG.compressed ? inflatePacket(first.body, MOST_INFLATED) : undefined;
+  return inner !== undefined && readTag(inner[0] ?? 0) === TAG.publicKey;
+}
+
+function describeMessage(bytes: Uint8Array): ForeignKeyFile | undefined {
+  return isMessage(bytes) ? publicly('a signature', SIGNER) : undefined;
 }
 
 /** As signatures begin: one-pass, signature or compressed. */

@@ -125,6 +125,14 @@ export function explainForeignSignature(
   return reject(code, message, { breaksPulls: isChoked, ...(hint !== undefined && { hint }) });
 }
 
+/** As {@link explainForeignSignature}, of a symbolic link by where it leads. */
+export function explainLink(target: Uint8Array): Rejection | undefined {
+  const known = recognizeFile(target);
+  if (known?.kind !== 'git-annex') return undefined;
+  const [, hint = REJECTIONS.symlink.cure] = WORDS[known.kind];
+  return reject('symlink', `expected a regular file, got ${known.name}`, { hint });
+}
+
 function wantedInstead(kind: FileKind): string {
   return TEXTS.has(kind) ? 'a binary OpenPGP message' : 'an OpenPGP message';
 }

@@ -20,6 +20,18 @@ interface NoteTerms {
   readonly cure: string;
 }
 
+/** The cure of a key of a newer version that is alone in its file. */
+const OLD_VERSION =
+  'give nodes a key of version 4 to verify by: `gpg --quick-generate-key USER rsa3072 sign` makes one';
+/** What does not keep GnuPG from importing anything: no reason why a file gives no key. */
+const NO_REASONS: ReadonlySet<KeyNoteCode> = new Set([
+  'armor-endless',
+  'oversized-user-id',
+  'subkey-not-bound',
+  'subkey-not-cross-certified',
+  'revoker-absent',
+]);
+
 const EXPORT = 'export the key again: `gpg --export --armor KEY > KEY.asc`';
 const ASK = 'ask its owner to certify the user ID again, and to export the key';
 
@@ -200,4 +212,41 @@ export function describeNote({ code, path, fingerprint, detail }: KeyNote): stri
   ];
   const about = of === 'key' ? `the key ${fingerprint ?? ''} ` : '';
   return `${path}: ${about}${cause}${more.length > 0 ? ` (${more.join(', ')})` : ''}`;
+}
+
+/** Why nothing was imported of a file, with the cure of the first reason, if there is one. */
+export interface EmptyReasons {
+  readonly reasons: readonly string[];
+  readonly cure: string | undefined;
+}
+
+/** More would hide that which matters. */
+const MOST_REASONS = 8;
+
+/** Puts the notes of a file of which nothing was imported into words; `keys` are the keys in it. */
+export function explainEmpty(notes: readonly KeyNote[], keys: number): EmptyReasons {
+  const own = notes.filter(({ code }) => !NO_REASONS.has(code));
+  const [first] = own;
+  if (!first) {
+    const isCut = notes.some(({ code }) => code === 'armor-endless');
+    return { reasons: isCut ? ['the armor is cut short'] : [], cure: isCut ? EXPORT : undefined };
+  }
+  const isNewer = first.code === 'newer-key' || first.code === 'newer-part';
+  // The last says why a file is not read any further.
+  const some = [...own.slice(0, MOST_REASONS - 1), ...own.slice(MOST_REASONS - 1).slice(-1)];
+  const reasons = some.map((note) => describeNote(note).slice(note.path.length + 2));
+  const cure = isNewer && keys === 1 ? OLD_VERSION : KEY_NOTES[first.code].cure;
+  return { reasons: [...new Set(reasons)], cure };
+}
+
+/**
+ * A key of a newer version whose own signatures end the import is told of once, by what is lost. GnuPG
+ * skips only one that has none.
+ */
+export function withoutDoubles(notes: readonly KeyNote[]): readonly KeyNote[] {
+  return notes.filter(({ code, path }, at) => {
+    // Those of a file lie together.
+    const next = notes[at + 1];
+    return code !== 'newer-key' || next?.path !== path || next.code !== 'newer-part';
+  });
 }

@@ -1,6 +1,6 @@
 // What editors, git and terminals do to a binary file that they take for text. It is said only where
 // undoing it gives a whole message, so a cure that is told here is one that helps.
-import { type Rejection, type RejectionCode, reject } from '../../terms/rejection.ts';
+import { REJECTIONS, type Rejection, type RejectionCode, reject } from '../../terms/rejection.ts';
 import { readPlainMessage } from './plain-message.ts';
 
 interface Change {
@@ -66,10 +66,17 @@ export function describeChangedBytes(
 }
 
 /** The fault of a whole message with bytes behind it that are no packets. */
-export function describeBytesBehind(behind: Uint8Array): Rejection {
+export function describeBytesBehind(
+  bytes: Uint8Array,
+  behind: Uint8Array,
+  maxInflatedBytes: number,
+): Rejection {
   const what = nameBlank(behind);
   const got = `${countBytes(behind.length)} (${what}) behind the message`;
-  const hint = `An editor or git changed the file: cut them off with \`truncate -s -${behind.length} FILE\`, and ${DOES_NOT}.`;
+  const rest = bytes.subarray(0, bytes.length - behind.length);
+  const hint = readPlainMessage(rest, maxInflatedBytes)
+    ? `An editor or git changed the file: cut them off with \`truncate -s -${behind.length} FILE\`, and ${DOES_NOT}.`
+    : REJECTIONS['bad-signature'].cure;
   return reject('malformed', `expected the end of the file, got ${got}`, { hint });
 }
 

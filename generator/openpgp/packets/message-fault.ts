@@ -32,7 +32,7 @@ export function findMessageFault(
   return (
     findNewerVersion(packets ?? []) ??
     describeChangedBytes('malformed', bytes, maxInflatedBytes) ??
-    findBytesBehind(bytes, packets ?? []) ??
+    findBytesBehind(bytes, packets ?? [], maxInflatedBytes) ??
     (packets && faultOf(packets))
   );
 }
@@ -60,7 +60,11 @@ function findNewerVersion(packets: readonly Packet[]): Rejection | undefined {
 }
 
 /** A whole message, and behind it what begins no packet, or one that is not whole. */
-function findBytesBehind(bytes: Uint8Array, packets: readonly Packet[]): Rejection | undefined {
+function findBytesBehind(
+  bytes: Uint8Array,
+  packets: readonly Packet[],
+  maxInflatedBytes: number,
+): Rejection | undefined {
   const tags = packets.map(({ tag }) => tag);
   const form = FORMS.find((wanted) => wanted.every((tag, at) => tags[at] === tag));
   const next = form && packets[form.length];
@@ -69,7 +73,9 @@ function findBytesBehind(bytes: Uint8Array, packets: readonly Packet[]): Rejecti
   }
   // Bytes behind the message within a compressed packet are no end of the file.
   const behind = bytes.subarray(bytes.length - next.bytes.length);
-  return Buffer.compare(behind, next.bytes) === 0 ? describeBytesBehind(behind) : undefined;
+  return Buffer.compare(behind, next.bytes) === 0
+    ? describeBytesBehind(bytes, behind, maxInflatedBytes)
+    : undefined;
 }
 
 /** What a signed message consists of. */

@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import pMap from 'p-map';
 import { decodePath } from '../decode-path.ts';
 import type { StateCounter } from '../state-counter.ts';
-import { cannotBeListed, hasVanished, kindOf } from './walk.ts';
+import { cannotBeListed, hasVanished, kindOf, toLink } from './walk.ts';
 import type { Entry } from '../source.ts';
 
 /** An entry and when its file was last written, in milliseconds since 1970. */
@@ -88,6 +88,9 @@ async function toIndexed(
 ): Promise<IndexedEntry | undefined> {
   const { path, utf8 } = decodePath(bytes);
   const kind = kindOf(child, utf8);
+  if (kind === 'symlink') {
+    return { entry: toLink(path, absolute(root, bytes)), modifiedAt: 0 };
+  }
   if (kind !== 'file') return { entry: { kind, path }, modifiedAt: 0 };
   try {
     const stats = await stat(absolute(root, bytes), { bigint: true });

@@ -7,7 +7,7 @@ import { DEFAULT_BUDGETS, type StateBudgets } from '../../terms/budgets.ts';
 import { type Rejection, reject } from '../../terms/rejection.ts';
 import { type DirectoryIndex, type IndexedEntry, indexDirectory } from './directory-index.ts';
 import { resolveRoot } from './walk.ts';
-import type { Entry, Snapshot, Source } from '../source.ts';
+import { type Entry, type Snapshot, type Source, idOf } from '../source.ts';
 import { StateCounter } from '../state-counter.ts';
 import { DirectoryWatch } from './directory-watch.ts';
 import { messageOf } from '../../terms/errors.ts';
@@ -126,5 +126,5 @@ function withWasThere(entry: Entry): Entry {
 
 function isSame(a: IndexedEntry | undefined, b: IndexedEntry): boolean {
   if (a?.entry.kind !== b.entry.kind) return false;
-  return a.entry.kind !== 'file' || b.entry.kind !== 'file' || a.entry.id === b.entry.id;
+  return idOf(a.entry) === idOf(b.entry);
 }

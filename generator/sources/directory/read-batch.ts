@@ -3,7 +3,7 @@ import { closeSync, constants, lstatSync, openSync, readSync } from 'node:fs';
 import { parseSignatureName } from '../../terms/location.ts';
 import { decodePath } from '../decode-path.ts';
 import type { Entry, FileEntry } from '../source.ts';
-import { type WalkedEntry, hasVanished, kindOf, toBytes } from './walk.ts';
+import { type WalkedEntry, hasVanished, kindOf, toBytes, toLink } from './walk.ts';
 
 const BATCH_ENTRIES = 256;
 const BATCH_BYTES = 256 * 1024;
@@ -39,8 +39,9 @@ function toEntry(
 ): Entry | undefined {
   const { path, utf8 } = decodePath(Buffer.from(raw, 'latin1'));
   const kind = kindOf(child, utf8);
-  if (kind !== 'file') return { kind, path };
   const file = toBytes(root, raw);
+  if (kind === 'symlink') return toLink(path, file);
+  if (kind !== 'file') return { kind, path };
   const bytes = isNamedLikeSignature(path) ? readSmall(file, room) : undefined;
   return bytes ? { kind, path, size: bytes.length, id: '', bytes } : lookAt(file, path);
 }

@@ -1,10 +1,10 @@
 // The tree below a directory, listed without waiting: for a process that does nothing else meanwhile.
 // A path is a string of bytes here, one a character (latin1): file systems have nothing else.
-import { type Dirent, readdirSync } from 'node:fs';
+import { type Dirent, readdirSync, readlinkSync } from 'node:fs';
 import { realpath, stat } from 'node:fs/promises';
 import { hasCode } from '../../terms/errors.ts';
 import { decodePath } from '../decode-path.ts';
-import { type Entry, SourceError } from '../source.ts';
+import { type Entry, type LinkEntry, SourceError } from '../source.ts';
 import type { StateCounter } from '../state-counter.ts';
 
 /** An entry that is no directory. */
@@ -63,6 +63,18 @@ export function kindOf(
   if (!utf8) return 'name-not-utf8';
   if (child.isSymbolicLink()) return 'symlink';
   return child.isFile() ? 'file' : 'special-file';
+}
+
+/** A link with where it leads, as far as that can be read. */
+export function toLink(path: string, file: Buffer): LinkEntry {
+  try {
+    const bytes = readlinkSync(file, { encoding: 'buffer' });
+    const id = bytes.toString('latin1');
+    return { kind: 'symlink', path, target: { kind: 'file', path, size: bytes.length, id, bytes } };
+  } catch {
+    // It is gone, or no link any more: the next listing says what is there.
+    return { kind: 'symlink', path };
+  }
 }
 
 /** Whether what was listed was gone when it was looked at. */

@@ -8,7 +8,7 @@ import {
   isOlder,
 } from '../../gate/checked-file.ts';
 import type { Signature } from '../../gate/judge.ts';
-import { toBlobEntry } from '../../sources/source.ts';
+import { type FileEntry, toBlobEntry } from '../../sources/source.ts';
 import { formatLocation } from '../../terms/location.ts';
 import { ByteReader, ByteWriter } from './bytes.ts';
 import type { SharedVerdict, SharedVerdicts } from './shared-verdict.ts';
@@ -19,6 +19,8 @@ const SIGNATURE = 2;
 const ENTRY = 3;
 const IGNORED = 4;
 const OLDER = 5;
+/** Of a link of which nobody knows where it leads. */
+const NO_TARGET = { size: 0, id: '' };
 /** A block is ended by the record that reaches this size, in bytes. */
 const BLOCK_BYTES = 256 * 1024;
 const ENTRY_KINDS: readonly PresentEntry['kind'][] = [
@@ -31,7 +33,7 @@ const ENTRY_KINDS: readonly PresentEntry['kind'][] = [
 ];
 
 /** Changes whenever records are written in another way, so that no others are read. */
-const FORMAT = 5;
+const FORMAT = 6;
 
 const headerSchema = z.strictObject({
   lookasideCheckpoint: z.literal(FORMAT),
@@ -135,9 +137,10 @@ function writeEntry(writer: ByteWriter, entry: PresentEntry): void {
   writer.byte(ENTRY);
   writer.byte(ENTRY_KINDS.indexOf(entry.kind));
   writer.text(entry.path);
-  if (entry.kind !== 'file') return;
-  writer.number(entry.size);
-  writer.text(entry.id);
+  if (entry.kind !== 'file' && entry.kind !== 'symlink') return;
+  const { size, id } = entry.kind === 'file' ? entry : (entry.target ?? NO_TARGET);
+  writer.number(size);
+  writer.text(id);
 }
 
 /**
@@ -239,6 +242,8 @@ function readEntry(reader: ByteReader): PresentEntry {
   const kind = ENTRY_KINDS[reader.byte()];
   const path = reader.text();
   if (kind === undefined) throw new RangeError('there is no entry of that kind');
-  if (kind !== 'file') return { kind, path };
-  return { kind, path, size: reader.number(), id: reader.text() };
+  if (kind !== 'file' && kind !== 'symlink') return { kind, path };
+  const blob: FileEntry = { kind: 'file', path, size: reader.number(), id: reader.text() };
+  if (kind === 'file') return blob;
+  return blob.id === NO_TARGET.id ? { kind, path } : { kind, path, target: blob };
 }

@@ -5,7 +5,7 @@ import type { PublishableFile } from '../../gate/checked-file.ts';
 import type { Judge, Signature } from '../../gate/judge.ts';
 import type { Effort } from '../../openpgp/open-message.ts';
 import { flattenBatches } from '../../sources/flatten-batches.ts';
-import type { Entry, Snapshot } from '../../sources/source.ts';
+import { type Entry, type Snapshot, idOf } from '../../sources/source.ts';
 import { isRejection } from '../../terms/rejection.ts';
 import { fillStore } from '../load-store.ts';
 import { SignatureStore } from '../store.ts';
@@ -210,8 +210,7 @@ async function byPath(entries: AsyncIterable<Entry>): Promise<Map<string, Entry>
 
 /** As far as a listing tells. */
 function isSame(one: Entry | undefined, other: Entry): boolean {
-  if (one?.kind !== 'file' || other.kind !== 'file') return one?.kind === other.kind;
-  return one.id === other.id;
+  return one?.kind === other.kind && idOf(one) === idOf(other);
 }
 
 function isEqual(one: Uint8Array, other: Uint8Array): boolean {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import * as openpgp from 'openpgp';
@@ -120,6 +120,15 @@ const CHANGED: readonly Row[] = [
     make: ({ plain }) => Buffer.concat([plain, Buffer.alloc(512)]),
     isSkipped: true,
     isCured: true,
+  },
+  {
+    title: 'something behind a message that is no whole one without it',
+    code: 'malformed',
+    message: 'expected the end of the file, got 4 bytes (no OpenPGP packet) behind the message',
+    hint: REJECTIONS['bad-signature'].cure,
+    make: ({ plain }) =>
+      Buffer.concat([plain.subarray(0, 2), Buffer.of(9), plain.subarray(3), Buffer.from('done')]),
+    isSkipped: true,
   },
   {
     title: 'text behind, in a frame',
@@ -744,6 +753,66 @@ case $1 in
   pull) ;;
 esac
 `;
+
+const takeOut = (path: string) =>
+  `Take signatures out of git-annex: \`git annex get '${path}' && git annex unannex '${path}' && git -c annex.largefiles=nothing add '${path}'\`.`;
+
+describeWith(['git'], 'check: a link of git-annex in place of a signature', () => {
+  const directory = useTemporary('suite');
+  const place = `team/app@sha256=${HEX}`;
+  before('make', async () => {
+    const work = join(directory(), 'work');
+    await mkdir(join(work, place), { recursive: true });
+    await symlink(
+      '../../.git/annex/objects/Zk/9x/SHA256E-s600--ab/SHA256E-s600--ab',
+      join(work, place, 'signature-1'),
+    );
+    await symlink('signature-3', join(work, place, 'signature-2'));
+    const commit = 'git -c user.name=A -c user.email=a@example.test commit -qm Add';
+    await runOrThrow(
+      'sh',
+      [
+        '-ec',
+        `git init -q -b main && git add . && ${commit} && git clone -q --bare . ../bare.git && cp -r team ../plain`,
+      ],
+      { cwd: work },
+    );
+  });
+
+  for (const source of ['plain', 'work', 'bare.git']) {
+    it(`is told for what it is, with the way out, in ${source}`, async () => {
+      const root = source === 'plain' ? place.slice('team/'.length) : place;
+      const { code, stdout } = await runLookaside(['check', join(directory(), source)]);
+      assert.equal(code, 1);
+      const annexed = `${root}/signature-1`;
+      assert(
+        stdout.includes(
+          `${annexed}: symlink: expected a regular file, got a git-annex link\n  hint: ${takeOut(annexed)}\n`,
+        ),
+        stdout,
+      );
+      assert.match(
+        stdout,
+        /signature-2: symlink: expected a regular file, got a symbolic link\n {2}hint: Commit the file itself\.\n/,
+      );
+    });
+  }
+
+  it('is told by show, and any other link that leads nowhere', async () => {
+    const annexed = join(directory(), 'work', place, 'signature-1');
+    const shown = await runLookaside(['show', annexed]);
+    assert.deepEqual([shown.code, shown.stderr], [1, '']);
+    assert.match(shown.stdout, /expected an OpenPGP message, got a git-annex link\n/);
+    assert(shown.stdout.includes(takeOut(annexed)), shown.stdout);
+    const dangling = join(directory(), 'work', place, 'signature-2');
+    const { code, stderr } = await runLookaside(['show', dangling]);
+    assert.equal(code, 2);
+    assert.equal(
+      stderr,
+      `lookaside: cannot read ${dangling}: it is a symbolic link to "signature-3", which is not there\nhint: name the signature itself\n`,
+    );
+  });
+});
 
 describeWith(['gpg', 'gpgv', 'git'], 'check: signatures in a git filter', () => {
   const directory = useTemporary('suite');

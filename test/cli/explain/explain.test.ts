@@ -18,8 +18,8 @@ describe('lookaside explain', () => {
       'of an IMAGE that is none': [
         ['quay.io/Team/app', '.'],
         {
-          message: /^expected an image, got "quay\.io\/Team\/app"$/,
-          hint: /quay\.io\/team\/app:v1/,
+          message: /^expected an image, got "quay\.io\/Team\/app": repositories are in lower case$/,
+          hint: /^hint: write quay\.io\/team\/app$/,
         },
       ],
       'of an empty IMAGE': [['', '.'], { message: /^expected an image, got ""$/ }],
@@ -27,7 +27,34 @@ describe('lookaside explain', () => {
         ['--', '--x', '.'],
         { message: /^expected an image, got "--x"$/ },
       ],
-      'of a URL for an IMAGE': [['https://quay.io/a', '.'], { message: /^expected an image/ }],
+      'of a URL for an IMAGE': [
+        ['https://quay.io/Team/app:v1', '.'],
+        {
+          message:
+            /^expected an image, got "https:\/\/quay\.io\/Team\/app:v1": names have no scheme$/,
+          hint: /^hint: write quay\.io\/team\/app:v1$/,
+        },
+      ],
+      ...Object.fromEntries(
+        ['containers-storage:foo', 'docker-daemon:foo:v1'].map((name) => [
+          `of a local image, ${name}`,
+          [
+            [name, '.'],
+            {
+              message:
+                /^expected an image in a registry, got ".*", which lies on the machine: no signatures are looked up for it$/,
+              hint: /the name under which nodes pull it/,
+            },
+          ] as const,
+        ]),
+      ),
+      'of a directory that is not there and IMAGE swapped': [
+        ['nodir', `quay.io/team/app@sha256:${HEX}`],
+        {
+          message: /^expected IMAGE before SOURCE, got "nodir" before "quay\.io\/team\/app@sha256:/,
+          hint: /^hint: write lookaside explain 'quay\.io\/team\/app@sha256:[0-9a-f]{64}' 'nodir'$/,
+        },
+      ],
       'of IMAGE and SOURCE swapped': [
         ['.', 'quay.io/team/app:v1'],
         {

@@ -90,7 +90,7 @@ describe('generator: policy.json', () => {
     [`{"type":"sigstoreSigned",${KEY_PATH}}`, 'asks for a sigstore signature'],
     ['{"type":"sigstoreSigned","keyData":"Zm9v\\nIGJhcg==\\n"}', 'asks for a sigstore signature'],
     [
-      '{"type":"sigstoreSigned","keyData":"","keyPath":"","rekorPublicKeyPath":null}',
+      '{"type":"sigstoreSigned","keyData":"","rekorPublicKeyPath":null}',
       'asks for a sigstore signature',
     ],
     [
@@ -167,7 +167,31 @@ describe('generator: policy.json', () => {
     ['no key', signedBy(GPG), /exactly one of keyPath, keyPaths and keyData/],
     ['two keys', signedBy(`${GPG},${KEY_PATH},"keyPaths":["/a"]`), /exactly one of keyPath/],
     ['two other keys', signedBy(`${GPG},${KEY_PATH},"keyData":"a2V5"`), /exactly one of keyPath/],
-    ['an empty keyPath', signedBy(`${GPG},"keyPath":""`), /keyPath/],
+    [
+      'an empty keyPath',
+      signedBy(`${GPG},"keyPath":""`),
+      /^default\.0\.keyPath: expected the path of a key file, got ""$/,
+    ],
+    [
+      'an empty keyPath of sigstore',
+      one('{"type":"sigstoreSigned","keyPath":""}'),
+      /^default\.0: expected exactly one of .*, got an empty keyPath: skopeo 1\.9 takes it, newer clients do not$/,
+    ],
+    [
+      'an empty keyPath and empty keyData of sigstore',
+      one('{"type":"sigstoreSigned","keyPath":"","keyData":""}'),
+      /^default\.0: expected keyPath or keyData, got both: skopeo 1\.9 refuses that$/,
+    ],
+    [
+      'no key paths of sigstore',
+      one('{"type":"sigstoreSigned","keyPaths":[]}'),
+      /^default\.0\.keyPaths: expected at least one path, got none$/,
+    ],
+    [
+      'the root as a path',
+      `{"default":${ANYTHING},"transports":{"dir":{"/":${ANYTHING}}}}`,
+      /^transports\.dir: expected "" for all paths, got "\/"$/,
+    ],
     ['a keyPath of another type', signedBy(`${GPG},"keyPath":1`), /keyPath/],
     ['keyPaths that are null', signedBy(`${GPG},"keyPaths":null`), /keyPaths/],
     ['keyPaths of another type', signedBy(`${GPG},"keyPaths":"/a"`), /keyPaths/],

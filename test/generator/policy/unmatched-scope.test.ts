@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { scopeChain } from '../../../generator/policy/scope-chain.ts';
-import { findUnmatched } from '../../../generator/policy/unmatched-scope.ts';
+import { findUnmatched, warnOfUnmatched } from '../../../generator/policy/unmatched-scope.ts';
 import { HEX } from '../../kit/samples/samples.ts';
 
 const DIGEST = `sha256:${HEX}`;
@@ -75,6 +75,22 @@ describe('generator: a scope that covers no image', () => {
     it(`is ${JSON.stringify(scope)}, whatever was meant`, () => {
       const { cure = '' } = findUnmatched(scope) ?? {};
       assert.match(cure, FORMS);
+    });
+  }
+
+  const APP =
+    'the scope "docker.io/app": it covers docker.io/app/…, but not the image "app", whose name is docker.io/library/app; write "docker.io/library/app" if that image is meant';
+  for (const [scopes, warnings] of [
+    [['docker.io/app'], [APP]],
+    [['docker.io/app', ''], [APP]],
+    [['docker.io/app', 'docker.io/library/app'], []],
+    [['docker.io/app', 'docker.io'], []],
+    [['docker.io/app', '*.io'], []],
+    [['docker.io/library'], []],
+    [['docker.io/app/x', 'quay.io/app'], []],
+  ] as const) {
+    it(`or the namespace of an image that none covers, of ${JSON.stringify(scopes)}`, () => {
+      assert.deepEqual(warnOfUnmatched(scopes), warnings);
     });
   }
 

@@ -2,7 +2,7 @@ import type { Entry } from '../../source.ts';
 import { type CatFile, ObjectMissingError } from './cat-file.ts';
 import type { GitObjects } from './git-objects.ts';
 import { NO_SIZE, completeSizes } from './left-out.ts';
-import { isFileMode, toEntry, toRemoved } from './tree-entry.ts';
+import { hasBlob, toEntry, toRemoved } from './tree-entry.ts';
 
 /** A path that is not as it was in another tree; neither path is a tree's. */
 export interface Change {
@@ -18,7 +18,7 @@ export async function toEntries(changes: readonly Change[], objects: GitObjects)
   const entries = await Promise.all(
     changes.map(async ({ name, now, wasThere }) => {
       if (now === undefined) return toRemoved(name);
-      const size = isFileMode(now.mode) ? await sizeOf(now.id, objects.sizes) : 0;
+      const size = hasBlob(now.mode) ? await sizeOf(now.id, objects.sizes) : 0;
       return toEntry(now.mode, now.id, size, name, wasThere);
     }),
   );

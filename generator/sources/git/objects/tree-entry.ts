@@ -6,7 +6,12 @@ const SUBMODULE = '160000';
 
 /** Whether something with this mode has a blob, whose size counts. */
 export function isFileMode(mode: string): boolean {
-  return mode !== LINK && mode !== SUBMODULE;
+  return mode !== LINK && hasBlob(mode);
+}
+
+/** Whether something with this mode has a blob: that of a link is the path that it leads to. */
+export function hasBlob(mode: string): boolean {
+  return mode !== SUBMODULE;
 }
 
 /**
@@ -23,7 +28,9 @@ export function toEntry(
   const { path, utf8 } = decodePath(name);
   const known = wasThere ? { wasThere } : {};
   if (!utf8) return { kind: 'name-not-utf8', path, ...known };
-  if (mode === LINK) return { kind: 'symlink', path, ...known };
+  if (mode === LINK) {
+    return { kind: 'symlink', path, target: { kind: 'file', path, size, id }, ...known };
+  }
   if (mode === SUBMODULE) return { kind: 'submodule', path, ...known };
   return { kind: 'file', path, size, id, ...known };
 }
