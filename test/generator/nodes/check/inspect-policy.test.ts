@@ -120,8 +120,8 @@ describe('generator: policy.json of a node', () => {
     assert.deepEqual(await inFiles('/page.asc', '/a.gpg'), [
       ['key-file-unreadable', 'warning', 'page.asc'],
     ]);
-    const [[, severity] = []] = await inFiles('/page.asc');
-    assert.equal(severity, 'fault');
+    const [[, alone] = []] = await inFiles('/page.asc');
+    assert.equal(alone, 'fault');
     // Such a scope within ours lets in what the other files of the list are for.
     const narrower = {
       [SCOPE]: [signedBy({ keyPath: '/a.gpg' })],
