@@ -1,5 +1,4 @@
 /** The tests that `npm test` has in a smaller size (`atLength`), in their full one. */
-import '../e2e/hostile.test.ts';
 import '../fuzz/nodes/policies.test.ts';
 import '../fuzz/nodes/registries.test.ts';
 import '../fuzz/skopeo.test.ts';

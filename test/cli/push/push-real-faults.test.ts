@@ -253,7 +253,7 @@ describeWith(
       await using mute = await serveSilent(true);
       await stage(at('lost'), [await world.sign()]);
       await stage(at('proposed'), [await world.sign()]);
-      const args = ['--timeout', '1s'];
+      const args = ['--timeout', '5s'];
       const [lost, pushed, proposed] = await Promise.all([
         world.push([at('lost')], [...args, '--clear'], { to: deaf.url }),
         world.push([at('staging')], args, { to: mute.url }),

@@ -237,7 +237,12 @@ describeWith(['git', 'gpg', 'gpgv'], 'the places that a change of rules concerns
       ['team/app', 'x/team/app'],
     ],
     ['a scope less', [host, { ...team, keys: 'both' }], [host], ['team/app', 'x/team/app']],
-    ['a key of the same ID before', [team], [{ ...team, keys: 'behind' }], EVERYWHERE],
+    [
+      'a key that another one before it has taken for its subkey',
+      [team],
+      [{ ...team, keys: 'behind' }],
+      ['team/app', 'x/team/app'],
+    ],
     ['a key of the same ID behind', [team], [{ ...team, keys: 'hidden' }], EVERYWHERE],
     [
       'a key of the same ID in another scope',
@@ -272,7 +277,8 @@ describeWith(['git', 'gpg', 'gpgv'], 'the places that a change of rules concerns
   }
 });
 
+/** As one file: a file of its own would have to give a key. */
 async function readKeys(...paths: readonly string[]): Promise<Keyring> {
-  const files = paths.map(async (path) => ({ path, bytes: await readFile(path) }));
-  return readKeyring(await Promise.all(files));
+  const contents = await Promise.all(paths.map(async (path) => readFile(path)));
+  return readKeyring([{ path: paths.join(' '), bytes: Buffer.concat(contents) }]);
 }

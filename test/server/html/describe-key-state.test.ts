@@ -11,11 +11,11 @@ const tell = (life: KeyLife | undefined): string =>
 describe('the state of a key in words', () => {
   const expiries: readonly (readonly [string | null, string])[] = [
     [null, 'does not expire'],
-    ['2026-11-22T12:00:00Z', 'expired today'],
+    ['2026-11-22T11:59:59Z', 'expired today'],
     ['2026-11-21T12:00:01Z', 'expired today'],
     ['2026-11-21T12:00:00Z', 'expired 1 day ago'],
     ['2026-11-02T12:00:00Z', 'expired 20 days ago'],
-    ['2026-11-22T12:00:01Z', 'expires within a day'],
+    ['2026-11-22T12:00:00Z', 'expires within a day'],
     ['2026-11-23T12:00:00Z', 'expires in 1 day'],
     ['2026-12-31T00:00:00Z', 'expires in 38 days'],
   ];
