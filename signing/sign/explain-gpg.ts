@@ -90,7 +90,7 @@ export function explainGpg(key: string, status: string, said: string): SigningEr
 }
 
 /** Whatever the language, it quotes the path that it cannot make or use. */
-const NO_HOME = /^gpg: .*\/\.gnupg['’»”"]/m;
+const NO_HOME = /^gpg: .*\/(?:\.gnupg['’»”"]|trustdb\.gpg: |\.#lk)/m;
 const HOME_CURE =
   'set GNUPGHOME to the directory of your keys; it has to belong to the user who signs, and to be writable';
 
