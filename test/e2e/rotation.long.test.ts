@@ -8,6 +8,7 @@ import type { IncomingMessage } from 'node:http';
 import { request } from 'node:https';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from 'node:tls';
 import { describeWith } from '../with-tools.ts';
 import { eventually } from '../kit/eventually.ts';
@@ -73,6 +74,15 @@ describeWith(['gpg', 'git', 'openssl'], 'volumes that kubelet replaces', () => {
     );
     assert.deepEqual([await look(server, ours), await look(server, next)], [200, 404]);
 
+    // What was good is served all the time.
+    const answers = new Set<number>();
+    const ended = new AbortController();
+    const steady = (async () => {
+      while (!ended.signal.aborted) {
+        answers.add(await look(server, ours));
+        await sleep(50);
+      }
+    })();
     await volumes.keys.write({
       'team.asc': await exportKeys(publisher.key),
       'next.asc': await exportKeys(successor),
@@ -112,6 +122,9 @@ describeWith(['gpg', 'git', 'openssl'], 'volumes that kubelet replaces', () => {
     await eventually(async () => assert.equal(await subjectOf(server), 'CN=first.example'));
     await eventually(async () => assert.deepEqual((await readStatus(server)).troubles, []));
     assert.deepEqual([await look(server, ours), await look(server, next)], [200, 200]);
+    ended.abort();
+    await steady;
+    assert.deepEqual([...answers], [200]);
   });
 });
 

@@ -2,21 +2,27 @@ import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { createProgramLog } from '../../../generator/system/program-log.ts';
 import { CertificateDates } from '../../../server/listen/certificate-dates.ts';
+import type { TlsFiles } from '../../../server/listen/listener.ts';
 import { Troubles } from '../../../server/troubles/troubles.ts';
+import { startExample } from '../../kit/server/example-server.ts';
 import { captureLines } from '../../kit/server/captured-lines.ts';
 import { useTemporary } from '../../kit/temporary.ts';
 import { makeCertificate } from '../../kit/web/certificate.ts';
+import { readStatus } from '../../kit/program/read-status.ts';
 import { describeWith } from '../../with-tools.ts';
+import { readMetrics } from '../metrics/read-metrics.ts';
 
 const DAY = 24 * 3_600_000;
 
 describeWith(['openssl'], 'the dates of the certificate', () => {
   const directory = useTemporary('suite');
+  let tls: TlsFiles;
   let cert: Uint8Array;
   let from: number;
   let until: number;
   before(async () => {
-    ({ cert } = await makeCertificate(directory(), 'store.example'));
+    tls = await makeCertificate(directory(), 'store.example');
+    ({ cert } = tls);
     const { validFrom, validTo } = new X509Certificate(cert);
     [from, until] = [Date.parse(validFrom), Date.parse(validTo)];
   });
@@ -54,6 +60,27 @@ describeWith(['openssl'], 'the dates of the certificate', () => {
     assert.ok(lines.text().includes(early));
     goTo(from + 1000);
     assert.deepEqual(told(), []);
+  });
+
+  it('are told by a server that starts with one that has expired, until another takes its place', async () => {
+    const now = (): Date => new Date(until + DAY);
+    const server = await startExample({ tls, now });
+    try {
+      const [trouble] = (await readStatus(server)).troubles;
+      assert.deepEqual(
+        [trouble?.kind, trouble?.message.includes(iso(until))],
+        ['tls-certificate', true],
+      );
+      assert.match(server.programLog.text(), /"level":"error".*the TLS certificate expired on/);
+      assert.match(await (await fetch(server.statusUrl)).text(), /the TLS certificate expired on/);
+      const { samples } = await readMetrics(server);
+      const shown = samples.get('lookaside_tls_certificate_expiry_timestamp_seconds');
+      assert.equal(shown, until / 1000);
+      server.reload({ tls: await makeCertificate(directory(), 'renewed.example', 90) });
+      assert.deepEqual((await readStatus(server)).troubles, []);
+    } finally {
+      await server.stop();
+    }
   });
 
   it('are those of the newest one', () => {
