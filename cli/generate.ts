@@ -57,7 +57,7 @@ async function generateFrom(source: string, settings: Settings, io: ProcessIo): 
       if (cause instanceof DirectoryInUseError) throw cause;
       const reason = messageOf(cause);
       const hint =
-        'make it writable for this user, with room on its disk; what was published before is untouched';
+        'name a directory with --out that this user can write to, with room on its disk; what was published before is untouched';
       throw new UsageError(`cannot write below ${out}: ${reason}`, hint, { cause });
     },
   );

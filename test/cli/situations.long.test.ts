@@ -99,7 +99,7 @@ const SITUATIONS: Readonly<Record<string, Situation>> = {
   'in a directory that was removed': {
     wrapper: inShell('mkdir gone && cd gone && rmdir ../gone'),
     says: {
-      generate: /cannot write below tree: ENOENT.*\nhint: make it writable/,
+      generate: /cannot write below tree: ENOENT.*\nhint: name a directory/,
       init: /ENOENT.*\nhint: /,
       hook: /not a git repository.*\nhint: run it in the repository/,
     },
