@@ -96,7 +96,7 @@ export class Reload {
     const isWanted = this.#isWanted;
     this.#isWanted = false;
     for (const part of this.#options.parts) {
-      if (isWanted || (await this.#isDue(part))) await this.#read(part, target);
+      if (isWanted || (await this.#isDue(part))) await this.#read(part, target, isWanted);
     }
     this.#tell();
     if (isWanted) target.judgeAnew();
@@ -114,7 +114,8 @@ export class Reload {
     return false;
   }
 
-  async #read({ kind, read }: ReloadPart, target: ReloadTarget): Promise<void> {
+  /** Whoever asked for it is told each time why files cannot be used, others once. */
+  async #read({ kind, read }: ReloadPart, target: ReloadTarget, isWanted: boolean): Promise<void> {
     const { log } = this.#options;
     this.#changed.delete(kind);
     try {
@@ -123,7 +124,7 @@ export class Reload {
       log.info({ files: kind }, 'files were read again');
     } catch (error) {
       const words = { message: messageOf(error), hint: hintOf(error) ?? HINT };
-      if (this.#failures.get(kind)?.message !== words.message) {
+      if (isWanted || this.#failures.get(kind)?.message !== words.message) {
         log.error({ files: kind, hint: words.hint }, `${FAILED}: ${words.message}`);
       }
       this.#failures.set(kind, words);

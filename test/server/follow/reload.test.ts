@@ -10,6 +10,7 @@ import { createGate } from '../../kit/server/gate.ts';
 /** Soon enough for tests; so rare that a test never sees it. Milliseconds. */
 const SOON = 5;
 const NEVER = 3_600_000;
+const TOLD = /no certificate/g;
 
 /** Files that are whatever a test says. */
 class FakeFiles implements ReloadPart {
@@ -128,12 +129,14 @@ describe('a reload', () => {
     await eventually(() => assert.deepEqual(messages(), []));
   });
 
-  it('logs once why files cannot be used, however often it tries', async () => {
+  it('logs once why files cannot be used, however often it tries, and again for who asks', async () => {
     const tls = new FakeFiles('tls');
     tls.failure = new Error('no certificate');
     tls.look = 'changed';
     start(create([tls], SOON));
     await eventually(() => assert.ok(tls.reads > 3));
-    assert.equal(lines.text().match(/no certificate/g)?.length, 1);
+    assert.equal(lines.text().match(TOLD)?.length, 1);
+    reload?.request();
+    await eventually(() => assert.equal(lines.text().match(TOLD)?.length, 2));
   });
 });

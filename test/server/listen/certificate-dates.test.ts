@@ -63,8 +63,7 @@ describeWith(['openssl'], 'the dates of the certificate', () => {
   });
 
   it('are told by a server that starts with one that has expired, until another takes its place', async () => {
-    const now = (): Date => new Date(until + DAY);
-    const server = await startExample({ tls, now });
+    const server = await startExample({ tls, now: () => new Date(until + DAY) });
     try {
       const [trouble] = (await readStatus(server)).troubles;
       assert.deepEqual(
