@@ -56,7 +56,8 @@ async function generateFrom(source: string, settings: Settings, io: ProcessIo): 
     (cause: unknown) => {
       if (cause instanceof DirectoryInUseError) throw cause;
       const reason = messageOf(cause);
-      const hint = 'what was published before is untouched';
+      const hint =
+        'name a directory with --out that this user can write to, with room on its disk; what was published before is untouched';
       throw new UsageError(`cannot write below ${out}: ${reason}`, hint, { cause });
     },
   );

@@ -17,7 +17,18 @@ if (isInit) {
     });
   }
 }
-const { runProgram } = await import('./program.ts');
+// Where the working directory was removed, Node throws at each path that is to be made absolute, also of
+// files that lie elsewhere. The kernel knows it on, as a directory in which nothing is and nothing can be.
+try {
+  process.cwd();
+} catch {
+  process.cwd = () => `/proc/${process.pid}/cwd`;
+}
+// With fewer open files than modules not even this can be loaded.
+const { runProgram } = await import('./program.ts').catch((error: unknown) => {
+  process.stderr.write(formatUsageError(error));
+  return process.exit(2);
+});
 
 // A reader that goes away (`lookaside check … | head`) is no reason to crash.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);

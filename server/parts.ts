@@ -1,41 +1,19 @@
 // The parts of a server that last, apart from its listeners.
 import { countKeyFaults } from '../generator/policy/key-faults.ts';
-import type { Policy } from '../generator/policy/policy.ts';
 import type { SignatureStore } from '../generator/store/store.ts';
 import type { ProgramLog } from '../generator/system/program-log.ts';
 import { toPrintable } from '../generator/terms/text.ts';
 import { judgeWithMemory } from './follow/judge-with-memory.ts';
 import { Refresher, type RefresherOptions } from './follow/refresher.ts';
 import { yieldToLookups } from './follow/yield-to-lookups.ts';
+import type { InForce } from './follow/in-force.ts';
+import { CertificateDates } from './listen/certificate-dates.ts';
 import { LookupCounts } from './metrics/lookup-counts.ts';
 import { Metrics } from './metrics/metrics.ts';
 import { Reasons } from './refused/reasons.ts';
 import { RefusedPulls } from './refused/refused-pulls.ts';
-import type { Reloadable, ServerOptions } from './server-options.ts';
+import type { ServerOptions } from './server-options.ts';
 import type { StatusServices } from './status/services.ts';
-
-/** What may be read again while the server runs, as it is in force. */
-export class InForce {
-  readonly #now: () => Date;
-  #values: Reloadable;
-  #reloadedAt: number;
-
-  constructor(values: Reloadable, now: () => Date) {
-    this.#values = values;
-    this.#now = now;
-    this.#reloadedAt = now().getTime();
-  }
-
-  readonly policy = (): Policy => this.#values.policy;
-  readonly webhookSecrets = (): readonly string[] => this.#values.webhookSecrets;
-  /** Milliseconds since 1970. */
-  readonly reloadedAt = (): number => this.#reloadedAt;
-
-  replace(next: Reloadable): void {
-    this.#values = next;
-    this.#reloadedAt = this.#now().getTime();
-  }
-}
 
 /** What follows the source, and what keeps account of lookups. */
 export interface Parts extends StatusServices {
@@ -44,6 +22,7 @@ export interface Parts extends StatusServices {
   readonly reasons: Reasons;
   readonly metrics: Metrics;
   readonly lookups: LookupCounts;
+  readonly certificate: CertificateDates;
   /** Settles when the refused pulls are written for the next run. */
   readonly stopKeeping: () => Promise<void>;
 }
@@ -51,7 +30,7 @@ export interface Parts extends StatusServices {
 /** Makes them; nothing is asked of the source before the refresher starts. */
 export async function createParts(
   options: ServerOptions,
-  { policy, reloadedAt }: InForce,
+  { policy, readings, reloadedAt }: InForce,
   onFirstLoad: RefresherOptions['onFirstLoad'],
 ): Promise<Parts> {
   const { source, troubles, failures, log, refusedFile } = options;
@@ -71,6 +50,7 @@ export async function createParts(
   });
   const stopKeeping = refusedFile?.keep(refused);
   const reasons = new Reasons({ source, refresher, failures, log });
+  const certificate = new CertificateDates({ now: options.now, troubles, log });
   const lookups = new LookupCounts({ elapsed, now: () => Date.now() });
   const metrics = new Metrics({
     refresher,
@@ -80,7 +60,9 @@ export async function createParts(
     refusedImages: () => refused.count(),
     newlyRefused: () => refused.appeared(),
     troubles,
+    readings,
     reloadedAt,
+    certificateUntil: certificate.until,
     backgroundFailures: () => failures.count,
   });
   return {
@@ -89,7 +71,9 @@ export async function createParts(
     failures,
     log,
     policy,
+    readings,
     reloadedAt,
+    certificate,
     refresher,
     refused,
     reasons,

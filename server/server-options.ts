@@ -1,23 +1,14 @@
 import type { StoreUrl } from '../generator/nodes/store-url.ts';
-import type { Policy } from '../generator/policy/policy.ts';
 import type { Source } from '../generator/sources/source.ts';
 import type { SignatureStore } from '../generator/store/store.ts';
 import type { Generation } from './follow/generations.ts';
+import type { Reloadable } from './follow/in-force.ts';
 import type { JudgeMemory } from './follow/judge-with-memory.ts';
 import type { RefresherOptions } from './follow/refresher.ts';
-import type { TlsFiles } from './listen/listener.ts';
 import type { AccessLogForm, LineSink } from './lookups/access-log.ts';
 import type { RefusedFile } from './refused/refused-file.ts';
 import type { Failures } from './troubles/failures.ts';
 import type { Troubles } from './troubles/troubles.ts';
-
-/** What may be read again while the server runs. */
-export interface Reloadable {
-  /** What signatures have to meet. */
-  readonly policy: Policy;
-  readonly webhookSecrets: readonly string[];
-  readonly tls: TlsFiles | undefined;
-}
 
 /** All that a server is started with. */
 export interface ServerOptions

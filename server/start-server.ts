@@ -5,18 +5,18 @@ import { createCountedLookups } from './counted-lookups.ts';
 import { DeferredApp } from './deferred-app.ts';
 import { HangingRefresh } from './follow/hanging-refresh.ts';
 import { judgeWithMemory } from './follow/judge-with-memory.ts';
+import type { ReloadTarget } from './follow/reload.ts';
 import type { Refresher } from './follow/refresher.ts';
 import { openListeners } from './listen/listeners.ts';
 import type { Lookup } from './lookups/lookup.ts';
-import { InForce, type Parts, createParts } from './parts.ts';
-import type { Reloadable, ServerOptions } from './server-options.ts';
+import { InForce } from './follow/in-force.ts';
+import { type Parts, createParts } from './parts.ts';
+import type { ServerOptions } from './server-options.ts';
 import { isUnexpected } from './troubles/failures.ts';
 
-export interface RunningServer {
+export interface RunningServer extends ReloadTarget {
   readonly url: string;
   readonly statusUrl: string;
-  /** Puts new keys, secrets and certificates into force, judges everything again and refreshes. */
-  readonly reload: (next: Reloadable) => void;
   /** Whether the next start knows what is served now, or noting it was tried in vain. */
   readonly isNoted: () => boolean;
   readonly stop: () => Promise<void>;
@@ -38,7 +38,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const apps = createApps(options, inForce, parts, lookups.lookup);
   const { main, status } = await openListeners({ ...options, ...lookups, ...apps });
   options.log.info({ main: main.url, status: status.url }, 'listening');
-  const { refresher } = parts;
+  const { refresher, certificate } = parts;
+  if (options.tls) certificate.take(options.tls.cert);
+  certificate.start();
   refresher.start();
   const stopFollowing = follow(options, refresher);
   return {
@@ -47,15 +49,21 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     reload: (next) => {
       // First, as it throws for what is no certificate; then nothing has changed.
       if (next.tls) main.replaceTls(next.tls);
-      if (next.policy.id !== inForce.policy().id) {
-        refresher.replaceJudge(judgeWithMemory(options, next.policy));
-      }
+      if (next.tls) certificate.take(next.tls.cert);
+      const before = inForce.policy();
       inForce.replace(next);
+      if (next.policy === undefined || next.policy.id === before.id) return;
+      refresher.replaceJudge(judgeWithMemory(options, next.policy));
+      refresher.request('files');
+    },
+    noteUnusable: inForce.noteUnusable,
+    judgeAnew: () => {
       refresher.judgeAnew();
       refresher.request('signal');
     },
     isNoted: refresher.isNoted,
     stop: async () => {
+      certificate.stop();
       await Promise.all([main.stop(), status.stop(), stopFollowing()]);
       await Promise.all([lookups.flush(), parts.stopKeeping()]);
     },

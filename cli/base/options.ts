@@ -298,7 +298,7 @@ export const OPTIONS = {
   },
   'tls-cert': {
     argument: 'FILE',
-    description: 'certificate chain (PEM) to serve HTTPS with; read again on SIGHUP',
+    description: 'certificate chain (PEM) to serve HTTPS with; read again when it changes',
     commands: ['serve'],
     isPath: true,
     schema: text,

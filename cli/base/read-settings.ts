@@ -1,5 +1,4 @@
 // Flag over environment over configuration file over default, each checked by the table.
-import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import type { z } from 'zod';
 import { UsageError } from './usage-error.ts';
@@ -14,6 +13,7 @@ import {
   variableOf,
 } from './options.ts';
 import { isServiceLink } from './service-links.ts';
+import { findStateHome } from '../../generator/system/find-home.ts';
 import { MOST_TEXT_BYTES, readBounded } from '../../generator/system/read-bounded.ts';
 import { messageOf } from '../../generator/terms/errors.ts';
 import { suggest } from '../../generator/terms/text.ts';
@@ -48,7 +48,7 @@ export async function readSettings(
       [config[name], `${configFile}: ${name}`],
     ] as const;
     const [value, origin] = given.find(([one]) => one !== undefined) ?? [];
-    if (origin === undefined) settings[name] = defaultOf(name, environment);
+    if (origin === undefined) settings[name] = defaultOf(name, environment, command);
     else {
       settings[name] = convert(name, value, origin, command);
       origins[name] = origin;
@@ -57,14 +57,22 @@ export async function readSettings(
   return { ...settings, origins } as Settings;
 }
 
-function defaultOf(name: OptionName, environment: Environment): unknown {
-  if (name === 'state-dir') {
-    const base = environment['XDG_STATE_HOME'] ?? join(homedir(), '.local/state');
-    return join(base, 'lookaside');
-  }
+function defaultOf(name: OptionName, environment: Environment, command?: Command): unknown {
+  if (name === 'state-dir') return findStateDirectory(environment, command);
   const option = optionOf(name);
   if (option.repeatable) return [];
   return convert(name, option.default, `--${name}`);
+}
+
+/** @throws UsageError for a command that needs one, where the user has no home */
+function findStateDirectory(environment: Environment, command: Command | undefined): string {
+  const home = findStateHome(environment);
+  if (home !== undefined) return join(home, 'lookaside');
+  if (command === undefined || !optionOf('state-dir').commands.includes(command)) return '';
+  throw new UsageError(
+    '--state-dir: nowhere to keep state: HOME is not set, and the user has no home directory',
+    'give a directory that this user may write to with --state-dir DIR, or set HOME',
+  );
 }
 
 function convert(name: OptionName, value: unknown, origin: string, command?: Command): unknown {

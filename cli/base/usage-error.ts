@@ -1,4 +1,4 @@
-import { hintOf, messageOf } from '../../generator/terms/errors.ts';
+import { hasCode, hintOf, messageOf } from '../../generator/terms/errors.ts';
 import { toLine } from '../../generator/terms/text.ts';
 
 /** Wrong use, or a disk, network or program that fails: told in one line, exit code 2. */
@@ -14,9 +14,11 @@ export class UsageError extends Error {
 /** An image that no node could pull, however it is signed: told as an error, with exit code 1. */
 export class RefusedImageError extends UsageError {}
 
+const MORE_FILES = 'raise the limit of open files: `ulimit -n 1024`, or LimitNOFILE in a unit';
+
 /** `lookaside: MESSAGE` and, where there is a cure, a `hint:` line. */
 export function formatUsageError(error: unknown): string {
-  const hint = hintOf(error);
+  const hint = hintOf(error) ?? (hasCode(error, 'EMFILE', 'ENFILE') ? MORE_FILES : undefined);
   const cure = hint === undefined ? '' : `hint: ${toLine(hint)}\n`;
   return `lookaside: ${toLine(messageOf(error))}\n${cure}`;
 }

@@ -17,6 +17,7 @@ import { DEFAULT_IDENTITY } from '../../generator/policy/signed-identity.ts';
 import { toLine } from '../../generator/terms/text.ts';
 import { UsageError } from '../base/usage-error.ts';
 import { type Settings, variableOf } from '../base/options.ts';
+import type { NoteFile } from './noted-files.ts';
 import {
   type FoundFault,
   type KeyCopies,
@@ -43,6 +44,8 @@ interface ReadPolicyOptions {
   /** Says who named the keys of a scope, which is the configuration file unless told. */
   readonly originOf?: (scope: string) => string;
   readonly memory?: KeyMemory;
+  /** Called with each file, and directory of keys, just before it is read. */
+  readonly note?: NoteFile;
   /** Tells what is wrong with a file in other words, for files that lie somewhere else than they seem to. */
   readonly tell?: (error: UsageError) => UsageError;
   readonly isKeyByKey?: boolean;
@@ -96,16 +99,19 @@ function asItIs(error: UsageError): UsageError {
 /** Reads one policy. */
 class PolicyReader {
   readonly #memory: KeyMemory;
+  readonly #note: NoteFile;
   readonly #tell: (error: UsageError) => UsageError;
   readonly #isKeyByKey: boolean;
   #firstFault: UsageError | undefined;
 
   constructor({
     memory = NO_MEMORY,
+    note = async () => undefined,
     tell = asItIs,
     isKeyByKey = false,
   }: Omit<ReadPolicyOptions, 'originOf'>) {
     this.#memory = memory;
+    this.#note = note;
     this.#isKeyByKey = isKeyByKey;
     this.#tell = tell;
   }
@@ -168,6 +174,7 @@ class PolicyReader {
 
   async #readFile(origin: string, file: string, root: string): Promise<Policy> {
     const { readPolicyText } = await import('./read-policy-text.ts');
+    await this.#note(file);
     const { scopes } = await readPolicyText(origin, file);
     const all: Scope[] = [];
     for (const [name, unread] of scopes) {
@@ -190,6 +197,7 @@ class PolicyReader {
     root: string,
     scope: string,
   ): Promise<SignedBy> {
+    for (const path of requirement.keyPaths) await this.#note(join(root, path));
     const read = await readKeysOf(file, requirement, root, this.#memory.recall(scope));
     const told = this.#take(scope, read, (error) => inPolicy(file, error));
     return toSignedBy(told, requirement.signedIdentity);
@@ -197,6 +205,7 @@ class PolicyReader {
 
   async #readKeys(scope: string, named: NamedKeys): Promise<UsableKeys> {
     const lastGood = this.#memory.recall(scope);
+    for (const path of named.paths) await this.#note(path);
     const read = await readUsableKeys({ ...named, lastGood, isKeyByKey: this.#isKeyByKey });
     return this.#take(scope, read, this.#tell);
   }

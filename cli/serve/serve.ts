@@ -14,7 +14,7 @@ import { type ProgramLog, createProgramLog } from '../../generator/system/progra
 import { messageOf } from '../../generator/terms/errors.ts';
 import { abbreviate } from '../../generator/terms/text.ts';
 import { Reload } from '../../server/follow/reload.ts';
-import type { Reloadable, ServerOptions } from '../../server/server-options.ts';
+import type { ServerOptions } from '../../server/server-options.ts';
 import { type RunningServer, startServer } from '../../server/start-server.ts';
 import { Failures } from '../../server/troubles/failures.ts';
 import { Troubles } from '../../server/troubles/troubles.ts';
@@ -29,7 +29,7 @@ import { openSource } from '../inputs/open-source.ts';
 import { readShownUrl } from '../inputs/read-store-url.ts';
 import { AccessLogOutput } from './access-log-output.ts';
 import type { LastGoodKeys } from './last-good-keys.ts';
-import { readReloadable } from './read-reloadable.ts';
+import { ReloadableFiles } from './reloadable-files.ts';
 import { ServeSignals, StoppedAtStart } from './serve-signals.ts';
 import { StateFiles } from './state-files.ts';
 
@@ -69,7 +69,8 @@ class ServeRun {
   readonly #log: ProgramLog;
   readonly #troubles = new Troubles(now);
   readonly #failures: Failures;
-  readonly #reload: Reload<Reloadable>;
+  readonly #files: ReloadableFiles;
+  readonly #reload: Reload;
   readonly #stateFiles: StateFiles;
   readonly #keys: LastGoodKeys;
   readonly #ending = new AbortController();
@@ -96,11 +97,13 @@ class ServeRun {
     const troubles = this.#troubles;
     this.#failures = new Failures({ troubles, log, elapsed, end: (why) => this.#end(why) });
     io.failures.on('failure', this.#takeFailure);
-    this.#reload = new Reload({ read: async () => this.#readAgain(), troubles, log });
-    signals.onReload(() => this.#reload.request());
     const source = toStateSource(location);
     this.#stateFiles = new StateFiles(settings['state-dir'], source, troubles, log);
     this.#keys = this.#stateFiles.openKeys();
+    const onPolicy = async (policy: Policy): Promise<void> => this.#warnOfKeys(policy);
+    this.#files = new ReloadableFiles({ settings, keys: this.#keys, onPolicy });
+    this.#reload = new Reload({ parts: this.#files.parts, troubles, log });
+    signals.onReload(() => this.#reload.request());
   }
 
   /**
@@ -111,7 +114,7 @@ class ServeRun {
     const { environment, isInit } = this.#io;
     const shownUrl = readShownUrl(this.#settings.url);
     await this.#keys.open();
-    const reloadable = await this.#signals.orStopped(this.#read());
+    const reloadable = await this.#signals.orStopped(this.#files.read());
     this.#accessLog = new AccessLogOutput(this.#troubles, this.#log);
     this.#stopListening = tellOfProcesses(this.#troubles, this.#log);
     if (isInit === true) this.#log.warn(NO_INIT);
@@ -142,7 +145,7 @@ class ServeRun {
     }).catch((error: unknown) => {
       throw explainListenError(error);
     });
-    this.#reload.start(server.reload);
+    this.#reload.start(server);
     this.#log.info({ signal: await this.#signals.stopped }, 'stopping');
     await this.#stop(server, engines);
   }
@@ -215,18 +218,6 @@ class ServeRun {
     } satisfies Partial<ServerOptions>;
   }
 
-  async #read(): Promise<Reloadable> {
-    this.#keys.begin();
-    return readReloadable(this.#settings, this.#keys);
-  }
-
-  async #readAgain(): Promise<Reloadable> {
-    const next = await this.#read();
-    await this.#keys.keep();
-    await this.#warnOfKeys(next.policy);
-    return next;
-  }
-
   async #warnOfKeys(policy: Policy): Promise<void> {
     tellOfKeyFaults(listKeyFaults(policy), this.#troubles, this.#log);
     for (const unread of await findUnreadKeyFiles(this.#settings)) this.#log.warn(unread);
@@ -237,6 +228,7 @@ class ServeRun {
   }
 
   async #stop(server: RunningServer, engines: LastingEngines): Promise<void> {
+    this.#reload.stop();
     // First of all, so that nobody connects any more.
     const listened = server.stop();
     await untilNoted(server);
@@ -273,7 +265,7 @@ function tellOfKeyFaults(
   }
   for (const { scope, message, hint } of faults) log.error({ scope, hint }, message);
   const message = faults.map((fault) => fault.message).join('; ');
-  troubles.raise('keys-unusable', { message, hint: `${first.hint}; then send SIGHUP` });
+  troubles.raise('keys-unusable', { message, hint: first.hint });
 }
 
 function elapsed(): number {

@@ -8,7 +8,7 @@ import { GivenUpFile } from '../../generator/openpgp/given-up-file.ts';
 import type { GivenUp } from '../../generator/openpgp/given-up.ts';
 import type { Source } from '../../generator/sources/source.ts';
 import { CheckpointFile } from '../../generator/store/checkpoint/checkpoint-file.ts';
-import { makeDirectories } from '../../generator/system/make-directories.ts';
+import { PRIVATE_DIRECTORY, makeDirectories } from '../../generator/system/make-directories.ts';
 import type { ProgramLog } from '../../generator/system/program-log.ts';
 import { hasCode, messageOf } from '../../generator/terms/errors.ts';
 import { OlderFiles } from '../../server/follow/older-files.ts';
@@ -152,7 +152,7 @@ export class StateFiles {
 }
 
 async function makeWritable(directory: string): Promise<void> {
-  await makeDirectories(directory).catch((error: unknown) => {
+  await makeDirectories(directory, PRIVATE_DIRECTORY).catch((error: unknown) => {
     throw hasCode(error, 'EEXIST')
       ? new Error(`${directory} is not a directory`, { cause: error })
       : error;

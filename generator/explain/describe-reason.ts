@@ -86,7 +86,7 @@ const CURED_BY_SETTINGS: ReadonlySet<RejectionCode> = new Set([
 function endingFor(code: RejectionCode): string {
   if (code === 'cannot-verify') return 'Then start Lookaside again.';
   if (!CURED_BY_SETTINGS.has(code)) return 'Then push: the file is checked at once.';
-  return 'A push takes effect at once, changed keys or a changed policy file after SIGHUP, changed scopes after a restart.';
+  return 'A push takes effect at once, changed keys or a changed policy file within half a minute, changed scopes after a restart.';
 }
 
 function describeRemoval({ id, author, date }: HistoryCommit, removal: Removal | undefined): Words {

@@ -25,7 +25,7 @@ import { lockDirectory } from '../system/directory-lock.ts';
 import { removeTree } from '../system/durable.ts';
 import { syncPath } from '../system/durable.ts';
 import { hasCode } from '../terms/errors.ts';
-import { makeDirectories } from '../system/make-directories.ts';
+import { PRIVATE_DIRECTORY, makeDirectories } from '../system/make-directories.ts';
 import { TreeFacts } from './tree-facts.ts';
 import {
   DIRECTORY_MODE,
@@ -51,7 +51,6 @@ const FACTS = 'facts';
 const SPARE = 'spare';
 /** The clone of a git source, and what was judged of it. Not for a web server, even by mistake. */
 const SOURCE = 'source';
-const PRIVATE_MODE = 0o700;
 
 /**
  * Writes the store below `out` and makes it current as of `now`; gives the generation's directory.
@@ -78,8 +77,8 @@ export async function makeSourceState(out: string): Promise<string> {
   const state = join(resolve(out), STATE);
   await makeReadable(state);
   const directory = join(state, SOURCE);
-  await makeDirectories(directory, PRIVATE_MODE);
-  await chmod(directory, PRIVATE_MODE);
+  await makeDirectories(directory, PRIVATE_DIRECTORY);
+  await chmod(directory, PRIVATE_DIRECTORY);
   return directory;
 }
 

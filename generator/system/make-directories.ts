@@ -4,6 +4,8 @@ import { mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { hasCode } from '../terms/errors.ts';
 
+/** For what is only of concern to the user who runs the program, whatever the umask is. */
+export const PRIVATE_DIRECTORY = 0o700;
 /** As mkdir(2) has it where nobody says otherwise: less what the umask takes away. */
 const DEFAULT_MODE = 0o777;
 

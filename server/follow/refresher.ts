@@ -23,7 +23,7 @@ import { WallClock } from './wall-clock.ts';
 
 /** What asked for a refresh. */
 export type RefreshReason =
-  'start' | 'webhook' | 'poll' | 'signal' | 'request' | 'change' | 'retry' | 'clock';
+  'start' | 'webhook' | 'poll' | 'signal' | 'files' | 'request' | 'change' | 'retry' | 'clock';
 
 /** How a refresh went. */
 export interface LastRefresh {

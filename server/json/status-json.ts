@@ -6,7 +6,7 @@ import type { StatusServices } from '../status/services.ts';
 
 /** What `/status.json` says, in its version 1: members are added, none changes its meaning. */
 export function toStatusJson(services: StatusServices): object {
-  const { source, refresher, policy, refused, troubles, reloadedAt } = services;
+  const { source, refresher, policy, refused, troubles, readings, reloadedAt } = services;
   const store = refresher.store();
   const signers = store?.signers ?? new Map<string, never>();
   const { keys = [], lives } = policy().keyring ?? {};
@@ -16,6 +16,11 @@ export function toStatusJson(services: StatusServices): object {
     source: { kind: source.kind, location: source.location, branch: source.branch() ?? null },
     ...refresher.status(),
     reloadedAt: new Date(reloadedAt()).toISOString(),
+    files: Array.from(readings(), ([kind, { isGood, goodAt }]) => ({
+      kind,
+      isGood,
+      readAt: new Date(goodAt).toISOString(),
+    })),
     troubles: troubles.list(),
     signatures: store?.signatures ?? 0,
     images: store?.images ?? 0,

@@ -48,7 +48,21 @@ export const METRICS = {
   },
   lookaside_last_reload_success_timestamp_seconds: {
     kind: 'gauge',
-    help: 'When keys, secrets and certificates were last read successfully: at the start, or on SIGHUP',
+    help: 'When the kind of files was last read successfully that has not been read for longest: at the start, on SIGHUP, or after a change',
+  },
+  lookaside_config_last_reload_successful: {
+    kind: 'gauge',
+    label: 'files',
+    help: 'Whether files could be used when they were last read: 1 or 0, for policy (a policy file, and keys: those that cannot be used are counted by lookaside_unusable_key_files), webhook-secret and tls, as far as they are configured',
+  },
+  lookaside_config_last_reload_success_timestamp_seconds: {
+    kind: 'gauge',
+    label: 'files',
+    help: 'When files were last read successfully, by the same kinds',
+  },
+  lookaside_tls_certificate_expiry_timestamp_seconds: {
+    kind: 'gauge',
+    help: 'When the TLS certificate expires that is served; left out without TLS',
   },
   lookaside_background_failures_total: {
     kind: 'counter',

@@ -5,6 +5,7 @@ import type { Keyring } from '../../generator/openpgp/openpgp-js.ts';
 import { toLine } from '../../generator/terms/text.ts';
 import type { LastRefresh, Refresher } from '../follow/refresher.ts';
 import type { WebhookResult } from '../follow/webhook/webhook.ts';
+import type { InForce } from '../follow/in-force.ts';
 import { TROUBLE_KINDS, type Troubles } from '../troubles/troubles.ts';
 import type { DurationCounts } from './duration-counts.ts';
 import { KeyExpiries } from './key-expiries.ts';
@@ -29,8 +30,12 @@ export interface MetricValues {
   readonly lastSuccess: () => number;
   readonly deliveries: Readonly<Record<WebhookResult, number>>;
   readonly troubles: Pick<Troubles, 'list'>;
+  /** How files were read last, by their kind. */
+  readonly readings: InForce['readings'];
   /** Milliseconds since 1970. */
   readonly reloadedAt: () => number;
+  /** The end of the certificate that is served, in milliseconds since 1970; undefined without one. */
+  readonly certificateUntil: () => number | undefined;
   readonly backgroundFailures: () => number;
 }
 
@@ -65,6 +70,7 @@ export class MetricRegistry {
     this.#addStore();
     this.#addUpdates();
     this.#addServer();
+    this.#addFiles();
     this.#addKeys();
   }
 
@@ -108,15 +114,29 @@ export class MetricRegistry {
   }
 
   #addServer(): void {
-    const { troubles, reloadedAt, backgroundFailures } = this.#values;
+    const { troubles, backgroundFailures } = this.#values;
     this.#gauge('lookaside_trouble', () => {
       const lasting = new Set(troubles.list().map(({ kind }) => kind));
       return TROUBLE_KINDS.map((kind) => [kind, lasting.has(kind) ? 1 : 0]);
     });
+    this.#counter('lookaside_background_failures_total', () => unlabelled(backgroundFailures()));
+  }
+
+  #addFiles(): void {
+    const { readings, reloadedAt, certificateUntil } = this.#values;
     this.#gauge('lookaside_last_reload_success_timestamp_seconds', () =>
       unlabelled(reloadedAt() / 1000),
     );
-    this.#counter('lookaside_background_failures_total', () => unlabelled(backgroundFailures()));
+    this.#gauge('lookaside_config_last_reload_successful', () =>
+      Array.from(readings(), ([files, { isGood }]): Sample => [files, isGood ? 1 : 0]),
+    );
+    this.#gauge('lookaside_config_last_reload_success_timestamp_seconds', () =>
+      Array.from(readings(), ([files, { goodAt }]): Sample => [files, goodAt / 1000]),
+    );
+    this.#gauge('lookaside_tls_certificate_expiry_timestamp_seconds', () => {
+      const until = certificateUntil();
+      return until === undefined ? [] : unlabelled(until / 1000);
+    });
   }
 
   #addKeys(): void {

@@ -16,7 +16,9 @@ export type MetricsOptions = Pick<
   | 'refusedImages'
   | 'newlyRefused'
   | 'troubles'
+  | 'readings'
   | 'reloadedAt'
+  | 'certificateUntil'
   | 'backgroundFailures'
 >;
 

@@ -1,4 +1,5 @@
 import type { Policy } from '../../generator/policy/policy.ts';
+import type { InForce } from '../follow/in-force.ts';
 import type { Source } from '../../generator/sources/source.ts';
 import type { Failures } from '../troubles/failures.ts';
 import type { Troubles } from '../troubles/troubles.ts';
@@ -23,7 +24,9 @@ export interface StatusServices {
   readonly metrics: Pick<Metrics, 'read'>;
   readonly lookups: Pick<LookupCounts, 'lastHour' | 'startedAt'>;
   readonly troubles: Pick<Troubles, 'list'>;
-  /** When keys, secrets and certificates were last read with success; milliseconds since 1970. */
+  /** How files were read last, by their kind. */
+  readonly readings: InForce['readings'];
+  /** When the kind of files was read with success that has not been for longest; milliseconds since 1970. */
   readonly reloadedAt: () => number;
   /** Told of what failed unexpectedly. */
   readonly failures: Pick<Failures, 'note'>;

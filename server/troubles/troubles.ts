@@ -10,9 +10,11 @@ export const TROUBLES = {
   'refresh-hanging': 'A refresh takes far longer than it should. The last good state is served.',
   'state-refused': 'The newest state of the source is refused. The last good one is served.',
   'reload-failed':
-    'SIGHUP had no effect: the earlier policy, secrets and certificates stay in force.',
+    'A policy, secret or certificate cannot be read: what was in force stays. The other files are read all the same.',
   'keys-unusable':
     'Key files cannot be used. Those that were good keep their keys; scopes that need others are not judged.',
+  'tls-certificate':
+    'The TLS certificate has expired or is not valid yet: clients refuse to connect.',
   'no-process': 'No process can be started, so neither git nor gpgv can run. Lookups go on.',
   'undecided-files':
     'Some files wait for a verdict: gpgv could not give one, or their scope has no keys.',

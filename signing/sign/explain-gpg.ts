@@ -83,9 +83,16 @@ export function explainGpg(key: string, status: string, said: string): SigningEr
   const known = CAUSES.find(({ codes }) => code !== undefined && codes.includes(code));
   if (known) return new SigningError(known.message(key), { hint: known.hint });
   const words = lastLine(said);
+  if (NO_HOME.test(said))
+    return new SigningError(`gpg cannot use its directory: ${words}`, { hint: HOME_CURE });
   const hint = `see whether \`echo test | gpg --local-user '${key}' --sign | wc -c\` works`;
   return new SigningError(`gpg cannot sign${words === '' ? '' : `: ${words}`}`, { hint });
 }
+
+/** Whatever the language, it quotes the path that it cannot make or use. */
+const NO_HOME = /^gpg: .*\/(?:\.gnupg['’»”"]|trustdb\.gpg: |\.#lk)/m;
+const HOME_CURE =
+  'set GNUPGHOME to the directory of your keys; it has to belong to the user who signs, and to be writable';
 
 const ONE_SIGNER = 'remove `local-user` from gpg.conf: --sign-by alone says who signs';
 

@@ -1,5 +1,6 @@
 // The user's own gpg, with what belongs to it: configuration, agent, pinentry, tokens. What it makes
 // comes through a pipe: as root, a `gpg -o FILE` that fails removes FILE, even /dev/null.
+import { findHome } from '../../generator/system/find-home.ts';
 import {
   ProcessLimitError,
   ProcessStartError,
@@ -58,6 +59,7 @@ export class Gpg {
    * @throws SigningError with the candidates, or with what is wrong with the key.
    */
   async findKey(wanted: string): Promise<ChosenKey> {
+    assertHome(this.#options.environment);
     const found = await this.#listKeys(wanted, [ADDRESS.test(wanted) ? `<${wanted}>` : wanted]);
     const others = found.length > 0 ? [] : await this.#listKeys(wanted, []);
     return chooseKey(wanted, found, others);
@@ -120,6 +122,15 @@ export class Gpg {
       throw explainRun(program, cause);
     });
   }
+}
+
+/** @throws SigningError where gpg could only make an empty keyring, in a directory that nobody knows */
+function assertHome(environment: GpgOptions['environment']): void {
+  if (environment['GNUPGHOME'] || findHome(environment) !== undefined) return;
+  throw new SigningError(
+    'gpg cannot find your keys: neither GNUPGHOME nor HOME is set, and this user has no home directory',
+    { hint: 'set GNUPGHOME to the directory of your keys' },
+  );
 }
 
 function explainRun(program: string, cause: unknown): unknown {

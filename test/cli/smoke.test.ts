@@ -4,9 +4,12 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runLookasideProcess } from '../kit/program/lookaside.ts';
+import { run } from '../kit/process/run.ts';
 import { useTemporary } from '../kit/temporary.ts';
+import { describeWith } from '../with-tools.ts';
 
 const EXAMPLE = fileURLToPath(new URL('../../signatures', import.meta.url));
+const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const KEYS = join(EXAMPLE, 'keys');
 const IMAGE = `a.example/b@sha256:${'0'.repeat(64)}`;
 
@@ -48,6 +51,17 @@ describe('as a process of its own', () => {
     const configured = await runLookasideProcess(['node-config', ...options]);
     assert.equal(configured.code, 0, configured.stderr);
     assert.deepEqual(await readdir(node), ['etc']);
+  });
+
+  describeWith(['setpriv'], 'of a user', () => {
+    it('without a name and a home, as in a container, check works', async function () {
+      if (process.geteuid?.() !== 0) this.skip();
+      const user = ['--reuid=54321', '--regid=0', '--clear-groups', process.execPath, MAIN];
+      const env = { HOME: undefined, XDG_STATE_HOME: undefined };
+      const { code, stdout, stderr } = await run('setpriv', [...user, 'check', EXAMPLE], { env });
+      assert.match(stdout, /^good: 11 files: /m, stderr);
+      assert.equal(code, 0);
+    });
   });
 
   it('an unknown command ends with 2', async () => {

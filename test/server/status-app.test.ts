@@ -43,8 +43,9 @@ describe('the status listener', () => {
         assert.equal(answer.body.runningSince, null);
         return answer;
       });
-      const { generation, lastRefresh, reloadedAt, keys, rejected, ...rest } = response.body;
+      const { generation, lastRefresh, reloadedAt, files, keys, rejected, ...rest } = response.body;
       assert.ok(Math.abs(Date.parse(reloadedAt) - Date.now()) < 60_000);
+      assert.deepEqual(files, [{ kind: 'policy', isGood: true, readAt: reloadedAt }]);
       assert.equal(generation.number, 1);
       assert.equal(generation.commit, null);
       assert.equal(Object.keys(lastRefresh).join(), 'at,reason,result,durationMs');
@@ -106,7 +107,7 @@ describe('the status listener', () => {
 
     it('takes new keys into use', async () => {
       const policy = await createSimplePolicy(undefined);
-      server.reload({ policy, webhookSecrets: [], tls: undefined });
+      server.reload({ policy });
       await eventually(async () => {
         const { body } = await supertest(server.statusUrl).get('/status.json');
         assert.equal(body.signatures, 7);

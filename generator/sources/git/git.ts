@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import { lockDirectory } from '../../system/directory-lock.ts';
-import { makeDirectories } from '../../system/make-directories.ts';
+import { PRIVATE_DIRECTORY, makeDirectories } from '../../system/make-directories.ts';
 import { type Budgets, DEFAULT_BUDGETS } from '../../terms/budgets.ts';
 import { messageOf } from '../../terms/errors.ts';
 import { type Snapshot, type Source, SourceError } from '../source.ts';
@@ -229,7 +229,7 @@ async function isNear(
 
 async function lockState(directory: string): Promise<() => Promise<void>> {
   try {
-    await makeDirectories(directory);
+    await makeDirectories(directory, PRIVATE_DIRECTORY);
   } catch (cause) {
     const hint = 'choose a writable directory with --state-dir';
     const reason = messageOf(cause);

@@ -142,6 +142,13 @@ describe('settings', () => {
     assert.equal(settings['state-dir'], '/var/state/lookaside');
   });
 
+  it('keep their state at home where XDG_STATE_HOME is relative or empty, as its specification has it', async () => {
+    for (const given of ['', 'state']) {
+      const settings = await readSettings({}, { XDG_STATE_HOME: given, HOME: '/home/me' });
+      assert.equal(settings['state-dir'], '/home/me/.local/state/lookaside');
+    }
+  });
+
   it('come from flags over the environment over the file over the defaults', async () => {
     const config = await writeConfig({
       branch: 'of-file',

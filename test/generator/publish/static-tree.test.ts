@@ -356,7 +356,7 @@ describe('the static tree', () => {
       assert.match(stdout, /^code 2$/m);
       assert.doesNotMatch(stdout, /^Only in|differ$|\.tmp-|\.lock/m);
       const complaint = new RegExp(
-        `^lookaside: cannot write below ${out()}: ENOSPC: .*\nhint: what was published before is untouched$`,
+        `^lookaside: cannot write below ${out()}: ENOSPC: .*\nhint: name a directory with --out that this user can write to, with room on its disk; what was published before is untouched$`,
         'm',
       );
       assert.match(stderr, complaint);

@@ -4,15 +4,19 @@ import { join } from 'node:path';
 import type { TlsFiles } from '../../../server/listen/listener.ts';
 import { run } from '../process/run.ts';
 
-/** Makes a certificate that signs itself for the common name `name`. */
-export async function makeCertificate(directory: string, name: string): Promise<TlsFiles> {
+/** Makes a certificate that signs itself for the common name `name`, for two days unless told. */
+export async function makeCertificate(
+  directory: string,
+  name: string,
+  days = 2,
+): Promise<TlsFiles> {
   const [cert, key] = [join(directory, `${name}.crt`), join(directory, `${name}.key`)];
   const what = ['-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
   const { code } = await run('openssl', [
     'req',
     ...what,
     '-days',
-    '2',
+    String(days),
     '-subj',
     `/CN=${name}`,
     '-keyout',

@@ -217,10 +217,9 @@ describe('the page for people', () => {
     server = await startExample();
     const { url } = server;
     assert.equal((await ask(url, 'GET', '/nodes/policy.json')).status, 404);
-    const next = { webhookSecrets: [], tls: undefined };
     for (const name of [RED, BLUE]) {
       const policy = await createSimplePolicy(await keyringOf(name));
-      server.reload({ ...next, policy });
+      server.reload({ policy });
       const fingerprint = await fingerprintOf(name);
       await eventually(async () => {
         assert.ok((await ask(url, 'GET', '/')).body.includes(fingerprint));

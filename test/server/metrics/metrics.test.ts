@@ -231,7 +231,7 @@ describe('the metrics', () => {
       [fingerprint]: expiry,
     });
     const policy = await createSimplePolicy(undefined);
-    server.reload({ policy, webhookSecrets: [], tls: undefined });
+    server.reload({ policy });
     assert.deepEqual(await read('lookaside_key_expiry_timestamp_seconds'), {});
   });
 
@@ -275,7 +275,9 @@ describe('the metrics', () => {
         refusedImages: () => 0,
         newlyRefused: () => 0,
         troubles: new Troubles(() => new Date()),
+        readings: () => new Map(),
         reloadedAt: () => 0,
+        certificateUntil: () => undefined,
         backgroundFailures: () => 0,
       },
       async () => {
@@ -305,7 +307,10 @@ describe('the metrics', () => {
           .filter((sample) => sample.startsWith('lookaside_'))
           .flatMap((sample) => [...sample.matchAll(/[{,](\w+)="/g)].map(([, label]) => label)),
       );
-      assert.deepEqual(labels, new Set(['outcome', 'le', 'code', 'result', 'fingerprint', 'kind']));
+      assert.deepEqual(
+        labels,
+        new Set(['outcome', 'le', 'code', 'result', 'fingerprint', 'kind', 'files']),
+      );
     });
 
     it('have nothing to complain of before anything is loaded', async () => {

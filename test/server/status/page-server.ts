@@ -133,6 +133,7 @@ export function servicesOf(world: StatusWorld, log: CapturedLines): StatusServic
     metrics: { read: async () => ({ contentType: 'text/plain', text: '' }) },
     lookups: { lastHour: () => world.minutes, startedAt: world.startedAt },
     troubles: world.troubles,
+    readings: () => new Map(),
     reloadedAt: () => world.startedAt,
     failures: countFailures(world.troubles, createProgramLog(log.stream)),
     log: createProgramLog(log.stream),

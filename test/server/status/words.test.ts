@@ -50,7 +50,11 @@ describe('the words of the status pages', () => {
       'Nothing is served: the signatures cannot be loaded.',
     ],
     [{ status: TROUBLE }, 'trouble', 'The newest state is not served.'],
-    [{ troubles: [trouble('reload-failed')] }, 'trouble', 'A reload failed.'],
+    [
+      { troubles: [trouble('reload-failed')] },
+      'trouble',
+      'A policy, secret or certificate cannot be read.',
+    ],
     [
       { status: TROUBLE, troubles: [trouble('refresh-failed'), trouble('no-process')] },
       'trouble',

@@ -250,6 +250,13 @@ describeWith(['gpg'], 'gpg signs', () => {
       assert.match(message, /^gpg cannot sign: .*\/nowhere: directory does not exist!$/);
     });
 
+    it('of a home in which it cannot keep keys', async () => {
+      const environment = { PATH: process.env['PATH'], HOME: '/nowhere', LC_ALL: 'C' };
+      const [message, hint] = await complain(open({ environment }).findKey('me@example.test'));
+      assert.match(message, /^gpg cannot use its directory: .*\/nowhere\/\.gnupg'/);
+      assert.match(hint, /^set GNUPGHOME to the directory of your keys/);
+    });
+
     it('of a gpg that is not there', async () => {
       const [message, hint] = await complain(open({ program: '/nowhere/gpg' }).findKey('x'));
       assert.match(message, /^gpg, which signs, cannot be run as "\/nowhere\/gpg": .*ENOENT/);

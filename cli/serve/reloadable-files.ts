@@ -1,0 +1,133 @@
+// What a server reads at its start, and again while it runs: each kind of files on its own.
+import { createSecureContext } from 'node:tls';
+import type { Policy } from '../../generator/policy/policy.ts';
+import { MOST_TEXT_BYTES, readBounded } from '../../generator/system/read-bounded.ts';
+import { messageOf } from '../../generator/terms/errors.ts';
+import type { ReloadPart } from '../../server/follow/reload.ts';
+import type { TlsFiles } from '../../server/listen/listener.ts';
+import type { Reloadable } from '../../server/follow/in-force.ts';
+import type { Settings } from '../base/options.ts';
+import { UsageError } from '../base/usage-error.ts';
+import { type NoteFile, NotedFiles } from '../inputs/noted-files.ts';
+import { readPolicy } from '../inputs/read-policy.ts';
+import type { LastGoodKeys } from './last-good-keys.ts';
+
+export interface ReloadableFilesOptions {
+  readonly settings: Settings;
+  /** Stand in for keys that cannot be used. */
+  readonly keys: LastGoodKeys;
+  /** Told of each policy that was read while the server runs. */
+  readonly onPolicy: (policy: Policy) => Promise<void>;
+}
+
+export class ReloadableFiles {
+  readonly #options: ReloadableFilesOptions;
+  readonly #policyFiles = new NotedFiles();
+  readonly #secretFiles = new NotedFiles();
+  readonly #tlsFiles = new NotedFiles();
+  /** Of what is configured. */
+  readonly parts: readonly ReloadPart[];
+
+  /** @throws UsageError where only one of the two files for TLS is named */
+  constructor(options: ReloadableFilesOptions) {
+    this.#options = options;
+    const { 'tls-cert': cert, 'tls-key': key, 'webhook-secret-file': secret } = options.settings;
+    if ((cert === undefined) !== (key === undefined)) {
+      throw new UsageError(
+        'TLS needs both --tls-cert and --tls-key',
+        'give the one that is missing',
+      );
+    }
+    this.parts = [
+      toPart('policy', this.#policyFiles, async () => this.#readPolicyAgain()),
+      ...(secret === undefined
+        ? []
+        : [toPart('webhook-secret', this.#secretFiles, async () => this.#readSecrets())]),
+      ...(cert === undefined ? [] : [toPart('tls', this.#tlsFiles, async () => this.#readTls())]),
+    ];
+  }
+
+  /**
+   * Reads all at the start.
+   * @throws UsageError naming the file that cannot be used
+   */
+  async read(): Promise<Reloadable> {
+    return {
+      ...(await this.#readPolicy()),
+      ...(await this.#readSecrets()),
+      ...(await this.#readTls()),
+    };
+  }
+
+  async #readPolicy(): Promise<Pick<Reloadable, 'policy'>> {
+    const { settings, keys } = this.#options;
+    this.#policyFiles.begin();
+    keys.begin();
+    const { note } = this.#policyFiles;
+    return { policy: await readPolicy(settings, { memory: keys, note }) };
+  }
+
+  async #readPolicyAgain(): Promise<Pick<Reloadable, 'policy'>> {
+    const read = await this.#readPolicy();
+    await this.#options.keys.keep();
+    await this.#options.onPolicy(read.policy);
+    return read;
+  }
+
+  async #readSecrets(): Promise<Pick<Reloadable, 'webhookSecrets'>> {
+    const file = this.#options.settings['webhook-secret-file'];
+    this.#secretFiles.begin();
+    if (file === undefined) return { webhookSecrets: [] };
+    return { webhookSecrets: await readSecrets(file, this.#secretFiles.note) };
+  }
+
+  async #readTls(): Promise<Pick<Reloadable, 'tls'>> {
+    const { 'tls-cert': cert, 'tls-key': key } = this.#options.settings;
+    this.#tlsFiles.begin();
+    if (cert === undefined || key === undefined) return { tls: undefined };
+    return { tls: await readTls(cert, key, this.#tlsFiles.note) };
+  }
+}
+
+function toPart(kind: ReloadPart['kind'], files: NotedFiles, read: ReloadPart['read']): ReloadPart {
+  return { kind, read, findChange: async () => files.findChange() };
+}
+
+async function readTls(certFile: string, keyFile: string, note: NoteFile): Promise<TlsFiles> {
+  const cert = await readNamed(certFile, '--tls-cert', note);
+  const key = await readNamed(keyFile, '--tls-key', note);
+  try {
+    createSecureContext({ cert, key });
+  } catch (cause) {
+    throw new UsageError(
+      `--tls-cert ${certFile} and --tls-key ${keyFile} cannot be used: ${messageOf(cause)}`,
+      'both must be PEM, and the key must belong to the certificate',
+      { cause },
+    );
+  }
+  return { cert, key };
+}
+
+async function readSecrets(file: string, note: NoteFile): Promise<readonly string[]> {
+  const text = (await readNamed(file, '--webhook-secret-file', note)).toString('utf8');
+  const secrets = text.split(/\r?\n/).filter((line) => line !== '');
+  if (secrets.length === 0) {
+    throw new UsageError(
+      `${file}: expected a webhook secret, got an empty file`,
+      'make one with `openssl rand -hex 32`',
+    );
+  }
+  return secrets;
+}
+
+async function readNamed(file: string, flag: string, note: NoteFile): Promise<Buffer> {
+  await note(file);
+  try {
+    return await readBounded(file, MOST_TEXT_BYTES);
+  } catch (cause) {
+    const said = messageOf(cause).replace(`${file}: `, '');
+    const isForbidden = /\b(?:EACCES|EPERM)\b/.test(said);
+    const hint = isForbidden ? 'make it readable for the user that runs lookaside' : undefined;
+    throw new UsageError(`${flag}: cannot read ${file}: ${said}`, hint, { cause });
+  }
+}
