@@ -7,6 +7,7 @@ import { toPrintable } from '../generator/terms/text.ts';
 import { judgeWithMemory } from './follow/judge-with-memory.ts';
 import { Refresher, type RefresherOptions } from './follow/refresher.ts';
 import { yieldToLookups } from './follow/yield-to-lookups.ts';
+import { SERVED_MAX_AGE } from './lookups/answer-headers.ts';
 import { LookupCounts } from './metrics/lookup-counts.ts';
 import { Metrics } from './metrics/metrics.ts';
 import { Reasons } from './refused/reasons.ts';
@@ -58,6 +59,7 @@ export async function createParts(
   const refresher = new Refresher({
     ...options,
     elapsed,
+    cachedFor: Math.max(SERVED_MAX_AGE, options.cacheMissing),
     judge: judgeWithMemory(options, options.policy),
     onFirstLoad,
     onPublish: (store, { commit }) => {

@@ -490,6 +490,14 @@ export const SAMPLES: Readonly<Record<OptionName, Samples>> = {
     ],
     ['597h', '25d'],
   ),
+  'cache-missing': duration(
+    'a duration like 5s, at most 1h',
+    [
+      ['1h', 3_600_000],
+      ['60m', 3_600_000],
+    ],
+    ['61m', '2h'],
+  ),
   'access-log': choice('combined', 'json', 'none'),
   'trusted-proxies': COLUMNS.several,
   'tls-cert': COLUMNS.text,

@@ -31,6 +31,8 @@ export interface RestoreOptions {
   readonly onChecked: () => void;
   /** Files of earlier states, by path, on which a verdict is wanted too. */
   readonly older: ReadonlyMap<string, Uint8Array>;
+  /** Called with the store of the checkpoint, before what has changed since is brought in. */
+  readonly onRestored: ((store: SignatureStore) => Promise<void>) | undefined;
 }
 
 /** What a checkpoint led to. */
@@ -64,6 +66,7 @@ export async function restoreStore(options: RestoreOptions): Promise<Restored> {
   } finally {
     await file.close();
   }
+  await options.onRestored?.(store);
   const entries = oneByOne(comparison.remaining());
   await fillStore(store, checkEntries(snapshot, entries, judge, now, effort), onChecked);
   return { store, changes: comparison.changes(), older };

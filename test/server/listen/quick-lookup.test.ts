@@ -64,11 +64,31 @@ describe('a quick lookup', () => {
     const source = createMemorySource({ commit: 'a', files: {} });
     const gate = createGate();
     source.onRefresh = gate.wait;
-    await start({ source });
+    await start({ source, cacheMissing: 5000 });
     assert.match(await ask(server.url, at(1)), /^HTTP\/1\.1 503 [^]*Retry-After: 5\r\n/);
+    assert.match(await ask(server.url, at(1)), /^Cache-Control: no-store\r$/m);
     gate.open();
     await eventually(async () => assert.match(await ask(server.url, at(1)), /^HTTP\/1\.1 404 /));
   });
+
+  for (const [how, more] of [
+    ['before node:http', []],
+    ['behind it', ['X-Other: 1']],
+  ] as const) {
+    it(`lets caches keep the 404 of a location as long as is said, ${how}, and no other`, async () => {
+      await start({ cacheMissing: 5000 });
+      const caching = async (path: string) =>
+        /^Cache-Control: (.*)\r$/m.exec(await ask(server.url, path, more))?.[1];
+      const kept = 'public, max-age=5, stale-if-error=86400';
+      assert.equal(await caching(`${TWICE}/signature-3`), kept);
+      assert.equal(await caching(`none/${TWICE}/signature-1`), kept);
+      assert.equal(
+        await caching(`${TWICE}/signature-1`),
+        'public, max-age=60, stale-if-error=86400',
+      );
+      for (const path of [TWICE, 'favicon.ico']) assert.equal(await caching(path), 'no-store');
+    });
+  }
 
   it('knows the client of a trusted proxy, and the proxy by its own address', async () => {
     await start({ trustedProxies: ['loopback'] });
