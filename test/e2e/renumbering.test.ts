@@ -10,6 +10,15 @@ import { useTemporary } from '../kit/temporary.ts';
 
 const FIRST = `${TWICE}/signature-1`;
 
+/** What is at numbers 1 to 3. */
+async function read(baseUrl: string): Promise<readonly string[]> {
+  const answers = [1, 2, 3].map(async (number) => {
+    const { status, headers } = await fetch(`${baseUrl}/${TWICE}/signature-${number}`);
+    return status === 200 ? (headers.get('ETag') ?? '') : String(status);
+  });
+  return Promise.all(answers);
+}
+
 describe('a signature that is removed while the server does not run', () => {
   const servers = useLookaside();
   const directory = useTemporary();
@@ -26,15 +35,6 @@ describe('a signature that is removed while the server does not run', () => {
     const second = await servers.startHere(source, args);
     await eventually(async () => assert.deepEqual(await read(second.baseUrl), [two, two, '404']));
     await second.stop();
-  }
-
-  /** What is at numbers 1 to 3. */
-  async function read(baseUrl: string): Promise<readonly string[]> {
-    const answers = [1, 2, 3].map(async (number) => {
-      const { status, headers } = await fetch(`${baseUrl}/${TWICE}/signature-${number}`);
-      return status === 200 ? (headers.get('ETag') ?? '') : String(status);
-    });
-    return Promise.all(answers);
   }
 
   it('leaves the other one where it was, from a directory', async () => {
