@@ -491,12 +491,12 @@ export const SAMPLES: Readonly<Record<OptionName, Samples>> = {
     ['597h', '25d'],
   ),
   'cache-missing': duration(
-    'a duration like 5s, at most 1h',
+    'a duration like 5s, at most 24h',
     [
-      ['1h', 3_600_000],
-      ['60m', 3_600_000],
+      ['24h', 86_400_000],
+      ['1440m', 86_400_000],
     ],
-    ['61m', '2h'],
+    ['25h', '2d'],
   ),
   'access-log': choice('combined', 'json', 'none'),
   'trusted-proxies': COLUMNS.several,
