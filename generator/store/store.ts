@@ -363,14 +363,15 @@ export class SignatureStore {
     this.#hold(held);
   }
 
-  /** Moves numbers on that no cache holds any more, so many directories at most. */
-  moveNumbers(most: number): void {
+  /** Moves numbers on that no cache holds any more, so many directories at most; tells whether all are done. */
+  moveNumbers(most: number): boolean {
     let left = most;
     for (const name of this.#held?.due() ?? []) {
-      if (left-- === 0) return;
+      if (left-- === 0) return false;
       const directory = this.#directories.get(name);
       if (directory) this.#setDirectory(directory);
     }
+    return true;
   }
 
   /** What the next start needs to know of numbers, and a number that changes with it; 0 for nothing. */

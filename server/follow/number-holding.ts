@@ -16,11 +16,14 @@ export interface NumberHoldingOptions {
 
 /** Caches hold answers for a time; the same again is for what is on its way, and for clocks that differ. */
 const SLACK = 2;
-/** Directories that are looked at in one step, between lookups. */
-const AT_ONCE = 2000;
+/** Directories that are looked at, or changed, in one step, between lookups. */
+const LOOKED_AT_ONCE = 2000;
+const MOVED_AT_ONCE = 500;
 
 export class NumberHolding {
   readonly #options: NumberHoldingOptions;
+  /** Whether numbers have moved on since they were kept. */
+  #isBehind = false;
 
   constructor(options: NumberHoldingOptions) {
     this.#options = options;
@@ -39,15 +42,19 @@ export class NumberHolding {
     }
     let looked = 0;
     for (const _ of store.takeOverNumbers(hold, served)) {
-      if (++looked % AT_ONCE === 0) await new Promise<void>(yieldToLookups);
+      if (++looked % LOOKED_AT_ONCE === 0) await new Promise<void>(yieldToLookups);
     }
   }
 
   /** Gives numbers that no cache holds any more to the signatures that belong there; some at a time. */
   move(store: SignatureStore): void {
     const { version } = store.keptNumbers;
-    inTheWay(() => store.moveNumbers(AT_ONCE));
-    if (store.keptNumbers.version !== version) void this.keep(store);
+    const isDone = inTheWay(() => store.moveNumbers(MOVED_AT_ONCE));
+    this.#isBehind ||= store.keptNumbers.version !== version;
+    // Of many only once: what the file has is older, and still true enough to hold numbers by.
+    if (!isDone || !this.#isBehind) return;
+    this.#isBehind = false;
+    void this.keep(store);
   }
 
   /** Settles when the next start would find the numbers of a store. */
