@@ -19,7 +19,7 @@ export interface CountedLookups {
 
 /** @throws TrustedProxiesError */
 export function createCountedLookups(
-  options: Pick<ServerOptions, 'accessLog' | 'accessLogSink' | 'trustedProxies'>,
+  options: Pick<ServerOptions, 'accessLog' | 'accessLogSink' | 'trustedProxies' | 'cacheMissing'>,
   { refresher, reasons, lookups, refused }: Parts,
 ): CountedLookups {
   const accessLog = createAccessLog(options.accessLog, options.accessLogSink, (directory) =>
@@ -33,11 +33,13 @@ export function createCountedLookups(
     accessLog.log(request, answer);
   };
   const { store } = refresher;
+  const { cacheMissing } = options;
   const lookup = new Lookup({
     store,
+    cacheMissing,
     onAnswer: (request, answer) => noteAnswer(toLogged(request, clientAddress(request)), answer),
   });
-  const { answer: answerPlain } = new QuickLookup({ store, onAnswer: noteAnswer });
+  const { answer: answerPlain } = new QuickLookup({ store, cacheMissing, onAnswer: noteAnswer });
   return { lookup, answerPlain, flush: async () => accessLog.flush() };
 }
 

@@ -8,6 +8,7 @@ import { Refresher, type RefresherOptions } from './follow/refresher.ts';
 import { yieldToLookups } from './follow/yield-to-lookups.ts';
 import type { InForce } from './follow/in-force.ts';
 import { CertificateDates } from './listen/certificate-dates.ts';
+import { SERVED_MAX_AGE } from './lookups/answer-headers.ts';
 import { LookupCounts } from './metrics/lookup-counts.ts';
 import { Metrics } from './metrics/metrics.ts';
 import { Reasons } from './refused/reasons.ts';
@@ -37,6 +38,7 @@ export async function createParts(
   const refresher = new Refresher({
     ...options,
     elapsed,
+    cachedFor: Math.max(SERVED_MAX_AGE, options.cacheMissing),
     judge: judgeWithMemory(options, options.policy),
     onFirstLoad,
     onPublish: (store, { commit }) => {

@@ -15,7 +15,7 @@ export interface ServerOptions
   extends
     Reloadable,
     JudgeMemory,
-    Pick<RefresherOptions, 'now' | 'tried' | 'older' | 'lookForGpgv' | 'hasGpgv'> {
+    Pick<RefresherOptions, 'now' | 'tried' | 'older' | 'numbers' | 'lookForGpgv' | 'hasGpgv'> {
   readonly source: Source;
   /** Keeps refused pulls between runs; undefined for nowhere. */
   readonly refusedFile: RefusedFile | undefined;
@@ -32,6 +32,8 @@ export interface ServerOptions
   readonly maxConnections?: number;
   /** Milliseconds between two polls; 0 for none. */
   readonly poll: number;
+  /** How long caches may hold the 404 of a location, in milliseconds; 0 for not at all. */
+  readonly cacheMissing: number;
   readonly accessLog: AccessLogForm;
   readonly accessLogSink: LineSink;
   readonly trustedProxies: readonly string[];

@@ -24,6 +24,7 @@ const DEBIAN_PACKAGES: Record<Tool, string> = {
   openssl: 'openssl',
   nginx: 'nginx-light',
   apache2: 'apache2',
+  varnishd: 'varnish',
   'ignition-validate': 'ignition',
   shellcheck: 'shellcheck',
   busybox: 'busybox',

@@ -20,6 +20,7 @@ export const TOOLS = [
   'openssl',
   'nginx',
   'apache2',
+  'varnishd',
   'ignition-validate',
   'shellcheck',
   'busybox',

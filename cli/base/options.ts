@@ -78,6 +78,8 @@ const SCOPED: readonly Command[] = [...JUDGING, 'push', 'sign', 'node-config', '
 /** All commands: each prints for people. */
 const EVERY: readonly Command[] = [...SCOPED, 'init'];
 
+/** A signature that is late by more would be as good as lost. Milliseconds. */
+const LONGEST_MISSING = 86_400_000;
 const KEY_FILES = 'a file, or a directory of .asc and .gpg files';
 const NODE_ROOT = 'a directory that stands for / of a node';
 const DEFAULT_BRANCH = "default: the remote's default branch";
@@ -279,6 +281,13 @@ export const OPTIONS = {
     commands: ['serve'],
     default: '60s',
     schema: duration('a duration like 60s or 5m, at most 596h', LONGEST_TIMER),
+  },
+  'cache-missing': {
+    argument: 'DURATION',
+    description: 'how long caches may keep the 404 behind the last signature; 0s: not at all',
+    commands: ['serve'],
+    default: '0s',
+    schema: duration('a duration like 5s, at most 24h', LONGEST_MISSING),
   },
   'access-log': {
     argument: 'FORM',

@@ -187,6 +187,7 @@ class ServeRun {
       checkpointFile: this.#checkpoint,
       tried: files.openTried(),
       older: files.openOlder(),
+      numbers: files.openNumbers(),
       refusedFile: files.openRefused(),
     };
   }
@@ -213,6 +214,7 @@ class ServeRun {
       statusListen: settings['status-listen'],
       maxConnections: settings['max-connections'],
       poll: settings.poll,
+      cacheMissing: settings['cache-missing'],
       accessLog: settings['access-log'],
       trustedProxies: settings['trusted-proxies'],
     } satisfies Partial<ServerOptions>;

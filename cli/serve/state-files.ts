@@ -11,6 +11,7 @@ import { CheckpointFile } from '../../generator/store/checkpoint/checkpoint-file
 import { PRIVATE_DIRECTORY, makeDirectories } from '../../generator/system/make-directories.ts';
 import type { ProgramLog } from '../../generator/system/program-log.ts';
 import { hasCode, messageOf } from '../../generator/terms/errors.ts';
+import { NumbersFile } from '../../server/follow/numbers-file.ts';
 import { OlderFiles } from '../../server/follow/older-files.ts';
 import { TriedCommit } from '../../server/follow/tried-commit.ts';
 import { RefusedFile } from '../../server/refused/refused-file.ts';
@@ -78,6 +79,17 @@ export class StateFiles {
         part: 'older files',
         unreadable: 'files that were served in place of others cannot be read',
         unwritable: 'files that are served in place of others cannot be kept for the next start',
+      }),
+    );
+  }
+
+  /** Numbers that caches may hold. */
+  openNumbers(): NumbersFile {
+    return new NumbersFile(
+      this.#optionsFor('numbers', {
+        part: 'numbers of signatures',
+        unreadable: 'which numbers caches may hold cannot be read; signatures are numbered anew',
+        unwritable: 'which numbers caches may hold cannot be kept for the next start',
       }),
     );
   }

@@ -77,10 +77,10 @@ export async function explainImage(
     verdict: toVerdict(reason),
     scope: scope?.name ?? null,
     directory,
-    signatures: signatures.map((signature, index) =>
+    signatures: signatures.map((signature) =>
       describeSignature(signature, {
         policy,
-        servedAs: `/${formatLocation(directory, index + 1)}`,
+        servedAs: `/${formatLocation(directory, store.numberOf(directory, signature))}`,
         fault: pull && findFault(pull, signature),
       }),
     ),

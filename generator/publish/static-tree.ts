@@ -26,6 +26,7 @@ import { removeTree } from '../system/durable.ts';
 import { syncPath } from '../system/durable.ts';
 import { hasCode } from '../terms/errors.ts';
 import { PRIVATE_DIRECTORY, makeDirectories } from '../system/make-directories.ts';
+import { type ReplacedTree, holdPublished } from './published-numbers.ts';
 import { TreeFacts } from './tree-facts.ts';
 import {
   DIRECTORY_MODE,
@@ -99,16 +100,17 @@ async function writeLocked(
   now: Date,
 ): Promise<string> {
   await removeLeftovers(out);
-  const wanted = toWantedTree(store);
+  const previous = await readCurrent(out);
+  const current = previous === undefined ? undefined : join(out, previous);
   const facts = new TreeFacts(join(out, STATE, FACTS), temporaryIn(join(out, STATE)));
   facts.mark();
+  const replaced = await listReplaced(out, previous, now);
+  const wanted = toWantedTree(holdPublished(store, { current, replaced, facts, now }));
   const id = await generationId(join(out, GENERATIONS), commit, wanted, facts);
   const generation = join(out, GENERATIONS, id);
-  const previous = await readCurrent(out);
   let isNewTree = false;
   if (!(await exists(generation))) {
-    const from = previous === undefined ? undefined : join(out, previous);
-    isNewTree = !(await writeGeneration(generation, spareOf(out), wanted, from, facts, now));
+    isNewTree = !(await writeGeneration(generation, spareOf(out), wanted, current, facts, now));
   }
   await switchCurrent(out, id, previous, now);
   const isUnlinked = await prune(out, id, now);
@@ -157,6 +159,23 @@ async function switchCurrent(
     throw error;
   }
   await syncPath(out);
+}
+
+/** Generations that were current before; in no order. */
+async function listReplaced(
+  out: string,
+  current: string | undefined,
+  now: Date,
+): Promise<readonly ReplacedTree[]> {
+  const replaced: ReplacedTree[] = [];
+  for (const name of await readdir(join(out, GENERATIONS))) {
+    const root = join(out, GENERATIONS, name);
+    if (!isGenerationId(name) || join(GENERATIONS, name) === current) continue;
+    const stats = await statsOf(root);
+    // Where the clock was set back, it may have been just now.
+    if (stats) replaced.push({ root, replacedAt: Math.min(stats.mtimeMs, now.getTime()) });
+  }
+  return replaced;
 }
 
 /** Of the generations that nobody reads any more one is the next spare; tells if others went. */

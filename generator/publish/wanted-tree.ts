@@ -7,13 +7,16 @@ import type { StoredSignature } from '../store/store.ts';
 import { formatLocation } from '../terms/location.ts';
 import type { TreeFacts } from './tree-facts.ts';
 
-/** What of a store goes into its tree. */
+/** A signature with the place that it is served from. */
+export interface ServedSignature {
+  readonly directory: string;
+  readonly number: number;
+  readonly signature: StoredSignature;
+}
+
+/** What of a store goes into its tree: each place once, those of a directory one behind the other. */
 export interface ServedStore {
-  readonly served: () => Iterable<{
-    readonly directory: string;
-    readonly number: number;
-    readonly signature: StoredSignature;
-  }>;
+  readonly served: () => Iterable<ServedSignature>;
 }
 
 /** What a static tree has to hold, and nothing else. Paths are relative, with `/`. */

@@ -135,26 +135,34 @@ export function sortByPath<File extends ReportedFile>(files: Iterable<File>): re
   return withBytes.toSorted((a, b) => Buffer.compare(a.bytes, b.bytes)).map(({ file }) => file);
 }
 
-/** The files of one digest directory, with the number that each is served under. */
+/** The lowest number under which each signature is served, by its hash. */
+type Numbers = ReadonlyMap<string, number>;
+
+/**
+ * The files of one digest directory, with the number that each is served under: that of a fresh start,
+ * unless `held` says otherwise.
+ */
 export function* reportDirectory(
   directory: string,
   files: readonly CheckedFile[],
+  held?: Numbers,
 ): Generator<ReportedFile> {
   const publishable = findPublishable(files);
   const numbering = numberSignatures(publishable);
   for (const file of publishable) {
-    if (!isOlder(file)) yield reportPublishable(directory, file, numbering);
+    if (!isOlder(file)) yield reportPublishable(directory, file, numbering, held);
   }
   for (const file of files) {
-    const number = isWaiting(file) ? numberOfOlder(file.path, numbering) : 0;
+    const number = isWaiting(file) ? numberOfOlder(file.path, numbering, held) : 0;
     if (isWaiting(file) && number > 0) yield reportWaiting(file, formatLocation(directory, number));
     else if (!isOlder(file)) yield* reportOther(file);
   }
 }
 
 /** Under which number the file is served that lay at a path before; 0 for none. */
-function numberOfOlder(path: string, { served }: Numbering): number {
-  return served.findIndex((file) => file.path === path && isOlder(file)) + 1;
+function numberOfOlder(path: string, { served }: Numbering, held?: Numbers): number {
+  const index = served.findIndex((file) => file.path === path && isOlder(file));
+  return held?.get(served[index]?.signature.hash ?? '') ?? index + 1;
 }
 
 function reportWaiting(
@@ -176,17 +184,23 @@ function reportPublishable(
   directory: string,
   file: PublishableFile,
   { served, duplicates, overflow }: Numbering,
+  held?: Numbers,
 ): ReportedFile {
   const { path, signature } = file;
   const original = duplicates.get(file);
-  const number = served.indexOf(original ?? file) + 1;
-  if (number === 0) return reportRejected(path, rejectExcess(served.length + overflow.length));
+  const freshNumber = served.indexOf(original ?? file) + 1;
+  const number = held?.get(signature.hash) ?? freshNumber;
+  if (freshNumber === 0) return reportRejected(path, rejectExcess(served.length + overflow.length));
   const warnings = [...signature.warnings];
   if (original) {
     const message = `has the same bytes as signature ${original.number}; served once`;
     warnings.push({ code: 'duplicate', message });
   } else if (number !== file.number) {
-    const message = `served as number ${number}: nodes stop at the first number that is missing`;
+    const why =
+      number === freshNumber
+        ? 'nodes stop at the first number that is missing'
+        : 'for now, as caches may hold others under its own';
+    const message = `served as number ${number}: ${why}`;
     warnings.push({ code: 'renumbered', message });
   }
   if (number > READ_BY_UPDATES) {

@@ -10,6 +10,7 @@ import {
 import { DirectoryMap } from './directory-map.ts';
 import type { Signature } from '../gate/judge.ts';
 import { createKeeper } from './compact-files.ts';
+import { HeldNumbers, type HoldOptions, type KeptNumbers } from './held-numbers.ts';
 import { isIgnoredPath } from '../terms/location.ts';
 import {
   type RejectedFile,
@@ -66,6 +67,8 @@ export class SignatureStore {
   readonly #keep = createKeeper();
   readonly #tally = new StoreTally();
   readonly #rejected = new RejectedIndex();
+  /** Undefined while nobody looks into the store: every directory has the numbers of a fresh start. */
+  #held: HeldNumbers | undefined;
   #summary = EMPTY;
   /** When the verdicts on all files hold, or less. */
   #validity: Validity = ALWAYS;
@@ -81,25 +84,32 @@ export class SignatureStore {
     this.#listsIgnored = typeof listsIgnored === 'function' ? listsIgnored : () => true;
   }
 
-  /** The signature with a number (from 1) in a directory. */
+  /** The signature with a number (from 1) in a directory; several numbers may have the same. */
   find(directory: string, number: number): StoredSignature | undefined {
-    return this.#directories.get(directory)?.served[number - 1]?.signature;
+    const files = this.#held?.filesIn(directory) ?? this.#directories.get(directory)?.served;
+    return files?.[number - 1]?.signature;
   }
 
-  /** The signatures of a directory, in the order of their numbers. */
+  /** The signatures of a directory, each once, in the order of their numbers in a fresh start. */
   signaturesIn(directory: string): readonly Signature[] {
     return this.servedFilesIn(directory).map(({ signature }) => signature);
   }
 
-  /** The files whose signatures are served from a directory, in the order of their numbers there. */
+  /** The files whose signatures are served from a directory, as `signaturesIn`. */
   servedFilesIn(directory: string): readonly PublishableFile[] {
     return this.#directories.get(directory)?.served ?? [];
+  }
+
+  /** The lowest number under which a signature of a directory is served; 0 for one that is not. */
+  numberOf(directory: string, { hash }: StoredSignature): number {
+    const held = this.#held?.numbersIn(directory)?.get(hash);
+    return held ?? this.signaturesIn(directory).findIndex((one) => one.hash === hash) + 1;
   }
 
   /** Every file of a directory with its status, as reports show it; in no order. */
   filesIn(directory: string): readonly ReportedFile[] {
     const known = this.#directories.get(directory);
-    return known ? [...reportDirectory(known.name, known.files)] : [];
+    return known ? [...this.#report(known)] : [];
   }
 
   /** Directories with signatures for a digest, given as 64 lower-case hexadecimal digits. */
@@ -267,18 +277,16 @@ export class SignatureStore {
 
   /** Every file with its status, as reports show it; in no order. Ignored ones only if they are listed. */
   *files(): Generator<ReportedFile> {
-    for (const [directory, { files }] of this.#directories.entries()) {
-      yield* reportDirectory(directory, files);
-    }
+    for (const [, directory] of this.#directories.entries()) yield* this.#report(directory);
     for (const file of this.#others.values()) yield* reportOther(file);
     for (const file of this.#ignored?.values() ?? []) yield* reportOther(file);
   }
 
   /** The files of which there is more to say than that they are good or ignored; in no order. */
   *noteworthy(): Generator<ReportedFile> {
-    for (const [directory, { files }] of this.#directories.entries()) {
-      if (isOneGoodSignature(files)) continue;
-      for (const file of reportDirectory(directory, files)) if (isNoteworthy(file)) yield file;
+    for (const [, directory] of this.#directories.entries()) {
+      if (isOneGoodSignature(directory.files)) continue;
+      for (const file of this.#report(directory)) if (isNoteworthy(file)) yield file;
     }
     for (const file of this.#others.values())
       if (file.kind === 'rejected') yield* reportOther(file);
@@ -286,7 +294,7 @@ export class SignatureStore {
 
   /** The rejected files, as reports show them; in no order. */
   rejectedFiles(): Iterable<RejectedFile> {
-    return rejectedAmong(this.#faulty, this.#others);
+    return rejectedAmong(this.#faulty, this.#others, this.#held);
   }
 
   /** How many files are rejected, by code; codes of none are left out. */
@@ -326,6 +334,51 @@ export class SignatureStore {
     }
   }
 
+  /** Whether numbers that were served stay what they were for some time. */
+  get holdsNumbers(): boolean {
+    return this.#held !== undefined;
+  }
+
+  /**
+   * From now on numbers that were served stay what they were as long as caches may hold them: those
+   * that this store has now, and those that an earlier run has kept.
+   */
+  holdNumbers(options: HoldOptions, kept: Iterable<KeptNumbers>): void {
+    const held = new HeldNumbers(options);
+    for (const one of kept) {
+      const directory = this.#directories.get(one.directory);
+      if (directory) held.resume(one, directory.served);
+    }
+    this.#hold(held);
+  }
+
+  /** As `holdNumbers`, with the numbers that another store serves now. Goes on as the caller does. */
+  *takeOverNumbers(options: HoldOptions, other: SignatureStore): Generator<undefined> {
+    const held = new HeldNumbers(options);
+    for (const [name, { served }] of this.#directories.entries()) {
+      const before = other.#directories.get(name)?.served ?? [];
+      held.takeOver(name, { before, held: other.#held }, served);
+      yield;
+    }
+    this.#hold(held);
+  }
+
+  /** Moves numbers on that no cache holds any more, so many directories at most; tells whether all are done. */
+  moveNumbers(most: number): boolean {
+    let left = most;
+    for (const name of this.#held?.due() ?? []) {
+      if (left-- === 0) return false;
+      const directory = this.#directories.get(name);
+      if (directory) this.#setDirectory(directory);
+    }
+    return true;
+  }
+
+  /** What the next start needs to know of numbers, and a number that changes with it; 0 for nothing. */
+  get keptNumbers(): { readonly version: number; readonly kept: Iterable<KeptNumbers> } {
+    return { version: this.#held?.version ?? 0, kept: this.#held?.kept() ?? [] };
+  }
+
   /** Counts ignored files that an earlier run has counted. For a store that nobody looks into. */
   addIgnored(count: number): void {
     this.#summary = { ...this.#summary, ignored: this.#summary.ignored + count };
@@ -362,7 +415,7 @@ export class SignatureStore {
     }
     return {
       rejected: summary.rejected,
-      rejectedFiles: () => rejectedAmong(directories, others),
+      rejectedFiles: () => rejectedAmong(directories, others, this.#held),
       apply: () => {
         for (const directory of directories.values()) this.#setDirectory(directory);
         for (const file of others.values()) this.#setOther(file);
@@ -405,12 +458,23 @@ export class SignatureStore {
     if (directory.files.some(isOlder)) this.#withOlder.set(name, directory);
     else this.#withOlder.delete(name);
     this.#tally.replace(name, before, directory);
-    if (before) this.#rejected.remove(rejectedIn(before));
-    this.#rejected.add(rejectedIn(directory));
+    if (before) this.#rejected.remove(rejectedIn(before, this.#held));
+    this.#held?.replace(name, before?.served ?? [], directory.served);
+    this.#rejected.add(rejectedIn(directory, this.#held));
     for (const file of directory.files) {
       if (file.kind !== 'publishable' && file.kind !== 'rejected') continue;
       this.#validity = narrow(this.#validity, fileValidity(file));
     }
+  }
+
+  #hold(held: HeldNumbers): void {
+    this.#held = held;
+    // What is said of files in these names numbers.
+    for (const directory of this.#withOlder.values()) this.#setDirectory(directory);
+  }
+
+  #report({ name, files }: Directory): Iterable<ReportedFile> {
+    return reportDirectory(name, files, this.#held?.numbersIn(name));
   }
 
   #setOther(file: CheckedFile): void {
@@ -453,15 +517,20 @@ function narrow(validity: Validity, own: Validity): Validity {
   return isWider ? validity : intersect(validity, own);
 }
 
-function rejectedIn({ name, files, summary }: Directory): readonly RejectedFile[] {
-  return summary.rejected === 0 ? [] : [...reportDirectory(name, files)].filter(isRejected);
+function rejectedIn(
+  { name, files, summary }: Directory,
+  held: HeldNumbers | undefined,
+): readonly RejectedFile[] {
+  if (summary.rejected === 0) return [];
+  return [...reportDirectory(name, files, held?.numbersIn(name))].filter(isRejected);
 }
 
 function* rejectedAmong(
   directories: ReadonlyMap<string, Directory>,
   others: ReadonlyMap<string, CheckedFile>,
+  held: HeldNumbers | undefined,
 ): Generator<RejectedFile> {
-  for (const directory of directories.values()) yield* rejectedIn(directory);
+  for (const directory of directories.values()) yield* rejectedIn(directory, held);
   for (const file of others.values()) {
     for (const reported of reportOther(file)) if (isRejected(reported)) yield reported;
   }

@@ -18,6 +18,7 @@ import { inTheWay } from '../troubles/failures.ts';
 import { JudgingAgain, isDeferred, patience, renewLapsed } from './judging-again.ts';
 import { loadState } from './load-state.ts';
 import { logRejections } from './log-rejections.ts';
+import { NumberHolding, type NumberHoldingOptions } from './number-holding.ts';
 import { type OlderByPath, type OlderFiles } from './older-files.ts';
 import { type Refusal, Refusals } from './refusals.ts';
 import type { Troubles } from '../troubles/troubles.ts';
@@ -38,7 +39,7 @@ export interface Generation {
 /** What became of a snapshot. */
 export type Advance = { readonly result: 'changed' | 'unchanged' } | Refusal;
 
-export interface GenerationsOptions {
+export interface GenerationsOptions extends NumberHoldingOptions {
   readonly source: Source;
   readonly judge: StoreJudge;
   readonly onInvalid: 'quarantine' | 'refuse';
@@ -84,6 +85,7 @@ export class Generations {
   readonly #again = new JudgingAgain();
   #isClosed = false;
   readonly #refusals: Refusals;
+  readonly #numbers: NumberHolding;
   #newestCommit: string | null = null;
   /** The commit that the state directory names as published last. */
   #notedCommit: string | undefined;
@@ -93,6 +95,7 @@ export class Generations {
     const { judge, troubles, log } = options;
     this.#options = options;
     this.#judge = judge;
+    this.#numbers = new NumberHolding(options);
     this.#refusals = new Refusals({
       troubles,
       log,
@@ -165,7 +168,7 @@ export class Generations {
     const snapshot = await this.#options.source.recall();
     if (!snapshot) return;
     await this.#closing(snapshot, async () => {
-      await this.#load(snapshot, false);
+      await this.#load(snapshot, { isLastServed: true });
       this.#notedCommit = snapshot.commit;
       this.#options.log.info({ commit: snapshot.commit }, 'serving the last good state');
     });
@@ -179,7 +182,7 @@ export class Generations {
   async renew(isEnough: () => boolean): Promise<boolean> {
     if (!this.#served || this.isTrue()) return false;
     const isReloaded = this.#served.judge !== this.#judge;
-    if (isReloaded) await this.#load(this.#served.snapshot, false);
+    if (isReloaded) await this.#load(this.#served.snapshot);
     const { store, snapshot, judge } = this.#served;
     let renewed = 0;
     const job = {
@@ -265,6 +268,7 @@ export class Generations {
     const { store, snapshot, judge } = this.#served;
     await Promise.all([
       this.#options.older?.keep(store),
+      this.#numbers.keep(store),
       judge.checkpoint?.keepLast(store, snapshot),
     ]);
     await snapshot.close();
@@ -316,7 +320,7 @@ export class Generations {
     const mayUpdate = served !== undefined && !this.#mustReload && served.judge === this.#judge;
     return mayUpdate
       ? this.#update(served, snapshot, isEnough)
-      : this.#load(snapshot, this.#options.onInvalid === 'refuse');
+      : this.#load(snapshot, { mayRefuse: this.#options.onInvalid === 'refuse' });
   }
 
   #publish(store: SignatureStore, snapshot: Snapshot, judge: StoreJudge): void {
@@ -326,19 +330,28 @@ export class Generations {
     const generation = { number, commit, loadedAt: this.#options.now().toISOString() };
     this.#served = { store, snapshot, judge, generation };
     void this.#options.older?.keep(store);
+    void this.#numbers.keep(store);
     if (isFirst) this.#options.onFirstLoad(store, generation);
     this.#options.onPublish(store, generation);
   }
 
   /** Loads all of a snapshot into a new store, which is swapped in when it is complete. */
-  async #load(snapshot: Snapshot, mayRefuse: boolean): Promise<Advance> {
+  async #load(
+    snapshot: Snapshot,
+    { mayRefuse = false, isLastServed = false } = {},
+  ): Promise<Advance> {
     const { log, now } = this.#options;
     const judge = this.#judge;
     const served = this.#served;
     const { older } = this.#options;
     const remembered = served ? NOTHING_OLDER : ((await older?.read()) ?? NOTHING_OLDER);
     const job = { snapshot, judge, now: now(), served, remembered };
-    const { store, renewed } = await loadState(job);
+    const hold = async (loaded: SignatureStore): Promise<void> =>
+      this.#numbers.hold(loaded, served?.store);
+    // What has changed since a checkpoint of an unknown age counts as a change of what was served.
+    const onRestored = served || isLastServed ? undefined : hold;
+    const { store, renewed } = await loadState({ ...job, onRestored });
+    if (!store.holdsNumbers) await hold(store);
     const faults = mayRefuse ? [...newFaults(store, served?.store)] : [];
     if (faults.length > 0) return this.#refusals.forFiles(faults, snapshot.commit);
     this.#mustReload = false;
@@ -347,6 +360,12 @@ export class Generations {
     this.#publish(store, snapshot, judge);
     void judge.checkpoint?.keep(store, snapshot, renewed);
     return { result: 'changed' };
+  }
+
+  /** Gives numbers that no cache holds any more to the signatures that belong there; some at a time. */
+  moveNumbers(): void {
+    const store = this.#served?.store;
+    if (store) this.#numbers.move(store);
   }
 
   /** Applies to the served store what has changed since the served snapshot. */
@@ -405,6 +424,7 @@ export class Generations {
       }
       // First, or a start with this state would lack what is served in place of its files.
       await older?.keep(store);
+      await this.#numbers.keep(store);
       await source.keep(snapshot);
       troubles.clear('state-directory', NOTED);
     } catch (error) {

@@ -22,6 +22,8 @@ export interface LoadStateOptions {
   readonly served: { readonly store: SignatureStore; readonly judge: StoreJudge } | undefined;
   /** What an earlier run served in place of files without a verdict; used if nothing is served yet. */
   readonly remembered: OlderByPath;
+  /** Called with the store as a checkpoint has it, before what has changed since is brought in. */
+  readonly onRestored?: ((store: SignatureStore) => Promise<void>) | undefined;
 }
 
 /** The store of a snapshot, and how many of its verdicts took longer than a first look. */
@@ -32,8 +34,12 @@ export interface LoadedState {
 
 /** Makes the store of a snapshot, as of a moment. Throws as the source does. */
 export async function loadState(options: LoadStateOptions): Promise<LoadedState> {
-  const { snapshot, judge, now, remembered } = options;
-  const restored = await judge.checkpoint?.restore(snapshot, { now, older: remembered });
+  const { snapshot, judge, now, remembered, onRestored } = options;
+  const restored = await judge.checkpoint?.restore(snapshot, {
+    now,
+    older: remembered,
+    ...(onRestored && { onRestored }),
+  });
   const store =
     restored?.store ?? (await loadStore(snapshot, judge, now, undefined, { effort: 'quick' }));
   bringOlder(store, options);

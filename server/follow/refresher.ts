@@ -44,8 +44,6 @@ export interface RefreshStatus {
 }
 
 export interface RefresherOptions extends GenerationsOptions {
-  /** A clock that never jumps, in milliseconds. */
-  readonly elapsed: () => number;
   /** Looks for gpgv again; called before everything is judged again. */
   readonly lookForGpgv: () => Promise<void>;
   /** Whether gpgv can be used now. */
@@ -362,6 +360,7 @@ export class Refresher {
       this.#jumpedAt = undefined;
     }
     if (this.#stopped || this.#running || !this.#generations.store) return;
+    this.#generations.moveNumbers();
     if (!this.#generations.isTrue() && elapsed >= this.#renewAt) {
       this.#running = this.#work(this.#renewAlone);
     } else if (this.#generations.undecided > 0 && this.#undecidedPace.isDue()) {

@@ -2,7 +2,7 @@
 // from the lookup behind node:http.
 import type { SignatureStore } from '../../generator/store/store.ts';
 import type { LoggedRequest } from '../lookups/access-log.ts';
-import { EMPTY_HEADERS, servedHeaders } from '../lookups/answer-headers.ts';
+import { missingHeaders, servedHeaders } from '../lookups/answer-headers.ts';
 import { findSignature } from '../lookups/find-signature.ts';
 import type { Answer } from '../lookups/lookup.ts';
 import { MAX_BODY, type QuickAnswer, formatHead } from './quick-connections.ts';
@@ -11,9 +11,10 @@ export interface QuickLookupOptions {
   /** The store in force; undefined before the first generation. */
   readonly store: () => SignatureStore | undefined;
   readonly onAnswer: (request: LoggedRequest, answer: Answer) => void;
+  /** How long caches may hold the 404 of a location, in milliseconds; 0 for not at all. */
+  readonly cacheMissing: number;
 }
 
-const NOT_FOUND: QuickAnswer = { head: formatHead(404, EMPTY_HEADERS), body: undefined };
 /** Takes the place of the hash; cannot be in a header. */
 const MARK = '\n\n';
 
@@ -22,8 +23,10 @@ export class QuickLookup {
   readonly #store: QuickLookupOptions['store'];
   readonly #onAnswer: QuickLookupOptions['onAnswer'];
   readonly #heads = new ServedHeads();
+  readonly #notFound: QuickAnswer;
 
-  constructor({ store, onAnswer }: QuickLookupOptions) {
+  constructor({ store, onAnswer, cacheMissing }: QuickLookupOptions) {
+    this.#notFound = { head: formatHead(404, missingHeaders(cacheMissing)), body: undefined };
     this.#store = store;
     this.#onAnswer = onAnswer;
   }
@@ -35,7 +38,7 @@ export class QuickLookup {
     if (found === 'unknown' || found === 'loading') return undefined;
     if (typeof found === 'string') {
       this.#onAnswer(request, { status: 404, bytes: 0, outcome: found, path, startedAt });
-      return NOT_FOUND;
+      return this.#notFound;
     }
     const { bytes, hash } = found;
     const { length } = bytes;

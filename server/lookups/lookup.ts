@@ -8,6 +8,7 @@ import {
   type Headers,
   cachingHeaders,
   formatEntityTag,
+  missingHeaders,
   servedHeaders,
 } from './answer-headers.ts';
 import { type LookupMiss, findSignature } from './find-signature.ts';
@@ -32,6 +33,8 @@ export interface LookupOptions {
   /** The store in force; undefined before the first generation. */
   readonly store: () => SignatureStore | undefined;
   readonly onAnswer: (request: IncomingMessage, answer: Answer) => void;
+  /** How long caches may hold the 404 of a location, in milliseconds; 0 for not at all. */
+  readonly cacheMissing: number;
 }
 
 /** When a client should ask again while the first generation loads, in seconds. */
@@ -41,10 +44,12 @@ const RETRY_AFTER = 5;
 export class Lookup {
   readonly #store: LookupOptions['store'];
   readonly #onAnswer: LookupOptions['onAnswer'];
+  readonly #missing: Headers;
 
-  constructor({ store, onAnswer }: LookupOptions) {
+  constructor({ store, onAnswer, cacheMissing }: LookupOptions) {
     this.#store = store;
     this.#onAnswer = onAnswer;
+    this.#missing = missingHeaders(cacheMissing);
   }
 
   /** Answers a request for a location; does nothing and gives false for any other. */
@@ -55,13 +60,14 @@ export class Lookup {
     const found = findSignature(this.#store(), path);
     if (found === 'unknown') return false;
     if (request.method !== 'GET' && request.method !== 'HEAD') {
-      const allowed = ['Allow', 'GET, HEAD'];
+      const allowed = [...EMPTY_HEADERS, 'Allow', 'GET, HEAD'];
       this.#end(request, response, { status: 405, outcome: 'refused', path, startedAt }, allowed);
     } else if (found === 'loading') {
-      const wait = ['Retry-After', String(RETRY_AFTER)];
+      const wait = [...EMPTY_HEADERS, 'Retry-After', String(RETRY_AFTER)];
       this.#end(request, response, { status: 503, outcome: found, path, startedAt }, wait);
     } else if (typeof found === 'string') {
-      this.#end(request, response, { status: 404, outcome: found, path, startedAt });
+      const answer = { status: 404, outcome: found, path, startedAt };
+      this.#end(request, response, answer, this.#missing);
     } else {
       const [status, bytes] = send(request, response, found);
       this.#onAnswer(request, { status, bytes, outcome: 'served', path, startedAt });
@@ -79,9 +85,9 @@ export class Lookup {
     request: IncomingMessage,
     response: ServerResponse,
     answer: Omit<Answer, 'bytes'>,
-    headers: Headers = [],
+    headers: Headers = EMPTY_HEADERS,
   ): void {
-    response.writeHead(answer.status, [...EMPTY_HEADERS, ...headers]).end();
+    response.writeHead(answer.status, [...headers]).end();
     this.#onAnswer(request, { ...answer, bytes: 0 });
   }
 }

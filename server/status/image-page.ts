@@ -95,8 +95,8 @@ async function readSignatures(
     files.map(({ path }) => path),
     async (path) => reasons.lastChange(path, 'served'),
   );
-  return files.map(({ path, signature, older }, index) => ({
-    number: index + 1,
+  return files.map(({ path, signature, older }) => ({
+    number: store.numberOf(directory, signature),
     path,
     signature,
     warnings: warnings.get(path) ?? [],

@@ -33,6 +33,7 @@ const BEYOND: Readonly<Partial<Record<OptionName, (value: unknown) => boolean>>>
   'max-path-bytes': (value) => value === '99999999TiB',
   'max-transfer': (value) => value === '99999999TiB',
   'max-disk': (value) => value === '99999999TiB',
+  'cache-missing': (value) => value === '25h' || value === '2d',
   scope: (value) => value !== '' && value !== 7,
   pool: (value) => value !== '' && value !== 7,
   platform: (value) => value !== 7,

@@ -490,6 +490,14 @@ export const SAMPLES: Readonly<Record<OptionName, Samples>> = {
     ],
     ['597h', '25d'],
   ),
+  'cache-missing': duration(
+    'a duration like 5s, at most 24h',
+    [
+      ['24h', 86_400_000],
+      ['1440m', 86_400_000],
+    ],
+    ['25h', '2d'],
+  ),
   'access-log': choice('combined', 'json', 'none'),
   'trusted-proxies': COLUMNS.several,
   'tls-cert': COLUMNS.text,

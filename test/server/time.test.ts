@@ -152,6 +152,8 @@ describeWith(['gpg', 'gpgv', 'git', 'faketime'], 'a server, whatever time it is'
       elapsed,
       tried: new TriedCommit({ path: join(stateDirectory, 'x.tried'), onError: fail, elapsed }),
       older: undefined,
+      numbers: undefined,
+      cachedFor: 60_000,
       lookForGpgv: async () => gpgv.lookAgain(),
       hasGpgv: async () => (await gpgv.find()) !== undefined,
       onFirstLoad: () => undefined,

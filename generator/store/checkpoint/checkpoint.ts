@@ -39,6 +39,8 @@ export interface RestoreRequest {
   readonly onChecked?: () => void;
   /** Files of earlier states, by path, on which a verdict is wanted too. */
   readonly older?: ReadonlyMap<string, Uint8Array>;
+  /** Called with the store of the checkpoint, before what has changed since is brought in. */
+  readonly onRestored?: (store: SignatureStore) => Promise<void>;
 }
 
 /** Changes that are judged anew at a start before they are worth a new checkpoint: so many, or a share. */
@@ -59,14 +61,14 @@ export class Checkpoint {
   /** The store of a snapshot; undefined if there is no checkpoint that can be used. */
   async restore(snapshot: Snapshot, request: RestoreRequest): Promise<Restored | undefined> {
     const { file, judge, sharedVerdicts, effort, leavesLapsed, expiryWarning } = this.#options;
-    const { now, onChecked = () => undefined, older = new Map() } = request;
+    const { now, onChecked = () => undefined, older = new Map(), onRestored } = request;
     this.#changed = Infinity;
     const holds = (signature: Signature): boolean =>
       leavesLapsed || !isStale(signature, now, expiryWarning);
     const { path } = file;
     const job = { path, snapshot, judge, sharedVerdicts, effort, holds, now, onChecked, older };
     try {
-      const restored = await restoreStore(job);
+      const restored = await restoreStore({ ...job, onRestored });
       this.#changed = restored.changes;
       return restored;
     } catch (error) {

@@ -31,6 +31,8 @@ export interface RestoreOptions {
   readonly onChecked: () => void;
   /** Files of earlier states, by path, on which a verdict is wanted too. */
   readonly older: ReadonlyMap<string, Uint8Array>;
+  /** Called with the store of the checkpoint, before what has changed since is brought in. */
+  readonly onRestored: ((store: SignatureStore) => Promise<void>) | undefined;
 }
 
 /** What a checkpoint led to. */
@@ -64,6 +66,7 @@ export async function restoreStore(options: RestoreOptions): Promise<Restored> {
   } finally {
     await file.close();
   }
+  await options.onRestored?.(store);
   const entries = oneByOne(comparison.remaining());
   await fillStore(store, checkEntries(snapshot, entries, judge, now, effort), onChecked);
   return { store, changes: comparison.changes(), older };
@@ -160,9 +163,10 @@ class ContentComparison implements Comparison {
   readonly #snapshot: Snapshot;
   /** What was not found unchanged yet. */
   readonly #present: Map<string, Entry>;
-  /** Files that no checkpoint would spare us, and signatures that are gone. */
+  /** Files that no checkpoint would spare us. */
   #expected = 0;
-  #gone = 0;
+  /** Signatures that are gone: the store has them first, as numbers depend on what was served. */
+  readonly #gone: Entry[] = [];
 
   static async with(snapshot: Snapshot): Promise<ContentComparison> {
     return new ContentComparison(snapshot, await byPath(snapshot.entries()));
@@ -178,20 +182,20 @@ class ContentComparison implements Comparison {
     this.#expected += others.filter(isAsBefore).length + ignored;
     const isUnchanged = async (file: PublishableFile): Promise<boolean> => this.#isUnchanged(file);
     const looked = await pMap(files, isUnchanged, { concurrency: READ_AT_ONCE });
-    // In their order: the store takes the files of a directory one behind the other.
-    const unchanged = files.filter((_file, at) => looked[at]);
-    this.#gone += files.filter(({ path }) => !this.#present.has(path)).length;
-    for (const { path } of unchanged) this.#present.delete(path);
+    for (const [at, { path }] of files.entries()) {
+      if (looked[at] === true) this.#present.delete(path);
+      else if (!this.#present.has(path)) this.#gone.push({ kind: 'removed', path });
+    }
     // Ignored files are counted when they are looked at again.
-    return { files: unchanged, ignored: 0 };
+    return { files, ignored: 0 };
   }
 
   remaining(): readonly Entry[] {
-    return [...this.#present.values()];
+    return [...this.#gone, ...this.#present.values()];
   }
 
   changes(): number {
-    return this.#gone + Math.max(0, this.#present.size - this.#expected);
+    return this.#gone.length + Math.max(0, this.#present.size - this.#expected);
   }
 
   async #isUnchanged({ path, signature: { bytes } }: PublishableFile): Promise<boolean> {

@@ -78,6 +78,7 @@ describe('settings', () => {
       'status-listen': { host: '127.0.0.1', port: 9090 },
       'webhook-secret-file': undefined,
       poll: 60_000,
+      'cache-missing': 0,
       'access-log': 'combined',
       'trusted-proxies': [],
       'tls-cert': undefined,

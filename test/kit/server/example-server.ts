@@ -46,6 +46,8 @@ export async function startExample(options: Partial<ServerOptions> = {}): Promis
     now: () => new Date(),
     tried: undefined,
     older: undefined,
+    numbers: undefined,
+    cacheMissing: 0,
     checkpointFile: undefined,
     refusedFile: undefined,
     troubles,

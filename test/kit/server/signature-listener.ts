@@ -36,8 +36,9 @@ export async function startListener(options: {
   readonly tls?: TlsFiles;
   readonly limits?: Limits;
   readonly maxConnections?: number;
+  readonly cacheMissing?: number;
 }): Promise<SignatureListener> {
-  const { isQuick, tls, limits, maxConnections } = options;
+  const { isQuick, tls, limits, maxConnections, cacheMissing = 0 } = options;
   const snapshot = await createMemorySource({ commit: 'a', files: FILES }).refresh();
   const store = await loadStore(snapshot, createFakeJudge(), new Date());
   const log = captureLines();
@@ -45,6 +46,7 @@ export async function startListener(options: {
   const accessLog = createAccessLog('combined', log, () => 'unknown-repository');
   const lookup = new Lookup({
     store: () => store,
+    cacheMissing,
     onAnswer: ({ method = '', url: target = '', httpVersion, headers }, answer) => {
       const { referer, 'user-agent': userAgent } = headers;
       const needsNoEscape = false;
@@ -56,6 +58,7 @@ export async function startListener(options: {
   });
   const { answer: answerPlain } = new QuickLookup({
     store: () => store,
+    cacheMissing,
     onAnswer: (request, answer) => accessLog.log(request, answer),
   });
   const listener = await listen({

@@ -37,6 +37,9 @@ describe('the generations', () => {
       now: () => new Date(),
       tried: undefined,
       older: undefined,
+      numbers: undefined,
+      cachedFor: 60_000,
+      elapsed: () => performance.now(),
       onFirstLoad: () => undefined,
       onPublish: () => published++,
     });

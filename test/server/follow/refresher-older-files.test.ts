@@ -9,7 +9,8 @@ import { SourceError } from '../../../generator/sources/source.ts';
 import { createProgramLog } from '../../../generator/system/program-log.ts';
 import { reject } from '../../../generator/terms/rejection.ts';
 import type { StoreJudge } from '../../../server/follow/judge-with-memory.ts';
-import { OlderFiles, type OlderFilesOptions } from '../../../server/follow/older-files.ts';
+import type { KeptFileOptions } from '../../../server/follow/kept-file.ts';
+import { OlderFiles } from '../../../server/follow/older-files.ts';
 import { Refresher, type RefresherOptions } from '../../../server/follow/refresher.ts';
 import { Troubles } from '../../../server/troubles/troubles.ts';
 import { useTemporary } from '../../kit/temporary.ts';
@@ -77,6 +78,8 @@ describe('a file that is replaced by one without a verdict', () => {
       elapsed: () => elapsed,
       tried: undefined,
       older: new OlderFiles(optionsFor(path())),
+      numbers: undefined,
+      cachedFor: 60_000,
       lookForGpgv: async () => undefined,
       hasGpgv: async () => true,
       onFirstLoad: () => undefined,
@@ -324,7 +327,7 @@ function fail(error: unknown): void {
   assert.fail(String(error));
 }
 
-function optionsFor(path: string): OlderFilesOptions {
+function optionsFor(path: string): KeptFileOptions {
   return { path, onUnreadable: fail, onUnwritable: fail, onWritten: () => undefined };
 }
 

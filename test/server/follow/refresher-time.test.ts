@@ -45,6 +45,8 @@ describe('the refresher, as things happen at the wrong time', () => {
       elapsed: () => performance.now(),
       tried: undefined,
       older: undefined,
+      numbers: undefined,
+      cachedFor: 60_000,
       lookForGpgv: async () => undefined,
       hasGpgv: async () => true,
       onFirstLoad: () => undefined,

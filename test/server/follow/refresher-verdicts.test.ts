@@ -72,6 +72,8 @@ describe('the refresher, as verdicts come and go', () => {
       elapsed: () => elapsed,
       tried: undefined,
       older: undefined,
+      numbers: undefined,
+      cachedFor: 60_000,
       lookForGpgv: async () => undefined,
       hasGpgv: async () => judge.hasGpgv,
       onFirstLoad: () => undefined,

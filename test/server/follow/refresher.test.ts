@@ -44,6 +44,8 @@ describe('the refresher', () => {
       elapsed: () => performance.now(),
       tried: undefined,
       older: undefined,
+      numbers: undefined,
+      cachedFor: 60_000,
       lookForGpgv: async () => undefined,
       hasGpgv: async () => true,
       onFirstLoad: () => undefined,
@@ -103,7 +105,7 @@ describe('the refresher', () => {
     assert.deepEqual([served(), commit()], [['one', 'two'], 'b']);
     source.state = { commit: 'c', files: { [at(2)]: 'two' } };
     assert.equal(await refresh(), 'changed');
-    assert.deepEqual(served(), ['two']);
+    assert.deepEqual(served(), ['two', 'two']);
     assert.equal(await refresh(), 'unchanged');
     assert.equal(refresher.status().generation?.number, 3);
     assert.deepEqual(source.kept, ['a', 'b', 'c']);

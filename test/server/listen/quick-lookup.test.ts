@@ -64,11 +64,32 @@ describe('a quick lookup', () => {
     const source = createMemorySource({ commit: 'a', files: {} });
     const gate = createGate();
     source.onRefresh = gate.wait;
-    await start({ source });
+    await start({ source, cacheMissing: 5000 });
     assert.match(await ask(server.url, at(1)), /^HTTP\/1\.1 503 [^]*Retry-After: 5\r\n/);
+    assert.match(await ask(server.url, at(1)), /^Cache-Control: no-store\r$/m);
     gate.open();
     await eventually(async () => assert.match(await ask(server.url, at(1)), /^HTTP\/1\.1 404 /));
   });
+
+  for (const [how, more] of [
+    ['before node:http', []],
+    ['behind it', ['X-Other: 1']],
+  ] as const) {
+    it(`lets caches keep the 404 of a location as long as is said, ${how}, and no other`, async () => {
+      await start({ cacheMissing: 5000 });
+      const expected = {
+        [`${TWICE}/signature-3`]: 'public, max-age=5, stale-if-error=86400',
+        [`none/${TWICE}/signature-1`]: 'public, max-age=5, stale-if-error=86400',
+        [`${TWICE}/signature-1`]: 'public, max-age=60, stale-if-error=86400',
+        [TWICE]: 'no-store',
+        'favicon.ico': 'no-store',
+      };
+      for (const [path, caching] of Object.entries(expected)) {
+        const answer = await ask(server.url, path, more);
+        assert.equal(/^Cache-Control: (.*)\r$/m.exec(answer)?.[1], caching, path);
+      }
+    });
+  }
 
   it('knows the client of a trusted proxy, and the proxy by its own address', async () => {
     await start({ trustedProxies: ['loopback'] });

@@ -50,7 +50,7 @@ describe('a lookup', () => {
       `Content-Length: ${bytesOf(first).length}`,
       'X-Content-Type-Options: nosniff',
       `ETag: ${etagOf(first)}`,
-      'Cache-Control: public, max-age=60',
+      'Cache-Control: public, max-age=60, stale-if-error=86400',
     ]);
   });
 
@@ -85,7 +85,7 @@ describe('a lookup', () => {
           assert.deepEqual([answer.status, answer.body], [304, '']);
           assert.deepEqual(own(answer.headers), [
             `ETag: ${tag}`,
-            'Cache-Control: public, max-age=60',
+            'Cache-Control: public, max-age=60, stale-if-error=86400',
           ]);
         }
       });
