@@ -1,5 +1,6 @@
 import { styleText } from 'node:util';
 import { formatClaims } from '../../generator/store/report.ts';
+import { type Rejection, nameFileIn } from '../../generator/terms/rejection.ts';
 import { formatJson, toPrintable } from '../../generator/terms/text.ts';
 import type { Proposal, PushReport, PushedSignature } from '../../signing/push/push-report.ts';
 import type { Settings } from '../base/options.ts';
@@ -51,7 +52,7 @@ type Paint = (name: Colour, text: string) => string;
 
 function formatSignature(one: PushedSignature, giver: RuleGiver, paint: Paint): readonly string[] {
   if (one.status === 'refused') {
-    const { code, message, hint } = cureRefusal(one.rejection, giver);
+    const { code, message, hint } = cureFile(one, giver);
     const fault = `${toPrintable(one.origin)}: ${paint('red', code)}: ${toPrintable(message)}`;
     return [fault, `  hint: ${toPrintable(hint)}`];
   }
@@ -63,6 +64,15 @@ function formatSignature(one: PushedSignature, giver: RuleGiver, paint: Paint): 
     lines.push(`  ${paint('yellow', code)}: ${toPrintable(message)}`);
   }
   return lines;
+}
+
+/** The refusal of a file, with the name of the file in its cure. */
+function cureFile(
+  { origin, rejection }: Extract<PushedSignature, { status: 'refused' }>,
+  giver: RuleGiver,
+): Rejection {
+  const cured = cureRefusal(rejection, giver);
+  return { ...cured, hint: nameFileIn(cured.hint, origin) };
 }
 
 function describe({ status, isSame }: Exclude<PushedSignature, { status: 'refused' }>): string {
@@ -160,7 +170,7 @@ function toDocument({ report, giver, served }: PushResult): object {
 
 function toSignatureDocument(one: PushedSignature, giver: RuleGiver): object {
   if (one.status === 'refused') {
-    const { code, message, hint, breaksPulls } = cureRefusal(one.rejection, giver);
+    const { code, message, hint, breaksPulls } = cureFile(one, giver);
     return { origin: one.origin, status: one.status, code, message, hint, breaksPulls };
   }
   const { origin, status, path, isSame, signature, warnings } = one;
