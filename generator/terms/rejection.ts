@@ -246,7 +246,36 @@ export function reject(
 
 /** A cure with the name of its file in it, so that its commands can be pasted. */
 export function nameFileIn(hint: string, path: string): string {
-  return hint.includes('FILE') ? hint.replaceAll(/\bFILE\b/g, () => toShellWord(path)) : hint;
+  return hint.includes('FILE') ? hint.replaceAll(/\bFILE\b/g, () => toFileWord(path)) : hint;
+}
+
+/**
+ * Such a cure with the file by another path, for whoever stands elsewhere. Commands of git work in the
+ * repository that they are run in, so they are run in `directory`, from which the old path leads to the file.
+ */
+export function moveFileIn(hint: string, from: string, to: string, directory: string): string {
+  // What stands between back quotes is a command.
+  const parts = hint.split('`').map((part, at) => {
+    if (at % 2 === 0) return part;
+    if (IN_REPOSITORY.test(part)) return `(cd ${toFileWord(directory)} && ${part})`;
+    return part.replaceAll(toFileWord(from), () => toFileWord(to));
+  });
+  return parts.join('`');
+}
+
+/** `git …`, and what writes files of a repository. */
+const IN_REPOSITORY = /^git[ -]|\.gitattributes/;
+
+/** Whether a cure has a command in it that needs the path of a file, or to be run in a repository. */
+export function hasPlaceIn(hint: string, path: string): boolean {
+  const word = toFileWord(path);
+  const parts = hint.split('`').filter((_, at) => at % 2 === 1);
+  return parts.some((part) => IN_REPOSITORY.test(part) || part.includes(word));
+}
+
+/** The file as one word of a shell, which no command takes for an option. */
+function toFileWord(path: string): string {
+  return toShellWord(path.startsWith('-') ? `./${path}` : path);
 }
 
 /** Texts that many files have in common, kept once: a push may have millions of files. */
