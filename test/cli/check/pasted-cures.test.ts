@@ -11,6 +11,21 @@ import { useTemporary } from '../../kit/temporary.ts';
 const PATH =
   'team/worker@sha256=dda7edf84dababaf9454036343cb959f5d0efb6bcd96a272fd928a11b7ca13ae/signature-1';
 
+const place = (root: string): string => join(root, PATH);
+const check = async (cwd: string, ...args: readonly string[]): Promise<string> => {
+  const { code, stdout, stderr } = await runLookaside(['check', ...args], { cwd });
+  assert.equal(code, 1, stderr);
+  return stdout;
+};
+const cureIn = (stdout: string): string => {
+  const [, command = ''] = /hint: [^`\n]*`([^`]*)`/.exec(stdout) ?? [];
+  assert.notEqual(command, '', stdout);
+  return command;
+};
+const paste = async (command: string, cwd: string): Promise<void> => {
+  await runOrThrow('sh', ['-c', command], { cwd });
+};
+
 describe('cures of check', () => {
   const directory = useTemporary();
   let good: Buffer;
@@ -19,27 +34,12 @@ describe('cures of check', () => {
     good = await readFile(join('signatures', PATH));
   });
 
-  const place = (root: string): string => join(root, PATH);
   const writeBad = async (root: string): Promise<string> => {
     const file = place(root);
     await mkdir(dirname(file), { recursive: true });
     await writeFile(file, good.toString('base64'));
     return file;
   };
-  const check = async (cwd: string, ...args: readonly string[]): Promise<string> => {
-    const { code, stdout, stderr } = await runLookaside(['check', ...args], { cwd });
-    assert.equal(code, 1, stderr);
-    return stdout;
-  };
-  const cureIn = (stdout: string): string => {
-    const [, command = ''] = /hint: [^`\n]*`([^`]*)`/.exec(stdout) ?? [];
-    assert.notEqual(command, '', stdout);
-    return command;
-  };
-  const paste = async (command: string, cwd: string): Promise<void> => {
-    await runOrThrow('sh', ['-c', command], { cwd });
-  };
-
   const rows: readonly (readonly [source: string, subtree: string, cwd: string])[] = [
     ['.', '.', 'repo'],
     ['repo', '.', '.'],
