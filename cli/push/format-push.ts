@@ -1,5 +1,5 @@
 import { styleText } from 'node:util';
-import { formatClaims } from '../../generator/store/report.ts';
+import { type RefusedState, formatClaims } from '../../generator/store/report.ts';
 import { type Rejection, nameFileIn } from '../../generator/terms/rejection.ts';
 import { formatJson, toPrintable } from '../../generator/terms/text.ts';
 import type { Proposal, PushReport, PushedSignature } from '../../signing/push/push-report.ts';
@@ -39,6 +39,7 @@ function formatText(
     colour ? styleText(name, text, { validateStream: false }) : text;
   const lines = [
     ...report.signatures.flatMap((one) => formatSignature(one, giver, paint)),
+    ...(report.refused ? formatRefusedPush(report.refused, paint) : []),
     formatSummary(report, giver, paint),
     ...(keepsGoing ? [] : formatHeldBack(report)),
     ...(report.proposal ? [formatProposal(report.proposal, report.branch)] : []),
@@ -102,11 +103,17 @@ function formatSummary(report: PushReport, giver: RuleGiver, paint: Paint): stri
   ].filter((part) => part !== false);
   const isProposed = report.proposal?.isEarlier === undefined && report.proposal !== undefined;
   const done = isProposed ? 'proposed' : count.new > 0 ? 'pushed' : 'nothing was pushed';
-  const verdict = count.refused > 0 ? 'red' : 'green';
+  const verdict = count.refused > 0 || report.refused ? 'red' : 'green';
   const fresh = report.signatures.flatMap((one) => (one.status === 'new' ? [one.warnings] : []));
   const acceptance =
     fresh.length > 0 ? `; ${formatAcceptance(fresh, report.proposal !== undefined, giver)}` : '';
   return `${paint(verdict, done)} to ${where}${commit}: ${parts.join(', ')}${acceptance}`;
+}
+
+/** As the hook and a check of the repository say it. */
+function formatRefusedPush({ code, message, hint }: RefusedState, paint: Paint): readonly string[] {
+  const fault = `${paint('red', code)}: the repository would be refused: ${toPrintable(message)}`;
+  return [fault, `  hint: ${toPrintable(hint)}`];
 }
 
 /** What people can do where good signatures are held back for the fault of others. */
@@ -157,11 +164,12 @@ function toSummary(report: PushReport): object {
 
 /** For programs; stable. */
 function toDocument({ report, giver, served }: PushResult): object {
-  const { repository, branch, commit, signatures, proposal } = report;
+  const { repository, branch, commit, signatures, proposal, refused } = report;
   return {
     version: 1,
     target: { repository, branch, ...(commit !== undefined && { commit }) },
     ...(proposal && { proposal }),
+    ...(refused && { refused }),
     summary: toSummary(report),
     ...(typeof served === 'number' && { served: { milliseconds: Math.round(served) } }),
     signatures: signatures.map((one) => toSignatureDocument(one, giver)),

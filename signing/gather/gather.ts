@@ -147,7 +147,7 @@ function toFound(
     // A link may lead anywhere, also to files that others change: it is not followed, nor passed over.
     const isPlace = kind !== 'file' && kind !== 'directory' && parseDirectory(name) !== undefined;
     if (isPlace) return refused(rejectDirectory(kind));
-    const isMeant = isStaged || name.startsWith('signature-');
+    const isMeant = isStaged || parseSignatureName(name.replaceAll('\uFFFD', '')) !== undefined;
     return kind === 'file' && isMeant && !path.isUtf8 ? refused(OTHER_NAME) : [];
   }
   // Elsewhere a directory may be a namespace of that name.

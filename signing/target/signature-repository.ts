@@ -10,6 +10,7 @@ import { listRefs, lookUpBranch } from './remote-refs.ts';
 import { type RepositoryAddress, parseRepository } from './repository-address.ts';
 import { CHECKOUT_CURE, RepositoryError } from './repository-error.ts';
 import { findLocalFault } from '../../generator/sources/git/local-fault.ts';
+import type { StateCounter } from '../../generator/sources/state-counter.ts';
 import { SourceError } from '../../generator/sources/source.ts';
 import { TipTree } from '../../generator/sources/git/objects/tip-tree.ts';
 import { UserGit, type UserGitOptions } from './user-git.ts';
@@ -100,6 +101,16 @@ export class SignatureRepository {
   async readFiles(ids: readonly string[], limit: number): Promise<ReadonlyMap<string, Buffer>> {
     const sizes = await this.#tree.sizes(ids);
     return this.#tree.read(ids.filter((id) => (sizes.get(id) ?? Infinity) <= limit));
+  }
+
+  /**
+   * Counts all paths below a directory of the newest state ('' for the root). Of a remote that sends objects by
+   * their names, all directories come here for that.
+   * @throws StateRefusedError as the counter does
+   */
+  async countPaths(path: string, counter: StateCounter): Promise<void> {
+    const found = (await this.#tree.find([path])).get(path);
+    if (found?.kind === 'directory') await this.#objects.countPaths(found.id, counter);
   }
 
   /**
