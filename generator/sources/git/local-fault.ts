@@ -15,7 +15,7 @@ export interface LocalFault {
 const SYMBOLIC = /^ref:\s*refs\//;
 const COMMIT = /^[0-9a-f]{40}(?:[0-9a-f]{24})?\s*$/i;
 /** What git says of its own files. */
-const BAD_FILE = /(?:bad config line \d+ in file|unexpected line in) \S*?([\w.-]+)(?:[:;,]|\s|$)/;
+const BAD_FILE = /(?:bad config line \d+ in file|unexpected line in) ([^:;,\n]+)/;
 const LACKS_OBJECTS =
   /not our ref|expected an object, got "\w+ missing"|bad object|bad tree object|missing (?:blob|tree|commit|necessary objects)|unable to (?:read|parse|find) |corrupt|did not send all necessary objects/;
 
@@ -102,10 +102,12 @@ async function findMissing(directory: string): Promise<LocalFault | undefined> {
 }
 
 async function findDamage(directory: string, said: string): Promise<LocalFault | undefined> {
-  const [line, name] = BAD_FILE.exec(said) ?? [];
-  if (line !== undefined && name !== undefined) {
+  const [, named] = BAD_FILE.exec(said) ?? [];
+  const file = named === undefined ? undefined : resolve(directory, named.trim());
+  // It may be one of the user.
+  if (file?.startsWith(`${directory}/`)) {
     return {
-      message: `${join(directory, name)}: expected a file as git writes it, got a line that git cannot read`,
+      message: `${file}: expected a file as git writes it, got a line that git cannot read`,
       hint: `mend that line or take it out, and see what \`git -C ${toShellWord(directory)} fsck\` says`,
     };
   }

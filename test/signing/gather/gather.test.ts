@@ -132,7 +132,12 @@ describe('what skopeo and podman leave behind', () => {
     assert.equal((await gatherFiles([join(directory(), 's')])).length, 1);
   });
 
-  const odd: readonly (readonly [title: string, path: string, operand: string, said: string])[] = [
+  const unusable: readonly (readonly [
+    title: string,
+    path: string,
+    operand: string,
+    said: string,
+  ])[] = [
     ['a link to a file', `s/app@sha256=${HEX}/signature-2`, 's', 'symlink: a symbolic link'],
     ['a link beside', 's/signature-2', 's', 'symlink: a symbolic link'],
     ['a link to a directory', `s/x@sha256=${HEX}`, 's', 'symlink: a symbolic link'],
@@ -144,7 +149,7 @@ describe('what skopeo and podman leave behind', () => {
     ['a pipe in place of a directory', `s/x@sha256=${HEX}|`, 's', `special-file: ${SPECIAL}`],
     ['a pipe that is named', 'pipe|', 'pipe', `special-file: ${SPECIAL}`],
   ];
-  for (const [title, path, operand, said] of odd) {
+  for (const [title, path, operand, said] of unusable) {
     it(`is a bad file among the others, not passed over: ${title}`, async () => {
       const files = [`s/app@sha256=${HEX}/signature-1`, 'c/manifest.json', 'c/signature-1'];
       for (const file of files) await write(file);
@@ -213,7 +218,7 @@ describe('what skopeo and podman leave behind', () => {
     await write(`app@sha256=${HEX}/signature-1`);
     const gathered = await gatherFiles([directory()]);
     assert.equal(gathered.length, 2);
-    const [bad] = gathered.filter(({ rejection }) => rejection);
+    const bad = gathered.find(({ rejection }) => rejection);
     assert.equal(bad?.rejection?.code, 'name-not-utf8');
     assert.match(bad.origin, /^\$'\/.*\/it\\'s n\\xff\/app@sha256=ab.*\/signature-1'$/);
     const { stdout } = await runOrThrow('bash', ['-c', `cat ${bad.origin}`]);
