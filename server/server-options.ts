@@ -24,7 +24,7 @@ export interface ServerOptions
   extends
     Reloadable,
     JudgeMemory,
-    Pick<RefresherOptions, 'now' | 'tried' | 'older' | 'lookForGpgv' | 'hasGpgv'> {
+    Pick<RefresherOptions, 'now' | 'tried' | 'older' | 'lostFile' | 'lookForGpgv' | 'hasGpgv'> {
   readonly source: Source;
   /** Keeps refused pulls between runs; undefined for nowhere. */
   readonly refusedFile: RefusedFile | undefined;

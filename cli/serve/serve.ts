@@ -184,6 +184,7 @@ class ServeRun {
       checkpointFile: this.#checkpoint,
       tried: files.openTried(),
       older: files.openOlder(),
+      lostFile: files.openLost(),
       refusedFile: files.openRefused(),
     };
   }

@@ -11,6 +11,7 @@ import { CheckpointFile } from '../../generator/store/checkpoint/checkpoint-file
 import { makeDirectories } from '../../generator/system/make-directories.ts';
 import type { ProgramLog } from '../../generator/system/program-log.ts';
 import { hasCode, messageOf } from '../../generator/terms/errors.ts';
+import { LostFile } from '../../server/follow/lost-file.ts';
 import { OlderFiles } from '../../server/follow/older-files.ts';
 import { TriedCommit } from '../../server/follow/tried-commit.ts';
 import { RefusedFile } from '../../server/refused/refused-file.ts';
@@ -78,6 +79,17 @@ export class StateFiles {
         part: 'older files',
         unreadable: 'files that were served in place of others cannot be read',
         unwritable: 'files that are served in place of others cannot be kept for the next start',
+      }),
+    );
+  }
+
+  /** What was taken away, and who did that. */
+  openLost(): LostFile {
+    return new LostFile(
+      this.#optionsFor('lost', {
+        part: 'lost signatures',
+        unreadable: 'what was taken away before the start cannot be read',
+        unwritable: 'what was taken away cannot be kept for the next start',
       }),
     );
   }

@@ -16,7 +16,10 @@ import type { JudgedFile, SignatureStore } from '../../generator/store/store.ts'
 import { yieldToLookups } from './yield-to-lookups.ts';
 import { inTheWay } from '../troubles/failures.ts';
 import { JudgingAgain, isDeferred, patience, renewLapsed } from './judging-again.ts';
-import { loadState } from './load-state.ts';
+import { type HeldDirectories, holdAll, holdDirectories } from './compare-stores.ts';
+import { type LoadedState, loadState } from './load-state.ts';
+import type { LostFile } from './lost-file.ts';
+import { type ChangedState, LostSignatures } from './lost-signatures.ts';
 import { logRejections } from './log-rejections.ts';
 import { type OlderByPath, type OlderFiles } from './older-files.ts';
 import { type Refusal, Refusals } from './refusals.ts';
@@ -51,6 +54,8 @@ export interface GenerationsOptions {
   readonly tried: TriedCommit | undefined;
   /** Remembers what is served in place of files without a verdict; undefined as `tried`. */
   readonly older: OlderFiles | undefined;
+  /** Remembers what was taken away; as `tried`. */
+  readonly lostFile?: LostFile | undefined;
   /** Called once, when the first generation is loaded. */
   readonly onFirstLoad: (store: SignatureStore, generation: Generation) => void;
   /** Called with each generation, the first one too. */
@@ -66,6 +71,7 @@ const PATIENCE = 5000;
 /** Names this part of the server in the trouble `state-directory`. */
 const NOTED = 'served state';
 const NOTHING_OLDER: OlderByPath = new Map();
+const NOTHING_HELD: HeldDirectories = new Map();
 
 /** What is in force: a store, the snapshot that it was made from, and the judge of all its files. */
 interface ServedState {
@@ -84,14 +90,17 @@ export class Generations {
   readonly #again = new JudgingAgain();
   #isClosed = false;
   readonly #refusals: Refusals;
+  /** What changes of the source have taken away. */
+  readonly lost: LostSignatures;
   #newestCommit: string | null = null;
   /** The commit that the state directory names as published last. */
   #notedCommit: string | undefined;
 
   /** No generation is loaded yet. */
   constructor(options: GenerationsOptions) {
-    const { judge, troubles, log } = options;
+    const { judge, troubles, log, source, now, lostFile } = options;
     this.#options = options;
+    this.lost = new LostSignatures({ source, troubles, log, now, file: lostFile });
     this.#judge = judge;
     this.#refusals = new Refusals({
       troubles,
@@ -162,6 +171,7 @@ export class Generations {
    * never refused.
    */
   async recall(): Promise<void> {
+    await this.lost.open();
     const snapshot = await this.#options.source.recall();
     if (!snapshot) return;
     await this.#closing(snapshot, async () => {
@@ -194,7 +204,10 @@ export class Generations {
     const anew = await this.#again.goOn(job);
     const changes = anew.changes + lapsed.changes;
     logRejections(this.#options.log, [...anew.rejected, ...lapsed.rejected].flatMap(toRejected));
-    if (changes > 0) this.#publish(store, snapshot, judge);
+    if (changes > 0) {
+      this.#publish(store, snapshot, judge);
+      await this.lost.compareDecided(toState(store, snapshot));
+    }
     void judge.checkpoint?.keep(store, snapshot, Math.max(changes, renewed));
     assertRead(lapsed);
     assertRead(anew);
@@ -212,6 +225,7 @@ export class Generations {
     const hasProgress = this.undecided < before || this.olderServed !== olderBefore;
     if (hasProgress) {
       this.#publish(store, snapshot, judge);
+      await this.lost.compareDecided(toState(store, snapshot));
       void judge.checkpoint?.keep(store, snapshot, Math.max(1, before - this.undecided));
     }
     assertRead({ failure });
@@ -264,6 +278,7 @@ export class Generations {
     this.#isClosed = true;
     const { store, snapshot, judge } = this.#served;
     await Promise.all([
+      this.lost.close(),
       this.#options.older?.keep(store),
       judge.checkpoint?.keepLast(store, snapshot),
     ]);
@@ -314,9 +329,18 @@ export class Generations {
   async #judgeNewest(snapshot: Snapshot, isEnough: () => boolean): Promise<Advance> {
     const served = this.#served;
     const mayUpdate = served !== undefined && !this.#mustReload && served.judge === this.#judge;
-    return mayUpdate
-      ? this.#update(served, snapshot, isEnough)
-      : this.#load(snapshot, this.#options.onInvalid === 'refuse');
+    if (mayUpdate) return this.#update(served, snapshot, isEnough);
+    const { advance, store, left } = await this.#load(
+      snapshot,
+      this.#options.onInvalid === 'refuse',
+    );
+    if (advance.result === 'changed') {
+      // By other rules nobody could say whether the source or they have taken something away.
+      const isComparable = served?.judge === this.#judge;
+      const held = isComparable ? await holdAll(served.store) : served ? NOTHING_HELD : left;
+      await this.lost.compare(held, toState(store, snapshot));
+    }
+    return advance;
   }
 
   #publish(store: SignatureStore, snapshot: Snapshot, judge: StoreJudge): void {
@@ -328,25 +352,32 @@ export class Generations {
     void this.#options.older?.keep(store);
     if (isFirst) this.#options.onFirstLoad(store, generation);
     this.#options.onPublish(store, generation);
+    this.lost.revisit(store);
   }
 
   /** Loads all of a snapshot into a new store, which is swapped in when it is complete. */
-  async #load(snapshot: Snapshot, mayRefuse: boolean): Promise<Advance> {
+  async #load(
+    snapshot: Snapshot,
+    mayRefuse: boolean,
+  ): Promise<LoadedState & { readonly advance: Advance }> {
     const { log, now } = this.#options;
     const judge = this.#judge;
     const served = this.#served;
     const { older } = this.#options;
     const remembered = served ? NOTHING_OLDER : ((await older?.read()) ?? NOTHING_OLDER);
     const job = { snapshot, judge, now: now(), served, remembered };
-    const { store, renewed } = await loadState(job);
+    const loaded = await loadState(job);
+    const { store, renewed } = loaded;
     const faults = mayRefuse ? [...newFaults(store, served?.store)] : [];
-    if (faults.length > 0) return this.#refusals.forFiles(faults, snapshot.commit);
+    if (faults.length > 0) {
+      return { ...loaded, advance: this.#refusals.forFiles(faults, snapshot.commit) };
+    }
     this.#mustReload = false;
     this.#again.restart();
     logRejections(log, store.rejectedFiles());
     this.#publish(store, snapshot, judge);
     void judge.checkpoint?.keep(store, snapshot, renewed);
-    return { result: 'changed' };
+    return { ...loaded, advance: { result: 'changed' } };
   }
 
   /** Applies to the served store what has changed since the served snapshot. */
@@ -373,6 +404,7 @@ export class Generations {
     const rejected = [...prepared.rejectedFiles()];
     const faults = isRefusing ? broughtBy(changes, rejected, store) : [];
     if (faults.length > 0) return this.#refusals.forFiles(faults, snapshot.commit);
+    const held = await holdDirectories(store, directoriesOf(changes));
     inTheWay(() => prepared.apply());
     const deferred = changes.filter(isDeferred);
     const hasToWait = deferred.length > 0;
@@ -386,6 +418,7 @@ export class Generations {
       logRejections(log, rejectedBeside(changes, store));
       this.#publish(store, snapshot, judge);
     }
+    await this.lost.compare(held, toState(store, snapshot));
     void judge.checkpoint?.keep(store, snapshot, changes.length);
     return { result: 'changed' };
   }
@@ -405,6 +438,8 @@ export class Generations {
       }
       // First, or a start with this state would lack what is served in place of its files.
       await older?.keep(store);
+      // As well: what the next start does not compare any more has to be told already.
+      await this.lost.settle();
       await source.keep(snapshot);
       troubles.clear('state-directory', NOTED);
     } catch (error) {
@@ -416,6 +451,18 @@ export class Generations {
       this.#notedCommit = to;
     }
   }
+}
+
+function toState(store: SignatureStore, { commit, origin }: Snapshot): ChangedState {
+  return {
+    store,
+    commit: commit ?? null,
+    findAuthor: async () => (await origin?.())?.author,
+  };
+}
+
+function directoriesOf(files: readonly CheckedFile[]): ReadonlySet<string> {
+  return new Set(files.flatMap(({ directory }) => directory ?? []));
 }
 
 function toRejected(file: JudgedFile): readonly RejectedFile[] {
@@ -480,7 +527,7 @@ function* rejectedBeside(
   files: readonly CheckedFile[],
   store: SignatureStore,
 ): Generator<RejectedFile> {
-  for (const directory of new Set(files.flatMap((file) => file.directory ?? []))) {
+  for (const directory of directoriesOf(files)) {
     for (const file of store.filesIn(directory)) if (file.status === 'rejected') yield file;
   }
 }

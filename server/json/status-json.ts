@@ -2,6 +2,7 @@ import { formatEnd } from '../../generator/openpgp/key-state.ts';
 import { listKeyFaults } from '../../generator/policy/key-faults.ts';
 import { sortByPath } from '../../generator/store/report.ts';
 import { toLine } from '../../generator/terms/text.ts';
+import type { RememberedLoss } from '../follow/lost-file.ts';
 import type { StatusServices } from '../status/services.ts';
 
 /** What `/status.json` says, in its version 1: members are added, none changes its meaning. */
@@ -17,6 +18,7 @@ export function toStatusJson(services: StatusServices): object {
     ...refresher.status(),
     reloadedAt: new Date(reloadedAt()).toISOString(),
     troubles: troubles.list(),
+    lost: toLostJson(refresher.lost().loss),
     signatures: store?.signatures ?? 0,
     images: store?.images ?? 0,
     repositories: store?.repositories ?? 0,
@@ -36,6 +38,20 @@ export function toStatusJson(services: StatusServices): object {
     refused: { images: refused.count(), dropped: refused.dropped() },
     rejected: sortByPath(refresher.rejected()),
   };
+}
+
+/** Texts of files and commits are escaped as JSON is sent. */
+function toLostJson(loss: RememberedLoss | undefined): object | null {
+  if (!loss) return null;
+  const { files, ...told } = loss;
+  const shown = files.map(({ path, code, signer, identity, lacks }) => ({
+    path,
+    code,
+    signer: signer ?? null,
+    identity,
+    lacks,
+  }));
+  return { ...told, files: shown };
 }
 
 const NONE = { signatures: 0, images: 0, soleImages: 0 };

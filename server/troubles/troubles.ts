@@ -14,6 +14,8 @@ export const TROUBLES = {
   'keys-unusable':
     'Key files cannot be used. Those that were good keep their keys; scopes that need others are not judged.',
   'no-process': 'No process can be started, so neither git nor gpgv can run. Lookups go on.',
+  'signatures-lost':
+    'A change of the source took away signatures of images that are still there, or most of all. Nodes may refuse these images.',
   'undecided-files':
     'Some files wait for a verdict: gpgv could not give one, or their scope has no keys.',
   'state-directory':

@@ -65,6 +65,7 @@ describe('the status listener', () => {
         lastError: null,
         runningSince: null,
         troubles: [],
+        lost: null,
         keyFaults: [],
         signatures: 3,
         images: 3,

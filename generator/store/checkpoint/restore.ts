@@ -40,6 +40,8 @@ export interface Restored {
   readonly changes: number;
   /** What it says of those older files that were wanted, by path. */
   readonly older: ReadonlyMap<string, Signature>;
+  /** The signatures in it that lie there no more as they did. */
+  readonly left: readonly PublishableFile[];
 }
 
 /** Why a checkpoint is of no use here. */
@@ -66,7 +68,7 @@ export async function restoreStore(options: RestoreOptions): Promise<Restored> {
   }
   const entries = oneByOne(comparison.remaining());
   await fillStore(store, checkEntries(snapshot, entries, judge, now, effort), onChecked);
-  return { store, changes: comparison.changes(), older };
+  return { store, changes: comparison.changes(), older, left: comparison.left };
 }
 
 /** Takes what has not changed into the store, and finds what has. */
@@ -102,6 +104,8 @@ type Unchanged = Pick<Records, 'files' | 'ignored'>;
 /** Tells what of a checkpoint is still so in a snapshot. */
 interface Comparison {
   readonly take: (records: Records) => Unchanged | Promise<Unchanged>;
+  /** The signatures that lie there no more as they did, of the blocks that were taken. */
+  readonly left: readonly PublishableFile[];
   /** What is left to be judged once all blocks were taken. */
   readonly remaining: () => readonly Entry[];
   /** How many files have changed, about. */
@@ -122,6 +126,7 @@ async function compare(snapshot: Snapshot, tree: string | undefined): Promise<Co
 class TreeComparison implements Comparison {
   readonly #changed: Map<string, Entry>;
   readonly #others: Entry[] = [];
+  readonly left: PublishableFile[] = [];
   #changes: number;
 
   static async with(differences: AsyncIterable<Entry>): Promise<TreeComparison> {
@@ -143,6 +148,9 @@ class TreeComparison implements Comparison {
       else this.#changed.set(entry.path, { ...change, wasThere: false });
     }
     this.#changes += lapsed.length;
+    if (this.#changed.size > 0) {
+      this.left.push(...files.filter(({ path }) => this.#changed.has(path)));
+    }
     return { files, ignored };
   }
 
@@ -160,6 +168,7 @@ class ContentComparison implements Comparison {
   readonly #snapshot: Snapshot;
   /** What was not found unchanged yet. */
   readonly #present: Map<string, Entry>;
+  readonly left: PublishableFile[] = [];
   /** Files that no checkpoint would spare us, and signatures that are gone. */
   #expected = 0;
   #gone = 0;
@@ -180,6 +189,7 @@ class ContentComparison implements Comparison {
     const looked = await pMap(files, isUnchanged, { concurrency: READ_AT_ONCE });
     // In their order: the store takes the files of a directory one behind the other.
     const unchanged = files.filter((_file, at) => looked[at]);
+    this.left.push(...files.filter((_file, at) => !looked[at]));
     this.#gone += files.filter(({ path }) => !this.#present.has(path)).length;
     for (const { path } of unchanged) this.#present.delete(path);
     // Ignored files are counted when they are looked at again.
