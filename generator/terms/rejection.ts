@@ -254,23 +254,29 @@ export function nameFileIn(hint: string, path: string): string {
  * repository that they are run in, so they are run in `directory`, from which the old path leads to the file.
  */
 export function moveFileIn(hint: string, from: string, to: string, directory: string): string {
-  // What stands between back quotes is a command.
-  const parts = hint.split('`').map((part, at) => {
-    if (at % 2 === 0) return part;
-    if (IN_REPOSITORY.test(part)) return `(cd ${toFileWord(directory)} && ${part})`;
-    return part.replaceAll(toFileWord(from), () => toFileWord(to));
+  const parts = splitCommands(hint, from).map((part, at) => {
+    const isInRepository = at % 2 === 1 && IN_REPOSITORY.test(part);
+    const named = part.replaceAll(NAME, () => toFileWord(isInRepository ? from : to));
+    return isInRepository ? `(cd ${toFileWord(directory)} && ${named})` : named;
   });
   return parts.join('`');
 }
 
+/** In place of the name of a file, which may have any character but this one. */
+const NAME = '\0';
+
+/** What stands between back quotes, every second part, is a command. */
+function splitCommands(hint: string, path: string): readonly string[] {
+  return hint.replaceAll(toFileWord(path), NAME).split('`');
+}
+
 /** `git …`, and what writes files of a repository. */
-const IN_REPOSITORY = /^git[ -]|\.gitattributes/;
+const IN_REPOSITORY = /^git[ -]|>> \.gitattributes/;
 
 /** Whether a cure has a command in it that needs the path of a file, or to be run in a repository. */
 export function hasPlaceIn(hint: string, path: string): boolean {
-  const word = toFileWord(path);
-  const parts = hint.split('`').filter((_, at) => at % 2 === 1);
-  return parts.some((part) => IN_REPOSITORY.test(part) || part.includes(word));
+  const commands = splitCommands(hint, path).filter((_, at) => at % 2 === 1);
+  return commands.some((part) => IN_REPOSITORY.test(part) || part.includes(NAME));
 }
 
 /** The file as one word of a shell, which no command takes for an option. */

@@ -337,8 +337,10 @@ export class Generations {
     if (advance.result === 'changed') {
       // By other rules nobody could say whether the source or they have taken something away.
       const isComparable = served?.judge === this.#judge;
-      const held = isComparable ? await holdAll(served.store) : served ? NOTHING_HELD : left;
-      await this.lost.compare(held, toState(store, snapshot));
+      const held = isComparable ? await holdAll(served.store) : NOTHING_HELD;
+      // Git has recalled what was published last, if it is of the same branch.
+      const earlier = served || snapshot.tree ? held : left;
+      await this.lost.compare(earlier, toState(store, snapshot));
     }
     return advance;
   }

@@ -15,6 +15,7 @@ import {
   MOST_REMEMBERED,
   type TakenAway,
   compareStores,
+  holdDirectories,
 } from './compare-stores.ts';
 import type { LostFile, RememberedLoss } from './lost-file.ts';
 
@@ -88,10 +89,8 @@ export class LostSignatures {
     const { store } = state;
     const waiting = new Set<string>();
     for (const { directory } of store.older()) if (directory !== undefined) waiting.add(directory);
-    this.#undecided = new Map([
-      ...[...this.#undecided].filter(([directory]) => waiting.has(directory)),
-      ...[...held].filter(([directory]) => waiting.has(directory)),
-    ]);
+    const undecided = [...waiting].filter((name) => held.has(name) || this.#undecided.has(name));
+    this.#undecided = await holdDirectories(store, undecided);
     await this.#tell(await compareStores(held, store), state);
   }
 
@@ -262,7 +261,7 @@ function countsOf({ counts, images, gone }: TakenAway): object {
 }
 
 function nameState(commit: string | null): string {
-  return commit === null ? 'a change of the source' : `commit ${abbreviate(commit)}`;
+  return commit === null ? 'a change of the source' : `the change to commit ${abbreviate(commit)}`;
 }
 
 /** How much, of what, and the worst of it. */

@@ -90,7 +90,7 @@ describeWith(['gpg', 'git'], 'signatures that are taken away', () => {
     assert.match(
       trouble?.message ?? '',
       new RegExp(
-        `^commit [0-9a-f]{12} took away 1 signature \\(25 %\\), of 1 image that is still there: 1 replaced; ${own.location}: ` +
+        `^the change to commit [0-9a-f]{12} took away 1 signature \\(25 %\\), of 1 image that is still there: 1 replaced; ${own.location}: ` +
           `expected the signature of "registry\\.example/team/app:v1" by ${fingerprint}, got other bytes: ` +
           `no signature by ${fingerprint} is left in its directory$`,
       ),

@@ -67,6 +67,13 @@ describe('cures of check', () => {
     assert.deepEqual(await readFile(file), good);
   });
 
+  it('leave alone what is no command', async () => {
+    const file = await writeBad(join(directory(), 'repo'));
+    await writeFile(file, 'what is this?');
+    const stdout = await check(directory(), 'repo');
+    assert.match(stdout, /must not change its bytes \(`\.gitattributes`: `-text`\)\.$/m);
+  });
+
   describe('in a git repository', () => {
     let remote: GitRemote;
     beforeEach(async () => {
