@@ -159,8 +159,8 @@ export class LostSignatures {
     const earlier = this.#loss;
     const known = new Set(files.map(({ path, id }) => `${path}\0${id}`));
     const others = earlier?.files.filter(({ path, id }) => !known.has(`${path}\0${id}`)) ?? [];
-    const share = lost / (state.store.signatures + lost);
-    const message = `took away ${describe(taken, lost, share, isMost)}`;
+    const share = shareOf(lost, state.store.signatures);
+    const message = toLine(`took away ${describe(taken, lost, share, isMost)}`);
     this.#keep({
       message: toLine(`${nameState(state.commit)} ${message}${nameEarlier(others.length)}`),
       commit: state.commit,
@@ -229,7 +229,12 @@ export class LostSignatures {
   }
 }
 
-/** Whether nodes find it again, or something that says the same, or the image has gone as a whole. */
+/** Which share of what would be served with them a number of lost signatures is, from 0 to 1. */
+export function shareOf(lost: number, served: number): number {
+  return lost === 0 ? 0 : lost / (lost + served);
+}
+
+/** Whether nodes find it again, or something that says the same. */
 function isBack(
   { directory, id, signer, identity, lacks }: RememberedLoss['files'][number],
   store: SignatureStore,

@@ -3,6 +3,7 @@ import { listKeyFaults } from '../../generator/policy/key-faults.ts';
 import { sortByPath } from '../../generator/store/report.ts';
 import { toLine } from '../../generator/terms/text.ts';
 import type { RememberedLoss } from '../follow/lost-file.ts';
+import { shareOf } from '../follow/lost-signatures.ts';
 import type { StatusServices } from '../status/services.ts';
 
 /** What `/status.json` says, in its version 1: members are added, none changes its meaning. */
@@ -18,7 +19,7 @@ export function toStatusJson(services: StatusServices): object {
     ...refresher.status(),
     reloadedAt: new Date(reloadedAt()).toISOString(),
     troubles: troubles.list(),
-    lost: toLostJson(refresher.lost().loss),
+    lost: toLostJson(refresher.lost().loss, store?.signatures ?? 0),
     signatures: store?.signatures ?? 0,
     images: store?.images ?? 0,
     repositories: store?.repositories ?? 0,
@@ -41,7 +42,7 @@ export function toStatusJson(services: StatusServices): object {
 }
 
 /** Texts of files and commits are escaped as JSON is sent. */
-function toLostJson(loss: RememberedLoss | undefined): object | null {
+function toLostJson(loss: RememberedLoss | undefined, served: number): object | null {
   if (!loss) return null;
   const { files, ...told } = loss;
   const shown = files.map(({ path, code, signer, identity, lacks }) => ({
@@ -51,7 +52,7 @@ function toLostJson(loss: RememberedLoss | undefined): object | null {
     identity,
     lacks,
   }));
-  return { ...told, files: shown };
+  return { ...told, share: shareOf(loss.signatures, served), files: shown };
 }
 
 const NONE = { signatures: 0, images: 0, soleImages: 0 };

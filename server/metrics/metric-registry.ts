@@ -3,6 +3,7 @@
 import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client';
 import type { Keyring } from '../../generator/openpgp/openpgp-js.ts';
 import { toLine } from '../../generator/terms/text.ts';
+import { shareOf } from '../follow/lost-signatures.ts';
 import type { LastRefresh, Refresher } from '../follow/refresher.ts';
 import type { WebhookResult } from '../follow/webhook/webhook.ts';
 import { TROUBLE_KINDS, type Troubles } from '../troubles/troubles.ts';
@@ -93,10 +94,9 @@ export class MetricRegistry {
     this.#gauge('lookaside_signatures', () => unlabelled(store()?.signatures ?? 0));
     this.#gauge('lookaside_repositories', () => unlabelled(store()?.repositories ?? 0));
     this.#gauge('lookaside_lost_signatures', () => unlabelled(countLost()));
-    this.#gauge('lookaside_lost_signatures_ratio', () => {
-      const count = countLost();
-      return unlabelled(count === 0 ? 0 : count / (count + (store()?.signatures ?? 0)));
-    });
+    this.#gauge('lookaside_lost_signatures_ratio', () =>
+      unlabelled(shareOf(countLost(), store()?.signatures ?? 0)),
+    );
     this.#counter('lookaside_lost_signatures_total', () => unlabelled(lost().total));
     this.#gauge('lookaside_rejected_files', rejectedCodes);
     this.#gauge('lookaside_source_info', () => {

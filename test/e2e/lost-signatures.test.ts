@@ -102,8 +102,12 @@ describeWith(['gpg', 'git'], 'signatures that are taken away', () => {
     });
     const { lost } = await readStatus(server);
     assert.deepEqual(
-      [lost?.signatures, lost?.files.map(({ path, code, lacks }) => [path, code, lacks])],
-      [1, [[own.location, 'signature-replaced', ['signer']]]],
+      [
+        lost?.signatures,
+        lost?.share,
+        lost?.files.map(({ path, code, lacks }) => [path, code, lacks]),
+      ],
+      [1, 0.25, [[own.location, 'signature-replaced', ['signer']]]],
     );
     assert.equal(await sampleOf(server, 'lookaside_lost_signatures'), 1);
     assert.equal(await sampleOf(server, 'lookaside_lost_signatures_ratio'), 0.25);
