@@ -15,7 +15,10 @@ export interface ServerOptions
   extends
     Reloadable,
     JudgeMemory,
-    Pick<RefresherOptions, 'now' | 'tried' | 'older' | 'numbers' | 'lookForGpgv' | 'hasGpgv'> {
+    Pick<
+      RefresherOptions,
+      'now' | 'tried' | 'older' | 'numbers' | 'lostFile' | 'lookForGpgv' | 'hasGpgv'
+    > {
   readonly source: Source;
   /** Keeps refused pulls between runs; undefined for nowhere. */
   readonly refusedFile: RefusedFile | undefined;

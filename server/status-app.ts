@@ -30,8 +30,7 @@ const refuseCrossSite: RequestHandler = (request, response, next) => {
   const { origin, host, 'sec-fetch-site': site = 'none' } = request.headers;
   const isOwn = origin === undefined || hostOf(origin) === host;
   if (isOwn && (site === 'none' || site === 'same-origin')) next();
-  else
-    sendJson(response.status(403), { message: 'pages of other sites may not request a refresh' });
+  else sendJson(response.status(403), { message: 'pages of other sites may not ask for anything' });
 };
 
 /** On the loopback, answers 403 to requests that use a name which others may have pointed there. */
@@ -85,8 +84,11 @@ export function createStatusApp(services: StatusServices): Express {
     refresher.request('request');
     sendJson(response.status(202), { message: 'refresh queued' });
   });
+  app.post('/acknowledge', refuseCrossSite, (_request, response) => {
+    sendJson(response, { signatures: refresher.lost().acknowledge() });
+  });
   app.all(READ, allowOnly('GET, HEAD'));
-  app.all('/refresh', allowOnly('POST'));
+  app.all(['/refresh', '/acknowledge'], allowOnly('POST'));
   app.use(createStatusPages(services));
   app.use((_request, response) => {
     response.status(404).end();

@@ -1,5 +1,6 @@
 // `lookaside check SOURCE --base REV`: what the commit that is checked out adds to another one, and what
 // it takes away. What is not committed is not looked at.
+import { join } from 'node:path';
 import { LocalRepository } from '../../generator/proposal/local-repository.ts';
 import { SHORT_GIT } from '../../generator/sources/git/processes/git-child.ts';
 import { gitEnvironment } from '../../generator/sources/git/processes/git-environment.ts';
@@ -17,6 +18,7 @@ import type { ProcessIo } from '../base/process-io.ts';
 import { UsageError } from '../base/usage-error.ts';
 import { openEngines } from '../inputs/open-engines.ts';
 import { withTemporaryState } from '../inputs/open-source.ts';
+import { type PublishedPlace, placeHints } from './place-hints.ts';
 import {
   type CommitRange,
   type RangeReport,
@@ -42,10 +44,12 @@ export async function checkProposal(
     try {
       const range = await findRange(repository, base);
       const tools = { repository, location: source, settings, engines, temporary };
-      return await reviewRange(range, tools).catch((error: unknown) => {
+      const { report, subtree } = await reviewRange(range, tools).catch((error: unknown) => {
         if (error instanceof UnusableRulesError) return reportUnusable(error, source, range);
         throw explainMissing(error, source);
       });
+      const root = await findCheckout(source, environment, ending);
+      return { report: placeHints(report, toPlace(root, subtree)), subtree };
     } finally {
       await Promise.all([engines.close(), repository.close()]);
     }
@@ -77,6 +81,29 @@ async function findGitDirectory(
     `--base: cannot read ${source}: ${toComplaint(found.stderr)}`,
     OWNER_CURE.said.test(found.stderr) ? OWNER_CURE.hint : hint,
   );
+}
+
+/** The way from the current directory to the root of a checkout; undefined for a bare repository. */
+async function findCheckout(
+  source: string,
+  environment: Readonly<Record<string, string>>,
+  ending: AbortSignal,
+): Promise<string | undefined> {
+  const ask = ['git', 'rev-parse', '--is-inside-work-tree', '--show-cdup'] as const;
+  const found = await runProcess('git rev-parse', ask, {
+    environment,
+    directory: source,
+    limits: SHORT_GIT,
+    ending,
+  });
+  const [isInside, up = ''] = found.stdout.toString().split('\n');
+  return isInside === 'true' ? join(source, up) : undefined;
+}
+
+function toPlace(root: string | undefined, subtree: string): PublishedPlace {
+  return root === undefined
+    ? { kind: 'in-checkout', directory: subtree }
+    : { kind: 'here', directory: join(root, subtree) };
 }
 
 /** What git hosts and their pipelines call the commit before the first one. */

@@ -1,3 +1,4 @@
+import { join } from 'node:path/posix';
 import { parseSource } from '../../generator/sources/parse-source.ts';
 import { StateRefusedError } from '../../generator/sources/source.ts';
 import type { CheckReport } from '../../generator/store/report.ts';
@@ -10,16 +11,27 @@ import { reportKeys } from './check-source.ts';
 import { checkProposal } from './check-proposal.ts';
 import { hasFaults } from './findings.ts';
 import { formatReport } from './format-report.ts';
+import { type PublishedPlace, placeHints } from './place-hints.ts';
+import type { RangeReport } from './review-range.ts';
 
 /** `lookaside check SOURCE`. */
 export async function check(source: string, settings: Settings, io: ProcessIo): Promise<number> {
-  const { base, path } = settings;
   const { report, subtree } =
-    base === undefined
-      ? { report: await reportAll(source, settings, io), subtree: path }
-      : await checkProposal(source, base, settings, io);
+    settings.base === undefined
+      ? await checkAll(source, settings, io)
+      : await checkProposal(source, settings.base, settings, io);
   await write(io.stdout, formatReport(report, source, { ...settings, path: subtree }, io));
   return hasFaults(report, settings.strict) ? 1 : 0;
+}
+
+async function checkAll(source: string, settings: Settings, io: ProcessIo): Promise<RangeReport> {
+  const { path } = settings;
+  const report = await reportAll(source, settings, io);
+  const place: PublishedPlace =
+    report.source.kind === 'directory'
+      ? { kind: 'here', directory: join(source, path) }
+      : { kind: 'in-checkout', directory: path };
+  return { report: placeHints(report, place), subtree: path };
 }
 
 /** A state that `serve` would refuse is a fault of the data like any other. */

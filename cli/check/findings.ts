@@ -45,13 +45,13 @@ export function listFindings(report: CheckReport, options: FindingOptions): read
 }
 
 /** What a report for machines says of something that a proposal takes away. */
-export function toLossFinding({ path, code, message, hint }: Loss): Finding {
+export function toLossFinding({ path, code, message, hint, isAllowed }: Loss): Finding {
   return {
     path,
     code,
-    level: 'error',
+    level: isAllowed ? 'warning' : 'error',
     message: toPrintable(message),
-    hint: toPrintable(hint),
+    hint: isAllowed ? undefined : toPrintable(hint),
     breaksPulls: false,
   };
 }
@@ -82,7 +82,7 @@ export function toFindings(file: ReportedFile, options: FindingOptions): readonl
 /** Whether a check with this report fails: for faults, and if strict for warnings. */
 export function hasFaults(report: CheckReport, strict: boolean): boolean {
   const { summary, files, refused, losses = [] } = report;
-  if (summary.rejected > 0 || refused || losses.length > 0) return true;
+  if (summary.rejected > 0 || refused || losses.some(({ isAllowed }) => !isAllowed)) return true;
   if (listKeyFindings(report, strict).some(({ level }) => level === 'error')) return true;
   const hasRemarks = listRemarks(report).length > 0;
   return strict && (hasRemarks || files.some((file) => warningsOf(file).length > 0));
@@ -194,10 +194,15 @@ export function formatSummary(report: CheckReport, strict: boolean): string {
     ...(unverified > 0 ? [`${unverified} unverified`] : []),
     `${rejected} rejected`,
     `${ignored} ignored`,
-    ...(report.losses ? [`${report.losses.length} lost`] : []),
+    ...(report.losses ? [formatLost(report.losses)] : []),
   ];
   const files = report.base === undefined ? 'files' : 'changed files';
   return `${verdict}: ${accepted + unverified + rejected + ignored} ${files}: ${counts.join(', ')}`;
+}
+
+function formatLost(losses: readonly Loss[]): string {
+  const isMeant = losses.length > 0 && losses.every(({ isAllowed }) => isAllowed);
+  return `${losses.length} lost${isMeant ? ', as allowed' : ''}`;
 }
 
 /** What a file would do if a web server had it; nothing for most. */

@@ -71,8 +71,10 @@ function formatFile(file: ReportedFile, style: Style): readonly string[] {
 }
 
 function formatLoss(loss: Loss, style: Style): readonly string[] {
-  const { path, code, message, hint } = toLossFinding(loss);
-  return [`${toPrintable(path)}: ${paint('red', code, style)}: ${message}`, `  hint: ${hint}`];
+  const { path, code, level, message, hint } = toLossFinding(loss);
+  const painted = paint(level === 'error' ? 'red' : 'yellow', code, style);
+  const line = `${toPrintable(path)}: ${painted}: ${message}`;
+  return hint === undefined ? [line] : [line, `  hint: ${hint}`];
 }
 
 function formatKeys({ code, level, message, hint }: KeyFinding, style: Style): readonly string[] {

@@ -102,14 +102,14 @@ export async function reviewRange(range: CommitRange, tools: ReviewTools): Promi
   try {
     const { files, losses, isCut } = await review(range, rules, tools);
     const withdrawn = findWithdrawnKeys(from.policy, to.policy, REPOSITORY_CONFIG);
+    // What tells why they are lost comes first.
+    const all = [...withdrawn, ...(isCut ? [MANY_EXCLUDED] : []), ...sortLosses(losses)];
+    const isAllowed = settings['allow-removals'];
     const report = {
       ...about,
       summary: summarize(files),
       files: sortByPath(files),
-      // What tells why they are lost comes first.
-      losses: settings['allow-removals']
-        ? []
-        : [...withdrawn, ...(isCut ? [MANY_EXCLUDED] : []), ...sortLosses(losses)],
+      losses: isAllowed ? all.map((loss) => ({ ...loss, isAllowed }) as const) : all,
     };
     return { report, subtree };
   } catch (error) {
@@ -172,7 +172,7 @@ async function review(
   const isSame = hasSameLimits && idOf(from.policy) === idOf(to.policy);
   const findConcerned = async (old: Policy, other: Policy): Promise<ConcernedPlaces> => {
     if (!hasSameLimits) return ConcernedPlaces.everywhere;
-    // Nobody asks what is lost.
+    // What was removed is told all the same: it has changed.
     if (settings['allow-removals']) return ConcernedPlaces.nowhere;
     return ConcernedPlaces.between(old, other, now);
   };

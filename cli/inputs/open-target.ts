@@ -8,7 +8,7 @@ import type { Policy } from '../../generator/policy/policy.ts';
 import { guessForge, isApiHost, parseHosted } from '../../signing/target/forge.ts';
 import { REPOSITORY_CONFIG } from '../../signing/target/repository-address.ts';
 import { SignatureRepository } from '../../signing/target/signature-repository.ts';
-import { BUDGET_OPTIONS } from '../../generator/terms/budgets.ts';
+import { BUDGET_OPTIONS, type StateBudgets } from '../../generator/terms/budgets.ts';
 import type { TipTree } from '../../generator/sources/git/objects/tip-tree.ts';
 import { toBudgets } from '../base/budget-options.ts';
 import type { OptionName, Settings } from '../base/options.ts';
@@ -174,7 +174,8 @@ async function readTargetRule(
   }
   const policy = usable(await readPolicy(given));
   const settings = own ? overrule(given, own.settings) : given;
-  if (policy.isConfigured) return { settings, policy, paths, hasOwnRules: false };
+  const { limits } = own ?? {};
+  if (policy.isConfigured) return { settings, policy, paths, limits, hasOwnRules: false };
   const { location, branch } = repository;
   const lack = own
     ? `${REPOSITORY_CONFIG} at the root of ${branch} names no keys`
@@ -237,7 +238,15 @@ export async function readTreeRule(
   const policy = await withNames(own.directory, location, async () =>
     readPolicy(settings, { tell }),
   );
-  return { settings: own.settings, policy, paths: own.paths };
+  return { settings: own.settings, policy, paths: own.paths, limits: findLimits(own.settings) };
+}
+
+/** What a configuration says of how large its repository may become. */
+function findLimits(settings: Settings): StateBudgets | undefined {
+  const names = [BUDGET_OPTIONS.entries, BUDGET_OPTIONS.pathBytes];
+  return names.some((name) => settings.origins[name] !== undefined)
+    ? toBudgets(settings)
+    : undefined;
 }
 
 /** The settings that a tree has for itself. */

@@ -1,8 +1,10 @@
 // The rule of a signature repository that others push to as well: it may change between two attempts.
 import { PlacingJudge } from '../../generator/gate/placing-judge.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
+import type { PublishedLimits } from '../../signing/push/foresee-excess.ts';
 import type { SignatureRepository } from '../../signing/target/signature-repository.ts';
 import type { TipTree } from '../../generator/sources/git/objects/tip-tree.ts';
+import type { StateBudgets } from '../../generator/terms/budgets.ts';
 import { toBudgets } from '../base/budget-options.ts';
 import type { Settings } from '../base/options.ts';
 import type { Engines } from './open-engines.ts';
@@ -13,11 +15,12 @@ export interface TreeRule {
   readonly policy: Policy;
   /** The files and directories that say so, from the root. */
   readonly paths: readonly string[];
+  /** What it says itself of how large it may become; undefined for nothing. */
+  readonly limits?: StateBudgets | undefined;
 }
 
 /** What is published of a signature repository, and what judges signatures for it. */
-export interface TargetRule {
-  readonly subtree: string;
+export interface TargetRule extends PublishedLimits {
   readonly judge: PlacingJudge;
 }
 
@@ -76,12 +79,12 @@ export class TargetRules {
     this.#tree = tree;
   }
 
-  #toRule({ settings, policy }: TreeRule): TargetRule {
+  #toRule({ settings, policy, limits }: TreeRule): TargetRule {
     const { openMessage } = this.#engines;
     const expiryWarning = settings['expiry-warning'];
     const paths = toBudgets(settings);
     const judge = new PlacingJudge({ policy, openMessage, expiryWarning, paths });
-    return { subtree: settings.path, judge };
+    return { subtree: settings.path, judge, limits };
   }
 }
 

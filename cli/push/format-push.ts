@@ -1,5 +1,6 @@
 import { styleText } from 'node:util';
-import { formatClaims } from '../../generator/store/report.ts';
+import { type RefusedState, formatClaims } from '../../generator/store/report.ts';
+import { type Rejection, nameFileIn } from '../../generator/terms/rejection.ts';
 import { formatJson, toPrintable } from '../../generator/terms/text.ts';
 import type { Proposal, PushReport, PushedSignature } from '../../signing/push/push-report.ts';
 import type { Settings } from '../base/options.ts';
@@ -38,6 +39,7 @@ function formatText(
     colour ? styleText(name, text, { validateStream: false }) : text;
   const lines = [
     ...report.signatures.flatMap((one) => formatSignature(one, giver, paint)),
+    ...(report.refused ? formatRefusedPush(report.refused, paint) : []),
     formatSummary(report, giver, paint),
     ...(keepsGoing ? [] : formatHeldBack(report)),
     ...(report.proposal ? [formatProposal(report.proposal, report.branch)] : []),
@@ -51,7 +53,7 @@ type Paint = (name: Colour, text: string) => string;
 
 function formatSignature(one: PushedSignature, giver: RuleGiver, paint: Paint): readonly string[] {
   if (one.status === 'refused') {
-    const { code, message, hint } = cureRefusal(one.rejection, giver);
+    const { code, message, hint } = cureFile(one, giver);
     const fault = `${toPrintable(one.origin)}: ${paint('red', code)}: ${toPrintable(message)}`;
     return [fault, `  hint: ${toPrintable(hint)}`];
   }
@@ -63,6 +65,15 @@ function formatSignature(one: PushedSignature, giver: RuleGiver, paint: Paint): 
     lines.push(`  ${paint('yellow', code)}: ${toPrintable(message)}`);
   }
   return lines;
+}
+
+/** The refusal of a file, with the name of the file in its cure. */
+function cureFile(
+  { origin, rejection }: Extract<PushedSignature, { status: 'refused' }>,
+  giver: RuleGiver,
+): Rejection {
+  const cured = cureRefusal(rejection, giver);
+  return { ...cured, hint: nameFileIn(cured.hint, origin) };
 }
 
 function describe({ status, isSame }: Exclude<PushedSignature, { status: 'refused' }>): string {
@@ -92,11 +103,17 @@ function formatSummary(report: PushReport, giver: RuleGiver, paint: Paint): stri
   ].filter((part) => part !== false);
   const isProposed = report.proposal?.isEarlier === undefined && report.proposal !== undefined;
   const done = isProposed ? 'proposed' : count.new > 0 ? 'pushed' : 'nothing was pushed';
-  const verdict = count.refused > 0 ? 'red' : 'green';
+  const verdict = count.refused > 0 || report.refused ? 'red' : 'green';
   const fresh = report.signatures.flatMap((one) => (one.status === 'new' ? [one.warnings] : []));
   const acceptance =
     fresh.length > 0 ? `; ${formatAcceptance(fresh, report.proposal !== undefined, giver)}` : '';
   return `${paint(verdict, done)} to ${where}${commit}: ${parts.join(', ')}${acceptance}`;
+}
+
+/** As the hook and a check of the repository say it. */
+function formatRefusedPush({ code, message, hint }: RefusedState, paint: Paint): readonly string[] {
+  const fault = `${paint('red', code)}: the repository would be refused: ${toPrintable(message)}`;
+  return [fault, `  hint: ${toPrintable(hint)}`];
 }
 
 /** What people can do where good signatures are held back for the fault of others. */
@@ -147,11 +164,12 @@ function toSummary(report: PushReport): object {
 
 /** For programs; stable. */
 function toDocument({ report, giver, served }: PushResult): object {
-  const { repository, branch, commit, signatures, proposal } = report;
+  const { repository, branch, commit, signatures, proposal, refused } = report;
   return {
     version: 1,
     target: { repository, branch, ...(commit !== undefined && { commit }) },
     ...(proposal && { proposal }),
+    ...(refused && { refused }),
     summary: toSummary(report),
     ...(typeof served === 'number' && { served: { milliseconds: Math.round(served) } }),
     signatures: signatures.map((one) => toSignatureDocument(one, giver)),
@@ -160,7 +178,7 @@ function toDocument({ report, giver, served }: PushResult): object {
 
 function toSignatureDocument(one: PushedSignature, giver: RuleGiver): object {
   if (one.status === 'refused') {
-    const { code, message, hint, breaksPulls } = cureRefusal(one.rejection, giver);
+    const { code, message, hint, breaksPulls } = cureFile(one, giver);
     return { origin: one.origin, status: one.status, code, message, hint, breaksPulls };
   }
   const { origin, status, path, isSame, signature, warnings } = one;

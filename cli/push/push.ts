@@ -60,7 +60,8 @@ async function pushTo(run: PushRun): Promise<number> {
   await write(io.stdout, formatOutcome(outcome, settings, io));
   if (settings.clear) await clearPushed(candidates, report, settings, io);
   if (served instanceof Error) throw served;
-  return report.signatures.some(({ status }) => status === 'refused') ? 1 : 0;
+  const hasRefused = report.signatures.some(({ status }) => status === 'refused');
+  return hasRefused || report.refused ? 1 : 0;
 }
 
 async function handOverAll({
@@ -80,8 +81,8 @@ async function handOverAll({
 }
 
 /** In a dry run, whether it was tried how far a push would come. */
-async function tryIfDry(run: PushRun, { signatures }: PushReport): Promise<boolean> {
-  if (!run.settings['dry-run']) return false;
+async function tryIfDry(run: PushRun, { signatures, refused }: PushReport): Promise<boolean> {
+  if (!run.settings['dry-run'] || refused) return false;
   if (!signatures.some(({ status }) => status === 'would-be-new')) return false;
   const obstacle = await tryHandOver(run);
   if (obstacle) throw obstacle.error;

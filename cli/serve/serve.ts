@@ -188,6 +188,7 @@ class ServeRun {
       tried: files.openTried(),
       older: files.openOlder(),
       numbers: files.openNumbers(),
+      lostFile: files.openLost(),
       refusedFile: files.openRefused(),
     };
   }

@@ -12,6 +12,7 @@ import { PRIVATE_DIRECTORY, makeDirectories } from '../../generator/system/make-
 import type { ProgramLog } from '../../generator/system/program-log.ts';
 import { hasCode, messageOf } from '../../generator/terms/errors.ts';
 import { NumbersFile } from '../../server/follow/numbers-file.ts';
+import { LostFile } from '../../server/follow/lost-file.ts';
 import { OlderFiles } from '../../server/follow/older-files.ts';
 import { TriedCommit } from '../../server/follow/tried-commit.ts';
 import { RefusedFile } from '../../server/refused/refused-file.ts';
@@ -90,6 +91,17 @@ export class StateFiles {
         part: 'numbers of signatures',
         unreadable: 'which numbers caches may hold cannot be read; signatures are numbered anew',
         unwritable: 'which numbers caches may hold cannot be kept for the next start',
+      }),
+    );
+  }
+
+  /** What was taken away, and who did that. */
+  openLost(): LostFile {
+    return new LostFile(
+      this.#optionsFor('lost', {
+        part: 'lost signatures',
+        unreadable: 'what was taken away before the start cannot be read',
+        unwritable: 'what was taken away cannot be kept for the next start',
       }),
     );
   }

@@ -3,18 +3,22 @@ import { PlacingJudge } from '../../generator/gate/placing-judge.ts';
 import { readKeyring } from '../../generator/openpgp/openpgp-js.ts';
 import { type Policy, createSimplePolicy } from '../../generator/policy/policy.ts';
 import { findProposal } from '../../signing/push/propose-signatures.ts';
-import type { Delivery, Destination } from '../../signing/sign/destination.ts';
+import { foreseeExcess } from '../../signing/push/foresee-excess.ts';
+import { joinSubtree } from '../../signing/push/published-signatures.ts';
+import type { RefusedState } from '../../generator/store/report.ts';
+import { formatLocation } from '../../generator/terms/location.ts';
+import { type Delivery, type Destination, placeOf } from '../../signing/sign/destination.ts';
 import { DirectoryDestination } from '../../signing/sign/directory-destination.ts';
 import type { Gpg } from '../../signing/sign/gpg.ts';
 import { RepositoryDestination } from '../../signing/sign/repository-destination.ts';
 import type { ChosenKey } from '../../signing/sign/secret-keys.ts';
-import { type Statement, toClaims } from '../../signing/sign/statement.ts';
+import { type Statement, statementId, toClaims } from '../../signing/sign/statement.ts';
 import { toBudgets } from '../base/budget-options.ts';
 import type { OptionName, Settings } from '../base/options.ts';
 import type { ProcessIo } from '../base/process-io.ts';
 import { UsageError } from '../base/usage-error.ts';
 import { openEngines } from '../inputs/open-engines.ts';
-import { openTarget } from '../inputs/open-target.ts';
+import { type OpenTarget, openTarget } from '../inputs/open-target.ts';
 import { readPolicy, warnOfKeyFaults } from '../inputs/read-policy.ts';
 import { type HandOver, describeRun, handOver, tryHandOver } from '../push/hand-over.ts';
 import { readStore } from '../push/push-options.ts';
@@ -84,6 +88,12 @@ export interface OpenDestination {
    */
   readonly findEarlier:
     ((statements: readonly Statement[]) => Promise<EarlierProposal | undefined>) | undefined;
+  /**
+   * Why the repository would be refused with more signatures; undefined where it would not, and for a directory.
+   * @throws RepositoryError
+   */
+  readonly foreseeExcess:
+    ((statements: readonly Statement[]) => Promise<RefusedState | undefined>) | undefined;
   /** Waits until the store of --wait serves signatures; gives the milliseconds, or why it does not. */
   readonly wait: ((signatures: readonly PushedFile[]) => Promise<number | Error>) | undefined;
 }
@@ -98,7 +108,8 @@ export async function openDestination(
   const out = findOut(settings);
   if (out !== undefined) {
     const opened = await openOut(out, settings, io, options);
-    return { ...opened, tryDelivery: undefined, findEarlier: undefined, wait: undefined };
+    const nothing = { tryDelivery: undefined, findEarlier: undefined, foreseeExcess: undefined };
+    return { ...opened, ...nothing, wait: undefined };
   }
   const store = readStore(settings);
   const target = await openTarget(settings.to ?? '', settings, io, directory, ending);
@@ -129,6 +140,7 @@ export async function openDestination(
         ? async (statements) =>
             findEarlier(statements, options.key, { target, settings, io, ending })
         : undefined,
+    foreseeExcess: async (statements) => foreseeStatements(statements, target),
     wait:
       store === undefined
         ? undefined
@@ -152,6 +164,20 @@ async function findEarlier(
   const run = describeRun(io.environment);
   const proposal = await findProposal(repository, said, { forge, token, timeout, ending, run });
   return proposal && { ...proposal, into: repository.branch };
+}
+
+async function foreseeStatements(
+  statements: readonly Statement[],
+  { repository, policy, readRule }: OpenTarget,
+): Promise<RefusedState | undefined> {
+  const rule = await readRule();
+  const unique = new Map(statements.map((statement) => [statementId(statement), statement]));
+  const places = [...unique.values()].flatMap((statement) => placeOf(policy, statement) ?? []);
+  // Under which number each will lie makes no difference of note.
+  const paths = places.map(({ directory }, at) =>
+    joinSubtree(rule.subtree, formatLocation(directory, at + 1)),
+  );
+  return foreseeExcess(repository, paths, rule);
 }
 
 /** Where nobody says which keys are accepted, it is the one that signs. */

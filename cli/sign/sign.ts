@@ -1,5 +1,6 @@
 // `lookaside sign IMAGE…`: from images in a registry to signatures in the signature repository. Whatever
 // can fail is tried before anything is signed, and nothing is pushed or written unless all of it is good.
+import type { RefusedState } from '../../generator/store/report.ts';
 import { type Rejection, isRejection } from '../../generator/terms/rejection.ts';
 import type { Delivered, MadeSignature } from '../../signing/sign/destination.ts';
 import { foreseeRefusals } from '../../signing/sign/foresee-refusals.ts';
@@ -108,6 +109,8 @@ async function signImages(named: readonly NamedImage[], run: SigningRun): Promis
   // Nobody shall sign for nothing.
   const earlier = wanted.length > 0 ? await run.findEarlier?.(wanted) : undefined;
   if (earlier) return tellEarlier(statements, made, earlier, run);
+  const excess = wanted.length > 0 ? await run.foreseeExcess?.(wanted) : undefined;
+  if (excess) return tellExcess(statements, made, excess, run);
   if (wanted.length > 0) await run.tryDelivery?.();
   const verdicts: Verdicts = isDryRun
     ? await foreseeRefusals(wanted, destination.policy, key.fingerprint, new Date())
@@ -127,7 +130,13 @@ async function signImages(named: readonly NamedImage[], run: SigningRun): Promis
     statement,
     outcome:
       toMoved(statement, moved) ??
-      toOutcome(statementId(statement), { made, verdicts, delivered, giver: run.giver }),
+      toOutcome(statementId(statement), {
+        made,
+        verdicts,
+        delivered,
+        refused: delivery?.refused,
+        giver: run.giver,
+      }),
   }));
   const served = await waitIfAsked(signatures, made, verdicts, run);
   const isPushed = run.tryDelivery !== undefined;
@@ -162,6 +171,31 @@ async function tellEarlier(
   };
   await write(io.stdout, formatSigned(report, settings.format === 'json', io));
   return 0;
+}
+
+/** Nobody signs for a state that would be refused. */
+async function tellExcess(
+  statements: readonly Statement[],
+  made: MadeSignatures,
+  refused: RefusedState,
+  { settings, io, key, destination, giver }: SigningRun,
+): Promise<number> {
+  const signatures = statements.map((statement): SignedStatement => {
+    const isMade = made.has(statementId(statement));
+    return { statement, outcome: isMade ? { status: 'there' } : { status: 'refused', ...refused } };
+  });
+  const report = {
+    key,
+    to: destination.name,
+    giver,
+    isDryRun: settings['dry-run'],
+    isPushed: true,
+    delivery: undefined,
+    served: undefined,
+    signatures,
+  };
+  await write(io.stdout, formatSigned(report, settings.format === 'json', io));
+  return 1;
 }
 
 /** The bar comes after the first signature: until then pinentry may have the terminal. */
@@ -233,15 +267,20 @@ interface Results {
   readonly made: MadeSignatures;
   readonly verdicts: Verdicts;
   readonly delivered: ReadonlyMap<string | undefined, Delivered | Rejection | undefined>;
+  readonly refused: RefusedState | undefined;
   readonly giver: RuleGiver;
 }
 
-function toOutcome(id: string, { made, verdicts, delivered, giver }: Results): SigningOutcome {
+function toOutcome(
+  id: string,
+  { made, verdicts, delivered, refused, giver }: Results,
+): SigningOutcome {
   if (made.has(id)) return { status: 'there' };
   const verdict = verdicts.get(id);
   if (!verdict) return { status: 'held' };
   if (isRejection(verdict)) return toRefused(verdict, giver);
   const fate = delivered.get(id);
+  if (!fate && refused) return { status: 'refused', ...refused };
   if (!fate) return { status: 'held' };
   if (isRejection(fate)) return toRefused(fate, giver);
   if (!fate.isNew) return { status: fate.isProposed ? 'proposed' : 'there' };

@@ -1,18 +1,22 @@
 // The digest directories of a tree: which bytes are served from them, whatever their numbers.
 import type { GitObjects } from '../sources/git/objects/git-objects.ts';
 import { isFileMode } from '../sources/git/objects/tree-entry.ts';
-import { readOddTree } from '../sources/git/objects/tree-items.ts';
+import { type TreeItem, readOddTree } from '../sources/git/objects/tree-items.ts';
 import type { PathBudgets } from '../terms/budgets.ts';
 import { classifyPath } from '../terms/location.ts';
 
-/** Object names of files, each once, in the order of their numbers. */
-type NumberedIds = readonly string[];
+/** A file that can be served. */
+export interface DirectoryFile {
+  readonly path: string;
+  readonly number: number;
+  readonly item: TreeItem;
+}
 
 /** Those of one state, each read once. */
 export class DigestDirectories {
   readonly #objects: GitObjects;
   readonly #paths: PathBudgets | undefined;
-  readonly #known = new Map<string, Promise<NumberedIds>>();
+  readonly #known = new Map<string, Promise<readonly DirectoryFile[]>>();
 
   /** `paths` are the limits for paths that are served; the defaults if left out. */
   constructor(objects: GitObjects, paths?: PathBudgets) {
@@ -25,7 +29,13 @@ export class DigestDirectories {
    * numbers. `tree` is its object name; undefined where there is no such directory. Git is not asked by
    * paths: it would go through all directories on the way for each. Throws a SourceError.
    */
-  async idsIn(directory: string, tree: string | undefined): Promise<NumberedIds> {
+  async idsIn(directory: string, tree: string | undefined): Promise<readonly string[]> {
+    const files = await this.filesIn(directory, tree);
+    return [...new Set(files.map(({ item: { id } }) => id))];
+  }
+
+  /** The files themselves, in the order of their numbers; as {@link idsIn}. */
+  async filesIn(directory: string, tree: string | undefined): Promise<readonly DirectoryFile[]> {
     if (tree === undefined) return [];
     const known = this.#known.get(directory);
     if (known) return known;
@@ -34,23 +44,22 @@ export class DigestDirectories {
     return reading;
   }
 
-  async #read(directory: string, tree: string): Promise<NumberedIds> {
+  async #read(directory: string, tree: string): Promise<readonly DirectoryFile[]> {
     const { bytes } = await this.#objects.contents().ask(tree);
     const content = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
     return this.#list(content, directory, tree.length / 2);
   }
 
-  #list(content: Buffer, directory: string, idLength: number): NumberedIds {
-    const files: { readonly number: number; readonly id: string }[] = [];
+  #list(content: Buffer, directory: string, idLength: number): readonly DirectoryFile[] {
+    const files: DirectoryFile[] = [];
     for (const item of readOddTree(content, idLength)) {
       // A link or a submodule is not served.
       if (!item?.now || !isFileMode(item.now.mode)) continue;
       const path = `${directory}/${item.name.toString('latin1')}`;
       const place = classifyPath(path, this.#paths);
       if (place.kind !== 'location') continue;
-      files.push({ number: place.location.number, id: item.now.id });
+      files.push({ path, number: place.location.number, item: item.now });
     }
-    const inOrder = files.toSorted((a, b) => a.number - b.number);
-    return [...new Set(inOrder.map(({ id }) => id))];
+    return files.toSorted((a, b) => a.number - b.number);
   }
 }

@@ -81,11 +81,22 @@ function toFile(item: TreeItem | undefined): TreeItem | undefined {
  * SourceError.
  */
 export async function refuseLargeTree(
-  { directory, environment, ending }: GitObjects,
+  objects: GitObjects,
   tree: string,
   budgets: StateBudgets,
 ): Promise<void> {
-  const counter = new StateCounter(budgets);
+  await countTree(objects, tree, new StateCounter(budgets));
+}
+
+/** Where git lists trees. */
+export type TreePlace = Pick<GitObjects, 'directory' | 'environment' | 'ending'>;
+
+/** Counts all paths of a tree. Throws as the counter does, and a SourceError. */
+export async function countTree(
+  { directory, environment, ending }: TreePlace,
+  tree: string,
+  counter: StateCounter,
+): Promise<void> {
   const args = ['ls-tree', '-r', '-t', '-z', '--full-tree', tree] as const;
   let rest: Buffer = Buffer.alloc(0);
   for await (const chunk of readGit(directory, environment, args, ending)) {

@@ -29,6 +29,7 @@ import { isUndecided } from '../terms/rejection.ts';
 import { ConcernedPlaces } from './concerned-places.ts';
 import { DigestDirectories } from './digest-directories.ts';
 import { type FileChange, readFileChanges, refuseLargeTree } from './file-changes.ts';
+import { type HeldSignature, describeTaken, findLacks, toHeld } from './taken-away.ts';
 import { type Loss, type LossCode, toLoss } from '../terms/loss.ts';
 
 /** One of the two states that are compared. */
@@ -98,6 +99,11 @@ interface LostFile extends JudgedFile {
   readonly isDisplaced?: boolean;
 }
 
+/** What is served from directories, by their names. */
+type LeftSignatures = ReadonlyMap<string, readonly HeldSignature[]>;
+
+/** Directories of which it is told what nobody says there any more. */
+const MOST_EXPLAINED = 200;
 /** Files that are judged together, at most. */
 const BATCH = 512;
 /** Files that new rules exclude and that are looked at: whoever meant it needs no longer list. */
@@ -136,10 +142,33 @@ export class ProposalReview {
     // Git is asked for all directories at once: a question alone costs as much as many together.
     const added = await Promise.all(this.#added.map(async (one) => this.#report(one)));
     const { lost, isCut } = await this.#findLosses();
+    const left = await this.#findLeft(lost);
     const losses = lost.map((one) =>
-      toLoss(one.file.code, join(from.subtree, one.file.path), describe(one)),
+      toLoss(one.file.code, join(from.subtree, one.file.path), describe(one, left)),
     );
     return { files: [...this.#files, ...added], losses, isCut };
+  }
+
+  /** What is served from directories that have lost something, by their names; some of them. */
+  async #findLeft(lost: readonly LostFile[]): Promise<LeftSignatures> {
+    const trees = new Map<string, string>();
+    for (const { file } of lost) {
+      const { directory } = parseLocation(file.path) ?? {};
+      if (directory === undefined || file.tree === undefined) continue;
+      if (trees.size < MOST_EXPLAINED) trees.set(directory, file.tree);
+    }
+    const left = new Map<string, HeldSignature[]>([...trees.keys()].map((name) => [name, []]));
+    const files: EndangeredFile[] = [];
+    for (const [directory, tree] of trees) {
+      for (const { path, item } of await this.#directories.filesIn(directory, tree)) {
+        const name = Buffer.from(path);
+        files.push({ name, path, item, tree, code: 'signature-excluded', isOpen: false });
+      }
+    }
+    for (const { checked } of await this.#selectGood(files, this.#options.to.judge)) {
+      if (checked.kind === 'publishable') left.get(checked.directory)?.push(toHeld(checked));
+    }
+    return left;
   }
 
   async #take(changes: readonly FileChange[]): Promise<void> {
@@ -399,15 +428,21 @@ function imagesOf({ findImages }: Judge, { path, signature }: PublishableFile): 
   return (location && findImages?.(location, signature)) ?? [''];
 }
 
-function describe({ file: { code }, checked: file, isDisplaced = false }: LostFile): string {
+function describe(
+  { file: { code, path }, checked: file, isDisplaced = false }: LostFile,
+  left: LeftSignatures,
+): string {
   const excluding = isDisplaced
-    ? `got rules that take more than the newest ${MAX_SIGNATURES} of its directory, which are all that nodes read`
-    : 'got rules that exclude it';
-  const got = code === 'signature-excluded' ? excluding : 'got none';
-  if (file.kind !== 'publishable') return `expected the signature that lay there, ${got}`;
-  const { claims, signer } = file.signature;
-  const by = signer === undefined ? '' : ` by ${signer.primaryFingerprint}`;
-  return `expected the signature of ${JSON.stringify(claims.dockerReference)}${by}, ${got}`;
+    ? `rules that take more than the newest ${MAX_SIGNATURES} of its directory, which are all that nodes read`
+    : 'rules that exclude it';
+  const got = code === 'signature-excluded' ? excluding : 'none';
+  if (file.kind !== 'publishable') return `expected the signature that lay there, got ${got}`;
+  const { directory = '' } = parseLocation(path) ?? {};
+  const others = left.get(directory);
+  const held = toHeld(file);
+  // What rules exclude is still there.
+  const isTold = others && code !== 'signature-excluded';
+  return describeTaken(held, got, isTold ? findLacks(held, others) : []);
 }
 
 async function* toAsync<Item>(items: Iterable<Item>): AsyncGenerator<Item> {

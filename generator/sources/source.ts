@@ -55,6 +55,8 @@ export function idOf(entry: Entry): string {
 export interface Snapshot {
   /** The commit in full, for git. */
   readonly commit?: string;
+  /** Who brought it, for git. Never rejects. */
+  readonly origin?: () => Promise<StateOrigin>;
   /** Every entry, in no order. */
   readonly entries: () => AsyncIterable<Entry>;
   /** How many entries there are, about, for people who wait. */

@@ -35,6 +35,8 @@ export interface Loss {
   /** One line without a full stop. */
   readonly message: string;
   readonly hint: string;
+  /** Whether it is meant: then it is told, and is no fault. */
+  readonly isAllowed?: true;
 }
 
 /** Builds a loss; its hint is the cure of its code. */

@@ -246,7 +246,42 @@ export function reject(
 
 /** A cure with the name of its file in it, so that its commands can be pasted. */
 export function nameFileIn(hint: string, path: string): string {
-  return hint.includes('FILE') ? hint.replaceAll(/\bFILE\b/g, () => toShellWord(path)) : hint;
+  return hint.includes('FILE') ? hint.replaceAll(/\bFILE\b/g, () => toFileWord(path)) : hint;
+}
+
+/**
+ * Such a cure with the file by another path, for whoever stands elsewhere. Commands of git work in the
+ * repository that they are run in, so they are run in `directory`, from which the old path leads to the file.
+ */
+export function moveFileIn(hint: string, from: string, to: string, directory: string): string {
+  const parts = splitCommands(hint, from).map((part, at) => {
+    const isInRepository = at % 2 === 1 && IN_REPOSITORY.test(part);
+    const named = part.replaceAll(NAME, () => toFileWord(isInRepository ? from : to));
+    return isInRepository ? `(cd ${toFileWord(directory)} && ${named})` : named;
+  });
+  return parts.join('`');
+}
+
+/** In place of the name of a file, which may have any character but this one. */
+const NAME = '\0';
+
+/** What stands between back quotes, every second part, is a command. */
+function splitCommands(hint: string, path: string): readonly string[] {
+  return hint.replaceAll(toFileWord(path), NAME).split('`');
+}
+
+/** `git …`, and what writes files of a repository. */
+const IN_REPOSITORY = /^git[ -]|>> \.gitattributes/;
+
+/** Whether a cure has a command in it that needs the path of a file, or to be run in a repository. */
+export function hasPlaceIn(hint: string, path: string): boolean {
+  const commands = splitCommands(hint, path).filter((_, at) => at % 2 === 1);
+  return commands.some((part) => IN_REPOSITORY.test(part) || part.includes(NAME));
+}
+
+/** The file as one word of a shell, which no command takes for an option. */
+function toFileWord(path: string): string {
+  return toShellWord(path.startsWith('-') ? `./${path}` : path);
 }
 
 /** Texts that many files have in common, kept once: a push may have millions of files. */

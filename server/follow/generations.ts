@@ -16,7 +16,10 @@ import type { JudgedFile, SignatureStore } from '../../generator/store/store.ts'
 import { yieldToLookups } from './yield-to-lookups.ts';
 import { inTheWay } from '../troubles/failures.ts';
 import { JudgingAgain, isDeferred, patience, renewLapsed } from './judging-again.ts';
-import { loadState } from './load-state.ts';
+import { type HeldDirectories, holdAll, holdDirectories } from './compare-stores.ts';
+import { type LoadedState, loadState } from './load-state.ts';
+import type { LostFile } from './lost-file.ts';
+import { type ChangedState, LostSignatures } from './lost-signatures.ts';
 import { logRejections } from './log-rejections.ts';
 import { NumberHolding, type NumberHoldingOptions } from './number-holding.ts';
 import { type OlderByPath, type OlderFiles } from './older-files.ts';
@@ -52,6 +55,8 @@ export interface GenerationsOptions extends NumberHoldingOptions {
   readonly tried: TriedCommit | undefined;
   /** Remembers what is served in place of files without a verdict; undefined as `tried`. */
   readonly older: OlderFiles | undefined;
+  /** Remembers what was taken away; as `tried`. */
+  readonly lostFile?: LostFile | undefined;
   /** Called once, when the first generation is loaded. */
   readonly onFirstLoad: (store: SignatureStore, generation: Generation) => void;
   /** Called with each generation, the first one too. */
@@ -67,6 +72,7 @@ const PATIENCE = 5000;
 /** Names this part of the server in the trouble `state-directory`. */
 const NOTED = 'served state';
 const NOTHING_OLDER: OlderByPath = new Map();
+const NOTHING_HELD: HeldDirectories = new Map();
 
 /** What is in force: a store, the snapshot that it was made from, and the judge of all its files. */
 interface ServedState {
@@ -86,14 +92,17 @@ export class Generations {
   #isClosed = false;
   readonly #refusals: Refusals;
   readonly #numbers: NumberHolding;
+  /** What changes of the source have taken away. */
+  readonly lost: LostSignatures;
   #newestCommit: string | null = null;
   /** The commit that the state directory names as published last. */
   #notedCommit: string | undefined;
 
   /** No generation is loaded yet. */
   constructor(options: GenerationsOptions) {
-    const { judge, troubles, log } = options;
+    const { judge, troubles, log, source, now, lostFile } = options;
     this.#options = options;
+    this.lost = new LostSignatures({ source, troubles, log, now, file: lostFile });
     this.#judge = judge;
     this.#numbers = new NumberHolding(options);
     this.#refusals = new Refusals({
@@ -165,6 +174,7 @@ export class Generations {
    * never refused.
    */
   async recall(): Promise<void> {
+    await this.lost.open();
     const snapshot = await this.#options.source.recall();
     if (!snapshot) return;
     await this.#closing(snapshot, async () => {
@@ -197,7 +207,10 @@ export class Generations {
     const anew = await this.#again.goOn(job);
     const changes = anew.changes + lapsed.changes;
     logRejections(this.#options.log, [...anew.rejected, ...lapsed.rejected].flatMap(toRejected));
-    if (changes > 0) this.#publish(store, snapshot, judge);
+    if (changes > 0) {
+      this.#publish(store, snapshot, judge);
+      await this.lost.compareDecided(toState(store, snapshot));
+    }
     void judge.checkpoint?.keep(store, snapshot, Math.max(changes, renewed));
     assertRead(lapsed);
     assertRead(anew);
@@ -215,6 +228,7 @@ export class Generations {
     const hasProgress = this.undecided < before || this.olderServed !== olderBefore;
     if (hasProgress) {
       this.#publish(store, snapshot, judge);
+      await this.lost.compareDecided(toState(store, snapshot));
       void judge.checkpoint?.keep(store, snapshot, Math.max(1, before - this.undecided));
     }
     assertRead({ failure });
@@ -267,6 +281,7 @@ export class Generations {
     this.#isClosed = true;
     const { store, snapshot, judge } = this.#served;
     await Promise.all([
+      this.lost.close(),
       this.#options.older?.keep(store),
       this.#numbers.keep(store),
       judge.checkpoint?.keepLast(store, snapshot),
@@ -318,9 +333,18 @@ export class Generations {
   async #judgeNewest(snapshot: Snapshot, isEnough: () => boolean): Promise<Advance> {
     const served = this.#served;
     const mayUpdate = served !== undefined && !this.#mustReload && served.judge === this.#judge;
-    return mayUpdate
-      ? this.#update(served, snapshot, isEnough)
-      : this.#load(snapshot, { mayRefuse: this.#options.onInvalid === 'refuse' });
+    if (mayUpdate) return this.#update(served, snapshot, isEnough);
+    const mayRefuse = this.#options.onInvalid === 'refuse';
+    const { advance, store, left } = await this.#load(snapshot, { mayRefuse });
+    if (advance.result === 'changed') {
+      // By other rules nobody could say whether the source or they have taken something away.
+      const isComparable = served?.judge === this.#judge;
+      const held = isComparable ? await holdAll(served.store) : NOTHING_HELD;
+      // Git has recalled what was published last, if it is of the same branch.
+      const earlier = served || snapshot.tree ? held : left;
+      await this.lost.compare(earlier, toState(store, snapshot));
+    }
+    return advance;
   }
 
   #publish(store: SignatureStore, snapshot: Snapshot, judge: StoreJudge): void {
@@ -333,13 +357,14 @@ export class Generations {
     void this.#numbers.keep(store);
     if (isFirst) this.#options.onFirstLoad(store, generation);
     this.#options.onPublish(store, generation);
+    this.lost.revisit(store);
   }
 
   /** Loads all of a snapshot into a new store, which is swapped in when it is complete. */
   async #load(
     snapshot: Snapshot,
     { mayRefuse = false, isLastServed = false } = {},
-  ): Promise<Advance> {
+  ): Promise<LoadedState & { readonly advance: Advance }> {
     const { log, now } = this.#options;
     const judge = this.#judge;
     const served = this.#served;
@@ -350,16 +375,19 @@ export class Generations {
       this.#numbers.hold(loaded, served?.store);
     // What has changed since a checkpoint of an unknown age counts as a change of what was served.
     const onRestored = served || isLastServed ? undefined : hold;
-    const { store, renewed } = await loadState({ ...job, onRestored });
+    const loaded = await loadState({ ...job, onRestored });
+    const { store, renewed } = loaded;
     if (!store.holdsNumbers) await hold(store);
     const faults = mayRefuse ? [...newFaults(store, served?.store)] : [];
-    if (faults.length > 0) return this.#refusals.forFiles(faults, snapshot.commit);
+    if (faults.length > 0) {
+      return { ...loaded, advance: this.#refusals.forFiles(faults, snapshot.commit) };
+    }
     this.#mustReload = false;
     this.#again.restart();
     logRejections(log, store.rejectedFiles());
     this.#publish(store, snapshot, judge);
     void judge.checkpoint?.keep(store, snapshot, renewed);
-    return { result: 'changed' };
+    return { ...loaded, advance: { result: 'changed' } };
   }
 
   /** Gives numbers that no cache holds any more to the signatures that belong there; some at a time. */
@@ -392,6 +420,7 @@ export class Generations {
     const rejected = [...prepared.rejectedFiles()];
     const faults = isRefusing ? broughtBy(changes, rejected, store) : [];
     if (faults.length > 0) return this.#refusals.forFiles(faults, snapshot.commit);
+    const held = await holdDirectories(store, directoriesOf(changes));
     inTheWay(() => prepared.apply());
     const deferred = changes.filter(isDeferred);
     const hasToWait = deferred.length > 0;
@@ -405,6 +434,7 @@ export class Generations {
       logRejections(log, rejectedBeside(changes, store));
       this.#publish(store, snapshot, judge);
     }
+    await this.lost.compare(held, toState(store, snapshot));
     void judge.checkpoint?.keep(store, snapshot, changes.length);
     return { result: 'changed' };
   }
@@ -425,6 +455,8 @@ export class Generations {
       // First, or a start with this state would lack what is served in place of its files.
       await older?.keep(store);
       await this.#numbers.keep(store);
+      // As well: what the next start does not compare any more has to be told already.
+      await this.lost.settle();
       await source.keep(snapshot);
       troubles.clear('state-directory', NOTED);
     } catch (error) {
@@ -436,6 +468,18 @@ export class Generations {
       this.#notedCommit = to;
     }
   }
+}
+
+function toState(store: SignatureStore, { commit, origin }: Snapshot): ChangedState {
+  return {
+    store,
+    commit: commit ?? null,
+    findAuthor: async () => (await origin?.())?.author,
+  };
+}
+
+function directoriesOf(files: readonly CheckedFile[]): ReadonlySet<string> {
+  return new Set(files.flatMap(({ directory }) => directory ?? []));
 }
 
 function toRejected(file: JudgedFile): readonly RejectedFile[] {
@@ -500,7 +544,7 @@ function* rejectedBeside(
   files: readonly CheckedFile[],
   store: SignatureStore,
 ): Generator<RejectedFile> {
-  for (const directory of new Set(files.flatMap((file) => file.directory ?? []))) {
+  for (const directory of directoriesOf(files)) {
     for (const file of store.filesIn(directory)) if (file.status === 'rejected') yield file;
   }
 }

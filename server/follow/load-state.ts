@@ -1,12 +1,13 @@
 // A state as a whole becomes a store that nobody looks into yet: from the checkpoint of an earlier
 // run, or by judging every file.
-import type { CheckedFile } from '../../generator/gate/checked-file.ts';
+import type { CheckedFile, PublishableFile } from '../../generator/gate/checked-file.ts';
 import type { Signature } from '../../generator/gate/judge.ts';
 import { type FindStanding, assertRead, judgeAgain } from '../../generator/store/judge-again.ts';
 import { loadStore } from '../../generator/store/load-store.ts';
 import { DEFERRED } from '../../generator/openpgp/open-message.ts';
 import { type FileEntry, type Snapshot, toBlobEntry } from '../../generator/sources/source.ts';
 import type { SignatureStore } from '../../generator/store/store.ts';
+import type { HeldDirectories } from './compare-stores.ts';
 import type { StoreJudge } from './judge-with-memory.ts';
 import type { OlderByPath } from './older-files.ts';
 import { patience, renewLapsed } from './judging-again.ts';
@@ -30,6 +31,8 @@ export interface LoadStateOptions {
 export interface LoadedState {
   readonly store: SignatureStore;
   readonly renewed: number;
+  /** What an earlier run served and is no longer as it was, by directory. */
+  readonly left: HeldDirectories;
 }
 
 /** Makes the store of a snapshot, as of a moment. Throws as the source does. */
@@ -44,7 +47,17 @@ export async function loadState(options: LoadStateOptions): Promise<LoadedState>
     restored?.store ?? (await loadStore(snapshot, judge, now, undefined, { effort: 'quick' }));
   bringOlder(store, options);
   const renewed = await settle(store, restored?.older ?? new Map(), options);
-  return { store, renewed };
+  return { store, renewed, left: byDirectory(restored?.left ?? []) };
+}
+
+function byDirectory(files: readonly PublishableFile[]): HeldDirectories {
+  const held = new Map<string, PublishableFile[]>();
+  for (const file of files) {
+    const group = held.get(file.directory) ?? [];
+    group.push(file);
+    held.set(file.directory, group);
+  }
+  return held;
 }
 
 /** Adds what was there before files without a verdict, to be judged together with them. */

@@ -17,6 +17,7 @@ import {
 } from './generations.ts';
 import type { StoreJudge } from './judge-with-memory.ts';
 import { patience } from './judging-again.ts';
+import type { LostReport } from './lost-signatures.ts';
 import type { Refusal } from './refusals.ts';
 import { UndecidedPace } from './undecided-pace.ts';
 import { WallClock } from './wall-clock.ts';
@@ -122,6 +123,8 @@ export class Refresher {
   /** The commit of the newest state of the source, in force or refused. */
   readonly newestCommit = (): string | null => this.#generations.newestCommit;
   readonly isNoted = (): boolean => this.#generations.isNoted;
+  /** What changes of the source have taken away. */
+  readonly lost = (): LostReport => this.#generations.lost;
 
   readonly status = (): RefreshStatus => ({
     generation: this.#generations.current,
@@ -355,6 +358,7 @@ export class Refresher {
   /** Does what is due by the passing of time. */
   readonly #tick = (): void => {
     const elapsed = this.#options.elapsed();
+    this.#generations.lost.tick();
     if (this.#jumpedAt !== undefined && elapsed >= this.#jumpedAt + JUMP_TOLD) {
       this.#options.troubles.clear('clock-jumped');
       this.#jumpedAt = undefined;

@@ -2,6 +2,8 @@ import { formatEnd } from '../../generator/openpgp/key-state.ts';
 import { listKeyFaults } from '../../generator/policy/key-faults.ts';
 import { sortByPath } from '../../generator/store/report.ts';
 import { toLine } from '../../generator/terms/text.ts';
+import type { RememberedLoss } from '../follow/lost-file.ts';
+import { shareOf } from '../follow/lost-signatures.ts';
 import type { StatusServices } from '../status/services.ts';
 
 /** What `/status.json` says, in its version 1: members are added, none changes its meaning. */
@@ -22,6 +24,7 @@ export function toStatusJson(services: StatusServices): object {
       readAt: new Date(goodAt).toISOString(),
     })),
     troubles: troubles.list(),
+    lost: toLostJson(refresher.lost().loss, store?.signatures ?? 0),
     signatures: store?.signatures ?? 0,
     images: store?.images ?? 0,
     repositories: store?.repositories ?? 0,
@@ -41,6 +44,20 @@ export function toStatusJson(services: StatusServices): object {
     refused: { images: refused.count(), dropped: refused.dropped() },
     rejected: sortByPath(refresher.rejected()),
   };
+}
+
+/** Texts of files and commits are escaped as JSON is sent. */
+function toLostJson(loss: RememberedLoss | undefined, served: number): object | null {
+  if (!loss) return null;
+  const { files, ...told } = loss;
+  const shown = files.map(({ path, code, signer, identity, lacks }) => ({
+    path,
+    code,
+    signer: signer ?? null,
+    identity,
+    lacks,
+  }));
+  return { ...told, share: shareOf(loss.signatures, served), files: shown };
 }
 
 const NONE = { signatures: 0, images: 0, soleImages: 0 };

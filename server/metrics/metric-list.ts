@@ -17,6 +17,18 @@ export const METRICS = {
     help: 'Time to answer a lookup, without the network',
   },
   lookaside_signatures: { kind: 'gauge', help: 'Signatures that are served' },
+  lookaside_lost_signatures: {
+    kind: 'gauge',
+    help: 'Signatures that changes of the source have taken away from images that are still there, or with most images: until they are back, acknowledged, or a day has gone by',
+  },
+  lookaside_lost_signatures_ratio: {
+    kind: 'gauge',
+    help: 'Their share of what would be served with them, from 0 to 1',
+  },
+  lookaside_lost_signatures_total: {
+    kind: 'counter',
+    help: 'Signatures that were taken away so since the start',
+  },
   lookaside_repositories: { kind: 'gauge', help: 'Repositories that have signatures' },
   lookaside_rejected_files: {
     kind: 'gauge',

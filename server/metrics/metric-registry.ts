@@ -3,6 +3,7 @@
 import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client';
 import type { Keyring } from '../../generator/openpgp/openpgp-js.ts';
 import { toLine } from '../../generator/terms/text.ts';
+import { shareOf } from '../follow/lost-signatures.ts';
 import type { LastRefresh, Refresher } from '../follow/refresher.ts';
 import type { WebhookResult } from '../follow/webhook/webhook.ts';
 import type { InForce } from '../follow/in-force.ts';
@@ -14,7 +15,7 @@ import { METRICS, type MetricDescription, type MetricName } from './metric-list.
 
 /** What the metrics are read from. */
 export interface MetricValues {
-  readonly refresher: Pick<Refresher, 'store' | 'status' | 'rejectedCodes'>;
+  readonly refresher: Pick<Refresher, 'store' | 'status' | 'rejectedCodes' | 'lost'>;
   readonly lookupCounts: Pick<LookupCounts, 'totals' | 'durations'>;
   /** The keys in force; undefined where nothing is verified. */
   readonly keyring: () => Pick<Keyring, 'keys' | 'lives'> | undefined;
@@ -94,9 +95,15 @@ export class MetricRegistry {
   }
 
   #addStore(): void {
-    const { store, rejectedCodes, status } = this.#values.refresher;
+    const { store, rejectedCodes, status, lost } = this.#values.refresher;
+    const countLost = (): number => lost().loss?.signatures ?? 0;
     this.#gauge('lookaside_signatures', () => unlabelled(store()?.signatures ?? 0));
     this.#gauge('lookaside_repositories', () => unlabelled(store()?.repositories ?? 0));
+    this.#gauge('lookaside_lost_signatures', () => unlabelled(countLost()));
+    this.#gauge('lookaside_lost_signatures_ratio', () =>
+      unlabelled(shareOf(countLost(), store()?.signatures ?? 0)),
+    );
+    this.#counter('lookaside_lost_signatures_total', () => unlabelled(lost().total));
     this.#gauge('lookaside_rejected_files', rejectedCodes);
     this.#gauge('lookaside_source_info', () => {
       const commit = status().generation?.commit;

@@ -15,7 +15,14 @@ export interface StatusServices {
   readonly source: Source;
   readonly refresher: Pick<
     Refresher,
-    'store' | 'status' | 'rejectedCodes' | 'rejected' | 'rejectedOf' | 'newestCommit' | 'request'
+    | 'store'
+    | 'status'
+    | 'rejectedCodes'
+    | 'rejected'
+    | 'rejectedOf'
+    | 'newestCommit'
+    | 'request'
+    | 'lost'
   >;
   /** The policy in force. */
   readonly policy: () => Policy;

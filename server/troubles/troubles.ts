@@ -16,6 +16,8 @@ export const TROUBLES = {
   'tls-certificate':
     'The TLS certificate has expired or is not valid yet: clients refuse to connect.',
   'no-process': 'No process can be started, so neither git nor gpgv can run. Lookups go on.',
+  'signatures-lost':
+    'A change of the source took away signatures of images that are still there, or most of all. Nodes may refuse these images.',
   'undecided-files':
     'Some files wait for a verdict: gpgv could not give one, or their scope has no keys.',
   'state-directory':

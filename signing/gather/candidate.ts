@@ -1,8 +1,12 @@
+import type { Rejection } from '../../generator/terms/rejection.ts';
+
 /** A signature that may be pushed; nothing of it is verified. */
 export interface Candidate {
   /** Where it comes from, for people: a file, or an image. */
   readonly origin: string;
   readonly bytes: Uint8Array;
+  /** Why it cannot be pushed, whatever it says: it could not be read, and has no bytes. */
+  readonly rejection?: Rejection;
 }
 
 /** One that lies on the disk. */

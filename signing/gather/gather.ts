@@ -5,16 +5,26 @@
 //   COPY/HEX.signature-N                            the same of a list, for one of its images
 //   TREE/HOST:PORT/NAME:TAG/…                       copies made by `skopeo sync`
 //
-// What a signature is for, only the signature says: its path is never asked.
+// What a signature is for, only the signature says: its path is never asked. What cannot be read is a bad
+// file among the others, told with its path and its cure.
 import { createReadStream } from 'node:fs';
-import type { Dirent } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { MAX_BLOB_BYTES } from '../../generator/openpgp/signature-file.ts';
-import { hasCode, messageOf } from '../../generator/terms/errors.ts';
 import { parseDirectory, parseSignatureName } from '../../generator/terms/location.ts';
+import { type Rejection, isRejection } from '../../generator/terms/rejection.ts';
 import { SigningError } from '../signing-error.ts';
 import type { CandidateFile } from './candidate.ts';
+import {
+  GONE,
+  OTHER_NAME,
+  type StagedEntry,
+  listStaged,
+  rejectDirectory,
+  rejectFile,
+  toUnreadable,
+} from './staged-entries.ts';
+import { StagedPath } from './staged-path.ts';
 
 /** The prefix by which clients name a directory that holds an image. */
 const COPY = 'dir:';
@@ -24,20 +34,22 @@ const MANIFEST = 'manifest.json';
 /** Files read at once. */
 const AT_ONCE = 64;
 
-/** A file that is named like a signature. */
+/** A file that is named like a signature, or something that stands in place of one or of many. */
 interface FoundFile {
-  readonly file: string;
+  readonly path: StagedPath;
   readonly staging: string | undefined;
+  /** Why it is not read. */
+  readonly rejection?: Rejection;
 }
 
 /**
  * Reads the signatures that lie at the operands, in the order of their paths; none of an empty directory.
- * @throws SigningError for what is not there, cannot be read, or holds other things only
+ * @throws SigningError for what is not there, and for a directory that holds other things only
  */
 export async function gatherFiles(operands: readonly string[]): Promise<readonly CandidateFile[]> {
   const found: FoundFile[] = [];
   for (const operand of operands) found.push(...(await findFiles(operand)));
-  const once = new Map(found.map((one) => [one.file, one]));
+  const once = new Map(found.map((one) => [one.path.bytes.toString('latin1'), one]));
   const files = [...once.values()];
   const read: CandidateFile[] = [];
   for (let at = 0; at < files.length; at += AT_ONCE) {
@@ -49,118 +61,122 @@ export async function gatherFiles(operands: readonly string[]): Promise<readonly
 async function findFiles(operand: string): Promise<readonly FoundFile[]> {
   const isCopy = operand.startsWith(COPY);
   const path = isCopy ? operand.slice(COPY.length) : operand;
-  const stats = await explain(path, async () => stat(path));
-  if (stats.isFile() && !isCopy) return [{ file: path, staging: dirname(path) }];
-  if (!stats.isDirectory()) {
-    throw new SigningError(`${operand}: expected a directory or a signature file`);
+  const staged = StagedPath.of(path);
+  const stats = await stat(path).catch(toUnreadable);
+  if (stats === undefined) {
+    const hint = 'name a staging directory, dir:COPY, or a signature file';
+    throw new SigningError(`${path}: no such file or directory`, { hint });
   }
-  const found = isCopy ? await findInCopy(path) : await findBelow(path);
+  if (isRejection(stats)) return [{ path: staged, staging: undefined, rejection: stats }];
+  if (!stats.isDirectory()) {
+    if (isCopy) throw new SigningError(`${operand}: expected a directory with an image`);
+    const file = { path: staged, staging: dirname(path) };
+    return [stats.isFile() ? file : { ...file, rejection: rejectFile('other') }];
+  }
+  const found = isCopy ? await findInCopy(staged) : await findBelow(staged);
   // What is staged goes away once it is pushed.
-  if (found.length > 0 || (!isCopy && (await hasNoFile(path)))) return found;
+  if (found.length > 0 || (!isCopy && (await hasNoFile(staged)))) return found;
   throw new SigningError(`${operand}: expected signatures, found none`, {
     hint: 'name the directory of lookaside-staging, or that of `skopeo copy … dir:DIR`',
   });
 }
 
 /** Whether there is nothing below a directory but directories, and what keeps them, like `.gitkeep`. */
-async function hasNoFile(directory: string): Promise<boolean> {
-  for (const entry of await list(directory)) {
-    if (entry.isFile() && entry.name.startsWith('.')) continue;
-    if (!entry.isDirectory() || !(await hasNoFile(join(directory, entry.name)))) return false;
+async function hasNoFile(directory: StagedPath): Promise<boolean> {
+  const entries = await listStaged(directory);
+  if (isRejection(entries)) return false;
+  for (const { kind, path } of entries) {
+    if (kind === 'file' && path.name.startsWith('.')) continue;
+    if (kind !== 'directory' || !(await hasNoFile(path))) return false;
   }
   return true;
 }
 
 /** All signatures below a directory. */
-async function findBelow(root: string): Promise<readonly FoundFile[]> {
+async function findBelow(root: StagedPath): Promise<readonly FoundFile[]> {
   const found: FoundFile[] = [];
   const directories = [root];
   for (let at = directories.pop(); at !== undefined; at = directories.pop()) {
-    const entries = await list(at);
-    const isCopy = entries.some((entry) => entry.isFile() && entry.name === MANIFEST);
-    const isStaged =
-      !isCopy && parseDirectory(`/${at}`.slice(`/${at}`.lastIndexOf('/') + 1)) !== undefined;
-    for (const entry of entries.toReversed()) {
-      const path = join(at, entry.name);
-      if (entry.isDirectory() && entry.name !== '.git') directories.push(path);
+    const entries = await listStaged(at);
+    if (isRejection(entries)) {
+      found.push({ path: at, staging: undefined, rejection: entries });
+      continue;
     }
-    for (const entry of entries) {
-      refuseLink(at, entry);
-      const name = isCopy ? entry.name.replace(OF_INSTANCE, '') : entry.name;
-      if (parseSignatureName(name) === undefined) continue;
-      // Elsewhere a directory may be a namespace of that name.
-      if (entry.isDirectory() && !isCopy && !isStaged) continue;
-      found.push({ file: pathOfFile(at, entry), staging: isStaged ? root : undefined });
+    const isCopy = isImage(entries);
+    const isStaged = !isCopy && parseDirectory(at.name) !== undefined;
+    for (const { kind, path } of entries.toReversed()) {
+      if (kind === 'directory' && path.name !== '.git') directories.push(path);
     }
+    const staging = isStaged ? root.text : undefined;
+    found.push(...entries.flatMap((entry) => toFound(entry, { isCopy, isStaged, staging })));
   }
   return found;
 }
 
-async function findInCopy(directory: string): Promise<readonly FoundFile[]> {
-  const entries = await list(directory);
-  if (!entries.some((entry) => entry.isFile() && entry.name === MANIFEST)) {
+async function findInCopy(directory: StagedPath): Promise<readonly FoundFile[]> {
+  const entries = await listStaged(directory);
+  if (isRejection(entries)) return [{ path: directory, staging: undefined, rejection: entries }];
+  if (!isImage(entries)) {
     const hint = 'name the directory that `skopeo copy … dir:DIR` wrote';
-    throw new SigningError(`${COPY}${directory}: expected an image, got no ${MANIFEST}`, { hint });
+    const message = `${COPY}${directory.text}: expected an image, got no ${MANIFEST}`;
+    throw new SigningError(message, { hint });
   }
-  return entries
-    .filter(({ name }) => parseSignatureName(name.replace(OF_INSTANCE, '')) !== undefined)
-    .map((entry) => ({ file: pathOfFile(directory, entry), staging: undefined }));
+  const inCopy = { isCopy: true, isStaged: false, staging: undefined };
+  return entries.flatMap((entry) => toFound(entry, inCopy));
 }
 
-/** A link may lead anywhere, also to a file that others change: it is not followed, nor passed over. */
-function refuseLink(directory: string, entry: Dirent): void {
-  if (!entry.isSymbolicLink() || parseDirectory(entry.name) === undefined) return;
-  throw new SigningError(
-    `${join(directory, entry.name)}: expected a directory of signatures, got a symbolic link`,
-    { hint: 'put the directory itself there, or remove the link' },
-  );
+function isImage(entries: readonly StagedEntry[]): boolean {
+  return entries.some(({ kind, path }) => kind === 'file' && path.name === MANIFEST);
 }
 
-/** The path of something that is named like a signature. */
-function pathOfFile(directory: string, entry: Dirent): string {
-  const path = join(directory, entry.name);
-  if (entry.isFile()) return path;
-  const links = entry.isSymbolicLink() ? 'a symbolic link' : 'something else';
-  const got = entry.isDirectory() ? 'a directory' : links;
-  throw new SigningError(`${path}: expected a signature file, got ${got}`, {
-    hint: 'put the file itself there, or remove it: links are not followed',
-  });
+/** The directory around an entry. */
+interface Surroundings {
+  readonly isCopy: boolean;
+  readonly isStaged: boolean;
+  readonly staging: string | undefined;
 }
 
-async function list(directory: string) {
-  const entries = await explain(directory, async () => readdir(directory, { withFileTypes: true }));
-  return entries.toSorted((a, b) => compareNames(a.name, b.name));
-}
-
-/** signature-2 before signature-10. */
-function compareNames(a: string, b: string): number {
-  return a.localeCompare(b, 'en', { numeric: true });
+/** What is named like a signature, or should be one; nothing for what is passed over. */
+function toFound(
+  { kind, path }: StagedEntry,
+  { isCopy, isStaged, staging }: Surroundings,
+): readonly FoundFile[] {
+  const name = isCopy ? path.name.replace(OF_INSTANCE, '') : path.name;
+  const refused = (rejection: Rejection): readonly FoundFile[] => [{ path, staging, rejection }];
+  if (parseSignatureName(name) === undefined) {
+    // A link may lead anywhere, also to files that others change: it is not followed, nor passed over.
+    const isPlace = kind !== 'file' && kind !== 'directory' && parseDirectory(name) !== undefined;
+    if (isPlace) return refused(rejectDirectory(kind));
+    const isMeant = isStaged || parseSignatureName(name.replaceAll('\uFFFD', '')) !== undefined;
+    return kind === 'file' && isMeant && !path.isUtf8 ? refused(OTHER_NAME) : [];
+  }
+  // Elsewhere a directory may be a namespace of that name.
+  if (kind === 'directory' && !isCopy && !isStaged) return [];
+  if (kind !== 'file') return refused(rejectFile(kind));
+  return path.isUtf8 ? [{ path, staging }] : refused(OTHER_NAME);
 }
 
 /** Of a larger file the size is enough to say what is wrong. */
-async function readCandidate({ file, staging }: FoundFile): Promise<CandidateFile> {
-  const pieces: Buffer[] = [];
-  await explain(file, async () => {
-    for await (const piece of createReadStream(file, { end: MAX_BLOB_BYTES })) {
-      pieces.push(Buffer.from(piece));
-    }
-  });
-  return { origin: file, file, staging, bytes: Buffer.concat(pieces) };
+async function readCandidate({
+  path,
+  staging,
+  rejection: known,
+}: FoundFile): Promise<CandidateFile> {
+  const bytes = known ?? (await readBytes(path));
+  const about = { origin: path.shown, file: path.shown, staging };
+  return isRejection(bytes)
+    ? { ...about, bytes: new Uint8Array(), rejection: bytes }
+    : { ...about, bytes };
 }
 
-async function explain<Result>(path: string, read: () => Promise<Result>): Promise<Result> {
+async function readBytes({ bytes: path }: StagedPath): Promise<Buffer | Rejection> {
+  const pieces: Buffer[] = [];
   try {
-    return await read();
-  } catch (cause) {
-    if (hasCode(cause, 'ENOENT') && path.includes('\uFFFD')) {
-      const hint = 'rename it: nodes look for no such name';
-      throw new SigningError(`${path}: expected a name in UTF-8`, { hint, cause });
+    for await (const piece of createReadStream(path, { end: MAX_BLOB_BYTES })) {
+      pieces.push(Buffer.from(piece));
     }
-    if (hasCode(cause, 'ENOENT')) {
-      const hint = 'name a staging directory, dir:COPY, or a signature file';
-      throw new SigningError(`${path}: no such file or directory`, { hint, cause });
-    }
-    const hint = 'make it readable for the user that runs lookaside';
-    throw new SigningError(`cannot read ${path}: ${messageOf(cause)}`, { hint, cause });
+    return Buffer.concat(pieces);
+  } catch (error) {
+    return toUnreadable(error) ?? GONE;
   }
 }

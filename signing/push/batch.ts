@@ -2,10 +2,11 @@
 // of in the end.
 import type { Warning } from '../../generator/gate/judge.ts';
 import type { PlacingJudge } from '../../generator/gate/placing-judge.ts';
-import { reportDirectory } from '../../generator/store/report.ts';
+import { type RefusedState, reportDirectory } from '../../generator/store/report.ts';
 import type { Candidate } from '../gather/candidate.ts';
 import type { SignatureRepository } from '../target/signature-repository.ts';
 import type { ChooseNumber } from './choose-number.ts';
+import { type PublishedLimits, foreseeExcess } from './foresee-excess.ts';
 import { formatCommitMessage } from './commit-message.ts';
 import {
   type GoodCandidate,
@@ -18,10 +19,8 @@ import type { PushedSignature } from './push-report.ts';
 import { PublishedSignatures } from './published-signatures.ts';
 
 /** By which rule a state of the repository takes signatures. */
-export interface PushRule {
+export interface PushRule extends PublishedLimits {
   readonly judge: Pick<PlacingJudge, 'judge' | 'place'>;
-  /** The published subtree of the repository; '' for all of it. */
-  readonly subtree: string;
 }
 
 /** What is pushed, and by which rule. */
@@ -49,6 +48,8 @@ export interface BatchPlan extends PushPlan {
   readonly judged: readonly JudgedCandidate[];
   /** Whether nothing may be pushed: in a dry run, or where others are refused. */
   readonly isHeldBack: boolean;
+  /** Why the state that all of it leads to would be refused; then nothing is pushed. */
+  readonly refused: RefusedState | undefined;
   /** To be pushed now. */
   readonly fresh: readonly NewPlacement[];
 }
@@ -90,8 +91,11 @@ export class Batch {
     const { placements } = plan;
     const hasRefused =
       good.length < all.length || placements.some(({ kind }) => kind === 'refused');
-    const isHeldBack = isDryRun || (hasRefused && !keepsGoing);
-    return { ...plan, judged: all, isHeldBack, fresh: isHeldBack ? [] : placements.filter(isNew) };
+    const wanted = placements.filter(isNew);
+    const paths = wanted.map(({ path }) => path);
+    const refused = await foreseeExcess(this.#repository, paths, rule);
+    const isHeldBack = isDryRun || refused !== undefined || (hasRefused && !keepsGoing);
+    return { ...plan, judged: all, isHeldBack, refused, fresh: isHeldBack ? [] : wanted };
   }
 
   /** Once, and again when the rule has changed: a key may have been withdrawn. */

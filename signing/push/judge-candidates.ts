@@ -37,7 +37,7 @@ export async function judgeCandidates(
   onJudged: () => void = () => undefined,
 ): Promise<readonly JudgedCandidate[]> {
   const judgeOne = async (candidate: Candidate): Promise<JudgedCandidate> => {
-    const verdict = await judge.place(candidate.bytes, now);
+    const verdict = candidate.rejection ?? (await judge.place(candidate.bytes, now));
     onJudged();
     return isRejection(verdict) ? { candidate, rejection: verdict } : { candidate, ...verdict };
   };

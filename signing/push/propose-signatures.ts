@@ -32,9 +32,9 @@ export async function proposeSignatures(
   const backoff = new Backoff(options);
   for (let attempts = 1; ; attempts++) {
     const plan = await batch.plan(chooseByContent);
-    const { fresh, isHeldBack } = plan;
+    const { fresh, isHeldBack, refused } = plan;
     const { location, branch, commit } = repository;
-    const report = { repository: location, branch, isHeldBack };
+    const report = { repository: location, branch, isHeldBack, ...(refused && { refused }) };
     if (fresh.length === 0) {
       const signatures = batch.describe(plan, () => undefined);
       return { ...report, commit, attempts: 0, signatures };

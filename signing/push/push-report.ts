@@ -1,5 +1,6 @@
 // What is told of a push, to people and as JSON.
 import type { Signature, Warning } from '../../generator/gate/judge.ts';
+import type { RefusedState } from '../../generator/store/report.ts';
 import type { Rejection } from '../../generator/terms/rejection.ts';
 
 /** What became of one candidate; paths are from the root of the repository. */
@@ -41,6 +42,8 @@ export interface PushReport {
   readonly attempts: number;
   /** Whether nothing may change: in a dry run, or because some are refused. */
   readonly isHeldBack: boolean;
+  /** Why the repository would be refused with all of it; absent where it would not. */
+  readonly refused?: RefusedState;
   /** In the order of the candidates. */
   readonly signatures: readonly PushedSignature[];
   readonly proposal?: Proposal;

@@ -70,12 +70,13 @@ class BranchPush {
         }
       }
       const { location, branch } = this.#repository;
-      const { isHeldBack } = plan;
+      const { isHeldBack, refused } = plan;
       const signatures = this.#batch.describe(plan, (one) =>
         this.#pushed.has(one) ? 'new' : undefined,
       );
       const attempts = this.#attempts;
-      return { repository: location, branch, commit, attempts, isHeldBack, signatures };
+      const about = { repository: location, branch, commit, attempts, isHeldBack };
+      return { ...about, ...(refused && { refused }), signatures };
     }
   }
 

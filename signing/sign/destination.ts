@@ -3,6 +3,7 @@ import { defaultPlace, findPlace } from '../../generator/gate/place.ts';
 import type { PlacedSignature } from '../../generator/gate/placing-judge.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
 import type { ImageDirectory } from '../../generator/terms/location.ts';
+import type { RefusedState } from '../../generator/store/report.ts';
 import { type Rejection, isRejection } from '../../generator/terms/rejection.ts';
 import type { Proposal } from '../push/push-report.ts';
 import { type Statement, toClaims } from './statement.ts';
@@ -38,6 +39,8 @@ export interface Delivery {
   readonly commit: string | undefined;
   /** In the order of the signatures; undefined for one that is held back for the fault of others. */
   readonly delivered: readonly (Delivered | Rejection | undefined)[];
+  /** Why the repository would be refused with them: nothing went there. */
+  readonly refused?: RefusedState;
   /** What asks for a merge, and into which branch, where they are only proposed. */
   readonly proposal?: Proposal & { readonly into: string };
 }

@@ -76,8 +76,13 @@ export class RepositoryDestination implements Destination {
     }));
     const report = await this.#options.handOver(candidates);
     const delivered = report.signatures.map(toDelivered);
-    const { commit, branch, proposal } = report;
-    return { commit, delivered, ...(proposal && { proposal: { ...proposal, into: branch } }) };
+    const { commit, branch, proposal, refused } = report;
+    return {
+      commit,
+      delivered,
+      ...(refused && { refused }),
+      ...(proposal && { proposal: { ...proposal, into: branch } }),
+    };
   }
 
   async close(): Promise<void> {

@@ -6,6 +6,9 @@
 import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CatFile } from '../../generator/sources/git/objects/cat-file.ts';
+import { compareTrees, isTree } from '../../generator/sources/git/objects/tree-items.ts';
+import type { StateCounter } from '../../generator/sources/state-counter.ts';
+import { countTree } from '../../generator/proposal/file-changes.ts';
 import { OBJECT_NAME } from '../../generator/sources/git/transfers/transfer-branch.ts';
 import { parseHosted } from './forge.ts';
 import type { RepositoryAddress } from './repository-address.ts';
@@ -22,6 +25,7 @@ export interface BranchTip {
 export type Supply = 'borrowed' | 'by name' | 'whole';
 
 type ObjectFormat = 'sha1' | 'sha256';
+const NOTHING = Buffer.alloc(0);
 /** Of an object's name. */
 const SHA256_LENGTH = 64;
 
@@ -142,6 +146,12 @@ export class RemoteObjects {
     for (const id of missing) this.#here.add(id);
   }
 
+  /** Brings a tree with all trees below it, level by level, and counts their paths. */
+  async countPaths(tree: string, counter: StateCounter): Promise<void> {
+    if (this.#supply === 'by name') await this.#bringTrees(tree);
+    await countTree(this.#git.placeOf(this.#directory), tree, counter);
+  }
+
   /** An object that is here. */
   async read(id: string): Promise<Buffer> {
     this.#reader ??= this.#git.openObjects(this.#directory);
@@ -173,6 +183,20 @@ export class RemoteObjects {
   async close(): Promise<void> {
     await this.#reader?.close();
     this.#reader = undefined;
+  }
+
+  async #bringTrees(root: string): Promise<void> {
+    let level = [root];
+    while (level.length > 0) {
+      await this.bring(level);
+      const below = new Set<string>();
+      for (const id of level) {
+        for (const step of compareTrees(NOTHING, await this.read(id), id.length / 2)) {
+          if (step?.now && isTree(step.now)) below.add(step.now.id);
+        }
+      }
+      level = [...below];
+    }
   }
 
   /** The first time it shows what the remote can do. */

@@ -9,6 +9,9 @@ import { type BranchTip, RemoteObjects, type Supply } from './remote-objects.ts'
 import { listRefs, lookUpBranch } from './remote-refs.ts';
 import { type RepositoryAddress, parseRepository } from './repository-address.ts';
 import { CHECKOUT_CURE, RepositoryError } from './repository-error.ts';
+import { findLocalFault } from '../../generator/sources/git/local-fault.ts';
+import type { StateCounter } from '../../generator/sources/state-counter.ts';
+import { SourceError } from '../../generator/sources/source.ts';
 import { TipTree } from '../../generator/sources/git/objects/tip-tree.ts';
 import { UserGit, type UserGitOptions } from './user-git.ts';
 
@@ -71,7 +74,7 @@ export class SignatureRepository {
       return new SignatureRepository(git, address, objects, found.name, tip || undefined);
     } catch (error) {
       await Promise.all([objects.close(), git.close(objects.directory)]);
-      throw explainDetour(error, address.url, objects.detour);
+      throw await explainRepository(error, address.url, objects.detour);
     }
   }
 
@@ -98,6 +101,16 @@ export class SignatureRepository {
   async readFiles(ids: readonly string[], limit: number): Promise<ReadonlyMap<string, Buffer>> {
     const sizes = await this.#tree.sizes(ids);
     return this.#tree.read(ids.filter((id) => (sizes.get(id) ?? Infinity) <= limit));
+  }
+
+  /**
+   * Counts all paths below a directory of the newest state ('' for the root). Of a remote that sends objects by
+   * their names, all directories come here for that.
+   * @throws StateRefusedError as the counter does
+   */
+  async countPaths(path: string, counter: StateCounter): Promise<void> {
+    const found = (await this.#tree.find([path])).get(path);
+    if (found?.kind === 'directory') await this.#objects.countPaths(found.id, counter);
   }
 
   /**
@@ -193,9 +206,20 @@ export class SignatureRepository {
   }
 }
 
-/** An error of a repository to which git was led by the settings of the user. */
-function explainDetour(error: unknown, url: string, detour: string | undefined): unknown {
-  if (detour === undefined || !(error instanceof RepositoryError)) return error;
+/**
+ * An error of a repository to which git was led by the settings of the user, or of one on this machine, of
+ * which more can be told than git does.
+ */
+async function explainRepository(
+  error: unknown,
+  url: string,
+  detour: string | undefined,
+): Promise<unknown> {
+  if (!(error instanceof RepositoryError || error instanceof SourceError)) return error;
+  if (detour === undefined) {
+    const fault = await findLocalFault(url, error.message);
+    return fault ? new RepositoryError(fault.message, { hint: fault.hint, cause: error }) : error;
+  }
   const way = `url.*.insteadOf in your git configuration makes ${detour} of ${url}`;
   const hint = error.hint === undefined ? way : `${way}; ${error.hint}`;
   return new RepositoryError(error.message, { hint, cause: error });

@@ -7,6 +7,7 @@
 // that misses something fails.
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { TreePlace } from '../../generator/proposal/file-changes.ts';
 import { CatFile } from '../../generator/sources/git/objects/cat-file.ts';
 import { tokenSettings } from '../../generator/sources/git/processes/token-settings.ts';
 import { ProcessLimitError } from '../../generator/system/process-limits.ts';
@@ -192,6 +193,12 @@ export class UserGit {
     const { stdout } = await ask('config', '--get', 'receive.denyCurrentBranch');
     const action = stdout.toString().trim();
     return !/^(?:ignore|warn|updateInstead|false|no|off|0)$/i.test(action);
+  }
+
+  /** Where a git directory is listed; its objects must be there. */
+  placeOf(directory: string): TreePlace {
+    const { ending } = this.#options;
+    return { directory, environment: this.#aloneEnvironment(), ending };
   }
 
   /** Opens a reader of objects, which must be there. */

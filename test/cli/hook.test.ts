@@ -120,7 +120,7 @@ describeWith(['git', 'gpg'], 'lookaside hook pre-receive', () => {
     [
       'a removed signature',
       () => ({ [at(2)]: null }),
-      /signature-2: signature-removed: expected the signature of "registry\.example\/team\/app:v2" by [0-9A-F]{40}, got none\. Put the file back/,
+      /signature-2: signature-removed: expected the signature of "registry\.example\/team\/app:v2" by [0-9A-F]{40}, got none: no signature of "registry\.example\/team\/app:v2" is left in its directory\. Put the file back/,
     ],
     [
       'a move to where nodes do not look',

@@ -66,6 +66,7 @@ describe('the status listener', () => {
         lastError: null,
         runningSince: null,
         troubles: [],
+        lost: null,
         keyFaults: [],
         signatures: 3,
         images: 3,

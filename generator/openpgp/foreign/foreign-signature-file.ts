@@ -43,7 +43,7 @@ const WORDS: Readonly<Record<FileKind, Words>> = {
   ],
   conflict: [
     'unknown-format',
-    'Signatures cannot be merged: take that of one side with `git show COMMIT:FILE > FILE`, and give that of the other the next free number.',
+    'Signatures cannot be merged: take that of one side with `git show COMMIT:./FILE > FILE`, and give that of the other the next free number.',
   ],
   'openpgp-private-key': ['unknown-format', REVOKE],
   'openpgp-revocation': [

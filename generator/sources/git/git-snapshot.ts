@@ -44,6 +44,8 @@ export class GitSnapshot implements Snapshot {
   }
 
   // Properties, not methods: whoever changes one of them spreads the snapshot.
+  readonly origin = async (): Promise<StateOrigin> => this.#options.origin();
+
   readonly entries: Snapshot['entries'] = () => {
     const { objects, tree, states, ending } = this.#options;
     return flattenBatches(this.#noticing(states.entries(objects, tree, this.#refuse, ending)));

@@ -15,6 +15,7 @@ import { FollowedClone, type FollowedCloneOptions } from './followed-clone.ts';
 import { GitClone } from './git-clone.ts';
 import { GitHistory } from './git-history.ts';
 import { GitSnapshot } from './git-snapshot.ts';
+import { findLocalFault } from './local-fault.ts';
 import { GitObjects } from './objects/git-objects.ts';
 import { readOrigin } from './objects/state-origin.ts';
 import { TreeStates } from './objects/tree-states.ts';
@@ -98,8 +99,12 @@ class GitSource implements Source {
   // Properties, not methods: whoever changes one of them spreads the source.
   readonly branch: Source['branch'] = () => this.#options.branch.known();
 
-  readonly refresh: Source['refresh'] = async () =>
-    this.#openSnapshot(await this.#followed.refresh());
+  readonly refresh: Source['refresh'] = async () => {
+    const commit = await this.#followed.refresh().catch(async (error: unknown) => {
+      throw await explainLocal(error, this.location);
+    });
+    return this.#openSnapshot(commit);
+  };
 
   readonly hasCommit: Source['hasCommit'] = async (commit) => this.#followed.hasCommit(commit);
 
@@ -190,6 +195,13 @@ class GitSource implements Source {
     this.#objects = undefined;
     await old?.close();
   }
+}
+
+/** Of a repository on this machine more can be told than git does. */
+async function explainLocal(error: unknown, url: string): Promise<unknown> {
+  if (!(error instanceof SourceError)) return error;
+  const fault = await findLocalFault(url, error.message);
+  return fault ? new SourceError(fault.message, { hint: fault.hint, cause: error }) : error;
 }
 
 function findToken({ url, tokenFile }: GitSourceOptions): TokenFile | undefined {

@@ -42,6 +42,8 @@ export interface Restored {
   readonly changes: number;
   /** What it says of those older files that were wanted, by path. */
   readonly older: ReadonlyMap<string, Signature>;
+  /** The signatures in it that lie there no more as they did. */
+  readonly left: readonly PublishableFile[];
 }
 
 /** Why a checkpoint is of no use here. */
@@ -69,7 +71,7 @@ export async function restoreStore(options: RestoreOptions): Promise<Restored> {
   await options.onRestored?.(store);
   const entries = oneByOne(comparison.remaining());
   await fillStore(store, checkEntries(snapshot, entries, judge, now, effort), onChecked);
-  return { store, changes: comparison.changes(), older };
+  return { store, changes: comparison.changes(), older, left: comparison.left };
 }
 
 /** Takes what has not changed into the store, and finds what has. */
@@ -105,6 +107,8 @@ type Unchanged = Pick<Records, 'files' | 'ignored'>;
 /** Tells what of a checkpoint is still so in a snapshot. */
 interface Comparison {
   readonly take: (records: Records) => Unchanged | Promise<Unchanged>;
+  /** The signatures that lie there no more as they did, of the blocks that were taken. */
+  readonly left: readonly PublishableFile[];
   /** What is left to be judged once all blocks were taken. */
   readonly remaining: () => readonly Entry[];
   /** How many files have changed, about. */
@@ -125,6 +129,7 @@ async function compare(snapshot: Snapshot, tree: string | undefined): Promise<Co
 class TreeComparison implements Comparison {
   readonly #changed: Map<string, Entry>;
   readonly #others: Entry[] = [];
+  readonly left: PublishableFile[] = [];
   #changes: number;
 
   static async with(differences: AsyncIterable<Entry>): Promise<TreeComparison> {
@@ -146,6 +151,9 @@ class TreeComparison implements Comparison {
       else this.#changed.set(entry.path, { ...change, wasThere: false });
     }
     this.#changes += lapsed.length;
+    if (this.#changed.size > 0) {
+      this.left.push(...files.filter(({ path }) => this.#changed.has(path)));
+    }
     return { files, ignored };
   }
 
@@ -163,6 +171,7 @@ class ContentComparison implements Comparison {
   readonly #snapshot: Snapshot;
   /** What was not found unchanged yet. */
   readonly #present: Map<string, Entry>;
+  readonly left: PublishableFile[] = [];
   /** Files that no checkpoint would spare us. */
   #expected = 0;
   /** Signatures that are gone: the store has them first, as numbers depend on what was served. */
@@ -182,6 +191,7 @@ class ContentComparison implements Comparison {
     this.#expected += others.filter(isAsBefore).length + ignored;
     const isUnchanged = async (file: PublishableFile): Promise<boolean> => this.#isUnchanged(file);
     const looked = await pMap(files, isUnchanged, { concurrency: READ_AT_ONCE });
+    this.left.push(...files.filter((_file, at) => looked[at] !== true));
     for (const [at, { path }] of files.entries()) {
       if (looked[at] === true) this.#present.delete(path);
       else if (!this.#present.has(path)) this.#gone.push({ kind: 'removed', path });

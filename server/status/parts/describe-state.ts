@@ -76,6 +76,7 @@ const WORDS: Readonly<Record<TroubleKind, string>> = {
   'keys-unusable': 'key files cannot be used',
   'tls-certificate': 'the TLS certificate is not valid now',
   'no-process': 'no process can be started',
+  'signatures-lost': 'signatures were taken away',
   'undecided-files': 'some files wait for a verdict',
   'state-directory': 'the state directory cannot be used',
   'access-log': 'the access log cannot be written',

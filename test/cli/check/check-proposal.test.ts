@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { XmlDocument } from 'libxml2-wasm';
 import { type GitRemote, makeGitRemote } from '../../kit/remote/git-remote.ts';
@@ -166,9 +166,48 @@ describeWith(['git', 'gpg'], 'lookaside check --base', () => {
     }
   });
 
-  it('accepts losses where they are allowed', async () => {
-    const { stdout } = await check('--base', 'main', '--allow-removals');
-    assert.match(stdout, /1 accepted, 1 rejected, 0 ignored, 0 lost/);
+  it('tells losses also where they are allowed, as no faults', async () => {
+    const { stdout } = await check('--base', 'main', '--allow-removals', '--strict');
+    assert.match(stdout, /1 accepted, 1 rejected, 0 ignored, [1-9] lost, as allowed/);
+    assert.match(stdout, /^.*: signature-removed: expected the signature of .*$/m);
+    assert.doesNotMatch(stdout, /Put the file back/);
+  });
+
+  it('names the signer and the name of an overwritten signature that are nowhere now', async () => {
+    const other = await publisher.signer.makeKey({ algorithm: 'ed25519', name: 'Other' });
+    const digest = `sha256:${'cd'.repeat(32)}`;
+    const dockerReference = 'registry.example/team/app:v2';
+    const first = await publisher.sign({ digest });
+    const second = await publisher.signer.sign(other, { dockerReference, manifestDigest: digest });
+    const place = join(directory(), 'overwritten');
+    await runOrThrow('git', ['clone', '--quiet', '--branch', 'main', remote.work, place]);
+    const keys = await publisher.signer.exportKeys(join(directory(), 'other.asc'), other);
+    const file = join(place, first.location);
+    await mkdir(dirname(file), { recursive: true });
+    for (const bytes of [first.bytes, second]) {
+      await writeFile(file, bytes);
+      await runOrThrow('git', ['add', '.'], { cwd: place });
+      await runOrThrow('git', ['commit', '--quiet', '-m', 'sign'], { cwd: place, env: PUSHER });
+    }
+    const args = ['check', place, '--keys', publisher.keyFile, '--keys', keys, '--base', 'HEAD~1'];
+    const { code, stdout } = await runLookaside(args);
+    assert.equal(code, 1);
+    const { fingerprint } = publisher.key;
+    const name = '"registry.example/team/app:v1"';
+    assert.ok(
+      stdout.includes(
+        `${first.location}: signature-replaced: expected the signature of ${name} by ${fingerprint}, got none: ` +
+          `no signature by ${fingerprint} and none of ${name} is left in its directory\n`,
+      ),
+      stdout,
+    );
+    // What says the same is left under another number.
+    await writeFile(file, first.bytes);
+    await writeFile(file.replace(/1$/, '4'), second);
+    await runOrThrow('git', ['add', '.'], { cwd: place });
+    await runOrThrow('git', ['commit', '--quiet', '-m', 'sign'], { cwd: place, env: PUSHER });
+    const { stdout: moved } = await runLookaside(args);
+    assert.match(moved, /, 0 lost$/m);
   });
 
   it('takes a bare repository, too', async () => {

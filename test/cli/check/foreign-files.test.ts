@@ -308,7 +308,7 @@ const GIT: readonly Row[] = [
     unknown(
       `conflict markers ${JSON.stringify(markers)}`,
       'a file with merge conflict markers',
-      'Signatures cannot be merged: take that of one side with `git show COMMIT:FILE > FILE`, and give that of the other the next free number.',
+      'Signatures cannot be merged: take that of one side with `git show COMMIT:./FILE > FILE`, and give that of the other the next free number.',
       text(markers),
     ),
   ),
@@ -316,7 +316,7 @@ const GIT: readonly Row[] = [
     ...unknown(
       'conflict markers without the first',
       'a file with merge conflict markers',
-      'Signatures cannot be merged: take that of one side with `git show COMMIT:FILE > FILE`, and give that of the other the next free number.',
+      'Signatures cannot be merged: take that of one side with `git show COMMIT:./FILE > FILE`, and give that of the other the next free number.',
       text('=======\nyy\n>>>>>>> branch\n'),
     ),
     isSkipped: true,
@@ -577,8 +577,8 @@ describeWith(['gpg', 'gpgv', 'skopeo', 'openssl', 'sshd'], 'check: what is no si
   after(() => signer.stop());
 
   const check = async (): Promise<readonly Reported[]> => {
-    const args = ['check', at('tree'), '--keys', keyFile, '--format', 'json'];
-    const { stdout } = await runLookaside(args);
+    const args = ['check', '.', '--keys', keyFile, '--format', 'json'];
+    const { stdout } = await runLookaside(args, { cwd: at('tree') });
     return (JSON.parse(stdout) as { files: Reported[] }).files;
   };
 
@@ -785,9 +785,14 @@ describeWith(['git'], 'check: a link of git-annex in place of a signature', () =
       const { code, stdout } = await runLookaside(['check', join(directory(), source)]);
       assert.equal(code, 1);
       const annexed = `${root}/signature-1`;
+      const inside = `\`(cd '${join(directory(), source)}' && `;
+      const way = (path: string): string =>
+        source === 'bare.git'
+          ? `${takeOut(path)} Run it at the root of a checkout.`
+          : takeOut(path).replace('`', inside).replace(/`\.$/, ')`.');
       assert(
         stdout.includes(
-          `${annexed}: symlink: expected a regular file, got a git-annex link\n  hint: ${takeOut(annexed)}\n`,
+          `${annexed}: symlink: expected a regular file, got a git-annex link\n  hint: ${way(annexed)}\n`,
         ),
         stdout,
       );

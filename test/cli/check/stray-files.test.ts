@@ -93,7 +93,7 @@ describeWith(['gpg', 'gpgv'], 'check: what lies among signatures', () => {
     for (const [file, , hint] of STRAY) {
       const path = `${DIRECTORY}/${file}`;
       const fault = `${path}: stray-file: expected signature-N with N = 1, 2, …, got "${file}"`;
-      const cure = hint.replaceAll('FILE', path);
+      const cure = hint.replaceAll('FILE', join(directory(), path));
       assert.ok(stdout.includes(`${fault}\n  hint: ${cure}\n`), `${fault}\n${cure}\n${stdout}`);
     }
     assert.match(stdout, /^faults: 13 files: 1 accepted, 12 rejected, 0 ignored$/m);

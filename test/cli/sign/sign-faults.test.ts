@@ -404,6 +404,28 @@ describeWith(TOOLS, 'lookaside sign', () => {
     }
   });
 
+  it('signs nothing that would make the repository larger than it allows itself', async () => {
+    const { reference } = await world.pushImage('team/large', 'v1');
+    const scopes = { [world.registry.host]: { keys: 'keys' } };
+    await world.remote.publish({
+      'lookaside.yaml': JSON.stringify({ 'max-entries': 4, scopes }),
+    });
+    try {
+      const before = await world.signatures();
+      for (const args of [[], ['--dry-run']]) {
+        const { code, stdout, stderr } = await world.sign('good', [reference, ...args]);
+        assert.deepEqual([code, stderr], [1, '']);
+        assert.match(
+          stdout,
+          /^refused .*: state-refused: it has 5 \w+ or more, but --max-entries allows 4\n +hint: remove from the branch what does not belong there, or raise the budget: see docs\/limits\.md\n/,
+        );
+      }
+      assert.deepEqual(await world.signatures(), before);
+    } finally {
+      await world.accept(['good', 'locked', 'expired']);
+    }
+  });
+
   it('leaves nothing in a directory where not all of it can be written', async () => {
     const other = await world.pushImage('other/app', 'v1');
     // When it signs, somebody puts a file where it needs a directory.

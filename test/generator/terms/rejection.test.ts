@@ -1,5 +1,12 @@
 import assert from 'node:assert/strict';
-import { REJECTIONS, isRejection, reject } from '../../../generator/terms/rejection.ts';
+import {
+  REJECTIONS,
+  hasPlaceIn,
+  isRejection,
+  moveFileIn,
+  nameFileIn,
+  reject,
+} from '../../../generator/terms/rejection.ts';
 
 describe('generator: rejection', () => {
   for (const [code, { cause, cure }] of Object.entries(REJECTIONS)) {
@@ -49,6 +56,19 @@ describe('generator: rejection', () => {
   it('cuts a message that a file made long', () => {
     const { message } = reject('invalid-identity', 'x'.repeat(4 * 1024 * 1024));
     assert.equal(message, `${'x'.repeat(1000)}…`);
+  });
+
+  it('names the file in a cure from where a shell is, whatever the names', () => {
+    const hint = 'Run `mv FILE.new FILE`, see `.gitattributes`, then `git add FILE`.';
+    const path = 'it`s/$HOME/-x';
+    const named = nameFileIn(hint, path);
+    assert.equal(hasPlaceIn(named, path), true);
+    assert.equal(hasPlaceIn('Sign with `gpg --sign`, see `.gitattributes`.', path), false);
+    assert.equal(
+      moveFileIn(named, path, `-d/${path}`, '-d'),
+      "Run `mv './-d/it`s/$HOME/-x'.new './-d/it`s/$HOME/-x'`, see `.gitattributes`, " +
+        "then `(cd './-d' && git add 'it`s/$HOME/-x')`.",
+    );
   });
 
   it('tells a rejection from other results', () => {

@@ -1,6 +1,7 @@
 import type { ScopeKeyFault } from '../../../generator/policy/key-faults.ts';
 import type { RejectedFile } from '../../../generator/store/report.ts';
 import type { Summary } from '../../../generator/store/store-directory.ts';
+import type { RememberedLoss } from '../../../server/follow/lost-file.ts';
 import type { RefreshStatus } from '../../../server/follow/refresher.ts';
 import type { Trouble } from '../../../server/troubles/troubles.ts';
 
@@ -13,6 +14,7 @@ export interface Status extends RefreshStatus {
   readonly rejected: readonly RejectedFile[];
   readonly troubles: readonly Trouble[];
   readonly keyFaults: readonly Pick<ScopeKeyFault, 'scope' | 'code'>[];
+  readonly lost: (Pick<RememberedLoss, 'signatures' | 'files'> & { share: number }) | null;
   readonly reloadedAt: string;
 }
 

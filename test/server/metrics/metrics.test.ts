@@ -268,7 +268,12 @@ describe('the metrics', () => {
     const status = { generation: null, lastRefresh: null, lastError: null, runningSince: null };
     const metrics = new Metrics(
       {
-        refresher: { store: () => undefined, status: () => status, rejectedCodes: () => new Map() },
+        refresher: {
+          store: () => undefined,
+          status: () => status,
+          lost: () => ({ loss: undefined, total: 0, acknowledge: () => 0 }),
+          rejectedCodes: () => new Map(),
+        },
         lookupCounts: new LookupCounts({ elapsed: () => 0, now: () => 0 }),
         keyring: () => undefined,
         keyFaults: () => new Map(),

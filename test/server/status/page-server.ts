@@ -111,6 +111,7 @@ export function servicesOf(world: StatusWorld, log: CapturedLines): StatusServic
       rejectedOf,
       newestCommit: () => null,
       request: () => undefined,
+      lost: () => ({ loss: undefined, total: 0, acknowledge: () => 0 }),
     },
     policy: () => world.policy,
     refused: {

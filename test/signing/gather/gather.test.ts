@@ -1,12 +1,20 @@
 import assert from 'node:assert/strict';
-import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { gatherFiles } from '../../../signing/gather/gather.ts';
-import type { SigningError } from '../../../signing/signing-error.ts';
+import { asNobody } from '../../kit/process/as-nobody.ts';
+import { runOrThrow } from '../../kit/process/run.ts';
 import { useTemporary } from '../../kit/temporary.ts';
 
 const HEX = 'ab'.repeat(32);
 const OTHER = 'cd'.repeat(32);
+
+const SPECIAL = 'a pipe, a socket or a device';
+
+/** What should stand there instead. */
+function wanted(title: string): string {
+  return /to a directory|of a directory/.test(title) ? 'directory of signatures' : 'signature file';
+}
 
 /** What lies on the disk, what is named, and what is found there; all of it below one directory. */
 const LAYOUTS: readonly {
@@ -87,7 +95,7 @@ const FAULTS: readonly (readonly [title: string, operand: string, message: RegEx
     'dir:empty',
     /dir:\S*empty: expected an image, got no manifest\.json/,
   ],
-  ['a copy that is a file', 'dir:file', /expected a directory/],
+  ['a copy that is a file', 'dir:file', /expected a directory with an image/],
 ];
 
 describe('what skopeo and podman leave behind', () => {
@@ -124,30 +132,59 @@ describe('what skopeo and podman leave behind', () => {
     assert.equal((await gatherFiles([join(directory(), 's')])).length, 1);
   });
 
-  const odd: readonly (readonly [title: string, path: string, operand: string, got: string])[] = [
-    ['a link to a file', `s/app@sha256=${HEX}/signature-2`, 's', 'a symbolic link'],
-    ['a link beside', 's/signature-2', 's', 'a symbolic link'],
-    ['a link to a directory', `s/x@sha256=${HEX}`, 's', 'a symbolic link'],
-    ['a link in a copy', 'c/signature-2', 'dir:c', 'a symbolic link'],
-    ['a link in a tree of copies', `c/${HEX}.signature-2`, 'c', 'a symbolic link'],
-    ['a directory', `s/app@sha256=${HEX}/signature-2/`, 's', 'a directory'],
-    ['a directory in a copy', 'c/signature-2/', 'dir:c', 'a directory'],
+  const unusable: readonly (readonly [
+    title: string,
+    path: string,
+    operand: string,
+    said: string,
+  ])[] = [
+    ['a link to a file', `s/app@sha256=${HEX}/signature-2`, 's', 'symlink: a symbolic link'],
+    ['a link beside', 's/signature-2', 's', 'symlink: a symbolic link'],
+    ['a link to a directory', `s/x@sha256=${HEX}`, 's', 'symlink: a symbolic link'],
+    ['a link in a copy', 'c/signature-2', 'dir:c', 'symlink: a symbolic link'],
+    ['a link in a tree of copies', `c/${HEX}.signature-2`, 'c', 'symlink: a symbolic link'],
+    ['a directory', `s/app@sha256=${HEX}/signature-2/`, 's', 'stray-file: a directory'],
+    ['a directory in a copy', 'c/signature-2/', 'dir:c', 'stray-file: a directory'],
+    ['a pipe', `s/app@sha256=${HEX}/signature-2|`, 's', `special-file: ${SPECIAL}`],
+    ['a pipe in place of a directory', `s/x@sha256=${HEX}|`, 's', `special-file: ${SPECIAL}`],
+    ['a pipe that is named', 'pipe|', 'pipe', `special-file: ${SPECIAL}`],
   ];
-  for (const [title, path, operand, got] of odd) {
-    it(`is not passed over silently: ${title}`, async () => {
-      for (const file of [`s/app@sha256=${HEX}/signature-1`, 'c/manifest.json', 'c/signature-1'])
-        await write(file);
-      const at = join(directory(), path);
-      await (path.endsWith('/') ? mkdir(at) : symlink(join(directory(), 'outside'), at));
-      const place = at.replace(/\/$/, '');
-      await assert.rejects(gatherFiles([inside(operand)]), ({ message, hint }: SigningError) => {
-        assert.ok(message.startsWith(`${place}: expected a `), message);
-        assert.ok(message.endsWith(`, got ${got}`), message);
-        assert.match(hint ?? '', /itself there, or remove/);
-        return true;
-      });
+  for (const [title, path, operand, said] of unusable) {
+    it(`is a bad file among the others, not passed over: ${title}`, async () => {
+      const files = [`s/app@sha256=${HEX}/signature-1`, 'c/manifest.json', 'c/signature-1'];
+      for (const file of files) await write(file);
+      const at = join(directory(), path.replace(/[/|]$/, ''));
+      if (path.endsWith('|')) await runOrThrow('mkfifo', [at]);
+      else await (path.endsWith('/') ? mkdir(at) : symlink(join(directory(), 'outside'), at));
+      const gathered = await gatherFiles([inside(operand)]);
+      const bad = gathered.filter(({ rejection }) => rejection);
+      assert.deepEqual(
+        bad.map(({ file, rejection }) => `${file}: ${rejection?.code}: ${rejection?.message}`),
+        [`${at}: ${said.replace(': ', `: expected a ${wanted(title)}, got `)}`],
+      );
+      assert.match(bad[0]?.rejection?.hint ?? '', /itself there, or remove it/);
+      assert.equal(gathered.length - bad.length, operand === 'pipe' ? 0 : 1);
     });
   }
+
+  it('is a bad file among the others where it cannot be read', async () => {
+    const [file, closed] = [`s/a@sha256=${HEX}/signature-1`, `s/b@sha256=${HEX}/signature-1`];
+    for (const path of [file, closed, `s/c@sha256=${HEX}/signature-1`]) await write(path);
+    await chmod(directory(), 0o755);
+    await chmod(join(directory(), file), 0);
+    await chmod(dirname(join(directory(), closed)), 0);
+    const gathered = await asNobody(async () => gatherFiles([inside('s')]));
+    const said = gathered.map(
+      ({ file: path, rejection }) => `${name(path)}: ${rejection?.code}: ${rejection?.message}`,
+    );
+    const denied =
+      'unreadable: expected a file or directory that can be read, got EACCES: permission denied';
+    assert.deepEqual(said.toSorted(), [
+      `${file}: ${denied}`,
+      `${dirname(closed)}: ${denied}`,
+      `s/c@sha256=${HEX}/signature-1: undefined: undefined`,
+    ]);
+  });
 
   it('may lie in a namespace that is named like one', async () => {
     await write(`s/signature-2/app@sha256=${HEX}/signature-1`);
@@ -174,10 +211,17 @@ describe('what skopeo and podman leave behind', () => {
     assert.equal(file?.bytes.length, 4 * 1024 * 1024 + 1);
   });
 
-  it('says of a name that is not UTF-8 what is wrong with it', async () => {
-    await mkdir(Buffer.concat([Buffer.from(`${directory()}/n`), Buffer.from([0xff])]));
-    const message = /n\uFFFD: expected a name in UTF-8$/;
-    const hint = 'rename it: nodes look for no such name';
-    await assert.rejects(gatherFiles([directory()]), { message, hint });
+  it('is a bad file where its name is not UTF-8, named so that bash finds it', async () => {
+    const odd = Buffer.concat([Buffer.from(`${directory()}/it's n`), Buffer.from([0xff])]);
+    await mkdir(Buffer.concat([odd, Buffer.from(`/app@sha256=${HEX}`)]), { recursive: true });
+    await writeFile(Buffer.concat([odd, Buffer.from(`/app@sha256=${HEX}/signature-1`)]), 'bytes');
+    await write(`app@sha256=${HEX}/signature-1`);
+    const gathered = await gatherFiles([directory()]);
+    assert.equal(gathered.length, 2);
+    const bad = gathered.find(({ rejection }) => rejection);
+    assert.equal(bad?.rejection?.code, 'name-not-utf8');
+    assert.match(bad.origin, /^\$'\/.*\/it\\'s n\\xff\/app@sha256=ab.*\/signature-1'$/);
+    const { stdout } = await runOrThrow('bash', ['-c', `cat ${bad.origin}`]);
+    assert.equal(stdout, 'bytes');
   });
 });

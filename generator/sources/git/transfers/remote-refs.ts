@@ -28,6 +28,11 @@ export class RemoteRefs {
     const answer = await this.#list('HEAD', '--symref');
     const branch = findHeadName(answer);
     if (branch !== undefined && isBranchName(branch)) return branch;
+    if (answer === '' && (await this.#list('*', '--heads')) === '') {
+      throw new SourceError('the repository is empty: nothing was pushed to it yet', {
+        hint: 'push a commit to it first, or check the path of the URL',
+      });
+    }
     const message =
       branch === undefined
         ? 'the repository has no default branch'

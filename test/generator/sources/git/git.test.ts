@@ -161,8 +161,8 @@ describeWith(['git', 'git-http-backend'], 'a git repository as a source', () => 
 
   it('says so when the repository is empty', async () => {
     await assert.rejects((await open()).refresh(), {
-      message: 'the repository has no default branch',
-      hint: 'name one with --branch',
+      message: 'the repository is empty: nothing was pushed to it yet',
+      hint: 'push a commit to it first, or check the path of the URL',
     });
   });
 
