@@ -54,7 +54,7 @@ export async function createParts(
   { policy, reloadedAt }: InForce,
   onFirstLoad: RefresherOptions['onFirstLoad'],
 ): Promise<Parts> {
-  const { source, troubles, failures, log, refusedFile } = options;
+  const { source, troubles, failures, log, refusedFile, program, commitUrl } = options;
   const refresher = new Refresher({
     ...options,
     elapsed,
@@ -82,6 +82,7 @@ export async function createParts(
     troubles,
     reloadedAt,
     backgroundFailures: () => failures.count,
+    program,
   });
   return {
     source,
@@ -95,6 +96,8 @@ export async function createParts(
     reasons,
     lookups,
     metrics,
+    program,
+    commitUrl,
     stopKeeping: async () => stopKeeping?.(),
   };
 }

@@ -18,6 +18,7 @@ export type MetricsOptions = Pick<
   | 'troubles'
   | 'reloadedAt'
   | 'backgroundFailures'
+  | 'program'
 >;
 
 /** Seconds: from a directory that has not changed to the first load of a large repository. */

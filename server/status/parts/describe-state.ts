@@ -40,10 +40,11 @@ export function describeState(facts: OverviewFacts): StateWords {
   }
   if (notices.length > 0) return { level: 'notice', headline: toSentence(notices) };
   const { signatures, images } = served;
-  const counts = `${countOf(signatures, 'signature')} of ${countOf(images, 'image')}`;
+  const are = signatures === 1 ? 'is' : 'are';
   return {
     level: 'well',
-    headline: `All is well: ${counts}, and none was missing in the last hour.`,
+    headline: `${countOf(signatures, 'signature')} of ${countOf(images, 'image')} ${are} served, and no lookup of the last hour missed one.`,
+    more: 'No fault is known here. What nodes make of a signature depends on their own policy: they can still refuse an image that was signed under another name or by another key.',
   };
 }
 
@@ -59,7 +60,7 @@ function findTroubles(facts: OverviewFacts, { signatures }: ServedCounts): reado
     status.lastError ? `the newest state ${unserved}` : undefined,
     ...describeTroubles(facts),
     refused.lately > 0
-      ? `${countOf(refused.lately, 'image was', 'images were')} refused in the last hour`
+      ? `${countOf(refused.lately, 'image was', 'images were')} looked up without a signature in the last hour`
       : undefined,
     signatures === 0 && rejected.total > 0 ? 'no signature could be accepted' : undefined,
     unsafe.length > 0
@@ -92,13 +93,16 @@ function describeTroubles({ troubles, status }: OverviewFacts): readonly string[
 function findNotices(facts: OverviewFacts, { signatures }: ServedCounts): readonly string[] {
   const { rejected, refused, keys = [], now } = facts;
   const { total } = rejected;
-  const { resolvedLately } = refused;
+  const { resolvedLately, unknownLately } = refused;
   // One that has signed nothing is missed by nobody.
   const ended = endedKeys(facts).filter(({ signed }) => signed?.soleImages === 0).length;
   const soon = keys.filter(({ state }) => urgencyOf(state, now) === 'soon').length;
   return [
     resolvedLately > 0
-      ? `${countOf(resolvedLately, 'image was', 'images were')} refused in the last hour before ${resolvedLately === 1 ? 'its signature' : 'their signatures'} came`
+      ? `${countOf(resolvedLately, 'image was', 'images were')} looked up in the last hour before ${resolvedLately === 1 ? 'its signature' : 'their signatures'} came`
+      : undefined,
+    unknownLately > 0
+      ? `${countOf(unknownLately, 'image')} of repositories that this store has never had ${unknownLately === 1 ? 'was' : 'were'} looked up in the last hour`
       : undefined,
     signatures === 0 && total === 0 ? 'the source has no signatures' : undefined,
     total > 0 ? `${countOf(total, 'file is', 'files are')} rejected` : undefined,

@@ -54,7 +54,7 @@ describe('the status pages of very much', () => {
     const all = linksOf(page).find((link) => link.startsWith('refused'));
     assert.equal(await countFrom(`/${all}`, 'Older ones', /data-key="(team\/app@[^"]*)"/g), 108);
     const { text } = await readPage(server, `/refused?digest=sha256:${hexOf(3)}`);
-    assert.match(text, /Refused pulls of sha256:\w+ 1 to 1 of 1 image/);
+    assert.match(text, /Missing signatures of sha256:\w+ .* 1 to 1 of 1 image/);
     assert.equal((await readPage(server, '/refused?digest=sha256:1')).status, 400);
   });
 
