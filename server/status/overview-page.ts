@@ -153,7 +153,10 @@ function renderRefused(facts: OverviewFacts): Html {
     <h2 id="refused">Missing signatures</h2>
     ${
       known.total + unknown.total === 0
-        ? html`<p>Every image that nodes looked up has a signature here.</p>`
+        ? html`<p>
+            No image was looked up without a signature in the last seven days, as far as this server
+            remembers.
+          </p>`
         : html`<p class="soft">
             Nodes looked up these images, and there was no signature. A node whose policy requires
             one refused the image; a node that accepts anything went on.
@@ -184,7 +187,10 @@ function renderRefused(facts: OverviewFacts): Html {
 function renderUnknown(facts: OverviewFacts): Html {
   const { total, shown } = facts.refused.unknown;
   return html`<details id="unknown-names" class="folded">
-    <summary>${countOf(total, 'image')} of repositories that this store has never had</summary>
+    <summary>
+      ${countOf(total, 'image of a repository', 'images of repositories')} that this store has never
+      had
+    </summary>
     <p class="soft">
       Anybody can look up any name, so these may be made up. They may also be images of a repository
       for which nobody has signed yet, or of nodes that were given the wrong store.

@@ -41,13 +41,17 @@ export function describeState(facts: OverviewFacts): StateWords {
   if (notices.length > 0) return { level: 'notice', headline: toSentence(notices) };
   const { signatures, images } = served;
   const are = signatures === 1 ? 'is' : 'are';
+  const span =
+    facts.countedSince > facts.now.getTime() - HOUR ? 'since the start' : 'of the last hour';
   return {
     level: 'well',
-    headline: `${countOf(signatures, 'signature')} of ${countOf(images, 'image')} ${are} served, and no lookup of the last hour missed one.`,
+    headline: `${countOf(signatures, 'signature')} of ${countOf(images, 'image')} ${are} served, and no lookup ${span} missed one.`,
     more: 'No fault is known here. What nodes make of a signature depends on their own policy: they can still refuse an image that was signed under another name or by another key.',
   };
 }
 
+/** In milliseconds. */
+const HOUR = 3_600_000;
 const NOTHING_LOADED = 'Nothing is served: the signatures cannot be loaded.';
 const NOTHING_REFUSED = 'Nothing is served: the state is refused because of its rejected files.';
 
@@ -102,7 +106,7 @@ function findNotices(facts: OverviewFacts, { signatures }: ServedCounts): readon
       ? `${countOf(resolvedLately, 'image was', 'images were')} looked up in the last hour before ${resolvedLately === 1 ? 'its signature' : 'their signatures'} came`
       : undefined,
     unknownLately > 0
-      ? `${countOf(unknownLately, 'image')} of repositories that this store has never had ${unknownLately === 1 ? 'was' : 'were'} looked up in the last hour`
+      ? `${countOf(unknownLately, 'image of a repository that this store has never had was', 'images of repositories that this store has never had were')} looked up in the last hour`
       : undefined,
     signatures === 0 && total === 0 ? 'the source has no signatures' : undefined,
     total > 0 ? `${countOf(total, 'file is', 'files are')} rejected` : undefined,

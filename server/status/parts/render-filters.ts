@@ -9,7 +9,7 @@ export function renderFilters(filters: PullFilters): Html {
   const isNarrow = Object.values(filters).some((value) => value !== '');
   return html`<form class="fields" action="refused" method="get">
     <p>
-      <label for="by-repository">Repository, or part of its name</label>
+      <label for="by-repository">Repository or part of it</label>
       ${renderField('by-repository', 'repository', repository)}
     </p>
     <p>

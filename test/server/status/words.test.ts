@@ -119,6 +119,8 @@ describe('the words of the status pages', () => {
   it('claim no more than what is known', () => {
     const { headline, more = '' } = describeState(WELL);
     assert.doesNotMatch(headline, /well/);
+    const { headline: fresh } = describeState({ ...WELL, countedSince: NOW.getTime() - 60_000 });
+    assert.match(fresh, /no lookup since the start missed one/);
     assert.match(more, /can still refuse an image that was signed under another name/);
   });
 
