@@ -1,5 +1,11 @@
 import assert from 'node:assert/strict';
+import { readVersion } from '../../../cli/base/read-version.ts';
 import { deriveCommitUrl } from '../../../cli/serve/commit-url.ts';
+import { startLookasideHere } from '../../kit/program/lookaside-here.ts';
+import { readStatus } from '../../kit/program/read-status.ts';
+import { makeGitRemote } from '../../kit/remote/git-remote.ts';
+import { useTemporary } from '../../kit/temporary.ts';
+import { describeWith } from '../../with-tools.ts';
 
 describe('the page of a commit', () => {
   const github = 'https://github.com/team/signatures/commit/{commit}';
@@ -31,4 +37,26 @@ describe('the page of a commit', () => {
       assert.equal(deriveCommitUrl(source), expected);
     });
   }
+});
+
+describeWith(['git'], 'serve', () => {
+  const directory = useTemporary();
+  it('links commits to the page that --commit-url names', async () => {
+    const remote = await makeGitRemote();
+    await remote.publish({ 'README.md': 'signatures' });
+    const commitUrl = 'https://git.example.com/team/signatures/commit/{commit}';
+    const server = await startLookasideHere(remote.path, [
+      '--commit-url',
+      commitUrl,
+      '--state-dir',
+      directory(),
+    ]);
+    const { generation } = await readStatus(server);
+    const page = await (await fetch(server.statusUrl)).text();
+    await server.stop();
+    await remote.remove();
+    const link = commitUrl.replace('{commit}', generation?.commit ?? '');
+    assert.ok(page.includes(`href="${link}"`));
+    assert.match(page, new RegExp(`Lookaside ${readVersion()}, Node ${process.version}`));
+  });
 });

@@ -112,6 +112,10 @@ describe('the status pages of very much', () => {
       assert.equal(status, 404);
       assert.match(text, said);
     }
+    for (const image of [`made/up@sha256:${hexOf(9)}`, '127.0.0.1:1/made/up:1', 'team/app:7']) {
+      const { status } = await readPage(server, `/explain?${new URLSearchParams({ image })}`);
+      assert.equal(status, 200, image);
+    }
     assert.deepEqual(asked, []);
     for (const [name, index] of [
       ['team/app', 1],
