@@ -62,7 +62,7 @@ export function renderAskedSetup(
           </div> `
         : undefined
     }
-    ${renderSteps(downloads, facts, html`asks for signatures of the images of ${list}, and takes all others unsigned`)}
+    ${renderSteps(downloads, facts, html`asks for signatures of the images of ${list}, and ${describeRest(facts)}`)}
     ${renderBlock(html`<code>/etc/containers/policy.json</code> in transports, docker`, 'policy of these images', policyMembers)}
     <h3>Other images</h3>
     <p>
@@ -121,9 +121,12 @@ function renderPolicy(policy: Download, facts: PageFacts, what: Html | string): 
     </p> `;
 }
 
-function describePolicy({ byDefault }: PageFacts): string {
-  const others = byDefault === 'reject' ? 'refuses all others' : 'takes all others unsigned';
-  return `asks for signatures of the images below, and ${others}`;
+function describePolicy(facts: PageFacts): string {
+  return `asks for signatures of the images below, and ${describeRest(facts)}`;
+}
+
+function describeRest({ byDefault }: PageFacts): string {
+  return byDefault === 'reject' ? 'refuses all others' : 'takes all others unsigned';
 }
 
 const NO_POLICY_FILE = html`<p>
