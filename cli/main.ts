@@ -69,6 +69,7 @@ try {
     failures,
     exit: (code) => process.exit(code),
     openssl: process.versions.openssl,
+    node: { version: process.version, cpuUsage: () => process.cpuUsage() },
     isInit,
   });
   process.exitCode = hasFailed ? 2 : exitCode;

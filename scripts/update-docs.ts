@@ -77,7 +77,7 @@ function listCodes(codes: Codes, title: (code: string) => string): string {
 }
 
 function describeMetric([name, metric]: [string, (typeof METRICS)[keyof typeof METRICS]]): string {
-  const label = 'label' in metric ? `{${metric.label}}` : '';
+  const label = 'label' in metric ? `{${[metric.label].flat().join(',')}}` : '';
   return `\`${name}${label}\` (${metric.kind}): ${toSentence(metric.help)}`;
 }
 

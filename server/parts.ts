@@ -34,7 +34,7 @@ export async function createParts(
   { policy, readings, reloadedAt }: InForce,
   onFirstLoad: RefresherOptions['onFirstLoad'],
 ): Promise<Parts> {
-  const { source, troubles, failures, log, refusedFile } = options;
+  const { source, troubles, failures, log, refusedFile, program, commitUrl } = options;
   const refresher = new Refresher({
     ...options,
     elapsed,
@@ -66,6 +66,7 @@ export async function createParts(
     reloadedAt,
     certificateUntil: certificate.until,
     backgroundFailures: () => failures.count,
+    program,
   });
   return {
     source,
@@ -81,6 +82,8 @@ export async function createParts(
     reasons,
     lookups,
     metrics,
+    program,
+    commitUrl,
     stopKeeping: async () => stopKeeping?.(),
   };
 }

@@ -6,6 +6,7 @@ import type { Reloadable } from './follow/in-force.ts';
 import type { JudgeMemory } from './follow/judge-with-memory.ts';
 import type { RefresherOptions } from './follow/refresher.ts';
 import type { AccessLogForm, LineSink } from './lookups/access-log.ts';
+import type { ProgramFacts } from './metrics/program-facts.ts';
 import type { RefusedFile } from './refused/refused-file.ts';
 import type { Failures } from './troubles/failures.ts';
 import type { Troubles } from './troubles/troubles.ts';
@@ -42,6 +43,9 @@ export interface ServerOptions
   readonly trustedProxies: readonly string[];
   /** Where nodes find the store; undefined if that is not configured. */
   readonly url: StoreUrl | undefined;
+  /** Where commits are shown, with `{commit}` in it; undefined if nobody knows. */
+  readonly commitUrl: string | undefined;
+  readonly program: ProgramFacts;
   /** Called once, when the first generation is served at `url`. */
   readonly onServing: (url: string, store: SignatureStore, generation: Generation) => void;
 }

@@ -4,13 +4,9 @@ import {
   SIGNED_IDENTITY_MEMBERS,
   signedIdentitySchema,
 } from '../../generator/policy/signed-identity.ts';
-import {
-  MAX_NAME_LENGTH,
-  isNamePrefix,
-  looksLikeHost,
-  normalizeHost,
-  parseDockerReference,
-} from '../../generator/terms/image-name.ts';
+import { isScopeName, whyNoScope } from '../../generator/policy/scope-name.ts';
+import { MAX_NAME_LENGTH } from '../../generator/terms/image-name.ts';
+import { parseUrl } from '../../generator/terms/text.ts';
 
 /** Where a listener binds. */
 export interface ListenAddress {
@@ -33,6 +29,24 @@ const expected = (form: string) => ({
 });
 
 export const text = z.string(expected('text')).min(1, 'expected a value, got nothing');
+
+/** A page of the web for each commit: the text with `{commit}` where the name of the commit goes. */
+export const commitUrl = text
+  .superRefine((value, context) => {
+    const [zeros, ones] = ['0', '1'].map((digit) =>
+      parseUrl(value.replaceAll('{commit}', digit.repeat(40))),
+    );
+    if (zeros?.username || zeros?.password) {
+      context.addIssue('expected a URL without user name and password: readers would see them');
+      return;
+    }
+    const isWeb = zeros?.protocol === 'https:' || zeros?.protocol === 'http:';
+    if (isWeb && zeros.href !== ones?.href && zeros.origin === ones?.origin) return;
+    context.addIssue(
+      `expected an http or https URL with {commit} behind its host, such as https://git.example.com/team/signatures/commit/{commit}, got ${JSON.stringify(value)}`,
+    );
+  })
+  .meta({ pattern: '^https?://[^/?#@{\\s]+[/?#].*\\{commit\\}' });
 
 /** Timers that are set for longer go off at once. Milliseconds. */
 export const LONGEST_TIMER = 2 ** 31 - 1;
@@ -170,44 +184,6 @@ const scopeName = z
     },
   })
   .meta({ pattern: SCOPE_FORM });
-
-/** What is wrong with a scope, behind the scope itself; '' where nobody knows. */
-function whyNoScope(name: unknown): string {
-  const isWrong = typeof name === 'string' && !isScopeName(name);
-  const found = isWrong && SCOPE_FAULTS.find(([fault]) => fault.test(name));
-  return found ? `: ${found[1]}` : '';
-}
-
-const SCOPE_FAULTS: readonly (readonly [RegExp, string])[] = [
-  [/^[a-z][a-z0-9+.-]*:\/\//i, 'leave out the scheme'],
-  [/\s/, 'leave out the white space'],
-  [/\/$/, 'leave out the slash at the end'],
-  [/\/\//, 'write one slash where there are two'],
-  [/[@:]$/, 'leave out the sign at the end, or write a tag behind ":" or a digest behind "@"'],
-  [/@/, 'a digest is "sha256:" and 64 hexadecimal digits in lower case'],
-  [/^\*$/, 'for images outside all scopes give --keys'],
-  [/^\*\.[^/]*[/:]/, 'a wildcard takes no port and no repository behind the domain'],
-  [/.\*/, 'a wildcard stands only before a domain; a scope covers all that lies below it'],
-  [/^index\.docker\.io(?:\/|$)/, 'nodes call it docker.io'],
-  [/\/[^:@]*[A-Z]/, 'repositories are in lower case'],
-  [/^[^./:]+(?:\/|$)/, 'it has no host: docker.io is that of images without one'],
-];
-
-function isScopeName(name: string): boolean {
-  if (name === '') return true;
-  if (name.startsWith('*.')) return isDomain(name.slice(2)) && name.length <= MAX_NAME_LENGTH;
-  const [host = ''] = name.split('/', 1);
-  return looksLikeHost(host) && normalizeHost(host) === host && isReferencePrefix(name);
-}
-
-function isDomain(name: string): boolean {
-  return isNamePrefix(name) && !/[/:]/.test(name);
-}
-
-function isReferencePrefix(name: string): boolean {
-  if (isNamePrefix(name)) return name.length <= MAX_NAME_LENGTH;
-  return name.includes('/') && parseDockerReference(name) !== undefined;
-}
 
 const scope = z.strictObject({
   keys: several,

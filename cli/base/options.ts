@@ -11,6 +11,7 @@ import {
   address,
   branch,
   butaneVersion,
+  commitUrl,
   duration,
   fileName,
   flag,
@@ -325,6 +326,13 @@ export const OPTIONS = {
     commands: ['node-config', 'serve'],
     wording: { serve: 'public address of the store, shown on its page' },
     schema: text,
+  },
+  'commit-url': {
+    argument: 'URL',
+    description:
+      'page of a commit at the git host, with {commit} in it, to which the status pages link; default: derived from SOURCE for hosts named github, gitlab, gitea, forgejo or codeberg',
+    commands: ['serve'],
+    schema: commitUrl,
   },
   [BUDGET_OPTIONS.pathDepth]: {
     argument: 'N',

@@ -4,6 +4,14 @@ import type { Environment } from './read-settings.ts';
 /** A standard stream of the process. */
 export type StandardStream = NodeJS.WritableStream & { readonly isTTY?: boolean };
 
+/** The Node that the program runs on. */
+export interface RunningNode {
+  /** As `v20.19.0`. */
+  readonly version: string;
+  /** The processor time of this process since it began, in microseconds. */
+  readonly cpuUsage: () => { readonly user: number; readonly system: number };
+}
+
 /** What a command gets of the process that it runs in. */
 export interface ProcessIo {
   readonly environment: Environment;
@@ -18,6 +26,7 @@ export interface ProcessIo {
   readonly exit: (code: number) => void;
   /** The version of OpenSSL in Node. */
   readonly openssl: string;
+  readonly node: RunningNode;
   /** Whether this is process 1, to which all orphans fall, and which does not bury them. */
   readonly isInit?: boolean;
 }

@@ -7,6 +7,7 @@ import {
   type DockerReference,
   looksLikeHost,
   parsePulledImage,
+  withoutTransport,
 } from '../../generator/terms/image-name.ts';
 import { toShellWord } from '../../generator/terms/text.ts';
 import { assertFormat } from '../base/assert-format.ts';
@@ -95,7 +96,7 @@ function assertNotSwapped(name: string, source: string | undefined): void {
   if (source === undefined || isSource(source)) return;
   const isPlace = isSource(name) || (/\/.*[:@]/.test(source) && !/[/:@]/.test(name));
   if (!isPlace) return;
-  if (!parsePulledImage(source.replace(SCHEME, ''))) return;
+  if (!parsePulledImage(withoutTransport(source))) return;
   throw new UsageError(
     `expected IMAGE before SOURCE, got ${JSON.stringify(name)} before ${JSON.stringify(source)}`,
     `write lookaside explain ${toShellWord(source)} ${toShellWord(name)}`,
@@ -108,8 +109,6 @@ function isSource(text: string): boolean {
   );
 }
 
-/** What skopeo and podman put before the name of an image in a registry, or of their copy of it. */
-const SCHEME = /^(?:docker:\/\/|docker-daemon:|containers-storage:(?:\[[^\]]*\])?)(?=[^/])/;
 /** Images on the machine whose name has no host: nodes look up no signatures for them. */
 const LOCAL = /^(?:docker-daemon|containers-storage):/;
 const WEB = /^https?:\/\//i;
@@ -125,7 +124,7 @@ function readImage(name: string): DockerReference {
       `put the name before it, as in a pull: quay.io/team/app@sha256:${hex}`,
     );
   }
-  const [host = '', path] = name.replace(SCHEME, '').split('/');
+  const [host = '', path] = withoutTransport(name).split('/');
   const isLocal = LOCAL.test(name) && (path === undefined || !looksLikeHost(host));
   if (isLocal && !existsSync(name)) {
     throw new UsageError(
@@ -133,7 +132,7 @@ function readImage(name: string): DockerReference {
       'write the name under which nodes pull it: quay.io/team/app:v1',
     );
   }
-  const image = parsePulledImage(name.replace(SCHEME, ''));
+  const image = parsePulledImage(withoutTransport(name));
   const hint = 'write it as in a pull: quay.io/team/app:v1 or quay.io/team/app@sha256:…';
   if (NOT_PULLED.test(name) && !existsSync(name)) {
     throw new UsageError(

@@ -20,6 +20,7 @@ import { Failures } from '../../server/troubles/failures.ts';
 import { Troubles } from '../../server/troubles/troubles.ts';
 import { toBudgets } from '../base/budget-options.ts';
 import type { Settings } from '../base/options.ts';
+import { readVersion } from '../base/read-version.ts';
 import { type ProcessIo, hasColour } from '../base/process-io.ts';
 import { UsageError, formatUsageError } from '../base/usage-error.ts';
 import { NO_KEYS } from '../check/findings.ts';
@@ -28,6 +29,7 @@ import { type LastingEngines, openLastingEngines, warnOfKeys } from '../inputs/o
 import { openSource } from '../inputs/open-source.ts';
 import { readShownUrl } from '../inputs/read-store-url.ts';
 import { AccessLogOutput } from './access-log-output.ts';
+import { deriveCommitUrl } from './commit-url.ts';
 import type { LastGoodKeys } from './last-good-keys.ts';
 import { ReloadableFiles } from './reloadable-files.ts';
 import { ServeSignals, StoppedAtStart } from './serve-signals.ts';
@@ -137,6 +139,8 @@ class ServeRun {
       log: this.#log,
       accessLogSink: this.#accessLog,
       url: shownUrl,
+      commitUrl: this.#settings['commit-url'] ?? deriveCommitUrl(this.#location),
+      program: this.#programFacts(),
       onServing: (url, store, { commit }) => {
         const from = commit === null ? '' : ` (commit ${abbreviate(commit)})`;
         const what = `${store.signatures} signatures of ${store.repositories} repositories`;
@@ -219,6 +223,11 @@ class ServeRun {
       accessLog: settings['access-log'],
       trustedProxies: settings['trusted-proxies'],
     } satisfies Partial<ServerOptions>;
+  }
+
+  #programFacts(): ServerOptions['program'] {
+    const { version: nodeVersion, cpuUsage } = this.#io.node;
+    return { version: readVersion(), nodeVersion, cpuUsage };
   }
 
   async #warnOfKeys(policy: Policy): Promise<void> {

@@ -5,7 +5,7 @@ import type { RejectionCode } from '../terms/rejection.ts';
 import type { Reason, SignedImage } from './reason.ts';
 import type { Signature } from '../gate/judge.ts';
 import type { SignatureStore } from '../store/store.ts';
-import { abbreviate, formatTime } from '../terms/text.ts';
+import { abbreviate, formatTime, withoutBackticks } from '../terms/text.ts';
 
 /** A reason before it is put in words. */
 type UnwordedReason = Reason extends infer Whole
@@ -68,7 +68,7 @@ function wordsFor(place: ImageDirectory, found: UnwordedReason, { removal }: Cir
     case 'unknown-repository':
       return {
         message: `${place.repository} has no signatures here`,
-        next: `Sign the image and push its signature as ${formatLocation(place.directory, 1)}. If you expected another path, check the lookaside URL that the node has for this registry.`,
+        next: `Sign the image and push its signature as ${withoutBackticks(formatLocation(place.directory, 1))}. If you expected another path, check the lookaside URL that the node has for this registry.`,
       };
   }
 }
@@ -94,7 +94,7 @@ function describeRemoval({ id, author, date }: HistoryCommit, removal: Removal |
   const by = author.name || author.email || 'somebody';
   const directory = `'${removal?.directory.replaceAll("'", String.raw`'\''`)}'`;
   const next = removal?.isMerge
-    ? `That commit is a merge that left them out: restore ${directory} from the parent that has it`
+    ? `That commit is a merge that left them out: restore ${withoutBackticks(directory)} from the parent that has it`
     : `If that was a mistake, restore them with \`git checkout ${commit}^ -- ${directory}\``;
   return {
     message: `commit ${commit} by ${by} removed its signatures on ${date}`,
@@ -109,12 +109,12 @@ function describeElsewhere(place: ImageDirectory, images: readonly SignedImage[]
   const signed = parseDockerReference(other?.identity ?? '')?.repository ?? '';
   const [wanted, found] = [prefixOf(place.repository, signed), prefixOf(there, signed)];
   if (wanted === undefined || found === undefined) {
-    const next = `Sign the image as ${place.repository} too, or pull it as ${other?.identity}.`;
+    const next = `Sign the image as ${withoutBackticks(place.repository)} too, or pull it as ${withoutBackticks(other?.identity ?? '')}.`;
     return { message, next };
   }
   return {
     message,
-    next: `Nodes look for ${signed} below ${nameOf(wanted)}, but its signatures lie below ${nameOf(found)}: change the lookaside URL of these nodes, or move the directory to ${place.repository}.`,
+    next: `Nodes look for ${signed} below ${nameOf(wanted)}, but its signatures lie below ${nameOf(found)}: change the lookaside URL of these nodes, or move the directory to ${withoutBackticks(place.repository)}.`,
   };
 }
 
@@ -125,7 +125,7 @@ function prefixOf(repository: string, signed: string): string | undefined {
 }
 
 function nameOf(prefix: string): string {
-  return prefix === '' ? 'the root of the store' : prefix;
+  return prefix === '' ? 'the root of the store' : withoutBackticks(prefix);
 }
 
 /** An image by the newest of its signatures; undefined where a directory has none. */

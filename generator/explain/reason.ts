@@ -3,8 +3,16 @@
 import type { HistoryCommit } from '../sources/source.ts';
 import type { RejectionCode } from '../terms/rejection.ts';
 
-export type ReasonCode =
-  'quarantined' | 'removed' | 'elsewhere' | 'other-digests' | 'unknown-repository';
+/** In the order in which they are tried. */
+export const REASON_CODES = [
+  'quarantined',
+  'removed',
+  'elsewhere',
+  'other-digests',
+  'unknown-repository',
+] as const;
+
+export type ReasonCode = (typeof REASON_CODES)[number];
 
 /** A rejected file that has to do with the image. */
 export interface QuarantinedFile {

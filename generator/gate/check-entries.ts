@@ -9,6 +9,7 @@ import type { Effort } from '../openpgp/open-message.ts';
 import { type RejectedPath, classifyPath, shortenPath } from '../terms/location.ts';
 import { REJECTIONS, type Rejection, isRejection, reject } from '../terms/rejection.ts';
 import type { Entry, FileEntry, LinkEntry, Pass } from '../sources/source.ts';
+import { withoutBackticks } from '../terms/text.ts';
 
 /** Files checked at once: enough that a source can be asked for many together. */
 const CONCURRENCY = 256;
@@ -131,11 +132,11 @@ function sayNoSignature(
   if (code === 'stray-file') {
     return form === 'armored'
       ? DEARMOR
-      : `Not a signature (${message}): move it out of the digest directory.`;
+      : `Not a signature (${withoutBackticks(message)}): move it out of the digest directory.`;
   }
   const isForeign = bytes && form !== 'armored' && explainForeignSignature(bytes, true);
   return code === 'misplaced' && isForeign
-    ? `Not a signature (${message}): give it a name that does not begin with \`signature-\`.`
+    ? `Not a signature (${withoutBackticks(message)}): give it a name that does not begin with \`signature-\`.`
     : undefined;
 }
 

@@ -18,7 +18,7 @@ import {
   parseDirectory,
 } from '../terms/location.ts';
 import { type Rejection, reject } from '../terms/rejection.ts';
-import { asSentence, toLine } from '../terms/text.ts';
+import { asSentence, toLine, withoutBackticks } from '../terms/text.ts';
 import { type Policy, type Scope, describeScope, findScope } from '../policy/policy.ts';
 import {
   DEFAULT_IDENTITY,
@@ -264,7 +264,7 @@ export function suggestPlace(
 ): string | undefined {
   const right = findPlace(policy, claims, parents);
   if (!right) return undefined;
-  const place = JSON.stringify(formatLocation(right.directory, number));
+  const place = JSON.stringify(withoutBackticks(formatLocation(right.directory, number)));
   return `By its content it belongs to ${place}, or to the next free number there.`;
 }
 

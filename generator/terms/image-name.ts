@@ -38,6 +38,14 @@ export function parseDockerReference(text: string): DockerReference | undefined 
   return { host, repository, tag: match[3], digest: match[4] };
 }
 
+/** What skopeo and podman put before the name of an image in a registry, or of their copy of it. */
+const TRANSPORT = /^(?:docker:\/\/|docker-daemon:|containers-storage:(?:\[[^\]]*\])?)(?=[^/])/;
+
+/** The name of an image as people copy it from a command line, without the transport before it. */
+export function withoutTransport(text: string): string {
+  return text.replace(TRANSPORT, '');
+}
+
 /**
  * Parses an image name as it is pulled: one without tag and digest is `latest`; of a tag and a digest
  * only the digest counts, as with podman. Undefined where it is no name.

@@ -270,6 +270,7 @@ function numberIn(name: string): number | undefined {
   return number > 0 ? number : undefined;
 }
 
+/** Nobody's name passes for a command in a hint, where commands stand between backticks. */
 function quote(text: string): string {
-  return JSON.stringify(text);
+  return JSON.stringify(text).replaceAll('`', String.raw`\u0060`);
 }

@@ -97,6 +97,14 @@ export function suggest(word: string, known: readonly string[]): string {
     : `use one of ${known.join(', ')}`;
 }
 
+/**
+ * A name in a sentence that has commands between backticks: one that has backticks itself is shown with
+ * `\u{60}`, so that nobody's name passes for a command.
+ */
+export function withoutBackticks(name: string): string {
+  return name.replaceAll('`', String.raw`\u{60}`);
+}
+
 /** Undefined if text is no URL. Not `URL.canParse`: once compiled, Node 20's errs on Latin-1. */
 export function parseUrl(text: string): URL | undefined {
   try {

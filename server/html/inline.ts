@@ -21,6 +21,9 @@ export function createInline(name: 'style' | 'script', content: string): Inline 
 /** The style that all pages share. */
 export const BASE_STYLE = readFileSync(new URL('base.css', import.meta.url), 'utf8');
 
+/** Puts a copy button on each block, also when the page dispatches `page-changed`. */
+export const COPY_BUTTONS = readFileSync(new URL('copy-buttons.js', import.meta.url), 'utf8');
+
 const ICON_SVG =
   '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16">' +
   '<path fill="#1d5fa8" d="M8 0l6 2v6c0 4-3 7-6 8-3-1-6-4-6-8V2z"/>' +

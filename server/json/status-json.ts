@@ -8,13 +8,14 @@ import type { StatusServices } from '../status/services.ts';
 
 /** What `/status.json` says, in its version 1: members are added, none changes its meaning. */
 export function toStatusJson(services: StatusServices): object {
-  const { source, refresher, policy, refused, troubles, readings, reloadedAt } = services;
+  const { source, refresher, policy, refused, troubles, readings, reloadedAt, program } = services;
   const store = refresher.store();
   const signers = store?.signers ?? new Map<string, never>();
   const { keys = [], lives } = policy().keyring ?? {};
   const isInUse = (subkey: string): boolean => store?.hasSigned(subkey) ?? false;
   return {
     version: 1,
+    program: { version: program.version, nodeVersion: program.nodeVersion },
     source: { kind: source.kind, location: source.location, branch: source.branch() ?? null },
     ...refresher.status(),
     reloadedAt: new Date(reloadedAt()).toISOString(),

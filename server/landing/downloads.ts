@@ -24,6 +24,15 @@ export function createDownloads(policy: Policy, guide: NodeGuide): readonly Down
   return [...files.map((file) => toDownload(file, hasOwnRegistries)), ...toKeys(policy, guide)];
 }
 
+/** The same for some scopes only, whose files lie below a path of their own; only what a node installs. */
+export function createWay(files: readonly GuideFile[], directory: string): readonly Download[] {
+  return files.map((file) => {
+    const download = toDownload(file, false);
+    const isKey = download.contentType === OPENPGP_KEYS;
+    return isKey ? download : { ...download, path: download.path.replace('nodes/', directory) };
+  });
+}
+
 /** Where one key can be fetched, by its fingerprint. */
 export function keyPathOf(fingerprint: string): string {
   return `nodes/keys/${fingerprint}.asc`;

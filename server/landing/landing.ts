@@ -3,7 +3,9 @@ import type { Request, RequestHandler, Response } from 'express';
 import type { StoreUrl } from '../../generator/nodes/store-url.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
 import type { Refresher } from '../follow/refresher.ts';
+import { findAskedScopes, readScopeNames } from './asked-scopes.ts';
 import type { Download } from './downloads.ts';
+import { type NodeGuide, createNodeGuide } from './node-guide.ts';
 import { type PolicyFacts, type ServedSummary, createPolicyFacts } from './page-facts.ts';
 import { renderPage } from './render-page.ts';
 import { KeptFiles, Pages } from './prepared.ts';
@@ -20,6 +22,7 @@ export interface LandingOptions {
 }
 
 interface Answer {
+  readonly status?: 200 | 400 | 404;
   readonly contentType: string;
   readonly body: Buffer;
 }
@@ -27,6 +30,8 @@ interface Answer {
 /** What was worked out for one policy. */
 interface Kept {
   readonly id: string;
+  readonly policy: Policy;
+  readonly guide: NodeGuide;
   readonly facts: PolicyFacts;
   /** By the path of a request. */
   readonly downloads: ReadonlyMap<string, Download>;
@@ -37,6 +42,10 @@ interface Kept {
 /** The page tells ages in days, so it need not be made anew for every reader. Milliseconds. */
 const PAGE_AGE = 60_000;
 const DOWNLOADS = '/nodes/';
+const ASKED = `${DOWNLOADS}scopes/`;
+/** Longer than the names of scopes that are taken at once, in characters. */
+const MOST_ASKED = 4096;
+const HTML = 'text/html; charset=utf-8';
 
 /** Answers these routes; what is none of them is left to the next handler. */
 export class Landing {
@@ -53,16 +62,39 @@ export class Landing {
     else next();
   };
 
-  #findAnswer({ path, protocol, headers }: Request): Answer | undefined {
+  #findAnswer({ path, protocol, headers, query }: Request): Answer | undefined {
     if (path !== '/' && !path.startsWith(DOWNLOADS)) return undefined;
     const kept = this.#readKept();
-    const download = kept.downloads.get(path);
+    const download = kept.downloads.get(path) ?? findAskedFile(path, kept);
     if (path !== '/' && !download) return undefined;
     const scheme = protocol === 'https' ? 'https' : 'http';
     const address = findStoreAddress(this.#options.url, scheme, headers.host);
-    return download
-      ? { contentType: download.contentType, body: kept.files.read(download, address) }
-      : { contentType: 'text/html; charset=utf-8', body: this.#readPage(kept, address) };
+    if (download) {
+      return { contentType: download.contentType, body: kept.files.read(download, address) };
+    }
+    const asked = query['scope'];
+    if (typeof asked === 'string' && asked.length <= MOST_ASKED) {
+      return this.#answerQuestion(asked, kept, address);
+    }
+    return { contentType: HTML, body: this.#readPage(kept, address) };
+  }
+
+  /** The way of a node to ask for signatures of what a reader has named. */
+  #answerQuestion(text: string, { policy, guide, facts }: Kept, address: StoreAddress): Answer {
+    const { refresher, now = Date.now } = this.#options;
+    const names = readScopeNames(text);
+    const answer = typeof names === 'string' ? names : findAskedScopes(names, policy, guide);
+    const served = readServed(refresher);
+    const page = renderPage({
+      ...facts,
+      ...address,
+      served,
+      now: new Date(now()),
+      question: { text, answer },
+    });
+    const body = Buffer.from(page);
+    if (typeof answer !== 'string') return { contentType: HTML, body };
+    return { status: typeof names === 'string' ? 400 : 404, contentType: HTML, body };
   }
 
   #readPage({ facts, pages }: Kept, address: StoreAddress): Buffer {
@@ -79,12 +111,24 @@ export class Landing {
   #readKept(): Kept {
     const policy = this.#options.policy();
     if (this.#kept?.id === policy.id) return this.#kept;
-    const facts = createPolicyFacts(policy);
-    const downloads = new Map(facts.downloads.map((one) => [`/${one.path}`, one]));
-    const { id } = policy;
-    this.#kept = { id, facts, downloads, files: new KeptFiles(), pages: new Pages() };
+    const guide = createNodeGuide(policy);
+    const facts = createPolicyFacts(policy, guide);
+    const all = [...facts.way, ...facts.downloads];
+    const downloads = new Map(all.map((one) => [`/${one.path}`, one]));
+    const [files, pages] = [new KeptFiles(), new Pages()];
+    this.#kept = { id: policy.id, policy, guide, facts, downloads, files, pages };
     return this.#kept;
   }
+}
+
+/** A file for scopes that a reader has named: `/nodes/scopes/NAME[,NAME…]/policy.json`. */
+function findAskedFile(path: string, { policy, guide }: Kept): Download | undefined {
+  if (!path.startsWith(ASKED) || path.length > MOST_ASKED) return undefined;
+  const names = readScopeNames(path.slice(ASKED.length, path.lastIndexOf('/')));
+  if (typeof names === 'string') return undefined;
+  const asked = findAskedScopes(names, policy, guide);
+  if (typeof asked === 'string') return undefined;
+  return asked.downloads.find((one) => `/${one.path}` === path);
 }
 
 function readServed({ store, status }: LandingOptions['refresher']): ServedSummary | undefined {
@@ -93,12 +137,19 @@ function readServed({ store, status }: LandingOptions['refresher']): ServedSumma
   return generation ? { ...generation, signatures, repositories } : undefined;
 }
 
-function send({ method }: Request, response: Response, { contentType, body }: Answer): void {
+function send(
+  { method }: Request,
+  response: Response,
+  { status = 200, contentType, body }: Answer,
+): void {
   response.set('Cache-Control', 'no-store');
   if (method !== 'GET' && method !== 'HEAD') {
     response.status(405).set('Allow', 'GET, HEAD').end();
     return;
   }
-  response.set('Content-Type', contentType).set('Content-Length', String(body.length));
+  response
+    .status(status)
+    .set('Content-Type', contentType)
+    .set('Content-Length', String(body.length));
   response.end(method === 'HEAD' ? undefined : body);
 }

@@ -1,5 +1,10 @@
 // What a page for people shows: the files for nodes, and what each scope adds to them.
-import { type KeyMembers, type KeyPlaces, placeKeys } from '../../generator/nodes/key-files.ts';
+import {
+  KEY_DIRECTORY,
+  type KeyMembers,
+  type KeyPlaces,
+  placeKeys,
+} from '../../generator/nodes/key-files.ts';
 import { SYSTEM_DIRECTORY, signedScopes } from '../../generator/nodes/node-files.ts';
 import {
   type DefaultRequirement,
@@ -37,6 +42,10 @@ export interface NodeGuide {
   /** As `lookaside node-config --default` writes them with this default. */
   readonly files: readonly GuideFile[];
   readonly scopes: readonly ScopeGuide[];
+  /** The same for some scopes only, with the keys that they name; images outside them stay as they are. */
+  readonly filesFor: (scopes: readonly Scope[]) => readonly GuideFile[];
+  /** Members of the `docker` part of policy.json for such scopes. */
+  readonly membersFor: (scopes: readonly Scope[]) => string;
   /** What the files say of images that no scope covers. */
   readonly byDefault: DefaultRequirement;
   /** Whether the policy asks for nothing that the files leave out. */
@@ -55,11 +64,18 @@ export function createNodeGuide(policy: Policy): NodeGuide {
   const byDefault = outside && rejectsAll(outside) ? 'reject' : 'insecureAcceptAnything';
   return {
     files: scopes.length > 0 ? listFiles(scopes, places, byDefault) : [],
+    membersFor: (some) => some.map((scope) => formatScopeMember(scope, places)).join(',\n'),
+    filesFor: (some) => {
+      const keyPaths = new Set(some.flatMap((scope) => keyPathsOf(scope, places)));
+      return listFiles(some, places, byDefault).filter(
+        ({ path }) => !path.startsWith(`${KEY_DIRECTORY}/`) || keyPaths.has(`/${path}`),
+      );
+    },
     scopes: scopes.map((scope) => ({
       scope,
       registriesFor: (url) => formatScopeSection(NAME, scope, { ...SYSTEM_WIDE, url }),
       policyMember: formatScopeMember(scope, places),
-      keyPaths: scope.signedBy.flatMap(({ keyring }) => toPaths(places.membersFor(keyring))),
+      keyPaths: keyPathsOf(scope, places),
     })),
     byDefault,
     isWhole: [...policy.scopes.values()].every(
@@ -103,6 +119,10 @@ function listFiles(
     })),
     { path: `${SYSTEM_DIRECTORY}/policy.json`, bytesFor: () => policyJson },
   ];
+}
+
+function keyPathsOf({ signedBy }: Scope, places: KeyPlaces): readonly string[] {
+  return signedBy.flatMap(({ keyring }) => toPaths(places.membersFor(keyring)));
 }
 
 function toPaths(members: KeyMembers): readonly string[] {

@@ -10,7 +10,8 @@ import {
 import { parseDockerReference } from '../../generator/terms/image-name.ts';
 import { formatDirectory, formatLocation } from '../../generator/terms/location.ts';
 import type { Generation } from '../follow/generations.ts';
-import { type Download, createDownloads } from './downloads.ts';
+import type { AskedScopes } from './asked-scopes.ts';
+import { type Download, createDownloads, createWay } from './downloads.ts';
 import { type NodeGuide, type ScopeGuide, createNodeGuide } from './node-guide.ts';
 import type { StoreAddress } from './store-address.ts';
 
@@ -59,6 +60,8 @@ export interface PolicyFacts {
   /** How many scopes of the policy ask for something else than signatures by keys. */
   readonly otherScopes: number;
   readonly downloads: readonly Download[];
+  /** What a node fetches to ask for signatures of the named scopes, and of nothing else. */
+  readonly way: readonly Download[];
 }
 
 /** What is in force. */
@@ -72,11 +75,19 @@ export interface PageFacts extends PolicyFacts, StoreAddress {
   /** Undefined before the first generation. */
   readonly served: ServedSummary | undefined;
   readonly now: Date;
+  /** What a reader wrote into the form; undefined on the page of the whole store. */
+  readonly question?: ScopeQuestion;
+}
+
+/** For which images a reader wants to set up a node. */
+export interface ScopeQuestion {
+  readonly text: string;
+  /** What nodes need for it, or what is wrong with it. */
+  readonly answer: AskedScopes | string;
 }
 
 /** Reads out of a policy what people who set up nodes have to know. */
-export function createPolicyFacts(policy: Policy): PolicyFacts {
-  const guide = createNodeGuide(policy);
+export function createPolicyFacts(policy: Policy, guide = createNodeGuide(policy)): PolicyFacts {
   const ids = new Set<string>();
   return {
     keyCount: policy.keyring?.keys.length,
@@ -87,7 +98,17 @@ export function createPolicyFacts(policy: Policy): PolicyFacts {
     byDefault: guide.byDefault,
     otherScopes: policy.scopes.size - guide.scopes.length,
     downloads: createDownloads(policy, guide),
+    way: createNamedWay(guide),
   };
+}
+
+/** Of a store that also checks all other images, only what the named scopes need. */
+function createNamedWay(guide: NodeGuide): readonly Download[] {
+  const named = guide.scopes.map(({ scope }) => scope).filter(({ name }) => name !== '');
+  if (named.length === 0) return [];
+  const isAll = named.length === guide.scopes.length;
+  const way = createWay(guide.filesFor(named), isAll ? 'nodes/' : 'nodes/scopes/');
+  return way.filter(({ contentType }) => guide.isWhole || contentType !== 'application/json');
 }
 
 function toScopeFacts(guide: ScopeGuide, titleOfRest: string): Omit<ScopeFacts, 'id'> {

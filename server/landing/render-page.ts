@@ -5,13 +5,13 @@ import { formatStoreUrl } from '../../generator/nodes/store-url.ts';
 import { formatDirectory, formatLocation } from '../../generator/terms/location.ts';
 import { countOf, renderFact } from '../html/facts.ts';
 import { type Html, html } from '../html/html.ts';
-import { BASE_STYLE, ICON, createInline } from '../html/inline.ts';
+import { BASE_STYLE, COPY_BUTTONS, ICON, createInline } from '../html/inline.ts';
 import type { PageSources } from '../html/page-headers.ts';
-import { renderBlock } from './render-block.ts';
+import { renderBlock } from '../html/render-block.ts';
 import { formatExampleSection } from './node-guide.ts';
 import type { PageFacts, ServedSummary } from './page-facts.ts';
 import { renderScope, renderTitle } from './render-scope.ts';
-import { renderSetup } from './render-setup.ts';
+import { renderAskedSetup, renderSetup } from './render-setup.ts';
 
 /** The page as HTML, which is XML too. */
 export function renderPage(facts: PageFacts): string {
@@ -35,30 +35,40 @@ export function renderPage(facts: PageFacts): string {
           ${renderServed(facts)}
         </header>
         <nav aria-label="On this page">${renderContents(facts)}</nav>
-        <main id="content" tabindex="-1">
-          ${facts.scopes.length > 0 ? [renderSetup(facts), renderScopes(facts)] : renderWithoutScopes(facts)}
-          ${renderPlaces(facts)}
-        </main>
+        <main id="content" tabindex="-1">${renderMain(facts)}</main>
         <footer>
           <p>A node trusts only its own policy and keys. It never has to trust this server.</p>
+          <p>
+            For those who run it: images that nodes looked up without a signature, rejected files
+            and troubles are on the pages of its status listener (<code>serve --status-listen</code
+            >), which are not public.
+          </p>
         </footer>
-        <p id="announcement" role="status"></p>
+        <p id="announcement" class="unseen" role="status"></p>
         ${SCRIPT.element}
       </body>
     </html> `;
   return page.markup;
 }
 
+function renderMain(facts: PageFacts): Html {
+  const { question } = facts;
+  if (question) return renderAskedSetup(facts, question.text, question.answer);
+  return html`${facts.scopes.length > 0 ? [renderSetup(facts), renderScopes(facts)] : renderWithoutScopes(facts)}
+  ${SIGNING} ${renderPlaces(facts)}`;
+}
+
 const readBeside = (name: string): string => readFileSync(new URL(name, import.meta.url), 'utf8');
 
 const STYLE = createInline('style', BASE_STYLE + readBeside('landing-page.css'));
-const SCRIPT = createInline('script', readBeside('landing-page.js'));
+const SCRIPT = createInline('script', COPY_BUTTONS);
 
 /** What the content security policy of the page has to allow. */
 export const PAGE_SOURCES: PageSources = {
   styleSrc: [STYLE.source],
   scriptSrc: [SCRIPT.source],
   imgSrc: ['data:'],
+  formAction: ["'self'"],
 };
 
 /** The facts of the store, as a list. */
@@ -92,7 +102,13 @@ function renderTime(time: string): Html {
 }
 
 /** Links to the sections. */
-function renderContents({ scopes }: PageFacts): Html {
+function renderContents({ scopes, question }: PageFacts): Html {
+  if (question) {
+    return html`<ul>
+      <li><a href="#setup">Set up a node</a></li>
+      <li><a href="./">The whole store</a></li>
+    </ul>`;
+  }
   const links = scopes.map(
     (scope) => html`<li><a href="#${scope.id}">${renderTitle(scope)}</a></li> `,
   );
@@ -108,6 +124,7 @@ function renderContents({ scopes }: PageFacts): Html {
           </li>`;
   return html`<ul>
     ${own}
+    <li><a href="#sign">Sign an image</a></li>
     <li><a href="#places">Where a signature is</a></li>
   </ul>`;
 }
@@ -116,14 +133,15 @@ function renderContents({ scopes }: PageFacts): Html {
 const SHOWN_SCOPES = 8;
 
 /** The sections of all scopes. */
-function renderScopes({ scopes, otherScopes, url, now }: PageFacts): Html {
+function renderScopes(facts: PageFacts): Html {
+  const { scopes, otherScopes } = facts;
   return html`<section id="scopes">
     <h2>Whose signatures count</h2>
     <p>
       For each group of images: the keys that may sign, and what to tell a node.
       ${describeOthers(otherScopes)}
     </p>
-    ${scopes.map((scope) => renderScope(scope, url, scopes.length > SHOWN_SCOPES, now))}
+    ${scopes.map((scope) => renderScope(scope, facts, scopes.length > SHOWN_SCOPES))}
   </section> `;
 }
 
@@ -155,6 +173,29 @@ function renderWithoutScopes({ url, keyCount }: PageFacts): Html {
     ${renderBlock(html`<code>/etc/containers/registries.d/lookaside.yaml</code>`, 'registries.d section', formatExampleSection(url))}
   </section> `;
 }
+
+/** The ways in: with Lookaside alone, or from what skopeo and podman have signed. */
+const SIGNING = html`<section id="sign">
+  <h2>Sign an image</h2>
+  <p>
+    Signatures come here from a git repository. Push the image to its registry first, and sign it
+    under the name that nodes pull, with its tag. KEY is your key as gpg knows it, REPOSITORY the
+    git repository; the people who run this store know where that is.
+  </p>
+  ${renderBlock('sign and push', 'commands that sign with lookaside', "lookaside sign 'registry.example.com/team/app:1.0' --sign-by KEY --to REPOSITORY")}
+  ${renderBlock(
+    'or take to the repository what skopeo and podman have signed',
+    'commands that sign with skopeo',
+    `IMAGE='registry.example.com/team/app:1.0'
+skopeo copy --all --sign-by KEY "docker://$IMAGE" "docker://$IMAGE"
+lookaside push /var/lib/containers/sigstore --to REPOSITORY`,
+  )}
+  <p>
+    skopeo and podman leave signatures in the directory that registries.d calls
+    <code>lookaside-staging</code>; for root it is <code>/var/lib/containers/sigstore</code> unless
+    somebody has changed it. A signature is served within seconds after the push.
+  </p>
+</section> `;
 
 /** Where signatures lie, and what the server's answers mean. */
 function renderPlaces({ url }: PageFacts): Html {

@@ -1,24 +1,28 @@
 // One scope: whose signatures its images need, and what a node needs to check them.
 import { toShellWord } from '../../generator/terms/text.ts';
 import { type StoreUrl, formatStoreUrl } from '../../generator/nodes/store-url.ts';
-import { renderBlock } from './render-block.ts';
+import { renderBlock } from '../html/render-block.ts';
 import { type Html, html } from '../html/html.ts';
-import type { ScopeFacts } from './page-facts.ts';
+import type { PageFacts, ScopeFacts } from './page-facts.ts';
+import { renderAllImages } from './render-all-images.ts';
 import { renderScopeKeys } from './render-scope-keys.ts';
 
 /** Above, the files are folded away. */
 const SHOWN_FILES = 4;
 
 /** The section of a scope; what nodes need for it can be folded away. */
-export function renderScope(scope: ScopeFacts, url: StoreUrl, isFolded: boolean, now: Date): Html {
-  const { id, title, signers, identity, groups, keyPaths } = scope;
+export function renderScope(scope: ScopeFacts, facts: PageFacts, isFolded: boolean): Html {
+  const { id, name, title, signers, identity, groups, keyPaths } = scope;
+  const { url, now } = facts;
   const label = title.toLowerCase();
   const blocks = renderBlocks(scope, url, label);
   return html`<section id="${id}" class="scope">
     <h3>${renderTitle(scope)}</h3>
     <p>${signers} ${identity}</p>
     ${renderScopeKeys(groups, `Keys for ${label}`, now)} ${renderKeyPaths(keyPaths)}
-    ${isFolded ? fold(blocks, label) : blocks}
+    ${name === '' ? renderAllImages(facts, blocks) : undefined}
+    ${name !== '' && isFolded ? fold(blocks, label) : undefined}
+    ${name !== '' && !isFolded ? blocks : undefined}
   </section> `;
 }
 

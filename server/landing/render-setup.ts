@@ -1,39 +1,99 @@
-// How a node is set up: commands that lead from a fresh node to one that verifies.
-import { dirname, join } from 'node:path/posix';
-import { toShellWord } from '../../generator/terms/text.ts';
-import { formatStoreUrl, isOpenToOthers } from '../../generator/nodes/store-url.ts';
-import { renderBlock } from './render-block.ts';
+// How a node is set up: commands that lead from a fresh node to one that verifies the images of some
+// scopes. For all images at once there is no such way: it would stop what a platform runs itself.
+import { isOpenToOthers } from '../../generator/nodes/store-url.ts';
+import { renderBlock } from '../html/render-block.ts';
+import type { AskedScopes } from './asked-scopes.ts';
 import type { Download } from './downloads.ts';
 import { type Html, html } from '../html/html.ts';
 import type { PageFacts } from './page-facts.ts';
+import { fetchAll, fetchWithBackup, showKeys } from './fetch-commands.ts';
+import { renderPlatforms } from './render-platforms.ts';
+import { renderScopeForm } from './render-scope-form.ts';
 
 /** The section on setting up nodes, where there is anything to set up. */
 export function renderSetup(facts: PageFacts): Html {
-  const { downloads } = facts;
-  const fetched = downloads.filter(({ installedAt }) => installedAt !== undefined);
-  const keys = fetched.filter(({ contentType }) => contentType === 'application/pgp-keys');
-  const registries = fetched.filter(({ contentType }) => contentType === 'application/yaml');
-  const policy = fetched.find(({ contentType }) => contentType === 'application/json');
+  const { way, scopes } = facts;
+  const isForRest = scopes.some(({ name }) => name === '');
   return html`<section id="setup">
     <h2>Set up a node</h2>
+    ${way.length > 0 ? renderSteps(way, facts, describePolicy(facts)) : NAME_FIRST}
+    ${way.length > 0 && isForRest ? OTHER_IMAGES : undefined}
+    ${isForRest ? renderScopeForm('') : undefined}
+  </section> `;
+}
+
+const NAME_FIRST = html`<p>
+  This store checks signatures of all images alike. Which of them a node shall refuse without a
+  signature, you decide: name their registry, or a part of it, and get the files for it.
+</p> `;
+
+const OTHER_IMAGES = html`<h3>Other images</h3>
+  <p>
+    The commands above ask for signatures of the images below, and of no others. To ask for
+    signatures of other images too, name their registry, or a part of it.
+  </p> `;
+
+/** The same for scopes that a reader has named, or what is wrong with them. */
+export function renderAskedSetup(
+  facts: PageFacts,
+  text: string,
+  answer: AskedScopes | string,
+): Html {
+  if (typeof answer === 'string') {
+    return html`<section id="setup">
+      <h2>Set up a node</h2>
+      <p class="warning" role="alert">${answer}</p>
+      ${renderScopeForm(text)} ${WAY_BACK}
+    </section> `;
+  }
+  const { names, downloads, platforms, policyMembers } = answer;
+  const list = html`${names.map((name, index) => html`${index > 0 ? ', ' : ''}<code>${name}</code>`)}`;
+  return html`<section id="setup">
+    <h2>Set up a node for ${list}</h2>
+    ${
+      platforms.length > 0
+        ? html`<div class="warning">
+            <p>
+              <strong>Images that a platform runs itself lie there too.</strong> If nobody signs
+              them for this store, nodes of these platforms stop pulling them. Name a smaller part
+              of the registry.
+            </p>
+            ${renderPlatforms(platforms)}
+          </div> `
+        : undefined
+    }
+    ${renderSteps(downloads, facts, html`asks for signatures of the images of ${list}, and ${describeRest(facts)}`)}
+    ${renderBlock(html`<code>/etc/containers/policy.json</code> in transports, docker`, 'policy of these images', policyMembers)}
+    <h3>Other images</h3>
     <p>
+      Several scopes can be named at once, with commas between them: the files are for all of them.
+    </p>
+    ${renderScopeForm(text)} ${WAY_BACK}
+  </section> `;
+}
+
+const WAY_BACK = html`<p><a href="./">All that this store has to say</a></p> `;
+
+function renderSteps(way: readonly Download[], facts: PageFacts, what: Html | string): Html {
+  const keys = way.filter(({ contentType }) => contentType === 'application/pgp-keys');
+  const registries = way.filter(({ contentType }) => contentType === 'application/yaml');
+  const policy = way.find(({ contentType }) => contentType === 'application/json');
+  return html`<p>
       As root, on each node that pulls. <code>lookaside node-config</code> writes the same files in
       other forms, and merges them into a policy that a node already has.
     </p>
     ${describeAddress(facts)}
     <h3>1. Name the store</h3>
     ${renderBlock('registries.d: which store is asked', 'commands that name the store', fetchAll(registries, facts))}
-    ${registries.some(isDefault) ? DEFAULT_NOTE : undefined}
     <h3>2. Fetch the keys and compare them</h3>
-    ${renderBlock('public keys', 'commands that fetch the keys', `${fetchAll(keys, facts)}\n${show(keys)}`)}
+    ${renderBlock('public keys', 'commands that fetch the keys', `${fetchAll(keys, facts)}\n${showKeys(keys)}`)}
     <p class="warning">
       <strong>A key fetched from here must be compared with its fingerprint from elsewhere.</strong>
       Anyone who controls this server, or the network on the way to it, could hand out another key.
       Get the fingerprints from the people who sign, by another way, and compare all 40 digits.
     </p>
     <h3>3. Require signatures</h3>
-    ${policy ? renderPolicy(policy, facts) : NO_POLICY_FILE}
-  </section> `;
+    ${policy ? renderPolicy(policy, facts, what) : NO_POLICY_FILE}`;
 }
 
 function describeAddress({ origin, url }: PageFacts): Html {
@@ -53,67 +113,23 @@ function describeAddress({ origin, url }: PageFacts): Html {
   return html`${guessed}${open}`;
 }
 
-function renderPolicy(policy: Download, facts: PageFacts): Html {
-  const { installedAt = '' } = policy;
-  const before = `${installedAt}.before`;
-  // Done again, it keeps the first one; a node may have had none.
-  const backup = `[ -e ${before} ] || [ ! -e ${installedAt} ] || cp -p ${installedAt} ${before}`;
-  const commands = `${backup}\n${fetchAll([policy], facts)}`;
-  const what = describePolicy(facts);
-  return html`${renderBlock('policy.json: what is asked of images', 'commands that require signatures', commands)}
+function renderPolicy(policy: Download, facts: PageFacts, what: Html | string): Html {
+  return html`${renderBlock('policy.json: what is asked of images', 'commands that require signatures', fetchWithBackup([policy], facts))}
     <p>
       <a href="${policy.path}">This policy</a> ${what}. If the node's own policy asks for more than
       that, keep it, and add the parts shown below to it.
     </p> `;
 }
 
-function describePolicy({ scopes, byDefault }: PageFacts): string {
-  const isForAll = scopes.some(({ name }) => name === '');
-  if (isForAll) return 'asks for signatures of every image from a registry';
-  const others = byDefault === 'reject' ? 'refuses all others' : 'takes all others unsigned';
-  return `asks for signatures of the images below, and ${others}`;
+function describePolicy(facts: PageFacts): string {
+  return `asks for signatures of the images below, and ${describeRest(facts)}`;
+}
+
+function describeRest({ byDefault }: PageFacts): string {
+  return byDefault === 'reject' ? 'refuses all others' : 'takes all others unsigned';
 }
 
 const NO_POLICY_FILE = html`<p>
   This store checks signatures by a policy that asks for more than signatures by keys. Get that
   policy from the people who run the store, or add the parts shown below to the node's own policy.
 </p> `;
-
-const DEFAULT_NOTE = html`<p>
-  <code>default.yaml</code> replaces the distribution's file of that name: only one file may set
-  what holds for all images.
-</p> `;
-
-function isDefault({ installedAt }: Download): boolean {
-  return installedAt?.endsWith('/default.yaml') === true;
-}
-
-function fetchAll(downloads: readonly Download[], { url }: PageFacts): string {
-  const directories = new Set(downloads.map(({ installedAt = '' }) => dirname(installedAt)));
-  const made = [...directories].map((directory) => `install -d -m 755 ${toPath(directory)}`);
-  const fetched = downloads.map(({ path, installedAt = '' }) =>
-    fetchTo(installedAt, formatStoreUrl(url, path)),
-  );
-  return [...made, ...fetched].join('\n');
-}
-
-/** A broken transfer leaves the file as it was, and users other than root can read it. */
-function fetchTo(place: string, address: string): string {
-  // Clients read no file that ends so.
-  const fresh = toPath(join(dirname(place), 'lookaside.new'));
-  return `curl -fsS -o ${fresh} \\
-  ${toShellWord(address)} &&
-  chmod 644 ${fresh} &&
-  mv -f ${fresh} ${toPath(place)}`;
-}
-
-function toPath(path: string): string {
-  return /^[\w./-]+$/.test(path) ? path : toShellWord(path);
-}
-
-function show(keys: readonly Download[]): string {
-  const [first] = keys;
-  const paths =
-    keys.length === 1 && first ? first.installedAt : '/etc/pki/containers/lookaside*.asc';
-  return `gpg --show-keys ${paths}`;
-}

@@ -2,7 +2,8 @@
 
 export interface MetricDescription {
   readonly kind: 'counter' | 'gauge' | 'histogram';
-  readonly label?: string;
+  /** The name of its label, or the names of all. */
+  readonly label?: string | readonly string[];
   readonly help: string;
 }
 
@@ -104,6 +105,11 @@ export const METRICS = {
     kind: 'gauge',
     label: 'commit',
     help: 'The commit that is served; always 1',
+  },
+  lookaside_build_info: {
+    kind: 'gauge',
+    label: ['version', 'nodeversion'],
+    help: 'The version of the program, and of the Node that it runs on; always 1',
   },
 } as const satisfies Readonly<Record<string, MetricDescription>>;
 

@@ -11,6 +11,7 @@ import { TROUBLE_KINDS, type Troubles } from '../troubles/troubles.ts';
 import type { DurationCounts } from './duration-counts.ts';
 import { KeyExpiries } from './key-expiries.ts';
 import type { LookupCounts } from './lookup-counts.ts';
+import type { ProgramFacts } from './program-facts.ts';
 import { METRICS, type MetricDescription, type MetricName } from './metric-list.ts';
 
 /** What the metrics are read from. */
@@ -38,6 +39,7 @@ export interface MetricValues {
   /** The end of the certificate that is served, in milliseconds since 1970; undefined without one. */
   readonly certificateUntil: () => number | undefined;
   readonly backgroundFailures: () => number;
+  readonly program: ProgramFacts;
 }
 
 /** The answer to a scrape. */
@@ -46,8 +48,8 @@ export interface Exposition {
   readonly text: string;
 }
 
-/** A value, and that of the metric's label; undefined for a metric without one. */
-type Sample = readonly [label: string | undefined, value: number];
+/** A value, and those of the metric's label or labels; undefined for a metric without one. */
+type Sample = readonly [label: string | readonly string[] | undefined, value: number];
 
 type HistogramName = 'lookaside_lookup_duration_seconds' | 'lookaside_refresh_duration_seconds';
 
@@ -56,12 +58,13 @@ export class MetricRegistry {
   readonly #values: MetricValues;
   readonly #keyExpiries: KeyExpiries;
   readonly #ofServer = new Registry();
-  readonly #ofProcess = watchProcess();
+  readonly #ofProcess: Registry;
 
   /** Watches the process from now on. */
   constructor(values: MetricValues) {
     const { keyring, refresher } = values;
     this.#values = values;
+    this.#ofProcess = watchProcess(values.program);
     this.#keyExpiries = new KeyExpiries({
       keyring,
       store: refresher.store,
@@ -121,12 +124,14 @@ export class MetricRegistry {
   }
 
   #addServer(): void {
-    const { troubles, backgroundFailures } = this.#values;
+    const { troubles, backgroundFailures, program } = this.#values;
     this.#gauge('lookaside_trouble', () => {
       const lasting = new Set(troubles.list().map(({ kind }) => kind));
       return TROUBLE_KINDS.map((kind) => [kind, lasting.has(kind) ? 1 : 0]);
     });
     this.#counter('lookaside_background_failures_total', () => unlabelled(backgroundFailures()));
+    const { version, nodeVersion } = program;
+    this.#gauge('lookaside_build_info', () => [[[version, nodeVersion], 1]]);
   }
 
   #addFiles(): void {
@@ -198,12 +203,12 @@ function unlabelled(value: number): readonly Sample[] {
 
 /** What prom-client wants to know of a metric, and what gives its labels. */
 function describe(name: MetricName) {
-  const { help, label: labelName }: MetricDescription = METRICS[name];
-  const labelNames = labelName === undefined ? [] : [labelName];
+  const { help, label = [] }: MetricDescription = METRICS[name];
+  const labelNames = [label].flat();
   // Left to itself prom-client adds every metric to a registry that all servers would share.
   const registers: Registry[] = [];
-  const toLabels = (label: string | undefined): Record<string, string> =>
-    labelName === undefined || label === undefined ? {} : { [labelName]: toLine(label) };
+  const toLabels = (values: Sample[0] = []): Record<string, string> =>
+    Object.fromEntries([values].flat().map((value, at) => [labelNames[at] ?? '', toLine(value)]));
   return { description: { name, help, labelNames, registers }, toLabels };
 }
 
@@ -225,14 +230,50 @@ let processRegistry: Registry | undefined;
  * Processor, memory, event loop and garbage collection. What watches them cannot be stopped, so it is
  * started once, however many servers the process runs.
  */
-function watchProcess(): Registry {
-  processRegistry ??= createProcessRegistry();
+function watchProcess(program: Pick<ProgramFacts, 'cpuUsage'>): Registry {
+  processRegistry ??= createProcessRegistry(program);
   return processRegistry;
 }
 
-function createProcessRegistry(): Registry {
+function createProcessRegistry({ cpuUsage }: Pick<ProgramFacts, 'cpuUsage'>): Registry {
   const created = new Registry();
   collectDefaultMetrics({ register: created });
-  for (const name of MISNAMED) created.removeSingleMetric(name);
+  for (const name of [...MISNAMED, ...Object.keys(PROCESSOR_TIMES)])
+    created.removeSingleMetric(name);
+  for (const [name, { help, read }] of Object.entries(PROCESSOR_TIMES)) {
+    const counter = new Counter({
+      name,
+      help,
+      registers: [],
+      collect() {
+        this.reset();
+        this.inc(read(cpuUsage()) / MICROSECONDS);
+      },
+    });
+    created.registerMetric(counter);
+  }
   return created;
+}
+
+const MICROSECONDS = 1e6;
+
+/** As prom-client has them, which begins to count when it is first asked. */
+const PROCESSOR_TIMES: Readonly<Record<string, ProcessorTime>> = {
+  process_cpu_user_seconds_total: {
+    help: 'Processor time of the process in user mode, in seconds, since it began',
+    read: ({ user }) => user,
+  },
+  process_cpu_system_seconds_total: {
+    help: 'Processor time of the process in the system, in seconds, since it began',
+    read: ({ system }) => system,
+  },
+  process_cpu_seconds_total: {
+    help: 'Processor time of the process, in seconds, since it began',
+    read: ({ user, system }) => user + system,
+  },
+};
+
+interface ProcessorTime {
+  readonly help: string;
+  readonly read: (usage: ReturnType<ProgramFacts['cpuUsage']>) => number;
 }

@@ -20,6 +20,7 @@ export type MetricsOptions = Pick<
   | 'reloadedAt'
   | 'certificateUntil'
   | 'backgroundFailures'
+  | 'program'
 >;
 
 /** Seconds: from a directory that has not changed to the first load of a large repository. */

@@ -80,6 +80,11 @@ export class Reasons {
     );
   }
 
+  /** All that are found out already, by directory. */
+  found(): ReadonlyMap<string, Reason> {
+    return this.#current().reasons;
+  }
+
   /** For a log: at once, unless git has to be asked, which happens now and then only. */
   codeOf(directory: string): ReasonCode | Promise<ReasonCode> {
     return this.#logged.codeOf(directory);

@@ -70,6 +70,32 @@ export async function findDigests(
   });
 }
 
+/** Directories with a signature by a key, given as the fingerprint of the primary key. */
+export async function findSignedBy(
+  store: Pick<SignatureStore, 'served'>,
+  fingerprint: string,
+  limit: number,
+): Promise<FoundPage<string>> {
+  const { items, ...found } = await findPage(firstOnesBy(store, fingerprint), ([name]) => name, {
+    matches: ([, isSigner]) => isSigner,
+    limit,
+  });
+  return { ...found, items: items.map(([name]) => name) };
+}
+
+/** Every signature that is served, and whether it is the first one of its directory by a key. */
+function* firstOnesBy(
+  store: Pick<SignatureStore, 'served'>,
+  fingerprint: string,
+): Generator<readonly [directory: string, isFirst: boolean]> {
+  let last = '';
+  for (const { directory, signature } of store.served()) {
+    const isFirst = directory !== last && signature.signer?.primaryFingerprint === fingerprint;
+    if (isFirst) last = directory;
+    yield [directory, isFirst];
+  }
+}
+
 /** Whether the digest of a directory begins with some hexadecimal digits. */
 export function hasDigest(directory: string, beginning: string): boolean {
   return directory.startsWith(beginning, directory.length - HEX_LENGTH);

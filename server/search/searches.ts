@@ -1,5 +1,10 @@
 // Searches through the whole store, for pages that ask again every few seconds: one runs at a time,
 // and each runs once for a generation.
+import {
+  type ExplainOptions,
+  type ExplainedImage,
+  explainImage,
+} from '../../generator/explain/explain-image.ts';
 import { findReasons } from '../../generator/explain/find-reasons.ts';
 import {
   type FoundImages,
@@ -8,7 +13,9 @@ import {
 } from '../../generator/explain/newest-images.ts';
 import type { Reason } from '../../generator/explain/reason.ts';
 import type { RejectedFile } from '../../generator/store/report.ts';
-import type { SignatureStore } from '../../generator/store/store.ts';
+import { SignatureStore } from '../../generator/store/store.ts';
+import { formatReference } from '../../generator/policy/signed-identity.ts';
+import type { DockerReference } from '../../generator/terms/image-name.ts';
 import { keepNewest } from '../../generator/terms/keep-newest.ts';
 import type { Refresher } from '../follow/refresher.ts';
 import {
@@ -17,6 +24,7 @@ import {
   findDigests,
   findRejected,
   findRepositories,
+  findSignedBy,
 } from './find-page.ts';
 import { Lane, type Turn } from './lane.ts';
 
@@ -28,6 +36,8 @@ const NEWEST = 8;
 const MOST_WAITING = 8;
 /** Answers of each kind that are remembered; the one that was asked for longest ago goes first. */
 const REMEMBERED = 16;
+/** In milliseconds. */
+const MINUTE = 60_000;
 const NONE = { total: 0, items: [], hasMore: false };
 
 type SearchedState = Pick<Refresher, 'store' | 'status' | 'rejected' | 'rejectedOf'>;
@@ -44,7 +54,9 @@ export class Searches {
   readonly #images: SearchMemory<FoundImages>;
   readonly #repositories: SearchMemory<FoundPage<FoundRepository>>;
   readonly #digests: SearchMemory<FoundPage<string>>;
+  readonly #signedBy: SearchMemory<FoundPage<string>>;
   readonly #reasons: SearchMemory<Reason | undefined>;
+  readonly #explained: SearchMemory<ExplainedImage>;
 
   constructor(state: SearchedState) {
     this.#state = state;
@@ -57,7 +69,9 @@ export class Searches {
     this.#images = new SearchMemory(this.#lane, generation);
     this.#repositories = new SearchMemory(this.#lane, generation);
     this.#digests = new SearchMemory(this.#lane, generation);
+    this.#signedBy = new SearchMemory(this.#lane, generation);
     this.#reasons = new SearchMemory(this.#lane, judged);
+    this.#explained = new SearchMemory(this.#lane, judged);
   }
 
   /** Why an image has no signature, as far as that can be told without git. */
@@ -69,6 +83,34 @@ export class Searches {
       return (await findReasons([directory], evidence)).get(directory);
     });
     return this.#reasons.ask(directory, search, signal);
+  }
+
+  /** What `explain` says of a manifest of an image; the same for a minute. */
+  async explained(
+    image: DockerReference,
+    digestHex: string,
+    {
+      signal,
+      ...question
+    }: Pick<ExplainOptions, 'policy' | 'now' | 'lastChange'> & {
+      readonly signal: AbortSignal;
+    },
+  ): Promise<ExplainedImage> {
+    const { rejectedOf, status, store } = this.#state;
+    const key = JSON.stringify([
+      question.policy.id,
+      Math.floor(question.now.getTime() / MINUTE),
+      formatReference(image),
+      digestHex,
+    ]);
+    const search = async (): Promise<ExplainedImage> =>
+      explainImage(image, digestHex, {
+        ...question,
+        store: store() ?? new SignatureStore(),
+        rejectedOf,
+        trouble: status().lastError?.message,
+      });
+    return this.#explained.ask(key, search, signal);
   }
 
   /** Directories that were signed last. */
@@ -104,6 +146,20 @@ export class Searches {
     return memory.ask(JSON.stringify([after, repository]), search, signal);
   }
 
+  /** Rejected files with one of some texts, in lower case, in their path. */
+  async rejectedNamed(
+    texts: readonly string[],
+    signal: AbortSignal,
+  ): Promise<FoundPage<RejectedFile>> {
+    const matches = ({ path }: RejectedFile): boolean => {
+      const lower = path.toLowerCase();
+      return texts.some((text) => lower.includes(text));
+    };
+    const search = async (): Promise<FoundPage<RejectedFile>> =>
+      findRejected(this.#state.rejected(), { matches, limit: ON_A_PAGE });
+    return this.#rejected.ask(JSON.stringify(['named', texts]), search, signal);
+  }
+
   /** Rejected files of a whole digest: few, and looked up at once. */
   async rejectedOf(hex: string, after = ''): Promise<FoundPage<RejectedFile>> {
     return findRejected(this.#state.rejectedOf(hex), { after, limit: ON_A_PAGE });
@@ -122,6 +178,14 @@ export class Searches {
       findRepositories(store, { matches, limit: MOST_HITS }),
     );
     return this.#repositories.ask(JSON.stringify(texts), search, signal);
+  }
+
+  /** Directories that a key has signed, by the fingerprint of the primary key. */
+  async signedBy(fingerprint: string, signal: AbortSignal): Promise<FoundPage<string>> {
+    const search = this.#inStore<FoundPage<string>>(NONE, async (store) =>
+      findSignedBy(store, fingerprint, MOST_HITS),
+    );
+    return this.#signedBy.ask(fingerprint, search, signal);
   }
 
   /** Directories whose digest begins with some digits. */

@@ -3,19 +3,24 @@ import type { Signature, Warning } from '../../generator/gate/judge.ts';
 import type { HistoryCommit } from '../../generator/sources/source.ts';
 import { type RejectedFile, formatClaims } from '../../generator/store/report.ts';
 import { formatDirectory, formatLocation, parseDirectory } from '../../generator/terms/location.ts';
-import { abbreviate } from '../../generator/terms/text.ts';
-import { renderFact } from '../html/facts.ts';
+import { abbreviate, formatBytes } from '../../generator/terms/text.ts';
+import { countOf, renderFact } from '../html/facts.ts';
 import { type Html, type Part, html } from '../html/html.ts';
 import type { FoundPage } from '../search/find-page.ts';
 import { PATIENCE } from './explain-pulls.ts';
 import { type Page, type PageRequest, notLoaded, readParameter, refuseQuery } from './page.ts';
-import { renderDigest, renderRepositoryLink } from './parts/links.ts';
-import type { ExplainedPull, FoundReason } from './parts/overview-facts.ts';
-import { renderClients, renderWhen } from './parts/render-pulls.ts';
-import { renderChange, renderFindings, renderReason } from './parts/render-reason.ts';
+import { renderDigest, renderFingerprint, renderRepositoryLink } from './parts/links.ts';
+import type { ExplainedPull, FoundReason, StatusKey } from './parts/overview-facts.ts';
+import { renderAsk } from './parts/render-ask.ts';
+import { type PageView, renderChange } from './parts/render-commit.ts';
+import { nameImage, renderClients, renderWhen } from './parts/render-pulls.ts';
+import { renderKeyState } from './parts/render-keys.ts';
+import { renderFindings, renderReason } from './parts/render-reason.ts';
 import { renderSomeRejected } from './parts/render-rejected.ts';
+import { renderTable } from './parts/render-table.ts';
 import { renderTime } from './parts/render-time.ts';
 import type { StatusServices } from './services.ts';
+import { readStatusKeys } from './status-keys.ts';
 
 /** What is known of an image: `?directory=REPOSITORY@sha256=HEX`, or `?repository=…&digest=sha256:HEX`. */
 export async function makeImagePage(request: PageRequest): Promise<Page> {
@@ -52,10 +57,10 @@ function readDirectory(query: PageRequest['query']): string {
 /** Gathers what is known of an image. */
 async function readImage(
   directory: string,
-  { services, searches, signal, now }: PageRequest,
+  { services, searches, signal, now, commitUrl }: PageRequest,
 ): Promise<ImageFacts> {
   const { refresher, refused, reasons } = services;
-  const signatures = await readSignatures(directory, services);
+  const signatures = await readSignatures(directory, services, now);
   const pull = refused.find(directory);
   const { digestHex = '' } = parseDirectory(directory) ?? {};
   const rejected = await searches.rejectedOf(digestHex);
@@ -68,6 +73,7 @@ async function readImage(
   const reason = signatures.length === 0 ? await findReason() : undefined;
   return {
     now,
+    commitUrl,
     directory,
     signatures,
     pull: pull && { ...pull, reason },
@@ -79,6 +85,7 @@ async function readImage(
 async function readSignatures(
   directory: string,
   { refresher, policy, reasons }: StatusServices,
+  now: Date,
 ): Promise<readonly ShownSignature[]> {
   const store = refresher.store();
   if (!store) return [];
@@ -88,8 +95,8 @@ async function readSignatures(
       .filesIn(directory)
       .flatMap((file) => ('warnings' in file ? [[file.path, file.warnings] as const] : [])),
   );
-  const userIds = new Map(
-    policy().keyring?.keys.map((key) => [key.fingerprint, key.userIds] as const),
+  const keys = new Map(
+    readStatusKeys(policy(), store, now)?.map((key) => [key.fingerprint, key] as const),
   );
   const commits = await findChanges(
     files.map(({ path }) => path),
@@ -100,7 +107,7 @@ async function readSignatures(
     path,
     signature,
     warnings: warnings.get(path) ?? [],
-    userIds: userIds.get(signature.signer?.primaryFingerprint ?? ''),
+    key: keys.get(signature.signer?.primaryFingerprint ?? ''),
     // What last changed the path brought the file after it.
     commit: older ? undefined : commits.get(path),
   }));
@@ -130,13 +137,12 @@ interface ShownSignature {
   readonly signature: Signature;
   readonly warnings: readonly Warning[];
   /** Undefined for a signer that the policy does not name. */
-  readonly userIds: readonly string[] | undefined;
+  readonly key: StatusKey | undefined;
   /** That brought the file; undefined where git does not tell, or has not told yet. */
   readonly commit: HistoryCommit | undefined;
 }
 
-interface ImageFacts {
-  readonly now: Date;
+interface ImageFacts extends PageView {
   readonly directory: string;
   readonly signatures: readonly ShownSignature[];
   readonly pull: ExplainedPull | undefined;
@@ -156,7 +162,7 @@ function renderImage(facts: ImageFacts): Html {
       ${renderFact('Directory', html`<code>${directory}</code>`)}
     </dl>
     ${signatures.length === 0 || facts.pull ? renderRefusal(facts) : undefined}
-    ${signatures.map((shown) => renderSignature(facts, shown))}
+    ${signatures.length > 0 ? renderSignatures(facts) : undefined}
     ${
       rejected.total > told
         ? html`<section aria-labelledby="rejected">
@@ -164,26 +170,74 @@ function renderImage(facts: ImageFacts): Html {
             ${renderSomeRejected(rejected, { digest: `sha256:${digestHex}` })}
           </section> `
         : undefined
-    }`;
+    }
+    <section aria-labelledby="ask">
+      <h2 id="ask">Would nodes accept this image?</h2>
+      ${renderAsk(signatures[0]?.signature.claims.dockerReference ?? '', `sha256:${digestHex}`)}
+    </section>`;
 }
 
-function renderRefusal({ pull, reason, now }: ImageFacts): Html {
+function renderRefusal(facts: ImageFacts): Html {
+  const { pull, reason, directory } = facts;
   const unsigned = reason === 'nothing-loaded' ? 'Not known yet' : 'Not signed';
   return html`<section aria-labelledby="refused">
-    <h2 id="refused">${pull ? 'Refused' : unsigned}</h2>
-    ${renderReason(reason)}${pull ? [renderWhen(pull, now), renderClients(pull)] : undefined}
-    ${renderFindings(reason, now)}
+    <h2 id="refused">${pull ? 'No signature' : unsigned}</h2>
+    ${renderReason(reason, nameImage(directory))}
+    ${pull ? [renderWhen(pull, facts), renderClients(pull)] : undefined}
+    ${renderFindings(reason, facts)}
   </section> `;
 }
 
-function renderSignature({ directory, now }: ImageFacts, shown: ShownSignature): Html {
-  const { number, path, signature, warnings, commit } = shown;
-  const { dockerReference, creator, timestamp } = formatClaims(signature.claims);
+/** All of them at one look, and everything about each. */
+function renderSignatures(facts: ImageFacts): Html {
+  const { signatures, now } = facts;
+  const rows = signatures.map((shown) => ({
+    key: `row ${shown.number}`,
+    cells: [
+      `${shown.number}`,
+      renderShortSigner(shown),
+      shown.signature.claims.dockerReference,
+      renderTime(shown.signature.signedAt, now),
+      formatBytes(shown.signature.bytes.length),
+      shown.key ? renderKeyState(shown.key, now) : 'not known here',
+    ],
+  }));
+  const warned = signatures.filter(({ warnings }) => warnings.length > 0);
+  return html`<section aria-labelledby="signatures">
+    <h2 id="signatures">Signatures</h2>
+    ${renderTable(
+      countOf(signatures.length, 'signature'),
+      ['Number', 'Signer', 'Signed as', 'Signed', 'Size', 'Key'],
+      rows,
+    )}
+    ${warned.map(({ number, warnings }) =>
+      warnings.map(
+        ({ code, message }) =>
+          html`<p class="warning">
+            Signature ${number}: <code class="code">${code}</code> ${message}
+          </p>`,
+      ),
+    )}
+    ${signatures.map((shown) => renderSignature(facts, shown))}
+  </section> `;
+}
+
+function renderShortSigner({ signature: { signer }, key }: ShownSignature): Part {
+  if (!signer) return 'not checked';
+  return [
+    renderFingerprint(signer.primaryFingerprint),
+    key?.userIds.map((userId) => html`<span class="user">${userId}</span>`),
+  ];
+}
+
+function renderSignature(facts: ImageFacts, shown: ShownSignature): Html {
+  const { directory, now } = facts;
+  const { number, path, signature, commit } = shown;
+  const { creator, timestamp, dockerReference } = formatClaims(signature.claims);
   const servedAs = `/${formatLocation(directory, number)}`;
-  const brought = commit ? html`<p class="soft">${renderChange(commit, 'Added', now)}</p>` : '';
-  return html`<section aria-labelledby="signature-of-${number}">
-    <h2 id="signature-of-${number}">Signature ${number}</h2>
-    ${warnings.map(({ code, message }) => html`<p class="warning"><code class="code">${code}</code> ${message}</p>`)}
+  const brought = commit ? html`<p class="soft">${renderChange(commit, 'Added', facts)}</p>` : '';
+  return html`<details id="signature-of-${number}" class="folded">
+    <summary>Signature ${number}</summary>
     <dl>
       ${renderFact('Signed as', dockerReference)}
       ${renderFact('Digest', renderDigest(signature.claims.manifestDigest.slice('sha256:'.length)))}
@@ -196,10 +250,10 @@ function renderSignature({ directory, now }: ImageFacts, shown: ShownSignature):
       ${renderFact('File', [html`<code>${path}</code>`, brought])}
       ${renderFact('Served as', html`<code>${servedAs}</code>`)}
     </dl>
-  </section> `;
+  </details> `;
 }
 
-function renderSigner({ signature: { signer }, userIds = [] }: ShownSignature): Part {
+function renderSigner({ signature: { signer }, key }: ShownSignature): Part {
   if (!signer) return 'not checked, because the server has no keys';
   const { fingerprint, primaryFingerprint } = signer;
   return [
@@ -207,6 +261,6 @@ function renderSigner({ signature: { signer }, userIds = [] }: ShownSignature): 
     fingerprint === primaryFingerprint
       ? undefined
       : html`<span class="user">by its subkey <code>${fingerprint}</code></span>`,
-    userIds.map((userId) => html`<span class="user">${userId}</span>`),
+    key?.userIds.map((userId) => html`<span class="user">${userId}</span>`),
   ];
 }

@@ -1,25 +1,31 @@
-import { toKeyState } from '../../generator/openpgp/key-state.ts';
-import type { Policy } from '../../generator/policy/policy.ts';
 import type { SignatureStore } from '../../generator/store/store.ts';
 import { countOf, formatNumber } from '../html/facts.ts';
 import { type Html, html } from '../html/html.ts';
+import { renderAdvice } from '../html/render-advice.ts';
 import { ON_A_PAGE } from '../search/searches.ts';
 import { type Trouble, TROUBLES } from '../troubles/troubles.ts';
+import type { RefusedPull } from '../refused/refused-pull.ts';
 import { explainPulls } from './explain-pulls.ts';
+import { renderAsk } from './parts/render-ask.ts';
 import type { Page, PageRequest } from './page.ts';
 import { addressOf, renderImageLink } from './parts/links.ts';
 import {
+  type ExplainedPull,
   type OverviewFacts,
   type ServedCounts,
-  type StatusKey,
+  type ShownPulls,
   isStateRefused,
 } from './parts/overview-facts.ts';
 import { renderRates } from './parts/rate-chart.ts';
 import { renderKeys } from './parts/render-keys.ts';
 import { renderPulls, renderResolved } from './parts/render-pulls.ts';
 import { WHOLE_STATE, renderRejected } from './parts/render-rejected.ts';
-import { renderCommit, renderServed, renderState } from './parts/render-state.ts';
+import { type PageView, renderCommit } from './parts/render-commit.ts';
+import { renderServed, renderState } from './parts/render-state.ts';
 import { renderTime } from './parts/render-time.ts';
+import type { StatusServices } from './services.ts';
+import { sortPulls } from './sort-pulls.ts';
+import { readStatusKeys } from './status-keys.ts';
 
 /** The page at `/`. */
 export async function makeOverviewPage(request: PageRequest): Promise<Page> {
@@ -31,6 +37,8 @@ export async function makeOverviewPage(request: PageRequest): Promise<Page> {
 const HOUR = 3_600_000;
 /** Pulls to which signatures came. */
 const RESOLVED = 20;
+/** Names that the store has never had. */
+const UNKNOWN = 20;
 
 /** Gathers what the page at `/` tells. */
 async function readOverview({
@@ -38,11 +46,11 @@ async function readOverview({
   searches,
   signal,
   now,
+  commitUrl,
 }: PageRequest): Promise<OverviewFacts> {
   const { source, refresher, policy, refused, lookups, troubles } = services;
-  const pulls = refused.list();
-  const [shown, newest, rejected] = await Promise.all([
-    explainPulls(pulls.slice(0, ON_A_PAGE), services),
+  const [pulls, newest, rejected] = await Promise.all([
+    readPulls(services),
     searches.newest(signal),
     searches.rejected('', '', signal),
   ]);
@@ -50,48 +58,63 @@ async function readOverview({
   const store = refresher.store();
   const resolved = refused.resolved();
   const since = now.getTime() - HOUR;
+  const isLate = ({ lastSeen }: RefusedPull): boolean => lastSeen > since;
   return {
     now,
+    commitUrl,
     source: { kind: source.kind, location: source.location, branch: source.branch() },
     status,
     troubles: troubles.list(),
     served: store && countServed(store),
     newest,
     refused: {
-      total: pulls.length,
-      lately: pulls.filter(({ lastSeen }) => lastSeen > since).length,
-      resolvedLately: resolved.filter(({ lastSeen }) => lastSeen > since).length,
+      known: pulls.known,
+      unknown: pulls.unknown,
+      lately: pulls.all.known.filter(isLate).length,
+      unknownLately: pulls.all.unknown.filter(isLate).length,
+      resolvedLately: resolved.filter(isLate).length,
       dropped: refused.dropped(),
-      shown,
     },
     resolved: resolved.slice(0, RESOLVED),
     rejected,
-    keys: readKeys(policy(), store, now),
+    keys: readStatusKeys(policy(), store, now),
     minutes: lookups.lastHour(),
     countedSince: lookups.startedAt,
   };
+}
+
+/** Of what git says that the store had it once, that is known when its reason is. */
+async function readPulls(services: StatusServices) {
+  const list = services.refused.list();
+  const { known, unknown } = sortPulls(list, services);
+  const asked = [...known.slice(0, ON_A_PAGE), ...unknown.slice(0, UNKNOWN)];
+  const explained = new Map(
+    (await explainPulls(asked, services)).map((pull) => [pull.directory, pull]),
+  );
+  const all = sortPulls(list, services);
+  const show = (pulls: readonly RefusedPull[], most: number): ShownPulls => ({
+    total: pulls.length,
+    shown: pulls.slice(0, most).map((pull) => explained.get(pull.directory) ?? unexplained(pull)),
+  });
+  return { all, known: show(all.known, ON_A_PAGE), unknown: show(all.unknown, UNKNOWN) };
+}
+
+function unexplained(pull: RefusedPull): ExplainedPull {
+  return { ...pull, reason: undefined };
 }
 
 function countServed({ signatures, images, repositories, signers }: SignatureStore): ServedCounts {
   return { signatures, images, repositories, signers: signers.size };
 }
 
-function readKeys(
-  { keyring }: Policy,
-  store: SignatureStore | undefined,
-  now: Date,
-): readonly StatusKey[] | undefined {
-  return keyring?.keys.map((key) => ({
-    ...key,
-    state: toKeyState(key.expires, keyring.lives.get(key.fingerprint), now),
-    signed: store?.signers.get(key.fingerprint),
-  }));
-}
-
 /** What is wrong comes first. */
 function renderOverview(facts: OverviewFacts): Html {
   return html`${renderState(facts)} ${renderContents(facts)} ${renderTroubles(facts)}
     ${renderRefused(facts)} ${renderArrived(facts)}
+    <section aria-labelledby="ask">
+      <h2 id="ask">Would nodes accept this image?</h2>
+      ${renderAsk('', '')}
+    </section>
     <section aria-labelledby="served">
       <h2 id="served">What is served</h2>
       ${renderServed(facts)} ${renderNewest(facts)}
@@ -114,8 +137,9 @@ function renderOverview(facts: OverviewFacts): Html {
 function renderContents({ troubles, resolved, served, rejected }: OverviewFacts): Html {
   return html`<nav aria-label="On this page">
     ${troubles.length > 0 ? html`<a href="#troubles">Troubles</a>` : undefined}
-    <a href="#refused">Refused pulls</a>
+    <a href="#refused">Missing signatures</a>
     ${resolved.length > 0 ? html`<a href="#resolved">Signed since</a>` : undefined}
+    <a href="#ask">Would nodes accept it?</a>
     <a href="#served">What is served</a>
     ${hasFaults({ served, rejected }) ? html`<a href="#rejected">Rejected files</a>` : undefined}
     <a href="#keys">Keys</a>
@@ -123,21 +147,33 @@ function renderContents({ troubles, resolved, served, rejected }: OverviewFacts)
   </nav> `;
 }
 
-function renderRefused({ refused, now }: OverviewFacts): Html {
-  const { shown, total, dropped } = refused;
+function renderRefused(facts: OverviewFacts): Html {
+  const { known, unknown, dropped } = facts.refused;
   return html`<section aria-labelledby="refused">
-    <h2 id="refused">Refused pulls</h2>
+    <h2 id="refused">Missing signatures</h2>
     ${
-      total === 0
-        ? html`<p>No node has asked for an image without a signature.</p>`
-        : html`<p class="soft">Nodes asked for signatures of these images and found none.</p>
-            ${renderPulls(shown, now)}`
+      known.total + unknown.total === 0
+        ? html`<p>
+            No image was looked up without a signature in the last seven days, as far as this server
+            remembers.
+          </p>`
+        : html`<p class="soft">
+            Nodes looked up these images, and there was no signature. A node whose policy requires
+            one refused the image; a node that accepts anything went on.
+            <a href="refused">Filter and group them</a>
+          </p>`
     }
+    ${renderPulls(known.shown, facts)}
     ${
-      total > shown.length
-        ? html`<p><a href="refused">All ${formatNumber(total)} refused pulls</a></p>`
+      known.total > known.shown.length
+        ? html`<p>
+            <a href="${addressOf('refused', { names: 'known' })}"
+              >All ${formatNumber(known.total)} images</a
+            >
+          </p>`
         : undefined
     }
+    ${unknown.total > 0 ? renderUnknown(facts) : undefined}
     ${
       dropped > 0
         ? html`<p class="soft">
@@ -148,11 +184,36 @@ function renderRefused({ refused, now }: OverviewFacts): Html {
   </section> `;
 }
 
-function renderArrived({ resolved, now }: OverviewFacts): Html | undefined {
+function renderUnknown(facts: OverviewFacts): Html {
+  const { total, shown } = facts.refused.unknown;
+  return html`<details id="unknown-names" class="folded">
+    <summary>
+      ${countOf(total, 'image of a repository', 'images of repositories')} that this store has never
+      had
+    </summary>
+    <p class="soft">
+      Anybody can look up any name, so these may be made up. They may also be images of a repository
+      for which nobody has signed yet, or of nodes that were given the wrong store.
+    </p>
+    ${renderPulls(shown, facts)}
+    ${
+      total > shown.length
+        ? html`<p>
+            <a href="${addressOf('refused', { names: 'unknown' })}"
+              >All ${formatNumber(total)} images</a
+            >
+          </p>`
+        : undefined
+    }
+  </details> `;
+}
+
+function renderArrived(facts: OverviewFacts): Html | undefined {
+  const { resolved } = facts;
   if (resolved.length === 0) return undefined;
   return html`<section aria-labelledby="resolved">
     <h2 id="resolved">Signed since</h2>
-    ${renderResolved(resolved, now)}
+    ${renderResolved(resolved, facts)}
   </section> `;
 }
 
@@ -195,29 +256,31 @@ function renderFaults(facts: OverviewFacts): Html | undefined {
 // What is wrong with the server itself, and who brought it, as far as somebody did.
 
 /** Nothing where there is no trouble. */
-function renderTroubles({ troubles, now }: OverviewFacts): Html | undefined {
+function renderTroubles(facts: OverviewFacts): Html | undefined {
+  const { troubles } = facts;
   if (troubles.length === 0) return undefined;
   return html`<section aria-labelledby="troubles">
     <h2 id="troubles">Troubles</h2>
     <ul class="findings">
-      ${troubles.map((trouble) => renderTrouble(trouble, now))}
+      ${troubles.map((trouble) => renderTrouble(trouble, facts))}
     </ul>
   </section> `;
 }
 
-function renderTrouble({ kind, since, message, hint, commit, author }: Trouble, now: Date): Html {
+function renderTrouble(trouble: Trouble, view: PageView): Html {
+  const { kind, since, message, hint, commit, author } = trouble;
   return html`<li data-key="${kind}">
     <code class="code">${kind}</code> ${TROUBLES[kind]}
     <p>${message}</p>
-    ${hint === undefined ? undefined : html`<p class="next">${hint}</p>`}
+    ${hint === undefined ? undefined : renderAdvice(hint, `the cure for ${kind}`)}
     ${
       commit === undefined
         ? undefined
         : html`<p class="soft">
             Caused by commit
-            ${renderCommit(commit)}${author === undefined ? undefined : html` of <bdi>${author}</bdi>`}
+            ${renderCommit(commit, view)}${author === undefined ? undefined : html` of <bdi>${author}</bdi>`}
           </p>`
     }
-    <p class="soft">Since ${renderTime(since, now)}</p>
+    <p class="soft">Since ${renderTime(since, view.now)}</p>
   </li> `;
 }

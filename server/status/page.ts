@@ -2,16 +2,16 @@ import type { Request } from 'express';
 import type { RefreshStatus } from '../follow/refresher.ts';
 import { type Html, html } from '../html/html.ts';
 import type { Searches } from '../search/searches.ts';
+import type { PageView } from './parts/render-commit.ts';
 import type { StatusServices } from './services.ts';
 
 /** What a page is made from. */
-export interface PageRequest {
+export interface PageRequest extends PageView {
   readonly query: Request['query'];
   readonly services: StatusServices;
   readonly searches: Searches;
   /** Fires when the reader is gone. */
   readonly signal: AbortSignal;
-  readonly now: Date;
 }
 
 /** What one address of the status pages answers. */

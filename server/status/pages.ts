@@ -2,6 +2,7 @@
 import express, { type ErrorRequestHandler, type RequestHandler, type Router } from 'express';
 import { createFailedRequest } from '../troubles/failed-request.ts';
 import { html } from '../html/html.ts';
+import { makeExplainPage } from './explain-page.ts';
 import { makeImagePage } from './image-page.ts';
 import { TooBusyError } from '../search/lane.ts';
 import { makeOverviewPage } from './overview-page.ts';
@@ -21,38 +22,47 @@ const PAGES: Readonly<Record<string, (request: PageRequest) => Promise<Page>>> =
   '/search': makeSearchPage,
   '/repository': makeRepositoryPage,
   '/image': makeImagePage,
+  '/explain': makeExplainPage,
 };
 
 /** Makes the routes of these pages; what is none of them is left to the next one. */
 export function createStatusPages(services: StatusServices): Router {
   const router = express.Router({ caseSensitive: true, strict: true });
   const searches = new Searches(services.refresher);
+  const frame = (page: Page, now = new Date()): string =>
+    renderFrame(page, { now, program: services.program });
   for (const [path, make] of Object.entries(PAGES)) {
     router.get(path, async ({ query }, response) => {
       const now = new Date();
       const gone = new AbortController();
       response.once('close', () => gone.abort());
-      const page = await make({ query, services, searches, signal: gone.signal, now });
-      response.status(page.status).type('html').send(renderFrame(page, now));
+      const page = await make({
+        query,
+        services,
+        searches,
+        signal: gone.signal,
+        now,
+        commitUrl: services.commitUrl,
+      });
+      response.status(page.status).type('html').send(frame(page, now));
     });
     router.all(path, allowOnly('GET, HEAD'));
   }
   // Programs get an empty answer from whatever comes next.
   router.use(({ method, headers }, response, next) => {
     if (method !== 'GET' || !headers.accept?.includes('text/html')) next();
-    else response.status(404).type('html').send(renderFrame(NOT_FOUND, new Date()));
+    else response.status(404).type('html').send(frame(NOT_FOUND));
   });
   const fail = createFailedRequest('a status page', {
     ...services,
-    answer: (response) =>
-      void response.status(500).type('html').send(renderFrame(FAILED, new Date())),
+    answer: (response) => void response.status(500).type('html').send(frame(FAILED)),
   });
   const onError: ErrorRequestHandler = (error: unknown, request, response, next) => {
     // Nobody waits for it.
     if (response.destroyed) return;
     if (error instanceof TooBusyError) {
       response.status(503).set('Retry-After', '2').type('html');
-      response.send(renderFrame(BUSY, new Date()));
+      response.send(frame(BUSY));
       return;
     }
     fail(error, request, response, next);

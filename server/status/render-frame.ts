@@ -3,12 +3,14 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { html } from '../html/html.ts';
-import { BASE_STYLE, ICON, createInline } from '../html/inline.ts';
+import { BASE_STYLE, COPY_BUTTONS, ICON, createInline } from '../html/inline.ts';
 import type { PageSources } from '../html/page-headers.ts';
 import type { Page } from './page.ts';
+import type { StatusServices } from './services.ts';
 
 const STATUS_STYLE = BASE_STYLE + readFileSync(new URL('status-page.css', import.meta.url), 'utf8');
-const STATUS_SCRIPT = readFileSync(new URL('status-page.js', import.meta.url), 'utf8');
+const STATUS_SCRIPT =
+  COPY_BUTTONS + readFileSync(new URL('status-page.js', import.meta.url), 'utf8');
 
 const STYLE = createInline('style', STATUS_STYLE);
 const SCRIPT = createInline('script', STATUS_SCRIPT);
@@ -25,8 +27,14 @@ export const STATUS_SOURCES: PageSources = {
   formAction: ["'self'"],
 };
 
+/** What the frame tells itself. */
+export interface Frame {
+  readonly now: Date;
+  readonly program: StatusServices['program'];
+}
+
 /** A page as HTML, which is XML too. */
-export function renderFrame({ title, content, query }: Page, now: Date): string {
+export function renderFrame({ title, content, query }: Page, { now, program }: Frame): string {
   const page = html`<!DOCTYPE html>
     <html lang="en">
       <head>
@@ -41,7 +49,7 @@ export function renderFrame({ title, content, query }: Page, now: Date): string 
         <header>
           <a class="home" href="./">Lookaside <span>status</span></a>
           <form action="search" method="get" role="search">
-            <label for="q">Repository or digest</label>
+            <label for="q">Repository, image, digest or key</label>
             <input
               id="q"
               name="q"
@@ -60,7 +68,11 @@ export function renderFrame({ title, content, query }: Page, now: Date): string 
           ${content}
           <p class="as-of">As of ${now.toISOString().slice(0, 19).replace('T', ' ')} UTC</p>
         </main>
-        <footer><div id="updates"></div></footer>
+        <footer>
+          <div id="updates"></div>
+          <p>Lookaside ${program.version}, Node ${program.nodeVersion}</p>
+        </footer>
+        <p id="announcement" class="unseen" role="status"></p>
         ${SCRIPT.element}
       </body>
     </html> `;

@@ -15,14 +15,16 @@ import {
   refuseQuery,
 } from './page.ts';
 import { addressOf, renderDigestLink, renderFingerprint } from './parts/links.ts';
-import { type ShownPulls, renderSomePulls } from './parts/render-pulls.ts';
+import type { ShownPulls } from './parts/overview-facts.ts';
+import type { PageView } from './parts/render-commit.ts';
+import { renderSomePulls } from './parts/render-pulls.ts';
 import { renderSomeRejected } from './parts/render-rejected.ts';
 import { renderTable } from './parts/render-table.ts';
 import { renderTime } from './parts/render-time.ts';
 
 /** What is known of a repository: `?name=[PREFIX/]NAMESPACE/REPO`, `&after=sha256:HEX`. */
 export async function makeRepositoryPage(request: PageRequest): Promise<Page> {
-  const { query, services, searches, signal, now } = request;
+  const { query, services, searches, signal, now, commitUrl } = request;
   const { refresher, refused } = services;
   const name = readParameter(query, 'name');
   const after = readParameter(query, 'after');
@@ -42,7 +44,7 @@ export async function makeRepositoryPage(request: PageRequest): Promise<Page> {
   const pulls = { total: refusedHere.length, shown };
   const store = refresher.store();
   if (!store) {
-    const facts = { now, name, total: undefined, before, images: [], pulls, rejected };
+    const facts = { now, commitUrl, name, total: undefined, before, images: [], pulls, rejected };
     return notLoaded(
       refresher.status(),
       html`<h2>${name}</h2>
@@ -55,7 +57,7 @@ export async function makeRepositoryPage(request: PageRequest): Promise<Page> {
     const signatures = store.signaturesIn(directory);
     return signatures.length > 0 ? [{ directory, signatures }] : [];
   });
-  const facts = { now, name, total, before, images, pulls, rejected };
+  const facts = { now, commitUrl, name, total, before, images, pulls, rejected };
   return { status: 200, title: name, content: renderRepository(facts) };
 }
 
@@ -73,8 +75,7 @@ interface ShownImage {
   readonly signatures: readonly Signature[];
 }
 
-interface RepositoryFacts {
-  readonly now: Date;
+interface RepositoryFacts extends PageView {
   readonly name: string;
   /** How many images are signed, and how many of them come before those that are shown; undefined before anything is loaded. */
   readonly total: number | undefined;
@@ -85,12 +86,12 @@ interface RepositoryFacts {
 }
 
 function renderRepository(facts: RepositoryFacts): Html {
-  const { pulls, rejected, now } = facts;
+  const { pulls, rejected } = facts;
   return html`${
     pulls.total > 0
       ? html`<section aria-labelledby="refused">
-          <h2 id="refused">Refused pulls</h2>
-          ${renderSomePulls(pulls, { repository: facts.name }, now)}
+          <h2 id="refused">Missing signatures</h2>
+          ${renderSomePulls(pulls, { repository: facts.name }, facts)}
         </section> `
       : undefined
   }

@@ -8,6 +8,7 @@ import type { Metrics } from '../metrics/metrics.ts';
 import type { ProgramLog } from '../../generator/system/program-log.ts';
 import type { Reasons } from '../refused/reasons.ts';
 import type { RefusedPulls } from '../refused/refused-pulls.ts';
+import type { ProgramFacts } from '../metrics/program-facts.ts';
 import type { Refresher } from '../follow/refresher.ts';
 
 /** What the routes for operators, and the pages, tell of. */
@@ -27,7 +28,7 @@ export interface StatusServices {
   /** The policy in force. */
   readonly policy: () => Policy;
   readonly refused: Pick<RefusedPulls, 'find' | 'list' | 'resolved' | 'count' | 'dropped'>;
-  readonly reasons: Pick<Reasons, 'of' | 'lastChange'>;
+  readonly reasons: Pick<Reasons, 'of' | 'found' | 'lastChange'>;
   readonly metrics: Pick<Metrics, 'read'>;
   readonly lookups: Pick<LookupCounts, 'lastHour' | 'startedAt'>;
   readonly troubles: Pick<Troubles, 'list'>;
@@ -35,6 +36,9 @@ export interface StatusServices {
   readonly readings: InForce['readings'];
   /** When the kind of files was read with success that has not been for longest; milliseconds since 1970. */
   readonly reloadedAt: () => number;
+  readonly program: Pick<ProgramFacts, 'version' | 'nodeVersion'>;
+  /** Where commits are shown, with `{commit}` in it; undefined if nobody knows. */
+  readonly commitUrl: string | undefined;
   /** Told of what failed unexpectedly. */
   readonly failures: Pick<Failures, 'note'>;
   readonly log: ProgramLog;

@@ -9,6 +9,12 @@ const keyOf = (node) => {
   if (node.nodeType !== 1) return undefined;
   return node.id || node.dataset.key || node.getAttribute('aria-labelledby');
 };
+// The next one of the page itself: what scripts have added to it stays where it is.
+const skipAdded = (node) => {
+  let own = node;
+  while (own?.dataset?.added === '') own = own.nextSibling;
+  return own;
+};
 const isSame = (one, other) =>
   one.nodeName === other.nodeName ? keyOf(one) === keyOf(other) : false;
 const takeAttributes = (old, now) => {
@@ -32,7 +38,7 @@ const take = (old, now) => {
   const keyed = new Map();
   for (const child of old.childNodes) if (keyOf(child)) keyed.set(keyOf(child), child);
   const kept = new Set();
-  let next = old.firstChild;
+  let next = skipAdded(old.firstChild);
   for (const child of now.childNodes) {
     const key = keyOf(child);
     const known = key ? keyed.get(key) : next;
@@ -42,13 +48,15 @@ const take = (old, now) => {
       kept.add(added);
       continue;
     }
-    if (known === next) next = next.nextSibling;
+    if (known === next) next = skipAdded(next.nextSibling);
     else old.insertBefore(known, next);
     take(known, child);
     kept.add(known);
   }
   const children = [...old.childNodes];
-  for (const child of children) if (!kept.has(child)) child.remove();
+  for (const child of children) {
+    if (child.dataset?.added !== '') if (!kept.has(child)) child.remove();
+  }
 };
 // A reader who selects text wants to copy it.
 const isSelecting = () => {
@@ -65,6 +73,7 @@ const show = (page, now) => {
   const ancestors = main.contains(focused) ? ancestorsOf(focused) : [];
   document.title = page.title;
   take(main, now);
+  document.dispatchEvent(new Event('page-changed'));
   // An element that was moved has lost the focus.
   if (focused.isConnected) return focused.focus({ preventScroll: true });
   const left = ancestors.find((one) => one.isConnected);
@@ -115,7 +124,7 @@ let isReading = false;
 const wait = () => {
   clearTimeout(timer);
   if (isPaused || document.hidden) return;
-  timer = setTimeout(refresh, PERIOD);
+  timer = setTimeout(() => void refresh(), PERIOD);
 };
 const refresh = async () => {
   clearTimeout(timer);

@@ -503,6 +503,30 @@ export const SAMPLES: Readonly<Record<OptionName, Samples>> = {
   'tls-cert': COLUMNS.text,
   'tls-key': COLUMNS.text,
   url: COLUMNS.text,
+  'commit-url': {
+    good: [
+      'https://git.example.com/team/signatures/commit/{commit}',
+      'http://localhost:3000/c?id={commit}#{commit}',
+    ].map((value) => [value, value]),
+    bad: [
+      ...[
+        'https://git.example.com/team/signatures',
+        'javascript:alert({commit})',
+        'ssh://git.example.com/{commit}',
+        'https://{commit}.example.com/',
+        'https://git.example.com:{commit}/',
+        '{commit}',
+      ].map((value): [unknown, string] => [
+        value,
+        `expected an http or https URL with {commit} behind its host, such as https://git.example.com/team/signatures/commit/{commit}, got ${JSON.stringify(value)}`,
+      ]),
+      [
+        'https://user:secret@git.example.com/commit/{commit}',
+        'expected a URL without user name and password: readers would see them',
+      ],
+      [5, 'expected text, got 5'],
+    ],
+  },
   scope: SCOPE_FLAG,
   target: choice(...TARGET_NAMES),
   name: NAME,

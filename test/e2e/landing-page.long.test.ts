@@ -22,6 +22,7 @@ const MANY = ['two-a', 'lab', 'ed25519', 'ecdsa-p256', 'dsa2048', 'rsa1024', 'wi
 const OTHERS = 40;
 const UNFOLD = "document.querySelectorAll('details').forEach((one) => (one.open = true))";
 const CLIPBOARD = ['clipboard-read', 'clipboard-write'];
+const ASKED = '?scope=mirror.example/team,registry.redhat.io,quay.io/team#setup';
 /** Milliseconds. */
 const SAID_FOR = 3000;
 const texts = z.array(z.string());
@@ -80,6 +81,32 @@ describeWith(['chromium'], 'the landing page in a browser', () => {
   const open = async (kind: string, options?: BrowserContextOptions): Promise<OpenPage> =>
     openPage(browser, urlOf(kind), options);
 
+  it('asks for which images, and shows the files for them, without scripts', async () => {
+    const { page, complaints } = await open('with scopes', { javaScriptEnabled: false });
+    await page.getByLabel('Images that need a signature').fill('registry.redhat.io');
+    await page.getByRole('button', { name: 'Show the files' }).click();
+    await page.getByRole('heading', { name: 'Set up a node for registry.redhat.io' }).waitFor();
+    await page.getByText('OpenShift: release images').waitFor();
+    await page.getByRole('group', { name: 'commands that require signatures' }).waitFor();
+    assert.deepEqual(complaints, []);
+  });
+
+  for (const question of [ASKED, '?scope=Team']) {
+    it(`has no fault that axe finds, and fits, for ${question}`, async () => {
+      const url = urlOf('with scopes') + question;
+      const { evaluate, page } = await openPage(browser, url, { bypassCSP: true });
+      await evaluate(axe.source);
+      for (const [reader, { viewport, colorScheme }] of Object.entries(READERS)) {
+        await page.setViewportSize(viewport);
+        await page.emulateMedia({ colorScheme });
+        const found = violations.parse(await evaluate('axe.run()'));
+        assert.deepEqual(found.violations, [], reader);
+        const width = await evaluate('document.documentElement.scrollWidth');
+        assert.equal(width, viewport.width, reader);
+      }
+    });
+  }
+
   for (const kind of ['with scopes', 'without keys']) {
     it(`${kind} has no fault that axe finds, and fits`, async () => {
       const { evaluate, page, complaints } = await open(kind, { bypassCSP: true });
@@ -121,22 +148,24 @@ describeWith(['chromium'], 'the landing page in a browser', () => {
       for (const [index, text] of blocks.entries()) {
         // The last ones are like the first.
         if (index > 12 && index % 7 !== 0) continue;
-        await page.locator('figure button').nth(index).click();
-        await page.locator('figure button').nth(index).getByText('Copied').waitFor();
+        await page.locator('figure.block button').nth(index).click();
+        await page.locator('figure.block button').nth(index).getByText('Copied').waitFor();
         assert.equal(await evaluate('navigator.clipboard.readText()'), text);
-        assert.match((await page.textContent('[role=status]')) ?? '', /^Copied: ./);
+        assert.match((await page.textContent('#announcement')) ?? '', /^Copied: ./);
       }
       await page.clock.runFor(SAID_FOR);
       assert.equal(await page.locator('button').getByText('Copied').count(), 0);
-      assert.equal(await page.textContent('[role=status]'), '');
+      assert.equal(await page.textContent('#announcement'), '');
       assert.deepEqual(complaints, []);
     });
 
     it(`${kind} says the same without scripts`, async () => {
       const opened = await open(kind);
       const without = await open(kind, { javaScriptEnabled: false });
-      assert.equal(await without.page.locator('button').count(), 0);
-      await opened.evaluate("document.querySelectorAll('button').forEach((one) => one.remove())");
+      assert.equal(await without.page.locator('figure button').count(), 0);
+      await opened.evaluate(
+        "document.querySelectorAll('figure button').forEach((one) => one.remove())",
+      );
       const main = await without.page.textContent('main');
       assert.equal(main, await opened.page.textContent('main'));
       assert.ok(main && main.length > 500);
@@ -151,7 +180,7 @@ describeWith(['chromium'], 'the landing page in a browser', () => {
     await stopClock(opened.page);
     const [text] = await blocksOf(opened);
     await opened.page.getByRole('button', { name: 'Copy' }).first().click();
-    await opened.page.locator('figure button').first().getByText('Copied').waitFor();
+    await opened.page.locator('figure.block button').first().getByText('Copied').waitFor();
     assert.equal(await opened.evaluate('getSelection().toString()'), '');
     const reading = await open('without keys', { permissions: CLIPBOARD });
     assert.equal(await reading.evaluate('navigator.clipboard.readText()'), text);
@@ -164,7 +193,7 @@ describeWith(['chromium'], 'the landing page in a browser', () => {
     await stopClock(opened.page);
     const [text] = await blocksOf(opened);
     await opened.page.getByRole('button', { name: 'Copy' }).first().click();
-    await opened.page.locator('figure button').first().getByText('Selected').waitFor();
+    await opened.page.locator('figure.block button').first().getByText('Selected').waitFor();
     assert.equal(await opened.evaluate('getSelection().toString()'), text);
     assert.deepEqual(opened.complaints, []);
   });

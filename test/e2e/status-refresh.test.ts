@@ -66,12 +66,12 @@ describeWith(['chromium'], 'the refresh of the status pages', () => {
       await page.clock.runFor(PERIOD);
       await page.getByText(/is not this page.* sign in again or reload/).waitFor();
       assert.equal(await page.title(), 'Signature store - Lookaside status');
-      assert.match((await page.textContent('main')) ?? '', /Refused pulls/);
+      assert.match((await page.textContent('main')) ?? '', /Missing signatures/);
       instead = undefined;
       await page.clock.runFor(3 * PERIOD);
-      assert.match((await page.textContent('[role=status]')) ?? '', /sign in again/);
+      assert.match((await page.textContent('#connection')) ?? '', /sign in again/);
       await page.getByRole('button', { name: 'Go on refreshing' }).click();
-      await eventually(async () => assert.equal(await page.textContent('[role=status]'), ''));
+      await eventually(async () => assert.equal(await page.textContent('#connection'), ''));
     });
   }
 
@@ -89,7 +89,7 @@ describeWith(['chromium'], 'the refresh of the status pages', () => {
     instead = undefined;
     await eventually(async () => {
       await page.clock.runFor(PERIOD);
-      assert.equal(await page.textContent('[role=status]'), '');
+      assert.equal(await page.textContent('#connection'), '');
     });
   });
 

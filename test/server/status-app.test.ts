@@ -62,6 +62,7 @@ describe('the status listener', () => {
       );
       assert.deepEqual(rest, {
         version: 1,
+        program: { version: '1.2.3', nodeVersion: process.version },
         source: { kind: 'directory', location: server.directory, branch: null },
         lastError: null,
         runningSince: null,
@@ -80,7 +81,7 @@ describe('the status listener', () => {
       const directory = `team/app@sha256=${'0'.repeat(64)}`;
       assert.equal((await supertest(server.url).get(`/${directory}/signature-1`)).status, 404);
       const page = await supertest(server.statusUrl).get('/');
-      assert.match(page.text, /1 image was refused in the last hour/);
+      assert.match(page.text, /1 image was looked up without a signature in the last hour/);
       assert.match(page.text, /other-digests/);
       const image = await supertest(server.statusUrl).get('/image').query({ directory });
       assert.equal(image.status, 200);

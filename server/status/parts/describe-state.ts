@@ -40,13 +40,18 @@ export function describeState(facts: OverviewFacts): StateWords {
   }
   if (notices.length > 0) return { level: 'notice', headline: toSentence(notices) };
   const { signatures, images } = served;
-  const counts = `${countOf(signatures, 'signature')} of ${countOf(images, 'image')}`;
+  const are = signatures === 1 ? 'is' : 'are';
+  const span =
+    facts.countedSince > facts.now.getTime() - HOUR ? 'since the start' : 'of the last hour';
   return {
     level: 'well',
-    headline: `All is well: ${counts}, and none was missing in the last hour.`,
+    headline: `${countOf(signatures, 'signature')} of ${countOf(images, 'image')} ${are} served, and no lookup ${span} missed one.`,
+    more: 'No fault is known here. What nodes make of a signature depends on their own policy: they can still refuse an image that was signed under another name or by another key.',
   };
 }
 
+/** In milliseconds. */
+const HOUR = 3_600_000;
 const NOTHING_LOADED = 'Nothing is served: the signatures cannot be loaded.';
 const NOTHING_REFUSED = 'Nothing is served: the state is refused because of its rejected files.';
 
@@ -59,7 +64,7 @@ function findTroubles(facts: OverviewFacts, { signatures }: ServedCounts): reado
     status.lastError ? `the newest state ${unserved}` : undefined,
     ...describeTroubles(facts),
     refused.lately > 0
-      ? `${countOf(refused.lately, 'image was', 'images were')} refused in the last hour`
+      ? `${countOf(refused.lately, 'image was', 'images were')} looked up without a signature in the last hour`
       : undefined,
     signatures === 0 && rejected.total > 0 ? 'no signature could be accepted' : undefined,
     unsafe.length > 0
@@ -94,13 +99,16 @@ function describeTroubles({ troubles, status }: OverviewFacts): readonly string[
 function findNotices(facts: OverviewFacts, { signatures }: ServedCounts): readonly string[] {
   const { rejected, refused, keys = [], now } = facts;
   const { total } = rejected;
-  const { resolvedLately } = refused;
+  const { resolvedLately, unknownLately } = refused;
   // One that has signed nothing is missed by nobody.
   const ended = endedKeys(facts).filter(({ signed }) => signed?.soleImages === 0).length;
   const soon = keys.filter(({ state }) => urgencyOf(state, now) === 'soon').length;
   return [
     resolvedLately > 0
-      ? `${countOf(resolvedLately, 'image was', 'images were')} refused in the last hour before ${resolvedLately === 1 ? 'its signature' : 'their signatures'} came`
+      ? `${countOf(resolvedLately, 'image was', 'images were')} looked up in the last hour before ${resolvedLately === 1 ? 'its signature' : 'their signatures'} came`
+      : undefined,
+    unknownLately > 0
+      ? `${countOf(unknownLately, 'image of a repository that this store has never had was', 'images of repositories that this store has never had were')} looked up in the last hour`
       : undefined,
     signatures === 0 && total === 0 ? 'the source has no signatures' : undefined,
     total > 0 ? `${countOf(total, 'file is', 'files are')} rejected` : undefined,

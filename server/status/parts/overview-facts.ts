@@ -9,6 +9,7 @@ import type { SignerCount } from '../../../generator/store/store-tally.ts';
 import type { Trouble } from '../../troubles/troubles.ts';
 import type { LookupCounts } from '../../metrics/lookup-counts.ts';
 import type { RefreshStatus } from '../../follow/refresher.ts';
+import type { PageView } from './render-commit.ts';
 import type { RefusedPull, ResolvedPull } from '../../refused/refused-pull.ts';
 
 /** Undefined while it is not found out; before anything is loaded it cannot be. */
@@ -17,6 +18,12 @@ export type FoundReason = Reason | 'nothing-loaded' | undefined;
 /** A refused pull with its reason, as far as that is found out. */
 export interface ExplainedPull extends RefusedPull {
   readonly reason: FoundReason;
+}
+
+/** Some of all that there are. */
+export interface ShownPulls {
+  readonly total: number;
+  readonly shown: readonly ExplainedPull[];
 }
 
 /** How much is served. */
@@ -35,8 +42,7 @@ export interface StatusKey extends KeyInfo {
   readonly signed: SignerCount | undefined;
 }
 
-export interface OverviewFacts {
-  readonly now: Date;
+export interface OverviewFacts extends PageView {
   readonly source: Pick<Source, 'kind' | 'location'> & { readonly branch: string | undefined };
   readonly status: RefreshStatus;
   /** Those that last, the oldest first. */
@@ -46,12 +52,14 @@ export interface OverviewFacts {
   /** Directories that were signed last. */
   readonly newest: readonly string[];
   readonly refused: {
-    readonly total: number;
+    /** Those of which the store has, or had, anything; and names that it has never had. */
+    readonly known: ShownPulls;
+    readonly unknown: ShownPulls;
     /** Of the last hour: those that still have no signature, and those that have one now. */
     readonly lately: number;
+    readonly unknownLately: number;
     readonly resolvedLately: number;
     readonly dropped: number;
-    readonly shown: readonly ExplainedPull[];
   };
   readonly resolved: readonly ResolvedPull[];
   readonly rejected: FoundPage<RejectedFile>;

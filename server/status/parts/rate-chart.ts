@@ -1,5 +1,5 @@
 // How many lookups each minute of the last hour had, to be seen at one look: what nodes were given,
-// and below it, in a measure of its own, what they were refused.
+// and below it, in a measure of its own, what was missing.
 import { type Html, html } from '../../html/html.ts';
 import { countOf, formatNumber } from '../../html/facts.ts';
 import type { LookupCounts } from '../../metrics/lookup-counts.ts';
@@ -33,9 +33,9 @@ const SERIES: readonly Series[] = [
       served + end + unsigned + unknown + loading,
   },
   {
-    id: 'refused',
-    title: 'Refused pulls',
-    unit: ['refused pull', 'refused pulls'],
+    id: 'missing',
+    title: 'Lookups without a signature',
+    unit: ['lookup without a signature', 'lookups without a signature'],
     countIn: ({ unsigned }) => unsigned,
   },
 ];
@@ -120,7 +120,7 @@ function renderNumbers(minutes: readonly KnownMinute[]): Html {
         <th scope="col">UTC</th>
         <th scope="col">Served</th>
         <th scope="col">End of list</th>
-        <th scope="col">Refused</th>
+        <th scope="col">Missing</th>
         <th scope="col">No location</th>
         <th scope="col">Not ready</th>
       </tr>

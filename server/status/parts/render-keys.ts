@@ -44,7 +44,8 @@ function renderTableOf(caption: string, keys: readonly StatusKey[], now: Date): 
   return renderTable(caption, ['Key', 'State', 'Images', 'Signed only by it'], rows);
 }
 
-function renderKeyState({ state }: Pick<StatusKey, 'state'>, now: Date): Part {
+/** Whether a key is good, and until when. */
+export function renderKeyState({ state }: Pick<StatusKey, 'state'>, now: Date): Part {
   const words = describeKeyState(state, now);
   const date =
     'at' in state

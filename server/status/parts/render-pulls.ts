@@ -3,58 +3,53 @@ import { type Html, html } from '../../html/html.ts';
 import { countOf, formatNumber } from '../../html/facts.ts';
 import type { ResolvedPull } from '../../refused/refused-pull.ts';
 import { addressOf, renderImageLink } from './links.ts';
-import type { ExplainedPull } from './overview-facts.ts';
+import type { ExplainedPull, ShownPulls } from './overview-facts.ts';
 import { renderFindings, renderReason } from './render-reason.ts';
-import { renderCommit } from './render-state.ts';
+import { type PageView, renderCommit } from './render-commit.ts';
 import { describeDuration, renderTime } from './render-time.ts';
 import { renderTable } from './render-table.ts';
 
-/** Refused pulls with their reasons. */
-export function renderPulls(pulls: readonly ExplainedPull[], now: Date): Html {
+/** Images that were looked up without a signature, with their reasons. */
+export function renderPulls(pulls: readonly ExplainedPull[], view: PageView): Html {
   return html`<ol class="pulls">
-    ${pulls.map((pull) => renderPull(pull, now))}
+    ${pulls.map((pull) => renderPull(pull, view))}
   </ol> `;
-}
-
-/** Some of all that there are. */
-export interface ShownPulls {
-  readonly total: number;
-  readonly shown: readonly ExplainedPull[];
 }
 
 /** The first ones, and the way to all of them. */
 export function renderSomePulls(
   { total, shown }: ShownPulls,
   which: Readonly<Record<string, string>>,
-  now: Date,
+  view: PageView,
 ): Html {
   const all = html`<p>
     ${formatNumber(shown.length)} of ${formatNumber(total)} are shown:
     <a href="${addressOf('refused', which)}">show all</a>.
   </p>`;
-  return html`${renderPulls(shown, now)}${total > shown.length ? all : undefined}`;
+  return html`${renderPulls(shown, view)}${total > shown.length ? all : undefined}`;
 }
 
-function renderPull(pull: ExplainedPull, now: Date): Html {
+function renderPull(pull: ExplainedPull, view: PageView): Html {
   return html`<li data-key="${pull.directory}">
     <h3>${renderImageLink(pull.directory)}</h3>
-    ${renderReason(pull.reason)}${renderWhen(pull, now)}
+    ${renderReason(pull.reason, nameImage(pull.directory))}${renderWhen(pull, view)}
     <details data-key="more">
       <summary>
-        Who asked, and what was found<span class="unseen"> for ${nameOf(pull.directory)}</span>
+        Who asked, and what was found<span class="unseen"> for ${nameImage(pull.directory)}</span>
       </summary>
-      ${renderClients(pull)}${renderFindings(pull.reason, now)}
+      ${renderClients(pull)}${renderFindings(pull.reason, view)}
     </details>
   </li> `;
 }
 
-function nameOf(directory: string): string {
+/** An image among others of a page. */
+export function nameImage(directory: string): string {
   const { repository = directory, digestHex = '' } = parseDirectory(directory) ?? {};
   return `${repository} sha256:${digestHex.slice(0, 8)}`;
 }
 
 /** How often, by whom, since when and until when. */
-export function renderWhen(pull: ExplainedPull, now: Date): Html {
+export function renderWhen(pull: ExplainedPull, { now }: PageView): Html {
   const { count, firstSeen, lastSeen, clients, hasMoreClients } = pull;
   const others = clients.length > 1 || hasMoreClients ? ' and others' : undefined;
   return html`<p class="soft">
@@ -75,15 +70,18 @@ export function renderClients({ clients, hasMoreClients }: ExplainedPull): Html 
 }
 
 /** Those to which signatures came. */
-export function renderResolved(pulls: readonly ResolvedPull[], now: Date): Html {
+export function renderResolved(pulls: readonly ResolvedPull[], view: PageView): Html {
   const rows = pulls.map(({ directory, firstSeen, arrivedAt, count, commit }) => ({
     key: `${directory} ${arrivedAt}`,
     cells: [
       renderImageLink(directory),
-      html`signed ${describeDuration(arrivedAt - firstSeen)} after the first refused pull`,
+      html`signed ${describeDuration(arrivedAt - firstSeen)} after the first lookup`,
       countOf(count, 'time'),
-      [renderTime(arrivedAt, now), commit === null ? undefined : html` ${renderCommit(commit)}`],
+      [
+        renderTime(arrivedAt, view.now),
+        commit === null ? undefined : html` ${renderCommit(commit, view)}`,
+      ],
     ],
   }));
-  return renderTable('Refused at first', ['Image', 'It took', 'Refused', 'Signed since'], rows);
+  return renderTable('Missing at first', ['Image', 'It took', 'Looked up', 'Signed since'], rows);
 }

@@ -1,6 +1,7 @@
 import type { RejectedFile } from '../../../generator/store/report.ts';
 import { countOf, formatNumber } from '../../html/facts.ts';
 import { type Html, html } from '../../html/html.ts';
+import { renderAdvice } from '../../html/render-advice.ts';
 import type { FoundPage } from '../../search/find-page.ts';
 import { addressOf } from './links.ts';
 import { renderTable } from './render-table.ts';
@@ -31,7 +32,7 @@ export function renderRejected(files: readonly RejectedFile[], caption: string):
           ? html`<p class="soft">If it were served, every pull of its image would fail.</p>`
           : undefined,
       ],
-      hint,
+      renderAdvice(hint, `the cure for ${path}`),
     ],
   }));
   return renderTable(caption, ['File', 'Fault', 'Cure'], rows);

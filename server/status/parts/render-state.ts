@@ -1,8 +1,8 @@
-import { abbreviate } from '../../../generator/terms/text.ts';
 import { Html, html } from '../../html/html.ts';
 import { formatNumber, renderFact } from '../../html/facts.ts';
 import { describeState } from './describe-state.ts';
 import type { OverviewFacts, ServedCounts } from './overview-facts.ts';
+import { renderCommit } from './render-commit.ts';
 import { renderTime } from './render-time.ts';
 
 /** Told apart by their form, not by their colour alone. */
@@ -34,13 +34,13 @@ export function renderState(facts: OverviewFacts): Html {
 }
 
 /** What is served, from where and since when. */
-export function renderServed({ source, status, served, now }: OverviewFacts): Html {
+export function renderServed({ source, status, served, now, commitUrl }: OverviewFacts): Html {
   const { generation, lastRefresh } = status;
   const { location, branch } = source;
   return html`${served ? renderCounts(served) : undefined}
     <dl>
       ${renderFact('Source', [html`<code>${location}</code>`, branch === undefined ? undefined : html`, branch <code>${branch}</code>`])}
-      ${generation?.commit ? renderFact('Commit', renderCommit(generation.commit)) : undefined}
+      ${generation?.commit ? renderFact('Commit', renderCommit(generation.commit, { commitUrl })) : undefined}
       ${generation ? renderFact('Since', renderTime(generation.loadedAt, now)) : undefined}
       ${
         lastRefresh
@@ -59,11 +59,6 @@ const RESULTS = {
   refused: 'the new state was refused',
   failed: 'it failed',
 };
-
-/** A commit by its beginning. */
-export function renderCommit(commit: string): Html {
-  return html`<code title="${commit}">${abbreviate(commit)}</code>`;
-}
 
 function renderCounts({ signatures, images, repositories, signers }: ServedCounts): Html {
   const counts = [

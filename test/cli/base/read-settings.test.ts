@@ -54,6 +54,7 @@ describe('settings', () => {
       'pull-request': false,
       forge: undefined,
       wait: undefined,
+      'commit-url': undefined,
       'dry-run': false,
       'keep-going': false,
       clear: false,

@@ -62,6 +62,8 @@ export async function startExample(options: Partial<ServerOptions> = {}): Promis
     accessLogSink: accessLog,
     trustedProxies: [],
     url: undefined,
+    commitUrl: undefined,
+    program: { version: '1.2.3', nodeVersion: process.version, cpuUsage: () => process.cpuUsage() },
     log,
     onServing: loaded.open,
     ...options,

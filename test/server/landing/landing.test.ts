@@ -2,11 +2,13 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { mkdir, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { z } from 'zod';
 import { type Policy, createSimplePolicy } from '../../../generator/policy/policy.ts';
 import { parseStoreUrl } from '../../../generator/nodes/store-url.ts';
 import { eventually } from '../../kit/eventually.ts';
 import { keyringOf } from '../../kit/samples/samples.ts';
 import { type ExampleServer, TWICE, startExample } from '../../kit/server/example-server.ts';
+import { readBlocks } from '../../kit/browser/page-blocks.ts';
 import { type RawAnswer, ask, headerOf, parseAnswers, sendRaw } from '../../kit/web/raw-http.ts';
 import { BLUE, RED, fingerprintOf, policyOf, signedBy } from './policies.ts';
 
@@ -53,7 +55,7 @@ describe('the page for people, and its files', () => {
     assert.equal(
       headerOf(answer, 'Content-Security-Policy'),
       `default-src 'none';style-src ${hashOf('style')};script-src ${hashOf('script')};` +
-        "img-src data:;base-uri 'none';form-action 'none';frame-ancestors 'none'",
+        "img-src data:;form-action 'self';base-uri 'none';frame-ancestors 'none'",
     );
     assert.equal(headerOf(answer, 'X-Content-Type-Options'), 'nosniff');
     assert.equal(headerOf(answer, 'Strict-Transport-Security'), undefined);
@@ -63,7 +65,10 @@ describe('the page for people, and its files', () => {
   it('asks for nothing from anywhere', async () => {
     const { body } = await get(server, 'x');
     const markup = body.replace(/<(style|script)>[^]*?<\/\1>/g, '');
-    assert.doesNotMatch(markup, /\s(?:src|action|style|on\w+)\s*=|href="(?!#|nodes\/|data:)/i);
+    assert.doesNotMatch(
+      markup,
+      /\s(?:src|style|on\w+)\s*=|href="(?!#|nodes\/|data:)|action="(?!\.\/#)/i,
+    );
     assert.doesNotMatch(body, /url\(|@import/);
   });
 
@@ -211,6 +216,117 @@ describe('the page for people', () => {
     assert.match((await get(server, 'x', '/', more)).body, /lookaside: https:\/\/x\n/);
     const odd = await get(server, 'x', '/', 'X-Forwarded-Proto: javascript\r\n');
     assert.match(odd.body, /lookaside: http:\/\/x\n/);
+  });
+
+  it('asks for which images, before it offers a policy, and hands out one for these alone', async () => {
+    server = await startExample({ policy: await createSimplePolicy(await keyringOf(RED)) });
+    const { url } = server;
+    const askFor = async (scope: string) => {
+      const answer = await fetch(`${url}/?${new URLSearchParams({ scope })}`);
+      return { status: answer.status, blocks: readBlocks(await answer.text()) };
+    };
+    const whole = readBlocks(await (await fetch(url)).text());
+    assert.equal(whole.has('commands that require signatures'), false);
+    const { status, blocks } = await askFor('docker.io/rancher, r.example/team');
+    assert.equal(status, 200);
+    const commands = [...blocks.values()].join('\n');
+    const files = new Map<string, string>();
+    for (const [address, path = ''] of commands.matchAll(/http:[^']*\/(nodes\/[^']*)/g)) {
+      const answer = await fetch(address);
+      assert.equal(answer.status, 200, address);
+      files.set(path, await answer.text());
+    }
+    const base = 'nodes/scopes/docker.io/rancher,r.example/team';
+    const policy: unknown = JSON.parse(files.get(`${base}/policy.json`) ?? '');
+    const keys = {
+      type: 'signedBy',
+      keyType: 'GPGKeys',
+      keyPath: '/etc/pki/containers/lookaside.asc',
+    };
+    assert.deepEqual(policy, {
+      default: [{ type: 'insecureAcceptAnything' }],
+      transports: {
+        docker: { 'docker.io/rancher': [keys], 'r.example/team': [keys] },
+        'docker-daemon': { '': [{ type: 'insecureAcceptAnything' }] },
+      },
+    });
+    assert.match(files.get(`${base}/registries.d.yaml`) ?? '', /^ {2}r\.example\/team:$/m);
+    assert.match(files.get('nodes/keys/lookaside.asc') ?? '', /PUBLIC KEY BLOCK/);
+    assert.doesNotMatch(commands, /default\.yaml/);
+  });
+
+  it('says on which platforms a scope would stop the own images of the platform', async () => {
+    server = await startExample({ policy: await createSimplePolicy(await keyringOf(RED)) });
+    const { url } = server;
+    const askFor = async (scope: string) => (await fetch(`${url}/?scope=${scope}`)).text();
+    assert.match(
+      await askFor('quay.io'),
+      /nodes of these platforms stop pulling them[^]*OpenShift/,
+    );
+    assert.match(await askFor('registry.redhat.io/rhel9'), /OpenShift/);
+    assert.doesNotMatch(await askFor('quay.io/team'), /OpenShift/);
+    const whole = await (await fetch(url)).text();
+    assert.match(whole, /Require signatures of all images[^]*OpenShift[^]*registry\.redhat\.io/);
+    const all = readBlocks(whole).get('commands for all images') ?? '';
+    for (const file of ['registries.d/default.yaml', 'policy.json']) {
+      assert.ok(all.includes(`cp -p /etc/containers/${file} /etc/containers/${file}.before`), file);
+    }
+  });
+
+  it('says of a scope what is wrong with it', async () => {
+    const policy = await policyOf({ 'r.example/team': [await signedBy([RED])] });
+    server = await startExample({ policy });
+    for (const [scope, status, said] of [
+      ['Team', 400, /Expected HOST, HOST\/NAMESPACE, .* it has no host/],
+      ['https://r.example', 400, /leave out the scheme/],
+      [' , ', 400, /Write at least one registry/],
+      ['a.b,c.d,e.f,g.h,i.j,k.l,m.n,o.p,q.r', 400, /at most 8/],
+      ['other.example', 404, /no keys for images of other\.example/],
+      ['r.example/team/app', 200, /Set up a node for <code>r\.example\/team\/app/],
+    ] as const) {
+      const answer: Response = await fetch(`${server.url}/?${new URLSearchParams({ scope })}`);
+      assert.equal(answer.status, status, scope);
+      assert.match(await answer.text(), said);
+      const file: Response = await fetch(`${server.url}/nodes/scopes/${scope}/policy.json`);
+      assert.equal(file.status, status === 200 ? 200 : 404, scope);
+    }
+  });
+
+  it('leaves images outside the scopes alone, unless it is asked for them', async () => {
+    const policy = await policyOf({
+      'quay.io/team': [await signedBy([RED])],
+      '': [await signedBy([BLUE])],
+    });
+    server = await startExample({ policy });
+    const blocks = readBlocks(await (await fetch(server.url)).text());
+    assert.doesNotMatch(
+      ['name the store', 'require signatures']
+        .map((one) => blocks.get(`commands that ${one}`))
+        .join(),
+      /default\.yaml|nodes\/policy\.json/,
+    );
+    const way: unknown = await (await fetch(`${server.url}/nodes/scopes/policy.json`)).json();
+    assert.deepEqual(
+      Object.keys(
+        z.object({ transports: z.object({ docker: z.looseObject({}) }) }).parse(way).transports
+          .docker,
+      ),
+      ['quay.io/team'],
+    );
+  });
+
+  it('tells how to sign, and where operators look, but not at which address', async () => {
+    server = await startExample({ policy: await createSimplePolicy(await keyringOf(RED)) });
+    const page = await (await fetch(server.url)).text();
+    const blocks = readBlocks(page);
+    assert.match(blocks.get('commands that sign with lookaside') ?? '', /^lookaside sign .* --to /);
+    assert.match(
+      blocks.get('commands that sign with skopeo') ?? '',
+      /skopeo copy .*\nlookaside push /,
+    );
+    assert.match(page, /serve --status-listen/);
+    assert.ok(!page.includes(new URL(server.statusUrl).port));
+    assert.ok(!page.includes(server.directory));
   });
 
   it('follows the policy', async () => {

@@ -104,13 +104,18 @@ describe('the guide for nodes', () => {
   });
 
   it('has no files where nothing asks for signatures', async () => {
-    const guide = createNodeGuide(await createSimplePolicy(undefined));
-    assert.deepEqual(guide, {
-      files: [],
-      scopes: [],
-      byDefault: 'insecureAcceptAnything',
-      isWhole: true,
-    });
+    const { files, scopes, byDefault, isWhole } = createNodeGuide(
+      await createSimplePolicy(undefined),
+    );
+    assert.deepEqual(
+      { files, scopes, byDefault, isWhole },
+      {
+        files: [],
+        scopes: [],
+        byDefault: 'insecureAcceptAnything',
+        isWhole: true,
+      },
+    );
   });
 
   it('shows the store for a registry that stands for any', () => {

@@ -54,7 +54,9 @@ async function hostilePage(text: string): Promise<string> {
   const url = { base: `https://sigs.example/${text}`, query: text };
   const served = { ...SERVED, commit: `c${text}`, loadedAt: text };
   const facts = createPolicyFacts(policy);
-  return renderPage({ ...facts, url, origin: 'configured', served, now: NOW });
+  const page = { ...facts, url, origin: 'configured', served, now: NOW } as const;
+  const asked = renderPage({ ...page, question: { text, answer: text } });
+  return `${renderPage(page).replace('</html>', '')}${asked.replace(/^[^]*<body>/, '<body>')}`;
 }
 
 describe('the page', () => {
@@ -240,7 +242,7 @@ describe('the page', () => {
     const plain = shapeOf(plainPage);
     const [style = ''] = /<style>[^]*?<\/style>/.exec(plainPage) ?? [];
     const [script = ''] = /<script>[^]*?<\/script>/.exec(plainPage) ?? [];
-    assert(style.includes('figure pre') && script.includes('Copied'));
+    assert(style.includes('.block pre') && script.includes('Copied'));
     const hostile = fc.oneof(
       fc.string({ unit: 'binary' }),
       fc.constantFrom('"><script>alert(1)</script>', "' onclick='x", '</pre>', '&lt;', '</style>'),

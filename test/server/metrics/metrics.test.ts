@@ -10,6 +10,7 @@ import type { ServerOptions } from '../../../server/server-options.ts';
 import { eventually } from '../../kit/eventually.ts';
 import { runOrThrow } from '../../kit/process/run.ts';
 import { sendPush } from '../../kit/program/send-push.ts';
+import { unfailing } from '../../kit/program/unfailing.ts';
 import { keyringOf } from '../../kit/samples/samples.ts';
 import { describeWith, toolPath } from '../../with-tools.ts';
 import { type ExampleServer, TWICE, startExample } from '../../kit/server/example-server.ts';
@@ -75,6 +76,20 @@ describe('the metrics', () => {
       [7, 3],
     );
     assert.equal(samples.get('lookaside_refused_images'), 0);
+  });
+
+  it('tell the version, and the processor time since the process began', async () => {
+    const { cpuUsage } = unfailing.node;
+    await start({ program: { version: '9.8.7', nodeVersion: 'v6.5.4', cpuUsage } });
+    const { user, system } = cpuUsage();
+    const { samples } = await readMetrics(server);
+    assert.equal(samples.get('lookaside_build_info{version="9.8.7",nodeversion="v6.5.4"}'), 1);
+    const [ofUser = 0, ofSystem = 0, all = 0] = ['user_', 'system_', ''].map((name) =>
+      samples.get(`process_cpu_${name}seconds_total`),
+    );
+    assert.ok(ofUser >= user / 1e6, `${ofUser}`);
+    assert.ok(ofSystem >= system / 1e6, `${ofSystem}`);
+    assert.ok(all >= (user + system) / 1e6, `${all}`);
   });
 
   it('count lookups by outcome, whichever way they came in', async () => {
@@ -284,6 +299,7 @@ describe('the metrics', () => {
         reloadedAt: () => 0,
         certificateUntil: () => undefined,
         backgroundFailures: () => 0,
+        program: { version: '1', nodeVersion: 'v1', cpuUsage: () => ({ user: 0, system: 0 }) },
       },
       async () => {
         if (++imports === 1) throw new Error('no such module');
@@ -312,10 +328,18 @@ describe('the metrics', () => {
           .filter((sample) => sample.startsWith('lookaside_'))
           .flatMap((sample) => [...sample.matchAll(/[{,](\w+)="/g)].map(([, label]) => label)),
       );
-      assert.deepEqual(
-        labels,
-        new Set(['outcome', 'le', 'code', 'result', 'fingerprint', 'kind', 'files']),
-      );
+      const known = [
+        'outcome',
+        'le',
+        'code',
+        'result',
+        'fingerprint',
+        'kind',
+        'version',
+        'nodeversion',
+        'files',
+      ];
+      assert.deepEqual(labels, new Set(known));
     });
 
     it('have nothing to complain of before anything is loaded', async () => {

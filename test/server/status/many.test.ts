@@ -43,6 +43,28 @@ describe('the status pages of very much', () => {
     assert.equal(status, 400);
   });
 
+  it('stay short with 10,000 missing signatures, and say how many there are', async () => {
+    const world = await makeWorld(signed(directoryOf('team/app', 1), 1, 'A'.repeat(40)));
+    world.refused = Array.from({ length: 10_000 }, (_, index) =>
+      refusedPull(directoryOf(index % 2 ? 'team/app' : `made/up-${index}`, 10 + index), {
+        clients: [`10.0.${index >> 8}.${index % 256}`],
+      }),
+    );
+    server = await startStatus(world);
+    for (const [path, ...said] of [
+      ['/', /5,000 images were looked up/, /All 5,000 images/, /5,000 images of repositories/],
+      ['/refused', /1 to 50 of 10,000 images/],
+      ['/refused?by=repository', /5,001 repositories/, /first 100 of 5,001/],
+      ['/refused?by=client', /10,000 clients/, /first 100 of 10,000/],
+      ['/search?q=made', /50 of 5,000 are shown/],
+      ['/repository?name=team/app', /50 of 5,000 are shown/],
+    ] as const) {
+      const { body, text } = await readPage(server, path);
+      assert.ok(body.length < 250_000, `${path}: ${body.length}`);
+      for (const words of said) assert.match(text, words, path);
+    }
+  });
+
   it('lead from the first refused pulls of a repository to all of them', async () => {
     const world = await makeWorld();
     world.refused = Array.from({ length: 120 }, (_, index) =>
@@ -54,7 +76,7 @@ describe('the status pages of very much', () => {
     const all = linksOf(page).find((link) => link.startsWith('refused'));
     assert.equal(await countFrom(`/${all}`, 'Older ones', /data-key="(team\/app@[^"]*)"/g), 108);
     const { text } = await readPage(server, `/refused?digest=sha256:${hexOf(3)}`);
-    assert.match(text, /Refused pulls of sha256:\w+ 1 to 1 of 1 image/);
+    assert.match(text, /Missing signatures of sha256:\w+ .* 1 to 1 of 1 image/);
     assert.equal((await readPage(server, '/refused?digest=sha256:1')).status, 400);
   });
 
@@ -89,6 +111,10 @@ describe('the status pages of very much', () => {
       const { status, text } = await readPage(server, imageOf(directoryOf(name, index)));
       assert.equal(status, 404);
       assert.match(text, said);
+    }
+    for (const image of [`made/up@sha256:${hexOf(9)}`, '127.0.0.1:1/made/up:1', 'team/app:7']) {
+      const { status } = await readPage(server, `/explain?${new URLSearchParams({ image })}`);
+      assert.equal(status, 200, image);
     }
     assert.deepEqual(asked, []);
     for (const [name, index] of [

@@ -36,6 +36,7 @@ export interface StatusWorld {
   minutes: readonly MinuteCounts[];
   startedAt: number;
   lastChange: (path: string) => Promise<HistoryCommit | undefined>;
+  commitUrl: string | undefined;
 }
 
 export interface StatusServer {
@@ -79,6 +80,7 @@ export async function makeWorld(...files: readonly CheckedFile[]): Promise<Statu
     })),
     startedAt: 0,
     lastChange: async () => undefined,
+    commitUrl: undefined,
   };
 }
 
@@ -96,6 +98,7 @@ export function servicesOf(world: StatusWorld, log: CapturedLines): StatusServic
     ...(world.store?.rejectedOf(hex) ?? []),
     ...world.refusedFiles.filter(({ path }) => path.includes(hex)),
   ];
+  const reasons = new Map<string, Reason>();
   return {
     source: {
       ...source,
@@ -126,15 +129,23 @@ export function servicesOf(world: StatusWorld, log: CapturedLines): StatusServic
         const { store } = world;
         const lastChange = async (path: string) => changeIn(world, path);
         if (!store) return new Map();
-        const found = findReasons(directories, { store, rejectedOf, lastChange });
+        const found = findReasons(directories, { store, rejectedOf, lastChange }).then((all) => {
+          for (const [directory, reason] of all) reasons.set(directory, reason);
+          return all;
+        });
         return Promise.race([found, sleep(patience, new Map<string, Reason>(), { ref: false })]);
       },
+      found: () => reasons,
       lastChange: async (path) => changeIn(world, path),
     },
     metrics: { read: async () => ({ contentType: 'text/plain', text: '' }) },
     lookups: { lastHour: () => world.minutes, startedAt: world.startedAt },
     troubles: world.troubles,
     readings: () => new Map(),
+    program: { version: '1.2.3', nodeVersion: 'v24.0.0' },
+    get commitUrl() {
+      return world.commitUrl;
+    },
     reloadedAt: () => world.startedAt,
     failures: countFailures(world.troubles, createProgramLog(log.stream)),
     log: createProgramLog(log.stream),

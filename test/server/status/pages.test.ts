@@ -1,12 +1,30 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { formatLocation } from '../../../generator/terms/location.ts';
-import { directoryOf, fullWorld, hexOf, signed, troubleWorld, wellWorld } from './sample-worlds.ts';
+import {
+  directoryOf,
+  faulty,
+  fullWorld,
+  hexOf,
+  signed,
+  troubleWorld,
+  wellWorld,
+} from './sample-worlds.ts';
 import { linksOf, readPage } from './read-page.ts';
-import { type StatusServer, makeWorld, startStatus } from './page-server.ts';
+import { RED, fingerprintOf } from '../landing/policies.ts';
+import { type StatusServer, makeWorld, refusedPull, startStatus } from './page-server.ts';
 
 const imageOf = (directory: string): string => `/image?directory=${encodeURIComponent(directory)}`;
-const PLACES = ['/', '/refused', '/rejected', '/search?q=app', '/repository?name=team/app'];
+const PLACES = [
+  '/',
+  '/refused',
+  '/refused?by=reason',
+  '/rejected',
+  '/search?q=app',
+  '/repository?name=team/app',
+  '/explain',
+  '/explain?image=registry.example.com/team/app:1.1',
+];
 
 describe('the status pages', () => {
   let server: StatusServer | undefined;
@@ -67,6 +85,11 @@ describe('the status pages', () => {
     '/refused?page=0',
     '/refused?page=x',
     '/refused?page=1&page=2',
+    '/refused?reason=x',
+    '/refused?names=some',
+    '/refused?by=day',
+    '/refused?client=a&client=b',
+    '/explain?image=a&image=b',
     '/rejected?after=a&after=b',
     '/search?q=a&q=b',
     '/repository',
@@ -153,6 +176,134 @@ describe('the status pages', () => {
       assert.equal(status, 200);
       assert.match(text, /Signature 1 Signed as registry\.example\.com\/team\/app:1\.1/);
     }
+  });
+
+  it('show known repositories first, and fold names that the store has never had', async () => {
+    const world = await wellWorld();
+    const made = Array.from({ length: 150 }, (_, index) =>
+      refusedPull(directoryOf(`made/up-${index}`, 500 + index)),
+    );
+    const wanted = directoryOf('team/app', 77);
+    const removed = directoryOf('gone/app', 78);
+    world.refused = [...made, refusedPull(wanted), refusedPull(removed, { count: 7 })];
+    const change = {
+      id: 'feed5eed'.repeat(5),
+      author: { name: 'Ada', email: 'ada@example.com' },
+      date: new Date().toISOString(),
+      subject: 'Clean up',
+    };
+    world.lastChange = async (path) => (path === removed ? change : undefined);
+    server = await startStatus(world);
+    const { body, text } = await readPage(server, '/');
+    assert.match(text, /2 images were looked up without a signature in the last hour/);
+    assert.match(text, /150 images of repositories that this store has never had were looked up/);
+    const [before = '', folded = ''] = body.split('<details id="unknown-names"');
+    for (const directory of [wanted, removed]) {
+      assert.ok(before.includes(`<li data-key="${directory}"`), directory);
+    }
+    assert.ok(!before.includes('made/up'));
+    assert.match(folded, /150 images of repositories/);
+    assert.ok((folded.match(/<li data-key="made/g)?.length ?? 0) <= 20);
+    const known = await readPage(server, '/refused?names=known');
+    assert.match(known.text, /1 to 2 of 2 images/);
+    const unknown = await readPage(server, '/refused?names=unknown&page=3');
+    assert.match(unknown.text, /101 to 150 of 150 images/);
+  });
+
+  it('narrow down and count what is missing, by reason, repository and client', async () => {
+    const world = await wellWorld();
+    world.refused = [
+      ...[1, 2, 3].map((index) =>
+        refusedPull(directoryOf('team/app', 70 + index), { count: 5, clients: ['10.0.0.7'] }),
+      ),
+      refusedPull(directoryOf('other/app', 80), { clients: ['10.0.0.8', '10.0.0.7'] }),
+    ];
+    server = await startStatus(world);
+    for (const [query, said] of [
+      ['reason=other-digests', /1 to 3 of 3 images/],
+      ['reason=removed', /There are none/],
+      ['repository=team/app', /1 to 3 of 3 images/],
+      ['repository=APP', /1 to 4 of 4 images/],
+      ['client=10.0.0.8', /1 to 1 of 1 image/],
+      ['by=reason', /2 reasons .*other-digests 3 15 .*unknown-repository 1 1 /],
+      ['by=repository', /2 repositories .*team\/app 3 15 .*other\/app 1 1 /],
+      ['by=client', /2 clients .*10\.0\.0\.7 4 16 .*10\.0\.0\.8 1 1 /],
+    ] as const) {
+      const page = await readPage(server, `/refused?${query}`);
+      assert.match(page.text, said, query);
+    }
+    const groups = await readPage(server, '/refused?by=client&repository=team/app');
+    assert.ok(linksOf(groups).includes('refused?repository=team%2Fapp&client=10.0.0.7'));
+    const { body } = await readPage(server, '/refused?reason=other-digests&client=10.0.0.7');
+    assert.match(body, /<option value="other-digests" selected="">/);
+    assert.match(body, /name="client"\s+value="10\.0\.0\.7"/);
+  });
+
+  it('say whether nodes would accept an image, by what is served', async () => {
+    server = await startStatus(await troubleWorld());
+    const name = 'registry.example.com/team/app';
+    for (const [query, status, ...said] of [
+      [{ image: `${name}@sha256:${hexOf(1)}` }, 200, /Nodes would accept it/],
+      [{ image: `docker://${name}:1.1`, digest: hexOf(1) }, 200, /Nodes would accept it/],
+      [
+        { image: `${name}:2.0`, digest: `sha256:${hexOf(1)}` },
+        200,
+        /Nodes would refuse it\. other-name/,
+        /made for another name/,
+      ],
+      [
+        { image: `${name}:1.1` },
+        200,
+        /These images were signed as .*only the registry knows.*lookaside explain 'registry\.example\.com\/team\/app:1\.1'/,
+        /Nodes would accept it/,
+      ],
+      [{ image: `${name}:9` }, 200, /No image here was signed as/],
+      [
+        { image: `${name}@sha256:${hexOf(10)}` },
+        200,
+        /refuse it\. quarantined/,
+        /ada@example\.com/,
+      ],
+      [{ image: 'made/up', digest: hexOf(99) }, 200, /refuse it\. unknown-repository/],
+      [{ image: hexOf(1) }, 400, /Write the name before it/],
+      [{ image: 'Team/App' }, 400, /not the name of an image/],
+      [{ image: name, digest: 'sha512:12' }, 400, /64 hexadecimal digits/],
+    ] as const) {
+      const page = await readPage(server, `/explain?${new URLSearchParams(query)}`);
+      assert.equal(page.status, status, JSON.stringify(query));
+      for (const words of said) assert.match(page.text, words);
+    }
+  });
+
+  it('link commits to where they are shown, whatever they are called', async () => {
+    const world = await troubleWorld();
+    world.commitUrl = 'https://git.example.com/team/signatures/-/commit/{commit}';
+    server = await startStatus(world);
+    const link = `https://git.example.com/team/signatures/-/commit/${'feed5eed'.repeat(5)}`;
+    assert.ok(linksOf(await readPage(server, '/')).includes(link));
+    assert.ok(
+      linksOf(await readPage(server, imageOf(directoryOf('team/worker', 11)))).includes(link),
+    );
+    for (const commitUrl of [undefined, 'javascript:alert("{commit}")']) {
+      world.commitUrl = commitUrl;
+      assert.doesNotMatch((await readPage(server, '/')).body, /javascript:|href="https/);
+    }
+  });
+
+  it('show the signatures of an image as a table', async () => {
+    server = await startStatus(await troubleWorld());
+    const { text } = await readPage(server, imageOf(directoryOf('team/app', 0)));
+    assert.match(
+      text,
+      new RegExp(
+        `Number Signer Signed as Signed Size Key 1 \\w+ Release 1 <[^>]*> ${shownAs('1.1')} does not expire 2 \\w+ Release 2 <[^>]*> ${shownAs('1.3')} expires in 1[12] days`,
+      ),
+    );
+  });
+
+  it('tell the version of the program', async () => {
+    server = await startStatus(await wellWorld());
+    assert.match((await readPage(server, '/')).body, /Lookaside 1\.2\.3, Node v24\.0\.0/);
   });
 
   it('say that they cannot be shown, and log why', async () => {
@@ -248,4 +399,62 @@ describe('the status pages', () => {
     }
     assert.match((await readPage(server, '/search')).text, /Type part of a repository/);
   });
+
+  it('find what was looked up in vain, by whatever people have in hand', async () => {
+    const world = await wellWorld();
+    const directory = directoryOf('Team.x/lost', 77);
+    world.refused = [refusedPull(directory)];
+    server = await startStatus(world);
+    const link = `image?directory=${encodeURIComponent(directory)}`;
+    for (const q of [
+      'lost',
+      'quay.example/team.x/lost:v1',
+      'docker://quay.example/team.x/lost:v1',
+      `docker://quay.example/team.x/lost@sha256:${hexOf(77)}`,
+      `containers-storage:[overlay@/x]quay.example/team.x/lost`,
+      hexOf(77),
+      `sha256:${hexOf(77)}`,
+      `@sha256:${hexOf(77).slice(0, 12)}`,
+    ]) {
+      const page = await readPage(server, `/search?q=${encodeURIComponent(q)}`);
+      assert.equal(page.status, 200, q);
+      assert.ok(linksOf(page).includes(link), q);
+    }
+  });
+
+  it('find rejected files by their repository', async () => {
+    const world = await makeWorld(faulty(`team/bad@sha256:${hexOf(1)}/signature-1`));
+    server = await startStatus(world);
+    const { status, text } = await readPage(server, '/search?q=team/bad');
+    assert.equal(status, 200);
+    assert.match(text, /Rejected files 1 of 1 file .*armored/);
+  });
+
+  it('find keys by fingerprint, ID and user ID, with what they have signed', async () => {
+    server = await startStatus(await troubleWorld());
+    const red = await fingerprintOf(RED);
+    const spaced = red.replaceAll(/(.{4})/g, '$1 ');
+    for (const q of [
+      red,
+      red.toLowerCase(),
+      spaced,
+      red.slice(-16),
+      `0x${red.slice(-8)}`,
+      'release 1 <',
+    ]) {
+      const { status, text, body } = await readPage(server, `/search?q=${encodeURIComponent(q)}`);
+      assert.equal(status, 200, q);
+      assert.ok(body.includes(red), q);
+      assert.match(text, /Keys .*Release 1 <release-1@example\.com>/, q);
+      assert.match(text, /Signed by this key .*base\/alpine/, q);
+    }
+    const all = await readPage(server, '/search?q=@example.com');
+    assert.match(all.text, /Release 1 .*Release 2|Release 3/);
+    assert.doesNotMatch(all.text, /Signed by this key/);
+  });
 });
+
+/** A signature of team/app as a row has it; a pattern. */
+function shownAs(tag: string): string {
+  return `registry\\.example\\.com/team/app:${tag} 3 days ago \\([^)]*\\) \\d+ bytes`;
+}

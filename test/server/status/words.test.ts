@@ -9,12 +9,20 @@ const NOW = new Date('2026-11-22T12:00:00Z');
 const DAY = 86_400_000;
 const WELL: OverviewFacts = {
   now: NOW,
+  commitUrl: undefined,
   source: { kind: 'git', location: 'r.git', branch: 'main' },
   status: { generation: null, lastRefresh: null, lastError: null, runningSince: null },
   troubles: [],
   served: { signatures: 1200, images: 1, repositories: 1, signers: 1 },
   newest: [],
-  refused: { total: 0, lately: 0, resolvedLately: 0, dropped: 0, shown: [] },
+  refused: {
+    known: { total: 0, shown: [] },
+    unknown: { total: 0, shown: [] },
+    lately: 0,
+    unknownLately: 0,
+    resolvedLately: 0,
+    dropped: 0,
+  },
   resolved: [],
   rejected: { total: 0, items: [], hasMore: false },
   keys: [],
@@ -41,7 +49,7 @@ describe('the words of the status pages', () => {
     [
       {},
       'well',
-      'All is well: 1,200 signatures of 1 image, and none was missing in the last hour.',
+      '1,200 signatures of 1 image are served, and no lookup of the last hour missed one.',
     ],
     [{ served: undefined }, 'notice', 'The signatures are being loaded.'],
     [
@@ -65,11 +73,15 @@ describe('the words of the status pages', () => {
       'trouble',
       'Nothing is served yet, and a refresh does not end.',
     ],
-    [{ refused: REFUSED }, 'trouble', '2 images were refused in the last hour.'],
+    [
+      { refused: REFUSED },
+      'trouble',
+      '2 images were looked up without a signature in the last hour.',
+    ],
     [
       { refused: { ...REFUSED, lately: 1 }, status: TROUBLE },
       'trouble',
-      'The newest state is not served, and 1 image was refused in the last hour.',
+      'The newest state is not served, and 1 image was looked up without a signature in the last hour.',
     ],
     [{ served: NONE }, 'notice', 'The source has no signatures.'],
     [{ rejected: REJECTED }, 'notice', '1 file is rejected.'],
@@ -81,7 +93,12 @@ describe('the words of the status pages', () => {
     [
       { refused: { ...WELL.refused, resolvedLately: 1 } },
       'notice',
-      '1 image was refused in the last hour before its signature came.',
+      '1 image was looked up in the last hour before its signature came.',
+    ],
+    [
+      { refused: { ...WELL.refused, unknownLately: 150 } },
+      'notice',
+      '150 images of repositories that this store has never had were looked up in the last hour.',
     ],
     [
       { keys: [{ ...revoked, signed: { signatures: 7, images: 5, soleImages: 3 } }] },
@@ -98,9 +115,18 @@ describe('the words of the status pages', () => {
   for (const [facts, level, headline] of states) {
     it(`say: ${headline}`, () => {
       const said = describeState({ ...WELL, ...facts });
-      assert.deepEqual([said.level, said.headline, said.more], [level, headline, undefined]);
+      assert.deepEqual([said.level, said.headline], [level, headline]);
+      if (level !== 'well') assert.equal(said.more, undefined);
     });
   }
+
+  it('claim no more than what is known', () => {
+    const { headline, more = '' } = describeState(WELL);
+    assert.doesNotMatch(headline, /well/);
+    const { headline: fresh } = describeState({ ...WELL, countedSince: NOW.getTime() - 60_000 });
+    assert.match(fresh, /no lookup since the start missed one/);
+    assert.match(more, /can still refuse an image that was signed under another name/);
+  });
 
   it('say that nothing could be accepted', () => {
     const said = describeState({ ...WELL, served: NONE, rejected: REJECTED });
@@ -178,7 +204,7 @@ describe('the words of the status pages', () => {
     const heights = [...markup.matchAll(/ height="(\d+)"/g)].map(([, height]) => Number(height));
     assert.deepEqual(heights, [0, 2, 30, 60, 0, 60, 0, 0]);
     assert.match(markup, /1,503 lookups in the last hour, at most 1,000 in a minute/);
-    assert.match(markup, /2 refused pulls in the last hour, at most 2 in a minute/);
+    assert.match(markup, /2 lookups without a signature in the last hour, at most 2 in a minute/);
     assert.equal(markup.match(/<tr\b/g)?.length, 5);
     assert.match(renderRates([], 0).markup, /None in the last hour/);
   });

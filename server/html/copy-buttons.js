@@ -10,15 +10,15 @@ const copy = async (block) => {
   if (!document.execCommand('copy')) throw new Error('not copied');
   getSelection().removeAllRanges();
 };
-for (const block of document.querySelectorAll('figure pre')) {
-  const label = block.getAttribute('aria-label');
+const labelOf = (block) => block.getAttribute('aria-label');
+const addCopyButton = (block) => {
   const button = document.createElement('button');
   button.type = 'button';
+  button.dataset.added = '';
   button.textContent = 'Copy';
-  button.setAttribute('aria-label', 'Copy: ' + label);
   let timer;
   const say = (said) => {
-    const announced = said + ': ' + label;
+    const announced = said + ': ' + labelOf(block);
     button.textContent = said;
     announcement.textContent = announced;
     clearTimeout(timer);
@@ -37,4 +37,14 @@ for (const block of document.querySelectorAll('figure pre')) {
     );
   });
   block.before(button);
-}
+  return button;
+};
+const addCopyButtons = () => {
+  for (const block of document.querySelectorAll('figure.block pre')) {
+    const button = block.parentElement.querySelector('button') ?? addCopyButton(block);
+    button.setAttribute('aria-label', 'Copy: ' + labelOf(block));
+  }
+};
+addCopyButtons();
+// The page says so when it has taken something over.
+document.addEventListener('page-changed', addCopyButtons);

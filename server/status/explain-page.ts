@@ -1,0 +1,207 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ExplainedImage, FoundSignature } from '../../generator/explain/explain-image.ts';
+import { findScope } from '../../generator/policy/policy.ts';
+import { formatReference } from '../../generator/policy/signed-identity.ts';
+import {
+  type DockerReference,
+  parseDockerReference,
+  parsePulledImage,
+  withoutTransport,
+} from '../../generator/terms/image-name.ts';
+import { toShellWord } from '../../generator/terms/text.ts';
+import { renderFact } from '../html/facts.ts';
+import { type Html, html } from '../html/html.ts';
+import { renderAdvice } from '../html/render-advice.ts';
+import { renderBlock } from '../html/render-block.ts';
+import { PATIENCE } from './explain-pulls.ts';
+import { type Page, type PageRequest, notLoaded, readParameter, refuseQuery } from './page.ts';
+import { renderFingerprint, renderImageLink } from './parts/links.ts';
+import { renderAsk } from './parts/render-ask.ts';
+import { renderFindings } from './parts/render-reason.ts';
+import { renderTable } from './parts/render-table.ts';
+import { renderTime } from './parts/render-time.ts';
+
+/** Manifests of one tag that are looked at. */
+const MOST = 5;
+const DIGEST = /^(?:sha256:)?([0-9a-f]{64})$/i;
+const TITLE = 'Would nodes accept this image?';
+
+/**
+ * What `lookaside explain` says of an image, by what is served and by the policy of this server:
+ * `?image=NAME`, `&digest=sha256:HEX`. It asks no registry and no git host, whatever is written there.
+ */
+export async function makeExplainPage(request: PageRequest): Promise<Page> {
+  const { query, services } = request;
+  const name = readParameter(query, 'image')?.trim();
+  const digest = readParameter(query, 'digest')?.trim();
+  if (name === undefined || digest === undefined) {
+    return refuseQuery('image= takes one image, and digest= takes one digest.');
+  }
+  if (name === '') return { status: 200, title: TITLE, content: renderAsk('', digest) };
+  const asked = readAsked(name, digest);
+  if (typeof asked === 'string') return refuseAsked(asked, name, digest);
+  if (!services.refresher.store()) {
+    return notLoaded(services.refresher.status(), renderAsk(name, digest));
+  }
+  const digests =
+    asked.digestHex === undefined ? await findSigned(asked.image, request) : [asked.digestHex];
+  const images: ExplainedImage[] = [];
+  for (const hex of digests) images.push(await explain(asked.image, hex, request));
+  const found = images.map((image) => renderImage(image, request));
+  const isGuess = asked.digestHex === undefined;
+  return {
+    status: 200,
+    title: TITLE,
+    content: html`${renderAsk(name, digest)}
+    ${isGuess ? renderGuess(asked.image, images.length) : undefined} ${found}`,
+  };
+}
+
+interface Asked {
+  readonly image: DockerReference;
+  /** Undefined where only a tag was given. */
+  readonly digestHex: string | undefined;
+}
+
+/** What is asked, or what is wrong with it. */
+function readAsked(name: string, digest: string): Asked | string {
+  if (DIGEST.test(name.replace(/^@/, ''))) {
+    return 'A digest alone does not say under which name nodes pull the image. Write the name before it, as in registry.example.com/team/app@sha256:….';
+  }
+  const image = parsePulledImage(withoutTransport(name));
+  if (!image) {
+    return 'This is not the name of an image. Write it as in a pull, such as registry.example.com/team/app:1.0, with repositories in lower case.';
+  }
+  const given = digest === '' ? image.digest : digest;
+  if (given === undefined) return { image, digestHex: undefined };
+  const hex = DIGEST.exec(given)?.[1]?.toLowerCase();
+  if (hex === undefined) {
+    return 'A digest is sha256: and 64 hexadecimal digits. Nodes look for signatures of no other.';
+  }
+  return { image, digestHex: hex };
+}
+
+function refuseAsked(message: string, name: string, digest: string): Page {
+  return {
+    status: 400,
+    title: TITLE,
+    content: html`<p class="warning" role="alert">${message}</p>
+      ${renderAsk(name, digest)}`,
+  };
+}
+
+/** Digests that were signed under the name with its tag, the newest first. */
+async function findSigned(
+  image: DockerReference,
+  { services, searches, signal }: PageRequest,
+): Promise<readonly string[]> {
+  const store = services.refresher.store();
+  const { prefix = '' } = findScope(services.policy(), image) ?? {};
+  const repository = [prefix, image.repository].filter(Boolean).join('/');
+  const wanted = formatReference(image);
+  const { directories } = await searches.imagesOf(repository, undefined, signal);
+  const isSigned = (directory: string): boolean =>
+    store?.signaturesIn(directory).some(({ claims }) => {
+      const identity = parseDockerReference(claims.dockerReference);
+      return identity !== undefined && formatReference(identity) === wanted;
+    }) === true;
+  return directories
+    .filter(isSigned)
+    .slice(0, MOST)
+    .map((directory) => directory.slice(-64));
+}
+
+async function explain(
+  image: DockerReference,
+  digestHex: string,
+  { services, searches, signal, now }: PageRequest,
+): Promise<ExplainedImage> {
+  const { reasons, refused, refresher, policy } = services;
+  const mayAskGit = (path: string): boolean =>
+    refresher.rejectedOf(digestHex).length > 0 || refused.find(path) !== undefined;
+  return searches.explained(image, digestHex, {
+    policy: policy(),
+    now,
+    signal,
+    // Git is not asked of whatever is made up, and nobody waits for it for long.
+    lastChange: async (path, upTo) =>
+      mayAskGit(path)
+        ? Promise.race([reasons.lastChange(path, upTo), sleep(PATIENCE, undefined, { ref: false })])
+        : undefined,
+  });
+}
+
+function renderGuess(image: DockerReference, count: number): Html {
+  const name = formatReference(image);
+  const found =
+    count === 0
+      ? html`<p class="warning">No image here was signed as <code>${name}</code>.</p>`
+      : html`<p>
+          These images were signed as <code>${name}</code>. Which of them the tag names now, only
+          the registry knows.
+        </p>`;
+  return html`${found}
+    <p>
+      This server asks no registry. On your machine, <code>lookaside explain</code> does, platform
+      by platform; ADDRESS is that of this page.
+    </p>
+    ${renderBlock(undefined, 'the command that asks the registry', `lookaside explain ${toShellWord(name)} --server ADDRESS`)}`;
+}
+
+const VERDICTS = {
+  accepted: ['good', 'Nodes would accept it.'],
+  refused: ['ended', 'Nodes would refuse it.'],
+  unknown: ['soon', 'Nobody can say here.'],
+} as const;
+
+function renderImage(explained: ExplainedImage, view: PageRequest): Html {
+  const { digest, verdict, scope, directory, signatures, reason, note } = explained;
+  const [mark, words] = VERDICTS[verdict];
+  return html`<section aria-labelledby="of-${digest.slice(-64)}">
+    <h2 id="of-${digest.slice(-64)}">
+      <code class="short" title="${digest}">${digest}</code>
+    </h2>
+    <p><strong class="mark ${mark}">${words}</strong> ${note ?? undefined}</p>
+    ${
+      reason
+        ? html`<p><code class="code">${reason.code}</code> ${reason.message}</p>
+            ${renderAdvice(reason.next, `the next step for ${digest}`)}
+            ${'files' in reason || 'images' in reason || 'commit' in reason ? renderFindings(reason, view) : undefined}`
+        : undefined
+    }
+    <dl>
+      ${renderFact('Pulled as', html`<code>${explained.image}</code>`)}
+      ${renderFact('Scope', describeScopeName(scope))}
+      ${renderFact('Looked up at', renderImageLink(directory))}
+    </dl>
+    ${signatures.length > 0 ? renderFound(signatures, view) : undefined}
+  </section> `;
+}
+
+function describeScopeName(scope: string | null): Html {
+  if (scope === null) return html`none covers it`;
+  return scope === '' ? html`all images outside the other scopes` : html`<code>${scope}</code>`;
+}
+
+function renderFound(signatures: readonly FoundSignature[], { now }: PageRequest): Html {
+  const rows = signatures.map(
+    ({ servedAs, identity, signer, userIds, signedAt, fault }, index) => ({
+      key: servedAs,
+      cells: [
+        `${index + 1}`,
+        [
+          signer === null ? 'not checked' : renderFingerprint(signer),
+          userIds.map((userId) => html`<span class="user">${userId}</span>`),
+        ],
+        identity,
+        renderTime(signedAt, now),
+        fault ?? html`<strong class="mark good">it counts</strong>`,
+      ],
+    }),
+  );
+  return renderTable(
+    'Signatures that nodes find',
+    ['Number', 'Signer', 'Signed as', 'Signed', 'Does it count?'],
+    rows,
+  );
+}
