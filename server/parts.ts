@@ -7,6 +7,7 @@ import { toPrintable } from '../generator/terms/text.ts';
 import { judgeWithMemory } from './follow/judge-with-memory.ts';
 import { Refresher, type RefresherOptions } from './follow/refresher.ts';
 import { yieldToLookups } from './follow/yield-to-lookups.ts';
+import { Readiness } from './health/readiness.ts';
 import { LookupCounts } from './metrics/lookup-counts.ts';
 import { Metrics } from './metrics/metrics.ts';
 import { Reasons } from './refused/reasons.ts';
@@ -39,6 +40,7 @@ export class InForce {
 
 /** What follows the source, and what keeps account of lookups. */
 export interface Parts extends StatusServices {
+  readonly readiness: Readiness;
   readonly refresher: Refresher;
   readonly refused: RefusedPulls;
   readonly reasons: Reasons;
@@ -70,6 +72,7 @@ export async function createParts(
     saved: await refusedFile?.read(),
   });
   const stopKeeping = refusedFile?.keep(refused);
+  const readiness = new Readiness(() => refresher.store() !== undefined);
   const reasons = new Reasons({ source, refresher, failures, log });
   const lookups = new LookupCounts({ elapsed, now: () => Date.now() });
   const metrics = new Metrics({
@@ -91,6 +94,7 @@ export async function createParts(
     policy,
     reloadedAt,
     refresher,
+    readiness,
     refused,
     reasons,
     lookups,

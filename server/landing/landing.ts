@@ -3,6 +3,7 @@ import type { Request, RequestHandler, Response } from 'express';
 import type { StoreUrl } from '../../generator/nodes/store-url.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
 import type { Refresher } from '../follow/refresher.ts';
+import { READ_METHODS } from '../lookups/answer-headers.ts';
 import type { Download } from './downloads.ts';
 import { type PolicyFacts, type ServedSummary, createPolicyFacts } from './page-facts.ts';
 import { renderPage } from './render-page.ts';
@@ -96,7 +97,7 @@ function readServed({ store, status }: LandingOptions['refresher']): ServedSumma
 function send({ method }: Request, response: Response, { contentType, body }: Answer): void {
   response.set('Cache-Control', 'no-store');
   if (method !== 'GET' && method !== 'HEAD') {
-    response.status(405).set('Allow', 'GET, HEAD').end();
+    response.status(405).set('Allow', READ_METHODS).end();
     return;
   }
   response.set('Content-Type', contentType).set('Content-Length', String(body.length));

@@ -10,6 +10,9 @@ export type Headers = readonly string[];
 /** Headers of an answer without a body. With a length, the client can use its connection again. */
 export const EMPTY_HEADERS: Headers = ['Content-Length', '0', 'Cache-Control', 'no-store'];
 
+/** The methods of all that is there to be read. */
+export const READ_METHODS = 'GET, HEAD, OPTIONS';
+
 /** The tag by which caches know a signature; `hash` is that of the store. */
 export function formatEntityTag(hash: string): string {
   return `"${hash}"`;

@@ -5,6 +5,7 @@ import type { Keyring } from '../../generator/openpgp/openpgp-js.ts';
 import { toLine } from '../../generator/terms/text.ts';
 import type { LastRefresh, Refresher } from '../follow/refresher.ts';
 import type { WebhookResult } from '../follow/webhook/webhook.ts';
+import type { BrokenReason } from '../listen/broken-requests.ts';
 import { TROUBLE_KINDS, type Troubles } from '../troubles/troubles.ts';
 import type { DurationCounts } from './duration-counts.ts';
 import { KeyExpiries } from './key-expiries.ts';
@@ -28,6 +29,7 @@ export interface MetricValues {
   /** Of a refresh, in seconds since 1970; 0 before the first. */
   readonly lastSuccess: () => number;
   readonly deliveries: Readonly<Record<WebhookResult, number>>;
+  readonly broken: Readonly<Record<BrokenReason, number>>;
   readonly troubles: Pick<Troubles, 'list'>;
   /** Milliseconds since 1970. */
   readonly reloadedAt: () => number;
@@ -81,8 +83,9 @@ export class MetricRegistry {
   }
 
   #addLookups(): void {
-    const { lookupCounts, refusedImages, newlyRefused } = this.#values;
+    const { lookupCounts, broken, refusedImages, newlyRefused } = this.#values;
     this.#counter('lookaside_lookups_total', () => Object.entries(lookupCounts.totals()));
+    this.#counter('lookaside_broken_requests_total', () => Object.entries(broken));
     this.#gauge('lookaside_refused_images', () => unlabelled(refusedImages()));
     this.#counter('lookaside_newly_refused_images_total', () => unlabelled(newlyRefused()));
   }

@@ -2,6 +2,7 @@ import type { Policy } from '../../generator/policy/policy.ts';
 import type { Source } from '../../generator/sources/source.ts';
 import type { Failures } from '../troubles/failures.ts';
 import type { Troubles } from '../troubles/troubles.ts';
+import type { Readiness } from '../health/readiness.ts';
 import type { LookupCounts } from '../metrics/lookup-counts.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { ProgramLog } from '../../generator/system/program-log.ts';
@@ -16,6 +17,8 @@ export interface StatusServices {
     Refresher,
     'store' | 'status' | 'rejectedCodes' | 'rejected' | 'rejectedOf' | 'newestCommit' | 'request'
   >;
+  /** Whether new pulls should come here. */
+  readonly readiness: Pick<Readiness, 'state'>;
   /** The policy in force. */
   readonly policy: () => Policy;
   readonly refused: Pick<RefusedPulls, 'find' | 'list' | 'resolved' | 'count' | 'dropped'>;

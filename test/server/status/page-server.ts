@@ -112,6 +112,11 @@ export function servicesOf(world: StatusWorld, log: CapturedLines): StatusServic
       newestCommit: () => null,
       request: () => undefined,
     },
+    readiness: {
+      get state() {
+        return world.store ? 'ready' : 'loading';
+      },
+    },
     policy: () => world.policy,
     refused: {
       find: (directory) => world.refused.find((pull) => pull.directory === directory),
