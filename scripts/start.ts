@@ -20,7 +20,7 @@ const server = spawn(
     'signatures',
     '--keys=signatures/keys',
     '--listen=localhost:8080',
-    '--status-listen=localhost:9090',
+    '--status-listen=localhost:8081',
     ...process.argv.slice(2),
   ],
   { stdio: ['inherit', 'inherit', 'pipe'] },
@@ -36,7 +36,7 @@ server.stderr.setEncoding('utf8').on('data', (text: string) => {
   if (!hadSaid && baseUrl !== undefined) process.stdout.write(whatToTry(baseUrl, statusUrl));
 });
 
-function whatToTry(baseUrl: string, statusUrl = 'http://127.0.0.1:9090'): string {
+function whatToTry(baseUrl: string, statusUrl = 'http://127.0.0.1:8081'): string {
   const base = `${baseUrl}/${NAMESPACE}/${directory}`;
   return `
 Try next:

@@ -1,6 +1,7 @@
 // Both ways in which a lookup is answered, and what becomes of each answer: it is counted and logged, and
 // where an image has no signature, the pull is remembered as refused.
 import type { IncomingMessage } from 'node:http';
+import type { BrokenRequest } from './listen/broken-requests.ts';
 import { createClientAddress } from './listen/client-address.ts';
 import { QuickLookup } from './listen/quick-lookup.ts';
 import { type LoggedRequest, createAccessLog } from './lookups/access-log.ts';
@@ -13,6 +14,8 @@ export interface CountedLookups {
   readonly lookup: Lookup;
   /** Before it. */
   readonly answerPlain: QuickLookup['answer'];
+  /** Told of requests that could not be understood. */
+  readonly onBroken: (broken: BrokenRequest) => void;
   /** Settles when every answer is in the access log. */
   readonly flush: () => Promise<void>;
 }
@@ -20,7 +23,7 @@ export interface CountedLookups {
 /** @throws TrustedProxiesError */
 export function createCountedLookups(
   options: Pick<ServerOptions, 'accessLog' | 'accessLogSink' | 'trustedProxies' | 'cacheMissing'>,
-  { refresher, reasons, lookups, refused }: Parts,
+  { refresher, reasons, lookups, refused, metrics }: Parts,
 ): CountedLookups {
   const accessLog = createAccessLog(options.accessLog, options.accessLogSink, (directory) =>
     reasons.codeOf(directory),
@@ -40,7 +43,14 @@ export function createCountedLookups(
     onAnswer: (request, answer) => noteAnswer(toLogged(request, clientAddress(request)), answer),
   });
   const { answer: answerPlain } = new QuickLookup({ store, cacheMissing, onAnswer: noteAnswer });
-  return { lookup, answerPlain, flush: async () => accessLog.flush() };
+  const onBroken = ({ reason, status, client, request, target }: BrokenRequest): void => {
+    metrics.addBroken(reason);
+    if (status === undefined) return;
+    // Only a whole head says who asked a trusted proxy.
+    const logged = request && { ...toLogged(request, clientAddress(request)), target };
+    accessLog.logFault({ client: logged?.client ?? client, status, reason, request: logged });
+  };
+  return { lookup, answerPlain, onBroken, flush: async () => accessLog.flush() };
 }
 
 function toLogged(request: IncomingMessage, client: string): LoggedRequest {

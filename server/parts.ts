@@ -9,6 +9,7 @@ import { yieldToLookups } from './follow/yield-to-lookups.ts';
 import type { InForce } from './follow/in-force.ts';
 import { CertificateDates } from './listen/certificate-dates.ts';
 import { SERVED_MAX_AGE } from './lookups/answer-headers.ts';
+import { Readiness } from './health/readiness.ts';
 import { LookupCounts } from './metrics/lookup-counts.ts';
 import { Metrics } from './metrics/metrics.ts';
 import { Reasons } from './refused/reasons.ts';
@@ -18,6 +19,7 @@ import type { StatusServices } from './status/services.ts';
 
 /** What follows the source, and what keeps account of lookups. */
 export interface Parts extends StatusServices {
+  readonly readiness: Readiness;
   readonly refresher: Refresher;
   readonly refused: RefusedPulls;
   readonly reasons: Reasons;
@@ -51,6 +53,7 @@ export async function createParts(
     saved: await refusedFile?.read(),
   });
   const stopKeeping = refusedFile?.keep(refused);
+  const readiness = new Readiness(() => refresher.store() !== undefined);
   const reasons = new Reasons({ source, refresher, failures, log });
   const certificate = new CertificateDates({ now: options.now, troubles, log });
   const lookups = new LookupCounts({ elapsed, now: () => Date.now() });
@@ -78,6 +81,7 @@ export async function createParts(
     reloadedAt,
     certificate,
     refresher,
+    readiness,
     refused,
     reasons,
     lookups,

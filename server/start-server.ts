@@ -7,6 +7,8 @@ import { HangingRefresh } from './follow/hanging-refresh.ts';
 import { judgeWithMemory } from './follow/judge-with-memory.ts';
 import type { ReloadTarget } from './follow/reload.ts';
 import type { Refresher } from './follow/refresher.ts';
+import { drain } from './health/drain.ts';
+import { Probes } from './health/probes.ts';
 import { openListeners } from './listen/listeners.ts';
 import type { Lookup } from './lookups/lookup.ts';
 import { InForce } from './follow/in-force.ts';
@@ -19,6 +21,8 @@ export interface RunningServer extends ReloadTarget {
   readonly statusUrl: string;
   /** Whether the next start knows what is served now, or noting it was tried in vain. */
   readonly isNoted: () => boolean;
+  /** Goes on for so many milliseconds, while balancers turn away from it. */
+  readonly drain: (duration: number) => Promise<void>;
   readonly stop: () => Promise<void>;
 }
 
@@ -36,7 +40,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   });
   const lookups = createCountedLookups(options, parts);
   const apps = createApps(options, inForce, parts, lookups.lookup);
-  const { main, status } = await openListeners({ ...options, ...lookups, ...apps });
+  const probes = new Probes(parts.readiness, 'webhook');
+  const { main, status } = await openListeners({ ...options, ...lookups, ...apps, probes });
   options.log.info({ main: main.url, status: status.url }, 'listening');
   const { refresher, certificate } = parts;
   if (options.tls) certificate.take(options.tls.cert);
@@ -62,6 +67,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       refresher.request('signal');
     },
     isNoted: refresher.isNoted,
+    drain: async (duration) => drain({ ...parts, listener: main }, duration),
     stop: async () => {
       certificate.stop();
       await Promise.all([main.stop(), status.stop(), stopFollowing()]);

@@ -1,10 +1,12 @@
 // The status listener, for operators: health, state, and a way to ask for a refresh.
 import { isIP } from 'node:net';
 import express, { type Express, type RequestHandler } from 'express';
+import { Probes } from './health/probes.ts';
 import { createFailedRequest } from './troubles/failed-request.ts';
 import { createPageHeaders } from './html/page-headers.ts';
 import { createExplainJson } from './json/explain-json.ts';
 import { allowOnly, createStatusPages } from './status/pages.ts';
+import { READ_METHODS } from './lookups/answer-headers.ts';
 import { createRefusedJson } from './json/refused-json.ts';
 import { STATUS_SOURCES } from './status/render-frame.ts';
 import { createRepositoriesJson } from './json/repositories-json.ts';
@@ -12,15 +14,7 @@ import { sendJson } from './json/send-json.ts';
 import type { StatusServices } from './status/services.ts';
 import { toStatusJson } from './json/status-json.ts';
 
-const READ = [
-  '/livez',
-  '/readyz',
-  '/status.json',
-  '/refused.json',
-  '/repositories.json',
-  '/explain.json',
-  '/metrics',
-];
+const READ = ['/status.json', '/refused.json', '/repositories.json', '/explain.json', '/metrics'];
 
 // Pages of other sites can send a browser here. They must not make it do anything, nor, where only this
 // machine is meant to read, read the answer under a name of their own that leads here (DNS rebinding).
@@ -53,7 +47,7 @@ function isLocal(host: string): boolean {
 
 /** The Express app of the status listener. */
 export function createStatusApp(services: StatusServices): Express {
-  const { refresher, metrics, failures, log } = services;
+  const { refresher, readiness, metrics, failures, log } = services;
   const app = express();
   app.disable('x-powered-by');
   app.use(createPageHeaders(STATUS_SOURCES));
@@ -62,13 +56,9 @@ export function createStatusApp(services: StatusServices): Express {
     response.set('Cache-Control', 'no-store');
     next();
   });
-  app.get('/livez', (_request, response) => {
-    response.type('text').send('ok\n');
-  });
-  app.get('/readyz', (_request, response) => {
-    const isReady = refresher.store() !== undefined;
-    response.status(isReady ? 200 : 503).type('text');
-    response.send(isReady ? 'ok\n' : 'no generation is loaded yet\n');
+  const probes = new Probes(readiness, 'refresh');
+  app.use((request, response, next) => {
+    if (!probes.answer(request, response)) next();
   });
   app.get('/status.json', (_request, response) => {
     sendJson(response, toStatusJson(services));
@@ -87,8 +77,8 @@ export function createStatusApp(services: StatusServices): Express {
   app.post('/acknowledge', refuseCrossSite, (_request, response) => {
     sendJson(response, { signatures: refresher.lost().acknowledge() });
   });
-  app.all(READ, allowOnly('GET, HEAD'));
-  app.all(['/refresh', '/acknowledge'], allowOnly('POST'));
+  app.all(READ, allowOnly(READ_METHODS));
+  app.all(['/refresh', '/acknowledge'], allowOnly('POST, OPTIONS'));
   app.use(createStatusPages(services));
   app.use((_request, response) => {
     response.status(404).end();

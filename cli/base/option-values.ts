@@ -1,4 +1,5 @@
 // The forms of values that options take, each with what a wrong one gets.
+import { isIPv6 } from 'node:net';
 import { z } from 'zod';
 import {
   SIGNED_IDENTITY_MEMBERS,
@@ -10,6 +11,7 @@ import { parseUrl } from '../../generator/terms/text.ts';
 
 /** Where a listener binds. */
 export interface ListenAddress {
+  /** Empty for all addresses of the host. */
   readonly host: string;
   readonly port: number;
 }
@@ -107,18 +109,24 @@ export const size = z
     return z.NEVER;
   });
 
-/** `HOST:PORT`, `[::1]:PORT`. */
+const LISTEN_FORM = 'HOST:PORT, [IPV6]:PORT or :PORT';
+
+/** `HOST:PORT`, `[::1]:PORT`, `:PORT`. */
 export const address = z
-  .string(expected('HOST:PORT'))
-  .regex(/^(?:\[[0-9A-Fa-f:]+\]|[^:[\]]+):[0-9]{1,5}$/, expected('HOST:PORT'))
+  .string(expected(LISTEN_FORM))
+  .regex(/^(?:\[[0-9A-Fa-f:.]+\]|[^:[\]]*):[0-9]{1,5}$/, expected(LISTEN_FORM))
   .transform((value, context): ListenAddress => {
-    const [, bracketed, plain, port] = /^(?:\[(.+)\]|(.+)):([0-9]+)$/s.exec(value) ?? [];
-    const host = bracketed ?? plain;
-    if (!host || port === undefined || Number(port) > 65_535) {
-      context.addIssue(`expected HOST:PORT, got ${JSON.stringify(value)}`);
+    const {
+      bracketed,
+      plain = '',
+      port,
+    } = /^(?:\[(?<bracketed>.+)\]|(?<plain>.*)):(?<port>[0-9]+)$/s.exec(value)?.groups ?? {};
+    const isAddress = bracketed === undefined || isIPv6(bracketed);
+    if (!isAddress || Number(port) > 65_535) {
+      context.addIssue(`expected ${LISTEN_FORM}, got ${JSON.stringify(value)}`);
       return z.NEVER;
     }
-    return { host, port: Number(port) };
+    return { host: bracketed ?? plain, port: Number(port) };
   });
 
 /** `.git`, as some system spells it: git puts none of them into a work tree. */

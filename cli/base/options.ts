@@ -83,6 +83,8 @@ const EVERY: readonly Command[] = [...SCOPED, 'init'];
 const LONGEST_MISSING = 86_400_000;
 const KEY_FILES = 'a file, or a directory of .asc and .gpg files';
 const NODE_ROOT = 'a directory that stands for / of a node';
+/** Who waits for longer has forgotten that it was told to stop. Milliseconds. */
+const LONGEST_DRAIN = 86_400_000;
 const DEFAULT_BRANCH = "default: the remote's default branch";
 const TARGET_BRANCH = `branch to push to; ${DEFAULT_BRANCH}, and main for a repository that names none`;
 const UNSAID = 'if the repository does not say so itself';
@@ -249,17 +251,27 @@ export const OPTIONS = {
   },
   listen: {
     argument: 'HOST:PORT',
-    description: 'address to serve signatures on',
+    description:
+      'address to serve signatures on; without HOST, as with [::], all addresses of this host, IPv6 and IPv4',
     commands: ['serve'],
-    default: '0.0.0.0:8080',
+    default: '[::]:8080',
     schema: address,
   },
   'status-listen': {
     argument: 'HOST:PORT',
-    description: 'address to serve health and status on, for operators only',
+    description:
+      'address to serve health and status on, for operators only; localhost stands for 127.0.0.1 and [::1]',
     commands: ['serve'],
-    default: '127.0.0.1:9090',
+    default: 'localhost:8081',
     schema: address,
+  },
+  drain: {
+    argument: 'DURATION',
+    description:
+      'how long to go on serving after SIGTERM while /readyz answers 503, so that load balancers send new connections elsewhere before the stop',
+    commands: ['serve'],
+    default: '0s',
+    schema: duration('a duration like 10s or 1m, at most 24h', LONGEST_DRAIN),
   },
   'max-connections': {
     argument: 'NUMBER',
@@ -496,7 +508,7 @@ export const OPTIONS = {
   server: {
     argument: 'URL',
     description:
-      'running server to ask instead of a SOURCE, by the address of its status listener (http://127.0.0.1:9090)',
+      'running server to ask instead of a SOURCE, by the address of its status listener (http://localhost:8081)',
     commands: ['explain'],
     schema: text,
   },

@@ -10,7 +10,7 @@ import { type ServerAnswer, answerSchema, refusalSchema } from './explain-answer
 const TIME_LIMIT = 120_000;
 /** Far more than a hundred images need. Bytes. */
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
-const HINT = 'give the address of its --status-listen, for example http://127.0.0.1:9090';
+const HINT = 'give the address of its --status-listen, for example http://localhost:8081';
 const TRUST_HINT = 'name the file of its CA in NODE_EXTRA_CA_CERTS';
 
 /** The address of a running server; undefined for what is a SOURCE. */

@@ -8,22 +8,37 @@ export class StoppedAtStart extends Error {
   override readonly name = 'StoppedAtStart';
 }
 
+type StopSignal = (typeof STOPS)[number];
+
 export class ServeSignals {
   /** The first signal to stop. */
-  readonly stopped: Promise<string>;
+  readonly stopped: Promise<StopSignal>;
   readonly #stoppedAtStart: Promise<never>;
+  #onImpatience: ((signal: StopSignal) => void) | undefined;
   #onReload: (() => void) | undefined;
   #isReloadWanted = false;
 
   constructor(signals: ProcessIo['signals']) {
     signals.on('SIGHUP', () => this.#wantReload());
     this.stopped = new Promise((resolve) => {
-      for (const name of STOPS) signals.once(name, () => resolve(name));
+      let isStopping = false;
+      for (const name of STOPS) {
+        signals.on(name, () => {
+          if (isStopping) this.#onImpatience?.(name);
+          isStopping = true;
+          resolve(name);
+        });
+      }
     });
     this.#stoppedAtStart = this.stopped.then((): never => {
       throw new StoppedAtStart();
     });
     this.#stoppedAtStart.catch(() => undefined);
+  }
+
+  /** Calls back at each signal to stop but the first. */
+  onImpatience(callback: ((signal: StopSignal) => void) | undefined): void {
+    this.#onImpatience = callback;
   }
 
   /** Calls back at each SIGHUP; at once if there was one. */

@@ -1,6 +1,6 @@
 // `lookaside serve SOURCE`: one run of the server, from the first signal that it hears to the last line
 // of its access log.
-import { tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { GivenUpFile } from '../../generator/openpgp/given-up-file.ts';
 import { type ScopeKeyFault, listKeyFaults } from '../../generator/policy/key-faults.ts';
@@ -11,7 +11,6 @@ import type { Source } from '../../generator/sources/source.ts';
 import type { CheckpointFile } from '../../generator/store/checkpoint/checkpoint-file.ts';
 import { processStarts } from '../../generator/system/process-starts.ts';
 import { type ProgramLog, createProgramLog } from '../../generator/system/program-log.ts';
-import { messageOf } from '../../generator/terms/errors.ts';
 import { abbreviate } from '../../generator/terms/text.ts';
 import { Reload } from '../../server/follow/reload.ts';
 import type { ServerOptions } from '../../server/server-options.ts';
@@ -30,6 +29,7 @@ import { openSource } from '../inputs/open-source.ts';
 import { readShownUrl } from '../inputs/read-store-url.ts';
 import { AccessLogOutput } from './access-log-output.ts';
 import { deriveCommitUrl } from './commit-url.ts';
+import { explainListenError } from './explain-listen-error.ts';
 import type { LastGoodKeys } from './last-good-keys.ts';
 import { ReloadableFiles } from './reloadable-files.ts';
 import { ServeSignals, StoppedAtStart } from './serve-signals.ts';
@@ -99,6 +99,7 @@ class ServeRun {
     const troubles = this.#troubles;
     this.#failures = new Failures({ troubles, log, elapsed, end: (why) => this.#end(why) });
     io.failures.on('failure', this.#takeFailure);
+    signals.onImpatience((signal) => this.#endAtOnce(128 + constants.signals[signal]));
     const source = toStateSource(location);
     this.#stateFiles = new StateFiles(settings['state-dir'], source, troubles, log);
     this.#keys = this.#stateFiles.openKeys();
@@ -147,10 +148,16 @@ class ServeRun {
         this.#io.stderr.write(`lookaside: serving ${what} on ${url}${from}\n`);
       },
     }).catch((error: unknown) => {
-      throw explainListenError(error);
+      throw explainListenError(error, this.#settings);
     });
     this.#reload.start(server);
-    this.#log.info({ signal: await this.#signals.stopped }, 'stopping');
+    const signal = await this.#signals.stopped;
+    const { drain } = this.#settings;
+    if (drain > 0) {
+      this.#log.info({ signal, drainMs: drain }, 'draining');
+      await server.drain(drain);
+    }
+    this.#log.info({ signal }, 'stopping');
     await this.#stop(server, engines);
   }
 
@@ -164,6 +171,7 @@ class ServeRun {
     this.#stopListening?.();
     await this.#accessLog?.close();
     this.#io.failures.off('failure', this.#takeFailure);
+    this.#signals.onImpatience(undefined);
   }
 
   async #openSource(location: string): Promise<Source> {
@@ -253,8 +261,14 @@ class ServeRun {
   /** Ends the process at once: what it would answer might be wrong. */
   #end(why: string): void {
     this.#io.stderr.write(formatUsageError(new UsageError(why)));
+    this.#endAtOnce(2);
+  }
+
+  #endAtOnce(code: number): void {
+    // Git, and what it has started, ends too.
+    this.#ending.abort();
     this.#accessLog?.flushNow();
-    this.#io.exit(2);
+    this.#io.exit(code);
   }
 }
 
@@ -313,21 +327,4 @@ async function untilNoted({ isNoted }: RunningServer): Promise<void> {
   for (let waited = 0; !isNoted() && waited < NOTE_PATIENCE; waited += NOTE_CHECK) {
     await sleep(NOTE_CHECK);
   }
-}
-
-function explainListenError(error: unknown): unknown {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  if (code === 'EADDRINUSE') {
-    return new UsageError(
-      `cannot listen: ${messageOf(error)}`,
-      'another program has the port; choose with --listen and --status-listen',
-    );
-  }
-  if (code === 'EACCES' || code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
-    return new UsageError(
-      `cannot listen: ${messageOf(error)}`,
-      'choose another address with --listen and --status-listen',
-    );
-  }
-  return error;
 }

@@ -12,7 +12,7 @@ backend lookaside {
     .first_byte_timeout = 10s;
     .between_bytes_timeout = 10s;
     .probe = {
-        .url = "/";
+        .url = "/readyz";
         .interval = 2s;
         .timeout = 1s;
         .window = 3;

@@ -4,6 +4,7 @@ import type { StoreUrl } from '../../generator/nodes/store-url.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
 import type { Refresher } from '../follow/refresher.ts';
 import { findAskedScopes, readScopeNames } from './asked-scopes.ts';
+import { READ_METHODS } from '../lookups/answer-headers.ts';
 import type { Download } from './downloads.ts';
 import { type NodeGuide, createNodeGuide } from './node-guide.ts';
 import { type PolicyFacts, type ServedSummary, createPolicyFacts } from './page-facts.ts';
@@ -144,7 +145,7 @@ function send(
 ): void {
   response.set('Cache-Control', 'no-store');
   if (method !== 'GET' && method !== 'HEAD') {
-    response.status(405).set('Allow', 'GET, HEAD').end();
+    response.status(405).set('Allow', READ_METHODS).end();
     return;
   }
   response

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { isIP } from 'node:net';
+import { SocketAddress, isIP } from 'node:net';
 import proxyAddress from 'proxy-addr';
 import { messageOf } from '../../generator/terms/errors.ts';
 
@@ -17,8 +17,8 @@ export class TrustedProxiesError extends Error {
 
 /**
  * Gives the function that tells who asked: the other end of the connection, or what
- * X-Forwarded-For says if that end is a trusted proxy. If that is not an address, it is the proxy that
- * passed it on.
+ * X-Forwarded-For says if that end is a trusted proxy. Where a proxy passed on something that is no
+ * address, such as `unknown`, it is that proxy.
  * @throws TrustedProxiesError
  */
 export function createClientAddress(
@@ -32,20 +32,50 @@ export function createClientAddress(
     const reason = messageOf(cause);
     throw new TrustedProxiesError(`trusted proxies: ${reason}`, { cause });
   }
-  return (request) => {
-    cutForwarded(request);
-    return toPlainAddress(
-      proxyAddress.all(request, trust).findLast((address) => isIP(address) !== 0),
-    );
+  return ({ socket, headers }) => {
+    let client = toPlainAddress(socket.remoteAddress);
+    let hops = 0;
+    // The last one was written by the proxy that is nearest to us.
+    for (const entry of listForwarded(headers['x-forwarded-for']).toReversed()) {
+      if (!trust(client, hops++)) break;
+      const before = readForwarded(entry);
+      if (before === undefined) break;
+      client = before;
+    }
+    return client;
   };
 }
 
-/** Keeps what the last proxies wrote: anybody may have made up what comes before it. */
-function cutForwarded({ headers }: IncomingMessage): void {
-  const forwarded = headers['x-forwarded-for'];
-  if (typeof forwarded !== 'string' || forwarded.length <= MAX_FORWARDED) return;
-  const end = forwarded.slice(-MAX_FORWARDED);
-  headers['x-forwarded-for'] = end.slice(end.indexOf(',') + 1);
+/** What the last proxies wrote: anybody may have made up what comes before it. */
+function listForwarded(header: string | readonly string[] | undefined): readonly string[] {
+  let forwarded = String(header ?? '');
+  if (forwarded.length > MAX_FORWARDED) {
+    forwarded = forwarded.slice(-MAX_FORWARDED);
+    forwarded = forwarded.slice(forwarded.indexOf(',') + 1);
+  }
+  return forwarded
+    .split(',')
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== '');
+}
+
+/** `192.0.2.1`, `2001:db8::1`, `[2001:db8::1]`, each but the second also with a port behind it. */
+const FORWARDED =
+  /^(?:(?<ipv4>[0-9.]+)(?::[0-9]{1,5})?|\[(?<bracketed>[^\]]+)\](?::[0-9]{1,5})?|(?<bare>[0-9a-f:.]+))$/i;
+
+/** As proxies write IPv6, but for IPv4 in it. */
+const PLAIN_IPV6 = /^(?!.*:ffff:)[0-9a-f:]+$/;
+
+/** The address in the form in which those of sockets are written; undefined if there is none. */
+function readForwarded(entry: string): string | undefined {
+  const { ipv4, bracketed, bare } = FORWARDED.exec(entry)?.groups ?? {};
+  const address = ipv4 ?? bracketed ?? bare ?? '';
+  const version = isIP(address);
+  // A zone means something on the machine of the proxy only.
+  if (version === 0 || address.includes('%')) return undefined;
+  if (version === 4) return bracketed === undefined ? address : undefined;
+  if (PLAIN_IPV6.test(address)) return address;
+  return toPlainAddress(new SocketAddress({ address, family: 'ipv6' }).address);
 }
 
 /**

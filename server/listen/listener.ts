@@ -1,6 +1,5 @@
 // An HTTP or HTTPS server that slow and broken clients cannot block, and that lets running requests end
 // when it stops.
-import { once } from 'node:events';
 import {
   type IncomingMessage,
   type RequestListener,
@@ -9,12 +8,13 @@ import {
   createServer,
 } from 'node:http';
 import { Server as SecureServer, createServer as createSecureServer } from 'node:https';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { LoggedRequest } from '../lookups/access-log.ts';
+import { BoundAddresses, type ListenPlace } from './bound-addresses.ts';
 import {
+  type BrokenRequest,
+  BrokenRequests,
   OrderedResponse,
-  answerBrokenRequest,
-  answerSilence,
   refuseTunnel,
 } from './broken-requests.ts';
 import { ConnectionLimit, type Held } from './connection-limit.ts';
@@ -28,9 +28,7 @@ export interface TlsFiles {
   readonly key: Uint8Array;
 }
 
-export interface ListenerOptions {
-  readonly host: string;
-  readonly port: number;
+export interface ListenerOptions extends ListenPlace {
   readonly tls: TlsFiles | undefined;
   readonly handle: RequestListener;
   /**
@@ -40,6 +38,8 @@ export interface ListenerOptions {
   readonly answerPlain?: (request: LoggedRequest) => QuickAnswer | undefined;
   /** Told of errors while listening, as when there are no more file descriptors. */
   readonly onError: (error: Error) => void;
+  /** Told of requests that could not be understood. */
+  readonly onBroken?: (broken: BrokenRequest) => void;
   readonly limits?: Limits;
   /** Connections at once. */
   readonly maxConnections?: number;
@@ -72,8 +72,6 @@ const HANDSHAKE_TIMEOUT = 10_000;
 /** Requests that have not ended this long after the stop are cut off. Milliseconds. */
 const STOP_LIMIT = 8_000;
 const IDLE_CHECK = 50;
-/** Connections that wait to be accepted, as after a restart; the system may allow fewer. */
-const BACKLOG = 4096;
 
 /** Starts to listen. Rejects with the system's error, as when the port is in use. */
 export async function listen(options: ListenerOptions): Promise<Listener> {
@@ -86,12 +84,15 @@ export class Listener {
   readonly #options: ListenerOptions;
   readonly #limits: Limits;
   readonly #server: Server | SecureServer;
+  readonly #addresses: BoundAddresses;
+  readonly #broken: BrokenRequests;
   readonly #feeds = new Feeds();
   /** Undefined where all connections go to node:http from the first byte. */
   readonly #quick: QuickConnections | undefined;
   readonly #handshakes = new Handshakes();
   readonly #connections: ConnectionLimit;
   #url = '';
+  #isRetiring = false;
   #checking: NodeJS.Timeout | undefined;
   #toldAt = -Infinity;
 
@@ -99,7 +100,9 @@ export class Listener {
     const { limits = LISTENER_LIMITS, maxConnections = MAX_CONNECTIONS } = options;
     this.#options = options;
     this.#limits = limits;
-    this.#server = createHttpServer(options, limits);
+    this.#broken = new BrokenRequests(options.onBroken);
+    this.#server = createHttpServer(options.tls, limits, this.#handle, this.#broken.answer);
+    this.#addresses = new BoundAddresses(this.#server, this.#onError);
     this.#connections = new ConnectionLimit({ max: maxConnections, list: () => this.#list() });
     this.#quick = this.#takeConnections();
     this.#countConnections();
@@ -111,13 +114,9 @@ export class Listener {
   }
 
   async start(): Promise<void> {
-    const { port, host, tls } = this.#options;
-    this.#server.listen({ port, host, backlog: BACKLOG });
-    await once(this.#server, 'listening');
-    const { port: actualPort } = this.#server.address() as AddressInfo;
+    const { host, port } = await this.#addresses.open(this.#options);
     const shownHost = host.includes(':') ? `[${host}]` : host;
-    this.#url = `${tls ? 'https' : 'http'}://${shownHost}:${actualPort}`;
-    this.#server.on('error', this.#onError);
+    this.#url = `${this.#options.tls ? 'https' : 'http'}://${shownHost}:${port}`;
     const interval = this.#limits.connectionsCheckingInterval;
     this.#checking = setInterval(this.#check, interval).unref();
   }
@@ -127,10 +126,16 @@ export class Listener {
     if (isSecure(this.#server)) this.#server.setSecureContext(toTlsOptions(files));
   }
 
+  /** Lets each connection end with its next answer, which says so. New ones are still taken. */
+  retire(): void {
+    this.#isRetiring = true;
+    this.#quick?.retire();
+  }
+
   /** Takes no more connections, and settles when the running requests have ended. */
   async stop(): Promise<void> {
-    const closed = once(this.#server, 'close');
-    this.#server.close();
+    this.retire();
+    const closed = this.#addresses.close();
     // Those that never sent a byte do not count as idle, but have nothing to end.
     for (const one of this.#connections.open) if (one.bytesRead === 0) one.destroy();
     this.#quick?.closeIdle();
@@ -169,7 +174,8 @@ export class Listener {
       return undefined;
     }
     const limits = this.#limits;
-    const quick = new QuickConnections({ answer, limits, handOver, onSilent: answerSilence });
+    const { answerSilence: onSilent } = this.#broken;
+    const quick = new QuickConnections({ answer, limits, handOver, onSilent });
     server.on(event, (socket: Socket) => quick.take(socket));
     return quick;
   }
@@ -192,6 +198,12 @@ export class Listener {
     yield* this.#feeds;
   }
 
+  readonly #handle: RequestListener = (request, response) => {
+    if (this.#isRetiring) response.shouldKeepAlive = false;
+    if (this.#broken.refuseWithoutHost(request, response)) return;
+    this.#options.handle(request, response);
+  };
+
   readonly #check = (): void => {
     this.#quick?.check();
     this.#feeds.check();
@@ -208,10 +220,17 @@ export class Listener {
 }
 
 /** A server that does not listen yet, and answers what `handle` never gets to see. */
-function createHttpServer({ tls, handle }: ListenerOptions, limits: Limits): Server | SecureServer {
+function createHttpServer(
+  tls: TlsFiles | undefined,
+  limits: Limits,
+  handle: RequestListener,
+  onBroken: BrokenRequests['answer'],
+): Server | SecureServer {
   const httpOptions = {
     ...limits,
     maxHeaderSize: MAX_HEADER_SIZE,
+    // Node would answer by itself, and nobody would know.
+    requireHostHeader: false,
     ServerResponse: OrderedResponse,
   };
   const tlsOptions = { ALPNProtocols: ['http/1.1'], handshakeTimeout: HANDSHAKE_TIMEOUT };
@@ -221,7 +240,7 @@ function createHttpServer({ tls, handle }: ListenerOptions, limits: Limits): Ser
   server.timeout = limits.socketTimeout;
   // A client that has closed its side still gets its answer. Node's types lack this option.
   Object.assign(server, { httpAllowHalfOpen: true });
-  server.on('clientError', answerBrokenRequest);
+  server.on('clientError', onBroken);
   server.on('connect', refuseTunnel);
   // Node answers an expectation that it does not know with 417, which fails a pull.
   server.on('checkExpectation', handle);

@@ -66,11 +66,13 @@ export class QuickConnections {
   readonly #connections = new Set<QuickConnection>();
   readonly #reader = new InPlaceReader();
   readonly #writer = new AnswerWriter();
+  #answerPlain: QuickConnectionsOptions['answer'];
   /** The headers with which Node ends those of a connection that is kept. */
   readonly #formatTransport: () => string;
 
   constructor(options: QuickConnectionsOptions) {
     this.#options = options;
+    this.#answerPlain = options.answer;
     const seconds = Math.floor(options.limits.keepAliveTimeout / 1000);
     const end = `\r\nConnection: keep-alive\r\nKeep-Alive: timeout=${seconds}\r\n\r\n`;
     this.#formatTransport = cachedPerSecond((now) => `Date: ${now.toUTCString()}${end}`);
@@ -85,6 +87,11 @@ export class QuickConnections {
 
   [Symbol.iterator](): Iterator<Held> {
     return this.#connections.values();
+  }
+
+  /** Leaves every request to node:http from now on, with the connection on which it comes. */
+  retire(): void {
+    this.#answerPlain = () => undefined;
   }
 
   /** Closes those that are not being answered. */
@@ -102,7 +109,7 @@ export class QuickConnections {
   }
 
   readonly #answer = (request: LoggedRequest, socket: Socket): boolean => {
-    const answer = this.#options.answer(request);
+    const answer = this.#answerPlain(request);
     if (!answer) return false;
     const head = answer.head + this.#formatTransport();
     if (answer.body) this.#writer.write(socket, head, answer.body);

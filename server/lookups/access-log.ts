@@ -22,12 +22,25 @@ export interface LoggedRequest {
   readonly userAgent: string | undefined;
 }
 
+/** A request that could not be understood, as it is logged. */
+export interface LoggedFault {
+  /** An address, or `-`. */
+  readonly client: string;
+  readonly status: number;
+  /** Why, in a word. */
+  readonly reason: string;
+  /** What was understood of it; undefined for nothing. */
+  readonly request: Omit<LoggedRequest, 'client'> | undefined;
+}
+
 export interface AccessLog {
   /**
    * Logs an answer. The line is written at the end of this turn of the event loop, or of the next one
    * where requests came faster than they were answered; a line with a reason follows when that is known.
    */
   log(request: LoggedRequest, answer: Answer): void;
+  /** Logs the answer to a request that is no lookup, as it could not be understood. */
+  logFault(fault: LoggedFault): void;
   /** Settles when the line of every answer so far is written. */
   flush(): Promise<void>;
 }
@@ -52,7 +65,7 @@ export function createAccessLog(
     case 'json':
       return new JsonLog(sink, reasonOf);
     case 'none':
-      return { log: () => undefined, flush: endOfTurn };
+      return { log: () => undefined, logFault: () => undefined, flush: endOfTurn };
   }
 }
 
@@ -105,6 +118,15 @@ class CombinedLog implements AccessLog {
     );
   }
 
+  /** As Apache does, which writes `-` for a request line that never came. */
+  logFault({ client, status, request }: LoggedFault): void {
+    const line = request
+      ? `${request.method} ${escape(request.target)} HTTP/${request.httpVersion}`
+      : '-';
+    const end = formatEnd(request?.referer, request?.userAgent);
+    this.#batch.add(`${formatStart(client, this.#readTime())}${line}" ${status} -${end}`);
+  }
+
   async flush(): Promise<void> {
     await endOfTurn();
   }
@@ -112,7 +134,7 @@ class CombinedLog implements AccessLog {
   #renewStart({ client }: LoggedRequest, time: string): void {
     this.#client = client;
     this.#time = time;
-    this.#start = `${client} - - [${time}] "`;
+    this.#start = formatStart(client, time);
   }
 
   #renewEnd({ referer, userAgent }: LoggedRequest): void {
@@ -150,6 +172,23 @@ class JsonLog implements AccessLog {
     this.#waiting.add(written);
   }
 
+  logFault({ client, status, reason, request }: LoggedFault): void {
+    this.#batch.add(
+      formatJson({
+        time: new Date().toISOString(),
+        client,
+        method: request?.method ?? null,
+        path: request?.target ?? null,
+        status,
+        bytes: 0,
+        outcome: reason,
+        repository: null,
+        digest: null,
+        number: null,
+      }),
+    );
+  }
+
   async flush(): Promise<void> {
     await Promise.all(this.#waiting);
     await endOfTurn();
@@ -158,6 +197,10 @@ class JsonLog implements AccessLog {
   async #addLater(fields: object, reason: Promise<ReasonCode>): Promise<void> {
     this.#batch.add(formatJson({ ...fields, reason: await reason }));
   }
+}
+
+function formatStart(client: string, time: string): string {
+  return `${client} - - [${time}] "`;
 }
 
 function formatEnd(referer = '-', userAgent = '-'): string {

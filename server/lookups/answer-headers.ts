@@ -18,6 +18,9 @@ export function missingHeaders(cacheMissing: number): Headers {
   return ['Content-Length', '0', 'Cache-Control', formatCaching(cacheMissing)];
 }
 
+/** The methods of all that is there to be read. */
+export const READ_METHODS = 'GET, HEAD, OPTIONS';
+
 /** The tag by which caches know a signature; `hash` is that of the store. */
 export function formatEntityTag(hash: string): string {
   return `"${hash}"`;

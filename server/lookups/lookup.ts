@@ -6,6 +6,7 @@ import type { SignatureStore, StoredSignature } from '../../generator/store/stor
 import {
   EMPTY_HEADERS,
   type Headers,
+  READ_METHODS,
   cachingHeaders,
   formatEntityTag,
   missingHeaders,
@@ -60,7 +61,7 @@ export class Lookup {
     const found = findSignature(this.#store(), path);
     if (found === 'unknown') return false;
     if (request.method !== 'GET' && request.method !== 'HEAD') {
-      const allowed = [...EMPTY_HEADERS, 'Allow', 'GET, HEAD'];
+      const allowed = [...EMPTY_HEADERS, 'Allow', READ_METHODS];
       this.#end(request, response, { status: 405, outcome: 'refused', path, startedAt }, allowed);
     } else if (found === 'loading') {
       const wait = [...EMPTY_HEADERS, 'Retry-After', String(RETRY_AFTER)];

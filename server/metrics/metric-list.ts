@@ -17,6 +17,11 @@ export const METRICS = {
     kind: 'histogram',
     help: 'Time to answer a lookup, without the network',
   },
+  lookaside_broken_requests_total: {
+    kind: 'counter',
+    label: 'reason',
+    help: 'Requests to the store that could not be understood: malformed, too-large, too-slow, or of another protocol: proxy-header, tls, not-tls or http2',
+  },
   lookaside_signatures: { kind: 'gauge', help: 'Signatures that are served' },
   lookaside_lost_signatures: {
     kind: 'gauge',

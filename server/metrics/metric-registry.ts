@@ -7,6 +7,7 @@ import { shareOf } from '../follow/lost-signatures.ts';
 import type { LastRefresh, Refresher } from '../follow/refresher.ts';
 import type { WebhookResult } from '../follow/webhook/webhook.ts';
 import type { InForce } from '../follow/in-force.ts';
+import type { BrokenReason } from '../listen/broken-requests.ts';
 import { TROUBLE_KINDS, type Troubles } from '../troubles/troubles.ts';
 import type { DurationCounts } from './duration-counts.ts';
 import { KeyExpiries } from './key-expiries.ts';
@@ -31,6 +32,7 @@ export interface MetricValues {
   /** Of a refresh, in seconds since 1970; 0 before the first. */
   readonly lastSuccess: () => number;
   readonly deliveries: Readonly<Record<WebhookResult, number>>;
+  readonly broken: Readonly<Record<BrokenReason, number>>;
   readonly troubles: Pick<Troubles, 'list'>;
   /** How files were read last, by their kind. */
   readonly readings: InForce['readings'];
@@ -91,8 +93,9 @@ export class MetricRegistry {
   }
 
   #addLookups(): void {
-    const { lookupCounts, refusedImages, newlyRefused } = this.#values;
+    const { lookupCounts, broken, refusedImages, newlyRefused } = this.#values;
     this.#counter('lookaside_lookups_total', () => Object.entries(lookupCounts.totals()));
+    this.#counter('lookaside_broken_requests_total', () => Object.entries(broken));
     this.#gauge('lookaside_refused_images', () => unlabelled(refusedImages()));
     this.#counter('lookaside_newly_refused_images_total', () => unlabelled(newlyRefused()));
   }

@@ -2,6 +2,7 @@
 // sooner, and before the first scrape, as loading it would keep lookups waiting.
 import type { LastRefresh } from '../follow/refresher.ts';
 import type { WebhookResult } from '../follow/webhook/webhook.ts';
+import type { BrokenReason } from '../listen/broken-requests.ts';
 import { DurationCounts } from './duration-counts.ts';
 import type { Exposition, MetricRegistry, MetricValues } from './metric-registry.ts';
 
@@ -44,6 +45,15 @@ export class Metrics {
     busy: 0,
     invalid: 0,
   };
+  readonly #broken: Record<BrokenReason, number> = {
+    malformed: 0,
+    'too-large': 0,
+    'too-slow': 0,
+    'proxy-header': 0,
+    tls: 0,
+    'not-tls': 0,
+    http2: 0,
+  };
   #lastSuccess = 0;
   #registry: MetricRegistry | undefined;
 
@@ -68,6 +78,7 @@ export class Metrics {
       refreshDurations: this.#refreshDurations,
       lastSuccess: () => this.#lastSuccess,
       deliveries: this.#deliveries,
+      broken: this.#broken,
     });
     return this.#registry.read();
   }
@@ -76,6 +87,10 @@ export class Metrics {
     this.#refreshes[result]++;
     this.#refreshDurations.add(durationMs / 1000);
     if (result === 'changed' || result === 'unchanged') this.#lastSuccess = Date.parse(at) / 1000;
+  }
+
+  addBroken(reason: BrokenReason): void {
+    this.#broken[reason]++;
   }
 
   addDelivery(result: WebhookResult): void {

@@ -1,6 +1,7 @@
 // The status pages for people: HTML that needs no script, and is cheap to ask for again and again.
 import express, { type ErrorRequestHandler, type RequestHandler, type Router } from 'express';
 import { createFailedRequest } from '../troubles/failed-request.ts';
+import { READ_METHODS } from '../lookups/answer-headers.ts';
 import { html } from '../html/html.ts';
 import { makeExplainPage } from './explain-page.ts';
 import { makeImagePage } from './image-page.ts';
@@ -46,7 +47,7 @@ export function createStatusPages(services: StatusServices): Router {
       });
       response.status(page.status).type('html').send(frame(page, now));
     });
-    router.all(path, allowOnly('GET, HEAD'));
+    router.all(path, allowOnly(READ_METHODS));
   }
   // Programs get an empty answer from whatever comes next.
   router.use(({ method, headers }, response, next) => {

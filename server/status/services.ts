@@ -3,6 +3,7 @@ import type { InForce } from '../follow/in-force.ts';
 import type { Source } from '../../generator/sources/source.ts';
 import type { Failures } from '../troubles/failures.ts';
 import type { Troubles } from '../troubles/troubles.ts';
+import type { Readiness } from '../health/readiness.ts';
 import type { LookupCounts } from '../metrics/lookup-counts.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { ProgramLog } from '../../generator/system/program-log.ts';
@@ -25,6 +26,8 @@ export interface StatusServices {
     | 'request'
     | 'lost'
   >;
+  /** Whether new pulls should come here. */
+  readonly readiness: Pick<Readiness, 'state'>;
   /** The policy in force. */
   readonly policy: () => Policy;
   readonly refused: Pick<RefusedPulls, 'find' | 'list' | 'resolved' | 'count' | 'dropped'>;

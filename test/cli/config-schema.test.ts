@@ -20,10 +20,16 @@ const validate = new Ajv({ allowUnionTypes: true, allErrors: true }).compile(
   JSON.parse(readFileSync(SCHEMA, 'utf8')) as object,
 );
 
+/** What has the form of an address, and is none. */
+function isBadAddress(value: unknown): boolean {
+  return ['x:65536', '[1.2.3.4]:1', '[1:2]:80', '[:::]:80'].includes(String(value));
+}
+
 /** Bad values that only the program refuses: their faults are in numbers, or within one text. */
 const BEYOND: Readonly<Partial<Record<OptionName, (value: unknown) => boolean>>> = {
-  listen: (value) => value === 'x:65536',
-  'status-listen': (value) => value === 'x:65536',
+  listen: isBadAddress,
+  'status-listen': isBadAddress,
+  drain: (value) => ['25h', '2d'].includes(String(value)),
   poll: (value) => ['597h', '25d'].includes(String(value)),
   'gpgv-limit': (value) => ['0s', '999ms'].includes(String(value)),
   'max-connections': (value) => ['15', '1000001'].includes(String(value)),

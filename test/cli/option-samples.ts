@@ -4,6 +4,7 @@ import type { OptionName } from '../../cli/base/options.ts';
 import { TARGET_NAMES } from '../../generator/nodes/targets/target.ts';
 
 const LONG = 'x'.repeat(300);
+const ADDRESS = 'HOST:PORT, [IPV6]:PORT or :PORT';
 interface Samples {
   readonly good: readonly (readonly [value: unknown, becomes: unknown])[];
   readonly bad: readonly (readonly [value: unknown, message: string])[];
@@ -86,12 +87,29 @@ const COLUMNS = {
       ['localhost:0', { host: 'localhost', port: 0 }],
       ['[::1]:443', { host: '::1', port: 443 }],
       ['[::]:65535', { host: '::', port: 65_535 }],
+      ['[::ffff:192.0.2.1]:80', { host: '::ffff:192.0.2.1', port: 80 }],
+      [':8080', { host: '', port: 8080 }],
     ],
     bad: [
-      ...['8080', ':8080', '127.0.0.1', '::1:80', 'x:65536', 'x:-1', 'x:80a', '[x]:1', ''].map(
-        (value): [unknown, string] => [value, `expected HOST:PORT, got ${JSON.stringify(value)}`],
-      ),
-      [8080, 'expected HOST:PORT, got 8080'],
+      ...[
+        '8080',
+        '127.0.0.1',
+        '::1:80',
+        'x:65536',
+        'x:-1',
+        'x:80a',
+        ':',
+        '',
+        '[x]:1',
+        '[1.2.3.4]:1',
+        '[]:1',
+        '[1:2]:80',
+        '[:::]:80',
+      ].map((value): [unknown, string] => [
+        value,
+        `expected ${ADDRESS}, got ${JSON.stringify(value)}`,
+      ]),
+      [8080, `expected ${ADDRESS}, got 8080`],
     ],
   },
 } satisfies Record<string, Samples>;
@@ -482,6 +500,7 @@ export const SAMPLES: Readonly<Record<OptionName, Samples>> = {
       [true, 'expected a number, got true'],
     ],
   },
+  drain: duration('a duration like 10s or 1m, at most 24h', [['24h', 86_400_000]], ['25h', '2d']),
   poll: duration(
     'a duration like 60s or 5m, at most 596h',
     [

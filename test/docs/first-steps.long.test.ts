@@ -54,7 +54,7 @@ describeWith(['podman', 'skopeo', 'docker-registry', 'gpg', 'git'], 'the first s
       // The clone is built.
       'npm ci && npm run build': 'true',
       'localhost:8080': `localhost:${store}`,
-      'localhost:9090': `localhost:${status}`,
+      'localhost:8081': `localhost:${status}`,
       ...replacements,
     };
     let page = readFileSync(file, 'utf8');

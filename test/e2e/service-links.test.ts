@@ -13,7 +13,7 @@ describe('in a pod beside its own Services', () => {
       ...serviceLinks({
         name: 'lookaside-status',
         address: 'fd00:10:96::a1b',
-        ports: [tcp(9090, 'status'), tcp(8443, '8443-tls'), { number: 53, protocol: 'UDP' }],
+        ports: [tcp(8081, 'status'), tcp(8443, '8443-tls'), { number: 53, protocol: 'UDP' }],
       }),
     };
     const lookaside = await startLookaside(directory(), [], { env });

@@ -36,20 +36,42 @@ describeWith(['gpg'], 'start', () => {
     {
       what: 'a port in use',
       args: async (port) => [directory(), '--listen', `127.0.0.1:${port}`],
-      message: /^cannot listen: .*EADDRINUSE.*:\d+$/,
-      hint: /--listen/,
+      message:
+        /^cannot listen on 127\.0\.0\.1:\d+ \(--listen\): the port is in use \(EADDRINUSE\)$/,
+      hint: /^hint: see who has it with: ss -ltnp 'sport = :\d+', or choose another with --listen$/,
     },
     {
       what: 'a status port in use',
       args: async (port) => [directory(), '--status-listen', `127.0.0.1:${port}`],
-      message: /^cannot listen: .*EADDRINUSE.*:\d+$/,
-      hint: /--status-listen/,
+      message: /^cannot listen on .* \(--status-listen\): the port is in use/,
+      hint: /choose another with --status-listen$/,
+    },
+    {
+      what: 'a port in use on one address of several',
+      args: async (port) => [directory(), '--listen', `:${port}`],
+      message: /^cannot listen on :\d+ \(--listen\): the port is in use/,
+      hint: /ss -ltnp/,
+    },
+    {
+      what: 'one port for both listeners',
+      args: async () => {
+        const port = await freePort();
+        return [directory(), `--listen=localhost:${port}`, `--status-listen=localhost:${port}`];
+      },
+      message: /^cannot listen on localhost:\d+ \(--listen\): the port is in use/,
+      hint: /^hint: --listen and --status-listen both name port \d+: give them two/,
     },
     {
       what: 'an address of another machine',
-      args: async () => [directory(), '--listen', '192.0.2.1:0'],
-      message: /^cannot listen: .*EADDRNOTAVAIL/,
-      hint: /--listen/,
+      args: async () => [directory(), '--listen', '192.0.2.1:8080'],
+      message: /^cannot listen on 192\.0\.2\.1:8080 \(--listen\): this host has no such address/,
+      hint: /:8080 stands for all of them$/,
+    },
+    {
+      what: 'a name that does not resolve',
+      args: async () => [directory(), '--status-listen', 'lookaside.invalid:8081'],
+      message: /^cannot listen on .* the name lookaside\.invalid does not resolve \(.+\)$/,
+      hint: /^hint: give an address with --status-listen, or :8081 for all addresses of this host$/,
     },
     {
       what: 'a missing directory',

@@ -1,10 +1,16 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
+import { open } from 'node:fs/promises';
 import { Agent, get } from 'node:http';
 import type { Readable } from 'node:stream';
 import { connect, createServer, type Socket } from 'node:net';
+import { constants } from 'node:os';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { promisify } from 'node:util';
 import { describeWith } from '../with-tools.ts';
+import { startBackground } from '../kit/process/background.ts';
 import { lookUp } from '../kit/program/look-up.ts';
 import { makePublisher, type Publisher } from '../kit/signer/publisher.ts';
 import { useLookaside } from '../kit/program/use-lookaside.ts';
@@ -60,23 +66,73 @@ describeWith(['gpg', 'git'], 'stop', () => {
   });
 
   it('does not wait for a git host that hangs', async () => {
-    const sockets: Socket[] = [];
-    const host = createServer((socket) => {
-      sockets.push(socket.on('error', () => undefined));
-    }).listen(0, '127.0.0.1');
-    await once(host, 'listening');
-    const address = host.address();
-    assert.ok(address !== null && typeof address === 'object');
-    const connected = once(host, 'connection');
-    const url = `http://127.0.0.1:${address.port}/x.git`;
+    const { url, connected, close } = await startHangingHost();
     const server = await servers.startListening(url, publisher.serveArgs(directory()));
     await connected;
     try {
       assert.equal(await server.stop('SIGTERM', STOP_LIMIT), 0);
     } finally {
-      for (const socket of sockets) socket.destroy();
-      host.close();
+      close();
     }
+  });
+
+  it('goes on for --drain, and says meanwhile that it is not ready', async () => {
+    const server = await servers.startHere(directory(), [
+      ...publisher.serveArgs(directory()),
+      '--drain=5s',
+    ]);
+    const before = Date.now();
+    const stopped = server.stop();
+    assert.equal((await fetch(`${server.statusUrl}/readyz`)).status, 503);
+    assert.equal((await lookUp(server, 'readyz')).status, 503);
+    assert.equal((await lookUp(server, 'team/app')).status, 404);
+    await server.waitForLine(/"signal":"SIGTERM","drainMs":5000,"msg":"draining"/);
+    assert.equal(await stopped, 0);
+    const time = Date.now() - before;
+    assert.ok(time >= 5_000 && time < 5_000 + STOP_LIMIT, String(time));
+    await assert.rejects(lookUp(server, ''));
+  });
+
+  for (const second of ['SIGTERM', 'SIGINT'] as const) {
+    it(`ends at once with a second signal: ${second}`, async () => {
+      const { location, bytes } = await publisher.sign();
+      const [repository = '', digest = ''] = location.split(/@sha256=|\/signature-1/);
+      await writeSignature(
+        directory(),
+        { repository, digest: `sha256:${digest}`, number: 1 },
+        bytes,
+      );
+      const args = [...publisher.serveArgs(directory()), '--drain=1h'];
+      const server = await servers.start(directory(), args);
+      server.signal('SIGTERM');
+      await server.waitForLine(/"msg":"draining"/);
+      assert.equal((await lookUp(server, location)).status, 200);
+      assert.equal(await server.stop(second), 128 + constants.signals[second]);
+      assert.match(server.stdout(), /signature-1 HTTP\/1\.1" 200/);
+    });
+  }
+
+  it('does not drain what has no state yet', async () => {
+    const { url, close } = await startHangingHost();
+    const args = [...publisher.serveArgs(directory()), '--drain=1h'];
+    const server = await servers.startListening(url, args);
+    assert.equal((await lookUp(server, 'readyz')).status, 503);
+    assert.equal(await server.stop('SIGTERM', STOP_LIMIT), 0);
+    close();
+  });
+
+  it('ends during a start that waits for a file', async () => {
+    const pipe = join(directory(), 'secret');
+    await promisify(execFile)('mkfifo', [pipe]);
+    const args = [...publisher.serveArgs(directory()), `--webhook-secret-file=${pipe}`];
+    const words = ['dist/cli/main.js', 'serve', directory(), '--listen=127.0.0.1:0', ...args];
+    const server = await startBackground(process.execPath, words);
+    // Opens when the server reads it.
+    const writer = await open(pipe, 'w');
+    const before = Date.now();
+    assert.equal(await server.stop('SIGTERM', STOP_LIMIT), 0);
+    assert.ok(Date.now() - before < 5_000);
+    await writer.close();
   });
 
   it('ends on SIGINT too', async () => {
@@ -101,6 +157,25 @@ describeWith(['gpg', 'git'], 'stop', () => {
 
 function portOf({ baseUrl }: { readonly baseUrl: string }): number {
   return Number(new URL(baseUrl).port);
+}
+
+/** A git host that takes connections and never answers. */
+async function startHangingHost() {
+  const sockets: Socket[] = [];
+  const host = createServer((socket) => {
+    sockets.push(socket.on('error', () => undefined));
+  }).listen(0, '127.0.0.1');
+  await once(host, 'listening');
+  const address = host.address();
+  assert.ok(address !== null && typeof address === 'object');
+  return {
+    url: `http://127.0.0.1:${address.port}/x.git`,
+    connected: once(host, 'connection'),
+    close: () => {
+      for (const socket of sockets) socket.destroy();
+      host.close();
+    },
+  };
 }
 
 /** Sends the beginning of a webhook whose body has 4 bytes. */

@@ -18,7 +18,7 @@ const objectsSchema = z.tuple([
     kind: z.literal('Service'),
     metadata: z.object({ labels }),
     spec: z.object({
-      ports: z.tuple([z.object({ name: z.literal('status'), port: z.literal(9090) })]),
+      ports: z.tuple([z.object({ name: z.literal('status'), port: z.literal(8081) })]),
     }),
   }),
   z.object({
@@ -36,7 +36,7 @@ const objectsSchema = z.tuple([
         z.strictObject({ ports: z.tuple([z.object({ port: z.literal(8080) })]) }),
         z.object({
           from: z.tuple([z.unknown()]),
-          ports: z.tuple([z.object({ port: z.literal(9090) })]),
+          ports: z.tuple([z.object({ port: z.literal(8081) })]),
         }),
       ]),
     }),
@@ -66,7 +66,7 @@ describe('deploy/monitoring/README.md', () => {
     const [, objects = ''] = blocksOf('yaml');
     const documents = parseAllDocuments(objects, { strict: true });
     objectsSchema.parse(documents.map((document): unknown => document.toJSON()));
-    assert.match(readme, /--status-listen 0\.0\.0\.0:9090/);
+    assert.match(readme, /--status-listen :8081/);
   });
 
   it('makes a PrometheusRule of the rules', async () => {

@@ -4,6 +4,8 @@ import { rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createSimplePolicy } from '../../generator/policy/policy.ts';
+import { hasCode } from '../../generator/terms/errors.ts';
+import { ListenError } from '../../server/listen/listeners.ts';
 import { eventually } from '../kit/eventually.ts';
 import { freePort } from '../kit/process/free-port.ts';
 import { type ExampleServer, TWICE, startExample } from '../kit/server/example-server.ts';
@@ -16,6 +18,14 @@ const SECOND = `/${TWICE}/signature-2`;
 
 function memorySource(): MemorySource {
   return createMemorySource({ commit: 'a', files: {} });
+}
+
+/** Whether it is told which of the listeners cannot have its port. */
+function failsAs(listener: string): (error: unknown) => boolean {
+  return (error) =>
+    error instanceof ListenError &&
+    error.listener === listener &&
+    hasCode(error.cause, 'EADDRINUSE');
 }
 
 describe('the server', () => {
@@ -93,10 +103,8 @@ describe('the server', () => {
     const source = memorySource();
     const statusListen = { host: '127.0.0.1', port: statusPort };
     const inUse = { host: '127.0.0.1', port };
-    await assert.rejects(startExample({ source, listen: inUse, statusListen }), {
-      code: 'EADDRINUSE',
-    });
-    await assert.rejects(startExample({ source, statusListen: inUse }), { code: 'EADDRINUSE' });
+    await assert.rejects(startExample({ source, listen: inUse, statusListen }), failsAs('store'));
+    await assert.rejects(startExample({ source, statusListen: inUse }), failsAs('status'));
     assert.equal(source.count.refreshes, 0);
     server = await startExample({ source, statusListen });
     assert.equal(server.statusUrl, `http://127.0.0.1:${statusPort}`);

@@ -190,14 +190,14 @@ describe('requests of other sites', () => {
 
   const hosts: readonly (readonly [number, string])[] = [
     [200, '127.0.0.1'],
-    [200, '127.0.0.1:9090'],
-    [200, '[::1]:9090'],
+    [200, '127.0.0.1:8081'],
+    [200, '[::1]:8081'],
     [200, '10.0.0.1'],
-    [200, 'localhost:9090'],
+    [200, 'localhost:8081'],
     [200, 'LOCALHOST'],
     [200, ''],
     [403, 'evil.example'],
-    [403, 'evil.example:9090'],
+    [403, 'evil.example:8081'],
     [403, 'localhost.evil.example'],
     [403, 'status'],
     [403, '127.0.0.1.evil.example'],
@@ -225,8 +225,8 @@ describe('requests of other sites', () => {
 
   it('are told which methods there are', async () => {
     const wrong = await supertest(server.url).get('/refresh');
-    assert.deepEqual([wrong.status, wrong.get('Allow')], [405, 'POST']);
+    assert.deepEqual([wrong.status, wrong.get('Allow')], [405, 'POST, OPTIONS']);
     const posted = await supertest(server.url).post('/status.json');
-    assert.deepEqual([posted.status, posted.get('Allow')], [405, 'GET, HEAD']);
+    assert.deepEqual([posted.status, posted.get('Allow')], [405, 'GET, HEAD, OPTIONS']);
   });
 });

@@ -70,7 +70,7 @@ export class Webhook {
       .route('/')
       .post(this.#requireSignature, this.#receive)
       .all((_request, response) => {
-        response.set('Allow', 'POST').status(405).end();
+        response.set('Allow', 'POST, OPTIONS').status(405).end();
       });
     return router;
   }

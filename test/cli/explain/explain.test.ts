@@ -116,7 +116,7 @@ describe('lookaside explain', () => {
         { message: /^--platform: expected OS\/ARCH/ },
       ],
       'of a password in the address': [
-        [BY_DIGEST, '--server', 'http://me:s3cret@127.0.0.1:9090'],
+        [BY_DIGEST, '--server', 'http://me:s3cret@127.0.0.1:8081'],
         { message: /^--server: expected no user name or password in the URL$/ },
       ],
       'of an address that is none': [
@@ -124,18 +124,18 @@ describe('lookaside explain', () => {
         { message: /^--server: expected a URL, got "http:\/\/"$/, hint: /--status-listen/ },
       ],
       'of an address without a scheme': [
-        [BY_DIGEST, '--server', '127.0.0.1:9090'],
+        [BY_DIGEST, '--server', '127.0.0.1:8081'],
         {
-          message: /^--server: expected a URL, got "127\.0\.0\.1:9090"$/,
-          hint: /^hint: write http:\/\/127\.0\.0\.1:9090$/,
+          message: /^--server: expected a URL, got "127\.0\.0\.1:8081"$/,
+          hint: /^hint: write http:\/\/127\.0\.0\.1:8081$/,
         },
       ],
       'of a query in the address': [
-        [BY_DIGEST, '--server', 'http://127.0.0.1:9090/?x'],
+        [BY_DIGEST, '--server', 'http://127.0.0.1:8081/?x'],
         { message: /^--server: expected no query and no fragment in the URL$/ },
       ],
       'of a fragment in the address': [
-        [BY_DIGEST, '--server', 'http://127.0.0.1:9090/#x'],
+        [BY_DIGEST, '--server', 'http://127.0.0.1:8081/#x'],
         { message: /^--server: expected no query and no fragment in the URL$/ },
       ],
       'of no platform': [

@@ -21,6 +21,7 @@ export async function startLookasideHere(
   const words = ['serve', source, ...listen, '--access-log', 'none', ...args];
   const [stdout, stderr, signals] = [new Written(), new Written(), new EventEmitter()];
   let exitCode: number | undefined;
+  let isStopped = false;
   const ended = runProgram(words, {
     environment: { ...process.env, ...env },
     stdin: Readable.from([]),
@@ -51,7 +52,9 @@ export async function startLookasideHere(
     waitForLine,
     signal: (signal) => signals.emit(signal),
     async stop() {
-      signals.emit('SIGTERM');
+      // A second signal would end the process of the tests.
+      if (!isStopped) signals.emit('SIGTERM');
+      isStopped = true;
       return ended;
     },
   });

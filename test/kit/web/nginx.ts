@@ -7,8 +7,19 @@ import { freePort } from '../process/free-port.ts';
 import type { StaticServer } from './static-server.ts';
 import { makeTemporary, removeTemporary } from '../temporary.ts';
 
+/** Lines of nginx's configuration. */
+interface NginxLines {
+  /** Beside the server. */
+  readonly http?: string;
+  /** Of the location `/`. */
+  readonly location?: string;
+}
+
 /** Serves a directory with nginx, following symlinks. Throws with its words if it won't start. */
-export async function startNginx(directory: string): Promise<StaticServer> {
+export async function startNginx(
+  directory: string,
+  { http = '', location = '' }: NginxLines = {},
+): Promise<StaticServer> {
   const own = await makeTemporary();
   const port = await freePort();
   const accessLog = join(own, 'access.log');
@@ -26,9 +37,11 @@ export async function startNginx(directory: string): Promise<StaticServer> {
       ${temporaryPaths.join('\n')}
       access_log ${accessLog};
       default_type application/octet-stream;
+      ${http}
       server {
         listen 127.0.0.1:${port};
         root "${directory}";
+        location / { ${location} }
       }
     }`;
   const configFile = join(own, 'nginx.conf');

@@ -12,7 +12,8 @@ export interface RawAnswer {
 /** Opens a connection to the server at `url`. */
 export async function open(url: string): Promise<Socket> {
   const { hostname, port } = new URL(url);
-  const socket = connect({ host: hostname, port: Number(port), allowHalfOpen: true });
+  const host = hostname.replaceAll(/[[\]]/g, '');
+  const socket = connect({ host, port: Number(port), allowHalfOpen: true });
   socket.on('error', () => undefined);
   await once(socket, 'connect');
   return socket;
@@ -76,8 +77,6 @@ export function parseAnswers(text: string, methods: readonly string[]): readonly
     const [statusLine = '', ...headers] = rest.slice(0, headEnd).split('\r\n');
     const status = /^HTTP\/1\.1 ([1-5][0-9]{2}) [\w -]+$/.exec(statusLine)?.[1];
     if (headEnd < 0 || status === undefined) throw new Error(`not an answer: ${rest}`);
-    // Node's own 400 is chunked, and empty.
-    if (rest.slice(headEnd + 4) === '0\r\n\r\n') rest = rest.slice(0, headEnd + 4);
     const length = Number(headerOf({ headers }, 'Content-Length') ?? 0);
     const hasBody = methods[answers.length] !== 'HEAD' && status !== '304';
     const end = headEnd + 4 + (hasBody ? length : 0);

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
-import { IncomingMessage } from 'node:http';
+import { once } from 'node:events';
+import { IncomingMessage, createServer } from 'node:http';
 import { Socket, isIP } from 'node:net';
 import * as fc from 'fast-check';
 import { TrustedProxiesError, createClientAddress } from '../../../server/listen/client-address.ts';
+import { ask } from '../../kit/web/raw-http.ts';
 
 function request(remoteAddress: string | undefined, forwardedFor?: string): IncomingMessage {
   const socket = new Socket();
@@ -10,6 +12,15 @@ function request(remoteAddress: string | undefined, forwardedFor?: string): Inco
   const message = new IncomingMessage(socket);
   if (forwardedFor !== undefined) message.headers['x-forwarded-for'] = forwardedFor;
   return message;
+}
+
+function isTrusted(address: string): boolean {
+  return address.startsWith('10.0.0.') || address.startsWith('fd00:');
+}
+
+/** As the system writes it. */
+function plain(address: string): string {
+  return new URL(`http://[${address}]/`).hostname.slice(1, -1);
 }
 
 describe('the client address', () => {
@@ -48,6 +59,28 @@ describe('the client address', () => {
     'garbage in the header': [[proxy], proxy, 'x - - [now] "GET / HTTP/1.1" 200', proxy],
     'garbage before a proxy': [range, proxy, 'unknown, 10.0.0.2', '10.0.0.2'],
     'an empty header': [[proxy], proxy, ' , ,', proxy],
+    'an empty entry, which does not count': [
+      range,
+      proxy,
+      '198.51.100.1, ,10.0.0.2',
+      '198.51.100.1',
+    ],
+    'a port': [[proxy], proxy, '198.51.100.1:567', '198.51.100.1'],
+    'a port of a proxy': [range, proxy, '198.51.100.1:567, 10.0.0.2:80', '198.51.100.1'],
+    'brackets and a port': [[proxy], proxy, '[2001:db8::1]:443', '2001:db8::1'],
+    brackets: [[proxy], proxy, '[2001:db8::1]', '2001:db8::1'],
+    'IPv6 in capitals, and not shortened': [[proxy], proxy, '2001:DB8:0:0:0:0:0:1', '2001:db8::1'],
+    'IPv6 whose end could be a port': [[proxy], proxy, '2001:db8::1:443', '2001:db8::1:443'],
+    'IPv4 in IPv6 with a port': [[proxy], proxy, '[::ffff:198.51.100.1]:443', '198.51.100.1'],
+    'IPv4 in IPv6 in hexadecimal': [[proxy], proxy, '::ffff:c633:6401', '198.51.100.1'],
+    'a proxy that is IPv4 in IPv6': [range, proxy, '198.51.100.1,::FFFF:0A00:2', '198.51.100.1'],
+    'a hidden client': [range, proxy, '198.51.100.1, _hidden, 10.0.0.2', '10.0.0.2'],
+    'a client that nobody knows': [range, proxy, '198.51.100.1, unknown', proxy],
+    'a name': [[proxy], proxy, 'node.example', proxy],
+    'a port that is none': [[proxy], proxy, '198.51.100.1:http', proxy],
+    'a zone, which means nothing here': [[proxy], proxy, 'fe80::1%eth0', proxy],
+    'IPv4 in brackets': [[proxy], proxy, '[198.51.100.1]', proxy],
+    'too many numbers': [[proxy], proxy, '198.51.100.1.2', proxy],
   };
   for (const [name, [trusted, socket, header, client]] of Object.entries(rows)) {
     it(name, () => {
@@ -71,6 +104,62 @@ describe('the client address', () => {
       }),
       { numRuns: 2000 },
     );
+  });
+
+  /** An address as a proxy may write it, and as it is logged; undefined where it is none. */
+  type Written = readonly [text: string, address: string | undefined];
+  const space = fc.constantFrom('', ' ', '\t', '  ');
+  const port = fc.oneof(
+    fc.constant(''),
+    fc.nat(65_535).map((number) => `:${number}`),
+  );
+  const ipv4 = fc.oneof(
+    fc.ipV4(),
+    fc.nat(255).map((byte) => `10.0.0.${byte}`),
+  );
+  const ipv6 = fc.nat(0xffff).map((group) => `fd00::${group.toString(16)}`);
+  const written: fc.Arbitrary<Written> = fc.oneof(
+    fc.tuple(ipv4, port).map(([ip, end]): Written => [`${ip}${end}`, ip]),
+    fc.tuple(ipv4, port).map(([ip, end]): Written => [`[::ffff:${ip}]${end}`, ip]),
+    ipv4.map((ip): Written => [`::FFFF:${ip}`, ip]),
+    fc.tuple(ipv6, port).map(([ip, end]): Written => [`[${ip.toUpperCase()}]${end}`, plain(ip)]),
+    ipv6.map((ip): Written => [ip, plain(ip)]),
+    fc
+      .constantFrom('unknown', '_hidden', '-', 'x', '1.2.3', '[', ':1', '"', '10.0.0.1:x')
+      .map((text): Written => [text, undefined]),
+  );
+  it('is that of a walk from the nearest proxy to the first that is not trusted', () => {
+    const clientAddress = createClientAddress(['10.0.0.0/24', 'fd00::/16']);
+    const chain = fc.array(fc.tuple(written, space, space), { maxLength: 8 });
+    fc.assert(
+      fc.property(chain, (hops) => {
+        let client = '10.0.0.1';
+        for (const [[, address]] of hops.toReversed()) {
+          if (!isTrusted(client) || address === undefined) break;
+          client = address;
+        }
+        const header = hops.map(([[text], before, after]) => `${before}${text}${after}`).join(',');
+        assert.equal(clientAddress(request('10.0.0.1', header)), client, header);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('is read from several header lines as from one', async () => {
+    const clientAddress = createClientAddress(['127.0.0.0/8']);
+    const found: string[] = [];
+    const server = createServer((message, response) => {
+      found.push(clientAddress(message));
+      response.end();
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const address = server.address();
+    assert.ok(typeof address === 'object' && address !== null);
+    const lines = ['192.0.2.1', '[2001:db8::7]:443 , 127.0.0.2', '127.0.0.3:80'];
+    const more = lines.map((value) => `X-Forwarded-For: ${value}`);
+    await ask(`http://127.0.0.1:${address.port}`, 'GET', '/', more);
+    assert.deepEqual(found, ['2001:db8::7']);
+    server.close();
   });
 
   for (const bad of [

@@ -330,6 +330,7 @@ describe('the metrics', () => {
       );
       const known = [
         'outcome',
+        'reason',
         'le',
         'code',
         'result',

@@ -116,6 +116,11 @@ export function servicesOf(world: StatusWorld, log: CapturedLines): StatusServic
       request: () => undefined,
       lost: () => ({ loss: undefined, total: 0, acknowledge: () => 0 }),
     },
+    readiness: {
+      get state() {
+        return world.store ? 'ready' : 'loading';
+      },
+    },
     policy: () => world.policy,
     refused: {
       find: (directory) => world.refused.find((pull) => pull.directory === directory),

@@ -65,7 +65,7 @@ describe('the status pages', () => {
       const head: Response = await fetch(server.url + path, { method: 'HEAD' });
       assert.deepEqual([head.status, await head.text()], [200, '']);
       const post: Response = await fetch(server.url + path, { method: 'POST' });
-      assert.deepEqual([post.status, post.headers.get('Allow')], [405, 'GET, HEAD']);
+      assert.deepEqual([post.status, post.headers.get('Allow')], [405, 'GET, HEAD, OPTIONS']);
     }
   });
 
