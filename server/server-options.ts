@@ -39,8 +39,10 @@ export interface ServerOptions
   readonly statusListen: { readonly host: string; readonly port: number };
   /** At once, to the store; the system may allow fewer. */
   readonly maxConnections?: number;
-  /** Milliseconds between two polls; 0 for none. */
+  /** Milliseconds between two polls, on average; 0 for none. */
   readonly poll: number;
+  /** Says how far apart polls are, from 0 to less than 1; Math.random if left out. */
+  readonly random?: () => number;
   readonly accessLog: AccessLogForm;
   readonly accessLogSink: LineSink;
   readonly trustedProxies: readonly string[];

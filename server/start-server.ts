@@ -5,6 +5,7 @@ import { createCountedLookups } from './counted-lookups.ts';
 import { DeferredApp } from './deferred-app.ts';
 import { HangingRefresh } from './follow/hanging-refresh.ts';
 import { judgeWithMemory } from './follow/judge-with-memory.ts';
+import { Polling } from './follow/polling.ts';
 import type { Refresher } from './follow/refresher.ts';
 import { openListeners } from './listen/listeners.ts';
 import type { Lookup } from './lookups/lookup.ts';
@@ -127,9 +128,10 @@ function follow(options: ServerOptions, refresher: Refresher): () => Promise<voi
         'the source cannot be watched for changes; polling goes on',
       ),
   );
-  const polling = poll > 0 ? setInterval(() => refresher.request('poll'), poll) : undefined;
+  const { random = Math.random } = options;
+  const polling = new Polling({ every: poll, random, onPoll: () => refresher.request('poll') });
   return async () => {
-    clearInterval(polling);
+    polling.stop();
     hanging.stop();
     await Promise.all([stopWatching(), refresher.stop()]);
   };
