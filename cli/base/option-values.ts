@@ -37,6 +37,12 @@ export const text = z.string(expected('text')).min(1, 'expected a value, got not
 /** Timers that are set for longer go off at once. Milliseconds. */
 export const LONGEST_TIMER = 2 ** 31 - 1;
 
+/** A name for a login over HTTP, which has none with a colon (RFC 7617). */
+export const userName = text.regex(/^[^:\p{Cc}]+$/u, {
+  error: (issue) =>
+    `expected a user name without colons and control characters, got ${JSON.stringify(issue.input)}`,
+});
+
 /** `60s`, `5m`; in milliseconds. */
 export const duration = (form: string, longest: number) =>
   z
