@@ -29,7 +29,8 @@ interface CommandForm {
   ) => Promise<number>;
 }
 
-const WHAT_SOURCE_IS = 'a directory, or a git URL (with a scheme, in scp form, or ending in .git)';
+const WHAT_SOURCE_IS =
+  'a directory, a git URL (with a scheme, in scp form, or ending in .git), or a file ending in .bundle';
 
 type RunOnSource = (source: string, settings: Settings, io: ProcessIo) => Promise<number>;
 

@@ -34,10 +34,12 @@ export interface ServerOptions
   readonly statusListen: { readonly host: string; readonly port: number };
   /** At once, to the store; the system may allow fewer. */
   readonly maxConnections?: number;
-  /** Milliseconds between two polls; 0 for none. */
+  /** Milliseconds between two polls, on average; 0 for none. */
   readonly poll: number;
   /** How long caches may hold the 404 of a location, in milliseconds; 0 for not at all. */
   readonly cacheMissing: number;
+  /** Says how far apart polls are, from 0 to less than 1; Math.random if left out. */
+  readonly random?: () => number;
   readonly accessLog: AccessLogForm;
   readonly accessLogSink: LineSink;
   readonly trustedProxies: readonly string[];

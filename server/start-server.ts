@@ -6,6 +6,7 @@ import { DeferredApp } from './deferred-app.ts';
 import { HangingRefresh } from './follow/hanging-refresh.ts';
 import { judgeWithMemory } from './follow/judge-with-memory.ts';
 import type { ReloadTarget } from './follow/reload.ts';
+import { Polling } from './follow/polling.ts';
 import type { Refresher } from './follow/refresher.ts';
 import { drain } from './health/drain.ts';
 import { Probes } from './health/probes.ts';
@@ -141,9 +142,10 @@ function follow(options: ServerOptions, refresher: Refresher): () => Promise<voi
         'the source cannot be watched for changes; polling goes on',
       ),
   );
-  const polling = poll > 0 ? setInterval(() => refresher.request('poll'), poll) : undefined;
+  const { random = Math.random } = options;
+  const polling = new Polling({ every: poll, random, onPoll: () => refresher.request('poll') });
   return async () => {
-    clearInterval(polling);
+    polling.stop();
     hanging.stop();
     await Promise.all([stopWatching(), refresher.stop()]);
   };

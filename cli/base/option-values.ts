@@ -53,6 +53,12 @@ export const commitUrl = text
 /** Timers that are set for longer go off at once. Milliseconds. */
 export const LONGEST_TIMER = 2 ** 31 - 1;
 
+/** A name for a login over HTTP, which has none with a colon (RFC 7617). */
+export const userName = text.regex(/^[^:\p{Cc}]+$/u, {
+  error: (issue) =>
+    `expected a user name without colons and control characters, got ${JSON.stringify(issue.input)}`,
+});
+
 /** `60s`, `5m`; in milliseconds. */
 export const duration = (form: string, longest: number) =>
   z

@@ -1,6 +1,7 @@
 // Every option of the program in one table: the flags, the environment variables, the
 // configuration file and the tables in docs/ are made from it or tested against it.
 import { z } from 'zod';
+import { DEFAULT_GIT_USER } from '../../generator/sources/git/processes/token-settings.ts';
 import { TARGET_NAMES } from '../../generator/nodes/targets/target.ts';
 import { FORGES } from '../../signing/target/forge.ts';
 import { BUDGET_OPTIONS } from '../../generator/terms/budgets.ts';
@@ -24,6 +25,7 @@ import {
   size,
   subtree,
   text,
+  userName,
   wholeNumber,
 } from './option-values.ts';
 
@@ -72,6 +74,8 @@ const ALL: readonly Command[] = ['check', 'generate', 'serve'];
 const JUDGING: readonly Command[] = [...ALL, 'show'];
 /** Those that open a source. */
 const READING: readonly Command[] = [...ALL, 'explain'];
+/** Those that talk to a git host. */
+const REMOTE: readonly Command[] = [...READING, 'push', 'sign'];
 /** Those that judge what they read, wherever it comes from. */
 const GATING: readonly Command[] = [...READING, 'hook'];
 /** All commands that work with scopes. */
@@ -182,10 +186,47 @@ export const OPTIONS = {
   'git-token-file': {
     argument: 'FILE',
     description: 'file with the token for an https:// source',
-    commands: [...READING, 'push', 'sign'],
+    commands: REMOTE,
     wording: {
       push: 'file with the token for an https:// repository',
       sign: 'file with the token for an https:// repository',
+    },
+    isPath: true,
+    schema: text,
+  },
+  'git-user': {
+    argument: 'NAME',
+    description:
+      'user name that goes with the token: that of a GitLab deploy token, x-token-auth for Bitbucket',
+    commands: REMOTE,
+    default: DEFAULT_GIT_USER,
+    schema: userName,
+  },
+  'git-ssh-key-file': {
+    argument: 'FILE',
+    description: 'private key for an ssh source, the only one that is tried',
+    commands: REMOTE,
+    wording: {
+      push: 'private key for an ssh repository, the only one that is tried',
+      sign: 'private key for an ssh repository, the only one that is tried',
+    },
+    isPath: true,
+    schema: text,
+  },
+  'git-known-hosts-file': {
+    argument: 'FILE',
+    description: 'keys of ssh hosts, as known_hosts has them; no others are accepted',
+    commands: REMOTE,
+    isPath: true,
+    schema: text,
+  },
+  'git-ca-file': {
+    argument: 'FILE',
+    description: 'authorities (PEM) for an https:// source; no others are accepted',
+    commands: REMOTE,
+    wording: {
+      push: 'authorities (PEM) for an https:// repository; no others are accepted',
+      sign: 'authorities (PEM) for an https:// repository; no others are accepted',
     },
     isPath: true,
     schema: text,

@@ -64,7 +64,8 @@ async function findGitDirectory(
   const address = parseSource(source);
   const place = address.kind === 'directory' ? address.path : address.url;
   const hint = 'name a checkout, or a bare repository on this machine';
-  if (!place.startsWith('/') && address.kind === 'git') {
+  const isElsewhere = !place.startsWith('/') && address.kind === 'git';
+  if (isElsewhere || 'isBundle' in address) {
     throw new UsageError(`--base: expected a repository on this machine, got ${source}`, hint);
   }
   const found = await runProcess('git rev-parse', ['git', 'rev-parse', '--absolute-git-dir'], {

@@ -21,6 +21,7 @@ import { explainAtServer, parseServer } from './explain-at-server.ts';
 import { checkPlace, explainAtSource } from './explain-at-source.ts';
 import { type Explanation, formatExplained } from './format-explained.ts';
 import { checkAuthfile } from '../registry/check-authfile.ts';
+import { GIT_ACCESS_OPTIONS } from '../inputs/git-access.ts';
 import { readPlatformsIfCan } from '../registry/read-platforms.ts';
 
 const BY_DIGEST = 'name the image by the digest of its manifest, which needs no registry';
@@ -32,7 +33,7 @@ const OF_A_SOURCE: readonly OptionName[] = [
   'policy-root',
   'branch',
   'path',
-  'git-token-file',
+  ...GIT_ACCESS_OPTIONS,
 ];
 
 /**

@@ -11,6 +11,7 @@ import { UsageError } from '../base/usage-error.ts';
 import type { Settings } from '../base/options.ts';
 import type { Environment } from '../base/read-settings.ts';
 import { explainDirectory, explainTemporary } from './unusable-directory.ts';
+import { readGitAccess } from './git-access.ts';
 import type { ProcessIo } from '../base/process-io.ts';
 
 /** Signals that end the program. */
@@ -36,16 +37,18 @@ export async function openSource<DirectorySource>(
   const address = parseSource(location);
   const budgets = toBudgets(settings);
   const tokenFile = settings['git-token-file'];
-  if (tokenFile !== undefined) {
-    await assertTokenFile(tokenFile, address.kind === 'directory' ? '' : address.url);
-  }
+  const url = address.kind === 'directory' ? '' : address.url;
+  if (tokenFile !== undefined) await assertTokenFile(tokenFile, url);
+  const access = await readGitAccess(url, settings, environment);
   if (address.kind === 'directory') {
     return openDirectory(address.path, settings.path, ending, budgets);
   }
   const { createGitSource } = await import('../../generator/sources/git/git.ts');
   try {
     return await createGitSource({
-      url: address.url,
+      ...access,
+      url,
+      isBundle: address.isBundle === true,
       branch: settings.branch,
       path: settings.path,
       stateDirectory,

@@ -9,12 +9,14 @@ import { guessForge, isApiHost, parseHosted } from '../../signing/target/forge.t
 import { REPOSITORY_CONFIG } from '../../signing/target/repository-address.ts';
 import { SignatureRepository } from '../../signing/target/signature-repository.ts';
 import { BUDGET_OPTIONS, type StateBudgets } from '../../generator/terms/budgets.ts';
+import { toRemoteAccess } from '../../generator/sources/git/processes/git-environment.ts';
 import type { TipTree } from '../../generator/sources/git/objects/tip-tree.ts';
 import { toBudgets } from '../base/budget-options.ts';
 import type { OptionName, Settings } from '../base/options.ts';
 import type { ProcessIo } from '../base/process-io.ts';
 import { listKeyPaths, readSettings } from '../base/read-settings.ts';
 import { UsageError } from '../base/usage-error.ts';
+import { readGitAccess } from './git-access.ts';
 import { openEngines, warnOfKeys } from './open-engines.ts';
 import { assertTokenFile, readTokenFile } from './open-source.ts';
 import { KEY_FILE } from './read-keys.ts';
@@ -65,13 +67,17 @@ export async function openTarget(
   ending: AbortSignal,
 ): Promise<OpenTarget> {
   const token = await readToken(location, settings);
+  const access = await readGitAccess(location, settings, io.environment);
   const repository = await SignatureRepository.open({
     repository: location,
     branch: settings.branch,
     directory,
     environment: io.environment,
     hasTerminal: hasTerminal(io),
-    token: token?.isForGit ? { file: token.file, url: location } : undefined,
+    access: toRemoteAccess(location, {
+      ...access,
+      tokenFile: token?.isForGit ? token.file : undefined,
+    }),
     patience: Math.min(MOST_PATIENCE, Math.max(LEAST_PATIENCE, settings.timeout)),
     ending,
   }).catch((error: unknown) => {

@@ -17,6 +17,7 @@ import { toBudgets } from '../base/budget-options.ts';
 import type { OptionName, Settings } from '../base/options.ts';
 import type { ProcessIo } from '../base/process-io.ts';
 import { UsageError } from '../base/usage-error.ts';
+import { GIT_ACCESS_OPTIONS } from '../inputs/git-access.ts';
 import { openEngines } from '../inputs/open-engines.ts';
 import { type OpenTarget, openTarget } from '../inputs/open-target.ts';
 import { readPolicy, warnOfKeyFaults } from '../inputs/read-policy.ts';
@@ -37,7 +38,7 @@ export interface DestinationOptions {
 const FOR_REPOSITORY = [
   'branch',
   'path',
-  'git-token-file',
+  ...GIT_ACCESS_OPTIONS,
   'pull-request',
   'forge',
   'wait',

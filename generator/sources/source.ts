@@ -106,6 +106,11 @@ export interface Source {
   readonly branch: () => string | undefined;
   /** Brings the newest state. */
   readonly refresh: () => Promise<Snapshot>;
+  /**
+   * There is news of a newer state while a refresh runs: a remote that says nothing for some seconds is
+   * given up, and the refresh fails. One that is alive goes on.
+   */
+  readonly hurry: () => void;
   /** Whether a commit has reached us with some refresh. */
   readonly hasCommit: (commit: string) => Promise<boolean>;
   /** Whether `next` was made on top of `previous`; false after a force push. */

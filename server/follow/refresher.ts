@@ -156,8 +156,9 @@ export class Refresher {
 
   /** Asks for a refresh; given a commit, refreshes until it is there or back-off gives up. */
   readonly request = (reason: RefreshReason, commit?: string): void => {
-    // A retry comes anyway, and a poll would start the back-off from the beginning.
-    if (reason === 'poll' && this.#retryTimer !== undefined && !this.#isPostponed) return;
+    // What runs, waits or is planned comes anyway, and a poll would start the back-off from the beginning.
+    if (reason === 'poll' && this.#isUnderWay()) return;
+    if (reason !== 'poll' && this.#runningSince !== null) this.#options.source.hurry();
     this.#awaited = commit ?? this.#awaited;
     this.#enqueue({ reason, attempt: 0 });
   };
@@ -188,6 +189,12 @@ export class Refresher {
     await this.#running;
     await this.#generations.close();
   };
+
+  /** Whether the source is asked soon without a poll. */
+  #isUnderWay(): boolean {
+    const isPlanned = this.#retryTimer !== undefined && !this.#isPostponed;
+    return isPlanned || this.#pending !== undefined || this.#runningSince !== null;
+  }
 
   #enqueue(request: Request): void {
     if (this.#stopped) return;

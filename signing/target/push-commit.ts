@@ -100,7 +100,7 @@ function readFault(stderr: string): string {
 }
 
 function remoteLines(stderr: string): readonly string[] {
-  return [...stderr.matchAll(/^remote: *(.*?) *$/gm)]
+  return [...stderr.matchAll(/^remote: *(.*?)[ \r]*$/gm)]
     .map(([, line = '']) => toLine(line))
     .filter((line) => line !== '' && !PROGRESS_LINE.test(line));
 }

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { parseSource } from '../../generator/sources/parse-source.ts';
+import { SourceAddressError, parseSource } from '../../generator/sources/parse-source.ts';
 
 /** The configuration of a signature repository, at the root of its branch: who may sign what. */
 export const REPOSITORY_CONFIG = 'lookaside.yaml';
@@ -24,7 +24,13 @@ export function parseRepository(text: string): RepositoryAddress {
     const path = resolve(address.path);
     return { url: path, path };
   }
-  const { url } = address;
+  const { url, isBundle } = address;
+  if (isBundle === true) {
+    throw new SourceAddressError(
+      `${url} is a bundle, which cannot be pushed to`,
+      'push to a repository, and make the bundle of that: git bundle create FILE BRANCH',
+    );
+  }
   const isPath = !SCHEME.test(url) && url.startsWith('/');
   return { url, path: isPath ? url : undefined };
 }

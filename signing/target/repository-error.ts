@@ -1,6 +1,10 @@
 // What is told when the signature repository cannot be read or pushed to.
-import { OWNER_CURE } from '../../generator/sources/git/processes/git-error.ts';
-import { toComplaint } from '../../generator/system/output-tail.ts';
+import {
+  GIT_FAILURES,
+  type GitFailure,
+  findFailure,
+} from '../../generator/sources/git/processes/git-failures.ts';
+import { chooseComplaint } from '../../generator/sources/git/processes/git-error.ts';
 import { SigningError } from '../signing-error.ts';
 
 /** The signature repository cannot be read or pushed to. The message is for people. */
@@ -8,22 +12,23 @@ export class RepositoryError extends SigningError {
   override readonly name = 'RepositoryError';
 }
 
-interface Cure {
-  /** What git, ssh, gpg and git hosts say. */
-  readonly said: RegExp;
-  readonly hint: string;
-}
-
 /** Of a git that works here; what the remote says has its name before it. */
-const SCRATCH_CURE: Cure = {
+const SCRATCH_CURE: GitFailure = {
   said: /^(?!remote:).*(?:No space left on device|Disk quota exceeded|Out of diskspace|Read-only file system|failed to write new configuration file|could not write '.*'|unable to write)/im,
   hint: 'the directory for temporary files is full or cannot be written to: set TMPDIR to one with room',
 };
 
 export const CHECKOUT_CURE = 'push to a bare repository, not into somebody’s working copy';
 
+/** Whoever pushes has more ways to log in. */
+const LOGINS: ReadonlySet<GitFailure> = new Set([
+  GIT_FAILURES['login-wanted'],
+  GIT_FAILURES.forbidden,
+]);
+const OF_REMOTES = Object.values<GitFailure>(GIT_FAILURES).filter((one) => !LOGINS.has(one));
+
 /** The first that fits. */
-const CURES: readonly Cure[] = [
+const CURES: readonly GitFailure[] = [
   {
     said: /protected branch|GH006|GL-PROTECTED/i,
     hint: 'the branch is protected: propose the change with --pull-request, or push with an account that may',
@@ -41,18 +46,9 @@ const CURES: readonly Cure[] = [
     hint: 'a hook of the repository refuses the push: fix what it reports, or ask who runs the repository',
   },
   {
-    said: /Authentication failed|could not read (?:Username|Password)|HTTP (?:Basic: )?Access denied|error: 40[13]|Permission denied|Permission to .* denied|Invalid username/i,
-    hint: "log in as git does (ssh agent, credential helper), or name a file with the host's token with --git-token-file",
-  },
-  {
-    said: /Host key verification failed/,
-    hint: 'add the key of the host to known_hosts: ssh-keyscan HOST',
-  },
-  {
     said: /refusing to update checked out branch/,
     hint: CHECKOUT_CURE,
   },
-  OWNER_CURE,
   {
     said: /empty ident name|Please tell me who you are|unable to auto-detect email/i,
     hint: 'tell git who commits: git config --global user.name NAME, and user.email ADDRESS',
@@ -73,17 +69,10 @@ const CURES: readonly Cure[] = [
     said: /transport '.*' not allowed/,
     hint: 'your git does not allow such addresses: see `git config --get-regexp ^protocol`, and GIT_ALLOW_PROTOCOL',
   },
+  ...OF_REMOTES,
   {
-    said: /cannot run (?:ssh|\S*\/ssh): /,
-    hint: 'install ssh, or set GIT_SSH_COMMAND to the command that git shall run',
-  },
-  {
-    said: /not appear to be a git repository|not found|does not exist|No such file or directory/i,
-    hint: 'check the address of the repository',
-  },
-  {
-    said: /Could not resolve host|Failed to connect|Connection (?:refused|timed out|reset)|Couldn't connect/i,
-    hint: 'the host cannot be reached: try again later, or check the address and http.proxy',
+    said: /Authentication failed|could not read (?:Username|Password)|HTTP (?:Basic: )?Access denied|error: 40[13]|Permission denied|Permission to .* denied|Invalid username/i,
+    hint: "log in as git does (ssh agent, credential helper), or name a file with the host's token with --git-token-file",
   },
 ];
 
@@ -107,9 +96,10 @@ export function toRepositoryError(command: string, said: string): RepositoryErro
     .map((line) => line.trim())
     .filter((line) => line !== '' && !BOILERPLATE.has(line) && !PROGRESS_LINE.test(line));
   const telling = lines.filter((line) => !ASIDE.test(line));
-  const complaint = toComplaint((telling.length > 0 ? telling : lines).join('\n'));
   const cures = command === 'push' ? CURES : [SCRATCH_CURE, ...CURES];
-  const hint = cures.find((cure) => cure.said.test(said))?.hint;
-  const message = `git ${command} failed: ${complaint.replace(/\.$/, '') || 'it says nothing'}`;
+  const failure = findFailure(cures, lines.join('\n'));
+  const hint = failure?.hint;
+  const complaint = chooseComplaint(telling.length > 0 ? telling : lines, failure);
+  const message = `git ${command} failed: ${complaint || 'it says nothing'}`;
   return new RepositoryError(message, hint === undefined ? {} : { hint });
 }

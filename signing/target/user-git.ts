@@ -9,6 +9,11 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TreePlace } from '../../generator/proposal/file-changes.ts';
 import { CatFile } from '../../generator/sources/git/objects/cat-file.ts';
+import {
+  type RemoteAccess,
+  accessVariables,
+} from '../../generator/sources/git/processes/git-environment.ts';
+import { toSshCommand } from '../../generator/sources/git/processes/ssh-command.ts';
 import { tokenSettings } from '../../generator/sources/git/processes/token-settings.ts';
 import { ProcessLimitError } from '../../generator/system/process-limits.ts';
 import { runProcess } from '../../generator/system/run-process.ts';
@@ -56,8 +61,8 @@ export interface UserGitOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Whether there is a terminal at which git may ask for a password. */
   readonly hasTerminal: boolean;
-  /** The file with the token for an https:// remote, and the remote. */
-  readonly token?: { readonly file: string; readonly url: string } | undefined;
+  /** How the remote lets git in, where that is not as the user has it. */
+  readonly access?: RemoteAccess | undefined;
   /** How long a remote may say nothing, in milliseconds. Default: two minutes. */
   readonly patience?: number;
   /** Stops what runs. */
@@ -96,9 +101,11 @@ export class UserGit {
   #settings: readonly string[];
   /** Of the process that keeps passwords in memory; undefined where nobody is asked. */
   #socket: string | undefined;
+  /** Variables that say which ssh git runs. */
+  #ssh: Promise<Readonly<Record<string, string>>> | undefined;
 
   constructor(options: UserGitOptions) {
-    const { environment, hasTerminal, token } = options;
+    const { environment, hasTerminal, access = {} } = options;
     this.#options = options;
     const kept = Object.entries(environment).flatMap(([name, value]) =>
       value === undefined || TIES.has(name) ? [] : [[name, value] as const],
@@ -110,9 +117,9 @@ export class UserGit {
       GIT_NO_LAZY_FETCH: '1',
       GIT_NO_REPLACE_OBJECTS: '1',
       ...(!hasTerminal && { GIT_TERMINAL_PROMPT: '0' }),
-      ...(token && { LOOKASIDE_GIT_TOKEN_FILE: token.file }),
+      ...accessVariables(access),
     };
-    const settings = token ? tokenSettings(token.url) : [];
+    const settings = access.token ? tokenSettings(access.token.url) : [];
     this.#settings = settings.flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   }
 
@@ -220,7 +227,9 @@ export class UserGit {
       stderr: MOST_COMPLAINT,
     };
     const options = {
-      environment: isRemote ? this.#environment : this.#aloneEnvironment(),
+      environment: isRemote
+        ? { ...this.#environment, ...(await (this.#ssh ??= this.#findSsh(directory))) }
+        : this.#aloneEnvironment(),
       directory,
       limits,
       ending: isCleanup ? undefined : ending,
@@ -235,6 +244,22 @@ export class UserGit {
         'the host does not answer, or git waits for a credential helper or ssh: see what `git ls-remote REPO` does, or wait longer with --timeout';
       throw new RepositoryError(cause.message, { hint, cause });
     }
+  }
+
+  /** The ssh of the user, as git looks for it, with limits of time. */
+  async #findSsh(directory: string): Promise<Readonly<Record<string, string>>> {
+    const { access = {}, hasTerminal } = this.#options;
+    const { GIT_SSH_COMMAND, GIT_SSH, GIT_SSH_VARIANT, SSH_ASKPASS } = this.#environment;
+    const words = ['config', '--get', 'core.sshCommand'];
+    const { stdout } = await this.#start('config', words, directory);
+    const user = {
+      command: GIT_SSH_COMMAND ?? (stdout.toString().trimEnd() || undefined),
+      program: GIT_SSH,
+      variant: GIT_SSH_VARIANT,
+      asksPeople: hasTerminal || SSH_ASKPASS !== undefined,
+    };
+    const command = toSshCommand(user, access);
+    return command === undefined ? {} : { GIT_SSH_COMMAND: command };
   }
 
   #aloneEnvironment(): Record<string, string> {

@@ -299,7 +299,8 @@ describeWith(['git', 'git-http-backend', 'gpg'], 'lookaside complains', () => {
 
     it('a branch that is not there', async () =>
       complains(['check', remote.fileUrl, '--branch', 'none'], {
-        message: /^git fetch failed: fatal: couldn't find remote ref refs\/heads\/none$/,
+        message: /^the repository has no branch none; it has main$/,
+        hint: /--branch/,
       }));
 
     it('a repository that is not there', async () =>

@@ -343,6 +343,17 @@ const NAME: Samples = {
   ],
 };
 
+const USER: Samples = {
+  good: ['x-token-auth', 'gitlab+deploy-token-1', 'é', 'a b', LONG].map((name) => [name, name]),
+  bad: [
+    ...['a:b', 'a\nb', 'a\0', '\u{9b}'].map((name): [unknown, string] => [
+      name,
+      `expected a user name without colons and control characters, got ${JSON.stringify(name)}`,
+    ]),
+    [1, 'expected text, got 1'],
+  ],
+};
+
 const STAGING: Samples = {
   good: [
     ['/srv/signatures', '/srv/signatures'],
@@ -464,6 +475,10 @@ export const SAMPLES: Readonly<Record<OptionName, Samples>> = {
   path: COLUMNS.path,
   'on-invalid': choice('quarantine', 'refuse'),
   'git-token-file': COLUMNS.text,
+  'git-user': USER,
+  'git-ssh-key-file': COLUMNS.text,
+  'git-known-hosts-file': COLUMNS.text,
+  'git-ca-file': COLUMNS.text,
   'state-dir': COLUMNS.text,
   format: choice('text', 'json', 'github', 'sarif', 'junit'),
   strict: FLAG,

@@ -103,7 +103,7 @@ function isGit(path: string): boolean {
 }
 
 /** The symbolic links that are passed on the way to a path, links to links included. */
-async function linksTo(path: string): Promise<readonly string[]> {
+export async function linksTo(path: string): Promise<readonly string[]> {
   const links: string[] = [];
   const pending = [path];
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
@@ -121,7 +121,7 @@ async function linksTo(path: string): Promise<readonly string[]> {
 }
 
 /** Calls an action once things are quiet. */
-class Debounced {
+export class Debounced {
   readonly #action: () => void;
   #timer: NodeJS.Timeout | undefined;
   #firstCall = 0;

@@ -70,6 +70,7 @@ class DirectorySource implements Source {
 
   // A directory has no history.
   readonly branch: Source['branch'] = () => undefined;
+  readonly hurry: Source['hurry'] = () => undefined;
   readonly hasCommit: Source['hasCommit'] = async () => true;
   readonly isAncestor: Source['isAncestor'] = async () => true;
   readonly recall: Source['recall'] = async () => undefined;

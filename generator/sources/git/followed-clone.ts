@@ -2,7 +2,7 @@
 // full fetch where that is not enough, and by a new clone where this one is damaged.
 import type { Budgets } from '../../terms/budgets.ts';
 import { messageOf } from '../../terms/errors.ts';
-import { StateRefusedError } from '../source.ts';
+import { type SourceError, StateRefusedError } from '../source.ts';
 import type { FollowedBranch } from './branch/followed-branch.ts';
 import type { PublishedBranch } from './branch/published-branch.ts';
 import { newCloneOf, removeClone, replaceClone } from './clone/clone-places.ts';
@@ -10,11 +10,13 @@ import { type GitRepository, openGitRepository } from './clone/git-repository.ts
 import { GitClone } from './git-clone.ts';
 import { LeftOutError } from './objects/left-out.ts';
 import { type GitEnvironment, GitKilledError } from './processes/git-child.ts';
-import { saysNothingOfClone } from './processes/git-error.ts';
+import { saysBranchIsMissing, saysNothingOfClone } from './processes/git-error.ts';
 import { GitLimitError } from './processes/running-git.ts';
 
 export interface FollowedCloneOptions {
   readonly url: string;
+  /** Whether that is the path of a bundle. */
+  readonly isBundle?: boolean | undefined;
   /** Where the clone is. */
   readonly directory: string;
   readonly environment: GitEnvironment;
@@ -42,6 +44,8 @@ export class FollowedClone {
   #kept: string | undefined;
   #refusal: Refusal | undefined;
   #isDamaged = false;
+  /** A clone that is being made in place of a damaged one. */
+  #making: GitClone | undefined;
 
   /** `stopReading` ends whatever reads the clone; it is called before the clone is opened again. */
   constructor(
@@ -100,6 +104,12 @@ export class FollowedClone {
   /** The object name of the directory at a path of a commit; undefined if there is none. */
   async treeAt(commit: string, path: string): Promise<string | undefined> {
     return this.#repository.treeAt(commit, path);
+  }
+
+  /** Gives up a remote that says nothing for so long, in milliseconds, until told undefined. */
+  hurry(silence: number | undefined): void {
+    this.#options.clone.hurry(silence);
+    this.#making?.hurry(silence);
   }
 
   /** Git cannot read what the clone should have: the next refresh replaces it. */
@@ -163,15 +173,17 @@ export class FollowedClone {
       if (branch.findAgain && (await clone.remote.isReachable())) {
         return clone.transfers.fetch(await branch.findAgain());
       }
-      throw error;
+      if (!saysBranchIsMissing(error)) throw error;
+      throw (await this.#explainMissing(following)) ?? error;
     }
   }
 
   /** The quick way. Undefined where it does not work. */
   async #transfer(following: string, newest: string): Promise<string | undefined> {
-    const { clone, ending } = this.#options;
-    // Without a ref that leads to it, git would bring the newest commit again.
-    if (newest !== this.#kept && (await this.#tip(following)) === newest) return newest;
+    const { clone, isBundle, ending } = this.#options;
+    // Without a ref that leads to it, git would bring the newest commit again; of a bundle it always does.
+    if ((newest !== this.#kept || isBundle === true) && (await this.#tip(following)) === newest)
+      return newest;
     try {
       return await clone.transfers.transfer(following);
     } catch (error) {
@@ -185,6 +197,11 @@ export class FollowedClone {
   /** The newest commit of the remote; undefined where it does not tell. */
   async #tip(branch: string): Promise<string | undefined> {
     return this.#options.clone.remote.tip(branch).catch(() => undefined);
+  }
+
+  /** Why a remote that answers does not have a branch; undefined where that is not what is wrong. */
+  async #explainMissing(branch: string): Promise<SourceError | undefined> {
+    return this.#options.clone.remote.explainMissing(branch).catch(() => undefined);
   }
 
   /** Tries a remote that answers once more: a broken connection costs less than a new clone. */
@@ -223,6 +240,7 @@ export class FollowedClone {
     const published = await this.#repository.published();
     const repository = await openGitRepository(fresh, environment, ending);
     const clone = new GitClone(fresh, this.#options);
+    this.#making = clone;
     try {
       const commit = await clone.transfers.fetch(following);
       if (published !== undefined && (await repository.hasCommit(published, commit))) {
@@ -233,6 +251,7 @@ export class FollowedClone {
       }
       return commit;
     } finally {
+      this.#making = undefined;
       await clone.close();
     }
   }

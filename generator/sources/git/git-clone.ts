@@ -16,6 +16,8 @@ import { TRANSFER_DEADLINES, type TransferDeadlines, Transfers } from './transfe
 export interface GitCloneOptions {
   /** Anything that git fetches from. */
   readonly url: string;
+  /** Whether that is the path of a bundle. */
+  readonly isBundle?: boolean | undefined;
   readonly environment: GitEnvironment;
   /** What a pusher may cost; DEFAULT_BUDGETS if left out. */
   readonly budgets?: Budgets | undefined;
@@ -36,7 +38,7 @@ export class GitClone {
 
   /** For the clone at `directory`, whatever is there. */
   constructor(directory: string, options: GitCloneOptions) {
-    const { url, environment, budgets = DEFAULT_BUDGETS, ending } = options;
+    const { url, isBundle = false, environment, budgets = DEFAULT_BUDGETS, ending } = options;
     const { deadlines = TRANSFER_DEADLINES } = options;
     const incoming = new Incoming(directory);
     const git = new RestartingRunner(
@@ -52,10 +54,11 @@ export class GitClone {
     this.#git = git;
     this.#refs = refs;
     this.maintenance = maintenance;
-    this.remote = new RemoteRefs(url, git);
+    this.remote = new RemoteRefs(url, isBundle, git);
     this.transfers = new Transfers({
       ...common,
       url,
+      isBundle,
       receiver,
       budget: budgets.transfer,
       deadlines,
@@ -73,6 +76,11 @@ export class GitClone {
   /** Lets lookups go before what follows. Packing is not bound to it. */
   giveWay(): void {
     this.#git.stayOnOneProcessor();
+  }
+
+  /** Gives up a remote that says nothing for so long, in milliseconds, until told undefined. */
+  hurry(silence: number | undefined): void {
+    this.#git.hurry(silence);
   }
 
   /** Waits for what runs, and ends both shells. */

@@ -19,19 +19,22 @@ import { findLocalFault } from './local-fault.ts';
 import { GitObjects } from './objects/git-objects.ts';
 import { readOrigin } from './objects/state-origin.ts';
 import { TreeStates } from './objects/tree-states.ts';
+import { assertBundle, watchBundle } from './transfers/bundle.ts';
 import type { GitEnvironment } from './processes/git-child.ts';
-import { type TokenFile, gitEnvironment } from './processes/git-environment.ts';
+import { type GitAccess, gitEnvironment, toRemoteAccess } from './processes/git-environment.ts';
+import { assertGitVersion } from './processes/git-version.ts';
 
-export interface GitSourceOptions {
+export interface GitSourceOptions extends GitAccess {
   /** Anything that git fetches from; holds no password. */
   readonly url: string;
+  /** Whether that is the path of a bundle. */
+  readonly isBundle?: boolean | undefined;
   /** The branch to follow; the remote's default if undefined. */
   readonly branch: string | undefined;
   /** The published subtree: '' or a path without slashes at its ends. */
   readonly path: string;
   /** Where the clone is kept between runs. */
   readonly stateDirectory: string;
-  readonly tokenFile: string | undefined;
   /** The environment of the program. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** What a pusher may cost; DEFAULT_BUDGETS if left out. */
@@ -45,8 +48,10 @@ export interface GitSourceOptions {
  * @throws SourceError where the state directory cannot be used, git cannot run or the clone not be read
  */
 export async function createGitSource(options: GitSourceOptions): Promise<Source> {
-  const { url, ending, budgets = DEFAULT_BUDGETS } = options;
-  const environment = gitEnvironment(options.environment, findToken(options));
+  const { url, isBundle, ending, budgets = DEFAULT_BUDGETS } = options;
+  if (isBundle === true) await assertBundle(url);
+  const environment = gitEnvironment(options.environment, toRemoteAccess(url, options));
+  await assertGitVersion(environment, ending);
   const name = createHash('sha256').update(url).digest('hex').slice(0, 16);
   const state = resolve(options.stateDirectory, name);
   const unlock = await lockState(state);
@@ -57,7 +62,7 @@ export async function createGitSource(options: GitSourceOptions): Promise<Source
       throw error;
     },
   );
-  const clone = new GitClone(directory, { url, environment, budgets, ending });
+  const clone = new GitClone(directory, { url, isBundle, environment, budgets, ending });
   const branch = await openFollowedBranch(options.branch, join(state, 'branch'), async () =>
     clone.remote.defaultBranch(),
   );
@@ -76,6 +81,11 @@ interface OpenedOptions extends FollowedCloneOptions {
   readonly unlock: () => Promise<void>;
 }
 
+/** How long a remote may say nothing once there is news of a push. Milliseconds. */
+const GRACE = 5000;
+/** It doubles with each refresh that was given up, until one succeeds. */
+const LONGEST_GRACE = 120_000;
+
 /** Commits of one push among which the last published one is looked for. */
 const NEAR = 16;
 
@@ -87,6 +97,10 @@ class GitSource implements Source {
   readonly #history: GitHistory;
   readonly #trees = new WeakMap<Snapshot, string>();
   #objects: GitObjects | undefined;
+  #grace = GRACE;
+  /** Whether the remote is being asked. */
+  #isAsking = false;
+  #isHurried = false;
 
   constructor(repository: GitRepository, options: OpenedOptions) {
     const { url, directory, local, ending } = options;
@@ -100,10 +114,30 @@ class GitSource implements Source {
   readonly branch: Source['branch'] = () => this.#options.branch.known();
 
   readonly refresh: Source['refresh'] = async () => {
-    const commit = await this.#followed.refresh().catch(async (error: unknown) => {
-      throw await explainLocal(error, this.location);
-    });
-    return this.#openSnapshot(commit);
+    const { isBundle, url } = this.#options;
+    if (isBundle === true) await assertBundle(url);
+    this.#isHurried = false;
+    this.#isAsking = true;
+    try {
+      const commit = await this.#followed.refresh().catch(async (error: unknown) => {
+        throw await explainLocal(error, this.location);
+      });
+      this.#grace = GRACE;
+      return await this.#openSnapshot(commit);
+    } catch (error) {
+      // A remote that is slow, and not dead, is never given up too early for long.
+      if (this.#isHurried) this.#grace = Math.min(2 * this.#grace, LONGEST_GRACE);
+      throw error;
+    } finally {
+      this.#isAsking = false;
+      this.#followed.hurry(undefined);
+    }
+  };
+
+  readonly hurry: Source['hurry'] = () => {
+    if (!this.#isAsking) return;
+    this.#isHurried = true;
+    this.#followed.hurry(this.#grace);
   };
 
   readonly hasCommit: Source['hasCommit'] = async (commit) => this.#followed.hasCommit(commit);
@@ -131,8 +165,11 @@ class GitSource implements Source {
     return this.#history.lastChange(commit, path === '' ? below : `${path}/${below}`);
   };
 
-  /** A remote does not say by itself that it has changed. */
-  readonly watch: Source['watch'] = () => async () => undefined;
+  /** A remote does not say by itself that it has changed, but for a bundle. */
+  readonly watch: Source['watch'] = (onChange, onError) => {
+    const { isBundle, url } = this.#options;
+    return isBundle === true ? watchBundle(url, onChange, onError) : async () => undefined;
+  };
 
   readonly close: Source['close'] = async () => {
     const { clone, unlock } = this.#options;
@@ -202,10 +239,6 @@ async function explainLocal(error: unknown, url: string): Promise<unknown> {
   if (!(error instanceof SourceError)) return error;
   const fault = await findLocalFault(url, error.message);
   return fault ? new SourceError(fault.message, { hint: fault.hint, cause: error }) : error;
-}
-
-function findToken({ url, tokenFile }: GitSourceOptions): TokenFile | undefined {
-  return tokenFile ? { url, path: resolve(tokenFile) } : undefined;
 }
 
 /** Settings of the user that git cannot read keep it from a remote, not from what was published. */

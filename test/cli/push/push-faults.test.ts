@@ -79,7 +79,7 @@ const FAULTS: readonly Fault[] = [
     title: 'a host that is down',
     cause: async () => ({ to: `http://127.0.0.1:${await freePort()}/signatures.git` }),
     message: /Failed to connect|Connection refused|Couldn't connect/,
-    hint: /cannot be reached/,
+    hint: /nothing takes connections there/,
   },
   {
     title: 'a repository that is not there',

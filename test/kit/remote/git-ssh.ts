@@ -13,6 +13,11 @@ const PRIVILEGE_SEPARATION = '/run/sshd';
 export interface GitSsh {
   /** The URL of a repository on this machine's disk. */
   readonly urlOf: (path: string) => string;
+  readonly port: number;
+  /** The private key that it lets in. */
+  readonly keyFile: string;
+  /** The key of the host, as known_hosts has it. */
+  readonly knownHostsFile: string;
   /** What git needs in its environment to log in there: key, known host, no configuration. */
   readonly environment: Readonly<Record<string, string>>;
   readonly stop: () => Promise<void>;
@@ -53,6 +58,9 @@ export async function startGitSsh(): Promise<GitSsh> {
   ];
   const flags = options.map((option) => `-o ${option}`).join(' ');
   return {
+    port,
+    keyFile: at('client'),
+    knownHostsFile: at('known_hosts'),
     urlOf: (path) => `ssh://${userInfo().username}@127.0.0.1:${port}${path}`,
     environment: { GIT_SSH_COMMAND: `ssh -F none ${flags}` },
     stop: async () => {

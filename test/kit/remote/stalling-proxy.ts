@@ -7,6 +7,8 @@ export interface StallingProxy {
   readonly url: string;
   /** Settles when the first answer has stalled. */
   readonly stalled: Promise<unknown>;
+  /** Lets nothing more through. */
+  readonly stall: () => void;
   /** Stalls no more. */
   readonly release: () => void;
   readonly stop: () => Promise<void>;
@@ -18,7 +20,7 @@ export async function stallAfter(limit: number, target: string): Promise<Stallin
   const targetPort = Number(url.port);
   const port = await freePort();
   const sockets = new Set<Socket>();
-  let [passed, released] = [0, false];
+  let [passed, released, most] = [0, false, limit];
   const events = new EventEmitter();
   const stalled = once(events, 'stalled');
   const server = createServer((client) => {
@@ -27,11 +29,14 @@ export async function stallAfter(limit: number, target: string): Promise<Stallin
       sockets.add(socket.on('error', () => undefined));
       socket.once('close', () => sockets.delete(socket));
     }
-    client.pipe(upstream).once('close', () => client.destroy());
+    // A server that closes what it takes for idle does not end the stall.
+    client.pipe(upstream).once('close', () => {
+      if (released || passed <= most) client.destroy();
+    });
     client.once('close', () => upstream.destroy());
     upstream.on('data', (part: Buffer) => {
       passed += part.length;
-      if (released || passed <= limit) client.write(part);
+      if (released || passed <= most) client.write(part);
       else events.emit('stalled');
     });
   });
@@ -41,6 +46,9 @@ export async function stallAfter(limit: number, target: string): Promise<Stallin
   return {
     url: url.href,
     stalled,
+    stall: () => {
+      most = 0;
+    },
     release: () => {
       released = true;
     },

@@ -21,7 +21,13 @@ export interface MemorySource extends Source {
   onHasCommit: (commit: string) => Promise<boolean> | boolean;
   recalled: State | undefined;
   readonly kept: string[];
-  readonly count: { refreshes: number; running: number; mostRunning: number; open: number };
+  readonly count: {
+    refreshes: number;
+    running: number;
+    mostRunning: number;
+    open: number;
+    hurried: number;
+  };
 }
 
 export function createMemorySource(state: State): MemorySource {
@@ -62,7 +68,7 @@ export function createMemorySource(state: State): MemorySource {
     onHasCommit: (commit) => commit === source.state.commit,
     recalled: undefined,
     kept: [],
-    count: { refreshes: 0, running: 0, mostRunning: 0, open: 0 },
+    count: { refreshes: 0, running: 0, mostRunning: 0, open: 0, hurried: 0 },
     kind: 'git',
     location: 'memory',
     branch: () => 'main',
@@ -77,6 +83,7 @@ export function createMemorySource(state: State): MemorySource {
         count.running--;
       }
     },
+    hurry: () => void source.count.hurried++,
     hasCommit: async (commit) => source.onHasCommit(commit),
     isAncestor: async (previous, next) => previous < next,
     recall: async () => source.recalled && openSnapshot(source.recalled),

@@ -149,6 +149,61 @@ describe('the refresher', () => {
     assert.ok(log.text().includes('look at the network'));
   });
 
+  it('is told by a push, and by nothing that comes by itself, that a refresh must not hang', async () => {
+    const gate = createGate();
+    await start();
+    source.onRefresh = gate.wait;
+    refresher.request('webhook');
+    await eventually(() => assert.notEqual(refresher.status().runningSince, null));
+    refresher.request('poll');
+    assert.equal(source.count.hurried, 0, 'a poll brings no news');
+    refresher.request('webhook', 'b');
+    assert.equal(source.count.hurried, 1);
+    assert.deepEqual(served(), ['one'], 'what is in force stays');
+    source.state = SECOND;
+    source.onRefresh = () => undefined;
+    gate.open();
+    await eventually(() => assert.equal(commit(), 'b'));
+  });
+
+  it('goes on with its back-off when a poll comes while a refresh runs or is planned', async () => {
+    await start();
+    const tries: number[] = [];
+    source.onRefresh = async () => {
+      tries.push(Date.now());
+      refresher.request('poll');
+      await sleep(5);
+      refresher.request('poll');
+      if (tries.length <= 3) throw new SourceError('no route');
+    };
+    assert.equal(await refresh(), 'failed');
+    refresher.request('poll');
+    await eventually(() => assert.equal(tries.length, 4));
+    await refresher.idle();
+    assert.equal(tries.length, 4);
+    const pauses = tries.slice(1).map((time, index) => time - (tries[index] ?? 0));
+    assert.ok(
+      pauses.every((pause, index) => pause >= 240 * 2 ** index),
+      pauses.join(' '),
+    );
+  });
+
+  it('begins its back-off anew when somebody pushes', async () => {
+    await start();
+    const tries: number[] = [];
+    source.onRefresh = () => {
+      tries.push(Date.now());
+      throw new SourceError('no route');
+    };
+    refresher.request('request');
+    await eventually(() => assert.equal(tries.length, 3));
+    refresher.request('webhook');
+    await eventually(() => assert.equal(tries.length, 5));
+    const [, , third = 0, fourth = 0, fifth = 0] = tries;
+    assert.ok(fourth - third < 500, 'at once');
+    assert.ok(fifth - fourth < 500, 'and again after the first pause');
+  });
+
   it('serves on what it had when a refresh fails half-way', async () => {
     await start();
     source.state = SECOND;

@@ -1,11 +1,14 @@
 // The environment that every git process runs in. Nothing that a hostile repository or a
 // stray setting says may run a program, ask a question or reach another protocol.
-import { tokenSettings } from './token-settings.ts';
+import { resolve } from 'node:path';
+import { type SshFiles, toSshCommand } from './ssh-command.ts';
+import { DEFAULT_GIT_USER, tokenSettings } from './token-settings.ts';
 
 /** What a git process may inherit beside our own settings. */
 const INHERITED: ReadonlySet<string> = new Set([
   'GIT_SSH',
   'GIT_SSH_COMMAND',
+  'GIT_SSH_VARIANT',
   'GIT_SSL_CAINFO',
   'GIT_SSL_CAPATH',
   'GIT_SSL_CERT',
@@ -33,6 +36,45 @@ const SLOW_SECONDS = '30';
 export interface TokenFile {
   readonly url: string;
   readonly path: string;
+  /** The name that goes with it; DEFAULT_GIT_USER if left out. */
+  readonly user?: string | undefined;
+}
+
+/** Files with which a remote lets git in. What is left out is as the user has it. */
+export interface GitAccess extends SshFiles {
+  readonly tokenFile?: string | undefined;
+  /** The user name that goes with the token. */
+  readonly user?: string | undefined;
+  /** The authorities for HTTPS (PEM); no others count then. */
+  readonly caFile?: string | undefined;
+}
+
+/** The same for one remote. Paths are absolute, as git runs in another directory. */
+export interface RemoteAccess extends SshFiles {
+  readonly token?: TokenFile | undefined;
+  readonly caFile?: string | undefined;
+}
+
+/** Takes the files of `access` for the remote at a URL. */
+export function toRemoteAccess(url: string, access: GitAccess): RemoteAccess {
+  const { tokenFile, user, sshKeyFile, knownHostsFile, caFile } = access;
+  return {
+    ...(tokenFile && { token: { url, path: resolve(tokenFile), user } }),
+    ...(sshKeyFile && { sshKeyFile: resolve(sshKeyFile) }),
+    ...(knownHostsFile && { knownHostsFile: resolve(knownHostsFile) }),
+    ...(caFile && { caFile: resolve(caFile) }),
+  };
+}
+
+/** The variables by which the token helper, and curl in git, find their files. */
+export function accessVariables({ token, caFile }: RemoteAccess): Record<string, string> {
+  return {
+    ...(token && {
+      LOOKASIDE_GIT_TOKEN_FILE: token.path,
+      LOOKASIDE_GIT_USER: token.user ?? DEFAULT_GIT_USER,
+    }),
+    ...(caFile && { GIT_SSL_CAINFO: caFile }),
+  };
 }
 
 /**
@@ -41,18 +83,23 @@ export interface TokenFile {
  */
 export function gitEnvironment(
   base: Readonly<Record<string, string | undefined>>,
-  token: TokenFile | undefined,
+  access: RemoteAccess = {},
 ): Record<string, string> {
   const environment: Record<string, string> = {};
   for (const [name, value] of Object.entries(base)) {
     const isLeftOut = name.startsWith('GIT_') ? !INHERITED.has(name) : PROGRAMS.has(name);
     if (value !== undefined && !isLeftOut) environment[name] = value;
   }
-  if (!('GIT_SSH' in environment)) environment['GIT_SSH_COMMAND'] ??= 'ssh -oBatchMode=yes';
+  const { GIT_SSH_COMMAND: command, GIT_SSH: program, GIT_SSH_VARIANT: variant } = environment;
+  const ssh = toSshCommand({ command, program, variant }, access);
+  // What takes the place of another program is OpenSSH.
+  if (ssh !== command && variant !== 'ssh') delete environment['GIT_SSH_VARIANT'];
+  const { token } = access;
   const settings = token ? [...SETTINGS, ...tokenSettings(token.url)] : SETTINGS;
   return {
     ...environment,
-    ...(token && { LOOKASIDE_GIT_TOKEN_FILE: token.path }),
+    ...(ssh !== undefined && { GIT_SSH_COMMAND: ssh }),
+    ...accessVariables(access),
     LC_ALL: 'C',
     GIT_TERMINAL_PROMPT: '0',
     GIT_OPTIONAL_LOCKS: '0',

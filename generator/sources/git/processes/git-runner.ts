@@ -58,6 +58,7 @@ export class GitRunner {
   readonly #kill = (): void => this.kill();
   #failure: SourceError | undefined;
   #running: RunningGit | undefined;
+  #hurry: number | undefined;
   #previous: Promise<unknown> = Promise.resolve();
   #hardKill: NodeJS.Timeout | undefined;
 
@@ -99,6 +100,20 @@ export class GitRunner {
     this.#shell?.stdin?.write(`stay ${processor}\n`);
   }
 
+  /**
+   * Gives up a remote that says nothing for so long, also one that is asked from now on; undefined: as long
+   * as the limits allow.
+   */
+  hurry(silence: number | undefined): void {
+    this.#hurry = silence;
+    if (silence !== undefined) this.#running?.hurry(silence);
+  }
+
+  /** What runs has not stopped, though it says nothing. */
+  noteLife(): void {
+    this.#running?.noteLife();
+  }
+
   /** Whether nothing more can be run. */
   hasEnded(): boolean {
     return this.#failure !== undefined;
@@ -130,6 +145,7 @@ export class GitRunner {
       this.#talkTo?.write(answer);
     });
     this.#running = running;
+    if (this.#hurry !== undefined) running.hurry(this.#hurry);
     try {
       this.#shell?.stdin?.write(running.order);
       this.#talkTo?.write(talk?.start ?? '');

@@ -16,6 +16,7 @@ export class RestartingRunner {
   readonly #options: RestartingRunnerOptions;
   #runner: GitRunner;
   #processor: number | undefined;
+  #hurry: number | undefined;
 
   /** Starts a shell at once, while this process is small. */
   constructor(environment: GitEnvironment, options: RestartingRunnerOptions) {
@@ -38,6 +39,17 @@ export class RestartingRunner {
     if (this.#processor !== undefined) this.#runner.stayOn(this.#processor);
   }
 
+  /** As GitRunner has it, for those that follow too. */
+  hurry(silence: number | undefined): void {
+    this.#hurry = silence;
+    this.#runner.hurry(silence);
+  }
+
+  /** What runs has not stopped, though it says nothing. */
+  noteLife(): void {
+    this.#runner.noteLife();
+  }
+
   /** Stops the command that runs, and those that wait. */
   kill(): void {
     this.#runner.kill();
@@ -51,6 +63,7 @@ export class RestartingRunner {
   #start(): GitRunner {
     const runner = new GitRunner(this.#environment, this.#options);
     if (this.#processor !== undefined) runner.stayOn(this.#processor);
+    runner.hurry(this.#hurry);
     return runner;
   }
 }

@@ -72,6 +72,15 @@ const FILE_TOO_LARGE = /^(?!remote: ).*file too large/im;
 /** Of ulimit(1). Bytes. */
 const BLOCK = 512;
 
+/** Commands that wait for a remote. */
+const TALKERS: ReadonlySet<string> = new Set([
+  'fetch',
+  'fetch-pack',
+  'ls-remote',
+  'remote-http',
+  'remote-https',
+]);
+
 /** One git, from its order to its end. */
 export class RunningGit {
   /** A secret of this run: what a remote says can never be taken for it. */
@@ -87,10 +96,14 @@ export class RunningGit {
   readonly #stderr: GitOutput;
   readonly #pieces: string[] = [];
   readonly #complaint = new OutputTail(COMPLAINT_BYTES);
-  readonly #silence: NodeJS.Timeout;
+  #silence: NodeJS.Timeout;
+  #silenceLimit: number;
+  /** When it, or what it brings, was last seen to move. */
+  #heardAt = performance.now();
   readonly #deadline: NodeJS.Timeout;
   #kindly: NodeJS.Timeout | undefined;
   #failure: SourceError | undefined;
+  #isSettled = false;
   /** Of its group, where it has one. */
   #leader: number | undefined;
   #isInGroupOfShell = false;
@@ -112,7 +125,8 @@ export class RunningGit {
     this.order = `${[heading, ...args].join('\n')}\n`;
     this.printed = new Promise((resolve) => (this.#onPrinted = resolve));
     this.ended = new Promise((resolve) => (this.#onEnded = resolve));
-    this.#silence = setTimeout(() => this.#exceed('silence', silence), silence);
+    this.#silenceLimit = silence;
+    this.#silence = setTimeout(() => this.#checkSilence(), silence);
     this.#deadline = setTimeout(() => this.#exceed('deadline', deadline), deadline);
     const readLine = createLineReader((line) => {
       // This git reads no more answers: the next one would.
@@ -159,6 +173,18 @@ export class RunningGit {
     return this.#failure !== undefined && this.#isInGroupOfShell;
   }
 
+  /** Something else than its output shows that it has not stopped. */
+  noteLife(): void {
+    this.#heardAt = performance.now();
+  }
+
+  /** From now on a git that talks to a remote may say nothing for so long only, the time before included. */
+  hurry(silence: number): void {
+    if (!TALKERS.has(this.#command) || silence >= this.#silenceLimit) return;
+    this.#silenceLimit = silence;
+    this.#checkSilence();
+  }
+
   /** Kills what is left of it, where the shell no longer does. */
   kill(): void {
     signalGroup(this.#leader, 'SIGKILL');
@@ -186,11 +212,19 @@ export class RunningGit {
   }
 
   #read(output: GitOutput, limit: 'stdout' | 'stderr', chunk: Buffer): void {
-    this.#silence.refresh();
+    this.noteLife();
     output.push(chunk);
     if (output.isTooMuch) this.#exceed(limit, this.#limits[limit]);
     if (this.#stdout.ending !== undefined && this.#stderr.ending !== undefined) this.#onPrinted();
     if (this.#stdout.isOver && this.#stderr.isOver) this.#settle();
+  }
+
+  #checkSilence(): void {
+    clearTimeout(this.#silence);
+    if (this.#isSettled) return;
+    const left = this.#heardAt + this.#silenceLimit - performance.now();
+    if (left <= 0) this.#exceed('silence', this.#silenceLimit);
+    else this.#silence = setTimeout(() => this.#checkSilence(), left);
   }
 
   #exceed(limit: ProcessLimit, value: number): void {
@@ -206,6 +240,7 @@ export class RunningGit {
   }
 
   #settle(): void {
+    this.#isSettled = true;
     this.#leader = undefined;
     clearTimeout(this.#silence);
     clearTimeout(this.#deadline);

@@ -3,4 +3,4 @@
 # no argument and no variable.
 
 [ "$1" = get ] || exit 0
-printf 'username=x-access-token\npassword=%s\n' "$(head -n 1 "$LOOKASIDE_GIT_TOKEN_FILE")"
+printf 'username=%s\npassword=%s\n' "$LOOKASIDE_GIT_USER" "$(head -n 1 "$LOOKASIDE_GIT_TOKEN_FILE")"

@@ -1,6 +1,9 @@
 import { fileURLToPath } from 'node:url';
 import { toShellWord } from '../../../terms/text.ts';
 
+/** What GitHub wants for a user name, and GitLab takes with the tokens of people and projects. */
+export const DEFAULT_GIT_USER = 'x-access-token';
+
 const HELPER = fileURLToPath(new URL('token-helper.sh', import.meta.url));
 
 /**

@@ -48,7 +48,7 @@ export class Receiver {
     if (!(await incoming.hasClone())) throw new SourceError('the clone has lost its objects');
     await incoming.empty();
     // The index of a pack may be as large as the pack.
-    const watch = new SizeWatch(incoming, 2 * budget, () => git.kill());
+    const watch = new SizeWatch(incoming, 2 * budget, git);
     try {
       const commit = await bring();
       if (commit !== undefined) await this.#accept(commit);
@@ -75,14 +75,15 @@ export class Receiver {
 class SizeWatch {
   readonly #incoming: Incoming;
   readonly #most: number;
-  readonly #onExceeded: () => void;
+  readonly #git: RestartingRunner;
   readonly #timer: NodeJS.Timeout;
   #isExceeded = false;
+  #size = 0;
 
-  constructor(incoming: Incoming, most: number, onExceeded: () => void) {
+  constructor(incoming: Incoming, most: number, git: RestartingRunner) {
     this.#incoming = incoming;
     this.#most = most;
-    this.#onExceeded = onExceeded;
+    this.#git = git;
     this.#timer = setInterval(() => void this.#measure(), MEASURE_EVERY).unref();
   }
 
@@ -96,9 +97,12 @@ class SizeWatch {
 
   async #measure(): Promise<void> {
     const size = await this.#incoming.size();
+    // Without a terminal, git may say nothing of a transfer that goes on.
+    if (size > this.#size) this.#git.noteLife();
+    this.#size = size;
     if (size <= this.#most || this.#isExceeded) return;
     this.#isExceeded = true;
-    this.#onExceeded();
+    this.#git.kill();
   }
 }
 

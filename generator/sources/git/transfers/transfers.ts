@@ -3,7 +3,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ProcessLimits } from '../../../system/process-limits.ts';
-import { SourceError } from '../../source.ts';
 import { type CloneRefs, FETCHED, PUBLISHED } from '../clone/clone-refs.ts';
 import {
   FILTER,
@@ -53,6 +52,8 @@ const MOST_REFS = 256 * 1024 ** 2;
 export interface TransfersOptions {
   /** Anything that git fetches from. */
   readonly url: string;
+  /** Whether that is the path of a bundle. */
+  readonly isBundle: boolean;
   /** Where the clone is. */
   readonly directory: string;
   /** Has git write into `incoming`. */
@@ -85,8 +86,9 @@ export class Transfers {
    * refs lead to. Checks nothing more, and sets no ref. Undefined where only `fetch` can tell.
    */
   async transfer(branch: string): Promise<string | undefined> {
-    const { git, incoming, receiver, deadlines } = this.#options;
-    if (!(await incoming.hasClone())) return undefined;
+    const { git, incoming, isBundle, receiver, deadlines } = this.#options;
+    // Of bundles, only `git fetch` knows anything.
+    if (isBundle || !(await incoming.hasClone())) return undefined;
     const address = await this.#findAddress();
     return receiver.receive(async () => {
       const options = { limits: this.#limits(deadlines.refresh), filter: await this.#filter() };
@@ -167,12 +169,13 @@ export class Transfers {
     const args = [...modestly, '--write-fetch-head', '--', address, `+${ref}`];
     const { exitCode, stderr } = await git.run([...UNSYNCED, 'fetch', ...args], { limits });
     if (exitCode !== 0) throw toGitError('fetch', stderr);
-    return readFetchHead(directory);
+    return readFetchHead(directory, stderr);
   }
 
   /** Does what `git fetch` does, but obeys nothing that the remote says. */
   async #transferRef(address: string, ref: string, options: TransferOptions): Promise<string> {
     const { git } = this.#options;
+    if (this.#options.isBundle) return this.#fetchWhole(address, ref, options.limits);
     if (!isHttp(address)) {
       const brought = await transferBranch(git, address, ref, options);
       // Git says why it does not work, or does it in another way.
@@ -239,12 +242,12 @@ const LACKS_BASE = /unresolved delta|could not fetch [0-9a-f]+ from promisor rem
 /** Longer than a line for one ref. Bytes. */
 const FETCH_HEAD_LENGTH = 64 * 1024;
 
-/** What `git fetch` says that it has fetched. */
-async function readFetchHead(clone: string): Promise<string> {
+/** What `git fetch` says that it has fetched; where that is nothing, it may have `said` why. */
+async function readFetchHead(clone: string, said: string): Promise<string> {
   const text = (await readFile(join(clone, 'FETCH_HEAD'), 'utf8')).slice(0, FETCH_HEAD_LENGTH);
   const [id = ''] = text.split('\t', 1);
   if (OBJECT_NAME.test(id)) return id;
-  throw new SourceError('git fetch failed: it does not say what it has fetched');
+  throw toGitError('fetch', said.trim() || 'it does not say what it has fetched');
 }
 
 function toRef(branch: string): string {

@@ -148,7 +148,7 @@ describeWith(['git', 'git-http-backend'], 'a git repository as a source', () => 
     const other = await open({ branch: 'none', url: remote.fileUrl });
     await assert.rejects(other.refresh(), {
       name: 'SourceError',
-      message: /couldn't find remote ref refs\/heads\/none/,
+      message: /^the repository has no branch none; it has main, release\/1$/,
     });
   });
 

@@ -7,7 +7,10 @@ import {
   type GitSourceOptions,
   createGitSource,
 } from '../../../../../generator/sources/git/git.ts';
-import { gitEnvironment } from '../../../../../generator/sources/git/processes/git-environment.ts';
+import {
+  type RemoteAccess,
+  gitEnvironment,
+} from '../../../../../generator/sources/git/processes/git-environment.ts';
 import type { Source } from '../../../../../generator/sources/source.ts';
 import { eventually } from '../../../../kit/eventually.ts';
 import { freePort } from '../../../../kit/process/free-port.ts';
@@ -30,7 +33,8 @@ describe('the environment of git', () => {
     'keeps PATH': ['PATH', '/bin', true],
     'keeps HOME, where ssh has its keys': ['HOME', '/home/x', true],
     'keeps a proxy': ['https_proxy', 'http://127.0.0.1:1', true],
-    'keeps a chosen ssh': ['GIT_SSH_COMMAND', 'ssh -i key', true],
+    'keeps a chosen program in place of ssh': ['GIT_SSH_COMMAND', 'plink -batch', true],
+    'keeps what that program is': ['GIT_SSH_VARIANT', 'plink', true],
     'keeps a chosen certificate authority': ['GIT_SSL_CAINFO', '/ca.pem', true],
     'keeps a chosen configuration': ['GIT_CONFIG_GLOBAL', '/dev/null', true],
     'drops the repository of a hook': ['GIT_DIR', '/x', false],
@@ -59,14 +63,45 @@ describe('the environment of git', () => {
     );
     assert.equal(environment['GIT_TERMINAL_PROMPT'], '0');
     assert.equal(environment['GIT_NO_REPLACE_OBJECTS'], '1');
-    assert.equal(environment['GIT_SSH_COMMAND'], 'ssh -oBatchMode=yes');
+    assert.match(environment['GIT_SSH_COMMAND'] ?? '', /^ssh -oBatchMode=yes /);
     assert.equal(environment['LC_ALL'], 'C');
     assert.equal(environment['GIT_ALLOW_PROTOCOL'], 'file:git:http:https:ssh');
   });
 
+  const TIMES = '-oConnectTimeout=20 -oServerAliveInterval=10 -oServerAliveCountMax=3';
+  const SSH: readonly (readonly [
+    base: object,
+    access: RemoteAccess,
+    command: string | undefined,
+  ])[] = [
+    [{}, {}, `ssh -oBatchMode=yes ${TIMES}`],
+    [{ GIT_SSH_COMMAND: 'ssh -i key' }, {}, `ssh -i key -oBatchMode=yes ${TIMES}`],
+    [{ GIT_SSH_COMMAND: '/opt/ssh' }, {}, `/opt/ssh -oBatchMode=yes ${TIMES}`],
+    [{ GIT_SSH_COMMAND: 'ssh.sh -x' }, {}, 'ssh.sh -x'],
+    [
+      { GIT_SSH_COMMAND: './ssh.sh', GIT_SSH_VARIANT: 'ssh' },
+      {},
+      `./ssh.sh -oBatchMode=yes ${TIMES}`,
+    ],
+    [{ GIT_SSH_COMMAND: 'ssh', GIT_SSH_VARIANT: 'simple' }, {}, 'ssh'],
+    [{ GIT_SSH: '/opt/ssh' }, {}, `'/opt/ssh' -oBatchMode=yes ${TIMES}`],
+    [{ GIT_SSH: '/opt/plink' }, {}, undefined],
+    [
+      { GIT_SSH_COMMAND: 'plink', GIT_SSH: 'x', GIT_SSH_VARIANT: 'plink' },
+      { sshKeyFile: "/it's 5%" },
+      `ssh -oBatchMode=yes ${TIMES} '-oIdentityFile="/it'\\''s 5%%"' -oIdentitiesOnly=yes`,
+    ],
+  ];
+  for (const [base, access, command] of SSH) {
+    it(`has git run ${command} for ${JSON.stringify([base, access])}`, () => {
+      const environment = gitEnvironment({ ...base }, access);
+      assert.equal(environment['GIT_SSH_COMMAND'], command);
+    });
+  }
+
   it('names the file of the token, for one host alone', () => {
     const token = { url: 'https://git.example:8443/team/x.git', path: '/run/token' };
-    const environment = gitEnvironment({}, token);
+    const environment = gitEnvironment({}, { token });
     assert.equal(environment['LOOKASIDE_GIT_TOKEN_FILE'], '/run/token');
     const keys = Object.entries(environment).filter(([name]) => name.startsWith('GIT_CONFIG_KEY'));
     const helpers = keys.map(([, key]) => key).filter((key) => key.includes('helper'));
@@ -196,7 +231,7 @@ describeWith(['git', 'git-http-backend'], 'git in its environment', () => {
     const elsewhere = await makeGitRemote();
     const other = await elsewhere.serveHttp({ token: TOKEN });
     const token = { url, path: await writeToken(TOKEN) };
-    const env = gitEnvironment(process.env, token);
+    const env = gitEnvironment(process.env, { token });
     await runOrThrow('git', ['ls-remote', url], { env });
     await assert.rejects(
       runOrThrow('git', ['ls-remote', other.url], { env }),
@@ -248,6 +283,20 @@ describeWith(['git', 'git-http-backend'], 'git in its environment', () => {
       assert.ok(!(await readdir(directory())).includes('mark'));
     });
   }
+
+  it('says so when git is too old, or not there', async () => {
+    const git = join(directory(), 'git');
+    const environment = { ...process.env, PATH: `${directory()}:/usr/bin:/bin` };
+    await writeFile(git, '#!/bin/sh\necho git version 2.30.2\n', { mode: 0o755 });
+    await assert.rejects(open({ environment }), {
+      message: 'git 2.30.2 is too old: expected 2.31 or newer',
+      hint: 'install a newer git, or put its directory first into PATH',
+    });
+    await assert.rejects(open({ environment: { PATH: '/nowhere' } }), {
+      message: 'cannot start git version: there is no such program (ENOENT)',
+      hint: 'install git, or put its directory into PATH',
+    });
+  });
 
   it('runs no hook, of the user or of the clone', async () => {
     const hooks = join(directory(), 'hooks');
