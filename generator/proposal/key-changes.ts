@@ -1,5 +1,5 @@
-import { toKeyState } from '../openpgp/key-state.ts';
-import type { KeyInfo, Keyring } from '../openpgp/openpgp-js.ts';
+import { toKeyState } from '../openpgp/keys/key-state.ts';
+import type { KeyInfo, Keyring } from '../openpgp/keyring.ts';
 import type { ScopeKeyFault } from '../policy/key-faults.ts';
 import { findAround } from '../policy/scope-chain.ts';
 import type { Policy, Scope } from '../policy/policy.ts';

@@ -12,7 +12,7 @@ import type { Signature, Warning } from '../gate/judge.ts';
 import { formatLocation, isStrayDotFile } from '../terms/location.ts';
 import type { Loss } from '../terms/loss.ts';
 import { MAX_SIGNATURES, type Numbering, numberSignatures } from './numbering.ts';
-import type { KeyInfo } from '../openpgp/openpgp-js.ts';
+import type { KeyInfo } from '../openpgp/keyring.ts';
 import type { Signer } from '../openpgp/open-message.ts';
 import type { ScopeKeyFault } from '../policy/key-faults.ts';
 import type { SignedBy } from '../policy/policy.ts';

@@ -1,5 +1,5 @@
 import { describeKeyState } from '../html/describe-key-state.ts';
-import { type KeyState, toKeyState } from '../../generator/openpgp/key-state.ts';
+import { type KeyState, toKeyState } from '../../generator/openpgp/keys/key-state.ts';
 import { keyPathOf } from './downloads.ts';
 import { type Html, type Part, html } from '../html/html.ts';
 import type { KeyGroup, PageKey } from './page-facts.ts';

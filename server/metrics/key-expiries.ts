@@ -1,7 +1,7 @@
 // When keys expire as far as nodes are concerned. A subkey may expire before its key, and nodes refuse
 // what an expired subkey has signed, so the earliest end of all parts in use counts.
-import { type KeyLife, findEnd } from '../../generator/openpgp/key-state.ts';
-import type { KeyInfo, Keyring } from '../../generator/openpgp/openpgp-js.ts';
+import { type KeyLife, findEnd } from '../../generator/openpgp/keys/key-state.ts';
+import type { KeyInfo, Keyring } from '../../generator/openpgp/keyring.ts';
 import type { SignatureStore } from '../../generator/store/store.ts';
 
 export interface KeyExpiriesOptions {

@@ -1,4 +1,4 @@
-import { toKeyState } from '../../generator/openpgp/key-state.ts';
+import { toKeyState } from '../../generator/openpgp/keys/key-state.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
 import type { SignatureStore } from '../../generator/store/store.ts';
 import { countOf, formatNumber } from '../html/facts.ts';

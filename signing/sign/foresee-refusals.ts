@@ -2,9 +2,9 @@
 // image, and whether their copy of it is still good. What shows only in a signature stays open.
 import { formatPayload } from '../../generator/gate/claims.ts';
 import { PlacingJudge } from '../../generator/gate/placing-judge.ts';
-import { toKeyState } from '../../generator/openpgp/key-state.ts';
+import { toKeyState } from '../../generator/openpgp/keys/key-state.ts';
 import type { OpenMessage, OpenedMessage } from '../../generator/openpgp/open-message.ts';
-import type { Keyring } from '../../generator/openpgp/openpgp-js.ts';
+import type { Keyring } from '../../generator/openpgp/keyring.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
 import { type Rejection, isRejection, reject } from '../../generator/terms/rejection.ts';
 import { ALWAYS } from '../../generator/terms/validity.ts';

@@ -1,6 +1,6 @@
 // What could silently undo a configuration, or surprise who lays it out.
 import { findWeakness, nameAlgorithms } from '../../openpgp/algorithms.ts';
-import { toKeyState } from '../../openpgp/key-state.ts';
+import { toKeyState } from '../../openpgp/keys/key-state.ts';
 import { readPackets } from '../../openpgp/packets/packets.ts';
 import { listKeyWarnings } from '../../policy/key-warnings.ts';
 import type { Policy, Scope } from '../../policy/policy.ts';

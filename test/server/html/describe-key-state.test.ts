@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { type KeyLife, toKeyState } from '../../../generator/openpgp/key-state.ts';
+import { type KeyLife, toKeyState } from '../../../generator/openpgp/keys/key-state.ts';
 import { describeKeyState } from '../../../server/html/describe-key-state.ts';
 
 const LIFE = { isRevoked: false, signers: new Map([['A', Infinity]]) };

@@ -1,6 +1,6 @@
 // Whether a key is still of use at a given time, by what the key says of itself.
-import { formatTime } from '../terms/text.ts';
-import { hasPassed } from '../terms/validity.ts';
+import { formatTime } from '../../terms/text.ts';
+import { hasPassed } from '../../terms/validity.ts';
 
 /** How a key ends. Times are milliseconds since 1970, Infinity for never. */
 export interface KeyLife {

@@ -4,9 +4,9 @@ import {
   type KeyState,
   compareLives,
   toKeyState,
-} from '../../../generator/openpgp/key-state.ts';
-import type { Keyring } from '../../../generator/openpgp/openpgp-js.ts';
-import { keyringOf } from '../../kit/samples/samples.ts';
+} from '../../../../generator/openpgp/keys/key-state.ts';
+import type { Keyring } from '../../../../generator/openpgp/keyring.ts';
+import { keyringOf } from '../../../kit/samples/samples.ts';
 
 const NOW = new Date('2026-06-01T00:00:00Z');
 const BEFORE = '2026-05-01T00:00:00Z';
