@@ -60,7 +60,7 @@ export interface RejectedFile {
   readonly message: string;
   readonly hint: string;
   readonly breaksPulls: boolean;
-  /** The name that was signed, where it lies in no scope that takes signatures. */
+  /** The name that was signed, where no scope takes signatures under it. */
   readonly signedAs?: string;
   /** Where the file that lay at its path before is served, until there is a verdict on this one. */
   readonly olderServedAs?: string;

@@ -38,6 +38,8 @@ describe('generator: OpenPGP: hostile key files', () => {
 
 async function readCounted(child: ChildProcess, kind: string): Promise<z.infer<typeof reading>> {
   child.send({ kind, bytes: BYTES });
-  const [answer]: unknown[] = await once(child, 'message');
+  const gone = new AbortController();
+  child.once('exit', () => gone.abort(new Error('the counting process has ended')));
+  const [answer]: unknown[] = await once(child, 'message', { signal: gone.signal });
   return reading.parse(answer);
 }
