@@ -81,9 +81,10 @@ function readKeys(
   store: SignatureStore | undefined,
   now: Date,
 ): readonly StatusKey[] | undefined {
+  const isInUse = (subkey: string): boolean => store?.hasSigned(subkey) ?? false;
   return keyring?.keys.map((key) => ({
     ...key,
-    state: toKeyState(key.expires, keyring.lives.get(key.fingerprint), now),
+    state: toKeyState(key, keyring.lives.get(key.fingerprint), now, isInUse),
     signed: store?.signers.get(key.fingerprint),
   }));
 }

@@ -135,7 +135,7 @@ function adviseOnKeys(scopes: readonly Scope[], options: JudgeKeyOptions): reado
   const keyrings = scopes.flatMap(({ signedBy }) => signedBy.map(({ keyring }) => keyring));
   const advice = keyrings.flatMap(({ keys, lives }) =>
     keys.flatMap((key) => {
-      const state = toKeyState(key.expires, lives.get(key.fingerprint), options.now);
+      const state = toKeyState(key, lives.get(key.fingerprint), options.now);
       const fault = judgeKey(state, options);
       if (!fault) return [];
       const what = `the key ${nameKey(key)} ${sayKeyState(state)}`;

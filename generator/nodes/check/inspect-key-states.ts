@@ -89,7 +89,7 @@ function lifeOf({ key, keyring }: Copy) {
 }
 
 function stateOf(copy: Copy, now: Date) {
-  return toKeyState(copy.key.expires, lifeOf(copy), now);
+  return toKeyState(copy.key, lifeOf(copy), now);
 }
 
 /** The fault of a key in a state, if it has one. */
