@@ -20,7 +20,7 @@ import type { SignatureStore } from '../generator/store/store.ts';
 /**
  * `lookaside generate SOURCE --out DIR`. Faults are told on standard error; they fail the
  * run, and leave `DIR/current` as it is, only with `--on-invalid refuse`. A scope that cannot be judged
- * fails it too, and nothing that is published goes for lack of its keys.
+ * fails it too, and nothing that is published goes for lack of its keys, or of gpgv.
  */
 export async function generate(source: string, settings: Settings, io: ProcessIo): Promise<number> {
   return tellRefused(io, async () => generateFrom(source, settings, io));
@@ -43,13 +43,9 @@ async function generateFrom(source: string, settings: Settings, io: ProcessIo): 
     );
     return 1;
   }
-  const lost = keyFaults.length > 0 ? await findUnjudged(store, out) : [];
-  if (lost.length > 0) {
-    const some = lost.slice(0, MOST_NAMED).map(toPrintable).join(', ');
-    const more = lost.length > MOST_NAMED ? ` and ${lost.length - MOST_NAMED} more` : '';
-    io.stderr.write(
-      `lookaside: nothing was written: for lack of these keys, published signatures would be lost: ${some}${more}\n`,
-    );
+  const loss = await describeLoss(store, out, keyFaults.length > 0);
+  if (loss !== undefined) {
+    io.stderr.write(`lookaside: nothing was written: ${loss}\n`);
     return 1;
   }
   const generation = await writeStaticTree(store, out, checked.source.commit, new Date()).catch(
@@ -76,17 +72,31 @@ const FOR_LACK_OF_KEYS: ReadonlySet<RejectionCode> = new Set([
   'key-expired',
 ]);
 
-/** The digest directories of which something is published that would go only because keys are lacking. */
-async function findUnjudged(store: SignatureStore, out: string): Promise<readonly string[]> {
-  const rejected = [...store.rejectedFiles()].filter(({ code }) => FOR_LACK_OF_KEYS.has(code));
-  const directories = new Set(rejected.map(({ path }) => dirname(path)));
+/** Those that only another engine could. */
+const FOR_LACK_OF_ENGINE: ReadonlySet<RejectionCode> = new Set(['cannot-verify']);
+
+/** What is published and would go only because nobody can judge it now; undefined if nothing would. */
+async function describeLoss(
+  store: SignatureStore,
+  out: string,
+  lacksKeys: boolean,
+): Promise<string | undefined> {
+  const codes = lacksKeys ? FOR_LACK_OF_KEYS : FOR_LACK_OF_ENGINE;
+  const rejected = [...store.rejectedFiles()].filter(({ code }) => codes.has(code));
+  const directories = new Map(rejected.map((file) => [dirname(file.path), file]));
   const lost: string[] = [];
-  for (const directory of directories) {
+  for (const directory of directories.keys()) {
     const wanted = store.signaturesIn(directory).map(({ bytes }) => bytes);
     const published = await readPublished(out, directory);
     if (!published.every((bytes) => wanted.some((one) => bytes.equals(one)))) lost.push(directory);
   }
-  return lost;
+  const [first] = lost;
+  if (first === undefined) return undefined;
+  const some = lost.slice(0, MOST_NAMED).map(toPrintable).join(', ');
+  const more = lost.length > MOST_NAMED ? ` and ${lost.length - MOST_NAMED} more` : '';
+  const what = `published signatures would be lost: ${some}${more}`;
+  if (lacksKeys) return `for lack of these keys, ${what}`;
+  return `while they cannot be verified, ${what}\nhint: ${directories.get(first)?.hint ?? ''}`;
 }
 
 /** Of a directory nothing is kept; nor where that cannot be done. */

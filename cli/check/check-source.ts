@@ -1,6 +1,6 @@
 // One pass over a source that is open.
 import type { Judge } from '../../generator/gate/judge.ts';
-import { formatEnd } from '../../generator/openpgp/key-state.ts';
+import { formatEnd } from '../../generator/openpgp/keys/key-state.ts';
 import { listKeyFaults } from '../../generator/policy/key-faults.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
 import type { Pass, ReadableSource, Snapshot, Source } from '../../generator/sources/source.ts';

@@ -94,7 +94,6 @@ export async function reviewRange(range: CommitRange, tools: ReviewTools): Promi
   const newKeys = findNewKeys(rules.accepted, to.policy, new Date());
   const about = {
     source: { kind: 'git', location, commit: range.to },
-    ...reportKeys(to.policy),
     ...findKeyFaults(rules, range, settings['expiry-warning']),
     base: range.from ?? null,
     ...(newKeys.length > 0 && { newKeys }),
@@ -106,6 +105,7 @@ export async function reviewRange(range: CommitRange, tools: ReviewTools): Promi
     const all = [...withdrawn, ...(isCut ? [MANY_EXCLUDED] : []), ...sortLosses(losses)];
     const isAllowed = settings['allow-removals'];
     const report = {
+      ...reportKeys(to.policy, signersOf(files)),
       ...about,
       summary: summarize(files),
       files: sortByPath(files),
@@ -117,10 +117,20 @@ export async function reviewRange(range: CommitRange, tools: ReviewTools): Promi
     const { message, hint = '' } = error;
     const refused = { code: 'state-refused', message, hint } as const;
     return {
-      report: { ...about, summary: EMPTY, files: [], losses: [], refused },
+      report: { ...reportKeys(to.policy), ...about, ...NOTHING_JUDGED, refused },
       subtree,
     };
   }
+}
+
+const NOTHING_JUDGED = { summary: EMPTY, files: [], losses: [] };
+
+/** The keys that made the signatures of a proposal: of those that were there before nothing is known here. */
+function signersOf(files: readonly ReportedFile[]) {
+  const signers = new Set(
+    files.flatMap((file) => (file.status === 'accepted' ? (file.signer?.fingerprint ?? []) : [])),
+  );
+  return { hasSigned: (fingerprint: string): boolean => signers.has(fingerprint) };
 }
 
 /** What cannot be used of the keys that apply after; what was so before is no fault of what is pushed. */

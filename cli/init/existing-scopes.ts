@@ -2,7 +2,7 @@
 // its people changes that, so what it lacks is told: a key that only lay there could count for other images.
 import { lstat, readFile, stat } from 'node:fs/promises';
 import { basename, join, relative, resolve } from 'node:path';
-import type { KeyFile } from '../../generator/openpgp/openpgp-js.ts';
+import type { KeyFile } from '../../generator/openpgp/keys/key-file.ts';
 import { describeScope } from '../../generator/policy/policy.ts';
 import { toShellWord } from '../../generator/terms/text.ts';
 import { KEY_DIRECTORY_NAME, type InitialScope } from '../../signing/init/repository-files.ts';

@@ -1,14 +1,10 @@
 // Key files, read as far as they can be used: what is wrong with one of them says nothing about others.
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, parse, resolve } from 'node:path';
-import {
-  type KeyFile,
-  KeyFileError,
-  type Keyring,
-  readKeyring,
-} from '../../generator/openpgp/openpgp-js.ts';
-import { KEY_NOTES, describeNote } from '../../generator/openpgp/import/key-notes.ts';
-import { splitKeyFile } from '../../generator/openpgp/split-key-file.ts';
+import { type KeyFile, KeyFileError } from '../../generator/openpgp/keys/key-file.ts';
+import type { Keyring } from '../../generator/openpgp/keyring.ts';
+import { readKeyring, readUsableKeyring } from '../../generator/openpgp/read-keyring.ts';
+import { splitKeyFile } from '../../generator/openpgp/keys/split-key-file.ts';
 import type { KeyFault } from '../../generator/policy/key-faults.ts';
 import { MOST_KEY_BYTES, readBounded } from '../../generator/system/read-bounded.ts';
 import { hasCode, messageOf } from '../../generator/terms/errors.ts';
@@ -216,56 +212,22 @@ async function listFiles(path: string): Promise<readonly string[]> {
   return names.map((name) => join(path, name));
 }
 
-/**
- * Reads the files that can be imported, one by one where they cannot be all together. One that only adds
- * to the key of another, as a revocation does, counts beside it; of two that rule each other out, the
- * first counts.
- */
+/** What of the files can be used. One that only adds to the key of another, as a revocation does, counts beside it. */
 async function importFiles(files: readonly KeyFile[]): Promise<ImportedFiles> {
-  const whole = await tryToImport(files);
-  if (!(whole instanceof KeyFileError)) return { files, faults: [], keyring: whole };
-  const alone = await Promise.all(files.map(async (file) => tryToImport([file])));
-  const sure = files.filter((_file, index) => !(alone[index] instanceof KeyFileError));
-  const together = await tryToImport(sure);
-  const isClash = together instanceof KeyFileError;
-  let [good, keyring] = isClash ? [[], await readKeyring([])] : [sure, together];
-  const faults: BrokenPath[] = [];
-  for (const [index, file] of files.entries()) {
-    if (good.includes(file)) continue;
-    const added = files.filter((one) => one === file || good.includes(one));
-    const error = alone[index];
-    const isRefused = error instanceof KeyFileError && (error.isPrivate || sure.length === 0);
-    const imported = isRefused ? error : await tryToImport(added);
-    if (imported instanceof KeyFileError) {
-      const cause = error instanceof KeyFileError ? error : imported;
-      faults.push({ path: file.path, error: explainKeyFile(cause) });
-    } else {
-      [good, keyring] = [added, imported];
-    }
-  }
-  return { files: good, faults, keyring };
+  const { keyring, faults } = await readUsableKeyring(files);
+  return {
+    files: files.filter((file) => !faults.has(file)),
+    faults: [...faults].map(([{ path }, cause]) => ({ path, error: explainKeyFile(cause) })),
+    keyring,
+  };
 }
 
 /** For those who write keys anew: what was given, and cannot be written, is a fault. */
 async function importKeyByKey(files: readonly KeyFile[]): Promise<ImportedFiles> {
   const split = files.map((file) => splitKeyFile(file));
   const read = await importFiles(split.flatMap((one) => one.files));
-  const lost = read.keyring.notes.filter(({ code }) => code === 'nothing-certified');
-  const faults = lost.map((note) => {
-    const error = new KeyFileError(describeNote(note), { hint: KEY_NOTES[note.code].cure });
-    return { path: note.path, error: explainKeyFile(error) };
-  });
   const notes = [...read.keyring.notes, ...split.flatMap((one) => one.notes)];
-  return { ...read, faults: [...read.faults, ...faults], keyring: { ...read.keyring, notes } };
-}
-
-async function tryToImport(files: readonly KeyFile[]): Promise<Keyring | KeyFileError> {
-  try {
-    return await readKeyring(files);
-  } catch (error) {
-    if (error instanceof KeyFileError) return error;
-    throw error;
-  }
+  return { ...read, keyring: { ...read.keyring, notes } };
 }
 
 interface ImportedFiles {

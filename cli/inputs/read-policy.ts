@@ -1,7 +1,9 @@
 // The policy of a run: from --policy, or from scopes and --keys. A key file that cannot be used costs the
 // scope that names it, and no other.
 import { join } from 'node:path';
-import { type KeyFile, type Keyring, readKeyring } from '../../generator/openpgp/openpgp-js.ts';
+import type { KeyFile } from '../../generator/openpgp/keys/key-file.ts';
+import type { Keyring } from '../../generator/openpgp/keyring.ts';
+import { readKeyring } from '../../generator/openpgp/read-keyring.ts';
 import { lacksKeys, listKeyFaults } from '../../generator/policy/key-faults.ts';
 import {
   type Policy,

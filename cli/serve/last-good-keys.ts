@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { z } from 'zod';
-import type { KeyFile } from '../../generator/openpgp/openpgp-js.ts';
+import type { KeyFile } from '../../generator/openpgp/keys/key-file.ts';
 import { replaceBytes } from '../../generator/system/durable.ts';
 import { hasCode } from '../../generator/terms/errors.ts';
 import type { KeyCopies } from '../inputs/read-keys.ts';

@@ -1,6 +1,6 @@
 // Where `sign` brings signatures: to the repository of --to, or to the directory of --out.
 import { PlacingJudge } from '../../generator/gate/placing-judge.ts';
-import { readKeyring } from '../../generator/openpgp/openpgp-js.ts';
+import { readKeyring } from '../../generator/openpgp/read-keyring.ts';
 import { type Policy, createSimplePolicy } from '../../generator/policy/policy.ts';
 import { findProposal } from '../../signing/push/propose-signatures.ts';
 import { foreseeExcess } from '../../signing/push/foresee-excess.ts';

@@ -5,7 +5,7 @@ import { formatTime } from '../terms/text.ts';
 import { type Warning, warnOfSignature } from '../gate/judge.ts';
 import { nameAlgorithms } from '../openpgp/algorithms.ts';
 import type { OpenMessage, Signer } from '../openpgp/open-message.ts';
-import type { Keyring } from '../openpgp/openpgp-js.ts';
+import type { Keyring } from '../openpgp/keyring.ts';
 import { findSignaturePacket } from '../openpgp/packets/message-fault.ts';
 import { type Rejection, isRejection } from '../terms/rejection.ts';
 import { type ReportedClaims, formatClaims } from '../store/report.ts';

@@ -6,8 +6,8 @@ import { formatReference } from '../policy/signed-identity.ts';
 import { formatTime } from '../terms/text.ts';
 import type { DockerReference } from '../terms/image-name.ts';
 import { formatDirectory, formatLocation, parseDirectory } from '../terms/location.ts';
-import { findFault } from './find-fault.ts';
-import { type Obstacle, findObstacle, findOtherName } from './find-obstacle.ts';
+import { type Pull, findFault } from './find-fault.ts';
+import { type Obstacle, findObstacle, findOtherName, findShortName } from './find-obstacle.ts';
 import { type Evidence, findReasons, findRejectedHere } from './find-reasons.ts';
 import type { Reason } from './reason.ts';
 import type { RejectedFile } from '../store/report.ts';
@@ -66,11 +66,8 @@ export async function explainImage(
   const directory = findDirectory(scope, image, digestHex);
   const signatures = store.signaturesIn(directory);
   const obstacle = pull ? findObstacle(pull, signatures) : noScope(image);
-  const otherName =
-    pull && obstacle === 'unsigned'
-      ? findOtherName(pull, rejectedIn(directory, options))
-      : undefined;
-  const reason = otherName ?? (await findReason(directory, obstacle, options));
+  const name = pull && findNameFault(pull, obstacle, signatures, rejectedIn(directory, options));
+  const reason = name ?? (await findReason(directory, obstacle, options));
   return {
     image: formatReference(image),
     digest: `sha256:${digestHex}`,
@@ -135,6 +132,19 @@ async function findReason(
   }
   if (obstacle === null || !MAY_BE_REJECTED.has(obstacle.code)) return obstacle;
   return (await findRejectedHere(directory, evidence)) ?? obstacle;
+}
+
+/** What is wrong with the names that were signed, or could be, where another name would help. */
+function findNameFault(
+  pull: Pull,
+  obstacle: ReturnType<typeof findObstacle>,
+  signatures: readonly Signature[],
+  rejected: readonly RejectedFile[],
+): Obstacle | undefined {
+  const isUnsigned = obstacle === 'unsigned';
+  if (!isUnsigned && !(obstacle && MAY_BE_REJECTED.has(obstacle.code))) return undefined;
+  const short = findShortName(pull, signatures, rejected);
+  return short ?? (isUnsigned ? findOtherName(pull, rejected) : undefined);
 }
 
 function rejectedIn(directory: string, sight: Evidence): readonly RejectedFile[] {

@@ -10,7 +10,9 @@ import {
 } from '../policy/signed-identity.ts';
 import { type Pull, judgeFor, nearest } from './find-fault.ts';
 import { type DockerReference, parseDockerReference } from '../terms/image-name.ts';
+import { findShortPrefix } from '../policy/unmatched-scope.ts';
 import type { RejectedFile } from '../store/report.ts';
+import { asSentence } from '../terms/text.ts';
 
 /** What stands between a node and an image, where it is not that signatures are missing. */
 export interface Obstacle {
@@ -115,6 +117,37 @@ export function findOtherName(
     message: `it is signed as ${[...new Set(names)].join(', ')}, but pulled as ${formatReference(image)}`,
     next: `Sign it as ${wanted}, or add a scope for ${identity.host}, here and on the nodes, and pull it as it is signed.`,
   };
+}
+
+/**
+ * The obstacle of an image of which a rule of its scope wants a name that no signature can have; undefined
+ * where that is not so, or where the rule is met.
+ */
+export function findShortName(
+  pull: Pull,
+  signatures: readonly Signature[],
+  rejected: readonly RejectedFile[],
+): Obstacle | undefined {
+  const { image, scope } = pull;
+  for (const wanted of scope.signedBy) {
+    const { signedIdentity: rule } = wanted;
+    const isRemapped =
+      rule.type === 'remapIdentity' && !remapReference(image, rule.prefix, rule.signedPrefix);
+    const short = isRemapped ? findShortPrefix(rule) : undefined;
+    const isMet = signatures.some((one) => judgeFor(wanted, pull, one) === undefined);
+    if (!short || isMet) continue;
+    const names = [
+      ...signatures.map(({ claims }) => claims.dockerReference),
+      ...rejected.flatMap(({ signedAs }) => signedAs ?? []),
+    ];
+    const signed = names.length > 0 ? `signed as ${[...new Set(names)].join(', ')}, but ` : '';
+    return {
+      code: 'other-name',
+      message: `it is ${signed}pulled as ${formatReference(image)}, and ${short.reason}`,
+      next: asSentence(short.cure),
+    };
+  }
+  return undefined;
 }
 
 function describeUnmet(

@@ -6,7 +6,7 @@ import {
   type OpenMessage,
   type OpenedMessage,
 } from '../openpgp/open-message.ts';
-import type { Keyring } from '../openpgp/openpgp-js.ts';
+import type { Keyring } from '../openpgp/keyring.ts';
 import {
   type Rejection,
   during,

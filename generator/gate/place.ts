@@ -126,7 +126,7 @@ export function explainPlace(
   const open = placed.filter(({ scope }) => scope.obstacle === undefined);
   const rules = open.flatMap(({ scope }) => scope.signedBy.map((one) => one.signedIdentity));
   const renaming = rules.find(({ type }) => RENAMING.has(type));
-  if (renaming) return mismatch(renaming, signed, open);
+  if (renaming) return mismatch(renaming, claims.dockerReference, open);
 
   const scope = findScope(policy, identity);
   if (scope?.obstacle !== undefined || !scope) {
@@ -187,16 +187,18 @@ const RENAMING: ReadonlySet<string> = new Set([
   'remapIdentity',
 ] satisfies SignedIdentity['type'][]);
 
-function mismatch(rule: SignedIdentity, signed: string, open: readonly PlacedImage[]): Rejection {
+function mismatch(rule: SignedIdentity, signedAs: string, open: readonly PlacedImage[]): Rejection {
   const isRemapped =
     rule.type === 'remapIdentity' &&
     open.some(({ image }) => !remapReference(image, rule.prefix, rule.signedPrefix));
   const short = isRemapped ? findShortPrefix(rule) : undefined;
-  const message = `expected an identity by ${formatRule(rule)}, got ${signed}`;
+  const message = `expected an identity by ${formatRule(rule)}, got ${JSON.stringify(signedAs)}`;
   if (!short) return reject('identity-mismatch', message);
-  return reject('identity-mismatch', `${message}: ${short.reason}`, {
-    hint: asSentence(short.cure),
-  });
+  const hint = asSentence(short.cure);
+  return {
+    ...reject('identity-mismatch', `${message}: ${short.reason}`, { hint }),
+    signedAs,
+  };
 }
 
 /** What is wrong with the place by the default rule for names. */

@@ -1,6 +1,7 @@
 // Where nodes find the public keys of each scope.
 import { createHash } from 'node:crypto';
-import { type Keyring, armorKeys } from '../openpgp/openpgp-js.ts';
+import type { Keyring } from '../openpgp/keyring.ts';
+import { armorKeys } from '../openpgp/openpgp-js.ts';
 import type { Scope } from '../policy/policy.ts';
 import type { NodeFile } from './node-file.ts';
 

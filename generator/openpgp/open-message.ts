@@ -17,9 +17,9 @@ import {
   findSignaturePacket,
 } from './packets/message-fault.ts';
 import { isBomb } from './packets/packets.ts';
-import type { SignaturePacket } from './packets/signature-packet.ts';
-import { KEY_NOTES, type KeyNoteCode } from './import/key-notes.ts';
-import { type Keyring, type SigningKey, verifyPlain } from './openpgp-js.ts';
+import { explainLost, findKeyFault, rejectUncertified } from './key-rejections.ts';
+import type { Keyring } from './keyring.ts';
+import { type SigningKey, verifyPlain } from './signing-key.ts';
 import { type PlainMessage, readPlainMessage } from './packets/plain-message.ts';
 import { type IsSignedByRsa, isSignedByRsa as computeAtOnce } from './rsa.ts';
 
@@ -141,6 +141,7 @@ async function openPlain(
     const message = `no key of the keyring has the ID ${keyId.toUpperCase()}`;
     return explainLost(reject('unknown-signer', message), keyring, keyId);
   }
+  if (!key.isValid) return rejectUncertified(key, keyring);
   const { publicKeyAlgorithm, hashAlgorithm, version } = signature;
   const algorithms = nameAlgorithms(publicKeyAlgorithm, hashAlgorithm, key.bits);
   if (version !== 4) return undecided(`has a packet of version ${version}`);
@@ -223,7 +224,7 @@ async function askGpgv(
     }
     const { code } = verdict;
     if (keyring && (code === 'unsupported-signature' || code === 'unknown-signer')) {
-      const fault = findSubkeyFault(findSignaturePacket(message, MAX_BLOB_BYTES), keyring);
+      const fault = findKeyFault(findSignaturePacket(message, MAX_BLOB_BYTES), keyring);
       if (fault) return during(aDayFrom(now), fault);
     }
     const isLasting = FORM_FAULTS.has(verdict.code) || isUndecided(verdict);
@@ -253,50 +254,6 @@ async function askGpgv(
       : { from, until: Math.min(end, until) },
     gpgv: gpgv.version,
   };
-}
-
-/** Why GnuPG takes no signature by a subkey, or by a key that it takes for one. */
-function findSubkeyFault(
-  signature: SignaturePacket | undefined,
-  { find, notes }: Keyring,
-): Rejection | undefined {
-  const keys = find(signature?.keyId ?? '');
-  const key = keys.find((one) => !isPrimary(one));
-  if (!key) return undefined;
-  const { fingerprint, primaryFingerprint: other } = key;
-  const isOf = (code: KeyNoteCode, of: string): boolean =>
-    notes.some((note) => note.code === code && note.fingerprint === of);
-  if (isOf('subkey-of-other', fingerprint) || keys.some(isPrimary)) {
-    return reject(
-      'unknown-signer',
-      `the signature is by the key ${fingerprint}, which GnuPG takes for a subkey of the key ${other} in front of it`,
-      { hint: `In the key files, ${KEY_NOTES['subkey-of-other'].cure}.` },
-    );
-  }
-  if (!isOf('subkey-not-cross-certified', other)) return undefined;
-  return reject(
-    'unsupported-signature',
-    `the signature is by the subkey ${fingerprint}, which has not signed that it belongs to the key ${other}`,
-    { hint: `For the key ${other}, ${KEY_NOTES['subkey-not-cross-certified'].cure}.` },
-  );
-}
-
-function isPrimary({ fingerprint, primaryFingerprint }: SigningKey): boolean {
-  return fingerprint === primaryFingerprint;
-}
-
-/** Says of a signer that nobody knows where its key was lost, if it was. */
-function explainLost(
-  verdict: Rejection,
-  keyring: Keyring | undefined,
-  keyId: string | undefined,
-): Rejection {
-  const lost = verdict.code === 'unknown-signer' ? keyring?.lost.get(keyId ?? '') : undefined;
-  if (!lost) return verdict;
-  const { fingerprint, path } = lost;
-  const hint = `A warning about ${path} says why: mend the file, or ask the owner of the key for it as \`gpg --export\` writes it.`;
-  const message = `the key ${fingerprint} is in ${path}, but nodes do not import it from there`;
-  return reject('unknown-signer', message, { hint });
 }
 
 /** Expired stays expired; an expired key is reported until the signature has expired as well. */

@@ -64,17 +64,23 @@ export function isSignedByRsa(message: PlainMessage, key: RsaKey): boolean {
  * 9580, section 5.2.4); undefined if the key cannot have made it.
  */
 export function toRsaTask(message: PlainMessage, key: RsaKey): RsaTask | undefined {
-  const { hashAlgorithm, publicKeyAlgorithm, signedFields, digestStart } = message.signature;
+  const { hashAlgorithm, publicKeyAlgorithm, digestStart } = message.signature;
   const hashName = HASH_NAMES[hashAlgorithm];
   const [integer, ...more] = readIntegers(message.signature.integers) ?? [];
   if (!integer || more.length > 0 || integer.length > key.bytes) return undefined;
   if (hashName === undefined || !RSA_ALGORITHMS.has(publicKeyAlgorithm)) return undefined;
-  const trailer = Buffer.from([4, 0xff, 0, 0, 0, 0]);
-  trailer.writeUInt32BE(signedFields.length, 2);
-  const signed = Buffer.concat([message.untrustedPayload, signedFields, trailer]);
+  const signed = signedBytesOf(message);
   const signature = Buffer.alloc(key.bytes);
   signature.set(integer, key.bytes - integer.length);
   return { key: key.object, hashName, signed, digestStart, signature };
+}
+
+/** What a signature of version 4 is computed over (RFC 9580, section 5.2.4). */
+export function signedBytesOf({ untrustedPayload, signature }: PlainMessage): Uint8Array {
+  const { signedFields } = signature;
+  const trailer = Buffer.from([4, 0xff, 0, 0, 0, 0]);
+  trailer.writeUInt32BE(signedFields.length, 2);
+  return Buffer.concat([untrustedPayload, signedFields, trailer]);
 }
 
 /** Whether the key of a task made the signature. */

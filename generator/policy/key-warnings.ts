@@ -1,6 +1,6 @@
 // What of the keys of a policy nodes do not take, or other clients do not, in sentences with cures.
 import { KEY_NOTES, describeNote } from '../openpgp/import/key-notes.ts';
-import type { Keyring } from '../openpgp/openpgp-js.ts';
+import type { Keyring } from '../openpgp/keyring.ts';
 import type { Policy } from './policy.ts';
 
 /** A sentence for each, once. */

@@ -1,7 +1,9 @@
 // What nodes ask of the signatures of an image, as containers-policy.json(5) has it: the most
 // specific scope wins whole (containers/image docker/policyconfiguration/naming.go).
 import { createHash } from 'node:crypto';
-import { type Keyring, findsSame, joinKeyrings, keyIdOf } from '../openpgp/openpgp-js.ts';
+import { type Keyring, findsSame } from '../openpgp/keyring.ts';
+import { joinKeyrings } from '../openpgp/read-keyring.ts';
+import { keyIdOf } from '../openpgp/signing-key.ts';
 import type { KeyFault } from './key-faults.ts';
 import { type DockerReference, parseDockerReference } from '../terms/image-name.ts';
 import { scopesAround } from './scope-chain.ts';

@@ -66,10 +66,12 @@ export const sigstoreSchema = z
     if (given === 1 && fields.keyPath !== undefined && fields.keyData !== undefined) {
       context.addIssue('expected keyPath or keyData, got both: skopeo 1.9 refuses that');
     } else if (given !== 1) {
-      const isForOld = fields.keyPath === '' && given === 0;
-      const got = isForOld
-        ? ', got an empty keyPath: skopeo 1.9 takes it, newer clients do not'
-        : '';
+      const empty =
+        fields.keyPath === '' ? 'keyPath' : fields.keyData === null ? 'keyData' : undefined;
+      const got =
+        given === 0 && empty !== undefined
+          ? `, got an empty ${empty}: skopeo 1.9 takes it, newer clients do not`
+          : '';
       context.addIssue(`expected exactly one of ${TRUST.join(', ')}${got}`);
     }
   })

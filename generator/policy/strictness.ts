@@ -3,7 +3,7 @@
 import type { Requirement, Scope } from './policy.ts';
 import { findAround, scopesAround } from './scope-chain.ts';
 import { type SignedIdentity, toSignedIdentityJson } from './signed-identity.ts';
-import type { Keyring } from '../openpgp/openpgp-js.ts';
+import type { Keyring } from '../openpgp/keyring.ts';
 
 /**
  * Whether every image that meets the requirements meets those of `others` too, as far as can be

@@ -1,6 +1,7 @@
 // Where a change of rules may take signatures out of what is served. A repository has a hundred thousand
 // of them, and most changes concern few: a scope more, a key more, a key that expires later.
-import { type Keyring, type SigningKey, findsSame, keyIdOf } from '../openpgp/openpgp-js.ts';
+import { type Keyring, findsSame } from '../openpgp/keyring.ts';
+import { type SigningKey, findRefusal, keyIdOf } from '../openpgp/signing-key.ts';
 import type { Policy, Scope, SignedBy } from '../policy/policy.ts';
 import { findAround, toName } from '../policy/scope-chain.ts';
 import { isRuleAsStrictAs } from '../policy/strictness.ts';
@@ -122,7 +123,7 @@ async function stillSigns(
 }
 
 async function maySign(key: SigningKey, now: Date): Promise<boolean> {
-  return !hasPassed(key.expiresAt, now) && (await key.findRefusal(now)) === undefined;
+  return !hasPassed(key.expiresAt, now) && (await findRefusal(key, now)) === undefined;
 }
 
 /** Undefined also where another key has the same ID. */

@@ -1,11 +1,12 @@
-import { toKeyState } from '../openpgp/key-state.ts';
-import type { KeyInfo, Keyring } from '../openpgp/openpgp-js.ts';
+import { toKeyState } from '../openpgp/keys/key-state.ts';
+import type { KeyInfo, Keyring } from '../openpgp/keyring.ts';
 import type { ScopeKeyFault } from '../policy/key-faults.ts';
 import { findAround } from '../policy/scope-chain.ts';
 import type { Policy, Scope } from '../policy/policy.ts';
 import type { NewKey } from '../store/report.ts';
 import { type Loss, toLoss } from '../terms/loss.ts';
 import { formatTime } from '../terms/text.ts';
+import { hasPassed } from '../terms/validity.ts';
 
 /**
  * The keys that a scope accepted and accepts no longer: by its own section, or by the one that holds for
@@ -39,7 +40,7 @@ export function describeUnusableKey(
   { lives }: Keyring,
   date: Date,
 ): string | undefined {
-  const state = toKeyState(key.expires, lives.get(key.fingerprint), date);
+  const state = toKeyState(key, lives.get(key.fingerprint), date);
   const name = nameKey(key);
   switch (state.kind) {
     case 'revoked':
@@ -77,8 +78,8 @@ export function findKeyEnds(
     return keysOf(scope).flatMap(({ key }): readonly ScopeKeyFault[] => {
       const [was, is] = [endOf(before, key), endOf(scope, key) ?? Infinity];
       const isLeft = is - at.getTime() > warning;
-      const isSooner = was !== undefined && is < was && was > at.getTime();
-      if (!isSooner && (isLeft || is <= at.getTime())) return [];
+      const isSooner = was !== undefined && is < was && !hasPassed(was, at);
+      if (!isSooner && (isLeft || hasPassed(is, at))) return [];
       const change = isSooner
         ? `; before, it ${was === Infinity ? 'did not expire' : `was good until ${formatTime(was)}`}`
         : '';

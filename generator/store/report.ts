@@ -12,7 +12,7 @@ import type { Signature, Warning } from '../gate/judge.ts';
 import { formatLocation, isStrayDotFile } from '../terms/location.ts';
 import type { Loss } from '../terms/loss.ts';
 import { MAX_SIGNATURES, type Numbering, numberSignatures } from './numbering.ts';
-import type { KeyInfo } from '../openpgp/openpgp-js.ts';
+import type { KeyInfo } from '../openpgp/keyring.ts';
 import type { Signer } from '../openpgp/open-message.ts';
 import type { ScopeKeyFault } from '../policy/key-faults.ts';
 import type { SignedBy } from '../policy/policy.ts';
@@ -60,7 +60,7 @@ export interface RejectedFile {
   readonly message: string;
   readonly hint: string;
   readonly breaksPulls: boolean;
-  /** The name that was signed, where it lies in no scope that takes signatures. */
+  /** The name that was signed, where no scope takes signatures under it. */
   readonly signedAs?: string;
   /** Where the file that lay at its path before is served, until there is a verdict on this one. */
   readonly olderServedAs?: string;

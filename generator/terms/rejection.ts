@@ -226,7 +226,7 @@ export interface Rejection {
   readonly hint: string;
   /** Whether serving the file would fail every pull of its image, whatever the node's policy. */
   readonly breaksPulls: boolean;
-  /** The name that was signed, by a known key, where it lies in no scope that takes signatures. */
+  /** The name that was signed, by a known key, where no scope takes signatures under it. */
   readonly signedAs?: string;
   /** How long it holds; absent if for ever. */
   readonly validity?: Validity;

@@ -1,4 +1,4 @@
-import type { KeyState } from '../../generator/openpgp/key-state.ts';
+import type { KeyState } from '../../generator/openpgp/keys/key-state.ts';
 
 const DAY = 86_400_000;
 

@@ -1,4 +1,4 @@
-import { formatEnd } from '../../generator/openpgp/key-state.ts';
+import { formatEnd } from '../../generator/openpgp/keys/key-state.ts';
 import { listKeyFaults } from '../../generator/policy/key-faults.ts';
 import { sortByPath } from '../../generator/store/report.ts';
 import { toLine } from '../../generator/terms/text.ts';

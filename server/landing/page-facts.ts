@@ -1,6 +1,6 @@
 // What the page tells, before it is written down.
-import type { KeyLife } from '../../generator/openpgp/key-state.ts';
-import type { KeyInfo } from '../../generator/openpgp/openpgp-js.ts';
+import type { KeyLife } from '../../generator/openpgp/keys/key-state.ts';
+import type { KeyInfo } from '../../generator/openpgp/keyring.ts';
 import type { Policy, SignedBy } from '../../generator/policy/policy.ts';
 import {
   type SignedIdentity,

@@ -1,5 +1,5 @@
 import { describeKeyState } from '../html/describe-key-state.ts';
-import { type KeyState, toKeyState } from '../../generator/openpgp/key-state.ts';
+import { type KeyState, toKeyState } from '../../generator/openpgp/keys/key-state.ts';
 import { keyPathOf } from './downloads.ts';
 import { type Html, type Part, html } from '../html/html.ts';
 import type { KeyGroup, PageKey } from './page-facts.ts';
@@ -63,13 +63,14 @@ function renderHead(number: number, identity: string | undefined): Html {
   </tr> `;
 }
 
-function renderKey({ fingerprint, userIds, expires, life }: PageKey, now: Date): Html {
+function renderKey({ life, ...key }: PageKey, now: Date): Html {
+  const { fingerprint, userIds } = key;
   return html`<tr>
     <th scope="row">
       <a href="${keyPathOf(fingerprint)}"><code>${fingerprint}</code></a>
       ${userIds.map((userId): Part => html`<span class="user">${userId}</span>`)}
     </th>
-    <td>${renderState(toKeyState(expires, life, now), now)}</td>
+    <td>${renderState(toKeyState(key, life, now), now)}</td>
   </tr> `;
 }
 

@@ -1,7 +1,8 @@
 // When keys expire as far as nodes are concerned. A subkey may expire before its key, and nodes refuse
 // what an expired subkey has signed, so the earliest end of all parts in use counts.
-import { type KeyLife, findEnd } from '../../generator/openpgp/key-state.ts';
-import type { KeyInfo, Keyring } from '../../generator/openpgp/openpgp-js.ts';
+import { type KeyLife, findEnd } from '../../generator/openpgp/keys/key-state.ts';
+import type { KeyInfo, Keyring } from '../../generator/openpgp/keyring.ts';
+import { hasPassed } from '../../generator/terms/validity.ts';
 import type { SignatureStore } from '../../generator/store/store.ts';
 
 export interface KeyExpiriesOptions {
@@ -10,8 +11,7 @@ export interface KeyExpiriesOptions {
   readonly store: () => Pick<SignatureStore, 'hasSigned'> | undefined;
   /** Whether files are rejected because a key has expired. */
   readonly hasExpired: () => boolean;
-  /** Milliseconds since 1970. */
-  readonly now?: () => number;
+  readonly now?: () => Date;
 }
 
 /**
@@ -54,8 +54,8 @@ export class KeyExpiries {
   }
 
   #updateUse(subkey: string, until: number): void {
-    const { store, hasExpired, now = Date.now } = this.#options;
+    const { store, hasExpired, now = () => new Date() } = this.#options;
     if (store()?.hasSigned(subkey)) this.#used.add(subkey);
-    else if (until > now() || !hasExpired()) this.#used.delete(subkey);
+    else if (!hasPassed(until, now()) || !hasExpired()) this.#used.delete(subkey);
   }
 }

@@ -1,7 +1,7 @@
 // All metrics in Prometheus' text format. Their values are read at each scrape, so what is gone vanishes.
 // No label holds a path, a digest of an image or an address: clients must not be able to add series.
 import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client';
-import type { Keyring } from '../../generator/openpgp/openpgp-js.ts';
+import type { Keyring } from '../../generator/openpgp/keyring.ts';
 import { toLine } from '../../generator/terms/text.ts';
 import { shareOf } from '../follow/lost-signatures.ts';
 import type { LastRefresh, Refresher } from '../follow/refresher.ts';

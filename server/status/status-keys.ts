@@ -1,4 +1,4 @@
-import { toKeyState } from '../../generator/openpgp/key-state.ts';
+import { toKeyState } from '../../generator/openpgp/keys/key-state.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
 import type { SignatureStore } from '../../generator/store/store.ts';
 import type { StatusKey } from './parts/overview-facts.ts';
@@ -9,9 +9,10 @@ export function readStatusKeys(
   store: SignatureStore | undefined,
   now: Date,
 ): readonly StatusKey[] | undefined {
+  const isInUse = (subkey: string): boolean => store?.hasSigned(subkey) ?? false;
   return keyring?.keys.map((key) => ({
     ...key,
-    state: toKeyState(key.expires, keyring.lives.get(key.fingerprint), now),
+    state: toKeyState(key, keyring.lives.get(key.fingerprint), now, isInUse),
     signed: store?.signers.get(key.fingerprint),
   }));
 }

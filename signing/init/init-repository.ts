@@ -2,7 +2,7 @@
 // each file is written only where there is none, and a setting of git only where it has none.
 import { lstat, readFile, readdir, realpath } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { readKeyring } from '../../generator/openpgp/openpgp-js.ts';
+import { readKeyring } from '../../generator/openpgp/read-keyring.ts';
 import { type GitEnvironment, SHORT_GIT } from '../../generator/sources/git/processes/git-child.ts';
 import { writeNew } from '../../generator/system/durable.ts';
 import { makeDirectories } from '../../generator/system/make-directories.ts';

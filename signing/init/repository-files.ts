@@ -2,7 +2,8 @@
 // own kind.
 import { readFileSync } from 'node:fs';
 import { Document, parseDocument } from 'yaml';
-import { type Keyring, armorKeys } from '../../generator/openpgp/openpgp-js.ts';
+import type { Keyring } from '../../generator/openpgp/keyring.ts';
+import { armorKeys } from '../../generator/openpgp/openpgp-js.ts';
 import { REPOSITORY_CONFIG } from '../target/repository-address.ts';
 import type { Forge } from '../target/forge.ts';
 

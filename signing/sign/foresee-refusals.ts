@@ -2,12 +2,12 @@
 // image, and whether their copy of it is still good. What shows only in a signature stays open.
 import { formatPayload } from '../../generator/gate/claims.ts';
 import { PlacingJudge } from '../../generator/gate/placing-judge.ts';
-import { toKeyState } from '../../generator/openpgp/key-state.ts';
+import { toKeyState } from '../../generator/openpgp/keys/key-state.ts';
 import type { OpenMessage, OpenedMessage } from '../../generator/openpgp/open-message.ts';
-import type { Keyring } from '../../generator/openpgp/openpgp-js.ts';
+import type { Keyring } from '../../generator/openpgp/keyring.ts';
 import type { Policy } from '../../generator/policy/policy.ts';
 import { type Rejection, isRejection, reject } from '../../generator/terms/rejection.ts';
-import { ALWAYS } from '../../generator/terms/validity.ts';
+import { ALWAYS, hasPassed } from '../../generator/terms/validity.ts';
 import { type Statement, statementId, toClaims } from './statement.ts';
 
 /** Nodes take what follows for a message in binary (containers/image internal/signature/signature.go). */
@@ -53,7 +53,7 @@ function addSigner(
   const name = `the key ${primaryFingerprint}`;
   if (!key) return reject('unknown-signer', `${name} is not in the keyring`);
   const life = keyring.lives.get(primaryFingerprint);
-  const state = toKeyState(key.expires, life, now);
+  const state = toKeyState(key, life, now);
   switch (state.kind) {
     case 'revoked':
       return reject('key-revoked', `${name} is revoked`);
@@ -66,7 +66,7 @@ function addSigner(
     case 'good':
     case 'expires':
     case 'unknown': {
-      const part = [...(life?.signers ?? [])].find(([, until]) => until > now.getTime());
+      const part = [...(life?.signers ?? [])].find(([, until]) => !hasPassed(until, now));
       const [fingerprint] = part ?? [primaryFingerprint];
       return { ...opened, signer: { fingerprint, primaryFingerprint } };
     }

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { gzipSync } from 'node:zlib';
+import { deflateRawSync, gzipSync } from 'node:zlib';
+import { formatArmor } from '../fuzz/keys/armor-text.ts';
+import { frame } from '../fuzz/keys/crafted-key.ts';
 import { runOrThrow } from '../kit/process/run.ts';
 import { runLookaside } from '../kit/program/lookaside.ts';
 import { type Signer, type SigningKey, makeSigner } from '../kit/signer/signer.ts';
@@ -35,6 +37,9 @@ const EXPORT = 'export public keys with `gpg --export --armor KEY > KEY.asc`';
 const OPENPGP = `nodes verify by OpenPGP keys: ${EXPORT}`;
 const PRIVATE = `${EXPORT}; if others could read the private one, sign with another key`;
 const SIGNER = `give the public key of the signer: ${EXPORT}`;
+const PACKED = `newer GnuPG and Sequoia refuse them there: ${EXPORT}`;
+const pack = (keys: Buffer): Buffer =>
+  frame(8, Buffer.concat([Buffer.of(1), deflateRawSync(keys)]));
 const text = (value: string) => () => value;
 const HEX = 'ab'.repeat(32);
 
@@ -74,6 +79,24 @@ const ROWS: readonly Row[] = [
     hint: 'decode it: `base64 -d < FILE > FILE.new && mv FILE.new FILE`',
     make: ({ binary }) => binary.toString('base64'),
     cured: 'in place',
+  },
+  {
+    title: 'keys in a compressed packet',
+    got: 'keys in a compressed packet',
+    hint: PACKED,
+    make: ({ binary }) => pack(binary),
+  },
+  {
+    title: 'keys in a compressed packet, in armor',
+    got: 'keys in a compressed packet',
+    hint: PACKED,
+    make: ({ binary }) => formatArmor('MESSAGE', pack(binary)),
+  },
+  {
+    title: 'keys in armor for messages',
+    got: 'keys in armor of another kind, that of PGP MESSAGE',
+    hint: EXPORT,
+    make: ({ binary }) => formatArmor('MESSAGE', binary),
   },
   {
     title: 'gzip',

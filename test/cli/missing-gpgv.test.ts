@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { lookUp } from '../kit/program/look-up.ts';
@@ -129,6 +129,37 @@ describeWith(['gpg', 'gpgv', 'git'], 'where there is no gpgv', () => {
     );
     assert.equal((await lookUp(server, good)).status, 200);
     assert.equal((await lookUp(server, unknown)).status, 404);
+  });
+
+  it('generate keeps what is published until it can be judged again', async () => {
+    await put(plain);
+    await put(byDsa, 1, OTHER_DIGEST);
+    const args = ['generate', at('sigs'), '--keys', rsaFile, '--keys', dsaFile, '--out', at('out')];
+    const published = async (): Promise<readonly string[]> => {
+      const all = await readdir(at('out', 'current'), { recursive: true });
+      return all.filter((name) => name.includes('signature-')).toSorted();
+    };
+    // The first time there is nothing to lose.
+    const first = await runLookaside(args, { env });
+    assert.equal(first.code, 0, first.stderr);
+    assert.equal((await published()).length, 1);
+    assert.equal((await runLookaside(args)).code, 0);
+    const both = await published();
+    assert.equal(both.length, 2);
+    await put(sha1, 2);
+    const { code, stdout, stderr } = await runLookaside(args, { env });
+    assert.deepEqual([code, stdout], [1, '']);
+    const place = `team/app@${OTHER_DIGEST.replace(':', '=')}`;
+    assert.ok(
+      stderr.endsWith(
+        `lookaside: nothing was written: while they cannot be verified, published signatures would be lost: ${place}\n` +
+          'hint: Install gpgv (Debian: gpgv, RHEL: gnupg2), which judges it as nodes do.\n',
+      ),
+      stderr,
+    );
+    assert.deepEqual(await published(), both);
+    assert.equal((await runLookaside(args)).code, 0);
+    assert.equal((await published()).length, 3);
   });
 
   it('a check of a git repository works too', async () => {

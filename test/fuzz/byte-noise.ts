@@ -2,7 +2,8 @@
 // that engine lets through.
 import { setImmediate } from 'node:timers/promises';
 import { createOpenMessage } from '../../generator/openpgp/open-message.ts';
-import { type Keyring, readKeyring } from '../../generator/openpgp/openpgp-js.ts';
+import type { Keyring } from '../../generator/openpgp/keyring.ts';
+import { readKeyring } from '../../generator/openpgp/read-keyring.ts';
 import { parseSignatureFile } from '../../generator/openpgp/signature-file.ts';
 import { isRejection } from '../../generator/terms/rejection.ts';
 import type { Case } from './cases.ts';

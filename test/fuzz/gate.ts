@@ -1,7 +1,7 @@
 import { PolicyJudge } from '../../generator/gate/judge.ts';
 import { openGpgv } from '../../generator/openpgp/gpgv.ts';
 import { createOpenMessage } from '../../generator/openpgp/open-message.ts';
-import { readKeyring } from '../../generator/openpgp/openpgp-js.ts';
+import { readKeyring } from '../../generator/openpgp/read-keyring.ts';
 import { createSimplePolicy } from '../../generator/policy/policy.ts';
 import { formatLocation, parseLocation } from '../../generator/terms/location.ts';
 import { isRejection } from '../../generator/terms/rejection.ts';

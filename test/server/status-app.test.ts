@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import express from 'express';
 import supertest from 'supertest';
-import { readKeyring } from '../../generator/openpgp/openpgp-js.ts';
+import { readKeyring } from '../../generator/openpgp/read-keyring.ts';
 import { createSimplePolicy } from '../../generator/policy/policy.ts';
 import { createStatusApp, refuseOtherHosts } from '../../server/status-app.ts';
 import { eventually } from '../kit/eventually.ts';

@@ -6,7 +6,7 @@ import { CheckpointFile } from '../../generator/store/checkpoint/checkpoint-file
 import { openGpgv } from '../../generator/openpgp/gpgv.ts';
 import { LastingGpgv } from '../../generator/openpgp/lasting-gpgv.ts';
 import { createOpenMessage } from '../../generator/openpgp/open-message.ts';
-import { readKeyring } from '../../generator/openpgp/openpgp-js.ts';
+import { readKeyring } from '../../generator/openpgp/read-keyring.ts';
 import { type Policy, createSimplePolicy } from '../../generator/policy/policy.ts';
 import { createGitSource } from '../../generator/sources/git/git.ts';
 import type { SignatureStore } from '../../generator/store/store.ts';

@@ -1,6 +1,6 @@
 // What could silently undo a configuration, or surprise who lays it out.
 import { findWeakness, nameAlgorithms } from '../../openpgp/algorithms.ts';
-import { toKeyState } from '../../openpgp/key-state.ts';
+import { toKeyState } from '../../openpgp/keys/key-state.ts';
 import { readPackets } from '../../openpgp/packets/packets.ts';
 import { listKeyWarnings } from '../../policy/key-warnings.ts';
 import type { Policy, Scope } from '../../policy/policy.ts';
@@ -135,7 +135,7 @@ function adviseOnKeys(scopes: readonly Scope[], options: JudgeKeyOptions): reado
   const keyrings = scopes.flatMap(({ signedBy }) => signedBy.map(({ keyring }) => keyring));
   const advice = keyrings.flatMap(({ keys, lives }) =>
     keys.flatMap((key) => {
-      const state = toKeyState(key.expires, lives.get(key.fingerprint), options.now);
+      const state = toKeyState(key, lives.get(key.fingerprint), options.now);
       const fault = judgeKey(state, options);
       if (!fault) return [];
       const what = `the key ${nameKey(key)} ${sayKeyState(state)}`;

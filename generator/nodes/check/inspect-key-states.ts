@@ -1,6 +1,6 @@
 // Whether the keys that a node should have are good where they lie, and the same as ours.
-import { compareLives, toKeyState, type KeyState } from '../../openpgp/key-state.ts';
-import type { KeyInfo, Keyring } from '../../openpgp/openpgp-js.ts';
+import { compareLives, toKeyState, type KeyState } from '../../openpgp/keys/key-state.ts';
+import type { KeyInfo, Keyring } from '../../openpgp/keyring.ts';
 import type { SignedBy } from '../../policy/policy.ts';
 import { type NodeFinding, createFinding, type NodeFindingCode } from './finding.ts';
 import type { PlacedKeys } from './inspect-keys.ts';
@@ -89,7 +89,7 @@ function lifeOf({ key, keyring }: Copy) {
 }
 
 function stateOf(copy: Copy, now: Date) {
-  return toKeyState(copy.key.expires, lifeOf(copy), now);
+  return toKeyState(copy.key, lifeOf(copy), now);
 }
 
 /** The fault of a key in a state, if it has one. */

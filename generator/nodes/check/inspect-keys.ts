@@ -1,7 +1,9 @@
 // The keys that a policy names, as they lie on the node.
 import { messageOf } from '../../terms/errors.ts';
 import { asSentence } from '../../terms/text.ts';
-import { type KeyFile, KeyFileError, type Keyring, readKeyring } from '../../openpgp/openpgp-js.ts';
+import { type KeyFile, KeyFileError } from '../../openpgp/keys/key-file.ts';
+import type { Keyring } from '../../openpgp/keyring.ts';
+import { readKeyring, readUsableKeyring } from '../../openpgp/read-keyring.ts';
 import { KEY_NOTES, describeNote } from '../../openpgp/import/key-notes.ts';
 import { findPrivateKey } from '../../openpgp/packets/private-keys.ts';
 import type { Requirement } from '../../policy/policy.ts';
@@ -74,26 +76,14 @@ async function mergeFiles(
   listed: readonly ListedKeys[],
   read: readonly (ReadPlace | NodeFinding)[],
 ): Promise<{ readonly merged: Keyring; readonly added: ReadonlySet<number> }> {
-  const added = new Set<number>();
-  const filesWith = (other?: number): readonly KeyFile[] =>
-    listed.flatMap(({ path, found }, index) => {
-      const place = read[index];
-      const counts = (place && 'keyring' in place) || added.has(index) || index === other;
-      return counts && found.kind === 'file' ? [{ path, bytes: found.bytes }] : [];
-    });
-  let merged = await readKeyring(filesWith());
-  if (merged.keys.length === 0) return { merged, added };
-  for (const [index, place] of read.entries()) {
-    if (!('code' in place) || place.code !== 'key-file-unreadable') continue;
-    if (listed[index]?.found.kind !== 'file') continue;
-    try {
-      merged = await readKeyring(filesWith(index));
-      added.add(index);
-    } catch (error) {
-      if (!(error instanceof KeyFileError)) throw error;
-    }
-  }
-  return { merged, added };
+  const files = listed.flatMap(({ path, found }, index) => {
+    const place = read[index];
+    const isPublic = place && ('keyring' in place || place.code === 'key-file-unreadable');
+    return isPublic && found.kind === 'file' ? [{ index, path, bytes: found.bytes }] : [];
+  });
+  const { keyring: merged, faults } = await readUsableKeyring(files);
+  const added = files.filter((file) => !faults.has(file)).map(({ index }) => index);
+  return { merged, added: new Set(added) };
 }
 
 /** Nodes pass over a file without keys beside others (containers/image signature/mechanism_gpgme.go). */

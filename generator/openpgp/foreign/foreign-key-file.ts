@@ -1,5 +1,6 @@
 // What to say of a file that was given as keys and holds none that a node could import.
 import { TAG, inflatePacket, readPackets, readTag } from '../packets/packets.ts';
+import { unarmorAsGnupg } from '../import/armor.ts';
 import { type FileKind, recognizeFile } from './known-files.ts';
 
 /** What was given instead of keys. */
@@ -45,7 +46,6 @@ const CURES: Readonly<Partial<Record<FileKind, string>>> = {
   'openpgp-revocation':
     'import it, and give the key that it revokes: `gpg --import FILE && gpg --export --armor KEY > KEY.asc`',
   cleartext: SIGNER,
-  armored: SIGNER,
   'armored-detached': SIGNER,
   'ssh-signature': OPENPGP_ONLY,
   age: 'decrypt it first: `age -d -i IDENTITY FILE > KEY.asc`',
@@ -81,6 +81,7 @@ export function describeForeignKeyFile(bytes: Uint8Array): ForeignKeyFile | unde
   if (!known) return holdsPackedKeys(bytes) ? PACKED : describeMessage(bytes);
   const { kind, name } = known;
   if (KEY_KINDS.has(kind)) return undefined;
+  if (kind === 'armored') return describeArmor(bytes) ?? publicly(name, SIGNER);
   const isPrivate = PRIVATE_KINDS.has(kind);
   return { got: name, hint: isPrivate ? PRIVATE : (CURES[kind] ?? OPENPGP_ONLY), isPrivate };
 }
@@ -99,6 +100,20 @@ const PACKED = publicly(
 );
 /** Far more than a key has. Bytes. */
 const MOST_INFLATED = 1024 * 1024;
+
+/** Keys below a line that is not theirs: nodes look for that of public keys alone. */
+function describeArmor(bytes: Uint8Array): ForeignKeyFile | undefined {
+  const text = Buffer.from(bytes).toString('latin1');
+  const [, label = ''] = BEGIN.exec(text) ?? [];
+  const relabelled = text.replaceAll(label, 'PUBLIC KEY BLOCK');
+  const inner = unarmorAsGnupg(Buffer.from(relabelled, 'latin1')).bytes;
+  if (holdsPackedKeys(inner)) return PACKED;
+  return readTag(inner[0] ?? 0) === TAG.publicKey
+    ? publicly(`keys in armor of another kind, that of PGP ${label}`, EXPORT)
+    : undefined;
+}
+
+const BEGIN = /-----BEGIN PGP ([A-Z]+(?: [A-Z]+)*)-----/;
 
 function holdsPackedKeys(bytes: Uint8Array): boolean {
   const [first] = readPackets(bytes, 1);

@@ -29,8 +29,8 @@ export interface FileToImport {
 /** A key as it lies in the keyring afterwards. */
 export interface ImportedKey {
   readonly parts: KeyParts;
-  /** The file that it came in first. */
-  readonly path: string;
+  /** The one that it came in first. */
+  readonly file: FileToImport;
 }
 
 const MAX_KEY_BYTES = 5 * 1024 * 1024;
@@ -50,6 +50,9 @@ export class KeyImport {
   readonly #byKeyId = new Map<string, string>();
   readonly #notes: KeyNote[] = [];
   readonly #isOneNode: boolean;
+  /** The keys that the file at hand gave, and how to take that back. */
+  readonly #given = new Set<string>();
+  #undo: (() => void)[] = [];
 
   /** Keys that no node has together do not stand in each other's way. */
   constructor({ isOneNode = true }: { readonly isOneNode?: boolean } = {}) {
@@ -65,16 +68,33 @@ export class KeyImport {
     return this.#notes;
   }
 
-  /** The primary key with an ID (lower-case hex), if it is there. */
-  readonly findPrimary = (keyId: string): KeyPart | undefined =>
-    this.#findKey(keyId)?.parts.primary;
+  /** The key whose primary key has an ID (lower-case hex), if it is there. */
+  readonly find = (keyId: string): KeyParts | undefined =>
+    this.#keys.get(this.#byKeyId.get(keyId) ?? '')?.parts;
 
-  #findKey(keyId: string): ImportedKey | undefined {
-    return this.#keys.get(this.#byKeyId.get(keyId) ?? '');
+  /** Adds a key that was imported already. */
+  add(file: FileToImport, key: KeyParts): void {
+    const known = this.#keys.get(key.primary.fingerprint);
+    this.#keep(file, known ? mergeKey(known.parts, key) : key);
   }
 
-  /** Imports a file; false if nothing came of it, or if it takes too much to read it. */
-  importFile({ path, bytes }: FileToImport): boolean {
+  /**
+   * Imports a file: the fingerprints of the keys that it gives, or that it adds to. Nothing is imported of
+   * one that takes too much to read.
+   */
+  importFile(file: FileToImport): readonly string[] {
+    this.#given.clear();
+    this.#undo = [];
+    if (!this.#tryToImport(file)) {
+      for (const undo of this.#undo.toReversed()) undo();
+      this.#given.clear();
+    }
+    return [...this.#given];
+  }
+
+  /** False if it takes too much to read it. */
+  #tryToImport(file: FileToImport): boolean {
+    const { path, bytes } = file;
     const armor = unarmorAsGnupg(bytes);
     const note = (code: KeyNoteCode): void => this.#note(path, code, undefined);
     if (Buffer.from(bytes).includes(MARK)) note('byte-order-mark');
@@ -82,16 +102,16 @@ export class KeyImport {
     if (armor.readsEnd) note('armor-end-as-data');
     if (armor.hasWrongChecksum) {
       if (!armor.hasBadHeader) note('armor-checksum');
-      return false;
+      return true;
     }
     if (armor.isEndless) note('armor-endless');
     if ((armor.isArmored && armor.blocks === 0) || isUtf16(bytes)) {
       note('no-key-block');
-      return false;
+      return true;
     }
     this.verifier.startFile();
     try {
-      return this.#importItems(path, readKeyItems(armor.bytes));
+      return this.#importItems(file, readKeyItems(armor.bytes));
     } catch (error) {
       if (!(error instanceof KeyWorkError)) throw error;
       note('too-much-to-verify');
@@ -99,15 +119,13 @@ export class KeyImport {
     }
   }
 
-  #importItems(path: string, items: Iterable<ReadItem>): boolean {
-    let isTaken = false;
+  #importItems(file: FileToImport, items: Iterable<ReadItem>): boolean {
     for (const item of items) {
-      const outcome = this.#take(path, item);
+      const outcome = this.#take(file, item);
       if (outcome === 'refused') return false;
-      isTaken ||= outcome === 'taken';
       if (outcome === 'end') break;
     }
-    return isTaken;
+    return true;
   }
 
   #note(path: string, code: KeyNoteCode, primary: KeyPart | undefined, detail?: string): void {
@@ -115,22 +133,24 @@ export class KeyImport {
     this.#notes.push({ code, path, fingerprint, ...(detail === undefined ? {} : { detail }) });
   }
 
-  #take(path: string, item: ReadItem): Outcome {
+  #take(file: FileToImport, item: ReadItem): Outcome {
+    const { path } = file;
     switch (item.kind) {
       case 'note':
         this.#note(path, item.code, item.primary, item.detail);
         return 'dropped';
       case 'revocation':
-        return this.#importRevocation(path, item.signature);
+        return this.#importRevocation(file, item.signature);
       case 'key':
-        return this.#importKey(path, item.key);
+        return this.#importKey(file, item.key);
       case 'too many':
         this.#note(path, 'too-many-parts', undefined);
         return 'refused';
     }
   }
 
-  #importKey(path: string, read: KeyParts): Outcome {
+  #importKey(file: FileToImport, read: KeyParts): Outcome {
+    const { path } = file;
     const pruned = this.#prune(read);
     if (!pruned) {
       this.#note(path, 'misplaced-certification', read.primary);
@@ -151,23 +171,27 @@ export class KeyImport {
     for (const code of pruned.notes) this.#note(path, code, primary);
     if (known && !hasUser) this.#note(path, 'merged-without-user-id', primary);
     const merged = known ? mergeKey(known.parts, pruned.key) : pruned.key;
-    return this.#keep(path, merged);
+    return this.#keep(file, merged);
   }
 
   /** GnuPG looks for a primary key among subkeys too, and stops there ("doesn't match our copy"). */
   #isSubkeyOfOther(path: string, primary: KeyPart): boolean {
     const holder = this.#holders.get(primary.fingerprint);
     if (!this.#isOneNode || holder === undefined || holder === primary.fingerprint) return false;
-    const from = this.#keys.get(holder)?.path ?? path;
+    const from = this.#keys.get(holder)?.file.path ?? path;
     this.#note(path, 'subkey-of-other', primary, `of the key ${holder} in ${from}`);
     return true;
   }
 
   #prune(read: KeyParts): PrunedKey | undefined {
-    return pruneKey(repairKey(read, this.verifier, this.findPrimary), this.verifier);
+    return pruneKey(
+      repairKey(read, this.verifier, (keyId) => this.find(keyId)?.primary),
+      this.verifier,
+    );
   }
 
-  #keep(path: string, key: KeyParts): Outcome {
+  #keep(file: FileToImport, key: KeyParts): Outcome {
+    const { path } = file;
     const { fingerprint, keyId } = key.primary;
     if (!isReasonable(key)) {
       this.#note(path, 'too-many-parts', key.primary);
@@ -179,42 +203,51 @@ export class KeyImport {
       this.#note(path, 'oversized-key', key.primary);
       return 'dropped';
     }
-    this.#keys.set(fingerprint, { parts, path: this.#keys.get(fingerprint)?.path ?? path });
+    this.#given.add(fingerprint);
+    const first = this.#keys.get(fingerprint)?.file ?? file;
+    this.#set(this.#keys, fingerprint, { parts, file: first });
     this.#hold(parts);
-    if (!this.#byKeyId.has(keyId)) this.#byKeyId.set(keyId, fingerprint);
+    if (!this.#byKeyId.has(keyId)) this.#set(this.#byKeyId, keyId, fingerprint);
     return 'taken';
+  }
+
+  /** Until the file at hand is taken back. */
+  #set<Value>(map: Map<string, Value>, key: string, value: Value): void {
+    const before = map.get(key);
+    map.set(key, value);
+    this.#undo.push(() => void (before === undefined ? map.delete(key) : map.set(key, before)));
   }
 
   #hold({ primary: { fingerprint }, parts }: KeyParts): void {
     const rank = this.#ranks.get(fingerprint) ?? this.#ranks.size;
-    this.#ranks.set(fingerprint, rank);
+    this.#set(this.#ranks, fingerprint, rank);
     for (const part of parts) {
       if (part.kind !== 'primary' && part.kind !== 'subkey') continue;
       const holder = this.#holders.get(part.fingerprint);
       if (!holder || rank < (this.#ranks.get(holder) ?? 0)) {
-        this.#holders.set(part.fingerprint, fingerprint);
+        this.#set(this.#holders, part.fingerprint, fingerprint);
       }
     }
   }
 
   /** A revocation that does not verify ends the import; one of an absent key is passed over. */
-  #importRevocation(path: string, revocation: SignaturePart): Outcome {
-    const known = this.#findKey(revocation.issuer);
-    const primary = known?.parts.primary;
+  #importRevocation(file: FileToImport, revocation: SignaturePart): Outcome {
+    const known = this.find(revocation.issuer);
+    const primary = known?.primary;
     const isGood = primary && this.verifier.verifySelf(revocation, primary, primary) !== 'bad';
     if (!known || !isGood) {
-      this.#note(path, 'lost-revocation', primary);
+      this.#note(file.path, 'lost-revocation', primary);
       return known ? 'end' : 'dropped';
     }
-    const [, ...rest] = known.parts.parts;
+    const [, ...rest] = known.parts;
     const isKnown = rest.some(
       (part) =>
         part.kind === 'signature' &&
         part.type === SIGNATURE_TYPE.keyRevocation &&
         isSameSignature(part, revocation),
     );
-    const parts = isKnown ? known.parts.parts : [primary, revocation, ...rest];
-    return this.#keep(path, { primary, parts });
+    const parts = isKnown ? known.parts : [primary, revocation, ...rest];
+    return this.#keep(file, { primary, parts });
   }
 }
 

@@ -11,7 +11,6 @@ import {
   signaturesBeforeUsers,
 } from './key-parts.ts';
 import type { SignaturePart } from './signature-part.ts';
-import type { FindPrimary } from './repair-key.ts';
 import type { PartVerifier } from './verify-part.ts';
 
 /** The terms of a key or subkey at a time. Times are seconds since 1970. */
@@ -40,10 +39,14 @@ export interface KeyTimeTerms {
 /** What decides besides the key itself. */
 export interface TermsContext {
   readonly verifier: PartVerifier;
-  readonly findOther: FindPrimary;
+  /** Finds any primary key of the keyring. */
+  readonly findOther: FindImported;
   /** Seconds since 1970. */
   readonly now: number;
 }
+
+/** Finds an imported key by the ID of its primary key (lower-case hex). */
+export type FindImported = (keyId: string) => KeyParts | undefined;
 
 const SIGN = 0x02;
 const SIGNING_ALGORITHMS: ReadonlySet<number> = new Set([
@@ -61,17 +64,8 @@ const WRAP = 2 ** 32;
 export function readTermsAt(key: KeyParts, context: TermsContext): KeyTimeTerms {
   const sections = toTermSections(key);
   const [own] = sections;
-  const firstSubkey = sections.findIndex(({ head }) => head.kind === 'subkey');
-  const seen = (firstSubkey < 0 ? sections : sections.slice(0, firstSubkey)).filter(
-    ({ head }) => head.kind === 'user',
-  );
-  const direct = newestDirect(own?.signatures ?? [], key.primary, context);
-  const claims = seen.flatMap(({ head, signatures }) =>
-    head.kind === 'user' ? readUser(head, signatures, key.primary, context) : [],
-  );
+  const { direct, claims, isValid } = readCertifications(key.primary, sections, context);
   const revocation = findRevocation(key, own?.signatures ?? [], context);
-  const isFuture = key.primary.created > context.now;
-  const isValid = !isFuture && (direct !== undefined || claims.length > 0);
   const counting = claims.flatMap(({ signature, counts }) => (counts ? [signature] : []));
   const flags =
     direct?.keyFlags ?? newest(counting, ({ keyFlags }) => keyFlags !== undefined)?.keyFlags;
@@ -92,6 +86,29 @@ export function readTermsAt(key: KeyParts, context: TermsContext): KeyTimeTerms 
   return { primary, subkeys, isMaybeRevoked: revocation === 'absent' };
 }
 
+/** Whether nodes take an imported key for one as of `context.now`: something certifies it. */
+export function isCertifiedAt(
+  key: KeyParts,
+  context: Pick<TermsContext, 'verifier' | 'now'>,
+): boolean {
+  return readCertifications(key.primary, toTermSections(key), context).isValid;
+}
+
+function readCertifications(
+  primary: KeyPart,
+  sections: readonly TermSection[],
+  context: Pick<TermsContext, 'verifier' | 'now'>,
+) {
+  const firstSubkey = sections.findIndex(({ head }) => head.kind === 'subkey');
+  const seen = firstSubkey < 0 ? sections : sections.slice(0, firstSubkey);
+  const direct = newestDirect(sections[0]?.signatures ?? [], primary, context);
+  const claims = seen.flatMap(({ head, signatures }) =>
+    head.kind === 'user' ? readUser(head, signatures, primary, context) : [],
+  );
+  const isFuture = primary.created > context.now;
+  return { direct, claims, isValid: !isFuture && (direct !== undefined || claims.length > 0) };
+}
+
 interface TermSection {
   readonly head: Exclude<AnyPart, SignaturePart>;
   readonly signatures: SignaturePart[];
@@ -110,7 +127,7 @@ function isGood(
   signature: SignaturePart,
   primary: KeyPart,
   part: AnyPart,
-  { verifier }: TermsContext,
+  { verifier }: Pick<TermsContext, 'verifier'>,
 ): boolean {
   return isBySelf(signature, primary) && verifier.verifySelf(signature, primary, part) !== 'bad';
 }
@@ -156,7 +173,7 @@ function newest(
 function newestDirect(
   signatures: readonly SignaturePart[],
   primary: KeyPart,
-  context: TermsContext,
+  context: Pick<TermsContext, 'verifier' | 'now'>,
 ): SignaturePart | undefined {
   return latest(
     signatures.filter(
@@ -173,7 +190,7 @@ function readUser(
   user: UserPart,
   signatures: readonly SignaturePart[],
   primary: KeyPart,
-  context: TermsContext,
+  context: Pick<TermsContext, 'verifier' | 'now'>,
 ) {
   const good = signatures.filter((one) => concernsUser(one) && isGood(one, primary, user, context));
   const signature = latest(good);
@@ -207,11 +224,13 @@ function findRevocation(
   for (const revocation of signaturesBeforeUsers(parts).filter(isRevocation)) {
     const isByRevoker = designated.some((one) => one.endsWith(revocation.issuer));
     if (!isByRevoker || revocation.issuer === '') continue;
-    const revoker = context.findOther(revocation.issuer);
-    if (!revoker) {
+    const other = context.findOther(revocation.issuer);
+    // A key that nothing certifies revokes nothing either.
+    if (!other || !isCertifiedAt(other, context)) {
       found = 'absent';
       continue;
     }
+    const revoker = other.primary;
     if (revocation.created < revoker.created || revoker.created > context.now) continue;
     const verdict = context.verifier.verify(revocation, revoker, primary, primary);
     if (verdict === 'good') return 'revoked';

@@ -138,13 +138,22 @@ function computeVerdict(
   { material }: KeyPart,
   bytes: Uint8Array,
 ): PartVerdict {
+  const isGood = isSignedWith(material, hashAlgorithm, Buffer.concat([bytes, trailer]), integers);
+  return isGood === undefined ? 'unknown' : isGood ? 'good' : 'bad';
+}
+
+/** Whether a key made a signature of these numbers over all of `signed`; undefined where we cannot say. */
+export function isSignedWith(
+  material: KeyMaterial,
+  hashAlgorithm: number,
+  signed: Uint8Array,
+  integers: readonly Uint8Array[],
+): boolean | undefined {
   const [name, length] = HASHES.get(hashAlgorithm) ?? ['', 0];
-  const signed = Buffer.concat([bytes, trailer]);
   try {
-    const isGood = isSignedBy(material, name, length, signed, integers);
-    return isGood === undefined ? 'unknown' : isGood ? 'good' : 'bad';
+    return isSignedBy(material, name, length, signed, integers);
   } catch {
-    return 'unknown';
+    return undefined;
   }
 }
 

@@ -2,8 +2,8 @@
 import type { Reason } from '../../../generator/explain/reason.ts';
 import type { RejectedFile } from '../../../generator/store/report.ts';
 import type { FoundPage } from '../../search/find-page.ts';
-import type { KeyInfo } from '../../../generator/openpgp/openpgp-js.ts';
-import type { KeyState } from '../../../generator/openpgp/key-state.ts';
+import type { KeyInfo } from '../../../generator/openpgp/keyring.ts';
+import type { KeyState } from '../../../generator/openpgp/keys/key-state.ts';
 import type { Source } from '../../../generator/sources/source.ts';
 import type { SignerCount } from '../../../generator/store/store-tally.ts';
 import type { Trouble } from '../../troubles/troubles.ts';

@@ -79,6 +79,7 @@ describeWith(['gpg'], 'lookaside node-config --check', () => {
     plant,
     args: own,
     checkArgs = [],
+    says,
   } of mistakes) {
     it(`finds ${title}: ${code}`, async () => {
       const more = own?.(keys) ?? [];
@@ -96,6 +97,8 @@ describeWith(['gpg'], 'lookaside node-config --check', () => {
         JSON.stringify(checked.findings, null, 1),
       );
       assert.equal(checked.code, severity === 'fault' ? 1 : 0);
+      const [first] = checked.findings;
+      if (says) assert.deepEqual([first?.message, first?.hint], says);
     });
   }
 

@@ -57,6 +57,21 @@ describeWith(['gpg'], 'lookaside node-config merges', () => {
     await write(...team(), ...args, '--policy-root', at('root'));
   });
 
+  it('with a warning of what stays and never holds for an image', async () => {
+    const signedIdentity = { type: 'remapIdentity', prefix: 'm.example', signedPrefix: 'mirror' };
+    const merge = await withDocker({
+      'docker.io/app': REJECT,
+      'm.example': [{ ...signedBy({ keyPath: '/etc/keys/red.gpg' }), signedIdentity }],
+    });
+    const said = await write(...team(), ...merge);
+    for (const warning of [
+      'the scope "docker.io/app": it covers docker.io/app/…, but not the image "app", whose name is docker.io/library/app; write "docker.io/library/app" if that image is meant',
+      'the scope "m.example": the signedPrefix "mirror" is no name in full form, so nodes take no signature for images of "m.example"; change it in the policy to "docker.io/mirror", or to the name of another host with what stands behind it',
+    ]) {
+      assert.ok(said.includes(warning), said);
+    }
+  });
+
   it('not where a scope would let through more, but with --force', async () => {
     const cases: readonly (readonly [requirements: readonly object[], reason: string])[] = [
       [[await signedByData(at('blue.gpg'))], ''],

@@ -141,6 +141,32 @@ export const policyMistakes = (keys: () => Keys): readonly Mistake[] => [
     plant: policy((docker) => Object.assign(docker, { 'https://quay.io/other': [SIGSTORE] })),
   },
   {
+    title: 'a namespace of docker.io that is none of its official images',
+    code: 'unmatched-scope',
+    severity: 'warning',
+    path: POLICY,
+    says: [
+      'expected a scope that covers images, got "docker.io/app": it covers docker.io/app/…, but not the image "app", whose name is docker.io/library/app',
+      'Write "docker.io/library/app" if that image is meant.',
+    ],
+    plant: policy((docker) => Object.assign(docker, { 'docker.io/app': [SIGSTORE] })),
+  },
+  {
+    title: 'a signedPrefix that no signature has',
+    code: 'unmatched-scope',
+    severity: 'warning',
+    path: POLICY,
+    says: [
+      'expected requirements for "vendor.example" that a signature can meet, but the signedPrefix "mirror" is no name in full form, so nodes take no signature for images of "vendor.example"',
+      'Change it in the policy to "docker.io/mirror", or to the name of another host with what stands behind it.',
+    ],
+    plant: policy((docker) => {
+      const remap = { type: 'remapIdentity', prefix: 'vendor.example', signedPrefix: 'mirror' };
+      const one = { ...ofTeam(docker), signedIdentity: remap };
+      Object.assign(docker, { 'vendor.example': [one] });
+    }),
+  },
+  {
     title: 'a transport that nodes do not know',
     code: 'unmatched-scope',
     severity: 'warning',

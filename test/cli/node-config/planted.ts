@@ -10,6 +10,8 @@ export interface Mistake {
   readonly path: string;
   /** A fault unless told. */
   readonly severity?: 'warning';
+  /** Message and hint, where they are of the case at hand. */
+  readonly says?: readonly [message: string, hint: string];
   readonly plant: (root: string) => Promise<unknown>;
   /** What the tree is laid out with, and checked by, beside the usual. */
   readonly args?: (keys: Keys) => readonly string[];

@@ -51,11 +51,11 @@ function sayVerdicts({ messages }: KeyCase, verdicts: readonly boolean[]): reado
 function predict(one: KeyCase, now: number): readonly boolean[] {
   const imported = new KeyImport();
   for (const file of toFiles(one)) imported.importFile(file);
-  const context = { verifier: imported.verifier, findOther: imported.findPrimary, now };
+  const context = { verifier: imported.verifier, findOther: imported.find, now };
   const parts: PartFacts[] = [];
   for (const { parts: key } of imported.keys) {
-    const { primary, subkeys, isValid } = readKeyFacts(key, context);
-    if (isValid && key.primary.created <= now) parts.push(primary, ...subkeys);
+    const { primary, subkeys } = readKeyFacts(key, context);
+    if (key.primary.created <= now) parts.push(primary, ...subkeys);
   }
   return one.messages.map(({ signer, signed }) => {
     // A key may be a subkey of another one too: GnuPG takes the first.

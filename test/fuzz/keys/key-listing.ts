@@ -9,11 +9,11 @@ export type KeyListing = readonly string[];
 export function listOurs(files: readonly FileToImport[], now: number): KeyListing {
   const imported = new KeyImport();
   for (const file of files) imported.importFile(file);
-  const { verifier, findPrimary } = imported;
+  const { verifier, find } = imported;
   const lines: string[] = [];
   for (const { parts } of imported.keys) {
     if (parts.primary.created > now) continue;
-    const terms = readTermsAt(parts, { verifier, findOther: findPrimary, now });
+    const terms = readTermsAt(parts, { verifier, findOther: find, now });
     const main = letterOf(terms.primary, now);
     lines.push(formatLine('pub', terms.primary, main));
     for (const one of terms.subkeys) {

@@ -236,7 +236,8 @@ class KeyMaker {
       this.#tell(stray.what);
     }
     for (const other of this.#others) {
-      if (random.chance(0.6)) all.push(certified(other));
+      if (random.chance(0.6))
+        all.push(certified(other, random.chance(0.2) ? [NOT_EXPORTABLE] : []));
     }
     let bytes = Buffer.concat(all);
     if (random.chance(0.02)) {
@@ -249,8 +250,8 @@ class KeyMaker {
   }
 }
 
-function certified(key: CraftedKey): Buffer {
-  const signature = signUser(key, 'other', { type: 0x13, created: key.created });
+function certified(key: CraftedKey, hashedMore: readonly Subpacket[]): Buffer {
+  const signature = signUser(key, 'other', { type: 0x13, created: key.created, hashedMore });
   return Buffer.concat([packetOf.primary(key), packetOf.user('other'), signature]);
 }
 

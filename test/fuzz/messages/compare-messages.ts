@@ -7,7 +7,8 @@ import {
   type OpenedMessage,
   createOpenMessage,
 } from '../../../generator/openpgp/open-message.ts';
-import { type Keyring, readKeyring } from '../../../generator/openpgp/openpgp-js.ts';
+import type { Keyring } from '../../../generator/openpgp/keyring.ts';
+import { readKeyring } from '../../../generator/openpgp/read-keyring.ts';
 import { type Rejection, isRejection } from '../../../generator/terms/rejection.ts';
 import { makeTemporary, removeTemporary } from '../../kit/temporary.ts';
 import { STOPS_GPGV } from '../verdict.ts';

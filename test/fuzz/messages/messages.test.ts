@@ -6,6 +6,7 @@ import { COMPRESSION } from '../compression.ts';
 import { formatCompared } from '../compare.ts';
 import { HASHES } from '../key-material.ts';
 import { makeRandom } from '../random.ts';
+import type { SignatureFields } from '../signature-packet.ts';
 import { formatNotation } from '../subpacket.ts';
 import { MessageJudges, formatComparedMessage } from './compare-messages.ts';
 import { type CraftedMessage, craftMessages } from './crafted-message.ts';
@@ -63,6 +64,24 @@ function namedOnlyBy(draft: Draft, data: Buffer, isHashed: boolean): Draft {
 
 function withVersion(draft: Draft, version: number): Buffer {
   return Buffer.concat([Buffer.from([version]), draft.by.key.fingerprint]);
+}
+
+function withOtherStart(draft: Draft): Draft {
+  const change = (fields: SignatureFields): SignatureFields => ({
+    ...fields,
+    digestStart: flip(fields.digestStart),
+  });
+  return { ...draft, changes: [change] };
+}
+
+function flip(bytes: Buffer): Buffer {
+  return Buffer.from(bytes.map((byte) => byte ^ 1));
+}
+
+function replaceBytes(bytes: Buffer, from: Buffer, to: Buffer): Buffer {
+  const at = bytes.indexOf(from);
+  assert(at >= 0);
+  return Buffer.concat([bytes.subarray(0, at), to, bytes.subarray(at + from.length)]);
 }
 
 describeWith(['gpg', 'gpgv'], 'fuzz: crafted messages against gpg', () => {
@@ -182,6 +201,25 @@ describeWith(['gpg', 'gpgv'], 'fuzz: crafted messages against gpg', () => {
       }),
     ],
   ];
+  const [goodNumbers, badNumbers] = [
+    /^cannot-verify: the signature is good, but says of the digest that it starts otherwise/,
+    /^bad-signature: the signature does not match the payload$/,
+  ];
+  for (const kind of ['RSA-2048', 'P-256', 'EdDSA-22']) {
+    it(`takes what gpg takes whatever the start of the digest: ${kind}`, async () => {
+      const good = await judge(`${kind}, another start`, withOtherStart(draftBy(kind)));
+      assert.equal(good.fault, undefined, formatComparedMessage(good));
+      assert.equal(good.isTaken, true);
+      assert.match(good.verdicts[0]?.replace('in process: ', '') ?? '', goodNumbers);
+      const payload = Buffer.from('another');
+      const other = formatDraft({ ...draftBy(kind), payload });
+      const bytes = replaceBytes(other, payload, Buffer.from('changed'));
+      const bad = await judges.compare({ what: `${kind}, another payload`, bytes });
+      assert.equal(bad.fault, undefined, formatComparedMessage(bad));
+      assert.match(bad.verdicts[0]?.replace('in process: ', '') ?? '', badNumbers);
+    });
+  }
+
   for (const [kind, reason, change] of reasons) {
     it(`says without gpgv why it has to be asked: ${kind}, ${reason.source}`, async () => {
       const { verdicts } = await judge(kind, change(draftBy(kind)));

@@ -3,7 +3,7 @@ import type { CheckedFile } from '../../../generator/gate/checked-file.ts';
 import { changeOf } from './change-of.ts';
 import { explainImage } from '../../../generator/explain/explain-image.ts';
 import { parsePulledImage } from '../../../generator/terms/image-name.ts';
-import type { Keyring } from '../../../generator/openpgp/openpgp-js.ts';
+import type { Keyring } from '../../../generator/openpgp/keyring.ts';
 import {
   formatDirectory,
   formatLocation,

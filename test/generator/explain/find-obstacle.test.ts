@@ -3,7 +3,7 @@ import { findObstacle } from '../../../generator/explain/find-obstacle.ts';
 import { findFault } from '../../../generator/explain/find-fault.ts';
 import type { Signature } from '../../../generator/gate/judge.ts';
 import { parseDockerReference, parsePulledImage } from '../../../generator/terms/image-name.ts';
-import type { Keyring } from '../../../generator/openpgp/openpgp-js.ts';
+import type { Keyring } from '../../../generator/openpgp/keyring.ts';
 import { createPolicy, createScope } from '../../../generator/policy/policy.ts';
 import {
   DEFAULT_IDENTITY,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { type Judge, PolicyJudge } from '../../../generator/gate/judge.ts';
-import { readKeyring } from '../../../generator/openpgp/openpgp-js.ts';
+import { readKeyring } from '../../../generator/openpgp/read-keyring.ts';
 import {
   type Requirement,
   createPolicy,

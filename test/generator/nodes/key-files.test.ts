@@ -5,7 +5,8 @@ import {
   SharedKeyFileError,
   placeKeys,
 } from '../../../generator/nodes/key-files.ts';
-import { type Keyring, readKeyring } from '../../../generator/openpgp/openpgp-js.ts';
+import type { Keyring } from '../../../generator/openpgp/keyring.ts';
+import { readKeyring } from '../../../generator/openpgp/read-keyring.ts';
 import { type Scope, createScope } from '../../../generator/policy/policy.ts';
 import { DEFAULT_IDENTITY } from '../../../generator/policy/signed-identity.ts';
 import { keyringOf } from '../../kit/samples/samples.ts';

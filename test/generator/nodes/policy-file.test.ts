@@ -10,7 +10,7 @@ import {
   mergePolicyJson,
   readPolicyJson,
 } from '../../../generator/nodes/policy-file.ts';
-import { readKeyring } from '../../../generator/openpgp/openpgp-js.ts';
+import { readKeyring } from '../../../generator/openpgp/read-keyring.ts';
 import type { Scope } from '../../../generator/policy/policy.ts';
 import { type UnreadRequirement, parsePolicyFile } from '../../../generator/policy/policy-json.ts';
 import { identities, scopeLists, scopeNames } from './random-scopes.ts';

@@ -1,6 +1,6 @@
 // Random scopes over a few real keys, for property tests.
 import * as fc from 'fast-check';
-import type { Keyring } from '../../../generator/openpgp/openpgp-js.ts';
+import type { Keyring } from '../../../generator/openpgp/keyring.ts';
 import { type Scope, createScope } from '../../../generator/policy/policy.ts';
 import type { SignedIdentity } from '../../../generator/policy/signed-identity.ts';
 import { parseDockerReference } from '../../../generator/terms/image-name.ts';

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { KeyFileError, type Keyring, readKeyring } from '../../../generator/openpgp/openpgp-js.ts';
+import { KeyFileError } from '../../../generator/openpgp/keys/key-file.ts';
+import type { Keyring } from '../../../generator/openpgp/keyring.ts';
+import { readKeyring } from '../../../generator/openpgp/read-keyring.ts';
 import { readPackets } from '../../../generator/openpgp/packets/packets.ts';
 import { isRejection } from '../../../generator/terms/rejection.ts';
 import { runOrThrow } from '../../kit/process/run.ts';

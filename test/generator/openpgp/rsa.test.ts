@@ -1,10 +1,7 @@
 import assert from 'node:assert/strict';
 import { type KeyObject, createPublicKey, generateKeyPairSync } from 'node:crypto';
-import {
-  type SigningKey,
-  readKeyring,
-  verifyPlain,
-} from '../../../generator/openpgp/openpgp-js.ts';
+import { readKeyring } from '../../../generator/openpgp/read-keyring.ts';
+import { type SigningKey, verifyPlain } from '../../../generator/openpgp/signing-key.ts';
 import { readPackets } from '../../../generator/openpgp/packets/packets.ts';
 import {
   type PlainMessage,

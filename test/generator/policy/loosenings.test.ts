@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Keyring } from '../../../generator/openpgp/openpgp-js.ts';
+import type { Keyring } from '../../../generator/openpgp/keyring.ts';
 import { findLoosenings } from '../../../generator/policy/strictness.ts';
 import { type Requirement, createScope } from '../../../generator/policy/policy.ts';
 import { DEFAULT_IDENTITY } from '../../../generator/policy/signed-identity.ts';

@@ -8,7 +8,7 @@ import {
 import { parseDockerReference } from '../../../generator/terms/image-name.ts';
 import type { Requirement } from '../../../generator/policy/policy.ts';
 import { isAsStrictAs } from '../../../generator/policy/strictness.ts';
-import type { Keyring } from '../../../generator/openpgp/openpgp-js.ts';
+import type { Keyring } from '../../../generator/openpgp/keyring.ts';
 import { keyringOf } from '../../kit/samples/samples.ts';
 import { identities } from '../nodes/random-scopes.ts';
 

@@ -6,7 +6,8 @@ import * as fc from 'fast-check';
 import { PolicyJudge } from '../../../generator/gate/judge.ts';
 import { type Gpgv, openGpgv } from '../../../generator/openpgp/gpgv.ts';
 import { type OpenMessage, createOpenMessage } from '../../../generator/openpgp/open-message.ts';
-import { type Keyring, readKeyring } from '../../../generator/openpgp/openpgp-js.ts';
+import type { Keyring } from '../../../generator/openpgp/keyring.ts';
+import { readKeyring } from '../../../generator/openpgp/read-keyring.ts';
 import { type Policy, createPolicy, createScope } from '../../../generator/policy/policy.ts';
 import {
   type SignedIdentity,

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Keyring, readKeyring } from '../../../generator/openpgp/openpgp-js.ts';
+import type { Keyring } from '../../../generator/openpgp/keyring.ts';
+import { readKeyring } from '../../../generator/openpgp/read-keyring.ts';
 import {
   type Policy,
   createPolicy,

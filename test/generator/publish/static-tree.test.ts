@@ -19,7 +19,7 @@ import {
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { readKeyring } from '../../../generator/openpgp/openpgp-js.ts';
+import { readKeyring } from '../../../generator/openpgp/read-keyring.ts';
 import { KEEP_REPLACED_FOR, writeStaticTree } from '../../../generator/publish/static-tree.ts';
 import { createDirectorySource } from '../../../generator/sources/directory/directory.ts';
 import { loadStore } from '../../../generator/store/load-store.ts';

@@ -3,7 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import * as fc from 'fast-check';
 import type { PublishableFile } from '../../../generator/gate/checked-file.ts';
 import type { Signature, Warning } from '../../../generator/gate/judge.ts';
-import { readKeyring } from '../../../generator/openpgp/openpgp-js.ts';
+import { readKeyring } from '../../../generator/openpgp/read-keyring.ts';
 import { type Scope, type SignedBy, createScope } from '../../../generator/policy/policy.ts';
 import { DEFAULT_IDENTITY } from '../../../generator/policy/signed-identity.ts';
 import { createKeeper } from '../../../generator/store/compact-files.ts';

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import { type KeyLife, toKeyState } from '../../../generator/openpgp/key-state.ts';
+import { type KeyLife, toKeyState } from '../../../generator/openpgp/keys/key-state.ts';
 import { describeKeyState } from '../../../server/html/describe-key-state.ts';
 
 const LIFE = { isRevoked: false, signers: new Map([['A', Infinity]]) };
 const NOW = new Date('2026-11-22T12:00:00Z');
 
 const tell = (life: KeyLife | undefined): string =>
-  describeKeyState(toKeyState(null, life, NOW), NOW);
+  describeKeyState(toKeyState({ fingerprint: 'A', expires: null }, life, NOW), NOW);
 
 describe('the state of a key in words', () => {
   const expiries: readonly (readonly [string | null, string])[] = [
@@ -21,7 +21,8 @@ describe('the state of a key in words', () => {
   ];
   for (const [expires, words] of expiries) {
     it(`of a key until ${expires}: ${words}`, () => {
-      assert.equal(describeKeyState(toKeyState(expires, LIFE, NOW), NOW), words);
+      const state = toKeyState({ fingerprint: 'A', expires }, LIFE, NOW);
+      assert.equal(describeKeyState(state, NOW), words);
     });
   }
 

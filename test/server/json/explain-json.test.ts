@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import supertest from 'supertest';
-import { readKeyring } from '../../../generator/openpgp/openpgp-js.ts';
+import { readKeyring } from '../../../generator/openpgp/read-keyring.ts';
 import { createSimplePolicy } from '../../../generator/policy/policy.ts';
 import { SourceError } from '../../../generator/sources/source.ts';
 import { eventually } from '../../kit/eventually.ts';

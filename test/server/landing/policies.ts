@@ -1,4 +1,4 @@
-import type { KeyInfo } from '../../../generator/openpgp/openpgp-js.ts';
+import type { KeyInfo } from '../../../generator/openpgp/keyring.ts';
 import {
   type Policy,
   type Requirement,

@@ -21,7 +21,7 @@ function endOf(own: number | null, parts: Readonly<Record<string, number>>) {
       return storeOf(publishable(`${DIRECTORY}/signature-1`, { signer }));
     },
     hasExpired: () => state.hasExpired,
-    now: () => state.now,
+    now: () => new Date(state.now),
   });
   return { state, read: () => expiries.read().get(KEY) };
 }
@@ -52,7 +52,12 @@ describe('server: metrics: the end of a key', () => {
     const { state, read } = endOf(null, { K: Infinity, old: 3000 });
     state.signedBy = 'old';
     assert.equal(read(), 3000);
-    Object.assign(state, { now: 3000, signedBy: KEY, hasExpired: true });
+    // It is good in that second as well.
+    Object.assign(state, { now: 3999, signedBy: KEY, hasExpired: true });
+    assert.equal(read(), undefined);
+    Object.assign(state, { now: 3999, signedBy: 'old' });
+    assert.equal(read(), 3000);
+    Object.assign(state, { now: 4000, signedBy: KEY });
     assert.equal(read(), 3000);
     state.hasExpired = false;
     assert.equal(read(), undefined);

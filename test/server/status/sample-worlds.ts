@@ -1,7 +1,7 @@
 // Worlds that the status pages are looked at in.
 import type { CheckedFile } from '../../../generator/gate/checked-file.ts';
 import type { Signature } from '../../../generator/gate/judge.ts';
-import type { KeyInfo } from '../../../generator/openpgp/openpgp-js.ts';
+import type { KeyInfo } from '../../../generator/openpgp/keyring.ts';
 import { type Policy, createScope } from '../../../generator/policy/policy.ts';
 import {
   formatDirectory,

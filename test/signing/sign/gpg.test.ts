@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createOpenMessage } from '../../../generator/openpgp/open-message.ts';
-import { readKeyring } from '../../../generator/openpgp/openpgp-js.ts';
+import { readKeyring } from '../../../generator/openpgp/read-keyring.ts';
 import { isRejection } from '../../../generator/terms/rejection.ts';
 import { Gpg, type GpgOptions } from '../../../signing/sign/gpg.ts';
 import { SigningError } from '../../../signing/signing-error.ts';

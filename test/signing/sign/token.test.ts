@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createOpenMessage } from '../../../generator/openpgp/open-message.ts';
-import { readKeyring } from '../../../generator/openpgp/openpgp-js.ts';
+import { readKeyring } from '../../../generator/openpgp/read-keyring.ts';
 import { isRejection } from '../../../generator/terms/rejection.ts';
 import { Gpg } from '../../../signing/sign/gpg.ts';
 import { runOrThrow } from '../../kit/process/run.ts';

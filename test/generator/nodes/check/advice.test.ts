@@ -6,7 +6,7 @@ import {
 } from '../../../../generator/nodes/check/advice.ts';
 import type { NodeFilesOptions } from '../../../../generator/nodes/node-files.ts';
 import { parseStoreUrl } from '../../../../generator/nodes/store-url.ts';
-import type { Keyring } from '../../../../generator/openpgp/openpgp-js.ts';
+import type { Keyring } from '../../../../generator/openpgp/keyring.ts';
 import { createPolicy, createScope } from '../../../../generator/policy/policy.ts';
 import {
   DEFAULT_IDENTITY,

@@ -9,7 +9,7 @@ import {
   createWantedNode,
 } from '../../../../generator/nodes/check/wanted-node.ts';
 import { parseStoreUrl } from '../../../../generator/nodes/store-url.ts';
-import type { Keyring } from '../../../../generator/openpgp/openpgp-js.ts';
+import type { Keyring } from '../../../../generator/openpgp/keyring.ts';
 import { createPolicy, createScope } from '../../../../generator/policy/policy.ts';
 import { DEFAULT_IDENTITY } from '../../../../generator/policy/signed-identity.ts';
 import { keyringOf, readVector } from '../../../kit/samples/samples.ts';

@@ -22,7 +22,8 @@ type Fate = 'refused' | 'read';
 
 interface HostileFile {
   readonly fate: Fate;
-  readonly make: (bytes: number) => Buffer;
+  /** A file, or several. */
+  readonly make: (bytes: number) => Buffer | readonly Buffer[];
 }
 
 const many = (count: number, make: (index: number) => Buffer): Buffer =>
@@ -119,6 +120,13 @@ export const HOSTILE_FILES: Readonly<Record<string, HostileFile>> = {
   notations: {
     fate: 'read',
     make: (bytes) => repeated(Math.min(bytes, 5_000_000), usual(key), certify(key, noting)),
+  },
+  'many files that are none beside some that are': {
+    fate: 'read',
+    make: () => [
+      ...Array.from({ length: 2000 }, (_, index) => Buffer.from(`no key ${index}`)),
+      ...Array.from({ length: 200 }, (_, index) => usual(craftKey('ed25519', BORN + index))),
+    ],
   },
   'one key again and again': {
     fate: 'refused',

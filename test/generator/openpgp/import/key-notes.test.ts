@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { deflateRawSync } from 'node:zlib';
 import { KEY_NOTES, describeNote } from '../../../../generator/openpgp/import/key-notes.ts';
-import { readKeyring } from '../../../../generator/openpgp/openpgp-js.ts';
+import { readKeyring } from '../../../../generator/openpgp/read-keyring.ts';
 import { describeKeyNotes } from '../../../../generator/policy/key-warnings.ts';
 import {
   type CraftedKey,

@@ -1,6 +1,7 @@
 // A key that another one has as a subkey: anybody can make a copy of their key that has it.
 import assert from 'node:assert/strict';
-import { KeyFileError, readKeyring } from '../../../../generator/openpgp/openpgp-js.ts';
+import { KeyFileError } from '../../../../generator/openpgp/keys/key-file.ts';
+import { readKeyring, readUsableKeyring } from '../../../../generator/openpgp/read-keyring.ts';
 import { KeyImport } from '../../../../generator/openpgp/import/import-keys.ts';
 import {
   createPolicy,
@@ -83,8 +84,10 @@ describeWith(['gpg', 'gpgv'], 'generator: OpenPGP: a key that is a subkey of ano
   it('is told of with both keys and both files', async () => {
     const { stranger, own, claims, b } = makeFiles();
     const importing = new KeyImport();
-    assert.equal(importing.importFile({ path: '1.gpg', bytes: claims }), true);
-    assert.equal(importing.importFile({ path: '2.gpg', bytes: b }), false);
+    assert.deepEqual(importing.importFile({ path: '1.gpg', bytes: claims }), [
+      stranger.fingerprint,
+    ]);
+    assert.deepEqual(importing.importFile({ path: '2.gpg', bytes: b }), []);
     assert.deepEqual(importing.notes, [
       {
         code: 'subkey-of-other',
@@ -105,6 +108,22 @@ describeWith(['gpg', 'gpgv'], 'generator: OpenPGP: a key that is a subkey of ano
         return true;
       },
     );
+  });
+
+  it('is imported where nothing is of the file with the other one', async () => {
+    const { own, claims, b } = makeFiles();
+    const users = Array.from({ length: 1001 }, (_, index) => packetOf.user(`user ${index}`));
+    const tooMuch = {
+      path: '1.gpg',
+      bytes: Buffer.concat([claims, packetOf.primary(own), ...users]),
+    };
+    const { keyring, faults } = await readUsableKeyring([tooMuch, { path: '2.gpg', bytes: b }]);
+    assert.deepEqual(
+      keyring.keys.map(({ fingerprint }) => fingerprint),
+      [own.fingerprint],
+    );
+    assert.deepEqual([...faults.keys()], [tooMuch]);
+    assert.match(faults.get(tooMuch)?.message ?? '', /^1\.gpg: .*more user IDs and subkeys/);
   });
 
   it('signs nothing that counts, and the cure is to put it first', async () => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { type Keyring, readKeyring } from '../../../../generator/openpgp/openpgp-js.ts';
+import type { Keyring } from '../../../../generator/openpgp/keyring.ts';
+import { readKeyring } from '../../../../generator/openpgp/read-keyring.ts';
 import { isRejection } from '../../../../generator/terms/rejection.ts';
 import { formatArmor } from '../../../fuzz/keys/armor-text.ts';
 import {

@@ -6,11 +6,9 @@ import { deflateRawSync, deflateSync } from 'node:zlib';
 import * as fc from 'fast-check';
 import { createNodeFiles } from '../../../../generator/nodes/node-files.ts';
 import { parseStoreUrl } from '../../../../generator/nodes/store-url.ts';
-import {
-  KeyFileError,
-  type Keyring,
-  readKeyring,
-} from '../../../../generator/openpgp/openpgp-js.ts';
+import { KeyFileError } from '../../../../generator/openpgp/keys/key-file.ts';
+import type { Keyring } from '../../../../generator/openpgp/keyring.ts';
+import { readKeyring } from '../../../../generator/openpgp/read-keyring.ts';
 import {
   findPrivateKey,
   holdsPrivateKeyInText,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Signer } from '../../../../generator/openpgp/open-message.ts';
-import { readKeyring } from '../../../../generator/openpgp/openpgp-js.ts';
+import { readKeyring } from '../../../../generator/openpgp/read-keyring.ts';
 import {
   type Requirement,
   type Scope,

@@ -1,6 +1,6 @@
 // Whether a key is still of use at a given time, by what the key says of itself.
-import { formatTime } from '../terms/text.ts';
-import { hasPassed } from '../terms/validity.ts';
+import { formatTime } from '../../terms/text.ts';
+import { hasPassed } from '../../terms/validity.ts';
 
 /** How a key ends. Times are milliseconds since 1970, Infinity for never. */
 export interface KeyLife {
@@ -24,25 +24,37 @@ export type KeyState =
   /** Good, but no part of it may sign; `since` is undefined if none ever could, or is revoked. */
   | { readonly kind: 'cannot-sign'; readonly since: string | undefined };
 
-/** The state of a key that expires at a time (ISO 8601), or never (null). */
-export function toKeyState(expires: string | null, life: KeyLife | undefined, now: Date): KeyState {
-  if (life?.isRevoked) return { kind: 'revoked' };
-  const own = expires === null ? Infinity : Date.parse(expires);
-  if (expires !== null && hasPassed(own, now)) return { kind: 'expired', at: expires };
-  const signs = life ? Math.max(...life.signers.values()) : Infinity;
-  if (hasPassed(signs, now)) {
-    return { kind: 'cannot-sign', since: signs > 0 ? formatTime(signs) : undefined };
-  }
-  const end = Math.min(own, signs);
-  if (end !== Infinity) return { kind: 'expires', at: formatTime(end) };
-  return life ? { kind: 'good' } : { kind: 'unknown' };
-}
-
 /** What is known of when a key ends. */
 interface EndingKey {
   readonly fingerprint: string;
   /** Of the primary key: ISO 8601, or null if never. */
   readonly expires: string | null;
+}
+
+/** Whether a subkey has made signatures that count. */
+export type IsInUse = (subkey: string) => boolean;
+
+const NONE_IN_USE: IsInUse = () => false;
+
+/** The state of a key as of `now`, by the same end as {@link findEnd}. */
+export function toKeyState(
+  key: EndingKey,
+  life: KeyLife | undefined,
+  now: Date,
+  isInUse = NONE_IN_USE,
+): KeyState {
+  if (life?.isRevoked) return { kind: 'revoked' };
+  if (key.expires !== null && hasPassed(endOf(key.expires), now)) {
+    return { kind: 'expired', at: key.expires };
+  }
+  const signs = life ? Math.max(...life.signers.values()) : Infinity;
+  if (hasPassed(signs, now)) {
+    return { kind: 'cannot-sign', since: signs > 0 ? formatTime(signs) : undefined };
+  }
+  const end = findEnd(key, life, isInUse);
+  if (hasPassed(end, now)) return { kind: 'expired', at: formatTime(end) };
+  if (end !== Infinity) return { kind: 'expires', at: formatTime(end) };
+  return life ? { kind: 'good' } : { kind: 'unknown' };
 }
 
 /**
@@ -52,20 +64,23 @@ interface EndingKey {
 export function findEnd(
   { fingerprint, expires }: EndingKey,
   life: KeyLife | undefined,
-  isInUse: (subkey: string) => boolean,
+  isInUse: IsInUse,
 ): number {
   const parts = [...(life?.signers ?? [])];
   const inUse = parts.filter(([part]) => part !== fingerprint && isInUse(part));
   const last = parts.length === 0 ? Infinity : Math.max(...parts.map(([, until]) => until));
-  const own = expires === null ? Infinity : Date.parse(expires);
-  return Math.min(own, last, ...inUse.map(([, until]) => until));
+  return Math.min(endOf(expires), last, ...inUse.map(([, until]) => until));
+}
+
+function endOf(expires: string | null): number {
+  return expires === null ? Infinity : Date.parse(expires);
 }
 
 /** The same as ISO 8601, or null; for a key that could never sign, its own end. */
 export function formatEnd(
   key: EndingKey,
   life: KeyLife | undefined,
-  isInUse: (subkey: string) => boolean,
+  isInUse: IsInUse,
 ): string | null {
   const end = findEnd(key, life, isInUse);
   if (end <= 0) return key.expires;

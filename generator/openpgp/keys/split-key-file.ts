@@ -1,10 +1,10 @@
 // A key file cut at its keys: what lies beside a key cannot take it along when each is imported alone.
-import { TAG, eachPacket } from './packets/packets.ts';
-import { findPrivateKey } from './packets/private-keys.ts';
-import { unarmorAsGnupg } from './import/armor.ts';
-import type { FileToImport } from './import/import-keys.ts';
-import type { KeyNote } from './import/key-notes.ts';
-import { readKeyPart } from './import/key-part.ts';
+import { TAG, eachPacket } from '../packets/packets.ts';
+import { findPrivateKey } from '../packets/private-keys.ts';
+import { unarmorAsGnupg } from '../import/armor.ts';
+import type { FileToImport } from '../import/import-keys.ts';
+import type { KeyNote } from '../import/key-notes.ts';
+import { readKeyPart } from '../import/key-part.ts';
 
 /** The keys of a file, each as a file of its own. */
 export interface SplitKeyFile {

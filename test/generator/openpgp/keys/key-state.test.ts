@@ -4,9 +4,9 @@ import {
   type KeyState,
   compareLives,
   toKeyState,
-} from '../../../generator/openpgp/key-state.ts';
-import type { Keyring } from '../../../generator/openpgp/openpgp-js.ts';
-import { keyringOf } from '../../kit/samples/samples.ts';
+} from '../../../../generator/openpgp/keys/key-state.ts';
+import type { Keyring } from '../../../../generator/openpgp/keyring.ts';
+import { keyringOf } from '../../../kit/samples/samples.ts';
 
 const NOW = new Date('2026-06-01T00:00:00Z');
 const BEFORE = '2026-05-01T00:00:00Z';
@@ -21,7 +21,7 @@ const at = (time: string): number => Date.parse(time);
 
 const stateOf = ({ keys: [key], lives }: Keyring): string => {
   assert.ok(key);
-  return toKeyState(key.expires, lives.get(key.fingerprint), NOW).kind;
+  return toKeyState(key, lives.get(key.fingerprint), NOW).kind;
 };
 const countSigners = async (name: string): Promise<number | undefined> => {
   const { keys, lives } = await keyringOf(`containers-image/${name}.gpg`);
@@ -64,9 +64,19 @@ describe('generator: OpenPGP: the state of a key', () => {
   ];
   for (const [title, expires, life, state] of rows) {
     it(`of a key with ${title} is ${state.kind}`, () => {
-      assert.deepEqual(toKeyState(expires, life, NOW), state);
+      assert.deepEqual(toKeyState({ fingerprint: 'A', expires }, life, NOW), state);
     });
   }
+
+  it('counts a subkey in use, as metrics and reports do', () => {
+    const key = { fingerprint: 'A', expires: LATER };
+    const life = lifeOf({ A: at(LATER), B: at(AFTER), C: at(BEFORE) });
+    const stateWith = (used: string): KeyState =>
+      toKeyState(key, life, NOW, (subkey) => used.includes(subkey));
+    assert.deepEqual(stateWith(''), { kind: 'expires', at: LATER });
+    assert.deepEqual(stateWith('B'), { kind: 'expires', at: AFTER });
+    assert.deepEqual(stateWith('BC'), { kind: 'expired', at: BEFORE });
+  });
 
   it('differs between copies by what signs, or by how long', () => {
     const one = lifeOf({ A: at(LATER), B: at(BEFORE) });
