@@ -21,10 +21,12 @@ const pathOf = (name: string): string => fileURLToPath(new URL(name, import.meta
 const MOCHA = pathOf('../../node_modules/mocha/bin/mocha.js');
 /** Its flags for Node go to the workers too. */
 const NODE = ['--enable-source-maps', `--import=${pathOf('compiled.mjs')}`];
-/** Else mocha would start another Node, with the flags of that file. */
-const CONFIG = ['--no-config', '--require=test/setup.ts', '--timeout=180000', '--forbid-only'];
 
 const length: RunLength = process.argv[2] === 'long' ? 'long' : 'short';
+/** How long a test may take, on a machine with much else to do. Milliseconds. */
+const PATIENCE = { short: 180_000, long: 600_000 };
+/** Else mocha would start another Node, with the flags of that file. */
+const CONFIG = ['--no-config', '--require=test/setup.ts', '--forbid-only'];
 if (length === 'long') process.env['TEST_LONG'] = '1';
 const { beside, alone } = listTestFiles(length);
 const PASSES = [
@@ -39,7 +41,8 @@ const codes: (number | null)[] = [];
 for (const { jobs, files } of PASSES) {
   // With a single worker mocha would load the files in another way, which cannot load all of them.
   const workers = jobs === '1' ? [] : ['--parallel', '--jobs', jobs];
-  const args = [...NODE, MOCHA, ...CONFIG, '--reporter', COMPILED_REPORTER, ...workers, ...files];
+  const options = [`--timeout=${PATIENCE[length]}`, '--reporter', COMPILED_REPORTER];
+  const args = [...NODE, MOCHA, ...CONFIG, ...options, ...workers, ...files];
   const child = spawn(process.execPath, args, { stdio: 'inherit' });
   await once(child, 'close');
   codes.push(child.exitCode);

@@ -28,7 +28,7 @@ import { describeWith } from '../with-tools.ts';
 import { captureLines } from '../kit/server/captured-lines.ts';
 import { countFailures } from '../kit/server/no-failures.ts';
 
-const RUNS = atLength(1, 10);
+const RUNS = atLength(1, 6);
 const START = Date.now();
 const ago = (years: number): Date => new Date(START - years * YEAR * 1000);
 /** Years from now to which the clock is set. */

@@ -247,7 +247,7 @@ describeWith(['git'], 'generator: a checkpoint of a git source', () => {
         await assertRestored(await push(before, after), now, expiryWarning);
       },
     );
-    await fc.assert(property, { numRuns: atLength(6, 50) });
+    await fc.assert(property, { numRuns: atLength(6, 25) });
   });
 
   it('judges nothing again but what was rejected', async () => {
