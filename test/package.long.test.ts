@@ -136,6 +136,12 @@ describeWith(['git', 'git-http-backend', 'gpg', 'gpgv'], 'the package', () => {
     }
   });
 
+  it('reads a configuration file', async () => {
+    await writeFile(at('config.yaml'), `keys: ${join(EXAMPLE, 'keys')}\n`);
+    const words = ['check', EXAMPLE, '--config', at('config.yaml')];
+    assert.deepEqual(await lookaside(words), await runLookaside(words));
+  });
+
   it('computes in a thread where there are many signatures', async () => {
     const key = await openSigningKey(directory());
     await writeFile(at('key.gpg'), key.public.publicKey);

@@ -26,6 +26,8 @@ const MAIN = 'cli/main.ts';
 /** Under the LGPL, which lets users put another one in its place: a file of its own, as it comes. */
 const OPENPGP = 'openpgp.mjs';
 
+/** Of a package. From CommonJS, esbuild gives it nothing by name, other than Node. */
+const LATE_IMPORT = /\bawait import\('([^.'][^']*)'\)/g;
 /** What CommonJS among the dependencies asks Node for. */
 const BANNER = `import { createRequire as createBundleRequire } from 'node:module';
 const require = createBundleRequire(import.meta.url);`;
@@ -85,8 +87,13 @@ const placeModules: Plugin = {
     bundler.onLoad({ filter: /\.ts$/ }, ({ path }) => {
       const place = relative(ROOT, path).replace(/ts$/, 'js');
       const address = `new URL(${JSON.stringify(place)}, import.meta.url).href`;
-      const text = readFileSync(path, 'utf8');
-      return { contents: text.replaceAll('import.meta.url', address), loader: 'ts' };
+      const text = readFileSync(path, 'utf8')
+        .replaceAll('import.meta.url', address)
+        .replaceAll(
+          LATE_IMPORT,
+          "(await import('$1').then((all) => ({ ...all.default, ...all })))",
+        );
+      return { contents: text, loader: 'ts' };
     });
   },
 };
