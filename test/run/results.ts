@@ -5,6 +5,7 @@ import { appendRecord, readRecords } from './run-directory.ts';
 const PASSES = 'passes';
 const SECOND = 1000;
 const COLUMN = 14;
+const MOST_COSTLY = 8;
 
 const fileTime = z.object({ file: z.string(), milliseconds: z.number(), tests: z.number() });
 const pass = z.object({
@@ -49,8 +50,15 @@ export function formatResults(
       passes.flatMap(({ files }) => files),
       costs,
     ),
+    formatMostCostly(costs),
     `${counts} in ${Math.round(seconds)} s, of processors ${inSeconds(sumOf(costs.values()))} s`,
   ].join('\n');
+}
+
+function formatMostCostly(costs: ReadonlyMap<string, number>): string {
+  const files = [...costs].toSorted(([, one], [, other]) => other - one).slice(0, MOST_COSTLY);
+  const told = files.map(([file, cost]) => `${file.replace(/^test\//, '')} ${inSeconds(cost)}`);
+  return `most of the processors: ${told.join(', ')}`;
 }
 
 /** A line a room, the longest first; the parts of a room that has some after it. */

@@ -15,6 +15,7 @@ import { TriedCommit } from '../../server/follow/tried-commit.ts';
 import { judgeWithMemory } from '../../server/follow/judge-with-memory.ts';
 import { createProgramLog } from '../../generator/system/program-log.ts';
 import { Refresher } from '../../server/follow/refresher.ts';
+import { atLength } from '../kit/at-length.ts';
 import { eventually } from '../kit/eventually.ts';
 import { type GitRemote, makeGitRemote } from '../kit/remote/git-remote.ts';
 import { formatLocation } from '../kit/signer/signature-tree.ts';
@@ -27,7 +28,7 @@ import { describeWith } from '../with-tools.ts';
 import { captureLines } from '../kit/server/captured-lines.ts';
 import { countFailures } from '../kit/server/no-failures.ts';
 
-const RUNS = 6;
+const RUNS = atLength(1, 6);
 const START = Date.now();
 const ago = (years: number): Date => new Date(START - years * YEAR * 1000);
 /** Years from now to which the clock is set. */

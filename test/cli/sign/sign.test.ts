@@ -1,5 +1,5 @@
 // What `lookaside sign` does with a registry, a gpg and a git that work. What goes wrong is in
-// sign-faults.test.ts; that nodes accept what it makes, in test/e2e/sign.test.ts.
+// sign-faults.test.ts; that nodes accept what it makes, in test/e2e/sign.long.test.ts.
 import assert from 'node:assert/strict';
 import { lstat, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

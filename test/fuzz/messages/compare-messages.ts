@@ -29,6 +29,8 @@ export interface ComparedMessage {
 }
 
 const CONCURRENCY = 3;
+/** Messages that gpg is given together. */
+const BATCH = 100;
 
 /** The judges, with keys of all kinds. */
 export class MessageJudges {
@@ -72,42 +74,52 @@ export class MessageJudges {
     });
   }
 
-  /** Has every message judged by all, several at once. */
+  /** Has every message judged by all. */
   async compareAll(
     messages: Iterable<CraftedMessage>,
     onResult: (compared: ComparedMessage) => void = () => {},
   ): Promise<readonly ComparedMessage[]> {
-    return pMap(
-      messages,
-      async (message) => {
-        const compared = await this.compare(message);
+    const results: ComparedMessage[] = [];
+    let batch: CraftedMessage[] = [];
+    const finish = async (): Promise<void> => {
+      for (const compared of await this.#compareBatch(batch)) {
         onResult(compared);
-        return compared;
-      },
-      { concurrency: CONCURRENCY },
-    );
+        results.push(compared);
+      }
+      batch = [];
+    };
+    for (const message of messages) {
+      batch.push(message);
+      if (batch.length === BATCH) await finish();
+    }
+    await finish();
+    return results;
   }
 
   async compare(message: CraftedMessage): Promise<ComparedMessage> {
-    const { bytes } = message;
-    const node = await this.node.judge(bytes);
+    const [compared] = await this.compareAll([message]);
+    if (!compared) throw new Error('expected a verdict, got none');
+    return compared;
+  }
+
+  async #compareBatch(messages: readonly CraftedMessage[]): Promise<readonly ComparedMessage[]> {
+    const nodes = await this.node.judge(messages.map(({ bytes }) => bytes));
     const now = new Date();
-    const inProcess = await this.#inProcess(bytes, this.#read, now);
-    const ours = await this.#withGpgv(bytes, this.#read, now);
-    const isTakenInProcess = !isRejection(inProcess);
-    const gpgv = isTakenInProcess ? await this.node.judgeByGpgv(bytes) : undefined;
-    return {
-      message,
-      isTakenInProcess,
-      isTaken: !isRejection(ours),
-      fault: findFault(inProcess, ours, node, gpgv),
-      verdicts: [
-        `in process: ${describeOpened(inProcess)}`,
-        `with gpgv:  ${describeOpened(ours)}`,
-        `gpg:        ${node.why}`,
-        ...(gpgv ? [`gpgv:       ${gpgv.why}`] : []),
-      ],
-    };
+    const judged = await pMap(
+      messages,
+      async ({ bytes }) => ({
+        inProcess: await this.#inProcess(bytes, this.#read, now),
+        ours: await this.#withGpgv(bytes, this.#read, now),
+      }),
+      { concurrency: CONCURRENCY },
+    );
+    const taken = messages.filter((_message, index) => isTaken(judged[index]?.inProcess));
+    const byGpgv = await this.node.judgeByGpgv(taken.map(({ bytes }) => bytes));
+    return judged.map((own, index) => {
+      const [message, node] = [messages[index], nodes[index]];
+      if (!message || !node) throw new Error('expected a verdict of gpg, got none');
+      return describeComparison(message, { ...own, node, gpgv: byGpgv[taken.indexOf(message)] });
+    });
   }
 
   async close(): Promise<void> {
@@ -115,12 +127,35 @@ export class MessageJudges {
   }
 }
 
-function findFault(
-  inProcess: OpenedMessage | Rejection,
-  ours: OpenedMessage | Rejection,
-  node: GpgVerdict,
-  gpgv: GpgVerdict | undefined,
-): string | undefined {
+interface Verdicts {
+  readonly inProcess: OpenedMessage | Rejection;
+  readonly ours: OpenedMessage | Rejection;
+  readonly node: GpgVerdict;
+  /** Asked where the engine in process takes a message. */
+  readonly gpgv: GpgVerdict | undefined;
+}
+
+function isTaken(opened: OpenedMessage | Rejection | undefined): boolean {
+  return opened !== undefined && !isRejection(opened);
+}
+
+function describeComparison(message: CraftedMessage, verdicts: Verdicts): ComparedMessage {
+  const { inProcess, ours, node, gpgv } = verdicts;
+  return {
+    message,
+    isTakenInProcess: isTaken(inProcess),
+    isTaken: isTaken(ours),
+    fault: findFault(verdicts),
+    verdicts: [
+      `in process: ${describeOpened(inProcess)}`,
+      `with gpgv:  ${describeOpened(ours)}`,
+      `gpg:        ${node.why}`,
+      ...(gpgv ? [`gpgv:       ${gpgv.why}`] : []),
+    ],
+  };
+}
+
+function findFault({ inProcess, ours, node, gpgv }: Verdicts): string | undefined {
   if (!isRejection(inProcess) && !node.isGood) return 'taken in process, refused by gpg';
   if (gpgv && !gpgv.isGood) return 'taken in process, refused by gpgv';
   if (isRejection(ours)) {

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
-import { atLength } from '../../kit/at-length.ts';
 import { describeWith } from '../../with-tools.ts';
 import { COMPRESSION } from '../compression.ts';
 import { formatCompared } from '../compare.ts';
@@ -20,8 +19,8 @@ import {
 } from './draft.ts';
 import { compareWithSkopeo } from './fuzz-messages.ts';
 
-const MESSAGES = atLength(500, 3000);
-const BY_SKOPEO = atLength(10, 100);
+const MESSAGES = 500;
+const BY_SKOPEO = 10;
 
 const MARKER = Buffer.from([0xca, 3, ...Buffer.from('PGP')]);
 const EMPTY_SIGNATURE = Buffer.from([0x88, 0]);
@@ -105,13 +104,18 @@ describeWith(['gpg', 'gpgv'], 'fuzz: crafted messages against gpg', () => {
 
   it('agrees on every pair of algorithm and hash, and never takes in process what gpg refuses', async () => {
     for (const { kind } of judges.keys) {
+      const drafts = [...HASHES].map(([hash, name]) => ({
+        what: `${kind} ${name}`,
+        bytes: formatDraft({ ...draftBy(kind), hash }),
+      }));
       const inProcess: number[] = [];
       const taken: number[] = [];
-      for (const [hash, name] of HASHES) {
-        const compared = await judge(`${kind} ${name}`, { ...draftBy(kind), hash });
-        assert.equal(compared.fault, undefined, formatComparedMessage(compared));
-        if (compared.isTakenInProcess) inProcess.push(hash);
-        else if (compared.isTaken) taken.push(hash);
+      const compared = await judges.compareAll(drafts);
+      for (const [index, [hash]] of [...HASHES].entries()) {
+        const one = compared[index] ?? assert.fail();
+        assert.equal(one.fault, undefined, formatComparedMessage(one));
+        if (one.isTakenInProcess) inProcess.push(hash);
+        else if (one.isTaken) taken.push(hash);
       }
       assert.deepEqual(inProcess, IN_PROCESS[kind] ?? [], kind);
       assert.deepEqual(taken, BY_GPGV[kind] ?? [], kind);

@@ -19,6 +19,7 @@ import { GitObjects } from '../../../generator/sources/git/objects/git-objects.t
 import { gitEnvironment } from '../../../generator/sources/git/processes/git-environment.ts';
 import { DEFAULT_BUDGETS } from '../../../generator/terms/budgets.ts';
 import { isRejection } from '../../../generator/terms/rejection.ts';
+import { atLength } from '../../kit/at-length.ts';
 import { importStates } from '../../kit/remote/import-states.ts';
 import { HEX, locationOf } from '../../kit/samples/samples.ts';
 import { makeAdoptingKey } from '../../kit/signer/adopting-key.ts';
@@ -147,7 +148,7 @@ describeWith(['git', 'gpg', 'gpgv'], 'the places that a change of rules concerns
           }
         }
       }),
-      { numRuns: 150 },
+      { numRuns: atLength(50, 150) },
     );
   });
 
@@ -213,7 +214,7 @@ describeWith(['git', 'gpg', 'gpgv'], 'the places that a change of rules concerns
           if (!isFound) assert.ok(lost.has(path), path);
         }
       }),
-      { numRuns: 40 },
+      { numRuns: atLength(15, 40) },
     );
     await objects.close();
   });

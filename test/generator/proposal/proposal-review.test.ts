@@ -19,6 +19,7 @@ import {
   type StateBudgets,
 } from '../../../generator/terms/budgets.ts';
 import { formatLocation, parseLocation } from '../../../generator/terms/location.ts';
+import { atLength } from '../../kit/at-length.ts';
 import { type State, type StateFile, importStates } from '../../kit/remote/import-states.ts';
 import { at, createFakeJudge } from '../../kit/server/fake-judge.ts';
 import { run } from '../../kit/process/run.ts';
@@ -157,7 +158,7 @@ describeWith(['git'], 'the review of a proposal', () => {
           lost.map(([path]) => join(from.subtree, path)).toSorted(),
         );
       }),
-      { numRuns: 80 },
+      { numRuns: atLength(15, 80) },
     );
   });
 

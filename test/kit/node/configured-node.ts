@@ -1,23 +1,15 @@
 // Machines that have exactly the files which a tool has written for them.
 import { join } from 'node:path';
 import { type Clients, createClients } from './clients.ts';
-import { run } from '../process/run.ts';
+import { isRoot } from './node-root.ts';
 import { makeTemporary } from '../temporary.ts';
 
 /** Sees `$1` laid over `/etc`, in a mount namespace of its own: the machine's stays as it is. */
 const LAID_OVER = 'mount -t overlay overlay -o "lowerdir=$1:/etc" /etc && shift && exec "$@"';
-const UNSHARE = ['unshare', '--mount', 'sh', '-e', '-c', LAID_OVER, 'sh'];
+/** Others than root are it in a user namespace of their own, which most systems let them make. */
+const UNSHARE_MOUNTS = isRoot ? ['--mount'] : ['--map-root-user', '--mount'];
+const UNSHARE = ['unshare', ...UNSHARE_MOUNTS, 'sh', '-e', '-c', LAID_OVER, 'sh'];
 const AS_NOBODY = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', 'env'];
-
-/** Whether this machine lets us lay files over its own, as Linux does for root. */
-export async function canLayOver(): Promise<boolean> {
-  const empty = await makeTemporary();
-  const [command, ...args] = [...UNSHARE, empty, 'true'];
-  return run(command, args).then(
-    ({ code }) => code === 0,
-    () => false,
-  );
-}
 
 /** The tools of a machine with a tree of files laid over `/`; nothing is below its HOME. */
 export async function onSystem(

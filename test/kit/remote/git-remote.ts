@@ -27,6 +27,8 @@ export interface GitRemote {
   readonly gitBare: (...args: readonly string[]) => Promise<string>;
   /** Serves it over smart HTTP as well, until `remove`. */
   readonly serveHttp: (options?: GitHttpOptions) => Promise<GitHttp>;
+  /** Remembers both as they are; returns what puts them back, which takes no process. */
+  readonly remember: () => Promise<() => Promise<void>>;
   readonly remove: () => Promise<void>;
 }
 
@@ -62,6 +64,7 @@ export async function makeGitRemote(branch = 'main'): Promise<GitRemote> {
   const path = join(root, BARE);
   const work = join(root, WORK);
   const servers: GitHttp[] = [];
+  const copies: string[] = [];
   const git = (...args: readonly string[]) => gitIn(work, args);
   await cp(await (template ??= makeTemplate()), root, { recursive: true });
   for (const head of [join(path, 'HEAD'), join(work, '.git/HEAD')]) {
@@ -100,7 +103,21 @@ export async function makeGitRemote(branch = 'main'): Promise<GitRemote> {
       servers.push(server);
       return server;
     },
+    async remember() {
+      const copy = await makeTemporary();
+      for (const name of [BARE, WORK]) {
+        await cp(join(root, name), join(copy, name), { recursive: true });
+      }
+      copies.push(copy);
+      return async () => {
+        for (const name of [BARE, WORK]) {
+          await rm(join(root, name), { recursive: true });
+          await cp(join(copy, name), join(root, name), { recursive: true });
+        }
+      };
+    },
     async remove() {
+      await Promise.all(copies.map(removeTemporary));
       await Promise.all(servers.map((server) => server.down()));
       await removeTemporary(root);
     },

@@ -27,7 +27,9 @@ export interface ExampleServer extends RunningServer {
 
 /** Serves a copy of the example repository from a port of its own, once it is loaded. */
 export async function startExample(options: Partial<ServerOptions> = {}): Promise<ExampleServer> {
-  const directory = await makeTemporary();
+  const root = await makeTemporary();
+  // Not at the top: the directory around it is watched too, and in /tmp much goes on.
+  const directory = join(root, 'source');
   await cp(EXAMPLE, directory, { recursive: true });
   const files = await readSignatures(directory);
   const accessLog = captureLines();
@@ -71,7 +73,7 @@ export async function startExample(options: Partial<ServerOptions> = {}): Promis
   if (options.source === undefined) await loaded.wait();
   const stop = async (): Promise<void> => {
     await server.stop();
-    await removeTemporary(directory);
+    await removeTemporary(root);
   };
   return { ...server, stop, directory, files, accessLog, programLog };
 }

@@ -44,11 +44,11 @@ describe('failures that nobody foresaw', () => {
   });
 
   it('are over when nothing has failed for a while', async () => {
-    const failures = create(400);
+    const failures = create(1200);
     failures.note('a refresh', new Error('once'));
-    await sleep(250);
+    await sleep(700);
     failures.note('a refresh', new Error('twice'));
-    await sleep(250);
+    await sleep(700);
     assert.match(troubles.list()[0]?.message ?? '', /twice/);
     await eventually(() => assert.deepEqual(troubles.list(), []));
     assert.equal(failures.count, 2);

@@ -30,10 +30,13 @@ interface Document {
 describeWith(['git', 'git-http-backend', 'gpg', 'gpgv'], 'a proposal of signatures', () => {
   const directory = useTemporary();
   let world: PushWorld;
-  beforeEach(async () => {
+  let restore: () => Promise<void>;
+  before(async () => {
     world = await PushWorld.make();
+    restore = await world.remote.remember();
   });
-  afterEach(() => world.stop());
+  after(() => world.stop());
+  beforeEach(async () => restore());
 
   const log = (): string => join(directory(), 'options');
   let count = 0;

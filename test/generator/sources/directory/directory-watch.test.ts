@@ -66,7 +66,10 @@ async function flip(link: string, target: string): Promise<void> {
 }
 
 describe('a watched directory', () => {
-  const root = useTemporary();
+  const directory = useTemporary();
+  // Below a directory of its own: the one around it is watched too, and in /tmp much goes on.
+  const root = (): string => join(directory(), 'root');
+  beforeEach(async () => mkdir(root()));
   const at = (...names: string[]): string => join(root(), ...names);
   let followers: Follower[] = [];
   const start = async (path = root()): Promise<Follower> => {

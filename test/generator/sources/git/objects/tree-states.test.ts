@@ -8,6 +8,7 @@ import { TreeStates } from '../../../../../generator/sources/git/objects/tree-st
 import { gitEnvironment } from '../../../../../generator/sources/git/processes/git-environment.ts';
 import type { Entry } from '../../../../../generator/sources/source.ts';
 import { DEFAULT_BUDGETS, type StateBudgets } from '../../../../../generator/terms/budgets.ts';
+import { atLength } from '../../../../kit/at-length.ts';
 import { useTemporary } from '../../../../kit/temporary.ts';
 import { describeWith } from '../../../../with-tools.ts';
 import { collect } from '../../../../kit/remote/collect.ts';
@@ -128,7 +129,7 @@ describeWith(['git'], 'the states of a clone', () => {
           assert.equal(await open().count(objects, to, refuse), after.size);
         }
       }),
-      { numRuns: 25 },
+      { numRuns: atLength(6, 25) },
     );
   });
 

@@ -14,7 +14,6 @@ import {
   RegistriesFileError,
   readRegistriesFile,
 } from '../../../generator/nodes/registries/registries-file.ts';
-import { atLength } from '../../kit/at-length.ts';
 import { run } from '../../kit/process/run.ts';
 import { type Registry, startRegistry } from '../../kit/registry/registry.ts';
 import { useTemporary } from '../../kit/temporary.ts';
@@ -22,7 +21,7 @@ import { describeWith } from '../../with-tools.ts';
 import { makeRandom } from '../random.ts';
 import { type RegistriesSet, makeRegistries } from './random-registries.ts';
 
-const SETS = atLength(40, 300);
+const SETS = 300;
 
 /** What nodes refuse, and the store that they would have asked. */
 interface Verdict {

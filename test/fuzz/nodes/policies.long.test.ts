@@ -11,7 +11,6 @@ import {
 import { scopeChain } from '../../../generator/policy/scope-chain.ts';
 import { formatReference, matchesIdentity } from '../../../generator/policy/signed-identity.ts';
 import { type DockerReference, parseDockerReference } from '../../../generator/terms/image-name.ts';
-import { atLength } from '../../kit/at-length.ts';
 import { run } from '../../kit/process/run.ts';
 import { type Registry, startRegistry } from '../../kit/registry/registry.ts';
 import { writeSignature } from '../../kit/signer/signature-tree.ts';
@@ -21,7 +20,7 @@ import { describeWith } from '../../with-tools.ts';
 import { makeRandom } from '../random.ts';
 import { type PolicyWorld, makePolicy } from './random-policy.ts';
 
-const POLICIES = atLength(40, 300);
+const POLICIES = 300;
 const REPOSITORY = 'ns/repo';
 
 /** Nodes refuse the file, and with it every pull; or the image; or they accept it. */
