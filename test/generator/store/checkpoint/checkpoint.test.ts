@@ -616,7 +616,7 @@ describe('generator: a checkpoint of a directory', () => {
     const beside = Array.from({ length: 300 }, (_, count) =>
       formatLocation(formatDirectory('ns/gone', `${count}ff`.padStart(64, '0')), 1),
     );
-    const gone = Object.fromEntries(beside.map((path) => [path, [0, 1]]));
+    const gone = Object.fromEntries(beside.map((name) => [name, [0, 1]]));
     const [a, b, c] = [
       [0, 1],
       [0, 2],
@@ -630,8 +630,8 @@ describe('generator: a checkpoint of a directory', () => {
     const served = signaturesAt(store, DIRECTORIES[0] ?? assert.fail());
     // A cache may still have the first one under its number.
     assert.deepEqual(
-      served?.map(({ bytes }) => [...bytes]),
-      [b, b],
+      served?.map(({ bytes }) => Buffer.from(bytes)),
+      [Buffer.from(b), Buffer.from(b)],
     );
   });
 
