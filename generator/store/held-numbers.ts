@@ -24,8 +24,8 @@ interface HeldDirectory {
   /** What was behind them when signatures there were removed: one that comes back is found as before. */
   readonly cut: readonly NumberedCopy[];
   readonly files: readonly PublishableFile[];
-  /** The lowest number of each signature, by its hash. */
-  readonly numbers: ReadonlyMap<string, number>;
+  /** The lowest number of each signature, by its hash; undefined where that is as in a fresh start. */
+  readonly numbers: ReadonlyMap<string, number> | undefined;
   /** When the copies are old enough for the next step. */
   readonly dueAt: number;
 }
@@ -79,7 +79,12 @@ export class HeldNumbers {
   ): void {
     const held = this.placesIn(directory);
     if (!held && isSteady(before, after)) return;
-    this.#set(directory, held ?? before.map(toSettled), after);
+    const places = held ?? before.map(toSettled);
+    // Of many at once: what has lost only its end, or all, costs least.
+    const isShorter =
+      !held && after.every((file, index) => file.signature.hash === places[index]?.hash);
+    if (isShorter) this.#shorten(directory, places, after);
+    else this.#set(directory, places, after);
   }
 
   /** Takes over what another store served from a directory. */
@@ -116,6 +121,22 @@ export class HeldNumbers {
       const places = this.placesIn(directory) ?? [];
       yield { directory, copies: places.map(({ hash, since }) => ({ hash, age: now - since })) };
     }
+  }
+
+  /** Of a directory with the numbers of a fresh start only the first signatures are left, or none. */
+  #shorten(
+    directory: string,
+    before: readonly NumberedCopy[],
+    files: readonly PublishableFile[],
+  ): void {
+    this.#version = ++HeldNumbers.#versions;
+    this.#held.set(directory, {
+      copies: before.slice(0, files.length),
+      cut: before.slice(files.length),
+      files,
+      numbers: undefined,
+      dueAt: this.#nextMoment() + this.#window,
+    });
   }
 
   #set(
