@@ -65,12 +65,15 @@ function* numberDirectory(
 function isPublishedFresh(
   directory: string,
   wanted: readonly StoredSignature[],
-  { current, facts }: PublishedTrees,
+  { current, facts, ...published }: PublishedTrees,
 ): boolean {
   if (current === undefined) return true;
-  const pathOf = (number: number): string => `${current}/${formatLocation(directory, number)}`;
-  const hasMore = lstatSync(pathOf(wanted.length + 1), { throwIfNoEntry: false }) !== undefined;
-  if (hasMore) return false;
+  const pathOf = (number: number, root = current): string =>
+    `${root}/${formatLocation(directory, number)}`;
+  const roots = [current, ...recentlyReplaced(published).map(({ root }) => root)];
+  const hasMore = (root: string): boolean =>
+    lstatSync(pathOf(wanted.length + 1, root), { throwIfNoEntry: false }) !== undefined;
+  if (roots.some(hasMore)) return false;
   if (wanted.length < 2) return true;
   return wanted.every((file, index) => isIntactFile(pathOf(index + 1), file, facts));
 }
@@ -78,14 +81,16 @@ function isPublishedFresh(
 function assignHeld(
   directory: string,
   wanted: readonly StoredSignature[],
-  { current = '', replaced, now }: PublishedTrees,
+  { current = '', ...published }: PublishedTrees,
 ): readonly StoredSignature[] {
-  const settledAt = now.getTime() - HELD_FOR;
-  const recent = replaced.filter(({ replacedAt }) => replacedAt > settledAt);
+  const { now } = published;
+  const recent = recentlyReplaced(published);
   const copies: NumberedCopy[] = [];
   for (let number = 1; ; number++) {
     const location = formatLocation(directory, number);
-    const there = hashAt(`${current}/${location}`);
+    // What was behind those of now may come back to where it was.
+    const roots = [current, ...recent.map(({ root }) => root)];
+    const there = roots.flatMap((root) => hashAt(`${root}/${location}`) ?? []).at(0);
     if (there === undefined) break;
     let since = -Infinity;
     for (const { root, replacedAt } of recent) {
@@ -95,8 +100,18 @@ function assignHeld(
   }
   const byHash = new Map(wanted.map((signature) => [signature.hash, signature]));
   const hashes = [...byHash.keys()];
-  const numbers = assignNumbers(copies, hashes, now.getTime(), settledAt);
+  const numbers = assignNumbers(copies, hashes, now.getTime(), now.getTime() - HELD_FOR);
   return numbers.flatMap((copy) => byHash.get(copy.hash) ?? []);
+}
+
+/** The trees of which caches may hold files, the newest first. */
+function recentlyReplaced({
+  replaced,
+  now,
+}: Pick<PublishedTrees, 'replaced' | 'now'>): readonly ReplacedTree[] {
+  return replaced
+    .filter(({ replacedAt }) => replacedAt > now.getTime() - HELD_FOR)
+    .toSorted((one, other) => other.replacedAt - one.replacedAt);
 }
 
 /** The hash of a file as the store has it; undefined where there is none that can be read. */

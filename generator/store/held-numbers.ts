@@ -21,9 +21,11 @@ export interface KeptNumbers {
 /** One directory. Number N is at index N - 1. */
 interface HeldDirectory {
   readonly copies: readonly NumberedCopy[];
+  /** What was behind them when signatures there were removed: one that comes back is found as before. */
+  readonly cut: readonly NumberedCopy[];
   readonly files: readonly PublishableFile[];
-  /** The lowest number of each signature, by its hash. */
-  readonly numbers: ReadonlyMap<string, number>;
+  /** The lowest number of each signature, by its hash; undefined where that is as in a fresh start. */
+  readonly numbers: ReadonlyMap<string, number> | undefined;
   /** When the copies are old enough for the next step. */
   readonly dueAt: number;
 }
@@ -57,15 +59,32 @@ export class HeldNumbers {
     return this.#held.get(directory)?.numbers;
   }
 
+  /** What caches may hold of a directory by number; undefined where that is as in a fresh start. */
+  placesIn(directory: string): readonly NumberedCopy[] | undefined {
+    const held = this.#held.get(directory);
+    if (!held) return undefined;
+    return held.dueAt > this.#elapsed() ? [...held.copies, ...held.cut] : held.copies;
+  }
+
+  /** The directories with such numbers, those that are left empty too. */
+  directories(): Iterable<string> {
+    return this.#held.keys();
+  }
+
   /** A directory served the signatures `before`, and is to serve others, both in the order of a fresh start. */
   replace(
     directory: string,
     before: readonly PublishableFile[],
     after: readonly PublishableFile[],
   ): void {
-    const held = this.#held.get(directory);
+    const held = this.placesIn(directory);
     if (!held && isSteady(before, after)) return;
-    this.#set(directory, held?.copies ?? before.map(toSettled), after);
+    const places = held ?? before.map(toSettled);
+    // Of many at once: what has lost only its end, or all, costs least.
+    const isShorter =
+      !held && after.every((file, index) => file.signature.hash === places[index]?.hash);
+    if (isShorter) this.#shorten(directory, places, after);
+    else this.#set(directory, places, after);
   }
 
   /** Takes over what another store served from a directory. */
@@ -74,8 +93,8 @@ export class HeldNumbers {
     { before, held }: { before: readonly PublishableFile[]; held: HeldNumbers | undefined },
     after: readonly PublishableFile[],
   ): void {
-    const copies = held === undefined ? undefined : held.#held.get(directory)?.copies;
-    if (copies) this.#set(directory, copies, after);
+    const places = held?.placesIn(directory);
+    if (places) this.#set(directory, places, after);
     else this.replace(directory, before, after);
   }
 
@@ -98,9 +117,26 @@ export class HeldNumbers {
   /** What the next start needs. */
   *kept(): Generator<KeptNumbers> {
     const now = this.#elapsed();
-    for (const [directory, { copies }] of this.#held) {
-      yield { directory, copies: copies.map(({ hash, since }) => ({ hash, age: now - since })) };
+    for (const directory of this.#held.keys()) {
+      const places = this.placesIn(directory) ?? [];
+      yield { directory, copies: places.map(({ hash, since }) => ({ hash, age: now - since })) };
     }
+  }
+
+  /** Of a directory with the numbers of a fresh start only the first signatures are left, or none. */
+  #shorten(
+    directory: string,
+    before: readonly NumberedCopy[],
+    files: readonly PublishableFile[],
+  ): void {
+    this.#version = ++HeldNumbers.#versions;
+    this.#held.set(directory, {
+      copies: before.slice(0, files.length),
+      cut: before.slice(files.length),
+      files,
+      numbers: undefined,
+      dueAt: this.#nextMoment() + this.#window,
+    });
   }
 
   #set(
@@ -111,9 +147,11 @@ export class HeldNumbers {
     const now = this.#nextMoment();
     const wanted = after.map(hashOf);
     const copies = assignNumbers(before, wanted, now, now - this.#window);
+    const behind = before.slice(copies.length);
+    const cut = behind.some(({ hash }) => !wanted.includes(hash)) ? behind : [];
     this.#version = ++HeldNumbers.#versions;
     this.#held.delete(directory);
-    if (isFresh(copies, wanted)) return;
+    if (cut.length === 0 && isFresh(copies, wanted)) return;
     const files = new Map(after.map((file) => [hashOf(file), file]));
     const numbers = new Map<string, number>();
     for (const [index, { hash }] of copies.entries()) {
@@ -121,6 +159,7 @@ export class HeldNumbers {
     }
     this.#held.set(directory, {
       copies,
+      cut,
       files: copies.flatMap(({ hash }) => files.get(hash) ?? []),
       numbers,
       dueAt: now + this.#window,
@@ -140,8 +179,8 @@ const TICK = 1e-3;
 
 /** Most changes leave each signature that stays where it was. */
 function isSteady(before: readonly PublishableFile[], after: readonly PublishableFile[]): boolean {
-  if (before.length === 0 || after.length === 0) return true;
-  if (before.length === 1 && after.length === 1) return true;
+  if (before.length === 0 || (before.length === 1 && after.length < 2)) return true;
+  if (before.length > after.length) return false;
   const numbers = new Map(after.map((file, index) => [hashOf(file), index]));
   return before.every((file, index) => (numbers.get(hashOf(file)) ?? index) === index);
 }

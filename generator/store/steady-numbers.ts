@@ -10,7 +10,8 @@
 // - No number between 1 and the last is ever empty, and the end is cut when nothing is at home there.
 //
 // So after two or three such times the numbers are those of a fresh start, whatever happened before,
-// and all replicas agree.
+// and all replicas agree. Where other signatures are at home under all 127 numbers there is no room to
+// move: then it takes longer, and waits for a removal if all of them stay.
 import { MAX_SIGNATURES } from './numbering.ts';
 
 /** What is served under a number. */

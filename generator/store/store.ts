@@ -345,20 +345,25 @@ export class SignatureStore {
    */
   holdNumbers(options: HoldOptions, kept: Iterable<KeptNumbers>): void {
     const held = new HeldNumbers(options);
-    for (const one of kept) {
-      const directory = this.#directories.get(one.directory);
-      if (directory) held.resume(one, directory.served);
-    }
+    for (const one of kept) held.resume(one, this.servedFilesIn(one.directory));
     this.#hold(held);
   }
 
   /** As `holdNumbers`, with the numbers that another store serves now. Goes on as the caller does. */
-  *takeOverNumbers(options: HoldOptions, other: SignatureStore): Generator<undefined> {
+  *takeOverNumbers(options: HoldOptions, other: SignatureStore): Generator<void> {
     const held = new HeldNumbers(options);
-    for (const [name, { served }] of this.#directories.entries()) {
-      const before = other.#directories.get(name)?.served ?? [];
-      held.takeOver(name, { before, held: other.#held }, served);
-      yield;
+    const takeOver = (name: string): void => {
+      const before = other.servedFilesIn(name);
+      held.takeOver(name, { before, held: other.#held }, this.servedFilesIn(name));
+    };
+    for (const [name] of this.#directories.entries()) yield takeOver(name);
+    for (const [name] of other.#directories.entries()) {
+      yield this.#directories.get(name) ? undefined : takeOver(name);
+    }
+    // Those that are left empty.
+    for (const name of other.#held?.directories() ?? []) {
+      const isDone = this.#directories.get(name) ?? other.#directories.get(name);
+      yield isDone ? undefined : takeOver(name);
     }
     this.#hold(held);
   }
@@ -370,6 +375,7 @@ export class SignatureStore {
       if (left-- === 0) return false;
       const directory = this.#directories.get(name);
       if (directory) this.#setDirectory(directory);
+      else this.#held?.replace(name, [], []);
     }
     return true;
   }

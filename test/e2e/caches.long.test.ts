@@ -53,10 +53,10 @@ for (const [name, { tool, start }] of Object.entries(caches)) {
     let cache: Cache;
     let node: Node;
 
-    async function open(source: string): Promise<void> {
+    async function open(source: string, others: readonly string[] = []): Promise<void> {
       const keys = ['--keys', images.keyFile, '--keys', images.otherKeyFile];
       const more = ['--poll=1s', `--cache-missing=${CACHE_MISSING}s`, '--trusted-proxies=loopback'];
-      const args = [...keys, '--state-dir', join(directory(), 'state'), ...more];
+      const args = [...keys, '--state-dir', join(directory(), 'state'), ...more, ...others];
       served = await Served.prepare({ source, args });
       await served.start();
       await eventually(async () => fetch(served.baseUrl), READY);
@@ -69,8 +69,8 @@ for (const [name, { tool, start }] of Object.entries(caches)) {
       images = await makeSignedImages();
     });
 
-    const serve = async (): Promise<void> => {
-      await open(images.remote.path);
+    const serve = async (others: readonly string[] = []): Promise<void> => {
+      await open(images.remote.path, others);
       await served.waitUntilReady(READY);
     };
 
@@ -177,9 +177,27 @@ for (const [name, { tool, start }] of Object.entries(caches)) {
         assert.equal(await statusOf(cache.baseUrl, path), 503);
       await rename(images.remote.path, later);
       await served.waitUntilReady(READY);
-      assert.equal(await statusOf(cache.baseUrl, path), 200);
+      // A cache that asks whether the server is ready has to ask twice.
+      await eventually(async () => assert.equal(await statusOf(cache.baseUrl, path), 200));
       assert.equal(await pull(images.signed.digest), 1);
     });
+
+    if (name === 'Varnish') {
+      it('sends nothing to a server that drains, and goes on with what it has', async () => {
+        await serve(['--drain=30s']);
+        const { signed, foreign } = images;
+        assert.equal(await pull(signed.digest), 1);
+        served.process.signal('SIGTERM');
+        const other = at(foreign.digest, 1);
+        let asked = 0;
+        // Each of these is another one to the cache.
+        await eventually(async () =>
+          assert.equal(await statusOf(cache.baseUrl, `${other}?${asked++}`), 503),
+        );
+        assert.equal(await statusOf(served.baseUrl, other), 200, 'it still serves');
+        assert.equal(await pull(signed.digest), 1);
+      });
+    }
 
     it('lets a node that trusts one signer pull when a signature of another is removed', async () => {
       await serve();

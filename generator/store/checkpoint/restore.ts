@@ -69,7 +69,9 @@ export async function restoreStore(options: RestoreOptions): Promise<Restored> {
     await file.close();
   }
   await options.onRestored?.(store);
-  const entries = oneByOne(comparison.remaining());
+  // A directory is numbered as a whole: what is gone from it and what is new come one behind the other.
+  const remaining = comparison.remaining().toSorted(byPathOrder);
+  const entries = oneByOne(remaining);
   await fillStore(store, checkEntries(snapshot, entries, judge, now, effort), onChecked);
   return { store, changes: comparison.changes(), older, left: comparison.left };
 }
@@ -220,6 +222,11 @@ async function byPath(entries: AsyncIterable<Entry>): Promise<Map<string, Entry>
   const all = new Map<string, Entry>();
   for await (const entry of entries) all.set(entry.path, entry);
   return all;
+}
+
+function byPathOrder(one: Entry, other: Entry): number {
+  if (one.path === other.path) return 0;
+  return one.path < other.path ? -1 : 1;
 }
 
 /** As far as a listing tells. */

@@ -49,9 +49,11 @@ describe('the numbers of published files', () => {
     assert.deepEqual(await publish(300, { 2: 'b', 3: 'c', 4: 'd' }), ['b', 'c', 'd']);
   });
 
-  it('go at once where nothing is left', async () => {
+  it('go at once where nothing is left, and are found again by what comes back', async () => {
     await publish(0, { 1: 'a', 2: 'b' });
     assert.deepEqual(await publish(10, {}), []);
-    assert.deepEqual(await publish(20, { 2: 'b' }), ['b']);
+    assert.deepEqual(await publish(20, { 2: 'b' }), ['b', 'b']);
+    assert.deepEqual(await publish(200, {}), []);
+    assert.deepEqual(await publish(400, { 2: 'b' }), ['b']);
   });
 });

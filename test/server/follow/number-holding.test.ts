@@ -117,12 +117,38 @@ describe('the numbers of a served store', () => {
     );
   });
 
-  it('are free at once where a directory is left empty', async () => {
+  it('are free at once where a directory is left empty, and are found again by what comes back', async () => {
     await start({ 1: 'a', 2: 'b' });
     await push({});
     assert.equal(served(), undefined);
+    // A cache may still have `a` under number 1.
     await push({ 2: 'b' });
+    assert.deepEqual(served(), ['b', 'b']);
+    await pass(WINDOW + 1);
     assert.deepEqual(served(), ['b']);
+  });
+
+  it('are found again over a restart, and under another policy', async () => {
+    await start({ 1: 'a', 2: 'b' });
+    await push({});
+    await refresher.stop();
+    await start({});
+    refresher.replaceJudge(createFakeJudge());
+    await push({});
+    await push({ 2: 'b' });
+    assert.deepEqual(served(), ['b', 'b']);
+    assert.deepEqual(told, []);
+  });
+
+  it('are forgotten once no cache holds them', async () => {
+    await start({ 1: 'a', 2: 'b', 3: 'c' });
+    await push({ 1: 'a' });
+    await push({ 1: 'a', 3: 'c' });
+    assert.deepEqual(served(), ['a', 'c', 'c']);
+    await push({});
+    await pass(WINDOW + 1);
+    await push({ 3: 'c' });
+    assert.deepEqual(served(), ['c']);
   });
 
   it('are held over a restart, which counts no time that it cannot know of', async () => {

@@ -612,6 +612,29 @@ describe('generator: a checkpoint of a directory', () => {
     assert.deepEqual(asked.toSorted(), [at(0), at(2)].toSorted());
   });
 
+  it('numbers each directory as a whole, however much is gone beside it', async () => {
+    const beside = Array.from({ length: 300 }, (_, count) =>
+      formatLocation(formatDirectory('ns/gone', `${count}ff`.padStart(64, '0')), 1),
+    );
+    const gone = Object.fromEntries(beside.map((name) => [name, [0, 1]]));
+    const [a, b, c] = [
+      [0, 1],
+      [0, 2],
+      [0, 3],
+    ];
+    await keep(await write(stateOf({ [at(0)]: a, [at(0, 2)]: b, [at(0, 3)]: c, ...gone })));
+    const after = await write(stateOf({ [at(0, 3)]: b }));
+    const hold = { elapsed: () => 0, window: 1 };
+    const onRestored = async (store: SignatureStore): Promise<void> => store.holdNumbers(hold, []);
+    const { store } = (await open().restore(after, { now: EARLY, onRestored })) ?? assert.fail();
+    const served = signaturesAt(store, DIRECTORIES[0] ?? assert.fail());
+    // A cache may still have the first one under its number.
+    assert.deepEqual(
+      served?.map(({ bytes }) => Buffer.from(bytes)),
+      [Buffer.from(b), Buffer.from(b)],
+    );
+  });
+
   it('is of no use to a git source', async () => {
     const snapshot = await write(some());
     await keep(snapshot);
