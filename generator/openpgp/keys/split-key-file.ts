@@ -2,24 +2,24 @@
 import { TAG, eachPacket } from '../packets/packets.ts';
 import { findPrivateKey } from '../packets/private-keys.ts';
 import { unarmorAsGnupg } from '../import/armor.ts';
-import type { FileToImport } from '../import/import-keys.ts';
 import type { KeyNote } from '../import/key-notes.ts';
 import { readKeyPart } from '../import/key-part.ts';
+import type { KeyFile } from './key-file.ts';
 
 /** The keys of a file, each as a file of its own. */
 export interface SplitKeyFile {
-  readonly files: readonly FileToImport[];
+  readonly files: readonly KeyFile[];
   /** Of the keys of other versions, which are left out. */
   readonly notes: readonly KeyNote[];
 }
 
 /** Cuts a file; one that cannot be, or has no key of version 4, stays as it is. */
-export function splitKeyFile(file: FileToImport): SplitKeyFile {
+export function splitKeyFile(file: KeyFile): SplitKeyFile {
   const whole = { files: [file], notes: [] };
   const { path } = file;
   const { bytes, hasWrongChecksum, hasBadHeader } = unarmorAsGnupg(file.bytes);
   if (hasWrongChecksum || hasBadHeader || findPrivateKey(file.bytes) !== undefined) return whole;
-  const files: FileToImport[] = [];
+  const files: KeyFile[] = [];
   const notes: KeyNote[] = [];
   let before: string | undefined;
   for (const { body, parts } of cutAtKeys(bytes)) {
@@ -33,7 +33,9 @@ export function splitKeyFile(file: FileToImport): SplitKeyFile {
       notes.push({ code, path, fingerprint, detail: `version ${version}` });
     }
   }
-  return files.length > 0 ? { files, notes } : whole;
+  if (files.length === 0) return whole;
+  const isOneOfMany = files.length > 1;
+  return { files: files.map((one) => ({ ...one, isOneOfMany })), notes };
 }
 
 interface CutKey {
