@@ -13,6 +13,9 @@ export interface SplitKeyFile {
   readonly notes: readonly KeyNote[];
 }
 
+/** Of a key that GnuPG 2.2 reads. */
+const LAST_VERSION = 4;
+
 /** Cuts a file; one that cannot be, or has no key of version 4, stays as it is. */
 export function splitKeyFile(file: KeyFile): SplitKeyFile {
   const whole = { files: [file], notes: [] };
@@ -22,20 +25,20 @@ export function splitKeyFile(file: KeyFile): SplitKeyFile {
   const files: KeyFile[] = [];
   const notes: KeyNote[] = [];
   let before: string | undefined;
-  for (const { body, parts } of cutAtKeys(bytes)) {
+  const keys = cutAtKeys(bytes);
+  const isOneOfMany = keys.filter(({ body }) => body[0] === LAST_VERSION).length > 1;
+  for (const { body, parts } of keys) {
     const [version = 0] = body;
-    if (version === 4) {
-      files.push({ path, bytes: Buffer.concat(parts) });
+    if (version === LAST_VERSION) {
+      files.push({ path, bytes: Buffer.concat(parts), isOneOfMany });
       before = readKeyPart('primary', body)?.fingerprint;
     } else {
-      const code = version > 4 ? 'newer-key' : 'old-key';
+      const code = version > LAST_VERSION ? 'newer-key' : 'old-key';
       const fingerprint = code === 'newer-key' ? before : undefined;
       notes.push({ code, path, fingerprint, detail: `version ${version}` });
     }
   }
-  if (files.length === 0) return whole;
-  const isOneOfMany = files.length > 1;
-  return { files: files.map((one) => ({ ...one, isOneOfMany })), notes };
+  return files.length > 0 ? { files, notes } : whole;
 }
 
 interface CutKey {
