@@ -16,7 +16,7 @@ import {
   findSecondSignature,
   findSignaturePacket,
 } from './packets/message-fault.ts';
-import { isBomb } from './packets/packets.ts';
+import { isBomb } from './packets/read-layers.ts';
 import { explainLost, findKeyFault, rejectUncertified } from './key-rejections.ts';
 import type { Keyring } from './keyring.ts';
 import { type SigningKey, verifyPlain } from './signing-key.ts';

@@ -10,6 +10,7 @@ import { compareTrees, isTree } from '../../generator/sources/git/objects/tree-i
 import type { StateCounter } from '../../generator/sources/state-counter.ts';
 import { countTree } from '../../generator/proposal/file-changes.ts';
 import { OBJECT_NAME } from '../../generator/sources/git/transfers/transfer-branch.ts';
+import { explainRepository } from './explain-repository.ts';
 import { parseHosted } from './forge.ts';
 import type { RepositoryAddress } from './repository-address.ts';
 import { RepositoryError, toRepositoryError } from './repository-error.ts';
@@ -155,7 +156,7 @@ export class RemoteObjects {
   /** An object that is here. */
   async read(id: string): Promise<Buffer> {
     this.#reader ??= this.#git.openObjects(this.#directory);
-    const { bytes } = await this.#reader.ask(id);
+    const { bytes } = await this.#reader.ask(id).catch((error: unknown) => this.#explain(error));
     return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
@@ -197,6 +198,10 @@ export class RemoteObjects {
       }
       level = [...below];
     }
+  }
+
+  async #explain(error: unknown): Promise<never> {
+    throw await explainRepository(error, this.#address.url, this.#detour);
   }
 
   /** The first time it shows what the remote can do. */

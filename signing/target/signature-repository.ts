@@ -3,15 +3,14 @@
 // directories come here, not the million.
 import { mkdtemp } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { explainRepository } from './explain-repository.ts';
 import { type NewFile, makeCommit } from './make-commit.ts';
 import { type PushOutcome, pushCommit } from './push-commit.ts';
 import { type BranchTip, RemoteObjects, type Supply } from './remote-objects.ts';
 import { listRefs, lookUpBranch } from './remote-refs.ts';
 import { type RepositoryAddress, parseRepository } from './repository-address.ts';
 import { CHECKOUT_CURE, RepositoryError } from './repository-error.ts';
-import { findLocalFault } from '../../generator/sources/git/local-fault.ts';
 import type { StateCounter } from '../../generator/sources/state-counter.ts';
-import { SourceError } from '../../generator/sources/source.ts';
 import { TipTree } from '../../generator/sources/git/objects/tip-tree.ts';
 import { UserGit, type UserGitOptions } from './user-git.ts';
 
@@ -204,23 +203,4 @@ export class SignatureRepository {
   async close(): Promise<void> {
     await Promise.all([this.#objects.close(), this.#git.close(this.#objects.directory)]);
   }
-}
-
-/**
- * An error of a repository to which git was led by the settings of the user, or of one on this machine, of
- * which more can be told than git does.
- */
-async function explainRepository(
-  error: unknown,
-  url: string,
-  detour: string | undefined,
-): Promise<unknown> {
-  if (!(error instanceof RepositoryError || error instanceof SourceError)) return error;
-  if (detour === undefined) {
-    const fault = await findLocalFault(url, error.message);
-    return fault ? new RepositoryError(fault.message, { hint: fault.hint, cause: error }) : error;
-  }
-  const way = `url.*.insteadOf in your git configuration makes ${detour} of ${url}`;
-  const hint = error.hint === undefined ? way : `${way}; ${error.hint}`;
-  return new RepositoryError(error.message, { hint, cause: error });
 }

@@ -1,7 +1,7 @@
 // A directory that is taken for a git repository and is none, or a damaged one: what is wrong is told with
 // the file, the rule and the cure, exit code 2, by what reads it and by what pushes to it.
 import assert from 'node:assert/strict';
-import { chown, cp, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, chown, cp, mkdir, readdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runOrThrow } from '../kit/process/run.ts';
 import { runLookaside } from '../kit/program/lookaside.ts';
@@ -10,6 +10,10 @@ import { useTemporary } from '../kit/temporary.ts';
 import { describeWith } from '../with-tools.ts';
 
 const NOBODY = 65_534;
+
+/** Gives each object of a bare repository a file of its own. */
+const UNPACK =
+  'mv objects/pack packs; for pack in packs/*.pack; do git unpack-objects -q <"$pack"; done';
 
 interface Row {
   readonly title: string;
@@ -125,6 +129,24 @@ describeWith(['git'], 'a repository that git cannot read', () => {
       }
     });
   }
+
+  it('is told with the file, the rule and the cure: a file of the last commit that is cut short', async () => {
+    const own = await makeGitRemote();
+    try {
+      await own.publish({ 'lookaside.yaml': 'scopes: { registry.example: { keys: a.asc } }\n' });
+      await runOrThrow('sh', ['-c', UNPACK], { cwd: own.path });
+      const id = (await own.gitBare('rev-parse', 'main:lookaside.yaml')).trim();
+      const object = join(own.path, 'objects', id.slice(0, 2), id.slice(2));
+      await chmod(object, 0o600);
+      await truncate(object, 20);
+      const { code, stderr } = await pushTo(own.path);
+      assert.equal(code, 2, stderr);
+      assert.match(stderr, /\/objects: expected the objects of all commits, got one without some/);
+      assert.match(stderr, /git -C '\/.*' fsck`.* restore the repository from a clone/);
+    } finally {
+      await own.remove();
+    }
+  });
 
   it('is told with a cure that works: another owner', async () => {
     const path = await copy("it's.git");

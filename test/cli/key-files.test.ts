@@ -238,6 +238,19 @@ describeWith(['gpg', 'gpgv'], 'lookaside, of key files', () => {
     );
   });
 
+  it('that hold a good key beside one that nodes do not import, names the one', async () => {
+    const path = await put('mixed.gpg', Buffer.concat([usual(other), fileOf(key)]));
+    const words = ['--scope', `${NAME}=${path}`, '--url', 'https://sigs.example'];
+    const args = [...words, '--default', 'reject', '--out', at('mixed')];
+    const { code, stderr } = await runLookaside(['node-config', ...args]);
+    assert.equal(code, 2);
+    const why = `the key ${key.fingerprint} has no user ID, like keys from keys.openpgp.org: GnuPG does not import it`;
+    assert.equal(
+      stderr.split('\n', 1)[0],
+      `lookaside: ${path}: expected OpenPGP public keys that nodes import, got among others one that they do not import: ${why}`,
+    );
+  });
+
   it('with a certification that somebody forged, accepts what nodes accept', async () => {
     const forged = signUser(key, 'u', {
       type: 0x13,

@@ -12,6 +12,8 @@ import { findPrivateKey } from '../packets/private-keys.ts';
 export interface KeyFile {
   readonly path: string;
   readonly bytes: Uint8Array;
+  /** Whether it is one key of a file that has several, which was cut at its keys. */
+  readonly isOneOfMany?: boolean;
 }
 
 /** A file that was given as keys holds none, a private one, or does not parse. */
@@ -53,11 +55,12 @@ export function refusePrivateKey(file: KeyFile): KeyFileError | undefined {
 
 /** Says of a file that gives no key why not; `notes` are those of this file. */
 export function explainNoKeys(file: KeyFile, notes: readonly KeyNote[]): KeyFileError {
-  const { path } = file;
+  const { path, isOneOfMany = false } = file;
   const primaries = readKeyBodies(file).filter(({ tag }) => tag === TAG.publicKey);
   const { reasons, cure } = explainEmpty(notes, primaries.length);
   const why = reasons.length > 0 ? `: ${reasons.join('; ')}` : '';
-  const message = `${path}: expected OpenPGP public keys that nodes import, got none${why}`;
+  const got = isOneOfMany ? 'among others one that they do not import' : 'none';
+  const message = `${path}: expected OpenPGP public keys that nodes import, got ${got}${why}`;
   return sayWhatItIs(file, new KeyFileError(message, { hint: cure }));
 }
 

@@ -2,33 +2,38 @@
 import { TAG, eachPacket } from '../packets/packets.ts';
 import { findPrivateKey } from '../packets/private-keys.ts';
 import { unarmorAsGnupg } from '../import/armor.ts';
-import type { FileToImport } from '../import/import-keys.ts';
 import type { KeyNote } from '../import/key-notes.ts';
 import { readKeyPart } from '../import/key-part.ts';
+import type { KeyFile } from './key-file.ts';
 
 /** The keys of a file, each as a file of its own. */
 export interface SplitKeyFile {
-  readonly files: readonly FileToImport[];
+  readonly files: readonly KeyFile[];
   /** Of the keys of other versions, which are left out. */
   readonly notes: readonly KeyNote[];
 }
 
+/** Of a key that GnuPG 2.2 reads. */
+const LAST_VERSION = 4;
+
 /** Cuts a file; one that cannot be, or has no key of version 4, stays as it is. */
-export function splitKeyFile(file: FileToImport): SplitKeyFile {
+export function splitKeyFile(file: KeyFile): SplitKeyFile {
   const whole = { files: [file], notes: [] };
   const { path } = file;
   const { bytes, hasWrongChecksum, hasBadHeader } = unarmorAsGnupg(file.bytes);
   if (hasWrongChecksum || hasBadHeader || findPrivateKey(file.bytes) !== undefined) return whole;
-  const files: FileToImport[] = [];
+  const files: KeyFile[] = [];
   const notes: KeyNote[] = [];
   let before: string | undefined;
-  for (const { body, parts } of cutAtKeys(bytes)) {
+  const keys = cutAtKeys(bytes);
+  const isOneOfMany = keys.filter(({ body }) => body[0] === LAST_VERSION).length > 1;
+  for (const { body, parts } of keys) {
     const [version = 0] = body;
-    if (version === 4) {
-      files.push({ path, bytes: Buffer.concat(parts) });
+    if (version === LAST_VERSION) {
+      files.push({ path, bytes: Buffer.concat(parts), isOneOfMany });
       before = readKeyPart('primary', body)?.fingerprint;
     } else {
-      const code = version > 4 ? 'newer-key' : 'old-key';
+      const code = version > LAST_VERSION ? 'newer-key' : 'old-key';
       const fingerprint = code === 'newer-key' ? before : undefined;
       notes.push({ code, path, fingerprint, detail: `version ${version}` });
     }

@@ -9,10 +9,11 @@ import {
   type Packet,
   TAG,
   inflatePacket,
+  isInPieces,
   isPacketStart,
-  openCompressed,
   readPackets,
 } from './packets.ts';
+import { countSignatures } from './read-layers.ts';
 import { type SignaturePacket, readSignaturePacket } from './signature-packet.ts';
 
 /** How many packets are looked at. */
@@ -96,24 +97,14 @@ export function findCompressionFault(
 
 /**
  * The fault of a message with several signature packets, in whatever layers of compression. Beside a
- * compressed one gpgv passes over them in silence; gpg reports each, and nodes take one only. The
- * message is no bomb.
+ * compressed one gpgv passes over some in silence; gpg reports each that it meets, and nodes take one
+ * only. The message is no bomb.
  */
 export function findSecondSignature(
   bytes: Uint8Array,
   maxInflatedBytes: number,
 ): Rejection | undefined {
-  let found = 0;
-  const left: Uint8Array[] = [bytes];
-  for (let next = left.pop(); next; next = left.pop()) {
-    for (const { tag, body, bytes: whole } of readPackets(next, MAX_PACKETS)) {
-      if (!isPacketStart(whole[0] ?? 0)) continue;
-      const inner = tag === TAG.compressed ? openCompressed(body, maxInflatedBytes) : undefined;
-      if (inner) left.push(inner);
-      // What cannot be opened here, bzip2, holds one.
-      else if (tag === TAG.signature || tag === TAG.compressed) found++;
-    }
-  }
+  const found = countSignatures(bytes, maxInflatedBytes);
   return found > 1 ? tooManySignatures(found) : undefined;
 }
 
@@ -134,7 +125,9 @@ function openPackets(bytes: Uint8Array, maxInflatedBytes: number): readonly Pack
   const isCutShort = first && !first.isWhole && !first.isIndeterminate;
   if (first?.tag !== TAG.compressed || isCutShort) return outer;
   const inflated = inflatePacket(first.body, maxInflatedBytes);
-  return inflated && [...readPackets(inflated, MAX_PACKETS), ...outer.slice(1)];
+  // Behind one that is not in pieces, GnuPG has read ahead: it may never meet the next packet.
+  const behind = isInPieces(first) ? outer.slice(1) : [];
+  return inflated && [...readPackets(inflated, MAX_PACKETS), ...behind];
 }
 
 const KEYS: ReadonlySet<number> = new Set([TAG.publicKey, ...PRIVATE_TAGS]);

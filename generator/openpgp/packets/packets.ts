@@ -149,6 +149,14 @@ export function isNewFraming(first: number): boolean {
   return (first & 0x40) !== 0;
 }
 
+const FIRST_PIECE = 0xe0;
+const LENGTH_OF_FOUR_OCTETS = 0xff;
+
+/** Whether the body of a packet comes in pieces, as the first octet of its length says. */
+export function isInPieces({ bytes: [first = 0, length = 0] }: Packet): boolean {
+  return isNewFraming(first) && length >= FIRST_PIECE && length < LENGTH_OF_FOUR_OCTETS;
+}
+
 /** The type in the first byte of a packet. */
 export function readTag(first: number): number {
   return isNewFraming(first) ? first & 0x3f : (first >> 2) & 0x0f;
@@ -215,7 +223,7 @@ export function bigEndian(bytes: Uint8Array, start = 0, end = bytes.length): num
   return value;
 }
 
-const UNCOMPRESSED = 0;
+export const UNCOMPRESSED = 0;
 const ZIP = 1;
 const ZLIB = 2;
 /** Compression that can be undone here; bzip2 cannot. */
@@ -223,39 +231,6 @@ export const INFLATABLE: ReadonlySet<number> = new Set([ZIP, ZLIB]);
 const TOO_LARGE = 'ERR_BUFFER_TOO_LARGE';
 /** A signature inflates to less; zlib's own buffers are of 16 KiB. Bytes. */
 const CHUNK_SIZE = 2048;
-
-/**
- * Whether any compressed packet, however deep, holds more than `maxBytes`; bzip2 is not inflated.
- * Reading such a message takes seconds.
- */
-export function isBomb(bytes: Uint8Array, maxBytes: number): boolean {
-  let budget = BOMB_BUDGET * maxBytes;
-  const left: Uint8Array[] = [bytes];
-  for (let next = left.pop(); next; next = left.pop()) {
-    for (const { tag, body } of readPackets(next, MAX_PIECES)) {
-      if (tag !== TAG.compressed) continue;
-      const inner = openOrTooLarge(body, maxBytes);
-      if (inner === 'too large') return true;
-      budget -= (inner?.length ?? 0) + 1;
-      if (budget < 0) return true;
-      if (inner) left.push(inner);
-    }
-  }
-  return false;
-}
-
-function openOrTooLarge(body: Uint8Array, maxBytes: number): Uint8Array | 'too large' | undefined {
-  return body[0] === UNCOMPRESSED ? body.subarray(1) : inflate(body, maxBytes);
-}
-
-/** What a compressed packet holds, with anything behind it; undefined as for `inflatePacket`. */
-export function openCompressed(body: Uint8Array, maxBytes: number): Uint8Array | undefined {
-  const inner = openOrTooLarge(body, maxBytes);
-  return inner === 'too large' ? undefined : inner;
-}
-
-/** All layers together may hold this many times what one layer may. */
-const BOMB_BUDGET = 8;
 
 /**
  * What a compressed packet holds; undefined where that cannot be said here: bzip2, damaged, more
@@ -268,7 +243,8 @@ export function inflatePacket(body: Uint8Array, maxBytes: number): Uint8Array | 
   return inflated !== 'too large' && isExact ? inflated : undefined;
 }
 
-function inflate(
+/** Inflates the body of a compressed packet, and says how many bytes its stream takes. */
+export function inflate(
   body: Uint8Array,
   maxOutputLength: number,
   info = { consumed: 0 },

@@ -1,6 +1,6 @@
 // The one form of a signed message that is judged in process: what GnuPG writes, packet for
 // packet. Engines differ in what else they let through, so all the rest is for gpgv.
-import { type Packet, TAG, inflatePacket, isNewFraming, readPackets } from './packets.ts';
+import { type Packet, TAG, inflatePacket, isInPieces, readPackets } from './packets.ts';
 import { type SignaturePacket, readSignaturePacket } from './signature-packet.ts';
 
 /** A message with one signature in its usual place; nothing in it is verified. */
@@ -15,17 +15,15 @@ export interface PlainMessage {
  * Changes with everything that is judged in process: by the form of a message and a signature, by
  * algorithms, or by the engine. So it is part of what verdicts are remembered by.
  */
-export const PLAIN_RULE = 2;
+export const PLAIN_RULE = 3;
 
 /** A plain message has three packets, or a compressed one around them. */
 const MAX_PACKETS = 3;
 const CARRIAGE_RETURN = 0x0d;
 const BINARY_SIGNATURE = 0;
 const ONE_PASS_BYTES = 13;
-/** The first octet of a length that is that of a first piece: a power of 2, at least 512. */
-const FIRST_PIECE = 0xe0;
+/** The first octet of a length that is that of a first piece of 512 bytes, the smallest. */
 const SMALLEST_PIECE = 0xe9;
-const LENGTH_OF_FOUR_OCTETS = 0xff;
 const IN_PIECES: ReadonlySet<number> = new Set([TAG.compressed, TAG.literal]);
 
 /** Reads a binary message; undefined if anything about it is out of the ordinary. */
@@ -54,10 +52,10 @@ function readSigned(untrustedPackets: Uint8Array): PlainMessage | undefined {
 }
 
 /** Only data may come in pieces; GnuPG refuses any other packet (g10/parse-packet.c, parse). */
-function hasPlainLength({ tag, bytes, isWhole }: Packet): boolean {
-  const [first = 0, length = 0] = bytes;
-  const isInPieces = isNewFraming(first) && length >= FIRST_PIECE && length < LENGTH_OF_FOUR_OCTETS;
-  return isWhole && (!isInPieces || (IN_PIECES.has(tag) && length >= SMALLEST_PIECE));
+function hasPlainLength(packet: Packet): boolean {
+  const { tag, bytes, isWhole } = packet;
+  const isPlain = !isInPieces(packet) || (IN_PIECES.has(tag) && (bytes[1] ?? 0) >= SMALLEST_PIECE);
+  return isWhole && isPlain;
 }
 
 function toMessage(

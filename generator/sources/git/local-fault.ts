@@ -17,7 +17,7 @@ const COMMIT = /^[0-9a-f]{40}(?:[0-9a-f]{24})?\s*$/i;
 /** What git says of its own files. */
 const BAD_FILE = /(?:bad config line \d+ in file|unexpected line in) ([^:;,\n]+)/;
 const LACKS_OBJECTS =
-  /not our ref|expected an object, got "\w+ missing"|bad object|bad tree object|missing (?:blob|tree|commit|necessary objects)|unable to (?:read|parse|find) |corrupt|did not send all necessary objects/;
+  /not our ref|expected an object, got "\w+ missing"|bad object|bad tree object|missing (?:blob|tree|commit|necessary objects)|unable to (?:read|parse|find|stream) |corrupt|did not send all necessary objects/;
 
 /**
  * What is wrong with the repository at an address that leads to this machine; undefined for any other, and

@@ -15,12 +15,16 @@ export interface GnupgKeys {
 
 /** How many files gpg is given at once: a command line has its limits. */
 const AT_ONCE = 2000;
+/** gpg takes minutes over the keyring of all of Debian's developers, of 28 MB. Milliseconds. */
+const PATIENCE = 800_000;
 
 /** Imports files into one fresh keyring, in their order. */
 export async function importIntoGnupg(files: readonly Uint8Array[]): Promise<GnupgKeys> {
   const home = await makeTemporary(0o700);
   const gpg = async (...args: readonly string[]) =>
-    run('gpg', ['--batch', '--no-auto-check-trustdb', '--quiet', '--homedir', home, ...args]);
+    run('gpg', ['--batch', '--no-auto-check-trustdb', '--quiet', '--homedir', home, ...args], {
+      timeout: PATIENCE,
+    });
   const write = async (kind: string, all: readonly Uint8Array[]): Promise<readonly string[]> =>
     Promise.all(
       all.map(async (bytes, index) => {

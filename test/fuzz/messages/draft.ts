@@ -41,6 +41,7 @@ export interface Layer {
   readonly algorithm: number;
   readonly framing: Framing;
   readonly piece?: number;
+  readonly lengthError?: number;
   readonly change?: (body: Buffer) => Buffer;
 }
 

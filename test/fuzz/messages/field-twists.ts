@@ -265,8 +265,11 @@ function twistLayers(random: Random, draft: Draft): Twisted {
       [', a bit flipped', (body) => flip(random, body)],
       [', another algorithm', (body) => Buffer.from(body.with(0, random.below(5)))],
     ]);
-    names.push(`${name} ${framing}${framing === 'new-partial' ? ` of ${piece}` : ''}${change}`);
-    return { algorithm, framing, piece, ...(make && { change: make }) };
+    const lengthError = random.chance(0.1) ? random.pick([-300, -1, 1, 300]) : 0;
+    const pieces = framing === 'new-partial' ? ` of ${piece}` : '';
+    const error = lengthError === 0 ? '' : ` with ${lengthError} bytes too many`;
+    names.push(`${name} ${framing}${pieces}${error}${change}`);
+    return { algorithm, framing, piece, lengthError, ...(make && { change: make }) };
   });
   return { what: `compressed: ${names.join(' in ')}`, draft: { ...draft, layers } };
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { randomInt } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import { describeWith } from '../../with-tools.ts';
 import { COMPRESSION } from '../compression.ts';
 import { formatCompared } from '../compare.ts';
@@ -11,6 +11,7 @@ import { MessageJudges, formatComparedMessage } from './compare-messages.ts';
 import { type CraftedMessage, craftMessages } from './crafted-message.ts';
 import {
   type Draft,
+  type Layer,
   SUBPACKET,
   createdAt,
   fingerprintOf,
@@ -66,11 +67,24 @@ function withVersion(draft: Draft, version: number): Buffer {
 }
 
 function withOtherStart(draft: Draft): Draft {
-  const change = (fields: SignatureFields): SignatureFields => ({
-    ...fields,
-    digestStart: flip(fields.digestStart),
-  });
-  return { ...draft, changes: [change] };
+  return { ...draft, changes: [flipDigestStart] };
+}
+
+function flipDigestStart(fields: SignatureFields): SignatureFields {
+  return { ...fields, digestStart: flip(fields.digestStart) };
+}
+
+function twice(message: Buffer): Buffer {
+  return Buffer.concat([message, message]);
+}
+
+function withNewline(body: Buffer): Buffer {
+  return Buffer.concat([body, Buffer.from('\n')]);
+}
+
+/** GnuPG fills its decompressors by 2,048 bytes, which do not count the number of the algorithm. */
+function fillReadAhead(body: Buffer): Buffer {
+  return Buffer.concat([body, Buffer.alloc(2049 - body.length)]);
 }
 
 function flip(bytes: Buffer): Buffer {
@@ -151,6 +165,23 @@ describeWith(['gpg', 'gpgv'], 'fuzz: crafted messages against gpg', () => {
       }),
     ],
     [
+      'a second message behind one that is compressed in pieces',
+      (draft) => ({
+        ...draft,
+        payload: randomBytes(600),
+        layers: [{ algorithm: COMPRESSION.zip, framing: 'new-partial', piece: 512 }],
+        finish: twice,
+      }),
+    ],
+    [
+      'a signature packet where GnuPG reads on behind a compressed message',
+      (draft) => ({
+        ...draft,
+        layers: [{ algorithm: COMPRESSION.zlib, framing: 'old-2', change: fillReadAhead }],
+        finish: (message) => Buffer.concat([message, EMPTY_SIGNATURE]),
+      }),
+    ],
+    [
       'a signature packet in pieces',
       ({ framings, ...draft }) => ({
         ...draft,
@@ -178,6 +209,33 @@ describeWith(['gpg', 'gpgv'], 'fuzz: crafted messages against gpg', () => {
     assert.equal(compared.fault, undefined, formatComparedMessage(compared));
     assert.equal(compared.isTaken, true);
   });
+
+  const lost: readonly (readonly [string, Layer, (message: Buffer) => Buffer])[] = [
+    [
+      'a second compressed message, and a byte behind each stream',
+      { algorithm: COMPRESSION.zip, framing: 'new-2', change: withNewline },
+      twice,
+    ],
+    ['a second message', { algorithm: COMPRESSION.zlib, framing: 'new-5' }, twice],
+    [
+      'a signature packet',
+      { algorithm: COMPRESSION.zip, framing: 'old-2' },
+      (message) => Buffer.concat([message, EMPTY_SIGNATURE]),
+    ],
+    [
+      'all but one byte of what is compressed, by the length that its header says',
+      { algorithm: COMPRESSION.zip, framing: 'new-5', lengthError: -400 },
+      (message) => message,
+    ],
+  ];
+  for (const [title, layer, finish] of lost) {
+    it(`takes what gpg takes beside what it never meets: ${title}`, async () => {
+      const layers = [layer];
+      const compared = await judge(title, { ...draftBy('RSA-3072'), layers, finish });
+      assert.equal(compared.fault, undefined, formatComparedMessage(compared));
+      assert.equal(compared.isTaken, true);
+    });
+  }
 
   const reasons: readonly (readonly [string, RegExp, (draft: Draft) => Draft])[] = [
     ['P-256', /^cannot-verify: the signature uses SHA-224$/, (draft) => ({ ...draft, hash: 11 })],

@@ -179,6 +179,13 @@ describe('generator: OpenPGP: messages, without gpgv', () => {
     ['zip', () => compressed(1, deflateRawSync(literal(Buffer.alloc(64 * 1024 * 1024))))],
     ['zlib', () => compressed(2, deflateSync(literal(Buffer.alloc(64 * 1024 * 1024))))],
     [
+      'zip of a byte, by the length that its header says and GnuPG ignores',
+      () => {
+        const stream = deflateRawSync(literal(Buffer.alloc(64 * 1024 * 1024)));
+        return Buffer.concat([Buffer.of(0xc8, 1, 1), stream]);
+      },
+    ],
+    [
       'one byte more than the most',
       () => compressed(1, deflateRawSync(literal(Buffer.alloc(MAX_BLOB_BYTES)))),
     ],
@@ -188,6 +195,7 @@ describe('generator: OpenPGP: messages, without gpgv', () => {
       const before = process.memoryUsage().arrayBuffers;
       const rejection = rejectionOf(await open(bomb));
       assert.equal(rejection.code, 'malformed');
+      assert.match(rejection.message, /^the message expands to more than 4194304 bytes$/);
       const grown = process.memoryUsage().arrayBuffers - before;
       assert(grown < 32 * 1024 * 1024, `${grown} bytes were taken`);
     });

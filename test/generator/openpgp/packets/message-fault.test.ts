@@ -16,6 +16,10 @@ const packet = (tag: number, body: Uint8Array = Buffer.from('b\0\0\0\0\0x')) =>
 const zip = (bytes: Uint8Array) => Buffer.concat([Buffer.from([0xa3, 1]), deflateRawSync(bytes)]);
 const zlib = (bytes: Uint8Array) =>
   packet(8, Buffer.concat([Buffer.from([2]), deflateSync(bytes)]));
+const inPieces = (bytes: Uint8Array) => {
+  const body = Buffer.concat([Buffer.from([2]), deflateSync(bytes)]);
+  return formatPackets([{ tag: 8, framing: 'new-partial', piece: 64, body }]);
+};
 const LITERAL = packet(11);
 const SIGNATURE = packet(2, Buffer.from([4, 0]));
 const MOST = MAX_BLOB_BYTES;
@@ -38,9 +42,14 @@ describe('generator: faults of OpenPGP messages', () => {
     ],
     ['two messages', Buffer.concat([message, message]), 'multiple-signatures', /got 2$/],
     [
-      'two messages, one compressed',
-      Buffer.concat([zlib(message), message]),
+      'two messages, the first compressed in pieces',
+      Buffer.concat([inPieces(message), message]),
       'multiple-signatures',
+    ],
+    [
+      'a compressed message and one that GnuPG never meets',
+      Buffer.concat([zlib(message), message]),
+      undefined,
     ],
     ['two one-pass packets', Buffer.concat([packet(4), message]), 'multiple-signatures'],
     ['encrypted data', packet(18), 'encrypted'],
