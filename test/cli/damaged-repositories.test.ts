@@ -147,7 +147,7 @@ describeWith(['git'], 'a repository that git cannot read', () => {
     assert.equal(code, 2);
     assert.match(
       stderr,
-      /the repository is empty: nothing was pushed to it yet\nhint: push a commit/,
+      /the repository has no branch: nothing was pushed to it yet.*\nhint: push a first commit/,
     );
   });
 });

@@ -14,7 +14,7 @@ const FLAGS_OF_OTHERS = new Set(
    geometric global home-dir ignore init initial-branch input-type keep keyring kill missing no-install-recommends offline omit output passphrase
    preserve-digests quick-generate-key quick-set-expire raw read-only registries remove-signatures
    request retry retry-connrefused retry-delay rm root runroot shell sign sign-by signature-policy
-   silent src-tls-verify storage-driver system tls-verify undo user`.split(/\s+/),
+   silent src-tls-verify storage-driver system time tls-verify undo user`.split(/\s+/),
 );
 /** These name flags of scripts. */
 const ABOUT_SCRIPTS = new Set(['CONTRIBUTING.md', 'docs/performance.md']);

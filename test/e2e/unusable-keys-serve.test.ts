@@ -209,7 +209,10 @@ describeWith(['gpg', 'gpgv', 'git'], 'a server whose key files cannot be used', 
         );
         // Nor do they get lost at the next one.
         server.signal('SIGHUP');
-        await server.waitForLine(/"reason":"signal"/);
+        await eventually(() => {
+          const readings = server.stderr().match(/"msg":"files were read again"/g);
+          assert.equal(readings?.length, 2);
+        });
         await assertServed(server, theirs);
         await publisher.signer.exportKeys(at('vendor.asc'), vendor);
         server.signal('SIGHUP');

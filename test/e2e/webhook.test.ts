@@ -65,7 +65,7 @@ describeWith(['gpg', 'git', 'git-http-backend'], 'webhook', () => {
       assert.equal((await publisher.announce(server, commit, options)).status, status, what);
     }
     const get = await fetch(`${server.baseUrl}/webhook`);
-    assert.deepEqual([get.status, get.headers.get('allow')], [405, 'POST']);
+    assert.deepEqual([get.status, get.headers.get('allow')], [405, 'POST, OPTIONS']);
 
     assert.deepEqual(await readStatus(server), before);
     assert.equal(http.requests().length, asked);

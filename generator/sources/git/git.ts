@@ -120,7 +120,7 @@ class GitSource implements Source {
     this.#isAsking = true;
     try {
       const commit = await this.#followed.refresh().catch(async (error: unknown) => {
-        throw await explainLocal(error, this.location);
+        throw isBundle === true ? error : await explainLocal(error, this.location);
       });
       this.#grace = GRACE;
       return await this.#openSnapshot(commit);

@@ -32,7 +32,10 @@ export async function findLocalFault(url: string, said: string): Promise<LocalFa
   if (own) return own.isThere ? undefined : toDanglingLink(own);
   if (!stats.isDirectory()) {
     const message = `${path}: expected a git repository, got a file`;
-    return { message, hint: 'name the directory of the repository' };
+    return {
+      message,
+      hint: 'name the directory of the repository; the name of a bundle ends in .bundle',
+    };
   }
   if (/dubious ownership|--add safe\.directory/.test(said)) return toForeign(path, said);
   const directory = (await isDirectory(join(path, '.git'))) ? join(path, '.git') : path;

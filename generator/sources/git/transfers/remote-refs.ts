@@ -53,8 +53,10 @@ export class RemoteRefs {
     const found = [...listed.matchAll(/\trefs\/heads\/(.+)$/gm)].map(([, name = '']) => name);
     const what = this.#isBundle ? 'the bundle' : 'the repository';
     if (found.length === 0) {
+      const lack =
+        wanted === undefined ? 'no branch' : `no branch ${toLine(wanted)}, nor any other`;
       return new SourceError(
-        `${what} has no branch: nothing was pushed to it yet, or what answers there is no git host`,
+        `${what} has ${lack}: nothing was pushed to it yet, or what answers there is no git host`,
         {
           hint: 'push a first commit; else check the address: a page for people, as a login, may answer there',
         },

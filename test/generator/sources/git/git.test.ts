@@ -161,8 +161,9 @@ describeWith(['git', 'git-http-backend'], 'a git repository as a source', () => 
 
   it('says so when the repository is empty', async () => {
     await assert.rejects((await open()).refresh(), {
-      message: 'the repository is empty: nothing was pushed to it yet',
-      hint: 'push a commit to it first, or check the path of the URL',
+      message:
+        'the repository has no branch: nothing was pushed to it yet, or what answers there is no git host',
+      hint: 'push a first commit; else check the address: a page for people, as a login, may answer there',
     });
   });
 
