@@ -5,6 +5,7 @@ import { readFile, readdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseUrl, toLine, toShellWord } from '../../terms/text.ts';
+import { trustHint } from './processes/git-failures.ts';
 
 /** Message and cure. */
 export interface LocalFault {
@@ -78,8 +79,8 @@ function toForeign(path: string, said: string): LocalFault {
   // Git means the directory inside a work tree.
   const [, named = path] = /safe\.directory '?(\/[^\n';]*?)'?\s*(?:;|$)/m.exec(said) ?? [];
   return {
-    message: `${path}: the repository belongs to another user, and git refuses to read it`,
-    hint: `let git trust it: \`git config --global --add safe.directory ${toShellWord(named)}\`, or run lookaside as its owner`,
+    message: `${path}: the repository belongs to another user, and git refuses to read it: detected dubious ownership`,
+    hint: trustHint(toShellWord(named)),
   };
 }
 

@@ -8,6 +8,12 @@ export interface GitFailure {
   readonly hint: string;
 }
 
+/** How git is told that a repository of somebody else is meant; `path` as a shell takes it. */
+export function trustHint(path: string): string {
+  const setting = `--add safe.directory ${path}`;
+  return `let git trust it: \`git config --global ${setting}\`, or without a home \`git config --file FILE ${setting}\` and GIT_CONFIG_GLOBAL=FILE; or run lookaside as its owner`;
+}
+
 /** The order counts: the first that fits says it best. What a remote says comes last. */
 export const GIT_FAILURES = {
   'git-missing': {
@@ -24,7 +30,7 @@ export const GIT_FAILURES = {
   },
   'dubious-ownership': {
     said: /dubious ownership/,
-    hint: 'let git trust it: git config --global --add safe.directory PATH',
+    hint: trustHint('PATH'),
   },
   'host-key-changed': {
     said: /Host key for .* has changed|REMOTE HOST IDENTIFICATION HAS CHANGED/,
