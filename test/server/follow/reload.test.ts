@@ -97,7 +97,7 @@ describe('a reload', () => {
     const findChange = async (): Promise<string> => `look ${Math.min(++looks, 5)}`;
     let readAfter = 0;
     const read: ReloadPart['read'] = async () => {
-      readAfter = looks;
+      readAfter ||= looks;
       return tls.read();
     };
     start(create([{ kind: 'tls', read, findChange }], SOON));
