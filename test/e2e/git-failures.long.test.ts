@@ -10,7 +10,7 @@ import { type AddressInfo, type Server, createServer } from 'node:net';
 import { join } from 'node:path';
 import { createGitSource } from '../../generator/sources/git/git.ts';
 import { toGitError } from '../../generator/sources/git/processes/git-error.ts';
-import { GIT_FAILURES, trustHint } from '../../generator/sources/git/processes/git-failures.ts';
+import { GIT_FAILURES, ownerCure } from '../../generator/sources/git/processes/git-failures.ts';
 import { freePort } from '../kit/process/free-port.ts';
 import { run, runOrThrow } from '../kit/process/run.ts';
 import { SmallDisk } from '../kit/process/small-disk.ts';
@@ -122,7 +122,7 @@ describeWith(TOOLS, 'a git that fails', () => {
       await runOrThrow('cp', ['-r', remote.path, at('other.git')]);
       await chown(at('other.git'), 65_534, 65_534);
       const env = { GIT_CONFIG_GLOBAL: '/dev/null', HOME: undefined };
-      return { source: at('other.git'), env, hint: trustHint(`'${at('other.git')}'`) };
+      return { source: at('other.git'), env, hint: ownerCure(at('other.git'), '') };
     },
     'host-key-changed': async () =>
       withHosts(await writeKnownHosts('changed', `[127.0.0.1]:${ssh.port}`)),
