@@ -1,10 +1,11 @@
 // `lookaside check SOURCE --base REV`: what the commit that is checked out adds to another one, and what
 // it takes away. What is not committed is not looked at.
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { LocalRepository } from '../../generator/proposal/local-repository.ts';
 import { SHORT_GIT } from '../../generator/sources/git/processes/git-child.ts';
 import { gitEnvironment } from '../../generator/sources/git/processes/git-environment.ts';
-import { OWNER_CURE } from '../../generator/sources/git/processes/git-error.ts';
+import { saysOwnerDiffers } from '../../generator/sources/git/processes/git-error.ts';
+import { ownerCure } from '../../generator/sources/git/processes/git-failures.ts';
 import { ObjectMissingError } from '../../generator/sources/git/objects/cat-file.ts';
 import { parseSource } from '../../generator/sources/parse-source.ts';
 import type { CheckReport } from '../../generator/store/report.ts';
@@ -80,7 +81,7 @@ async function findGitDirectory(
   if (found.exitCode === 0) return found.stdout.toString().trimEnd();
   throw new UsageError(
     `--base: cannot read ${source}: ${toComplaint(found.stderr)}`,
-    OWNER_CURE.said.test(found.stderr) ? OWNER_CURE.hint : hint,
+    saysOwnerDiffers(found.stderr) ? ownerCure(resolve(place), found.stderr) : hint,
   );
 }
 

@@ -14,7 +14,7 @@ import {
   createScope,
   createSimplePolicy,
 } from '../../generator/policy/policy.ts';
-import type { UnreadSignedBy } from '../../generator/policy/policy-json.ts';
+import type { PolicyFile, UnreadSignedBy } from '../../generator/policy/policy-json.ts';
 import { DEFAULT_IDENTITY } from '../../generator/policy/signed-identity.ts';
 import { toLine } from '../../generator/terms/text.ts';
 import { UsageError } from '../base/usage-error.ts';
@@ -48,6 +48,8 @@ interface ReadPolicyOptions {
   readonly memory?: KeyMemory;
   /** Called with each file, and directory of keys, just before it is read. */
   readonly note?: NoteFile;
+  /** Gives the scopes of the policy file, by reading it or where that fails as they were before. */
+  readonly scopesOf?: (read: () => Promise<PolicyFile>) => Promise<PolicyFile>;
   /** Tells what is wrong with a file in other words, for files that lie somewhere else than they seem to. */
   readonly tell?: (error: UsageError) => UsageError;
   readonly isKeyByKey?: boolean;
@@ -102,6 +104,7 @@ function asItIs(error: UsageError): UsageError {
 class PolicyReader {
   readonly #memory: KeyMemory;
   readonly #note: NoteFile;
+  readonly #scopesOf: NonNullable<ReadPolicyOptions['scopesOf']>;
   readonly #tell: (error: UsageError) => UsageError;
   readonly #isKeyByKey: boolean;
   #firstFault: UsageError | undefined;
@@ -109,11 +112,13 @@ class PolicyReader {
   constructor({
     memory = NO_MEMORY,
     note = async () => undefined,
+    scopesOf = async (read) => read(),
     tell = asItIs,
     isKeyByKey = false,
   }: Omit<ReadPolicyOptions, 'originOf'>) {
     this.#memory = memory;
     this.#note = note;
+    this.#scopesOf = scopesOf;
     this.#isKeyByKey = isKeyByKey;
     this.#tell = tell;
   }
@@ -177,7 +182,7 @@ class PolicyReader {
   async #readFile(origin: string, file: string, root: string): Promise<Policy> {
     const { readPolicyText } = await import('./read-policy-text.ts');
     await this.#note(file);
-    const { scopes } = await readPolicyText(origin, file);
+    const scopes = await this.#scopesOf(async () => (await readPolicyText(origin, file)).scopes);
     const all: Scope[] = [];
     for (const [name, unread] of scopes) {
       const requirements: Requirement[] = [];

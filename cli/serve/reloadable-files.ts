@@ -3,7 +3,8 @@ import { createSecureContext } from 'node:tls';
 import type { Policy } from '../../generator/policy/policy.ts';
 import { MOST_TEXT_BYTES, readBounded } from '../../generator/system/read-bounded.ts';
 import { messageOf } from '../../generator/terms/errors.ts';
-import type { ReloadPart } from '../../server/follow/reload.ts';
+import type { PolicyFile } from '../../generator/policy/policy-json.ts';
+import { PartlyUnusableError, type ReloadPart } from '../../server/follow/reload.ts';
 import type { TlsFiles } from '../../server/listen/listener.ts';
 import type { Reloadable } from '../../server/follow/in-force.ts';
 import type { Settings } from '../base/options.ts';
@@ -25,6 +26,10 @@ export class ReloadableFiles {
   readonly #policyFiles = new NotedFiles();
   readonly #secretFiles = new NotedFiles();
   readonly #tlsFiles = new NotedFiles();
+  /** What the policy file said when it could be used last. */
+  #goodScopes: PolicyFile | undefined;
+  /** Why it cannot be used now. */
+  #policyFault: unknown;
   /** Of what is configured. */
   readonly parts: readonly ReloadPart[];
 
@@ -64,14 +69,31 @@ export class ReloadableFiles {
     this.#policyFiles.begin();
     keys.begin();
     const { note } = this.#policyFiles;
-    return { policy: await readPolicy(settings, { memory: keys, note }) };
+    const scopesOf = this.#readScopes;
+    return { policy: await readPolicy(settings, { memory: keys, note, scopesOf }) };
   }
 
+  /** A policy file that is broken holds up no key file that it named before. */
+  readonly #readScopes = async (read: () => Promise<PolicyFile>): Promise<PolicyFile> => {
+    this.#policyFault = undefined;
+    try {
+      this.#goodScopes = await read();
+    } catch (error) {
+      if (this.#goodScopes === undefined) throw error;
+      this.#policyFault = error;
+    }
+    return this.#goodScopes;
+  };
+
   async #readPolicyAgain(): Promise<Pick<Reloadable, 'policy'>> {
-    const read = await this.#readPolicy();
-    await this.#options.keys.keep();
-    await this.#options.onPolicy(read.policy);
-    return read;
+    const files = await this.#readPolicy();
+    const take = async (): Promise<Pick<Reloadable, 'policy'>> => {
+      await this.#options.keys.keep();
+      await this.#options.onPolicy(files.policy);
+      return files;
+    };
+    if (this.#policyFault !== undefined) throw new PartlyUnusableError(this.#policyFault, take);
+    return take();
   }
 
   async #readSecrets(): Promise<Pick<Reloadable, 'webhookSecrets'>> {

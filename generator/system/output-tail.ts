@@ -35,6 +35,9 @@ const SHOWN_LINES = 3;
 
 /** The last lines of what a process wrote for people, as one printable line. */
 export function toComplaint(text: string): string {
-  const lines = text.split(/[\r\n]+/).filter((line) => line.trim() !== '');
+  const lines = text
+    .split(/[\r\n]+/)
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
   return toLine(lines.slice(-SHOWN_LINES).join('; '));
 }

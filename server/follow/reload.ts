@@ -15,6 +15,18 @@ export interface ReloadPart {
   readonly findChange: () => Promise<string | undefined>;
 }
 
+/** One of the files cannot be used, which `cause` says; the others have been read. */
+export class PartlyUnusableError extends Error {
+  readonly hint: string | undefined;
+  /** Gives what they say now. */
+  readonly takeOthers: () => Promise<Partial<Reloadable>>;
+  constructor(cause: unknown, takeOthers: PartlyUnusableError['takeOthers']) {
+    super(messageOf(cause), { cause });
+    this.hint = hintOf(cause);
+    this.takeOthers = takeOthers;
+  }
+}
+
 /** What is told of files that were read again. */
 export interface ReloadTarget {
   /** Puts what was read into force; an error that it throws counts as that of the files. */
@@ -117,7 +129,7 @@ export class Reload {
   /** Whoever asked for it is told each time why files cannot be used, others once. */
   async #read({ kind, read }: ReloadPart, target: ReloadTarget, isWanted: boolean): Promise<void> {
     const { log } = this.#options;
-    this.#changed.delete(kind);
+    const hasChanged = this.#changed.delete(kind);
     try {
       target.reload(await read());
       this.#failures.delete(kind);
@@ -129,6 +141,8 @@ export class Reload {
       }
       this.#failures.set(kind, words);
       target.noteUnusable(kind);
+      const isPartly = error instanceof PartlyUnusableError;
+      if (isPartly && (isWanted || hasChanged)) target.reload(await error.takeOthers());
     }
   }
 

@@ -58,12 +58,14 @@ export class SignatureRepository {
   /**
    * Opens it with its newest state.
    * @throws SourceAddressError for what is no repository's address
+   * @throws SourceError where git is missing, or too old
    * @throws RepositoryError where the repository cannot be read, or has other branches only
    */
   static async open(options: SignatureRepositoryOptions): Promise<SignatureRepository> {
     const { repository, branch, directory } = options;
     const address = parseRepository(repository);
     const git = new UserGit(options);
+    await git.assertVersion();
     const base = await mkdtemp(join(directory, 'target-'));
     await git.rememberPasswords(join(base, 'passwords'));
     const objects = await RemoteObjects.open(git, base, address);

@@ -13,6 +13,7 @@ import {
   type RemoteAccess,
   accessVariables,
 } from '../../generator/sources/git/processes/git-environment.ts';
+import { assertGitVersion } from '../../generator/sources/git/processes/git-version.ts';
 import { toSshCommand } from '../../generator/sources/git/processes/ssh-command.ts';
 import { tokenSettings } from '../../generator/sources/git/processes/token-settings.ts';
 import { ProcessLimitError } from '../../generator/system/process-limits.ts';
@@ -121,6 +122,14 @@ export class UserGit {
     };
     const settings = access.token ? tokenSettings(access.token.url) : [];
     this.#settings = settings.flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+  }
+
+  /**
+   * Sees that there is a git, and that it is new enough.
+   * @throws SourceError
+   */
+  async assertVersion(): Promise<void> {
+    await assertGitVersion(this.#environment, this.#options.ending);
   }
 
   /**

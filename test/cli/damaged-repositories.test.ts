@@ -162,6 +162,18 @@ describeWith(['git'], 'a repository that git cannot read', () => {
     assert.equal((await run('check', path)).code, 0);
   });
 
+  it('is told with a cure that works without a home: another owner', async () => {
+    const path = await copy('homeless.git');
+    await runOrThrow('chown', ['-R', String(NOBODY), path]);
+    const file = join(directory(), 'trusted');
+    const env = { ...environment(), HOME: undefined, GIT_CONFIG_GLOBAL: undefined };
+    const { stderr } = await runLookaside(['check', path], { env });
+    const [, cure = ''] = /without a home `([^`]*)` and GIT_CONFIG_GLOBAL=FILE/.exec(stderr) ?? [];
+    await runOrThrow('sh', ['-c', cure.replace('FILE', file)], { env });
+    const trusting = { ...env, GIT_CONFIG_GLOBAL: file };
+    assert.equal((await runLookaside(['check', path], { env: trusting })).code, 0);
+  });
+
   it('is told where nothing was pushed to it yet', async () => {
     const path = join(directory(), 'empty.git');
     await runOrThrow('git', ['init', '--quiet', '--bare', path]);

@@ -1,6 +1,7 @@
 import { lstat, readlink } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 import { type FSWatcher, watch } from 'chokidar';
+import { NameWatch } from './name-watch.ts';
 
 /** Changes are collected until there was none for this long, in milliseconds… */
 const QUIET_TIME = 100;
@@ -16,7 +17,7 @@ export class DirectoryWatch {
   readonly #onError: (error: Error) => void;
   readonly #announcement: Debounced;
   #tree: { readonly real: string; readonly watcher: FSWatcher } | undefined;
-  #links: FSWatcher | undefined;
+  #links: NameWatch | undefined;
   /** One step after the other, lest a slow one bring back what a later one left. */
   #following: Promise<void>;
   #isClosed = false;
@@ -51,7 +52,8 @@ export class DirectoryWatch {
     this.#isClosed = true;
     this.#announcement.cancel();
     await this.#following;
-    await Promise.all([this.#leave(), this.#links?.close()]);
+    this.#links?.close();
+    await this.#leave();
   }
 
   readonly #report = (error: unknown): void => {
@@ -76,26 +78,25 @@ export class DirectoryWatch {
     this.#tree = undefined;
   }
 
-  /** Watches the directory itself and the links on the way to it, from the directories around them. */
+  /** Watches the directory itself and the links on the way to it now, from the directories around them. */
   async #watchLinks(): Promise<void> {
     const way = [this.#root, ...(await linksTo(this.#root))];
     if (this.#isClosed) return;
-    const parents = way.map(dirname);
-    const ignored = (path: string): boolean => !way.includes(path) && !parents.includes(path);
-    this.#links = watch(parents, { followSymlinks: false, ignoreInitial: true, depth: 0, ignored });
-    this.#links.on('all', (event, path) => {
-      if (way.includes(resolve(path))) this.#followAgain(event === 'unlinkDir');
-    });
-    this.#links.on('error', this.#report);
+    const before = this.#links;
+    this.#links = new NameWatch(way, this.#followAgain, this.#report);
+    before?.close();
   }
 
   /** A directory that comes back after its removal is another one, though its path is the same. */
-  #followAgain(isRemoved: boolean): void {
-    if (isRemoved) this.#following = this.#following.then(async () => this.#leave());
+  readonly #followAgain = (isAnother: boolean): void => {
+    if (isAnother) {
+      this.#following = this.#following.then(async () => this.#leave());
+      this.#following = this.#following.then(async () => this.#watchLinks());
+    }
     this.#following = this.#following
       .then(async () => this.#follow())
       .then(this.touch, this.#report);
-  }
+  };
 }
 
 function isGit(path: string): boolean {

@@ -5,6 +5,7 @@ import { readFile, readdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseUrl, toLine, toShellWord } from '../../terms/text.ts';
+import { ownerCure } from './processes/git-failures.ts';
 
 /** Message and cure. */
 export interface LocalFault {
@@ -75,11 +76,9 @@ function toDanglingLink({ file, target }: GitLink): LocalFault {
 }
 
 function toForeign(path: string, said: string): LocalFault {
-  // Git means the directory inside a work tree.
-  const [, named = path] = /safe\.directory '?(\/[^\n';]*?)'?\s*(?:;|$)/m.exec(said) ?? [];
   return {
-    message: `${path}: the repository belongs to another user, and git refuses to read it`,
-    hint: `let git trust it: \`git config --global --add safe.directory ${toShellWord(named)}\`, or run lookaside as its owner`,
+    message: `${path}: the repository belongs to another user, and git refuses to read it: detected dubious ownership`,
+    hint: ownerCure(path, said),
   };
 }
 

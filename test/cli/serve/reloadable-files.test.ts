@@ -163,7 +163,14 @@ describeWith(['openssl'], 'files of a server that are replaced while it runs', (
     await eventually(() => assert.ok(![release, platform].includes(fingerprints()[0])));
     await writeFile(at('policy.json'), '{');
     await eventually(() => assert.match(troubles.list()[0]?.message ?? '', /policy\.json/));
-    assert.equal(fingerprints().length, 1);
+    const [security] = fingerprints();
+    await copyFile(join(KEYS, 'platform.asc'), at('more.asc'));
+    await eventually(() => assert.notDeepEqual(fingerprints(), [security]));
+    assert.deepEqual(fingerprints(), [platform]);
+    assert.match(troubles.list()[0]?.message ?? '', /policy\.json/);
+    await name('more.asc');
+    await eventually(() => assert.deepEqual(troubles.list(), []));
+    assert.deepEqual(fingerprints(), [platform]);
   });
 
   it('let good keys stay in force when their file is broken', async () => {

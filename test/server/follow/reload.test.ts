@@ -97,7 +97,6 @@ describe('a reload', () => {
     const findChange = async (): Promise<string> => `look ${Math.min(++looks, 5)}`;
     let readAfter = 0;
     const read: ReloadPart['read'] = async () => {
-      // They look changed for ever, so they are read again and again.
       readAfter ||= looks;
       return tls.read();
     };

@@ -54,6 +54,18 @@ describeWith(['git', 'git-http-backend'], 'the signature repository that is push
       hasTerminal: false,
     });
 
+  it('is not opened by a git that is too old, or not there', async () => {
+    const git = '#!/bin/sh\necho git version 2.30.2\n';
+    await writeFile(join(directory(), 'git'), git, { mode: 0o755 });
+    await assert.rejects(open(remote.path, { PATH: `${directory()}:/usr/bin:/bin` }), {
+      message: 'git 2.30.2 is too old: expected 2.31 or newer',
+      hint: 'install a newer git, or put its directory first into PATH',
+    });
+    await assert.rejects(open(remote.path, { PATH: '/nowhere' }), {
+      hint: 'install git, or put its directory into PATH',
+    });
+  });
+
   const NEW = `team/app0@sha256=${'0'.repeat(64)}/signature-2`;
 
   /** Reads, commits and pushes as `push` does, and tells how the objects came. */

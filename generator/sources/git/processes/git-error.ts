@@ -4,8 +4,10 @@ import { GitKilledError } from './git-child.ts';
 import { GIT_FAILURES, type GitFailure, findFailure } from './git-failures.ts';
 import { GitLimitError } from './running-git.ts';
 
-/** The cure for a repository of another user, which git refuses to read. */
-export const OWNER_CURE = GIT_FAILURES['dubious-ownership'];
+/** Whether git refuses to read a repository of another user; `said` is what it wrote. */
+export function saysOwnerDiffers(said: string): boolean {
+  return GIT_FAILURES['dubious-ownership'].said.test(said);
+}
 
 const ALL: readonly GitFailure[] = Object.values(GIT_FAILURES);
 /** Of a git that talks to nobody. */

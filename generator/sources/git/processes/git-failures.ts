@@ -1,11 +1,25 @@
 // Why git fails at a remote, by what git, ssh, curl and git hosts say, each with its cure. What they say is
 // English, as every git gets LC_ALL=C; curl has its words from GnuTLS or from OpenSSL.
+import { toShellWord } from '../../../terms/text.ts';
 
 /** One way to fail. */
 export interface GitFailure {
   /** What is said of it. The line that says it is shown. */
   readonly said: RegExp;
   readonly hint: string;
+}
+
+/** How git is told that a repository of somebody else is meant; `path` as a shell takes it. */
+function trustHint(path: string): string {
+  const setting = `--add safe.directory ${path}`;
+  return `let git trust it: \`git config --global ${setting}\`, or without a home \`git config --file FILE ${setting}\` and GIT_CONFIG_GLOBAL=FILE; or run lookaside as its owner`;
+}
+
+/** The same for the repository at a path, of which git has `said` that it belongs to somebody else. */
+export function ownerCure(path: string, said: string): string {
+  // Git means the directory inside a work tree.
+  const [, named = path] = /safe\.directory '?(\/[^\n';]*?)'?\s*(?:;|$)/m.exec(said) ?? [];
+  return trustHint(toShellWord(named));
 }
 
 /** The order counts: the first that fits says it best. What a remote says comes last. */
@@ -24,7 +38,7 @@ export const GIT_FAILURES = {
   },
   'dubious-ownership': {
     said: /dubious ownership/,
-    hint: 'let git trust it: git config --global --add safe.directory PATH',
+    hint: trustHint('PATH'),
   },
   'host-key-changed': {
     said: /Host key for .* has changed|REMOTE HOST IDENTIFICATION HAS CHANGED/,

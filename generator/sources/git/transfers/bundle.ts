@@ -1,10 +1,9 @@
 // A file of `git bundle create` as a remote: git fetches from it like from one. But a bundle does not say
 // which branch is its default, and its file shows by itself that there is a newer one.
 import { open, realpath } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
-import { type FSWatcher, watch } from 'chokidar';
 import { hasCode, messageOf } from '../../../terms/errors.ts';
 import { Debounced, linksTo } from '../../directory/directory-watch.ts';
+import { NameWatch } from '../../directory/name-watch.ts';
 import { SourceError } from '../../source.ts';
 import { nameSome } from '../branch/branch-name.ts';
 import { OBJECT_NAME } from './transfer-branch.ts';
@@ -94,7 +93,7 @@ export function watchBundle(
   );
   return async () => {
     announcement.cancel();
-    await (await watching.catch(() => undefined))?.close();
+    (await watching.catch(() => undefined))?.close();
   };
 }
 
@@ -103,18 +102,7 @@ async function startWatching(
   path: string,
   onEvent: () => void,
   onError: (error: Error) => void,
-): Promise<FSWatcher> {
+): Promise<NameWatch> {
   const target = await realpath(path).catch(() => path);
-  const way = [path, target, ...(await linksTo(path))];
-  const parents = way.map(dirname);
-  const ignored = (found: string): boolean => !way.includes(found) && !parents.includes(found);
-  const options = { followSymlinks: false, ignoreInitial: true, depth: 0, ignored };
-  const watcher = watch(parents, options);
-  watcher.on('all', (_event, found) => {
-    if (way.includes(resolve(found))) onEvent();
-  });
-  watcher.on('error', (error) =>
-    onError(error instanceof Error ? error : new Error(String(error))),
-  );
-  return watcher;
+  return new NameWatch([path, target, ...(await linksTo(path))], onEvent, onError);
 }

@@ -145,6 +145,7 @@ describeWith(['git', 'git-http-backend'], 'git in its environment', () => {
   for (const [what, content] of [
     ['a token', TOKEN],
     ['a token with a newline', `${TOKEN}\n`],
+    ['a token as Windows writes it', ` ${TOKEN}\r\n`],
     ['a token with more lines', `${TOKEN}\nsecond line\n`],
   ] as const) {
     it(`fetches with ${what}, and sees it rotated`, async () => {
