@@ -131,23 +131,24 @@ export class Searches {
     return this.#images.ask(JSON.stringify([repository, after]), search, signal);
   }
 
-  /** Directories of a repository with a signature for a reference, the newest first, at most `limit`. */
+  /** Directories of a repository with a signature for one of some references, the newest first, at most `limit`. */
   async imagesSignedAs(
     repository: string,
-    reference: string,
+    references: readonly string[],
     { limit, signal }: { readonly limit: number; readonly signal: AbortSignal },
   ): Promise<FoundImages> {
     // Most are of another tag, and need not be read.
-    const end = reference.slice(reference.lastIndexOf('/') + 1);
+    const ends = references.map((name) => name.slice(name.lastIndexOf('/') + 1));
     const search = this.#inStore({ before: 0, directories: [] }, async (store) => {
       const matches = (directory: string): boolean =>
         store.signaturesIn(directory).some(({ claims: { dockerReference } }) => {
-          const signed = dockerReference.endsWith(end) && parseDockerReference(dockerReference);
-          return signed && formatReference(signed) === reference;
+          if (!ends.some((end) => dockerReference.endsWith(end))) return false;
+          const signed = parseDockerReference(dockerReference);
+          return signed !== undefined && references.includes(formatReference(signed));
         });
       return findImages(store, repository, { after: undefined, limit, matches });
     });
-    return this.#images.ask(JSON.stringify([repository, 'as', reference, limit]), search, signal);
+    return this.#images.ask(JSON.stringify([repository, 'as', references, limit]), search, signal);
   }
 
   /** Rejected files whose path comes after another, of a repository or of all ('' each). */

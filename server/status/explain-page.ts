@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ExplainedImage, FoundSignature } from '../../generator/explain/explain-image.ts';
-import { findScope } from '../../generator/policy/policy.ts';
-import { formatReference } from '../../generator/policy/signed-identity.ts';
+import { type Policy, findScope } from '../../generator/policy/policy.ts';
+import { formatReference, remapReference } from '../../generator/policy/signed-identity.ts';
 import {
   type DockerReference,
   parsePulledImage,
@@ -52,7 +52,7 @@ export async function makeExplainPage(request: PageRequest): Promise<Page> {
     status: 200,
     title: TITLE,
     content: html`${renderAsk(name, digest)}
-    ${isGuess ? renderGuess(asked.image, digests.length) : undefined}
+    ${isGuess ? renderGuess(namesOf(asked.image, services.policy()), digests.length) : undefined}
     ${found.length > 0 ? WHOSE_POLICY : undefined} ${found}`,
   };
 }
@@ -90,7 +90,19 @@ function refuseAsked(message: string, name: string, digest: string): Page {
   };
 }
 
-/** Digests that were signed under the name with its tag, the newest first: one more than are shown. */
+/** The name with its tag, and those under which the policy wants it signed instead. */
+function namesOf(image: DockerReference, policy: Policy): readonly string[] {
+  const rules = findScope(policy, image)?.signedBy ?? [];
+  const others = rules.flatMap(({ signedIdentity: rule }) => {
+    if (rule.type === 'exactReference') return formatReference(rule.reference);
+    if (rule.type !== 'remapIdentity') return [];
+    const remapped = remapReference(image, rule.prefix, rule.signedPrefix);
+    return remapped ? formatReference(remapped) : [];
+  });
+  return [...new Set([formatReference(image), ...others])];
+}
+
+/** Digests that were signed under one of these names, the newest first: one more than are shown. */
 async function findSigned(
   image: DockerReference,
   { services, searches, signal }: PageRequest,
@@ -98,7 +110,8 @@ async function findSigned(
   const { prefix = '' } = findScope(services.policy(), image) ?? {};
   const repository = [prefix, image.repository].filter(Boolean).join('/');
   const which = { limit: MOST + 1, signal };
-  const { directories } = await searches.imagesSignedAs(repository, formatReference(image), which);
+  const names = namesOf(image, services.policy());
+  const { directories } = await searches.imagesSignedAs(repository, names, which);
   return directories.map((directory) => directory.slice(-64));
 }
 
@@ -122,15 +135,15 @@ async function explain(
   });
 }
 
-function renderGuess(image: DockerReference, count: number): Html {
-  const name = formatReference(image);
+function renderGuess(names: readonly string[], count: number): Html {
+  const [name = ''] = names;
+  const all = names.map((one, at) => html`${at > 0 ? ' or ' : ''}<code>${one}</code>`);
   const found =
     count === 0
-      ? html`<p class="warning">No image here was signed as <code>${name}</code>.</p>`
+      ? html`<p class="warning">No image here was signed as ${all}.</p>`
       : html`<p>
           ${count > MOST ? `These images, the newest ${MOST} of all,` : 'These images'} were signed
-          as
-          <code>${name}</code>. Which of them the tag names now, only the registry knows.
+          as ${all}. Which of them the tag names now, only the registry knows.
         </p>`;
   return html`${found}
     <p>

@@ -11,7 +11,7 @@ import {
   wellWorld,
 } from './sample-worlds.ts';
 import { linksOf, readPage } from './read-page.ts';
-import { RED, fingerprintOf } from '../landing/policies.ts';
+import { RED, fingerprintOf, policyOf, signedBy } from '../landing/policies.ts';
 import { type StatusServer, makeWorld, refusedPull, startStatus } from './page-server.ts';
 
 const imageOf = (directory: string): string => `/image?directory=${encodeURIComponent(directory)}`;
@@ -291,6 +291,28 @@ describe('the status pages', () => {
     const { text } = await readPage(server, `/explain?image=${name}:1.2`);
     assert.match(text, /These images, the newest 5 of all, were signed as/);
     assert.equal([...text.matchAll(/Nodes would accept it/g)].length, 5);
+  });
+
+  it('find what was signed under the name that the policy asks for instead', async () => {
+    const red = await fingerprintOf(RED);
+    const rule = {
+      type: 'remapIdentity',
+      prefix: 'mirror.example',
+      signedPrefix: 'registry.example.com',
+    } as const;
+    const policy = await policyOf({ '': [await signedBy([RED], rule)] });
+    const world = await makeWorld(signed(directoryOf('team/app', 1), 1, red));
+    server = await startStatus({ ...world, policy });
+    const { text } = await readPage(server, '/explain?image=mirror.example/team/app:1.1');
+    assert.match(
+      text,
+      /signed as mirror\.example\/team\/app:1\.1 or registry\.example\.com\/team\/app:1\.1/,
+    );
+    assert.match(text, /Nodes would accept it/);
+    assert.match(
+      (await readPage(server, '/explain?image=mirror.example/team/app:9')).text,
+      /No image here was signed as mirror\.example\/team\/app:9 or registry\.example\.com\/team\/app:9 ?\./,
+    );
   });
 
   it('link commits to where they are shown, whatever they are called', async () => {
