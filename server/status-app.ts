@@ -23,7 +23,8 @@ const READ = ['/status.json', '/refused.json', '/repositories.json', '/explain.j
 const refuseCrossSite: RequestHandler = (request, response, next) => {
   const { origin, host, 'sec-fetch-site': site = 'none' } = request.headers;
   const isOwn = origin === undefined || hostOf(origin) === host;
-  if (isOwn && (site === 'none' || site === 'same-origin')) next();
+  // What the browser says holds behind a proxy under another name, too.
+  if (site === 'same-origin' || (isOwn && site === 'none')) next();
   else sendJson(response.status(403), { message: 'pages of other sites may not ask for anything' });
 };
 
@@ -50,7 +51,8 @@ export function createStatusApp(services: StatusServices): Express {
   const { refresher, readiness, metrics, failures, log } = services;
   const app = express();
   app.disable('x-powered-by');
-  app.use(createPageHeaders(STATUS_SOURCES));
+  // With no referrer, browsers would not say that a form was sent by a page of this server.
+  app.use(createPageHeaders(STATUS_SOURCES, 'same-origin'));
   app.use(refuseOtherHosts);
   app.use((_request, response, next) => {
     response.set('Cache-Control', 'no-store');
@@ -74,8 +76,12 @@ export function createStatusApp(services: StatusServices): Express {
     refresher.request('request');
     sendJson(response.status(202), { message: 'refresh queued' });
   });
-  app.post('/acknowledge', refuseCrossSite, (_request, response) => {
-    sendJson(response, { signatures: refresher.lost().acknowledge() });
+  app.post('/acknowledge', refuseCrossSite, (request, response) => {
+    const { until } = request.query;
+    const signatures = refresher.lost().acknowledge(typeof until === 'object' ? '' : until);
+    // A reader of the page sees what is left.
+    if (request.accepts(['json', 'html']) === 'html') response.redirect(303, './');
+    else sendJson(response, { signatures });
   });
   app.all(READ, allowOnly(READ_METHODS));
   app.all(['/refresh', '/acknowledge'], allowOnly('POST, OPTIONS'));

@@ -15,7 +15,7 @@ import { makeGitRemote } from './kit/remote/git-remote.ts';
 import { EXAMPLE, TWICE } from './kit/server/example-server.ts';
 import { makePublisher } from './kit/signer/publisher.ts';
 import { useTemporary } from './kit/temporary.ts';
-import { describeWith } from './with-tools.ts';
+import { describeWith, toolPath } from './with-tools.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const MIB = 1024 * 1024;
@@ -165,6 +165,23 @@ describeWith(['git', 'git-http-backend', 'gpg', 'gpgv'], 'the package', () => {
     assert.deepEqual(more, []);
     // The first message says that it is ready.
     assert.ok((told[thread] ?? 0) > 1);
+  });
+
+  it('shows a bar on a terminal while it checks for long', async () => {
+    const remote = await makeGitRemote();
+    try {
+      await remote.publish({ 'README.md': 'No signatures.\n' });
+      // It counts at once, and takes its time for what is counted.
+      const slow = `case "$*" in *"cat-file --batch") sleep 3 ;; esac; exec ${toolPath('git')} "$@"`;
+      await mkdir(at('slow'));
+      await writeFile(at('slow/git'), `#!/bin/sh\n${slow}\n`, { mode: 0o755 });
+      const env = { PATH: `${at('slow')}:${process.env['PATH']}`, TERM: 'xterm' };
+      const command = `'${at('prefix/bin/lookaside')}' check '${remote.path}'`;
+      const { stdout } = await run('script', ['-qec', command, '/dev/null'], { env });
+      assert.match(stdout, /0% 0\/1 files, /);
+    } finally {
+      await remote.remove();
+    }
   });
 
   it('serves signatures and pages', async () => {

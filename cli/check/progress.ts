@@ -4,6 +4,9 @@ import type { ProcessIo } from '../base/process-io.ts';
 
 /** Work shorter than this shows no bar. Milliseconds. */
 const PATIENCE = 1000;
+/** Files come in batches. How long the rest takes is told by this many counts, so far apart in milliseconds. */
+const COUNTS = 100;
+const BETWEEN_COUNTS = 100;
 
 /** A bar without colours, on a terminal that waits for long work; on anything else, nothing. */
 export class Progress {
@@ -14,6 +17,7 @@ export class Progress {
   #done = 0;
   #isStopped = false;
   #bar: SingleBar | undefined;
+  #counts: NodeJS.Timeout | undefined;
 
   /** `what` is counted. */
   constructor(
@@ -32,12 +36,13 @@ export class Progress {
   /** To be called after each file. */
   step(): void {
     this.#done++;
-    this.#bar?.update(this.#done);
   }
 
   stop(): void {
     this.#isStopped = true;
     clearTimeout(this.#timer);
+    clearInterval(this.#counts);
+    this.#bar?.update(this.#done);
     this.#bar?.stop();
   }
 
@@ -45,10 +50,13 @@ export class Progress {
     const total = await this.#countFiles();
     const { SingleBar: Bar } = await import('cli-progress');
     if (this.#isStopped) return;
-    this.#bar = new Bar({
+    const bar = new Bar({
+      etaBuffer: COUNTS,
       stream: this.#stream,
       format: `{bar} {percentage}% {value}/{total} ${this.#what}, {eta_formatted} left`,
     });
-    this.#bar.start(total, this.#done);
+    bar.start(total, this.#done);
+    this.#bar = bar;
+    this.#counts = setInterval(() => bar.update(this.#done), BETWEEN_COUNTS);
   }
 }

@@ -48,6 +48,8 @@ export interface ImagesQuery {
   /** The last directory of the part before; the first part without it, or where it is gone. */
   readonly after: string | undefined;
   readonly limit: number;
+  /** Only those; all, if it is left out. */
+  readonly matches?: (directory: string) => boolean;
 }
 
 export interface FoundImages {
@@ -60,14 +62,15 @@ export interface FoundImages {
 export async function findImages(
   store: SignatureStore,
   repository: string,
-  { after, limit }: ImagesQuery,
+  { after, limit, matches = () => true }: ImagesQuery,
 ): Promise<FoundImages> {
   const images: Dated[] = [];
   let before = 0;
   const last = after === undefined ? undefined : toDated(store, after);
   if (store.imagesByRepository.has(repository)) {
     await visitAll(store, (dated) => {
-      if (dated.directory.slice(0, -DIGEST_LENGTH) !== repository) return;
+      const { directory } = dated;
+      if (directory.slice(0, -DIGEST_LENGTH) !== repository || !matches(directory)) return;
       if (last && compare(dated, last) <= 0) before++;
       else insert(images, dated, limit);
     });

@@ -120,10 +120,14 @@ export class LostSignatures {
     if (this.#loss && this.#options.now().getTime() >= Date.parse(this.#loss.until)) this.#end();
   }
 
-  /** Somebody has seen it; gives how many signatures were lost. */
-  acknowledge(): number {
-    const { signatures = 0, message } = this.#loss ?? {};
-    if (message === undefined) return 0;
+  /**
+   * Somebody has seen it; gives how many signatures were lost. With the end of what was seen, nothing that
+   * was lost since then is acknowledged, and 0 is given.
+   */
+  acknowledge(seenUntil?: string): number {
+    const loss = this.#loss;
+    if (!loss || (seenUntil !== undefined && seenUntil !== loss.until)) return 0;
+    const { signatures } = loss;
     this.#options.log.info({ signatures }, 'what was taken away is acknowledged');
     this.#end();
     return signatures;
@@ -213,7 +217,7 @@ export class LostSignatures {
   }
 
   #raise({ message, commit, author, until }: RememberedLoss): void {
-    const hint = `see "lost" in /status.json. If it was not meant, revert the commit; if it was, acknowledge it with POST /acknowledge. It is shown until ${until}`;
+    const hint = `see "lost" in /status.json. If it was not meant, revert the commit; if it was, acknowledge it on the status page or with POST /acknowledge. It is shown until ${until}`;
     this.#options.troubles.raise('signatures-lost', {
       message,
       hint,

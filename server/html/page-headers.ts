@@ -10,8 +10,11 @@ export interface PageSources {
   readonly formAction?: string[];
 }
 
-/** The headers of a listener whose pages ask for nothing from elsewhere. */
-export function createPageHeaders(sources: PageSources): RequestHandler {
+/** The headers of a listener whose pages ask for nothing from elsewhere, and tell no other site of themselves. */
+export function createPageHeaders(
+  sources: PageSources,
+  referrer: 'no-referrer' | 'same-origin' = 'no-referrer',
+): RequestHandler {
   return helmet({
     contentSecurityPolicy: {
       useDefaults: false,
@@ -23,6 +26,7 @@ export function createPageHeaders(sources: PageSources): RequestHandler {
         frameAncestors: ["'none'"],
       },
     },
+    referrerPolicy: { policy: referrer },
     // Pages may be read over plain HTTP; what TLS there is, is the operator's choice.
     strictTransportSecurity: false,
     // Over plain HTTP browsers complain of these. The pages open no others.

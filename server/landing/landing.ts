@@ -133,9 +133,12 @@ function findAskedFile(path: string, { policy, guide }: Kept): Download | undefi
 }
 
 function readServed({ store, status }: LandingOptions['refresher']): ServedSummary | undefined {
-  const { signatures = 0, repositories = 0 } = store() ?? {};
+  const served = store();
   const { generation } = status();
-  return generation ? { ...generation, signatures, repositories } : undefined;
+  if (!generation) return undefined;
+  const { signatures = 0, repositories = 0 } = served ?? {};
+  const isInUse = (subkey: string): boolean => served?.hasSigned(subkey) ?? false;
+  return { ...generation, signatures, repositories, isInUse };
 }
 
 function send(

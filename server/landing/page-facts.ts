@@ -1,5 +1,5 @@
 // What the page tells, before it is written down.
-import type { KeyLife } from '../../generator/openpgp/keys/key-state.ts';
+import type { IsInUse, KeyLife } from '../../generator/openpgp/keys/key-state.ts';
 import type { KeyInfo } from '../../generator/openpgp/keyring.ts';
 import type { Policy, SignedBy } from '../../generator/policy/policy.ts';
 import {
@@ -68,6 +68,8 @@ export interface PolicyFacts {
 export interface ServedSummary extends Pick<Generation, 'commit' | 'loadedAt'> {
   readonly signatures: number;
   readonly repositories: number;
+  /** A key is good for as long as the subkeys are that have signed what is served. */
+  readonly isInUse: IsInUse;
 }
 
 /** What the page tells. */

@@ -2,14 +2,16 @@ import { describeKeyState } from '../html/describe-key-state.ts';
 import { type KeyState, toKeyState } from '../../generator/openpgp/keys/key-state.ts';
 import { keyPathOf } from './downloads.ts';
 import { type Html, type Part, html } from '../html/html.ts';
-import type { KeyGroup, PageKey } from './page-facts.ts';
+import type { KeyGroup, PageFacts, PageKey } from './page-facts.ts';
 
 /** Above, the keys are folded away. */
 const SHOWN_KEYS = 6;
 
+type KeyView = Pick<PageFacts, 'now' | 'served'>;
+
 interface RenderedKeys {
-  readonly caption: string;
-  readonly time: number;
+  /** What the table depends on, beside the keys. */
+  readonly stamp: string;
   readonly table: Html;
 }
 
@@ -17,25 +19,29 @@ const rendered = new WeakMap<readonly KeyGroup[], RenderedKeys>();
 
 /**
  * The keys of a scope. Tables of keys are most of a page, and the same for every address that it is
- * asked under: they are rendered again only when time or caption change.
+ * asked under: they are rendered again only when time, caption or what is served change.
  */
-export function renderScopeKeys(groups: readonly KeyGroup[], caption: string, now: Date): Html {
-  const time = now.getTime();
+export function renderScopeKeys(
+  groups: readonly KeyGroup[],
+  caption: string,
+  { now, served }: KeyView,
+): Html {
+  const stamp = `${now.getTime()} ${served?.loadedAt} ${caption}`;
   const last = rendered.get(groups);
-  if (last?.time === time && last.caption === caption) return last.table;
-  const table = renderKeysAnew(groups, caption, now);
-  rendered.set(groups, { caption, time, table });
+  if (last?.stamp === stamp) return last.table;
+  const table = renderKeysAnew(groups, caption, { now, served });
+  rendered.set(groups, { stamp, table });
   return table;
 }
 
 /** In groups where more than one of a group has a say. */
-function renderKeysAnew(groups: readonly KeyGroup[], caption: string, now: Date): Html {
+function renderKeysAnew(groups: readonly KeyGroup[], caption: string, view: KeyView): Html {
   const count = groups.reduce((sum, { keys }) => sum + keys.length, 0);
   const isGrouped = groups.some(({ keys, identity }) => keys.length > 1 || identity !== undefined);
   const bodies = groups.map(({ keys, identity }, index) => {
     const head = isGrouped && groups.length > 1 ? renderHead(index + 1, identity) : undefined;
     return html`<tbody>
-      ${head}${keys.map((key) => renderKey(key, now))}
+      ${head}${keys.map((key) => renderKey(key, view))}
     </tbody> `;
   });
   const table = html`<table>
@@ -63,14 +69,14 @@ function renderHead(number: number, identity: string | undefined): Html {
   </tr> `;
 }
 
-function renderKey({ life, ...key }: PageKey, now: Date): Html {
+function renderKey({ life, ...key }: PageKey, { now, served }: KeyView): Html {
   const { fingerprint, userIds } = key;
   return html`<tr>
     <th scope="row">
       <a href="${keyPathOf(fingerprint)}"><code>${fingerprint}</code></a>
       ${userIds.map((userId): Part => html`<span class="user">${userId}</span>`)}
     </th>
-    <td>${renderState(toKeyState(key, life, now), now)}</td>
+    <td>${renderState(toKeyState(key, life, now, served?.isInUse), now)}</td>
   </tr> `;
 }
 

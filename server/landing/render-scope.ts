@@ -13,13 +13,13 @@ const SHOWN_FILES = 4;
 /** The section of a scope; what nodes need for it can be folded away. */
 export function renderScope(scope: ScopeFacts, facts: PageFacts, isFolded: boolean): Html {
   const { id, name, title, signers, identity, groups, keyPaths } = scope;
-  const { url, now } = facts;
+  const { url } = facts;
   const label = title.toLowerCase();
   const blocks = renderBlocks(scope, url, label);
   return html`<section id="${id}" class="scope">
     <h3>${renderTitle(scope)}</h3>
     <p>${signers} ${identity}</p>
-    ${renderScopeKeys(groups, `Keys for ${label}`, now)} ${renderKeyPaths(keyPaths)}
+    ${renderScopeKeys(groups, `Keys for ${label}`, facts)} ${renderKeyPaths(keyPaths)}
     ${name === '' ? renderAllImages(facts, blocks) : undefined}
     ${name !== '' && isFolded ? fold(blocks, label) : undefined}
     ${name !== '' && !isFolded ? blocks : undefined}

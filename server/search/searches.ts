@@ -15,7 +15,7 @@ import type { Reason } from '../../generator/explain/reason.ts';
 import type { RejectedFile } from '../../generator/store/report.ts';
 import { SignatureStore } from '../../generator/store/store.ts';
 import { formatReference } from '../../generator/policy/signed-identity.ts';
-import type { DockerReference } from '../../generator/terms/image-name.ts';
+import { type DockerReference, parseDockerReference } from '../../generator/terms/image-name.ts';
 import { keepNewest } from '../../generator/terms/keep-newest.ts';
 import type { Refresher } from '../follow/refresher.ts';
 import {
@@ -129,6 +129,26 @@ export class Searches {
       findImages(store, repository, { after, limit: ON_A_PAGE }),
     );
     return this.#images.ask(JSON.stringify([repository, after]), search, signal);
+  }
+
+  /** Directories of a repository with a signature for one of some references, the newest first, at most `limit`. */
+  async imagesSignedAs(
+    repository: string,
+    references: readonly string[],
+    { limit, signal }: { readonly limit: number; readonly signal: AbortSignal },
+  ): Promise<FoundImages> {
+    // Most are of another tag, and need not be read.
+    const ends = references.map((name) => name.slice(name.lastIndexOf('/') + 1));
+    const search = this.#inStore({ before: 0, directories: [] }, async (store) => {
+      const matches = (directory: string): boolean =>
+        store.signaturesIn(directory).some(({ claims: { dockerReference } }) => {
+          if (!ends.some((end) => dockerReference.endsWith(end))) return false;
+          const signed = parseDockerReference(dockerReference);
+          return signed !== undefined && references.includes(formatReference(signed));
+        });
+      return findImages(store, repository, { after: undefined, limit, matches });
+    });
+    return this.#images.ask(JSON.stringify([repository, 'as', references, limit]), search, signal);
   }
 
   /** Rejected files whose path comes after another, of a repository or of all ('' each). */

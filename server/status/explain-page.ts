@@ -1,10 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ExplainedImage, FoundSignature } from '../../generator/explain/explain-image.ts';
-import { findScope } from '../../generator/policy/policy.ts';
-import { formatReference } from '../../generator/policy/signed-identity.ts';
+import { type Policy, findScope } from '../../generator/policy/policy.ts';
+import { formatReference, remapReference } from '../../generator/policy/signed-identity.ts';
 import {
   type DockerReference,
-  parseDockerReference,
   parsePulledImage,
   withoutTransport,
 } from '../../generator/terms/image-name.ts';
@@ -46,14 +45,15 @@ export async function makeExplainPage(request: PageRequest): Promise<Page> {
   const digests =
     asked.digestHex === undefined ? await findSigned(asked.image, request) : [asked.digestHex];
   const images: ExplainedImage[] = [];
-  for (const hex of digests) images.push(await explain(asked.image, hex, request));
+  for (const hex of digests.slice(0, MOST)) images.push(await explain(asked.image, hex, request));
   const found = images.map((image) => renderImage(image, request));
   const isGuess = asked.digestHex === undefined;
   return {
     status: 200,
     title: TITLE,
     content: html`${renderAsk(name, digest)}
-    ${isGuess ? renderGuess(asked.image, images.length) : undefined} ${found}`,
+    ${isGuess ? renderGuess(namesOf(asked.image, services.policy()), digests.length) : undefined}
+    ${found.length > 0 ? WHOSE_POLICY : undefined} ${found}`,
   };
 }
 
@@ -90,25 +90,29 @@ function refuseAsked(message: string, name: string, digest: string): Page {
   };
 }
 
-/** Digests that were signed under the name with its tag, the newest first. */
+/** The name with its tag, and those under which the policy wants it signed instead. */
+function namesOf(image: DockerReference, policy: Policy): readonly string[] {
+  const rules = findScope(policy, image)?.signedBy ?? [];
+  const others = rules.flatMap(({ signedIdentity: rule }) => {
+    if (rule.type === 'exactReference') return formatReference(rule.reference);
+    if (rule.type !== 'remapIdentity') return [];
+    const remapped = remapReference(image, rule.prefix, rule.signedPrefix);
+    return remapped ? formatReference(remapped) : [];
+  });
+  return [...new Set([formatReference(image), ...others])];
+}
+
+/** Digests that were signed under one of these names, the newest first: one more than are shown. */
 async function findSigned(
   image: DockerReference,
   { services, searches, signal }: PageRequest,
 ): Promise<readonly string[]> {
-  const store = services.refresher.store();
   const { prefix = '' } = findScope(services.policy(), image) ?? {};
   const repository = [prefix, image.repository].filter(Boolean).join('/');
-  const wanted = formatReference(image);
-  const { directories } = await searches.imagesOf(repository, undefined, signal);
-  const isSigned = (directory: string): boolean =>
-    store?.signaturesIn(directory).some(({ claims }) => {
-      const identity = parseDockerReference(claims.dockerReference);
-      return identity !== undefined && formatReference(identity) === wanted;
-    }) === true;
-  return directories
-    .filter(isSigned)
-    .slice(0, MOST)
-    .map((directory) => directory.slice(-64));
+  const which = { limit: MOST + 1, signal };
+  const names = namesOf(image, services.policy());
+  const { directories } = await searches.imagesSignedAs(repository, names, which);
+  return directories.map((directory) => directory.slice(-64));
 }
 
 async function explain(
@@ -131,14 +135,15 @@ async function explain(
   });
 }
 
-function renderGuess(image: DockerReference, count: number): Html {
-  const name = formatReference(image);
+function renderGuess(names: readonly string[], count: number): Html {
+  const [name = ''] = names;
+  const all = names.map((one, at) => html`${at > 0 ? ' or ' : ''}<code>${one}</code>`);
   const found =
     count === 0
-      ? html`<p class="warning">No image here was signed as <code>${name}</code>.</p>`
+      ? html`<p class="warning">No image here was signed as ${all}.</p>`
       : html`<p>
-          These images were signed as <code>${name}</code>. Which of them the tag names now, only
-          the registry knows.
+          ${count > MOST ? `These images, the newest ${MOST} of all,` : 'These images'} were signed
+          as ${all}. Which of them the tag names now, only the registry knows.
         </p>`;
   return html`${found}
     <p>
@@ -147,6 +152,11 @@ function renderGuess(image: DockerReference, count: number): Html {
     </p>
     ${renderBlock(undefined, 'the command that asks the registry', `lookaside explain ${toShellWord(name)} --server ADDRESS`)}`;
 }
+
+const WHOSE_POLICY = html`<p class="soft">
+  The answer is that of the keys and rules of this server. A node goes by its own policy.json: where
+  that differs, it may decide otherwise.
+</p>`;
 
 const VERDICTS = {
   accepted: ['good', 'Nodes would accept it.'],

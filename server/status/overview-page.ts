@@ -20,7 +20,7 @@ import { renderRates } from './parts/rate-chart.ts';
 import { renderKeys } from './parts/render-keys.ts';
 import { renderPulls, renderResolved } from './parts/render-pulls.ts';
 import { WHOLE_STATE, renderRejected } from './parts/render-rejected.ts';
-import { type PageView, renderCommit } from './parts/render-commit.ts';
+import { renderCommit } from './parts/render-commit.ts';
 import { renderServed, renderState } from './parts/render-state.ts';
 import { renderTime } from './parts/render-time.ts';
 import type { StatusServices } from './services.ts';
@@ -65,6 +65,7 @@ async function readOverview({
     source: { kind: source.kind, location: source.location, branch: source.branch() },
     status,
     troubles: troubles.list(),
+    lostUntil: refresher.lost().loss?.until,
     served: store && countServed(store),
     newest,
     refused: {
@@ -267,7 +268,7 @@ function renderTroubles(facts: OverviewFacts): Html | undefined {
   </section> `;
 }
 
-function renderTrouble(trouble: Trouble, view: PageView): Html {
+function renderTrouble(trouble: Trouble, view: OverviewFacts): Html {
   const { kind, since, message, hint, commit, author } = trouble;
   return html`<li data-key="${kind}">
     <code class="code">${kind}</code> ${TROUBLES[kind]}
@@ -282,5 +283,18 @@ function renderTrouble(trouble: Trouble, view: PageView): Html {
           </p>`
     }
     <p class="soft">Since ${renderTime(since, view.now)}</p>
+    ${kind === 'signatures-lost' ? renderAcknowledge(view) : undefined}
   </li> `;
+}
+
+/** What is taken away after the page was made is not acknowledged with it. */
+function renderAcknowledge({ lostUntil }: OverviewFacts): Html | undefined {
+  if (lostUntil === undefined) return undefined;
+  return html`<form
+    id="acknowledge"
+    action="${addressOf('acknowledge', { until: lostUntil })}"
+    method="post"
+  >
+    <p>If this was meant: <button>Acknowledge</button></p>
+  </form> `;
 }

@@ -167,6 +167,36 @@ describeWith(['gpg', 'git'], 'signatures that are taken away', () => {
     });
   });
 
+  it('are acknowledged on the page as they were when it was read, and by no page of another site', async () => {
+    const server = await serve();
+    await remote.publish({ [own.location]: null });
+    await refresh(server);
+    const page = await (await fetch(`${server.statusUrl}/`)).text();
+    const [, action = ''] = /action="(acknowledge\?until=[^"]+)"\s+method="post"/.exec(page) ?? [];
+    const send = async (headers: Readonly<Record<string, string>>) =>
+      fetch(new URL(action, `${server.statusUrl}/`), {
+        method: 'POST',
+        headers: { Accept: 'text/html', ...headers },
+        redirect: 'manual',
+      });
+    assert.equal((await send({ 'Sec-Fetch-Site': 'cross-site' })).status, 403);
+    assert.equal((await send({ Origin: 'https://evil.example' })).status, 403);
+    assert.equal((await readStatus(server)).lost?.signatures, 1);
+
+    await remote.publish({ [own.location]: own.bytes });
+    await remote.publish({ [others.location]: null });
+    await refresh(server);
+    const late = await send({ Origin: server.statusUrl });
+    assert.deepEqual([late.status, late.headers.get('location')], [303, './']);
+    assert.match((await troublesOf(server))[0]?.message ?? '', /\/signature-2: /);
+
+    const { lost } = await readStatus(server);
+    const seen = new URL(`acknowledge?until=${lost?.until}`, `${server.statusUrl}/`);
+    const answer = await fetch(seen, { method: 'POST' });
+    assert.deepEqual([answer.status, await answer.json()], [200, { signatures: 1 }]);
+    await assertQuiet(server);
+  });
+
   it('are told by share where nothing is left', async () => {
     const server = await serve();
     await remote.publish({ [own.location]: null, [others.location]: null, [image.location]: null });

@@ -323,6 +323,15 @@ describeWith(['chromium'], 'the status pages in a browser', () => {
     assert.deepEqual(complaints, []);
   });
 
+  it('say on a phone what a number counts', async () => {
+    const path = imageOf(directoryOf('team/app', 0));
+    const { evaluate } = await open(path, READERS['on a phone, dark']);
+    const shown = await evaluate(
+      "[...document.querySelectorAll('.cards tbody th')].map((one) => getComputedStyle(one, '::before').content + one.textContent)",
+    );
+    assert.deepEqual(shown, ['"Number: "1', '"Number: "2']);
+  });
+
   it('give the whole digest to whoever copies it', async () => {
     const { evaluate } = await open('/repository?name=team/app', READERS['on a desk, dark']);
     const selected = await evaluate(

@@ -171,6 +171,8 @@ describe('requests of other sites', () => {
     [202, {}],
     [202, { 'Sec-Fetch-Site': 'none' }],
     [202, { 'Sec-Fetch-Site': 'same-origin', Origin: 'http://HOST' }],
+    // Behind a proxy that has a name of its own.
+    [202, { 'Sec-Fetch-Site': 'same-origin', Origin: 'https://status.example' }],
     [403, { 'Sec-Fetch-Site': 'cross-site' }],
     [403, { 'Sec-Fetch-Site': 'same-site' }],
     [403, { Origin: 'https://evil.example' }],

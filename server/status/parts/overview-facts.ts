@@ -47,6 +47,8 @@ export interface OverviewFacts extends PageView {
   readonly status: RefreshStatus;
   /** Those that last, the oldest first. */
   readonly troubles: readonly Trouble[];
+  /** How long the trouble `signatures-lost` is shown, which names what is to be acknowledged; ISO 8601. */
+  readonly lostUntil: string | undefined;
   /** Undefined before the first generation. */
   readonly served: ServedCounts | undefined;
   /** Directories that were signed last. */

@@ -30,8 +30,11 @@ export function renderTable(caption: Part, titles: readonly string[], rows: read
 
 function renderRow(titles: readonly string[], { key, cells }: Row): Html {
   const [name, ...others] = cells;
+  // A number says nothing by itself.
+  const title = typeof name === 'string' && /^[0-9]+$/.test(name) ? titles[0] : undefined;
+  const label = title === undefined ? undefined : html` data-title="${title}"`;
   return html`<tr role="row" data-key="${key}">
-    <th role="rowheader" scope="row">${name}</th>
+    <th role="rowheader" scope="row" ${label}>${name}</th>
     ${others.map((cell, at) => html`<td role="cell" data-title="${titles[at + 1]}">${cell}</td> `)}
   </tr> `;
 }

@@ -14,7 +14,8 @@ export interface Status extends RefreshStatus {
   readonly rejected: readonly RejectedFile[];
   readonly troubles: readonly Trouble[];
   readonly keyFaults: readonly Pick<ScopeKeyFault, 'scope' | 'code'>[];
-  readonly lost: (Pick<RememberedLoss, 'signatures' | 'files'> & { share: number }) | null;
+  readonly lost:
+    (Pick<RememberedLoss, 'signatures' | 'files' | 'author' | 'until'> & { share: number }) | null;
   readonly reloadedAt: string;
 }
 

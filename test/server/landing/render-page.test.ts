@@ -18,6 +18,7 @@ const SERVED = {
   repositories: 1,
   commit: 'c0ffee',
   loadedAt: '2026-11-21T08:09:10.123Z',
+  isInUse: () => false,
 };
 const ANYTHING = { type: 'insecureAcceptAnything' } as const;
 
@@ -31,6 +32,16 @@ function render(policy: Policy, more: Partial<PageFacts> = {}): string {
     now: NOW,
     ...more,
   });
+}
+
+/** As one whose primary key goes on, and a subkey does not. */
+function withSubkey(key: PageKey): PageKey {
+  const until = NOW.getTime() + 8 * 86_400_000;
+  const signers = new Map([
+    [key.fingerprint, Infinity],
+    ['SUB', until],
+  ]);
+  return { ...key, life: { isRevoked: false, signers } };
 }
 
 /** The page as people read it, without markup, style and script. */
@@ -151,6 +162,27 @@ describe('the page', () => {
     assert.equal(reads, once);
     show('b.example', new Date('2026-11-23T12:00:00Z'));
     assert.equal(reads, 2 * once);
+  });
+
+  it('says when the subkey ends by which a key has signed what is served', async () => {
+    const made = createPolicyFacts(await policyOf({ 'r.example': [await signedBy([BLUE])] }));
+    const scopes = made.scopes.map((scope) => ({
+      ...scope,
+      groups: scope.groups.map((group) => ({ ...group, keys: group.keys.map(withSubkey) })),
+    }));
+    const show = (loadedAt: string, used: string): string =>
+      textOf(
+        renderPage({
+          ...made,
+          scopes,
+          url: URL,
+          origin: 'configured',
+          served: { ...SERVED, loadedAt, isInUse: (subkey) => subkey === used },
+          now: NOW,
+        }),
+      );
+    assert.match(show('2026-11-21T08:09:10.123Z', 'other'), /does not expire/);
+    assert.match(show('2026-11-21T08:09:11.123Z', 'SUB'), /2026-11-30 expires in 8 days/);
   });
 
   it('says that a key is revoked', async () => {

@@ -11,7 +11,7 @@ import {
   wellWorld,
 } from './sample-worlds.ts';
 import { linksOf, readPage } from './read-page.ts';
-import { RED, fingerprintOf } from '../landing/policies.ts';
+import { RED, fingerprintOf, policyOf, signedBy } from '../landing/policies.ts';
 import { type StatusServer, makeWorld, refusedPull, startStatus } from './page-server.ts';
 
 const imageOf = (directory: string): string => `/image?directory=${encodeURIComponent(directory)}`;
@@ -256,6 +256,7 @@ describe('the status pages', () => {
         200,
         /These images were signed as .*only the registry knows.*lookaside explain 'registry\.example\.com\/team\/app:1\.1'/,
         /Nodes would accept it/,
+        /A node goes by its own policy\.json/,
       ],
       [{ image: `${name}:9` }, 200, /No image here was signed as/],
       [
@@ -273,6 +274,45 @@ describe('the status pages', () => {
       assert.equal(page.status, status, JSON.stringify(query));
       for (const words of said) assert.match(page.text, words);
     }
+  });
+
+  it('find what was signed under a tag, however many images were signed since', async () => {
+    const red = await fingerprintOf(RED);
+    const old = signed(directoryOf('team/app', 1), 1, red, { signedAt: 1_700_000_000_000 });
+    const others = Array.from({ length: 60 }, (_, index) =>
+      signed(directoryOf('team/app', 100 + index), 2, red),
+    );
+    const world = await makeWorld(old, ...others);
+    server = await startStatus({ ...world, policy: (await wellWorld()).policy });
+    const name = 'registry.example.com/team/app';
+    const first = await readPage(server, `/explain?image=${name}:1.1`);
+    assert.match(first.text, /These images were signed as/);
+    assert.ok(linksOf(first).includes(imageOf(directoryOf('team/app', 1)).slice(1)));
+    const { text } = await readPage(server, `/explain?image=${name}:1.2`);
+    assert.match(text, /These images, the newest 5 of all, were signed as/);
+    assert.equal([...text.matchAll(/Nodes would accept it/g)].length, 5);
+  });
+
+  it('find what was signed under the name that the policy asks for instead', async () => {
+    const red = await fingerprintOf(RED);
+    const rule = {
+      type: 'remapIdentity',
+      prefix: 'mirror.example',
+      signedPrefix: 'registry.example.com',
+    } as const;
+    const policy = await policyOf({ '': [await signedBy([RED], rule)] });
+    const world = await makeWorld(signed(directoryOf('team/app', 1), 1, red));
+    server = await startStatus({ ...world, policy });
+    const { text } = await readPage(server, '/explain?image=mirror.example/team/app:1.1');
+    assert.match(
+      text,
+      /signed as mirror\.example\/team\/app:1\.1 or registry\.example\.com\/team\/app:1\.1/,
+    );
+    assert.match(text, /Nodes would accept it/);
+    assert.match(
+      (await readPage(server, '/explain?image=mirror.example/team/app:9')).text,
+      /No image here was signed as mirror\.example\/team\/app:9 or registry\.example\.com\/team\/app:9 ?\./,
+    );
   });
 
   it('link commits to where they are shown, whatever they are called', async () => {

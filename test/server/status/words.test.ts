@@ -13,6 +13,7 @@ const WELL: OverviewFacts = {
   source: { kind: 'git', location: 'r.git', branch: 'main' },
   status: { generation: null, lastRefresh: null, lastError: null, runningSince: null },
   troubles: [],
+  lostUntil: undefined,
   served: { signatures: 1200, images: 1, repositories: 1, signers: 1 },
   newest: [],
   refused: {
