@@ -63,9 +63,6 @@ function listForwarded(header: string | readonly string[] | undefined): readonly
 const FORWARDED =
   /^(?:(?<ipv4>[0-9.]+)(?::[0-9]{1,5})?|\[(?<bracketed>[^\]]+)\](?::[0-9]{1,5})?|(?<bare>[0-9a-f:.]+))$/i;
 
-/** As proxies write IPv6, but for IPv4 in it. */
-const PLAIN_IPV6 = /^(?!.*:ffff:)[0-9a-f:]+$/;
-
 /** The address in the form in which those of sockets are written; undefined if there is none. */
 function readForwarded(entry: string): string | undefined {
   const { ipv4, bracketed, bare } = FORWARDED.exec(entry)?.groups ?? {};
@@ -74,7 +71,6 @@ function readForwarded(entry: string): string | undefined {
   // A zone means something on the machine of the proxy only.
   if (version === 0 || address.includes('%')) return undefined;
   if (version === 4) return bracketed === undefined ? address : undefined;
-  if (PLAIN_IPV6.test(address)) return address;
   return toPlainAddress(new SocketAddress({ address, family: 'ipv6' }).address);
 }
 

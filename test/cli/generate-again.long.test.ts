@@ -208,7 +208,10 @@ describeWith(['git'], 'lookaside generate, again', () => {
     const before = await readTree(await realpath(out('current')));
     const { code, stderr } = await runLookaside([...argsTo(out()), '--branch', 'gone']);
     assert.equal(code, 2);
-    assert.match(stderr, /^lookaside: the repository has no branch gone; it has main\nhint: name a branch /m);
+    assert.match(
+      stderr,
+      /^lookaside: the repository has no branch gone; it has main\nhint: name a branch /m,
+    );
     assert.deepEqual(await readTree(await realpath(out('current'))), before);
     await findImage();
   });

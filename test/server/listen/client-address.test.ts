@@ -70,6 +70,7 @@ describe('the client address', () => {
     'brackets and a port': [[proxy], proxy, '[2001:db8::1]:443', '2001:db8::1'],
     brackets: [[proxy], proxy, '[2001:db8::1]', '2001:db8::1'],
     'IPv6 in capitals, and not shortened': [[proxy], proxy, '2001:DB8:0:0:0:0:0:1', '2001:db8::1'],
+    'IPv6 in small letters, and not shortened': [[proxy], proxy, '2001:db8:0::1', '2001:db8::1'],
     'IPv6 whose end could be a port': [[proxy], proxy, '2001:db8::1:443', '2001:db8::1:443'],
     'IPv4 in IPv6 with a port': [[proxy], proxy, '[::ffff:198.51.100.1]:443', '198.51.100.1'],
     'IPv4 in IPv6 in hexadecimal': [[proxy], proxy, '::ffff:c633:6401', '198.51.100.1'],

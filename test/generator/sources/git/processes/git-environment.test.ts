@@ -178,12 +178,10 @@ describeWith(['git', 'git-http-backend'], 'git in its environment', () => {
     assert.ok(!(await readdir(directory())).includes('asked'));
   });
 
-  it('fails at once on a wrong token, without asking', async () => {
+  it('fails on a wrong token, without asking', async () => {
     const { url } = await remote.serveHttp({ token: TOKEN });
     const tokenFile = await writeToken('wr0ng-t0ken');
-    const startedAt = performance.now();
     const message = await failure((await open({ url, tokenFile })).refresh());
-    assert.ok(performance.now() - startedAt < 5000);
     assert.match(message, /Authentication failed/);
     assert.doesNotMatch(message, /wr0ng/);
   });
