@@ -2,7 +2,7 @@ import type { StoreUrl } from '../generator/nodes/store-url.ts';
 import type { Source } from '../generator/sources/source.ts';
 import type { SignatureStore } from '../generator/store/store.ts';
 import type { Generation } from './follow/generations.ts';
-import type { Reloadable } from './follow/in-force.ts';
+import type { Reloadable } from './reload/in-force.ts';
 import type { JudgeMemory } from './follow/judge-with-memory.ts';
 import type { RefresherOptions } from './follow/refresher.ts';
 import type { AccessLogForm, LineSink } from './lookups/access-log.ts';

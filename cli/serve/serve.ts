@@ -12,7 +12,7 @@ import type { CheckpointFile } from '../../generator/store/checkpoint/checkpoint
 import { processStarts } from '../../generator/system/process-starts.ts';
 import { type ProgramLog, createProgramLog } from '../../generator/system/program-log.ts';
 import { abbreviate } from '../../generator/terms/text.ts';
-import { Reload } from '../../server/follow/reload.ts';
+import { Reload } from '../../server/reload/reload.ts';
 import type { ServerOptions } from '../../server/server-options.ts';
 import { type RunningServer, startServer } from '../../server/start-server.ts';
 import { Failures } from '../../server/troubles/failures.ts';

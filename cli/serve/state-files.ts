@@ -11,8 +11,8 @@ import { CheckpointFile } from '../../generator/store/checkpoint/checkpoint-file
 import { PRIVATE_DIRECTORY, makeDirectories } from '../../generator/system/make-directories.ts';
 import type { ProgramLog } from '../../generator/system/program-log.ts';
 import { hasCode, messageOf } from '../../generator/terms/errors.ts';
-import { NumbersFile } from '../../server/follow/numbers-file.ts';
-import { LostFile } from '../../server/follow/lost-file.ts';
+import { NumbersFile } from '../../server/numbers/numbers-file.ts';
+import { LostFile } from '../../server/lost/lost-file.ts';
 import { OlderFiles } from '../../server/follow/older-files.ts';
 import { TriedCommit } from '../../server/follow/tried-commit.ts';
 import { RefusedFile } from '../../server/refused/refused-file.ts';

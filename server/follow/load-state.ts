@@ -7,7 +7,7 @@ import { loadStore } from '../../generator/store/load-store.ts';
 import { DEFERRED } from '../../generator/openpgp/open-message.ts';
 import { type FileEntry, type Snapshot, toBlobEntry } from '../../generator/sources/source.ts';
 import type { SignatureStore } from '../../generator/store/store.ts';
-import type { HeldDirectories } from './compare-stores.ts';
+import type { HeldDirectories } from '../lost/compare-stores.ts';
 import type { StoreJudge } from './judge-with-memory.ts';
 import type { OlderByPath } from './older-files.ts';
 import { patience, renewLapsed } from './judging-again.ts';

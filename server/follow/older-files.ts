@@ -5,7 +5,11 @@ import { createHash, hash } from 'node:crypto';
 import type { OlderBytes } from '../../generator/gate/checked-file.ts';
 import { MAX_BLOB_BYTES } from '../../generator/openpgp/signature-file.ts';
 import type { SignatureStore } from '../../generator/store/store.ts';
-import { KeptFile, type KeptContent, type KeptFileOptions } from './kept-file.ts';
+import {
+  KeptFile,
+  type KeptContent,
+  type KeptFileOptions,
+} from '../../generator/system/kept-file.ts';
 
 /** Older files by their paths. */
 export type OlderByPath = ReadonlyMap<string, OlderBytes>;

@@ -17,7 +17,7 @@ import {
 } from './generations.ts';
 import type { StoreJudge } from './judge-with-memory.ts';
 import { patience } from './judging-again.ts';
-import type { LostReport } from './lost-signatures.ts';
+import type { LostReport } from '../lost/lost-signatures.ts';
 import type { Refusal } from './refusals.ts';
 import { UndecidedPace } from './undecided-pace.ts';
 import { WallClock } from './wall-clock.ts';

@@ -2,8 +2,8 @@ import { formatEnd } from '../../generator/openpgp/keys/key-state.ts';
 import { listKeyFaults } from '../../generator/policy/key-faults.ts';
 import { sortByPath } from '../../generator/store/report.ts';
 import { toLine } from '../../generator/terms/text.ts';
-import type { RememberedLoss } from '../follow/lost-file.ts';
-import { shareOf } from '../follow/lost-signatures.ts';
+import type { RememberedLoss } from '../lost/lost-file.ts';
+import { shareOf } from '../lost/lost-signatures.ts';
 import type { StatusServices } from '../status/services.ts';
 
 /** What `/status.json` says, in its version 1: members are added, none changes its meaning. */

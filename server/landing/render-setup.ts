@@ -8,7 +8,6 @@ import { type Html, html } from '../html/html.ts';
 import type { PageFacts } from './page-facts.ts';
 import { fetchAll, fetchWithBackup, showKeys } from './fetch-commands.ts';
 import { renderPlatforms } from './render-platforms.ts';
-import { renderScopeForm } from './render-scope-form.ts';
 
 /** The section on setting up nodes, where there is anything to set up. */
 export function renderSetup(facts: PageFacts): Html {
@@ -133,3 +132,24 @@ const NO_POLICY_FILE = html`<p>
   This store checks signatures by a policy that asks for more than signatures by keys. Get that
   policy from the people who run the store, or add the parts shown below to the node's own policy.
 </p> `;
+
+/** The form that asks for which images a node shall be set up, with what was written before. */
+function renderScopeForm(text: string): Html {
+  return html`<form class="fields" action="./#setup" method="get">
+    <p>
+      <label for="scope">Images that need a signature</label>
+      <input
+        id="scope"
+        name="scope"
+        value="${text}"
+        placeholder="registry.example.com/team"
+        required=""
+        maxlength="2000"
+        autocomplete="off"
+        autocapitalize="off"
+        spellcheck="false"
+      />
+    </p>
+    <p class="go"><button>Show the files</button></p>
+  </form> `;
+}

@@ -3,10 +3,10 @@
 import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client';
 import type { Keyring } from '../../generator/openpgp/keyring.ts';
 import { toLine } from '../../generator/terms/text.ts';
-import { shareOf } from '../follow/lost-signatures.ts';
+import { shareOf } from '../lost/lost-signatures.ts';
 import type { LastRefresh, Refresher } from '../follow/refresher.ts';
 import type { WebhookResult } from '../follow/webhook/webhook.ts';
-import type { InForce } from '../follow/in-force.ts';
+import type { InForce } from '../reload/in-force.ts';
 import type { BrokenReason } from '../listen/broken-requests.ts';
 import { TROUBLE_KINDS, type Troubles } from '../troubles/troubles.ts';
 import type { DurationCounts } from './duration-counts.ts';

@@ -8,7 +8,7 @@ import { ON_A_PAGE } from '../search/searches.ts';
 import { explainPulls } from './explain-pulls.ts';
 import { type Page, type PageRequest, readParameter, refuseQuery } from './page.ts';
 import { addressOf } from './parts/links.ts';
-import { type PullFilters, toParameters } from './parts/pull-filters.ts';
+import { type PullFilters, toParameters } from './parts/render-filters.ts';
 import { renderFilters } from './parts/render-filters.ts';
 import { type PullGroup, renderGroups } from './parts/render-groups.ts';
 import { renderPulls } from './parts/render-pulls.ts';

@@ -1,5 +1,5 @@
 import type { Policy } from '../../generator/policy/policy.ts';
-import type { InForce } from '../follow/in-force.ts';
+import type { InForce } from '../reload/in-force.ts';
 import type { Source } from '../../generator/sources/source.ts';
 import type { Failures } from '../troubles/failures.ts';
 import type { Troubles } from '../troubles/troubles.ts';

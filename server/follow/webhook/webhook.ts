@@ -6,7 +6,7 @@ import { type Request, type RequestHandler, type Response, Router } from 'expres
 import { z } from 'zod';
 import type { ProgramLog } from '../../../generator/system/program-log.ts';
 import { formatJson, toPrintable } from '../../../generator/terms/text.ts';
-import { yieldToLookups } from '../yield-to-lookups.ts';
+import { yieldToLookups } from '../../lookups/yield-to-lookups.ts';
 import { type BodyLimits, BodyRoom } from './body-room.ts';
 import { type ReadBody, type Unread, readBody } from './read-body.ts';
 

@@ -1,7 +1,7 @@
 import { countOf, formatNumber } from '../../html/facts.ts';
 import { type Html, html } from '../../html/html.ts';
 import { addressOf } from './links.ts';
-import { type PullFilters, toParameters } from './pull-filters.ts';
+import { type PullFilters, toParameters } from './render-filters.ts';
 import type { PageView } from './render-commit.ts';
 import { renderTable } from './render-table.ts';
 import { renderTime } from './render-time.ts';

@@ -1,7 +1,7 @@
 import type { ScopeKeyFault } from '../../../generator/policy/key-faults.ts';
 import type { RejectedFile } from '../../../generator/store/report.ts';
 import type { Summary } from '../../../generator/store/store-directory.ts';
-import type { RememberedLoss } from '../../../server/follow/lost-file.ts';
+import type { RememberedLoss } from '../../../server/lost/lost-file.ts';
 import type { RefreshStatus } from '../../../server/follow/refresher.ts';
 import type { Trouble } from '../../../server/troubles/troubles.ts';
 

@@ -9,7 +9,7 @@ import { SourceError } from '../../../generator/sources/source.ts';
 import { createProgramLog } from '../../../generator/system/program-log.ts';
 import { reject } from '../../../generator/terms/rejection.ts';
 import type { StoreJudge } from '../../../server/follow/judge-with-memory.ts';
-import type { KeptFileOptions } from '../../../server/follow/kept-file.ts';
+import type { KeptFileOptions } from '../../../generator/system/kept-file.ts';
 import { OlderFiles } from '../../../server/follow/older-files.ts';
 import { Refresher, type RefresherOptions } from '../../../server/follow/refresher.ts';
 import { Troubles } from '../../../server/troubles/troubles.ts';

@@ -2,8 +2,8 @@
 // again only when that changes, one write at a time, and the newest content wins.
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { replaceFile } from '../../generator/system/durable.ts';
-import { hasCode } from '../../generator/terms/errors.ts';
+import { replaceFile } from './durable.ts';
+import { hasCode } from '../terms/errors.ts';
 
 export interface KeptFileOptions {
   readonly path: string;

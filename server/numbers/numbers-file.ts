@@ -6,7 +6,11 @@ import { z } from 'zod';
 import type { KeptNumbers } from '../../generator/store/held-numbers.ts';
 import { MAX_SIGNATURES } from '../../generator/store/numbering.ts';
 import type { SignatureStore } from '../../generator/store/store.ts';
-import { KeptFile, type KeptContent, type KeptFileOptions } from './kept-file.ts';
+import {
+  KeptFile,
+  type KeptContent,
+  type KeptFileOptions,
+} from '../../generator/system/kept-file.ts';
 
 const HEAD = 'lookaside numbers that caches may hold, 1';
 /** The most that is kept for the next start, in bytes. */

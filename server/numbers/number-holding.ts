@@ -3,7 +3,7 @@
 import type { SignatureStore } from '../../generator/store/store.ts';
 import { inTheWay } from '../troubles/failures.ts';
 import type { NumbersFile } from './numbers-file.ts';
-import { yieldToLookups } from './yield-to-lookups.ts';
+import { yieldToLookups } from '../lookups/yield-to-lookups.ts';
 
 export interface NumberHoldingOptions {
   /** A clock that never jumps, in milliseconds. */

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createProgramLog } from '../../../generator/system/program-log.ts';
-import { NumbersFile } from '../../../server/follow/numbers-file.ts';
+import { NumbersFile } from '../../../server/numbers/numbers-file.ts';
 import { Refresher } from '../../../server/follow/refresher.ts';
 import { Troubles } from '../../../server/troubles/troubles.ts';
 import { captureLines } from '../../kit/server/captured-lines.ts';

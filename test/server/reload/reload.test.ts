@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createProgramLog } from '../../../generator/system/program-log.ts';
-import { Reload, type ReloadPart } from '../../../server/follow/reload.ts';
-import type { ReloadedKind } from '../../../server/follow/in-force.ts';
+import { Reload, type ReloadPart } from '../../../server/reload/reload.ts';
+import type { ReloadedKind } from '../../../server/reload/in-force.ts';
 import { Troubles } from '../../../server/troubles/troubles.ts';
 import { eventually } from '../../kit/eventually.ts';
 import { captureLines } from '../../kit/server/captured-lines.ts';
