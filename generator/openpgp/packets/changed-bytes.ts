@@ -65,16 +65,11 @@ export function describeChangedBytes(
   return reject(code, `expected an OpenPGP message, got ${found.got}`, { hint });
 }
 
-/** The fault of a whole message with bytes behind it that are no packets. */
-export function describeBytesBehind(
-  bytes: Uint8Array,
-  behind: Uint8Array,
-  maxInflatedBytes: number,
-): Rejection {
+/** The fault of a message with bytes behind it that are no packets; `isWhole` says whether it is one without them. */
+export function describeBytesBehind(behind: Uint8Array, isWhole: boolean): Rejection {
   const what = nameBlank(behind);
   const got = `${countBytes(behind.length)} (${what}) behind the message`;
-  const rest = bytes.subarray(0, bytes.length - behind.length);
-  const hint = readPlainMessage(rest, maxInflatedBytes)
+  const hint = isWhole
     ? `An editor or git changed the file: cut them off with \`truncate -s -${behind.length} FILE\`, and ${DOES_NOT}.`
     : REJECTIONS['bad-signature'].cure;
   return reject('malformed', `expected the end of the file, got ${got}`, { hint });

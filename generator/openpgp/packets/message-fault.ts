@@ -13,6 +13,7 @@ import {
   isPacketStart,
   readPackets,
 } from './packets.ts';
+import { readPlainMessage } from './plain-message.ts';
 import { countSignatures } from './read-layers.ts';
 import { type SignaturePacket, readSignaturePacket } from './signature-packet.ts';
 
@@ -30,10 +31,15 @@ export function findMessageFault(
   // Armor, which is let through in a frame, has no packets to look at.
   if (Buffer.from(bytes.subarray(0, ARMOR_WITHIN)).includes(ARMOR)) return undefined;
   const packets = openPackets(bytes, maxInflatedBytes);
+  const newer = findNewerVersion(packets ?? []);
+  if (newer) return newer;
+  const behind = findBytesBehind(bytes, packets ?? []);
+  const isWhole = behind && readPlainMessage(withoutEnd(bytes, behind), maxInflatedBytes);
+  // First, as a line end of Windows in a signature by chance makes it look like changed line ends.
+  if (isWhole) return describeBytesBehind(behind, true);
   return (
-    findNewerVersion(packets ?? []) ??
     describeChangedBytes('malformed', bytes, maxInflatedBytes) ??
-    findBytesBehind(bytes, packets ?? [], maxInflatedBytes) ??
+    (behind && describeBytesBehind(behind, false)) ??
     (packets && faultOf(packets))
   );
 }
@@ -60,12 +66,8 @@ function findNewerVersion(packets: readonly Packet[]): Rejection | undefined {
   );
 }
 
-/** A whole message, and behind it what begins no packet, or one that is not whole. */
-function findBytesBehind(
-  bytes: Uint8Array,
-  packets: readonly Packet[],
-  maxInflatedBytes: number,
-): Rejection | undefined {
+/** Bytes behind the packets of a message, which begin no packet, or one that is not whole. */
+function findBytesBehind(bytes: Uint8Array, packets: readonly Packet[]): Uint8Array | undefined {
   const tags = packets.map(({ tag }) => tag);
   const form = FORMS.find((wanted) => wanted.every((tag, at) => tags[at] === tag));
   const next = form && packets[form.length];
@@ -74,9 +76,11 @@ function findBytesBehind(
   }
   // Bytes behind the message within a compressed packet are no end of the file.
   const behind = bytes.subarray(bytes.length - next.bytes.length);
-  return Buffer.compare(behind, next.bytes) === 0
-    ? describeBytesBehind(bytes, behind, maxInflatedBytes)
-    : undefined;
+  return Buffer.compare(behind, next.bytes) === 0 ? behind : undefined;
+}
+
+function withoutEnd(bytes: Uint8Array, end: Uint8Array): Uint8Array {
+  return bytes.subarray(0, bytes.length - end.length);
 }
 
 /** What a signed message consists of. */

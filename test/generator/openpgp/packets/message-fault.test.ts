@@ -24,6 +24,12 @@ const LITERAL = packet(11);
 const SIGNATURE = packet(2, Buffer.from([4, 0]));
 const MOST = MAX_BLOB_BYTES;
 
+/** With a line end of Windows in it, as one signature in some hundreds has it by chance. */
+const withLineEnd = (message: Buffer) => {
+  const changed = Buffer.from(message);
+  changed.write('\r\n', changed.length - 12, 'latin1');
+  return changed;
+};
 const many = (count: number) => Buffer.concat(Array.from({ length: count }, () => SIGNATURE));
 
 describe('generator: faults of OpenPGP messages', () => {
@@ -62,6 +68,18 @@ describe('generator: faults of OpenPGP messages', () => {
     ['a compressed packet that is cut short', zlib(message).subarray(0, -1), 'malformed'],
     ['only the start of a packet', Buffer.from([0xc2]), 'malformed'],
     ['text', Buffer.from('text'), 'malformed'],
+    [
+      'a line break behind a message that has a line end of Windows by chance',
+      Buffer.concat([withLineEnd(message), Buffer.from('\n')]),
+      'malformed',
+      /got 1 byte \(line break\) behind the message$/,
+    ],
+    [
+      'a line break of Windows behind such a message',
+      Buffer.concat([withLineEnd(message), Buffer.from('\r\n')]),
+      'malformed',
+      /got 2 bytes \(line break\) behind the message$/,
+    ],
     ['a whole message', message, undefined],
     ['a whole message, compressed', zip(message), undefined],
     ['two literals', Buffer.concat([LITERAL, LITERAL]), undefined],
