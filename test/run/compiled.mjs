@@ -13,6 +13,10 @@ if (isMainThread) register(import.meta.url);
 
 /** Node's hook: gives what a module is. */
 export async function load(url, context, nextLoad) {
+  // A package for pipelines imports JSON as bundlers and tsx allow it, without saying that it is JSON.
+  if (url.endsWith('.json')) {
+    return nextLoad(url, { ...context, importAttributes: { type: 'json' } });
+  }
   if (!url.startsWith(ROOT) || !url.endsWith('.ts')) return nextLoad(url, context);
   const file = new URL(`${url.slice(ROOT.length, -'.ts'.length)}.js`, COMPILED);
   return { format: 'module', source: await readFile(file), shortCircuit: true };
