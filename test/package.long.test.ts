@@ -6,7 +6,10 @@ import { z } from 'zod';
 import { imageAt } from '../scripts/bench/data/images.ts';
 import { signImage } from '../scripts/bench/data/sign-image.ts';
 import { openSigningKey } from '../scripts/bench/data/signing-key.ts';
+import { eventually } from './kit/eventually.ts';
+import { HeldGit } from './kit/process/held-git.ts';
 import { run, runOrThrow } from './kit/process/run.ts';
+import { startOnTerminal } from './kit/process/terminal.ts';
 import { assertServed } from './kit/program/assert-served.ts';
 import { lookUp } from './kit/program/look-up.ts';
 import { runLookaside } from './kit/program/lookaside.ts';
@@ -15,7 +18,7 @@ import { makeGitRemote } from './kit/remote/git-remote.ts';
 import { EXAMPLE, TWICE } from './kit/server/example-server.ts';
 import { makePublisher } from './kit/signer/publisher.ts';
 import { useTemporary } from './kit/temporary.ts';
-import { describeWith, toolPath } from './with-tools.ts';
+import { describeWith } from './with-tools.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const MIB = 1024 * 1024;
@@ -49,7 +52,7 @@ const TELL_THREADS = `
   }
 `;
 
-describeWith(['git', 'git-http-backend', 'gpg', 'gpgv'], 'the package', () => {
+describeWith(['git', 'git-http-backend', 'gpg', 'gpgv', 'script'], 'the package', () => {
   const directory = useTemporary('suite');
   const servers = useLookaside();
   const at = (...names: readonly string[]): string => join(directory(), ...names);
@@ -168,19 +171,18 @@ describeWith(['git', 'git-http-backend', 'gpg', 'gpgv'], 'the package', () => {
   });
 
   it('shows a bar on a terminal while it checks for long', async () => {
-    const remote = await makeGitRemote();
+    const [publisher, remote] = [await makePublisher(), await makeGitRemote()];
     try {
-      await remote.publish({ 'README.md': 'No signatures.\n' });
-      // It counts at once, and takes its time for what is counted.
-      const slow = `case "$*" in *"cat-file --batch") sleep 3 ;; esac; exec ${toolPath('git')} "$@"`;
-      await mkdir(at('slow'));
-      await writeFile(at('slow/git'), `#!/bin/sh\n${slow}\n`, { mode: 0o755 });
-      const env = { PATH: `${at('slow')}:${process.env['PATH']}`, TERM: 'xterm' };
-      const command = `'${at('prefix/bin/lookaside')}' check '${remote.path}'`;
-      const { stdout } = await run('script', ['-qec', command, '/dev/null'], { env });
-      assert.match(stdout, /0% 0\/1 files, /);
+      const { location, bytes } = await publisher.sign();
+      await remote.publish({ [location]: bytes });
+      const git = await HeldGit.make(directory());
+      const command = [at('prefix/bin/lookaside'), 'check', remote.path];
+      const check = await startOnTerminal(command, { PATH: git.searchPath, TERM: 'xterm' });
+      await eventually(() => assert.match(check.stdout(), /0% 0\/1 files, /));
+      await git.letGo();
+      assert.equal(await check.ended(), 0);
     } finally {
-      await remote.remove();
+      await Promise.all([publisher.stop(), remote.remove()]);
     }
   });
 
