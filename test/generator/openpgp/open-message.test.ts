@@ -28,6 +28,7 @@ import {
   forgeMessage,
   forgeSigner,
 } from '../../kit/samples/forged.ts';
+import { measureProcessor } from '../../kit/process/processor-time.ts';
 
 const NOW = new Date('2026-01-01T00:00:00Z');
 const BYTES = Buffer.from('any bytes');
@@ -217,9 +218,10 @@ describe('generator: OpenPGP: messages, without gpgv', () => {
     it(`verifies none of a flood of ${title}`, async () => {
       const flood = Buffer.alloc(MAX_BLOB_BYTES - 1024, makePacket());
       for (const message of [flood, compressed(1, deflateRawSync(flood))]) {
-        const started = performance.now();
-        assert.equal(rejectionOf(await open(message)).code, code);
-        assert(performance.now() - started < 1000);
+        const took = await measureProcessor(async () =>
+          assert.equal(rejectionOf(await open(message)).code, code),
+        );
+        assert(took < 1000, `it took ${took} ms`);
       }
     });
   }
@@ -234,9 +236,8 @@ describe('generator: OpenPGP: messages, without gpgv', () => {
   it('is not held up by a message in millions of pieces', async () => {
     const pieces = Buffer.alloc(MAX_BLOB_BYTES - 2, Buffer.from([0xe0, 0x41]));
     const message = Buffer.concat([Buffer.from([0xcb]), pieces, Buffer.from([0])]);
-    const started = performance.now();
-    rejectionOf(await open(compressed(1, deflateRawSync(message))));
-    const took = performance.now() - started;
+    const packed = compressed(1, deflateRawSync(message));
+    const took = await measureProcessor(async () => rejectionOf(await open(packed)));
     assert(took < 2000, `it took ${took} ms`);
   });
 

@@ -10,6 +10,7 @@ import type { RejectionCode } from '../../../../generator/terms/rejection.ts';
 import { formatPackets } from '../../../fuzz/packet.ts';
 import { readVector } from '../../../kit/samples/samples.ts';
 import { forgeMessage, forgeSigner } from '../../../kit/samples/forged.ts';
+import { measureProcessor } from '../../../kit/process/processor-time.ts';
 
 const packet = (tag: number, body: Uint8Array = Buffer.from('b\0\0\0\0\0x')) =>
   formatPackets([{ tag, framing: 'new-5', body: Buffer.from(body) }]);
@@ -113,11 +114,9 @@ describe('generator: faults of OpenPGP messages', () => {
     ['packets in packets', Buffer.alloc(MOST, 0xa3)],
     ['pieces', Buffer.alloc(MOST, Buffer.from([0xe0, 0x41])).fill(0xc8, 0, 1)],
   ] as const) {
-    it(`is not held up by a flood of ${title}`, () => {
+    it(`is not held up by a flood of ${title}`, async () => {
       for (const bytes of [flood, zip(flood)]) {
-        const started = performance.now();
-        findMessageFault(bytes, MOST);
-        const took = performance.now() - started;
+        const took = await measureProcessor(() => findMessageFault(bytes, MOST));
         assert(took < 1000, `it took ${took} ms`);
       }
     });

@@ -9,6 +9,7 @@ import {
   readPackets,
 } from '../../../../generator/openpgp/packets/packets.ts';
 import { FRAMINGS, formatPackets } from '../../../fuzz/packet.ts';
+import { measureProcessor } from '../../../kit/process/processor-time.ts';
 
 const LIMIT = 1000;
 const MEBIBYTE = 1024 * 1024;
@@ -114,11 +115,10 @@ describe('generator: OpenPGP packets', () => {
     assert.equal(readPackets(THREE, 3).length, 3);
   });
 
-  it('is not held up by a packet of two million pieces', () => {
+  it('is not held up by a packet of two million pieces', async () => {
     const pieces = Buffer.alloc(MOST - 2, Buffer.from([0xe0, 0x41]));
-    const started = performance.now();
-    readPackets(Buffer.concat([Buffer.from([0xc8]), pieces, Buffer.from([0])]), LIMIT);
-    const took = performance.now() - started;
+    const packet = Buffer.concat([Buffer.from([0xc8]), pieces, Buffer.from([0])]);
+    const took = await measureProcessor(() => readPackets(packet, LIMIT));
     assert(took < 1000, `it took ${took} ms`);
   });
 
