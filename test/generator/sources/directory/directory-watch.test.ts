@@ -245,7 +245,7 @@ describe('a watched directory', () => {
     const milliseconds = await measureProcessor(async () =>
       runOrThrow('sh', ['-c', script, 'sh', ...names.slice(0, 300)]),
     );
-    assert.ok(milliseconds < 400, `${milliseconds} ms of processor time for 300 writes`);
+    assert.ok(milliseconds < 2000, `${milliseconds} ms of processor time for 300 writes`);
     await writeFile(at('root/x'), 'x');
     await becomes(follower, { x: 'x' });
   });
