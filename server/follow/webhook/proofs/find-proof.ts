@@ -1,7 +1,7 @@
 // Which forge a delivery is from, and how it proves that. The first proof that is there decides: forges
 // repeat theirs in the headers of those that they stand in for, and the later ones are weaker, or are over
 // other bytes. What each of them sends is in docs/git-hosts.md, and in the sources named below.
-import type { Proof } from './proof.ts';
+import { type Proof, decodeBase64 } from './proof.ts';
 import { readStandardWebhook } from './standard-webhooks.ts';
 import type { WebhookForge } from './webhook-forges.ts';
 
@@ -27,7 +27,7 @@ interface ProofReader {
 const HEX = /^([0-9a-f]{64})$/i;
 const SHA256_HEX = /^sha256=([0-9a-f]{64})$/i;
 /** RFC 7617; the scheme is read in any case. */
-const BASIC = /^basic +([A-Za-z0-9+/]+={0,2})$/i;
+const BASIC = /^basic +(\S+)$/i;
 
 const READERS: readonly ProofReader[] = [
   {
@@ -122,9 +122,11 @@ function readToken(value: string, { forge }: Found): Proof {
 /** The password counts. The user name is free: Azure DevOps wants one. */
 function readBasic(value: string, { forge }: Found): Proof {
   const [, base64 = ''] = BASIC.exec(value) ?? [];
-  const login = Buffer.from(base64, 'base64');
-  const colon = login.indexOf(':');
+  const login = decodeBase64(base64);
+  const colon = login?.indexOf(':') ?? -1;
   const header = 'Authorization';
-  if (colon < 0) return { kind: 'broken', forge, header, expected: 'expected a Basic login' };
+  if (!login || colon < 0) {
+    return { kind: 'broken', forge, header, expected: 'expected a Basic login' };
+  }
   return { kind: 'secret', forge, header, secret: login.subarray(colon + 1) };
 }

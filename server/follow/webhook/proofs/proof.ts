@@ -59,6 +59,12 @@ export function isSecret(proof: SecretProof, secrets: readonly string[]): boolea
   return secrets.map((secret) => timingSafeEqual(hash(secret), given)).includes(true);
 }
 
+/** The bytes that are written so, and in no other way; undefined for none. */
+export function decodeBase64(text: string): Buffer | undefined {
+  const bytes = Buffer.from(text, 'base64');
+  return bytes.length > 0 && bytes.toString('base64') === text ? bytes : undefined;
+}
+
 function hash(bytes: string | Buffer): Buffer {
   return createHash('sha256').update(bytes).digest();
 }

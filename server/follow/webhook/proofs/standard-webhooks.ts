@@ -1,13 +1,12 @@
 // Signatures by the specification of Standard Webhooks (standard-webhooks/standard-webhooks:
 // spec/standard-webhooks.md), as GitLab's signing token makes them: over `ID.TIMESTAMP.BODY`, by several
 // keys while one is replaced.
-import type { BrokenProof, SignatureProof } from './proof.ts';
+import { type BrokenProof, type SignatureProof, decodeBase64 } from './proof.ts';
 import type { WebhookForge } from './webhook-forges.ts';
 
 /** How far the clocks of two machines may be apart; what is older is a replay. Seconds. */
 const TOLERANCE = 5 * 60;
 const SECRET_PREFIX = 'whsec_';
-const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)$/;
 /** With a full stop in the ID, part of it could be taken for the time. */
 const ID = /^[^.\s]+$/;
 const TIMESTAMP = /^[0-9]{1,12}$/;
@@ -50,8 +49,8 @@ export function readStandardWebhook(
     );
   }
   const digests = signature.split(' ').flatMap((one) => {
-    const [, base64] = SIGNATURE.exec(one) ?? [];
-    return base64 === undefined ? [] : [Buffer.from(base64, 'base64')];
+    const [, base64 = ''] = SIGNATURE.exec(one) ?? [];
+    return decodeBase64(base64) ?? [];
   });
   const header = 'webhook-signature';
   if (digests.length === 0) return broken(header, 'expected v1,BASE64 of an HMAC-SHA256');
@@ -70,7 +69,6 @@ export function isBrokenSigningSecret(secret: string): boolean {
 }
 
 function decodeSigningSecret(secret: string): Buffer | undefined {
-  const base64 = secret.slice(SECRET_PREFIX.length);
-  if (!secret.startsWith(SECRET_PREFIX) || !BASE64.test(base64)) return undefined;
-  return Buffer.from(base64, 'base64');
+  if (!secret.startsWith(SECRET_PREFIX)) return undefined;
+  return decodeBase64(secret.slice(SECRET_PREFIX.length));
 }

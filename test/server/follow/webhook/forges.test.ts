@@ -37,6 +37,10 @@ describe('the webhook of each forge', () => {
     webhook.pushes.length = 0;
     webhook.deliveries.length = 0;
   });
+  afterEach('each that was accepted has led to one refresh', async () => {
+    const accepted = webhook.deliveries.filter((one) => one.endsWith(' accepted'));
+    await eventually(() => assert.equal(webhook.pushes.length, accepted.length));
+  });
   afterEach('no secret in the log', () => {
     const text = webhook.log.text();
     for (const secret of [...Object.values(SECRETS), 'the one before']) {
