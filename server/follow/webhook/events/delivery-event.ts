@@ -110,11 +110,11 @@ function readSystemHook(payload: unknown): ReturnType<ReadPush<OtherEvent>> {
   return kind === 'push' ? readGitPush(payload) : { kind: 'other', name: kind ?? name };
 }
 
-const azureEvent = z.object({ eventType: z.string() });
+const azureEvent = z.object({ eventType: z.string().default('none') });
 
 function readAzureEvent(payload: unknown): ReturnType<ReadPush<OtherEvent>> {
   const { success, data } = azureEvent.safeParse(payload);
   if (!success) return undefined;
-  if (data.eventType !== 'git.push') return { kind: 'other', name: data.eventType };
-  return readAzurePush(payload);
+  const { eventType: name } = data;
+  return name === 'git.push' ? readAzurePush(payload) : { kind: 'other', name };
 }

@@ -1,7 +1,7 @@
 // The JSON in a form is read as browsers and Node read forms, however the form is cut, and forms that
 // others may read in another way are refused.
 import assert from 'node:assert/strict';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import {
   FormPayload,
   decodePayload,
