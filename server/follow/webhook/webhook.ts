@@ -75,7 +75,7 @@ interface Delivery {
 
 /** One that is. */
 interface VerifiedDelivery extends Delivery {
-  /** The body as it came; empty where no more than the proof counts. */
+  /** The body as it came; empty if it leads to nothing, whatever is in it. */
   readonly bytes: Buffer;
 }
 
