@@ -10,6 +10,16 @@ export function isForm(contentType: string | undefined): boolean {
   return /^application\/x-www-form-urlencoded[\t ]*(?:;|$)/i.test(contentType ?? '');
 }
 
+/** The JSON, or the JSON in the field `payload` of a form; undefined for anything else. */
+export function parsePayload(body: Buffer, contentType: string | undefined): unknown {
+  const json = isForm(contentType) ? decodePayload(body) : body;
+  try {
+    return JSON.parse(json?.toString('utf8') ?? '');
+  } catch {
+    return undefined;
+  }
+}
+
 /** The bytes of the field in a form that is there as a whole; undefined if it is not there once. */
 export function decodePayload(body: Buffer): Buffer | undefined {
   const form = new FormPayload();

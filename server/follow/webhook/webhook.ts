@@ -14,8 +14,8 @@ import {
   readDeliveryName,
 } from './events/delivery-event.ts';
 import type { Push, ReadPush } from './events/pushes.ts';
-import { decodePayload, isForm } from './form-payload.ts';
-import { findProof, listProofHeaders } from './proofs/find-proof.ts';
+import { isForm, parsePayload } from './form-payload.ts';
+import { findProof } from './proofs/find-proof.ts';
 import {
   type Proof,
   type SecretProof,
@@ -24,13 +24,18 @@ import {
   isSigned,
   startHmacs,
 } from './proofs/proof.ts';
-import type { WebhookForge } from './proofs/webhook-forges.ts';
+import { WEBHOOK_FORGES, type WebhookForge } from './proofs/webhook-forges.ts';
 import { type ReadBody, type Unread, readBody } from './read-body.ts';
 
 /** When to deliver again, in seconds. */
 const RETRY_AFTER = '10';
 const CLEAR_HINT =
-  'use a secret that signs, or end TLS here (--tls-cert) or at a proxy that --trusted-proxies names';
+  'let the git host sign, as GitLab does with a signing token, or end TLS here (--tls-cert) or at a proxy that --trusted-proxies names';
+/** Why a well-formed proof is wrong. */
+const WRONG = {
+  signature: 'it was made with another secret, or of another body',
+  secret: 'it is none of the secrets',
+} as const;
 
 /** What can come of a delivery, with the status of the answer. */
 const STATUS = {
@@ -160,7 +165,11 @@ export class Webhook {
     const { request, response, proof, bytes } = delivery;
     const told = read(parsePayload(bytes, request.get('content-type')));
     if (told === undefined) {
-      this.#answer(response, proof.forge, 'invalid', 'expected the JSON of a push event');
+      const where = isForm(request.get('content-type'))
+        ? ' in the field "payload" of the form'
+        : '';
+      const message = `expected the JSON of a push event${where}`;
+      this.#answer(response, proof.forge, 'invalid', message);
     } else if (told.kind === 'push') this.#handlePush(delivery, told);
     else this.#ignore(delivery, told);
   }
@@ -213,13 +222,14 @@ export class Webhook {
       this.#answer(response, 'bitbucket', 'ping', message);
       return;
     }
-    const headers = listProofHeaders(forges).join(', ');
-    const message = `no proof of origin, which is one of: ${headers}; set the secret at the git host`;
+    const isNarrow = forges.length < WEBHOOK_FORGES.length;
+    const only = isNarrow ? `, which is one of ${forges.join(', ')}` : '';
+    const message = `no proof of origin: set the secret at the git host${only}`;
     this.#answer(response, 'unknown', 'unauthorized', message);
   }
 
   #answerUnauthorized(response: Response, { forge, header, ...proof }: Proof): void {
-    const why = proof.kind === 'broken' ? proof.expected : 'it is by none of the secrets';
+    const why = proof.kind === 'broken' ? proof.expected : WRONG[proof.kind];
     this.#answer(response, forge, 'unauthorized', `the ${header} header is wrong: ${why}`);
   }
 
@@ -247,15 +257,5 @@ export class Webhook {
     onDelivery(result, forge);
     // Forges show the answer, and it may repeat what they sent.
     response.status(status).type('json').send(formatJson({ message }));
-  }
-}
-
-/** The JSON, or the JSON in the field `payload` of a form; undefined for anything else. */
-function parsePayload(body: Buffer, contentType: string | undefined): unknown {
-  const json = isForm(contentType) ? decodePayload(body) : body;
-  try {
-    return JSON.parse(json?.toString('utf8') ?? '');
-  } catch {
-    return undefined;
   }
 }

@@ -74,14 +74,6 @@ export function findProof(
   return undefined;
 }
 
-/** The headers in which these forges prove where a delivery is from. */
-export function listProofHeaders(taken: readonly WebhookForge[]): readonly string[] {
-  const sent = READERS.filter(({ forges }) =>
-    forges.some((forge) => forge && taken.includes(forge)),
-  );
-  return sent.map(({ header }) => header);
-}
-
 /** Hexadecimal digits alone, over the JSON. */
 function overJson(header: string, forge: WebhookForge): ProofReader {
   const pattern = { form: HEX, expected: 'expected the digits of an HMAC-SHA256' };

@@ -130,6 +130,48 @@ describe('what a delivery tells', () => {
     });
   }
 
+  it('is told to whoever looks at the delivery, if it is wrong', async () => {
+    const headers = { id: ['webhook-id', 'x'], old: ['webhook-timestamp', '1'] } as const;
+    const push = formatSigned('github', 'push', 'nonsense');
+    const form = ['Content-Type', 'application/x-www-form-urlencoded'] as const;
+    const wrong: Readonly<Record<string, ForgeDelivery['headers']>> = {
+      'no proof of origin: set the secret at the git host': [],
+      'the X-Hub-Signature header is wrong: expected sha256= and the digits of an HMAC-SHA256': [
+        ['X-Hub-Signature', 'sha1=da39a3ee5e6b4b0d3255bfef95601890afd80709'],
+      ],
+      'the X-Gitea-Signature header is wrong: expected the digits of an HMAC-SHA256': [
+        ['X-Gitea-Signature', ''],
+      ],
+      'the X-Gitlab-Token header is wrong: expected it once': [
+        ['X-Gitlab-Token', 'x'],
+        ['X-Gitlab-Token', SECRET],
+      ],
+      'the X-Gitlab-Token header is wrong: it is none of the secrets': [['X-Gitlab-Token', 'x']],
+      'the X-Signature header is wrong: it was made with another secret, or of another body': [
+        ['X-Signature', `sha256=${'0'.repeat(64)}`],
+      ],
+      'the Authorization header is wrong: expected a Basic login': [['Authorization', 'Bearer x']],
+      'the webhook-id header is wrong: expected one ID, without a full stop': [
+        ['webhook-signature', 'v1,x'],
+      ],
+      'the webhook-timestamp header is wrong: expected a time within 5 minutes of the clock of this server':
+        [['webhook-signature', 'v1,x'], headers.id, headers.old],
+      'expected the JSON of a push event': push.headers,
+      'expected the JSON of a push event in the field "payload" of the form': [
+        ...push.headers,
+        form,
+      ],
+    };
+    for (const [message, given] of Object.entries(wrong)) {
+      const { text } = await sendDelivery(webhook.url, { headers: given, body: push.body });
+      assert.equal(text, JSON.stringify({ message }));
+    }
+    const narrow = await listenWebhook({ secrets: () => [SECRET], forges: ['gitlab', 'generic'] });
+    const { text } = await sendDelivery(narrow.url, push);
+    narrow.close();
+    assert.match(text, /set the secret at the git host, which is one of gitlab, generic"/);
+  });
+
   it('answers the test of Bitbucket Data Center, which is not signed, and says so', async () => {
     const body = Buffer.from('{"test": true}');
     const test: ForgeDelivery = { body, headers: [['X-Event-Key', 'diagnostics:ping']] };
