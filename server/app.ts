@@ -13,10 +13,11 @@ import type { Lookup } from './lookups/lookup.ts';
 import { createFailedRequest } from './troubles/failed-request.ts';
 import type { Failures } from './troubles/failures.ts';
 
-export interface AppOptions extends Pick<WebhookOptions, 'branch' | 'onDelivery'> {
+export interface AppOptions extends Pick<WebhookOptions, 'branch' | 'onDelivery' | 'now'> {
   readonly refresher: Pick<Refresher, 'store' | 'status' | 'request'>;
   readonly lookup: Lookup;
   readonly webhookSecrets: () => readonly string[];
+  readonly webhookForges: WebhookOptions['forges'];
   /** The policy in force. */
   readonly policy: () => Policy;
   /** Where nodes find the store; undefined if that is not configured. */
@@ -29,7 +30,7 @@ export interface AppOptions extends Pick<WebhookOptions, 'branch' | 'onDelivery'
 
 /** The Express app behind the lookup: the page for people, its files, and the webhook. */
 export function createApp(options: AppOptions): Express {
-  const { refresher, lookup, webhookSecrets, branch, onDelivery } = options;
+  const { refresher, lookup, webhookSecrets, webhookForges, branch, onDelivery, now } = options;
   const { policy, url, trustedProxies, failures, log } = options;
   const app = express();
   app.disable('x-powered-by');
@@ -41,10 +42,12 @@ export function createApp(options: AppOptions): Express {
   app.use(new Landing({ policy, url, refresher }).handle);
   const webhook = new Webhook({
     secrets: webhookSecrets,
+    forges: webhookForges,
     branch,
     onPush: (commit) => refresher.request('webhook', commit),
     onDelivery,
     log,
+    now,
     clientOf: createClientAddress(trustedProxies),
   });
   app.use('/webhook', webhook.createRouter());

@@ -5,6 +5,7 @@ import type { Generation } from './follow/generations.ts';
 import type { Reloadable } from './reload/in-force.ts';
 import type { JudgeMemory } from './follow/judge-with-memory.ts';
 import type { RefresherOptions } from './follow/refresher.ts';
+import type { WebhookForge } from './follow/webhook/proofs/webhook-forges.ts';
 import type { AccessLogForm, LineSink } from './lookups/access-log.ts';
 import type { ProgramFacts } from './metrics/program-facts.ts';
 import type { RefusedFile } from './refused/refused-file.ts';
@@ -43,6 +44,8 @@ export interface ServerOptions
   readonly accessLog: AccessLogForm;
   readonly accessLogSink: LineSink;
   readonly trustedProxies: readonly string[];
+  /** Whose webhooks are taken. */
+  readonly webhookForges: readonly WebhookForge[];
   /** Where nodes find the store; undefined if that is not configured. */
   readonly url: StoreUrl | undefined;
   /** Where commits are shown, with `{commit}` in it; undefined if nobody knows. */

@@ -86,7 +86,7 @@ interface Apps {
 
 /** Lookups need neither app, and Express takes as long to load as a store of thousands. */
 function createApps(
-  { url, trustedProxies, source, failures, log }: ServerOptions,
+  { url, trustedProxies, webhookForges, now, source, failures, log }: ServerOptions,
   { webhookSecrets }: InForce,
   parts: Parts,
   lookup: Lookup,
@@ -102,8 +102,10 @@ function createApps(
       ...parts,
       lookup,
       webhookSecrets,
+      webhookForges,
+      now,
       branch: source.branch,
-      onDelivery: (result) => metrics.addDelivery(result),
+      onDelivery: metrics.addDelivery,
       url,
       trustedProxies,
     });

@@ -218,6 +218,18 @@ export const scopes = z
 export const oneOf = <Word extends string>(...words: readonly [Word, ...Word[]]) =>
   z.enum(words, expected(`${words.slice(0, -1).join(', ')} or ${words.at(-1)}`));
 
+/** Some of some words, in one value or in several: `github,gitlab`. */
+export const someOf = <Word extends string>(...known: readonly Word[]) =>
+  several.transform((values, context) => {
+    const given = values.flatMap((value) => value.split(','));
+    const some = known.filter((word) => given.includes(word));
+    const wrong = given.find((word) => !known.some((one) => one === word));
+    if (wrong === undefined && some.length > 0) return some;
+    const form = `expected words of ${known.join(', ')}`;
+    context.addIssue(`${form}, got ${wrong === undefined ? 'none' : JSON.stringify(wrong)}`);
+    return z.NEVER;
+  });
+
 /** `SCOPE=PATH`, one or several: files or directories of keys for parts of all images. */
 export const scopeFlags = several.transform((values, context) =>
   values.map((value) => {

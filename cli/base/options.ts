@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { DEFAULT_GIT_USER } from '../../generator/sources/git/processes/token-settings.ts';
 import { TARGET_NAMES } from '../../generator/nodes/targets/target.ts';
 import { FORGES } from '../../signing/target/forge.ts';
+import { WEBHOOK_FORGES } from '../../server/follow/webhook/proofs/webhook-forges.ts';
 import { BUDGET_OPTIONS } from '../../generator/terms/budgets.ts';
 import {
   LONGEST_TIMER,
@@ -23,6 +24,7 @@ import {
   scopes,
   several,
   size,
+  someOf,
   subtree,
   text,
   userName,
@@ -324,10 +326,17 @@ export const OPTIONS = {
   },
   'webhook-secret-file': {
     argument: 'FILE',
-    description: 'file with the GitHub webhook secret; one per line while you rotate it',
+    description: 'file with the secret of the webhook; with several, one per line, all are valid',
     commands: ['serve'],
     isPath: true,
     schema: text,
+  },
+  'webhook-forges': {
+    argument: 'LIST',
+    description: 'whose webhooks are taken, told apart by the proof of origin that each sends',
+    commands: ['serve'],
+    default: WEBHOOK_FORGES.join(','),
+    schema: someOf(...WEBHOOK_FORGES),
   },
   poll: {
     argument: 'DURATION',

@@ -5,6 +5,7 @@ import { MOST_TEXT_BYTES, readBounded } from '../../generator/system/read-bounde
 import { messageOf } from '../../generator/terms/errors.ts';
 import type { PolicyFile } from '../../generator/policy/policy-json.ts';
 import { PartlyUnusableError, type ReloadPart } from '../../server/reload/reload.ts';
+import { isBrokenSigningSecret } from '../../server/follow/webhook/proofs/standard-webhooks.ts';
 import type { TlsFiles } from '../../server/listen/listener.ts';
 import type { Reloadable } from '../../server/reload/in-force.ts';
 import type { Settings } from '../base/options.ts';
@@ -137,6 +138,13 @@ async function readSecrets(file: string, note: NoteFile): Promise<readonly strin
     throw new UsageError(
       `${file}: expected a webhook secret, got an empty file`,
       'make one with `openssl rand -hex 32`',
+    );
+  }
+  const broken = secrets.findIndex(isBrokenSigningSecret);
+  if (broken >= 0) {
+    throw new UsageError(
+      `${file}: expected whsec_ and base64 behind it in secret ${broken + 1}`,
+      'copy the signing token as a whole',
     );
   }
   return secrets;

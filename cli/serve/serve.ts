@@ -230,6 +230,7 @@ class ServeRun {
       cacheMissing: settings['cache-missing'],
       accessLog: settings['access-log'],
       trustedProxies: settings['trusted-proxies'],
+      webhookForges: settings['webhook-forges'],
     } satisfies Partial<ServerOptions>;
   }
 

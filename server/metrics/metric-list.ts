@@ -88,8 +88,8 @@ export const METRICS = {
   },
   lookaside_webhook_deliveries_total: {
     kind: 'counter',
-    label: 'result',
-    help: 'Deliveries of the webhook, by result: accepted, ignored, ping, unauthorized, too-large, too-slow, busy or invalid',
+    label: ['forge', 'result'],
+    help: 'Deliveries of the webhook, by the git host that their proof tells of (github, forgejo, gitea, gogs, gitlab, bitbucket, azure, generic, or unknown without one), and by result: accepted, ignored, ping, unauthorized, too-large, too-slow, busy or invalid',
   },
   lookaside_key_expiry_timestamp_seconds: {
     kind: 'gauge',

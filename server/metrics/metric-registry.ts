@@ -5,7 +5,7 @@ import type { Keyring } from '../../generator/openpgp/keyring.ts';
 import { toLine } from '../../generator/terms/text.ts';
 import { shareOf } from '../lost/lost-signatures.ts';
 import type { LastRefresh, Refresher } from '../follow/refresher.ts';
-import type { WebhookResult } from '../follow/webhook/webhook.ts';
+import type { DeliveryForge, WebhookResult } from '../follow/webhook/webhook.ts';
 import type { InForce } from '../reload/in-force.ts';
 import type { BrokenReason } from '../listen/broken-requests.ts';
 import { TROUBLE_KINDS, type Troubles } from '../troubles/troubles.ts';
@@ -31,7 +31,7 @@ export interface MetricValues {
   readonly refreshDurations: Pick<DurationCounts, 'format'>;
   /** Of a refresh, in seconds since 1970; 0 before the first. */
   readonly lastSuccess: () => number;
-  readonly deliveries: Readonly<Record<WebhookResult, number>>;
+  readonly deliveries: ReadonlyMap<DeliveryForge, Readonly<Record<WebhookResult, number>>>;
   readonly broken: Readonly<Record<BrokenReason, number>>;
   readonly troubles: Pick<Troubles, 'list'>;
   /** How files were read last, by their kind. */
@@ -123,7 +123,11 @@ export class MetricRegistry {
     this.#gauge('lookaside_last_refresh_success_timestamp_seconds', () =>
       unlabelled(lastSuccess()),
     );
-    this.#counter('lookaside_webhook_deliveries_total', () => Object.entries(deliveries));
+    this.#counter('lookaside_webhook_deliveries_total', () =>
+      [...deliveries].flatMap(([forge, counts]) =>
+        Object.entries(counts).map(([result, count]): Sample => [[forge, result], count]),
+      ),
+    );
   }
 
   #addServer(): void {

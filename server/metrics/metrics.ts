@@ -1,7 +1,8 @@
 // What is measured, for Prometheus. What formats it is loaded after the start, so that the server starts
 // sooner, and before the first scrape, as loading it would keep lookups waiting.
 import type { LastRefresh } from '../follow/refresher.ts';
-import type { WebhookResult } from '../follow/webhook/webhook.ts';
+import { WEBHOOK_FORGES } from '../follow/webhook/proofs/webhook-forges.ts';
+import type { DeliveryForge, WebhookResult } from '../follow/webhook/webhook.ts';
 import type { BrokenReason } from '../listen/broken-requests.ts';
 import { DurationCounts } from './duration-counts.ts';
 import type { Exposition, MetricRegistry, MetricValues } from './metric-registry.ts';
@@ -27,6 +28,17 @@ export type MetricsOptions = Pick<
 /** Seconds: from a directory that has not changed to the first load of a large repository. */
 const REFRESH_BOUNDS = [0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
 
+const NO_DELIVERIES: Readonly<Record<WebhookResult, number>> = {
+  accepted: 0,
+  ignored: 0,
+  ping: 0,
+  unauthorized: 0,
+  'too-large': 0,
+  'too-slow': 0,
+  busy: 0,
+  invalid: 0,
+};
+
 const importRegistry = async (): Promise<RegistryModule> => import('./metric-registry.ts');
 
 /** The metrics of one server. */
@@ -35,16 +47,9 @@ export class Metrics {
   readonly #importRegistry: () => Promise<RegistryModule>;
   readonly #refreshes = { changed: 0, unchanged: 0, refused: 0, failed: 0 };
   readonly #refreshDurations = new DurationCounts(REFRESH_BOUNDS);
-  readonly #deliveries = {
-    accepted: 0,
-    ignored: 0,
-    ping: 0,
-    unauthorized: 0,
-    'too-large': 0,
-    'too-slow': 0,
-    busy: 0,
-    invalid: 0,
-  };
+  readonly #deliveries = new Map<DeliveryForge, Record<WebhookResult, number>>(
+    [...WEBHOOK_FORGES, 'unknown' as const].map((forge) => [forge, { ...NO_DELIVERIES }]),
+  );
   readonly #broken: Record<BrokenReason, number> = {
     malformed: 0,
     'too-large': 0,
@@ -93,7 +98,8 @@ export class Metrics {
     this.#broken[reason]++;
   }
 
-  addDelivery(result: WebhookResult): void {
-    this.#deliveries[result]++;
-  }
+  readonly addDelivery = (result: WebhookResult, forge: DeliveryForge): void => {
+    const counts = this.#deliveries.get(forge);
+    if (counts) counts[result]++;
+  };
 }

@@ -20,7 +20,6 @@ import { useTemporary } from '../kit/temporary.ts';
 import { describeWith, toolPath } from '../with-tools.ts';
 import {
   type Piece,
-  eventListener,
   gitlabJob,
   readAction,
   readComponent,
@@ -92,13 +91,6 @@ describe('the pieces for pipelines', () => {
   it('are a pipeline with the keywords of GitLab: gitlab.yml of init', () => {
     const jobs = z.record(z.string(), gitlabJob);
     jobs.parse(parse(readFileSync(`${TEMPLATES}/gitlab.yml`, 'utf8')));
-  });
-
-  it('are called by an EventListener as Tekton reads it: docs/coming-from.md', () => {
-    const [, text = ''] =
-      /```yaml\n(apiVersion: triggers[^`]+)```/.exec(readFileSync('docs/coming-from.md', 'utf8')) ??
-      [];
-    eventListener.parse(parse(text));
   });
 
   for (const piece of ALL) {

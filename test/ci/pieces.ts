@@ -117,50 +117,6 @@ const task = z.strictObject({
   }),
 });
 
-/** https://tekton.dev/docs/triggers/eventlisteners/ */
-export const eventListener = z.strictObject({
-  apiVersion: z.literal('triggers.tekton.dev/v1beta1'),
-  kind: z.literal('EventListener'),
-  metadata: z.strictObject({ name: text }),
-  spec: z.strictObject({
-    serviceAccountName: text,
-    triggers: z.array(
-      z.strictObject({
-        name: text,
-        interceptors: z.array(
-          z.strictObject({
-            ref: z.strictObject({ name: z.enum(['github', 'gitlab', 'bitbucket']) }),
-            params: z.array(z.strictObject({ name: text, value: z.unknown() })),
-          }),
-        ),
-        template: z.strictObject({
-          spec: z.strictObject({
-            resourcetemplates: z.array(
-              z.strictObject({
-                apiVersion: z.literal('tekton.dev/v1'),
-                kind: z.literal('TaskRun'),
-                metadata: z.strictObject({ generateName: text }),
-                spec: z.strictObject({
-                  taskSpec: z.strictObject({
-                    steps: z.array(
-                      z.strictObject({
-                        name: text,
-                        image: text,
-                        command: z.array(text),
-                        args: z.array(text),
-                      }),
-                    ),
-                  }),
-                }),
-              }),
-            ),
-          }),
-        }),
-      }),
-    ),
-  }),
-});
-
 /** The first script of a task's own test in the catalog, which makes what the task works on. */
 export function readPreparation(path: string): string {
   const step = z.object({ script: z.string() });

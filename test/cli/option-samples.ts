@@ -390,6 +390,28 @@ const POOLS: Samples = {
   ],
 };
 
+const FORGE_WORDS =
+  'expected words of github, forgejo, gitea, gogs, gitlab, bitbucket, azure, generic, got ';
+const FORGES: Samples = {
+  good: [
+    ['github', ['github']],
+    ['generic,github,generic', ['github', 'generic']],
+    [
+      ['gitlab', 'gitea,forgejo'],
+      ['forgejo', 'gitea', 'gitlab'],
+    ],
+  ],
+  bad: [
+    ['', 'expected a value or a list of values, got ""'],
+    [7, 'expected a value or a list of values, got 7'],
+    [[], `${FORGE_WORDS}none`],
+    ...['GitHub', 'github,', 'github gitlab', 'bitbucket-cloud'].map((value): [unknown, string] => [
+      value,
+      `${FORGE_WORDS}${JSON.stringify(value === 'github,' ? '' : value)}`,
+    ]),
+  ],
+};
+
 const PLATFORMS: Samples = {
   good: [
     ['linux/amd64', ['linux/amd64']],
@@ -501,6 +523,7 @@ export const SAMPLES: Readonly<Record<OptionName, Samples>> = {
   listen: COLUMNS.address,
   'status-listen': COLUMNS.address,
   'webhook-secret-file': COLUMNS.text,
+  'webhook-forges': FORGES,
   'max-connections': {
     good: [
       ['16', 16],

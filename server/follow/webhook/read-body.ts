@@ -1,13 +1,16 @@
 // Reads the body of a delivery, if there is room for it, and computes its HMACs on the way.
-import { type Hmac, createHmac } from 'node:crypto';
+import type { Hmac } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { askForBody } from '../../listen/unread-bodies.ts';
 import type { BodyRefusal, BodyRoom } from './body-room.ts';
+import { FormPayload } from './form-payload.ts';
 
 export interface ReadBodyOptions {
   readonly room: BodyRoom;
-  /** One HMAC is computed with each of them. */
-  readonly secrets: readonly string[];
+  /** Those that are computed; they may have begun. */
+  readonly hmacs: readonly Hmac[];
+  /** Whether they are over the JSON in a form, instead of over the bytes of the body. */
+  readonly isOverPayload: boolean;
   /** Whose the body is. */
   readonly client: string;
   /** Whether its bytes are wanted; the HMACs always are. */
@@ -17,7 +20,7 @@ export interface ReadBodyOptions {
 export interface ReadBody {
   /** Empty unless they are kept. */
   readonly bytes: Buffer;
-  /** HMAC-SHA256, in the order of the secrets. */
+  /** In the order of the HMACs; empty where they should be over the JSON in a form, and it has none. */
   readonly digests: readonly Buffer[];
 }
 
@@ -42,6 +45,7 @@ class BodyReader {
   readonly #response: ServerResponse;
   readonly #room: BodyRoom;
   readonly #hmacs: readonly Hmac[];
+  readonly #form: FormPayload | undefined;
   readonly #onRead: (read: ReadBody | Unread) => void;
   readonly #length: number | undefined;
   readonly #body;
@@ -49,14 +53,15 @@ class BodyReader {
   constructor(
     request: IncomingMessage,
     response: ServerResponse,
-    { room, secrets, client, isKept }: ReadBodyOptions,
+    { room, hmacs, isOverPayload, client, isKept }: ReadBodyOptions,
     onRead: (read: ReadBody | Unread) => void,
   ) {
     this.#request = request;
     this.#response = response;
     this.#room = room;
     this.#onRead = onRead;
-    this.#hmacs = secrets.map((secret) => createHmac('sha256', secret));
+    this.#hmacs = hmacs;
+    this.#form = isOverPayload ? new FormPayload() : undefined;
     const announced = request.headers['content-length'];
     this.#length = announced === undefined ? undefined : Number(announced);
     this.#body = room.open({
@@ -86,13 +91,15 @@ class BodyReader {
   }
 
   readonly #onData = (piece: Buffer): void => {
-    for (const hmac of this.#hmacs) hmac.update(piece);
+    const signed = this.#form?.decode(piece) ?? piece;
+    for (const hmac of this.#hmacs) hmac.update(signed);
     if (!this.#body.add(piece)) this.#request.pause();
   };
 
   readonly #onEnd = (): void => {
     const { bytes } = this.#body;
-    const digests = this.#hmacs.map((hmac) => hmac.digest());
+    const isSound = this.#form?.end() ?? true;
+    const digests = isSound ? this.#hmacs.map((hmac) => hmac.digest()) : [];
     this.#body.close();
     this.#end({ bytes, digests });
   };

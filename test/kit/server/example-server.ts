@@ -2,6 +2,7 @@ import { cp, readFile, readdir } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { createSimplePolicy } from '../../../generator/policy/policy.ts';
 import { createDirectorySource } from '../../../generator/sources/directory/directory.ts';
+import { WEBHOOK_FORGES } from '../../../server/follow/webhook/proofs/webhook-forges.ts';
 import type { ServerOptions } from '../../../server/server-options.ts';
 import { type RunningServer, startServer } from '../../../server/start-server.ts';
 import { makeTemporary, removeTemporary } from '../temporary.ts';
@@ -63,6 +64,7 @@ export async function startExample(options: Partial<ServerOptions> = {}): Promis
     accessLog: 'combined',
     accessLogSink: accessLog,
     trustedProxies: [],
+    webhookForges: WEBHOOK_FORGES,
     url: undefined,
     commitUrl: undefined,
     program: { version: '1.2.3', nodeVersion: process.version, cpuUsage: () => process.cpuUsage() },

@@ -6,6 +6,7 @@ import { createSimplePolicy } from '../../../generator/policy/policy.ts';
 import { LookupCounts } from '../../../server/metrics/lookup-counts.ts';
 import { METRICS } from '../../../server/metrics/metric-list.ts';
 import { Metrics } from '../../../server/metrics/metrics.ts';
+import { WEBHOOK_FORGES } from '../../../server/follow/webhook/proofs/webhook-forges.ts';
 import type { ServerOptions } from '../../../server/server-options.ts';
 import { eventually } from '../../kit/eventually.ts';
 import { runOrThrow } from '../../kit/process/run.ts';
@@ -17,6 +18,7 @@ import { type ExampleServer, TWICE, startExample } from '../../kit/server/exampl
 import { DIRECTORY, at } from '../../kit/server/fake-judge.ts';
 import { createGate } from '../../kit/server/gate.ts';
 import { type MemorySource, createMemorySource } from '../../kit/server/memory-source.ts';
+import { FORGE_DELIVERIES, sendDelivery } from '../../kit/web/forge-deliveries.ts';
 import { open, parseAnswers, readToEnd } from '../../kit/web/raw-http.ts';
 import { type ReadMetrics, readMetrics, valuesOf } from './read-metrics.ts';
 import { Troubles } from '../../../server/troubles/troubles.ts';
@@ -250,31 +252,46 @@ describe('the metrics', () => {
     assert.deepEqual(await read('lookaside_key_expiry_timestamp_seconds'), {});
   });
 
-  it('count deliveries of the webhook by result', async () => {
+  it('count deliveries of the webhook by git host and result', async () => {
     await startEmpty({ webhookSecrets: [SECRET] });
     const name = 'lookaside_webhook_deliveries_total';
-    const none = Object.keys(await read(name));
-    const counted = async (result: string, options: object, status: number): Promise<void> => {
-      const before = (await read(name))[result] ?? Number.NaN;
+    const readCounts = async (): Promise<ReadonlyMap<string, number>> => {
+      const { samples } = await readMetrics(server);
+      return new Map([...samples].filter(([sample]) => sample.startsWith(name)));
+    };
+    const none = await readCounts();
+    assert.equal(none.size, (WEBHOOK_FORGES.length + 1) * 8);
+    const counted = async (labels: string, options: object, status: number): Promise<void> => {
+      const [forge = '', result = ''] = labels.split(' ');
+      const sample = `${name}{forge="${forge}",result="${result}"}`;
+      const before = (await readCounts()).get(sample) ?? Number.NaN;
       const answer = await sendPush({ baseUrl: server.url, secret: SECRET, ...options });
       assert.equal(answer.status, status, answer.body);
-      assert.equal((await read(name))[result], before + 1, result);
+      assert.equal((await readCounts()).get(sample), before + 1, labels);
     };
-    await counted('accepted', {}, 202);
-    await counted('ignored', { ref: 'refs/heads/other' }, 202);
-    await counted('ignored', { event: 'star' }, 202);
-    await counted('ping', { event: 'ping' }, 200);
-    await counted('unauthorized', { secret: 'another' }, 401);
-    await counted('unauthorized', { headers: { 'X-Hub-Signature-256': 'none' } }, 401);
-    await counted('too-large', { body: ' '.repeat(25 * 1024 * 1024 + 1) }, 413);
-    await counted('invalid', { body: '[]' }, 400);
+    await counted('github accepted', {}, 202);
+    await counted('github ignored', { ref: 'refs/heads/other' }, 202);
+    await counted('github ignored', { event: 'star' }, 202);
+    await counted('github ping', { event: 'ping' }, 200);
+    await counted('github unauthorized', { secret: 'another' }, 401);
+    await counted('github unauthorized', { headers: { 'X-Hub-Signature-256': 'none' } }, 401);
+    await counted('github too-large', { body: ' '.repeat(25 * 1024 * 1024 + 1) }, 413);
+    await counted('github invalid', { body: '[]' }, 400);
+    for (const forge of new Set(Object.values(FORGE_DELIVERIES).map(([named]) => named))) {
+      const [, make] = Object.values(FORGE_DELIVERIES).find(([named]) => named === forge) ?? [];
+      const delivery = await make?.({ secret: SECRET, branch: 'main', commit: undefined });
+      const sample = `${name}{forge="${forge}",result="accepted"}`;
+      const before = (await readCounts()).get(sample) ?? Number.NaN;
+      if (delivery) assert.equal((await sendDelivery(server.url, delivery)).status, 202);
+      assert.equal((await readCounts()).get(sample), before + 1, forge);
+    }
+    await fetch(`${server.url}/webhook`, { method: 'POST' });
     await fetch(`${server.url}/webhook`);
-    const values = await read(name);
-    assert.deepEqual(Object.keys(values), none);
-    assert.equal(
-      Object.values(values).reduce((sum, count) => sum + count, 0),
-      8,
-    );
+    const counts = await readCounts();
+    assert.equal(counts.get(`${name}{forge="unknown",result="unauthorized"}`), 1);
+    assert.deepEqual([...counts.keys()], [...none.keys()]);
+    const all = [...counts.values()].reduce((sum, count) => sum + count, 0);
+    assert.equal(all, 8 + WEBHOOK_FORGES.length + 1);
   });
 
   it('are read by the next scrape when what formats them could not be loaded', async () => {
@@ -335,6 +352,7 @@ describe('the metrics', () => {
         'code',
         'result',
         'fingerprint',
+        'forge',
         'kind',
         'version',
         'nodeversion',

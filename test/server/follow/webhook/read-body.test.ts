@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import express from 'express';
 import { createProgramLog } from '../../../../generator/system/program-log.ts';
 import { BODY_LIMITS } from '../../../../server/follow/webhook/body-room.ts';
+import { WEBHOOK_FORGES } from '../../../../server/follow/webhook/proofs/webhook-forges.ts';
 import { Webhook } from '../../../../server/follow/webhook/webhook.ts';
 import { type Listener, listen } from '../../../../server/listen/listener.ts';
 import { captureLines } from '../../../kit/server/captured-lines.ts';
@@ -40,6 +41,8 @@ describe('the body of a delivery', () => {
       branch: () => 'main',
       onPush: () => undefined,
       onDelivery: () => undefined,
+      forges: WEBHOOK_FORGES,
+      now: () => new Date(),
       log: createProgramLog(captureLines().stream),
       clientOf: ({ headers }) => String(headers['x-client'] ?? '-'),
       limits: { ...LIMITS, ...limits },

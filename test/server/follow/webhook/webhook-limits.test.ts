@@ -84,7 +84,7 @@ describe('the limits of the webhook', () => {
   });
 
   it('has no room for 60 bodies of 1 MiB, of which the others are to come again', async () => {
-    const delivered = 'lookaside_webhook_deliveries_total{result="busy"}';
+    const delivered = 'lookaside_webhook_deliveries_total{forge="github",result="busy"}';
     const refused = async (): Promise<number> => {
       const text = await (await fetch(`${server.statusUrl}/metrics`)).text();
       const line = text.split('\n').find((one) => one.startsWith(delivered));

@@ -6,6 +6,7 @@ import { gzipSync } from 'node:zlib';
 import express, { type RequestHandler } from 'express';
 import supertest, { type Response } from 'supertest';
 import { createProgramLog } from '../../../../generator/system/program-log.ts';
+import { WEBHOOK_FORGES } from '../../../../server/follow/webhook/proofs/webhook-forges.ts';
 import { Webhook } from '../../../../server/follow/webhook/webhook.ts';
 import { eventually } from '../../../kit/eventually.ts';
 import { captureLines } from '../../../kit/server/captured-lines.ts';
@@ -37,6 +38,8 @@ describe('the webhook', () => {
       branch: () => branch,
       onPush: (commit) => void pushes.push(commit),
       onDelivery: () => undefined,
+      forges: WEBHOOK_FORGES,
+      now: () => new Date(),
       log: createProgramLog(log.stream),
       clientOf: () => '-',
     });
@@ -84,6 +87,8 @@ describe('the webhook', () => {
       branch: () => branch,
       onPush,
       onDelivery: () => undefined,
+      forges: WEBHOOK_FORGES,
+      now: () => new Date(),
       log: createProgramLog(log.stream),
       clientOf: () => '-',
     });
@@ -205,7 +210,8 @@ describe('the webhook', () => {
         .set({ 'X-GitHub-Event': 'push', [header]: value })
         .send(body);
     assert.equal((await post('X-Other', 'x')).status, 401);
-    assert.equal((await post('X-Hub-Signature', sign(body))).status, 401);
+    const sha1 = `sha1=${createHmac('sha1', SECRET).update(body).digest('hex')}`;
+    assert.equal((await post('X-Hub-Signature', sha1)).status, 401);
     const socket = await open(url());
     const header = `X-Hub-Signature-256: ${sign(body)}\r\n`;
     const answer = readToEnd(socket);
