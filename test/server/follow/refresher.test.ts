@@ -51,6 +51,7 @@ describe('the refresher', () => {
       onFirstLoad: () => undefined,
       onPublish: () => undefined,
       onRefresh: () => undefined,
+      random: () => 0,
       ...options,
     });
   };
