@@ -1,14 +1,24 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
+import { request } from 'node:https';
 import { type Server, type Socket, createServer } from 'node:net';
+import { join } from 'node:path';
 import { assertServed } from '../kit/program/assert-served.ts';
 import { eventually } from '../kit/eventually.ts';
+import { freePort } from '../kit/process/free-port.ts';
+import type { Lookaside } from '../kit/program/lookaside.ts';
 import { Replicas } from '../kit/program/replicas.ts';
 import { BUNDLED_MAIN } from '../kit/program/served.ts';
 import { readStatus } from '../kit/program/read-status.ts';
+import { type Delivery, formatPush } from '../kit/program/send-push.ts';
 import { SteadyLookups } from '../kit/program/steady-lookups.ts';
+import { useLookaside } from '../kit/program/use-lookaside.ts';
 import { type GitRemote, makeGitRemote } from '../kit/remote/git-remote.ts';
 import { type Publisher, type SignedFile, makePublisher } from '../kit/signer/publisher.ts';
+import { useTemporary } from '../kit/temporary.ts';
+import { Authority } from '../kit/web/authority.ts';
 import { type Haproxy, startHaproxy } from '../kit/web/haproxy.ts';
 import { readMetrics, valuesOf } from '../server/metrics/read-metrics.ts';
 import { describeWith } from '../with-tools.ts';
@@ -167,3 +177,84 @@ describeWith(['gpg', 'git', 'haproxy', 'unshare'], 'servers that are peers', () 
     assert.equal(new Set(commits.map(({ generation }) => generation?.commit)).size, 1);
   });
 });
+
+describeWith(['gpg', 'git', 'openssl'], 'peers with TLS', () => {
+  const servers = useLookaside();
+  const directory = useTemporary();
+  let publisher: Publisher;
+  let remote: GitRemote;
+
+  before(async () => {
+    publisher = await makePublisher();
+    remote = await makeGitRemote();
+    await remote.publish({ 'README.md': 'signatures' });
+  });
+  after(async () => {
+    await remote?.remove();
+    await publisher?.stop();
+  });
+
+  it('are trusted by their name and an authority, and not with another name', async () => {
+    const authority = await Authority.make(directory());
+    /** Those of `serve`, with a certificate for these names. */
+    const issue = async (names: string, file: string): Promise<readonly string[]> => {
+      const { cert, key } = await authority.issue(names);
+      const path = join(directory(), file);
+      await writeFile(`${path}.pem`, cert);
+      await writeFile(`${path}.key`, key);
+      return [`--tls-cert=${path}.pem`, `--tls-key=${path}.key`];
+    };
+    const [port, elsewhere] = [await freePort(), await freePort()];
+    const peer = await servers.startHere(remote.fileUrl, [
+      ...publisher.serveArgs(`${directory()}/peer`),
+      ...(await issue('DNS:localhost', 'peer')),
+      `--listen=127.0.0.1:${port}`,
+    ]);
+    const stranger = await servers.startHere(remote.fileUrl, [
+      ...publisher.serveArgs(`${directory()}/stranger`),
+      ...(await issue('DNS:other.example', 'stranger')),
+      `--listen=127.0.0.1:${elsewhere}`,
+    ]);
+    const own = await issue('DNS:own.example', 'own');
+    const start = async (name: string, to: number): Promise<Lookaside> =>
+      servers.start(
+        remote.fileUrl,
+        [...publisher.serveArgs(`${directory()}/${name}`), ...own, `--peers=localhost:${to}`],
+        { main: BUNDLED_MAIN, env: { NODE_EXTRA_CA_CERTS: authority.file } },
+      );
+    const [toPeer, toStranger] = [await start('a', port), await start('b', elsewhere)];
+    const head = await remote.gitBare('rev-parse', 'main');
+    for (const from of [toPeer, toStranger]) {
+      const { status } = await sendPushOver(from, formatPush({ ...publisher, after: head }));
+      assert.equal(status, 202);
+    }
+    await eventually(async () => assert.equal(await countAccepted(peer), 1));
+    await toStranger.waitForLine(
+      new RegExp(
+        `"peer":"127.0.0.1:${elsewhere}","why":"its certificate cannot be trusted: ERR_TLS_CERT_ALTNAME_INVALID"`,
+      ),
+    );
+    assert.equal(await countAccepted(stranger), 0);
+  });
+});
+
+/** How many deliveries have led to a refresh. */
+async function countAccepted(server: Lookaside): Promise<number | undefined> {
+  return valuesOf(await readMetrics(server), 'lookaside_webhook_deliveries_total')['accepted'];
+}
+
+/** Posts a delivery over TLS, whoever the server is. */
+async function sendPushOver(
+  { baseUrl }: Lookaside,
+  { headers, body }: Delivery,
+): Promise<{ readonly status: number | undefined }> {
+  const sent = request(`${baseUrl}/webhook`, {
+    method: 'POST',
+    headers: { ...headers },
+    rejectUnauthorized: false,
+  });
+  sent.end(body);
+  const [answer] = (await once(sent, 'response')) as [IncomingMessage];
+  answer.resume();
+  return { status: answer.statusCode };
+}

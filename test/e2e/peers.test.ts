@@ -12,6 +12,15 @@ import { describeWith } from '../with-tools.ts';
 
 const ANOTHER_HOST = '127.0.0.2';
 
+/** What became of deliveries of git hosts, and to peers. */
+async function deliveriesOf(server: Lookaside): Promise<readonly Record<string, number>[]> {
+  const metrics = await readMetrics(server);
+  const names = ['lookaside_webhook_deliveries_total', 'lookaside_peer_deliveries_total'];
+  return names.map((name) =>
+    Object.fromEntries(Object.entries(valuesOf(metrics, name)).filter(([, count]) => count > 0)),
+  );
+}
+
 describeWith(['gpg', 'git'], 'two servers of a store', () => {
   const servers = useLookaside();
   const directory = useTemporary();
@@ -30,14 +39,6 @@ describeWith(['gpg', 'git'], 'two servers of a store', () => {
 
   const serve = async (name: string, ...args: readonly string[]): Promise<Lookaside> =>
     servers.startHere(remote.fileUrl, [...publisher.serveArgs(`${directory()}/${name}`), ...args]);
-  const deliveriesOf = async (server: Lookaside): Promise<readonly Record<string, number>[]> => {
-    const metrics = await readMetrics(server);
-    const names = ['lookaside_webhook_deliveries_total', 'lookaside_peer_deliveries_total'];
-    return names.map((name) =>
-      Object.fromEntries(Object.entries(valuesOf(metrics, name)).filter(([, count]) => count > 0)),
-    );
-  };
-
   it('both serve what one of them is told of; only what leads to a refresh is passed on, once', async () => {
     const port = await freePort();
     const second = await serve('second', `--listen=${ANOTHER_HOST}:${port}`, '--peers=127.0.0.1:1');

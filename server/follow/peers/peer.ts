@@ -2,7 +2,7 @@
 // them says is "look again", so that the newest does for all before it.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../../../generator/terms/errors.ts';
-import type { VerifiedDelivery } from '../webhook/webhook.ts';
+import type { KeptDelivery } from '../webhook/webhook.ts';
 
 /** What can become of a delivery to a peer. */
 export type PeerResult = 'delivered' | 'failed' | 'refused' | 'replaced' | 'skipped' | 'unresolved';
@@ -17,7 +17,7 @@ export interface PeerTimes {
 
 export interface PeerOptions extends PeerTimes {
   /** Posts once, and gives the status of the answer. */
-  readonly post: (delivery: VerifiedDelivery, signal: AbortSignal) => Promise<number>;
+  readonly post: (delivery: KeptDelivery, signal: AbortSignal) => Promise<number>;
   /** Called with what became of each delivery, and why if it was not delivered. */
   readonly onResult: (result: PeerResult, why: string) => void;
   /** Called when nothing is left to do. */
@@ -29,8 +29,8 @@ const BUSY = new Set([408, 425, 429]);
 
 export class Peer {
   readonly #options: PeerOptions;
-  #waiting: VerifiedDelivery | undefined;
-  #sending: VerifiedDelivery | undefined;
+  #waiting: KeptDelivery | undefined;
+  #sending: KeptDelivery | undefined;
   #attempt: AbortController | undefined;
   #isWorking = false;
 
@@ -39,19 +39,19 @@ export class Peer {
   }
 
   /** Delivers it, in place of one that waits. */
-  give(delivery: VerifiedDelivery): void {
+  give(delivery: KeptDelivery): void {
     if (this.#waiting) this.#options.onResult('replaced', '');
     this.#waiting = delivery;
     if (!this.#isWorking) void this.#work();
   }
 
   /** Whether this delivery is on its way, or waits. */
-  holds(delivery: VerifiedDelivery): boolean {
+  holds(delivery: KeptDelivery): boolean {
     return this.#sending === delivery || this.#waiting === delivery;
   }
 
   /** Gives up a delivery, or whatever there is. */
-  giveUp(why: string, delivery?: VerifiedDelivery): void {
+  giveUp(why: string, delivery?: KeptDelivery): void {
     if (this.#waiting && (delivery ?? this.#waiting) === this.#waiting) {
       this.#waiting = undefined;
       this.#options.onResult('failed', why);
@@ -83,7 +83,7 @@ export class Peer {
     onIdle();
   }
 
-  async #try(delivery: VerifiedDelivery): Promise<Outcome> {
+  async #try(delivery: KeptDelivery): Promise<Outcome> {
     const { patience, post } = this.#options;
     const attempt = new AbortController();
     const late = new Error(`no answer within ${patience / 1000} s`);

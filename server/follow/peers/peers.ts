@@ -8,7 +8,7 @@ import type { ProgramLog } from '../../../generator/system/program-log.ts';
 import { messageOf } from '../../../generator/terms/errors.ts';
 import type { ListenPlace } from '../../listen/bound-addresses.ts';
 import type { Troubles } from '../../troubles/troubles.ts';
-import type { VerifiedDelivery } from '../webhook/webhook.ts';
+import type { KeptDelivery } from '../webhook/webhook.ts';
 import { choosePeers, isOwnAddress } from './choose-peers.ts';
 import { Peer, type PeerResult, type PeerTimes } from './peer.ts';
 import { RELAYED_HEADER, postDelivery } from './post-delivery.ts';
@@ -59,9 +59,9 @@ export class Peers {
   /** Those that something is on its way to, by their address. */
   readonly #busy = new Map<string, Peer>();
   /** What is on its way to any of them, the oldest first. */
-  #onTheWay: readonly VerifiedDelivery[] = [];
+  #onTheWay: readonly KeptDelivery[] = [];
   /** Waits for the addresses. */
-  #waiting: VerifiedDelivery | undefined;
+  #waiting: KeptDelivery | undefined;
   #isLooking = false;
   #isStopped = false;
   #count: number | undefined;
@@ -77,7 +77,7 @@ export class Peers {
   readonly count = (): number | undefined => this.#count;
 
   /** Passes a push on, unless a peer has done so. */
-  readonly relay = (delivery: VerifiedDelivery): void => {
+  readonly relay = (delivery: KeptDelivery): void => {
     if (this.#isStopped || delivery.headers[RELAYED_HEADER] !== undefined) return;
     if (this.#waiting) this.#options.onResult('replaced');
     this.#waiting = delivery;
@@ -150,7 +150,7 @@ export class Peers {
     for (const key of this.#missed.keys()) if (!addresses.includes(key)) this.#noteReached(key);
   }
 
-  #give(addresses: readonly string[], delivery: VerifiedDelivery): void {
+  #give(addresses: readonly string[], delivery: KeptDelivery): void {
     if (this.#isStopped) return;
     for (const address of addresses) this.#peerAt(address).give(delivery);
     this.#onTheWay = [...this.#onTheWay, delivery];

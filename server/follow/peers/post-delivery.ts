@@ -5,7 +5,7 @@ import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { type Socket, connect, isIP } from 'node:net';
 import { type TLSSocket, connect as connectSecure } from 'node:tls';
-import type { VerifiedDelivery } from '../webhook/webhook.ts';
+import type { KeptDelivery } from '../webhook/webhook.ts';
 
 export interface PeerPlace {
   /** The name that gave the address: it stands in `Host`, and the certificate must be of it. */
@@ -38,7 +38,7 @@ const NOT_RELAYED = new Set([
 /** Gives the status of the answer. Rejects if there is none, or once the signal is aborted. */
 export async function postDelivery(
   place: PeerPlace,
-  { bytes, headers }: VerifiedDelivery,
+  { bytes, headers }: KeptDelivery,
   signal: AbortSignal,
 ): Promise<number> {
   const socket = await open(place, signal);
@@ -70,7 +70,12 @@ function toRelayed(headers: IncomingHttpHeaders): IncomingHttpHeaders {
 }
 
 function formatHost({ name, port }: Pick<PeerPlace, 'name' | 'port'>): string {
-  return `${isIP(name) === 6 ? `[${name}]` : name}:${port}`;
+  return `${isIP(name) === 6 ? `[${name}]` : withoutRoot(name)}:${port}`;
+}
+
+/** The dot at the end keeps a resolver from trying its search domains, and belongs to no certificate. */
+function withoutRoot(name: string): string {
+  return name.replace(/\.$/, '');
 }
 
 async function open(
@@ -79,7 +84,7 @@ async function open(
 ): Promise<Socket> {
   if (certificate === undefined) return connect({ host, port, noDelay: true });
   // It is looked at below, as the certificate that replicas share need not hold the name.
-  const servername = isIP(name) === 0 ? name : '';
+  const servername = isIP(name) === 0 ? withoutRoot(name) : '';
   const socket = connectSecure({ host, port, servername, rejectUnauthorized: false });
   try {
     await once(socket, 'secureConnect', { signal });

@@ -35,8 +35,8 @@ const STATUS = {
 } as const;
 export type WebhookResult = keyof typeof STATUS;
 
-/** A delivery as it came. */
-export interface VerifiedDelivery {
+/** A delivery as it came, kept to be passed on. */
+export interface KeptDelivery {
   readonly bytes: Buffer;
   readonly headers: IncomingHttpHeaders;
 }
@@ -49,7 +49,7 @@ export interface WebhookOptions {
   /** Called after the answer, with the pushed commit unless the branch was deleted. */
   readonly onPush: (commit: string | undefined) => void;
   /** Called after the answer with each delivery that leads to a refresh. */
-  readonly onVerified?: (delivery: VerifiedDelivery) => void;
+  readonly onVerified?: (delivery: KeptDelivery) => void;
   /** Called with every delivery, before the answer. */
   readonly onDelivery: (result: WebhookResult) => void;
   readonly log: ProgramLog;

@@ -13,7 +13,7 @@ import {
   type PeersOptions,
   resolveName,
 } from '../../../../server/follow/peers/peers.ts';
-import type { VerifiedDelivery } from '../../../../server/follow/webhook/webhook.ts';
+import type { KeptDelivery } from '../../../../server/follow/webhook/webhook.ts';
 import { Troubles } from '../../../../server/troubles/troubles.ts';
 import { eventually } from '../../../kit/eventually.ts';
 import { freePort } from '../../../kit/process/free-port.ts';
@@ -88,7 +88,7 @@ class PeerServer {
   }
 }
 
-const deliver = (body: string, headers: VerifiedDelivery['headers'] = {}): VerifiedDelivery => ({
+const deliver = (body: string, headers: KeptDelivery['headers'] = {}): KeptDelivery => ({
   bytes: Buffer.from(body),
   headers,
 });
@@ -411,7 +411,7 @@ describe('peers', () => {
       found = [FIRST];
       const own = await makeCertificate(directory(), 'store.example');
       const first = await listen(FIRST, own);
-      create({ certificate: () => own.cert }).relay(deliver('push'));
+      create({ name: `${NAME}.`, certificate: () => own.cert }).relay(deliver('push'));
       assert.deepEqual(await counted(1), { delivered: 1 });
       assert.equal(first.received[0]?.headers.host, `${NAME}:${port}`);
     });
