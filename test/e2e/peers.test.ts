@@ -3,6 +3,7 @@ import { assertServed } from '../kit/program/assert-served.ts';
 import { eventually } from '../kit/eventually.ts';
 import { freePort } from '../kit/process/free-port.ts';
 import type { Lookaside } from '../kit/program/lookaside.ts';
+import { readStatus } from '../kit/program/read-status.ts';
 import { useLookaside } from '../kit/program/use-lookaside.ts';
 import { type GitRemote, makeGitRemote } from '../kit/remote/git-remote.ts';
 import { type Publisher, makePublisher } from '../kit/signer/publisher.ts';
@@ -67,5 +68,23 @@ describeWith(['gpg', 'git'], 'two servers of a store', () => {
       assert.deepEqual(passedOn, { delivered: 1 });
     });
     assert.deepEqual(await deliveriesOf(second), [{ accepted: 1 }, {}]);
+  });
+
+  it('both wait for a push that the git host shows later', async () => {
+    const port = await freePort();
+    const second = await serve('second', `--listen=${ANOTHER_HOST}:${port}`);
+    const first = await serve('first', `--peers=${ANOTHER_HOST}:${port}`);
+    const file = await publisher.sign();
+    const commit = await remote.commit({ [file.location]: file.bytes });
+    assert.equal((await publisher.announce(first, commit)).status, 202);
+    for (const server of [first, second]) {
+      await eventually(async () => {
+        assert.equal((await readStatus(server)).lastRefresh?.reason, 'retry');
+      });
+    }
+    await remote.push();
+    await eventually(async () =>
+      Promise.all([assertServed(first, file), assertServed(second, file)]),
+    );
   });
 });

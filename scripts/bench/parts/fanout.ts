@@ -23,6 +23,7 @@ const SIZE = 10_000;
 const WARM_UP = 4;
 const PUSHES = 200;
 const POLLED = 20;
+const TELL_EVERY = 50;
 /** Seconds. */
 const POLL = 2;
 const [MOST_P99, CLIENTS, ROUNDS, LOOKUP_EVERY] = [1_000, 50, 2, 200];
@@ -104,6 +105,7 @@ async function measureTold(bench: Bench, scope: CleanupScope) {
     const each = await Promise.all(askers.map(async (one) => untilServed(one, push, since)));
     await sleep(SETTLE);
     if (index >= WARM_UP) told.push({ own: each[chosen] ?? NaN, took: Math.max(...each) });
+    if (told.length > 0 && told.length % TELL_EVERY === 0) bench.say(`${told.length} pushes`);
   }
   return { told, seen: await restartUnderLoad(replicas, remote, scope) };
 }
