@@ -13,7 +13,10 @@ import type { Lookup } from './lookups/lookup.ts';
 import { createFailedRequest } from './troubles/failed-request.ts';
 import type { Failures } from './troubles/failures.ts';
 
-export interface AppOptions extends Pick<WebhookOptions, 'branch' | 'onDelivery' | 'now'> {
+export interface AppOptions
+  extends
+    Required<Pick<WebhookOptions, 'branch' | 'onDelivery' | 'onVerified'>>,
+    Pick<WebhookOptions, 'now'> {
   readonly refresher: Pick<Refresher, 'store' | 'status' | 'request'>;
   readonly lookup: Lookup;
   readonly webhookSecrets: () => readonly string[];
@@ -30,7 +33,8 @@ export interface AppOptions extends Pick<WebhookOptions, 'branch' | 'onDelivery'
 
 /** The Express app behind the lookup: the page for people, its files, and the webhook. */
 export function createApp(options: AppOptions): Express {
-  const { refresher, lookup, webhookSecrets, webhookForges, branch, onDelivery, now } = options;
+  const { refresher, lookup, webhookSecrets, webhookForges, branch, onDelivery } = options;
+  const { onVerified, now } = options;
   const { policy, url, trustedProxies, failures, log } = options;
   const app = express();
   app.disable('x-powered-by');
@@ -46,6 +50,7 @@ export function createApp(options: AppOptions): Express {
     branch,
     onPush: (commit) => refresher.request('webhook', commit),
     onDelivery,
+    onVerified,
     log,
     now,
     clientOf: createClientAddress(trustedProxies),

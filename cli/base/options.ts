@@ -19,6 +19,7 @@ import {
   flag,
   names,
   oneOf,
+  peers,
   platforms,
   scopeFlags,
   scopes,
@@ -337,6 +338,13 @@ export const OPTIONS = {
     commands: ['serve'],
     default: WEBHOOK_FORGES.join(','),
     schema: someOf(...WEBHOOK_FORGES),
+  },
+  peers: {
+    argument: 'NAME',
+    description:
+      'name of all servers of this store: a push that the webhook takes is passed on to each address of it; NAME:PORT if they listen on another port than this one',
+    commands: ['serve'],
+    schema: peers,
   },
   poll: {
     argument: 'DURATION',

@@ -1,5 +1,6 @@
 // What is measured, for Prometheus. What formats it is loaded after the start, so that the server starts
 // sooner, and before the first scrape, as loading it would keep lookups waiting.
+import type { PeerResult } from '../follow/peers/peer.ts';
 import type { LastRefresh } from '../follow/refresher.ts';
 import { WEBHOOK_FORGES } from '../follow/webhook/proofs/webhook-forges.ts';
 import type { DeliveryForge, WebhookResult } from '../follow/webhook/webhook.ts';
@@ -23,6 +24,7 @@ export type MetricsOptions = Pick<
   | 'certificateUntil'
   | 'backgroundFailures'
   | 'program'
+  | 'peers'
 >;
 
 /** Seconds: from a directory that has not changed to the first load of a large repository. */
@@ -50,6 +52,14 @@ export class Metrics {
   readonly #deliveries = new Map<DeliveryForge, Record<WebhookResult, number>>(
     [...WEBHOOK_FORGES, 'unknown' as const].map((forge) => [forge, { ...NO_DELIVERIES }]),
   );
+  readonly #peerDeliveries: Record<PeerResult, number> = {
+    delivered: 0,
+    failed: 0,
+    refused: 0,
+    replaced: 0,
+    skipped: 0,
+    unresolved: 0,
+  };
   readonly #broken: Record<BrokenReason, number> = {
     malformed: 0,
     'too-large': 0,
@@ -83,6 +93,7 @@ export class Metrics {
       refreshDurations: this.#refreshDurations,
       lastSuccess: () => this.#lastSuccess,
       deliveries: this.#deliveries,
+      peerDeliveries: this.#peerDeliveries,
       broken: this.#broken,
     });
     return this.#registry.read();
@@ -102,4 +113,8 @@ export class Metrics {
     const counts = this.#deliveries.get(forge);
     if (counts) counts[result]++;
   };
+
+  addPeerDelivery(result: PeerResult): void {
+    this.#peerDeliveries[result]++;
+  }
 }

@@ -1,6 +1,7 @@
 // The webhook of git hosts: the proof of origin, over the raw bytes where it is a signature, and only then
 // the JSON. All that is believed of a delivery is "look again", so repeated ones are harmless. What is
 // authentic but of no use gets 2xx: GitLab and Bitbucket stop delivering to whom they count failures of.
+import type { IncomingHttpHeaders } from 'node:http';
 import { type Request, type RequestHandler, type Response, Router } from 'express';
 import type { ProgramLog } from '../../../generator/system/program-log.ts';
 import { formatJson, toPrintable } from '../../../generator/terms/text.ts';
@@ -52,6 +53,12 @@ export type WebhookResult = keyof typeof STATUS;
 /** `unknown`: without a proof nobody knows. */
 export type DeliveryForge = WebhookForge | 'unknown';
 
+/** A delivery as it came, kept to be passed on. */
+export interface KeptDelivery {
+  readonly bytes: Buffer;
+  readonly headers: IncomingHttpHeaders;
+}
+
 export interface WebhookOptions {
   /** All that are valid now; if there is none, `/webhook` answers 404. */
   readonly secrets: () => readonly string[];
@@ -61,6 +68,8 @@ export interface WebhookOptions {
   readonly branch: () => string | undefined;
   /** Called after the answer, with the pushed commit unless the branch was deleted. */
   readonly onPush: (commit: string | undefined) => void;
+  /** Called after the answer with each delivery that leads to a refresh. */
+  readonly onVerified?: (delivery: KeptDelivery) => void;
   /** Called with every delivery, before the answer. */
   readonly onDelivery: (result: WebhookResult, forge: DeliveryForge) => void;
   readonly log: ProgramLog;
@@ -191,11 +200,14 @@ export class Webhook {
   }
 
   /** The one place where a delivery leads to a refresh. */
-  #accept({ response, proof }: VerifiedDelivery, commit: string | undefined): void {
+  #accept({ request, response, proof, bytes }: VerifiedDelivery, commit: string | undefined): void {
     // Whether or not the client waits for the answer.
     yieldToLookups(() => {
       this.#answer(response, proof.forge, 'accepted', 'refresh queued');
-      yieldToLookups(() => this.#options.onPush(commit));
+      yieldToLookups(() => {
+        this.#options.onPush(commit);
+        this.#options.onVerified?.({ bytes, headers: request.headers });
+      });
     });
   }
 

@@ -93,6 +93,7 @@ describe('settings', () => {
         'azure',
         'generic',
       ],
+      peers: undefined,
       poll: 60_000,
       'cache-missing': 0,
       'access-log': 'combined',
