@@ -36,7 +36,10 @@ export async function health(
 /** Where a server with these settings is asked from the same host. */
 function toOwnUrl({ listen, 'tls-cert': cert }: Pick<Settings, 'listen' | 'tls-cert'>): URL {
   if (listen.port === 0) {
-    throw new UsageError('--listen names no port that could be asked', 'give the URL of the server');
+    throw new UsageError(
+      '--listen names no port that could be asked',
+      'give the URL of the server',
+    );
   }
   const scheme = cert === undefined ? 'http' : 'https';
   return new URL(`${scheme}://${toHost(listen)}:${listen.port}/readyz`);

@@ -59,7 +59,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const lookups = createCountedLookups(options, parts);
   const apps = createApps(options, inForce, parts, lookups.lookup);
   const probes = new Probes(parts.readiness, 'webhook');
-  const { main, status, opening } = await openListeners({ ...options, ...lookups, ...apps, probes });
+  const { main, status, opening } = await openListeners({
+    ...options,
+    ...lookups,
+    ...apps,
+    probes,
+  });
   const { refresher, certificate } = parts;
   if (options.tls) certificate.take(options.tls.cert);
   certificate.start();

@@ -22,8 +22,7 @@ export interface ServiceManagerOptions {
 export type ToldServer = Pick<RunningServer, 'served' | 'isAlive'>;
 
 /** What only this process may say or take, and none that it starts. */
-const OF_THIS_PROCESS =
-  /^(?:NOTIFY_SOCKET|WATCHDOG_USEC|WATCHDOG_PID|LISTEN_(?:FDS|PID|FDNAMES))$/;
+const OF_THIS_PROCESS = /^(?:NOTIFY_SOCKET|WATCHDOG_USEC|WATCHDOG_PID|LISTEN_(?:FDS|PID|FDNAMES))$/;
 const PROGRAM = 'systemd-notify';
 const MISSING =
   'install it (it comes with systemd), or use Type=exec and no WatchdogSec= in the unit';

@@ -1,14 +1,23 @@
 #!/bin/sh
 # A user manager of systemd with a host of its own: in namespaces for mounts and processes, with an empty /run,
 # and layers over /usr, /etc and /var that only it sees. The package is installed there.
-# Usage: unshare --mount --pid --fork --mount-proc --kill-child manager.sh NODE CHECKOUT
+# Usage: unshare --pid --fork --mount-proc --kill-child manager.sh NODE CHECKOUT CGROUP
 set -eu
 node=$1
 checkout=$2
+cgroup=$3
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export XDG_RUNTIME_DIR=/run/user/0 HOME=/root
 # Where user units have their state, so that it lies where it does on a host.
 export XDG_CONFIG_HOME=/var/lib XDG_STATE_HOME=/var/lib
+
+# One of its own, as it ends whatever is in those of its services.
+for hierarchy in /sys/fs/cgroup/systemd /sys/fs/cgroup; do
+  if mkdir "$hierarchy/$cgroup" 2>/dev/null; then
+    echo 0 >"$hierarchy/$cgroup/cgroup.procs"
+    break
+  fi
+done
 
 mount --make-rprivate /
 mount -t tmpfs -o mode=0755 tmpfs /run
