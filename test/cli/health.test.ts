@@ -14,6 +14,8 @@ import { makeCertificate } from '../kit/web/certificate.ts';
 const HINT =
   'hint: is it running? Give its address as URL, or --listen or --config as the server has it\n';
 
+const answerPath: RequestListener = ({ url }, response) => void response.end(`${url}\n`);
+
 describe('lookaside health', () => {
   const servers = useLookaside();
   const directory = useTemporary();
@@ -36,7 +38,6 @@ describe('lookaside health', () => {
     assert.ok(address !== null && typeof address === 'object');
     return address.port;
   };
-  const answerPath: RequestListener = ({ url }, response) => void response.end(`${url}\n`);
 
   it('says that a server is ready, asked at either listener', async () => {
     const args = ['--keys', join(EXAMPLE, 'keys'), '--state-dir', join(directory(), 'state')];

@@ -14,9 +14,10 @@ const UNITS = 'deploy/systemd';
 /** On a scale to 10, of what a service could do to its host. */
 const MOST_EXPOSED = 1.5;
 
+const read = async (): Promise<string> => readFile(join(UNITS, 'config.yaml'), 'utf8');
+
 describe('the configuration file for hosts', () => {
   const directory = useTemporary();
-  const read = async (): Promise<string> => readFile(join(UNITS, 'config.yaml'), 'utf8');
 
   it('names nothing but the source, until somebody changes it', async () => {
     assert.deepEqual(Object.keys(parse(await read())), ['source']);

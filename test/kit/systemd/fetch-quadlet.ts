@@ -53,8 +53,8 @@ async function download(directory: string): Promise<string> {
 /** The one that this machine uses. */
 async function findMirror(): Promise<string> {
   const { stdout } = await run('apt-get', ['indextargets', '--format', '$(REPO_URI)']);
-  const mirrors = stdout.split('\n').filter((uri) => /\/debian\/?$/.test(uri));
-  return mirrors[0] ?? 'http://deb.debian.org/debian/';
+  const mirror = stdout.split('\n').find((uri) => /\/debian\/?$/.test(uri));
+  return mirror ?? 'http://deb.debian.org/debian/';
 }
 
 async function isThere(path: string): Promise<boolean> {

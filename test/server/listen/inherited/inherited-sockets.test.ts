@@ -33,13 +33,14 @@ interface Row {
   readonly found: string;
 }
 
+const tcp = async (): Promise<string> => `tcp:${await freePort()}`;
+
 describeWith(['perl'], 'sockets that a process inherits', () => {
   const directory = useTemporary();
   const pass = async (sockets: readonly string[], env: Row['env'] = {}): Promise<RunResult> => {
     const node = [process.execPath, '--input-type=module', '--eval', FIND];
     return run('perl', [PASS, ...sockets, '--', ...node], { env });
   };
-  const tcp = async (): Promise<string> => `tcp:${await freePort()}`;
 
   it('are those of the store and of the status listener, by their names', async () => {
     const kinds = await Promise.all(
