@@ -27,6 +27,8 @@ export interface ProcessIo {
   /** The version of OpenSSL in Node. */
   readonly openssl: string;
   readonly node: RunningNode;
+  /** Of this process, and of the one that started it. */
+  readonly ids: { readonly pid: number; readonly parentPid: number };
   /** Whether this is process 1, to which all orphans fall, and which does not bury them. */
   readonly isInit?: boolean;
 }
