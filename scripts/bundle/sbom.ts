@@ -122,6 +122,11 @@ function listDependencies(
 /** A UUID (RFC 9562, version 8) made of a digest of the rest. */
 function toSerialNumber(text: string): string {
   const hex = createHash('sha256').update(text).digest('hex');
-  const parts = [hex.slice(0, 8), hex.slice(8, 12), `8${hex.slice(13, 16)}`, `8${hex.slice(17, 20)}`];
+  const parts = [
+    hex.slice(0, 8),
+    hex.slice(8, 12),
+    `8${hex.slice(13, 16)}`,
+    `8${hex.slice(17, 20)}`,
+  ];
   return `urn:uuid:${[...parts, hex.slice(20, 32)].join('-')}`;
 }
