@@ -6,6 +6,7 @@
 #   SOURCE             the URL of the repository
 #   SOURCE_DATE_EPOCH  the time of the commit, in seconds since 1970; all that the build makes gets it
 #   PLATFORMS          linux/amd64,linux/arm64 unless set; others than the machine's own need qemu-user-static
+#   TLS_VERIFY         false for a registry that speaks plain HTTP
 #
 # Credentials are those of buildah: `skopeo login`.
 set -eu
@@ -35,6 +36,11 @@ buildah build --manifest "$list" --platform "${PLATFORMS:-linux/amd64,linux/arm6
   --label "org.opencontainers.image.source=$SOURCE" \
   --label "org.opencontainers.image.created=$created" \
   "$@" . >&2
-buildah manifest push --all --format oci --digestfile "$digest" "$list" "docker://$image:$version" >&2
-cat "$digest"
-echo
+buildah manifest push --tls-verify="${TLS_VERIFY:-true}" --all --format oci --digestfile "$digest" \
+  "$list" "docker://$image:$version" >&2
+# Some versions (1.28) end with 0 and say nothing where the registry cannot be reached.
+if [ ! -s "$digest" ]; then
+  echo "push-image: nothing was pushed to $image:$version: is the registry there, and are you logged in?" >&2
+  exit 2
+fi
+printf '%s\n' "$(cat "$digest")"
