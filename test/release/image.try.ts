@@ -77,7 +77,6 @@ describe('the image of a release', () => {
   after(async () => {
     await store?.stop('SIGKILL');
     await world.stop();
-    await runOrThrow('buildah', ['rm', '--all'], { env });
   });
 
   const buildah = async (...words: readonly string[]): Promise<string> =>
@@ -205,7 +204,7 @@ describe('the image of a release', () => {
   });
 
   it('serves that signature, as any user, on a root that nobody can write to', async () => {
-    const container = await buildah('from', `docker://${image}@${digest}`, '--tls-verify=false');
+    const container = await buildah('from', '--tls-verify=false', `docker://${image}@${digest}`);
     const root = await buildah('mount', container);
     await cp(await world.keyFile('release'), join(root, 'opt/key.asc'));
     const { url } = await world.remote.serveHttp();
