@@ -70,6 +70,7 @@ try {
     exit: (code) => process.exit(code),
     openssl: process.versions.openssl,
     node: { version: process.version, cpuUsage: () => process.cpuUsage() },
+    ids: { pid: process.pid, parentPid: process.ppid },
     isInit,
   });
   process.exitCode = hasFailed ? 2 : exitCode;

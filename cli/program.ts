@@ -50,10 +50,22 @@ export const COMMANDS: Record<CommandName, CommandForm> = {
     const { generate } = await import('./generate.ts');
     return generate(...operands);
   }),
-  serve: onSource('check, serve, and follow pushes', async (...operands) => {
-    const { serve } = await import('./serve/serve.ts');
-    return serve(...operands);
-  }),
+  serve: {
+    summary: 'check, serve, and follow pushes',
+    operands: [['[SOURCE]', `${WHAT_SOURCE_IS}; default: source of the configuration file`]],
+    run: async ([source], settings, io) => {
+      const { serve } = await import('./serve/serve.ts');
+      return serve(source ?? settings.source, settings, io);
+    },
+  },
+  health: {
+    summary: 'ask a running server whether it is ready',
+    operands: [['[URL]', 'the server; default: the one of this host, by --listen and --tls-cert']],
+    run: async ([url], settings, io) => {
+      const { health } = await import('./health.ts');
+      return health(url, settings, io);
+    },
+  },
   show: {
     summary: 'print what signature files say',
     operands: [['<FILE...>', 'a signature file; - for standard input']],

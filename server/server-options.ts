@@ -5,6 +5,7 @@ import type { Generation } from './follow/generations.ts';
 import type { Reloadable } from './reload/in-force.ts';
 import type { JudgeMemory } from './follow/judge-with-memory.ts';
 import type { RefresherOptions } from './follow/refresher.ts';
+import type { ListenPlace } from './listen/bound-addresses.ts';
 import type { AccessLogForm, LineSink } from './lookups/access-log.ts';
 import type { ProgramFacts } from './metrics/program-facts.ts';
 import type { RefusedFile } from './refused/refused-file.ts';
@@ -30,8 +31,8 @@ export interface ServerOptions
   /** Milliseconds after which a refresh counts as hanging; ten minutes by default. */
   readonly hangingAfter?: number;
   readonly onInvalid: 'quarantine' | 'refuse';
-  readonly listen: { readonly host: string; readonly port: number };
-  readonly statusListen: { readonly host: string; readonly port: number };
+  readonly listen: ListenPlace;
+  readonly statusListen: ListenPlace;
   /** At once, to the store; the system may allow fewer. */
   readonly maxConnections?: number;
   /** Milliseconds between two polls, on average; 0 for none. */

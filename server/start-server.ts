@@ -1,6 +1,8 @@
 // Puts the server together: its parts, lookups, the two apps, the two listeners.
 import type { RequestListener } from 'node:http';
+import type { SignatureStore } from '../generator/store/store.ts';
 import { messageOf } from '../generator/terms/errors.ts';
+import { formatLocation } from '../generator/terms/location.ts';
 import { createCountedLookups } from './counted-lookups.ts';
 import { DeferredApp } from './deferred-app.ts';
 import { HangingRefresh } from './follow/hanging-refresh.ts';
@@ -11,6 +13,7 @@ import type { Refresher } from './follow/refresher.ts';
 import { drain } from './health/drain.ts';
 import { Probes } from './health/probes.ts';
 import { openListeners } from './listen/listeners.ts';
+import { findSignature } from './lookups/find-signature.ts';
 import type { Lookup } from './lookups/lookup.ts';
 import { InForce } from './reload/in-force.ts';
 import { type Parts, createParts } from './parts.ts';
@@ -18,13 +21,26 @@ import type { ServerOptions } from './server-options.ts';
 import { isUnexpected } from './troubles/failures.ts';
 
 export interface RunningServer extends ReloadTarget {
+  /** Empty while connections wait in inherited sockets. */
   readonly url: string;
   readonly statusUrl: string;
+  /** Settles when it takes connections; rejects with a ListenError if it cannot. */
+  readonly taken: Promise<void>;
+  /** What is served; undefined before the first generation. */
+  readonly served: () => ServedState | undefined;
+  /** Whether it takes connections, and finds what it serves. */
+  readonly isAlive: () => boolean;
   /** Whether the next start knows what is served now, or noting it was tried in vain. */
   readonly isNoted: () => boolean;
   /** Goes on for so many milliseconds, while balancers turn away from it. */
   readonly drain: (duration: number) => Promise<void>;
   readonly stop: () => Promise<void>;
+}
+
+/** What is in force. */
+export interface ServedState {
+  readonly store: SignatureStore;
+  readonly commit: string | null;
 }
 
 /**
@@ -35,23 +51,37 @@ export interface RunningServer extends ReloadTarget {
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const inForce = new InForce(options, options.now);
   const parts = await createParts(options, inForce, (store, generation) => {
-    options.onServing(main.url, store, generation);
+    opening.begin();
+    void opening.done.then(() => options.onServing(main.url, store, generation), ignore);
     // What lookups do not need does not hold up the first of them.
     void apps.load();
   });
   const lookups = createCountedLookups(options, parts);
   const apps = createApps(options, inForce, parts, lookups.lookup);
   const probes = new Probes(parts.readiness, 'webhook');
-  const { main, status } = await openListeners({ ...options, ...lookups, ...apps, probes });
-  options.log.info({ main: main.url, status: status.url }, 'listening');
+  const { main, status, opening } = await openListeners({
+    ...options,
+    ...lookups,
+    ...apps,
+    probes,
+  });
   const { refresher, certificate } = parts;
   if (options.tls) certificate.take(options.tls.cert);
   certificate.start();
   refresher.start();
   const stopFollowing = follow(options, refresher);
+  const served = (): ServedState | undefined => {
+    const store = refresher.store();
+    return store && { store, commit: refresher.status().generation?.commit ?? null };
+  };
   return {
-    url: main.url,
+    get url() {
+      return main.url;
+    },
     statusUrl: status.url,
+    taken: opening.done,
+    served,
+    isAlive: () => main.isListening && findsOne(refresher.store()),
     reload: (next) => {
       // First, as it throws for what is no certificate; then nothing has changed.
       if (next.tls) main.replaceTls(next.tls);
@@ -71,11 +101,24 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     drain: async (duration) => drain({ ...parts, listener: main }, duration),
     stop: async () => {
       certificate.stop();
+      opening.cancel();
+      await opening.done.catch(ignore);
       await Promise.all([main.stop(), status.stop(), stopFollowing()]);
       await Promise.all([lookups.flush(), parts.stopKeeping()]);
     },
   };
 }
+
+/** Whether a lookup finds what is served, where anything is. */
+function findsOne(store: SignatureStore | undefined): boolean {
+  if (!store) return false;
+  for (const { directory, number } of store.served()) {
+    return typeof findSignature(store, formatLocation(directory, number)) === 'object';
+  }
+  return true;
+}
+
+function ignore(): void {}
 
 interface Apps {
   readonly handleOther: RequestListener;

@@ -34,6 +34,7 @@ export type Command =
   | 'check'
   | 'generate'
   | 'serve'
+  | 'health'
   | 'show'
   | 'push'
   | 'sign'
@@ -117,6 +118,12 @@ export const OPTIONS = {
     isInFileOnly: true,
     members: SCOPE_MEMBERS,
     schema: scopes,
+  },
+  source: {
+    description: 'what to serve where the command line names no SOURCE',
+    commands: ['serve'],
+    isInFileOnly: true,
+    schema: text,
   },
   policy: {
     argument: 'FILE',
@@ -294,7 +301,8 @@ export const OPTIONS = {
     argument: 'HOST:PORT',
     description:
       'address to serve signatures on; without HOST, as with [::], all addresses of this host, IPv6 and IPv4',
-    commands: ['serve'],
+    commands: ['serve', 'health'],
+    wording: { health: 'address that the server serves signatures on' },
     default: '[::]:8080',
     schema: address,
   },
@@ -362,7 +370,8 @@ export const OPTIONS = {
   'tls-cert': {
     argument: 'FILE',
     description: 'certificate chain (PEM) to serve HTTPS with; read again when it changes',
-    commands: ['serve'],
+    commands: ['serve', 'health'],
+    wording: { health: 'given where the server serves HTTPS' },
     isPath: true,
     schema: text,
   },

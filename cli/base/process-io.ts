@@ -1,4 +1,5 @@
 import type { EventEmitter } from 'node:events';
+import type { ProcessIds } from '../../server/listen/inherited/inherited-sockets.ts';
 import type { Environment } from './read-settings.ts';
 
 /** A standard stream of the process. */
@@ -27,6 +28,7 @@ export interface ProcessIo {
   /** The version of OpenSSL in Node. */
   readonly openssl: string;
   readonly node: RunningNode;
+  readonly ids: ProcessIds;
   /** Whether this is process 1, to which all orphans fall, and which does not bury them. */
   readonly isInit?: boolean;
 }

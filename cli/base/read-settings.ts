@@ -179,6 +179,7 @@ async function readConfig(file: string): Promise<Values> {
     const name = OPTION_NAMES.find((known) => known === key);
     if (!name) throw new UsageError(`${file}: unknown key ${key}`, suggest(key, OPTION_NAMES));
     if (name === 'scopes') values[name] = withKeysRelativeTo(dirname(file), value);
+    else if (name === 'source') values[name] = withPlaceRelativeTo(dirname(file), value);
     else if (name === 'scope') values[name] = withPathsRelativeTo(dirname(file), value);
     else values[name] = optionOf(name).isPath ? relativeTo(dirname(file), value) : value;
   }
@@ -216,6 +217,12 @@ function withPathsRelativeTo(directory: string, scopes: unknown): unknown {
 
 function isMapping(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** A git URL, with a scheme or in scp form, has a colon before its first slash. */
+function withPlaceRelativeTo(directory: string, source: unknown): unknown {
+  const isUrl = typeof source === 'string' && /^[^/]*:/.test(source);
+  return isUrl ? source : relativeTo(directory, source);
 }
 
 /** `-` is a standard stream, and no path; nor is nothing, which would be the directory itself. */

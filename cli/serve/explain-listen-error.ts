@@ -16,6 +16,8 @@ const USUAL: ReadonlyMap<number, string> = new Map([
   [9090, 'Cockpit (cockpit.socket), or Prometheus'],
   [9100, "Prometheus' node exporter"],
 ]);
+const LISTENING_TCP =
+  'pass on a TCP socket that listens: in a .socket unit ListenStream= with a port, and Accept=no';
 /** The system keeps those below for root. */
 const FIRST_FREE_PORT = 1024;
 
@@ -25,7 +27,11 @@ export function explainListenError(
   settings: Pick<Settings, ListenOption>,
 ): unknown {
   if (!(error instanceof ListenError)) return error;
-  const { listener, cause } = error;
+  const { listener, cause, isInherited } = error;
+  if (isInherited) {
+    const message = `cannot take connections from the inherited socket of the ${listener}`;
+    return new UsageError(`${message}: ${messageOf(cause)}`, LISTENING_TCP, { cause });
+  }
   const option = listener === 'store' ? 'listen' : 'status-listen';
   const [why, hint] = explain(cause, option, settings);
   const place = `${formatPlace(settings[option])} (--${option})`;

@@ -21,6 +21,7 @@ import { toBudgets } from '../base/budget-options.ts';
 import type { Settings } from '../base/options.ts';
 import { readVersion } from '../base/read-version.ts';
 import { type ProcessIo, hasColour } from '../base/process-io.ts';
+import type { Environment } from '../base/read-settings.ts';
 import { UsageError, formatUsageError } from '../base/usage-error.ts';
 import { NO_KEYS } from '../check/findings.ts';
 import { findUnreadKeyFiles } from '../inputs/unread-key-files.ts';
@@ -31,8 +32,10 @@ import { AccessLogOutput } from './access-log-output.ts';
 import { deriveCommitUrl } from './commit-url.ts';
 import { explainListenError } from './explain-listen-error.ts';
 import type { LastGoodKeys } from './last-good-keys.ts';
+import { findListenPlaces } from './listen-places.ts';
 import { ReloadableFiles } from './reloadable-files.ts';
 import { ServeSignals, StoppedAtStart } from './serve-signals.ts';
+import { ServiceManager, withoutManagerVariables } from './service-manager/service-manager.ts';
 import { StateFiles } from './state-files.ts';
 
 /** What a checkpoint that is being written may keep a stop waiting. Milliseconds. */
@@ -42,12 +45,21 @@ const NOTE_PATIENCE = 1000;
 const NOTE_CHECK = 10;
 
 const MORE_PROCESSES = 'raise the limit on processes, or on memory, of this user or container';
+const NO_SOURCE = 'name it on the command line, or as source in the configuration file';
 const NO_INIT =
   'lookaside runs as process 1, which should be an init: processes that git and ssh leave behind pile ' +
   'up until no other can be started. Use the entry point of the image, or run with --init';
 
-/** Settles with the exit code when it was told to stop. */
-export async function serve(source: string, settings: Settings, io: ProcessIo): Promise<number> {
+/**
+ * Settles with the exit code when it was told to stop.
+ * @throws UsageError also where there is no source
+ */
+export async function serve(
+  source: string | undefined,
+  settings: Settings,
+  io: ProcessIo,
+): Promise<number> {
+  if (source === undefined) throw new UsageError('there is no SOURCE to serve', NO_SOURCE);
   const signals = new ServeSignals(io.signals);
   const { stderr } = io;
   const log = createProgramLog(stderr.isTTY === true ? await forTerminal(io) : stderr);
@@ -75,6 +87,7 @@ class ServeRun {
   readonly #reload: Reload;
   readonly #stateFiles: StateFiles;
   readonly #keys: LastGoodKeys;
+  readonly #manager: ServiceManager;
   readonly #ending = new AbortController();
   readonly #takeFailure = (error: unknown): void => this.#failures.take(error);
   #accessLog: AccessLogOutput | undefined;
@@ -106,7 +119,8 @@ class ServeRun {
     const onPolicy = async (policy: Policy): Promise<void> => this.#warnOfKeys(policy);
     this.#files = new ReloadableFiles({ settings, keys: this.#keys, onPolicy });
     this.#reload = new Reload({ parts: this.#files.parts, troubles, log });
-    signals.onReload(() => this.#reload.request());
+    this.#manager = new ServiceManager({ ...io, troubles, log });
+    signals.onReload(() => this.#reload.request(this.#manager.reloading()));
   }
 
   /**
@@ -114,7 +128,9 @@ class ServeRun {
    * came before all was there.
    */
   async untilStopped(): Promise<void> {
-    const { environment, isInit } = this.#io;
+    const { isInit } = this.#io;
+    const environment = withoutManagerVariables(this.#io.environment);
+    const places = await findListenPlaces(this.#settings, this.#io, this.#log);
     const shownUrl = readShownUrl(this.#settings.url);
     await this.#keys.open();
     const reloadable = await this.#signals.orStopped(this.#files.read());
@@ -123,7 +139,7 @@ class ServeRun {
     if (isInit === true) this.#log.warn(NO_INIT);
     const engines = await openLastingEngines(environment, tmpdir(), toBudgets(this.#settings));
     this.#engines = engines;
-    const source = await this.#signals.orStopped(this.#openSource(this.#location));
+    const source = await this.#signals.orStopped(this.#openSource(environment));
     this.#source = source;
     const files = await this.#openStateFiles(engines);
     await this.#keys.keep();
@@ -132,6 +148,7 @@ class ServeRun {
       ...reloadable,
       ...this.#engineOptions(engines),
       ...this.#settingOptions(),
+      ...places,
       ...files,
       now,
       source,
@@ -146,19 +163,34 @@ class ServeRun {
         const from = commit === null ? '' : ` (commit ${abbreviate(commit)})`;
         const what = `${store.signatures} signatures of ${store.repositories} repositories`;
         this.#io.stderr.write(`lookaside: serving ${what} on ${url}${from}\n`);
+        this.#manager.ready();
       },
     }).catch((error: unknown) => {
       throw explainListenError(error, this.#settings);
     });
     this.#reload.start(server);
-    const signal = await this.#signals.stopped;
+    this.#manager.start(server);
+    const signal = await this.#untilTold(server, engines);
     const { drain } = this.#settings;
+    this.#manager.stopping(drain);
     if (drain > 0) {
       this.#log.info({ signal, drainMs: drain }, 'draining');
       await server.drain(drain);
     }
     this.#log.info({ signal }, 'stopping');
     await this.#stop(server, engines);
+  }
+
+  /** The signal that stops it; throws where no connections can be taken from an inherited socket. */
+  async #untilTold(server: RunningServer, engines: LastingEngines): Promise<NodeJS.Signals> {
+    const { stopped } = this.#signals;
+    try {
+      await Promise.race([stopped, server.taken]);
+    } catch (error) {
+      await this.#stop(server, engines);
+      throw explainListenError(error, this.#settings);
+    }
+    return stopped;
   }
 
   /** Closes what is open. */
@@ -169,18 +201,19 @@ class ServeRun {
     await this.#engines?.close();
     await this.#givenUp?.close();
     this.#stopListening?.();
+    await this.#manager.close();
     await this.#accessLog?.close();
     this.#io.failures.off('failure', this.#takeFailure);
     this.#signals.onImpatience(undefined);
   }
 
-  async #openSource(location: string): Promise<Source> {
+  async #openSource(environment: Environment): Promise<Source> {
     const settings = this.#settings;
     return openSource(
-      location,
+      this.#location,
       settings,
       settings['state-dir'],
-      this.#io.environment,
+      environment,
       this.#ending.signal,
       async (path, subtree, _ending, budgets) => {
         const { createDirectorySource } =
@@ -223,8 +256,6 @@ class ServeRun {
     return {
       paths: toBudgets(settings),
       onInvalid: settings['on-invalid'],
-      listen: settings.listen,
-      statusListen: settings['status-listen'],
       maxConnections: settings['max-connections'],
       poll: settings.poll,
       cacheMissing: settings['cache-missing'],

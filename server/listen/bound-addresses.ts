@@ -1,15 +1,18 @@
 // The addresses on which a server takes connections: a name may stand for several of them, and not every
-// host has both IPv4 and IPv6.
+// host has both IPv4 and IPv6. Or the sockets on which somebody else listens for it.
 import { lookup } from 'node:dns/promises';
 import { once } from 'node:events';
 import { type AddressInfo, type Server, type Socket, createServer } from 'node:net';
 import { hasCode } from '../../generator/terms/errors.ts';
+import { findKindOfDescriptor } from './inherited/socket-kind.ts';
 
 export interface ListenPlace {
   /** An address, a name, or empty for all addresses of the host. */
   readonly host: string;
   /** 0 for any that is free. */
   readonly port: number;
+  /** Descriptors of sockets to take connections from, instead of listening there; at least one. */
+  readonly inherited?: readonly number[] | undefined;
 }
 
 /** Connections that wait to be accepted, as after a restart; the system may allow fewer. */
@@ -33,8 +36,9 @@ export class BoundAddresses {
    * Listens on every address of the place that this host has; gives where that is, with the host as people
    * would ask for it. Rejects with the system's error, as when a port is in use; then it listens nowhere.
    */
-  async open({ host, port }: ListenPlace): Promise<ListenPlace> {
+  async open({ host, port, inherited }: ListenPlace): Promise<ListenPlace> {
     try {
+      if (inherited) return await this.#takeAll(inherited);
       const first = await this.#bindAll(await findAddresses(host), port);
       return { host: isEvery(host) ? first.address : host, port: first.port };
     } catch (error) {
@@ -73,6 +77,19 @@ export class BoundAddresses {
     return first;
   }
 
+  /** Gives the place of the first. */
+  async #takeAll(descriptors: readonly number[]): Promise<ListenPlace> {
+    let first: AddressInfo | undefined;
+    for (const descriptor of descriptors) {
+      const server = first ? this.#addServer() : this.#server;
+      const address = await take(server, descriptor);
+      server.on('error', this.#onError);
+      first ??= address;
+    }
+    if (!first) throw new Error('expected a socket');
+    return { host: first.address, port: first.port };
+  }
+
   /** With the options that node:http sets for its own. */
   #addServer(): Server {
     const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket: Socket) => {
@@ -97,6 +114,23 @@ async function findAddresses(host: string): Promise<readonly (string | undefined
 
 async function bind(server: Server, host: string | undefined, port: number): Promise<AddressInfo> {
   server.listen({ port, backlog: BACKLOG, ...(host !== undefined && { host }) });
+  return untilListening(server);
+}
+
+/** Takes connections from a socket on which somebody else listens. */
+async function take(server: Server, descriptor: number): Promise<AddressInfo> {
+  const before = await findKindOfDescriptor(descriptor);
+  // Node passes the length of the queue on to the system only if it stands beside the descriptor.
+  server.listen({ fd: descriptor }, BACKLOG);
+  const address = await untilListening(server);
+  // It would take connections now, but on a port that nobody has chosen.
+  if (before === undefined && (await findKindOfDescriptor(descriptor)) === 'listening') {
+    throw new Error('nobody listened on it');
+  }
+  return address;
+}
+
+async function untilListening(server: Server): Promise<AddressInfo> {
   await once(server, 'listening');
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('expected a TCP port');

@@ -71,6 +71,8 @@ const TOLD_EVERY = 60_000;
 const HANDSHAKE_TIMEOUT = 10_000;
 /** Requests that have not ended this long after the stop are cut off. Milliseconds. */
 const STOP_LIMIT = 8_000;
+/** A connection that was taken just before the stop has this long to say what it is for. Milliseconds. */
+const SILENCE_LIMIT = 3_000;
 const IDLE_CHECK = 50;
 
 /** Starts to listen. Rejects with the system's error, as when the port is in use. */
@@ -108,9 +110,14 @@ export class Listener {
     this.#countConnections();
   }
 
-  /** `http://HOST:PORT` with the host as it was asked for and the port as it is. */
+  /** `http://HOST:PORT` with the host as it was asked for and the port as it is; empty before the start. */
   get url(): string {
     return this.#url;
+  }
+
+  /** Whether it takes connections. */
+  get isListening(): boolean {
+    return this.#server.listening;
   }
 
   async start(): Promise<void> {
@@ -132,22 +139,30 @@ export class Listener {
     this.#quick?.retire();
   }
 
-  /** Takes no more connections, and settles when the running requests have ended. */
+  /**
+   * Takes no more connections, and settles when the running requests have ended. Connections that were
+   * taken shortly before have sent their request, or are about to.
+   */
   async stop(): Promise<void> {
     this.retire();
     const closed = this.#addresses.close();
-    // Those that never sent a byte do not count as idle, but have nothing to end.
-    for (const one of this.#connections.open) if (one.bytesRead === 0) one.destroy();
-    this.#quick?.closeIdle();
-    const idle = setInterval(() => {
+    const closeIdle = (): void => {
       this.#server.closeIdleConnections();
       this.#quick?.closeIdle();
-    }, IDLE_CHECK);
+    };
+    closeIdle();
+    const idle = setInterval(closeIdle, IDLE_CHECK);
+    const silent = setTimeout(() => {
+      // To node:http, those that never sent a byte are not idle.
+      for (const one of this.#connections.open) if (one.bytesRead === 0) one.destroy();
+      this.#quick?.closeSilent();
+    }, SILENCE_LIMIT);
     const limit = setTimeout(() => {
       for (const one of this.#connections.open) one.destroy();
     }, STOP_LIMIT);
     await closed;
     clearInterval(idle);
+    clearTimeout(silent);
     clearTimeout(limit);
     clearInterval(this.#checking);
   }

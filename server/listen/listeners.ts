@@ -10,7 +10,8 @@ import type { ListenPlace } from './bound-addresses.ts';
 import type { BrokenRequest } from './broken-requests.ts';
 import { fitConnections, readOpenFileLimit } from './connection-limit.ts';
 import { ForeignProtocolNotices, isForeignProtocol } from './foreign-protocol.ts';
-import { type Listener, type ListenerOptions, MAX_CONNECTIONS, listen } from './listener.ts';
+import { LONGEST_WAIT, Opening } from './inherited/opening.ts';
+import { Listener, type ListenerOptions, MAX_CONNECTIONS, listen } from './listener.ts';
 
 export interface ListenersOptions extends Pick<ListenerOptions, 'tls' | 'answerPlain'> {
   readonly listen: ListenPlace;
@@ -30,16 +31,21 @@ export interface ListenersOptions extends Pick<ListenerOptions, 'tls' | 'answerP
 export interface Listeners {
   readonly main: Listener;
   readonly status: Listener;
+  /** Of `main`. */
+  readonly opening: Opening;
 }
 
 /** A listener cannot listen; the cause is the system's error. */
 export class ListenError extends Error {
   override readonly name = 'ListenError';
   readonly listener: 'store' | 'status';
+  /** Whether it was to take connections from sockets of others. */
+  readonly isInherited: boolean;
 
-  constructor(listener: 'store' | 'status', cause: unknown) {
+  constructor(listener: 'store' | 'status', cause: unknown, isInherited = false) {
     super(messageOf(cause), { cause });
     this.listener = listener;
+    this.isInherited = isInherited;
   }
 }
 
@@ -47,50 +53,75 @@ export class ListenError extends Error {
 const STATUS_CONNECTIONS = 256;
 
 /**
- * Starts both; where one of them cannot listen, neither does.
+ * Starts both; where one of them cannot listen, neither does. With inherited sockets the store begins to
+ * take connections later, see `Opening`.
  * @throws ListenError
  */
 export async function openListeners(options: ListenersOptions): Promise<Listeners> {
-  const { log, tls, answerPlain, handleStatus, onBroken } = options;
+  const { log, listen: place, statusListen, handleStatus } = options;
   const onError = (error: Error): void => log.error({ error: error.message }, 'listener failed');
   const maxConnections = await findMaxConnections(options);
-  const status = await listenAs('status', {
-    ...options.statusListen,
-    maxConnections: Math.min(STATUS_CONNECTIONS, maxConnections),
-    tls: undefined,
-    onError,
-    onBroken: createNotice('the status listener', log),
-    handle: handleStatus,
-  });
-  const notice = createNotice('the store', log);
-  try {
-    const main = await listenAs('store', {
-      ...options.listen,
-      tls,
-      maxConnections,
+  const status = await asListener('status', statusListen, async () =>
+    listen({
+      ...statusListen,
+      maxConnections: Math.min(STATUS_CONNECTIONS, maxConnections),
+      tls: undefined,
       onError,
-      onBroken: (broken) => {
-        notice(broken);
-        onBroken(broken);
-      },
-      ...(answerPlain && { answerPlain }),
-      handle: createHandler(options),
-    });
-    return { main, status };
+      onBroken: createNotice('the status listener', log),
+      handle: handleStatus,
+    }),
+  );
+  const main = new Listener(toStoreOptions(options, maxConnections, onError));
+  const open = async (): Promise<void> => {
+    await asListener('store', place, async () => main.start());
+    log.info({ main: main.url, status: status.url }, 'listening');
+  };
+  const opening = new Opening(open, LONGEST_WAIT);
+  if (place.inherited) {
+    log.info({ status: status.url }, 'connections wait until there is a state to serve');
+    return { main, status, opening };
+  }
+  try {
+    opening.begin();
+    await opening.done;
+    return { main, status, opening };
   } catch (error) {
     await status.stop();
     throw error;
   }
 }
 
-async function listenAs(
-  listener: ListenError['listener'],
-  options: ListenerOptions,
-): Promise<Listener> {
+function toStoreOptions(
+  options: ListenersOptions,
+  maxConnections: number,
+  onError: ListenerOptions['onError'],
+): ListenerOptions {
+  const { log, listen: place, tls, answerPlain, onBroken } = options;
+  const notice = createNotice('the store', log);
+  return {
+    ...place,
+    tls,
+    maxConnections,
+    onError,
+    onBroken: (broken) => {
+      notice(broken);
+      onBroken(broken);
+    },
+    ...(answerPlain && { answerPlain }),
+    handle: createHandler(options),
+  };
+}
+
+/** Does a step of a listener; what fails is thrown as its `ListenError`. */
+async function asListener<Result>(
+  name: ListenError['listener'],
+  { inherited }: ListenPlace,
+  step: () => Promise<Result>,
+): Promise<Result> {
   try {
-    return await listen(options);
+    return await step();
   } catch (error) {
-    throw new ListenError(listener, error);
+    throw new ListenError(name, error, inherited !== undefined);
   }
 }
 

@@ -94,9 +94,16 @@ export class QuickConnections {
     this.#answerPlain = () => undefined;
   }
 
-  /** Closes those that are not being answered. */
+  /** Closes those that are between two requests. */
   closeIdle(): void {
-    for (const { socket, isBusy } of this.#connections) if (!isBusy) socket.destroy();
+    for (const { socket, isBusy, hasAsked } of this.#connections) {
+      if (hasAsked && !isBusy) socket.destroy();
+    }
+  }
+
+  /** Closes those on which nothing was asked. */
+  closeSilent(): void {
+    for (const { socket, hasAsked } of this.#connections) if (!hasAsked) socket.destroy();
   }
 
   /** Closes those that have reached a limit; to be called every `connectionsCheckingInterval`. */

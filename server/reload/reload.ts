@@ -59,6 +59,8 @@ export class Reload {
   readonly #failures = new Map<ReloadedKind, TroubleWords>();
   #target: ReloadTarget | undefined;
   #isWanted = false;
+  /** To be called when all files have been read again. */
+  #waiting: (() => void)[] = [];
   #isRunning = false;
   #isStopped = false;
   #timer: NodeJS.Timeout | undefined;
@@ -67,9 +69,13 @@ export class Reload {
     this.#options = options;
   }
 
-  /** Asks for all files to be read again, changed or not; waits for `start`. */
-  request(): void {
+  /**
+   * Asks for all files to be read again, changed or not; waits for `start`. `onRead` is called when that
+   * was done.
+   */
+  request(onRead?: () => void): void {
     this.#isWanted = true;
+    if (onRead) this.#waiting.push(onRead);
     this.#run();
   }
 
@@ -106,12 +112,15 @@ export class Reload {
 
   async #pass(target: ReloadTarget): Promise<void> {
     const isWanted = this.#isWanted;
+    const asked = this.#waiting;
     this.#isWanted = false;
+    this.#waiting = [];
     for (const part of this.#options.parts) {
       if (isWanted || (await this.#isDue(part))) await this.#read(part, target, isWanted);
     }
     this.#tell();
     if (isWanted) target.judgeAnew();
+    for (const onRead of asked) onRead();
   }
 
   /** Whether files have changed and look twice the same, or could not be used the last time. */

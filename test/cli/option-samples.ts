@@ -469,6 +469,7 @@ const PROCESSOR_TIME: Samples = {
 export const SAMPLES: Readonly<Record<OptionName, Samples>> = {
   keys: COLUMNS.several,
   scopes: SCOPES,
+  source: COLUMNS.text,
   policy: COLUMNS.text,
   'policy-root': COLUMNS.text,
   branch: COLUMNS.branch,

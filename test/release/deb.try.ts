@@ -9,7 +9,7 @@ import { SERVING } from '../kit/program/lookaside.ts';
 import { type GitRemote, makeGitRemote } from '../kit/remote/git-remote.ts';
 import { type Publisher, makePublisher } from '../kit/signer/publisher.ts';
 import { useTemporary } from '../kit/temporary.ts';
-import { MOUNT_ROOT, PATIENCE, makeDebian, needPrograms, tell } from './debian.ts';
+import { MOUNT_ROOT, PATIENCE, makeDebian, needPrograms, stopInside, tell } from './debian.ts';
 
 const CONFIG = 'etc/lookaside/config.yaml';
 const UNIT = 'usr/lib/systemd/system/lookaside.service';
@@ -91,7 +91,7 @@ describe('the package on a Debian', () => {
     await assertServed({ baseUrl: groups['baseUrl'] ?? '' }, signed);
     const { stdout: owner } = await inside('stat --format=%U /var/lib/lookaside/*');
     assert.deepEqual([...new Set(owner.trim().split('\n'))], [user]);
-    await server.stop('SIGTERM');
+    assert.equal(await stopInside(server), 0);
   });
 
   it('is upgraded without a loss of what was set', async () => {

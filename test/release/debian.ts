@@ -4,6 +4,7 @@
  */
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Background } from '../kit/process/background.ts';
 import { run, runOrThrow } from '../kit/process/run.ts';
 
 /** For what downloads, on a machine with much else to do. Milliseconds. */
@@ -70,6 +71,13 @@ mount --bind "$1" "$1"
 mount -t proc proc "$1/proc"
 mount --rbind /dev "$1/dev"
 `;
+
+/** Ends what `unshare --fork` runs, and not unshare, which would take it down at once. Gives the exit code. */
+export async function stopInside(started: Background): Promise<number | null> {
+  const { stdout } = await runOrThrow('ps', ['-o', 'pid=', '--ppid', `${started.pid}`]);
+  process.kill(Number(stdout), 'SIGTERM');
+  return started.ended();
+}
 
 /** A line of what was found out. */
 export function tell(what: string): void {

@@ -257,6 +257,10 @@ describe('the image of a release', () => {
       await none.remove();
     }
   });
+
+  it('ends when it is told to', async () => {
+    assert.equal(await stopInside(store ?? assert.fail()), 0);
+  });
 });
 
 /** What npm in the build is told by the files of this machine: its registry, and whom it believes. */

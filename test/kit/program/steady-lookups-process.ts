@@ -1,5 +1,6 @@
 // The process behind steady-lookups.ts.
 import { Agent, type IncomingMessage, request } from 'node:http';
+import { Agent as SecureAgent, request as requestSecurely } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { buffer } from 'node:stream/consumers';
 import type { Order, Seen, SlowAnswer, SteadyFile, WrongAnswer } from './steady-lookups.ts';
@@ -23,10 +24,12 @@ function take(): Seen {
   return seen;
 }
 
-function begin({ baseUrl, files, clients, every, slow: limit }: BeginOptions): void {
+function begin({ baseUrl, files, clients, keep, every, slow: limit }: BeginOptions): void {
   for (let index = 0; index < clients; index++) {
-    const keepsConnection = index % 2 === 0;
-    const agent = new Agent({ keepAlive: keepsConnection, maxSockets: 1 });
+    const settings = { keepAlive: keep && index % 2 === 0, maxSockets: 1 };
+    const agent = baseUrl.startsWith('https:')
+      ? new SecureAgent({ ...settings, rejectUnauthorized: false })
+      : new Agent(settings);
     // Each begins with another file, and at another time.
     const ordered = [...files.slice(index % files.length), ...files.slice(0, index % files.length)];
     const offset = (every * index) / clients;
@@ -75,7 +78,8 @@ async function ask(
 ): Promise<Pick<WrongAnswer, 'what' | 'isUnanswered'> | undefined> {
   try {
     const answer = await new Promise<IncomingMessage>((resolve, reject) => {
-      const sent = request(url, { agent, timeout: PATIENCE }, resolve);
+      const send = agent instanceof SecureAgent ? requestSecurely : request;
+      const sent = send(url, { agent, timeout: PATIENCE }, resolve);
       sent.once('timeout', () => sent.destroy(new Error(`no answer in ${PATIENCE} ms`)));
       sent.once('error', reject).end();
     });

@@ -47,8 +47,10 @@ export interface Seen {
 export interface SteadyLookupsOptions {
   readonly baseUrl: string;
   readonly files: readonly SteadyFile[];
-  /** Half of them keep their connection, half open a new one for each lookup; 20 unless told. */
+  /** 20 unless told. */
   readonly clients?: number;
+  /** Whether half of them keep their connection, which is so unless told; the others never do. */
+  readonly keep?: boolean;
   /** Milliseconds between two lookups of a client; 100 unless told. */
   readonly every?: number;
   /** Milliseconds above which an answer counts as slow; 1,000 unless told. */
@@ -74,7 +76,7 @@ export class SteadyLookups {
   /** Begins to look up. The address may have nobody listening as yet. */
   static async start(options: SteadyLookupsOptions): Promise<SteadyLookups> {
     const child = fork(PROGRAM, { serialization: 'advanced', execArgv: ['--import=tsx'] });
-    const begin = { clients: 20, every: 100, slow: 1_000, ...options };
+    const begin = { clients: 20, keep: true, every: 100, slow: 1_000, ...options };
     child.send({ begin } satisfies Order);
     const lookups = new SteadyLookups(child);
     await lookups.take();
