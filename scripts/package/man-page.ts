@@ -22,9 +22,8 @@ export function formatManPage(version: string, date: string): string {
     String.raw`lookaside \- check, publish and serve OpenPGP signatures of container images`,
     '.SH SYNOPSIS',
     ...names.flatMap(formatSynopsis),
-    ...[['help', '[COMMAND]'], ['completion', 'bash|zsh|fish'], ['version']].flatMap((words) => [
-      String.raw`.B lookaside ${words[0]}`,
-      ...words.slice(1).map(toRoff),
+    ...QUESTIONS.flatMap(([name, ...operands]) => [
+      [bold(`lookaside ${name}`), ...operands].join(' '),
       '.br',
     ]),
     '.SH DESCRIPTION',
@@ -41,6 +40,9 @@ export function formatManPage(version: string, date: string): string {
     '',
   ].join('\n');
 }
+
+/** Commands about the program itself, which take no options. */
+const QUESTIONS = [['help', '[COMMAND]'], ['completion', 'bash|zsh|fish'], ['version']] as const;
 
 const DESCRIPTION = [
   'People sign container images with OpenPGP and push the signatures to a git repository. Lookaside checks',

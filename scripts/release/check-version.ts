@@ -12,8 +12,6 @@ function main(words: readonly string[]): number {
     complain(`expected one tag such as v1.2.0, got ${words.join(' ') || 'nothing'}`);
     return 2;
   }
-  const read = (name: string): string =>
-    readFileSync(new URL(`../../${name}`, import.meta.url), 'utf8');
   const files = {
     'package.json': read('package.json'),
     'package-lock.json': read('package-lock.json'),
@@ -24,6 +22,10 @@ function main(words: readonly string[]): number {
   if (faults.length > 0) return 1;
   process.stdout.write(`${notesOf(files)}\n`);
   return 0;
+}
+
+function read(name: string): string {
+  return readFileSync(new URL(`../../${name}`, import.meta.url), 'utf8');
 }
 
 function complain(message: string): void {

@@ -27,6 +27,9 @@ type Component = Omit<z.infer<typeof component>, 'licenses'>;
 
 const read = (path: string): string => readFileSync(path, 'utf8');
 
+/** What npm tells of a package as well. */
+const factsOf = ({ purl, version, hashes }: Component) => ({ purl, version, hashes });
+
 describe('the bill of materials', () => {
   const own = bill.parse(JSON.parse(read('bundled/sbom.cdx.json')));
   const purls = own.components.map(({ purl }) => purl);
@@ -41,10 +44,10 @@ describe('the bill of materials', () => {
     const npms = z
       .object({ components: z.array(component.omit({ licenses: true })) })
       .parse(JSON.parse(stdout));
-    const facts = ({ purl, version, hashes }: Component) => ({ purl, version, hashes });
-    const theirs = new Map(npms.components.map((one) => [one.purl, facts(one)]));
+    const theirs = new Map(npms.components.map((one) => [one.purl, factsOf(one)]));
     assert.ok(own.components.length > 50);
-    for (const one of own.components) assert.deepEqual(facts(one), theirs.get(one.purl), one.purl);
+    for (const one of own.components)
+      assert.deepEqual(factsOf(one), theirs.get(one.purl), one.purl);
   });
 
   it('has what is bundled, and nothing that only builds it', () => {

@@ -40,8 +40,16 @@ describe('the package on a Debian', () => {
 
   const at = (path: string): string => join(root, path);
   const enter = (script: string): readonly string[] => [
-    ...['--mount', '--pid', '--fork', '--kill-child'],
-    ...['sh', '-ec', `${MOUNT_ROOT}exec chroot "$1" sh -ec "$2"`, 'sh', root, script],
+    '--mount',
+    '--pid',
+    '--fork',
+    '--kill-child',
+    'sh',
+    '-ec',
+    `${MOUNT_ROOT}exec chroot "$1" sh -ec "$2"`,
+    'sh',
+    root,
+    script,
   ];
   const inside = async (script: string): Promise<RunResult> =>
     runOrThrow('unshare', enter(`export DEBIAN_FRONTEND=noninteractive; ${script}`), {

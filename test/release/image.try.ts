@@ -16,7 +16,15 @@ import { lookUp } from '../kit/program/look-up.ts';
 import { SignWorld } from '../kit/push/sign-world.ts';
 import { architecture } from '../kit/registry/scratch-image.ts';
 import { useTemporary } from '../kit/temporary.ts';
-import { MOUNT_ROOT, PATIENCE, makeDebian, needPrograms, tell, unpackPackage } from './debian.ts';
+import {
+  MOUNT_ROOT,
+  PATIENCE,
+  makeDebian,
+  needPrograms,
+  stopInside,
+  tell,
+  unpackPackage,
+} from './debian.ts';
 
 const VERSION = '1.2.3';
 const EPOCH = '1750000000';
@@ -81,10 +89,6 @@ describe('the image of a release', () => {
 
   const buildah = async (...words: readonly string[]): Promise<string> =>
     (await runOrThrow('buildah', words, { env, timeout: PATIENCE })).stdout.trim();
-  const inspect = async (reference: string, ...words: readonly string[]): Promise<unknown> => {
-    const args = ['inspect', '--tls-verify=false', ...words, `docker://${reference}`];
-    return JSON.parse((await runOrThrow('skopeo', args)).stdout);
-  };
   const release = async (script: string, ...words: readonly string[]): Promise<RunResult> =>
     run(`scripts/release/${script}`, words, {
       env: {
@@ -212,8 +216,18 @@ describe('the image of a release', () => {
     const words = [...config.Entrypoint, 'serve', url, '--keys=/opt/key.asc', ...listen];
     const begun = performance.now();
     store = await startBackground('unshare', [
-      ...['--mount', '--pid', '--fork', '--kill-child', 'sh', '-ec', RUN_IMAGE, 'sh', root, USER],
-      ...[...config.Env, ...words],
+      '--mount',
+      '--pid',
+      '--fork',
+      '--kill-child',
+      'sh',
+      '-ec',
+      RUN_IMAGE,
+      'sh',
+      root,
+      USER,
+      ...config.Env,
+      ...words,
     ]);
     const { groups = {} } = await store.waitForLine(SERVING, PATIENCE);
     tell(
@@ -263,13 +277,21 @@ describe('the image of a release', () => {
   });
 });
 
+async function inspect(reference: string, ...words: readonly string[]): Promise<unknown> {
+  const args = ['inspect', '--tls-verify=false', ...words, `docker://${reference}`];
+  return JSON.parse((await runOrThrow('skopeo', args)).stdout);
+}
+
+async function askNpm(name: string): Promise<string> {
+  return (await runOrThrow('npm', ['config', 'get', name])).stdout.trim();
+}
+
 /** What npm in the build is told by the files of this machine: its registry, and whom it believes. */
 async function npmVolumes(): Promise<readonly string[]> {
-  const ask = async (name: string): Promise<string> =>
-    (await runOrThrow('npm', ['config', 'get', name])).stdout.trim();
+  const cafile = await askNpm('cafile');
   const mounts = [
-    [await ask('userconfig'), '/root/.npmrc'],
-    [await ask('cafile'), await ask('cafile')],
+    [await askNpm('userconfig'), '/root/.npmrc'],
+    [cafile, cafile],
   ] as const;
   return mounts
     .filter(([path]) => existsSync(path))

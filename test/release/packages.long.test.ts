@@ -37,6 +37,14 @@ async function build(directory: string, umask = '022'): Promise<void> {
   await runOrThrow('sh', ['-c', script], { cwd: ROOT, env: ENV });
 }
 
+/** Paths but for the bundle, whose files are told by the test of the npm package. */
+function withoutBundle(text: string): readonly string[] {
+  return text
+    .split('\n')
+    .filter((path) => path !== '' && !path.startsWith('/usr/lib/lookaside/bundled/'))
+    .toSorted();
+}
+
 describeWith(['dpkg-deb', 'rpmbuild'], 'the packages', () => {
   const directory = useTemporary('suite');
   const at = (...names: readonly string[]): string => join(directory(), ...names);
@@ -50,12 +58,6 @@ describeWith(['dpkg-deb', 'rpmbuild'], 'the packages', () => {
     await mkdir(at('deb'));
     await runOrThrow('dpkg-deb', ['--extract', deb, at('deb')]);
   });
-  /** Regular files and links; those of the bundle are told by the test of the npm package. */
-  const withoutBundle = (text: string): readonly string[] =>
-    text
-      .split('\n')
-      .filter((path) => path !== '' && !path.startsWith('/usr/lib/lookaside/bundled/'))
-      .toSorted();
 
   it('have the same bytes whenever, and under whichever umask, they are built', async () => {
     // What is packed is younger than it was.
@@ -97,8 +99,11 @@ describeWith(['dpkg-deb', 'rpmbuild'], 'the packages', () => {
       '/usr/share/zsh/vendor-completions/_lookaside',
     ]);
     const { stdout: files } = await runOrThrow('rpm', [
-      ...['--query', '--package', rpm],
-      ...['--queryformat', '[%{FILEUSERNAME}:%{FILEGROUPNAME}:%{FILEMODES:perms} %{FILENAMES}\n]'],
+      '--query',
+      '--package',
+      rpm,
+      '--queryformat',
+      '[%{FILEUSERNAME}:%{FILEGROUPNAME}:%{FILEMODES:perms} %{FILENAMES}\n]',
     ]);
     const entries = files.trim().split('\n');
     for (const entry of entries)
@@ -121,7 +126,11 @@ describeWith(['dpkg-deb', 'rpmbuild'], 'the packages', () => {
     const configs = await runOrThrow('rpm', ['--query', '--configfiles', '--package', rpm]);
     assert.equal(configs.stdout, '/etc/lookaside/config.yaml\n');
     const flags = await runOrThrow('rpm', [
-      ...['--query', '--package', rpm, '--queryformat', '[%{FILEFLAGS:fflags} %{FILENAMES}\n]'],
+      '--query',
+      '--package',
+      rpm,
+      '--queryformat',
+      '[%{FILEFLAGS:fflags} %{FILENAMES}\n]',
     ]);
     assert.match(flags.stdout, /^cn \/etc\/lookaside\/config\.yaml$/m);
   });
@@ -211,7 +220,7 @@ describeWith(['dpkg-deb', 'rpmbuild'], 'the packages', () => {
       const { stdout } = await run('rpmlint', [rpm]);
       const errors = [...stdout.matchAll(/^lookaside\.noarch: E: (\S+)/gm)].map(([, tag]) => tag);
       // Groups are of old releases; the sums of the release are signed, not its packages.
-      assert.deepEqual(errors.toSorted(), ['no-group-tag', 'no-signature']);
+      assert.deepEqual(new Set(errors), new Set(['no-group-tag', 'no-signature']));
     });
 
     it('have a manual page of all commands and options', async () => {

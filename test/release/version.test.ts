@@ -8,7 +8,7 @@ import {
   notesOf,
   versionOf,
 } from '../../scripts/release/version-faults.ts';
-import { run } from '../kit/process/run.ts';
+import { type RunResult, run } from '../kit/process/run.ts';
 
 const NEWS = '- One thing.\n- Another one,\n  on two lines.\n';
 const GOOD: VersionFiles = {
@@ -17,6 +17,10 @@ const GOOD: VersionFiles = {
   'CHANGELOG.md': `# Changelog\n\n## 1.2.0 (2026-12-31)\n\n${NEWS}\n## 1.1.0 (2026-11-30)\n\n- Old.\n`,
 };
 const CURE = 'run `npm version --no-git-tag-version 1.2.0`';
+
+async function check(...words: readonly string[]): Promise<RunResult> {
+  return run(process.execPath, ['--import=tsx', 'scripts/release/check-version.ts', ...words]);
+}
 
 describe('a release', () => {
   it('has the version that everything says, and the newest notes', () => {
@@ -88,8 +92,6 @@ describe('a release', () => {
   });
 
   it('tells what is wrong with a tag, and what to do', async () => {
-    const check = async (...words: readonly string[]) =>
-      run(process.execPath, ['--import=tsx', 'scripts/release/check-version.ts', ...words]);
     const wrong = await check('main');
     assert.equal(wrong.stderr, 'check-version: expected one tag such as v1.2.0, got main\n');
     assert.equal(wrong.code, 2);
