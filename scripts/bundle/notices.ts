@@ -10,7 +10,8 @@ const manifestSchema = z.object({
   homepage: z.string().optional(),
 });
 
-const PACKAGE = /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/;
+/** From the first node_modules on, which may be a link to somewhere else. */
+const PACKAGE = /(?<=^|\/)node_modules\/(?:.*\/node_modules\/)?(?:@[^/]+\/)?[^/]+/;
 const LICENCE_FILE = /^(?:licen[cs]e|copying|notice)(?:[.-].*)?$/i;
 const RULE = '-'.repeat(80);
 

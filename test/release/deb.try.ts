@@ -93,7 +93,10 @@ describe('the package on a Debian', () => {
     const listen = '--listen 127.0.0.1:0 --status-listen 127.0.0.1:0';
     const command = `${start.replaceAll('%S', '/var/lib')} ${listen}`;
     const begun = performance.now();
-    server = await startBackground('unshare', enter(`exec runuser -u ${user} -- ${command}`));
+    server = await startBackground(
+      'unshare',
+      enter(`exec setpriv --reuid ${user} --regid ${user} --init-groups ${command}`),
+    );
     const { groups = {} } = await server.waitForLine(SERVING, PATIENCE);
     tell(`serves ${Math.round(performance.now() - begun)} ms after it was started: ${command}`);
     await assertServed({ baseUrl: groups['baseUrl'] ?? '' }, signed);
