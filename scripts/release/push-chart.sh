@@ -10,11 +10,11 @@ shift 2
 # helm tells it on standard error: "Digest: sha256:…".
 told=$(helm push "$chart" "oci://$charts" "$@" 2>&1) || {
   printf '%s\n' "$told" >&2
-  exit 1
+  exit 2
 }
 digest=$(printf '%s\n' "$told" | sed -n 's/^Digest: \(sha256:[0-9a-f]*\)$/\1/p')
 if [ -z "$digest" ]; then
   echo "push-chart: expected helm to tell the digest, got: $told" >&2
-  exit 1
+  exit 2
 fi
 echo "$digest"
