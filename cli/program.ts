@@ -16,7 +16,7 @@ import { readVersion } from './base/read-version.ts';
 import { write, withoutColour, type ProcessIo } from './base/process-io.ts';
 import { suggest } from '../generator/terms/text.ts';
 
-interface CommandForm {
+export interface CommandForm {
   readonly summary: string;
   /** What the command works on: names in help, and what each is. */
   readonly operands: readonly (readonly [name: string, description: string])[];
@@ -41,7 +41,7 @@ const onSource = (summary: string, run: RunOnSource): CommandForm => ({
 });
 
 /** Each command loads its modules when it runs: those of `serve` take longer to load than a short check runs. */
-const COMMANDS: Record<CommandName, CommandForm> = {
+export const COMMANDS: Record<CommandName, CommandForm> = {
   check: onSource('check every file and report which can be published', async (...operands) => {
     const { check } = await import('./check/check.ts');
     return check(...operands);

@@ -83,7 +83,10 @@ describeWith(['git', 'git-http-backend', 'gpg', 'gpgv', 'script'], 'the package'
     await assert.rejects(readdir(modules('lookaside/node_modules')), { code: 'ENOENT' });
     const others = files.map(({ path }) => path).filter((path) => !path.startsWith('bundled/'));
     assert.deepEqual(others.toSorted(), ['LICENSE', 'README.md', 'package.json']);
-    const odd = files.filter(({ path }) => /\.(?:ts|map|node)$|(?:^|[/.])test[/.]/.test(path));
+    // The bill of materials is beside the package, not in it.
+    const odd = files.filter(({ path }) =>
+      /\.cdx\.json$|\.(?:ts|map|node)$|(?:^|[/.])test[/.]/.test(path),
+    );
     assert.deepEqual(odd, []);
   });
 

@@ -18,6 +18,7 @@ import {
 import { dirname, join, relative } from 'node:path';
 import { type Metafile, type Plugin, build } from 'esbuild';
 import { formatNotices } from './notices.ts';
+import { formatSbom } from './sbom.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const BUNDLED = join(ROOT, 'bundled');
@@ -61,8 +62,10 @@ async function makeBundle(directory: string): Promise<void> {
     copyFileSync(join(ROOT, file), join(directory, file));
   }
   copyFileSync(join(ROOT, 'node_modules/openpgp/dist/node', OPENPGP), join(directory, OPENPGP));
-  const inputs = [...Object.keys(metafile.inputs), `node_modules/openpgp/dist/node/${OPENPGP}`];
+  const kept = `node_modules/openpgp/dist/node/${OPENPGP}`;
+  const inputs = [...Object.keys(metafile.inputs), kept];
   writeFileSync(join(directory, 'THIRD-PARTY-LICENSES.txt'), formatNotices(ROOT, inputs));
+  writeFileSync(join(directory, 'sbom.cdx.json'), formatSbom(ROOT, metafile, [kept]));
   chmodSync(join(directory, MAIN.replace(/ts$/, 'js')), 0o755);
 }
 

@@ -10,7 +10,8 @@ const manifestSchema = z.object({
   homepage: z.string().optional(),
 });
 
-const PACKAGE = /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/;
+/** From the first node_modules on, which may be a link to somewhere else. */
+const PACKAGE = /(?<=^|\/)node_modules\/(?:.*\/node_modules\/)?(?:@[^/]+\/)?[^/]+/;
 const LICENCE_FILE = /^(?:licen[cs]e|copying|notice)(?:[.-].*)?$/i;
 const RULE = '-'.repeat(80);
 
@@ -19,9 +20,14 @@ const RULE = '-'.repeat(80);
  * with the texts that came with them. Throws for a package that does not say its licence.
  */
 export function formatNotices(root: string, inputs: readonly string[]): string {
-  const packages = new Set(inputs.flatMap((input) => PACKAGE.exec(input) ?? []));
+  const packages = new Set(inputs.flatMap((input) => packageOf(input) ?? []));
   const notices = [...packages].toSorted().map((path) => formatNotice(join(root, path)));
   return ['Lookaside contains these works of others.', ...notices].join(`\n\n${RULE}\n`);
+}
+
+/** The package that a file is of, as the lock calls it; undefined for a file of our own. */
+export function packageOf(path: string): string | undefined {
+  return PACKAGE.exec(path)?.[0];
 }
 
 function formatNotice(directory: string): string {

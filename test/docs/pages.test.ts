@@ -18,7 +18,7 @@ const FLAGS_OF_OTHERS = new Set(
    silent src-tls-verify storage-driver system time tls-verify undo user`.split(/\s+/),
 );
 /** These name flags of scripts. */
-const ABOUT_SCRIPTS = new Set(['CONTRIBUTING.md', 'docs/performance.md']);
+const ABOUT_SCRIPTS = new Set(['CONTRIBUTING.md', 'docs/performance.md', 'docs/releasing.md']);
 /** The widest line of a table that is still read, not scrolled. */
 const WIDEST_ROW = 160;
 const README_BYTES = 8192;
