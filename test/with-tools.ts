@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { z } from 'zod';
 import { appendRecord, readRecords } from './run/run-directory.ts';
@@ -78,13 +78,31 @@ export function toolPath(tool: Tool): string {
  * the run again, and named with the number of its tests in the closing line.
  */
 export function describeWith(tools: readonly Tool[], title: string, body: () => void): void {
-  const suite = describe(title, body);
   const missing = tools.filter((tool) => findTool(tool) === undefined);
+  describeUnless(missing, title, body);
+}
+
+/**
+ * The same for files that a script of ours builds, which takes too long for a run of the tests: where one is
+ * missing the closing line names the script, also in CI.
+ */
+export function describeWithBuilt(
+  files: readonly string[],
+  script: string,
+  title: string,
+  body: () => void,
+): void {
+  const isThere = files.every((file) => existsSync(file));
+  describeUnless(isThere ? [] : [`what \`npm run ${script}\` builds`], title, body);
+}
+
+function describeUnless(missing: readonly string[], title: string, body: () => void): void {
+  const suite = describe(title, body);
   if (missing.length === 0) return;
   const record: z.infer<typeof leftOut> = {
     title: suite.fullTitle(),
     tests: suite.total(),
-    missing,
+    missing: [...missing],
   };
   appendRecord(LEFT_OUT, record);
   const { parent } = suite;

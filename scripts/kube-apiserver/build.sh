@@ -19,16 +19,21 @@ for tool in make rsync jq dpkg-source apt-get; do
   fi
 done
 
-mkdir -p "$cache"
-work=$(mktemp -d "$cache/build-XXXXXX")
-# Go makes what it keeps read-only.
-trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
+# Go's cache stays when the build breaks off, and works in the same place only.
+work=$cache/build
+clean_up() {
+  if [ -d "$work" ]; then find "$work" -mindepth 1 -maxdepth 1 ! -name go-cache -exec rm -rf {} +; fi
+}
+trap clean_up EXIT
+clean_up
+mkdir -p "$work"
 
 # Lists of our own, with the sources, of the mirror that this machine uses.
 mkdir -p "$work"/apt/{lists/partial,archives/partial}
-apt-get indextargets --format '$(SITE) $(REPO_URI) $(RELEASE)' 'Created-By: Packages' 'Codename: bookworm' |
-  awk '{ print "deb [trusted=no] " $2 " " $3 " main\ndeb-src " $2 " " $3 " main" }' |
-  sed 's/ \[trusted=no\]//' | sort -u >"$work/apt/sources.list"
+# shellcheck disable=SC2016 # apt expands these itself.
+apt-get indextargets --format '$(REPO_URI) $(RELEASE)' 'Created-By: Packages' 'Codename: bookworm' |
+  awk '{ print "deb " $1 " " $2 " main\ndeb-src " $1 " " $2 " main" }' |
+  sort -u >"$work/apt/sources.list"
 if [ ! -s "$work/apt/sources.list" ]; then
   echo 'apt knows no bookworm: the source package is that of Debian 12' >&2
   exit 2
@@ -45,15 +50,18 @@ for package in "$work"/*.deb; do dpkg -x "$package" "$work/root"; done
 dpkg-source --no-check -x "$work"/kubernetes_*.dsc "$work/kubernetes"
 
 # With the one that Kubernetes brings along and Go 1.19, the server crashes at its first webhook.
-cp "$work"/root/usr/share/gocode/src/github.com/modern-go/reflect2/*.{go,s} \
-  "$work/kubernetes/vendor/github.com/modern-go/reflect2/"
+reflect2=$work/kubernetes/vendor/github.com/modern-go/reflect2
+rm "$reflect2"/*.go
+cp "$work"/root/usr/share/gocode/src/github.com/modern-go/reflect2/*.go "$reflect2"
 
 mkdir -p "$work/go/src/k8s.io"
 ln -s "$work/kubernetes" "$work/go/src/k8s.io/kubernetes"
 export GOPATH=$work/go GOCACHE=$work/go-cache GO111MODULE=off CGO_ENABLED=0
 export GOROOT=$work/root/usr/lib/go-1.19 PATH=$work/root/usr/lib/go-1.19/bin:$PATH
 make -C "$GOPATH/src/k8s.io/kubernetes" WHAT=cmd/kube-apiserver
-find "$work/kubernetes/_output/" -name kube-apiserver -type f -perm -u+x -exec cp {} "$work/built" \; -quit
 cp "$work/root/usr/bin/etcd" "$cache/etcd"
-mv "$work/built" "$cache/kube-apiserver"
+# Whole, or not at all.
+cp "$work/kubernetes/_output/bin/kube-apiserver" "$cache/kube-apiserver.new"
+mv "$cache/kube-apiserver.new" "$cache/kube-apiserver"
 "$cache/kube-apiserver" --version
+rm -rf "$work"

@@ -1,5 +1,9 @@
 // deploy/kubernetes and deploy/openshift are what the chart renders, also where people build on them.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { cp, mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parse } from 'yaml';
 import { z } from 'zod';
 import {
   type KubernetesObject,
@@ -9,7 +13,9 @@ import {
   render,
 } from '../kit/kubernetes/render.ts';
 import { kubectl } from '../kit/kubernetes/kubernetes-tools.ts';
+import { useTemporary } from '../kit/temporary.ts';
 import { readPods } from './pod-security.ts';
+import { pick, readContainer } from './rendered.ts';
 
 const VALUES = { ...LEAST, webhook: { secret: 'lookaside-webhook' } };
 const CASES = [
@@ -49,6 +55,46 @@ describe('the manifests', () => {
       const [built, fromChart] = await Promise.all([build(directory), render({ values, apis })]);
       assert.deepEqual(toComparable(built), toComparable(fromChart));
       assert.equal(readPods(built).length, 1);
+    });
+  }
+});
+
+describe('docs/kubernetes.md', () => {
+  const directory = useTemporary();
+  const page = readFileSync('docs/kubernetes.md', 'utf8');
+  const [shown = '', kustomization = ''] = [...page.matchAll(/^```yaml\n(.*?)^```/gms)].map(
+    ([, block = '']) => block,
+  );
+
+  it('shows values that the chart takes', async () => {
+    const values = z.looseObject({ source: z.string() }).parse(parse(shown));
+    const { environment } = readContainer(await render({ values }));
+    assert.equal(environment.get('LOOKASIDE_URL'), 'https://lookaside.example.com');
+    assert.equal(environment.get('SOURCE'), values.source);
+  });
+
+  for (const base of ['kubernetes', 'openshift']) {
+    it(`shows a kustomization that stands on deploy/${base}`, async () => {
+      await cp('deploy', join(directory(), 'deploy'), { recursive: true });
+      const own = join(directory(), 'own');
+      await mkdir(own);
+      const text = kustomization.replace('- ../deploy/kubernetes', `- ../deploy/${base}`);
+      await writeFile(join(own, 'kustomization.yaml'), text);
+      await writeFile(join(own, 'lookaside.yaml'), 'poll: 5m\n');
+      const objects = await build(own);
+      assert.deepEqual(
+        new Set(objects.map(({ metadata }) => metadata['namespace'])),
+        new Set(['lookaside']),
+      );
+      const { container, environment, pod } = readContainer(objects);
+      assert.equal(container.image, 'registry.example.com/team/lookaside:0.1.0');
+      assert.equal(environment.get('SOURCE'), 'https://git.example.com/team/signatures.git');
+      assert.equal(environment.get('LOOKASIDE_KEYS'), undefined);
+      const config = objects.find(({ metadata }) => metadata.name.startsWith('lookaside-config-'));
+      assert.deepEqual(config?.['data'], { 'lookaside.yaml': 'poll: 5m\n' });
+      const volume = pod.volumes.find(({ name }) => name === 'config');
+      assert.deepEqual(volume?.['configMap'], { name: config.metadata.name });
+      assert.equal(pick(objects, 'Deployment').metadata.name, 'lookaside');
     });
   }
 });

@@ -41,6 +41,11 @@
 {{- end -}}
 {{- end -}}
 
+{{/* Peers pass the webhook on: without one there is nothing to pass. */}}
+{{- define "lookaside.hasPeers" -}}
+{{- if and .Values.peers .Values.webhook.secret }}yes{{ end -}}
+{{- end -}}
+
 {{- define "lookaside.hasKeys" -}}
 {{- with .Values.keys }}{{ if or .configMaps .secrets .inline }}yes{{ end }}{{ end -}}
 {{- end -}}

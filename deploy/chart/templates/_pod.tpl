@@ -36,7 +36,7 @@ httpGet:
 - name: LOOKASIDE_WEBHOOK_SECRET_FILE
   value: /etc/lookaside/webhook/secret
 {{- end }}
-{{- if .Values.peers }}
+{{- if include "lookaside.hasPeers" . }}
 - name: LOOKASIDE_PEERS
   value: {{ include "lookaside.fullname" . }}-peers
 {{- end }}

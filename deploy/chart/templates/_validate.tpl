@@ -71,9 +71,6 @@
 {{- if and .Values.webhook.host (eq .Values.webhook.host .Values.expose.host) -}}
 {{- $faults = append $faults "webhook.host is that of the store, which takes the webhook anyway: leave it empty" -}}
 {{- end -}}
-{{- if and .Values.peers (not .Values.webhook.secret) -}}
-{{- $faults = append $faults "peers pass the webhook on, and need webhook.secret: each checks its signature itself" -}}
-{{- end -}}
 {{- if $faults -}}
 {{- fail (printf "\n\n- %s\n" (join "\n- " $faults)) -}}
 {{- end -}}
