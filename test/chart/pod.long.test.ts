@@ -5,13 +5,14 @@ import { readFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { request as requestTls } from 'node:https';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { eventually } from '../kit/eventually.ts';
 import { freePort } from '../kit/process/free-port.ts';
 import { run } from '../kit/process/run.ts';
 import type { PidNamespace } from '../kit/process/pid-namespace.ts';
 import { sendPush } from '../kit/program/send-push.ts';
 import { type GitRemote, makeGitRemote } from '../kit/remote/git-remote.ts';
-import { startGitSsh } from '../kit/remote/git-ssh.ts';
+import { type GitSsh, startGitSsh } from '../kit/remote/git-ssh.ts';
 import { EXAMPLE, TWICE } from '../kit/server/example-server.ts';
 import { useTemporary } from '../kit/temporary.ts';
 import { makeCertificate } from '../kit/web/certificate-files.ts';
@@ -47,7 +48,24 @@ async function ask(scheme: string, port: number, path: string): Promise<Answer> 
   });
 }
 
+async function readKeys(): Promise<Readonly<Record<string, Buffer>>> {
+  return {
+    'release.asc': await readFile(join(EXAMPLE, 'keys/release.asc')),
+    'security.asc': await readFile(join(EXAMPLE, 'keys/security.asc')),
+  };
+}
+
+/** The Secret of a source that is reached over ssh. */
+async function readSecret(ssh: GitSsh): Promise<Readonly<Record<string, Buffer>>> {
+  return {
+    'ssh-privatekey': await readFile(ssh.keyFile),
+    known_hosts: await readFile(ssh.knownHostsFile),
+  };
+}
+
 const isRoot = process.geteuid?.() === 0;
+/** The ConfigMap with the configuration file. */
+const configSchema = z.looseObject({ data: z.record(z.string(), z.string()) });
 
 describeWith(
   ['git', 'git-http-backend', 'sshd', 'openssl', 'unshare', 'setpriv', 'tini', 'gpgv'],
@@ -77,18 +95,13 @@ describeWith(
       const rendered = await render(rendering);
       const { pod, container } = readContainer(rendered);
       const [store, status] = [await freePort(), await freePort()];
-      const { data } = pick(rendered, 'ConfigMap', '-config') as unknown as {
-        readonly data: Readonly<Record<string, string>>;
-      };
+      const { data } = configSchema.parse(pick(rendered, 'ConfigMap', '-config'));
       const all = { ...objects, 'lookaside-config': data };
-      const ports = { 8080: store, 8081: status };
+      const ports: Readonly<Record<number, number>> = { 8080: store, 8081: status };
       const started = await runPod(directory(), { pod, objects: all, ports, ...more });
       running = started;
       const numbers = new Map(
-        container.ports.map(({ name, containerPort }) => [
-          name,
-          ({ 8080: store, 8081: status } as Readonly<Record<number, number>>)[containerPort],
-        ]),
+        container.ports.map(({ name, containerPort }) => [name, ports[containerPort]]),
       );
       for (const role of ROLES) {
         const { path, port, scheme } = container[role].httpGet;
@@ -104,23 +117,15 @@ describeWith(
       const { scheme } = container.readinessProbe.httpGet;
       return { store, scheme, end: () => process.kill(started.init, 'SIGTERM') };
     };
-    const keys = async (): Promise<Readonly<Record<string, Buffer>>> => ({
-      'release.asc': await readFile(join(EXAMPLE, 'keys/release.asc')),
-      'security.asc': await readFile(join(EXAMPLE, 'keys/security.asc')),
-    });
 
     it('has no rights, and nowhere to write but its state', async () => {
       const { pod } = readContainer(await render({}));
       const script =
         'id -u; grep -E "CapEff|NoNewPrivs" /proc/self/status; touch /etc/lookaside/keys/a; touch /opt/a; touch /var/lib/lookaside/a && echo wrote';
-      const objects = { 'lookaside-keys': await keys(), 'lookaside-config': {} };
       const config = { 'lookaside.yaml': '' };
-      const started = await runPod(directory(), {
-        pod,
-        objects: { ...objects, 'lookaside-config': config },
-        ports: {},
-        command: ['sh', '-c', script],
-      });
+      const objects = { 'lookaside-keys': await readKeys(), 'lookaside-config': config };
+      const command = ['sh', '-c', script];
+      const started = await runPod(directory(), { pod, objects, ports: {}, command });
       await started.background.ended();
       const { stdout, stderr } = started.background;
       assert.equal(stdout(), '1001\nCapEff:\t0000000000000000\nNoNewPrivs:\t1\nwrote\n');
@@ -136,7 +141,10 @@ describeWith(
         config: { poll: '0s' },
         drainSeconds: 2,
       };
-      const objects = { 'lookaside-keys': await keys(), hook: { 'webhook-secret': `${SECRET}\n` } };
+      const objects = {
+        'lookaside-keys': await readKeys(),
+        hook: { 'webhook-secret': `${SECRET}\n` },
+      };
       const { store, end } = await start({ values }, objects);
       const first = await ask('HTTP', store, `/${FIRST}`);
       assert.deepEqual(first.body, await readFile(join(EXAMPLE, FIRST)));
@@ -162,12 +170,11 @@ describeWith(
         git: { ssh: { secret: 'git' } },
         tls: { secret: 'tls' },
       };
-      const git = {
-        'ssh-privatekey': await readFile(ssh.keyFile),
-        known_hosts: await readFile(ssh.knownHostsFile),
-      };
       const pair = { 'tls.crt': await readFile(tls.cert), 'tls.key': await readFile(tls.key) };
-      const { store, scheme } = await start({ values }, { keys: await keys(), git, tls: pair });
+      const { store, scheme } = await start(
+        { values },
+        { keys: await readKeys(), git: await readSecret(ssh), tls: pair },
+      );
       assert.equal(scheme, 'HTTPS');
       assert.equal((await ask(scheme, store, `/${FIRST}`)).status, 200);
       await ssh.stop();
@@ -186,12 +193,8 @@ describeWith(
         },
         expose: { kind: 'Route', host: 'lookaside.apps.example.com' },
       };
-      const git = {
-        'ssh-privatekey': await readFile(ssh.keyFile),
-        known_hosts: await readFile(ssh.knownHostsFile),
-      };
       const rendering = { values, apis: OPENSHIFT };
-      const objects = { keys: await keys(), git };
+      const objects = { keys: await readKeys(), git: await readSecret(ssh) };
       const { store } = await start(rendering, objects, { openShiftUser: OPENSHIFT_USER });
       assert.equal((await ask('HTTP', store, `/${FIRST}`)).status, 200);
       const page = await ask('HTTP', store, '/');

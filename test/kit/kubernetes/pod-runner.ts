@@ -120,11 +120,11 @@ async function layImage(upper: string, uid: number): Promise<void> {
     await cp(join(ROOT, name), join(upper, PROGRAM, name), { recursive: true });
   }
   const others = readFileSync('/etc/passwd', 'utf8').replaceAll(/^[^:]*:[^:]*:1001:.*\n/gm, '');
-  const own = `lookaside:x:1001:0::/var/lib/lookaside:/sbin/nologin\n`;
+  const named = 'lookaside:x:1001:0::/var/lib/lookaside:/sbin/nologin\n';
   // CRI-O adds the user that it was told.
   const chosen = uid === 1001 ? '' : `${uid}:x:${uid}:0:::/sbin/nologin\n`;
   await mkdir(join(upper, 'etc'));
-  await writeFile(join(upper, 'etc/passwd'), `${others}${own}${chosen}`);
+  await writeFile(join(upper, 'etc/passwd'), `${others}${named}${chosen}`);
 }
 
 function readImage(): {
@@ -192,7 +192,7 @@ function mapPorts(
   return Object.fromEntries(
     Object.entries(environment).map(([name, value]) => [
       name,
-      /_LISTEN$/.test(name) ? map(value) : value,
+      name.endsWith('_LISTEN') ? map(value) : value,
     ]),
   );
 }
