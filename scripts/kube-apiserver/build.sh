@@ -19,14 +19,9 @@ for tool in make rsync jq dpkg-source apt-get; do
   fi
 done
 
-# Go's cache stays when the build breaks off, and works in the same place only.
-work=$cache/build
-clean_up() {
-  if [ -d "$work" ]; then find "$work" -mindepth 1 -maxdepth 1 ! -name go-cache -exec rm -rf {} +; fi
-}
-trap clean_up EXIT
-clean_up
-mkdir -p "$work"
+mkdir -p "$cache"
+work=$(mktemp -d "$cache/build-XXXXXX")
+trap 'rm -rf "$work"' EXIT
 
 # Lists of our own, with the sources, of the mirror that this machine uses.
 mkdir -p "$work"/apt/{lists/partial,archives/partial}
@@ -56,7 +51,7 @@ cp "$work"/root/usr/share/gocode/src/github.com/modern-go/reflect2/*.go "$reflec
 
 mkdir -p "$work/go/src/k8s.io"
 ln -s "$work/kubernetes" "$work/go/src/k8s.io/kubernetes"
-export GOPATH=$work/go GOCACHE=$work/go-cache GO111MODULE=off CGO_ENABLED=0
+export GOPATH=$work/go GO111MODULE=off CGO_ENABLED=0
 export GOROOT=$work/root/usr/lib/go-1.19 PATH=$work/root/usr/lib/go-1.19/bin:$PATH
 make -C "$GOPATH/src/k8s.io/kubernetes" WHAT=cmd/kube-apiserver
 cp "$work/root/usr/bin/etcd" "$cache/etcd"
@@ -64,4 +59,3 @@ cp "$work/root/usr/bin/etcd" "$cache/etcd"
 cp "$work/kubernetes/_output/bin/kube-apiserver" "$cache/kube-apiserver.new"
 mv "$cache/kube-apiserver.new" "$cache/kube-apiserver"
 "$cache/kube-apiserver" --version
-rm -rf "$work"
