@@ -40,6 +40,11 @@ const REFUSALS: readonly (readonly [what: string, values: object, told: RegExp])
     { keys: { inline: { 'a.txt': '-----BEGIN PGP PUBLIC KEY BLOCK-----' } } },
     /invalid propertyName 'a\.txt'\n.*does not match pattern .*\.asc/,
   ],
+  [
+    'a tag in the name of the image',
+    { image: { repository: 'quay.io/team/lookaside:1' } },
+    /at '\/image\/repository': 'quay\.io\/team\/lookaside:1' does not match/,
+  ],
   ['a digest that is none', { image: { digest: 'latest' } }, /at '\/image\/digest': 'latest' does/],
   // By the schema of the configuration file.
   ['an unknown option', { config: { pol: '5m' } }, /at '\/config': additional properties 'pol'/],
@@ -130,11 +135,6 @@ const REFUSALS: readonly (readonly [what: string, values: object, told: RegExp])
     'one name twice',
     { webhook: { ...hook, host: 'a.example' }, expose: { kind: 'Route', host: 'a.example' } },
     /webhook\.host is that of the store/,
-  ],
-  [
-    'peers without a secret',
-    { peers: true },
-    /peers pass the webhook on, and need webhook\.secret/,
   ],
 ];
 
