@@ -1,6 +1,6 @@
-// Writes what is made from other files of deploy/ and docs/: the alerts and the dashboard inside the chart, the
-// schema of `config` in its values, and the manifests of deploy/kubernetes and deploy/openshift, which are
-// rendered from the chart. With --check it changes nothing and fails when one of them is out of date.
+// Writes what is made from other files: the alerts and the dashboard inside the chart, the schema of `config` in
+// its values, its version, and the manifests of deploy/kubernetes and deploy/openshift, which are rendered from it.
+// With --check it changes nothing and fails when one of them is out of date.
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { format, resolveConfig } from 'prettier';
@@ -68,12 +68,26 @@ async function writeChart(): Promise<void> {
   for (const name of ['lookaside-alerts.yaml', 'lookaside-dashboard.json']) {
     written.set(`${CHART}/files/${name}`, readFileSync(join(MONITORING, name), 'utf8'));
   }
+  writeVersions();
   const path = `${CHART}/values.schema.json`;
   const schema = JSON.parse(readFileSync(path, 'utf8')) as { properties: { config: unknown } };
   const options = JSON.parse(readFileSync('docs/lookaside.schema.json', 'utf8')) as object;
   const { $schema: _, ...config } = toGoPatterns(options) as Record<string, unknown>;
   schema.properties.config = { ...config, type: 'object' };
   await write(path, JSON.stringify(schema));
+}
+
+/** The version of package.json, where files written by hand name it. */
+function writeVersions(): void {
+  const manifest: unknown = JSON.parse(readFileSync('package.json', 'utf8'));
+  const { version } = z.object({ version: z.string() }).parse(manifest);
+  for (const path of [`${CHART}/Chart.yaml`, join(BASE, BY_HAND)]) {
+    const text = readFileSync(path, 'utf8');
+    written.set(
+      path,
+      text.replaceAll(/^( *(?:version|appVersion|newTag|.*\/version): ).*$/gm, `$1${version}`),
+    );
+  }
 }
 
 async function writeManifests(): Promise<void> {

@@ -15,7 +15,7 @@ import {
 import { kubectl } from '../kit/kubernetes/kubernetes-tools.ts';
 import { useTemporary } from '../kit/temporary.ts';
 import { readPods } from './pod-security.ts';
-import { pick, readContainer } from './rendered.ts';
+import { pick, readContainer, readVersion } from './rendered.ts';
 
 const VALUES = { ...LEAST, webhook: { secret: 'lookaside-webhook' } };
 const CASES = [
@@ -87,7 +87,7 @@ describe('docs/kubernetes.md', () => {
         new Set(['lookaside']),
       );
       const { container, environment, pod } = readContainer(objects);
-      assert.equal(container.image, 'registry.example.com/team/lookaside:0.1.0');
+      assert.equal(container.image, `registry.example.com/team/lookaside:${readVersion()}`);
       assert.equal(environment.get('SOURCE'), 'https://git.example.com/team/signatures.git');
       assert.equal(environment.get('LOOKASIDE_KEYS'), undefined);
       const config = objects.find(({ metadata }) => metadata.name.startsWith('lookaside-config-'));

@@ -8,6 +8,7 @@ import { runOrThrow } from '../kit/process/run.ts';
 import { startRegistry } from '../kit/registry/registry.ts';
 import { useTemporary } from '../kit/temporary.ts';
 import { describeWith } from '../with-tools.ts';
+import { readVersion } from './rendered.ts';
 
 async function helmOrThrow(args: readonly string[], input = ''): Promise<string> {
   const { code, stdout, stderr } = await helm(args, { input });
@@ -21,7 +22,7 @@ describeWith(['docker-registry'], 'the packaged chart', () => {
   it('comes out of a registry as it went in', async () => {
     const registry = await startRegistry();
     await helmOrThrow(['package', CHART, '--destination', directory()]);
-    const file = join(directory(), 'lookaside-0.1.0.tgz');
+    const file = join(directory(), `lookaside-${readVersion()}.tgz`);
     const { stdout: names } = await runOrThrow('tar', ['tzf', file]);
     const inside = names.trim().split('\n');
     assert.ok(inside.includes('lookaside/files/lookaside-alerts.yaml'));

@@ -1,5 +1,6 @@
 /** The parts of rendered objects that tests look at. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import type { KubernetesObject } from '../kit/kubernetes/render.ts';
 import { type Pod, readPods } from './pod-security.ts';
@@ -60,6 +61,12 @@ export function readDeployment(
   objects: readonly KubernetesObject[],
 ): z.infer<typeof deployment>['spec'] {
   return deployment.parse(pick(objects, 'Deployment')).spec;
+}
+
+/** The version of the program. */
+export function readVersion(): string {
+  const manifest: unknown = JSON.parse(readFileSync('package.json', 'utf8'));
+  return z.object({ version: z.string() }).parse(manifest).version;
 }
 
 export type Container = z.infer<typeof container>;
