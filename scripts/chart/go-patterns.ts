@@ -2,6 +2,8 @@
  * A JSON schema for validators that read patterns as Go does, which has no lookahead. Helm's is one.
  */
 
+const LOOKS_AROUND = /\(\?<?[!=]/;
+
 /** The same schema with `^(?!A)(?!B)C` written as: not `^(?:A)`, not `^(?:B)`, and `^C`. */
 export function toGoPatterns(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(toGoPatterns);
@@ -11,7 +13,8 @@ export function toGoPatterns(schema: unknown): unknown {
     toGoPatterns(value),
   ]);
   const { pattern, ...rest } = Object.fromEntries(members);
-  if (typeof pattern !== 'string' || !pattern.includes('(?!')) return Object.fromEntries(members);
+  if (typeof pattern !== 'string' || !LOOKS_AROUND.test(pattern))
+    return Object.fromEntries(members);
   const { refused, rest: kept } = splitLookaheads(pattern);
   const patterns: readonly object[] = [
     ...refused.map((inner) => ({ not: { pattern: `^(?:${inner})` } })),
@@ -32,7 +35,7 @@ function splitLookaheads(pattern: string): {
     refused.push(rest.slice('(?!'.length, end));
     rest = rest.slice(end + 1);
   }
-  if (!pattern.startsWith('^') || /\(\?[!=<]/.test(`${refused.join('')}${rest}`)) {
+  if (!pattern.startsWith('^') || LOOKS_AROUND.test(`${refused.join('')}${rest}`)) {
     throw new Error(`a lookahead is not at the start of ${pattern}`);
   }
   return { refused, rest };
