@@ -13,7 +13,9 @@ import type { Lookup } from './lookups/lookup.ts';
 import { createFailedRequest } from './troubles/failed-request.ts';
 import type { Failures } from './troubles/failures.ts';
 
-export interface AppOptions extends Pick<WebhookOptions, 'branch' | 'onDelivery'> {
+export interface AppOptions extends Required<
+  Pick<WebhookOptions, 'branch' | 'onDelivery' | 'onVerified'>
+> {
   readonly refresher: Pick<Refresher, 'store' | 'status' | 'request'>;
   readonly lookup: Lookup;
   readonly webhookSecrets: () => readonly string[];
@@ -29,7 +31,7 @@ export interface AppOptions extends Pick<WebhookOptions, 'branch' | 'onDelivery'
 
 /** The Express app behind the lookup: the page for people, its files, and the webhook. */
 export function createApp(options: AppOptions): Express {
-  const { refresher, lookup, webhookSecrets, branch, onDelivery } = options;
+  const { refresher, lookup, webhookSecrets, branch, onDelivery, onVerified } = options;
   const { policy, url, trustedProxies, failures, log } = options;
   const app = express();
   app.disable('x-powered-by');
@@ -44,6 +46,7 @@ export function createApp(options: AppOptions): Express {
     branch,
     onPush: (commit) => refresher.request('webhook', commit),
     onDelivery,
+    onVerified,
     log,
     clientOf: createClientAddress(trustedProxies),
   });

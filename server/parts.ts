@@ -4,9 +4,12 @@ import type { SignatureStore } from '../generator/store/store.ts';
 import type { ProgramLog } from '../generator/system/program-log.ts';
 import { toPrintable } from '../generator/terms/text.ts';
 import { judgeWithMemory } from './follow/judge-with-memory.ts';
+import type { PeerResult } from './follow/peers/peer.ts';
+import { Peers, type PeersOptions } from './follow/peers/peers.ts';
 import { Refresher, type RefresherOptions } from './follow/refresher.ts';
 import { yieldToLookups } from './lookups/yield-to-lookups.ts';
 import type { InForce } from './reload/in-force.ts';
+import type { ListenPlace } from './listen/bound-addresses.ts';
 import { CertificateDates } from './listen/certificate-dates.ts';
 import { SERVED_MAX_AGE } from './lookups/answer-headers.ts';
 import { Readiness } from './health/readiness.ts';
@@ -21,6 +24,8 @@ import type { StatusServices } from './status/services.ts';
 export interface Parts extends StatusServices {
   readonly readiness: Readiness;
   readonly refresher: Refresher;
+  /** Undefined where none are configured. */
+  readonly peers: Peers | undefined;
   readonly refused: RefusedPulls;
   readonly reasons: Reasons;
   readonly metrics: Metrics;
@@ -30,13 +35,18 @@ export interface Parts extends StatusServices {
   readonly stopKeeping: () => Promise<void>;
 }
 
-/** Makes them; nothing is asked of the source before the refresher starts. */
+/**
+ * Makes them; nothing is asked of the source before the refresher starts. `places` says where the store
+ * listens, once it does.
+ */
 export async function createParts(
   options: ServerOptions,
-  { policy, readings, reloadedAt }: InForce,
+  inForce: InForce,
   onFirstLoad: RefresherOptions['onFirstLoad'],
+  places: () => readonly ListenPlace[],
 ): Promise<Parts> {
   const { source, troubles, failures, log, refusedFile, program, commitUrl } = options;
+  const { policy, tls, readings, reloadedAt } = inForce;
   const refresher = new Refresher({
     ...options,
     elapsed,
@@ -57,7 +67,51 @@ export async function createParts(
   const reasons = new Reasons({ source, refresher, failures, log });
   const certificate = new CertificateDates({ now: options.now, troubles, log });
   const lookups = new LookupCounts({ elapsed, now: () => Date.now() });
-  const metrics = new Metrics({
+  const onResult = (result: PeerResult): void => metrics.addPeerDelivery(result);
+  const peers = createPeers(options, { places, certificate: () => tls()?.cert, onResult });
+  const followed = { refresher, refused, lookups, certificate, peers };
+  const metrics = createMetrics(options, inForce, followed);
+  return {
+    source,
+    troubles,
+    failures,
+    log,
+    policy,
+    readings,
+    reloadedAt,
+    certificate,
+    refresher,
+    peers,
+    readiness,
+    refused,
+    reasons,
+    lookups,
+    metrics,
+    program,
+    commitUrl,
+    stopKeeping: async () => stopKeeping?.(),
+  };
+}
+
+function createPeers(
+  { peers, troubles, log }: ServerOptions,
+  own: Pick<PeersOptions, 'places' | 'certificate' | 'onResult'>,
+): Peers | undefined {
+  return peers && new Peers({ ...peers, ...own, troubles, log });
+}
+
+function createMetrics(
+  { troubles, failures, program }: ServerOptions,
+  { policy, readings, reloadedAt }: InForce,
+  {
+    refresher,
+    refused,
+    lookups,
+    certificate,
+    peers,
+  }: Pick<Parts, 'refresher' | 'refused' | 'lookups' | 'certificate' | 'peers'>,
+): Metrics {
+  return new Metrics({
     refresher,
     lookupCounts: lookups,
     keyring: () => policy().keyring,
@@ -69,27 +123,9 @@ export async function createParts(
     reloadedAt,
     certificateUntil: certificate.until,
     backgroundFailures: () => failures.count,
+    peers: () => peers?.count(),
     program,
   });
-  return {
-    source,
-    troubles,
-    failures,
-    log,
-    policy,
-    readings,
-    reloadedAt,
-    certificate,
-    refresher,
-    readiness,
-    refused,
-    reasons,
-    lookups,
-    metrics,
-    program,
-    commitUrl,
-    stopKeeping: async () => stopKeeping?.(),
-  };
 }
 
 /** A clock that never jumps, in milliseconds. */

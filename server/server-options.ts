@@ -4,6 +4,7 @@ import type { SignatureStore } from '../generator/store/store.ts';
 import type { Generation } from './follow/generations.ts';
 import type { Reloadable } from './reload/in-force.ts';
 import type { JudgeMemory } from './follow/judge-with-memory.ts';
+import type { PeersName } from './follow/peers/peers.ts';
 import type { RefresherOptions } from './follow/refresher.ts';
 import type { AccessLogForm, LineSink } from './lookups/access-log.ts';
 import type { ProgramFacts } from './metrics/program-facts.ts';
@@ -36,9 +37,11 @@ export interface ServerOptions
   readonly maxConnections?: number;
   /** Milliseconds between two polls, on average; 0 for none. */
   readonly poll: number;
+  /** Other servers of the same store, which are told of pushes; undefined for none. */
+  readonly peers?: PeersName | undefined;
   /** How long caches may hold the 404 of a location, in milliseconds; 0 for not at all. */
   readonly cacheMissing: number;
-  /** Says how far apart polls are, from 0 to less than 1; Math.random if left out. */
+  /** Says how far apart polls and retries are, from 0 to less than 1; Math.random if left out. */
   readonly random?: () => number;
   readonly accessLog: AccessLogForm;
   readonly accessLogSink: LineSink;

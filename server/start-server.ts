@@ -1,8 +1,10 @@
 // Puts the server together: its parts, lookups, the two apps, the two listeners.
 import type { RequestListener } from 'node:http';
+import type { SignatureStore } from '../generator/store/store.ts';
 import { messageOf } from '../generator/terms/errors.ts';
 import { createCountedLookups } from './counted-lookups.ts';
 import { DeferredApp } from './deferred-app.ts';
+import type { Generation } from './follow/generations.ts';
 import { HangingRefresh } from './follow/hanging-refresh.ts';
 import { judgeWithMemory } from './follow/judge-with-memory.ts';
 import type { ReloadTarget } from './reload/reload.ts';
@@ -34,20 +36,22 @@ export interface RunningServer extends ReloadTarget {
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const inForce = new InForce(options, options.now);
-  const parts = await createParts(options, inForce, (store, generation) => {
+  const onFirstLoad = (store: SignatureStore, generation: Generation): void => {
     options.onServing(main.url, store, generation);
     // What lookups do not need does not hold up the first of them.
     void apps.load();
-  });
+  };
+  const parts = await createParts(options, inForce, onFirstLoad, () => main.places);
   const lookups = createCountedLookups(options, parts);
   const apps = createApps(options, inForce, parts, lookups.lookup);
   const probes = new Probes(parts.readiness, 'webhook');
   const { main, status } = await openListeners({ ...options, ...lookups, ...apps, probes });
   options.log.info({ main: main.url, status: status.url }, 'listening');
-  const { refresher, certificate } = parts;
+  const { refresher, certificate, peers } = parts;
   if (options.tls) certificate.take(options.tls.cert);
   certificate.start();
   refresher.start();
+  void peers?.look();
   const stopFollowing = follow(options, refresher);
   return {
     url: main.url,
@@ -72,7 +76,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     stop: async () => {
       certificate.stop();
       await Promise.all([main.stop(), status.stop(), stopFollowing()]);
-      await Promise.all([lookups.flush(), parts.stopKeeping()]);
+      await Promise.all([lookups.flush(), parts.stopKeeping(), peers?.stop()]);
     },
   };
 }
@@ -91,7 +95,7 @@ function createApps(
   parts: Parts,
   lookup: Lookup,
 ): Apps {
-  const { metrics } = parts;
+  const { metrics, peers } = parts;
   const onError = (error: unknown): void => {
     if (isUnexpected(error)) failures.note('a part of the server', error);
     else log.error({ error: messageOf(error) }, 'a part of the server failed to load');
@@ -104,6 +108,7 @@ function createApps(
       webhookSecrets,
       branch: source.branch,
       onDelivery: (result) => metrics.addDelivery(result),
+      onVerified: (delivery) => peers?.relay(delivery),
       url,
       trustedProxies,
     });

@@ -135,6 +135,29 @@ export const address = z
     return { host: bracketed ?? plain, port: Number(port) };
   });
 
+const PEERS_FORM = 'NAME, NAME:PORT or [IPV6]:PORT';
+
+/** `NAME`, `NAME:PORT`, `[::1]`, `[::1]:PORT`; the port is undefined where it is left out. */
+export const peers = z
+  .string(expected(PEERS_FORM))
+  .regex(
+    /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252}))(?::[1-9][0-9]{0,4})?$/,
+    expected(PEERS_FORM),
+  )
+  .transform((value, context) => {
+    const {
+      bracketed,
+      plain = '',
+      port,
+    } = /^(?:\[(?<bracketed>.+)\]|(?<plain>[^:]+))(?::(?<port>[0-9]+))?$/.exec(value)?.groups ?? {};
+    const isAddress = bracketed === undefined || isIPv6(bracketed);
+    if (isAddress && Number(port ?? 0) <= 65_535) {
+      return { name: bracketed ?? plain, port: port === undefined ? undefined : Number(port) };
+    }
+    context.addIssue(`expected ${PEERS_FORM}, got ${JSON.stringify(value)}`);
+    return z.NEVER;
+  });
+
 /** `.git`, as some system spells it: git puts none of them into a work tree. */
 const NO_GIT_DIRECTORY =
   /^(?!(?:[\s\S]*\/)?(?:\.[Gg][Ii][Tt]|[Gg][Ii][Tt]~1)[ .]*(?:[:\\][^/]*)?(?:\/|$))/;

@@ -18,6 +18,7 @@ import {
   flag,
   names,
   oneOf,
+  peers,
   platforms,
   scopeFlags,
   scopes,
@@ -328,6 +329,13 @@ export const OPTIONS = {
     commands: ['serve'],
     isPath: true,
     schema: text,
+  },
+  peers: {
+    argument: 'NAME',
+    description:
+      'name of all servers of this store: a push that the webhook takes is passed on to each address of it; NAME:PORT if they listen on another port than this one',
+    commands: ['serve'],
+    schema: peers,
   },
   poll: {
     argument: 'DURATION',

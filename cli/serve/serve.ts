@@ -116,6 +116,7 @@ class ServeRun {
   async untilStopped(): Promise<void> {
     const { environment, isInit } = this.#io;
     const shownUrl = readShownUrl(this.#settings.url);
+    assertPeersCanBeTold(this.#settings);
     await this.#keys.open();
     const reloadable = await this.#signals.orStopped(this.#files.read());
     this.#accessLog = new AccessLogOutput(this.#troubles, this.#log);
@@ -227,6 +228,7 @@ class ServeRun {
       statusListen: settings['status-listen'],
       maxConnections: settings['max-connections'],
       poll: settings.poll,
+      peers: settings.peers,
       cacheMissing: settings['cache-missing'],
       accessLog: settings['access-log'],
       trustedProxies: settings['trusted-proxies'],
@@ -270,6 +272,14 @@ class ServeRun {
     this.#accessLog?.flushNow();
     this.#io.exit(code);
   }
+}
+
+function assertPeersCanBeTold(settings: Settings): void {
+  if (settings.peers === undefined || settings['webhook-secret-file'] !== undefined) return;
+  throw new UsageError(
+    '--peers needs --webhook-secret-file: only signed pushes are passed on',
+    'give all servers of the store the same --webhook-secret-file',
+  );
 }
 
 /** A source as state files are named for it. */

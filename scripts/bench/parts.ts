@@ -1,4 +1,5 @@
 import type { Part } from './part.ts';
+import { fanout } from './parts/fanout.ts';
 import { generate } from './parts/generate.ts';
 import { hostile } from './parts/hostile.ts';
 import { load } from './parts/load.ts';
@@ -15,6 +16,7 @@ export const PARTS = {
   lookups,
   verify,
   refresh,
+  fanout,
   memory,
   start,
   generate,

@@ -14,6 +14,8 @@ const TOOLS = {
   skopeo: { package: 'skopeo', version: ['--version'] },
   openssl: { package: 'openssl', version: ['version'] },
   bzip2: { package: 'bzip2', version: ['--version'] },
+  haproxy: { package: 'haproxy', version: ['-v'] },
+  unshare: { package: 'util-linux', version: ['--version'] },
   xargs: { package: 'findutils', version: ['--version'] },
 } as const satisfies Record<string, { package: string; version: readonly string[] }>;
 

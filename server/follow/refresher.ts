@@ -47,6 +47,8 @@ export interface RefreshStatus {
 export interface RefresherOptions extends GenerationsOptions {
   /** Looks for gpgv again; called before everything is judged again. */
   readonly lookForGpgv: () => Promise<void>;
+  /** Spreads retries, from 0 to less than 1; Math.random if left out. */
+  readonly random?: () => number;
   /** Whether gpgv can be used now. */
   readonly hasGpgv: () => Promise<boolean>;
   /** Told of what fails unexpectedly. */
@@ -67,7 +69,12 @@ const NO_CODES: Codes = new Map();
 /** First and longest pause between tries, in milliseconds. */
 const FIRST_PAUSE = 250;
 const LONGEST_PAUSE = 60_000;
-/** A pushed commit that is not visible after this many tries (about 15 seconds) is given up. */
+/**
+ * By how much a pause may be longer, as a part of it: of many servers that were told of a push at the same
+ * time, not all come back to the git host at the same time.
+ */
+const RETRY_JITTER = 0.5;
+/** A pushed commit that is not visible after this many tries (about 20 seconds) is given up. */
 const COMMIT_TRIES = 7;
 /** How long operators see that the clock has jumped. Milliseconds. */
 const JUMP_TOLD = 3_600_000;
@@ -221,7 +228,7 @@ export class Refresher {
       } catch (error) {
         failures.note('a refresh', error);
         const next = { reason: 'retry' as const, attempt: request.attempt + 1 };
-        this.#retryIn(pauseBefore(next), next);
+        this.#retryIn(this.#pauseBefore(next), next);
       } finally {
         this.#runningSince = null;
       }
@@ -342,7 +349,14 @@ export class Refresher {
       this.#awaited = undefined;
     }
     if (result !== 'failed' && this.#awaited === undefined) return;
-    this.#retryIn(pauseBefore(next), next);
+    this.#retryIn(this.#pauseBefore(next), next);
+  }
+
+  /** In milliseconds. */
+  #pauseBefore({ attempt }: Request): number {
+    const { random = Math.random } = this.#options;
+    const pause = Math.min(FIRST_PAUSE * 2 ** (attempt - 1), LONGEST_PAUSE);
+    return pause * (1 + RETRY_JITTER * random());
   }
 
   #retryIn(pause: number, next: Request): void {
@@ -431,11 +445,6 @@ export class Refresher {
       troubles.raise('undecided-files', { message });
     }
   }
-}
-
-/** In milliseconds. */
-function pauseBefore({ attempt }: Request): number {
-  return Math.min(FIRST_PAUSE * 2 ** (attempt - 1), LONGEST_PAUSE);
 }
 
 function countsOf(store: SignatureStore | undefined): object {

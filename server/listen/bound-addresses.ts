@@ -43,6 +43,15 @@ export class BoundAddresses {
     }
   }
 
+  /** Each address and port on which it listens. */
+  get places(): readonly ListenPlace[] {
+    return [this.#server, ...this.#more].flatMap((server) => {
+      const address = server.address();
+      if (address === null || typeof address === 'string') return [];
+      return [{ host: address.address, port: address.port }];
+    });
+  }
+
   /** Takes no more connections; settles when all of them have ended. */
   async close(): Promise<void> {
     const open = [this.#server, ...this.#more].filter((server) => server.listening);

@@ -113,6 +113,11 @@ export class Listener {
     return this.#url;
   }
 
+  /** Each address and port on which it listens. */
+  get places(): readonly ListenPlace[] {
+    return this.#addresses.places;
+  }
+
   async start(): Promise<void> {
     const { host, port } = await this.#addresses.open(this.#options);
     const shownHost = host.includes(':') ? `[${host}]` : host;

@@ -91,6 +91,15 @@ export const METRICS = {
     label: 'result',
     help: 'Deliveries of the webhook, by result: accepted, ignored, ping, unauthorized, too-large, too-slow, busy or invalid',
   },
+  lookaside_peer_deliveries_total: {
+    kind: 'counter',
+    label: 'result',
+    help: 'Pushes passed on to peers, by result: delivered, failed (no answer, or that of a fault, in all tries), refused, replaced by a newer push, skipped (the name has too many addresses), or unresolved (it has none)',
+  },
+  lookaside_peers: {
+    kind: 'gauge',
+    help: 'Addresses that the name of the peers had when it was last looked up, without those of this server; left out without peers',
+  },
   lookaside_key_expiry_timestamp_seconds: {
     kind: 'gauge',
     label: 'fingerprint',

@@ -4,6 +4,7 @@ import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client';
 import type { Keyring } from '../../generator/openpgp/keyring.ts';
 import { toLine } from '../../generator/terms/text.ts';
 import { shareOf } from '../lost/lost-signatures.ts';
+import type { PeerResult } from '../follow/peers/peer.ts';
 import type { LastRefresh, Refresher } from '../follow/refresher.ts';
 import type { WebhookResult } from '../follow/webhook/webhook.ts';
 import type { InForce } from '../reload/in-force.ts';
@@ -32,6 +33,9 @@ export interface MetricValues {
   /** Of a refresh, in seconds since 1970; 0 before the first. */
   readonly lastSuccess: () => number;
   readonly deliveries: Readonly<Record<WebhookResult, number>>;
+  readonly peerDeliveries: Readonly<Record<PeerResult, number>>;
+  /** How many peers there are; undefined where none are configured, or none were looked up yet. */
+  readonly peers: () => number | undefined;
   readonly broken: Readonly<Record<BrokenReason, number>>;
   readonly troubles: Pick<Troubles, 'list'>;
   /** How files were read last, by their kind. */
@@ -118,12 +122,17 @@ export class MetricRegistry {
   }
 
   #addUpdates(): void {
-    const { refreshes, lastSuccess, deliveries } = this.#values;
+    const { refreshes, lastSuccess, deliveries, peerDeliveries, peers } = this.#values;
     this.#counter('lookaside_refresh_total', () => Object.entries(refreshes));
     this.#gauge('lookaside_last_refresh_success_timestamp_seconds', () =>
       unlabelled(lastSuccess()),
     );
     this.#counter('lookaside_webhook_deliveries_total', () => Object.entries(deliveries));
+    this.#counter('lookaside_peer_deliveries_total', () => Object.entries(peerDeliveries));
+    this.#gauge('lookaside_peers', () => {
+      const count = peers();
+      return count === undefined ? [] : unlabelled(count);
+    });
   }
 
   #addServer(): void {

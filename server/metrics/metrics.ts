@@ -1,5 +1,6 @@
 // What is measured, for Prometheus. What formats it is loaded after the start, so that the server starts
 // sooner, and before the first scrape, as loading it would keep lookups waiting.
+import type { PeerResult } from '../follow/peers/peer.ts';
 import type { LastRefresh } from '../follow/refresher.ts';
 import type { WebhookResult } from '../follow/webhook/webhook.ts';
 import type { BrokenReason } from '../listen/broken-requests.ts';
@@ -22,6 +23,7 @@ export type MetricsOptions = Pick<
   | 'certificateUntil'
   | 'backgroundFailures'
   | 'program'
+  | 'peers'
 >;
 
 /** Seconds: from a directory that has not changed to the first load of a large repository. */
@@ -44,6 +46,14 @@ export class Metrics {
     'too-slow': 0,
     busy: 0,
     invalid: 0,
+  };
+  readonly #peerDeliveries: Record<PeerResult, number> = {
+    delivered: 0,
+    failed: 0,
+    refused: 0,
+    replaced: 0,
+    skipped: 0,
+    unresolved: 0,
   };
   readonly #broken: Record<BrokenReason, number> = {
     malformed: 0,
@@ -78,6 +88,7 @@ export class Metrics {
       refreshDurations: this.#refreshDurations,
       lastSuccess: () => this.#lastSuccess,
       deliveries: this.#deliveries,
+      peerDeliveries: this.#peerDeliveries,
       broken: this.#broken,
     });
     return this.#registry.read();
@@ -95,5 +106,9 @@ export class Metrics {
 
   addDelivery(result: WebhookResult): void {
     this.#deliveries[result]++;
+  }
+
+  addPeerDelivery(result: PeerResult): void {
+    this.#peerDeliveries[result]++;
   }
 }

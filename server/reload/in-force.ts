@@ -34,6 +34,7 @@ export class InForce {
 
   readonly policy = (): Policy => this.#values.policy;
   readonly webhookSecrets = (): readonly string[] => this.#values.webhookSecrets;
+  readonly tls = (): TlsFiles | undefined => this.#values.tls;
 
   /** By the kind of files, of those that there are. */
   readonly readings = (): ReadonlyMap<ReloadedKind, FileReading> => this.#readings;

@@ -9,6 +9,8 @@ export const TROUBLES = {
   'refresh-failed': 'The source cannot be read. The last good state is served.',
   'refresh-hanging': 'A refresh takes far longer than it should. The last good state is served.',
   'state-refused': 'The newest state of the source is refused. The last good one is served.',
+  'peers-failing':
+    'Other servers of the store cannot be told of pushes. They follow with their next poll.',
   'reload-failed':
     'A policy, secret or certificate cannot be read: what was in force stays. The other files are read all the same.',
   'keys-unusable':

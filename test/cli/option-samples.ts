@@ -516,6 +516,41 @@ export const SAMPLES: Readonly<Record<OptionName, Samples>> = {
     ],
   },
   drain: duration('a duration like 10s or 1m, at most 24h', [['24h', 86_400_000]], ['25h', '2d']),
+  peers: {
+    good: [
+      ['lookaside-peers', { name: 'lookaside-peers', port: undefined }],
+      [
+        'peers.store.svc.cluster.local.:8443',
+        { name: 'peers.store.svc.cluster.local.', port: 8443 },
+      ],
+      ['192.0.2.7', { name: '192.0.2.7', port: undefined }],
+      ['[2001:db8::7]', { name: '2001:db8::7', port: undefined }],
+      ['[2001:db8::7]:65535', { name: '2001:db8::7', port: 65_535 }],
+    ],
+    bad: [
+      ...[
+        '',
+        ':8080',
+        'a b',
+        '-a',
+        'a:0',
+        'a:65536',
+        'a:b',
+        'a,b',
+        'https://a',
+        'a/webhook',
+        '2001:db8::7',
+        '[a]',
+        '[::g]:1',
+        '[1.2.3.4]',
+        'é',
+      ].map((value): [unknown, string] => [
+        value,
+        `expected NAME, NAME:PORT or [IPV6]:PORT, got ${JSON.stringify(value)}`,
+      ]),
+      [8080, 'expected NAME, NAME:PORT or [IPV6]:PORT, got 8080'],
+    ],
+  },
   poll: duration(
     'a duration like 60s or 5m, at most 596h',
     [

@@ -124,6 +124,12 @@ describeWith(['gpg'], 'start', () => {
       message: /^--webhook-secret-file: cannot read .*\/missing/,
     },
     {
+      what: '--peers without a secret',
+      args: async () => [directory(), '--peers', 'lookaside-peers'],
+      message: /^--peers needs --webhook-secret-file: only signed pushes are passed on$/,
+      hint: /the same --webhook-secret-file/,
+    },
+    {
       what: '--tls-cert without --tls-key',
       args: async () => [directory(), '--tls-cert', (await makeCertificate(directory())).cert],
       message: /^TLS needs both --tls-cert and --tls-key$/,

@@ -6,6 +6,7 @@ export const PART_NAMES = [
   'lookups',
   'verify',
   'refresh',
+  'fanout',
   'memory',
   'start',
   'generate',

@@ -2,6 +2,7 @@
 // (docs.github.com, "Validating webhook deliveries"). All that is believed of a delivery is "look
 // again", so repeated ones are harmless.
 import { timingSafeEqual } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
 import { type Request, type RequestHandler, type Response, Router } from 'express';
 import { z } from 'zod';
 import type { ProgramLog } from '../../../generator/system/program-log.ts';
@@ -34,6 +35,12 @@ const STATUS = {
 } as const;
 export type WebhookResult = keyof typeof STATUS;
 
+/** A delivery as it came, kept to be passed on. */
+export interface KeptDelivery {
+  readonly bytes: Buffer;
+  readonly headers: IncomingHttpHeaders;
+}
+
 export interface WebhookOptions {
   /** All that are valid now; if there is none, `/webhook` answers 404. */
   readonly secrets: () => readonly string[];
@@ -41,6 +48,8 @@ export interface WebhookOptions {
   readonly branch: () => string | undefined;
   /** Called after the answer, with the pushed commit unless the branch was deleted. */
   readonly onPush: (commit: string | undefined) => void;
+  /** Called after the answer with each delivery that leads to a refresh. */
+  readonly onVerified?: (delivery: KeptDelivery) => void;
   /** Called with every delivery, before the answer. */
   readonly onDelivery: (result: WebhookResult) => void;
   readonly log: ProgramLog;
@@ -108,15 +117,15 @@ export class Webhook {
     const event = request.get('x-github-event');
     if (event === 'ping') this.#answer(response, 'ping', 'pong');
     else if (event === PUSH_EVENT) {
-      this.#handlePush(response, parsePayload(bytes, request.get('content-type')));
+      this.#handlePush(response, bytes, parsePayload(bytes, request.get('content-type')));
     } else {
       const name = JSON.stringify(event ?? 'none');
       this.#answer(response, 'ignored', `nothing to do for the event ${name}`);
     }
   }
 
-  #handlePush(response: Response, payload: unknown): void {
-    const { branch, onPush } = this.#options;
+  #handlePush(response: Response, bytes: Buffer, payload: unknown): void {
+    const { branch, onPush, onVerified } = this.#options;
     const push = PUSH.safeParse(payload);
     if (!push.success) {
       this.#answer(response, 'invalid', 'expected the JSON of a push event');
@@ -132,7 +141,10 @@ export class Webhook {
     // Whether or not the client waits for the answer.
     yieldToLookups(() => {
       this.#answer(response, 'accepted', 'refresh queued');
-      yieldToLookups(() => onPush(after));
+      yieldToLookups(() => {
+        onPush(after);
+        onVerified?.({ bytes, headers: response.req.headers });
+      });
     });
   }
 

@@ -77,6 +77,7 @@ const WORDS: Readonly<Record<TroubleKind, string>> = {
   'refresh-failed': 'the source cannot be read',
   'state-refused': 'the newest state is refused',
   'refresh-hanging': 'a refresh does not end',
+  'peers-failing': 'other servers cannot be told of pushes',
   'reload-failed': 'a policy, secret or certificate cannot be read',
   'keys-unusable': 'key files cannot be used',
   'tls-certificate': 'the TLS certificate is not valid now',

@@ -83,6 +83,7 @@ describe('settings', () => {
       'status-listen': { host: 'localhost', port: 8081 },
       drain: 0,
       'webhook-secret-file': undefined,
+      peers: undefined,
       poll: 60_000,
       'cache-missing': 0,
       'access-log': 'combined',

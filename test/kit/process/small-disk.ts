@@ -4,10 +4,9 @@
  */
 import { open, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Background, startBackground } from './background.ts';
+import type { Background } from './background.ts';
+import { type MountNamespace, openMountNamespace } from './mount-namespace.ts';
 
-/** Others may mount only where they are root by a name space of their own. */
-const IS_ROOT = process.geteuid?.() === 0;
 const FILLER = 'filler';
 const CHUNK = Buffer.alloc(1024 * 1024);
 
@@ -20,27 +19,18 @@ export class SmallDisk {
   readonly outside: string;
   readonly #holder: Background;
 
-  private constructor(path: string, holder: Background) {
+  private constructor(path: string, { holder, wrapper }: MountNamespace) {
     this.path = path;
-    const user = IS_ROOT ? [] : [`--user=/proc/${holder.pid}/ns/user`, '--preserve-credentials'];
-    this.wrapper = ['nsenter', ...user, `--mount=/proc/${holder.pid}/ns/mnt`, '--'];
+    this.wrapper = wrapper;
     this.outside = join(`/proc/${holder.pid}/root`, path);
     this.#holder = holder;
   }
 
   /** Mounts it over a directory that is there; undefined where the machine does not allow that. */
   static async mount(path: string, bytes: number): Promise<SmallDisk | undefined> {
-    const mount = `mount -t tmpfs -o size=${bytes} tmpfs '${path}' && echo mounted && exec sleep 86400`;
-    const holder = await startBackground('unshare', [
-      ...(IS_ROOT ? [] : ['--user', '--map-root-user']),
-      '--mount',
-      '--propagation=private',
-      'sh',
-      '-c',
-      mount,
-    ]).catch(() => undefined);
-    const line = await holder?.waitForLine(/^mounted$/).catch(() => undefined);
-    return holder && line ? new SmallDisk(path, holder) : undefined;
+    const mount = 'mount -t tmpfs -o "size=$2" tmpfs "$1"';
+    const namespace = await openMountNamespace(mount, path, String(bytes));
+    return namespace && new SmallDisk(path, namespace);
   }
 
   /** Takes all the space that is left. */

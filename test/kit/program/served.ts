@@ -9,6 +9,8 @@ import { freePort } from '../process/free-port.ts';
 
 /** The built program. */
 const MAIN = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url));
+/** The same as it is shipped. */
+export const BUNDLED_MAIN = fileURLToPath(new URL('../../../bundled/cli/main.js', import.meta.url));
 
 export interface ServedOptions {
   readonly source: string;
@@ -16,6 +18,10 @@ export interface ServedOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** What stands before the command, as `nsenter …`. */
   readonly wrapper?: readonly string[];
+  /** Another JavaScript file to run instead of the built program. */
+  readonly main?: string;
+  /** Where it serves; a free port of 127.0.0.1 unless told. */
+  readonly listen?: { readonly host: string; readonly port: number };
 }
 
 export class Served {
@@ -26,15 +32,16 @@ export class Served {
   readonly #options: ServedOptions;
   #process: Background | undefined;
 
-  private constructor(options: ServedOptions, port: number, statusPort: number) {
+  private constructor(options: ServedOptions, place: string, statusPort: number) {
     this.#options = options;
-    this.baseUrl = `http://127.0.0.1:${port}`;
+    this.baseUrl = `http://${place}`;
     this.statusUrl = `http://127.0.0.1:${statusPort}`;
   }
 
   /** Chooses the ports; nothing is started yet. */
   static async prepare(options: ServedOptions): Promise<Served> {
-    return new Served(options, await freePort(), await freePort());
+    const { host, port } = options.listen ?? { host: '127.0.0.1', port: await freePort() };
+    return new Served(options, `${host}:${port}`, await freePort());
   }
 
   /** The process of now, or the last one. Throws before the first start. */
@@ -49,12 +56,12 @@ export class Served {
 
   /** Starts it; settles as soon as there is a process. */
   async start(): Promise<void> {
-    const { source, args, env = {}, wrapper = [] } = this.#options;
+    const { source, args, env = {}, wrapper = [], main = MAIN } = this.#options;
     const listen = [
       `--listen=${new URL(this.baseUrl).host}`,
       `--status-listen=${new URL(this.statusUrl).host}`,
     ];
-    const words = [...wrapper, process.execPath, MAIN, 'serve', source, ...listen, ...args];
+    const words = [...wrapper, process.execPath, main, 'serve', source, ...listen, ...args];
     const [command = '', ...rest] = words;
     this.#process = await startBackground(command, rest, { env });
   }

@@ -51,6 +51,7 @@ describe('the refresher', () => {
       onFirstLoad: () => undefined,
       onPublish: () => undefined,
       onRefresh: () => undefined,
+      random: () => 0,
       ...options,
     });
   };
@@ -147,6 +148,19 @@ describe('the refresher', () => {
       assert.ok(pause >= least - 5 && pause < least + 240, pauses.join(' '));
     }
     assert.ok(log.text().includes('look at the network'));
+  });
+
+  it('tries again a little later than others may', async () => {
+    await start({ random: () => 0.9 });
+    const tries: number[] = [];
+    source.onRefresh = () => {
+      tries.push(performance.now());
+      if (tries.length === 1) throw new SourceError('no route');
+    };
+    assert.equal(await refresh(), 'failed');
+    await eventually(() => assert.equal(tries.length, 2));
+    const [first = 0, second = 0] = tries;
+    assert.ok(second - first >= 250 * 1.45 - 5, String(second - first));
   });
 
   it('is told by a push, and by nothing that comes by itself, that a refresh must not hang', async () => {

@@ -299,6 +299,7 @@ describe('the metrics', () => {
         reloadedAt: () => 0,
         certificateUntil: () => undefined,
         backgroundFailures: () => 0,
+        peers: () => undefined,
         program: { version: '1', nodeVersion: 'v1', cpuUsage: () => ({ user: 0, system: 0 }) },
       },
       async () => {
