@@ -19,7 +19,7 @@ httpGet:
   value: ':8081'
 - name: LOOKASIDE_STATE_DIR
   value: /var/lib/lookaside
-# Twice both is what the clone may need while it is packed or replaced: 7/8 of the volume.
+# While the clone is packed or replaced it may need twice both: 7/8 of the volume.
 - name: LOOKASIDE_MAX_DISK
   value: {{ mul .Values.stateGiB 320 }}MiB
 - name: LOOKASIDE_MAX_TRANSFER
