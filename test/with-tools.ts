@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { z } from 'zod';
 import { appendRecord, readRecords } from './run/run-directory.ts';
@@ -87,8 +87,26 @@ export function toolPath(tool: Tool): string {
  * the run again, and named with the number of its tests in the closing line.
  */
 export function describeWith(tools: readonly Tool[], title: string, body: () => void): void {
-  const suite = describe(title, body);
   const missing = tools.filter((tool) => findTool(tool) === undefined);
+  describeUnless(missing, title, body);
+}
+
+/**
+ * The same for files that a script of ours builds, which takes too long for a run of the tests: where one is
+ * missing the closing line names the script, also in CI.
+ */
+export function describeWithBuilt(
+  files: readonly string[],
+  script: string,
+  title: string,
+  body: () => void,
+): void {
+  const isThere = files.every((file) => existsSync(file));
+  describeUnless(isThere ? [] : [`what \`npm run ${script}\` builds`], title, body);
+}
+
+function describeUnless(missing: readonly string[], title: string, body: () => void): void {
+  const suite = describe(title, body);
   if (missing.length === 0) return;
   noteLeftOut(suite, missing);
   const { parent } = suite;
