@@ -9,7 +9,7 @@ import {
   request,
 } from 'node:http';
 import { type Socket, connect as connectPlain, isIP } from 'node:net';
-import { TLSSocket, connect as connectTls } from 'node:tls';
+import { connect as connectTls } from 'node:tls';
 import { gunzipSync } from 'node:zlib';
 import { MAX_BLOB_BYTES } from '../openpgp/signature-file.ts';
 import { hasCode, messageOf } from '../terms/errors.ts';

@@ -160,7 +160,8 @@ export class AddressProbe {
       const got = length === undefined ? 'a body without a length' : `a body of ${length} bytes`;
       this.tell('missing-has-body', { got, asked: path });
     }
-    await this.#burst();
+    // Whatever is asked next would meet the same limit.
+    if (await this.#meetsLimit()) return;
     await pass(this.options.pause, this.options.ending);
     const again = await this.ask(path);
     const fault = judgeMissing(again) ?? (isAnswer(again) ? judgeKept(first, again) : undefined);
@@ -175,7 +176,8 @@ export class AddressProbe {
     await this.#lookForListing();
   }
 
-  async #burst(): Promise<void> {
+  /** Whether some of many quick requests are refused. */
+  async #meetsLimit(): Promise<boolean> {
     const numbers = Array.from({ length: BURST }, (_, index) => SECOND + 1 + index);
     const faults = await pMap(
       numbers,
@@ -184,9 +186,10 @@ export class AddressProbe {
     );
     const bad = faults.filter((fault) => fault !== undefined);
     const [one] = bad;
-    if (!one) return;
+    if (!one) return false;
     const got = `for ${bad.length} of ${BURST} requests, ${AT_ONCE} at a time: ${one.got}`;
     this.tell('rate-limited', { got, asked: this.#missingPath(SECOND + 1) });
+    return true;
   }
 
   async #lookForListing(): Promise<void> {

@@ -175,7 +175,7 @@ export const PROBE_FINDINGS = {
     severity: 'note',
     cause: 'The 404 has a body.',
     node: 'Nodes do not read it, and close the connection: the next question needs a new one, and another TLS handshake.',
-    cure: 'Send none, and `Content-Length: 0`.',
+    cure: 'Send none, and `Content-Length: 0`. nginx: `error_page 404 /missing;`, httpd: `ErrorDocument 404 /missing`, with an empty file of that name.',
   },
   'no-keep-alive': {
     severity: 'note',
@@ -222,8 +222,8 @@ export const PROBE_FINDINGS = {
   'trailing-slash': {
     severity: 'note',
     cause: 'The address ends with a slash.',
-    node: 'Nodes ask for `//`, which this server takes for `/`.',
-    cure: 'Write the address without it: not every server does.',
+    node: 'Nodes then ask for `//`, which not every server takes for `/`.',
+    cure: 'Write the address without it.',
   },
   'http-store': {
     severity: 'risk',

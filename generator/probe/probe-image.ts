@@ -104,9 +104,11 @@ export class ImageProbe {
     return false;
   }
 
-  /** Whether the same was told of what is not there. */
+  /** Whether the same was told, in these words or in better ones, of what is not there. */
   #isKnown({ code }: Fault): boolean {
-    return this.#probe.findings.some((finding) => finding.code === code && finding.image === null);
+    const { missing, findings } = this.#probe;
+    if (missing && judgeMissing(missing)?.code === code) return true;
+    return findings.some((finding) => finding.code === code && finding.image === null);
   }
 
   /** Whether this is the page that the store gives for all that is not there. */
