@@ -30,7 +30,7 @@ export class ImageProbe {
   readonly #directory: string;
   /** Of what was served, in order. */
   readonly hashes: string[] = [];
-  /** The first signature. */
+  /** The first signature that can be read. */
   #first: StoreAnswer | undefined;
   /** Those that count for nothing, with their numbers. */
   readonly #useless: (readonly [number: number, got: string])[] = [];
@@ -40,6 +40,11 @@ export class ImageProbe {
     this.#image = image;
     this.#reading = reading;
     this.#directory = formatDirectory(image.repository, image.digestHex);
+  }
+
+  /** Whether there is a signature that can be read. */
+  get isReadable(): boolean {
+    return this.#first !== undefined;
   }
 
   async run(): Promise<void> {
@@ -89,7 +94,6 @@ export class ImageProbe {
       }
       if (number > MAX_SIGNATURES) break;
       if (this.#isMissingPage(asked)) return false;
-      this.#first ??= asked;
       this.hashes.push(hash('sha256', asked.body));
       const fault = await this.#judge(asked);
       if (fault?.code === 'useless-signature') this.#useless.push([number, fault.got]);
@@ -97,6 +101,7 @@ export class ImageProbe {
         this.#tell(fault, number);
         return false;
       }
+      this.#first ??= asked;
     }
     if (this.hashes.length < MAX_SIGNATURES) return true;
     const got = `more than ${MAX_SIGNATURES} signatures`;

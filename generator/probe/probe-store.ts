@@ -111,7 +111,7 @@ class StoreProbe {
         const all = images.map((image) => new ImageProbe(probe, image, reading));
         this.#images.set(probe, all);
         await pMap(all, async (image) => image.run(), { concurrency: IMAGES_AT_ONCE });
-        await all.find(({ hashes }) => hashes.length > 0)?.askInOtherForms();
+        await all.find(({ isReadable }) => isReadable)?.askInOtherForms();
       },
       { concurrency: ADDRESSES_AT_ONCE },
     );
