@@ -2,7 +2,7 @@
 // set up a web server or a bucket, and for monitoring.
 import { lookup } from 'node:dns/promises';
 import { type ProbeReport, probeStore } from '../../generator/probe/probe-store.ts';
-import { type StoreAddress, parseStoreAddress } from '../../generator/probe/store-address.ts';
+import { type ProbedStore, parseStoreAddress } from '../../generator/probe/store-address.ts';
 import { StoreUrlError } from '../../generator/nodes/store-url.ts';
 import { assertFormat } from '../base/assert-format.ts';
 import { toBudgets } from '../base/budget-options.ts';
@@ -71,7 +71,7 @@ export async function probe(url: string, settings: Settings, io: ProcessIo): Pro
 }
 
 /** @throws UsageError */
-function readAddress(text: string): StoreAddress {
+function readAddress(text: string): ProbedStore {
   try {
     const store = parseStoreAddress(text);
     if (store.url.protocol !== 'file:') return store;

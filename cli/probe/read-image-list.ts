@@ -7,7 +7,7 @@ import type { ProcessIo } from '../base/process-io.ts';
 import { UsageError } from '../base/usage-error.ts';
 
 /** Each is asked for at each address of the store. */
-const MOST_IMAGES = 1000;
+const MOST_IMAGES = 5000;
 const DIGEST = /^sha256:([0-9a-f]{64})$/;
 const HINT =
   'name each image with the digest of its manifest, as in quay.io/team/app@sha256:…; `skopeo inspect --format {{.Digest}} docker://IMAGE` prints it';

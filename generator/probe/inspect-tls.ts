@@ -3,7 +3,7 @@ import { type PeerCertificate, checkServerIdentity, connect } from 'node:tls';
 import { isIP } from 'node:net';
 import { messageOf } from '../terms/errors.ts';
 import { formatTime } from '../terms/text.ts';
-import type { Fault } from './judge-answer.ts';
+import type { ProbeFault } from './judge-answer.ts';
 import { GO_TLS, portOf, serverName } from './go-client.ts';
 
 export interface TlsQuestion {
@@ -27,13 +27,13 @@ interface Handshake {
 const NO_LONGER_GOOD: ReadonlySet<string> = new Set(['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID']);
 
 /** What is wrong with the TLS of an address; nothing where it cannot be reached. */
-export async function inspectTls(question: TlsQuestion): Promise<readonly Fault[]> {
+export async function inspectTls(question: TlsQuestion): Promise<readonly ProbeFault[]> {
   const handshake = await shakeHands(question);
   if (handshake === undefined) return [];
   if (typeof handshake === 'string') return [{ code: 'tls-handshake', got: handshake }];
   const { certificate, distrust } = handshake;
   const validity = `a certificate that is good from ${toDay(certificate.valid_from)} to ${toDay(certificate.valid_to)}`;
-  const faults: Fault[] = [];
+  const faults: ProbeFault[] = [];
   const isOld = distrust !== undefined && NO_LONGER_GOOD.has(distrust);
   if (isOld) faults.push({ code: 'tls-expired', got: `${validity} (${distrust})` });
   else if (distrust !== undefined) {

@@ -5,7 +5,7 @@ import type { ProbeFindingCode } from './probe-finding.ts';
 import { type Asked, type NoAnswer, type StoreAnswer, isAnswer } from './go-client.ts';
 
 /** A fault by its code, and what came. */
-export interface Fault {
+export interface ProbeFault {
   readonly code: ProbeFindingCode;
   readonly got: string;
 }
@@ -22,7 +22,7 @@ const BY_STATUS: Readonly<Record<number, ProbeFindingCode>> = {
 };
 
 /** Why nodes fail at an answer other than a signature; undefined for 404. */
-export function judgeMissing(asked: Asked): Fault | undefined {
+export function judgeMissing(asked: Asked): ProbeFault | undefined {
   if (!isAnswer(asked)) return judgeSilence(asked);
   const { status } = asked;
   if (status === 404) return undefined;
@@ -34,7 +34,7 @@ export function judgeMissing(asked: Asked): Fault | undefined {
 }
 
 /** Why there is no answer. */
-export function judgeSilence({ failed, message, bytes }: NoAnswer): Fault {
+export function judgeSilence({ failed, message, bytes }: NoAnswer): ProbeFault {
   switch (failed) {
     case 'connect':
       return { code: 'unreachable', got: message };
@@ -118,7 +118,7 @@ export function findCache(headers: IncomingHttpHeaders): string | undefined {
 }
 
 /** What is wrong with how caches keep a 404; `again` is the answer to the same question a moment later. */
-export function judgeKept(first: StoreAnswer, again: StoreAnswer): Fault | undefined {
+export function judgeKept(first: StoreAnswer, again: StoreAnswer): ProbeFault | undefined {
   const told = findLifetime(first.headers) ?? findLifetime(again.headers);
   const by = findCache(again.headers);
   if (told !== undefined && told > LONGEST_KEPT) {

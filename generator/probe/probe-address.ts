@@ -3,14 +3,20 @@
 // there is not, as every pull does at its end.
 import pMap from 'p-map';
 import { formatDirectory, formatLocation } from '../terms/location.ts';
-import { type StoreAddress, formatQuestion } from './store-address.ts';
+import { type ProbedStore, formatQuestion } from './store-address.ts';
 import { type Asked, GoClient, type StoreAnswer, isAnswer } from './go-client.ts';
-import { type Fault, describeStatus, isListing, judgeKept, judgeMissing } from './judge-answer.ts';
+import {
+  type ProbeFault,
+  describeStatus,
+  isListing,
+  judgeKept,
+  judgeMissing,
+} from './judge-answer.ts';
 import { type TlsQuestion, inspectTls, speaksOnlyHttp2 } from './inspect-tls.ts';
 import { type ProbeFinding, type ProbeParticulars, createProbeFinding } from './probe-finding.ts';
 
 export interface AddressOptions {
-  readonly store: StoreAddress;
+  readonly store: ProbedStore;
   readonly address: string;
   readonly trusted: readonly string[] | undefined;
   readonly expiryWarning: number;
@@ -104,7 +110,7 @@ export class AddressProbe {
     return formatLocation(formatDirectory(MISSING_REPOSITORY, this.options.missingHex), number);
   }
 
-  #tellFault({ code, got }: Fault, asked: string): void {
+  #tellFault({ code, got }: ProbeFault, asked: string): void {
     this.tell(code, { got, asked, severity: code === 'double-slash' ? 'fails' : undefined });
   }
 
@@ -122,7 +128,7 @@ export class AddressProbe {
   }
 
   /** Finds out whether another question gets a better answer, which says more than the fault alone. */
-  async #explain(fault: Fault, path: string): Promise<Fault> {
+  async #explain(fault: ProbeFault, path: string): Promise<ProbeFault> {
     if (WITHOUT_CONNECTION.has(fault.code)) return fault;
     const { store } = this.options;
     if (store.url.protocol === 'https:' && (await speaksOnlyHttp2(this.#tls))) {

@@ -1,12 +1,12 @@
 // Reads the signatures of an image at one address as nodes do, and judges each of them.
 import { hash } from 'node:crypto';
 import { type DescribeOptions, describeSignature } from '../explain/describe-signature.ts';
-import { parseSignatureFile } from '../openpgp/signature-file.ts';
+import { MAX_BLOB_BYTES, parseSignatureFile } from '../openpgp/signature-file.ts';
 import { MAX_SIGNATURES } from '../store/numbering.ts';
 import { formatDirectory, formatLocation } from '../terms/location.ts';
 import { isRejection } from '../terms/rejection.ts';
 import { type StoreAnswer, isAnswer } from './go-client.ts';
-import { type Fault, describeStatus, judgeMissing } from './judge-answer.ts';
+import { type ProbeFault, describeStatus, judgeMissing } from './judge-answer.ts';
 import type { AddressProbe } from './probe-address.ts';
 import { formatQuestion } from './store-address.ts';
 
@@ -110,7 +110,7 @@ export class ImageProbe {
   }
 
   /** Whether the same was told, in these words or in better ones, of what is not there. */
-  #isKnown({ code }: Fault): boolean {
+  #isKnown({ code }: ProbeFault): boolean {
     const { missing, findings } = this.#probe;
     if (missing && judgeMissing(missing)?.code === code) return true;
     return findings.some((finding) => finding.code === code && finding.image === null);
@@ -130,8 +130,11 @@ export class ImageProbe {
     );
   }
 
-  async #judge(answer: StoreAnswer): Promise<Fault | undefined> {
+  async #judge(answer: StoreAnswer): Promise<ProbeFault | undefined> {
     const { body, fault } = answer;
+    if (fault === 'too-large') {
+      return { code: 'unreadable-signature', got: `too-large: more than ${MAX_BLOB_BYTES} bytes` };
+    }
     if (fault === 'wrong-length')
       return {
         code: 'wrong-length',
@@ -185,7 +188,7 @@ export class ImageProbe {
     this.#tell({ code: 'image-unsigned', got: '404' }, 1);
   }
 
-  #tell({ code, got }: Fault, number: number, severity?: 'fails'): void {
+  #tell({ code, got }: ProbeFault, number: number, severity?: 'fails'): void {
     const asked = formatLocation(this.#directory, number);
     this.#probe.tell(code, { got, asked, image: this.#image.name, severity });
   }

@@ -7,7 +7,7 @@ import { messageOf } from '../terms/errors.ts';
 import { AddressProbe, type AddressOptions } from './probe-address.ts';
 import { type ProbeFinding, createProbeFinding, mergeFindings } from './probe-finding.ts';
 import { ImageProbe, type ProbedImage } from './probe-image.ts';
-import { type StoreAddress, formatShownAddress, inspectAddress } from './store-address.ts';
+import { type ProbedStore, formatShownAddress, inspectAddress } from './store-address.ts';
 import { toPlainHost } from './inspect-tls.ts';
 
 /** `fails-pulls`: there is a finding of that severity. `unreachable`: no address answers at all. */
@@ -42,7 +42,7 @@ const ADDRESSES_AT_ONCE = 4;
 const IMAGES_AT_ONCE = 4;
 
 /** Probes a store. Throws only if `ending` is aborted. */
-export async function probeStore(store: StoreAddress, options: ProbeOptions): Promise<ProbeReport> {
+export async function probeStore(store: ProbedStore, options: ProbeOptions): Promise<ProbeReport> {
   return new StoreProbe(store, options).run();
 }
 
@@ -51,7 +51,7 @@ class TimeOver extends Error {
 }
 
 class StoreProbe {
-  readonly #store: StoreAddress;
+  readonly #store: ProbedStore;
   readonly #options: ProbeOptions;
   readonly #stopping = new AbortController();
   readonly #findings: ProbeFinding[];
@@ -60,7 +60,7 @@ class StoreProbe {
   readonly #images = new Map<AddressProbe, readonly ImageProbe[]>();
   #isUnfinished = false;
 
-  constructor(store: StoreAddress, options: ProbeOptions) {
+  constructor(store: ProbedStore, options: ProbeOptions) {
     this.#store = store;
     this.#options = options;
     this.#findings = [...inspectAddress(store)];

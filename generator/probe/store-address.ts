@@ -2,7 +2,7 @@
 import { isOpenToOthers, parseStoreUrl } from '../nodes/store-url.ts';
 import { type ProbeFinding, createProbeFinding } from './probe-finding.ts';
 
-export interface StoreAddress {
+export interface ProbedStore {
   /** For its parts; not what is asked for. */
   readonly url: URL;
   /** Scheme, authority and path, without slashes at the end. */
@@ -17,7 +17,7 @@ export interface StoreAddress {
  * Reads an address.
  * @throws StoreUrlError
  */
-export function parseStoreAddress(text: string): StoreAddress {
+export function parseStoreAddress(text: string): ProbedStore {
   const { base, query } = parseStoreUrl(text);
   const [, slashes = ''] = /(\/*)(?:\?.*)?$/s.exec(text) ?? [];
   return { url: new URL(base), base, slashes, query };
@@ -25,7 +25,7 @@ export function parseStoreAddress(text: string): StoreAddress {
 
 /** What nodes ask for, for a path below the store, as it goes over the wire; `isShown`: what people may see of it. */
 export function formatQuestion(
-  { url, base, slashes, query }: StoreAddress,
+  { url, base, slashes, query }: ProbedStore,
   path: string,
   isShown = false,
 ): string {
@@ -35,13 +35,13 @@ export function formatQuestion(
 }
 
 /** The address without what nobody else should read. */
-export function formatShownAddress({ url, slashes, query }: StoreAddress): string {
+export function formatShownAddress({ url, slashes, query }: ProbedStore): string {
   const path = url.pathname.replace(/\/+$/, '');
   return `${url.origin}${path}${slashes}${query === '' ? '' : '?…'}`;
 }
 
 /** What can be said of an address before anybody is asked. */
-export function inspectAddress(store: StoreAddress): readonly ProbeFinding[] {
+export function inspectAddress(store: ProbedStore): readonly ProbeFinding[] {
   const { url, base, slashes, query } = store;
   const got = formatShownAddress(store);
   const findings: ProbeFinding[] = [];

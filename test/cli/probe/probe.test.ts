@@ -173,8 +173,8 @@ no pull fails because of http://STORE
     'no image': [['http://localhost'], /names no image\nhint: /, '# none\n'],
     'more images than are read': [
       ['http://localhost'],
-      /expected at most 1000 images, got 1001\nhint: /,
-      Array.from({ length: 1001 }, (_, index) => `quay.io/team/app${index}@sha256:${HEX}`).join(
+      /expected at most 5000 images, got 5001\nhint: /,
+      Array.from({ length: 5001 }, (_, index) => `quay.io/team/app${index}@sha256:${HEX}`).join(
         '\n',
       ),
     ],
