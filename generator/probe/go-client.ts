@@ -15,7 +15,7 @@ import { MAX_BLOB_BYTES } from '../openpgp/signature-file.ts';
 import { hasCode, messageOf } from '../terms/errors.ts';
 
 /** What Go's client calls itself, and nodes with it. */
-export const GO_AGENT = 'Go-http-client/1.1';
+const GO_AGENT = 'Go-http-client/1.1';
 /** Go's net/http, defaultCheckRedirect. */
 const MOST_REDIRECTS = 10;
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);

@@ -84,7 +84,7 @@ function isHttp2(bytes: Uint8Array): boolean {
 }
 
 /** How long caches may keep an answer, by what it says; undefined where it says nothing. Seconds. */
-export function findLifetime(headers: IncomingHttpHeaders): number | undefined {
+function findLifetime(headers: IncomingHttpHeaders): number | undefined {
   const control = headers['cache-control'];
   if (control !== undefined) {
     if (/\b(?:no-store|no-cache|private)\b/i.test(control)) return 0;
@@ -104,7 +104,7 @@ function secondsIn(control: string, directive: string): number | undefined {
 }
 
 /** Whether a cache says that it had the answer; undefined if not. */
-export function findCache(headers: IncomingHttpHeaders): string | undefined {
+function findCache(headers: IncomingHttpHeaders): string | undefined {
   if (Number(headers.age) >= 1) return `Age: ${headers.age}`;
   for (const name of ['x-cache', 'x-cache-status', 'cf-cache-status', 'x-proxy-cache']) {
     const value = headers[name];

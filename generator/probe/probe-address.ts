@@ -36,7 +36,11 @@ export interface AddressOptions {
 const MISSING_REPOSITORY = 'lookaside-probe/missing';
 /** A lookup of the first number would be one of a missing signature. */
 const SECOND = 2;
-const OTHER_AGENT = 'curl/8.5.0';
+/** Names that bot rules let pass. */
+const OTHER_AGENTS = [
+  'curl/8.5.0',
+  'Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0',
+];
 /** Requests at once, as a node makes them that starts with many images. */
 const BURST = 20;
 const AT_ONCE = 4;
@@ -134,10 +138,9 @@ export class AddressProbe {
     if (store.url.protocol === 'https:' && (await speaksOnlyHttp2(this.#tls))) {
       return { code: 'http2-only', got: 'HTTP/2, and no HTTP/1.1' };
     }
-    const plain = formatQuestion(store, path);
-    const asOther = await this.client.ask(plain, { userAgent: OTHER_AGENT });
-    if (!judgeMissing(asOther) && judgeMissing(await this.client.ask(plain))) {
-      return { code: 'agent-refused', got: `${fault.got}; ${OTHER_AGENT} gets 404` };
+    const welcome = await this.#findWelcomeAgent(formatQuestion(store, path));
+    if (welcome !== undefined) {
+      return { code: 'agent-refused', got: `${fault.got}; ${welcome} gets 404` };
     }
     if (fault.code === 'no-answer') return fault;
     if (
@@ -151,6 +154,17 @@ export class AddressProbe {
       return { code: 'at-sign-refused', got: `${fault.got}; a path without @ and = gets 404` };
     }
     return fault;
+  }
+
+  /** Who gets a 404 while nodes get none; undefined if nobody does, or nodes do by now. */
+  async #findWelcomeAgent(href: string): Promise<string | undefined> {
+    for (const userAgent of OTHER_AGENTS) {
+      const asked = await this.client.ask(href, { userAgent });
+      if (!judgeMissing(asked)) return (await this.#isMissing(href)) ? undefined : userAgent;
+      // Whoever gives no answer would let all of them wait.
+      if (!isAnswer(asked) && asked.failed === 'silence') return undefined;
+    }
+    return undefined;
   }
 
   async #isMissing(href: string): Promise<boolean> {

@@ -166,8 +166,7 @@ export const PROBE_FINDINGS = {
   },
   'missing-kept': {
     severity: 'risk',
-    cause:
-      'A cache keeps the answer that a signature is not there for more than a minute, or for nobody says how long.',
+    cause: 'A cache keeps a 404 for more than a minute, or for a time that nobody says.',
     node: 'An image that was asked for before it was signed stays refused for that time.',
     cure: 'Keep a 404 for 5 s at most. Varnish: `set beresp.ttl = 5s;` for 404. nginx: `proxy_cache_valid 404 5s;`. CloudFront: error caching minimum TTL of 404. Google Cloud CDN: negative caching policy.',
   },

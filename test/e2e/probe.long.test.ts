@@ -8,13 +8,16 @@ import { makeNode } from '../kit/node/node.ts';
 import { runInProcess } from '../kit/program/run-in-process.ts';
 import { useLookaside } from '../kit/program/use-lookaside.ts';
 import { type PushedImage, type Registry, startRegistry } from '../kit/registry/registry.ts';
-import { writeSignature } from '../kit/signer/signature-tree.ts';
+import { formatLocation, writeSignature } from '../kit/signer/signature-tree.ts';
 import { type Signer, makeSigner } from '../kit/signer/signer.ts';
 import { makeTemporary, removeTemporary, useTemporary } from '../kit/temporary.ts';
-import { startApache } from '../kit/web/apache.ts';
+import { MODULES, startApache } from '../kit/web/apache.ts';
 import { Authority } from '../kit/web/authority.ts';
 import { startNginxCache, startVarnish } from '../kit/web/caches.ts';
 import { startNginx } from '../kit/web/nginx.ts';
+import { startPlantedStore } from '../kit/web/planted-store.ts';
+import { plantFaults } from '../generator/probe/planted-faults.ts';
+import { probeAt } from '../generator/probe/probe-world.ts';
 
 interface Started {
   readonly baseUrl: string;
@@ -38,6 +41,24 @@ interface Row {
   /** Behind the address. */
   readonly slash?: true;
 }
+
+/** What one pull by name does not meet, or this client does not mind: it is from before the limit of 127 signatures. */
+const NOT_IN_A_PULL: ReadonlySet<string> = new Set([
+  'no-address',
+  'unreachable',
+  'slow',
+  'rate-limited',
+  'http-store',
+  'too-many',
+  'replicas-differ',
+  'unfinished',
+]);
+
+/** As docs/coming-from.md has it. */
+const passOn = (origin: string): string => `
+  LoadModule proxy_module ${MODULES}/mod_proxy.so
+  LoadModule proxy_http_module ${MODULES}/mod_proxy_http.so
+  ProxyPass "/sigstore/" "${origin}/" nocanon`;
 
 /** What both servers do where nobody told them otherwise. */
 const STOCK = ['missing-has-body'];
@@ -134,6 +155,7 @@ describeWith(
     let signer: Signer;
     let image: PushedImage;
     let signature: Buffer;
+    let stranger: Buffer;
     let keyFile: string;
     before(async () => {
       [registry, signer] = await Promise.all([startRegistry(), makeSigner()]);
@@ -141,6 +163,8 @@ describeWith(
       image = await registry.pushImage({ repository: 'team/app', tag: 'v1' });
       const claims = { dockerReference: image.reference, manifestDigest: image.digest };
       signature = await signer.sign(key, claims);
+      const manifestDigest = `sha256:${'ab'.repeat(32)}`;
+      stranger = await signer.sign(key, { ...claims, manifestDigest });
       keyFile = await signer.exportKeys(join(signer.home, 'key.gpg'), key);
     });
     after(async () => void (await Promise.all([registry.stop(), signer.stop()])));
@@ -198,6 +222,34 @@ describeWith(
       });
     }
 
+    it('of each planted fault says what skopeo does', async () => {
+      const digestHex = image.digest.slice('sha256:'.length);
+      const probed = { name: image.reference, repository: 'team/app', digestHex };
+      const at = (number: number): string => formatLocation('team/app', image.digest, number);
+      const world = { images: [probed], at, good: signature, stranger };
+      const wrong: string[] = [];
+      for (const [code, { store, url }] of Object.entries(plantFaults(world))) {
+        if (NOT_IN_A_PULL.has(code)) continue;
+        const isUnsigned = code === 'image-unsigned';
+        const files = isUnsigned ? new Map() : new Map([[at(1), signature]]);
+        const server = await startPlantedStore({ files, ...store });
+        const lookaside = url?.(server.baseUrl, server.port) ?? server.baseUrl;
+        const { findings } = await probeAt(lookaside, { images: [probed] });
+        const node = await makeNode({ scope: registry.host, lookaside, keys: [keyFile] });
+        const { outcome } = await node.copyWithSkopeo(image.reference);
+        await node.remove();
+        await server.stop();
+        const isFailing = findings.some(({ severity }) => severity === 'fails');
+        const isTold = findings.some((finding) => finding.code === code);
+        if (!isTold || isFailing !== (outcome === 'refused')) {
+          wrong.push(
+            `${code}: ${outcome}, and ${findings.map((finding) => finding.code).join(', ')}`,
+          );
+        }
+      }
+      assert.deepEqual(wrong, []);
+    });
+
     const serve = async (
       ...more: readonly string[]
     ): Promise<Started & { stdout: () => string; statusUrl: string }> => {
@@ -209,16 +261,18 @@ describeWith(
       return { ...server, stop: async () => void (await server.stop()) };
     };
 
-    it('finds nothing wrong with Lookaside, plain and behind both caches, and leaves no trace but in the access log', async () => {
+    it('finds nothing wrong with Lookaside, plain, behind both caches and behind httpd, and leaves no trace but in the access log', async () => {
       const server = await serve();
-      const [nginx, varnish] = [
+      const [nginx, varnish, apache] = [
         await startNginxCache(server.baseUrl),
         await startVarnish(server.baseUrl),
+        await startApache(directory(), passOn(server.baseUrl)),
       ];
+      const below = { baseUrl: `${apache.baseUrl}/sigstore` };
       try {
-        for (const { baseUrl } of [server, nginx, varnish]) {
+        for (const { baseUrl } of [server, nginx, varnish, below]) {
           // A cache that asks whether the server is ready has to ask twice.
-          await eventually(async () => assert.equal((await fetch(baseUrl)).status, 200));
+          await eventually(async () => assert.equal((await fetch(`${baseUrl}/`)).status, 200));
           assert.deepEqual(await probe(baseUrl), { code: 0, findings: [] });
         }
         const metrics = await (await fetch(`${server.statusUrl}/metrics`)).text();
@@ -234,7 +288,7 @@ describeWith(
           /lookaside-probe\/missing@sha256=[0-9a-f]{64}\/signature-2 .* 404/,
         );
       } finally {
-        await Promise.all([nginx.stop(), varnish.stop()]);
+        await Promise.all([nginx.stop(), varnish.stop(), apache.stop()]);
         await server.stop();
       }
     });

@@ -5,230 +5,19 @@ import { readFile } from 'node:fs/promises';
 import { createSecureServer } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import type { TlsFiles } from '../../../server/listen/listener.ts';
-import {
-  PROBE_FINDINGS,
-  type ProbeFindingCode,
-  type ProbeSeverity,
-} from '../../../generator/probe/probe-finding.ts';
+import { PROBE_FINDINGS, type ProbeFindingCode } from '../../../generator/probe/probe-finding.ts';
 import type { ProbeOptions } from '../../../generator/probe/probe-store.ts';
 import { freePort } from '../../kit/process/free-port.ts';
-import { Authority } from '../../kit/web/authority.ts';
-import {
-  type Plant,
-  type PlantedStoreOptions,
-  startPlantedStore,
-} from '../../kit/web/planted-store.ts';
 import { useTemporary } from '../../kit/temporary.ts';
+import { Authority } from '../../kit/web/authority.ts';
+import { startPlantedStore } from '../../kit/web/planted-store.ts';
 import { describeWith } from '../../with-tools.ts';
+import { type Planted, plantFaults, redirectTo } from './planted-faults.ts';
 import { IMAGE, at, probeAt, signFor } from './probe-world.ts';
 
-/** What is wrong, and what the probe is told. */
-interface Planted {
-  readonly store?: PlantedStoreOptions;
-  /** The address of the store unless told. */
-  readonly url?: (baseUrl: string, port: number) => string;
-  readonly options?: Partial<ProbeOptions>;
-  /** Beside the first. */
-  readonly others?: (port: number) => readonly PlantedStoreOptions[];
-  readonly severity?: ProbeSeverity;
-}
-
-const ARMORED = Buffer.from('-----BEGIN PGP MESSAGE-----\n\n=abcd\n-----END PGP MESSAGE-----\n');
-const HTML = '<!doctype html><title>Welcome</title>';
-const images = [IMAGE];
-
-/** The numbers from 1 on, each a good signature unless told. */
-const files = (...all: readonly (Uint8Array | undefined)[]): ReadonlyMap<string, Uint8Array> =>
-  new Map(all.flatMap((bytes, index) => (bytes ? [[at(index + 1), bytes] as const] : [])));
-
 const good = signFor();
-const one = files(good);
-
-const isMissing = (url = ''): boolean => url.includes('lookaside-probe');
-
-/** Answers all questions for what is not there with a status and a body. */
-const missingWith =
-  (status: number, body = '', headers: Readonly<Record<string, string>> = {}): Plant =>
-  (request, response, right) => {
-    if (!isMissing(request.url)) return right();
-    response.writeHead(status, { 'Content-Length': body.length, ...headers });
-    response.end(request.method === 'HEAD' ? '' : body);
-  };
-
-/** Answers a signature in another way. */
-const servedWith =
-  (headers: Readonly<Record<string, string>>, body: Uint8Array = good): Plant =>
-  (request, response, right) => {
-    if (request.url !== `/${at(1)}`) return right();
-    response.writeHead(200, headers);
-    response.end(body);
-  };
-
-const redirectTo =
-  (location: (url: string) => string): Plant =>
-  (request, response, right) => {
-    const { url = '' } = request;
-    if (url.startsWith('/login')) {
-      response.writeHead(200, { 'Content-Type': 'text/html' }).end(HTML);
-    } else if (url.startsWith('/moved')) {
-      request.url = url.slice('/moved'.length);
-      right();
-    } else {
-      response.writeHead(302, { Location: location(url), 'Content-Length': '0' }).end();
-    }
-  };
-
-const PLAIN: Partial<Record<ProbeFindingCode, Planted>> = {
-  'no-address': {
-    options: { lookup: async () => Promise.reject(new Error('getaddrinfo ENOTFOUND')) },
-  },
-  unreachable: { options: { lookup: async () => ['127.0.0.1', '127.0.0.2'] }, severity: 'risk' },
-  'no-answer': { store: { plant: (request) => void request.socket.destroy() } },
-  slow: { options: { slowAfter: -1 } },
-  'not-http': { store: { plant: (request) => void request.socket.end('220 mail ready\r\n') } },
-  'agent-refused': {
-    store: {
-      plant(request, response, right) {
-        const isGo = request.headers['user-agent']?.startsWith('Go-') ?? false;
-        if (isGo) response.writeHead(403, { 'Content-Length': '0' }).end();
-        else right();
-      },
-    },
-  },
-  'at-sign-refused': {
-    store: {
-      plant({ url = '' }, response, right) {
-        if (url.includes('@')) response.writeHead(400, { 'Content-Length': '0' }).end();
-        else right();
-      },
-    },
-  },
-  'missing-forbidden': { store: { plant: missingWith(403) } },
-  'missing-needs-login': { store: { plant: missingWith(401) } },
-  'missing-gone': { store: { plant: missingWith(410) } },
-  'missing-is-page': { store: { plant: missingWith(200, HTML, { 'Content-Type': 'text/html' }) } },
-  'server-error': { store: { plant: missingWith(503) } },
-  'rate-limited': {
-    store: {
-      get plant(): Plant {
-        let requests = 0;
-        return (_request, response, right) => {
-          requests++;
-          if (requests > 5 && requests < 15) {
-            response.writeHead(429, { 'Content-Length': '0' }).end();
-          } else right();
-        };
-      },
-    },
-  },
-  'unexpected-status': { store: { plant: missingWith(418) } },
-  'redirect-to-page': { store: { plant: redirectTo(() => '/login') } },
-  'redirect-loop': { store: { plant: redirectTo((url) => url) } },
-  redirect: { store: { plant: redirectTo((url) => `/moved${url}`) } },
-  'missing-kept': {
-    store: { plant: missingWith(404, '', { 'Cache-Control': 'public, max-age=3600' }) },
-  },
-  'missing-has-body': { store: { plant: missingWith(404, 'not found') } },
-  'no-keep-alive': { store: { plant: missingWith(404, '', { Connection: 'close' }) } },
-  'keep-alive-broken': {
-    store: {
-      get plant(): Plant {
-        const seen = new WeakSet();
-        return (request, _response, right) => {
-          if (seen.has(request.socket)) request.socket.destroy();
-          else right();
-          seen.add(request.socket);
-        };
-      },
-    },
-  },
-  'double-slash': {
-    store: {
-      files: one,
-      plant(request, _response, right) {
-        if (request.url?.includes('//')) request.url = '/none';
-        right();
-      },
-    },
-    options: { images },
-  },
-  escapes: {
-    store: {
-      files: one,
-      plant(request, _response, right) {
-        request.url = request.url?.replaceAll('%', '_') ?? '';
-        right();
-      },
-    },
-    options: { images },
-  },
-  'decoded-twice': {
-    store: {
-      files: one,
-      plant(request, _response, right) {
-        request.url = decodeURIComponent(request.url ?? '');
-        right();
-      },
-    },
-    options: { images },
-  },
-  'head-differs': {
-    store: {
-      plant({ method }, response, right) {
-        if (method === 'HEAD') response.writeHead(405, { 'Content-Length': '0' }).end();
-        else right();
-      },
-    },
-  },
-  listing: {
-    store: {
-      plant({ url }, response, right) {
-        if (url === '/') response.end('<html><head><title>Index of /</title></head></html>');
-        else right();
-      },
-    },
-  },
-  'trailing-slash': { url: (baseUrl) => `${baseUrl}/` },
-  'http-store': {
-    url: (_baseUrl, port) => `http://store.example:${port}`,
-    options: { lookup: async () => ['127.0.0.1'] },
-  },
-  'secret-in-url': { url: (baseUrl) => `${baseUrl}?token=secret` },
-  'image-unsigned': { options: { images } },
-  'unreadable-signature': { store: { files: files(ARMORED) }, options: { images } },
-  'wrong-length': {
-    store: {
-      files: one,
-      plant(request, response, right) {
-        if (request.url !== `/${at(1)}`) return right();
-        response.writeHead(200, { 'Content-Length': good.length + 10 });
-        response.write(good, () => request.socket.end());
-      },
-    },
-    options: { images },
-  },
-  encoding: {
-    store: { files: one, plant: servedWith({ 'Content-Encoding': 'br' }) },
-    options: { images },
-  },
-  'no-good-signature': { store: { files: files(signFor('cd'.repeat(32))) }, options: { images } },
-  'useless-signature': {
-    store: { files: files(good, signFor('cd'.repeat(32))) },
-    options: { images },
-  },
-  gap: { store: { files: files(good, undefined, good) }, options: { images } },
-  'too-many': {
-    store: { files: files(...Array.from({ length: 128 }, () => good)) },
-    options: { images },
-  },
-  'replicas-differ': {
-    store: { files: one },
-    others: (port) => [{ files: files(good, good), host: '127.0.0.2', port }],
-    url: (_baseUrl, port) => `http://localhost:${port}`,
-    options: { images, lookup: async () => ['127.0.0.1', '127.0.0.2'] },
-  },
-  unfinished: { store: { plant: () => undefined }, options: { timeLimit: 100 } },
-};
+const images = [IMAGE];
+const PLAIN = plantFaults({ images, at, good, stranger: signFor('cd'.repeat(32)) });
 
 /** Those that need certificates; `own` is a good one. */
 const TLS: Partial<Record<ProbeFindingCode, (world: TlsWorld) => Promise<Planted>>> = {
@@ -333,7 +122,7 @@ describeWith(
     });
 
     it('nothing where nothing is wrong', async () => {
-      const store = await startPlantedStore({ tls: world.own, files: one });
+      const store = await startPlantedStore({ tls: world.own, files: new Map([[at(1), good]]) });
       const report = await probeAt(store.baseUrl, { images, ...(await trust()) });
       await store.stop();
       assert.deepEqual(report.findings, []);

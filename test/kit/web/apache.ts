@@ -6,7 +6,7 @@ import { freePort } from '../process/free-port.ts';
 import type { StaticServer } from './static-server.ts';
 import { makeTemporary, removeTemporary } from '../temporary.ts';
 
-const MODULES = '/usr/lib/apache2/modules';
+export const MODULES = '/usr/lib/apache2/modules';
 /** The numbers of nobody and nogroup: Apache declines to serve as root. */
 const NOBODY = '#65534';
 
