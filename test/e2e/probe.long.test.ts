@@ -42,6 +42,13 @@ interface Row {
   readonly slash?: true;
 }
 
+/** The codes that fail pulls, or all others. */
+const codesOf = (findings: readonly Finding[], isFatal: boolean): readonly string[] =>
+  findings
+    .filter(({ severity }) => (severity === 'fails') === isFatal)
+    .map(({ code }) => code)
+    .toSorted();
+
 /** What one pull by name does not meet, or this client does not mind: it is from before the limit of 127 signatures. */
 const NOT_IN_A_PULL: ReadonlySet<string> = new Set([
   'no-address',
@@ -195,12 +202,6 @@ describeWith(
       // This machine may have much to do.
       return { code, findings: report.findings.filter((finding) => finding.code !== 'slow') };
     }
-
-    const codesOf = (findings: readonly Finding[], isFatal: boolean): readonly string[] =>
-      findings
-        .filter(({ severity }) => (severity === 'fails') === isFatal)
-        .map(({ code }) => code)
-        .toSorted();
 
     for (const [name, { start, fails = [], tells = [], bytes, slash }] of Object.entries(ROWS)) {
       const outcome = fails.length === 0 ? 'accepted' : 'refused';

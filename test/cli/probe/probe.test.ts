@@ -12,6 +12,10 @@ const forbidding: Plant = (request, response, right) => {
   response.writeHead(403, { 'Content-Length': '0' }).end();
 };
 
+const kept: Plant = (_request, response) => {
+  response.writeHead(404, { 'Content-Length': '0', 'Cache-Control': 'max-age=3600' }).end();
+};
+
 /** No name has a part of more than 63 characters, so nobody is asked for it. */
 const NO_NAME = `${'a'.repeat(64)}.invalid`;
 
@@ -109,9 +113,6 @@ no pull fails because of http://STORE
   });
 
   it('takes risks for faults with --strict', async () => {
-    const kept: Plant = (_request, response) => {
-      response.writeHead(404, { 'Content-Length': '0', 'Cache-Control': 'max-age=3600' }).end();
-    };
     const url = await serve(kept);
     assert.equal((await runInProcess(['probe', url])).code, 0);
     assert.equal((await runInProcess(['probe', url, '--strict'])).code, 1);

@@ -31,11 +31,38 @@ const firstWith =
     else right();
   };
 
-const missingWith =
-  (headers: Readonly<Record<string, string>>): Plant =>
+/** Answers everything with this, and nothing behind it. */
+const answerWith =
+  (status: number, headers: Readonly<Record<string, string>> = {}): Plant =>
   (_request, response) => {
-    response.writeHead(404, { 'Content-Length': '0', ...headers }).end();
+    response.writeHead(status, { 'Content-Length': '0', ...headers }).end();
   };
+
+/** Answers paths that begin with two slashes with a status. */
+const withoutDouble =
+  (status: number): Plant =>
+  (request, response, right) => {
+    if (request.url?.startsWith('//')) answerWith(status)(request, response, right);
+    else right();
+  };
+
+/** Redirects a number of times, each with a secret in the query. */
+const redirecting =
+  (last: number): Plant =>
+  (request, response, right) => {
+    const url = new URL(request.url ?? '', 'http://store.example');
+    const turn = Number(url.searchParams.get('turn') ?? 0);
+    const Location = `${url.pathname}?turn=${turn + 1}&secret=s`;
+    if (turn === last) right();
+    else answerWith(307, { Location })(request, response, right);
+  };
+
+/** Gives no answer for the image. */
+const silentForImages: Plant = (request, _response, right) => {
+  if (!request.url?.includes('team/app')) right();
+};
+
+const atThree = async (): Promise<readonly string[]> => ['127.0.0.1', '127.0.0.2', '127.0.0.3'];
 
 describe('the probe', () => {
   let started: PlantedStore[] = [];
@@ -112,18 +139,10 @@ describe('the probe', () => {
   });
 
   it('says that the slash at the end of an address is what fails', async () => {
-    const withoutDouble: Plant = (request, response, right) => {
-      if (!request.url?.startsWith('//')) right();
-      else response.writeHead(404, { 'Content-Length': '0' }).end();
-    };
-    const found = await probeOf({ files: one, plant: withoutDouble }, { images }, '/');
-    assert.deepEqual(codesOf(found), ['fails double-slash', 'note trailing-slash']);
-    const refusing: Plant = (request, response, right) => {
-      if (!request.url?.startsWith('//')) right();
-      else response.writeHead(400, { 'Content-Length': '0' }).end();
-    };
-    const refused = await probeOf({ plant: refusing }, {}, '/');
-    assert.deepEqual(codesOf(refused), ['fails double-slash', 'note trailing-slash']);
+    const expected = ['fails double-slash', 'note trailing-slash'];
+    const found = await probeOf({ files: one, plant: withoutDouble(404) }, { images }, '/');
+    assert.deepEqual(codesOf(found), expected);
+    assert.deepEqual(codesOf(await probeOf({ plant: withoutDouble(400) }, {}, '/')), expected);
   });
 
   const kept: Readonly<Record<string, readonly [Readonly<Record<string, string>>, boolean]>> = {
@@ -143,7 +162,7 @@ describe('the probe', () => {
   };
   for (const [how, [headers, isTold]] of Object.entries(kept)) {
     it(`${isTold ? 'tells of' : 'does not mind'} a 404 that is kept ${how}`, async () => {
-      const report = await probeOf({ plant: missingWith(headers) });
+      const report = await probeOf({ plant: answerWith(404, headers) });
       assert.deepEqual(codesOf(report), isTold ? ['risk missing-kept'] : []);
     });
   }
@@ -212,31 +231,18 @@ describe('the probe', () => {
   });
 
   it('follows ten redirects and no more, and shows no secret of them', async () => {
-    const redirecting =
-      (last: number): Plant =>
-      (request, response, right) => {
-        const url = new URL(request.url ?? '', 'http://store.example');
-        const turn = Number(url.searchParams.get('turn') ?? 0);
-        if (turn === last) return right();
-        const Location = `${url.pathname}?turn=${turn + 1}&secret=s`;
-        response.writeHead(307, { Location, 'Content-Length': '0' }).end();
-      };
     const ten = await probeOf({ plant: redirecting(10) });
     assert.deepEqual(codesOf(ten), ['note redirect']);
     assert.doesNotMatch(JSON.stringify(ten), /secret=/);
     assert.deepEqual(codesOf(await probeOf({ plant: redirecting(11) })), ['fails redirect-loop']);
-    const nowhere: Plant = (_request, response) => {
-      response.writeHead(302, { Location: 'ftp://a.example/', 'Content-Length': '0' }).end();
-    };
+    const nowhere = answerWith(302, { Location: 'ftp://a.example/' });
     assert.deepEqual(codesOf(await probeOf({ plant: nowhere })), ['fails redirect-loop']);
-    const without: Plant = (_request, response) => {
-      response.writeHead(302, { 'Content-Length': '0' }).end();
-    };
-    assert.deepEqual(codesOf(await probeOf({ plant: without })), ['fails unexpected-status']);
+    const without = await probeOf({ plant: answerWith(302) });
+    assert.deepEqual(codesOf(without), ['fails unexpected-status']);
   });
 
   it('shows neither the password nor the query of an address', async () => {
-    const { port } = await start({ plant: missingWith({}) });
+    const { port } = await start({ plant: answerWith(404) });
     const report = await probeAt(`http://user:hidden@127.0.0.1:${port}/?token=hidden`, { images });
     assert.equal(report.url, `http://127.0.0.1:${port}/?…`);
     assert.doesNotMatch(JSON.stringify(report), /hidden/);
@@ -250,12 +256,8 @@ describe('the probe', () => {
 
   it('asks every address of the name, and names those that are wrong', async () => {
     const { port } = await start({ files: one });
-    const failing: Plant = (_request, response) => {
-      response.writeHead(503, { 'Content-Length': '0' }).end();
-    };
-    await start({ plant: failing, host: '127.0.0.2', port });
-    const lookup = async () => ['127.0.0.1', '127.0.0.2', '127.0.0.3'];
-    const report = await probeAt(`http://localhost:${port}`, { lookup });
+    await start({ plant: answerWith(503), host: '127.0.0.2', port });
+    const report = await probeAt(`http://localhost:${port}`, { lookup: atThree });
     assert.deepEqual(
       report.findings.map(({ code, severity, addresses }) => [code, severity, addresses]),
       [
@@ -286,10 +288,7 @@ describe('the probe', () => {
   });
 
   it('keeps what it has found when its time is over', async () => {
-    const plant: Plant = (request, _response, right) => {
-      if (!request.url?.includes('team/app')) right();
-    };
-    const report = await probeOf({ plant }, { images, timeLimit: 2000 }, '/');
+    const report = await probeOf({ plant: silentForImages }, { images, timeLimit: 2000 }, '/');
     assert.deepEqual(codesOf(report), ['risk unfinished', 'note trailing-slash']);
     assert.equal(report.verdict, 'unfinished');
   });
