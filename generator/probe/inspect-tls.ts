@@ -4,7 +4,7 @@ import { isIP } from 'node:net';
 import { messageOf } from '../terms/errors.ts';
 import { formatTime } from '../terms/text.ts';
 import type { ProbeFault } from './judge-answer.ts';
-import { GO_TLS, portOf, serverName } from './go-client.ts';
+import { GO_TLS, portOf, serverName } from './address-agent.ts';
 
 export interface TlsQuestion {
   readonly url: URL;

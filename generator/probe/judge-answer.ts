@@ -2,7 +2,7 @@
 // fails the pull. Pure.
 import type { IncomingHttpHeaders } from 'node:http';
 import type { ProbeFindingCode } from './probe-finding.ts';
-import { type Asked, type NoAnswer, type StoreAnswer, isAnswer } from './go-client.ts';
+import { type Asked, type NoAnswer, type StoreAnswer, isAnswer } from './answering.ts';
 
 /** A fault by its code, and what came. */
 export interface ProbeFault {

@@ -4,7 +4,9 @@
 import pMap from 'p-map';
 import { formatDirectory, formatLocation } from '../terms/location.ts';
 import { type ProbedStore, formatQuestion } from './store-address.ts';
-import { type Asked, GoClient, type StoreAnswer, isAnswer } from './go-client.ts';
+import { MOST_CONNECTIONS } from './address-agent.ts';
+import { type Asked, type StoreAnswer, isAnswer } from './answering.ts';
+import { GoClient } from './go-client.ts';
 import {
   type ProbeFault,
   describeStatus,
@@ -43,7 +45,6 @@ const OTHER_AGENTS = [
 ];
 /** Requests at once, as a node makes them that starts with many images. */
 const BURST = 20;
-const AT_ONCE = 4;
 /** Those for which there is no use to ask in another way. */
 const WITHOUT_CONNECTION: ReadonlySet<string> = new Set(['unreachable', 'tls-handshake']);
 
@@ -202,12 +203,12 @@ export class AddressProbe {
     const faults = await pMap(
       numbers,
       async (number) => judgeMissing(await this.ask(this.#missingPath(number))),
-      { concurrency: AT_ONCE },
+      { concurrency: MOST_CONNECTIONS },
     );
     const bad = faults.filter((fault) => fault !== undefined);
     const [one] = bad;
     if (!one) return false;
-    const got = `for ${bad.length} of ${BURST} requests, ${AT_ONCE} at a time: ${one.got}`;
+    const got = `for ${bad.length} of ${BURST} requests, ${MOST_CONNECTIONS} at a time: ${one.got}`;
     this.tell('rate-limited', { got, asked: this.#missingPath(SECOND + 1) });
     return true;
   }

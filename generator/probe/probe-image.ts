@@ -5,7 +5,7 @@ import { MAX_BLOB_BYTES, parseSignatureFile } from '../openpgp/signature-file.ts
 import { MAX_SIGNATURES } from '../store/numbering.ts';
 import { formatDirectory, formatLocation } from '../terms/location.ts';
 import { isRejection } from '../terms/rejection.ts';
-import { type StoreAnswer, isAnswer } from './go-client.ts';
+import { type StoreAnswer, isAnswer } from './answering.ts';
 import { type ProbeFault, describeStatus, judgeMissing } from './judge-answer.ts';
 import type { AddressProbe } from './probe-address.ts';
 import { formatQuestion } from './store-address.ts';

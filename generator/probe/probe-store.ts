@@ -1,6 +1,7 @@
 // Asks a store as nodes do, from outside, and says what would fail pulls. It asks every address of the
 // store's name, as each node picks one.
 import { randomBytes } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import pMap from 'p-map';
 import type { DescribeOptions } from '../explain/describe-signature.ts';
 import { messageOf } from '../terms/errors.ts';
@@ -64,6 +65,8 @@ class StoreProbe {
     this.#store = store;
     this.#options = options;
     this.#findings = [...inspectAddress(store)];
+    // Each request that runs listens for it.
+    setMaxListeners(0, this.#stopping.signal);
   }
 
   async run(): Promise<ProbeReport> {

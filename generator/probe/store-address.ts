@@ -1,5 +1,5 @@
 // The address of a store as it stands in registries.d, and what nodes make of it.
-import { isOpenToOthers, parseStoreUrl } from '../nodes/store-url.ts';
+import { StoreUrlError, isOpenToOthers, parseStoreUrl } from '../nodes/store-url.ts';
 import { type ProbeFinding, createProbeFinding } from './probe-finding.ts';
 
 export interface ProbedStore {
@@ -20,7 +20,20 @@ export interface ProbedStore {
 export function parseStoreAddress(text: string): ProbedStore {
   const { base, query } = parseStoreUrl(text);
   const [, slashes = ''] = /(\/*)(?:\?.*)?$/s.exec(text) ?? [];
-  return { url: new URL(base), base, slashes, query };
+  const url = new URL(base);
+  if (!isDecodable(`${url.username}${url.password}`)) {
+    throw new StoreUrlError('expected a user name and a password that Go can decode');
+  }
+  return { url, base, slashes, query };
+}
+
+function isDecodable(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** What nodes ask for, for a path below the store, as it goes over the wire; `isShown`: what people may see of it. */

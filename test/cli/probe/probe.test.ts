@@ -153,6 +153,10 @@ no pull fails because of http://STORE
       /URL: expected an https:\/\/ address of a store, got "store\.example\.com"\nhint: /,
     ],
     'a fragment': [['https://store.example.com/#top'], /URL: expected no fragment/],
+    'a password that cannot be decoded': [
+      ['https://user:%zz@store.example.com'],
+      /URL: expected a user name and a password that Go can decode\nhint: /,
+    ],
     'a directory': [
       ['file:///srv/signatures'],
       /URL: expected http or https, got "file:\/\/\/srv\/signatures"\nhint: /,
