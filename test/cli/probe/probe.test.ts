@@ -84,6 +84,14 @@ no pull fails because of http://STORE
     assert.equal(end, 'pulls fail because of http://STORE: 1 that fails pulls, 0 risks, 0 notes\n');
   });
 
+  it('has colours on a terminal, and none with --no-color', async () => {
+    const args = ['probe', await serve(forbidding)];
+    const shown = await runInProcess(args, {}, { isTTY: true });
+    assert.match(shown.stdout.toString(), /^\u001b\[31mfails\u001b\[39m: missing-forbidden$/m);
+    const plain = await runInProcess([...args, '--no-color'], {}, { isTTY: true });
+    assert.match(plain.stdout.toString(), /^fails: missing-forbidden$/m);
+  });
+
   it('gives programs an object whose form stays', async () => {
     const { code, stdout } = await runInProcess(
       ['probe', await serve(forbidding), '--images', '-', '--format=json'],

@@ -10,6 +10,7 @@ import type { ProbeOptions } from '../../../generator/probe/probe-store.ts';
 import { freePort } from '../../kit/process/free-port.ts';
 import { useTemporary } from '../../kit/temporary.ts';
 import { Authority } from '../../kit/web/authority.ts';
+import { makeCertificate } from '../../kit/web/certificate.ts';
 import { startPlantedStore } from '../../kit/web/planted-store.ts';
 import { describeWith } from '../../with-tools.ts';
 import { type Planted, plantFaults, redirectTo } from './planted-faults.ts';
@@ -102,6 +103,12 @@ describeWith(
         await assertOnly(code as ProbeFindingCode, { ...planted, options });
       });
     }
+
+    it('tls-name for a certificate that has its name as common name only', async () => {
+      const tls = await makeCertificate(directory(), '127.0.0.1');
+      const trusted = [Buffer.from(tls.cert).toString()];
+      await assertOnly('tls-name', { store: { tls }, options: { trusted } });
+    });
 
     it('http2-only', async () => {
       const { cert, key } = world.own;
