@@ -103,7 +103,6 @@ export class ImageProbe {
       }
       this.#first ??= asked;
     }
-    if (this.hashes.length < MAX_SIGNATURES) return true;
     const got = `more than ${MAX_SIGNATURES} signatures`;
     this.#tell({ code: 'too-many', got }, MAX_SIGNATURES + 1);
     return false;
@@ -131,21 +130,12 @@ export class ImageProbe {
   }
 
   async #judge(answer: StoreAnswer): Promise<ProbeFault | undefined> {
-    const { body, fault } = answer;
-    if (fault === 'too-large') {
-      return { code: 'unreadable-signature', got: `too-large: more than ${MAX_BLOB_BYTES} bytes` };
-    }
-    if (fault === 'wrong-length')
-      return {
-        code: 'wrong-length',
-        got: `${body.length} bytes, expected ${answer.headers['content-length'] ?? 'more'}`,
-      };
-    if (fault === 'encoding')
-      return { code: 'encoding', got: `Content-Encoding: ${answer.headers['content-encoding']}` };
+    const cut = judgeTransfer(answer);
+    if (cut) return cut;
     const { name, digestHex } = this.#image;
     const { verdict, claims } = await describeSignature(
       name,
-      body,
+      answer.body,
       this.#reading,
       this.#probe.options.now,
     );
@@ -191,5 +181,23 @@ export class ImageProbe {
   #tell({ code, got }: ProbeFault, number: number, severity?: 'fails'): void {
     const asked = formatLocation(this.#directory, number);
     this.#probe.tell(code, { got, asked, image: this.#image.name, severity });
+  }
+}
+
+/** What became of the bytes on their way. */
+function judgeTransfer({ body, fault, headers }: StoreAnswer): ProbeFault | undefined {
+  switch (fault) {
+    case undefined:
+      return undefined;
+    case 'too-large':
+      return { code: 'unreadable-signature', got: `too-large: more than ${MAX_BLOB_BYTES} bytes` };
+    case 'encoding':
+      return { code: 'encoding', got: `Content-Encoding: ${headers['content-encoding']}` };
+    case 'wrong-length': {
+      const length = headers['content-length'] ?? 'more';
+      const isWhole = length === String(body.length);
+      const got = `${isWhole ? 'more than ' : ''}${body.length} bytes, expected ${length}`;
+      return { code: 'wrong-length', got };
+    }
   }
 }

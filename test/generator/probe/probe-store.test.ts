@@ -199,7 +199,7 @@ describe('the probe', () => {
     ],
     'more than its length': [
       'wrong-length',
-      /^10 bytes/,
+      /^more than 10 bytes, expected 10$/,
       ({ socket }) => socket.end(`HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n${'x'.repeat(20)}`),
     ],
     'chunks that are none': [
