@@ -127,6 +127,14 @@ export const COMMANDS: Record<CommandName, CommandForm> = {
       return hook(name, settings, io);
     },
   },
+  probe: {
+    summary: 'ask a store as nodes do, and say what would fail pulls',
+    operands: [['<URL>', 'the address of the store, as nodes have it in registries.d']],
+    run: async ([url = ''], settings, io) => {
+      const { probe } = await import('./probe/probe.ts');
+      return probe(url, settings, io);
+    },
+  },
 };
 
 const CONFIG = 'YAML file with any of these options, under their names without the dashes';

@@ -13,6 +13,7 @@ import {
 import { NODE_FINDINGS } from '../generator/nodes/check/finding.ts';
 import { KEY_NOTES } from '../generator/openpgp/import/key-notes.ts';
 import { LOSSES } from '../generator/terms/loss.ts';
+import { PROBE_FINDINGS } from '../generator/probe/probe-finding.ts';
 import { REJECTIONS } from '../generator/terms/rejection.ts';
 import { METRICS } from '../server/metrics/metric-list.ts';
 import { TROUBLES } from '../server/troubles/troubles.ts';
@@ -33,6 +34,7 @@ const PAGES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     'notes on keys': listCodes(toKeyCodes(), (code) => `### ${code}`),
   },
   'nodes.md': { findings: listCodes(NODE_FINDINGS, (code) => `#### ${code}`) },
+  'probe.md': { findings: listProbeFindings() },
   'metrics.md': { metrics: list(Object.entries(METRICS).map(describeMetric)) },
   'operations.md': {
     troubles: list(Object.entries(TROUBLES).map(([kind, means]) => `\`${kind}\`: ${means}`)),
@@ -74,6 +76,19 @@ function listCodes(codes: Codes, title: (code: string) => string): string {
   return entries
     .map(([code, { cause, cure }]) => `${title(code)}\n\n${cause}\n\n→ ${cure}`)
     .join('\n\n');
+}
+
+/** As the report orders them: what fails pulls first. */
+function listProbeFindings(): string {
+  const titles = { fails: 'Fails pulls', risk: 'Risks', note: 'Notes' } as const;
+  const groups = Object.entries(titles).map(([severity, title]) => {
+    const codes = Object.entries(PROBE_FINDINGS).filter(([, code]) => code.severity === severity);
+    const listed = codes.map(
+      ([code, { cause, node, cure }]) => `#### ${code}\n\n${cause} ${node}\n\n→ ${cure}`,
+    );
+    return `### ${title}\n\n${listed.join('\n\n')}`;
+  });
+  return groups.join('\n\n');
 }
 
 function describeMetric([name, metric]: [string, (typeof METRICS)[keyof typeof METRICS]]): string {

@@ -44,7 +44,8 @@ export type Command =
   | 'node-config'
   | 'explain'
   | 'init'
-  | 'hook';
+  | 'hook'
+  | 'probe';
 
 export interface Option {
   /** The value of the flag as help shows it; left out for a switch. */
@@ -83,7 +84,15 @@ const REMOTE: readonly Command[] = [...READING, 'push', 'sign'];
 /** Those that judge what they read, wherever it comes from. */
 const GATING: readonly Command[] = [...READING, 'hook'];
 /** All commands that work with scopes. */
-const SCOPED: readonly Command[] = [...JUDGING, 'push', 'sign', 'node-config', 'explain', 'hook'];
+const SCOPED: readonly Command[] = [
+  ...JUDGING,
+  'push',
+  'sign',
+  'node-config',
+  'explain',
+  'hook',
+  'probe',
+];
 /** All commands: each prints for people. */
 const EVERY: readonly Command[] = [...SCOPED, 'init'];
 
@@ -107,6 +116,7 @@ export const OPTIONS = {
       'node-config': `public keys for images that no other scope covers: ${KEY_FILES}`,
       explain: `with SOURCE: public keys to accept: ${KEY_FILES}`,
       init: `public keys to accept for images that no --scope covers: ${KEY_FILES}`,
+      probe: `public keys to verify the signatures of --images with: ${KEY_FILES}`,
       hook: `public keys to accept, instead of what the pushed lookaside.yaml says: ${KEY_FILES}`,
       push: `public keys to accept ${UNSAID}: ${KEY_FILES}`,
       sign: `public keys to accept ${UNSAID}: ${KEY_FILES}`,
@@ -131,8 +141,9 @@ export const OPTIONS = {
   policy: {
     argument: 'FILE',
     description: "a node's policy.json to check against, instead of keys and scopes",
-    commands: [...JUDGING, 'explain', 'push', 'sign', 'hook'],
+    commands: [...JUDGING, 'explain', 'push', 'sign', 'hook', 'probe'],
     wording: {
+      probe: "a node's policy.json with the keys to verify with, instead of --keys",
       push: `a node's policy.json to check against, instead of keys, ${UNSAID}`,
       sign: `a node's policy.json to check against, instead of keys, ${UNSAID}`,
       show: "a node's policy.json with the keys to verify with, instead of --keys",
@@ -253,8 +264,9 @@ export const OPTIONS = {
   format: {
     argument: 'FORMAT',
     description: 'format of the report: text, json, github, sarif or junit',
-    commands: ['check', 'show', 'push', 'sign', 'node-config', 'explain'],
+    commands: ['check', 'show', 'push', 'sign', 'node-config', 'explain', 'probe'],
     wording: {
+      probe: 'format of the report: text or json',
       show: 'format of the output: text or json',
       push: 'format of the report: text or json',
       sign: 'format of the report: text or json',
@@ -267,13 +279,15 @@ export const OPTIONS = {
       sign: ['text', 'json'],
       'node-config': ['text', 'json'],
       explain: ['text', 'json'],
+      probe: ['text', 'json'],
     },
     default: 'text',
     schema: oneOf('text', 'json', 'github', 'sarif', 'junit'),
   },
   strict: {
     description: 'treat warnings as faults',
-    commands: ['check', 'hook'],
+    commands: ['check', 'hook', 'probe'],
+    wording: { probe: 'treat risks as faults' },
     default: 'false',
     schema: flag,
   },
@@ -281,8 +295,9 @@ export const OPTIONS = {
     argument: 'DURATION',
     description:
       'warn about signatures and keys that expire within this time; 0s: only about those that have expired',
-    commands: ['check', 'generate', 'node-config', 'hook'],
+    commands: ['check', 'generate', 'node-config', 'hook', 'probe'],
     wording: {
+      probe: 'warn about a certificate that expires within this time',
       'node-config':
         'warn about keys that expire within this time; 0s: only about those that have expired',
     },
@@ -430,7 +445,7 @@ export const OPTIONS = {
   [BUDGET_OPTIONS.gpgvTime]: {
     argument: 'DURATION',
     description: 'processor time that gpgv may spend on one file, in whole seconds',
-    commands: [...GATING, 'show', 'push', 'sign'],
+    commands: [...GATING, 'show', 'push', 'sign', 'probe'],
     default: '2s',
     schema: duration('a duration like 2s', LONGEST_TIMER).refine((given) => given >= 1000, {
       error: 'expected at least 1s of processor time',
@@ -579,6 +594,14 @@ export const OPTIONS = {
     commands: ['explain'],
     schema: text,
   },
+  images: {
+    argument: 'FILE',
+    description:
+      'images whose signatures the store must have, a line each, with their digests: quay.io/team/app@sha256:…; - for standard input',
+    commands: ['probe'],
+    isPath: true,
+    schema: text,
+  },
   'sign-by': {
     argument: 'KEY',
     description:
@@ -707,7 +730,8 @@ export const OPTIONS = {
   timeout: {
     argument: 'DURATION',
     description: 'how long to try again while others push too',
-    commands: ['push', 'sign'],
+    commands: ['push', 'sign', 'probe'],
+    wording: { probe: 'how long all questions together may take' },
     default: '2m',
     schema: duration('a duration like 2m', LONGEST_TIMER),
   },

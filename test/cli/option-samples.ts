@@ -636,6 +636,7 @@ export const SAMPLES: Readonly<Record<OptionName, Samples>> = {
   check: COLUMNS.text,
   diff: COLUMNS.text,
   server: COLUMNS.text,
+  images: COLUMNS.text,
   'sign-by': COLUMNS.text,
   identity: COLUMNS.text,
   'passphrase-file': COLUMNS.text,

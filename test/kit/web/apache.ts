@@ -6,15 +6,15 @@ import { freePort } from '../process/free-port.ts';
 import type { StaticServer } from './static-server.ts';
 import { makeTemporary, removeTemporary } from '../temporary.ts';
 
-const MODULES = '/usr/lib/apache2/modules';
+export const MODULES = '/usr/lib/apache2/modules';
 /** The numbers of nobody and nogroup: Apache declines to serve as root. */
 const NOBODY = '#65534';
 
 /**
  * Serves a directory with Apache, following symlinks. As root it serves as nobody, who must be able
- * to read the directory. Throws with its words if it won't start.
+ * to read the directory. `lines` are further ones of its configuration. Throws with its words if it won't start.
  */
-export async function startApache(directory: string): Promise<StaticServer> {
+export async function startApache(directory: string, lines = ''): Promise<StaticServer> {
   const own = await makeTemporary();
   const port = await freePort();
   const accessLog = join(own, 'access.log');
@@ -30,6 +30,7 @@ export async function startApache(directory: string): Promise<StaticServer> {
     ErrorLog "|/bin/cat"
     CustomLog "${accessLog}" "%h %l %u %t \\"%r\\" %>s %b \\"%{Referer}i\\" \\"%{User-Agent}i\\""
     DocumentRoot "${directory}"
+    ${lines}
     <Directory "/">
       AllowOverride None
       Options FollowSymLinks

@@ -45,13 +45,15 @@ export async function startNginxCache(origin: string): Promise<Cache> {
   return startCache('nginx', ['-e', 'stderr', '-p', own, '-c', configFile], port, own);
 }
 
-/** Starts Varnish, as `startNginxCache`. */
-export async function startVarnish(origin: string): Promise<Cache> {
+/** Starts Varnish, as `startNginxCache`; with a configuration of its own it is not as we give it. */
+export async function startVarnish(origin: string, configuration?: string): Promise<Cache> {
   const own = await makeTemporary();
   const port = await freePort();
-  const deployed = await deployedAt('varnish.vcl', {
-    '.port = "8080"': `.port = "${new URL(origin).port}"`,
-  });
+  const deployed =
+    configuration ??
+    (await deployedAt('varnish.vcl', {
+      '.port = "8080"': `.port = "${new URL(origin).port}"`,
+    }));
   const configFile = join(own, 'varnish.vcl');
   await writeFile(configFile, deployed);
   const state = join(own, 'state');

@@ -11,6 +11,8 @@ import { makeTemporary, removeTemporary } from '../temporary.ts';
 interface NginxLines {
   /** Beside the server. */
   readonly http?: string;
+  /** Of the server, beside the location `/`. */
+  readonly server?: string;
   /** Of the location `/`. */
   readonly location?: string;
 }
@@ -18,7 +20,7 @@ interface NginxLines {
 /** Serves a directory with nginx, following symlinks. Throws with its words if it won't start. */
 export async function startNginx(
   directory: string,
-  { http = '', location = '' }: NginxLines = {},
+  { http = '', server = '', location = '' }: NginxLines = {},
 ): Promise<StaticServer> {
   const own = await makeTemporary();
   const port = await freePort();
@@ -41,6 +43,7 @@ export async function startNginx(
       server {
         listen 127.0.0.1:${port};
         root "${directory}";
+        ${server}
         location / { ${location} }
       }
     }`;
