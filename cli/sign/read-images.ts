@@ -32,6 +32,15 @@ export function readImages(
 }
 
 function readImage(text: string, as: DockerReference | undefined): NamedImage {
+  const image = readImageName(text);
+  return { ...toAsked(image), identity: chooseIdentity(image, as) };
+}
+
+/**
+ * Reads an IMAGE: `latest` where it has neither tag nor digest.
+ * @throws UsageError
+ */
+export function readImageName(text: string): DockerReference {
   const image = parseDockerReference(text);
   if (!image) {
     const hint = 'write it as nodes pull it, like quay.io/team/app:v1';
@@ -42,13 +51,15 @@ function readImage(text: string, as: DockerReference | undefined): NamedImage {
     throw new UsageError(`expected a sha256 digest, got ${digest}`, 'nodes know no other');
   }
   const isBare = image.tag === undefined && digest === undefined;
-  const tag = isBare ? 'latest' : image.tag;
-  return {
-    name: formatReference({ ...image, tag }),
-    // skopeo takes no name with both.
-    asked: { ...image, tag: digest === undefined ? tag : undefined },
-    identity: chooseIdentity({ ...image, tag }, as),
-  };
+  return { ...image, tag: isBare ? 'latest' : image.tag };
+}
+
+/** How an image is called, and what a registry is asked for it. */
+export function toAsked(image: DockerReference): Pick<NamedImage, 'name' | 'asked'> {
+  const { tag, digest } = image;
+  // skopeo takes no name with both.
+  const asked = { ...image, tag: digest === undefined ? tag : undefined };
+  return { name: formatReference(image), asked };
 }
 
 function readIdentity(text: string): DockerReference {
