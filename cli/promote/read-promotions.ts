@@ -22,13 +22,13 @@ export interface NamedPromotion extends NamedImage {
 
 /** What was asked for. */
 export interface Selection {
-  readonly images: readonly DockerReference[];
+  readonly images: readonly NamedPromotion[];
   readonly patterns: readonly string[];
 }
 
 /**
  * Reads IMAGE… and the file of `--images`; with `--list` and neither, everything that `--map` covers.
- * @throws UsageError
+ * @throws UsageError also for an image that `--map` does not cover
  */
 export async function readSelection(
   names: readonly string[],
@@ -46,7 +46,9 @@ export async function readSelection(
     throw new UsageError(message, hint);
   }
   const patterns = all.filter((name) => name.includes('*'));
-  const images = all.filter((name) => !name.includes('*')).map(readImageName);
+  const images = all
+    .filter((name) => !name.includes('*'))
+    .map((name) => toPromotion(readImageName(name), undefined, map));
   return all.length === 0 ? { images, patterns: map.map(toPattern) } : { images, patterns };
 }
 
@@ -89,8 +91,7 @@ export function toPromotions(
     }
     return fitting.map((image) => toPromotion(image, pattern, map));
   });
-  const all = [...found, ...images.map((image) => toPromotion(image, undefined, map))];
-  return [...new Map(all.map((one) => [one.name, one])).values()];
+  return [...new Map([...found, ...images].map((one) => [one.name, one])).values()];
 }
 
 function toPromotion(
