@@ -13,6 +13,7 @@ import {
 import type { DockerReference } from '../../generator/terms/image-name.ts';
 import { formatDirectory, formatLocation } from '../../generator/terms/location.ts';
 import { toLine } from '../../generator/terms/text.ts';
+import { statementId } from '../../signing/sign/statement.ts';
 import type { SignerDemand } from '../../signing/stage/signer-demand.ts';
 import type { ProcessIo } from '../base/process-io.ts';
 import { Progress } from '../check/progress.ts';
@@ -40,25 +41,49 @@ export interface CopyRun {
 /** A registry takes a few at once. */
 const AT_ONCE = 2;
 
-/**
- * Copies images that are not there yet, and sees that each has arrived under the digests that it had; by name.
- * @throws AggregateError of UsageErrors where a registry fails
- */
-export async function copyImages(
-  images: readonly AssessedImage[],
-  run: CopyRun,
-): Promise<ReadonlyMap<string, CopyOutcome>> {
-  const options = await writePolicy(images, run);
-  const progress = new Progress({ count: async () => images.length }, run.io, 'images');
-  const copy = async (one: AssessedImage): Promise<readonly [string, CopyOutcome]> => {
-    const outcome = await copyWhole(one, options, run);
-    progress.step();
-    return [one.image.name, outcome];
-  };
-  try {
-    return new Map(await pMap(images, copy, { concurrency: AT_ONCE, stopOnError: false }));
-  } finally {
-    progress.stop();
+/** Copies images, and remembers what came of each. */
+export class ImageCopies {
+  readonly #run: CopyRun;
+  readonly #outcomes = new Map<string, CopyOutcome>();
+  #hasBegun = false;
+
+  constructor(run: CopyRun) {
+    this.#run = run;
+  }
+
+  /** By the names of images. */
+  get outcomes(): ReadonlyMap<string, CopyOutcome> {
+    return this.#outcomes;
+  }
+
+  /** Whether anything was to be copied so far. */
+  get hasBegun(): boolean {
+    return this.#hasBegun;
+  }
+
+  /**
+   * Copies images that are not there yet, and sees that each has arrived under the digests that it had. Gives
+   * why some have not, by the `statementId` of all their parts: what has not arrived is not signed.
+   * @throws AggregateError of UsageErrors where a registry fails
+   */
+  async copy(images: readonly AssessedImage[]): Promise<ReadonlyMap<string, RefusedOutcome>> {
+    this.#hasBegun = true;
+    const options = await writePolicy(images, this.#run);
+    const progress = new Progress({ count: async () => images.length }, this.#run.io, 'images');
+    const refusals = new Map<string, RefusedOutcome>();
+    const copyOne = async (one: AssessedImage): Promise<void> => {
+      const outcome = await copyWhole(one, options, this.#run);
+      progress.step();
+      this.#outcomes.set(one.image.name, outcome);
+      if (outcome.status !== 'refused') return;
+      for (const { statement } of one.parts) refusals.set(statementId(statement), outcome);
+    };
+    try {
+      await pMap(images, copyOne, { concurrency: AT_ONCE, stopOnError: false });
+    } finally {
+      progress.stop();
+    }
+    return refusals;
   }
 }
 

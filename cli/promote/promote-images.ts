@@ -7,7 +7,6 @@ import { Gpg } from '../../signing/sign/gpg.ts';
 import { type Statement, statementId } from '../../signing/sign/statement.ts';
 import type { Settings } from '../base/options.ts';
 import { write } from '../base/process-io.ts';
-import { readStore } from '../push/push-options.ts';
 import { type RefusedOutcome, type SignReport, hasRefused } from '../sign/format-signed.ts';
 import { openDestination } from '../sign/open-destination.ts';
 import {
@@ -17,9 +16,11 @@ import {
   signImages,
   toRefused,
 } from '../sign/sign-images.ts';
+import { warnOfDigests } from '../sign/read-images.ts';
+import { tellCompanions } from '../sign/resolve-images.ts';
 import { readPassphrase, withTerminal } from '../sign/unlock.ts';
 import { type AssessedImage, type ResolvedPromotion, refusePart } from './assess-images.ts';
-import { type CopyOutcome, copyImages } from './copy-images.ts';
+import { ImageCopies } from './copy-images.ts';
 import { type PromoteReport, formatPromoted } from './format-promoted.ts';
 import { type PromoteRun, toTargetSettings } from './promote-run.ts';
 
@@ -29,7 +30,6 @@ export async function promoteImages(
   run: PromoteRun,
 ): Promise<number> {
   const { settings, io, registry, directory, ending } = run;
-  readStore(settings);
   const passphrase = await readPassphrase(settings['passphrase-file']);
   const environment = await withTerminal(io);
   const gpg = new Gpg({ program: settings.gpg, environment, passphrase, ending });
@@ -39,8 +39,13 @@ export async function promoteImages(
   const target = toTargetSettings(settings);
   const opened = await openDestination(target, io, { directory: place, ending, gpg, key });
   try {
-    const signing: SigningRun = { settings: target, io, gpg, key, registry, ...opened };
-    const report = await promoteFound(await find(), run, signing);
+    const keepsGoing = settings['keep-going'];
+    const signing: SigningRun = { settings: target, io, gpg, key, registry, keepsGoing, ...opened };
+    const assessed = await find();
+    const images = assessed.map(({ image }) => image);
+    warnOfDigests(images, io);
+    tellCompanions(images, io);
+    const report = await promoteFound(assessed, run, signing);
     await write(io.stdout, formatPromoted(report, settings.format === 'json', io));
     const { signed } = report;
     if (signed.served instanceof Error) throw signed.served;
@@ -63,16 +68,23 @@ async function promoteFound(
   const good = images.filter((one) => faults.get(one)?.size === 0);
   const bad = images.filter((one) => faults.get(one)?.size !== 0);
   const leavesOut = settings['keep-going'] && good.length > 0;
-  const copies = new Map<string, CopyOutcome>();
+  const isProposal = settings['pull-request'];
+  const copies = new ImageCopies({ ...run, policy: run.stage.policy, isProposal });
   const refusals = new Map([...faults.values()].flatMap((one) => Array.from(one)));
   if (bad.length > 0 && !leavesOut) {
-    return { images, copies, signed: describeHeld(images, made, refusals, signing) };
+    return {
+      images,
+      copies: copies.outcomes,
+      signed: describeHeld(images, made, refusals, signing),
+    };
   }
   const signed = await signCopied(good, made, copies, run, signing);
   const left = describeHeld(bad, made, refusals, signing).signatures;
-  const isWhole = bad.length === 0 || hasRefused(signed);
+  const isHeld = hasRefused(signed) && signed.leavesOut !== true;
+  const isPart = bad.length > 0 || signed.leavesOut === true;
   const signatures = [...signed.signatures, ...left];
-  return { images, copies, signed: { ...signed, signatures, leavesOut: !isWhole } };
+  const whole = { ...signed, signatures, leavesOut: isPart && !isHeld };
+  return { images, copies: copies.outcomes, signed: whole };
 }
 
 /** Why parts of an image may not be promoted, by `statementId`; nothing of what is there already. */
@@ -114,50 +126,47 @@ function describeHeld(
   };
 }
 
-/** Signs images, copied before; `copies` gets what came of that. */
+/** Signs images, copied before if that is wanted. */
 async function signCopied(
   images: readonly AssessedImage[],
   made: MadeSignatures,
-  copies: Map<string, CopyOutcome>,
+  copies: ImageCopies,
   run: PromoteRun,
   signing: SigningRun,
 ): Promise<SignReport> {
   const named = images.map(({ image }) => image);
   if (!run.settings.copy) return signImages(named, made, signing);
-  let isCopied = false;
-  const copyAll = async (): Promise<ReadonlyMap<string, RefusedOutcome>> => {
-    isCopied = true;
-    const isProposal = run.settings['pull-request'];
-    const outcomes = await copyImages(images, { ...run, policy: run.stage.policy, isProposal });
-    for (const [name, outcome] of outcomes) copies.set(name, outcome);
-    return findUncopied(named, outcomes);
-  };
-  const prepare = async (wanted: readonly Statement[]) => {
-    const foreseen = await tryKey(wanted, signing);
-    return foreseen.size > 0 ? foreseen : copyAll();
+  const prepare = async (
+    wanted: readonly Statement[],
+  ): Promise<ReadonlyMap<string, RefusedOutcome>> => {
+    const foreseen = spread(named, await tryKey(wanted, signing));
+    if (foreseen.size > 0 && signing.keepsGoing !== true) return foreseen;
+    const isFree = ({ image }: AssessedImage): boolean =>
+      !image.statements.some((one) => foreseen.has(statementId(one)));
+    return new Map([...foreseen, ...(await copies.copy(images.filter(isFree)))]);
   };
   const signed = await signImages(named, made, { ...signing, prepare });
   const isDone = signed.signatures.every(({ outcome }) => outcome.status === 'there');
-  if (isCopied || !isDone || run.settings['dry-run']) return signed;
+  if (copies.hasBegun || !isDone || run.settings['dry-run']) return signed;
   // An earlier run has signed it all, perhaps before anything was copied.
-  const unmade = await copyAll();
+  const uncopied = await copies.copy(images);
   const signatures = signed.signatures.map(({ statement, outcome }) => ({
     statement,
-    outcome: unmade.get(statementId(statement)) ?? outcome,
+    outcome: uncopied.get(statementId(statement)) ?? outcome,
   }));
   return { ...signed, signatures };
 }
 
-/** An image that has not arrived is not signed. */
-function findUncopied(
+/** What is refused of one part of an image holds for all of it: none of it is copied. */
+function spread(
   images: readonly ResolvedPromotion[],
-  outcomes: ReadonlyMap<string, CopyOutcome>,
+  refusals: ReadonlyMap<string, RefusedOutcome>,
 ): ReadonlyMap<string, RefusedOutcome> {
   return new Map(
-    images.flatMap(({ name, statements }) => {
-      const outcome = outcomes.get(name);
-      if (outcome?.status !== 'refused') return [];
-      return statements.map((statement) => [statementId(statement), outcome] as const);
+    images.flatMap(({ statements }) => {
+      const ids = statements.map(statementId);
+      const [first] = ids.flatMap((id) => refusals.get(id) ?? []);
+      return first ? ids.map((id) => [id, refusals.get(id) ?? first] as const) : [];
     }),
   );
 }
@@ -172,6 +181,6 @@ async function tryKey(
 ): Promise<ReadonlyMap<string, RefusedOutcome>> {
   const { policy } = destination;
   const foreseen = await foreseeRefusals(wanted, policy, key.fingerprint, new Date());
-  if (foreseen.size === 0) await gpg.sign(new Uint8Array(), key);
+  if (foreseen.size < wanted.length) await gpg.sign(new Uint8Array(), key);
   return new Map([...foreseen].map(([id, rejection]) => [id, toRefused(rejection, giver)]));
 }

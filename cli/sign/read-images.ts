@@ -2,6 +2,7 @@
 import { formatReference } from '../../generator/policy/signed-identity.ts';
 import { type DockerReference, parseDockerReference } from '../../generator/terms/image-name.ts';
 import { chooseIdentity } from '../../signing/sign/statement.ts';
+import type { ProcessIo } from '../base/process-io.ts';
 import { UsageError } from '../base/usage-error.ts';
 
 /** An image to sign. */
@@ -67,4 +68,15 @@ function readIdentity(text: string): DockerReference {
   if (identity && identity.digest === undefined) return identity;
   const message = `--identity: expected a name with or without a tag, got ${JSON.stringify(text)}`;
   throw new UsageError(message, 'write it as nodes pull the image, like quay.io/team/app:v1');
+}
+
+/** Names without a tag are good for few nodes. */
+export function warnOfDigests(named: readonly NamedImage[], { stderr }: ProcessIo): void {
+  for (const { name, identity } of named) {
+    if (!identity.includes('@')) continue;
+    stderr.write(
+      `lookaside: warning: ${name} is signed under its digest: nodes accept that only when they pull this digest\n` +
+        'hint: give it with its tag too, NAME:TAG@sha256:…, or --identity NAME:TAG\n',
+    );
+  }
 }

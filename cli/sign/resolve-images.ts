@@ -1,6 +1,7 @@
 // What the registry has under the names of images now, and whether that has changed meanwhile.
 import pMap, { pMapSkip } from 'p-map';
 import { LIST_PART, type Statement } from '../../signing/sign/statement.ts';
+import type { ProcessIo } from '../base/process-io.ts';
 import {
   type PlatformOptions,
   type Pulled,
@@ -77,4 +78,16 @@ export async function findMoved(
   };
   const seen = await pMap(tagged, look, { concurrency: CONCURRENCY, stopOnError: false });
   return seen.flat();
+}
+
+/** Says of entries that are left out why they are. */
+export function tellCompanions(images: readonly ResolvedImage[], { stderr }: ProcessIo): void {
+  for (const { name, companions } of images) {
+    if (companions === 0) continue;
+    const what =
+      companions === 1
+        ? '1 entry without a platform, such as an attestation, was not signed: nodes never pull it'
+        : `${companions} entries without a platform, such as attestations, were not signed: nodes never pull them`;
+    stderr.write(`lookaside: ${name}: ${what}\n`);
+  }
 }

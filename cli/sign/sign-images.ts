@@ -36,9 +36,10 @@ export interface SigningRun extends OpenDestination {
   readonly registry: PlatformOptions;
   /**
    * Is done once it is known that the destination would take signatures, and before any is made; gives why
-   * some are not to be made, by `statementId`: then none is. Not in a dry run.
+   * some are not to be made, by `statementId`: then none is, unless the run `keepsGoing`. Not in a dry run.
    */
   readonly prepare?: (wanted: readonly Statement[]) => Promise<ReadonlyMap<string, RefusedOutcome>>;
+  readonly keepsGoing?: boolean;
 }
 
 const NOTHING_REFUSED: ReadonlyMap<string, RefusedOutcome> = new Map();
@@ -62,7 +63,9 @@ export async function signImages(
   if (wanted.length > 0) await run.tryDelivery?.();
   const isPrepared = !isDryRun && wanted.length > 0;
   const unprepared = (isPrepared ? await run.prepare?.(wanted) : undefined) ?? NOTHING_REFUSED;
-  const verdicts = await findVerdicts(unprepared.size > 0 ? [] : wanted, run);
+  const isOpen = unprepared.size === 0 || run.keepsGoing === true;
+  const prepared = wanted.filter((one) => isOpen && !unprepared.has(statementId(one)));
+  const verdicts = await findVerdicts(prepared, run);
   const good = [...verdicts].flatMap(([id, verdict]) =>
     isRejection(verdict) ? [] : [{ id, verdict }],
   );

@@ -11,8 +11,8 @@ import { checkAuthfile } from '../registry/check-authfile.ts';
 import type { PlatformOptions } from '../registry/read-platforms.ts';
 import { formatSigned, hasRefused } from './format-signed.ts';
 import { findOut, openDestination } from './open-destination.ts';
-import { type NamedImage, readImages } from './read-images.ts';
-import { type ResolvedImage, resolveImages } from './resolve-images.ts';
+import { type NamedImage, readImages, warnOfDigests } from './read-images.ts';
+import { resolveImages, tellCompanions } from './resolve-images.ts';
 import { type SigningRun, signImages } from './sign-images.ts';
 import { readPassphrase, withTerminal } from './unlock.ts';
 
@@ -56,17 +56,6 @@ export async function sign(
   });
 }
 
-/** Names without a tag are good for few nodes. */
-function warnOfDigests(named: readonly NamedImage[], { stderr }: ProcessIo): void {
-  for (const { name, identity } of named) {
-    if (!identity.includes('@')) continue;
-    stderr.write(
-      `lookaside: warning: ${name} is signed under its digest: nodes accept that only when they pull this digest\n` +
-        'hint: give it with its tag too, NAME:TAG@sha256:…, or --identity NAME:TAG\n',
-    );
-  }
-}
-
 async function signNamed(named: readonly NamedImage[], run: SigningRun): Promise<number> {
   const { settings, io, key, destination, registry } = run;
   const images = await resolveImages(named, registry);
@@ -77,15 +66,4 @@ async function signNamed(named: readonly NamedImage[], run: SigningRun): Promise
   await write(io.stdout, formatSigned(report, settings.format === 'json', io));
   if (report.served instanceof Error) throw report.served;
   return hasRefused(report) ? 1 : 0;
-}
-
-function tellCompanions(images: readonly ResolvedImage[], { stderr }: ProcessIo): void {
-  for (const { name, companions } of images) {
-    if (companions === 0) continue;
-    const what =
-      companions === 1
-        ? '1 entry without a platform, such as an attestation, was not signed: nodes never pull it'
-        : `${companions} entries without a platform, such as attestations, were not signed: nodes never pull them`;
-    stderr.write(`lookaside: ${name}: ${what}\n`);
-  }
 }

@@ -224,6 +224,12 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'lookaside pro
       ['tag-in-use'],
     );
     assert.equal(taken.promotions[0]?.copy?.code, 'tag-in-use');
+    const other = await stages.dev.pushImage('team/other', '1.0');
+    for (const by of ['dev', 'tester'] as const) await stages.dev.sign(by, [other.reference]);
+    const both = [image.reference, other.reference, '--pull-request', '--copy', '--keep-going'];
+    const part = await promote(both, 1);
+    assert.deepEqual(statusesOf(part), ['refused', 'new']);
+    assert.ok(await isCopied(toNext(other.reference)));
     const first = await promote([image.reference, '--pull-request']);
     assert.deepEqual(statusesOf(first), ['new']);
     assert.equal(await tip(), before);
