@@ -92,6 +92,19 @@ export const COMMANDS: Record<CommandName, CommandForm> = {
       return sign(images, settings, io);
     },
   },
+  promote: {
+    summary: 'sign what others have signed at one stage for the next one',
+    operands: [
+      [
+        '[IMAGE...]',
+        'an image as nodes of the stage pull it; with * in it, all that are signed there and fit',
+      ],
+    ],
+    run: async (images, settings, io) => {
+      const { promote } = await import('./promote/promote.ts');
+      return promote(images, settings, io);
+    },
+  },
   'node-config': {
     summary: 'write the files that nodes need, or compare them with what nodes have',
     operands: [],

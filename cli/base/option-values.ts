@@ -6,7 +6,7 @@ import {
   signedIdentitySchema,
 } from '../../generator/policy/signed-identity.ts';
 import { isScopeName, whyNoScope } from '../../generator/policy/scope-name.ts';
-import { MAX_NAME_LENGTH } from '../../generator/terms/image-name.ts';
+import { MAX_NAME_LENGTH, isNamePrefix } from '../../generator/terms/image-name.ts';
 import { parseUrl } from '../../generator/terms/text.ts';
 
 /** Where a listener binds. */
@@ -265,6 +265,17 @@ export const scopeFlags = several.transform((values, context) =>
       return z.NEVER;
     }
     return { name: name.data, path: value.slice(at + 1) };
+  }),
+);
+
+/** `FROM=TO`, one or several: what images below a name are called elsewhere. */
+export const renamings = several.transform((values, context) =>
+  values.map((value) => {
+    const [from = '', to = '', ...more] = value.split('=');
+    if (more.length === 0 && [from, to].every(isNamePrefix)) return { from, to };
+    const got = JSON.stringify(value);
+    context.addIssue(`expected FROM=TO, each HOST or HOST/NAMESPACE without a tag, got ${got}`);
+    return z.NEVER;
   }),
 );
 

@@ -21,6 +21,7 @@ import {
   oneOf,
   peers,
   platforms,
+  renamings,
   scopeFlags,
   scopes,
   several,
@@ -41,6 +42,7 @@ export type Command =
   | 'show'
   | 'push'
   | 'sign'
+  | 'promote'
   | 'node-config'
   | 'explain'
   | 'init'
@@ -78,7 +80,7 @@ export interface Option {
 const ALL: readonly Command[] = ['check', 'generate', 'serve'];
 const JUDGING: readonly Command[] = [...ALL, 'show'];
 /** Those that open a source. */
-const READING: readonly Command[] = [...ALL, 'explain'];
+const READING: readonly Command[] = [...ALL, 'explain', 'promote'];
 /** Those that talk to a git host. */
 const REMOTE: readonly Command[] = [...READING, 'push', 'sign'];
 /** Those that judge what they read, wherever it comes from. */
@@ -88,6 +90,7 @@ const SCOPED: readonly Command[] = [
   ...JUDGING,
   'push',
   'sign',
+  'promote',
   'node-config',
   'explain',
   'hook',
@@ -120,6 +123,7 @@ export const OPTIONS = {
       hook: `public keys to accept, instead of what the pushed lookaside.yaml says: ${KEY_FILES}`,
       push: `public keys to accept ${UNSAID}: ${KEY_FILES}`,
       sign: `public keys to accept ${UNSAID}: ${KEY_FILES}`,
+      promote: `public keys to verify the signatures of the stage with: ${KEY_FILES}`,
     },
     repeatable: true,
     isPath: true,
@@ -141,9 +145,10 @@ export const OPTIONS = {
   policy: {
     argument: 'FILE',
     description: "a node's policy.json to check against, instead of keys and scopes",
-    commands: [...JUDGING, 'explain', 'push', 'sign', 'hook', 'probe'],
+    commands: [...JUDGING, 'explain', 'push', 'sign', 'promote', 'hook', 'probe'],
     wording: {
       probe: "a node's policy.json with the keys to verify with, instead of --keys",
+      promote: "policy.json of the stage's nodes to verify its signatures by, instead of --keys",
       push: `a node's policy.json to check against, instead of keys, ${UNSAID}`,
       sign: `a node's policy.json to check against, instead of keys, ${UNSAID}`,
       show: "a node's policy.json with the keys to verify with, instead of --keys",
@@ -173,6 +178,7 @@ export const OPTIONS = {
       serve: `branch of a git source to follow; ${DEFAULT_BRANCH}`,
       push: TARGET_BRANCH,
       sign: TARGET_BRANCH,
+      promote: TARGET_BRANCH,
       hook: "branch whose pushes are judged; default: the repository's default branch",
     },
     schema: branch,
@@ -184,6 +190,7 @@ export const OPTIONS = {
     wording: {
       push: `subtree of the repository that is published, ${UNSAID}`,
       sign: `subtree of the repository that is published, ${UNSAID}`,
+      promote: `subtree of the repository of --to that is published, ${UNSAID}`,
       check: 'subtree of the source to check',
       hook: 'subtree of the repository that is published',
       explain: 'subtree of the source that is published',
@@ -211,6 +218,8 @@ export const OPTIONS = {
     wording: {
       push: 'file with the token for an https:// repository',
       sign: 'file with the token for an https:// repository',
+      promote:
+        'file with the token for the https:// repository of --to, and for --from at the same host',
     },
     isPath: true,
     schema: text,
@@ -264,12 +273,13 @@ export const OPTIONS = {
   format: {
     argument: 'FORMAT',
     description: 'format of the report: text, json, github, sarif or junit',
-    commands: ['check', 'show', 'push', 'sign', 'node-config', 'explain', 'probe'],
+    commands: ['check', 'show', 'push', 'sign', 'promote', 'node-config', 'explain', 'probe'],
     wording: {
       probe: 'format of the report: text or json',
       show: 'format of the output: text or json',
       push: 'format of the report: text or json',
       sign: 'format of the report: text or json',
+      promote: 'format of the report: text or json',
       'node-config': 'format of the report of --check: text or json',
       explain: 'format of the answer: text or json',
     },
@@ -277,6 +287,7 @@ export const OPTIONS = {
       show: ['text', 'json'],
       push: ['text', 'json'],
       sign: ['text', 'json'],
+      promote: ['text', 'json'],
       'node-config': ['text', 'json'],
       explain: ['text', 'json'],
       probe: ['text', 'json'],
@@ -591,14 +602,20 @@ export const OPTIONS = {
     argument: 'URL',
     description:
       'running server to ask instead of a SOURCE, by the address of its status listener (http://localhost:8081)',
-    commands: ['explain'],
+    commands: ['explain', 'promote'],
+    wording: {
+      promote: 'store of the stage to ask instead of --from, by the address that its nodes have',
+    },
     schema: text,
   },
   images: {
     argument: 'FILE',
-    description:
-      'images whose signatures the store must have, a line each, with their digests: quay.io/team/app@sha256:…; - for standard input',
-    commands: ['probe'],
+    description: 'file with an IMAGE on each line; # begins a comment',
+    commands: ['promote', 'probe'],
+    wording: {
+      probe:
+        'images whose signatures the store must have, a line each, with their digests: quay.io/team/app@sha256:…; - for standard input',
+    },
     isPath: true,
     schema: text,
   },
@@ -606,7 +623,7 @@ export const OPTIONS = {
     argument: 'KEY',
     description:
       'private key to sign with: a fingerprint, key ID or mail address, or the fingerprint of a subkey with ! behind it',
-    commands: ['sign'],
+    commands: ['sign', 'promote'],
     schema: text,
   },
   identity: {
@@ -620,20 +637,63 @@ export const OPTIONS = {
     argument: 'FILE',
     description:
       "file with the private key's passphrase on its first line; without it, gpg-agent asks",
-    commands: ['sign'],
+    commands: ['sign', 'promote'],
     isPath: true,
     schema: text,
   },
   gpg: {
     argument: 'PROGRAM',
     description: 'gpg to sign with; it goes by GNUPGHOME and its own configuration',
-    commands: ['sign'],
+    commands: ['sign', 'promote'],
     default: 'gpg',
     schema: text,
   },
   again: {
     description: 'sign again what this key has already signed under this name',
-    commands: ['sign'],
+    commands: ['sign', 'promote'],
+    default: 'false',
+    schema: flag,
+  },
+  from: {
+    argument: 'SOURCE',
+    description:
+      'signature repository of the stage that images come from: a directory, a git URL or a bundle',
+    commands: ['promote'],
+    schema: text,
+  },
+  require: {
+    argument: 'SIGNER',
+    description:
+      'who must have signed there: the fingerprint of a key, a file of keys of which one must have, or scope:NAME for all that a scope of the configuration asks for',
+    commands: ['promote'],
+    repeatable: true,
+    schema: several,
+  },
+  map: {
+    argument: 'FROM=TO',
+    description:
+      'name of images in the next stage, for example dev.example.com/team=example.com/team; of several the longest FROM counts',
+    commands: ['promote'],
+    repeatable: true,
+    schema: renamings,
+  },
+  list: {
+    description: 'say what the stage has and the next one lacks, and do nothing',
+    commands: ['promote'],
+    default: 'false',
+    schema: flag,
+  },
+  copy: {
+    description:
+      'copy the images first, with skopeo, to the names that they have in the next stage',
+    commands: ['promote'],
+    default: 'false',
+    schema: flag,
+  },
+  stages: {
+    description:
+      'for a store that images are promoted to: every key of a scope has to sign, and CODEOWNERS says who approves',
+    commands: ['init'],
     default: 'false',
     schema: flag,
   },
@@ -651,7 +711,7 @@ export const OPTIONS = {
   authfile: {
     argument: 'FILE',
     description: "credentials for the registry, in skopeo's format",
-    commands: ['explain', 'sign'],
+    commands: ['explain', 'sign', 'promote'],
     isPath: true,
     schema: text,
   },
@@ -681,20 +741,20 @@ export const OPTIONS = {
   to: {
     argument: 'REPO',
     description: 'signature repository to push to: a git URL, or the path of a repository',
-    commands: ['push', 'sign'],
+    commands: ['push', 'sign', 'promote'],
     schema: text,
   },
   'pull-request': {
     description:
       'push to a branch of its own and ask for it to be merged: by push options (GitLab, Gitea), or on GitHub with --git-token-file',
-    commands: ['push', 'sign'],
+    commands: ['push', 'sign', 'promote'],
     default: 'false',
     schema: flag,
   },
   forge: {
     argument: 'FORGE',
     description: `kind of git host: ${FORGES.join(', ')}; default: by the name of the host`,
-    commands: ['push', 'sign', 'init'],
+    commands: ['push', 'sign', 'promote', 'init'],
     wording: {
       init: `git host whose pipelines shall check proposals: ${FORGES.join(', ')}; default: by the name of the remote's host, else github`,
     },
@@ -702,14 +762,18 @@ export const OPTIONS = {
   },
   'dry-run': {
     description: 'say what would be pushed, and push nothing',
-    commands: ['push', 'sign'],
-    wording: { sign: 'say what would be signed, and sign nothing' },
+    commands: ['push', 'sign', 'promote'],
+    wording: {
+      sign: 'say what would be signed, and sign nothing',
+      promote: 'say what would be copied and signed, and do neither',
+    },
     default: 'false',
     schema: flag,
   },
   'keep-going': {
     description: 'push the good signatures even if others are refused',
-    commands: ['push'],
+    commands: ['push', 'promote'],
+    wording: { promote: 'promote the images that may be even if others may not' },
     default: 'false',
     schema: flag,
   },
@@ -724,13 +788,13 @@ export const OPTIONS = {
     argument: 'URL',
     description:
       'wait until the store at this address serves what was pushed, or was there already, as long as --timeout',
-    commands: ['push', 'sign'],
+    commands: ['push', 'sign', 'promote'],
     schema: text,
   },
   timeout: {
     argument: 'DURATION',
     description: 'how long to try again while others push too',
-    commands: ['push', 'sign', 'probe'],
+    commands: ['push', 'sign', 'promote', 'probe'],
     wording: { probe: 'how long all questions together may take' },
     default: '2m',
     schema: duration('a duration like 2m', LONGEST_TIMER),

@@ -14,6 +14,9 @@ export class UsageError extends Error {
 /** An image that no node could pull, however it is signed: told as an error, with exit code 1. */
 export class RefusedImageError extends UsageError {}
 
+/** A registry says that it does not have an image. */
+export class MissingImageError extends UsageError {}
+
 const MORE_FILES = 'raise the limit of open files: `ulimit -n 1024`, or LimitNOFILE in a unit';
 
 /** `lookaside: MESSAGE` and, where there is a cure, a `hint:` line. */
@@ -31,4 +34,11 @@ export function formatStack(error: unknown): string {
     .slice(1)
     .map((line) => `${toLine(line)}\n`)
     .join('');
+}
+
+/** Says each of several errors once: a registry that is down is down for all images. Gives the exit code. */
+export function tellEach({ errors }: AggregateError, stderr: NodeJS.WritableStream): number {
+  const complaints = errors.map((one: unknown) => formatUsageError(one));
+  for (const complaint of new Set(complaints)) stderr.write(complaint);
+  return errors.every((one) => one instanceof RefusedImageError) ? 1 : 2;
 }

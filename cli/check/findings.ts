@@ -1,6 +1,5 @@
 // What a report has to tell of its files: faults and warnings, in the form that all formats for
 // people and machines are made from.
-import type { Signer } from '../../generator/openpgp/open-message.ts';
 import type { ScopeKeyFault } from '../../generator/policy/key-faults.ts';
 import {
   type CheckReport,
@@ -167,15 +166,22 @@ export function listAddedSignatures({
 }: CheckReport): readonly { readonly path: string; readonly message: string }[] {
   if (base === undefined) return [];
   const users = new Map(keys.map(({ fingerprint, userIds: [user] }) => [fingerprint, user]));
-  const nameSigner = ({ primaryFingerprint }: Signer): string => {
-    const user = users.get(primaryFingerprint);
-    return user === undefined ? primaryFingerprint : `${primaryFingerprint} (${user})`;
+  const nameKey = (fingerprint: string): string => {
+    const user = users.get(fingerprint);
+    return user === undefined ? fingerprint : `${fingerprint} (${user})`;
   };
   return files.flatMap((file) => {
     if (file.status !== 'accepted' && file.status !== 'unverified') return [];
-    const { path, claims, signer } = file;
-    const by = signer === undefined ? ' (who signed is not checked)' : ` by ${nameSigner(signer)}`;
-    return { path, message: `adds a signature of ${JSON.stringify(claims.dockerReference)}${by}` };
+    const { path, claims, signer, awaits = [] } = file;
+    const by =
+      signer === undefined
+        ? ' (who signed is not checked)'
+        : ` by ${nameKey(signer.primaryFingerprint)}`;
+    const others = awaits.map((one) => one.map(nameKey).join(' or ')).join(' and by ');
+    const rest =
+      others === '' ? '' : `; nodes refuse the image until it is signed by ${others} too`;
+    const image = JSON.stringify(claims.dockerReference);
+    return { path, message: `adds a signature of ${image}${by}${rest}` };
   });
 }
 

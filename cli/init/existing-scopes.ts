@@ -18,10 +18,15 @@ export interface AskedScope extends InitialScope {
 }
 
 /**
- * Sees that the configuration of the repository, if it has one, accepts the keys for their scopes.
+ * Sees that the configuration of the repository, if it has one, accepts the keys for their scopes, and of a
+ * stage, that all of them have to sign.
  * @throws UsageError with the lines that it lacks
  */
-export async function assertScopes(directory: string, asked: readonly AskedScope[]): Promise<void> {
+export async function assertScopes(
+  directory: string,
+  asked: readonly AskedScope[],
+  isStage: boolean,
+): Promise<void> {
   const file = join(directory, REPOSITORY_CONFIG);
   if (asked.length === 0 || !(await isThere(file))) return;
   const settings = await readSettings({ config: file }, {});
@@ -33,7 +38,10 @@ export async function assertScopes(directory: string, asked: readonly AskedScope
     return missing.length === 0 ? [] : { scope, isNew: own === undefined, missing };
   });
   const [first] = lacking;
-  if (!first) return;
+  if (!first) {
+    if (isStage) assertAll(file, settings, asked);
+    return;
+  }
   const where = describeScope(first.scope);
   const lack = first.isNew
     ? `expected ${where}, which is not in it`
@@ -45,6 +53,15 @@ export async function assertScopes(directory: string, asked: readonly AskedScope
       settings,
       lacking.map(({ scope }) => scope),
     ),
+  );
+}
+
+function assertAll(file: string, { scopes = {} }: Settings, asked: readonly AskedScope[]): void {
+  const loose = asked.find(({ name }) => scopes[name] && scopes[name].require !== 'all');
+  if (!loose) return;
+  throw new UsageError(
+    `${file}: expected ${describeScope(loose)} to require the signatures of all its keys; nothing was written`,
+    `below "${loose.name}:", add this line: require: all`,
   );
 }
 

@@ -3,6 +3,7 @@ import { gitEnvironment } from '../../generator/sources/git/processes/git-enviro
 import { describeUnusableKey } from '../../generator/proposal/key-changes.ts';
 import { hintOf, messageOf } from '../../generator/terms/errors.ts';
 import { toLine, toPrintable, toShellWord } from '../../generator/terms/text.ts';
+import { CODEOWNERS } from '../../signing/init/repository-files.ts';
 import { type InitReport, initRepository } from '../../signing/init/init-repository.ts';
 import { REPOSITORY_CONFIG } from '../../signing/target/repository-address.ts';
 import type { Settings } from '../base/options.ts';
@@ -16,11 +17,11 @@ import { type AskedScope, assertScopes } from './existing-scopes.ts';
 export async function init(directory: string, settings: Settings, io: ProcessIo): Promise<number> {
   // Before anything is made.
   const scopes = await readScopes(settings);
-  await assertScopes(directory, scopes);
-  const { forge } = settings;
+  const { forge, stages: isStage } = settings;
+  await assertScopes(directory, scopes, isStage);
   const environment = gitEnvironment(io.environment, undefined);
   const report = await untilStopped(io.signals, async (ending) =>
-    initRepository({ directory, forge, scopes, environment, ending }),
+    initRepository({ directory, forge, scopes, isStage, environment, ending }),
   ).catch((cause: unknown) => {
     throw explain(directory, cause);
   });
@@ -84,7 +85,7 @@ function formatReport(directory: string, report: InitReport, hasKeys: boolean): 
 
 function formatNext(
   directory: string,
-  { pipeline, hasOrigin }: InitReport,
+  { pipeline, hasOrigin, hasOwners }: InitReport,
   hasKeys: boolean,
 ): readonly string[] {
   const place = toShellWord(directory);
@@ -93,6 +94,7 @@ function formatNext(
     'next:',
     ...(hasKeys ? [] : [keys]),
     `  set your Lookaside image in ${pipeline}`,
+    ...(hasOwners ? [`  set your people in ${CODEOWNERS}, and protect the branch`] : []),
     `  lookaside check ${place} --config ${toShellWord(`${directory}/${REPOSITORY_CONFIG}`)}`,
     `  git -C ${place} add --all && git -C ${place} commit -m 'A repository for signatures'`,
     `  ${hasOrigin ? '' : `git -C ${place} remote add origin URL && `}git -C ${place} push -u origin HEAD`,

@@ -186,11 +186,14 @@ async function readTargetRule(
   const lack = own
     ? `${REPOSITORY_CONFIG} at the root of ${branch} names no keys`
     : `there is no ${REPOSITORY_CONFIG} at the root of ${branch}`;
-  throw new UsageError(
+  throw new NoRulesError(
     `${location} does not say who may sign: ${lack}`,
     'make one with `lookaside init`, or give the public keys with --keys',
   );
 }
+
+/** Neither a repository nor the options of a run say who may sign. */
+export class NoRulesError extends UsageError {}
 
 /** @throws UsageError where no signature at all could be pushed, for lack of keys */
 function usable(policy: Policy): Policy {

@@ -10,7 +10,7 @@ import {
   runSkopeo,
   explainSkopeo,
   isLoginWanted,
-  isPlainHttpOnLoopback,
+  findPlainHttpHosts,
 } from './skopeo.ts';
 
 /** The most that nodes read of a manifest (containers/image iolimits, MaxManifestBodySize). */
@@ -64,15 +64,27 @@ export async function readManifest(
 async function findFlags(
   image: DockerReference,
   error: SkopeoError,
-  { authfile, environment }: ManifestOptions,
+  options: ManifestOptions,
 ): Promise<readonly string[]> {
   // As docker does; nobody listens on the way. Where registries.conf leads elsewhere, TLS stays.
-  if (isPlainHttpOnLoopback(image, error)) return ['--tls-verify=false'];
+  if (findPlainHttpHosts(image, error).length > 0) return ['--tls-verify=false'];
+  const file = await findCredentials(image, error, options);
+  return file === undefined ? [] : ['--authfile', file];
+}
+
+/** The file of docker's credentials, where skopeo was denied access and has no other; undefined for none. */
+export async function findCredentials(
+  image: DockerReference,
+  error: SkopeoError,
+  { authfile, environment }: Pick<ManifestOptions, 'authfile' | 'environment'>,
+): Promise<string | undefined> {
   const { DOCKER_CONFIG: directory, REGISTRY_AUTH_FILE: named } = environment;
-  if (!directory || named || authfile !== undefined || !isLoginWanted(image, error)) return [];
+  if (!directory || named || authfile !== undefined || !isLoginWanted(image, error)) {
+    return undefined;
+  }
   const file = join(directory, 'config.json');
   return access(file, constants.R_OK).then(
-    () => ['--authfile', file],
-    () => [],
+    () => file,
+    () => undefined,
   );
 }

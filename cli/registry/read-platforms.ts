@@ -2,7 +2,7 @@
 import { formatReference } from '../../generator/policy/signed-identity.ts';
 import type { DockerReference } from '../../generator/terms/image-name.ts';
 import { toLine } from '../../generator/terms/text.ts';
-import { RefusedImageError, UsageError } from '../base/usage-error.ts';
+import { MissingImageError, RefusedImageError, UsageError } from '../base/usage-error.ts';
 import { chooseInstances, type Instance, type Manifest, parseManifest } from './manifest.ts';
 import { type ManifestOptions, readManifest } from './read-manifest.ts';
 
@@ -76,6 +76,23 @@ export async function readDigest(
   options: ManifestOptions,
 ): Promise<string> {
   return (await readChecked(image, options)).digestHex;
+}
+
+/**
+ * The digest of what the registry sends under the name of an image, whatever was asked for; '' for what is no
+ * manifest, and undefined where it has nothing.
+ * @throws UsageError
+ */
+export async function findDigest(
+  image: DockerReference,
+  options: ManifestOptions,
+): Promise<string | undefined> {
+  try {
+    return parseManifest(await readManifest(image, options))?.digestHex ?? '';
+  } catch (error) {
+    if (error instanceof MissingImageError) return undefined;
+    throw error;
+  }
 }
 
 async function readChecked(image: DockerReference, options: ManifestOptions): Promise<Manifest> {

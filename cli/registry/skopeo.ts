@@ -3,7 +3,7 @@
 import { formatReference, nameOf } from '../../generator/policy/signed-identity.ts';
 import type { DockerReference } from '../../generator/terms/image-name.ts';
 import { toLine } from '../../generator/terms/text.ts';
-import { UsageError } from '../base/usage-error.ts';
+import { MissingImageError, UsageError } from '../base/usage-error.ts';
 import { ProcessLimitError, ProcessStoppedError } from '../../generator/system/process-limits.ts';
 import { runProcess } from '../../generator/system/run-process.ts';
 import type { Environment } from '../base/read-settings.ts';
@@ -30,6 +30,8 @@ interface Cause {
   readonly message: (image: string, host: string) => string;
   /** `repository` is the name without tag and digest; `instead` is what needs no registry, if there is. */
   readonly hint: (repository: string, host: string, instead: string | undefined) => string;
+  /** Whether the registry says that it does not have the image. */
+  readonly isMissing?: true;
 }
 
 /** Where there is nothing else to do. */
@@ -90,6 +92,7 @@ const CAUSES: readonly Cause[] = [
     saysNoMore: /^(?:(?:manifest|name) unknown|repository name not known to registry|[:;\s])+$/i,
     message: (image) => `${image} is not in the registry`,
     hint: (repository) => `look for its tags with \`skopeo list-tags docker://${repository}\``,
+    isMissing: true,
   },
   {
     said: NO_TLS,
@@ -112,11 +115,15 @@ function orElse(hint: string, instead: string | undefined): string {
   return instead === undefined ? hint : `${hint}, or ${instead}`;
 }
 
-/** The error to report for what running skopeo threw; `instead` is what the user can do without it. */
+/**
+ * The error to report for what running skopeo threw; `instead` is what the user can do without it, and `work`
+ * what skopeo was to do.
+ */
 export function explainSkopeo(
   image: DockerReference,
   cause: SkopeoError,
   instead: string | undefined,
+  work = `read ${formatReference(image)}`,
 ): UsageError {
   const name = formatReference(image);
   switch (cause.kind) {
@@ -136,10 +143,11 @@ export function explainSkopeo(
       const said = findMessage(image, cause);
       const words = withoutNames(image, said);
       const known = CAUSES.find((one) => one.said.test(words));
-      const message = known?.message(name, image.host) ?? `skopeo cannot read ${name}`;
+      const message = known?.message(name, image.host) ?? `skopeo cannot ${work}`;
       const hint = known?.hint(nameOf(image), image.host, instead) ?? instead ?? AGAIN;
       const more = known?.saysNoMore?.test(said) === true ? '' : `: ${toLine(said)}`;
-      return new UsageError(`${message}${more}`, hint, { cause });
+      const Kind = known?.isMissing ? MissingImageError : UsageError;
+      return new Kind(`${message}${more}`, hint, { cause });
     }
   }
 }
@@ -149,12 +157,13 @@ export function isLoginWanted(image: DockerReference, error: SkopeoError): boole
   return LOGIN_WANTED.test(withoutNames(image, findMessage(image, error)));
 }
 
-/** Whether it failed for TLS, and asked nobody but this machine. */
-export function isPlainHttpOnLoopback(image: DockerReference, error: SkopeoError): boolean {
+/** The hosts on this machine that it failed for TLS with; none where it asked another one too. */
+export function findPlainHttpHosts(image: DockerReference, error: SkopeoError): readonly string[] {
   const said = findMessage(image, error);
-  const asked = [...said.matchAll(/pinging container registry (\S+): /g)];
-  const isHere = asked.every(([, host = '']) => isLoopback(host));
-  return asked.length > 0 && isHere && NO_TLS.test(withoutNames(image, said));
+  const asked = [...said.matchAll(/pinging container registry (\S+): /g)].map(
+    ([, host = '']) => host,
+  );
+  return asked.every(isLoopback) && NO_TLS.test(withoutNames(image, said)) ? asked : [];
 }
 
 function isLoopback(host: string): boolean {

@@ -19,13 +19,15 @@ export type SigningOutcome =
    * back: a dry run, or others are refused.
    */
   | { readonly status: 'there' | 'proposed' | 'held' }
-  /** With a code of the gate, or `tag-moved`. */
-  | {
-      readonly status: 'refused';
-      readonly code: string;
-      readonly message: string;
-      readonly hint: string;
-    };
+  | RefusedOutcome;
+
+/** With a code of the gate, or one of those that docs/cli.md lists. */
+export interface RefusedOutcome {
+  readonly status: 'refused';
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string;
+}
 
 export interface SignedStatement {
   readonly statement: Statement;
@@ -45,6 +47,17 @@ export interface SignReport {
   /** How long it took until a store served all, in milliseconds, or why it does not yet. */
   readonly served: number | Error | undefined;
   readonly signatures: readonly SignedStatement[];
+  /** Whether what is refused is only left out, and all else goes there. */
+  readonly leavesOut?: boolean;
+}
+
+function isHeldBack(report: SignReport): boolean {
+  return hasRefused(report) && report.leavesOut !== true;
+}
+
+/** Whether something is refused, so that nothing went anywhere. */
+export function hasRefused({ signatures }: Pick<SignReport, 'signatures'>): boolean {
+  return signatures.some(({ outcome }) => outcome.status === 'refused');
 }
 
 const COLOURS = {
@@ -68,7 +81,7 @@ const INDENT = ' '.repeat(WIDTH);
 
 /** The report in full. */
 export function formatSigned(report: SignReport, isJson: boolean, io: ProcessIo): string {
-  if (isJson) return `${formatJson(toObject(report), 2)}\n`;
+  if (isJson) return `${formatJson(toSignObject(report), 2)}\n`;
   const paint = (status: SigningOutcome['status'], text: string): string =>
     hasColour(io.stdout, io.environment)
       ? styleText(COLOURS[status], text, { validateStream: false })
@@ -79,7 +92,7 @@ export function formatSigned(report: SignReport, isJson: boolean, io: ProcessIo)
   ]);
   lines.push(...formatWarnings(report));
   const { delivery, served } = report;
-  lines.push(toLine(summarize(report)));
+  lines.push(toLine(`${summarize(report)}${formatLeftOut(report)}`));
   if (delivery?.proposal) lines.push(formatProposal(delivery.proposal, delivery.proposal.into));
   if (typeof served === 'number') lines.push(formatServed(served));
   const wasTried =
@@ -88,9 +101,10 @@ export function formatSigned(report: SignReport, isJson: boolean, io: ProcessIo)
   return lines.map((line) => `${line}\n`).join('');
 }
 
-function labelOf({ status }: SigningOutcome, { isDryRun, signatures }: SignReport): string {
-  const isHeldBack = signatures.some(({ outcome }) => outcome.status === 'refused');
-  return status === 'held' && isDryRun && !isHeldBack ? 'would sign' : LABELS[status];
+function labelOf({ status }: SigningOutcome, report: SignReport): string {
+  return status === 'held' && report.isDryRun && !isHeldBack(report)
+    ? 'would sign'
+    : LABELS[status];
 }
 
 function describe(
@@ -120,7 +134,8 @@ function warningsOfNew(signatures: readonly SignedStatement[]): readonly (readon
   return [...fresh.values()];
 }
 
-function summarize({ key, signatures, to, giver, delivery, isDryRun }: SignReport): string {
+function summarize(report: SignReport): string {
+  const { key, signatures, to, giver, delivery, isDryRun } = report;
   const count = (status: SigningOutcome['status']): number =>
     new Set(
       signatures
@@ -128,7 +143,7 @@ function summarize({ key, signatures, to, giver, delivery, isDryRun }: SignRepor
         .map(({ statement }) => statementId(statement)),
     ).size;
   const by = `by ${key.name} (${key.fingerprint})`;
-  if (count('refused') > 0) {
+  if (isHeldBack(report)) {
     return `nothing ${isDryRun ? 'would go' : 'went'} to ${to}, because of what is refused`;
   }
   if (count('proposed') > 0)
@@ -143,11 +158,24 @@ function summarize({ key, signatures, to, giver, delivery, isDryRun }: SignRepor
   return `${plural(count('new'))} ${by} ${how} ${where}; ${acceptance}`;
 }
 
+function formatLeftOut({ signatures, leavesOut }: SignReport): string {
+  const refused = signatures.filter(({ outcome }) => outcome.status === 'refused').length;
+  return leavesOut === true ? `; without ${plural(refused)} of what is refused` : '';
+}
+
 function plural(count: number): string {
   return `${count} signature${count === 1 ? '' : 's'}`;
 }
 
-function toObject({ key, to, isDryRun, delivery, served, signatures }: SignReport): object {
+/** The report for programs; stable. */
+export function toSignObject({
+  key,
+  to,
+  isDryRun,
+  delivery,
+  served,
+  signatures,
+}: SignReport): object {
   return {
     version: 1,
     key: { fingerprint: key.fingerprint, name: key.name },

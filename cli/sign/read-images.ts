@@ -2,6 +2,7 @@
 import { formatReference } from '../../generator/policy/signed-identity.ts';
 import { type DockerReference, parseDockerReference } from '../../generator/terms/image-name.ts';
 import { chooseIdentity } from '../../signing/sign/statement.ts';
+import type { ProcessIo } from '../base/process-io.ts';
 import { UsageError } from '../base/usage-error.ts';
 
 /** An image to sign. */
@@ -32,6 +33,15 @@ export function readImages(
 }
 
 function readImage(text: string, as: DockerReference | undefined): NamedImage {
+  const image = readImageName(text);
+  return { ...toAsked(image), identity: chooseIdentity(image, as) };
+}
+
+/**
+ * Reads an IMAGE: `latest` where it has neither tag nor digest.
+ * @throws UsageError
+ */
+export function readImageName(text: string): DockerReference {
   const image = parseDockerReference(text);
   if (!image) {
     const hint = 'write it as nodes pull it, like quay.io/team/app:v1';
@@ -42,13 +52,15 @@ function readImage(text: string, as: DockerReference | undefined): NamedImage {
     throw new UsageError(`expected a sha256 digest, got ${digest}`, 'nodes know no other');
   }
   const isBare = image.tag === undefined && digest === undefined;
-  const tag = isBare ? 'latest' : image.tag;
-  return {
-    name: formatReference({ ...image, tag }),
-    // skopeo takes no name with both.
-    asked: { ...image, tag: digest === undefined ? tag : undefined },
-    identity: chooseIdentity({ ...image, tag }, as),
-  };
+  return { ...image, tag: isBare ? 'latest' : image.tag };
+}
+
+/** How an image is called, and what a registry is asked for it. */
+export function toAsked(image: DockerReference): Pick<NamedImage, 'name' | 'asked'> {
+  const { tag, digest } = image;
+  // skopeo takes no name with both.
+  const asked = { ...image, tag: digest === undefined ? tag : undefined };
+  return { name: formatReference(image), asked };
 }
 
 function readIdentity(text: string): DockerReference {
@@ -56,4 +68,15 @@ function readIdentity(text: string): DockerReference {
   if (identity && identity.digest === undefined) return identity;
   const message = `--identity: expected a name with or without a tag, got ${JSON.stringify(text)}`;
   throw new UsageError(message, 'write it as nodes pull the image, like quay.io/team/app:v1');
+}
+
+/** Names without a tag are good for few nodes. */
+export function warnOfDigests(named: readonly NamedImage[], { stderr }: ProcessIo): void {
+  for (const { name, identity } of named) {
+    if (!identity.includes('@')) continue;
+    stderr.write(
+      `lookaside: warning: ${name} is signed under its digest: nodes accept that only when they pull this digest\n` +
+        'hint: give it with its tag too, NAME:TAG@sha256:…, or --identity NAME:TAG\n',
+    );
+  }
 }

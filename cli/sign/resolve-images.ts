@@ -1,6 +1,7 @@
 // What the registry has under the names of images now, and whether that has changed meanwhile.
-import pMap from 'p-map';
+import pMap, { pMapSkip } from 'p-map';
 import { LIST_PART, type Statement } from '../../signing/sign/statement.ts';
+import type { ProcessIo } from '../base/process-io.ts';
 import {
   type PlatformOptions,
   type Pulled,
@@ -9,8 +10,8 @@ import {
 } from '../registry/read-platforms.ts';
 import type { NamedImage } from './read-images.ts';
 
-/** An image with its digests, which no later change of a tag touches. */
-export interface ResolvedImage extends NamedImage {
+/** The digests of an image, which no later change of a tag touches. */
+export interface Resolution {
   /** Of its list, or of its one manifest: 64 hexadecimal digits. */
   readonly digestHex: string;
   /** One for each manifest, that of the list among them. */
@@ -19,23 +20,36 @@ export interface ResolvedImage extends NamedImage {
   readonly companions: number;
 }
 
+export type ResolvedImage = NamedImage & Resolution;
+
 /** A registry answers a few at once. */
 const CONCURRENCY = 4;
 
 /**
- * Finds the manifests of images, each with what a signature of it is to say.
+ * Finds the manifests of images, each with what a signature of it is to say. Leaves out those whose error
+ * `isPassedOver`; none unless told.
  * @throws AggregateError of UsageErrors, one for each image that cannot be found.
  */
-export async function resolveImages(
-  images: readonly NamedImage[],
+export async function resolveImages<Image extends NamedImage>(
+  images: readonly Image[],
   options: PlatformOptions,
-): Promise<readonly ResolvedImage[]> {
-  const resolve = async (image: NamedImage): Promise<ResolvedImage> =>
-    toResolved(image, await readPlatforms(image.asked, options));
+  isPassedOver: (image: Image, error: unknown) => boolean = () => false,
+): Promise<readonly (Image & Resolution)[]> {
+  const resolve = async (image: Image): Promise<(Image & Resolution) | typeof pMapSkip> => {
+    try {
+      return toResolved(image, await readPlatforms(image.asked, options));
+    } catch (error) {
+      if (isPassedOver(image, error)) return pMapSkip;
+      throw error;
+    }
+  };
   return pMap(images, resolve, { concurrency: CONCURRENCY, stopOnError: false });
 }
 
-function toResolved(image: NamedImage, { list, manifests, companions }: Pulled): ResolvedImage {
+function toResolved<Image extends NamedImage>(
+  image: Image,
+  { list, manifests, companions }: Pulled,
+): Image & Resolution {
   const { name, identity } = image;
   const state = (part: string | null, digestHex: string): Statement => ({
     image: name,
@@ -64,4 +78,16 @@ export async function findMoved(
   };
   const seen = await pMap(tagged, look, { concurrency: CONCURRENCY, stopOnError: false });
   return seen.flat();
+}
+
+/** Says of entries that are left out why they are. */
+export function tellCompanions(images: readonly ResolvedImage[], { stderr }: ProcessIo): void {
+  for (const { name, companions } of images) {
+    if (companions === 0) continue;
+    const what =
+      companions === 1
+        ? '1 entry without a platform, such as an attestation, was not signed: nodes never pull it'
+        : `${companions} entries without a platform, such as attestations, were not signed: nodes never pull them`;
+    stderr.write(`lookaside: ${name}: ${what}\n`);
+  }
 }

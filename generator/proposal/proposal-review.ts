@@ -18,6 +18,7 @@ import { MAX_SIGNATURES, numberSignatures } from '../store/numbering.ts';
 import {
   type AcceptedFile,
   type ReportedFile,
+  findMissing,
   formatClaims,
   rejectExcess,
   reportIgnored,
@@ -71,6 +72,8 @@ interface AddedFile extends Pick<PublishableFile, 'path' | 'directory'> {
   /** The object name of the directory. */
   readonly tree: string | undefined;
   readonly about: Omit<AcceptedFile, 'path' | 'servedAs'>;
+  /** Whether its scope asks for several signatures. */
+  readonly isOneOfSeveral: boolean;
 }
 
 /** Something that lay at a path before, and may be lost. */
@@ -122,6 +125,8 @@ export class ProposalReview {
   readonly #changed = new Set<string>();
   /** Those of the new state. */
   readonly #directories: DigestDirectories;
+  /** Its good signatures, of directories whose scope asks for several. */
+  readonly #goodByDirectory = new Map<string, Promise<readonly PublishableFile[]>>();
 
   constructor(options: ProposalReviewOptions) {
     const { objects, to } = options;
@@ -160,10 +165,8 @@ export class ProposalReview {
     const left = new Map<string, HeldSignature[]>([...trees.keys()].map((name) => [name, []]));
     const files: EndangeredFile[] = [];
     for (const [directory, tree] of trees) {
-      for (const { path, item } of await this.#directories.filesIn(directory, tree)) {
-        const name = Buffer.from(path);
-        files.push({ name, path, item, tree, code: 'signature-excluded', isOpen: false });
-      }
+      const found = await this.#directories.filesIn(directory, tree);
+      files.push(...found.map((file) => toEndangered(file, tree)));
     }
     for (const { checked } of await this.#selectGood(files, this.#options.to.judge)) {
       if (checked.kind === 'publishable') left.get(checked.directory)?.push(toHeld(checked));
@@ -215,11 +218,41 @@ export class ProposalReview {
    * With the number under which it is served if all that lies beside it is good. Of more than nodes
    * read, the oldest are not served, so that a new one may displace another.
    */
-  async #report({ path, directory, id, tree, about }: AddedFile): Promise<ReportedFile> {
+  async #report(added: AddedFile): Promise<ReportedFile> {
+    const { path, directory, id, tree, about, isOneOfSeveral } = added;
     const beside = await this.#directories.idsIn(directory, tree);
     if (beside.length > MAX_SIGNATURES) return reportRejected(path, rejectExcess(beside.length));
     const number = beside.indexOf(id) + 1;
-    return { path, servedAs: `/${formatLocation(directory, number)}`, ...about };
+    const awaits = isOneOfSeveral ? await this.#findAwaited(added) : [];
+    const servedAs = `/${formatLocation(directory, number)}`;
+    return { path, servedAs, ...about, ...(awaits.length > 0 && { awaits }) };
+  }
+
+  /** Who has to sign too before nodes accept the image: fingerprints, of each list one. */
+  async #findAwaited({
+    path,
+    directory,
+    tree,
+  }: AddedFile): Promise<readonly (readonly string[])[]> {
+    const served = await this.#goodIn(directory, tree);
+    const own = served.find((file) => file.path === path);
+    const missing = own ? findMissing(own.signature, served) : [];
+    return missing.map(({ keyring }) => keyring.keys.map(({ fingerprint }) => fingerprint));
+  }
+
+  /** What the new state has of good signatures in a directory. */
+  async #goodIn(directory: string, tree: string | undefined): Promise<readonly PublishableFile[]> {
+    const known = this.#goodByDirectory.get(directory);
+    if (known) return known;
+    const files = await this.#directories.filesIn(directory, tree);
+    const good = this.#selectGood(
+      files.map((file) => toEndangered(file, tree)),
+      this.#options.to.judge,
+    ).then((found) =>
+      found.flatMap(({ checked }) => (checked.kind === 'publishable' ? [checked] : [])),
+    );
+    this.#goodByDirectory.set(directory, good);
+    return good;
   }
 
   /** What was good by the old rules and will be served no more. */
@@ -407,7 +440,18 @@ function toAdded(
 ): AddedFile {
   const { status, claims, signer, warnings } = signature;
   const about = { status, claims: formatClaims(claims), ...(signer && { signer }), warnings };
-  return { path, directory, id: change?.now?.id ?? '', tree: change?.directory, about };
+  const isOneOfSeveral = signature.scope.signedBy.length > 1;
+  const place = { path, directory, id: change?.now?.id ?? '', tree: change?.directory };
+  return { ...place, about, isOneOfSeveral };
+}
+
+/** A file of a directory, to be judged. */
+function toEndangered(
+  { path, item }: Pick<EndangeredFile, 'path' | 'item'>,
+  tree: string | undefined,
+): EndangeredFile {
+  const name = Buffer.from(path);
+  return { name, path, item, tree, code: 'signature-excluded', isOpen: false };
 }
 
 /** The files of each digest directory: those of one lie in one batch. */

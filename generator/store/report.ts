@@ -50,6 +50,11 @@ export interface AcceptedFile {
   readonly claims: ReportedClaims;
   readonly signer?: Signer;
   readonly warnings: readonly Warning[];
+  /**
+   * Of a proposal: who has to sign too before nodes accept the image, by fingerprints; of each list one.
+   * Absent where nobody has.
+   */
+  readonly awaits?: readonly (readonly string[])[];
 }
 
 /** A file that may not be published, and why. */
@@ -223,14 +228,15 @@ function reportPublishable(
 }
 
 /** Requirements of a signature's scope that no signature of the same image meets. */
-function findMissing(
+export function findMissing(
   { scope, claims }: Signature,
-  served: readonly PublishableFile[],
+  served: Iterable<Pick<PublishableFile, 'signature'>>,
 ): readonly SignedBy[] {
   if (scope.signedBy.length < 2) return [];
+  const all = [...served];
   return scope.signedBy.filter((wanted) => {
     const isByTag = BY_TAG.has(wanted.signedIdentity.type);
-    return !served.some(
+    return !all.some(
       ({ signature: other }) =>
         other.meets.includes(wanted) &&
         (!isByTag || other.claims.dockerReference === claims.dockerReference),

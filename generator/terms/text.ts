@@ -91,7 +91,9 @@ export function toShellWord(text: string): string {
 
 /** `did you mean X?` if one of the known words is close, else a list of them. */
 export function suggest(word: string, known: readonly string[]): string {
-  const nearest = known.length > 0 ? closest(word, known) : '';
+  // A word that goes on as it begins is meant before one with other letters.
+  const longer = known.filter((one) => one.startsWith(word));
+  const nearest = known.length > 0 ? closest(word, longer.length > 0 ? longer : known) : '';
   return nearest !== '' && distance(word, nearest) <= Math.max(2, word.length / 3)
     ? `did you mean ${nearest}?`
     : `use one of ${known.join(', ')}`;

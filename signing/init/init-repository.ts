@@ -14,6 +14,7 @@ import { SigningError } from '../signing-error.ts';
 import { FORGES, type Forge, guessForge, parseHosted } from '../target/forge.ts';
 import {
   ATTRIBUTES,
+  CODEOWNERS,
   type InitialScope,
   KEY_DIRECTORY_NAME,
   PIPELINES,
@@ -29,6 +30,8 @@ export interface InitOptions {
    */
   readonly forge: Forge | undefined;
   readonly scopes: readonly InitialScope[];
+  /** As in {@link RepositoryOptions}. */
+  readonly isStage: boolean;
   /** Of every git that is started. */
   readonly environment: GitEnvironment;
   readonly ending?: AbortSignal;
@@ -50,6 +53,8 @@ export interface InitReport {
   readonly pipeline: string;
   /** Whether it has a remote `origin`. */
   readonly hasOrigin: boolean;
+  /** Whether CODEOWNERS was made, with names that stand for others. */
+  readonly hasOwners: boolean;
 }
 
 const BRANCH = 'main';
@@ -81,7 +86,7 @@ export async function initRepository(options: InitOptions): Promise<InitReport> 
   const forge = options.forge ?? (await findForge(directory, guessed));
   const known = await readKnownKeys(join(directory, KEY_DIRECTORY_NAME));
   const isConfigured = (await readIfThere(join(directory, REPOSITORY_CONFIG))) !== undefined;
-  const all = listRepositoryFiles(forge, options.scopes, known);
+  const all = listRepositoryFiles({ ...options, forge }, known);
   // Where a configuration names keys already, no other may come to count by lying there.
   const files = isConfigured
     ? all.filter(({ fingerprint }) => fingerprint === undefined || known.has(fingerprint))
@@ -95,7 +100,8 @@ export async function initRepository(options: InitOptions): Promise<InitReport> 
     steps.push(isOther ? { ...step, note: describeOther(guessed) } : step);
   }
   steps.push(await ensureTextconv(git));
-  return { steps, pipeline: PIPELINES[forge], hasOrigin: origin !== undefined };
+  const hasOwners = steps.some(({ what, outcome }) => what === CODEOWNERS && outcome === 'made');
+  return { steps, pipeline: PIPELINES[forge], hasOrigin: origin !== undefined, hasOwners };
 }
 
 type Git = (...args: readonly string[]) => Promise<ProcessResult>;

@@ -25,6 +25,8 @@ export interface RepositoryFile {
 
 export const KEY_DIRECTORY_NAME = 'keys';
 export const ATTRIBUTES = '.gitattributes';
+/** At the root GitHub, GitLab and Gitea all look for it. */
+export const CODEOWNERS = 'CODEOWNERS';
 
 /** Where each git host looks for what it runs. */
 export const PIPELINES: Readonly<Record<Forge, string>> = {
@@ -33,27 +35,32 @@ export const PIPELINES: Readonly<Record<Forge, string>> = {
   gitea: '.gitea/workflows/check-signatures.yml',
 };
 
-/**
- * The files of a repository for these scopes; without scopes, its configuration is an example. `known` has
- * the files of keys that are there, by fingerprint.
- */
+export interface RepositoryOptions {
+  readonly forge: Forge;
+  /** Without scopes, the configuration is an example. */
+  readonly scopes: readonly InitialScope[];
+  /** Whether images are promoted to it: then every key of a scope has to sign, and people approve. */
+  readonly isStage: boolean;
+}
+
+/** The files of a repository. `known` has the files of keys that are there, by fingerprint. */
 export function listRepositoryFiles(
-  forge: Forge,
-  scopes: readonly InitialScope[],
+  { forge, scopes, isStage }: RepositoryOptions,
   known: ReadonlyMap<string, string>,
 ): readonly RepositoryFile[] {
   const sections = scopes.map(({ name, keyring: { keys } }): ScopeSection => {
     const paths = keys.map(({ fingerprint }) => known.get(fingerprint) ?? pathOfKey(fingerprint));
-    return [name, { keys: paths }];
+    return [name, { keys: paths, ...(isStage && { require: 'all' as const }) }];
   });
   return [
     { path: ATTRIBUTES, text: readTemplate('gitattributes') },
     { path: 'README.md', text: formatReadme(sections) },
     { path: PIPELINES[forge], text: readTemplate(`${forge}.yml`) },
+    ...(isStage ? [{ path: CODEOWNERS, text: readTemplate('codeowners') }] : []),
     { path: `${KEY_DIRECTORY_NAME}/README.md`, text: readTemplate('keys.md') },
     ...listKeys(scopes),
     // Last: what it names is there before it is.
-    { path: REPOSITORY_CONFIG, text: formatConfiguration(sections) },
+    { path: REPOSITORY_CONFIG, text: formatConfiguration(sections, isStage) },
   ];
 }
 
@@ -74,11 +81,17 @@ function pathOfKey(fingerprint: string): string {
 }
 
 /** A scope of the configuration, which names each key by its file: another file widens no scope. */
-type ScopeSection = readonly [name: string, section: { readonly keys: readonly string[] }];
+type ScopeSection = readonly [
+  name: string,
+  section: { readonly keys: readonly string[]; readonly require?: 'all' },
+];
 
-function formatConfiguration(sections: readonly ScopeSection[]): string {
+function formatConfiguration(sections: readonly ScopeSection[], isStage: boolean): string {
   const template = readTemplate(REPOSITORY_CONFIG);
-  if (sections.length === 0) return template.replaceAll(/^(?!#)(?=.)/gm, '# ');
+  if (sections.length === 0) {
+    const example = isStage ? `${template}    require: all\n` : template;
+    return example.replaceAll(/^(?!#)(?=.)/gm, '# ');
+  }
   const { commentBefore } = parseDocument(template);
   const document = new Document({ scopes: Object.fromEntries(sections) });
   document.commentBefore = commentBefore;
@@ -89,8 +102,9 @@ function formatConfiguration(sections: readonly ScopeSection[]): string {
 function formatReadme([first]: readonly ScopeSection[]): string {
   const template = readTemplate('readme.md');
   if (!first) return template;
-  const [name, { keys }] = first;
-  const example = new Document({ scopes: { [name]: { keys: [...keys, NEW_KEY] } } });
+  const [name, section] = first;
+  const { keys } = section;
+  const example = new Document({ scopes: { [name]: { ...section, keys: [...keys, NEW_KEY] } } });
   return template.replace(/^scopes:\n(?: .*\n)+/m, () => example.toString());
 }
 

@@ -2,10 +2,10 @@
 // looked for under every number that its directory has.
 import { setTimeout as sleep } from 'node:timers/promises';
 import pMap from 'p-map';
-import { MAX_BLOB_BYTES } from '../../generator/openpgp/signature-file.ts';
 import { MAX_SIGNATURES } from '../../generator/store/numbering.ts';
 import { formatLocation } from '../../generator/terms/location.ts';
 import { messageOf } from '../../generator/terms/errors.ts';
+import { fetchServed } from '../stage/fetch-served.ts';
 import { RepositoryError } from '../target/repository-error.ts';
 
 /** What a store is to serve. */
@@ -102,14 +102,14 @@ class StoreWait {
 
   /** The bytes at a location, or what the store says instead. */
   async #get(location: string): Promise<Uint8Array | string> {
-    const limit = AbortSignal.timeout(Math.max(1, Math.min(PATIENCE, this.#left())));
-    const signal = this.#ending ? AbortSignal.any([this.#ending, limit]) : limit;
-    const response = await fetch(`${this.#store}/${encodeURI(location)}`, { signal });
-    if (response.status !== 200) {
-      await response.body?.cancel();
-      return `${response.status} for ${location}`;
-    }
-    return (await readBody(response)) ?? `${location} is larger than a signature`;
+    const served = await fetchServed(this.#store, location, {
+      timeLimit: Math.max(1, Math.min(PATIENCE, this.#left())),
+      ending: this.#ending,
+    });
+    if ('bytes' in served) return served.bytes;
+    return served.status === 200
+      ? `${location} is larger than a signature`
+      : `${served.status} for ${location}`;
   }
 
   /** Takes off what is served; gives whether the directory has all of it. */
@@ -131,17 +131,4 @@ class StoreWait {
       },
     );
   }
-}
-
-/** The body of an answer; undefined for one that no signature is as large as. */
-async function readBody({ body }: Response): Promise<Uint8Array | undefined> {
-  const parts: Uint8Array[] = [];
-  let size = 0;
-  for await (const part of body ?? []) {
-    parts.push(part);
-    size += part.length;
-    // This ends the loop, which cancels the rest.
-    if (size > MAX_BLOB_BYTES) return undefined;
-  }
-  return Buffer.concat(parts);
 }

@@ -41,6 +41,7 @@ const BEYOND: Readonly<Partial<Record<OptionName, (value: unknown) => boolean>>>
   'max-disk': (value) => value === '99999999TiB',
   'cache-missing': (value) => value === '25h' || value === '2d',
   scope: (value) => value !== '' && value !== 7,
+  map: (value) => value !== '' && value !== 7,
   pool: (value) => value !== '' && value !== 7,
   platform: (value) => value !== 7,
   scopes: (value) => {

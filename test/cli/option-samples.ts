@@ -488,6 +488,30 @@ const PROCESSOR_TIME: Samples = {
   ],
 };
 
+const RENAMINGS: Samples = {
+  good: [
+    ['dev.example=example.com', [{ from: 'dev.example', to: 'example.com' }]],
+    [
+      ['a.example:5000/x=b.example/y', 'c.example=c.example'],
+      [
+        { from: 'a.example:5000/x', to: 'b.example/y' },
+        { from: 'c.example', to: 'c.example' },
+      ],
+    ],
+    [[], []],
+  ],
+  bad: [
+    ['', 'expected a value or a list of values, got ""'],
+    [7, 'expected a value or a list of values, got 7'],
+    ...['a.example', 'a.example=', '=b', 'a=b=c', 'a.example/=b', 'a/b:v1=c', 'a/X=b'].map(
+      (value): [unknown, string] => [
+        value,
+        `expected FROM=TO, each HOST or HOST/NAMESPACE without a tag, got ${JSON.stringify(value)}`,
+      ],
+    ),
+  ],
+};
+
 export const SAMPLES: Readonly<Record<OptionName, Samples>> = {
   keys: COLUMNS.several,
   scopes: SCOPES,
@@ -638,6 +662,12 @@ export const SAMPLES: Readonly<Record<OptionName, Samples>> = {
   server: COLUMNS.text,
   images: COLUMNS.text,
   'sign-by': COLUMNS.text,
+  from: COLUMNS.text,
+  require: COLUMNS.several,
+  map: RENAMINGS,
+  list: FLAG,
+  copy: FLAG,
+  stages: FLAG,
   identity: COLUMNS.text,
   'passphrase-file': COLUMNS.text,
   gpg: COLUMNS.text,

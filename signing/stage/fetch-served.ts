@@ -1,0 +1,56 @@
+// One look at a store, as a node does it.
+import { MAX_BLOB_BYTES } from '../../generator/openpgp/signature-file.ts';
+
+export interface FetchOptions {
+  /** For the whole answer. Milliseconds. */
+  readonly timeLimit: number;
+  readonly ending?: AbortSignal | undefined;
+}
+
+/** What a store has at a location: bytes, which nobody has checked, or the status that it gave instead. */
+export type Served =
+  | { readonly bytes: Uint8Array }
+  /** 200 for what is larger than any signature. */
+  | { readonly status: number };
+
+/**
+ * Gets a location of a store, whose address has no slash at its end. Throws where the store does not answer.
+ */
+export async function fetchServed(
+  store: string,
+  location: string,
+  { timeLimit, ending }: FetchOptions,
+): Promise<Served> {
+  // Not AbortSignal.any: Node 20 may collect what it makes before it is aborted.
+  const stopping = new AbortController();
+  const stop = (): void => stopping.abort(new Error('interrupted'));
+  const timer = setTimeout(() => stopping.abort(new Error('no answer in time')), timeLimit);
+  if (ending?.aborted) stop();
+  ending?.addEventListener('abort', stop);
+  try {
+    const response = await fetch(`${store}/${encodeURI(location)}`, { signal: stopping.signal });
+    const { status } = response;
+    if (status !== 200) {
+      await response.body?.cancel();
+      return { status };
+    }
+    const bytes = await readBody(response);
+    return bytes ? { bytes } : { status };
+  } finally {
+    clearTimeout(timer);
+    ending?.removeEventListener('abort', stop);
+  }
+}
+
+/** The body of an answer; undefined for one that no signature is as large as. */
+async function readBody({ body }: Response): Promise<Uint8Array | undefined> {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const part of body ?? []) {
+    parts.push(part);
+    size += part.length;
+    // This ends the loop, which cancels the rest.
+    if (size > MAX_BLOB_BYTES) return undefined;
+  }
+  return Buffer.concat(parts);
+}
