@@ -4,6 +4,9 @@ import type { SignatureStore } from '../generator/store/store.ts';
 import type { ProgramLog } from '../generator/system/program-log.ts';
 import { toPrintable } from '../generator/terms/text.ts';
 import { judgeWithMemory } from './follow/judge-with-memory.ts';
+import { createEvents } from './events/create-events.ts';
+import type { Events } from './events/events.ts';
+import { MissingSignatures } from './events/missing-signatures.ts';
 import { Refresher, type RefresherOptions } from './follow/refresher.ts';
 import { yieldToLookups } from './lookups/yield-to-lookups.ts';
 import type { InForce } from './reload/in-force.ts';
@@ -17,6 +20,9 @@ import { RefusedPulls } from './refused/refused-pulls.ts';
 import type { ServerOptions } from './server-options.ts';
 import type { StatusServices } from './status/services.ts';
 
+/** What an event waits for the reason that it tells. Git may take long. Milliseconds. */
+const REASON_PATIENCE = 2000;
+
 /** What follows the source, and what keeps account of lookups. */
 export interface Parts extends StatusServices {
   readonly readiness: Readiness;
@@ -26,19 +32,26 @@ export interface Parts extends StatusServices {
   readonly metrics: Metrics;
   readonly lookups: LookupCounts;
   readonly certificate: CertificateDates;
+  /** Undefined where no receiver is told of missing signatures. */
+  readonly missing: MissingSignatures | undefined;
   /** Settles when the refused pulls are written for the next run. */
   readonly stopKeeping: () => Promise<void>;
+  /** Settles when others are told of what has happened, or after a few seconds. */
+  readonly stopTelling: () => Promise<void>;
 }
 
 /** Makes them; nothing is asked of the source before the refresher starts. */
 export async function createParts(
   options: ServerOptions,
-  { policy, readings, reloadedAt }: InForce,
+  inForce: InForce,
   onFirstLoad: RefresherOptions['onFirstLoad'],
 ): Promise<Parts> {
   const { source, troubles, failures, log, refusedFile, program, commitUrl } = options;
+  const { policy, readings, reloadedAt, notifySecrets: secrets } = inForce;
+  const events = createEvents(options.events, { ...options, ...program, secrets, elapsed });
   const refresher = new Refresher({
     ...options,
+    events,
     elapsed,
     cachedFor: Math.max(SERVED_MAX_AGE, options.cacheMissing),
     judge: judgeWithMemory(options, options.policy),
@@ -55,9 +68,47 @@ export async function createParts(
   const stopKeeping = refusedFile?.keep(refused);
   const readiness = new Readiness(() => refresher.store() !== undefined);
   const reasons = new Reasons({ source, refresher, failures, log });
+  const missing = createMissing(events, { refresher, refused, reasons });
   const certificate = new CertificateDates({ now: options.now, troubles, log });
   const lookups = new LookupCounts({ elapsed, now: () => Date.now() });
-  const metrics = new Metrics({
+  const measured = { refresher, refused, certificate, lookups, events };
+  const metrics = createMetrics(options, inForce, measured);
+  return {
+    source,
+    troubles,
+    failures,
+    log,
+    policy,
+    readings,
+    reloadedAt,
+    certificate,
+    missing,
+    refresher,
+    readiness,
+    refused,
+    reasons,
+    lookups,
+    metrics,
+    program,
+    commitUrl,
+    stopKeeping: async () => stopKeeping?.(),
+    stopTelling: async () => {
+      await missing?.close();
+      await events?.close();
+    },
+  };
+}
+
+type Measured = Pick<Parts, 'refresher' | 'refused' | 'certificate' | 'lookups'> & {
+  readonly events: Events | undefined;
+};
+
+function createMetrics(
+  { troubles, failures, program }: ServerOptions,
+  { policy, readings, reloadedAt }: InForce,
+  { refresher, refused, certificate, lookups, events }: Measured,
+): Metrics {
+  return new Metrics({
     refresher,
     lookupCounts: lookups,
     keyring: () => policy().keyring,
@@ -68,28 +119,26 @@ export async function createParts(
     readings,
     reloadedAt,
     certificateUntil: certificate.until,
+    events,
     backgroundFailures: () => failures.count,
     program,
   });
-  return {
-    source,
-    troubles,
-    failures,
-    log,
-    policy,
-    readings,
-    reloadedAt,
-    certificate,
-    refresher,
-    readiness,
-    refused,
-    reasons,
-    lookups,
-    metrics,
-    program,
-    commitUrl,
-    stopKeeping: async () => stopKeeping?.(),
-  };
+}
+
+function createMissing(
+  events: Events | undefined,
+  { refresher, refused, reasons }: Pick<Parts, 'refresher' | 'refused' | 'reasons'>,
+): MissingSignatures | undefined {
+  if (events?.hasReceivers !== true) return undefined;
+  return new MissingSignatures({
+    find: (directory) => refused.find(directory),
+    isKnown: (directory) =>
+      refresher.store()?.hasRepository(directory.slice(0, directory.lastIndexOf('@'))) === true,
+    findReasons: async (directories) => reasons.of(directories, REASON_PATIENCE),
+    send: events.tellMissing,
+    onOmitted: events.noteOmitted,
+    elapsed,
+  });
 }
 
 /** A clock that never jumps, in milliseconds. */

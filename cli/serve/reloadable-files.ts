@@ -5,6 +5,11 @@ import { MOST_TEXT_BYTES, readBounded } from '../../generator/system/read-bounde
 import { messageOf } from '../../generator/terms/errors.ts';
 import type { PolicyFile } from '../../generator/policy/policy-json.ts';
 import { PartlyUnusableError, type ReloadPart } from '../../server/reload/reload.ts';
+import {
+  type WebhookSecret,
+  WebhookSecretError,
+  parseWebhookSecret,
+} from '../../server/events/webhook-signature.ts';
 import type { TlsFiles } from '../../server/listen/listener.ts';
 import type { Reloadable } from '../../server/reload/in-force.ts';
 import type { Settings } from '../base/options.ts';
@@ -25,6 +30,7 @@ export class ReloadableFiles {
   readonly #options: ReloadableFilesOptions;
   readonly #policyFiles = new NotedFiles();
   readonly #secretFiles = new NotedFiles();
+  readonly #notifyFiles = new NotedFiles();
   readonly #tlsFiles = new NotedFiles();
   /** What the policy file said when it could be used last. */
   #goodScopes: PolicyFile | undefined;
@@ -37,10 +43,17 @@ export class ReloadableFiles {
   constructor(options: ReloadableFilesOptions) {
     this.#options = options;
     const { 'tls-cert': cert, 'tls-key': key, 'webhook-secret-file': secret } = options.settings;
+    const { 'notify-url': receivers, 'notify-secret-file': notifySecret } = options.settings;
     if ((cert === undefined) !== (key === undefined)) {
       throw new UsageError(
         'TLS needs both --tls-cert and --tls-key',
         'give the one that is missing',
+      );
+    }
+    if (notifySecret !== undefined && receivers.length === 0) {
+      throw new UsageError(
+        '--notify-secret-file signs what is sent to --notify-url',
+        'give --notify-url, or leave it out',
       );
     }
     this.parts = [
@@ -48,6 +61,9 @@ export class ReloadableFiles {
       ...(secret === undefined
         ? []
         : [toPart('webhook-secret', this.#secretFiles, async () => this.#readSecrets())]),
+      ...(notifySecret === undefined
+        ? []
+        : [toPart('notify-secret', this.#notifyFiles, async () => this.#readNotifySecrets())]),
       ...(cert === undefined ? [] : [toPart('tls', this.#tlsFiles, async () => this.#readTls())]),
     ];
   }
@@ -60,6 +76,7 @@ export class ReloadableFiles {
     return {
       ...(await this.#readPolicy()),
       ...(await this.#readSecrets()),
+      ...(await this.#readNotifySecrets()),
       ...(await this.#readTls()),
     };
   }
@@ -100,7 +117,16 @@ export class ReloadableFiles {
     const file = this.#options.settings['webhook-secret-file'];
     this.#secretFiles.begin();
     if (file === undefined) return { webhookSecrets: [] };
-    return { webhookSecrets: await readSecrets(file, this.#secretFiles.note) };
+    const flag = '--webhook-secret-file';
+    return { webhookSecrets: await readSecrets(file, flag, this.#secretFiles.note) };
+  }
+
+  async #readNotifySecrets(): Promise<Pick<Reloadable, 'notifySecrets'>> {
+    const file = this.#options.settings['notify-secret-file'];
+    this.#notifyFiles.begin();
+    if (file === undefined) return { notifySecrets: [] };
+    const lines = await readSecrets(file, '--notify-secret-file', this.#notifyFiles.note);
+    return { notifySecrets: lines.map((line, at) => parseNotifySecret(line, file, at + 1)) };
   }
 
   async #readTls(): Promise<Pick<Reloadable, 'tls'>> {
@@ -130,8 +156,8 @@ async function readTls(certFile: string, keyFile: string, note: NoteFile): Promi
   return { cert, key };
 }
 
-async function readSecrets(file: string, note: NoteFile): Promise<readonly string[]> {
-  const text = (await readNamed(file, '--webhook-secret-file', note)).toString('utf8');
+async function readSecrets(file: string, flag: string, note: NoteFile): Promise<readonly string[]> {
+  const text = (await readNamed(file, flag, note)).toString('utf8');
   const secrets = text.split(/\r?\n/).filter((line) => line !== '');
   if (secrets.length === 0) {
     throw new UsageError(
@@ -140,6 +166,19 @@ async function readSecrets(file: string, note: NoteFile): Promise<readonly strin
     );
   }
   return secrets;
+}
+
+function parseNotifySecret(line: string, file: string, number: number): WebhookSecret {
+  try {
+    return parseWebhookSecret(line);
+  } catch (cause) {
+    if (!(cause instanceof WebhookSecretError)) throw cause;
+    throw new UsageError(
+      `${file}: secret ${number}: ${cause.message}`,
+      'make one with `echo "whsec_$(openssl rand -base64 32)"`',
+      { cause },
+    );
+  }
 }
 
 async function readNamed(file: string, flag: string, note: NoteFile): Promise<Buffer> {

@@ -20,6 +20,7 @@ export type MetricsOptions = Pick<
   | 'readings'
   | 'reloadedAt'
   | 'certificateUntil'
+  | 'events'
   | 'backgroundFailures'
   | 'program'
 >;

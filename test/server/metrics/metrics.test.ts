@@ -298,6 +298,7 @@ describe('the metrics', () => {
         readings: () => new Map(),
         reloadedAt: () => 0,
         certificateUntil: () => undefined,
+        events: undefined,
         backgroundFailures: () => 0,
         program: { version: '1', nodeVersion: 'v1', cpuUsage: () => ({ user: 0, system: 0 }) },
       },
