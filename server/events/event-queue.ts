@@ -49,12 +49,4 @@ export class EventQueue<Item extends Queued> {
     this.#bytes -= item?.bytes ?? 0;
     return item;
   }
-
-  /** Takes all. */
-  clear(): readonly Item[] {
-    const items = this.#items;
-    this.#items = [];
-    this.#bytes = 0;
-    return items;
-  }
 }

@@ -115,7 +115,9 @@ function judgeAnswer({ statusCode = 0, headers }: IncomingMessage, now: number):
 /** Seconds, or a date (RFC 9110, 10.2.3); in milliseconds from now. */
 function readRetryAfter(text: string | undefined, now: number): number | undefined {
   if (text === undefined) return undefined;
-  const wait = /^\d{1,9}$/.test(text) ? Number(text) * 1000 : Date.parse(text) - now;
+  // Node reads dates out of much that is none.
+  const date = text.endsWith(' GMT') ? Date.parse(text) : Number.NaN;
+  const wait = /^\d{1,9}$/.test(text) ? Number(text) * 1000 : date - now;
   return Number.isNaN(wait) ? undefined : Math.min(Math.max(0, wait), LONGEST_RETRY_AFTER);
 }
 

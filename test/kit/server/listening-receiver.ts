@@ -31,8 +31,9 @@ export class ListeningReceiver {
   readonly url: string;
   /** Every try, the oldest first. */
   readonly posts: ReceivedPost[] = [];
-  /** Connections that were open at once, at most. */
-  mostOpen = 0;
+  /** Tries that waited for their answer at once, at most. */
+  mostAtOnce = 0;
+  #waiting = 0;
   answer: AnswerPost = (response) => void response.writeHead(204).end();
   readonly #server: ReturnType<typeof createServer>;
 
@@ -46,11 +47,6 @@ export class ListeningReceiver {
     const handle = (request: IncomingMessage, response: ServerResponse): void =>
       void receiver.#take(request, response);
     const server = tls ? createTlsServer(tls, handle) : createServer(handle);
-    let open = 0;
-    server.on('connection', (socket) => {
-      receiver.mostOpen = Math.max(receiver.mostOpen, ++open);
-      socket.once('close', () => open--);
-    });
     server.listen(port, '127.0.0.1');
     await once(server, 'listening');
     const { port: own } = server.address() as AddressInfo;
@@ -61,7 +57,7 @@ export class ListeningReceiver {
     return receiver;
   }
 
-  /** The bodies that were answered with success, in the order in which they came. */
+  /** What came, the oldest first. */
   get bodies(): readonly Record<string, unknown>[] {
     return this.posts.map(({ body }) => JSON.parse(body) as Record<string, unknown>);
   }
@@ -79,6 +75,8 @@ export class ListeningReceiver {
     if (body === undefined) return;
     const post = { method, path, headers, body };
     this.posts.push(post);
+    this.mostAtOnce = Math.max(this.mostAtOnce, ++this.#waiting);
     await this.answer(response, post);
+    this.#waiting--;
   }
 }
