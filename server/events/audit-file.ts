@@ -29,6 +29,8 @@ export class AuditFile implements AuditTarget {
   #file: FileHandle | undefined;
   /** Whether the last line has no end. */
   #isTorn = false;
+  /** One thing after another: whoever asks for a new file does so at any time. */
+  #turn: Promise<unknown> = Promise.resolve();
 
   /** Touches nothing yet. */
   constructor(path: string) {
@@ -37,31 +39,40 @@ export class AuditFile implements AuditTarget {
 
   /** Opens it, and makes it where it is not there. Throws the errors of the disk. */
   async open(): Promise<void> {
-    await this.#current();
+    await this.#inTurn(async () => this.#current());
   }
 
-  readonly append = async (line: string): Promise<void> => {
+  readonly append = async (line: string): Promise<void> =>
+    this.#inTurn(async () => this.#append(line));
+
+  readonly sync = async (): Promise<void> => this.#inTurn(async () => this.#file?.datasync());
+
+  readonly close = async (): Promise<void> => this.#inTurn(async () => this.#close());
+
+  async #inTurn<Result>(step: () => Promise<Result>): Promise<Result> {
+    const turn = this.#turn.then(step);
+    this.#turn = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async #append(line: string): Promise<void> {
     const file = await this.#current();
     const bytes = Buffer.from(this.#isTorn ? `\n${line}` : line);
     const { bytesWritten } = await file.write(bytes);
     if (bytesWritten > 0) this.#isTorn = bytesWritten < bytes.length;
     if (bytesWritten < bytes.length) throw new Error(`${this.#path}: no space left for a line`);
-  };
+  }
 
-  readonly sync = async (): Promise<void> => {
-    await this.#file?.datasync();
-  };
-
-  readonly close = async (): Promise<void> => {
+  async #close(): Promise<void> {
     const file = this.#file;
     this.#file = undefined;
     await file?.close();
-  };
+  }
 
   /** The file that has the name now. */
   async #current(): Promise<FileHandle> {
     if (this.#file && (await this.#isThere(this.#file))) return this.#file;
-    await this.close();
+    await this.#close();
     const file = await open(this.#path, FLAGS, MODE);
     try {
       this.#isTorn = await isTorn(file, this.#path);

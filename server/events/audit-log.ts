@@ -30,8 +30,8 @@ interface Entry {
   readonly bytes: number;
 }
 
-/** Publications that wait. Each change is some references to what the store has, or had. */
-const LIMITS: QueueLimits = { events: 1000, bytes: 256 * 1024 * 1024 };
+/** Publications that wait. Each change is some references to what the store has, or had: millions at most. */
+const LIMITS: QueueLimits = { events: 1000, bytes: 1024 ** 3 };
 const CHANGE_BYTES = 200;
 const FIRST_PAUSE = 1000;
 const LONGEST_PAUSE = 60_000;

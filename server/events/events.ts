@@ -30,7 +30,7 @@ export interface EventsOptions {
 const AUDIT_PATIENCE = 1000;
 /** The same of a stop: what git says of a commit, and then the receivers and the log. Milliseconds. */
 const GIT_PATIENCE = 1000;
-const STOP_PATIENCE = 3000;
+const STOP_PATIENCE = 2000;
 
 export class Events {
   readonly #options: EventsOptions;

@@ -51,7 +51,7 @@ export interface Publication {
 export type NumberOf = (directory: string, file: PublishableFile) => number;
 
 /** Directories between two pauses. */
-const AT_ONCE = 1000;
+const AT_ONCE = 200;
 /** SHA-256. */
 const FINGERPRINT_BYTES = 32;
 
@@ -110,14 +110,14 @@ function newlyRejected(before: Standing, after: Standing): readonly RejectedFile
   return after.rejected.filter(({ code, path }) => !known.has(`${code} ${path}`));
 }
 
-/** A hash of a set: that of each text, added without carries. */
+/** A hash of a set: those of its texts, added up in words of four bytes. */
 class UnorderedSum {
   readonly #bytes = Buffer.alloc(FINGERPRINT_BYTES);
 
   add(text: string): void {
     const own = hash('sha256', text, 'buffer');
-    for (let at = 0; at < FINGERPRINT_BYTES; at++) {
-      this.#bytes.writeUInt8((this.#bytes.readUInt8(at) + own.readUInt8(at)) & 255, at);
+    for (let at = 0; at < FINGERPRINT_BYTES; at += 4) {
+      this.#bytes.writeUInt32LE((this.#bytes.readUInt32LE(at) + own.readUInt32LE(at)) >>> 0, at);
     }
   }
 

@@ -275,7 +275,10 @@ describeWith(['gpg', 'git', 'openssl'], 'events', () => {
     await rm(join(source, first.location));
     const again = await servers.start(source, [...publisher.serveArgs(state), ...stdout]);
     await eventually(() => {
-      const [line] = again.stdout().trim().split('\n').filter(Boolean);
+      const line = again
+        .stdout()
+        .split('\n')
+        .find((one) => one !== '');
       assert(line !== undefined, 'no line yet');
       const counts = { added: 0, removed: 1, rejected: 0 };
       assertSays(JSON.parse(line), { initial: false, signatures: 1, counts });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { EventQueue } from '../../../server/events/event-queue.ts';
 
 interface Item {

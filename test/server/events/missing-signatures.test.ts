@@ -1,6 +1,6 @@
 // Which missing signatures become events, with a clock that the test sets.
 import assert from 'node:assert/strict';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import type { MissingImage } from '../../../server/events/cloud-event.ts';
 import {
   type MissingLimits,

@@ -1,6 +1,6 @@
 // What is told of the states of a store, one after another: nothing is left out, and nothing told twice.
 import assert from 'node:assert/strict';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import type { Judge } from '../../../generator/gate/judge.ts';
 import { createProgramLog } from '../../../generator/system/program-log.ts';
 import { makePublishedEvent } from '../../../server/events/cloud-event.ts';
