@@ -23,7 +23,7 @@ export interface CountedLookups {
 /** @throws TrustedProxiesError */
 export function createCountedLookups(
   options: Pick<ServerOptions, 'accessLog' | 'accessLogSink' | 'trustedProxies' | 'cacheMissing'>,
-  { refresher, reasons, lookups, refused, metrics }: Parts,
+  { refresher, reasons, lookups, refused, missing, metrics }: Parts,
 ): CountedLookups {
   const accessLog = createAccessLog(options.accessLog, options.accessLogSink, (directory) =>
     reasons.codeOf(directory),
@@ -32,7 +32,10 @@ export function createCountedLookups(
   const noteAnswer = (request: LoggedRequest, answer: Answer): void => {
     const { outcome, path, startedAt } = answer;
     lookups.add(outcome, startedAt);
-    if (outcome === 'unsigned' && path !== undefined) refused.record(path, request.client);
+    if (outcome === 'unsigned' && path !== undefined) {
+      refused.record(path, request.client);
+      missing?.note(path);
+    }
     accessLog.log(request, answer);
   };
   const { store } = refresher;

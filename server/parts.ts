@@ -6,6 +6,9 @@ import { toPrintable } from '../generator/terms/text.ts';
 import { judgeWithMemory } from './follow/judge-with-memory.ts';
 import type { PeerResult } from './follow/peers/peer.ts';
 import { Peers, type PeersOptions } from './follow/peers/peers.ts';
+import { createEvents } from './events/create-events.ts';
+import type { Events } from './events/events.ts';
+import { MissingSignatures } from './events/missing-signatures.ts';
 import { Refresher, type RefresherOptions } from './follow/refresher.ts';
 import { yieldToLookups } from './lookups/yield-to-lookups.ts';
 import type { InForce } from './reload/in-force.ts';
@@ -20,6 +23,9 @@ import { RefusedPulls } from './refused/refused-pulls.ts';
 import type { ServerOptions } from './server-options.ts';
 import type { StatusServices } from './status/services.ts';
 
+/** What an event waits for the reason that it tells. Git may take long. Milliseconds. */
+const REASON_PATIENCE = 2000;
+
 /** What follows the source, and what keeps account of lookups. */
 export interface Parts extends StatusServices {
   readonly readiness: Readiness;
@@ -31,8 +37,12 @@ export interface Parts extends StatusServices {
   readonly metrics: Metrics;
   readonly lookups: LookupCounts;
   readonly certificate: CertificateDates;
+  /** Undefined where no receiver is told of missing signatures. */
+  readonly missing: MissingSignatures | undefined;
   /** Settles when the refused pulls are written for the next run. */
   readonly stopKeeping: () => Promise<void>;
+  /** Settles when others are told of what has happened, or after a few seconds. */
+  readonly stopTelling: () => Promise<void>;
 }
 
 /**
@@ -46,9 +56,11 @@ export async function createParts(
   places: () => readonly ListenPlace[],
 ): Promise<Parts> {
   const { source, troubles, failures, log, refusedFile, program, commitUrl } = options;
-  const { policy, tls, readings, reloadedAt } = inForce;
+  const { policy, tls, readings, reloadedAt, notifySecrets: secrets } = inForce;
+  const events = createEvents(options.events, { ...options, ...program, secrets, elapsed });
   const refresher = new Refresher({
     ...options,
+    events,
     elapsed,
     cachedFor: Math.max(SERVED_MAX_AGE, options.cacheMissing),
     judge: judgeWithMemory(options, options.policy),
@@ -65,12 +77,13 @@ export async function createParts(
   const stopKeeping = refusedFile?.keep(refused);
   const readiness = new Readiness(() => refresher.store() !== undefined);
   const reasons = new Reasons({ source, refresher, failures, log });
+  const missing = createMissing(events, { refresher, refused, reasons });
   const certificate = new CertificateDates({ now: options.now, troubles, log });
   const lookups = new LookupCounts({ elapsed, now: () => Date.now() });
   const onResult = (result: PeerResult): void => metrics.addPeerDelivery(result);
   const peers = createPeers(options, { places, certificate: () => tls()?.cert, onResult });
-  const followed = { refresher, refused, lookups, certificate, peers };
-  const metrics = createMetrics(options, inForce, followed);
+  const measured = { refresher, refused, lookups, certificate, peers, events };
+  const metrics = createMetrics(options, inForce, measured);
   return {
     source,
     troubles,
@@ -80,6 +93,7 @@ export async function createParts(
     readings,
     reloadedAt,
     certificate,
+    missing,
     refresher,
     peers,
     readiness,
@@ -90,6 +104,10 @@ export async function createParts(
     program,
     commitUrl,
     stopKeeping: async () => stopKeeping?.(),
+    stopTelling: async () => {
+      await missing?.close();
+      await events?.close();
+    },
   };
 }
 
@@ -100,16 +118,14 @@ function createPeers(
   return peers && new Peers({ ...peers, ...own, troubles, log });
 }
 
+type Measured = Pick<Parts, 'refresher' | 'refused' | 'certificate' | 'lookups' | 'peers'> & {
+  readonly events: Events | undefined;
+};
+
 function createMetrics(
   { troubles, failures, program }: ServerOptions,
   { policy, readings, reloadedAt }: InForce,
-  {
-    refresher,
-    refused,
-    lookups,
-    certificate,
-    peers,
-  }: Pick<Parts, 'refresher' | 'refused' | 'lookups' | 'certificate' | 'peers'>,
+  { refresher, refused, lookups, certificate, peers, events }: Measured,
 ): Metrics {
   return new Metrics({
     refresher,
@@ -122,9 +138,26 @@ function createMetrics(
     readings,
     reloadedAt,
     certificateUntil: certificate.until,
+    events,
     backgroundFailures: () => failures.count,
     peers: () => peers?.count(),
     program,
+  });
+}
+
+function createMissing(
+  events: Events | undefined,
+  { refresher, refused, reasons }: Pick<Parts, 'refresher' | 'refused' | 'reasons'>,
+): MissingSignatures | undefined {
+  if (events?.hasReceivers !== true) return undefined;
+  return new MissingSignatures({
+    find: (directory) => refused.find(directory),
+    isKnown: (directory) =>
+      refresher.store()?.hasRepository(directory.slice(0, directory.lastIndexOf('@'))) === true,
+    findReasons: async (directories) => reasons.of(directories, REASON_PATIENCE),
+    send: events.tellMissing,
+    onOmitted: events.noteOmitted,
+    elapsed,
   });
 }
 

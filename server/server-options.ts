@@ -1,6 +1,7 @@
 import type { StoreUrl } from '../generator/nodes/store-url.ts';
 import type { Source } from '../generator/sources/source.ts';
 import type { SignatureStore } from '../generator/store/store.ts';
+import type { EventSettings } from './events/create-events.ts';
 import type { Generation } from './follow/generations.ts';
 import type { Reloadable } from './reload/in-force.ts';
 import type { JudgeMemory } from './follow/judge-with-memory.ts';
@@ -55,6 +56,8 @@ export interface ServerOptions
   /** Where commits are shown, with `{commit}` in it; undefined if nobody knows. */
   readonly commitUrl: string | undefined;
   readonly program: ProgramFacts;
+  /** Who is told of publications and missing signatures; undefined for nobody. */
+  readonly events?: EventSettings | undefined;
   /** Called once, when the first generation is served at `url`. */
   readonly onServing: (url: string, store: SignatureStore, generation: Generation) => void;
 }

@@ -10,7 +10,6 @@ import { HangingRefresh } from './follow/hanging-refresh.ts';
 import { judgeWithMemory } from './follow/judge-with-memory.ts';
 import type { ReloadTarget } from './reload/reload.ts';
 import { Polling } from './follow/polling.ts';
-import type { Refresher } from './follow/refresher.ts';
 import { drain } from './health/drain.ts';
 import { Probes } from './health/probes.ts';
 import { openListeners } from './listen/listeners.ts';
@@ -72,7 +71,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   certificate.start();
   refresher.start();
   void peers?.look();
-  const stopFollowing = follow(options, refresher);
+  const stopFollowing = follow(options, parts);
   const served = (): ServedState | undefined => {
     const store = refresher.store();
     return store && { store, commit: refresher.status().generation?.commit ?? null };
@@ -172,9 +171,12 @@ function createApps(
 
 /**
  * Asks for a refresh when the source says that it has changed, and at each poll. Gives the way to stop,
- * which stops the refresher too.
+ * which stops the refresher too, and what tells of its work.
  */
-function follow(options: ServerOptions, refresher: Refresher): () => Promise<void> {
+function follow(
+  options: ServerOptions,
+  { refresher, missing, stopTelling }: Parts,
+): () => Promise<void> {
   const { source, troubles, log, poll, hangingAfter } = options;
   const hanging = new HangingRefresh({
     status: refresher.status,
@@ -183,6 +185,7 @@ function follow(options: ServerOptions, refresher: Refresher): () => Promise<voi
     ...(hangingAfter !== undefined && { limit: hangingAfter }),
   });
   hanging.start();
+  missing?.start();
   const stopWatching = source.watch(
     () => refresher.request('change'),
     (error) =>
@@ -197,5 +200,6 @@ function follow(options: ServerOptions, refresher: Refresher): () => Promise<voi
     polling.stop();
     hanging.stop();
     await Promise.all([stopWatching(), refresher.stop()]);
+    await stopTelling();
   };
 }

@@ -50,6 +50,24 @@ export const commitUrl = text
   })
   .meta({ pattern: '^https?://[^/?#@{\\s]+[/?#].*\\{commit\\}' });
 
+const WEBHOOK_URL = 'expected an http or https URL, such as https://events.example.com/lookaside';
+
+/** What is wrong is not repeated: it may hold a password, which has no broken escapes. */
+const webhookUrl = text
+  .regex(/^[Hh][Tt][Tt][Pp][Ss]?:\/\/(?![^/?#]*%(?![0-9A-Fa-f]{2})[^/?#]*@)[^/?#]/, WEBHOOK_URL)
+  .transform((value, context) => {
+    const url = parseUrl(value);
+    if (url) return url;
+    context.addIssue(WEBHOOK_URL);
+    return z.NEVER;
+  });
+
+/** Addresses that something is posted to. */
+export const webhookUrls = z.union(
+  [webhookUrl.transform((url) => [url]), z.array(webhookUrl)],
+  WEBHOOK_URL,
+);
+
 /** Timers that are set for longer go off at once. Milliseconds. */
 export const LONGEST_TIMER = 2 ** 31 - 1;
 

@@ -30,6 +30,7 @@ import {
   subtree,
   text,
   userName,
+  webhookUrls,
   wholeNumber,
 } from './option-values.ts';
 
@@ -379,6 +380,30 @@ export const OPTIONS = {
       'name of all servers of this store: a push that the webhook takes is passed on to each address of it; NAME:PORT if they listen on another port than this one',
     commands: ['serve'],
     schema: peers,
+  },
+  'notify-url': {
+    argument: 'URL',
+    description:
+      'address that is told of each publication and of missing signatures, as CloudEvents; a user name and a password in it are sent, and shown nowhere',
+    commands: ['serve'],
+    repeatable: true,
+    schema: webhookUrls,
+  },
+  'notify-secret-file': {
+    argument: 'FILE',
+    description:
+      'file with the secret that events are signed with, plain or as whsec_ and base64; one per line while you rotate it',
+    commands: ['serve'],
+    isPath: true,
+    schema: text,
+  },
+  'audit-log': {
+    argument: 'FILE',
+    description:
+      'file to which a line of JSON is appended for each publication; - for standard output',
+    commands: ['serve'],
+    isPath: true,
+    schema: text,
   },
   poll: {
     argument: 'DURATION',

@@ -1,4 +1,5 @@
-// Writes the access log to standard output. A reader that goes away, or a full disk, must not stop the
+// Writes the access log, and where it is wanted the audit log, to standard output: through one stream, so
+// that no line of one breaks a line of the other. A reader that goes away, or a full disk, must not stop the
 // server: lines are lost meanwhile, and operators are told until lines can be written again.
 import { pino } from 'pino';
 import type { ProgramLog } from '../../generator/system/program-log.ts';
@@ -40,6 +41,19 @@ export class AccessLogOutput implements LineSink {
     }
   };
 
+  /** Takes a line of the audit log; throws if there is no room for it, as nobody reads. */
+  readonly append = async (line: string): Promise<void> => {
+    let isTaken = true;
+    const refuse = (): void => void (isTaken = false);
+    this.#stream.once('drop', refuse);
+    this.#stream.write(line);
+    this.#stream.off('drop', refuse);
+    if (!isTaken) throw new Error('nobody reads standard output');
+  };
+
+  /** What is written is on its way: nobody can tell of a pipe whether it was read. */
+  readonly sync = async (): Promise<void> => undefined;
+
   /** Writes what is waiting, for a process that ends in a moment. */
   flushNow(): void {
     try {
@@ -50,12 +64,12 @@ export class AccessLogOutput implements LineSink {
   }
 
   /** Writes what is waiting, and closes. */
-  async close(): Promise<void> {
+  readonly close = async (): Promise<void> => {
     await new Promise<void>((resolve) => {
       this.#stream.once('close', resolve).once('error', () => resolve());
       this.#stream.end();
     });
-  }
+  };
 
   #fail(error: unknown): void {
     const message = `the access log cannot be written: ${messageOf(error)}`;

@@ -5,7 +5,10 @@ import { MOST_TEXT_BYTES, readBounded } from '../../generator/system/read-bounde
 import { messageOf } from '../../generator/terms/errors.ts';
 import type { PolicyFile } from '../../generator/policy/policy-json.ts';
 import { PartlyUnusableError, type ReloadPart } from '../../server/reload/reload.ts';
-import { isBrokenSigningSecret } from '../../server/follow/webhook/proofs/standard-webhooks.ts';
+import {
+  isBrokenSigningSecret,
+  toSigningKey,
+} from '../../server/follow/webhook/proofs/standard-webhooks.ts';
 import type { TlsFiles } from '../../server/listen/listener.ts';
 import type { Reloadable } from '../../server/reload/in-force.ts';
 import type { Settings } from '../base/options.ts';
@@ -26,6 +29,7 @@ export class ReloadableFiles {
   readonly #options: ReloadableFilesOptions;
   readonly #policyFiles = new NotedFiles();
   readonly #secretFiles = new NotedFiles();
+  readonly #notifyFiles = new NotedFiles();
   readonly #tlsFiles = new NotedFiles();
   /** What the policy file said when it could be used last. */
   #goodScopes: PolicyFile | undefined;
@@ -38,10 +42,17 @@ export class ReloadableFiles {
   constructor(options: ReloadableFilesOptions) {
     this.#options = options;
     const { 'tls-cert': cert, 'tls-key': key, 'webhook-secret-file': secret } = options.settings;
+    const { 'notify-url': receivers, 'notify-secret-file': notifySecret } = options.settings;
     if ((cert === undefined) !== (key === undefined)) {
       throw new UsageError(
         'TLS needs both --tls-cert and --tls-key',
         'give the one that is missing',
+      );
+    }
+    if (notifySecret !== undefined && receivers.length === 0) {
+      throw new UsageError(
+        '--notify-secret-file signs what is sent to --notify-url',
+        'give --notify-url, or leave it out',
       );
     }
     this.parts = [
@@ -49,6 +60,9 @@ export class ReloadableFiles {
       ...(secret === undefined
         ? []
         : [toPart('webhook-secret', this.#secretFiles, async () => this.#readSecrets())]),
+      ...(notifySecret === undefined
+        ? []
+        : [toPart('notify-secret', this.#notifyFiles, async () => this.#readNotifySecrets())]),
       ...(cert === undefined ? [] : [toPart('tls', this.#tlsFiles, async () => this.#readTls())]),
     ];
   }
@@ -61,6 +75,7 @@ export class ReloadableFiles {
     return {
       ...(await this.#readPolicy()),
       ...(await this.#readSecrets()),
+      ...(await this.#readNotifySecrets()),
       ...(await this.#readTls()),
     };
   }
@@ -101,7 +116,16 @@ export class ReloadableFiles {
     const file = this.#options.settings['webhook-secret-file'];
     this.#secretFiles.begin();
     if (file === undefined) return { webhookSecrets: [] };
-    return { webhookSecrets: await readSecrets(file, this.#secretFiles.note) };
+    const flag = '--webhook-secret-file';
+    return { webhookSecrets: await readSecrets(file, flag, this.#secretFiles.note) };
+  }
+
+  async #readNotifySecrets(): Promise<Pick<Reloadable, 'notifySecrets'>> {
+    const file = this.#options.settings['notify-secret-file'];
+    this.#notifyFiles.begin();
+    if (file === undefined) return { notifySecrets: [] };
+    const lines = await readSecrets(file, '--notify-secret-file', this.#notifyFiles.note);
+    return { notifySecrets: lines.map(toSigningKey) };
   }
 
   async #readTls(): Promise<Pick<Reloadable, 'tls'>> {
@@ -131,8 +155,8 @@ async function readTls(certFile: string, keyFile: string, note: NoteFile): Promi
   return { cert, key };
 }
 
-async function readSecrets(file: string, note: NoteFile): Promise<readonly string[]> {
-  const text = (await readNamed(file, '--webhook-secret-file', note)).toString('utf8');
+async function readSecrets(file: string, flag: string, note: NoteFile): Promise<readonly string[]> {
+  const text = (await readNamed(file, flag, note)).toString('utf8');
   const secrets = text.split(/\r?\n/).filter((line) => line !== '');
   if (secrets.length === 0) {
     throw new UsageError(

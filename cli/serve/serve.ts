@@ -1,6 +1,6 @@
 // `lookaside serve SOURCE`: one run of the server, from the first signal that it hears to the last line
 // of its access log.
-import { constants, tmpdir } from 'node:os';
+import { constants, hostname, tmpdir } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { GivenUpFile } from '../../generator/openpgp/given-up-file.ts';
 import { type ScopeKeyFault, listKeyFaults } from '../../generator/policy/key-faults.ts';
@@ -12,6 +12,7 @@ import type { CheckpointFile } from '../../generator/store/checkpoint/checkpoint
 import { processStarts } from '../../generator/system/process-starts.ts';
 import { type ProgramLog, createProgramLog } from '../../generator/system/program-log.ts';
 import { abbreviate } from '../../generator/terms/text.ts';
+import type { AuditFile, AuditTarget } from '../../server/events/audit-file.ts';
 import { Reload } from '../../server/reload/reload.ts';
 import type { ServerOptions } from '../../server/server-options.ts';
 import { type RunningServer, startServer } from '../../server/start-server.ts';
@@ -29,6 +30,7 @@ import { type LastingEngines, openLastingEngines, warnOfKeys } from '../inputs/o
 import { openSource } from '../inputs/open-source.ts';
 import { readShownUrl } from '../inputs/read-store-url.ts';
 import { AccessLogOutput } from './access-log-output.ts';
+import { openAuditFile } from './open-audit-file.ts';
 import { deriveCommitUrl } from './commit-url.ts';
 import { explainListenError } from './explain-listen-error.ts';
 import type { LastGoodKeys } from './last-good-keys.ts';
@@ -91,6 +93,7 @@ class ServeRun {
   readonly #ending = new AbortController();
   readonly #takeFailure = (error: unknown): void => this.#failures.take(error);
   #accessLog: AccessLogOutput | undefined;
+  #auditFile: AuditFile | undefined;
   #stopListening: (() => void) | undefined;
   #engines: LastingEngines | undefined;
   #source: Source | undefined;
@@ -120,7 +123,11 @@ class ServeRun {
     this.#files = new ReloadableFiles({ settings, keys: this.#keys, onPolicy });
     this.#reload = new Reload({ parts: this.#files.parts, troubles, log });
     this.#manager = new ServiceManager({ ...io, troubles, log });
-    signals.onReload(() => this.#reload.request(this.#manager.reloading()));
+    signals.onReload(() => {
+      this.#reload.request(this.#manager.reloading());
+      // Who has rotated it finds a new one; else it is made with the next line.
+      void this.#auditFile?.open().catch(() => undefined);
+    });
   }
 
   /**
@@ -136,6 +143,7 @@ class ServeRun {
     await this.#keys.open();
     const reloadable = await this.#signals.orStopped(this.#files.read());
     this.#accessLog = new AccessLogOutput(this.#troubles, this.#log);
+    this.#auditFile = await openAuditFile(this.#settings['audit-log'], this.#troubles, this.#log);
     this.#stopListening = tellOfProcesses(this.#troubles, this.#log);
     if (isInit === true) this.#log.warn(NO_INIT);
     const engines = await openLastingEngines(environment, tmpdir(), toBudgets(this.#settings));
@@ -160,6 +168,7 @@ class ServeRun {
       url: shownUrl,
       commitUrl: this.#settings['commit-url'] ?? deriveCommitUrl(this.#location),
       program: this.#programFacts(),
+      events: this.#eventSettings(this.#accessLog),
       onServing: (url, store, { commit }) => {
         const from = commit === null ? '' : ` (commit ${abbreviate(commit)})`;
         const what = `${store.signatures} signatures of ${store.repositories} repositories`;
@@ -267,6 +276,13 @@ class ServeRun {
     } satisfies Partial<ServerOptions>;
   }
 
+  #eventSettings(stdout: AccessLogOutput): ServerOptions['events'] {
+    const { 'notify-url': receivers, 'audit-log': auditLog, path } = this.#settings;
+    if (receivers.length === 0 && auditLog === undefined) return undefined;
+    const auditTarget = auditLog === '-' ? toAuditTarget(stdout) : this.#auditFile;
+    return { receivers, auditTarget, path, replica: hostname() };
+  }
+
   #programFacts(): ServerOptions['program'] {
     const { version: nodeVersion, cpuUsage } = this.#io.node;
     return { version: readVersion(), nodeVersion, cpuUsage };
@@ -334,6 +350,11 @@ function tellOfKeyFaults(
   for (const { scope, message, hint } of faults) log.error({ scope, hint }, message);
   const message = faults.map((fault) => fault.message).join('; ');
   troubles.raise('keys-unusable', { message, hint: first.hint });
+}
+
+/** Of standard output, which the access log needs until the end. */
+function toAuditTarget({ append, sync }: AccessLogOutput): AuditTarget {
+  return { append, sync, close: async () => undefined };
 }
 
 function elapsed(): number {

@@ -155,6 +155,10 @@ export interface StateOrigin {
   readonly commit?: string | undefined;
   /** `Name <email>`. */
   readonly author?: string | undefined;
+  /** The same of who made the commit of what the author wrote. */
+  readonly committer?: string | undefined;
+  /** When that was, ISO 8601. */
+  readonly committedAt?: string | undefined;
 }
 
 /**

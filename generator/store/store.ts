@@ -21,6 +21,7 @@ import {
   reportDirectory,
   reportOther,
 } from './report.ts';
+import { Journal, NOTHING, type Standing, type StoreChange } from './journal.ts';
 import { RejectedIndex } from './rejected-index.ts';
 import { type RejectionCode, isUndecided, validityOf } from '../terms/rejection.ts';
 import { ALWAYS, type Validity, holdsAt, intersect } from '../terms/validity.ts';
@@ -69,6 +70,8 @@ export class SignatureStore {
   readonly #rejected = new RejectedIndex();
   /** Undefined while nobody looks into the store: every directory has the numbers of a fresh start. */
   #held: HeldNumbers | undefined;
+  /** What directories, and paths that are no locations, were; undefined where nobody wants to know. */
+  #journal: Journals | undefined;
   #summary = EMPTY;
   /** When the verdicts on all files hold, or less. */
   #validity: Validity = ALWAYS;
@@ -307,6 +310,51 @@ export class SignatureStore {
     return this.#rejected.of(digestHex);
   }
 
+  /** Whether `takeChanges` tells anything. */
+  get hasJournal(): boolean {
+    return this.#journal !== undefined;
+  }
+
+  /** From now on `takeChanges` tells what has changed. */
+  startJournal(): void {
+    this.#journal ??= { directories: new Journal(), others: new Journal() };
+  }
+
+  /**
+   * What has changed since the journal was started, or since this was called last: directory by
+   * directory, as the caller goes on. A directory that changes meanwhile is given as it is by then.
+   */
+  *takeChanges(): Generator<StoreChange> {
+    const directories = this.#journal?.directories.take() ?? [];
+    const others = this.#journal?.others.take() ?? [];
+    for (const [name, before] of directories) {
+      const after = this.#directories.get(name);
+      yield { name, before: this.#toStanding(before ?? undefined), after: this.#toStanding(after) };
+    }
+    for (const [path, before] of others) {
+      yield {
+        name: path,
+        before: toStanding(before ?? undefined),
+        after: toStanding(this.#others.get(path)),
+      };
+    }
+  }
+
+  /** What differs from another store, in the same way. */
+  *changesSince(other: SignatureStore): Generator<StoreChange> {
+    for (const [name, directory] of this.#directories.entries()) {
+      const before = other.#toStanding(other.#directories.get(name));
+      yield { name, before, after: this.#toStanding(directory) };
+    }
+    for (const [name, directory] of other.#directories.entries()) {
+      const isThere = this.#directories.get(name) !== undefined;
+      if (!isThere) yield { name, before: other.#toStanding(directory), after: NOTHING };
+    }
+    for (const [path, file] of this.#others) {
+      yield { name: path, before: toStanding(other.#others.get(path)), after: toStanding(file) };
+    }
+  }
+
   /** Every file of this moment that is known, directory by directory, whatever changes afterwards. */
   freeze(): Iterable<CheckedFile> {
     const directories = this.#directories.freeze();
@@ -454,9 +502,15 @@ export class SignatureStore {
     return toDirectory(name, withoutObsolete([...kept, ...added]));
   }
 
+  #toStanding(directory?: Directory): Standing {
+    if (!directory) return NOTHING;
+    return { served: directory.served, rejected: rejectedIn(directory, this.#held) };
+  }
+
   #setDirectory(directory: Directory): void {
     const { name } = directory;
     const before = this.#directories.get(name);
+    if (before !== directory) this.#journal?.directories.note(name, before);
     if (directory.files.length === 0) this.#directories.delete(name);
     else this.#directories.set(name, directory);
     if (directory.summary.rejected === 0) this.#faulty.delete(name);
@@ -485,6 +539,7 @@ export class SignatureStore {
 
   #setOther(file: CheckedFile): void {
     const before = this.#others.get(file.path);
+    if (before || file.kind === 'rejected') this.#journal?.others.note(file.path, before);
     if (before) this.#rejected.remove([...reportOther(before)].filter(isRejected));
     const isListed = file.kind === 'ignored' && this.#listsIgnored(file.path);
     if (isListed) this.#ignored?.set(file.path, file);
@@ -496,6 +551,16 @@ export class SignatureStore {
     this.#others.set(file.path, file);
     this.#rejected.add([...reportOther(file)].filter(isRejected));
   }
+}
+
+interface Journals {
+  readonly directories: Journal<Directory>;
+  readonly others: Journal<CheckedFile>;
+}
+
+/** What lies at a path that is no location is never served. */
+function toStanding(file: CheckedFile | undefined): Standing {
+  return file ? { served: [], rejected: [...reportOther(file)].filter(isRejected) } : NOTHING;
 }
 
 /** What a change replaces: the present file, or the one before it. No path has a NUL. */

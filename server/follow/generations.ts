@@ -12,7 +12,11 @@ import { DEFERRED } from '../../generator/openpgp/open-message.ts';
 import { type Rejection, isRejection } from '../../generator/terms/rejection.ts';
 import { type RejectedFile, isRejected, reportOther } from '../../generator/store/report.ts';
 import { type Snapshot, type Source, StateRefusedError } from '../../generator/sources/source.ts';
+import type { StoreChange } from '../../generator/store/journal.ts';
 import type { JudgedFile, SignatureStore } from '../../generator/store/store.ts';
+import { Accounts } from '../events/accounts.ts';
+import type { Events } from '../events/events.ts';
+import type { Cause } from '../events/publication.ts';
 import { yieldToLookups } from '../lookups/yield-to-lookups.ts';
 import { inTheWay } from '../troubles/failures.ts';
 import { JudgingAgain, isDeferred, patience, renewLapsed } from './judging-again.ts';
@@ -57,6 +61,8 @@ export interface GenerationsOptions extends NumberHoldingOptions {
   readonly older: OlderFiles | undefined;
   /** Remembers what was taken away; as `tried`. */
   readonly lostFile?: LostFile | undefined;
+  /** Told of what each publication has changed; undefined where nobody wants to know. */
+  readonly events?: Pick<Events, 'publish' | 'settle'> | undefined;
   /** Called once, when the first generation is loaded. */
   readonly onFirstLoad: (store: SignatureStore, generation: Generation) => void;
   /** Called with each generation, the first one too. */
@@ -82,6 +88,13 @@ interface ServedState {
   readonly generation: Generation;
 }
 
+/** A state that was loaded as a whole. */
+interface Loaded extends LoadedState {
+  readonly advance: Advance;
+  /** What has changed since the checkpoint of an earlier run; undefined where there is none. */
+  readonly sinceCheckpoint: Iterable<StoreChange> | undefined;
+}
+
 export class Generations {
   readonly #options: GenerationsOptions;
   #judge: StoreJudge;
@@ -97,11 +110,14 @@ export class Generations {
   #newestCommit: string | null = null;
   /** The commit that the state directory names as published last. */
   #notedCommit: string | undefined;
+  /** Undefined where nobody wants to know what has changed. */
+  readonly #accounts: Accounts | undefined;
 
   /** No generation is loaded yet. */
   constructor(options: GenerationsOptions) {
-    const { judge, troubles, log, source, now, lostFile } = options;
+    const { judge, troubles, log, source, now, lostFile, events } = options;
     this.#options = options;
+    this.#accounts = events && new Accounts(events);
     this.lost = new LostSignatures({ source, troubles, log, now, file: lostFile });
     this.#judge = judge;
     this.#numbers = new NumberHolding(options);
@@ -180,6 +196,7 @@ export class Generations {
     await this.#closing(snapshot, async () => {
       await this.#load(snapshot, { isLastServed: true });
       this.#notedCommit = snapshot.commit;
+      this.#accounts?.begin(snapshot.commit);
       this.#options.log.info({ commit: snapshot.commit }, 'serving the last good state');
     });
   }
@@ -191,8 +208,12 @@ export class Generations {
    */
   async renew(isEnough: () => boolean): Promise<boolean> {
     if (!this.#served || this.isTrue()) return false;
-    const isReloaded = this.#served.judge !== this.#judge;
-    if (isReloaded) await this.#load(this.#served.snapshot);
+    const before = this.#served;
+    const isReloaded = before.judge !== this.#judge;
+    if (isReloaded) {
+      await this.#load(before.snapshot);
+      await this.#account('verdicts', this.#served.store.changesSince(before.store));
+    }
     const { store, snapshot, judge } = this.#served;
     let renewed = 0;
     const job = {
@@ -211,6 +232,7 @@ export class Generations {
       this.#publish(store, snapshot, judge);
       await this.lost.compareDecided(toState(store, snapshot));
     }
+    await this.#account('verdicts', store.takeChanges());
     void judge.checkpoint?.keep(store, snapshot, Math.max(changes, renewed));
     assertRead(lapsed);
     assertRead(anew);
@@ -229,6 +251,7 @@ export class Generations {
     if (hasProgress) {
       this.#publish(store, snapshot, judge);
       await this.lost.compareDecided(toState(store, snapshot));
+      await this.#account('verdicts', store.takeChanges());
       void judge.checkpoint?.keep(store, snapshot, Math.max(1, before - this.undecided));
     }
     assertRead({ failure });
@@ -335,7 +358,10 @@ export class Generations {
     const mayUpdate = served !== undefined && !this.#mustReload && served.judge === this.#judge;
     if (mayUpdate) return this.#update(served, snapshot, isEnough);
     const mayRefuse = this.#options.onInvalid === 'refuse';
-    const { advance, store, left } = await this.#load(snapshot, { mayRefuse });
+    // What a refresh that failed halfway has left to tell.
+    if (served) await this.#account('source', served.store.takeChanges());
+    const loaded = await this.#load(snapshot, { mayRefuse });
+    const { advance, store, left, sinceCheckpoint } = loaded;
     if (advance.result === 'changed') {
       // By other rules nobody could say whether the source or they have taken something away.
       const isComparable = served?.judge === this.#judge;
@@ -343,8 +369,14 @@ export class Generations {
       // Git has recalled what was published last, if it is of the same branch.
       const earlier = served || snapshot.tree ? held : left;
       await this.lost.compare(earlier, toState(store, snapshot));
+      await this.#account('source', served ? store.changesSince(served.store) : sinceCheckpoint);
     }
     return advance;
+  }
+
+  /** Tells what the state in force has changed; undefined where nobody knows what was before. */
+  async #account(cause: Cause, changes: Iterable<StoreChange> | undefined): Promise<void> {
+    if (this.#served) await this.#accounts?.tell(cause, this.#served, changes);
   }
 
   #publish(store: SignatureStore, snapshot: Snapshot, judge: StoreJudge): void {
@@ -364,7 +396,7 @@ export class Generations {
   async #load(
     snapshot: Snapshot,
     { mayRefuse = false, isLastServed = false } = {},
-  ): Promise<LoadedState & { readonly advance: Advance }> {
+  ): Promise<Loaded> {
     const { log, now } = this.#options;
     const judge = this.#judge;
     const served = this.#served;
@@ -373,21 +405,28 @@ export class Generations {
     const job = { snapshot, judge, now: now(), served, remembered };
     const hold = async (loaded: SignatureStore): Promise<void> =>
       this.#numbers.hold(loaded, served?.store);
+    const onRestored = async (restored: SignatureStore): Promise<void> => {
+      await hold(restored);
+      if (this.#accounts) restored.startJournal();
+    };
     // What has changed since a checkpoint of an unknown age counts as a change of what was served.
-    const onRestored = served || isLastServed ? undefined : hold;
-    const loaded = await loadState({ ...job, onRestored });
+    const isComparable = !served && !isLastServed;
+    const loaded = await loadState({ ...job, onRestored: isComparable ? onRestored : undefined });
     const { store, renewed } = loaded;
+    const sinceCheckpoint = store.hasJournal ? store.takeChanges() : undefined;
     if (!store.holdsNumbers) await hold(store);
     const faults = mayRefuse ? [...newFaults(store, served?.store)] : [];
     if (faults.length > 0) {
-      return { ...loaded, advance: this.#refusals.forFiles(faults, snapshot.commit) };
+      const advance = this.#refusals.forFiles(faults, snapshot.commit);
+      return { ...loaded, sinceCheckpoint, advance };
     }
+    if (this.#accounts) store.startJournal();
     this.#mustReload = false;
     this.#again.restart();
     logRejections(log, store.rejectedFiles());
     this.#publish(store, snapshot, judge);
     void judge.checkpoint?.keep(store, snapshot, renewed);
-    return { ...loaded, advance: { result: 'changed' } };
+    return { ...loaded, sinceCheckpoint, advance: { result: 'changed' } };
   }
 
   /** Gives numbers that no cache holds any more to the signatures that belong there; some at a time. */
@@ -435,6 +474,7 @@ export class Generations {
       this.#publish(store, snapshot, judge);
     }
     await this.lost.compare(held, toState(store, snapshot));
+    await this.#account('source', store.takeChanges());
     void judge.checkpoint?.keep(store, snapshot, changes.length);
     return { result: 'changed' };
   }
@@ -457,6 +497,7 @@ export class Generations {
       await this.#numbers.keep(store);
       // As well: what the next start does not compare any more has to be told already.
       await this.lost.settle();
+      await this.#accounts?.settle();
       await source.keep(snapshot);
       troubles.clear('state-directory', NOTED);
     } catch (error) {

@@ -71,7 +71,7 @@ export const METRICS = {
   lookaside_config_last_reload_successful: {
     kind: 'gauge',
     label: 'files',
-    help: 'Whether files could be used when they were last read: 1 or 0, for policy (a policy file, and keys: those that cannot be used are counted by lookaside_unusable_key_files), webhook-secret and tls, as far as they are configured',
+    help: 'Whether files could be used when they were last read: 1 or 0, for policy (a policy file, and keys: those that cannot be used are counted by lookaside_unusable_key_files), webhook-secret, notify-secret and tls, as far as they are configured',
   },
   lookaside_config_last_reload_success_timestamp_seconds: {
     kind: 'gauge',
@@ -99,6 +99,20 @@ export const METRICS = {
   lookaside_peers: {
     kind: 'gauge',
     help: 'Addresses that the name of the peers had when it was last looked up, without those of this server; left out without peers',
+  },
+  lookaside_events_total: {
+    kind: 'counter',
+    label: ['type', 'result'],
+    help: 'Events for other programs, by type and result: delivered to a receiver; failed, a try after which there are more; dropped, without being delivered; or omitted, as there were too many',
+  },
+  lookaside_events_waiting: {
+    kind: 'gauge',
+    help: 'Events that have not been delivered yet, of all receivers together',
+  },
+  lookaside_audited_publications_total: {
+    kind: 'counter',
+    label: 'result',
+    help: 'Publications that the audit log should have, by result: written or lost; left out without an audit log',
   },
   lookaside_key_expiry_timestamp_seconds: {
     kind: 'gauge',

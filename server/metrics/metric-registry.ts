@@ -5,6 +5,7 @@ import type { Keyring } from '../../generator/openpgp/keyring.ts';
 import { toLine } from '../../generator/terms/text.ts';
 import { shareOf } from '../lost/lost-signatures.ts';
 import type { PeerResult } from '../follow/peers/peer.ts';
+import type { Events } from '../events/events.ts';
 import type { LastRefresh, Refresher } from '../follow/refresher.ts';
 import type { DeliveryForge, WebhookResult } from '../follow/webhook/webhook.ts';
 import type { InForce } from '../reload/in-force.ts';
@@ -44,6 +45,8 @@ export interface MetricValues {
   readonly reloadedAt: () => number;
   /** The end of the certificate that is served, in milliseconds since 1970; undefined without one. */
   readonly certificateUntil: () => number | undefined;
+  /** Undefined where nobody is told of anything. */
+  readonly events: Pick<Events, 'counts' | 'waiting' | 'audited'> | undefined;
   readonly backgroundFailures: () => number;
   readonly program: ProgramFacts;
 }
@@ -81,6 +84,7 @@ export class MetricRegistry {
     this.#addUpdates();
     this.#addServer();
     this.#addFiles();
+    this.#addEvents();
     this.#addKeys();
   }
 
@@ -165,6 +169,15 @@ export class MetricRegistry {
       const until = certificateUntil();
       return until === undefined ? [] : unlabelled(until / 1000);
     });
+  }
+
+  #addEvents(): void {
+    const { events } = this.#values;
+    this.#counter('lookaside_events_total', () => events?.counts.list() ?? []);
+    this.#gauge('lookaside_events_waiting', () => unlabelled(events?.waiting ?? 0));
+    this.#counter('lookaside_audited_publications_total', () =>
+      Object.entries(events?.audited ?? {}),
+    );
   }
 
   #addKeys(): void {

@@ -22,6 +22,7 @@ export type MetricsOptions = Pick<
   | 'readings'
   | 'reloadedAt'
   | 'certificateUntil'
+  | 'events'
   | 'backgroundFailures'
   | 'program'
   | 'peers'

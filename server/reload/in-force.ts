@@ -1,5 +1,6 @@
 // What may be read again while the server runs, as it is in force, and when each kind of files was read.
 import type { Policy } from '../../generator/policy/policy.ts';
+import type { WebhookSecret } from '../events/webhook-signature.ts';
 import type { TlsFiles } from '../listen/listener.ts';
 
 /** What may be read again while the server runs. */
@@ -7,11 +8,13 @@ export interface Reloadable {
   /** What signatures have to meet. */
   readonly policy: Policy;
   readonly webhookSecrets: readonly string[];
+  /** What events are signed with. */
+  readonly notifySecrets: readonly WebhookSecret[];
   readonly tls: TlsFiles | undefined;
 }
 
 /** Files that are read together: `policy` are key files and a policy file. */
-export type ReloadedKind = 'policy' | 'webhook-secret' | 'tls';
+export type ReloadedKind = 'policy' | 'webhook-secret' | 'notify-secret' | 'tls';
 
 /** How files of a kind were read last. */
 export interface FileReading {
@@ -35,6 +38,7 @@ export class InForce {
   readonly policy = (): Policy => this.#values.policy;
   readonly webhookSecrets = (): readonly string[] => this.#values.webhookSecrets;
   readonly tls = (): TlsFiles | undefined => this.#values.tls;
+  readonly notifySecrets = (): readonly WebhookSecret[] => this.#values.notifySecrets;
 
   /** By the kind of files, of those that there are. */
   readonly readings = (): ReadonlyMap<ReloadedKind, FileReading> => this.#readings;
@@ -53,10 +57,11 @@ export class InForce {
     this.#readings.set(kind, { isGood: false, goodAt });
   };
 
-  #noteGood({ policy, webhookSecrets = [], tls }: Partial<Reloadable>): void {
+  #noteGood({ policy, webhookSecrets = [], notifySecrets = [], tls }: Partial<Reloadable>): void {
     const reading = { isGood: true, goodAt: this.#now().getTime() };
     if (policy) this.#readings.set('policy', reading);
     if (webhookSecrets.length > 0) this.#readings.set('webhook-secret', reading);
+    if (notifySecrets.length > 0) this.#readings.set('notify-secret', reading);
     if (tls) this.#readings.set('tls', reading);
   }
 }

@@ -25,6 +25,8 @@ export const TROUBLES = {
   'state-directory':
     'The state directory cannot be written. The next start is slower, or lacks what was good.',
   'access-log': 'The access log cannot be written.',
+  'audit-log': 'The audit log cannot be written. Publications wait for it, or are missing in it.',
+  events: 'Events cannot be delivered. They wait, or were dropped.',
   'clock-jumped': 'The clock was set to another time. Every verdict that depends on it is renewed.',
   'background-failure': 'A part of the server failed unexpectedly. Lookups go on.',
 } as const satisfies Readonly<Record<string, string>>;

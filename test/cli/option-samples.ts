@@ -549,6 +549,32 @@ export const SAMPLES: Readonly<Record<OptionName, Samples>> = {
   'status-listen': COLUMNS.address,
   'webhook-secret-file': COLUMNS.text,
   'webhook-forges': FORGES,
+  'notify-url': {
+    good: [
+      [
+        'https://events.example.com/lookaside?key=1',
+        [new URL('https://events.example.com/lookaside?key=1')],
+      ],
+      [
+        ['http://user:p%40ss@localhost:9000', 'https://[::1]/'],
+        [new URL('http://user:p%40ss@localhost:9000'), new URL('https://[::1]/')],
+      ],
+      [[], []],
+    ],
+    bad: [
+      ...['ftp://host/', 'host:9000', '/events', 'https://user:a%zz@host/'].map(
+        (value): [unknown, string] => [
+          value,
+          'expected an http or https URL, such as https://events.example.com/lookaside',
+        ],
+      ),
+      ['', 'expected an http or https URL, such as https://events.example.com/lookaside'],
+      [[7], 'expected an http or https URL, such as https://events.example.com/lookaside'],
+      [7, 'expected an http or https URL, such as https://events.example.com/lookaside'],
+    ],
+  },
+  'notify-secret-file': COLUMNS.text,
+  'audit-log': COLUMNS.text,
   'max-connections': {
     good: [
       ['16', 16],

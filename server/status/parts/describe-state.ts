@@ -86,6 +86,8 @@ const WORDS: Readonly<Record<TroubleKind, string>> = {
   'undecided-files': 'some files wait for a verdict',
   'state-directory': 'the state directory cannot be used',
   'access-log': 'the access log cannot be written',
+  'audit-log': 'the audit log cannot be written',
+  events: 'events cannot be delivered',
   'clock-jumped': 'the clock was set to another time',
   'background-failure': 'a part of the server failed',
 };

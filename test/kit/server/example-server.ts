@@ -56,6 +56,7 @@ export async function startExample(options: Partial<ServerOptions> = {}): Promis
     troubles,
     failures: countFailures(troubles, log),
     webhookSecrets: [],
+    notifySecrets: [],
     tls: undefined,
     onInvalid: 'quarantine',
     listen: { host: '127.0.0.1', port: 0 },

@@ -315,6 +315,7 @@ describe('the metrics', () => {
         readings: () => new Map(),
         reloadedAt: () => 0,
         certificateUntil: () => undefined,
+        events: undefined,
         backgroundFailures: () => 0,
         peers: () => undefined,
         program: { version: '1', nodeVersion: 'v1', cpuUsage: () => ({ user: 0, system: 0 }) },

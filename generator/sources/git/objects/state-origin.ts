@@ -1,6 +1,6 @@
 // Who brought a state, as its newest commit says, for the message when a state is refused. A commit may
 // be as large as a push: only its first bytes are read.
-import { toPrintable } from '../../../terms/text.ts';
+import { formatTime, toPrintable } from '../../../terms/text.ts';
 import type { StateOrigin } from '../../source.ts';
 import { type GitEnvironment, readGit } from '../processes/git-child.ts';
 
@@ -12,8 +12,8 @@ const PATIENCE = 10_000;
 const MAX_NAME_LENGTH = 100;
 
 /**
- * Reads the author of a commit, named in full, from the clone at `directory`: `Name <email>`,
- * printable and cut. Without the author where git cannot tell. Never rejects.
+ * Reads who made a commit, named in full, from the clone at `directory`: `Name <email>`, printable and
+ * cut. Without what git cannot tell. Never rejects.
  */
 export async function readOrigin(
   directory: string,
@@ -21,8 +21,14 @@ export async function readOrigin(
   commit: string,
 ): Promise<StateOrigin> {
   const header = await readHeader(directory, environment, commit).catch(() => '');
-  const author = parseAuthor(header);
-  return { commit, ...(author !== undefined && { author }) };
+  const author = parsePerson(header, 'author');
+  const committer = parsePerson(header, 'committer');
+  return {
+    commit,
+    ...(author && { author: author.name }),
+    ...(committer && { committer: committer.name }),
+    ...(committer?.at !== undefined && { committedAt: committer.at }),
+  };
 }
 
 async function readHeader(
@@ -44,13 +50,19 @@ async function readHeader(
   return header.toString();
 }
 
-function parseAuthor(untrustedHeader: string): string | undefined {
+/** What a header says of somebody, and when it says that was. */
+function parsePerson(
+  untrustedHeader: string,
+  role: 'author' | 'committer',
+): { readonly name: string; readonly at: string | undefined } | undefined {
   const [headers = ''] = untrustedHeader.split('\n\n', 1);
-  const line = headers.split('\n').find((one) => one.startsWith('author '));
-  const [name = '', rest] = line?.slice('author '.length).split('<', 2) ?? [];
+  const line = headers.split('\n').find((one) => one.startsWith(`${role} `));
+  const [name = '', rest] = line?.slice(role.length + 1).split('<', 2) ?? [];
   if (rest === undefined) return undefined;
-  const [email = ''] = rest.split('>', 1);
-  return `${cut(name.trim())} <${cut(email.trim())}>`;
+  const [email = '', time = ''] = rest.split('>', 2);
+  const [, seconds] = /^ (\d{1,12}) /.exec(time) ?? [];
+  const at = seconds === undefined ? undefined : formatTime(Number(seconds) * 1000);
+  return { name: `${cut(name.trim())} <${cut(email.trim())}>`, at };
 }
 
 function cut(text: string): string {

@@ -55,11 +55,19 @@ export function readStandardWebhook(
   const header = 'webhook-signature';
   if (digests.length === 0) return broken(header, 'expected v1,BASE64 of an HMAC-SHA256');
   const prefix = `${id}.${timestamp}.`;
-  return { kind: 'signature', forge, header, digests, prefix, isOverJson: false, toKey };
+  return {
+    kind: 'signature',
+    forge,
+    header,
+    digests,
+    prefix,
+    isOverJson: false,
+    toKey: toSigningKey,
+  };
 }
 
 /** The key in `whsec_BASE64`; any other secret is the key itself. */
-function toKey(secret: string): Buffer {
+export function toSigningKey(secret: string): Buffer {
   return decodeSigningSecret(secret) ?? Buffer.from(secret);
 }
 
@@ -70,5 +78,8 @@ export function isBrokenSigningSecret(secret: string): boolean {
 
 function decodeSigningSecret(secret: string): Buffer | undefined {
   if (!secret.startsWith(SECRET_PREFIX)) return undefined;
-  return decodeBase64(secret.slice(SECRET_PREFIX.length));
+  const base64 = secret.slice(SECRET_PREFIX.length);
+  // Some leave the padding out.
+  const isPadded = base64.includes('=');
+  return decodeBase64(isPadded ? base64 : base64.padEnd(Math.ceil(base64.length / 4) * 4, '='));
 }

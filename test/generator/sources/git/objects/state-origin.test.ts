@@ -21,9 +21,15 @@ describeWith(['git'], 'who brought a state', () => {
   });
   after(async () => remote.remove());
 
-  it('is the author of the commit', async () => {
+  it('are the author of the commit and who committed it, and when', async () => {
     const commit = await remote.publish({ a: 'a' });
-    assert.deepEqual(await read(commit), { commit, author: 'Author <author@example.test>' });
+    const { committedAt = '', ...people } = await read(commit);
+    const author = 'Author <author@example.test>';
+    assert.deepEqual(people, { commit, author, committer: author });
+    assert.match(committedAt, /^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
+    const other = await makeCommit(['author A <a> 9 +0000'], 'subject');
+    const told = { commit: other, author: 'A <a>', committer: 'C <c>' };
+    assert.deepEqual(await read(other), { ...told, committedAt: '1970-01-01T00:00:01Z' });
   });
 
   it('is printable and short, whatever the commit says', async () => {
@@ -41,7 +47,7 @@ describeWith(['git'], 'who brought a state', () => {
 
   it('is not told where git cannot tell it', async () => {
     const commit = await makeCommit(['author nobody'], 'subject');
-    assert.deepEqual(await read(commit), { commit });
+    assert.equal((await read(commit)).author, undefined);
     const missing = '1'.repeat(40);
     assert.deepEqual(await read(missing), { commit: missing });
     assert.deepEqual(await readOrigin(remote.path, { PATH: '/nowhere' }, missing), {

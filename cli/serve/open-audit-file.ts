@@ -1,0 +1,40 @@
+// Opens the file of --audit-log at the start: what can never be a log is a usage error; a disk that is full,
+// or a file that may not be written yet, does not keep a server from its nodes.
+import type { ProgramLog } from '../../generator/system/program-log.ts';
+import { hasCode, messageOf } from '../../generator/terms/errors.ts';
+import { AuditFile, NoAuditFileError } from '../../server/events/audit-file.ts';
+import type { Troubles } from '../../server/troubles/troubles.ts';
+import { UsageError } from '../base/usage-error.ts';
+
+const HINT = 'make room, or make it writable for the user that runs lookaside';
+
+/**
+ * Undefined where no file is asked for.
+ * @throws UsageError for a name under which there can be no file
+ */
+export async function openAuditFile(
+  path: string | undefined,
+  troubles: Pick<Troubles, 'raise'>,
+  log: ProgramLog,
+): Promise<AuditFile | undefined> {
+  if (path === undefined || path === '-') return undefined;
+  const file = new AuditFile(path);
+  try {
+    await file.open();
+  } catch (cause) {
+    if (hasCode(cause, 'ENOENT', 'ENOTDIR')) {
+      const hint = 'make the directory in which it is to lie';
+      throw new UsageError(`--audit-log: ${path} cannot be made: ${messageOf(cause)}`, hint, {
+        cause,
+      });
+    }
+    if (cause instanceof NoAuditFileError || hasCode(cause, 'EISDIR', 'ENXIO')) {
+      const hint = 'name a file, or - for standard output';
+      throw new UsageError(`--audit-log: ${path} is no regular file`, hint, { cause });
+    }
+    const message = `the audit log cannot be written: ${messageOf(cause)}`;
+    log.error({ hint: HINT }, message);
+    troubles.raise('audit-log', { message, hint: HINT });
+  }
+  return file;
+}
