@@ -29,8 +29,8 @@ export function decodePayload(body: Buffer): Buffer | undefined {
 
 export class FormPayload {
   #place: 'name' | 'payload' | 'other' = 'name';
-  /** Of the field that is read; one byte more than the one that is wanted is enough. */
-  #name: number[] = [];
+  /** How many bytes of a name are those of the field that is wanted; less than 0 for another name. */
+  #matched = 0;
   /** Hexadecimal digits that are due behind a percent sign. */
   #due = 0;
   #value = 0;
@@ -45,8 +45,7 @@ export class FormPayload {
       const decoded = this.#decode(byte);
       if (decoded === undefined) continue;
       if (this.#place === 'payload') payload[length++] = decoded;
-      else if (this.#place === 'name' && this.#name.length <= FIELD.length)
-        this.#name.push(decoded);
+      else if (this.#place === 'name') this.#match(decoded);
     }
     return payload.subarray(0, length);
   }
@@ -84,10 +83,14 @@ export class FormPayload {
     return --this.#due === 0 ? this.#value : undefined;
   }
 
+  #match(byte: number): void {
+    this.#matched = FIELD[this.#matched] === byte ? this.#matched + 1 : -1;
+  }
+
   #endName(): void {
-    this.#place = FIELD.equals(Uint8Array.from(this.#name)) ? 'payload' : 'other';
+    this.#place = this.#matched === FIELD.length ? 'payload' : 'other';
     if (this.#place === 'payload') this.#fields++;
-    this.#name = [];
+    this.#matched = 0;
   }
 }
 

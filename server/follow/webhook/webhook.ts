@@ -34,7 +34,7 @@ const CLEAR_HINT =
   'let the git host sign, as GitLab does with a signing token, or end TLS here (--tls-cert) or at a proxy that --trusted-proxies names';
 /** Why a well-formed proof is wrong. */
 const WRONG = {
-  signature: 'it was made with another secret, or of another body',
+  signature: 'it was made with another secret, or for another body',
   secret: 'it is none of the secrets',
 } as const;
 
@@ -147,6 +147,7 @@ export class Webhook {
       client: clientOf(request),
       hmacs: isSignature ? startHmacs(proof, secrets()) : [],
       isOverPayload: isSignature && proof.isOverJson && isForm(request.get('content-type')),
+      // Of no other event does the body matter.
       isKept: event.kind === 'payload' || event.kind === 'any',
     };
     readBody(request, response, reading, (read) => this.#judge(delivery, read));

@@ -147,7 +147,7 @@ describe('what a delivery tells', () => {
         ['X-Gitlab-Token', SECRET],
       ],
       'the X-Gitlab-Token header is wrong: it is none of the secrets': [['X-Gitlab-Token', 'x']],
-      'the X-Signature header is wrong: it was made with another secret, or of another body': [
+      'the X-Signature header is wrong: it was made with another secret, or for another body': [
         ['X-Signature', `sha256=${'0'.repeat(64)}`],
       ],
       'the Authorization header is wrong: expected a Basic login': [['Authorization', 'Bearer x']],
