@@ -31,6 +31,8 @@ const VALUES = {
   webhook: { secret: 'lookaside-webhook' },
 };
 
+const mapping = z.record(z.string(), z.unknown());
+
 const written = new Map<string, string>();
 
 async function write(path: string, text: string): Promise<void> {
@@ -70,17 +72,20 @@ async function writeChart(): Promise<void> {
   }
   writeVersions();
   const path = `${CHART}/values.schema.json`;
-  const schema = JSON.parse(readFileSync(path, 'utf8')) as { properties: { config: unknown } };
-  const options = JSON.parse(readFileSync('docs/lookaside.schema.json', 'utf8')) as object;
-  const { $schema: _, ...config } = toGoPatterns(options) as Record<string, unknown>;
-  schema.properties.config = { ...config, type: 'object' };
-  await write(path, JSON.stringify(schema));
+  const schema = mapping.parse(readJson(path));
+  const { $schema: _, ...config } = mapping.parse(
+    toGoPatterns(readJson('docs/lookaside.schema.json')),
+  );
+  const properties = {
+    ...mapping.parse(schema['properties']),
+    config: { ...config, type: 'object' },
+  };
+  await write(path, JSON.stringify({ ...schema, properties }));
 }
 
 /** The version of package.json, where files written by hand name it. */
 function writeVersions(): void {
-  const manifest: unknown = JSON.parse(readFileSync('package.json', 'utf8'));
-  const { version } = z.object({ version: z.string() }).parse(manifest);
+  const { version } = z.object({ version: z.string() }).parse(readJson('package.json'));
   for (const path of [`${CHART}/Chart.yaml`, join(BASE, BY_HAND)]) {
     const text = readFileSync(path, 'utf8');
     written.set(
@@ -128,6 +133,10 @@ function listStale(): readonly string[] {
   return [BASE, OPERATOR, OVERLAY]
     .flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)))
     .filter((path) => path.endsWith('.yaml') && basename(path) !== BY_HAND && !written.has(path));
+}
+
+function readJson(path: string): unknown {
+  return JSON.parse(readFileSync(path, 'utf8'));
 }
 
 function readIfThere(path: string): string | undefined {

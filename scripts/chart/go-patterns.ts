@@ -20,8 +20,8 @@ export function toGoPatterns(schema: unknown): unknown {
     ...refused.map((inner) => ({ not: { pattern: `^(?:${inner})` } })),
     ...(kept === '' ? [] : [{ pattern: `^${kept}` }]),
   ];
-  const { allOf = [], ...others } = rest;
-  return { ...others, allOf: [...(allOf as readonly object[]), ...patterns] };
+  const { allOf, ...others } = rest;
+  return { ...others, allOf: [...(Array.isArray(allOf) ? allOf : []), ...patterns] };
 }
 
 function splitLookaheads(pattern: string): {

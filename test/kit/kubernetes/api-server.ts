@@ -32,9 +32,8 @@ export class ApiServer {
   static async start(directory: string): Promise<ApiServer> {
     const [program = '', etcdProgram = ''] = API_SERVER;
     const at = (name: string): string => join(directory, name);
-    const [client, peer] = [await freePort(), await freePort()].map(
-      (port) => `http://127.0.0.1:${port}`,
-    ) as [string, string];
+    const client = `http://127.0.0.1:${await freePort()}`;
+    const peer = `http://127.0.0.1:${await freePort()}`;
     const etcd = await startBackground(etcdProgram, [
       `--data-dir=${at('etcd')}`,
       `--listen-client-urls=${client}`,

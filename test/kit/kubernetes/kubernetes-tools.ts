@@ -69,15 +69,13 @@ async function unpack(): Promise<string> {
 function readMember(zip: Buffer, wanted: string): Buffer {
   let at = zip.readUInt32LE(zip.lastIndexOf('PK\x05\x06') + 16);
   while (zip.toString('latin1', at, at + 4) === 'PK\x01\x02') {
-    const [nameLength, extraLength, commentLength] = [28, 30, 32].map((offset) =>
-      zip.readUInt16LE(at + offset),
-    ) as [number, number, number];
+    const nameLength = zip.readUInt16LE(at + 28);
     if (zip.toString('utf8', at + 46, at + 46 + nameLength) === wanted) {
       const local = zip.readUInt32LE(at + 42);
       const start = local + 30 + zip.readUInt16LE(local + 26) + zip.readUInt16LE(local + 28);
       return inflateRawSync(zip.subarray(start, start + zip.readUInt32LE(at + 20)));
     }
-    at += 46 + nameLength + extraLength + commentLength;
+    at += 46 + nameLength + zip.readUInt16LE(at + 30) + zip.readUInt16LE(at + 32);
   }
   throw new Error(`${wanted} is not in the archive`);
 }
