@@ -14,7 +14,7 @@ import { UsageError } from './base/usage-error.ts';
 const PATIENCE = 5000;
 /** Of an answer, in characters. A probe's has a word. */
 const MOST_SHOWN = 80;
-const EVERY_ADDRESS = ['', '::', '0.0.0.0'];
+const EVERY_ADDRESS: ReadonlySet<string> = new Set(['', '::', '0.0.0.0']);
 const LOOPBACK = /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/;
 const NOT_RUNNING =
   'is it running? Give its address as URL, or --listen or --config as the server has it';
@@ -46,7 +46,7 @@ function toOwnUrl({ listen, 'tls-cert': cert }: Pick<Settings, 'listen' | 'tls-c
 }
 
 function toHost({ host }: ListenAddress): string {
-  if (EVERY_ADDRESS.includes(host)) return 'localhost';
+  if (EVERY_ADDRESS.has(host)) return 'localhost';
   return host.includes(':') ? `[${host}]` : host;
 }
 

@@ -90,14 +90,19 @@ export function describeWith(tools: readonly Tool[], title: string, body: () => 
   const suite = describe(title, body);
   const missing = tools.filter((tool) => findTool(tool) === undefined);
   if (missing.length === 0) return;
+  noteLeftOut(suite, missing);
+  const { parent } = suite;
+  if (parent !== undefined) parent.suites = parent.suites.filter((other) => other !== suite);
+}
+
+/** Names a suite that the run leaves out in its closing line, with what it lacks. */
+export function noteLeftOut(suite: Mocha.Suite, missing: readonly string[]): void {
   const record: z.infer<typeof leftOut> = {
     title: suite.fullTitle(),
     tests: suite.total(),
-    missing,
+    missing: [...missing],
   };
   appendRecord(LEFT_OUT, record);
-  const { parent } = suite;
-  if (parent !== undefined) parent.suites = parent.suites.filter((other) => other !== suite);
 }
 
 /** The closing line about suites that the run left out, or undefined when it left out none. */

@@ -1,5 +1,4 @@
 import type { EventEmitter } from 'node:events';
-import type { ProcessIds } from '../../server/listen/inherited/inherited-sockets.ts';
 import type { Environment } from './read-settings.ts';
 
 /** A standard stream of the process. */
@@ -28,7 +27,8 @@ export interface ProcessIo {
   /** The version of OpenSSL in Node. */
   readonly openssl: string;
   readonly node: RunningNode;
-  readonly ids: ProcessIds;
+  /** Of this process, and of the one that started it. */
+  readonly ids: { readonly pid: number; readonly parentPid: number };
   /** Whether this is process 1, to which all orphans fall, and which does not bury them. */
   readonly isInit?: boolean;
 }

@@ -11,9 +11,9 @@ import { type Page, anchorsOf, linksOf, readPages, withoutBlocks } from './pages
 const FLAGS_OF_OTHERS = new Set(
   `add-port all armor bare batch build-arg card-status dearmor dest-tls-verify detach-sign directory dry-run edit-key eval export
   export-options filter full-generate-key expert import quick-add-uid quick-gen-key
-   geometric global home-dir ignore init initial-branch input-type keep keyring kill missing no-install-recommends offline omit output passphrase
+   geometric global home-dir ignore init initial-branch input-type keep keyring kill missing no-install-recommends now offline omit output passphrase permanent
    preserve-digests quick-generate-key quick-set-expire raw read-only registries remove-signatures
-   request retry retry-connrefused retry-delay rm root runroot shell sign sign-by signature-policy
+   reload replace request retry retry-connrefused retry-delay rm root runroot shell sign sign-by signature-policy
    silent src-tls-verify storage-driver system time tls-verify undo user`.split(/\s+/),
 );
 /** These name flags of scripts. */

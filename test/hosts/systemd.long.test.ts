@@ -187,7 +187,9 @@ async function seeEnough(lookups: SteadyLookups): Promise<void> {
 async function installCertificate(host: SystemdHost, directory: string): Promise<object> {
   const { cert, key } = await makeCertificate(directory);
   await host.write('/etc/lookaside/tls/tls.crt', await readFile(cert));
-  await host.write('/etc/lookaside/tls/tls.key', await readFile(key));
+  await host.write('/run/tls.key', await readFile(key));
+  const owner = ['-o', 'root', '-g', 'lookaside', '-m', '0640'];
+  await host.run('install', ...owner, '/run/tls.key', '/etc/lookaside/tls');
   return { 'tls-cert': 'tls/tls.crt', 'tls-key': 'tls/tls.key' };
 }
 

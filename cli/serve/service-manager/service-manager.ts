@@ -6,14 +6,12 @@ import type { ProgramLog } from '../../../generator/system/program-log.ts';
 import { runProcess } from '../../../generator/system/run-process.ts';
 import { hintOf, messageOf } from '../../../generator/terms/errors.ts';
 import { abbreviate, toLine } from '../../../generator/terms/text.ts';
-import type { ProcessIds } from '../../../server/listen/inherited/inherited-sockets.ts';
 import type { RunningServer, ServedState } from '../../../server/start-server.ts';
 import type { Troubles } from '../../../server/troubles/troubles.ts';
+import type { ProcessIo } from '../../base/process-io.ts';
 import type { Environment } from '../../base/read-settings.ts';
 
-export interface ServiceManagerOptions {
-  readonly environment: Environment;
-  readonly ids: ProcessIds;
+export interface ServiceManagerOptions extends Pick<ProcessIo, 'environment' | 'ids'> {
   readonly troubles: Pick<Troubles, 'list'>;
   readonly log: ProgramLog;
 }

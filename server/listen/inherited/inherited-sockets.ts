@@ -79,8 +79,8 @@ function readCount(count: string): number {
 }
 
 function listNames(count: number, names: string | undefined): readonly string[] {
-  const listed = names === undefined ? [] : names.split(':');
   if (names === undefined) return Array.from({ length: count }, () => NAMELESS);
+  const listed = count === 0 ? [] : names.split(':');
   if (listed.length === count) return listed;
   const message = `LISTEN_FDNAMES: expected ${count} names, as LISTEN_FDS says, got ${listed.length}`;
   throw new InheritedSocketError(message, NAME_THEM);

@@ -2,6 +2,7 @@
 // early hears so. From an inherited socket it takes none before it has something to answer, as they wait in
 // the system's queue without harm; a client that pulls has no time limit. But nobody waits for ever for
 // a source that cannot be read.
+import { EventEmitter, once } from 'node:events';
 
 /** Milliseconds. */
 export const LONGEST_WAIT = 60_000;
@@ -9,25 +10,22 @@ export const LONGEST_WAIT = 60_000;
 export class Opening {
   /** Settles when connections are taken; rejects with what prevents that. */
   readonly done: Promise<void>;
-  readonly #begin: () => void;
+  readonly #events = new EventEmitter();
   readonly #timer: NodeJS.Timeout;
   #isCancelled = false;
 
   /** `open` is called once: at `begin`, or after `limit` milliseconds. */
   constructor(open: () => Promise<void>, limit: number) {
-    let begin = (): void => undefined;
-    const begun = new Promise<void>((resolve) => {
-      begin = resolve;
-    });
-    this.#begin = begin;
-    this.done = begun.then(async () => (this.#isCancelled ? undefined : open()));
+    this.done = once(this.#events, 'begin').then(async () =>
+      this.#isCancelled ? undefined : open(),
+    );
     this.done.catch(() => undefined);
-    this.#timer = setTimeout(begin, limit);
+    this.#timer = setTimeout(() => this.begin(), limit);
   }
 
   begin(): void {
     clearTimeout(this.#timer);
-    this.#begin();
+    this.#events.emit('begin');
   }
 
   /** Connections are not taken any more, if they were not yet. */

@@ -33,7 +33,7 @@ describe('options', () => {
           return true;
         });
         const isText = typeof value === 'string' && !optionOf(name).repeatable;
-        if (!isText || name === 'scopes') continue;
+        if (!isText || optionOf(name).isInFileOnly) continue;
         await assert.rejects(readSettings({}, { [variableOf(name)]: value }), {
           name: 'UsageError',
           message: `${variableOf(name)}: ${message}`,

@@ -38,6 +38,7 @@ describe('settings', () => {
     assert.deepEqual(await readSettings({}, {}), {
       keys: [],
       scopes: undefined,
+      source: undefined,
       policy: undefined,
       'policy-root': '/',
       branch: undefined,

@@ -235,6 +235,26 @@ describe('the listener', () => {
     socket.destroy();
   });
 
+  it('answers, when it stops, what is asked on a connection that it has just taken', async () => {
+    for (const answerPlain of [undefined, () => undefined]) {
+      const listener = await listen({
+        host: '127.0.0.1',
+        port: 0,
+        tls: undefined,
+        handle: answerOk,
+        onError: () => undefined,
+        ...(answerPlain && { answerPlain }),
+      });
+      const socket = await open(listener.url);
+      // By the answer to another one, it has taken this one too.
+      await ask(listener.url, 'GET', '/');
+      const stopped = listener.stop();
+      socket.write(GET);
+      assert.match(await readToEnd(socket), /^HTTP\/1\.1 200 OK\r\n[^]*Connection: close[^]*ok$/);
+      await stopped;
+    }
+  });
+
   it('gives an answer to a client that has closed its side', async () => {
     const listener = await start();
     assert.match(await sendRaw(listener.url, formatRequest('GET', '/')), /ok$/);
