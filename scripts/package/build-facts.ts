@@ -13,10 +13,12 @@ const manifestSchema = z.object({
   engines: z.object({ node: z.string().regex(/^>=\d+\.\d+$/) }),
 });
 
-const licencesSchema = z.object({
-  components: z.array(
-    z.object({ licenses: z.array(z.object({ license: z.object({ id: z.string() }) })) }),
-  ),
+const licence = z.union([
+  z.object({ license: z.object({ id: z.string() }) }).transform((one) => one.license.id),
+  z.object({ expression: z.string() }).transform((one) => `(${one.expression})`),
+]);
+const billSchema = z.object({
+  components: z.array(z.object({ licenses: z.array(licence) })),
 });
 
 export interface BuildFacts {
@@ -45,8 +47,8 @@ export function readBuildFacts(
 ): BuildFacts {
   const read = (name: string): string => readFileSync(join(root, name), 'utf8');
   const { version, license, engines } = manifestSchema.parse(JSON.parse(read('package.json')));
-  const { components } = licencesSchema.parse(JSON.parse(read('bundled/sbom.cdx.json')));
-  const bundled = components.flatMap(({ licenses }) => licenses.map((one) => one.license.id));
+  const { components } = billSchema.parse(JSON.parse(read('bundled/sbom.cdx.json')));
+  const bundled = components.flatMap(({ licenses }) => licenses);
   const epoch = readEpoch(root, environment['SOURCE_DATE_EPOCH']);
   return {
     root,

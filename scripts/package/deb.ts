@@ -73,7 +73,7 @@ Version: ${facts.version}
 Architecture: all
 Maintainer: ${facts.maintainer}
 Installed-Size: ${size}
-Depends: nodejs (>= ${facts.node}), git, gpgv, systemd | systemd-standalone-sysusers | systemd-sysusers
+Depends: nodejs (>= ${facts.node}), git, gpgv, procps, systemd | systemd-standalone-sysusers | systemd-sysusers
 Recommends: ca-certificates, openssh-client
 Suggests: gnupg, skopeo
 Section: net

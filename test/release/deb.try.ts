@@ -88,6 +88,9 @@ describe('the package on a Debian', () => {
     const unit = await readFile(at(UNIT), 'utf8');
     const [, user = ''] = /^User=(.*)$/m.exec(unit) ?? [];
     const [, start = ''] = /^ExecStart=(.*)$/m.exec(unit) ?? [];
+    const programs = [...unit.matchAll(/^Exec\w+=(\S+)/gm)].map(([, program]) => program);
+    assert.ok(programs.length > 1);
+    for (const program of programs) await inside(`test -x ${program}`);
     // What systemd does for it.
     await inside(`install -d -o ${user} -m 0700 /var/lib/lookaside`);
     const listen = '--listen 127.0.0.1:0 --status-listen 127.0.0.1:0';

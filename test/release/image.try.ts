@@ -240,8 +240,11 @@ describe('the image of a release', () => {
       `team/lookaside@${digest.replace(':', '=')}/signature-1`,
     );
     assert.equal(answer.status, 200);
-    const { stdout } = await runOrThrow('ps', ['-o', 'uid=,gid=', '--ppid', `${store.pid}`]);
-    assert.match(stdout, new RegExp(`^\\s*${USER}\\s+0\\s*$`));
+    const { stdout } = await runOrThrow('ps', ['-o', 'pid=,uid=,gid=', '--ppid', `${store.pid}`]);
+    const [pid, uid, gid] = stdout.trim().split(/\s+/);
+    assert.deepEqual([uid, gid], [USER, '0']);
+    // proc_pid_mountinfo(5), of its root.
+    assert.match(await readFile(`/proc/${pid}/mountinfo`, 'utf8'), /^(?:\S+ ){4}\/ ro[, ]/m);
   });
 
   it('is pulled by its digest, by a node that accepts nothing without that signature', async () => {

@@ -139,7 +139,7 @@ describeWith(['dpkg-deb', 'rpmbuild'], 'the packages', () => {
     const depends = await runOrThrow('dpkg-deb', ['--field', deb, 'Depends']);
     assert.equal(
       depends.stdout,
-      'nodejs (>= 20.19), git, gpgv, systemd | systemd-standalone-sysusers | systemd-sysusers\n',
+      'nodejs (>= 20.19), git, gpgv, procps, systemd | systemd-standalone-sysusers | systemd-sysusers\n',
     );
     const requires = await runOrThrow('rpm', ['--query', '--requires', '--package', rpm]);
     const programs = requires.stdout
