@@ -124,7 +124,6 @@ describe('settings', () => {
       staging: undefined,
       pool: [],
       ignition: '3.2.0',
-      images: undefined,
       butane: '4.12.0',
       check: undefined,
       diff: undefined,
