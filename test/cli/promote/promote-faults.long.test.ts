@@ -22,6 +22,11 @@ const PASSPHRASE = 'correct horse';
 
 type Signature = readonly [path: string, bytes: Uint8Array];
 
+/** Of the list, and of each platform. */
+function digestsOf({ digest, instances }: PushedImage): readonly string[] {
+  return [digest, ...instances.values()];
+}
+
 describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'promotion', () => {
   const directory = useTemporary();
   let stages: TwoStages;
@@ -32,10 +37,6 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'promotion', (
   });
   after(() => stages.stop());
 
-  const digestsOf = (one: PushedImage): readonly string[] => [
-    one.digest,
-    ...one.instances.values(),
-  ];
   const toNext = (name: string): string =>
     name.replace(stages.dev.registry.host, stages.next.registry.host);
 
