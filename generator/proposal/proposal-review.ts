@@ -105,6 +105,11 @@ interface LostFile extends JudgedFile {
 /** What is served from directories, by their names. */
 type LeftSignatures = ReadonlyMap<string, readonly HeldSignature[]>;
 
+/** Fingerprints of those who have to sign too; of each list one. */
+type AwaitedKeys = NonNullable<AcceptedFile['awaits']>;
+
+/** Directories whose files are judged at once. */
+const DIRECTORIES_AT_ONCE = 64;
 /** Directories of which it is told what nobody says there any more. */
 const MOST_EXPLAINED = 200;
 /** Files that are judged together, at most. */
@@ -125,8 +130,6 @@ export class ProposalReview {
   readonly #changed = new Set<string>();
   /** Those of the new state. */
   readonly #directories: DigestDirectories;
-  /** Its good signatures, of directories whose scope asks for several. */
-  readonly #goodByDirectory = new Map<string, Promise<readonly PublishableFile[]>>();
 
   constructor(options: ProposalReviewOptions) {
     const { objects, to } = options;
@@ -145,7 +148,10 @@ export class ProposalReview {
     }
     if (isLarger && to.tree !== undefined) await refuseLargeTree(objects, to.tree, stateBudgets);
     // Git is asked for all directories at once: a question alone costs as much as many together.
-    const added = await Promise.all(this.#added.map(async (one) => this.#report(one)));
+    const awaited = await this.#findAwaited();
+    const added = await Promise.all(
+      this.#added.map(async (one) => this.#report(one, awaited.get(one.path))),
+    );
     const { lost, isCut } = await this.#findLosses();
     const left = await this.#findLeft(lost);
     const losses = lost.map((one) =>
@@ -218,41 +224,54 @@ export class ProposalReview {
    * With the number under which it is served if all that lies beside it is good. Of more than nodes
    * read, the oldest are not served, so that a new one may displace another.
    */
-  async #report(added: AddedFile): Promise<ReportedFile> {
-    const { path, directory, id, tree, about, isOneOfSeveral } = added;
+  async #report(
+    { path, directory, id, tree, about }: AddedFile,
+    awaits: AwaitedKeys | undefined,
+  ): Promise<ReportedFile> {
     const beside = await this.#directories.idsIn(directory, tree);
     if (beside.length > MAX_SIGNATURES) return reportRejected(path, rejectExcess(beside.length));
     const number = beside.indexOf(id) + 1;
-    const awaits = isOneOfSeveral ? await this.#findAwaited(added) : [];
     const servedAs = `/${formatLocation(directory, number)}`;
-    return { path, servedAs, ...about, ...(awaits.length > 0 && { awaits }) };
+    return { path, servedAs, ...about, ...(awaits && { awaits }) };
   }
 
-  /** Who has to sign too before nodes accept the image: fingerprints, of each list one. */
-  async #findAwaited({
-    path,
-    directory,
-    tree,
-  }: AddedFile): Promise<readonly (readonly string[])[]> {
-    const served = await this.#goodIn(directory, tree);
-    const own = served.find((file) => file.path === path);
-    const missing = own ? findMissing(own.signature, served) : [];
-    return missing.map(({ keyring }) => keyring.keys.map(({ fingerprint }) => fingerprint));
+  /** Who has to sign too before nodes accept the images of what is added, by paths; nothing for nobody. */
+  async #findAwaited(): Promise<ReadonlyMap<string, AwaitedKeys>> {
+    const trees = new Map<string, string | undefined>();
+    for (const { directory, tree, isOneOfSeveral } of this.#added) {
+      if (isOneOfSeveral) trees.set(directory, tree);
+    }
+    const awaited = new Map<string, AwaitedKeys>();
+    const directories = [...trees];
+    // Not all at once: that would be the bytes of a whole push.
+    for (let at = 0; at < directories.length; at += DIRECTORIES_AT_ONCE) {
+      const some = directories.slice(at, at + DIRECTORIES_AT_ONCE);
+      await Promise.all(
+        some.map(async ([directory, tree]) => {
+          for (const [path, one] of await this.#findAwaitedIn(directory, tree))
+            awaited.set(path, one);
+        }),
+      );
+    }
+    return awaited;
   }
 
-  /** What the new state has of good signatures in a directory. */
-  async #goodIn(directory: string, tree: string | undefined): Promise<readonly PublishableFile[]> {
-    const known = this.#goodByDirectory.get(directory);
-    if (known) return known;
+  /** The same for all that lies in one directory now. */
+  async #findAwaitedIn(
+    directory: string,
+    tree: string | undefined,
+  ): Promise<readonly (readonly [path: string, awaited: AwaitedKeys])[]> {
     const files = await this.#directories.filesIn(directory, tree);
-    const good = this.#selectGood(
-      files.map((file) => toEndangered(file, tree)),
-      this.#options.to.judge,
-    ).then((found) =>
-      found.flatMap(({ checked }) => (checked.kind === 'publishable' ? [checked] : [])),
-    );
-    this.#goodByDirectory.set(directory, good);
-    return good;
+    const endangered = files.map((file) => toEndangered(file, tree));
+    const good = await this.#selectGood(endangered, this.#options.to.judge);
+    const served = good.flatMap(({ checked }) => (checked.kind === 'publishable' ? [checked] : []));
+    return served.flatMap(({ path, signature }) => {
+      const missing = findMissing(signature, served);
+      const prints = missing.map(({ keyring }) =>
+        keyring.keys.map(({ fingerprint }) => fingerprint),
+      );
+      return prints.length > 0 ? [[path, prints] as const] : [];
+    });
   }
 
   /** What was good by the old rules and will be served no more. */

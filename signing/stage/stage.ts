@@ -46,12 +46,13 @@ export class StoredStage implements Stage {
     this.#store = store;
   }
 
-  readonly find = async (_image: DockerReference, digestHex: string): Promise<StageFindings> => ({
-    good: [...this.#store.directoriesOf(digestHex)].flatMap((directory) =>
-      this.#store.signaturesIn(directory),
-    ),
-    bad: this.#store.rejectedOf(digestHex),
-  });
+  async find(_image: DockerReference, digestHex: string): Promise<StageFindings> {
+    const directories = [...this.#store.directoriesOf(digestHex)];
+    return {
+      good: directories.flatMap((directory) => this.#store.signaturesIn(directory)),
+      bad: this.#store.rejectedOf(digestHex),
+    };
+  }
 
   /** The images that are signed there with a tag, each once, by the names that nodes pull. */
   listImages(): readonly DockerReference[] {
@@ -89,10 +90,7 @@ export class ServedStage implements Stage {
   }
 
   /** @throws SigningError where the store does not answer as stores do */
-  readonly find = async (
-    { repository }: DockerReference,
-    digestHex: string,
-  ): Promise<StageFindings> => {
+  async find({ repository }: DockerReference, digestHex: string): Promise<StageFindings> {
     const good: Signature[] = [];
     const bad: BadFile[] = [];
     const directory = formatDirectory(repository, digestHex);
@@ -112,7 +110,7 @@ export class ServedStage implements Stage {
       }
     }
     return { good, bad };
-  };
+  }
 
   /** Undefined behind the last signature. */
   async #get(path: string): Promise<Uint8Array | undefined> {

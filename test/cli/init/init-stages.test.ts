@@ -13,6 +13,11 @@ import { describeWith } from '../../with-tools.ts';
 
 const SCOPE = 'registry.example/team';
 
+/** As reports name a key. */
+function describeKey({ fingerprint, userId }: SigningKey): string {
+  return `${fingerprint} (${userId})`;
+}
+
 describeWith(['git', 'gpg'], 'lookaside init --stages', () => {
   const directory = useTemporary();
   let signer: Signer;
@@ -34,6 +39,8 @@ describeWith(['git', 'gpg'], 'lookaside init --stages', () => {
     place = join(directory(), 'signatures');
   });
 
+  const check = async (...args: readonly string[]) =>
+    runLookaside(['check', place, '--base', 'HEAD^', '--strict', ...args], { env: PUSHER });
   const init = async (...args: readonly string[]) =>
     runLookaside(['init', place, ...args], { env: PUSHER });
   const scopes = (): readonly string[] => files.flatMap((file) => ['--scope', `${SCOPE}=${file}`]);
@@ -93,11 +100,8 @@ describeWith(['git', 'gpg'], 'lookaside init --stages', () => {
     await commit('A repository');
     const digest = randomDigest();
     const claims = { dockerReference: `${SCOPE}/app:1.0`, manifestDigest: digest };
-    const name = ({ fingerprint, userId }: SigningKey): string => `${fingerprint} (${userId})`;
     const [qa, release, security] = keys;
     assert.ok(qa && release && security);
-    const check = async (...args: readonly string[]) =>
-      runLookaside(['check', place, '--base', 'HEAD^', '--strict', ...args], { env: PUSHER });
     const add = async (key: SigningKey, number: number, by = claims): Promise<string> => {
       const where = { repository: 'team/app', digest, number };
       await writeSignature(place, where, await signer.sign(key, by));
@@ -108,7 +112,7 @@ describeWith(['git', 'gpg'], 'lookaside init --stages', () => {
     };
     assert.ok(
       (await add(qa, 1)).includes(
-        `adds a signature of "${SCOPE}/app:1.0" by ${name(qa)}; nodes refuse the image until it is signed by ${name(release)} and by ${name(security)} too\n`,
+        `adds a signature of "${SCOPE}/app:1.0" by ${describeKey(qa)}; nodes refuse the image until it is signed by ${describeKey(release)} and by ${describeKey(security)} too\n`,
       ),
     );
     const github = (await check('--format', 'github')).stdout;

@@ -22,6 +22,11 @@ const PASSPHRASE = 'correct horse';
 
 type Signature = readonly [path: string, bytes: Uint8Array];
 
+/** Of the list, and of each platform. */
+function digestsOf({ digest, instances }: PushedImage): readonly string[] {
+  return [digest, ...instances.values()];
+}
+
 describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'promotion', () => {
   const directory = useTemporary();
   let stages: TwoStages;
@@ -32,10 +37,6 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'promotion', (
   });
   after(() => stages.stop());
 
-  const digestsOf = (one: PushedImage): readonly string[] => [
-    one.digest,
-    ...one.instances.values(),
-  ];
   const toNext = (name: string): string =>
     name.replace(stages.dev.registry.host, stages.next.registry.host);
 
@@ -269,6 +270,44 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'promotion', (
         await proxy.stop();
         await stages.next.accept(['qa', 'release']);
       }
+    }).timeout(LIMIT);
+
+    it('copies and signs nothing that skopeo does not take by the same signatures', async () => {
+      // As skopeo before 1.21 takes none by a subkey.
+      await stages.dev.sign('subkey', [signed.reference]);
+      const { fingerprint } = stages.dev.keys.subkey;
+      const keys = ['--keys', await stages.dev.keyFile('subkey'), '--require', fingerprint];
+      const place = ['--from', stages.dev.remote.path];
+      const { code, stdout } = await stages.promote([
+        signed.reference,
+        ...place,
+        ...keys,
+        '--copy',
+      ]);
+      assert.equal(code, 1, stdout);
+      assert.match(
+        stdout,
+        /^not copied .*\n(?:refused .*: copy-rejected: skopeo does not take .*\n.*\n){3}nothing went/m,
+      );
+      assert.equal(await isThere(), false);
+      assert.deepEqual(await signaturesOf(`good/app${count}`), []);
+    }).timeout(LIMIT);
+
+    it('signs nothing that skopeo would have to change', async () => {
+      const said = 'writing manifest: cannot modify it: Instructed to preserve digests';
+      const fail = `case "$*" in *" copy "*) echo 'FATA[0000] ${said}' >&2; exit 1;; esac`;
+      const real = `exec '${toolPath('skopeo')}' "$@"`;
+      await writeFile(join(directory(), 'skopeo'), `#!/bin/sh\n${fail}\n${real}\n`, {
+        mode: 0o755,
+      });
+      const env = { PATH: `${directory()}:${process.env['PATH'] ?? ''}` };
+      const { code, stdout } = await stages.promote([signed.reference, ...from, '--copy'], { env });
+      assert.equal(code, 1, stdout);
+      assert.match(
+        stdout,
+        /digest-changed: the other registry would not have it under the same digest: .*preserve digests/,
+      );
+      assert.deepEqual(await signaturesOf(`good/app${count}`), []);
     }).timeout(LIMIT);
 
     it('is whole after runs that were killed, whenever that was', async () => {

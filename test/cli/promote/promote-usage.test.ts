@@ -1,6 +1,9 @@
 // What `lookaside promote` says of wrong use, before any registry or repository is asked.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { runLookaside } from '../../kit/program/lookaside.ts';
 import { type Signer, type SigningKey, makeSigner } from '../../kit/signer/signer.ts';
@@ -10,7 +13,7 @@ import { describeWith } from '../../with-tools.ts';
 const IMAGE = 'dev.example/team/app:1.0';
 const NOBODY = 'A'.repeat(40);
 
-describeWith(['gpg'], 'the command line of promote', () => {
+describeWith(['gpg', 'git'], 'the command line of promote', () => {
   const directory = useTemporary();
   let signer: Signer;
   let key: SigningKey;
@@ -153,6 +156,37 @@ describeWith(['gpg'], 'the command line of promote', () => {
       await complete([], ['--images', file], []),
       /no --map says how other.example/,
     );
+  });
+
+  it('sends the token of --to to --from at the same host only', async () => {
+    const seen = new Set<string>();
+    const server = createServer(({ headers: { host, authorization } }, response) => {
+      if (authorization !== undefined) seen.add(`${host} ${authorization}`);
+      response.writeHead(401, { 'www-authenticate': 'Basic realm="git"' }).end();
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const token = join(directory(), 'token');
+    await writeFile(token, 'secret\n');
+    const list = async (to: string): Promise<void> => {
+      const places = ['--from', `http://127.0.0.1:${port}/dev.git`, '--to', to];
+      const flags = ['--list', '--git-token-file', token, ...places];
+      await assertRefused(await complete(['--from', '--to'], flags, []), /git ls-remote failed/);
+    };
+    try {
+      await list(`http://localhost:${port}/next.git`);
+      assert.deepEqual([...seen], []);
+      await list(`http://127.0.0.1:${port}/next.git`);
+      const [first = '', ...others] = seen;
+      assert.deepEqual(others, []);
+      const [, encoded = ''] = /^127\.0\.0\.1:\d+ Basic (\S+)$/.exec(first) ?? [];
+      assert.match(Buffer.from(encoded, 'base64').toString(), /:secret$/);
+    } finally {
+      server.close();
+      server.closeAllConnections();
+      await once(server, 'close');
+    }
   });
 
   it('refuses keys of the stage that cannot be used', async () => {

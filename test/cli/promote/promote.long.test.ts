@@ -42,6 +42,15 @@ interface Queue {
 /** Milliseconds. */
 const LIMIT = 120_000;
 
+async function isCopied(name: string): Promise<boolean> {
+  const args = ['inspect', '--raw', '--tls-verify=false', `docker://${name}`];
+  return (await run('skopeo', args)).code === 0;
+}
+
+function statusesOf({ signatures }: Promoted): readonly string[] {
+  return signatures.map(({ status }) => status);
+}
+
 describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'lookaside promote', () => {
   const servers = useLookaside();
   const directory = useTemporary();
@@ -63,10 +72,6 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'lookaside pro
   const toNext = (name: string): string =>
     name.replace(stages.dev.registry.host, stages.next.registry.host);
   const tip = async (): Promise<string> => stages.next.remote.gitBare('rev-parse', 'main');
-  const isCopied = async (name: string): Promise<boolean> => {
-    const args = ['inspect', '--raw', '--tls-verify=false', `docker://${name}`];
-    return (await run('skopeo', args)).code === 0;
-  };
 
   /** Promotes, and gives what it says to programs. */
   async function promote(
@@ -80,8 +85,6 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'lookaside pro
     assert.equal(code, wanted, stderr + stdout);
     return JSON.parse(stdout) as Promoted;
   }
-  const statusesOf = ({ signatures }: Promoted): readonly string[] =>
-    signatures.map(({ status }) => status);
 
   it('says what would be signed, by whom it is signed now, and does nothing', async () => {
     const before = await tip();
@@ -105,11 +108,12 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'lookaside pro
 
   it('lists what waits, until the next stage accepts it', async () => {
     const { images } = await promoteList();
+    const told = images.map(({ image, ...one }) => [image, [one.target, one.digest, one.status]]);
     assert.deepEqual(
-      images.map(({ image, target, digest, status }) => [image, target, digest, status]).toSorted(),
-      [list, single]
-        .map((one) => [one.reference, toNext(one.reference), one.digest, 'ready'])
-        .toSorted(),
+      Object.fromEntries(told),
+      Object.fromEntries(
+        [list, single].map((one) => [one.reference, [toNext(one.reference), one.digest, 'ready']]),
+      ),
     );
     const { keys } = stages.next;
     const all = [keys.qa.fingerprint, keys.release.fingerprint].toSorted();
@@ -241,12 +245,11 @@ describeWith(['skopeo', 'docker-registry', 'gpg', 'gpgv', 'git'], 'lookaside pro
   it('passes over what a pattern finds and the registry no longer has', async () => {
     const { host } = stages.dev.registry;
     const gone = `${host}/team/gone:1.0@sha256:${'0'.repeat(64)}`;
-    const [key] = await Promise.all([stages.dev.keys.dev]);
     const claims = {
       dockerReference: `${host}/team/gone:1.0`,
       manifestDigest: gone.split('@')[1] ?? '',
     };
-    const bytes = await stages.dev.signer.sign(key, claims);
+    const bytes = await stages.dev.signer.sign(stages.dev.keys.dev, claims);
     const path = `team/gone@sha256=${'0'.repeat(64)}/signature-1`;
     await stages.dev.remote.git('pull', '--quiet', '--ff-only', 'origin', 'main');
     await stages.dev.remote.publish({ [path]: bytes });

@@ -1,13 +1,12 @@
 /** Stages with a registry, a store and keys each, and people who promote from one to the next. */
 import type { RunResult } from '../process/run.ts';
 import { runLookaside } from '../program/lookaside.ts';
-import type { KeyOptions } from '../signer/signer.ts';
 import { PUSHER } from './push-world.ts';
 import { SignWorld } from './sign-world.ts';
 
 /** Two stages: what `dev` has signed is promoted by `qa`. */
 export class TwoStages {
-  readonly dev: SignWorld<'dev' | 'tester' | 'stranger'>;
+  readonly dev: SignWorld<'dev' | 'tester' | 'subkey' | 'stranger'>;
   readonly next: SignWorld<'qa' | 'release'>;
 
   private constructor(dev: TwoStages['dev'], next: TwoStages['next']) {
@@ -15,17 +14,18 @@ export class TwoStages {
     this.next = next;
   }
 
-  /** The first stage accepts `dev` and `tester`, the second `qa` and `release`, any of them. */
-  static async make(keys: Readonly<Record<string, KeyOptions>> = {}): Promise<TwoStages> {
+  /** The first stage accepts all but `stranger`, the second `qa` and `release`, any of them. */
+  static async make(): Promise<TwoStages> {
     const [dev, next] = await Promise.all([
       SignWorld.make({
         dev: { name: 'Dev' },
-        tester: { name: 'Tester', ...keys['tester'] },
+        tester: { name: 'Tester' },
+        subkey: { name: 'Subkey', subkey: true },
         stranger: { name: 'Stranger' },
       }),
-      SignWorld.make({ qa: { name: 'QA', ...keys['qa'] }, release: { name: 'Release' } }),
+      SignWorld.make({ qa: { name: 'QA' }, release: { name: 'Release' } }),
     ]);
-    await dev.accept(['dev', 'tester']);
+    await dev.accept(['dev', 'tester', 'subkey']);
     await next.accept(['qa', 'release']);
     return new TwoStages(dev, next);
   }

@@ -2,7 +2,6 @@
 import { once } from 'node:events';
 import { type IncomingMessage, type ServerResponse, createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { buffer } from 'node:stream/consumers';
 
 export interface AlteringProxy {
   /** `127.0.0.1:PORT`, speaking plain HTTP. */
@@ -38,9 +37,9 @@ function pass(behind: string, asked: IncomingMessage, response: ServerResponse):
       return;
     }
     const { 'docker-content-digest': _, 'content-length': __, etag: ___, ...others } = sent;
-    void buffer(answered).then((bytes) => {
-      response.writeHead(statusCode, others).end(Buffer.concat([bytes, Buffer.from(' ')]));
-    });
+    response.writeHead(statusCode, others);
+    answered.pipe(response, { end: false });
+    answered.on('end', () => response.end(' '));
   });
   passed.on('error', () => response.destroy());
   asked.pipe(passed);
