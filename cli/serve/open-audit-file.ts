@@ -2,11 +2,9 @@
 // or a file that may not be written yet, does not keep a server from its nodes.
 import type { ProgramLog } from '../../generator/system/program-log.ts';
 import { hasCode, messageOf } from '../../generator/terms/errors.ts';
-import { AuditFile, NoAuditFileError } from '../../server/events/audit-file.ts';
+import { AUDIT_HINT, AuditFile, NoAuditFileError } from '../../server/events/audit-file.ts';
 import type { Troubles } from '../../server/troubles/troubles.ts';
 import { UsageError } from '../base/usage-error.ts';
-
-const HINT = 'make room, or make it writable for the user that runs lookaside';
 
 /**
  * Undefined where no file is asked for.
@@ -33,8 +31,8 @@ export async function openAuditFile(
       throw new UsageError(`--audit-log: ${path} is no regular file`, hint, { cause });
     }
     const message = `the audit log cannot be written: ${messageOf(cause)}`;
-    log.error({ hint: HINT }, message);
-    troubles.raise('audit-log', { message, hint: HINT });
+    log.error({ hint: AUDIT_HINT }, message);
+    troubles.raise('audit-log', { message, hint: AUDIT_HINT });
   }
   return file;
 }

@@ -13,6 +13,9 @@ export interface AuditTarget {
   readonly close: () => Promise<void>;
 }
 
+/** What helps where it cannot be written. */
+export const AUDIT_HINT = 'make room, or make it writable for the user that runs lookaside';
+
 const LINE_END = 10;
 /** Readable for the group: whoever ships logs is in it. */
 const MODE = 0o640;

@@ -6,7 +6,7 @@ import type { StateOrigin } from '../../generator/sources/source.ts';
 import type { ProgramLog } from '../../generator/system/program-log.ts';
 import { hintOf, messageOf } from '../../generator/terms/errors.ts';
 import type { Troubles } from '../troubles/troubles.ts';
-import type { AuditTarget } from './audit-file.ts';
+import { AUDIT_HINT, type AuditTarget } from './audit-file.ts';
 import { formatAuditLines, formatMissingLine } from './audit-lines.ts';
 import { EventQueue, type QueueLimits } from './event-queue.ts';
 import type { Publication } from './publication.ts';
@@ -37,7 +37,6 @@ const FIRST_PAUSE = 1000;
 const LONGEST_PAUSE = 60_000;
 /** Lines between two pauses for lookups. */
 const AT_ONCE = 8;
-const HINT = 'make room, or make it writable for the user that runs lookaside';
 
 export class AuditLog {
   readonly #options: AuditLogOptions;
@@ -70,7 +69,7 @@ export class AuditLog {
     const bytes = CHANGE_BYTES * (1 + added.length + removed.length + rejected.length);
     const dropped = this.#queue.push({ publication, origin, bytes });
     this.#lose(dropped.length);
-    this.#working ??= this.#work();
+    if (this.#queue.length > 0) this.#working ??= this.#work();
   }
 
   /** Settles when all of it is written, or at once while that fails. */
@@ -147,7 +146,7 @@ export class AuditLog {
   #fail(error: unknown): void {
     const { troubles, log } = this.#options;
     const message = `the audit log cannot be written: ${messageOf(error)}`;
-    const hint = hintOf(error) ?? HINT;
+    const hint = hintOf(error) ?? AUDIT_HINT;
     if (this.#failures === 0) log.error({ hint }, message);
     this.#failures++;
     this.#isTold = true;

@@ -92,7 +92,7 @@ export class EventReceiver {
     const dropped = this.#queue.push({ ...event, since: this.#options.elapsed() });
     for (const item of dropped) this.#drop(item);
     if (dropped.length > 0) this.#tell('more events come than it takes');
-    this.#working ??= this.#work();
+    if (this.#queue.length > 0) this.#working ??= this.#work();
   }
 
   /** Tries once more to deliver what waits, for so many milliseconds at most; the rest is dropped. */

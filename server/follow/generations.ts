@@ -211,6 +211,7 @@ export class Generations {
     const before = this.#served;
     const isReloaded = before.judge !== this.#judge;
     if (isReloaded) {
+      await this.#account('source', before.store.takeChanges());
       await this.#load(before.snapshot);
       await this.#account('verdicts', this.#served.store.changesSince(before.store));
     }

@@ -191,6 +191,7 @@ describeWith(['gpg', 'git', 'openssl'], 'events', () => {
     await remote.publish({ [second.location]: second.bytes });
     const next = await servers.start(remote.path, args);
     await received(2);
+    await eventually(async () => assert.equal((await auditLines()).length, 2));
     await next.stop('SIGKILL');
     // As if it had not come so far as to note it.
     await rm(state, { recursive: true });

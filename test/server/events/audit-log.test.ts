@@ -116,6 +116,15 @@ describe('the audit log', () => {
     assert.match(log.text(), /"msg":"the audit log is written again"/);
   });
 
+  it('goes on after a publication for which there is no room at all', async () => {
+    make({ limits: { events: 5, bytes: 300 } });
+    const rejected = [toRejected('a'), toRejected('b')];
+    audit.add({ ...toPublication(1), difference: { ...NO_DIFFERENCE, rejected } }, {});
+    add(2);
+    await audit.settle();
+    assert.deepEqual(await numbersIn(), [{ publications: 1 }, 2]);
+  });
+
   it('keeps no stop waiting that cannot be written, and tells what is lost', async () => {
     await mkdir(path);
     for (const number of [1, 2]) add(number);

@@ -167,6 +167,15 @@ describe('a receiver of events', () => {
     assert.equal(told(), '');
   });
 
+  it('gets the next event after one for which there is no room at all', async () => {
+    make({ limits: { events: 5, bytes: 100 } });
+    receiver.offer(makeEvent('x'.repeat(100)));
+    assert.equal(countOf('dropped'), 1);
+    receiver.offer(makeEvent('a'));
+    await until('delivered', 1);
+    assert.equal(target.bodies[0]?.['droppedbefore'], 1);
+  });
+
   it('is told of them also if the event that told it is dropped itself', async () => {
     make({ limits: { events: 1, bytes: 1000 } });
     target.answer = (response, { body }) => {
