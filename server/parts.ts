@@ -4,7 +4,6 @@ import type { SignatureStore } from '../generator/store/store.ts';
 import type { ProgramLog } from '../generator/system/program-log.ts';
 import { toPrintable } from '../generator/terms/text.ts';
 import { judgeWithMemory } from './follow/judge-with-memory.ts';
-import type { PeerResult } from './follow/peers/peer.ts';
 import { Peers, type PeersOptions } from './follow/peers/peers.ts';
 import { createEvents } from './events/create-events.ts';
 import type { Events } from './events/events.ts';
@@ -80,7 +79,7 @@ export async function createParts(
   const missing = createMissing(events, { refresher, refused, reasons });
   const certificate = new CertificateDates({ now: options.now, troubles, log });
   const lookups = new LookupCounts({ elapsed, now: () => Date.now() });
-  const onResult = (result: PeerResult): void => metrics.addPeerDelivery(result);
+  const onResult: PeersOptions['onResult'] = (result) => metrics.addPeerDelivery(result);
   const peers = createPeers(options, { places, certificate: () => tls()?.cert, onResult });
   const measured = { refresher, refused, lookups, certificate, peers, events };
   const metrics = createMetrics(options, inForce, measured);
@@ -104,11 +103,16 @@ export async function createParts(
     program,
     commitUrl,
     stopKeeping: async () => stopKeeping?.(),
-    stopTelling: async () => {
-      await missing?.close();
-      await events?.close();
-    },
+    stopTelling: async () => stopTelling(missing, events),
   };
+}
+
+async function stopTelling(
+  missing: MissingSignatures | undefined,
+  events: Events | undefined,
+): Promise<void> {
+  await missing?.close();
+  await events?.close();
 }
 
 function createPeers(

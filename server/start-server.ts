@@ -7,6 +7,7 @@ import { createCountedLookups } from './counted-lookups.ts';
 import { DeferredApp } from './deferred-app.ts';
 import type { Generation } from './follow/generations.ts';
 import { HangingRefresh } from './follow/hanging-refresh.ts';
+import type { Refresher } from './follow/refresher.ts';
 import { judgeWithMemory } from './follow/judge-with-memory.ts';
 import type { ReloadTarget } from './reload/reload.ts';
 import { Polling } from './follow/polling.ts';
@@ -72,17 +73,13 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   refresher.start();
   void peers?.look();
   const stopFollowing = follow(options, parts);
-  const served = (): ServedState | undefined => {
-    const store = refresher.store();
-    return store && { store, commit: refresher.status().generation?.commit ?? null };
-  };
   return {
     get url() {
       return main.url;
     },
     statusUrl: status.url,
     taken: opening.done,
-    served,
+    served: () => readServed(refresher),
     isAlive: () => main.isListening && findsOne(refresher.store()),
     reload: (next) => {
       // First, as it throws for what is no certificate; then nothing has changed.
@@ -109,6 +106,14 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       await Promise.all([lookups.flush(), parts.stopKeeping(), peers?.stop()]);
     },
   };
+}
+
+function readServed({
+  store: readStore,
+  status,
+}: Pick<Refresher, 'store' | 'status'>): ServedState | undefined {
+  const store = readStore();
+  return store && { store, commit: status().generation?.commit ?? null };
 }
 
 /** Whether a lookup finds what is served, where anything is. */

@@ -54,7 +54,10 @@ const WEBHOOK_URL = 'expected an http or https URL, such as https://events.examp
 
 /** What is wrong is not repeated: it may hold a password, which has no broken escapes. */
 const webhookUrl = text
-  .regex(/^[Hh][Tt][Tt][Pp][Ss]?:\/\/(?![^/?#]*%(?![0-9A-Fa-f]{2})[^/?#]*@)[^/?#]/, WEBHOOK_URL)
+  .regex(
+    /^[Hh][Tt][Tt][Pp][Ss]?:\/\/(?:(?:[^/?#@%]|%[0-9A-Fa-f]{2})*@)*[^/?#@]+(?:[/?#]|$)/,
+    WEBHOOK_URL,
+  )
   .transform((value, context) => {
     const url = parseUrl(value);
     if (url) return url;
