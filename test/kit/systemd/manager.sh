@@ -11,15 +11,20 @@ export XDG_RUNTIME_DIR=/run/user/0 HOME=/root
 # Where user units have their state, so that it lies where it does on a host.
 export XDG_CONFIG_HOME=/var/lib XDG_STATE_HOME=/var/lib
 
-# One of its own, as it ends whatever is in those of its services.
-for hierarchy in /sys/fs/cgroup/systemd /sys/fs/cgroup; do
-  if mkdir "$hierarchy/$cgroup" 2>/dev/null; then
-    echo 0 >"$hierarchy/$cgroup/cgroup.procs"
-    break
-  fi
-done
-
+# Groups of processes of its own, as it ends whatever is in those of its services.
+if [ "${4-}" != inside ]; then
+  for hierarchy in /sys/fs/cgroup/systemd /sys/fs/cgroup; do
+    if mkdir "$hierarchy/$cgroup" 2>/dev/null; then
+      echo 0 >"$hierarchy/$cgroup/cgroup.procs"
+      break
+    fi
+  done
+  exec unshare --cgroup sh "$0" "$node" "$checkout" "$cgroup" inside
+fi
 mount --make-rprivate /
+for hierarchy in /sys/fs/cgroup/systemd /sys/fs/cgroup; do
+  if [ -d "$hierarchy/$cgroup" ]; then mount --bind "$hierarchy/$cgroup" "$hierarchy"; fi
+done
 mount -t tmpfs -o mode=0755 tmpfs /run
 for layer in usr etc var; do
   mkdir -p "/run/layers/$layer" "/run/layers/$layer.work"
