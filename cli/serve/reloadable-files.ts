@@ -168,7 +168,7 @@ async function readSecrets(file: string, flag: string, note: NoteFile): Promise<
   if (broken >= 0) {
     throw new UsageError(
       `${file}: expected whsec_ and base64 behind it in secret ${broken + 1}`,
-      'copy the signing token as a whole',
+      'copy the secret as a whole',
     );
   }
   return secrets;

@@ -28,12 +28,12 @@ export async function readMetrics({
   return { text, contentType: response.headers.get('Content-Type'), samples, kinds };
 }
 
-/** The values of one metric by its label. */
+/** The values of one metric by its last label, added up over the others. */
 export function valuesOf({ samples }: ReadMetrics, name: string): Record<string, number> {
   const values: Record<string, number> = {};
   for (const [sample, value] of samples) {
-    const [, metric, label] = /^(\w+)\{\w+="([^"]*)"\}$/.exec(sample) ?? [];
-    if (metric === name && label !== undefined) values[label] = value;
+    const [, metric, label] = /^(\w+)\{(?:\w+="[^"]*",)*\w+="([^"]*)"\}$/.exec(sample) ?? [];
+    if (metric === name && label !== undefined) values[label] = (values[label] ?? 0) + value;
   }
   return values;
 }
