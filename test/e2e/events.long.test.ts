@@ -226,7 +226,7 @@ describeWith(['gpg', 'git', 'openssl'], 'events', () => {
     assert.throws(() => new Webhook(SECRET).verify(post.body, toHeaders(post)));
     await writeFile(secrets, 'whsec_?\n');
     server.signal('SIGHUP');
-    await server.waitForLine(/notify-secrets: secret 1: expected base64 behind whsec_/);
+    await server.waitForLine(/notify-secrets: expected whsec_ and base64 behind it in secret 1/);
     const { samples } = await readMetrics(server);
     const files = 'lookaside_config_last_reload_successful{files="notify-secret"}';
     assert.equal(samples.get(files), 0);

@@ -164,7 +164,8 @@ describeWith(['gpg', 'git', 'haproxy', 'unshare'], 'servers that are peers', () 
     });
     try {
       for (const atOnce of [1, 2]) {
-        assert.deepEqual(await replicas.restartInTurn(atOnce), Array<number>(COUNT).fill(0));
+        const codes = await replicas.restartInTurn(balancer, atOnce);
+        assert.deepEqual(codes, Array<number>(COUNT).fill(0));
         await assertFresh(await push());
       }
       const { right, wrong } = await lookups.take();

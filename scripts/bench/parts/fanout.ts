@@ -156,7 +156,7 @@ async function untilServed(connection: Connection, push: Push, since: number): P
 }
 
 async function restartUnderLoad(replicas: Replicas, { pushes }: Remote, scope: CleanupScope) {
-  const { urls } = scope.keep(
+  const balancer = scope.keep(
     await startHaproxy([
       'option httpchk GET /readyz',
       `default-server check inter ${CHECK_EVERY}ms fall 1 rise 1`,
@@ -164,11 +164,11 @@ async function restartUnderLoad(replicas: Replicas, { pushes }: Remote, scope: C
     ]),
   );
   const files = pushes.map(({ location, signature }) => ({ location, bytes: signature }));
-  const [baseUrl = ''] = urls;
+  const [baseUrl = ''] = balancer.urls;
   const options = { baseUrl, files, clients: CLIENTS, every: LOOKUP_EVERY };
   const lookups = await SteadyLookups.start(options);
   try {
-    for (let round = 0; round < ROUNDS; round++) await replicas.restartInTurn();
+    for (let round = 0; round < ROUNDS; round++) await replicas.restartInTurn(balancer);
     return await lookups.take();
   } finally {
     lookups.stop();

@@ -2,11 +2,14 @@
  * Servers of one store on this machine, which find each other by a name with several addresses, as the pods
  * of a headless Service do. All have the same port, each on an address of its own from 127.0.0.2 on.
  */
+import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { eventually } from '../eventually.ts';
 import { freePort } from '../process/free-port.ts';
 import { type MountNamespace, openMountNamespace } from '../process/mount-namespace.ts';
 import { makeTemporary, removeTemporary } from '../temporary.ts';
+import type { Haproxy } from '../web/haproxy.ts';
 import { Served, type ServedOptions } from './served.ts';
 
 export interface ReplicasOptions extends Omit<ServedOptions, 'args' | 'listen' | 'wrapper'> {
@@ -71,12 +74,19 @@ export class Replicas {
     await Promise.all(this.all.map(async (one) => one.waitUntilReady(PATIENCE)));
   }
 
-  /** Stops each with SIGTERM and starts it again, so many at a time. Gives the exit codes. */
-  async restartInTurn(atOnce = 1): Promise<readonly (number | null)[]> {
+  /**
+   * Stops each with SIGTERM and starts it again, so many at a time; the next ones once the balancer uses those
+   * before again, which would else have none left. Gives the exit codes.
+   */
+  async restartInTurn(
+    { listDown }: Pick<Haproxy, 'listDown'>,
+    atOnce = 1,
+  ): Promise<readonly (number | null)[]> {
     const codes: (number | null)[] = [];
     for (let from = 0; from < this.all.length; from += atOnce) {
       const some = this.all.slice(from, from + atOnce);
       codes.push(...(await Promise.all(some.map(restart))));
+      await eventually(async () => assert.deepEqual(await listDown(), []), PATIENCE);
     }
     return codes;
   }
