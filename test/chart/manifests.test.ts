@@ -62,15 +62,23 @@ describe('the manifests', () => {
 describe('docs/kubernetes.md', () => {
   const directory = useTemporary();
   const page = readFileSync('docs/kubernetes.md', 'utf8');
-  const [shown = '', kustomization = ''] = [...page.matchAll(/^```yaml\n(.*?)^```/gms)].map(
-    ([, block = '']) => block,
-  );
+  const [shown = '', kustomization = '', events = ''] = [
+    ...page.matchAll(/^```yaml\n(.*?)^```/gms),
+  ].map(([, block = '']) => block);
 
   it('shows values that the chart takes', async () => {
     const values = z.looseObject({ source: z.string() }).parse(parse(shown));
     const { environment } = readContainer(await render({ values }));
     assert.equal(environment.get('LOOKASIDE_URL'), 'https://lookaside.example.com');
     assert.equal(environment.get('SOURCE'), values.source);
+  });
+
+  it('shows how events and the audit log are turned on', async () => {
+    const values = z.record(z.string(), z.unknown()).parse(parse(events));
+    assert.deepEqual(Object.keys(values), ['notify', 'config']);
+    const { pod, container } = readContainer(await render({ values: { ...LEAST, ...values } }));
+    assert.ok(container.env.some(({ name }) => name === 'LOOKASIDE_NOTIFY_URL'));
+    assert.ok(pod.volumes.some(({ name }) => name === 'notify'));
   });
 
   for (const base of ['kubernetes', 'openshift']) {

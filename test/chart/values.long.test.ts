@@ -5,7 +5,7 @@ import { stringify } from 'yaml';
 import { z } from 'zod';
 import { OPTION_NAMES } from '../../cli/base/options.ts';
 import { helm } from '../kit/kubernetes/kubernetes-tools.ts';
-import { CHART, LEAST, renderText } from '../kit/kubernetes/render.ts';
+import { CHART, LEAST, YAML, renderText } from '../kit/kubernetes/render.ts';
 import { runOrThrow } from '../kit/process/run.ts';
 import { VALUE_SETS } from './value-sets.ts';
 
@@ -86,6 +86,34 @@ const REFUSALS: readonly (readonly [what: string, values: object, told: RegExp])
     { tls: { servingCertificate: true } },
     /made by OpenShift, which this cluster is not/,
   ],
+  [
+    'receivers twice',
+    { notify: { url: { secret: 'a' } }, config: { 'notify-url': 'https://a.example' } },
+    /notify\.url\.secret and config\.notify-url are both given/,
+  ],
+  [
+    'a secret to sign what nobody gets',
+    { notify: { signing: { secret: 'a' } } },
+    /notify\.signing\.secret .*expected notify\.url\.secret or config\.notify-url/,
+  ],
+  [
+    'an audit log that goes with the pod',
+    { config: { 'audit-log': '/var/lib/lookaside/audit.log' } },
+    /config\.audit-log: expected '-'.* below one of extraVolumeMounts, got "\/var/,
+  ],
+  [
+    'an audit log beside a volume',
+    {
+      config: { 'audit-log': '/audit-log' },
+      extraVolumeMounts: [{ name: 'audit', mountPath: '/audit' }],
+    },
+    /config\.audit-log: expected '-'/,
+  ],
+  [
+    'a name that no Service can have',
+    { fullnameOverride: '1st' },
+    /objects named "1st": expected fullnameOverride with small letters/,
+  ],
   ['an Ingress without a name', { expose: { kind: 'Ingress' } }, /expose\.host is missing/],
   [
     'an HTTPRoute without a Gateway',
@@ -140,6 +168,8 @@ const REFUSALS: readonly (readonly [what: string, values: object, told: RegExp])
 
 /** Options that are values of the chart, and what they would be. */
 const OWNED = {
+  source: 'https://git.example.com/other.git',
+  'notify-secret-file': 'a',
   listen: ':1',
   'status-listen': ':1',
   'state-dir': 'a',
@@ -167,7 +197,7 @@ describe('values of the chart', () => {
     it(`leave helm lint nothing to say: ${name}`, async () => {
       // Lint has no --api-versions: it only tells of what the chart refuses for lack of them.
       const args = ['lint', '--strict', CHART, '--values', '-'];
-      const { code, stdout, stderr } = await helm(args, { input: stringify(values) });
+      const { code, stdout, stderr } = await helm(args, { input: stringify(values, YAML) });
       assert.equal(code, 0, stdout);
       const isExpected = apis.length > 0 && /which this cluster is not/.test(stderr);
       if (!isExpected) assert.doesNotMatch(`${stdout}${stderr}`, /WARN|ERROR|fail"/, stderr);
@@ -186,6 +216,12 @@ describe('values of the chart', () => {
       renderText({ values }),
       /source is missing.*\n- keys are missing.*\n- webhook\.host needs expose\.kind.*\n- webhook/,
     );
+  });
+
+  it('let the audit log lie on a volume', async () => {
+    const audit = { name: 'audit', mountPath: '/audit/' };
+    const config = { 'audit-log': '/audit/log' };
+    await renderText({ values: { ...LEAST, config, extraVolumeMounts: [audit] } });
   });
 
   it('and no option of config do the same', async () => {
