@@ -1,7 +1,7 @@
 // Helm's own checks, and what wrong values are told.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { stringify } from 'yaml';
+import { parse, stringify } from 'yaml';
 import { z } from 'zod';
 import { OPTION_NAMES } from '../../cli/base/options.ts';
 import { helm } from '../kit/kubernetes/kubernetes-tools.ts';
@@ -16,6 +16,12 @@ const REFUSALS: readonly (readonly [what: string, values: object, told: RegExp])
   // By values.schema.json.
   ['an unknown value', { replica: 4 }, /additional properties 'replica' not allowed/],
   ['an unknown value inside', { git: { tokn: {} } }, /at '\/git': additional properties 'tokn'/],
+  ['a part with nothing in it', { config: null }, /missing property 'config'/],
+  [
+    'a part of a part with nothing in it',
+    { git: { ca: null } },
+    /at '\/git': missing property 'ca'/,
+  ],
   ['a number as text', { replicas: '4' }, /at '\/replicas': got string, want integer/],
   ['no replica', { replicas: 0 }, /at '\/replicas': minimum: got 0, want 1/],
   ['no disk', { stateGiB: 0 }, /at '\/stateGiB': minimum: got 0, want 1/],
@@ -185,6 +191,10 @@ const OWNED = {
   'git-ca-file': 'a',
 };
 
+function isMapping(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 async function notes(values: object): Promise<string> {
   const args = ['install', '--dry-run=client', 'lookaside', CHART, '--values', '-'];
   const { code, stdout, stderr } = await helm(args, { input: stringify({ ...LEAST, ...values }) });
@@ -241,6 +251,19 @@ describe('values of the chart', () => {
         return true;
       },
     );
+  });
+
+  it('name every part whose lack would make Helm fail with a nil pointer', async () => {
+    const defaults: unknown = parse(readFileSync(`${CHART}/values.yaml`, 'utf8'));
+    const parts = Object.entries(z.record(z.string(), z.unknown()).parse(defaults)).filter(
+      ([name, value]) => isMapping(value) && !(name in LEAST),
+    );
+    for (const [name] of parts) {
+      const told = await renderText({ values: { ...LEAST, [name]: null } }).catch(
+        ({ message }: Error) => message,
+      );
+      assert.doesNotMatch(told, /nil/, name);
+    }
   });
 
   it('are all said in values.yaml', () => {
