@@ -62,7 +62,7 @@ describe('the manifests', () => {
 describe('docs/kubernetes.md', () => {
   const directory = useTemporary();
   const page = readFileSync('docs/kubernetes.md', 'utf8');
-  const [shown = '', kustomization = '', events = ''] = [
+  const [shown = '', kustomization = '', file = '', events = ''] = [
     ...page.matchAll(/^```yaml\n(.*?)^```/gms),
   ].map(([, block = '']) => block);
 
@@ -88,7 +88,7 @@ describe('docs/kubernetes.md', () => {
       await mkdir(own);
       const text = kustomization.replace('- ../deploy/kubernetes', `- ../deploy/${base}`);
       await writeFile(join(own, 'kustomization.yaml'), text);
-      await writeFile(join(own, 'lookaside.yaml'), 'poll: 5m\n');
+      await writeFile(join(own, 'lookaside.yaml'), file);
       const objects = await build(own);
       assert.deepEqual(
         new Set(objects.map(({ metadata }) => metadata['namespace'])),
@@ -99,7 +99,7 @@ describe('docs/kubernetes.md', () => {
       assert.equal(environment.get('SOURCE'), 'https://git.example.com/team/signatures.git');
       assert.equal(environment.get('LOOKASIDE_KEYS'), undefined);
       const config = objects.find(({ metadata }) => metadata.name.startsWith('lookaside-config-'));
-      assert.deepEqual(config?.['data'], { 'lookaside.yaml': 'poll: 5m\n' });
+      assert.deepEqual(config?.['data'], { 'lookaside.yaml': file });
       const volume = pod.volumes.find(({ name }) => name === 'config');
       assert.deepEqual(volume?.['configMap'], { name: config.metadata.name });
       assert.equal(pick(objects, 'Deployment').metadata.name, 'lookaside');
