@@ -146,6 +146,30 @@ describe('the chart', () => {
     assert.deepEqual(readEgress(of('TLS and an ssh key'))[2], { ports: [{ port: 8443 }] });
   });
 
+  it('leads to the webhook by a router of its own, or by that of the store', () => {
+    const ingress = z.looseObject({
+      metadata: z.looseObject({ annotations: z.looseObject({}) }),
+      spec: z.looseObject({
+        ingressClassName: z.string(),
+        tls: z.tuple([z.strictObject({ secretName: z.string(), hosts: z.array(z.string()) })]),
+      }),
+    });
+    const { metadata, spec } = ingress.parse(pick(of('everything on'), 'Ingress', '-webhook'));
+    assert.equal(metadata.annotations['cert-manager.io/cluster-issuer'], 'public');
+    assert.equal(spec.ingressClassName, 'public');
+    assert.deepEqual(spec.tls, [{ secretName: 'hooks-tls', hosts: ['hooks.example.com'] }]);
+    const store = ingress.parse(pick(of('everything on'), 'Ingress', 'lookaside'));
+    assert.equal(store.metadata.annotations['cert-manager.io/cluster-issuer'], 'ca');
+    assert.equal(store.spec.ingressClassName, 'nginx');
+    assert.deepEqual(store.spec.tls[0].hosts, ['lookaside.example.com']);
+    const [one, two] = ['lookaside', '-webhook'].map((ending) =>
+      z
+        .looseObject({ spec: z.looseObject({ parentRefs: z.unknown() }) })
+        .parse(pick(of('a Gateway'), 'HTTPRoute', ending)),
+    );
+    assert.deepEqual(one?.spec.parentRefs, two?.spec.parentRefs);
+  });
+
   it('names ports by their numbers where networks may know no names', () => {
     const rule = z.object({ ports: z.array(z.looseObject({ port: z.number() })) });
     const schema = z.looseObject({

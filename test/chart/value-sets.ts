@@ -25,7 +25,13 @@ const everything = {
     'webhook-forges': ['gitlab', 'generic'],
   },
   git: { token: { secret: 'git', key: 'password' }, ca: { configMap: 'authority' } },
-  webhook: { secret: 'hook', host: 'hooks.example.com' },
+  webhook: {
+    secret: 'hook',
+    host: 'hooks.example.com',
+    className: 'public',
+    tlsSecret: 'hooks-tls',
+    annotations: { 'cert-manager.io/cluster-issuer': 'public' },
+  },
   notify: { url: { secret: 'receivers', key: 'urls' }, signing: { secret: 'events' } },
   service: { type: 'NodePort', nodePort: 30080, externalTrafficPolicy: 'Local', port: 8080 },
   expose: {

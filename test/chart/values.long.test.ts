@@ -166,6 +166,16 @@ const REFUSALS: readonly (readonly [what: string, values: object, told: RegExp])
     /webhook\.host needs webhook\.secret/,
   ],
   [
+    'a router of a webhook that has no name',
+    { webhook: { ...hook, className: 'public' }, expose: { kind: 'Route' } },
+    /webhook\.className is for webhook\.host, which is empty/,
+  ],
+  [
+    'a certificate for the Route of the webhook',
+    { webhook: { ...hook, host: 'hooks.example', tlsSecret: 'a' }, expose: { kind: 'Route' } },
+    /webhook\.tlsSecret is for an Ingress/,
+  ],
+  [
     'one name twice',
     { webhook: { ...hook, host: 'a.example' }, expose: { kind: 'Route', host: 'a.example' } },
     /webhook\.host is that of the store/,

@@ -84,6 +84,14 @@
 {{- if and .Values.webhook.host (not .Values.expose.kind) -}}
 {{- $faults = append $faults "webhook.host needs expose.kind, which says what leads there" -}}
 {{- end -}}
+{{- range list "annotations" "className" "tlsSecret" "parentRefs" -}}
+{{- if and (index $.Values.webhook .) (not $.Values.webhook.host) -}}
+{{- $faults = append $faults (printf "webhook.%s is for webhook.host, which is empty: expected expose.%s for the store" . .) -}}
+{{- end -}}
+{{- end -}}
+{{- if and .Values.webhook.tlsSecret (ne .Values.expose.kind "Ingress") -}}
+{{- $faults = append $faults "webhook.tlsSecret is for an Ingress: a Route has the router's certificate, and an HTTPRoute that of its Gateway" -}}
+{{- end -}}
 {{- if and .Values.webhook.host (not .Values.webhook.secret) -}}
 {{- $faults = append $faults "webhook.host needs webhook.secret: without a secret there is no webhook" -}}
 {{- end -}}
