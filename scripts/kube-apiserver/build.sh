@@ -51,7 +51,8 @@ cp "$work"/root/usr/share/gocode/src/github.com/modern-go/reflect2/*.go "$reflec
 
 mkdir -p "$work/go/src/k8s.io"
 ln -s "$work/kubernetes" "$work/go/src/k8s.io/kubernetes"
-export GOPATH=$work/go GO111MODULE=off CGO_ENABLED=0
+# Without the settings of Go of whoever builds, and with temporary files where there is room.
+export GOPATH=$work/go GOTMPDIR=$work GOENV=off GOFLAGS='' GO111MODULE=off CGO_ENABLED=0
 export GOROOT=$work/root/usr/lib/go-1.19 PATH=$work/root/usr/lib/go-1.19/bin:$PATH
 make -C "$GOPATH/src/k8s.io/kubernetes" WHAT=cmd/kube-apiserver
 cp "$work/root/usr/bin/etcd" "$cache/etcd"

@@ -4,10 +4,12 @@
 #
 #   SOURCE      the URL of the repository; npm's provenance has to find it in the package
 #   MAINTAINER  `Name <address>`, who answers for the packages
+#   IMAGE       the name of the image, without tag: the chart installs it unless told otherwise
 set -eu
 
 out=${1:?expected the directory}
 : "${SOURCE:?expected the URL of the repository}" "${MAINTAINER:?expected who answers for the packages}"
+: "${IMAGE:?expected the name of the image}"
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
 if [ -n "$(ls -A "$out")" ]; then
@@ -30,8 +32,11 @@ cp -R package.json README.md LICENSE bundled "$work"
   # It is built already.
   npm pack --silent --ignore-scripts --pack-destination "$out"
 )
+cp -R deploy/chart "$work/chart"
+sed -e 's/^  # A placeholder: .*/  # That of this version, unless it is mirrored./' -e "s|^  repository: .*|  repository: $IMAGE|" \
+  deploy/chart/values.yaml >"$work/chart/values.yaml"
 # helm calls its file as npm does.
-helm package deploy/chart --version "$version" --app-version "$version" --destination "$work"
+helm package "$work/chart" --version "$version" --app-version "$version" --destination "$work"
 mv "$work/lookaside-$version.tgz" "$out/lookaside-chart-$version.tgz"
 cp bundled/sbom.cdx.json "$out/lookaside-$version.cdx.json"
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { stringify } from 'yaml';
 import { API_SERVER, ApiServer } from '../kit/kubernetes/api-server.ts';
-import { type KubernetesObject, render } from '../kit/kubernetes/render.ts';
+import { type KubernetesObject, YAML, render } from '../kit/kubernetes/render.ts';
 import { useTemporary } from '../kit/temporary.ts';
 import { describeWithBuilt } from '../with-tools.ts';
 import { pick } from './rendered.ts';
@@ -30,7 +30,7 @@ describeWithBuilt(API_SERVER, 'kubernetes', 'a real API server', () => {
   const apply = async (objects: readonly KubernetesObject[]) =>
     server.kubectl(
       ['apply', '--dry-run=server', '--output=name', '--filename=-'],
-      objects.map((object) => stringify(object)).join('---\n'),
+      objects.map((object) => stringify(object, YAML)).join('---\n'),
     );
 
   for (const [name, rendering] of Object.entries(VALUE_SETS)) {

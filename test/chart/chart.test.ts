@@ -28,6 +28,12 @@ function alter(kind: string, addition: object): KubernetesObject {
   return { ...object, spec: { ...z.looseObject({}).parse(object['spec']), ...addition } };
 }
 
+/** Names, the git host, and what follows. */
+function readEgress(objects: readonly KubernetesObject[]): readonly unknown[] {
+  const schema = z.looseObject({ spec: z.looseObject({ egress: z.array(z.unknown()) }) });
+  return schema.parse(pick(objects, 'NetworkPolicy')).spec.egress;
+}
+
 async function countOperated(apis: readonly string[], renderMode: string): Promise<number> {
   const objects = await render({ values: { ...LEAST, monitoring: { renderMode } }, apis });
   return objects.filter(({ apiVersion }) => apiVersion.startsWith('monitoring.')).length;
@@ -125,6 +131,69 @@ describe('the chart', () => {
       }),
     });
     service.parse(pick(of('TLS and an ssh key'), 'Service', '-peers'));
+  });
+
+  it('takes the addresses of receivers from a Secret, and the way to them through the network', () => {
+    const { container, environment } = readContainer(of('everything on'));
+    const receivers = container.env.find(({ name }) => name === 'LOOKASIDE_NOTIFY_URL');
+    assert.deepEqual(receivers?.['valueFrom'], {
+      secretKeyRef: { name: 'receivers', key: 'urls' },
+    });
+    assert.ok(environment.has('LOOKASIDE_NOTIFY_SECRET_FILE'));
+    assert.deepEqual(readEgress(of('everything on'))[2], { ports: [{ port: 443 }] });
+    const plain = readContainer(of('TLS and an ssh key')).environment;
+    assert.equal(plain.get('LOOKASIDE_NOTIFY_URL'), undefined);
+    assert.deepEqual(readEgress(of('TLS and an ssh key'))[2], { ports: [{ port: 8443 }] });
+  });
+
+  it('leads to the webhook by a router of its own, or by that of the store', () => {
+    const ingress = z.looseObject({
+      metadata: z.looseObject({ annotations: z.looseObject({}) }),
+      spec: z.looseObject({
+        ingressClassName: z.string(),
+        tls: z.tuple([z.strictObject({ secretName: z.string(), hosts: z.array(z.string()) })]),
+      }),
+    });
+    const { metadata, spec } = ingress.parse(pick(of('everything on'), 'Ingress', '-webhook'));
+    assert.equal(metadata.annotations['cert-manager.io/cluster-issuer'], 'public');
+    assert.equal(spec.ingressClassName, 'public');
+    assert.deepEqual(spec.tls, [{ secretName: 'hooks-tls', hosts: ['hooks.example.com'] }]);
+    const store = ingress.parse(pick(of('everything on'), 'Ingress', 'lookaside'));
+    assert.equal(store.metadata.annotations['cert-manager.io/cluster-issuer'], 'ca');
+    assert.equal(store.spec.ingressClassName, 'nginx');
+    assert.deepEqual(store.spec.tls[0].hosts, ['lookaside.example.com']);
+    const [one, two] = ['lookaside', '-webhook'].map((ending) =>
+      z
+        .looseObject({ spec: z.looseObject({ parentRefs: z.unknown() }) })
+        .parse(pick(of('a Gateway'), 'HTTPRoute', ending)),
+    );
+    assert.deepEqual(one?.spec.parentRefs, two?.spec.parentRefs);
+  });
+
+  it('names ports by their numbers where networks may know no names', () => {
+    const rule = z.object({ ports: z.array(z.looseObject({ port: z.number() })) });
+    const schema = z.looseObject({
+      spec: z.looseObject({ ingress: z.array(rule), egress: z.array(rule) }),
+    });
+    for (const policy of all().filter(({ kind }) => kind === 'NetworkPolicy')) {
+      const { spec } = schema.parse(policy);
+      const ports = new Set(
+        readContainer(of('the least')).container.ports.map(({ containerPort }) => containerPort),
+      );
+      for (const { port } of spec.ingress.flatMap((one) => one.ports)) assert.ok(ports.has(port));
+    }
+  });
+
+  it('makes a job of each store, as alerts compare the servers of a job', () => {
+    for (const [name, objects] of rendered) {
+      const monitor = objects.find(({ kind }) => kind === 'ServiceMonitor');
+      if (monitor === undefined) continue;
+      const { spec } = z
+        .looseObject({ spec: z.looseObject({ jobLabel: z.string() }) })
+        .parse(monitor);
+      const status = pick(objects, 'Service', '-status').metadata.labels ?? {};
+      assert.equal(status[spec.jobLabel], VALUE_SETS[name]?.release ?? 'lookaside');
+    }
   });
 
   it('mounts every file that an option names, and no part of a volume that kubelet replaces', () => {
@@ -233,10 +302,9 @@ describe('the chart', () => {
       'git://git.example.com/a.git': 9418,
       'git@git.example.com:team/a.git': 22,
     };
-    const egress = z.looseObject({ spec: z.looseObject({ egress: z.array(z.unknown()) }) });
     for (const [source, port] of Object.entries(cases)) {
-      const policy = pick(await render({ values: { ...LEAST, source } }), 'NetworkPolicy');
-      assert.deepEqual(egress.parse(policy).spec.egress[1], { ports: [{ port }] }, source);
+      const objects = await render({ values: { ...LEAST, source } });
+      assert.deepEqual(readEgress(objects)[1], { ports: [{ port }] }, source);
     }
   });
 

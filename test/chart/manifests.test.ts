@@ -62,15 +62,23 @@ describe('the manifests', () => {
 describe('docs/kubernetes.md', () => {
   const directory = useTemporary();
   const page = readFileSync('docs/kubernetes.md', 'utf8');
-  const [shown = '', kustomization = ''] = [...page.matchAll(/^```yaml\n(.*?)^```/gms)].map(
-    ([, block = '']) => block,
-  );
+  const [shown = '', kustomization = '', file = '', events = ''] = [
+    ...page.matchAll(/^```yaml\n(.*?)^```/gms),
+  ].map(([, block = '']) => block);
 
   it('shows values that the chart takes', async () => {
     const values = z.looseObject({ source: z.string() }).parse(parse(shown));
     const { environment } = readContainer(await render({ values }));
     assert.equal(environment.get('LOOKASIDE_URL'), 'https://lookaside.example.com');
     assert.equal(environment.get('SOURCE'), values.source);
+  });
+
+  it('shows how events and the audit log are turned on', async () => {
+    const values = z.record(z.string(), z.unknown()).parse(parse(events));
+    assert.deepEqual(Object.keys(values), ['notify', 'config']);
+    const { pod, container } = readContainer(await render({ values: { ...LEAST, ...values } }));
+    assert.ok(container.env.some(({ name }) => name === 'LOOKASIDE_NOTIFY_URL'));
+    assert.ok(pod.volumes.some(({ name }) => name === 'notify'));
   });
 
   for (const base of ['kubernetes', 'openshift']) {
@@ -80,7 +88,7 @@ describe('docs/kubernetes.md', () => {
       await mkdir(own);
       const text = kustomization.replace('- ../deploy/kubernetes', `- ../deploy/${base}`);
       await writeFile(join(own, 'kustomization.yaml'), text);
-      await writeFile(join(own, 'lookaside.yaml'), 'poll: 5m\n');
+      await writeFile(join(own, 'lookaside.yaml'), file);
       const objects = await build(own);
       assert.deepEqual(
         new Set(objects.map(({ metadata }) => metadata['namespace'])),
@@ -91,7 +99,7 @@ describe('docs/kubernetes.md', () => {
       assert.equal(environment.get('SOURCE'), 'https://git.example.com/team/signatures.git');
       assert.equal(environment.get('LOOKASIDE_KEYS'), undefined);
       const config = objects.find(({ metadata }) => metadata.name.startsWith('lookaside-config-'));
-      assert.deepEqual(config?.['data'], { 'lookaside.yaml': 'poll: 5m\n' });
+      assert.deepEqual(config?.['data'], { 'lookaside.yaml': file });
       const volume = pod.volumes.find(({ name }) => name === 'config');
       assert.deepEqual(volume?.['configMap'], { name: config.metadata.name });
       assert.equal(pick(objects, 'Deployment').metadata.name, 'lookaside');

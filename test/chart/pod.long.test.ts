@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { request as requestTls } from 'node:https';
 import { join } from 'node:path';
+import { Webhook } from 'standardwebhooks';
 import { z } from 'zod';
 import { eventually } from '../kit/eventually.ts';
 import { freePort } from '../kit/process/free-port.ts';
@@ -14,6 +15,7 @@ import { sendPush } from '../kit/program/send-push.ts';
 import { type GitRemote, makeGitRemote } from '../kit/remote/git-remote.ts';
 import { type GitSsh, startGitSsh } from '../kit/remote/git-ssh.ts';
 import { EXAMPLE, TWICE } from '../kit/server/example-server.ts';
+import { ListeningReceiver } from '../kit/server/listening-receiver.ts';
 import { useTemporary } from '../kit/temporary.ts';
 import { makeCertificate } from '../kit/web/certificate-files.ts';
 import { LEAST, OPENSHIFT, type Rendering, render } from '../kit/kubernetes/render.ts';
@@ -23,6 +25,7 @@ import { pick, readContainer } from './rendered.ts';
 
 const [FIRST, SECOND] = [`${TWICE}/signature-1`, `${TWICE}/signature-2`];
 const SECRET = 's3cret';
+const EVENT_SECRET = `whsec_${Buffer.from('0123456789abcdef01234567').toString('base64')}`;
 /** As OpenShift chooses them. */
 const OPENSHIFT_USER = 1_000_660_000;
 const ROLES = ['livenessProbe', 'readinessProbe', 'startupProbe'] as const;
@@ -159,6 +162,35 @@ describeWith(
       end();
       assert.equal(await running?.background.ended(), 0);
       assert.match(running?.background.stderr() ?? '', /drain/);
+    });
+
+    it('tells receivers from a Secret of what it publishes, signed, and its log of the same', async () => {
+      const http = await remote.serveHttp();
+      const receiver = await ListeningReceiver.listen();
+      const values = {
+        ...LEAST,
+        source: http.url,
+        notify: { url: { secret: 'receivers' }, signing: { secret: 'events' } },
+        config: { 'audit-log': '-', 'access-log': 'json' },
+      };
+      await start(
+        { values },
+        {
+          'lookaside-keys': await readKeys(),
+          // As `kubectl create secret --from-file` makes them of files with a last line.
+          receivers: { 'notify-url': `${receiver.url}\n` },
+          events: { 'notify-secret': `${EVENT_SECRET}\n` },
+        },
+      );
+      const { body, headers } = await eventually(() => receiver.posts[0] ?? assert.fail());
+      assert.deepEqual(
+        new Webhook(EVENT_SECRET).verify(body, headers as Record<string, string>),
+        JSON.parse(body),
+      );
+      await eventually(() =>
+        assert.match(running?.background.stdout() ?? '', /"event":"publication"/),
+      );
+      await receiver.close();
     });
 
     it('clones over ssh, and serves TLS with a certificate from a Secret', async () => {

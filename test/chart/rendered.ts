@@ -81,6 +81,9 @@ export function readContainer(objects: readonly KubernetesObject[]): {
   const [pod, ...others] = readPods(objects);
   assert.ok(pod !== undefined && others.length === 0 && pod.containers.length === 1, 'one pod');
   const only = container.parse(pod.containers[0]);
-  const environment = new Map(only.env.map(({ name, value = '' }) => [name, value]));
+  const plain = only.env.flatMap(({ name, value }): readonly (readonly [string, string])[] =>
+    value === undefined ? [] : [[name, value]],
+  );
+  const environment = new Map(plain);
   return { pod, container: only, environment };
 }

@@ -1,11 +1,11 @@
 // Helm's own checks, and what wrong values are told.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { stringify } from 'yaml';
+import { parse, stringify } from 'yaml';
 import { z } from 'zod';
 import { OPTION_NAMES } from '../../cli/base/options.ts';
 import { helm } from '../kit/kubernetes/kubernetes-tools.ts';
-import { CHART, LEAST, renderText } from '../kit/kubernetes/render.ts';
+import { CHART, LEAST, YAML, renderText } from '../kit/kubernetes/render.ts';
 import { runOrThrow } from '../kit/process/run.ts';
 import { VALUE_SETS } from './value-sets.ts';
 
@@ -16,6 +16,12 @@ const REFUSALS: readonly (readonly [what: string, values: object, told: RegExp])
   // By values.schema.json.
   ['an unknown value', { replica: 4 }, /additional properties 'replica' not allowed/],
   ['an unknown value inside', { git: { tokn: {} } }, /at '\/git': additional properties 'tokn'/],
+  ['a part with nothing in it', { config: null }, /missing property 'config'/],
+  [
+    'a part of a part with nothing in it',
+    { git: { ca: null } },
+    /at '\/git': missing property 'ca'/,
+  ],
   ['a number as text', { replicas: '4' }, /at '\/replicas': got string, want integer/],
   ['no replica', { replicas: 0 }, /at '\/replicas': minimum: got 0, want 1/],
   ['no disk', { stateGiB: 0 }, /at '\/stateGiB': minimum: got 0, want 1/],
@@ -86,6 +92,34 @@ const REFUSALS: readonly (readonly [what: string, values: object, told: RegExp])
     { tls: { servingCertificate: true } },
     /made by OpenShift, which this cluster is not/,
   ],
+  [
+    'receivers twice',
+    { notify: { url: { secret: 'a' } }, config: { 'notify-url': 'https://a.example' } },
+    /notify\.url\.secret and config\.notify-url are both given/,
+  ],
+  [
+    'a secret to sign what nobody gets',
+    { notify: { signing: { secret: 'a' } } },
+    /notify\.signing\.secret .*expected notify\.url\.secret or config\.notify-url/,
+  ],
+  [
+    'an audit log that goes with the pod',
+    { config: { 'audit-log': '/var/lib/lookaside/audit.log' } },
+    /config\.audit-log: expected '-'.* below one of extraVolumeMounts, got "\/var/,
+  ],
+  [
+    'an audit log beside a volume',
+    {
+      config: { 'audit-log': '/audit-log' },
+      extraVolumeMounts: [{ name: 'audit', mountPath: '/audit' }],
+    },
+    /config\.audit-log: expected '-'/,
+  ],
+  [
+    'a name that no Service can have',
+    { fullnameOverride: '1st' },
+    /objects named "1st": expected fullnameOverride with small letters/,
+  ],
   ['an Ingress without a name', { expose: { kind: 'Ingress' } }, /expose\.host is missing/],
   [
     'an HTTPRoute without a Gateway',
@@ -132,6 +166,16 @@ const REFUSALS: readonly (readonly [what: string, values: object, told: RegExp])
     /webhook\.host needs webhook\.secret/,
   ],
   [
+    'a router of a webhook that has no name',
+    { webhook: { ...hook, className: 'public' }, expose: { kind: 'Route' } },
+    /webhook\.className is for webhook\.host, which is empty/,
+  ],
+  [
+    'a certificate for the Route of the webhook',
+    { webhook: { ...hook, host: 'hooks.example', tlsSecret: 'a' }, expose: { kind: 'Route' } },
+    /webhook\.tlsSecret is for an Ingress/,
+  ],
+  [
     'one name twice',
     { webhook: { ...hook, host: 'a.example' }, expose: { kind: 'Route', host: 'a.example' } },
     /webhook\.host is that of the store/,
@@ -140,6 +184,8 @@ const REFUSALS: readonly (readonly [what: string, values: object, told: RegExp])
 
 /** Options that are values of the chart, and what they would be. */
 const OWNED = {
+  source: 'https://git.example.com/other.git',
+  'notify-secret-file': 'a',
   listen: ':1',
   'status-listen': ':1',
   'state-dir': 'a',
@@ -155,6 +201,10 @@ const OWNED = {
   'git-ca-file': 'a',
 };
 
+function isMapping(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 async function notes(values: object): Promise<string> {
   const args = ['install', '--dry-run=client', 'lookaside', CHART, '--values', '-'];
   const { code, stdout, stderr } = await helm(args, { input: stringify({ ...LEAST, ...values }) });
@@ -167,7 +217,7 @@ describe('values of the chart', () => {
     it(`leave helm lint nothing to say: ${name}`, async () => {
       // Lint has no --api-versions: it only tells of what the chart refuses for lack of them.
       const args = ['lint', '--strict', CHART, '--values', '-'];
-      const { code, stdout, stderr } = await helm(args, { input: stringify(values) });
+      const { code, stdout, stderr } = await helm(args, { input: stringify(values, YAML) });
       assert.equal(code, 0, stdout);
       const isExpected = apis.length > 0 && /which this cluster is not/.test(stderr);
       if (!isExpected) assert.doesNotMatch(`${stdout}${stderr}`, /WARN|ERROR|fail"/, stderr);
@@ -188,6 +238,12 @@ describe('values of the chart', () => {
     );
   });
 
+  it('let the audit log lie on a volume', async () => {
+    const audit = { name: 'audit', mountPath: '/audit/' };
+    const config = { 'audit-log': '/audit/log' };
+    await renderText({ values: { ...LEAST, config, extraVolumeMounts: [audit] } });
+  });
+
   it('and no option of config do the same', async () => {
     await assert.rejects(
       renderText({ values: { ...LEAST, config: OWNED } }),
@@ -205,6 +261,19 @@ describe('values of the chart', () => {
         return true;
       },
     );
+  });
+
+  it('name every part whose lack would make Helm fail with a nil pointer', async () => {
+    const defaults: unknown = parse(readFileSync(`${CHART}/values.yaml`, 'utf8'));
+    const parts = Object.entries(z.record(z.string(), z.unknown()).parse(defaults)).filter(
+      ([name, value]) => isMapping(value) && !(name in LEAST),
+    );
+    for (const [name] of parts) {
+      const told = await renderText({ values: { ...LEAST, [name]: null } }).catch(
+        ({ message }: Error) => message,
+      );
+      assert.doesNotMatch(told, /nil/, name);
+    }
   });
 
   it('are all said in values.yaml', () => {

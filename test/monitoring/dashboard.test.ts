@@ -23,7 +23,9 @@ const panelSchema = z.object({
 });
 const rowSchema = z.object({ id: z.number(), type: z.literal('row'), title: text });
 const dashboardSchema = z.object({
-  templating: z.object({ list: z.array(z.object({ name: text, type: text })) }),
+  templating: z.object({
+    list: z.array(z.object({ name: text, type: text, allValue: text.optional() })),
+  }),
   panels: z.array(z.union([rowSchema, panelSchema])),
 });
 
@@ -43,6 +45,25 @@ describe('the dashboard', () => {
     for (const [name, { kind }] of Object.entries(METRICS)) {
       assert.ok(names.has(kind === 'histogram' ? `${name}_bucket` : name), name);
     }
+  });
+
+  it('is narrowed to a namespace and a job, without either where there is none', () => {
+    const narrowed = /\{namespace=~"\$namespace",job=~"\$job"/;
+    for (const expression of expressions) {
+      const selectors = expression.match(/lookaside_\w+|process_\w+|nodejs_\w+/g) ?? [];
+      assert.equal(
+        expression.match(new RegExp(narrowed, 'g'))?.length,
+        selectors.length,
+        expression,
+      );
+    }
+    const values = templating.list.map(({ name, allValue }) => [name, allValue]);
+    assert.deepEqual(values, [
+      ['datasource', undefined],
+      // Plain Prometheus gives its targets no namespace.
+      ['namespace', '.*'],
+      ['job', '.+'],
+    ]);
   });
 
   it('is of no certain machine', () => {
@@ -69,7 +90,10 @@ describeWith(['promtool'], 'the dashboard in Prometheus', () => {
   it('has expressions that are taken', async () => {
     const rules = expressions.map((expr, index) => ({
       record: `panel:expression:${index}`,
-      expr: expr.replaceAll('$__rate_interval', '5m').replaceAll('$job', '.+'),
+      expr: expr
+        .replaceAll('$__rate_interval', '5m')
+        .replaceAll('$namespace', '.*')
+        .replaceAll('$job', '.+'),
     }));
     const directory = await makeTemporary();
     const path = join(directory, 'dashboard.yaml');

@@ -1,5 +1,5 @@
 // The workflow of a release: what GitHub reads, what it may do, and what its scripts are. What they do is
-// tested by `npm run release:try`.
+// tested by files.long.test.ts and `npm run release:try`.
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';

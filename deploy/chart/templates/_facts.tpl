@@ -30,14 +30,31 @@
 {{- end -}}
 {{- end -}}
 
-{{/* The port of the git host. */}}
-{{- define "lookaside.gitPort" -}}
-{{- $port := regexFind "^[a-z]+://[^/]*:[0-9]+(/|$)" .Values.source | regexFind ":[0-9]+(/|$)" | regexFind "[0-9]+" -}}
+{{/* The port of a URL, or of an address as git has them for ssh. */}}
+{{- define "lookaside.portOf" -}}
+{{- $url := lower . -}}
+{{- $port := regexFind "^[a-z]+://[^/?#]*:[0-9]+([/?#]|$)" $url | regexFind ":[0-9]+([/?#]|$)" | regexFind "[0-9]+" -}}
 {{- if $port -}}{{ $port }}
-{{- else if hasPrefix "https://" .Values.source -}}443
-{{- else if hasPrefix "http://" .Values.source -}}80
-{{- else if hasPrefix "git://" .Values.source -}}9418
+{{- else if hasPrefix "https://" $url -}}443
+{{- else if hasPrefix "http://" $url -}}80
+{{- else if hasPrefix "git://" $url -}}9418
 {{- else -}}22
+{{- end -}}
+{{- end -}}
+
+{{/* The ports of receivers of events, as a list; of those whose addresses are in a Secret, that of HTTPS. */}}
+{{- define "lookaside.notifyPorts" -}}
+{{- $ports := list -}}
+{{- with index .Values.config "notify-url" -}}
+{{- range ternary . (list .) (kindIs "slice" .) -}}
+{{- $ports = append $ports (include "lookaside.portOf" .) -}}
+{{- end -}}
+{{- end -}}
+{{- if .Values.notify.url.secret -}}
+{{- $ports = append $ports "443" -}}
+{{- end -}}
+{{- range uniq $ports }}
+- port: {{ . }}
 {{- end -}}
 {{- end -}}
 

@@ -10,12 +10,12 @@
 
 {{- define "lookaside.selector" -}}
 app.kubernetes.io/name: lookaside
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ toYaml .Release.Name }}
 {{- end -}}
 
 {{/* metadata of an object. root; suffix of the name; description; labels, annotations (maps, may be left out) */}}
 {{- define "lookaside.metadata" -}}
-name: {{ include "lookaside.fullname" .root }}{{ with .suffix }}-{{ . }}{{ end }}
+name: {{ list (include "lookaside.fullname" .root) .suffix | compact | join "-" | toYaml }}
 labels:
   {{- include "lookaside.selector" .root | nindent 2 }}
   app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}

@@ -40,6 +40,19 @@ httpGet:
 - name: LOOKASIDE_PEERS
   value: {{ include "lookaside.fullname" . }}-peers
 {{- end }}
+{{- with .Values.notify.url }}
+{{- if .secret }}
+- name: LOOKASIDE_NOTIFY_URL
+  valueFrom:
+    secretKeyRef:
+      name: {{ toYaml .secret }}
+      key: {{ toYaml .key }}
+{{- end }}
+{{- end }}
+{{- if .Values.notify.signing.secret }}
+- name: LOOKASIDE_NOTIFY_SECRET_FILE
+  value: /etc/lookaside/notify/secret
+{{- end }}
 {{- if .Values.git.token.secret }}
 - name: LOOKASIDE_GIT_TOKEN_FILE
   value: /etc/lookaside/git-token/token
@@ -78,6 +91,11 @@ httpGet:
 {{- if .Values.webhook.secret }}
 - name: webhook
   mountPath: /etc/lookaside/webhook
+  readOnly: true
+{{- end }}
+{{- if .Values.notify.signing.secret }}
+- name: notify
+  mountPath: /etc/lookaside/notify
   readOnly: true
 {{- end }}
 {{- if .Values.git.token.secret }}
@@ -119,21 +137,32 @@ httpGet:
       {{- end }}
       {{- range .Values.keys.configMaps }}
       - configMap:
-          name: {{ . }}
+          name: {{ toYaml . }}
       {{- end }}
       {{- range .Values.keys.secrets }}
       - secret:
-          name: {{ . }}
+          name: {{ toYaml . }}
       {{- end }}
 {{- end }}
 {{- with .Values.webhook }}
 {{- if .secret }}
 - name: webhook
   secret:
-    secretName: {{ .secret }}
+    secretName: {{ toYaml .secret }}
     defaultMode: 288 # 0440
     items:
-      - key: {{ .key }}
+      - key: {{ toYaml .key }}
+        path: secret
+{{- end }}
+{{- end }}
+{{- with .Values.notify.signing }}
+{{- if .secret }}
+- name: notify
+  secret:
+    secretName: {{ toYaml .secret }}
+    defaultMode: 288 # 0440
+    items:
+      - key: {{ toYaml .key }}
         path: secret
 {{- end }}
 {{- end }}
@@ -141,10 +170,10 @@ httpGet:
 {{- if .secret }}
 - name: git-token
   secret:
-    secretName: {{ .secret }}
+    secretName: {{ toYaml .secret }}
     defaultMode: 288 # 0440
     items:
-      - key: {{ .key }}
+      - key: {{ toYaml .key }}
         path: token
 {{- end }}
 {{- end }}
@@ -152,12 +181,12 @@ httpGet:
 {{- if .secret }}
 - name: git-ssh
   secret:
-    secretName: {{ .secret }}
+    secretName: {{ toYaml .secret }}
     defaultMode: 288 # 0440
     items:
-      - key: {{ .key }}
+      - key: {{ toYaml .key }}
         path: key
-      - key: {{ .knownHostsKey }}
+      - key: {{ toYaml .knownHostsKey }}
         path: known_hosts
 {{- end }}
 {{- end }}
@@ -165,16 +194,16 @@ httpGet:
 {{- if .configMap }}
 - name: git-ca
   configMap:
-    name: {{ .configMap }}
+    name: {{ toYaml .configMap }}
     items:
-      - key: {{ .key }}
+      - key: {{ toYaml .key }}
         path: ca.crt
 {{- end }}
 {{- end }}
 {{- with include "lookaside.tlsSecret" . }}
 - name: tls
   secret:
-    secretName: {{ . }}
+    secretName: {{ toYaml . }}
     defaultMode: 288 # 0440
 {{- end }}
 {{- end -}}

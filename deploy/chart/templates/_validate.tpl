@@ -8,6 +8,10 @@
 {{- else if regexMatch "^https?://[^/]*@|^[a-z]+://[^/@]*:[^/@]*@" .Values.source -}}
 {{- $faults = append $faults "source: expected a URL without user name and password, which everybody who sees the pod could read: give git.token.secret" -}}
 {{- end -}}
+{{- $fullname := include "lookaside.fullname" . -}}
+{{- if not (regexMatch "^[a-z][-a-z0-9]*$" $fullname) -}}
+{{- $faults = append $faults (printf "the name of the release makes objects named %q: expected fullnameOverride with small letters, digits and -, and a letter first, as names of Services are" $fullname) -}}
+{{- end -}}
 {{- range .Values.extraEnv -}}
 {{- if or (hasPrefix "LOOKASIDE_" .name) (eq .name "SOURCE") -}}
 {{- $faults = append $faults (printf "extraEnv: %s is an option of the program: expected it in config, under its name in docs/configuration.md" .name) -}}
@@ -17,6 +21,7 @@
 {{- $faults = append $faults "keys are missing: without them nobody knows whose signatures count. Name ConfigMaps with .asc files, as in --set 'keys.configMaps={lookaside-keys}'" -}}
 {{- end -}}
 {{- $owned := dict
+  "source" "source" "notify-secret-file" "notify.signing"
   "listen" "service" "status-listen" "service" "state-dir" "stateGiB" "max-disk" "stateGiB" "max-transfer" "stateGiB"
   "drain" "drainSeconds" "peers" "peers" "webhook-secret-file" "webhook.secret" "tls-cert" "tls.secret" "tls-key" "tls.secret"
   "git-token-file" "git.token" "git-ssh-key-file" "git.ssh" "git-known-hosts-file" "git.ssh" "git-ca-file" "git.ca" -}}
@@ -24,6 +29,20 @@
 {{- if hasKey $.Values.config $option -}}
 {{- $faults = append $faults (printf "config.%s is set by the chart: expected the value %s instead" $option $value) -}}
 {{- end -}}
+{{- end -}}
+{{- if and .Values.notify.url.secret (hasKey .Values.config "notify-url") -}}
+{{- $faults = append $faults "notify.url.secret and config.notify-url are both given: expected one of them" -}}
+{{- end -}}
+{{- if and .Values.notify.signing.secret (not (or .Values.notify.url.secret (index .Values.config "notify-url"))) -}}
+{{- $faults = append $faults "notify.signing.secret signs what is sent, and nobody is named to send it to: expected notify.url.secret or config.notify-url" -}}
+{{- end -}}
+{{- $audit := index .Values.config "audit-log" | default "-" -}}
+{{- $isKept := eq $audit "-" -}}
+{{- range .Values.extraVolumeMounts -}}
+{{- if and .mountPath (hasPrefix (printf "%s/" (trimSuffix "/" .mountPath)) $audit) }}{{ $isKept = true }}{{ end -}}
+{{- end -}}
+{{- if not $isKept -}}
+{{- $faults = append $faults (printf "config.audit-log: expected '-', for the log of the pod, or a file below one of extraVolumeMounts, got %q, which could not be written or would be lost with the pod" $audit) -}}
 {{- end -}}
 {{- if and .Values.tls.secret .Values.tls.servingCertificate -}}
 {{- $faults = append $faults "tls.secret and tls.servingCertificate are both given: expected one of them" -}}
@@ -64,6 +83,14 @@
 {{- end -}}
 {{- if and .Values.webhook.host (not .Values.expose.kind) -}}
 {{- $faults = append $faults "webhook.host needs expose.kind, which says what leads there" -}}
+{{- end -}}
+{{- range list "annotations" "className" "tlsSecret" "parentRefs" -}}
+{{- if and (index $.Values.webhook .) (not $.Values.webhook.host) -}}
+{{- $faults = append $faults (printf "webhook.%s is for webhook.host, which is empty: expected expose.%s for the store" . .) -}}
+{{- end -}}
+{{- end -}}
+{{- if and .Values.webhook.tlsSecret (ne .Values.expose.kind "Ingress") -}}
+{{- $faults = append $faults "webhook.tlsSecret is for an Ingress: a Route has the router's certificate, and an HTTPRoute that of its Gateway" -}}
 {{- end -}}
 {{- if and .Values.webhook.host (not .Values.webhook.secret) -}}
 {{- $faults = append $faults "webhook.host needs webhook.secret: without a secret there is no webhook" -}}

@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { inflateRawSync } from 'node:zlib';
 import { z } from 'zod';
 import { type RunOptions, type RunResult, run } from '../process/run.ts';
@@ -36,11 +36,22 @@ async function runTool(
   options: RunOptions,
 ): Promise<RunResult> {
   const directory = await (unpacked ??= unpack());
+  const env = { HOME: join(directory, 'home'), ...cleanEnvironment(directory), ...options.env };
+  return run(join(directory, name), args, { ...options, env });
+}
+
+/** For scripts that call both: variables with which they find these, and nothing of whoever runs the tests. */
+export async function kubernetesEnvironment(): Promise<Readonly<Record<string, string>>> {
+  const directory = await (unpacked ??= unpack());
+  const PATH = `${directory}${delimiter}${process.env['PATH'] ?? ''}`;
+  return { ...cleanEnvironment(directory), PATH };
+}
+
+/** Repositories, plugins, and the cluster of whoever runs this are not ours. */
+function cleanEnvironment(directory: string): Readonly<Record<string, string>> {
   const home = join(directory, 'home');
-  // Repositories, plugins, and the cluster of whoever runs this are not ours.
-  const env = { HOME: home, HELM_CONFIG_HOME: home, HELM_DATA_HOME: home, HELM_CACHE_HOME: home };
-  const clean = { ...env, KUBECONFIG: join(home, 'none'), XDG_CONFIG_HOME: home };
-  return run(join(directory, name), args, { ...options, env: { ...clean, ...options.env } });
+  const env = { HELM_CONFIG_HOME: home, HELM_DATA_HOME: home, HELM_CACHE_HOME: home };
+  return { ...env, KUBECONFIG: join(home, 'none'), XDG_CONFIG_HOME: home };
 }
 
 /** Gives the directory with both programs. Whoever comes first puts it there, whole. */

@@ -35,6 +35,13 @@ const volume = z.looseObject({
     })
     .optional(),
 });
+const variable = z.union([
+  z.object({ name: z.string(), value: z.string() }),
+  z.object({
+    name: z.string(),
+    valueFrom: z.object({ secretKeyRef: z.object({ name: z.string(), key: z.string() }) }),
+  }),
+]);
 const podSchema = z.looseObject({
   securityContext: z.looseObject({
     runAsUser: z.number().optional(),
@@ -44,7 +51,7 @@ const podSchema = z.looseObject({
   containers: z.tuple([
     z.looseObject({
       args: z.array(z.string()),
-      env: z.array(z.object({ name: z.string(), value: z.string() })),
+      env: z.array(variable),
       volumeMounts: z.array(
         z.object({
           name: z.string(),
@@ -102,7 +109,9 @@ export async function runPod(directory: string, run: PodRun): Promise<PidNamespa
     appendFileSync(join(directory, 'mounts'), line);
   }
   const { entry, env: ofImage } = readImage();
-  const given = Object.fromEntries(container.env.map(({ name, value }) => [name, value]));
+  const given = Object.fromEntries(
+    container.env.map((one) => [one.name, readVariable(one, run.objects)]),
+  );
   const environment = mapPorts({ ...ofImage, ...given }, run.ports);
   const args = container.args.map((arg) =>
     arg.replaceAll(/\$\((\w+)\)/g, (all, name: string) => environment[name] ?? all),
@@ -111,6 +120,14 @@ export async function runPod(directory: string, run: PodRun): Promise<PidNamespa
   const command = run.command ?? [...entry, ...args];
   const who = [uid, gid, group].map(String);
   return startAsInit([ENTER, directory, ...who, 'env', '-i', ...pairs, ...command]);
+}
+
+function readVariable(one: z.infer<typeof variable>, objects: PodRun['objects']): string {
+  if ('value' in one) return one.value;
+  const { name, key } = one.valueFrom.secretKeyRef;
+  const content = objects[name]?.[key];
+  if (content === undefined) throw new Error(`${name} has no ${key}`);
+  return content.toString();
 }
 
 /** What the image has besides what this machine has: the program, and its user. */

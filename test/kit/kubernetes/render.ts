@@ -4,6 +4,8 @@ import { z } from 'zod';
 import { helm } from './kubernetes-tools.ts';
 
 export const CHART = 'deploy/chart';
+/** Which Helm and clusters read: `on` is no text. */
+export const YAML = { version: '1.1' } as const;
 
 /** A Kubernetes object, as far as all are alike. */
 const objectSchema = z.looseObject({
@@ -40,7 +42,7 @@ export const LEAST = {
 /** The text that `helm template` prints. Throws with what Helm says if it refuses the values. */
 export async function renderText({ values = LEAST, apis = [], release = 'lookaside' }: Rendering) {
   const flags = apis.flatMap((api) => ['--api-versions', api]);
-  const input = stringify(values);
+  const input = stringify(values, YAML);
   const args = ['template', release, CHART, '--values', '-', ...flags];
   const { code, stdout, stderr } = await helm(args, { input });
   if (code !== 0) throw new Error(stderr);
@@ -54,7 +56,7 @@ export async function render(rendering: Rendering): Promise<readonly KubernetesO
 
 /** The objects in a text of YAML documents. Throws where one is none. */
 export function parseObjects(text: string): readonly KubernetesObject[] {
-  return parseAllDocuments(text, { strict: true, uniqueKeys: true })
+  return parseAllDocuments(text, { ...YAML, strict: true, uniqueKeys: true })
     .map((document): unknown => {
       if (document.errors[0]) throw document.errors[0];
       return document.toJS();
