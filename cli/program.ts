@@ -191,7 +191,8 @@ export async function runProgram(args: readonly string[], io: ProcessIo): Promis
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return 0;
     if (error.code === 'commander.help') return 2;
-    throw toUsageError(error);
+    const named = program.commands.find((command) => command.name() === args[0]);
+    throw toUsageError(error, named?.name());
   }
 }
 
@@ -247,10 +248,12 @@ function addOptions(command: Command, name: CommandName): Named {
   const config = ['config', new Option('--config <FILE>', CONFIG)] as const;
   const options = [...shown, config, ...hidden];
   for (const [, option] of options) command.addOption(option);
-  command.addHelpText(
-    'after',
-    `\nOptions can be set in the environment too: --state-dir as ${variableOf('state-dir')}.`,
-  );
+  const [example] = shown;
+  if (example !== undefined) {
+    const [option] = example;
+    const variable = `--${option} as ${variableOf(option)}`;
+    command.addHelpText('after', `\nOptions can be set in the environment too: ${variable}.`);
+  }
   return options;
 }
 
@@ -282,11 +285,13 @@ function readFlags(command: Command, options: Named): Readonly<Record<string, un
   );
 }
 
-function toUsageError(error: CommanderError): UsageError {
+/** `command`: the one that was named, if there is such a command. */
+function toUsageError(error: CommanderError, command: string | undefined): UsageError {
   const [message = '', suggestion] = error.message.replace(/^error: /, '').split('\n');
   const meant = suggestion && /\(Did you mean (.*)\?\)/.exec(suggestion)?.[1];
+  const help = ['lookaside', command, '--help'].filter((word) => word !== undefined).join(' ');
   return new UsageError(
     message.replace(/\.$/, ''),
-    meant ? `did you mean ${meant}?` : 'see lookaside --help',
+    meant ? `did you mean ${meant}?` : `see ${help}`,
   );
 }

@@ -798,7 +798,7 @@ export const OPTIONS = {
   'keep-going': {
     description: 'push the good signatures even if others are refused',
     commands: ['push', 'promote'],
-    wording: { promote: 'promote the images that may be even if others may not' },
+    wording: { promote: 'promote those images that may be promoted, even if others may not' },
     default: 'false',
     schema: flag,
   },
@@ -812,7 +812,7 @@ export const OPTIONS = {
   wait: {
     argument: 'URL',
     description:
-      'wait until the store at this address serves what was pushed, or was there already, as long as --timeout',
+      'wait, for --timeout at most, until the store at this address serves what was pushed or was there already',
     commands: ['push', 'sign', 'promote'],
     schema: text,
   },

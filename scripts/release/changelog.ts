@@ -31,9 +31,9 @@ export function parseChangelog(text: string): readonly ChangelogSection[] {
   return sections;
 }
 
-/** The bullets of a section, each as one line. */
+/** The bullets of a section, each as one line, without the headings between them. */
 export function listBullets({ text }: ChangelogSection): readonly string[] {
-  const bullets = text.split(/^(?=- |  - )/m).filter((part) => /^ *- /.test(part));
+  const bullets = text.split(/^(?=- |  - |#)/m).filter((part) => /^ *- /.test(part));
   return bullets.map((bullet) => bullet.replace(/^ *- /, '').replaceAll(/\s+/g, ' ').trim());
 }
 

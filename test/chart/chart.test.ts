@@ -258,10 +258,11 @@ describe('the chart', () => {
   for (const [signatures, request, limit] of [
     [0, 256, 382],
     [10_000, 256, 411],
-    [1_000_000, 1479, 3243],
+    [100_000, 382, 668],
+    [1_000_000, 2099, 3243],
   ] as const) {
     it(`reckons memory for ${signatures} signatures as docs/operations.md does`, async () => {
-      assert.equal(Math.max(256, Math.ceil((150e6 + 1400 * signatures) / MiB)), request);
+      assert.equal(Math.max(256, Math.ceil((200e6 + 2000 * signatures) / MiB)), request);
       assert.equal(Math.ceil((400e6 + 3000 * signatures) / MiB), limit);
       const [pod] = readPods(await render({ values: { ...LEAST, signatures } }));
       const { requests, limits } = pod?.containers[0]?.resources ?? assert.fail();

@@ -168,6 +168,15 @@ describeWith(['git', 'git-http-backend', 'gpg'], 'lookaside complains', () => {
       assert.match(stderr, /^Usage: lookaside /);
     });
 
+    it('a command without its operand, with where its help is', async () => {
+      const { code, stderr } = await runLookaside(['probe']);
+      assert.equal(code, 2);
+      assert.equal(
+        stderr,
+        "lookaside: missing required argument 'URL'\nhint: see lookaside probe --help\n",
+      );
+    });
+
     it('but not of a question for help or the version', async () => {
       const help = await runLookaside(['check', '--help']);
       assert.equal(help.code, 0);

@@ -9,7 +9,7 @@ import { type Page, anchorsOf, linksOf, readPages, withoutBlocks } from './pages
 
 /** Flags of other programs, as gpg, skopeo, podman, git and curl, and of the install script. */
 const FLAGS_OF_OTHERS = new Set(
-  `add-port all api-versions armor bare batch build-arg card-status data-binary dearmor delete dest-tls-verify
+  `add-port all allow-downgrades api-versions armor bare batch build-arg card-status data-binary dearmor delete dest-tls-verify
    detach detach-sign digests directory dry-run edit-key eval expert export export-options fail filter from-file
    from-literal full-generate-key geometric global home-dir ignore import init initial-branch input-type install
    keep keyring kill missing no-edit no-install-recommends now offline omit output pass-host-header passphrase

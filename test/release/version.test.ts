@@ -113,4 +113,12 @@ describe('a release', () => {
       .filter((word) => word !== '' && word !== '-');
     assert.equal(bullets.join(' '), words.join(' '));
   });
+
+  it('may have headings between its bullets, which packages leave out', () => {
+    const [section] = parseChangelog(
+      '## Unreleased\n\n### Serve\n\n- One.\n\n### Sign\n\n- Two,\n  too.\n',
+    );
+    assert.ok(section);
+    assert.deepEqual(listBullets(section), ['One.', 'Two, too.']);
+  });
 });

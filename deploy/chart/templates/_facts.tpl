@@ -67,7 +67,7 @@
 {{- with .Values.keys }}{{ if or .configMaps .secrets .inline }}yes{{ end }}{{ end -}}
 {{- end -}}
 
-{{/* docs/operations.md, Sizing: 150 MB and 1.4 kB a signature; as a limit, 400 MB and 3 kB. No limit of processor time, which would hold up TLS. */}}
+{{/* docs/operations.md, Sizing: 200 MB and 2 kB a signature; as a limit, 400 MB and 3 kB. No limit of processor time, which would hold up TLS. */}}
 {{- define "lookaside.resources" -}}
 {{- if .Values.resources -}}
 {{ toYaml .Values.resources }}
@@ -75,7 +75,7 @@
 {{- $n := int64 .Values.signatures -}}
 requests:
   cpu: 100m
-  memory: {{ max 256 (div (add 150000000 (mul $n 1400) 1048575) 1048576) }}Mi
+  memory: {{ max 256 (div (add 200000000 (mul $n 2000) 1048575) 1048576) }}Mi
   ephemeral-storage: {{ .Values.stateGiB }}Gi
 limits:
   memory: {{ div (add 400000000 (mul $n 3000) 1048575) 1048576 }}Mi

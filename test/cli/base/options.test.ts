@@ -56,6 +56,11 @@ describe('options', () => {
       for (const name of OPTION_NAMES.filter((other) => !optionsOf(command).includes(other))) {
         assert.doesNotMatch(stdout.toString(), new RegExp(`^  --${name} `, 'm'));
       }
+      const [, example] = / --([a-z-]+) as LOOKASIDE_[A-Z_]+\.$/.exec(help.trim()) ?? [];
+      assert.ok(
+        optionsOf(command).some((name) => name === example),
+        example,
+      );
     });
   }
 
