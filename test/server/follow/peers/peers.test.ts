@@ -241,6 +241,18 @@ describe('peers', () => {
     });
   }
 
+  it('that go on in another protocol are tried again', async () => {
+    found = [FIRST];
+    const first = await listen(FIRST);
+    first.answer = (_request, response) => {
+      const isFirst = first.received.length === 1;
+      if (isFirst) response.writeHead(101, { connection: 'upgrade', upgrade: 'websocket' }).end();
+      else response.writeHead(202).end();
+    };
+    create().relay(deliver('push'));
+    assert.deepEqual(await counted(1), { delivered: 1 });
+  });
+
   it('that answer without end hold no connection', async () => {
     found = [FIRST];
     const first = await listen(FIRST);
