@@ -53,7 +53,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const inForce = new InForce(options, options.now);
   const onFirstLoad = (store: SignatureStore, generation: Generation): void => {
     opening.begin();
-    void opening.done.then(() => options.onServing(main.url, store, generation), ignore);
+    void opening.done.then(() => {
+      // It may have been told to stop meanwhile.
+      if (main.isListening) options.onServing(main.url, store, generation);
+    }, ignore);
     // What lookups do not need does not hold up the first of them.
     void apps.load();
   };
