@@ -6,7 +6,7 @@ import type { StateOrigin } from '../../generator/sources/source.ts';
 import type { ProgramLog } from '../../generator/system/program-log.ts';
 import { hintOf, messageOf } from '../../generator/terms/errors.ts';
 import type { Troubles } from '../troubles/troubles.ts';
-import { AUDIT_HINT, type AuditTarget } from './audit-file.ts';
+import { AUDIT_HINT, AUDIT_OPENING, type AuditTarget } from './audit-file.ts';
 import { formatAuditLines, formatMissingLine } from './audit-lines.ts';
 import { EventQueue, type QueueLimits } from './event-queue.ts';
 import type { Publication } from './publication.ts';
@@ -45,8 +45,6 @@ export class AuditLog {
   #working: Promise<void> | undefined;
   #isClosing = false;
   #failures = 0;
-  /** Whether operators may have been told, at the start already, that it cannot be written. */
-  #isTold = true;
   #written = 0;
   #lost = 0;
   /** Of those that are lost, the log does not tell yet. */
@@ -137,10 +135,11 @@ export class AuditLog {
   }
 
   #succeed(): void {
-    if (this.#failures > 0) this.#options.log.info('the audit log is written again');
-    if (this.#isTold) this.#options.troubles.clear('audit-log');
+    const { troubles, log } = this.#options;
+    if (this.#failures > 0) log.info('the audit log is written again');
+    troubles.clear('audit-log');
+    troubles.clear('audit-log', AUDIT_OPENING);
     this.#failures = 0;
-    this.#isTold = false;
   }
 
   #fail(error: unknown): void {
@@ -149,7 +148,6 @@ export class AuditLog {
     const hint = hintOf(error) ?? AUDIT_HINT;
     if (this.#failures === 0) log.error({ hint }, message);
     this.#failures++;
-    this.#isTold = true;
     const waiting = this.#queue.length + 1;
     const counts = `${waiting} publications wait, ${this.#lost} are lost`;
     troubles.raise('audit-log', { message: `${message}; ${counts}`, hint });

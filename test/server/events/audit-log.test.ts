@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import {
   appendFile,
+  chmod,
   mkdir,
   readFile,
   rename,
@@ -14,7 +15,7 @@ import { join } from 'node:path';
 import { createProgramLog } from '../../../generator/system/program-log.ts';
 import { SignatureStore } from '../../../generator/store/store.ts';
 import type { PublishableFile } from '../../../generator/gate/checked-file.ts';
-import { AuditFile, NoAuditFileError } from '../../../server/events/audit-file.ts';
+import { AUDIT_OPENING, AuditFile, NoAuditFileError } from '../../../server/events/audit-file.ts';
 import { AuditLog, type AuditLogOptions } from '../../../server/events/audit-log.ts';
 import { NO_DIFFERENCE, type Publication } from '../../../server/events/publication.ts';
 import { Troubles } from '../../../server/troubles/troubles.ts';
@@ -87,6 +88,31 @@ describe('the audit log', () => {
       if (title === 'removed') assert.equal(mode & 0o007, 0, 'it is not for everybody');
     });
   }
+
+  it('is over any trouble with opening it once a line is written', async () => {
+    troubles.raise('audit-log', { message: 'it could not be opened' }, AUDIT_OPENING);
+    for (const number of [1, 2]) {
+      add(number);
+      await audit.settle();
+      assert.deepEqual(troubles.list(), []);
+      troubles.raise('audit-log', { message: 'nor at a reload' }, AUDIT_OPENING);
+    }
+  });
+
+  it('is made for its user and group, whatever the umask is, and else left as it is', async () => {
+    const before = process.umask(0o077);
+    try {
+      add(1);
+      await audit.settle();
+      assert.equal((await stat(path)).mode & 0o777, 0o640);
+      await chmod(path, 0o600);
+      add(2);
+      await audit.settle();
+      assert.equal((await stat(path)).mode & 0o777, 0o600);
+    } finally {
+      process.umask(before);
+    }
+  });
 
   it('ends a line that a kill has cut', async () => {
     await writeFile(path, '{"generation":1}\n{"genera');
