@@ -209,11 +209,12 @@ describe('publications', () => {
   it('tell at once what a refresh has brought that fails halfway, and the rest when it comes', async () => {
     const replica = await start({ [at(1)]: 'a' });
     const { judge, ...others } = createFakeJudge();
-    const isSlow = (bytes: Uint8Array): boolean => Buffer.from(bytes).toString() === 'slow';
     replica.generations.replaceJudge({
       ...others,
-      judge: async (place, bytes, now, effort) =>
-        effort === 'quick' && isSlow(bytes) ? DEFERRED : judge(place, bytes, now, effort),
+      judge: async (place, bytes, now, effort) => {
+        const isSlow = Buffer.from(bytes).toString() === 'slow';
+        return effort === 'quick' && isSlow ? DEFERRED : judge(place, bytes, now, effort);
+      },
     });
     await replica.generations.renew(never);
     // Both new files can be read once, and the slow one not again.
