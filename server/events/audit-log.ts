@@ -30,9 +30,13 @@ interface Entry {
   readonly bytes: number;
 }
 
-/** Publications that wait. Each change is some references to what the store has, or had: millions at most. */
-const LIMITS: QueueLimits = { events: 1000, bytes: 1024 ** 3 };
-const CHANGE_BYTES = 200;
+/** Publications that wait behind the one that is being written. */
+const LIMITS: QueueLimits = { events: 1000, bytes: 256 * 1024 * 1024 };
+/** What each keeps in memory, about: references to what the store has, and all of what it has no longer. */
+const OWN_BYTES = 500;
+const ADDED_BYTES = 100;
+const REMOVED_BYTES = 2000;
+const REJECTED_BYTES = 500;
 const FIRST_PAUSE = 1000;
 const LONGEST_PAUSE = 60_000;
 /** Lines between two pauses for lookups. */
@@ -63,11 +67,10 @@ export class AuditLog {
 
   /** Never throws, and never waits. */
   add(publication: Publication, origin: StateOrigin): void {
-    const { added, removed, rejected } = publication.difference;
-    const bytes = CHANGE_BYTES * (1 + added.length + removed.length + rejected.length);
-    const dropped = this.#queue.push({ publication, origin, bytes });
-    this.#lose(dropped.length);
-    if (this.#queue.length > 0) this.#working ??= this.#work();
+    const entry = { publication, origin, bytes: estimateBytes(publication) };
+    // What nobody has to wait for may be of any size.
+    if (this.#working) this.#lose(this.#queue.push(entry).length);
+    else this.#working = this.#work(entry);
   }
 
   /** Settles when all of it is written, or at once while that fails. */
@@ -86,8 +89,8 @@ export class AuditLog {
     this.#options.log.error({ publications }, 'publications are missing in the audit log');
   }
 
-  async #work(): Promise<void> {
-    for (let entry = this.#queue.shift(); entry; entry = this.#queue.shift()) {
+  async #work(first: Entry): Promise<void> {
+    for (let entry: Entry | undefined = first; entry; entry = this.#queue.shift()) {
       const isWritten = await this.#write(entry);
       if (isWritten) this.#written++;
       else this.#lose(1);
@@ -157,4 +160,10 @@ export class AuditLog {
     this.#lost += count;
     this.#untold += count;
   }
+}
+
+function estimateBytes({ difference }: Publication): number {
+  const { added, removed, rejected } = difference;
+  const own = OWN_BYTES + REJECTED_BYTES * rejected.length;
+  return own + ADDED_BYTES * added.length + REMOVED_BYTES * removed.length;
 }

@@ -142,13 +142,28 @@ describe('the audit log', () => {
     assert.match(log.text(), /"msg":"the audit log is written again"/);
   });
 
-  it('goes on after a publication for which there is no room at all', async () => {
-    make({ limits: { events: 5, bytes: 300 } });
+  it('has no room for what waits and is too large, but for anything that need not wait', async () => {
+    make({ limits: { events: 5, bytes: 1200 } });
     const rejected = [toRejected('a'), toRejected('b')];
-    audit.add({ ...toPublication(1), difference: { ...NO_DIFFERENCE, rejected } }, {});
-    add(2);
+    const addLarge = (number: number): void =>
+      audit.add({ ...toPublication(number), difference: { ...NO_DIFFERENCE, rejected } }, {});
+    addLarge(1);
+    addLarge(2);
+    add(3);
     await audit.settle();
-    assert.deepEqual(await numbersIn(), [{ publications: 1 }, 2]);
+    addLarge(4);
+    await audit.settle();
+    assert.deepEqual(await numbersIn(), [1, { publications: 1 }, 3, 4]);
+  });
+
+  it('keeps little in memory of what waits, however much was removed', async () => {
+    await mkdir(path);
+    add(1);
+    const [removed] = await makeFiles(1);
+    assert(removed);
+    const difference = { ...NO_DIFFERENCE, removed: Array.from({ length: 60_000 }, () => removed) };
+    for (const number of [2, 3, 4]) audit.add({ ...toPublication(number), difference }, {});
+    assert.equal(audit.counts.lost, 1);
   });
 
   it('keeps no stop waiting that cannot be written, and tells what is lost', async () => {
