@@ -1,6 +1,7 @@
 // The units as they are shipped, run by a real systemd.
 import assert from 'node:assert/strict';
 import { readFile, readdir } from 'node:fs/promises';
+import { networkInterfaces } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { eventually } from '../kit/eventually.ts';
 import { isRoot } from '../kit/node/node-root.ts';
@@ -149,6 +150,29 @@ describeWith(
         }
       });
     }
+
+    it('see which addresses are their own, so that a push is passed on to others alone', async () => {
+      const own = Object.values(networkInterfaces())
+        .flatMap((all = []) => all)
+        .find(({ family, internal }) => family === 'IPv4' && !internal);
+      const { port } = new URL(url);
+      // On all addresses, but for who comes from this host.
+      const every = ['[Socket]', 'BindToDevice=lo', 'ListenStream=', `ListenStream=${port}`];
+      await host.systemctl('stop', SERVICE, SOCKET);
+      await host.change(SOCKET, 'peers', every);
+      await host.write('/etc/lookaside/webhook-secret', 'secret');
+      await host.run('chown', 'lookaside', '/etc/lookaside/webhook-secret');
+      const peers = own?.address ?? '192.0.2.1';
+      await configure({ 'webhook-secret-file': 'webhook-secret', peers });
+      await host.systemctl('start', SOCKET, SERVICE);
+      const seen = own ? 0 : 1;
+      await eventually(async () =>
+        assert.match(
+          await host.log(),
+          new RegExp(`"name":"${peers}","port":${port},"peers":${seen},"msg":"peers found"`),
+        ),
+      );
+    });
 
     it('start a server again that hangs', async () => {
       await configure();

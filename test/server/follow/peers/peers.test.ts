@@ -241,6 +241,17 @@ describe('peers', () => {
     });
   }
 
+  it('are all addresses of the name where those of the own host cannot be seen', async () => {
+    found = ['192.0.2.1', FIRST];
+    const hostAddresses = (): never => {
+      throw new Error('uv_interface_addresses returned Unknown system error 97');
+    };
+    const peers = create({ places: () => [{ host: '::', port }], hostAddresses });
+    await peers.look();
+    assert.equal(peers.count(), 1, 'those of loopback are known');
+    assert.match(log.text(), /"peers":1,"msg":"peers found"/);
+  });
+
   it('that go on in another protocol are tried again', async () => {
     found = [FIRST];
     const first = await listen(FIRST);
