@@ -243,10 +243,12 @@ describe('peers', () => {
 
   it('are all addresses of the name where those of the own host cannot be seen', async () => {
     found = ['192.0.2.1', FIRST];
-    const hostAddresses = (): never => {
-      throw new Error('uv_interface_addresses returned Unknown system error 97');
-    };
-    const peers = create({ places: () => [{ host: '::', port }], hostAddresses });
+    const peers = create({
+      places: () => [{ host: '::', port }],
+      hostAddresses: () => {
+        throw new Error('uv_interface_addresses returned Unknown system error 97');
+      },
+    });
     await peers.look();
     assert.equal(peers.count(), 1, 'those of loopback are known');
     assert.match(log.text(), /"peers":1,"msg":"peers found"/);
