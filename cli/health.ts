@@ -76,7 +76,9 @@ async function ask(url: URL, isThisHost: boolean): Promise<Answered> {
   try {
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
       const get = url.protocol === 'https:' ? getSecurely : getPlainly;
-      get(url, options, resolve).once('error', reject);
+      const request = get(url, options, resolve).once('error', reject);
+      // After an answer it changes nothing. One that goes on in another protocol is closed without an error.
+      request.once('close', () => reject(new Error('it closes the connection without an answer')));
     });
     const said = toLine((await text(response)).trim()).slice(0, MOST_SHOWN);
     return { statusCode: response.statusCode ?? 0, said };

@@ -13,6 +13,7 @@ import type { ReloadTarget } from './reload/reload.ts';
 import { Polling } from './follow/polling.ts';
 import { drain } from './health/drain.ts';
 import { Probes } from './health/probes.ts';
+import type { Listener } from './listen/listener.ts';
 import { openListeners } from './listen/listeners.ts';
 import { findSignature } from './lookups/find-signature.ts';
 import type { Lookup } from './lookups/lookup.ts';
@@ -53,7 +54,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const inForce = new InForce(options, options.now);
   const onFirstLoad = (store: SignatureStore, generation: Generation): void => {
     opening.begin();
-    void opening.done.then(() => options.onServing(main.url, store, generation), ignore);
+    void opening.done.then(() => tellServing(options, main, store, generation), ignore);
     // What lookups do not need does not hold up the first of them.
     void apps.load();
   };
@@ -71,7 +72,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   if (options.tls) certificate.take(options.tls.cert);
   certificate.start();
   refresher.start();
-  void peers?.look();
+  void opening.done.then(async () => (main.isListening ? peers?.look() : undefined), ignore);
   const stopFollowing = follow(options, parts);
   return {
     get url() {
@@ -106,6 +107,16 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       await Promise.all([lookups.flush(), parts.stopKeeping(), peers?.stop()]);
     },
   };
+}
+
+/** Says what is served, unless a stop has begun meanwhile. */
+function tellServing(
+  { onServing }: ServerOptions,
+  { isListening, url }: Pick<Listener, 'isListening' | 'url'>,
+  store: SignatureStore,
+  generation: Generation,
+): void {
+  if (isListening) onServing(url, store, generation);
 }
 
 function readServed({

@@ -2,7 +2,12 @@
 // or a file that may not be written yet, does not keep a server from its nodes.
 import type { ProgramLog } from '../../generator/system/program-log.ts';
 import { hasCode, messageOf } from '../../generator/terms/errors.ts';
-import { AUDIT_HINT, AuditFile, NoAuditFileError } from '../../server/events/audit-file.ts';
+import {
+  AUDIT_HINT,
+  AUDIT_OPENING,
+  AuditFile,
+  NoAuditFileError,
+} from '../../server/events/audit-file.ts';
 import type { Troubles } from '../../server/troubles/troubles.ts';
 import { UsageError } from '../base/usage-error.ts';
 
@@ -30,9 +35,27 @@ export async function openAuditFile(
       const hint = 'name a file, or - for standard output';
       throw new UsageError(`--audit-log: ${path} is no regular file`, hint, { cause });
     }
-    const message = `the audit log cannot be written: ${messageOf(cause)}`;
-    log.error({ hint: AUDIT_HINT }, message);
-    troubles.raise('audit-log', { message, hint: AUDIT_HINT });
+    tellUnopened(cause, troubles, log);
   }
   return file;
+}
+
+/** Makes the file anew for who has rotated it, and finds out whether one can be opened that could not be. */
+export async function reopenAuditFile(
+  file: AuditFile,
+  troubles: Pick<Troubles, 'raise' | 'clear'>,
+  log: ProgramLog,
+): Promise<void> {
+  try {
+    await file.open();
+    troubles.clear('audit-log', AUDIT_OPENING);
+  } catch (error) {
+    tellUnopened(error, troubles, log);
+  }
+}
+
+function tellUnopened(error: unknown, troubles: Pick<Troubles, 'raise'>, log: ProgramLog): void {
+  const message = `the audit log cannot be written: ${messageOf(error)}`;
+  log.error({ hint: AUDIT_HINT }, message);
+  troubles.raise('audit-log', { message, hint: AUDIT_HINT }, AUDIT_OPENING);
 }

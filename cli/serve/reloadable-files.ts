@@ -116,15 +116,17 @@ export class ReloadableFiles {
     const file = this.#options.settings['webhook-secret-file'];
     this.#secretFiles.begin();
     if (file === undefined) return { webhookSecrets: [] };
-    const flag = '--webhook-secret-file';
-    return { webhookSecrets: await readSecrets(file, flag, this.#secretFiles.note) };
+    const words = { flag: '--webhook-secret-file', cure: 'copy the signing token as a whole' };
+    return { webhookSecrets: await readSecrets(file, words, this.#secretFiles.note) };
   }
 
   async #readNotifySecrets(): Promise<Pick<Reloadable, 'notifySecrets'>> {
     const file = this.#options.settings['notify-secret-file'];
     this.#notifyFiles.begin();
     if (file === undefined) return { notifySecrets: [] };
-    const lines = await readSecrets(file, '--notify-secret-file', this.#notifyFiles.note);
+    const cure = 'make one with `echo "whsec_$(openssl rand -base64 32)"`';
+    const words = { flag: '--notify-secret-file', cure };
+    const lines = await readSecrets(file, words, this.#notifyFiles.note);
     return { notifySecrets: lines.map(toSigningKey) };
   }
 
@@ -155,7 +157,12 @@ async function readTls(certFile: string, keyFile: string, note: NoteFile): Promi
   return { cert, key };
 }
 
-async function readSecrets(file: string, flag: string, note: NoteFile): Promise<readonly string[]> {
+/** `cure` is for a signing key that is not whole. */
+async function readSecrets(
+  file: string,
+  { flag, cure }: { readonly flag: string; readonly cure: string },
+  note: NoteFile,
+): Promise<readonly string[]> {
   const text = (await readNamed(file, flag, note)).toString('utf8');
   const secrets = text.split(/\r?\n/).filter((line) => line !== '');
   if (secrets.length === 0) {
@@ -168,7 +175,7 @@ async function readSecrets(file: string, flag: string, note: NoteFile): Promise<
   if (broken >= 0) {
     throw new UsageError(
       `${file}: expected whsec_ and base64 behind it in secret ${broken + 1}`,
-      'copy the secret as a whole',
+      cure,
     );
   }
   return secrets;

@@ -30,7 +30,7 @@ import { type LastingEngines, openLastingEngines, warnOfKeys } from '../inputs/o
 import { openSource } from '../inputs/open-source.ts';
 import { readShownUrl } from '../inputs/read-store-url.ts';
 import { AccessLogOutput } from './access-log-output.ts';
-import { openAuditFile } from './open-audit-file.ts';
+import { openAuditFile, reopenAuditFile } from './open-audit-file.ts';
 import { deriveCommitUrl } from './commit-url.ts';
 import { explainListenError } from './explain-listen-error.ts';
 import type { LastGoodKeys } from './last-good-keys.ts';
@@ -125,8 +125,7 @@ class ServeRun {
     this.#manager = new ServiceManager({ ...io, troubles, log });
     signals.onReload(() => {
       this.#reload.request(this.#manager.reloading());
-      // Who has rotated it finds a new one; else it is made with the next line.
-      void this.#auditFile?.open().catch(() => undefined);
+      if (this.#auditFile) void reopenAuditFile(this.#auditFile, troubles, log);
     });
   }
 

@@ -15,12 +15,14 @@ export interface AuditTarget {
 
 /** What helps where it cannot be written. */
 export const AUDIT_HINT = 'make room, or make it writable for the user that runs lookaside';
+/** Names, in the trouble `audit-log`, a file that could not be opened. */
+export const AUDIT_OPENING = 'opening';
 
 const LINE_END = 10;
-/** Readable for the group: whoever ships logs is in it. */
+/** Readable for the group, whatever the umask is: whoever ships logs is in it. */
 const MODE = 0o640;
 /** Does not wait for who reads a pipe. */
-const FLAGS = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK;
+const FLAGS = constants.O_RDWR | constants.O_APPEND | constants.O_NONBLOCK;
 
 /** The name stands for no file, and cannot. */
 export class NoAuditFileError extends Error {
@@ -76,7 +78,7 @@ export class AuditFile implements AuditTarget {
   async #current(): Promise<FileHandle> {
     if (this.#file && (await this.#isThere(this.#file))) return this.#file;
     await this.#close();
-    const file = await open(this.#path, FLAGS, MODE);
+    const file = await openOrMake(this.#path);
     try {
       this.#isTorn = await isTorn(file, this.#path);
     } catch (error) {
@@ -95,6 +97,22 @@ export class AuditFile implements AuditTarget {
       if (hasCode(error, 'ENOENT')) return false;
       throw error;
     }
+  }
+}
+
+async function openOrMake(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, FLAGS);
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT')) throw error;
+  }
+  const file = await open(path, FLAGS | constants.O_CREAT, MODE);
+  try {
+    await file.chmod(MODE);
+    return file;
+  } catch (error) {
+    await file.close();
+    throw error;
   }
 }
 

@@ -6,7 +6,7 @@ import type { StateOrigin } from '../../generator/sources/source.ts';
 import type { ProgramLog } from '../../generator/system/program-log.ts';
 import { hintOf, messageOf } from '../../generator/terms/errors.ts';
 import type { Troubles } from '../troubles/troubles.ts';
-import { AUDIT_HINT, type AuditTarget } from './audit-file.ts';
+import { AUDIT_HINT, AUDIT_OPENING, type AuditTarget } from './audit-file.ts';
 import { formatAuditLines, formatMissingLine } from './audit-lines.ts';
 import { EventQueue, type QueueLimits } from './event-queue.ts';
 import type { Publication } from './publication.ts';
@@ -30,9 +30,13 @@ interface Entry {
   readonly bytes: number;
 }
 
-/** Publications that wait. Each change is some references to what the store has, or had: millions at most. */
-const LIMITS: QueueLimits = { events: 1000, bytes: 1024 ** 3 };
-const CHANGE_BYTES = 200;
+/** Publications that wait behind the one that is being written. */
+const LIMITS: QueueLimits = { events: 1000, bytes: 256 * 1024 * 1024 };
+/** What each keeps in memory, about: references to what the store has, and all of what it has no longer. */
+const OWN_BYTES = 500;
+const ADDED_BYTES = 100;
+const REMOVED_BYTES = 2000;
+const REJECTED_BYTES = 500;
 const FIRST_PAUSE = 1000;
 const LONGEST_PAUSE = 60_000;
 /** Lines between two pauses for lookups. */
@@ -45,8 +49,6 @@ export class AuditLog {
   #working: Promise<void> | undefined;
   #isClosing = false;
   #failures = 0;
-  /** Whether operators may have been told, at the start already, that it cannot be written. */
-  #isTold = true;
   #written = 0;
   #lost = 0;
   /** Of those that are lost, the log does not tell yet. */
@@ -65,11 +67,10 @@ export class AuditLog {
 
   /** Never throws, and never waits. */
   add(publication: Publication, origin: StateOrigin): void {
-    const { added, removed, rejected } = publication.difference;
-    const bytes = CHANGE_BYTES * (1 + added.length + removed.length + rejected.length);
-    const dropped = this.#queue.push({ publication, origin, bytes });
-    this.#lose(dropped.length);
-    if (this.#queue.length > 0) this.#working ??= this.#work();
+    const entry = { publication, origin, bytes: estimateBytes(publication) };
+    // What nobody has to wait for may be of any size.
+    if (this.#working) this.#lose(this.#queue.push(entry).length);
+    else this.#working = this.#work(entry);
   }
 
   /** Settles when all of it is written, or at once while that fails. */
@@ -88,8 +89,8 @@ export class AuditLog {
     this.#options.log.error({ publications }, 'publications are missing in the audit log');
   }
 
-  async #work(): Promise<void> {
-    for (let entry = this.#queue.shift(); entry; entry = this.#queue.shift()) {
+  async #work(first: Entry): Promise<void> {
+    for (let entry: Entry | undefined = first; entry; entry = this.#queue.shift()) {
       const isWritten = await this.#write(entry);
       if (isWritten) this.#written++;
       else this.#lose(1);
@@ -137,10 +138,11 @@ export class AuditLog {
   }
 
   #succeed(): void {
-    if (this.#failures > 0) this.#options.log.info('the audit log is written again');
-    if (this.#isTold) this.#options.troubles.clear('audit-log');
+    const { troubles, log } = this.#options;
+    if (this.#failures > 0) log.info('the audit log is written again');
+    troubles.clear('audit-log');
+    troubles.clear('audit-log', AUDIT_OPENING);
     this.#failures = 0;
-    this.#isTold = false;
   }
 
   #fail(error: unknown): void {
@@ -149,7 +151,6 @@ export class AuditLog {
     const hint = hintOf(error) ?? AUDIT_HINT;
     if (this.#failures === 0) log.error({ hint }, message);
     this.#failures++;
-    this.#isTold = true;
     const waiting = this.#queue.length + 1;
     const counts = `${waiting} publications wait, ${this.#lost} are lost`;
     troubles.raise('audit-log', { message: `${message}; ${counts}`, hint });
@@ -159,4 +160,10 @@ export class AuditLog {
     this.#lost += count;
     this.#untold += count;
   }
+}
+
+function estimateBytes({ difference }: Publication): number {
+  const { added, removed, rejected } = difference;
+  const own = OWN_BYTES + REJECTED_BYTES * rejected.length;
+  return own + ADDED_BYTES * added.length + REMOVED_BYTES * removed.length;
 }

@@ -66,8 +66,14 @@ async function send(
 ): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const request = open(url, { ...headers, 'content-length': Buffer.byteLength(body) }, signal);
+    let isAnswered = false;
     request.once('error', reject);
+    // One that goes on in another protocol is closed without an error, and without an answer.
+    request.once('close', () => {
+      if (!isAnswered) reject(new Error('it closes the connection without an answer'));
+    });
     request.once('response', (response) => {
+      isAnswered = true;
       let answered = 0;
       response.on('data', ({ length }: Buffer) => {
         answered += length;

@@ -348,6 +348,9 @@ export class Generations {
     } catch (error) {
       // A clone that has lost the served commit cannot compare with it; load everything next time.
       if (!(error instanceof StateRefusedError)) this.#mustReload = true;
+      // What is in force already is told, whatever becomes of the rest.
+      const served = this.#served;
+      if (served?.snapshot === snapshot) await this.#account('source', served.store.takeChanges());
       throw error;
     } finally {
       if (isNew) await tried?.end();

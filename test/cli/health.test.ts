@@ -97,6 +97,13 @@ describe('lookaside health', () => {
       stdout: '',
       stderr: `lookaside: cannot ask http://127.0.0.1:${port}/readyz: connect ECONNREFUSED 127.0.0.1:${port}\n${HINT}`,
     });
+    const other = await answer((_request, response) => {
+      response.writeHead(101, { connection: 'upgrade', upgrade: 'websocket' }).end();
+    });
+    assert.match(
+      (await runLookaside(['health', `http://127.0.0.1:${other}`])).stderr,
+      /: it closes the connection without an answer\nhint: /,
+    );
     const silent = await answer(() => undefined);
     const { code, stderr } = await runLookaside(['health', `http://127.0.0.1:${silent}`]);
     assert.equal(code, 2);

@@ -4,8 +4,10 @@ import { cp, mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/pro
 import { dirname, join } from 'node:path';
 import { Webhook } from 'standardwebhooks';
 import { eventually } from '../kit/eventually.ts';
+import { SmallDisk } from '../kit/process/small-disk.ts';
 import { lookUp } from '../kit/program/look-up.ts';
 import { readStatus } from '../kit/program/read-status.ts';
+import { Served } from '../kit/program/served.ts';
 import { useLookaside } from '../kit/program/use-lookaside.ts';
 import { type GitRemote, makeGitRemote } from '../kit/remote/git-remote.ts';
 import { ListeningReceiver, type ReceivedPost } from '../kit/server/listening-receiver.ts';
@@ -21,6 +23,8 @@ const OTHER = `whsec_${Buffer.from('76543210fedcba9876543210').toString('base64'
 const BAD = `team/app@sha256=${'cd'.repeat(32)}/signature-1`;
 const UNSIGNED = `team/app@sha256=${'ef'.repeat(32)}/signature-1`;
 
+/** For what is tried again after a pause, on a machine with much to do. Milliseconds. */
+const PATIENCE = 60_000;
 const ONE_ADDED = { added: 1, removed: 0, rejected: 0 };
 
 type Line = Record<string, unknown>;
@@ -286,6 +290,65 @@ describeWith(['gpg', 'git', 'openssl'], 'events', () => {
     });
   });
 
+  it('wait for a full disk, in the order in which they happened, and hold up nothing', async function onFullDisk() {
+    const logs = join(directory(), 'logs');
+    await mkdir(logs);
+    const disk = await SmallDisk.mount(logs, 1024 * 1024);
+    if (disk === undefined) return this.skip();
+    const outside = join(disk.outside, 'audit.log');
+    try {
+      await remote.publish({ [first.location]: first.bytes });
+      const options = [...publisher.serveArgs(state), `--audit-log=${join(logs, 'audit.log')}`];
+      const { wrapper } = disk;
+      const server = await Served.prepare({ source: remote.path, args: options, wrapper });
+      await server.start();
+      await server.waitUntilReady(PATIENCE);
+      await eventually(async () => assert.equal((await auditLines(outside)).length, 1));
+      await disk.fill();
+      // A line that is longer than what is left of the file's last page.
+      const bad = Array.from({ length: 60 }, (_, at) => [BAD.replace(/1$/, `${at + 1}`), 'none']);
+      const commits = [
+        await remote.publish({ ...Object.fromEntries(bad), [second.location]: second.bytes }),
+      ];
+      await publisher.announce(server, commits[0] ?? '');
+      await eventually(async () => {
+        const { troubles } = await readStatus(server);
+        assert.match(JSON.stringify(troubles), /"audit-log","since":[^}]*1 publications wait/);
+      });
+      assert.equal((await lookUp(server, second.location)).status, 200);
+      commits.push(await remote.publish({ [first.location]: null }));
+      await publisher.announce(server, commits[1] ?? '');
+      await eventually(async () =>
+        assert.equal((await lookUp(server, first.location)).status, 404),
+      );
+      assert.doesNotMatch(await readFile(outside, 'utf8'), new RegExp(`"commit":"${commits[1]}"`));
+      await disk.empty();
+      await eventually(async () => {
+        const [, ...told] = (await readFile(outside, 'utf8')).split('\n').flatMap(parseWhole);
+        assert.deepEqual(
+          told.map(({ commit, counts }) => [commit, counts]),
+          [
+            [commits[0], { added: 1, removed: 0, rejected: 60 }],
+            [commits[1], { added: 0, removed: 1, rejected: 0 }],
+          ],
+        );
+      }, PATIENCE);
+      const { troubles } = await readStatus(server);
+      assert.doesNotMatch(JSON.stringify(troubles), /audit-log/);
+      await disk.fill();
+      const last = await remote.publish({ [second.location]: null, [BAD]: null });
+      await publisher.announce(server, last);
+      await eventually(async () =>
+        assert.equal((await lookUp(server, second.location)).status, 404),
+      );
+      const since = performance.now();
+      assert.equal(await server.process.stop(), 0);
+      assert.ok(performance.now() - since < 10_000, 'a stop waits for no disk');
+    } finally {
+      await disk.unmount();
+    }
+  });
+
   it('go into a new file when the old one was renamed', async () => {
     await remote.publish({ [first.location]: first.bytes });
     const server = await servers.start(remote.path, args);
@@ -298,6 +361,15 @@ describeWith(['gpg', 'git', 'openssl'], 'events', () => {
     assert.equal((await auditLines(`${audit}.1`)).length, 1);
   });
 });
+
+/** Skips what is no JSON: a line that was cut. */
+function parseWhole(line: string): readonly Line[] {
+  try {
+    return [JSON.parse(line) as Line];
+  } catch {
+    return [];
+  }
+}
 
 /** Whether an object has these members, and others maybe. */
 function assertSays(told: unknown, expected: object): void {

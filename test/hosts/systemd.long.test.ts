@@ -1,7 +1,8 @@
 // The units as they are shipped, run by a real systemd.
 import assert from 'node:assert/strict';
 import { readFile, readdir } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { networkInterfaces } from 'node:os';
+import { basename, dirname, join } from 'node:path';
 import { eventually } from '../kit/eventually.ts';
 import { isRoot } from '../kit/node/node-root.ts';
 import { freePort } from '../kit/process/free-port.ts';
@@ -16,6 +17,8 @@ import { describeWith } from '../with-tools.ts';
 
 const SERVICE = 'lookaside.service';
 const SOCKET = 'lookaside.socket';
+/** Of a user's manager; that of the system has it in /var/log. */
+const AUDIT_LOG = '/var/lib/log/lookaside/audit.log';
 /** Lookups that must go well before and after a restart. */
 const ENOUGH = 100;
 
@@ -47,7 +50,8 @@ describeWith(
       statusUrl = `http://127.0.0.1:${statusPort}`;
       host = await SystemdHost.start();
       const { url: source } = await remote.serveHttp();
-      settings = { source, keys: 'keys', 'status-listen': `127.0.0.1:${statusPort}` };
+      const status = `127.0.0.1:${statusPort}`;
+      settings = { source, keys: 'keys', 'status-listen': status, 'audit-log': AUDIT_LOG };
       await configure();
       for (const name of await readdir(join(EXAMPLE, 'keys'))) {
         await host.write(
@@ -108,6 +112,8 @@ describeWith(
       assert.match(status, /^NoNewPrivs:\t1$/m);
       const { stdout } = await host.run('stat', '-c', '%U %a', '/var/lib/lookaside');
       assert.equal(stdout, 'lookaside 700\n');
+      const logs = await host.run('stat', '-c', '%U %G %a', dirname(AUDIT_LOG), AUDIT_LOG);
+      assert.equal(logs.stdout, 'lookaside lookaside 750\nlookaside lookaside 640\n');
     });
 
     it('read files again at a reload, and go on', async () => {
@@ -144,6 +150,29 @@ describeWith(
         }
       });
     }
+
+    it('see which addresses are their own, so that a push is passed on to others alone', async () => {
+      const own = Object.values(networkInterfaces())
+        .flatMap((all = []) => all)
+        .find(({ family, internal }) => family === 'IPv4' && !internal);
+      const { port } = new URL(url);
+      // On all addresses, but for who comes from this host.
+      const every = ['[Socket]', 'BindToDevice=lo', 'ListenStream=', `ListenStream=${port}`];
+      await host.systemctl('stop', SERVICE, SOCKET);
+      await host.change(SOCKET, 'peers', every);
+      await host.write('/etc/lookaside/webhook-secret', 'secret');
+      await host.run('chown', 'lookaside', '/etc/lookaside/webhook-secret');
+      const peers = own?.address ?? '192.0.2.1';
+      await configure({ 'webhook-secret-file': 'webhook-secret', peers });
+      await host.systemctl('start', SOCKET, SERVICE);
+      const seen = own ? 0 : 1;
+      await eventually(async () =>
+        assert.match(
+          await host.log(),
+          new RegExp(`"name":"${peers}","port":${port},"peers":${seen},"msg":"peers found"`),
+        ),
+      );
+    });
 
     it('start a server again that hangs', async () => {
       await configure();

@@ -56,6 +56,8 @@ export async function postDelivery(
       posted.destroy();
     });
     posted.on('error', reject);
+    // After an answer it changes nothing. One that goes on in another protocol is closed without an error.
+    posted.once('close', () => reject(new Error('it closes the connection without an answer')));
     posted.end(bytes);
   });
 }

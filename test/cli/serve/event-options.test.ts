@@ -25,7 +25,7 @@ describe('events and the audit log', () => {
       [
         'a secret that is none',
         () => [`--notify-url=${RECEIVER}`, `--notify-secret-file=${join(directory(), 'bad')}`],
-        /bad: expected whsec_ and base64 behind it in secret 2\nhint: copy the secret as a whole/,
+        /bad: expected whsec_ and base64 behind it in secret 2\nhint: make one with `echo "whsec_/,
       ],
       [
         'an empty file of secrets',

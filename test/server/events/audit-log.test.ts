@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import {
   appendFile,
+  chmod,
   mkdir,
   readFile,
   rename,
@@ -14,7 +15,7 @@ import { join } from 'node:path';
 import { createProgramLog } from '../../../generator/system/program-log.ts';
 import { SignatureStore } from '../../../generator/store/store.ts';
 import type { PublishableFile } from '../../../generator/gate/checked-file.ts';
-import { AuditFile, NoAuditFileError } from '../../../server/events/audit-file.ts';
+import { AUDIT_OPENING, AuditFile, NoAuditFileError } from '../../../server/events/audit-file.ts';
 import { AuditLog, type AuditLogOptions } from '../../../server/events/audit-log.ts';
 import { NO_DIFFERENCE, type Publication } from '../../../server/events/publication.ts';
 import { Troubles } from '../../../server/troubles/troubles.ts';
@@ -88,6 +89,31 @@ describe('the audit log', () => {
     });
   }
 
+  it('is over any trouble with opening it once a line is written', async () => {
+    troubles.raise('audit-log', { message: 'it could not be opened' }, AUDIT_OPENING);
+    for (const number of [1, 2]) {
+      add(number);
+      await audit.settle();
+      assert.deepEqual(troubles.list(), []);
+      troubles.raise('audit-log', { message: 'nor at a reload' }, AUDIT_OPENING);
+    }
+  });
+
+  it('is made for its user and group, whatever the umask is, and else left as it is', async () => {
+    const before = process.umask(0o077);
+    try {
+      add(1);
+      await audit.settle();
+      assert.equal((await stat(path)).mode & 0o777, 0o640);
+      await chmod(path, 0o600);
+      add(2);
+      await audit.settle();
+      assert.equal((await stat(path)).mode & 0o777, 0o600);
+    } finally {
+      process.umask(before);
+    }
+  });
+
   it('ends a line that a kill has cut', async () => {
     await writeFile(path, '{"generation":1}\n{"genera');
     add(2);
@@ -116,13 +142,28 @@ describe('the audit log', () => {
     assert.match(log.text(), /"msg":"the audit log is written again"/);
   });
 
-  it('goes on after a publication for which there is no room at all', async () => {
-    make({ limits: { events: 5, bytes: 300 } });
+  it('has no room for what waits and is too large, but for anything that need not wait', async () => {
+    make({ limits: { events: 5, bytes: 1200 } });
     const rejected = [toRejected('a'), toRejected('b')];
-    audit.add({ ...toPublication(1), difference: { ...NO_DIFFERENCE, rejected } }, {});
-    add(2);
+    const addLarge = (number: number): void =>
+      audit.add({ ...toPublication(number), difference: { ...NO_DIFFERENCE, rejected } }, {});
+    addLarge(1);
+    addLarge(2);
+    add(3);
     await audit.settle();
-    assert.deepEqual(await numbersIn(), [{ publications: 1 }, 2]);
+    addLarge(4);
+    await audit.settle();
+    assert.deepEqual(await numbersIn(), [1, { publications: 1 }, 3, 4]);
+  });
+
+  it('keeps little in memory of what waits, however much was removed', async () => {
+    await mkdir(path);
+    add(1);
+    const [removed] = await makeFiles(1);
+    assert(removed);
+    const difference = { ...NO_DIFFERENCE, removed: Array.from({ length: 60_000 }, () => removed) };
+    for (const number of [2, 3, 4]) audit.add({ ...toPublication(number), difference }, {});
+    assert.equal(audit.counts.lost, 1);
   });
 
   it('keeps no stop waiting that cannot be written, and tells what is lost', async () => {

@@ -120,6 +120,14 @@ describe('a receiver of events', () => {
       /Parse Error|socket hang up/,
       'tried again',
     ],
+    [
+      'goes on in another protocol',
+      (response) => {
+        response.writeHead(101, { connection: 'upgrade', upgrade: 'websocket' }).end();
+      },
+      /it closes the connection without an answer/,
+      'tried again',
+    ],
   ];
   for (const [title, answer, words, becomes] of faults) {
     it(`is ${becomes === 'dropped' ? 'not asked for ever' : 'asked again'} when it ${title}`, async () => {

@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import type { Judge } from '../../../generator/gate/judge.ts';
+import { DEFERRED } from '../../../generator/openpgp/open-message.ts';
+import { SourceError } from '../../../generator/sources/source.ts';
 import { createProgramLog } from '../../../generator/system/program-log.ts';
 import { makePublishedEvent } from '../../../server/events/cloud-event.ts';
 import type { Publication } from '../../../server/events/publication.ts';
@@ -202,6 +204,36 @@ describe('publications', () => {
     const added = [`2 ${at(2)}`];
     assert.deepEqual(next.last, { ...NONE, before: 'a', commit: 'b', added });
     assert.equal(next.told.length, 1);
+  });
+
+  it('tell at once what a refresh has brought that fails halfway, and the rest when it comes', async () => {
+    const replica = await start({ [at(1)]: 'a' });
+    const { judge, ...others } = createFakeJudge();
+    replica.generations.replaceJudge({
+      ...others,
+      judge: async (place, bytes, now, effort) => {
+        const isSlow = Buffer.from(bytes).toString() === 'slow';
+        return effort === 'quick' && isSlow ? DEFERRED : judge(place, bytes, now, effort);
+      },
+    });
+    await replica.generations.renew(never);
+    // Both new files can be read once, and the slow one not again.
+    let reads = 0;
+    replica.source.onRead = () => {
+      if (++reads > 2) throw new SourceError('the disk is gone');
+    };
+    const files = { [at(1)]: 'a', [at(2)]: 'b', [at(3)]: 'slow' };
+    await assert.rejects(replica.push('b', files), /the disk is gone/);
+    const half = { added: [`2 ${at(2)}`], rejected: [`cannot-verify ${at(3)}`] };
+    assert.deepEqual(replica.last, { ...NONE, before: 'a', commit: 'b', ...half });
+    assert.equal(replica.told.length, 2);
+    assert.equal(replica.settled, 1, 'it is not noted as published');
+    replica.source.onRead = () => undefined;
+    await replica.advance();
+    const rest = { added: [`3 ${at(3)}`] };
+    assert.deepEqual(replica.last, { ...NONE, before: 'b', commit: 'b', ...rest });
+    assert.equal(replica.told.length, 3);
+    assert.equal(replica.settled, 2);
   });
 
   it('have the same id on all replicas, and another one for each change', async () => {

@@ -241,6 +241,31 @@ describe('peers', () => {
     });
   }
 
+  it('are all addresses of the name where those of the own host cannot be seen', async () => {
+    found = ['192.0.2.1', FIRST];
+    const peers = create({
+      places: () => [{ host: '::', port }],
+      hostAddresses: () => {
+        throw new Error('uv_interface_addresses returned Unknown system error 97');
+      },
+    });
+    await peers.look();
+    assert.equal(peers.count(), 1, 'those of loopback are known');
+    assert.match(log.text(), /"peers":1,"msg":"peers found"/);
+  });
+
+  it('that go on in another protocol are tried again', async () => {
+    found = [FIRST];
+    const first = await listen(FIRST);
+    first.answer = (_request, response) => {
+      const isFirst = first.received.length === 1;
+      if (isFirst) response.writeHead(101, { connection: 'upgrade', upgrade: 'websocket' }).end();
+      else response.writeHead(202).end();
+    };
+    create().relay(deliver('push'));
+    assert.deepEqual(await counted(1), { delivered: 1 });
+  });
+
   it('that answer without end hold no connection', async () => {
     found = [FIRST];
     const first = await listen(FIRST);

@@ -148,8 +148,8 @@ describeWith(['git', 'git-http-backend'], 'the budgets of a clone', () => {
       const error = await refusal(opened.refresh());
       assert.match(error.message, /would take 4\.\d MiB on the disk, above its budget of 2 MiB/);
       assert.match(error.hint ?? '', /--max-disk/);
-      const { commit, author } = error.origin ?? {};
-      assert.deepEqual({ commit, author }, { commit: bad, author: 'Author <author@example.test>' });
+      const { commit, author } = error.origin;
+      assert.deepEqual([commit, author], [bad, 'Author <author@example.test>']);
       assert.ok((await sizeOnDisk()) <= before + 64 * KIB);
     }
     assert.equal((await opened.recall())?.commit, good);
