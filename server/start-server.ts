@@ -71,7 +71,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   if (options.tls) certificate.take(options.tls.cert);
   certificate.start();
   refresher.start();
-  void peers?.look();
+  void opening.done.then(async () => peers?.look(), ignore);
   const stopFollowing = follow(options, parts);
   return {
     get url() {

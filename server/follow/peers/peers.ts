@@ -38,7 +38,7 @@ export interface PeersName {
 }
 
 export interface PeersOptions extends PeersName {
-  /** Where this server listens. */
+  /** Where this server listens; none before it does, and when it stops. */
   readonly places: () => readonly ListenPlace[];
   /** Our certificate (PEM) now; with one, peers have TLS as well. */
   readonly certificate: () => Uint8Array | undefined;
@@ -64,6 +64,8 @@ export class Peers {
   #waiting: KeptDelivery | undefined;
   #isLooking = false;
   #isStopped = false;
+  /** Where this server listens, or did until it began to stop. */
+  #known: readonly ListenPlace[] = [];
   #count: number | undefined;
   /** Pushes that were missed in a row, by address, or by the name where it has none. */
   readonly #missed = new Map<string, number>();
@@ -84,25 +86,38 @@ export class Peers {
     if (!this.#isLooking) void this.#passOn();
   };
 
-  /** Looks the name up, so that a wrong one is told of before the first push. */
+  /**
+   * Looks the name up, so that a wrong one is told of before the first push. Not unless the server
+   * listens: before that it does not know itself.
+   */
   async look(): Promise<void> {
     const { name, log } = this.#options;
+    if (this.#places.length === 0) return;
     const found = await this.#findAddresses();
     if (found) log.info({ name, port: this.#port, peers: found.length }, 'peers found');
   }
 
-  /** Takes no more pushes; settles when those on their way have arrived, or shortly after. */
+  /**
+   * To be called when no more deliveries come. Settles when the pushes on their way have arrived, or shortly
+   * after; those whose answer was the last thing that the server did are on their way, too.
+   */
   async stop(): Promise<void> {
-    this.#isStopped = true;
     const end = performance.now() + this.#limits.stop;
-    while (this.#busy.size > 0 && performance.now() < end) {
+    do {
       await new Promise((resolve) => setTimeout(resolve, STOP_CHECK));
-    }
+    } while ((this.#isLooking || this.#busy.size > 0) && performance.now() < end);
+    this.#isStopped = true;
     for (const peer of this.#busy.values()) peer.giveUp('the server stops');
   }
 
   get #port(): number {
-    return this.#options.port ?? this.#options.places()[0]?.port ?? 0;
+    return this.#options.port ?? this.#places[0]?.port ?? 0;
+  }
+
+  get #places(): readonly ListenPlace[] {
+    const listening = this.#options.places();
+    if (listening.length > 0) this.#known = listening;
+    return this.#known;
   }
 
   /** One lookup of the name at a time: the resolver may take long. */
@@ -120,10 +135,10 @@ export class Peers {
 
   /** Undefined if the name has none. */
   async #findAddresses(): Promise<readonly string[] | undefined> {
-    const { name, places, log, resolve = resolveName } = this.#options;
-    const port = this.#port;
+    const { name, log, resolve = resolveName } = this.#options;
+    const [places, port] = [this.#places, this.#port];
     const isOwn = (address: string): boolean =>
-      isOwnAddress(address, port, places(), listHostAddresses);
+      isOwnAddress(address, port, places, listHostAddresses);
     try {
       const found = choosePeers(await resolve(name), isOwn, this.#limits.peers);
       this.#noteFound(found.addresses);

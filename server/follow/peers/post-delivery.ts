@@ -38,10 +38,24 @@ const NOT_RELAYED = new Set([
 /** Gives the status of the answer. Rejects if there is none, or once the signal is aborted. */
 export async function postDelivery(
   place: PeerPlace,
-  { bytes, headers }: KeptDelivery,
+  delivery: KeptDelivery,
   signal: AbortSignal,
 ): Promise<number> {
   const socket = await open(place, signal);
+  try {
+    return await postOver(socket, place, delivery, signal);
+  } finally {
+    // Whatever else the other end says may be without end.
+    socket.destroy();
+  }
+}
+
+async function postOver(
+  socket: Socket,
+  place: PeerPlace,
+  { bytes, headers }: KeptDelivery,
+  signal: AbortSignal,
+): Promise<number> {
   return new Promise((resolve, reject) => {
     const posted = request({
       method: 'POST',
@@ -50,12 +64,10 @@ export async function postDelivery(
       createConnection: () => socket,
       signal,
     });
-    posted.once('response', ({ statusCode = 0 }) => {
-      resolve(statusCode);
-      // Whatever else it says may be without end.
-      posted.destroy();
-    });
+    posted.once('response', ({ statusCode = 0 }) => resolve(statusCode));
     posted.on('error', reject);
+    // An answer of 101 ends the connection, and is neither a response nor an error.
+    posted.once('close', () => reject(new Error('it ended the connection without an answer')));
     posted.end(bytes);
   });
 }

@@ -241,6 +241,21 @@ describe('peers', () => {
     });
   }
 
+  it('have failed, and get the next push, when they answer with another protocol', async () => {
+    found = [FIRST];
+    const first = await listen(FIRST);
+    const { answer } = first;
+    first.answer = ({ socket }) =>
+      void socket.write('HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n');
+    const peers = create();
+    peers.relay(deliver('one'));
+    assert.deepEqual(await counted(1), { failed: 1 });
+    first.answer = answer;
+    peers.relay(deliver('two'));
+    assert.deepEqual(await counted(2), { failed: 1, delivered: 1 });
+    assert.deepEqual(first.bodies, ['one', 'one', 'one', 'two']);
+  });
+
   it('that answer without end hold no connection', async () => {
     found = [FIRST];
     const first = await listen(FIRST);
@@ -402,6 +417,40 @@ describe('peers', () => {
     peers.relay(deliver('late'));
     await new Promise((resolve) => setTimeout(resolve, 50));
     assert.deepEqual(first.bodies, ['push']);
+  });
+
+  it('get what came last before the stop, also where their name is being looked up', async () => {
+    found = [FIRST];
+    const first = await listen(FIRST);
+    const gate = createGate();
+    const resolve = async (): Promise<readonly string[]> => {
+      await gate.wait();
+      return found;
+    };
+    const peers = create({ resolve, limits: { ...PATIENT, stop: 20_000 } });
+    peers.relay(deliver('before'));
+    const stopped = peers.stop();
+    peers.relay(deliver('answered last'));
+    gate.open();
+    await stopped;
+    assert.deepEqual(await counted(2), { replaced: 1, delivered: 1 });
+    assert.deepEqual(first.bodies, ['answered last']);
+  });
+
+  it('are told apart from a server that does not listen yet, or no more', async () => {
+    found = ['127.0.0.1', FIRST];
+    const first = await listen(FIRST);
+    let places: readonly { host: string; port: number }[] = [];
+    const peers = create({ port: undefined, places: () => places });
+    await peers.look();
+    assert.equal(peers.count(), undefined);
+    places = [{ host: '127.0.0.1', port }];
+    await peers.look();
+    assert.equal(peers.count(), 1);
+    places = [];
+    peers.relay(deliver('while it stops'));
+    assert.deepEqual(await counted(1), { delivered: 1 });
+    assert.deepEqual(first.bodies, ['while it stops']);
   });
 
   describeWith(['openssl'], 'with TLS', () => {
