@@ -29,6 +29,8 @@ function isBadAddress(value: unknown): boolean {
 const BEYOND: Readonly<Partial<Record<OptionName, (value: unknown) => boolean>>> = {
   listen: isBadAddress,
   'status-listen': isBadAddress,
+  peers: (value) => ['a:65536', '[a]', '[1.2.3.4]'].includes(String(value)),
+  'webhook-forges': (value) => value !== '' && value !== 7,
   drain: (value) => ['25h', '2d'].includes(String(value)),
   poll: (value) => ['597h', '25d'].includes(String(value)),
   'gpgv-limit': (value) => ['0s', '999ms'].includes(String(value)),
