@@ -230,9 +230,10 @@ export class Peers {
 }
 
 const STOP_CHECK = 10;
-const SAME_SECRETS = 'give all servers the same webhook secrets, and peers a --webhook-secret-file';
+const SAME_SECRETS =
+  'give all servers the same --webhook-forges, and secrets in --webhook-secret-file';
 const REACHABLE =
-  'see whether it runs, whether a firewall or NetworkPolicy lets servers reach each other on this port, and with TLS whether its certificate is of the name of the peers';
+  'see whether it runs, whether a firewall or NetworkPolicy lets servers reach each other on this port, whether all have --tls-cert or none, and whether its certificate is of the name of the peers';
 
 /** As the system resolves names: by files, then DNS, with its search domains. */
 export async function resolveName(name: string): Promise<readonly string[]> {

@@ -106,8 +106,13 @@ async function open(
     return socket;
   } catch (error) {
     socket.destroy();
-    throw error;
+    throw isOfOpenSsl(error) ? new Error(`no TLS with it: ${error.reason}`) : error;
   }
+}
+
+/** Whose message has an address of memory and a line of C in it. */
+function isOfOpenSsl(error: unknown): error is Error & { readonly reason: string } {
+  return error instanceof Error && 'reason' in error && typeof error.reason === 'string';
 }
 
 /** Whether the other end has our own certificate, and so its key. */

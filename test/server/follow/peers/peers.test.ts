@@ -379,7 +379,7 @@ describe('peers', () => {
       peers.relay(deliver('push'));
       await counted(push);
     }
-    assert.match(troubles.list()[0]?.hint ?? '', /webhook secrets/);
+    assert.match(troubles.list()[0]?.hint ?? '', /secrets in --webhook-secret-file/);
     found = [];
     peers.relay(deliver('push'));
     await eventually(() => assert.deepEqual(troubles.list(), []));
@@ -485,6 +485,7 @@ describe('peers', () => {
       create({ certificate: () => own.cert }).relay(deliver('push'));
       assert.deepEqual(await counted(1), { failed: 1 });
       assert.deepEqual(first.received, []);
+      assert.match(log.text(), /"why":"no TLS with it: [a-z ]+"/);
     });
   });
 });
