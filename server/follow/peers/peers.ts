@@ -20,6 +20,8 @@ export interface PeerLimits extends PeerTimes {
   readonly bytes: number;
   /** What is on its way at the stop gets so much more time. Milliseconds. */
   readonly stop: number;
+  /** A trouble is over when nothing was missed for so long: by then a peer has polled. Milliseconds. */
+  readonly quiet: number;
 }
 
 export const PEER_LIMITS: PeerLimits = {
@@ -28,6 +30,7 @@ export const PEER_LIMITS: PeerLimits = {
   peers: 64,
   bytes: 64 * 1024 * 1024,
   stop: 1_000,
+  quiet: 3_600_000,
 };
 
 /** The name of the peers. */
@@ -50,6 +53,12 @@ export interface PeersOptions extends PeersName {
   readonly resolve?: (name: string) => Promise<readonly string[]>;
 }
 
+interface MissedPushes {
+  readonly count: number;
+  /** Ends the trouble. */
+  readonly quiet: NodeJS.Timeout;
+}
+
 /** Pushes in a row that a peer has to miss before operators are told. */
 const TOLD_AFTER = 3;
 
@@ -68,7 +77,7 @@ export class Peers {
   #known: readonly ListenPlace[] = [];
   #count: number | undefined;
   /** Pushes that were missed in a row, by address, or by the name where it has none. */
-  readonly #missed = new Map<string, number>();
+  readonly #missed = new Map<string, MissedPushes>();
 
   constructor(options: PeersOptions) {
     this.#options = options;
@@ -218,12 +227,17 @@ export class Peers {
   }
 
   #noteMissed(key: string, message: string, hint: string): void {
-    const missed = (this.#missed.get(key) ?? 0) + 1;
-    this.#missed.set(key, missed);
-    if (missed >= TOLD_AFTER) this.#options.troubles.raise('peers-failing', { message, hint }, key);
+    const { troubles } = this.#options;
+    const before = this.#missed.get(key);
+    clearTimeout(before?.quiet);
+    const count = (before?.count ?? 0) + 1;
+    const end = (): void => troubles.clear('peers-failing', key);
+    this.#missed.set(key, { count, quiet: setTimeout(end, this.#limits.quiet).unref() });
+    if (count >= TOLD_AFTER) troubles.raise('peers-failing', { message, hint }, key);
   }
 
   #noteReached(key: string): void {
+    clearTimeout(this.#missed.get(key)?.quiet);
     this.#missed.delete(key);
     this.#options.troubles.clear('peers-failing', key);
   }

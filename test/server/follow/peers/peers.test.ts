@@ -385,6 +385,23 @@ describe('peers', () => {
     await eventually(() => assert.deepEqual(troubles.list(), []));
   });
 
+  it('are no trouble any more when nobody has missed a push for long, until somebody does', async () => {
+    found = [FIRST];
+    const raised: string[] = [];
+    const { raise } = troubles;
+    troubles.raise = (kind, words, part) => {
+      raised.push(kind);
+      raise.call(troubles, kind, words, part);
+    };
+    const peers = create({ limits: { ...PATIENT, quiet: 20 } });
+    for (let push = 1; push <= 4; push++) {
+      peers.relay(deliver('push'));
+      await counted(push);
+      await eventually(() => assert.deepEqual(troubles.list(), []));
+      assert.equal(raised.length, Math.max(0, push - 2));
+    }
+  });
+
   it('are a trouble when their name cannot be looked up, until it can', async () => {
     let isThere = false;
     const resolve = async (): Promise<readonly string[]> => {
