@@ -8,10 +8,10 @@ import type { ProgramLog } from '../../../generator/system/program-log.ts';
 import { messageOf } from '../../../generator/terms/errors.ts';
 import type { ListenPlace } from '../../listen/bound-addresses.ts';
 import type { Troubles } from '../../troubles/troubles.ts';
-import type { KeptDelivery } from '../webhook/webhook.ts';
+import { type KeptDelivery, RELAYED_HEADER } from '../webhook/kept-delivery.ts';
 import { choosePeers, isOwnAddress } from './choose-peers.ts';
 import { Peer, type PeerResult, type PeerTimes } from './peer.ts';
-import { RELAYED_HEADER, postDelivery } from './post-delivery.ts';
+import { postDelivery } from './post-delivery.ts';
 
 export interface PeerLimits extends PeerTimes {
   /** Peers; a name with more addresses is a mistake. */

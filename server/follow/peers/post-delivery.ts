@@ -5,7 +5,7 @@ import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { type Socket, connect, isIP } from 'node:net';
 import { type TLSSocket, connect as connectSecure } from 'node:tls';
-import type { KeptDelivery } from '../webhook/webhook.ts';
+import { type KeptDelivery, RELAYED_HEADER } from '../webhook/kept-delivery.ts';
 
 export interface PeerPlace {
   /** The name that gave the address: it stands in `Host`, and the certificate must be of it. */
@@ -15,9 +15,6 @@ export interface PeerPlace {
   /** Our own certificate (PEM), whose holder is a peer whatever its name; undefined without TLS. */
   readonly certificate: Uint8Array | undefined;
 }
-
-/** Marks what was passed on by a peer, and is not passed on again. */
-export const RELAYED_HEADER = 'x-lookaside-relayed';
 
 /** Those of one connection (RFC 9110, 7.6.1), and those that are made anew. */
 const NOT_RELAYED = new Set([

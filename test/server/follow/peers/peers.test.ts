@@ -13,7 +13,7 @@ import {
   type PeersOptions,
   resolveName,
 } from '../../../../server/follow/peers/peers.ts';
-import type { KeptDelivery } from '../../../../server/follow/webhook/webhook.ts';
+import type { KeptDelivery } from '../../../../server/follow/webhook/kept-delivery.ts';
 import { Troubles } from '../../../../server/troubles/troubles.ts';
 import { eventually } from '../../../kit/eventually.ts';
 import { freePort } from '../../../kit/process/free-port.ts';
