@@ -388,12 +388,14 @@ describe('peers', () => {
   it('are no trouble any more when nobody has missed a push for long, until somebody does', async () => {
     found = [FIRST];
     const raised: string[] = [];
-    const { raise } = troubles;
-    troubles.raise = (kind, words, part) => {
-      raised.push(kind);
-      raise.call(troubles, kind, words, part);
+    const told: PeersOptions['troubles'] = {
+      raise: (kind, words, part) => {
+        raised.push(kind);
+        troubles.raise(kind, words, part);
+      },
+      clear: (kind, part) => troubles.clear(kind, part),
     };
-    const peers = create({ limits: { ...PATIENT, quiet: 20 } });
+    const peers = create({ troubles: told, limits: { ...PATIENT, quiet: 20 } });
     for (let push = 1; push <= 4; push++) {
       peers.relay(deliver('push'));
       await counted(push);
